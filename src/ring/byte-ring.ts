@@ -1,0 +1,170 @@
+/**
+ * Single-producer, single-consumer ring of variable-length records over shared memory.
+ *
+ * Threads: the producer owns TAIL and CLOSED, the consumer owns HEAD. Either side's view of the other's position may be
+ * stale in the safe direction only: the producer may see too little room, the consumer too few bytes, never too many.
+ *
+ * Full is a value, not an error: `tryClaim` answers FULL and the caller decides (live capture sheds, files wait).
+ */
+import type { Doorbell } from './doorbell.ts'
+import { align8, CLOSED_WORD, HEAD_WORD, MAX_RECORD_SHARE, RING_HEADER_BYTES, TAIL_WORD } from './layout.ts'
+
+/** What `tryClaim` answers when the record does not fit now. */
+export const FULL = -1
+
+/** Publish at the latest after this many bytes: batching saves a quarter of the cost of small records (measured). */
+const PUBLISH_BYTES = 16 * 1024
+
+/** @param capacityBytes rounded up to a power of two, at least 4 KiB, at most 1 GiB */
+export function allocateRing(capacityBytes: number): SharedArrayBuffer {
+  let capacity = 4096
+  while (capacity < capacityBytes && capacity < 2 ** 30) capacity *= 2
+  return new SharedArrayBuffer(RING_HEADER_BYTES + capacity)
+}
+
+/** The producer's end. claim → fill → commit; `flush` at the end of a batch makes all of it visible. */
+export class RingProducer {
+  /** The data area, to fill claimed records through. The three views share one memory. */
+  readonly bytes: Uint8Array
+  readonly words: Int32Array
+  readonly doubles: Float64Array
+  /** Largest record this ring takes, in bytes. */
+  readonly maxRecord: number
+  readonly #control: Int32Array
+  readonly #capacity: number
+  readonly #consumer: Doorbell
+  #tail: number
+  #published: number
+  #head: number
+  #claimed = 0
+
+  constructor(shared: SharedArrayBuffer, consumer: Doorbell) {
+    this.#control = new Int32Array(shared, 0, RING_HEADER_BYTES / 4)
+    this.#capacity = shared.byteLength - RING_HEADER_BYTES
+    this.bytes = new Uint8Array(shared, RING_HEADER_BYTES)
+    this.words = new Int32Array(shared, RING_HEADER_BYTES)
+    this.doubles = new Float64Array(shared, RING_HEADER_BYTES)
+    this.maxRecord = this.#capacity * MAX_RECORD_SHARE
+    this.#consumer = consumer
+    this.#tail = Atomics.load(this.#control, TAIL_WORD)
+    this.#published = this.#tail
+    this.#head = Atomics.load(this.#control, HEAD_WORD)
+  }
+
+  /**
+   * Reserves a record; nothing is visible to the consumer before `commit`.
+   *
+   * @param length bytes wanted, header included
+   * @returns the record's offset in `bytes`, a multiple of 8; FULL when there is no room now.
+   *   A record over `maxRecord` never fits: callers check that first.
+   */
+  tryClaim(length: number): number {
+    const size = align8(length)
+    const offset = this.#tail & (this.#capacity - 1)
+    const toWrap = this.#capacity - offset
+    const needed = size <= toWrap ? size : toWrap + size
+    if (needed > this.#free()) {
+      this.#head = Atomics.load(this.#control, HEAD_WORD)
+      if (needed > this.#free()) return FULL
+    }
+    this.#claimed = size
+    if (size <= toWrap) return offset
+    this.words[offset >> 2] = -toWrap
+    this.#tail = (this.#tail + toWrap) | 0
+    return 0
+  }
+
+  /** Completes the claimed record; the consumer sees it at the next publication. */
+  commit(): void {
+    const offset = this.#tail & (this.#capacity - 1)
+    this.words[offset >> 2] = this.#claimed
+    this.#tail = (this.#tail + this.#claimed) | 0
+    if (((this.#tail - this.#published) | 0) >= PUBLISH_BYTES) this.flush()
+  }
+
+  /** Publishes everything committed and wakes the consumer if it sleeps. */
+  flush(): void {
+    if (this.#tail === this.#published) return
+    this.#published = this.#tail
+    Atomics.store(this.#control, TAIL_WORD, this.#tail)
+    this.#consumer.ring()
+  }
+
+  /** Publishes, then tells the consumer that nothing follows. */
+  close(): void {
+    this.flush()
+    Atomics.store(this.#control, CLOSED_WORD, 1)
+    this.#consumer.ring()
+  }
+
+  /** Bytes in the ring, published or not; may be too high, never too low. */
+  get used(): number {
+    this.#head = Atomics.load(this.#control, HEAD_WORD)
+    return (this.#tail - this.#head) | 0
+  }
+
+  get capacity(): number {
+    return this.#capacity
+  }
+
+  #free(): number {
+    return this.#capacity - ((this.#tail - this.#head) | 0)
+  }
+}
+
+/**
+ * The consumer's end. It copies a block of whole and possibly one cut record into private memory, works there (parsing
+ * in shared memory is 1.3 to 1.6 times slower, measured) and releases what it has finished with.
+ */
+export class RingConsumer {
+  readonly #control: Int32Array
+  readonly #bytes: Uint8Array
+  readonly #capacity: number
+  readonly #producer: Doorbell | null
+  #head: number
+
+  /** @param producer whom to wake when room appears, or null when the producer never waits */
+  constructor(shared: SharedArrayBuffer, producer: Doorbell | null) {
+    this.#control = new Int32Array(shared, 0, RING_HEADER_BYTES / 4)
+    this.#capacity = shared.byteLength - RING_HEADER_BYTES
+    this.#bytes = new Uint8Array(shared, RING_HEADER_BYTES)
+    this.#producer = producer
+    this.#head = Atomics.load(this.#control, HEAD_WORD)
+  }
+
+  /**
+   * Copies the oldest bytes to `block[0…]`, at most `limit` and never across the wrap.
+   *
+   * @returns bytes copied, 0 when the ring is empty. They begin with a record; the last one may be cut.
+   */
+  peek(block: Uint8Array, limit: number): number {
+    const available = (Atomics.load(this.#control, TAIL_WORD) - this.#head) | 0
+    if (available === 0) return 0
+    const offset = this.#head & (this.#capacity - 1)
+    const count = Math.min(available, this.#capacity - offset, limit)
+    // Both ends are multiples of 8, where `set` out of shared memory is fast.
+    block.set(this.#bytes.subarray(offset, offset + count), 0)
+    return count
+  }
+
+  /** Gives `count` bytes back to the producer, records and padding alike. */
+  release(count: number): void {
+    this.#head = (this.#head + count) | 0
+    Atomics.store(this.#control, HEAD_WORD, this.#head)
+    if (this.#producer !== null) this.#producer.ring()
+  }
+
+  get empty(): boolean {
+    return Atomics.load(this.#control, TAIL_WORD) === this.#head
+  }
+
+  /** True once the producer has closed the ring and everything in it was released. */
+  get finished(): boolean {
+    return Atomics.load(this.#control, CLOSED_WORD) === 1 && this.empty
+  }
+
+  /** Bytes in the ring now. */
+  get used(): number {
+    return (Atomics.load(this.#control, TAIL_WORD) - this.#head) | 0
+  }
+}

@@ -1,0 +1,68 @@
+/**
+ * A wake-up for one sleeping thread, whoever has news for it. A thread owns one doorbell and hands it to every ring it
+ * consumes (or waits for room in); the other side rings it after publishing, which costs one atomic load while the
+ * owner is awake.
+ *
+ * No wake-up is lost: the sleeper announces itself first and looks for work second, the other side publishes first and
+ * looks for the sleeper second, and all four accesses are sequentially consistent (ECMA-262 §29).
+ */
+const SLEEPING = 0
+const RINGS = 1
+
+export class Doorbell {
+  readonly #words: Int32Array
+
+  constructor(shared: SharedArrayBuffer) {
+    this.#words = new Int32Array(shared)
+  }
+
+  static allocate(): SharedArrayBuffer {
+    return new SharedArrayBuffer(128)
+  }
+
+  /** Wakes the owner if it sleeps. Any thread may call this. */
+  ring(): void {
+    const words = this.#words
+    if (Atomics.load(words, SLEEPING) === 0) return
+    Atomics.store(words, SLEEPING, 0)
+    Atomics.add(words, RINGS, 1)
+    Atomics.notify(words, RINGS)
+  }
+
+  /**
+   * Sleeps until rung or for `timeoutMs`, unless `ready` says there is no need to. Blocks the thread; owner only.
+   * Waking early is allowed, so callers look again.
+   */
+  wait(timeoutMs: number, ready: () => boolean): void {
+    const words = this.#words
+    const rings = Atomics.load(words, RINGS)
+    Atomics.store(words, SLEEPING, 1)
+    if (!ready()) Atomics.wait(words, RINGS, rings, timeoutMs)
+    Atomics.store(words, SLEEPING, 0)
+  }
+
+  /** As `wait`, for an owner that must keep its event loop running. */
+  async waitAsync(timeoutMs: number, ready: () => boolean): Promise<void> {
+    const words = this.#words
+    const rings = Atomics.load(words, RINGS)
+    Atomics.store(words, SLEEPING, 1)
+    if (!ready()) {
+      const waiting = waitAsync(words, RINGS, rings, timeoutMs)
+      // waitAsync alone does not keep a thread alive; the timer does, and goes away with the wait.
+      const alive = setTimeout(() => {}, timeoutMs)
+      if (waiting.async) await waiting.value
+      clearTimeout(alive)
+    }
+    Atomics.store(words, SLEEPING, 0)
+  }
+}
+
+type WaitAsync = (
+  words: Int32Array,
+  index: number,
+  value: number,
+  timeoutMs: number,
+) => { async: false; value: string } | { async: true; value: Promise<string> }
+
+/** Atomics.waitAsync (ES2024), in every Node we run on but not yet in our TypeScript library target. */
+const { waitAsync } = Atomics as unknown as { waitAsync: WaitAsync }
