@@ -1,0 +1,136 @@
+/**
+ * Counters in shared memory: one block per worker, written by that worker alone with plain stores, read by the main
+ * thread whenever it wants, so an overloaded worker cannot hold up the ledger or a scrape.
+ *
+ * A block is a Float64Array: exact to 2^53 and never torn, being aligned. A reader may see one counter newer than
+ * another; the laws hold once the worker has stopped.
+ *
+ * Ledger names are paths: `frames.skipped.nonTcp` becomes `{"frames":{"skipped":{"nonTcp":0}}}`.
+ */
+
+/** Index of each counter in its block, by its name in the code. */
+export type CounterIndexes<T> = { readonly [K in keyof T]: number }
+
+export interface CounterLayout<T> {
+  /** Ledger paths in block order. */
+  readonly paths: readonly string[]
+  readonly index: CounterIndexes<T>
+}
+
+function defineCounters<const T extends Record<string, string>>(paths: T): CounterLayout<T> {
+  const entries = Object.keys(paths).map((name, position) => [name, position])
+  return { paths: Object.values(paths), index: Object.freeze(Object.fromEntries(entries)) }
+}
+
+/** Allocates a block that several threads can see. */
+export const allocateCounters = (layout: { readonly paths: readonly string[] }): Float64Array =>
+  new Float64Array(new SharedArrayBuffer(layout.paths.length * 8))
+
+/** Capture workers. */
+export const CAPTURE_COUNTERS = defineCounters({
+  seen: 'frames.seen',
+  queued: 'frames.queued',
+  kernelDropped: 'frames.kernelDropped',
+  /** Not IP, or IP but not TCP. */
+  skippedNonTcp: 'frames.skipped.nonTcp',
+  /** A link type or a link-layer header we do not know. */
+  skippedLinkType: 'frames.skipped.linkType',
+  /** Headers that end before they should, or contradict themselves. */
+  skippedMalformed: 'frames.skipped.malformed',
+  /** Second delivery of a packet on a loopback interface. */
+  skippedLoopbackTwin: 'frames.skipped.loopbackTwin',
+  /** A fragment that became part of a reassembled packet, which is queued in the last fragment's place. */
+  skippedFragment: 'frames.skipped.fragment',
+  /** Not within the capture filter, where the kernel could not apply it. */
+  skippedFilter: 'frames.skipped.filter',
+  /** The ring to the assembler was full (live capture only). */
+  droppedRing: 'frames.dropped.ring',
+  /** Over the largest packet a ring takes. */
+  droppedOversize: 'frames.dropped.oversize',
+  /** Fragments given up: incomplete in time, or over the bound. */
+  droppedFragment: 'frames.dropped.fragment',
+  bytesCaptured: 'bytes.captured',
+  /** Frames whose capture was cut by a snap length within the TCP payload. Their missing bytes become a gap. */
+  truncated: 'frames.truncated',
+})
+
+/** Assembler workers. */
+export const ASSEMBLE_COUNTERS = defineCounters({
+  flowsSeen: 'flows.seen',
+  flowsOpen: 'flows.open',
+  closedFin: 'flows.closed.fin',
+  closedReset: 'flows.closed.reset',
+  closedIdle: 'flows.closed.idle',
+  closedEvicted: 'flows.closed.evicted',
+  closedSuperseded: 'flows.closed.superseded',
+  closedGone: 'flows.closed.interfaceGone',
+  closedEnded: 'flows.closed.ended',
+  closedCrash: 'flows.closed.crash',
+  /** Connections seen first after their handshake. */
+  midstream: 'flows.midstream',
+  protocolTls: 'flows.protocol.tls',
+  protocolHttp1: 'flows.protocol.http1',
+  protocolHttp2: 'flows.protocol.http2',
+  protocolTunnel: 'flows.protocol.tunnel',
+  protocolUpgraded: 'flows.protocol.upgraded',
+  protocolOther: 'flows.protocol.other',
+  segments: 'segments.seen',
+  segmentsOutOfOrder: 'segments.outOfOrder',
+  segmentsDuplicate: 'segments.duplicate',
+  segmentsIgnored: 'segments.ignored',
+  gapsAcked: 'gaps.acked',
+  gapsBound: 'gaps.bound',
+  gapsExpired: 'gaps.expired',
+  gapsEnded: 'gaps.ended',
+  bytesPayload: 'bytes.payload',
+  bytesGap: 'bytes.gap',
+  bytesHttp: 'bytes.http',
+  requests: 'messages.requests',
+  responses: 'messages.responses',
+  interim: 'messages.interim',
+  requestsWaiting: 'requests.waiting',
+  abandonedTimeout: 'requests.abandoned.timeout',
+  abandonedGap: 'requests.abandoned.gap',
+  abandonedReset: 'requests.abandoned.reset',
+  abandonedClosed: 'requests.abandoned.closed',
+  abandonedOversize: 'requests.abandoned.oversize',
+  abandonedDoubtful: 'requests.abandoned.doubtful',
+  abandonedEvicted: 'requests.abandoned.evicted',
+  abandonedSuperseded: 'requests.abandoned.superseded',
+  abandonedGone: 'requests.abandoned.interfaceGone',
+  abandonedEnded: 'requests.abandoned.ended',
+  abandonedCrash: 'requests.abandoned.crash',
+  orphanedNoRequest: 'responses.orphaned.noRequest',
+  orphanedTimeout: 'responses.orphaned.timeout',
+  orphanedGap: 'responses.orphaned.gap',
+  orphanedReset: 'responses.orphaned.reset',
+  orphanedClosed: 'responses.orphaned.closed',
+  orphanedOversize: 'responses.orphaned.oversize',
+  orphanedDoubtful: 'responses.orphaned.doubtful',
+  orphanedEvicted: 'responses.orphaned.evicted',
+  orphanedSuperseded: 'responses.orphaned.superseded',
+  orphanedGone: 'responses.orphaned.interfaceGone',
+  orphanedEnded: 'responses.orphaned.ended',
+  orphanedCrash: 'responses.orphaned.crash',
+  pairsAssembled: 'pairs.assembled',
+  filteredPairBytes: 'pairs.filtered.pairBytes',
+  filteredContentType: 'pairs.filtered.contentType',
+  filteredUserAgent: 'pairs.filtered.userAgent',
+  filteredHeader: 'pairs.filtered.header',
+  filteredStatus: 'pairs.filtered.status',
+  filteredPath: 'pairs.filtered.path',
+  pairsKept: 'pairs.kept',
+  droppedRing: 'pairs.dropped.ring',
+})
+
+/** The shipper. */
+export const SHIP_COUNTERS = defineCounters({
+  queued: 'pairs.queued',
+  shipped: 'pairs.shipped',
+  droppedMaxAge: 'pairs.dropped.maxAge',
+  droppedBufferBytes: 'pairs.dropped.bufferBytes',
+  droppedRejected: 'pairs.dropped.rejected',
+  droppedCrash: 'pairs.dropped.crash',
+  droppedShutdown: 'pairs.dropped.shutdown',
+  bytesShipped: 'bytes.shipped',
+})
