@@ -1,0 +1,35 @@
+import type { InterfaceInfo } from '../interfaces.ts'
+
+/**
+ * Where a source puts its frames. Calls happen in capture order on the capture worker's thread; `Intake` is the
+ * implementation that decodes just enough to steer a frame, then copies it into a ring.
+ */
+export interface FrameSink {
+  /** Announces an interface before its first frame. Ids are chosen by the source, unique within its worker. */
+  addInterface(id: number, info: InterfaceInfo): void
+  /** The interface is gone: what its flows still hold ends here. */
+  removeInterface(id: number): void
+  /**
+   * One frame. Nothing is kept: `bytes` may be overwritten once this returns.
+   *
+   * @param bytes,view the same memory, two views
+   * @param start first byte of the link-layer header
+   * @param capturedLength bytes present; @param wireLength bytes the frame had, when a snap length cut it
+   * @param linkType a LINKTYPE_ value (pcap-linktype(7))
+   * @param micros packet time, microseconds since the Unix epoch
+   */
+  frame(
+    bytes: Uint8Array,
+    view: DataView,
+    start: number,
+    capturedLength: number,
+    wireLength: number,
+    linkType: number,
+    micros: number,
+    interfaceId: number,
+  ): void
+  /** Packet time went on without a frame (live sources call this when idle). */
+  tick(micros: number): void
+  /** End of a batch: makes everything so far visible to the assemblers. */
+  flush(): void
+}

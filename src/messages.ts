@@ -1,0 +1,90 @@
+/**
+ * The control plane between the main thread and its workers: what a worker is started with, its control words in
+ * shared memory, and the messages it posts. Frames, pairs and counters never travel here.
+ */
+import type { InterfaceInfo } from './interfaces.ts'
+
+/** Words of a worker's control block (Int32Array over shared memory). */
+export const CONTROL_COMMAND = 0
+/** Counts the worker's turns; a worker that stands still for seconds is stuck. */
+export const CONTROL_HEARTBEAT = 1
+/** See ship: the consumer of the output has gone away (closed pipe) or has had enough (-c). */
+export const CONTROL_STATE = 2
+export const CONTROL_WORDS = 16
+
+/** Values of CONTROL_COMMAND. */
+export const COMMAND_RUN = 0
+/** Finish what is there, in stream order, then stop. */
+export const COMMAND_DRAIN = 1
+/** Stop now. What is lost is counted. */
+export const COMMAND_STOP = 2
+
+/** A capture file and how to read it. */
+export interface FileSource {
+  kind: 'file'
+  /** `-` is standard input. */
+  paths: string[]
+  /** Keep reading at the end of the last file, as it is still being written. */
+  follow: boolean
+}
+
+/** AF_PACKET rings opened and mapped by the main thread, lent by descriptor and address. */
+export interface AfPacketSource {
+  kind: 'af-packet'
+  sockets: AfPacketSocket[]
+}
+
+export interface AfPacketSocket {
+  interfaceId: number
+  info: InterfaceInfo
+  fd: number
+  /** Address of the mapped ring in this process. */
+  address: bigint
+  blockBytes: number
+  blockCount: number
+  /** LINKTYPE_ value of its frames. */
+  linkType: number
+  /** Deliver each packet once: skip the outgoing copy (loopback). */
+  skipOutgoing: boolean
+}
+
+/** libpcap through the `cap` package; all its interfaces share one worker. */
+export interface CapSource {
+  kind: 'cap'
+  interfaces: { interfaceId: number; info: InterfaceInfo; device: string }[]
+  filter: string
+  snapLength: number
+  bufferBytes: number
+}
+
+export type SourceSpec = FileSource | AfPacketSource | CapSource
+
+export interface CaptureWorkerData {
+  source: SourceSpec
+  /** One frame ring per assembler, in slot order. */
+  rings: SharedArrayBuffer[]
+  /** Each assembler's doorbell, in slot order. */
+  assemblerBells: SharedArrayBuffer[]
+  /** Rung when a ring this worker waits on has room again, or the command changed. */
+  ownBell: SharedArrayBuffer
+  control: SharedArrayBuffer
+  counters: Float64Array
+  /** Full ring: files wait for room, live capture drops the newest frame and counts it. */
+  whenFull: 'wait' | 'drop'
+}
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
+
+/** What a worker may tell the main thread. */
+export type FromWorker =
+  | { t: 'ready' }
+  | { t: 'log'; level: LogLevel; message: string; fields?: Record<string, unknown> }
+  /** A capture file is damaged or cut short; reading went on where it could. Offset in bytes of the (unzipped) file. */
+  | { t: 'damage'; path: string; offset: number; reason: string }
+  | { t: 'progress'; path: string; bytes: number; totalBytes: number | null }
+  /** An interface stopped delivering: gone, down or renamed. */
+  | { t: 'interfaceLost'; interfaceId: number; reason: string }
+  /** Input ended and every ring is closed, or the drain is complete. */
+  | { t: 'done' }
+  /** Cannot go on; the code is an exit code of the contract. */
+  | { t: 'failed'; message: string; exitCode: number }
