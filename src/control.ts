@@ -1,0 +1,54 @@
+/**
+ * A worker's control words: the command it is to obey and its heartbeat, in shared memory, so that a worker busy in its
+ * loop or asleep in `Atomics.wait` sees a command without turning its event loop.
+ *
+ * Threads: the main thread writes the command; the worker alone writes heartbeat and state. Anyone may read.
+ */
+import { COMMAND_RUN, CONTROL_COMMAND, CONTROL_HEARTBEAT, CONTROL_STATE, CONTROL_WORDS } from './messages.ts'
+
+export class Control {
+  readonly #words: Int32Array
+
+  constructor(shared: SharedArrayBuffer) {
+    this.#words = new Int32Array(shared)
+  }
+
+  /** A fresh block: COMMAND_RUN, no heartbeat yet. */
+  static allocate(): SharedArrayBuffer {
+    return new SharedArrayBuffer(CONTROL_WORDS * 4)
+  }
+
+  /** One of the COMMAND_ values. */
+  get command(): number {
+    return Atomics.load(this.#words, CONTROL_COMMAND)
+  }
+
+  /** Main thread only. Whoever sleeps on a doorbell must be rung afterwards. */
+  set command(value: number) {
+    Atomics.store(this.#words, CONTROL_COMMAND, value)
+  }
+
+  /** True until the worker is told to drain or to stop. */
+  get running(): boolean {
+    return this.command === COMMAND_RUN
+  }
+
+  /** Turns of the worker so far, modulo 2^32: only a change says something. */
+  get heartbeat(): number {
+    return Atomics.load(this.#words, CONTROL_HEARTBEAT)
+  }
+
+  /** The worker took another turn. To be called at least once a second, also while waiting. */
+  beat(): void {
+    Atomics.add(this.#words, CONTROL_HEARTBEAT, 1)
+  }
+
+  /** The role's own word (see messages.ts). */
+  get state(): number {
+    return Atomics.load(this.#words, CONTROL_STATE)
+  }
+
+  set state(value: number) {
+    Atomics.store(this.#words, CONTROL_STATE, value)
+  }
+}
