@@ -1,0 +1,65 @@
+/** Output formats: what `-o` of read, capture and tail chooses between. One file per format; each is pure. */
+import { decodeBodies } from '../pair/decode-body.ts'
+import type { Pair } from '../pair/pair.ts'
+import { pairToJson } from '../pair/to-json.ts'
+import { packPair, readPair } from '../pair/unpack.ts'
+
+/** Names `-o` takes. */
+export const FORMAT_NAMES = ['text', 'ndjson', 'json', 'har', 'msgpack', 'none'] as const
+
+export type FormatName = (typeof FORMAT_NAMES)[number]
+
+export interface FormatOptions {
+  /** Undo `Content-Encoding` of bodies (off: `--no-decode`). */
+  decode: boolean
+  /** Colour the text format. The caller has looked at `--color`, NO_COLOR and whether this is a terminal. */
+  color: boolean
+  /** Columns of the terminal, which lines of the text format keep to; null: lines are as long as they are. */
+  width: number | null
+  /** Heads and bodies in the text format (`-v`). */
+  verbose: boolean
+  /** This program's version, for formats that name their creator (HAR). */
+  version: string
+}
+
+/**
+ * Turns pairs into the bytes of one output. Calls come in this order: `begin` once, `pair` for each, `end` once; what
+ * they answer, written in turn, is a whole document, also without any pair.
+ */
+export interface PairFormat {
+  begin(): string
+  /**
+   * @param raw one pair, MessagePack or JSON form
+   * @returns what to write, possibly `raw` itself; an Error where `raw` is no pair, and then nothing is to be written
+   * @throws never
+   */
+  pair(raw: Uint8Array): string | Uint8Array | Error
+  end(): string
+}
+
+/** @param name what `-o` was given */
+export function createFormat(name: FormatName, options: FormatOptions): PairFormat {
+  switch (name) {
+    case 'msgpack':
+      return options.decode ? objectFormat(options, packPair) : { ...EMPTY, pair: (raw) => raw }
+    case 'none':
+      return { ...EMPTY, pair: () => '' }
+    default:
+      return objectFormat(options, (pair) => `${pairToJson(pair)}\n`)
+  }
+}
+
+const EMPTY = { begin: () => '', end: () => '' }
+
+/** A format of one independent piece per pair, made from the pair as an object. */
+function objectFormat(options: FormatOptions, write: (pair: Pair) => string | Uint8Array): PairFormat {
+  return {
+    ...EMPTY,
+    pair(raw) {
+      const pair = readPair(raw)
+      if (pair instanceof Error) return pair
+      if (options.decode) decodeBodies(pair)
+      return write(pair)
+    },
+  }
+}

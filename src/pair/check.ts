@@ -1,0 +1,93 @@
+/**
+ * Whether a decoded value has the shape of a pair, version 1. Topics may hold what others wrote, so `tail` trusts
+ * nothing; keys nobody knows yet are let through, as a newer agent may add them.
+ */
+import type { Pair } from './pair.ts'
+
+/** An object out of MessagePack or JSON, not yet known to be anything. */
+type Fields = Record<string, unknown>
+
+const isObject = (value: unknown): value is Fields =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array)
+
+const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0
+
+const isString = (value: unknown): value is string => typeof value === 'string'
+
+const isHeader = (value: unknown): boolean =>
+  Array.isArray(value) && value.length === 2 && isString(value[0]) && isString(value[1])
+
+function isPod(pod: unknown): boolean {
+  if (pod === null) return true
+  if (!isObject(pod)) return false
+  const { workload, labels } = pod
+  return (
+    isString(pod['name']) &&
+    isString(pod['namespace']) &&
+    isString(pod['uid']) &&
+    isString(pod['container']) &&
+    (workload === null || (isObject(workload) && isString(workload['kind']) && isString(workload['name']))) &&
+    isObject(labels) &&
+    Object.values(labels).every(isString)
+  )
+}
+
+const isEndpoint = (end: unknown): boolean =>
+  isObject(end) && isString(end['address']) && isCount(end['port']) && isPod(end['pod'])
+
+const isMessage = (message: unknown): message is Fields =>
+  isObject(message) &&
+  isString(message['httpVersion']) &&
+  Array.isArray(message['headers']) &&
+  message['headers'].every(isHeader) &&
+  message['body'] instanceof Uint8Array &&
+  message['bodyEncoding'] === 'bin' &&
+  isCount(message['bodySize']) &&
+  typeof message['decoded'] === 'boolean' &&
+  isCount(message['wireSize'])
+
+const isRequest = (message: unknown): boolean =>
+  isMessage(message) && isString(message['method']) && isString(message['target'])
+
+const isResponse = (message: unknown): boolean =>
+  isMessage(message) && isCount(message['status']) && isString(message['reason'])
+
+const isCapture = (capture: unknown): boolean =>
+  isObject(capture) &&
+  isString(capture['node']) &&
+  isString(capture['interface']) &&
+  isString(capture['vantage']) &&
+  (capture['mesh'] === null || isString(capture['mesh']))
+
+const FIELD_CHECKS: readonly (readonly [name: keyof Pair, check: (value: unknown) => boolean])[] = [
+  ['id', isString],
+  ['requestStartMicros', isCount],
+  ['requestEndMicros', isCount],
+  ['responseStartMicros', isCount],
+  ['responseEndMicros', isCount],
+  ['client', isEndpoint],
+  ['server', isEndpoint],
+  ['request', isRequest],
+  ['response', isResponse],
+  ['capture', isCapture],
+  ['flags', (flags) => Array.isArray(flags) && flags.every(isString)],
+]
+
+/**
+ * @param value with bodies as bytes (the MessagePack form, decoded)
+ * @returns the value itself, or an Error that says what is wrong with it
+ */
+export function checkPair(value: unknown): Pair | Error {
+  if (!isObject(value)) return new Error('not a pair: not a map')
+  if (value['v'] !== 1) {
+    return new Error(
+      isCount(value['v'])
+        ? `a pair of schema version ${value['v']}; this program reads version 1`
+        : 'not a pair: no version',
+    )
+  }
+  for (const [name, check] of FIELD_CHECKS) {
+    if (!check(value[name])) return new Error(`not a pair: "${name}" is missing or has the wrong type`)
+  }
+  return value as unknown as Pair
+}
