@@ -1,0 +1,74 @@
+/** The configuration's keys as dotted paths (`ship.maxAge`), read off the schema. */
+import type { z } from 'zod'
+import { configSchema, type KeyKind, keyKinds } from './schema.ts'
+
+export interface ConfigKey {
+  /** `kafka.tls.caFile` */
+  readonly path: string
+  /** `INTERCEPTOR_KAFKA_TLS_CA_FILE` */
+  readonly environment: string
+  readonly kind: KeyKind
+  readonly description: string
+  /** As a user would write it. */
+  readonly fallback: unknown
+}
+
+export interface ConfigSection {
+  readonly path: string
+  readonly description: string
+}
+
+/** `INTERCEPTOR_SHIP_MAX_AGE` for `ship.maxAge`. */
+export const environmentName = (path: string): string =>
+  `INTERCEPTOR_${path.replaceAll('.', '_').replaceAll(/([a-z0-9])([A-Z])/g, '$1_$2')}`.toUpperCase()
+
+interface Definition {
+  type: string
+  innerType?: z.ZodType & { shape?: Record<string, z.ZodType> }
+  defaultValue?: unknown
+}
+
+const definition = (schema: z.ZodType): Definition => schema.def as unknown as Definition
+
+function collect(shape: Record<string, z.ZodType>, prefix: string, keys: ConfigKey[], sections: ConfigSection[]): void {
+  for (const [name, schema] of Object.entries(shape)) {
+    const path = prefix + name
+    const description = schema.meta()?.description ?? ''
+    const kind = keyKinds.get(schema)?.kind
+    if (kind === undefined) {
+      sections.push({ path, description })
+      collect(definition(schema).innerType?.shape ?? {}, `${path}.`, keys, sections)
+    } else {
+      keys.push({
+        path,
+        environment: environmentName(path),
+        kind,
+        description,
+        fallback: definition(schema).defaultValue,
+      })
+    }
+  }
+}
+
+function readSchema() {
+  const keys: ConfigKey[] = []
+  const sections: ConfigSection[] = []
+  collect(configSchema.shape, '', keys, sections)
+  return { keys, sections }
+}
+
+const { keys, sections } = readSchema()
+
+/** Every key, in the order of the schema. */
+export const configKeys: readonly ConfigKey[] = keys
+
+/** Every section, in the order of the schema, a subsection after its section. */
+export const configSections: readonly ConfigSection[] = sections
+
+const byPath = new Map(keys.map((entry) => [entry.path, entry]))
+const byEnvironment = new Map(keys.map((entry) => [entry.environment, entry]))
+const sectionPaths = new Set(sections.map((entry) => entry.path))
+
+export const keyAt = (path: string): ConfigKey | undefined => byPath.get(path)
+export const keyOfEnvironment = (name: string): ConfigKey | undefined => byEnvironment.get(name)
+export const isSection = (path: string): boolean => sectionPaths.has(path)

@@ -1,0 +1,118 @@
+/** Brings the layers together: flags > environment > file > defaults. Every problem ends up in one error. */
+import { hostname } from 'node:os'
+import type { z } from 'zod'
+import { type InterceptorError, usageError } from '../errors.ts'
+import { impossibleCombinations } from './combinations.ts'
+import { configKeys } from './keys.ts'
+import {
+  CONFIG_FILE_VARIABLE,
+  environmentLayer,
+  type FlagValue,
+  fileLayer,
+  flagLayer,
+  type Layer,
+  type Origin,
+  type Setting,
+} from './layers.ts'
+import { type Config, configSchema } from './schema.ts'
+
+/** The effective configuration, and where each value came from, by its dotted path. */
+export interface LoadedConfig {
+  readonly config: Config
+  readonly origins: ReadonlyMap<string, Origin>
+}
+
+export interface ConfigSources {
+  /** A YAML file; absent: the one INTERCEPTOR_CONFIG names, if any. */
+  file?: string | undefined
+  /** Absent: this process's. */
+  env?: NodeJS.ProcessEnv
+  /** The command line's, the later winning. */
+  flags?: readonly FlagValue[]
+}
+
+/**
+ * The effective configuration of a run.
+ *
+ * @throws InterceptorError with exit code 2 and every problem in its message: unknown keys (with the nearest known
+ *   one), values out of shape (with the accepted forms), combinations that cannot work
+ */
+export function loadConfig(sources: ConfigSources = {}): LoadedConfig {
+  const env = sources.env ?? process.env
+  const file = sources.file ?? (env[CONFIG_FILE_VARIABLE] || undefined)
+  const layers = [file === undefined ? null : fileLayer(file), environmentLayer(env), flagLayer(sources.flags ?? [])]
+  const present = layers.filter((layer) => layer !== null)
+  const settings = merge(present)
+  const parsed = configSchema.safeParse(nest(settings))
+  const problems = present.flatMap((layer) => layer.problems)
+  if (parsed.error !== undefined) problems.push(...parsed.error.issues.map((issue) => describe(issue, settings)))
+  if (parsed.data !== undefined && problems.length === 0) problems.push(...impossibleCombinations(parsed.data))
+  if (parsed.data === undefined || problems.length > 0) throw problemsError(problems)
+  const origins = originsOf(settings)
+  nameNode(parsed.data, origins, env)
+  return { config: parsed.data, origins }
+}
+
+/** The configuration with every key at its default. */
+export const defaultConfig = (): Config => loadConfig({ env: {} }).config
+
+function merge(layers: Layer[]): Map<string, Setting> {
+  const merged = new Map<string, Setting>()
+  for (const layer of layers) for (const [path, setting] of layer.settings) merged.set(path, setting)
+  return merged
+}
+
+interface Tree {
+  [name: string]: unknown
+}
+
+function nest(settings: Map<string, Setting>): Tree {
+  const root: Tree = {}
+  for (const [path, { value }] of settings) {
+    const names = path.split('.')
+    const leaf = names.pop()!
+    let at = root
+    for (const name of names) {
+      at[name] ??= {}
+      at = at[name] as Tree
+    }
+    at[leaf] = value
+  }
+  return root
+}
+
+function describe(issue: z.core.$ZodIssue, settings: Map<string, Setting>): string {
+  const names = issue.path.filter((part) => typeof part === 'string')
+  const path = names.join('.')
+  const setting = settings.get(path)
+  const index = issue.path.find((part) => typeof part === 'number')
+  const whole = setting?.value
+  const value = index !== undefined && Array.isArray(whole) ? whole[index] : whole
+  return `${path}: ${JSON.stringify(value)} ${issue.message}${setting === undefined ? '' : ` (${setting.origin.name})`}`
+}
+
+function problemsError(problems: string[]): InterceptorError {
+  const hint = 'docs/configuration.md and interceptor config print show every key.'
+  if (problems.length === 1) return usageError(`configuration: ${problems[0]}`)
+  const lines = problems.map((problem) => `  - ${problem}`)
+  return usageError(`configuration: ${problems.length} problems\n${lines.join('\n')}`, { hint })
+}
+
+function originsOf(settings: Map<string, Setting>): Map<string, Origin> {
+  const origins = new Map<string, Origin>()
+  for (const { path } of configKeys) {
+    origins.set(path, settings.get(path)?.origin ?? { kind: 'default', name: 'default' })
+  }
+  return origins
+}
+
+/** An empty node.name becomes NODE_NAME, else the host's name. */
+function nameNode(config: Config, origins: Map<string, Origin>, env: NodeJS.ProcessEnv): void {
+  if (config.node.name !== '') return
+  const given = env['NODE_NAME'] ?? ''
+  config.node.name = given === '' ? hostname() : given
+  origins.set(
+    'node.name',
+    given === '' ? { kind: 'default', name: 'host name' } : { kind: 'environment', name: 'NODE_NAME' },
+  )
+}

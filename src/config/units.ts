@@ -1,0 +1,60 @@
+/**
+ * Durations and sizes as people write them, to numbers and back. A bare number is milliseconds or bytes.
+ * Pure functions.
+ */
+
+const MILLIS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
+
+const BYTES = {
+  B: 1,
+  KB: 1000,
+  MB: 1000 ** 2,
+  GB: 1000 ** 3,
+  KiB: 1024,
+  MiB: 1024 ** 2,
+  GiB: 1024 ** 3,
+} as const
+
+/** Accepted duration texts: a number, or numbers with units one after the other (`1m30s`). */
+export const DURATION_PATTERN = /^(\d+|(\d+(\.\d+)?(ms|s|m|h|d))+)$/
+
+/** Accepted size texts: a number, or a number with a unit. */
+export const SIZE_PATTERN = /^\d+(\.\d+)?(B|KB|MB|GB|KiB|MiB|GiB)$|^\d+$/
+
+export const DURATION_FORMS = 'a number with a unit (250ms, 60s, 5m, 2h, 1d), or a bare number of milliseconds'
+export const SIZE_FORMS =
+  'a number with a unit (512KiB, 64MiB, 1GiB; KB, MB and GB are powers of 1000), or a bare number of bytes'
+
+/** @returns milliseconds, rounded; null when the text is no duration (see DURATION_FORMS). */
+export function parseDuration(text: string): number | null {
+  if (!DURATION_PATTERN.test(text)) return null
+  if (/^\d+$/.test(text)) return Number(text)
+  let millis = 0
+  for (const [, count, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/g)) {
+    millis += Number(count) * MILLIS[unit as keyof typeof MILLIS]
+  }
+  return Math.round(millis)
+}
+
+/** @returns bytes, rounded; null when the text is no size (see SIZE_FORMS). */
+export function parseSize(text: string): number | null {
+  const match = SIZE_PATTERN.test(text) ? /^([\d.]+)(\D*)$/.exec(text) : null
+  if (match === null) return null
+  const unit = match[2] === '' ? 'B' : match[2]
+  return Math.round(Number(match[1]) * BYTES[unit as keyof typeof BYTES])
+}
+
+/** @returns the shortest exact text with one unit: 300000 → `5m`, 90000 → `90s`, 0 → `0ms`. */
+export function formatDuration(millis: number): string {
+  const units = Object.entries(MILLIS).toReversed()
+  const [unit, worth] = units.find(([, each]) => millis >= each && millis % each === 0) ?? ['ms', 1]
+  return `${millis / worth}${unit}`
+}
+
+/** @returns the exact text in the largest binary unit that divides it: 1048576 → `1MiB`, 262144 → `256KiB`, 1000 → `1000`. */
+export function formatSize(bytes: number): string {
+  for (const unit of ['GiB', 'MiB', 'KiB'] as const) {
+    if (bytes >= BYTES[unit] && bytes % BYTES[unit] === 0) return `${bytes / BYTES[unit]}${unit}`
+  }
+  return String(bytes)
+}

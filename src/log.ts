@@ -1,0 +1,124 @@
+/**
+ * The log: pino, on the main thread alone, to standard error. Workers post records that are logged here. Agents write
+ * JSON lines; commands a person runs write one plain line per record.
+ *
+ * Repeats are folded: of records with one message, the first is written, then at most one a period with the number of
+ * those held back.
+ */
+import { writeSync } from 'node:fs'
+import pino from 'pino'
+import type { LogLevel } from './messages.ts'
+
+/** Structured data of a record, beside its message. */
+export type LogFields = Record<string, unknown>
+
+export interface Logger {
+  debug(message: string, fields?: LogFields): void
+  info(message: string, fields?: LogFields): void
+  warn(message: string, fields?: LogFields): void
+  error(message: string, fields?: LogFields): void
+  /** A record whose level is data: one a worker posted. */
+  log(level: LogLevel, message: string, fields?: LogFields): void
+  /** Writes the counts of records still held back. Call at the end of a run. */
+  flush(): void
+}
+
+export interface LoggerOptions {
+  /** The least severe level written; `silent`: none. */
+  level: LogLevel | 'silent'
+  /** `lines`: one plain line per record, for a person. `json`: pino's JSON lines. */
+  form: 'lines' | 'json'
+  /** Colour the level; in lines only. */
+  color?: boolean
+  /** Takes each finished line. Absent: standard error, written synchronously, so that nothing is lost at exit. */
+  write?: (line: string) => void
+  /** Repeats of a message within this many milliseconds are folded. */
+  foldMillis?: number
+  /** Milliseconds; monotonic. */
+  now?: () => number
+}
+
+const FOLD_MILLIS = 10_000
+
+/** Most messages remembered for folding; beyond it the oldest is forgotten, which can only fold less. */
+const FOLD_ENTRIES = 256
+
+interface Fold {
+  since: number
+  held: number
+  level: LogLevel
+  fields: LogFields
+}
+
+/** A logger for the main thread. Never throws: a standard error that is gone takes no records. */
+export function createLogger(options: LoggerOptions): Logger {
+  const write = options.write ?? writeToStandardError
+  const format = options.form === 'lines' ? (line: string) => write(plainLine(line, options.color === true)) : write
+  const base = options.form === 'json' ? {} : { base: null }
+  const sink = pino({ level: options.level, ...base }, { write: format })
+  const folds = new Map<string, Fold>()
+  const foldMillis = options.foldMillis ?? FOLD_MILLIS
+  const now = options.now ?? (() => performance.now())
+
+  const emit = (level: LogLevel, message: string, fields: LogFields): void => sink[level](fields, message)
+
+  function release(message: string, fold: Fold): void {
+    if (fold.held > 0) emit(fold.level, message, { ...fold.fields, repeated: fold.held })
+    fold.held = 0
+  }
+
+  function log(level: LogLevel, message: string, fields: LogFields = {}): void {
+    if (!sink.isLevelEnabled(level)) return
+    const time = now()
+    const fold = folds.get(message)
+    if (fold !== undefined && time - fold.since < foldMillis) {
+      fold.held += 1
+      fold.fields = fields
+      return
+    }
+    if (fold !== undefined) release(message, fold)
+    folds.delete(message)
+    folds.set(message, { since: time, held: 0, level, fields })
+    emit(level, message, fields)
+    if (folds.size > FOLD_ENTRIES) forgetOldest()
+  }
+
+  function forgetOldest(): void {
+    const [message, fold] = folds.entries().next().value!
+    release(message, fold)
+    folds.delete(message)
+  }
+
+  return {
+    debug: (message, fields) => log('debug', message, fields),
+    info: (message, fields) => log('info', message, fields),
+    warn: (message, fields) => log('warn', message, fields),
+    error: (message, fields) => log('error', message, fields),
+    log,
+    flush: () => folds.forEach((fold, message) => release(message, fold)),
+  }
+}
+
+const STANDARD_ERROR = 2
+
+function writeToStandardError(line: string): void {
+  try {
+    writeSync(STANDARD_ERROR, line)
+  } catch {
+    // Closed or full: there is no one to tell.
+  }
+}
+
+const LEVEL_COLORS: Record<number, string> = { 20: '\x1b[2m', 30: '', 40: '\x1b[33m', 50: '\x1b[31m' }
+const HIDDEN_FIELDS = new Set(['level', 'time', 'msg'])
+
+/** `warning: message (name=value, …)`; information goes without its level. */
+function plainLine(json: string, color: boolean): string {
+  const record = JSON.parse(json) as { level: number; msg: string } & LogFields
+  const word = record.level >= 50 ? 'error: ' : record.level >= 40 ? 'warning: ' : record.level < 30 ? 'debug: ' : ''
+  const paint = color ? (LEVEL_COLORS[record.level] ?? '') : ''
+  const fields = Object.entries(record).filter(([name]) => !HIDDEN_FIELDS.has(name))
+  const shown = fields.map(([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
+  const detail = shown.length === 0 ? '' : ` (${shown.join(', ')})`
+  return `${paint}${word}${paint === '' ? '' : '\x1b[0m'}${record.msg}${detail}\n`
+}
