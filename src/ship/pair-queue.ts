@@ -1,0 +1,183 @@
+/**
+ * The bounded buffer between the pair rings and the output: pairs in order of arrival, in blocks copied from the rings
+ * as they are. A pair is copied once on its way in and looked at in place.
+ *
+ * Thread: the shipper's. Bounds are kept by whoever owns the queue, through `dropOlder` and `dropOver`: the queue itself
+ * never refuses a pair. Order of arrival per ring, and so per connection, is kept.
+ */
+import type { RingConsumer } from '../ring/byte-ring.ts'
+import { PAIR_FIELDS_BYTES } from '../ring/layout.ts'
+
+/** Large enough to copy at memory speed, small enough that an idle agent holds little. */
+const BLOCK_BYTES = 256 * 1024
+/** A block with less room than this takes no more. */
+const MIN_ROOM = 8 * 1024
+/** Empty blocks kept for the next pairs. */
+const SPARE_BLOCKS = 4
+
+/** Byte offsets in a pair record (src/ring/layout.ts) as indexes of 32-bit words. */
+const TAG = 1
+const LENGTH = 4
+const OFFSET = 5
+const SERVER = 6
+/** Reserved in the ring, ours in the queue: when the pair arrived. */
+const ARRIVED = 7
+
+interface Block {
+  bytes: Uint8Array
+  words: Int32Array
+  doubles: Float64Array
+  /** Bytes taken: the next pair goes here. */
+  end: number
+}
+
+function newBlock(size: number): Block {
+  const memory = new ArrayBuffer(size)
+  return {
+    bytes: new Uint8Array(memory),
+    words: new Int32Array(memory),
+    doubles: new Float64Array(memory),
+    end: 0,
+  }
+}
+
+export class PairQueue {
+  /** Pairs and bytes waiting (bytes with their record headers). */
+  pairs = 0
+  byteCount = 0
+
+  /** The oldest pair, valid after `front()` answered true and until `pop`: `bytes[start … start + length)`. */
+  bytes: Uint8Array
+  start = 0
+  length = 0
+  /** uint32 hashes of the connection and of the server's address. */
+  connection = 0
+  server = 0
+  /** The request's first byte, microseconds since the Unix epoch. */
+  micros = 0
+  /** When the pair came out of its ring, on the clock given to `take`. */
+  arrivedMs = 0
+
+  readonly #blocks: Block[]
+  readonly #spare: Block[] = []
+  #position = 0
+
+  constructor() {
+    const block = newBlock(BLOCK_BYTES)
+    this.#blocks = [block]
+    this.bytes = block.bytes
+  }
+
+  /**
+   * Moves what one ring holds now, up to about `limit` bytes (always at least one pair when there is one).
+   *
+   * @param nowMs a monotonic clock, whole milliseconds
+   * @returns bytes taken from the ring, padding included; 0 when it was empty
+   */
+  take(ring: RingConsumer, limit: number, nowMs: number): number {
+    let total = 0
+    while (total < limit) {
+      const block = this.#roomyBlock()
+      const room = block.bytes.length - block.end
+      const count = ring.peek(block.end === 0 ? block.bytes : block.bytes.subarray(block.end), room)
+      if (count === 0) break
+      const consumed = this.#admit(block, count, nowMs)
+      if (consumed === 0) {
+        this.#replaceTail(block.words[block.end >> 2])
+        continue
+      }
+      ring.release(consumed)
+      total += consumed
+    }
+    return total
+  }
+
+  /** Looks at the oldest pair. False when there is none. */
+  front(): boolean {
+    if (this.pairs === 0) return false
+    const block = this.#blocks[0]
+    const word = this.#position >> 2
+    this.bytes = block.bytes
+    this.length = block.words[word + LENGTH]
+    this.start = this.#position + block.words[word + OFFSET]
+    this.connection = block.words[word + TAG] >>> 0
+    this.server = block.words[word + SERVER] >>> 0
+    this.micros = block.doubles[(this.#position >> 3) + 1]
+    this.arrivedMs = block.words[word + ARRIVED]
+    return true
+  }
+
+  /** Lets the oldest pair go; its bytes may be overwritten by the next `take`. */
+  pop(): void {
+    const block = this.#blocks[0]
+    const size = block.words[this.#position >> 2]
+    this.#position += size
+    this.byteCount -= size
+    this.pairs -= 1
+    if (this.#position >= block.end) this.#nextBlock(block)
+  }
+
+  /** Lets go of pairs that arrived before `cutoffMs`, oldest first. @returns how many */
+  dropOlder(cutoffMs: number): number {
+    const before = this.pairs
+    while (this.front() && this.arrivedMs < cutoffMs) this.pop()
+    return before - this.pairs
+  }
+
+  /** Lets go of the oldest pairs until no more than `maxBytes` are held. @returns how many */
+  dropOver(maxBytes: number): number {
+    const before = this.pairs
+    while (this.byteCount > maxBytes && this.pairs > 0) this.pop()
+    return before - this.pairs
+  }
+
+  /** Takes in the whole records among `count` fresh bytes at the block's end. @returns bytes done with, 0 if the first is cut */
+  #admit(block: Block, count: number, nowMs: number): number {
+    const { words } = block
+    const begin = block.end
+    const limit = begin + count
+    let at = begin
+    while (at < limit) {
+      const size = words[at >> 2]
+      // Padding reaches to the wrap, where a peek ends anyway.
+      if (size < 0) {
+        block.end = at
+        return at - begin - size
+      }
+      if (at + size > limit) break
+      words[(at >> 2) + ARRIVED] = nowMs
+      at += size
+      this.pairs += 1
+      this.byteCount += size
+    }
+    block.end = at
+    return at - begin
+  }
+
+  #roomyBlock(): Block {
+    const tail = this.#blocks[this.#blocks.length - 1]
+    if (tail.bytes.length - tail.end >= MIN_ROOM) return tail
+    const block = this.#spare.pop() ?? newBlock(BLOCK_BYTES)
+    this.#blocks.push(block)
+    return block
+  }
+
+  /** The next record is longer than the tail's room: put a block behind it (or in its place) that takes it. */
+  #replaceTail(recordBytes: number): void {
+    const last = this.#blocks.length - 1
+    const block = newBlock(Math.max(BLOCK_BYTES, recordBytes))
+    if (this.#blocks[last].end === 0) this.#blocks[last] = block
+    else this.#blocks.push(block)
+  }
+
+  #nextBlock(done: Block): void {
+    this.#position = 0
+    done.end = 0
+    if (this.#blocks.length === 1) return
+    this.#blocks.shift()
+    if (done.bytes.length === BLOCK_BYTES && this.#spare.length < SPARE_BLOCKS) this.#spare.push(done)
+  }
+}
+
+/** Bytes a pair of `length` bytes takes in the queue, at least: for tests and for sizing. */
+export const queuedBytes = (length: number): number => (PAIR_FIELDS_BYTES + length + 7) & ~7
