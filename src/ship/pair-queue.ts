@@ -55,8 +55,6 @@ export class PairQueue {
   server = 0
   /** The request's first byte, microseconds since the Unix epoch. */
   micros = 0
-  /** When the pair came out of its ring, on the clock given to `take`. */
-  arrivedMs = 0
 
   readonly #blocks: Block[]
   readonly #spare: Block[] = []
@@ -103,8 +101,12 @@ export class PairQueue {
     this.connection = block.words[word + TAG] >>> 0
     this.server = block.words[word + SERVER] >>> 0
     this.micros = block.doubles[(this.#position >> 3) + 1]
-    this.arrivedMs = block.words[word + ARRIVED]
     return true
+  }
+
+  /** Milliseconds since the oldest pair came out of its ring, on the clock given to `take`. Exact for 24 days. */
+  ageMs(nowMs: number): number {
+    return ((nowMs | 0) - this.#blocks[0].words[(this.#position >> 2) + ARRIVED]) | 0
   }
 
   /** Lets the oldest pair go; its bytes may be overwritten by the next `take`. */
@@ -117,10 +119,10 @@ export class PairQueue {
     if (this.#position >= block.end) this.#nextBlock(block)
   }
 
-  /** Lets go of pairs that arrived before `cutoffMs`, oldest first. @returns how many */
-  dropOlder(cutoffMs: number): number {
+  /** Lets go of pairs older than `maxAgeMs`, oldest first. @returns how many */
+  dropOlder(maxAgeMs: number, nowMs: number): number {
     const before = this.pairs
-    while (this.front() && this.arrivedMs < cutoffMs) this.pop()
+    while (this.pairs > 0 && this.ageMs(nowMs) > maxAgeMs) this.pop()
     return before - this.pairs
   }
 
@@ -145,7 +147,7 @@ export class PairQueue {
         return at - begin - size
       }
       if (at + size > limit) break
-      words[(at >> 2) + ARRIVED] = nowMs
+      words[(at >> 2) + ARRIVED] = nowMs | 0
       at += size
       this.pairs += 1
       this.byteCount += size

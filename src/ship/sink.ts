@@ -23,12 +23,12 @@ export interface Sink {
   readonly end: SinkEnd | null
   /** When `pump` wants to be called again even if no pair comes; Infinity for never. */
   readonly nextDueMs: number
-  /** Takes what it can from the queue's front and moves it on. At most `limit` pairs may end up shipped in all. */
+  /** Takes what it can from the queue's front and moves it on, within the context's `limit`. */
   pump(queue: PairQueue, nowMs: number): void
   /** No more pairs will come: hold nothing back for the sake of batching. */
   flush(nowMs: number): void
-  /** Drops held pairs that arrived before the cutoff, oldest first, except what is on its way. @returns how many */
-  dropOlder(cutoffMs: number): number
+  /** Drops held pairs older than `maxAgeMs`, oldest first, except what is on its way. @returns how many */
+  dropOlder(maxAgeMs: number, nowMs: number): number
   /** Drops the oldest held pairs until at most `maxBytes` are held or the rest is on its way. @returns how many */
   dropOver(maxBytes: number): number
   /** Gives up on everything held. @returns how many */

@@ -1,0 +1,47 @@
+/** Thread entry of the shipper. Posts `ready`, then `done` or `failed`; the rest is shared memory. */
+import { parentPort, workerData } from 'node:worker_threads'
+import { Control } from '../control.ts'
+import type { FromWorker } from '../messages.ts'
+import { RingConsumer } from '../ring/byte-ring.ts'
+import { Doorbell } from '../ring/doorbell.ts'
+import { createSink } from './create-sink.ts'
+import { FoldedLog } from './folded-log.ts'
+import { ShipLedger } from './ledger.ts'
+import { Shipper } from './shipper.ts'
+import type { ShipWorkerData } from './worker-data.ts'
+
+const post = (message: FromWorker): void => parentPort?.postMessage(message)
+
+const data = workerData as ShipWorkerData
+const bell = new Doorbell(data.ownBell)
+const control = new Control(data.control)
+const ledger = new ShipLedger(data.counters)
+const log = new FoldedLog(post)
+const limit = data.limit ?? Infinity
+const rings = data.rings.map((ring, slot) => {
+  const assemblerBell = data.assemblerBells[slot]
+  return new RingConsumer(ring, assemblerBell === null ? null : new Doorbell(assemblerBell))
+})
+
+try {
+  const context = { ledger, limit, wake: () => bell.ring() }
+  const sink = createSink(data.sink, context, log, () => control.beat())
+  const shipper = new Shipper({
+    rings,
+    bell,
+    control,
+    ledger,
+    log,
+    sink,
+    whenFull: data.whenFull,
+    limit,
+    bufferBytes: data.bufferBytes,
+    maxAgeMs: data.maxAgeMs,
+    shutdownTimeoutMs: data.shutdownTimeoutMs,
+  })
+  post({ t: 'ready' })
+  const { failure } = await shipper.run()
+  post(failure === null ? { t: 'done' } : { t: 'failed', message: failure, exitCode: 1 })
+} catch (error) {
+  post({ t: 'failed', message: (error as Error).message, exitCode: 1 })
+}

@@ -1,0 +1,42 @@
+/** Pairs to nowhere: everything runs and is counted, nothing is written (`-o none`, `ship.sink: none`). */
+import type { PairQueue } from '../pair-queue.ts'
+import type { Sink, SinkContext } from '../sink.ts'
+
+export class NoneSink implements Sink {
+  readonly pairs = 0
+  readonly byteCount = 0
+  readonly away = false
+  readonly end = null
+  readonly nextDueMs = Infinity
+  readonly #context: SinkContext
+
+  constructor(context: SinkContext) {
+    this.#context = context
+  }
+
+  pump(queue: PairQueue): void {
+    const { limit, ledger } = this.#context
+    while (ledger.shippedPairs < limit && queue.front()) {
+      ledger.shipped(1, queue.length)
+      queue.pop()
+    }
+  }
+
+  flush(): void {}
+
+  dropOlder(): number {
+    return 0
+  }
+
+  dropOver(): number {
+    return 0
+  }
+
+  discard(): number {
+    return 0
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve()
+  }
+}

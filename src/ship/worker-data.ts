@@ -1,0 +1,45 @@
+/** What the main thread starts a shipper with, and what the shipper's CONTROL_STATE word says. */
+import type { FormatName, FormatOptions } from '../format/format.ts'
+
+/** CONTROL_STATE: the output takes pairs. */
+export const OUTPUT_OPEN = 0
+/** CONTROL_STATE: `-c N` is reached. */
+export const OUTPUT_ENOUGH = 1
+/** CONTROL_STATE: the reader of the output has gone. */
+export const OUTPUT_CLOSED = 2
+
+export interface ShipWorkerData {
+  /** One pair ring per assembler. */
+  rings: SharedArrayBuffer[]
+  /** Each assembler's doorbell, for those that wait for room in their ring; null for those that never do. */
+  assemblerBells: (SharedArrayBuffer | null)[]
+  ownBell: SharedArrayBuffer
+  control: SharedArrayBuffer
+  /** Laid out by SHIP_COUNTERS. */
+  counters: Float64Array
+  /**
+   * A full buffer with an output that works, but slowly: `wait` leaves pairs in the rings (file input waits), `drop`
+   * drops the oldest. An output that is away always makes it drop.
+   */
+  whenFull: 'wait' | 'drop'
+  /** Stop after this many pairs; null: never. */
+  limit: number | null
+  bufferBytes: number
+  maxAgeMs: number
+  /** After the last pair has come, how long the output may stand still; after COMMAND_DRAIN, how long it may take. */
+  shutdownTimeoutMs: number
+  sink: SinkSpec
+}
+
+export type SinkSpec = { kind: 'none' } | StreamSinkSpec
+
+/** Standard output or a file. */
+export interface StreamSinkSpec {
+  kind: 'stream'
+  /** null: standard output. */
+  path: string | null
+  /** Add to a file that is there already, as the agent does; false: begin it anew. */
+  append: boolean
+  format: FormatName
+  formatOptions: FormatOptions
+}

@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { COMMAND_DRAIN, COMMAND_STOP } from '../../src/messages.ts'
+import { OUTPUT_ENOUGH, type StreamSinkSpec } from '../../src/ship/worker-data.ts'
+import { ShipperRun, until } from './support.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'ship-'))
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+
+let files = 0
+function toFile(overrides: Partial<StreamSinkSpec> = {}): StreamSinkSpec & { path: string } {
+  files += 1
+  const formatOptions = { decode: false, color: false, width: null, verbose: false, version: '0' }
+  const path = join(folder, `out-${files}`)
+  return { kind: 'stream', append: false, format: 'ndjson', formatOptions, ...overrides, path: overrides.path ?? path }
+}
+
+const lines = (path: string): { request: { target: string } }[] =>
+  readFileSync(path, 'utf8')
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line))
+
+test('shipper: every pair of every ring is written once, in the order of its ring', async () => {
+  const sink = toFile()
+  const run = new ShipperRun({ sink, rings: 3, ringBytes: 64 * 1024 })
+  for (let number = 0; number < 3000; number += 1) await run.put(number, {}, number % 3)
+  const last = await run.finish()
+  assert.equal(last.t, 'done')
+  assert.equal(run.counter('shipped'), 3000)
+  const numbers = lines(sink.path).map((pair) => Number(pair.request.target.slice('/orders/'.length)))
+  for (const slot of [0, 1, 2]) {
+    const ofRing = numbers.filter((number) => number % 3 === slot)
+    assert.deepEqual(
+      ofRing,
+      Array.from({ length: 1000 }, (_, index) => index * 3 + slot),
+    )
+  }
+})
+
+test('shipper: pairs larger than a block come through whole', async () => {
+  const sink = toFile({ format: 'msgpack' })
+  const run = new ShipperRun({ sink, ringBytes: 8 * 1024 * 1024 })
+  const sizes = [10, 300_000, 20, 1_100_000, 2_000_000, 30, 250_000]
+  for (const [number, bodyBytes] of sizes.entries()) await run.put(number, { bodyBytes })
+  await run.finish()
+  assert.equal(run.counter('shipped'), sizes.length)
+  const written = readFileSync(sink.path)
+  assert.equal(run.counter('bytesShipped'), written.length)
+})
+
+test('shipper: pairs that wait are written without waiting for more', async () => {
+  const sink = toFile()
+  const run = new ShipperRun({ sink })
+  await run.put(1)
+  run.flush()
+  await until('the pair is shipped', () => run.counter('shipped') === 1)
+  assert.equal(lines(sink.path).length, 1)
+  assert.equal(run.counter('queued'), 0)
+  await run.finish()
+})
+
+test('shipper: -c N writes exactly N pairs, says so, and counts the rest as dropped', async () => {
+  const sink = toFile()
+  const run = new ShipperRun({ sink, limit: 7 })
+  for (let number = 0; number < 20; number += 1) await run.put(number)
+  run.flush()
+  await until('enough', () => run.control.state === OUTPUT_ENOUGH)
+  for (let number = 20; number < 30; number += 1) await run.put(number)
+  await run.finish()
+  assert.equal(lines(sink.path).length, 7)
+  assert.equal(run.counter('droppedShutdown'), 23)
+})
+
+test('shipper: an array of JSON is whole also when no pair came', async () => {
+  const sink = toFile({ format: 'json' })
+  const run = new ShipperRun({ sink })
+  await run.finish()
+  const text = readFileSync(sink.path, 'utf8')
+  assert.doesNotThrow(() => text === '' || JSON.parse(text))
+})
+
+test('shipper: an output that cannot be opened is told by name', async () => {
+  const run = new ShipperRun({ sink: toFile({ path: join(folder, 'no', 'such', 'folder') }) })
+  run.closeRings()
+  await until('it failed', () => run.messages.length > 0)
+  assert.deepEqual(run.messages[0].t, 'failed')
+  assert.match(JSON.stringify(run.messages[0]), /cannot open the output: ENOENT.*no\/such\/folder/)
+})
+
+test('shipper: a full disk ends the run with the error, and the ledger holds', async (context) => {
+  if (process.platform !== 'linux') return context.skip('needs /dev/full')
+  const run = new ShipperRun({ sink: toFile({ path: '/dev/full' }) })
+  for (let number = 0; number < 100; number += 1) await run.put(number)
+  const last = await run.finish()
+  assert.equal(last.t, 'failed')
+  assert.match(JSON.stringify(last), /cannot write the output: ENOSPC/)
+  assert.equal(run.counter('shipped'), 0)
+})
+
+test('shipper: append adds to a file, otherwise it is begun anew', async () => {
+  for (const append of [true, false]) {
+    const sink = toFile({ append })
+    writeFileSync(sink.path, '{"request":{"target":"/old"}}\n')
+    const run = new ShipperRun({ sink })
+    await run.put(1)
+    await run.finish()
+    assert.equal(lines(sink.path).length, append ? 2 : 1)
+  }
+})
+
+test('shipper: a draining shipper takes what still comes until the rings close', async () => {
+  const run = new ShipperRun({ sink: { kind: 'none' } })
+  await run.put(1)
+  run.flush()
+  run.command(COMMAND_DRAIN)
+  for (let number = 2; number < 50; number += 1) await run.put(number)
+  await run.finish()
+  assert.equal(run.counter('shipped'), 49)
+})
+
+test('shipper: stop ends the run though a ring stays open, and counts what was left', async () => {
+  const run = new ShipperRun({ sink: { kind: 'none' } })
+  await run.ready
+  run.command(COMMAND_STOP)
+  await run.put(1)
+  run.flush()
+  await until('done', () => run.messages.some((message) => message.t === 'done'))
+  run.assertLedger()
+})
+
+test('shipper: a pair nobody can read is left out, counted and told', async () => {
+  const sink = toFile()
+  const run = new ShipperRun({ sink })
+  await run.put(1)
+  await run.putBytes(Uint8Array.of(0xc1, 0xff), 0)
+  await run.put(2)
+  await run.finish()
+  assert.equal(lines(sink.path).length, 2)
+  assert.equal(run.counter('droppedRejected'), 1)
+  assert.match(run.logs.join(), /could not be read back/)
+})
