@@ -1,0 +1,66 @@
+/** Reads one capture file's bytes, whatever its format: looks at the first bytes and hands on to the right reader. */
+
+import { describeForeign } from './foreign.ts'
+import type { FormatHost, FormatReader } from './format.ts'
+import { isPcap, PcapReader } from './pcap.ts'
+import { Window } from './window.ts'
+
+/** Bytes that tell the formats apart. */
+const MAGIC_BYTES = 4
+
+/** The push machine for one file (unzipped bytes in, frames out). */
+export class FileReader {
+  /** Read into it, then call `advance`. */
+  readonly window = new Window()
+  readonly #host: FormatHost
+  #reader: FormatReader | null = null
+  #foreign = false
+
+  constructor(host: FormatHost) {
+    this.#host = host
+  }
+
+  /** Copies a chunk in and takes what is whole. */
+  push(chunk: Uint8Array): void {
+    let from = 0
+    while (from < chunk.length) {
+      const count = Math.min(this.window.prepare(), chunk.length - from)
+      this.window.bytes.set(chunk.subarray(from, from + count), this.window.end)
+      this.window.filled(count)
+      from += count
+      this.advance()
+    }
+  }
+
+  /** Takes what is whole in the window. */
+  advance(): void {
+    if (this.#foreign) {
+      this.window.skip(this.window.available)
+      return
+    }
+    this.#reader ??= this.#choose()
+    this.#reader?.read(this.window)
+  }
+
+  /** The file has ended: reports what is left over as damage. */
+  end(): void {
+    if (this.#foreign) return
+    if (this.#reader !== null) {
+      this.#reader.end(this.window)
+      return
+    }
+    const { available } = this.window
+    this.#host.damage(0, available === 0 ? 'the file is empty' : `the file is cut short after ${available} bytes`)
+  }
+
+  #choose(): FormatReader | null {
+    const { window } = this
+    window.wanted = MAGIC_BYTES
+    if (window.available < MAGIC_BYTES) return null
+    if (isPcap(window.view, window.begin)) return new PcapReader(this.#host)
+    this.#foreign = true
+    this.#host.damage(0, describeForeign(window.bytes.subarray(window.begin, window.end)))
+    window.skip(window.available)
+    return null
+  }
+}

@@ -1,0 +1,145 @@
+/**
+ * Reads pcap files (draft-ietf-opsawg-pcap; pcap-savefile(5)): both byte orders, micro- and nanoseconds, and the
+ * modified format of Kuznetzov's libpcap patch, whose record headers are 8 bytes longer.
+ */
+import type { FormatHost, FormatReader } from './format.ts'
+import { MAX_RECORD_BYTES } from './format.ts'
+import { findRecord, plausibleLength, type RecordShape } from './pcap-resync.ts'
+import type { Window } from './window.ts'
+
+const MAGIC_MICROS = 0xa1b2c3d4
+const MAGIC_NANOS = 0xa1b23c4d
+const MAGIC_MODIFIED = 0xa1b2cd34
+const FILE_HEADER_BYTES = 24
+const RECORD_HEADER_BYTES = 16
+const MODIFIED_RECORD_HEADER_BYTES = 24
+/** What every reader of the format takes; a file header may claim less than its records have. */
+const USUAL_MAX_BYTES = 512 * 1024
+
+const isMagic = (magic: number): boolean => magic === MAGIC_MICROS || magic === MAGIC_NANOS || magic === MAGIC_MODIFIED
+
+/** @returns true when the four bytes at `at` begin a pcap file, in either byte order */
+export const isPcap = (view: DataView, at: number): boolean =>
+  isMagic(view.getUint32(at)) || isMagic(view.getUint32(at, true))
+
+export class PcapReader implements FormatReader {
+  readonly #host: FormatHost
+  #shape: RecordShape | null = null
+  #linkType = 0
+  #interfaceId = 0
+  /** Seconds of the last good record, to tell a record from noise after damage; -1 before the first. */
+  #lastSeconds = -1
+  #lost = false
+  #stopped = false
+
+  constructor(host: FormatHost) {
+    this.#host = host
+  }
+
+  read(window: Window): void {
+    this.#advance(window, false)
+  }
+
+  end(window: Window): void {
+    this.#advance(window, true)
+    const left = window.available
+    if (this.#stopped || left === 0) return
+    if (this.#shape === null) this.#host.damage(window.offset, 'the file header is cut short')
+    else if (!this.#lost) {
+      this.#host.damage(
+        window.offset,
+        `the file is cut short: ${left} of the last record's ${window.wanted} bytes are there`,
+      )
+    }
+  }
+
+  #advance(window: Window, ended: boolean): void {
+    if (this.#shape === null && !this.#fileHeader(window)) return
+    while (!this.#stopped) {
+      if (this.#lost && !this.#findAgain(window, ended)) return
+      if (!this.#records(window)) return
+    }
+    window.skip(window.available)
+    window.wanted = 1
+  }
+
+  /** @returns false when it is not all there */
+  #fileHeader(window: Window): boolean {
+    window.wanted = FILE_HEADER_BYTES
+    if (window.available < FILE_HEADER_BYTES) return false
+    const { view, begin } = window
+    const little = isMagic(view.getUint32(begin, true))
+    const magic = view.getUint32(begin, little)
+    const version = (view.getUint16(begin + 4, little) << 16) | view.getUint16(begin + 6, little)
+    const snapLength = view.getUint32(begin + 16, little)
+    this.#shape = {
+      little,
+      headerBytes: magic === MAGIC_MODIFIED ? MODIFIED_RECORD_HEADER_BYTES : RECORD_HEADER_BYTES,
+      // Before version 2.3 the two lengths stood the other way round, and in 2.3 either way (libpcap, sf-pcap.c).
+      swapped: version < 0x20003 && version >= 0x20000,
+      mayBeSwapped: version === 0x20003,
+      fractionsPerMicro: magic === MAGIC_NANOS ? 1000 : 1,
+      maxLength: Math.min(MAX_RECORD_BYTES, Math.max(USUAL_MAX_BYTES, snapLength)),
+    }
+    // The upper bits say how long the frames' check sequences are; packets are cut to their IP length anyway.
+    this.#linkType = view.getUint32(begin + 20, little) & 0xffff
+    this.#interfaceId = this.#host.interfaceId(null)
+    window.skip(FILE_HEADER_BYTES)
+    window.wanted = this.#shape.headerBytes
+    return true
+  }
+
+  /** Hands on every whole record. @returns true when damage stopped it, false when it needs more bytes */
+  #records(window: Window): boolean {
+    const { little, headerBytes, swapped, mayBeSwapped, fractionsPerMicro, maxLength } = this.#shape!
+    const { bytes, view, end } = window
+    const { sink } = this.#host
+    const linkType = this.#linkType
+    const interfaceId = this.#interfaceId
+    let at = window.begin
+    let damaged = false
+    window.wanted = headerBytes
+    while (at + headerBytes <= end) {
+      const seconds = view.getUint32(at, little)
+      const fraction = view.getUint32(at + 4, little)
+      let captured = view.getUint32(at + (swapped ? 12 : 8), little)
+      let onWire = view.getUint32(at + (swapped ? 8 : 12), little)
+      if (mayBeSwapped && captured > onWire) {
+        const other = captured
+        captured = onWire
+        onWire = other
+      }
+      if (!plausibleLength(captured, onWire, seconds, maxLength)) {
+        damaged = true
+        break
+      }
+      const frame = at + headerBytes
+      if (frame + captured > end) {
+        window.wanted = headerBytes + captured
+        break
+      }
+      const micros = seconds * 1e6 + (fractionsPerMicro === 1 ? fraction : (fraction / fractionsPerMicro) >>> 0)
+      sink.frame(bytes, view, frame, captured, Math.max(onWire, captured), linkType, micros, interfaceId)
+      this.#lastSeconds = seconds
+      at = frame + captured
+    }
+    window.begin = at
+    if (damaged) this.#lose(window)
+    return damaged
+  }
+
+  #lose(window: Window): void {
+    this.#lost = true
+    const { little, swapped } = this.#shape!
+    const length = window.view.getUint32(window.begin + (swapped ? 12 : 8), little)
+    this.#stopped = !this.#host.damage(window.offset, `a record header is damaged (it claims ${length} bytes)`)
+    window.begin++
+  }
+
+  /** @returns true once `window` begins with a record again; false when it needs more bytes, or there is none */
+  #findAgain(window: Window, ended: boolean): boolean {
+    const found = findRecord(window, this.#shape!, this.#lastSeconds, ended)
+    this.#lost = !found
+    return found
+  }
+}

@@ -1,0 +1,110 @@
+/**
+ * The way into one assembler's ring: lays FRAME and control records as ring/layout.ts describes them.
+ *
+ * Thread: the capture worker's. Control records are never lost: while the ring is full they wait here, and until they
+ * are in, no frame passes them.
+ */
+
+import { FULL, type RingProducer } from '../ring/byte-ring.ts'
+import { FRAME, FRAME_FIELDS_BYTES } from '../ring/layout.ts'
+import type { FrameBytes } from './frame-bytes.ts'
+
+interface ControlRecord {
+  tag: number
+  micros: number
+  interfaceId: number
+  payload: Uint8Array
+}
+
+const CONTROL_FIELDS_BYTES = 24
+
+export class FrameLane {
+  readonly ring: RingProducer
+  readonly #halves: Uint16Array
+  readonly #waiting: ControlRecord[] = []
+  /** Claim of the frame at hand, between `claim` and `fill`. */
+  #at = 0
+
+  constructor(ring: RingProducer) {
+    this.ring = ring
+    this.#halves = new Uint16Array(ring.bytes.buffer, ring.bytes.byteOffset, ring.bytes.byteLength >> 1)
+  }
+
+  /** True while nothing stands between a frame and the ring but room. */
+  get open(): boolean {
+    return this.#waiting.length === 0 || this.settle()
+  }
+
+  /**
+   * Room for a frame of `length` bytes that begins at `start` of its source.
+   *
+   * @returns false when the ring has none now; asking again is free
+   */
+  claim(start: number, length: number): boolean {
+    if (!this.open) return false
+    this.#at = this.ring.tryClaim(FRAME_FIELDS_BYTES + (start & 7) + length)
+    return this.#at !== FULL
+  }
+
+  /** Fills and commits the claim. All offsets are of the source and lie in start…end. */
+  fill(
+    source: FrameBytes,
+    start: number,
+    end: number,
+    ipOffset: number,
+    tcpOffset: number,
+    hash: number,
+    micros: number,
+    interfaceId: number,
+  ): void {
+    const ring = this.ring
+    const at = this.#at
+    // From an offset of the source to one of the record. Records begin at a multiple of 8, so the two stay congruent.
+    const shift = FRAME_FIELDS_BYTES - (start & ~7)
+    const word = at >> 2
+    ring.words[word + 1] = FRAME
+    ring.doubles[(at + 8) >> 3] = micros
+    ring.words[word + 4] = hash
+    ring.words[word + 5] = interfaceId
+    this.#halves[(at + 24) >> 1] = ipOffset + shift
+    this.#halves[(at + 26) >> 1] = tcpOffset + shift
+    ring.words[word + 7] = end + shift
+    source.copy(start, end, ring, at + start + shift)
+    ring.commit()
+  }
+
+  /** Puts a control record behind everything before it, now or as soon as there is room. */
+  control(tag: number, micros: number, interfaceId: number, payload: Uint8Array): void {
+    const record = { tag, micros, interfaceId, payload }
+    if (!this.open || !this.#put(record)) this.#waiting.push(record)
+  }
+
+  /** As `control`, for a record that may be lost: @returns false when there was no room. */
+  offer(tag: number, micros: number): boolean {
+    return this.open && this.#put({ tag, micros, interfaceId: 0, payload: NOTHING })
+  }
+
+  /** Moves waiting control records into the ring. @returns true when none is left */
+  settle(): boolean {
+    const waiting = this.#waiting
+    let count = 0
+    while (count < waiting.length && this.#put(waiting[count]!)) count++
+    waiting.splice(0, count)
+    return waiting.length === 0
+  }
+
+  #put(record: ControlRecord): boolean {
+    const ring = this.ring
+    const at = ring.tryClaim(CONTROL_FIELDS_BYTES + record.payload.length)
+    if (at === FULL) return false
+    ring.words[(at >> 2) + 1] = record.tag
+    ring.doubles[(at + 8) >> 3] = record.micros
+    ring.words[(at >> 2) + 4] = record.payload.length
+    ring.words[(at >> 2) + 5] = record.interfaceId
+    ring.bytes.set(record.payload, at + CONTROL_FIELDS_BYTES)
+    ring.commit()
+    return true
+  }
+}
+
+const NOTHING = new Uint8Array(0)

@@ -1,0 +1,204 @@
+/**
+ * Takes every frame of a capture worker: decodes just enough to steer it, copies it into its assembler's ring, and
+ * counts where it went.
+ *
+ * Invariant, exact once `finish` was called: seen = queued + Σ skipped + Σ dropped.
+ * Thread: the capture worker's. No allocation per frame.
+ */
+import type { Control } from '../control.ts'
+import { CAPTURE_COUNTERS } from '../counters.ts'
+import type { InterfaceInfo } from '../interfaces.ts'
+import { COMMAND_STOP } from '../messages.ts'
+import type { RingProducer } from '../ring/byte-ring.ts'
+import type { Doorbell } from '../ring/doorbell.ts'
+import { FRAME_FIELDS_BYTES, INTERFACE, INTERFACE_GONE, MAX_FRAME_BYTES, TICK } from '../ring/layout.ts'
+import { FrameBytes } from './frame-bytes.ts'
+import { FrameLane } from './frame-lane.ts'
+import type { FrameSink } from './frame-sink.ts'
+import { flowHash, slotOf } from './steer.ts'
+import { FragmentTable } from './wire/fragments.ts'
+import { FRAGMENT, MALFORMED, NON_TCP, PacketDecoder, TCP, type Verdict } from './wire/ip.ts'
+import { LINKTYPE_RAW } from './wire/link.ts'
+
+const C = CAPTURE_COUNTERS.index
+
+/** Offsets in a record are 16 bits wide; headers before TCP that are longer are nobody's. */
+const MAX_HEADER_BYTES = 0xffff - FRAME_FIELDS_BYTES - 8
+
+/** How long a wait for room sleeps at most before it looks at its command and shows a heartbeat. */
+const WAIT_SLICE_MS = 100
+
+export interface IntakeOptions {
+  /** One frame ring per assembler, in slot order. */
+  rings: RingProducer[]
+  /** A CAPTURE_COUNTERS block. */
+  counters: Float64Array
+  /** Full ring: files wait for room, live capture drops the frame and counts it. */
+  whenFull: 'wait' | 'drop'
+  /** This thread's doorbell, rung when a ring has room again. */
+  bell: Doorbell
+  control: Control
+}
+
+export class Intake implements FrameSink {
+  readonly #lanes: FrameLane[]
+  readonly #counters: Float64Array
+  readonly #waits: boolean
+  readonly #bell: Doorbell
+  readonly #control: Control
+  readonly #decoder = new PacketDecoder()
+  readonly #source = new FrameBytes()
+  readonly #fragments: FragmentTable
+  readonly #maxFrame: number
+  /** What `#hasRoom` looks for, so that waiting needs no closure of its own. */
+  #wantedLane: FrameLane
+  #wantedStart = 0
+  #wantedLength = 0
+  readonly #hasRoom = (): boolean => this.#wantedLane.claim(this.#wantedStart, this.#wantedLength) || this.#stopped
+  readonly #settled = (): boolean => this.#wantedLane.settle() || this.#stopped
+
+  constructor(options: IntakeOptions) {
+    this.#lanes = options.rings.map((ring) => new FrameLane(ring))
+    this.#wantedLane = this.#lanes[0]!
+    this.#counters = options.counters
+    this.#waits = options.whenFull === 'wait'
+    this.#bell = options.bell
+    this.#control = options.control
+    this.#fragments = new FragmentTable()
+    const smallest = Math.min(...options.rings.map((ring) => ring.maxRecord))
+    this.#maxFrame = Math.min(MAX_FRAME_BYTES, smallest - FRAME_FIELDS_BYTES - 8)
+  }
+
+  addInterface(id: number, info: InterfaceInfo): void {
+    this.#announce(INTERFACE, id, new TextEncoder().encode(JSON.stringify(info)))
+  }
+
+  removeInterface(id: number): void {
+    this.#announce(INTERFACE_GONE, id, new Uint8Array(0))
+  }
+
+  frame(
+    bytes: Uint8Array,
+    view: DataView,
+    start: number,
+    capturedLength: number,
+    wireLength: number,
+    linkType: number,
+    micros: number,
+    interfaceId: number,
+  ): void {
+    const counters = this.#counters
+    counters[C.seen]++
+    counters[C.bytesCaptured] += capturedLength
+    const end = start + capturedLength
+    const verdict = this.#decoder.decode(view, start, end, start + wireLength, linkType)
+    if (verdict === TCP) this.#queue(bytes, view, start, micros, interfaceId)
+    else if (verdict === FRAGMENT) this.#fragment(bytes, micros, interfaceId)
+    else this.#skip(verdict)
+  }
+
+  tick(micros: number): void {
+    for (const lane of this.#lanes) lane.offer(TICK, micros)
+    this.flush()
+  }
+
+  flush(): void {
+    for (const lane of this.#lanes) {
+      lane.settle()
+      lane.ring.flush()
+    }
+  }
+
+  /** The input has ended: gives up what waits for fragments and closes every ring. */
+  finish(): void {
+    this.#counters[C.droppedFragment] += this.#fragments.clear()
+    for (const lane of this.#lanes) {
+      if (this.#waits && !this.#stopped) this.#settle(lane)
+      lane.ring.close()
+    }
+  }
+
+  get #stopped(): boolean {
+    return this.#control.command === COMMAND_STOP
+  }
+
+  #skip(verdict: Verdict): void {
+    const reason =
+      verdict === NON_TCP ? C.skippedNonTcp : verdict === MALFORMED ? C.skippedMalformed : C.skippedLinkType
+    this.#counters[reason]++
+  }
+
+  /** Queues what the decoder has just found; the record's bytes begin at `start` and end with the packet. */
+  #queue(bytes: Uint8Array, view: DataView, start: number, micros: number, interfaceId: number): void {
+    const decoder = this.#decoder
+    const counters = this.#counters
+    const length = decoder.endOffset - start
+    if (length > this.#maxFrame) {
+      counters[C.droppedOversize]++
+      return
+    }
+    if (decoder.tcpOffset - start > MAX_HEADER_BYTES) {
+      counters[C.skippedMalformed]++
+      return
+    }
+    const hash = flowHash(view, decoder.version, decoder.ipOffset, decoder.tcpOffset)
+    const lanes = this.#lanes
+    const lane = lanes[slotOf(hash, lanes.length)]!
+    if (!lane.claim(start, length) && !this.#waitForRoom(lane, start, length)) {
+      counters[C.droppedRing]++
+      return
+    }
+    this.#source.use(bytes)
+    lane.fill(this.#source, start, decoder.endOffset, decoder.ipOffset, decoder.tcpOffset, hash, micros, interfaceId)
+    counters[C.queued]++
+    if (decoder.truncated) counters[C.truncated]++
+  }
+
+  /** A fragment waits for the others; the one that completes the packet is queued as the packet. */
+  #fragment(bytes: Uint8Array, micros: number, interfaceId: number): void {
+    const fragments = this.#fragments
+    const counters = this.#counters
+    const complete = fragments.add(bytes, this.#decoder, micros, interfaceId)
+    counters[C.droppedFragment] += fragments.takeDropped()
+    if (!complete) return
+    counters[C.skippedFragment] += fragments.frames - 1
+    const length = fragments.packetLength
+    const verdict = this.#decoder.decode(fragments.packetView, 0, length, length, LINKTYPE_RAW)
+    if (verdict === TCP) this.#queue(fragments.packetBytes, fragments.packetView, 0, micros, interfaceId)
+    // A fragment header within reassembled data is forbidden (RFC 8200 §4.5).
+    else this.#skip(verdict === FRAGMENT ? MALFORMED : verdict)
+  }
+
+  /** @returns true with the lane's claim made; false when the frame is to be dropped */
+  #waitForRoom(lane: FrameLane, start: number, length: number): boolean {
+    if (!this.#waits) return false
+    this.flush()
+    this.#wantedLane = lane
+    this.#wantedStart = start
+    this.#wantedLength = length
+    while (!lane.claim(start, length)) {
+      if (this.#stopped) return false
+      this.#control.beat()
+      this.#bell.wait(WAIT_SLICE_MS, this.#hasRoom)
+    }
+    return true
+  }
+
+  #announce(tag: number, interfaceId: number, payload: Uint8Array): void {
+    for (const lane of this.#lanes) {
+      lane.control(tag, 0, interfaceId, payload)
+      if (this.#waits) this.#settle(lane)
+    }
+  }
+
+  /** Waits until the lane's control records are in. */
+  #settle(lane: FrameLane): void {
+    this.#wantedLane = lane
+    while (!lane.settle()) {
+      if (this.#stopped) return
+      lane.ring.flush()
+      this.#control.beat()
+      this.#bell.wait(WAIT_SLICE_MS, this.#settled)
+    }
+  }
+}

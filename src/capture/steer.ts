@@ -1,0 +1,43 @@
+/**
+ * Which assembler gets a frame: a hash of both endpoints that is the same in both directions, so that one assembler
+ * sees the whole connection.
+ */
+
+/**
+ * Each endpoint is mixed by itself and the two are added, which is symmetric; xor-ing raw addresses instead would put
+ * all connections of equal distance together (10.0.0.1→10.0.0.2 with 10.0.0.5→10.0.0.6). Constants from MurmurHash3's
+ * finaliser (public domain, A. Appleby).
+ */
+function mix(value: number): number {
+  let h = value
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b)
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)
+  return h ^ (h >>> 16)
+}
+
+function endpoint4(view: DataView, address: number, port: number): number {
+  return mix(view.getInt32(address) ^ Math.imul(view.getUint16(port) + 1, 0x9e3779b1))
+}
+
+function endpoint6(view: DataView, address: number, port: number): number {
+  let h = mix(view.getInt32(address) ^ 0x3c6ef372)
+  h = mix(h ^ view.getInt32(address + 4))
+  h = mix(h ^ view.getInt32(address + 8))
+  h = mix(h ^ view.getInt32(address + 12))
+  return mix(h ^ Math.imul(view.getUint16(port) + 1, 0x9e3779b1))
+}
+
+/**
+ * @param version 4 or 6; the header at @param ip must be whole, and so must the ports at @param tcp
+ * @returns int32, equal for both directions of a connection
+ */
+export function flowHash(view: DataView, version: number, ip: number, tcp: number): number {
+  const sum =
+    version === 4
+      ? (endpoint4(view, ip + 12, tcp) + endpoint4(view, ip + 16, tcp + 2)) | 0
+      : (endpoint6(view, ip + 8, tcp) + endpoint6(view, ip + 24, tcp + 2)) | 0
+  return mix(sum)
+}
+
+/** The slot of a hash among @param slots, of which there are at most 65536: its upper half, scaled. */
+export const slotOf = (hash: number, slots: number): number => ((hash >>> 16) * slots) >>> 16

@@ -1,0 +1,158 @@
+/**
+ * Walks one IP packet to its TCP header: IPv4 with options, IPv6 with extension headers.
+ *
+ * Results are fields of the decoder, so that a frame costs no object. Checksums are never looked at: with offload the
+ * capture sees them before they are filled in. Header fields are believed only within the bytes that are there.
+ */
+import { CUT_LINK, findIp, NOT_IP } from './link.ts'
+
+/** What a frame turned out to be. */
+export const TCP = 0
+/** A piece of a packet; the fragment fields tell which. */
+export const FRAGMENT = 1
+/** Not IP, or IP that does not carry TCP. */
+export const NON_TCP = 2
+/** Headers that end before they should, or contradict themselves. */
+export const MALFORMED = 3
+/** A link type we do not know. */
+export const UNKNOWN_LINK_TYPE = 4
+export type Verdict = typeof TCP | typeof FRAGMENT | typeof NON_TCP | typeof MALFORMED | typeof UNKNOWN_LINK_TYPE
+
+export const PROTOCOL_TCP = 6
+const TCP_HEADER_BYTES = 20
+const IPV4_HEADER_BYTES = 20
+export const IPV6_HEADER_BYTES = 40
+
+/** IPv6 Next Header values (IANA Protocol Numbers). */
+const HOP_BY_HOP = 0
+const ROUTING = 43
+const FRAGMENT_HEADER = 44
+const AUTHENTICATION = 51
+const DESTINATION = 60
+const MOBILITY = 135
+const HIP = 139
+const SHIM6 = 140
+
+/** A sane packet has at most six extension headers (RFC 8200 §4.1); some slack for odd ones. */
+const MAX_EXTENSION_HEADERS = 16
+
+/** True where Next Header names a header that may stand before TCP. */
+const isExtension = (next: number): boolean =>
+  next === HOP_BY_HOP ||
+  next === ROUTING ||
+  next === FRAGMENT_HEADER ||
+  next === AUTHENTICATION ||
+  next === DESTINATION ||
+  next === MOBILITY ||
+  next === HIP ||
+  next === SHIM6
+
+/** Decodes a frame at a time; each call overwrites the results of the one before. Offsets are into the view given. */
+export class PacketDecoder {
+  /** 4 or 6. */
+  version = 4
+  ipOffset = 0
+  /** First byte of the TCP header (verdict TCP). */
+  tcpOffset = 0
+  /** One past the packet's last byte that is there: link-layer padding excluded. */
+  endOffset = 0
+  /** The packet goes on past the captured bytes. */
+  truncated = false
+  /** Of a FRAGMENT: where its data begins, the data's place in the whole, and whether more follows. */
+  fragmentDataOffset = 0
+  fragmentPosition = 0
+  moreFragments = false
+  fragmentId = 0
+  /** Of a FRAGMENT: the protocol (IPv4) or the header (IPv6) that the reassembled data begins with. */
+  fragmentProtocol = 0
+
+  /**
+   * @param start first byte of the link-layer header; @param end one past the last captured byte
+   * @param wireEnd where the frame ended on the wire, ≥ end where a snap length cut it
+   * @param linkType a LINKTYPE_ value
+   */
+  decode(view: DataView, start: number, end: number, wireEnd: number, linkType: number): Verdict {
+    const ip = findIp(view, start, end, linkType)
+    if (ip < 0) return ip === NOT_IP ? NON_TCP : ip === CUT_LINK ? MALFORMED : UNKNOWN_LINK_TYPE
+    if (ip >= end) return MALFORMED
+    this.ipOffset = ip
+    const version = view.getUint8(ip) >> 4
+    this.version = version
+    if (version === 4) return this.#ipv4(view, ip, end, wireEnd)
+    return version === 6 ? this.#ipv6(view, ip, end, wireEnd) : MALFORMED
+  }
+
+  /** RFC 791 §3.1. */
+  #ipv4(view: DataView, ip: number, end: number, wireEnd: number): Verdict {
+    if (ip + IPV4_HEADER_BYTES > end) return MALFORMED
+    const headerLength = (view.getUint8(ip) & 15) << 2
+    const totalLength = view.getUint16(ip + 2)
+    if (headerLength < IPV4_HEADER_BYTES) return MALFORMED
+    // Length 0 is segmentation offload or BIG TCP: a packet over 64 KiB that no one has cut yet.
+    if (totalLength !== 0 && totalLength < headerLength) return MALFORMED
+    this.#bound(totalLength === 0 ? wireEnd : ip + totalLength, end)
+    const protocol = view.getUint8(ip + 9)
+    if (protocol !== PROTOCOL_TCP) return NON_TCP
+    const data = ip + headerLength
+    if (data > this.endOffset) return MALFORMED
+    const fragment = view.getUint16(ip + 6)
+    if ((fragment & 0x3fff) === 0) return this.#tcp(data)
+    this.fragmentDataOffset = data
+    this.fragmentPosition = (fragment & 0x1fff) << 3
+    this.moreFragments = (fragment & 0x2000) !== 0
+    this.fragmentId = view.getUint16(ip + 4)
+    this.fragmentProtocol = protocol
+    return FRAGMENT
+  }
+
+  /** RFC 8200 §3 and §4. */
+  #ipv6(view: DataView, ip: number, end: number, wireEnd: number): Verdict {
+    if (ip + IPV6_HEADER_BYTES > end) return MALFORMED
+    const payloadLength = view.getUint16(ip + 4)
+    // Length 0 is BIG TCP, with or without the jumbo payload option that names the length (RFC 2675).
+    this.#bound(payloadLength === 0 ? wireEnd : ip + IPV6_HEADER_BYTES + payloadLength, end)
+    let next = view.getUint8(ip + 6)
+    let at = ip + IPV6_HEADER_BYTES
+    for (let headers = 0; isExtension(next); headers++) {
+      if (headers === MAX_EXTENSION_HEADERS || at + 8 > this.endOffset) return MALFORMED
+      if (next === FRAGMENT_HEADER && this.#fragmentHeader(view, at)) {
+        return this.#mayHoldTcp() ? FRAGMENT : NON_TCP
+      }
+      const units = view.getUint8(at + 1)
+      const length = next === FRAGMENT_HEADER ? 8 : next === AUTHENTICATION ? (units + 2) << 2 : (units + 1) << 3
+      next = view.getUint8(at)
+      at += length
+    }
+    if (next !== PROTOCOL_TCP) return NON_TCP
+    return this.#tcp(at)
+  }
+
+  /**
+   * Reads a fragment header (RFC 8200 §4.5).
+   *
+   * @returns false for an atomic fragment, which is a whole packet (RFC 6946)
+   */
+  #fragmentHeader(view: DataView, at: number): boolean {
+    const fragment = view.getUint16(at + 2)
+    this.fragmentDataOffset = at + 8
+    this.fragmentPosition = fragment & 0xfff8
+    this.moreFragments = (fragment & 1) !== 0
+    this.fragmentId = view.getUint32(at + 4)
+    this.fragmentProtocol = view.getUint8(at)
+    return this.fragmentPosition !== 0 || this.moreFragments
+  }
+
+  #mayHoldTcp(): boolean {
+    return this.fragmentProtocol === PROTOCOL_TCP || isExtension(this.fragmentProtocol)
+  }
+
+  #bound(packetEnd: number, end: number): void {
+    this.truncated = packetEnd > end
+    this.endOffset = this.truncated ? end : packetEnd
+  }
+
+  #tcp(at: number): Verdict {
+    this.tcpOffset = at
+    return at + TCP_HEADER_BYTES > this.endOffset ? MALFORMED : TCP
+  }
+}
