@@ -1,0 +1,73 @@
+/**
+ * Network interfaces of the calling thread's network namespace, or of a socket's, by netdevice(7). Not from
+ * /sys/class/net: a mounted sysfs keeps showing the namespace it was mounted in.
+ */
+import { readFileSync } from 'node:fs'
+import { close, ioctl, socket } from './libc.ts'
+import { AF_INET, SOCK_CLOEXEC, SOCK_DGRAM } from './packet.ts'
+import { hasCode } from './system-error.ts'
+
+const SIOCGIFFLAGS = 0x8913
+const SIOCGIFHWADDR = 0x8927
+const SIOCGIFINDEX = 0x8933
+const IFF_UP = 0x1
+const IFF_LOOPBACK = 0x8
+const IFREQ_BYTES = 40
+const IFNAMSIZ = 16
+
+/** What there is to know of an interface before capturing on it. */
+export interface NetworkInterface {
+  readonly name: string
+  /** Changes when the interface is deleted and made again. */
+  readonly index: number
+  /** ARPHRD_ value: what its frames begin with. */
+  readonly hardwareType: number
+  readonly up: boolean
+  readonly loopback: boolean
+}
+
+/**
+ * Looks an interface up in the namespace of a socket, whatever thread asks.
+ *
+ * @param fd any socket
+ * @returns null when there is none of this name
+ */
+export function findInterface(fd: number, name: string): NetworkInterface | null {
+  if (Buffer.byteLength(name) >= IFNAMSIZ) return null
+  try {
+    const flags = query(fd, SIOCGIFFLAGS, name, 'SIOCGIFFLAGS').getUint16(IFNAMSIZ, true)
+    return {
+      name,
+      index: query(fd, SIOCGIFINDEX, name, 'SIOCGIFINDEX').getInt32(IFNAMSIZ, true),
+      hardwareType: query(fd, SIOCGIFHWADDR, name, 'SIOCGIFHWADDR').getUint16(IFNAMSIZ, true),
+      up: (flags & IFF_UP) !== 0,
+      loopback: (flags & IFF_LOOPBACK) !== 0,
+    }
+  } catch (error) {
+    if (hasCode(error, 'ENODEV')) return null
+    throw error
+  }
+}
+
+function query(fd: number, request: number, name: string, what: string): DataView {
+  const ifreq = Buffer.alloc(IFREQ_BYTES)
+  ifreq.write(name)
+  ioctl(fd, request, ifreq, what)
+  return new DataView(ifreq.buffer, ifreq.byteOffset, IFREQ_BYTES)
+}
+
+/** Names of all interfaces of the calling thread's namespace, in the kernel's order. */
+export function interfaceNames(): string[] {
+  const table = readFileSync('/proc/thread-self/net/dev', 'latin1').split('\n').slice(2)
+  return table.map((line) => line.slice(0, line.lastIndexOf(':')).trim()).filter((name) => name !== '')
+}
+
+/** All interfaces of the calling thread's namespace. One that vanishes meanwhile is left out. */
+export function listInterfaces(): NetworkInterface[] {
+  const fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)
+  try {
+    return interfaceNames().flatMap((name) => findInterface(fd, name) ?? [])
+  } finally {
+    close(fd)
+  }
+}

@@ -1,0 +1,119 @@
+/**
+ * The libc calls live capture needs, bound from the process itself (`load(null)`), so glibc and musl are the same to us.
+ * Every function throws SystemError on failure. All are synchronous on the calling thread, which `setns` relies on.
+ */
+import { ffi } from './ffi.ts'
+import { SystemError } from './system-error.ts'
+
+interface Libc {
+  socket(domain: number, type: number, protocol: number): number
+  bind(fd: number, address: Uint8Array, length: number): number
+  setsockopt(fd: number, level: number, name: number, value: Uint8Array, length: number): number
+  getsockopt(fd: number, level: number, name: number, value: Uint8Array, length: Uint8Array): number
+  mmap(address: null, length: number, protection: number, flags: number, fd: number, offset: number): bigint
+  munmap(address: bigint, length: number): number
+  poll(fds: Uint8Array, count: number, timeoutMs: number): number
+  ioctl(fd: number, request: number, argument: Uint8Array): number
+  close(fd: number): number
+  setns(fd: number, type: number): number
+}
+
+/** mmap's MAP_FAILED, (void *) -1. */
+const MAP_FAILED = 0xffff_ffff_ffff_ffffn
+const PROT_READ_WRITE = 0x3
+const MAP_SHARED = 0x1
+
+let bound: Libc | undefined
+
+function libc(): Libc {
+  if (bound !== undefined) return bound
+  const lib = ffi().load(null)
+  bound = {
+    socket: lib.func('socket', 'int', ['int', 'int', 'int']),
+    bind: lib.func('bind', 'int', ['int', 'void *', 'uint32']),
+    setsockopt: lib.func('setsockopt', 'int', ['int', 'int', 'int', 'void *', 'uint32']),
+    getsockopt: lib.func('getsockopt', 'int', ['int', 'int', 'int', 'void *', 'void *']),
+    mmap: lib.func('mmap', 'void *', ['void *', 'size_t', 'int', 'int', 'int', 'long']),
+    munmap: lib.func('munmap', 'int', ['void *', 'size_t']),
+    poll: lib.func('poll', 'int', ['void *', 'ulong', 'int']),
+    // Variadic in C. The kernel interfaces we use take one pointer, which every 64-bit ABI of Linux passes the same way.
+    ioctl: lib.func('ioctl', 'int', ['int', 'ulong', 'void *']),
+    close: lib.func('close', 'int', ['int']),
+    setns: lib.func('setns', 'int', ['int', 'int']),
+  }
+  return bound
+}
+
+function checked(call: string, result: number): number {
+  if (result === -1) throw new SystemError(call, ffi().errno())
+  return result
+}
+
+/** socket(2). @returns the descriptor, to be closed with `close` */
+export const socket = (domain: number, type: number, protocol: number): number =>
+  checked('socket', libc().socket(domain, type, protocol))
+
+/** bind(2). @param address an encoded sockaddr */
+export function bind(fd: number, address: Uint8Array): void {
+  checked('bind', libc().bind(fd, address, address.byteLength))
+}
+
+/** setsockopt(2). @param what the option's name, for the error */
+export function setsockopt(fd: number, level: number, option: number, value: Uint8Array, what: string): void {
+  checked(`setsockopt ${what}`, libc().setsockopt(fd, level, option, value, value.byteLength))
+}
+
+/** setsockopt(2) with an int. */
+export function setsockoptInt(fd: number, level: number, option: number, value: number, what: string): void {
+  setsockopt(fd, level, option, new Uint8Array(Int32Array.of(value).buffer), what)
+}
+
+const optionLength = new Uint32Array(1)
+const optionLengthBytes = new Uint8Array(optionLength.buffer)
+
+/** getsockopt(2) into `value`, whose length bounds the answer. */
+export function getsockopt(fd: number, level: number, option: number, value: Uint8Array, what: string): void {
+  optionLength[0] = value.byteLength
+  checked(`getsockopt ${what}`, libc().getsockopt(fd, level, option, value, optionLengthBytes))
+}
+
+/** mmap(2), shared, readable and writable, from the descriptor's start. @returns the address */
+export function mapShared(fd: number, byteLength: number): bigint {
+  const address = libc().mmap(null, byteLength, PROT_READ_WRITE, MAP_SHARED, fd, 0)
+  if (BigInt.asUintN(64, address) === MAP_FAILED) throw new SystemError('mmap', ffi().errno())
+  return address
+}
+
+/** munmap(2). Every view of the memory is dead afterwards, in every thread. */
+export function unmap(address: bigint, byteLength: number): void {
+  checked('munmap', libc().munmap(address, byteLength))
+}
+
+/**
+ * poll(2). A signal that interrupts it counts as a timeout.
+ *
+ * @param fds `struct pollfd[count]`, 8 bytes each: fd i32, events i16, revents i16
+ * @returns how many descriptors have something to say
+ */
+export function poll(fds: Uint8Array, count: number, timeoutMs: number): number {
+  const ready = libc().poll(fds, count, timeoutMs)
+  if (ready !== -1) return ready
+  const error = new SystemError('poll', ffi().errno())
+  if (error.code === 'EINTR') return 0
+  throw error
+}
+
+/** ioctl(2) with a structure that is read, written or both. */
+export function ioctl(fd: number, request: number, argument: Uint8Array, what: string): void {
+  checked(`ioctl ${what}`, libc().ioctl(fd, request, argument))
+}
+
+/** close(2). */
+export function close(fd: number): void {
+  checked('close', libc().close(fd))
+}
+
+/** setns(2): moves the calling thread. */
+export function setns(fd: number, type: number): void {
+  checked('setns', libc().setns(fd, type))
+}

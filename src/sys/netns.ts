@@ -1,0 +1,55 @@
+/** Work inside another network namespace (setns(2), network_namespaces(7)), on the calling thread, synchronously. */
+import { closeSync, openSync } from 'node:fs'
+import { setns } from './libc.ts'
+
+const CLONE_NEWNET = 0x40000000
+/** /proc/self is the main thread's, whoever asks. */
+const OWN_NAMESPACE = '/proc/thread-self/ns/net'
+
+/**
+ * The thread could not return to its own namespace: everything it opened from here on would be in the wrong place, so
+ * the process has to end.
+ */
+export class NetnsReturnError extends Error {
+  readonly exitCode = 1
+
+  constructor(path: string, cause: unknown) {
+    super(`cannot leave the network namespace ${path}; the process cannot go on`, { cause })
+    this.name = 'NetnsReturnError'
+  }
+}
+
+/**
+ * Runs `work` in a network namespace. What it opens stays there; it must not await anything, since whatever else runs on
+ * this thread meanwhile would be in that namespace too.
+ *
+ * @param path such as `/proc/<pid>/ns/net` or `/run/netns/<name>`
+ * @throws SystemError EPERM without CAP_SYS_ADMIN; the error of opening `path`; whatever `work` throws;
+ *   NetnsReturnError, which must end the process
+ */
+export function withNetns<T>(path: string, work: () => T extends PromiseLike<unknown> ? never : T): T {
+  const home = openSync(OWN_NAMESPACE, 'r')
+  try {
+    const target = openSync(path, 'r')
+    try {
+      setns(target, CLONE_NEWNET)
+    } finally {
+      closeSync(target)
+    }
+    try {
+      return work()
+    } finally {
+      returnTo(home, path)
+    }
+  } finally {
+    closeSync(home)
+  }
+}
+
+function returnTo(home: number, path: string): void {
+  try {
+    setns(home, CLONE_NEWNET)
+  } catch (error) {
+    throw new NetnsReturnError(path, error)
+  }
+}
