@@ -50,6 +50,9 @@ export const CAPTURE_COUNTERS = defineCounters({
   /** Fragments given up: incomplete in time, or over the bound. */
   droppedFragment: 'frames.dropped.fragment',
   bytesCaptured: 'bytes.captured',
+  /** Interfaces that went down or away while captured, and came back. */
+  interfacesLost: 'interfaces.lost',
+  interfacesBack: 'interfaces.back',
   /** Frames whose capture was cut by a snap length within the TCP payload. Their missing bytes become a gap. */
   truncated: 'frames.truncated',
 })

@@ -37,15 +37,18 @@ export interface AfPacketSource {
 export interface AfPacketSocket {
   interfaceId: number
   info: InterfaceInfo
+  /** Interface name within its network namespace, or `any`. */
+  device: string
+  /** Kernel index it was bound to; 0 for all interfaces. */
+  interfaceIndex: number
+  promiscuous: boolean
   fd: number
   /** Address of the mapped ring in this process. */
   address: bigint
   blockBytes: number
   blockCount: number
-  /** LINKTYPE_ value of its frames. */
+  /** LINKTYPE_ value of its frames: Ethernet, or raw IP where the kernel takes the link layer off. */
   linkType: number
-  /** Deliver each packet once: skip the outgoing copy (loopback). */
-  skipOutgoing: boolean
 }
 
 /** libpcap through the `cap` package; all its interfaces share one worker. */
@@ -82,8 +85,9 @@ export type FromWorker =
   /** A capture file is damaged or cut short; reading went on where it could. Offset in bytes of the (unzipped) file. */
   | { t: 'damage'; path: string; offset: number; reason: string }
   | { t: 'progress'; path: string; bytes: number; totalBytes: number | null }
-  /** An interface stopped delivering: gone, down or renamed. */
-  | { t: 'interfaceLost'; interfaceId: number; reason: string }
+  /** An interface stopped delivering. The worker waits for it and says when it is back. */
+  | { t: 'interfaceLost'; interfaceId: number; reason: 'down' | 'deleted' }
+  | { t: 'interfaceBack'; interfaceId: number }
   /** Input ended and every ring is closed, or the drain is complete. */
   | { t: 'done' }
   /** Cannot go on; the code is an exit code of the contract. */

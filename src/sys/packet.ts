@@ -43,6 +43,8 @@ export const TP_STATUS_USER = 1
 export const BLOCK_STATUS = 8
 export const BLOCK_PACKETS = 12
 export const BLOCK_FIRST_PACKET = 16
+/** u64, counted from 1 as the kernel begins to fill blocks. */
+export const BLOCK_NUMBER = 24
 
 /** Offsets in `struct tpacket3_hdr`, 48 bytes, which a sockaddr_ll follows. */
 export const PACKET_NEXT = 0

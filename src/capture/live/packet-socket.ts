@@ -1,0 +1,69 @@
+/**
+ * What is done to a packet socket through its descriptor alone, from whatever thread holds it: filter, binding,
+ * statistics. The socket stays in the network namespace it was opened in.
+ */
+import { addressOf } from '../../sys/ffi.ts'
+import type { NetworkInterface } from '../../sys/interfaces.ts'
+import { bind, getsockopt, setsockopt } from '../../sys/libc.ts'
+import {
+  ARPHRD_ETHER,
+  ARPHRD_LOOPBACK,
+  type BpfInstruction,
+  encodeInstructions,
+  encodeProgram,
+  encodePromiscuous,
+  encodeSockaddrLl,
+  ETH_P_ALL,
+  PACKET_ADD_MEMBERSHIP,
+  PACKET_STATISTICS,
+  SO_ATTACH_FILTER,
+  SO_ERROR,
+  SOL_PACKET,
+  SOL_SOCKET,
+} from '../../sys/packet.ts'
+
+/** Link types of what we capture live (pcap-linktype(7)). */
+export const LINKTYPE_ETHERNET = 1
+/** The packet itself: cooked sockets leave the link layer to the kernel. */
+export const LINKTYPE_RAW = 101
+
+/**
+ * How an interface's frames are taken: with their Ethernet header where they have one, else as bare packets (tunnels,
+ * WireGuard, and `any`, whose frames begin with whatever each interface has).
+ */
+export const linkTypeOf = (hardwareType: number): number =>
+  hardwareType === ARPHRD_ETHER || hardwareType === ARPHRD_LOOPBACK ? LINKTYPE_ETHERNET : LINKTYPE_RAW
+
+/** Replaces the socket's filter, at once for all frames from here on. @throws SystemError */
+export function attachFilter(fd: number, program: readonly BpfInstruction[]): void {
+  const instructions = encodeInstructions(program)
+  const filter = encodeProgram(program.length, addressOf(instructions))
+  setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, filter, 'SO_ATTACH_FILTER')
+}
+
+/** Starts delivery from one interface, or with null from all. @throws SystemError */
+export function bindToInterface(fd: number, link: NetworkInterface | null, promiscuous: boolean): void {
+  bind(fd, encodeSockaddrLl(ETH_P_ALL, link?.index ?? 0))
+  if (promiscuous && link !== null) {
+    setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, encodePromiscuous(link.index), 'PACKET_ADD_MEMBERSHIP')
+  }
+}
+
+const statistics = new Uint32Array(3)
+const statisticsBytes = new Uint8Array(statistics.buffer)
+
+/** Frames the kernel had to drop since the last call, for want of room in the ring. @throws SystemError */
+export function takeKernelDrops(fd: number): number {
+  getsockopt(fd, SOL_PACKET, PACKET_STATISTICS, statisticsBytes, 'PACKET_STATISTICS')
+  // struct tpacket_stats_v3: tp_packets, tp_drops, tp_freeze_q_cnt; reading resets it.
+  return statistics[1]!
+}
+
+const pending = new Int32Array(1)
+const pendingBytes = new Uint8Array(pending.buffer)
+
+/** Takes the socket's pending error, so that poll reports it no longer. @returns an errno, 0 for none */
+export function takeError(fd: number): number {
+  getsockopt(fd, SOL_SOCKET, SO_ERROR, pendingBytes, 'SO_ERROR')
+  return pending[0]!
+}

@@ -1,0 +1,19 @@
+/** How a kernel ring is divided into blocks, and when the kernel hands over one that is not full. */
+
+/** Blocks with something in them are handed over after this time although not full: the delay of a quiet interface. */
+export const RETIRE_MS = 50
+
+/** Room in a block beside one whole frame, for headers: of the block, of the frame, of the link layer. */
+const BLOCK_HEADROOM = 4096
+const MIN_BLOCK_BYTES = 64 * 1024
+const MIN_BLOCKS = 2
+
+/**
+ * @param ringBytes size wanted; the answer is within it, except that two blocks are the least
+ * @param snapLength bytes kept of a frame, all of which a block must take
+ */
+export function ringShape(ringBytes: number, snapLength: number): { blockBytes: number; blockCount: number } {
+  let blockBytes = MIN_BLOCK_BYTES
+  while (blockBytes < snapLength + BLOCK_HEADROOM) blockBytes *= 2
+  return { blockBytes, blockCount: Math.max(MIN_BLOCKS, Math.floor(ringBytes / blockBytes)) }
+}
