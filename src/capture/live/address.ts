@@ -24,12 +24,12 @@ function ipv6Words(text: string): number[] {
   let plain = text
   if (dotted !== undefined) {
     const word = ipv4Word(dotted)
-    plain = text.slice(0, -dotted.length) + `${(word >>> 16).toString(16)}:${(word & 0xffff).toString(16)}`
+    plain = `${text.slice(0, -dotted.length)}${(word >>> 16).toString(16)}:${(word & 0xffff).toString(16)}`
   }
   const [head = '', tail] = plain.split('::')
   const groups = (part: string | undefined) => (part ? part.split(':').map((group) => Number.parseInt(group, 16)) : [])
   const before = groups(head)
   const after = groups(tail)
   const all = [...before, ...new Array<number>(8 - before.length - after.length).fill(0), ...after]
-  return [0, 2, 4, 6].map((index) => (all[index]! << 16 | all[index + 1]!) >>> 0)
+  return [0, 2, 4, 6].map((index) => ((all[index]! << 16) | all[index + 1]!) >>> 0)
 }

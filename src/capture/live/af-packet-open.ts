@@ -72,6 +72,13 @@ export function closeAfPacket(opened: AfPacketSocket): void {
   close(opened.fd)
 }
 
+/**
+ * Tries whether AF_PACKET sockets can be opened here at all.
+ *
+ * @throws InterceptorError: privilege or runtime, as `openAfPacket`
+ */
+export const probeAfPacket = (): void => close(openSocket(SOCK_RAW))
+
 function openHere(request: AfPacketRequest): AfPacketSocket {
   // The kind of socket depends on the interface, and asking for the interface takes a socket: one is opened to ask.
   const cooked = request.device === ANY || linkTypeOf(hardwareTypeOf(request.device)) === LINKTYPE_RAW
@@ -99,7 +106,7 @@ function openSocket(type: number): number {
     return socket(AF_PACKET, type | SOCK_CLOEXEC, 0)
   } catch (error) {
     if (hasCode(error, 'EPERM', 'EACCES')) throw captureDenied(error)
-    throw runtimeError('this system has no AF_PACKET sockets', {
+    throw runtimeError(`this system opens no AF_PACKET socket: ${(error as Error).message}`, {
       hint: 'capture with --source cap instead',
       cause: error,
     })

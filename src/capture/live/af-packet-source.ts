@@ -63,12 +63,7 @@ class AfPacketCapture {
   readonly #pollBytes: Uint8Array
   #nextHousekeeping = 0
 
-  constructor(
-    source: AfPacketSource,
-    sink: FrameSink,
-    counters: Float64Array,
-    post: (message: FromWorker) => void,
-  ) {
+  constructor(source: AfPacketSource, sink: FrameSink, counters: Float64Array, post: (message: FromWorker) => void) {
     this.#source = source
     this.#sink = sink
     this.#counters = counters
@@ -94,11 +89,15 @@ class AfPacketCapture {
 
   /** Sleeps until there is a block or an error, and lets the packet clock go on. */
   wait(timeoutMs: number): void {
-    const count = this.#watches.length
-    const reported = poll(this.#pollBytes, count, timeoutMs)
+    this.#poll(timeoutMs)
     this.#sink.tick(Date.now() * 1000 - CLOCK_LAG_MICROS)
     this.#sink.flush()
-    for (let position = 0; reported > 0 && position < count; position++) {
+  }
+
+  #poll(timeoutMs: number): void {
+    const count = this.#watches.length
+    if (poll(this.#pollBytes, count, timeoutMs) === 0) return
+    for (let position = 0; position < count; position++) {
       const events = this.#pollFds.getInt16(position * 8 + 6, true)
       if ((events & POLLERR) !== 0) this.#watches[position]!.onError()
     }
@@ -109,11 +108,12 @@ class AfPacketCapture {
     for (const { fd } of this.#source.sockets) attachFilter(fd, refuseAll)
   }
 
-  /** Once a second: kernel drops, and interfaces that may be back. */
+  /** Once a second, however busy: kernel drops, interfaces that went away or are back. */
   keepHouse(now: number): void {
     if (now < this.#nextHousekeeping) return
     this.#nextHousekeeping = now + HOUSEKEEPING_MS
     this.countKernelDrops()
+    this.#poll(0)
     for (const watch of this.#watches) watch.check()
   }
 

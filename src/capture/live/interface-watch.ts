@@ -22,12 +22,7 @@ export class InterfaceWatch {
   /** The sink knows the interface. */
   #announced = true
 
-  constructor(
-    socket: AfPacketSocket,
-    sink: FrameSink,
-    counters: Float64Array,
-    post: (message: FromWorker) => void,
-  ) {
+  constructor(socket: AfPacketSocket, sink: FrameSink, counters: Float64Array, post: (message: FromWorker) => void) {
     this.#socket = socket
     this.#sink = sink
     this.#counters = counters

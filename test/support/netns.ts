@@ -1,0 +1,67 @@
+/** Network namespaces and veth pairs of a test's own, always deleted. Needs root and iproute2. */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+
+let made = 0
+
+const run = (program: string, ...args: string[]): string =>
+  execFileSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
+
+export class Namespace {
+  readonly name: string
+
+  private constructor(name: string) {
+    this.name = name
+  }
+
+  /** A new namespace with `lo` up. Use with `using`-like care: `t.after(() => ns.delete())`. */
+  static create(): Namespace {
+    made += 1
+    const namespace = new Namespace(`itl-${process.pid}-${made}`)
+    run('ip', 'netns', 'add', namespace.name)
+    namespace.ip('link', 'set', 'lo', 'up')
+    return namespace
+  }
+
+  /**
+   * Two namespaces joined by a veth pair named `eth0` on both sides, 10.77.0.1 and 10.77.0.2 (and fd77::1, fd77::2).
+   * Offloads are as the kernel has them: segments up to 64 KB cross the pair whole.
+   */
+  static pair(): [Namespace, Namespace] {
+    const [left, right] = [Namespace.create(), Namespace.create()]
+    left.ip('link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', 'eth0', 'netns', right.name)
+    left.configure('eth0', 1)
+    right.configure('eth0', 2)
+    return [left, right]
+  }
+
+  /** Path for setns. */
+  get path(): string {
+    return `/run/netns/${this.name}`
+  }
+
+  /** Gives a device 10.77.0.`host`/24 and fd77::`host`/64, and sets it up. */
+  configure(device: string, host: number): void {
+    this.ip('addr', 'add', `10.77.0.${host}/24`, 'dev', device)
+    this.ip('-6', 'addr', 'add', `fd77::${host}/64`, 'dev', device, 'nodad')
+    this.ip('link', 'set', device, 'up')
+  }
+
+  /** `ip -n <namespace> …`. */
+  ip(...args: string[]): string {
+    return run('ip', '-n', this.name, ...args)
+  }
+
+  /** Runs a program inside, to its end. @returns its standard output */
+  exec(program: string, ...args: string[]): string {
+    return run('ip', 'netns', 'exec', this.name, program, ...args)
+  }
+
+  /** Starts a program inside. The caller kills it. */
+  spawn(program: string, ...args: string[]): ChildProcess {
+    return spawn('ip', ['netns', 'exec', this.name, program, ...args], { stdio: ['pipe', 'pipe', 'pipe'] })
+  }
+
+  delete(): void {
+    run('ip', 'netns', 'delete', this.name)
+  }
+}
