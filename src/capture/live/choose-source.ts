@@ -1,6 +1,6 @@
 /** Which way of live capture works on this host. Main thread. */
 import { createRequire } from 'node:module'
-import { InterceptorError, runtimeError } from '../../errors.ts'
+import { EXIT_PRIVILEGE, InterceptorError, runtimeError } from '../../errors.ts'
 import { probeAfPacket } from './af-packet-open.ts'
 
 export type LiveSource = 'af-packet' | 'cap'
@@ -20,7 +20,7 @@ export function chooseSource(wanted: 'auto' | LiveSource): LiveSource {
     probeAfPacket()
     return 'af-packet'
   } catch (error) {
-    if (wanted === 'af-packet' || (error instanceof InterceptorError && error.exitCode === 4)) throw error
+    if (wanted === 'af-packet' || (error instanceof InterceptorError && error.exitCode === EXIT_PRIVILEGE)) throw error
     requireCap()
     return 'cap'
   }
