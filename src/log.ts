@@ -2,8 +2,8 @@
  * The log: pino, on the main thread alone, to standard error. Workers post records that are logged here. Agents write
  * JSON lines; commands a person runs write one plain line per record.
  *
- * Repeats are folded: of records with one message, the first is written, then at most one a period with the number of
- * those held back.
+ * Repeats are folded: of records with the same message and texts, the first is written, then at most one a period with
+ * the number of those held back.
  */
 import { writeSync } from 'node:fs'
 import pino from 'pino'
@@ -47,8 +47,13 @@ interface Fold {
   since: number
   held: number
   level: LogLevel
+  message: string
   fields: LogFields
 }
+
+/** What makes two records repeats of one another: the message and those fields that are text, such as a path. */
+const kindOf = (message: string, fields: LogFields): string =>
+  [message, ...Object.values(fields).filter((value) => typeof value === 'string')].join('\0')
 
 /** A logger for the main thread. Never throws: a standard error that is gone takes no records. */
 export function createLogger(options: LoggerOptions): Logger {
@@ -62,31 +67,32 @@ export function createLogger(options: LoggerOptions): Logger {
 
   const emit = (level: LogLevel, message: string, fields: LogFields): void => sink[level](fields, message)
 
-  function release(message: string, fold: Fold): void {
-    if (fold.held > 0) emit(fold.level, message, { ...fold.fields, repeated: fold.held })
+  function release(fold: Fold): void {
+    if (fold.held > 0) emit(fold.level, fold.message, { ...fold.fields, repeated: fold.held })
     fold.held = 0
   }
 
   function log(level: LogLevel, message: string, fields: LogFields = {}): void {
     if (!sink.isLevelEnabled(level)) return
     const time = now()
-    const fold = folds.get(message)
+    const kind = kindOf(message, fields)
+    const fold = folds.get(kind)
     if (fold !== undefined && time - fold.since < foldMillis) {
       fold.held += 1
       fold.fields = fields
       return
     }
-    if (fold !== undefined) release(message, fold)
-    folds.delete(message)
-    folds.set(message, { since: time, held: 0, level, fields })
+    if (fold !== undefined) release(fold)
+    folds.delete(kind)
+    folds.set(kind, { since: time, held: 0, level, message, fields })
     emit(level, message, fields)
     if (folds.size > FOLD_ENTRIES) forgetOldest()
   }
 
   function forgetOldest(): void {
-    const [message, fold] = folds.entries().next().value!
-    release(message, fold)
-    folds.delete(message)
+    const [kind, fold] = folds.entries().next().value!
+    release(fold)
+    folds.delete(kind)
   }
 
   return {
@@ -95,7 +101,9 @@ export function createLogger(options: LoggerOptions): Logger {
     warn: (message, fields) => log('warn', message, fields),
     error: (message, fields) => log('error', message, fields),
     log,
-    flush: () => folds.forEach((fold, message) => release(message, fold)),
+    flush: () => {
+      for (const fold of folds.values()) release(fold)
+    },
   }
 }
 
