@@ -3,6 +3,7 @@
 import { describeForeign } from './foreign.ts'
 import type { FormatHost, FormatReader } from './format.ts'
 import { isPcap, PcapReader } from './pcap.ts'
+import { isPcapng, PcapngReader } from './pcapng.ts'
 import { Window } from './window.ts'
 
 /** Bytes that tell the formats apart. */
@@ -58,6 +59,7 @@ export class FileReader {
     window.wanted = MAGIC_BYTES
     if (window.available < MAGIC_BYTES) return null
     if (isPcap(window.view, window.begin)) return new PcapReader(this.#host)
+    if (isPcapng(window.view, window.begin)) return new PcapngReader(this.#host)
     this.#foreign = true
     this.#host.damage(0, describeForeign(window.bytes.subarray(window.begin, window.end)))
     window.skip(window.available)

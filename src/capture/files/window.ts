@@ -20,7 +20,6 @@ export class Window {
   wanted = 1
   /** File offset of bytes[0]. */
   #origin = 0
-  #toSkip = 0
 
   /** File offset of the next unparsed byte. */
   get offset(): number {
@@ -29,11 +28,6 @@ export class Window {
 
   get available(): number {
     return this.end - this.begin
-  }
-
-  /** True while a skip reaches beyond what has been read. */
-  get skipping(): boolean {
-    return this.#toSkip > 0
   }
 
   /**
@@ -56,19 +50,11 @@ export class Window {
   /** `count` bytes were read to `end`. */
   filled(count: number): void {
     this.end += count
-    this.#applySkip()
   }
 
-  /** Lets `count` bytes go unseen, those not yet read included. */
+  /** Lets `count` of the available bytes go. */
   skip(count: number): void {
-    this.#toSkip += count
-    this.#applySkip()
-  }
-
-  #applySkip(): void {
-    const count = Math.min(this.#toSkip, this.available)
     this.begin += count
-    this.#toSkip -= count
   }
 
   #grow(): void {

@@ -1,0 +1,185 @@
+/**
+ * Reads pcapng files (draft-ietf-opsawg-pcapng): any number of sections in either byte order, each with its own
+ * interfaces; enhanced, simple and obsolete packet blocks. Blocks that hold no packets are skipped by their length.
+ *
+ * A block's length stands at both its ends. Where the two agree, a block that makes no sense inside is skipped alone;
+ * where they do not, the next section or packet block is looked for.
+ */
+
+import { type FormatHost, type FormatReader, MAX_RECORD_BYTES } from './format.ts'
+import { readInterface, type SectionInterface, toMicros } from './pcapng-interface.ts'
+import { findBlock, padded } from './pcapng-resync.ts'
+import type { Window } from './window.ts'
+
+const SECTION_HEADER = 0x0a0d0d0a
+const INTERFACE_DESCRIPTION = 1
+const PACKET = 2
+const SIMPLE_PACKET = 3
+const ENHANCED_PACKET = 6
+const BYTE_ORDER_MAGIC = 0x1a2b3c4d
+/** Type, length, and length again at the end. */
+const BLOCK_BYTES = 12
+/** Interfaces of one section; a file with more of them is no capture but an attack on memory. */
+const MAX_SECTION_INTERFACES = 65536
+
+/** @returns true when the four bytes at `at` begin a pcapng file: they read the same in both byte orders */
+export const isPcapng = (view: DataView, at: number): boolean => view.getUint32(at) === SECTION_HEADER
+
+export class PcapngReader implements FormatReader {
+  readonly #host: FormatHost
+  #little = true
+  #interfaces: SectionInterface[] = []
+  /** Simple packet blocks carry no time: they get that of the packet before. */
+  #lastMicros = 0
+  #lost = false
+  #stopped = false
+
+  constructor(host: FormatHost) {
+    this.#host = host
+  }
+
+  read(window: Window): void {
+    this.#advance(window, false)
+  }
+
+  end(window: Window): void {
+    this.#advance(window, true)
+    if (this.#stopped || this.#lost) return
+    if (window.available > 0) {
+      const reason = `the file is cut short: ${window.available} of the last block's ${window.wanted} bytes are there`
+      this.#host.damage(window.offset, reason)
+    }
+  }
+
+  #advance(window: Window, ended: boolean): void {
+    while (!this.#stopped) {
+      if (this.#lost) {
+        if (!findBlock(window, this.#little, ended)) return
+        this.#lost = false
+      }
+      if (!this.#block(window)) return
+    }
+    window.skip(window.available)
+    window.wanted = 1
+  }
+
+  /** Takes one block. @returns false when it needs more bytes */
+  #block(window: Window): boolean {
+    window.wanted = BLOCK_BYTES
+    if (window.available < BLOCK_BYTES) return false
+    const { view, begin } = window
+    const type = view.getUint32(begin, this.#little)
+    if (type === SECTION_HEADER && !this.#byteOrder(window)) return true
+    const length = view.getUint32(begin + 4, this.#little)
+    if (length < BLOCK_BYTES || length > MAX_RECORD_BYTES) {
+      return this.#damaged(window, `a block claims ${length} bytes`, 0)
+    }
+    window.wanted = padded(length)
+    if (window.available < window.wanted) return false
+    const closing = view.getUint32(begin + padded(length) - 4, this.#little)
+    if (closing !== length) return this.#damaged(window, `a block's two lengths differ (${length} and ${closing})`, 0)
+    const wrong = this.#content(window, type, begin, begin + length - 4)
+    if (wrong !== null) return this.#damaged(window, wrong, padded(length))
+    window.skip(padded(length))
+    return true
+  }
+
+  /** Reads a section header's byte order. @returns false when there is none: damage */
+  #byteOrder(window: Window): boolean {
+    const at = window.begin + 8
+    const little = window.view.getUint32(at, true) === BYTE_ORDER_MAGIC
+    if (!little && window.view.getUint32(at) !== BYTE_ORDER_MAGIC) {
+      this.#damaged(window, 'a section header has no byte-order mark', 0)
+      return false
+    }
+    this.#little = little
+    return true
+  }
+
+  /** @param end where the block's closing length begins; @returns what is wrong with it, null when nothing is */
+  #content(window: Window, type: number, begin: number, end: number): string | null {
+    switch (type) {
+      case SECTION_HEADER:
+        return this.#section(window.view, begin, end)
+      case INTERFACE_DESCRIPTION:
+        return this.#interface(window, begin, end)
+      case ENHANCED_PACKET:
+        if (begin + 28 > end) return 'a packet block is too short'
+        return this.#packet(window, window.view.getUint32(begin + 8, this.#little), begin + 12, end)
+      case PACKET:
+        if (begin + 28 > end) return 'a packet block is too short'
+        return this.#packet(window, window.view.getUint16(begin + 8, this.#little), begin + 12, end)
+      case SIMPLE_PACKET:
+        return this.#simplePacket(window, begin, end)
+      default:
+        // Names, statistics, secrets, custom blocks: nothing here reads them.
+        return null
+    }
+  }
+
+  #section(view: DataView, begin: number, end: number): string | null {
+    this.#interfaces = []
+    if (begin + 24 > end) return 'a section header is too short'
+    const major = view.getUint16(begin + 12, this.#little)
+    return major === 1 ? null : `a section has format version ${major}, only 1 is known`
+  }
+
+  #interface(window: Window, begin: number, end: number): string | null {
+    if (begin + 16 > end) return 'an interface description is too short'
+    if (this.#interfaces.length === MAX_SECTION_INTERFACES) return 'a section has too many interfaces'
+    this.#interfaces.push(readInterface(window.bytes, window.view, begin, end, this.#little))
+    return null
+  }
+
+  /** The fields that enhanced and obsolete packet blocks share, from the time on. */
+  #packet(window: Window, index: number, at: number, end: number): string | null {
+    if (index >= this.#interfaces.length) return `a packet names interface ${index}, which is not described`
+    const { view } = window
+    const little = this.#little
+    const captured = view.getUint32(at + 8, little)
+    if (captured > end - (at + 16)) return `a packet claims ${captured} bytes, more than its block has`
+    const described = this.#interfaces[index]!
+    const micros = toMicros(view.getUint32(at, little), view.getUint32(at + 4, little), described.unit)
+    this.#lastMicros = micros
+    this.#frame(window, at + 16, captured, view.getUint32(at + 12, little), described)
+    return null
+  }
+
+  #simplePacket(window: Window, begin: number, end: number): string | null {
+    if (begin + 12 > end) return 'a packet block is too short'
+    if (this.#interfaces.length === 0) return 'a packet comes before its interface is described'
+    const described = this.#interfaces[0]!
+    const onWire = window.view.getUint32(begin + 8, this.#little)
+    const captured = Math.min(onWire, described.snapLength, end - (begin + 12))
+    this.#frame(window, begin + 12, captured, onWire, described)
+    return null
+  }
+
+  #frame(window: Window, at: number, captured: number, onWire: number, described: SectionInterface): void {
+    if (described.id < 0) described.id = this.#host.interfaceId(described.name)
+    this.#host.sink.frame(
+      window.bytes,
+      window.view,
+      at,
+      captured,
+      Math.max(captured, onWire),
+      described.linkType,
+      this.#lastMicros,
+      described.id,
+    )
+  }
+
+  /**
+   * Reports damage, then goes on behind the block, or where it has no believable length (`length` 0) looks for another.
+   *
+   * @returns true: reading goes on
+   */
+  #damaged(window: Window, reason: string, length: number): true {
+    this.#stopped = !this.#host.damage(window.offset, reason)
+    if (length === 0) {
+      this.#lost = true
+      window.begin++
+    } else window.skip(length)
+    return true
+  }
+}

@@ -1,0 +1,175 @@
+/**
+ * One capture file being read, from opening to its end.
+ *
+ * Regular files are read with blocking calls straight into the reader's window; pipes and gzip go through streams.
+ * Either way the control words are obeyed between two reads, and a silent pipe is left within a fraction of a second.
+ */
+import { closeSync, constants, createReadStream, fstatSync, openSync, readSync, type Stats } from 'node:fs'
+import { Socket } from 'node:net'
+import { basename } from 'node:path'
+import type { Readable } from 'node:stream'
+import type { FrameSink } from '../frame-sink.ts'
+import { FileReader } from './file-reader.ts'
+import type { FileSourceContext } from './file-source.ts'
+import type { FormatHost } from './format.ts'
+import { Gunzip, isGzip } from './gunzip.ts'
+import type { InterfaceNames } from './interface-names.ts'
+
+/** The path that means standard input. */
+const STDIN = '-'
+/** Progress is posted and a stream's control words are looked at this often. */
+const TURN_MS = 100
+/** A file still being written is looked at this often. */
+const FOLLOW_MS = 200
+/** Damaged places of one file reported one by one; with more of them it is not read on. */
+const MAX_DAMAGE = 16
+
+export class Reading implements FormatHost {
+  readonly sink: FrameSink
+  readonly #path: string
+  readonly #name: string
+  readonly #context: FileSourceContext
+  readonly #interfaces: InterfaceNames
+  readonly #reader: FileReader
+  readonly #commanded = (): boolean => !this.#context.control.running
+  #damages = 0
+  #bytesRead = 0
+  #totalBytes: number | null = null
+  #lastTurn = 0
+
+  constructor(path: string, context: FileSourceContext, interfaces: InterfaceNames) {
+    this.sink = context.sink
+    this.#path = path
+    this.#name = path === STDIN ? 'stdin' : basename(path)
+    this.#context = context
+    this.#interfaces = interfaces
+    this.#reader = new FileReader(this)
+  }
+
+  interfaceId(name: string | null): number {
+    return this.#interfaces.idOf(name ?? this.#name, this.#name)
+  }
+
+  damage(offset: number, reason: string): boolean {
+    this.#damages++
+    const last = this.#damages === MAX_DAMAGE
+    const text = last ? `${reason}; too much of this file is damaged, the rest is not read` : reason
+    this.#context.post({ t: 'damage', path: this.#path, offset, reason: text })
+    return !last
+  }
+
+  /**
+   * Reads the file to its end, or until a command.
+   *
+   * @param follow at the end of a regular file, wait for more until told to drain
+   * @throws Error, fit for the user's eyes, when the file cannot be opened or read
+   */
+  async run(follow: boolean): Promise<void> {
+    // Without O_NONBLOCK, opening a named pipe would wait for its writer, deaf to commands.
+    const fd = this.#path === STDIN ? 0 : openSync(this.#path, constants.O_RDONLY | constants.O_NONBLOCK)
+    const stats = fstatSync(fd)
+    if (stats.isFile()) this.#totalBytes = stats.size
+    if (stats.isDirectory()) throw new Error(`${this.#path} is a directory; name the capture files in it`)
+    if (stats.isFile() && !startsAsGzip(fd)) {
+      this.#readBlocking(fd, follow)
+      if (this.#path !== STDIN) closeSync(fd)
+    } else await this.#readStream(openStream(fd, stats))
+    this.sink.flush()
+    this.#turn(true)
+  }
+
+  #readBlocking(fd: number, follow: boolean): void {
+    const { control, bell } = this.#context
+    const { window } = this.#reader
+    while (control.running) {
+      const room = window.prepare()
+      const count = readSync(fd, window.bytes, window.end, room, null)
+      if (count > 0) {
+        window.filled(count)
+        this.#bytesRead += count
+        this.#reader.advance()
+        this.sink.flush()
+      } else if (follow) bell.wait(FOLLOW_MS, this.#commanded)
+      else {
+        this.#reader.end()
+        return
+      }
+      this.#turn(false)
+    }
+  }
+
+  async #readStream(stream: Readable): Promise<void> {
+    const watch = setInterval(() => {
+      this.#turn(false)
+      if (this.#commanded()) stream.destroy()
+    }, TURN_MS)
+    try {
+      await this.#chunks(stream)
+    } catch (error) {
+      // Leaving a stream early is an error to the stream, not to us.
+      if (!this.#commanded()) throw error
+    } finally {
+      clearInterval(watch)
+    }
+  }
+
+  async #chunks(stream: Readable): Promise<void> {
+    let head = Buffer.alloc(0)
+    let gunzip: Gunzip | null = null
+    for await (const chunk of stream as AsyncIterable<Buffer>) {
+      this.#bytesRead += chunk.length
+      this.#turn(false)
+      const first = head.length < 2
+      if (first) {
+        head = Buffer.concat([head, chunk])
+        if (head.length < 2) continue
+        if (isGzip(head)) gunzip = new Gunzip((bytes) => this.#reader.push(bytes))
+      }
+      const bytes = first ? head : chunk
+      if (gunzip === null) this.#reader.push(bytes)
+      else if (!(await this.#unzipped(gunzip.push(bytes)))) return
+      this.sink.flush()
+      if (this.#commanded()) return
+    }
+    if (head.length < 2) this.#reader.push(head)
+    if (gunzip === null || (await this.#unzipped(gunzip.end()))) this.#reader.end()
+  }
+
+  /** Waits for a step of unzipping. @returns false when the stream is damaged, which has been reported */
+  async #unzipped(step: Promise<void>): Promise<boolean> {
+    try {
+      await step
+      return true
+    } catch (error) {
+      const { window } = this.#reader
+      const offset = window.offset + window.available
+      const cut = (error as NodeJS.ErrnoException).code === 'Z_BUF_ERROR'
+      this.damage(
+        offset,
+        cut ? 'the gzip stream is cut short' : `the gzip stream is damaged: ${(error as Error).message}`,
+      )
+      return false
+    }
+  }
+
+  /** Shows that the worker lives and how far it is. */
+  #turn(last: boolean): void {
+    this.#context.control.beat()
+    const now = Date.now()
+    if (!last && now - this.#lastTurn < TURN_MS) return
+    this.#lastTurn = now
+    this.#context.post({ t: 'progress', path: this.#path, bytes: this.#bytesRead, totalBytes: this.#totalBytes })
+  }
+}
+
+/** Looks without moving the file's position. */
+function startsAsGzip(fd: number): boolean {
+  const head = new Uint8Array(2)
+  return readSync(fd, head, 0, 2, 0) === 2 && isGzip(head)
+}
+
+/** Pipes and sockets by the event loop, so that a silent one holds no thread; anything else by the file system. */
+function openStream(fd: number, stats: Stats): Readable {
+  if (stats.isFIFO() || stats.isSocket()) return new Socket({ fd, readable: true, writable: false })
+  return createReadStream('', { fd, highWaterMark: 256 * 1024 })
+}
