@@ -51,7 +51,7 @@ export interface AfPacketSocket {
   linkType: number
 }
 
-/** libpcap through the `cap` package; all its interfaces share one worker. */
+/** libpcap through the `cap` package, in a child process; all its interfaces share one worker. */
 export interface CapSource {
   kind: 'cap'
   interfaces: { interfaceId: number; info: InterfaceInfo; device: string }[]
@@ -91,4 +91,4 @@ export type FromWorker =
   /** Input ended and every ring is closed, or the drain is complete. */
   | { t: 'done' }
   /** Cannot go on; the code is an exit code of the contract. */
-  | { t: 'failed'; message: string; exitCode: number }
+  | { t: 'failed'; message: string; exitCode: number; hint?: string }

@@ -3,14 +3,14 @@
  * every ring, says how it went. Never throws.
  */
 import { Control } from '../control.ts'
+import { EXIT_RUNTIME, errorText, InterceptorError } from '../errors.ts'
 import type { CaptureWorkerData, FromWorker, SourceSpec } from '../messages.ts'
 import { RingProducer } from '../ring/byte-ring.ts'
 import { Doorbell } from '../ring/doorbell.ts'
 import { type FileSourceContext, readFiles } from './files/file-source.ts'
 import { Intake } from './intake.ts'
-
-/** Exit code of a runtime error (contract). */
-const RUNTIME_ERROR = 1
+import { runAfPacket } from './live/af-packet-source.ts'
+import { runCap } from './live/cap-source.ts'
 
 export async function runCapture(data: CaptureWorkerData, post: (message: FromWorker) => void): Promise<void> {
   const control = new Control(data.control)
@@ -20,19 +20,28 @@ export async function runCapture(data: CaptureWorkerData, post: (message: FromWo
   post({ t: 'ready' })
   let outcome: FromWorker = { t: 'done' }
   try {
-    await runSource(data.source, { sink, control, bell, post })
+    await runSource(data.source, data.counters, { sink, control, bell, post })
   } catch (error) {
-    outcome = { t: 'failed', message: (error as Error).message, exitCode: RUNTIME_ERROR }
+    outcome = failure(error)
   }
   sink.finish()
   post(outcome)
 }
 
-async function runSource(source: SourceSpec, context: FileSourceContext): Promise<void> {
+async function runSource(source: SourceSpec, counters: Float64Array, context: FileSourceContext): Promise<void> {
+  const { sink, control, post } = context
   switch (source.kind) {
     case 'file':
       return readFiles(source, context)
-    default:
-      throw new Error(`capture source ${source.kind} is not available`)
+    case 'af-packet':
+      return runAfPacket(source, sink, control, counters, post)
+    case 'cap':
+      return runCap(source, sink, control, post)
   }
+}
+
+function failure(error: unknown): FromWorker {
+  const message = errorText(error)
+  if (!(error instanceof InterceptorError)) return { t: 'failed', message, exitCode: EXIT_RUNTIME }
+  return { t: 'failed', message, exitCode: error.exitCode, ...(error.hint === null ? {} : { hint: error.hint }) }
 }
