@@ -1,8 +1,10 @@
-/** Output formats: what `-o` of read, capture and tail chooses between. One file per format; each is pure. */
-import { decodeBodies } from '../pair/decode-body.ts'
-import type { Pair } from '../pair/pair.ts'
+/** Output formats: what `-o` of read, capture and tail chooses between. None of them reads or writes anything itself. */
+
 import { pairToJson } from '../pair/to-json.ts'
-import { packPair, readPair } from '../pair/unpack.ts'
+import { packPair } from '../pair/unpack.ts'
+import { harFormat } from './har.ts'
+import { listFormat, pairFormat } from './pair-format.ts'
+import { textFormat } from './text.ts'
 
 /** Names `-o` takes. */
 export const FORMAT_NAMES = ['text', 'ndjson', 'json', 'har', 'msgpack', 'none'] as const
@@ -23,8 +25,8 @@ export interface FormatOptions {
 }
 
 /**
- * Turns pairs into the bytes of one output. Calls come in this order: `begin` once, `pair` for each, `end` once; what
- * they answer, written in turn, is a whole document, also without any pair.
+ * Turns pairs into the text or bytes of one output. Calls come in this order: `begin` once, `pair` for each, `end`
+ * once; what they answer, written in turn, is a whole document, also without any pair.
  */
 export interface PairFormat {
   begin(): string
@@ -40,26 +42,17 @@ export interface PairFormat {
 /** @param name what `-o` was given */
 export function createFormat(name: FormatName, options: FormatOptions): PairFormat {
   switch (name) {
+    case 'text':
+      return textFormat(options)
+    case 'ndjson':
+      return pairFormat(options, (pair) => `${pairToJson(pair)}\n`)
+    case 'json':
+      return listFormat(pairFormat(options, pairToJson), '[', ']\n')
+    case 'har':
+      return harFormat(options)
     case 'msgpack':
-      return options.decode ? objectFormat(options, packPair) : { ...EMPTY, pair: (raw) => raw }
+      return options.decode ? pairFormat(options, packPair) : { begin: () => '', pair: (raw) => raw, end: () => '' }
     case 'none':
-      return { ...EMPTY, pair: () => '' }
-    default:
-      return objectFormat(options, (pair) => `${pairToJson(pair)}\n`)
-  }
-}
-
-const EMPTY = { begin: () => '', end: () => '' }
-
-/** A format of one independent piece per pair, made from the pair as an object. */
-function objectFormat(options: FormatOptions, write: (pair: Pair) => string | Uint8Array): PairFormat {
-  return {
-    ...EMPTY,
-    pair(raw) {
-      const pair = readPair(raw)
-      if (pair instanceof Error) return pair
-      if (options.decode) decodeBodies(pair)
-      return write(pair)
-    },
+      return { begin: () => '', pair: () => '', end: () => '' }
   }
 }

@@ -1,0 +1,175 @@
+/**
+ * HTTP Archive 1.2 (http://www.softwareishard.com/blog/har-12-spec/), as browsers' tools and proxies import it.
+ *
+ * Entries come in the order of the pairs. What HAR has no field for begins with an underscore, as it asks: the pair's
+ * id, its ends, where it was captured, the target as sent.
+ */
+import { headerValue, type Message, mediaType, type Pair, type RequestMessage } from '../pair/pair.ts'
+import { bodyText } from '../pair/to-json.ts'
+import type { FormatOptions, PairFormat } from './format.ts'
+import { listFormat, pairFormat } from './pair-format.ts'
+
+interface NameValue {
+  name: string
+  value: string
+}
+
+/** Host and port as a URL may have them (RFC 3986 §3.2), user information aside. */
+const AUTHORITY = /^(\[[\da-f:.]+\]|[\w.~!$&'()*+,;=%-]+)(:\d*)?$/i
+const NOT_IN_URL = /[^\x21-\x7e]|["<>\\^`{|}]/gu
+
+const percentEncode = (text: string): string =>
+  Array.from(Buffer.from(text), (byte) => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`).join('')
+
+/** Percent-encodes what a URL may not hold; what is encoded already stays. */
+const urlText = (text: string): string => text.replace(NOT_IN_URL, percentEncode)
+
+/** Where the request went, as far as it says: the target URI of RFC 9112 §3.3. */
+function requestUrl(pair: Pair): string {
+  const { method, target } = pair.request
+  if (/^[a-z][a-z\d+.-]*:\/\//i.test(target)) return urlText(target)
+  if (method === 'CONNECT' && AUTHORITY.test(target)) return `http://${target}/`
+  const host = headerValue(pair.request, 'host')?.trim() ?? ''
+  const { address, port } = pair.server
+  const authority = AUTHORITY.test(host) ? host : `${address.includes(':') ? `[${address}]` : address}:${port}`
+  const path = target.startsWith('/') ? target : target === '*' ? '/' : `/${target}`
+  return `http://${authority}${urlText(path)}`
+}
+
+const parameters = (text: string): NameValue[] =>
+  Array.from(new URLSearchParams(text), ([name, value]) => ({ name, value }))
+
+function queryString(target: string): NameValue[] {
+  const [withoutFragment = ''] = target.split('#', 1)
+  const mark = withoutFragment.indexOf('?')
+  return mark < 0 ? [] : parameters(withoutFragment.slice(mark + 1))
+}
+
+const headers = (message: Message): NameValue[] => message.headers.map(([name, value]) => ({ name, value }))
+
+const valuesOf = (message: Message, name: string): string[] =>
+  message.headers.filter(([key]) => key.toLowerCase() === name).map(([, value]) => value)
+
+/** `name=value`; a text without `=` is a name with an empty value. */
+function nameAndValue(text: string): NameValue {
+  const mark = text.indexOf('=')
+  return mark < 0
+    ? { name: text.trim(), value: '' }
+    : { name: text.slice(0, mark).trim(), value: text.slice(mark + 1).trim() }
+}
+
+/** RFC 6265 §4.2.1. */
+const requestCookies = (message: Message): NameValue[] =>
+  valuesOf(message, 'cookie')
+    .flatMap((value) => value.split(';'))
+    .filter((part) => part.trim() !== '')
+    .map(nameAndValue)
+
+/** One `Set-Cookie` line (RFC 6265 §4.1.1). An expiry date nobody can read is left out. */
+function responseCookie(line: string): object {
+  const [first = '', ...attributes] = line.split(';')
+  const cookie: Record<string, unknown> = { ...nameAndValue(first) }
+  for (const { name, value } of attributes.map(nameAndValue)) {
+    const key = name.toLowerCase()
+    const expires = key === 'expires' ? Date.parse(value) : Number.NaN
+    if (key === 'path' || key === 'domain') cookie[key] = value
+    else if (key === 'httponly') cookie['httpOnly'] = true
+    else if (key === 'secure') cookie['secure'] = true
+    else if (!Number.isNaN(expires)) cookie['expires'] = new Date(expires).toISOString()
+  }
+  return cookie
+}
+
+/**
+ * HAR says `text` and `params` exclude each other, yet browsers write both and importers show `text`: so both.
+ * It has no way to tell that `text` is base64; `_encoding` does.
+ */
+function postData(request: RequestMessage): object {
+  if (request.body.length === 0) return {}
+  const { text, encoding } = bodyText(request.body)
+  const isForm = encoding === 'utf8' && mediaType(request) === 'application/x-www-form-urlencoded'
+  return {
+    postData: {
+      mimeType: headerValue(request, 'content-type') ?? '',
+      params: isForm ? parameters(text) : [],
+      text,
+      ...(encoding === 'base64' ? { _encoding: encoding } : {}),
+    },
+  }
+}
+
+function content(response: Message): object {
+  const { text, encoding } = bodyText(response.body)
+  return {
+    size: response.body.length,
+    ...(response.decoded ? { compression: response.body.length - response.bodySize } : {}),
+    mimeType: headerValue(response, 'content-type') ?? '',
+    text,
+    ...(encoding === 'base64' ? { encoding } : {}),
+  }
+}
+
+/** Microseconds since the epoch in ISO 8601, with all six decimals. */
+function isoTime(micros: number): string {
+  const millis = Math.floor(micros / 1000)
+  return new Date(millis).toISOString().replace('Z', `${String(micros - millis * 1000).padStart(3, '0')}Z`)
+}
+
+/** Milliseconds, none negative: a response may begin before its request has ended, and then nobody waits. */
+function timings(pair: Pair): { send: number; wait: number; receive: number } {
+  const sent = Math.max(pair.requestStartMicros, Math.min(pair.requestEndMicros, pair.responseStartMicros))
+  const answered = Math.max(sent, pair.responseStartMicros)
+  const received = Math.max(answered, pair.responseEndMicros)
+  return {
+    send: (sent - pair.requestStartMicros) / 1000,
+    wait: (answered - sent) / 1000,
+    receive: (received - answered) / 1000,
+  }
+}
+
+function entry(pair: Pair): object {
+  const { request, response, client, server } = pair
+  const parts = timings(pair)
+  return {
+    startedDateTime: isoTime(pair.requestStartMicros),
+    time: parts.send + parts.wait + parts.receive,
+    request: {
+      method: request.method,
+      url: requestUrl(pair),
+      httpVersion: `HTTP/${request.httpVersion}`,
+      cookies: requestCookies(request),
+      headers: headers(request),
+      queryString: queryString(request.target),
+      ...postData(request),
+      headersSize: -1,
+      bodySize: request.bodySize,
+      _target: request.target,
+    },
+    response: {
+      status: response.status,
+      statusText: response.reason,
+      httpVersion: `HTTP/${response.httpVersion}`,
+      cookies: valuesOf(response, 'set-cookie').map(responseCookie),
+      headers: headers(response),
+      content: content(response),
+      redirectURL: headerValue(response, 'location') ?? '',
+      headersSize: -1,
+      bodySize: response.bodySize,
+    },
+    cache: {},
+    timings: parts,
+    serverIPAddress: server.address,
+    connection: `${client.address}:${client.port}`,
+    _id: pair.id,
+    _client: client,
+    _server: server,
+    _capture: pair.capture,
+    _flags: pair.flags,
+  }
+}
+
+export function harFormat(options: FormatOptions): PairFormat {
+  const creator = JSON.stringify({ name: 'Interceptor', version: options.version })
+  const entries = pairFormat(options, (pair) => JSON.stringify(entry(pair)))
+  return listFormat(entries, `{"log":{"version":"1.2","creator":${creator},"entries":[`, ']}}\n')
+}

@@ -1,0 +1,145 @@
+/** Pairs for tests: one plain one to vary, and any pair at all for properties. */
+import fc, { type Arbitrary } from 'fast-check'
+import type { Header, Pair, RequestMessage, ResponseMessage } from '../../src/pair/pair.ts'
+
+type Overrides = Partial<Omit<Pair, 'request' | 'response'>> & {
+  request?: Partial<RequestMessage>
+  response?: Partial<ResponseMessage>
+}
+
+/** The pair of the contract's example, changed as the test wants it. */
+export function samplePair({ request, response, ...pair }: Overrides = {}): Pair {
+  return {
+    v: 1,
+    id: '5b1c0d2e4f6a8b9c5b1c0d2e4f6a8b9c',
+    requestStartMicros: 1795406287123456,
+    requestEndMicros: 1795406287123456,
+    responseStartMicros: 1795406287124000,
+    responseEndMicros: 1795406287124010,
+    client: { address: '10.0.0.5', port: 51234, pod: null },
+    server: { address: '10.0.0.9', port: 8080, pod: null },
+    request: {
+      method: 'POST',
+      target: '/users?id=1',
+      httpVersion: '1.1',
+      headers: [
+        ['Host', 'api'],
+        ['Content-Type', 'application/json'],
+      ],
+      body: Buffer.from('{"a":1}'),
+      bodyEncoding: 'bin',
+      bodySize: 7,
+      decoded: false,
+      wireSize: 123,
+      ...request,
+    },
+    response: {
+      status: 200,
+      reason: 'OK',
+      httpVersion: '1.1',
+      headers: [['Content-Type', 'application/json']],
+      body: Buffer.from('{"ok":true}'),
+      bodyEncoding: 'bin',
+      bodySize: 11,
+      decoded: false,
+      wireSize: 640,
+      ...response,
+    },
+    capture: { node: 'n1', interface: 'eth0', vantage: 'file', mesh: null },
+    flags: [],
+    ...pair,
+  }
+}
+
+/** Any text that is valid UTF-8, with a liking for what terminals, JSON and URLs take specially. */
+export const anyText = fc.oneof(
+  fc.string({ unit: 'binary', maxLength: 40 }),
+  fc.string({ unit: 'grapheme', maxLength: 40 }),
+  fc.constantFrom(
+    '\u001b[2J\u001b]0;title\u0007',
+    '\r\nInjected: yes',
+    '\u202e',
+    '\u009b31m',
+    '"\\',
+    '日本語',
+    '',
+    '__proto__',
+  ),
+)
+
+/** Headers, often ones that some format looks at. */
+const anyHeader: Arbitrary<Header> = fc.tuple(
+  fc.oneof(anyText, fc.constantFrom('Host', 'Content-Type', 'content-encoding', 'Cookie', 'Set-Cookie', 'Location')),
+  fc.oneof(
+    anyText,
+    fc.constantFrom('application/json', 'application/x-www-form-urlencoded; charset=utf-8', 'image/png', 'gzip', 'br'),
+    fc.constantFrom('a=b; Path=/; Expires=Wed, 21 Oct 2026 07:28:00 GMT', 'a=b; c', 'shop.test:8080'),
+  ),
+)
+
+const anyBody: Arbitrary<Uint8Array> = fc.oneof(
+  fc.uint8Array({ maxLength: 200 }),
+  fc.json().map((text) => Buffer.from(text)),
+  anyText.map((text) => Buffer.from(text)),
+)
+
+const anyMessage = {
+  httpVersion: fc.constantFrom('1.0', '1.1'),
+  headers: fc.array(anyHeader, { maxLength: 6 }),
+  body: anyBody,
+  bodyEncoding: fc.constant('bin' as const),
+  bodySize: fc.nat({ max: 2 ** 32 - 1 }),
+  decoded: fc.boolean(),
+  wireSize: fc.nat({ max: 2 ** 32 - 1 }),
+}
+
+/** Labels and the like: keys that are no property of every object. */
+const anyKey = anyText.filter((key) => key !== '__proto__')
+
+/** A record whose values are ordinary objects, as decoders make them. */
+function record<T extends object>(parts: { [K in keyof T]: Arbitrary<T[K]> }): Arbitrary<T> {
+  return fc.record(parts, { noNullPrototype: true }) as Arbitrary<T>
+}
+
+const anyEndpoint = record({
+  address: fc.oneof(fc.ipV4(), fc.ipV6()),
+  port: fc.nat({ max: 65535 }),
+  pod: fc.option(
+    record({
+      name: anyText,
+      namespace: anyText,
+      uid: fc.uuid(),
+      workload: fc.option(record({ kind: anyText, name: anyText })),
+      container: anyText,
+      labels: fc.dictionary(anyKey, anyText, { maxKeys: 4, noNullPrototype: true }),
+    }),
+  ),
+})
+
+/** 2^50 microseconds is the year 2005; the largest is near the year 2255, where exact integers end. */
+const anyMicros = fc.oneof(fc.integer({ min: 2 ** 50, max: Number.MAX_SAFE_INTEGER }), fc.nat())
+
+/** Any pair: any bytes in bodies, any text elsewhere, times in any order. */
+export const anyPair: Arbitrary<Pair> = record({
+  v: fc.constant(1 as const),
+  id: fc.string({ unit: fc.constantFrom(...'0123456789abcdef'), minLength: 32, maxLength: 32 }),
+  requestStartMicros: anyMicros,
+  requestEndMicros: anyMicros,
+  responseStartMicros: anyMicros,
+  responseEndMicros: anyMicros,
+  client: anyEndpoint,
+  server: anyEndpoint,
+  request: record({
+    method: fc.oneof(fc.constantFrom('GET', 'POST', 'CONNECT', 'OPTIONS'), anyText),
+    target: fc.oneof(anyText, fc.webUrl(), fc.webPath(), fc.constantFrom('*', '/a?b=c&d=%zz#e', 'host:443')),
+    ...anyMessage,
+  }),
+  response: record({ status: fc.integer({ min: 100, max: 999 }), reason: anyText, ...anyMessage }),
+  capture: record({
+    node: anyText,
+    interface: anyText,
+    vantage: fc.constantFrom('server', 'client', 'host', 'file'),
+    mesh: fc.option(anyText),
+  }),
+  flags: fc.array(anyText, { maxLength: 3 }),
+})

@@ -1,0 +1,154 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { Packr } from 'msgpackr'
+import type { Pair } from '../../src/pair/pair.ts'
+import { pairToJson } from '../../src/pair/to-json.ts'
+import { packPair, readPair, unpackPair } from '../../src/pair/unpack.ts'
+import { needs } from '../support/needs.ts'
+import { anyPair, samplePair } from './samples.ts'
+
+/** Bodies as text, so that a Buffer and a Uint8Array of the same bytes are equal. */
+const comparable = (pair: Pair | Error): unknown => {
+  assert.ok(!(pair instanceof Error), String(pair))
+  const body = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
+  return {
+    ...pair,
+    request: { ...pair.request, body: body(pair.request.body) },
+    response: { ...pair.response, body: body(pair.response.body) },
+  }
+}
+
+/** Parts of a pair that were replaced, for values that are none. */
+const broken = (changes: object): Uint8Array => new Packr({ useRecords: false }).pack({ ...samplePair(), ...changes })
+
+test('unpackPair: reads back what packPair wrote, whatever the pair', () => {
+  fc.assert(
+    fc.property(anyPair, (pair) => {
+      assert.deepEqual(comparable(unpackPair(packPair(pair))), comparable(pair))
+    }),
+  )
+})
+
+test('unpackPair: keeps the order of the keys', () => {
+  const pair = unpackPair(packPair(samplePair()))
+  assert.ok(!(pair instanceof Error))
+  assert.deepEqual(Object.keys(pair), Object.keys(samplePair()))
+  assert.deepEqual(Object.keys(pair.request), Object.keys(samplePair().request))
+})
+
+test('unpackPair: unsigned 64-bit times become numbers, exactly', () => {
+  const bytes = Buffer.from(packPair(samplePair({ requestStartMicros: Number.MAX_SAFE_INTEGER })))
+  const signed = bytes.indexOf(Buffer.from('d3001fffffffffffff', 'hex'))
+  assert.notEqual(signed, -1)
+  bytes[signed] = 0xcf
+  const pair = unpackPair(bytes)
+  assert.ok(!(pair instanceof Error))
+  assert.equal(pair.requestStartMicros, Number.MAX_SAFE_INTEGER)
+})
+
+test('unpackPair: keys a newer agent may add are kept', () => {
+  const pair = unpackPair(broken({ later: 1 }))
+  assert.ok(!(pair instanceof Error))
+  assert.equal((pair as Pair & { later?: number }).later, 1)
+})
+
+test('unpackPair: another version is an error that names both', () => {
+  const pair = unpackPair(broken({ v: 2 }))
+  assert.ok(pair instanceof Error)
+  assert.match(pair.message, /version 2.*version 1/)
+})
+
+test('unpackPair: a missing or mistyped part is an error that names it', () => {
+  const { request } = samplePair()
+  const cases: [changes: object, part: string][] = [
+    [{ id: 7 }, 'id'],
+    [{ requestEndMicros: -1 }, 'requestEndMicros'],
+    [{ responseEndMicros: 1.5 }, 'responseEndMicros'],
+    [{ client: null }, 'client'],
+    [{ server: { address: '::1', port: 1, pod: { name: 'x' } } }, 'server'],
+    [{ request: { ...request, body: 'text' } }, 'request'],
+    [{ request: { ...request, headers: [['one']] } }, 'request'],
+    [{ response: request }, 'response'],
+    [{ capture: {} }, 'capture'],
+    [{ flags: [1] }, 'flags'],
+  ]
+  for (const [changes, part] of cases) {
+    const pair = unpackPair(broken(changes))
+    assert.ok(pair instanceof Error, part)
+    assert.match(pair.message, new RegExp(`"${part}"`))
+  }
+})
+
+test('readPair: any bytes give a pair or an error, never a throw', () => {
+  fc.assert(fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => void readPair(bytes)))
+})
+
+test('readPair: damaged pairs give a pair or an error, never a throw, in both forms', () => {
+  const damage = fc.record({ at: fc.nat(), byte: fc.nat({ max: 255 }), length: fc.nat() })
+  const forms = [packPair(samplePair()), Buffer.from(pairToJson(samplePair()))]
+  fc.assert(
+    fc.property(fc.constantFrom(...forms), damage, (form, { at, byte, length }) => {
+      const bytes = Uint8Array.from(form)
+      bytes[at % bytes.length] = byte
+      readPair(bytes)
+      const cut = readPair(form.subarray(0, length % form.length))
+      assert.ok(cut instanceof Error)
+    }),
+    { numRuns: 1000 },
+  )
+})
+
+test('readPair: a damaged value leaves nothing behind for the next', () => {
+  const bytes = packPair(samplePair())
+  for (let length = 0; length < bytes.length; length++) assert.ok(readPair(bytes.subarray(0, length)) instanceof Error)
+  assert.deepEqual(comparable(readPair(bytes)), comparable(samplePair()))
+})
+
+test('readPair: the JSON form is the same pair', () => {
+  fc.assert(
+    fc.property(anyPair, (pair) => {
+      assert.deepEqual(comparable(readPair(Buffer.from(pairToJson(pair)))), comparable(pair))
+    }),
+  )
+})
+
+test('packPair: Python reads the same values and types', { skip: needs('python', 'python-msgpack') }, () => {
+  const program = `
+import json, msgpack, sys
+def plain(value):
+    if isinstance(value, bytes): return {"bin": value.hex()}
+    if isinstance(value, dict): return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list): return [plain(item) for item in value]
+    if isinstance(value, float): raise TypeError("a float")
+    return value
+for pair in msgpack.Unpacker(sys.stdin.buffer, raw=False): print(json.dumps(plain(pair)))
+`
+  const pod = { name: 'p', namespace: 'shop', uid: 'u', workload: null, container: 'api', labels: { app: 'é' } }
+  const pairs = [samplePair(), samplePair({ server: { address: '::1', port: 1, pod }, flags: ['x'] })]
+  pairs.push(...fc.sample(anyPair, 50))
+  const run = spawnSync('python3', ['-c', program], {
+    input: Buffer.concat(pairs.map(packPair)),
+    env: { ...process.env, PYTHONIOENCODING: 'utf8' },
+    maxBuffer: 64 * 1024 * 1024,
+  })
+  assert.equal(run.status, 0, String(run.stderr))
+  const lines = run.stdout.toString().trim().split('\n')
+  const expected = pairs.map((pair) =>
+    JSON.parse(
+      JSON.stringify(pair, (_key, value: unknown) => {
+        const json = value as { type?: string; data?: number[] } | null
+        return json?.type === 'Buffer' && json.data !== undefined
+          ? { bin: Buffer.from(json.data).toString('hex') }
+          : value instanceof Uint8Array
+            ? { bin: Buffer.from(value).toString('hex') }
+            : value
+      }),
+    ),
+  )
+  assert.deepEqual(
+    lines.map((line) => JSON.parse(line)),
+    expected,
+  )
+})
