@@ -1,0 +1,147 @@
+/**
+ * A pair in one line, made for a person. Columns are aligned, and grow with what has been seen.
+ *
+ *   12:58:26.123  10.0.0.5:51234 →  10.0.0.9:8080  POST  /users?id=1   200   877µs     7 →  512  json → json
+ *
+ * The time is local. The latency is the whole exchange, first byte of the request to last byte of the response, as
+ * access logs have it. Sizes are the bodies' as sent; types are the media types' short names; flags end the line.
+ * On a terminal the target takes what is left of the line; where that is too little, other columns give way to it.
+ */
+import type { createColors } from 'picocolors'
+import { type Endpoint, type Message, mediaType, type Pair } from '../pair/pair.ts'
+import { columns, cut, pad, safe } from './terminal.ts'
+import { duration, size, timeOfDay } from './units.ts'
+
+export type Colours = ReturnType<typeof createColors>
+export type Paint = (text: string) => string
+
+/** In the order of the line. */
+type Column = 'time' | 'client' | 'server' | 'method' | 'target' | 'status' | 'latency' | 'sizes' | 'types' | 'flags'
+
+/** One column of one line: safe text, filled up to its column's width. */
+interface Cell {
+  readonly column: Column
+  readonly text: string
+  /** Columns of `text`. */
+  readonly width: number
+  /** Colours the text once it has been cut. */
+  readonly paint: Paint
+}
+
+/** Other columns give way, in this order, until the target has MIN_TARGET columns. */
+const GIVE_WAY: readonly Column[] = ['types', 'sizes', 'client', 'time', 'latency', 'flags', 'server', 'method']
+const MIN_TARGET = 20
+const GAP = 2
+
+/** What a column is filled up to at first, and at most. On a terminal, longer texts are cut. */
+const FIRST_WIDTHS: Record<Column, number> = {
+  time: 12,
+  client: 17,
+  server: 15,
+  method: 4,
+  target: 36,
+  status: 3,
+  latency: 6,
+  sizes: 11,
+  types: 11,
+  flags: 0,
+}
+const MOST_WIDTHS: Record<Column, number> = {
+  ...FIRST_WIDTHS,
+  client: 42,
+  server: 40,
+  method: 9,
+  latency: 8,
+  types: 24,
+  flags: 40,
+}
+
+const plain: Paint = (text) => text
+
+function endpoint(end: Endpoint): string {
+  if (end.pod !== null) return safe(`${end.pod.namespace}/${end.pod.name}:${end.port}`)
+  return safe(end.address.includes(':') ? `[${end.address}]:${end.port}` : `${end.address}:${end.port}`)
+}
+
+/** Short name of a message's media type: `json`, `form`, `html`, `problem+json`; `-` where it says none. */
+function shortType(message: Message): string {
+  const type = mediaType(message)
+  if (type === 'application/x-www-form-urlencoded') return 'form'
+  return safe(type.slice(type.indexOf('/') + 1)) || '-'
+}
+
+/** Lays out the lines of one output. Keeps the widths of its columns, so that lines stay aligned. */
+export class PairLine {
+  readonly #colours: Colours
+  readonly #width: number | null
+  readonly #widths: Record<Column, number> = { ...FIRST_WIDTHS }
+
+  /** @param width columns no line goes beyond; null: lines are as long as they are */
+  constructor(colours: Colours, width: number | null) {
+    this.#colours = colours
+    this.#width = width
+  }
+
+  /** @returns the line, without its end */
+  lay(pair: Pair): string {
+    const cells = this.#cells(pair)
+    const target = safe(pair.request.target)
+    if (this.#width === null) return this.#join(cells, this.#cell('target', target, plain))
+    let left = this.#width - widthOf(cells)
+    let shown = cells
+    for (const column of GIVE_WAY) {
+      if (left >= MIN_TARGET) break
+      shown = shown.filter((cell) => cell.column !== column)
+      left = this.#width - widthOf(shown)
+    }
+    return this.#join(shown, { column: 'target', text: pad(cut(target, left), left), width: left, paint: plain })
+  }
+
+  /** All but the target, in order. */
+  #cells(pair: Pair): Cell[] {
+    const { request, response, flags } = pair
+    const { dim, bold, yellow } = this.#colours
+    const cells = [
+      this.#cell('time', timeOfDay(pair.requestStartMicros), dim),
+      this.#cell('client', endpoint(pair.client), plain, ' →'),
+      this.#cell('server', endpoint(pair.server), plain),
+      this.#cell('method', safe(request.method), bold),
+      this.#cell('status', String(response.status), this.#statusPaint(response.status)),
+      this.#cell('latency', duration(pair.responseEndMicros - pair.requestStartMicros).padStart(6), plain),
+      this.#cell('sizes', `${size(request.bodySize).padStart(4)} → ${size(response.bodySize).padStart(4)}`, plain),
+      this.#cell('types', `${shortType(request)} → ${shortType(response)}`, dim),
+    ]
+    if (flags.length > 0) cells.push(this.#cell('flags', safe(flags.join(' ')), yellow))
+    return cells
+  }
+
+  /** @param suffix stands at the right edge of the column */
+  #cell(column: Column, text: string, paint: Paint, suffix = ''): Cell {
+    const most = MOST_WIDTHS[column] - suffix.length
+    const shown = this.#width === null ? text : cut(text, most)
+    const width = columns(shown)
+    const filled = Math.max(Math.min(most, width), this.#widths[column] - suffix.length)
+    this.#widths[column] = filled + suffix.length
+    const padding = ' '.repeat(Math.max(0, filled - width))
+    return { column, text: shown + padding + suffix, width: width + padding.length + suffix.length, paint }
+  }
+
+  #join(cells: readonly Cell[], target: Cell): string {
+    let line = ''
+    const last = cells.at(-1)
+    for (const cell of cells) {
+      if (cell.column === 'status') line += target.text + ' '.repeat(GAP)
+      line += cell === last ? cell.paint(cell.text.trimEnd()) : cell.paint(cell.text) + ' '.repeat(GAP)
+    }
+    return line
+  }
+
+  #statusPaint(status: number): Paint {
+    if (status >= 500) return this.#colours.red
+    if (status >= 400) return this.#colours.yellow
+    return status >= 300 ? this.#colours.cyan : this.#colours.green
+  }
+}
+
+/** Columns of the cells with the gap after each, the target's included. */
+const widthOf = (cells: readonly Cell[]): number => cells.reduce((sum, cell) => sum + cell.width + GAP, 0)

@@ -1,0 +1,35 @@
+/** Times and sizes in few columns, for a person. */
+
+const twoDigits = (value: number): string => String(value).padStart(2, '0')
+
+/**
+ * @param micros since the Unix epoch
+ * @returns local time of day, HH:MM:SS.mmm
+ */
+export function timeOfDay(micros: number): string {
+  const date = new Date(Math.floor(micros / 1000))
+  const [hours, minutes, seconds] = [date.getHours(), date.getMinutes(), date.getSeconds()].map(twoDigits)
+  return `${hours}:${minutes}:${seconds}.${String(date.getMilliseconds()).padStart(3, '0')}`
+}
+
+/** @returns 6 columns or less up to a day: `877µs`, `12.3ms`, `1.24s`, `75.0s`, `3600s`; nothing is below `0µs` */
+export function duration(micros: number): string {
+  if (micros < 1000) return `${Math.max(0, micros)}µs`
+  const [value, unit] = micros < 999_500 ? [micros / 1000, 'ms'] : [micros / 1_000_000, 's']
+  const decimals = value < 9.995 ? 2 : value < 99.95 ? 1 : 0
+  return value.toFixed(decimals) + unit
+}
+
+const SIZE_UNITS = ['K', 'M', 'G', 'T', 'P']
+
+/** @returns a count of bytes in 4 columns or less, in units of 1024 as `ls -h` has them: `512`, `1.4K`, `23K` */
+export function size(bytes: number): string {
+  if (bytes < 1000) return String(bytes)
+  let value = bytes / 1024
+  let unit = 0
+  while (value >= 999.5 && unit < SIZE_UNITS.length - 1) {
+    value /= 1024
+    unit++
+  }
+  return value.toFixed(value < 9.95 ? 1 : 0) + SIZE_UNITS[unit]
+}

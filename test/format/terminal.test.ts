@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { columns, cut, pad, safe, wrap } from '../../src/format/terminal.ts'
+import { anyText } from '../pair/samples.ts'
+
+test('safe: what a terminal acts on becomes readable', () => {
+  assert.equal(safe('\u001b[31mred\u0007\n'), '\\x1b[31mred\\x07\\x0a')
+  assert.equal(safe('\u009b2J'), '\\x9b2J')
+  assert.equal(safe('a\u202eb\u2028\ufeff'), 'a\\u202eb\\u2028\\ufeff')
+  assert.equal(safe('\u{e0041}'), '\\u{e0041}')
+  assert.equal(safe('\ud800'), '\\ud800')
+})
+
+test('safe: what people write stays', () => {
+  for (const text of ['GET /a?b=c', 'été', '日本語', 'naïve ✓ 👍', 'back\\slash']) assert.equal(safe(text), text)
+})
+
+test('columns: wide characters count two, combining ones none', () => {
+  const cases: [text: string, expected: number][] = [
+    ['', 0],
+    ['abc', 3],
+    ['été', 3],
+    ['e\u0301', 1],
+    ['日本', 4],
+    ['한글', 4],
+    ['ＡＢ', 4],
+    ['👍', 2],
+    ['→…', 2],
+  ]
+  for (const [text, expected] of cases) assert.equal(columns(text), expected, text)
+})
+
+test('cut: never over the width, and marks what is missing', () => {
+  assert.equal(cut('abcdef', 6), 'abcdef')
+  assert.equal(cut('abcdef', 5), 'abcd…')
+  assert.equal(cut('日本語', 4), '日…')
+  assert.equal(cut('abc', 1), '…')
+  assert.equal(cut('abc', 0), '')
+  fc.assert(
+    fc.property(anyText.map(safe), fc.nat({ max: 50 }), (text, width) => {
+      const shown = cut(text, width)
+      assert.ok(columns(shown) <= width)
+      if (columns(text) <= width) assert.equal(shown, text)
+    }),
+  )
+})
+
+test('pad: fills up to the width on either side, and leaves longer texts', () => {
+  assert.equal(pad('日', 4), '日  ')
+  assert.equal(pad('abc', 2), 'abc')
+})
+
+test('wrap: pieces keep to the width and lose nothing', () => {
+  assert.deepEqual(wrap('', 10), [''])
+  assert.deepEqual(wrap('a日本', 2), ['a', '日', '本'])
+  assert.deepEqual(wrap('abc', null), ['abc'])
+  fc.assert(
+    fc.property(anyText.map(safe), fc.integer({ min: 2, max: 50 }), (text, width) => {
+      const pieces = wrap(text, width)
+      assert.equal(pieces.join(''), text)
+      for (const piece of pieces) assert.ok(columns(piece) <= width)
+    }),
+  )
+})

@@ -1,0 +1,206 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { stripVTControlCharacters } from 'node:util'
+import { gzipSync } from 'node:zlib'
+import fc from 'fast-check'
+import { createFormat, type FormatOptions } from '../../src/format/format.ts'
+import { columns } from '../../src/format/terminal.ts'
+import { timeOfDay } from '../../src/format/units.ts'
+import type { Header, Pair } from '../../src/pair/pair.ts'
+import { packPair } from '../../src/pair/unpack.ts'
+import { anyPair, samplePair } from '../pair/samples.ts'
+
+const OPTIONS: FormatOptions = { decode: true, color: false, width: null, verbose: false, version: '0.1.0' }
+
+function print(pairs: Pair[], options: Partial<FormatOptions> = {}): string[] {
+  const format = createFormat('text', { ...OPTIONS, ...options })
+  const text = [format.begin(), ...pairs.map((pair) => format.pair(packPair(pair))), format.end()].join('')
+  assert.ok(text === '' || text.endsWith('\n'))
+  return text.split('\n').slice(0, -1)
+}
+
+const body = (text: string | Uint8Array, type: string, ...more: Header[]) => ({
+  headers: [['Content-Type', type], ...more] as Header[],
+  body: Buffer.from(text),
+  bodySize: text.length,
+})
+
+/** What `-v` prints of the response, without its marks. */
+const responseLines = (pair: Pair, options: Partial<FormatOptions> = {}): string[] =>
+  print([pair], { ...options, verbose: true })
+    .filter((line) => line.startsWith('  < '))
+    .map((line) => line.slice(4))
+
+/** The same, body only. */
+const bodyOf = (message: ReturnType<typeof body>): string[] => {
+  const lines = responseLines(samplePair({ response: message }))
+  return lines.slice(lines.indexOf('') + 1)
+}
+
+test('text: a pair in one line, its parts in the order of the contract', () => {
+  const [line] = print([samplePair()])
+  const time = timeOfDay(samplePair().requestStartMicros)
+  const parts = [time, '10.0.0.5:51234', '→', '10.0.0.9:8080', 'POST', '/users?id=1', '200', '554µs', '7', '→', '11']
+  assert.deepEqual(line?.split(/ +/), [...parts, 'json', '→', 'json'])
+})
+
+test('text: columns of all lines begin at the same place once they have been that wide', () => {
+  const pairs = [
+    samplePair({ client: { address: '2001:db8::1234', port: 65535, pod: null }, request: { method: 'OPTIONS' } }),
+    samplePair({ response: { status: 503 } }),
+    samplePair({ request: { target: '/日本語', bodySize: 123_456 }, requestStartMicros: 1795406227123456 }),
+  ]
+  for (const width of [null, 140]) {
+    const starts = print(pairs, { width }).map((line) => {
+      const upTo = (mark: string | RegExp) => columns(line.slice(0, line.search(mark)))
+      return [upTo('10.0.0.9'), upTo(/POST|OPTIONS/), upTo(/\/users|\/日/), upTo(/[25]0[03] /), upTo('json →')]
+    })
+    assert.deepEqual(starts[1], starts[0])
+    assert.deepEqual(starts[2], starts[0])
+  }
+})
+
+test('text: IPv6 addresses stand in brackets, pods by their names, flags at the end', () => {
+  const pod = { name: 'api-7d', namespace: 'shop', uid: '', workload: null, container: '', labels: {} }
+  const client = { address: '::1', port: 1, pod: null }
+  const [line] = print([samplePair({ client, server: { address: '10.0.0.9', port: 80, pod }, flags: ['one', 'two'] })])
+  assert.match(line!, / \[::1\]:1 /)
+  assert.match(line!, / shop\/api-7d:80 /)
+  assert.match(line!, / one two$/)
+})
+
+test('text: the terminal’s width is kept, and the target cut before anything else', () => {
+  const [line] = print([samplePair({ request: { target: `/${'x'.repeat(200)}` } })], { width: 140 })
+  assert.equal(columns(line!), 140)
+  assert.match(line!, /x… {2}200 +554µs .* json → json$/)
+})
+
+test('text: on a narrow terminal columns give way to the target, types first', () => {
+  const shown = (width: number) => print([samplePair()], { width })[0]!
+  assert.match(shown(125), /10\.0\.0\.5.*\/users\?id=1 .*json/)
+  assert.match(shown(105), /10\.0\.0\.5.*\/users\?id=1 .*11$/)
+  assert.doesNotMatch(shown(80), /10\.0\.0\.5/)
+  assert.match(shown(80), /10\.0\.0\.9.*\/users\?id=1 .*200.*554µs/)
+  assert.match(shown(30), /^\/users\?id=1 +200$/)
+})
+
+test('text: no line is wider than the terminal, whatever the pair', () => {
+  fc.assert(
+    fc.property(
+      fc.array(anyPair, { maxLength: 3 }),
+      fc.integer({ min: 30, max: 200 }),
+      fc.boolean(),
+      (pairs, width, verbose) => {
+        for (const line of print(pairs, { width, verbose })) assert.ok(columns(line) <= width, line)
+      },
+    ),
+  )
+})
+
+test('text: no control character gets through, whatever the pair', () => {
+  fc.assert(
+    fc.property(anyPair, fc.boolean(), fc.option(fc.integer({ min: 1, max: 200 })), (pair, verbose, width) => {
+      assert.doesNotMatch(print([pair], { verbose, width }).join(''), /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u)
+    }),
+  )
+})
+
+test('text: one line per pair without -v, whatever the pair', () => {
+  fc.assert(
+    fc.property(fc.array(anyPair, { maxLength: 4 }), (pairs) => assert.equal(print(pairs).length, pairs.length)),
+  )
+})
+
+test('text: colour changes nothing but colour', () => {
+  fc.assert(
+    fc.property(anyPair, fc.boolean(), fc.option(fc.integer({ min: 1, max: 200 })), (pair, verbose, width) => {
+      const coloured = print([pair], { verbose, width, color: true })
+      assert.deepEqual(coloured.map(stripVTControlCharacters), print([pair], { verbose, width }))
+    }),
+  )
+})
+
+test('text: the status is coloured by its class', () => {
+  for (const [status, code] of [
+    [204, 32],
+    [302, 36],
+    [404, 33],
+    [500, 31],
+  ]) {
+    const [line] = print([samplePair({ response: { status: status! } })], { color: true })
+    assert.ok(line!.includes(`\u001b[${code}m${status}\u001b[39m`))
+  }
+})
+
+test('text -v: heads and bodies, marked, JSON laid out', () => {
+  const [, ...lines] = print([samplePair()], { verbose: true })
+  assert.deepEqual(lines, [
+    '  > POST /users?id=1 HTTP/1.1',
+    '  > Host: api',
+    '  > Content-Type: application/json',
+    '  > ',
+    '  > {',
+    '  >   "a": 1',
+    '  > }',
+    '  < HTTP/1.1 200 OK',
+    '  < Content-Type: application/json',
+    '  < ',
+    '  < {',
+    '  <   "ok": true',
+    '  < }',
+    '',
+  ])
+})
+
+test('text -v: no empty line where there is no body', () => {
+  assert.deepEqual(responseLines(samplePair({ response: { body: Buffer.alloc(0) } })), [
+    'HTTP/1.1 200 OK',
+    'Content-Type: application/json',
+  ])
+})
+
+test('text -v: forms one field per line, decoded, and harmless', () => {
+  assert.deepEqual(bodyOf(body('a=1&b=x+y%26z&c=%1b%5B31m&d', 'application/x-www-form-urlencoded')), [
+    'a = 1',
+    'b = x y&z',
+    'c = \\x1b[31m',
+    'd = ',
+  ])
+})
+
+test('text -v: text by its lines, tabs as blanks', () => {
+  assert.deepEqual(bodyOf(body('one\r\n\ttwo\nthree\r', 'text/plain')), ['one', '    two', 'three\\x0d'])
+})
+
+test('text -v: what calls itself JSON and is none is shown as text', () => {
+  assert.deepEqual(bodyOf(body('{"a":1', 'application/json')), ['{"a":1'])
+  assert.deepEqual(bodyOf(body('{"a":1}', 'application/problem+json')), ['{', '  "a": 1', '}'])
+})
+
+test('text -v: binary bodies by size and type, with their first bytes', () => {
+  assert.deepEqual(bodyOf(body(Buffer.from([0x89, 0x50, 0x4e, 0x47, 0xff]), 'image/png')), [
+    '<5 bytes of image/png>',
+    '0000  89 50 4e 47 ff                                   .PNG.',
+  ])
+  assert.equal(bodyOf(body(Buffer.alloc(100, 0xff), 'image/png')).at(-1), '…')
+})
+
+test('text -v: bodies are decoded, or named by their coding with --no-decode', () => {
+  const response = body(gzipSync('{"ok":true}'), 'application/json', ['Content-Encoding', 'gzip'])
+  const pair = samplePair({ response })
+  assert.deepEqual(responseLines(pair).slice(-3), ['{', '  "ok": true', '}'])
+  assert.ok(
+    responseLines(pair, { decode: false }).includes(`<${response.body.length} bytes of application/json, gzip>`),
+  )
+})
+
+test('text -v: big bodies are cut, and the last line says by how much', () => {
+  assert.deepEqual(bodyOf(body('x'.repeat(20_000), 'text/plain')), [
+    'x'.repeat(16_384),
+    '… 3616 more characters (-o ndjson has them all)',
+  ])
+  const json = JSON.stringify(Array.from({ length: 10_000 }, (_, index) => index))
+  const lines = bodyOf(body(json, 'application/json'))
+  assert.deepEqual(lines.slice(0, 3), ['[', '  0,', '  1,'])
+  assert.equal(lines.at(-1), `… ${json.length - 16_384} more characters (-o ndjson has them all)`)
+})
