@@ -6,6 +6,7 @@
  * two VLAN tags (a tag that the kernel has taken out of the bytes is not there for us either).
  * Refuses: everything else, and the exclusions.
  */
+import { usageError } from '../../errors.ts'
 import { ARPHRD_LOOPBACK, type BpfInstruction, PACKET_OUTGOING } from '../../sys/packet.ts'
 import { parseAddress } from './address.ts'
 
@@ -78,7 +79,7 @@ const refuse = op(RET_K, 0)
 /**
  * Builds the filter.
  *
- * @throws RangeError over MAX_INSTRUCTIONS; TypeError for an exclusion whose address is none
+ * @throws InterceptorError usage over MAX_INSTRUCTIONS; TypeError for an exclusion whose address is none
  */
 export function buildFilter(request: FilterRequest): BpfInstruction[] {
   const verdict = request.expression ?? [op(RET_K, request.snapLength)]
@@ -90,7 +91,12 @@ export function buildFilter(request: FilterRequest): BpfInstruction[] {
     ...verdict,
   ]
   if (program.length > MAX_INSTRUCTIONS) {
-    throw new RangeError(`the kernel filter takes ${MAX_INSTRUCTIONS} instructions, this one has ${program.length}`)
+    throw usageError(
+      `the capture filter is too long: ${program.length} instructions, the kernel takes ${MAX_INSTRUCTIONS}`,
+      {
+        hint: 'exclude fewer ports, or simplify the expression',
+      },
+    )
   }
   return program
 }

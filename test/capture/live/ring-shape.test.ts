@@ -1,0 +1,15 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { ringShape } from '../../../src/capture/live/ring-shape.ts'
+
+const MIB = 1024 * 1024
+
+test('ring shape: a block takes a whole frame, and blocks fill the ring', () => {
+  assert.deepEqual(ringShape(8 * MIB, 262144), { blockBytes: MIB / 2, blockCount: 16 })
+  assert.deepEqual(ringShape(8 * MIB, 524288), { blockBytes: MIB, blockCount: 8 })
+  assert.deepEqual(ringShape(8 * MIB, 96), { blockBytes: MIB / 16, blockCount: 128 })
+})
+
+test('ring shape: two blocks at least, however small the ring', () => {
+  assert.deepEqual(ringShape(4096, 262144), { blockBytes: MIB / 2, blockCount: 2 })
+})

@@ -1,0 +1,28 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { compileExpression, DLT_EN10MB, DLT_RAW, ExpressionError, libpcapVersion } from '../../src/sys/pcap-compile.ts'
+import { runBpf } from '../support/bpf-machine.ts'
+import { ethernet, packet, tcp } from '../support/frames.ts'
+import { needs } from '../support/needs.ts'
+
+const IP = packet({ source: [10, 0, 0, 1], destination: [10, 0, 0, 2], protocol: 6, payload: tcp(1234, 80) })
+
+test('pcap compile: a program accepts with the snap length and refuses with 0', { skip: needs('libpcap') }, () => {
+  const data = ethernet({ payload: IP })
+  assert.equal(runBpf(compileExpression('tcp dst port 80', DLT_EN10MB, 1000), { data }), 1000)
+  assert.equal(runBpf(compileExpression('tcp dst port 81', DLT_EN10MB, 1000), { data }), 0)
+})
+
+test('pcap compile: knows bare packets too', { skip: needs('libpcap') }, () => {
+  assert.equal(runBpf(compileExpression('dst host 10.0.0.2', DLT_RAW, 1000), { data: IP }), 1000)
+})
+
+test('pcap compile: a bad expression is told in the words of libpcap', { skip: needs('libpcap') }, () => {
+  assert.throws(() => compileExpression('tcp prt 80', DLT_EN10MB, 1000), ExpressionError)
+  assert.throws(() => compileExpression('ether host 2:0:0:0:0:1', DLT_RAW, 1000), ExpressionError)
+  assert.throws(() => compileExpression('host no.such.host.invalid', DLT_EN10MB, 1000), /no\.such\.host\.invalid/)
+})
+
+test('pcap compile: names the version of the library', { skip: needs('libpcap') }, () => {
+  assert.match(libpcapVersion(), /libpcap version \d/)
+})
