@@ -1,20 +1,23 @@
 /**
  * The memory a frame lies in, and the way out of it into a ring.
  *
- * A source hands over the same few buffers again and again, so the word view over them is made once. Short frames are
- * copied by words, because `subarray` and `set` cost more than the bytes; long ones by `set`, which is fast only while
- * source and destination agree modulo 8 (measured: 4 to 7 times slower otherwise). Callers see to that congruence.
+ * Up to a usual MTU a frame is copied by words: that needs no `subarray`, which is an object and costs more than the
+ * bytes of most frames. Longer ones go by `set`, which is fast only while source and destination agree modulo 8
+ * (measured: 4 to 7 times slower otherwise). Callers see to that congruence.
  */
 import type { RingProducer } from '../ring/byte-ring.ts'
 
-/** Up to here a loop over words beats `set`. */
-const LOOP_BYTES = 192
+/**
+ * Up to here the loop is taken. ns per copy, loop against `subarray` and `set`: 60 bytes 10 and 35, 700 bytes 58 and
+ * 58, 1500 bytes 118 and 96. (Doubles would be twice as fast, but an engine may change the bits of a NaN.)
+ */
+const LOOP_BYTES = 1600
 
 export class FrameBytes {
   #bytes: Uint8Array = new Uint8Array(0)
   #words: Int32Array = new Int32Array(0)
 
-  /** Works on `bytes` from now on. */
+  /** Works on `bytes` from now on. A source has few buffers and uses them again, so the word view is seldom made. */
   use(bytes: Uint8Array): void {
     if (bytes === this.#bytes) return
     this.#bytes = bytes
@@ -32,12 +35,26 @@ export class FrameBytes {
   copy(start: number, end: number, ring: RingProducer, to: number): void {
     const last = ((end + 7) >> 3) << 1
     if (end - start <= LOOP_BYTES && last <= this.#words.length) {
-      const source = this.#words
-      const target = ring.words
-      const shift = (to - start) >> 2
-      for (let word = (start >> 3) << 1; word < last; word++) target[word + shift] = source[word]
-      return
+      copyWords(this.#words, (start >> 3) << 1, last, ring.words, (to >> 3) << 1)
+    } else {
+      ring.bytes.set(this.#bytes.subarray(start, end), to)
     }
-    ring.bytes.set(this.#bytes.subarray(start, end), to)
   }
+}
+
+/** Eight words a turn: half again as fast as one. */
+function copyWords(source: Int32Array, first: number, last: number, target: Int32Array, to: number): void {
+  let from = first
+  let into = to
+  for (const whole = last - 7; from < whole; from += 8, into += 8) {
+    target[into] = source[from]!
+    target[into + 1] = source[from + 1]!
+    target[into + 2] = source[from + 2]!
+    target[into + 3] = source[from + 3]!
+    target[into + 4] = source[from + 4]!
+    target[into + 5] = source[from + 5]!
+    target[into + 6] = source[from + 6]!
+    target[into + 7] = source[from + 7]!
+  }
+  for (; from < last; from++, into++) target[into] = source[from]!
 }
