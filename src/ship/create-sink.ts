@@ -1,7 +1,9 @@
 /** Makes the sink a shipper was configured with. */
 import { openSync } from 'node:fs'
+import { errorText, runtimeError } from '../errors.ts'
 import { createFormat } from '../format/format.ts'
 import type { FoldedLog } from './folded-log.ts'
+import { shipClock } from './ship-clock.ts'
 import type { Sink, SinkContext } from './sink.ts'
 import { FdOutput } from './sinks/fd-output.ts'
 import { NoneSink } from './sinks/none-sink.ts'
@@ -12,14 +14,24 @@ const STDOUT = 1
 
 /**
  * @param beat called while a synchronous sink waits for its reader
- * @throws when the output cannot be opened; the message names it
+ * @throws InterceptorError when the output cannot be opened or the settings cannot work
  */
-export function createSink(spec: SinkSpec, context: SinkContext, log: FoldedLog, beat: () => void): Sink {
+export async function createSink(
+  spec: SinkSpec,
+  context: SinkContext,
+  log: FoldedLog,
+  beat: () => void,
+): Promise<Sink> {
   switch (spec.kind) {
     case 'none':
       return new NoneSink(context)
     case 'stream':
       return new StreamSink(new FdOutput(open(spec), beat), createFormat(spec.format, spec.formatOptions), context, log)
+    case 'kafka': {
+      // Loaded only where it is used: kafkajs takes 60 ms and 15 MB.
+      const { KafkaSink } = await import('./kafka/kafka-sink.ts')
+      return new KafkaSink(spec, context, log, shipClock)
+    }
   }
 }
 
@@ -28,6 +40,6 @@ function open(spec: StreamSinkSpec): number {
   try {
     return openSync(spec.path, spec.append ? 'a' : 'w')
   } catch (error) {
-    throw new Error(`cannot open the output: ${(error as Error).message}`, { cause: error })
+    throw runtimeError(`cannot open the output: ${errorText(error)}`, { cause: error })
   }
 }

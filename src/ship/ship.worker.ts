@@ -1,6 +1,7 @@
 /** Thread entry of the shipper. Posts `ready`, then `done` or `failed`; the rest is shared memory. */
 import { parentPort, workerData } from 'node:worker_threads'
 import { Control } from '../control.ts'
+import { EXIT_RUNTIME, errorText, InterceptorError } from '../errors.ts'
 import type { FromWorker } from '../messages.ts'
 import { RingConsumer } from '../ring/byte-ring.ts'
 import { Doorbell } from '../ring/doorbell.ts'
@@ -25,7 +26,7 @@ const rings = data.rings.map((ring, slot) => {
 
 try {
   const context = { ledger, limit, wake: () => bell.ring() }
-  const sink = createSink(data.sink, context, log, () => control.beat())
+  const sink = await createSink(data.sink, context, log, () => control.beat())
   const shipper = new Shipper({
     rings,
     bell,
@@ -41,7 +42,9 @@ try {
   })
   post({ t: 'ready' })
   const { failure } = await shipper.run()
-  post(failure === null ? { t: 'done' } : { t: 'failed', message: failure, exitCode: 1 })
+  post(failure === null ? { t: 'done' } : { t: 'failed', message: failure, exitCode: EXIT_RUNTIME })
 } catch (error) {
-  post({ t: 'failed', message: (error as Error).message, exitCode: 1 })
+  const exitCode = error instanceof InterceptorError ? error.exitCode : EXIT_RUNTIME
+  const hint = error instanceof InterceptorError && error.hint !== null ? `. ${error.hint}` : ''
+  post({ t: 'failed', message: `${errorText(error)}${hint}`, exitCode })
 }

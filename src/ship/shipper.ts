@@ -11,6 +11,7 @@ import type { Doorbell } from '../ring/doorbell.ts'
 import type { FoldedLog } from './folded-log.ts'
 import type { DropReason, ShipLedger } from './ledger.ts'
 import { PairQueue } from './pair-queue.ts'
+import { shipClock } from './ship-clock.ts'
 import type { Sink } from './sink.ts'
 import { OUTPUT_CLOSED, OUTPUT_ENOUGH } from './worker-data.ts'
 
@@ -37,9 +38,6 @@ export interface ShipperParts {
 
 /** How a run ended: null when all is well, else why the output failed. */
 export type ShipperResult = { failure: string | null }
-
-/** The shipper's clock: monotonic, whole milliseconds. */
-export const shipClock = (): number => Math.floor(performance.now())
 
 export class Shipper {
   readonly #parts: ShipperParts

@@ -1,5 +1,7 @@
 /** What the main thread starts a shipper with, and what the shipper's CONTROL_STATE word says. */
+import type { Config } from '../config.ts'
 import type { FormatName, FormatOptions } from '../format/format.ts'
+import type { ValueFormat } from '../pair/encode-value.ts'
 
 /** CONTROL_STATE: the output takes pairs. */
 export const OUTPUT_OPEN = 0
@@ -31,7 +33,7 @@ export interface ShipWorkerData {
   sink: SinkSpec
 }
 
-export type SinkSpec = { kind: 'none' } | StreamSinkSpec
+export type SinkSpec = { kind: 'none' } | StreamSinkSpec | KafkaSinkSpec
 
 /** Standard output or a file. */
 export interface StreamSinkSpec {
@@ -43,3 +45,30 @@ export interface StreamSinkSpec {
   format: FormatName
   formatOptions: FormatOptions
 }
+
+/** A topic. `kafkaSinkSpec` makes it from the configuration. */
+export interface KafkaSinkSpec {
+  kind: 'kafka'
+  kafka: Config['kafka']
+  /** This node's name, for `ce_source`. */
+  node: string
+  format: ValueFormat
+  decode: boolean
+  batchBytes: number
+  lingerMs: number
+  bufferBytes: number
+  maxAgeMs: number
+}
+
+/** @param node this node's name */
+export const kafkaSinkSpec = ({ kafka, ship }: Pick<Config, 'kafka' | 'ship'>, node: string): KafkaSinkSpec => ({
+  kind: 'kafka',
+  kafka,
+  node,
+  format: ship.format,
+  decode: ship.decode,
+  batchBytes: ship.batchBytes,
+  lingerMs: ship.linger,
+  bufferBytes: ship.bufferBytes,
+  maxAgeMs: ship.maxAge,
+})

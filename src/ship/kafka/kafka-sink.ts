@@ -1,0 +1,233 @@
+/**
+ * Pairs to a Kafka topic. Takes pairs from the queue while some broker can be reached, lays them into record batches per
+ * partition and keeps one batch per partition in flight; several ready ones for one broker share a request.
+ *
+ * At least once: a batch whose fate is unknown is sent again. Whatever goes wrong is tried again until the buffer's
+ * bounds let the pairs go, except records a broker refuses for good: those are found by halving their batch and dropped
+ * alone. Thread: the shipper's, on its event loop.
+ */
+import type { FoldedLog } from '../folded-log.ts'
+import type { PairQueue } from '../pair-queue.ts'
+import type { Sink, SinkContext } from '../sink.ts'
+import type { KafkaSinkSpec } from '../worker-data.ts'
+import { Batcher, type Lane } from './batcher.ts'
+import { ClusterView } from './cluster-view.ts'
+import { type Compressor, createCompressor } from './compress.ts'
+import { type Trouble, troubleOf, troubleOfCode, troubleText } from './errors.ts'
+import type { PartitionAnswer } from './kafkajs-wire.ts'
+import { PairLayer } from './pair-layer.ts'
+import type { RecordBatch } from './record-batch.ts'
+import { retryDelay } from './retry.ts'
+
+const ACKS = { none: 0, leader: 1, all: -1 } as const
+/** Where a person must act, asking often helps nobody. */
+const DENIED_RETRY_MS = 5_000
+/** Brokers that refuse batches for their size are not tried with smaller ones than this. */
+const MIN_BATCH_BYTES = 16 * 1024
+/** A batch is at most this share of the buffer, so that dropping one batch does not drop half of what waits. */
+const BATCH_SHARE = 8
+
+/** A batch on its way, ready to be written. */
+interface Parcel {
+  lane: Lane
+  batch: RecordBatch
+  chunks: readonly Uint8Array[]
+  bytes: number
+}
+
+export class KafkaSink implements Sink {
+  readonly end = null
+  readonly #spec: KafkaSinkSpec
+  readonly #context: SinkContext
+  readonly #log: FoldedLog
+  readonly #clock: () => number
+  readonly #cluster: ClusterView
+  readonly #batcher: Batcher
+  readonly #layer: PairLayer
+  readonly #compressor: Compressor | null
+  readonly #failing = new Set<number>()
+  #nextDueMs = 0
+
+  /** @throws InterceptorError (exit 2) when the settings cannot work here */
+  constructor(spec: KafkaSinkSpec, context: SinkContext, log: FoldedLog, clock: () => number) {
+    this.#spec = spec
+    this.#context = context
+    this.#log = log
+    this.#clock = clock
+    this.#compressor = createCompressor(spec.kafka.compression)
+    const batchBytes = Math.min(spec.batchBytes, Math.max(MIN_BATCH_BYTES, spec.bufferBytes / BATCH_SHARE))
+    this.#batcher = new Batcher({ batchBytes, lingerMs: spec.lingerMs, maxAgeMs: spec.maxAgeMs })
+    this.#layer = new PairLayer({ ...spec, partitionBy: spec.kafka.partitionBy }, this.#batcher)
+    this.#cluster = new ClusterView(spec.kafka, log, clock, (recovered) => this.#clusterChanged(recovered))
+  }
+
+  get pairs(): number {
+    return this.#batcher.pairs
+  }
+
+  get byteCount(): number {
+    return this.#batcher.byteCount
+  }
+
+  /** No broker that leads a partition answers, or none was ever found. */
+  get away(): boolean {
+    const { lanes } = this.#batcher
+    if (lanes.length === 0) return this.#cluster.failing
+    return this.#failing.size > 0 && lanes.every(({ leader }) => leader === -1 || this.#failing.has(leader))
+  }
+
+  get nextDueMs(): number {
+    return this.#nextDueMs
+  }
+
+  pump(queue: PairQueue, nowMs: number): void {
+    this.#cluster.refreshIfDue(nowMs)
+    if (this.#batcher.lanes.length > 0 && !this.away) this.#takeFrom(queue, nowMs)
+    this.#dispatch(nowMs)
+  }
+
+  flush(nowMs: number): void {
+    this.#batcher.flushing = true
+    this.#dispatch(nowMs)
+  }
+
+  dropOlder(maxAgeMs: number, nowMs: number): number {
+    return this.#batcher.dropOlder(maxAgeMs, nowMs)
+  }
+
+  dropOver(maxBytes: number): number {
+    return this.#batcher.dropOver(maxBytes)
+  }
+
+  discard(): number {
+    return this.#batcher.discard()
+  }
+
+  close(): Promise<void> {
+    this.#cluster.close()
+    return Promise.resolve()
+  }
+
+  #takeFrom(queue: PairQueue, nowMs: number): void {
+    const { ledger, limit } = this.#context
+    while (ledger.shippedPairs + this.#batcher.pairs < limit && queue.front()) {
+      const error = this.#layer.add(queue, nowMs)
+      queue.pop()
+      if (error === null) continue
+      ledger.dropped('rejected', 1)
+      this.#log.line('warn', `a pair could not be read back and was left out: ${error.message}`)
+    }
+  }
+
+  /** Sends what is ready, and notes when to look again. */
+  #dispatch(nowMs: number): void {
+    const byLeader = new Map<number, Lane[]>()
+    for (const lane of this.#batcher.lanes) {
+      if (lane.leader === -1 || this.#batcher.next(lane, nowMs) === null) continue
+      const lanes = byLeader.get(lane.leader)
+      if (lanes === undefined) byLeader.set(lane.leader, [lane])
+      else lanes.push(lane)
+    }
+    for (const [leader, lanes] of byLeader) void this.#send(leader, lanes)
+    this.#nextDueMs = Math.min(this.#batcher.nextDueMs(), this.#cluster.nextDueMs)
+  }
+
+  /** One request. Never rejects. */
+  async #send(leader: number, lanes: readonly Lane[]): Promise<void> {
+    const parcels: Parcel[] = []
+    try {
+      for (const lane of lanes) {
+        if (lane.inFlight !== null) parcels.push(await this.#pack(lane, lane.inFlight))
+      }
+      const partitions = parcels.map(({ lane, chunks, bytes }) => ({ partition: lane.partition, batch: chunks, bytes }))
+      const answers = await this.#cluster.produce(leader, { acks: ACKS[this.#spec.kafka.acks], partitions })
+      this.#reached(leader)
+      for (const parcel of parcels) this.#settle(parcel, answers)
+    } catch (error) {
+      this.#failed(leader, lanes, error)
+    }
+    this.#dispatch(this.#clock())
+    this.#context.wake()
+  }
+
+  async #pack(lane: Lane, batch: RecordBatch): Promise<Parcel> {
+    if (this.#compressor === null) {
+      const whole = batch.seal()
+      return { lane, batch, chunks: [whole], bytes: whole.length }
+    }
+    const compressed = await this.#compressor.compress(batch.records)
+    const header = batch.sealCompressed(compressed, this.#compressor.number)
+    return { lane, batch, chunks: [header, compressed], bytes: header.length + compressed.length }
+  }
+
+  #settle({ lane, batch, bytes }: Parcel, answers: readonly PartitionAnswer[]): void {
+    // Given up on while it was on its way: already counted.
+    if (lane.inFlight !== batch) return
+    const code = answers.find(({ partition }) => partition === lane.partition)?.errorCode ?? -1
+    if (code === 0) {
+      this.#context.ledger.shipped(batch.count, bytes)
+      lane.attempts = 0
+      this.#batcher.done(lane)
+      return
+    }
+    const trouble = troubleOfCode(code)
+    if (trouble === 'refused' || trouble === 'tooLarge') this.#narrow(lane, batch, trouble, code)
+    else this.#backOff(lane, trouble, `partition ${lane.partition} answered with error ${code}`)
+  }
+
+  /** A record in this batch is refused for good: find it by halving. */
+  #narrow(lane: Lane, batch: RecordBatch, trouble: Trouble, code: number): void {
+    if (batch.count > 1) {
+      if (trouble === 'tooLarge') this.#learnBatchBytes(batch.size)
+      this.#batcher.splitInFlight(lane)
+      return
+    }
+    this.#context.ledger.dropped('rejected', 1)
+    const why = trouble === 'tooLarge' ? `it is too large (${batch.size} bytes)` : 'it is invalid there'
+    this.#log.line('warn', `Kafka refuses a pair, which is dropped: ${why}`, { code, bytes: batch.size })
+    this.#batcher.done(lane)
+  }
+
+  /** Batches of several records are never larger than `batchBytes`, so this one says that the brokers take less. */
+  #learnBatchBytes(size: number): void {
+    const smaller = Math.max(MIN_BATCH_BYTES, Math.floor(size / 2))
+    if (smaller >= this.#batcher.batchBytes) return
+    this.#batcher.batchBytes = smaller
+    this.#log.line('info', 'the brokers refuse batches of this size; smaller ones are made', { batchBytes: smaller })
+  }
+
+  /** A broker could not be reached, or did not answer. */
+  #failed(leader: number, lanes: readonly Lane[], error: unknown): void {
+    const trouble = troubleOf(error)
+    this.#failing.add(leader)
+    for (const lane of lanes) this.#backOff(lane, trouble, null)
+    this.#cluster.suspect(trouble)
+    if (this.away) this.#cluster.away(trouble, error)
+    else this.#log.line('warn', `a broker does not take pairs: ${troubleText(error)}`, { broker: leader })
+  }
+
+  #backOff(lane: Lane, trouble: Trouble, reason: string | null): void {
+    this.#batcher.putBack(lane)
+    const delay = trouble === 'denied' ? DENIED_RETRY_MS : retryDelay(lane.attempts)
+    lane.attempts += 1
+    lane.retryAtMs = this.#clock() + delay
+    if (reason !== null) {
+      this.#log.line('warn', `Kafka does not take pairs now: ${reason} (${trouble})`)
+      this.#cluster.suspect(trouble)
+    }
+  }
+
+  #reached(leader: number): void {
+    this.#cluster.back()
+    if (!this.#failing.delete(leader)) return
+    // What waits for this broker need not wait any longer.
+    for (const lane of this.#batcher.lanes) if (lane.leader === leader) lane.retryAtMs = 0
+  }
+
+  #clusterChanged(recovered: boolean): void {
+    this.#batcher.setLeaders(this.#cluster.leaders)
+    this.#failing.clear()
+    if (recovered) for (const lane of this.#batcher.lanes) lane.retryAtMs = 0
+    this.#context.wake()
+  }
+}

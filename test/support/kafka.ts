@@ -1,0 +1,240 @@
+/**
+ * A real Apache Kafka for tests: one KRaft broker from Maven Central's JARs (pom.xml beside this), which are fetched once
+ * into `.cache/kafka`. Listeners: PLAINTEXT, and SASL_SSL with PLAIN and SCRAM users and a certificate authority of its own.
+ *
+ * Data, keys and logs live in a temporary folder; the process is started and ended by its own id.
+ */
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+/** The checkout's root, from dist/test/support. */
+const ROOT = join(import.meta.dirname, '..', '..', '..')
+const JARS = join(ROOT, '.cache', 'kafka', 'libs')
+const POM = join(ROOT, 'test', 'support', 'kafka', 'pom.xml')
+const READY_MS = 60_000
+const STOP_MS = 30_000
+
+/** Users of the SASL_SSL listener. */
+export const KAFKA_USER = 'shipper'
+export const KAFKA_PASSWORD = 'correct horse'
+
+export interface KafkaOptions {
+  /** Three ports from here on are used. */
+  port: number
+  /** Lines added to server.properties. */
+  properties?: string[]
+}
+
+/** Fetches the JARs where they are missing. @returns null, or why Kafka cannot be had */
+export function fetchKafka(): string | null {
+  if (existsSync(JARS)) return null
+  const partial = `${JARS}.${process.pid}`
+  mkdirSync(partial, { recursive: true })
+  const goal = [
+    '-q',
+    '-B',
+    '-f',
+    POM,
+    'dependency:copy-dependencies',
+    '-DincludeScope=runtime',
+    `-DoutputDirectory=${partial}`,
+  ]
+  const run = spawnSync('mvn', goal, { encoding: 'utf8' })
+  if (run.status !== 0) {
+    rmSync(partial, { recursive: true, force: true })
+    return `Kafka's JARs cannot be fetched: ${run.error?.message ?? run.stdout.trim().split('\n')[0]}`
+  }
+  // Another test process may have been quicker.
+  if (existsSync(JARS)) rmSync(partial, { recursive: true, force: true })
+  else renameSync(partial, JARS)
+  return null
+}
+
+export class KafkaBroker {
+  readonly folder = mkdtempSync(join(tmpdir(), 'kafka-'))
+  /** host:port of each listener. */
+  readonly plaintext: string
+  readonly saslSsl: string
+  /** PEM of the authority that signed the broker's certificate. */
+  readonly caFile: string
+  readonly #properties: string
+  #process: ChildProcess | null = null
+  #starts = 0
+
+  /** Prepares keys and storage; `start` runs it. @throws when a tool fails, with its words */
+  constructor(options: KafkaOptions) {
+    const { port } = options
+    this.plaintext = `127.0.0.1:${port}`
+    this.saslSsl = `localhost:${port + 1}`
+    this.caFile = join(this.folder, 'ca.crt')
+    this.#properties = join(this.folder, 'server.properties')
+    makeKeys(this.folder)
+    writeFileSync(this.#properties, serverProperties(this.folder, port, options.properties ?? []))
+    const scram = (mechanism: string): string => `${mechanism}=[name=${KAFKA_USER},password=${KAFKA_PASSWORD}]`
+    const id = java('kafka.tools.StorageTool', ['random-uuid']).trim()
+    const users = ['--add-scram', scram('SCRAM-SHA-256'), '--add-scram', scram('SCRAM-SHA-512')]
+    java('kafka.tools.StorageTool', ['format', '--standalone', '-t', id, '-c', this.#properties, ...users])
+  }
+
+  /** Starts the broker and waits until it says that it serves. */
+  async start(): Promise<void> {
+    const logFile = join(this.folder, 'broker.log')
+    const log = openSync(logFile, 'a')
+    const flags = ['-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1']
+    const child = spawn('java', [...flags, '-cp', `${JARS}/*`, 'kafka.Kafka', this.#properties], {
+      stdio: ['ignore', log, log],
+    })
+    closeSync(log)
+    this.#process = child
+    this.#starts += 1
+    const end = Date.now() + READY_MS
+    while (readFileSync(logFile, 'utf8').split('Kafka Server started').length <= this.#starts) {
+      if (child.exitCode !== null || Date.now() > end) throw new Error(`Kafka did not start:\n${this.#lastLog()}`)
+      await sleep(100)
+    }
+  }
+
+  /** Ends the broker: SIGTERM is its orderly shutdown, SIGKILL a crash. Its data stay. */
+  async stop(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
+    const child = this.#process
+    if (child === null || child.exitCode !== null || child.signalCode !== null) return
+    const exited = new Promise((resolve) => child.once('exit', resolve))
+    child.kill(signal)
+    const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS)
+    await exited
+    clearTimeout(timer)
+    this.#process = null
+  }
+
+  /** Freezes (SIGSTOP) or thaws (SIGCONT) the broker: connections stay, nothing answers. */
+  signal(signal: 'SIGSTOP' | 'SIGCONT'): void {
+    this.#process?.kill(signal)
+  }
+
+  /** Stops and removes everything. */
+  async remove(): Promise<void> {
+    await this.stop('SIGKILL')
+    rmSync(this.folder, { recursive: true, force: true })
+  }
+
+  /** kcat against the plaintext listener. @returns its standard output */
+  kcat(args: string[]): string {
+    return execFileSync('kcat', ['-b', this.plaintext, ...args], {
+      encoding: 'utf8',
+      maxBuffer: 1 << 30,
+      timeout: 60_000,
+    })
+  }
+
+  #lastLog(): string {
+    return readFileSync(join(this.folder, 'broker.log'), 'utf8').split('\n').slice(-20).join('\n')
+  }
+}
+
+const sleep = (millis: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, millis))
+
+function java(main: string, args: string[]): string {
+  return execFileSync('java', ['-cp', `${JARS}/*`, main, ...args], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+}
+
+/** An authority, and a key store for the broker with a certificate for localhost and 127.0.0.1 that it signed. */
+function makeKeys(folder: string): void {
+  const run = (program: string, ...args: string[]): void => {
+    execFileSync(program, args, { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] })
+  }
+  run(
+    'openssl',
+    'req',
+    '-x509',
+    '-newkey',
+    'rsa:2048',
+    '-nodes',
+    '-days',
+    '2',
+    '-subj',
+    '/CN=test-ca',
+    '-keyout',
+    'ca.key',
+    '-out',
+    'ca.crt',
+  )
+  run(
+    'openssl',
+    'req',
+    '-newkey',
+    'rsa:2048',
+    '-nodes',
+    '-subj',
+    '/CN=localhost',
+    '-keyout',
+    'broker.key',
+    '-out',
+    'broker.csr',
+  )
+  writeFileSync(join(folder, 'names'), 'subjectAltName=DNS:localhost,IP:127.0.0.1\n')
+  const sign = [
+    'x509',
+    '-req',
+    '-in',
+    'broker.csr',
+    '-CA',
+    'ca.crt',
+    '-CAkey',
+    'ca.key',
+    '-CAcreateserial',
+    '-days',
+    '2',
+  ]
+  run('openssl', ...sign, '-extfile', 'names', '-out', 'broker.crt')
+  const bundle = ['pkcs12', '-export', '-in', 'broker.crt', '-inkey', 'broker.key', '-name', 'broker']
+  run('openssl', ...bundle, '-passout', 'pass:secret', '-out', 'broker.p12')
+}
+
+function serverProperties(folder: string, port: number, more: string[]): string {
+  const listeners = `PLAINTEXT://127.0.0.1:${port},SASL_SSL://localhost:${port + 1}`
+  const login = `username="${KAFKA_USER}" password="${KAFKA_PASSWORD}"`
+  return `${[
+    'process.roles=broker,controller',
+    'node.id=1',
+    `controller.quorum.bootstrap.servers=127.0.0.1:${port + 2}`,
+    `listeners=${listeners},CONTROLLER://127.0.0.1:${port + 2}`,
+    `advertised.listeners=${listeners},CONTROLLER://127.0.0.1:${port + 2}`,
+    'controller.listener.names=CONTROLLER',
+    'listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL_SSL:SASL_SSL',
+    'inter.broker.listener.name=PLAINTEXT',
+    `log.dirs=${join(folder, 'data')}`,
+    'num.partitions=4',
+    'offsets.topic.replication.factor=1',
+    'offsets.topic.num.partitions=1',
+    'transaction.state.log.replication.factor=1',
+    'transaction.state.log.min.isr=1',
+    'share.coordinator.state.topic.replication.factor=1',
+    'share.coordinator.state.topic.min.isr=1',
+    'group.initial.rebalance.delay.ms=0',
+    'auto.create.topics.enable=false',
+    'ssl.keystore.type=PKCS12',
+    `ssl.keystore.location=${join(folder, 'broker.p12')}`,
+    'ssl.keystore.password=secret',
+    'sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512',
+    'listener.name.sasl_ssl.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required ' +
+      `${login} user_${KAFKA_USER}="${KAFKA_PASSWORD}";`,
+    'listener.name.sasl_ssl.scram-sha-256.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;',
+    'listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;',
+    ...more,
+  ].join('\n')}\n`
+}
