@@ -1,0 +1,50 @@
+/** Thread entry of an assembler slot: one long Piscina task that ends when its frame rings are closed and empty. */
+import { Control } from '../control.ts'
+import { COMMAND_STOP } from '../messages.ts'
+import { RingConsumer, RingProducer } from '../ring/byte-ring.ts'
+import { Doorbell } from '../ring/doorbell.ts'
+import { Assembler, BLOCK_BYTES } from './assembler.ts'
+import { PairRingSink } from './pair-ring-sink.ts'
+import type { AssembleTask } from './worker-data.ts'
+
+/** How long an idle assembler sleeps at most before it shows a heartbeat. */
+const IDLE_MS = 100
+
+/** Runs the slot to the end of its input. Rejecting means a fault of ours: the supervisor runs the slot again. */
+export function assemble(task: AssembleTask): void {
+  const bell = new Doorbell(task.ownBell)
+  const control = new Control(task.control)
+  const rings = task.rings.map((ring, i) => {
+    const capture = task.captureBells[i]
+    return new RingConsumer(ring, capture === null ? null : new Doorbell(capture))
+  })
+  const pairs = new RingProducer(task.pairRing, new Doorbell(task.shipperBell))
+  const assembler = new Assembler(
+    task.options,
+    task.counters,
+    (arena) => new PairRingSink(arena, pairs, task.whenFull, bell, control),
+  )
+  const ready = (): boolean => rings.some((ring) => !ring.empty || ring.finished) || control.command === COMMAND_STOP
+  while (control.command !== COMMAND_STOP) {
+    control.beat()
+    let worked = 0
+    for (const ring of rings) worked += takeBlock(assembler, ring)
+    if (worked > 0) continue
+    pairs.flush()
+    if (rings.every((ring) => ring.finished)) break
+    bell.wait(IDLE_MS, ready)
+  }
+  assembler.finish()
+  pairs.close()
+}
+
+/** Works through one block of a ring. @returns bytes taken */
+function takeBlock(assembler: Assembler, ring: RingConsumer): number {
+  let length = assembler.wholeRecords(ring.peek(assembler.input, BLOCK_BYTES))
+  if (length === 0) length = assembler.wholeRecords(ring.peek(assembler.input, assembler.input.length))
+  if (length === 0) return 0
+  // Released first: the block is a private copy, and a frame that we cannot work through is not met again after a restart.
+  ring.release(length)
+  assembler.consume(length)
+  return length
+}

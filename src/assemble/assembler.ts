@@ -1,0 +1,151 @@
+/**
+ * The assembler: records of a frame ring in, pairs out. Wires the parts that own one step each:
+ *
+ *     record → ConnectionTracker → Reassembler → Connections → MessageParser → Exchanges → PairSink
+ *              flow, handshake     order, holes   protocol      framing         pairing, rules, encoding
+ *
+ * Pure: bytes and packet times in, calls of the sink out; the worker around it owns rings, threads and waiting.
+ */
+import type { InterfaceInfo } from '../interfaces.ts'
+import { FRAME, INTERFACE, INTERFACE_GONE, MAX_FRAME_BYTES, RECORD_HEADER_BYTES } from '../ring/layout.ts'
+import { Connections } from './connections.ts'
+import { MessageWriter } from './encode/message-writer.ts'
+import { PAIR_FRAME_BYTES, PairWriter } from './encode/pair-writer.ts'
+import { Filter, type FilterConfig } from './filter.ts'
+import { Exchanges, type PairSink } from './http1/exchanges.ts'
+import { HeadScanner } from './http1/head.ts'
+import { MessageParser } from './http1/message-parser.ts'
+import { Arena } from './memory/arena.ts'
+import { BlockPool } from './memory/block-pool.ts'
+import { FlowTable } from './tcp/flow-table.ts'
+import { Reassembler } from './tcp/reassembler.ts'
+import { ConnectionTracker } from './tcp/tracker.ts'
+
+export interface AssemblerOptions {
+  /** Name of the node, for the pairs. */
+  node: string
+  filter: FilterConfig
+  /** Keep every pair whatever the rules say; size limits stay. */
+  everything: boolean
+  messageBytes: number
+  pairBytes: number
+  responseTimeoutMicros: number
+  /** Connections tracked at once. */
+  flows: number
+  /** Bound of everything held: messages waiting, segments behind holes, heads cut between segments. */
+  poolBytes: number
+}
+
+/** A ring block is copied in pieces of this size; a larger record comes alone. */
+export const BLOCK_BYTES = 64 * 1024
+const INPUT_BYTES = MAX_FRAME_BYTES + BLOCK_BYTES
+
+/** Offsets in a frame ring record (ring/layout.ts). */
+const TAG_AT = 4
+const MICROS_AT = 8
+const WORD0_AT = RECORD_HEADER_BYTES
+const WORD1_AT = RECORD_HEADER_BYTES + 4
+const IP_OFFSET_AT = 24
+const TCP_OFFSET_AT = 26
+const END_OFFSET_AT = 28
+const PAYLOAD_AT = 24
+
+export class Assembler {
+  readonly arena: Arena
+  /** Where ring blocks are put before `consume`. */
+  readonly input: Uint8Array
+  readonly #pool: BlockPool
+  readonly #tracker: ConnectionTracker
+  readonly #exchanges: Exchanges
+  readonly #pairs: PairWriter
+  /** Network domain of each interface, by id. */
+  readonly #domains: number[] = []
+
+  /**
+   * @param counts an ASSEMBLE_COUNTERS block
+   * @param createSink makes the taker of finished pairs, which lie in the arena it is given
+   */
+  constructor(options: AssemblerOptions, counts: Float64Array, createSink: (arena: Arena) => PairSink) {
+    const { messageBytes, pairBytes } = options
+    // Encoding at most doubles a message: a byte of a head may become two, a field costs less than it took on the wire twice.
+    const scratchBytes = 2 * Math.max(messageBytes, pairBytes) + PAIR_FRAME_BYTES
+    const arena = new Arena(INPUT_BYTES, messageBytes, scratchBytes, options.poolBytes)
+    const pool = new BlockPool(arena)
+    const filter = new Filter(options.filter, options.everything)
+    const scanner = new HeadScanner(arena, filter)
+    const flows = new FlowTable(arena, options.flows)
+    const messages = new MessageWriter(arena, scanner)
+    const pairs = new PairWriter(arena, pool, flows, messages, options.node)
+    const sink = createSink(arena)
+    const exchanges = new Exchanges({ arena, pool, scanner, filter, messages, pairs, limits: options, counts, sink })
+    const parser = new MessageParser(arena, pool, scanner, exchanges, messageBytes)
+    exchanges.parser = parser
+    const connections = new Connections(arena, pool, scanner, parser, exchanges, counts)
+    const reassembler = new Reassembler(pool, counts, connections)
+    this.arena = arena
+    this.input = arena.bytes.subarray(arena.input, arena.input + arena.inputBytes)
+    this.#pool = pool
+    this.#pairs = pairs
+    this.#exchanges = exchanges
+    this.#tracker = new ConnectionTracker(arena, counts, reassembler, connections, flows)
+  }
+
+  /** Bytes held now, of `poolBytes`. */
+  get heldBytes(): number {
+    return this.#pool.usedBytes
+  }
+
+  /**
+   * Measures the whole records in the first `available` bytes of `input`.
+   *
+   * @returns their bytes together, padding included; 0 when the first record is cut
+   */
+  wholeRecords(available: number): number {
+    const { view, input } = this.arena
+    let at = 0
+    while (at + 4 <= available) {
+      const length = view.getInt32(input + at, true)
+      if (length < 0) return at - length
+      if (at + length > available) return at
+      at += length
+    }
+    return at
+  }
+
+  /** Works through the whole records in the first `length` bytes of `input`. */
+  consume(length: number): void {
+    const { view, input } = this.arena
+    const end = input + length
+    let at = input
+    while (at < end) {
+      const size = view.getInt32(at, true)
+      if (size < 0) break
+      this.#record(at, view.getInt32(at + TAG_AT, true), view.getFloat64(at + MICROS_AT, true))
+      at += size
+    }
+    this.#exchanges.expire(this.#tracker.clock)
+  }
+
+  /** The input has ended: ends every flow. */
+  finish(): void {
+    this.#tracker.endAll()
+  }
+
+  #record(at: number, kind: number, micros: number): void {
+    const view = this.arena.view
+    const id = view.getInt32(at + WORD1_AT, true)
+    if (kind === FRAME) {
+      const ip = at + view.getUint16(at + IP_OFFSET_AT, true)
+      const tcp = at + view.getUint16(at + TCP_OFFSET_AT, true)
+      const end = at + view.getUint32(at + END_OFFSET_AT, true)
+      this.#tracker.segment(ip, tcp, end, id, this.#domains[id], view.getInt32(at + WORD0_AT, true), micros)
+    } else if (kind === INTERFACE) {
+      const start = at + PAYLOAD_AT
+      const text = this.arena.bytes.subarray(start, start + view.getInt32(at + WORD0_AT, true))
+      const info: InterfaceInfo = JSON.parse(new TextDecoder().decode(text))
+      this.#domains[id] = info.domain
+      this.#pairs.addInterface(id, info)
+    } else if (kind === INTERFACE_GONE) this.#tracker.endInterface(id)
+    else this.#tracker.advance(micros)
+  }
+}

@@ -1,0 +1,174 @@
+/**
+ * Between TCP and HTTP: finds out what a flow carries and which side is the client, and gives its bytes, gaps and ends to
+ * the HTTP parser. Direction is by handshake, else by content, never by who was seen first.
+ */
+import { ASSEMBLE_COUNTERS } from '../counters.ts'
+import { HttpConnection } from './http1/connection.ts'
+import type { Exchanges } from './http1/exchanges.ts'
+import { HEAD_COMPLETE, HEAD_INVALID, type HeadScanner } from './http1/head.ts'
+import {
+  type MessageParser,
+  REASON_CLOSED,
+  REASON_DOUBTFUL,
+  REASON_ENDED,
+  REASON_EVICTED,
+  REASON_INTERFACE_GONE,
+  REASON_RESET,
+  REASON_SUPERSEDED,
+  REASON_TIMEOUT,
+} from './http1/message-parser.ts'
+import { type MessageStream, SEEK } from './http1/message-stream.ts'
+import type { Arena } from './memory/arena.ts'
+import type { BlockPool } from './memory/block-pool.ts'
+import { SNIFF_HTTP2, SNIFF_TLS, sniff } from './protocol.ts'
+import {
+  type Direction,
+  END_EVICTED,
+  END_FIN,
+  END_IDLE,
+  END_INPUT,
+  END_INTERFACE_GONE,
+  END_RESET,
+  END_SUPERSEDED,
+  type Flow,
+  PROTOCOL_HTTP1,
+  PROTOCOL_OPAQUE,
+} from './tcp/flow.ts'
+import type { StreamConsumer } from './tcp/reassembler.ts'
+import type { FlowOwner } from './tcp/tracker.ts'
+
+const C = ASSEMBLE_COUNTERS.index
+
+/** Why messages of an ended stream are given up, by END_ value. */
+const REASONS: readonly number[] = (() => {
+  const reasons: number[] = []
+  reasons[END_FIN] = REASON_CLOSED
+  reasons[END_RESET] = REASON_RESET
+  reasons[END_IDLE] = REASON_TIMEOUT
+  reasons[END_EVICTED] = REASON_EVICTED
+  reasons[END_SUPERSEDED] = REASON_SUPERSEDED
+  reasons[END_INTERFACE_GONE] = REASON_INTERFACE_GONE
+  reasons[END_INPUT] = REASON_ENDED
+  return reasons
+})()
+
+export class Connections implements StreamConsumer, FlowOwner {
+  readonly #arena: Arena
+  readonly #pool: BlockPool
+  readonly #scanner: HeadScanner
+  readonly #parser: MessageParser
+  readonly #exchanges: Exchanges
+  readonly #counts: Float64Array
+  readonly #spare: HttpConnection[] = []
+
+  constructor(
+    arena: Arena,
+    pool: BlockPool,
+    scanner: HeadScanner,
+    parser: MessageParser,
+    exchanges: Exchanges,
+    counts: Float64Array,
+  ) {
+    this.#arena = arena
+    this.#pool = pool
+    this.#scanner = scanner
+    this.#parser = parser
+    this.#exchanges = exchanges
+    this.#counts = counts
+  }
+
+  data(flow: Flow, direction: Direction, at: number, end: number, seq: number, ack: number, micros: number): void {
+    if (flow.protocol === PROTOCOL_OPAQUE) return
+    const http = flow.http ?? this.#recognise(flow, direction, at, end)
+    if (http === null) return
+    const stream = direction === flow.clientDirection ? http.requests : http.responses
+    this.#parser.data(stream, at, end, seq, ack, micros)
+    if (stream.state === SEEK && !http.recognised && !flow.lossy && !flow.midstream) this.#becomeOpaque(flow, C.protocolOther)
+  }
+
+  gap(flow: Flow, direction: Direction, bytes: number): void {
+    flow.lossy = true
+    const stream = streamOf(flow, direction)
+    if (stream !== null) this.#parser.gap(stream, bytes, flow.streams[direction].nextSeq)
+  }
+
+  end(flow: Flow, direction: Direction, how: number, micros: number): void {
+    const stream = streamOf(flow, direction)
+    if (stream === null) return
+    const reason = REASONS[how]
+    this.#parser.end(stream, how === END_FIN, reason, flow.streams[direction].nextSeq, micros)
+    this.#exchanges.ended(stream, reason)
+  }
+
+  release(flow: Flow): void {
+    const http = flow.http
+    if (http === null) return
+    this.#exchanges.becomeOpaque(http, REASON_CLOSED)
+    this.#pool.free(http.requests.partial)
+    this.#pool.free(http.responses.partial)
+    http.flow = null
+    flow.http = null
+    this.#spare.push(http)
+  }
+
+  /** @returns the connection to parse with, or null while (or because) it is none of HTTP/1 */
+  #recognise(flow: Flow, direction: Direction, at: number, end: number): HttpConnection | null {
+    const kind = sniff(this.#arena, at, end)
+    if (kind === SNIFF_TLS || kind === SNIFF_HTTP2) {
+      this.#becomeOpaque(flow, kind === SNIFF_TLS ? C.protocolTls : C.protocolHttp2)
+      return null
+    }
+    if (flow.lossy || flow.midstream || flow.clientDirection === -1) return this.#recogniseMidstream(flow, direction, at, end)
+    const isResponse = direction !== flow.clientDirection
+    if (this.#scanner.scan(skipEmptyLines(this.#arena.bytes, at, end), end, isResponse) === HEAD_INVALID) {
+      this.#becomeOpaque(flow, C.protocolOther)
+      return null
+    }
+    return this.#open(flow)
+  }
+
+  /** Without the beginning of the streams only a whole start line and a field tell. */
+  #recogniseMidstream(flow: Flow, direction: Direction, at: number, end: number): HttpConnection | null {
+    let client = flow.clientDirection
+    if (client === -1) {
+      if (this.#begins(at, end, false)) client = direction
+      else if (this.#begins(at, end, true)) client = (1 - direction) as Direction
+      else return null
+    } else if (!this.#begins(at, end, direction !== client)) return null
+    flow.clientDirection = client
+    const http = this.#open(flow)
+    http.startInDoubt()
+    return http
+  }
+
+  #begins(at: number, end: number, isResponse: boolean): boolean {
+    const result = this.#scanner.scan(at, end, isResponse)
+    return result === HEAD_COMPLETE || (result !== HEAD_INVALID && this.#scanner.fieldCount > 0)
+  }
+
+  #open(flow: Flow): HttpConnection {
+    const http = this.#spare.pop() ?? new HttpConnection()
+    http.open(flow)
+    flow.http = http
+    flow.protocol = PROTOCOL_HTTP1
+    return http
+  }
+
+  #becomeOpaque(flow: Flow, counter: number): void {
+    this.#counts[counter]++
+    flow.protocol = PROTOCOL_OPAQUE
+    if (flow.http !== null) this.#exchanges.becomeOpaque(flow.http, REASON_DOUBTFUL)
+  }
+}
+
+function streamOf(flow: Flow, direction: Direction): MessageStream | null {
+  if (flow.http === null || flow.protocol === PROTOCOL_OPAQUE) return null
+  return direction === flow.clientDirection ? flow.http.requests : flow.http.responses
+}
+
+/** Servers ignore empty lines in front of a start line (RFC 9112 §2.2). */
+function skipEmptyLines(bytes: Uint8Array, at: number, end: number): number {
+  let start = at
+  while (start < end && (bytes[start] === 13 || bytes[start] === 10)) start++
+  return start
+}

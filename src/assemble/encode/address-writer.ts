@@ -1,0 +1,112 @@
+/** IP addresses as text, ASCII, without a MessagePack header. */
+import type { Arena } from '../memory/arena.ts'
+
+/** Longest text of an address. */
+export const ADDRESS_BYTES = 45
+
+/** The decimal digits of every octet: up to three bytes, then their count. */
+const OCTETS: Uint8Array = (() => {
+  const table = new Uint8Array(256 * 4)
+  for (let octet = 0; octet < 256; octet++) {
+    const digits = String(octet)
+    for (let i = 0; i < digits.length; i++) table[octet * 4 + i] = digits.charCodeAt(i)
+    table[octet * 4 + 3] = digits.length
+  }
+  return table
+})()
+
+const DOT = 46
+const COLON = 58
+
+export class AddressWriter {
+  readonly #arena: Arena
+  readonly #groups = new Uint16Array(8)
+
+  constructor(arena: Arena) {
+    this.#arena = arena
+  }
+
+  /** Dotted decimal of a big-endian word. @returns the address after it */
+  ipv4(to: number, word: number): number {
+    let at = this.#octet(to, word >>> 24)
+    this.#arena.bytes[at++] = DOT
+    at = this.#octet(at, (word >>> 16) & 255)
+    this.#arena.bytes[at++] = DOT
+    at = this.#octet(at, (word >>> 8) & 255)
+    this.#arena.bytes[at++] = DOT
+    return this.#octet(at, word & 255)
+  }
+
+  /** The canonical text of four big-endian words (RFC 5952 §4; IPv4-mapped in mixed notation, §5). */
+  ipv6(to: number, word0: number, word1: number, word2: number, word3: number): number {
+    const groups = this.#groups
+    groups[0] = word0 >>> 16
+    groups[1] = word0
+    groups[2] = word1 >>> 16
+    groups[3] = word1
+    groups[4] = word2 >>> 16
+    groups[5] = word2
+    groups[6] = word3 >>> 16
+    groups[7] = word3
+    const bytes = this.#arena.bytes
+    if (word0 === 0 && word1 === 0 && word2 === 0xffff) {
+      let at = to
+      bytes[at++] = COLON
+      bytes[at++] = COLON
+      at = this.#hex(at, 0xffff)
+      bytes[at++] = COLON
+      return this.ipv4(at, word3)
+    }
+    return this.#groupsText(to)
+  }
+
+  /** Groups in hexadecimal; the longest run of two or more zero groups, the first of equals, becomes "::". */
+  #groupsText(to: number): number {
+    const { bytes } = this.#arena
+    const groups = this.#groups
+    let runStart = -1
+    let runLength = 1
+    for (let i = 0; i < 8; i++) {
+      let length = 0
+      while (i + length < 8 && groups[i + length] === 0) length++
+      if (length > runLength) {
+        runStart = i
+        runLength = length
+      }
+      i += length
+    }
+    let at = to
+    for (let i = 0; i < 8; i++) {
+      if (i === runStart) {
+        bytes[at++] = COLON
+        bytes[at++] = COLON
+        i += runLength - 1
+        continue
+      }
+      const afterRun = runStart >= 0 && i === runStart + runLength
+      if (i > 0 && !afterRun) bytes[at++] = COLON
+      at = this.#hex(at, groups[i])
+    }
+    return at
+  }
+
+  #octet(to: number, octet: number): number {
+    const bytes = this.#arena.bytes
+    const entry = octet * 4
+    const count = OCTETS[entry + 3]
+    for (let i = 0; i < count; i++) bytes[to + i] = OCTETS[entry + i]
+    return to + count
+  }
+
+  #hex(to: number, group: number): number {
+    const bytes = this.#arena.bytes
+    let at = to
+    for (let shift = group > 0xfff ? 12 : group > 0xff ? 8 : group > 0xf ? 4 : 0; shift >= 0; shift -= 4) {
+      bytes[at++] = hexDigit((group >>> shift) & 15)
+    }
+    return at
+  }
+}
+
+/** ASCII of a hexadecimal digit. */
+export const hexDigit = (value: number): number => (value < 10 ? 48 + value : 87 + value)

@@ -1,0 +1,29 @@
+/** Constant MessagePack bytes, made once at start-up and copied by the writers. */
+
+/** Bytes to be joined. */
+export type Part = Uint8Array | readonly number[]
+
+/** Bytes one after the other. */
+export function template(...parts: Part[]): Uint8Array {
+  return Uint8Array.from(parts.flatMap((part) => [...part]))
+}
+
+/** Header of a map with up to 15 keys. */
+export const fixmap = (keys: number): Uint8Array => Uint8Array.of(0x80 | keys)
+
+/** A string of up to 255 ASCII characters. */
+export function key(text: string): Uint8Array {
+  const bytes = new TextEncoder().encode(text)
+  return bytes.length < 32 ? template([0xa0 | bytes.length], bytes) : template([0xd9, bytes.length], bytes)
+}
+
+/** An unsigned integer in a form of fixed size, to be patched: 2 bytes (uint16), 4 (uint32) or 8 (uint64). */
+export function uint(value: number, size: 2 | 4 | 8): Uint8Array {
+  const bytes = new Uint8Array(1 + size)
+  const view = new DataView(bytes.buffer)
+  bytes[0] = size === 2 ? 0xcd : size === 4 ? 0xce : 0xcf
+  if (size === 2) view.setUint16(1, value)
+  else if (size === 4) view.setUint32(1, value)
+  else view.setBigUint64(1, BigInt(value))
+  return bytes
+}

@@ -1,0 +1,119 @@
+/**
+ * The rules that leave pairs out (contract, rules 5 and 6). Each is decided at the head that holds what it asks for, so
+ * that most traffic is let go before its body is copied.
+ *
+ * A pair is counted under the first rule that applies, in this order: userAgent and header (whichever field comes first),
+ * path, status, contentType, pairBytes.
+ */
+import { Caseless, COLON, SEMICOLON, SPACE, TAB } from './http1/text.ts'
+
+export interface FilterConfig {
+  contentTypes: readonly string[]
+  userAgentPrefixes: readonly string[]
+  requestHeaders: readonly string[]
+  /** Codes (`301`) and classes (`4xx`). */
+  statuses: readonly string[]
+  paths: readonly string[]
+}
+
+/** Rule numbers, in the order of the counters `pairs.filtered.*`. 0 means kept. */
+export const RULE_NONE = 0
+export const RULE_PAIR_BYTES = 1
+export const RULE_CONTENT_TYPE = 2
+export const RULE_USER_AGENT = 3
+export const RULE_HEADER = 4
+export const RULE_STATUS = 5
+export const RULE_PATH = 6
+
+/** What the head scanner asks while it is at a field. */
+export interface HeadRules {
+  /** Whether a Content-Type value names one of the configured media types; parameters and case do not count. */
+  contentType(bytes: Uint8Array, at: number, end: number): boolean
+  /** RULE_USER_AGENT or RULE_NONE */
+  userAgent(bytes: Uint8Array, at: number, end: number): number
+  /** RULE_HEADER or RULE_NONE, by a request field's name */
+  requestHeader(bytes: Uint8Array, name: number, length: number): number
+}
+
+export class Filter implements HeadRules {
+  readonly #everything: boolean
+  readonly #contentTypes: readonly Caseless[]
+  readonly #userAgents: readonly Uint8Array[]
+  readonly #headers: readonly Caseless[]
+  readonly #headerLengths = new Uint8Array(256)
+  readonly #statuses = new Uint8Array(1000)
+  readonly #paths: readonly Uint8Array[]
+
+  /** @param everything keep every pair whatever the rules say (`--all`) */
+  constructor(config: FilterConfig, everything: boolean) {
+    const encode = (text: string): Uint8Array => new TextEncoder().encode(text)
+    this.#everything = everything
+    this.#contentTypes = config.contentTypes.map((type) => new Caseless(type))
+    this.#userAgents = config.userAgentPrefixes.map(encode)
+    this.#headers = config.requestHeaders.map((name) => new Caseless(name))
+    for (const header of this.#headers) this.#headerLengths[Math.min(header.length, 255)] = 1
+    for (const status of config.statuses) this.#addStatus(status)
+    this.#paths = config.paths.map((path) => encode(path.length > 1 ? path.replace(/\/$/, '') : path))
+  }
+
+  contentType(bytes: Uint8Array, at: number, end: number): boolean {
+    let stop = at
+    while (stop < end && bytes[stop] !== SEMICOLON) stop++
+    while (stop > at && (bytes[stop - 1] === SPACE || bytes[stop - 1] === TAB)) stop--
+    for (const type of this.#contentTypes) if (type.length === stop - at && type.matches(bytes, at)) return true
+    return false
+  }
+
+  userAgent(bytes: Uint8Array, at: number, end: number): number {
+    if (this.#everything) return RULE_NONE
+    for (const prefix of this.#userAgents) {
+      if (prefix.length <= end - at && equal(bytes, at, prefix)) return RULE_USER_AGENT
+    }
+    return RULE_NONE
+  }
+
+  requestHeader(bytes: Uint8Array, name: number, length: number): number {
+    if (this.#everything || this.#headerLengths[Math.min(length, 255)] === 0) return RULE_NONE
+    for (const header of this.#headers) if (header.length === length && header.matches(bytes, name)) return RULE_HEADER
+    return RULE_NONE
+  }
+
+  /** RULE_PATH or RULE_NONE, by the request target [at, end) in any of its forms (RFC 9112 §3.2). */
+  target(bytes: Uint8Array, at: number, end: number): number {
+    if (this.#everything) return RULE_NONE
+    const start = pathStart(bytes, at, end)
+    let stop = start
+    while (stop < end && bytes[stop] !== 63 && bytes[stop] !== 35) stop++ // ? and #
+    if (stop - start > 1 && bytes[stop - 1] === 47) stop--
+    for (const path of this.#paths) if (path.length === stop - start && equal(bytes, start, path)) return RULE_PATH
+    return RULE_NONE
+  }
+
+  /** RULE_STATUS, RULE_CONTENT_TYPE or RULE_NONE, once both heads are known. */
+  response(status: number, contentTypeListed: boolean): number {
+    if (this.#everything) return RULE_NONE
+    if (this.#statuses[status] === 1) return RULE_STATUS
+    return contentTypeListed ? RULE_NONE : RULE_CONTENT_TYPE
+  }
+
+  #addStatus(status: string): void {
+    if (/^[1-9]xx$/i.test(status)) this.#statuses.fill(1, Number(status[0]) * 100, Number(status[0]) * 100 + 100)
+    else this.#statuses[Number(status)] = 1
+  }
+}
+
+/** Where the path begins: after scheme and authority in absolute-form, else at once. */
+function pathStart(bytes: Uint8Array, at: number, end: number): number {
+  if (bytes[at] === 47) return at
+  let i = at
+  while (i < end && bytes[i] !== COLON && bytes[i] !== 47) i++
+  if (i + 2 >= end || bytes[i] !== COLON || bytes[i + 1] !== 47 || bytes[i + 2] !== 47) return at
+  i += 3
+  while (i < end && bytes[i] !== 47 && bytes[i] !== 63 && bytes[i] !== 35) i++
+  return i
+}
+
+function equal(bytes: Uint8Array, at: number, other: Uint8Array): boolean {
+  for (let i = 0; i < other.length; i++) if (bytes[at + i] !== other[i]) return false
+  return true
+}

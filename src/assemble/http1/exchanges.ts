@@ -1,0 +1,505 @@
+/**
+ * Turns messages into pairs: stores what must wait, drops what a rule leaves out as soon as that is known, gives up what
+ * cannot be completed, and lays the pair when both halves are there. Every request and response that was counted leaves
+ * through exactly one counter.
+ */
+import { ASSEMBLE_COUNTERS } from '../../counters.ts'
+import type { MessageWriter } from '../encode/message-writer.ts'
+import type { PairWriter } from '../encode/pair-writer.ts'
+import { type Filter, RULE_NONE, RULE_PAIR_BYTES } from '../filter.ts'
+import type { Arena } from '../memory/arena.ts'
+import type { BlockPool } from '../memory/block-pool.ts'
+import { type Direction, type Flow, PROTOCOL_OPAQUE } from '../tcp/flow.ts'
+import type { HttpConnection } from './connection.ts'
+import { Deadlines } from './deadlines.ts'
+import { digestHead, type HeadDigest } from './digest.ts'
+import { Exchange, type MessageRecord } from './exchange.ts'
+import {
+  CODING_CHUNKED,
+  CODING_NONE,
+  type HeadScanner,
+  LENGTH_ABSENT,
+  LENGTH_INVALID,
+  METHOD_CONNECT,
+  METHOD_HEAD,
+} from './head.ts'
+import {
+  expectChunked,
+  expectCounted,
+  expectToClose,
+  type MessageHandler,
+  type MessageParser,
+  REASON_DOUBTFUL,
+  REASON_EVICTED,
+  REASON_GAP,
+  REASON_OVERSIZE,
+  REASON_TIMEOUT,
+} from './message-parser.ts'
+import { HEAD, type MessageStream, OPAQUE, SEEK } from './message-stream.ts'
+import { abandonQueue, enqueue, type ExchangeOwner, match } from './pairing.ts'
+
+/** Takes finished pairs. */
+export interface PairSink {
+  /**
+   * @param at, length the pair in the arena, valid during the call
+   * @param key the connection's hash, @param server the server endpoint's hash
+   * @returns false when there was no room: the pair is lost (pairs.dropped.ring)
+   */
+  emit(at: number, length: number, key: number, server: number, micros: number): boolean
+}
+
+export interface ExchangeLimits {
+  /** Bytes of one message on the wire, and of both of a pair together. */
+  messageBytes: number
+  pairBytes: number
+  responseTimeoutMicros: number
+}
+
+/** Requests one connection may have outstanding. At the bound all are abandoned (`evicted`) and a new epoch begins. */
+const QUEUE_LENGTH = 4096
+
+const C = ASSEMBLE_COUNTERS.index
+
+export class Exchanges implements MessageHandler, ExchangeOwner {
+  readonly #arena: Arena
+  readonly #pool: BlockPool
+  readonly #scanner: HeadScanner
+  readonly #filter: Filter
+  readonly #messages: MessageWriter
+  readonly #pairs: PairWriter
+  readonly #limits: ExchangeLimits
+  readonly #counts: Float64Array
+  readonly #sink: PairSink
+  readonly #deadlines = new Deadlines()
+  readonly #digest: HeadDigest = { word1: 0, word2: 0, nonAscii: false }
+  #parser: MessageParser | null = null
+  #spare: Exchange | null = null
+
+  constructor(parts: {
+    arena: Arena
+    pool: BlockPool
+    scanner: HeadScanner
+    filter: Filter
+    messages: MessageWriter
+    pairs: PairWriter
+    limits: ExchangeLimits
+    counts: Float64Array
+    sink: PairSink
+  }) {
+    this.#arena = parts.arena
+    this.#pool = parts.pool
+    this.#scanner = parts.scanner
+    this.#filter = parts.filter
+    this.#messages = parts.messages
+    this.#pairs = parts.pairs
+    this.#limits = parts.limits
+    this.#counts = parts.counts
+    this.#sink = parts.sink
+  }
+
+  /** The parser that reports here, and tells where and when. Set once. */
+  set parser(parser: MessageParser) {
+    this.#parser = parser
+  }
+
+  head(stream: MessageStream, start: number, headEnd: number, bodyStart: number, end: number): number {
+    this.#recognise(stream.connection)
+    return stream.isResponse
+      ? this.#responseHead(stream, start, headEnd, bodyStart, end)
+      : this.#requestHead(stream, start, headEnd, bodyStart, end)
+  }
+
+  body(stream: MessageStream, at: number, end: number): void {
+    const exchange = stream.exchange
+    if (exchange === null) return
+    if (stream.wireBytes > this.#limits.messageBytes) this.abandon(exchange, REASON_OVERSIZE)
+    if (exchange.abandoned || exchange.rule !== RULE_NONE) return
+    const record = stream.isResponse ? exchange.response : exchange.request
+    const other = stream.isResponse ? exchange.request : exchange.response
+    if (stream.wireBytes + other.wireBytes > this.#limits.pairBytes) this.#leaveOut(exchange, RULE_PAIR_BYTES)
+    else if (!this.#pool.append(record.chain, at, end - at)) this.abandon(exchange, REASON_EVICTED)
+  }
+
+  complete(stream: MessageStream, seq: number): void {
+    const exchange = stream.exchange
+    stream.exchange = null
+    if (exchange === null) return
+    const record = stream.isResponse ? exchange.response : exchange.request
+    this.#record(record, stream, seq)
+    if (record.wireBytes > this.#limits.messageBytes) this.abandon(exchange, REASON_OVERSIZE)
+    if (stream.isResponse) {
+      exchange.responseOpen = false
+      exchange.responseDone = true
+    } else {
+      exchange.requestOpen = false
+      exchange.requestDone = true
+      exchange.ackLast = this.#at.ack
+    }
+    if (exchange.abandoned) this.#settle(exchange)
+    else if (exchange.requestDone && exchange.responseDone) this.#conclude(exchange)
+    else if (!exchange.responseBegun) this.#deadlines.add(exchange, record.endMicros)
+  }
+
+  damaged(stream: MessageStream, reason: number): void {
+    if (stream.exchange !== null) this.abandon(stream.exchange, reason)
+  }
+
+  lost(stream: MessageStream, reason: number): void {
+    this.#letGo(stream, reason)
+    const connection = stream.connection
+    if (stream.isResponse) connection.responseDoubt = true
+    else if (!connection.requestDoubt) {
+      connection.requestDoubt = true
+      connection.ackBeforeGap = stream.lastAck
+      connection.ackBeforeGapKnown = stream.ackKnown
+    }
+  }
+
+  /**
+   * A stream of the connection has ended, and the parser with it.
+   *
+   * @param reason why what is still incomplete is given up
+   */
+  ended(stream: MessageStream, reason: number): void {
+    this.#letGo(stream, reason)
+    if (!stream.isResponse) return
+    this.#confirm(stream.connection)
+    abandonQueue(stream.connection, this, reason)
+  }
+
+  /** The connection carries something else from here on. */
+  becomeOpaque(connection: HttpConnection, reason: number): void {
+    this.ended(connection.requests, reason)
+    this.ended(connection.responses, reason)
+    connection.requests.state = OPAQUE
+    connection.responses.state = OPAQUE
+  }
+
+  /** Gives up requests that have waited too long at packet time `micros`. */
+  expire(micros: number): void {
+    for (;;) {
+      const exchange = this.#deadlines.soonest
+      if (exchange === null || micros - exchange.listedMicros <= this.#limits.responseTimeoutMicros) return
+      this.#deadlines.remove(exchange)
+      if (exchange.connection?.confirming === exchange) this.#confirm(exchange.connection)
+      else this.abandon(exchange, REASON_TIMEOUT)
+    }
+  }
+
+  abandon(exchange: Exchange, reason: number): void {
+    if (!exchange.abandoned) {
+      exchange.abandoned = true
+      exchange.reason = reason
+      this.#counts[C.abandonedTimeout + reason]++
+      this.#counts[C.requestsWaiting]--
+      if (exchange.responseBegun) this.#counts[C.orphanedTimeout + reason]++
+      this.#deadlines.remove(exchange)
+      this.#forget(exchange)
+    }
+    this.#settle(exchange)
+  }
+
+  get #at(): MessageParser {
+    return this.#parser as MessageParser
+  }
+
+  #recognise(connection: HttpConnection): void {
+    if (connection.recognised) return
+    connection.recognised = true
+    this.#counts[C.protocolHttp1]++
+  }
+
+  #requestHead(stream: MessageStream, start: number, headEnd: number, bodyStart: number, end: number): number {
+    const connection = stream.connection
+    const scanner = this.#scanner
+    this.#counts[C.requests]++
+    this.#counts[C.requestsWaiting]++
+    this.#resolve(connection, this.#at.headAck)
+    const exchange = this.#begin(connection)
+    const request = exchange.request
+    this.#recordHead(request, start, headEnd)
+    exchange.ackFirst = this.#at.headAck
+    exchange.ackLast = this.#at.ack
+    exchange.method = scanner.method
+    exchange.contentTypeListed = scanner.contentTypeListed
+    exchange.rule = scanner.rule
+    if (exchange.rule === RULE_NONE) {
+      exchange.rule = this.#filter.target(this.#arena.bytes, scanner.secondStart, scanner.secondEnd)
+    }
+    exchange.requestOpen = true
+    stream.exchange = exchange
+    enqueue(connection, exchange)
+    if (connection.queued > QUEUE_LENGTH) {
+      abandonQueue(connection, this, REASON_EVICTED)
+      connection.responseDoubt = true
+    }
+    const chunked = scanner.coding === CODING_CHUNKED
+    const length = scanner.contentLength === LENGTH_ABSENT ? 0 : scanner.contentLength
+    if (!chunked && (scanner.coding !== CODING_NONE || length === LENGTH_INVALID)) return this.#unknowable(stream, end)
+    this.#announce(exchange, request, chunked ? 0 : length)
+    this.#store(exchange, request, false)
+    if (chunked) expectChunked(stream)
+    else if (length > 0) expectCounted(stream, length)
+    else this.complete(stream, this.#at.seqAt(bodyStart))
+    return bodyStart
+  }
+
+  #responseHead(stream: MessageStream, start: number, headEnd: number, bodyStart: number, end: number): number {
+    const connection = stream.connection
+    const scanner = this.#scanner
+    const interim = scanner.status < 200 && scanner.status !== 101
+    this.#refute(connection)
+    const exchange = match(connection, this.#at.headSeq, this.#at.headAck, interim, this, REASON_GAP)
+    if (interim) {
+      this.#counts[C.interim]++
+      stream.state = HEAD
+      return bodyStart
+    }
+    this.#counts[C.responses]++
+    if (exchange === null) return this.#orphan(stream, bodyStart, end)
+    stream.exchange = exchange
+    const response = exchange.response
+    exchange.responseBegun = true
+    exchange.responseOpen = true
+    exchange.early = !exchange.requestDone
+    this.#deadlines.remove(exchange)
+    this.#recordHead(response, start, headEnd)
+    const waited = exchange.requestDone ? response.startMicros - exchange.request.endMicros : 0
+    if (exchange.abandoned) this.#counts[C.orphanedTimeout + exchange.reason]++
+    else if (waited > this.#limits.responseTimeoutMicros) this.abandon(exchange, REASON_TIMEOUT)
+    if (exchange.rule === RULE_NONE) {
+      const rule = this.#filter.response(scanner.status, exchange.contentTypeListed || scanner.contentTypeListed)
+      if (rule !== RULE_NONE) this.#leaveOut(exchange, rule)
+    }
+    return this.#responseBody(stream, exchange, bodyStart, end)
+  }
+
+  /** Decides how the response ends (RFC 9112 §6.3), and emits the pair at once when it ends within the bytes at hand. */
+  #responseBody(stream: MessageStream, exchange: Exchange, bodyStart: number, end: number): number {
+    const scanner = this.#scanner
+    const { response } = exchange
+    const tunnel = scanner.status === 101 || (exchange.method === METHOD_CONNECT && scanner.status < 300)
+    const bodiless = tunnel || exchange.method === METHOD_HEAD || scanner.status === 204 || scanner.status === 304
+    const chunked = !bodiless && scanner.coding === CODING_CHUNKED
+    const length = bodiless ? 0 : scanner.contentLength
+    if (!bodiless && scanner.coding === CODING_NONE && length === LENGTH_INVALID) return this.#unknowable(stream, end)
+    const counted = bodiless || (scanner.coding === CODING_NONE && length >= 0)
+    this.#announce(exchange, response, counted ? length : 0)
+    const atHand = counted && length <= end - bodyStart
+    if (atHand && !tunnel && exchange.requestDone && !exchange.unconfirmed && this.#kept(exchange)) {
+      this.#emitInPlace(stream, exchange, bodyStart, length)
+      return bodyStart + length
+    }
+    this.#store(exchange, response, true)
+    if (chunked) expectChunked(stream)
+    else if (!counted) expectToClose(stream)
+    else if (length > 0) expectCounted(stream, length)
+    else this.complete(stream, this.#at.seqAt(bodyStart))
+    if (tunnel) this.#tunnel(stream.connection, scanner.status === 101)
+    return bodyStart
+  }
+
+  /** A response that belongs to no request we know. It is followed to its end to stay in step. */
+  #orphan(stream: MessageStream, bodyStart: number, end: number): number {
+    const connection = stream.connection
+    const scanner = this.#scanner
+    const doubt = connection.responseDoubt || connection.first !== null
+    this.#counts[doubt ? C.orphanedGap : C.orphanedNoRequest]++
+    stream.exchange = null
+    if (scanner.status === 101) this.#tunnel(connection, true)
+    else if (scanner.status === 204 || scanner.status === 304) return bodyStart
+    else if (scanner.coding === CODING_CHUNKED) expectChunked(stream)
+    else if (scanner.coding !== CODING_NONE || scanner.contentLength === LENGTH_ABSENT) expectToClose(stream)
+    else if (scanner.contentLength === LENGTH_INVALID) return this.#unknowable(stream, end)
+    else if (scanner.contentLength > 0) {
+      expectCounted(stream, scanner.contentLength)
+      stream.lengthUnsure = true
+    }
+    return bodyStart
+  }
+
+  /** The head contradicts itself about its end: the message is given up and the stream's place with it. */
+  #unknowable(stream: MessageStream, end: number): number {
+    this.damaged(stream, REASON_DOUBTFUL)
+    stream.state = SEEK
+    this.lost(stream, REASON_DOUBTFUL)
+    return end
+  }
+
+  /** Lets go of what is too large by its own account, before any of it is stored. */
+  #announce(exchange: Exchange, record: MessageRecord, bodyBytes: number): void {
+    const wireBytes = record.wireBytes + bodyBytes
+    const other = record === exchange.request ? exchange.response : exchange.request
+    if (wireBytes > this.#limits.messageBytes) this.abandon(exchange, REASON_OVERSIZE)
+    else if (exchange.rule === RULE_NONE && wireBytes + other.wireBytes > this.#limits.pairBytes) {
+      this.#leaveOut(exchange, RULE_PAIR_BYTES)
+    }
+  }
+
+  #kept(exchange: Exchange): boolean {
+    return !exchange.abandoned && exchange.rule === RULE_NONE
+  }
+
+  /** Stores the head the scanner holds, encoded. */
+  #store(exchange: Exchange, record: MessageRecord, isResponse: boolean): void {
+    if (!this.#kept(exchange)) return
+    const start = this.#arena.scratch
+    const end = this.#messages.head(start, isResponse, this.#digest.nonAscii)
+    if (!this.#pool.append(record.chain, start, end - start)) this.abandon(exchange, REASON_EVICTED)
+  }
+
+  #emitInPlace(stream: MessageStream, exchange: Exchange, bodyStart: number, length: number): void {
+    const { response } = exchange
+    stream.wireBytes += length
+    stream.bodyBytes = length
+    stream.exchange = null
+    stream.state = HEAD
+    this.#record(response, stream, this.#at.seqAt(bodyStart + length))
+    exchange.responseOpen = false
+    exchange.responseDone = true
+    const flow = exchange.connection?.flow
+    if (flow === null || flow === undefined) return
+    const pairs = this.#pairs
+    let at = pairs.begin(exchange, flow, flow.clientDirection as Direction)
+    at = pairs.request(at, exchange.request)
+    at = pairs.responseInPlace(at, response, bodyStart, this.#digest.nonAscii)
+    this.#hand(exchange, flow, at)
+  }
+
+  #conclude(exchange: Exchange): void {
+    if (exchange.unconfirmed && exchange.connection !== null) {
+      exchange.connection.confirming = exchange
+      this.#deadlines.add(exchange, exchange.response.endMicros)
+    } else this.#emit(exchange)
+  }
+
+  /** The pair is whole: counts it and, unless a rule leaves it out, lays and hands it on. */
+  #emit(exchange: Exchange): void {
+    const { request, response } = exchange
+    const flow = exchange.connection?.flow
+    if (exchange.rule === RULE_NONE && request.wireBytes + response.wireBytes > this.#limits.pairBytes) {
+      exchange.rule = RULE_PAIR_BYTES
+    }
+    if (exchange.rule !== RULE_NONE || flow === null || flow === undefined) {
+      this.#counts[C.pairsAssembled]++
+      this.#counts[C.requestsWaiting]--
+      this.#counts[C.filteredPairBytes - 1 + exchange.rule]++
+      this.#retire(exchange)
+      return
+    }
+    let at = this.#pairs.begin(exchange, flow, flow.clientDirection as Direction)
+    at = this.#pairs.request(at, request)
+    at = this.#pairs.response(at, response)
+    this.#hand(exchange, flow, at)
+  }
+
+  #hand(exchange: Exchange, flow: Flow, at: number): void {
+    const counts = this.#counts
+    const end = this.#pairs.finish(at, exchange, flow)
+    counts[C.pairsAssembled]++
+    counts[C.requestsWaiting]--
+    counts[C.pairsKept]++
+    const start = this.#arena.scratch
+    const server = this.#pairs.serverHash(flow, (1 - flow.clientDirection) as Direction)
+    if (!this.#sink.emit(start, end - start, flow.hash, server, exchange.request.startMicros)) counts[C.droppedRing]++
+    this.#retire(exchange)
+  }
+
+  /** The client's next request shows whether it had received the answer it waited for, and nothing more. */
+  #resolve(connection: HttpConnection, ack: number): void {
+    const exchange = connection.confirming
+    if (exchange === null) return
+    if (exchange.response.endSeq === ack) this.#confirm(connection)
+    else this.#refute(connection)
+  }
+
+  #confirm(connection: HttpConnection): void {
+    const exchange = connection.confirming
+    if (exchange === null) return
+    connection.confirming = null
+    this.#deadlines.remove(exchange)
+    this.#emit(exchange)
+  }
+
+  /** Another response without another request: the match was one of several outstanding requests. */
+  #refute(connection: HttpConnection): void {
+    const exchange = connection.confirming
+    if (exchange === null) return
+    connection.confirming = null
+    connection.pipelining = true
+    connection.responseDoubt = true
+    this.abandon(exchange, REASON_DOUBTFUL)
+  }
+
+  #tunnel(connection: HttpConnection, upgraded: boolean): void {
+    this.#counts[upgraded ? C.protocolUpgraded : C.protocolTunnel]++
+    this.becomeOpaque(connection, REASON_DOUBTFUL)
+    if (connection.flow !== null) connection.flow.protocol = PROTOCOL_OPAQUE
+  }
+
+  /** A stream stops in the middle of a message. */
+  #letGo(stream: MessageStream, reason: number): void {
+    const exchange = stream.exchange
+    stream.exchange = null
+    if (exchange === null) return
+    if (stream.isResponse) exchange.responseOpen = false
+    else exchange.requestOpen = false
+    this.abandon(exchange, reason)
+  }
+
+  #leaveOut(exchange: Exchange, rule: number): void {
+    exchange.rule = rule
+    this.#forget(exchange)
+  }
+
+  #forget(exchange: Exchange): void {
+    this.#pool.free(exchange.request.chain)
+    this.#pool.free(exchange.response.chain)
+  }
+
+  #recordHead(record: MessageRecord, start: number, headEnd: number): void {
+    const at = this.#at
+    const digest = this.#digest
+    digestHead(this.#arena.view, start, headEnd, at.headSeq, digest)
+    record.digest1 = digest.word1
+    record.digest2 = digest.word2
+    record.startSeq = at.headSeq
+    record.startMicros = at.headMicros
+    record.endMicros = at.micros
+    record.wireBytes = headEnd - start
+    record.bodyBytes = 0
+    record.anomalies = this.#scanner.anomalies
+    this.#counts[C.bytesHttp] += headEnd - start
+  }
+
+  #record(record: MessageRecord, stream: MessageStream, endSeq: number): void {
+    record.endMicros = this.#at.micros
+    record.endSeq = endSeq
+    this.#counts[C.bytesHttp] += stream.wireBytes - record.wireBytes
+    record.wireBytes = stream.wireBytes
+    record.bodyBytes = stream.bodyBytes
+  }
+
+  #begin(connection: HttpConnection): Exchange {
+    const exchange = this.#spare ?? new Exchange()
+    this.#spare = exchange.next
+    exchange.reset(connection)
+    exchange.response.wireBytes = 0
+    return exchange
+  }
+
+  #retire(exchange: Exchange): void {
+    this.#forget(exchange)
+    exchange.abandoned = true
+    this.#settle(exchange)
+  }
+
+  /** Back to the pool, once nothing refers to it. */
+  #settle(exchange: Exchange): void {
+    if (exchange.queued || exchange.requestOpen || exchange.responseOpen) return
+    if (exchange.connection === null || exchange.connection.confirming === exchange) return
+    exchange.connection = null
+    exchange.next = this.#spare
+    this.#spare = exchange
+  }
+}

@@ -1,0 +1,297 @@
+/**
+ * Scans a message head in place: the start line, where each field's name and value lie, and what decides the framing
+ * (RFC 9112). Nothing is copied and nothing is made; the results are this object's fields until the next scan.
+ *
+ * As lenient as the servers and clients in use: bare LF (RFC 9112 §2.2), spaces around values and before the colon,
+ * obs-fold (§5.2), lines that are no field (kept as malformed). What makes the framing unknowable is reported, not guessed.
+ */
+import type { Arena } from '../memory/arena.ts'
+import type { HeadRules } from '../filter.ts'
+import { Caseless, COMMA, CR, findColon, findLf, SEMICOLON, SPACE, TAB, TOKEN } from './text.ts'
+
+/** Results of a scan. */
+export const HEAD_COMPLETE = 0
+/** The bytes so far are a plausible beginning of a head. */
+export const HEAD_INCOMPLETE = 1
+export const HEAD_INVALID = 2
+
+export const METHOD_OTHER = 0
+export const METHOD_HEAD = 1
+export const METHOD_CONNECT = 2
+
+/** `contentLength` when there is none, and when fields contradict each other or are no number. */
+export const LENGTH_ABSENT = -1
+export const LENGTH_INVALID = -2
+
+export const CODING_NONE = 0
+/** `chunked` is the final transfer coding. */
+export const CODING_CHUNKED = 1
+/** Transfer codings, of which `chunked` is not the last. */
+export const CODING_OTHER = 2
+
+/** Anomalies of a head, as bits. */
+export const ANOMALY_FOLDED = 1
+export const ANOMALY_MALFORMED_FIELD = 2
+export const ANOMALY_LENGTH_IGNORED = 4
+
+const LONGEST_METHOD = 32
+const HTTP_WORD = 0x50545448 // "HTTP"
+const SLASH_ONE = 0x2e312f // "/1."
+const CONTENT_LENGTH = new Caseless('content-length')
+const CONTENT_TYPE = new Caseless('content-type')
+const TRANSFER_ENCODING = new Caseless('transfer-encoding')
+const USER_AGENT = new Caseless('user-agent')
+const CHUNKED = new Caseless('chunked')
+
+export class HeadScanner {
+  /** End of the head, after the empty line. */
+  end = 0
+  /** End of the start line with its line ending: fields begin here. */
+  startLineEnd = 0
+  method = METHOD_OTHER
+  /** Request line parts; for responses `first…` is the status code's and `second…` the reason's. */
+  firstStart = 0
+  firstEnd = 0
+  secondStart = 0
+  secondEnd = 0
+  /** The minor version's digit, ASCII. */
+  minorVersion = 0
+  status = 0
+  /** Four addresses each: name start and end, value start and end. */
+  fields = new Int32Array(4 * 256)
+  fieldCount = 0
+  contentLength = LENGTH_ABSENT
+  coding = CODING_NONE
+  /** A media type of the configured list is among the Content-Type fields. */
+  contentTypeListed = false
+  /** Number of the first head rule that lets this request go, 0 when none does. */
+  rule = 0
+  anomalies = 0
+  readonly #arena: Arena
+  readonly #rules: HeadRules
+
+  constructor(arena: Arena, rules: HeadRules) {
+    this.#arena = arena
+    this.#rules = rules
+  }
+
+  /**
+   * Scans the head that begins at `at`.
+   *
+   * @returns HEAD_COMPLETE with every field set; else only `startLineEnd` and `fieldCount` mean something: how far the
+   *   head was plausible (startLineEnd 0 while the start line is incomplete)
+   */
+  scan(at: number, end: number, isResponse: boolean): number {
+    this.startLineEnd = 0
+    this.fieldCount = 0
+    const view = this.#arena.view
+    const eol = findLf(view, at, end)
+    if (eol < 0) return this.#plausible(at, end, isResponse) ? HEAD_INCOMPLETE : HEAD_INVALID
+    this.#reset()
+    const lineEnd = this.#trimEnd(at, eol)
+    if (!(isResponse ? this.#statusLine(at, lineEnd) : this.#requestLine(at, lineEnd))) return HEAD_INVALID
+    this.startLineEnd = eol + 1
+    return this.#fieldLines(eol + 1, end, isResponse)
+  }
+
+  #reset(): void {
+    this.method = METHOD_OTHER
+    this.status = 0
+    this.contentLength = LENGTH_ABSENT
+    this.coding = CODING_NONE
+    this.contentTypeListed = false
+    this.rule = 0
+    this.anomalies = 0
+  }
+
+  /** `end` without the spaces, tabs and CR before it. */
+  #trimEnd(start: number, end: number): number {
+    const bytes = this.#arena.bytes
+    let at = end
+    while (at > start && isLineSpace(bytes[at - 1])) at--
+    return at
+  }
+
+  /** Whether a start line may begin like this; the LF is yet to come. */
+  #plausible(at: number, end: number, isResponse: boolean): boolean {
+    const bytes = this.#arena.bytes
+    if (isResponse) {
+      const known = 'HTTP/1.'
+      for (let i = 0; i < known.length && at + i < end; i++) if (bytes[at + i] !== known.charCodeAt(i)) return false
+      return end - at < 8 || isDigit(bytes[at + 7])
+    }
+    for (let i = at; i < end && i <= at + LONGEST_METHOD; i++) {
+      const c = bytes[i]
+      if (c === SPACE) return i > at
+      if (TOKEN[c] === 0) return false
+    }
+    return end - at <= LONGEST_METHOD
+  }
+
+  /** method SP request-target SP HTTP-version (RFC 9112 §3) */
+  #requestLine(at: number, end: number): boolean {
+    const { bytes, view } = this.#arena
+    let i = at
+    while (i < end && TOKEN[bytes[i]] === 1) i++
+    if (i === at || i - at > LONGEST_METHOD || bytes[i] !== SPACE) return false
+    this.firstStart = at
+    this.firstEnd = i
+    if (end - i < 11 || !this.#version(end - 8)) return false
+    let target = i + 1
+    while (bytes[target] === SPACE) target++
+    let targetEnd = end - 8
+    if (bytes[targetEnd - 1] !== SPACE && bytes[targetEnd - 1] !== TAB) return false
+    while (targetEnd > target && (bytes[targetEnd - 1] === SPACE || bytes[targetEnd - 1] === TAB)) targetEnd--
+    if (targetEnd === target) return false
+    this.secondStart = target
+    this.secondEnd = targetEnd
+    if (i - at === 4 && view.getInt32(at, true) === 0x44414548) this.method = METHOD_HEAD
+    else if (i - at === 7 && view.getInt32(at, true) === 0x4e4e4f43 && view.getInt32(at + 3, true) === 0x5443454e) {
+      this.method = METHOD_CONNECT
+    }
+    return true
+  }
+
+  /** HTTP-version SP status-code SP [ reason-phrase ] (RFC 9112 §4); servers in use leave the last space out too. */
+  #statusLine(at: number, end: number): boolean {
+    const bytes = this.#arena.bytes
+    if (end - at < 12 || !this.#version(at) || bytes[at + 8] !== SPACE) return false
+    let i = at + 9
+    while (i < end - 3 && bytes[i] === SPACE) i++
+    if (end - i < 3 || !isDigit(bytes[i]) || !isDigit(bytes[i + 1]) || !isDigit(bytes[i + 2])) return false
+    this.status = (bytes[i] - 48) * 100 + (bytes[i + 1] - 48) * 10 + (bytes[i + 2] - 48)
+    if (this.status < 100) return false
+    this.firstStart = i
+    this.firstEnd = i + 3
+    i += 3
+    if (i < end && bytes[i] !== SPACE) return false
+    this.secondStart = Math.min(i + 1, end)
+    this.secondEnd = end
+    return true
+  }
+
+  #version(at: number): boolean {
+    const view = this.#arena.view
+    if (view.getInt32(at, true) !== HTTP_WORD || (view.getInt32(at + 4, true) & 0xffffff) !== SLASH_ONE) return false
+    this.minorVersion = view.getUint8(at + 7)
+    return isDigit(this.minorVersion)
+  }
+
+  #fieldLines(start: number, end: number, isResponse: boolean): number {
+    const { bytes, view } = this.#arena
+    let line = start
+    for (;;) {
+      const eol = findLf(view, line, end)
+      if (eol < 0) return HEAD_INCOMPLETE
+      const first = bytes[line]
+      if (eol === line || (first === CR && eol === line + 1)) {
+        this.end = eol + 1
+        if (this.coding !== CODING_NONE && this.contentLength !== LENGTH_ABSENT) this.anomalies |= ANOMALY_LENGTH_IGNORED
+        return HEAD_COMPLETE
+      }
+      if (first === SPACE || first === TAB) this.#fold(line, eol)
+      else this.#fieldLine(line, eol, isResponse)
+      line = eol + 1
+    }
+  }
+
+  /** field-name ":" OWS field-value OWS (RFC 9112 §5) */
+  #fieldLine(line: number, eol: number, isResponse: boolean): void {
+    const { bytes, view } = this.#arena
+    const colon = findColon(view, line, eol)
+    const valueEnd = this.#trimEnd(colon < 0 ? line : colon + 1, eol)
+    let nameEnd = colon < 0 ? valueEnd : colon
+    if (colon < 0) this.anomalies |= ANOMALY_MALFORMED_FIELD
+    while (nameEnd > line && (bytes[nameEnd - 1] === SPACE || bytes[nameEnd - 1] === TAB)) nameEnd--
+    let value = colon < 0 ? valueEnd : colon + 1
+    while (value < valueEnd && (bytes[value] === SPACE || bytes[value] === TAB)) value++
+    const index = this.fieldCount * 4
+    if (index === this.fields.length) this.#growFields()
+    const fields = this.fields
+    fields[index] = line
+    fields[index + 1] = nameEnd
+    fields[index + 2] = value
+    fields[index + 3] = valueEnd
+    this.fieldCount++
+    this.#known(line, nameEnd - line, value, valueEnd, isResponse)
+  }
+
+  /** A line that begins with white space continues the value before it. */
+  #fold(line: number, eol: number): void {
+    if (this.fieldCount === 0) {
+      this.anomalies |= ANOMALY_MALFORMED_FIELD
+      return
+    }
+    this.anomalies |= ANOMALY_FOLDED
+    const last = this.fieldCount * 4 - 4
+    const valueEnd = this.#trimEnd(line, eol)
+    if (valueEnd > line) this.fields[last + 3] = valueEnd
+  }
+
+  /** Fields that decide framing or filtering. The length keeps nearly all others out. */
+  #known(name: number, length: number, value: number, valueEnd: number, isResponse: boolean): void {
+    const bytes = this.#arena.bytes
+    switch (length) {
+      case 10:
+        if (!isResponse && this.rule === 0 && USER_AGENT.matches(bytes, name)) {
+          this.rule = this.#rules.userAgent(bytes, value, valueEnd)
+        }
+        break
+      case 12:
+        if (CONTENT_TYPE.matches(bytes, name) && this.#rules.contentType(bytes, value, valueEnd)) {
+          this.contentTypeListed = true
+        }
+        break
+      case 14:
+        if (CONTENT_LENGTH.matches(bytes, name)) this.#contentLength(value, valueEnd)
+        break
+      case 17:
+        if (TRANSFER_ENCODING.matches(bytes, name)) this.#transferEncoding(value, valueEnd)
+        break
+    }
+    if (!isResponse && this.rule === 0) this.rule = this.#rules.requestHeader(bytes, name, length)
+  }
+
+  /** A number, or the same number repeated as a list or in several fields (RFC 9112 §6.3, item 5). */
+  #contentLength(at: number, end: number): void {
+    const bytes = this.#arena.bytes
+    let i = at
+    for (;;) {
+      let number = 0
+      const first = i
+      while (i < end && isDigit(bytes[i])) number = number * 10 + (bytes[i++] - 48)
+      const bad = i === first || number > Number.MAX_SAFE_INTEGER
+      const other = this.contentLength !== LENGTH_ABSENT && this.contentLength !== number
+      this.contentLength = bad || other ? LENGTH_INVALID : number
+      while (i < end && (bytes[i] === SPACE || bytes[i] === TAB)) i++
+      if (i === end || this.contentLength === LENGTH_INVALID) break
+      if (bytes[i++] !== COMMA) {
+        this.contentLength = LENGTH_INVALID
+        break
+      }
+      while (i < end && (bytes[i] === SPACE || bytes[i] === TAB)) i++
+    }
+  }
+
+  /** Only the last coding matters for the framing (RFC 9112 §6.1); several fields are one list. */
+  #transferEncoding(at: number, end: number): void {
+    const bytes = this.#arena.bytes
+    let last = end
+    while (last > at && bytes[last - 1] !== COMMA) last--
+    while (last < end && (bytes[last] === SPACE || bytes[last] === TAB)) last++
+    let stop = last
+    while (stop < end && bytes[stop] !== SEMICOLON && bytes[stop] !== SPACE && bytes[stop] !== TAB) stop++
+    const chunked = stop - last === CHUNKED.length && CHUNKED.matches(bytes, last)
+    this.coding = chunked ? CODING_CHUNKED : CODING_OTHER
+  }
+
+  #growFields(): void {
+    const fields = new Int32Array(this.fields.length * 2)
+    fields.set(this.fields)
+    this.fields = fields
+  }
+}
+
+const isDigit = (c: number): boolean => c >= 48 && c <= 57
+const isLineSpace = (c: number): boolean => c === SPACE || c === CR || c === TAB
+

@@ -1,0 +1,407 @@
+/**
+ * The framing of HTTP/1 messages (RFC 9112 §6 and §7): cuts a stream into heads, bodies and ends, at whatever segment
+ * boundaries, and says when it has lost its place. Which request a response belongs to, and so whether it has a body, is
+ * the handler's knowledge.
+ */
+import type { Arena } from '../memory/arena.ts'
+import type { BlockPool } from '../memory/block-pool.ts'
+import { HEAD_COMPLETE, HEAD_INCOMPLETE, HEAD_INVALID, type HeadScanner } from './head.ts'
+import {
+  CHUNK_DATA,
+  CHUNK_DATA_END,
+  CHUNK_EXTENSION,
+  CHUNK_SIZE,
+  COUNTED,
+  HEAD,
+  HEAD_PART,
+  type MessageStream,
+  OPAQUE,
+  SEEK,
+  TO_CLOSE,
+  TRAILERS,
+} from './message-stream.ts'
+import { CR, LF, SEMICOLON, SPACE, TAB } from './text.ts'
+
+/** What happens to messages. Addresses are into the arena and valid during the call. */
+export interface MessageHandler {
+  /**
+   * A head is complete; the scanner holds it. Sets the stream's state for what follows, and may consume the body.
+   *
+   * @param start, headEnd where the head lies; @param bodyStart, end the bytes after it that are at hand
+   * @returns the address to go on at, `bodyStart` or behind it
+   */
+  head(stream: MessageStream, start: number, headEnd: number, bodyStart: number, end: number): number
+  /** Body bytes without chunk framing. */
+  body(stream: MessageStream, at: number, end: number): void
+  /** The message is complete; the parser goes on in HEAD. `seq` is the first byte's after it. */
+  complete(stream: MessageStream, seq: number): void
+  /** Part of the message in progress is lost or its end is unknown: it cannot become part of a pair. */
+  damaged(stream: MessageStream, reason: number): void
+  /** The stream's place is lost; it will seek. Messages of unknown number may be missing from here on. */
+  lost(stream: MessageStream, reason: number): void
+}
+
+/** Reasons a message is not usable, offsets into the counters `requests.abandoned.*` and `responses.orphaned.*`. */
+export const REASON_TIMEOUT = 0
+export const REASON_GAP = 1
+export const REASON_RESET = 2
+export const REASON_CLOSED = 3
+export const REASON_OVERSIZE = 4
+export const REASON_DOUBTFUL = 5
+export const REASON_EVICTED = 6
+export const REASON_SUPERSEDED = 7
+export const REASON_INTERFACE_GONE = 8
+export const REASON_ENDED = 9
+
+/** A chunk size has this many digits at most, well within exact numbers. */
+const CHUNK_DIGITS = 13
+/** Bytes of one chunk extension, and of a trailer section: more is no HTTP. */
+const CHUNK_LINE_BYTES = 65_536
+
+export class MessageParser {
+  /** Of the segment being parsed: packet time, acknowledgement number, and sequence number minus address. */
+  micros = 0
+  ack = 0
+  #base = 0
+  readonly #arena: Arena
+  readonly #pool: BlockPool
+  readonly #scanner: HeadScanner
+  readonly #handler: MessageHandler
+  readonly #headBytes: number
+  /** Of the head being handled: its first byte's sequence number, acknowledgement and time. */
+  headSeq = 0
+  headAck = 0
+  headMicros = 0
+
+  /** @param headBytes the longest head that is kept while incomplete; at most the arena's head region */
+  constructor(arena: Arena, pool: BlockPool, scanner: HeadScanner, handler: MessageHandler, headBytes: number) {
+    this.#arena = arena
+    this.#pool = pool
+    this.#scanner = scanner
+    this.#handler = handler
+    this.#headBytes = headBytes
+  }
+
+  /** Takes the next in-order bytes [at, end) of a stream. */
+  data(stream: MessageStream, at: number, end: number, seq: number, ack: number, micros: number): void {
+    this.#base = (seq - at) | 0
+    this.ack = ack
+    this.micros = micros
+    let p = at
+    if (stream.state === SEEK) p = this.#seek(stream, at, end)
+    while (p < end) p = this.#step(stream, p, end)
+    stream.lastAck = ack
+    stream.ackKnown = true
+  }
+
+  /**
+   * `bytes` bytes of the stream will never come. Within a body or chunk of known length the count goes on; elsewhere the
+   * stream's place is lost.
+   *
+   * @param seq sequence number of the first byte after them
+   */
+  gap(stream: MessageStream, bytes: number, seq: number): void {
+    const state = stream.state
+    if (state === OPAQUE) return
+    if (state >= COUNTED) {
+      this.#handler.damaged(stream, REASON_GAP)
+      stream.wireBytes += bytes
+      if (state === TO_CLOSE) return
+    }
+    const counted = state === COUNTED || state === CHUNK_DATA
+    if (!counted || bytes > stream.remaining) {
+      this.#lose(stream, REASON_GAP)
+      return
+    }
+    stream.remaining -= bytes
+    stream.lengthUnsure = false
+    if (stream.remaining > 0) return
+    if (state === COUNTED) this.#complete(stream, seq)
+    else stream.state = CHUNK_DATA_END
+  }
+
+  /**
+   * The stream ends. A body that only the end delimits is complete if the end is proper.
+   *
+   * @param proper a FIN in sequence; @param reason why an unfinished message is given up
+   * @param seq sequence number after the last byte
+   */
+  end(stream: MessageStream, proper: boolean, reason: number, seq: number, micros: number): void {
+    this.micros = micros
+    if (stream.state === TO_CLOSE && proper) this.#handler.complete(stream, seq)
+    else if (stream.state >= COUNTED && stream.state !== OPAQUE) this.#handler.damaged(stream, reason)
+    this.#pool.free(stream.partial)
+    stream.state = OPAQUE
+  }
+
+  /** Sequence number of the byte at `address` of the segment being parsed. */
+  seqAt(address: number): number {
+    return (this.#base + address) | 0
+  }
+
+  #step(stream: MessageStream, p: number, end: number): number {
+    switch (stream.state) {
+      case HEAD:
+        return this.#head(stream, p, end)
+      case HEAD_PART:
+        return this.#headPart(stream, p, end)
+      case COUNTED:
+        return this.#counted(stream, p, end)
+      case CHUNK_SIZE:
+        return this.#chunkSize(stream, p, end)
+      case CHUNK_EXTENSION:
+        return this.#chunkExtension(stream, p, end)
+      case CHUNK_DATA:
+        return this.#chunkData(stream, p, end)
+      case CHUNK_DATA_END:
+        return this.#chunkDataEnd(stream, p, end)
+      case TRAILERS:
+        return this.#trailers(stream, p, end)
+      case TO_CLOSE:
+        this.#body(stream, p, end)
+        return end
+      default:
+        return end
+    }
+  }
+
+  /**
+   * A message start is provable at the beginning of a segment only, and only by a whole start line and a field (or the
+   * end of the head): lines that look alike occur inside bodies.
+   */
+  #seek(stream: MessageStream, at: number, end: number): number {
+    const scanner = this.#scanner
+    const result = scanner.scan(at, end, stream.isResponse)
+    if (result === HEAD_INVALID) return end
+    if (result === HEAD_INCOMPLETE && scanner.fieldCount === 0) return end
+    stream.state = HEAD
+    return at
+  }
+
+  #head(stream: MessageStream, at: number, end: number): number {
+    const bytes = this.#arena.bytes
+    let start = at
+    while (start < end && (bytes[start] === CR || bytes[start] === LF)) start++
+    if (start === end) return end
+    const result = this.#scanner.scan(start, end, stream.isResponse)
+    if (result === HEAD_COMPLETE) {
+      this.headSeq = this.seqAt(start)
+      this.headAck = this.ack
+      this.headMicros = this.micros
+      stream.state = HEAD
+      return this.#handleHead(stream, start, this.#scanner.end, this.#scanner.end, end)
+    }
+    if (result === HEAD_INVALID) {
+      this.#lose(stream, REASON_DOUBTFUL)
+      return end
+    }
+    stream.partialSeq = this.seqAt(start)
+    stream.partialAck = this.ack
+    stream.partialMicros = this.micros
+    stream.eol = 0
+    stream.state = HEAD_PART
+    return this.#headPart(stream, start, end)
+  }
+
+  #headPart(stream: MessageStream, at: number, end: number): number {
+    const headEnd = this.#findHeadEnd(stream, at, end)
+    const stop = headEnd < 0 ? end : headEnd
+    const partial = stream.partial
+    if (partial.length + stop - at > this.#headBytes) {
+      this.#lose(stream, REASON_OVERSIZE)
+      return end
+    }
+    if (!this.#pool.append(partial, at, stop - at)) {
+      this.#lose(stream, REASON_EVICTED)
+      return end
+    }
+    if (headEnd < 0) return end
+    const start = this.#arena.heads
+    const length = partial.length
+    this.#pool.copyOut(partial, start)
+    this.#pool.free(partial)
+    if (this.#scanner.scan(start, start + length, stream.isResponse) !== HEAD_COMPLETE) {
+      this.#lose(stream, REASON_DOUBTFUL)
+      return end
+    }
+    this.headSeq = stream.partialSeq
+    this.headAck = stream.partialAck
+    this.headMicros = stream.partialMicros
+    return this.#handleHead(stream, start, start + length, headEnd, end)
+  }
+
+  #handleHead(stream: MessageStream, start: number, headEnd: number, bodyStart: number, end: number): number {
+    stream.heads++
+    stream.wireBytes = headEnd - start
+    stream.bodyBytes = 0
+    stream.lengthUnsure = false
+    stream.lineBytes = 0
+    return this.#handler.head(stream, start, headEnd, bodyStart, end)
+  }
+
+  /** @returns the address after the empty line that ends a head or trailer section, or -1 */
+  #findHeadEnd(stream: MessageStream, at: number, end: number): number {
+    const bytes = this.#arena.bytes
+    let eol = stream.eol
+    for (let i = at; i < end; i++) {
+      const c = bytes[i]
+      if (c === LF) {
+        if (eol !== 0) {
+          stream.eol = 0
+          return i + 1
+        }
+        eol = 1
+      } else if (c === CR && eol === 1) eol = 2
+      else eol = 0
+    }
+    stream.eol = eol
+    return -1
+  }
+
+  #counted(stream: MessageStream, at: number, end: number): number {
+    if (stream.lengthUnsure && this.#looksLikeResponse(at, end)) {
+      stream.lengthUnsure = false
+      this.#complete(stream, this.seqAt(at))
+      return at
+    }
+    stream.lengthUnsure = false
+    const stop = Math.min(end, at + stream.remaining)
+    stream.remaining -= stop - at
+    this.#body(stream, at, stop)
+    if (stream.remaining === 0) this.#complete(stream, this.seqAt(stop))
+    return stop
+  }
+
+  #looksLikeResponse(at: number, end: number): boolean {
+    return end - at >= 12 && this.#scanner.scan(at, end, true) !== HEAD_INVALID
+  }
+
+  /** chunk-size in hexadecimal (RFC 9112 §7.1); spaces around it and bare LF are met in the wild */
+  #chunkSize(stream: MessageStream, at: number, end: number): number {
+    const bytes = this.#arena.bytes
+    let p = at
+    while (p < end) {
+      const c = bytes[p++]
+      const digit = hexDigit(c)
+      if (digit >= 0) {
+        if (stream.lineBytes >= CHUNK_DIGITS) return this.#badChunk(stream, end)
+        stream.remaining = stream.remaining * 16 + digit
+        stream.lineBytes++
+      } else if (c === SPACE || c === TAB) continue
+      else if (c === CR || c === LF || c === SEMICOLON) {
+        if (stream.lineBytes === 0) return this.#badChunk(stream, end)
+        stream.wireBytes += p - at
+        stream.lineBytes = 0
+        if (c === LF) this.#chunkBegins(stream)
+        else stream.state = CHUNK_EXTENSION
+        return p
+      } else return this.#badChunk(stream, end)
+    }
+    stream.wireBytes += p - at
+    return p
+  }
+
+  #chunkExtension(stream: MessageStream, at: number, end: number): number {
+    const bytes = this.#arena.bytes
+    let p = at
+    while (p < end && bytes[p] !== LF) p++
+    stream.lineBytes += p - at
+    if (stream.lineBytes > CHUNK_LINE_BYTES) return this.#badChunk(stream, end)
+    stream.wireBytes += p - at
+    if (p === end) return end
+    stream.wireBytes++
+    stream.lineBytes = 0
+    this.#chunkBegins(stream)
+    return p + 1
+  }
+
+  #chunkBegins(stream: MessageStream): void {
+    if (stream.remaining > 0) stream.state = CHUNK_DATA
+    else {
+      stream.state = TRAILERS
+      stream.eol = 1
+    }
+  }
+
+  #chunkData(stream: MessageStream, at: number, end: number): number {
+    const stop = Math.min(end, at + stream.remaining)
+    stream.remaining -= stop - at
+    this.#body(stream, at, stop)
+    if (stream.remaining === 0) stream.state = CHUNK_DATA_END
+    return stop
+  }
+
+  #chunkDataEnd(stream: MessageStream, at: number, end: number): number {
+    const bytes = this.#arena.bytes
+    let p = at
+    while (p < end) {
+      const c = bytes[p++]
+      if (c === LF) {
+        stream.wireBytes += p - at
+        stream.state = CHUNK_SIZE
+        stream.lineBytes = 0
+        return p
+      }
+      if (c !== CR) return this.#badChunk(stream, end)
+    }
+    stream.wireBytes += p - at
+    return p
+  }
+
+  #trailers(stream: MessageStream, at: number, end: number): number {
+    const stop = this.#findHeadEnd(stream, at, end)
+    const consumed = (stop < 0 ? end : stop) - at
+    stream.wireBytes += consumed
+    stream.lineBytes += consumed
+    if (stop < 0) return stream.lineBytes > CHUNK_LINE_BYTES ? this.#badChunk(stream, end) : end
+    this.#complete(stream, this.seqAt(stop))
+    return stop
+  }
+
+  #badChunk(stream: MessageStream, end: number): number {
+    this.#handler.damaged(stream, REASON_DOUBTFUL)
+    this.#lose(stream, REASON_DOUBTFUL)
+    return end
+  }
+
+  #body(stream: MessageStream, at: number, end: number): void {
+    stream.wireBytes += end - at
+    stream.bodyBytes += end - at
+    this.#handler.body(stream, at, end)
+  }
+
+  #complete(stream: MessageStream, seq: number): void {
+    stream.state = HEAD
+    this.#handler.complete(stream, seq)
+  }
+
+  #lose(stream: MessageStream, reason: number): void {
+    this.#pool.free(stream.partial)
+    stream.state = SEEK
+    this.#handler.lost(stream, reason)
+  }
+}
+
+function hexDigit(c: number): number {
+  if (c >= 48 && c <= 57) return c - 48
+  const lower = c | 32
+  return lower >= 97 && lower <= 102 ? lower - 87 : -1
+}
+
+/** Prepares a stream for a body of `length` bytes. */
+export function expectCounted(stream: MessageStream, length: number): void {
+  stream.state = COUNTED
+  stream.remaining = length
+}
+
+/** Prepares a stream for a chunked body. */
+export function expectChunked(stream: MessageStream): void {
+  stream.state = CHUNK_SIZE
+  stream.remaining = 0
+  stream.lineBytes = 0
+}
+
+/** Prepares a stream for a body that ends with the stream. */
+export function expectToClose(stream: MessageStream): void {
+  stream.state = TO_CLOSE
+}

@@ -1,0 +1,61 @@
+import type { Control } from '../control.ts'
+import { COMMAND_STOP } from '../messages.ts'
+import { FULL, type RingProducer } from '../ring/byte-ring.ts'
+import type { Doorbell } from '../ring/doorbell.ts'
+import { PAIR_FIELDS_BYTES } from '../ring/layout.ts'
+import type { PairSink } from './http1/exchanges.ts'
+import type { Arena } from './memory/arena.ts'
+
+/** How long a wait for room sleeps at most before it looks at its command and shows a heartbeat. */
+const WAIT_SLICE_MS = 100
+
+/** Puts finished pairs into the ring to the shipper, in records laid out as ring/layout.ts says. */
+export class PairRingSink implements PairSink {
+  readonly #arena: Arena
+  readonly #ring: RingProducer
+  readonly #waits: boolean
+  readonly #bell: Doorbell
+  readonly #control: Control
+  #wanted = 0
+  #claimed = FULL
+  readonly #hasRoom = (): boolean => {
+    this.#claimed = this.#ring.tryClaim(this.#wanted)
+    return this.#claimed !== FULL || this.#control.command === COMMAND_STOP
+  }
+
+  constructor(arena: Arena, ring: RingProducer, whenFull: 'wait' | 'drop', bell: Doorbell, control: Control) {
+    this.#arena = arena
+    this.#ring = ring
+    this.#waits = whenFull === 'wait'
+    this.#bell = bell
+    this.#control = control
+  }
+
+  emit(at: number, length: number, key: number, server: number, micros: number): boolean {
+    const ring = this.#ring
+    this.#wanted = PAIR_FIELDS_BYTES + length
+    if (this.#wanted > ring.maxRecord) return false
+    if (!this.#hasRoom() && this.#waits) this.#wait()
+    const record = this.#claimed
+    if (record === FULL) return false
+    const word = record >> 2
+    ring.words[word + 1] = key
+    ring.doubles[(record + 8) >> 3] = micros
+    ring.words[word + 4] = length
+    ring.words[word + 5] = PAIR_FIELDS_BYTES
+    ring.words[word + 6] = server
+    ring.words[word + 7] = 0
+    ring.bytes.set(this.#arena.bytes.subarray(at, at + length), record + PAIR_FIELDS_BYTES)
+    ring.commit()
+    return true
+  }
+
+  #wait(): void {
+    this.#ring.flush()
+    while (!this.#hasRoom()) {
+      this.#control.beat()
+      this.#bell.wait(WAIT_SLICE_MS, this.#hasRoom)
+      if (this.#claimed !== FULL) return
+    }
+  }
+}

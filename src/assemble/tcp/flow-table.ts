@@ -1,0 +1,241 @@
+/**
+ * Finds a segment's flow by network domain, addresses and ports; keeps at most `capacity` flows.
+ *
+ * Keys lie inline in one Int32Array, buckets and chains in two more, so a lookup touches no object but the flow found.
+ * The endpoint that sorts lower by (address, port) is A; stream 0 runs from A to B, stream 1 from B to A.
+ *
+ * At capacity the caller makes room: `oldestClosed` first, then `oldestOpen`, the flow that was quiet longest.
+ */
+import type { Arena } from '../memory/arena.ts'
+import { type Direction, FLOW_CLOSED, FLOW_OPEN, Flow } from './flow.ts'
+import { RecencyList } from './recency-list.ts'
+
+/** Words of a key: domain and IP version, ports, then address A and address B, IPv4 in the first word of each. */
+const KEY_WORDS = 10
+const TAG = 0
+const PORTS = 1
+const ADDRESS_A = 2
+const ADDRESS_B = 6
+const NONE = -1
+/** Flows move to the front of the recency list at most this often, which keeps a busy flow's segments from writing it. */
+const TOUCH_MICROS = 1_000_000
+
+export class FlowTable {
+  /** Set by `find`: the direction of the segment looked up. */
+  direction: Direction = 0
+  readonly #arena: Arena
+  readonly #capacity: number
+  readonly #flows: Flow[] = []
+  #keys = new Int32Array(256 * KEY_WORDS)
+  #chain = new Int32Array(256)
+  #buckets = new Int32Array(1024).fill(NONE)
+  readonly #probe = new Int32Array(KEY_WORDS)
+  #probeHash = 0
+  #free: Flow | null = null
+  #size = 0
+  readonly #open = new RecencyList()
+  readonly #closed = new RecencyList()
+
+  /** @param capacity flows at most, closed ones that linger included */
+  constructor(arena: Arena, capacity: number) {
+    this.#arena = arena
+    this.#capacity = capacity
+  }
+
+  get size(): number {
+    return this.#size
+  }
+
+  get full(): boolean {
+    return this.#size >= this.#capacity
+  }
+
+  /** The open flow that was quiet longest. */
+  get oldestOpen(): Flow | null {
+    return this.#open.oldest
+  }
+
+  /** The flow that closed first of those that linger. */
+  get oldestClosed(): Flow | null {
+    return this.#closed.oldest
+  }
+
+  /**
+   * Looks up the flow of the segment whose IP header is at `ip` and TCP header at `tcp`.
+   *
+   * @param domain network namespace the frame was captured in, a uint16
+   * @param hash the frame's symmetric flow hash
+   * @returns the flow, or null; `add` then adds it. `direction` is set either way.
+   */
+  find(ip: number, tcp: number, domain: number, hash: number): Flow | null {
+    this.#readKey(ip, tcp, domain)
+    const mixed = mix(hash, domain)
+    this.#probeHash = mixed
+    const keys = this.#keys
+    const probe = this.#probe
+    const version6 = (probe[TAG] & 1) !== 0
+    for (let i = this.#buckets[mixed & (this.#buckets.length - 1)]; i !== NONE; i = this.#chain[i]) {
+      const key = i * KEY_WORDS
+      if (keys[key + PORTS] !== probe[PORTS] || keys[key + ADDRESS_A] !== probe[ADDRESS_A]) continue
+      if (keys[key + ADDRESS_B] !== probe[ADDRESS_B] || keys[key + TAG] !== probe[TAG]) continue
+      if (version6 && !sameTail(keys, key, probe)) continue
+      return this.#flows[i]
+    }
+    return null
+  }
+
+  /** Adds the flow that `find` has just not found. The table must not be full. */
+  add(interfaceId: number, micros: number): Flow {
+    let flow = this.#free
+    if (flow !== null) this.#free = flow.older
+    else flow = this.#grow()
+    flow.open(this.#probeHash, interfaceId, micros)
+    this.#keys.set(this.#probe, flow.index * KEY_WORDS)
+    const bucket = this.#probeHash & (this.#buckets.length - 1)
+    this.#chain[flow.index] = this.#buckets[bucket]
+    this.#buckets[bucket] = flow.index
+    this.#size++
+    this.#open.push(flow)
+    flow.touchedMicros = micros
+    return flow
+  }
+
+  /** Takes the flow out; the object will serve another connection. */
+  remove(flow: Flow): void {
+    const bucket = flow.hash & (this.#buckets.length - 1)
+    const chain = this.#chain
+    if (this.#buckets[bucket] === flow.index) this.#buckets[bucket] = chain[flow.index]
+    else {
+      let i = this.#buckets[bucket]
+      while (chain[i] !== flow.index) i = chain[i]
+      chain[i] = chain[flow.index]
+    }
+    this.#listOf(flow).unlink(flow)
+    flow.older = this.#free
+    this.#free = flow
+    this.#size--
+  }
+
+  /** Lets a closed flow linger, so that stray segments find it. */
+  close(flow: Flow): void {
+    this.#open.unlink(flow)
+    flow.state = FLOW_CLOSED
+    this.#closed.push(flow)
+  }
+
+  /** Starts a new connection on a lingering flow's tuple. */
+  reopen(flow: Flow, interfaceId: number, micros: number): void {
+    this.#listOf(flow).unlink(flow)
+    flow.open(flow.hash, interfaceId, micros)
+    this.#open.push(flow)
+    flow.touchedMicros = micros
+  }
+
+  /** Notes activity of an open flow at packet time `micros`. */
+  touch(flow: Flow, micros: number): void {
+    flow.lastMicros = micros
+    if (micros - flow.touchedMicros < TOUCH_MICROS && micros >= flow.touchedMicros) return
+    flow.touchedMicros = micros
+    if (this.#open.newest === flow) return
+    this.#open.unlink(flow)
+    this.#open.push(flow)
+  }
+
+  /** True when the flow's addresses are IPv6. */
+  isIpv6(flow: Flow): boolean {
+    return (this.#keys[flow.index * KEY_WORDS + TAG] & 1) !== 0
+  }
+
+  /** Port of the endpoint that sends on `direction`. */
+  port(flow: Flow, direction: Direction): number {
+    const ports = this.#keys[flow.index * KEY_WORDS + PORTS]
+    return direction === 0 ? ports >>> 16 : ports & 0xffff
+  }
+
+  /** Word `word` (0 to 3, big-endian value) of the address that sends on `direction`; IPv4 is word 0 alone. */
+  addressWord(flow: Flow, direction: Direction, word: number): number {
+    return this.#keys[flow.index * KEY_WORDS + (direction === 0 ? ADDRESS_A : ADDRESS_B) + word]
+  }
+
+  /** Calls `visit` for every open flow, oldest first; `visit` may close or remove the flow it is given. */
+  eachOpen(visit: (flow: Flow) => void): void {
+    for (let flow = this.#open.oldest; flow !== null; ) {
+      const next: Flow | null = flow.newer
+      visit(flow)
+      flow = next
+    }
+  }
+
+  #readKey(ip: number, tcp: number, domain: number): void {
+    const view = this.#arena.view
+    const probe = this.#probe
+    const sourcePort = view.getUint16(tcp)
+    const targetPort = view.getUint16(tcp + 2)
+    if (view.getUint8(ip) >>> 4 === 4) {
+      const source = view.getInt32(ip + 12)
+      const target = view.getInt32(ip + 16)
+      const order = source === target ? sourcePort - targetPort : source - target
+      this.direction = order <= 0 ? 0 : 1
+      probe[TAG] = domain << 1
+      probe[ADDRESS_A] = order <= 0 ? source : target
+      probe[ADDRESS_B] = order <= 0 ? target : source
+    } else {
+      let order = 0
+      for (let i = 0; i < 16 && order === 0; i += 4) order = view.getInt32(ip + 8 + i) - view.getInt32(ip + 24 + i)
+      if (order === 0) order = sourcePort - targetPort
+      this.direction = order <= 0 ? 0 : 1
+      const a = ip + (order <= 0 ? 8 : 24)
+      const b = ip + (order <= 0 ? 24 : 8)
+      probe[TAG] = (domain << 1) | 1
+      for (let i = 0; i < 4; i++) {
+        probe[ADDRESS_A + i] = view.getInt32(a + i * 4)
+        probe[ADDRESS_B + i] = view.getInt32(b + i * 4)
+      }
+    }
+    probe[PORTS] = this.direction === 0 ? (sourcePort << 16) | targetPort : (targetPort << 16) | sourcePort
+  }
+
+  #grow(): Flow {
+    const index = this.#flows.length
+    if (index === this.#chain.length) {
+      const keys = new Int32Array(this.#keys.length * 2)
+      keys.set(this.#keys)
+      this.#keys = keys
+      const chain = new Int32Array(this.#chain.length * 2)
+      chain.set(this.#chain)
+      this.#chain = chain
+      if (chain.length > this.#buckets.length) this.#rehash(chain.length * 2)
+    }
+    const flow = new Flow(index)
+    this.#flows.push(flow)
+    return flow
+  }
+
+  #rehash(buckets: number): void {
+    this.#buckets = new Int32Array(buckets).fill(NONE)
+    for (const list of [this.#open, this.#closed]) {
+      for (let flow = list.newest; flow !== null; flow = flow.older) {
+        const bucket = flow.hash & (buckets - 1)
+        this.#chain[flow.index] = this.#buckets[bucket]
+        this.#buckets[bucket] = flow.index
+      }
+    }
+  }
+
+  #listOf(flow: Flow): RecencyList {
+    return flow.state === FLOW_OPEN ? this.#open : this.#closed
+  }
+}
+
+/** The steering hash chose this assembler by its high bits; the domain tells equal tuples of two namespaces apart. */
+function mix(hash: number, domain: number): number {
+  const mixed = Math.imul(hash ^ Math.imul(domain, 0x9e3779b1), 0x85ebca6b)
+  return mixed ^ (mixed >>> 15)
+}
+
+function sameTail(keys: Int32Array, key: number, probe: Int32Array): boolean {
+  for (let i = 1; i < 4; i++) {
+    if (keys[key + ADDRESS_A + i] !== probe[ADDRESS_A + i] || keys[key + ADDRESS_B + i] !== probe[ADDRESS_B + i]) return false
+  }
+  return true
+}

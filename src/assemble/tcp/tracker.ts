@@ -1,0 +1,257 @@
+/**
+ * Follows connections from their first segment to their last: which flow a segment belongs to, when a tuple starts a new
+ * connection, when a flow is over. Bytes are the reassembler's business.
+ *
+ * A closed flow lingers so that its late retransmissions are not taken for a new connection. Time is packet time; a
+ * single frame with a stray timestamp cannot age anything (see `advance`).
+ */
+import { ASSEMBLE_COUNTERS } from '../../counters.ts'
+import type { Arena } from '../memory/arena.ts'
+import {
+  type Direction,
+  END_EVICTED,
+  END_FIN,
+  END_IDLE,
+  END_INPUT,
+  END_INTERFACE_GONE,
+  END_RESET,
+  END_SUPERSEDED,
+  FLOW_CLOSED,
+  FLOW_OPEN,
+  type Flow,
+  PROTOCOL_OPAQUE,
+  type Stream,
+} from './flow.ts'
+import type { FlowTable } from './flow-table.ts'
+import { FLAG_ACK, FLAG_FIN, FLAG_RST, FLAG_SYN, type Reassembler } from './reassembler.ts'
+import { seqAdd, seqDiff } from './seq.ts'
+
+/** A flow without segments for this long is closed (flows.closed.idle). */
+const IDLE_MICROS = 600_000_000
+/** How long a closed flow's tuple answers stray segments. */
+const LINGER_MICROS = 30_000_000
+/** A reset further than this from the stream's position is not the connection's (RFC 5961 §3 asks for the window). */
+const RESET_WINDOW = 4 * 1024 * 1024
+/** A SYN whose sequence number lies this close before known data was merely captured late. */
+const LATE_SYN_BYTES = 65_536
+/** Packet time runs on at once for steps up to this, for longer ones when a second frame agrees. */
+const CLOCK_STEP_MICROS = 10_000_000
+
+const C = ASSEMBLE_COUNTERS.index
+
+/** Counter of each way a flow ends, by END_ value. */
+const CLOSED_COUNTERS: readonly number[] = (() => {
+  const counters: number[] = []
+  counters[END_FIN] = C.closedFin
+  counters[END_RESET] = C.closedReset
+  counters[END_IDLE] = C.closedIdle
+  counters[END_EVICTED] = C.closedEvicted
+  counters[END_SUPERSEDED] = C.closedSuperseded
+  counters[END_INTERFACE_GONE] = C.closedGone
+  counters[END_INPUT] = C.closedEnded
+  return counters
+})()
+
+/** Who keeps something for flows. */
+export interface FlowOwner {
+  /** The flow is over: frees what is kept for it. Called once per flow. */
+  release(flow: Flow): void
+}
+
+export class ConnectionTracker {
+  readonly flows: FlowTable
+  /** Packet time, microseconds since the epoch; never goes back. */
+  clock = 0
+  readonly #arena: Arena
+  readonly #counts: Float64Array
+  readonly #reassembler: Reassembler
+  readonly #owner: FlowOwner
+  #lastMicros = 0
+
+  constructor(arena: Arena, counts: Float64Array, reassembler: Reassembler, owner: FlowOwner, flows: FlowTable) {
+    this.#arena = arena
+    this.#counts = counts
+    this.#reassembler = reassembler
+    this.flows = flows
+    this.#owner = owner
+  }
+
+  /**
+   * Takes one segment.
+   *
+   * @param ip, tcp addresses of its headers; @param end end of the IP packet
+   * @param hash symmetric flow hash
+   */
+  segment(ip: number, tcp: number, end: number, interfaceId: number, domain: number, hash: number, micros: number): void {
+    const view = this.#arena.view
+    const counts = this.#counts
+    counts[C.segments]++
+    const flags = view.getUint8(tcp + 13)
+    const headerBytes = (view.getUint8(tcp + 12) >>> 4) * 4
+    const payload = tcp + headerBytes
+    if (headerBytes < 20 || payload > end) {
+      counts[C.segmentsIgnored]++
+      return
+    }
+    this.advance(micros)
+    counts[C.bytesPayload] += end - payload
+    const flow = this.flows.find(ip, tcp, domain, hash)
+    const direction = this.flows.direction
+    const current = this.#connection(flow, direction, view.getInt32(tcp + 4), flags, end - payload, interfaceId, micros)
+    if (current === null) {
+      counts[C.segmentsIgnored]++
+      return
+    }
+    this.flows.touch(current, micros)
+    this.#segmentOfOpen(current, direction, payload, end, view.getInt32(tcp + 4), view.getInt32(tcp + 8), flags, micros)
+  }
+
+  /** Moves packet time on, closes what has been idle too long and forgets what lingered. */
+  advance(micros: number): void {
+    if (micros > this.clock) {
+      const step = micros - this.clock
+      if (step <= CLOCK_STEP_MICROS || Math.abs(micros - this.#lastMicros) <= CLOCK_STEP_MICROS) this.clock = micros
+    }
+    this.#lastMicros = micros
+    const closed = this.flows.oldestClosed
+    if (closed !== null && this.clock - closed.lastMicros > LINGER_MICROS) this.flows.remove(closed)
+    const open = this.flows.oldestOpen
+    if (open !== null && this.clock - open.lastMicros > IDLE_MICROS) this.#close(open, END_IDLE)
+  }
+
+  /** Ends every flow of an interface that is gone. */
+  endInterface(interfaceId: number): void {
+    this.flows.eachOpen((flow) => {
+      if (flow.interfaceId === interfaceId) this.#close(flow, END_INTERFACE_GONE)
+    })
+  }
+
+  /** Ends every flow: the input has ended. */
+  endAll(): void {
+    this.flows.eachOpen((flow) => this.#close(flow, END_INPUT))
+  }
+
+  /** @returns the open flow that the segment belongs to, made if it starts one; null when it belongs to none */
+  #connection(
+    flow: Flow | null,
+    direction: Direction,
+    seq: number,
+    flags: number,
+    length: number,
+    interfaceId: number,
+    micros: number,
+  ): Flow | null {
+    const syn = (flags & FLAG_SYN) !== 0
+    const starts = (syn || length > 0) && (flags & FLAG_RST) === 0
+    if (flow === null) return starts ? this.#open(null, interfaceId, micros) : null
+    if (flow.state === FLOW_CLOSED) {
+      const fresh = syn ? !this.#repeats(flow.streams[direction], seq) : micros - flow.lastMicros > LINGER_MICROS
+      return starts && fresh ? this.#open(flow, interfaceId, micros) : null
+    }
+    if (!syn || this.#continues(flow, direction, seq, flags)) return flow
+    this.#close(flow, END_SUPERSEDED)
+    return this.#open(flow, interfaceId, micros)
+  }
+
+  #repeats(stream: Stream, seq: number): boolean {
+    return stream.synSeen && stream.firstSeq === seqAdd(seq, 1)
+  }
+
+  /** Whether a SYN belongs to the open connection: a repetition, the handshake's answer, or one captured late. */
+  #continues(flow: Flow, direction: Direction, seq: number, flags: number): boolean {
+    const stream = flow.streams[direction]
+    if (stream.synSeen) return this.#repeats(stream, seq)
+    if ((flags & FLAG_ACK) !== 0 || !stream.known) {
+      const other = flow.streams[1 - direction]
+      if (other.synSeen) return true
+    }
+    if (!stream.known) return false
+    const ahead = seqDiff(seqAdd(seq, 1), stream.nextSeq)
+    return ahead >= 0 && ahead <= LATE_SYN_BYTES
+  }
+
+  #open(closed: Flow | null, interfaceId: number, micros: number): Flow {
+    this.#counts[C.flowsSeen]++
+    this.#counts[C.flowsOpen]++
+    if (closed !== null) {
+      this.flows.reopen(closed, interfaceId, micros)
+      return closed
+    }
+    if (this.flows.full) this.#evict()
+    return this.flows.add(interfaceId, micros)
+  }
+
+  #evict(): void {
+    const open = this.flows.oldestOpen
+    if (this.flows.oldestClosed === null && open !== null) this.#close(open, END_EVICTED)
+    const closed = this.flows.oldestClosed
+    if (closed !== null) this.flows.remove(closed)
+  }
+
+  #segmentOfOpen(
+    flow: Flow,
+    direction: Direction,
+    payload: number,
+    end: number,
+    seq: number,
+    ack: number,
+    flags: number,
+    micros: number,
+  ): void {
+    const stream = flow.streams[direction]
+    if ((flags & FLAG_RST) !== 0) {
+      if (stream.known && Math.abs(seqDiff(stream.nextSeq, seq)) > RESET_WINDOW) this.#counts[C.segmentsIgnored]++
+      else this.#close(flow, END_RESET)
+      return
+    }
+    let first = seq
+    if ((flags & FLAG_SYN) !== 0) {
+      first = seqAdd(seq, 1)
+      this.#handshake(flow, direction, first, ack, flags)
+    } else if (!stream.known || !flow.streams[1 - direction].known) this.#learn(flow, direction, seq, ack)
+    if (flow.protocol !== PROTOCOL_OPAQUE) this.#reassembler.segment(flow, direction, payload, end, first, ack, flags, micros)
+    else if ((flags & FLAG_FIN) !== 0) stream.ended = true
+    if (flow.streams[0].ended && flow.streams[1].ended) this.#close(flow, END_FIN)
+  }
+
+  #handshake(flow: Flow, direction: Direction, firstSeq: number, ack: number, flags: number): void {
+    begin(flow.streams[direction], firstSeq)
+    if ((flags & FLAG_ACK) === 0) {
+      if (flow.clientDirection === -1) flow.clientDirection = direction
+      return
+    }
+    const client = (1 - direction) as Direction
+    if (flow.clientDirection === -1) flow.clientDirection = client
+    begin(flow.streams[client], ack)
+  }
+
+  /** Of a connection whose handshake was not (wholly) seen: what the first segments still tell. */
+  #learn(flow: Flow, direction: Direction, seq: number, ack: number): void {
+    const stream = flow.streams[direction]
+    const other = flow.streams[1 - direction]
+    if (!stream.known && !other.known) {
+      flow.midstream = true
+      this.#counts[C.midstream]++
+    } else if (stream.synSeen && seq === stream.firstSeq && !other.known) begin(other, ack)
+  }
+
+  #close(flow: Flow, how: number): void {
+    if (flow.state !== FLOW_OPEN) return
+    if (flow.protocol !== PROTOCOL_OPAQUE) this.#reassembler.finish(flow, how, this.clock)
+    this.#reassembler.discard(flow)
+    this.#owner.release(flow)
+    this.#counts[CLOSED_COUNTERS[how]]++
+    this.#counts[C.flowsOpen]--
+    this.flows.close(flow)
+  }
+}
+
+function begin(stream: Stream, firstSeq: number): void {
+  if (stream.synSeen) return
+  stream.synSeen = true
+  stream.firstSeq = firstSeq
+  if (stream.known) return
+  stream.known = true
+  stream.nextSeq = firstSeq
+  stream.reached = firstSeq
+}

@@ -1,0 +1,48 @@
+/**
+ * How `limits.memory` is divided. It bounds what the pipeline holds of other people's bytes: rings between threads,
+ * what assemblers keep for later, what waits for Kafka. Kernel rings (`capture.ringBytes` each) and Node itself come on
+ * top.
+ */
+import { usageError } from '../errors.ts'
+
+export interface Budget {
+  /** One frame ring, between one capture worker and one assembler. */
+  frameRingBytes: number
+  /** One pair ring, between one assembler and the shipper. */
+  pairRingBytes: number
+  /** What one assembler holds: messages waiting, segments behind holes. */
+  poolBytes: number
+}
+
+const MIB = 1024 * 1024
+const LARGEST_FRAME_RING = 4 * MIB
+const LEAST_FRAME_RING = 2 * MIB
+const LEAST_POOL = 4 * MIB
+
+/**
+ * @param memory, bufferBytes, pairBytes `limits.memory`, `ship.bufferBytes`, `limits.pairBytes`
+ * @throws InterceptorError (usage) when the parts do not fit
+ */
+export function divideMemory(
+  memory: number,
+  bufferBytes: number,
+  pairBytes: number,
+  captures: number,
+  assemblers: number,
+): Budget {
+  // A pair may be twice its wire bytes encoded, and a record at most half its ring.
+  const pairRingBytes = powerOfTwo(Math.max(4 * MIB, 4 * pairBytes + 512 * 1024))
+  let frameRingBytes = LARGEST_FRAME_RING
+  const left = (): number => memory - bufferBytes - assemblers * (pairRingBytes + captures * frameRingBytes)
+  if (left() < assemblers * LEAST_POOL * 4) frameRingBytes = LEAST_FRAME_RING
+  const poolBytes = Math.floor(left() / assemblers / MIB) * MIB
+  if (poolBytes < LEAST_POOL) {
+    const wanted = memory - left() + assemblers * LEAST_POOL
+    throw usageError(`limits.memory is too small for this many workers and interfaces: at least ${Math.ceil(wanted / MIB)}MiB`)
+  }
+  return { frameRingBytes, pairRingBytes, poolBytes }
+}
+
+function powerOfTwo(bytes: number): number {
+  return 2 ** Math.ceil(Math.log2(bytes))
+}
