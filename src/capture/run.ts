@@ -9,8 +9,6 @@ import { RingProducer } from '../ring/byte-ring.ts'
 import { Doorbell } from '../ring/doorbell.ts'
 import { type FileSourceContext, readFiles } from './files/file-source.ts'
 import { Intake } from './intake.ts'
-import { runAfPacket } from './live/af-packet-source.ts'
-import { runCap } from './live/cap-source.ts'
 
 export async function runCapture(data: CaptureWorkerData, post: (message: FromWorker) => void): Promise<void> {
   const control = new Control(data.control)
@@ -28,15 +26,16 @@ export async function runCapture(data: CaptureWorkerData, post: (message: FromWo
   post(outcome)
 }
 
+/** Live sources are loaded where they are used: reading files needs neither the FFI nor libpcap. */
 async function runSource(source: SourceSpec, counters: Float64Array, context: FileSourceContext): Promise<void> {
   const { sink, control, post } = context
   switch (source.kind) {
     case 'file':
       return readFiles(source, context)
     case 'af-packet':
-      return runAfPacket(source, sink, control, counters, post)
+      return (await import('./live/af-packet-source.ts')).runAfPacket(source, sink, control, counters, post)
     case 'cap':
-      return runCap(source, sink, control, post)
+      return (await import('./live/cap-source.ts')).runCap(source, sink, control, post)
   }
 }
 

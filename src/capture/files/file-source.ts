@@ -18,7 +18,7 @@ export interface FileSourceContext {
 /**
  * Reads all files of `source` into the sink, until their end or a command.
  *
- * @throws Error, fit for the user's eyes, when a file cannot be opened or read; the files before it have been read
+ * @throws InterceptorError when a file cannot be opened; the files before it have been read
  */
 export async function readFiles(source: FileSource, context: FileSourceContext): Promise<void> {
   const interfaces = new InterfaceNames(context.sink)

@@ -8,6 +8,7 @@ import { closeSync, constants, createReadStream, fstatSync, openSync, readSync, 
 import { Socket } from 'node:net'
 import { basename } from 'node:path'
 import type { Readable } from 'node:stream'
+import { errorText, runtimeError } from '../../errors.ts'
 import type { FrameSink } from '../frame-sink.ts'
 import { FileReader } from './file-reader.ts'
 import type { FileSourceContext } from './file-source.ts'
@@ -62,14 +63,14 @@ export class Reading implements FormatHost {
    * Reads the file to its end, or until a command.
    *
    * @param follow at the end of a regular file, wait for more until told to drain
-   * @throws Error, fit for the user's eyes, when the file cannot be opened or read
+   * @throws InterceptorError when the file cannot be opened; Error when reading it fails (a broken disk)
    */
   async run(follow: boolean): Promise<void> {
-    // Without O_NONBLOCK, opening a named pipe would wait for its writer, deaf to commands.
-    const fd = this.#path === STDIN ? 0 : openSync(this.#path, constants.O_RDONLY | constants.O_NONBLOCK)
+    const fd = this.#path === STDIN ? 0 : open(this.#path)
     const stats = fstatSync(fd)
     if (stats.isFile()) this.#totalBytes = stats.size
-    if (stats.isDirectory()) throw new Error(`${this.#path} is a directory; name the capture files in it`)
+    if (stats.isDirectory())
+      throw runtimeError(`${this.#path} is a directory`, { hint: 'Name the capture files in it.' })
     if (stats.isFile() && !startsAsGzip(fd)) {
       this.#readBlocking(fd, follow)
       if (this.#path !== STDIN) closeSync(fd)
@@ -159,6 +160,18 @@ export class Reading implements FormatHost {
     if (!last && now - this.#lastTurn < TURN_MS) return
     this.#lastTurn = now
     this.#context.post({ t: 'progress', path: this.#path, bytes: this.#bytesRead, totalBytes: this.#totalBytes })
+  }
+}
+
+/** Without O_NONBLOCK, opening a named pipe would wait for its writer, deaf to commands. */
+function open(path: string): number {
+  try {
+    return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT') throw runtimeError(`${path}: there is no such file`, { cause: error })
+    if (code === 'EACCES') throw runtimeError(`${path}: no permission to read it`, { cause: error })
+    throw runtimeError(`${path} cannot be opened: ${errorText(error)}`, { cause: error })
   }
 }
 
