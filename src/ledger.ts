@@ -18,7 +18,7 @@ export interface CounterBlock {
 export function sumLedger(blocks: readonly CounterBlock[]): Ledger {
   const ledger: Ledger = {}
   for (const { layout, values } of blocks) {
-    layout.paths.forEach((path, index) => add(ledger, path.split('.'), values[index]))
+    for (const [index, path] of layout.paths.entries()) add(ledger, path.split('.'), values[index])
   }
   return ledger
 }

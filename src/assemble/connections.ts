@@ -83,7 +83,8 @@ export class Connections implements StreamConsumer, FlowOwner {
     if (http === null) return
     const stream = direction === flow.clientDirection ? http.requests : http.responses
     this.#parser.data(stream, at, end, seq, ack, micros)
-    if (stream.state === SEEK && !http.recognised && !flow.lossy && !flow.midstream) this.#becomeOpaque(flow, C.protocolOther)
+    if (stream.state === SEEK && !http.recognised && !flow.lossy && !flow.midstream)
+      this.#becomeOpaque(flow, C.protocolOther)
   }
 
   gap(flow: Flow, direction: Direction, bytes: number): void {
@@ -118,7 +119,8 @@ export class Connections implements StreamConsumer, FlowOwner {
       this.#becomeOpaque(flow, kind === SNIFF_TLS ? C.protocolTls : C.protocolHttp2)
       return null
     }
-    if (flow.lossy || flow.midstream || flow.clientDirection === -1) return this.#recogniseMidstream(flow, direction, at, end)
+    if (flow.lossy || flow.midstream || flow.clientDirection === -1)
+      return this.#recogniseMidstream(flow, direction, at, end)
     const isResponse = direction !== flow.clientDirection
     if (this.#scanner.scan(skipEmptyLines(this.#arena.bytes, at, end), end, isResponse) === HEAD_INVALID) {
       this.#becomeOpaque(flow, C.protocolOther)

@@ -93,7 +93,7 @@ export class Filter implements HeadRules {
   response(status: number, contentTypeListed: boolean): number {
     if (this.#everything) return RULE_NONE
     if (this.#statuses[status] === 1) return RULE_STATUS
-    return contentTypeListed ? RULE_NONE : RULE_CONTENT_TYPE
+    return contentTypeListed || this.#contentTypes.length === 0 ? RULE_NONE : RULE_CONTENT_TYPE
   }
 
   #addStatus(status: string): void {

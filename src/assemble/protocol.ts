@@ -17,7 +17,8 @@ const TLS_LAST = 23
 export function sniff(arena: Arena, at: number, end: number): number {
   const bytes = arena.bytes
   const first = bytes[at]
-  if (first >= TLS_FIRST && first <= TLS_LAST && end - at >= 3 && bytes[at + 1] === 3 && bytes[at + 2] <= 4) return SNIFF_TLS
+  if (first >= TLS_FIRST && first <= TLS_LAST && end - at >= 3 && bytes[at + 1] === 3 && bytes[at + 2] <= 4)
+    return SNIFF_TLS
   if (end - at >= 6 && arena.view.getInt32(at, true) === HTTP2_PREFACE && bytes[at + 4] === 42) return SNIFF_HTTP2
   return SNIFF_OTHER
 }

@@ -38,7 +38,9 @@ export function divideMemory(
   const poolBytes = Math.floor(left() / assemblers / MIB) * MIB
   if (poolBytes < LEAST_POOL) {
     const wanted = memory - left() + assemblers * LEAST_POOL
-    throw usageError(`limits.memory is too small for this many workers and interfaces: at least ${Math.ceil(wanted / MIB)}MiB`)
+    throw usageError(
+      `limits.memory is too small for this many workers and interfaces: at least ${Math.ceil(wanted / MIB)}MiB`,
+    )
   }
   return { frameRingBytes, pairRingBytes, poolBytes }
 }

@@ -1,5 +1,6 @@
 /** What a command asks of the pipeline, and what it gets back. */
 import type { Config } from '../config.ts'
+import type { Ledger } from '../ledger.ts'
 import type { Logger } from '../log.ts'
 
 /** How pairs are printed or written to a file. Kafka values have a format of their own, `config.ship.format`. */
@@ -53,16 +54,11 @@ export interface Damage {
   reason: string
 }
 
-/** The ledger: plain counts, and counts by reason, as `--summary` prints them. */
-export interface Ledger {
-  [name: string]: number | Ledger
-}
-
 export interface Outcome {
   ledger: Ledger
   damage: Damage[]
-  exitCode: 0 | 1 | 3 | 4
-  /** Why the exit code is 1 or 4. */
+  exitCode: 0 | 1 | 2 | 3 | 4
+  /** Why the exit code is 1, 2 or 4. */
   message?: string
 }
 

@@ -40,7 +40,16 @@ export class MessageWriter {
     this.#version = keep(template(key('httpVersion'), key('1.x'), key('headers')))
     this.#body = keep(template(key('body'), [0xc6, 0, 0, 0, 0]))
     this.#tail = keep(
-      template(key('bodyEncoding'), key('bin'), key('bodySize'), uint(0, 4), key('decoded'), [0xc2], key('wireSize'), uint(0, 4)),
+      template(
+        key('bodyEncoding'),
+        key('bin'),
+        key('bodySize'),
+        uint(0, 4),
+        key('decoded'),
+        [0xc2],
+        key('wireSize'),
+        uint(0, 4),
+      ),
     )
   }
 

@@ -3,12 +3,8 @@
  * address, patched in place, then both ends, both messages, where it was captured, and flags.
  */
 import type { InterfaceInfo } from '../../interfaces.ts'
-import {
-  ANOMALY_FOLDED,
-  ANOMALY_LENGTH_IGNORED,
-  ANOMALY_MALFORMED_FIELD,
-} from '../http1/head.ts'
 import type { Exchange, MessageRecord } from '../http1/exchange.ts'
+import { ANOMALY_FOLDED, ANOMALY_LENGTH_IGNORED, ANOMALY_MALFORMED_FIELD } from '../http1/head.ts'
 import type { Arena } from '../memory/arena.ts'
 import type { BlockPool } from '../memory/block-pool.ts'
 import type { Direction, Flow } from '../tcp/flow.ts'

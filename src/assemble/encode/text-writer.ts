@@ -1,8 +1,9 @@
 /**
  * MessagePack strings and numbers, laid straight from wire bytes (MessagePack specification, "Formats").
  */
-import type { Arena } from '../memory/arena.ts'
+
 import { CR, LF, SPACE, TAB } from '../http1/text.ts'
+import type { Arena } from '../memory/arena.ts'
 
 /** Longest header of a string: str32. */
 export const STR_HEADER_BYTES = 5

@@ -36,7 +36,7 @@ import {
   REASON_TIMEOUT,
 } from './message-parser.ts'
 import { HEAD, type MessageStream, OPAQUE, SEEK } from './message-stream.ts'
-import { abandonQueue, enqueue, type ExchangeOwner, match } from './pairing.ts'
+import { abandonQueue, type ExchangeOwner, enqueue, match } from './pairing.ts'
 
 /** Takes finished pairs. */
 export interface PairSink {

@@ -5,8 +5,9 @@
  * As lenient as the servers and clients in use: bare LF (RFC 9112 §2.2), spaces around values and before the colon,
  * obs-fold (§5.2), lines that are no field (kept as malformed). What makes the framing unknowable is reported, not guessed.
  */
-import type { Arena } from '../memory/arena.ts'
+
 import type { HeadRules } from '../filter.ts'
+import type { Arena } from '../memory/arena.ts'
 import { Caseless, COMMA, CR, findColon, findLf, SEMICOLON, SPACE, TAB, TOKEN } from './text.ts'
 
 /** Results of a scan. */
@@ -186,7 +187,8 @@ export class HeadScanner {
       const first = bytes[line]
       if (eol === line || (first === CR && eol === line + 1)) {
         this.end = eol + 1
-        if (this.coding !== CODING_NONE && this.contentLength !== LENGTH_ABSENT) this.anomalies |= ANOMALY_LENGTH_IGNORED
+        if (this.coding !== CODING_NONE && this.contentLength !== LENGTH_ABSENT)
+          this.anomalies |= ANOMALY_LENGTH_IGNORED
         return HEAD_COMPLETE
       }
       if (first === SPACE || first === TAB) this.#fold(line, eol)
@@ -294,4 +296,3 @@ export class HeadScanner {
 
 const isDigit = (c: number): boolean => c >= 48 && c <= 57
 const isLineSpace = (c: number): boolean => c === SPACE || c === CR || c === TAB
-

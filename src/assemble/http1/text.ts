@@ -17,7 +17,8 @@ const COLON_WORD = 0x3a3a3a3a
 /** 1 for the bytes a token is made of (RFC 9110 §5.6.2). */
 export const TOKEN: Uint8Array = (() => {
   const table = new Uint8Array(256)
-  for (const c of "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") table[c.charCodeAt(0)] = 1
+  for (const c of "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+    table[c.charCodeAt(0)] = 1
   return table
 })()
 

@@ -235,7 +235,8 @@ function mix(hash: number, domain: number): number {
 
 function sameTail(keys: Int32Array, key: number, probe: Int32Array): boolean {
   for (let i = 1; i < 4; i++) {
-    if (keys[key + ADDRESS_A + i] !== probe[ADDRESS_A + i] || keys[key + ADDRESS_B + i] !== probe[ADDRESS_B + i]) return false
+    if (keys[key + ADDRESS_A + i] !== probe[ADDRESS_A + i] || keys[key + ADDRESS_B + i] !== probe[ADDRESS_B + i])
+      return false
   }
   return true
 }

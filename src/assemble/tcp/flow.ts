@@ -1,8 +1,9 @@
 /**
  * A TCP connection as the assembler sees it. Objects are pooled: one per connection, none per segment.
  */
-import { Chain } from '../memory/block-pool.ts'
+
 import type { HttpConnection } from '../http1/connection.ts'
+import { Chain } from '../memory/block-pool.ts'
 
 /** Index of a stream in its flow: the endpoint that sorts lower sends on stream 0 (see FlowTable). */
 export type Direction = 0 | 1

@@ -58,7 +58,16 @@ export class Reassembler {
    * @param seq sequence number of the first payload byte
    * @param flags the TCP header's flags byte
    */
-  segment(flow: Flow, direction: Direction, at: number, end: number, seq: number, ack: number, flags: number, micros: number): void {
+  segment(
+    flow: Flow,
+    direction: Direction,
+    at: number,
+    end: number,
+    seq: number,
+    ack: number,
+    flags: number,
+    micros: number,
+  ): void {
     const stream = flow.streams[direction]
     const length = end - at
     if ((flags & FLAG_ACK) !== 0) this.#acknowledge(flow, (1 - direction) as Direction, ack, micros)

@@ -82,7 +82,15 @@ export class ConnectionTracker {
    * @param ip, tcp addresses of its headers; @param end end of the IP packet
    * @param hash symmetric flow hash
    */
-  segment(ip: number, tcp: number, end: number, interfaceId: number, domain: number, hash: number, micros: number): void {
+  segment(
+    ip: number,
+    tcp: number,
+    end: number,
+    interfaceId: number,
+    domain: number,
+    hash: number,
+    micros: number,
+  ): void {
     const view = this.#arena.view
     const counts = this.#counts
     counts[C.segments]++
@@ -209,7 +217,8 @@ export class ConnectionTracker {
       first = seqAdd(seq, 1)
       this.#handshake(flow, direction, first, ack, flags)
     } else if (!stream.known || !flow.streams[1 - direction].known) this.#learn(flow, direction, seq, ack)
-    if (flow.protocol !== PROTOCOL_OPAQUE) this.#reassembler.segment(flow, direction, payload, end, first, ack, flags, micros)
+    if (flow.protocol !== PROTOCOL_OPAQUE)
+      this.#reassembler.segment(flow, direction, payload, end, first, ack, flags, micros)
     else if ((flags & FLAG_FIN) !== 0) stream.ended = true
     if (flow.streams[0].ended && flow.streams[1].ended) this.#close(flow, END_FIN)
   }

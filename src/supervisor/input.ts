@@ -1,0 +1,28 @@
+/** Opens what a run captures or reads: one source for each capture worker to start. Main thread. */
+import type { SourceSpec } from '../messages.ts'
+import type { PipelineOptions } from './options.ts'
+
+export interface OpenInput {
+  sources: SourceSpec[]
+  /** Gives descriptors and memory back, once no worker uses them. */
+  close(): void
+}
+
+/** @throws InterceptorError when it cannot be opened; nothing is left open then */
+export async function openInput({ input, config }: PipelineOptions): Promise<OpenInput> {
+  if (input.kind === 'files') {
+    return { sources: [{ kind: 'file', paths: input.paths, follow: input.follow }], close: () => {} }
+  }
+  // Loaded only here: reading files needs no foreign functions.
+  const { openLiveSources, closeLiveSource } = await import('../capture/live/live-sources.ts')
+  const { brokerExclusions } = await import('../capture/live/broker-exclusions.ts')
+  const exclude = config.ship.sink === 'kafka' ? await brokerExclusions(config.kafka.brokers) : []
+  const interfaces = input.names.map((name, interfaceId) => ({
+    interfaceId,
+    info: { name, vantage: 'host' as const, mesh: null, domain: 0 },
+    device: name,
+    netns: null,
+  }))
+  const sources = openLiveSources(interfaces, { ...config.capture, exclude })
+  return { sources, close: () => sources.forEach(closeLiveSource) }
+}

@@ -1,0 +1,79 @@
+/**
+ * What a run is made of, decided before anything is started: how many workers, how large their rings, what the shipper
+ * writes to. Pure but for the CPU limit and the host's name.
+ */
+import { hostname } from 'node:os'
+import type { AssemblerOptions } from '../assemble/assembler.ts'
+import type { Config } from '../config.ts'
+import { kafkaSinkSpec, type SinkSpec } from '../ship/worker-data.ts'
+import { VERSION } from '../version.ts'
+import { type Budget, divideMemory } from './budget.ts'
+import { cpuLimit } from './cpu-limit.ts'
+import type { PipelineOptions } from './options.ts'
+
+export interface Plan {
+  node: string
+  assemblers: number
+  budget: Budget
+  assemblerOptions: AssemblerOptions
+  sink: SinkSpec
+  /** Files wait for whoever is slower; live capture cannot. */
+  whenFull: 'wait' | 'drop'
+}
+
+/** Assemblers that `auto` starts at most: one keeps up with several hundred thousand pairs a second. */
+const MOST_ASSEMBLERS = 8
+
+/** @throws InterceptorError (usage) when limits contradict each other */
+export function planRun(options: PipelineOptions, captures: number): Plan {
+  const { config } = options
+  const isFile = options.input.kind === 'files'
+  const node = config.node.name || process.env['NODE_NAME'] || hostname()
+  const assemblers = assemblerCount(config, isFile)
+  const { limits, ship } = config
+  const budget = divideMemory(limits.memory, ship.bufferBytes, limits.pairBytes, captures, assemblers)
+  return {
+    node,
+    assemblers,
+    budget,
+    assemblerOptions: {
+      node,
+      filter: config.filter,
+      everything: options.all,
+      messageBytes: limits.messageBytes,
+      pairBytes: limits.pairBytes,
+      responseTimeoutMicros: limits.responseTimeout * 1000,
+      flows: Math.max(16, Math.floor(limits.flows / assemblers)),
+      poolBytes: budget.poolBytes,
+    },
+    sink: sinkSpec(options, node),
+    whenFull: isFile ? 'wait' : 'drop',
+  }
+}
+
+/** A file's pairs come out in the file's order, the same at every run, which takes one assembler. */
+function assemblerCount(config: Config, isFile: boolean): number {
+  if (config.assemble.workers !== 'auto') return config.assemble.workers
+  return isFile ? 1 : Math.min(MOST_ASSEMBLERS, Math.max(1, Math.floor(cpuLimit() / 2)))
+}
+
+function sinkSpec({ config, output }: PipelineOptions, node: string): SinkSpec {
+  switch (config.ship.sink) {
+    case 'kafka':
+      return kafkaSinkSpec(config, node)
+    case 'none':
+      return { kind: 'none' }
+    case 'file':
+    case 'stdout': {
+      if (output.format === 'none') return { kind: 'none' }
+      const { decode, color, width, verbose } = output
+      return {
+        kind: 'stream',
+        path: output.file,
+        append: false,
+        format: output.format,
+        formatOptions: { decode, color, width, verbose, version: VERSION },
+      }
+    }
+  }
+}

@@ -1,0 +1,108 @@
+/**
+ * One capture worker or the shipper, from start to end: starts the thread, relays what it posts, says how it ended.
+ *
+ *     starting ──ready──▶ ready ──drain──▶ draining ──done──▶ stopped
+ *         └──────────────────┴── failed, crashed ──────────────▲
+ */
+import { Worker } from 'node:worker_threads'
+import { Control } from '../control.ts'
+import { errorText } from '../errors.ts'
+import { COMMAND_DRAIN, COMMAND_STOP, type FromWorker } from '../messages.ts'
+import { Doorbell } from '../ring/doorbell.ts'
+
+export type WorkerState = 'starting' | 'ready' | 'draining' | 'stopped'
+
+/** How a worker ended: its own word, or a crash, after which the same rings can be taken up again. */
+export type WorkerEnd =
+  | { how: 'done' }
+  | { how: 'failed'; message: string; exitCode: number }
+  | { how: 'crashed'; message: string }
+
+export interface WorkerSpec {
+  role: 'capture' | 'ship'
+  /** Compiled entry, relative to this module. */
+  entry: string
+  workerData: { control: SharedArrayBuffer; ownBell: SharedArrayBuffer }
+  /** What it posts, but for its lifecycle messages. */
+  onMessage: (message: FromWorker) => void
+}
+
+export class WorkerThread {
+  readonly role: string
+  /** Resolves once the thread has taken up its work. Rejects never; a worker that cannot start ends instead. */
+  readonly ready: Promise<void>
+  /** Resolves once the thread has gone. */
+  readonly ended: Promise<WorkerEnd>
+  readonly control: Control
+  #state: WorkerState = 'starting'
+  readonly #bell: Doorbell
+  readonly #worker: Worker
+
+  constructor(spec: WorkerSpec) {
+    this.role = spec.role
+    this.control = new Control(spec.workerData.control)
+    this.#bell = new Doorbell(spec.workerData.ownBell)
+    this.#worker = new Worker(new URL(spec.entry, import.meta.url), { workerData: spec.workerData, name: spec.role })
+    let said: WorkerEnd | null = null
+    let crash: string | null = null
+    const ready = deferred<void>()
+    const ended = deferred<WorkerEnd>()
+    this.#worker.on('message', (message: FromWorker) => {
+      if (message.t === 'ready') {
+        if (this.#state === 'starting') this.#state = 'ready'
+        ready.resolve()
+      } else if (message.t === 'done') said = { how: 'done' }
+      else if (message.t === 'failed') said = { how: 'failed', message: message.message, exitCode: message.exitCode }
+      else spec.onMessage(message)
+    })
+    this.#worker.on('error', (error) => {
+      crash = errorText(error)
+    })
+    this.#worker.on('exit', (code) => {
+      this.#state = 'stopped'
+      ready.resolve()
+      ended.resolve(said ?? { how: 'crashed', message: crash ?? `thread ended with code ${code}` })
+    })
+    this.ready = ready.promise
+    this.ended = ended.promise
+  }
+
+  get state(): WorkerState {
+    return this.#state
+  }
+
+  /** Finish what is there, then end. */
+  drain(): void {
+    if (this.#state === 'stopped') return
+    this.#state = 'draining'
+    this.#command(COMMAND_DRAIN)
+  }
+
+  /** End now; what is lost is counted. */
+  stop(): void {
+    this.#command(COMMAND_STOP)
+  }
+
+  /** The last resort, for a worker that obeys no command. */
+  async terminate(): Promise<void> {
+    await this.#worker.terminate()
+  }
+
+  #command(command: number): void {
+    this.control.command = command
+    this.#bell.ring()
+  }
+}
+
+interface Deferred<T> {
+  promise: Promise<T>
+  resolve: (value: T) => void
+}
+
+function deferred<T>(): Deferred<T> {
+  let resolve: (value: T) => void = () => {}
+  const promise = new Promise<T>((settle) => {
+    resolve = settle
+  })
+  return { promise, resolve }
+}
