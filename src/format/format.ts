@@ -1,9 +1,9 @@
 /** Output formats: what `-o` of read, capture and tail chooses between. None of them reads or writes anything itself. */
 
-import { pairToJson } from '../pair/to-json.ts'
 import { packPair } from '../pair/unpack.ts'
 import { harFormat } from './har.ts'
-import { listFormat, pairFormat } from './pair-format.ts'
+import { jsonFormat, ndjsonFormat } from './json.ts'
+import { pairFormat } from './pair-format.ts'
 import { textFormat } from './text.ts'
 
 /** Names `-o` takes. */
@@ -32,7 +32,7 @@ export interface PairFormat {
   begin(): string
   /**
    * @param raw one pair, MessagePack or JSON form
-   * @returns what to write, possibly `raw` itself; an Error where `raw` is no pair, and then nothing is to be written
+   * @returns what to write, possibly `raw` itself, valid until the next call: copy to keep. An Error where `raw` is no pair, and then nothing is to be written
    * @throws never
    */
   pair(raw: Uint8Array): string | Uint8Array | Error
@@ -45,9 +45,9 @@ export function createFormat(name: FormatName, options: FormatOptions): PairForm
     case 'text':
       return textFormat(options)
     case 'ndjson':
-      return pairFormat(options, (pair) => `${pairToJson(pair)}\n`)
+      return ndjsonFormat(options)
     case 'json':
-      return listFormat(pairFormat(options, pairToJson), '[', ']\n')
+      return jsonFormat(options)
     case 'har':
       return harFormat(options)
     case 'msgpack':

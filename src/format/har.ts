@@ -7,7 +7,7 @@
 import { headerValue, type Message, mediaType, type Pair, type RequestMessage } from '../pair/pair.ts'
 import { bodyText } from '../pair/to-json.ts'
 import type { FormatOptions, PairFormat } from './format.ts'
-import { listFormat, pairFormat } from './pair-format.ts'
+import { pairFormat } from './pair-format.ts'
 
 interface NameValue {
   name: string
@@ -170,6 +170,15 @@ function entry(pair: Pair): object {
 
 export function harFormat(options: FormatOptions): PairFormat {
   const creator = JSON.stringify({ name: 'Interceptor', version: options.version })
-  const entries = pairFormat(options, (pair) => JSON.stringify(entry(pair)))
-  return listFormat(entries, `{"log":{"version":"1.2","creator":${creator},"entries":[`, ']}}\n')
+  let before = '\n'
+  const entries = pairFormat(options, (pair) => {
+    const text = before + JSON.stringify(entry(pair))
+    before = ',\n'
+    return text
+  })
+  return {
+    ...entries,
+    begin: () => `{"log":{"version":"1.2","creator":${creator},"entries":[`,
+    end: () => '\n]}}\n',
+  }
 }

@@ -24,23 +24,3 @@ export function pairFormat(
     end: () => '',
   }
 }
-
-/**
- * The pieces of another format as the elements of a JSON list, one a line.
- *
- * @param head,tail the document's text before the first and after the last element
- */
-export function listFormat(elements: PairFormat, head: string, tail: string): PairFormat {
-  let separator = '\n'
-  return {
-    begin: () => head,
-    pair(raw) {
-      const element = elements.pair(raw)
-      if (element instanceof Error) return element
-      const text = separator + (typeof element === 'string' ? element : Buffer.from(element).toString())
-      separator = ',\n'
-      return text
-    },
-    end: () => `\n${tail}`,
-  }
-}

@@ -1,6 +1,9 @@
 /** The JSON form of a pair: the same map, with bodies as text. */
 import { isUtf8 } from 'node:buffer'
+import { decodeBodies } from './decode-body.ts'
+import { JsonWriter } from './json-writer.ts'
 import type { Message, Pair } from './pair.ts'
+import { readPair } from './unpack.ts'
 
 /**
  * Text of a body: itself where it is valid UTF-8, else base64.
@@ -21,4 +24,33 @@ function jsonMessage(message: Message): object {
 /** @returns one JSON object on one line, keys in the order of the schema */
 export function pairToJson(pair: Pair): string {
   return JSON.stringify({ ...pair, request: jsonMessage(pair.request), response: jsonMessage(pair.response) })
+}
+
+const NOTHING = Buffer.alloc(0)
+
+/** Makes the JSON form of one pair after the other: the short way where it can, by way of objects where it must. */
+export class JsonEncoder {
+  readonly #decode: boolean
+  readonly #writer: JsonWriter
+
+  /** @param decode undo `Content-Encoding` */
+  constructor(decode: boolean) {
+    this.#decode = decode
+    this.#writer = new JsonWriter(decode)
+  }
+
+  /**
+   * @param raw a pair in either form
+   * @param before,after ASCII to stand around the object, at most 16 bytes each
+   * @returns the JSON form, valid until the next call: copy to keep; an Error where `raw` is no pair
+   * @throws never
+   */
+  encode(raw: Uint8Array, before: Uint8Array = NOTHING, after: Uint8Array = NOTHING): Uint8Array | Error {
+    const json = this.#writer.write(raw, before, after)
+    if (json !== undefined) return json
+    const pair = readPair(raw)
+    if (pair instanceof Error) return pair
+    if (this.#decode) decodeBodies(pair)
+    return Buffer.concat([before, Buffer.from(pairToJson(pair)), after])
+  }
 }

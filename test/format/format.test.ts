@@ -16,13 +16,12 @@ const gzipped = samplePair({
 
 function write(name: FormatName, values: Uint8Array[], options: Partial<FormatOptions> = {}): Buffer {
   const format = createFormat(name, { ...OPTIONS, ...options })
-  const pieces = [format.begin(), ...values.map((value) => format.pair(value)), format.end()]
-  return Buffer.concat(
-    pieces.map((piece) => {
-      assert.ok(!(piece instanceof Error), String(piece))
-      return Buffer.from(piece as Uint8Array)
-    }),
-  )
+  const pieces = values.map((value) => {
+    const piece = format.pair(value)
+    assert.ok(!(piece instanceof Error), String(piece))
+    return Buffer.from(piece as Uint8Array)
+  })
+  return Buffer.concat([Buffer.from(format.begin()), ...pieces, Buffer.from(format.end())])
 }
 
 const writePairs = (name: FormatName, pairs: Pair[], options: Partial<FormatOptions> = {}): string =>

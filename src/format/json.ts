@@ -1,0 +1,30 @@
+/** Pairs in the JSON form: one a line (ndjson), or as the elements of one list, also one a line (json). */
+import { JsonEncoder } from '../pair/to-json.ts'
+import type { FormatOptions, PairFormat } from './format.ts'
+
+const NOTHING = Buffer.alloc(0)
+const LINE_END = Buffer.from('\n')
+const SEPARATOR = Buffer.from(',\n')
+
+export function ndjsonFormat({ decode }: FormatOptions): PairFormat {
+  const encoder = new JsonEncoder(decode)
+  return {
+    begin: () => '',
+    pair: (raw) => encoder.encode(raw, NOTHING, LINE_END),
+    end: () => '',
+  }
+}
+
+export function jsonFormat({ decode }: FormatOptions): PairFormat {
+  const encoder = new JsonEncoder(decode)
+  let before = LINE_END
+  return {
+    begin: () => '[',
+    pair(raw) {
+      const json = encoder.encode(raw, before)
+      if (!(json instanceof Error)) before = SEPARATOR
+      return json
+    },
+    end: () => '\n]\n',
+  }
+}
