@@ -46,15 +46,13 @@ export const BLOCK_FIRST_PACKET = 16
 /** u64, counted from 1 as the kernel begins to fill blocks. */
 export const BLOCK_NUMBER = 24
 
-/** Offsets in `struct tpacket3_hdr`, 48 bytes, which a sockaddr_ll follows. */
+/** Offsets in `struct tpacket3_hdr`. */
 export const PACKET_NEXT = 0
 export const PACKET_SECONDS = 4
 export const PACKET_NANOSECONDS = 8
 export const PACKET_CAPTURED = 12
 export const PACKET_LENGTH = 16
 export const PACKET_MAC = 24
-/** sll_protocol of the sockaddr_ll behind the header, big-endian u16. */
-export const PACKET_PROTOCOL = 50
 
 /** `struct sockaddr_ll` for bind. @param interfaceIndex 0 for every interface */
 export function encodeSockaddrLl(protocol: number, interfaceIndex: number): Uint8Array {

@@ -46,3 +46,19 @@ export const tcp = (sourcePort: number, destinationPort: number): Uint8Array =>
     ...[sourcePort >> 8, sourcePort & 0xff, destinationPort >> 8, destinationPort & 0xff],
     ...[0, 0, 0, 1, 0, 0, 0, 1, 0x50, 0x10, 0xff, 0xff, 0, 0, 0, 0],
   ])
+
+/** A capture file (LINKTYPE_ETHERNET) of frames at one time. */
+export function pcapFile(frames: readonly Uint8Array[]): Buffer {
+  const header = Buffer.alloc(24)
+  header.writeUInt32LE(0xa1b2c3d4)
+  header.writeUInt32LE(0x00040002, 4)
+  header.writeUInt32LE(262144, 16)
+  header.writeUInt32LE(1, 20)
+  const records = frames.flatMap((frame) => {
+    const record = Buffer.alloc(16)
+    record.writeUInt32LE(frame.length, 8)
+    record.writeUInt32LE(frame.length, 12)
+    return [record, frame]
+  })
+  return Buffer.concat([header, ...records])
+}

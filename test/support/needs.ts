@@ -25,6 +25,8 @@ const PARTS = {
   root: { here: () => process.getuid?.() === 0, mend: 'run the tests as root' },
   linux: { here: () => process.platform === 'linux', mend: 'run the tests on Linux' },
   ip: { here: () => inPath('ip'), mend: 'install iproute2' },
+  ethtool: { here: () => inPath('ethtool'), mend: 'install ethtool' },
+  setpriv: { here: () => inPath('setpriv'), mend: 'install util-linux' },
   tcpdump: { here: () => inPath('tcpdump'), mend: 'install tcpdump' },
   tcpreplay: { here: () => inPath('tcpreplay'), mend: 'install tcpreplay' },
   tshark: { here: () => inPath('tshark'), mend: 'install tshark' },

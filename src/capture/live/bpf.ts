@@ -3,8 +3,10 @@
  * of the ring before the kernel copies it. What is in doubt passes; the rest of the pipeline is exact.
  *
  * Passes: IPv4 with protocol TCP, fragments too; IPv6 with next header TCP or an extension header; the same behind up to
- * two VLAN tags (a tag that the kernel has taken out of the bytes is not there for us either).
+ * two VLAN tags. A tag that the kernel has taken out of the bytes is not there for us either.
  * Refuses: everything else, and the exclusions.
+ *
+ * On a cooked socket every packet that came with a VLAN tag passes.
  */
 import { usageError } from '../../errors.ts'
 import { ARPHRD_LOOPBACK, type BpfInstruction, PACKET_OUTGOING } from '../../sys/packet.ts'
@@ -83,11 +85,12 @@ const refuse = op(RET_K, 0)
  */
 export function buildFilter(request: FilterRequest): BpfInstruction[] {
   const verdict = request.expression ?? [op(RET_K, request.snapLength)]
+  const rules = byEtherType(ipv4Rules(request.exclude), ipv6Rules(request.exclude))
   // Everything before the verdict refuses by itself and falls through to accept, so programs combine by concatenation.
   const program = [
     ...outgoingRule(request.outgoing),
-    ...findPacket(request.view),
-    ...byEtherType(ipv4Rules(request.exclude), ipv6Rules(request.exclude)),
+    ...(request.view === 'ethernet' ? findPacket() : findCookedPacket(rules.length)),
+    ...rules,
     ...verdict,
   ]
   if (program.length > MAX_INSTRUCTIONS) {
@@ -112,19 +115,23 @@ function outgoingRule(rule: OutgoingRule): BpfInstruction[] {
 }
 
 /** Leaves the ethertype in A and the offset of the IP header in X, past up to two VLAN tags. */
-function findPacket(view: FilterView): BpfInstruction[] {
-  const start = view === 'ethernet' ? 14 : 0
-  const first = view === 'ethernet' ? op(LD_H_ABS, 12) : op(LD_W_ABS, AD_PROTOCOL)
-  return [op(LDX_IMM, start), first, ...pastTag(start, pastTag(start + 4, []))]
+function findPacket(): BpfInstruction[] {
+  const pastTag = (offset: number) => [op(LDX_IMM, offset + 4), op(LD_H_ABS, offset + 2)]
+  return [op(LDX_IMM, 14), op(LD_H_ABS, 12), ...whenTagged([...pastTag(14), ...whenTagged(pastTag(18))])]
 }
 
-/** When A is a VLAN ethertype, its header is at `offset`: goes on behind it with `inner`; else skips all of it. */
-function pastTag(offset: number, inner: readonly BpfInstruction[]): BpfInstruction[] {
-  const body = [op(LDX_IMM, offset + 4), op(LD_H_ABS, offset + 2), ...inner]
-  const tests = ETHERTYPES_VLAN.map((type, index) => {
-    const last = index === ETHERTYPES_VLAN.length - 1
-    return op(JEQ_K, type, ETHERTYPES_VLAN.length - 1 - index, last ? body.length : 0)
-  })
+/**
+ * The same without a link layer. Of a tagged packet the kernel shows us the tag or what is behind it, depending on where
+ * it comes from; it passes, past all rules.
+ */
+function findCookedPacket(rules: number): BpfInstruction[] {
+  return [op(LDX_IMM, 0), op(LD_W_ABS, AD_PROTOCOL), ...whenTagged([op(JA, rules)])]
+}
+
+/** Runs `body` when A is the ethertype of a VLAN tag. */
+function whenTagged(body: readonly BpfInstruction[]): BpfInstruction[] {
+  const last = ETHERTYPES_VLAN.length - 1
+  const tests = ETHERTYPES_VLAN.map((type, index) => op(JEQ_K, type, last - index, index === last ? body.length : 0))
   return [...tests, ...body]
 }
 

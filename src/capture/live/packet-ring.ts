@@ -17,7 +17,6 @@ import {
   PACKET_MAC,
   PACKET_NANOSECONDS,
   PACKET_NEXT,
-  PACKET_PROTOCOL,
   PACKET_SECONDS,
   TP_STATUS_KERNEL,
   TP_STATUS_USER,
@@ -25,10 +24,9 @@ import {
 import type { FrameSink } from '../frame-sink.ts'
 import { LINKTYPE_RAW } from './packet-socket.ts'
 
-const ETHERTYPE_VLAN = 0x8100
-const ETHERTYPE_QINQ = 0x88a8
-const ETHERTYPE_QINQ_OLD = 0x9100
 const VLAN_TAG_BYTES = 4
+/** IPv4 and TCP headers without options. */
+const LEAST_PACKET_BYTES = 40
 
 export class PacketRing {
   readonly #bytes: Uint8Array
@@ -80,7 +78,7 @@ export class PacketRing {
     let length = words[(packet + PACKET_LENGTH) >> 2]!
     let start = packet + this.#view.getUint16(packet + PACKET_MAC, true)
     if (this.#linkType === LINKTYPE_RAW) {
-      const tags = this.#tagBytes(packet, start, captured)
+      const tags = this.#tagBytes(start, captured, length)
       start += tags
       captured -= tags
       length -= tags
@@ -88,15 +86,22 @@ export class PacketRing {
     sink.frame(this.#bytes, this.#view, start, captured, length, this.#linkType, micros, this.#interfaceId)
   }
 
-  /** VLAN tags that a cooked frame still begins with: those the kernel did not take off. */
-  #tagBytes(packet: number, start: number, captured: number): number {
-    let type = this.#view.getUint16(packet + PACKET_PROTOCOL)
-    let bytes = 0
-    while (isVlan(type) && captured - bytes >= VLAN_TAG_BYTES) {
-      type = this.#view.getUint16(start + bytes + 2)
-      bytes += VLAN_TAG_BYTES
+  /**
+   * Bytes of VLAN tags that a cooked frame still begins with. It begins where the kernel sees the network header, which
+   * is in front of tags or behind them, by the way it came and by kernel version, and the protocol it gives does not
+   * tell; so we look where a packet begins.
+   */
+  #tagBytes(start: number, captured: number, length: number): number {
+    for (let tags = 0; tags <= 2 * VLAN_TAG_BYTES && captured - tags >= LEAST_PACKET_BYTES; tags += VLAN_TAG_BYTES) {
+      if (this.#looksLikePacket(start + tags, length - tags)) return tags
     }
-    return bytes
+    return 0
+  }
+
+  #looksLikePacket(at: number, length: number): boolean {
+    const first = this.#view.getUint8(at)
+    if (first >> 4 === 6) return this.#view.getUint16(at + 4) + 40 <= length
+    return first >> 4 === 4 && (first & 0xf) >= 5 && this.#view.getUint16(at + 2) <= length
   }
 
   /**
@@ -120,6 +125,3 @@ export class PacketRing {
     return Number(this.#view.getBigUint64(block + BLOCK_NUMBER, true))
   }
 }
-
-const isVlan = (type: number): boolean =>
-  type === ETHERTYPE_VLAN || type === ETHERTYPE_QINQ || type === ETHERTYPE_QINQ_OLD

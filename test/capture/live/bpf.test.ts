@@ -50,12 +50,15 @@ test('bpf: looks behind one and two VLAN tags of every kind', () => {
   }
 })
 
-test('bpf: takes the packet type of a cooked socket from the kernel, and tags from the bytes', () => {
-  const tagged = Uint8Array.from([0, 100, 0x08, 0x00, ...packet(IPV4)])
+test('bpf: takes the packet type of a cooked socket from the kernel, and lets tagged packets pass', () => {
   assert.equal(keeps({ view: 'cooked' }, { data: packet(IPV4), protocol: 0x0800 }), true)
   assert.equal(keeps({ view: 'cooked' }, { data: packet(IPV6), protocol: 0x86dd }), true)
   assert.equal(keeps({ view: 'cooked' }, { data: packet({ ...IPV4, protocol: 17 }), protocol: 0x0800 }), false)
-  assert.equal(keeps({ view: 'cooked' }, { data: tagged, protocol: 0x8100 }), true)
+  assert.equal(
+    keeps({ view: 'cooked' }, { data: new Uint8Array(28), protocol: 0x8100 }),
+    true,
+    'tagged: not decided here',
+  )
   assert.equal(keeps({ view: 'cooked' }, { data: new Uint8Array(28), protocol: 0x0806 }), false)
 })
 

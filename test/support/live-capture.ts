@@ -1,0 +1,160 @@
+/**
+ * The real way of a live frame up to the assemblers: sockets opened as the supervisor opens them, the real capture worker
+ * and its rings, with the test in the assembler's place.
+ */
+import { once } from 'node:events'
+import { Worker } from 'node:worker_threads'
+import {
+  closeLiveSource,
+  type LiveInterface,
+  type LiveOptions,
+  openLiveSources,
+} from '../../src/capture/live/live-sources.ts'
+import { Control } from '../../src/control.ts'
+import { allocateCounters, CAPTURE_COUNTERS } from '../../src/counters.ts'
+import {
+  type AfPacketSource,
+  type CapSource,
+  type CaptureWorkerData,
+  COMMAND_DRAIN,
+  COMMAND_STOP,
+  type FromWorker,
+} from '../../src/messages.ts'
+import { allocateRing, RingConsumer } from '../../src/ring/byte-ring.ts'
+import { Doorbell } from '../../src/ring/doorbell.ts'
+import { FRAME, INTERFACE, INTERFACE_GONE } from '../../src/ring/layout.ts'
+
+/** What arrived for one TCP packet. */
+export interface SeenPacket {
+  interfaceId: number
+  micros: number
+  /** The IP packet. */
+  packet: Buffer
+}
+
+const RING_BYTES = 64 * 1024 * 1024
+const DEFAULTS: LiveOptions = {
+  source: 'af-packet',
+  filter: '',
+  exclude: [],
+  snapLength: 262144,
+  ringBytes: 8 * 1024 * 1024,
+  promiscuous: false,
+  maxWorkers: 1,
+}
+
+/** An interface as `capture -i` asks for it. */
+export const liveInterface = (interfaceId: number, device: string, netns: string | null = null): LiveInterface => ({
+  interfaceId,
+  device,
+  netns,
+  info: { name: device, vantage: 'host', mesh: null, domain: 0 },
+})
+
+/** One capture worker and its only ring. */
+export class LiveCapture {
+  readonly packets: SeenPacket[] = []
+  readonly messages: FromWorker[] = []
+  /** Interface ids as they were announced (positive) and removed (negative). */
+  readonly announced: number[] = []
+  readonly counters = allocateCounters(CAPTURE_COUNTERS)
+  readonly source: AfPacketSource | CapSource
+  readonly #keep: boolean
+  readonly #ring = allocateRing(RING_BYTES)
+  readonly #consumer = new RingConsumer(this.#ring, null)
+  readonly #block = Buffer.alloc(RING_BYTES / 2)
+  #control = Control.allocate()
+  #worker: Worker | null = null
+  #timer: NodeJS.Timeout | null = null
+
+  /** Opens the interfaces: frames gather from here on. @param keep remember packets, or only count */
+  constructor(interfaces: LiveInterface[], options: Partial<LiveOptions> = {}, keep = true) {
+    this.#keep = keep
+    this.source = openLiveSources(interfaces, { ...DEFAULTS, ...options })[0]!
+  }
+
+  /** Starts the worker, or another one after `halt`. */
+  start(): void {
+    this.#control = Control.allocate()
+    const data: CaptureWorkerData = {
+      source: this.source,
+      rings: [this.#ring],
+      assemblerBells: [Doorbell.allocate()],
+      ownBell: Doorbell.allocate(),
+      control: this.#control,
+      counters: this.counters,
+      whenFull: 'drop',
+    }
+    this.#worker = new Worker(new URL('../../src/capture/capture.worker.js', import.meta.url), { workerData: data })
+    this.#worker.on('message', (message: FromWorker) => this.messages.push(message))
+    this.#timer = setInterval(() => this.take(), 5)
+  }
+
+  /** Resolves when a message is there, or has been. */
+  async message<T extends FromWorker['t']>(t: T): Promise<FromWorker> {
+    for (;;) {
+      const found = this.messages.find((message) => message.t === t)
+      if (found !== undefined) return found
+      await once(this.#worker!, 'message')
+    }
+  }
+
+  /** Ends the worker at once and leaves the sockets open. */
+  async halt(): Promise<void> {
+    await this.#command(COMMAND_STOP)
+  }
+
+  /** Drains, ends the worker and closes the sockets. @returns the counters by their ledger names */
+  async stop(): Promise<Record<string, number>> {
+    await this.#command(COMMAND_DRAIN)
+    closeLiveSource(this.source)
+    return Object.fromEntries(CAPTURE_COUNTERS.paths.map((path, index) => [path, this.counters[index]!]))
+  }
+
+  async #command(command: number): Promise<void> {
+    const worker = this.#worker!
+    new Control(this.#control).command = command
+    await once(worker, 'exit')
+    clearInterval(this.#timer!)
+    this.take()
+  }
+
+  /** Takes what is in the ring. */
+  take(): void {
+    for (;;) {
+      const count = this.#consumer.peek(this.#block, this.#block.length)
+      if (count === 0) return
+      this.#consumer.release(this.#records(count))
+    }
+  }
+
+  #records(count: number): number {
+    const block = this.#block
+    let at = 0
+    while (at < count) {
+      const length = block.readInt32LE(at)
+      if (length < 0) {
+        at -= length
+        continue
+      }
+      if (at + length > count) break
+      this.#record(block, at)
+      at += length
+    }
+    return at
+  }
+
+  #record(block: Buffer, at: number): void {
+    const tag = block.readUInt32LE(at + 4)
+    const interfaceId = block.readInt32LE(at + 20)
+    if (tag === INTERFACE) this.announced.push(interfaceId)
+    if (tag === INTERFACE_GONE) this.announced.push(-interfaceId)
+    if (tag !== FRAME || !this.#keep) return
+    const [start, end] = [at + block.readUInt16LE(at + 24), at + block.readUInt32LE(at + 28)]
+    this.packets.push({
+      interfaceId,
+      micros: block.readDoubleLE(at + 8),
+      packet: Buffer.from(block.subarray(start, end)),
+    })
+  }
+}

@@ -1,0 +1,59 @@
+/** tcpdump as a witness: what it captured beside us. */
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Namespace } from './netns.ts'
+
+/** Captures an Ethernet interface into a file until `packets` has what was wanted. */
+export class Tcpdump {
+  readonly #folder = mkdtempSync(join(tmpdir(), 'itl-tcpdump-'))
+  readonly #process
+
+  private constructor(namespace: Namespace, device: string, expression: string) {
+    const options = [
+      '-i',
+      device,
+      '-w',
+      join(this.#folder, 'out.pcap'),
+      '-s',
+      '0',
+      '-B',
+      '16384',
+      '-U',
+      '--immediate-mode',
+    ]
+    this.#process = namespace.spawn('tcpdump', ...options, '-Z', 'root', expression)
+  }
+
+  /** @returns when it captures */
+  static async start(namespace: Namespace, device: string, expression: string): Promise<Tcpdump> {
+    const tcpdump = new Tcpdump(namespace, device, expression)
+    for (let said = ''; !said.includes('listening on'); ) said += String(await once(tcpdump.#process.stderr!, 'data'))
+    return tcpdump
+  }
+
+  /** IP packets it has written once there are `count`, or after some seconds as many as there are. Ends it. */
+  async packets(count: number): Promise<Buffer[]> {
+    let packets: Buffer[] = []
+    for (let tries = 0; tries < 100; tries++) {
+      packets = readPcap(readFileSync(join(this.#folder, 'out.pcap')))
+      if (packets.length >= count) break
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+    this.#process.kill('SIGINT')
+    await once(this.#process, 'exit')
+    rmSync(this.#folder, { recursive: true })
+    return packets
+  }
+}
+
+function readPcap(file: Buffer): Buffer[] {
+  const packets: Buffer[] = []
+  for (let at = 24; at + 16 <= file.length; ) {
+    const length = file.readUInt32LE(at + 8)
+    packets.push(file.subarray(at + 16 + 14, at + 16 + length))
+    at += 16 + length
+  }
+  return packets
+}
