@@ -107,8 +107,13 @@ export class LiveCapture {
   /** Drains, ends the worker and closes the sockets. @returns the counters by their ledger names */
   async stop(): Promise<Record<string, number>> {
     await this.#command(COMMAND_DRAIN)
-    closeLiveSource(this.source)
+    this.close()
     return Object.fromEntries(CAPTURE_COUNTERS.paths.map((path, index) => [path, this.counters[index]!]))
+  }
+
+  /** Closes the sockets when no worker was started. */
+  close(): void {
+    closeLiveSource(this.source)
   }
 
   async #command(command: number): Promise<void> {

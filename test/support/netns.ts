@@ -28,10 +28,15 @@ export class Namespace {
    */
   static pair(): [Namespace, Namespace] {
     const [left, right] = [Namespace.create(), Namespace.create()]
+    Namespace.join(left, right)
+    return [left, right]
+  }
+
+  /** Makes that veth pair, anew after one end was deleted. */
+  static join(left: Namespace, right: Namespace): void {
     left.ip('link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', 'eth0', 'netns', right.name)
     left.configure('eth0', 1)
     right.configure('eth0', 2)
-    return [left, right]
   }
 
   /** Path for setns. */

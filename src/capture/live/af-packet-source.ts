@@ -89,17 +89,20 @@ class AfPacketCapture {
 
   /** Sleeps until there is a block or an error, and lets the packet clock go on. */
   wait(timeoutMs: number): void {
-    this.#poll(timeoutMs)
+    this.#lookAtInterfaces(timeoutMs)
     this.#sink.tick(Date.now() * 1000 - CLOCK_LAG_MICROS)
     this.#sink.flush()
   }
 
-  #poll(timeoutMs: number): void {
+  #lookAtInterfaces(timeoutMs: number): void {
     const count = this.#watches.length
-    if (poll(this.#pollBytes, count, timeoutMs) === 0) return
+    const reported = poll(this.#pollBytes, count, timeoutMs)
     for (let position = 0; position < count; position++) {
+      const watch = this.#watches[position]!
+      watch.check()
+      if (reported === 0) continue
       const events = this.#pollFds.getInt16(position * 8 + 6, true)
-      if ((events & POLLERR) !== 0) this.#watches[position]!.onError()
+      if ((events & POLLERR) !== 0) watch.onError()
     }
   }
 
@@ -113,8 +116,7 @@ class AfPacketCapture {
     if (now < this.#nextHousekeeping) return
     this.#nextHousekeeping = now + HOUSEKEEPING_MS
     this.countKernelDrops()
-    this.#poll(0)
-    for (const watch of this.#watches) watch.check()
+    this.#lookAtInterfaces(0)
   }
 
   countKernelDrops(): void {

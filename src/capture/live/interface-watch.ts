@@ -44,7 +44,7 @@ export class InterfaceWatch {
     this.#post({ t: 'interfaceLost', interfaceId: this.#socket.interfaceId, reason })
   }
 
-  /** To be called about once a second: looks whether a lost interface is back. */
+  /** To be called now and then: looks whether a lost interface is back. Costs nothing while it is not lost. */
   check(): void {
     if (!this.#lost) return
     const { fd, device, interfaceId, info, linkType, promiscuous } = this.#socket

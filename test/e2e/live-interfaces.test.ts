@@ -1,0 +1,184 @@
+/** Interfaces that go away and come back while they are captured, and what is refused from the beginning. */
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { type TestContext, test } from 'node:test'
+import { type LiveOptions, openLiveSources } from '../../src/capture/live/live-sources.ts'
+import { InterceptorError } from '../../src/errors.ts'
+import { endServer, requestHttp, serveHttp } from '../support/http-traffic.ts'
+import { LiveCapture, liveInterface } from '../support/live-capture.ts'
+import { needs } from '../support/needs.ts'
+import { Namespace } from '../support/netns.ts'
+import { segmentOf } from '../support/segments.ts'
+
+const PORT = 21120
+const skip = needs('root', 'ip')
+const OPTIONS: LiveOptions = {
+  source: 'af-packet',
+  filter: '',
+  exclude: [],
+  snapLength: 262144,
+  ringBytes: 8 * 1024 * 1024,
+  promiscuous: false,
+  maxWorkers: 8,
+}
+
+const pair = (t: TestContext): [Namespace, Namespace] => {
+  const [left, right] = Namespace.pair()
+  t.after(() => {
+    left.delete()
+    right.delete()
+  })
+  return [left, right]
+}
+
+const connections = (capture: LiveCapture): number =>
+  capture.packets.map(({ packet }) => segmentOf(packet)).filter(({ syn, sourcePort }) => syn && sourcePort !== PORT)
+    .length
+
+test('interfaces: down and up again is told, counted, and the flows go on', { skip }, async (t) => {
+  const [left, right] = pair(t)
+  const server = await serveHttp(right, PORT, 1000)
+  t.after(() => endServer(server))
+  const capture = new LiveCapture([liveInterface(1, 'eth0', left.path)])
+  capture.start()
+  requestHttp(left, `http://10.77.0.2:${PORT}/`, 2)
+  left.ip('link', 'set', 'eth0', 'down')
+  assert.deepEqual(await capture.message('interfaceLost'), { t: 'interfaceLost', interfaceId: 1, reason: 'down' })
+  left.ip('link', 'set', 'eth0', 'up')
+  assert.deepEqual(await capture.message('interfaceBack'), { t: 'interfaceBack', interfaceId: 1 })
+  requestHttp(left, `http://10.77.0.2:${PORT}/`, 2)
+  const counters = await capture.stop()
+  assert.equal(connections(capture), 2)
+  assert.deepEqual(capture.announced, [1])
+  assert.deepEqual([counters['interfaces.lost'], counters['interfaces.back']], [1, 1])
+})
+
+test('interfaces: deleted and made again under the same name, capture goes on', { skip }, async (t) => {
+  const [left, right] = pair(t)
+  const server = await serveHttp(right, PORT, 1000)
+  t.after(() => endServer(server))
+  const capture = new LiveCapture([liveInterface(1, 'eth0', left.path)], { promiscuous: true })
+  capture.start()
+  requestHttp(left, `http://10.77.0.2:${PORT}/`, 2)
+  left.ip('link', 'delete', 'eth0')
+  assert.deepEqual(await capture.message('interfaceLost'), { t: 'interfaceLost', interfaceId: 1, reason: 'deleted' })
+  // Takes the old index away, so that the new interface has another one.
+  left.ip('link', 'add', 'other0', 'type', 'veth', 'peer', 'name', 'other1')
+  Namespace.join(left, right)
+  await capture.message('interfaceBack')
+  requestHttp(left, `http://10.77.0.2:${PORT}/`, 2)
+  const counters = await capture.stop()
+  assert.equal(connections(capture), 2)
+  assert.deepEqual(capture.announced, [1, -1, 1], 'the flows of the deleted one have ended')
+  assert.deepEqual([counters['interfaces.lost'], counters['interfaces.back']], [1, 1])
+})
+
+test('interfaces: one that is down is captured from when it is up', { skip }, async (t) => {
+  const [left, right] = pair(t)
+  const server = await serveHttp(right, PORT, 1000)
+  t.after(() => endServer(server))
+  left.ip('link', 'set', 'eth0', 'down')
+  const capture = new LiveCapture([liveInterface(1, 'eth0', left.path)])
+  capture.start()
+  await capture.message('interfaceLost')
+  left.ip('link', 'set', 'eth0', 'up')
+  await capture.message('interfaceBack')
+  requestHttp(left, `http://10.77.0.2:${PORT}/`, 2)
+  await capture.stop()
+  assert.equal(connections(capture), 1)
+})
+
+test('interfaces: the others go on while one is gone', { skip }, async (t) => {
+  const [left, right] = pair(t)
+  const server = await serveHttp(left, PORT, 1000)
+  t.after(() => endServer(server))
+  const capture = new LiveCapture([liveInterface(1, 'eth0', right.path), liveInterface(2, 'lo', left.path)])
+  capture.start()
+  right.ip('link', 'delete', 'eth0')
+  await capture.message('interfaceLost')
+  requestHttp(left, `http://127.0.0.1:${PORT}/`, 2)
+  await capture.stop()
+  assert.deepEqual([...new Set(capture.packets.map(({ interfaceId }) => interfaceId))], [2])
+})
+
+test('interfaces: promiscuous only when asked', { skip }, (t) => {
+  const [left] = pair(t)
+  const promiscuity = () => JSON.parse(left.ip('-d', '-j', 'link', 'show', 'eth0'))[0].promiscuity
+  for (const promiscuous of [false, true]) {
+    const capture = new LiveCapture([liveInterface(1, 'eth0', left.path)], { promiscuous })
+    assert.equal(promiscuity(), promiscuous ? 1 : 0)
+    capture.close()
+    assert.equal(promiscuity(), 0)
+  }
+})
+
+test('interfaces: one that is not there is a usage error that names those that are', { skip }, () => {
+  assert.throws(
+    () => openLiveSources([liveInterface(1, 'none0')], OPTIONS),
+    (error) =>
+      error instanceof InterceptorError &&
+      error.exitCode === 2 &&
+      error.message === 'there is no network interface none0' &&
+      /lo.*any/.test(error.hint ?? ''),
+  )
+})
+
+test('interfaces: a bad expression is a usage error in the words of libpcap', {
+  skip: needs('root', 'libpcap'),
+}, () => {
+  assert.throws(
+    () => openLiveSources([liveInterface(1, 'lo')], { ...OPTIONS, filter: 'tcp prt 80' }),
+    (error) =>
+      error instanceof InterceptorError && error.exitCode === 2 && /"tcp prt 80": .*syntax error/.test(error.message),
+  )
+})
+
+test('interfaces: a ring the kernel has no memory for is told with its key', { skip }, () => {
+  assert.throws(
+    () => openLiveSources([liveInterface(1, 'lo')], { ...OPTIONS, ringBytes: 2 ** 40 }),
+    (error) => error instanceof InterceptorError && error.exitCode === 1 && /capture\.ringBytes/.test(error.hint ?? ''),
+  )
+})
+
+test('interfaces: without CAP_NET_RAW the error is one of privilege and names the mend', {
+  skip: needs('root', 'setpriv'),
+}, () => {
+  const { stdout } = withoutCapability('net_raw', null)
+  assert.match(stdout, /^4 capturing needs the capability CAP_NET_RAW/)
+  assert.match(stdout, /setcap cap_net_raw\+ep/)
+})
+
+test('interfaces: another namespace without CAP_SYS_ADMIN is an error of privilege', {
+  skip: needs('root', 'ip', 'setpriv'),
+}, (t) => {
+  const [left] = pair(t)
+  assert.match(withoutCapability('sys_admin', left.path).stdout, /^4 entering the network namespace .* CAP_SYS_ADMIN/)
+})
+
+test('interfaces: CAP_NET_RAW is all that capturing needs', { skip: needs('root', 'setpriv') }, () => {
+  const script = openingScript(null)
+  const only = [
+    '--bounding-set',
+    '-all,+net_raw',
+    '--no-new-privs',
+    process.execPath,
+    '--input-type=module',
+    '-e',
+    script,
+  ]
+  assert.match(spawnSync('setpriv', only, { encoding: 'utf8' }).stdout, /^opened/)
+})
+
+const withoutCapability = (capability: string, netns: string | null) => {
+  const args = ['--bounding-set', `-${capability}`, process.execPath, '--input-type=module', '-e', openingScript(netns)]
+  return spawnSync('setpriv', args, { encoding: 'utf8' })
+}
+
+function openingScript(netns: string | null): string {
+  const module = JSON.stringify(new URL('../../src/capture/live/live-sources.js', import.meta.url).href)
+  return `import { openLiveSources } from ${module}
+    try {
+      openLiveSources([${JSON.stringify(liveInterface(1, 'lo', netns))}], ${JSON.stringify(OPTIONS)})
+      console.log('opened')
+    } catch (error) { console.log(error.exitCode, error.message, error.hint) }`
+}
