@@ -367,10 +367,14 @@ export class Exchanges implements MessageHandler, ExchangeOwner {
   }
 
   #conclude(exchange: Exchange): void {
-    if (exchange.unconfirmed && exchange.connection !== null) {
-      exchange.connection.confirming = exchange
-      this.#deadlines.add(exchange, exchange.response.endMicros)
-    } else this.#emit(exchange)
+    const { connection } = exchange
+    if (!exchange.unconfirmed || connection === null) {
+      this.#emit(exchange)
+      return
+    }
+    connection.confirming = exchange
+    if (connection.first !== null) this.#resolve(connection, connection.first.ackFirst)
+    else this.#deadlines.add(exchange, exchange.response.endMicros)
   }
 
   /** The pair is whole: counts it and, unless a rule leaves it out, lays and hands it on. */

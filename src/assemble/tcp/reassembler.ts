@@ -4,7 +4,9 @@
  *
  * A hole becomes a gap as soon as waiting is pointless: the receiver has acknowledged past it and the sender has gone on
  * past it, so it will never be sent again and our capture lost it. Else at the bound of what one stream may hold, after
- * HOLE_MICROS of packet time, or when the flow ends.
+ * HOLE_MICROS of packet time, or when the flow ends. A bare acknowledgement alone leaves the hole one more segment of its
+ * sender, because merged captures show an acknowledgement before the last of what it acknowledges; one that carries the
+ * receiver's next bytes, or covers the FIN, does not.
  *
  * Causes come before effects: a server's segment that acknowledges client bytes we have not seen waits for them, because
  * captures of several queues or interfaces deliver the two directions slightly out of step.
@@ -70,7 +72,7 @@ export class Reassembler {
   ): void {
     const stream = flow.streams[direction]
     const length = end - at
-    if ((flags & FLAG_ACK) !== 0) this.#acknowledge(flow, (1 - direction) as Direction, ack, micros)
+    if ((flags & FLAG_ACK) !== 0) this.#acknowledge(flow, (1 - direction) as Direction, ack, length > 0, micros)
     if (!stream.known) {
       stream.known = true
       stream.nextSeq = seq
@@ -90,7 +92,7 @@ export class Reassembler {
       this.#release(flow, direction, micros)
     }
     const server = (1 - direction) as Direction
-    if (flow.clientDirection === direction && flow.streams[server].held !== null) this.#release(flow, server, micros)
+    if (flow.clientDirection === direction && flow.streams[server].held !== null) this.#deliver(flow, server)
   }
 
   /** Gives up every hole, delivers what lay behind, and ends both streams. */
@@ -120,12 +122,15 @@ export class Reassembler {
     this.#consumer.end(flow, direction, complete ? END_FIN : how, micros)
   }
 
-  #acknowledge(flow: Flow, direction: Direction, ack: number, micros: number): void {
+  /** @param conclusive the receiver has gone on to send bytes of its own */
+  #acknowledge(flow: Flow, direction: Direction, ack: number, conclusive: boolean, micros: number): void {
     const stream = flow.streams[direction]
-    if (stream.ackedKnown && seqDiff(stream.acked, ack) <= 0) return
-    stream.ackedKnown = true
-    stream.acked = ack
-    if (!stream.known) return
+    if (!stream.ackedKnown || seqDiff(stream.acked, ack) > 0) {
+      stream.ackedKnown = true
+      stream.acked = ack
+    }
+    if (!stream.known || stream.ended) return
+    if (!conclusive && !(stream.finSeen && seqDiff(stream.finSeq, ack) > 0)) return
     if (stream.held !== null || seqDiff(stream.nextSeq, stream.reached) > 0) this.#release(flow, direction, micros)
   }
 
@@ -212,14 +217,8 @@ export class Reassembler {
   #release(flow: Flow, direction: Direction, micros: number): void {
     const stream = flow.streams[direction]
     for (;;) {
+      this.#deliver(flow, direction)
       const held = stream.held
-      if (held !== null && seqDiff(stream.nextSeq, held.seq) <= 0) {
-        if (this.#early(flow, direction, held.ack)) {
-          if (micros - held.micros <= HOLE_MICROS) break
-          this.#giveUpOldest(flow, direction, stream, C.gapsExpired)
-        } else this.#deliverFirst(flow, direction, stream)
-        continue
-      }
       const lost = this.#lost(stream, held)
       if (lost > 0) this.#gap(flow, direction, lost, C.gapsAcked)
       else if (held !== null && micros - held.micros > HOLE_MICROS) {
@@ -229,6 +228,16 @@ export class Reassembler {
     if (stream.finSeen && !stream.ended && seqDiff(stream.finSeq, stream.nextSeq) >= 0) {
       stream.ended = true
       this.#consumer.end(flow, direction, END_FIN, micros)
+    }
+  }
+
+  /** Delivers held segments that are next in order and answer nothing unseen. */
+  #deliver(flow: Flow, direction: Direction): void {
+    const stream = flow.streams[direction]
+    for (let held = stream.held; held !== null; held = stream.held) {
+      if (seqDiff(stream.nextSeq, held.seq) > 0) return
+      if (this.#early(flow, direction, held.ack)) return
+      this.#deliverFirst(flow, direction, stream)
     }
   }
 
