@@ -1,0 +1,59 @@
+/** `interceptor capture -i IF… [BPF expression]`: pairs from live interfaces of this host. */
+import { networkInterfaces } from 'node:os'
+import { Command, Option } from 'commander'
+import type { FlagValue } from '../config.ts'
+import { usageError } from '../errors.ts'
+import { addExamples, addPipelineOptions, append, configFlags, type PipelineFlags } from './options.ts'
+
+interface CaptureFlags extends PipelineFlags {
+  interface?: string[]
+  source?: string
+  snapLength?: string
+  promiscuous?: boolean
+}
+
+/** @param exit takes the exit code of a run */
+export function captureCommand(exit: (code: number) => void): Command {
+  const command = new Command('capture')
+    .description('Print the HTTP pairs that pass through interfaces of this host, until Ctrl-C. Needs CAP_NET_RAW.')
+    .argument('[expression...]', 'BPF expression, as for tcpdump; needs libpcap')
+    .option('-i, --interface <name>', 'interface to capture; repeatable; any: all of them', append)
+    .addOption(new Option('--source <source>', 'how (default: auto)').choices(['auto', 'af-packet', 'cap']))
+    .option('-s, --snap-length <bytes>', 'bytes captured of each frame (default: 262144)')
+    .option('--promiscuous', 'also capture what is not addressed to the interface')
+  addPipelineOptions(command)
+  addExamples(command, [
+    ['interceptor capture -i eth0', 'pairs on eth0, one a line'],
+    ['interceptor capture -i any tcp port 8080', 'on all interfaces, one port only'],
+    ['interceptor capture -i lo -v -c 1 --all', 'the next exchange with this machine itself, with heads and bodies'],
+    ["interceptor capture -i eth0 -o ndjson 'host 10.0.0.7' > pairs.ndjson", 'one host, as JSON into a file'],
+    ['interceptor capture -i eth0 --brokers kafka:9092', 'ship them to Kafka instead of printing'],
+  ])
+  return command.action(async (words: string[], flags: CaptureFlags) => exit(await capture(words, flags)))
+}
+
+async function capture(words: string[], flags: CaptureFlags): Promise<number> {
+  const { loadConfig } = await import('../config.ts')
+  const loaded = loadConfig({ file: flags.config, flags: [...configFlags(flags), ...captureFlags(words, flags)] })
+  const names = flags.interface ?? loaded.config.capture.interfaces
+  if (names.length === 0) throw noInterface()
+  const { runPipeline } = await import('./run-pipeline.ts')
+  return runPipeline(flags, loaded, { kind: 'interfaces', names: [...new Set(names)] })
+}
+
+function captureFlags(words: string[], flags: CaptureFlags): FlagValue[] {
+  const named = [
+    ['capture.source', flags.source, '--source'],
+    ['capture.snapLength', flags.snapLength, '--snap-length'],
+    ['capture.promiscuous', flags.promiscuous, '--promiscuous'],
+    ['capture.filter', words.length > 0 ? words.join(' ') : undefined, 'expression'],
+  ] as const
+  return named.flatMap(([path, value, name]) => (value === undefined ? [] : [{ path, value, name }]))
+}
+
+function noInterface() {
+  const here = Object.keys(networkInterfaces())
+  return usageError('no interface to capture: name one with -i', {
+    hint: `Here are ${[...here, 'and any, for all of them'].join(', ')}.`,
+  })
+}

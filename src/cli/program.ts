@@ -1,0 +1,86 @@
+/** The command line: every command, its help, and how errors end it. Nothing heavy is loaded until a command runs. */
+import { Command, CommanderError } from 'commander'
+import { EXIT_DONE, EXIT_RUNTIME, EXIT_USAGE, errorText, InterceptorError } from '../errors.ts'
+import { VERSION } from '../version.ts'
+import { captureCommand } from './capture.ts'
+import { configCommand } from './config.ts'
+import { doctorCommand } from './doctor.ts'
+import { addExamples } from './options.ts'
+import { readCommand } from './read.ts'
+import {
+  errorColumns,
+  errorIsTerminal,
+  outputColumns,
+  outputIsTerminal,
+  wantsColor,
+  writeError,
+  writeOutput,
+} from './terminal.ts'
+
+const WIDTH_WITHOUT_TERMINAL = 100
+
+/**
+ * Runs a command line to its end.
+ *
+ * @param args  without the program: `['read', 'shop.pcap']`
+ * @returns the exit code (contract, "Exit codes"); never throws
+ */
+export async function runCommandLine(args: readonly string[]): Promise<number> {
+  let code: number = EXIT_DONE
+  const program = createProgram((value) => {
+    code = value
+  })
+  try {
+    await program.parseAsync(args, { from: 'user' })
+    return code
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_DONE : EXIT_USAGE
+    return reportError(error, args.some(isVerbose))
+  }
+}
+
+/** Recognises -v also where the options could not be parsed. */
+const isVerbose = (word: string): boolean => word === '--verbose' || /^-[a-z]*v[a-z]*$/.test(word)
+
+/** One line and its hint on standard error; the stack only with -v, or where nobody expected the error. */
+function reportError(error: unknown, verbose: boolean): number {
+  const expected = error instanceof InterceptorError
+  writeError(`interceptor: ${errorText(error)}\n`)
+  if (expected && error.hint !== null) writeError(`${error.hint}\n`)
+  if (verbose && error instanceof Error) writeError(`${error.stack}\n`)
+  if (!expected && !verbose) writeError('This is a fault in interceptor: run it again with -v for the details.\n')
+  return expected ? error.exitCode : EXIT_RUNTIME
+}
+
+function createProgram(exit: (code: number) => void): Command {
+  const program = new Command('interceptor')
+    .description('Pairs of HTTP requests and responses, out of capture files and live traffic.')
+    .version(VERSION, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'show help')
+    .showHelpAfterError('Run it with --help to see what it takes.')
+    .exitOverride()
+    .configureOutput({
+      writeOut: writeOutput,
+      writeErr: writeError,
+      outputError: (text, write) => write(text.replace(/^error: /, 'interceptor: ')),
+      getOutHelpWidth: () => outputColumns() ?? WIDTH_WITHOUT_TERMINAL,
+      getErrHelpWidth: () => (errorIsTerminal() ? errorColumns() : WIDTH_WITHOUT_TERMINAL),
+      getOutHasColors: () => wantsColor('auto', outputIsTerminal()),
+      getErrHasColors: () => wantsColor('auto', errorIsTerminal()),
+    })
+  addExamples(program, [
+    ['interceptor read shop.pcap', 'the HTTP pairs in a capture file'],
+    ['interceptor capture -i any', 'the pairs that pass through this machine now'],
+    ['interceptor doctor', 'what is missing to capture here'],
+  ])
+  const commands = [readCommand(exit), captureCommand(exit), doctorCommand(exit), configCommand()]
+  for (const command of commands) program.addCommand(inherit(command, program))
+  return program.helpCommand(false)
+}
+
+/** Commands made apart from their program take its settings over, and pass them on to their own. */
+function inherit(command: Command, parent: Command): Command {
+  command.copyInheritedSettings(parent).helpCommand(false)
+  for (const inner of command.commands) inherit(inner, command)
+  return command
+}

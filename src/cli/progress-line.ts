@@ -1,0 +1,70 @@
+/** One line on a terminal that says how far a run is, drawn over itself. Main thread. */
+import type { Progress } from '../supervisor/options.ts'
+
+/** Nothing is drawn before this, so that short runs stay quiet. Milliseconds. */
+const QUIET_MILLIS = 500
+
+export interface ProgressLine {
+  update(progress: Progress): void
+  /** Takes the line away. */
+  clear(): void
+}
+
+export interface ProgressLineOptions {
+  write: (text: string) => void
+  columns: number
+  /** Milliseconds; monotonic. */
+  now?: () => number
+}
+
+/** A line that leaves the cursor at its beginning, so that whatever is printed next begins there. */
+export function progressLine({ write, columns, now = () => performance.now() }: ProgressLineOptions): ProgressLine {
+  const began = now()
+  let drawn = false
+  return {
+    update(progress) {
+      const millis = now() - began
+      if (millis < QUIET_MILLIS) return
+      write(`\r\x1b[2K${describeProgress(progress, millis).slice(0, columns - 1)}\r`)
+      drawn = true
+    },
+    clear() {
+      if (drawn) write('\r\x1b[2K')
+      drawn = false
+    },
+  }
+}
+
+/**
+ * `62% of 1.2 GB, 412,000 pairs, 310 MB/s, 2 s left`; without a known total `744 MB, 412,000 pairs, 310 MB/s`.
+ *
+ * @param millis  since the run began
+ */
+export function describeProgress(progress: Progress, millis: number): string {
+  const { bytes, totalBytes, pairs } = progress
+  const perMilli = millis > 0 ? bytes / millis : 0
+  const parts = [`${pairs.toLocaleString('en')} pairs`, `${formatBytes(perMilli * 1000)}/s`]
+  if (totalBytes === null || totalBytes <= 0) return [formatBytes(bytes), ...parts].join(', ')
+  const percent = Math.min(100, Math.floor((100 * bytes) / totalBytes))
+  const left = perMilli > 0 ? [`${formatSeconds((totalBytes - bytes) / perMilli)} left`] : []
+  return [`${percent}% of ${formatBytes(totalBytes)}`, ...parts, ...left].join(', ')
+}
+
+const SCALES = ['B', 'kB', 'MB', 'GB', 'TB']
+
+/** Powers of 1000, three digits: `744 MB`, `1.20 GB`. */
+export function formatBytes(bytes: number): string {
+  let scale = 0
+  let value = bytes
+  while (value >= 999.5 && scale < SCALES.length - 1) {
+    value /= 1000
+    scale += 1
+  }
+  const digits = scale === 0 || value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2
+  return `${value.toFixed(digits)} ${SCALES[scale]}`
+}
+
+function formatSeconds(millis: number): string {
+  const seconds = Math.max(0, Math.ceil(millis / 1000))
+  return seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)} min ${seconds % 60} s`
+}

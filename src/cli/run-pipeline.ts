@@ -1,0 +1,117 @@
+/**
+ * One run of the pipeline from a command: progress, signals, the summary, the exit code. Main thread.
+ *
+ * The first SIGINT or SIGTERM drains within `shutdown.timeout`; the second stops at once.
+ */
+import type { LoadedConfig } from '../config.ts'
+import { EXIT_INTERRUPTED, EXIT_RUNTIME } from '../errors.ts'
+import { createLogger, type Logger } from '../log.ts'
+import type { Outcome, PipelineHandle, PipelineInput } from '../supervisor/options.ts'
+import { startPipeline } from '../supervisor/pipeline.ts'
+import type { PipelineFlags } from './options.ts'
+import { chooseSink, logLevel, outputOptions } from './output.ts'
+import { type ProgressLine, progressLine } from './progress-line.ts'
+import { damageLines, summaryLine, writeLedger } from './summary.ts'
+import { errorColumns, errorIsTerminal, outputColumns, outputIsTerminal, wantsColor, writeError } from './terminal.ts'
+
+/** How long a stopped pipeline may take to say what it lost. Milliseconds. */
+const STOP_MILLIS = 1000
+
+/**
+ * Runs the pipeline to its end.
+ *
+ * @returns the exit code
+ * @throws InterceptorError where the options cannot work together, and as startPipeline does
+ */
+export async function runPipeline(flags: PipelineFlags, loaded: LoadedConfig, input: PipelineInput): Promise<number> {
+  const sink = chooseSink(flags, loaded)
+  const terminal = { isTerminal: outputIsTerminal(), columns: outputColumns() }
+  const output = outputOptions(flags, sink, loaded, terminal)
+  const config = { ...loaded.config, ship: { ...loaded.config.ship, sink } }
+  const level = logLevel(flags, loaded)
+  const errorColor = wantsColor(flags.color, errorIsTerminal())
+  const progress = wantsProgress(flags, sink === 'stdout' && terminal.isTerminal && output.format !== 'text')
+    ? progressLine({ write: writeError, columns: errorColumns() })
+    : null
+  const log = createLogger({ level, form: 'lines', color: errorColor, write: clearing(progress) })
+  const onProgress = progress === null ? null : progress.update
+  const limit = flags.count ?? null
+  const handle = startPipeline({ config, input, output, limit, all: flags.all === true, log, onProgress })
+  const outcome = await untilDone(handle, config.shutdown.timeout, log)
+  progress?.clear()
+  log.flush()
+  return conclude(outcome.outcome, outcome.interrupted, { flags, sink, log })
+}
+
+/** Progress and the lines of a text on one terminal go together; those of JSON, which may be short, do not. */
+function wantsProgress(flags: PipelineFlags, disturbs: boolean): boolean {
+  if (flags.progress !== 'auto') return flags.progress === 'always'
+  return errorIsTerminal() && flags.quiet !== true && !disturbs
+}
+
+const clearing = (progress: ProgressLine | null) => (line: string) => {
+  progress?.clear()
+  writeError(line)
+}
+
+interface Ended {
+  /** Null: stopped at once, and it did not say in time what it lost. */
+  outcome: Outcome | null
+  interrupted: boolean
+}
+
+async function untilDone(handle: PipelineHandle, drainMillis: number, log: Logger): Promise<Ended> {
+  let signals = 0
+  let timer: NodeJS.Timeout | undefined
+  let giveUp: (nothing: null) => void = () => {}
+  const stopped = new Promise<null>((resolve) => {
+    giveUp = resolve
+  })
+  const stop = (): void => {
+    handle.stop()
+    clearTimeout(timer)
+    timer = setTimeout(giveUp, STOP_MILLIS, null)
+  }
+  const onSignal = (signal: NodeJS.Signals): void => {
+    signals += 1
+    if (signals > 1) {
+      stop()
+      return
+    }
+    log.debug(`${signal}: finishing what is there; again to stop at once`)
+    handle.drain()
+    timer = setTimeout(() => {
+      log.warn(`not drained within shutdown.timeout (${drainMillis} ms): stopping`)
+      stop()
+    }, drainMillis)
+  }
+  process.on('SIGINT', onSignal)
+  process.on('SIGTERM', onSignal)
+  try {
+    const outcome = await Promise.race([handle.done, stopped])
+    return { outcome, interrupted: signals > 1 }
+  } finally {
+    clearTimeout(timer)
+    process.off('SIGINT', onSignal)
+    process.off('SIGTERM', onSignal)
+  }
+}
+
+interface Conclusion {
+  flags: PipelineFlags
+  sink: Parameters<typeof summaryLine>[1]
+  log: Logger
+}
+
+function conclude(outcome: Outcome | null, interrupted: boolean, { flags, sink, log }: Conclusion): number {
+  if (outcome === null) {
+    log.error('stopped before everything was counted')
+    return interrupted ? EXIT_INTERRUPTED : EXIT_RUNTIME
+  }
+  if (flags.summary !== undefined) writeLedger(flags.summary, outcome.ledger)
+  for (const line of damageLines(outcome)) log.warn(line)
+  if (outcome.message !== undefined) log.error(outcome.message)
+  if (flags.quiet !== true && outcome.exitCode !== 4)
+    writeError(`${summaryLine(outcome.ledger, sink, flags.all === true)}\n`)
+  return interrupted ? EXIT_INTERRUPTED : outcome.exitCode
+}

@@ -1,0 +1,104 @@
+/** What a run came to: the line for a person, and the ledger as JSON. */
+import { writeFileSync } from 'node:fs'
+import { errorText, runtimeError } from '../errors.ts'
+import { count, type Ledger } from '../ledger.ts'
+import type { Outcome } from '../supervisor/options.ts'
+import type { Sink } from './output.ts'
+import { writeError } from './terminal.ts'
+
+/** Most places of damage that are told one by one. */
+const DAMAGE_SHOWN = 5
+
+/**
+ * Writes the ledger.
+ *
+ * @param target  a file, or `-` for standard error
+ * @throws InterceptorError (exit 1) when the file cannot be written
+ */
+export function writeLedger(target: string, ledger: Ledger): void {
+  const text = `${JSON.stringify(ledger)}\n`
+  if (target === '-') {
+    writeError(text)
+    return
+  }
+  try {
+    writeFileSync(target, text)
+  } catch (error) {
+    throw runtimeError(`cannot write the summary to ${target}: ${errorText(error)}`, { cause: error })
+  }
+}
+
+/** One line per damaged place, the first few. */
+export function damageLines(outcome: Outcome): string[] {
+  const lines = outcome.damage
+    .slice(0, DAMAGE_SHOWN)
+    .map(({ path, offset, reason }) => `${path}: damaged at byte ${offset}: ${reason}`)
+  const more = outcome.damage.length - lines.length
+  return more > 0 ? [...lines, `${counted(more, 'more damaged place')}`] : lines
+}
+
+const VERBS: Record<Sink, string> = { stdout: 'shown', file: 'written', kafka: 'shipped', none: 'counted' }
+
+/**
+ * What became of the pairs, in one line; where there is none, what was seen instead, and what would show it.
+ *
+ * @param all  whether the run had --all, which is then not recommended
+ */
+export function summaryLine(ledger: Ledger, sink: Sink, all: boolean): string {
+  const kept = sink === 'none' ? count(ledger, 'pairs.kept') : count(ledger, 'pairs.shipped')
+  const clauses = [
+    kept === 0 ? `no pairs ${VERBS[sink]}` : `${counted(kept, 'pair')} ${VERBS[sink]}`,
+    ...reasonClause(ledger, 'pairs.filtered', 'pair', 'filtered'),
+    ...reasonClause(ledger, 'pairs.dropped', 'pair', 'dropped'),
+    ...reasonClause(ledger, 'requests.abandoned', 'request', 'without a response'),
+    ...reasonClause(ledger, 'frames.dropped', 'frame', 'dropped'),
+    ...kernelClause(ledger),
+  ]
+  const line = clauses.join('; ')
+  return kept > 0 ? line : [line, ...nothingSeen(ledger), ...advice(ledger, all)].join('; ')
+}
+
+/** Why there may be no pair: what the connections were instead. */
+function nothingSeen(ledger: Ledger): string[] {
+  if (count(ledger, 'frames.seen') === 0) return ['no frames were seen']
+  if (count(ledger, 'flows.seen') === 0) {
+    const frames = counted(count(ledger, 'frames.seen'), 'frame')
+    return [`${frames}, none of them TCP that could be read`]
+  }
+  const kinds = [
+    ['flows.protocol.tls', 'TLS'],
+    ['flows.protocol.http2', 'HTTP/2'],
+    ['flows.protocol.other', 'another protocol'],
+  ] as const
+  const seen = kinds
+    .map(([path, name]) => [count(ledger, path), name] as const)
+    .filter(([flows]) => flows > 0)
+    .map(([flows, name]) => `${flows.toLocaleString('en')} ${name}`)
+  const flows = counted(count(ledger, 'flows.seen'), 'connection')
+  return [seen.length === 0 ? `${flows} seen` : `${flows} seen, of them ${seen.join(', ')}`]
+}
+
+function advice(ledger: Ledger, all: boolean): string[] {
+  const filtered = count(ledger, 'pairs.filtered') - count(ledger, 'pairs.filtered.pairBytes')
+  return filtered > 0 && !all ? ['--all shows what was filtered'] : []
+}
+
+function reasonClause(ledger: Ledger, path: string, noun: string, what: string): string[] {
+  const sum = count(ledger, path)
+  if (sum === 0) return []
+  const [section = '', list = ''] = path.split('.')
+  const reasons = Object.keys((ledger[section] as Ledger)[list] as Ledger)
+    .map((reason) => [reason, count(ledger, `${path}.${reason}`)] as const)
+    .filter(([, value]) => value > 0)
+    .sort((left, right) => right[1] - left[1])
+  const shown = reasons.map(([reason, value]) => `${reason} ${value.toLocaleString('en')}`)
+  return [`${counted(sum, noun)} ${what} (${shown.join(', ')})`]
+}
+
+function kernelClause(ledger: Ledger): string[] {
+  const dropped = count(ledger, 'frames.kernelDropped')
+  return dropped === 0 ? [] : [`${counted(dropped, 'frame')} dropped by the kernel`]
+}
+
+const counted = (value: number, noun: string): string =>
+  `${value.toLocaleString('en')} ${noun}${value === 1 ? '' : 's'}`

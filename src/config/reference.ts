@@ -1,0 +1,65 @@
+/** What is generated from the configuration's schema: its JSON Schema, and the reference page. */
+import { stringify } from 'yaml'
+import { z } from 'zod'
+import { type ConfigKey, type ConfigSection, configKeys, configSections } from './keys.ts'
+import { configSchema } from './schema.ts'
+import { DURATION_FORMS, SIZE_FORMS } from './units.ts'
+
+/** JSON Schema (2020-12) of the configuration file, as text. */
+export function configJsonSchema(): string {
+  return `${JSON.stringify(z.toJSONSchema(configSchema, { io: 'input' }), null, 2)}\n`
+}
+
+/** docs/configuration.md. */
+export function configReference(): string {
+  const parts = [HEAD]
+  for (const section of configSections) {
+    const keys = configKeys.filter(({ path }) => path.slice(0, path.lastIndexOf('.')) === section.path)
+    parts.push(sectionText(section, keys))
+  }
+  return parts.join('\n')
+}
+
+const HEAD = `# Configuration
+
+<!-- Generated from src/config/schema.ts by \`node dist/src/config/generate.js\`. A test holds it current. -->
+
+Every key can be set in four places. The first that sets it wins:
+
+1. on the command line: an option of its own (\`--brokers\`), or \`--set ship.maxAge=10m\`;
+2. in the environment: \`INTERCEPTOR_SHIP_MAX_AGE=10m\`; the items of a list are separated by commas;
+3. in a YAML file, named by \`--config\` or \`INTERCEPTOR_CONFIG\`;
+4. the default below.
+
+\`interceptor config print\` shows the values in effect and where each came from; \`interceptor config schema\` prints the
+JSON Schema of the file, for editors. A key that does not exist is an error that names the nearest one. Passwords are
+never values of the configuration: they are read from the files it names.
+
+- A **duration** is ${DURATION_FORMS}.
+- A **size** is ${SIZE_FORMS}.
+`
+
+function sectionText({ path, description }: ConfigSection, keys: readonly ConfigKey[]): string {
+  const heading = `${'#'.repeat(path.split('.').length + 1)} ${path}\n\n${description}\n`
+  if (keys.length === 0) return heading
+  const rows = keys.map((key) => `| \`${key.path}\` | ${valuesOf(key)} | ${defaultOf(key)} | ${key.description} |`)
+  return [heading, '| key | values | default | meaning |', '|---|---|---|---|', ...rows, ''].join('\n')
+}
+
+interface Described {
+  properties?: Record<string, Described>
+  enum?: string[]
+}
+
+function valuesOf({ path, kind, description }: ConfigKey): string {
+  const root = z.toJSONSchema(configSchema, { io: 'input' }) as Described
+  const leaf = path.split('.').reduce<Described | undefined>((at, name) => at?.properties?.[name], root)
+  if (leaf?.enum !== undefined) return leaf.enum.map((value) => (value === '' ? 'empty' : `\`${value}\``)).join(', ')
+  if (kind === 'boolean') return description.includes('auto:') ? '`auto`, `true`, `false`' : '`true`, `false`'
+  return kind === 'integer' && description.includes('auto:') ? '`auto`, integer' : kind
+}
+
+const defaultOf = ({ fallback }: ConfigKey): string => {
+  const text = stringify(fallback, { collectionStyle: 'flow', lineWidth: 0, flowCollectionPadding: false }).trim()
+  return `\`${text}\``
+}

@@ -1,0 +1,9 @@
+/** Everything the doctor looks at, in the order it is shown. */
+import type { Config } from '../config.ts'
+import type { Check } from './check.ts'
+import { nodeChecks } from './node-checks.ts'
+
+/** Each check as soon as it is done. */
+export async function* allChecks(config: Config): AsyncGenerator<Check> {
+  yield* nodeChecks(config)
+}

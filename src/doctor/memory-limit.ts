@@ -1,0 +1,52 @@
+/**
+ * Memory this process may use: the host's, or less where a control group says so.
+ * Source: Linux Documentation/admin-guide/cgroup-v2.rst (memory.max), cgroup-v1/memory.rst (memory.limit_in_bytes).
+ */
+import { readFileSync } from 'node:fs'
+import { totalmem } from 'node:os'
+
+/** Reads a small file; null when it cannot be read. */
+export type ReadText = (path: string) => string | null
+
+const readText: ReadText = (path) => {
+  try {
+    return readFileSync(path, 'utf8').trim()
+  } catch {
+    return null
+  }
+}
+
+export interface MemoryLimit {
+  bytes: number
+  /** Whether a control group sets it, rather than the machine. */
+  cgroup: boolean
+}
+
+/** The least of the machine's memory and the limits of this process's control group and those above it. */
+export function memoryLimit(read: ReadText = readText, machine = totalmem()): MemoryLimit {
+  const { unified, memory } = ownGroups(read)
+  const texts = [
+    ...chain(unified).map((group) => read(`/sys/fs/cgroup${group}/memory.max`)),
+    ...chain(memory).map((group) => read(`/sys/fs/cgroup/memory${group}/memory.limit_in_bytes`)),
+  ]
+  const limits = texts.filter((text) => text !== null && /^\d+$/.test(text)).map(Number)
+  const bytes = Math.min(machine, ...limits)
+  return { bytes, cgroup: bytes < machine }
+}
+
+/** This process's groups of the unified and the memory hierarchy; in a container usually both `/`. */
+function ownGroups(read: ReadText): { unified: string; memory: string } {
+  const groups = { unified: '/', memory: '/' }
+  for (const line of (read('/proc/self/cgroup') ?? '').split('\n')) {
+    const [, controllers = null, group = '/'] = /^\d+:([^:]*):(.*)$/.exec(line) ?? []
+    if (controllers === '') groups.unified = group
+    if (controllers?.split(',').includes('memory')) groups.memory = group
+  }
+  return groups
+}
+
+/** A group and all above it, the root as the empty string. */
+function chain(group: string): string[] {
+  const parts = group.split('/').filter((part) => part !== '')
+  return [...parts.map((_, index) => `/${parts.slice(0, index + 1).join('/')}`), '']
+}

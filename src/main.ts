@@ -1,0 +1,5 @@
+#!/usr/bin/env node
+/** The program. The only place that ends the process. */
+import { runCommandLine } from './cli/program.ts'
+
+process.exit(await runCommandLine(process.argv.slice(2)))
