@@ -210,8 +210,11 @@ export class PairWriter {
   }
 
   #word(to: number, word: number): void {
-    const bytes = this.#arena.bytes
-    for (let i = 0; i < 8; i++) bytes[to + i] = hexDigit((word >>> (28 - i * 4)) & 15)
+    const view = this.#arena.view
+    view.setUint16(to, HEX[word >>> 24])
+    view.setUint16(to + 2, HEX[(word >>> 16) & 255])
+    view.setUint16(to + 4, HEX[(word >>> 8) & 255])
+    view.setUint16(to + 6, HEX[word & 255])
   }
 
   #put(part: Template, to: number): number {
@@ -223,10 +226,14 @@ export class PairWriter {
 /** Bytes a pair takes beside its two messages' maps, at most: prefix, ends, capture with its names, flags. */
 export const PAIR_FRAME_BYTES = 1024 + 2 * ADDRESS_BYTES + 2 * 65_536
 
+/** Both hexadecimal digits of every byte. */
+const HEX = Uint16Array.from({ length: 256 }, (_, byte) => (hexDigit(byte >>> 4) << 8) | hexDigit(byte & 15))
+
 const PORT_VALUE = key('port').length + 1
 
 /** A time as uint64, big-endian; doubles hold it exactly until the year 2255. */
 function setMicros(view: DataView, at: number, micros: number): void {
-  view.setUint32(at, Math.floor(micros / 4_294_967_296))
-  view.setUint32(at + 4, micros % 4_294_967_296)
+  const high = Math.floor(micros / 4_294_967_296)
+  view.setUint32(at, high)
+  view.setUint32(at + 4, micros - high * 4_294_967_296)
 }

@@ -15,22 +15,23 @@ export function digestHead(view: DataView, start: number, end: number, seq: numb
   let b = seq ^ 0x5bd1e995
   let seen = 0
   let at = start
-  for (; at + 4 <= end; at += 4) {
-    const word = view.getInt32(at, true)
+  for (; at + 8 <= end; at += 8) {
+    const even = view.getInt32(at, true)
+    const odd = view.getInt32(at + 4, true)
+    seen |= even | odd
+    a = Math.imul(a ^ even, 0x85ebca6b)
+    a ^= a >>> 13
+    b = Math.imul(((b << 13) | (b >>> 19)) + odd, 0x9e3779b1)
+  }
+  for (; at < end; at += 4) {
+    const rest = end - at
+    const word = view.getInt32(at, true) & (rest < 4 ? (1 << (rest * 8)) - 1 : -1)
     seen |= word
     a = Math.imul(a ^ word, 0x85ebca6b)
     a ^= a >>> 13
-    b = Math.imul(((b << 13) | (b >>> 19)) + word, 0x9e3779b1)
   }
-  const rest = end - at
-  if (rest > 0) {
-    const word = view.getInt32(at, true) & ((1 << (rest * 8)) - 1)
-    seen |= word
-    a = Math.imul(a ^ word, 0x85ebca6b)
-    b = Math.imul(((b << 13) | (b >>> 19)) + word, 0x9e3779b1)
-  }
-  digest.word1 = finish(a ^ (end - start))
-  digest.word2 = finish(b + (a >>> 7))
+  digest.word1 = finish(a ^ (b >>> 9) ^ (end - start))
+  digest.word2 = finish(b + ((a << 7) | (a >>> 25)))
   digest.nonAscii = (seen & 0x80808080) !== 0
 }
 
