@@ -4,14 +4,14 @@
  * The first SIGINT or SIGTERM drains within `shutdown.timeout`; the second stops at once.
  */
 import type { LoadedConfig } from '../config.ts'
-import { EXIT_INTERRUPTED, EXIT_RUNTIME } from '../errors.ts'
+import { EXIT_INTERRUPTED, EXIT_PRIVILEGE, EXIT_RUNTIME, EXIT_USAGE } from '../errors.ts'
 import { createLogger, type Logger } from '../log.ts'
 import type { Outcome, PipelineHandle, PipelineInput } from '../supervisor/options.ts'
 import { startPipeline } from '../supervisor/pipeline.ts'
 import type { PipelineFlags } from './options.ts'
 import { chooseSink, logLevel, outputOptions } from './output.ts'
 import { type ProgressLine, progressLine } from './progress-line.ts'
-import { damageLines, summaryLine, writeLedger } from './summary.ts'
+import { damageLines, type RunFacts, summaryLine, writeLedger } from './summary.ts'
 import { errorColumns, errorIsTerminal, outputColumns, outputIsTerminal, wantsColor, writeError } from './terminal.ts'
 
 /** How long a stopped pipeline may take to say what it lost. Milliseconds. */
@@ -37,10 +37,10 @@ export async function runPipeline(flags: PipelineFlags, loaded: LoadedConfig, in
   const onProgress = progress === null ? null : progress.update
   const limit = flags.count ?? null
   const handle = startPipeline({ config, input, output, limit, all: flags.all === true, log, onProgress })
-  const outcome = await untilDone(handle, config.shutdown.timeout, log)
+  const ended = await untilDone(handle, config.shutdown.timeout, log)
   progress?.clear()
   log.flush()
-  return conclude(outcome.outcome, outcome.interrupted, { flags, sink, log })
+  return conclude(ended, { sink, all: flags.all === true, limit, signalled: ended.signals > 0 }, flags, log)
 }
 
 /** Progress and the lines of a text on one terminal go together; those of JSON, which may be short, do not. */
@@ -57,7 +57,8 @@ const clearing = (progress: ProgressLine | null) => (line: string) => {
 interface Ended {
   /** Null: stopped at once, and it did not say in time what it lost. */
   outcome: Outcome | null
-  interrupted: boolean
+  /** SIGINT and SIGTERM received. */
+  signals: number
 }
 
 async function untilDone(handle: PipelineHandle, drainMillis: number, log: Logger): Promise<Ended> {
@@ -89,7 +90,7 @@ async function untilDone(handle: PipelineHandle, drainMillis: number, log: Logge
   process.on('SIGTERM', onSignal)
   try {
     const outcome = await Promise.race([handle.done, stopped])
-    return { outcome, interrupted: signals > 1 }
+    return { outcome, signals }
   } finally {
     clearTimeout(timer)
     process.off('SIGINT', onSignal)
@@ -97,21 +98,17 @@ async function untilDone(handle: PipelineHandle, drainMillis: number, log: Logge
   }
 }
 
-interface Conclusion {
-  flags: PipelineFlags
-  sink: Parameters<typeof summaryLine>[1]
-  log: Logger
-}
-
-function conclude(outcome: Outcome | null, interrupted: boolean, { flags, sink, log }: Conclusion): number {
+/** Writes the ledger and says how the run ended. */
+function conclude({ outcome, signals }: Ended, facts: RunFacts, flags: PipelineFlags, log: Logger): number {
   if (outcome === null) {
     log.error('stopped before everything was counted')
-    return interrupted ? EXIT_INTERRUPTED : EXIT_RUNTIME
+    return signals > 1 ? EXIT_INTERRUPTED : EXIT_RUNTIME
   }
   if (flags.summary !== undefined) writeLedger(flags.summary, outcome.ledger)
   for (const line of damageLines(outcome)) log.warn(line)
   if (outcome.message !== undefined) log.error(outcome.message)
-  if (flags.quiet !== true && outcome.exitCode !== 4)
-    writeError(`${summaryLine(outcome.ledger, sink, flags.all === true)}\n`)
-  return interrupted ? EXIT_INTERRUPTED : outcome.exitCode
+  const started = outcome.exitCode !== EXIT_PRIVILEGE && outcome.exitCode !== EXIT_USAGE
+  const line = started && flags.quiet !== true ? summaryLine(outcome.ledger, facts) : null
+  if (line !== null) writeError(`${line}\n`)
+  return signals > 1 ? EXIT_INTERRUPTED : outcome.exitCode
 }

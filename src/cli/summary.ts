@@ -39,23 +39,36 @@ export function damageLines(outcome: Outcome): string[] {
 
 const VERBS: Record<Sink, string> = { stdout: 'shown', file: 'written', kafka: 'shipped', none: 'counted' }
 
+/** What a summary needs to know of the run beside its ledger. */
+export interface RunFacts {
+  sink: Sink
+  /** Whether it had --all, which is then not recommended. */
+  all: boolean
+  /** -c */
+  limit: number | null
+  /** Whether a signal ended it. */
+  signalled: boolean
+}
+
 /**
  * What became of the pairs, in one line; where there is none, what was seen instead, and what would show it.
  *
- * @param all  whether the run had --all, which is then not recommended
+ * @returns null where nothing is to be said: the reader of the output has gone away, as `head` does
  */
-export function summaryLine(ledger: Ledger, sink: Sink, all: boolean): string {
-  const kept = sink === 'none' ? count(ledger, 'pairs.kept') : count(ledger, 'pairs.shipped')
+export function summaryLine(ledger: Ledger, { sink, all, limit, signalled }: RunFacts): string | null {
+  const done = count(ledger, sink === 'none' ? 'pairs.kept' : 'pairs.shipped')
+  if (limit !== null && done >= limit) return `${counted(done, 'pair')} ${VERBS[sink]}, as -c ${limit} asked`
+  const outputGone = sink === 'stdout' && !signalled && count(ledger, 'pairs.dropped.shutdown') > 0
+  if (outputGone) return null
   const clauses = [
-    kept === 0 ? `no pairs ${VERBS[sink]}` : `${counted(kept, 'pair')} ${VERBS[sink]}`,
+    done === 0 ? `no pairs ${VERBS[sink]}` : `${counted(done, 'pair')} ${VERBS[sink]}`,
     ...reasonClause(ledger, 'pairs.filtered', 'pair', 'filtered'),
     ...reasonClause(ledger, 'pairs.dropped', 'pair', 'dropped'),
     ...reasonClause(ledger, 'requests.abandoned', 'request', 'without a response'),
     ...reasonClause(ledger, 'frames.dropped', 'frame', 'dropped'),
     ...kernelClause(ledger),
   ]
-  const line = clauses.join('; ')
-  return kept > 0 ? line : [line, ...nothingSeen(ledger), ...advice(ledger, all)].join('; ')
+  return (done > 0 ? clauses : [...clauses, ...nothingSeen(ledger), ...advice(ledger, all)]).join('; ')
 }
 
 /** Why there may be no pair: what the connections were instead. */
