@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { flowHash, slotOf } from '../../src/capture/steer.ts'
+import { packet, tcp } from '../support/frames.ts'
+
+function hashOf(source: number[], destination: number[], ports: [number, number]): number {
+  const bytes = packet({ source, destination, protocol: 6, payload: tcp(...ports) })
+  const version = source.length === 4 ? 4 : 6
+  return flowHash(new DataView(bytes.buffer), version, 0, version === 4 ? 20 : 40)
+}
+
+test('flowHash: equal in both directions', () => {
+  const port = fc.nat(65535)
+  for (const length of [4, 16]) {
+    const address = fc.array(fc.nat(255), { minLength: length, maxLength: length })
+    fc.assert(
+      fc.property(address, address, port, port, (a, b, p, q) => {
+        assert.equal(hashOf(a, b, [p, q]), hashOf(b, a, [q, p]))
+      }),
+    )
+  }
+})
+
+/** Families of connections as they are found in clusters, where a weak hash shows. */
+const FAMILIES: [name: string, connection: (i: number) => [number[], number[], [number, number]]][] = [
+  [
+    'ports counting up',
+    (i) => [
+      [10, 0, 0, 1],
+      [10, 0, 0, 2],
+      [32768 + i, 8080],
+    ],
+  ],
+  [
+    'every second port',
+    (i) => [
+      [10, 0, 0, 1],
+      [10, 0, 0, 2],
+      [1024 + 2 * i, 8080],
+    ],
+  ],
+  [
+    'clients counting up',
+    (i) => [
+      [10, 1, i >> 8, i & 255],
+      [10, 0, 0, 2],
+      [40000, 8080],
+    ],
+  ],
+  [
+    'both ends counting up',
+    (i) => [
+      [10, 1, i >> 8, i & 255],
+      [10, 2, i >> 8, i & 255],
+      [40000, 8080],
+    ],
+  ],
+  [
+    'loopback',
+    (i) => [
+      [127, 0, 0, 1],
+      [127, 0, 0, 1],
+      [32768 + i, 8080],
+    ],
+  ],
+  [
+    'IPv6 hosts',
+    (i) => [[0xfd, ...new Array<number>(13).fill(0), i >> 8, i & 255], new Array<number>(16).fill(1), [9, 80]],
+  ],
+]
+
+for (const [name, connection] of FAMILIES) {
+  test(`flowHash: spreads over the slots: ${name}`, () => {
+    const count = 4096
+    for (const slots of [2, 3, 8]) {
+      const load = new Array<number>(slots).fill(0)
+      for (let i = 0; i < count; i++) load[slotOf(hashOf(...connection(i)), slots)]!++
+      const fair = count / slots
+      for (const frames of load) assert.ok(Math.abs(frames - fair) < 6 * Math.sqrt(fair), `${slots} slots: ${load}`)
+    }
+  })
+
+  test(`flowHash: hardly ever equal for two connections: ${name}`, () => {
+    const hashes = new Set(Array.from({ length: 4096 }, (_, i) => hashOf(...connection(i))))
+    assert.ok(hashes.size >= 4094)
+  })
+}
+
+test('slotOf: every hash has a slot', () => {
+  fc.assert(
+    fc.property(fc.integer(), fc.integer({ min: 1, max: 64 }), (hash, slots) => {
+      const slot = slotOf(hash, slots)
+      assert.ok(slot >= 0 && slot < slots)
+    }),
+  )
+})

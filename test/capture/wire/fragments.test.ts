@@ -1,0 +1,195 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { FRAME } from '../../../src/ring/layout.ts'
+import { packet, tcp } from '../../support/frames.ts'
+import { concat, IntakeRig } from '../support.ts'
+
+const V4 = { source: [10, 0, 0, 1], destination: [10, 0, 0, 2] }
+const V6 = { source: new Array<number>(16).fill(1), destination: new Array<number>(16).fill(2) }
+const RAW = { linkType: 101 }
+
+interface Piece {
+  /** In units of 8 bytes. */
+  from: number
+  to: number
+}
+
+/** TCP header and payload; every byte tells its place. */
+const segment = (length: number): Uint8Array =>
+  concat([tcp(1000, 80), Uint8Array.from({ length: length - 20 }, (_, i) => (i * 7 + (i >> 8)) & 0xff)])
+
+/** The fragment of `data` that `piece` names; `fill` overwrites its bytes. */
+function fragment(version: 4 | 6, data: Uint8Array, piece: Piece, id = 1, fill: number | null = null): Uint8Array {
+  const end = Math.min(data.length, piece.to * 8)
+  const bytes = data.slice(piece.from * 8, end)
+  if (fill !== null) bytes.fill(fill)
+  const more = end < data.length
+  if (version === 4) {
+    const offset = piece.from | (more ? 0x2000 : 0)
+    const whole = packet({ ...V4, protocol: 6, payload: bytes, fragmentOffset: offset })
+    whole[5] = id
+    return whole
+  }
+  const offset = (piece.from << 3) | (more ? 1 : 0)
+  const header = [6, 0, offset >> 8, offset & 0xff, 0, 0, 0, id]
+  return packet({ ...V6, protocol: 44, payload: Uint8Array.from([...header, ...bytes]) })
+}
+
+/** The only packet in the ring, without its IP header. */
+function onlySegment(rig: IntakeRig): Uint8Array {
+  const frames = rig.take().filter(({ tag }) => tag === FRAME)
+  assert.equal(frames.length, 1)
+  return frames[0]!.packet.subarray(frames[0]!.tcpOffset)
+}
+
+for (const version of [4, 6] as const) {
+  test(`FragmentTable: IPv${version} fragments in any order, cut anywhere, doubled: the packet comes out once`, () => {
+    const data = segment(203)
+    const units = Math.ceil(data.length / 8)
+    const plan = fc.tuple(
+      fc.uniqueArray(fc.integer({ min: 1, max: units - 1 }), { maxLength: 8 }),
+      fc.infiniteStream(fc.nat()),
+    )
+    fc.assert(
+      fc.property(plan, ([cuts, random]) => {
+        const edges = [0, ...cuts.sort((a, b) => a - b), units]
+        const pieces = edges.slice(1).map((to, i) => ({ from: edges[i]!, to }))
+        const order = pieces
+          .flatMap((piece) => [{ piece, key: random.next().value }])
+          .sort((a, b) => a.key - b.key)
+          .map(({ piece }) => piece)
+        // All but the last come twice, as only the last completes the packet.
+        const sent = [...order.slice(0, -1), ...order.slice(0, -1), ...order.slice(-1)]
+        const rig = new IntakeRig()
+        for (const piece of sent) rig.push(fragment(version, data, piece), RAW)
+        assert.deepEqual(onlySegment(rig), data)
+        assert.deepEqual([rig.count('queued'), rig.count('skippedFragment')], [1, sent.length - 1])
+        rig.intake.finish()
+        assert.equal(rig.law().accounted, rig.law().seen)
+      }),
+    )
+  })
+
+  test(`FragmentTable: IPv${version}: the first copy of a byte wins`, () => {
+    const data = segment(80)
+    const rig = new IntakeRig()
+    rig.push(fragment(version, data, { from: 0, to: 4 }), RAW)
+    rig.push(fragment(version, data, { from: 2, to: 8 }, 1, 0xee), RAW)
+    rig.push(fragment(version, data, { from: 8, to: 10 }), RAW)
+    const expected = data.slice()
+    expected.fill(0xee, 32, 64)
+    assert.deepEqual(onlySegment(rig), expected)
+  })
+}
+
+test('FragmentTable: the packet has its length and no trace of fragments, options or extension headers', () => {
+  const data = segment(64)
+  for (const version of [4, 6] as const) {
+    const rig = new IntakeRig()
+    rig.push(fragment(version, data, { from: 0, to: 3 }), RAW)
+    rig.push(fragment(version, data, { from: 3, to: 8 }), RAW)
+    const [record] = rig.take()
+    const view = new DataView(record!.packet.buffer, record!.packet.byteOffset)
+    if (version === 4) assert.deepEqual([view.getUint16(2), view.getUint16(6), record!.tcpOffset], [84, 0, 20])
+    else assert.deepEqual([view.getUint16(4), view.getUint8(6), record!.tcpOffset], [64, 6, 40])
+  }
+})
+
+test('FragmentTable: interleaved packets are told apart by identification', () => {
+  const [one, two] = [segment(64), segment(72)]
+  const rig = new IntakeRig()
+  rig.push(fragment(4, one, { from: 0, to: 3 }, 1), RAW)
+  rig.push(fragment(4, two, { from: 0, to: 3 }, 2), RAW)
+  rig.push(fragment(4, two, { from: 3, to: 9 }, 2), RAW)
+  rig.push(fragment(4, one, { from: 3, to: 8 }, 1), RAW)
+  const lengths = rig.take().map((record) => record.packet.length - record.tcpOffset)
+  assert.deepEqual(lengths, [72, 64])
+})
+
+test('FragmentTable: what stays incomplete is dropped at the end, and counted', () => {
+  const rig = new IntakeRig()
+  rig.push(fragment(4, segment(64), { from: 0, to: 3 }), RAW)
+  rig.push(fragment(4, segment(64), { from: 4, to: 8 }), RAW)
+  assert.equal(rig.count('droppedFragment'), 0)
+  rig.intake.finish()
+  assert.equal(rig.count('droppedFragment'), 2)
+  assert.equal(rig.law().accounted, rig.law().seen)
+})
+
+test('FragmentTable: what stays incomplete for 30 s of packet time is dropped, and a late rest does not join it', () => {
+  const data = segment(64)
+  const rig = new IntakeRig()
+  rig.push(fragment(4, data, { from: 0, to: 3 }), { ...RAW, micros: 1e15 })
+  rig.push(fragment(4, data, { from: 3, to: 8 }), { ...RAW, micros: 1e15 + 30_000_001 })
+  assert.deepEqual([rig.count('queued'), rig.count('droppedFragment')], [0, 1])
+  rig.intake.finish()
+  assert.equal(rig.law().accounted, rig.law().seen)
+})
+
+test('FragmentTable: over the bound the oldest packet gives way', () => {
+  const data = segment(64)
+  const rig = new IntakeRig()
+  for (let id = 0; id < 65; id++) rig.push(fragment(4, data, { from: 0, to: 3 }, id), RAW)
+  assert.equal(rig.count('droppedFragment'), 1)
+  rig.push(fragment(4, data, { from: 3, to: 8 }, 1), RAW)
+  assert.equal(rig.count('queued'), 1)
+  rig.intake.finish()
+  assert.equal(rig.law().accounted, rig.law().seen)
+})
+
+const CONTRADICTIONS: [name: string, second: (data: Uint8Array) => Uint8Array][] = [
+  [
+    'a middle fragment that is not a multiple of 8 long',
+    (data) => fragment(4, data.subarray(0, 37), { from: 3, to: 5 }),
+  ],
+  [
+    'a fragment beyond 64 KiB',
+    (data) => fragment(4, concat([new Uint8Array(0x1fff * 8), data]), { from: 0x1fff, to: 0x2010 }),
+  ],
+]
+
+test('FragmentTable: fragments that contradict the format drop their packet', () => {
+  for (const [name, make] of CONTRADICTIONS) {
+    const data = segment(64)
+    const rig = new IntakeRig()
+    rig.push(fragment(4, data, { from: 0, to: 3 }), RAW)
+    const second = make(data)
+    if (name.startsWith('a middle')) second[6] = 0x20
+    rig.push(second, RAW)
+    assert.equal(rig.count('droppedFragment'), 2, name)
+  }
+})
+
+test('FragmentTable: an end before bytes already received drops the packet', () => {
+  const data = segment(64)
+  const rig = new IntakeRig()
+  rig.push(fragment(4, data, { from: 4, to: 6 }), RAW)
+  rig.push(fragment(4, data.subarray(0, 24), { from: 1, to: 3 }), RAW)
+  assert.equal(rig.count('droppedFragment'), 2)
+})
+
+test('FragmentTable: any fragments at all keep the law of frames', () => {
+  const piece = fc.record({
+    version: fc.constantFrom(4 as const, 6 as const),
+    from: fc.nat(12),
+    length: fc.integer({ min: 0, max: 12 }),
+    size: fc.integer({ min: 20, max: 100 }),
+    id: fc.nat(3),
+    second: fc.nat(100),
+    cut: fc.nat(12),
+  })
+  fc.assert(
+    fc.property(fc.array(piece, { maxLength: 60 }), (pieces) => {
+      const rig = new IntakeRig()
+      for (const { version, from, length, size, id, second, cut } of pieces) {
+        const bytes = fragment(version, segment(size), { from, to: from + length }, id)
+        const captured = bytes.subarray(0, bytes.length - cut)
+        rig.push(captured, { ...RAW, wireLength: bytes.length, micros: 1e15 + second * 1e6 })
+      }
+      rig.intake.finish()
+      assert.equal(rig.law().accounted, pieces.length)
+      assert.equal(rig.take().length, rig.count('queued'))
+    }),
+  )
+})
