@@ -1,7 +1,7 @@
 /**
  * Finds the next record of a pcap file after damage. The format has no marks, so a place counts as a record only when
- * its header and those of the records behind it make sense together: lengths within bounds, and times near the last good
- * one. Better to lose a few frames more than to take noise for frames.
+ * its header and those of the records behind it make sense together: lengths within bounds, and times near those
+ * before. Better to lose a few frames more than to take noise for frames.
  */
 import type { Window } from './window.ts'
 
@@ -23,34 +23,41 @@ const CHAIN = 3
 /** A candidate's lengths: frames of more than this are not looked for. */
 const MAX_CANDIDATE_BYTES = 128 * 1024
 const MIN_CANDIDATE_BYTES = 14
-/** How far a candidate's time may lie from the last good one, seconds. */
+/** How far a candidate's time may lie from that of the record before, seconds. */
 const MAX_STEP_SECONDS = 3600
-
-/** @returns whether a record header is to be believed when nothing was wrong before it */
-export const plausibleLength = (captured: number, onWire: number, seconds: number, maxLength: number): boolean =>
-  captured <= maxLength && (captured !== 0 || onWire !== 0 || seconds !== 0)
+/** And from that of the file's first record, in case the record before was noise itself. */
+const MAX_SPAN_SECONDS = 30 * 86400
 
 /**
  * Moves `window.begin` to the next record.
  *
- * @param lastSeconds time of the last good record, -1 when there was none
+ * @param firstSeconds, lastSeconds times of the first and the last record before the damage, -1 when there was none
  * @param ended no more bytes will come
  * @returns false when none was found in what is there; what has been searched is let go
  */
-export function findRecord(window: Window, shape: RecordShape, lastSeconds: number, ended: boolean): boolean {
+export function findRecord(
+  window: Window,
+  shape: RecordShape,
+  firstSeconds: number,
+  lastSeconds: number,
+  ended: boolean,
+): boolean {
   const lookAhead = CHAIN * (shape.headerBytes + MAX_CANDIDATE_BYTES)
   window.wanted = lookAhead
   const last = ended ? window.end - shape.headerBytes : window.end - lookAhead
   for (; window.begin <= last; window.begin++) {
-    if (beginsChain(window, shape, lastSeconds)) return true
+    const seconds = window.view.getUint32(window.begin, shape.little)
+    const near =
+      Math.abs(seconds - lastSeconds) <= MAX_STEP_SECONDS || Math.abs(seconds - firstSeconds) <= MAX_SPAN_SECONDS
+    if ((near || firstSeconds < 0) && beginsChain(window, shape, seconds)) return true
   }
   if (ended) window.begin = window.end
   return false
 }
 
-function beginsChain(window: Window, shape: RecordShape, lastSeconds: number): boolean {
+function beginsChain(window: Window, shape: RecordShape, startSeconds: number): boolean {
   let at = window.begin
-  let seconds = lastSeconds
+  let seconds = startSeconds
   for (let count = 0; count < CHAIN; count++) {
     // A chain may end with the file, but not before its second record: one header alone proves nothing.
     if (at === window.end && count > 0) return true
@@ -72,6 +79,6 @@ function plausibleRecord(view: DataView, at: number, shape: RecordShape, lastSec
   if (onWire < captured || onWire > 16 * MAX_CANDIDATE_BYTES) return 0
   if (view.getUint32(at + 4, little) >= 1e6 * shape.fractionsPerMicro) return 0
   const seconds = view.getUint32(at, little)
-  if (lastSeconds >= 0 && Math.abs(seconds - lastSeconds) > MAX_STEP_SECONDS) return 0
+  if (Math.abs(seconds - lastSeconds) > MAX_STEP_SECONDS) return 0
   return at + shape.headerBytes + captured
 }

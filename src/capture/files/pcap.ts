@@ -4,7 +4,7 @@
  */
 import type { FormatHost, FormatReader } from './format.ts'
 import { MAX_RECORD_BYTES } from './format.ts'
-import { findRecord, plausibleLength, type RecordShape } from './pcap-resync.ts'
+import { findRecord, type RecordShape } from './pcap-resync.ts'
 import type { Window } from './window.ts'
 
 const MAGIC_MICROS = 0xa1b2c3d4
@@ -27,7 +27,8 @@ export class PcapReader implements FormatReader {
   #shape: RecordShape | null = null
   #linkType = 0
   #interfaceId = 0
-  /** Seconds of the last good record, to tell a record from noise after damage; -1 before the first. */
+  /** Times of the first and the last record, to tell a record from noise after damage; -1 before the first. */
+  #firstSeconds = -1
   #lastSeconds = -1
   #lost = false
   #stopped = false
@@ -54,10 +55,13 @@ export class PcapReader implements FormatReader {
   }
 
   #advance(window: Window, ended: boolean): void {
-    if (this.#shape === null && !this.#fileHeader(window)) return
     while (!this.#stopped) {
+      if (this.#shape === null && !this.#fileHeader(window)) return
       if (this.#lost && !this.#findAgain(window, ended)) return
       if (!this.#records(window)) return
+      // Captures joined by `cat`, or gzip members of them: a file header stands where a record should.
+      if (isPcap(window.view, window.begin)) this.#shape = null
+      else this.#lose(window)
     }
     window.skip(window.available)
     window.wanted = 1
@@ -89,7 +93,7 @@ export class PcapReader implements FormatReader {
     return true
   }
 
-  /** Hands on every whole record. @returns true when damage stopped it, false when it needs more bytes */
+  /** Hands on every whole record. @returns true when it came upon something else, false when it needs more bytes */
   #records(window: Window): boolean {
     const { little, headerBytes, swapped, mayBeSwapped, fractionsPerMicro, maxLength } = this.#shape!
     const { bytes, view, end } = window
@@ -97,7 +101,7 @@ export class PcapReader implements FormatReader {
     const linkType = this.#linkType
     const interfaceId = this.#interfaceId
     let at = window.begin
-    let damaged = false
+    let other = false
     window.wanted = headerBytes
     while (at + headerBytes <= end) {
       const seconds = view.getUint32(at, little)
@@ -105,12 +109,14 @@ export class PcapReader implements FormatReader {
       let captured = view.getUint32(at + (swapped ? 12 : 8), little)
       let onWire = view.getUint32(at + (swapped ? 8 : 12), little)
       if (mayBeSwapped && captured > onWire) {
-        const other = captured
+        const swap = captured
         captured = onWire
-        onWire = other
+        onWire = swap
       }
-      if (!plausibleLength(captured, onWire, seconds, maxLength)) {
-        damaged = true
+      // Nothing was captured, and of nothing: zeros where a block of the file is missing, or a file header.
+      const empty = captured === 0 && onWire === 0 && (seconds === 0 || isPcap(view, at))
+      if (empty || captured > maxLength) {
+        other = true
         break
       }
       const frame = at + headerBytes
@@ -120,12 +126,12 @@ export class PcapReader implements FormatReader {
       }
       const micros = seconds * 1e6 + (fractionsPerMicro === 1 ? fraction : (fraction / fractionsPerMicro) >>> 0)
       sink.frame(bytes, view, frame, captured, Math.max(onWire, captured), linkType, micros, interfaceId)
+      if (this.#firstSeconds < 0) this.#firstSeconds = seconds
       this.#lastSeconds = seconds
       at = frame + captured
     }
     window.begin = at
-    if (damaged) this.#lose(window)
-    return damaged
+    return other
   }
 
   #lose(window: Window): void {
@@ -138,7 +144,7 @@ export class PcapReader implements FormatReader {
 
   /** @returns true once `window` begins with a record again; false when it needs more bytes, or there is none */
   #findAgain(window: Window, ended: boolean): boolean {
-    const found = findRecord(window, this.#shape!, this.#lastSeconds, ended)
+    const found = findRecord(window, this.#shape!, this.#firstSeconds, this.#lastSeconds, ended)
     this.#lost = !found
     return found
   }
