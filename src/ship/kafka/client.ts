@@ -2,10 +2,10 @@
 import { readFileSync } from 'node:fs'
 import { connect as connectTcp, isIP, type Socket } from 'node:net'
 import { type ConnectionOptions, connect as connectTls } from 'node:tls'
-import { type ISocketFactoryArgs, type Kafka, type KafkaConfig, logLevel, type SASLOptions } from 'kafkajs'
+import { type ISocketFactoryArgs, type KafkaConfig, logLevel, type SASLOptions } from 'kafkajs'
 import type { Config } from '../../config.ts'
 import { errorText, usageError } from '../../errors.ts'
-import { createClient } from './kafkajs-wire.ts'
+import { type Client, createClient } from './kafkajs-wire.ts'
 
 export type KafkaSettings = Config['kafka']
 
@@ -22,7 +22,7 @@ const KEEP_ALIVE_MS = 30_000
  * @param log takes kafkajs's own warnings and errors; each also reaches whoever called, as an error
  * @throws InterceptorError (exit 2) when a file cannot be read or the settings contradict each other
  */
-export function clientFor(settings: KafkaSettings, log: (message: string) => void, retries = 0): Kafka {
+export function clientFor(settings: KafkaSettings, log: (message: string) => void, retries = 0): Client {
   const ssl = tlsOptions(settings.tls)
   const sasl = saslOptions(settings.sasl)
   const config: KafkaConfig = {
@@ -32,14 +32,13 @@ export function clientFor(settings: KafkaSettings, log: (message: string) => voi
     authenticationTimeout: AUTHENTICATION_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
     retry: { retries, initialRetryTime: 100, maxRetryTime: 2_000 },
-    socketFactory: openSocket,
     logLevel: logLevel.WARN,
     logCreator: () => (entry) => log(entry.log.message),
   }
   if (ssl !== null) config.ssl = ssl
   if (sasl !== null) config.sasl = sasl
   if (settings.brokers.length === 0) throw usageError('kafka.brokers is empty', { hint: 'Name at least one broker.' })
-  return createClient(config)
+  return createClient(config, openSocket)
 }
 
 /** As kafkajs opens its sockets, without Nagle's delay for the last part of a request. */

@@ -124,7 +124,8 @@ export class ClusterView {
   async #createTopic(): Promise<boolean> {
     const { topic, createTopic } = this.#settings
     if (!createTopic) return false
-    const admin = clientFor(this.#settings, () => {}).admin()
+    const client = clientFor(this.#settings, () => {})
+    const admin = client.kafka.admin()
     try {
       await admin.connect()
       const created = await admin.createTopics({ topics: [{ topic }] })
@@ -134,7 +135,7 @@ export class ClusterView {
       this.#log.line('warn', `cannot create the topic ${topic}: ${troubleText(error)}`)
       return false
     } finally {
-      admin.disconnect().catch(() => {})
+      client.close()
     }
   }
 

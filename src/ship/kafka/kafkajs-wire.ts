@@ -9,7 +9,7 @@
  */
 import { createRequire } from 'node:module'
 import type { Socket } from 'node:net'
-import { Kafka, type KafkaConfig } from 'kafkajs'
+import { type ISocketFactory, Kafka, type KafkaConfig } from 'kafkajs'
 
 const require = createRequire(import.meta.url)
 
@@ -55,7 +55,6 @@ interface Broker {
 
 interface Cluster {
   connect(): Promise<void>
-  disconnect(): Promise<void>
   addTargetTopic(topic: string): Promise<void>
   refreshMetadata(): Promise<void>
   findBroker(node: { nodeId: number }): Promise<Broker>
@@ -84,24 +83,52 @@ export interface ProduceRequest {
   partitions: readonly { partition: number; batch: readonly Uint8Array[]; bytes: number }[]
 }
 
-/** A client whose request queue behaves (see `mendRequestQueue`). Configuration as kafkajs documents it. */
-export function createClient(config: KafkaConfig): Kafka {
+/** A client and what it takes to be rid of it. */
+export interface Client {
+  readonly kafka: Kafka
+  /** Ends every connection, also those still being made: kafkajs's own way waits for answers. Nothing works afterwards. */
+  close(): void
+}
+
+/**
+ * A client whose request queue behaves (see `mendRequestQueue`).
+ *
+ * @param config as kafkajs documents it @param openSocket opens its connections
+ */
+export function createClient(config: KafkaConfig, openSocket: ISocketFactory): Client {
   mendRequestQueue()
-  return new Kafka(config)
+  const sockets = new Set<Socket>()
+  let closed = false
+  // With an error, because that is what makes kafkajs let go of the requests in flight and of its timers.
+  const end = (socket: Socket): Socket => socket.destroy(new Error('this client was closed'))
+  const socketFactory: ISocketFactory = (where) => {
+    const socket = openSocket(where)
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+    if (closed) setImmediate(end, socket)
+    return socket
+  }
+  const close = (): void => {
+    closed = true
+    for (const socket of sockets) end(socket)
+  }
+  return { kafka: new Kafka({ ...config, socketFactory }), close }
 }
 
 /** One connected cluster and one topic of it. Throw it away after a failure to reach any broker, and make a new one. */
 export class KafkaWire {
   readonly #internals: Internals
+  readonly #client: Client
   readonly #cluster: Cluster
   readonly #topic: string
   readonly #clientId: Buffer
   readonly #timeoutMs: number
 
   /** @param timeoutMs how long a broker may take to answer */
-  constructor(client: Kafka, clientId: string, topic: string, timeoutMs: number) {
+  constructor(client: Client, clientId: string, topic: string, timeoutMs: number) {
     this.#internals = internals()
-    this.#cluster = this.#internals.createCluster(client)
+    this.#client = client
+    this.#cluster = this.#internals.createCluster(client.kafka)
     this.#topic = topic
     this.#clientId = Buffer.from(clientId)
     this.#timeoutMs = timeoutMs
@@ -142,9 +169,9 @@ export class KafkaWire {
     return answer.topics.flatMap(({ partitions }) => partitions)
   }
 
-  /** Lets the connections go, without waiting for answers that may never come. */
+  /** Ends the connections. Requests in flight are rejected. */
   close(): void {
-    this.#cluster.disconnect().catch(() => {})
+    this.#client.close()
   }
 
   #exchange(connection: Connection, request: ProduceRequest): Promise<Buffer | null> {
