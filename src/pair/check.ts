@@ -7,8 +7,9 @@ import type { Pair } from './pair.ts'
 /** An object out of MessagePack or JSON, not yet known to be anything. */
 type Fields = Record<string, unknown>
 
+/** A map; not a list, nor bytes, nor what MessagePack's extensions decode to. */
 const isObject = (value: unknown): value is Fields =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array)
+  typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype
 
 const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0
 

@@ -79,7 +79,7 @@ test('none: nothing at all', () => {
   assert.equal(writePairs('none', [samplePair(), gzipped]), '')
 })
 
-test('every format of pairs as objects: decodes where it is told to, and reads both forms of a pair', () => {
+test('every format with bodies: decodes where it is told to, and reads both forms of a pair', () => {
   for (const name of ['ndjson', 'json', 'har', 'msgpack'] as const) {
     const form = (value: Uint8Array, decode: boolean) => write(name, [value], { decode }).includes('{\\"ok\\":true}')
     const bare = (value: Uint8Array, decode: boolean) => write(name, [value], { decode }).includes('{"ok":true}')

@@ -21,7 +21,8 @@ const comparable = (pair: Pair | Error): unknown => {
 }
 
 /** Parts of a pair that were replaced, for values that are none. */
-const broken = (changes: object): Uint8Array => new Packr({ useRecords: false }).pack({ ...samplePair(), ...changes })
+const broken = (changes: object): Uint8Array =>
+  new Packr({ useRecords: false, moreTypes: true }).pack({ ...samplePair(), ...changes })
 
 test('unpackPair: reads back what packPair wrote, whatever the pair', () => {
   fc.assert(
@@ -79,6 +80,31 @@ test('unpackPair: a missing or mistyped part is an error that names it', () => {
     assert.ok(pair instanceof Error, part)
     assert.match(pair.message, new RegExp(`"${part}"`))
   }
+})
+
+test('unpackPair: each part, however deep, must be there and of its type', () => {
+  const pod = {
+    name: 'p',
+    namespace: 'n',
+    uid: 'u',
+    workload: { kind: 'Job', name: 'j' },
+    container: 'c',
+    labels: { a: 'b' },
+  }
+  const full = samplePair({ client: { address: '::1', port: 1, pod }, flags: ['one'] })
+  /** Every way to replace one part of the value by a Date, which no part of a pair is. */
+  const spoil = (value: unknown): [path: string, spoilt: unknown][] => {
+    if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return []
+    return Object.entries(value).flatMap(([key, part]) => {
+      const put = (inner: unknown) =>
+        Array.isArray(value) ? value.with(Number(key), inner) : { ...value, [key]: inner }
+      const deeper = spoil(part).map(([path, inner]): [string, unknown] => [`${key}.${path}`, put(inner)])
+      return [[key, put(new Date(0))], ...deeper] as [string, unknown][]
+    })
+  }
+  const spoilt = spoil(full)
+  assert.ok(spoilt.length > 50)
+  for (const [path, value] of spoilt) assert.ok(unpackPair(broken(value as object)) instanceof Error, path)
 })
 
 test('readPair: any bytes give a pair or an error, never a throw', () => {
