@@ -17,6 +17,7 @@ import { HeadScanner } from './http1/head.ts'
 import { MessageParser } from './http1/message-parser.ts'
 import { Arena } from './memory/arena.ts'
 import { BlockPool } from './memory/block-pool.ts'
+import { PacketTime } from './packet-time.ts'
 import { FlowTable } from './tcp/flow-table.ts'
 import { Reassembler } from './tcp/reassembler.ts'
 import { ConnectionTracker } from './tcp/tracker.ts'
@@ -57,6 +58,7 @@ export class Assembler {
   readonly #pool: BlockPool
   readonly #tracker: ConnectionTracker
   readonly #exchanges: Exchanges
+  readonly #time: PacketTime
   readonly #pairs: PairWriter
   /** Network domain of each interface, by id. */
   readonly #domains: number[] = []
@@ -73,21 +75,34 @@ export class Assembler {
     const pool = new BlockPool(arena)
     const filter = new Filter(options.filter, options.everything)
     const scanner = new HeadScanner(arena, filter)
-    const flows = new FlowTable(arena, options.flows)
+    const time = new PacketTime()
+    const flows = new FlowTable(arena, time, options.flows)
     const messages = new MessageWriter(arena, scanner)
     const pairs = new PairWriter(arena, pool, flows, messages, options.node)
     const sink = createSink(arena)
-    const exchanges = new Exchanges({ arena, pool, scanner, filter, messages, pairs, limits: options, counts, sink })
-    const parser = new MessageParser(arena, pool, scanner, exchanges, messageBytes)
+    const exchanges = new Exchanges({
+      arena,
+      pool,
+      time,
+      scanner,
+      filter,
+      messages,
+      pairs,
+      limits: options,
+      counts,
+      sink,
+    })
+    const parser = new MessageParser(arena, pool, scanner, exchanges, time, messageBytes)
     exchanges.parser = parser
     const connections = new Connections(arena, pool, scanner, parser, exchanges, counts)
-    const reassembler = new Reassembler(pool, counts, connections)
+    const reassembler = new Reassembler(pool, counts, time, connections)
     this.arena = arena
     this.input = arena.bytes.subarray(arena.input, arena.input + arena.inputBytes)
     this.#pool = pool
     this.#pairs = pairs
     this.#exchanges = exchanges
-    this.#tracker = new ConnectionTracker(arena, counts, reassembler, connections, flows)
+    this.#tracker = new ConnectionTracker(arena, counts, time, reassembler, connections, flows)
+    this.#time = time
   }
 
   /** Bytes held now, of `poolBytes`. */
@@ -120,7 +135,8 @@ export class Assembler {
     while (at < end) {
       const size = view.getInt32(at, true)
       if (size < 0) break
-      this.#record(at, view.getInt32(at + TAG_AT, true), view.getFloat64(at + MICROS_AT, true))
+      this.#time.micros = view.getFloat64(at + MICROS_AT, true)
+      this.#record(at, view.getInt32(at + TAG_AT, true))
       at += size
     }
     this.#exchanges.expire(this.#tracker.clock)
@@ -131,14 +147,14 @@ export class Assembler {
     this.#tracker.endAll()
   }
 
-  #record(at: number, kind: number, micros: number): void {
+  #record(at: number, kind: number): void {
     const view = this.arena.view
     const id = view.getInt32(at + WORD1_AT, true)
     if (kind === FRAME) {
       const ip = at + view.getUint16(at + IP_OFFSET_AT, true)
       const tcp = at + view.getUint16(at + TCP_OFFSET_AT, true)
       const end = at + view.getUint32(at + END_OFFSET_AT, true)
-      this.#tracker.segment(ip, tcp, end, id, this.#domains[id], view.getInt32(at + WORD0_AT, true), micros)
+      this.#tracker.segment(ip, tcp, end, id, this.#domains[id], view.getInt32(at + WORD0_AT, true))
     } else if (kind === INTERFACE) {
       const start = at + PAYLOAD_AT
       const text = this.arena.bytes.subarray(start, start + view.getInt32(at + WORD0_AT, true))
@@ -146,6 +162,6 @@ export class Assembler {
       this.#domains[id] = info.domain
       this.#pairs.addInterface(id, info)
     } else if (kind === INTERFACE_GONE) this.#tracker.endInterface(id)
-    else this.#tracker.advance(micros)
+    else this.#tracker.advance()
   }
 }

@@ -77,12 +77,12 @@ export class Connections implements StreamConsumer, FlowOwner {
     this.#counts = counts
   }
 
-  data(flow: Flow, direction: Direction, at: number, end: number, seq: number, ack: number, micros: number): void {
+  data(flow: Flow, direction: Direction, at: number, end: number, seq: number, ack: number): void {
     if (flow.protocol === PROTOCOL_OPAQUE) return
     const http = flow.http ?? this.#recognise(flow, direction, at, end)
     if (http === null) return
     const stream = direction === flow.clientDirection ? http.requests : http.responses
-    this.#parser.data(stream, at, end, seq, ack, micros)
+    this.#parser.data(stream, at, end, seq, ack)
     if (stream.state === SEEK && !http.recognised && !flow.lossy && !flow.midstream)
       this.#becomeOpaque(flow, C.protocolOther)
   }
@@ -93,11 +93,11 @@ export class Connections implements StreamConsumer, FlowOwner {
     if (stream !== null) this.#parser.gap(stream, bytes, flow.streams[direction].nextSeq)
   }
 
-  end(flow: Flow, direction: Direction, how: number, micros: number): void {
+  end(flow: Flow, direction: Direction, how: number): void {
     const stream = streamOf(flow, direction)
     if (stream === null) return
     const reason = REASONS[how]
-    this.#parser.end(stream, how === END_FIN, reason, flow.streams[direction].nextSeq, micros)
+    this.#parser.end(stream, how === END_FIN, reason, flow.streams[direction].nextSeq)
     this.#exchanges.ended(stream, reason)
   }
 

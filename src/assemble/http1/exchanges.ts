@@ -9,6 +9,7 @@ import type { PairWriter } from '../encode/pair-writer.ts'
 import { type Filter, RULE_NONE, RULE_PAIR_BYTES } from '../filter.ts'
 import type { Arena } from '../memory/arena.ts'
 import type { BlockPool } from '../memory/block-pool.ts'
+import type { PacketTime } from '../packet-time.ts'
 import { type Direction, type Flow, PROTOCOL_OPAQUE } from '../tcp/flow.ts'
 import type { HttpConnection } from './connection.ts'
 import { Deadlines } from './deadlines.ts'
@@ -63,6 +64,7 @@ const C = ASSEMBLE_COUNTERS.index
 export class Exchanges implements MessageHandler, ExchangeOwner {
   readonly #arena: Arena
   readonly #pool: BlockPool
+  readonly #time: PacketTime
   readonly #scanner: HeadScanner
   readonly #filter: Filter
   readonly #messages: MessageWriter
@@ -78,6 +80,7 @@ export class Exchanges implements MessageHandler, ExchangeOwner {
   constructor(parts: {
     arena: Arena
     pool: BlockPool
+    time: PacketTime
     scanner: HeadScanner
     filter: Filter
     messages: MessageWriter
@@ -88,6 +91,7 @@ export class Exchanges implements MessageHandler, ExchangeOwner {
   }) {
     this.#arena = parts.arena
     this.#pool = parts.pool
+    this.#time = parts.time
     this.#scanner = parts.scanner
     this.#filter = parts.filter
     this.#messages = parts.messages
@@ -469,7 +473,7 @@ export class Exchanges implements MessageHandler, ExchangeOwner {
     record.digest2 = digest.word2
     record.startSeq = at.headSeq
     record.startMicros = at.headMicros
-    record.endMicros = at.micros
+    record.endMicros = this.#time.micros
     record.wireBytes = headEnd - start
     record.bodyBytes = 0
     record.anomalies = this.#scanner.anomalies
@@ -477,7 +481,7 @@ export class Exchanges implements MessageHandler, ExchangeOwner {
   }
 
   #record(record: MessageRecord, stream: MessageStream, endSeq: number): void {
-    record.endMicros = this.#at.micros
+    record.endMicros = this.#time.micros
     record.endSeq = endSeq
     this.#counts[C.bytesHttp] += stream.wireBytes - record.wireBytes
     record.wireBytes = stream.wireBytes

@@ -5,6 +5,7 @@
  */
 import type { Arena } from '../memory/arena.ts'
 import type { BlockPool } from '../memory/block-pool.ts'
+import type { PacketTime } from '../packet-time.ts'
 import { HEAD_COMPLETE, HEAD_INCOMPLETE, HEAD_INVALID, type HeadScanner } from './head.ts'
 import {
   CHUNK_DATA,
@@ -59,14 +60,15 @@ const CHUNK_DIGITS = 13
 const CHUNK_LINE_BYTES = 65_536
 
 export class MessageParser {
-  /** Of the segment being parsed: packet time, acknowledgement number, and sequence number minus address. */
-  micros = 0
+  /** Acknowledgement number of the segment being parsed. */
   ack = 0
+  /** Sequence number minus address of its bytes. */
   #base = 0
   readonly #arena: Arena
   readonly #pool: BlockPool
   readonly #scanner: HeadScanner
   readonly #handler: MessageHandler
+  readonly #time: PacketTime
   readonly #headBytes: number
   /** Of the head being handled: its first byte's sequence number, acknowledgement and time. */
   headSeq = 0
@@ -74,19 +76,26 @@ export class MessageParser {
   headMicros = 0
 
   /** @param headBytes the longest head that is kept while incomplete; at most the arena's head region */
-  constructor(arena: Arena, pool: BlockPool, scanner: HeadScanner, handler: MessageHandler, headBytes: number) {
+  constructor(
+    arena: Arena,
+    pool: BlockPool,
+    scanner: HeadScanner,
+    handler: MessageHandler,
+    time: PacketTime,
+    headBytes: number,
+  ) {
     this.#arena = arena
     this.#pool = pool
     this.#scanner = scanner
     this.#handler = handler
+    this.#time = time
     this.#headBytes = headBytes
   }
 
   /** Takes the next in-order bytes [at, end) of a stream. */
-  data(stream: MessageStream, at: number, end: number, seq: number, ack: number, micros: number): void {
+  data(stream: MessageStream, at: number, end: number, seq: number, ack: number): void {
     this.#base = (seq - at) | 0
     this.ack = ack
-    this.micros = micros
     let p = at
     if (stream.state === SEEK) p = this.#seek(stream, at, end)
     while (p < end) p = this.#step(stream, p, end)
@@ -126,8 +135,7 @@ export class MessageParser {
    * @param proper a FIN in sequence; @param reason why an unfinished message is given up
    * @param seq sequence number after the last byte
    */
-  end(stream: MessageStream, proper: boolean, reason: number, seq: number, micros: number): void {
-    this.micros = micros
+  end(stream: MessageStream, proper: boolean, reason: number, seq: number): void {
     if (stream.state === TO_CLOSE && proper) this.#handler.complete(stream, seq)
     else if (stream.state >= COUNTED && stream.state !== OPAQUE) this.#handler.damaged(stream, reason)
     this.#pool.free(stream.partial)
@@ -187,7 +195,7 @@ export class MessageParser {
     if (result === HEAD_COMPLETE) {
       this.headSeq = this.seqAt(start)
       this.headAck = this.ack
-      this.headMicros = this.micros
+      this.headMicros = this.#time.micros
       stream.state = HEAD
       return this.#handleHead(stream, start, this.#scanner.end, this.#scanner.end, end)
     }
@@ -197,7 +205,7 @@ export class MessageParser {
     }
     stream.partialSeq = this.seqAt(start)
     stream.partialAck = this.ack
-    stream.partialMicros = this.micros
+    stream.partialMicros = this.#time.micros
     stream.eol = 0
     stream.state = HEAD_PART
     return this.#headPart(stream, start, end)

@@ -7,6 +7,7 @@
  * At capacity the caller makes room: `oldestClosed` first, then `oldestOpen`, the flow that was quiet longest.
  */
 import type { Arena } from '../memory/arena.ts'
+import type { PacketTime } from '../packet-time.ts'
 import { type Direction, FLOW_CLOSED, FLOW_OPEN, Flow } from './flow.ts'
 import { RecencyList } from './recency-list.ts'
 
@@ -24,6 +25,7 @@ export class FlowTable {
   /** Set by `find`: the direction of the segment looked up. */
   direction: Direction = 0
   readonly #arena: Arena
+  readonly #time: PacketTime
   readonly #capacity: number
   readonly #flows: Flow[] = []
   #keys = new Int32Array(256 * KEY_WORDS)
@@ -37,8 +39,9 @@ export class FlowTable {
   readonly #closed = new RecencyList()
 
   /** @param capacity flows at most, closed ones that linger included */
-  constructor(arena: Arena, capacity: number) {
+  constructor(arena: Arena, time: PacketTime, capacity: number) {
     this.#arena = arena
+    this.#time = time
     this.#capacity = capacity
   }
 
@@ -85,18 +88,17 @@ export class FlowTable {
   }
 
   /** Adds the flow that `find` has just not found. The table must not be full. */
-  add(interfaceId: number, micros: number): Flow {
+  add(interfaceId: number): Flow {
     let flow = this.#free
     if (flow !== null) this.#free = flow.older
     else flow = this.#grow()
-    flow.open(this.#probeHash, interfaceId, micros)
+    flow.open(this.#probeHash, interfaceId, this.#time.micros)
     this.#keys.set(this.#probe, flow.index * KEY_WORDS)
     const bucket = this.#probeHash & (this.#buckets.length - 1)
     this.#chain[flow.index] = this.#buckets[bucket]
     this.#buckets[bucket] = flow.index
     this.#size++
     this.#open.push(flow)
-    flow.touchedMicros = micros
     return flow
   }
 
@@ -124,15 +126,15 @@ export class FlowTable {
   }
 
   /** Starts a new connection on a lingering flow's tuple. */
-  reopen(flow: Flow, interfaceId: number, micros: number): void {
+  reopen(flow: Flow, interfaceId: number): void {
     this.#listOf(flow).unlink(flow)
-    flow.open(flow.hash, interfaceId, micros)
+    flow.open(flow.hash, interfaceId, this.#time.micros)
     this.#open.push(flow)
-    flow.touchedMicros = micros
   }
 
-  /** Notes activity of an open flow at packet time `micros`. */
-  touch(flow: Flow, micros: number): void {
+  /** Notes activity of an open flow. */
+  touch(flow: Flow): void {
+    const { micros } = this.#time
     flow.lastMicros = micros
     if (micros - flow.touchedMicros < TOUCH_MICROS && micros >= flow.touchedMicros) return
     flow.touchedMicros = micros

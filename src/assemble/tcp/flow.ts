@@ -108,6 +108,7 @@ export class Flow {
     this.lossy = false
     this.interfaceId = interfaceId
     this.lastMicros = micros
+    this.touchedMicros = micros
     this.http = null
     this.streams[0].reset()
     this.streams[1].reset()

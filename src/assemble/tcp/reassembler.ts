@@ -13,19 +13,21 @@
  */
 import { ASSEMBLE_COUNTERS } from '../../counters.ts'
 import { BLOCK_BYTES, type BlockPool } from '../memory/block-pool.ts'
+import type { PacketTime } from '../packet-time.ts'
 import { type Direction, END_FIN, type Flow, HeldSegment, type Stream } from './flow.ts'
 import { seqAdd, seqDiff } from './seq.ts'
 
 /** Where a flow's bytes go, in order. Addresses are into the arena and valid during the call. */
 export interface StreamConsumer {
   /**
-   * In-order bytes [at, end); `seq` is the first one's, `ack` and `micros` belong to the segment that carried them.
+   * In-order bytes [at, end); `seq` is the first one's, `ack` belongs to the segment that carried them, as does the packet
+   * time during the call.
    */
-  data(flow: Flow, direction: Direction, at: number, end: number, seq: number, ack: number, micros: number): void
+  data(flow: Flow, direction: Direction, at: number, end: number, seq: number, ack: number): void
   /** `bytes` bytes are given up on; the next data continues after them. */
   gap(flow: Flow, direction: Direction, bytes: number): void
   /** Nothing follows on this stream; `how` is an END_ value. Called once per stream. */
-  end(flow: Flow, direction: Direction, how: number, micros: number): void
+  end(flow: Flow, direction: Direction, how: number): void
 }
 
 /** What one stream may hold behind a hole. At the bound the oldest hole becomes a gap (gaps.bound). */
@@ -44,12 +46,14 @@ const C = ASSEMBLE_COUNTERS.index
 export class Reassembler {
   readonly #pool: BlockPool
   readonly #counts: Float64Array
+  readonly #time: PacketTime
   readonly #consumer: StreamConsumer
   #spare: HeldSegment | null = null
 
-  constructor(pool: BlockPool, counts: Float64Array, consumer: StreamConsumer) {
+  constructor(pool: BlockPool, counts: Float64Array, time: PacketTime, consumer: StreamConsumer) {
     this.#pool = pool
     this.#counts = counts
+    this.#time = time
     this.#consumer = consumer
   }
 
@@ -60,19 +64,10 @@ export class Reassembler {
    * @param seq sequence number of the first payload byte
    * @param flags the TCP header's flags byte
    */
-  segment(
-    flow: Flow,
-    direction: Direction,
-    at: number,
-    end: number,
-    seq: number,
-    ack: number,
-    flags: number,
-    micros: number,
-  ): void {
+  segment(flow: Flow, direction: Direction, at: number, end: number, seq: number, ack: number, flags: number): void {
     const stream = flow.streams[direction]
     const length = end - at
-    if ((flags & FLAG_ACK) !== 0) this.#acknowledge(flow, (1 - direction) as Direction, ack, length > 0, micros)
+    if ((flags & FLAG_ACK) !== 0) this.#acknowledge(flow, (1 - direction) as Direction, ack, length > 0)
     if (!stream.known) {
       stream.known = true
       stream.nextSeq = seq
@@ -85,21 +80,21 @@ export class Reassembler {
     if (length > 0) {
       if (seq === stream.nextSeq && stream.held === null && !stream.ended && !this.#early(flow, direction, ack)) {
         stream.nextSeq = seqAdd(seq, length)
-        this.#consumer.data(flow, direction, at, end, seq, ack, micros)
-      } else this.#outOfOrder(flow, direction, stream, at, end, seq, ack, micros)
+        this.#consumer.data(flow, direction, at, end, seq, ack)
+      } else this.#outOfOrder(flow, direction, stream, at, end, seq, ack)
     }
     if (stream.held !== null || stream.finSeen || seqDiff(stream.nextSeq, stream.reached) > 0) {
-      this.#release(flow, direction, micros)
+      this.#release(flow, direction)
     }
     const server = (1 - direction) as Direction
     if (flow.clientDirection === direction && flow.streams[server].held !== null) this.#deliver(flow, server)
   }
 
   /** Gives up every hole, delivers what lay behind, and ends both streams. */
-  finish(flow: Flow, how: number, micros: number): void {
+  finish(flow: Flow, how: number): void {
     const first: Direction = flow.clientDirection === 1 ? 1 : 0
-    this.#finishStream(flow, first, how, micros)
-    this.#finishStream(flow, (1 - first) as Direction, how, micros)
+    this.#finishStream(flow, first, how)
+    this.#finishStream(flow, (1 - first) as Direction, how)
   }
 
   /** Frees what a flow holds without delivering it. */
@@ -109,7 +104,7 @@ export class Reassembler {
     }
   }
 
-  #finishStream(flow: Flow, direction: Direction, how: number, micros: number): void {
+  #finishStream(flow: Flow, direction: Direction, how: number): void {
     const stream = flow.streams[direction]
     while (stream.held !== null) {
       const hole = seqDiff(stream.nextSeq, stream.held.seq)
@@ -119,11 +114,11 @@ export class Reassembler {
     if (stream.ended) return
     stream.ended = true
     const complete = stream.finSeen && seqDiff(stream.finSeq, stream.nextSeq) >= 0
-    this.#consumer.end(flow, direction, complete ? END_FIN : how, micros)
+    this.#consumer.end(flow, direction, complete ? END_FIN : how)
   }
 
   /** @param conclusive the receiver has gone on to send bytes of its own */
-  #acknowledge(flow: Flow, direction: Direction, ack: number, conclusive: boolean, micros: number): void {
+  #acknowledge(flow: Flow, direction: Direction, ack: number, conclusive: boolean): void {
     const stream = flow.streams[direction]
     if (!stream.ackedKnown || seqDiff(stream.acked, ack) > 0) {
       stream.ackedKnown = true
@@ -131,7 +126,7 @@ export class Reassembler {
     }
     if (!stream.known || stream.ended) return
     if (!conclusive && !(stream.finSeen && seqDiff(stream.finSeq, ack) > 0)) return
-    if (stream.held !== null || seqDiff(stream.nextSeq, stream.reached) > 0) this.#release(flow, direction, micros)
+    if (stream.held !== null || seqDiff(stream.nextSeq, stream.reached) > 0) this.#release(flow, direction)
   }
 
   /** A server's bytes that answer client bytes we have yet to see. */
@@ -149,7 +144,6 @@ export class Reassembler {
     end: number,
     seq: number,
     ack: number,
-    micros: number,
   ): void {
     const counts = this.#counts
     const behind = seqDiff(seq, stream.nextSeq)
@@ -161,16 +155,16 @@ export class Reassembler {
     const first = behind > 0 ? stream.nextSeq : seq
     if (first === stream.nextSeq && stream.held === null && !this.#early(flow, direction, ack)) {
       stream.nextSeq = seqAdd(seq, end - at)
-      this.#consumer.data(flow, direction, start, end, first, ack, micros)
+      this.#consumer.data(flow, direction, start, end, first, ack)
       return
     }
     counts[C.segmentsOutOfOrder]++
-    this.#hold(stream, start, end, first, ack, micros)
+    this.#hold(stream, start, end, first, ack)
     while (stream.heldBytes > STREAM_HELD_BYTES) this.#giveUpOldest(flow, direction, stream, C.gapsBound)
   }
 
   /** Stores the parts of [at, end) that no held segment has yet. */
-  #hold(stream: Stream, at: number, end: number, seq: number, ack: number, micros: number): void {
+  #hold(stream: Stream, at: number, end: number, seq: number, ack: number): void {
     let previous: HeldSegment | null = null
     let next = stream.held
     let from = at
@@ -183,7 +177,7 @@ export class Reassembler {
       let to = end
       if (next !== null) to = Math.min(end, from + Math.max(0, seqDiff(fromSeq, next.seq)))
       if (to > from) {
-        const kept = this.#store(from, to, fromSeq, ack, micros)
+        const kept = this.#store(from, to, fromSeq, ack)
         if (kept === null) return
         kept.next = next
         if (previous === null) stream.held = kept
@@ -199,7 +193,7 @@ export class Reassembler {
   }
 
   /** @returns null when the pool is at its bound: the bytes are as good as never seen, and become a gap. */
-  #store(from: number, to: number, seq: number, ack: number, micros: number): HeldSegment | null {
+  #store(from: number, to: number, seq: number, ack: number): HeldSegment | null {
     const held = this.#spare ?? new HeldSegment()
     if (!this.#pool.append(held.chain, from, to - from)) {
       this.#spare = held
@@ -209,25 +203,25 @@ export class Reassembler {
     held.next = null
     held.seq = seq
     held.ack = ack
-    held.micros = micros
+    held.micros = this.#time.micros
     return held
   }
 
   /** Delivers what has become deliverable, turns pointless holes into gaps, and ends the stream at its FIN. */
-  #release(flow: Flow, direction: Direction, micros: number): void {
+  #release(flow: Flow, direction: Direction): void {
     const stream = flow.streams[direction]
     for (;;) {
       this.#deliver(flow, direction)
       const held = stream.held
       const lost = this.#lost(stream, held)
       if (lost > 0) this.#gap(flow, direction, lost, C.gapsAcked)
-      else if (held !== null && micros - held.micros > HOLE_MICROS) {
+      else if (held !== null && this.#time.micros - held.micros > HOLE_MICROS) {
         this.#giveUpOldest(flow, direction, stream, C.gapsExpired)
       } else break
     }
     if (stream.finSeen && !stream.ended && seqDiff(stream.finSeq, stream.nextSeq) >= 0) {
       stream.ended = true
-      this.#consumer.end(flow, direction, END_FIN, micros)
+      this.#consumer.end(flow, direction, END_FIN)
     }
   }
 
@@ -274,6 +268,9 @@ export class Reassembler {
     const held = stream.held
     if (held === null) return
     const pool = this.#pool
+    const time = this.#time
+    const now = time.micros
+    time.micros = held.micros
     let skip = seqDiff(held.seq, stream.nextSeq)
     let left = held.chain.length
     let block = pool.firstBlock(held.chain)
@@ -283,12 +280,13 @@ export class Reassembler {
         const at = pool.blockAddress(block)
         const seq = stream.nextSeq
         stream.nextSeq = seqAdd(seq, count - skip)
-        this.#consumer.data(flow, direction, at + skip, at + count, seq, held.ack, held.micros)
+        this.#consumer.data(flow, direction, at + skip, at + count, seq, held.ack)
         skip = 0
       } else skip -= count
       left -= count
       block = pool.nextBlock(block)
     }
+    time.micros = now
     this.#drop(stream)
   }
 

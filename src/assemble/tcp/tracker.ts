@@ -7,6 +7,7 @@
  */
 import { ASSEMBLE_COUNTERS } from '../../counters.ts'
 import type { Arena } from '../memory/arena.ts'
+import type { PacketTime } from '../packet-time.ts'
 import {
   type Direction,
   END_EVICTED,
@@ -64,13 +65,22 @@ export class ConnectionTracker {
   clock = 0
   readonly #arena: Arena
   readonly #counts: Float64Array
+  readonly #time: PacketTime
   readonly #reassembler: Reassembler
   readonly #owner: FlowOwner
   #lastMicros = 0
 
-  constructor(arena: Arena, counts: Float64Array, reassembler: Reassembler, owner: FlowOwner, flows: FlowTable) {
+  constructor(
+    arena: Arena,
+    counts: Float64Array,
+    time: PacketTime,
+    reassembler: Reassembler,
+    owner: FlowOwner,
+    flows: FlowTable,
+  ) {
     this.#arena = arena
     this.#counts = counts
+    this.#time = time
     this.#reassembler = reassembler
     this.flows = flows
     this.#owner = owner
@@ -82,15 +92,7 @@ export class ConnectionTracker {
    * @param ip, tcp addresses of its headers; @param end end of the IP packet
    * @param hash symmetric flow hash
    */
-  segment(
-    ip: number,
-    tcp: number,
-    end: number,
-    interfaceId: number,
-    domain: number,
-    hash: number,
-    micros: number,
-  ): void {
+  segment(ip: number, tcp: number, end: number, interfaceId: number, domain: number, hash: number): void {
     const view = this.#arena.view
     const counts = this.#counts
     counts[C.segments]++
@@ -101,21 +103,22 @@ export class ConnectionTracker {
       counts[C.segmentsIgnored]++
       return
     }
-    this.advance(micros)
+    this.advance()
     counts[C.bytesPayload] += end - payload
     const flow = this.flows.find(ip, tcp, domain, hash)
     const direction = this.flows.direction
-    const current = this.#connection(flow, direction, view.getInt32(tcp + 4), flags, end - payload, interfaceId, micros)
+    const current = this.#connection(flow, direction, view.getInt32(tcp + 4), flags, end - payload, interfaceId)
     if (current === null) {
       counts[C.segmentsIgnored]++
       return
     }
-    this.flows.touch(current, micros)
-    this.#segmentOfOpen(current, direction, payload, end, view.getInt32(tcp + 4), view.getInt32(tcp + 8), flags, micros)
+    this.flows.touch(current)
+    this.#segmentOfOpen(current, direction, payload, end, view.getInt32(tcp + 4), view.getInt32(tcp + 8), flags)
   }
 
   /** Moves packet time on, closes what has been idle too long and forgets what lingered. */
-  advance(micros: number): void {
+  advance(): void {
+    const { micros } = this.#time
     if (micros > this.clock) {
       const step = micros - this.clock
       if (step <= CLOCK_STEP_MICROS || Math.abs(micros - this.#lastMicros) <= CLOCK_STEP_MICROS) this.clock = micros
@@ -147,18 +150,19 @@ export class ConnectionTracker {
     flags: number,
     length: number,
     interfaceId: number,
-    micros: number,
   ): Flow | null {
     const syn = (flags & FLAG_SYN) !== 0
     const starts = (syn || length > 0) && (flags & FLAG_RST) === 0
-    if (flow === null) return starts ? this.#open(null, interfaceId, micros) : null
+    if (flow === null) return starts ? this.#open(null, interfaceId) : null
     if (flow.state === FLOW_CLOSED) {
-      const fresh = syn ? !this.#repeats(flow.streams[direction], seq) : micros - flow.lastMicros > LINGER_MICROS
-      return starts && fresh ? this.#open(flow, interfaceId, micros) : null
+      const fresh = syn
+        ? !this.#repeats(flow.streams[direction], seq)
+        : this.#time.micros - flow.lastMicros > LINGER_MICROS
+      return starts && fresh ? this.#open(flow, interfaceId) : null
     }
     if (!syn || this.#continues(flow, direction, seq, flags)) return flow
     this.#close(flow, END_SUPERSEDED)
-    return this.#open(flow, interfaceId, micros)
+    return this.#open(flow, interfaceId)
   }
 
   #repeats(stream: Stream, seq: number): boolean {
@@ -178,15 +182,15 @@ export class ConnectionTracker {
     return ahead >= 0 && ahead <= LATE_SYN_BYTES
   }
 
-  #open(closed: Flow | null, interfaceId: number, micros: number): Flow {
+  #open(closed: Flow | null, interfaceId: number): Flow {
     this.#counts[C.flowsSeen]++
     this.#counts[C.flowsOpen]++
     if (closed !== null) {
-      this.flows.reopen(closed, interfaceId, micros)
+      this.flows.reopen(closed, interfaceId)
       return closed
     }
     if (this.flows.full) this.#evict()
-    return this.flows.add(interfaceId, micros)
+    return this.flows.add(interfaceId)
   }
 
   #evict(): void {
@@ -204,7 +208,6 @@ export class ConnectionTracker {
     seq: number,
     ack: number,
     flags: number,
-    micros: number,
   ): void {
     const stream = flow.streams[direction]
     if ((flags & FLAG_RST) !== 0) {
@@ -217,8 +220,7 @@ export class ConnectionTracker {
       first = seqAdd(seq, 1)
       this.#handshake(flow, direction, first, ack, flags)
     } else if (!stream.known || !flow.streams[1 - direction].known) this.#learn(flow, direction, seq, ack)
-    if (flow.protocol !== PROTOCOL_OPAQUE)
-      this.#reassembler.segment(flow, direction, payload, end, first, ack, flags, micros)
+    if (flow.protocol !== PROTOCOL_OPAQUE) this.#reassembler.segment(flow, direction, payload, end, first, ack, flags)
     else if ((flags & FLAG_FIN) !== 0) stream.ended = true
     if (flow.streams[0].ended && flow.streams[1].ended) this.#close(flow, END_FIN)
   }
@@ -246,7 +248,7 @@ export class ConnectionTracker {
 
   #close(flow: Flow, how: number): void {
     if (flow.state !== FLOW_OPEN) return
-    if (flow.protocol !== PROTOCOL_OPAQUE) this.#reassembler.finish(flow, how, this.clock)
+    if (flow.protocol !== PROTOCOL_OPAQUE) this.#reassembler.finish(flow, how)
     this.#reassembler.discard(flow)
     this.#owner.release(flow)
     this.#counts[CLOSED_COUNTERS[how]]++
