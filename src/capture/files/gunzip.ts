@@ -9,13 +9,15 @@ export const isGzip = (head: Uint8Array): boolean => head[0] === 0x1f && head[1]
 export class Gunzip {
   readonly #engine = createGunzip({ chunkSize: CHUNK_BYTES })
   #failure: Error | null = null
+  /** Whoever waits for the step at hand. The engine never calls back for a write that failed. */
+  #fail: (error: Error) => void = () => {}
 
   /** @param take gets unzipped bytes, valid during the call */
   constructor(take: (bytes: Uint8Array) => void) {
     this.#engine.on('data', take)
-    // Whoever waits is told by the callback; without a listener the error would end the thread.
     this.#engine.on('error', (error) => {
       this.#failure = error
+      this.#fail(error)
     })
   }
 
@@ -25,23 +27,21 @@ export class Gunzip {
    * @throws Error when the stream is damaged
    */
   push(chunk: Uint8Array): Promise<void> {
-    return this.#settle((done) => this.#engine.write(chunk, done))
+    return this.#step((done) => this.#engine.write(chunk, done))
   }
 
-  /** @throws Error when the stream ends before its last member does */
-  async end(): Promise<void> {
-    const ended = new Promise<void>((resolve) => this.#engine.once('close', resolve))
-    await this.#settle((done) => this.#engine.end(done))
-    await ended
+  /** @throws Error when the stream ends before its last member does (`Z_BUF_ERROR`) */
+  end(): Promise<void> {
+    return this.#step((done) => {
+      this.#engine.once('close', done)
+      this.#engine.end()
+    })
   }
 
-  #settle(start: (done: (error?: Error | null) => void) => void): Promise<void> {
+  #step(start: (done: () => void) => void): Promise<void> {
     return new Promise((resolve, reject) => {
-      start((error) => {
-        const failure = error ?? this.#failure
-        if (failure) reject(failure)
-        else resolve()
-      })
+      this.#fail = reject
+      start(() => (this.#failure === null ? resolve() : reject(this.#failure)))
     })
   }
 }
