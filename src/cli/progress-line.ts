@@ -4,6 +4,9 @@ import type { Progress } from '../supervisor/options.ts'
 /** Nothing is drawn before this, so that short runs stay quiet. Milliseconds. */
 const QUIET_MILLIS = 500
 
+/** Redrawn no more often than this. Milliseconds. */
+const REDRAW_MILLIS = 100
+
 export interface ProgressLine {
   update(progress: Progress): void
   /** Takes the line away. */
@@ -21,12 +24,14 @@ export interface ProgressLineOptions {
 export function progressLine({ write, columns, now = () => performance.now() }: ProgressLineOptions): ProgressLine {
   const began = now()
   let drawn = false
+  let drawnAt = Number.NEGATIVE_INFINITY
   return {
     update(progress) {
       const millis = now() - began
-      if (millis < QUIET_MILLIS) return
+      if (millis < QUIET_MILLIS || (drawn && millis - drawnAt < REDRAW_MILLIS)) return
       write(`\r\x1b[2K${describeProgress(progress, millis).slice(0, columns - 1)}\r`)
       drawn = true
+      drawnAt = millis
     },
     clear() {
       if (drawn) write('\r\x1b[2K')
