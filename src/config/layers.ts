@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs'
 import { isMap, isPair, isScalar, LineCounter, parseDocument } from 'yaml'
 import { errorText } from '../errors.ts'
-import { configKeys, isSection, keyAt, keyOfEnvironment } from './keys.ts'
+import { configKeys, configSections, isSection, keyAt, keyOfEnvironment } from './keys.ts'
 import { nearest } from './nearest.ts'
 
 /** Where a value came from. `name` is for a person: `interceptor.yaml:12`, `INTERCEPTOR_SHIP_MAX_AGE`, `--brokers`. */
@@ -153,7 +153,7 @@ function readYaml(path: string, text: string, layer: Layer): void {
           where,
           nearest(
             inner,
-            configKeys.map((entry) => entry.path),
+            [...configSections, ...configKeys].map(({ path }) => path),
           ),
         ),
       )

@@ -6,7 +6,16 @@
  */
 import { isIP } from 'node:net'
 import { z } from 'zod'
-import { DURATION_FORMS, DURATION_PATTERN, parseDuration, parseSize, SIZE_FORMS, SIZE_PATTERN } from './units.ts'
+import {
+  DURATION_FORMS,
+  DURATION_PATTERN,
+  formatDuration,
+  formatSize,
+  parseDuration,
+  parseSize,
+  SIZE_FORMS,
+  SIZE_PATTERN,
+} from './units.ts'
 
 /** How a key is written, beyond its JSON type. Decides how text (environment, flags) is read and values printed. */
 export type KeyKind = 'duration' | 'size' | 'integer' | 'boolean' | 'text' | 'choice' | 'list'
@@ -42,8 +51,8 @@ function duration(fallback: string, description: string, least = 0, most = 86_40
   )
   const range = z
     .number()
-    .min(least, `must be at least ${least}ms`)
-    .max(most, `must be at most ${most / 86_400_000}d`)
+    .min(least, `must be at least ${formatDuration(least)}`)
+    .max(most, `must be at most ${formatDuration(most)}`)
   return key('duration', millis.pipe(range), fallback, description)
 }
 
@@ -58,7 +67,10 @@ function size(fallback: string | number, description: string, least: number, mos
     error,
   })
   const bytes = written.transform((value) => (typeof value === 'number' ? value : (parseSize(value) ?? Number.NaN)))
-  const range = z.number().min(least, `must be at least ${least} bytes`).max(most, `must be at most ${most} bytes`)
+  const range = z
+    .number()
+    .min(least, `must be at least ${formatSize(least)}`)
+    .max(most, `must be at most ${formatSize(most)}`)
   return key('size', bytes.pipe(range), fallback, description)
 }
 
@@ -239,6 +251,9 @@ const kafka = section('The cluster and topic pairs go to.', {
   }),
 })
 
+const PORT_ERROR = 'must be a port number from 1 to 65535'
+const PORT = z.number({ error: PORT_ERROR }).int(PORT_ERROR).min(1, PORT_ERROR).max(65535, PORT_ERROR)
+
 /** `host:port`, `[v6]:port` or empty. */
 const LISTEN_ADDRESS = /^$|^(\[[0-9a-fA-F:.]+\]|[^\s:/[\]]*):\d{1,5}$/
 
@@ -286,12 +301,7 @@ export const configSchema = z
         exclude: list([], 'None of these.', ANY_TEXT),
       }),
       selector: text('', 'Kubernetes label selector that pods must match.'),
-      excludePorts: key(
-        'list',
-        z.array(z.number().int().min(1).max(65535), { error: 'must be a list of port numbers' }),
-        [],
-        'TCP ports left out.',
-      ),
+      excludePorts: key('list', z.array(PORT, { error: 'must be a list of port numbers' }), [], 'TCP ports left out.'),
       keep: choice(['server', 'both'], 'server', 'Which views of an exchange inside the cluster are kept.'),
       clusterNetworks: key(
         'list',

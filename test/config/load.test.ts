@@ -1,0 +1,357 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { hostname, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import * as zlib from 'node:zlib'
+import { configKeys } from '../../src/config/keys.ts'
+import { type ConfigSources, defaultConfig, type FlagValue, loadConfig } from '../../src/config.ts'
+import { InterceptorError } from '../../src/errors.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'interceptor-config-'))
+after(() => rmSync(folder, { recursive: true }))
+
+let files = 0
+function yaml(text: string): string {
+  files += 1
+  const path = join(folder, `${files}.yaml`)
+  writeFileSync(path, text)
+  return path
+}
+
+const flag = (path: string, value: FlagValue['value']): FlagValue => ({ path, value, name: '--set' })
+
+function problemOf(sources: ConfigSources): string {
+  try {
+    loadConfig({ env: {}, ...sources })
+  } catch (error) {
+    assert.ok(error instanceof InterceptorError)
+    assert.equal(error.exitCode, 2)
+    return error.message.replaceAll(`${folder}/`, '')
+  }
+  return assert.fail('was accepted')
+}
+
+test('loadConfig: defaults are those of the contract', () => {
+  const config = defaultConfig()
+  assert.equal(config.node.name, hostname())
+  const { node: _, ...rest } = config
+  assert.deepEqual(rest, {
+    capture: {
+      source: 'auto',
+      interfaces: [],
+      filter: '',
+      snapLength: 262144,
+      ringBytes: 8 * 1024 * 1024,
+      maxWorkers: 8,
+      promiscuous: false,
+    },
+    assemble: { workers: 'auto' },
+    limits: {
+      messageBytes: 1048576,
+      pairBytes: 1048576,
+      responseTimeout: 60_000,
+      flows: 100_000,
+      memory: 256 * 1024 * 1024,
+    },
+    filter: {
+      contentTypes: ['application/json', 'application/x-www-form-urlencoded'],
+      userAgentPrefixes: ['kube-probe'],
+      requestHeaders: ['X-Soveren-Request'],
+      statuses: ['301', '308', '4xx', '5xx'],
+      paths: ['/metrics', '/healthz', '/api/health', '/api/v2/alive', '/api/v2/detect'],
+    },
+    ship: {
+      sink: 'kafka',
+      format: 'msgpack',
+      decode: false,
+      bufferBytes: 64 * 1024 * 1024,
+      maxAge: 300_000,
+      linger: 50,
+      batchBytes: 512 * 1024,
+      file: '',
+    },
+    kafka: {
+      brokers: [],
+      topic: 'interceptor.pairs',
+      clientId: 'interceptor',
+      createTopic: false,
+      acks: 'leader',
+      compression: 'none',
+      partitionBy: 'connection',
+      tls: { enabled: false, caFile: '', certFile: '', keyFile: '', serverName: '' },
+      sasl: { mechanism: '', username: '', passwordFile: '' },
+    },
+    kubernetes: { enabled: 'auto', kubeconfig: '', remoteNames: false },
+    targets: {
+      procRoot: '/proc',
+      namespaces: { include: [], exclude: [] },
+      selector: '',
+      excludePorts: [],
+      keep: 'server',
+      clusterNetworks: [],
+    },
+    admin: { address: '127.0.0.1:9464' },
+    log: { level: 'info' },
+    shutdown: { timeout: 10_000 },
+  })
+})
+
+test('loadConfig: flags go before the environment, that before the file, that before defaults', () => {
+  const file = yaml('ship: { maxAge: 1m, linger: 1ms, batchBytes: 1KiB }\n')
+  const env = { INTERCEPTOR_SHIP_MAX_AGE: '2m', INTERCEPTOR_SHIP_LINGER: '2ms' }
+  const { config, origins } = loadConfig({ file, env, flags: [flag('ship.maxAge', '3m')] })
+  assert.deepEqual(
+    [config.ship.maxAge, config.ship.linger, config.ship.batchBytes, config.ship.format],
+    [180_000, 2, 1024, 'msgpack'],
+  )
+  const from = ['ship.maxAge', 'ship.linger', 'ship.batchBytes', 'ship.format'].map((path) => origins.get(path))
+  assert.deepEqual(from, [
+    { kind: 'flag', name: '--set' },
+    { kind: 'environment', name: 'INTERCEPTOR_SHIP_LINGER' },
+    { kind: 'file', name: `${file}:1` },
+    { kind: 'default', name: 'default' },
+  ])
+})
+
+test('loadConfig: the later of two flags wins', () => {
+  const { config } = loadConfig({ env: {}, flags: [flag('kafka.topic', 'a'), flag('kafka.topic', 'b')] })
+  assert.equal(config.kafka.topic, 'b')
+})
+
+test('loadConfig: every key can be set from the environment by its name', () => {
+  assert.equal(configKeys.find(({ path }) => path === 'kafka.tls.caFile')?.environment, 'INTERCEPTOR_KAFKA_TLS_CA_FILE')
+  const env = {
+    INTERCEPTOR_KAFKA_BROKERS: 'a:1, b,[::1]:3',
+    INTERCEPTOR_FILTER_STATUSES: '301,4XX',
+    INTERCEPTOR_TARGETS_EXCLUDE_PORTS: '80,443',
+    INTERCEPTOR_TARGETS_NAMESPACES_INCLUDE: 'shop,team-*',
+    INTERCEPTOR_CAPTURE_PROMISCUOUS: 'true',
+    INTERCEPTOR_ASSEMBLE_WORKERS: '3',
+    INTERCEPTOR_KUBERNETES_ENABLED: 'false',
+    INTERCEPTOR_FILTER_USER_AGENT_PREFIXES: '',
+    INTERCEPTOR_LIMITS_MEMORY: '536870912',
+  }
+  const { config } = loadConfig({ env })
+  assert.deepEqual(config.kafka.brokers, ['a:1', 'b:9092', '[::1]:3'])
+  assert.deepEqual(config.filter.statuses, ['301', '4xx'])
+  assert.deepEqual(config.targets.excludePorts, [80, 443])
+  assert.deepEqual(config.targets.namespaces.include, ['shop', 'team-*'])
+  assert.equal(config.capture.promiscuous, true)
+  assert.equal(config.assemble.workers, 3)
+  assert.equal(config.kubernetes.enabled, false)
+  assert.deepEqual(config.filter.userAgentPrefixes, [])
+  assert.equal(config.limits.memory, 512 * 1024 * 1024)
+})
+
+test('loadConfig: variables Kubernetes sets for a Service of the same name are not configuration', () => {
+  const env = {
+    INTERCEPTOR_SERVICE_HOST: '10.0.0.1',
+    INTERCEPTOR_SERVICE_PORT: '9464',
+    INTERCEPTOR_SERVICE_PORT_METRICS: '9464',
+    INTERCEPTOR_PORT: 'tcp://10.0.0.1:9464',
+    INTERCEPTOR_PORT_9464_TCP: 'tcp://10.0.0.1:9464',
+    INTERCEPTOR_PORT_9464_TCP_ADDR: '10.0.0.1',
+    INTERCEPTOR_METRICS_SERVICE_HOST: '10.0.0.2',
+    INTERCEPTOR_METRICS_PORT_80_TCP_PROTO: 'tcp',
+  }
+  assert.deepEqual(loadConfig({ env }).config, defaultConfig())
+})
+
+test('loadConfig: INTERCEPTOR_CONFIG names the file, and a file given goes before it', () => {
+  const named = yaml('kafka: { topic: named }\n')
+  const env = { INTERCEPTOR_CONFIG: named }
+  assert.equal(loadConfig({ env }).config.kafka.topic, 'named')
+  assert.equal(loadConfig({ env, file: yaml('kafka: { topic: given }') }).config.kafka.topic, 'given')
+})
+
+test('loadConfig: an empty node.name becomes NODE_NAME', () => {
+  const { config, origins } = loadConfig({ env: { NODE_NAME: 'worker-7' } })
+  assert.equal(config.node.name, 'worker-7')
+  assert.deepEqual(origins.get('node.name'), { kind: 'environment', name: 'NODE_NAME' })
+  assert.equal(loadConfig({ env: { NODE_NAME: 'a', INTERCEPTOR_NODE_NAME: 'b' } }).config.node.name, 'b')
+})
+
+test('loadConfig: empty files, sections and keys leave the defaults', () => {
+  for (const text of ['', '# nothing\n', 'ship:\n', 'ship:\n  maxAge:\nfilter:\n  paths:\n']) {
+    assert.deepEqual(loadConfig({ env: {}, file: yaml(text) }).config, defaultConfig())
+  }
+})
+
+test('loadConfig: YAML numbers are milliseconds and bytes, and statuses', () => {
+  const file = yaml('limits: { responseTimeout: 1500, messageBytes: 2048 }\nfilter: { statuses: [404, 5xx] }\n')
+  const { config } = loadConfig({ env: {}, file })
+  assert.deepEqual([config.limits.responseTimeout, config.limits.messageBytes], [1500, 2048])
+  assert.deepEqual(config.filter.statuses, ['404', '5xx'])
+})
+
+const DURATION =
+  'is not a duration: write a number with a unit (250ms, 60s, 5m, 2h, 1d), or a bare number of milliseconds'
+const SIZE =
+  'is not a size: write a number with a unit (512KiB, 64MiB, 1GiB; KB, MB and GB are powers of 1000), or a bare number of bytes'
+
+const refused: [string, ConfigSources, string][] = [
+  [
+    'an unknown key of the file',
+    { file: yaml('ship:\n  lingr: 5ms\n') },
+    'unknown key ship.lingr (1.yaml:2): did you mean ship.linger?',
+  ],
+  [
+    'an unknown section of the file',
+    { file: yaml('kafak:\n  topic: x\n') },
+    'unknown key kafak (2.yaml:1): did you mean kafka?',
+  ],
+  [
+    'an unknown variable',
+    { env: { INTERCEPTOR_SHIP_MAXAGE: '5m' } },
+    'unknown key INTERCEPTOR_SHIP_MAXAGE (environment): did you mean INTERCEPTOR_SHIP_MAX_AGE?',
+  ],
+  [
+    'an unknown key of a flag',
+    { flags: [flag('ship.max-age', '5m')] },
+    'unknown key ship.max-age (--set): did you mean ship.maxAge?',
+  ],
+  [
+    'a wrong unit of a duration',
+    { env: { INTERCEPTOR_SHIP_MAX_AGE: '5MiB' } },
+    `ship.maxAge: "5MiB" ${DURATION} (INTERCEPTOR_SHIP_MAX_AGE)`,
+  ],
+  ['a negative duration', { file: yaml('ship: { linger: -5 }') }, `ship.linger: -5 ${DURATION} (3.yaml:1)`],
+  ['a wrong unit of a size', { flags: [flag('limits.memory', '1XB')] }, `limits.memory: "1XB" ${SIZE} (--set)`],
+  [
+    'a size out of range',
+    { flags: [flag('limits.memory', '1MiB')] },
+    'limits.memory: "1MiB" must be at least 32MiB (--set)',
+  ],
+  [
+    'a value outside a choice',
+    { flags: [flag('kafka.acks', '1')] },
+    'kafka.acks: "1" must be one of: none, leader, all (--set)',
+  ],
+  [
+    'a broker with a scheme',
+    { flags: [flag('kafka.brokers', 'kafka://a:9092')] },
+    'kafka.brokers: "kafka://a:9092" must be host:port, such as kafka-0.kafka:9092 (--set)',
+  ],
+  [
+    'a topic no broker would take',
+    { flags: [flag('kafka.topic', 'a b')] },
+    'kafka.topic: "a b" must be 1 to 249 letters, digits, dots, dashes or underscores (--set)',
+  ],
+  [
+    'a status that is none',
+    { flags: [flag('filter.statuses', '301,6xx')] },
+    'filter.statuses: "6xx" must be a status (301) or a class of them (4xx) (--set)',
+  ],
+  [
+    'a media type with parameters',
+    { flags: [flag('filter.contentTypes', 'application/json; charset=utf-8')] },
+    'filter.contentTypes: "application/json; charset=utf-8" must be a media type without parameters, such as application/json (--set)',
+  ],
+  [
+    'a network that is none',
+    { flags: [flag('targets.clusterNetworks', '10.0.0.0/33')] },
+    'targets.clusterNetworks: "10.0.0.0/33" must be a network such as 10.0.0.0/8 (--set)',
+  ],
+  [
+    'a port out of range',
+    { flags: [flag('targets.excludePorts', '70000')] },
+    'targets.excludePorts: 70000 must be a port number from 1 to 65535 (--set)',
+  ],
+  [
+    'a count that is none',
+    { flags: [flag('assemble.workers', 'many')] },
+    'assemble.workers: "many" must be auto or a whole number from 1 to 64 (--set)',
+  ],
+  [
+    'a boolean that is none',
+    { flags: [flag('ship.decode', 'yes')] },
+    'ship.decode: "yes" must be true or false (--set)',
+  ],
+  ['a section that is no map', { file: yaml('ship: 5\n') }, 'ship (4.yaml:1) must be a map of keys'],
+  ['a file that is no map', { file: yaml('- ship\n') }, 'the file (5.yaml:1) must be a map of keys'],
+  [
+    'a map where a value belongs',
+    { file: yaml('ship: { maxAge: { a: 1 } }') },
+    `ship.maxAge: {"a":1} ${DURATION} (6.yaml:1)`,
+  ],
+  [
+    'sink file without a file',
+    { flags: [flag('ship.sink', 'file')] },
+    'ship.sink is file, but ship.file names no file',
+  ],
+  [
+    'a certificate without its key',
+    { flags: [flag('kafka.tls.enabled', true), flag('kafka.tls.certFile', 'c.pem')] },
+    'kafka.tls.certFile needs kafka.tls.keyFile beside it',
+  ],
+  [
+    'a key without its certificate',
+    { flags: [flag('kafka.tls.enabled', true), flag('kafka.tls.keyFile', 'k.pem')] },
+    'kafka.tls.keyFile needs kafka.tls.certFile beside it',
+  ],
+  [
+    'TLS files without TLS',
+    { flags: [flag('kafka.tls.caFile', 'ca.pem')] },
+    'kafka.tls.caFile is set, but kafka.tls.enabled is false: the connection would not be encrypted',
+  ],
+  [
+    'a user without a mechanism',
+    { flags: [flag('kafka.sasl.username', 'me')] },
+    'kafka.sasl.username is set, but kafka.sasl.mechanism is empty: write plain, scram-sha-256 or scram-sha-512',
+  ],
+  [
+    'a mechanism without a password',
+    { flags: [flag('kafka.sasl.mechanism', 'plain'), flag('kafka.sasl.username', 'me')] },
+    'kafka.sasl.mechanism is plain, which needs kafka.sasl.passwordFile',
+  ],
+  [
+    'messages that do not fit into memory',
+    { flags: [flag('limits.messageBytes', '128MiB')] },
+    'limits.messageBytes (128MiB) must be at most a quarter of limits.memory (256MiB)',
+  ],
+  [
+    'a buffer larger than memory',
+    { flags: [flag('ship.bufferBytes', '1GiB')] },
+    'ship.bufferBytes (1GiB) must be at most limits.memory (256MiB)',
+  ],
+  [
+    'batches larger than the buffer',
+    { flags: [flag('ship.batchBytes', '2MiB'), flag('ship.bufferBytes', '1MiB')] },
+    'ship.batchBytes (2MiB) must be at most ship.bufferBytes (1MiB)',
+  ],
+]
+
+for (const [title, sources, message] of refused) {
+  test(`loadConfig: refuses ${title}`, () => {
+    assert.equal(problemOf(sources), `configuration: ${message}`)
+  })
+}
+
+test('loadConfig: zstd where Node.js has none is refused, naming the version that has it', {
+  skip: 'zstdCompress' in zlib ? 'this Node.js has zstd' : false,
+}, () => {
+  assert.match(problemOf({ flags: [flag('kafka.compression', 'zstd')] }), /Node\.js 22\.15 or later/)
+})
+
+test('loadConfig: every problem of every source is in the one error', () => {
+  const file = yaml('ship: { lingr: 1 }\n')
+  const message = problemOf({
+    file,
+    env: { INTERCEPTOR_LOG_LEVEL: 'loud' },
+    flags: [flag('kafka.acks', 'some'), flag('nonsense', '1')],
+  })
+  assert.match(message, /^configuration: 4 problems\n/)
+  for (const part of ['ship.lingr', 'log.level: "loud"', 'kafka.acks: "some"', 'nonsense']) {
+    assert.ok(message.includes(part), `${part} is not in: ${message}`)
+  }
+})
+
+test('loadConfig: broken YAML names its line', () => {
+  assert.match(problemOf({ file: yaml('ship:\n  maxAge: [1\n') }), /^configuration: \d+\.yaml:\d: /)
+  assert.match(problemOf({ file: yaml('ship: {}\nship: {}\n') }), /\.yaml:2: Map keys must be unique/)
+})
+
+test('loadConfig: a file that is not there is named', () => {
+  assert.match(problemOf({ file: join(folder, 'none.yaml') }), /cannot read the configuration file none\.yaml: ENOENT/)
+})
