@@ -1,9 +1,11 @@
 /** Everything the doctor looks at, in the order it is shown. */
 import type { Config } from '../config.ts'
 import type { Check } from './check.ts'
+import { kafkaChecks } from './kafka-checks.ts'
 import { nodeChecks } from './node-checks.ts'
 
 /** Each check as soon as it is done. */
 export async function* allChecks(config: Config): AsyncGenerator<Check> {
   yield* nodeChecks(config)
+  yield* kafkaChecks(config)
 }

@@ -16,11 +16,13 @@
  */
 export type Trouble = 'away' | 'moved' | 'retry' | 'refused' | 'tooLarge' | 'denied' | 'missingTopic'
 
-export const UNKNOWN_TOPIC_OR_PARTITION = 3
+export const OFFSET_OUT_OF_RANGE = 1
+export const CORRUPT_MESSAGE = 2
+export const INVALID_RECORD = 87
 
 const TROUBLE_BY_CODE: ReadonlyMap<number, Trouble> = new Map<number, Trouble>([
-  [2, 'refused'], // CORRUPT_MESSAGE: what an invalid record is called below Produce v8
-  [UNKNOWN_TOPIC_OR_PARTITION, 'missingTopic'],
+  [CORRUPT_MESSAGE, 'refused'], // what an invalid record is called below Produce v8
+  [3, 'missingTopic'], // UNKNOWN_TOPIC_OR_PARTITION
   [5, 'moved'], // LEADER_NOT_AVAILABLE
   [6, 'moved'], // NOT_LEADER_OR_FOLLOWER
   [10, 'tooLarge'], // MESSAGE_TOO_LARGE
@@ -39,7 +41,7 @@ const TROUBLE_BY_CODE: ReadonlyMap<number, Trouble> = new Map<number, Trouble>([
   [74, 'moved'], // FENCED_LEADER_EPOCH
   [75, 'moved'], // UNKNOWN_LEADER_EPOCH
   [76, 'denied'], // UNSUPPORTED_COMPRESSION_TYPE
-  [87, 'refused'], // INVALID_RECORD
+  [INVALID_RECORD, 'refused'],
 ])
 
 /** Of an error code in an answer; not for 0, which is none. */
@@ -52,11 +54,21 @@ interface Details {
   cause?: unknown
 }
 
-/** Of anything thrown on the way to a broker: the innermost cause that says something decides. */
+/** The protocol's error code in anything thrown; null where there is none. */
+export function codeOf(error: unknown): number | null {
+  for (let cause: unknown = error; cause instanceof Error; cause = (cause as Details).cause) {
+    const { code } = cause as Details
+    if (typeof code === 'number' && code > 0) return code
+  }
+  return null
+}
+
+/** Of anything thrown on the way to a broker. */
 export function troubleOf(error: unknown): Trouble {
+  const answered = codeOf(error)
+  if (answered !== null) return troubleOfCode(answered)
   for (let cause: unknown = error; cause instanceof Error; cause = (cause as Details).cause) {
     const { name, code } = cause as Details
-    if (typeof code === 'number' && code > 0) return troubleOfCode(code)
     if (name === 'KafkaJSSASLAuthenticationError' || name === 'KafkaJSUnsupportedMagicByteInMessageSet') return 'denied'
     if (isCertificateProblem(code, cause.message)) return 'denied'
   }

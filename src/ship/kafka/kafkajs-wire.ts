@@ -19,6 +19,11 @@ const PRODUCE_VERSION = 7
 /** Asked for often enough to notice added partitions within minutes. */
 const METADATA_MAX_AGE_MS = 60_000
 
+/** As kafkajs's consumers ask for. */
+const FETCH_BYTES = 8 * 1024 * 1024
+const FETCH_PARTITION_BYTES = 1024 * 1024
+const READ_COMMITTED = 1
+
 interface QueueEntry {
   apiKey: number
   apiName: string
@@ -51,6 +56,19 @@ interface Broker {
     readonly sasl: unknown
     getConnectionByRequest(request: { request: { apiKey: number } }): Promise<Connection>
   }
+  fetch(request: object): Promise<FetchAnswer>
+}
+
+interface FetchAnswer {
+  responses: { partitions: { partition: number; errorCode: number; messages: FetchedMessage[] }[] }[]
+}
+
+interface FetchedMessage {
+  offset: string
+  timestamp: string
+  value: Buffer | null
+  headers: Record<string, Buffer | Buffer[]>
+  isControlRecord: boolean
 }
 
 interface Cluster {
@@ -59,6 +77,7 @@ interface Cluster {
   refreshMetadata(): Promise<void>
   findBroker(node: { nodeId: number }): Promise<Broker>
   findTopicPartitionMetadata(topic: string): { partitionId: number; leader: number }[]
+  fetchTopicsOffset(topics: object[]): Promise<{ partitions: { partition: number; offset: string }[] }[]>
 }
 
 interface ProduceAnswer {
@@ -75,6 +94,21 @@ interface Internals {
 export interface PartitionAnswer {
   partition: number
   errorCode: number
+}
+
+/** A place in a partition. */
+export interface Position {
+  partition: number
+  offset: number
+}
+
+/** One record read back. */
+export interface TopicRecord extends Position {
+  /** CreateTime, milliseconds since the Unix epoch. */
+  timestampMs: number
+  value: Uint8Array | null
+  /** The first value of the `content-type` header; null where there is none. */
+  contentType: string | null
 }
 
 /** Record batches for partitions that one broker leads, at most one a partition. */
@@ -169,6 +203,47 @@ export class KafkaWire {
     return answer.topics.flatMap(({ partitions }) => partitions)
   }
 
+  /**
+   * Where each partition begins, ends, or has its first record of a time or later (its end when there is none).
+   *
+   * @param at a time in milliseconds since the Unix epoch @returns offsets by partition, of those that have a leader
+   */
+  async offsets(at: 'beginning' | 'end' | number, partitions: readonly number[]): Promise<Map<number, number>> {
+    const where = typeof at === 'number' ? { fromTimestamp: at } : { fromBeginning: at === 'beginning' }
+    const query = { topic: this.#topic, partitions: partitions.map((partition) => ({ partition })), ...where }
+    const answers = await this.#cluster.fetchTopicsOffset([query])
+    const found = answers.flatMap((topic) => topic.partitions)
+    const offsets = new Map(found.map(({ partition, offset }) => [partition, Number(offset)]))
+    const none = [...offsets].filter(([, offset]) => offset === -1).map(([partition]) => partition)
+    if (none.length === 0) return offsets
+    return new Map([...offsets, ...(await this.offsets('end', none))])
+  }
+
+  /**
+   * Reads on from some places, all led by one broker.
+   *
+   * @param maxWaitMs how long the broker may wait for records to come @returns records in the order of each partition
+   */
+  async fetch(nodeId: number, positions: readonly Position[], maxWaitMs: number): Promise<TopicRecord[]> {
+    const broker = await this.#cluster.findBroker({ nodeId })
+    const partitions = positions.map(({ partition, offset }) => ({
+      partition,
+      fetchOffset: String(offset),
+      maxBytes: FETCH_PARTITION_BYTES,
+    }))
+    const answer = await broker.fetch({
+      replicaId: -1,
+      isolationLevel: READ_COMMITTED,
+      maxWaitTime: maxWaitMs,
+      minBytes: 1,
+      maxBytes: FETCH_BYTES,
+      topics: [{ topic: this.#topic, partitions }],
+    })
+    return answer.responses.flatMap((topic) =>
+      topic.partitions.flatMap(({ partition, messages }) => messages.map((message) => topicRecord(partition, message))),
+    )
+  }
+
   /** Ends the connections. Requests in flight are rejected. */
   close(): void {
     this.#client.close()
@@ -205,6 +280,18 @@ export class KafkaWire {
         },
       })
     })
+  }
+}
+
+function topicRecord(partition: number, message: FetchedMessage): TopicRecord {
+  const header = message.headers['content-type']
+  const first = Array.isArray(header) ? header[0] : header
+  return {
+    partition,
+    offset: Number(message.offset),
+    timestampMs: Number(message.timestamp),
+    value: message.isControlRecord ? null : message.value,
+    contentType: first == null ? null : first.toString(),
   }
 }
 

@@ -1,0 +1,167 @@
+/**
+ * Pairs read back from a Kafka topic, in any output format. Main thread: one process, nothing beside it.
+ *
+ * What is no pair of ours is skipped and counted, never an error: a topic may have other writers.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { errorText, InterceptorError, runtimeError } from '../errors.ts'
+import type { PairFormat } from '../format/format.ts'
+import type { Logger } from '../log.ts'
+import type { KafkaSettings } from '../ship/kafka/client.ts'
+import { troubleOf, troubleText } from '../ship/kafka/errors.ts'
+import type { TopicRecord } from '../ship/kafka/kafkajs-wire.ts'
+import { retryDelay } from '../ship/kafka/retry.ts'
+import type { FdOutput, WriteResult } from '../ship/sinks/fd-output.ts'
+import { type TailFrom, TopicReader } from './topic-reader.ts'
+
+/** Tries in a row before reading a topic to its end fails. Following goes on forever. */
+const MAX_TRIES = 5
+
+export interface TailOptions {
+  kafka: KafkaSettings
+  from: TailFrom
+  /** Wait for more at the end, until aborted. */
+  follow: boolean
+  /** Stop after this many pairs; null: never. */
+  limit: number | null
+  format: PairFormat
+  output: FdOutput
+  log: Logger
+  /** Ends reading; what has been read is written. */
+  signal: AbortSignal
+}
+
+export interface TailResult {
+  /** Pairs written. */
+  pairs: number
+  /** Records that are no pairs. */
+  foreign: number
+}
+
+/**
+ * Reads and prints until the end, the limit, the abort, or until nobody reads the output any more.
+ *
+ * @throws InterceptorError when the topic cannot be read or the output cannot be written
+ */
+export async function tail(options: TailOptions): Promise<TailResult> {
+  const printer = new Printer(options)
+  let reader = await openReader(options)
+  const abort = (): void => reader.close()
+  options.signal.addEventListener('abort', abort, { once: true })
+  try {
+    printer.begin()
+    for (let failures = 0; !printer.done && !options.signal.aborted; ) {
+      try {
+        printer.print(await reader.read())
+        if (!options.follow && reader.atEnd) break
+        failures = 0
+      } catch (error) {
+        if (options.signal.aborted) break
+        failures += 1
+        reader = await reopen(reader, error, failures, options)
+      }
+    }
+    printer.end()
+  } finally {
+    options.signal.removeEventListener('abort', abort)
+    reader.close()
+  }
+  return printer.result
+}
+
+async function openReader({ kafka, from, log }: TailOptions): Promise<TopicReader> {
+  const reader = new TopicReader(kafka, (message) => log.debug(`kafkajs: ${message}`))
+  try {
+    await reader.open(from)
+    return reader
+  } catch (error) {
+    reader.close()
+    throw cannotRead(error, kafka)
+  }
+}
+
+/** A new reader in place of one that failed, after a pause. It connects when it reads. */
+async function reopen(
+  failed: TopicReader,
+  error: unknown,
+  failures: number,
+  options: TailOptions,
+): Promise<TopicReader> {
+  const { kafka, log, signal, follow } = options
+  if (error instanceof InterceptorError) throw error
+  if (!follow && failures >= MAX_TRIES) throw cannotRead(error, kafka)
+  log.warn(`cannot read on, and trying again: ${troubleText(error)}`)
+  failed.close()
+  await sleep(retryDelay(failures), undefined, { signal }).catch(() => {})
+  const reader = new TopicReader(kafka, (message) => log.debug(`kafkajs: ${message}`))
+  reader.resume(failed)
+  return reader
+}
+
+function cannotRead(error: unknown, { topic, brokers }: KafkaSettings): InterceptorError {
+  if (error instanceof InterceptorError) return error
+  const trouble = troubleOf(error)
+  if (trouble === 'missingTopic') {
+    return runtimeError(`there is no topic ${topic} at ${brokers.join(', ')}`, { cause: error })
+  }
+  const hint = trouble === 'away' ? 'Run interceptor doctor with the same options to see how far it comes.' : undefined
+  const message = `cannot read the topic ${topic} at ${brokers.join(', ')}: ${troubleText(error)}`
+  return runtimeError(message, hint === undefined ? { cause: error } : { cause: error, hint })
+}
+
+/** Turns records into output. */
+class Printer {
+  readonly result: TailResult = { pairs: 0, foreign: 0 }
+  /** Nothing more is wanted: the limit is reached, or nobody reads. */
+  done = false
+  readonly #options: TailOptions
+
+  constructor(options: TailOptions) {
+    this.#options = options
+  }
+
+  begin(): void {
+    this.#check(this.#options.output.write(this.#options.format.begin()))
+  }
+
+  print(records: readonly TopicRecord[]): void {
+    for (const record of records) {
+      if (this.done) return
+      this.#printRecord(record)
+    }
+    this.#check(this.#options.output.flush())
+  }
+
+  end(): void {
+    const { format, output } = this.#options
+    // Whoever has gone wants no closing bracket either.
+    if (this.#check(output.write(format.end()))) this.#check(output.flush())
+  }
+
+  #printRecord({ value, contentType }: TopicRecord): void {
+    const { format, output, limit } = this.#options
+    if (value === null || !isOurs(contentType)) {
+      this.result.foreign += 1
+      return
+    }
+    const text = format.pair(value)
+    if (text instanceof Error) {
+      this.result.foreign += 1
+      return
+    }
+    if (!this.#check(output.write(text))) return
+    this.result.pairs += 1
+    if (limit !== null && this.result.pairs >= limit) this.done = true
+  }
+
+  #check(result: WriteResult): boolean {
+    if (result === 'ok') return true
+    if (result !== 'closed') throw runtimeError(`cannot write the output: ${errorText(result)}`, { cause: result })
+    this.done = true
+    return false
+  }
+}
+
+/** Records of other tools may lack the header; whether they are pairs is seen when they are read. */
+const isOurs = (contentType: string | null): boolean =>
+  contentType === null || /^application\/(x-|vnd\.)?(msgpack|json)\b/i.test(contentType)
