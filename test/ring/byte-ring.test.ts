@@ -1,0 +1,192 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Worker } from 'node:worker_threads'
+import fc from 'fast-check'
+import { allocateRing, FULL, RingConsumer, RingProducer } from '../../src/ring/byte-ring.ts'
+import { Doorbell } from '../../src/ring/doorbell.ts'
+import { align8, HEAD_WORD, TAIL_WORD } from '../../src/ring/layout.ts'
+import { produce, Verifier } from './records.ts'
+
+const CAPACITY = 4096
+
+/** Both ends of a ring whose positions begin at `position`. */
+function ends(position = 0, capacity = CAPACITY): [RingProducer, RingConsumer] {
+  const shared = allocateRing(capacity)
+  const control = new Int32Array(shared)
+  control[TAIL_WORD] = position
+  control[HEAD_WORD] = position
+  const bell = new Doorbell(Doorbell.allocate())
+  return [new RingProducer(shared, bell), new RingConsumer(shared, null)]
+}
+
+test('allocateRing: rounds up to a power of two', () => {
+  for (const [wanted, capacity] of [
+    [0, 4096],
+    [4096, 4096],
+    [4097, 8192],
+    [1_000_000, 1 << 20],
+  ] as const) {
+    const ring = new RingProducer(allocateRing(wanted), new Doorbell(Doorbell.allocate()))
+    assert.equal(ring.capacity, capacity)
+  }
+})
+
+test('ByteRing: records of every length wrap at every offset', () => {
+  for (let position = 0; position < CAPACITY; position += 8) {
+    for (const length of [16, 17, 24, 100, 1000, CAPACITY / 2]) {
+      const [producer, consumer] = ends(position)
+      const verifier = new Verifier(consumer, CAPACITY, () => length)
+      for (let number = 0; number < 6; number++) {
+        while (!produce(producer, number, length)) {
+          producer.flush()
+          assert.ok(verifier.take(), `full, yet nothing to take (offset ${position}, length ${length})`)
+        }
+      }
+      producer.flush()
+      while (verifier.take());
+      assert.equal(verifier.number, 6)
+      assert.equal(consumer.used, 0)
+    }
+  }
+})
+
+test('ByteRing: positions run on through 2^31 and 2^32', () => {
+  for (const position of [2 ** 31 - 512, -512]) {
+    const [producer, consumer] = ends(position)
+    const verifier = new Verifier(consumer, CAPACITY, () => 200)
+    for (let number = 0; number < 100; number++) {
+      if (!produce(producer, number, 200)) {
+        producer.flush()
+        while (verifier.take());
+        assert.ok(produce(producer, number, 200))
+      }
+    }
+    producer.flush()
+    while (verifier.take());
+    assert.equal(verifier.number, 100)
+  }
+})
+
+test('ByteRing: the largest record fits an empty ring, wherever it stands', () => {
+  for (let position = 0; position < CAPACITY; position += 8) {
+    const [producer] = ends(position)
+    assert.notEqual(producer.tryClaim(producer.maxRecord), FULL)
+  }
+})
+
+test('ByteRing: full is answered, nothing is overwritten, and room comes back with release', () => {
+  const [producer, consumer] = ends()
+  let number = 0
+  while (produce(producer, number, 64)) number++
+  assert.equal(number, CAPACITY / 64)
+  assert.equal(producer.tryClaim(8), FULL)
+  producer.flush()
+  assert.equal(producer.used, CAPACITY)
+  const verifier = new Verifier(consumer, 64, () => 64)
+  assert.ok(verifier.take())
+  assert.ok(produce(producer, number, 64))
+  assert.equal(producer.tryClaim(8), FULL)
+})
+
+test('ByteRing: a claim is invisible before its commit, a commit before its publication', () => {
+  const [producer, consumer] = ends()
+  producer.tryClaim(64)
+  producer.flush()
+  assert.ok(consumer.empty)
+  producer.commit()
+  assert.ok(consumer.empty)
+  producer.flush()
+  assert.equal(consumer.used, 64)
+})
+
+test('ByteRing: claiming again without commit gives the same place', () => {
+  const [producer, consumer] = ends(CAPACITY - 32)
+  const verifier = new Verifier(consumer, CAPACITY, () => 100)
+  assert.equal(producer.tryClaim(100), producer.tryClaim(100))
+  produce(producer, 0, 100)
+  producer.flush()
+  while (verifier.take());
+  assert.equal(verifier.number, 1)
+})
+
+test('ByteRing: finished only once closed and empty', () => {
+  const [producer, consumer] = ends()
+  produce(producer, 0, 64)
+  assert.ok(!consumer.finished)
+  producer.close()
+  assert.ok(!consumer.finished)
+  consumer.release(consumer.used)
+  assert.ok(consumer.finished)
+})
+
+test('ByteRing: an end opened anew goes on where the last one stopped', () => {
+  const shared = allocateRing(CAPACITY)
+  const bell = new Doorbell(Doorbell.allocate())
+  const first = new RingProducer(shared, bell)
+  produce(first, 0, 64)
+  first.flush()
+  const second = new RingProducer(shared, bell)
+  produce(second, 1, 64)
+  second.flush()
+  const verifier = new Verifier(new RingConsumer(shared, null), 64, () => 64)
+  assert.ok(verifier.take())
+  const resumed = new RingConsumer(shared, null)
+  assert.equal(resumed.used, 64)
+})
+
+test('ByteRing: any turns of producer and consumer deliver every record once, in order', () => {
+  const turn = fc.oneof(
+    fc.integer({ min: 16, max: CAPACITY / 2 }).map((length) => ({ length })),
+    fc.constant('publish' as const),
+    fc.constant('take' as const),
+  )
+  const offset = fc.nat(CAPACITY / 8 - 1).map((unit) => unit * 8)
+  fc.assert(
+    fc.property(offset, fc.array(turn, { maxLength: 200 }), (position, turns) => {
+      const [producer, consumer] = ends(position)
+      const lengths: number[] = []
+      let published = 0
+      const verifier = new Verifier(consumer, CAPACITY, (number) => lengths[number]!)
+      for (const what of turns) {
+        if (what === 'publish') {
+          producer.flush()
+          published = lengths.length
+        } else if (what === 'take') {
+          while (verifier.take());
+          assert.ok(verifier.number >= published)
+        } else if (produce(producer, lengths.length, what.length)) lengths.push(what.length)
+        else assert.ok(producer.used + 2 * align8(what.length) > CAPACITY, 'full although there was room')
+      }
+      producer.close()
+      while (verifier.take());
+      assert.equal(verifier.number, lengths.length)
+      assert.ok(consumer.finished)
+    }),
+  )
+})
+
+for (const [name, capacity, count, maxLength] of [
+  ['a small ring, always full or empty', 4096, 60_000, 400],
+  ['records up to half the ring', 4096, 20_000, 2048],
+  ['a large ring', 1 << 20, 150_000, 1500],
+] as const) {
+  test(`ByteRing: between two threads: ${name}`, { timeout: 60_000 }, async () => {
+    const seed = Date.now() & 0x7fffffff
+    const workerData = {
+      ring: allocateRing(capacity),
+      producerBell: Doorbell.allocate(),
+      consumerBell: Doorbell.allocate(),
+      seed,
+      count,
+      maxLength,
+    }
+    const received = await new Promise<number>((resolve, reject) => {
+      for (const role of ['producer', 'consumer'] as const) {
+        const worker = new Worker(new URL('./ring-thread.js', import.meta.url), { workerData: { ...workerData, role } })
+        worker.once('error', (error) => reject(new Error(`seed ${seed}: ${error.message}`)))
+        if (role === 'consumer') worker.once('message', resolve)
+      }
+    })
+    assert.equal(received, count, `seed ${seed}`)
+  })
+}
