@@ -65,7 +65,6 @@ export class LiveCapture {
   readonly #block = Buffer.alloc(RING_BYTES / 2)
   #control = Control.allocate()
   #worker: Worker | null = null
-  #timer: NodeJS.Timeout | null = null
 
   /** Opens the interfaces: frames gather from here on. @param keep remember packets, or only count */
   constructor(interfaces: LiveInterface[], options: Partial<LiveOptions> = {}, keep = true) {
@@ -87,14 +86,18 @@ export class LiveCapture {
     }
     this.#worker = new Worker(new URL('../../src/capture/capture.worker.js', import.meta.url), { workerData: data })
     this.#worker.on('message', (message: FromWorker) => this.messages.push(message))
-    this.#timer = setInterval(() => this.take(), 5)
+    const timer = setInterval(() => this.take(), 5)
+    this.#worker.on('exit', () => clearInterval(timer))
   }
 
-  /** Resolves when a message is there, or has been. */
+  /** Resolves when a message is there, or has been; throws when the worker ends without it. */
   async message<T extends FromWorker['t']>(t: T): Promise<FromWorker> {
     for (;;) {
       const found = this.messages.find((message) => message.t === t)
       if (found !== undefined) return found
+      if (this.messages.some(({ t: type }) => type === 'done' || type === 'failed')) {
+        throw new Error(`no ${t} before the worker ended: ${JSON.stringify(this.messages)}`)
+      }
       await once(this.#worker!, 'message')
     }
   }
@@ -120,7 +123,6 @@ export class LiveCapture {
     const worker = this.#worker!
     new Control(this.#control).command = command
     await once(worker, 'exit')
-    clearInterval(this.#timer!)
     this.take()
   }
 
