@@ -1,0 +1,71 @@
+/** Live capture under load: nothing is lost where there is room, and what is lost for want of it is counted. */
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { ethernet, packet, pcapFile, tcp } from '../support/frames.ts'
+import { LiveCapture, liveInterface } from '../support/live-capture.ts'
+import { needs } from '../support/needs.ts'
+import { Namespace } from '../support/netns.ts'
+
+const skip = needs('root', 'ip', 'tcpreplay')
+const FRAMES = 20_000
+const MIB = 1024 * 1024
+
+/** A veth pair without addresses of its own making traffic, and a file of FRAMES frames of some 700 bytes. */
+function prepare(t: TestContext): { left: Namespace; right: Namespace; file: string } {
+  const [left, right] = Namespace.pair()
+  const folder = mkdtempSync(join(tmpdir(), 'itl-'))
+  t.after(() => {
+    left.delete()
+    right.delete()
+    rmSync(folder, { recursive: true })
+  })
+  const [source, destination] = [
+    [10, 79, 0, 1],
+    [10, 79, 0, 2],
+  ]
+  const frames = Array.from({ length: FRAMES }, (_, index) => {
+    const payload = Buffer.concat([tcp(1024 + (index % 60_000), 80), Buffer.alloc(600 + (index % 200), index)])
+    return ethernet({ payload: packet({ source, destination, protocol: 6, payload }) })
+  })
+  writeFileSync(join(folder, 'load.pcap'), pcapFile(frames))
+  return { left, right, file: join(folder, 'load.pcap') }
+}
+
+const replay = (namespace: Namespace, file: string, loops: number) =>
+  namespace.exec('tcpreplay', '-q', '-i', 'eth0', '--topspeed', '--preload-pcap', '--loop', String(loops), file)
+
+test('load: every frame of a burst at top speed arrives while the ring has room', { skip }, async (t) => {
+  const { left, right, file } = prepare(t)
+  const capture = new LiveCapture([liveInterface(1, 'eth0', right.path)], { ringBytes: 64 * MIB, filter: 'ip' }, false)
+  capture.start()
+  replay(left, file, 2)
+  const counters = await capture.stop()
+  assert.equal(counters['frames.kernelDropped'], 0)
+  assert.equal(counters['frames.queued'], 2 * FRAMES)
+  assert.equal(counters['frames.seen'], 2 * FRAMES)
+})
+
+test('load: what the kernel drops is counted to the frame', { skip }, async (t) => {
+  const { left, right, file } = prepare(t)
+  const capture = new LiveCapture([liveInterface(1, 'eth0', right.path)], { ringBytes: MIB, filter: 'ip' }, false)
+  // Nobody reads yet, so the ring runs full.
+  replay(left, file, 1)
+  capture.start()
+  const counters = await capture.stop()
+  const dropped = counters['frames.kernelDropped']!
+  assert.ok(dropped > FRAMES / 2, `${dropped} dropped`)
+  assert.equal(counters['frames.seen']! + dropped, FRAMES)
+})
+
+test('load: interfaces of one worker take turns, none starves', { skip }, async (t) => {
+  const { left, right, file } = prepare(t)
+  const interfaces = [liveInterface(1, 'eth0', left.path), liveInterface(2, 'eth0', right.path)]
+  const capture = new LiveCapture(interfaces, { ringBytes: 64 * MIB, filter: 'ip' }, false)
+  capture.start()
+  replay(left, file, 1)
+  const counters = await capture.stop()
+  assert.equal(counters['frames.queued'], 2 * FRAMES, 'outgoing on one, incoming on the other')
+})
