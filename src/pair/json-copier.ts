@@ -6,10 +6,33 @@
  */
 import { isUtf8 } from 'node:buffer'
 
-/** Bytes that must come next, and what stands for them in JSON. */
+/** Bytes that must come next, and what stands for them in JSON. Both in words of four bytes, the last filled up with zeros. */
 export interface Token {
-  readonly packed: Uint8Array
-  readonly json: Uint8Array
+  readonly packed: Int32Array
+  readonly packedLength: number
+  /** The bits of the last word of `packed` that count. */
+  readonly lastMask: number
+  readonly json: Int32Array
+  readonly jsonLength: number
+}
+
+function words(bytes: Uint8Array): Int32Array {
+  const filled = new Uint8Array(Math.ceil(bytes.length / 4) * 4)
+  filled.set(bytes)
+  const view = new DataView(filled.buffer)
+  return Int32Array.from({ length: filled.length / 4 }, (_, i) => view.getInt32(i * 4, true))
+}
+
+/** @param packed at least one byte */
+export function makeToken(packed: readonly number[], json: string): Token {
+  const lastBytes = packed.length % 4
+  return {
+    packed: words(Uint8Array.from(packed)),
+    packedLength: packed.length,
+    lastMask: lastBytes === 0 ? -1 : (1 << (lastBytes * 8)) - 1,
+    json: words(Buffer.from(json)),
+    jsonLength: json.length,
+  }
 }
 
 const NULL = Buffer.from('null')
@@ -31,6 +54,10 @@ for (const [character, letter] of ['\bb', '\tt', '\nn', '\ff', '\rr', '""', '\\\
 /** The longest a byte can become (\u00XX), and room for the tokens, whose JSON is longer by quotes, colons and commas. */
 const roomFor = (packedBytes: number): number => 6 * packedBytes + 1024
 
+/** Past the end of what is read, as far as a token reaches. */
+const WORD_SLACK = 64
+const FIRST_CAPACITY = 16 * 1024
+
 /** As msgpackr writes a BigInt. A negative one reads as a number beyond 2^53, which no integer here may be. */
 const INT64 = 0xd3
 
@@ -46,25 +73,36 @@ function digitCount(value: number): number {
 }
 
 export class JsonCopier {
-  /** What is read, and how far it has been. */
+  /** What is read: a copy, so that whole words can be read at its end. Stale bytes follow. */
   #in: Uint8Array = new Uint8Array(0)
+  #inView = new DataView(new ArrayBuffer(0))
+  #length = 0
+  /** How far it has been read. May go beyond the end over stale bytes, which `finish` finds out. */
   #at = 0
-  /** What is written, and how far. Grows to what the largest pair needs. */
-  #out: Buffer = Buffer.allocUnsafeSlow(64 * 1024)
+  /** What is written, and how far. */
+  #out: Buffer = Buffer.alloc(0)
+  #outView = new DataView(new ArrayBuffer(0))
   #to = 0
 
-  /** Begins a value. What was written before it may be overwritten. */
+  /** Begins a value. What was written before it may be overwritten. Grows to what the largest value needs. */
   start(packed: Uint8Array): void {
-    const room = roomFor(packed.length)
-    if (this.#out.length < room) this.#out = Buffer.allocUnsafeSlow(room)
-    this.#in = packed
+    if (this.#in.length < packed.length + WORD_SLACK) {
+      const capacity = Math.max(FIRST_CAPACITY, 2 ** Math.ceil(Math.log2(packed.length + WORD_SLACK)))
+      const room = roomFor(capacity)
+      this.#inView = new DataView(new ArrayBuffer(capacity))
+      this.#in = new Uint8Array(this.#inView.buffer)
+      this.#outView = new DataView(new ArrayBuffer(room))
+      this.#out = Buffer.from(this.#outView.buffer)
+    }
+    this.#in.set(packed)
+    this.#length = packed.length
     this.#at = 0
     this.#to = 0
   }
 
-  /** @returns what has been written, valid until the next `start`; undefined where there is more to read */
+  /** @returns what has been written, valid until the next `start`; undefined where reading did not end at the end */
   finish(): Uint8Array | undefined {
-    return this.#at === this.#in.length ? this.#out.subarray(0, this.#to) : undefined
+    return this.#at === this.#length ? this.#out.subarray(0, this.#to) : undefined
   }
 
   /** Writes ASCII of the caller's own. */
@@ -76,12 +114,20 @@ export class JsonCopier {
     return true
   }
 
-  token({ packed, json }: Token): boolean {
-    const input = this.#in
-    const at = this.#at
-    for (let i = 0; i < packed.length; i++) if (input[at + i] !== packed[i]) return false
-    this.#at = at + packed.length
-    return this.put(json)
+  /** By words of four bytes: keys are half of a small pair, and this is what makes them cheap. */
+  token(token: Token): boolean {
+    if (this.#at >= this.#length) return false
+    const { packed, json } = token
+    const [input, out] = [this.#inView, this.#outView]
+    const [at, to] = [this.#at, this.#to]
+    const last = packed.length - 1
+    let difference = (input.getInt32(at + last * 4, true) & token.lastMask) ^ packed[last]!
+    for (let i = 0; i < last; i++) difference |= input.getInt32(at + i * 4, true) ^ packed[i]!
+    if (difference !== 0) return false
+    for (let i = 0; i < json.length; i++) out.setInt32(to + i * 4, json[i]!, true)
+    this.#at = at + token.packedLength
+    this.#to = to + token.jsonLength
+    return true
   }
 
   nil(): boolean {
@@ -107,7 +153,7 @@ export class JsonCopier {
     return bytes > 0 && this.#digits(this.#uint(this.#at + 1, bytes), 1 + bytes)
   }
 
-  /** Big-endian. NaN beyond the end. */
+  /** Big-endian. Anything, also NaN, beyond the end. */
   #uint(at: number, length: number): number {
     let value = 0
     for (let i = 0; i < length; i++) value = value * 256 + this.#in[at + i]!
@@ -156,7 +202,7 @@ export class JsonCopier {
       this.#at++
       return type & 0x0f
     }
-    if (type !== sixteen || this.#at + 3 > this.#in.length) return -1
+    if (type !== sixteen || this.#at + 3 > this.#length) return -1
     const count = this.#uint(this.#at + 1, 2)
     this.#at += 3
     return count
@@ -188,7 +234,7 @@ export class JsonCopier {
     return type >= 0xd9 && type <= 0xdb ? 1 + (1 << (type - 0xd9)) : 0
   }
 
-  /** In bytes; NaN where the header reaches beyond the end. */
+  /** In bytes. Anything, also NaN, where the header reaches beyond the end. */
   #textLength(headerBytes: number): number {
     return headerBytes === 1 ? this.#in[this.#at]! & 0x1f : this.#uint(this.#at + 1, headerBytes - 1)
   }
@@ -205,8 +251,8 @@ export class JsonCopier {
     const length = this.#uint(this.#at + 1, lengthBytes)
     if (this.#string(1 + lengthBytes, length)) return this.put(utf8)
     const start = this.#at + 1 + lengthBytes
-    if (!(start + length <= this.#in.length)) return false
-    const encoded = Buffer.from(this.#in.buffer, this.#in.byteOffset + start, length).toString('base64')
+    if (!(start + length <= this.#length)) return false
+    const encoded = Buffer.from(this.#in.buffer, start, length).toString('base64')
     this.#to += this.#out.write(`"${encoded}"`, this.#to, 'latin1')
     this.#at = start + length
     return this.put(base64)
@@ -216,7 +262,7 @@ export class JsonCopier {
   #string(headerBytes: number, length: number): boolean {
     const start = this.#at + headerBytes
     const end = start + length
-    if (!(end <= this.#in.length)) return false
+    if (!(end <= this.#length)) return false
     const to = this.#escape(start, end)
     if (to < 0) return false
     this.#to = to

@@ -5,15 +5,12 @@
  * It knows one layout, the assemblers': the schema's keys in the schema's order. At anything else it gives up, and the
  * caller takes the long way, by way of objects, which reads every layout and refuses what is no pair.
  */
-import { JsonCopier, type Token } from './json-copier.ts'
+import { JsonCopier, makeToken, type Token } from './json-copier.ts'
 
 const mapOf = (size: number): number[] => [0x80 | size]
 /** A string of at most 31 bytes. */
 const name = (text: string): number[] => [0xa0 | text.length, ...Buffer.from(text)]
-const token = (json: string, ...packed: number[][]): Token => ({
-  packed: Uint8Array.from(packed.flat()),
-  json: Buffer.from(json),
-})
+const token = (json: string, ...packed: number[][]): Token => makeToken(packed.flat(), json)
 /** A key between two values. */
 const key = (text: string): Token => token(`,"${text}":`, name(text))
 
