@@ -66,9 +66,9 @@ serve() { # NS PORT COMMAND...
 
 capture() { # NS IF NAME [tcpdump arguments]
   local ns=$1 if=$2 name=$3 tries=0; shift 3
-  on "$ns" tcpdump -i "$if" -s 262144 -B 8192 -U -n -Z root -w "$WORK/$name.pcap" "$@" 2>"$WORK/$name.tcpdump" &
+  on "$ns" tcpdump --immediate-mode -i "$if" -s 262144 -B 8192 -U -n -Z root -w "$WORK/$name.pcap" "$@" 2>"$WORK/$name.tcpdump" &
   CAPTURES+=("$! $name")
-  until grep -q listening "$WORK/$name.tcpdump"; do
+  until grep -qs listening "$WORK/$name.tcpdump"; do
     tries=$((tries + 1))
     [ $tries -lt 50 ] || { cat "$WORK/$name.tcpdump"; exit 1; } >&2
     sleep 0.1

@@ -24,7 +24,7 @@ for line in open(sys.argv[1], encoding='utf-8', errors='surrogateescape'):
         if len(words) > 1:
             print(json.dumps({'method': words[0], 'target': words[1], 'status': log['status'], 'expect': 'may', 'why': 'refused as malformed'}))
         continue
-    entry = {'method': log['method'], 'target': log['target'], 'status': log['status']}
+    entry = {'method': log['method'], 'target': log['line'].split(' ')[1], 'status': log['status']}
     path = log['file']
     if log['status'] in (400, 408, 413, 499):
         entry['expect'] = 'may'

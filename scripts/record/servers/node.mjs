@@ -281,6 +281,8 @@ server.on('upgrade', (req, socket) => {
 })
 server.on('clientError', (error, socket) => {
   // what Node could not parse never becomes a request; it answers 400 and closes
+  const [method, target] = (error.rawPacket ?? Buffer.alloc(0)).toString('latin1').split(' ', 2)
+  if (socket.writable && target) log({ method, target, status: 400, expect: 'may', why: 'refused as malformed' })
   if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n')
 })
 server.listen(Number(process.argv[2]), process.argv[3] ?? '::')

@@ -1,0 +1,3 @@
+module itg-go
+
+go 1.22

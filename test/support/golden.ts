@@ -1,0 +1,171 @@
+/**
+ * Golden captures: their expected lists, the real program run over a capture file, and the comparison of both as
+ * multisets. test/fixtures/README.md says what the lists hold.
+ */
+import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Ledger } from '../../src/ledger.ts'
+
+/** A body as it was sent: after de-chunking, still encoded; sizes in bytes. */
+export interface Body {
+  size: number
+  sha256?: string
+}
+
+/** One exchange, as the server logged it. Absent bodies are unknown. */
+export interface Exchange {
+  method: string
+  target: string
+  status: number
+  requestBody?: Body
+  responseBody?: Body
+  /** `must` be emitted (the default), `may` be, or `never`. */
+  expect?: 'must' | 'may' | 'never'
+  why?: string
+}
+
+/** An emitted pair, reduced to what a server knows of it too. */
+export interface Emitted {
+  id: string
+  method: string
+  target: string
+  status: number
+  requestBody: Required<Body>
+  responseBody: Required<Body>
+}
+
+/** What a run of the program gave. */
+export interface Run {
+  code: number
+  pairs: Emitted[]
+  ledger: Ledger
+  stderr: string
+}
+
+const fromRoot = (path: string): string => fileURLToPath(new URL(`../../../${path}`, import.meta.url))
+
+/** The folder of the captures. */
+export const FIXTURES = fromRoot('test/fixtures')
+
+/** The program as it ships. */
+export const MAIN = fromRoot('dist/src/main.js')
+
+/** Names of all golden captures, sorted. */
+export function goldenNames(): string[] {
+  return readdirSync(FIXTURES)
+    .filter((name) => name.endsWith('.expected.ndjson'))
+    .map((name) => name.replace('.expected.ndjson', ''))
+    .sort()
+}
+
+/** The capture file of that name. */
+export const captureFile = (name: string): string => join(FIXTURES, `${name}.pcap.gz`)
+
+/** The expected list of that name. */
+export function expectedOf(name: string): Exchange[] {
+  const lines = readFileSync(join(FIXTURES, `${name}.expected.ndjson`), 'utf8').split('\n')
+  return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as Exchange)
+}
+
+interface NdjsonHalf {
+  body: string
+  bodyEncoding: 'utf8' | 'base64'
+}
+
+interface NdjsonPair {
+  id: string
+  request: NdjsonHalf & { method: string; target: string }
+  response: NdjsonHalf & { status: number }
+}
+
+const bodyOf = (half: NdjsonHalf): Required<Body> => {
+  const bytes = Buffer.from(half.body, half.bodyEncoding)
+  return { size: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') }
+}
+
+const emittedOf = (line: string): Emitted => {
+  const { id, request, response } = JSON.parse(line) as NdjsonPair
+  return {
+    id,
+    method: request.method,
+    target: request.target,
+    status: response.status,
+    requestBody: bodyOf(request),
+    responseBody: bodyOf(response),
+  }
+}
+
+/**
+ * Runs `interceptor read --all` on capture files, through the program's own threads and rings.
+ * Bodies are left as they were sent. Rejects only when the program cannot be started.
+ */
+export async function readCapture(files: readonly string[]): Promise<Run> {
+  const folder = mkdtempSync(join(tmpdir(), 'interceptor-golden-'))
+  const [out, summary] = [join(folder, 'pairs.ndjson'), join(folder, 'summary.json')]
+  try {
+    const options = ['read', '--all', '--no-decode', '-o', 'ndjson', '-w', out, '--summary', summary]
+    const child = spawn(process.execPath, [MAIN, ...options, ...files], { stdio: ['ignore', 'ignore', 'pipe'] })
+    let stderr = ''
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
+    const code = await new Promise<number>((resolve, reject) => {
+      child.on('error', reject)
+      child.on('close', (status) => resolve(status ?? -1))
+    })
+    const lines = readFileSync(out, 'utf8').split('\n')
+    const pairs = lines.filter((line) => line !== '').map(emittedOf)
+    return { code, pairs, ledger: JSON.parse(readFileSync(summary, 'utf8')) as Ledger, stderr }
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+const bodyFits = (known: Body | undefined, seen: Required<Body>): boolean =>
+  known === undefined || (known.size === seen.size && (known.sha256 === undefined || known.sha256 === seen.sha256))
+
+const fits = (exchange: Exchange, pair: Emitted): boolean =>
+  exchange.method === pair.method &&
+  exchange.target === pair.target &&
+  exchange.status === pair.status &&
+  bodyFits(exchange.requestBody, pair.requestBody) &&
+  bodyFits(exchange.responseBody, pair.responseBody)
+
+const brief = (of: Exchange | Emitted): string =>
+  `${of.method} ${of.target.slice(0, 100)} ${of.status} ${of.requestBody?.size ?? '?'}B ${of.responseBody?.size ?? '?'}B`
+
+/** How a run differs from an expected list: pairs nobody expects, and exchanges that must be there and are not. */
+export interface Difference {
+  others: string[]
+  missing: string[]
+}
+
+/**
+ * Compares as multisets. Each pair uses up one exchange that fits it: one that must be there before one that may, the
+ * one that says most of its bodies before others. Pairs with an id already seen count once.
+ */
+export function compare(expected: readonly Exchange[], pairs: readonly Emitted[]): Difference {
+  const detail = (exchange: Exchange): number =>
+    ((exchange.expect ?? 'must') === 'must' ? 4 : 0) +
+    (exchange.requestBody?.sha256 === undefined ? 0 : 2) +
+    (exchange.responseBody?.sha256 === undefined ? 0 : 1)
+  const open = new Map<string, Exchange[]>()
+  const keyOf = (of: Exchange | Emitted): string => `${of.method} ${of.target} ${of.status}`
+  for (const exchange of [...expected].sort((a, b) => detail(b) - detail(a))) {
+    if (exchange.expect === 'never') continue
+    const same = open.get(keyOf(exchange))
+    if (same === undefined) open.set(keyOf(exchange), [exchange])
+    else same.push(exchange)
+  }
+  const others: string[] = []
+  for (const pair of new Map(pairs.map((pair) => [pair.id, pair])).values()) {
+    const same = open.get(keyOf(pair)) ?? []
+    const at = same.findIndex((exchange) => fits(exchange, pair))
+    if (at < 0) others.push(brief(pair))
+    else same.splice(at, 1)
+  }
+  const left = [...open.values()].flat().filter((exchange) => (exchange.expect ?? 'must') === 'must')
+  return { others, missing: left.map(brief) }
+}
