@@ -97,7 +97,7 @@ function list(
   item: { pattern: RegExp; error: string; clean?: (text: string) => string },
 ) {
   const { pattern, error, clean = (value: string) => value } = item
-  const entry = z.union([z.string().regex(pattern, error), z.number().int().transform(String)], { error })
+  const entry = z.union([z.string().regex(pattern, error), z.number().int(error).transform(String)], { error })
   const cleaned = entry.transform((value) => clean(value)).pipe(z.string().regex(pattern, error))
   return key('list', z.array(cleaned, { error: 'must be a list' }), fallback, description)
 }
@@ -251,6 +251,7 @@ const kafka = section('The cluster and topic pairs go to.', {
   }),
 })
 
+const WORKERS_ERROR = 'must be auto or a whole number from 1 to 64'
 const PORT_ERROR = 'must be a port number from 1 to 65535'
 const PORT = z.number({ error: PORT_ERROR }).int(PORT_ERROR).min(1, PORT_ERROR).max(65535, PORT_ERROR)
 
@@ -270,8 +271,8 @@ export const configSchema = z
     assemble: section('Turning frames into pairs.', {
       workers: key(
         'integer',
-        z.union([z.literal('auto'), z.number().int().min(1).max(64)], {
-          error: 'must be auto or a whole number from 1 to 64',
+        z.union([z.literal('auto'), z.number().int(WORKERS_ERROR).min(1, WORKERS_ERROR).max(64, WORKERS_ERROR)], {
+          error: WORKERS_ERROR,
         }),
         'auto',
         'Assembler workers. auto: from the CPU limit, at least 1.',

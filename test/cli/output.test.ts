@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { OutputFlags } from '../../src/cli/options.ts'
+import { chooseSink, outputOptions, type Sink } from '../../src/cli/output.ts'
+import { wantsColor } from '../../src/cli/terminal.ts'
+import { type FlagValue, loadConfig } from '../../src/config.ts'
+
+const flags = (given: Partial<OutputFlags> = {}): OutputFlags => ({
+  decode: true,
+  color: 'auto',
+  progress: 'auto',
+  ...given,
+})
+const set = (path: string, value: string): FlagValue => ({ path, value, name: '--set' })
+const BROKERS = set('kafka.brokers', 'a:1')
+
+const sinks: [string, Partial<OutputFlags>, FlagValue[], Sink][] = [
+  ['nothing said', {}, [], 'stdout'],
+  ['brokers in the configuration alone', {}, [BROKERS], 'stdout'],
+  ['--brokers', { brokers: 'a:1' }, [BROKERS], 'kafka'],
+  ['--topic, brokers in the configuration', { topic: 't' }, [BROKERS], 'kafka'],
+  ['-o', { output: 'json' }, [BROKERS], 'stdout'],
+  ['-o over ship.sink', { output: 'json' }, [BROKERS, set('ship.sink', 'kafka')], 'stdout'],
+  ['-o none', { output: 'none' }, [], 'none'],
+  ['-o none with --brokers', { output: 'none', brokers: 'a:1' }, [BROKERS], 'kafka'],
+  ['-w', { write: 'x' }, [], 'file'],
+  ['-w -', { write: '-' }, [], 'stdout'],
+  ['ship.sink kafka', {}, [BROKERS, set('ship.sink', 'kafka')], 'kafka'],
+  ['ship.sink file', {}, [set('ship.sink', 'file'), set('ship.file', 'x')], 'file'],
+  ['ship.sink none', {}, [set('ship.sink', 'none')], 'none'],
+]
+
+for (const [title, given, values, sink] of sinks) {
+  test(`chooseSink: ${title}: ${sink}`, () => {
+    assert.equal(chooseSink(flags(given), loadConfig({ env: {}, flags: values })), sink)
+  })
+}
+
+test('chooseSink: printing and shipping at once is refused', () => {
+  const loaded = loadConfig({ env: {}, flags: [BROKERS] })
+  assert.throws(() => chooseSink(flags({ output: 'text', brokers: 'a:1' }), loaded), /not both/)
+  assert.throws(() => chooseSink(flags({ write: 'x', topic: 't' }), loaded), /not both/)
+})
+
+const NO_TERMINAL = { isTerminal: false, columns: null }
+const TERMINAL = { isTerminal: true, columns: 120 }
+
+test('outputOptions: text in colour and cut on a terminal, plain and whole elsewhere', () => {
+  const loaded = loadConfig({ env: {} })
+  const { color: _, ...plain } = outputOptions(flags({ verbose: 1 }), 'stdout', loaded, NO_TERMINAL)
+  assert.deepEqual(plain, { format: 'text', file: null, decode: true, width: null, verbose: true })
+  const seen = outputOptions(flags({ color: 'always' }), 'stdout', loaded, TERMINAL)
+  assert.deepEqual([seen.width, seen.color], [120, true])
+  assert.equal(outputOptions(flags({ write: 'x' }), 'file', loaded, TERMINAL).width, null)
+})
+
+test('outputOptions: msgpack is not let onto a terminal', () => {
+  const loaded = loadConfig({ env: {} })
+  assert.throws(() => outputOptions(flags({ output: 'msgpack' }), 'stdout', loaded, TERMINAL), /-w FILE/)
+  assert.equal(outputOptions(flags({ output: 'msgpack' }), 'stdout', loaded, NO_TERMINAL).format, 'msgpack')
+})
+
+test('outputOptions: a file of the configuration is as ship.format and ship.decode say', () => {
+  const values = [set('ship.sink', 'file'), set('ship.file', '/tmp/x'), set('ship.format', 'json')]
+  const options = outputOptions(flags(), 'file', loadConfig({ env: {}, flags: values }), NO_TERMINAL)
+  assert.deepEqual([options.format, options.file, options.decode], ['ndjson', '/tmp/x', false])
+})
+
+test('wantsColor: auto looks at the terminal, NO_COLOR, TERM and FORCE_COLOR', () => {
+  assert.equal(wantsColor('auto', true, {}), true)
+  assert.equal(wantsColor('auto', false, {}), false)
+  assert.equal(wantsColor('auto', true, { NO_COLOR: '1' }), false)
+  assert.equal(wantsColor('auto', true, { TERM: 'dumb' }), false)
+  assert.equal(wantsColor('auto', false, { FORCE_COLOR: '1' }), true)
+  assert.equal(wantsColor('always', false, { NO_COLOR: '1' }), true)
+  assert.equal(wantsColor('never', true, { FORCE_COLOR: '1' }), false)
+})

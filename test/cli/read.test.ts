@@ -1,0 +1,133 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { gunzipSync } from 'node:zlib'
+import { brokenLaws, count, type Ledger } from '../../src/ledger.ts'
+import { CAPTURE, CAPTURES, ESCAPE, finish, run, start } from './support.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'interceptor-read-'))
+after(() => rmSync(folder, { recursive: true }))
+
+const ledgerOf = (path: string): Ledger => {
+  const ledger = JSON.parse(readFileSync(path, 'utf8')) as Ledger
+  assert.deepEqual(brokenLaws(ledger), [])
+  return ledger
+}
+
+const lines = (text: string): string[] => text.split('\n').filter((line) => line !== '')
+
+test('read: pairs on standard output, one line on standard error, exit 0', async () => {
+  const { code, stdout, stderr } = await run(['read', CAPTURE])
+  assert.equal(code, 0)
+  assert.ok(lines(stdout).length > 20, stdout)
+  assert.match(stdout, /GET +\/data\/small\.json +200/)
+  assert.ok(!stdout.includes(ESCAPE))
+  assert.match(stderr, /^\d+ pairs shown; \d+ pairs filtered \(contentType \d+, status \d+\)\n$/)
+})
+
+test('read: -q says nothing', async () => {
+  assert.equal((await run(['read', '-q', CAPTURE])).stderr, '')
+})
+
+test('read: the summary holds the laws, and as many pairs as were printed', async () => {
+  const summary = join(folder, 'summary.json')
+  const { stdout } = await run(['read', '-o', 'ndjson', '--summary', summary, CAPTURE])
+  const ledger = ledgerOf(summary)
+  assert.equal(lines(stdout).length, count(ledger, 'pairs.shipped'))
+  for (const line of lines(stdout)) assert.equal(JSON.parse(line).v, 1)
+})
+
+test('read: --summary - is on standard error', async () => {
+  const { stderr } = await run(['read', '-q', '-o', 'none', '--summary', '-', CAPTURE])
+  assert.deepEqual(brokenLaws(JSON.parse(stderr) as Ledger), [])
+})
+
+test('read: a summary that cannot be written ends with 1', async () => {
+  const { code, stderr } = await run(['read', '-q', '-o', 'none', '--summary', '/nowhere/s.json', CAPTURE])
+  assert.equal(code, 1)
+  assert.match(stderr, /^interceptor: cannot write the summary to \/nowhere\/s\.json: ENOENT/)
+})
+
+test('read: --all shows pairs that rules leave out', async () => {
+  const kept = lines((await run(['read', CAPTURE])).stdout).length
+  const all = lines((await run(['read', '--all', CAPTURE])).stdout).length
+  assert.ok(all > kept, `${all} > ${kept}`)
+})
+
+test('read: -c stops after so many pairs', async () => {
+  const summary = join(folder, 'limit.json')
+  const { code, stdout, stderr } = await run(['read', '-c', '3', '--summary', summary, CAPTURE])
+  assert.deepEqual([code, lines(stdout).length, stderr], [0, 3, '3 pairs shown, as -c 3 asked\n'])
+  assert.equal(count(ledgerOf(summary), 'pairs.shipped'), 3)
+})
+
+test('read: -w writes a file, and nothing to standard output', async () => {
+  const file = join(folder, 'pairs.ndjson')
+  const { code, stdout, stderr } = await run(['read', '-o', 'ndjson', '-w', file, CAPTURE])
+  assert.deepEqual([code, stdout], [0, ''])
+  assert.match(stderr, new RegExp(`^${lines(readFileSync(file, 'utf8')).length} pairs written`))
+})
+
+test('read: several files one after the other, standard input among them', async () => {
+  const [first = '', second = ''] = CAPTURES
+  const apart = await Promise.all([first, second].map((path) => run(['read', '-o', 'ndjson', path])))
+  const stdin = gunzipSync(readFileSync(second))
+  const { code, stdout } = await run(['read', '-o', 'ndjson', first, '-'], { stdin })
+  assert.equal(code, 0)
+  assert.equal(
+    lines(stdout).length,
+    apart.reduce((sum, one) => sum + lines(one.stdout).length, 0),
+  )
+})
+
+test('read: input cut short ends with 3, after what could be read', async () => {
+  const whole = gunzipSync(readFileSync(CAPTURE))
+  const summary = join(folder, 'cut.json')
+  const { code, stdout, stderr } = await run(['read', '--all', '--summary', summary, '-'], {
+    stdin: whole.subarray(0, (whole.length >> 1) + 7),
+  })
+  assert.equal(code, 3)
+  assert.ok(lines(stdout).length > 5)
+  assert.match(stderr, /^warning: .*: damaged at byte \d+: /)
+  ledgerOf(summary)
+})
+
+test('read: no capture at all ends with 3 and says so', async () => {
+  const { code, stderr } = await run(['read', '/dev/null'])
+  assert.equal(code, 3)
+  assert.match(stderr, /^warning: \/dev\/null: damaged at byte 0: /)
+})
+
+test('read: where nothing is kept, the summary says what was seen and what would show it', async () => {
+  const { stdout, stderr } = await run(['read', '--set', 'filter.contentTypes=text/none', CAPTURE])
+  assert.equal(stdout, '')
+  assert.match(stderr, /^no pairs shown; .*\d+ connections seen; --all shows what was filtered\n$/)
+})
+
+test('read: a reader that goes away ends it quietly', async () => {
+  const child = start(['read', '--all', '-o', 'ndjson', ...CAPTURES])
+  child.stdout!.once('data', () => child.stdout!.destroy())
+  const { code, signal, stderr } = await finish(child)
+  assert.deepEqual({ code, signal, stderr }, { code: 0, signal: null, stderr: '' })
+})
+
+test('read: the first SIGINT drains: everything taken in is finished and counted', async () => {
+  const summary = join(folder, 'drained.json')
+  const child = start(['read', '--follow', '-o', 'ndjson', '--summary', summary, '-'])
+  child.stdin!.write(gunzipSync(readFileSync(CAPTURE)))
+  child.stdout!.once('data', () => child.kill('SIGINT'))
+  const { code, stdout } = await finish(child)
+  assert.equal(code, 0)
+  assert.equal(lines(stdout).length, count(ledgerOf(summary), 'pairs.shipped'))
+})
+
+test('read: --color always colours what goes into a pipe', async () => {
+  assert.ok((await run(['read', '--color', 'always', '-c', '1', CAPTURE])).stdout.includes(ESCAPE))
+})
+
+test('read: -v shows heads and bodies', async () => {
+  const { stdout } = await run(['read', '-v', '-c', '1', CAPTURE])
+  assert.match(stdout, /user-agent: curl/i)
+})

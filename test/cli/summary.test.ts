@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { damageLines, type RunFacts, summaryLine } from '../../src/cli/summary.ts'
+import type { Ledger } from '../../src/ledger.ts'
+
+const facts = (given: Partial<RunFacts> = {}): RunFacts => ({
+  sink: 'stdout',
+  all: false,
+  limit: null,
+  signalled: false,
+  ...given,
+})
+
+const NOTHING: Ledger = { frames: { seen: 0 }, flows: { seen: 0 }, pairs: { kept: 0, shipped: 0 } }
+
+const cases: [string, Ledger, Partial<RunFacts>, string | null][] = [
+  ['nothing read', NOTHING, {}, 'no pairs shown; no frames were seen'],
+  [
+    'no TCP',
+    { ...NOTHING, frames: { seen: 1234 } },
+    {},
+    'no pairs shown; 1,234 frames, none of them TCP that could be read',
+  ],
+  [
+    'TLS and HTTP/2 only',
+    {
+      ...NOTHING,
+      frames: { seen: 99 },
+      flows: { seen: 16, protocol: { tls: 12, http2: 3, other: 0, http1: 0 } },
+    },
+    {},
+    'no pairs shown; 16 connections seen, of them 12 TLS, 3 HTTP/2',
+  ],
+  [
+    'everything filtered',
+    {
+      frames: { seen: 99 },
+      flows: { seen: 2, protocol: { tls: 0, http1: 2 } },
+      pairs: { kept: 0, shipped: 0, filtered: { status: 2, contentType: 40, path: 0 } },
+    },
+    {},
+    'no pairs shown; 42 pairs filtered (contentType 40, status 2); 2 connections seen; --all shows what was filtered',
+  ],
+  [
+    'everything too large, which --all does not show',
+    { frames: { seen: 9 }, flows: { seen: 1 }, pairs: { shipped: 0, filtered: { pairBytes: 1 } } },
+    {},
+    'no pairs shown; 1 pair filtered (pairBytes 1); 1 connection seen',
+  ],
+  [
+    'pairs shown, some lost on the way',
+    {
+      frames: { seen: 99, kernelDropped: 3, dropped: { ring: 1 } },
+      flows: { seen: 2 },
+      requests: { abandoned: { timeout: 1, gap: 5 } },
+      pairs: { kept: 12, shipped: 10, dropped: { rejected: 2 } },
+    },
+    { sink: 'kafka' },
+    '10 pairs shipped; 2 pairs dropped (rejected 2); 6 requests without a response (gap 5, timeout 1); 1 frame dropped (ring 1); 3 frames dropped by the kernel',
+  ],
+  [
+    'counted only',
+    { frames: { seen: 9 }, flows: { seen: 1 }, pairs: { kept: 1, shipped: 1 } },
+    { sink: 'none' },
+    '1 pair counted',
+  ],
+  [
+    'stopped by -c',
+    { frames: { seen: 9 }, flows: { seen: 1 }, pairs: { kept: 9, shipped: 3, dropped: { shutdown: 6 } } },
+    { limit: 3 },
+    '3 pairs shown, as -c 3 asked',
+  ],
+  [
+    'the reader gone',
+    { frames: { seen: 9 }, flows: { seen: 1 }, pairs: { kept: 9, shipped: 3, dropped: { shutdown: 6 } } },
+    {},
+    null,
+  ],
+]
+
+for (const [title, ledger, given, line] of cases) {
+  test(`summaryLine: ${title}`, () => {
+    assert.equal(summaryLine(ledger, facts(given)), line)
+  })
+}
+
+test('damageLines: the first five places, then how many more', () => {
+  const damage = Array.from({ length: 7 }, (_, offset) => ({ path: 'x.pcap', offset, reason: 'bad length' }))
+  const told = damageLines({ ledger: {}, damage, exitCode: 3 })
+  assert.equal(told.length, 6)
+  assert.equal(told[0], 'x.pcap: damaged at byte 0: bad length')
+  assert.equal(told[5], '2 more damaged places')
+})

@@ -1,0 +1,66 @@
+/** Runs the real program, as a user's shell would. */
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+
+const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url))
+
+const fixture = (name: string): string => fileURLToPath(new URL(`../../../test/fixtures/${name}`, import.meta.url))
+
+/** A capture of nginx and curl. */
+export const CAPTURE = fixture('nginx-curl.pcap.gz')
+
+/** Captures of different connections, some with large heads. */
+export const CAPTURES = [CAPTURE, fixture('node-curl.pcap.gz'), fixture('node-undici.pcap.gz')]
+
+/** What begins an escape sequence of a terminal. */
+export const ESCAPE = '\x1b['
+
+export interface Finished {
+  code: number | null
+  signal: NodeJS.Signals | null
+  stdout: string
+  stderr: string
+}
+
+export interface RunOptions {
+  env?: Record<string, string>
+  stdin?: Uint8Array | string
+}
+
+/** An environment without what a developer's shell may have set. */
+const cleanEnv = (extra: Record<string, string> = {}): NodeJS.ProcessEnv => {
+  const kept = Object.entries(process.env).filter(
+    ([name]) => !/^(INTERCEPTOR_|NODE_NAME|NO_COLOR|FORCE_COLOR)/.test(name),
+  )
+  return { ...Object.fromEntries(kept), ...extra }
+}
+
+/** Starts the program. */
+export function start(
+  args: readonly string[],
+  options: SpawnOptions & { env?: Record<string, string> } = {},
+): ChildProcess {
+  return spawn(process.execPath, [MAIN, ...args], { stdio: 'pipe', ...options, env: cleanEnv(options.env) })
+}
+
+/** Waits for the end of a started program. */
+export function finish(child: ChildProcess): Promise<Finished> {
+  const out: Buffer[] = []
+  const err: Buffer[] = []
+  child.stdout?.on('data', (chunk: Buffer) => out.push(chunk))
+  child.stderr?.on('data', (chunk: Buffer) => err.push(chunk))
+  return new Promise((resolve, reject) => {
+    child.on('error', reject)
+    child.on('close', (code, signal) => {
+      resolve({ code, signal, stdout: Buffer.concat(out).toString(), stderr: Buffer.concat(err).toString() })
+    })
+  })
+}
+
+/** Runs the program to its end. */
+export function run(args: readonly string[], options: RunOptions = {}): Promise<Finished> {
+  const child = start(args, options.env === undefined ? {} : { env: options.env })
+  child.stdin?.on('error', () => {})
+  child.stdin?.end(options.stdin ?? '')
+  return finish(child)
+}
