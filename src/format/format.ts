@@ -9,8 +9,10 @@ import { textFormat } from './text.ts'
 /** Names `-o` takes. */
 export const FORMAT_NAMES = ['text', 'ndjson', 'json', 'har', 'msgpack', 'none'] as const
 
+/** One of FORMAT_NAMES. */
 export type FormatName = (typeof FORMAT_NAMES)[number]
 
+/** What formats are made with; each heeds what concerns it. */
 export interface FormatOptions {
   /** Undo `Content-Encoding` of bodies (off: `--no-decode`). */
   decode: boolean

@@ -168,6 +168,7 @@ function entry(pair: Pair): object {
   }
 }
 
+/** `-o har`. */
 export function harFormat(options: FormatOptions): PairFormat {
   const creator = JSON.stringify({ name: 'Interceptor', version: options.version })
   let before = '\n'

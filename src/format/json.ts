@@ -6,6 +6,7 @@ const NOTHING = Buffer.alloc(0)
 const LINE_END = Buffer.from('\n')
 const SEPARATOR = Buffer.from(',\n')
 
+/** `-o ndjson`. */
 export function ndjsonFormat({ decode }: FormatOptions): PairFormat {
   const encoder = new JsonEncoder(decode)
   return {
@@ -15,6 +16,7 @@ export function ndjsonFormat({ decode }: FormatOptions): PairFormat {
   }
 }
 
+/** `-o json`. */
 export function jsonFormat({ decode }: FormatOptions): PairFormat {
   const encoder = new JsonEncoder(decode)
   let before = LINE_END

@@ -12,7 +12,9 @@ import { type Endpoint, type Message, mediaType, type Pair } from '../pair/pair.
 import { columns, cut, pad, safe } from './terminal.ts'
 import { duration, size, timeOfDay } from './units.ts'
 
+/** picocolors' functions, which leave text as it is where colour is off. */
 export type Colours = ReturnType<typeof createColors>
+/** Colours a text. */
 export type Paint = (text: string) => string
 
 /** In the order of the line. */

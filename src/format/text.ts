@@ -44,6 +44,7 @@ function messageText(
   return text
 }
 
+/** `-o text`. */
 export function textFormat(options: FormatOptions): PairFormat {
   const colours = pico.createColors(options.color)
   const width = options.width === null ? null : Math.max(MIN_WIDTH, options.width)

@@ -72,6 +72,7 @@ function digitCount(value: number): number {
   return count
 }
 
+/** One value being copied. `start`, then a step per value, then `finish`; used again for the next one. */
 export class JsonCopier {
   /** What is read: a copy, so that whole words can be read at its end. Stale bytes follow. */
   #in: Uint8Array = new Uint8Array(0)

@@ -56,6 +56,7 @@ const [COMMA, COLON, OPEN_BRACKET, CLOSE_BRACKET, OPEN_BRACE, CLOSE_BRACE] = [',
   (text) => Buffer.from(text),
 ) as [Buffer, Buffer, Buffer, Buffer, Buffer, Buffer]
 
+/** Writes one pair after the other. */
 export class JsonWriter {
   readonly #copier = new JsonCopier()
   readonly #leaveEncoded: boolean

@@ -70,12 +70,14 @@ export interface Message {
   wireSize: number
 }
 
+/** What a request has beside. */
 export interface RequestMessage extends Message {
   method: string
   /** The request target exactly as sent (RFC 9112 §3.2): a path, an absolute URL, `host:port` or `*`. */
   target: string
 }
 
+/** What a response has beside. */
 export interface ResponseMessage extends Message {
   /** 100 to 999. */
   status: number
