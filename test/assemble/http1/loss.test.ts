@@ -1,0 +1,157 @@
+/**
+ * Lost segments: an exchange they touch may be missing, but a response is never paired with a request it does not answer
+ * (contract: a doubtful pair is never emitted).
+ */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { count } from '../../../src/ledger.ts'
+import { assemble, type HarnessOptions } from '../../support/assemble-harness.ts'
+import { chunked, numbered, request, response, sequential, wrongPairs } from '../../support/http-script.ts'
+import { FIN, type Segment, SYN, TcpScript } from '../../support/tcp-script.ts'
+
+/** Small regions: thousands of runs are made. */
+const SMALL: HarnessOptions = { messageBytes: 65_536, pairBytes: 65_536, poolBytes: 1024 * 1024, flows: 64 }
+
+for (const bareAcks of [true, false]) {
+  test(`loss: any one segment of 12 sequential exchanges ${bareAcks ? 'with' : 'without'} bare acks costs one pair at most`, () => {
+    const { segments } = sequential(12, { bareAcks, segmentBytes: 60 })
+    segments.forEach((lost, i) => {
+      const { pairs } = assemble(segments.toSpliced(i, 1), SMALL)
+      assert.deepEqual(wrongPairs(pairs), [], `segment ${i}`)
+      assert.ok(
+        pairs.length >= (lost.payload.length > 0 ? 11 : 12),
+        `segment ${i} (flags ${lost.flags}): ${pairs.length} pairs`,
+      )
+    })
+  })
+
+  test(`loss: one response of 1000 ${bareAcks ? 'with' : 'without'} bare acks leaves 999 right pairs`, () => {
+    const { segments } = sequential(1000, { bareAcks })
+    const responses = segments.filter(({ fromClient, payload }) => !fromClient && payload.length > 0)
+    for (const lost of [0, 1, 499, 998, 999]) {
+      const kept = segments.filter((segment) => segment !== responses[lost])
+      const { pairs, ledger } = assemble(kept)
+      assert.deepEqual(wrongPairs(pairs), [])
+      assert.equal(pairs.length, 999, `response ${lost}`)
+      assert.equal(count(ledger, 'requests.abandoned'), 1)
+    }
+  })
+
+  test(`loss: one request of 1000 ${bareAcks ? 'with' : 'without'} bare acks leaves 999 right pairs`, () => {
+    const { segments } = sequential(1000, { bareAcks })
+    const requests = segments.filter(({ fromClient, payload }) => fromClient && payload.length > 0)
+    for (const lost of [0, 1, 499, 998, 999]) {
+      const kept = segments.filter((segment) => segment !== requests[lost])
+      const { pairs, ledger } = assemble(kept)
+      assert.deepEqual(wrongPairs(pairs), [])
+      assert.equal(pairs.length, 999, `request ${lost}`)
+      assert.equal(count(ledger, 'responses.orphaned'), 1)
+    }
+  })
+}
+
+interface Conversation {
+  /** How many requests are sent at once, batch by batch. */
+  batches: number[]
+  /** Shape of each exchange, see `shaped`. */
+  shapes: number[]
+  segmentBytes: number
+  bareAcks: boolean
+  /** The responses of a batch are sent at once, and so may share segments. */
+  serverBatches: boolean
+}
+
+/** @param shapes how many of the shapes to choose from */
+const conversations = (shapes = 7): fc.Arbitrary<Conversation> =>
+  fc.record({
+    batches: fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 2, maxLength: 6 }),
+    shapes: fc.array(fc.nat(shapes - 1), { minLength: 24, maxLength: 24 }),
+    segmentBytes: fc.integer({ min: 20, max: 300 }),
+    bareAcks: fc.boolean(),
+    serverBatches: fc.boolean(),
+  })
+
+function play({ batches, shapes, segmentBytes, bareAcks, serverBatches }: Conversation): Segment[] {
+  const script = new TcpScript({ bareAcks, segmentBytes }).handshake()
+  let n = 0
+  for (const batch of batches) {
+    const exchanges = Array.from({ length: batch }, () => shaped(n++, shapes))
+    script.client(exchanges.map(([asked]) => asked).join(''))
+    if (serverBatches) script.server(exchanges.map(([, answered]) => answered).join(''))
+    else for (const [, answered] of exchanges) script.server(answered)
+  }
+  return script.close().segments
+}
+
+/** A request and its response. Bodies hold what looks like messages, to lead a stream that seeks its place astray. */
+function shaped(n: number, shapes: readonly number[]): [string, string] {
+  const body = `{"n":${n}}`
+  switch (shapes[n]) {
+    case 0:
+      return [request(`/${n}`), numbered(n)]
+    case 1:
+      return [request(`/${n}`, { body: 'x'.repeat(100) }), numbered(n)]
+    case 2:
+      return [request(`/${n}`), chunked([body, ' '.repeat(50)], [`X-Answer-To: /${n}`])]
+    case 3:
+      return [request(`/${n}`), numbered(n, ' '.repeat(200))]
+    case 4:
+      return [request(`/${n}`), `HTTP/1.1 103 Early\r\nLink: x\r\n\r\n${numbered(n)}`]
+    case 5:
+      return [request(`/${n}`), numbered(n, response('', { headers: ['X-Answer-To: in a body'] }))]
+    default:
+      return [request(`/${n}`, { body: request('/in-a-body') }), numbered(n)]
+  }
+}
+
+/** Indexes to lose, as single segments and as bursts. */
+const losses = fc.array(fc.tuple(fc.nat(200), fc.integer({ min: 1, max: 6 })), { minLength: 1, maxLength: 4 })
+
+const lose = (segments: readonly Segment[], lost: readonly [number, number][]): Segment[] =>
+  segments.filter(
+    (_, i) => !lost.some(([at, length]) => i >= at % segments.length && i < (at % segments.length) + length),
+  )
+
+test('loss: random bursts in sequential and pipelined conversations never make a wrong pair', () => {
+  fc.assert(
+    fc.property(conversations(), losses, (conversation, lost) => {
+      assert.deepEqual(wrongPairs(assemble(lose(play(conversation), lost), SMALL).pairs), [])
+    }),
+    { numRuns: 4000 },
+  )
+})
+
+test('loss: without any, random conversations give every pair in order', () => {
+  fc.assert(
+    fc.property(conversations(), (conversation) => {
+      const { pairs } = assemble(play(conversation), SMALL)
+      assert.deepEqual(wrongPairs(pairs), [])
+      const exchanges = conversation.batches.reduce((sum, batch) => sum + batch, 0)
+      assert.deepEqual(
+        pairs.map(({ request: { target } }) => target),
+        Array.from({ length: exchanges }, (_, n) => `/${n}`),
+      )
+    }),
+    { numRuns: 500 },
+  )
+})
+
+/** Without the last shape: a capture that begins with a request inside a body cannot be told from one that does not. */
+test('loss: a capture that begins and ends anywhere never makes a wrong pair', () => {
+  fc.assert(
+    fc.property(conversations(6), fc.nat(200), fc.nat(200), (conversation, start, length) => {
+      const segments = play(conversation)
+      const from = start % segments.length
+      assert.deepEqual(wrongPairs(assemble(segments.slice(from, from + 1 + length), SMALL).pairs), [])
+    }),
+    { numRuns: 2000 },
+  )
+})
+
+test('loss: the SYNs and FINs are not needed', () => {
+  const { segments } = sequential(20)
+  const { pairs } = assemble(segments.filter(({ flags }) => (flags & (SYN | FIN)) === 0))
+  assert.deepEqual(wrongPairs(pairs), [])
+  assert.equal(pairs.length, 20)
+})

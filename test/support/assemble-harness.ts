@@ -1,0 +1,169 @@
+/**
+ * Frames in, pairs and ledger out, through the parts that do it in production: intake, frame ring, assembler. Only the
+ * threads are missing, so a test decides what arrives when.
+ *
+ * `finish` holds every run to the laws of the ledger and every pair to its schema.
+ */
+import assert from 'node:assert/strict'
+import { Assembler, type AssemblerOptions, BLOCK_BYTES } from '../../src/assemble/assembler.ts'
+import { Intake } from '../../src/capture/intake.ts'
+import { defaultConfig } from '../../src/config.ts'
+import { Control } from '../../src/control.ts'
+import { ASSEMBLE_COUNTERS, allocateCounters, CAPTURE_COUNTERS, SHIP_COUNTERS } from '../../src/counters.ts'
+import type { InterfaceInfo } from '../../src/interfaces.ts'
+import { count, type Ledger, sumLedger } from '../../src/ledger.ts'
+import type { Pair } from '../../src/pair/pair.ts'
+import { unpackPair } from '../../src/pair/unpack.ts'
+import { allocateRing, RingConsumer, RingProducer } from '../../src/ring/byte-ring.ts'
+import { Doorbell } from '../../src/ring/doorbell.ts'
+import { assertLaws } from './ledger.ts'
+import { type Frame, type Link, layFrames } from './tcp-frames.ts'
+import type { Segment, TcpScript } from './tcp-script.ts'
+
+const LINKTYPE_ETHERNET = 1
+const RING_BYTES = 512 * 1024
+
+export interface HarnessOptions extends Partial<AssemblerOptions> {
+  interfaces?: InterfaceInfo[]
+  /** What becomes of each pair; default: it is unpacked and remembered. */
+  onPair?: (bytes: Uint8Array) => void
+}
+
+export interface AssembleRun {
+  pairs: Pair[]
+  ledger: Ledger
+}
+
+export const HOST_INTERFACE: InterfaceInfo = { name: 'eth0', vantage: 'host', mesh: null, domain: 0 }
+
+export class AssembleHarness {
+  readonly pairs: Pair[] = []
+  readonly assembler: Assembler
+  readonly #assembleCounts = allocateCounters(ASSEMBLE_COUNTERS)
+  readonly #captureCounts = allocateCounters(CAPTURE_COUNTERS)
+  readonly #shipCounts = allocateCounters(SHIP_COUNTERS)
+  readonly #intake: Intake
+  readonly #consumer: RingConsumer
+
+  constructor({ interfaces = [HOST_INTERFACE], onPair, ...options }: HarnessOptions = {}) {
+    const bell = new Doorbell(Doorbell.allocate())
+    const ring = allocateRing(RING_BYTES)
+    this.#consumer = new RingConsumer(ring, null)
+    this.#intake = new Intake({
+      rings: [new RingProducer(ring, bell)],
+      counters: this.#captureCounts,
+      whenFull: 'drop',
+      bell,
+      control: new Control(Control.allocate()),
+    })
+    const take = onPair ?? ((bytes: Uint8Array) => this.#remember(bytes))
+    this.assembler = new Assembler(assemblerOptions(options), this.#assembleCounts, (arena) => ({
+      emit: (at, length) => {
+        take(arena.bytes.subarray(at, at + length))
+        this.#shipCounts[SHIP_COUNTERS.index.shipped]++
+        return true
+      },
+    }))
+    for (const [id, info] of interfaces.entries()) this.#intake.addInterface(id, info)
+    this.#drain()
+  }
+
+  /** Frames one after the other, each worked through before the next is captured. */
+  frames(frames: readonly Frame[]): this {
+    for (const { bytes, micros, interfaceId } of frames) {
+      const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+      const { length } = bytes
+      this.#intake.frame(bytes, view, 0, length, length, LINKTYPE_ETHERNET, micros, interfaceId)
+      this.#drain()
+    }
+    return this
+  }
+
+  segments(segments: readonly Segment[], link?: Link): this {
+    return this.frames(layFrames(segments, link))
+  }
+
+  script(script: TcpScript, link?: Link): this {
+    return this.segments(script.segments, link)
+  }
+
+  tick(micros: number): this {
+    this.#intake.tick(micros)
+    this.#drain()
+    return this
+  }
+
+  removeInterface(id: number): this {
+    this.#intake.removeInterface(id)
+    this.#drain()
+    return this
+  }
+
+  /** The ledger as it is now. */
+  get ledger(): Ledger {
+    return sumLedger([
+      { layout: CAPTURE_COUNTERS, values: this.#captureCounts },
+      { layout: ASSEMBLE_COUNTERS, values: this.#assembleCounts },
+      { layout: SHIP_COUNTERS, values: this.#shipCounts },
+    ])
+  }
+
+  count(path: string): number {
+    return count(this.ledger, path)
+  }
+
+  /** Ends the input. */
+  finish(): AssembleRun {
+    this.#intake.finish()
+    this.#drain()
+    this.assembler.finish()
+    const { ledger } = this
+    assertLaws(ledger)
+    assert.equal(count(ledger, 'frames.dropped'), 0, 'the harness lost a frame')
+    assert.equal(this.assembler.heldBytes, 0, 'memory is still held after the end')
+    return { pairs: this.pairs, ledger }
+  }
+
+  #remember(bytes: Uint8Array): void {
+    const pair = unpackPair(bytes.slice())
+    if (pair instanceof Error) throw pair
+    this.pairs.push(pair)
+  }
+
+  #drain(): void {
+    this.#intake.flush()
+    for (;;) {
+      const { assembler } = this
+      let length = assembler.wholeRecords(this.#consumer.peek(assembler.input, BLOCK_BYTES))
+      if (length === 0) length = assembler.wholeRecords(this.#consumer.peek(assembler.input, assembler.input.length))
+      if (length === 0) return
+      this.#consumer.release(length)
+      assembler.consume(length)
+    }
+  }
+}
+
+function assemblerOptions(options: Partial<AssemblerOptions>): AssemblerOptions {
+  const { filter, limits } = defaultConfig()
+  return {
+    node: 'test',
+    filter,
+    everything: true,
+    messageBytes: limits.messageBytes,
+    pairBytes: limits.pairBytes,
+    responseTimeoutMicros: limits.responseTimeout * 1000,
+    flows: 1000,
+    poolBytes: 8 * 1024 * 1024,
+    ...options,
+  }
+}
+
+/** One run over segments or scripts, in order, from the first frame to the end of the input. */
+export function assemble(input: TcpScript | readonly Segment[], options?: HarnessOptions, link?: Link): AssembleRun {
+  const segments = 'segments' in input ? input.segments : input
+  return new AssembleHarness(options).segments(segments, link).finish()
+}
+
+/** `GET /a 200` of each pair, the shortest way to say which pairs came out. */
+export const summary = (pairs: readonly Pair[]): string[] =>
+  pairs.map(({ request, response }) => `${request.method} ${request.target} ${response.status}`)
