@@ -9,31 +9,45 @@ export interface HeadDigest {
   nonAscii: boolean
 }
 
-/** @param start, end the head in the arena; @param seq sequence number of its first byte */
+/**
+ * Four lanes of words side by side, so that no multiplication waits for another; the rest word by word.
+ *
+ * @param start, end the head in the arena; @param seq sequence number of its first byte
+ */
 export function digestHead(view: DataView, start: number, end: number, seq: number, digest: HeadDigest): void {
   let a = seq ^ 0x2545f491
   let b = seq ^ 0x5bd1e995
+  let c = 0x27d4eb2f
+  let d = 0x165667b1
   let seen = 0
   let at = start
-  for (; at + 8 <= end; at += 8) {
-    const even = view.getInt32(at, true)
-    const odd = view.getInt32(at + 4, true)
-    seen |= even | odd
-    a = Math.imul(a ^ even, 0x85ebca6b)
-    a ^= a >>> 13
-    b = Math.imul(((b << 13) | (b >>> 19)) + odd, 0x9e3779b1)
+  for (const last = end - 16; at <= last; at += 16) {
+    const w0 = view.getInt32(at, true)
+    const w1 = view.getInt32(at + 4, true)
+    const w2 = view.getInt32(at + 8, true)
+    const w3 = view.getInt32(at + 12, true)
+    seen |= w0 | w1 | w2 | w3
+    a = rotate(Math.imul(a ^ w0, PRIME1))
+    b = rotate(Math.imul(b ^ w1, PRIME2))
+    c = rotate(Math.imul(c ^ w2, PRIME1))
+    d = rotate(Math.imul(d ^ w3, PRIME2))
   }
   for (; at < end; at += 4) {
     const rest = end - at
     const word = view.getInt32(at, true) & (rest < 4 ? (1 << (rest * 8)) - 1 : -1)
     seen |= word
-    a = Math.imul(a ^ word, 0x85ebca6b)
-    a ^= a >>> 13
+    a = rotate(Math.imul(a ^ word, PRIME1))
+    b = rotate(b + a)
   }
-  digest.word1 = finish(a ^ (b >>> 9) ^ (end - start))
-  digest.word2 = finish(b + ((a << 7) | (a >>> 25)))
+  digest.word1 = finish(a ^ rotate(c ^ (end - start)))
+  digest.word2 = finish(b ^ rotate(d + a))
   digest.nonAscii = (seen & 0x80808080) !== 0
 }
+
+const PRIME1 = 0x85ebca6b | 0
+const PRIME2 = 0x9e3779b1 | 0
+
+const rotate = (word: number): number => (word << 15) | (word >>> 17)
 
 /** Lets every input bit reach every output bit (the finaliser of MurmurHash3). */
 function finish(word: number): number {

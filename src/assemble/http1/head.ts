@@ -42,6 +42,13 @@ const CONTENT_LENGTH = new Caseless('content-length')
 const CONTENT_TYPE = new Caseless('content-type')
 const TRANSFER_ENCODING = new Caseless('transfer-encoding')
 const USER_AGENT = new Caseless('user-agent')
+/** The lengths of those names, each at its place modulo 32: nearly all other names are told by it. */
+const MEANINGFUL_LENGTHS: Uint8Array = (() => {
+  const table = new Uint8Array(32)
+  for (const name of [CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING, USER_AGENT])
+    table[name.length & 31] = name.length
+  return table
+})()
 const CHUNKED = new Caseless('chunked')
 
 export class HeadScanner {
@@ -68,11 +75,13 @@ export class HeadScanner {
   /** Number of the first head rule that lets this request go, 0 when none does. */
   rule = 0
   anomalies = 0
-  readonly #arena: Arena
+  readonly #bytes: Uint8Array
+  readonly #view: DataView
   readonly #rules: HeadRules
 
   constructor(arena: Arena, rules: HeadRules) {
-    this.#arena = arena
+    this.#bytes = arena.bytes
+    this.#view = arena.view
     this.#rules = rules
   }
 
@@ -85,7 +94,7 @@ export class HeadScanner {
   scan(at: number, end: number, isResponse: boolean): number {
     this.startLineEnd = 0
     this.fieldCount = 0
-    const view = this.#arena.view
+    const view = this.#view
     const eol = findLf(view, at, end)
     if (eol < 0) return this.#plausible(at, end, isResponse) ? HEAD_INCOMPLETE : HEAD_INVALID
     this.#reset()
@@ -107,7 +116,7 @@ export class HeadScanner {
 
   /** `end` without the spaces, tabs and CR before it. */
   #trimEnd(start: number, end: number): number {
-    const bytes = this.#arena.bytes
+    const bytes = this.#bytes
     let at = end
     while (at > start && isLineSpace(bytes[at - 1])) at--
     return at
@@ -115,7 +124,7 @@ export class HeadScanner {
 
   /** Whether a start line may begin like this; the LF is yet to come. */
   #plausible(at: number, end: number, isResponse: boolean): boolean {
-    const bytes = this.#arena.bytes
+    const bytes = this.#bytes
     if (isResponse) {
       const known = 'HTTP/1.'
       for (let i = 0; i < known.length && at + i < end; i++) if (bytes[at + i] !== known.charCodeAt(i)) return false
@@ -131,7 +140,8 @@ export class HeadScanner {
 
   /** method SP request-target SP HTTP-version (RFC 9112 §3) */
   #requestLine(at: number, end: number): boolean {
-    const { bytes, view } = this.#arena
+    const bytes = this.#bytes
+    const view = this.#view
     let i = at
     while (i < end && TOKEN[bytes[i]] === 1) i++
     if (i === at || i - at > LONGEST_METHOD || bytes[i] !== SPACE) return false
@@ -155,7 +165,7 @@ export class HeadScanner {
 
   /** HTTP-version SP status-code SP [ reason-phrase ] (RFC 9112 §4); servers in use leave the last space out too. */
   #statusLine(at: number, end: number): boolean {
-    const bytes = this.#arena.bytes
+    const bytes = this.#bytes
     if (end - at < 12 || !this.#version(at) || bytes[at + 8] !== SPACE) return false
     let i = at + 9
     while (i < end - 3 && bytes[i] === SPACE) i++
@@ -172,14 +182,15 @@ export class HeadScanner {
   }
 
   #version(at: number): boolean {
-    const view = this.#arena.view
+    const view = this.#view
     if (view.getInt32(at, true) !== HTTP_WORD || (view.getInt32(at + 4, true) & 0xffffff) !== SLASH_ONE) return false
     this.minorVersion = view.getUint8(at + 7)
     return isDigit(this.minorVersion)
   }
 
   #fieldLines(start: number, end: number, isResponse: boolean): number {
-    const { bytes, view } = this.#arena
+    const bytes = this.#bytes
+    const view = this.#view
     let line = start
     for (;;) {
       const eol = findLf(view, line, end)
@@ -199,14 +210,21 @@ export class HeadScanner {
 
   /** field-name ":" OWS field-value OWS (RFC 9112 §5) */
   #fieldLine(line: number, eol: number, isResponse: boolean): void {
-    const { bytes, view } = this.#arena
-    const colon = findColon(view, line, eol)
-    const valueEnd = this.#trimEnd(colon < 0 ? line : colon + 1, eol)
-    let nameEnd = colon < 0 ? valueEnd : colon
+    const bytes = this.#bytes
+    const colon = findColon(this.#view, line, eol)
     if (colon < 0) this.anomalies |= ANOMALY_MALFORMED_FIELD
-    while (nameEnd > line && (bytes[nameEnd - 1] === SPACE || bytes[nameEnd - 1] === TAB)) nameEnd--
-    let value = colon < 0 ? valueEnd : colon + 1
-    while (value < valueEnd && (bytes[value] === SPACE || bytes[value] === TAB)) value++
+    let nameEnd = colon
+    let value = colon + 1
+    let valueEnd = eol
+    if (colon < 0) {
+      nameEnd = this.#trimEnd(line, eol)
+      value = nameEnd
+      valueEnd = nameEnd
+    } else {
+      while (nameEnd > line && bytes[nameEnd - 1] <= SPACE) nameEnd--
+      while (valueEnd > value && bytes[valueEnd - 1] <= SPACE && isLineSpace(bytes[valueEnd - 1])) valueEnd--
+      while (value < valueEnd && bytes[value] <= SPACE && isLineSpace(bytes[value])) value++
+    }
     const index = this.fieldCount * 4
     if (index === this.fields.length) this.#growFields()
     const fields = this.fields
@@ -215,7 +233,9 @@ export class HeadScanner {
     fields[index + 2] = value
     fields[index + 3] = valueEnd
     this.fieldCount++
-    this.#known(line, nameEnd - line, value, valueEnd, isResponse)
+    const length = nameEnd - line
+    if (MEANINGFUL_LENGTHS[length & 31] === length) this.#known(line, length, value, valueEnd, isResponse)
+    if (!isResponse && this.rule === 0) this.rule = this.#rules.requestHeader(bytes, line, length)
   }
 
   /** A line that begins with white space continues the value before it. */
@@ -230,9 +250,9 @@ export class HeadScanner {
     if (valueEnd > line) this.fields[last + 3] = valueEnd
   }
 
-  /** Fields that decide framing or filtering. The length keeps nearly all others out. */
+  /** Fields that decide framing or filtering. */
   #known(name: number, length: number, value: number, valueEnd: number, isResponse: boolean): void {
-    const bytes = this.#arena.bytes
+    const bytes = this.#bytes
     switch (length) {
       case 10:
         if (!isResponse && this.rule === 0 && USER_AGENT.matches(bytes, name)) {
@@ -251,12 +271,11 @@ export class HeadScanner {
         if (TRANSFER_ENCODING.matches(bytes, name)) this.#transferEncoding(value, valueEnd)
         break
     }
-    if (!isResponse && this.rule === 0) this.rule = this.#rules.requestHeader(bytes, name, length)
   }
 
   /** A number, or the same number repeated as a list or in several fields (RFC 9112 §6.3, item 5). */
   #contentLength(at: number, end: number): void {
-    const bytes = this.#arena.bytes
+    const bytes = this.#bytes
     let i = at
     for (;;) {
       let number = 0
@@ -277,7 +296,7 @@ export class HeadScanner {
 
   /** Only the last coding matters for the framing (RFC 9112 §6.1); several fields are one list. */
   #transferEncoding(at: number, end: number): void {
-    const bytes = this.#arena.bytes
+    const bytes = this.#bytes
     let last = end
     while (last > at && bytes[last - 1] !== COMMA) last--
     while (last < end && (bytes[last] === SPACE || bytes[last] === TAB)) last++
