@@ -1,5 +1,7 @@
 /** How a kernel ring is divided into blocks, and when the kernel hands over one that is not full. */
 
+import { MAX_FRAME_BYTES } from '../../ring/layout.ts'
+
 /** Blocks with something in them are handed over after this time although not full: the delay of a quiet interface. */
 export const RETIRE_MS = 50
 
@@ -10,10 +12,11 @@ const MIN_BLOCKS = 2
 
 /**
  * @param ringBytes size wanted; the answer is within it, except that two blocks are the least
- * @param snapLength bytes kept of a frame, all of which a block must take
+ * @param snapLength bytes kept of a frame, all of which a block must take; no frame is larger than BIG TCP makes them
  */
 export function ringShape(ringBytes: number, snapLength: number): { blockBytes: number; blockCount: number } {
+  const frameBytes = Math.min(snapLength, MAX_FRAME_BYTES)
   let blockBytes = MIN_BLOCK_BYTES
-  while (blockBytes < snapLength + BLOCK_HEADROOM) blockBytes *= 2
+  while (blockBytes < frameBytes + BLOCK_HEADROOM) blockBytes *= 2
   return { blockBytes, blockCount: Math.max(MIN_BLOCKS, Math.floor(ringBytes / blockBytes)) }
 }

@@ -7,6 +7,7 @@ const MIB = 1024 * 1024
 test('ring shape: a block takes a whole frame, and blocks fill the ring', () => {
   assert.deepEqual(ringShape(8 * MIB, 262144), { blockBytes: MIB / 2, blockCount: 16 })
   assert.deepEqual(ringShape(8 * MIB, 524288), { blockBytes: MIB, blockCount: 8 })
+  assert.deepEqual(ringShape(8 * MIB, 16 * MIB), { blockBytes: MIB, blockCount: 8 }, 'no frame is that large')
   assert.deepEqual(ringShape(8 * MIB, 96), { blockBytes: MIB / 16, blockCount: 128 })
 })
 
