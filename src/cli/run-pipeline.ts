@@ -107,6 +107,7 @@ function conclude({ outcome, signals }: Ended, facts: RunFacts, flags: PipelineF
   if (flags.summary !== undefined) writeLedger(flags.summary, outcome.ledger)
   for (const line of damageLines(outcome)) log.warn(line)
   if (outcome.message !== undefined) log.error(outcome.message)
+  if (outcome.hint !== undefined) writeError(`${outcome.hint}\n`)
   const started = outcome.exitCode !== EXIT_PRIVILEGE && outcome.exitCode !== EXIT_USAGE
   const line = started && flags.quiet !== true ? summaryLine(outcome.ledger, facts) : null
   if (line !== null) writeError(`${line}\n`)

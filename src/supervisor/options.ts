@@ -60,6 +60,8 @@ export interface Outcome {
   exitCode: 0 | 1 | 2 | 3 | 4
   /** Why the exit code is 1, 2 or 4. */
   message?: string
+  /** How to mend it. */
+  hint?: string
 }
 
 export interface PipelineHandle {

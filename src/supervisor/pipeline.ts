@@ -35,6 +35,13 @@ export function startPipeline(options: PipelineOptions): PipelineHandle {
   return { done: pipeline.run(), drain: () => pipeline.drain(), stop: () => pipeline.stop() }
 }
 
+/** Why a run failed. */
+interface Failure {
+  message: string
+  exitCode: number
+  hint?: string
+}
+
 class Pipeline {
   readonly #options: PipelineOptions
   readonly #damage: Damage[] = []
@@ -44,7 +51,7 @@ class Pipeline {
   readonly #captures: WorkerThread[] = []
   #assemblers: AssemblerPool | null = null
   #shipper: WorkerThread | null = null
-  #failure: { message: string; exitCode: number } | null = null
+  #failure: Failure | null = null
   #draining = false
   #stopping = false
   #shipperCrashed = false
@@ -61,7 +68,7 @@ class Pipeline {
       input = await openInput(this.#options)
       await this.#work(input.sources, planRun(this.#options, input.sources.length))
     } catch (error) {
-      this.#fail(errorText(error), error instanceof InterceptorError ? error.exitCode : 1)
+      this.#fail(failureOf(error))
     } finally {
       input?.close()
     }
@@ -249,13 +256,13 @@ class Pipeline {
   }
 
   #endedBadly(end: WorkerEnd): void {
-    if (end.how === 'failed') this.#fail(end.message, end.exitCode)
-    else if (end.how === 'crashed') this.#fail(end.message, 1)
+    if (end.how === 'failed') this.#fail(end)
+    else if (end.how === 'crashed') this.#fail({ message: end.message, exitCode: 1 })
   }
 
   /** The first failure is the run's. */
-  #fail(message: string, exitCode: number): void {
-    this.#failure ??= { message, exitCode }
+  #fail(failure: Failure): void {
+    this.#failure ??= failure
   }
 
   #ledger(): Ledger {
@@ -281,11 +288,18 @@ class Pipeline {
     const ledger = this.#ledger()
     const damage = this.#damage
     if (this.#failure !== null) {
-      const { message, exitCode } = this.#failure
-      return { ledger, damage, exitCode: exitCode === 4 ? 4 : exitCode === 2 ? 2 : 1, message }
+      const { message, exitCode, hint } = this.#failure
+      const why = hint === undefined ? { message } : { message, hint }
+      return { ledger, damage, exitCode: exitCode === 4 ? 4 : exitCode === 2 ? 2 : 1, ...why }
     }
     return { ledger, damage, exitCode: damage.length > 0 ? 3 : 0 }
   }
+}
+
+function failureOf(error: unknown): Failure {
+  const message = errorText(error)
+  if (!(error instanceof InterceptorError)) return { message, exitCode: 1 }
+  return { message, exitCode: error.exitCode, ...(error.hint === null ? {} : { hint: error.hint }) }
 }
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))

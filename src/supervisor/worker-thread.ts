@@ -15,7 +15,7 @@ export type WorkerState = 'starting' | 'ready' | 'draining' | 'stopped'
 /** How a worker ended: its own word, or a crash, after which the same rings can be taken up again. */
 export type WorkerEnd =
   | { how: 'done' }
-  | { how: 'failed'; message: string; exitCode: number }
+  | { how: 'failed'; message: string; exitCode: number; hint?: string }
   | { how: 'crashed'; message: string }
 
 export interface WorkerSpec {
@@ -52,7 +52,7 @@ export class WorkerThread {
         if (this.#state === 'starting') this.#state = 'ready'
         ready.resolve()
       } else if (message.t === 'done') said = { how: 'done' }
-      else if (message.t === 'failed') said = { how: 'failed', message: message.message, exitCode: message.exitCode }
+      else if (message.t === 'failed') said = { ...message, how: 'failed' }
       else spec.onMessage(message)
     })
     this.#worker.on('error', (error) => {
