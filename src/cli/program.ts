@@ -7,6 +7,7 @@ import { configCommand } from './config.ts'
 import { doctorCommand } from './doctor.ts'
 import { addExamples } from './options.ts'
 import { readCommand } from './read.ts'
+import { tailCommand } from './tail.ts'
 import {
   errorColumns,
   errorIsTerminal,
@@ -73,7 +74,7 @@ function createProgram(exit: (code: number) => void): Command {
     ['interceptor capture -i any', 'the pairs that pass through this machine now'],
     ['interceptor doctor', 'what is missing to capture here'],
   ])
-  const commands = [readCommand(exit), captureCommand(exit), doctorCommand(exit), configCommand()]
+  const commands = [readCommand(exit), captureCommand(exit), tailCommand(exit), doctorCommand(exit), configCommand()]
   for (const command of commands) program.addCommand(inherit(command, program))
   return program.helpCommand(false)
 }

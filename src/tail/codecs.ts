@@ -1,10 +1,13 @@
 /** Decompression for reading a topic: kafkajs knows gzip alone and takes the others from us. */
 import { promisify } from 'node:util'
 import * as zlib from 'node:zlib'
-import { CompressionCodecs, CompressionTypes } from 'kafkajs'
+import kafkajs from 'kafkajs'
 import { decompressFrame } from 'lz4-napi'
 import { uncompress } from 'snappy'
 import { runtimeError } from '../errors.ts'
+
+// A CommonJS package, of which Node.js finds only some names.
+const { CompressionCodecs, CompressionTypes } = kafkajs
 
 /** What Java's clients put in front of Snappy (xerial): magic, version, compatible version. */
 const XERIAL_MAGIC = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0x00])

@@ -5,7 +5,16 @@ import { run } from './support.ts'
 
 const version = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')).version
 
-for (const words of [[], ['read'], ['capture'], ['doctor'], ['config'], ['config', 'print'], ['config', 'schema']]) {
+for (const words of [
+  [],
+  ['read'],
+  ['capture'],
+  ['tail'],
+  ['doctor'],
+  ['config'],
+  ['config', 'print'],
+  ['config', 'schema'],
+]) {
   const command = words.join(' ')
   test(`${command || 'interceptor'} --help: on standard output, with examples`, async () => {
     const { code, stdout, stderr } = await run([...words, '--help'])

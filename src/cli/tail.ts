@@ -1,0 +1,123 @@
+/** `interceptor tail`: pairs read back from a Kafka topic. */
+import { openSync } from 'node:fs'
+import { Command, InvalidArgumentError } from 'commander'
+import type { LoadedConfig } from '../config.ts'
+import { EXIT_DONE, EXIT_INTERRUPTED, errorText, runtimeError } from '../errors.ts'
+import type { TailFrom } from '../tail/topic-reader.ts'
+import { addConfigOptions, addExamples, addOutputOptions, configFlags, type OutputFlags } from './options.ts'
+import { logLevel, outputOptions, requireBrokers } from './output.ts'
+import { errorIsTerminal, outputColumns, outputIsTerminal, wantsColor, writeError } from './terminal.ts'
+
+interface TailFlags extends OutputFlags {
+  from: TailFrom
+  follow: boolean
+}
+
+const STANDARD_OUTPUT = 1
+
+/** @param exit takes the exit code */
+export function tailCommand(exit: (code: number) => void): Command {
+  const command = new Command('tail')
+    .description('Print the pairs in a Kafka topic, and those that come, until Ctrl-C. Reads without a consumer group.')
+    .option('--from <where>', 'beginning, end, a time (2026-11-23T12:00:00Z), or how long ago (10m)', parseFrom, 'end')
+    .option('--no-follow', 'stop at the end of the topic instead of waiting for more')
+  addOutputOptions(command)
+  addConfigOptions(command)
+  addExamples(command, [
+    ['interceptor tail --brokers kafka:9092', 'what arrives in interceptor.pairs from now on'],
+    ['interceptor tail --brokers kafka:9092 --topic pairs --from beginning --no-follow', 'all there is, then stop'],
+    ['interceptor tail --brokers kafka:9092 --from 10m -o ndjson | jq .request.target', 'the last ten minutes as JSON'],
+    ['interceptor tail --config agent.yaml -v -c 1', 'the next one whole, with TLS and authentication as configured'],
+  ])
+  return command.action(async (flags: TailFlags) => exit(await tailTopic(flags)))
+}
+
+const UNITS = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
+
+/**
+ * Where to begin.
+ *
+ * @param text  `beginning`, `end`, an ISO 8601 time, milliseconds since the Unix epoch, or a time ago such as `10m`
+ * @param now  milliseconds since the Unix epoch
+ * @throws InvalidArgumentError for anything else
+ */
+export function parseFrom(text: string, _previous?: unknown, now = Date.now()): TailFrom {
+  if (text === 'beginning' || text === 'end') return text
+  const [, amount, unit] = /^(\d+)([smhd])$/.exec(text) ?? []
+  if (amount !== undefined) return now - Number(amount) * UNITS[unit as keyof typeof UNITS]
+  if (/^\d{12,14}$/.test(text)) return Number(text)
+  const time = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN
+  if (Number.isNaN(time)) throw new InvalidArgumentError('It must be beginning, end, a time or how long ago (10m).')
+  return time
+}
+
+async function tailTopic(flags: TailFlags): Promise<number> {
+  const { loadConfig } = await import('../config.ts')
+  const loaded = loadConfig({ file: flags.config, flags: configFlags(flags) })
+  requireBrokers(loaded)
+  const [{ tail }, { createFormat }, { FdOutput }, { createLogger }, { VERSION }] = await Promise.all([
+    import('../tail/tail.ts'),
+    import('../format/format.ts'),
+    import('../ship/sinks/fd-output.ts'),
+    import('../log.ts'),
+    import('../version.ts'),
+  ])
+  const { format, file, ...formatOptions } = tailOutput(flags, loaded)
+  const log = createLogger({
+    level: logLevel(flags, loaded),
+    form: 'lines',
+    color: wantsColor(flags.color, errorIsTerminal()),
+  })
+  const output = new FdOutput(file === null ? STANDARD_OUTPUT : openOutput(file), () => {})
+  return untilInterrupted(async (signal) => {
+    const result = await tail({
+      kafka: loaded.config.kafka,
+      from: flags.from,
+      follow: flags.follow,
+      limit: flags.count ?? null,
+      format: createFormat(format, { ...formatOptions, version: VERSION }),
+      output,
+      log,
+      signal,
+    }).finally(() => output.close())
+    log.flush()
+    if (flags.quiet !== true && result.foreign > 0) {
+      writeError(`${result.pairs} pairs; ${result.foreign} records skipped that are no pairs\n`)
+    }
+  })
+}
+
+function tailOutput(flags: TailFlags, loaded: LoadedConfig) {
+  const sink = flags.write === undefined || flags.write === '-' ? 'stdout' : 'file'
+  const terminal = { isTerminal: outputIsTerminal(), columns: outputColumns() }
+  return outputOptions(flags, flags.output === 'none' ? 'none' : sink, loaded, terminal)
+}
+
+function openOutput(path: string): number {
+  try {
+    return openSync(path, 'w')
+  } catch (error) {
+    throw runtimeError(`cannot write ${path}: ${errorText(error)}`, { cause: error })
+  }
+}
+
+/** The first SIGINT or SIGTERM aborts the work, which then ends in its own time; the second ends it at once. */
+async function untilInterrupted(work: (signal: AbortSignal) => Promise<void>): Promise<number> {
+  const abort = new AbortController()
+  let interrupt: (code: number) => void = () => {}
+  const interrupted = new Promise<number>((resolve) => {
+    interrupt = resolve
+  })
+  const onSignal = (): void => {
+    if (abort.signal.aborted) interrupt(EXIT_INTERRUPTED)
+    abort.abort()
+  }
+  process.on('SIGINT', onSignal)
+  process.on('SIGTERM', onSignal)
+  try {
+    return await Promise.race([work(abort.signal).then(() => EXIT_DONE), interrupted])
+  } finally {
+    process.off('SIGINT', onSignal)
+    process.off('SIGTERM', onSignal)
+  }
+}

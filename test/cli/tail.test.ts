@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { parseFrom } from '../../src/cli/tail.ts'
+import { run } from './support.ts'
+
+const NOW = Date.parse('2026-11-23T12:00:00Z')
+
+const places: [string, string | number][] = [
+  ['beginning', 'beginning'],
+  ['end', 'end'],
+  ['10m', NOW - 600_000],
+  ['36h', NOW - 129_600_000],
+  ['2026-11-23T11:00:00Z', NOW - 3_600_000],
+  ['2026-11-23', NOW - 43_200_000],
+  ['1795406400000', 1_795_406_400_000],
+]
+
+for (const [text, from] of places) {
+  test(`parseFrom: ${text}`, () => {
+    assert.equal(parseFrom(text, undefined, NOW), from)
+  })
+}
+
+for (const text of ['', 'begin', '10', '10 minutes', '2026-13-45', 'yesterday']) {
+  test(`parseFrom: refuses ${JSON.stringify(text)}`, () => {
+    assert.throws(() => parseFrom(text), /It must be beginning, end, a time or how long ago/)
+  })
+}
+
+test('tail: without brokers it ends with 2', async () => {
+  const { code, stderr } = await run(['tail', '--topic', 'x'])
+  assert.equal(code, 2)
+  assert.match(stderr, /^interceptor: no Kafka broker to go to: name one with --brokers host:port/)
+})
+
+test('tail: a broker that is not there ends with 1 and names the doctor', async () => {
+  const { code, stdout, stderr } = await run(['tail', '--brokers', '127.0.0.1:1', '--no-follow'])
+  assert.deepEqual([code, stdout], [1, ''])
+  assert.match(stderr, /cannot read the topic interceptor\.pairs at 127\.0\.0\.1:1: .*\nRun interceptor doctor/)
+})
+
+test('tail: an output file that cannot be made ends with 1', async () => {
+  const { code, stderr } = await run(['tail', '--brokers', '127.0.0.1:1', '-w', '/nowhere/pairs'])
+  assert.equal(code, 1)
+  assert.match(stderr, /^interceptor: cannot write \/nowhere\/pairs: ENOENT/)
+})
