@@ -20,7 +20,7 @@ import {
 import { type MessageStream, SEEK } from './http1/message-stream.ts'
 import type { Arena } from './memory/arena.ts'
 import type { BlockPool } from './memory/block-pool.ts'
-import { SNIFF_HTTP2, SNIFF_TLS, sniff } from './protocol.ts'
+import { proxyHeaderBytes, SNIFF_HTTP2, SNIFF_TLS, sniff } from './protocol.ts'
 import {
   type Direction,
   END_EVICTED,
@@ -35,6 +35,7 @@ import {
   PROTOCOL_OPAQUE,
 } from './tcp/flow.ts'
 import type { StreamConsumer } from './tcp/reassembler.ts'
+import { seqAdd } from './tcp/seq.ts'
 import type { FlowOwner } from './tcp/tracker.ts'
 
 const C = ASSEMBLE_COUNTERS.index
@@ -79,10 +80,15 @@ export class Connections implements StreamConsumer, FlowOwner {
 
   data(flow: Flow, direction: Direction, at: number, end: number, seq: number, ack: number): void {
     if (flow.protocol === PROTOCOL_OPAQUE) return
-    const http = flow.http ?? this.#recognise(flow, direction, at, end)
+    let start = at
+    if (flow.http === null) {
+      start += proxyHeaderBytes(this.#arena, at, end)
+      if (start === end || this.#recognise(flow, direction, start, end) === null) return
+    }
+    const http = flow.http as HttpConnection | null
     if (http === null) return
     const stream = direction === flow.clientDirection ? http.requests : http.responses
-    this.#parser.data(stream, at, end, seq, ack)
+    this.#parser.data(stream, start, end, seqAdd(seq, start - at), ack)
     if (stream.state === SEEK && !http.recognised && !flow.lossy && !flow.midstream)
       this.#becomeOpaque(flow, C.protocolOther)
   }

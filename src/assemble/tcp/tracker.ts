@@ -35,7 +35,7 @@ const LINGER_MICROS = 30_000_000
 const RESET_WINDOW = 4 * 1024 * 1024
 /** A SYN whose sequence number lies this close before known data was merely captured late. */
 const LATE_SYN_BYTES = 65_536
-/** Packet time runs on at once for steps up to this, for longer ones when a second frame agrees. */
+/** Packet time runs on at once for steps up to this; for longer ones, and back, when a second frame agrees. */
 const CLOCK_STEP_MICROS = 10_000_000
 
 const C = ASSEMBLE_COUNTERS.index
@@ -61,7 +61,7 @@ export interface FlowOwner {
 
 export class ConnectionTracker {
   readonly flows: FlowTable
-  /** Packet time, microseconds since the epoch; never goes back. */
+  /** Packet time, microseconds since the epoch. Goes back only where a whole file does. */
   clock = 0
   readonly #arena: Arena
   readonly #counts: Float64Array
@@ -119,10 +119,9 @@ export class ConnectionTracker {
   /** Moves packet time on, closes what has been idle too long and forgets what lingered. */
   advance(): void {
     const { micros } = this.#time
-    if (micros > this.clock) {
-      const step = micros - this.clock
-      if (step <= CLOCK_STEP_MICROS || Math.abs(micros - this.#lastMicros) <= CLOCK_STEP_MICROS) this.clock = micros
-    }
+    const step = micros - this.clock
+    const agreed = Math.abs(micros - this.#lastMicros) <= CLOCK_STEP_MICROS
+    if (step > 0 ? step <= CLOCK_STEP_MICROS || agreed : step < -CLOCK_STEP_MICROS && agreed) this.clock = micros
     this.#lastMicros = micros
     const closed = this.flows.oldestClosed
     if (closed !== null && this.clock - closed.lastMicros > LINGER_MICROS) this.flows.remove(closed)
@@ -157,7 +156,7 @@ export class ConnectionTracker {
     if (flow.state === FLOW_CLOSED) {
       const fresh = syn
         ? !this.#repeats(flow.streams[direction], seq)
-        : this.#time.micros - flow.lastMicros > LINGER_MICROS
+        : Math.abs(this.#time.micros - flow.lastMicros) > LINGER_MICROS
       return starts && fresh ? this.#open(flow, interfaceId) : null
     }
     if (!syn || this.#continues(flow, direction, seq, flags)) return flow
