@@ -151,6 +151,7 @@ export class Exchanges implements MessageHandler, ExchangeOwner {
   lost(stream: MessageStream, reason: number): void {
     this.#letGo(stream, reason)
     const connection = stream.connection
+    this.#doubt(connection)
     if (stream.isResponse) connection.responseDoubt = true
     else if (!connection.requestDoubt) {
       connection.requestDoubt = true
@@ -431,10 +432,16 @@ export class Exchanges implements MessageHandler, ExchangeOwner {
 
   /** Another response without another request: the match was one of several outstanding requests. */
   #refute(connection: HttpConnection): void {
+    if (connection.confirming === null) return
+    connection.pipelining = true
+    this.#doubt(connection)
+  }
+
+  /** What would have confirmed or refuted the match is lost. */
+  #doubt(connection: HttpConnection): void {
     const exchange = connection.confirming
     if (exchange === null) return
     connection.confirming = null
-    connection.pipelining = true
     connection.responseDoubt = true
     this.abandon(exchange, REASON_DOUBTFUL)
   }
