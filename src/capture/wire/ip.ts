@@ -1,10 +1,11 @@
 /**
- * Walks one IP packet to its TCP header: IPv4 with options, IPv6 with extension headers.
+ * Walks one IP packet to its TCP header: IPv4 with options, IPv6 with extension headers, and tunnels of either.
  *
  * Results are fields of the decoder, so that a frame costs no object. Checksums are never looked at: with offload the
  * capture sees them before they are filled in. Header fields are believed only within the bytes that are there.
  */
 import { CUT_LINK, findIp, NOT_IP } from './link.ts'
+import { findInner, NO_TUNNEL } from './tunnel.ts'
 
 /** What a frame turned out to be. */
 export const TCP = 0
@@ -36,6 +37,9 @@ const SHIM6 = 140
 /** A sane packet has at most six extension headers (RFC 8200 §4.1); some slack for odd ones. */
 const MAX_EXTENSION_HEADERS = 16
 
+/** Packets within packets within packets. */
+const MAX_TUNNELS = 4
+
 /** True where Next Header names a header that may stand before TCP. */
 const isExtension = (next: number): boolean =>
   next === HOP_BY_HOP ||
@@ -65,6 +69,7 @@ export class PacketDecoder {
   fragmentId = 0
   /** Of a FRAGMENT: the protocol (IPv4) or the header (IPv6) that the reassembled data begins with. */
   fragmentProtocol = 0
+  #tunnels = 0
 
   /**
    * @param start first byte of the link-layer header; @param end one past the last captured byte
@@ -74,6 +79,11 @@ export class PacketDecoder {
   decode(view: DataView, start: number, end: number, wireEnd: number, linkType: number): Verdict {
     const ip = findIp(view, start, end, linkType)
     if (ip < 0) return ip === NOT_IP ? NON_TCP : ip === CUT_LINK ? MALFORMED : UNKNOWN_LINK_TYPE
+    this.#tunnels = 0
+    return this.#packet(view, ip, end, wireEnd)
+  }
+
+  #packet(view: DataView, ip: number, end: number, wireEnd: number): Verdict {
     if (ip >= end) return MALFORMED
     this.ipOffset = ip
     const version = view.getUint8(ip) >> 4
@@ -92,11 +102,12 @@ export class PacketDecoder {
     if (totalLength !== 0 && totalLength < headerLength) return MALFORMED
     this.#bound(totalLength === 0 ? wireEnd : ip + totalLength, end)
     const protocol = view.getUint8(ip + 9)
-    if (protocol !== PROTOCOL_TCP) return NON_TCP
     const data = ip + headerLength
-    if (data > this.endOffset) return MALFORMED
     const fragment = view.getUint16(ip + 6)
-    if ((fragment & 0x3fff) === 0) return this.#tcp(data)
+    const whole = (fragment & 0x3fff) === 0
+    if (protocol !== PROTOCOL_TCP) return whole ? this.#tunnel(view, protocol, data) : NON_TCP
+    if (data > this.endOffset) return MALFORMED
+    if (whole) return this.#tcp(data)
     this.fragmentDataOffset = data
     this.fragmentPosition = (fragment & 0x1fff) << 3
     this.moreFragments = (fragment & 0x2000) !== 0
@@ -123,8 +134,17 @@ export class PacketDecoder {
       next = view.getUint8(at)
       at += length
     }
-    if (next !== PROTOCOL_TCP) return NON_TCP
-    return this.#tcp(at)
+    return next === PROTOCOL_TCP ? this.#tcp(at) : this.#tunnel(view, next, at)
+  }
+
+  /** Looks for TCP in a packet within the packet; what does not prove to be one is just not TCP. */
+  #tunnel(view: DataView, protocol: number, at: number): Verdict {
+    if (++this.#tunnels > MAX_TUNNELS) return NON_TCP
+    const end = this.endOffset
+    const inner = findInner(view, protocol, at, end)
+    if (inner === NO_TUNNEL) return NON_TCP
+    const verdict = this.#packet(view, inner, end, end)
+    return verdict === MALFORMED ? NON_TCP : verdict
   }
 
   /**

@@ -112,8 +112,12 @@ function afterMpls(view: DataView, offset: number, end: number): number {
   return NOT_IP
 }
 
-/** PPP with or without its HDLC address and control bytes; the protocol may be one byte (RFC 1661 §2, RFC 1662 §3.1). */
-function afterPpp(view: DataView, offset: number, end: number): number {
+/**
+ * PPP with or without its HDLC address and control bytes; the protocol may be one byte (RFC 1661 §2, RFC 1662 §3.1).
+ *
+ * @returns as `findIp`
+ */
+export function afterPpp(view: DataView, offset: number, end: number): number {
   let at = offset
   if (at + 2 > end) return CUT_LINK
   if (view.getUint16(at) === 0xff03) at += 2
