@@ -15,12 +15,15 @@ export const CUT_LINK = -3
 export const LINKTYPE_NULL = 0
 export const LINKTYPE_ETHERNET = 1
 export const LINKTYPE_PPP = 9
+export const LINKTYPE_PPP_HDLC = 50
+export const LINKTYPE_PPP_ETHER = 51
 export const LINKTYPE_RAW = 101
 export const LINKTYPE_C_HDLC = 104
 export const LINKTYPE_LOOP = 108
 export const LINKTYPE_LINUX_SLL = 113
 export const LINKTYPE_IPV4 = 228
 export const LINKTYPE_IPV6 = 229
+export const LINKTYPE_NFLOG = 239
 export const LINKTYPE_LINUX_SLL2 = 276
 /** DLT_RAW as BSD/OS and others wrote it into files. */
 const DLT_RAW_BSDI = 12
@@ -56,9 +59,15 @@ export function findIp(view: DataView, start: number, end: number, linkType: num
       return afterFamily(view, start, end)
     case LINKTYPE_PPP:
       return afterPpp(view, start, end)
+    case LINKTYPE_PPP_ETHER:
+      return afterPpp(view, start + 6, end)
+    case LINKTYPE_PPP_HDLC:
     case LINKTYPE_C_HDLC:
       if (start + 4 > end) return CUT_LINK
+      if (view.getUint8(start) === 0xff) return afterPpp(view, start, end)
       return afterEtherType(view, view.getUint16(start + 2), start + 4, end)
+    case LINKTYPE_NFLOG:
+      return afterNflog(view, start, end)
     default:
       return UNKNOWN_LINK
   }
@@ -144,4 +153,19 @@ function afterFamily(view: DataView, start: number, end: number): number {
     default:
       return NOT_IP
   }
+}
+
+/** Attributes of type, length and value, in the byte order of whoever captured; one is the packet. */
+function afterNflog(view: DataView, start: number, end: number): number {
+  const payload = 9
+  let at = start + 4
+  while (at + 4 <= end) {
+    // Types and lengths are small, so the byte order shows in the type's upper byte.
+    const little = view.getUint8(at + 3) === 0
+    if (view.getUint16(at + 2, little) === payload) return at + 4
+    const length = view.getUint16(at, little)
+    if (length < 4) return NOT_IP
+    at += (length + 3) & ~3
+  }
+  return CUT_LINK
 }

@@ -37,6 +37,11 @@ const CARRYING: [name: string, linkType: number, header: number[]][] = [
   ['PPP with HDLC bytes', 9, [0xff, 3, 0, 0x21]],
   ['PPP without them', 9, [0, 0x57]],
   ['PPP, compressed protocol', 9, [0x21]],
+  ['PPP over Ethernet', 51, [0x11, 0, 0, 1, 0, 42, 0, 0x21]],
+  ['PPP in HDLC', 50, [0xff, 3, 0, 0x21]],
+  ['Cisco HDLC marked as PPP in HDLC', 50, [0x0f, 0, 0x86, 0xdd]],
+  ['NFLOG, little-endian', 239, [2, 0, 0, 0, 8, 0, 1, 0, 8, 0, 0, 0, 5, 0, 10, 0, 0, 0, 0, 0, 14, 0, 9, 0]],
+  ['NFLOG, big-endian', 239, [2, 0, 0, 0, 0, 8, 0, 1, 8, 0, 0, 0, 0, 14, 0, 9]],
   ['Cisco HDLC', 104, [0x0f, 0, 8, 0]],
 ]
 
