@@ -38,7 +38,8 @@ async function capture(words: string[], flags: CaptureFlags): Promise<number> {
   const names = flags.interface ?? loaded.config.capture.interfaces
   if (names.length === 0) throw noInterface()
   const { runPipeline } = await import('./run-pipeline.ts')
-  return runPipeline(flags, loaded, { kind: 'interfaces', names: [...new Set(names)] })
+  const input = { kind: 'interfaces' as const, names: [...new Set(names)] }
+  return runPipeline(flags, loaded, input, `capturing on ${input.names.join(', ')}; Ctrl-C ends`)
 }
 
 function captureFlags(words: string[], flags: CaptureFlags): FlagValue[] {

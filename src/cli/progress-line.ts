@@ -41,13 +41,15 @@ export function progressLine({ write, columns, now = () => performance.now() }: 
 }
 
 /**
- * `62% of 1.2 GB, 412,000 pairs, 310 MB/s, 2 s left`; without a known total `744 MB, 412,000 pairs, 310 MB/s`.
+ * `62% of 1.2 GB, 412,000 pairs, 310 MB/s, 2 s left`; without a known total `744 MB, 412,000 pairs, 310 MB/s`;
+ * live, where bytes of input are not counted, `412,000 pairs`.
  *
  * @param millis  since the run began
  */
 export function describeProgress(progress: Progress, millis: number): string {
   const { bytes, totalBytes, pairs } = progress
   const perMilli = millis > 0 ? bytes / millis : 0
+  if (bytes === 0 && totalBytes === null) return `${pairs.toLocaleString('en')} pairs`
   const parts = [`${pairs.toLocaleString('en')} pairs`, `${formatBytes(perMilli * 1000)}/s`]
   if (totalBytes === null || totalBytes <= 0) return [formatBytes(bytes), ...parts].join(', ')
   const percent = Math.min(100, Math.floor((100 * bytes) / totalBytes))

@@ -6,7 +6,7 @@
 import type { LoadedConfig } from '../config.ts'
 import { EXIT_INTERRUPTED, EXIT_PRIVILEGE, EXIT_RUNTIME, EXIT_USAGE } from '../errors.ts'
 import { createLogger, type Logger } from '../log.ts'
-import type { Outcome, PipelineHandle, PipelineInput } from '../supervisor/options.ts'
+import type { Outcome, PipelineHandle, PipelineInput, PipelineOptions } from '../supervisor/options.ts'
 import { startPipeline } from '../supervisor/pipeline.ts'
 import type { PipelineFlags } from './options.ts'
 import { chooseSink, logLevel, outputOptions } from './output.ts'
@@ -20,33 +20,54 @@ const STOP_MILLIS = 1000
 /**
  * Runs the pipeline to its end.
  *
+ * @param announcement  said on standard error once the input is open; null: nothing
  * @returns the exit code
- * @throws InterceptorError where the options cannot work together, and as startPipeline does
+ * @throws InterceptorError where the options cannot work together
  */
-export async function runPipeline(flags: PipelineFlags, loaded: LoadedConfig, input: PipelineInput): Promise<number> {
+export async function runPipeline(
+  flags: PipelineFlags,
+  loaded: LoadedConfig,
+  input: PipelineInput,
+  announcement: string | null = null,
+): Promise<number> {
   const sink = chooseSink(flags, loaded)
   const terminal = { isTerminal: outputIsTerminal(), columns: outputColumns() }
   const output = outputOptions(flags, sink, loaded, terminal)
   const config = { ...loaded.config, ship: { ...loaded.config.ship, sink } }
-  const level = logLevel(flags, loaded)
-  const errorColor = wantsColor(flags.color, errorIsTerminal())
-  const progress = wantsProgress(flags, sink === 'stdout' && terminal.isTerminal && output.format !== 'text')
-    ? progressLine({ write: writeError, columns: errorColumns() })
-    : null
-  const log = createLogger({ level, form: 'lines', color: errorColor, write: clearing(progress) })
-  const onProgress = progress === null ? null : progress.update
+  const onTerminal = sink === 'stdout' && terminal.isTerminal
+  const shown = wantsProgress(flags, onTerminal && (input.kind === 'interfaces' || output.format !== 'text'))
+  const progress = shown ? progressLine({ write: writeError, columns: errorColumns() }) : null
+  const log = createLogger({
+    level: logLevel(flags, loaded),
+    form: 'lines',
+    color: wantsColor(flags.color, errorIsTerminal()),
+    write: clearing(progress),
+  })
   const limit = flags.count ?? null
-  const handle = startPipeline({ config, input, output, limit, all: flags.all === true, log, onProgress })
+  const all = flags.all === true
+  const onProgress = watcher(progress, flags.quiet === true ? null : announcement)
+  const handle = startPipeline({ config, input, output, limit, all, log, onProgress })
   const ended = await untilDone(handle, config.shutdown.timeout, log)
   progress?.clear()
   log.flush()
-  return conclude(ended, { sink, all: flags.all === true, limit, signalled: ended.signals > 0 }, flags, log)
+  return conclude(ended, { sink, all, limit, signalled: ended.signals > 0 }, flags, log)
 }
 
-/** Progress and the lines of a text on one terminal go together; those of JSON, which may be short, do not. */
+/** Lines of text and progress go together on one terminal; shorter lines would not cover it, and nor would none. */
 function wantsProgress(flags: PipelineFlags, disturbs: boolean): boolean {
   if (flags.progress !== 'auto') return flags.progress === 'always'
   return errorIsTerminal() && flags.quiet !== true && !disturbs
+}
+
+/** Makes the announcement at the first sign of progress, then draws the line. Null where nothing is to be said. */
+function watcher(line: ProgressLine | null, announcement: string | null): PipelineOptions['onProgress'] {
+  if (line === null && announcement === null) return null
+  let announced = announcement === null
+  return (progress) => {
+    if (!announced) writeError(`${announcement}\n`)
+    announced = true
+    line?.update(progress)
+  }
 }
 
 const clearing = (progress: ProgressLine | null) => (line: string) => {
@@ -106,7 +127,7 @@ function conclude({ outcome, signals }: Ended, facts: RunFacts, flags: PipelineF
   }
   if (flags.summary !== undefined) writeLedger(flags.summary, outcome.ledger)
   for (const line of damageLines(outcome)) log.warn(line)
-  if (outcome.message !== undefined) log.error(outcome.message)
+  if (outcome.message !== undefined) writeError(`interceptor: ${outcome.message}\n`)
   if (outcome.hint !== undefined) writeError(`${outcome.hint}\n`)
   const started = outcome.exitCode !== EXIT_PRIVILEGE && outcome.exitCode !== EXIT_USAGE
   const line = started && flags.quiet !== true ? summaryLine(outcome.ledger, facts) : null

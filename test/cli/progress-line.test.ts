@@ -11,6 +11,10 @@ test('describeProgress: what was read where it is not', () => {
   assert.equal(describeProgress({ bytes: 1500, totalBytes: null, pairs: 0 }, 1000), '1.50 kB, 0 pairs, 1.50 kB/s')
 })
 
+test('describeProgress: pairs alone where no bytes are counted', () => {
+  assert.equal(describeProgress({ bytes: 0, totalBytes: null, pairs: 1200 }, 1000), '1,200 pairs')
+})
+
 test('describeProgress: a file that grows is never over 100 %, and a stalled one has no end', () => {
   assert.match(describeProgress({ bytes: 20, totalBytes: 10, pairs: 1 }, 1000), /^100% .* 0 s left$/)
   assert.equal(describeProgress({ bytes: 0, totalBytes: 10, pairs: 0 }, 1000), '0% of 10 B, 0 pairs, 0 B/s')
