@@ -1,5 +1,5 @@
 /** Runs the real program, as a user's shell would. */
-import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
 const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url))
@@ -22,8 +22,7 @@ export interface Finished {
   stderr: string
 }
 
-export interface RunOptions {
-  env?: Record<string, string>
+export interface RunOptions extends StartOptions {
   stdin?: Uint8Array | string
 }
 
@@ -35,12 +34,16 @@ const cleanEnv = (extra: Record<string, string> = {}): NodeJS.ProcessEnv => {
   return { ...Object.fromEntries(kept), ...extra }
 }
 
+export interface StartOptions {
+  env?: Record<string, string>
+  /** Words before the program: what it runs under, such as `ip netns exec NAME`. */
+  under?: readonly string[]
+}
+
 /** Starts the program. */
-export function start(
-  args: readonly string[],
-  options: SpawnOptions & { env?: Record<string, string> } = {},
-): ChildProcess {
-  return spawn(process.execPath, [MAIN, ...args], { stdio: 'pipe', ...options, env: cleanEnv(options.env) })
+export function start(args: readonly string[], { env = {}, under = [] }: StartOptions = {}): ChildProcess {
+  const [program = process.execPath, ...words] = [...under, process.execPath, MAIN, ...args]
+  return spawn(program, words, { stdio: 'pipe', env: cleanEnv(env) })
 }
 
 /** Waits for the end of a started program. */
@@ -59,7 +62,7 @@ export function finish(child: ChildProcess): Promise<Finished> {
 
 /** Runs the program to its end. */
 export function run(args: readonly string[], options: RunOptions = {}): Promise<Finished> {
-  const child = start(args, options.env === undefined ? {} : { env: options.env })
+  const child = start(args, options)
   child.stdin?.on('error', () => {})
   child.stdin?.end(options.stdin ?? '')
   return finish(child)

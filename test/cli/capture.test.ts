@@ -1,0 +1,127 @@
+import assert from 'node:assert/strict'
+import type { ChildProcess } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, type TestContext, test } from 'node:test'
+import { brokenLaws, count, type Ledger } from '../../src/ledger.ts'
+import { endServer, requestHttp, serveHttp } from '../support/http-traffic.ts'
+import { needs } from '../support/needs.ts'
+import { Namespace } from '../support/netns.ts'
+import { type Finished, finish, run, start } from './support.ts'
+
+const PORT = 21900
+const URL_OF_SERVER = `http://127.0.0.1:${PORT}/orders`
+const skip = needs('root', 'linux', 'ip')
+
+const folder = mkdtempSync(join(tmpdir(), 'interceptor-capture-'))
+after(() => rmSync(folder, { recursive: true }))
+
+interface Place {
+  namespace: Namespace
+  under: string[]
+}
+
+/** A namespace whose loopback has a server. */
+async function place(t: TestContext): Promise<Place> {
+  const namespace = Namespace.create()
+  const server = await serveHttp(namespace, PORT, 100)
+  t.after(async () => {
+    await endServer(server)
+    namespace.delete()
+  })
+  return { namespace, under: ['ip', 'netns', 'exec', namespace.name] }
+}
+
+/** Waits until it says that it captures. */
+function announced(child: ChildProcess): Promise<void> {
+  let text = ''
+  return new Promise((resolve, reject) => {
+    child.stderr!.on('data', (chunk: Buffer) => {
+      text += chunk.toString()
+      if (/^capturing on .*; Ctrl-C ends\n/m.test(text)) resolve()
+    })
+    child.on('close', () => reject(new Error(`ended before it captured: ${text}`)))
+  })
+}
+
+const lines = (text: string): string[] => text.split('\n').filter((line) => line !== '')
+
+test('capture: what passes through lo, each pair once, until SIGINT', { skip }, async (t) => {
+  const { namespace, under } = await place(t)
+  const summary = join(folder, 'lo.json')
+  const child = start(['capture', '-i', 'lo', '--all', '-o', 'ndjson', '--summary', summary], { under })
+  const ended = finish(child)
+  await announced(child)
+  requestHttp(namespace, URL_OF_SERVER, 20, 10)
+  await arrived(child, ended, 20)
+  child.kill('SIGINT')
+  const { code, stdout } = await ended
+  const ledger = JSON.parse(readFileSync(summary, 'utf8')) as Ledger
+  assert.deepEqual([code, lines(stdout).length, brokenLaws(ledger)], [0, 20, []])
+  assert.equal(count(ledger, 'pairs.shipped'), 20)
+  assert.equal(JSON.parse(lines(stdout)[0]!).capture.interface, 'lo')
+})
+
+/** Waits until so many lines came out, or the program ended. */
+async function arrived(child: ChildProcess, ended: Promise<Finished>, wanted: number): Promise<void> {
+  let seen = 0
+  const enough = new Promise<void>((resolve) => {
+    child.stdout!.on('data', (chunk: Buffer) => {
+      seen += chunk.toString().split('\n').length - 1
+      if (seen >= wanted) resolve()
+    })
+  })
+  await Promise.race([enough, ended])
+}
+
+test('capture: -c ends it, and an expression chooses', { skip: skip || needs('libpcap') }, async (t) => {
+  const { namespace, under } = await place(t)
+  const child = start(['capture', '-i', 'any', '--all', '-c', '3', 'tcp', 'port', String(PORT)], { under })
+  const ended = finish(child)
+  await announced(child)
+  requestHttp(namespace, URL_OF_SERVER, 5)
+  const { code, stdout, stderr } = await ended
+  assert.deepEqual([code, lines(stdout).length], [0, 3])
+  assert.match(stderr, /^capturing on any; Ctrl-C ends\n3 pairs shown, as -c 3 asked\n$/)
+})
+
+test('capture: -q announces nothing', { skip }, async (t) => {
+  const { namespace, under } = await place(t)
+  const child = start(['capture', '-q', '-i', 'lo', '--all', '-c', '1'], { under })
+  const ended = finish(child)
+  const traffic = setInterval(() => requestHttp(namespace, URL_OF_SERVER, 1), 300)
+  const { code, stderr } = await ended.finally(() => clearInterval(traffic))
+  assert.deepEqual([code, stderr], [0, ''])
+})
+
+test('capture: an interface that is not here ends with 2 and names those that are', { skip }, async () => {
+  const { code, stdout, stderr } = await run(['capture', '-i', 'nope0'])
+  assert.deepEqual([code, stdout], [2, ''])
+  assert.match(stderr, /^interceptor: there is no network interface nope0\n/)
+  assert.match(stderr, /\blo\b/)
+})
+
+test('capture: an expression that libpcap refuses ends with 2', { skip: skip || needs('libpcap') }, async () => {
+  const { code, stderr } = await run(['capture', '-i', 'lo', 'tcp', 'prt', '80'])
+  assert.equal(code, 2)
+  assert.match(stderr, /^interceptor: bad filter expression "tcp prt 80"/)
+})
+
+const WITHOUT_CAPABILITY = ['setpriv', '--bounding-set', '-net_raw', '--inh-caps', '-net_raw']
+
+test('capture: without CAP_NET_RAW it ends with 4 and names the mend', {
+  skip: skip || needs('setpriv'),
+}, async () => {
+  const { code, stderr } = await run(['capture', '-i', 'lo'], { under: WITHOUT_CAPABILITY })
+  assert.equal(code, 4)
+  assert.match(stderr, /^interceptor: .*CAP_NET_RAW.*\n.*setcap/)
+})
+
+test('doctor: without CAP_NET_RAW it ends with 4 and names the mend', {
+  skip: skip || needs('setpriv'),
+}, async () => {
+  const { code, stdout } = await run(['doctor'], { under: WITHOUT_CAPABILITY })
+  assert.equal(code, 4)
+  assert.match(stdout, /✗ packet sockets: .*CAP_NET_RAW/)
+})
