@@ -31,6 +31,8 @@ export class PcapngReader implements FormatReader {
   #interfaces: SectionInterface[] = []
   /** Simple packet blocks carry no time: they get that of the packet before. */
   #lastMicros = 0
+  /** The section is of a version that we know; otherwise its blocks are passed over. */
+  #known = true
   #lost = false
   #stopped = false
 
@@ -98,9 +100,9 @@ export class PcapngReader implements FormatReader {
 
   /** @param end where the block's closing length begins; @returns what is wrong with it, null when nothing is */
   #content(window: Window, type: number, begin: number, end: number): string | null {
+    if (type === SECTION_HEADER) return this.#section(window.view, begin, end)
+    if (!this.#known) return null
     switch (type) {
-      case SECTION_HEADER:
-        return this.#section(window.view, begin, end)
       case INTERFACE_DESCRIPTION:
         return this.#interface(window, begin, end)
       case ENHANCED_PACKET:
@@ -121,7 +123,8 @@ export class PcapngReader implements FormatReader {
     this.#interfaces = []
     if (begin + 24 > end) return 'a section header is too short'
     const major = view.getUint16(begin + 12, this.#little)
-    return major === 1 ? null : `a section has format version ${major}, only 1 is known`
+    this.#known = major === 1
+    return this.#known ? null : `a section has format version ${major}, only 1 is known`
   }
 
   #interface(window: Window, begin: number, end: number): string | null {
