@@ -12,9 +12,10 @@ import { Connections } from './connections.ts'
 import { MessageWriter } from './encode/message-writer.ts'
 import { PAIR_FRAME_BYTES, PairWriter } from './encode/pair-writer.ts'
 import { Filter, type FilterConfig } from './filter.ts'
-import { Exchanges, type PairSink } from './http1/exchanges.ts'
+import { Exchanges } from './http1/exchanges.ts'
 import { HeadScanner } from './http1/head.ts'
 import { MessageParser } from './http1/message-parser.ts'
+import { Outcomes, type PairSink } from './http1/outcomes.ts'
 import { Arena } from './memory/arena.ts'
 import { BlockPool } from './memory/block-pool.ts'
 import { PacketTime } from './packet-time.ts'
@@ -80,18 +81,8 @@ export class Assembler {
     const messages = new MessageWriter(arena, scanner)
     const pairs = new PairWriter(arena, pool, flows, messages, options.node)
     const sink = createSink(arena)
-    const exchanges = new Exchanges({
-      arena,
-      pool,
-      time,
-      scanner,
-      filter,
-      messages,
-      pairs,
-      limits: options,
-      counts,
-      sink,
-    })
+    const outcomes = new Outcomes(arena, pool, pairs, options, counts, sink)
+    const exchanges = new Exchanges({ arena, pool, time, scanner, filter, messages, outcomes, limits: options, counts })
     const parser = new MessageParser(arena, pool, scanner, exchanges, time, messageBytes)
     exchanges.parser = parser
     const connections = new Connections(arena, pool, scanner, parser, exchanges, counts)

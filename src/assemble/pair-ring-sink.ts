@@ -3,7 +3,7 @@ import { COMMAND_STOP } from '../messages.ts'
 import { FULL, type RingProducer } from '../ring/byte-ring.ts'
 import type { Doorbell } from '../ring/doorbell.ts'
 import { PAIR_FIELDS_BYTES } from '../ring/layout.ts'
-import type { PairSink } from './http1/exchanges.ts'
+import type { PairSink } from './http1/outcomes.ts'
 import type { Arena } from './memory/arena.ts'
 
 /** How long a wait for room sleeps at most before it looks at its command and shows a heartbeat. */

@@ -1,20 +1,17 @@
 /**
- * Turns messages into pairs: stores what must wait, drops what a rule leaves out as soon as that is known, gives up what
- * cannot be completed, and lays the pair when both halves are there. Every request and response that was counted leaves
- * through exactly one counter.
+ * Turns messages into exchanges: decides how a message ends, stores what must wait, asks the rules as soon as their answer
+ * is known, finds the request that a response answers, and hands whole or hopeless exchanges to `Outcomes`.
  */
 import { ASSEMBLE_COUNTERS } from '../../counters.ts'
 import type { MessageWriter } from '../encode/message-writer.ts'
-import type { PairWriter } from '../encode/pair-writer.ts'
 import { type Filter, RULE_NONE, RULE_PAIR_BYTES } from '../filter.ts'
 import type { Arena } from '../memory/arena.ts'
 import type { BlockPool } from '../memory/block-pool.ts'
 import type { PacketTime } from '../packet-time.ts'
-import { type Direction, type Flow, PROTOCOL_OPAQUE } from '../tcp/flow.ts'
+import { PROTOCOL_OPAQUE } from '../tcp/flow.ts'
 import type { HttpConnection } from './connection.ts'
-import { Deadlines } from './deadlines.ts'
 import { digestHead, type HeadDigest } from './digest.ts'
-import { Exchange, type MessageRecord } from './exchange.ts'
+import type { Exchange, MessageRecord } from './exchange.ts'
 import {
   CODING_CHUNKED,
   CODING_NONE,
@@ -30,6 +27,7 @@ import {
   expectToClose,
   type MessageHandler,
   type MessageParser,
+  REASON_CLOSED,
   REASON_DOUBTFUL,
   REASON_EVICTED,
   REASON_GAP,
@@ -37,45 +35,26 @@ import {
   REASON_TIMEOUT,
 } from './message-parser.ts'
 import { HEAD, type MessageStream, OPAQUE, SEEK } from './message-stream.ts'
-import { abandonQueue, type ExchangeOwner, enqueue, match } from './pairing.ts'
-
-/** Takes finished pairs. */
-export interface PairSink {
-  /**
-   * @param at, length the pair in the arena, valid during the call
-   * @param key the connection's hash, @param server the server endpoint's hash
-   * @returns false when there was no room: the pair is lost (pairs.dropped.ring)
-   */
-  emit(at: number, length: number, key: number, server: number, micros: number): boolean
-}
-
-export interface ExchangeLimits {
-  /** Bytes of one message on the wire, and of both of a pair together. */
-  messageBytes: number
-  pairBytes: number
-  responseTimeoutMicros: number
-}
+import type { ExchangeLimits, Outcomes } from './outcomes.ts'
+import { abandonQueue, enqueue, match } from './pairing.ts'
 
 /** Requests one connection may have outstanding. At the bound all are abandoned (`evicted`) and a new epoch begins. */
 const QUEUE_LENGTH = 4096
 
 const C = ASSEMBLE_COUNTERS.index
 
-export class Exchanges implements MessageHandler, ExchangeOwner {
+export class Exchanges implements MessageHandler {
   readonly #arena: Arena
   readonly #pool: BlockPool
   readonly #time: PacketTime
   readonly #scanner: HeadScanner
   readonly #filter: Filter
   readonly #messages: MessageWriter
-  readonly #pairs: PairWriter
+  readonly #outcomes: Outcomes
   readonly #limits: ExchangeLimits
   readonly #counts: Float64Array
-  readonly #sink: PairSink
-  readonly #deadlines = new Deadlines()
   readonly #digest: HeadDigest = { word1: 0, word2: 0, nonAscii: false }
   #parser: MessageParser | null = null
-  #spare: Exchange | null = null
 
   constructor(parts: {
     arena: Arena
@@ -84,10 +63,9 @@ export class Exchanges implements MessageHandler, ExchangeOwner {
     scanner: HeadScanner
     filter: Filter
     messages: MessageWriter
-    pairs: PairWriter
+    outcomes: Outcomes
     limits: ExchangeLimits
     counts: Float64Array
-    sink: PairSink
   }) {
     this.#arena = parts.arena
     this.#pool = parts.pool
@@ -95,10 +73,9 @@ export class Exchanges implements MessageHandler, ExchangeOwner {
     this.#scanner = parts.scanner
     this.#filter = parts.filter
     this.#messages = parts.messages
-    this.#pairs = parts.pairs
+    this.#outcomes = parts.outcomes
     this.#limits = parts.limits
     this.#counts = parts.counts
-    this.#sink = parts.sink
   }
 
   /** The parser that reports here, and tells where and when. Set once. */
@@ -116,12 +93,12 @@ export class Exchanges implements MessageHandler, ExchangeOwner {
   body(stream: MessageStream, at: number, end: number): void {
     const exchange = stream.exchange
     if (exchange === null) return
-    if (stream.wireBytes > this.#limits.messageBytes) this.abandon(exchange, REASON_OVERSIZE)
+    if (stream.wireBytes > this.#limits.messageBytes) this.#outcomes.abandon(exchange, REASON_OVERSIZE)
     if (exchange.abandoned || exchange.rule !== RULE_NONE) return
     const record = stream.isResponse ? exchange.response : exchange.request
     const other = stream.isResponse ? exchange.request : exchange.response
-    if (stream.wireBytes + other.wireBytes > this.#limits.pairBytes) this.#leaveOut(exchange, RULE_PAIR_BYTES)
-    else if (!this.#pool.append(record.chain, at, end - at)) this.abandon(exchange, REASON_EVICTED)
+    if (stream.wireBytes + other.wireBytes > this.#limits.pairBytes) this.#outcomes.leaveOut(exchange, RULE_PAIR_BYTES)
+    else if (!this.#pool.append(record.chain, at, end - at)) this.#outcomes.abandon(exchange, REASON_EVICTED)
   }
 
   complete(stream: MessageStream, seq: number): void {
@@ -130,7 +107,7 @@ export class Exchanges implements MessageHandler, ExchangeOwner {
     if (exchange === null) return
     const record = stream.isResponse ? exchange.response : exchange.request
     this.#record(record, stream, seq)
-    if (record.wireBytes > this.#limits.messageBytes) this.abandon(exchange, REASON_OVERSIZE)
+    if (record.wireBytes > this.#limits.messageBytes) this.#outcomes.abandon(exchange, REASON_OVERSIZE)
     if (stream.isResponse) {
       exchange.responseOpen = false
       exchange.responseDone = true
@@ -139,13 +116,13 @@ export class Exchanges implements MessageHandler, ExchangeOwner {
       exchange.requestDone = true
       exchange.ackLast = this.#at.ack
     }
-    if (exchange.abandoned) this.#settle(exchange)
+    if (exchange.abandoned) this.#outcomes.settle(exchange)
     else if (exchange.requestDone && exchange.responseDone) this.#conclude(exchange)
-    else if (!exchange.responseBegun) this.#deadlines.add(exchange, record.endMicros)
+    else if (!exchange.responseBegun) this.#outcomes.awaitFrom(exchange, record.endMicros)
   }
 
   damaged(stream: MessageStream, reason: number): void {
-    if (stream.exchange !== null) this.abandon(stream.exchange, reason)
+    if (stream.exchange !== null) this.#outcomes.abandon(stream.exchange, reason)
   }
 
   lost(stream: MessageStream, reason: number): void {
@@ -168,8 +145,8 @@ export class Exchanges implements MessageHandler, ExchangeOwner {
   ended(stream: MessageStream, reason: number): void {
     this.#letGo(stream, reason)
     if (!stream.isResponse) return
-    this.#confirm(stream.connection)
-    abandonQueue(stream.connection, this, reason)
+    this.#settleUnconfirmed(stream.connection, reason === REASON_CLOSED)
+    abandonQueue(stream.connection, this.#outcomes, reason)
   }
 
   /** The connection carries something else from here on. */
@@ -182,26 +159,14 @@ export class Exchanges implements MessageHandler, ExchangeOwner {
 
   /** Gives up requests that have waited too long at packet time `micros`. */
   expire(micros: number): void {
+    const { responseTimeoutMicros } = this.#limits
     for (;;) {
-      const exchange = this.#deadlines.soonest
-      if (exchange === null || micros - exchange.listedMicros <= this.#limits.responseTimeoutMicros) return
-      this.#deadlines.remove(exchange)
-      if (exchange.connection?.confirming === exchange) this.#confirm(exchange.connection)
-      else this.abandon(exchange, REASON_TIMEOUT)
+      const exchange = this.#outcomes.longestWaiting
+      if (exchange === null || micros - exchange.listedMicros <= responseTimeoutMicros) return
+      this.#outcomes.awaited(exchange)
+      if (exchange.connection?.confirming === exchange) this.#settleUnconfirmed(exchange.connection, false)
+      else this.#outcomes.abandon(exchange, REASON_TIMEOUT)
     }
-  }
-
-  abandon(exchange: Exchange, reason: number): void {
-    if (!exchange.abandoned) {
-      exchange.abandoned = true
-      exchange.reason = reason
-      this.#counts[C.abandonedTimeout + reason]++
-      this.#counts[C.requestsWaiting]--
-      if (exchange.responseBegun) this.#counts[C.orphanedTimeout + reason]++
-      this.#deadlines.remove(exchange)
-      this.#forget(exchange)
-    }
-    this.#settle(exchange)
   }
 
   get #at(): MessageParser {
@@ -220,7 +185,7 @@ export class Exchanges implements MessageHandler, ExchangeOwner {
     this.#counts[C.requests]++
     this.#counts[C.requestsWaiting]++
     this.#resolve(connection, this.#at.headAck)
-    const exchange = this.#begin(connection)
+    const exchange = this.#outcomes.begin(connection)
     const request = exchange.request
     this.#recordHead(request, start, headEnd)
     exchange.ackFirst = this.#at.headAck
@@ -235,7 +200,7 @@ export class Exchanges implements MessageHandler, ExchangeOwner {
     stream.exchange = exchange
     enqueue(connection, exchange)
     if (connection.queued > QUEUE_LENGTH) {
-      abandonQueue(connection, this, REASON_EVICTED)
+      abandonQueue(connection, this.#outcomes, REASON_EVICTED)
       connection.responseDoubt = true
     }
     const chunked = scanner.coding === CODING_CHUNKED
@@ -254,7 +219,7 @@ export class Exchanges implements MessageHandler, ExchangeOwner {
     const scanner = this.#scanner
     const interim = scanner.status < 200 && scanner.status !== 101
     this.#refute(connection)
-    const exchange = match(connection, this.#at.headSeq, this.#at.headAck, interim, this, REASON_GAP)
+    const exchange = match(connection, this.#at.headSeq, this.#at.headAck, interim, this.#outcomes, REASON_GAP)
     if (interim) {
       this.#counts[C.interim]++
       stream.state = HEAD
@@ -267,14 +232,14 @@ export class Exchanges implements MessageHandler, ExchangeOwner {
     exchange.responseBegun = true
     exchange.responseOpen = true
     exchange.early = !exchange.requestDone
-    this.#deadlines.remove(exchange)
+    this.#outcomes.awaited(exchange)
     this.#recordHead(response, start, headEnd)
     const waited = exchange.requestDone ? response.startMicros - exchange.request.endMicros : 0
     if (exchange.abandoned) this.#counts[C.orphanedTimeout + exchange.reason]++
-    else if (waited > this.#limits.responseTimeoutMicros) this.abandon(exchange, REASON_TIMEOUT)
+    else if (waited > this.#limits.responseTimeoutMicros) this.#outcomes.abandon(exchange, REASON_TIMEOUT)
     if (exchange.rule === RULE_NONE) {
       const rule = this.#filter.response(scanner.status, exchange.contentTypeListed || scanner.contentTypeListed)
-      if (rule !== RULE_NONE) this.#leaveOut(exchange, rule)
+      if (rule !== RULE_NONE) this.#outcomes.leaveOut(exchange, rule)
     }
     return this.#responseBody(stream, exchange, bodyStart, end)
   }
@@ -335,9 +300,9 @@ export class Exchanges implements MessageHandler, ExchangeOwner {
   #announce(exchange: Exchange, record: MessageRecord, bodyBytes: number): void {
     const wireBytes = record.wireBytes + bodyBytes
     const other = record === exchange.request ? exchange.response : exchange.request
-    if (wireBytes > this.#limits.messageBytes) this.abandon(exchange, REASON_OVERSIZE)
+    if (wireBytes > this.#limits.messageBytes) this.#outcomes.abandon(exchange, REASON_OVERSIZE)
     else if (exchange.rule === RULE_NONE && wireBytes + other.wireBytes > this.#limits.pairBytes) {
-      this.#leaveOut(exchange, RULE_PAIR_BYTES)
+      this.#outcomes.leaveOut(exchange, RULE_PAIR_BYTES)
     }
   }
 
@@ -350,7 +315,7 @@ export class Exchanges implements MessageHandler, ExchangeOwner {
     if (!this.#kept(exchange)) return
     const start = this.#arena.scratch
     const end = this.#messages.head(start, isResponse, this.#digest.nonAscii)
-    if (!this.#pool.append(record.chain, start, end - start)) this.abandon(exchange, REASON_EVICTED)
+    if (!this.#pool.append(record.chain, start, end - start)) this.#outcomes.abandon(exchange, REASON_EVICTED)
   }
 
   #emitInPlace(stream: MessageStream, exchange: Exchange, bodyStart: number, length: number): void {
@@ -362,56 +327,18 @@ export class Exchanges implements MessageHandler, ExchangeOwner {
     this.#record(response, stream, this.#at.seqAt(bodyStart + length))
     exchange.responseOpen = false
     exchange.responseDone = true
-    const flow = exchange.connection?.flow
-    if (flow === null || flow === undefined) return
-    const pairs = this.#pairs
-    let at = pairs.begin(exchange, flow, flow.clientDirection as Direction)
-    at = pairs.request(at, exchange.request)
-    at = pairs.responseInPlace(at, response, bodyStart, this.#digest.nonAscii)
-    this.#hand(exchange, flow, at)
+    this.#outcomes.emitInPlace(exchange, bodyStart, this.#digest.nonAscii)
   }
 
   #conclude(exchange: Exchange): void {
     const { connection } = exchange
     if (!exchange.unconfirmed || connection === null) {
-      this.#emit(exchange)
+      this.#outcomes.emit(exchange)
       return
     }
     connection.confirming = exchange
     if (connection.first !== null) this.#resolve(connection, connection.first.ackFirst)
-    else this.#deadlines.add(exchange, exchange.response.endMicros)
-  }
-
-  /** The pair is whole: counts it and, unless a rule leaves it out, lays and hands it on. */
-  #emit(exchange: Exchange): void {
-    const { request, response } = exchange
-    const flow = exchange.connection?.flow
-    if (exchange.rule === RULE_NONE && request.wireBytes + response.wireBytes > this.#limits.pairBytes) {
-      exchange.rule = RULE_PAIR_BYTES
-    }
-    if (exchange.rule !== RULE_NONE || flow === null || flow === undefined) {
-      this.#counts[C.pairsAssembled]++
-      this.#counts[C.requestsWaiting]--
-      this.#counts[C.filteredPairBytes - 1 + exchange.rule]++
-      this.#retire(exchange)
-      return
-    }
-    let at = this.#pairs.begin(exchange, flow, flow.clientDirection as Direction)
-    at = this.#pairs.request(at, request)
-    at = this.#pairs.response(at, response)
-    this.#hand(exchange, flow, at)
-  }
-
-  #hand(exchange: Exchange, flow: Flow, at: number): void {
-    const counts = this.#counts
-    const end = this.#pairs.finish(at, exchange, flow)
-    counts[C.pairsAssembled]++
-    counts[C.requestsWaiting]--
-    counts[C.pairsKept]++
-    const start = this.#arena.scratch
-    const server = this.#pairs.serverHash(flow, (1 - flow.clientDirection) as Direction)
-    if (!this.#sink.emit(start, end - start, flow.hash, server, exchange.request.startMicros)) counts[C.droppedRing]++
-    this.#retire(exchange)
+    else this.#outcomes.awaitFrom(exchange, exchange.response.endMicros)
   }
 
   /** The client's next request shows whether it had received the answer it waited for, and nothing more. */
@@ -426,8 +353,17 @@ export class Exchanges implements MessageHandler, ExchangeOwner {
     const exchange = connection.confirming
     if (exchange === null) return
     connection.confirming = null
-    this.#deadlines.remove(exchange)
-    this.#emit(exchange)
+    this.#outcomes.awaited(exchange)
+    this.#outcomes.emit(exchange)
+  }
+
+  /**
+   * The client made no further move. That the server ended its stream right after the response proves the match; else
+   * it stands if nothing but the connection's beginning is missing.
+   */
+  #settleUnconfirmed(connection: HttpConnection, proven: boolean): void {
+    if (proven || connection.flow?.lossy === false) this.#confirm(connection)
+    else this.#doubt(connection)
   }
 
   /** Another response without another request: the match was one of several outstanding requests. */
@@ -443,7 +379,7 @@ export class Exchanges implements MessageHandler, ExchangeOwner {
     if (exchange === null) return
     connection.confirming = null
     connection.responseDoubt = true
-    this.abandon(exchange, REASON_DOUBTFUL)
+    this.#outcomes.abandon(exchange, REASON_DOUBTFUL)
   }
 
   #tunnel(connection: HttpConnection, upgraded: boolean): void {
@@ -459,17 +395,7 @@ export class Exchanges implements MessageHandler, ExchangeOwner {
     if (exchange === null) return
     if (stream.isResponse) exchange.responseOpen = false
     else exchange.requestOpen = false
-    this.abandon(exchange, reason)
-  }
-
-  #leaveOut(exchange: Exchange, rule: number): void {
-    exchange.rule = rule
-    this.#forget(exchange)
-  }
-
-  #forget(exchange: Exchange): void {
-    this.#pool.free(exchange.request.chain)
-    this.#pool.free(exchange.response.chain)
+    this.#outcomes.abandon(exchange, reason)
   }
 
   #recordHead(record: MessageRecord, start: number, headEnd: number): void {
@@ -493,28 +419,5 @@ export class Exchanges implements MessageHandler, ExchangeOwner {
     this.#counts[C.bytesHttp] += stream.wireBytes - record.wireBytes
     record.wireBytes = stream.wireBytes
     record.bodyBytes = stream.bodyBytes
-  }
-
-  #begin(connection: HttpConnection): Exchange {
-    const exchange = this.#spare ?? new Exchange()
-    this.#spare = exchange.next
-    exchange.reset(connection)
-    exchange.response.wireBytes = 0
-    return exchange
-  }
-
-  #retire(exchange: Exchange): void {
-    this.#forget(exchange)
-    exchange.abandoned = true
-    this.#settle(exchange)
-  }
-
-  /** Back to the pool, once nothing refers to it. */
-  #settle(exchange: Exchange): void {
-    if (exchange.queued || exchange.requestOpen || exchange.responseOpen) return
-    if (exchange.connection === null || exchange.connection.confirming === exchange) return
-    exchange.connection = null
-    exchange.next = this.#spare
-    this.#spare = exchange
   }
 }

@@ -1,0 +1,167 @@
+/**
+ * Where exchanges end: as a pair, handed on or left out by a rule, or abandoned. Every request and response that was
+ * counted leaves through exactly one counter here, and its bytes go back to the pool.
+ */
+import { ASSEMBLE_COUNTERS } from '../../counters.ts'
+import type { PairWriter } from '../encode/pair-writer.ts'
+import { RULE_NONE, RULE_PAIR_BYTES } from '../filter.ts'
+import type { Arena } from '../memory/arena.ts'
+import type { BlockPool } from '../memory/block-pool.ts'
+import type { Direction, Flow } from '../tcp/flow.ts'
+import type { HttpConnection } from './connection.ts'
+import { Deadlines } from './deadlines.ts'
+import { Exchange } from './exchange.ts'
+import type { ExchangeOwner } from './pairing.ts'
+
+/** Takes finished pairs. */
+export interface PairSink {
+  /**
+   * @param at, length the pair in the arena, valid during the call
+   * @param key the connection's hash, @param server the server endpoint's hash
+   * @returns false when there was no room: the pair is lost (pairs.dropped.ring)
+   */
+  emit(at: number, length: number, key: number, server: number, micros: number): boolean
+}
+
+export interface ExchangeLimits {
+  /** Bytes of one message on the wire, and of both of a pair together. */
+  messageBytes: number
+  pairBytes: number
+  responseTimeoutMicros: number
+}
+
+const C = ASSEMBLE_COUNTERS.index
+
+export class Outcomes implements ExchangeOwner {
+  readonly #arena: Arena
+  readonly #pool: BlockPool
+  readonly #pairs: PairWriter
+  readonly #pairBytes: number
+  readonly #counts: Float64Array
+  readonly #sink: PairSink
+  readonly #deadlines = new Deadlines()
+  #spare: Exchange | null = null
+
+  constructor(
+    arena: Arena,
+    pool: BlockPool,
+    pairs: PairWriter,
+    limits: ExchangeLimits,
+    counts: Float64Array,
+    sink: PairSink,
+  ) {
+    this.#arena = arena
+    this.#pool = pool
+    this.#pairs = pairs
+    this.#pairBytes = limits.pairBytes
+    this.#counts = counts
+    this.#sink = sink
+  }
+
+  /** An exchange to fill, for a request that begins. */
+  begin(connection: HttpConnection): Exchange {
+    const exchange = this.#spare ?? new Exchange()
+    this.#spare = exchange.next
+    exchange.reset(connection)
+    exchange.response.wireBytes = 0
+    return exchange
+  }
+
+  /** The exchange that has waited longest for its response, or for its confirmation. */
+  get longestWaiting(): Exchange | null {
+    return this.#deadlines.soonest
+  }
+
+  /** The exchange waits from packet time `micros` on. */
+  awaitFrom(exchange: Exchange, micros: number): void {
+    this.#deadlines.add(exchange, micros)
+  }
+
+  /** The exchange waits no longer. */
+  awaited(exchange: Exchange): void {
+    this.#deadlines.remove(exchange)
+  }
+
+  abandon(exchange: Exchange, reason: number): void {
+    if (!exchange.abandoned) {
+      exchange.abandoned = true
+      exchange.reason = reason
+      this.#counts[C.abandonedTimeout + reason]++
+      this.#counts[C.requestsWaiting]--
+      if (exchange.responseBegun) this.#counts[C.orphanedTimeout + reason]++
+      this.#deadlines.remove(exchange)
+      this.#forget(exchange)
+    }
+    this.settle(exchange)
+  }
+
+  /** A rule leaves the pair out: it is followed to its end, but not kept. */
+  leaveOut(exchange: Exchange, rule: number): void {
+    exchange.rule = rule
+    this.#forget(exchange)
+  }
+
+  /** The pair is whole: counts it and, unless a rule leaves it out, lays and hands it on. */
+  emit(exchange: Exchange): void {
+    const { request, response } = exchange
+    const flow = flowOf(exchange)
+    if (exchange.rule === RULE_NONE && request.wireBytes + response.wireBytes > this.#pairBytes) {
+      exchange.rule = RULE_PAIR_BYTES
+    }
+    if (exchange.rule !== RULE_NONE) {
+      this.#counts[C.pairsAssembled]++
+      this.#counts[C.requestsWaiting]--
+      this.#counts[C.filteredPairBytes - 1 + exchange.rule]++
+      this.#retire(exchange)
+      return
+    }
+    let at = this.#pairs.begin(exchange, flow, flow.clientDirection as Direction)
+    at = this.#pairs.request(at, request)
+    at = this.#pairs.response(at, response)
+    this.#hand(exchange, flow, at)
+  }
+
+  /** As `emit`, for a pair to keep whose response is at hand: its head in the scanner, its body at `bodyStart`. */
+  emitInPlace(exchange: Exchange, bodyStart: number, nonAscii: boolean): void {
+    const flow = flowOf(exchange)
+    let at = this.#pairs.begin(exchange, flow, flow.clientDirection as Direction)
+    at = this.#pairs.request(at, exchange.request)
+    at = this.#pairs.responseInPlace(at, exchange.response, bodyStart, nonAscii)
+    this.#hand(exchange, flow, at)
+  }
+
+  #hand(exchange: Exchange, flow: Flow, at: number): void {
+    const counts = this.#counts
+    const end = this.#pairs.finish(at, exchange, flow)
+    counts[C.pairsAssembled]++
+    counts[C.requestsWaiting]--
+    counts[C.pairsKept]++
+    const start = this.#arena.scratch
+    const server = this.#pairs.serverHash(flow, (1 - flow.clientDirection) as Direction)
+    if (!this.#sink.emit(start, end - start, flow.hash, server, exchange.request.startMicros)) counts[C.droppedRing]++
+    this.#retire(exchange)
+  }
+
+  #forget(exchange: Exchange): void {
+    this.#pool.free(exchange.request.chain)
+    this.#pool.free(exchange.response.chain)
+  }
+
+  #retire(exchange: Exchange): void {
+    this.#forget(exchange)
+    exchange.abandoned = true
+    this.settle(exchange)
+  }
+
+  /** Back to the pool, once nothing refers to it. */
+  settle(exchange: Exchange): void {
+    if (exchange.queued || exchange.requestOpen || exchange.responseOpen) return
+    if (exchange.connection === null || exchange.connection.confirming === exchange) return
+    exchange.connection = null
+    exchange.next = this.#spare
+    this.#spare = exchange
+  }
+}
+
+/** An exchange that is neither emitted nor given up belongs to an open connection, and that to its flow. */
+const flowOf = (exchange: Exchange): Flow => exchange.connection?.flow as Flow
