@@ -53,3 +53,18 @@ export function needs(...parts: Part[]): string | false {
   if (missing.length === 0 || process.env['CI'] === 'true') return false
   return `needs ${missing.map((part) => `${part} (${PARTS[part].mend})`).join(', ')}`
 }
+
+/**
+ * Sums up the reasons of skipped tests for people.
+ * @returns a line for each part that is missing, with its mend and how many tests asked for it; other reasons as they are
+ */
+export function missingParts(reasons: readonly string[]): string[] {
+  const counts = new Map<string, number>()
+  const add = (line: string): void => void counts.set(line, (counts.get(line) ?? 0) + 1)
+  for (const reason of reasons) {
+    const parts = reason.startsWith('needs ') ? [...reason.matchAll(/([\w-]+) \(([^)]+)\)/g)] : []
+    if (parts.length === 0) add(reason)
+    else for (const [, part, mend] of parts) add(`${part} is missing: ${mend}`)
+  }
+  return [...counts].sort().map(([line, count]) => `${line} (${count} ${count === 1 ? 'test' : 'tests'})`)
+}

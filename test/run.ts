@@ -1,0 +1,172 @@
+/**
+ * What `npm test` runs: every *.test.ts under test/, compiled, with node:test, each file in a process of its own.
+ *
+ *     npm test                       everything
+ *     node dist/test/run.js assemble cli/read    only files whose path holds one of the words
+ *
+ * Files outside e2e/ run two at a time; those in e2e/ take the machine's interfaces, ports and cores for themselves and
+ * run one after the other. A file is told in one line, a failure in full. The closing lines name what was missing on
+ * this machine, with the mend; with CI=true a missing part is a failure. Exit code 0 when all went well, else 1.
+ */
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import { run } from 'node:test'
+import { inspect } from 'node:util'
+import pc from 'picocolors'
+import { missingParts } from './support/needs.ts'
+
+/** The checkout's root, from dist/test. */
+const ROOT = join(import.meta.dirname, '..', '..')
+const SOURCES = join(ROOT, 'test')
+const UNIT_CONCURRENCY = 2
+/** A file that takes longer hangs. */
+const FILE_TIMEOUT_MS = 600_000
+/** What a failed file printed is repeated up to here. */
+const OUTPUT_CHARS = 20_000
+const CI = process.env['CI'] === 'true'
+
+interface Failure {
+  title: string
+  /** The error as people read it. */
+  error: string
+}
+
+interface FileResult {
+  /** Path from test/, without the ending. */
+  name: string
+  passed: number
+  failures: Failure[]
+  /** The reason of each skipped test. */
+  skips: string[]
+  /** What the file's process printed. */
+  output: string
+  seconds: number
+}
+
+/** Every TypeScript file under test/, as a path from there. */
+const sourceFiles = (): string[] =>
+  readdirSync(SOURCES, { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.ts') && !path.startsWith('fixtures/'))
+    .sort()
+
+/** A file that holds tests under a name that the runner would not find. */
+const isStray = (path: string): boolean =>
+  !path.endsWith('.test.ts') && /^\s*(?:test|describe|it)\(/m.test(readFileSync(join(SOURCES, path), 'utf8'))
+
+const compiledPath = (path: string): string => join(ROOT, 'dist', 'test', path.replace(/\.ts$/, '.js'))
+
+/** One failure that no test reported. */
+const failedFile = (name: string, error: string): FileResult => ({
+  name,
+  passed: 0,
+  failures: [{ title: name, error }],
+  skips: [],
+  output: '',
+  seconds: 0,
+})
+
+type TestEvent = { type: string; data: Record<string, unknown> }
+
+/** Counts one event of node:test into the result. Events of the file itself are not tests. */
+function countEvent(result: FileResult, path: string, { type, data }: TestEvent): void {
+  if (type === 'test:stdout' || type === 'test:stderr') {
+    if (result.output.length < OUTPUT_CHARS) result.output += String(data['message'])
+    return
+  }
+  if (type !== 'test:pass' && type !== 'test:fail') return
+  const details = data['details'] as { type?: string; error?: Error & { failureType?: string } }
+  const skip = data['skip'] ?? data['todo']
+  const own = data['name'] === path
+  if (type === 'test:fail' && skip === undefined) {
+    if (details.error?.failureType === 'subtestsFailed')
+      result.failures.push({ title: String(data['name']), error: '' })
+    else result.failures.push({ title: own ? result.name : String(data['name']), error: describeError(details.error) })
+  } else if (skip !== undefined && skip !== false) result.skips.push(skip === true ? 'no reason given' : String(skip))
+  else if (!own && details.type !== 'suite') result.passed += 1
+}
+
+/** node:test wraps what was thrown. */
+function describeError(error: Error | undefined): string {
+  const thrown = error?.cause ?? error
+  return thrown instanceof Error ? inspect(thrown, { depth: 8, maxStringLength: 4000 }) : String(thrown)
+}
+
+async function runFile(path: string): Promise<FileResult> {
+  const name = path.replace(/\.test\.ts$/, '')
+  const file = compiledPath(path)
+  if (!existsSync(file)) return failedFile(name, `${relative(ROOT, file)} is not there: npm run build`)
+  const result: FileResult = { name, passed: 0, failures: [], skips: [], output: '', seconds: 0 }
+  const start = performance.now()
+  const events = run({ files: [file], concurrency: 1, timeout: FILE_TIMEOUT_MS })
+  for await (const event of events) countEvent(result, file, event as unknown as TestEvent)
+  result.seconds = (performance.now() - start) / 1000
+  if (result.passed + result.failures.length + result.skips.length === 0) {
+    result.failures.push({ title: name, error: 'the file has no tests' })
+  }
+  if (CI) {
+    const missing = result.skips.filter((reason) => reason.startsWith('needs '))
+    result.failures.push(...missing.map((error) => ({ title: 'skipped although CI=true', error })))
+    result.skips = result.skips.filter((reason) => !reason.startsWith('needs '))
+  }
+  return result
+}
+
+/** Runs the files, `width` at a time, telling each when it is done. */
+async function runFiles(paths: string[], width: number): Promise<FileResult[]> {
+  const results: FileResult[] = []
+  const left = [...paths]
+  const lane = async (): Promise<void> => {
+    for (let path = left.shift(); path !== undefined; path = left.shift()) {
+      const result = await runFile(path)
+      tell(result)
+      results.push(result)
+    }
+  }
+  await Promise.all(Array.from({ length: width }, lane))
+  return results
+}
+
+const indent = (text: string): string => text.trimEnd().replace(/^/gm, '    ')
+
+function tell(result: FileResult): void {
+  const { failures, skips } = result
+  const counts = [`${result.passed} passed`]
+  if (failures.length > 0) counts.push(pc.red(`${failures.length} failed`))
+  if (skips.length > 0) counts.push(pc.yellow(`${skips.length} skipped`))
+  const mark = failures.length > 0 ? pc.red('✖') : skips.length > 0 ? pc.yellow('–') : pc.green('✔')
+  console.log(`${mark} ${result.name} ${pc.dim(`${result.seconds.toFixed(1)} s`)}  ${counts.join(', ')}`)
+  for (const { title, error } of failures) {
+    if (error !== '') console.log(`\n  ${pc.red(title)}\n${indent(error)}\n`)
+  }
+  if (failures.length > 0 && result.output !== '') console.log(`  ${pc.dim('it printed:')}\n${indent(result.output)}\n`)
+}
+
+/** The closing lines: failures again by name, missing parts with their mend, and the counts. */
+function close(results: FileResult[]): void {
+  const failed = results.filter((result) => result.failures.length > 0)
+  const skips = results.flatMap((result) => result.skips)
+  if (failed.length > 0) console.log('\nFailed:')
+  for (const { name, failures } of failed) for (const { title } of failures) console.log(`  ${name}: ${title}`)
+  if (skips.length > 0) console.log('\nSkipped:')
+  for (const line of missingParts(skips)) console.log(`  ${line}`)
+  const passed = results.reduce((sum, result) => sum + result.passed, 0)
+  const failures = results.reduce((sum, result) => sum + result.failures.length, 0)
+  console.log(`\n${passed} passed, ${failures} failed, ${skips.length} skipped`)
+  if (failures > 0) process.exitCode = 1
+}
+
+async function main(words: string[]): Promise<void> {
+  const sources = sourceFiles()
+  const wanted = (path: string): boolean => words.length === 0 || words.some((word) => path.includes(word))
+  const tests = sources.filter((path) => path.endsWith('.test.ts') && wanted(path))
+  const results = sources.filter(isStray).map((path) => failedFile(path, 'it holds tests, but is not named *.test.ts'))
+  if (tests.length === 0) results.push(failedFile(words.join(' '), 'no test file has that in its path'))
+  results.forEach(tell)
+  const isE2e = (path: string): boolean => dirname(path).startsWith('e2e')
+  const unit = tests.filter((path) => !isE2e(path))
+  console.log(pc.dim(`Node.js ${process.version}, ${tests.length} files`))
+  results.push(...(await runFiles(unit, UNIT_CONCURRENCY)), ...(await runFiles(tests.filter(isE2e), 1)))
+  close(results)
+}
+
+await main(process.argv.slice(2))
