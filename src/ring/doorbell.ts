@@ -48,10 +48,11 @@ export class Doorbell {
     Atomics.store(words, SLEEPING, 1)
     if (!ready()) {
       const waiting = waitAsync(words, RINGS, rings, timeoutMs)
-      // waitAsync alone does not keep a thread alive; the timer does, and goes away with the wait.
-      const alive = setTimeout(() => {}, timeoutMs)
+      // waitAsync alone does not keep a thread alive; the timer does, and goes away with the wait. It repeats: firing
+      // once, it could be gone just before the wait times out, and the thread would end.
+      const alive = setInterval(() => {}, timeoutMs)
       if (waiting.async) await waiting.value
-      clearTimeout(alive)
+      clearInterval(alive)
     }
     Atomics.store(words, SLEEPING, 0)
   }
