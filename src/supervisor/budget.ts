@@ -16,6 +16,7 @@ export interface Budget {
 
 const MIB = 1024 * 1024
 const LARGEST_FRAME_RING = 4 * MIB
+const LEAST_PAIR_RING = 4 * MIB
 const LEAST_FRAME_RING = 2 * MIB
 const LEAST_POOL = 4 * MIB
 
@@ -30,8 +31,9 @@ export function divideMemory(
   captures: number,
   assemblers: number,
 ): Budget {
-  // A pair may be twice its wire bytes encoded, and a record at most half its ring.
-  const pairRingBytes = powerOfTwo(Math.max(4 * MIB, 4 * pairBytes + 512 * 1024))
+  // A record takes at most half its ring. Encoding adds some hundred bytes to a pair; one that doubles, being nothing but
+  // header bytes over 127, may not fit, and is counted as dropped by the ring.
+  const pairRingBytes = powerOfTwo(Math.max(LEAST_PAIR_RING, 3 * pairBytes))
   let frameRingBytes = LARGEST_FRAME_RING
   const left = (): number => memory - bufferBytes - assemblers * (pairRingBytes + captures * frameRingBytes)
   if (left() < assemblers * LEAST_POOL * 4) frameRingBytes = LEAST_FRAME_RING
