@@ -151,12 +151,17 @@ export class Reassembler {
       counts[C.segmentsDuplicate]++
       return
     }
-    const start = behind > 0 ? at + behind : at
-    const first = behind > 0 ? stream.nextSeq : seq
-    if (first === stream.nextSeq && stream.held === null && !this.#early(flow, direction, ack)) {
-      stream.nextSeq = seqAdd(seq, end - at)
-      this.#consumer.data(flow, direction, start, end, first, ack)
-      return
+    let start = behind > 0 ? at + behind : at
+    let first = behind > 0 ? stream.nextSeq : seq
+    if (first === stream.nextSeq && !this.#early(flow, direction, ack)) {
+      // What fills a hole is delivered as it comes, up to what is held: it must not depend on room in the pool.
+      const hole = stream.held === null ? end - start : seqDiff(first, stream.held.seq)
+      const stop = Math.min(end, start + Math.max(0, hole))
+      stream.nextSeq = seqAdd(first, stop - start)
+      if (stop > start) this.#consumer.data(flow, direction, start, stop, first, ack)
+      if (stop === end) return
+      start = stop
+      first = stream.nextSeq
     }
     counts[C.segmentsOutOfOrder]++
     this.#hold(stream, start, end, first, ack)
