@@ -1,0 +1,348 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import fc from 'fast-check'
+import { END_FIN, END_INPUT } from '../../../src/assemble/tcp/flow.ts'
+import { cutAll, FIN, type Segment, START_MICROS, TcpScript } from '../../support/tcp-script.ts'
+import { fromClient, fromServer, handshake } from './raw-segments.ts'
+import { deliver, TcpHarness } from './tcp-harness.ts'
+
+const letters = (count: number): string =>
+  Array.from({ length: count }, (_, i) => String.fromCharCode(97 + (i % 26))).join('')
+
+const harness = (...segments: Segment[]): TcpHarness => new TcpHarness().segments([...handshake(), ...segments])
+
+describe('reassembler: sequence numbers', () => {
+  test('wrap at 2^32 inside, before and after every byte of a stream', () => {
+    const client = letters(12)
+    const server = letters(20)
+    for (let before = 0; before <= 22; before++) {
+      for (const size of [1, 3, 20]) {
+        const isn = 2 ** 32 - before
+        const script = new TcpScript({ clientIsn: isn, serverIsn: isn + 3, segmentBytes: size })
+        script.handshake().client(client).server(server).close()
+        const delivered = deliver(script)
+        assert.equal(delivered.client, client, `${before} before the wrap in segments of ${size}`)
+        assert.equal(delivered.server, server)
+        assert.equal(delivered.clientEnd, END_FIN)
+        assert.equal(delivered.serverEnd, END_FIN)
+      }
+    }
+  })
+
+  test('out of order across the wrap', () => {
+    for (let before = 0; before <= 8; before++) {
+      const isn = 2 ** 32 - before
+      const { segments } = new TcpScript({ clientIsn: isn, segmentBytes: 2, bareAcks: false })
+        .handshake()
+        .client('abcdefgh')
+      assert.equal(deliver([...segments.slice(0, 3), ...segments.slice(3).reverse()]).client, 'abcdefgh')
+    }
+  })
+})
+
+describe('reassembler: order', () => {
+  test('segments in any order of four are delivered in order', () => {
+    const parts = ['ab', 'cd', 'ef', 'gh']
+    for (const order of permutations([0, 1, 2, 3])) {
+      const segments = order.map((i) => fromClient(i * 2, parts[i]!))
+      assert.equal(harness(...segments).only.client, 'abcdefgh', order.join())
+    }
+  })
+
+  test('nothing behind a hole is delivered before the hole is filled', () => {
+    const tcp = harness(fromClient(0, 'ab'), fromClient(4, 'ef'))
+    assert.equal(tcp.only.client, 'ab')
+    assert.equal(tcp.count('segments.outOfOrder'), 1)
+    assert.equal(tcp.segment(fromClient(2, 'cd')).only.client, 'abcdef')
+    assert.equal(tcp.pool.usedBytes, 0)
+  })
+
+  test('an exact duplicate is counted and delivers nothing', () => {
+    const tcp = harness(fromClient(0, 'ab'), fromClient(0, 'ab'), fromClient(2, 'cd'))
+    assert.equal(tcp.only.client, 'abcd')
+    assert.equal(tcp.count('segments.duplicate'), 1)
+  })
+
+  test('every segment captured twice, as two VLANs or a bridge show it', () => {
+    const { segments } = new TcpScript({ segmentBytes: 3 }).handshake().client('a request').server('a response').close()
+    const delivered = deliver(segments.flatMap((segment) => [segment, segment]))
+    assert.equal(delivered.client, 'a request')
+    assert.equal(delivered.server, 'a response')
+  })
+})
+
+describe('reassembler: overlaps', () => {
+  test('the first copy of a byte wins over a retransmission with other bytes', () => {
+    assert.equal(harness(fromClient(0, 'abcd'), fromClient(2, 'XXef')).only.client, 'abcdef')
+    assert.equal(harness(fromClient(2, 'cd'), fromClient(0, 'abXXef')).only.client, 'abcdef')
+  })
+
+  test('the first copy wins among held segments too', () => {
+    const held = [fromClient(4, 'ef'), fromClient(2, 'cdXX'), fromClient(6, 'gh'), fromClient(3, 'XXXXXij')]
+    assert.equal(harness(...held, fromClient(0, 'ab')).only.client, 'abcdefghij')
+  })
+
+  test('both directions', () => {
+    const tcp = harness(fromServer(0, 'abcd'), fromServer(2, 'XXef'), fromServer(8, 'ij'), fromServer(4, 'XXghXXkl'))
+    assert.equal(tcp.only.server, 'abcdefghijkl')
+  })
+
+  test('a longer retransmission adds its new bytes, a shorter one nothing', () => {
+    assert.equal(harness(fromClient(0, 'abc'), fromClient(0, 'XXXdef'), fromClient(1, 'XX')).only.client, 'abcdef')
+  })
+
+  test('retransmissions with other boundaries', () => {
+    const text = letters(60)
+    for (let first = 1; first < 12; first++) {
+      for (let second = 1; second < 12; second++) {
+        const segments: Segment[] = []
+        for (let at = 0; at < 60; at += first)
+          if (at % (2 * first) === 0) segments.push(fromClient(at, text.slice(at, Math.min(60, at + first))))
+        for (let at = 0; at < 60; at += second) segments.push(fromClient(at, text.slice(at, Math.min(60, at + second))))
+        assert.equal(harness(...segments).only.client, text, `${first}, then ${second}`)
+      }
+    }
+  })
+})
+
+describe('reassembler: holes and gaps', () => {
+  test('a hole that the receiver acknowledges with its own bytes is a gap at once', () => {
+    const tcp = harness(fromClient(0, 'ab'), fromClient(4, 'ef'), fromServer(0, 'x', { acks: 6 }))
+    assert.equal(tcp.only.client, 'ab[2]ef')
+    assert.equal(tcp.only.server, 'x')
+    assert.equal(tcp.count('gaps.acked'), 1)
+    assert.equal(tcp.count('bytes.gap'), 2)
+  })
+
+  test('a bare acknowledgement leaves the hole one more segment of its sender', () => {
+    const tcp = harness(fromServer(0, 'ab'), fromServer(4, 'ef'), fromClient(0, '', { acks: 6 }))
+    assert.equal(tcp.only.server, 'ab')
+    assert.equal(tcp.segment(fromServer(2, 'cd')).only.server, 'abcdef')
+    assert.equal(tcp.count('bytes.gap'), 0)
+  })
+
+  test('after a bare acknowledgement the next other segment makes the hole a gap', () => {
+    const tcp = harness(fromServer(0, 'ab'), fromServer(4, 'ef'), fromClient(0, '', { acks: 6 }), fromServer(6, 'gh'))
+    assert.equal(tcp.only.server, 'ab[2]efgh')
+  })
+
+  test('lost bytes at the end of what was sent are a gap once acknowledged and passed', () => {
+    const tcp = harness(fromClient(0, 'ab'), fromServer(0, 'x', { acks: 4 }), fromClient(4, 'ef'))
+    assert.equal(tcp.only.client, 'ab[2]ef')
+    assert.equal(tcp.only.server, 'x')
+  })
+
+  test('a hole that is only partly acknowledged stays open for the rest', () => {
+    const tcp = harness(fromClient(0, 'ab'), fromClient(6, 'gh'), fromServer(0, 'x', { acks: 4 }))
+    assert.equal(tcp.only.client, 'ab[2]')
+    assert.equal(tcp.segment(fromClient(4, 'ef')).only.client, 'ab[2]efgh')
+  })
+
+  test('late copies of a gap are duplicates', () => {
+    const tcp = harness(fromClient(0, 'ab'), fromClient(4, 'ef'), fromServer(0, 'x', { acks: 6 }), fromClient(2, 'cd'))
+    assert.equal(tcp.only.client, 'ab[2]ef')
+    assert.equal(tcp.count('segments.duplicate'), 1)
+  })
+
+  test('a hole that nobody acknowledges expires after 30 s of packet time', () => {
+    const micros = START_MICROS + 1000
+    const tcp = harness(fromServer(2, 'cd', { micros }), fromServer(4, 'ef', { micros: micros + 30_000_000 }))
+    assert.equal(tcp.connections.length, 0)
+    tcp.segment(fromServer(6, 'gh', { micros: micros + 30_000_001 }))
+    assert.equal(tcp.only.server, '[2]cdefgh')
+    assert.equal(tcp.count('gaps.expired'), 1)
+  })
+
+  test('holes left at the end of the input are gaps, and what lay behind them is delivered', () => {
+    const tcp = harness(fromClient(2, 'cd'), fromClient(6, 'gh')).finish()
+    assert.equal(tcp.only.client, '[2]cd[2]gh')
+    assert.equal(tcp.only.clientEnd, END_INPUT)
+    assert.equal(tcp.count('gaps.ended'), 2)
+    assert.equal(tcp.pool.usedBytes, 0)
+  })
+
+  test('one stream holds 1 MiB at most: the oldest hole becomes a gap there', () => {
+    const piece = 'x'.repeat(1024)
+    const tcp = harness()
+    for (let i = 0; i < 1024; i++) tcp.segment(fromClient(1 + i * 1024, piece))
+    assert.equal(tcp.connections.length, 0)
+    assert.equal(tcp.count('gaps.bound'), 0)
+    tcp.segment(fromClient(1 + 1024 * 1024, 'y'))
+    assert.equal(tcp.count('gaps.bound'), 1)
+    assert.equal(tcp.only.client.length, '[1]'.length + 1024 * 1024 + 1)
+  })
+
+  test('at the bound of the pool segments behind a hole are as if never captured', () => {
+    const tcp = new TcpHarness({ poolBytes: 4 * 2048 }).segments(handshake())
+    for (let i = 0; i < 10; i++) tcp.segment(fromClient(1 + i, String(i)))
+    tcp.segment(fromClient(0, '.')).segment(fromClient(11, '!'))
+    assert.ok(tcp.pool.usedBytes <= 4 * 2048)
+    tcp.finish()
+    assert.equal(tcp.only.client, '.0123[6]!')
+    assert.equal(tcp.pool.usedBytes, 0)
+  })
+})
+
+describe('reassembler: causes come before effects', () => {
+  test("a server's bytes wait for the client bytes that they acknowledge", () => {
+    const tcp = harness(fromServer(0, 'answer', { acks: 7 }))
+    assert.equal(tcp.connections.length, 0)
+    tcp.segment(fromClient(0, 'request'))
+    assert.deepEqual([tcp.only.client, tcp.only.server], ['request', 'answer'])
+  })
+
+  test("a client's bytes do not wait for the server's", () => {
+    assert.equal(harness(fromClient(0, 'next', { acks: 100 })).only.client, 'next')
+  })
+
+  test('when the request never comes its bytes become a gap', () => {
+    const tcp = harness(fromServer(0, 'answer', { acks: 7 }), fromClient(7, 'next', { acks: 6 }))
+    assert.deepEqual([tcp.only.client, tcp.only.server], ['[7]next', 'answer'])
+  })
+
+  test('at the end of the input too', () => {
+    const tcp = harness(fromServer(0, 'answer', { acks: 7 })).finish()
+    assert.deepEqual([tcp.only.client, tcp.only.server], ['', 'answer'])
+  })
+})
+
+describe('reassembler: probes', () => {
+  test('a keep-alive of one byte before the next is nothing new, with and without data', () => {
+    const tcp = harness(fromClient(0, 'abc'), fromServer(0, '', { acks: 3 }), fromClient(2, ''), fromClient(2, '\0'))
+    assert.equal(tcp.segment(fromClient(3, 'd')).only.client, 'abcd')
+  })
+
+  test('the byte of a zero-window probe that was not accepted counts when it is sent again', () => {
+    const tcp = harness(
+      fromClient(0, 'abc'),
+      fromServer(0, '', { acks: 3 }),
+      fromClient(3, 'd'),
+      fromServer(0, '', { acks: 3 }),
+    )
+    assert.equal(tcp.segment(fromClient(3, 'defg')).only.client, 'abcdefg')
+  })
+})
+
+describe('reassembler: ends', () => {
+  test('a FIN ends its stream once everything before it was delivered', () => {
+    const tcp = harness(fromClient(0, 'ab'), fromClient(4, 'ef', { flags: FIN }))
+    assert.equal(tcp.only.clientEnd, -1)
+    tcp.segment(fromClient(2, 'cd'))
+    assert.equal(tcp.only.client, 'abcdef')
+    assert.equal(tcp.only.clientEnd, END_FIN)
+  })
+
+  test('a FIN in a segment of its own, captured before the last data', () => {
+    const tcp = harness(fromClient(0, 'ab'), fromClient(4, '', { flags: FIN }), fromClient(2, 'cd'))
+    assert.equal(tcp.only.client, 'abcd')
+    assert.equal(tcp.only.clientEnd, END_FIN)
+  })
+
+  test('an acknowledged FIN makes the hole before it a gap', () => {
+    const tcp = harness(fromServer(0, 'ab'), fromServer(4, '', { flags: FIN }), fromClient(0, '', { acks: 5 }))
+    assert.equal(tcp.only.server, 'ab[2]')
+    assert.equal(tcp.only.serverEnd, END_FIN)
+  })
+
+  test('bytes after a FIN are not delivered', () => {
+    const tcp = harness(fromClient(0, 'ab', { flags: FIN }), fromClient(2, 'cd'), fromClient(3, 'ef'))
+    assert.equal(tcp.only.client, 'ab')
+  })
+})
+
+describe('reassembler: any capture', () => {
+  const size = 40
+  const events = fc.array(
+    fc.record({
+      client: fc.boolean(),
+      at: fc.nat(size - 1),
+      length: fc.integer({ min: 0, max: 12 }),
+      acks: fc.nat(size),
+    }),
+    { maxLength: 40 },
+  )
+
+  /**
+   * The model: a byte's value is that of its first copy; a byte may be missing only if no copy was captured, or if it was
+   * acknowledged before its first copy came.
+   */
+  test('delivers the first copy of every byte, in order, and gives up only what was acknowledged or never captured', () => {
+    fc.assert(
+      fc.property(events, (list) => {
+        const tcp = harness()
+        const streams = { client: new Model(size), server: new Model(size) }
+        for (const [i, { client, at, length, acks }] of list.entries()) {
+          const text = String.fromCharCode(65 + i).repeat(Math.min(length, size - at))
+          const [own, other] = client ? [streams.client, streams.server] : [streams.server, streams.client]
+          other.acknowledge(acks)
+          own.send(at, text)
+          tcp.segment((client ? fromClient : fromServer)(at, text, { acks }))
+        }
+        tcp.finish()
+        const delivered = tcp.connections[0] ?? { client: '', server: '' }
+        streams.client.check(delivered.client)
+        streams.server.check(delivered.server)
+        assert.equal(tcp.pool.usedBytes, 0)
+      }),
+      { numRuns: 5000 },
+    )
+  })
+
+  test('a stream cut anyhow and reordered within a window is delivered whole', () => {
+    const text = letters(300)
+    const pieces = fc.record({
+      cut: fc.integer({ min: 1, max: 60 }),
+      keys: fc.array(fc.integer({ min: 0, max: 20 }), { minLength: 300, maxLength: 300 }),
+      twice: fc.array(fc.nat(299), { maxLength: 20 }),
+    })
+    fc.assert(
+      fc.property(pieces, ({ cut, keys, twice }) => {
+        const script = new TcpScript({ bareAcks: false, segmentBytes: 300 }).handshake().server(text)
+        const segments = cutAll(script.segments, cut, cut)
+        const data = segments.slice(3)
+        const repeated = [...data, ...twice.map((i) => data[i % data.length]!)]
+        const order = repeated.map((segment, i) => ({ segment, key: i + keys[i % 300]! })).sort((a, b) => a.key - b.key)
+        const tcp = new TcpHarness().segments([...segments.slice(0, 3), ...order.map(({ segment }) => segment)])
+        assert.equal(tcp.only.server, text)
+      }),
+      { numRuns: 1000 },
+    )
+  })
+})
+
+/** What a stream may deliver, byte by byte. */
+class Model {
+  readonly #bytes: (string | undefined)[]
+  readonly #givenUp: boolean[]
+  #reached = 0
+
+  constructor(size: number) {
+    this.#bytes = new Array<string | undefined>(size).fill(undefined)
+    this.#givenUp = new Array<boolean>(size).fill(false)
+  }
+
+  acknowledge(bytes: number): void {
+    for (let i = 0; i < bytes; i++) if (this.#bytes[i] === undefined) this.#givenUp[i] = true
+  }
+
+  send(at: number, text: string): void {
+    for (let i = 0; i < text.length; i++) this.#bytes[at + i] ??= text[i]
+    if (text !== '') this.#reached = Math.max(this.#reached, at + text.length)
+  }
+
+  check(delivered: string): void {
+    let at = 0
+    for (const [, gap, byte] of delivered.matchAll(/\[(\d+)\]|(.)/gs)) {
+      if (byte !== undefined) assert.equal(byte, this.#bytes[at++], `byte ${at - 1}`)
+      for (const end = at + Number(gap ?? 0); at < end; at++) {
+        assert.ok(this.#bytes[at] === undefined || this.#givenUp[at], `byte ${at} was there, and is a gap`)
+      }
+    }
+    assert.ok(at >= this.#reached, `only ${at} of ${this.#reached} bytes`)
+  }
+}
+
+function permutations(items: readonly number[]): number[][] {
+  if (items.length < 2) return [[...items]]
+  return items.flatMap((item) => permutations(items.filter((other) => other !== item)).map((rest) => [item, ...rest]))
+}

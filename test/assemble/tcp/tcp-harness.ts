@@ -1,0 +1,157 @@
+/** The TCP half of the assembler alone: segments in; in-order bytes, gaps and ends out. */
+
+import { Arena } from '../../../src/assemble/memory/arena.ts'
+import { BlockPool } from '../../../src/assemble/memory/block-pool.ts'
+import { PacketTime } from '../../../src/assemble/packet-time.ts'
+import type { Direction, Flow } from '../../../src/assemble/tcp/flow.ts'
+import { FlowTable } from '../../../src/assemble/tcp/flow-table.ts'
+import { Reassembler, type StreamConsumer } from '../../../src/assemble/tcp/reassembler.ts'
+import { ConnectionTracker, type FlowOwner } from '../../../src/assemble/tcp/tracker.ts'
+import { flowHash } from '../../../src/capture/steer.ts'
+import { ASSEMBLE_COUNTERS, allocateCounters } from '../../../src/counters.ts'
+import { count, type Ledger, sumLedger } from '../../../src/ledger.ts'
+import { type Link, layFrame } from '../../support/tcp-frames.ts'
+import type { Segment, TcpScript } from '../../support/tcp-script.ts'
+
+const ETHERNET_BYTES = 14
+const INPUT_BYTES = 70_000
+
+/** What one connection delivered: text of each stream with `[n]` for a gap of n bytes. */
+export interface Delivered {
+  client: string
+  server: string
+  /** How each stream ended, an END_ value; -1 while it has not. */
+  clientEnd: number
+  serverEnd: number
+  released: boolean
+}
+
+export interface TcpHarnessOptions {
+  poolBytes?: number
+  flows?: number
+}
+
+export class TcpHarness implements StreamConsumer, FlowOwner {
+  /** In the order of the connections. */
+  readonly connections: Delivered[] = []
+  readonly tracker: ConnectionTracker
+  readonly pool: BlockPool
+  readonly #arena: Arena
+  readonly #time = new PacketTime()
+  readonly #counts = allocateCounters(ASSEMBLE_COUNTERS)
+  readonly #byFlow = new Map<Flow, Delivered>()
+
+  constructor({ poolBytes = 8 * 1024 * 1024, flows = 1000 }: TcpHarnessOptions = {}) {
+    this.#arena = new Arena(INPUT_BYTES, 0, 0, poolBytes)
+    this.pool = new BlockPool(this.#arena)
+    const reassembler = new Reassembler(this.pool, this.#counts, this.#time, this)
+    const table = new FlowTable(this.#arena, this.#time, flows)
+    this.tracker = new ConnectionTracker(this.#arena, this.#counts, this.#time, reassembler, this, table)
+  }
+
+  /** @param domain network namespace the frame was captured in */
+  segment(segment: Segment, link: Link = {}, domain = 0): this {
+    const { bytes, micros } = layFrame(segment, link)
+    const arena = this.#arena
+    arena.bytes.set(bytes, arena.input)
+    const ip = arena.input + ETHERNET_BYTES
+    const version = arena.view.getUint8(ip) >> 4
+    const tcp = ip + (version === 4 ? 20 : 40)
+    const hash = flowHash(arena.view, version, ip, tcp)
+    this.#time.micros = micros
+    this.tracker.segment(ip, tcp, arena.input + bytes.length, link.interfaceId ?? 0, domain, hash)
+    return this
+  }
+
+  segments(segments: readonly Segment[], link?: Link, domain?: number): this {
+    for (const segment of segments) this.segment(segment, link, domain)
+    return this
+  }
+
+  script(script: TcpScript, link?: Link): this {
+    return this.segments(script.segments, link)
+  }
+
+  /** Packet time without a packet. */
+  tick(micros: number): this {
+    this.#time.micros = micros
+    this.tracker.advance()
+    return this
+  }
+
+  finish(): this {
+    this.tracker.endAll()
+    return this
+  }
+
+  get ledger(): Ledger {
+    return sumLedger([{ layout: ASSEMBLE_COUNTERS, values: this.#counts }])
+  }
+
+  count(path: string): number {
+    return count(this.ledger, path)
+  }
+
+  /** The only connection. */
+  get only(): Delivered {
+    const [first, ...rest] = this.connections
+    if (first === undefined || rest.length > 0) throw new Error(`${this.connections.length} connections`)
+    return first
+  }
+
+  data(flow: Flow, direction: Direction, at: number, end: number, seq: number): void {
+    const expected = (flow.streams[direction].nextSeq - (end - at)) | 0
+    if (seq !== expected) throw new Error(`sequence number ${seq}, not ${expected}`)
+    const text = Buffer.from(this.#arena.bytes.subarray(at, end)).toString('latin1')
+    this.#add(flow, direction, text)
+  }
+
+  gap(flow: Flow, direction: Direction, bytes: number): void {
+    if (bytes <= 0) throw new Error(`a gap of ${bytes} bytes`)
+    this.#add(flow, direction, `[${bytes}]`)
+  }
+
+  end(flow: Flow, direction: Direction, how: number): void {
+    const delivered = this.#of(flow)
+    const end = this.#isClient(flow, direction) ? 'clientEnd' : 'serverEnd'
+    if (delivered[end] !== -1) throw new Error('a stream ended twice')
+    delivered[end] = how
+  }
+
+  release(flow: Flow): void {
+    this.#of(flow).released = true
+    this.#byFlow.delete(flow)
+  }
+
+  #add(flow: Flow, direction: Direction, text: string): void {
+    const delivered = this.#of(flow)
+    const client = this.#isClient(flow, direction)
+    if (delivered[client ? 'clientEnd' : 'serverEnd'] !== -1) throw new Error('bytes after the end')
+    delivered[client ? 'client' : 'server'] += text
+  }
+
+  #isClient(flow: Flow, direction: Direction): boolean {
+    return direction === (flow.clientDirection === -1 ? this.#lower : flow.clientDirection)
+  }
+
+  /** Without a handshake: the client of `CLIENT` and `SERVER` sorts lower. */
+  get #lower(): Direction {
+    return 0
+  }
+
+  #of(flow: Flow): Delivered {
+    let delivered = this.#byFlow.get(flow)
+    if (delivered === undefined) {
+      delivered = { client: '', server: '', clientEnd: -1, serverEnd: -1, released: false }
+      this.#byFlow.set(flow, delivered)
+      this.connections.push(delivered)
+    }
+    return delivered
+  }
+}
+
+/** What a script's connection delivers, from the first segment to the end of the input. */
+export function deliver(input: TcpScript | readonly Segment[], options?: TcpHarnessOptions): Delivered {
+  const segments = 'segments' in input ? input.segments : input
+  return new TcpHarness(options).segments(segments).finish().only
+}
