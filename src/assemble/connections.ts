@@ -5,7 +5,7 @@
 import { ASSEMBLE_COUNTERS } from '../counters.ts'
 import { HttpConnection } from './http1/connection.ts'
 import type { Exchanges } from './http1/exchanges.ts'
-import { HEAD_COMPLETE, HEAD_INVALID, type HeadScanner } from './http1/head.ts'
+import { HEAD_INVALID, type HeadScanner } from './http1/head.ts'
 import {
   type MessageParser,
   REASON_CLOSED,
@@ -139,19 +139,14 @@ export class Connections implements StreamConsumer, FlowOwner {
   #recogniseMidstream(flow: Flow, direction: Direction, at: number, end: number): HttpConnection | null {
     let client = flow.clientDirection
     if (client === -1) {
-      if (this.#begins(at, end, false)) client = direction
-      else if (this.#begins(at, end, true)) client = (1 - direction) as Direction
+      if (this.#scanner.begins(at, end, false)) client = direction
+      else if (this.#scanner.begins(at, end, true)) client = (1 - direction) as Direction
       else return null
-    } else if (!this.#begins(at, end, direction !== client)) return null
+    } else if (!this.#scanner.begins(at, end, direction !== client)) return null
     flow.clientDirection = client
     const http = this.#open(flow)
     http.startInDoubt()
     return http
-  }
-
-  #begins(at: number, end: number, isResponse: boolean): boolean {
-    const result = this.#scanner.scan(at, end, isResponse)
-    return result === HEAD_COMPLETE || (result !== HEAD_INVALID && this.#scanner.fieldCount > 0)
   }
 
   #open(flow: Flow): HttpConnection {

@@ -104,6 +104,16 @@ export class HeadScanner {
     return this.#fieldLines(eol + 1, end, isResponse)
   }
 
+  /**
+   * Whether a message provably begins at `at`, by more than its first bytes: a whole start line, and a whole field unless
+   * the segment ends with that line. Lines that look alike occur inside bodies.
+   */
+  begins(at: number, end: number, isResponse: boolean): boolean {
+    const result = this.scan(at, end, isResponse)
+    if (result !== HEAD_INCOMPLETE) return result === HEAD_COMPLETE
+    return this.fieldCount > 0 || this.startLineEnd === end
+  }
+
   #reset(): void {
     this.method = METHOD_OTHER
     this.status = 0

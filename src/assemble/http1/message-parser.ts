@@ -173,15 +173,9 @@ export class MessageParser {
     }
   }
 
-  /**
-   * A message start is provable at the beginning of a segment only, and only by a whole start line and a field (or the
-   * end of the head): lines that look alike occur inside bodies.
-   */
+  /** A message start is provable at the beginning of a segment only. */
   #seek(stream: MessageStream, at: number, end: number): number {
-    const scanner = this.#scanner
-    const result = scanner.scan(at, end, stream.isResponse)
-    if (result === HEAD_INVALID) return end
-    if (result === HEAD_INCOMPLETE && scanner.fieldCount === 0) return end
+    if (!this.#scanner.begins(at, end, stream.isResponse)) return end
     stream.state = HEAD
     return at
   }
