@@ -6,7 +6,7 @@
 import type { Arena } from '../memory/arena.ts'
 import type { BlockPool } from '../memory/block-pool.ts'
 import type { PacketTime } from '../packet-time.ts'
-import { HEAD_COMPLETE, HEAD_INCOMPLETE, HEAD_INVALID, type HeadScanner } from './head.ts'
+import { HEAD_COMPLETE, HEAD_INVALID, type HeadScanner } from './head.ts'
 import {
   CHUNK_DATA,
   CHUNK_DATA_END,
