@@ -14,8 +14,11 @@ import { type ProgressLine, progressLine } from './progress-line.ts'
 import { damageLines, type RunFacts, summaryLine, writeLedger } from './summary.ts'
 import { errorColumns, errorIsTerminal, outputColumns, outputIsTerminal, wantsColor, writeError } from './terminal.ts'
 
-/** How long a stopped pipeline may take to say what it lost. Milliseconds. */
-const STOP_MILLIS = 1000
+/** How long a pipeline stopped for taking too long may take to say what it lost. Milliseconds. */
+const STOP_MILLIS = 4000
+
+/** The same where a second signal asked to stop at once. */
+const AT_ONCE_MILLIS = 500
 
 /**
  * Runs the pipeline to its end.
@@ -89,34 +92,30 @@ async function untilDone(handle: PipelineHandle, drainMillis: number, log: Logge
   const stopped = new Promise<null>((resolve) => {
     giveUp = resolve
   })
-  const stop = (): void => {
+  const stop = (millis: number): void => {
     handle.stop()
     clearTimeout(timer)
-    timer = setTimeout(giveUp, STOP_MILLIS, null)
+    timer = setTimeout(giveUp, millis, null)
   }
   const onSignal = (signal: NodeJS.Signals): void => {
     signals += 1
     if (signals > 1) {
-      stop()
+      stop(AT_ONCE_MILLIS)
       return
     }
     log.debug(`${signal}: finishing what is there; again to stop at once`)
     handle.drain()
     timer = setTimeout(() => {
       log.warn(`not drained within shutdown.timeout (${drainMillis} ms): stopping`)
-      stop()
+      stop(STOP_MILLIS)
     }, drainMillis)
   }
   process.on('SIGINT', onSignal)
   process.on('SIGTERM', onSignal)
-  try {
-    const outcome = await Promise.race([handle.done, stopped])
-    return { outcome, signals }
-  } finally {
-    clearTimeout(timer)
-    process.off('SIGINT', onSignal)
-    process.off('SIGTERM', onSignal)
-  }
+  // Never taken off again: a second signal may come while the run is being concluded.
+  const outcome = await Promise.race([handle.done, stopped])
+  clearTimeout(timer)
+  return { outcome, signals }
 }
 
 /** Writes the ledger and says how the run ended. */

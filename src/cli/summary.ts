@@ -68,7 +68,8 @@ export function summaryLine(ledger: Ledger, { sink, all, limit, signalled }: Run
     ...reasonClause(ledger, 'frames.dropped', 'frame', 'dropped'),
     ...kernelClause(ledger),
   ]
-  return (done > 0 ? clauses : [...clauses, ...nothingSeen(ledger), ...advice(ledger, all)]).join('; ')
+  const nothing = count(ledger, 'pairs.kept') === 0
+  return (nothing ? [...clauses, ...nothingSeen(ledger), ...advice(ledger, all)] : clauses).join('; ')
 }
 
 /** Why there may be no pair: what the connections were instead. */

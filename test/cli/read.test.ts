@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -121,6 +123,42 @@ test('read: the first SIGINT drains: everything taken in is finished and counted
   const { code, stdout } = await finish(child)
   assert.equal(code, 0)
   assert.equal(lines(stdout).length, count(ledgerOf(summary), 'pairs.shipped'))
+})
+
+/** Starts a run whose output nobody reads, and waits until it stands still because a pipe takes no more. */
+async function stalled(...options: string[]): Promise<{ child: ChildProcess; said: () => string }> {
+  const child = start(['read', '-vv', '--progress', 'always', '--all', '-o', 'ndjson', ...options, ...CAPTURES])
+  let text = ''
+  await new Promise<void>((resolve, reject) => {
+    child.stderr!.on('data', (chunk: Buffer) => {
+      text += chunk.toString()
+      const counts = [...text.matchAll(/([\d,]+) pairs/g)].map(([, pairs]) => pairs)
+      if (counts.length > 3 && counts.slice(-3).every((pairs) => pairs === counts.at(-1))) resolve()
+    })
+    child.on('close', () => reject(new Error(`ended: ${text}`)))
+  })
+  return { child, said: () => text }
+}
+
+test('read: the second SIGINT stops at once, whatever is still to be written', async () => {
+  const { child, said } = await stalled('--set', 'shutdown.timeout=10m')
+  child.stderr!.on('data', () => {
+    if (said().includes('SIGINT: finishing')) child.kill('SIGINT')
+  })
+  child.kill('SIGINT')
+  const [code] = await once(child, 'exit')
+  child.stdout!.destroy()
+  assert.equal(code, 130, said())
+})
+
+test('read: a drain that takes too long is given up, and what is lost is counted', async () => {
+  const summary = join(folder, 'late.json')
+  const { child, said } = await stalled('--set', 'shutdown.timeout=100ms', '--summary', summary)
+  child.kill('SIGTERM')
+  await once(child, 'exit')
+  child.stdout!.destroy()
+  assert.match(said(), /not drained within shutdown\.timeout \(100 ms\)/)
+  assert.ok(count(ledgerOf(summary), 'pairs.dropped') > 0)
 })
 
 test('read: --color always colours what goes into a pipe', async () => {
