@@ -67,3 +67,9 @@ export function run(args: readonly string[], options: RunOptions = {}): Promise<
   child.stdin?.end(options.stdin ?? '')
   return finish(child)
 }
+
+/** Starts the program on a pseudo-terminal, whose screen is the child's standard output and keyboard its input. */
+export function startOnTerminal(args: readonly string[]): ChildProcess {
+  const line = [process.execPath, MAIN, ...args].map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ')
+  return spawn('script', ['-qefc', line, '/dev/null'], { stdio: 'pipe', env: cleanEnv({ TERM: 'xterm' }) })
+}

@@ -26,6 +26,7 @@ const PARTS = {
   linux: { here: () => process.platform === 'linux', mend: 'run the tests on Linux' },
   ip: { here: () => inPath('ip'), mend: 'install iproute2' },
   ethtool: { here: () => inPath('ethtool'), mend: 'install ethtool' },
+  script: { here: () => inPath('script'), mend: 'install bsdutils or util-linux' },
   setpriv: { here: () => inPath('setpriv'), mend: 'install util-linux' },
   tcpdump: { here: () => inPath('tcpdump'), mend: 'install tcpdump' },
   tcpreplay: { here: () => inPath('tcpreplay'), mend: 'install tcpreplay' },
