@@ -95,7 +95,7 @@ expected() { # NAME
 }
 
 describe() { # NAME TEXT SOFTWARE...
-  python3 "$RECORD/describe.py" "$OUT" "$@"
+  python3 "$RECORD/tools/describe.py" "$OUT" "$@"
 }
 
 tidy() {

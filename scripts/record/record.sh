@@ -13,4 +13,4 @@ for name; do
     . "./cases/$name.sh"
   )
 done
-python3 describe.py --readme ../../test/fixtures
+python3 tools/describe.py --readme ../../test/fixtures

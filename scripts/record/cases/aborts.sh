@@ -24,10 +24,10 @@ on c python3 "$N" 10.77.0.1 80 'text:POST /json/slow-body HTTP/1.1\r\nHost: a\r\
 on c python3 "$N" 10.77.0.1 80 'text:GET /data/big.bin HTTP/1.1\r\nHost: a\r\n\r\n' wait:0.05 reset
 capture_end
 python3 "$RECORD/servers/nginx_truth.py" "$WORK/nginx/access.log" >>"$TRUTH"
-python3 "$RECORD/limits.py" "$TRUTH"
+python3 "$RECORD/tools/limits.py" "$TRUTH"
 # patterns have no "=" of their own: it ends them
 cut='the answer ends before its length'
-python3 "$RECORD/amend.py" "$TRUTH" "^/reset=never:$cut" "^/cut=never:$cut" "n.left=never:reset before the answer" "n.abandoned=never:$cut" \
+python3 "$RECORD/tools/amend.py" "$TRUTH" "^/reset=never:$cut" "^/cut=never:$cut" "n.left=never:reset before the answer" "n.abandoned=never:$cut" \
   "cut-upload=never:the request ends before its length" "cut-chunk=never:the request ends before its last chunk" "slow-body=never:the request ends before its length" \
   "whole.413=must:the whole request was sent all the same" "part.413=never:the request ends before its length"
 expected aborts

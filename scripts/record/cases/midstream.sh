@@ -10,6 +10,6 @@ sleep 1
 capture s eth0 midstream
 sleep 7
 capture_end
-python3 "$RECORD/amend.py" "$TRUTH" "^/sse=never:its request is not in the capture" "asked-before=never:its request is not in the capture"
+python3 "$RECORD/tools/amend.py" "$TRUTH" "^/sse=never:its request is not in the capture" "asked-before=never:its request is not in the capture"
 expected midstream
 describe midstream 'a capture begun while three connections were busy: between two requests, inside a chunked answer, and between a request and its answer' "Node $(node -v)" 'Python 3.11 sockets'
