@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { Worker } from 'node:worker_threads'
 import fc from 'fast-check'
 import { Intake } from '../../src/capture/intake.ts'
@@ -163,6 +165,29 @@ test('Intake: reading a file waits for a slow assembler, and loses nothing', asy
   })
   assert.equal(received, count)
   assert.equal(counters[CAPTURE_COUNTERS.index.queued], count)
+})
+
+test('Intake: half a million frames leave the heap as it was', () => {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  const rig = new IntakeRig()
+  const frame = concat([tcpFrame(100), new Uint8Array(8)])
+  const view = new DataView(frame.buffer)
+  const consumer = rig.consumers[0]!
+  const send = (count: number): void => {
+    for (let i = 0; i < count; i++) {
+      rig.intake.frame(frame, view, 0, frame.length - 8, frame.length - 8, 1, 1e15 + i, 0)
+      if (i % 1000 === 0) consumer.release(consumer.used)
+    }
+  }
+  send(50_000)
+  collect()
+  const before = process.memoryUsage().heapUsed
+  send(500_000)
+  collect()
+  const grown = process.memoryUsage().heapUsed - before
+  assert.ok(grown < 100_000, `${grown} bytes more`)
+  assert.equal(rig.count('queued'), 550_000)
 })
 
 test('Intake: any frames keep the law', () => {

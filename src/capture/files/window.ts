@@ -37,7 +37,8 @@ export class Window {
    */
   prepare(): number {
     const size = this.bytes.length
-    if (this.begin === this.end || size - this.end < MIN_READ_BYTES || this.begin + this.wanted > size) {
+    const short = size - this.end < MIN_READ_BYTES || this.begin + this.wanted > size
+    if (this.begin > 0 && (short || this.begin === this.end)) {
       this.bytes.copyWithin(0, this.begin, this.end)
       this.#origin += this.begin
       this.end -= this.begin

@@ -80,6 +80,19 @@ async function record(folder: string): Promise<void> {
     namespace.exec('sleep', '0.5')
     for (const dump of dumps) dump.kill('SIGINT')
     await Promise.all(dumps.map((dump) => once(dump, 'close')))
+    // The same without its Ethernet headers.
+    const args = [
+      '-C',
+      '14',
+      '-L',
+      '-T',
+      'rawip',
+      '-F',
+      'pcap',
+      join(folder, 'ethernet.pcap'),
+      join(folder, 'raw.pcap'),
+    ]
+    execFileSync('editcap', args, { stdio: 'ignore' })
   } finally {
     namespace.delete()
   }
@@ -90,7 +103,7 @@ describe('readFiles sees what tshark sees', { skip }, () => {
   before(() => record(folder))
   after(() => rmSync(folder, { recursive: true }))
 
-  for (const link of ['ethernet', 'sll', 'sll2', 'snapped']) {
+  for (const link of ['ethernet', 'sll', 'sll2', 'raw', 'snapped']) {
     for (const format of ['pcap', 'nsecpcap', 'modpcap', 'pcapng']) {
       test(`${link}, ${format}`, async () => {
         const path = join(folder, `${link}.${format}.capture`)
