@@ -145,7 +145,8 @@ export class Connections implements StreamConsumer, FlowOwner {
     } else if (!this.#scanner.begins(at, end, direction !== client)) return null
     flow.clientDirection = client
     const http = this.#open(flow)
-    http.startInDoubt()
+    const server = flow.streams[1 - client]
+    http.startInDoubt(server.synSeen, server.firstSeq)
     return http
   }
 

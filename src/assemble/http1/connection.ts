@@ -40,11 +40,17 @@ export class HttpConnection {
     this.recognised = false
   }
 
-  /** The requests before this point were not seen. */
-  startInDoubt(): void {
+  /**
+   * The requests before this point were not seen.
+   *
+   * @param fromStart they begin with the connection, when the client had received up to `serverSeq`
+   */
+  startInDoubt(fromStart: boolean, serverSeq: number): void {
     this.requests.state = SEEK
     this.responses.state = SEEK
     this.responseDoubt = true
     this.requestDoubt = true
+    this.ackBeforeGap = serverSeq
+    this.ackBeforeGapKnown = fromStart
   }
 }
