@@ -130,7 +130,7 @@ export class Assembler {
       this.#record(at, view.getInt32(at + TAG_AT, true))
       at += size
     }
-    this.#exchanges.expire(this.#tracker.clock)
+    this.#exchanges.expire()
   }
 
   /** The input has ended: ends every flow. */

@@ -4,4 +4,6 @@
  */
 export class PacketTime {
   micros = 0
+  /** Packet time as most frames have it: one frame with a stray timestamp does not move it. Timers go by this. */
+  clock = 0
 }

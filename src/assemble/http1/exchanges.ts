@@ -118,7 +118,7 @@ export class Exchanges implements MessageHandler {
     }
     if (exchange.abandoned) this.#outcomes.settle(exchange)
     else if (exchange.requestDone && exchange.responseDone) this.#conclude(exchange)
-    else if (!exchange.responseBegun) this.#outcomes.awaitFrom(exchange, record.endMicros)
+    else if (!exchange.responseBegun) this.#outcomes.awaitFrom(exchange, this.#time.clock)
   }
 
   damaged(stream: MessageStream, reason: number): void {
@@ -157,12 +157,13 @@ export class Exchanges implements MessageHandler {
     connection.responses.state = OPAQUE
   }
 
-  /** Gives up requests that have waited too long at packet time `micros`. */
-  expire(micros: number): void {
+  /** Gives up requests that have waited too long. */
+  expire(): void {
+    const { clock } = this.#time
     const { responseTimeoutMicros } = this.#limits
     for (;;) {
       const exchange = this.#outcomes.longestWaiting
-      if (exchange === null || micros - exchange.listedMicros <= responseTimeoutMicros) return
+      if (exchange === null || clock - exchange.listedMicros <= responseTimeoutMicros) return
       this.#outcomes.awaited(exchange)
       if (exchange.connection?.confirming === exchange) this.#settleUnconfirmed(exchange.connection, false)
       else this.#outcomes.abandon(exchange, REASON_TIMEOUT)
@@ -338,7 +339,7 @@ export class Exchanges implements MessageHandler {
     }
     connection.confirming = exchange
     if (connection.first !== null) this.#resolve(connection, connection.first.ackFirst)
-    else this.#outcomes.awaitFrom(exchange, exchange.response.endMicros)
+    else this.#outcomes.awaitFrom(exchange, this.#time.clock)
   }
 
   /** The client's next request shows whether it had received the answer it waited for, and nothing more. */

@@ -92,7 +92,7 @@ export class FlowTable {
     let flow = this.#free
     if (flow !== null) this.#free = flow.older
     else flow = this.#grow()
-    flow.open(this.#probeHash, interfaceId, this.#time.micros)
+    flow.open(this.#probeHash, interfaceId, this.#time.clock)
     this.#keys.set(this.#probe, flow.index * KEY_WORDS)
     const bucket = this.#probeHash & (this.#buckets.length - 1)
     this.#chain[flow.index] = this.#buckets[bucket]
@@ -128,16 +128,16 @@ export class FlowTable {
   /** Starts a new connection on a lingering flow's tuple. */
   reopen(flow: Flow, interfaceId: number): void {
     this.#listOf(flow).unlink(flow)
-    flow.open(flow.hash, interfaceId, this.#time.micros)
+    flow.open(flow.hash, interfaceId, this.#time.clock)
     this.#open.push(flow)
   }
 
   /** Notes activity of an open flow. */
   touch(flow: Flow): void {
-    const { micros } = this.#time
-    flow.lastMicros = micros
-    if (micros - flow.touchedMicros < TOUCH_MICROS && micros >= flow.touchedMicros) return
-    flow.touchedMicros = micros
+    const { clock } = this.#time
+    flow.lastMicros = clock
+    if (clock - flow.touchedMicros < TOUCH_MICROS && clock >= flow.touchedMicros) return
+    flow.touchedMicros = clock
     if (this.#open.newest === flow) return
     this.#open.unlink(flow)
     this.#open.push(flow)

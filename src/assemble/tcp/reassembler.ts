@@ -220,7 +220,7 @@ export class Reassembler {
       const held = stream.held
       const lost = this.#lost(stream, held)
       if (lost > 0) this.#gap(flow, direction, lost, C.gapsAcked)
-      else if (held !== null && this.#time.micros - held.micros > HOLE_MICROS) {
+      else if (held !== null && this.#time.clock - held.micros > HOLE_MICROS) {
         this.#giveUpOldest(flow, direction, stream, C.gapsExpired)
       } else break
     }

@@ -61,8 +61,6 @@ export interface FlowOwner {
 
 export class ConnectionTracker {
   readonly flows: FlowTable
-  /** Packet time, microseconds since the epoch. Goes back only where a whole file does. */
-  clock = 0
   readonly #arena: Arena
   readonly #counts: Float64Array
   readonly #time: PacketTime
@@ -116,17 +114,18 @@ export class ConnectionTracker {
     this.#segmentOfOpen(current, direction, payload, end, view.getInt32(tcp + 4), view.getInt32(tcp + 8), flags)
   }
 
-  /** Moves packet time on, closes what has been idle too long and forgets what lingered. */
+  /** Moves the clock on, closes what has been idle too long and forgets what lingered. It goes back only where a file does. */
   advance(): void {
-    const { micros } = this.#time
-    const step = micros - this.clock
-    const agreed = Math.abs(micros - this.#lastMicros) <= CLOCK_STEP_MICROS
-    if (step > 0 ? step <= CLOCK_STEP_MICROS || agreed : step < -CLOCK_STEP_MICROS && agreed) this.clock = micros
+    const time = this.#time
+    const { micros } = time
+    const step = micros - time.clock
+    const agreed = Math.abs(micros - this.#lastMicros) <= CLOCK_STEP_MICROS || time.clock === 0
+    if (step > 0 ? step <= CLOCK_STEP_MICROS || agreed : step < -CLOCK_STEP_MICROS && agreed) time.clock = micros
     this.#lastMicros = micros
     const closed = this.flows.oldestClosed
-    if (closed !== null && this.clock - closed.lastMicros > LINGER_MICROS) this.flows.remove(closed)
+    if (closed !== null && time.clock - closed.lastMicros > LINGER_MICROS) this.flows.remove(closed)
     const open = this.flows.oldestOpen
-    if (open !== null && this.clock - open.lastMicros > IDLE_MICROS) this.#close(open, END_IDLE)
+    if (open !== null && time.clock - open.lastMicros > IDLE_MICROS) this.#close(open, END_IDLE)
   }
 
   /** Ends every flow of an interface that is gone. */

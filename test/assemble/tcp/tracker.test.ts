@@ -1,0 +1,377 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import {
+  END_EVICTED,
+  END_FIN,
+  END_IDLE,
+  END_INPUT,
+  END_INTERFACE_GONE,
+  END_RESET,
+  END_SUPERSEDED,
+} from '../../../src/assemble/tcp/flow.ts'
+import { CLIENT, type Link, SERVER } from '../../support/tcp-frames.ts'
+import { ACK, FIN, RST, START_MICROS, SYN, TcpScript } from '../../support/tcp-script.ts'
+import { CLIENT_ISN, fromClient, fromServer, handshake, SERVER_ISN, syn } from './raw-segments.ts'
+import { deliver, TcpHarness } from './tcp-harness.ts'
+
+const SECOND = 1_000_000
+const from = (port: number): Link => ({ client: { ...CLIENT, port } })
+
+/** Asserts the flow law at any time. */
+function balanced(tcp: TcpHarness): TcpHarness {
+  assert.equal(tcp.count('flows.seen'), tcp.count('flows.open') + tcp.count('flows.closed'))
+  return tcp
+}
+
+describe('tracker: how connections begin', () => {
+  test('with a handshake', () => {
+    const tcp = new TcpHarness().script(new TcpScript().handshake().client('a').server('b'))
+    assert.deepEqual([tcp.only.client, tcp.only.server], ['a', 'b'])
+    assert.equal(tcp.count('flows.midstream'), 0)
+  })
+
+  test('with data in the SYN, as TCP Fast Open does', () => {
+    const first = { ...syn(CLIENT_ISN), payload: Buffer.from('ab') }
+    const tcp = new TcpHarness().segments([first, fromServer(-1, '', { flags: SYN, acks: 2 }), fromClient(2, 'cd')])
+    assert.equal(tcp.only.client, 'abcd')
+    assert.equal(tcp.count('flows.seen'), 1)
+  })
+
+  test('data in a SYN that the server did not take comes again', () => {
+    const first = { ...syn(CLIENT_ISN), payload: Buffer.from('ab') }
+    const tcp = new TcpHarness().segments([first, fromServer(-1, '', { flags: SYN, acks: 0 }), fromClient(0, 'abcd')])
+    assert.equal(tcp.only.client, 'abcd')
+  })
+
+  test('in the middle, where the first segment seen counts as the first', () => {
+    const tcp = new TcpHarness().segments([fromServer(100, 'xy'), fromClient(70, 'ab'), fromServer(102, 'z')])
+    assert.deepEqual([tcp.only.client, tcp.only.server], ['ab', 'xyz'])
+    assert.equal(tcp.count('flows.midstream'), 1)
+  })
+
+  test('bare acknowledgements of an unknown connection begin none', () => {
+    const tcp = new TcpHarness().segments([fromClient(5, ''), fromServer(5, ''), fromClient(5, '', { flags: FIN })])
+    assert.equal(tcp.count('flows.seen'), 0)
+    assert.equal(tcp.count('segments.ignored'), 3)
+  })
+
+  test('a reset of an unknown connection begins none', () => {
+    assert.equal(new TcpHarness().segment(fromServer(0, '', { flags: RST })).count('flows.seen'), 0)
+  })
+
+  test('repeated SYNs and a repeated answer are one connection', () => {
+    const [first, second, third] = handshake()
+    const tcp = new TcpHarness().segments([first!, first!, second!, first!, second!, third!, fromClient(0, 'ab')])
+    assert.equal(tcp.count('flows.seen'), 1)
+    assert.equal(tcp.only.client, 'ab')
+  })
+
+  test('a SYN captured after the first data belongs to them', () => {
+    const [first, second, third] = handshake()
+    const tcp = new TcpHarness().segments([second!, third!, fromClient(0, 'ab'), first!, fromClient(2, 'cd')])
+    assert.equal(tcp.count('flows.seen'), 1)
+    assert.equal(tcp.only.client, 'abcd')
+  })
+
+  test('of a simultaneous open both SYNs are one connection', () => {
+    const tcp = new TcpHarness().segments([
+      syn(CLIENT_ISN),
+      { ...syn(SERVER_ISN), fromClient: false },
+      fromClient(-1, '', { flags: SYN }),
+      fromServer(-1, '', { flags: SYN }),
+      fromClient(0, 'ab'),
+      fromServer(0, 'cd'),
+    ])
+    assert.equal(tcp.count('flows.seen'), 1)
+    assert.deepEqual([tcp.only.client, tcp.only.server], ['ab', 'cd'])
+  })
+
+  test('TCP headers that are too short or too long for their packet are ignored', () => {
+    const tcp = new TcpHarness().segments(handshake())
+    const segment = fromClient(0, '')
+    tcp.segment({ ...segment, flags: segment.flags }).segment(fromClient(0, 'ab'))
+    assert.equal(tcp.only.client, 'ab')
+  })
+})
+
+describe('tracker: how connections end', () => {
+  test('FINs in both directions, whoever is first', () => {
+    for (const sides of [['client', 'server'] as const, ['server', 'client'] as const]) {
+      const script = new TcpScript().handshake().client('a').server('b').fin(sides[0]).fin(sides[1]).ack(sides[0])
+      const tcp = balanced(new TcpHarness().script(script))
+      assert.equal(tcp.count('flows.closed.fin'), 1)
+      assert.deepEqual([tcp.only.clientEnd, tcp.only.serverEnd], [END_FIN, END_FIN])
+      assert.equal(tcp.only.released, true)
+    }
+  })
+
+  test('a simultaneous close', () => {
+    const script = new TcpScript().handshake().client('a')
+    const both = [
+      fromClient(1, '', { flags: FIN, acks: 0 }),
+      fromServer(0, '', { flags: FIN, acks: 1 }),
+      fromClient(2, '', { acks: 1 }),
+      fromServer(1, '', { acks: 2 }),
+    ]
+    const tcp = new TcpHarness().segments([...script.segments, ...both])
+    assert.equal(tcp.count('flows.closed.fin'), 1)
+    assert.equal(tcp.count('flows.seen'), 1)
+  })
+
+  test('after a half-close the other side goes on', () => {
+    const script = new TcpScript().handshake().client('question').fin('client').ack('server').server('a long answer')
+    const tcp = new TcpHarness().script(script)
+    assert.equal(tcp.only.clientEnd, END_FIN)
+    assert.equal(tcp.only.server, 'a long answer')
+    assert.equal(tcp.count('flows.open'), 1)
+    tcp.segments(script.fin('server').segments.slice(-1))
+    assert.equal(tcp.count('flows.closed.fin'), 1)
+  })
+
+  test('a reset ends both streams', () => {
+    const tcp = new TcpHarness().script(new TcpScript().handshake().client('a').reset('server'))
+    assert.deepEqual([tcp.only.clientEnd, tcp.only.serverEnd], [END_RESET, END_RESET])
+    assert.equal(balanced(tcp).count('flows.closed.reset'), 1)
+  })
+
+  test('a reset far outside the window is not the connection’s', () => {
+    const tcp = new TcpHarness().segments([
+      ...handshake(),
+      fromClient(0, 'a'),
+      fromServer(100_000_000, '', { flags: RST }),
+    ])
+    assert.equal(tcp.count('flows.open'), 1)
+    assert.equal(tcp.segment(fromClient(1, 'b')).only.client, 'ab')
+  })
+
+  test('a reset delivers first what was held behind a hole', () => {
+    const tcp = new TcpHarness().segments([
+      ...handshake(),
+      fromClient(2, 'cd'),
+      fromServer(0, '', { flags: RST, acks: 0 }),
+    ])
+    assert.equal(tcp.only.client, '[2]cd')
+    assert.equal(tcp.pool.usedBytes, 0)
+  })
+
+  test('ten minutes without a segment', () => {
+    const tcp = new TcpHarness().script(new TcpScript().handshake().client('a'))
+    for (let second = 0; second <= 600; second += 5) tcp.tick(START_MICROS + second * SECOND)
+    assert.equal(tcp.count('flows.open'), 1)
+    tcp.tick(START_MICROS + 601 * SECOND)
+    assert.equal(balanced(tcp).count('flows.closed.idle'), 1)
+    assert.equal(tcp.only.clientEnd, END_IDLE)
+  })
+
+  test('its interface goes away, and only its own', () => {
+    const tcp = new TcpHarness()
+    tcp.script(new TcpScript().handshake().client('a'), { ...from(1), interfaceId: 0 })
+    tcp.script(new TcpScript().handshake().client('b'), { ...from(2), interfaceId: 1 })
+    tcp.tracker.endInterface(1)
+    assert.equal(balanced(tcp).count('flows.closed.interfaceGone'), 1)
+    assert.deepEqual(
+      tcp.connections.map(({ client, clientEnd }) => [client, clientEnd]),
+      [
+        ['a', -1],
+        ['b', END_INTERFACE_GONE],
+      ],
+    )
+  })
+
+  test('the input ends', () => {
+    const tcp = balanced(new TcpHarness().script(new TcpScript().handshake().client('a')).finish())
+    assert.deepEqual([tcp.only.clientEnd, tcp.only.serverEnd], [END_INPUT, END_INPUT])
+    assert.equal(tcp.count('flows.open'), 0)
+  })
+})
+
+describe('tracker: one tuple, several connections', () => {
+  const first = (): TcpScript => new TcpScript().handshake().client('first').server('one')
+  const second = (micros: number): TcpScript =>
+    new TcpScript({ clientIsn: 900_000, serverIsn: 800_000, startMicros: micros })
+      .handshake()
+      .client('second')
+      .server('two')
+
+  function assertTwo(tcp: TcpHarness): void {
+    assert.deepEqual(
+      tcp.connections.map(({ client, server }) => [client, server]),
+      [
+        ['first', 'one'],
+        ['second', 'two'],
+      ],
+    )
+    balanced(tcp)
+  }
+
+  test('a new SYN after the close', () => {
+    const one = first().close()
+    assertTwo(new TcpHarness().script(one).script(second(one.micros)))
+  })
+
+  test('a new SYN while the old connection still looks open supersedes it', () => {
+    const one = first()
+    const tcp = new TcpHarness().script(one).script(second(one.micros))
+    assertTwo(tcp)
+    assert.equal(tcp.count('flows.closed.superseded'), 1)
+    assert.equal(tcp.connections[0]!.clientEnd, END_SUPERSEDED)
+  })
+
+  test('a new SYN after a reset', () => {
+    const one = first().reset('client')
+    assertTwo(new TcpHarness().script(one).script(second(one.micros)))
+  })
+
+  test('retransmissions right after the close are not a connection', () => {
+    const one = first().close()
+    const tcp = new TcpHarness().script(one).segments(one.segments.slice(3).map((s) => ({ ...s, micros: one.micros })))
+    assert.equal(tcp.count('flows.seen'), 1)
+    assert.deepEqual([tcp.only.client, tcp.only.server], ['first', 'one'])
+  })
+
+  test('the old SYN captured again after the close is not a connection', () => {
+    const one = first().close()
+    const tcp = new TcpHarness().script(one).segments(one.segments.slice(0, 3))
+    assert.equal(tcp.count('flows.seen'), 1)
+  })
+
+  test('data without a SYN begin a connection once the old one has lingered', () => {
+    const one = first().close()
+    const late = second(one.micros + 31 * SECOND).segments.slice(3)
+    const tcp = new TcpHarness().script(one).segments(late)
+    assertTwo(tcp)
+    assert.equal(tcp.count('flows.midstream'), 1)
+  })
+
+  test('the same addresses and ports in two network namespaces', () => {
+    const tcp = new TcpHarness()
+    const [one, two] = [first().segments, second(START_MICROS).segments]
+    for (const [i, segment] of one.entries()) tcp.segment(segment, {}, 1).segment(two[i]!, {}, 2)
+    assertTwo(tcp)
+  })
+
+  test('the same addresses with the ports exchanged', () => {
+    const tcp = new TcpHarness()
+    tcp.script(first(), { client: { ...CLIENT, port: 1 }, server: { ...SERVER, port: 2 } })
+    tcp.script(second(START_MICROS), { client: { ...CLIENT, port: 2 }, server: { ...SERVER, port: 1 } })
+    assertTwo(tcp)
+  })
+
+  test('both ends on one address', () => {
+    const loop = { address: '127.0.0.1', port: 80 }
+    const tcp = new TcpHarness()
+    tcp.script(first(), { client: { ...loop, port: 50_000 }, server: loop })
+    tcp.script(second(START_MICROS), { client: { ...loop, port: 79 }, server: loop })
+    assertTwo(tcp)
+  })
+
+  test('IPv6 addresses that differ in one bit of any byte are different connections', () => {
+    const tcp = new TcpHarness()
+    const base = [0x2001, 0xdb8, 1, 2, 3, 4, 5, 6]
+    for (let bit = 0; bit < 128; bit++) {
+      const groups = base.map((group, i) => (i === bit >> 4 ? group ^ (1 << (bit & 15)) : group))
+      const address = groups.map((group) => group.toString(16)).join(':')
+      tcp.script(first(), { client: { address, port: 1 }, server: { address: '2001:db8::1', port: 80 } })
+    }
+    assert.equal(tcp.count('flows.seen'), 128)
+    assert.equal(balanced(tcp).count('flows.open'), 128)
+  })
+})
+
+describe('tracker: bounds', () => {
+  test('at the cap the flow that was quiet longest makes room', () => {
+    const tcp = new TcpHarness({ flows: 3 })
+    for (const port of [1, 2, 3]) {
+      tcp.script(
+        new TcpScript({ startMicros: START_MICROS + port * 2 * SECOND }).handshake().client(`${port}`),
+        from(port),
+      )
+    }
+    const again = new TcpScript({ startMicros: START_MICROS + 9 * SECOND }).handshake().client('1').client('+')
+    tcp.segments(again.segments.slice(-2), from(1))
+    tcp.script(new TcpScript({ startMicros: START_MICROS + 10 * SECOND }).handshake().client('4'), from(4))
+    assert.equal(balanced(tcp).count('flows.closed.evicted'), 1)
+    assert.deepEqual(
+      tcp.connections.map(({ clientEnd }) => clientEnd),
+      [-1, END_EVICTED, -1, -1],
+    )
+  })
+
+  test('closed flows make room before open ones', () => {
+    const tcp = new TcpHarness({ flows: 2 })
+    tcp.script(new TcpScript().handshake().client('a'), from(1))
+    tcp.script(new TcpScript().handshake().client('b').close(), from(2))
+    tcp.script(new TcpScript().handshake().client('c'), from(3))
+    assert.equal(balanced(tcp).count('flows.closed.evicted'), 0)
+    assert.equal(tcp.count('flows.open'), 2)
+  })
+
+  test('thousands of connections come and go within the cap', () => {
+    const tcp = new TcpHarness({ flows: 100 })
+    for (let i = 0; i < 3000; i++) {
+      const script = new TcpScript({ startMicros: START_MICROS + i * 1000 }).handshake().client(`${i}`)
+      tcp.script(i % 3 === 0 ? script : script.close(), from(1 + i))
+    }
+    assert.equal(tcp.tracker.flows.size, 100)
+    balanced(tcp.finish())
+    assert.equal(tcp.connections.length, 3000)
+    assert.ok(tcp.connections.every(({ client }, i) => client === `${i}`))
+  })
+})
+
+describe('tracker: packet time', () => {
+  const YEAR = 365 * 24 * 3600 * SECOND
+
+  test('one frame far in the future expires nothing', () => {
+    const tcp = new TcpHarness().script(new TcpScript().handshake().client('a'), from(1))
+    tcp.script(new TcpScript().handshake().client('b'), from(2))
+    const [stray] = new TcpScript({ startMicros: START_MICROS + YEAR }).handshake().segments
+    tcp.segment(stray!, from(3)).tick(START_MICROS + SECOND)
+    assert.equal(tcp.count('flows.closed'), 0)
+    assert.equal(tcp.count('flows.open'), 3)
+  })
+
+  test('one frame of year 1970 expires nothing', () => {
+    const tcp = new TcpHarness().script(new TcpScript().handshake().client('a'), from(1))
+    tcp.script(new TcpScript({ startMicros: 0 }).handshake().client('b'), from(2)).tick(START_MICROS + SECOND)
+    assert.equal(tcp.count('flows.closed'), 0)
+  })
+
+  test('one segment of year 1970 does not close its own connection', () => {
+    const [segment] = new TcpScript().handshake().segments
+    const tcp = new TcpHarness().script(new TcpScript().handshake().client('a'))
+    tcp.segment({ ...fromClient(1, 'b'), micros: 0 }).segment({ ...fromClient(2, 'c'), micros: segment!.micros + 1000 })
+    assert.equal(tcp.only.client, 'abc')
+    assert.equal(tcp.count('flows.closed'), 0)
+  })
+
+  test('one segment of the future does not expire a hole of its own connection', () => {
+    const tcp = new TcpHarness().segments([...handshake(), fromServer(2, 'cd')])
+    tcp.segment({ ...fromServer(4, 'ef'), micros: START_MICROS + YEAR }).segment(fromServer(0, 'ab'))
+    assert.equal(tcp.only.server, 'abcdef')
+  })
+
+  test('a real jump, on which following frames agree, closes what was idle', () => {
+    const tcp = new TcpHarness().script(new TcpScript().handshake().client('a'), from(1))
+    tcp.script(new TcpScript({ startMicros: START_MICROS + YEAR }).handshake().client('b'), from(2))
+    assert.equal(tcp.count('flows.closed.idle'), 1)
+  })
+
+  test('a flow whose one segment had a stray time in the future does not keep others from closing', () => {
+    const tcp = new TcpHarness()
+    tcp.script(new TcpScript().handshake().client('a'), from(1))
+    const script = new TcpScript().handshake().client('b')
+    tcp
+      .segments(script.segments, from(2))
+      .segments([{ ...script.stray('client', {}).segments.at(-1)!, micros: START_MICROS + YEAR }], from(2))
+    tcp.script(new TcpScript().handshake().client('c'), from(3))
+    for (let second = 0; second <= 620; second += 5) tcp.tick(START_MICROS + second * SECOND)
+    assert.equal(tcp.count('flows.closed.idle'), 3)
+  })
+})
+
+test('tracker: ACK flags are not needed for anything but acknowledgements', () => {
+  const { segments } = new TcpScript().handshake().client('a').server('b')
+  const delivered = deliver(segments.map((s) => (s.flags & SYN ? s : { ...s, flags: s.flags & ~ACK })))
+  assert.deepEqual([delivered.client, delivered.server], ['a', 'b'])
+})
