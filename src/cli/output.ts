@@ -15,30 +15,35 @@ export interface OutputTerminal {
 
 /**
  * - `-o` or `-w`: pairs are printed, or written to the file;
- * - else `--brokers` or `--topic`: pairs go to Kafka, and nothing is printed;
- * - else `ship.sink`, where the configuration sets it;
+ * - else `--brokers` or `--topic`: they go to Kafka, and nothing is printed;
+ * - else `ship.sink`, where the environment, the file or `--set` chooses it;
+ * - else to Kafka, where brokers are configured;
  * - else they are printed as text.
  *
- * @throws InterceptorError (exit 2) for both at once, for Kafka without brokers, and for binary to a terminal
+ * @throws InterceptorError (exit 2) for options that exclude each other, and for Kafka without brokers
  */
-export function chooseSink(flags: OutputFlags, loaded: LoadedConfig): Sink {
-  const prints = flags.output !== undefined || flags.write !== undefined
+export function chooseSink(flags: OutputFlags & { format?: string }, loaded: LoadedConfig): Sink {
+  const sink = sinkOf(flags, loaded)
+  if (sink === 'kafka') requireBrokers(loaded)
+  if (sink === 'stdout' && flags.format !== undefined) {
+    throw usageError('--format is the form of Kafka values: -o chooses how pairs are printed, such as -o ndjson')
+  }
+  return sink
+}
+
+function sinkOf(flags: OutputFlags, { config, origins }: LoadedConfig): Sink {
+  const prints = flags.write !== undefined || (flags.output ?? 'none') !== 'none'
   const ships = flags.brokers !== undefined || flags.topic !== undefined
-  if (ships && flags.output !== 'none' && prints) {
+  if (prints && ships) {
     throw usageError('pairs are either printed (-o, -w) or shipped to Kafka (--brokers, --topic), not both', {
       hint: 'Run interceptor tail beside it to see what arrives in the topic; --format chooses the form of Kafka values.',
     })
   }
-  if (ships) return kafkaSink(loaded)
+  if (prints) return (flags.write ?? '-') === '-' ? 'stdout' : 'file'
+  if (ships) return 'kafka'
   if (flags.output === 'none') return 'none'
-  if (flags.write !== undefined && flags.write !== '-') return 'file'
-  if (prints || loaded.origins.get('ship.sink')?.kind === 'default') return 'stdout'
-  return loaded.config.ship.sink === 'kafka' ? kafkaSink(loaded) : loaded.config.ship.sink
-}
-
-function kafkaSink(loaded: LoadedConfig): 'kafka' {
-  requireBrokers(loaded)
-  return 'kafka'
+  if (origins.get('ship.sink')?.kind !== 'default') return config.ship.sink
+  return config.kafka.brokers.length > 0 ? 'kafka' : 'stdout'
 }
 
 /** @throws InterceptorError (exit 2) when no broker is configured */

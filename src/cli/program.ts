@@ -58,6 +58,7 @@ function createProgram(exit: (code: number) => void): Command {
     .description('Pairs of HTTP requests and responses, out of capture files and live traffic.')
     .version(VERSION, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'show help')
+    .helpCommand('help [command]', 'show help for a command')
     .showHelpAfterError('Run it with --help to see what it takes.')
     .exitOverride()
     .configureOutput({
@@ -76,7 +77,7 @@ function createProgram(exit: (code: number) => void): Command {
   ])
   const commands = [readCommand(exit), captureCommand(exit), tailCommand(exit), doctorCommand(exit), configCommand()]
   for (const command of commands) program.addCommand(inherit(command, program))
-  return program.helpCommand(false)
+  return program
 }
 
 /** Commands made apart from their program take its settings over, and pass them on to their own. */

@@ -37,7 +37,7 @@ export function damageLines(outcome: Outcome): string[] {
   return more > 0 ? [...lines, `${counted(more, 'more damaged place')}`] : lines
 }
 
-const VERBS: Record<Sink, string> = { stdout: 'shown', file: 'written', kafka: 'shipped', none: 'counted' }
+const VERBS: Record<Sink, string> = { stdout: 'shown', file: 'written', kafka: 'shipped to Kafka', none: 'counted' }
 
 /** What a summary needs to know of the run beside its ledger. */
 export interface RunFacts {

@@ -1,11 +1,8 @@
 /**
- * Where values come from: a YAML file, the environment, and the command line, each read into a flat layer of
- * (path → value). Unknown keys are found here, with the nearest known one.
+ * Where values come from: the environment and the command line here, a YAML file in yaml-file.ts, each read into a flat
+ * layer of (path → value). Unknown keys are found there, with the nearest known one.
  */
-import { readFileSync } from 'node:fs'
-import { isMap, isPair, isScalar, LineCounter, parseDocument } from 'yaml'
-import { errorText } from '../errors.ts'
-import { configKeys, configSections, isSection, keyAt, keyOfEnvironment } from './keys.ts'
+import { configKeys, keyAt, keyOfEnvironment } from './keys.ts'
 import { nearest } from './nearest.ts'
 
 /** Where a value came from. `name` is for a person: `interceptor.yaml:12`, `INTERCEPTOR_SHIP_MAX_AGE`, `--brokers`. */
@@ -33,8 +30,14 @@ export interface FlagValue {
   readonly name: string
 }
 
-const unknownKey = (written: string, where: string, guess: string | null): string =>
-  `unknown key ${written} (${where})${guess === null ? '' : `: did you mean ${guess}?`}`
+/** The problem of a key nobody knows, with the nearest of those that could have been meant. */
+export function unknownKey(written: string, where: string, known: readonly string[]): string {
+  const guess = nearest(written, known)
+  return `unknown key ${written} (${where})${guess === null ? '' : `: did you mean ${guess}?`}`
+}
+
+const KNOWN_PATHS = configKeys.map(({ path }) => path)
+const KNOWN_VARIABLES = configKeys.map(({ environment }) => environment)
 
 /**
  * Reads text as a key's kind asks: `true`, `12`, `a,b`. What does not fit stays text, so that validation can say
@@ -57,16 +60,7 @@ export function flagLayer(flags: readonly FlagValue[]): Layer {
   const layer: Layer = { settings: new Map(), problems: [] }
   for (const { path, value, name } of flags) {
     if (keyAt(path) === undefined) {
-      layer.problems.push(
-        unknownKey(
-          path,
-          name,
-          nearest(
-            path,
-            configKeys.map((entry) => entry.path),
-          ),
-        ),
-      )
+      layer.problems.push(unknownKey(path, name, KNOWN_PATHS))
       continue
     }
     const read = typeof value === 'string' ? valueOfText(path, value) : value
@@ -94,72 +88,8 @@ export function environmentLayer(env: NodeJS.ProcessEnv): Layer {
       const value = valueOfText(known.path, text)
       layer.settings.set(known.path, { value, origin: { kind: 'environment', name } })
     } else if (!SERVICE_VARIABLE.test(name)) {
-      const guess = nearest(
-        name,
-        configKeys.map((entry) => entry.environment),
-      )
-      layer.problems.push(unknownKey(name, 'environment', guess))
+      layer.problems.push(unknownKey(name, 'environment', KNOWN_VARIABLES))
     }
   }
   return layer
-}
-
-/** The layer of a YAML file. A file that cannot be read or parsed is a problem of the layer. */
-export function fileLayer(path: string): Layer {
-  const layer: Layer = { settings: new Map(), problems: [] }
-  try {
-    readYaml(path, readFileSync(path, 'utf8'), layer)
-  } catch (error) {
-    layer.problems.push(`cannot read the configuration file ${path}: ${errorText(error)}`)
-  }
-  return layer
-}
-
-function readYaml(path: string, text: string, layer: Layer): void {
-  const lines = new LineCounter()
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
-  const lineOf = (node: unknown): string => {
-    const offset = (node as { range?: [number, number, number] } | null)?.range?.[0]
-    return offset === undefined ? path : `${path}:${lines.linePos(offset).line}`
-  }
-  for (const error of document.errors) {
-    layer.problems.push(`${path}:${lines.linePos(error.pos[0]).line}: ${error.message}`)
-  }
-  if (layer.problems.length > 0 || document.contents === null) return
-  if (isScalar(document.contents) && document.contents.value === null) return
-  visit(document.contents, '')
-
-  function visit(node: unknown, at: string): void {
-    if (!isMap(node)) {
-      if (isScalar(node) && node.value === null) return
-      layer.problems.push(`${at === '' ? 'the file' : at} (${lineOf(node)}) must be a map of keys`)
-      return
-    }
-    for (const item of node.items) {
-      if (!isPair(item)) continue
-      const inner = at === '' ? String(item.key) : `${at}.${String(item.key)}`
-      visitPair(inner, item.key, item.value)
-    }
-  }
-
-  function visitPair(inner: string, keyNode: unknown, valueNode: unknown): void {
-    const where = lineOf(keyNode)
-    if (isSection(inner)) {
-      visit(valueNode, inner)
-    } else if (keyAt(inner) === undefined) {
-      layer.problems.push(
-        unknownKey(
-          inner,
-          where,
-          nearest(
-            inner,
-            [...configSections, ...configKeys].map(({ path }) => path),
-          ),
-        ),
-      )
-    } else {
-      const value = (valueNode as { toJS(document: unknown): unknown } | null)?.toJS(document) ?? null
-      if (value !== null) layer.settings.set(inner, { value, origin: { kind: 'file', name: where } })
-    }
-  }
 }

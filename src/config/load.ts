@@ -8,13 +8,13 @@ import {
   CONFIG_FILE_VARIABLE,
   environmentLayer,
   type FlagValue,
-  fileLayer,
   flagLayer,
   type Layer,
   type Origin,
   type Setting,
 } from './layers.ts'
 import { type Config, configSchema } from './schema.ts'
+import { fileLayer } from './yaml-file.ts'
 
 /** The effective configuration, and where each value came from, by its dotted path. */
 export interface LoadedConfig {

@@ -16,7 +16,8 @@ const BROKERS = set('kafka.brokers', 'a:1')
 
 const sinks: [string, Partial<OutputFlags>, FlagValue[], Sink][] = [
   ['nothing said', {}, [], 'stdout'],
-  ['brokers in the configuration alone', {}, [BROKERS], 'stdout'],
+  ['brokers in the configuration alone', {}, [BROKERS], 'kafka'],
+  ['brokers, and ship.sink stdout', {}, [BROKERS, set('ship.sink', 'stdout')], 'stdout'],
   ['--brokers', { brokers: 'a:1' }, [BROKERS], 'kafka'],
   ['--topic, brokers in the configuration', { topic: 't' }, [BROKERS], 'kafka'],
   ['-o', { output: 'json' }, [BROKERS], 'stdout'],
@@ -40,6 +41,12 @@ test('chooseSink: printing and shipping at once is refused', () => {
   const loaded = loadConfig({ env: {}, flags: [BROKERS] })
   assert.throws(() => chooseSink(flags({ output: 'text', brokers: 'a:1' }), loaded), /not both/)
   assert.throws(() => chooseSink(flags({ write: 'x', topic: 't' }), loaded), /not both/)
+})
+
+test('chooseSink: --format is refused where nothing goes to Kafka', () => {
+  const given = { ...flags(), format: 'json' }
+  assert.throws(() => chooseSink(given, loadConfig({ env: {} })), /-o chooses how pairs are printed/)
+  assert.equal(chooseSink(given, loadConfig({ env: {}, flags: [BROKERS] })), 'kafka')
 })
 
 const NO_TERMINAL = { isTerminal: false, columns: null }

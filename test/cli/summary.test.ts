@@ -56,7 +56,7 @@ const cases: [string, Ledger, Partial<RunFacts>, string | null][] = [
       pairs: { kept: 12, shipped: 10, dropped: { rejected: 2 } },
     },
     { sink: 'kafka' },
-    '10 pairs shipped; 2 pairs dropped (rejected 2); 6 requests without a response (gap 5, timeout 1); 1 frame dropped (ring 1); 3 frames dropped by the kernel',
+    '10 pairs shipped to Kafka; 2 pairs dropped (rejected 2); 6 requests without a response (gap 5, timeout 1); 1 frame dropped (ring 1); 3 frames dropped by the kernel',
   ],
   [
     'counted only',

@@ -276,6 +276,11 @@ const refused: [string, ConfigSources, string][] = [
     `ship.maxAge: {"a":1} ${DURATION} (6.yaml:1)`,
   ],
   [
+    'a key of the file with dots',
+    { file: yaml('ship.maxAge: 1m\n') },
+    'ship.maxAge (7.yaml:1): write its parts as nested maps, not with dots',
+  ],
+  [
     'sink file without a file',
     { flags: [flag('ship.sink', 'file')] },
     'ship.sink is file, but ship.file names no file',

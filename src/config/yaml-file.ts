@@ -1,0 +1,68 @@
+/** The layer of a YAML file: values by path, each with the line of its key. */
+import { readFileSync } from 'node:fs'
+import { type Document, isMap, isScalar, LineCounter, parseDocument } from 'yaml'
+import { errorText } from '../errors.ts'
+import { configKeys, configSections, isSection, keyAt } from './keys.ts'
+import { type Layer, unknownKey } from './layers.ts'
+
+/** A file that cannot be read or parsed is a problem of its layer. */
+export function fileLayer(path: string): Layer {
+  const layer: Layer = { settings: new Map(), problems: [] }
+  try {
+    readYaml(path, readFileSync(path, 'utf8'), layer)
+  } catch (error) {
+    layer.problems.push(`cannot read the configuration file ${path}: ${errorText(error)}`)
+  }
+  return layer
+}
+
+interface Source {
+  path: string
+  document: Document
+  lines: LineCounter
+}
+
+function readYaml(path: string, text: string, layer: Layer): void {
+  const lines = new LineCounter()
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
+  for (const error of document.errors) {
+    layer.problems.push(`${path}:${lines.linePos(error.pos[0]).line}: ${error.message}`)
+  }
+  if (layer.problems.length === 0) readSection({ path, document, lines }, [], document.toJS(), layer)
+}
+
+/** @param names  the section's path; empty: the whole file */
+function readSection(source: Source, names: string[], value: unknown, layer: Layer): void {
+  if (value === null || value === undefined) return
+  if (typeof value !== 'object' || Array.isArray(value)) {
+    const what = names.length === 0 ? 'the file' : names.join('.')
+    layer.problems.push(`${what} (${place(source, names)}) must be a map of keys`)
+    return
+  }
+  for (const [name, inner] of Object.entries(value)) readEntry(source, [...names, name], inner, layer)
+}
+
+const KNOWN_PATHS = [...configSections, ...configKeys].map(({ path }) => path)
+
+function readEntry(source: Source, names: string[], value: unknown, layer: Layer): void {
+  const path = names.join('.')
+  const where = place(source, names)
+  if (names.at(-1)?.includes('.')) {
+    layer.problems.push(`${path} (${where}): write its parts as nested maps, not with dots`)
+  } else if (isSection(path)) {
+    readSection(source, names, value, layer)
+  } else if (keyAt(path) === undefined) {
+    layer.problems.push(unknownKey(path, where, KNOWN_PATHS))
+  } else if (value !== null) {
+    layer.settings.set(path, { value, origin: { kind: 'file', name: where } })
+  }
+}
+
+/** `interceptor.yaml:12`, the line of a key; of the file's beginning for no names. */
+function place({ path, document, lines }: Source, names: string[]): string {
+  const parent = names.length < 2 ? document.contents : document.getIn(names.slice(0, -1), true)
+  const pairs = isMap(parent) ? parent.items : []
+  const key = pairs.map((pair) => pair.key).find((node) => isScalar(node) && String(node.value) === names.at(-1))
+  const range = isScalar(key) ? key.range : document.contents?.range
+  return range === null || range === undefined ? path : `${path}:${lines.linePos(range[0]).line}`
+}
