@@ -86,8 +86,8 @@ export type FromWorker =
   | { t: 'damage'; path: string; offset: number; reason: string }
   | { t: 'progress'; path: string; bytes: number; totalBytes: number | null }
   /** An interface stopped delivering. The worker waits for it and says when it is back. */
-  | { t: 'interfaceLost'; interfaceId: number; reason: 'down' | 'deleted' }
-  | { t: 'interfaceBack'; interfaceId: number }
+  | { t: 'interfaceLost'; interfaceId: number; name: string; reason: 'down' | 'deleted' }
+  | { t: 'interfaceBack'; interfaceId: number; name: string }
   /** Input ended and every ring is closed, or the drain is complete. */
   | { t: 'done' }
   /** Cannot go on; the code is an exit code of the contract. */

@@ -235,12 +235,12 @@ class Pipeline {
         break
       case 'interfaceLost':
         log.warn('an interface is gone; capture goes on when it is back', {
-          interface: message.interfaceId,
+          interface: message.name,
           reason: message.reason,
         })
         break
       case 'interfaceBack':
-        log.info('an interface is back', { interface: message.interfaceId })
+        log.info('an interface is back', { interface: message.name })
         break
       default:
         break

@@ -8,6 +8,7 @@ import { SystemError } from './system-error.ts'
 interface Libc {
   socket(domain: number, type: number, protocol: number): number
   bind(fd: number, address: Uint8Array, length: number): number
+  getsockname(fd: number, address: Uint8Array, length: Uint8Array): number
   setsockopt(fd: number, level: number, name: number, value: Uint8Array, length: number): number
   getsockopt(fd: number, level: number, name: number, value: Uint8Array, length: Uint8Array): number
   mmap(address: null, length: number, protection: number, flags: number, fd: number, offset: number): bigint
@@ -31,6 +32,7 @@ function libc(): Libc {
   bound = {
     socket: lib.func('socket', 'int', ['int', 'int', 'int']),
     bind: lib.func('bind', 'int', ['int', 'void *', 'uint32']),
+    getsockname: lib.func('getsockname', 'int', ['int', 'void *', 'void *']),
     setsockopt: lib.func('setsockopt', 'int', ['int', 'int', 'int', 'void *', 'uint32']),
     getsockopt: lib.func('getsockopt', 'int', ['int', 'int', 'int', 'void *', 'void *']),
     mmap: lib.func('mmap', 'void *', ['void *', 'size_t', 'int', 'int', 'int', 'long']),
@@ -68,13 +70,20 @@ export function setsockoptInt(fd: number, level: number, option: number, value: 
   setsockopt(fd, level, option, new Uint8Array(Int32Array.of(value).buffer), what)
 }
 
-const optionLength = new Uint32Array(1)
-const optionLengthBytes = new Uint8Array(optionLength.buffer)
+/** A socklen_t that the kernel reads and writes. */
+const length = new Uint32Array(1)
+const lengthBytes = new Uint8Array(length.buffer)
+
+/** getsockname(2) into `address`, whose length bounds the answer. */
+export function getsockname(fd: number, address: Uint8Array): void {
+  length[0] = address.byteLength
+  checked('getsockname', libc().getsockname(fd, address, lengthBytes))
+}
 
 /** getsockopt(2) into `value`, whose length bounds the answer. */
 export function getsockopt(fd: number, level: number, option: number, value: Uint8Array, what: string): void {
-  optionLength[0] = value.byteLength
-  checked(`getsockopt ${what}`, libc().getsockopt(fd, level, option, value, optionLengthBytes))
+  length[0] = value.byteLength
+  checked(`getsockopt ${what}`, libc().getsockopt(fd, level, option, value, lengthBytes))
 }
 
 /** mmap(2), shared, readable and writable, from the descriptor's start. @returns the address */

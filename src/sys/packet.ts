@@ -63,6 +63,10 @@ export function encodeSockaddrLl(protocol: number, interfaceIndex: number): Uint
   return new Uint8Array(view.buffer)
 }
 
+/** The interface index in a `struct sockaddr_ll`; -1 in a socket's own address once its interface was deleted. */
+export const interfaceIndexOf = (address: Uint8Array): number =>
+  new DataView(address.buffer, address.byteOffset).getInt32(4, true)
+
 /** `struct tpacket_req3`. @param retireMs when a block with something in it is handed over although not full */
 export function encodeTpacketReq3(blockBytes: number, blockCount: number, retireMs: number): Uint8Array {
   // V3 packs frames of any size; the frame size only has to divide the block.

@@ -8,6 +8,8 @@ import { segmentOf, streamBytes } from '../support/segments.ts'
 
 // cap captures in the namespace of its process only, so these tests run on the host's loopback.
 const PORT = 21130
+/** Room for all of a test's frames, however long the capturing process has to wait for a CPU. */
+const RING_BYTES = 32 * 1024 * 1024
 const skip = needs('root', 'cap')
 
 const server = async (t: TestContext, port: number, bytes: number) => {
@@ -16,7 +18,7 @@ const server = async (t: TestContext, port: number, bytes: number) => {
 }
 
 const startCap = async (...[interfaces, options]: ConstructorParameters<typeof LiveCapture>): Promise<LiveCapture> => {
-  const capture = new LiveCapture(interfaces, { source: 'cap', snapLength: 65535, ...options })
+  const capture = new LiveCapture(interfaces, { source: 'cap', snapLength: 65535, ringBytes: RING_BYTES, ...options })
   capture.start()
   await capture.message('log')
   return capture

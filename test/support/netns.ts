@@ -32,9 +32,10 @@ export class Namespace {
     return [left, right]
   }
 
-  /** Makes that veth pair, anew after one end was deleted. */
-  static join(left: Namespace, right: Namespace): void {
-    left.ip('link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', 'eth0', 'netns', right.name)
+  /** Makes that veth pair, anew after one end was deleted. @param index of the left end; undefined: the next one */
+  static join(left: Namespace, right: Namespace, index?: number): void {
+    const wanted = index === undefined ? [] : ['index', String(index)]
+    left.ip('link', 'add', 'eth0', ...wanted, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', right.name)
     left.configure('eth0', 1)
     right.configure('eth0', 2)
   }

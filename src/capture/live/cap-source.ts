@@ -6,6 +6,7 @@
  * times of delivery, in microseconds; frames the kernel dropped are not told; an interface that goes away is not noticed.
  */
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
+import { networkInterfaces } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import type { Control } from '../../control.ts'
 import { type InterceptorError, privilegeError, runtimeError, usageError } from '../../errors.ts'
@@ -105,7 +106,12 @@ function asError({ message }: CapFailure): InterceptorError {
       hint: `run as root, or once: sudo setcap cap_net_raw+ep "$(readlink -f ${process.execPath})"`,
     })
   }
-  if (/no such device|filter expression|syntax error/i.test(message)) return usageError(message)
+  if (/no such device/i.test(message)) {
+    return usageError(message, { hint: `there are: ${[...Object.keys(networkInterfaces()), 'any'].join(', ')}` })
+  }
+  if (/filter expression|syntax error/i.test(message)) {
+    return usageError(message, { hint: 'the language is that of tcpdump: man 7 pcap-filter' })
+  }
   if (/cannot find (module|package)|self-register|\.node/i.test(message)) {
     return runtimeError(`the package cap does not load: ${message}`, {
       hint: 'install libpcap-dev, then: npm install cap',

@@ -106,7 +106,10 @@ function stop(): void {
   process.stdin.destroy()
 }
 
-process.stdin.on('end', stop).resume()
+// A terminal sends Ctrl-C to us too: our parent says when to stop.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
+// What is there to read in the same turn is read before.
+process.stdin.on('end', () => setImmediate(stop)).resume()
 try {
   start()
 } catch (error) {

@@ -5,9 +5,9 @@
  */
 import { CAPTURE_COUNTERS } from '../../counters.ts'
 import type { AfPacketSocket, FromWorker } from '../../messages.ts'
-import { findInterface } from '../../sys/interfaces.ts'
+import { findInterface, type NetworkInterface } from '../../sys/interfaces.ts'
 import type { FrameSink } from '../frame-sink.ts'
-import { bindToInterface, LINKTYPE_RAW, linkTypeOf, takeError } from './packet-socket.ts'
+import { bindToInterface, isAttached, LINKTYPE_RAW, linkTypeOf, takeError } from './packet-socket.ts'
 
 const { index: COUNTER } = CAPTURE_COUNTERS
 
@@ -18,6 +18,9 @@ export class InterfaceWatch {
   readonly #post: (message: FromWorker) => void
   /** The interface the socket is bound to. */
   #boundIndex: number
+  /** The kernel has reported an error, and it is not known yet that all is well again. */
+  #troubled = false
+  /** The supervisor has been told. */
   #lost = false
   /** The sink knows the interface. */
   #announced = true
@@ -31,26 +34,35 @@ export class InterfaceWatch {
     sink.addInterface(socket.interfaceId, socket.info)
   }
 
-  /** poll reported an error on the socket: the kernel tells so that its interface went down or away. */
+  /** poll reported an error on the socket: the kernel tells so that its interface goes down or away. */
   onError(): void {
     takeError(this.#socket.fd)
-    if (this.#lost || this.#boundIndex === 0) return
-    const link = findInterface(this.#socket.fd, this.#socket.device)
-    if (link?.up && link.index === this.#boundIndex) return
-    this.#lost = true
-    this.#forgetIfDeleted(link?.index)
-    this.#counters[COUNTER.interfacesLost]! += 1
-    const reason = this.#announced ? 'down' : 'deleted'
-    this.#post({ t: 'interfaceLost', interfaceId: this.#socket.interfaceId, reason })
+    // A deletion begins as a down: what it is shows at the next check.
+    this.#troubled = this.#boundIndex !== 0
   }
 
-  /** To be called now and then: looks whether a lost interface is back. Costs nothing while it is not lost. */
+  /** To be called now and then: tells of losses, and looks whether a lost interface is back. Free while all is well. */
   check(): void {
-    if (!this.#lost) return
-    const { fd, device, interfaceId, info, linkType, promiscuous } = this.#socket
+    if (!this.#troubled) return
+    const { fd, device } = this.#socket
+    this.#forgetIfDeleted()
     const link = findInterface(fd, device)
-    this.#forgetIfDeleted(link?.index)
-    if (link === null || !link.up) return
+    if (this.#announced && link?.up && !this.#lost) this.#troubled = false
+    else {
+      if (!this.#lost) this.#tellLost()
+      if (link?.up) this.#takeBack(link)
+    }
+  }
+
+  #tellLost(): void {
+    this.#lost = true
+    this.#counters[COUNTER.interfacesLost]! += 1
+    const { interfaceId, device } = this.#socket
+    this.#post({ t: 'interfaceLost', interfaceId, name: device, reason: this.#announced ? 'down' : 'deleted' })
+  }
+
+  #takeBack(link: NetworkInterface): void {
+    const { fd, device, interfaceId, info, linkType, promiscuous } = this.#socket
     // An Ethernet socket cannot take the frames of a tunnel that now has the name.
     if (linkType !== LINKTYPE_RAW && linkTypeOf(link.hardwareType) !== linkType) return
     if (!this.#announced) {
@@ -60,12 +72,13 @@ export class InterfaceWatch {
       this.#sink.addInterface(interfaceId, info)
     }
     this.#lost = false
+    this.#troubled = false
     this.#counters[COUNTER.interfacesBack]! += 1
-    this.#post({ t: 'interfaceBack', interfaceId })
+    this.#post({ t: 'interfaceBack', interfaceId, name: device })
   }
 
-  #forgetIfDeleted(index: number | undefined): void {
-    if (index === this.#boundIndex || !this.#announced) return
+  #forgetIfDeleted(): void {
+    if (!this.#announced || isAttached(this.#socket.fd, this.#boundIndex)) return
     this.#announced = false
     this.#sink.removeInterface(this.#socket.interfaceId)
   }

@@ -9,6 +9,11 @@ import type { Exclusion } from './bpf.ts'
 import { capFilter } from './cap-filter.ts'
 import { chooseSource, type LiveSource } from './choose-source.ts'
 
+/** libpcap takes a whole snap length of its buffer for every frame, so for the same traffic it needs more of it. */
+const CAP_BUFFER_SHARE = 4
+/** libpcap takes an int. */
+const MAX_CAP_BUFFER = 2 ** 31 - 1
+
 /** One interface to capture. */
 export interface LiveInterface {
   /** Unique among all that are captured. */
@@ -69,6 +74,6 @@ function openCap(interfaces: readonly LiveInterface[], options: LiveOptions): Ca
     interfaces: interfaces.map(({ interfaceId, info, device }) => ({ interfaceId, info, device })),
     filter: capFilter(options.filter, options.exclude),
     snapLength: options.snapLength,
-    bufferBytes: options.ringBytes,
+    bufferBytes: Math.min(options.ringBytes * CAP_BUFFER_SHARE, MAX_CAP_BUFFER),
   }
 }

@@ -4,7 +4,7 @@
  */
 import { addressOf } from '../../sys/ffi.ts'
 import type { NetworkInterface } from '../../sys/interfaces.ts'
-import { bind, getsockopt, setsockopt } from '../../sys/libc.ts'
+import { bind, getsockname, getsockopt, setsockopt } from '../../sys/libc.ts'
 import {
   ARPHRD_ETHER,
   ARPHRD_LOOPBACK,
@@ -14,6 +14,7 @@ import {
   encodeProgram,
   encodePromiscuous,
   encodeSockaddrLl,
+  interfaceIndexOf,
   PACKET_ADD_MEMBERSHIP,
   PACKET_STATISTICS,
   SO_ATTACH_FILTER,
@@ -47,6 +48,13 @@ export function bindToInterface(fd: number, link: NetworkInterface | null, promi
   if (promiscuous && link !== null) {
     setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, encodePromiscuous(link.index), 'PACKET_ADD_MEMBERSHIP')
   }
+}
+
+/** Whether the interface a socket was bound to still exists. An interface made again is another one, also with its index. */
+export function isAttached(fd: number, interfaceIndex: number): boolean {
+  const address = encodeSockaddrLl(0, 0)
+  getsockname(fd, address)
+  return interfaceIndexOf(address) === interfaceIndex
 }
 
 const statistics = new Uint32Array(3)
