@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { fetchKafka, KAFKA_PASSWORD, KAFKA_USER, KafkaBroker } from '../support/kafka.ts'
+import { needs } from '../support/needs.ts'
+import { CAPTURE, finish, run, start } from './support.ts'
+
+const skip = needs('java', 'openssl')
+const lines = (text: string): string[] => text.split('\n').filter((line) => line !== '')
+const CREATE = ['--set', 'kafka.createTopic=true']
+
+describe('the command line with a real Kafka', { skip }, () => {
+  const folder = mkdtempSync(join(tmpdir(), 'interceptor-kafka-'))
+  const config = join(folder, 'agent.yaml')
+  let broker: KafkaBroker
+  let printed: string[]
+
+  before(async () => {
+    assert.equal(fetchKafka(), null)
+    broker = new KafkaBroker({ port: 21940 })
+    await broker.start()
+    writeFileSync(join(folder, 'password'), `${KAFKA_PASSWORD}\n`)
+    writeFileSync(
+      config,
+      `kafka:
+  brokers: [${broker.saslSsl}]
+  topic: secured
+  createTopic: true
+  tls: { enabled: true, caFile: ${broker.caFile} }
+  sasl: { mechanism: scram-sha-512, username: ${KAFKA_USER}, passwordFile: ${join(folder, 'password')} }
+`,
+    )
+    printed = lines((await run(['read', '-o', 'ndjson', CAPTURE])).stdout).sort()
+  })
+
+  after(async () => {
+    await broker.remove()
+    rmSync(folder, { recursive: true })
+  })
+
+  for (const format of ['msgpack', 'json']) {
+    test(`read ships what it would print, and tail prints it: ${format}`, async () => {
+      const to = ['--brokers', broker.plaintext, '--topic', `pairs.${format}`]
+      const shipped = await run(['read', ...to, '--format', format, ...CREATE, CAPTURE])
+      assert.deepEqual([shipped.code, shipped.stdout], [0, ''])
+      assert.match(shipped.stderr, new RegExp(`^created the topic .*\\n${printed.length} pairs shipped to Kafka; `))
+      const tail = await run(['tail', ...to, '--from', 'beginning', '--no-follow', '-o', 'ndjson'])
+      assert.deepEqual([tail.code, tail.stderr], [0, ''])
+      assert.deepEqual(lines(tail.stdout).sort(), printed)
+    })
+  }
+
+  test('a configuration file with TLS and SCRAM ships and tails without further options', async () => {
+    const shipped = await run(['read', '--config', config, CAPTURE])
+    assert.equal(shipped.code, 0, shipped.stderr)
+    const tail = await run(['tail', '--config', config, '--from', 'beginning', '-c', '3'])
+    assert.deepEqual([tail.code, lines(tail.stdout).length], [0, 3])
+  })
+
+  test('tail follows until SIGINT', async () => {
+    const child = start(['tail', '--config', config, '--from', '1h', '-o', 'ndjson'])
+    const ended = finish(child)
+    let seen = ''
+    child.stdout!.on('data', (chunk: Buffer) => {
+      seen += chunk.toString()
+      if (lines(seen).length >= printed.length) child.kill('SIGINT')
+    })
+    const { code, stdout } = await ended
+    assert.deepEqual([code, lines(stdout).sort()], [0, printed])
+  })
+
+  test('doctor looks at the cluster', async () => {
+    const { stdout } = await run(['doctor', '--config', config])
+    assert.match(stdout, /\n✓ Kafka broker localhost:\d+: accepts connections\n/)
+    assert.doesNotMatch(stdout, /✗ Kafka/)
+  })
+
+  test('a topic that is not there ends tail with 1 and names it', async () => {
+    const { code, stderr } = await run(['tail', '--brokers', broker.plaintext, '--topic', 'none', '--no-follow'])
+    assert.equal(code, 1)
+    assert.match(stderr, /^interceptor: there is no topic none at 127\.0\.0\.1:\d+/)
+  })
+})
