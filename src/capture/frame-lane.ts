@@ -8,6 +8,7 @@
 import { FULL, type RingProducer } from '../ring/byte-ring.ts'
 import { FRAME, FRAME_FIELDS_BYTES } from '../ring/layout.ts'
 import type { FrameBytes } from './frame-bytes.ts'
+import type { FrameTime } from './frame-time.ts'
 
 interface ControlRecord {
   tag: number
@@ -20,13 +21,15 @@ const CONTROL_FIELDS_BYTES = 24
 
 export class FrameLane {
   readonly ring: RingProducer
+  readonly #time: FrameTime
   readonly #halves: Uint16Array
   readonly #waiting: ControlRecord[] = []
   /** Claim of the frame at hand, between `claim` and `fill`. */
   #at = 0
 
-  constructor(ring: RingProducer) {
+  constructor(ring: RingProducer, time: FrameTime) {
     this.ring = ring
+    this.#time = time
     this.#halves = new Uint16Array(ring.bytes.buffer, ring.bytes.byteOffset, ring.bytes.byteLength >> 1)
   }
 
@@ -54,7 +57,6 @@ export class FrameLane {
     ipOffset: number,
     tcpOffset: number,
     hash: number,
-    micros: number,
     interfaceId: number,
   ): void {
     const ring = this.ring
@@ -63,7 +65,7 @@ export class FrameLane {
     const shift = FRAME_FIELDS_BYTES - (start & ~7)
     const word = at >> 2
     ring.words[word + 1] = FRAME
-    ring.doubles[(at + 8) >> 3] = micros
+    ring.doubles[(at + 8) >> 3] = this.#time.micros
     ring.words[word + 4] = hash
     ring.words[word + 5] = interfaceId
     this.#halves[(at + 24) >> 1] = ipOffset + shift
@@ -74,14 +76,14 @@ export class FrameLane {
   }
 
   /** Puts a control record behind everything before it, now or as soon as there is room. */
-  control(tag: number, micros: number, interfaceId: number, payload: Uint8Array): void {
-    const record = { tag, micros, interfaceId, payload }
+  control(tag: number, interfaceId: number, payload: Uint8Array): void {
+    const record = { tag, micros: this.#time.micros, interfaceId, payload }
     if (!this.open || !this.#put(record)) this.#waiting.push(record)
   }
 
   /** As `control`, for a record that may be lost: @returns false when there was no room. */
-  offer(tag: number, micros: number): boolean {
-    return this.open && this.#put({ tag, micros, interfaceId: 0, payload: NOTHING })
+  offer(tag: number): boolean {
+    return this.open && this.#put({ tag, micros: this.#time.micros, interfaceId: 0, payload: NOTHING })
   }
 
   /** Moves waiting control records into the ring. @returns true when none is left */

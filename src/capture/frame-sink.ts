@@ -1,10 +1,13 @@
 import type { InterfaceInfo } from '../interfaces.ts'
+import type { FrameTime } from './frame-time.ts'
 
 /**
  * Where a source puts its frames. Calls happen in capture order on the capture worker's thread; `Intake` is the
  * implementation that decodes just enough to steer a frame, then copies it into a ring.
  */
 export interface FrameSink {
+  /** The source sets it before each frame and tick. */
+  readonly time: FrameTime
   /** Announces an interface before its first frame. Ids are chosen by the source, unique within its worker. */
   addInterface(id: number, info: InterfaceInfo): void
   /** The interface is gone: what its flows still hold ends here. */
@@ -16,7 +19,6 @@ export interface FrameSink {
    * @param start first byte of the link-layer header
    * @param capturedLength bytes present; @param wireLength bytes the frame had, when a snap length cut it
    * @param linkType a LINKTYPE_ value (pcap-linktype(7))
-   * @param micros packet time, microseconds since the Unix epoch
    */
   frame(
     bytes: Uint8Array,
@@ -25,11 +27,10 @@ export interface FrameSink {
     capturedLength: number,
     wireLength: number,
     linkType: number,
-    micros: number,
     interfaceId: number,
   ): void
   /** Packet time went on without a frame (live sources call this when idle). */
-  tick(micros: number): void
+  tick(): void
   /** End of a batch: makes everything so far visible to the assemblers. */
   flush(): void
 }

@@ -15,6 +15,7 @@ import { FRAME_FIELDS_BYTES, INTERFACE, INTERFACE_GONE, MAX_FRAME_BYTES, TICK } 
 import { FrameBytes } from './frame-bytes.ts'
 import { FrameLane } from './frame-lane.ts'
 import type { FrameSink } from './frame-sink.ts'
+import { FrameTime } from './frame-time.ts'
 import { flowHash, slotOf } from './steer.ts'
 import { FragmentTable } from './wire/fragments.ts'
 import { FRAGMENT, MALFORMED, NON_TCP, PacketDecoder, TCP, type Verdict } from './wire/ip.ts'
@@ -41,6 +42,7 @@ export interface IntakeOptions {
 }
 
 export class Intake implements FrameSink {
+  readonly time = new FrameTime()
   readonly #lanes: FrameLane[]
   readonly #counters: Float64Array
   readonly #waits: boolean
@@ -58,7 +60,7 @@ export class Intake implements FrameSink {
   readonly #settled = (): boolean => this.#wantedLane.settle() || this.#stopped
 
   constructor(options: IntakeOptions) {
-    this.#lanes = options.rings.map((ring) => new FrameLane(ring))
+    this.#lanes = options.rings.map((ring) => new FrameLane(ring, this.time))
     this.#wantedLane = this.#lanes[0]!
     this.#counters = options.counters
     this.#waits = options.whenFull === 'wait'
@@ -84,7 +86,6 @@ export class Intake implements FrameSink {
     capturedLength: number,
     wireLength: number,
     linkType: number,
-    micros: number,
     interfaceId: number,
   ): void {
     const counters = this.#counters
@@ -92,13 +93,13 @@ export class Intake implements FrameSink {
     counters[C.bytesCaptured] += capturedLength
     const end = start + capturedLength
     const verdict = this.#decoder.decode(view, start, end, start + wireLength, linkType)
-    if (verdict === TCP) this.#queue(bytes, view, start, micros, interfaceId)
-    else if (verdict === FRAGMENT) this.#fragment(bytes, micros, interfaceId)
+    if (verdict === TCP) this.#queue(bytes, view, start, interfaceId)
+    else if (verdict === FRAGMENT) this.#fragment(bytes, interfaceId)
     else this.#skip(verdict)
   }
 
-  tick(micros: number): void {
-    for (const lane of this.#lanes) lane.offer(TICK, micros)
+  tick(): void {
+    for (const lane of this.#lanes) lane.offer(TICK)
     this.flush()
   }
 
@@ -129,7 +130,7 @@ export class Intake implements FrameSink {
   }
 
   /** Queues what the decoder has just found; the record's bytes begin at `start` and end with the packet. */
-  #queue(bytes: Uint8Array, view: DataView, start: number, micros: number, interfaceId: number): void {
+  #queue(bytes: Uint8Array, view: DataView, start: number, interfaceId: number): void {
     const decoder = this.#decoder
     const counters = this.#counters
     const length = decoder.endOffset - start
@@ -149,22 +150,22 @@ export class Intake implements FrameSink {
       return
     }
     this.#source.use(bytes)
-    lane.fill(this.#source, start, decoder.endOffset, decoder.ipOffset, decoder.tcpOffset, hash, micros, interfaceId)
+    lane.fill(this.#source, start, decoder.endOffset, decoder.ipOffset, decoder.tcpOffset, hash, interfaceId)
     counters[C.queued]++
     if (decoder.truncated) counters[C.truncated]++
   }
 
   /** A fragment waits for the others; the one that completes the packet is queued as the packet. */
-  #fragment(bytes: Uint8Array, micros: number, interfaceId: number): void {
+  #fragment(bytes: Uint8Array, interfaceId: number): void {
     const fragments = this.#fragments
     const counters = this.#counters
-    const complete = fragments.add(bytes, this.#decoder, micros, interfaceId)
+    const complete = fragments.add(bytes, this.#decoder, this.time.micros, interfaceId)
     counters[C.droppedFragment] += fragments.takeDropped()
     if (!complete) return
     counters[C.skippedFragment] += fragments.frames - 1
     const length = fragments.packetLength
     const verdict = this.#decoder.decode(fragments.packetView, 0, length, length, LINKTYPE_RAW)
-    if (verdict === TCP) this.#queue(fragments.packetBytes, fragments.packetView, 0, micros, interfaceId)
+    if (verdict === TCP) this.#queue(fragments.packetBytes, fragments.packetView, 0, interfaceId)
     // A fragment header within reassembled data is forbidden (RFC 8200 §4.5).
     else this.#skip(verdict === FRAGMENT ? MALFORMED : verdict)
   }
@@ -186,7 +187,7 @@ export class Intake implements FrameSink {
 
   #announce(tag: number, interfaceId: number, payload: Uint8Array): void {
     for (const lane of this.#lanes) {
-      lane.control(tag, 0, interfaceId, payload)
+      lane.control(tag, interfaceId, payload)
       if (this.#waits) this.#settle(lane)
     }
   }

@@ -100,7 +100,8 @@ test('Intake: interfaces are announced in every ring, before their frames', () =
   const rig = new IntakeRig({ rings: 2 })
   rig.intake.addInterface(7, INFO)
   for (let port = 0; port < 20; port++) rig.push(tcpFrame(0, [port, 80]))
-  rig.intake.tick(123)
+  rig.intake.time.micros = 123
+  rig.intake.tick()
   rig.intake.removeInterface(7)
   for (const slot of [0, 1]) {
     const records = rig.take(slot)
@@ -157,7 +158,10 @@ test('Intake: reading a file waits for a slow assembler, and loses nothing', asy
   const count = 2000
   const frame = concat([tcpFrame(200), new Uint8Array(8)])
   const view = new DataView(frame.buffer)
-  for (let i = 0; i < count; i++) intake.frame(frame, view, 0, frame.length - 8, frame.length - 8, 1, i, 0)
+  for (let i = 0; i < count; i++) {
+    intake.time.micros = i
+    intake.frame(frame, view, 0, frame.length - 8, frame.length - 8, 1, 0)
+  }
   intake.finish()
   const received = await new Promise<number>((resolve, reject) => {
     slow.once('message', resolve)
@@ -176,7 +180,8 @@ test('Intake: half a million frames leave the heap as it was', () => {
   const consumer = rig.consumers[0]!
   const send = (count: number): void => {
     for (let i = 0; i < count; i++) {
-      rig.intake.frame(frame, view, 0, frame.length - 8, frame.length - 8, 1, 1e15 + i, 0)
+      rig.intake.time.micros = 1e15 + i
+      rig.intake.frame(frame, view, 0, frame.length - 8, frame.length - 8, 1, 0)
       if (i % 1000 === 0) consumer.release(consumer.used)
     }
   }

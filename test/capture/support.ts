@@ -2,6 +2,7 @@
 
 import { FileReader } from '../../src/capture/files/file-reader.ts'
 import type { FrameSink } from '../../src/capture/frame-sink.ts'
+import { FrameTime } from '../../src/capture/frame-time.ts'
 import { Intake } from '../../src/capture/intake.ts'
 import { Control } from '../../src/control.ts'
 import { allocateCounters, CAPTURE_COUNTERS } from '../../src/counters.ts'
@@ -22,6 +23,7 @@ export interface SeenFrame {
 
 /** Remembers every frame. */
 export class RememberingSink implements FrameSink {
+  readonly time = new FrameTime()
   readonly frames: SeenFrame[] = []
   readonly interfaces = new Map<number, InterfaceInfo>()
 
@@ -38,9 +40,9 @@ export class RememberingSink implements FrameSink {
     capturedLength: number,
     wireLength: number,
     linkType: number,
-    micros: number,
     interfaceId: number,
   ): void {
+    const { micros } = this.time
     this.frames.push({ bytes: bytes.slice(start, start + capturedLength), wireLength, linkType, micros, interfaceId })
   }
 
@@ -256,7 +258,8 @@ export class IntakeRig {
     const { linkType = 1, micros = 1e15, wireLength = frame.length, at = 0 } = options
     const bytes = new Uint8Array(at + frame.length + 16)
     bytes.set(frame, at)
-    this.intake.frame(bytes, new DataView(bytes.buffer), at, frame.length, wireLength, linkType, micros, 0)
+    this.intake.time.micros = micros
+    this.intake.frame(bytes, new DataView(bytes.buffer), at, frame.length, wireLength, linkType, 0)
   }
 
   /** Takes everything out of a ring. */

@@ -73,7 +73,8 @@ export class AssembleHarness {
     for (const { bytes, micros, interfaceId } of frames) {
       const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
       const { length } = bytes
-      this.#intake.frame(bytes, view, 0, length, length, LINKTYPE_ETHERNET, micros, interfaceId)
+      this.#intake.time.micros = micros
+      this.#intake.frame(bytes, view, 0, length, length, LINKTYPE_ETHERNET, interfaceId)
       this.#drain()
     }
     return this
@@ -88,7 +89,8 @@ export class AssembleHarness {
   }
 
   tick(micros: number): this {
-    this.#intake.tick(micros)
+    this.#intake.time.micros = micros
+    this.#intake.tick()
     this.#drain()
     return this
   }

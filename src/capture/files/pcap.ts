@@ -124,8 +124,8 @@ export class PcapReader implements FormatReader {
         window.wanted = headerBytes + captured
         break
       }
-      const micros = seconds * 1e6 + (fractionsPerMicro === 1 ? fraction : (fraction / fractionsPerMicro) >>> 0)
-      sink.frame(bytes, view, frame, captured, Math.max(onWire, captured), linkType, micros, interfaceId)
+      sink.time.micros = seconds * 1e6 + (fractionsPerMicro === 1 ? fraction : (fraction / fractionsPerMicro) >>> 0)
+      sink.frame(bytes, view, frame, captured, Math.max(onWire, captured), linkType, interfaceId)
       if (this.#firstSeconds < 0) this.#firstSeconds = seconds
       this.#lastSeconds = seconds
       at = frame + captured

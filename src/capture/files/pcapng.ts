@@ -160,16 +160,9 @@ export class PcapngReader implements FormatReader {
 
   #frame(window: Window, at: number, captured: number, onWire: number, described: SectionInterface): void {
     if (described.id < 0) described.id = this.#host.interfaceId(described.name)
-    this.#host.sink.frame(
-      window.bytes,
-      window.view,
-      at,
-      captured,
-      Math.max(captured, onWire),
-      described.linkType,
-      this.#lastMicros,
-      described.id,
-    )
+    const { sink } = this.#host
+    sink.time.micros = this.#lastMicros
+    sink.frame(window.bytes, window.view, at, captured, Math.max(captured, onWire), described.linkType, described.id)
   }
 
   /**

@@ -39,7 +39,8 @@ export async function runCap(
   const turn = setInterval(() => {
     control.beat()
     obey(child, control)
-    sink.tick(Date.now() * 1000 - CLOCK_LAG_MICROS)
+    sink.time.micros = Date.now() * 1000 - CLOCK_LAG_MICROS
+    sink.tick()
     sink.flush()
   }, TURN_MS)
   try {
@@ -92,9 +93,9 @@ class CapCapture {
       this.#post({ t: 'log', level: 'debug', message: 'libpcap captures' })
     } else {
       const { interfaceId } = this.#source.interfaces[view.getUint16(start + 4, true)]!
-      const micros = Math.floor(view.getFloat64(start + 8, true))
+      this.#sink.time.micros = Math.floor(view.getFloat64(start + 8, true))
       // The length on the wire is not told; the IP header has it.
-      this.#sink.frame(bytes, view, data, length, length, linkType, micros, interfaceId)
+      this.#sink.frame(bytes, view, data, length, length, linkType, interfaceId)
     }
   }
 }
