@@ -1,101 +1,19 @@
 /**
- * The parse stage on one core: a capture's bytes in memory → frames → ring → reassembly → HTTP → pairs, encoded and let
- * go. Everything the threads do but the waiting.
+ * Passes of the parse stage over one capture (parse-pass.ts).
  *
  *     node dist/bench/parse-stage.js TRACE [RUNS]    one JSON line
  */
 import { readFileSync } from 'node:fs'
-import { Assembler, BLOCK_BYTES } from '../src/assemble/assembler.ts'
-import { FileReader } from '../src/capture/files/file-reader.ts'
-import { Intake } from '../src/capture/intake.ts'
-import { defaultConfig } from '../src/config.ts'
-import { Control } from '../src/control.ts'
-import { ASSEMBLE_COUNTERS, allocateCounters, CAPTURE_COUNTERS } from '../src/counters.ts'
-import { allocateRing, RingConsumer, RingProducer } from '../src/ring/byte-ring.ts'
-import { Doorbell } from '../src/ring/doorbell.ts'
-
-const RING_BYTES = 4 * 1024 * 1024
-const STEP_BYTES = 512 * 1024
-
-/** One pass over the capture. */
-function pass(file: Uint8Array): { pairs: number; frames: number; millis: number; encodedBytes: number } {
-  const config = defaultConfig()
-  const ring = allocateRing(RING_BYTES)
-  const bell = new Doorbell(Doorbell.allocate())
-  const captureCounts = allocateCounters(CAPTURE_COUNTERS)
-  const counts = allocateCounters(ASSEMBLE_COUNTERS)
-  const consumer = new RingConsumer(ring, null)
-  let encodedBytes = 0
-  const assembler = new Assembler(
-    {
-      node: 'bench',
-      filter: config.filter,
-      everything: true,
-      messageBytes: config.limits.messageBytes,
-      pairBytes: config.limits.pairBytes,
-      responseTimeoutMicros: config.limits.responseTimeout * 1000,
-      flows: config.limits.flows,
-      poolBytes: 64 * 1024 * 1024,
-    },
-    counts,
-    () => ({
-      emit: (_at, length) => {
-        encodedBytes += length
-        return true
-      },
-    }),
-  )
-  const intake = new Intake({
-    rings: [new RingProducer(ring, bell)],
-    counters: captureCounts,
-    whenFull: 'wait',
-    bell,
-    control: new Control(Control.allocate()),
-  })
-  const reader = new FileReader({
-    sink: intake,
-    interfaceId: (name) => {
-      if (captureCounts[CAPTURE_COUNTERS.index.seen] === 0) {
-        intake.addInterface(0, { name: name ?? 'bench', vantage: 'file', mesh: null, domain: 0 })
-      }
-      return 0
-    },
-    damage: () => true,
-  })
-  const drain = (): void => {
-    for (;;) {
-      const length = assembler.wholeRecords(consumer.peek(assembler.input, BLOCK_BYTES))
-      if (length === 0) return
-      consumer.release(length)
-      assembler.consume(length)
-    }
-  }
-  const start = process.hrtime.bigint()
-  for (let at = 0; at < file.length; at += STEP_BYTES) {
-    reader.push(file.subarray(at, Math.min(at + STEP_BYTES, file.length)))
-    intake.flush()
-    drain()
-  }
-  reader.end()
-  intake.finish()
-  drain()
-  assembler.finish()
-  const millis = Number(process.hrtime.bigint() - start) / 1e6
-  return {
-    pairs: counts[ASSEMBLE_COUNTERS.index.pairsKept],
-    frames: captureCounts[CAPTURE_COUNTERS.index.queued],
-    millis,
-    encodedBytes,
-  }
-}
+import { parsePass } from './parse-pass.ts'
+import { spread } from './statistics.ts'
 
 const [path, runs = '5'] = process.argv.slice(2)
 if (path === undefined) throw new Error('usage: parse-stage TRACE [RUNS]')
 const file = readFileSync(path)
-const results = Array.from({ length: Number(runs) }, () => pass(file))
+const results = Array.from({ length: Number(runs) }, () => parsePass(file))
 const best = results.reduce((a, b) => (b.millis < a.millis ? b : a))
-const sorted = results.map(({ millis }) => millis).sort((a, b) => a - b)
-const median = sorted[sorted.length >> 1]
+const { median } = spread(results.map(({ millis }) => millis))
+const cpu = spread(results.map(({ cpuMillis }) => cpuMillis))
 process.stdout.write(
   `${JSON.stringify({
     pairs: best.pairs,
@@ -104,6 +22,7 @@ process.stdout.write(
     encodedBytes: best.encodedBytes,
     pairsPerSecond: Math.round((best.pairs / median) * 1000),
     nanosPerPair: Math.round((median / best.pairs) * 1e6),
+    cpuNanosPerPair: Math.round((cpu.median / best.pairs) * 1e6),
     bestNanosPerPair: Math.round((best.millis / best.pairs) * 1e6),
     rssMiB: Math.round(process.memoryUsage().rss / 1048576),
   })}\n`,

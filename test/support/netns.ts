@@ -14,9 +14,9 @@ export class Namespace {
   }
 
   /** A new namespace with `lo` up. Use with `using`-like care: `t.after(() => ns.delete())`. */
-  static create(): Namespace {
+  static create(prefix = 'itl'): Namespace {
     made += 1
-    const namespace = new Namespace(`itl-${process.pid}-${made}`)
+    const namespace = new Namespace(`${prefix}-${process.pid}-${made}`)
     run('ip', 'netns', 'add', namespace.name)
     namespace.ip('link', 'set', 'lo', 'up')
     return namespace
@@ -26,8 +26,8 @@ export class Namespace {
    * Two namespaces joined by a veth pair named `eth0` on both sides, 10.77.0.1 and 10.77.0.2 (and fd77::1, fd77::2).
    * Offloads are as the kernel has them: segments up to 64 KB cross the pair whole.
    */
-  static pair(): [Namespace, Namespace] {
-    const [left, right] = [Namespace.create(), Namespace.create()]
+  static pair(prefix = 'itl'): [Namespace, Namespace] {
+    const [left, right] = [Namespace.create(prefix), Namespace.create(prefix)]
     Namespace.join(left, right)
     return [left, right]
   }

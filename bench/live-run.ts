@@ -1,0 +1,67 @@
+/** `interceptor capture` running on one end of a veth pair, as a user would start it. */
+import type { ChildProcess } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { cpuMillis, outputOf, residentMiB } from './measure.ts'
+import { INTERCEPTOR } from './parts.ts'
+import type { VethPair } from './veth.ts'
+
+const START_MS = 10_000
+const LOOK_MS = 20
+/** From the socket's opening until the workers run. */
+const WARM_UP_MS = 1000
+/** Less CPU than this in this time, and the program has nothing left to do. */
+const IDLE_LOOK_MS = 250
+const IDLE_MS = 30
+
+export class LiveRun {
+  readonly #child: ChildProcess
+  readonly #pid: number
+  readonly #ended: Promise<string>
+
+  private constructor(child: ChildProcess) {
+    this.#child = child
+    this.#pid = child.pid!
+    this.#ended = outputOf(child, 'interceptor')
+  }
+
+  /** Starts capturing and waits until it does. @param args added to the command line */
+  static async start(veth: VethPair, args: readonly string[]): Promise<LiveRun> {
+    const common = ['capture', '-i', 'eth0', '--all', '-q', '-o', 'none']
+    const run = new LiveRun(veth.receiver.spawn(process.execPath, INTERCEPTOR, ...common, ...args))
+    const end = Date.now() + START_MS
+    while (!run.#hasSocket() && Date.now() < end) await Promise.race([sleep(LOOK_MS), run.#ended])
+    await sleep(WARM_UP_MS)
+    return run
+  }
+
+  /** User and system time so far. Milliseconds. */
+  get cpuMillis(): number {
+    return cpuMillis(this.#pid)
+  }
+
+  /** Resident now, MiB. */
+  get rssMiB(): number {
+    return residentMiB(this.#pid)
+  }
+
+  /** Waits until it has worked through what came. */
+  async settle(): Promise<void> {
+    for (let before = -Infinity; this.cpuMillis - before > IDLE_MS; ) {
+      before = this.cpuMillis
+      await sleep(IDLE_LOOK_MS)
+    }
+  }
+
+  /** Ends it as Ctrl-C does. */
+  async stop(): Promise<void> {
+    this.#child.kill('SIGINT')
+    await this.#ended
+  }
+
+  /** /proc/net/packet lists the packet sockets of the namespace, one a line under a heading. */
+  #hasSocket(): boolean {
+    const path = `/proc/${this.#pid}/net/packet`
+    return existsSync(path) && readFileSync(path, 'utf8').trim().includes('\n')
+  }
+}

@@ -1,0 +1,112 @@
+/**
+ * Live capture at speed: tcpreplay sends a trace into one end of a veth pair as fast as it can, the program captures at
+ * the other. On two CPUs sender, kernel and program share them.
+ */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { LiveRun } from './live-run.ts'
+import { inPath } from './parts.ts'
+import { figure, type Missing, type Section, spreadText, whole } from './report.ts'
+import { spread } from './statistics.ts'
+import type { Trace } from './traces.ts'
+import { VethPair } from './veth.ts'
+
+export interface LiveOptions {
+  rounds: number
+  /** Assemblers. */
+  workers: number
+}
+
+/** Why live capture cannot be measured here, or null. */
+export function liveMissing(what: string): Missing | null {
+  if (process.getuid?.() !== 0) return { what, why: 'run as root' }
+  for (const [program, mend] of [
+    ['ip', 'iproute2'],
+    ['ethtool', 'ethtool'],
+    ['tcpreplay', 'tcpreplay'],
+  ] as const) {
+    if (!inPath(program)) return { what, why: `install ${mend}` }
+  }
+  return null
+}
+
+/** What one replay came to. */
+interface LiveSample {
+  offeredFrames: number
+  framesPerSecond: number
+  kernelDropped: number
+  ringDropped: number
+  pairs: number
+  cpuMicrosPerPair: number
+  rssMiB: number
+}
+
+async function replayOnce(trace: Trace, workers: number): Promise<LiveSample> {
+  const folder = mkdtempSync(join(tmpdir(), 'interceptor-bench-'))
+  const veth = new VethPair()
+  try {
+    const summary = join(folder, 'summary.json')
+    const run = await LiveRun.start(veth, ['--workers', String(workers), '--summary', summary])
+    const cpuBefore = run.cpuMillis
+    const sent = await veth.replay(['--topspeed', '--preload-pcap', trace.path])
+    await run.settle()
+    const cpu = run.cpuMillis - cpuBefore
+    const { rssMiB } = run
+    await run.stop()
+    const { frames, pairs } = JSON.parse(readFileSync(summary, 'utf8')) as {
+      frames: { kernelDropped: number; dropped: { ring: number } }
+      pairs: { shipped: number }
+    }
+    return {
+      offeredFrames: sent.frames,
+      framesPerSecond: sent.frames / sent.seconds,
+      kernelDropped: frames.kernelDropped,
+      ringDropped: frames.dropped.ring,
+      pairs: pairs.shipped,
+      cpuMicrosPerPair: (cpu * 1000) / pairs.shipped,
+      rssMiB,
+    }
+  } finally {
+    veth.delete()
+    rmSync(folder, { recursive: true })
+  }
+}
+
+/** Replays each trace `rounds` times, in turn. */
+export async function measureLive(traces: readonly Trace[], options: LiveOptions): Promise<Section | Missing> {
+  const missing = liveMissing('live capture')
+  if (missing !== null) return missing
+  const samples = traces.map(() => [] as LiveSample[])
+  for (let round = 0; round < options.rounds; round++) {
+    for (const [i, trace] of traces.entries()) samples[i]!.push(await replayOnce(trace, options.workers))
+  }
+  const results = traces.map((trace, i) => ({ trace: trace.name, sent: trace.pairs, ...summarize(samples[i]!) }))
+  return {
+    title: `Live: veth at tcpreplay's top speed, one interface, ${options.workers} assemblers`,
+    columns: ['', 'frames/s offered', 'kernel drops', 'ring drops', 'pairs found of sent', 'CPU µs/pair', 'RSS'],
+    rows: results.map((result) => [
+      result.trace,
+      spreadText(result.framesPerSecond),
+      spreadText(result.kernelDropped),
+      spreadText(result.ringDropped),
+      `${spreadText(result.pairs)} of ${result.sent === null ? '?' : whole(result.sent)}`,
+      spreadText(result.cpuMicrosPerPair, figure),
+      `${whole(result.rssMiB.max)} MiB`,
+    ]),
+    notes: ['CPU: user and system time of the whole program while frames came, by pair found'],
+    data: { workers: options.workers, results },
+  }
+}
+
+function summarize(samples: readonly LiveSample[]) {
+  const over = (pick: (sample: LiveSample) => number) => spread(samples.map(pick))
+  return {
+    framesPerSecond: over((sample) => sample.framesPerSecond),
+    kernelDropped: over((sample) => sample.kernelDropped),
+    ringDropped: over((sample) => sample.ringDropped),
+    pairs: over((sample) => sample.pairs),
+    cpuMicrosPerPair: over((sample) => sample.cpuMicrosPerPair),
+    rssMiB: over((sample) => sample.rssMiB),
+  }
+}

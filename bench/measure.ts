@@ -1,0 +1,100 @@
+/** Runs programs to their end and says what they cost: wall time, CPU time, the most memory they held. Linux. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+
+/** Clock ticks a second in /proc (sysconf(_SC_CLK_TCK)), 100 on every Linux there is. */
+const TICKS_PER_SECOND = 100
+const LOOK_MS = 20
+
+/** What one run of a program cost. */
+export interface Cost {
+  wallMillis: number
+  /** User and system time of all its threads, to 10 ms. */
+  cpuMillis: number
+  peakRssMiB: number
+}
+
+export interface ProgramRun extends Cost {
+  stdout: string
+}
+
+/** Program and arguments. */
+export type CommandLine = readonly [string, ...string[]]
+
+export interface RunSettings {
+  env?: Record<string, string>
+  /** Where standard output goes: kept (the default), or to /dev/null, which costs neither side anything. */
+  output?: 'keep' | 'discard'
+}
+
+/**
+ * Runs a program to its end.
+ *
+ * @throws Error with its last words when it cannot be started or ends with a code other than 0
+ */
+export async function runProgram([program, ...args]: CommandLine, settings: RunSettings = {}): Promise<ProgramRun> {
+  const cpuBefore = childrenCpuMillis()
+  const start = process.hrtime.bigint()
+  const child = spawn(program, args, {
+    env: { ...process.env, ...settings.env },
+    stdio: ['ignore', settings.output === 'discard' ? 'ignore' : 'pipe', 'pipe'],
+  })
+  let peakRssMiB = 0
+  const looking = setInterval(() => {
+    peakRssMiB = Math.max(peakRssMiB, peakRss(child.pid))
+  }, LOOK_MS)
+  try {
+    const stdout = await outputOf(child, program)
+    const wallMillis = Number(process.hrtime.bigint() - start) / 1e6
+    return { stdout, wallMillis, cpuMillis: childrenCpuMillis() - cpuBefore, peakRssMiB }
+  } finally {
+    clearInterval(looking)
+  }
+}
+
+/** Collects a child's standard output. @throws Error as runProgram does */
+export function outputOf(child: ChildProcess, program: string): Promise<string> {
+  const [out, err]: [Buffer[], Buffer[]] = [[], []]
+  child.stdout?.on('data', (chunk: Buffer) => out.push(chunk))
+  child.stderr?.on('data', (chunk: Buffer) => err.push(chunk))
+  return new Promise((resolve, reject) => {
+    child.on('error', reject)
+    child.on('close', (code, signal) => {
+      if (code === 0) resolve(Buffer.concat(out).toString())
+      else reject(new Error(`${program} ended with ${signal ?? code}: ${Buffer.concat(err).toString().trim()}`))
+    })
+  })
+}
+
+/** User and system time of this process's ended children, and theirs (proc_pid_stat(5), cutime and cstime). */
+function childrenCpuMillis(): number {
+  const fields = statFields('self')
+  return ticks(fields, 13) + ticks(fields, 14)
+}
+
+/** User and system time of a running process, or of one of its threads. Milliseconds, to 10. */
+export function cpuMillis(pid: number, thread?: number): number {
+  const fields = statFields(thread === undefined ? String(pid) : `${pid}/task/${thread}`)
+  return ticks(fields, 11) + ticks(fields, 12)
+}
+
+const ticks = (fields: string[], index: number): number => (Number(fields[index]) * 1000) / TICKS_PER_SECOND
+
+/** Fields of /proc/<who>/stat from the third (state) on: the second may hold spaces. */
+function statFields(who: string): string[] {
+  const text = readFileSync(`/proc/${who}/stat`, 'utf8')
+  return text.slice(text.lastIndexOf(')') + 2).split(' ')
+}
+
+/** Memory a process has resident now and had at most, MiB; 0 when it has gone. */
+export const residentMiB = (pid: number): number => statusMiB(pid, 'VmRSS')
+const peakRss = (pid: number | undefined): number => (pid === undefined ? 0 : statusMiB(pid, 'VmHWM'))
+
+function statusMiB(pid: number, field: string): number {
+  try {
+    const match = new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'))
+    return Math.round(Number(match?.[1] ?? 0) / 1024)
+  } catch {
+    return 0
+  }
+}

@@ -1,0 +1,82 @@
+/** The command line of `npm run bench`. */
+import { parseArgs } from 'node:util'
+import { GO_PEER_SOURCE } from './go-peer.ts'
+
+/** What can be measured, in the order in which it is. */
+export const PARTS = ['offline', 'allocation', 'live', 'ship', 'memory'] as const
+export type Part = (typeof PARTS)[number]
+
+const HELP = `Usage: npm run bench -- [options]
+
+Measures the program beside others over generated traffic and prints tables.
+
+  --quick          traces of 20,000 pairs instead of 200,000, fewer rounds
+  --pairs N        pairs of each trace
+  --rounds N       how often each contender runs (default 5; --quick: 2)
+  --only PARTS     of ${PARTS.join(', ')}; separated by commas
+  --minutes N      how long memory is watched (default 10; --quick: half a minute)
+  --workers N      assemblers in live capture (default 2)
+  --trace FILE     a pcap file of Ethernet frames, instead of the generated traces; repeatable
+  --go-peer DIR    where the Go program to compare with has its source
+  --json FILE      everything measured, as JSON
+  --help
+
+Needs Linux. What else is missing here (root, tcpreplay, tshark, Go, Java) is named at the end.
+`
+
+export interface BenchOptions {
+  parts: readonly Part[]
+  pairs: number
+  rounds: number
+  minutes: number
+  workers: number
+  traces: readonly string[]
+  goPeer: string
+  json: string | null
+}
+
+/** @returns null when help was asked for and printed. @throws Error naming the argument that is wrong */
+export function readOptions(args: string[]): BenchOptions | null {
+  const { values } = parseArgs({
+    args,
+    options: {
+      quick: { type: 'boolean', default: false },
+      pairs: { type: 'string' },
+      rounds: { type: 'string' },
+      only: { type: 'string' },
+      minutes: { type: 'string' },
+      workers: { type: 'string', default: '2' },
+      trace: { type: 'string', multiple: true, default: [] },
+      'go-peer': { type: 'string', default: GO_PEER_SOURCE },
+      json: { type: 'string' },
+      help: { type: 'boolean', default: false },
+    },
+  })
+  if (values.help) {
+    process.stdout.write(HELP)
+    return null
+  }
+  const { quick } = values
+  return {
+    parts: values.only === undefined ? PARTS : values.only.split(',').map(partNamed),
+    pairs: positive('--pairs', values.pairs ?? (quick ? '20000' : '200000')),
+    rounds: positive('--rounds', values.rounds ?? (quick ? '2' : '5')),
+    minutes: positive('--minutes', values.minutes ?? (quick ? '0.5' : '10')),
+    workers: positive('--workers', values.workers),
+    traces: values.trace,
+    goPeer: values['go-peer'],
+    json: values.json ?? null,
+  }
+}
+
+function partNamed(name: string): Part {
+  const part = PARTS.find((known) => known === name)
+  if (part === undefined) throw new Error(`--only ${name}: there are ${PARTS.join(', ')}`)
+  return part
+}
+
+function positive(option: string, text: string): number {
+  const value = Number(text)
+  if (!(value > 0)) throw new Error(`${option} ${text}: a number over 0 is needed`)
+  return value
+}

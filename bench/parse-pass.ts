@@ -1,0 +1,105 @@
+/**
+ * The parse stage on one core: a capture's bytes in memory → frames → ring → reassembly → HTTP → pairs, encoded and let
+ * go. Everything the threads do but the waiting.
+ */
+import { Assembler, BLOCK_BYTES } from '../src/assemble/assembler.ts'
+import { FileReader } from '../src/capture/files/file-reader.ts'
+import { Intake } from '../src/capture/intake.ts'
+import { defaultConfig } from '../src/config.ts'
+import { Control } from '../src/control.ts'
+import { ASSEMBLE_COUNTERS, allocateCounters, CAPTURE_COUNTERS } from '../src/counters.ts'
+import { allocateRing, RingConsumer, RingProducer } from '../src/ring/byte-ring.ts'
+import { Doorbell } from '../src/ring/doorbell.ts'
+
+const RING_BYTES = 4 * 1024 * 1024
+const STEP_BYTES = 512 * 1024
+
+/** What one pass came to. */
+export interface ParsePass {
+  pairs: number
+  frames: number
+  /** Wall time. */
+  millis: number
+  /** CPU time of the process, its compiler and garbage collector included. */
+  cpuMillis: number
+  encodedBytes: number
+}
+
+/** Takes a finished pair, `length` bytes of MessagePack from `at` on, which are overwritten afterwards. */
+type TakePair = (bytes: Uint8Array, at: number, length: number) => void
+
+/** One pass over the capture, with rings, tables and buffers of its own. @param take for whom the pairs are of use */
+export function parsePass(file: Uint8Array, take: TakePair | null = null): ParsePass {
+  const config = defaultConfig()
+  const ring = allocateRing(RING_BYTES)
+  const bell = new Doorbell(Doorbell.allocate())
+  const captureCounts = allocateCounters(CAPTURE_COUNTERS)
+  const counts = allocateCounters(ASSEMBLE_COUNTERS)
+  const consumer = new RingConsumer(ring, null)
+  let encodedBytes = 0
+  const assembler = new Assembler(
+    {
+      node: 'bench',
+      filter: config.filter,
+      everything: true,
+      messageBytes: config.limits.messageBytes,
+      pairBytes: config.limits.pairBytes,
+      responseTimeoutMicros: config.limits.responseTimeout * 1000,
+      flows: config.limits.flows,
+      poolBytes: 64 * 1024 * 1024,
+    },
+    counts,
+    (arena) => ({
+      emit: (at, length) => {
+        encodedBytes += length
+        take?.(arena.bytes, at, length)
+        return true
+      },
+    }),
+  )
+  const intake = new Intake({
+    rings: [new RingProducer(ring, bell)],
+    counters: captureCounts,
+    whenFull: 'wait',
+    bell,
+    control: new Control(Control.allocate()),
+  })
+  const reader = new FileReader({
+    sink: intake,
+    interfaceId: (name) => {
+      if (captureCounts[CAPTURE_COUNTERS.index.seen] === 0) {
+        intake.addInterface(0, { name: name ?? 'bench', vantage: 'file', mesh: null, domain: 0 })
+      }
+      return 0
+    },
+    damage: () => true,
+  })
+  const drain = (): void => {
+    for (;;) {
+      const length = assembler.wholeRecords(consumer.peek(assembler.input, BLOCK_BYTES))
+      if (length === 0) return
+      consumer.release(length)
+      assembler.consume(length)
+    }
+  }
+  const start = process.hrtime.bigint()
+  const cpuStart = process.cpuUsage()
+  for (let at = 0; at < file.length; at += STEP_BYTES) {
+    reader.push(file.subarray(at, Math.min(at + STEP_BYTES, file.length)))
+    intake.flush()
+    drain()
+  }
+  reader.end()
+  intake.finish()
+  drain()
+  assembler.finish()
+  const millis = Number(process.hrtime.bigint() - start) / 1e6
+  const { user, system } = process.cpuUsage(cpuStart)
+  return {
+    pairs: counts[ASSEMBLE_COUNTERS.index.pairsKept],
+    frames: captureCounts[CAPTURE_COUNTERS.index.queued],
+    millis,
+    cpuMillis: (user + system) / 1000,
+    encodedBytes,
+  }
+}

@@ -1,0 +1,17 @@
+/** Programs and files the benchmarks use where they are there. */
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+
+/** The checkout's root, from dist/bench. */
+export const ROOT = join(import.meta.dirname, '..', '..')
+
+/** Our program. */
+export const INTERCEPTOR = join(ROOT, 'dist', 'src', 'main.js')
+
+/** Another script of this folder. */
+export const script = (name: string): string => join(import.meta.dirname, `${name}.js`)
+
+export function inPath(program: string): boolean {
+  const folders = ['/usr/sbin', '/sbin', ...(process.env['PATH'] ?? '').split(':')]
+  return folders.some((folder) => existsSync(join(folder, program)))
+}

@@ -1,0 +1,65 @@
+/**
+ * `npm run bench`: measures the program side by side with others in one run, prints tables, and names what could not be
+ * measured. Everything runs in processes of its own, so that nothing here warms up or fills the heap of what is measured.
+ */
+import { writeFileSync } from 'node:fs'
+import { measureAllocation } from './allocation.ts'
+import { measureLive } from './live.ts'
+import { measureMemory } from './memory.ts'
+import { measureOffline } from './offline.ts'
+import { type BenchOptions, type Part, readOptions } from './options.ts'
+import { describeMachine, isMissing, isSection, machineText, type SectionResult, sectionText } from './report.ts'
+import { measureShip } from './ship.ts'
+import { givenTrace, makeTrace, type Trace } from './traces.ts'
+
+/** Passes of the parse stage in one process: the first one or two compile. */
+const PASSES = 5
+
+function tracesOf({ traces, pairs }: BenchOptions): Trace[] {
+  if (traces.length > 0) return traces.map(givenTrace)
+  return [makeTrace('small', pairs), makeTrace('api', pairs)]
+}
+
+async function measure(part: Part, options: BenchOptions, traces: readonly Trace[]): Promise<SectionResult[]> {
+  const { rounds, workers, minutes, goPeer, pairs } = options
+  switch (part) {
+    case 'offline': {
+      const sections: SectionResult[] = []
+      for (const trace of traces) sections.push(...(await measureOffline(trace, { rounds, passes: PASSES, goPeer })))
+      return sections
+    }
+    case 'allocation':
+      return [await measureAllocation(Math.ceil(pairs / 4))]
+    case 'live':
+      return [await measureLive(traces, { rounds, workers })]
+    case 'ship':
+      return [await measureShip(makeTrace('small', pairs), rounds)]
+    case 'memory':
+      return [await measureMemory(traces.at(-1)!, { minutes, workers })]
+  }
+}
+
+async function run(options: BenchOptions): Promise<void> {
+  const machine = describeMachine()
+  process.stdout.write(machineText(machine))
+  const traces = tracesOf(options)
+  const results: SectionResult[] = []
+  for (const part of options.parts) {
+    for (const result of await measure(part, options, traces)) {
+      results.push(result)
+      if (isSection(result)) process.stdout.write(sectionText(result))
+    }
+  }
+  const missing = new Map(results.filter(isMissing).map(({ what, why }) => [what, why]))
+  if (missing.size > 0) process.stdout.write('\nNot measured here:\n')
+  for (const [what, why] of missing) process.stdout.write(`  ${what}: ${why}\n`)
+  if (options.json === null) return
+  const sections = results.filter(isSection).map(({ title, data }) => ({ title, data }))
+  writeFileSync(
+    options.json,
+    `${JSON.stringify({ machine, sections, missing: Object.fromEntries(missing) }, null, 2)}\n`,
+  )
+}
+
+const options = readOptions(process.argv.slice(2))
+if (options !== null) await run(options)

@@ -1,0 +1,114 @@
+/**
+ * The shipper on its own: pairs of a capture are assembled first, then go through a ring to the real shipper thread and
+ * its Kafka sink.
+ *
+ *     node dist/bench/ship-stage.js TRACE BROKERS TOPIC    one JSON line
+ */
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { Worker } from 'node:worker_threads'
+import { defaultConfig } from '../src/config.ts'
+import { Control } from '../src/control.ts'
+import { allocateCounters, SHIP_COUNTERS } from '../src/counters.ts'
+import type { FromWorker } from '../src/messages.ts'
+import { allocateRing, FULL, RingProducer } from '../src/ring/byte-ring.ts'
+import { Doorbell } from '../src/ring/doorbell.ts'
+import { PAIR_FIELDS_BYTES } from '../src/ring/layout.ts'
+import { kafkaSinkSpec, type ShipWorkerData } from '../src/ship/worker-data.ts'
+import { cpuMillis } from './measure.ts'
+import { parsePass } from './parse-pass.ts'
+
+const RING_BYTES = 4 * 1024 * 1024
+const WAIT_MS = 100
+/** Different connections the pairs are of, so that every partition gets some. */
+const CONNECTIONS = 64
+
+/** The trace's pairs, one behind the other. */
+function encodedPairs(path: string): { bytes: Buffer; ends: number[] } {
+  const chunks: Buffer[] = []
+  const ends: number[] = []
+  let end = 0
+  parsePass(readFileSync(path), (bytes, at, length) => {
+    chunks.push(Buffer.from(bytes.subarray(at, at + length)))
+    end += length
+    ends.push(end)
+  })
+  return { bytes: Buffer.concat(chunks), ends }
+}
+
+function workerData(brokers: string, topic: string, ring: SharedArrayBuffer, bell: SharedArrayBuffer): ShipWorkerData {
+  const config = defaultConfig()
+  const kafka = { ...config.kafka, brokers: [brokers], topic, createTopic: true }
+  return {
+    rings: [ring],
+    assemblerBells: [bell],
+    ownBell: Doorbell.allocate(),
+    control: Control.allocate(),
+    counters: allocateCounters(SHIP_COUNTERS),
+    whenFull: 'wait',
+    limit: null,
+    bufferBytes: config.ship.bufferBytes,
+    maxAgeMs: config.ship.maxAge,
+    shutdownTimeoutMs: config.shutdown.timeout,
+    sink: kafkaSinkSpec({ ...config, kafka }, 'bench'),
+  }
+}
+
+function claim(ring: RingProducer, bell: Doorbell, length: number): number {
+  for (;;) {
+    const at = ring.tryClaim(length)
+    if (at !== FULL) return at
+    ring.flush()
+    bell.wait(WAIT_MS, () => ring.used + length < ring.capacity / 2)
+  }
+}
+
+/** Puts every pair into the ring, waiting where it is full. */
+function feed(ring: RingProducer, bell: Doorbell, { bytes, ends }: { bytes: Buffer; ends: number[] }): void {
+  const micros = Date.now() * 1000
+  let start = 0
+  ends.forEach((end, i) => {
+    const length = end - start
+    const at = claim(ring, bell, PAIR_FIELDS_BYTES + length)
+    const word = at >> 2
+    ring.words[word + 1] = i % CONNECTIONS
+    ring.doubles[(at + 8) >> 3] = micros
+    ring.words[word + 4] = length
+    ring.words[word + 5] = PAIR_FIELDS_BYTES
+    ring.words[word + 6] = 0
+    ring.words[word + 7] = 0
+    ring.bytes.set(bytes.subarray(start, end), at + PAIR_FIELDS_BYTES)
+    ring.commit()
+    start = end
+  })
+  ring.close()
+}
+
+const [path, brokers, topic] = process.argv.slice(2)
+if (path === undefined || brokers === undefined || topic === undefined) {
+  throw new Error('usage: ship-stage TRACE BROKERS TOPIC')
+}
+const pairs = encodedPairs(path)
+const [shared, bell] = [allocateRing(RING_BYTES), Doorbell.allocate()]
+const data = workerData(brokers, topic, shared, bell)
+const worker = new Worker(new URL('../src/ship/ship.worker.js', import.meta.url), { workerData: data })
+const said: FromWorker[] = []
+worker.on('message', (message: FromWorker) => said.push(message))
+await once(worker, 'message')
+/** CPU time of all threads but the main one, which feeds. Its id is the process's. */
+const shipCpu = (): number => cpuMillis(process.pid) - cpuMillis(process.pid, process.pid)
+const [cpuStart, start] = [shipCpu(), process.hrtime.bigint()]
+feed(new RingProducer(shared, new Doorbell(data.ownBell)), new Doorbell(bell), pairs)
+await once(worker, 'exit')
+const failure = said.find(({ t }) => t === 'failed')
+if (failure !== undefined) throw new Error(`the shipper failed: ${JSON.stringify(failure)}`)
+process.stdout.write(
+  `${JSON.stringify({
+    pairs: pairs.ends.length,
+    pairBytes: Math.round(pairs.bytes.length / pairs.ends.length),
+    wallMillis: Number(process.hrtime.bigint() - start) / 1e6,
+    // A process's time goes on counting threads that have ended.
+    shipCpuMillis: shipCpu() - cpuStart,
+    shipped: data.counters[SHIP_COUNTERS.index.shipped],
+  })}\n`,
+)

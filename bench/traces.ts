@@ -1,0 +1,110 @@
+/**
+ * The traces everything is measured over, made once into bench/traces and the same at every run.
+ *
+ * - `api`: large heads, POST, chunked, messages of several segments, 1 % of those out of order, reconnects; 200
+ *   connections at once, over 4 frames and 2.5 KB a pair.
+ * - `small`: one short GET and one JSON response of 1.2 KB, each in one segment, 17 kept-alive connections; 2 frames a
+ *   pair. A kind trace: quote it beside the other one only.
+ */
+import { existsSync, mkdirSync, renameSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { apiAgent, apiRequest, apiResponse } from './traffic/api-messages.ts'
+import { Connection } from './traffic/connection.ts'
+import { Random } from './traffic/random.ts'
+import { TraceWriter } from './traffic/trace-writer.ts'
+
+/** bench/traces of the checkout, from dist/bench. */
+const FOLDER = join(import.meta.dirname, '..', '..', 'bench', 'traces')
+const SEED = 12345
+
+const API_CONNECTIONS = 200
+const API_REORDERED = 0.1
+/** Exchanges after which a connection is closed and another one opened, at most. */
+const API_EXCHANGES = 40
+
+const SMALL_CONNECTIONS = 17
+
+export type TraceName = 'small' | 'api'
+
+export interface Trace {
+  name: string
+  path: string
+  /** Request and response pairs in it; null when nobody has counted them. */
+  pairs: number | null
+  bytes: number
+}
+
+const WRITERS: Record<TraceName, (writer: TraceWriter, random: Random, pairs: number) => void> = {
+  small: writeSmall,
+  api: writeApi,
+}
+
+/** The trace of that name with `pairs` pairs, written when it is not there yet. */
+export function makeTrace(name: TraceName, pairs: number): Trace {
+  const path = join(FOLDER, `${name}-${pairs}.pcap`)
+  if (!existsSync(path)) {
+    mkdirSync(FOLDER, { recursive: true })
+    const unfinished = `${path}.${process.pid}`
+    const random = new Random(SEED)
+    const writer = new TraceWriter(unfinished, random)
+    WRITERS[name](writer, random, pairs)
+    writer.close()
+    renameSync(unfinished, path)
+  }
+  return { name, path, pairs, bytes: statSync(path).size }
+}
+
+/** A capture file of one's own. */
+export function givenTrace(path: string): Trace {
+  return { name: path, path, pairs: null, bytes: statSync(path).size }
+}
+
+interface Client {
+  connection: Connection
+  agent: string
+  /** Exchanges before it reconnects. */
+  left: number
+}
+
+function writeApi(writer: TraceWriter, random: Random, pairs: number): void {
+  let opened = 0
+  const connect = (): Client => ({
+    connection: new Connection(writer, random, opened++),
+    agent: apiAgent(random),
+    left: 1 + random.below(API_EXCHANGES),
+  })
+  const clients = Array.from({ length: API_CONNECTIONS }, connect)
+  for (let done = 0; done < pairs; ) {
+    // A burst of requests, then their responses: connections interleave.
+    const burst = [...new Set(Array.from({ length: 64 }, () => random.below(clients.length)))].slice(0, pairs - done)
+    for (const i of burst) {
+      const { connection, agent } = clients[i]!
+      connection.send('client', apiRequest(random, agent), API_REORDERED)
+    }
+    for (const i of burst) {
+      const client = clients[i]!
+      client.connection.send('server', apiResponse(random), API_REORDERED)
+      client.connection.acknowledge()
+      if (--client.left > 0) continue
+      client.connection.close()
+      clients[i] = connect()
+    }
+    done += burst.length
+  }
+  for (const { connection } of clients) connection.close()
+}
+
+function writeSmall(writer: TraceWriter, random: Random, pairs: number): void {
+  const request = Buffer.from('GET /items HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n\r\n')
+  const body = JSON.stringify({ items: 'x'.repeat(1008) })
+  const head = `HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nDate: Mon, 23 Nov 2026 04:12:09 GMT\r\nConnection: keep-alive\r\nKeep-Alive: timeout=5\r\nContent-Length: ${body.length}\r\n\r\n`
+  const response = Buffer.from(head + body)
+  const connections = Array.from({ length: SMALL_CONNECTIONS }, (_, i) => new Connection(writer, random, i))
+  for (let done = 0; done < pairs; ) {
+    const burst = connections.slice(0, Math.min(connections.length, pairs - done))
+    for (const connection of burst) connection.send('client', request, 0)
+    for (const connection of burst) connection.send('server', response, 0)
+    done += burst.length
+  }
+  for (const connection of connections) connection.close()
+}
