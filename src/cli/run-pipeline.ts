@@ -4,7 +4,8 @@
  * The first SIGINT or SIGTERM drains within `shutdown.timeout`; the second stops at once.
  */
 import type { LoadedConfig } from '../config.ts'
-import { EXIT_INTERRUPTED, EXIT_PRIVILEGE, EXIT_RUNTIME, EXIT_USAGE } from '../errors.ts'
+import { EXIT_DONE, EXIT_INTERRUPTED, EXIT_PRIVILEGE, EXIT_RUNTIME, EXIT_USAGE } from '../errors.ts'
+import { count } from '../ledger.ts'
 import { createLogger, type Logger } from '../log.ts'
 import type { Outcome, PipelineHandle, PipelineInput, PipelineOptions } from '../supervisor/options.ts'
 import { startPipeline } from '../supervisor/pipeline.ts'
@@ -131,5 +132,15 @@ function conclude({ outcome, signals }: Ended, facts: RunFacts, flags: PipelineF
   const started = outcome.exitCode !== EXIT_PRIVILEGE && outcome.exitCode !== EXIT_USAGE
   const line = started && flags.quiet !== true ? summaryLine(outcome.ledger, facts) : null
   if (line !== null) writeError(`${line}\n`)
-  return signals > 1 ? EXIT_INTERRUPTED : outcome.exitCode
+  if (signals > 1) return EXIT_INTERRUPTED
+  const unshipped = unshippedPairs(outcome, facts)
+  if (unshipped > 0) writeError(`interceptor: Kafka did not take ${unshipped} of the pairs within shutdown.timeout\n`)
+  return unshipped > 0 && outcome.exitCode === EXIT_DONE ? EXIT_RUNTIME : outcome.exitCode
+}
+
+/** Pairs that were to go to Kafka and were let go at the end; those beyond -c were not to go there. */
+function unshippedPairs({ ledger }: Outcome, { sink, limit }: RunFacts): number {
+  if (sink !== 'kafka') return 0
+  const enough = limit !== null && count(ledger, 'pairs.shipped') >= limit
+  return enough ? 0 : count(ledger, 'pairs.dropped.shutdown')
 }

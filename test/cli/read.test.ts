@@ -161,6 +161,16 @@ test('read: a drain that takes too long is given up, and what is lost is counted
   assert.ok(count(ledgerOf(summary), 'pairs.dropped') > 0)
 })
 
+test('read: a Kafka that takes nothing ends with 1, and the summary tells what is lost', async () => {
+  const summary = join(folder, 'unshipped.json')
+  const away = ['--brokers', '127.0.0.1:1', '--set', 'shutdown.timeout=200ms']
+  const { code, stderr } = await run(['read', ...away, '--summary', summary, CAPTURE])
+  assert.equal(code, 1)
+  const lost = count(ledgerOf(summary), 'pairs.dropped.shutdown')
+  assert.ok(lost > 0)
+  assert.ok(stderr.endsWith(`interceptor: Kafka did not take ${lost} of the pairs within shutdown.timeout\n`), stderr)
+})
+
 test('read: --color always colours what goes into a pipe', async () => {
   assert.ok((await run(['read', '--color', 'always', '-c', '1', CAPTURE])).stdout.includes(ESCAPE))
 })
