@@ -1,11 +1,12 @@
 /** Thread entry of an assembler slot: one long Piscina task that ends when its frame rings are closed and empty. */
+import { parentPort } from 'node:worker_threads'
 import { Control } from '../control.ts'
 import { COMMAND_STOP } from '../messages.ts'
 import { RingConsumer, RingProducer } from '../ring/byte-ring.ts'
 import { Doorbell } from '../ring/doorbell.ts'
 import { Assembler, BLOCK_BYTES } from './assembler.ts'
 import { PairRingSink } from './pair-ring-sink.ts'
-import type { AssembleTask } from './worker-data.ts'
+import type { AssembleTask, KnownInterface } from './worker-data.ts'
 
 /** How long an idle assembler sleeps at most before it shows a heartbeat. */
 const IDLE_MS = 100
@@ -23,14 +24,16 @@ export function assemble(task: AssembleTask): void {
     task.options,
     task.counters,
     (arena) => new PairRingSink(arena, pairs, task.whenFull, bell, control),
+    (id, info) => parentPort?.postMessage({ slot: task.slot, id, info } satisfies KnownInterface),
   )
+  for (const { id, info } of task.interfaces) assembler.addInterface(id, info)
   const ready = (): boolean => rings.some((ring) => !ring.empty || ring.finished) || control.command === COMMAND_STOP
   while (control.command !== COMMAND_STOP) {
     control.beat()
     let worked = 0
     for (const ring of rings) worked += takeBlock(assembler, ring)
-    if (worked > 0) continue
     pairs.flush()
+    if (worked > 0) continue
     if (rings.every((ring) => ring.finished)) break
     bell.wait(IDLE_MS, ready)
   }

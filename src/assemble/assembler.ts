@@ -61,14 +61,21 @@ export class Assembler {
   readonly #exchanges: Exchanges
   readonly #time: PacketTime
   readonly #pairs: PairWriter
+  readonly #announced: (id: number, info: InterfaceInfo) => void
   /** Network domain of each interface, by id. */
   readonly #domains: number[] = []
 
   /**
    * @param counts an ASSEMBLE_COUNTERS block
    * @param createSink makes the taker of finished pairs, which lie in the arena it is given
+   * @param announced told of each interface that a record announces
    */
-  constructor(options: AssemblerOptions, counts: Float64Array, createSink: (arena: Arena) => PairSink) {
+  constructor(
+    options: AssemblerOptions,
+    counts: Float64Array,
+    createSink: (arena: Arena) => PairSink,
+    announced: (id: number, info: InterfaceInfo) => void = () => {},
+  ) {
     const { messageBytes, pairBytes } = options
     // Encoding at most doubles a message: a byte of a head may become two, a field costs less than it took on the wire twice.
     const scratchBytes = 2 * Math.max(messageBytes, pairBytes) + PAIR_FRAME_BYTES
@@ -94,6 +101,7 @@ export class Assembler {
     this.#exchanges = exchanges
     this.#tracker = new ConnectionTracker(arena, counts, time, reassembler, connections, flows)
     this.#time = time
+    this.#announced = announced
   }
 
   /** Bytes held now, of `poolBytes`. */
@@ -133,6 +141,12 @@ export class Assembler {
     this.#exchanges.expire()
   }
 
+  /** Makes an interface known, as its record in the ring does. */
+  addInterface(id: number, info: InterfaceInfo): void {
+    this.#domains[id] = info.domain
+    this.#pairs.addInterface(id, info)
+  }
+
   /** The input has ended: ends every flow. */
   finish(): void {
     this.#tracker.endAll()
@@ -150,8 +164,8 @@ export class Assembler {
       const start = at + PAYLOAD_AT
       const text = this.arena.bytes.subarray(start, start + view.getInt32(at + WORD0_AT, true))
       const info: InterfaceInfo = JSON.parse(new TextDecoder().decode(text))
-      this.#domains[id] = info.domain
-      this.#pairs.addInterface(id, info)
+      this.addInterface(id, info)
+      this.#announced(id, info)
     } else if (kind === INTERFACE_GONE) this.#tracker.endInterface(id)
     else this.#tracker.advance()
   }

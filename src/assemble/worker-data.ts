@@ -1,3 +1,4 @@
+import type { InterfaceInfo } from '../interfaces.ts'
 import type { AssemblerOptions } from './assembler.ts'
 
 /** What an assembler's slot works with. It outlives the thread: a slot run again goes on with the same rings. */
@@ -15,4 +16,13 @@ export interface AssembleTask {
   /** Full pair ring: `wait` for the shipper (files), or `drop` the newest pair and count it (live). */
   whenFull: 'wait' | 'drop'
   options: AssemblerOptions
+  /** Interfaces announced to the slot before it crashed: rings announce each once. */
+  interfaces: KnownInterface[]
+}
+
+/** An interface as the rings announce it. The thread posts one to the supervisor for each announcement it takes. */
+export interface KnownInterface {
+  slot: number
+  id: number
+  info: InterfaceInfo
 }

@@ -4,7 +4,7 @@
  * respawns nothing after that.
  */
 import { Piscina } from 'piscina'
-import type { AssembleTask } from '../assemble/worker-data.ts'
+import type { AssembleTask, KnownInterface } from '../assemble/worker-data.ts'
 import { Control } from '../control.ts'
 import { errorText } from '../errors.ts'
 import type { Logger } from '../log.ts'
@@ -58,6 +58,7 @@ export class AssemblerPool {
       atomics: 'disabled',
       recordTiming: false,
     })
+    pool.on('message', (known: KnownInterface) => this.#tasks[known.slot].interfaces.push(known))
     pool.on('error', (error: unknown) => this.#log.error('assembler thread failed', { error: errorText(error) }))
     return pool
   }

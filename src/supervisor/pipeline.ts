@@ -126,6 +126,7 @@ class Pipeline {
         counters,
         whenFull: plan.whenFull,
         options: plan.assemblerOptions,
+        interfaces: [],
       }
     })
     this.#assemblers = new AssemblerPool(tasks, this.#options.log)
