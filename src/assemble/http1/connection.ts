@@ -1,4 +1,5 @@
 import type { Flow } from '../tcp/flow.ts'
+import { seqDiff } from '../tcp/seq.ts'
 import type { Exchange } from './exchange.ts'
 import { MessageStream, SEEK } from './message-stream.ts'
 
@@ -15,6 +16,7 @@ export class HttpConnection {
   responseDoubt = false
   /** After a loss among the requests the next one follows an unknown number of others. */
   requestDoubt = false
+  /** Up to where the client had been answered before those, once `ackBeforeGapKnown`. */
   ackBeforeGap = 0
   ackBeforeGapKnown = false
   /** The client has sent a request before the answer to the one before: sequence numbers prove nothing then. */
@@ -52,5 +54,19 @@ export class HttpConnection {
     this.requestDoubt = true
     this.ackBeforeGap = serverSeq
     this.ackBeforeGapKnown = fromStart
+  }
+
+  /**
+   * Requests of unknown number are missing here.
+   *
+   * @param lastAck what the client had acknowledged before, if `ackKnown`; more may have been answered by now
+   */
+  doubtRequests(lastAck: number, ackKnown: boolean): void {
+    const flow = this.flow as Flow
+    const answers = flow.streams[flow.clientDirection === 0 ? 1 : 0]
+    const more = answers.known && (!ackKnown || seqDiff(lastAck, answers.nextSeq) > 0)
+    this.requestDoubt = true
+    this.ackBeforeGap = more ? answers.nextSeq : lastAck
+    this.ackBeforeGapKnown = ackKnown || answers.known
   }
 }

@@ -50,7 +50,7 @@ export class Exchange {
   ackLast = 0
   /** Unknown requests may lie between the one before and this one. */
   gapBefore = false
-  /** The client's acknowledgement before that gap, once `ackBeforeGapKnown`. */
+  /** Up to where the client had been answered before that gap, once `ackBeforeGapKnown`. */
   ackBeforeGap = 0
   ackBeforeGapKnown = false
   /** Matched by sequence numbers after a loss; waits for the client's next move to confirm it. */

@@ -130,11 +130,7 @@ export class Exchanges implements MessageHandler {
     const connection = stream.connection
     this.#doubt(connection)
     if (stream.isResponse) connection.responseDoubt = true
-    else if (!connection.requestDoubt) {
-      connection.requestDoubt = true
-      connection.ackBeforeGap = stream.lastAck
-      connection.ackBeforeGapKnown = stream.ackKnown
-    }
+    else connection.doubtRequests(stream.lastAck, stream.ackKnown)
   }
 
   /**
