@@ -50,6 +50,8 @@ export class PairQueue {
   bytes: Uint8Array
   start = 0
   length = 0
+  /** What it counts for in `byteCount`. */
+  recordBytes = 0
   /** uint32 hashes of the connection and of the server's address. */
   connection = 0
   server = 0
@@ -96,6 +98,7 @@ export class PairQueue {
     const block = this.#blocks[0]
     const word = this.#position >> 2
     this.bytes = block.bytes
+    this.recordBytes = block.words[word]
     this.length = block.words[word + LENGTH]
     this.start = this.#position + block.words[word + OFFSET]
     this.connection = block.words[word + TAG] >>> 0

@@ -79,6 +79,7 @@ export class ShipperRun {
   readonly #bell: Doorbell
   readonly #ended: Promise<FromWorker>
   readonly #ready: Promise<void>
+  readonly #exited: Promise<unknown>
 
   constructor(options: ShipperOptions) {
     const control = Control.allocate()
@@ -101,6 +102,7 @@ export class ShipperRun {
       sink: options.sink,
     }
     this.worker = new Worker(new URL('../../src/ship/ship.worker.js', import.meta.url), { workerData })
+    this.#exited = new Promise((resolve) => this.worker.once('exit', resolve))
     let ready = (): void => {}
     this.#ready = new Promise((resolve) => {
       ready = resolve
@@ -112,6 +114,7 @@ export class ShipperRun {
         if (message.t === 'done' || message.t === 'failed') resolve(message)
       })
       this.worker.on('error', reject)
+      this.worker.on('exit', () => reject(new Error('the shipper ended without a word')))
     })
   }
 
@@ -162,7 +165,7 @@ export class ShipperRun {
   async finish(): Promise<FromWorker> {
     this.closeRings()
     const last = await this.#ended
-    await new Promise((resolve) => this.worker.once('exit', resolve))
+    await this.#exited
     this.assertLedger()
     return last
   }

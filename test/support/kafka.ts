@@ -18,6 +18,8 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { type Admin, Kafka, logLevel } from 'kafkajs'
+import { needs } from './needs.ts'
 
 /** The checkout's root, from dist/test/support. */
 const ROOT = join(import.meta.dirname, '..', '..', '..')
@@ -38,7 +40,7 @@ export interface KafkaOptions {
 }
 
 /** Fetches the JARs where they are missing. @returns null, or why Kafka cannot be had */
-export function fetchKafka(): string | null {
+function fetchKafka(): string | null {
   if (existsSync(JARS)) return null
   const partial = `${JARS}.${process.pid}`
   mkdirSync(partial, { recursive: true })
@@ -60,6 +62,14 @@ export function fetchKafka(): string | null {
   if (existsSync(JARS)) rmSync(partial, { recursive: true, force: true })
   else renameSync(partial, JARS)
   return null
+}
+
+/** For node:test's `skip`: false where Kafka can run here, else why not; with CI=true always false. */
+export function needsKafka(): string | false {
+  const missing = needs('java', 'openssl', 'kcat')
+  if (missing !== false) return missing
+  const reason = fetchKafka()
+  return reason === null || process.env['CI'] === 'true' ? false : `needs kafka (${reason})`
 }
 
 export class KafkaBroker {
@@ -129,13 +139,36 @@ export class KafkaBroker {
     rmSync(this.folder, { recursive: true, force: true })
   }
 
+  /** Creates a topic of four partitions. @param configs as `cleanup.policy=compact` */
+  createTopic(topic: string, configs: string[] = []): Promise<void> {
+    const configEntries = configs.map((line) => {
+      const [name, value] = line.split('=')
+      return { name, value }
+    })
+    return this.#asAdmin(async (admin) => {
+      await admin.createTopics({ topics: [{ topic, numPartitions: 4, replicationFactor: 1, configEntries }] })
+    })
+  }
+
+  deleteTopic(topic: string): Promise<void> {
+    return this.#asAdmin((admin) => admin.deleteTopics({ topics: [topic] }))
+  }
+
   /** kcat against the plaintext listener. @returns its standard output */
-  kcat(args: string[]): string {
+  kcat(args: string[], options: { encoding?: 'utf8' | 'latin1'; input?: string } = {}): string {
     return execFileSync('kcat', ['-b', this.plaintext, ...args], {
       encoding: 'utf8',
       maxBuffer: 1 << 30,
       timeout: 60_000,
+      ...options,
     })
+  }
+
+  async #asAdmin(work: (admin: Admin) => Promise<void>): Promise<void> {
+    const admin = new Kafka({ brokers: [this.plaintext], logLevel: logLevel.NOTHING }).admin()
+    await admin.connect()
+    await work(admin)
+    await admin.disconnect()
   }
 
   #lastLog(): string {

@@ -35,7 +35,7 @@ export interface BatcherOptions {
 }
 
 export class Batcher {
-  /** Pairs and bytes in all lanes, in flight too. */
+  /** Pairs in all lanes, in flight too, and what they count for in the buffer. */
   pairs = 0
   byteCount = 0
   /** May fall when brokers turn out to take less. */
@@ -82,10 +82,16 @@ export class Batcher {
     return lane.open
   }
 
-  /** Accounts for a record appended to an open batch that had `sizeBefore` bytes. */
-  added(batch: RecordBatch, sizeBefore: number): void {
+  /**
+   * Accounts for a pair appended to an open batch.
+   *
+   * @param heldBytes what it counted for in the queue: it counts for the same here, however long its record is, so that
+   *   moving pairs on never overfills the buffer
+   */
+  added(batch: RecordBatch, heldBytes: number): void {
     this.pairs += 1
-    this.byteCount += batch.size - sizeBefore
+    this.byteCount += heldBytes
+    batch.heldBytes += heldBytes
   }
 
   /** The batch a lane should send now, marked as in flight; null when it has none, waits, or has one in flight. */
@@ -132,10 +138,7 @@ export class Batcher {
   splitInFlight(lane: Lane): void {
     const batch = lane.inFlight
     if (batch === null) return
-    const before = batch.size
-    const newer = batch.split()
-    this.byteCount += batch.size + newer.size - before
-    lane.sealed.unshift(batch, newer)
+    lane.sealed.unshift(batch, batch.split())
     lane.inFlight = null
   }
 
@@ -219,13 +222,12 @@ export class Batcher {
 
   #forget(batch: RecordBatch): void {
     this.pairs -= batch.count
-    this.byteCount -= batch.size
+    this.byteCount -= batch.heldBytes
   }
 
   #take(): RecordBatch {
     const batch = this.#pool.pop() ?? new RecordBatch()
     this.#poolBytes -= this.#pool.length === 0 ? this.#poolBytes : batch.capacity
-    this.byteCount += batch.size
     return batch
   }
 

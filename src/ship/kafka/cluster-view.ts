@@ -12,6 +12,8 @@ import { retryDelay } from './retry.ts'
 
 /** How often the partitions are asked for when nothing is wrong: added ones are used from then on. */
 const REFRESH_MS = 60_000
+/** kafkajs has its own time limits for each step; this is for a step that has none. */
+const WATCHDOG_MS = 40_000
 /** Where a person must act, asking often helps nobody. */
 const DENIED_REFRESH_MS = 5_000
 
@@ -64,7 +66,7 @@ export class ClusterView {
   /** As KafkaWire.produce. */
   produce(leader: number, request: ProduceRequest): Promise<PartitionAnswer[]> {
     if (this.#wire === null) return Promise.reject(new Error('not connected to any broker'))
-    return this.#wire.produce(leader, request)
+    return inTime(this.#wire.produce(leader, request))
   }
 
   /** Says once that the cluster does not take pairs, and why. */
@@ -94,7 +96,9 @@ export class ClusterView {
   async #refresh(): Promise<void> {
     try {
       this.#wire ??= this.#open()
-      this.leaders = await this.#wire.leaders()
+      const leaders = await inTime(this.#wire.leaders())
+      if (leaders.length === 0) throw new Error('the topic has no partitions yet')
+      this.leaders = leaders
       const recovered = this.failing
       this.failing = false
       this.#attempts = 0
@@ -108,16 +112,19 @@ export class ClusterView {
 
   async #missed(error: unknown): Promise<void> {
     const trouble = troubleOf(error)
-    const delay = trouble === 'denied' ? DENIED_REFRESH_MS : retryDelay(this.#attempts)
-    this.#attempts += 1
+    if (trouble === 'missingTopic' && !this.#closed && (await this.#createTopic())) {
+      this.#dueMs = this.#clock() + retryDelay(0)
+      return
+    }
     this.failing = true
-    if (!this.#closed && !(trouble === 'missingTopic' && (await this.#createTopic()))) this.away(trouble, error)
+    if (!this.#closed) this.away(trouble, error)
     // A new client next time: it asks the name server again, and reads secrets that may have changed.
     if (trouble === 'away' || trouble === 'denied') {
       this.#wire?.close()
       this.#wire = null
     }
-    this.#dueMs = this.#clock() + delay
+    this.#dueMs = this.#clock() + (trouble === 'denied' ? DENIED_REFRESH_MS : retryDelay(this.#attempts))
+    this.#attempts += 1
   }
 
   /** @returns whether the topic was asked for and is there now */
@@ -127,8 +134,7 @@ export class ClusterView {
     const client = clientFor(this.#settings, () => {})
     const admin = client.kafka.admin()
     try {
-      await admin.connect()
-      const created = await admin.createTopics({ topics: [{ topic }] })
+      const created = await inTime(admin.connect().then(() => admin.createTopics({ topics: [{ topic }] })))
       if (created) this.#log.line('info', `created the topic ${topic}`)
       return true
     } catch (error) {
@@ -145,4 +151,13 @@ export class ClusterView {
     if (trouble !== 'missingTopic') return `Kafka is away: ${troubleText(error)}`
     return `Kafka has no topic ${topic}${createTopic ? '' : ': create it, or set kafka.createTopic'}`
   }
+}
+
+/** The promise, or a rejection if it takes far too long. */
+function inTime<T>(work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${WATCHDOG_MS / 1000} s`)), WATCHDOG_MS)
+  })
+  return Promise.race([work, late]).finally(() => clearTimeout(timer))
 }

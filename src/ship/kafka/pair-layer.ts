@@ -56,8 +56,7 @@ export class PairLayer {
     const headers = this.#envelope.bytes
     const partition = this.#partitioner.assign(queue.connection, queue.server, this.#batcher.lanes.length)
     const batch = this.#batcher.batchFor(partition, length + headers.length + FRAMING_BYTES, nowMs)
-    const sizeBefore = batch.size
     batch.append(value, start, length, this.#partitioner.key, headers, Date.now(), nowMs - queue.ageMs(nowMs))
-    this.#batcher.added(batch, sizeBefore)
+    this.#batcher.added(batch, queue.recordBytes)
   }
 }

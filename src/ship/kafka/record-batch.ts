@@ -61,6 +61,8 @@ export class RecordBatch {
   count = 0
   /** Bytes laid, batch header included. */
   size = BATCH_HEADER_BYTES
+  /** What its pairs count for in the buffer: kept by whoever adds them, halved with the batch. */
+  heldBytes = 0
   /** When the oldest and the newest of its pairs arrived, on the shipper's clock. */
   oldestMs = 0
   newestMs = 0
@@ -82,6 +84,7 @@ export class RecordBatch {
   clear(): void {
     this.count = 0
     this.size = BATCH_HEADER_BYTES
+    this.heldBytes = 0
   }
 
   /**
@@ -167,6 +170,8 @@ export class RecordBatch {
     newer.#maxTimestamp = this.#maxTimestamp
     newer.newestMs = this.newestMs
     for (let from = at; from < this.size; from = this.#recordEnd(from)) newer.#adopt(this.#bytes, from)
+    newer.heldBytes = Math.round((this.heldBytes * newer.count) / this.count)
+    this.heldBytes -= newer.heldBytes
     this.count = keep
     this.size = at
     return newer

@@ -1,0 +1,163 @@
+import assert from 'node:assert/strict'
+import { after, before, suite, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type ShipperRun, until } from '../ship/support.ts'
+import { KafkaBroker, needsKafka } from '../support/kafka.ts'
+import { assertOrderPerKey, configFor, pairNumber, readTopic, shipTo } from './kafka-support.ts'
+
+const CONNECTIONS = 8
+
+/** Puts pairs one after the other, a few a millisecond, until told to stop. @returns how to stop, and how many there were */
+function flow(run: ShipperRun): () => Promise<number> {
+  let going = true
+  const running = (async () => {
+    let number = 0
+    while (going) {
+      for (let burst = 0; burst < 5; burst += 1, number += 1) {
+        await run.put(number, { connection: number % CONNECTIONS, bodyBytes: 300 })
+      }
+      run.flush()
+      await sleep(2)
+    }
+    return number
+  })()
+  return () => {
+    going = false
+    return running
+  }
+}
+
+/** Recovery after a crash takes Kafka itself some ten seconds, and a request in its way may time out first. */
+const RECOVERY_MS = 60_000
+
+const isAway = (run: ShipperRun): boolean => run.logs.some((line) => line.startsWith('Kafka is away'))
+const isBack = (run: ShipperRun): boolean => run.logs.includes('Kafka takes pairs again')
+
+suite('Kafka that goes and comes back', { skip: needsKafka() }, () => {
+  let broker: KafkaBroker
+  before(async () => {
+    broker = new KafkaBroker({ port: 21240 })
+    await broker.start()
+  })
+  after(() => broker?.remove())
+
+  for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+    test(`kafka: a broker ended by ${signal} and started again loses nothing and keeps order`, async () => {
+      const topic = `restart-${signal}`
+      const run = shipTo(configFor(broker, topic, { kafka: { acks: 'all' } }), { whenFull: 'drop' })
+      const stop = flow(run)
+      await until('pairs are shipped', () => run.counter('shipped') > 200)
+      await broker.stop(signal)
+      await until('it is told', () => isAway(run))
+      const shippedBefore = run.counter('shipped')
+      await sleep(500)
+      await broker.start()
+      await until('shipping goes on', () => run.counter('shipped') > shippedBefore + 200, RECOVERY_MS)
+      const count = await stop()
+      await run.finish()
+      assert.equal(run.counter('shipped'), count)
+      assert.ok(isBack(run))
+      assertOrderPerKey(readTopic(broker, topic), count, true)
+    })
+  }
+
+  test('kafka: away from the start, pairs wait; what is over bufferBytes goes, oldest first, counted', async () => {
+    await broker.stop()
+    const bufferBytes = 256 * 1024
+    const run = shipTo(configFor(broker, 'purged', { ship: { bufferBytes } }), { whenFull: 'drop' })
+    await run.ready
+    for (let number = 0; number < 1000; number += 1) await run.put(number, { bodyBytes: 1000 })
+    run.flush()
+    await until('the oldest are gone', () => run.counter('droppedBufferBytes') > 0 && run.counter('queued') > 0)
+    await until('everything is taken in', () => run.counter('queued') + run.dropped === 1000)
+    const kept = run.counter('queued')
+    assert.ok(kept * 1000 < bufferBytes && kept * 2000 > bufferBytes, `${kept} kept`)
+    await broker.start()
+    await until('the rest is shipped', () => run.counter('shipped') === kept, RECOVERY_MS)
+    await run.finish()
+    assert.equal(run.counter('droppedBufferBytes'), 1000 - kept)
+    const numbers = readTopic(broker, 'purged').map(pairNumber)
+    assert.deepEqual(
+      numbers,
+      Array.from({ length: kept }, (_, index) => 1000 - kept + index),
+    )
+  })
+
+  test('kafka: gone in mid-flow, what is over bufferBytes goes, oldest first; the rest arrives in order', async () => {
+    const run = shipTo(configFor(broker, 'overflow', { ship: { bufferBytes: 256 * 1024 } }), { whenFull: 'drop' })
+    const stop = flow(run)
+    await until('pairs are shipped', () => run.counter('shipped') > 200)
+    await broker.stop('SIGKILL')
+    await until('pairs are dropped', () => run.counter('droppedBufferBytes') > 500)
+    await broker.start()
+    await until('Kafka is back', () => isBack(run), RECOVERY_MS)
+    const count = await stop()
+    await run.finish()
+    assert.equal(run.counter('shipped') + run.counter('droppedBufferBytes'), count)
+    assertOrderPerKey(readTopic(broker, 'overflow'), run.counter('shipped'), true)
+  })
+
+  test('kafka: what waits longer than maxAge goes, and what is younger arrives', async () => {
+    await broker.stop()
+    const run = shipTo(configFor(broker, 'aged', { ship: { maxAge: 1000 } }), { whenFull: 'drop' })
+    for (let number = 0; number < 100; number += 1) await run.put(number)
+    run.flush()
+    await until('the old are gone', () => run.counter('droppedMaxAge') === 100)
+    assert.equal(run.counter('queued'), 0)
+    const starting = broker.start()
+    const feeding = setInterval(() => void run.put(1000).then(() => run.flush()), 50)
+    await starting
+    await until('young ones arrive', () => run.counter('shipped') > 0)
+    clearInterval(feeding)
+    await run.finish()
+    assert.ok(readTopic(broker, 'aged').every((record) => pairNumber(record) === 1000))
+  })
+
+  test('kafka: away when the run ends, pairs are counted as dropped within shutdown.timeout', async () => {
+    await broker.stop()
+    const run = shipTo(configFor(broker, 'ended'), { shutdownTimeoutMs: 500 })
+    for (let number = 0; number < 50; number += 1) await run.put(number)
+    const startedMs = Date.now()
+    await run.finish()
+    assert.equal(run.counter('droppedShutdown'), 50)
+    assert.ok(Date.now() - startedMs < 10_000)
+    await broker.start()
+  })
+
+  test('kafka: file input waits for a slow broker instead of dropping', async () => {
+    const config = configFor(broker, 'waiting', { ship: { bufferBytes: 128 * 1024 } })
+    const run = shipTo(config, { whenFull: 'wait', ringBytes: 256 * 1024 })
+    for (let number = 0; number < 5000; number += 1) {
+      await run.put(number, { connection: number % CONNECTIONS, bodyBytes: 1000 })
+    }
+    await run.finish()
+    assert.equal(run.counter('shipped'), 5000)
+  })
+
+  test('kafka: a broker that freezes is given up on, and nothing is lost', async () => {
+    const run = shipTo(configFor(broker, 'frozen'), { whenFull: 'drop' })
+    const stop = flow(run)
+    await until('pairs are shipped', () => run.counter('shipped') > 200)
+    broker.signal('SIGSTOP')
+    await until('it is told', () => isAway(run), 40_000)
+    broker.signal('SIGCONT')
+    await until('Kafka is back', () => isBack(run), RECOVERY_MS)
+    const count = await stop()
+    await run.finish()
+    assert.equal(run.counter('shipped'), count)
+    assertOrderPerKey(readTopic(broker, 'frozen'), count, true)
+  })
+
+  test('kafka: a topic that was deleted is made again, and used', async () => {
+    const run = shipTo(configFor(broker, 'remade', { kafka: { partitionBy: 'round-robin' } }), { whenFull: 'drop' })
+    await run.put(0)
+    run.flush()
+    await until('it is shipped', () => run.counter('shipped') === 1)
+    await broker.deleteTopic('remade')
+    await run.put(1)
+    run.flush()
+    await until('it is shipped again', () => run.counter('shipped') === 2)
+    await run.finish()
+    assert.deepEqual(readTopic(broker, 'remade').map(pairNumber), [1])
+  })
+})

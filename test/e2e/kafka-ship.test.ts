@@ -1,0 +1,273 @@
+import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, suite, test } from 'node:test'
+import * as zlib from 'node:zlib'
+import { allChecks } from '../../src/doctor/all-checks.ts'
+import { kafkaChecks } from '../../src/doctor/kafka-checks.ts'
+import { packPair } from '../../src/pair/unpack.ts'
+import { OUTPUT_ENOUGH } from '../../src/ship/worker-data.ts'
+import { BASE_MICROS, makePair, until } from '../ship/support.ts'
+import { KAFKA_PASSWORD, KAFKA_USER, KafkaBroker, needsKafka } from '../support/kafka.ts'
+import { assertOrderPerKey, configFor, pairNumber, readTopic, shipTo } from './kafka-support.ts'
+
+const skip = needsKafka()
+const hasZstd = 'zstdCompress' in zlib
+
+suite('shipping to a real Kafka', { skip }, () => {
+  let broker: KafkaBroker
+  before(async () => {
+    broker = new KafkaBroker({ port: 21220 })
+    await broker.start()
+  })
+  after(() => broker?.remove())
+
+  test('kafka: a pair arrives as it was laid, as a CloudEvent, keyed by its connection', async () => {
+    const run = shipTo(configFor(broker, 'one'))
+    await run.put(0xabc, { connection: 0xfedc0123 })
+    await run.finish()
+    const [record] = readTopic(broker, 'one')
+    assert.deepEqual(record.value, Buffer.from(packPair(makePair(0xabc))))
+    assert.equal(record.key, 'fedc0123')
+    assert.deepEqual(Object.fromEntries(record.headers), {
+      ce_specversion: '1.0',
+      ce_id: makePair(0xabc).id,
+      ce_type: 'dev.interceptor.http.pair.v1',
+      ce_source: '/interceptor/node-1',
+      ce_time: '2026-11-23T12:58:07.126204Z',
+      'content-type': 'application/msgpack',
+    })
+    assert.equal(run.counter('shipped'), 1)
+  })
+
+  for (const compression of ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const) {
+    const lacks = compression === 'zstd' && !hasZstd ? 'needs Node.js 22.15 (zstd)' : false
+    test(`kafka: ${compression} batches are read back whole by librdkafka`, { skip: lacks }, async () => {
+      const topic = `codec-${compression}`
+      const run = shipTo(configFor(broker, topic, { kafka: { compression } }))
+      for (let number = 0; number < 2000; number += 1) {
+        await run.put(number, { connection: number % 7, bodyBytes: number % 1500 })
+      }
+      await run.finish()
+      assert.equal(run.counter('shipped'), 2000)
+      const records = readTopic(broker, topic)
+      assert.deepEqual(
+        records.map(pairNumber).sort((a, b) => a - b),
+        Array.from({ length: 2000 }, (_, number) => number),
+      )
+    })
+  }
+
+  test('kafka: zstd without support in this Node.js is a clear usage error', {
+    skip: hasZstd && 'has zstd',
+  }, async () => {
+    const run = shipTo(configFor(broker, 'no-zstd', { kafka: { compression: 'zstd' } }))
+    await until('it failed', () => run.messages.length > 0)
+    const [message] = run.messages
+    assert.ok(message.t === 'failed' && message.exitCode === 2)
+    assert.match(message.message, /zstd is not in this Node\.js.*Run Node\.js 22\.15/)
+  })
+
+  for (const acks of ['none', 'leader', 'all'] as const) {
+    test(`kafka: acks ${acks}: every pair arrives, each connection in order`, async () => {
+      const topic = `acks-${acks}`
+      const run = shipTo(configFor(broker, topic, { kafka: { acks }, ship: { batchBytes: 16 * 1024 } }), { rings: 2 })
+      for (let number = 0; number < 5000; number += 1) await run.put(number, { connection: number % 10 }, number % 2)
+      await run.finish()
+      assert.equal(run.counter('shipped'), 5000)
+      if (acks === 'none') await until('all are there', () => readTopic(broker, topic).length === 5000)
+      assertOrderPerKey(readTopic(broker, topic), 5000)
+    })
+  }
+
+  test('kafka: JSON values say so and read as JSON', async () => {
+    const run = shipTo(configFor(broker, 'json', { ship: { format: 'json' } }))
+    await run.put(7)
+    await run.finish()
+    const [record] = readTopic(broker, 'json')
+    assert.equal(record.headers.get('content-type'), 'application/json')
+    assert.equal(JSON.parse(record.value.toString()).request.target, '/orders/7')
+  })
+
+  test('kafka: partitionBy server keys by the server, round-robin uses every partition without keys', async () => {
+    const byServer = shipTo(configFor(broker, 'by-server', { kafka: { partitionBy: 'server' } }))
+    for (let number = 0; number < 40; number += 1) await byServer.put(number, { connection: number, server: 9 })
+    await byServer.finish()
+    const records = readTopic(broker, 'by-server')
+    assert.deepEqual([...new Set(records.map(({ key }) => key))], ['00000009'])
+    assert.equal(new Set(records.map(({ partition }) => partition)).size, 1)
+    const inTurn = shipTo(configFor(broker, 'in-turn', { kafka: { partitionBy: 'round-robin' } }))
+    for (let number = 0; number < 40; number += 1) await inTurn.put(number)
+    await inTurn.finish()
+    const spread = readTopic(broker, 'in-turn')
+    assert.equal(new Set(spread.map(({ partition }) => partition)).size, 4)
+    assert.deepEqual([...new Set(spread.map(({ key }) => key))], [''])
+  })
+
+  test('kafka: keys go where Kafka’s own partitioner would put them', async () => {
+    const run = shipTo(configFor(broker, 'ours'))
+    for (let number = 0; number < 200; number += 1) await run.put(number, { connection: number * 0x01234567 })
+    await run.finish()
+    const input = readTopic(broker, 'ours').map(({ key }) => `${key}=theirs\n`)
+    broker.kcat(['-P', '-t', 'ours', '-K=', '-X', 'topic.partitioner=murmur2'], { input: input.join('') })
+    const places = new Map<string, Set<number>>()
+    for (const { key, partition } of readTopic(broker, 'ours')) {
+      places.set(key, (places.get(key) ?? new Set()).add(partition))
+    }
+    assert.equal(places.size, 200)
+    assert.ok([...places.values()].every((partitions) => partitions.size === 1))
+  })
+
+  test('kafka: -c N ships exactly N', async () => {
+    const run = shipTo(configFor(broker, 'limited'), { limit: 100 })
+    for (let number = 0; number < 500; number += 1) await run.put(number, { connection: number })
+    run.flush()
+    await until('enough', () => run.control.state === OUTPUT_ENOUGH)
+    await run.finish()
+    assert.equal(run.counter('shipped'), 100)
+    assert.equal(readTopic(broker, 'limited').length, 100)
+  })
+
+  test('kafka: a pair over the broker’s limit is dropped alone', async () => {
+    const run = shipTo(configFor(broker, 'oversize'), { ringBytes: 16 * 1024 * 1024 })
+    for (let number = 0; number < 300; number += 1) {
+      await run.put(number, { bodyBytes: number === 150 ? 1_200_000 : 100 })
+    }
+    await run.finish()
+    assert.equal(run.counter('shipped'), 299)
+    assert.equal(run.counter('droppedRejected'), 1)
+    assert.match(run.logs.join('\n'), /refuses a pair, which is dropped: it is too large/)
+    assert.ok(!readTopic(broker, 'oversize').map(pairNumber).includes(150))
+    assertOrderPerKey(readTopic(broker, 'oversize'), 299)
+  })
+
+  test('kafka: brokers that take less than batchBytes get smaller batches, and only what is too large alone is dropped', async () => {
+    await broker.createTopic('small', ['max.message.bytes=20000'])
+    const run = shipTo(configFor(broker, 'small'))
+    for (let number = 0; number < 2000; number += 1) {
+      await run.put(number, { bodyBytes: number % 500 === 250 ? 30_000 : 1000 })
+    }
+    await run.finish()
+    assert.equal(run.counter('shipped'), 1996)
+    assert.equal(run.counter('droppedRejected'), 4)
+    assertOrderPerKey(readTopic(broker, 'small'), 1996)
+  })
+
+  test('kafka: records a topic refuses for good are dropped and counted, one by one', async () => {
+    await broker.createTopic('compacted', ['cleanup.policy=compact'])
+    const run = shipTo(configFor(broker, 'compacted', { kafka: { partitionBy: 'round-robin' } }))
+    for (let number = 0; number < 20; number += 1) await run.put(number)
+    await run.finish()
+    assert.equal(run.counter('droppedRejected'), 20)
+  })
+
+  for (const mechanism of ['plain', 'scram-sha-256', 'scram-sha-512'] as const) {
+    test(`kafka: TLS and SASL ${mechanism}`, async () => {
+      const passwordFile = join(broker.folder, 'password')
+      writeFileSync(passwordFile, `${KAFKA_PASSWORD}\n`)
+      const topic = `sasl-${mechanism}`
+      const config = configFor(broker, topic, { kafka: secured(broker, mechanism, passwordFile) })
+      const run = shipTo(config)
+      for (let number = 0; number < 500; number += 1) await run.put(number, { connection: number % 5 })
+      await run.finish()
+      assert.equal(run.counter('shipped'), 500)
+      assertOrderPerKey(readTopic(broker, topic), 500)
+    })
+  }
+
+  test('kafka: a wrong password is told, tried again, and right once the file is', async () => {
+    const passwordFile = join(broker.folder, 'changing')
+    writeFileSync(passwordFile, 'wrong')
+    const run = shipTo(configFor(broker, 'password', { kafka: secured(broker, 'scram-sha-256', passwordFile) }))
+    await run.put(1)
+    run.flush()
+    await until('it is told', () => run.logs.some((line) => /Kafka refuses this client/.test(line)))
+    writeFileSync(passwordFile, KAFKA_PASSWORD)
+    await until('the pair is shipped', () => run.counter('shipped') === 1)
+    await run.finish()
+    assert.ok(!JSON.stringify(run.messages).includes(KAFKA_PASSWORD))
+  })
+
+  test('kafka: a topic that does not exist is told with its mend, and used once it is there', async () => {
+    const run = shipTo(configFor(broker, 'late', { kafka: { createTopic: false } }))
+    await run.put(1)
+    run.flush()
+    await until('it is told', () =>
+      run.logs.some((line) => /has no topic late: create it, or set kafka\.createTopic/.test(line)),
+    )
+    await broker.createTopic('late')
+    await until('the pair is shipped', () => run.counter('shipped') === 1)
+    await run.finish()
+  })
+
+  test('kafka: what the broker did not take in time is counted as dropped at shutdown', async () => {
+    const config = configFor(broker, 'nowhere', { kafka: { createTopic: false } })
+    const run = shipTo(config, { shutdownTimeoutMs: 300 })
+    for (let number = 0; number < 10; number += 1) await run.put(number)
+    await run.finish()
+    assert.equal(run.counter('droppedShutdown'), 10)
+  })
+
+  test('doctor: a broker that is there, a topic that is, and permission to write, without writing', async () => {
+    await broker.createTopic('examined')
+    const checks = []
+    for await (const check of kafkaChecks(configFor(broker, 'examined'))) checks.push(check)
+    assert.deepEqual(
+      checks.map(({ name, state }) => [name, state]),
+      [
+        [`Kafka broker ${broker.plaintext}`, 'ok'],
+        ['Kafka cluster', 'ok'],
+        ['Kafka topic', 'ok'],
+        ['Kafka write', 'ok'],
+      ],
+    )
+    assert.equal(readTopic(broker, 'examined').length, 0)
+  })
+
+  test('doctor: each thing that is wrong is named with its mend', async () => {
+    const passwordFile = join(broker.folder, 'bad-password')
+    writeFileSync(passwordFile, 'wrong')
+    const right = secured(broker, 'plain', passwordFile)
+    const problems: [Parameters<typeof configFor>[2], string, RegExp][] = [
+      [{ kafka: { brokers: ['127.0.0.1:1'] } }, 'Kafka broker 127.0.0.1:1', /ECONNREFUSED/],
+      [{ kafka: { createTopic: false } }, 'Kafka topic', /does not exist/],
+      [{ kafka: right }, 'Kafka authentication', /Authentication failed|Invalid/i],
+      [{ kafka: { ...right, tls: { ...right.tls, caFile: '' } } }, 'Kafka TLS', /certificate|self.signed/i],
+      [
+        { kafka: { ...right, sasl: { ...right.sasl, passwordFile: '/none' } } },
+        'Kafka settings',
+        /passwordFile.*ENOENT/,
+      ],
+    ]
+    for (const [overrides, name, found] of problems) {
+      const checks = []
+      for await (const check of kafkaChecks(configFor(broker, 'unmade', overrides))) checks.push(check)
+      const last = checks.at(-1)
+      assert.ok(last !== undefined && last.state === 'failed' && last.mend !== null, JSON.stringify(checks))
+      assert.equal(last.name, name)
+      assert.match(last.found, found)
+    }
+  })
+
+  test('doctor: Kafka is among its checks', async () => {
+    const names = []
+    for await (const check of allChecks(configFor(broker, 'examined'))) names.push(check.name)
+    assert.ok(names.includes('Kafka cluster'))
+  })
+
+  test('kafka: time, id and key survive ids and times at their edges', async () => {
+    const run = shipTo(configFor(broker, 'edges'))
+    await run.put(-BASE_MICROS)
+    await run.finish()
+    const [record] = readTopic(broker, 'edges')
+    assert.equal(record.headers.get('ce_time'), '1970-01-01T00:00:00.000000Z')
+  })
+})
+
+function secured(broker: KafkaBroker, mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512', passwordFile: string) {
+  return {
+    brokers: [broker.saslSsl],
+    tls: { enabled: true, caFile: broker.caFile, certFile: '', keyFile: '', serverName: '' },
+    sasl: { mechanism, username: KAFKA_USER, passwordFile },
+  }
+}
