@@ -40,7 +40,7 @@ export interface KafkaOptions {
 }
 
 /** Fetches the JARs where they are missing. @returns null, or why Kafka cannot be had */
-function fetchKafka(): string | null {
+export function fetchKafka(): string | null {
   if (existsSync(JARS)) return null
   const partial = `${JARS}.${process.pid}`
   mkdirSync(partial, { recursive: true })
