@@ -16,6 +16,7 @@ export const EXIT_PRIVILEGE = 4
 /** Stopped at once by a second SIGINT (128 + 2). */
 export const EXIT_INTERRUPTED = 130
 
+/** Exit codes an error can carry. */
 export type FailureCode = typeof EXIT_RUNTIME | typeof EXIT_USAGE | typeof EXIT_DAMAGED | typeof EXIT_PRIVILEGE
 
 /** A failure with its exit code. `message` is shown to the user as it is; `hint` follows on a line of its own. */

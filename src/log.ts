@@ -12,6 +12,7 @@ import type { LogLevel } from './messages.ts'
 /** Structured data of a record, beside its message. */
 export type LogFields = Record<string, unknown>
 
+/** Takes records; one for the whole process. */
 export interface Logger {
   debug(message: string, fields?: LogFields): void
   info(message: string, fields?: LogFields): void
@@ -23,6 +24,7 @@ export interface Logger {
   flush(): void
 }
 
+/** How records are written. */
 export interface LoggerOptions {
   /** The least severe level written; `silent`: none. */
   level: LogLevel | 'silent'

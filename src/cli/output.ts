@@ -5,6 +5,7 @@ import type { OutputFormat, OutputOptions } from '../supervisor/options.ts'
 import type { ConfigFlags, OutputFlags } from './options.ts'
 import { wantsColor } from './terminal.ts'
 
+/** A value of `ship.sink`. */
 export type Sink = LoadedConfig['config']['ship']['sink']
 
 /** What is known of standard output. */

@@ -7,12 +7,14 @@ const QUIET_MILLIS = 500
 /** Redrawn no more often than this. Milliseconds. */
 const REDRAW_MILLIS = 100
 
+/** A line that is drawn over itself. */
 export interface ProgressLine {
   update(progress: Progress): void
   /** Takes the line away. */
   clear(): void
 }
 
+/** Where it is drawn. */
 export interface ProgressLineOptions {
   write: (text: string) => void
   columns: number

@@ -11,7 +11,9 @@ const STANDARD_ERROR = 2
 /** When to use something a terminal has. */
 export type When = 'auto' | 'always' | 'never'
 
+/** Whether standard output is a terminal. */
 export const outputIsTerminal = (): boolean => isatty(STANDARD_OUTPUT)
+/** Whether standard error is a terminal. */
 export const errorIsTerminal = (): boolean => isatty(STANDARD_ERROR)
 
 /** Writes all of a text to standard output. A reader that has gone away is no error: the text is let go. */

@@ -2,6 +2,7 @@
 import type { z } from 'zod'
 import { configSchema, type KeyKind, keyKinds } from './schema.ts'
 
+/** One value of the configuration. */
 export interface ConfigKey {
   /** `kafka.tls.caFile` */
   readonly path: string
@@ -13,6 +14,7 @@ export interface ConfigKey {
   readonly fallback: unknown
 }
 
+/** A group of keys. */
 export interface ConfigSection {
   readonly path: string
   readonly description: string
@@ -69,6 +71,9 @@ const byPath = new Map(keys.map((entry) => [entry.path, entry]))
 const byEnvironment = new Map(keys.map((entry) => [entry.environment, entry]))
 const sectionPaths = new Set(sections.map((entry) => entry.path))
 
+/** The key at a dotted path; undefined where there is none. */
 export const keyAt = (path: string): ConfigKey | undefined => byPath.get(path)
+/** The key an environment variable sets; undefined where there is none. */
 export const keyOfEnvironment = (name: string): ConfigKey | undefined => byEnvironment.get(name)
+/** Whether a dotted path is a section: `kafka.tls`. */
 export const isSection = (path: string): boolean => sectionPaths.has(path)

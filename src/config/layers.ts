@@ -11,11 +11,13 @@ export interface Origin {
   readonly name: string
 }
 
+/** A value as it was written, and where. */
 export interface Setting {
   readonly value: unknown
   readonly origin: Origin
 }
 
+/** What one source sets. */
 export interface Layer {
   readonly settings: Map<string, Setting>
   /** One line per problem. */

@@ -22,6 +22,7 @@ export interface LoadedConfig {
   readonly origins: ReadonlyMap<string, Origin>
 }
 
+/** Where loadConfig looks. */
 export interface ConfigSources {
   /** A YAML file; absent: the one INTERCEPTOR_CONFIG names, if any. */
   file?: string | undefined

@@ -21,7 +21,9 @@ export const DURATION_PATTERN = /^(\d+|(\d+(\.\d+)?(ms|s|m|h|d))+)$/
 /** Accepted size texts: a number, or a number with a unit. */
 export const SIZE_PATTERN = /^\d+(\.\d+)?(B|KB|MB|GB|KiB|MiB|GiB)$|^\d+$/
 
+/** Accepted durations, for messages and the reference. */
 export const DURATION_FORMS = 'a number with a unit (250ms, 60s, 5m, 2h, 1d), or a bare number of milliseconds'
+/** Accepted sizes, for messages and the reference. */
 export const SIZE_FORMS =
   'a number with a unit (512KiB, 64MiB, 1GiB; KB, MB and GB are powers of 1000), or a bare number of bytes'
 

@@ -1,5 +1,6 @@
 /** One thing the doctor looked at, and how to mend it. */
 
+/** What a check found. */
 export interface Check {
   /** What was looked at, in a few words: `packet sockets`. */
   readonly name: string

@@ -16,6 +16,7 @@ const readText: ReadText = (path) => {
   }
 }
 
+/** A limit, and who sets it. */
 export interface MemoryLimit {
   bytes: number
   /** Whether a control group sets it, rather than the machine. */
