@@ -6,6 +6,7 @@ import type { Logger } from '../log.ts'
 /** How pairs are printed or written to a file. Kafka values have a format of their own, `config.ship.format`. */
 export type OutputFormat = 'text' | 'ndjson' | 'json' | 'har' | 'msgpack' | 'none'
 
+/** How pairs look, and where they are written. */
 export interface OutputOptions {
   format: OutputFormat
   /** Null: standard output. */
@@ -19,10 +20,12 @@ export interface OutputOptions {
   verbose: boolean
 }
 
+/** Where frames come from: capture files (`-` is standard input), or interfaces of this host (`any`: all). */
 export type PipelineInput =
   | { kind: 'files'; paths: string[]; follow: boolean }
   | { kind: 'interfaces'; names: string[] }
 
+/** One run. */
 export interface PipelineOptions {
   /** `ship.sink` says where pairs go: to `output` for stdout and file, to the cluster for kafka. */
   config: Config
@@ -54,6 +57,7 @@ export interface Damage {
   reason: string
 }
 
+/** What a run came to. */
 export interface Outcome {
   ledger: Ledger
   damage: Damage[]
@@ -64,6 +68,7 @@ export interface Outcome {
   hint?: string
 }
 
+/** A run under way. */
 export interface PipelineHandle {
   /** Resolves when everything is flushed and every worker has ended; does not reject. */
   done: Promise<Outcome>
