@@ -229,6 +229,7 @@ export class MessageParser {
     this.headSeq = stream.partialSeq
     this.headAck = stream.partialAck
     this.headMicros = stream.partialMicros
+    stream.state = HEAD
     return this.#handleHead(stream, start, start + length, headEnd, end)
   }
 
