@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { Batcher, type Lane } from '../../../src/ship/kafka/batcher.ts'
+
+const HELD = 100
+const NO_HEADERS = Uint8Array.of(0)
+
+/** Adds a pair whose value is its number. */
+function add(batcher: Batcher, partition: number, number: number, nowMs: number, bytes = 60): void {
+  const value = new Uint8Array(bytes)
+  new DataView(value.buffer).setUint32(0, number)
+  const batch = batcher.batchFor(partition, bytes + 32, nowMs)
+  batch.append(value, 0, bytes, null, NO_HEADERS, 0, nowMs)
+  batcher.added(batch, HELD)
+}
+
+/** The numbers in a batch: values follow a length of one or two bytes, so they are found by their places. */
+function numbersIn(lane: Lane): number[] {
+  const records = lane.inFlight!.records
+  const view = new DataView(records.buffer, records.byteOffset, records.length)
+  const size = records.length / lane.inFlight!.count
+  return Array.from({ length: lane.inFlight!.count }, (_, index) => view.getUint32(index * size + size - 61))
+}
+
+function makeBatcher(overrides: Partial<ConstructorParameters<typeof Batcher>[0]> = {}): Batcher {
+  const batcher = new Batcher({ batchBytes: 1000, lingerMs: 50, maxAgeMs: 16_000, ...overrides })
+  batcher.setLeaders([1, 1])
+  return batcher
+}
+
+test('batcher: a batch goes when it has lingered, or is full, or the input has ended', () => {
+  const batcher = makeBatcher()
+  const [lane, other] = batcher.lanes
+  add(batcher, 0, 1, 100)
+  assert.equal(batcher.next(lane, 149), null)
+  assert.equal(batcher.nextDueMs(), 150)
+  assert.equal(batcher.next(lane, 150)?.count, 1)
+  for (let number = 0; number < 20; number += 1) add(batcher, 1, number, 200)
+  assert.ok((batcher.next(other, 200)?.count ?? 0) < 20)
+  batcher.done(lane)
+  add(batcher, 0, 2, 300)
+  assert.equal(batcher.next(lane, 300), null)
+  batcher.flushing = true
+  assert.equal(batcher.next(lane, 300)?.count, 1)
+})
+
+test('batcher: a partition has one batch in flight, and waits after a failure', () => {
+  const batcher = makeBatcher()
+  const [lane] = batcher.lanes
+  for (let number = 0; number < 40; number += 1) add(batcher, 0, number, 0)
+  const first = batcher.next(lane, 100)
+  assert.equal(batcher.next(lane, 100), null)
+  lane.retryAtMs = 500
+  batcher.putBack(lane)
+  assert.equal(batcher.next(lane, 499), null)
+  assert.equal(batcher.next(lane, 500), first)
+})
+
+test('batcher: order and account hold whatever is sent, fails, is halved or moves to another partition', () => {
+  const step = fc.constantFrom('add', 'send', 'fail', 'halve', 'done')
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 400 }), (steps) => {
+      const batcher = makeBatcher({ lingerMs: 0 })
+      const [lane] = batcher.lanes
+      let added = 0
+      const shipped: number[] = []
+      const apply = (what: string): void => {
+        if (what === 'add') add(batcher, 0, added++, 0)
+        else if (what === 'send') batcher.next(lane, 1)
+        else if (what === 'fail') batcher.putBack(lane)
+        else if (what === 'halve' && (lane.inFlight?.count ?? 0) > 1) batcher.splitInFlight(lane)
+        else if (what === 'done' && lane.inFlight !== null) {
+          shipped.push(...numbersIn(lane))
+          batcher.done(lane)
+        }
+        assert.equal(batcher.pairs, added - shipped.length)
+      }
+      steps.forEach(apply)
+      batcher.putBack(lane)
+      while (batcher.pairs > 0) ['send', 'done'].forEach(apply)
+      assert.deepEqual(
+        shipped,
+        Array.from({ length: added }, (_, number) => number),
+      )
+      assert.equal(batcher.byteCount, 0)
+    }),
+  )
+})
+
+test('batcher: over the bound the oldest batches go, across partitions, but none in flight', () => {
+  const batcher = makeBatcher()
+  for (let number = 0; number < 100; number += 1) add(batcher, number % 2, number, number)
+  const [lane] = batcher.lanes
+  const inFlight = batcher.next(lane, 1000)
+  const dropped = batcher.dropOver(40 * HELD)
+  assert.ok(batcher.byteCount <= 40 * HELD)
+  assert.equal(batcher.pairs, 100 - dropped)
+  assert.equal(lane.inFlight, inFlight)
+  const oldest = Math.min(...batcher.lanes.map(({ sealed, open }) => (sealed[0] ?? open)?.oldestMs ?? Infinity))
+  assert.ok(oldest >= dropped)
+  assert.equal(batcher.dropOver(0), 100 - dropped - (inFlight?.count ?? 0))
+})
+
+test('batcher: only batches whose every pair is too old go by age', () => {
+  const batcher = makeBatcher({ maxAgeMs: 1600, batchBytes: 100_000 })
+  for (let nowMs = 0; nowMs < 4000; nowMs += 10) add(batcher, 0, nowMs, nowMs)
+  const dropped = batcher.dropOlder(1600, 4000)
+  // Older than 2400: 240 pairs. A batch spans at most a sixteenth of maxAge, ten pairs and one.
+  assert.ok(dropped <= 240 && dropped > 240 - 12, `${dropped}`)
+})
+
+test('batcher: batches of a partition that is gone go to one that is there', () => {
+  const batcher = makeBatcher()
+  add(batcher, 1, 7, 0)
+  batcher.next(batcher.lanes[1], 100)
+  batcher.setLeaders([5])
+  const [lane] = batcher.lanes
+  assert.equal(lane.leader, 5)
+  assert.equal(batcher.next(lane, 100)?.count, 1)
+  batcher.done(lane)
+  assert.equal(batcher.pairs, 0)
+  assert.equal(batcher.byteCount, 0)
+})
+
+test('batcher: a partition without a leader is not due', () => {
+  const batcher = makeBatcher()
+  batcher.setLeaders([-1, -1])
+  add(batcher, 0, 1, 0)
+  assert.equal(batcher.nextDueMs(), Infinity)
+})

@@ -1,0 +1,87 @@
+/** What makes a record of a pair beside its bytes: id, envelope, key and partition. */
+import assert from 'node:assert/strict'
+import { createRequire } from 'node:module'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { packPair } from '../../../src/pair/unpack.ts'
+import { Envelope } from '../../../src/ship/kafka/envelope.ts'
+import { findId, idLength } from '../../../src/ship/kafka/pair-id.ts'
+import { createPartitioner, murmur2 } from '../../../src/ship/kafka/partitioner.ts'
+import { makePair } from '../support.ts'
+
+const require = createRequire(import.meta.url)
+const theirMurmur2 = require('kafkajs/src/producer/partitioners/default/murmur2.js') as (key: Buffer) => number
+const Decoder = require('kafkajs/src/protocol/decoder.js') as new (
+  bytes: Buffer,
+) => {
+  readVarIntArray(read: unknown): { key: string; value: Buffer }[]
+}
+const readHeader = require('kafkajs/src/protocol/recordBatch/header/v0/decoder.js') as unknown
+
+const headersOf = ({ bytes }: Envelope): Record<string, string> =>
+  Object.fromEntries(
+    new Decoder(Buffer.from(bytes)).readVarIntArray(readHeader).map(({ key, value }) => [key, value.toString()]),
+  )
+
+const text = (value: string): Uint8Array => new TextEncoder().encode(value)
+
+test('pair id: found in a packed pair, wherever the pair begins', () => {
+  const pair = packPair({ ...makePair(1), id: 'x'.repeat(40) })
+  for (const bytes of [packPair(makePair(0xfeed)), pair]) {
+    const moved = Uint8Array.of(1, 2, 3, ...bytes)
+    const at = findId(moved, 3, bytes.length)
+    const id = Buffer.from(moved.subarray(at, at + idLength(moved, at))).toString()
+    assert.equal(id, bytes === pair ? 'x'.repeat(40) : makePair(0xfeed).id)
+  }
+})
+
+test('pair id: bytes that are no pair have none, and nothing is read behind them', () => {
+  fc.assert(fc.property(fc.uint8Array(), (bytes) => findId(bytes, 0, bytes.length) === -1))
+  const pair = packPair(makePair(1))
+  for (let length = 0; length < 40; length += 1) assert.equal(findId(pair, 0, length), -1)
+})
+
+test('envelope: id and time change from pair to pair, the rest stays', () => {
+  const envelope = new Envelope('/interceptor/n', 'application/json')
+  fc.assert(
+    fc.property(fc.stringMatching(/^[0-9a-f]{1,40}$/), fc.integer({ min: 0, max: 4e15 }), (id, micros) => {
+      envelope.lay(text(`--${id}`), 2, id.length, micros)
+      const seconds = new Date(Math.floor(micros / 1e6) * 1000).toISOString().slice(0, 19)
+      assert.deepEqual(headersOf(envelope), {
+        ce_specversion: '1.0',
+        ce_type: 'dev.interceptor.http.pair.v1',
+        ce_source: '/interceptor/n',
+        'content-type': 'application/json',
+        ce_id: id,
+        ce_time: `${seconds}.${String(micros % 1e6).padStart(6, '0')}Z`,
+      })
+    }),
+  )
+})
+
+test('partitioner: its murmur2 is Kafka’s', () => {
+  const key = fc.uint8Array({ minLength: 8, maxLength: 8 })
+  fc.assert(fc.property(key, (bytes) => murmur2(bytes) === theirMurmur2(Buffer.from(bytes))))
+})
+
+test('partitioner: one connection keeps its partition and key, whatever its server', () => {
+  const partitioner = createPartitioner('connection')
+  const hash = fc.nat(0xffffffff)
+  fc.assert(
+    fc.property(hash, hash, hash, fc.integer({ min: 1, max: 100 }), (connection, server, other, partitions) => {
+      const partition = partitioner.assign(connection, server, partitions)
+      assert.equal(Buffer.from(partitioner.key!).toString(), connection.toString(16).padStart(8, '0'))
+      assert.ok(partition >= 0 && partition < partitions)
+      assert.equal(partitioner.assign(connection, other, partitions), partition)
+    }),
+  )
+})
+
+test('partitioner: by server it looks at nothing else; in turns it has no key and misses no partition', () => {
+  const byServer = createPartitioner('server')
+  assert.equal(byServer.assign(1, 77, 12), byServer.assign(2, 77, 12))
+  const inTurns = createPartitioner('round-robin')
+  const seen = new Set(Array.from({ length: 5 }, () => inTurns.assign(1, 1, 5)))
+  assert.equal(seen.size, 5)
+  assert.equal(inTurns.key, null)
+})
