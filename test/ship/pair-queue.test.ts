@@ -1,0 +1,135 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { allocateRing, FULL, RingConsumer, RingProducer } from '../../src/ring/byte-ring.ts'
+import { Doorbell } from '../../src/ring/doorbell.ts'
+import { PAIR_FIELDS_BYTES } from '../../src/ring/layout.ts'
+import { PairQueue } from '../../src/ship/pair-queue.ts'
+
+const RING_BYTES = 64 * 1024
+
+/** A ring with both its ends, and a way to put pairs in. */
+function makeRing(bytes = RING_BYTES) {
+  const shared = allocateRing(bytes)
+  const producer = new RingProducer(shared, new Doorbell(Doorbell.allocate()))
+  const put = (number: number, length: number): boolean => {
+    const at = producer.tryClaim(PAIR_FIELDS_BYTES + length)
+    if (at === FULL) return false
+    const word = at >> 2
+    producer.words[word + 1] = number
+    producer.doubles[(at >> 3) + 1] = number * 1000
+    producer.words[word + 4] = length
+    producer.words[word + 5] = PAIR_FIELDS_BYTES
+    producer.words[word + 6] = ~number
+    producer.bytes.fill(number & 0xff, at + PAIR_FIELDS_BYTES, at + PAIR_FIELDS_BYTES + length)
+    producer.commit()
+    producer.flush()
+    return true
+  }
+  return { put, consumer: new RingConsumer(shared, null) }
+}
+
+interface Waiting {
+  number: number
+  length: number
+  arrivedMs: number
+}
+
+const lengths = fc.oneof(fc.integer({ min: 1, max: 400 }), fc.integer({ min: 4000, max: 30_000 }))
+const steps = fc.array(
+  fc.oneof(
+    fc.record({ put: lengths }),
+    fc.record({ take: fc.integer({ min: 1, max: 100_000 }) }),
+    fc.record({ pop: fc.integer({ min: 1, max: 30 }) }),
+    fc.record({ maxAge: fc.integer({ min: 0, max: 20 }) }),
+    fc.record({ maxBytes: fc.integer({ min: 0, max: 100_000 }) }),
+  ),
+  { maxLength: 300 },
+)
+
+test('pair queue: behaves as a list of what was put, whatever is taken, popped and dropped', () => {
+  fc.assert(
+    fc.property(steps, (all) => {
+      const { put, consumer } = makeRing()
+      const queue = new PairQueue()
+      const inRing: Omit<Waiting, 'arrivedMs'>[] = []
+      const model: Waiting[] = []
+      // Clocks of long-lived agents pass 2^31 milliseconds.
+      let nowMs = 2 ** 31 - 100
+      let number = 0
+      for (const step of all) {
+        nowMs += 1
+        if ('put' in step) {
+          if (put(number, step.put)) inRing.push({ number, length: step.put })
+          number += 1
+        } else if ('take' in step) {
+          const before = queue.pairs
+          queue.take(consumer, step.take, nowMs)
+          const taken = inRing.splice(0, queue.pairs - before)
+          model.push(...taken.map((pair) => ({ ...pair, arrivedMs: nowMs })))
+        } else if ('pop' in step) {
+          for (let count = step.pop; count > 0 && queue.front(); count -= 1) {
+            assertFront(queue, model.shift()!, nowMs)
+            queue.pop()
+          }
+        } else if ('maxAge' in step) {
+          const young = model.filter(({ arrivedMs }) => nowMs - arrivedMs <= step.maxAge)
+          assert.equal(queue.dropOlder(step.maxAge, nowMs), model.length - young.length)
+          model.splice(0, model.length - young.length)
+        } else {
+          model.splice(0, queue.dropOver(step.maxBytes))
+          assert.ok(queue.byteCount <= step.maxBytes)
+        }
+        assert.equal(queue.pairs, model.length)
+        assert.equal(
+          queue.byteCount,
+          model.reduce((sum, { length }) => sum + recordBytes(length), 0),
+        )
+        assert.equal(queue.front(), model.length > 0)
+        if (model.length > 0) assertFront(queue, model[0], nowMs)
+      }
+    }),
+    { numRuns: 200 },
+  )
+})
+
+const recordBytes = (length: number): number => (PAIR_FIELDS_BYTES + length + 7) & ~7
+
+function assertFront(queue: PairQueue, { number, length, arrivedMs }: Waiting, nowMs: number): void {
+  assert.ok(queue.front())
+  assert.equal(queue.length, length)
+  assert.equal(queue.connection, number)
+  assert.equal(queue.server, ~number >>> 0)
+  assert.equal(queue.micros, number * 1000)
+  assert.equal(queue.ageMs(nowMs), nowMs - arrivedMs)
+  assert.equal(queue.recordBytes, recordBytes(length))
+  const bytes = queue.bytes.subarray(queue.start, queue.start + length)
+  assert.ok(bytes.every((byte) => byte === (number & 0xff)))
+}
+
+test('pair queue: takes a pair longer than its blocks, and small ones after it', () => {
+  const { put, consumer } = makeRing(4 * 1024 * 1024)
+  const queue = new PairQueue()
+  for (const [number, length] of [100, 1_500_000, 100].entries()) assert.ok(put(number, length))
+  while (queue.take(consumer, 1, 0) > 0);
+  for (const [number, length] of [100, 1_500_000, 100].entries()) {
+    assertFront(queue, { number, length, arrivedMs: 0 }, 0)
+    queue.pop()
+  }
+  assert.equal(queue.front(), false)
+})
+
+test('pair queue: a long run needs no more memory than what waits', () => {
+  const { put, consumer } = makeRing()
+  const queue = new PairQueue()
+  const blocks = new Set<ArrayBufferLike>()
+  for (let number = 0; number < 20_000; number += 1) {
+    put(number, 1000)
+    queue.take(consumer, 4096, 0)
+    while (queue.front()) {
+      blocks.add(queue.bytes.buffer)
+      queue.pop()
+    }
+  }
+  assert.ok(blocks.size <= 2, `${blocks.size} blocks`)
+})

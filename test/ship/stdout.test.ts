@@ -1,0 +1,51 @@
+/** The shipper's standard output as other programs see it: a shipper in a process of its own, at the end of a pipe. */
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { test } from 'node:test'
+
+const PROGRAM = join(import.meta.dirname, 'stdout-program.js')
+
+interface Outcome {
+  state: number
+  shipped: number
+  dropped: number
+  kept: number
+  last: string
+}
+
+/** Starts the program with `count` pairs. Its outcome is a JSON line on standard error. */
+function start(count: number, bodyBytes: number) {
+  const child = spawn(process.execPath, [PROGRAM, String(count), String(bodyBytes)], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let errors = ''
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    errors += text
+  })
+  const outcome = once(child, 'close').then(() => JSON.parse(errors) as Outcome)
+  return { child, outcome }
+}
+
+test('stdout: a reader that goes ends the run quietly, and every pair is accounted for', async () => {
+  const { child, outcome } = start(5000, 1000)
+  await once(child.stdout, 'data')
+  child.stdout.destroy()
+  const { state, shipped, dropped, kept, last } = await outcome
+  assert.equal(state, 2)
+  assert.equal(last, 'done')
+  assert.ok(shipped < 5000)
+  assert.equal(shipped + dropped, kept)
+})
+
+test('stdout: a slow reader gets everything', async () => {
+  const { child, outcome } = start(2000, 1000)
+  let lines = 0
+  for await (const chunk of child.stdout) {
+    lines += (chunk as Buffer).toString('latin1').split('\n').length - 1
+    await new Promise((resolve) => setTimeout(resolve, 2))
+  }
+  assert.equal(lines, 2000)
+  assert.equal((await outcome).shipped, 2000)
+})
