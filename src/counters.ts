@@ -45,6 +45,8 @@ export const CAPTURE_COUNTERS = defineCounters({
   skippedFilter: 'frames.skipped.filter',
   /** The ring to the assembler was full (live capture only). */
   droppedRing: 'frames.dropped.ring',
+  /** Connections left out under overload, so that the others are complete (live capture only). */
+  droppedShed: 'frames.dropped.shed',
   /** Over the largest packet a ring takes. */
   droppedOversize: 'frames.dropped.oversize',
   /** Fragments given up: incomplete in time, or over the bound. */

@@ -49,6 +49,12 @@ export class FrameLane {
     return this.#at !== FULL
   }
 
+  /** Whether frames of `bytes` altogether would fit, with the padding that one of them may need at the wrap. */
+  hasRoom(bytes: number): boolean {
+    const { capacity, used } = this.ring
+    return capacity - used >= Math.min(2 * bytes, capacity)
+  }
+
   /** Fills and commits the claim. All offsets are of the source and lie in start…end. */
   fill(
     source: FrameBytes,

@@ -34,3 +34,11 @@ export interface FrameSink {
   /** End of a batch: makes everything so far visible to the assemblers. */
   flush(): void
 }
+
+/** For sources that can hold frames back for a while, but not for ever. */
+export interface PressedSink extends FrameSink {
+  /** Whether frames of `bytes` altogether have room, whichever assembler they are for. Asked before handing them over. */
+  hasRoom(bytes: number): boolean
+  /** Frames cannot be held back any longer, and some will be lost: leave whole connections out. */
+  press(): void
+}

@@ -12,9 +12,10 @@ import { COMMAND_STOP } from '../messages.ts'
 import type { RingProducer } from '../ring/byte-ring.ts'
 import type { Doorbell } from '../ring/doorbell.ts'
 import { FRAME_FIELDS_BYTES, INTERFACE, INTERFACE_GONE, MAX_FRAME_BYTES, TICK } from '../ring/layout.ts'
+import { FlowShedder } from './flow-shedder.ts'
 import { FrameBytes } from './frame-bytes.ts'
 import { FrameLane } from './frame-lane.ts'
-import type { FrameSink } from './frame-sink.ts'
+import type { PressedSink } from './frame-sink.ts'
 import { FrameTime } from './frame-time.ts'
 import { flowHash, slotOf } from './steer.ts'
 import { FragmentTable } from './wire/fragments.ts'
@@ -34,14 +35,14 @@ export interface IntakeOptions {
   rings: RingProducer[]
   /** A CAPTURE_COUNTERS block. */
   counters: Float64Array
-  /** Full ring: files wait for room, live capture drops the frame and counts it. */
+  /** Full ring: files wait for room, live capture drops the frame, counts it, and sheds connections for a while. */
   whenFull: 'wait' | 'drop'
   /** This thread's doorbell, rung when a ring has room again. */
   bell: Doorbell
   control: Control
 }
 
-export class Intake implements FrameSink {
+export class Intake implements PressedSink {
   readonly time = new FrameTime()
   readonly #lanes: FrameLane[]
   readonly #counters: Float64Array
@@ -51,6 +52,7 @@ export class Intake implements FrameSink {
   readonly #decoder = new PacketDecoder()
   readonly #source = new FrameBytes()
   readonly #fragments: FragmentTable
+  readonly #shedder = new FlowShedder()
   readonly #maxFrame: number
   /** What `#hasRoom` looks for, so that waiting needs no closure of its own. */
   #wantedLane: FrameLane
@@ -98,6 +100,15 @@ export class Intake implements FrameSink {
     else this.#skip(verdict)
   }
 
+  hasRoom(bytes: number): boolean {
+    for (const lane of this.#lanes) if (!lane.hasRoom(bytes)) return false
+    return true
+  }
+
+  press(): void {
+    this.#shedder.press()
+  }
+
   tick(): void {
     for (const lane of this.#lanes) lane.offer(TICK)
     this.flush()
@@ -108,6 +119,7 @@ export class Intake implements FrameSink {
       lane.settle()
       lane.ring.flush()
     }
+    this.#shedder.endBatch()
   }
 
   /** The input has ended: gives up what waits for fragments and closes every ring. */
@@ -143,9 +155,14 @@ export class Intake implements FrameSink {
       return
     }
     const hash = flowHash(view, decoder.version, decoder.ipOffset, decoder.tcpOffset)
+    if (!this.#shedder.keeps(hash)) {
+      counters[C.droppedShed]++
+      return
+    }
     const lanes = this.#lanes
     const lane = lanes[slotOf(hash, lanes.length)]!
     if (!lane.claim(start, length) && !this.#waitForRoom(lane, start, length)) {
+      this.#shedder.press()
       counters[C.droppedRing]++
       return
     }

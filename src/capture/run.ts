@@ -27,7 +27,11 @@ export async function runCapture(data: CaptureWorkerData, post: (message: FromWo
 }
 
 /** Live sources are loaded where they are used: reading files needs neither the FFI nor libpcap. */
-async function runSource(source: SourceSpec, counters: Float64Array, context: FileSourceContext): Promise<void> {
+interface CaptureContext extends FileSourceContext {
+  sink: Intake
+}
+
+async function runSource(source: SourceSpec, counters: Float64Array, context: CaptureContext): Promise<void> {
   const { sink, control, post } = context
   switch (source.kind) {
     case 'file':

@@ -43,6 +43,8 @@ export const TP_STATUS_USER = 1
 export const BLOCK_STATUS = 8
 export const BLOCK_PACKETS = 12
 export const BLOCK_FIRST_PACKET = 16
+/** Bytes used of the block. */
+export const BLOCK_LENGTH = 20
 /** u64, counted from 1 as the kernel begins to fill blocks. */
 export const BLOCK_NUMBER = 24
 

@@ -69,3 +69,19 @@ test('load: interfaces of one worker take turns, none starves', { skip }, async 
   const counters = await capture.stop()
   assert.equal(counters['frames.queued'], 2 * FRAMES, 'outgoing on one, incoming on the other')
 })
+
+test('load: what the assemblers are too slow for waits with the kernel, then whole connections are shed', {
+  skip,
+}, async (t) => {
+  const { left, right, file } = prepare(t)
+  const options = { ringBytes: 8 * MIB, filter: 'ip' }
+  // A ring to the assembler of 2 MiB, which nobody empties: the kernel's is what there is beside it.
+  const capture = new LiveCapture([liveInterface(1, 'eth0', right.path)], options, false, 2 * MIB)
+  capture.startUnread()
+  replay(left, file, 4)
+  const counters = await capture.stop()
+  const shed = counters['frames.dropped.shed']!
+  assert.ok(shed > 0, 'connections are left out')
+  const lost = shed + counters['frames.dropped.ring']! + counters['frames.kernelDropped']!
+  assert.equal(counters['frames.queued']! + lost, 4 * FRAMES)
+})

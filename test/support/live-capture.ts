@@ -60,20 +60,28 @@ export class LiveCapture {
   readonly counters = allocateCounters(CAPTURE_COUNTERS)
   readonly source: AfPacketSource | CapSource
   readonly #keep: boolean
-  readonly #ring = allocateRing(RING_BYTES)
-  readonly #consumer = new RingConsumer(this.#ring, null)
+  readonly #ring: SharedArrayBuffer
+  readonly #consumer: RingConsumer
   readonly #block = Buffer.alloc(RING_BYTES / 2)
   #control = Control.allocate()
   #worker: Worker | null = null
 
   /** Opens the interfaces: frames gather from here on. @param keep remember packets, or only count */
-  constructor(interfaces: LiveInterface[], options: Partial<LiveOptions> = {}, keep = true) {
+  constructor(interfaces: LiveInterface[], options: Partial<LiveOptions> = {}, keep = true, ringBytes = RING_BYTES) {
     this.#keep = keep
+    this.#ring = allocateRing(ringBytes)
+    this.#consumer = new RingConsumer(this.#ring, null)
     this.source = openLiveSources(interfaces, { ...DEFAULTS, ...options })[0]!
   }
 
   /** Starts the worker, or another one after `halt`. */
   start(): void {
+    this.startUnread()
+    this.#keepTaking()
+  }
+
+  /** Starts the worker, and leaves what it puts into the ring there. */
+  startUnread(): void {
     this.#control = Control.allocate()
     const data: CaptureWorkerData = {
       source: this.source,
@@ -86,8 +94,6 @@ export class LiveCapture {
     }
     this.#worker = new Worker(new URL('../../src/capture/capture.worker.js', import.meta.url), { workerData: data })
     this.#worker.on('message', (message: FromWorker) => this.messages.push(message))
-    const timer = setInterval(() => this.take(), 5)
-    this.#worker.on('exit', () => clearInterval(timer))
   }
 
   /** Resolves when a message is there, or has been; throws when the worker ends without it. */
@@ -122,8 +128,14 @@ export class LiveCapture {
   async #command(command: number): Promise<void> {
     const worker = this.#worker!
     new Control(this.#control).command = command
+    this.#keepTaking()
     await once(worker, 'exit')
     this.take()
+  }
+
+  #keepTaking(): void {
+    const timer = setInterval(() => this.take(), 5)
+    this.#worker!.on('exit', () => clearInterval(timer))
   }
 
   /** Takes what is in the ring. */

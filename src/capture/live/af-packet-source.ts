@@ -7,7 +7,7 @@ import { CAPTURE_COUNTERS } from '../../counters.ts'
 import { type AfPacketSource, COMMAND_DRAIN, COMMAND_STOP, type FromWorker } from '../../messages.ts'
 import { poll } from '../../sys/libc.ts'
 import { POLLERR, POLLIN } from '../../sys/packet.ts'
-import type { FrameSink } from '../frame-sink.ts'
+import type { PressedSink } from '../frame-sink.ts'
 import { refuseAll } from './bpf.ts'
 import { InterfaceWatch } from './interface-watch.ts'
 import { PacketRing } from './packet-ring.ts'
@@ -17,6 +17,8 @@ import { RETIRE_MS } from './ring-shape.ts'
 /** A sleeping worker sees a command after this time at the latest. */
 const POLL_MS = 100
 const HOUSEKEEPING_MS = 1000
+/** How long blocks are left with the kernel before the assemblers are looked at again. */
+const HOLD_MS = 1
 /** When no more frames come in, the last block is ours after this time: it is handed over when its timer runs next. */
 const DRAIN_MS = 2 * RETIRE_MS + 20
 /** The packet clock of a quiet interface runs this much behind, or frames of a block not yet ours would be in its past. */
@@ -30,7 +32,7 @@ const CLOCK_LAG_MICROS = 2 * RETIRE_MS * 1000
  */
 export function runAfPacket(
   source: AfPacketSource,
-  sink: FrameSink,
+  sink: PressedSink,
   control: Control,
   counters: Float64Array,
   post: (message: FromWorker) => void,
@@ -55,15 +57,17 @@ export function runAfPacket(
 /** The rings of one worker. */
 class AfPacketCapture {
   readonly #source: AfPacketSource
-  readonly #sink: FrameSink
+  readonly #sink: PressedSink
   readonly #counters: Float64Array
   readonly #rings: PacketRing[]
   readonly #watches: InterfaceWatch[]
   readonly #pollFds: DataView
   readonly #pollBytes: Uint8Array
+  /** Never woken: only to sleep on. */
+  readonly #pause = new Int32Array(new SharedArrayBuffer(4))
   #nextHousekeeping = 0
 
-  constructor(source: AfPacketSource, sink: FrameSink, counters: Float64Array, post: (message: FromWorker) => void) {
+  constructor(source: AfPacketSource, sink: PressedSink, counters: Float64Array, post: (message: FromWorker) => void) {
     this.#source = source
     this.#sink = sink
     this.#counters = counters
@@ -77,14 +81,30 @@ class AfPacketCapture {
     })
   }
 
-  /** Takes at most one block from each ring, in turn. @returns whether there was any */
+  /**
+   * Takes at most one block from each ring, in turn. While the assemblers are behind, blocks stay with the kernel, whose
+   * ring is so much more room; when that runs full, connections are shed.
+   *
+   * @returns whether there was any
+   */
   takeBlocks(): boolean {
-    let any = false
+    let taken = false
+    let held = false
     for (const ring of this.#rings) {
-      if (ring.takeBlock(this.#sink)) any = true
+      const bytes = ring.readyBytes
+      if (bytes === 0) continue
+      const room = this.#sink.hasRoom(bytes)
+      if (!room && !ring.crowded) {
+        held = true
+        continue
+      }
+      if (!room) this.#sink.press()
+      ring.takeBlock(this.#sink)
+      taken = true
     }
-    if (any) this.#sink.flush()
-    return any
+    if (taken) this.#sink.flush()
+    else if (held) Atomics.wait(this.#pause, 0, 0, HOLD_MS)
+    return taken || held
   }
 
   /** Sleeps until there is a block or an error, and lets the packet clock go on. */

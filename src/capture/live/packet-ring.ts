@@ -9,6 +9,7 @@ import type { AfPacketSocket } from '../../messages.ts'
 import { viewMemory } from '../../sys/ffi.ts'
 import {
   BLOCK_FIRST_PACKET,
+  BLOCK_LENGTH,
   BLOCK_NUMBER,
   BLOCK_PACKETS,
   BLOCK_STATUS,
@@ -24,6 +25,7 @@ import {
 import type { FrameSink } from '../frame-sink.ts'
 import { LINKTYPE_RAW } from './packet-socket.ts'
 
+const CROWDED_SHARE = 3 / 4
 const VLAN_TAG_BYTES = 4
 /** IPv4 and TCP headers without options. */
 const LEAST_PACKET_BYTES = 40
@@ -51,23 +53,33 @@ export class PacketRing {
     this.#block = this.#nextBlock()
   }
 
+  /** Bytes of the block the kernel hands over next, which bound those of its frames; 0 while it has none ready. */
+  get readyBytes(): number {
+    return this.#isReady(this.#block) ? this.#words[(this.#block + BLOCK_LENGTH) >> 2]! : 0
+  }
+
+  /** Whether three quarters of the ring wait for us: leaving frames there any longer means losing some. */
+  get crowded(): boolean {
+    const ahead = Math.floor((this.#ringBytes / this.#blockBytes) * CROWDED_SHARE) * this.#blockBytes
+    return this.#isReady((this.#block + ahead) % this.#ringBytes)
+  }
+
   /**
-   * Gives one block's frames to the sink, in place, and the block back to the kernel.
-   *
-   * @returns false when the kernel has none ready
+   * Gives the ready block's frames to the sink, in place, and the block back to the kernel.
    */
-  takeBlock(sink: FrameSink): boolean {
+  takeBlock(sink: FrameSink): void {
     const block = this.#block
-    const status = (block + BLOCK_STATUS) >> 2
-    if ((Atomics.load(this.#words, status) & TP_STATUS_USER) === 0) return false
     let packet = block + this.#words[(block + BLOCK_FIRST_PACKET) >> 2]!
     for (let left = this.#words[(block + BLOCK_PACKETS) >> 2]!; left > 0; left--) {
       this.#give(packet, sink)
       packet += this.#words[(packet + PACKET_NEXT) >> 2]!
     }
-    Atomics.store(this.#words, status, TP_STATUS_KERNEL)
+    Atomics.store(this.#words, (block + BLOCK_STATUS) >> 2, TP_STATUS_KERNEL)
     this.#block = block + this.#blockBytes === this.#ringBytes ? 0 : block + this.#blockBytes
-    return true
+  }
+
+  #isReady(block: number): boolean {
+    return (Atomics.load(this.#words, (block + BLOCK_STATUS) >> 2) & TP_STATUS_USER) !== 0
   }
 
   #give(packet: number, sink: FrameSink): void {
@@ -115,8 +127,7 @@ export class PacketRing {
     for (let block = 0; block < this.#ringBytes; block += this.#blockBytes) {
       const number = this.#blockNumber(block)
       if (number > this.#blockNumber(newest)) newest = block
-      const ready = (Atomics.load(this.#words, (block + BLOCK_STATUS) >> 2) & TP_STATUS_USER) !== 0
-      if (ready && (oldest === -1 || number < this.#blockNumber(oldest))) oldest = block
+      if (this.#isReady(block) && (oldest === -1 || number < this.#blockNumber(oldest))) oldest = block
     }
     return oldest === -1 ? newest : oldest
   }

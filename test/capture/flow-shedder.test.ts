@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { FlowShedder } from '../../src/capture/flow-shedder.ts'
+
+/** How many of all possible lower halves are kept. */
+const kept = (shedder: FlowShedder): number => {
+  let count = 0
+  for (let hash = 0; hash < 0x10000; hash++) if (shedder.keeps(hash)) count++
+  return count
+}
+
+test('flow shedder: keeps everything without pressure', () => {
+  const shedder = new FlowShedder()
+  for (let batch = 0; batch < 10; batch++) shedder.endBatch()
+  assert.equal(kept(shedder), 0x10000)
+  assert.equal(shedder.keeps(-1), true)
+})
+
+test('flow shedder: pressure costs an eighth, once per batch however often it is felt', () => {
+  const shedder = new FlowShedder()
+  for (let frame = 0; frame < 1000; frame++) shedder.press()
+  assert.equal(kept(shedder), 0x10000 * (7 / 8))
+  shedder.endBatch()
+  shedder.press()
+  assert.equal(kept(shedder), 0x10000 * (7 / 8) ** 2)
+})
+
+test('flow shedder: something is always kept, and all of it again after a while', () => {
+  const shedder = new FlowShedder()
+  for (let batch = 0; batch < 1000; batch++) {
+    shedder.press()
+    shedder.endBatch()
+  }
+  assert.equal(kept(shedder), 0x10000 / 64)
+  for (let batch = 0; batch < 128; batch++) shedder.endBatch()
+  assert.equal(kept(shedder), 0x10000)
+})
+
+test('flow shedder: who is kept under more pressure is kept under less', () => {
+  fc.assert(
+    fc.property(fc.array(fc.integer()), fc.integer({ min: 1, max: 40 }), (hashes, batches) => {
+      const [less, more] = [new FlowShedder(), new FlowShedder()]
+      for (let batch = 0; batch < batches; batch++) {
+        more.press()
+        more.endBatch()
+        if (batch % 2 === 0) {
+          less.press()
+          less.endBatch()
+        }
+      }
+      for (const hash of hashes) assert.ok(!more.keeps(hash) || less.keeps(hash))
+    }),
+  )
+})
