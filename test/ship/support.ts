@@ -127,6 +127,10 @@ export class ShipperRun {
     await this.putBytes(packPair(makePair(number, options.bodyBytes)), BASE_MICROS + number, options, slot)
   }
 
+  async putPair(pair: Pair): Promise<void> {
+    await this.putBytes(packPair(pair), pair.requestStartMicros)
+  }
+
   async putBytes(pair: Uint8Array, micros: number, options: RecordOptions = {}, slot = 0): Promise<void> {
     const ring = this.#producers[slot]
     let at = ring.tryClaim(PAIR_FIELDS_BYTES + pair.length)

@@ -164,11 +164,19 @@ export class KafkaBroker {
     })
   }
 
-  async #asAdmin(work: (admin: Admin) => Promise<void>): Promise<void> {
+  /** Ids of the consumer groups the broker knows. */
+  listGroups(): Promise<string[]> {
+    return this.#asAdmin(async (admin) => (await admin.listGroups()).groups.map(({ groupId }) => groupId))
+  }
+
+  async #asAdmin<T>(work: (admin: Admin) => Promise<T>): Promise<T> {
     const admin = new Kafka({ brokers: [this.plaintext], logLevel: logLevel.NOTHING }).admin()
     await admin.connect()
-    await work(admin)
-    await admin.disconnect()
+    try {
+      return await work(admin)
+    } finally {
+      await admin.disconnect()
+    }
   }
 
   #lastLog(): string {

@@ -1,0 +1,180 @@
+import assert from 'node:assert/strict'
+import { openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, suite, test } from 'node:test'
+import * as zlib from 'node:zlib'
+import { InterceptorError } from '../../src/errors.ts'
+import { createFormat } from '../../src/format/format.ts'
+import { createLogger } from '../../src/log.ts'
+import { FdOutput } from '../../src/ship/sinks/fd-output.ts'
+import { type TailOptions, type TailResult, tail } from '../../src/tail/tail.ts'
+import { makePair, until } from '../ship/support.ts'
+import { KafkaBroker, needsKafka } from '../support/kafka.ts'
+import { configFor, type Overrides, shipTo } from './kafka-support.ts'
+
+const FORMAT_OPTIONS = { decode: true, color: false, width: null, verbose: false, version: '0' }
+const hasZstd = 'zstdCompress' in zlib
+
+suite('tail: reading a real Kafka', { skip: needsKafka() }, () => {
+  let broker: KafkaBroker
+  let outputs = 0
+  const logged: string[] = []
+  const log = createLogger({ level: 'debug', form: 'lines', write: (line) => void logged.push(line) })
+  before(async () => {
+    broker = new KafkaBroker({ port: 21260 })
+    await broker.start()
+  })
+  after(() => broker?.remove())
+
+  async function ship(topic: string, from: number, to: number, overrides: Overrides = {}): Promise<void> {
+    const run = shipTo(configFor(broker, topic, overrides))
+    for (let number = from; number < to; number += 1) await run.put(number, { connection: number % 9, bodyBytes: 200 })
+    await run.finish()
+    assert.equal(run.counter('shipped'), to - from)
+  }
+
+  /** Tails into a file. @returns the running tail, and what it has written so far */
+  function startTail(topic: string, options: Partial<TailOptions> = {}) {
+    outputs += 1
+    const path = join(broker.folder, `tail-${outputs}`)
+    const abort = new AbortController()
+    const output = new FdOutput(openSync(path, 'w'), () => {})
+    const done: Promise<TailResult> = tail({
+      kafka: configFor(broker, topic).kafka,
+      from: 'beginning',
+      follow: false,
+      limit: null,
+      format: createFormat('ndjson', FORMAT_OPTIONS),
+      output,
+      log,
+      signal: abort.signal,
+      ...options,
+    }).finally(() => output.close())
+    const text = (): string => readFileSync(path, 'utf8')
+    const numbers = (): number[] =>
+      text()
+        .split('\n')
+        .filter((line) => line !== '')
+        .map((line) => Number.parseInt((JSON.parse(line) as { id: string }).id, 16))
+    return { done, text, numbers, abort }
+  }
+
+  const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, index) => from + index)
+  const sorted = (numbers: number[]): number[] => [...numbers].sort((a, b) => a - b)
+
+  for (const compression of ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const) {
+    const skip = compression === 'zstd' && !hasZstd ? 'needs Node.js 22.15 (zstd)' : false
+    test(`tail: everything from the beginning, then it ends: ${compression}`, { skip }, async () => {
+      const topic = `all-${compression}`
+      await ship(topic, 0, 1500, { kafka: { compression } })
+      const { done, numbers } = startTail(topic)
+      assert.deepEqual(await done, { pairs: 1500, foreign: 0 })
+      assert.deepEqual(sorted(numbers()), range(0, 1500))
+    })
+  }
+
+  test('tail: JSON values and MessagePack values in one topic', async () => {
+    await ship('both', 0, 10)
+    await ship('both', 10, 20, { ship: { format: 'json' } })
+    const { done, numbers } = startTail('both')
+    await done
+    assert.deepEqual(sorted(numbers()), range(0, 20))
+  })
+
+  test('tail: a limit is met exactly, and the document is whole', async () => {
+    await ship('limit', 0, 50)
+    const { done, text } = startTail('limit', { limit: 7, follow: true, format: createFormat('json', FORMAT_OPTIONS) })
+    assert.equal((await done).pairs, 7)
+    assert.equal((JSON.parse(text()) as unknown[]).length, 7)
+  })
+
+  test('tail: records that are no pairs are skipped and counted', async () => {
+    await ship('mixed', 0, 3)
+    broker.kcat(['-P', '-t', 'mixed'], { input: 'hello\n{"v":1}\n' })
+    broker.kcat(['-P', '-t', 'mixed', '-H', 'content-type=application/avro'], { input: 'x\n' })
+    broker.kcat(['-P', '-t', 'mixed', '-Z', '-K', ':'], { input: 'key:\n' })
+    const { done, numbers } = startTail('mixed')
+    assert.deepEqual(await done, { pairs: 3, foreign: 4 })
+    assert.deepEqual(sorted(numbers()), range(0, 3))
+  })
+
+  test('tail: from the end, only what comes; until aborted', async () => {
+    await ship('following', 0, 20)
+    const { done, numbers, abort } = startTail('following', { from: 'end', follow: true })
+    await new Promise((resolve) => setTimeout(resolve, 1500))
+    await ship('following', 100, 120)
+    await until('they are printed', () => numbers().length === 20)
+    abort.abort()
+    assert.equal((await done).pairs, 20)
+    assert.deepEqual(sorted(numbers()), range(100, 120))
+  })
+
+  test('tail: from a time, what was shipped since', async () => {
+    await ship('timed', 0, 20)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    const from = Date.now()
+    await ship('timed', 20, 30)
+    const { done, numbers } = startTail('timed', { from })
+    await done
+    assert.deepEqual(sorted(numbers()), range(20, 30))
+  })
+
+  test('tail: nothing is left behind: no group, no offsets', async () => {
+    const groups = await broker.listGroups()
+    assert.deepEqual(groups, [])
+  })
+
+  test('tail: goes on after the broker was away, and repeats nothing', async () => {
+    await ship('resumed', 0, 20)
+    const { done, numbers, abort } = startTail('resumed', { follow: true })
+    await until('the first are printed', () => numbers().length === 20)
+    await broker.stop()
+    await until('it is told', () => logged.some((line) => /cannot read on, and trying again/.test(line)))
+    await broker.start()
+    await ship('resumed', 20, 40)
+    await until('the rest is printed', () => numbers().length === 40, 60_000)
+    abort.abort()
+    await done
+    assert.deepEqual(sorted(numbers()), range(0, 40))
+  })
+
+  test('tail: a topic that is not there, and a broker that is not, are told as such', async () => {
+    await assert.rejects(
+      startTail('none-such').done,
+      (error: unknown) => error instanceof InterceptorError && /there is no topic none-such at 127/.test(error.message),
+    )
+    const kafka = configFor(broker, 'x', { kafka: { brokers: ['127.0.0.1:1'] } }).kafka
+    await assert.rejects(
+      startTail('x', { kafka }).done,
+      (error: unknown) =>
+        error instanceof InterceptorError && /cannot read the topic x.*ECONNREFUSED/.test(error.message),
+    )
+  })
+
+  test('tail: bodies are decoded as the format asks', async () => {
+    const run = shipTo(configFor(broker, 'encoded'))
+    const body = zlib.gzipSync('{"hidden":true}')
+    const pair = makePair(1)
+    pair.response.headers.push(['Content-Encoding', 'gzip'])
+    pair.response.body = new Uint8Array(body)
+    pair.response.bodySize = body.length
+    await run.putPair(pair)
+    await run.finish()
+    const { done, text } = startTail('encoded')
+    await done
+    const { response } = JSON.parse(text()) as { response: { body: string; decoded: boolean } }
+    assert.deepEqual([response.body, response.decoded], ['{"hidden":true}', true])
+  })
+
+  test('tail: a password that cannot be read is a usage error', async () => {
+    const passwordFile = join(broker.folder, 'gone')
+    writeFileSync(passwordFile, 'x')
+    rmSync(passwordFile)
+    const sasl = { mechanism: 'plain' as const, username: 'u', passwordFile }
+    const kafka = configFor(broker, 'x', { kafka: { sasl } }).kafka
+    await assert.rejects(
+      startTail('x', { kafka }).done,
+      (error: unknown) => error instanceof InterceptorError && error.exitCode === 2,
+    )
+  })
+})
