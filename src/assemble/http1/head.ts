@@ -8,7 +8,7 @@
 
 import type { HeadRules } from '../filter.ts'
 import type { Arena } from '../memory/arena.ts'
-import { Caseless, COMMA, CR, findColon, findLf, SEMICOLON, SPACE, TAB, TOKEN } from './text.ts'
+import { Caseless, COMMA, CR, findColon, findLf, LF, SEMICOLON, SPACE, TAB, TOKEN } from './text.ts'
 
 /** Results of a scan. */
 export const HEAD_COMPLETE = 0
@@ -212,7 +212,7 @@ export class HeadScanner {
           this.anomalies |= ANOMALY_LENGTH_IGNORED
         return HEAD_COMPLETE
       }
-      if (first === SPACE || first === TAB) this.#fold(line, eol)
+      if (first === SPACE || first === TAB) this.#fold(line, eol, isResponse)
       else this.#fieldLine(line, eol, isResponse)
       line = eol + 1
     }
@@ -248,8 +248,8 @@ export class HeadScanner {
     if (!isResponse && this.rule === 0) this.rule = this.#rules.requestHeader(bytes, line, length)
   }
 
-  /** A line that begins with white space continues the value before it. */
-  #fold(line: number, eol: number): void {
+  /** A line that begins with white space continues the value before it, which is then judged anew: as a whole. */
+  #fold(line: number, eol: number, isResponse: boolean): void {
     if (this.fieldCount === 0) {
       this.anomalies |= ANOMALY_MALFORMED_FIELD
       return
@@ -257,7 +257,15 @@ export class HeadScanner {
     this.anomalies |= ANOMALY_FOLDED
     const last = this.fieldCount * 4 - 4
     const valueEnd = this.#trimEnd(line, eol)
-    if (valueEnd > line) this.fields[last + 3] = valueEnd
+    if (valueEnd === line) return
+    const fields = this.fields
+    if (fields[last + 2] === fields[last + 3]) {
+      let value = line
+      while (isLineSpace(this.#bytes[value])) value++
+      fields[last + 2] = value
+    }
+    fields[last + 3] = valueEnd
+    this.#known(fields[last], fields[last + 1] - fields[last], fields[last + 2], valueEnd, isResponse)
   }
 
   /** Fields that decide framing or filtering. */
@@ -309,7 +317,7 @@ export class HeadScanner {
     const bytes = this.#bytes
     let last = end
     while (last > at && bytes[last - 1] !== COMMA) last--
-    while (last < end && (bytes[last] === SPACE || bytes[last] === TAB)) last++
+    while (last < end && (isLineSpace(bytes[last]) || bytes[last] === LF)) last++
     let stop = last
     while (stop < end && bytes[stop] !== SEMICOLON && bytes[stop] !== SPACE && bytes[stop] !== TAB) stop++
     const chunked = stop - last === CHUNKED.length && CHUNKED.matches(bytes, last)
