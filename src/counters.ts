@@ -37,12 +37,8 @@ export const CAPTURE_COUNTERS = defineCounters({
   skippedLinkType: 'frames.skipped.linkType',
   /** Headers that end before they should, or contradict themselves. */
   skippedMalformed: 'frames.skipped.malformed',
-  /** Second delivery of a packet on a loopback interface. */
-  skippedLoopbackTwin: 'frames.skipped.loopbackTwin',
   /** A fragment that became part of a reassembled packet, which is queued in the last fragment's place. */
   skippedFragment: 'frames.skipped.fragment',
-  /** Not within the capture filter, where the kernel could not apply it. */
-  skippedFilter: 'frames.skipped.filter',
   /** The ring to the assembler was full (live capture only). */
   droppedRing: 'frames.dropped.ring',
   /** Connections left out under overload, so that the others are complete (live capture only). */

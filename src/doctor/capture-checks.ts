@@ -12,9 +12,8 @@ import { withNetns } from '../sys/netns.ts'
 import { libpcapVersion } from '../sys/pcap-compile.ts'
 import { type Check, failed, ok, privilege, skipped, warning } from './check.ts'
 
-/** Bits of a capability set (linux/capability.h). */
-const CAP_NET_RAW = 13
-const CAP_SYS_ADMIN = 21
+/** Places in a capability set (linux/capability.h). */
+const CAPABILITY_BITS = { CAP_NET_RAW: 13n, CAP_SYS_ADMIN: 21n } as const
 
 const PACKET_SOCKETS = 'packet sockets'
 const CAP_PACKAGE = 'package cap'
@@ -61,7 +60,7 @@ function packetSockets({ capture }: Config): Check {
     })
     const mebibytes = (opened.blockBytes * opened.blockCount) / (1024 * 1024)
     closeAfPacket(opened)
-    return ok(PACKET_SOCKETS, `${held(CAP_NET_RAW)}; TPACKET_V3 ring of ${mebibytes} MiB`)
+    return ok(PACKET_SOCKETS, `${held('CAP_NET_RAW')}; TPACKET_V3 ring of ${mebibytes} MiB`)
   } catch (error) {
     return refusal(PACKET_SOCKETS, error)
   }
@@ -73,11 +72,10 @@ function refusal(name: string, error: unknown): Check {
   return lacks ? privilege(name, errorText(error), mend) : failed(name, errorText(error), mend)
 }
 
-/** CAP_NET_RAW as this process has it: user namespaces make the effective set say more than is true, the socket decides. */
-function held(capability: number): string {
+/** What this process's effective set says of a capability, for the reader; whether it suffices the probes find out. */
+function held(name: keyof typeof CAPABILITY_BITS): string {
   const effective = /^CapEff:\s*([0-9a-f]+)/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1] ?? '0'
-  const has = (BigInt(`0x${effective}`) >> BigInt(capability)) & 1n
-  const name = capability === CAP_NET_RAW ? 'CAP_NET_RAW' : 'CAP_SYS_ADMIN'
+  const has = (BigInt(`0x${effective}`) >> CAPABILITY_BITS[name]) & 1n
   return has === 1n ? name : `without ${name}`
 }
 
@@ -94,7 +92,7 @@ function otherNamespaces(): Check {
   const name = 'namespaces of pods'
   try {
     withNetns('/proc/self/ns/net', () => null)
-    return ok(name, held(CAP_SYS_ADMIN))
+    return ok(name, held('CAP_SYS_ADMIN'))
   } catch (error) {
     const mend = 'to capture inside pods add the capability SYS_ADMIN; capturing on this host needs none'
     return warning(name, `not permitted (${errorText(error)})`, mend)

@@ -41,7 +41,7 @@ export function runAfPacket(
   let drainUntil = Number.POSITIVE_INFINITY
   while (control.command !== COMMAND_STOP) {
     control.beat()
-    const now = Date.now()
+    const now = performance.now()
     if (control.command === COMMAND_DRAIN && drainUntil === Number.POSITIVE_INFINITY) {
       capture.closeToNewFrames()
       drainUntil = now + DRAIN_MS
