@@ -11,6 +11,7 @@ import type { Logger } from '../log.ts'
 import { COMMAND_STOP } from '../messages.ts'
 import { Doorbell } from '../ring/doorbell.ts'
 import { closeBooks } from './close-books.ts'
+import { HOT_THREAD } from './worker-thread.ts'
 
 /** First pause before a slot is run again; doubles up to the longest. */
 const FIRST_PAUSE_MS = 50
@@ -57,6 +58,7 @@ export class AssemblerPool {
       concurrentTasksPerWorker: 1,
       atomics: 'disabled',
       recordTiming: false,
+      resourceLimits: HOT_THREAD,
     })
     pool.on('message', (known: KnownInterface) => this.#tasks[known.slot].interfaces.push(known))
     pool.on('error', (error: unknown) => this.#log.error('assembler thread failed', { error: errorText(error) }))

@@ -34,7 +34,7 @@ export function divideMemory(
   // A record takes at most half its ring. Encoding adds some hundred bytes to a pair; one that doubles, being nothing but
   // header bytes over 127, may not fit, and is counted as dropped by the ring.
   const pairRingBytes = powerOfTwo(Math.max(LEAST_PAIR_RING, 3 * pairBytes))
-  let frameRingBytes = LARGEST_FRAME_RING
+  let frameRingBytes = Math.max(LEAST_FRAME_RING, powerOfTwo(LARGEST_FRAME_RING / assemblers))
   const left = (): number => memory - bufferBytes - assemblers * (pairRingBytes + captures * frameRingBytes)
   if (left() < assemblers * LEAST_POOL * 4) frameRingBytes = LEAST_FRAME_RING
   const poolBytes = Math.floor(left() / assemblers / MIB) * MIB
