@@ -20,7 +20,7 @@ const ROOT = join(import.meta.dirname, '..', '..')
 const SOURCES = join(ROOT, 'test')
 const UNIT_CONCURRENCY = 2
 /** A file that takes longer hangs. */
-const FILE_TIMEOUT_MS = 600_000
+const FILE_TIMEOUT_MS = 300_000
 /** What a failed file printed is repeated up to here. */
 const OUTPUT_CHARS = 20_000
 const CI = process.env['CI'] === 'true'
