@@ -25,8 +25,11 @@ CAPTURES=()
 
 on() { ip netns exec "itg-$1" "${@:2}"; }
 
+# like on, for the background: $! is then the process itself, not a shell around it
+exec_in() { exec ip netns exec "itg-$1" "${@:2}"; }
+
 # curl in namespace c; what it prints and how it ends does not matter, the server's log does
-get() { on c env -u no_proxy -u NO_PROXY -u http_proxy -u https_proxy curl -s "$@" >/dev/null 2>&1 || true; }
+get() { on c env -u no_proxy -u NO_PROXY -u http_proxy -u https_proxy curl -s -m 20 "$@" >/dev/null 2>&1 || true; }
 
 ns_up() { # NS
   ip netns add "itg-$1"
@@ -52,7 +55,7 @@ pair_up() {
 
 serve() { # NS PORT COMMAND...
   local ns=$1 port=$2 tries=0; shift 2
-  on "$ns" "$@" >>"$WORK/servers.log" 2>&1 &
+  exec_in "$ns" "$@" >>"$WORK/servers.log" 2>&1 &
   PIDS+=($!)
   [ "$port" = - ] && return
   until on "$ns" nc -z 127.0.0.1 "$port" 2>/dev/null || on "$ns" nc -z 10.77.0.1 "$port" 2>/dev/null; do
@@ -66,7 +69,7 @@ serve() { # NS PORT COMMAND...
 
 capture() { # NS IF NAME [tcpdump arguments]
   local ns=$1 if=$2 name=$3 tries=0; shift 3
-  on "$ns" tcpdump --immediate-mode -i "$if" -s 262144 -B 8192 -U -n -Z root -w "$WORK/$name.pcap" "$@" 2>"$WORK/$name.tcpdump" &
+  exec_in "$ns" tcpdump --immediate-mode -i "$if" -s 262144 -B 8192 -U -n -Z root -w "$WORK/$name.pcap" "$@" 2>"$WORK/$name.tcpdump" &
   CAPTURES+=("$! $name")
   until grep -qs listening "$WORK/$name.tcpdump"; do
     tries=$((tries + 1))

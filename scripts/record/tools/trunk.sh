@@ -4,6 +4,7 @@ trunk() {
   link c eth0 10.77.0.2/24 fd77::2/64 r p1 - -
   link s eth0 10.77.0.1/24 fd77::1/64 r p2 - -
   link r left - - r right - -
+  on r ip link set left mtu 1600; on r ip link set right mtu 1600
   for at in "c eth0" "s eth0" "r p1" "r p2"; do on ${at% *} ethtool -K ${at#* } tx off tso off gso off gro off >/dev/null; done
   serve r - python3 "$RECORD/tools/switch.py" tag p1 p2 left right "${@:2}"
   serve s - node "$RECORD/servers/node.mjs" 8080
