@@ -1,0 +1,3 @@
+module itg-orders
+
+go 1.22
