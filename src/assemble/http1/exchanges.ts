@@ -118,7 +118,7 @@ export class Exchanges implements MessageHandler {
     }
     if (exchange.abandoned) this.#outcomes.settle(exchange)
     else if (exchange.requestDone && exchange.responseDone) this.#conclude(exchange)
-    else if (!exchange.responseBegun) this.#outcomes.awaitFrom(exchange, this.#time.clock)
+    else if (!exchange.responseBegun) this.#outcomes.awaitFrom(exchange, this.#time.start)
   }
 
   damaged(stream: MessageStream, reason: number): void {
@@ -129,6 +129,8 @@ export class Exchanges implements MessageHandler {
     this.#letGo(stream, reason)
     const connection = stream.connection
     this.#doubt(connection)
+    // A head that long is one: only its length is at fault.
+    if (reason === REASON_OVERSIZE) this.#recognise(connection)
     if (stream.isResponse) connection.responseDoubt = true
     else connection.doubtRequests(stream.lastAck, stream.ackKnown)
   }
@@ -155,11 +157,16 @@ export class Exchanges implements MessageHandler {
 
   /** Gives up requests that have waited too long. */
   expire(): void {
-    const { clock } = this.#time
+    const time = this.#time
     const { responseTimeoutMicros } = this.#limits
     for (;;) {
       const exchange = this.#outcomes.longestWaiting
-      if (exchange === null || clock - exchange.listedMicros <= responseTimeoutMicros) return
+      if (exchange === null) return
+      if (time.isStray(exchange.listedMicros)) {
+        this.#outcomes.awaitFrom(exchange, time.clock)
+        continue
+      }
+      if (time.clock - exchange.listedMicros <= responseTimeoutMicros) return
       this.#outcomes.awaited(exchange)
       if (exchange.connection?.confirming === exchange) this.#settleUnconfirmed(exchange.connection, false)
       else this.#outcomes.abandon(exchange, REASON_TIMEOUT)
@@ -335,7 +342,7 @@ export class Exchanges implements MessageHandler {
     }
     connection.confirming = exchange
     if (connection.first !== null) this.#resolve(connection, connection.first.ackFirst)
-    else this.#outcomes.awaitFrom(exchange, this.#time.clock)
+    else this.#outcomes.awaitFrom(exchange, this.#time.start)
   }
 
   /** The client's next request shows whether it had received the answer it waited for, and nothing more. */

@@ -92,7 +92,7 @@ export class FlowTable {
     let flow = this.#free
     if (flow !== null) this.#free = flow.older
     else flow = this.#grow()
-    flow.open(this.#probeHash, interfaceId, this.#time.clock)
+    flow.open(this.#probeHash, interfaceId, this.#time.start)
     this.#keys.set(this.#probe, flow.index * KEY_WORDS)
     const bucket = this.#probeHash & (this.#buckets.length - 1)
     this.#chain[flow.index] = this.#buckets[bucket]
@@ -128,19 +128,28 @@ export class FlowTable {
   /** Starts a new connection on a lingering flow's tuple. */
   reopen(flow: Flow, interfaceId: number): void {
     this.#listOf(flow).unlink(flow)
-    flow.open(flow.hash, interfaceId, this.#time.clock)
+    flow.open(flow.hash, interfaceId, this.#time.start)
     this.#open.push(flow)
   }
 
   /** Notes activity of an open flow. */
   touch(flow: Flow): void {
-    const { clock } = this.#time
-    flow.lastMicros = clock
-    if (clock - flow.touchedMicros < TOUCH_MICROS && clock >= flow.touchedMicros) return
-    flow.touchedMicros = clock
+    const { start } = this.#time
+    flow.lastMicros = start
+    if (start - flow.touchedMicros < TOUCH_MICROS && start >= flow.touchedMicros) return
+    flow.touchedMicros = start
     if (this.#open.newest === flow) return
     this.#open.unlink(flow)
     this.#open.push(flow)
+  }
+
+  /** Makes a flow the newest of its list, as of the clock: the time it had was a stray one. */
+  restamp(flow: Flow): void {
+    const list = this.#listOf(flow)
+    flow.lastMicros = this.#time.clock
+    flow.touchedMicros = this.#time.clock
+    list.unlink(flow)
+    list.push(flow)
   }
 
   /** True when the flow's addresses are IPv6. */

@@ -86,7 +86,7 @@ export class Flow {
   /** Bytes of it are lost. */
   lossy = false
   interfaceId = 0
-  /** The clock at the last segment. */
+  /** Packet time of the last segment, not before the clock. */
   lastMicros = 0
   http: HttpConnection | null = null
   /** Recency list, most recent first; `touchedMicros` is when the flow was last moved to its front. */

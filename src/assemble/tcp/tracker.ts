@@ -7,7 +7,7 @@
  */
 import { ASSEMBLE_COUNTERS } from '../../counters.ts'
 import type { Arena } from '../memory/arena.ts'
-import type { PacketTime } from '../packet-time.ts'
+import { CLOCK_STEP_MICROS, type PacketTime } from '../packet-time.ts'
 import {
   type Direction,
   END_EVICTED,
@@ -35,8 +35,6 @@ const LINGER_MICROS = 30_000_000
 const RESET_WINDOW = 4 * 1024 * 1024
 /** A SYN whose sequence number lies this close before known data was merely captured late. */
 const LATE_SYN_BYTES = 65_536
-/** Packet time runs on at once for steps up to this; for longer ones, and back, when a second frame agrees. */
-const CLOCK_STEP_MICROS = 10_000_000
 
 const C = ASSEMBLE_COUNTERS.index
 
@@ -123,9 +121,15 @@ export class ConnectionTracker {
     if (step > 0 ? step <= CLOCK_STEP_MICROS || agreed : step < -CLOCK_STEP_MICROS && agreed) time.clock = micros
     this.#lastMicros = micros
     const closed = this.flows.oldestClosed
-    if (closed !== null && time.clock - closed.lastMicros > LINGER_MICROS) this.flows.remove(closed)
+    if (closed !== null) {
+      if (time.clock - closed.lastMicros > LINGER_MICROS) this.flows.remove(closed)
+      else if (time.isStray(closed.lastMicros)) this.flows.restamp(closed)
+    }
     const open = this.flows.oldestOpen
-    if (open !== null && time.clock - open.lastMicros > IDLE_MICROS) this.#close(open, END_IDLE)
+    if (open !== null) {
+      if (time.clock - open.lastMicros > IDLE_MICROS) this.#close(open, END_IDLE)
+      else if (time.isStray(open.lastMicros)) this.flows.restamp(open)
+    }
   }
 
   /** Ends every flow of an interface that is gone. */
