@@ -351,6 +351,29 @@ describe('tracker: packet time', () => {
     assert.equal(tcp.only.server, 'abcdef')
   })
 
+  test('connections that begin right after a long silence are not idle', () => {
+    const tcp = new TcpHarness().script(new TcpScript().handshake().client('a'), from(1))
+    tcp.script(
+      new TcpScript({ startMicros: START_MICROS + 3600 * SECOND }).handshake().client('b').server('c'),
+      from(2),
+    )
+    assert.equal(tcp.count('flows.closed.idle'), 1)
+    assert.deepEqual(
+      tcp.connections.map(({ server }) => server),
+      ['', 'c'],
+    )
+  })
+
+  test('a file of an earlier time follows: its connections neither close at once nor last for ever', () => {
+    const tcp = new TcpHarness().script(new TcpScript().handshake().client('a'), from(1))
+    const earlier = START_MICROS - YEAR
+    tcp.script(new TcpScript({ startMicros: earlier }).handshake().client('b').server('c'), from(2))
+    assert.equal(tcp.connections[1]?.server, 'c')
+    assert.equal(tcp.count('flows.closed'), 0)
+    for (let second = 0; second <= 620; second += 5) tcp.tick(earlier + second * SECOND)
+    assert.equal(tcp.count('flows.closed.idle'), 2)
+  })
+
   test('a real jump, on which following frames agree, closes what was idle', () => {
     const tcp = new TcpHarness().script(new TcpScript().handshake().client('a'), from(1))
     tcp.script(new TcpScript({ startMicros: START_MICROS + YEAR }).handshake().client('b'), from(2))
@@ -365,7 +388,7 @@ describe('tracker: packet time', () => {
       .segments(script.segments, from(2))
       .segments([{ ...script.stray('client', {}).segments.at(-1)!, micros: START_MICROS + YEAR }], from(2))
     tcp.script(new TcpScript().handshake().client('c'), from(3))
-    for (let second = 0; second <= 620; second += 5) tcp.tick(START_MICROS + second * SECOND)
+    for (let second = 0; second <= 1300; second += 5) tcp.tick(START_MICROS + second * SECOND)
     assert.equal(tcp.count('flows.closed.idle'), 3)
   })
 })

@@ -1,0 +1,149 @@
+/** Messages over the limit are counted through without being kept, and the connection stays in step. */
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { count } from '../../../src/ledger.ts'
+import { AssembleHarness, assemble, summary } from '../../support/assemble-harness.ts'
+import { request, response } from '../../support/http-script.ts'
+import { TcpScript } from '../../support/tcp-script.ts'
+
+const GIB = 1024 ** 3
+const PIECE = Buffer.alloc(64_000, 'x')
+
+/** Feeds `bytes` of body from the server, segment by segment, and tells the most memory held at any time. */
+function stream(
+  harness: AssembleHarness,
+  script: TcpScript,
+  bytes: number,
+  frame: (piece: Uint8Array) => Uint8Array,
+): number {
+  let most = 0
+  for (let left = bytes; left > 0; left -= PIECE.length) {
+    script.server(frame(PIECE.subarray(0, Math.min(left, PIECE.length))))
+    harness.segments(script.segments.splice(0))
+    most = Math.max(most, harness.assembler.heldBytes)
+  }
+  return most
+}
+
+const asIs = (piece: Uint8Array): Uint8Array => piece
+const asChunk = (piece: Uint8Array): Uint8Array =>
+  Buffer.concat([Buffer.from(`${piece.length.toString(16)}\r\n`), piece, Buffer.from('\r\n')])
+
+/** With one large segment each, and the client's acknowledgements left out: they are nothing new. */
+const script = (): TcpScript => new TcpScript({ segmentBytes: 65_000, bareAcks: false }).handshake()
+
+describe('oversize: a body of 1 GB', () => {
+  test('with a length costs no memory at all, and the next pair is right', () => {
+    const harness = new AssembleHarness()
+    const tcp = script().client(request('/large'))
+    tcp.server(`HTTP/1.1 200 OK\r\nContent-Length: ${GIB}\r\n\r\n`)
+    assert.equal(stream(harness, tcp, GIB, asIs), 0)
+    const { pairs, ledger } = harness.script(tcp.client(request('/next')).server(response('next')).close()).finish()
+    assert.deepEqual(summary(pairs), ['GET /next 200'])
+    assert.equal(count(ledger, 'requests.abandoned.oversize'), 1)
+    assert.equal(count(ledger, 'responses.orphaned.oversize'), 1)
+    assert.ok(count(ledger, 'bytes.http') > GIB)
+  })
+
+  test('chunked costs up to the limit and then nothing, and the next pair is right', () => {
+    const harness = new AssembleHarness()
+    const tcp = script().client(request('/large')).server('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n')
+    const most = stream(harness, tcp, GIB / 4, asChunk)
+    assert.ok(most < 1.2 * 1024 ** 2, `${most} bytes`)
+    assert.equal(harness.assembler.heldBytes, 0)
+    tcp.server('0\r\n\r\n').client(request('/next')).server(response('next')).close()
+    assert.deepEqual(summary(harness.script(tcp).finish().pairs), ['GET /next 200'])
+    assert.equal(harness.count('requests.abandoned.oversize'), 1)
+  })
+
+  test('to the end of the connection costs up to the limit and then nothing', () => {
+    const harness = new AssembleHarness()
+    const tcp = script().client(request('/large')).server('HTTP/1.1 200 OK\r\n\r\n')
+    const most = stream(harness, tcp, GIB / 4, asIs)
+    assert.ok(most < 1.2 * 1024 ** 2, `${most} bytes`)
+    assert.equal(harness.assembler.heldBytes, 0)
+    assert.deepEqual(harness.script(tcp.close()).finish().pairs, [])
+    assert.equal(harness.count('requests.abandoned.oversize'), 1)
+  })
+
+  test('of a request costs nothing, and the next pair is right', () => {
+    const harness = new AssembleHarness()
+    const tcp = script().client(`PUT /large HTTP/1.1\r\nContent-Length: ${GIB / 4}\r\n\r\n`)
+    for (let left = GIB / 4; left > 0; left -= PIECE.length) {
+      tcp.client(PIECE.subarray(0, Math.min(left, PIECE.length)))
+      harness.segments(tcp.segments.splice(0))
+      assert.equal(harness.assembler.heldBytes, 0)
+    }
+    tcp.server(response('done')).client(request('/next')).server(response('next')).close()
+    assert.deepEqual(summary(harness.script(tcp).finish().pairs), ['GET /next 200'])
+    assert.equal(harness.count('requests.abandoned.oversize'), 1)
+  })
+
+  test('that a rule leaves out costs nothing either', () => {
+    const harness = new AssembleHarness({ everything: false, messageBytes: GIB / 16, pairBytes: GIB / 16 })
+    const tcp = script().client(request('/'))
+    tcp.server(`HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\nContent-Length: ${GIB / 32}\r\n\r\n`)
+    assert.equal(stream(harness, tcp, GIB / 32, asIs), 0)
+    harness.script(tcp.close()).finish()
+    assert.equal(harness.count('pairs.filtered.contentType'), 1)
+  })
+})
+
+describe('oversize: heads', () => {
+  test('a head over the limit ends the epoch: it is no exchange, and what follows is found again', () => {
+    const long = `GET / HTTP/1.1\r\nX: ${'x'.repeat(70_000)}\r\n\r\n`
+    const tcp = new TcpScript()
+      .handshake()
+      .client(long)
+      .server(response('a'))
+      .client(request('/next'))
+      .server(response('b'))
+    const { pairs, ledger } = assemble(tcp.close(), { messageBytes: 65_536 })
+    assert.deepEqual(summary(pairs), ['GET /next 200'])
+    assert.equal(count(ledger, 'responses.orphaned'), 1)
+  })
+
+  test('a head that never ends is not kept', () => {
+    const harness = new AssembleHarness()
+    const tcp = script().client('GET / HTTP/1.1\r\n')
+    for (let i = 0; i < 2000; i++) {
+      tcp.client(Buffer.concat([Buffer.from('X: '), PIECE, Buffer.from('\r\n')]))
+      harness.segments(tcp.segments.splice(0))
+      assert.ok(harness.assembler.heldBytes < 1.2 * 1024 ** 2)
+    }
+    assert.deepEqual(harness.finish().pairs, [])
+  })
+
+  test('trailers and chunk extensions without end are given up', () => {
+    for (const endless of ['0\r\n', '5;']) {
+      const tcp = script()
+        .client(request('/'))
+        .server('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n')
+        .server(endless)
+      for (let i = 0; i < 4; i++) tcp.server(`X: ${'x'.repeat(60_000)}`)
+      const { ledger } = assemble(tcp.close())
+      assert.equal(count(ledger, 'requests.abandoned.doubtful'), 1)
+    }
+  })
+})
+
+describe('oversize: bounds of the pool', () => {
+  test('requests that wait for responses in thousands stay within it, and are given up beyond', () => {
+    const harness = new AssembleHarness({ poolBytes: 1024 * 1024, flows: 5000 })
+    for (let port = 1; port <= 2000; port++) {
+      const tcp = new TcpScript().handshake().client(request(`/${port}`, { body: 'x'.repeat(1000) }))
+      harness.script(tcp, { client: { address: '10.0.0.1', port } })
+      assert.ok(harness.assembler.heldBytes <= 1024 * 1024)
+    }
+    assert.ok(harness.count('requests.abandoned.evicted') > 0)
+    harness.finish()
+  })
+
+  test('a connection with thousands of unanswered requests is bounded too', () => {
+    const tcp = new TcpScript().handshake()
+    for (let i = 0; i < 5000; i++) tcp.client(request(`/${i}`))
+    const { ledger } = assemble(tcp)
+    assert.equal(count(ledger, 'messages.requests'), 5000)
+    assert.ok(count(ledger, 'requests.abandoned.evicted') >= 4096)
+  })
+})

@@ -1,0 +1,135 @@
+/** Waiting for responses, in packet time (contract, rule 4). */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { count } from '../../../src/ledger.ts'
+import { AssembleHarness, assemble, summary } from '../../support/assemble-harness.ts'
+import { numbered, request, response, wrongPairs } from '../../support/http-script.ts'
+import { START_MICROS, TcpScript } from '../../support/tcp-script.ts'
+
+const SECOND = 1_000_000
+
+const answeredAfter = (micros: number): TcpScript =>
+  new TcpScript({ bareAcks: false })
+    .handshake()
+    .client(request('/'))
+    .wait(micros - 100)
+    .server(response('late'))
+    .close()
+
+test('timeouts: a response after exactly 60 s makes a pair, a microsecond later none', () => {
+  assert.equal(assemble(answeredAfter(60 * SECOND)).pairs.length, 1)
+  const { pairs, ledger } = assemble(answeredAfter(60 * SECOND + 1))
+  assert.equal(pairs.length, 0)
+  assert.equal(count(ledger, 'requests.abandoned.timeout'), 1)
+  assert.equal(count(ledger, 'responses.orphaned.timeout'), 1)
+})
+
+test('timeouts: counted from the last byte of the request', () => {
+  const tcp = new TcpScript()
+    .handshake()
+    .client('POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\na')
+    .wait(50 * SECOND)
+  assert.equal(
+    assemble(
+      tcp
+        .client('b')
+        .wait(50 * SECOND)
+        .server(response())
+        .close(),
+    ).pairs.length,
+    1,
+  )
+})
+
+test('timeouts: a response that has begun in time may last', () => {
+  const tcp = new TcpScript().handshake().client(request('/')).server('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\na')
+  assert.equal(
+    assemble(
+      tcp
+        .wait(120 * SECOND)
+        .server('b')
+        .close(),
+    ).pairs.length,
+    1,
+  )
+})
+
+test('timeouts: interim responses do not prolong the wait', () => {
+  const tcp = new TcpScript()
+    .handshake()
+    .client(request('/'))
+    .wait(40 * SECOND)
+    .server('HTTP/1.1 102 Processing\r\n\r\n')
+  const { ledger } = assemble(
+    tcp
+      .wait(40 * SECOND)
+      .server(response())
+      .close(),
+  )
+  assert.equal(count(ledger, 'requests.abandoned.timeout'), 1)
+})
+
+test('timeouts: a late response is not paired with the next request', () => {
+  const tcp = new TcpScript()
+    .handshake()
+    .client(request('/0'))
+    .wait(61 * SECOND)
+    .client(request('/1'))
+  tcp.server(numbered(0)).server(numbered(1)).close()
+  const { pairs, ledger } = assemble(tcp)
+  assert.deepEqual(wrongPairs(pairs), [])
+  assert.deepEqual(summary(pairs), ['GET /1 200'])
+  assert.equal(count(ledger, 'requests.abandoned.timeout'), 1)
+  assert.equal(count(ledger, 'responses.orphaned.timeout'), 1)
+})
+
+test('timeouts: a request is given up, and its memory freed, while other connections go on', () => {
+  const harness = new AssembleHarness()
+  harness.script(new TcpScript().handshake().client(request('/', { body: 'x'.repeat(10_000) })))
+  assert.ok(harness.assembler.heldBytes > 0)
+  for (let second = 1; second <= 61; second++) harness.tick(START_MICROS + second * SECOND)
+  assert.equal(harness.count('requests.abandoned.timeout'), 1)
+  assert.equal(harness.count('requests.waiting'), 0)
+  assert.equal(harness.assembler.heldBytes, 0)
+  harness.finish()
+})
+
+test('timeouts: one frame with a stray time abandons nothing', () => {
+  const harness = new AssembleHarness()
+  const tcp = new TcpScript().handshake().client(request('/'))
+  harness.script(tcp)
+  const [stray] = new TcpScript({ startMicros: START_MICROS + 86_400 * SECOND }).handshake().segments
+  harness.segments([stray!], { client: { address: '10.0.0.77', port: 7 } })
+  tcp.segments.splice(0)
+  assert.equal(harness.script(tcp.server(response()).close()).finish().pairs.length, 1)
+})
+
+test('timeouts: a request with a stray time of the future does not keep others from being given up', () => {
+  const harness = new AssembleHarness()
+  const stray = new TcpScript({ startMicros: START_MICROS + 86_400 * SECOND }).midstream().client(request('/stray'))
+  harness.script(new TcpScript().handshake(), { client: { address: '10.0.0.77', port: 7 } })
+  harness.segments(stray.segments.slice(0, 1))
+  harness.script(new TcpScript().handshake().client(request('/')), { client: { address: '10.0.0.77', port: 8 } })
+  for (let second = 1; second <= 65; second++) harness.tick(START_MICROS + second * SECOND)
+  assert.equal(harness.count('requests.abandoned.timeout'), 2)
+  harness.finish()
+})
+
+test('timeouts: a request right after a long silence has all its time', () => {
+  const harness = new AssembleHarness()
+  harness.script(new TcpScript().handshake(), { client: { address: '10.0.0.77', port: 7 } })
+  const tcp = new TcpScript({ startMicros: START_MICROS + 3600 * SECOND, bareAcks: false }).midstream()
+  harness.script(
+    tcp
+      .client(request('/'))
+      .wait(59 * SECOND)
+      .server(response())
+      .close(),
+  )
+  assert.equal(harness.finish().pairs.length, 1)
+})
+
+test('timeouts: the limit is configurable', () => {
+  const { pairs } = assemble(answeredAfter(2 * SECOND), { responseTimeoutMicros: SECOND })
+  assert.equal(pairs.length, 0)
+})
