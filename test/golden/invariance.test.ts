@@ -1,0 +1,126 @@
+/**
+ * The same traffic in other frames gives the same pairs, and traffic with parts missing gives some of them, never others.
+ * Seeds are in the titles; INVARIANCE_ROUNDS=N tries N seeds instead of one.
+ */
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { brokenLaws } from '../../src/ledger.ts'
+import { captureFile, type Emitted, type Run, readCapture } from '../support/golden.ts'
+import * as edit from '../support/pcap-edit.ts'
+
+const CAPTURES = ['go', 'node-curl', 'nginx-curl', 'python-stdlib', 'aborts', 'loss-server']
+const ROUNDS = Number(process.env['INVARIANCE_ROUNDS'] ?? 1)
+
+const folder = mkdtempSync(join(tmpdir(), 'interceptor-invariance-'))
+after(() => rmSync(folder, { recursive: true, force: true }))
+
+const originals = new Map<string, Promise<Run>>()
+const originalOf = (name: string): Promise<Run> => {
+  const run = originals.get(name) ?? readCapture([captureFile(name)])
+  originals.set(name, run)
+  return run
+}
+
+let files = 0
+const runOf = async (...contents: readonly Buffer[]): Promise<Run> => {
+  const paths = contents.map((content) => {
+    const path = join(folder, `${files++}.pcap`)
+    writeFileSync(path, content)
+    return path
+  })
+  const run = await readCapture(paths)
+  for (const path of paths) rmSync(path)
+  assert.deepEqual(brokenLaws(run.ledger), [])
+  assert.equal(run.code, 0, run.stderr)
+  return run
+}
+
+/** What a pair says, without its id, as one line. */
+const said = ({ id: _, ...rest }: Emitted): string => JSON.stringify(rest)
+const linesOf = (pairs: readonly Emitted[], line: (pair: Emitted) => string): string[] => pairs.map(line).sort()
+const withId = (pair: Emitted): string => `${pair.id} ${said(pair)}`
+
+/** Edits that lose nothing: the same pairs with the same ids. */
+const LOSSLESS: Record<string, (file: edit.CaptureFile, chance: () => number) => edit.CaptureFile> = {
+  'in segments of up to 40 bytes': (file, chance) => edit.resegment(file, () => 1 + Math.floor(chance() * 40)),
+  'in segments of up to 1400 bytes': (file, chance) => edit.resegment(file, () => 1 + Math.floor(chance() * 1400)),
+  'cut small and reordered': (file, chance) =>
+    edit.reorder(
+      edit.resegment(file, () => 700),
+      6,
+      chance,
+    ),
+  'with frames repeated': (file, chance) => edit.duplicate(file, 0.2, chance),
+  'with a VLAN tag': (file) => edit.tag(file, [0x8100, 12]),
+  'with two VLAN tags': (file) => edit.tag(file, [0x88a8, 12], [0x8100, 13]),
+  'as raw IP': (file) => edit.rawIp(file),
+  'as IPv6': (file) => edit.toIpv6(file),
+  'on other ports': (file) => edit.movePorts(file, 20111),
+}
+
+/** Edits that lose parts: some of the pairs, never others. */
+const LOSSY: Record<string, (file: edit.CaptureFile, chance: () => number) => edit.CaptureFile> = {
+  'with 2 % of the frames missing': (file, chance) => edit.drop(file, 0.02, chance),
+  'with 20 % of the frames missing': (file, chance) => edit.drop(file, 0.2, chance),
+  'cut small with 5 % missing': (file, chance) =>
+    edit.drop(
+      edit.resegment(file, () => 200),
+      0.05,
+      chance,
+    ),
+  'begun late': (file, chance) => edit.slice(file, Math.floor(chance() * file.frames.length)),
+  'cut short': (file, chance) => edit.slice(file, 0, Math.floor(chance() * file.frames.length)),
+  'shuffled past acknowledgements': (file, chance) =>
+    edit.shuffle(
+      edit.resegment(file, () => 500),
+      12,
+      chance,
+    ),
+}
+
+for (const name of CAPTURES) {
+  const file = edit.readPcap(captureFile(name))
+  for (let seed = 1; seed <= ROUNDS; seed++) {
+    for (const [how, change] of Object.entries(LOSSLESS)) {
+      test(`invariance: ${name} ${how} gives the same pairs (seed ${seed})`, async () => {
+        const run = await runOf(edit.writePcap(change(file, edit.random(seed))))
+        assert.deepEqual(linesOf(run.pairs, withId), linesOf((await originalOf(name)).pairs, withId))
+      })
+    }
+    for (const [how, change] of Object.entries(LOSSY)) {
+      test(`invariance: ${name} ${how} gives no other pairs (seed ${seed})`, async () => {
+        const run = await runOf(edit.writePcap(change(file, edit.random(seed))))
+        const known = new Set(linesOf((await originalOf(name)).pairs, withId))
+        assert.deepEqual(
+          linesOf(run.pairs, withId).filter((line) => !known.has(line)),
+          [],
+        )
+      })
+    }
+  }
+}
+
+for (const by of [0x7fffffff, 0xfffff000]) {
+  test(`invariance: sequence numbers moved by ${by} give the same pairs`, async () => {
+    const run = await runOf(edit.writePcap(edit.moveSequences(edit.readPcap(captureFile('go')), by)))
+    assert.deepEqual(linesOf(run.pairs, said), linesOf((await originalOf('go')).pairs, said))
+  })
+}
+
+test('invariance: byte order, resolution and container of the file do not matter', async () => {
+  const file = edit.readPcap(captureFile('nginx-curl'))
+  const expected = linesOf((await originalOf('nginx-curl')).pairs, withId)
+  const layouts = [{ bigEndian: true }, { nanoseconds: true }, { bigEndian: true, nanoseconds: true }]
+  const contents = [...layouts.map((layout) => edit.writePcap(file, layout)), edit.writePcapng(file)]
+  for (const content of contents) assert.deepEqual(linesOf((await runOf(content)).pairs, withId), expected)
+})
+
+test('invariance: a capture in two files gives the same pairs', async () => {
+  const file = edit.readPcap(captureFile('go'))
+  const middle = file.frames.length >> 1
+  const halves = [edit.slice(file, 0, middle), edit.slice(file, middle)].map((half) => edit.writePcap(half))
+  assert.deepEqual(linesOf((await runOf(...halves)).pairs, withId), linesOf((await originalOf('go')).pairs, withId))
+})
