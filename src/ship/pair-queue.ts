@@ -170,7 +170,8 @@ export class PairQueue {
   /** The next record is longer than the tail's room: put a block behind it (or in its place) that takes it. */
   #replaceTail(recordBytes: number): void {
     const last = this.#blocks.length - 1
-    const block = newBlock(Math.max(BLOCK_BYTES, recordBytes))
+    // Long pairs get blocks of their own length: two to a block would leave much of it empty.
+    const block = newBlock(recordBytes > BLOCK_BYTES / 4 ? recordBytes : BLOCK_BYTES)
     if (this.#blocks[last].end === 0) this.#blocks[last] = block
     else this.#blocks.push(block)
   }

@@ -18,7 +18,9 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Admin, Kafka, logLevel } from 'kafkajs'
+import type { Admin } from 'kafkajs'
+import { defaultConfig } from '../../src/config.ts'
+import { clientFor } from '../../src/ship/kafka/client.ts'
 import { needs } from './needs.ts'
 
 /** The checkout's root, from dist/test/support. */
@@ -170,12 +172,13 @@ export class KafkaBroker {
   }
 
   async #asAdmin<T>(work: (admin: Admin) => Promise<T>): Promise<T> {
-    const admin = new Kafka({ brokers: [this.plaintext], logLevel: logLevel.NOTHING }).admin()
+    const client = clientFor({ ...defaultConfig().kafka, brokers: [this.plaintext] }, () => {}, 3)
+    const admin = client.kafka.admin()
     await admin.connect()
     try {
       return await work(admin)
     } finally {
-      await admin.disconnect()
+      client.close()
     }
   }
 

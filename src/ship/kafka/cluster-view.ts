@@ -22,6 +22,8 @@ export class ClusterView {
   leaders: readonly number[] = []
   /** The last attempt to reach the cluster and its topic failed. */
   failing = false
+  /** There is a client that has reached the cluster: `produce` makes sense. */
+  connected = false
   readonly #settings: KafkaSettings
   readonly #log: FoldedLog
   readonly #clock: () => number
@@ -101,6 +103,7 @@ export class ClusterView {
       this.leaders = leaders
       const recovered = this.failing
       this.failing = false
+      this.connected = true
       this.#attempts = 0
       this.#dueMs = this.#clock() + REFRESH_MS
       if (!this.#closed) this.#changed(recovered)
@@ -122,6 +125,7 @@ export class ClusterView {
     if (trouble === 'away' || trouble === 'denied') {
       this.#wire?.close()
       this.#wire = null
+      this.connected = false
     }
     this.#dueMs = this.#clock() + (trouble === 'denied' ? DENIED_REFRESH_MS : retryDelay(this.#attempts))
     this.#attempts += 1

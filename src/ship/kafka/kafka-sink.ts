@@ -121,6 +121,10 @@ export class KafkaSink implements Sink {
 
   /** Sends what is ready, and notes when to look again. */
   #dispatch(nowMs: number): void {
+    if (!this.#cluster.connected) {
+      this.#nextDueMs = this.#cluster.nextDueMs
+      return
+    }
     const byLeader = new Map<number, Lane[]>()
     for (const lane of this.#batcher.lanes) {
       if (lane.leader === -1 || this.#batcher.next(lane, nowMs) === null) continue
