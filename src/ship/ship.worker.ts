@@ -24,8 +24,6 @@ const rings = data.rings.map((ring, slot) => {
   return new RingConsumer(ring, assemblerBell === null ? null : new Doorbell(assemblerBell))
 })
 
-// A thread that only waits for a doorbell has nothing that keeps it alive.
-const alive = setInterval(() => {}, 60_000)
 try {
   const context = { ledger, limit, wake: () => bell.ring() }
   const sink = await createSink(data.sink, context, log, () => control.beat())
@@ -49,6 +47,4 @@ try {
   const exitCode = error instanceof InterceptorError ? error.exitCode : EXIT_RUNTIME
   const hint = error instanceof InterceptorError && error.hint !== null ? `. ${error.hint}` : ''
   post({ t: 'failed', message: `${errorText(error)}${hint}`, exitCode })
-} finally {
-  clearInterval(alive)
 }
