@@ -52,15 +52,25 @@ const when = (flags: string, description: string): Option =>
 
 /** Adds --config, --set, --brokers, --topic, -q, -v and --color. */
 export function addConfigOptions(command: Command): Command {
-  return command
+  command
     .optionsGroup('Kafka:')
     .option('--brokers <list>', 'brokers, host:port, separated by commas')
     .option('--topic <name>', 'topic (default: interceptor.pairs)')
+  return addGeneralOptions(command, 'heads and bodies in text; twice: a debug log too')
+}
+
+/**
+ * Adds --config, --set, -q, -v and --color.
+ *
+ * @param verbose  what -v does
+ */
+export function addGeneralOptions(command: Command, verbose: string): Command {
+  return command
     .optionsGroup('Options:')
     .option('--config <file>', 'configuration file, YAML (also INTERCEPTOR_CONFIG)')
     .option('--set <key=value>', 'set any key of the configuration: limits.memory=1GiB; repeatable', append)
     .option('-q, --quiet', 'nothing on standard error but errors')
-    .option('-v, --verbose', 'heads and bodies in text; twice: a debug log too', increase)
+    .option('-v, --verbose', verbose, increase)
     .addOption(when('--color <when>', 'colour'))
 }
 

@@ -6,6 +6,7 @@ import { captureCommand } from './capture.ts'
 import { configCommand } from './config.ts'
 import { doctorCommand } from './doctor.ts'
 import { addExamples } from './options.ts'
+import { podsCommand } from './pods.ts'
 import { readCommand } from './read.ts'
 import { tailCommand } from './tail.ts'
 import {
@@ -73,9 +74,17 @@ function createProgram(exit: (code: number) => void): Command {
   addExamples(program, [
     ['interceptor read shop.pcap', 'the HTTP pairs in a capture file'],
     ['interceptor capture -i any', 'the pairs that pass through this machine now'],
+    ['interceptor pods', 'the pods of this node, and where the agent would capture them'],
     ['interceptor doctor', 'what is missing to capture here'],
   ])
-  const commands = [readCommand(exit), captureCommand(exit), tailCommand(exit), doctorCommand(exit), configCommand()]
+  const commands = [
+    readCommand(exit),
+    captureCommand(exit),
+    tailCommand(exit),
+    podsCommand(),
+    doctorCommand(exit),
+    configCommand(),
+  ]
   for (const command of commands) program.addCommand(inherit(command, program))
   return program
 }

@@ -10,6 +10,7 @@ for (const words of [
   ['read'],
   ['capture'],
   ['tail'],
+  ['pods'],
   ['doctor'],
   ['config'],
   ['config', 'print'],

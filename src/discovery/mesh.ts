@@ -1,0 +1,114 @@
+/**
+ * Which service mesh a pod is in, by the programs that run in it, and so where its traffic can be read: on the loopback
+ * interface, between the application and its sidecar proxy, it is in plaintext. Pure.
+ */
+import type { ProcessFacts } from './process.ts'
+
+export type MeshName = 'istio' | 'linkerd' | 'consul' | 'kuma'
+
+/** A mesh's proxy in a pod. */
+export interface MeshDecision {
+  readonly name: MeshName
+  /** sidecar: beside an application; gateway: with none behind it, so that nothing of interest passes on loopback. */
+  readonly role: 'sidecar' | 'gateway'
+  /**
+   * TCP ports of the proxy itself that are no application's traffic: administration, health, metrics, name service, and
+   * where it takes in what it sends on to the application over loopback, in the clear. The port that takes what the
+   * application sends out stays in: that is the plaintext of outgoing requests.
+   */
+  readonly ownPorts: readonly number[]
+}
+
+type Program = Pick<ProcessFacts, 'name' | 'command' | 'cgroup'>
+
+interface Mesh {
+  readonly name: MeshName
+  readonly ownPorts: readonly number[]
+  /** Whether the program is this mesh's proxy, or what starts it. */
+  readonly owns: (program: Program) => boolean
+  /** Whether all its programs are there. */
+  readonly complete: (programs: readonly Program[]) => boolean
+  /** What its command lines say of the role; null: nothing. */
+  readonly role: (programs: readonly Program[]) => MeshDecision['role'] | null
+}
+
+const named = (...names: string[]) => {
+  return ({ name }: Program) => names.includes(name)
+}
+
+/** `pilot-agent proxy sidecar`, `pilot-agent proxy router`, `pilot-agent proxy waypoint`. */
+const istioRole = (programs: readonly Program[]): MeshDecision['role'] =>
+  programs.some(({ command }) => /pilot-agent proxy (?:router|waypoint)\b/.test(command)) ? 'gateway' : 'sidecar'
+
+/** `kuma-dp run --proxy-type=ingress`, `=egress`. */
+const kumaRole = (programs: readonly Program[]): MeshDecision['role'] | null =>
+  programs.some(({ command }) => /--proxy-type[= ](?:ingress|egress)\b/.test(command)) ? 'gateway' : null
+
+const hasEnvoy = (programs: readonly Program[]): boolean => programs.some(named('envoy'))
+
+/** In the order they are tried: Envoy alone is no mesh, it is what else runs beside it that tells. */
+const MESHES: readonly Mesh[] = [
+  {
+    name: 'istio',
+    // Administration, inbound, debug, HBONE, merged metrics, health, DNS, Envoy's metrics. 15001 is outbound.
+    ownPorts: [15000, 15004, 15006, 15008, 15020, 15021, 15053, 15090],
+    owns: named('pilot-agent', 'envoy'),
+    complete: (programs) => programs.some(named('pilot-agent')) && hasEnvoy(programs),
+    role: istioRole,
+  },
+  {
+    name: 'linkerd',
+    // Inbound, control, administration. 4140 is outbound.
+    ownPorts: [4143, 4190, 4191],
+    owns: named('linkerd2-proxy', 'linkerd2-proxy-identity'),
+    complete: (programs) => programs.some(named('linkerd2-proxy')),
+    role: () => 'sidecar',
+  },
+  {
+    name: 'kuma',
+    // Metrics, administration, readiness, inbound, inbound IPv6, DNS. 15001 is outbound.
+    ownPorts: [5680, 9901, 9902, 15006, 15010, 15053],
+    owns: named('kuma-dp', 'envoy', 'coredns'),
+    complete: (programs) => programs.some(named('kuma-dp')) && hasEnvoy(programs),
+    role: kumaRole,
+  },
+  {
+    name: 'consul',
+    // Administration, inbound, merged metrics, lifecycle, readiness. 15001 is outbound.
+    ownPorts: [19000, 20000, 20200, 20600, 21000],
+    owns: (program) => named('consul-dataplane', 'envoy-sidecar', 'envoy')(program),
+    complete: (programs) => programs.some(isConsulProxy),
+    role: () => null,
+  },
+]
+
+/** consul-dataplane starts Envoy; before 1.0 `consul connect envoy` became Envoy, with a bootstrap file below /consul. */
+function isConsulProxy({ name, command }: Program): boolean {
+  if (name === 'consul-dataplane' || name === 'envoy-sidecar') return true
+  return name === 'envoy' && command.includes('/consul/')
+}
+
+/** How meshes are written for people. */
+export const MESH_TITLES: Readonly<Record<MeshName, string>> = {
+  istio: 'Istio',
+  linkerd: 'Linkerd',
+  consul: 'Consul',
+  kuma: 'Kuma',
+}
+
+/**
+ * @param programs the pod's processes without its pause container
+ * @returns null when no mesh's proxy runs in it
+ */
+export function decideMesh(programs: readonly Program[]): MeshDecision | null {
+  for (const { name, ownPorts, owns, complete, role } of MESHES) {
+    if (complete(programs)) return { name, ownPorts, role: role(programs) ?? roleByNeighbours(programs, owns) }
+  }
+  return null
+}
+
+/** Where every container is the proxy's, it has no application beside it. */
+function roleByNeighbours(programs: readonly Program[], owns: Mesh['owns']): MeshDecision['role'] {
+  const proxies = new Set(programs.filter(owns).map(({ cgroup }) => cgroup.containerId))
+  return programs.every(({ cgroup }) => proxies.has(cgroup.containerId)) ? 'gateway' : 'sidecar'
+}

@@ -1,0 +1,177 @@
+/**
+ * Interfaces and addresses of a network namespace, out of /proc/<pid>/net of any process in it: nothing is entered and
+ * nothing is started. Parsing is pure.
+ */
+import { isIPv4 } from 'node:net'
+import type { ProcFiles } from './proc-files.ts'
+
+/** What discovery knows of a network namespace. */
+export interface NetworkFacts {
+  /** Names, as the kernel lists them. */
+  readonly interfaces: readonly string[]
+  /** The interface by which traffic leaves; null: there is none yet. */
+  readonly external: ExternalInterface | null
+  /** Every address of the namespace that others can reach it by: IPv4, then IPv6 in RFC 5952 form. */
+  readonly addresses: readonly string[]
+  /** Those of `addresses` that are in a network of the external interface. */
+  readonly externalAddresses: readonly string[]
+}
+
+/** The interface by which traffic leaves a namespace, and how that is known. */
+export interface ExternalInterface {
+  readonly name: string
+  readonly by: 'default-route' | 'address'
+}
+
+const RTF_UP = 0x0001
+const RTF_REJECT = 0x0200
+const IPV6_UNSPECIFIED = '0'.repeat(32)
+/** /proc/<pid>/net/if_inet6: scope of addresses that are routed (RFC 4007), unlike link-local ones. */
+const SCOPE_GLOBAL = '00'
+
+/** A route of the main table. */
+interface Route {
+  readonly device: string
+  readonly isDefault: boolean
+  readonly metric: number
+  /** The network of a route without gateway, IPv4 only; both 0: of any other. Host byte order. */
+  readonly network: number
+  readonly mask: number
+}
+
+interface Address6 {
+  readonly device: string
+  readonly address: string
+}
+
+/** The texts of one reading, and what they mean. Equal texts need not be parsed again. */
+export interface NetworkReading {
+  readonly texts: readonly string[]
+  readonly facts: NetworkFacts
+}
+
+/**
+ * Reads the namespace of a process.
+ *
+ * @param before the last reading of the same namespace; its facts are kept when nothing changed
+ * @returns null when the process is gone
+ */
+export function readNetwork(files: ProcFiles, pid: number, before: NetworkReading | null): NetworkReading | null {
+  const devices = files.read(`${pid}/net/dev`)
+  if (typeof devices !== 'string') return null
+  const texts = [parseDevices(devices).join(' ')]
+  for (const name of ['route', 'ipv6_route', 'fib_trie', 'if_inet6']) {
+    // A kernel without IPv6 has not all of them.
+    const text = files.read(`${pid}/net/${name}`)
+    texts.push(typeof text !== 'string' ? '' : name === 'ipv6_route' ? withoutCounters(text) : text)
+  }
+  if (before !== null && texts.every((text, index) => text === before.texts[index])) return before
+  return { texts, facts: describeNetwork(texts) }
+}
+
+/** Reference and use counts of IPv6 routes change with every packet. */
+const withoutCounters = (text: string): string => text.replace(/ [0-9a-f]{8} [0-9a-f]{8}(?= [0-9a-f]{8} +\S+$)/gm, '')
+
+function describeNetwork([devices = '', routes = '', routes6 = '', trie = '', addresses6 = '']: readonly string[]) {
+  const interfaces = devices.split(' ').filter((name) => name !== '')
+  const parsed = [...parseRoutes(routes), ...parseRoutes6(routes6)]
+  const v4 = parseTrie(trie)
+  const v6 = parseAddresses6(addresses6)
+  const external = externalInterface(interfaces, parsed, v6)
+  const own = parsed.filter((route) => route.device === external?.name && route.mask !== 0)
+  const near = v4.filter((address) => own.some(({ network, mask }) => (ipv4Number(address) & mask) >>> 0 === network))
+  const near6 = v6.filter(({ device }) => device === external?.name)
+  return {
+    interfaces,
+    external,
+    addresses: [...v4, ...v6.map(({ address }) => address)],
+    externalAddresses: [...near, ...near6.map(({ address }) => address)],
+  }
+}
+
+/** The default route's interface, IPv4 before IPv6, the lowest metric first; else the first with an address or a route. */
+function externalInterface(
+  interfaces: readonly string[],
+  routes: readonly Route[],
+  addresses6: readonly Address6[],
+): ExternalInterface | null {
+  const defaults = routes.filter(({ isDefault }) => isDefault)
+  const best = defaults.reduce<Route | null>((found, route) => {
+    return found === null || (found.mask === route.mask && route.metric < found.metric) ? route : found
+  }, null)
+  if (best !== null) return { name: best.device, by: 'default-route' }
+  const used = new Set([...routes, ...addresses6].map(({ device }) => device))
+  const name = interfaces.find((device) => device !== 'lo' && used.has(device))
+  return name === undefined ? null : { name, by: 'address' }
+}
+
+/** /proc/net/dev: two lines of headings, then `name: counters`. */
+export function parseDevices(text: string): string[] {
+  const lines = text.split('\n').slice(2)
+  return lines.map((line) => line.slice(0, line.lastIndexOf(':')).trim()).filter((name) => name !== '')
+}
+
+/** /proc/net/route: `Iface Destination Gateway Flags RefCnt Use Metric Mask …`, addresses as a little-endian machine has them. */
+function parseRoutes(text: string): Route[] {
+  return text
+    .split('\n')
+    .slice(1)
+    .flatMap((line) => {
+      const [device = '', destination = '', gateway = '', flags = '', , , metric = '', mask = ''] = line.split(/\s+/)
+      const bits = Number.parseInt(flags, 16)
+      if (mask === '' || (bits & RTF_UP) === 0 || (bits & RTF_REJECT) !== 0) return []
+      const isDefault = destination === '00000000' && mask === '00000000'
+      const direct = gateway === '00000000' && !isDefault
+      return [
+        {
+          device,
+          isDefault,
+          metric: Number(metric),
+          network: direct ? littleEndian(destination) : 0,
+          mask: direct ? littleEndian(mask) : 0,
+        },
+      ]
+    })
+}
+
+/** /proc/net/ipv6_route: `destination length source length gateway metric [references use] flags device`. */
+function parseRoutes6(text: string): Route[] {
+  return text.split('\n').flatMap((line) => {
+    const fields = line.trim().split(/\s+/)
+    if (fields.length < 8) return []
+    const device = fields.at(-1)!
+    const bits = Number.parseInt(fields.at(-2)!, 16)
+    if (device === 'lo' || (bits & RTF_UP) === 0 || (bits & RTF_REJECT) !== 0) return []
+    const isDefault = fields[0] === IPV6_UNSPECIFIED && fields[1] === '00'
+    return [{ device, isDefault, metric: Number.parseInt(fields[5]!, 16), network: 0, mask: 0 }]
+  })
+}
+
+/** /proc/net/fib_trie: an address of the namespace's own is a leaf `|-- 10.0.0.7` followed by `/32 host LOCAL`. */
+export function parseTrie(text: string): string[] {
+  const found = new Set<string>()
+  for (const [, address = ''] of text.matchAll(/\|-- (\S+)\n\s+\/32 host LOCAL/g)) {
+    if (isIPv4(address) && !address.startsWith('127.')) found.add(address)
+  }
+  return [...found]
+}
+
+/** /proc/net/if_inet6: `address index length scope flags device`. */
+function parseAddresses6(text: string): Address6[] {
+  return text.split('\n').flatMap((line) => {
+    const [digits = '', , , scope, , device = ''] = line.trim().split(/\s+/)
+    if (scope !== SCOPE_GLOBAL || digits.length !== 32) return []
+    return [{ device, address: ipv6Text(digits) }]
+  })
+}
+
+/** RFC 5952, as the URL parser writes it. @param digits 32 hexadecimal */
+const ipv6Text = (digits: string): string =>
+  new URL(`http://[${digits.match(/.{4}/g)!.join(':')}]`).hostname.slice(1, -1)
+
+const littleEndian = (hex: string): number => {
+  const word = Number.parseInt(hex, 16)
+  return ((word << 24) | ((word & 0xff00) << 8) | ((word >>> 8) & 0xff00) | (word >>> 24)) >>> 0
+}
+
+const ipv4Number = (text: string): number => text.split('.').reduce((word, byte) => word * 256 + Number(byte), 0)

@@ -1,0 +1,174 @@
+/**
+ * Discovery from the host's processes: no API server, no container runtime is asked, no namespace is entered and no
+ * process started. Main thread; a pass is synchronous.
+ */
+import { privilegeError, usageError } from '../errors.ts'
+import { HOST_PID, readHostNetns } from './host-netns.ts'
+import { NetworkTable } from './network-table.ts'
+import { describePod, oldest } from './pod.ts'
+import { ProcFiles } from './proc-files.ts'
+import { isPause, isRuntimeHelper, type ProcessFacts } from './process.ts'
+import { ProcessTable } from './process-table.ts'
+import type { Host, OtherNamespace, Pod, Snapshot } from './snapshot.ts'
+
+const PTRACE_HINT =
+  'Grant the capability SYS_PTRACE (securityContext.capabilities.add), and an AppArmor profile that allows it, such as ' +
+  'Unconfined. On a machine of your own, run it as root.'
+
+/** A pod of the last pass with what it was made of. */
+interface Remembered {
+  readonly parts: readonly unknown[]
+  readonly pod: Pod
+}
+
+/** Scans one node again and again. */
+export class NodeScanner {
+  readonly #files: ProcFiles
+  readonly #processes: ProcessTable
+  readonly #networks: NetworkTable
+  #remembered = new Map<string, Remembered>()
+  #others = new Map<number, OtherNamespace>()
+  #host: Host | null = null
+
+  /** @param procRoot where the host's /proc is mounted (`targets.procRoot`) */
+  constructor(procRoot: string) {
+    this.#files = new ProcFiles(procRoot)
+    this.#processes = new ProcessTable(this.#files)
+    this.#networks = new NetworkTable(this.#files)
+  }
+
+  /**
+   * One pass.
+   *
+   * @throws InterceptorError: exit 2 when procRoot is no proc filesystem; exit 4 when most processes refuse to show
+   *   their namespace, so that nothing can be told. Processes that end meanwhile are no error.
+   */
+  scan(): Snapshot {
+    const pids = this.#files.pids()
+    if (typeof pids === 'symbol' || typeof this.#files.read('uptime') !== 'string') throw noProc(this.#files.root)
+    const hostNetns = readHostNetns(this.#files, pids)
+    if (typeof hostNetns === 'symbol') throw cannotRead(pids.length, pids.length)
+    const { facts, denied } = this.#processes.refresh(pids, hostNetns)
+    if (denied > facts.length) throw cannotRead(denied, denied + facts.length)
+    this.#networks.begin()
+    const host = this.#lookAtHost(hostNetns)
+    const namespaces = groupBy(facts, ({ netns }) => netns)
+    const pods = this.#describePods(facts, namespaces, host)
+    return {
+      processes: facts.length,
+      denied,
+      networkNamespaces: namespaces.size,
+      host,
+      ambient: facts.some(({ name, cgroup }) => name === 'ztunnel' && cgroup.podUid !== null),
+      pods,
+      others: this.#describeOthers(namespaces, pods, hostNetns),
+    }
+  }
+
+  #lookAtHost(netns: number): Host {
+    const network = this.#networks.look(netns, [HOST_PID])
+    const host: Host = {
+      netns,
+      interface: network?.external?.name ?? null,
+      addresses: network?.externalAddresses ?? [],
+    }
+    if (this.#host === null || !sameValue(this.#host, host)) this.#host = host
+    return this.#host
+  }
+
+  #describePods(facts: readonly ProcessFacts[], namespaces: Map<number, ProcessFacts[]>, host: Host): Pod[] {
+    const byUid = groupBy(
+      facts.filter((process) => process.cgroup.podUid !== null && !isRuntimeHelper(process)),
+      ({ cgroup }) => cgroup.podUid!,
+    )
+    const remembered = new Map<string, Remembered>()
+    for (const [uid, all] of byUid) {
+      const { netns } = all.find(isPause) ?? oldest(all)
+      // In a namespace of the pod's own, whatever runs there is the pod's, also where its cgroup does not tell.
+      const here = netns === host.netns ? all : namespaces.get(netns)!
+      const members = here.filter((process) => belongs(process, uid, netns))
+      const network = netns === host.netns ? null : this.#networks.look(netns, pidsOf(members))
+      remembered.set(uid, this.#describe(uid, all, members, network, host))
+    }
+    this.#remembered = remembered
+    return [...remembered.keys()].sort().map((uid) => remembered.get(uid)!.pod)
+  }
+
+  /** The pod as it was, when it is made of the same; or when what it is made of comes to the same. */
+  #describe(...[uid, all, members, network, host]: DescribeParts): Remembered {
+    const before = this.#remembered.get(uid)
+    const parts = [network, host, ...all, ...members]
+    if (before !== undefined && sameItems(before.parts, parts)) return before
+    const pod = describePod({ uid, all, members, network, host })
+    return { parts, pod: before !== undefined && sameValue(before.pod, pod) ? before.pod : pod }
+  }
+
+  #describeOthers(namespaces: Map<number, ProcessFacts[]>, pods: readonly Pod[], hostNetns: number): OtherNamespace[] {
+    const taken = new Set([hostNetns, ...pods.map(({ netns }) => netns)])
+    const others = new Map<number, OtherNamespace>()
+    for (const [netns, members] of namespaces) {
+      if (taken.has(netns)) continue
+      const other = describeOther(netns, members)
+      const before = this.#others.get(netns)
+      others.set(netns, before !== undefined && sameValue(before, other) ? before : other)
+    }
+    this.#others = others
+    return [...others.values()].sort((left, right) => left.netns - right.netns)
+  }
+}
+
+type DescribeParts = [
+  uid: string,
+  all: ProcessFacts[],
+  members: ProcessFacts[],
+  network: ReturnType<NetworkTable['look']>,
+  host: Host,
+]
+
+function belongs(process: ProcessFacts, uid: string, netns: number): boolean {
+  const { podUid } = process.cgroup
+  return process.netns === netns && (podUid === uid || podUid === null) && !isRuntimeHelper(process)
+}
+
+function describeOther(netns: number, members: readonly ProcessFacts[]): OtherNamespace {
+  const main = oldest(members)
+  const ids = members.flatMap(({ cgroup }) => cgroup.containerId ?? [])
+  return { netns, pid: main.pid, process: main.name, containers: [...new Set(ids)], why: whyNot(members) }
+}
+
+/** Why a namespace is no pod's. */
+function whyNot(members: readonly ProcessFacts[]): string {
+  const uid = members.find(({ cgroup }) => cgroup.podUid !== null)?.cgroup.podUid
+  if (uid !== undefined) return `a second namespace of pod ${uid}: its traffic leaves through the pod’s own`
+  const contained = members.some(({ cgroup }) => cgroup.containerId !== null)
+  return contained ? 'a container, but of no pod' : 'in no container'
+}
+
+function noProc(root: string) {
+  const hint =
+    'It is targets.procRoot, or --proc. In a container mount the host’s /proc, read-only, and name the place.'
+  return usageError(`no proc filesystem at ${root}`, { hint })
+}
+
+function cannotRead(denied: number, all: number) {
+  return privilegeError(`${denied} of ${all} processes refuse to show their network namespace`, { hint: PTRACE_HINT })
+}
+
+function* pidsOf(processes: readonly ProcessFacts[]): Iterable<number> {
+  for (const { pid } of processes) yield pid
+}
+
+function groupBy<K, T>(items: readonly T[], key: (item: T) => K): Map<K, T[]> {
+  const groups = new Map<K, T[]>()
+  for (const item of items) {
+    const group = groups.get(key(item))
+    if (group === undefined) groups.set(key(item), [item])
+    else group.push(item)
+  }
+  return groups
+}
+
+const sameItems = (left: readonly unknown[], right: readonly unknown[]): boolean =>
+  left.length === right.length && left.every((item, index) => item === right[index])
+
+const sameValue = (left: unknown, right: unknown): boolean => JSON.stringify(left) === JSON.stringify(right)
