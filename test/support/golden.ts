@@ -31,6 +31,7 @@ export interface Exchange {
 /** An emitted pair, reduced to what a server knows of it too. */
 export interface Emitted {
   id: string
+  serverPort: number
   method: string
   target: string
   status: number
@@ -78,6 +79,7 @@ interface NdjsonHalf {
 
 interface NdjsonPair {
   id: string
+  server: { port: number }
   request: NdjsonHalf & { method: string; target: string }
   response: NdjsonHalf & { status: number }
 }
@@ -88,9 +90,10 @@ const bodyOf = (half: NdjsonHalf): Required<Body> => {
 }
 
 const emittedOf = (line: string): Emitted => {
-  const { id, request, response } = JSON.parse(line) as NdjsonPair
+  const { id, server, request, response } = JSON.parse(line) as NdjsonPair
   return {
     id,
+    serverPort: server.port,
     method: request.method,
     target: request.target,
     status: response.status,

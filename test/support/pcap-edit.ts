@@ -240,6 +240,19 @@ export function slice(file: CaptureFile, from: number, to = file.frames.length):
   return { linkType: file.linkType, frames: file.frames.slice(from, to) }
 }
 
+/** Several captures of one link type as one, by time; frames of one capture stay in their order. */
+export function merge(files: readonly CaptureFile[]): CaptureFile {
+  const latest = (frames: readonly CapturedFrame[]): CapturedFrame[] => {
+    let micros = 0
+    return frames.map((frame) => {
+      micros = Math.max(micros, frame.micros)
+      return { micros, bytes: frame.bytes }
+    })
+  }
+  const frames = files.flatMap(({ frames }) => latest(frames))
+  return { linkType: files[0].linkType, frames: frames.sort((a, b) => a.micros - b.micros) }
+}
+
 /** Puts VLAN tags (TPID and id, outermost first) on Ethernet frames. */
 export function tag(file: CaptureFile, ...tags: readonly (readonly [tpid: number, id: number])[]): CaptureFile {
   const label = Buffer.alloc(tags.length * 4)
