@@ -2,14 +2,18 @@
 import { parentPort } from 'node:worker_threads'
 import { Control } from '../control.ts'
 import { COMMAND_STOP } from '../messages.ts'
-import { RingConsumer, RingProducer } from '../ring/byte-ring.ts'
+import { allocateRing, RingConsumer, RingProducer } from '../ring/byte-ring.ts'
 import { Doorbell } from '../ring/doorbell.ts'
 import { Assembler, BLOCK_BYTES } from './assembler.ts'
+import type { PairSink } from './http1/outcomes.ts'
+import type { Arena } from './memory/arena.ts'
 import { PairRingSink } from './pair-ring-sink.ts'
+import { warmUp } from './warm-up.ts'
 import type { AssembleTask, KnownInterface } from './worker-data.ts'
 
 /** How long an idle assembler sleeps at most before it shows a heartbeat. */
 const IDLE_MS = 100
+const WARM_UP_RING_BYTES = 256 * 1024
 
 /** Runs the slot to the end of its input. Rejecting means a fault of ours: the supervisor runs the slot again. */
 export function assemble(task: AssembleTask): void {
@@ -20,11 +24,11 @@ export function assemble(task: AssembleTask): void {
     return new RingConsumer(ring, capture === null ? null : new Doorbell(capture))
   })
   const pairs = new RingProducer(task.pairRing, new Doorbell(task.shipperBell))
-  const assembler = new Assembler(
-    task.options,
-    task.counters,
-    (arena) => new PairRingSink(arena, pairs, task.whenFull, bell, control),
-    (id, info) => parentPort?.postMessage({ slot: task.slot, id, info } satisfies KnownInterface),
+  const createSink = (ring: RingProducer) => (arena: Arena) =>
+    new PairRingSink(arena, ring, task.whenFull, bell, control)
+  if (task.whenFull === 'drop') warmUpLive(task, createSink)
+  const assembler = new Assembler(task.options, task.counters, createSink(pairs), (id, info) =>
+    parentPort?.postMessage({ slot: task.slot, id, info } satisfies KnownInterface),
   )
   for (const { id, info } of task.interfaces) assembler.addInterface(id, info)
   const ready = (): boolean => rings.some((ring) => !ring.empty || ring.finished) || control.command === COMMAND_STOP
@@ -39,6 +43,17 @@ export function assemble(task: AssembleTask): void {
   }
   assembler.finish()
   pairs.close()
+}
+
+/** Live capture cannot wait for a cold assembler. Its pairs go to a ring of their own, and nowhere from there. */
+function warmUpLive({ options }: AssembleTask, createSink: (ring: RingProducer) => (arena: Arena) => PairSink): void {
+  const shared = allocateRing(WARM_UP_RING_BYTES)
+  const ring = new RingProducer(shared, new Doorbell(Doorbell.allocate()))
+  const consumer = new RingConsumer(shared, null)
+  warmUp(options, createSink(ring), () => {
+    ring.flush()
+    consumer.release(consumer.used)
+  })
 }
 
 /** Works through one block of a ring. @returns bytes taken */

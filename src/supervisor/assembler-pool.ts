@@ -11,11 +11,14 @@ import type { Logger } from '../log.ts'
 import { COMMAND_STOP } from '../messages.ts'
 import { Doorbell } from '../ring/doorbell.ts'
 import { closeBooks } from './close-books.ts'
-import { HOT_THREAD } from './worker-thread.ts'
+import { THREAD_LIMITS } from './worker-thread.ts'
 
 /** First pause before a slot is run again; doubles up to the longest. */
 const FIRST_PAUSE_MS = 50
 const LONGEST_PAUSE_MS = 5_000
+const READY_LOOK_MS = 5
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
 export class AssemblerPool {
   /** Resolves when every slot has come to the end of its input. */
@@ -32,6 +35,16 @@ export class AssemblerPool {
     this.#log = log
     this.#pool = this.#build()
     this.ended = Promise.all(tasks.map((task) => this.#keepRunning(task))).then(() => this.#pool.destroy())
+  }
+
+  /** Resolves when every slot has begun to look for frames, or the pool has ended. */
+  async ready(): Promise<void> {
+    const controls = this.#tasks.map((task) => new Control(task.control))
+    let ended = false
+    void this.ended.then(() => {
+      ended = true
+    })
+    while (!ended && controls.some((control) => control.heartbeat === 0)) await pause(READY_LOOK_MS)
   }
 
   /** Ends every slot now. */
@@ -58,7 +71,7 @@ export class AssemblerPool {
       concurrentTasksPerWorker: 1,
       atomics: 'disabled',
       recordTiming: false,
-      resourceLimits: HOT_THREAD,
+      resourceLimits: THREAD_LIMITS,
     })
     pool.on('message', (known: KnownInterface) => this.#tasks[known.slot].interfaces.push(known))
     pool.on('error', (error: unknown) => this.#log.error('assembler thread failed', { error: errorText(error) }))
@@ -66,7 +79,7 @@ export class AssemblerPool {
   }
 
   async #keepRunning(task: AssembleTask): Promise<void> {
-    let pause = FIRST_PAUSE_MS
+    let pauseMs = FIRST_PAUSE_MS
     for (;;) {
       const pool = this.#pool
       try {
@@ -77,8 +90,8 @@ export class AssemblerPool {
         if (this.#stopping) return
         this.restarts++
         this.#log.error('assembler failed and is started again', { slot: task.slot, error: errorText(error) })
-        await new Promise((resolve) => setTimeout(resolve, pause))
-        pause = Math.min(pause * 2, LONGEST_PAUSE_MS)
+        await pause(pauseMs)
+        pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)
         if (pool === this.#pool && pool.threads.length < this.#tasks.length) this.#rebuild(pool)
       }
     }

@@ -4,6 +4,8 @@ import type { PipelineOptions } from './options.ts'
 
 export interface OpenInput {
   sources: SourceSpec[]
+  /** Lets the sources begin, once whoever takes their frames is ready. @throws InterceptorError as opening does */
+  begin(): void
   /** Gives descriptors and memory back, once no worker uses them. */
   close(): void
 }
@@ -11,10 +13,10 @@ export interface OpenInput {
 /** @throws InterceptorError when it cannot be opened; nothing is left open then */
 export async function openInput({ input, config }: PipelineOptions): Promise<OpenInput> {
   if (input.kind === 'files') {
-    return { sources: [{ kind: 'file', paths: input.paths, follow: input.follow }], close: () => {} }
+    return { sources: [{ kind: 'file', paths: input.paths, follow: input.follow }], begin: () => {}, close: () => {} }
   }
   // Loaded only here: reading files needs no foreign functions.
-  const { openLiveSources, closeLiveSource } = await import('../capture/live/live-sources.ts')
+  const { beginLiveSource, closeLiveSource, openLiveSources } = await import('../capture/live/live-sources.ts')
   const { brokerExclusions } = await import('../capture/live/broker-exclusions.ts')
   const exclude = config.ship.sink === 'kafka' ? await brokerExclusions(config.kafka.brokers) : []
   const interfaces = input.names.map((name, interfaceId) => ({
@@ -24,5 +26,5 @@ export async function openInput({ input, config }: PipelineOptions): Promise<Ope
     netns: null,
   }))
   const sources = openLiveSources(interfaces, { ...config.capture, exclude })
-  return { sources, close: () => sources.forEach(closeLiveSource) }
+  return { sources, begin: () => sources.forEach(beginLiveSource), close: () => sources.forEach(closeLiveSource) }
 }

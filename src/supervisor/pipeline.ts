@@ -12,7 +12,7 @@ import { Control } from '../control.ts'
 import { ASSEMBLE_COUNTERS, allocateCounters, CAPTURE_COUNTERS, SHIP_COUNTERS } from '../counters.ts'
 import { errorText, InterceptorError } from '../errors.ts'
 import { count, type Ledger, sumLedger } from '../ledger.ts'
-import type { CaptureWorkerData, FromWorker, SourceSpec } from '../messages.ts'
+import type { CaptureWorkerData, FromWorker } from '../messages.ts'
 import { allocateRing } from '../ring/byte-ring.ts'
 import { Doorbell } from '../ring/doorbell.ts'
 import { OUTPUT_OPEN, type ShipWorkerData } from '../ship/worker-data.ts'
@@ -66,7 +66,7 @@ class Pipeline {
     let input: OpenInput | null = null
     try {
       input = await openInput(this.#options)
-      await this.#work(input.sources, planRun(this.#options, input.sources.length))
+      await this.#work(input, planRun(this.#options, input.sources.length))
     } catch (error) {
       this.#fail(failureOf(error))
     } finally {
@@ -96,7 +96,7 @@ class Pipeline {
     void this.#shipper?.terminate()
   }
 
-  async #work(sources: readonly SourceSpec[], plan: Plan): Promise<void> {
+  async #work({ sources, begin }: OpenInput, plan: Plan): Promise<void> {
     const { assemblers, budget } = plan
     const bells = Array.from({ length: assemblers }, () => Doorbell.allocate())
     const shipperBell = Doorbell.allocate()
@@ -130,6 +130,8 @@ class Pipeline {
       }
     })
     this.#assemblers = new AssemblerPool(tasks, this.#options.log)
+    if (!waits) await this.#assemblers.ready()
+    begin()
     const captured = sources.map((source, i) =>
       this.#keepCapturing({
         source,

@@ -11,13 +11,10 @@ import { COMMAND_DRAIN, COMMAND_STOP, type FromWorker } from '../messages.ts'
 import { Doorbell } from '../ring/doorbell.ts'
 
 /**
- * Capture and assembler threads make next to no garbage, so a small young generation costs them nothing and keeps each
- * some 10 MB smaller.
+ * Capture and assembler threads make next to no garbage, and the shipper's is short-lived: a small young generation costs
+ * them nothing (measured) and keeps each some 5 MB smaller.
  */
-export const HOT_THREAD = { maxYoungGenerationSizeMb: 4 } as const
-
-/** The shipper formats pairs; its garbage is short-lived, and more room for it does not make it quicker (measured). */
-const SHIP_THREAD = { maxYoungGenerationSizeMb: 6 } as const
+export const THREAD_LIMITS = { maxYoungGenerationSizeMb: 3 } as const
 
 export type WorkerState = 'starting' | 'ready' | 'draining' | 'stopped'
 
@@ -54,7 +51,7 @@ export class WorkerThread {
     this.#worker = new Worker(new URL(spec.entry, import.meta.url), {
       workerData: spec.workerData,
       name: spec.role,
-      resourceLimits: spec.role === 'capture' ? HOT_THREAD : SHIP_THREAD,
+      resourceLimits: THREAD_LIMITS,
     })
     let said: WorkerEnd | null = null
     let crash: string | null = null
@@ -64,8 +61,10 @@ export class WorkerThread {
       if (message.t === 'ready') {
         if (this.#state === 'starting') this.#state = 'ready'
         ready.resolve()
-      } else if (message.t === 'done') said = { how: 'done' }
-      else if (message.t === 'failed') said = { ...message, how: 'failed' }
+      } else if (message.t === 'done') {
+        said = { how: 'done' }
+        this.#seeOut()
+      } else if (message.t === 'failed') said = { ...message, how: 'failed' }
       else spec.onMessage(message)
     })
     this.#worker.on('error', (error) => {
@@ -101,11 +100,19 @@ export class WorkerThread {
     await this.#worker.terminate()
   }
 
+  /** A thread that has said its last word and does not go, a socket holding it, is taken out. */
+  #seeOut(): void {
+    setTimeout(() => void this.#worker.terminate(), LINGER_MS).unref()
+  }
+
   #command(command: number): void {
     this.control.command = command
     this.#bell.ring()
   }
 }
+
+/** How long a thread may take to go once it is done. */
+const LINGER_MS = 2_000
 
 interface Deferred<T> {
   promise: Promise<T>

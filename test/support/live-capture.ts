@@ -5,6 +5,7 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import {
+  beginLiveSource,
   closeLiveSource,
   type LiveInterface,
   type LiveOptions,
@@ -72,6 +73,7 @@ export class LiveCapture {
     this.#ring = allocateRing(ringBytes)
     this.#consumer = new RingConsumer(this.#ring, null)
     this.source = openLiveSources(interfaces, { ...DEFAULTS, ...options })[0]!
+    beginLiveSource(this.source)
   }
 
   /** Starts the worker, or another one after `halt`. */

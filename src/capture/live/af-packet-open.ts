@@ -47,7 +47,7 @@ export interface AfPacketRequest {
 }
 
 /**
- * Opens one socket, filtered and bound: frames gather in its ring from here on.
+ * Opens one socket with its ring and filter. It receives nothing before `beginAfPacket`.
  *
  * @returns what a capture worker needs; `closeAfPacket` gives it back
  * @throws InterceptorError: privilege (CAP_NET_RAW, CAP_SYS_ADMIN for another namespace), usage (no such interface, bad
@@ -64,6 +64,16 @@ export function openAfPacket(request: AfPacketRequest): AfPacketSocket {
       cause: error,
     })
   }
+}
+
+/**
+ * Binds the socket to its interface: frames gather in its ring from here on. From whatever network namespace: a socket
+ * stays in its own.
+ *
+ * @throws InterceptorError (usage) when the interface has gone since, SystemError when it cannot be bound
+ */
+export function beginAfPacket({ fd, device, promiscuous }: AfPacketSocket): void {
+  bindToInterface(fd, device === ANY ? null : requireInterface(fd, device), promiscuous)
 }
 
 /** Unmaps and closes. Only when no worker holds the ring any more: reading it afterwards ends the process. */
@@ -136,14 +146,8 @@ function setUp(fd: number, cooked: boolean, request: AfPacketRequest): AfPacketS
     expression: request.filter === '' ? null : compileFilter(request.filter, cooked, request.snapLength),
     snapLength: request.snapLength,
   })
+  attachFilter(fd, program)
   const ring = mapRing(fd, request)
-  try {
-    attachFilter(fd, program)
-    bindToInterface(fd, link, request.promiscuous)
-  } catch (error) {
-    unmap(ring.address, ring.blockBytes * ring.blockCount)
-    throw error
-  }
   return {
     interfaceId: request.interfaceId,
     info: request.info,

@@ -1,10 +1,10 @@
 /**
- * Live capture as the supervisor sees it: what to capture goes in, one source per capture worker comes out, opened and
- * already gathering frames. Main thread.
+ * Live capture as the supervisor sees it: what to capture goes in, one source per capture worker comes out, opened, to
+ * begin when its worker does. Main thread.
  */
 import type { InterfaceInfo } from '../../interfaces.ts'
 import type { AfPacketSource, CapSource } from '../../messages.ts'
-import { closeAfPacket, openAfPacket } from './af-packet-open.ts'
+import { beginAfPacket, closeAfPacket, openAfPacket } from './af-packet-open.ts'
 import type { Exclusion } from './bpf.ts'
 import { capFilter } from './cap-filter.ts'
 import { chooseSource, type LiveSource } from './choose-source.ts'
@@ -39,7 +39,7 @@ export interface LiveOptions {
 }
 
 /**
- * Opens live capture.
+ * Opens live capture. Frames come from `beginLiveSource` on.
  *
  * @returns one source per capture worker to start; `closeLiveSource` each after its worker has ended
  * @throws InterceptorError (privilege, usage or runtime) with nothing left open
@@ -61,6 +61,11 @@ export function openLiveSources(
     sources.forEach(closeLiveSource)
     throw error
   }
+}
+
+/** Lets frames gather for a worker that is about to be started. A source through cap begins with its worker. */
+export function beginLiveSource(source: AfPacketSource | CapSource): void {
+  if (source.kind === 'af-packet') source.sockets.forEach(beginAfPacket)
 }
 
 /** Gives a source's descriptors and memory back. Its worker must have ended: reading on would end the process. */
