@@ -14,6 +14,8 @@ import type { AssembleTask, KnownInterface } from './worker-data.ts'
 /** How long an idle assembler sleeps at most before it shows a heartbeat. */
 const IDLE_MS = 100
 const WARM_UP_RING_BYTES = 256 * 1024
+/** After work, how long to let frames gather before asking to be woken for them. A ring holds 20 times as much. */
+const NAP_MS = 1
 
 /** Runs the slot to the end of its input. Rejecting means a fault of ours: the supervisor runs the slot again. */
 export function assemble(task: AssembleTask): void {
@@ -32,14 +34,20 @@ export function assemble(task: AssembleTask): void {
   )
   for (const { id, info } of task.interfaces) assembler.addInterface(id, info)
   const ready = (): boolean => rings.some((ring) => !ring.empty || ring.finished) || control.command === COMMAND_STOP
+  let busy = false
   while (control.command !== COMMAND_STOP) {
     control.beat()
     let worked = 0
     for (const ring of rings) worked += takeBlock(assembler, ring)
     pairs.flush()
-    if (worked > 0) continue
+    if (worked > 0) {
+      busy = true
+      continue
+    }
     if (rings.every((ring) => ring.finished)) break
-    bell.wait(IDLE_MS, ready)
+    if (busy) bell.nap(NAP_MS)
+    else bell.wait(IDLE_MS, ready)
+    busy = false
   }
   assembler.finish()
   pairs.close()

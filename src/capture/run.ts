@@ -9,12 +9,14 @@ import { RingProducer } from '../ring/byte-ring.ts'
 import { Doorbell } from '../ring/doorbell.ts'
 import { type FileSourceContext, readFiles } from './files/file-source.ts'
 import { Intake } from './intake.ts'
+import { warmUp } from './warm-up.ts'
 
 export async function runCapture(data: CaptureWorkerData, post: (message: FromWorker) => void): Promise<void> {
   const control = new Control(data.control)
   const bell = new Doorbell(data.ownBell)
   const rings = data.rings.map((ring, slot) => new RingProducer(ring, new Doorbell(data.assemblerBells[slot]!)))
   const sink = new Intake({ rings, counters: data.counters, whenFull: data.whenFull, bell, control })
+  if (data.source.kind === 'af-packet') warmUp(data.rings.length)
   post({ t: 'ready' })
   let outcome: FromWorker = { t: 'done' }
   try {

@@ -147,11 +147,15 @@ export class RingConsumer {
     return count
   }
 
-  /** Gives `count` bytes back to the producer, records and padding alike. */
+  /**
+   * Gives `count` bytes back to the producer, records and padding alike. A producer that waits for room is woken once
+   * half the ring is free: woken at every block it would fill just that block and wait again, and a wake-up costs more
+   * than the block (measured). What is still in the ring will be released too, so it is woken in the end.
+   */
   release(count: number): void {
     this.#head = (this.#head + count) | 0
     Atomics.store(this.#control, HEAD_WORD, this.#head)
-    if (this.#producer !== null) this.#producer.ring()
+    if (this.#producer !== null && this.used <= this.#capacity >> 1) this.#producer.ring()
   }
 
   get empty(): boolean {

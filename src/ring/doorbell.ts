@@ -8,6 +8,8 @@
  */
 const SLEEPING = 0
 const RINGS = 1
+/** Nobody writes this word or wakes who waits on it. */
+const NAP = 2
 
 export class Doorbell {
   readonly #words: Int32Array
@@ -39,6 +41,14 @@ export class Doorbell {
     Atomics.store(words, SLEEPING, 1)
     if (!ready()) Atomics.wait(words, RINGS, rings, timeoutMs)
     Atomics.store(words, SLEEPING, 0)
+  }
+
+  /**
+   * Sleeps for `ms` whatever happens. For an owner that has just worked and expects more: being woken costs whoever rings
+   * as much as several pairs, and a nap lets a batch gather instead. `wait` follows when a nap brought nothing.
+   */
+  nap(ms: number): void {
+    Atomics.wait(this.#words, NAP, 0, ms)
   }
 
   /** As `wait`, for an owner that must keep its event loop running. */

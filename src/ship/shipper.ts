@@ -17,6 +17,9 @@ import { OUTPUT_CLOSED, OUTPUT_ENOUGH } from './worker-data.ts'
 
 /** Taken from each ring per turn, so that none starves the others or the event loop. */
 const TURN_BYTES = 1024 * 1024
+/** A turn that took less is followed by a nap. */
+const BUSY_BYTES = 256 * 1024
+const NAP_MS = 1
 /** The longest sleep: the heartbeat must go on, and ages are looked at. */
 const MAX_SLEEP_MS = 500
 /** After COMMAND_STOP or a passed deadline, how long we go on emptying rings whose producers have not closed them. */
@@ -65,7 +68,7 @@ export class Shipper {
       const nowMs = shipClock()
       const taken = this.#turn(nowMs)
       if (this.#finished(nowMs)) break
-      await this.#pause(taken > 0 && !this.#paused, nowMs)
+      await this.#pause(this.#paused ? 0 : taken, nowMs)
     }
     await sink.close()
     this.#publish()
@@ -179,10 +182,14 @@ export class Shipper {
     this.#progressMs = nowMs
   }
 
-  /** Busy: lets sockets and timers have their turn. Idle: sleeps until a pair, a command or something due. */
-  async #pause(busy: boolean, nowMs: number): Promise<void> {
+  /**
+   * Busy: lets sockets and timers have their turn. After a small turn: lets pairs gather, because being woken for each
+   * few costs the assembler and us more than they do (measured). Idle: sleeps until a pair, a command or something due.
+   */
+  async #pause(taken: number, nowMs: number): Promise<void> {
     const { bell, sink, control } = this.#parts
-    if (busy) return new Promise((resolve) => setImmediate(resolve))
+    if (taken >= BUSY_BYTES) return new Promise((resolve) => setImmediate(resolve))
+    if (taken > 0) return new Promise((resolve) => setTimeout(resolve, NAP_MS))
     const sleepMs = Math.max(1, Math.min(MAX_SLEEP_MS, sink.nextDueMs - nowMs))
     const { command } = control
     await bell.waitAsync(sleepMs, () => control.command !== command || this.#hasNews())

@@ -131,7 +131,6 @@ class Pipeline {
     })
     this.#assemblers = new AssemblerPool(tasks, this.#options.log)
     if (!waits) await this.#assemblers.ready()
-    begin()
     const captured = sources.map((source, i) =>
       this.#keepCapturing({
         source,
@@ -143,6 +142,8 @@ class Pipeline {
         whenFull: plan.whenFull,
       }),
     )
+    await Promise.all(this.#captures.map((capture) => capture.ready))
+    begin()
     const looking = setInterval(() => this.#look(), LOOK_MS)
     try {
       await Promise.all(captured)

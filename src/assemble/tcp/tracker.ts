@@ -36,6 +36,9 @@ const RESET_WINDOW = 4 * 1024 * 1024
 /** A SYN whose sequence number lies this close before known data was merely captured late. */
 const LATE_SYN_BYTES = 65_536
 
+/** A frame captured twice, or late, follows its connection's others by less than this. */
+const TWIN_MICROS = 5_000
+
 const C = ASSEMBLE_COUNTERS.index
 
 /** Counter of each way a flow ends, by END_ value. */
@@ -158,13 +161,24 @@ export class ConnectionTracker {
     if (flow === null) return starts ? this.#open(null, interfaceId) : null
     if (flow.state === FLOW_CLOSED) {
       const fresh = syn
-        ? !this.#repeats(flow.streams[direction], seq)
+        ? this.#begins(flow.streams[direction], seq, flags)
         : Math.abs(this.#time.micros - flow.lastMicros) > LINGER_MICROS
       return starts && fresh ? this.#open(flow, interfaceId) : null
     }
     if (!syn || this.#continues(flow, direction, seq, flags)) return flow
     this.#close(flow, END_SUPERSEDED)
     return this.#open(flow, interfaceId)
+  }
+
+  /** Whether a SYN on a closed flow's tuple starts another connection: a SYN alone is not repeated once both ends are done. */
+  #begins(stream: Stream, seq: number, flags: number): boolean {
+    return (flags & FLAG_ACK) === 0 || !this.#repeats(stream, seq)
+  }
+
+  /** A client that has sent data does not repeat its SYN: a capture is being replayed, or read, once more. */
+  #replayed(flow: Flow, stream: Stream, flags: number): boolean {
+    const late = Math.abs(this.#time.micros - flow.lastMicros) > TWIN_MICROS
+    return late && (flags & FLAG_ACK) === 0 && stream.nextSeq !== stream.firstSeq
   }
 
   #repeats(stream: Stream, seq: number): boolean {
@@ -174,7 +188,7 @@ export class ConnectionTracker {
   /** Whether a SYN belongs to the open connection: a repetition, the handshake's answer, or one captured late. */
   #continues(flow: Flow, direction: Direction, seq: number, flags: number): boolean {
     const stream = flow.streams[direction]
-    if (stream.synSeen) return this.#repeats(stream, seq)
+    if (stream.synSeen) return this.#repeats(stream, seq) && !this.#replayed(flow, stream, flags)
     if ((flags & FLAG_ACK) !== 0 || !stream.known) {
       const other = flow.streams[1 - direction]
       if (other.synSeen) return true

@@ -229,10 +229,24 @@ describe('tracker: one tuple, several connections', () => {
     assert.deepEqual([tcp.only.client, tcp.only.server], ['first', 'one'])
   })
 
-  test('the old SYN captured again after the close is not a connection', () => {
+  test('traffic replayed after its close is a connection again', () => {
     const one = first().close()
-    const tcp = new TcpHarness().script(one).segments(one.segments.slice(0, 3))
-    assert.equal(tcp.count('flows.seen'), 1)
+    const tcp = new TcpHarness().script(one).segments(one.segments)
+    assert.equal(tcp.count('flows.seen'), 2)
+    assert.deepEqual(
+      tcp.connections.map(({ client, server }) => [client, server]),
+      [
+        ['first', 'one'],
+        ['first', 'one'],
+      ],
+    )
+  })
+
+  test('traffic replayed without its close supersedes the connection; a SYN that comes twice does not', () => {
+    const one = first()
+    const replayed = one.segments.map((segment) => ({ ...segment, micros: segment.micros + SECOND }))
+    assert.equal(new TcpHarness().script(one).segments(replayed).count('flows.closed.superseded'), 1)
+    assert.equal(new TcpHarness().script(one).segments(one.segments.slice(0, 2)).count('flows.seen'), 1)
   })
 
   test('data without a SYN begin a connection once the old one has lingered', () => {
