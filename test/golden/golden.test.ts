@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { brokenLaws, count } from '../../src/ledger.ts'
-import { captureFile, compare, expectedOf, goldenNames, readCapture } from '../support/golden.ts'
+import { captureFile, compare, EXAMPLE, expectedOf, goldenNames, readCapture } from '../support/golden.ts'
 
 for (const name of goldenNames()) {
   test(`golden: ${name} gives the pairs that the server logged`, async () => {
@@ -16,3 +16,18 @@ for (const name of goldenNames()) {
     assert.equal(count(run.ledger, 'pairs.shipped'), run.pairs.length)
   })
 }
+
+test('golden: the example capture shows the shop with the default rules', async () => {
+  const run = await readCapture([EXAMPLE], { all: false })
+  assert.equal(run.code, 0, run.stderr)
+  assert.deepEqual(brokenLaws(run.ledger), [])
+  assert.equal(count(run.ledger, 'pairs.assembled'), 51)
+  assert.equal(run.pairs.length, 24)
+  const seen = new Set(run.pairs.map(({ method, target }) => `${method} ${target.replace(/[?].*/, '')}`))
+  for (const call of ['POST /login', 'POST /api/orders', 'POST /orders', 'PATCH /api/orders/1001', 'GET /products']) {
+    assert.ok(seen.has(call), `${call} is among ${[...seen].join(', ')}`)
+  }
+  for (const reason of ['userAgent', 'contentType', 'status', 'path']) {
+    assert.notEqual(count(run.ledger, `pairs.filtered.${reason}`), 0, reason)
+  }
+})

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { brokenLaws } from '../../src/ledger.ts'
-import { captureFile, type Emitted, type Run, readCapture } from '../support/golden.ts'
+import { captureFile, compare, type Emitted, expectedOf, type Run, readCapture } from '../support/golden.ts'
 import * as edit from '../support/pcap-edit.ts'
 
 const CAPTURES = ['go', 'node-curl', 'nginx-curl', 'python-stdlib', 'aborts', 'loss-server']
@@ -139,4 +139,28 @@ test('invariance: a capture in two files gives the same pairs', async () => {
   const middle = file.frames.length >> 1
   const halves = [edit.slice(file, 0, middle), edit.slice(file, middle)].map((half) => edit.writePcap(half))
   assert.deepEqual(linesOf((await runOf(...halves)).pairs, withId), linesOf((await originalOf('go')).pairs, withId))
+})
+
+/** Frames of a capture that carry a payload from this port. */
+const answersFrom = (file: edit.CaptureFile, port: number): number[] =>
+  [...file.frames.keys()].filter((at) => {
+    const { bytes } = file.frames[at]
+    const parts = edit.segmentOf(bytes)
+    return parts !== undefined && parts.end > parts.payload && bytes.readUInt16BE(parts.tcp) === port
+  })
+
+test(`invariance: of 1,000 requests with one response lost, 999 right pairs (seed ${SEED})`, async () => {
+  const file = edit.readPcap(captureFile('thousand'))
+  const answers = answersFrom(file, 8080)
+  assert.equal(answers.length, 1000)
+  const chance = edit.random(SEED)
+  const expected = expectedOf('thousand')
+  for (const lost of [1, 998, Math.floor(chance() * 1000), Math.floor(chance() * 1000)]) {
+    const frames = file.frames.filter((_, at) => at !== answers[lost])
+    const run = await runOf(edit.writePcap({ linkType: file.linkType, frames }))
+    const { others, missing } = compare(expected, run.pairs)
+    assert.deepEqual(others, [], `response ${lost} lost`)
+    assert.equal(missing.length, 1, `response ${lost} lost`)
+    assert.ok(missing[0].startsWith(`GET /echo?n=${lost} `), `response ${lost} lost, missing ${missing[0]}`)
+  }
 })

@@ -52,6 +52,9 @@ const fromRoot = (path: string): string => fileURLToPath(new URL(`../../../${pat
 /** The folder of the captures. */
 export const FIXTURES = fromRoot('test/fixtures')
 
+/** The capture that ships, for the first command of the README. */
+export const EXAMPLE = fromRoot('examples/shop.pcap.gz')
+
 /** The program as it ships. */
 export const MAIN = fromRoot('dist/src/main.js')
 
@@ -103,14 +106,14 @@ const emittedOf = (line: string): Emitted => {
 }
 
 /**
- * Runs `interceptor read --all` on capture files, through the program's own threads and rings.
- * Bodies are left as they were sent. Rejects only when the program cannot be started.
+ * Runs `interceptor read` on capture files, through the program's own threads and rings: with `--all` unless told
+ * otherwise. Bodies are left as they were sent. Rejects only when the program cannot be started.
  */
-export async function readCapture(files: readonly string[]): Promise<Run> {
+export async function readCapture(files: readonly string[], { all = true } = {}): Promise<Run> {
   const folder = mkdtempSync(join(tmpdir(), 'interceptor-golden-'))
   const [out, summary] = [join(folder, 'pairs.ndjson'), join(folder, 'summary.json')]
   try {
-    const options = ['read', '--all', '--no-decode', '-o', 'ndjson', '-w', out, '--summary', summary]
+    const options = ['read', ...(all ? ['--all'] : []), '--no-decode', '-o', 'ndjson', '-w', out, '--summary', summary]
     const child = spawn(process.execPath, [MAIN, ...options, ...files], { stdio: ['ignore', 'ignore', 'pipe'] })
     let stderr = ''
     child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
