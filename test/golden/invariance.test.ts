@@ -13,7 +13,7 @@ import * as edit from '../support/pcap-edit.ts'
 
 const CAPTURES = ['go', 'node-curl', 'nginx-curl', 'python-stdlib', 'aborts', 'loss-server']
 const ROUNDS = Number(process.env['INVARIANCE_ROUNDS'] ?? 6)
-const SEED = Number(process.env['INVARIANCE_SEED'] ?? Date.now() % 1e6)
+const SEED = Number(process.env['INVARIANCE_SEED'] ?? 1)
 
 /** How far apart the ports of two rounds are: no difference of two server ports in the captures is a multiple of it. */
 const PORT_STEP = 137
