@@ -5,6 +5,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { cgroupMount } from './cgroup-mount.ts'
 
 const inPath = (program: string): boolean =>
   ['/usr/sbin', '/sbin', ...(process.env['PATH'] ?? '').split(':')].some((folder) => existsSync(`${folder}/${program}`))
@@ -24,6 +25,10 @@ const loads = (name: string): boolean => {
 const PARTS = {
   root: { here: () => process.getuid?.() === 0, mend: 'run the tests as root' },
   linux: { here: () => process.platform === 'linux', mend: 'run the tests on Linux' },
+  cgroup: {
+    here: () => process.platform === 'linux' && (cgroupMount('v1') ?? cgroupMount('v2')) !== null,
+    mend: 'run the tests where cgroups can be made',
+  },
   ip: { here: () => inPath('ip'), mend: 'install iproute2' },
   ethtool: { here: () => inPath('ethtool'), mend: 'install ethtool' },
   script: { here: () => inPath('script'), mend: 'install bsdutils or util-linux' },
