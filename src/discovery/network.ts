@@ -31,6 +31,7 @@ const SCOPE_GLOBAL = '00'
 
 /** A route of the main table. */
 interface Route {
+  readonly version: 4 | 6
   readonly device: string
   readonly isDefault: boolean
   readonly metric: number
@@ -96,10 +97,8 @@ function externalInterface(
   addresses6: readonly Address6[],
 ): ExternalInterface | null {
   const defaults = routes.filter(({ isDefault }) => isDefault)
-  const best = defaults.reduce<Route | null>((found, route) => {
-    return found === null || (found.mask === route.mask && route.metric < found.metric) ? route : found
-  }, null)
-  if (best !== null) return { name: best.device, by: 'default-route' }
+  const [best] = defaults.sort((left, right) => left.version - right.version || left.metric - right.metric)
+  if (best !== undefined) return { name: best.device, by: 'default-route' }
   const used = new Set([...routes, ...addresses6].map(({ device }) => device))
   const name = interfaces.find((device) => device !== 'lo' && used.has(device))
   return name === undefined ? null : { name, by: 'address' }
@@ -124,6 +123,7 @@ function parseRoutes(text: string): Route[] {
       const direct = gateway === '00000000' && !isDefault
       return [
         {
+          version: 4 as const,
           device,
           isDefault,
           metric: Number(metric),
@@ -143,7 +143,7 @@ function parseRoutes6(text: string): Route[] {
     const bits = Number.parseInt(fields.at(-2)!, 16)
     if (device === 'lo' || (bits & RTF_UP) === 0 || (bits & RTF_REJECT) !== 0) return []
     const isDefault = fields[0] === IPV6_UNSPECIFIED && fields[1] === '00'
-    return [{ device, isDefault, metric: Number.parseInt(fields[5]!, 16), network: 0, mask: 0 }]
+    return [{ version: 6 as const, device, isDefault, metric: Number.parseInt(fields[5]!, 16), network: 0, mask: 0 }]
   })
 }
 

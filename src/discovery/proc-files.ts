@@ -59,7 +59,9 @@ export class ProcFiles {
       return refusal(error)
     }
     try {
-      return this.#buffer.toString('utf8', 0, this.#fill(file, limit))
+      // The buffer may be another one after this.
+      const length = this.#fill(file, limit)
+      return this.#buffer.toString('utf8', 0, length)
     } catch (error) {
       return refusal(error)
     } finally {

@@ -6,12 +6,12 @@
  * container is being set up, so young processes are read in each pass; later only seldom, and the others by turns.
  */
 import { DENIED, GONE, type Identity, type ProcFiles } from './proc-files.ts'
-import { isRuntimeHelper, type ProcessFacts, readProcess } from './process.ts'
+import { type ProcessFacts, readProcess } from './process.ts'
 
 /** Younger processes are read in each pass. Ticks of 10 ms. */
 const YOUNG_TICKS = 1000
 /** Each process is read at least once in this many passes. */
-const READ_EVERY = 32
+const READ_EVERY = 64
 
 interface Entry {
   identity: Identity
@@ -84,7 +84,7 @@ export class ProcessTable {
 
   #isDue(pid: number, { facts }: Entry, now: number): boolean {
     if ((pid + this.#pass) % READ_EVERY === 0) return true
-    return facts !== null && (now - facts.startTicks < YOUNG_TICKS || isRuntimeHelper(facts))
+    return facts !== null && (now - facts.startTicks < YOUNG_TICKS || facts.isRuntimeHelper)
   }
 }
 

@@ -20,6 +20,11 @@ export interface ProcessFacts {
   readonly netns: number
   readonly cgroup: CgroupFacts
   readonly hints: NameHints
+  /**
+   * Whether it belongs to the container runtime rather than to the pod in whose cgroup it is. `runc:[2:INIT]` is one
+   * until the container's program takes its place.
+   */
+  readonly isRuntimeHelper: boolean
 }
 
 /** What a container's environment says its pod is called. A hint, since anybody may set it. */
@@ -35,12 +40,6 @@ const NO_HINTS: NameHints = { podName: null, hostName: null, namespace: null }
 
 /** Programs that set containers up and watch them, some of them in the pod's cgroup. Kata's shim can be the machine itself. */
 const RUNTIME_HELPER = /^(?:runc(?::.*)?|crun|youki|runsc|conmon|conmonrs|containerd-shim(?!-kata).*)$/
-
-/**
- * Whether the process belongs to the container runtime rather than to the pod in whose cgroup it is.
- * `runc:[2:INIT]` is one until the container's program takes its place.
- */
-export const isRuntimeHelper = ({ name, cgroup }: ProcessFacts): boolean => cgroup.monitor || RUNTIME_HELPER.test(name)
 
 /** Whether it holds the pod's namespaces and does nothing else. */
 export const isPause = ({ name }: ProcessFacts): boolean => name === 'pause' || name === 'catatonit'
@@ -60,18 +59,29 @@ export function readProcess(files: ProcFiles, pid: number, hostNetns: number): P
   if (typeof text !== 'string') return text
   const cgroup = parseCgroup(text)
   const { kernelName, startTicks } = parseStat(stat)
-  const known = { pid, startTicks, netns, cgroup }
-  const contained = cgroup.podUid !== null || cgroup.containerId !== null
-  if (netns === hostNetns && !contained) return { ...known, name: kernelName, command: '', hints: NO_HINTS }
+  const contained = cgroup.podUid !== null || cgroup.containerId !== null || cgroup.monitor
+  if (netns === hostNetns && !contained) {
+    return { pid, startTicks, name: kernelName, command: '', netns, cgroup, hints: NO_HINTS, isRuntimeHelper: false }
+  }
   const commandLine = files.read(`${pid}/cmdline`, MAX_COMMAND_BYTES)
   if (typeof commandLine !== 'string') return commandLine
-  const words = commandLine.split('\0')
-  // setproctitle(3) leaves one word with spaces: `nginx: master process nginx`.
-  const program = words[0]!.split(' ')[0]!
-  const name = program.slice(program.lastIndexOf('/') + 1).replace(/:$/, '')
-  const command = words.join(' ').trimEnd()
-  const hints = cgroup.podUid === null ? NO_HINTS : readHints(files, pid)
-  return { ...known, name: name === '' ? kernelName : name, command, hints }
+  const name = programName(commandLine) || kernelName
+  return {
+    pid,
+    startTicks,
+    name,
+    command: commandLine.replaceAll('\0', ' ').trimEnd(),
+    netns,
+    cgroup,
+    hints: cgroup.podUid === null ? NO_HINTS : readHints(files, pid),
+    isRuntimeHelper: cgroup.monitor || RUNTIME_HELPER.test(name),
+  }
+}
+
+/** Of the first word the last part. setproctitle(3) leaves one word with spaces: `nginx: master process nginx`. */
+function programName(commandLine: string): string {
+  const program = commandLine.split('\0', 1)[0]!.split(' ', 1)[0]!
+  return program.slice(program.lastIndexOf('/') + 1).replace(/:$/, '')
 }
 
 /** Inode of a process's network namespace. @param pid or `self` */

@@ -7,7 +7,7 @@ import { HOST_PID, readHostNetns } from './host-netns.ts'
 import { NetworkTable } from './network-table.ts'
 import { describePod, oldest } from './pod.ts'
 import { ProcFiles } from './proc-files.ts'
-import { isPause, isRuntimeHelper, type ProcessFacts } from './process.ts'
+import { isPause, type ProcessFacts } from './process.ts'
 import { ProcessTable } from './process-table.ts'
 import type { Host, OtherNamespace, Pod, Snapshot } from './snapshot.ts'
 
@@ -78,7 +78,7 @@ export class NodeScanner {
 
   #describePods(facts: readonly ProcessFacts[], namespaces: Map<number, ProcessFacts[]>, host: Host): Pod[] {
     const byUid = groupBy(
-      facts.filter((process) => process.cgroup.podUid !== null && !isRuntimeHelper(process)),
+      facts.filter((process) => process.cgroup.podUid !== null && !process.isRuntimeHelper),
       ({ cgroup }) => cgroup.podUid!,
     )
     const remembered = new Map<string, Remembered>()
@@ -127,7 +127,7 @@ type DescribeParts = [
 
 function belongs(process: ProcessFacts, uid: string, netns: number): boolean {
   const { podUid } = process.cgroup
-  return process.netns === netns && (podUid === uid || podUid === null) && !isRuntimeHelper(process)
+  return process.netns === netns && (podUid === uid || podUid === null) && !process.isRuntimeHelper
 }
 
 function describeOther(netns: number, members: readonly ProcessFacts[]): OtherNamespace {

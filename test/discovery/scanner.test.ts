@@ -241,12 +241,12 @@ test('scan: a young process that becomes another program by exec is seen at once
   assert.equal(onlyPod(scanner.scan()).mesh?.name, 'linkerd')
 })
 
-test('scan: an old process that becomes another program is seen within 32 passes', (t) => {
+test('scan: an old process that becomes another program is seen within 64 passes', (t) => {
   const proc = FakeProc.create(t, inPod(4, 40, 400, 'sh'))
   const scanner = new NodeScanner(proc.root)
   scanner.scan()
   writeFileSync(join(proc.root, '400', 'cmdline'), 'linkerd2-proxy\0')
-  const found = Array.from({ length: 32 }, () => onlyPod(scanner.scan()).mesh?.name)
+  const found = Array.from({ length: 64 }, () => onlyPod(scanner.scan()).mesh?.name)
   assert.equal(found.at(-1), 'linkerd')
 })
 
