@@ -3,11 +3,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { fetchKafka, KAFKA_PASSWORD, KAFKA_USER, KafkaBroker } from '../support/kafka.ts'
-import { needs } from '../support/needs.ts'
+import { KAFKA_PASSWORD, KAFKA_USER, KafkaBroker, needsKafka } from '../support/kafka.ts'
 import { CAPTURE, finish, run, start } from './support.ts'
 
-const skip = needs('java', 'openssl')
+const skip = needsKafka()
 const lines = (text: string): string[] => text.split('\n').filter((line) => line !== '')
 const CREATE = ['--set', 'kafka.createTopic=true']
 
@@ -18,7 +17,6 @@ describe('the command line with a real Kafka', { skip }, () => {
   let printed: string[]
 
   before(async () => {
-    assert.equal(fetchKafka(), null)
     broker = new KafkaBroker({ port: 21940 })
     await broker.start()
     writeFileSync(join(folder, 'password'), `${KAFKA_PASSWORD}\n`)

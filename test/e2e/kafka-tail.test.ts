@@ -63,7 +63,7 @@ suite('tail: reading a real Kafka', { skip: needsKafka() }, () => {
   const sorted = (numbers: number[]): number[] => [...numbers].sort((a, b) => a - b)
 
   for (const compression of ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const) {
-    const skip = compression === 'zstd' && !hasZstd ? 'needs Node.js 22.15 (zstd)' : false
+    const skip = compression === 'zstd' && !hasZstd ? 'zstd comes with Node.js 22.15' : false
     test(`tail: everything from the beginning, then it ends: ${compression}`, { skip }, async () => {
       const topic = `all-${compression}`
       await ship(topic, 0, 1500, { kafka: { compression } })

@@ -45,7 +45,11 @@ export interface KafkaOptions {
 export function fetchKafka(): string | null {
   if (existsSync(JARS)) return null
   const partial = `${JARS}.${process.pid}`
-  mkdirSync(partial, { recursive: true })
+  try {
+    mkdirSync(partial, { recursive: true })
+  } catch (error) {
+    return `Kafka's JARs have no place: ${(error as Error).message}`
+  }
   const goal = [
     '-q',
     '-B',
