@@ -1,0 +1,35 @@
+/** The traffic the benchmarks are measured over is what they say: every pair is there to be found. */
+import assert from 'node:assert/strict'
+import { readFileSync, rmSync } from 'node:fs'
+import { type TestContext, test } from 'node:test'
+import { parsePass } from '../../bench/parse-pass.ts'
+import { makeTrace, type Trace, type TraceName } from '../../bench/traces.ts'
+
+/** A number of pairs that no benchmark uses, so that no file of one is removed. */
+const PAIRS = 1_237
+
+function make(t: TestContext, name: TraceName): Trace {
+  const trace = makeTrace(name, PAIRS)
+  t.after(() => rmSync(trace.path, { force: true }))
+  return trace
+}
+
+for (const name of ['small', 'api'] as const) {
+  test(`traces: every pair of ${name} is found`, (t) => {
+    const { pairs } = parsePass(readFileSync(make(t, name).path))
+    assert.equal(pairs, PAIRS)
+  })
+}
+
+test('traces: made twice, a trace is the same to the byte', (t) => {
+  const first = readFileSync(make(t, 'api').path)
+  rmSync(make(t, 'api').path)
+  assert.deepEqual(readFileSync(make(t, 'api').path), first)
+})
+
+test('traces: api has messages of several segments, small has none', (t) => {
+  const framesOf = (name: TraceName): number => parsePass(readFileSync(make(t, name).path)).frames
+  assert.ok(framesOf('api') > 4 * PAIRS)
+  // A handshake and a goodbye for each of the connections, three frames each.
+  assert.equal(framesOf('small'), 2 * PAIRS + 6 * 17)
+})
