@@ -38,8 +38,12 @@ export function assemble(task: AssembleTask): void {
   while (control.command !== COMMAND_STOP) {
     control.beat()
     let worked = 0
-    for (const ring of rings) worked += takeBlock(assembler, ring)
-    pairs.flush()
+    try {
+      for (const ring of rings) worked += takeBlock(assembler, ring)
+    } finally {
+      // Also when it fails: what is whole has been counted as kept.
+      pairs.flush()
+    }
     if (worked > 0) {
       busy = true
       continue

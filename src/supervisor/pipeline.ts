@@ -277,9 +277,10 @@ class Pipeline {
     ])
   }
 
-  /** Pairs that a crashed or stopped shipper had in hand, or left in its rings. */
+  /** Pairs that a crashed or stopped shipper had in hand or left in its rings, or a killed assembler had not published. */
   #settleShipping(): void {
-    if (!this.#stopping && !this.#shipperCrashed) return
+    const crashed = this.#shipperCrashed || (this.#assemblers?.restarts ?? 0) > 0
+    if (!this.#stopping && !crashed) return
     const ledger = this.#ledger()
     const lost = count(ledger, 'pairs.kept') - count(ledger, 'pairs.shipped') - count(ledger, 'pairs.dropped')
     const { index } = SHIP_COUNTERS
