@@ -89,3 +89,21 @@ export function addressBytes(address: string): Uint8Array {
   const middle = new Array<number>(8 - first.length - last.length).fill(0)
   return Uint8Array.from([...first, ...middle, ...last].flatMap((group) => [group >> 8, group & 255]))
 }
+
+/** A capture file (LINKTYPE_ETHERNET, microseconds) of frames. */
+export function pcapOf(frames: readonly Frame[]): Buffer {
+  const header = Buffer.alloc(24)
+  header.writeUInt32LE(0xa1b2c3d4)
+  header.writeUInt32LE(0x00040002, 4)
+  header.writeUInt32LE(262_144, 16)
+  header.writeUInt32LE(1, 20)
+  const records = frames.flatMap(({ bytes, micros }) => {
+    const record = Buffer.alloc(16)
+    record.writeUInt32LE(Math.floor(micros / 1e6))
+    record.writeUInt32LE(micros % 1e6, 4)
+    record.writeUInt32LE(bytes.length, 8)
+    record.writeUInt32LE(bytes.length, 12)
+    return [record, bytes]
+  })
+  return Buffer.concat([header, ...records])
+}

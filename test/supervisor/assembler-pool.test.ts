@@ -1,0 +1,227 @@
+/** Assembler threads that fail: run again on the same rings, with books that balance. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { AssembleTask } from '../../src/assemble/worker-data.ts'
+import { Intake } from '../../src/capture/intake.ts'
+import { defaultConfig } from '../../src/config.ts'
+import { Control } from '../../src/control.ts'
+import { ASSEMBLE_COUNTERS, allocateCounters, CAPTURE_COUNTERS, SHIP_COUNTERS } from '../../src/counters.ts'
+import { count, type Ledger, sumLedger } from '../../src/ledger.ts'
+import { createLogger } from '../../src/log.ts'
+import type { Pair } from '../../src/pair/pair.ts'
+import { unpackPair } from '../../src/pair/unpack.ts'
+import { allocateRing, RingConsumer, RingProducer } from '../../src/ring/byte-ring.ts'
+import { Doorbell } from '../../src/ring/doorbell.ts'
+import { INTERFACE } from '../../src/ring/layout.ts'
+import { AssemblerPool } from '../../src/supervisor/assembler-pool.ts'
+import { summary } from '../support/assemble-harness.ts'
+import { numbered, request } from '../support/http-script.ts'
+import { assertLaws } from '../support/ledger.ts'
+import { layFrames } from '../support/tcp-frames.ts'
+import { TcpScript } from '../support/tcp-script.ts'
+
+const MIB = 1024 * 1024
+
+/** A pool of one slot, with a capture worker's and the shipper's ends in this thread. */
+class Rig {
+  readonly pool: AssemblerPool
+  readonly lines: string[] = []
+  readonly #ring = allocateRing(MIB)
+  readonly #pairRing = allocateRing(4 * MIB)
+  readonly #bell = Doorbell.allocate()
+  readonly #producer = new RingProducer(this.#ring, new Doorbell(this.#bell))
+  readonly #captureCounts = allocateCounters(CAPTURE_COUNTERS)
+  readonly #counts = allocateCounters(ASSEMBLE_COUNTERS)
+  readonly #intake: Intake
+
+  constructor() {
+    const log = createLogger({ level: 'error', form: 'json', foldMillis: 0, write: (line) => this.lines.push(line) })
+    const { filter, limits } = defaultConfig()
+    const bell = new Doorbell(Doorbell.allocate())
+    const control = new Control(Control.allocate())
+    this.#intake = new Intake({
+      rings: [this.#producer],
+      counters: this.#captureCounts,
+      whenFull: 'drop',
+      bell,
+      control,
+    })
+    const task: AssembleTask = {
+      slot: 0,
+      rings: [this.#ring],
+      captureBells: [null],
+      ownBell: this.#bell,
+      pairRing: this.#pairRing,
+      shipperBell: Doorbell.allocate(),
+      control: Control.allocate(),
+      counters: this.#counts,
+      whenFull: 'wait',
+      options: {
+        node: 'n1',
+        filter,
+        everything: true,
+        messageBytes: limits.messageBytes,
+        pairBytes: limits.pairBytes,
+        responseTimeoutMicros: 60_000_000,
+        flows: 1000,
+        poolBytes: 4 * MIB,
+      },
+      interfaces: [],
+    }
+    this.pool = new AssemblerPool([task], log)
+    this.#intake.addInterface(0, { name: 'eth7', vantage: 'server', mesh: null, domain: 0 })
+  }
+
+  send(script: TcpScript, port: number): this {
+    for (const { bytes, micros } of layFrames(script.segments, { client: { address: '10.0.0.1', port } })) {
+      const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+      this.#intake.time.micros = micros
+      this.#intake.frame(bytes, view, 0, bytes.length, bytes.length, 1, 0)
+    }
+    return this
+  }
+
+  /** A record that no capture worker writes: an interface whose description is not JSON. */
+  corrupt(): this {
+    const at = this.#producer.tryClaim(32)
+    this.#producer.words[(at >> 2) + 1] = INTERFACE
+    this.#producer.words[(at >> 2) + 4] = 8
+    this.#producer.words[(at >> 2) + 5] = 1
+    this.#producer.bytes.fill(0x78, at + 24, at + 32)
+    this.#producer.commit()
+    return this
+  }
+
+  flush(): this {
+    this.#intake.flush()
+    return this
+  }
+
+  async until(what: () => boolean): Promise<void> {
+    for (let turns = 0; !what(); turns++) {
+      assert.ok(turns < 4000, 'waited in vain')
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    }
+  }
+
+  /** Whether a pair has arrived in the ring to the shipper. */
+  get published(): boolean {
+    return !new RingConsumer(this.#pairRing, null).empty
+  }
+
+  async finish(): Promise<{ pairs: Pair[]; ledger: Ledger }> {
+    this.#intake.finish()
+    await this.pool.ended
+    const pairs = this.#takePairs()
+    return { pairs, ledger: this.ledger(pairs) }
+  }
+
+  ledger(pairs: readonly Pair[]): Ledger {
+    const shipped = allocateCounters(SHIP_COUNTERS)
+    shipped[SHIP_COUNTERS.index.shipped] = pairs.length
+    return sumLedger([
+      { layout: CAPTURE_COUNTERS, values: this.#captureCounts },
+      { layout: ASSEMBLE_COUNTERS, values: this.#counts },
+      { layout: SHIP_COUNTERS, values: shipped },
+    ])
+  }
+
+  #takePairs(): Pair[] {
+    const consumer = new RingConsumer(this.#pairRing, null)
+    const block = new Uint8Array(4 * MIB)
+    const available = consumer.peek(block, block.length)
+    const view = new DataView(block.buffer)
+    const pairs: Pair[] = []
+    for (let at = 0; at < available; at += view.getInt32(at, true)) {
+      const start = at + view.getInt32(at + 20, true)
+      const pair = unpackPair(block.slice(start, start + view.getInt32(at + 16, true)))
+      if (pair instanceof Error) throw pair
+      pairs.push(pair)
+    }
+    return pairs
+  }
+}
+
+const exchange = (n: number): TcpScript =>
+  new TcpScript()
+    .handshake()
+    .client(request(`/${n}`))
+    .server(numbered(n))
+    .close()
+const open = (n: number): TcpScript => new TcpScript().handshake().client(request(`/${n}`))
+
+test('assembler pool: without a fault every slot runs once to the end of its input', async () => {
+  const rig = new Rig()
+  const { pairs, ledger } = await rig.send(exchange(1), 1).send(exchange(2), 2).finish()
+  assert.deepEqual(summary(pairs), ['GET /1 200', 'GET /2 200'])
+  assertLaws(ledger)
+  assert.equal(rig.pool.restarts, 0)
+})
+
+test('assembler pool: a slot that fails is run again and goes on with the next frames', async () => {
+  const rig = new Rig()
+  rig.send(exchange(1), 1).flush()
+  await rig.until(() => rig.published)
+  rig.corrupt().flush()
+  await rig.until(() => rig.pool.restarts === 1)
+  const { pairs, ledger } = await rig.send(exchange(2), 2).finish()
+  assert.deepEqual(summary(pairs), ['GET /1 200', 'GET /2 200'])
+  assertLaws(ledger)
+  assert.equal(rig.lines.length, 1)
+  assert.match(rig.lines[0]!, /assembler failed and is started again/)
+})
+
+test('assembler pool: after a failure interfaces announced before are still known', async () => {
+  const rig = new Rig()
+  rig.send(exchange(1), 1).corrupt().flush()
+  await rig.until(() => rig.pool.restarts === 1)
+  const { pairs } = await rig.send(exchange(2), 2).finish()
+  assert.deepEqual(
+    pairs.map(({ capture }) => capture),
+    pairs.map(() => ({ node: 'n1', interface: 'eth7', vantage: 'server', mesh: null })),
+  )
+  assert.ok(summary(pairs).includes('GET /2 200'))
+  assert.equal(rig.pool.restarts, 1)
+})
+
+test('assembler pool: pairs finished right before a failure are not lost', async () => {
+  const rig = new Rig()
+  const { pairs, ledger } = await rig.send(exchange(1), 1).corrupt().send(exchange(2), 2).finish()
+  assert.ok(summary(pairs).includes('GET /1 200'))
+  assertLaws(ledger)
+})
+
+test('assembler pool: what a failed slot had in hand is counted as lost to a crash', async () => {
+  const rig = new Rig()
+  rig.send(open(1), 1).send(open(2), 2).send(exchange(3), 3).flush()
+  await rig.until(() => rig.published)
+  rig.corrupt().flush()
+  await rig.until(() => rig.pool.restarts === 1)
+  const { ledger } = await rig.finish()
+  assertLaws(ledger)
+  assert.equal(count(ledger, 'requests.abandoned.crash'), 2)
+  assert.equal(count(ledger, 'flows.closed.crash'), 2)
+})
+
+test('assembler pool: threads that are gone are replaced, and the slot goes on', async () => {
+  const rig = new Rig()
+  rig.send(exchange(1), 1).send(open(2), 2).flush()
+  await rig.until(() => rig.published)
+  rig.pool.terminate()
+  await rig.until(() => rig.pool.restarts > 0)
+  const { pairs, ledger } = await rig.send(exchange(3), 3).finish()
+  assert.deepEqual(summary(pairs), ['GET /1 200', 'GET /3 200'])
+  assertLaws(ledger)
+  assert.equal(count(ledger, 'requests.abandoned.crash'), 1)
+})
+
+test('assembler pool: stopped, it ends at once and its books balance', async () => {
+  const rig = new Rig()
+  rig.send(open(1), 1).flush()
+  await rig.until(() => count(rig.ledger([]), 'messages.requests') === 1)
+  rig.pool.stop()
+  await rig.pool.ended
+  const ledger = rig.ledger([])
+  assertLaws(ledger)
+  assert.equal(count(ledger, 'requests.abandoned.ended'), 1)
+})

@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { defaultConfig } from '../../src/config.ts'
+import { type Budget, divideMemory } from '../../src/supervisor/budget.ts'
+
+const MIB = 1024 * 1024
+const isPowerOfTwo = (n: number): boolean => Number.isInteger(Math.log2(n))
+
+const total = (budget: Budget, buffer: number, captures: number, assemblers: number): number =>
+  buffer + assemblers * (budget.pairRingBytes + budget.poolBytes + captures * budget.frameRingBytes)
+
+test('budget: the defaults fit one interface and eight assemblers', () => {
+  const { limits, ship } = defaultConfig()
+  for (let assemblers = 1; assemblers <= 8; assemblers++) {
+    const budget = divideMemory(limits.memory, ship.bufferBytes, limits.pairBytes, 1, assemblers)
+    assert.ok(total(budget, ship.bufferBytes, 1, assemblers) <= limits.memory)
+    assert.ok(budget.poolBytes >= 4 * MIB)
+  }
+})
+
+test('budget: the parts never exceed the whole, and what the error asks for suffices', () => {
+  const shape = fc.record({
+    memory: fc.integer({ min: 1, max: 2048 }),
+    buffer: fc.integer({ min: 1, max: 512 }),
+    pair: fc.integer({ min: 1, max: 16 }),
+    captures: fc.integer({ min: 1, max: 16 }),
+    assemblers: fc.integer({ min: 1, max: 8 }),
+  })
+  fc.assert(
+    fc.property(shape, ({ memory, buffer, pair, captures, assemblers }) => {
+      const divide = (mib: number): Budget => divideMemory(mib * MIB, buffer * MIB, pair * MIB, captures, assemblers)
+      let budget: Budget
+      let enough = memory
+      try {
+        budget = divide(memory)
+      } catch (error) {
+        enough = Number(/at least (\d+)MiB/.exec((error as Error).message)?.[1])
+        assert.ok(enough > memory)
+        budget = divide(enough)
+      }
+      assert.ok(total(budget, buffer * MIB, captures, assemblers) <= enough * MIB)
+      assert.ok(isPowerOfTwo(budget.frameRingBytes) && isPowerOfTwo(budget.pairRingBytes))
+      assert.ok(budget.pairRingBytes / 2 > pair * MIB, 'a record takes at most half its ring')
+    }),
+  )
+})

@@ -1,0 +1,158 @@
+/** Whole runs through the real threads: how they end, and that their ledgers balance however they end. */
+import assert from 'node:assert/strict'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, describe, test } from 'node:test'
+import { defaultConfig } from '../../src/config.ts'
+import { count } from '../../src/ledger.ts'
+import { createLogger } from '../../src/log.ts'
+import type { Outcome, PipelineOptions } from '../../src/supervisor/options.ts'
+import { startPipeline } from '../../src/supervisor/pipeline.ts'
+import { sequential } from '../support/http-script.ts'
+import { assertLaws } from '../support/ledger.ts'
+import { type Frame, layFrames, pcapOf } from '../support/tcp-frames.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'pipeline-'))
+after(() => rmSync(folder, { recursive: true }))
+
+let files = 0
+const path = (): string => join(folder, String(files++))
+
+function captureFile(frames: readonly Frame[]): string {
+  const file = path()
+  writeFileSync(file, pcapOf(frames))
+  return file
+}
+
+/** Exchanges of many connections. */
+const traffic = (connections: number, exchanges: number): Frame[] =>
+  Array.from({ length: connections }, (_, i) =>
+    layFrames(sequential(exchanges).segments, { client: { address: '10.0.0.1', port: 1024 + i } }),
+  ).flat()
+
+function options(parts: Partial<PipelineOptions> & { paths: string[]; to?: string }): PipelineOptions {
+  const { paths, to = path(), ...rest } = parts
+  const config = defaultConfig()
+  return {
+    config: { ...config, ship: { ...config.ship, sink: 'file' } },
+    input: { kind: 'files', paths, follow: false },
+    output: { format: 'ndjson', file: to, decode: false, color: false, width: null, verbose: false },
+    limit: null,
+    all: true,
+    log: createLogger({ level: 'silent', form: 'lines' }),
+    onProgress: null,
+    ...rest,
+  }
+}
+
+function assertEnded(outcome: Outcome, exitCode: number): void {
+  assertLaws(outcome.ledger)
+  assert.equal(outcome.exitCode, exitCode, outcome.message)
+}
+
+describe('pipeline', () => {
+  test('a capture file comes out as pairs', async () => {
+    const to = path()
+    const outcome = await startPipeline(options({ paths: [captureFile(traffic(3, 5))], to })).done
+    assertEnded(outcome, 0)
+    assert.equal(count(outcome.ledger, 'pairs.shipped'), 15)
+    assert.equal(readFileSync(to, 'utf8').trimEnd().split('\n').length, 15)
+  })
+
+  test('several assemblers give the same pairs', async () => {
+    const { config, ...rest } = options({ paths: [captureFile(traffic(40, 5))] })
+    const outcome = await startPipeline({ ...rest, config: { ...config, assemble: { workers: 3 } } }).done
+    assertEnded(outcome, 0)
+    assert.equal(count(outcome.ledger, 'pairs.shipped'), 200)
+  })
+
+  test('a file that is not there: one clear message', async () => {
+    const outcome = await startPipeline(options({ paths: [join(folder, 'missing.pcap')] })).done
+    assertLaws(outcome.ledger)
+    assert.notEqual(outcome.exitCode, 0)
+    assert.match(outcome.message ?? '', /missing\.pcap/)
+  })
+
+  test('a file that is cut short: its pairs, and exit code 3', async () => {
+    const file = captureFile(traffic(2, 5))
+    writeFileSync(file, readFileSync(file).subarray(0, -7))
+    const outcome = await startPipeline(options({ paths: [file] })).done
+    assertEnded(outcome, 3)
+    assert.equal(outcome.damage.length, 1)
+    assert.equal(count(outcome.ledger, 'pairs.shipped'), 10)
+  })
+
+  test('a full disk: the message says so, and what was not written is counted', async () => {
+    const outcome = await startPipeline(options({ paths: [captureFile(traffic(20, 50))], to: '/dev/full' })).done
+    assertEnded(outcome, 1)
+    assert.match(outcome.message ?? '', /no space/i)
+  })
+
+  test('an output that cannot be opened ends the run before it begins', async () => {
+    const outcome = await startPipeline(
+      options({ paths: [captureFile(traffic(1, 1))], to: join(folder, 'no', 'such') }),
+    ).done
+    assertLaws(outcome.ledger)
+    assert.notEqual(outcome.exitCode, 0)
+    assert.equal(count(outcome.ledger, 'pairs.shipped'), 0)
+  })
+
+  test('limits that contradict each other are a usage error', async () => {
+    const { config, ...rest } = options({ paths: [captureFile([])] })
+    const limits = { ...config.limits, memory: 1024 * 1024 }
+    const outcome = await startPipeline({ ...rest, config: { ...config, limits } }).done
+    assertEnded(outcome, 2)
+    assert.match(outcome.message ?? '', /limits\.memory/)
+  })
+
+  test('stopped while it runs, it ends and what is lost is counted', async () => {
+    const handle = startPipeline(options({ paths: [captureFile(traffic(200, 100))] }))
+    setTimeout(() => handle.stop(), 150)
+    const outcome = await handle.done
+    assertLaws(outcome.ledger)
+  })
+
+  test('stopped before it has begun', async () => {
+    const handle = startPipeline(options({ paths: [captureFile(traffic(2, 2))] }))
+    handle.stop()
+    assertLaws((await handle.done).ledger)
+  })
+
+  test('drained before it has begun', async () => {
+    const handle = startPipeline(options({ paths: [captureFile(traffic(2, 2))] }))
+    handle.drain()
+    assertEnded(await handle.done, 0)
+  })
+
+  test('stopped while it drains', async () => {
+    const handle = startPipeline(options({ paths: [captureFile(traffic(200, 100))] }))
+    setTimeout(() => handle.drain(), 100)
+    setTimeout(() => handle.stop(), 120)
+    assertLaws((await handle.done).ledger)
+  })
+
+  test('following a file goes on until it is drained', async () => {
+    const input = { kind: 'files', paths: [captureFile(traffic(2, 3))], follow: true } as const
+    let pairs = 0
+    const handle = startPipeline({
+      ...options({ paths: [] }),
+      input: { ...input, paths: [...input.paths] },
+      onProgress: (progress) => {
+        pairs = progress.pairs
+        if (pairs === 6) handle.drain()
+      },
+    })
+    const outcome = await handle.done
+    assertEnded(outcome, 0)
+    assert.equal(pairs, 6)
+    assert.equal(count(outcome.ledger, 'pairs.shipped'), 6)
+  })
+
+  test('after so many pairs it stops by itself', async () => {
+    const to = path()
+    const outcome = await startPipeline(options({ paths: [captureFile(traffic(50, 20))], to, limit: 7 })).done
+    assertEnded(outcome, 0)
+    assert.equal(readFileSync(to, 'utf8').trimEnd().split('\n').length, 7)
+  })
+})
