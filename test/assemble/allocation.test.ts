@@ -1,0 +1,77 @@
+/** The hot path makes nothing that the garbage collector has to take back: what it needs is there from the beginning. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { AssembleHarness } from '../support/assemble-harness.ts'
+import { layFrames } from '../support/tcp-frames.ts'
+import { TcpScript } from '../support/tcp-script.ts'
+
+setFlagsFromString('--expose-gc')
+const collect = runInNewContext('gc') as () => void
+
+/** Bytes on the heap that are still in use after `work` and were not before. */
+function growth(work: () => void): number {
+  collect()
+  const before = process.memoryUsage().heapUsed
+  work()
+  collect()
+  return process.memoryUsage().heapUsed - before
+}
+
+/** One connection of kept-alive exchanges, as frames that are used again and again with running sequence numbers. */
+class Repeater {
+  readonly #harness: AssembleHarness
+  readonly #round = new TcpScript({ bareAcks: false })
+    .midstream()
+    .client('GET /a HTTP/1.1\r\nHost: api\r\n\r\n')
+    .server('HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}')
+  readonly #frames = layFrames(this.#round.segments)
+
+  constructor(harness: AssembleHarness) {
+    this.#harness = harness
+    harness.script(new TcpScript().handshake())
+  }
+
+  run(rounds: number): void {
+    const [request, response] = this.#frames
+    const [asked, answered] = this.#round.segments.map(({ payload }) => payload.length)
+    for (let i = 0; i < rounds; i++) {
+      this.#harness.frames(this.#frames)
+      add(request.bytes, asked, answered)
+      add(response.bytes, answered, asked)
+    }
+  }
+}
+
+/** Moves a frame's sequence and acknowledgement numbers on. */
+function add(frame: Uint8Array, seq: number, ack: number): void {
+  const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength)
+  view.setUint32(38, view.getUint32(38) + seq)
+  view.setUint32(42, view.getUint32(42) + ack)
+}
+
+test('allocation: 200,000 segments of 100,000 exchanges leave nothing behind', () => {
+  let pairs = 0
+  const harness = new AssembleHarness({ onPair: () => pairs++ })
+  const repeater = new Repeater(harness)
+  repeater.run(20_000)
+  const bytes = growth(() => repeater.run(100_000))
+  assert.equal(pairs, 120_000)
+  assert.ok(bytes < 256 * 1024, `${bytes} bytes more on the heap`)
+  harness.finish()
+})
+
+test('allocation: connections that come and go use the same objects again', () => {
+  const harness = new AssembleHarness({ onPair: () => {}, flows: 64 })
+  const script = new TcpScript().handshake().client('GET / HTTP/1.1\r\n\r\n').server('HTTP/1.1 204 No\r\n\r\n').close()
+  const run = (connections: number): void => {
+    for (let port = 1; port <= connections; port++) {
+      harness.segments(script.segments, { client: { address: '10.0.0.1', port: 1 + (port % 60_000) } })
+    }
+  }
+  run(5000)
+  const bytes = growth(() => run(20_000))
+  assert.ok(bytes < 512 * 1024, `${bytes} bytes more on the heap`)
+  harness.finish()
+})
