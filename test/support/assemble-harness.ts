@@ -121,7 +121,7 @@ export class AssembleHarness {
     this.assembler.finish()
     const { ledger } = this
     assertLaws(ledger)
-    assert.equal(count(ledger, 'frames.dropped'), 0, 'the harness lost a frame')
+    assert.equal(count(ledger, 'frames.dropped.ring'), 0, 'the harness lost a frame')
     assert.equal(this.assembler.heldBytes, 0, 'memory is still held after the end')
     return { pairs: this.pairs, ledger }
   }

@@ -1,0 +1,227 @@
+/** Connections as a whole, from frames to pairs: where they are seen, and every way an exchange is given up. */
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { InterfaceInfo } from '../../src/interfaces.ts'
+import { count } from '../../src/ledger.ts'
+import { AssembleHarness, assemble, HOST_INTERFACE, summary } from '../support/assemble-harness.ts'
+import { numbered, request, response, sequential, wrongPairs } from '../support/http-script.ts'
+import { CLIENT, type Link, layFrames, SERVER } from '../support/tcp-frames.ts'
+import { START_MICROS, TcpScript } from '../support/tcp-script.ts'
+
+const SECOND = 1_000_000
+const from = (port: number): Link => ({ client: { ...CLIENT, port } })
+const asked = (target: string, startMicros = START_MICROS): TcpScript =>
+  new TcpScript({ startMicros }).handshake().client(request(target))
+
+describe('assembler: places', () => {
+  test('equal addresses and ports in two network namespaces are two connections', () => {
+    const interfaces: InterfaceInfo[] = [1, 2].map((domain) => ({ ...HOST_INTERFACE, name: `pod${domain}`, domain }))
+    const harness = new AssembleHarness({ interfaces })
+    const one = layFrames(new TcpScript().handshake().client(request('/0')).server(numbered(0)).close().segments)
+    const two = layFrames(
+      new TcpScript({ clientIsn: 7 }).handshake().client(request('/1')).server(numbered(1)).close().segments,
+    )
+    for (const [i, frame] of one.entries())
+      harness.frames([
+        { ...frame, interfaceId: 0 },
+        { ...two[i]!, interfaceId: 1 },
+      ])
+    const { pairs } = harness.finish()
+    assert.deepEqual(wrongPairs(pairs), [])
+    assert.deepEqual(
+      pairs.map(({ request: { target }, capture }) => [target, capture.interface]),
+      [
+        ['/0', 'pod1'],
+        ['/1', 'pod2'],
+      ],
+    )
+  })
+
+  test('a frame seen with and without its VLAN tag, and behind two, counts once', () => {
+    const { segments } = sequential(5)
+    const harness = new AssembleHarness()
+    for (const segment of segments) {
+      for (const vlans of [[], [100], [100, 200]]) harness.segments([segment], { vlans })
+    }
+    const { pairs } = harness.finish()
+    assert.deepEqual(
+      summary(pairs),
+      [0, 1, 2, 3, 4].map((n) => `GET /${n} 200`),
+    )
+  })
+
+  test('an IPv6 connection beside an IPv4 one with the same ports', () => {
+    const harness = new AssembleHarness()
+    harness.script(sequential(2)).script(sequential(3), {
+      client: { address: 'fe80::1', port: CLIENT.port },
+      server: { address: 'fe80::2', port: SERVER.port },
+    })
+    assert.equal(harness.finish().pairs.length, 5)
+  })
+
+  test('when an interface is gone its exchanges are given up, and others are not', () => {
+    const harness = new AssembleHarness({ interfaces: [HOST_INTERFACE, { ...HOST_INTERFACE, name: 'eth1' }] })
+    const stays = asked('/stays')
+    harness.script(stays, { ...from(1), interfaceId: 0 }).script(asked('/goes'), { ...from(2), interfaceId: 1 })
+    harness.removeInterface(1)
+    assert.equal(harness.count('requests.abandoned.interfaceGone'), 1)
+    stays.segments.splice(0)
+    harness.script(stays.server(response()).close(), { ...from(1), interfaceId: 0 })
+    assert.deepEqual(summary(harness.finish().pairs), ['GET /stays 200'])
+  })
+})
+
+describe('assembler: connections seen midstream', () => {
+  const middle = (): TcpScript => new TcpScript().midstream()
+
+  test('from a request on, whoever sorts first', () => {
+    for (const link of [{}, { client: SERVER, server: CLIENT }]) {
+      const { pairs } = assemble(middle().client(request('/0')).server(numbered(0)), undefined, link)
+      assert.deepEqual(wrongPairs(pairs), [])
+      assert.equal(pairs.length, 1)
+      assert.deepEqual(pairs[0]!.flags, ['midstream'])
+      assert.equal(pairs[0]!.client.port, (link.client ?? CLIENT).port)
+    }
+  })
+
+  test('from a response on: it belongs to nobody, the next exchange is right', () => {
+    for (const link of [{}, { client: SERVER, server: CLIENT }]) {
+      const { pairs, ledger } = assemble(
+        middle().server(numbered(9)).client(request('/0')).server(numbered(0)),
+        undefined,
+        link,
+      )
+      assert.deepEqual(summary(pairs), ['GET /0 200'])
+      assert.deepEqual(wrongPairs(pairs), [])
+      assert.equal(count(ledger, 'responses.orphaned'), 1)
+    }
+  })
+
+  test('from the middle of a body on', () => {
+    const script = middle().server('the end of a body that began before').client(request('/0')).server(numbered(0))
+    assert.deepEqual(summary(assemble(script.client(request('/1')).server(numbered(1))).pairs), [
+      'GET /0 200',
+      'GET /1 200',
+    ])
+  })
+
+  test('with the SYN+ACK as the first segment seen it is none', () => {
+    const { segments } = sequential(1)
+    const { pairs, ledger } = assemble(segments.slice(1))
+    assert.deepEqual(
+      pairs.map(({ flags }) => flags),
+      [[]],
+    )
+    assert.equal(count(ledger, 'flows.midstream'), 0)
+  })
+})
+
+describe('assembler: a request without its response is counted by why', () => {
+  const abandoned = (script: TcpScript, reason: string): void => {
+    const { ledger } = assemble(script)
+    assert.equal(count(ledger, `requests.abandoned.${reason}`), 1, reason)
+    assert.equal(count(ledger, 'requests.abandoned'), 1)
+  }
+
+  test('closed, reset, ended, doubtful, oversize', () => {
+    abandoned(asked('/').close(), 'closed')
+    abandoned(asked('/').reset('server'), 'reset')
+    abandoned(asked('/'), 'ended')
+    abandoned(asked('/').server('HTTP/1.1 200 OK\r\nContent-Length: 1, 2\r\n\r\n').close(), 'doubtful')
+    abandoned(asked('/').server('HTTP/1.1 200 OK\r\nContent-Length: 1048577\r\n\r\n').close(), 'oversize')
+  })
+
+  test('superseded by a new connection of the same addresses and ports', () => {
+    const harness = new AssembleHarness().script(asked('/old'))
+    harness.script(
+      new TcpScript({ clientIsn: 77_777, serverIsn: 88_888 }).handshake().client(request('/0')).server(numbered(0)),
+    )
+    assert.deepEqual(summary(harness.finish().pairs), ['GET /0 200'])
+    assert.equal(harness.count('requests.abandoned.superseded'), 1)
+  })
+
+  test('evicted at the cap of connections', () => {
+    const harness = new AssembleHarness({ flows: 16 })
+    for (let port = 1; port <= 20; port++) harness.script(asked('/', START_MICROS + port * 2 * SECOND), from(port))
+    harness.finish()
+    assert.equal(harness.count('flows.closed.evicted'), 4)
+    assert.equal(harness.count('requests.abandoned.evicted'), 4)
+    assert.equal(harness.count('requests.abandoned.ended'), 16)
+  })
+
+  test('timed out with its idle connection', () => {
+    const harness = new AssembleHarness({ responseTimeoutMicros: 10_000 * SECOND }).script(asked('/'))
+    for (let second = 0; second <= 605; second += 5) harness.tick(START_MICROS + second * SECOND)
+    assert.equal(harness.count('flows.closed.idle'), 1)
+    assert.equal(harness.count('requests.abandoned.timeout'), 1)
+    harness.finish()
+  })
+})
+
+describe('assembler: a loss inside a body costs that exchange alone', () => {
+  const body = 'x'.repeat(5000)
+  const bodies: Record<string, string> = {
+    counted: `HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n${body}`,
+    chunked: `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1388\r\n${body}\r\n0\r\n\r\n`,
+    'in many chunks': `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${'64\r\n'.concat('x'.repeat(100), '\r\n').repeat(50)}0\r\n\r\n`,
+  }
+
+  for (const [name, large] of Object.entries(bodies)) {
+    test(name, () => {
+      const script = new TcpScript({ segmentBytes: 500, bareAcks: false })
+        .handshake()
+        .client(request('/0'))
+        .server(numbered(0))
+      const first = script.segments.length + 1
+      script.client(request('/1')).server(large)
+      const last = script.segments.length
+      for (const n of [2, 3, 4]) script.client(request(`/${n}`)).server(numbered(n))
+      const { segments } = script.close()
+      for (let lost = first; lost < last; lost++) {
+        const { pairs, ledger } = assemble(segments.toSpliced(lost, 1))
+        assert.deepEqual(wrongPairs(pairs), [])
+        assert.deepEqual(
+          summary(pairs),
+          ['GET /0 200', 'GET /2 200', 'GET /3 200', 'GET /4 200'],
+          `segment ${lost - first}`,
+        )
+        assert.equal(count(ledger, 'requests.abandoned'), 1)
+      }
+    })
+  }
+
+  test('a request body', () => {
+    const script = new TcpScript({ segmentBytes: 500, bareAcks: false }).handshake()
+    script.client(request('/0', { body })).server(numbered(0))
+    for (const n of [1, 2]) script.client(request(`/${n}`)).server(numbered(n))
+    const { segments } = script.close()
+    for (let lost = 4; lost < 14; lost++) {
+      const { pairs, ledger } = assemble(segments.toSpliced(lost, 1))
+      assert.deepEqual(summary(pairs), ['GET /1 200', 'GET /2 200'], `segment ${lost}`)
+      assert.equal(count(ledger, 'requests.abandoned.gap'), 1)
+    }
+  })
+
+  test('a body to the end of the connection', () => {
+    const script = new TcpScript({ segmentBytes: 500 })
+      .handshake()
+      .client(request('/'))
+      .server(`HTTP/1.1 200 OK\r\n\r\n${body}`)
+    const { segments } = script.close()
+    const { pairs, ledger } = assemble(segments.toSpliced(7, 1))
+    assert.equal(pairs.length, 0)
+    assert.equal(count(ledger, 'requests.abandoned.gap'), 1)
+  })
+})
+
+test('assembler: frames that are cut by a snap length lose their end, not their connection', () => {
+  const harness = new AssembleHarness()
+  const script = new TcpScript({ bareAcks: false })
+    .handshake()
+    .client(request('/0'))
+    .server(numbered(0, 'x'.repeat(1000)))
+  script.client(request('/1')).server(numbered(1)).close()
+  harness.frames(layFrames(script.segments).map((frame) => ({ ...frame, bytes: frame.bytes.slice(0, 300) })))
+  const { pairs } = harness.finish()
+  assert.deepEqual(summary(pairs), ['GET /1 200'])
+})

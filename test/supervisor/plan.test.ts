@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { type Config, defaultConfig } from '../../src/config.ts'
+import { createLogger } from '../../src/log.ts'
+import type { PipelineOptions } from '../../src/supervisor/options.ts'
+import { type Plan, planRun } from '../../src/supervisor/plan.ts'
+
+function plan(change: (config: Config) => Config = (config) => config, parts: Partial<PipelineOptions> = {}): Plan {
+  const options: PipelineOptions = {
+    config: change(defaultConfig()),
+    input: { kind: 'files', paths: ['a.pcap'], follow: false },
+    output: { format: 'text', file: null, decode: true, color: false, width: null, verbose: false },
+    limit: null,
+    all: false,
+    log: createLogger({ level: 'silent', form: 'lines' }),
+    onProgress: null,
+    ...parts,
+  }
+  return planRun(options, 1)
+}
+
+const live: Partial<PipelineOptions> = { input: { kind: 'interfaces', names: ['eth0'] } }
+
+describe('plan', () => {
+  test("the node's name is the configuration's", () => {
+    assert.equal(plan((config) => ({ ...config, node: { name: 'configured' } })).node, 'configured')
+  })
+
+  test('files are read by one assembler and wait, so that a run is the same every time', () => {
+    assert.equal(plan().assemblers, 1)
+    assert.equal(plan().whenFull, 'wait')
+  })
+
+  test('live capture drops rather than waits, with one to eight assemblers', () => {
+    const { whenFull, assemblers } = plan(undefined, live)
+    assert.equal(whenFull, 'drop')
+    assert.ok(assemblers >= 1 && assemblers <= 8)
+  })
+
+  test('a configured number of assemblers holds for both, and they share the flows', () => {
+    const three = (config: Config): Config => ({ ...config, assemble: { workers: 3 } })
+    assert.equal(plan(three).assemblers, 3)
+    assert.equal(plan(three, live).assemblers, 3)
+    assert.equal(plan(three).assemblerOptions.flows, 33_333)
+    assert.equal(plan().assemblerOptions.flows, 100_000)
+  })
+
+  test('limits are carried in their units: bytes and microseconds', () => {
+    const { messageBytes, pairBytes, responseTimeoutMicros, everything } = plan().assemblerOptions
+    assert.deepEqual([messageBytes, pairBytes, responseTimeoutMicros], [1_048_576, 1_048_576, 60_000_000])
+    assert.equal(everything, false)
+    assert.equal(plan(undefined, { all: true }).assemblerOptions.everything, true)
+  })
+
+  test('the sink follows the configuration and the output', () => {
+    const to =
+      (sink: Config['ship']['sink']) =>
+      (config: Config): Config => ({ ...config, ship: { ...config.ship, sink } })
+    assert.equal(plan(to('none')).sink.kind, 'none')
+    assert.equal(plan(to('stdout')).sink.kind, 'stream')
+    assert.equal(plan(to('file')).sink.kind, 'stream')
+    const none = { format: 'none', file: null, decode: true, color: false, width: null, verbose: false } as const
+    assert.equal(plan(to('stdout'), { output: none }).sink.kind, 'none')
+  })
+})
