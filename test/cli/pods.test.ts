@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { type TestContext, test } from 'node:test'
+import type { Snapshot } from '../../src/discovery/snapshot.ts'
+import { FakeProc, type FakeProcess, HOST_NETNS, podNetwork } from '../discovery/fake-proc.ts'
+import { cgroupMount } from '../support/cgroup-mount.ts'
+import { needs } from '../support/needs.ts'
+import { NodeRig } from '../support/node-rig.ts'
+import { ESCAPE, run } from './support.ts'
+
+const UID = '0e1f2d3c-4b5a-6978-8796-a5b4c3d2e1f0'
+const ID = 'ab'.repeat(32)
+
+const shop: FakeProcess = {
+  pid: 100,
+  command: ['/usr/bin/node', 'server.js'],
+  netns: HOST_NETNS + 1,
+  cgroup: `/kubepods/pod${UID}/${ID}`,
+  env: { HOSTNAME: 'shop-0' },
+  network: podNetwork(7),
+}
+const redis: FakeProcess = { pid: 200, command: ['redis'], netns: HOST_NETNS + 2, cgroup: `/docker/${ID}` }
+
+const procRoot = (t: TestContext, ...processes: FakeProcess[]): string => FakeProc.create(t, ...processes).root
+
+test('pods: a table', async (t) => {
+  const { code, stdout, stderr } = await run(['pods', '--proc', procRoot(t, shop, redis)])
+  assert.equal(code, 0)
+  assert.equal(
+    stdout,
+    [
+      'POD       NAMESPACE   CONTAINERS   PID   NETNS        IPS          MESH   INTERFACE   WHY',
+      '~shop-0   -           node         100   4026531841   10.244.0.7   -      eth0        no mesh; its default route',
+      '',
+    ].join('\n'),
+  )
+  assert.equal(stderr, '1 pod; 3 processes in 3 network namespaces seen\n')
+})
+
+test('pods -v: also the namespaces of no pod', async (t) => {
+  const { stdout } = await run(['pods', '-v', '--proc', procRoot(t, shop, redis)])
+  assert.match(stdout, /\n4026531842 {3}200 {3}redis {5}abababababab {3}a container, but of no pod\n$/)
+})
+
+test('pods: host network, and a pod whose name nobody tells', async (t) => {
+  const { stdout } = await run(['pods', '--proc', procRoot(t, { ...shop, netns: HOST_NETNS })])
+  assert.match(stdout, new RegExp(`\n${UID} .* 10\\.244\\.0\\.250 .* eth0 \\(host\\) +host network: `))
+})
+
+test('pods: what a process calls itself reaches no terminal as it is', async (t) => {
+  const { stdout } = await run([
+    'pods',
+    '--color',
+    'never',
+    '--proc',
+    procRoot(t, { ...shop, command: ['\x1b[31mred'] }),
+  ])
+  assert.ok(!stdout.includes(ESCAPE))
+  assert.match(stdout, /\\x1b\[31mred/)
+})
+
+test('pods -o json: the snapshot', async (t) => {
+  const { stdout } = await run(['pods', '-q', '-o', 'json'], {
+    env: { INTERCEPTOR_TARGETS_PROC_ROOT: procRoot(t, shop) },
+  })
+  const { pods, host } = JSON.parse(stdout) as Snapshot
+  assert.deepEqual([pods[0]?.uid, pods[0]?.capture?.interface, host.netns], [UID, 'eth0', HOST_NETNS])
+})
+
+test('pods: none is no failure, and there is a hint', async (t) => {
+  const { code, stdout, stderr } = await run(['pods', '--proc', procRoot(t)])
+  assert.deepEqual([code, stdout], [0, ''])
+  assert.match(stderr, /^no pods found; 1 process in 1 network namespace seen\nOn a Kubernetes node\? /)
+})
+
+test('pods: ztunnel is reported', async (t) => {
+  const { stderr } = await run(['pods', '--proc', procRoot(t, { ...shop, command: ['ztunnel'] })])
+  assert.match(stderr, /ambient mode/)
+})
+
+test('pods: a folder that is no proc ends with 2', async () => {
+  const { code, stderr } = await run(['pods', '--proc', '/usr'])
+  assert.deepEqual([code, stderr.split('\n')[0]], [2, 'interceptor: no proc filesystem at /usr'])
+})
+
+test('pods: without the privilege it ends with 4 and names it', {
+  skip: needs('linux', 'root', 'setpriv'),
+}, async () => {
+  const under = ['setpriv', '--reuid=65534', '--clear-groups']
+  const { code, stdout, stderr } = await run(['pods'], { under })
+  assert.deepEqual([code, stdout], [4, ''])
+  assert.match(stderr, /^interceptor: \d+ of \d+ processes refuse to show their network namespace\n.*SYS_PTRACE/)
+})
+
+test('pods -o json: on a node with a mesh', { skip: needs('linux', 'root', 'ip', 'cgroup') }, async (t) => {
+  const rig = NodeRig.create(t, cgroupMount('v1') === null ? 'v2' : 'v1')
+  const [plain, meshed, onHost] = [rig.pod(), rig.pod(), rig.pod({ hostNetwork: true })]
+  await plain.run('shop', { env: { HOSTNAME: 'plain-0' } })
+  await meshed.run('shop')
+  const containerId = randomBytes(32).toString('hex')
+  const env = { POD_NAME: 'meshed-0', POD_NAMESPACE: 'shop', HOSTNAME: 'other' }
+  for (const name of ['/usr/local/bin/pilot-agent', '/usr/local/bin/envoy'])
+    await meshed.run(name, { containerId, env })
+  await onHost.run('kube-proxy', { env: { HOSTNAME: 'node-1' } })
+  const { code, stdout } = await run(['pods', '-o', 'json'])
+  assert.equal(code, 0)
+  const { pods } = JSON.parse(stdout) as Snapshot
+  const shown = [plain, meshed, onHost].map(({ uid }) => {
+    const pod = pods.find((found) => found.uid === uid)
+    return [pod?.nameHint, pod?.namespaceHint, pod?.mesh?.name, pod?.capture?.scope, pod?.capture?.interface === 'lo']
+  })
+  assert.deepEqual(shown, [
+    ['plain-0', null, undefined, 'pod', false],
+    ['meshed-0', 'shop', 'istio', 'pod', true],
+    [null, null, undefined, 'host', false],
+  ])
+})
