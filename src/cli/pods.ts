@@ -97,8 +97,9 @@ export function notes({ pods, processes, networkNamespaces, denied, ambient }: S
     )
   }
   if (denied > 0) {
-    const whose = denied === 1 ? 'process refuses' : 'processes refuse'
-    lines.push(`${denied} ${whose} to show a namespace: pods may be missing; grant the capability SYS_PTRACE`)
+    lines.push(
+      `${counted(denied, 'process', 'processes')} more did not show a namespace; pods may be missing, see that SYS_PTRACE is granted`,
+    )
   }
   if (ambient) {
     lines.push('ztunnel runs here: the traffic of pods in Istio’s ambient mode is encrypted on their own interfaces')

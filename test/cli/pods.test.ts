@@ -83,14 +83,20 @@ test('pods: a folder that is no proc ends with 2', async () => {
   assert.deepEqual([code, stderr.split('\n')[0]], [2, 'interceptor: no proc filesystem at /usr'])
 })
 
-test('pods: without the privilege it ends with 4 and names it', {
-  skip: needs('linux', 'root', 'setpriv'),
-}, async () => {
-  const under = ['setpriv', '--reuid=65534', '--clear-groups']
-  const { code, stdout, stderr } = await run(['pods'], { under })
-  assert.deepEqual([code, stdout], [4, ''])
-  assert.match(stderr, /^interceptor: \d+ of \d+ processes refuse to show their network namespace\n.*SYS_PTRACE/)
-})
+const privileges: [title: string, under: string[], code: number][] = [
+  ['nobody', ['--reuid=65534', '--clear-groups'], 4],
+  ['root without SYS_PTRACE', ['--bounding-set=-all,+net_raw,+sys_admin,+dac_read_search'], 4],
+  ['root with SYS_PTRACE alone', ['--bounding-set=-all,+sys_ptrace'], 0],
+]
+
+for (const [title, under, expected] of privileges) {
+  test(`pods: as ${title} it ends with ${expected}`, { skip: needs('linux', 'root', 'setpriv') }, async () => {
+    const { code, stderr } = await run(['pods'], { under: ['setpriv', ...under] })
+    assert.equal(code, expected)
+    const refused = /^interceptor: \d+ of \d+ processes refuse to show their network namespace\n.*SYS_PTRACE/
+    if (expected !== 0) assert.match(stderr, refused)
+  })
+}
 
 test('pods -o json: on a node with a mesh', { skip: needs('linux', 'root', 'ip', 'cgroup') }, async (t) => {
   const rig = NodeRig.create(t, cgroupMount('v1') === null ? 'v2' : 'v1')
