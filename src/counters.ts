@@ -79,6 +79,8 @@ export const ASSEMBLE_COUNTERS = defineCounters({
   segmentsOutOfOrder: 'segments.outOfOrder',
   segmentsDuplicate: 'segments.duplicate',
   segmentsIgnored: 'segments.ignored',
+  /** Segments behind a hole for which the pool had no room: as good as never seen. */
+  segmentsNoRoom: 'segments.noRoom',
   gapsAcked: 'gaps.acked',
   gapsBound: 'gaps.bound',
   gapsExpired: 'gaps.expired',

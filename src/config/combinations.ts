@@ -16,6 +16,12 @@ function sinkProblems({ ship, kafka }: Config): string[] {
       `kafka.compression is zstd, which Node.js ${process.versions.node} does not have: use Node.js 22.15 or later, or gzip, lz4 or snappy`,
     )
   }
+  const literal = kafka.brokers.find((broker) => broker.startsWith('['))
+  if (literal !== undefined) {
+    problems.push(
+      `kafka.brokers has ${literal}: the Kafka client takes no bare IPv6 address; write the broker's host name`,
+    )
+  }
   return problems
 }
 

@@ -122,7 +122,7 @@ test('loadConfig: the later of two flags wins', () => {
 test('loadConfig: every key can be set from the environment by its name', () => {
   assert.equal(configKeys.find(({ path }) => path === 'kafka.tls.caFile')?.environment, 'INTERCEPTOR_KAFKA_TLS_CA_FILE')
   const env = {
-    INTERCEPTOR_KAFKA_BROKERS: 'a:1, b,[::1]:3',
+    INTERCEPTOR_KAFKA_BROKERS: 'a:1, b,c.d:3',
     INTERCEPTOR_FILTER_STATUSES: '301,4XX',
     INTERCEPTOR_TARGETS_EXCLUDE_PORTS: '80,443',
     INTERCEPTOR_TARGETS_NAMESPACES_INCLUDE: 'shop,team-*',
@@ -133,7 +133,7 @@ test('loadConfig: every key can be set from the environment by its name', () => 
     INTERCEPTOR_LIMITS_MEMORY: '536870912',
   }
   const { config } = loadConfig({ env })
-  assert.deepEqual(config.kafka.brokers, ['a:1', 'b:9092', '[::1]:3'])
+  assert.deepEqual(config.kafka.brokers, ['a:1', 'b:9092', 'c.d:3'])
   assert.deepEqual(config.filter.statuses, ['301', '4xx'])
   assert.deepEqual(config.targets.excludePorts, [80, 443])
   assert.deepEqual(config.targets.namespaces.include, ['shop', 'team-*'])

@@ -24,7 +24,7 @@ export interface StreamConsumer {
    * time during the call.
    */
   data(flow: Flow, direction: Direction, at: number, end: number, seq: number, ack: number): void
-  /** `bytes` bytes are given up on; the next data continues after them. */
+  /** `bytes` bytes are given up on, 0 where their number is unknown; the next data continues after them. */
   gap(flow: Flow, direction: Direction, bytes: number): void
   /** Nothing follows on this stream; `how` is an END_ value. Called once per stream. */
   end(flow: Flow, direction: Direction, how: number): void
@@ -72,6 +72,8 @@ export class Reassembler {
       stream.known = true
       stream.nextSeq = seq
       stream.reached = seq
+      // Its SYN was missed though the other side's was not: what came before this segment is unknown.
+      if (!flow.midstream) this.#consumer.gap(flow, direction, 0)
     } else if (seqDiff(stream.reached, seq) > 0) stream.reached = seq
     if ((flags & FLAG_FIN) !== 0 && !stream.finSeen) {
       stream.finSeen = true
@@ -202,6 +204,7 @@ export class Reassembler {
     const held = this.#spare ?? new HeldSegment()
     if (!this.#pool.append(held.chain, from, to - from)) {
       this.#spare = held
+      this.#counts[C.segmentsNoRoom]++
       return null
     }
     this.#spare = held.next
