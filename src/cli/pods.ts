@@ -44,7 +44,7 @@ async function pods(flags: PodsFlags): Promise<void> {
 const POD_HEADINGS = ['POD', 'NAMESPACE', 'CONTAINERS', 'PID', 'NETNS', 'IPS', 'MESH', 'INTERFACE', 'WHY']
 
 /** A line for each pod under a line of headings; empty without pods. A `~` marks what only the environment says. */
-export function podTable(pods: readonly Pod[], color: boolean): string {
+function podTable(pods: readonly Pod[], color: boolean): string {
   return table(POD_HEADINGS, pods.map(podRow), color)
 }
 
@@ -87,7 +87,7 @@ function table(headings: readonly string[], rows: readonly string[][], color: bo
 }
 
 /** What there is to say beside the pods themselves, for standard error. */
-export function notes({ pods, processes, networkNamespaces, denied, ambient }: Snapshot): string {
+function notes({ pods, processes, networkNamespaces, denied, ambient }: Snapshot): string {
   const found = pods.length === 0 ? 'no pods found' : counted(pods.length, 'pod')
   const seen = `${counted(processes, 'process', 'processes')} in ${counted(networkNamespaces, 'network namespace')} seen`
   const lines = [`${found}; ${seen}`]

@@ -34,7 +34,8 @@ export class NetworkTable {
   /**
    * @param inode of the namespace
    * @param pids processes in it, any of which may be gone
-   * @returns the same object as before when nothing changed; null when all of them are gone
+   * @returns the same object as before when nothing changed, or when all of them are gone; null when they were so
+   *   before the namespace could be read
    */
   look(inode: number, pids: Iterable<number>): NetworkFacts | null {
     const entry = this.#entries.get(inode)
@@ -47,7 +48,7 @@ export class NetworkTable {
       else entry.reading = reading
       return reading.facts
     }
-    return null
+    return entry?.reading.facts ?? null
   }
 
   #isDue(inode: number, { reading, firstPass }: Entry): boolean {

@@ -105,7 +105,7 @@ function externalInterface(
 }
 
 /** /proc/net/dev: two lines of headings, then `name: counters`. */
-export function parseDevices(text: string): string[] {
+function parseDevices(text: string): string[] {
   const lines = text.split('\n').slice(2)
   return lines.map((line) => line.slice(0, line.lastIndexOf(':')).trim()).filter((name) => name !== '')
 }
@@ -148,7 +148,7 @@ function parseRoutes6(text: string): Route[] {
 }
 
 /** /proc/net/fib_trie: an address of the namespace's own is a leaf `|-- 10.0.0.7` followed by `/32 host LOCAL`. */
-export function parseTrie(text: string): string[] {
+function parseTrie(text: string): string[] {
   const found = new Set<string>()
   for (const [, address = ''] of text.matchAll(/\|-- (\S+)\n\s+\/32 host LOCAL/g)) {
     if (isIPv4(address) && !address.startsWith('127.')) found.add(address)

@@ -15,7 +15,7 @@ const GONE_CODES = new Set(['ENOENT', 'ESRCH', 'ENOTDIR', 'EINVAL'])
 const DENIED_CODES = new Set(['EACCES', 'EPERM'])
 
 /** Most that is read of one file; a longer one is cut. Bytes. */
-export const MAX_FILE_BYTES = 1024 * 1024
+const MAX_FILE_BYTES = 1024 * 1024
 const FIRST_BUFFER_BYTES = 64 * 1024
 
 /** Tells one process from a later one of the same pid. */

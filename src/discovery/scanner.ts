@@ -5,7 +5,7 @@
 import { privilegeError, usageError } from '../errors.ts'
 import { HOST_PID, readHostNetns } from './host-netns.ts'
 import { NetworkTable } from './network-table.ts'
-import { describePod, oldest } from './pod.ts'
+import { describePod, oldest, type PodParts } from './pod.ts'
 import { ProcFiles } from './proc-files.ts'
 import { isPause, type ProcessFacts } from './process.ts'
 import { ProcessTable } from './process-table.ts'
@@ -17,7 +17,7 @@ const PTRACE_HINT =
 
 /** A pod of the last pass with what it was made of. */
 interface Remembered {
-  readonly parts: readonly unknown[]
+  readonly parts: PodParts
   readonly pod: Pod
 }
 
@@ -40,16 +40,16 @@ export class NodeScanner {
   /**
    * One pass.
    *
-   * @throws InterceptorError: exit 2 when procRoot is no proc filesystem; exit 4 when most processes refuse to show
-   *   their namespace, so that nothing can be told. Processes that end meanwhile are no error.
+   * @throws InterceptorError: exit 2 when procRoot is no proc filesystem; exit 4 when the host's first process or most
+   *   processes do not show their namespace, so that nothing can be told. Processes that end meanwhile are no error.
    */
   scan(): Snapshot {
     const pids = this.#files.pids()
     if (typeof pids === 'symbol' || typeof this.#files.read('uptime') !== 'string') throw noProc(this.#files.root)
     const hostNetns = readHostNetns(this.#files, pids)
-    if (typeof hostNetns === 'symbol') throw cannotRead(pids.length, pids.length)
+    if (typeof hostNetns === 'symbol') throw cannotRead(`pid ${HOST_PID} of ${this.#files.root} does not`)
     const { facts, denied } = this.#processes.refresh(pids, hostNetns)
-    if (denied > facts.length) throw cannotRead(denied, denied + facts.length)
+    if (denied > facts.length) throw cannotRead(`${denied} of ${denied + facts.length} processes do not`)
     this.#networks.begin()
     const host = this.#lookAtHost(hostNetns)
     const namespaces = groupBy(facts, ({ netns }) => netns)
@@ -88,18 +88,17 @@ export class NodeScanner {
       const here = netns === host.netns ? all : namespaces.get(netns)!
       const members = here.filter((process) => belongs(process, uid, netns))
       const network = netns === host.netns ? null : this.#networks.look(netns, pidsOf(members))
-      remembered.set(uid, this.#describe(uid, all, members, network, host))
+      remembered.set(uid, this.#describe({ uid, all, members, network, host }))
     }
     this.#remembered = remembered
     return [...remembered.keys()].sort().map((uid) => remembered.get(uid)!.pod)
   }
 
   /** The pod as it was, when it is made of the same; or when what it is made of comes to the same. */
-  #describe(...[uid, all, members, network, host]: DescribeParts): Remembered {
-    const before = this.#remembered.get(uid)
-    const parts = [network, host, ...all, ...members]
-    if (before !== undefined && sameItems(before.parts, parts)) return before
-    const pod = describePod({ uid, all, members, network, host })
+  #describe(parts: PodParts): Remembered {
+    const before = this.#remembered.get(parts.uid)
+    if (before !== undefined && sameParts(before.parts, parts)) return before
+    const pod = describePod(parts)
     return { parts, pod: before !== undefined && sameValue(before.pod, pod) ? before.pod : pod }
   }
 
@@ -117,14 +116,13 @@ export class NodeScanner {
   }
 }
 
-type DescribeParts = [
-  uid: string,
-  all: ProcessFacts[],
-  members: ProcessFacts[],
-  network: ReturnType<NetworkTable['look']>,
-  host: Host,
-]
+const sameParts = (left: PodParts, right: PodParts): boolean =>
+  left.network === right.network &&
+  left.host === right.host &&
+  sameItems(left.all, right.all) &&
+  sameItems(left.members, right.members)
 
+/** A process of a namespace of the pod's own is the pod's unless its cgroup tells otherwise. */
 function belongs(process: ProcessFacts, uid: string, netns: number): boolean {
   const { podUid } = process.cgroup
   return process.netns === netns && (podUid === uid || podUid === null) && !process.isRuntimeHelper
@@ -150,8 +148,9 @@ function noProc(root: string) {
   return usageError(`no proc filesystem at ${root}`, { hint })
 }
 
-function cannotRead(denied: number, all: number) {
-  return privilegeError(`${denied} of ${all} processes refuse to show their network namespace`, { hint: PTRACE_HINT })
+/** @param who with its verb: `pid 1 of /proc does not` */
+function cannotRead(who: string) {
+  return privilegeError(`${who} show the network namespace to this process`, { hint: PTRACE_HINT })
 }
 
 function* pidsOf(processes: readonly ProcessFacts[]): Iterable<number> {

@@ -93,7 +93,7 @@ for (const [title, under, expected] of privileges) {
   test(`pods: as ${title} it ends with ${expected}`, { skip: needs('linux', 'root', 'setpriv') }, async () => {
     const { code, stderr } = await run(['pods'], { under: ['setpriv', ...under] })
     assert.equal(code, expected)
-    const refused = /^interceptor: \d+ of \d+ processes refuse to show their network namespace\n.*SYS_PTRACE/
+    const refused = /^interceptor: \d+ of \d+ processes do not show the network namespace to this process\n.*SYS_PTRACE/
     if (expected !== 0) assert.match(stderr, refused)
   })
 }

@@ -5,7 +5,7 @@ import { type TestContext, test } from 'node:test'
 import fc from 'fast-check'
 import { NodeScanner } from '../../src/discovery/scanner.ts'
 import type { Pod, Snapshot } from '../../src/discovery/snapshot.ts'
-import { EXIT_USAGE, InterceptorError } from '../../src/errors.ts'
+import { EXIT_PRIVILEGE, EXIT_USAGE, InterceptorError } from '../../src/errors.ts'
 import { FakeProc, type FakeProcess, HOST_NETNS, PROCESS_FILES, podNetwork } from './fake-proc.ts'
 
 const uid = (index: number): string => `00000000-0000-4000-8000-${String(index).padStart(12, '0')}`
@@ -284,5 +284,14 @@ test('scan: no proc filesystem is a mistake of the configuration', () => {
   assert.throws(
     () => new NodeScanner('/nowhere').scan(),
     (error) => error instanceof InterceptorError && error.exitCode === EXIT_USAGE && /\/nowhere/.test(error.message),
+  )
+})
+
+test('scan: a proc without the host’s first process lacks a privilege', (t) => {
+  const proc = FakeProc.create(t, ...plainPod(4))
+  proc.remove(1)
+  assert.throws(
+    () => new NodeScanner(proc.root).scan(),
+    (error) => error instanceof InterceptorError && error.exitCode === EXIT_PRIVILEGE && /pid 1/.test(error.message),
   )
 })
