@@ -28,11 +28,11 @@ export const RULE_PATH = 6
 /** What the head scanner asks while it is at a field. */
 export interface HeadRules {
   /** Whether a Content-Type value names one of the configured media types; parameters and case do not count. */
-  contentType(bytes: Uint8Array, at: number, end: number): boolean
+  contentType(bytes: Uint8Array, view: DataView, at: number, end: number): boolean
   /** RULE_USER_AGENT or RULE_NONE */
   userAgent(bytes: Uint8Array, at: number, end: number): number
   /** RULE_HEADER or RULE_NONE, by a request field's name */
-  requestHeader(bytes: Uint8Array, name: number, length: number): number
+  requestHeader(view: DataView, name: number, length: number): number
 }
 
 export class Filter implements HeadRules {
@@ -56,11 +56,11 @@ export class Filter implements HeadRules {
     this.#paths = config.paths.map((path) => encode(path.length > 1 ? path.replace(/\/$/, '') : path))
   }
 
-  contentType(bytes: Uint8Array, at: number, end: number): boolean {
+  contentType(bytes: Uint8Array, view: DataView, at: number, end: number): boolean {
     let stop = at
     while (stop < end && bytes[stop] !== SEMICOLON) stop++
     while (stop > at && (bytes[stop - 1] === SPACE || bytes[stop - 1] === TAB)) stop--
-    for (const type of this.#contentTypes) if (type.length === stop - at && type.matches(bytes, at)) return true
+    for (const type of this.#contentTypes) if (type.length === stop - at && type.matches(view, at)) return true
     return false
   }
 
@@ -72,9 +72,9 @@ export class Filter implements HeadRules {
     return RULE_NONE
   }
 
-  requestHeader(bytes: Uint8Array, name: number, length: number): number {
+  requestHeader(view: DataView, name: number, length: number): number {
     if (this.#everything || this.#headerLengths[Math.min(length, 255)] === 0) return RULE_NONE
-    for (const header of this.#headers) if (header.length === length && header.matches(bytes, name)) return RULE_HEADER
+    for (const header of this.#headers) if (header.length === length && header.matches(view, name)) return RULE_HEADER
     return RULE_NONE
   }
 

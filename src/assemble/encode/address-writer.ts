@@ -4,18 +4,15 @@ import type { Arena } from '../memory/arena.ts'
 /** Longest text of an address. */
 export const ADDRESS_BYTES = 45
 
-/** The decimal digits of every octet: up to three bytes, then their count. */
-const OCTETS: Uint8Array = (() => {
-  const table = new Uint8Array(256 * 4)
-  for (let octet = 0; octet < 256; octet++) {
-    const digits = String(octet)
-    for (let i = 0; i < digits.length; i++) table[octet * 4 + i] = digits.charCodeAt(i)
-    table[octet * 4 + 3] = digits.length
-  }
-  return table
-})()
+/** The decimal digits of every octet and a dot, as one little-endian word; and how many bytes that is. */
+const OCTETS = new Int32Array(256)
+const OCTET_BYTES = new Uint8Array(256)
+for (let octet = 0; octet < 256; octet++) {
+  const text = `${octet}.`
+  OCTET_BYTES[octet] = text.length
+  for (let i = 0; i < text.length; i++) OCTETS[octet] |= text.charCodeAt(i) << (i * 8)
+}
 
-const DOT = 46
 const COLON = 58
 
 export class AddressWriter {
@@ -26,15 +23,16 @@ export class AddressWriter {
     this.#arena = arena
   }
 
-  /** Dotted decimal of a big-endian word. @returns the address after it */
+  /** Dotted decimal of a big-endian word; may clobber one byte after it. @returns the address after it */
   ipv4(to: number, word: number): number {
-    let at = this.#octet(to, word >>> 24)
-    this.#arena.bytes[at++] = DOT
-    at = this.#octet(at, (word >>> 16) & 255)
-    this.#arena.bytes[at++] = DOT
-    at = this.#octet(at, (word >>> 8) & 255)
-    this.#arena.bytes[at++] = DOT
-    return this.#octet(at, word & 255)
+    const view = this.#arena.view
+    let at = to
+    for (let shift = 24; shift >= 0; shift -= 8) {
+      const octet = (word >>> shift) & 255
+      view.setInt32(at, OCTETS[octet], true)
+      at += OCTET_BYTES[octet]
+    }
+    return at - 1
   }
 
   /** The canonical text of four big-endian words (RFC 5952 §4; IPv4-mapped in mixed notation, §5). */
@@ -88,14 +86,6 @@ export class AddressWriter {
       at = this.#hex(at, groups[i])
     }
     return at
-  }
-
-  #octet(to: number, octet: number): number {
-    const bytes = this.#arena.bytes
-    const entry = octet * 4
-    const count = OCTETS[entry + 3]
-    for (let i = 0; i < count; i++) bytes[to + i] = OCTETS[entry + i]
-    return to + count
   }
 
   #hex(to: number, group: number): number {

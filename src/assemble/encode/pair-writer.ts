@@ -53,6 +53,8 @@ export class PairWriter {
   /** The `capture` map of each interface, by id. */
   readonly #captures: Uint8Array[] = []
   readonly #node: string
+  /** The pair's four times on their way into it. */
+  readonly #times = new Float64Array(4)
 
   constructor(arena: Arena, pool: BlockPool, flows: FlowTable, messages: MessageWriter, node: string) {
     this.#arena = arena
@@ -114,10 +116,17 @@ export class PairWriter {
     this.#word(start + ID_AT + 8, request.digest2)
     this.#word(start + ID_AT + 16, response.digest1)
     this.#word(start + ID_AT + 24, response.digest2)
-    setMicros(view, start + TIME_AT[0], request.startMicros)
-    setMicros(view, start + TIME_AT[1], request.endMicros)
-    setMicros(view, start + TIME_AT[2], response.startMicros)
-    setMicros(view, start + TIME_AT[3], response.endMicros)
+    const times = this.#times
+    times[0] = request.startMicros
+    times[1] = request.endMicros
+    times[2] = response.startMicros
+    times[3] = response.endMicros
+    for (let i = 0; i < 4; i++) {
+      // A uint64; doubles hold it exactly until the year 2255.
+      const high = Math.floor(times[i] / 4_294_967_296)
+      view.setUint32(start + TIME_AT[i], high)
+      view.setUint32(start + TIME_AT[i] + 4, times[i] - high * 4_294_967_296)
+    }
     at = this.#writeEndpoint(at, flow, client)
     at = this.#put(this.#server, at)
     return this.#writeEndpoint(at, flow, (1 - client) as Direction)
@@ -189,8 +198,8 @@ export class PairWriter {
     const arena = this.#arena
     const flows = this.#flows
     const at = this.#put(this.#endpoint, to)
-    // Written behind the longest string header that an address can have, then moved up if the header is shorter.
-    const text = at + 2
+    // Written behind the header of a short string; only a long IPv6 address takes the longer header, and moves.
+    const text = at + 1
     const end = flows.isIpv6(flow)
       ? this.#addresses.ipv6(
           text,
@@ -201,8 +210,8 @@ export class PairWriter {
         )
       : this.#addresses.ipv4(text, flows.addressWord(flow, direction, 0))
     const length = end - text
+    if (length >= SHORT_STRING) arena.bytes.copyWithin(text + 1, text, end)
     const start = this.#messages.text.stringHeader(at, length)
-    if (start !== text) arena.bytes.copyWithin(start, text, end)
     const portAt = start + length
     const after = this.#put(this.#port, portAt)
     arena.view.setUint16(portAt + PORT_VALUE, flows.port(flow, direction))
@@ -229,11 +238,7 @@ export const PAIR_FRAME_BYTES = 1024 + 2 * ADDRESS_BYTES + 2 * 65_536
 /** Both hexadecimal digits of every byte. */
 const HEX = Uint16Array.from({ length: 256 }, (_, byte) => (hexDigit(byte >>> 4) << 8) | hexDigit(byte & 15))
 
-const PORT_VALUE = key('port').length + 1
+/** Strings from this length on have a header of two bytes. */
+const SHORT_STRING = 32
 
-/** A time as uint64, big-endian; doubles hold it exactly until the year 2255. */
-function setMicros(view: DataView, at: number, micros: number): void {
-  const high = Math.floor(micros / 4_294_967_296)
-  view.setUint32(at, high)
-  view.setUint32(at + 4, micros - high * 4_294_967_296)
-}
+const PORT_VALUE = key('port').length + 1

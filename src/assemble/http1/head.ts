@@ -245,7 +245,7 @@ export class HeadScanner {
     this.fieldCount++
     const length = nameEnd - line
     if (MEANINGFUL_LENGTHS[length & 31] === length) this.#known(line, length, value, valueEnd, isResponse)
-    if (!isResponse && this.rule === 0) this.rule = this.#rules.requestHeader(bytes, line, length)
+    if (!isResponse && this.rule === 0) this.rule = this.#rules.requestHeader(this.#view, line, length)
   }
 
   /** A line that begins with white space continues the value before it, which is then judged anew: as a whole. */
@@ -271,22 +271,23 @@ export class HeadScanner {
   /** Fields that decide framing or filtering. */
   #known(name: number, length: number, value: number, valueEnd: number, isResponse: boolean): void {
     const bytes = this.#bytes
+    const view = this.#view
     switch (length) {
       case 10:
-        if (!isResponse && this.rule === 0 && USER_AGENT.matches(bytes, name)) {
+        if (!isResponse && this.rule === 0 && USER_AGENT.matches(view, name)) {
           this.rule = this.#rules.userAgent(bytes, value, valueEnd)
         }
         break
       case 12:
-        if (CONTENT_TYPE.matches(bytes, name) && this.#rules.contentType(bytes, value, valueEnd)) {
+        if (CONTENT_TYPE.matches(view, name) && this.#rules.contentType(bytes, view, value, valueEnd)) {
           this.contentTypeListed = true
         }
         break
       case 14:
-        if (CONTENT_LENGTH.matches(bytes, name)) this.#contentLength(value, valueEnd)
+        if (CONTENT_LENGTH.matches(view, name)) this.#contentLength(value, valueEnd)
         break
       case 17:
-        if (TRANSFER_ENCODING.matches(bytes, name)) this.#transferEncoding(value, valueEnd)
+        if (TRANSFER_ENCODING.matches(view, name)) this.#transferEncoding(value, valueEnd)
         break
     }
   }
@@ -320,7 +321,7 @@ export class HeadScanner {
     while (last < end && (isLineSpace(bytes[last]) || bytes[last] === LF)) last++
     let stop = last
     while (stop < end && bytes[stop] !== SEMICOLON && bytes[stop] !== SPACE && bytes[stop] !== TAB) stop++
-    const chunked = stop - last === CHUNKED.length && CHUNKED.matches(bytes, last)
+    const chunked = stop - last === CHUNKED.length && CHUNKED.matches(this.#view, last)
     this.coding = chunked ? CODING_CHUNKED : CODING_OTHER
   }
 

@@ -50,24 +50,38 @@ function findByte(view: DataView, at: number, end: number, pattern: number): num
 /** Lane of the lowest bit set. */
 const lowestLane = (hit: number): number => (31 - Math.clz32(hit & -hit)) >> 3
 
-/** Lower-case ASCII bytes to compare wire bytes with, ignoring case. */
+/**
+ * Lower-case ASCII text to compare wire bytes with, ignoring case: word by word with bit 5 set, which makes letters lower
+ * case and leaves what else names are made of as it is. Control characters may pass for punctuation; no field is
+ * spelt with them.
+ */
 export class Caseless {
   readonly length: number
-  readonly #bytes: Uint8Array
+  readonly #words: Int32Array
+  /** The last four bytes, which may overlap the word before; all of a shorter text. */
+  readonly #tail: number
+  readonly #tailAt: number
+  readonly #tailMask: number
 
   /** @param text ASCII */
   constructor(text: string) {
-    this.#bytes = new TextEncoder().encode(text.toLowerCase())
-    this.length = this.#bytes.length
+    const bytes = new TextEncoder().encode(text.toLowerCase().padEnd(4, '\0'))
+    const view = new DataView(bytes.buffer)
+    this.length = text.length
+    this.#words = Int32Array.from({ length: text.length >> 2 }, (_, i) => view.getInt32(i * 4, true) | CASE_BITS)
+    this.#tailAt = bytes.length - 4
+    this.#tailMask = text.length < 4 ? (1 << (text.length * 8)) - 1 : -1
+    this.#tail = (view.getInt32(this.#tailAt, true) | CASE_BITS) & this.#tailMask
   }
 
   /** True when the bytes at `at` are this text, ignoring ASCII case. The caller has compared the length. */
-  matches(bytes: Uint8Array, at: number): boolean {
-    const own = this.#bytes
-    for (let i = 0; i < own.length; i++) {
-      const c = bytes[at + i]
-      if (c !== own[i] && (c < 65 || c > 90 || c + 32 !== own[i])) return false
+  matches(view: DataView, at: number): boolean {
+    const words = this.#words
+    for (let i = 0; i < words.length; i++) {
+      if ((view.getInt32(at + i * 4, true) | CASE_BITS) !== words[i]) return false
     }
-    return true
+    return ((view.getInt32(at + this.#tailAt, true) | CASE_BITS) & this.#tailMask) === this.#tail
   }
 }
+
+const CASE_BITS = 0x20202020

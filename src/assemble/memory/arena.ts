@@ -11,7 +11,7 @@ import { align8 } from '../../ring/layout.ts'
  *     +-----------+-------------------+----------------+--------------------+----------------------+
  *
  * The operating system backs pages when they are first touched, so a large pool costs nothing until it is used.
- * Word-wise loops read and write up to 3 bytes past a range; every region ends in slack for that.
+ * Word-wise loops read and write up to 7 bytes past a range; every region ends in slack for that.
  */
 export class Arena {
   readonly bytes: Uint8Array
@@ -39,14 +39,17 @@ export class Arena {
     this.view = new DataView(memory)
   }
 
-  /** Copies `length` bytes; may clobber up to 3 bytes after the target range. Ranges of under 49 bytes must not overlap. */
+  /** Copies `length` bytes; may clobber up to 7 bytes after the target range. Ranges of under 65 bytes must not overlap. */
   copy(to: number, from: number, length: number): void {
     if (length > WORD_LOOP_BYTES) {
       this.bytes.copyWithin(to, from, from + length)
       return
     }
     const view = this.view
-    for (let i = 0; i < length; i += 4) view.setInt32(to + i, view.getInt32(from + i, true), true)
+    for (let i = 0; i < length; i += 8) {
+      view.setInt32(to + i, view.getInt32(from + i, true), true)
+      view.setInt32(to + i + 4, view.getInt32(from + i + 4, true), true)
+    }
   }
 
   /**
@@ -57,9 +60,9 @@ export class Arena {
    */
   addTemplate(content: Uint8Array): number {
     const at = this.#template
-    if (at + content.length + 4 > TEMPLATE_BYTES) throw new RangeError('template region is full')
+    if (at + content.length + 8 > TEMPLATE_BYTES) throw new RangeError('template region is full')
     this.bytes.set(content, at)
-    this.#template = align8(at + content.length + 4)
+    this.#template = align8(at + content.length + 8)
     return at
   }
 }
@@ -67,4 +70,4 @@ export class Arena {
 const TEMPLATE_BYTES = 4096
 const SLACK_BYTES = 64
 /** Up to here a loop over words beats the call of `copyWithin` (measured). */
-const WORD_LOOP_BYTES = 48
+const WORD_LOOP_BYTES = 64
