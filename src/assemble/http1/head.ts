@@ -213,39 +213,53 @@ export class HeadScanner {
         return HEAD_COMPLETE
       }
       if (first === SPACE || first === TAB) this.#fold(line, eol, isResponse)
-      else this.#fieldLine(line, eol, isResponse)
+      else {
+        const colon = findColon(view, line, eol)
+        // Nearly every line: a name, a colon, a space, a value, CR.
+        if (
+          colon > line &&
+          bytes[colon - 1] > SPACE &&
+          bytes[colon + 1] === SPACE &&
+          bytes[colon + 2] > SPACE &&
+          bytes[eol - 1] === CR &&
+          bytes[eol - 2] > SPACE
+        ) {
+          this.#field(line, colon, colon + 2, eol - 1, isResponse)
+        } else this.#oddLine(line, colon, eol, isResponse)
+      }
       line = eol + 1
     }
   }
 
-  /** field-name ":" OWS field-value OWS (RFC 9112 §5) */
-  #fieldLine(line: number, eol: number, isResponse: boolean): void {
+  /** field-name ":" OWS field-value OWS (RFC 9112 §5), or what passes for it; `colon` is negative where there is none */
+  #oddLine(line: number, colon: number, eol: number, isResponse: boolean): void {
     const bytes = this.#bytes
-    const colon = findColon(this.#view, line, eol)
-    if (colon < 0) this.anomalies |= ANOMALY_MALFORMED_FIELD
+    if (colon < 0) {
+      this.anomalies |= ANOMALY_MALFORMED_FIELD
+      const end = this.#trimEnd(line, eol)
+      this.#field(line, end, end, end, isResponse)
+      return
+    }
     let nameEnd = colon
     let value = colon + 1
-    let valueEnd = eol
-    if (colon < 0) {
-      nameEnd = this.#trimEnd(line, eol)
-      value = nameEnd
-      valueEnd = nameEnd
-    } else {
-      while (nameEnd > line && bytes[nameEnd - 1] <= SPACE) nameEnd--
-      while (valueEnd > value && bytes[valueEnd - 1] <= SPACE && isLineSpace(bytes[valueEnd - 1])) valueEnd--
-      while (value < valueEnd && bytes[value] <= SPACE && isLineSpace(bytes[value])) value++
-    }
+    const valueEnd = this.#trimEnd(value, eol)
+    while (nameEnd > line && bytes[nameEnd - 1] <= SPACE) nameEnd--
+    while (value < valueEnd && isLineSpace(bytes[value])) value++
+    this.#field(line, nameEnd, value, valueEnd, isResponse)
+  }
+
+  #field(name: number, nameEnd: number, value: number, valueEnd: number, isResponse: boolean): void {
     const index = this.fieldCount * 4
     if (index === this.fields.length) this.#growFields()
     const fields = this.fields
-    fields[index] = line
+    fields[index] = name
     fields[index + 1] = nameEnd
     fields[index + 2] = value
     fields[index + 3] = valueEnd
     this.fieldCount++
-    const length = nameEnd - line
-    if (MEANINGFUL_LENGTHS[length & 31] === length) this.#known(line, length, value, valueEnd, isResponse)
-    if (!isResponse && this.rule === 0) this.rule = this.#rules.requestHeader(this.#view, line, length)
+    const length = nameEnd - name
+    if (MEANINGFUL_LENGTHS[length & 31] === length) this.#known(name, length, value, valueEnd, isResponse)
+    if (!isResponse && this.rule === 0) this.rule = this.#rules.requestHeader(this.#view, name, length)
   }
 
   /** A line that begins with white space continues the value before it, which is then judged anew: as a whole. */
