@@ -33,8 +33,11 @@ export function captureCommand(exit: (code: number) => void): Command {
 }
 
 async function capture(words: string[], flags: CaptureFlags): Promise<number> {
-  const { loadConfig } = await import('../config.ts')
-  const loaded = loadConfig({ file: flags.config, flags: [...configFlags(flags), ...captureFlags(words, flags)] })
+  const { loadConfigApart } = await import('../config/load-apart.ts')
+  const loaded = await loadConfigApart({
+    file: flags.config,
+    flags: [...configFlags(flags), ...captureFlags(words, flags)],
+  })
   const names = flags.interface ?? loaded.config.capture.interfaces
   if (names.length === 0) throw noInterface()
   const { runPipeline } = await import('./run-pipeline.ts')

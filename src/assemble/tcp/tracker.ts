@@ -30,7 +30,7 @@ import { seqAdd, seqDiff } from './seq.ts'
 /** A flow without segments for this long is closed (flows.closed.idle). */
 const IDLE_MICROS = 600_000_000
 /** How long a closed flow's tuple answers stray segments. */
-const LINGER_MICROS = 30_000_000
+const LINGER_MICROS = 10_000_000
 /** A reset further than this from the stream's position is not the connection's (RFC 5961 §3 asks for the window). */
 const RESET_WINDOW = 4 * 1024 * 1024
 /** A SYN whose sequence number lies this close before known data was merely captured late. */
