@@ -13,8 +13,11 @@ import type { PairSink } from './http1/outcomes.ts'
 import type { Arena } from './memory/arena.ts'
 
 /** Enough for the optimising compiler to have seen every loop often (measured: more changes nothing). */
-const ROUNDS = 250
-const FLOWS = 8
+const ROUNDS = 40
+/** Connections open at the same time, so that queues, lists and buckets hold more than one. */
+const FLOWS = 64
+/** Distinct client ports: more than the flow table begins with. */
+const PORTS = 1500
 /** Bounds of the throwaway assembler: its memory is gone before capture begins. */
 const SMALL_BYTES = 64 * 1024
 const SEGMENT_BYTES = 1400
@@ -24,7 +27,8 @@ const FIN = 0x01
 
 const FIELDS =
   'Host: warm.example:8080\r\nUser-Agent: warm-up/1.0\r\nAccept: application/json\r\nAccept-Encoding: gzip\r\n' +
-  'X-Request-Id: 0123456789abcdef0123456789abcdef\r\nAuthorization: Bearer 0123456789abcdef0123456789abcdef\r\n'
+  `X-Request-Id: 0123456789abcdef0123456789abcdef\r\nAuthorization: Bearer ${'0123456789abcdef'.repeat(10)}\r\n` +
+  `Cookie: ${'k=v; '.repeat(60)}z\r\n`
 const ANSWER_FIELDS =
   'Date: Mon, 23 Nov 2026 00:00:00 GMT\r\nContent-Type: application/json; charset=utf-8\r\nServer: warm-up\r\n' +
   'Cache-Control: no-store\r\nVary: Accept-Encoding\r\nConnection: keep-alive\r\n'
@@ -41,7 +45,7 @@ const EXCHANGES: readonly (readonly [Uint8Array, Uint8Array])[] = [
   [`GET /warm HTTP/1.1\r\nHost: w\r\n\r\n`, `HTTP/1.1 200 OK\r\n${ANSWER_FIELDS}${counted(body(900))}`],
   [`GET /warm/1?page=2 HTTP/1.1\r\n${FIELDS}\r\n`, `HTTP/1.1 200 OK\r\n${ANSWER_FIELDS}${counted(body(4000))}`],
   [
-    `POST /warm HTTP/1.1\r\n${FIELDS}${counted(body(300))}`,
+    `POST /warm HTTP/1.1\r\n${FIELDS}${counted(body(3000))}`,
     `HTTP/1.1 201 Created\r\n${ANSWER_FIELDS}${chunked(body(3000))}`,
   ],
   [`GET /metrics HTTP/1.1\r\n${FIELDS}\r\n`, `HTTP/1.1 404 Not Found\r\n${ANSWER_FIELDS}${counted('no')}`],
@@ -53,13 +57,12 @@ const EXCHANGES: readonly (readonly [Uint8Array, Uint8Array])[] = [
  */
 export function warmUp(options: AssemblerOptions, createSink: (arena: Arena) => PairSink, drain: () => void): void {
   const counts = allocateCounters(ASSEMBLE_COUNTERS)
-  const small = { messageBytes: SMALL_BYTES, pairBytes: SMALL_BYTES, poolBytes: 4 * SMALL_BYTES, flows: 64 }
+  const small = { messageBytes: SMALL_BYTES, pairBytes: SMALL_BYTES, poolBytes: 16 * SMALL_BYTES, flows: PORTS }
   const assembler = new Assembler({ ...options, ...small }, counts, createSink)
   assembler.addInterface(0, { name: 'warm-up', vantage: 'host', mesh: null, domain: 0 })
   const traffic = new Traffic(assembler)
   for (let round = 0; round < ROUNDS; round++) {
-    for (let flow = 0; flow < FLOWS; flow++) traffic.connection(flow, round)
-    traffic.flush()
+    traffic.round(round)
     drain()
   }
   assembler.finish()
@@ -74,8 +77,9 @@ class Traffic {
   #micros = 1e15
   #ipv6 = false
   #port = 0
-  /** Next sequence number of each side. */
-  readonly #seq = new Int32Array(2)
+  #flow = 0
+  /** Next sequence number of each side of each flow. */
+  readonly #seqs = new Int32Array(2 * FLOWS)
 
   constructor(assembler: Assembler) {
     this.#assembler = assembler
@@ -83,42 +87,58 @@ class Traffic {
     this.#view = new DataView(this.#bytes.buffer, this.#bytes.byteOffset, this.#bytes.byteLength)
   }
 
-  connection(flow: number, round: number): void {
-    this.#ipv6 = flow % 4 === 3
-    this.#port = 40_000 + flow
-    this.#seq[0] = round * 100_003
-    this.#seq[1] = round * 200_017
-    this.#control(0, SYN)
-    this.#control(1, SYN | ACK)
+  /** Opens FLOWS connections, has every exchange on all of them side by side, and closes most of them. */
+  round(round: number): void {
+    this.#eachFlow(round, (flow) => {
+      this.#seqs[2 * flow] = round * 100_003
+      this.#seqs[2 * flow + 1] = round * 200_017
+      this.#control(0, SYN)
+      this.#control(1, SYN | ACK)
+    })
     for (const [request, response] of EXCHANGES) {
-      this.#message(0, request, false)
-      this.#message(1, response, flow % 8 === 5)
-      this.#segment(0, this.#seq[0], ACK, request, 0, 0)
+      this.#eachFlow(round, () => this.#message(0, request, false))
+      this.#eachFlow(round, (flow) => {
+        this.#message(1, response, flow % 8 === 5)
+        this.#segment(0, this.#seqs[2 * flow], ACK, request, 0, 0)
+      })
     }
-    this.#control(0, FIN | ACK)
-    this.#control(1, FIN | ACK)
+    this.#eachFlow(round, (flow) => {
+      if (flow % 8 === 7) return
+      this.#control(0, FIN | ACK)
+      this.#control(1, FIN | ACK)
+    })
+    this.flush()
+  }
+
+  #eachFlow(round: number, act: (flow: number) => void): void {
+    for (let flow = 0; flow < FLOWS; flow++) {
+      this.#flow = flow
+      this.#ipv6 = flow % 4 === 3
+      this.#port = 20_000 + ((round * FLOWS + flow) % PORTS)
+      act(flow)
+    }
   }
 
   /** Lets the assembler work through what was laid. */
   flush(): void {
-    this.#assembler.consume(this.#at)
+    this.#assembler.consume(this.#assembler.wholeRecords(this.#at))
     this.#at = 0
   }
 
   #control(side: 0 | 1, flags: number): void {
-    this.#segment(side, this.#seq[side], flags, EXCHANGES[0][0], 0, 0)
-    this.#seq[side] += 1
+    this.#segment(side, this.#seqs[2 * this.#flow + side], flags, EXCHANGES[0][0], 0, 0)
+    this.#seqs[2 * this.#flow + side] += 1
   }
 
   #message(side: 0 | 1, message: Uint8Array, swapped: boolean): void {
-    const start = this.#seq[side]
+    const start = this.#seqs[2 * this.#flow + side]
     const count = Math.ceil(message.length / SEGMENT_BYTES)
     for (let i = 0; i < count; i++) {
       const from = (swapped && count > 2 && i > 0 && i < 3 ? 3 - i : i) * SEGMENT_BYTES
       const to = Math.min(from + SEGMENT_BYTES, message.length)
       this.#segment(side, (start + from) | 0, ACK, message, from, to)
     }
-    this.#seq[side] = start + message.length
+    this.#seqs[2 * this.#flow + side] = start + message.length
   }
 
   #segment(side: 0 | 1, seq: number, flags: number, message: Uint8Array, from: number, to: number): void {
@@ -142,7 +162,7 @@ class Traffic {
     view.setUint16(tcp + side * 2, this.#port)
     view.setUint16(tcp + 2 - side * 2, 8080)
     view.setInt32(tcp + 4, seq)
-    view.setInt32(tcp + 8, this.#seq[1 - side])
+    view.setInt32(tcp + 8, this.#seqs[2 * this.#flow + 1 - side])
     view.setUint8(tcp + 12, 0x50)
     view.setUint8(tcp + 13, flags)
     this.#bytes.set(message.subarray(from, to), tcp + 20)
