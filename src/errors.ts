@@ -46,10 +46,6 @@ export const usageError = (message: string, details: Details = {}): InterceptorE
 export const runtimeError = (message: string, details: Details = {}): InterceptorError =>
   new InterceptorError(EXIT_RUNTIME, message, details)
 
-/** The input is damaged beyond reading on: exit 3. */
-export const damagedError = (message: string, details: Details = {}): InterceptorError =>
-  new InterceptorError(EXIT_DAMAGED, message, details)
-
 /** A privilege or capability is missing; the message must name it: exit 4. */
 export const privilegeError = (message: string, details: Details = {}): InterceptorError =>
   new InterceptorError(EXIT_PRIVILEGE, message, details)

@@ -184,6 +184,3 @@ export class PairQueue {
     if (done.bytes.length === BLOCK_BYTES && this.#spare.length < SPARE_BLOCKS) this.#spare.push(done)
   }
 }
-
-/** Bytes a pair of `length` bytes takes in the queue, at least: for tests and for sizing. */
-export const queuedBytes = (length: number): number => (PAIR_FIELDS_BYTES + length + 7) & ~7

@@ -1,8 +1,7 @@
 /**
  * What a run is made of, decided before anything is started: how many workers, how large their rings, what the shipper
- * writes to. Pure but for the CPU limit and the host's name.
+ * writes to. Pure but for the CPU limit.
  */
-import { hostname } from 'node:os'
 import type { AssemblerOptions } from '../assemble/assembler.ts'
 import type { Config } from '../config.ts'
 import { kafkaSinkSpec, type SinkSpec } from '../ship/worker-data.ts'
@@ -28,7 +27,7 @@ const MOST_ASSEMBLERS = 8
 export function planRun(options: PipelineOptions, captures: number): Plan {
   const { config } = options
   const isFile = options.input.kind === 'files'
-  const node = config.node.name || process.env['NODE_NAME'] || hostname()
+  const node = config.node.name
   const assemblers = assemblerCount(config, isFile)
   const { limits, ship } = config
   const budget = divideMemory(limits.memory, ship.bufferBytes, limits.pairBytes, captures, assemblers)

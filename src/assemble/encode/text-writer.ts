@@ -5,9 +5,6 @@
 import { CR, LF, SPACE, TAB } from '../http1/text.ts'
 import type { Arena } from '../memory/arena.ts'
 
-/** Longest header of a string: str32. */
-export const STR_HEADER_BYTES = 5
-
 export class TextWriter {
   readonly #arena: Arena
 
