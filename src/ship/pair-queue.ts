@@ -6,7 +6,6 @@
  * never refuses a pair. Order of arrival per ring, and so per connection, is kept.
  */
 import type { RingConsumer } from '../ring/byte-ring.ts'
-import { PAIR_FIELDS_BYTES } from '../ring/layout.ts'
 
 /** Large enough to copy at memory speed, small enough that an idle agent holds little. */
 const BLOCK_BYTES = 256 * 1024
