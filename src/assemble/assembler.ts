@@ -7,7 +7,20 @@
  * Pure: bytes and packet times in, calls of the sink out; the worker around it owns rings, threads and waiting.
  */
 import type { InterfaceInfo } from '../interfaces.ts'
-import { FRAME, INTERFACE, INTERFACE_GONE, MAX_FRAME_BYTES, RECORD_HEADER_BYTES } from '../ring/layout.ts'
+import {
+  END_OFFSET_AT,
+  FRAME,
+  INTERFACE,
+  INTERFACE_GONE,
+  IP_OFFSET_AT,
+  MAX_FRAME_BYTES,
+  MICROS_AT,
+  PAYLOAD_AT,
+  TAG_AT,
+  TCP_OFFSET_AT,
+  WORD0_AT,
+  WORD1_AT,
+} from '../ring/layout.ts'
 import { Connections } from './connections.ts'
 import { MessageWriter } from './encode/message-writer.ts'
 import { PAIR_FRAME_BYTES, PairWriter } from './encode/pair-writer.ts'
@@ -41,16 +54,6 @@ export interface AssemblerOptions {
 /** A ring block is copied in pieces of this size; a larger record comes alone. */
 export const BLOCK_BYTES = 64 * 1024
 const INPUT_BYTES = MAX_FRAME_BYTES + BLOCK_BYTES
-
-/** Offsets in a frame ring record (ring/layout.ts). */
-const TAG_AT = 4
-const MICROS_AT = 8
-const WORD0_AT = RECORD_HEADER_BYTES
-const WORD1_AT = RECORD_HEADER_BYTES + 4
-const IP_OFFSET_AT = 24
-const TCP_OFFSET_AT = 26
-const END_OFFSET_AT = 28
-const PAYLOAD_AT = 24
 
 export class Assembler {
   readonly arena: Arena

@@ -18,6 +18,7 @@ import {
   REASON_TIMEOUT,
 } from './http1/message-parser.ts'
 import { type MessageStream, SEEK } from './http1/message-stream.ts'
+import { skipEmptyLines } from './http1/text.ts'
 import type { Arena } from './memory/arena.ts'
 import type { BlockPool } from './memory/block-pool.ts'
 import { proxyHeaderBytes, SNIFF_HTTP2, SNIFF_TLS, sniff } from './protocol.ts'
@@ -168,11 +169,4 @@ export class Connections implements StreamConsumer, FlowOwner {
 function streamOf(flow: Flow, direction: Direction): MessageStream | null {
   if (flow.http === null || flow.protocol === PROTOCOL_OPAQUE) return null
   return direction === flow.clientDirection ? flow.http.requests : flow.http.responses
-}
-
-/** Servers ignore empty lines in front of a start line (RFC 9112 §2.2). */
-function skipEmptyLines(bytes: Uint8Array, at: number, end: number): number {
-  let start = at
-  while (start < end && (bytes[start] === 13 || bytes[start] === 10)) start++
-  return start
 }

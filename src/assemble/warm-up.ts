@@ -7,10 +7,22 @@
  * segments, some out of order, both IP versions.
  */
 import { ASSEMBLE_COUNTERS, allocateCounters } from '../counters.ts'
-import { align8, FRAME, FRAME_FIELDS_BYTES } from '../ring/layout.ts'
+import {
+  align8,
+  END_OFFSET_AT,
+  FRAME,
+  FRAME_FIELDS_BYTES,
+  IP_OFFSET_AT,
+  MICROS_AT,
+  TAG_AT,
+  TCP_OFFSET_AT,
+  WORD0_AT,
+  WORD1_AT,
+} from '../ring/layout.ts'
 import { Assembler, type AssemblerOptions } from './assembler.ts'
 import type { PairSink } from './http1/outcomes.ts'
 import type { Arena } from './memory/arena.ts'
+import { FLAG_ACK, FLAG_FIN, FLAG_SYN } from './tcp/reassembler.ts'
 
 /** Enough for the optimising compiler to have seen every loop often (measured: more changes nothing). */
 const ROUNDS = 40
@@ -21,9 +33,6 @@ const PORTS = 1500
 /** Bounds of the throwaway assembler: its memory is gone before capture begins. */
 const SMALL_BYTES = 64 * 1024
 const SEGMENT_BYTES = 1400
-const ACK = 0x10
-const SYN = 0x02
-const FIN = 0x01
 
 const FIELDS =
   'Host: warm.example:8080\r\nUser-Agent: warm-up/1.0\r\nAccept: application/json\r\nAccept-Encoding: gzip\r\n' +
@@ -92,20 +101,20 @@ class Traffic {
     this.#eachFlow(round, (flow) => {
       this.#seqs[2 * flow] = round * 100_003
       this.#seqs[2 * flow + 1] = round * 200_017
-      this.#control(0, SYN)
-      this.#control(1, SYN | ACK)
+      this.#control(0, FLAG_SYN)
+      this.#control(1, FLAG_SYN | FLAG_ACK)
     })
     for (const [request, response] of EXCHANGES) {
       this.#eachFlow(round, () => this.#message(0, request, false))
       this.#eachFlow(round, (flow) => {
         this.#message(1, response, flow % 8 === 5)
-        this.#segment(0, this.#seqs[2 * flow], ACK, request, 0, 0)
+        this.#segment(0, this.#seqs[2 * flow], FLAG_ACK, request, 0, 0)
       })
     }
     this.#eachFlow(round, (flow) => {
       if (flow % 8 === 7) return
-      this.#control(0, FIN | ACK)
-      this.#control(1, FIN | ACK)
+      this.#control(0, FLAG_FIN | FLAG_ACK)
+      this.#control(1, FLAG_FIN | FLAG_ACK)
     })
     this.flush()
   }
@@ -136,7 +145,7 @@ class Traffic {
     for (let i = 0; i < count; i++) {
       const from = (swapped && count > 2 && i > 0 && i < 3 ? 3 - i : i) * SEGMENT_BYTES
       const to = Math.min(from + SEGMENT_BYTES, message.length)
-      this.#segment(side, (start + from) | 0, ACK, message, from, to)
+      this.#segment(side, (start + from) | 0, FLAG_ACK, message, from, to)
     }
     this.#seqs[2 * this.#flow + side] = start + message.length
   }
@@ -150,13 +159,13 @@ class Traffic {
     const ip = at + FRAME_FIELDS_BYTES
     const tcp = ip + ipBytes
     view.setInt32(at, align8(length), true)
-    view.setInt32(at + 4, FRAME, true)
-    view.setFloat64(at + 8, ++this.#micros, true)
-    view.setInt32(at + 16, Math.imul(this.#port, 0x9e3779b1), true)
-    view.setInt32(at + 20, 0, true)
-    view.setUint16(at + 24, FRAME_FIELDS_BYTES, true)
-    view.setUint16(at + 26, FRAME_FIELDS_BYTES + ipBytes, true)
-    view.setUint32(at + 28, length, true)
+    view.setInt32(at + TAG_AT, FRAME, true)
+    view.setFloat64(at + MICROS_AT, ++this.#micros, true)
+    view.setInt32(at + WORD0_AT, Math.imul(this.#port, 0x9e3779b1), true)
+    view.setInt32(at + WORD1_AT, 0, true)
+    view.setUint16(at + IP_OFFSET_AT, FRAME_FIELDS_BYTES, true)
+    view.setUint16(at + TCP_OFFSET_AT, FRAME_FIELDS_BYTES + ipBytes, true)
+    view.setUint32(at + END_OFFSET_AT, length, true)
     this.#bytes.fill(0, ip, tcp + 20)
     this.#addresses(ip, side)
     view.setUint16(tcp + side * 2, this.#port)

@@ -27,8 +27,11 @@ export const HEAD_WORD = 32
 export const CLOSED_WORD = 64
 export const RING_HEADER_BYTES = 384
 
-/** Bytes in front of every record's own fields: length, tag, micros. */
-export const RECORD_HEADER_BYTES = 16
+/** Byte offsets of a record's fields. */
+export const TAG_AT = 4
+export const MICROS_AT = 8
+export const WORD0_AT = 16
+export const WORD1_AT = 20
 
 /** Records never exceed this share of a ring, so that a waiting producer always finds room in the end. */
 export const MAX_RECORD_SHARE = 1 / 2
@@ -44,14 +47,19 @@ export const MAX_RECORD_SHARE = 1 / 2
  *     TICK             micros only: the packet clock went on without a packet
  *
  * ipOffset, tcpOffset and endOffset count from the record's start. endOffset is the end of the IP packet, so link-layer
- * padding is already gone. The bytes are the frame as captured; a packet reassembled from IP fragments carries the first
- * fragment's headers.
+ * padding is already gone. The bytes are the frame as captured; a packet reassembled from IP fragments carries a
+ * bare IP header, without options or extension headers.
  */
 export const FRAME = 0
 export const INTERFACE = 1
 export const INTERFACE_GONE = 2
 export const TICK = 3
 export const FRAME_FIELDS_BYTES = 32
+/** Byte offsets of a frame record's own fields, and of an INTERFACE record's text. */
+export const IP_OFFSET_AT = 24
+export const TCP_OFFSET_AT = 26
+export const END_OFFSET_AT = 28
+export const PAYLOAD_AT = 24
 /** The largest packet a frame record takes: BIG TCP's 512 KiB and its headers. */
 export const MAX_FRAME_BYTES = 512 * 1024 + 512
 

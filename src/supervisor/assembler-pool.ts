@@ -11,14 +11,13 @@ import type { Logger } from '../log.ts'
 import { COMMAND_STOP } from '../messages.ts'
 import { Doorbell } from '../ring/doorbell.ts'
 import { closeBooks } from './close-books.ts'
+import { pause } from './pause.ts'
 import { THREAD_LIMITS } from './worker-thread.ts'
 
 /** First pause before a slot is run again; doubles up to the longest. */
 const FIRST_PAUSE_MS = 50
 const LONGEST_PAUSE_MS = 5_000
 const READY_LOOK_MS = 5
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
 export class AssemblerPool {
   /** Resolves when every slot has come to the end of its input. */

@@ -19,6 +19,7 @@ import { OUTPUT_OPEN, type ShipWorkerData } from '../ship/worker-data.ts'
 import { AssemblerPool } from './assembler-pool.ts'
 import { type OpenInput, openInput } from './input.ts'
 import type { Damage, Outcome, PipelineHandle, PipelineOptions } from './options.ts'
+import { pause } from './pause.ts'
 import { type Plan, planRun } from './plan.ts'
 import { type WorkerEnd, WorkerThread } from './worker-thread.ts'
 
@@ -306,5 +307,3 @@ function failureOf(error: unknown): Failure {
   if (!(error instanceof InterceptorError)) return { message, exitCode: 1 }
   return { message, exitCode: error.exitCode, ...(error.hint === null ? {} : { hint: error.hint }) }
 }
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))

@@ -21,7 +21,7 @@ import {
   TO_CLOSE,
   TRAILERS,
 } from './message-stream.ts'
-import { CR, LF, SEMICOLON, SPACE, TAB } from './text.ts'
+import { CR, LF, SEMICOLON, SPACE, skipEmptyLines, TAB } from './text.ts'
 
 /** What happens to messages. Addresses are into the arena and valid during the call. */
 export interface MessageHandler {
@@ -181,9 +181,7 @@ export class MessageParser {
   }
 
   #head(stream: MessageStream, at: number, end: number): number {
-    const bytes = this.#arena.bytes
-    let start = at
-    while (start < end && (bytes[start] === CR || bytes[start] === LF)) start++
+    const start = skipEmptyLines(this.#arena.bytes, at, end)
     if (start === end) return end
     const result = this.#scanner.scan(start, end, stream.isResponse)
     if (result === HEAD_COMPLETE) {
@@ -285,7 +283,7 @@ export class MessageParser {
     let p = at
     while (p < end) {
       const c = bytes[p++]
-      const digit = hexDigit(c)
+      const digit = hexValue(c)
       if (digit >= 0) {
         if (stream.lineBytes >= CHUNK_DIGITS) return this.#badChunk(stream, end)
         stream.remaining = stream.remaining * 16 + digit
@@ -385,7 +383,8 @@ export class MessageParser {
   }
 }
 
-function hexDigit(c: number): number {
+/** Value of a hexadecimal digit, or -1. */
+function hexValue(c: number): number {
   if (c >= 48 && c <= 57) return c - 48
   const lower = c | 32
   return lower >= 97 && lower <= 102 ? lower - 87 : -1

@@ -32,6 +32,13 @@ export function findColon(view: DataView, at: number, end: number): number {
   return findByte(view, at, end, COLON_WORD)
 }
 
+/** @returns where a start line may begin: servers ignore empty lines in front of one (RFC 9112 §2.2) */
+export function skipEmptyLines(bytes: Uint8Array, at: number, end: number): number {
+  let start = at
+  while (start < end && (bytes[start] === CR || bytes[start] === LF)) start++
+  return start
+}
+
 /** Eight bytes a step: a byte of `x` is zero exactly where the highest bit of its lane comes up (Mycroft's test). */
 function findByte(view: DataView, at: number, end: number, pattern: number): number {
   for (let i = at; i < end; i += 8) {

@@ -21,9 +21,10 @@ import {
   TPACKET_V3,
 } from '../../sys/packet.ts'
 import { hasCode } from '../../sys/system-error.ts'
+import { LINKTYPE_ETHERNET, LINKTYPE_RAW } from '../wire/link.ts'
 import { buildFilter, type Exclusion, type OutgoingRule } from './bpf.ts'
 import { compileFilter } from './expression.ts'
-import { attachFilter, bindToInterface, LINKTYPE_ETHERNET, LINKTYPE_RAW, linkTypeOf } from './packet-socket.ts'
+import { attachFilter, bindToInterface, linkTypeOf } from './packet-socket.ts'
 import { RETIRE_MS, ringShape } from './ring-shape.ts'
 
 /** The pseudo-interface that means all. */

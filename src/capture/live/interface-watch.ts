@@ -7,7 +7,8 @@ import { CAPTURE_COUNTERS } from '../../counters.ts'
 import type { AfPacketSocket, FromWorker } from '../../messages.ts'
 import { findInterface, type NetworkInterface } from '../../sys/interfaces.ts'
 import type { FrameSink } from '../frame-sink.ts'
-import { bindToInterface, isAttached, LINKTYPE_RAW, linkTypeOf, takeError } from './packet-socket.ts'
+import { LINKTYPE_RAW } from '../wire/link.ts'
+import { bindToInterface, isAttached, linkTypeOf, takeError } from './packet-socket.ts'
 
 const { index: COUNTER } = CAPTURE_COUNTERS
 

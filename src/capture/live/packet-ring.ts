@@ -23,7 +23,7 @@ import {
   TP_STATUS_USER,
 } from '../../sys/packet.ts'
 import type { FrameSink } from '../frame-sink.ts'
-import { LINKTYPE_RAW } from './packet-socket.ts'
+import { LINKTYPE_RAW } from '../wire/link.ts'
 
 const CROWDED_SHARE = 3 / 4
 const VLAN_TAG_BYTES = 4

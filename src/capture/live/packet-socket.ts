@@ -22,15 +22,12 @@ import {
   SOL_PACKET,
   SOL_SOCKET,
 } from '../../sys/packet.ts'
-
-/** Link types of what we capture live (pcap-linktype(7)). */
-export const LINKTYPE_ETHERNET = 1
-/** The packet itself: cooked sockets leave the link layer to the kernel. */
-export const LINKTYPE_RAW = 101
+import { LINKTYPE_ETHERNET, LINKTYPE_RAW } from '../wire/link.ts'
 
 /**
  * How an interface's frames are taken: with their Ethernet header where they have one, else as bare packets (tunnels,
- * WireGuard, and `any`, whose frames begin with whatever each interface has).
+ * WireGuard, and `any`, whose frames begin with whatever each interface has): cooked sockets leave the link layer to the
+ * kernel.
  */
 export const linkTypeOf = (hardwareType: number): number =>
   hardwareType === ARPHRD_ETHER || hardwareType === ARPHRD_LOOPBACK ? LINKTYPE_ETHERNET : LINKTYPE_RAW
