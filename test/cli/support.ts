@@ -71,5 +71,6 @@ export function run(args: readonly string[], options: RunOptions = {}): Promise<
 /** Starts the program on a pseudo-terminal, whose screen is the child's standard output and keyboard its input. */
 export function startOnTerminal(args: readonly string[]): ChildProcess {
   const line = [process.execPath, MAIN, ...args].map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ')
-  return spawn('script', ['-qefc', line, '/dev/null'], { stdio: 'pipe', env: cleanEnv({ TERM: 'xterm' }) })
+  // exec: a shell in between would take Ctrl-C too, and some end with 130 of their own.
+  return spawn('script', ['-qefc', `exec ${line}`, '/dev/null'], { stdio: 'pipe', env: cleanEnv({ TERM: 'xterm', SHELL: '/bin/sh' }) })
 }
