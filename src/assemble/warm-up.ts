@@ -68,7 +68,7 @@ export function warmUp(options: AssemblerOptions, createSink: (arena: Arena) => 
   const counts = allocateCounters(ASSEMBLE_COUNTERS)
   const small = { messageBytes: SMALL_BYTES, pairBytes: SMALL_BYTES, poolBytes: 16 * SMALL_BYTES, flows: PORTS }
   const assembler = new Assembler({ ...options, ...small }, counts, createSink)
-  assembler.addInterface(0, { name: 'warm-up', vantage: 'host', mesh: null, domain: 0 })
+  assembler.addInterface(0, { name: 'warm-up', vantage: 'host', mesh: null, domain: 0, view: null })
   const traffic = new Traffic(assembler)
   for (let round = 0; round < ROUNDS; round++) {
     traffic.round(round)

@@ -49,7 +49,7 @@ function packetSockets({ capture }: Config): Check {
   try {
     const opened = openAfPacket({
       interfaceId: 0,
-      info: { name: 'lo', vantage: 'host', mesh: null, domain: 0 },
+      info: { name: 'lo', vantage: 'host', mesh: null, domain: 0, view: null },
       device: 'lo',
       netns: null,
       filter: '',

@@ -21,7 +21,7 @@ export async function openInput({ input, config }: PipelineOptions): Promise<Ope
   const exclude = config.ship.sink === 'kafka' ? await brokerExclusions(config.kafka.brokers) : []
   const interfaces = input.names.map((name, interfaceId) => ({
     interfaceId,
-    info: { name, vantage: 'host' as const, mesh: null, domain: 0 },
+    info: { name, vantage: 'host' as const, mesh: null, domain: 0, view: null },
     device: name,
     netns: null,
   }))

@@ -72,5 +72,8 @@ export function run(args: readonly string[], options: RunOptions = {}): Promise<
 export function startOnTerminal(args: readonly string[]): ChildProcess {
   const line = [process.execPath, MAIN, ...args].map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ')
   // exec: a shell in between would take Ctrl-C too, and some end with 130 of their own.
-  return spawn('script', ['-qefc', `exec ${line}`, '/dev/null'], { stdio: 'pipe', env: cleanEnv({ TERM: 'xterm', SHELL: '/bin/sh' }) })
+  return spawn('script', ['-qefc', `exec ${line}`, '/dev/null'], {
+    stdio: 'pipe',
+    env: cleanEnv({ TERM: 'xterm', SHELL: '/bin/sh' }),
+  })
 }

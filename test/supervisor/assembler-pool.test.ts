@@ -69,7 +69,7 @@ class Rig {
       interfaces: [],
     }
     this.pool = new AssemblerPool([task], log)
-    this.#intake.addInterface(0, { name: 'eth7', vantage: 'server', mesh: null, domain: 0 })
+    this.#intake.addInterface(0, { name: 'eth7', vantage: 'server', mesh: null, domain: 0, view: null })
   }
 
   send(script: TcpScript, port: number): this {

@@ -34,7 +34,7 @@ export interface AssembleRun {
   ledger: Ledger
 }
 
-export const HOST_INTERFACE: InterfaceInfo = { name: 'eth0', vantage: 'host', mesh: null, domain: 0 }
+export const HOST_INTERFACE: InterfaceInfo = { name: 'eth0', vantage: 'host', mesh: null, domain: 0, view: null }
 
 export class AssembleHarness {
   readonly pairs: Pair[] = []

@@ -49,7 +49,7 @@ export const liveInterface = (interfaceId: number, device: string, netns: string
   interfaceId,
   device,
   netns,
-  info: { name: device, vantage: 'host', mesh: null, domain: 0 },
+  info: { name: device, vantage: 'host', mesh: null, domain: 0, view: null },
 })
 
 /** One capture worker and its only ring. */

@@ -175,6 +175,7 @@ describe('pair encoding', () => {
       vantage: 'client' as const,
       mesh: i === 1 ? 'istio' : null,
       domain: i,
+      view: null,
     }))
     const harness = new AssembleHarness({ interfaces, node: 'näme' })
     const script = new TcpScript()
@@ -295,7 +296,13 @@ describe('pair encoding: ids', () => {
 })
 
 test('pair encoding: one exchange seen on two interfaces has one id', () => {
-  const interfaces = [0, 1].map((domain) => ({ name: `eth${domain}`, vantage: 'host' as const, mesh: null, domain }))
+  const interfaces = [0, 1].map((domain) => ({
+    name: `eth${domain}`,
+    vantage: 'host' as const,
+    mesh: null,
+    domain,
+    view: null,
+  }))
   const harness = new AssembleHarness({ interfaces })
   const { segments } = new TcpScript()
     .handshake()
