@@ -84,12 +84,13 @@ function groupsOf(paths: Iterable<string>): Group[] {
   return [...groups.values()]
 }
 
-/** `interceptor_frames_kernel_dropped_total` for `interceptor_` and `frames.kernelDropped`. */
-function metricName(prefix: string, base: string): string {
+/** `interceptor_frames_kernel_dropped_total` for `frames.kernelDropped`; of one interface `interceptor_interface_frames_…`. */
+function metricName(base: string, ofInterface: boolean): string {
   const [section, name] = base.split('.')
-  const words = section === 'bytes' ? `${name}_bytes` : `${section}_${name}`
-  const snake = words.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
-  return `${prefix}${snake}${GAUGES.has(base) ? '' : '_total'}`
+  const stem =
+    section === 'bytes' ? `${name}_bytes` : ofInterface && section === 'interfaces' ? name : `${section}_${name}`
+  const snake = stem.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+  return `interceptor_${ofInterface ? 'interface_' : ''}${snake}${GAUGES.has(base) ? '' : '_total'}`
 }
 
 const reasonLabel = ({ base, reasons }: Group): string[] =>
@@ -103,7 +104,7 @@ const ALL_PATHS = new Set([CAPTURE_COUNTERS, ASSEMBLE_COUNTERS, SHIP_COUNTERS].f
 
 /** The node's totals. */
 export const LEDGER_METRICS: readonly Metric<LedgerState>[] = groupsOf(ALL_PATHS).map((group) => ({
-  name: metricName('interceptor_', group.base),
+  name: metricName(group.base, false),
   type: GAUGES.has(group.base) ? 'gauge' : 'counter',
   help: MEANINGS[group.base] ?? group.base,
   labels: reasonLabel(group),
@@ -123,7 +124,7 @@ function interfaceLabels({ key, name, labels }: InterfaceObservation): string[] 
 
 /** What each interface being captured has counted. */
 export const INTERFACE_METRICS: readonly Metric<LedgerState>[] = groupsOf(CAPTURE_COUNTERS.paths).map((group) => ({
-  name: metricName('interceptor_interface_', group.base.replace(/^interfaces\./, '')),
+  name: metricName(group.base, true),
   type: 'counter',
   help: `${MEANINGS[group.base] ?? group.base}; of one interface`,
   labels: [...reasonLabel(group), ...INTERFACE_LABELS],
