@@ -23,7 +23,7 @@ test('budget: where memory is short there are fewer capture workers, not smaller
   const { limits, ship } = defaultConfig()
   const plenty = divideMemory(1024 * MIB, ship.bufferBytes, limits.pairBytes, 8, 4)
   assert.equal(plenty.captures, 8)
-  const short = divideMemory(128 * MIB, 16 * MIB, limits.pairBytes, 8, 2)
+  const short = divideMemory(64 * MIB, 16 * MIB, limits.pairBytes, 8, 2)
   assert.ok(short.captures < 8)
   assert.ok(short.poolBytes >= 16 * MIB, `${short.poolBytes}`)
 })
