@@ -23,7 +23,7 @@ export async function runCapture(
   const bell = new Doorbell(data.ownBell)
   const rings = data.rings.map((ring, slot) => new RingProducer(ring, new Doorbell(data.assemblerBells[slot]!)))
   const sink = new Intake({ rings, counters: data.counters, whenFull: data.whenFull, bell, control })
-  if (data.source.kind === 'af-packet') warmUp(data.rings.length)
+  if (data.source.kind === 'af-packet') await prepare(data.rings.length)
   post({ t: 'ready' })
   let outcome: FromWorker = { t: 'done' }
   try {
@@ -33,6 +33,13 @@ export async function runCapture(
   }
   sink.finish()
   post(outcome)
+}
+
+/** Compiles, loads and binds what would be while the first frames wait in a kernel's ring. */
+async function prepare(lanes: number): Promise<void> {
+  warmUp(lanes)
+  const { bindAfPacket } = await import('./live/af-packet-source.ts')
+  bindAfPacket()
 }
 
 interface RunContext extends FileSourceContext {

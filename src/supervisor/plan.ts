@@ -35,7 +35,7 @@ export function planRun(options: PipelineOptions, interfaces: number | null): Pl
   const node = config.node.name
   const assemblers = assemblerCount(config, isFile)
   const { limits, ship } = config
-  const captures = Math.min(config.capture.maxWorkers, interfaces ?? Number.POSITIVE_INFINITY)
+  const captures = isFile ? 1 : captureWorkers(config, interfaces)
   const budget = divideMemory(limits.memory, ship.bufferBytes, limits.pairBytes, captures, assemblers)
   return {
     node,
@@ -60,8 +60,15 @@ export function planRun(options: PipelineOptions, interfaces: number | null): Pl
 /** A file's pairs come out in the file's order, the same at every run, which takes one assembler. */
 function assemblerCount(config: Config, isFile: boolean): number {
   if (config.assemble.workers !== 'auto') return config.assemble.workers
-  return isFile ? 1 : Math.min(MOST_ASSEMBLERS, Math.max(1, Math.floor(cpuLimit() / 2)))
+  return isFile ? 1 : Math.min(MOST_ASSEMBLERS, halfTheCpus())
 }
+
+/** One for each interface would be more threads than there are CPUs, and 10 MB each. */
+function captureWorkers(config: Config, interfaces: number | null): number {
+  return Math.min(config.capture.maxWorkers, halfTheCpus(), interfaces ?? Number.POSITIVE_INFINITY)
+}
+
+const halfTheCpus = (): number => Math.max(1, Math.floor(cpuLimit() / 2))
 
 function sinkSpec({ config, output }: PipelineOptions, node: string): SinkSpec {
   switch (config.ship.sink) {

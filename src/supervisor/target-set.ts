@@ -60,6 +60,7 @@ export class TargetSet {
   readonly #domains: Domains
   /** Sockets that are being opened, by their slot. */
   readonly #coming = new Map<CaptureSlot, number>()
+  readonly #closings = new Set<Promise<void>>()
   readonly #jobs: (() => void)[] = []
   #ended = false
 
@@ -138,7 +139,7 @@ export class TargetSet {
 
   /** A capture worker has said something of one of its interfaces. */
   hear(message: FromWorker): void {
-    if (message.t === 'closed') void this.#giveBack(this.#byId.get(message.interfaceId))
+    if (message.t === 'closed') this.#giveBack(this.#byId.get(message.interfaceId))
     else if (message.t === 'interfaceLost' || message.t === 'interfaceBack') {
       const captured = this.#byId.get(message.interfaceId)
       if (captured !== undefined) captured.up = message.t === 'interfaceBack'
@@ -148,7 +149,8 @@ export class TargetSet {
   /** Gives everything back. Every worker has ended. */
   async end(): Promise<void> {
     this.#ended = true
-    await Promise.all([...this.#byId.values()].map((captured) => this.#giveBack(captured)))
+    for (const captured of [...this.#byId.values()]) this.#giveBack(captured)
+    await Promise.all(this.#closings)
   }
 
   observe(): InterfaceObservation[] {
@@ -251,16 +253,20 @@ export class TargetSet {
     }
   }
 
-  async #giveBack(captured: Captured | undefined): Promise<void> {
+  /** No worker touches it any more. */
+  #giveBack(captured: Captured | undefined): void {
     if (captured === undefined || !this.#byId.delete(captured.lent.interfaceId)) return
     const { target, lent, slot, socket } = captured
     if (this.#byKey.get(target.key) === captured) this.#byKey.delete(target.key)
     slot.bury(lent.counters)
     this.#domains.leave(target.netns?.inode ?? null)
-    await this.#parts.sockets.close(socket)
-    this.#ids.give(lent.interfaceId)
     this.block.values[C.closed] += 1
-    captured.closed.resolve()
+    const closing = this.#parts.sockets.close(socket).then(() => {
+      this.#ids.give(lent.interfaceId)
+      this.#closings.delete(closing)
+      captured.closed.resolve()
+    })
+    this.#closings.add(closing)
   }
 }
 

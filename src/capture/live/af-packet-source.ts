@@ -40,6 +40,9 @@ export interface CaptureContext {
   readonly post: (message: FromWorker) => void
 }
 
+/** Loads the foreign functions, which takes some 50 ms. */
+export const bindAfPacket = (): unknown => poll(new Uint8Array(0), 0, 0)
+
 /**
  * Captures until told to drain (the rings are closed to new frames, then emptied) or to stop (at once).
  *
