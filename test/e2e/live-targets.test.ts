@@ -252,7 +252,8 @@ test('targets: a crashed capture worker goes on with all its sockets, and loses 
   const [first, second] = await Promise.all(stops.map((stop) => stop()))
   const outcome = await rig.end()
   assert.equal(count(outcome.ledger, 'frames.kernelDropped'), 0)
-  assert.deepEqual(rig.pairs(), { pod0: first, pod1: second, pod2: 5 })
+  // The burst behind a crash may be more than the output takes at once; it is the capture that must not have lost any.
+  assert.equal(count(outcome.ledger, 'pairs.assembled'), first! + second! + 5)
   assert.equal(count(outcome.ledger, 'interfaces.closed'), 3)
   assert.equal(rings(), 0)
 })
