@@ -85,13 +85,21 @@ export function openSocket({ device, netns }: CapturePoint): BareSocket {
   try {
     return withNetns(netns.path, () => openHere(device), netns.inode)
   } catch (error) {
-    if (!hasCode(error, 'EPERM')) throw error
-    throw privilegeError(`entering the network namespace ${netns.path} needs CAP_SYS_ADMIN`, {
-      hint: 'run as root, or give the container the capability SYS_ADMIN',
-      cause: error,
-    })
+    if (hasCode(error, 'EPERM')) throw namespaceDenied('entering', netns.path, 'SYS_ADMIN', error)
+    if (isHidden(error)) throw namespaceDenied('looking at', netns.path, 'SYS_PTRACE', error)
+    throw error
   }
 }
+
+/** Whether opening a path of another process was refused. */
+const isHidden = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && 'syscall' in error && error.syscall === 'open' && error.code === 'EACCES'
+
+const namespaceDenied = (what: string, path: string, capability: string, cause: unknown) =>
+  privilegeError(`${what} the network namespace ${path} needs CAP_${capability}`, {
+    hint: `run as root, or give the container the capability ${capability}`,
+    cause,
+  })
 
 /**
  * Gives a socket its ring.
