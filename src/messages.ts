@@ -93,14 +93,19 @@ export type ToCapture =
   /** Let this one go: what its ring still holds is taken, its flows end, `closed` is the answer. */
   | { t: 'close'; interfaceId: number }
 
+/** Which views of an exchange are kept, as in the configuration's section `targets`. */
+export type ViewPolicy = Pick<Config['targets'], 'keep' | 'clusterNetworks'>
+
 /** What the main thread tells every assembler. */
 export type ToAssembler =
   /** A new interface, or more about a known one. It comes before the interface's first frame. */
   | { t: 'interface'; id: number; info: InterfaceInfo }
   /** What is known now of these addresses; of others what was known stays. */
   | { t: 'addresses'; entries: readonly AddressEntry[] }
-  /** From here on. */
+  /** Rules that hold from here on. */
   | { t: 'filter'; filter: Config['filter'] }
+  /** Which views of an exchange are kept, for connections that begin from here on. */
+  | { t: 'policy'; policy: ViewPolicy }
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 

@@ -77,6 +77,9 @@ function take(assembler: Assembler, message: ToAssembler): void {
     case 'filter':
       assembler.setFilter(message.filter)
       break
+    case 'policy':
+      assembler.setPolicy(message.policy)
+      break
   }
 }
 

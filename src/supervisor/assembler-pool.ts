@@ -144,11 +144,11 @@ export class AssemblerPool {
   async #run(pool: Piscina, place: Place): Promise<void> {
     const { port1, port2 } = new MessageChannel()
     place.port = port1
-    const { interfaces, addresses, filter } = this.#state
+    const { interfaces, addresses, filter, policy } = this.#state
     const { slot } = place
     const task: AssembleTask = {
       ...slot,
-      options: { ...slot.options, filter },
+      options: { ...slot.options, ...policy, filter },
       interfaces,
       addresses,
       port: port2,

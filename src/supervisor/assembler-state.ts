@@ -7,16 +7,18 @@ import type { KnownInterface } from '../assemble/worker-data.ts'
 import type { Config } from '../config.ts'
 import type { AddressEntry } from '../endpoint-pod.ts'
 import type { InterfaceInfo } from '../interfaces.ts'
-import type { ToAssembler } from '../messages.ts'
+import type { ToAssembler, ViewPolicy } from '../messages.ts'
 
 export class AssemblerState {
-  /** The rules in force. */
+  /** Rules and policy in force. */
   filter: Config['filter']
+  policy: ViewPolicy
   readonly #interfaces = new Map<number, InterfaceInfo>()
   readonly #addresses = new Map<string, AddressEntry>()
 
-  constructor(filter: Config['filter']) {
+  constructor({ filter, targets }: Pick<Config, 'filter' | 'targets'>) {
     this.filter = filter
+    this.policy = { keep: targets.keep, clusterNetworks: targets.clusterNetworks }
   }
 
   get interfaces(): KnownInterface[] {
@@ -38,6 +40,9 @@ export class AssemblerState {
         break
       case 'filter':
         this.filter = message.filter
+        break
+      case 'policy':
+        this.policy = message.policy
         break
     }
   }

@@ -4,6 +4,7 @@ import type { Config } from '../config.ts'
 import type { AddressEntry } from '../endpoint-pod.ts'
 import type { Ledger } from '../ledger.ts'
 import type { Logger } from '../log.ts'
+import type { ViewPolicy } from '../messages.ts'
 import type { Observation } from '../observation.ts'
 
 /** How pairs are printed or written to a file. Kafka values have a format of their own, `config.ship.format`. */
@@ -121,4 +122,6 @@ export interface TargetPipeline extends PipelineHandle {
   setAddresses(entries: readonly AddressEntry[]): void
   /** Keeps pairs by other rules from here on. */
   setFilter(filter: Config['filter']): void
+  /** Which views of an exchange are kept, for connections that begin from here on. */
+  setPolicy(policy: ViewPolicy): void
 }

@@ -12,7 +12,7 @@ import { Control } from '../control.ts'
 import { ASSEMBLE_COUNTERS, allocateCounters, SHIP_COUNTERS } from '../counters.ts'
 import { errorText, InterceptorError } from '../errors.ts'
 import { type CounterBlock, count, type Ledger, sumLedger } from '../ledger.ts'
-import type { FromWorker, ToAssembler } from '../messages.ts'
+import type { FromWorker, ToAssembler, ViewPolicy } from '../messages.ts'
 import type { Observation } from '../observation.ts'
 import { allocateRing } from '../ring/byte-ring.ts'
 import { Doorbell } from '../ring/doorbell.ts'
@@ -70,7 +70,7 @@ class Pipeline implements TargetPipeline {
 
   constructor(options: PipelineOptions) {
     this.#options = options
-    this.#state = new AssemblerState(options.config.filter)
+    this.#state = new AssemblerState(options.config)
     this.done = this.#run()
   }
 
@@ -112,6 +112,10 @@ class Pipeline implements TargetPipeline {
 
   setFilter(filter: PipelineOptions['config']['filter']): void {
     this.#tell({ t: 'filter', filter })
+  }
+
+  setPolicy(policy: ViewPolicy): void {
+    this.#tell({ t: 'policy', policy })
   }
 
   drain(): void {

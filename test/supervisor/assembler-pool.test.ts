@@ -26,7 +26,7 @@ const MIB = 1024 * 1024
 class Rig {
   readonly pool: AssemblerPool
   readonly lines: string[] = []
-  readonly state = new AssemblerState(defaultConfig().filter)
+  readonly state = new AssemblerState(defaultConfig())
   readonly #ring = allocateRing(MIB)
   readonly #pairRing = allocateRing(4 * MIB)
   readonly #bell = Doorbell.allocate()
