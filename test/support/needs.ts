@@ -33,6 +33,10 @@ const PARTS = {
   ethtool: { here: () => inPath('ethtool'), mend: 'install ethtool' },
   script: { here: () => inPath('script'), mend: 'install bsdutils or util-linux' },
   setpriv: { here: () => inPath('setpriv'), mend: 'install util-linux' },
+  userns: {
+    here: () => spawnSync('unshare', ['--user', '--map-root-user', 'true']).status === 0,
+    mend: 'install util-linux and allow user namespaces',
+  },
   tcpdump: { here: () => inPath('tcpdump'), mend: 'install tcpdump' },
   tcpreplay: { here: () => inPath('tcpreplay'), mend: 'install tcpreplay' },
   tshark: { here: () => inPath('tshark'), mend: 'install tshark' },
