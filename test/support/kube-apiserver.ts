@@ -164,7 +164,9 @@ export class KubeApiserver {
 
   #call(method: string, path: string, body?: KubeObject, type = 'application/json'): Promise<KubeObject> {
     const { promise, resolve, reject } = deferred<KubeObject>()
-    const headers = body === undefined ? {} : { 'content-type': type }
+    const payload = body === undefined ? '' : JSON.stringify(body)
+    // Node.js frames the body of a DELETE by nothing else.
+    const headers = body === undefined ? {} : { 'content-type': type, 'content-length': Buffer.byteLength(payload) }
     const call = request(`${this.url}${path}`, { method, agent: this.#admin!, headers }, (response) => {
       let text = ''
       response.setEncoding('utf8')
@@ -180,7 +182,7 @@ export class KubeApiserver {
       })
     })
     call.on('error', reject)
-    call.end(body === undefined ? undefined : JSON.stringify(body))
+    call.end(payload)
     return promise
   }
 
