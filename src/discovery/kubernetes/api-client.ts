@@ -32,7 +32,7 @@ export interface WatchEvent {
 
 export interface WatchOptions {
   signal: AbortSignal
-  /** Without a byte for so long, the connection is taken for dead. */
+  /** Without a byte for so long, the connection is given up: it may be dead. */
   idleMillis: number
   /** The server took the request. */
   onOpen(): void
@@ -61,9 +61,10 @@ export class ApiClient {
   }
 
   /**
-   * Watches until the server ends it in good order, which it does after `timeoutSeconds`.
+   * Watches until the server ends it in good order, which it does after `timeoutSeconds`, or falls silent: whether that is
+   * a quiet cluster or a dead connection, the next request tells.
    *
-   * @throws ApiError: it was refused, or the connection broke, fell silent, or carried what is no event
+   * @throws ApiError: it was refused, or the connection broke, or carried what is no event
    */
   async watch(path: string, query: Query, options: WatchOptions): Promise<void> {
     const response = await this.#send(path, { ...query, watch: true }, options.signal)
@@ -137,7 +138,10 @@ function readEvents(response: IncomingMessage, options: WatchOptions): Promise<v
   return new Promise((resolve, reject) => {
     const fail = (why: string): void => void response.destroy(new Error(why))
     const splitter = new LineSplitter(LINE_BYTES, (line) => options.onEvent(eventOf(line)))
-    const timer = setTimeout(() => fail(`nothing came for ${options.idleMillis} ms`), options.idleMillis)
+    const timer = setTimeout(() => {
+      resolve()
+      response.destroy()
+    }, options.idleMillis)
     response.on('data', (chunk: Buffer) => {
       timer.refresh()
       try {
