@@ -11,7 +11,7 @@ import { ApiError, errorFromStatus } from './api-error.ts'
 import { asObject, textAt } from './json.ts'
 import { LineSplitter } from './line-splitter.ts'
 
-/** Longest wait for the head of an answer, and for the whole of one that is no watch. */
+/** Longest wait for the head of an answer, and for the body of one that is no watch. */
 const ANSWER_MILLIS = 30_000
 const BODY_MILLIS = 120_000
 /** Largest answer that is no watch; a page of 500 pods has some 10 MB. */
@@ -55,8 +55,7 @@ export class ApiClient {
 
   /** @throws ApiError for every failure */
   async get(path: string, query: Query, options: GetOptions): Promise<unknown> {
-    const signal = AbortSignal.any([options.signal, AbortSignal.timeout(BODY_MILLIS)])
-    const response = await this.#send(path, query, signal, options.accept)
+    const response = await this.#send(path, query, options.signal, options.accept)
     return parse(await readBody(response, BODY_BYTES))
   }
 
@@ -122,6 +121,7 @@ function addressOf(server: URL, path: string, query: Query): URL {
 async function readBody(response: IncomingMessage, maxBytes: number): Promise<string> {
   const chunks: Buffer[] = []
   let bytes = 0
+  const timer = setTimeout(() => response.destroy(new Error('the answer does not end')), BODY_MILLIS)
   try {
     for await (const chunk of response as AsyncIterable<Buffer>) {
       bytes += chunk.length
@@ -130,6 +130,8 @@ async function readBody(response: IncomingMessage, maxBytes: number): Promise<st
     }
   } catch (error) {
     throw new ApiError(0, errorText(error))
+  } finally {
+    clearTimeout(timer)
   }
   return Buffer.concat(chunks).toString('utf8')
 }

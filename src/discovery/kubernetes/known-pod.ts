@@ -103,7 +103,7 @@ export function ownerOf(metadata: JsonObject): Owner | null {
 }
 
 /** A pod's addresses of a status: the list, or the one of clusters that know no list. */
-export function addressesOf(status: JsonObject, list: string, single: string): string[] {
+function addressesOf(status: JsonObject, list: string, single: string): string[] {
   const texts = listAt(status, list).map((entry) => textAt(asObject(entry), 'ip'))
   const all = texts.length > 0 ? texts : [textAt(status, single)]
   return [...new Set(all.flatMap((text) => canonicalAddress(text) ?? []))]
