@@ -34,6 +34,7 @@ test('network: the default route’s interface, and the address in its network',
     external: { name: 'eth0', by: 'default-route' },
     addresses: ['10.244.0.7'],
     externalAddresses: ['10.244.0.7'],
+    interfaceAddresses: ['10.244.0.7'],
   })
 })
 
