@@ -20,7 +20,7 @@ export interface Held {
 /** Holders of every address, from pass to pass. */
 export class AddressDirectory {
   readonly #holders = new Map<string, AddressHolder[]>()
-  /** Present and past holders beyond the present ones: whether there is anything to forget. */
+  /** How many past holders are remembered: whether there is anything to forget. */
   #ended = 0
 
   /**
@@ -58,7 +58,7 @@ export class AddressDirectory {
     }
     const same = last.pod.identity.uid === pod.identity.uid
     if (same && last.toMicros === null) {
-      if (last.pod === pod) return false
+      if (last.pod === pod || JSON.stringify(last.pod) === JSON.stringify(pod)) return false
       holders[holders.length - 1] = { ...last, pod }
       return true
     }

@@ -1,6 +1,6 @@
 /** Discovery on real processes, in real cgroups and network namespaces. */
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { readlinkSync, writeFileSync } from 'node:fs'
@@ -94,6 +94,29 @@ test('node: host network, a second interface, no interface', { skip }, async (t)
   assert.ok(find(snapshot, twoInterfaces).interfaces.includes('a0'))
   assert.equal(find(snapshot, none).external, null)
 })
+
+test('node: who listens on the host’s ports', { skip }, async (t) => {
+  const rig = NodeRig.create(t, anyVersion())
+  const [listens, silent] = [rig.pod({ hostNetwork: true }), rig.pod({ hostNetwork: true })]
+  const program = [process.execPath, '-e', "require('http').createServer().listen(0, '0.0.0.0')"]
+  const { pid } = await listens.run('exporter', { program })
+  await silent.run('shop')
+  const scanner = new NodeScanner('/proc')
+  let ports: readonly number[] = []
+  for (let tries = 0; ports.length === 0 && tries < 500; tries += 1) {
+    ports = find(scanner.scan(), listens).listens
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+  assert.deepEqual(ports, listeningPorts(pid))
+  assert.deepEqual(find(scanner.scan(), silent).listens, [])
+})
+
+/** As ss(8) tells them. */
+function listeningPorts(pid: number): number[] {
+  const lines = execFileSync('ss', ['-Hltnp'], { encoding: 'utf8' }).split('\n')
+  const own = lines.filter((line) => line.includes(`pid=${pid},`))
+  return own.map((line) => Number(/:(\d+) /.exec(line)?.[1]))
+}
 
 test('node: an interface of IPv6 only, and one without a default route', { skip }, async (t) => {
   const rig = NodeRig.create(t, anyVersion())
