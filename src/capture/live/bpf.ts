@@ -10,7 +10,7 @@
  */
 import { usageError } from '../../errors.ts'
 import { ARPHRD_LOOPBACK, type BpfInstruction, PACKET_OUTGOING } from '../../sys/packet.ts'
-import { parseAddress } from './address.ts'
+import { parseAddress } from '../../ip-address.ts'
 
 /** Traffic to leave out: both directions of connections with this end. */
 export interface Exclusion {
