@@ -20,7 +20,7 @@ export function podsJson({ snapshot, joined, decisions, apiProblem }: NodeView) 
   }
 }
 
-function podJson({ pod, known, mesh, ambient, capture, why }: PodDecision) {
+function podJson({ pod, known, mesh, ambient, capture, reason, why }: PodDecision) {
   const { uid, nameHint, namespaceHint, containers, pid, netns, hostNetwork, addresses, interfaces, listens } = pod
   return {
     uid,
@@ -39,6 +39,7 @@ function podJson({ pod, known, mesh, ambient, capture, why }: PodDecision) {
     mesh: mesh === null ? null : { name: mesh.name, role: mesh.role },
     ambient,
     capture,
+    reason,
     why,
   }
 }

@@ -17,35 +17,56 @@ export interface Held {
   readonly fromMicros: number
 }
 
-/** Holders of every address, from pass to pass. */
+/** Holders of every address. */
 export class AddressDirectory {
   readonly #holders = new Map<string, AddressHolder[]>()
-  /** How many past holders are remembered: whether there is anything to forget. */
-  #ended = 0
+  /** Addresses of which a past holder is remembered. */
+  readonly #past = new Set<string>()
+  /** Addresses about which something is to be told. */
+  readonly #changed = new Set<string>()
+  /** Who held what in the last `holdAll`: uids by address. */
+  #all = new Map<string, string>()
 
   /**
-   * @param held all addresses that are held now, at most one pod for each; of several the last counts
+   * All addresses that are held now by those that are told in this way, the pods of this node: whoever held one the last
+   * time and is not among them has let it go.
+   *
+   * @param held at most one pod for each address; of several the last counts
    * @param nowMicros the time of now, on the clock of packets
-   * @returns what changed since the last call, each entry with all that is remembered of its address
    */
-  update(held: Iterable<Held>, nowMicros: number): AddressEntry[] {
-    const changed = new Set<string>()
+  holdAll(held: Iterable<Held>, nowMicros: number): void {
     const present = new Map<string, Held>()
     for (const item of held) present.set(item.address, item)
-    for (const [address, holders] of this.#holders) {
-      const last = holders.at(-1)!
-      if (last.toMicros !== null || present.has(address)) continue
-      this.#end(holders, nowMicros)
-      changed.add(address)
+    for (const [address, uid] of this.#all) {
+      if (present.get(address)?.pod.identity.uid !== uid) this.release(address, uid, nowMicros)
     }
-    for (const [address, item] of present) if (this.#hold(address, item, nowMicros)) changed.add(address)
-    this.#forget(nowMicros, changed)
-    return [...changed].map((address) => ({ address, holders: [...(this.#holders.get(address) ?? [])] }))
+    this.#all = new Map()
+    for (const [address, item] of present) {
+      this.hold(item, nowMicros)
+      this.#all.set(address, item.pod.identity.uid)
+    }
   }
 
-  /** Everything that is remembered. */
-  entries(): AddressEntry[] {
-    return [...this.#holders].map(([address, holders]) => ({ address, holders: [...holders] }))
+  /** An address is held, by a pod that is told by itself. */
+  hold(held: Held, nowMicros: number): void {
+    if (this.#hold(held.address, held, nowMicros)) this.#changed.add(held.address)
+  }
+
+  /** A pod has let an address go; where another holds it by now, it stays that one's. */
+  release(address: string, uid: string, nowMicros: number): void {
+    const holders = this.#holders.get(address)
+    const last = holders?.at(-1)
+    if (holders === undefined || last?.toMicros !== null || last.pod.identity.uid !== uid) return
+    this.#end(address, holders, nowMicros)
+    this.#changed.add(address)
+  }
+
+  /** @returns what changed since the last call, each entry with all that is remembered of its address */
+  takeChanges(nowMicros: number): AddressEntry[] {
+    this.#forget(nowMicros)
+    const entries = [...this.#changed].map((address) => ({ address, holders: [...(this.#holders.get(address) ?? [])] }))
+    this.#changed.clear()
+    return entries
   }
 
   /** @returns whether it changes anything */
@@ -63,29 +84,27 @@ export class AddressDirectory {
       return true
     }
     // The end of the one before may have been seen late, or not at all.
-    if (last.toMicros === null || last.toMicros > fromMicros) this.#end(holders, Math.min(fromMicros, nowMicros))
+    if (last.toMicros === null || last.toMicros > fromMicros)
+      this.#end(address, holders, Math.min(fromMicros, nowMicros))
     holders.push({ pod, fromMicros: Math.max(fromMicros, holders.at(-1)!.toMicros!), toMicros: null })
-    while (holders.length > MAX_HOLDERS) {
-      holders.shift()
-      this.#ended -= 1
-    }
+    if (holders.length > MAX_HOLDERS) holders.shift()
     return true
   }
 
-  #end(holders: AddressHolder[], micros: number): void {
+  #end(address: string, holders: AddressHolder[], micros: number): void {
     const last = holders.at(-1)!
-    if (last.toMicros === null) this.#ended += 1
     holders[holders.length - 1] = { ...last, toMicros: Math.max(last.fromMicros, micros) }
+    this.#past.add(address)
   }
 
-  #forget(nowMicros: number, changed: Set<string>): void {
-    if (this.#ended === 0) return
+  #forget(nowMicros: number): void {
     const before = nowMicros - FORGET_MICROS
-    for (const [address, holders] of this.#holders) {
+    for (const address of this.#past) {
+      const holders = this.#holders.get(address) ?? []
       const kept = holders.filter(({ toMicros }) => toMicros === null || toMicros >= before)
+      if (kept.every(({ toMicros }) => toMicros === null)) this.#past.delete(address)
       if (kept.length === holders.length) continue
-      this.#ended -= holders.length - kept.length
-      changed.add(address)
+      this.#changed.add(address)
       if (kept.length === 0) this.#holders.delete(address)
       else this.#holders.set(address, kept)
     }

@@ -4,7 +4,7 @@
  * `interceptor pods` shows it. Pure.
  */
 import type { CaptureTarget } from '../capture-target.ts'
-import type { CapturePoint, Decisions, PodDecision, TargetRules } from './decision.ts'
+import type { CapturePoint, DecisionReason, Decisions, PodDecision, TargetRules } from './decision.ts'
 import { endpointOf } from './endpoint.ts'
 import { hostTargets } from './host-targets.ts'
 import type { Joined } from './join.ts'
@@ -36,43 +36,44 @@ interface Context {
 
 function decidePod(pod: Pod, known: KnownPod | null, { snapshot, rules, choose }: Context): PodDecision {
   const facts: PodFacts = { pod, known, mesh: meshOf(pod, known), ambient: known !== null && isAmbient(known) }
-  const leftOut = (why: string): PodDecision => ({ ...facts, capture: null, why })
-  if (isOwn(rules.own, pod, known)) return leftOut('Interceptor’s own pod')
-  if (pod.sandbox !== null) return leftOut(pod.sandbox)
+  const leftOut = (reason: DecisionReason, why: string): PodDecision => ({ ...facts, capture: null, reason, why })
+  if (isOwn(rules.own, pod, known)) return leftOut('ownPod', 'Interceptor’s own pod')
+  if (pod.sandbox !== null) return leftOut('sandbox', pod.sandbox)
   const choice = choose(known)
-  if (!choice.wanted) return leftOut(choice.why!)
+  if (!choice.wanted) return leftOut(choice.reason, choice.why)
   const place = placeOf(facts, snapshot)
-  if (place === null) return leftOut('no interface beside loopback has an address or a route')
-  const { scope, device, reason } = place
+  if (place === null) return leftOut('noInterface', 'no interface beside loopback has an address or a route')
+  const { scope, device } = place
   const own = scope === 'loopback' ? (facts.mesh?.ownPorts ?? []) : []
   const excludePorts = [...new Set([...own, ...rules.excludePorts])]
-  const why = choice.why === null ? reason : `${reason}; ${choice.why}`
-  return { ...facts, capture: { scope, interface: device, excludePorts }, why }
+  const why = choice.why === null ? place.why : `${place.why}; ${choice.why}`
+  const reason = scope === 'pod' ? 'interface' : scope
+  return { ...facts, capture: { scope, interface: device, excludePorts }, reason, why }
 }
 
-type PodFacts = Omit<PodDecision, 'capture' | 'why'>
+type PodFacts = Omit<PodDecision, 'capture' | 'reason' | 'why'>
 
 /** Where a pod's traffic can be read, and why there. */
 interface Place {
   readonly scope: CapturePoint['scope']
   readonly device: string
-  readonly reason: string
+  readonly why: string
 }
 
 function placeOf(facts: PodFacts, snapshot: Snapshot): Place | null {
   const { pod, mesh } = facts
   if (pod.hostNetwork) {
     if (snapshot.host.allAddresses.length === 0) return null
-    return { scope: 'host', device: 'any', reason: 'host network: the host’s interfaces are captured once for all' }
+    return { scope: 'host', device: 'any', why: 'host network: the host’s interfaces are captured once for all' }
   }
   if (mesh?.role === 'sidecar') {
-    const reason = `${MESH_TITLES[mesh.name]} sidecar: traffic is in plaintext on loopback`
-    return { scope: 'loopback', device: 'lo', reason }
+    const why = `${MESH_TITLES[mesh.name]} sidecar: traffic is in plaintext on loopback`
+    return { scope: 'loopback', device: 'lo', why }
   }
   if (pod.external === null) return null
   const { name, by } = pod.external
   const route = by === 'default-route' ? 'its default route' : 'no default route: first interface in use'
-  return { scope: 'pod', device: name, reason: `${meshReason(facts, snapshot)}; ${route}` }
+  return { scope: 'pod', device: name, why: `${meshReason(facts, snapshot)}; ${route}` }
 }
 
 /** What there is to say of a pod's mesh where it has no sidecar. */

@@ -28,6 +28,19 @@ export interface CapturePoint {
   readonly excludePorts: readonly number[]
 }
 
+/** Why a pod is captured where it is (the first three), or not at all. */
+export type DecisionReason =
+  | 'interface'
+  | 'loopback'
+  | 'host'
+  | 'ownPod'
+  | 'sandbox'
+  | 'annotation'
+  | 'namespace'
+  | 'labels'
+  | 'unknown'
+  | 'noInterface'
+
 /** What was decided about one pod. */
 export interface PodDecision {
   readonly pod: Pod
@@ -37,6 +50,8 @@ export interface PodDecision {
   readonly ambient: boolean
   /** null: it is not captured. */
   readonly capture: CapturePoint | null
+  /** The same as `why` in one word, for metrics. */
+  readonly reason: DecisionReason
   /** Why it is captured there, or not at all. One sentence, without a full stop. */
   readonly why: string
 }

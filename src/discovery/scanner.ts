@@ -16,6 +16,8 @@ const PTRACE_HINT =
   'Grant the capability SYS_PTRACE (securityContext.capabilities.add), and an AppArmor profile that allows it, such as ' +
   'Unconfined. On a machine of your own, run it as root.'
 
+/** In place of a pod's uid. */
+const HOST_OWNER = 'host'
 const NO_PORTS: readonly number[] = []
 
 /** A pod of the last pass with what it was made of. */
@@ -72,7 +74,7 @@ export class NodeScanner {
   }
 
   #lookAtHost(netns: number): Host {
-    const network = this.#networks.look(netns, [HOST_PID])
+    const network = this.#networks.look(netns, HOST_OWNER, [HOST_PID])
     const host: Host = {
       netns,
       interface: network?.external?.name ?? null,
@@ -96,7 +98,7 @@ export class NodeScanner {
     for (const [uid, all] of byUid) {
       const own = members.get(uid)!
       const netns = own[0]!.netns
-      const network = netns === host.netns ? null : this.#networks.look(netns, pidsOf(own))
+      const network = netns === host.netns ? null : this.#networks.look(netns, uid, pidsOf(own))
       const listens = listeners.get(uid) ?? NO_PORTS
       remembered.set(uid, this.#describe({ uid, all, members: own, network, host, listens }))
     }

@@ -3,6 +3,7 @@
  * itself. Pure.
  */
 
+import type { DecisionReason } from './decision.ts'
 import { globMatcher } from './glob.ts'
 import type { KnownPod } from './known-pod.ts'
 
@@ -18,14 +19,15 @@ export interface SelectionRules {
   readonly matchesLabels: ((labels: Readonly<Record<string, string>>) => boolean) | null
 }
 
-/** Whether a pod is wanted, and the reason where there is one to tell. */
-export interface Choice {
-  readonly wanted: boolean
-  readonly why: string | null
-}
+/** Whether a pod is wanted, and why, where there is something to tell. */
+export type Choice =
+  | { readonly wanted: true; readonly why: string | null }
+  | { readonly wanted: false; readonly reason: LeftOut; readonly why: string }
+
+type LeftOut = Extract<DecisionReason, 'annotation' | 'namespace' | 'labels' | 'unknown'>
 
 const WANTED: Choice = { wanted: true, why: null }
-const left = (why: string): Choice => ({ wanted: false, why })
+const left = (reason: LeftOut, why: string): Choice => ({ wanted: false, reason, why })
 
 /**
  * @param known null: the API server has not told of the pod. While there are rules that need its namespace or labels it is
@@ -37,17 +39,21 @@ export function selector(rules: SelectionRules): (known: KnownPod | null) => Cho
   const needs = include.length > 0 || exclude.length > 0 ? 'namespace' : matchesLabels !== null ? 'labels' : null
   return (known) => {
     if (known === null) {
-      return needs === null ? WANTED : left(`its ${needs} ${needs === 'labels' ? 'are' : 'is'} not known, ${UNKNOWN}`)
+      return needs === null
+        ? WANTED
+        : left('unknown', `its ${needs} ${needs === 'labels' ? 'are' : 'is'} not known, ${UNKNOWN}`)
     }
     const { namespace, labels, annotations } = known
     const annotation = annotations[CAPTURE_ANNOTATION]
-    if (annotation === 'false') return left(`annotation ${CAPTURE_ANNOTATION} is false`)
+    if (annotation === 'false') return left('annotation', `annotation ${CAPTURE_ANNOTATION} is false`)
     if (annotation === 'true') return { wanted: true, why: `annotation ${CAPTURE_ANNOTATION} is true` }
-    if (isExcluded(namespace)) return left(`namespace ${namespace} is left out by targets.namespaces.exclude`)
+    if (isExcluded(namespace))
+      return left('namespace', `namespace ${namespace} is left out by targets.namespaces.exclude`)
     if (include.length > 0 && !isIncluded(namespace)) {
-      return left(`namespace ${namespace} is not in targets.namespaces.include`)
+      return left('namespace', `namespace ${namespace} is not in targets.namespaces.include`)
     }
-    if (matchesLabels !== null && !matchesLabels(labels)) return left('its labels do not match targets.selector')
+    if (matchesLabels !== null && !matchesLabels(labels))
+      return left('labels', 'its labels do not match targets.selector')
     return WANTED
   }
 }

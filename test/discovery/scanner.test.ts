@@ -218,6 +218,15 @@ test('scan: a pod that ends is gone from the next snapshot', (t) => {
   )
 })
 
+test('scan: a namespace whose number another had before has its own addresses', (t) => {
+  const proc = FakeProc.create(t, ...plainPod(4))
+  const scanner = new NodeScanner(proc.root)
+  for (let pass = 0; pass < 20; pass += 1) scanner.scan()
+  for (const { pid } of plainPod(4)) proc.remove(pid)
+  proc.put({ ...inPod(6, 60, 600, 'nginx'), netns: HOST_NETNS + 4 })
+  assert.deepEqual(onlyPod(scanner.scan()).addresses, ['10.244.0.6'])
+})
+
 test('scan: a pid taken anew is another process', (t) => {
   const proc = FakeProc.create(t, ...plainPod(4))
   const scanner = new NodeScanner(proc.root)
