@@ -6,6 +6,7 @@
  *
  * Pure: bytes and packet times in, calls of the sink out; the worker around it owns rings, threads and waiting.
  */
+import type { AddressEntry } from '../endpoint-pod.ts'
 import type { InterfaceInfo } from '../interfaces.ts'
 import {
   END_OFFSET_AT,
@@ -65,6 +66,9 @@ export class Assembler {
   readonly #time: PacketTime
   readonly #pairs: PairWriter
   readonly #announced: (id: number, info: InterfaceInfo) => void
+  readonly #filter: Filter
+  /** Pods at addresses that belong to no interface of ours. */
+  readonly addresses = new Map<string, AddressEntry>()
   /** Network domain of each interface, by id. */
   readonly #domains: number[] = []
 
@@ -99,6 +103,7 @@ export class Assembler {
     const reassembler = new Reassembler(pool, counts, time, connections)
     this.arena = arena
     this.input = arena.bytes.subarray(arena.input, arena.input + arena.inputBytes)
+    this.#filter = filter
     this.#pool = pool
     this.#pairs = pairs
     this.#exchanges = exchanges
@@ -144,10 +149,23 @@ export class Assembler {
     this.#exchanges.expire()
   }
 
-  /** Makes an interface known, as its record in the ring does. */
+  /** Makes an interface known, or more of one that is. */
   addInterface(id: number, info: InterfaceInfo): void {
     this.#domains[id] = info.domain
     this.#pairs.addInterface(id, info)
+  }
+
+  /** Takes what is known now of some addresses. Of others what was known stays. */
+  setAddresses(entries: readonly AddressEntry[]): void {
+    for (const entry of entries) {
+      if (entry.holders.length === 0) this.addresses.delete(entry.address)
+      else this.addresses.set(entry.address, entry)
+    }
+  }
+
+  /** Keeps pairs by other rules from here on. */
+  setFilter(config: FilterConfig): void {
+    this.#filter.configure(config)
   }
 
   /** The input has ended: ends every flow. */

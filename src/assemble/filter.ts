@@ -37,21 +37,28 @@ export interface HeadRules {
 
 export class Filter implements HeadRules {
   readonly #everything: boolean
-  readonly #contentTypes: readonly Caseless[]
-  readonly #userAgents: readonly Uint8Array[]
-  readonly #headers: readonly Caseless[]
+  #contentTypes: readonly Caseless[] = []
+  #userAgents: readonly Uint8Array[] = []
+  #headers: readonly Caseless[] = []
   readonly #headerLengths = new Uint8Array(256)
   readonly #statuses = new Uint8Array(1000)
-  readonly #paths: readonly Uint8Array[]
+  #paths: readonly Uint8Array[] = []
 
   /** @param everything keep every pair whatever the rules say (`--all`) */
   constructor(config: FilterConfig, everything: boolean) {
-    const encode = (text: string): Uint8Array => new TextEncoder().encode(text)
     this.#everything = everything
+    this.configure(config)
+  }
+
+  /** Replaces the rules. */
+  configure(config: FilterConfig): void {
+    const encode = (text: string): Uint8Array => new TextEncoder().encode(text)
     this.#contentTypes = config.contentTypes.map((type) => new Caseless(type))
     this.#userAgents = config.userAgentPrefixes.map(encode)
     this.#headers = config.requestHeaders.map((name) => new Caseless(name))
+    this.#headerLengths.fill(0)
     for (const header of this.#headers) this.#headerLengths[Math.min(header.length, 255)] = 1
+    this.#statuses.fill(0)
     for (const status of config.statuses) this.#addStatus(status)
     this.#paths = config.paths.map((path) => encode(path.length > 1 ? path.replace(/\/$/, '') : path))
   }
