@@ -4,24 +4,11 @@
  */
 import type { CaptureTarget } from '../capture-target.ts'
 import type { Logger } from '../log.ts'
+import type { AddFailure, TargetPipeline } from '../supervisor/options.ts'
 
 /** Pause after the first failure, doubled with each further one up to the most. Milliseconds. */
 const FIRST_RETRY_MILLIS = 500
 const MAX_RETRY_MILLIS = 30_000
-
-/** Why a target is not captured. */
-export interface AddFailure {
-  /** For a person; logged already. */
-  failed: string
-  reason: 'gone' | 'denied' | 'refused' | 'ended'
-  hint: string | null
-}
-
-export interface TargetPipeline {
-  add(target: CaptureTarget): Promise<'captured' | AddFailure>
-  update(target: CaptureTarget): void
-  remove(key: string): Promise<void>
-}
 
 interface Entry {
   target: CaptureTarget
@@ -33,7 +20,7 @@ interface Entry {
 
 export interface CaptureSetOptions {
   readonly pipeline: Pick<TargetPipeline, 'add' | 'update' | 'remove'>
-  readonly log: Pick<Logger, 'debug' | 'info'>
+  readonly log: Pick<Logger, 'info'>
   /** A privilege is missing, and nothing could be captured so far: it is not going to be better. */
   readonly onDenied: (failure: AddFailure) => void
   /** Milliseconds, monotonic. */
@@ -45,16 +32,10 @@ export class CaptureSet {
   readonly #now: () => number
   readonly #entries = new Map<string, Entry>()
   #everCaptured = false
-  #vanished = 0
 
   constructor(options: CaptureSetOptions) {
     this.#options = options
     this.#now = options.now ?? (() => performance.now())
-  }
-
-  /** How many pods or interfaces were gone when they were to be opened. */
-  get vanished(): number {
-    return this.#vanished
   }
 
   /** How many targets wait for another try. */
@@ -112,10 +93,6 @@ export class CaptureSet {
     entry.state = 'failed'
     entry.retryAt = this.#now() + Math.min(FIRST_RETRY_MILLIS * 2 ** entry.failures, MAX_RETRY_MILLIS)
     entry.failures += 1
-    if (failure.reason === 'gone') {
-      this.#vanished += 1
-      this.#options.log.debug('gone before it could be captured', fieldsOf(entry.target))
-    }
     if (failure.reason === 'denied' && !this.#everCaptured) this.#options.onDenied(failure)
   }
 

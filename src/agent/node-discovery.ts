@@ -11,13 +11,14 @@ import { decide } from '../discovery/decide.ts'
 import type { Decisions, TargetRules } from '../discovery/decision.ts'
 import { heldAddresses } from '../discovery/held-addresses.ts'
 import { type Joined, joinPods } from '../discovery/join.ts'
-import type { KnownPod } from '../discovery/known-pod.ts'
+import type { KnownPod } from '../discovery/kubernetes/known-pod.ts'
 import { QuietNode } from '../discovery/quiet.ts'
-import { NodeScanner } from '../discovery/scanner.ts'
+import type { NodeScanner } from '../discovery/scanner.ts'
 import type { Snapshot } from '../discovery/snapshot.ts'
 import type { AddressEntry } from '../endpoint-pod.ts'
 import { errorText } from '../errors.ts'
 import type { Logger } from '../log.ts'
+import { threadCpuSeconds } from '../thread-usage.ts'
 import type { CaptureSet } from './capture-set.ts'
 
 /** Pause between two passes: so many times as long as a pass takes, within bounds. Milliseconds. */
@@ -29,6 +30,7 @@ const NUDGE_MILLIS = 50
 const MICROS = 1000
 
 export interface NodeDiscoveryOptions {
+  readonly scanner: NodeScanner
   readonly rules: TargetRules
   /** What the API server knows of this node's pods by now. */
   readonly knownPods: () => readonly KnownPod[]
@@ -45,19 +47,20 @@ export interface PassTally {
   /** What all of them took together, and the last one. Milliseconds. */
   readonly millis: number
   readonly lastMillis: number
+  /** CPU time that all of them took. */
+  readonly cpuSeconds: number
   /** When the last one ended. Milliseconds, monotonic. */
   readonly lastAt: number
 }
 
 export class NodeDiscovery {
   readonly #options: NodeDiscoveryOptions
-  readonly #scanner: NodeScanner
   readonly #quiet: QuietNode
   #rules: TargetRules
   #snapshot: Snapshot | null = null
   #joined: Joined | null = null
   #decisions: Decisions = { pods: [], targets: [] }
-  #tally: PassTally = { scans: 0, failures: 0, millis: 0, lastMillis: 0, lastAt: 0 }
+  #tally: PassTally = { scans: 0, failures: 0, millis: 0, lastMillis: 0, cpuSeconds: 0, lastAt: 0 }
   #timer: NodeJS.Timeout | null = null
   #running = false
   /** Something beside the processes has changed since the last pass. */
@@ -66,7 +69,6 @@ export class NodeDiscovery {
   constructor(options: NodeDiscoveryOptions) {
     this.#options = options
     this.#rules = options.rules
-    this.#scanner = new NodeScanner(options.rules.procRoot)
     this.#quiet = new QuietNode(options.rules.procRoot)
   }
 
@@ -81,15 +83,6 @@ export class NodeDiscovery {
   /** By the last pass. */
   get decisions(): Decisions {
     return this.#decisions
-  }
-
-  /**
-   * Reads the node without acting on it.
-   *
-   * @throws InterceptorError when this process may not (exit 4), or there is no proc filesystem (exit 2)
-   */
-  check(): void {
-    this.#snapshot = this.#scanner.scan()
   }
 
   /** Makes passes from now on. */
@@ -133,9 +126,10 @@ export class NodeDiscovery {
 
   #pass(): void {
     const began = performance.now()
+    const cpuBegan = threadCpuSeconds() ?? 0
     let failures = 0
     try {
-      this.#decide(this.#scanner.scan())
+      this.#decide(this.#options.scanner.scan())
     } catch (error) {
       failures = 1
       this.#options.log.warn('this pass over the node’s processes failed; what was known goes on', {
@@ -145,12 +139,13 @@ export class NodeDiscovery {
     this.#isStale = false
     const now = performance.now()
     if (this.#snapshot !== null) this.#quiet.passed(this.#snapshot, now)
-    const { scans, failures: failed, millis } = this.#tally
+    const { scans, failures: failed, millis, cpuSeconds } = this.#tally
     this.#tally = {
       scans: scans + 1,
       failures: failed + failures,
       millis: millis + now - began,
       lastMillis: now - began,
+      cpuSeconds: cpuSeconds + Math.max(0, (threadCpuSeconds() ?? 0) - cpuBegan),
       lastAt: now,
     }
   }

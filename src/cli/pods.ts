@@ -1,8 +1,8 @@
 /** `interceptor pods`: one pass of discovery over this node, and what the agent would capture of it, as a table or as JSON. */
 import { Command, Option } from 'commander'
+import type { NodeView } from '../agent/node-view.ts'
 import type { PodDecision } from '../discovery/decision.ts'
-import type { KnownPod } from '../discovery/known-pod.ts'
-import type { NodeView } from '../discovery/node-view.ts'
+import type { KnownPod } from '../discovery/kubernetes/known-pod.ts'
 import { columns, pad, safe } from '../format/terminal.ts'
 import { addExamples, addGeneralOptions, type ConfigFlags, configFlags } from './options.ts'
 import { nameOf, podsJson } from './pods-json.ts'
@@ -32,7 +32,7 @@ async function pods(flags: PodsFlags): Promise<void> {
   const proc = flags.proc === undefined ? [] : [{ path: 'targets.procRoot', value: flags.proc, name: '--proc' }]
   const { output, ...shared } = flags
   const { config } = loadConfig({ file: flags.config, flags: [...configFlags(shared), ...proc] })
-  const { viewNode } = await import('../discovery/node-view.ts')
+  const { viewNode } = await import('../agent/node-view.ts')
   const view = await viewNode(config)
   if (output === 'json') {
     writeOutput(`${JSON.stringify(podsJson(view), null, 2)}\n`)

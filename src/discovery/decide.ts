@@ -8,7 +8,7 @@ import type { CapturePoint, DecisionReason, Decisions, PodDecision, TargetRules 
 import { endpointOf } from './endpoint.ts'
 import { hostTargets } from './host-targets.ts'
 import type { Joined } from './join.ts'
-import type { KnownPod } from './known-pod.ts'
+import type { KnownPod } from './kubernetes/known-pod.ts'
 import { MESH_TITLES } from './mesh.ts'
 import { isOwn } from './own-pod.ts'
 import { isAmbient, meshOf } from './pod-mesh.ts'

@@ -1,6 +1,6 @@
 /** What is to be captured: the rules, and what was decided by them. */
 import type { CaptureTarget } from '../capture-target.ts'
-import type { KnownPod } from './known-pod.ts'
+import type { KnownPod } from './kubernetes/known-pod.ts'
 import type { MeshDecision } from './mesh.ts'
 import type { OwnPod } from './own-pod.ts'
 import type { SelectionRules } from './selection.ts'

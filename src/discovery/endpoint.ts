@@ -1,6 +1,6 @@
 /** A pod as pairs name it, out of what the API server tells. Pure. */
 import type { EndpointPod } from '../endpoint-pod.ts'
-import type { KnownPod } from './known-pod.ts'
+import type { KnownPod } from './kubernetes/known-pod.ts'
 import { isLasting, isProxy } from './pod-mesh.ts'
 
 const made = new WeakMap<KnownPod, EndpointPod>()

@@ -3,7 +3,7 @@
 import type { Held } from './addresses.ts'
 import { endpointOf } from './endpoint.ts'
 import type { Joined } from './join.ts'
-import type { KnownPod } from './known-pod.ts'
+import type { KnownPod } from './kubernetes/known-pod.ts'
 import type { Snapshot } from './snapshot.ts'
 
 /** A tick of 10 ms. Microseconds. */

@@ -1,5 +1,5 @@
 /** Pods that processes show and pods that the API server tells are put together. Pure. */
-import type { KnownPod } from './known-pod.ts'
+import type { KnownPod } from './kubernetes/known-pod.ts'
 import type { Pod } from './snapshot.ts'
 
 export interface Joined {

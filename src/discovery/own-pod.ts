@@ -1,7 +1,7 @@
 /** Which pod this process itself is, whose traffic is never captured. */
 
 import { parseCgroup } from './cgroup.ts'
-import type { KnownPod } from './known-pod.ts'
+import type { KnownPod } from './kubernetes/known-pod.ts'
 import { ProcFiles } from './proc-files.ts'
 import { readNetns } from './process.ts'
 import type { Pod } from './snapshot.ts'

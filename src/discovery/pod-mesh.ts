@@ -2,7 +2,7 @@
  * A pod's mesh by everything that is known of it: its programs, and, where the API server tells, its containers, labels
  * and annotations, which are there before the proxy has started, and which say what ports it was given. Pure.
  */
-import type { KnownContainer, KnownPod } from './known-pod.ts'
+import type { KnownContainer, KnownPod } from './kubernetes/known-pod.ts'
 import { MESH_PORTS, type MeshDecision, type MeshName, type MeshPorts } from './mesh.ts'
 import type { Pod } from './snapshot.ts'
 
@@ -39,6 +39,17 @@ const CONSUL_UPSTREAMS = 'consul.hashicorp.com/connect-service-upstreams'
 /** Istio: which templates were injected; those of gRPC have an agent without a proxy. */
 const ISTIO_TEMPLATES = 'inject.istio.io/templates'
 
+/** What Istio's network plug-in notes on a pod of the ambient mode. */
+const AMBIENT_REDIRECTION = 'ambient.istio.io/redirection'
+
+/** Every annotation that plays a part here. */
+export const MESH_ANNOTATIONS: readonly string[] = [
+  ...Object.values(PORT_ANNOTATIONS).flatMap((ports) => Object.keys(ports)),
+  CONSUL_UPSTREAMS,
+  ISTIO_TEMPLATES,
+  AMBIENT_REDIRECTION,
+]
+
 /** Whether a container runs beside the others, as those that prepare the pod or look into it do not. */
 export const isLasting = ({ role }: KnownContainer): boolean => role === 'app' || role === 'sidecar'
 
@@ -55,7 +66,7 @@ export function meshOf(pod: Pod, known: KnownPod | null): MeshDecision | null {
 /** Whether the pod is in Istio's ambient mode: by its label, or by what Istio's network plug-in notes on it. */
 export function isAmbient({ labels, annotations }: KnownPod): boolean {
   const mode = labels['istio.io/dataplane-mode']
-  return mode === 'ambient' || (mode !== 'none' && annotations['ambient.istio.io/redirection'] === 'enabled')
+  return mode === 'ambient' || (mode !== 'none' && annotations[AMBIENT_REDIRECTION] === 'enabled')
 }
 
 function meshByContainers({ containers, annotations }: KnownPod): MeshDecision | null {

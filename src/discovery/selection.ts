@@ -5,7 +5,7 @@
 
 import type { DecisionReason } from './decision.ts'
 import { globMatcher } from './glob.ts'
-import type { KnownPod } from './known-pod.ts'
+import type { KnownPod } from './kubernetes/known-pod.ts'
 
 /** `"true"` or `"false"`: decides for its pod, whatever the rules say. */
 export const CAPTURE_ANNOTATION = 'interceptor.dev/capture'

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type AddFailure, CaptureSet } from '../../src/agent/capture-set.ts'
+import { CaptureSet } from '../../src/agent/capture-set.ts'
 import type { CaptureTarget } from '../../src/capture-target.ts'
+import type { AddFailure } from '../../src/supervisor/options.ts'
 import { failure, RecordingPipeline, settled, silent } from './recording-pipeline.ts'
 
 const target = (key: string, changes: Partial<CaptureTarget> = {}): CaptureTarget => ({
@@ -102,14 +103,14 @@ test('captures: a failure is tried again later and later, and from the beginning
   assert.equal(set.failing, 0)
 })
 
-test('captures: a pod that ended before it could be opened is counted, and not asked for again', async () => {
+test('captures: a pod that ended before it could be opened is not asked for again', async () => {
   const { pipeline, clock, set } = make()
   pipeline.answer = failure('gone')
   set.want([target('a')])
   await settled()
   clock.now += 60_000
   set.want([])
-  assert.deepEqual([set.vanished, pipeline.take()], [1, ['add a']])
+  assert.deepEqual([set.failing, pipeline.take()], [0, ['add a']])
 })
 
 test('captures: a missing privilege is told while nothing was captured yet', async () => {

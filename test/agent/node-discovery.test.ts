@@ -3,8 +3,8 @@ import { type TestContext, test } from 'node:test'
 import { CaptureSet } from '../../src/agent/capture-set.ts'
 import { NodeDiscovery } from '../../src/agent/node-discovery.ts'
 import { AddressDirectory } from '../../src/discovery/addresses.ts'
-import type { KnownPod } from '../../src/discovery/known-pod.ts'
-import { EXIT_USAGE, InterceptorError } from '../../src/errors.ts'
+import type { KnownPod } from '../../src/discovery/kubernetes/known-pod.ts'
+import { NodeScanner } from '../../src/discovery/scanner.ts'
 import { FakeProc, type FakeProcess, HOST_NETNS, podNetwork } from '../discovery/fake-proc.ts'
 import { rulesWith, told } from '../discovery/make.ts'
 import { RecordingPipeline, silent } from './recording-pipeline.ts'
@@ -30,6 +30,7 @@ class Node {
   constructor(t: TestContext, ...processes: FakeProcess[]) {
     this.proc = FakeProc.create(t, ...processes)
     this.discovery = new NodeDiscovery({
+      scanner: new NodeScanner(this.proc.root),
       rules: rulesWith({ procRoot: this.proc.root }),
       knownPods: () => this.known,
       captures: new CaptureSet({ pipeline: this.pipeline, log: silent, onDenied: () => {} }),
@@ -53,7 +54,6 @@ class Node {
 
 test('discovery: pods that are there, that come, and that go', async (t) => {
   const node = new Node(t, pod(1), pod(2))
-  node.discovery.check()
   node.discovery.start()
   const key = (index: number): string => `${HOST_NETNS + index}/eth0`
   assert.deepEqual(await node.next(), [`add ${key(1)}`, `add ${key(2)}`])
@@ -94,19 +94,4 @@ test('discovery: a pass that fails is counted, and what was known goes on', asyn
   assert.deepEqual(node.pipeline.take(), [])
   node.proc.put({ pid: 1, command: ['init'] }, pod(2))
   assert.deepEqual(await node.next(), [`add ${HOST_NETNS + 2}/eth0`])
-})
-
-test('discovery: a place that is no proc filesystem is an error at the beginning', () => {
-  const discovery = new NodeDiscovery({
-    rules: rulesWith({ procRoot: '/usr' }),
-    knownPods: () => [],
-    captures: { want: () => {} },
-    directory: new AddressDirectory(),
-    setAddresses: () => {},
-    log: silent,
-  })
-  assert.throws(
-    () => discovery.check(),
-    (error) => error instanceof InterceptorError && error.exitCode === EXIT_USAGE,
-  )
 })

@@ -1,10 +1,8 @@
 /** Takes the place of a pipeline for tests of what is asked of it, and when: openings end when and as the test says. */
 
-import type { AddFailure } from '../../src/agent/capture-set.ts'
 import type { CaptureTarget } from '../../src/capture-target.ts'
 import type { AddressEntry } from '../../src/endpoint-pod.ts'
-
-type AddResult = 'captured' | AddFailure
+import type { AddFailure, AddResult } from '../../src/supervisor/options.ts'
 
 export class RecordingPipeline {
   /** `add KEY`, `update KEY`, `remove KEY`, `addresses N`, since they were taken the last time. */

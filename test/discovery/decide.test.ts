@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { decide } from '../../src/discovery/decide.ts'
 import type { Decisions, TargetRules } from '../../src/discovery/decision.ts'
 import { joinPods } from '../../src/discovery/join.ts'
-import type { KnownPod } from '../../src/discovery/known-pod.ts'
+import type { KnownPod } from '../../src/discovery/kubernetes/known-pod.ts'
 import type { Pod, Snapshot } from '../../src/discovery/snapshot.ts'
 import { container, HOST, onHost, rulesWith, seen, sidecar, snapshotOf, told } from './make.ts'
 

@@ -1,6 +1,6 @@
 /** Pods as the two sources of discovery tell them, for tests of what is decided about them. */
 import type { TargetRules } from '../../src/discovery/decision.ts'
-import type { KnownContainer, KnownPod } from '../../src/discovery/known-pod.ts'
+import type { KnownContainer, KnownPod } from '../../src/discovery/kubernetes/known-pod.ts'
 import type { MeshDecision } from '../../src/discovery/mesh.ts'
 import { MESH_PORTS } from '../../src/discovery/mesh.ts'
 import type { Pod, Snapshot } from '../../src/discovery/snapshot.ts'
@@ -55,10 +55,14 @@ export const told = (uid: string, changes: Partial<KnownPod> = {}): KnownPod => 
   labels: {},
   annotations: {},
   addresses: ['10.244.0.7'],
+  hostAddresses: [],
   hostNetwork: false,
   phase: 'Running',
+  createdMicros: null,
   startMicros: null,
+  deletedMicros: null,
   containers: [container('app')],
+  owner: null,
   workload: null,
   ...changes,
 })

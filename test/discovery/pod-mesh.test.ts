@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { endpointOf } from '../../src/discovery/endpoint.ts'
-import type { KnownPod } from '../../src/discovery/known-pod.ts'
+import type { KnownPod } from '../../src/discovery/kubernetes/known-pod.ts'
 import type { MeshDecision } from '../../src/discovery/mesh.ts'
 import { isAmbient, meshOf } from '../../src/discovery/pod-mesh.ts'
 import { container, seen, sidecar, told } from './make.ts'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { globMatcher } from '../../src/discovery/glob.ts'
-import type { KnownPod } from '../../src/discovery/known-pod.ts'
+import type { KnownPod } from '../../src/discovery/kubernetes/known-pod.ts'
 import { type SelectionRules, selector } from '../../src/discovery/selection.ts'
 import { told } from './make.ts'
 
