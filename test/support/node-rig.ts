@@ -3,7 +3,7 @@
  * network namespaces joined by a bridge. Needs root, iproute2 and a cgroup hierarchy one may write to. Everything is
  * ended and deleted after the test.
  */
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { randomBytes, randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdirSync, readFileSync, rmdirSync, statSync } from 'node:fs'
@@ -95,6 +95,16 @@ export class NodeRig {
       return this.start(name, style(uid, containerId), namespace, { ...options, containerId })
     }
     return { uid, namespace, addresses, run }
+  }
+
+  /** Joins this machine's own network to the bridge, as a node's is. @returns its address there */
+  joinHost(): string {
+    const name = `itl${process.pid}`
+    execFileSync('ip', ['link', 'add', name, 'type', 'veth', 'peer', 'name', 'host', 'netns', this.#node.name])
+    this.#node.ip('link', 'set', 'host', 'master', 'cni0', 'up')
+    execFileSync('ip', ['addr', 'add', '10.244.0.250/24', 'dev', name])
+    execFileSync('ip', ['link', 'set', name, 'up'])
+    return '10.244.0.250'
   }
 
   /** A network namespace with loopback only. */
