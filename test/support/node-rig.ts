@@ -61,6 +61,10 @@ export interface RigPod {
 export interface PodOptions {
   style?: CgroupStyle
   hostNetwork?: boolean
+  /** As an API server has given it; absent: any. */
+  uid?: string
+  /** Takes the addresses of a pod that is gone; absent: the next ones. */
+  host?: number
 }
 
 /** One node. */
@@ -86,10 +90,14 @@ export class NodeRig {
   }
 
   /** A pod without processes. Its eth0 is on the node's bridge. */
-  pod({ style = CGROUP_STYLES['containerd, systemd'], hostNetwork = false }: PodOptions = {}): RigPod {
-    const uid = randomUUID()
+  pod({
+    style = CGROUP_STYLES['containerd, systemd'],
+    hostNetwork = false,
+    uid = randomUUID(),
+    host,
+  }: PodOptions = {}): RigPod {
     const namespace = hostNetwork ? null : this.namespace()
-    const addresses = namespace === null ? [] : this.#join(namespace)
+    const addresses = namespace === null ? [] : this.#join(namespace, host)
     const run = (name: string, options: ProcessOptions = {}): Promise<NodeProcess> => {
       const containerId = options.containerId ?? randomBytes(32).toString('hex')
       return this.start(name, style(uid, containerId), namespace, { ...options, containerId })
@@ -141,9 +149,9 @@ export class NodeRig {
   }
 
   /** Gives a namespace its eth0, addresses and default route. */
-  #join(namespace: Namespace): string[] {
-    this.#hosts += 1
-    const host = this.#hosts
+  #join(namespace: Namespace, wanted?: number): string[] {
+    if (wanted === undefined) this.#hosts += 1
+    const host = wanted ?? this.#hosts
     const peer = `veth${host}`
     namespace.ip('link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', peer, 'netns', this.#node.name)
     this.#node.ip('link', 'set', peer, 'master', 'cni0', 'up')
