@@ -25,6 +25,8 @@ const loads = (name: string): boolean => {
 const PARTS = {
   root: { here: () => process.getuid?.() === 0, mend: 'run the tests as root' },
   linux: { here: () => process.platform === 'linux', mend: 'run the tests on Linux' },
+  x64: { here: () => process.arch === 'x64', mend: 'run the tests on x86-64' },
+  npm: { here: () => inPath('npm'), mend: 'install npm' },
   cgroup: {
     here: () => process.platform === 'linux' && (cgroupMount('v1') ?? cgroupMount('v2')) !== null,
     mend: 'run the tests where cgroups can be made',
