@@ -12,6 +12,7 @@ export type GeneratedFile = readonly [path: string, text: string]
 export const CHART = 'deploy/helm/interceptor'
 const VALUES_SCHEMA = `${CHART}/values.schema.json`
 const NAMESPACE = 'interceptor'
+const HOST_IP = String.raw`^(\$\(HOST_IP\)|\[\$\(HOST_IP\)\]):\d{1,5}$`
 
 /** An object of Kubernetes, as far as it is looked at here. */
 interface Manifest {
@@ -34,8 +35,15 @@ export function valuesSchema(): GeneratedFile[] {
   const forHelm = (key: string, value: unknown): unknown =>
     key === 'pattern' && typeof value === 'string' && !isRe2(value) ? undefined : value
   const { $schema: _, ...config } = JSON.parse(read('schema/config.schema.json'), forHelm) as JsonSchema
-  schema.properties['config'] = config
+  schema.properties['config'] = withHostIp(config)
   return [[VALUES_SCHEMA, `${JSON.stringify(schema, null, 2)}\n`]]
+}
+
+/** The chart also takes `$(HOST_IP)` for an address of the node, which the kubelet fills in. */
+function withHostIp(config: JsonSchema): JsonSchema {
+  const forChart = (key: string, value: unknown): unknown =>
+    key === 'address' ? { ...(value as JsonSchema), pattern: `${HOST_IP}|${(value as JsonSchema)['pattern']}` } : value
+  return JSON.parse(JSON.stringify(config), forChart) as JsonSchema
 }
 
 const NAMESPACE_MANIFEST = {
