@@ -3,7 +3,8 @@
 import { readFileSync } from 'node:fs'
 import { request } from 'node:https'
 
-const { NAMESPACE, DAEMONSET, SELECTOR, TIMEOUT_SECONDS, KUBERNETES_SERVICE_HOST, KUBERNETES_SERVICE_PORT } = process.env
+const { NAMESPACE, DAEMONSET, SELECTOR, TIMEOUT_SECONDS, KUBERNETES_SERVICE_HOST, KUBERNETES_SERVICE_PORT } =
+  process.env
 const CREDENTIALS = process.env.CREDENTIALS ?? '/var/run/secrets/kubernetes.io/serviceaccount'
 const PAUSE_MILLIS = 2000
 
@@ -37,11 +38,13 @@ const isReady = (pod) => pod.status?.conditions?.some(({ type, status }) => type
 /** The node of each agent that is not ready, with what its container says. */
 async function laggards() {
   const { items } = await get(`/api/v1/namespaces/${NAMESPACE}/pods?labelSelector=${encodeURIComponent(SELECTOR)}`)
-  return items.filter((pod) => !isReady(pod)).map(({ metadata, spec, status }) => {
-    const state = status?.containerStatuses?.[0]?.state ?? {}
-    const why = state.waiting?.reason ?? state.terminated?.message ?? status?.phase ?? 'unknown'
-    return `  ${metadata.name} on ${spec.nodeName ?? 'no node'}: ${why}`
-  })
+  return items
+    .filter((pod) => !isReady(pod))
+    .map(({ metadata, spec, status }) => {
+      const state = status?.containerStatuses?.[0]?.state ?? {}
+      const why = state.waiting?.reason ?? state.terminated?.message ?? status?.phase ?? 'unknown'
+      return `  ${metadata.name} on ${spec.nodeName ?? 'no node'}: ${why}`
+    })
 }
 
 const end = Date.now() + Number(TIMEOUT_SECONDS) * 1000
@@ -53,7 +56,9 @@ for (;;) {
     break
   }
   if (Date.now() > end) {
-    console.error([`${ready} of ${wanted} agents are ready after ${TIMEOUT_SECONDS} s`, ...(await laggards())].join('\n'))
+    console.error(
+      [`${ready} of ${wanted} agents are ready after ${TIMEOUT_SECONDS} s`, ...(await laggards())].join('\n'),
+    )
     process.exitCode = 1
     break
   }

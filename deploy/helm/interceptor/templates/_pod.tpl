@@ -81,7 +81,7 @@ container.apparmor.security.beta.kubernetes.io/interceptor: {{ get $names $profi
 - name: sasl
   secret:
     secretName: {{ .name }}
-    defaultMode: 0400
+    defaultMode: 256 # 0400, which YAML 1.2 would read as 400
     items:
       - { key: {{ .passwordKey | quote }}, path: password }
 {{- end }}
@@ -91,7 +91,7 @@ container.apparmor.security.beta.kubernetes.io/interceptor: {{ get $names $profi
 - name: tls
   secret:
     secretName: {{ .name }}
-    defaultMode: 0400
+    defaultMode: 256 # 0400, which YAML 1.2 would read as 400
     items:
       {{- if .caKey }}
       - { key: {{ .caKey | quote }}, path: ca.crt }
