@@ -34,6 +34,7 @@ const PARTS = {
   ip: { here: () => inPath('ip'), mend: 'install iproute2' },
   ethtool: { here: () => inPath('ethtool'), mend: 'install ethtool' },
   script: { here: () => inPath('script'), mend: 'install bsdutils or util-linux' },
+  unshare: { here: () => inPath('unshare'), mend: 'install util-linux' },
   setpriv: { here: () => inPath('setpriv'), mend: 'install util-linux' },
   tcpdump: { here: () => inPath('tcpdump'), mend: 'install tcpdump' },
   tcpreplay: { here: () => inPath('tcpreplay'), mend: 'install tcpreplay' },
