@@ -210,12 +210,26 @@ test('chart: credentials come from Secrets, and only root reads them', { skip },
   })
 })
 
-test('chart: RBAC asks to read pods, and nothing else', { skip }, () => {
-  const objects = render(...MINIMAL)
-  assert.deepEqual(only(objects, 'ClusterRole').rules, [
-    { apiGroups: [''], resources: ['pods'], verbs: ['get', 'list', 'watch'] },
-  ])
-  assert.deepEqual(only(objects, 'ClusterRoleBinding')['subjects'], [
+/** `pods get`, `nodes list`: what the ClusterRole allows. */
+const allowed = (...values: string[]): string[] =>
+  only(render(...set(...values)), 'ClusterRole')
+    .rules!.flatMap(({ resources, verbs }) => resources.flatMap((name) => verbs.map((verb) => `${name} ${verb}`)))
+    .sort()
+
+const PODS = ['pods get', 'pods list', 'pods watch']
+const OWNERS = ['jobs get', 'replicasets get']
+const NETWORKS = ['nodes list', 'servicecidrs list']
+
+test('chart: RBAC has what each feature asks for, and nothing else', { skip }, () => {
+  assert.deepEqual(allowed(), [...PODS, ...OWNERS, ...NETWORKS].sort())
+  const given = 'config.targets.clusterNetworks={10.0.0.0/8}'
+  assert.deepEqual(allowed(given), [...PODS, ...OWNERS].sort())
+  const remote = ['services list', 'services watch']
+  assert.deepEqual(allowed(given, 'config.kubernetes.remoteNames=true'), [...PODS, ...OWNERS, ...remote].sort())
+})
+
+test('chart: RBAC is the service account’s of its own namespace', { skip }, () => {
+  assert.deepEqual(only(render(...MINIMAL), 'ClusterRoleBinding')['subjects'], [
     { kind: 'ServiceAccount', name: 'interceptor', namespace: 'watch' },
   ])
 })
