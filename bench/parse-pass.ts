@@ -46,6 +46,8 @@ export function parsePass(file: Uint8Array, take: TakePair | null = null): Parse
       pairBytes: config.limits.pairBytes,
       responseTimeoutMicros: config.limits.responseTimeout * 1000,
       flows: config.limits.flows,
+      keep: 'both',
+      clusterNetworks: [],
       poolBytes: 64 * 1024 * 1024,
     },
     counts,

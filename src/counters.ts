@@ -75,6 +75,10 @@ export const ASSEMBLE_COUNTERS = defineCounters({
   protocolTunnel: 'flows.protocol.tunnel',
   protocolUpgraded: 'flows.protocol.upgraded',
   protocolOther: 'flows.protocol.other',
+  /** HTTP whose pairs another capture point has: this is not the view to keep. */
+  leftOutView: 'flows.leftOut.view',
+  /** On the host's interfaces: forwarded, neither end is a socket of the host. */
+  leftOutForwarded: 'flows.leftOut.forwarded',
   segments: 'segments.seen',
   segmentsOutOfOrder: 'segments.outOfOrder',
   segmentsDuplicate: 'segments.duplicate',
@@ -122,6 +126,8 @@ export const ASSEMBLE_COUNTERS = defineCounters({
   filteredHeader: 'pairs.filtered.header',
   filteredStatus: 'pairs.filtered.status',
   filteredPath: 'pairs.filtered.path',
+  /** A request that leaves a sidecar's pod for a service inside the cluster: the server's view of it is kept. */
+  filteredView: 'pairs.filtered.view',
   pairsKept: 'pairs.kept',
   droppedRing: 'pairs.dropped.ring',
 })

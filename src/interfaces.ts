@@ -34,4 +34,9 @@ export interface View {
   outboundPorts: number[]
   /** host: the pods with the host's network, by the TCP port one of them listens on. */
   listeners: Record<string, EndpointPod>
+  /**
+   * host: the TTL that packets of the host's own sockets begin with (net.ipv4.ip_default_ttl). What is forwarded has less,
+   * which tells masqueraded traffic of pods from the host's own. 0: not looked at.
+   */
+  hopLimit: number
 }

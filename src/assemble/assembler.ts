@@ -6,6 +6,7 @@
  *
  * Pure: bytes and packet times in, calls of the sink out; the worker around it owns rings, threads and waiting.
  */
+import type { AddressEntry } from '../endpoint-pod.ts'
 import type { InterfaceInfo } from '../interfaces.ts'
 import {
   END_OFFSET_AT,
@@ -29,14 +30,16 @@ import { Exchanges } from './http1/exchanges.ts'
 import { HeadScanner } from './http1/head.ts'
 import { MessageParser } from './http1/message-parser.ts'
 import { Outcomes, type PairSink } from './http1/outcomes.ts'
+import { Position } from './http1/position.ts'
 import { Arena } from './memory/arena.ts'
 import { BlockPool } from './memory/block-pool.ts'
 import { PacketTime } from './packet-time.ts'
 import { FlowTable } from './tcp/flow-table.ts'
 import { Reassembler } from './tcp/reassembler.ts'
 import { ConnectionTracker } from './tcp/tracker.ts'
+import { type ViewPolicy, Views } from './view/views.ts'
 
-export interface AssemblerOptions {
+export interface AssemblerOptions extends ViewPolicy {
   /** Name of the node, for the pairs. */
   node: string
   filter: FilterConfig
@@ -64,6 +67,8 @@ export class Assembler {
   readonly #exchanges: Exchanges
   readonly #time: PacketTime
   readonly #pairs: PairWriter
+  readonly #views: Views
+  readonly #filter: Filter
   readonly #announced: (id: number, info: InterfaceInfo) => void
   /** Network domain of each interface, by id. */
   readonly #domains: number[] = []
@@ -89,18 +94,22 @@ export class Assembler {
     const time = new PacketTime()
     const flows = new FlowTable(arena, time, options.flows)
     const messages = new MessageWriter(arena, scanner)
-    const pairs = new PairWriter(arena, pool, flows, messages, options.node)
+    const views = new Views(flows, options)
+    const pairs = new PairWriter(arena, pool, flows, messages, views, options.node)
     const sink = createSink(arena)
     const outcomes = new Outcomes(arena, pool, pairs, options, counts, sink)
-    const exchanges = new Exchanges({ arena, pool, time, scanner, filter, messages, outcomes, limits: options, counts })
-    const parser = new MessageParser(arena, pool, scanner, exchanges, time, messageBytes)
-    exchanges.parser = parser
-    const connections = new Connections(arena, pool, scanner, parser, exchanges, counts)
+    const position = new Position()
+    const told = { time, position, views, limits: options, counts }
+    const exchanges = new Exchanges({ arena, pool, scanner, filter, messages, outcomes, ...told })
+    const parser = new MessageParser(arena, pool, scanner, exchanges, time, position, messageBytes)
+    const connections = new Connections(arena, pool, scanner, parser, exchanges, counts, views)
     const reassembler = new Reassembler(pool, counts, time, connections)
     this.arena = arena
     this.input = arena.bytes.subarray(arena.input, arena.input + arena.inputBytes)
     this.#pool = pool
     this.#pairs = pairs
+    this.#views = views
+    this.#filter = filter
     this.#exchanges = exchanges
     this.#tracker = new ConnectionTracker(arena, counts, time, reassembler, connections, flows)
     this.#time = time
@@ -144,10 +153,26 @@ export class Assembler {
     this.#exchanges.expire()
   }
 
-  /** Makes an interface known, as its record in the ring does. */
+  /** Makes an interface known, as its record in the ring does, or what is known of it anew. */
   addInterface(id: number, info: InterfaceInfo): void {
     this.#domains[id] = info.domain
     this.#pairs.addInterface(id, info)
+    this.#views.addInterface(id, info)
+  }
+
+  /** Replaces what is known of these addresses' pods. */
+  setAddresses(entries: readonly AddressEntry[]): void {
+    this.#views.setAddresses(entries)
+  }
+
+  /** Which views are kept, for connections that begin from now on. */
+  setPolicy(policy: ViewPolicy): void {
+    this.#views.setPolicy(policy)
+  }
+
+  /** The rules from now on: each head is judged by those that hold when it comes. */
+  setFilter(filter: FilterConfig): void {
+    this.#filter.configure(filter)
   }
 
   /** The input has ended: ends every flow. */

@@ -38,6 +38,7 @@ import {
 import type { StreamConsumer } from './tcp/reassembler.ts'
 import { seqAdd } from './tcp/seq.ts'
 import type { FlowOwner } from './tcp/tracker.ts'
+import { KEEP, LEAVE_OUT, type Views } from './view/views.ts'
 
 const C = ASSEMBLE_COUNTERS.index
 
@@ -61,6 +62,7 @@ export class Connections implements StreamConsumer, FlowOwner {
   readonly #parser: MessageParser
   readonly #exchanges: Exchanges
   readonly #counts: Float64Array
+  readonly #views: Views
   readonly #spare: HttpConnection[] = []
 
   constructor(
@@ -70,6 +72,7 @@ export class Connections implements StreamConsumer, FlowOwner {
     parser: MessageParser,
     exchanges: Exchanges,
     counts: Float64Array,
+    views: Views,
   ) {
     this.#arena = arena
     this.#pool = pool
@@ -77,6 +80,7 @@ export class Connections implements StreamConsumer, FlowOwner {
     this.#parser = parser
     this.#exchanges = exchanges
     this.#counts = counts
+    this.#views = views
   }
 
   data(flow: Flow, direction: Direction, at: number, end: number, seq: number, ack: number): void {
@@ -108,6 +112,17 @@ export class Connections implements StreamConsumer, FlowOwner {
     this.#exchanges.ended(stream, reason)
   }
 
+  watchesOrigin(interfaceId: number): boolean {
+    return this.#views.hopLimit(interfaceId) > 0
+  }
+
+  origin(flow: Flow, direction: Direction, hopLimit: number): void {
+    if (!this.#views.isLocal(flow, direction)) return
+    flow.originOpen = false
+    if (hopLimit < this.#views.hopLimit(flow.interfaceId) && flow.protocol !== PROTOCOL_OPAQUE)
+      this.#becomeOpaque(flow, C.leftOutForwarded)
+  }
+
   release(flow: Flow): void {
     const http = flow.http
     if (http === null) return
@@ -136,6 +151,14 @@ export class Connections implements StreamConsumer, FlowOwner {
     return this.#open(flow)
   }
 
+  /** Whether this is the view of the connection to keep. */
+  #admits(flow: Flow): boolean {
+    const verdict = this.#views.judge(flow)
+    if (verdict === KEEP) return true
+    this.#becomeOpaque(flow, verdict === LEAVE_OUT ? C.leftOutView : C.leftOutForwarded)
+    return false
+  }
+
   /** Without the beginning of the streams only a whole start line and a field tell. */
   #recogniseMidstream(flow: Flow, direction: Direction, at: number, end: number): HttpConnection | null {
     let client = flow.clientDirection
@@ -146,12 +169,14 @@ export class Connections implements StreamConsumer, FlowOwner {
     } else if (!this.#scanner.begins(at, end, direction !== client)) return null
     flow.clientDirection = client
     const http = this.#open(flow)
+    if (http === null) return null
     const server = flow.streams[1 - client]
     http.startInDoubt(server.synSeen, server.firstSeq)
     return http
   }
 
-  #open(flow: Flow): HttpConnection {
+  #open(flow: Flow): HttpConnection | null {
+    if (!this.#admits(flow)) return null
     const http = this.#spare.pop() ?? new HttpConnection()
     http.open(flow)
     flow.http = http

@@ -3,7 +3,7 @@
  * that most traffic is let go before its body is copied.
  *
  * A pair is counted under the first rule that applies, in this order: userAgent and header (whichever field comes first),
- * path, status, contentType, pairBytes.
+ * path, view, status, contentType, pairBytes.
  */
 import { Caseless, COLON, SEMICOLON, SPACE, TAB } from './http1/text.ts'
 
@@ -24,6 +24,8 @@ export const RULE_USER_AGENT = 3
 export const RULE_HEADER = 4
 export const RULE_STATUS = 5
 export const RULE_PATH = 6
+/** Of the whole connection: another capture point has the view to keep. */
+export const RULE_VIEW = 7
 
 /** What the head scanner asks while it is at a field. */
 export interface HeadRules {
@@ -37,20 +39,27 @@ export interface HeadRules {
 
 export class Filter implements HeadRules {
   readonly #everything: boolean
-  readonly #contentTypes: readonly Caseless[]
-  readonly #userAgents: readonly Uint8Array[]
-  readonly #headers: readonly Caseless[]
+  #contentTypes: readonly Caseless[] = []
+  #userAgents: readonly Uint8Array[] = []
+  #headers: readonly Caseless[] = []
   readonly #headerLengths = new Uint8Array(256)
   readonly #statuses = new Uint8Array(1000)
-  readonly #paths: readonly Uint8Array[]
+  #paths: readonly Uint8Array[] = []
 
   /** @param everything keep every pair whatever the rules say (`--all`) */
   constructor(config: FilterConfig, everything: boolean) {
-    const encode = (text: string): Uint8Array => new TextEncoder().encode(text)
     this.#everything = everything
+    this.configure(config)
+  }
+
+  /** Takes other rules, at any time between two heads. */
+  configure(config: FilterConfig): void {
+    const encode = (text: string): Uint8Array => new TextEncoder().encode(text)
     this.#contentTypes = config.contentTypes.map((type) => new Caseless(type))
     this.#userAgents = config.userAgentPrefixes.map(encode)
     this.#headers = config.requestHeaders.map((name) => new Caseless(name))
+    this.#headerLengths.fill(0)
+    this.#statuses.fill(0)
     for (const header of this.#headers) this.#headerLengths[Math.min(header.length, 255)] = 1
     for (const status of config.statuses) this.#addStatus(status)
     this.#paths = config.paths.map((path) => encode(path.length > 1 ? path.replace(/\/$/, '') : path))

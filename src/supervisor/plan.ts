@@ -44,6 +44,8 @@ export function planRun(options: PipelineOptions, captures: number): Plan {
       responseTimeoutMicros: limits.responseTimeout * 1000,
       flows: Math.max(16, Math.floor(limits.flows / assemblers)),
       poolBytes: budget.poolBytes,
+      keep: config.targets.keep,
+      clusterNetworks: config.targets.clusterNetworks,
     },
     sink: sinkSpec(options, node),
     whenFull: isFile ? 'wait' : 'drop',

@@ -64,6 +64,8 @@ class Rig {
         pairBytes: limits.pairBytes,
         responseTimeoutMicros: 60_000_000,
         flows: 1000,
+        keep: 'both',
+        clusterNetworks: [],
         poolBytes: 4 * MIB,
       },
       interfaces: [],

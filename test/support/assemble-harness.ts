@@ -155,6 +155,8 @@ function assemblerOptions(options: Partial<AssemblerOptions>): AssemblerOptions 
     pairBytes: limits.pairBytes,
     responseTimeoutMicros: limits.responseTimeout * 1000,
     flows: 1000,
+    keep: 'both',
+    clusterNetworks: [],
     poolBytes: 8 * 1024 * 1024,
     ...options,
   }

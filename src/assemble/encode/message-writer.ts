@@ -2,55 +2,73 @@
  * Lays one message's map, in the pair's schema, from the head scanner's findings:
  *
  *     request    9 keys: method, target, httpVersion, headers, body, bodyEncoding, bodySize, decoded, wireSize
- *     response   9 keys: status, reason, httpVersion, headers, body, … the same
+ *     response   9 keys: status, reason, httpVersion, headers, body, … the same; its own key, `response`, is in front
  *
  * `head` writes everything up to the body's bytes, with a bin32 header whose length is patched once it is known (BODY_LENGTH
  * bytes before the body); the body's bytes follow; `tail` writes the rest.
  */
 import type { HeadScanner } from '../http1/head.ts'
 import { ANOMALY_FOLDED } from '../http1/head.ts'
-import type { Arena } from '../memory/arena.ts'
+import { type Arena, copyWords, WORD_LOOP_BYTES } from '../memory/arena.ts'
 import { fixmap, key, template, uint } from './templates.ts'
 import { TextWriter } from './text-writer.ts'
 
 /** Distance from a body's first byte back to its length, a uint32. */
 export const BODY_LENGTH = 4
 
+const METHOD = template(fixmap(9), key('method'))
+const TARGET = template(key('target'))
+const STATUS = template(key('response'), fixmap(9), key('status'), uint(0, 2), key('reason'))
+const VERSION = template(key('httpVersion'), key('1.x'), key('headers'))
+const BODY = template(key('body'), [0xc6, 0, 0, 0, 0])
+const TAIL = template(
+  key('bodyEncoding'),
+  key('bin'),
+  key('bodySize'),
+  uint(0, 4),
+  key('decoded'),
+  [0xc2],
+  key('wireSize'),
+  uint(0, 4),
+)
+/** Offsets of values: the status, the minor version's digit, the body's size. */
+const STATUS_VALUE = STATUS.length - key('reason').length - 2
+const VERSION_DIGIT = key('httpVersion').length + 3
+const BODY_SIZE_VALUE = key('bodyEncoding').length + key('bin').length + key('bodySize').length + 1
+
+/** Bytes a field takes more than on the wire, at most: array and two long string headers instead of ":" and LF. */
+const FIELD_OVERHEAD = 5
+/** Bytes of everything else up to the body. */
+const HEAD_OVERHEAD = STATUS.length + METHOD.length + TARGET.length + VERSION.length + BODY.length + 3 * 5 + 16
+
 export class MessageWriter {
-  readonly text: TextWriter
-  readonly #arena: Arena
+  readonly #text: TextWriter
+  readonly #bytes: Uint8Array
+  readonly #view: DataView
   readonly #scanner: HeadScanner
-  readonly #method: Template
-  readonly #target: Template
-  readonly #status: Template
-  readonly #reason: Template
-  readonly #version: Template
-  readonly #body: Template
-  readonly #tail: Template
+  readonly #method: number
+  readonly #target: number
+  readonly #status: number
+  readonly #version: number
+  readonly #body: number
+  readonly #tail: number
 
   constructor(arena: Arena, scanner: HeadScanner) {
-    this.text = new TextWriter(arena)
-    this.#arena = arena
+    this.#text = new TextWriter(arena)
+    this.#bytes = arena.bytes
+    this.#view = arena.view
     this.#scanner = scanner
-    const keep = (content: Uint8Array): Template => ({ at: arena.addTemplate(content), length: content.length })
-    this.#method = keep(template(fixmap(9), key('method')))
-    this.#target = keep(template(key('target')))
-    this.#status = keep(template(fixmap(9), key('status'), uint(0, 2)))
-    this.#reason = keep(template(key('reason')))
-    this.#version = keep(template(key('httpVersion'), key('1.x'), key('headers')))
-    this.#body = keep(template(key('body'), [0xc6, 0, 0, 0, 0]))
-    this.#tail = keep(
-      template(
-        key('bodyEncoding'),
-        key('bin'),
-        key('bodySize'),
-        uint(0, 4),
-        key('decoded'),
-        [0xc2],
-        key('wireSize'),
-        uint(0, 4),
-      ),
-    )
+    this.#method = arena.addTemplate(METHOD)
+    this.#target = arena.addTemplate(TARGET)
+    this.#status = arena.addTemplate(STATUS)
+    this.#version = arena.addTemplate(VERSION)
+    this.#body = arena.addTemplate(BODY)
+    this.#tail = arena.addTemplate(TAIL)
+  }
+
+  /** Bytes that `head` writes at most. @param wireBytes those of the head on the wire */
+  bound(wireBytes: number, nonAscii: boolean): number {
+    return (nonAscii ? 2 : 1) * wireBytes + FIELD_OVERHEAD * this.#scanner.fieldCount + HEAD_OVERHEAD
   }
 
   /**
@@ -59,96 +77,82 @@ export class MessageWriter {
    */
   head(to: number, isResponse: boolean, nonAscii: boolean): number {
     const scanner = this.#scanner
-    const arena = this.#arena
+    const view = this.#view
     let at: number
     if (isResponse) {
-      at = this.#put(this.#status, to)
-      arena.view.setUint16(at - 2, scanner.status)
-      at = this.#put(this.#reason, at)
+      copyWords(view, to, this.#status, STATUS.length)
+      view.setUint16(to + STATUS_VALUE, scanner.status)
+      at = to + STATUS.length
     } else {
-      at = this.#put(this.#method, to)
-      at = this.text.ascii(at, scanner.firstStart, scanner.firstEnd)
-      at = this.#put(this.#target, at)
+      copyWords(view, to, this.#method, METHOD.length)
+      at = this.#text.ascii(to + METHOD.length, scanner.firstStart, scanner.firstEnd)
+      copyWords(view, at, this.#target, TARGET.length)
+      at += TARGET.length
     }
     at = this.#string(at, scanner.secondStart, scanner.secondEnd, nonAscii)
-    const version = at
-    at = this.#put(this.#version, at)
-    arena.bytes[version + VERSION_DIGIT] = scanner.minorVersion
-    at = this.#fields(at, nonAscii)
-    return this.#put(this.#body, at)
+    copyWords(view, at, this.#version, VERSION.length)
+    this.#bytes[at + VERSION_DIGIT] = scanner.minorVersion
+    at = this.#fields(at + VERSION.length, nonAscii)
+    copyWords(view, at, this.#body, BODY.length)
+    return at + BODY.length
   }
 
   /** What follows the body. @returns the address after it */
   tail(to: number, bodyBytes: number, wireBytes: number): number {
-    const at = this.#put(this.#tail, to)
-    this.#arena.view.setUint32(to + TAIL_BODY_SIZE, bodyBytes)
-    this.#arena.view.setUint32(at - 4, wireBytes)
-    return at
+    const view = this.#view
+    copyWords(view, to, this.#tail, TAIL.length)
+    view.setUint32(to + BODY_SIZE_VALUE, bodyBytes)
+    view.setUint32(to + TAIL.length - 4, wireBytes)
+    return to + TAIL.length
   }
 
   #fields(to: number, nonAscii: boolean): number {
     const scanner = this.#scanner
-    const { bytes } = this.#arena
-    const fields = scanner.fields
-    const end = scanner.fieldCount * 4
+    const { fields, fieldCount } = scanner
     const folded = (scanner.anomalies & ANOMALY_FOLDED) !== 0
-    let at = this.text.arrayHeader(to, scanner.fieldCount)
-    if (!nonAscii && !folded) return this.#plainFields(at, fields, end)
-    for (let i = 0; i < end; i += 4) {
-      bytes[at++] = 0x92
+    let at = this.#text.arrayHeader(to, fieldCount)
+    if (!nonAscii && !folded) return this.#plainFields(at, fields, fieldCount * 4)
+    for (let i = 0; i < fieldCount * 4; i += 4) {
+      this.#bytes[at++] = 0x92
       at = this.#string(at, fields[i], fields[i + 1], nonAscii)
       at = folded
-        ? this.text.folded(at, fields[i + 2], fields[i + 3])
+        ? this.#text.folded(at, fields[i + 2], fields[i + 3])
         : this.#string(at, fields[i + 2], fields[i + 3], nonAscii)
     }
     return at
   }
 
-  /** Nearly every head: ASCII without folds. Names and values are copied here, where the loops need no calls. */
+  /** Nearly every head: ASCII without folds. Names and values are copied here, where the loop needs few calls. */
   #plainFields(to: number, fields: Int32Array, end: number): number {
-    const { bytes, view } = this.#arena
+    const bytes = this.#bytes
+    const view = this.#view
     let at = to
-    for (let i = 0; i < end; i += 2) {
-      const start = fields[i]
-      const length = fields[i + 1] - start
-      if ((i & 2) === 0) bytes[at++] = 0x92
-      if (length > SHORT_BYTES) {
-        at = this.text.ascii(at, start, start + length)
-        continue
-      }
-      if (length < 32) bytes[at++] = 0xa0 | length
-      else {
-        bytes[at++] = 0xd9
-        bytes[at++] = length
-      }
-      for (let k = 0; k < length; k += 8) {
-        view.setInt32(at + k, view.getInt32(start + k, true), true)
-        view.setInt32(at + k + 4, view.getInt32(start + k + 4, true), true)
-      }
-      at += length
+    for (let i = 0; i < end; i += 4) {
+      const name = fields[i]
+      const nameBytes = fields[i + 1] - name
+      const value = fields[i + 2]
+      const valueBytes = fields[i + 3] - value
+      bytes[at++] = 0x92
+      if (nameBytes < 32) {
+        bytes[at++] = 0xa0 | nameBytes
+        copyWords(view, at, name, nameBytes)
+        at += nameBytes
+      } else at = this.#text.ascii(at, name, name + nameBytes)
+      if (valueBytes < 32) {
+        bytes[at++] = 0xa0 | valueBytes
+        copyWords(view, at, value, valueBytes)
+        at += valueBytes
+      } else if (valueBytes <= WORD_LOOP_BYTES) {
+        bytes[at] = 0xd9
+        bytes[at + 1] = valueBytes
+        copyWords(view, at + 2, value, valueBytes)
+        at += valueBytes + 2
+      } else at = this.#text.ascii(at, value, value + valueBytes)
     }
     return at
   }
 
   #string(to: number, start: number, end: number, nonAscii: boolean): number {
-    return nonAscii ? this.text.text(to, start, end) : this.text.ascii(to, start, end)
-  }
-
-  #put(template: Template, to: number): number {
-    this.#arena.copy(to, template.at, template.length)
-    return to + template.length
+    return nonAscii ? this.#text.text(to, start, end) : this.#text.ascii(to, start, end)
   }
 }
-
-/** Up to here a loop over words beats a call of `copyWithin` (see Arena). */
-const SHORT_BYTES = 64
-
-interface Template {
-  at: number
-  length: number
-}
-
-/** Offset of the minor version's digit in the version template: key, string header, "1.". */
-const VERSION_DIGIT = key('httpVersion').length + 3
-/** Offset of the body size's value in the tail template. */
-const TAIL_BODY_SIZE = key('bodyEncoding').length + key('bin').length + key('bodySize').length + 1

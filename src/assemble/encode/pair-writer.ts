@@ -1,6 +1,6 @@
 /**
- * Lays a whole pair (contract, "A pair") in the arena's scratch region: one template with the keys up to the client's
- * address, patched in place, then both ends, both messages, where it was captured, and flags.
+ * Lays a whole pair (contract, "A pair") in the arena's scratch region: the keys up to the client's address, which stay
+ * there from pair to pair and are patched in place, then both ends, both messages, where it was captured, and flags.
  */
 import type { InterfaceInfo } from '../../interfaces.ts'
 import type { Exchange, MessageRecord } from '../http1/exchange.ts'
@@ -9,9 +9,12 @@ import type { Arena } from '../memory/arena.ts'
 import type { BlockPool } from '../memory/block-pool.ts'
 import type { Direction, Flow } from '../tcp/flow.ts'
 import type { FlowTable } from '../tcp/flow-table.ts'
-import { ADDRESS_BYTES, AddressWriter, hexDigit } from './address-writer.ts'
+import type { Views } from '../view/views.ts'
+import { hexDigit } from './address-writer.ts'
+import { CaptureMaps } from './capture-maps.ts'
+import { Ends } from './ends.ts'
 import { BODY_LENGTH, type MessageWriter } from './message-writer.ts'
-import { fixmap, key, type Part, template, uint } from './templates.ts'
+import { fixmap, key, type Template, template, uint } from './templates.ts'
 
 /** Flags of a pair, as consumers see them. */
 export const FLAG_NAMES = {
@@ -22,161 +25,102 @@ export const FLAG_NAMES = {
   lengthIgnored: 'contentLengthIgnored',
 } as const
 
-interface Template {
-  at: number
-  length: number
-}
-
 const TIME = (name: string): Uint8Array => template(key(name), uint(0, 8))
 const ID = template(fixmap(12), key('v'), [1], key('id'), [0xd9, 32])
 const TIMES = ['requestStartMicros', 'requestEndMicros', 'responseStartMicros', 'responseEndMicros'].map(TIME)
+const PREFIX = template(ID, new Uint8Array(32), ...TIMES, key('client'))
 /** Offsets into the prefix: the id's digits, and each time's value. */
 const ID_AT = ID.length
 const TIME_AT = TIMES.map((_, i) => ID.length + 32 + TIMES.slice(0, i + 1).reduce((sum, t) => sum + t.length, 0) - 8)
+const [REQUEST_START_AT = 0, REQUEST_END_AT = 0, RESPONSE_START_AT = 0, RESPONSE_END_AT = 0] = TIME_AT
+
+/** Where in the scratch region messages may be laid that are yet to be stored: behind the prefix. */
+export const STAGE_AT = 256
+const TWO_TO_32 = 4_294_967_296
 
 export class PairWriter {
   readonly #arena: Arena
+  readonly #view: DataView
   readonly #pool: BlockPool
   readonly #flows: FlowTable
   readonly #messages: MessageWriter
-  readonly #addresses: AddressWriter
-  readonly #prefix: Template
-  readonly #endpoint: Template
-  readonly #port: Template
-  readonly #server: Template
-  readonly #request: Template
-  readonly #response: Template
-  readonly #flags: Template
+  readonly #views: Views
+  readonly #ends: Ends
+  readonly #captures: CaptureMaps
   readonly #flagTemplates: readonly [number, Template][]
   readonly #midstream: Template
   readonly #early: Template
-  /** The `capture` map of each interface, by id. */
-  readonly #captures: Uint8Array[] = []
-  readonly #node: string
-  /** The pair's four times on their way into it. */
-  readonly #times = new Float64Array(4)
 
-  constructor(arena: Arena, pool: BlockPool, flows: FlowTable, messages: MessageWriter, node: string) {
+  constructor(arena: Arena, pool: BlockPool, flows: FlowTable, messages: MessageWriter, views: Views, node: string) {
     this.#arena = arena
+    this.#view = arena.view
     this.#pool = pool
     this.#flows = flows
     this.#messages = messages
-    this.#addresses = new AddressWriter(arena)
-    this.#node = node
-    const keep = (...parts: Part[]): Template => {
-      const content = template(...parts)
+    this.#views = views
+    this.#ends = new Ends(arena, flows)
+    this.#captures = new CaptureMaps(arena, node)
+    const keep = (name: string): Template => {
+      const content = key(name)
       return { at: arena.addTemplate(content), length: content.length }
     }
-    this.#prefix = keep(ID, new Uint8Array(32), ...TIMES, key('client'))
-    this.#endpoint = keep(fixmap(3), key('address'))
-    this.#port = keep(key('port'), uint(0, 2), key('pod'), [0xc0])
-    this.#server = keep(key('server'))
-    this.#request = keep(key('request'))
-    this.#response = keep(key('response'))
-    this.#flags = keep(key('flags'))
-    this.#midstream = keep(key(FLAG_NAMES.midstream))
-    this.#early = keep(key(FLAG_NAMES.early))
+    this.#midstream = keep(FLAG_NAMES.midstream)
+    this.#early = keep(FLAG_NAMES.early)
     this.#flagTemplates = [
-      [ANOMALY_FOLDED, keep(key(FLAG_NAMES.folded))],
-      [ANOMALY_MALFORMED_FIELD, keep(key(FLAG_NAMES.malformed))],
-      [ANOMALY_LENGTH_IGNORED, keep(key(FLAG_NAMES.lengthIgnored))],
+      [ANOMALY_FOLDED, keep(FLAG_NAMES.folded)],
+      [ANOMALY_MALFORMED_FIELD, keep(FLAG_NAMES.malformed)],
+      [ANOMALY_LENGTH_IGNORED, keep(FLAG_NAMES.lengthIgnored)],
     ]
+    arena.bytes.set(PREFIX, arena.scratch)
   }
 
   /** Prepares the `capture` map of an interface. */
   addInterface(id: number, info: InterfaceInfo): void {
-    const text = (value: string): Uint8Array => {
-      const bytes = new TextEncoder().encode(value)
-      return template(
-        bytes.length < 256 ? [0xd9, bytes.length] : [0xda, bytes.length >>> 8, bytes.length & 255],
-        bytes.subarray(0, 65_535),
-      )
-    }
-    this.#captures[id] = template(
-      key('capture'),
-      fixmap(4),
-      key('node'),
-      text(this.#node),
-      key('interface'),
-      text(info.name),
-      key('vantage'),
-      text(info.vantage),
-      key('mesh'),
-      info.mesh === null ? [0xc0] : text(info.mesh),
-    )
+    this.#captures.addInterface(id, info)
   }
 
   /** Starts a pair: everything before the request. @returns the address after it */
-  begin(exchange: Exchange, flow: Flow, client: Direction): number {
-    const { view } = this.#arena
+  begin(exchange: Exchange, flow: Flow): number {
     const start = this.#arena.scratch
     const { request, response } = exchange
-    let at = this.#put(this.#prefix, start)
     this.#word(start + ID_AT, request.digest1)
     this.#word(start + ID_AT + 8, request.digest2)
     this.#word(start + ID_AT + 16, response.digest1)
     this.#word(start + ID_AT + 24, response.digest2)
-    const times = this.#times
-    times[0] = request.startMicros
-    times[1] = request.endMicros
-    times[2] = response.startMicros
-    times[3] = response.endMicros
-    for (let i = 0; i < 4; i++) {
-      // A uint64; doubles hold it exactly until the year 2255.
-      const high = Math.floor(times[i] / 4_294_967_296)
-      view.setUint32(start + TIME_AT[i], high)
-      view.setUint32(start + TIME_AT[i] + 4, times[i] - high * 4_294_967_296)
-    }
-    at = this.#writeEndpoint(at, flow, client)
-    at = this.#put(this.#server, at)
-    return this.#writeEndpoint(at, flow, (1 - client) as Direction)
+    // All four have mostly the same upper half. Doubles hold a uint64 time exactly until the year 2255.
+    const view = this.#view
+    const high = Math.floor(request.startMicros / TWO_TO_32)
+    const base = high * TWO_TO_32
+    view.setUint32(start + REQUEST_START_AT, high)
+    view.setUint32(start + REQUEST_START_AT + 4, request.startMicros - base)
+    writeTime(view, start + REQUEST_END_AT, high, base, request.endMicros)
+    writeTime(view, start + RESPONSE_START_AT, high, base, response.startMicros)
+    writeTime(view, start + RESPONSE_END_AT, high, base, response.endMicros)
+    this.#views.name(flow)
+    return this.#ends.write(start + PREFIX.length, flow)
   }
 
-  /** Adds the request, which was kept. */
-  request(to: number, record: MessageRecord): number {
-    return this.#kept(this.#put(this.#request, to), record)
-  }
-
-  /** Adds the response, which was kept. */
-  response(to: number, record: MessageRecord): number {
-    return this.#kept(this.#put(this.#response, to), record)
+  /** Adds a message that was kept. */
+  kept(to: number, record: MessageRecord): number {
+    this.#pool.copyOut(record.chain, to)
+    const end = to + record.chain.length
+    this.#view.setUint32(end - record.bodyBytes - BODY_LENGTH, record.bodyBytes)
+    return this.#messages.tail(end, record.bodyBytes, record.wireBytes)
   }
 
   /** Adds the response, whose head the scanner still holds and whose body lies at [bodyStart, bodyStart + bodyBytes). */
   responseInPlace(to: number, record: MessageRecord, bodyStart: number, nonAscii: boolean): number {
-    const arena = this.#arena
-    const body = this.#messages.head(this.#put(this.#response, to), true, nonAscii)
-    arena.copy(body, bodyStart, record.bodyBytes)
-    arena.view.setUint32(body - BODY_LENGTH, record.bodyBytes)
+    const body = this.#messages.head(to, true, nonAscii)
+    this.#arena.copy(body, bodyStart, record.bodyBytes)
+    this.#view.setUint32(body - BODY_LENGTH, record.bodyBytes)
     return this.#messages.tail(body + record.bodyBytes, record.bodyBytes, record.wireBytes)
   }
 
   /** Completes the pair. @returns its end; it began at the scratch region's start */
   finish(to: number, exchange: Exchange, flow: Flow): number {
-    const arena = this.#arena
-    const capture = this.#captures[flow.interfaceId]
-    arena.bytes.set(capture, to)
-    let at = this.#put(this.#flags, to + capture.length)
-    const count = at++
-    let flags = 0
+    const at = this.#captures.write(to, flow)
     const anomalies = exchange.request.anomalies | exchange.response.anomalies
-    if (flow.midstream) {
-      at = this.#put(this.#midstream, at)
-      flags++
-    }
-    if (exchange.early) {
-      at = this.#put(this.#early, at)
-      flags++
-    }
-    if (anomalies !== 0) {
-      for (const [bit, name] of this.#flagTemplates) {
-        if ((anomalies & bit) === 0) continue
-        at = this.#put(name, at)
-        flags++
-      }
-    }
-    arena.bytes[count] = 0x90 | flags
-    return at
+    return flow.midstream || exchange.early || anomalies !== 0 ? this.#flags(at, flow, exchange.early, anomalies) : at
   }
 
   /** The same for all connections to one server endpoint; for partitioning. */
@@ -187,39 +131,29 @@ export class PairWriter {
     return hash ^ (hash >>> 15)
   }
 
-  #kept(to: number, record: MessageRecord): number {
-    this.#pool.copyOut(record.chain, to)
-    const end = to + record.chain.length
-    this.#arena.view.setUint32(end - record.bodyBytes - BODY_LENGTH, record.bodyBytes)
-    return this.#messages.tail(end, record.bodyBytes, record.wireBytes)
-  }
-
-  #writeEndpoint(to: number, flow: Flow, direction: Direction): number {
-    const arena = this.#arena
-    const flows = this.#flows
-    const at = this.#put(this.#endpoint, to)
-    // Written behind the header of a short string; only a long IPv6 address takes the longer header, and moves.
-    const text = at + 1
-    const end = flows.isIpv6(flow)
-      ? this.#addresses.ipv6(
-          text,
-          flows.addressWord(flow, direction, 0),
-          flows.addressWord(flow, direction, 1),
-          flows.addressWord(flow, direction, 2),
-          flows.addressWord(flow, direction, 3),
-        )
-      : this.#addresses.ipv4(text, flows.addressWord(flow, direction, 0))
-    const length = end - text
-    if (length >= SHORT_STRING) arena.bytes.copyWithin(text + 1, text, end)
-    const start = this.#messages.text.stringHeader(at, length)
-    const portAt = start + length
-    const after = this.#put(this.#port, portAt)
-    arena.view.setUint16(portAt + PORT_VALUE, flows.port(flow, direction))
-    return after
+  /** Fills the array of flags, whose header, of an empty one, lies before `to`. */
+  #flags(to: number, flow: Flow, early: boolean, anomalies: number): number {
+    let at = to
+    let flags = 0
+    if (flow.midstream) {
+      at = this.#put(this.#midstream, at)
+      flags++
+    }
+    if (early) {
+      at = this.#put(this.#early, at)
+      flags++
+    }
+    for (const [bit, name] of this.#flagTemplates) {
+      if ((anomalies & bit) === 0) continue
+      at = this.#put(name, at)
+      flags++
+    }
+    this.#arena.bytes[to - 1] = 0x90 | flags
+    return at
   }
 
   #word(to: number, word: number): void {
-    const view = this.#arena.view
+    const view = this.#view
     view.setUint16(to, HEX[word >>> 24])
     view.setUint16(to + 2, HEX[(word >>> 16) & 255])
     view.setUint16(to + 4, HEX[(word >>> 8) & 255])
@@ -232,13 +166,21 @@ export class PairWriter {
   }
 }
 
-/** Bytes a pair takes beside its two messages' maps, at most: prefix, ends, capture with its names, flags. */
-export const PAIR_FRAME_BYTES = 1024 + 2 * ADDRESS_BYTES + 2 * 65_536
+/** Writes a uint64. @param high, base upper half of a time near this one, and that half's value */
+function writeTime(view: DataView, to: number, high: number, base: number, micros: number): void {
+  const low = micros - base
+  if (low >= 0 && low < TWO_TO_32) {
+    view.setUint32(to, high)
+    view.setUint32(to + 4, low)
+    return
+  }
+  const other = Math.floor(micros / TWO_TO_32)
+  view.setUint32(to, other)
+  view.setUint32(to + 4, micros - other * TWO_TO_32)
+}
+
+/** Bytes a pair takes beside its two messages' maps, at most: prefix, ends with their pods, capture with its names, flags. */
+export const PAIR_FRAME_BYTES = 2048 + 2 * 65_536 + 2 * 65_536
 
 /** Both hexadecimal digits of every byte. */
 const HEX = Uint16Array.from({ length: 256 }, (_, byte) => (hexDigit(byte >>> 4) << 8) | hexDigit(byte & 15))
-
-/** Strings from this length on have a header of two bytes. */
-const SHORT_STRING = 32
-
-const PORT_VALUE = key('port').length + 1

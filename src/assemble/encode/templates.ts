@@ -1,5 +1,11 @@
 /** Constant MessagePack bytes, made once at start-up and copied by the writers. */
 
+/** Constant bytes kept in the arena. */
+export interface Template {
+  readonly at: number
+  readonly length: number
+}
+
 /** Bytes to be joined. */
 export type Part = Uint8Array | readonly number[]
 

@@ -4,11 +4,13 @@
  */
 import { ASSEMBLE_COUNTERS } from '../../counters.ts'
 import type { MessageWriter } from '../encode/message-writer.ts'
-import { type Filter, RULE_NONE, RULE_PAIR_BYTES } from '../filter.ts'
+import { STAGE_AT } from '../encode/pair-writer.ts'
+import { type Filter, RULE_NONE, RULE_PAIR_BYTES, RULE_VIEW } from '../filter.ts'
 import type { Arena } from '../memory/arena.ts'
-import type { BlockPool } from '../memory/block-pool.ts'
+import { BLOCK_BYTES, type BlockPool } from '../memory/block-pool.ts'
 import type { PacketTime } from '../packet-time.ts'
-import { PROTOCOL_OPAQUE } from '../tcp/flow.ts'
+import { type Flow, PROTOCOL_OPAQUE } from '../tcp/flow.ts'
+import { LEAVE_OUT, PLACE_BY_HOST, type Views } from '../view/views.ts'
 import type { HttpConnection } from './connection.ts'
 import { digestHead, type HeadDigest } from './digest.ts'
 import type { Exchange, MessageRecord } from './exchange.ts'
@@ -26,7 +28,6 @@ import {
   expectCounted,
   expectToClose,
   type MessageHandler,
-  type MessageParser,
   REASON_CLOSED,
   REASON_DOUBTFUL,
   REASON_EVICTED,
@@ -37,6 +38,7 @@ import {
 import { HEAD, type MessageStream, OPAQUE, SEEK } from './message-stream.ts'
 import type { ExchangeLimits, Outcomes } from './outcomes.ts'
 import { abandonQueue, enqueue, match } from './pairing.ts'
+import type { Position } from './position.ts'
 
 /** Requests one connection may have outstanding. At the bound all are abandoned (`evicted`) and a new epoch begins. */
 const QUEUE_LENGTH = 4096
@@ -54,7 +56,8 @@ export class Exchanges implements MessageHandler {
   readonly #limits: ExchangeLimits
   readonly #counts: Float64Array
   readonly #digest: HeadDigest = { word1: 0, word2: 0, nonAscii: false }
-  #parser: MessageParser | null = null
+  readonly #at: Position
+  readonly #views: Views
 
   constructor(parts: {
     arena: Arena
@@ -66,6 +69,8 @@ export class Exchanges implements MessageHandler {
     outcomes: Outcomes
     limits: ExchangeLimits
     counts: Float64Array
+    position: Position
+    views: Views
   }) {
     this.#arena = parts.arena
     this.#pool = parts.pool
@@ -76,11 +81,8 @@ export class Exchanges implements MessageHandler {
     this.#outcomes = parts.outcomes
     this.#limits = parts.limits
     this.#counts = parts.counts
-  }
-
-  /** The parser that reports here, and tells where and when. Set once. */
-  set parser(parser: MessageParser) {
-    this.#parser = parser
+    this.#at = parts.position
+    this.#views = parts.views
   }
 
   head(stream: MessageStream, start: number, headEnd: number, bodyStart: number, end: number): number {
@@ -173,10 +175,6 @@ export class Exchanges implements MessageHandler {
     }
   }
 
-  get #at(): MessageParser {
-    return this.#parser as MessageParser
-  }
-
   #recognise(connection: HttpConnection): void {
     if (connection.recognised) return
     connection.recognised = true
@@ -200,6 +198,9 @@ export class Exchanges implements MessageHandler {
     if (exchange.rule === RULE_NONE) {
       exchange.rule = this.#filter.target(this.#arena.bytes, scanner.secondStart, scanner.secondEnd)
     }
+    const flow = connection.flow as Flow
+    if (flow.place === PLACE_BY_HOST) this.#judgeHost(flow)
+    if (exchange.rule === RULE_NONE) exchange.rule = flow.rule
     exchange.requestOpen = true
     stream.exchange = exchange
     enqueue(connection, exchange)
@@ -216,6 +217,11 @@ export class Exchanges implements MessageHandler {
     else if (length > 0) expectCounted(stream, length)
     else this.complete(stream, this.#at.seqAt(bodyStart))
     return bodyStart
+  }
+
+  /** The first request of a connection whose server a sidecar hides: its Host tells whether it is inside the cluster. */
+  #judgeHost(flow: Flow): void {
+    if (this.#views.judgeHost(flow, this.#scanner.hostField()) === LEAVE_OUT) flow.rule = RULE_VIEW
   }
 
   #responseHead(stream: MessageStream, start: number, headEnd: number, bodyStart: number, end: number): number {
@@ -317,9 +323,19 @@ export class Exchanges implements MessageHandler {
   /** Stores the head the scanner holds, encoded. */
   #store(exchange: Exchange, record: MessageRecord, isResponse: boolean): void {
     if (!this.#kept(exchange)) return
-    const start = this.#arena.scratch
-    const end = this.#messages.head(start, isResponse, this.#digest.nonAscii)
-    if (!this.#pool.append(record.chain, start, end - start)) this.#outcomes.abandon(exchange, REASON_EVICTED)
+    const pool = this.#pool
+    const { chain } = record
+    const { nonAscii } = this.#digest
+    let stored: boolean
+    if (this.#messages.bound(record.wireBytes, nonAscii) <= BLOCK_BYTES) {
+      const block = pool.claim(chain)
+      stored = block >= 0
+      if (stored) pool.filled(chain, this.#messages.head(block, isResponse, nonAscii) - block)
+    } else {
+      const start = this.#arena.scratch + STAGE_AT
+      stored = pool.append(chain, start, this.#messages.head(start, isResponse, nonAscii) - start)
+    }
+    if (!stored) this.#outcomes.abandon(exchange, REASON_EVICTED)
   }
 
   #emitInPlace(stream: MessageStream, exchange: Exchange, bodyStart: number, length: number): void {

@@ -42,6 +42,9 @@ const CONTENT_LENGTH = new Caseless('content-length')
 const CONTENT_TYPE = new Caseless('content-type')
 const TRANSFER_ENCODING = new Caseless('transfer-encoding')
 const USER_AGENT = new Caseless('user-agent')
+const HOST = new Caseless('host')
+/** Longest DNS name with a port. */
+const LONGEST_HOST = 260
 /** The lengths of those names, each at its place modulo 32: nearly all other names are told by it. */
 const MEANINGFUL_LENGTHS: Uint8Array = (() => {
   const table = new Uint8Array(32)
@@ -112,6 +115,16 @@ export class HeadScanner {
     const result = this.scan(at, end, isResponse)
     if (result !== HEAD_INCOMPLETE) return result === HEAD_COMPLETE
     return this.fieldCount > 0 || this.startLineEnd === end
+  }
+
+  /** Value of the first Host field; empty where there is none. Makes a string: not for every message. */
+  hostField(): string {
+    for (let i = 0; i < this.fieldCount * 4; i += 4) {
+      const [name = 0, nameEnd = 0, value = 0, valueEnd = 0] = this.fields.subarray(i, i + 4)
+      if (nameEnd - name !== HOST.length || !HOST.matches(this.#view, name)) continue
+      return String.fromCharCode(...this.#bytes.subarray(value, Math.min(valueEnd, value + LONGEST_HOST)))
+    }
+    return ''
   }
 
   #reset(): void {

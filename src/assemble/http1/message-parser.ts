@@ -21,6 +21,7 @@ import {
   TO_CLOSE,
   TRAILERS,
 } from './message-stream.ts'
+import type { Position } from './position.ts'
 import { CR, LF, SEMICOLON, SPACE, skipEmptyLines, TAB } from './text.ts'
 
 /** What happens to messages. Addresses are into the arena and valid during the call. */
@@ -60,20 +61,13 @@ const CHUNK_DIGITS = 13
 const CHUNK_LINE_BYTES = 65_536
 
 export class MessageParser {
-  /** Acknowledgement number of the segment being parsed. */
-  ack = 0
-  /** Sequence number minus address of its bytes. */
-  #base = 0
   readonly #arena: Arena
   readonly #pool: BlockPool
   readonly #scanner: HeadScanner
   readonly #handler: MessageHandler
   readonly #time: PacketTime
   readonly #headBytes: number
-  /** Of the head being handled: its first byte's sequence number, acknowledgement and time. */
-  headSeq = 0
-  headAck = 0
-  headMicros = 0
+  readonly #position: Position
 
   /** @param headBytes the longest head that is kept while incomplete; at most the arena's head region */
   constructor(
@@ -82,6 +76,7 @@ export class MessageParser {
     scanner: HeadScanner,
     handler: MessageHandler,
     time: PacketTime,
+    position: Position,
     headBytes: number,
   ) {
     this.#arena = arena
@@ -89,13 +84,14 @@ export class MessageParser {
     this.#scanner = scanner
     this.#handler = handler
     this.#time = time
+    this.#position = position
     this.#headBytes = headBytes
   }
 
   /** Takes the next in-order bytes [at, end) of a stream. */
   data(stream: MessageStream, at: number, end: number, seq: number, ack: number): void {
-    this.#base = (seq - at) | 0
-    this.ack = ack
+    this.#position.base = (seq - at) | 0
+    this.#position.ack = ack
     let p = at
     if (stream.state === SEEK) p = this.#seek(stream, at, end)
     while (p < end) p = this.#step(stream, p, end)
@@ -142,11 +138,6 @@ export class MessageParser {
     stream.state = OPAQUE
   }
 
-  /** Sequence number of the byte at `address` of the segment being parsed. */
-  seqAt(address: number): number {
-    return (this.#base + address) | 0
-  }
-
   #step(stream: MessageStream, p: number, end: number): number {
     switch (stream.state) {
       case HEAD:
@@ -185,9 +176,10 @@ export class MessageParser {
     if (start === end) return end
     const result = this.#scanner.scan(start, end, stream.isResponse)
     if (result === HEAD_COMPLETE) {
-      this.headSeq = this.seqAt(start)
-      this.headAck = this.ack
-      this.headMicros = this.#time.micros
+      const position = this.#position
+      position.headSeq = position.seqAt(start)
+      position.headAck = position.ack
+      position.headMicros = this.#time.micros
       stream.state = HEAD
       return this.#handleHead(stream, start, this.#scanner.end, this.#scanner.end, end)
     }
@@ -195,8 +187,8 @@ export class MessageParser {
       this.#lose(stream, REASON_DOUBTFUL)
       return end
     }
-    stream.partialSeq = this.seqAt(start)
-    stream.partialAck = this.ack
+    stream.partialSeq = this.#position.seqAt(start)
+    stream.partialAck = this.#position.ack
     stream.partialMicros = this.#time.micros
     stream.eol = 0
     stream.state = HEAD_PART
@@ -224,9 +216,10 @@ export class MessageParser {
       this.#lose(stream, REASON_DOUBTFUL)
       return end
     }
-    this.headSeq = stream.partialSeq
-    this.headAck = stream.partialAck
-    this.headMicros = stream.partialMicros
+    const position = this.#position
+    position.headSeq = stream.partialSeq
+    position.headAck = stream.partialAck
+    position.headMicros = stream.partialMicros
     stream.state = HEAD
     return this.#handleHead(stream, start, start + length, headEnd, end)
   }
@@ -262,14 +255,14 @@ export class MessageParser {
   #counted(stream: MessageStream, at: number, end: number): number {
     if (stream.lengthUnsure && this.#looksLikeResponse(at, end)) {
       stream.lengthUnsure = false
-      this.#complete(stream, this.seqAt(at))
+      this.#complete(stream, this.#position.seqAt(at))
       return at
     }
     stream.lengthUnsure = false
     const stop = Math.min(end, at + stream.remaining)
     stream.remaining -= stop - at
     this.#body(stream, at, stop)
-    if (stream.remaining === 0) this.#complete(stream, this.seqAt(stop))
+    if (stream.remaining === 0) this.#complete(stream, this.#position.seqAt(stop))
     return stop
   }
 
@@ -355,7 +348,7 @@ export class MessageParser {
     stream.wireBytes += consumed
     stream.lineBytes += consumed
     if (stop < 0) return stream.lineBytes > CHUNK_LINE_BYTES ? this.#badChunk(stream, end) : end
-    this.#complete(stream, this.seqAt(stop))
+    this.#complete(stream, this.#position.seqAt(stop))
     return stop
   }
 

@@ -115,17 +115,17 @@ export class Outcomes implements ExchangeOwner {
       this.#retire(exchange)
       return
     }
-    let at = this.#pairs.begin(exchange, flow, flow.clientDirection as Direction)
-    at = this.#pairs.request(at, request)
-    at = this.#pairs.response(at, response)
+    let at = this.#pairs.begin(exchange, flow)
+    at = this.#pairs.kept(at, request)
+    at = this.#pairs.kept(at, response)
     this.#hand(exchange, flow, at)
   }
 
   /** As `emit`, for a pair to keep whose response is at hand: its head in the scanner, its body at `bodyStart`. */
   emitInPlace(exchange: Exchange, bodyStart: number, nonAscii: boolean): void {
     const flow = flowOf(exchange)
-    let at = this.#pairs.begin(exchange, flow, flow.clientDirection as Direction)
-    at = this.#pairs.request(at, exchange.request)
+    let at = this.#pairs.begin(exchange, flow)
+    at = this.#pairs.kept(at, exchange.request)
     at = this.#pairs.responseInPlace(at, exchange.response, bodyStart, nonAscii)
     this.#hand(exchange, flow, at)
   }

@@ -8,7 +8,7 @@ import type { Arena } from './arena.ts'
 
 /** Distance of blocks; what one holds is less, so that word-wise copies cannot touch the next block. */
 const BLOCK_STRIDE = 2048
-export const BLOCK_BYTES = BLOCK_STRIDE - 8
+export const BLOCK_BYTES = BLOCK_STRIDE - 16
 const NONE = -1
 
 /** A sequence of bytes in a pool. Owned by whoever holds the object; empty after `free`. */
@@ -64,6 +64,20 @@ export class BlockPool {
     }
     chain.length += length
     return true
+  }
+
+  /**
+   * Takes a block for an empty chain, to be written in place: up to BLOCK_BYTES from there on. `filled` must follow.
+   *
+   * @returns the block's address; -1 when the pool has no room
+   */
+  claim(chain: Chain): number {
+    return this.#used < this.#blocks ? this.#address(this.#take(chain)) : -1
+  }
+
+  /** `length` bytes were written to the block that `claim` gave. */
+  filled(chain: Chain, length: number): void {
+    chain.length = length
   }
 
   /** Copies the whole chain to `to`. */

@@ -35,6 +35,7 @@ export class FlowTable {
   #probeHash = 0
   #free: Flow | null = null
   #size = 0
+  #serial = 0
   readonly #open = new RecencyList()
   readonly #closed = new RecencyList()
 
@@ -92,7 +93,7 @@ export class FlowTable {
     let flow = this.#free
     if (flow !== null) this.#free = flow.older
     else flow = this.#grow()
-    flow.open(this.#probeHash, interfaceId, this.#time.start)
+    flow.open(this.#probeHash, interfaceId, this.#time.start, this.#nextSerial())
     this.#keys.set(this.#probe, flow.index * KEY_WORDS)
     const bucket = this.#probeHash & (this.#buckets.length - 1)
     this.#chain[flow.index] = this.#buckets[bucket]
@@ -128,7 +129,7 @@ export class FlowTable {
   /** Starts a new connection on a lingering flow's tuple. */
   reopen(flow: Flow, interfaceId: number): void {
     this.#listOf(flow).unlink(flow)
-    flow.open(flow.hash, interfaceId, this.#time.start)
+    flow.open(flow.hash, interfaceId, this.#time.start, this.#nextSerial())
     this.#open.push(flow)
   }
 
@@ -175,6 +176,12 @@ export class FlowTable {
       visit(flow)
       flow = next
     }
+  }
+
+  /** Never 0, which marks what belongs to no connection. */
+  #nextSerial(): number {
+    this.#serial = (this.#serial + 1) | 0 || 1
+    return this.#serial
   }
 
   #readKey(ip: number, tcp: number, domain: number): void {

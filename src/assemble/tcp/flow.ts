@@ -86,6 +86,19 @@ export class Flow {
   /** Bytes of it are lost. */
   lossy = false
   interfaceId = 0
+  /** Tells this connection from others that the object served. */
+  serial = 0
+  /** From whose side it is seen, and what is still to be found out of that: VANTAGE_ and PLACE_ values (view/views.ts). */
+  vantage = 0
+  place = 0
+  /** The rule its pairs are left out by, whatever is in them: 0, or RULE_VIEW. */
+  rule = 0
+  /** It may be forwarded traffic: told by the first packet that its local end sends. */
+  originOpen = false
+  /** The pods at its ends as pairs carry them, as of the version of names in `named`. */
+  clientPod: Uint8Array | null = null
+  serverPod: Uint8Array | null = null
+  named = 0
   /** Packet time of the last segment, not before the clock. */
   lastMicros = 0
   http: HttpConnection | null = null
@@ -99,8 +112,16 @@ export class Flow {
   }
 
   /** Makes the object ready for a new connection. */
-  open(hash: number, interfaceId: number, micros: number): void {
+  open(hash: number, interfaceId: number, micros: number, serial: number): void {
     this.hash = hash
+    this.serial = serial
+    this.vantage = 0
+    this.place = 0
+    this.rule = 0
+    this.originOpen = false
+    this.clientPod = null
+    this.serverPod = null
+    this.named = 0
     this.state = FLOW_OPEN
     this.protocol = PROTOCOL_UNKNOWN
     this.clientDirection = -1

@@ -56,6 +56,10 @@ const CLOSED_COUNTERS: readonly number[] = (() => {
 
 /** Who keeps something for flows. */
 export interface FlowOwner {
+  /** Whether flows of the interface may be forwarded traffic, so that `origin` is to be told what their packets say. */
+  watchesOrigin(interfaceId: number): boolean
+  /** A packet of such a flow. @param hopLimit its TTL (IPv6: hop limit) */
+  origin(flow: Flow, direction: Direction, hopLimit: number): void
   /** The flow is over: frees what is kept for it. Called once per flow. */
   release(flow: Flow): void
 }
@@ -112,6 +116,7 @@ export class ConnectionTracker {
       return
     }
     this.flows.touch(current)
+    if (current.originOpen) this.#owner.origin(current, direction, view.getUint8(ip + hopLimitAt(view.getUint8(ip))))
     this.#segmentOfOpen(current, direction, payload, end, view.getInt32(tcp + 4), view.getInt32(tcp + 8), flags)
   }
 
@@ -201,12 +206,11 @@ export class ConnectionTracker {
   #open(closed: Flow | null, interfaceId: number): Flow {
     this.#counts[C.flowsSeen]++
     this.#counts[C.flowsOpen]++
-    if (closed !== null) {
-      this.flows.reopen(closed, interfaceId)
-      return closed
-    }
-    if (this.flows.full) this.#evict()
-    return this.flows.add(interfaceId)
+    if (closed === null && this.flows.full) this.#evict()
+    const flow = closed ?? this.flows.add(interfaceId)
+    if (closed !== null) this.flows.reopen(closed, interfaceId)
+    flow.originOpen = this.#owner.watchesOrigin(interfaceId)
+    return flow
   }
 
   #evict(): void {
@@ -272,6 +276,9 @@ export class ConnectionTracker {
     this.flows.close(flow)
   }
 }
+
+/** Where the header that begins with this byte has its TTL, or its hop limit. */
+const hopLimitAt = (first: number): number => (first >>> 4 === 4 ? 8 : 7)
 
 function begin(stream: Stream, firstSeq: number): void {
   if (stream.synSeen) return

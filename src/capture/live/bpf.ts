@@ -9,8 +9,8 @@
  * On a cooked socket every packet that came with a VLAN tag passes.
  */
 import { usageError } from '../../errors.ts'
+import { parseAddress } from '../../ip-address.ts'
 import { ARPHRD_LOOPBACK, type BpfInstruction, PACKET_OUTGOING } from '../../sys/packet.ts'
-import { parseAddress } from './address.ts'
 
 /** Traffic to leave out: both directions of connections with this end. */
 export interface Exclusion {

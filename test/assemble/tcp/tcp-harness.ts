@@ -32,6 +32,8 @@ export interface TcpHarnessOptions {
 }
 
 export class TcpHarness implements StreamConsumer, FlowOwner {
+  watchesOrigin = (): boolean => false
+  origin = (): void => {}
   /** In the order of the connections. */
   readonly connections: Delivered[] = []
   readonly tracker: ConnectionTracker

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { parseAddress } from '../../../src/capture/live/address.ts'
+import { parseAddress } from '../src/ip-address.ts'
 
 test('address: IPv4 is one word', () => {
   assert.deepEqual(parseAddress('10.0.0.2'), [0x0a000002])

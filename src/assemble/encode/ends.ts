@@ -1,0 +1,133 @@
+/**
+ * Both ends of a connection as its pairs name them: `client` and `server` with address, port and pod. They are the same
+ * for all pairs of a connection, so they are laid once and copied from then on.
+ *
+ * Slots are taken by the flow's index modulo their number; a flow that finds another's ends in its slot lays its own anew.
+ */
+import type { Arena } from '../memory/arena.ts'
+import { ENDS_BYTES } from '../memory/arena.ts'
+import type { Direction, Flow } from '../tcp/flow.ts'
+import type { FlowTable } from '../tcp/flow-table.ts'
+import { ADDRESS_BYTES, AddressWriter } from './address-writer.ts'
+import { fixmap, key, type Template, template, uint } from './templates.ts'
+
+const NIL = [0xc0]
+const ENDPOINT = template(fixmap(3), key('address'))
+const PORT = template(key('port'), uint(0, 2), key('pod'))
+/** What follows the client's pod, and the server's. */
+const SERVER = template(key('server'))
+const REQUEST = template(key('request'))
+const PORT_VALUE = key('port').length + 1
+/** Strings from this length on have a header of two bytes. */
+const SHORT_STRING = 32
+
+/** Bytes of a slot: two ends without pods, and the keys around them, with room for copies by words. */
+const LONGEST =
+  2 * (ENDPOINT.length + 2 + ADDRESS_BYTES + PORT.length + NIL.length) + SERVER.length + REQUEST.length + 16
+const STRIDE = 176
+const SLOTS = ENDS_BYTES / STRIDE
+
+export class Ends {
+  readonly #arena: Arena
+  readonly #flows: FlowTable
+  readonly #addresses: AddressWriter
+  readonly #endpoint: Template
+  readonly #port: Template
+  readonly #server: Template
+  readonly #request: Template
+  /** Which connection a slot belongs to, by its serial number; where the server's part begins, and how long all is. */
+  readonly #owners = new Int32Array(SLOTS)
+  readonly #serverAt = new Uint8Array(SLOTS)
+  readonly #lengths = new Uint8Array(SLOTS)
+
+  constructor(arena: Arena, flows: FlowTable) {
+    if (LONGEST > STRIDE) throw new RangeError('the ends of a connection do not fit their slot')
+    this.#arena = arena
+    this.#flows = flows
+    this.#addresses = new AddressWriter(arena)
+    const keep = (content: Uint8Array): Template => ({ at: arena.addTemplate(content), length: content.length })
+    this.#endpoint = keep(ENDPOINT)
+    this.#port = keep(PORT)
+    this.#server = keep(SERVER)
+    this.#request = keep(REQUEST)
+  }
+
+  /** Writes client, server and the key of the request. @returns the address after it */
+  write(to: number, flow: Flow): number {
+    const slot = flow.index & (SLOTS - 1)
+    const from = this.#arena.ends + slot * STRIDE
+    if (this.#owners[slot] !== flow.serial) this.#lay(slot, from, flow)
+    const length = this.#lengths[slot]
+    if (flow.clientPod === null && flow.serverPod === null) {
+      this.#arena.copy(to, from, length)
+      return to + length
+    }
+    return this.#withPods(to, from, this.#serverAt[slot], length, flow)
+  }
+
+  /** The parts between the pods, and the pods. */
+  #withPods(to: number, from: number, serverAt: number, length: number, flow: Flow): number {
+    const arena = this.#arena
+    arena.copy(to, from, serverAt - 1)
+    const server = this.#pod(to + serverAt - 1, flow.clientPod)
+    const serverBytes = length - serverAt - REQUEST.length - 1
+    arena.copy(server, from + serverAt, serverBytes)
+    return this.#put(this.#request, this.#pod(server + serverBytes, flow.serverPod))
+  }
+
+  #pod(to: number, pod: Uint8Array | null): number {
+    if (pod === null) {
+      this.#arena.bytes[to] = NIL[0]
+      return to + 1
+    }
+    this.#arena.bytes.set(pod, to)
+    return to + pod.length
+  }
+
+  #lay(slot: number, start: number, flow: Flow): void {
+    const client = flow.clientDirection as Direction
+    const { bytes } = this.#arena
+    let at = this.#end(start, flow, client)
+    bytes[at++] = NIL[0]
+    this.#serverAt[slot] = at - start
+    at = this.#end(this.#put(this.#server, at), flow, (1 - client) as Direction)
+    bytes[at++] = NIL[0]
+    this.#lengths[slot] = this.#put(this.#request, at) - start
+    this.#owners[slot] = flow.serial
+  }
+
+  /** One end up to the key of its pod. */
+  #end(to: number, flow: Flow, direction: Direction): number {
+    const arena = this.#arena
+    const flows = this.#flows
+    const at = this.#put(this.#endpoint, to)
+    // Written behind the header of a short string; only a long IPv6 address takes the longer header, and moves.
+    const text = at + 1
+    const end = flows.isIpv6(flow)
+      ? this.#addresses.ipv6(
+          text,
+          flows.addressWord(flow, direction, 0),
+          flows.addressWord(flow, direction, 1),
+          flows.addressWord(flow, direction, 2),
+          flows.addressWord(flow, direction, 3),
+        )
+      : this.#addresses.ipv4(text, flows.addressWord(flow, direction, 0))
+    const length = end - text
+    let portAt = end
+    if (length < SHORT_STRING) arena.bytes[at] = 0xa0 | length
+    else {
+      arena.bytes.copyWithin(text + 1, text, end)
+      arena.bytes[at] = 0xd9
+      arena.bytes[at + 1] = length
+      portAt++
+    }
+    const after = this.#put(this.#port, portAt)
+    arena.view.setUint16(portAt + PORT_VALUE, flows.port(flow, direction))
+    return after
+  }
+
+  #put(part: Template, to: number): number {
+    this.#arena.copy(to, part.at, part.length)
+    return to + part.length
+  }
+}

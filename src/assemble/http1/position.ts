@@ -1,0 +1,16 @@
+/** Where in its stream, and when, the message at hand is. Set by the parser, read by whoever handles its messages. */
+export class Position {
+  /** Acknowledgement number of the segment being parsed. */
+  ack = 0
+  /** Sequence number minus address of its bytes. */
+  base = 0
+  /** Of the head being handled: its first byte's sequence number, acknowledgement and time. */
+  headSeq = 0
+  headAck = 0
+  headMicros = 0
+
+  /** Sequence number of the byte at `address` of the segment being parsed. */
+  seqAt(address: number): number {
+    return (this.base + address) | 0
+  }
+}
