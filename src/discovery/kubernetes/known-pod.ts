@@ -39,8 +39,6 @@ export interface KnownPod {
   readonly owner: Owner | null
   /** What it belongs to at the end of the chain of owners; null: to nothing. */
   readonly workload: Workload | null
-  /** Whether the chain may go on beyond `workload`. */
-  readonly workloadUncertain: boolean
 }
 
 /** Annotations that are kept. */
@@ -68,7 +66,7 @@ export function readPod(value: unknown): KnownPod | null {
   const labels = textsOf(objectAt(metadata, 'labels'))
   const owner = ownerOf(metadata)
   const createdMicros = microsAt(metadata, 'creationTimestamp')
-  const { workload, uncertain } = guessWorkload({ owner, labels, createdMicros })
+  const { workload } = guessWorkload({ owner, labels, createdMicros })
   return {
     uid,
     cgroupUid: textAt(annotations, STATIC_POD_UID) || uid,
@@ -86,7 +84,6 @@ export function readPod(value: unknown): KnownPod | null {
     containers: containersOf(spec, status),
     owner,
     workload,
-    workloadUncertain: uncertain,
   }
 }
 
@@ -114,7 +111,7 @@ export function addressesOf(status: JsonObject, list: string, single: string): s
 
 /** The text of RFC 5952, which is what is on the wire written down; null: no address. */
 export function canonicalAddress(text: string): string | null {
-  if (isIP(text) === 0) return null
+  if (isIP(text) === 0 || text.includes('%')) return null
   return isIPv6(text) ? new SocketAddress({ address: text, family: 'ipv6' }).address : text
 }
 

@@ -13,78 +13,28 @@ import type { Logger } from '../../log.ts'
 import type { ApiClient, WatchEvent } from './api-client.ts'
 import { type ApiAction, ApiError, describeFailure, errorFromStatus } from './api-error.ts'
 import { Backoff } from './backoff.ts'
+import {
+  type Change,
+  type Collection,
+  DEFAULT_TIMING,
+  type KeptRecord,
+  type WatchState,
+  type WatchTiming,
+} from './collection.ts'
 import { asObject, listAt, objectAt, textAt } from './json.ts'
 import { OutageLog } from './outage-log.ts'
-
-/** What is kept of an object, told from others by its uid. Plain data: two records are the same when their JSON is. */
-export interface KeptRecord {
-  readonly uid: string
-}
-
-/** What to follow. */
-export interface Collection<T extends KeptRecord> {
-  /** As `/api/v1/pods`. */
-  readonly path: string
-  /** As `pods`; for messages and RBAC's words. */
-  readonly resource: string
-  /** API group; empty: the core's. */
-  readonly group: string
-  /** Which objects; empty: all. */
-  readonly fieldSelector: string
-  /** Most objects in one answer. */
-  readonly pageSize: number
-  /** The record of an object; null: of no interest. Must not throw. */
-  readonly keep: (object: unknown) => T | null
-}
-
-export type Change<T> =
-  | { readonly type: 'added'; readonly now: T; readonly before: null }
-  | { readonly type: 'changed'; readonly now: T; readonly before: T }
-  | { readonly type: 'removed'; readonly now: null; readonly before: T }
-
-/** What is known of how it goes. A snapshot; all times in milliseconds since the Unix epoch. */
-export interface WatchState {
-  /** Whether a list has ever been complete: what is known was whole once. */
-  readonly synced: boolean
-  /** Whether a watch is open. */
-  readonly connected: boolean
-  /** The last failure in words; null: none since all went well. */
-  readonly lastError: string | null
-  /** Lists and watches that were begun again. */
-  readonly restarts: number
-  /** When the last event or bookmark came. */
-  readonly lastEventMillis: number | null
-}
-
-/** Times of the loop, in milliseconds. */
-export interface WatchTiming {
-  /** The watch's own time limit, for the server: a random one of this and up to a quarter more. */
-  readonly watchMillis: number
-  /** A connection without a byte for so long is dead: the server sends a bookmark each minute. */
-  readonly idleMillis: number
-  /** A watch that lasted so long went well. */
-  readonly healthyMillis: number
-  readonly minPauseMillis: number
-  readonly maxPauseMillis: number
-}
-
-export const DEFAULT_TIMING: WatchTiming = {
-  watchMillis: 240_000,
-  idleMillis: 150_000,
-  healthyMillis: 10_000,
-  minPauseMillis: 1000,
-  maxPauseMillis: 30_000,
-}
 
 export interface ListWatchOptions<T extends KeptRecord> {
   client: ApiClient
   collection: Collection<T>
   log: Pick<Logger, 'info' | 'warn'>
   onChange: (change: Change<T>) => void
+  /** A list is complete, and its changes have been told. */
+  onList?: () => void
   timing?: WatchTiming
 }
 
-/** A list was never complete; `0` is any revision the server has, from its memory; then the last one seen. */
+/** Any that the server has in its memory. */
 const ANY_REVISION = '0'
 /** The newest there is, whatever it costs the server. */
 const NEWEST_REVISION = ''
@@ -98,10 +48,17 @@ export class ListWatch<T extends KeptRecord> {
   readonly #outages: OutageLog
   readonly #running: Promise<void>
   /** The revision the next list must not be older than. */
-  #listFrom = ANY_REVISION
+  #listFrom: string
   /** The revision a watch goes on from; null: only a list helps. */
   #watchFrom: string | null = null
-  #state: WatchState = { synced: false, connected: false, lastError: null, restarts: 0, lastEventMillis: null }
+  #state: WatchState = {
+    synced: false,
+    connected: false,
+    lastError: null,
+    restarts: 0,
+    lastEventMillis: null,
+    leftOut: 0,
+  }
   #action: ApiAction['verb'] = 'list'
 
   /** Begins at once, and goes on until `close`. */
@@ -111,6 +68,7 @@ export class ListWatch<T extends KeptRecord> {
     const { minPauseMillis, maxPauseMillis } = this.#timing
     this.#backoff = new Backoff({ minMillis: minPauseMillis, firstMillis: minPauseMillis, maxMillis: maxPauseMillis })
     this.#outages = new OutageLog(options.log)
+    this.#listFrom = options.collection.paged ? NEWEST_REVISION : ANY_REVISION
     this.#running = this.#run()
   }
 
@@ -170,28 +128,36 @@ export class ListWatch<T extends KeptRecord> {
   async #list(): Promise<void> {
     this.#action = 'list'
     const found = new Map<string, T>()
+    let leftOut = 0
     let next: string | undefined
     let revision: string
     do {
       const page = asObject(await this.#page(next))
       for (const item of listAt(page, 'items')) {
         const record = this.#options.collection.keep(item)
-        if (record !== null) found.set(record.uid, record)
+        if (record === null) continue
+        if (found.size < this.#options.collection.maxRecords) found.set(record.uid, record)
+        else leftOut += 1
       }
       revision = textAt(objectAt(page, 'metadata'), 'resourceVersion')
       next = textAt(objectAt(page, 'metadata'), 'continue') || undefined
     } while (next !== undefined)
     if (revision === '') throw new ApiError(0, 'the answer is no list of the Kubernetes API')
+    this.#ended.signal.throwIfAborted()
     this.#replaceAll(found)
-    this.#watchFrom = revision
-    this.#listFrom = revision
+    this.#setLeftOut(leftOut)
+    this.#begin(revision)
     this.#set({ synced: true })
+    this.#options.onList?.()
   }
 
-  /**
-   * A first list may be as old as the server's memory (`0`), which costs it little and does not come in pages; a later one
-   * must not go back behind what is known. Pages are what the newest state comes in.
-   */
+  /** Where a watch goes on from, and a list must not be older than. */
+  #begin(revision: string): void {
+    this.#watchFrom = revision
+    if (!this.#options.collection.paged) this.#listFrom = revision
+  }
+
+  /** A later list must not go back behind what is known: a server of several may lag. The server ignores `limit` at `0`. */
   #page(next: string | undefined): Promise<unknown> {
     const { path, fieldSelector, pageSize } = this.#options.collection
     const inMemory = this.#listFrom !== NEWEST_REVISION && this.#listFrom !== ANY_REVISION
@@ -242,10 +208,7 @@ export class ListWatch<T extends KeptRecord> {
     const metadata = objectAt(asObject(object), 'metadata')
     if (type !== 'BOOKMARK') this.#apply(type, object, textAt(metadata, 'uid'))
     const revision = textAt(metadata, 'resourceVersion')
-    if (revision !== '') {
-      this.#watchFrom = revision
-      this.#listFrom = revision
-    }
+    if (revision !== '') this.#begin(revision)
     this.#set({ lastEventMillis: Date.now() })
   }
 
@@ -263,6 +226,10 @@ export class ListWatch<T extends KeptRecord> {
 
   #put(now: T): void {
     const before = this.#items.get(now.uid) ?? null
+    if (before === null && this.#items.size >= this.#options.collection.maxRecords) {
+      this.#setLeftOut(this.#state.leftOut + 1)
+      return
+    }
     if (before !== null && JSON.stringify(before) === JSON.stringify(now)) return
     this.#items.set(now.uid, now)
     this.#options.onChange(before === null ? { type: 'added', now, before } : { type: 'changed', now, before })
@@ -273,6 +240,14 @@ export class ListWatch<T extends KeptRecord> {
     if (before === undefined) return
     this.#items.delete(uid)
     this.#options.onChange({ type: 'removed', now: null, before })
+  }
+
+  #setLeftOut(leftOut: number): void {
+    const { resource, maxRecords } = this.#options.collection
+    if (leftOut > 0 && this.#state.leftOut === 0) {
+      this.#options.log.warn(`more than ${maxRecords} ${resource}: the others have no names`)
+    }
+    this.#set({ leftOut })
   }
 
   #set(change: Partial<WatchState>): void {

@@ -1,8 +1,8 @@
-/** Tells of failures once, not at every try: the first of a kind, then one line in ten minutes, and the end of it. */
+/** Tells of failures once, not at every try: the first of a kind, then one line an hour, and the end of it. */
 import type { Logger } from '../../log.ts'
 import type { Failure } from './api-error.ts'
 
-const REPEAT_MILLIS = 10 * 60_000
+const REPEAT_MILLIS = 60 * 60_000
 
 interface Outage {
   kind: Failure['kind']

@@ -47,15 +47,15 @@ const LATER_MINUTES = 7 * 24 * 60
  */
 export function guessWorkload({ owner, labels, createdMicros }: Owned): WorkloadGuess {
   if (owner === null) return { workload: null, uncertain: false }
-  const { kind, name } = owner
-  if (kind === 'ReplicaSet') {
+  const { kind, name, apiVersion } = owner
+  if (kind === 'ReplicaSet' && apiVersion.startsWith('apps/')) {
     const rollout = beforeSuffix(name, labels['rollouts-pod-template-hash'])
     if (rollout !== null) return certain('Rollout', rollout)
     const deployment = beforeSuffix(name, labels['pod-template-hash'])
     if (deployment !== null) return certain('Deployment', deployment)
     return { workload: { kind, name }, uncertain: true }
   }
-  if (kind === 'Job') {
+  if (kind === 'Job' && apiVersion.startsWith('batch/')) {
     const [, cronJob, minutes] = /^(.+)-(\d{8})$/.exec(name) ?? []
     if (cronJob !== undefined && isScheduledTime(Number(minutes), createdMicros)) return certain('CronJob', cronJob)
     return { workload: { kind, name }, uncertain: true }

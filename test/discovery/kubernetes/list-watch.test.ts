@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
+import { DEFAULT_TIMING } from '../../../src/discovery/kubernetes/collection.ts'
 import type { KnownPod } from '../../../src/discovery/kubernetes/known-pod.ts'
 import { KubeApiserver, needsKubeApiserver } from '../../support/kube-apiserver.ts'
 import {
@@ -67,7 +68,6 @@ suite('ListWatch: pods of a real API server', { skip: needsKubeApiserver() }, ()
   })
 
   test('ListWatch: with its own pauses asks at most once a second, however the server closes', async (t) => {
-    const { DEFAULT_TIMING } = await import('../../../src/discovery/kubernetes/list-watch.ts')
     const pods = new PodsUnderTest(t, await files.access(), undefined, DEFAULT_TIMING)
     await until('watching', () => pods.watch.state.connected)
     const since = proxy.watchRequests.length - 1

@@ -4,13 +4,9 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { type ApiAccess, findApiServer } from '../../../src/discovery/kubernetes/access.ts'
 import { ApiClient } from '../../../src/discovery/kubernetes/api-client.ts'
+import type { Change, Collection, WatchTiming } from '../../../src/discovery/kubernetes/collection.ts'
 import { type KnownPod, readPod } from '../../../src/discovery/kubernetes/known-pod.ts'
-import {
-  type Change,
-  type Collection,
-  ListWatch,
-  type WatchTiming,
-} from '../../../src/discovery/kubernetes/list-watch.ts'
+import { ListWatch } from '../../../src/discovery/kubernetes/list-watch.ts'
 import type { Logger } from '../../../src/log.ts'
 import type { KubeApiserver } from '../../support/kube-apiserver.ts'
 import { createServiceAccount, grant, type PolicyRule, requestToken } from '../../support/kube-apiserver-objects.ts'
@@ -85,6 +81,8 @@ export const podsOf = (fieldSelector: string, pageSize = 500): Collection<KnownP
   group: '',
   fieldSelector,
   pageSize,
+  paged: false,
+  maxRecords: 10_000,
   keep: readPod,
 })
 

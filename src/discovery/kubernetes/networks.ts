@@ -1,0 +1,82 @@
+/** Networks as few as possible that hold exactly the same addresses. Pure. */
+import { isIPv4, isIPv6 } from 'node:net'
+
+interface Network {
+  readonly bits: 32 | 128
+  /** The address as a number, with nothing set behind the prefix. */
+  readonly address: bigint
+  readonly prefix: number
+}
+
+/**
+ * Joins neighbours and leaves out what lies in another.
+ *
+ * @param texts CIDRs, or addresses for themselves; what is neither is passed over
+ * @returns CIDRs, IPv4 first, by address
+ */
+export function joinNetworks(texts: Iterable<string>): string[] {
+  const networks = [...texts].flatMap((text) => parseNetwork(text) ?? [])
+  networks.sort(
+    (left, right) => left.bits - right.bits || compare(left.address, right.address) || left.prefix - right.prefix,
+  )
+  const joined: Network[] = []
+  for (const network of networks) {
+    if (joined.length > 0 && contains(joined.at(-1)!, network)) continue
+    joined.push(network)
+    while (joined.length > 1 && areHalves(joined.at(-2)!, joined.at(-1)!)) {
+      joined.pop()
+      const { bits, address, prefix } = joined.pop()!
+      joined.push({ bits, address, prefix: prefix - 1 })
+    }
+  }
+  return joined.map(formatNetwork)
+}
+
+const compare = (left: bigint, right: bigint): number => (left < right ? -1 : left > right ? 1 : 0)
+
+function contains(outer: Network, inner: Network): boolean {
+  const shift = BigInt(outer.bits - outer.prefix)
+  return outer.bits === inner.bits && outer.prefix <= inner.prefix && outer.address >> shift === inner.address >> shift
+}
+
+/** Whether the two make up the network of one bit less, and nothing else. */
+function areHalves(left: Network, right: Network): boolean {
+  if (left.bits !== right.bits || left.prefix !== right.prefix || left.prefix === 0) return false
+  const shift = BigInt(left.bits - left.prefix)
+  return (left.address >> shift) + 1n === right.address >> shift && (left.address >> shift) % 2n === 0n
+}
+
+function parseNetwork(text: string): Network | null {
+  const [address = '', length] = text.split('/')
+  const bits = isIPv4(address) ? 32 : isIPv6(address) ? 128 : 0
+  if (bits === 0) return null
+  const prefix = length === undefined ? bits : Number(length)
+  if (!Number.isInteger(prefix) || prefix < 0 || prefix > bits) return null
+  const number = bits === 32 ? ipv4Number(address) : ipv6Number(address)
+  const shift = BigInt(bits - prefix)
+  return { bits, address: (number >> shift) << shift, prefix }
+}
+
+const ipv4Number = (text: string): bigint => text.split('.').reduce((sum, part) => sum * 256n + BigInt(part), 0n)
+
+function ipv6Number(text: string): bigint {
+  // The URL parser writes an IPv4 ending as hexadecimal too, and takes no zone.
+  const plain = new URL(`http://[${text.replace(/%.*/, '')}]/`).hostname.slice(1, -1)
+  const [left = '', right] = plain.split('::')
+  const [before, after] = [groupsOf(left), groupsOf(right ?? '')]
+  const zeros = Array<bigint>(8 - before.length - after.length).fill(0n)
+  return [...before, ...zeros, ...after].reduce((sum, group) => sum * 65536n + group, 0n)
+}
+
+const groupsOf = (text: string): bigint[] => (text === '' ? [] : text.split(':').map((group) => BigInt(`0x${group}`)))
+
+function formatNetwork({ bits, address, prefix }: Network): string {
+  const width = bits === 32 ? 8 : 16
+  const parts = Array.from({ length: bits / width }, (_, index) => {
+    const shift = BigInt(bits - width * (index + 1))
+    return Number((address >> shift) & ((1n << BigInt(width)) - 1n))
+  })
+  if (bits === 32) return `${parts.join('.')}/${prefix}`
+  const text = new URL(`http://[${parts.map((part) => part.toString(16)).join(':')}]/`).hostname.slice(1, -1)
+  return `${text}/${prefix}`
+}
