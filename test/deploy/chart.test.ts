@@ -182,7 +182,8 @@ test('chart: with configReload what a running agent takes up does not roll the p
   const before = checksum('configReload=true')
   for (const value of ['filter.paths={/ready}', 'targets.excludePorts={81}', 'log.level=debug'])
     assert.equal(checksum('configReload=true', `config.${value}`), before, value)
-  assert.notEqual(checksum('configReload=true', 'config.kafka.topic=other'), before)
+  for (const value of ['kafka.topic=other', 'targets.procRoot=/proc'])
+    assert.notEqual(checksum('configReload=true', `config.${value}`), before, value)
 })
 
 test('chart: credentials come from Secrets, and only root reads them', { skip }, () => {
@@ -210,13 +211,13 @@ test('chart: credentials come from Secrets, and only root reads them', { skip },
   })
 })
 
-/** `pods get`, `nodes list`: what the ClusterRole allows. */
+/** `pods watch`, `nodes list`: what the ClusterRole allows. */
 const allowed = (...values: string[]): string[] =>
   only(render(...set(...values)), 'ClusterRole')
     .rules!.flatMap(({ resources, verbs }) => resources.flatMap((name) => verbs.map((verb) => `${name} ${verb}`)))
     .sort()
 
-const PODS = ['pods get', 'pods list', 'pods watch']
+const PODS = ['pods list', 'pods watch']
 const OWNERS = ['jobs get', 'replicasets get']
 const NETWORKS = ['nodes list', 'servicecidrs list']
 

@@ -32,10 +32,15 @@
 {{- toYaml $config -}}
 {{- end -}}
 
-{{- /* What the pods are rolled for. `filter`, `targets` and `log` can be taken up by a running agent. */ -}}
+{{- /* What the pods are rolled for. A running agent can take up `filter`, `targets` without its procRoot, and `log.level`. */ -}}
 {{- define "interceptor.configChecksum" -}}
 {{- $config := include "interceptor.config" . | fromYaml -}}
-{{- if .Values.configReload -}}{{- $config = omit $config "filter" "targets" "log" -}}{{- end -}}
+{{- if .Values.configReload -}}
+{{- $_ := set $config "targets" (pick $config.targets "procRoot") -}}
+{{- if $config.log -}}{{- $_ := set $config "log" (omit $config.log "level") -}}{{- end -}}
+{{- $config = omit $config "filter" -}}
+{{- if not $config.log -}}{{- $config = omit $config "log" -}}{{- end -}}
+{{- end -}}
 {{- toYaml $config | sha256sum -}}
 {{- end -}}
 
