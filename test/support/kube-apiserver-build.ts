@@ -6,7 +6,7 @@
  *     node dist/test/support/kube-apiserver-build.js
  */
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -15,9 +15,9 @@ const VERSION = '1.35.0'
 const ROOT = join(import.meta.dirname, '..', '..', '..')
 const MODULE = join(ROOT, 'test', 'support', 'kube-apiserver')
 const FOLDER = join(ROOT, '.cache', 'kube-apiserver')
-/** Held by the process that builds; others wait for it. */
+/** Holds the id of the process that builds; others wait for it. */
 const LOCK = join(FOLDER, 'building')
-const LOCK_STALE_MS = 30 * 60_000
+const LOOK_MS = 500
 
 /** The binary, once it is built. */
 export const KUBE_APISERVER = join(FOLDER, `kube-apiserver-${VERSION}`)
@@ -26,11 +26,11 @@ export const KUBE_APISERVER = join(FOLDER, `kube-apiserver-${VERSION}`)
 export function buildKubeApiserver(): string | null {
   if (existsSync(KUBE_APISERVER)) return null
   mkdirSync(FOLDER, { recursive: true })
-  if (!takeLock()) return existsSync(KUBE_APISERVER) ? null : 'another process failed to build it'
+  takeLock()
   try {
     return existsSync(KUBE_APISERVER) ? null : compile()
   } finally {
-    rmSync(LOCK, { recursive: true, force: true })
+    rmSync(LOCK, { force: true })
   }
 }
 
@@ -51,27 +51,29 @@ function compile(): string | null {
   return `it cannot be built: ${run.error?.message ?? lastLine}`
 }
 
-/** @returns false when another process had the lock: it has ended its build now, whether it went well or not */
-function takeLock(): boolean {
-  try {
-    mkdirSync(LOCK)
-    return true
-  } catch {
-    // Someone else builds.
-  }
-  while (existsSync(LOCK)) {
-    if (ageOf(LOCK) > LOCK_STALE_MS) rmSync(LOCK, { recursive: true, force: true })
+/** Waits while another process builds; where that went well, there is nothing left to do. */
+function takeLock(): void {
+  for (;;) {
+    try {
+      writeFileSync(LOCK, String(process.pid), { flag: 'wx' })
+      return
+    } catch {
+      // Another process builds.
+    }
     // Synchronous like the build: whoever asks cannot go on without the answer.
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500)
+    while (isHeld()) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LOOK_MS)
+    if (existsSync(KUBE_APISERVER)) return
+    // Its holder was ended in the middle, or failed.
+    rmSync(LOCK, { force: true })
   }
-  return false
 }
 
-function ageOf(path: string): number {
+function isHeld(): boolean {
   try {
-    return Date.now() - statSync(path).mtimeMs
+    process.kill(Number(readFileSync(LOCK, 'utf8')), 0)
+    return true
   } catch {
-    return 0
+    return false
   }
 }
 

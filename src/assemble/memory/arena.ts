@@ -81,4 +81,4 @@ const SLACK_BYTES = 64
 /** Of the slots that hold the ends of connections as pairs name them (encode/ends.ts). */
 export const ENDS_BYTES = 2048 * 176
 /** Up to here a loop over words beats the call of `copyWithin` (measured). */
-export const WORD_LOOP_BYTES = 96
+const WORD_LOOP_BYTES = 96

@@ -9,11 +9,11 @@
 import { readFile } from 'node:fs/promises'
 import type { RequestOptions } from 'node:https'
 import { isIPv6 } from 'node:net'
-import { dirname, resolve } from 'node:path'
 import type { Cluster, User } from '@kubernetes/client-node/dist/config_types.js'
 import type { Config } from '../../config.ts'
-import { errorText, usageError } from '../../errors.ts'
-import { asObject, type JsonObject, listAt, objectAt, textAt } from './json.ts'
+import { usageError } from '../../errors.ts'
+import { asObject } from './json.ts'
+import { tokenFileOf, tokenFileProvider } from './token-file.ts'
 
 /** Where kubelets put a pod's credentials. */
 const SERVICE_ACCOUNT = '/var/run/secrets/kubernetes.io/serviceaccount'
@@ -45,7 +45,11 @@ export async function findApiServer(options: AccessOptions): Promise<ApiAccess |
   const env = options.env ?? process.env
   const { enabled, kubeconfig } = options
   if (enabled === false) return null
-  if (kubeconfig !== '') return fromKubeconfig(kubeconfig)
+  if (kubeconfig !== '') {
+    const { readKubeconfig } = await import('./kubeconfig.ts')
+    const { cluster, user } = await readKubeconfig(kubeconfig)
+    return accessFor(cluster, user)
+  }
   const host = env['KUBERNETES_SERVICE_HOST']
   if (host !== undefined && host !== '') {
     const port = env['KUBERNETES_SERVICE_PORT'] ?? '443'
@@ -60,63 +64,7 @@ export async function findApiServer(options: AccessOptions): Promise<ApiAccess |
 function inCluster(host: string, port: string, folder: string): Promise<ApiAccess> {
   const server = `https://${isIPv6(host) ? `[${host}]` : host}:${port}`
   const cluster: Cluster = { name: 'in-cluster', server, caFile: `${folder}/ca.crt`, skipTLSVerify: false }
-  return accessFor(cluster, { name: 'service account', authProvider: tokenFile(`${folder}/token`) })
-}
-
-/** How client-node's FileAuth is told of a file. */
-const tokenFile = (path: string): JsonObject => ({ name: 'tokenFile', config: { tokenFile: path } })
-
-async function fromKubeconfig(path: string): Promise<ApiAccess> {
-  const problem = (what: string): Error =>
-    usageError(`kubeconfig ${path}: ${what}`, { hint: 'It is named by kubernetes.kubeconfig.' })
-  let raw: JsonObject
-  try {
-    const { parse } = await import('yaml')
-    raw = asObject(parse(await readFile(path, 'utf8')))
-  } catch (error) {
-    throw problem(errorText(error))
-  }
-  const { newClusters, newContexts, newUsers } = await import('@kubernetes/client-node/dist/config_types.js')
-  const named = <T extends { name: string }>(items: T[], name: string, what: string): T => {
-    const found = items.find((item) => item.name === name)
-    if (found === undefined) throw problem(`no ${what} is called ${name === '' ? 'as its current-context' : name}`)
-    return found
-  }
-  let parsed: { clusters: Cluster[]; users: User[]; contexts: ReturnType<typeof newContexts> }
-  try {
-    const [clusters, users] = [newClusters(raw['clusters']), newUsers(raw['users'])]
-    parsed = { clusters, users, contexts: newContexts(raw['contexts']) }
-  } catch (error) {
-    throw problem(errorText(error))
-  }
-  const context = named(parsed.contexts, textAt(raw, 'current-context'), 'context')
-  const cluster = named(parsed.clusters, context.cluster, 'cluster')
-  if (cluster.proxyUrl !== undefined) throw problem('proxy-url is not supported')
-  if (!URL.canParse(cluster.server)) throw problem(`its server ${cluster.server} is no URL`)
-  const user = named(parsed.users, context.user ?? '', 'user')
-  const folder = dirname(path)
-  return accessFor(withPaths(cluster, folder), withPaths(withTokenFile(user, raw), folder))
-}
-
-/** `tokenFile` is a key of kubeconfigs that client-node does not know. */
-function withTokenFile(user: User, raw: JsonObject): User {
-  const entry = listAt(raw, 'users')
-    .map(asObject)
-    .find(({ name }) => name === user.name)
-  const path = textAt(objectAt(entry ?? {}, 'user'), 'tokenFile')
-  return path === '' ? user : { ...user, authProvider: tokenFile(path) }
-}
-
-/** Relative paths count from the kubeconfig's folder. */
-function withPaths<T extends Cluster | User>(item: T, folder: string): T {
-  const result = { ...item } as T & Record<'caFile' | 'certFile' | 'keyFile', string | undefined>
-  for (const name of ['caFile', 'certFile', 'keyFile'] as const) {
-    const path = result[name]
-    if (path !== undefined && path !== null) result[name] = resolve(folder, path)
-  }
-  const provider = asObject((item as User).authProvider)
-  const path = textAt(objectAt(provider, 'config'), 'tokenFile')
-  return path === '' ? result : { ...result, authProvider: tokenFile(resolve(folder, path)) }
+  return accessFor(cluster, { name: 'service account', authProvider: tokenFileProvider(`${folder}/token`) })
 }
 
 interface Authenticator {
@@ -159,7 +107,7 @@ function asHeaders(headers: unknown): Record<string, string> {
 
 /** What puts the user's credentials into a request; made anew, it has forgotten those it had. */
 async function authenticatorFor(user: User): Promise<() => Authenticator> {
-  if (textAt(objectAt(asObject(user.authProvider), 'config'), 'tokenFile') !== '') {
+  if (tokenFileOf(user) !== null) {
     const { FileAuth } = await import('@kubernetes/client-node/dist/file_auth.js')
     return () => new FileAuth()
   }

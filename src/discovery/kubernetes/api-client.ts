@@ -11,7 +11,7 @@ import { ApiError, errorFromStatus } from './api-error.ts'
 import { asObject, textAt } from './json.ts'
 import { LineSplitter } from './line-splitter.ts'
 
-/** Longest wait for the head of an answer, and for the whole of one that is no watch. */
+/** Longest wait for the head of an answer, and for the body of one that is no watch. */
 const ANSWER_MILLIS = 30_000
 const BODY_MILLIS = 120_000
 /** Largest answer that is no watch; a page of 500 pods has some 10 MB. */
@@ -32,7 +32,7 @@ export interface WatchEvent {
 
 export interface WatchOptions {
   signal: AbortSignal
-  /** Without a byte for so long, the connection is taken for dead. */
+  /** Without a byte for so long, the connection is given up: it may be dead. */
   idleMillis: number
   /** The server took the request. */
   onOpen(): void
@@ -55,15 +55,15 @@ export class ApiClient {
 
   /** @throws ApiError for every failure */
   async get(path: string, query: Query, options: GetOptions): Promise<unknown> {
-    const signal = AbortSignal.any([options.signal, AbortSignal.timeout(BODY_MILLIS)])
-    const response = await this.#send(path, query, signal, options.accept)
+    const response = await this.#send(path, query, options.signal, options.accept)
     return parse(await readBody(response, BODY_BYTES))
   }
 
   /**
-   * Watches until the server ends it in good order, which it does after `timeoutSeconds`.
+   * Watches until the server ends it in good order, which it does after `timeoutSeconds`, or falls silent: whether that is
+   * a quiet cluster or a dead connection, the next request tells.
    *
-   * @throws ApiError: it was refused, or the connection broke, fell silent, or carried what is no event
+   * @throws ApiError: it was refused, or the connection broke, or carried what is no event
    */
   async watch(path: string, query: Query, options: WatchOptions): Promise<void> {
     const response = await this.#send(path, { ...query, watch: true }, options.signal)
@@ -121,6 +121,7 @@ function addressOf(server: URL, path: string, query: Query): URL {
 async function readBody(response: IncomingMessage, maxBytes: number): Promise<string> {
   const chunks: Buffer[] = []
   let bytes = 0
+  const timer = setTimeout(() => response.destroy(new Error('the answer does not end')), BODY_MILLIS)
   try {
     for await (const chunk of response as AsyncIterable<Buffer>) {
       bytes += chunk.length
@@ -129,6 +130,8 @@ async function readBody(response: IncomingMessage, maxBytes: number): Promise<st
     }
   } catch (error) {
     throw new ApiError(0, errorText(error))
+  } finally {
+    clearTimeout(timer)
   }
   return Buffer.concat(chunks).toString('utf8')
 }
@@ -137,7 +140,10 @@ function readEvents(response: IncomingMessage, options: WatchOptions): Promise<v
   return new Promise((resolve, reject) => {
     const fail = (why: string): void => void response.destroy(new Error(why))
     const splitter = new LineSplitter(LINE_BYTES, (line) => options.onEvent(eventOf(line)))
-    const timer = setTimeout(() => fail(`nothing came for ${options.idleMillis} ms`), options.idleMillis)
+    const timer = setTimeout(() => {
+      resolve()
+      response.destroy()
+    }, options.idleMillis)
     response.on('data', (chunk: Buffer) => {
       timer.refresh()
       try {

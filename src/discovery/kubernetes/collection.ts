@@ -53,7 +53,7 @@ export interface WatchState {
 export interface WatchTiming {
   /** The watch's own time limit, for the server: a random one of this and up to a quarter more. */
   readonly watchMillis: number
-  /** A connection without a byte for so long is dead: the server sends a bookmark each minute. */
+  /** A connection without a byte for so long may be dead: where anything changes, a bookmark comes each minute. */
   readonly idleMillis: number
   /** A watch that lasted so long went well. */
   readonly healthyMillis: number

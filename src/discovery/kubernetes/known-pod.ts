@@ -33,8 +33,8 @@ export interface KnownPod {
   readonly createdMicros: number | null
   /** When the node took it up, before it had an address. */
   readonly startMicros: number | null
-  /** When it was told to end. */
-  readonly deletedMicros: number | null
+  /** By when it has been told to be gone, its time of grace included; null: it has not. */
+  readonly deletionMicros: number | null
   readonly containers: readonly KnownContainer[]
   readonly owner: Owner | null
   /** What it belongs to at the end of the chain of owners; null: to nothing. */
@@ -80,7 +80,7 @@ export function readPod(value: unknown): KnownPod | null {
     phase: textAt(status, 'phase') || 'Unknown',
     createdMicros,
     startMicros: microsAt(status, 'startTime'),
-    deletedMicros: microsAt(metadata, 'deletionTimestamp'),
+    deletionMicros: microsAt(metadata, 'deletionTimestamp'),
     containers: containersOf(spec, status),
     owner,
     workload,
@@ -103,7 +103,7 @@ export function ownerOf(metadata: JsonObject): Owner | null {
 }
 
 /** A pod's addresses of a status: the list, or the one of clusters that know no list. */
-export function addressesOf(status: JsonObject, list: string, single: string): string[] {
+function addressesOf(status: JsonObject, list: string, single: string): string[] {
   const texts = listAt(status, list).map((entry) => textAt(asObject(entry), 'ip'))
   const all = texts.length > 0 ? texts : [textAt(status, single)]
   return [...new Set(all.flatMap((text) => canonicalAddress(text) ?? []))]

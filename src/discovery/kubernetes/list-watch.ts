@@ -2,10 +2,10 @@
  * Follows one collection of the API: a list, then a watch from its revision on, for as long as the agent runs. Of every
  * object only a lean record is kept.
  *
- * What may happen and what is done: the watch ends in good order (it has a time limit) → it goes on from the last revision;
- * the connection breaks, falls silent, is refused → the same, later and later; history is gone (410) → a new list, which is
- * compared with what is known, so that nothing is lost or told twice; the server is away for hours → what is known stays,
- * and a list or the rest of the history brings it up to date.
+ * What may happen and what is done: the watch ends in good order (it has a time limit), or falls silent → it goes on from
+ * the last revision; the connection breaks, or is refused → the same, later and later; history is gone (410) → a new list,
+ * which is compared with what is known, so that nothing is lost or told twice; the server is away for hours → what is known
+ * stays, and a list or the rest of the history brings it up to date.
  */
 import { setTimeout as pause } from 'node:timers/promises'
 import { errorText } from '../../errors.ts'

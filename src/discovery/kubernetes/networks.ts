@@ -1,5 +1,6 @@
 /** Networks as few as possible that hold exactly the same addresses. Pure. */
-import { isIPv4, isIPv6 } from 'node:net'
+import { isIP } from 'node:net'
+import { parseAddress } from '../../ip-address.ts'
 
 interface Network {
   readonly bits: 32 | 128
@@ -48,27 +49,15 @@ function areHalves(left: Network, right: Network): boolean {
 
 function parseNetwork(text: string): Network | null {
   const [address = '', length] = text.split('/')
-  const bits = isIPv4(address) ? 32 : isIPv6(address) ? 128 : 0
-  if (bits === 0) return null
+  if (isIP(address) === 0) return null
+  const words = parseAddress(address)
+  const bits = words.length === 1 ? 32 : 128
   const prefix = length === undefined ? bits : Number(length)
   if (!Number.isInteger(prefix) || prefix < 0 || prefix > bits) return null
-  const number = bits === 32 ? ipv4Number(address) : ipv6Number(address)
+  const number = words.reduce((sum, word) => (sum << 32n) | BigInt(word), 0n)
   const shift = BigInt(bits - prefix)
   return { bits, address: (number >> shift) << shift, prefix }
 }
-
-const ipv4Number = (text: string): bigint => text.split('.').reduce((sum, part) => sum * 256n + BigInt(part), 0n)
-
-function ipv6Number(text: string): bigint {
-  // The URL parser writes an IPv4 ending as hexadecimal too, and takes no zone.
-  const plain = new URL(`http://[${text.replace(/%.*/, '')}]/`).hostname.slice(1, -1)
-  const [left = '', right] = plain.split('::')
-  const [before, after] = [groupsOf(left), groupsOf(right ?? '')]
-  const zeros = Array<bigint>(8 - before.length - after.length).fill(0n)
-  return [...before, ...zeros, ...after].reduce((sum, group) => sum * 65536n + group, 0n)
-}
-
-const groupsOf = (text: string): bigint[] => (text === '' ? [] : text.split(':').map((group) => BigInt(`0x${group}`)))
 
 function formatNetwork({ bits, address, prefix }: Network): string {
   const width = bits === 32 ? 8 : 16

@@ -14,7 +14,7 @@ import { ListWatch } from './list-watch.ts'
 const MAX_PODS = 20_000
 const MAX_SERVICES = 10_000
 /** A pod of the API has 5 to 20 KB as JSON, of which some 0.4 are kept. */
-const PAGE = 200
+const PAGE = 100
 /** Sets of labels that are shared; beyond it sharing begins anew. */
 const MAX_SHARED = 10_000
 

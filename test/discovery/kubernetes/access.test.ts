@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { stringify } from 'yaml'
+import { parse, stringify } from 'yaml'
 import { findApiServer } from '../../../src/discovery/kubernetes/access.ts'
 
 function folder(t: TestContext, files: Record<string, string>): string {
@@ -69,6 +69,14 @@ test('findApiServer: a kubeconfig with a token, with a token file, with a certif
   assert.deepEqual([certificate.ca, certificate.cert, certificate.key].map(String), ['CA', 'CERT', 'KEY'])
   assert.deepEqual(certificate.headers, { 'Impersonate-User': 'other' })
 
+  const anonymous = stringify({
+    ...parse(kubeconfig({}, {})),
+    contexts: [{ name: 'x', context: { cluster: 'c' } }],
+  })
+  const path = join(folder(t, { config: anonymous }), 'config')
+  const nobody = (await findApiServer({ enabled: true, kubeconfig: path, env: {} }))!
+  assert.deepEqual(await nobody.credentials(), { headers: {}, rejectUnauthorized: true })
+
   const credential = JSON.stringify({ status: { token: 'ghi' } })
   const plugin = await fromFile(t, {}, { exec: { command: 'echo', args: [credential] } })
   assert.deepEqual((await plugin.credentials()).headers, { Authorization: 'Bearer ghi' })
@@ -80,17 +88,19 @@ test('findApiServer: a kubeconfig that cannot be used is one error that says why
     list: '[1]',
     'no yaml': ': : :',
     'no context': stringify({ clusters: [], users: [], contexts: [], 'current-context': 'x' }),
-    'no server': stringify({ clusters: [{ name: 'c', cluster: {} }] }),
+    'no server': kubeconfig({ server: undefined }, {}),
+    'no user': kubeconfig({}, {}).replace('user: u', 'user: v'),
     'no url': kubeconfig({ server: 'nowhere' }, {}),
     proxied: kubeconfig({ 'proxy-url': 'http://proxy' }, {}),
   })
   const cases: [string, RegExp][] = [
     ['absent', /ENOENT/],
-    ['empty', /no context is called as its current-context/],
-    ['list', /no context is called/],
+    ['empty', /it has no current-context/],
+    ['list', /it has no current-context/],
     ['no yaml', /kubeconfig .*no yaml: /],
-    ['no context', /no context is called x/],
+    ['no context', /it has no context x/],
     ['no server', /clusters\[0\]\.cluster\.server is missing/],
+    ['no user', /it has no user v/],
     ['no url', /its server nowhere is no URL/],
     ['proxied', /proxy-url is not supported/],
   ]

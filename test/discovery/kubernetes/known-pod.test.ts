@@ -57,7 +57,7 @@ test('readPod: keeps what names, chooses and finds a pod, and no more', () => {
     phase: 'Running',
     createdMicros: Date.parse('2025-11-25T16:00:00Z') * 1000,
     startMicros: Date.parse('2025-11-25T16:00:01Z') * 1000,
-    deletedMicros: null,
+    deletionMicros: null,
     containers: [
       { name: 'app', role: 'app', ports: [8080, 9090], id: 'aa' },
       { name: 'late', role: 'app', ports: [], id: null },

@@ -65,6 +65,23 @@ suite('ListWatch: pods of a real API server', { skip: needsKubeApiserver() }, ()
     assert.deepEqual(only(pods, 'cut-'), ['cut-end', 'cut-freeze', 'cut-reset'])
     assert.equal(pods.told.filter((told) => told.startsWith('added cut-')).length, 3)
     assert.equal(proxy.requests.length - proxy.watchRequests.length, lists, 'no new list was needed')
+    assert.deepEqual(
+      pods.log.lines.filter((line) => line.includes('cannot')).map((line) => line.replace(/: .*/, '')),
+      ['the API server cannot be asked to watch pods'],
+      'the reset is told; a silent connection is no failure',
+    )
+  })
+
+  test('ListWatch: bookmarks move on where it goes on from, though nothing of its own happens', async (t) => {
+    const pods = new PodsUnderTest(t, await files.access(), undefined, { ...QUICK, watchMillis: 4000 })
+    await until('watching', () => pods.watch.state.connected)
+    const watched = proxy.watchRequests.at(-1)!.query
+    assert.equal(watched.get('allowWatchBookmarks'), 'true')
+    const told = pods.told.length
+    await createPod(cluster, { name: 'bookmark-elsewhere', node: 'n2' })
+    const revision = (): number => Number(proxy.watchRequests.at(-1)!.query.get('resourceVersion'))
+    await until('begun again further on', () => revision() > Number(watched.get('resourceVersion')))
+    assert.equal(pods.told.length, told)
   })
 
   test('ListWatch: with its own pauses asks at most once a second, however the server closes', async (t) => {
@@ -158,8 +175,24 @@ suite('ListWatch: pods of a real API server', { skip: needsKubeApiserver() }, ()
           'Add to its ClusterRole: apiGroups: [""], resources: ["pods"], verbs: ["watch"].',
       ],
     )
+    await grant(cluster, ACCOUNT.namespace, ACCOUNT.name, [])
+    const unlisted = new PodsUnderTest(t, await files.access())
+    await until('refused', () => unlisted.log.lines.length > 0)
+    assert.match(unlisted.log.lines[0]!, /agent list pods \(403\) \| Add .* verbs: \["list"\]/)
+    assert.equal(unlisted.watch.state.synced, false)
     await grant(cluster, ACCOUNT.namespace, ACCOUNT.name, [PODS_RULE])
-    await until('watching again', () => pods.watch.state.connected)
+    await until('watching again', () => pods.watch.state.connected && unlisted.watch.state.connected)
+  })
+
+  test('ListWatch: begins without an API server, and goes on when it comes', async (t) => {
+    await make('early-0')
+    await cluster.stopServer('SIGTERM')
+    const pods = new PodsUnderTest(t, await files.access())
+    await until('told', () => pods.log.lines.length > 0)
+    assert.match(pods.log.lines[0]!, /^the API server cannot be asked to list pods: .* \| Interceptor goes on trying/)
+    await cluster.startServer()
+    await until('listed', () => pods.names.includes('early-0'))
+    assert.equal(pods.log.lines.at(-1), 'pods are watched again')
   })
 
   test('ListWatch: 429 and 503 are waited out as Retry-After says', async (t) => {

@@ -21,7 +21,7 @@ test('joinNetworks: neighbours become one, what lies in another goes', () => {
     ],
     [
       ['::ffff:10.0.0.1', 'fe80::1%eth0'],
-      ['::ffff:a00:1/128', 'fe80::1/128'],
+      ['10.0.0.1/32', 'fe80::1/128'],
     ],
     [
       ['0.0.0.0/1', '128.0.0.0/1', '::/0'],
