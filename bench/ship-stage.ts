@@ -14,6 +14,7 @@ import type { FromWorker } from '../src/messages.ts'
 import { allocateRing, FULL, RingProducer } from '../src/ring/byte-ring.ts'
 import { Doorbell } from '../src/ring/doorbell.ts'
 import { PAIR_FIELDS_BYTES } from '../src/ring/layout.ts'
+import { ShipStatus } from '../src/ship/status.ts'
 import { kafkaSinkSpec, type ShipWorkerData } from '../src/ship/worker-data.ts'
 import { cpuMillis } from './measure.ts'
 import { parsePass } from './parse-pass.ts'
@@ -45,6 +46,7 @@ function workerData(brokers: string, topic: string, ring: SharedArrayBuffer, bel
     ownBell: Doorbell.allocate(),
     control: Control.allocate(),
     counters: allocateCounters(SHIP_COUNTERS),
+    status: ShipStatus.allocate(),
     whenFull: 'wait',
     limit: null,
     bufferBytes: config.ship.bufferBytes,

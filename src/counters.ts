@@ -47,6 +47,8 @@ export const CAPTURE_COUNTERS = defineCounters({
   droppedOversize: 'frames.dropped.oversize',
   /** Fragments given up: incomplete in time, or over the bound. */
   droppedFragment: 'frames.dropped.fragment',
+  /** In the hands of a capture worker when it crashed. */
+  droppedCrash: 'frames.dropped.crash',
   bytesCaptured: 'bytes.captured',
   /** Interfaces that went down or away while captured, and came back. */
   interfacesLost: 'interfaces.lost',
@@ -130,6 +132,18 @@ export const ASSEMBLE_COUNTERS = defineCounters({
   filteredView: 'pairs.filtered.view',
   pairsKept: 'pairs.kept',
   droppedRing: 'pairs.dropped.ring',
+})
+
+/** The main thread: interfaces that the node agent captures. */
+export const TARGET_COUNTERS = defineCounters({
+  opened: 'interfaces.opened',
+  closed: 'interfaces.closed',
+  /** The pod had gone before it could be captured. */
+  failedGone: 'interfaces.openFailed.gone',
+  /** A capability is missing. */
+  failedDenied: 'interfaces.openFailed.denied',
+  /** The kernel refused, for want of memory for one. */
+  failedRefused: 'interfaces.openFailed.refused',
 })
 
 /** The shipper. */

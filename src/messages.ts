@@ -2,6 +2,8 @@
  * The control plane between the main thread and its workers: what a worker is started with, its control words in
  * shared memory, and the messages it posts. Frames, pairs and counters never travel here.
  */
+import type { Config } from './config.ts'
+import type { AddressEntry } from './endpoint-pod.ts'
 import type { InterfaceInfo } from './interfaces.ts'
 
 /** Words of a worker's control block (Int32Array over shared memory). */
@@ -10,6 +12,10 @@ export const CONTROL_COMMAND = 0
 export const CONTROL_HEARTBEAT = 1
 /** See ship: the consumer of the output has gone away (closed pipe) or has had enough (-c). */
 export const CONTROL_STATE = 2
+/** 1 while messages wait in the worker's port (mailbox.ts). */
+export const CONTROL_MAIL = 3
+/** Two words that are one double: CPU seconds the thread has used; below 0 while they are not known. */
+export const CONTROL_CPU = 4
 export const CONTROL_WORDS = 16
 
 /** Values of CONTROL_COMMAND. */
@@ -28,7 +34,7 @@ export interface FileSource {
   follow: boolean
 }
 
-/** AF_PACKET rings opened and mapped by the main thread, lent by descriptor and address. */
+/** AF_PACKET rings opened and mapped by the main thread, lent by descriptor and address. More come and go as `ToCapture`. */
 export interface AfPacketSource {
   kind: 'af-packet'
   sockets: AfPacketSocket[]
@@ -36,7 +42,10 @@ export interface AfPacketSource {
 
 export interface AfPacketSocket {
   interfaceId: number
-  info: InterfaceInfo
+  /** It is to be let go, as `close` of `ToCapture` says. */
+  closing: boolean
+  /** Of this interface alone: a block of CAPTURE_COUNTERS. */
+  counters: Float64Array
   /** Interface name within its network namespace, or `any`. */
   device: string
   /** Kernel index it was bound to; 0 for all interfaces. */
@@ -54,7 +63,7 @@ export interface AfPacketSocket {
 /** libpcap through the `cap` package, in a child process; all its interfaces share one worker. */
 export interface CapSource {
   kind: 'cap'
-  interfaces: { interfaceId: number; info: InterfaceInfo; device: string }[]
+  interfaces: { interfaceId: number; device: string }[]
   filter: string
   snapLength: number
   bufferBytes: number
@@ -71,10 +80,32 @@ export interface CaptureWorkerData {
   /** Rung when a ring this worker waits on has room again, or the command changed. */
   ownBell: SharedArrayBuffer
   control: SharedArrayBuffer
+  /** What belongs to none of its interfaces, or to all: a block of CAPTURE_COUNTERS. */
   counters: Float64Array
   /** Full ring: files wait for room, live capture drops the newest frame and counts it. */
   whenFull: 'wait' | 'drop'
 }
+
+/** What the main thread tells a capture worker of packet sockets. */
+export type ToCapture =
+  /** Another socket to read, bound to its interface already. */
+  | { t: 'open'; socket: AfPacketSocket }
+  /** Let this one go: what its ring still holds is taken, its flows end, `closed` is the answer. */
+  | { t: 'close'; interfaceId: number }
+
+/** Which views of an exchange are kept, as in the configuration's section `targets`. */
+export type ViewPolicy = Pick<Config['targets'], 'keep' | 'clusterNetworks'>
+
+/** What the main thread tells every assembler. */
+export type ToAssembler =
+  /** A new interface, or more about a known one. It comes before the interface's first frame. */
+  | { t: 'interface'; id: number; info: InterfaceInfo }
+  /** What is known now of these addresses; of others what was known stays. */
+  | { t: 'addresses'; entries: readonly AddressEntry[] }
+  /** Rules that hold from here on. */
+  | { t: 'filter'; filter: Config['filter'] }
+  /** Which views of an exchange are kept, for connections that begin from here on. */
+  | { t: 'policy'; policy: ViewPolicy }
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
@@ -88,6 +119,8 @@ export type FromWorker =
   /** An interface stopped delivering. The worker waits for it and says when it is back. */
   | { t: 'interfaceLost'; interfaceId: number; name: string; reason: 'down' | 'deleted' }
   | { t: 'interfaceBack'; interfaceId: number; name: string }
+  /** The worker will not touch this socket or its ring again. */
+  | { t: 'closed'; interfaceId: number }
   /** Input ended and every ring is closed, or the drain is complete. */
   | { t: 'done' }
   /** Cannot go on; the code is an exit code of the contract. */

@@ -1,9 +1,11 @@
 /** Thread entry of an assembler slot: one long Piscina task that ends when its frame rings are closed and empty. */
 import { parentPort } from 'node:worker_threads'
 import { Control } from '../control.ts'
-import { COMMAND_STOP } from '../messages.ts'
+import { Mailbox } from '../mailbox.ts'
+import { COMMAND_STOP, type ToAssembler } from '../messages.ts'
 import { allocateRing, RingConsumer, RingProducer } from '../ring/byte-ring.ts'
 import { Doorbell } from '../ring/doorbell.ts'
+import { UsageNote } from '../thread-usage.ts'
 import { Assembler, BLOCK_BYTES } from './assembler.ts'
 import type { PairSink } from './http1/outcomes.ts'
 import type { Arena } from './memory/arena.ts'
@@ -30,16 +32,22 @@ export function assemble(task: AssembleTask): void {
     new PairRingSink(arena, ring, task.whenFull, bell, control)
   if (task.whenFull === 'drop') warmUpLive(task, createSink)
   const assembler = new Assembler(task.options, task.counters, createSink(pairs), (id, info) =>
-    parentPort?.postMessage({ slot: task.slot, id, info } satisfies KnownInterface),
+    parentPort?.postMessage({ id, info } satisfies KnownInterface),
   )
   for (const { id, info } of task.interfaces) assembler.addInterface(id, info)
-  const ready = (): boolean => rings.some((ring) => !ring.empty || ring.finished) || control.command === COMMAND_STOP
+  assembler.setAddresses(task.addresses)
+  const mail = new Mailbox<ToAssembler>(task.port, control)
+  const obey = (message: ToAssembler): void => take(assembler, message)
+  const usage = new UsageNote(control)
+  const ready = (): boolean =>
+    rings.some((ring) => !ring.empty || ring.finished) || control.hasMail || control.command === COMMAND_STOP
   let busy = false
   while (control.command !== COMMAND_STOP) {
     control.beat()
+    usage.turn(performance.now())
     let worked = 0
     try {
-      for (const ring of rings) worked += takeBlock(assembler, ring)
+      for (const ring of rings) worked += takeBlock(assembler, ring, mail, obey)
     } finally {
       // Also when it fails: what is whole has been counted as kept.
       pairs.flush()
@@ -55,6 +63,24 @@ export function assemble(task: AssembleTask): void {
   }
   assembler.finish()
   pairs.close()
+  task.port.close()
+}
+
+function take(assembler: Assembler, message: ToAssembler): void {
+  switch (message.t) {
+    case 'interface':
+      assembler.addInterface(message.id, message.info)
+      break
+    case 'addresses':
+      assembler.setAddresses(message.entries)
+      break
+    case 'filter':
+      assembler.setFilter(message.filter)
+      break
+    case 'policy':
+      assembler.setPolicy(message.policy)
+      break
+  }
 }
 
 /** Live capture cannot wait for a cold assembler. Its pairs go to a ring of their own, and nowhere from there. */
@@ -69,9 +95,16 @@ function warmUpLive({ options }: AssembleTask, createSink: (ring: RingProducer) 
 }
 
 /** Works through one block of a ring. @returns bytes taken */
-function takeBlock(assembler: Assembler, ring: RingConsumer): number {
+function takeBlock(
+  assembler: Assembler,
+  ring: RingConsumer,
+  mail: Mailbox<ToAssembler>,
+  obey: (message: ToAssembler) => void,
+): number {
   let length = assembler.wholeRecords(ring.peek(assembler.input, BLOCK_BYTES))
   if (length === 0) length = assembler.wholeRecords(ring.peek(assembler.input, assembler.input.length))
+  // Behind the look into the ring: what was said before a frame came is known before the frame is met.
+  mail.read(obey)
   if (length === 0) return 0
   // Released first: the block is a private copy, and a frame that we cannot work through is not met again after a restart.
   ring.release(length)

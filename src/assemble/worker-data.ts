@@ -1,7 +1,9 @@
+import type { MessagePort } from 'node:worker_threads'
+import type { AddressEntry } from '../endpoint-pod.ts'
 import type { InterfaceInfo } from '../interfaces.ts'
 import type { AssemblerOptions } from './assembler.ts'
 
-/** What an assembler's slot works with. It outlives the thread: a slot run again goes on with the same rings. */
+/** What an assembler's slot works with. All but the last three outlive the thread: a slot run again goes on with them. */
 export interface AssembleTask {
   slot: number
   /** One frame ring per capture worker, and the doorbells of the capture workers that wait for room in them. */
@@ -16,13 +18,14 @@ export interface AssembleTask {
   /** Full pair ring: `wait` for the shipper (files), or `drop` the newest pair and count it (live). */
   whenFull: 'wait' | 'drop'
   options: AssemblerOptions
-  /** Interfaces announced to the slot before it crashed: rings announce each once. */
-  interfaces: KnownInterface[]
+  /** All that was said until now; what is said from here on comes out of `port` as `ToAssembler`. */
+  interfaces: readonly KnownInterface[]
+  addresses: readonly AddressEntry[]
+  port: MessagePort
 }
 
-/** An interface as the rings announce it. The thread posts one to the supervisor for each announcement it takes. */
+/** An interface that the assemblers know. The thread posts one to the supervisor for each that a ring announces. */
 export interface KnownInterface {
-  slot: number
   id: number
   info: InterfaceInfo
 }

@@ -41,4 +41,6 @@ export interface PressedSink extends FrameSink {
   hasRoom(bytes: number): boolean
   /** Frames cannot be held back any longer, and some will be lost: leave whole connections out. */
   press(): void
+  /** Counts what comes from here on into another CAPTURE_COUNTERS block: the interface's whose frames these are. */
+  countInto(counters: Float64Array): void
 }

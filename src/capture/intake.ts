@@ -33,7 +33,7 @@ const WAIT_SLICE_MS = 100
 export interface IntakeOptions {
   /** One frame ring per assembler, in slot order. */
   rings: RingProducer[]
-  /** A CAPTURE_COUNTERS block. */
+  /** A CAPTURE_COUNTERS block, until `countInto` names another. */
   counters: Float64Array
   /** Full ring: files wait for room, live capture drops the frame, counts it, and sheds connections for a while. */
   whenFull: 'wait' | 'drop'
@@ -45,7 +45,7 @@ export interface IntakeOptions {
 export class Intake implements PressedSink {
   readonly time = new FrameTime()
   readonly #lanes: FrameLane[]
-  readonly #counters: Float64Array
+  #counters: Float64Array
   readonly #waits: boolean
   readonly #bell: Doorbell
   readonly #control: Control
@@ -107,6 +107,10 @@ export class Intake implements PressedSink {
 
   press(): void {
     this.#shedder.press()
+  }
+
+  countInto(counters: Float64Array): void {
+    this.#counters = counters
   }
 
   tick(): void {

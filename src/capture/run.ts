@@ -2,25 +2,32 @@
  * A capture worker's whole life, apart from its thread: opens its ends of the rings, runs its source to the end, closes
  * every ring, says how it went. Never throws.
  */
+import type { MessagePort } from 'node:worker_threads'
 import { Control } from '../control.ts'
 import { EXIT_RUNTIME, errorText, InterceptorError } from '../errors.ts'
-import type { CaptureWorkerData, FromWorker, SourceSpec } from '../messages.ts'
+import { Mailbox } from '../mailbox.ts'
+import type { CaptureWorkerData, FromWorker, ToCapture } from '../messages.ts'
 import { RingProducer } from '../ring/byte-ring.ts'
 import { Doorbell } from '../ring/doorbell.ts'
 import { type FileSourceContext, readFiles } from './files/file-source.ts'
 import { Intake } from './intake.ts'
 import { warmUp } from './warm-up.ts'
 
-export async function runCapture(data: CaptureWorkerData, post: (message: FromWorker) => void): Promise<void> {
+/** @param port what the main thread posts to the worker comes out of it; packet sockets alone are told more than commands */
+export async function runCapture(
+  data: CaptureWorkerData,
+  port: MessagePort,
+  post: (message: FromWorker) => void,
+): Promise<void> {
   const control = new Control(data.control)
   const bell = new Doorbell(data.ownBell)
   const rings = data.rings.map((ring, slot) => new RingProducer(ring, new Doorbell(data.assemblerBells[slot]!)))
   const sink = new Intake({ rings, counters: data.counters, whenFull: data.whenFull, bell, control })
-  if (data.source.kind === 'af-packet') warmUp(data.rings.length)
+  if (data.source.kind === 'af-packet') await prepare(data.rings.length)
   post({ t: 'ready' })
   let outcome: FromWorker = { t: 'done' }
   try {
-    await runSource(data.source, data.counters, { sink, control, bell, post })
+    await runSource(data, port, { sink, control, bell, post })
   } catch (error) {
     outcome = failure(error)
   }
@@ -28,18 +35,31 @@ export async function runCapture(data: CaptureWorkerData, post: (message: FromWo
   post(outcome)
 }
 
-/** Live sources are loaded where they are used: reading files needs neither the FFI nor libpcap. */
-interface CaptureContext extends FileSourceContext {
+/** Compiles, loads and binds what would be while the first frames wait in a kernel's ring. */
+async function prepare(lanes: number): Promise<void> {
+  warmUp(lanes)
+  const { bindAfPacket } = await import('./live/af-packet-source.ts')
+  bindAfPacket()
+}
+
+interface RunContext extends FileSourceContext {
   sink: Intake
 }
 
-async function runSource(source: SourceSpec, counters: Float64Array, context: CaptureContext): Promise<void> {
+/** Live sources are loaded where they are used: reading files needs neither the FFI nor libpcap. */
+async function runSource(
+  { source, counters }: CaptureWorkerData,
+  port: MessagePort,
+  context: RunContext,
+): Promise<void> {
   const { sink, control, post } = context
   switch (source.kind) {
     case 'file':
       return readFiles(source, context)
-    case 'af-packet':
-      return (await import('./live/af-packet-source.ts')).runAfPacket(source, sink, control, counters, post)
+    case 'af-packet': {
+      const mail = new Mailbox<ToCapture>(port, control)
+      return (await import('./live/af-packet-source.ts')).runAfPacket(source, { sink, control, mail, counters, post })
+    }
     case 'cap':
       return (await import('./live/cap-source.ts')).runCap(source, sink, control, post)
   }

@@ -149,7 +149,12 @@ const capture = section('Where frames come from.', {
     16 * MIB,
   ),
   ringBytes: size('8MiB', 'Kernel ring of each interface.', 256 * KIB, GIB),
-  maxWorkers: integer(8, 'Capture workers. With more interfaces than this, a worker takes several.', 1, 256),
+  maxWorkers: integer(
+    8,
+    'Capture workers at most; there are never more than half the CPUs. With more interfaces than workers, a worker takes several.',
+    1,
+    256,
+  ),
   promiscuous: flag(false, 'Also capture what is not addressed to the interface.'),
 })
 

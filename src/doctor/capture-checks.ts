@@ -1,9 +1,9 @@
 /** The doctor's look at live capture. Each check does what capturing would do, rather than guess from versions. */
 import { readFileSync } from 'node:fs'
 import { release } from 'node:os'
-import { closeAfPacket, openAfPacket } from '../capture/live/af-packet-open.ts'
 import { requireCap } from '../capture/live/choose-source.ts'
 import { compileFilter } from '../capture/live/expression.ts'
+import { PacketSockets } from '../capture/live/packet-sockets.ts'
 import type { Config } from '../config.ts'
 import { EXIT_PRIVILEGE, errorText, InterceptorError } from '../errors.ts'
 import { ffi } from '../sys/ffi.ts'
@@ -47,19 +47,10 @@ function foreignFunctions(): Check {
 /** Opens a ring on loopback as capture would. */
 function packetSockets({ capture }: Config): Check {
   try {
-    const opened = openAfPacket({
-      interfaceId: 0,
-      info: { name: 'lo', vantage: 'host', mesh: null, domain: 0, view: null },
-      device: 'lo',
-      netns: null,
-      filter: '',
-      exclude: [],
-      snapLength: capture.snapLength,
-      ringBytes: capture.ringBytes,
-      promiscuous: false,
-    })
+    const sockets = new PacketSockets({ ...capture, filter: '', exclude: [] })
+    const opened = sockets.open({ device: 'lo', netns: null, excludePorts: [], onlyAddresses: null })
     const mebibytes = (opened.blockBytes * opened.blockCount) / (1024 * 1024)
-    closeAfPacket(opened)
+    void sockets.close(opened)
     return ok(PACKET_SOCKETS, `${held('CAP_NET_RAW')}; TPACKET_V3 ring of ${mebibytes} MiB`)
   } catch (error) {
     return refusal(PACKET_SOCKETS, error)

@@ -22,6 +22,14 @@ export function allocateRing(capacityBytes: number): SharedArrayBuffer {
   return new SharedArrayBuffer(RING_HEADER_BYTES + capacity)
 }
 
+/** What a ring holds now, for whoever is at neither of its ends. */
+export function ringFill(shared: SharedArrayBuffer): { usedBytes: number; capacityBytes: number } {
+  const control = new Int32Array(shared, 0, RING_HEADER_BYTES / 4)
+  const head = Atomics.load(control, HEAD_WORD)
+  const usedBytes = (Atomics.load(control, TAIL_WORD) - head) | 0
+  return { usedBytes, capacityBytes: shared.byteLength - RING_HEADER_BYTES }
+}
+
 /** The producer's end. claim → fill → commit; `flush` at the end of a batch makes all of it visible. */
 export class RingProducer {
   /** The data area, to fill claimed records through. The three views share one memory. */

@@ -9,6 +9,7 @@ import { createSink } from './create-sink.ts'
 import { FoldedLog } from './folded-log.ts'
 import { ShipLedger } from './ledger.ts'
 import { Shipper } from './shipper.ts'
+import { ShipStatus } from './status.ts'
 import type { ShipWorkerData } from './worker-data.ts'
 
 const post = (message: FromWorker): void => parentPort?.postMessage(message)
@@ -32,6 +33,7 @@ try {
     bell,
     control,
     ledger,
+    status: new ShipStatus(data.status),
     log,
     sink,
     whenFull: data.whenFull,

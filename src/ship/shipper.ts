@@ -8,11 +8,13 @@ import type { Control } from '../control.ts'
 import { COMMAND_RUN, COMMAND_STOP } from '../messages.ts'
 import type { RingConsumer } from '../ring/byte-ring.ts'
 import type { Doorbell } from '../ring/doorbell.ts'
+import { UsageNote } from '../thread-usage.ts'
 import type { FoldedLog } from './folded-log.ts'
 import type { DropReason, ShipLedger } from './ledger.ts'
 import { PairQueue } from './pair-queue.ts'
 import { shipClock } from './ship-clock.ts'
 import type { Sink } from './sink.ts'
+import type { ShipStatus } from './status.ts'
 import { OUTPUT_CLOSED, OUTPUT_ENOUGH } from './worker-data.ts'
 
 /** Taken from each ring per turn, so that none starves the others or the event loop. */
@@ -30,6 +32,7 @@ export interface ShipperParts {
   readonly bell: Doorbell
   readonly control: Control
   readonly ledger: ShipLedger
+  readonly status: ShipStatus
   readonly log: FoldedLog
   readonly sink: Sink
   readonly whenFull: 'wait' | 'drop'
@@ -45,6 +48,7 @@ export type ShipperResult = { failure: string | null }
 export class Shipper {
   readonly #parts: ShipperParts
   readonly #queue = new PairQueue()
+  readonly #usage: UsageNote
   /** Set once nothing may be shipped any more: all that still comes is counted as dropped. */
   #discarding = false
   /** When the run ends even if a ring is still open. */
@@ -59,6 +63,7 @@ export class Shipper {
 
   constructor(parts: ShipperParts) {
     this.#parts = parts
+    this.#usage = new UsageNote(parts.control)
   }
 
   /** Runs until every ring is closed and empty and its pairs are shipped or dropped. Never rejects. */
@@ -71,13 +76,14 @@ export class Shipper {
       await this.#pause(this.#paused ? 0 : taken, nowMs)
     }
     await sink.close()
-    this.#publish()
+    this.#publish(shipClock())
     return { failure: sink.end?.kind === 'failed' ? sink.end.message : null }
   }
 
   #turn(nowMs: number): number {
     const { control, sink } = this.#parts
     control.beat()
+    this.#usage.turn(nowMs)
     this.#obey(nowMs)
     const taken = this.#intake(nowMs)
     if (!this.#discarding) this.#moveOn(nowMs)
@@ -86,7 +92,7 @@ export class Shipper {
       this.#flushed = true
       sink.flush(nowMs)
     }
-    this.#publish()
+    this.#publish(nowMs)
     return taken
   }
 
@@ -201,7 +207,11 @@ export class Shipper {
     return this.#inputEndedMs === null && rings.every((ring) => ring.finished)
   }
 
-  #publish(): void {
-    this.#parts.ledger.queued = this.#queue.pairs + this.#parts.sink.pairs
+  #publish(nowMs: number): void {
+    const { ledger, sink, status } = this.#parts
+    ledger.queued = this.#queue.pairs + sink.pairs
+    const queuedMillis = this.#queue.pairs > 0 ? this.#queue.ageMs(nowMs) : 0
+    const oldestMillis = Math.max(0, queuedMillis, nowMs - sink.oldestMs)
+    status.publish(this.#queue.byteCount + sink.byteCount, oldestMillis, sink.reachable)
   }
 }

@@ -19,6 +19,10 @@ export interface Sink {
   readonly byteCount: number
   /** True while the output cannot be reached: the bounds of the buffer apply then, also for input that could wait. */
   readonly away: boolean
+  /** When the oldest of these pairs arrived; Infinity while there is none. */
+  readonly oldestMs: number
+  /** Whether the output takes pairs, as far as was tried; null: it was not tried yet. */
+  readonly reachable: boolean | null
   /** Set once; the shipper discards everything from then on. */
   readonly end: SinkEnd | null
   /** When `pump` wants to be called again even if no pair comes; Infinity for never. */

@@ -19,6 +19,8 @@ export interface ShipWorkerData {
   control: SharedArrayBuffer
   /** Laid out by SHIP_COUNTERS. */
   counters: Float64Array
+  /** See ship/status.ts. */
+  status: SharedArrayBuffer
   /**
    * A full buffer with an output that works, but slowly: `wait` leaves pairs in the rings (file input waits), `drop`
    * drops the oldest. An output that is away always makes it drop.

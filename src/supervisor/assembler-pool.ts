@@ -3,15 +3,19 @@
  * closed and is run again on the same rings; a pool whose worker failed while starting is built anew, because Piscina
  * respawns nothing after that.
  */
+import { MessageChannel, type MessagePort } from 'node:worker_threads'
 import { Piscina } from 'piscina'
 import type { AssembleTask, KnownInterface } from '../assemble/worker-data.ts'
 import { Control } from '../control.ts'
 import { errorText } from '../errors.ts'
 import type { Logger } from '../log.ts'
-import { COMMAND_STOP } from '../messages.ts'
+import { COMMAND_STOP, type ToAssembler } from '../messages.ts'
+import type { ThreadObservation } from '../observation.ts'
 import { Doorbell } from '../ring/doorbell.ts'
+import type { AssemblerState } from './assembler-state.ts'
 import { closeBooks } from './close-books.ts'
 import { pause } from './pause.ts'
+import { Pulse } from './pulse.ts'
 import { THREAD_LIMITS } from './worker-thread.ts'
 
 /** First pause before a slot is run again; doubles up to the longest. */
@@ -19,39 +23,78 @@ const FIRST_PAUSE_MS = 50
 const LONGEST_PAUSE_MS = 5_000
 const READY_LOOK_MS = 5
 
+/** What a slot works with, whichever thread does. */
+export type AssembleSlot = Omit<AssembleTask, 'interfaces' | 'addresses' | 'port'>
+
+/** A slot as the pool keeps it. */
+interface Place {
+  readonly slot: AssembleSlot
+  readonly control: Control
+  readonly bell: Doorbell
+  readonly pulse: Pulse
+  /** The way to the thread that works there; null while none does. */
+  port: MessagePort | null
+  restarts: number
+}
+
 export class AssemblerPool {
   /** Resolves when every slot has come to the end of its input. */
   readonly ended: Promise<void>
-  /** Times a slot was run again. */
-  restarts = 0
-  readonly #tasks: readonly AssembleTask[]
+  readonly #places: readonly Place[]
+  readonly #state: AssemblerState
   readonly #log: Logger
   #pool: Piscina
   #stopping = false
 
-  constructor(tasks: readonly AssembleTask[], log: Logger) {
-    this.#tasks = tasks
+  /** @param state what the assemblers know from the beginning; it is to be told all that is posted, before */
+  constructor(slots: readonly AssembleSlot[], state: AssemblerState, log: Logger) {
+    this.#places = slots.map(placeOf)
+    this.#state = state
     this.#log = log
     this.#pool = this.#build()
-    this.ended = Promise.all(tasks.map((task) => this.#keepRunning(task))).then(() => this.#pool.destroy())
+    this.ended = Promise.all(this.#places.map((place) => this.#keepRunning(place))).then(() => this.#pool.destroy())
+  }
+
+  /** Times a slot was run again. */
+  get restarts(): number {
+    return this.#places.reduce((sum, { restarts }) => sum + restarts, 0)
   }
 
   /** Resolves when every slot has begun to look for frames, or the pool has ended. */
   async ready(): Promise<void> {
-    const controls = this.#tasks.map((task) => new Control(task.control))
     let ended = false
     void this.ended.then(() => {
       ended = true
     })
-    while (!ended && controls.some((control) => control.heartbeat === 0)) await pause(READY_LOOK_MS)
+    while (!ended && this.#places.some(({ control }) => control.heartbeat === 0)) await pause(READY_LOOK_MS)
+  }
+
+  /** Tells every assembler. What one reads from its rings after this, it reads knowing it. */
+  post(message: ToAssembler): void {
+    for (const { port, control, bell } of this.#places) {
+      port?.postMessage(message)
+      control.announceMail()
+      bell.ring()
+    }
+  }
+
+  /** To be called several times a second. */
+  observe(now: number): ThreadObservation[] {
+    return this.#places.map(({ slot, control, pulse, restarts }) => ({
+      role: 'assemble',
+      slot: slot.slot,
+      cpuSeconds: control.cpuSeconds,
+      silentMillis: pulse.look(now),
+      restarts,
+    }))
   }
 
   /** Ends every slot now. */
   stop(): void {
     this.#stopping = true
-    for (const task of this.#tasks) {
-      new Control(task.control).command = COMMAND_STOP
-      new Doorbell(task.ownBell).ring()
+    for (const { control, bell } of this.#places) {
+      control.command = COMMAND_STOP
+      bell.ring()
     }
   }
 
@@ -64,35 +107,57 @@ export class AssemblerPool {
     const pool = new Piscina({
       filename: new URL('../assemble/assemble.worker.js', import.meta.url).href,
       name: 'assemble',
-      minThreads: this.#tasks.length,
-      maxThreads: this.#tasks.length,
+      minThreads: this.#places.length,
+      maxThreads: this.#places.length,
       idleTimeout: Number.POSITIVE_INFINITY,
       concurrentTasksPerWorker: 1,
       atomics: 'disabled',
       recordTiming: false,
       resourceLimits: THREAD_LIMITS,
     })
-    pool.on('message', (known: KnownInterface) => this.#tasks[known.slot].interfaces.push(known))
+    pool.on('message', ({ id, info }: KnownInterface) => this.#state.apply({ t: 'interface', id, info }))
     pool.on('error', (error: unknown) => this.#log.error('assembler thread failed', { error: errorText(error) }))
     return pool
   }
 
-  async #keepRunning(task: AssembleTask): Promise<void> {
+  async #keepRunning(place: Place): Promise<void> {
+    const { slot } = place
     let pauseMs = FIRST_PAUSE_MS
     for (;;) {
       const pool = this.#pool
       try {
-        await pool.run(task)
+        await this.#run(pool, place)
         return
       } catch (error) {
-        closeBooks(task.counters)
+        closeBooks(slot.counters)
         if (this.#stopping) return
-        this.restarts++
-        this.#log.error('assembler failed and is started again', { slot: task.slot, error: errorText(error) })
+        place.restarts++
+        this.#log.error('assembler failed and is started again', { slot: slot.slot, error: errorText(error) })
         await pause(pauseMs)
         pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)
-        if (pool === this.#pool && pool.threads.length < this.#tasks.length) this.#rebuild(pool)
+        if (pool === this.#pool && pool.threads.length < this.#places.length) this.#rebuild(pool)
       }
+    }
+  }
+
+  /** One run of a slot, which knows all that was said until now and hears what is said meanwhile. */
+  async #run(pool: Piscina, place: Place): Promise<void> {
+    const { port1, port2 } = new MessageChannel()
+    place.port = port1
+    const { interfaces, addresses, filter, policy } = this.#state
+    const { slot } = place
+    const task: AssembleTask = {
+      ...slot,
+      options: { ...slot.options, ...policy, filter },
+      interfaces,
+      addresses,
+      port: port2,
+    }
+    try {
+      await pool.run(task, { transferList: [port2] })
+    } finally {
+      place.port = null
+      port1.close()
     }
   }
 
@@ -101,4 +166,10 @@ export class AssemblerPool {
     this.#pool = this.#build()
     void old.destroy()
   }
+}
+
+function placeOf(slot: AssembleSlot): Place {
+  const control = new Control(slot.control)
+  const bell = new Doorbell(slot.ownBell)
+  return { slot, control, bell, pulse: new Pulse(control, performance.now()), port: null, restarts: 0 }
 }

@@ -6,6 +6,8 @@
 import { usageError } from '../errors.ts'
 
 export interface Budget {
+  /** Capture workers whose rings fit: as many as were asked for, where memory is not short. */
+  captures: number
   /** One frame ring, between one capture worker and one assembler. */
   frameRingBytes: number
   /** One pair ring, between one assembler and the shipper. */
@@ -19,9 +21,12 @@ const LARGEST_FRAME_RING = 4 * MIB
 const LEAST_PAIR_RING = 4 * MIB
 const LEAST_FRAME_RING = 2 * MIB
 const LEAST_POOL = 4 * MIB
+/** Pools below this many times the least are worth smaller rings and fewer capture workers. */
+const COMFORT = 4
 
 /**
  * @param memory, bufferBytes, pairBytes `limits.memory`, `ship.bufferBytes`, `limits.pairBytes`
+ * @param captures capture workers wanted; one takes several interfaces where there are fewer
  * @throws InterceptorError (usage) when the parts do not fit
  */
 export function divideMemory(
@@ -35,8 +40,11 @@ export function divideMemory(
   // header bytes over 127, may not fit, and is counted as dropped by the ring.
   const pairRingBytes = powerOfTwo(Math.max(LEAST_PAIR_RING, 3 * pairBytes))
   let frameRingBytes = Math.max(LEAST_FRAME_RING, powerOfTwo(LARGEST_FRAME_RING / assemblers))
-  const left = (): number => memory - bufferBytes - assemblers * (pairRingBytes + captures * frameRingBytes)
-  if (left() < assemblers * LEAST_POOL * 4) frameRingBytes = LEAST_FRAME_RING
+  let fitting = captures
+  const left = (): number => memory - bufferBytes - assemblers * (pairRingBytes + fitting * frameRingBytes)
+  const isShort = (): boolean => left() < assemblers * LEAST_POOL * COMFORT
+  if (isShort()) frameRingBytes = LEAST_FRAME_RING
+  while (isShort() && fitting > 1) fitting -= 1
   const poolBytes = Math.floor(left() / assemblers / MIB) * MIB
   if (poolBytes < LEAST_POOL) {
     const wanted = memory - left() + assemblers * LEAST_POOL
@@ -44,7 +52,7 @@ export function divideMemory(
       `limits.memory is too small for this many workers and interfaces: at least ${Math.ceil(wanted / MIB)}MiB`,
     )
   }
-  return { frameRingBytes, pairRingBytes, poolBytes }
+  return { captures: fitting, frameRingBytes, pairRingBytes, poolBytes }
 }
 
 function powerOfTwo(bytes: number): number {

@@ -1,30 +1,84 @@
-/** Opens what a run captures or reads: one source for each capture worker to start. Main thread. */
-import type { SourceSpec } from '../messages.ts'
+/** Opens what a run captures or reads, before anything is started: what cannot be opened is told at once. Main thread. */
+import type { PacketSocket, PacketSockets, SocketOptions } from '../capture/live/packet-sockets.ts'
+import type { CaptureTarget } from '../capture-target.ts'
+import { usageError } from '../errors.ts'
+import type { InterfaceInfo } from '../interfaces.ts'
+import type { CapSource, FileSource } from '../messages.ts'
 import type { PipelineOptions } from './options.ts'
 
-export interface OpenInput {
-  sources: SourceSpec[]
-  /** Lets the sources begin, once whoever takes their frames is ready. @throws InterceptorError as opening does */
-  begin(): void
-  /** Gives descriptors and memory back, once no worker uses them. */
-  close(): void
+/** What one capture worker takes from beginning to end. */
+export interface WholeInput {
+  kind: 'whole'
+  source: FileSource | CapSource
+  /** Interfaces by id, where they are known before it begins. */
+  interfaces: InterfaceInfo[]
 }
+
+/** Packet sockets, which come and go. */
+export interface SocketInput {
+  kind: 'sockets'
+  sockets: PacketSockets
+  /** Those that are there from the beginning. */
+  opened: { target: CaptureTarget; socket: PacketSocket }[]
+  /** Others are added while the run goes on; without, `opened` is all there will be. */
+  open: boolean
+}
+
+export type OpenInput = WholeInput | SocketInput
 
 /** @throws InterceptorError when it cannot be opened; nothing is left open then */
 export async function openInput({ input, config }: PipelineOptions): Promise<OpenInput> {
   if (input.kind === 'files') {
-    return { sources: [{ kind: 'file', paths: input.paths, follow: input.follow }], begin: () => {}, close: () => {} }
+    const { paths, follow } = input
+    return { kind: 'whole', source: { kind: 'file', paths, follow }, interfaces: [] }
   }
   // Loaded only here: reading files needs no foreign functions.
-  const { beginLiveSource, closeLiveSource, openLiveSources } = await import('../capture/live/live-sources.ts')
+  const { chooseSource } = await import('../capture/live/choose-source.ts')
   const { brokerExclusions } = await import('../capture/live/broker-exclusions.ts')
   const exclude = config.ship.sink === 'kafka' ? await brokerExclusions(config.kafka.brokers) : []
-  const interfaces = input.names.map((name, interfaceId) => ({
-    interfaceId,
-    info: { name, vantage: 'host' as const, mesh: null, domain: 0, view: null },
-    device: name,
-    netns: null,
-  }))
-  const sources = openLiveSources(interfaces, { ...config.capture, exclude })
-  return { sources, begin: () => sources.forEach(beginLiveSource), close: () => sources.forEach(closeLiveSource) }
+  const options = { ...config.capture, exclude }
+  if (input.kind === 'targets') {
+    if (config.capture.source === 'cap') throw targetsNeedPackets()
+    chooseSource('af-packet')
+    return openSockets([], options, true)
+  }
+  if (chooseSource(config.capture.source) === 'af-packet') return openSockets(input.names.map(ofHost), options, false)
+  const { capSource } = await import('../capture/live/cap-spec.ts')
+  return { kind: 'whole', source: capSource(input.names, options), interfaces: input.names.map(infoOf) }
 }
+
+async function openSockets(
+  targets: readonly CaptureTarget[],
+  options: SocketOptions,
+  open: boolean,
+): Promise<SocketInput> {
+  const { PacketSockets } = await import('../capture/live/packet-sockets.ts')
+  const sockets = new PacketSockets(options)
+  const opened: SocketInput['opened'] = []
+  try {
+    sockets.checkExpression()
+    for (const target of targets) opened.push({ target, socket: sockets.open(target) })
+    return { kind: 'sockets', sockets, opened, open }
+  } catch (error) {
+    await Promise.all(opened.map(({ socket }) => sockets.close(socket)))
+    throw error
+  }
+}
+
+const infoOf = (name: string): InterfaceInfo => ({ name, vantage: 'host', mesh: null, domain: 0, view: null })
+
+/** An interface of this host, captured by its name. */
+const ofHost = (name: string): CaptureTarget => ({
+  key: name,
+  device: name,
+  netns: null,
+  info: infoOf(name),
+  excludePorts: [],
+  onlyAddresses: null,
+  labels: {},
+})
+
+const targetsNeedPackets = () =>
+  usageError('pods are captured through packet sockets only', {
+    hint: 'set capture.source to auto or af-packet',
+  })

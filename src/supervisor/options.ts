@@ -1,7 +1,11 @@
 /** What a command asks of the pipeline, and what it gets back. */
+import type { CaptureTarget } from '../capture-target.ts'
 import type { Config } from '../config.ts'
+import type { AddressEntry } from '../endpoint-pod.ts'
 import type { Ledger } from '../ledger.ts'
 import type { Logger } from '../log.ts'
+import type { ViewPolicy } from '../messages.ts'
+import type { Observation } from '../observation.ts'
 
 /** How pairs are printed or written to a file. Kafka values have a format of their own, `config.ship.format`. */
 export type OutputFormat = 'text' | 'ndjson' | 'json' | 'har' | 'msgpack' | 'none'
@@ -20,10 +24,14 @@ export interface OutputOptions {
   verbose: boolean
 }
 
-/** Where frames come from: capture files (`-` is standard input), or interfaces of this host (`any`: all). */
+/**
+ * Where frames come from: capture files (`-` is standard input), interfaces of this host (`any`: all), or targets that
+ * are added and removed while the run goes on.
+ */
 export type PipelineInput =
   | { kind: 'files'; paths: string[]; follow: boolean }
   | { kind: 'interfaces'; names: string[] }
+  | { kind: 'targets' }
 
 /** One run. */
 export interface PipelineOptions {
@@ -76,4 +84,44 @@ export interface PipelineHandle {
   drain(): void
   /** End at once; what is lost is counted. */
   stop(): void
+  /** The counts so far. The laws hold once the run is done. */
+  readonly ledger: Ledger
+  /** What the run shows of itself. Asks no worker, so none can hold it up. */
+  observe(): Observation
+}
+
+/** Why a target is not captured. */
+export interface AddFailure {
+  /** For a person; logged already. */
+  failed: string
+  /**
+   * gone: the pod or its interface is there no longer. denied: a privilege is missing. refused: the system cannot.
+   * ended: it was removed meanwhile, or the run is ending.
+   */
+  reason: 'gone' | 'denied' | 'refused' | 'ended'
+  hint: string | null
+}
+
+export type AddResult = 'captured' | AddFailure
+
+/**
+ * A run whose input is `targets`, as the node agent steers it. All of it may be called from the beginning. A failed way
+ * back out of a pod's network namespace ends the process.
+ */
+export interface TargetPipeline extends PipelineHandle {
+  /** Captures a target; one that is captured already is updated. Does not reject. */
+  add(target: CaptureTarget): Promise<AddResult>
+  /** New names, labels, excluded ports or addresses of a target with the same key; flows go on. */
+  update(target: CaptureTarget): void
+  /**
+   * Captures a target no longer. Resolves once its last frames were taken, its flows have ended, and descriptor and
+   * kernel ring are given back; at once when it is not captured.
+   */
+  remove(key: string): Promise<void>
+  /** What is known now of these addresses; of others what was known stays. */
+  setAddresses(entries: readonly AddressEntry[]): void
+  /** Keeps pairs by other rules from here on. */
+  setFilter(filter: Config['filter']): void
+  /** Which views of an exchange are kept, for connections that begin from here on. */
+  setPolicy(policy: ViewPolicy): void
 }

@@ -13,6 +13,8 @@ import type { PipelineOptions } from './options.ts'
 export interface Plan {
   node: string
   assemblers: number
+  /** Capture workers at most. */
+  captures: number
   budget: Budget
   assemblerOptions: AssemblerOptions
   sink: SinkSpec
@@ -23,17 +25,22 @@ export interface Plan {
 /** Assemblers that `auto` starts at most: one keeps up with several hundred thousand pairs a second. */
 const MOST_ASSEMBLERS = 8
 
-/** @throws InterceptorError (usage) when limits contradict each other */
-export function planRun(options: PipelineOptions, captures: number): Plan {
+/**
+ * @param interfaces how many are to be captured; null: that is not known, they come and go. 1 for files
+ * @throws InterceptorError (usage) when limits contradict each other
+ */
+export function planRun(options: PipelineOptions, interfaces: number | null): Plan {
   const { config } = options
   const isFile = options.input.kind === 'files'
   const node = config.node.name
   const assemblers = assemblerCount(config, isFile)
   const { limits, ship } = config
+  const captures = isFile ? 1 : captureWorkers(config, interfaces)
   const budget = divideMemory(limits.memory, ship.bufferBytes, limits.pairBytes, captures, assemblers)
   return {
     node,
     assemblers,
+    captures: budget.captures,
     budget,
     assemblerOptions: {
       node,
@@ -55,8 +62,15 @@ export function planRun(options: PipelineOptions, captures: number): Plan {
 /** A file's pairs come out in the file's order, the same at every run, which takes one assembler. */
 function assemblerCount(config: Config, isFile: boolean): number {
   if (config.assemble.workers !== 'auto') return config.assemble.workers
-  return isFile ? 1 : Math.min(MOST_ASSEMBLERS, Math.max(1, Math.floor(cpuLimit() / 2)))
+  return isFile ? 1 : Math.min(MOST_ASSEMBLERS, halfTheCpus())
 }
+
+/** One for each interface would be more threads than there are CPUs, and 10 MB each. */
+function captureWorkers(config: Config, interfaces: number | null): number {
+  return Math.min(config.capture.maxWorkers, halfTheCpus(), interfaces ?? Number.POSITIVE_INFINITY)
+}
+
+const halfTheCpus = (): number => Math.max(1, Math.floor(cpuLimit() / 2))
 
 function sinkSpec({ config, output }: PipelineOptions, node: string): SinkSpec {
   switch (config.ship.sink) {

@@ -7,8 +7,9 @@
 import { Worker } from 'node:worker_threads'
 import { Control } from '../control.ts'
 import { errorText } from '../errors.ts'
-import { COMMAND_DRAIN, COMMAND_STOP, type FromWorker } from '../messages.ts'
+import { COMMAND_DRAIN, COMMAND_STOP, type FromWorker, type ToCapture } from '../messages.ts'
 import { Doorbell } from '../ring/doorbell.ts'
+import { deferred } from './deferred.ts'
 
 /**
  * Capture and assembler threads make next to no garbage, and the shipper's is short-lived: a small young generation costs
@@ -83,6 +84,13 @@ export class WorkerThread {
     return this.#state
   }
 
+  /** Says something to a worker that reads its mail (mailbox.ts). What one that has ended was told is lost. */
+  post(message: ToCapture): void {
+    this.#worker.postMessage(message)
+    this.control.announceMail()
+    this.#bell.ring()
+  }
+
   /** Finish what is there, then end. */
   drain(): void {
     if (this.#state === 'stopped') return
@@ -113,16 +121,3 @@ export class WorkerThread {
 
 /** How long a thread may take to go once it is done. */
 const LINGER_MS = 2_000
-
-interface Deferred<T> {
-  promise: Promise<T>
-  resolve: (value: T) => void
-}
-
-function deferred<T>(): Deferred<T> {
-  let resolve: (value: T) => void = () => {}
-  const promise = new Promise<T>((settle) => {
-    resolve = settle
-  })
-  return { promise, resolve }
-}

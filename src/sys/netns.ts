@@ -1,5 +1,5 @@
 /** Work inside another network namespace (setns(2), network_namespaces(7)), on the calling thread, synchronously. */
-import { closeSync, openSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, statSync } from 'node:fs'
 import { setns } from './libc.ts'
 
 const CLONE_NEWNET = 0x40000000
@@ -19,19 +19,37 @@ export class NetnsReturnError extends Error {
   }
 }
 
+/** The path leads to another namespace than it did: the process it was of has gone, and its pid is another's now. */
+export class NetnsChangedError extends Error {
+  constructor(path: string) {
+    super(`${path} is another network namespace by now`)
+    this.name = 'NetnsChangedError'
+  }
+}
+
+/** Inode number of the calling thread's network namespace: what tells it from others while it exists. */
+export const ownNetns = (): number => statSync(OWN_NAMESPACE).ino
+
 /**
  * Runs `work` in a network namespace. What it opens stays there; it must not await anything, since whatever else runs on
  * this thread meanwhile would be in that namespace too.
  *
  * @param path such as `/proc/<pid>/ns/net` or `/run/netns/<name>`
- * @throws SystemError EPERM without CAP_SYS_ADMIN; the error of opening `path`; whatever `work` throws;
- *   NetnsReturnError, which must end the process
+ * @param inode of the namespace meant; null: whichever is there
+ * @throws SystemError EPERM without CAP_SYS_ADMIN; the error of opening `path`; NetnsChangedError, with nothing entered;
+ *   whatever `work` throws; NetnsReturnError, which must end the process
  */
-export function withNetns<T>(path: string, work: () => T extends PromiseLike<unknown> ? never : T): T {
+export function withNetns<T>(
+  path: string,
+  work: () => T extends PromiseLike<unknown> ? never : T,
+  inode: number | null = null,
+): T {
   const home = openSync(OWN_NAMESPACE, 'r')
   try {
     const target = openSync(path, 'r')
     try {
+      // Of the descriptor, which is what will be entered, whatever becomes of the path.
+      if (inode !== null && fstatSync(target).ino !== inode) throw new NetnsChangedError(path)
       setns(target, CLONE_NEWNET)
     } finally {
       closeSync(target)

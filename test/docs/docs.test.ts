@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { test } from 'node:test'
-import { ASSEMBLE_COUNTERS, CAPTURE_COUNTERS, SHIP_COUNTERS } from '../../src/counters.ts'
+import { ASSEMBLE_COUNTERS, CAPTURE_COUNTERS, SHIP_COUNTERS, TARGET_COUNTERS } from '../../src/counters.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..', '..')
 const text = (path: string): string => readFileSync(join(ROOT, path), 'utf8')
@@ -15,7 +15,7 @@ const PAGES = ['.', 'docs', 'deploy', 'bench', 'test/fixtures'].flatMap((folder)
 )
 
 test('ledger: its page explains every counter, and none that is not there', () => {
-  const counters = [CAPTURE_COUNTERS, ASSEMBLE_COUNTERS, SHIP_COUNTERS].flatMap(({ paths }) => paths)
+  const counters = [CAPTURE_COUNTERS, TARGET_COUNTERS, ASSEMBLE_COUNTERS, SHIP_COUNTERS].flatMap(({ paths }) => paths)
   const rows = text('docs/ledger.md').match(/^\| `.*?\|/gm) ?? []
   const explained = rows.flatMap((row) => [...row.matchAll(/`([\w.]+)`/g)].map(([, path]) => path))
   assert.deepEqual(explained.sort(), [...new Set(counters)].sort())

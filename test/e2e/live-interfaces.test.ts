@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { type TestContext, test } from 'node:test'
-import { type LiveOptions, openLiveSources } from '../../src/capture/live/live-sources.ts'
+import { PacketSockets, type SocketOptions } from '../../src/capture/live/packet-sockets.ts'
 import { InterceptorError } from '../../src/errors.ts'
 import { endServer, requestHttp, serveHttp } from '../support/http-traffic.ts'
 import { LiveCapture, liveInterface } from '../support/live-capture.ts'
@@ -12,15 +12,17 @@ import { segmentOf } from '../support/segments.ts'
 
 const PORT = 21120
 const skip = needs('root', 'ip')
-const OPTIONS: LiveOptions = {
-  source: 'af-packet',
+const OPTIONS: SocketOptions = {
   filter: '',
   exclude: [],
   snapLength: 262144,
   ringBytes: 8 * 1024 * 1024,
   promiscuous: false,
-  maxWorkers: 8,
 }
+const ALL = { excludePorts: [], onlyAddresses: null }
+
+const open = (device: string, options: Partial<SocketOptions> = {}) =>
+  new PacketSockets({ ...OPTIONS, ...options }).open({ device, netns: null, ...ALL })
 
 const pair = (t: TestContext): [Namespace, Namespace] => {
   const [left, right] = Namespace.pair()
@@ -54,7 +56,7 @@ test('interfaces: down and up again is told, counted, and the flows go on', { sk
   requestHttp(left, `http://10.77.0.2:${PORT}/`, 2)
   const counters = await capture.stop()
   assert.equal(connections(capture), 2)
-  assert.deepEqual(capture.announced, [1])
+  assert.deepEqual(capture.gone, [])
   assert.deepEqual([counters['interfaces.lost'], counters['interfaces.back']], [1, 1])
 })
 
@@ -79,7 +81,7 @@ test('interfaces: deleted and made again under the same name, capture goes on', 
   requestHttp(left, `http://10.77.0.2:${PORT}/`, 2)
   const counters = await capture.stop()
   assert.equal(connections(capture), 2)
-  assert.deepEqual(capture.announced, [1, -1, 1], 'the flows of the deleted one have ended')
+  assert.deepEqual(capture.gone, [1], 'the flows of the deleted one have ended')
   assert.deepEqual([counters['interfaces.lost'], counters['interfaces.back']], [1, 1])
 })
 
@@ -126,20 +128,20 @@ test('interfaces: the others go on while one is gone', { skip }, async (t) => {
   assert.deepEqual([...new Set(capture.packets.map(({ interfaceId }) => interfaceId))], [2])
 })
 
-test('interfaces: promiscuous only when asked', { skip }, (t) => {
+test('interfaces: promiscuous only when asked', { skip }, async (t) => {
   const [left] = pair(t)
   const promiscuity = () => JSON.parse(left.ip('-d', '-j', 'link', 'show', 'eth0'))[0].promiscuity
   for (const promiscuous of [false, true]) {
     const capture = new LiveCapture([liveInterface(1, 'eth0', left.path)], { promiscuous })
     assert.equal(promiscuity(), promiscuous ? 1 : 0)
-    capture.close()
+    await capture.close()
     assert.equal(promiscuity(), 0)
   }
 })
 
 test('interfaces: one that is not there is a usage error that names those that are', { skip }, () => {
   assert.throws(
-    () => openLiveSources([liveInterface(1, 'none0')], OPTIONS),
+    () => open('none0'),
     (error) =>
       error instanceof InterceptorError &&
       error.exitCode === 2 &&
@@ -152,7 +154,7 @@ test('interfaces: a bad expression is a usage error in the words of libpcap', {
   skip: needs('root', 'libpcap'),
 }, () => {
   assert.throws(
-    () => openLiveSources([liveInterface(1, 'lo')], { ...OPTIONS, filter: 'tcp prt 80' }),
+    () => open('lo', { filter: 'tcp prt 80' }),
     (error) =>
       error instanceof InterceptorError && error.exitCode === 2 && /"tcp prt 80": .*syntax error/.test(error.message),
   )
@@ -160,7 +162,7 @@ test('interfaces: a bad expression is a usage error in the words of libpcap', {
 
 test('interfaces: a ring the kernel has no memory for is told with its key', { skip }, () => {
   assert.throws(
-    () => openLiveSources([liveInterface(1, 'lo')], { ...OPTIONS, ringBytes: 2 ** 40 }),
+    () => open('lo', { ringBytes: 2 ** 40 }),
     (error) => error instanceof InterceptorError && error.exitCode === 1 && /capture\.ringBytes/.test(error.hint ?? ''),
   )
 })
@@ -200,10 +202,11 @@ const withoutCapability = (capability: string, netns: string | null) => {
 }
 
 function openingScript(netns: string | null): string {
-  const module = JSON.stringify(new URL('../../src/capture/live/live-sources.js', import.meta.url).href)
-  return `import { openLiveSources } from ${module}
+  const module = JSON.stringify(new URL('../../src/capture/live/packet-sockets.js', import.meta.url).href)
+  const wanted = { device: 'lo', netns: netns === null ? null : { path: netns, inode: null }, ...ALL }
+  return `import { PacketSockets } from ${module}
     try {
-      openLiveSources([${JSON.stringify(liveInterface(1, 'lo', netns))}], ${JSON.stringify(OPTIONS)})
+      new PacketSockets(${JSON.stringify(OPTIONS)}).open(${JSON.stringify(wanted)})
       console.log('opened')
     } catch (error) { console.log(error.exitCode, error.message, error.hint) }`
 }

@@ -9,6 +9,7 @@ import { packPair } from '../../src/pair/unpack.ts'
 import { allocateRing, FULL, RingProducer } from '../../src/ring/byte-ring.ts'
 import { Doorbell } from '../../src/ring/doorbell.ts'
 import { PAIR_FIELDS_BYTES } from '../../src/ring/layout.ts'
+import { ShipStatus } from '../../src/ship/status.ts'
 import type { ShipWorkerData, SinkSpec } from '../../src/ship/worker-data.ts'
 
 const MESSAGE = { httpVersion: '1.1', bodyEncoding: 'bin', decoded: false, wireSize: 100 } as const
@@ -70,6 +71,9 @@ export interface ShipperOptions {
 /** A real ship worker and the producing ends of its rings. */
 export class ShipperRun {
   readonly counters = allocateCounters(SHIP_COUNTERS)
+  readonly #status = ShipStatus.allocate()
+  /** What it says of its buffer and output. */
+  readonly status = new ShipStatus(this.#status)
   readonly control: Control
   readonly messages: FromWorker[] = []
   readonly worker: Worker
@@ -94,6 +98,7 @@ export class ShipperRun {
       ownBell,
       control,
       counters: this.counters,
+      status: this.#status,
       whenFull: options.whenFull ?? 'wait',
       limit: options.limit ?? null,
       bufferBytes: options.bufferBytes ?? 64 * 1024 * 1024,

@@ -1,7 +1,6 @@
 /** Assembler threads that fail: run again on the same rings, with books that balance. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { AssembleTask } from '../../src/assemble/worker-data.ts'
 import { Intake } from '../../src/capture/intake.ts'
 import { defaultConfig } from '../../src/config.ts'
 import { Control } from '../../src/control.ts'
@@ -13,7 +12,8 @@ import { unpackPair } from '../../src/pair/unpack.ts'
 import { allocateRing, RingConsumer, RingProducer } from '../../src/ring/byte-ring.ts'
 import { Doorbell } from '../../src/ring/doorbell.ts'
 import { INTERFACE } from '../../src/ring/layout.ts'
-import { AssemblerPool } from '../../src/supervisor/assembler-pool.ts'
+import { AssemblerPool, type AssembleSlot } from '../../src/supervisor/assembler-pool.ts'
+import { AssemblerState } from '../../src/supervisor/assembler-state.ts'
 import { summary } from '../support/assemble-harness.ts'
 import { numbered, request } from '../support/http-script.ts'
 import { assertLaws } from '../support/ledger.ts'
@@ -26,6 +26,7 @@ const MIB = 1024 * 1024
 class Rig {
   readonly pool: AssemblerPool
   readonly lines: string[] = []
+  readonly state = new AssemblerState(defaultConfig())
   readonly #ring = allocateRing(MIB)
   readonly #pairRing = allocateRing(4 * MIB)
   readonly #bell = Doorbell.allocate()
@@ -46,7 +47,7 @@ class Rig {
       bell,
       control,
     })
-    const task: AssembleTask = {
+    const slot: AssembleSlot = {
       slot: 0,
       rings: [this.#ring],
       captureBells: [null],
@@ -68,9 +69,8 @@ class Rig {
         clusterNetworks: [],
         poolBytes: 4 * MIB,
       },
-      interfaces: [],
     }
-    this.pool = new AssemblerPool([task], log)
+    this.pool = new AssemblerPool([slot], this.state, log)
     this.#intake.addInterface(0, { name: 'eth7', vantage: 'server', mesh: null, domain: 0, view: null })
   }
 

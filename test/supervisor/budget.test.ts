@@ -7,16 +7,25 @@ import { type Budget, divideMemory } from '../../src/supervisor/budget.ts'
 const MIB = 1024 * 1024
 const isPowerOfTwo = (n: number): boolean => Number.isInteger(Math.log2(n))
 
-const total = (budget: Budget, buffer: number, captures: number, assemblers: number): number =>
-  buffer + assemblers * (budget.pairRingBytes + budget.poolBytes + captures * budget.frameRingBytes)
+const total = (budget: Budget, buffer: number, assemblers: number): number =>
+  buffer + assemblers * (budget.pairRingBytes + budget.poolBytes + budget.captures * budget.frameRingBytes)
 
 test('budget: the defaults fit one interface and eight assemblers', () => {
   const { limits, ship } = defaultConfig()
   for (let assemblers = 1; assemblers <= 8; assemblers++) {
     const budget = divideMemory(limits.memory, ship.bufferBytes, limits.pairBytes, 1, assemblers)
-    assert.ok(total(budget, ship.bufferBytes, 1, assemblers) <= limits.memory)
+    assert.ok(total(budget, ship.bufferBytes, assemblers) <= limits.memory)
     assert.ok(budget.poolBytes >= 4 * MIB)
   }
+})
+
+test('budget: where memory is short there are fewer capture workers, not smaller pools', () => {
+  const { limits, ship } = defaultConfig()
+  const plenty = divideMemory(1024 * MIB, ship.bufferBytes, limits.pairBytes, 8, 4)
+  assert.equal(plenty.captures, 8)
+  const short = divideMemory(64 * MIB, 16 * MIB, limits.pairBytes, 8, 2)
+  assert.ok(short.captures < 8)
+  assert.ok(short.poolBytes >= 16 * MIB, `${short.poolBytes}`)
 })
 
 test('budget: the parts never exceed the whole, and what the error asks for suffices', () => {
@@ -39,7 +48,8 @@ test('budget: the parts never exceed the whole, and what the error asks for suff
         assert.ok(enough > memory)
         budget = divide(enough)
       }
-      assert.ok(total(budget, buffer * MIB, captures, assemblers) <= enough * MIB)
+      assert.ok(total(budget, buffer * MIB, assemblers) <= enough * MIB)
+      assert.ok(budget.captures >= 1 && budget.captures <= captures)
       assert.ok(isPowerOfTwo(budget.frameRingBytes) && isPowerOfTwo(budget.pairRingBytes))
       assert.ok(budget.pairRingBytes / 2 > pair * MIB, 'a record takes at most half its ring')
     }),

@@ -4,16 +4,12 @@
  */
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
-import {
-  beginLiveSource,
-  closeLiveSource,
-  type LiveInterface,
-  type LiveOptions,
-  openLiveSources,
-} from '../../src/capture/live/live-sources.ts'
+import { capSource } from '../../src/capture/live/cap-spec.ts'
+import { type PacketSocket, PacketSockets, type SocketOptions } from '../../src/capture/live/packet-sockets.ts'
 import { Control } from '../../src/control.ts'
 import { allocateCounters, CAPTURE_COUNTERS } from '../../src/counters.ts'
 import {
+  type AfPacketSocket,
   type AfPacketSource,
   type CapSource,
   type CaptureWorkerData,
@@ -23,7 +19,7 @@ import {
 } from '../../src/messages.ts'
 import { allocateRing, RingConsumer } from '../../src/ring/byte-ring.ts'
 import { Doorbell } from '../../src/ring/doorbell.ts'
-import { FRAME, INTERFACE, INTERFACE_GONE } from '../../src/ring/layout.ts'
+import { FRAME, INTERFACE_GONE } from '../../src/ring/layout.ts'
 
 /** What arrived for one TCP packet. */
 export interface SeenPacket {
@@ -34,6 +30,10 @@ export interface SeenPacket {
 }
 
 const RING_BYTES = 64 * 1024 * 1024
+export interface LiveOptions extends SocketOptions {
+  source: 'af-packet' | 'cap'
+}
+
 const DEFAULTS: LiveOptions = {
   source: 'af-packet',
   filter: '',
@@ -41,25 +41,33 @@ const DEFAULTS: LiveOptions = {
   snapLength: 262144,
   ringBytes: 8 * 1024 * 1024,
   promiscuous: false,
-  maxWorkers: 1,
 }
 
-/** An interface as `capture -i` asks for it. */
+export interface LiveInterface {
+  interfaceId: number
+  device: string
+  /** Path of its namespace; null: our own. */
+  netns: string | null
+  excludePorts?: number[]
+  onlyAddresses?: string[]
+}
+
 export const liveInterface = (interfaceId: number, device: string, netns: string | null = null): LiveInterface => ({
   interfaceId,
   device,
   netns,
-  info: { name: device, vantage: 'host', mesh: null, domain: 0, view: null },
 })
 
 /** One capture worker and its only ring. */
 export class LiveCapture {
   readonly packets: SeenPacket[] = []
   readonly messages: FromWorker[] = []
-  /** Interface ids as they were announced (positive) and removed (negative). */
-  readonly announced: number[] = []
+  /** Ids of interfaces whose flows were ended. */
+  readonly gone: number[] = []
   readonly counters = allocateCounters(CAPTURE_COUNTERS)
   readonly source: AfPacketSource | CapSource
+  readonly #sockets: PacketSockets
+  readonly #opened: PacketSocket[] = []
   readonly #keep: boolean
   readonly #ring: SharedArrayBuffer
   readonly #consumer: RingConsumer
@@ -72,8 +80,27 @@ export class LiveCapture {
     this.#keep = keep
     this.#ring = allocateRing(ringBytes)
     this.#consumer = new RingConsumer(this.#ring, null)
-    this.source = openLiveSources(interfaces, { ...DEFAULTS, ...options })[0]!
-    beginLiveSource(this.source)
+    const all = { ...DEFAULTS, ...options }
+    this.#sockets = new PacketSockets(all)
+    if (all.source === 'cap') {
+      const devices = interfaces.map(({ device }) => device)
+      this.source = capSource(devices, all)
+      return
+    }
+    this.source = { kind: 'af-packet', sockets: interfaces.map((wanted) => this.#open(wanted)) }
+  }
+
+  #open({ interfaceId, device, netns, excludePorts = [], onlyAddresses = [] }: LiveInterface): AfPacketSocket {
+    const opened = this.#sockets.open({
+      device,
+      netns: netns === null ? null : { path: netns, inode: null },
+      excludePorts,
+      onlyAddresses: onlyAddresses.length === 0 ? null : onlyAddresses,
+    })
+    this.#opened.push(opened)
+    const interfaceIndex = this.#sockets.begin(opened)
+    const { promiscuous } = this.#sockets
+    return { ...opened, interfaceId, closing: false, counters: this.counters, interfaceIndex, promiscuous }
   }
 
   /** Starts the worker, or another one after `halt`. */
@@ -118,13 +145,13 @@ export class LiveCapture {
   /** Drains, ends the worker and closes the sockets. @returns the counters by their ledger names */
   async stop(): Promise<Record<string, number>> {
     await this.#command(COMMAND_DRAIN)
-    this.close()
+    await this.close()
     return Object.fromEntries(CAPTURE_COUNTERS.paths.map((path, index) => [path, this.counters[index]!]))
   }
 
   /** Closes the sockets when no worker was started. */
-  close(): void {
-    closeLiveSource(this.source)
+  async close(): Promise<void> {
+    await Promise.all(this.#opened.map((socket) => this.#sockets.close(socket)))
   }
 
   async #command(command: number): Promise<void> {
@@ -168,8 +195,7 @@ export class LiveCapture {
   #record(block: Buffer, at: number): void {
     const tag = block.readUInt32LE(at + 4)
     const interfaceId = block.readInt32LE(at + 20)
-    if (tag === INTERFACE) this.announced.push(interfaceId)
-    if (tag === INTERFACE_GONE) this.announced.push(-interfaceId)
+    if (tag === INTERFACE_GONE) this.gone.push(interfaceId)
     if (tag !== FRAME || !this.#keep) return
     const [start, end] = [at + block.readUInt16LE(at + 24), at + block.readUInt32LE(at + 28)]
     this.packets.push({

@@ -25,6 +25,8 @@ const loads = (name: string): boolean => {
 const PARTS = {
   root: { here: () => process.getuid?.() === 0, mend: 'run the tests as root' },
   linux: { here: () => process.platform === 'linux', mend: 'run the tests on Linux' },
+  x64: { here: () => process.arch === 'x64', mend: 'run the tests on x86-64' },
+  npm: { here: () => inPath('npm'), mend: 'install npm' },
   cgroup: {
     here: () => process.platform === 'linux' && (cgroupMount('v1') ?? cgroupMount('v2')) !== null,
     mend: 'run the tests where cgroups can be made',
@@ -32,7 +34,14 @@ const PARTS = {
   ip: { here: () => inPath('ip'), mend: 'install iproute2' },
   ethtool: { here: () => inPath('ethtool'), mend: 'install ethtool' },
   script: { here: () => inPath('script'), mend: 'install bsdutils or util-linux' },
+  unshare: { here: () => inPath('unshare'), mend: 'install util-linux' },
+  buildah: { here: () => inPath('buildah'), mend: 'install buildah' },
+  debootstrap: { here: () => inPath('debootstrap'), mend: 'install debootstrap' },
   setpriv: { here: () => inPath('setpriv'), mend: 'install util-linux' },
+  userns: {
+    here: () => spawnSync('unshare', ['--user', '--map-root-user', 'true']).status === 0,
+    mend: 'install util-linux and allow user namespaces',
+  },
   tcpdump: { here: () => inPath('tcpdump'), mend: 'install tcpdump' },
   tcpreplay: { here: () => inPath('tcpreplay'), mend: 'install tcpreplay' },
   tshark: { here: () => inPath('tshark'), mend: 'install tshark' },

@@ -1,14 +1,17 @@
 /**
  * Opens AF_PACKET sockets with a TPACKET_V3 ring (packet(7)). Main thread: it owns descriptors and mappings and lends
  * them to a capture worker by number and address, so that a worker can die and its successor go on with the same ring.
+ *
+ * Another network namespace is entered for the moment in which the socket is made; it stays the socket's, and all that
+ * follows is done from our own.
  */
-import { privilegeError, runtimeError, usageError } from '../../errors.ts'
-import type { InterfaceInfo } from '../../interfaces.ts'
-import type { AfPacketSocket } from '../../messages.ts'
+import { close as closeDescriptor } from 'node:fs'
+import { EXIT_USAGE, InterceptorError, privilegeError, runtimeError } from '../../errors.ts'
 import { findInterface, interfaceNames, type NetworkInterface } from '../../sys/interfaces.ts'
 import { close, mapShared, setsockopt, setsockoptInt, socket, unmap } from '../../sys/libc.ts'
 import { withNetns } from '../../sys/netns.ts'
 import {
+  AF_INET,
   AF_PACKET,
   encodeTpacketReq3,
   PACKET_IGNORE_OUTGOING,
@@ -21,98 +24,159 @@ import {
   TPACKET_V3,
 } from '../../sys/packet.ts'
 import { hasCode } from '../../sys/system-error.ts'
-import { LINKTYPE_ETHERNET, LINKTYPE_RAW } from '../wire/link.ts'
-import { buildFilter, type Exclusion, type OutgoingRule } from './bpf.ts'
-import { compileFilter } from './expression.ts'
-import { attachFilter, bindToInterface, linkTypeOf } from './packet-socket.ts'
+import { LINKTYPE_RAW } from '../wire/link.ts'
+import type { OutgoingRule } from './bpf.ts'
+import { bindToInterface, linkTypeOf } from './packet-socket.ts'
 import { RETIRE_MS, ringShape } from './ring-shape.ts'
 
 /** The pseudo-interface that means all. */
 export const ANY = 'any'
 
-export interface AfPacketRequest {
-  readonly interfaceId: number
-  readonly info: InterfaceInfo
+/** Where to capture. */
+export interface CapturePoint {
   /** Interface name within its namespace, or ANY. */
   readonly device: string
-  /** Path of the network namespace; null: our own. */
-  readonly netns: string | null
-  /** BPF expression, ANDed to the built-in filter; empty: none. */
-  readonly filter: string
-  readonly exclude: readonly Exclusion[]
+  /** Its network namespace, of this inode, or of whatever inode; null: our own. */
+  readonly netns: { readonly path: string; readonly inode: number | null } | null
+}
+
+/** No interface of this name is there: a usage error where a person named it. */
+export class NoInterfaceError extends InterceptorError {
+  constructor(device: string) {
+    const hint = `there are: ${[...interfaceNames(), ANY].join(', ')}`
+    super(EXIT_USAGE, `there is no network interface ${device}`, { hint })
+  }
+}
+
+/** How large the kernel's ring is to be. */
+export interface RingSize {
   /** Bytes kept of a frame. */
   readonly snapLength: number
-  /** Size of the kernel ring. */
   readonly ringBytes: number
-  readonly promiscuous: boolean
+}
+
+/** A socket that receives nothing yet: it has no filter, no ring, and is not bound. */
+export interface BareSocket {
+  readonly fd: number
+  /** Without a link layer: the filter sees packets. */
+  readonly cooked: boolean
+  /** null: all interfaces. */
+  readonly link: NetworkInterface | null
+  readonly outgoing: OutgoingRule
+}
+
+/** A ring mapped into this process. */
+export interface MappedRing {
+  readonly address: bigint
+  readonly blockBytes: number
+  readonly blockCount: number
 }
 
 /**
- * Opens one socket with its ring and filter. It receives nothing before `beginAfPacket`.
+ * Makes a socket for an interface, in its namespace.
  *
- * @returns what a capture worker needs; `closeAfPacket` gives it back
- * @throws InterceptorError: privilege (CAP_NET_RAW, CAP_SYS_ADMIN for another namespace), usage (no such interface, bad
- *   expression), runtime (no memory for the ring, no AF_PACKET here)
+ * @returns to be given back with `closeSocket`
+ * @throws InterceptorError: privilege (CAP_NET_RAW, CAP_SYS_ADMIN for another namespace), NoInterfaceError, runtime
+ *   (no AF_PACKET here); NetnsChangedError, or the error of opening the namespace: it has gone; NetnsReturnError,
+ *   which must end the process
  */
-export function openAfPacket(request: AfPacketRequest): AfPacketSocket {
-  if (request.netns === null) return openHere(request)
+export function openSocket({ device, netns }: CapturePoint): BareSocket {
+  if (netns === null) return openHere(device)
   try {
-    return withNetns(request.netns, () => openHere(request))
+    return withNetns(netns.path, () => openHere(device), netns.inode)
   } catch (error) {
-    if (!hasCode(error, 'EPERM')) throw error
-    throw privilegeError(`entering the network namespace ${request.netns} needs CAP_SYS_ADMIN`, {
-      hint: 'run as root, or give the container the capability SYS_ADMIN',
-      cause: error,
-    })
+    if (hasCode(error, 'EPERM')) throw namespaceDenied('entering', netns.path, 'SYS_ADMIN', error)
+    if (isHidden(error)) throw namespaceDenied('looking at', netns.path, 'SYS_PTRACE', error)
+    throw error
+  }
+}
+
+/** Whether opening a path of another process was refused. */
+const isHidden = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && 'syscall' in error && error.syscall === 'open' && error.code === 'EACCES'
+
+const namespaceDenied = (what: string, path: string, capability: string, cause: unknown) =>
+  privilegeError(`${what} the network namespace ${path} needs CAP_${capability}`, {
+    hint: `run as root, or give the container the capability ${capability}`,
+    cause,
+  })
+
+/**
+ * Gives a socket its ring.
+ *
+ * @throws InterceptorError (runtime) when the kernel has no memory for it
+ */
+export function mapRing(fd: number, device: string, { snapLength, ringBytes }: RingSize): MappedRing {
+  const { blockBytes, blockCount } = ringShape(ringBytes, snapLength)
+  try {
+    setsockoptInt(fd, SOL_PACKET, PACKET_VERSION, TPACKET_V3, 'PACKET_VERSION')
+    setsockopt(fd, SOL_PACKET, PACKET_RX_RING, encodeTpacketReq3(blockBytes, blockCount, RETIRE_MS), 'PACKET_RX_RING')
+    return { address: mapShared(fd, blockBytes * blockCount), blockBytes, blockCount }
+  } catch (error) {
+    throw runtimeError(
+      `the kernel gives no ring of ${blockCount} blocks of ${blockBytes} bytes for ${device}: ${(error as Error).message}`,
+      { hint: 'make capture.ringBytes smaller', cause: error },
+    )
   }
 }
 
 /**
- * Binds the socket to its interface: frames gather in its ring from here on. From whatever network namespace: a socket
- * stays in its own.
+ * Binds a socket to its interface: frames gather in its ring from here on.
  *
- * @throws InterceptorError (usage) when the interface has gone since, SystemError when it cannot be bound
+ * @returns the interface's index, 0 for all
+ * @throws NoInterfaceError when the interface has gone since, SystemError when it cannot be bound
  */
-export function beginAfPacket({ fd, device, promiscuous }: AfPacketSocket): void {
-  bindToInterface(fd, device === ANY ? null : requireInterface(fd, device), promiscuous)
+export function beginCapture(fd: number, device: string, promiscuous: boolean): number {
+  const link = device === ANY ? null : requireInterface(fd, device)
+  bindToInterface(fd, link, promiscuous)
+  return link?.index ?? 0
 }
 
-/** Unmaps and closes. Only when no worker holds the ring any more: reading it afterwards ends the process. */
-export function closeAfPacket(opened: AfPacketSocket): void {
-  unmap(opened.address, opened.blockBytes * opened.blockCount)
-  close(opened.fd)
+/** Unmaps. Only when no worker reads the ring any more: reading it afterwards ends the process. */
+export function unmapRing({ address, blockBytes, blockCount }: MappedRing): void {
+  unmap(address, blockBytes * blockCount)
 }
+
+/**
+ * Closes a socket, and with its mapping gone frees its ring. The kernel waits for all its CPUs meanwhile, some 25 ms, so
+ * this is done beside the main thread.
+ */
+export const closeSocket = (fd: number): Promise<void> =>
+  new Promise((resolve) => {
+    closeDescriptor(fd, () => resolve())
+  })
 
 /**
  * Tries whether AF_PACKET sockets can be opened here at all.
  *
- * @throws InterceptorError: privilege or runtime, as `openAfPacket`
+ * @throws InterceptorError: privilege or runtime, as `openSocket`
  */
-export const probeAfPacket = (): void => close(openSocket(SOCK_RAW))
+export const probeAfPacket = (): void => close(packetSocket(SOCK_RAW))
 
-function openHere(request: AfPacketRequest): AfPacketSocket {
-  // The kind of socket depends on the interface, and asking for the interface takes a socket: one is opened to ask.
-  const cooked = request.device === ANY || linkTypeOf(hardwareTypeOf(request.device)) === LINKTYPE_RAW
-  const fd = openSocket(cooked ? SOCK_DGRAM : SOCK_RAW)
+function openHere(device: string): BareSocket {
+  const link = device === ANY ? null : lookUp(device)
+  const cooked = link === null || linkTypeOf(link.hardwareType) === LINKTYPE_RAW
+  const fd = packetSocket(cooked ? SOCK_DGRAM : SOCK_RAW)
   try {
-    return setUp(fd, cooked, request)
+    return { fd, cooked, link, outgoing: outgoingRule(fd, link) }
   } catch (error) {
     close(fd)
     throw error
   }
 }
 
-function hardwareTypeOf(device: string): number {
-  const fd = openSocket(SOCK_DGRAM)
+/** Through a socket of another kind: closing a packet socket takes long. */
+function lookUp(device: string): NetworkInterface {
+  const fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)
   try {
-    return requireInterface(fd, device).hardwareType
+    return requireInterface(fd, device)
   } finally {
     close(fd)
   }
 }
 
 /** A packet socket of no protocol: it receives nothing before it is bound, so nothing passes unfiltered. */
-function openSocket(type: number): number {
+function packetSocket(type: number): number {
   try {
     return socket(AF_PACKET, type | SOCK_CLOEXEC, 0)
   } catch (error) {
@@ -133,32 +197,7 @@ const captureDenied = (cause: unknown) =>
 function requireInterface(fd: number, device: string): NetworkInterface {
   const link = findInterface(fd, device)
   if (link !== null) return link
-  throw usageError(`there is no network interface ${device}`, {
-    hint: `there are: ${[...interfaceNames(), ANY].join(', ')}`,
-  })
-}
-
-function setUp(fd: number, cooked: boolean, request: AfPacketRequest): AfPacketSocket {
-  const link = request.device === ANY ? null : requireInterface(fd, request.device)
-  const program = buildFilter({
-    view: cooked ? 'cooked' : 'ethernet',
-    outgoing: outgoingRule(fd, link),
-    exclude: request.exclude,
-    expression: request.filter === '' ? null : compileFilter(request.filter, cooked, request.snapLength),
-    snapLength: request.snapLength,
-  })
-  attachFilter(fd, program)
-  const ring = mapRing(fd, request)
-  return {
-    interfaceId: request.interfaceId,
-    info: request.info,
-    device: request.device,
-    interfaceIndex: link?.index ?? 0,
-    promiscuous: request.promiscuous,
-    fd,
-    ...ring,
-    linkType: cooked ? LINKTYPE_RAW : LINKTYPE_ETHERNET,
-  }
+  throw new NoInterfaceError(device)
 }
 
 /** Loopback delivers each packet twice; where the kernel can (4.20) it spares itself the second one altogether. */
@@ -171,19 +210,5 @@ function outgoingRule(fd: number, link: NetworkInterface | null): OutgoingRule {
   } catch (error) {
     if (hasCode(error, 'ENOPROTOOPT')) return 'drop'
     throw error
-  }
-}
-
-function mapRing(fd: number, request: AfPacketRequest): { address: bigint; blockBytes: number; blockCount: number } {
-  const { blockBytes, blockCount } = ringShape(request.ringBytes, request.snapLength)
-  try {
-    setsockoptInt(fd, SOL_PACKET, PACKET_VERSION, TPACKET_V3, 'PACKET_VERSION')
-    setsockopt(fd, SOL_PACKET, PACKET_RX_RING, encodeTpacketReq3(blockBytes, blockCount, RETIRE_MS), 'PACKET_RX_RING')
-    return { address: mapShared(fd, blockBytes * blockCount), blockBytes, blockCount }
-  } catch (error) {
-    throw runtimeError(
-      `the kernel gives no ring of ${blockCount} blocks of ${blockBytes} bytes for ${request.device}: ${(error as Error).message}`,
-      { hint: 'make capture.ringBytes smaller', cause: error },
-    )
   }
 }

@@ -1,20 +1,26 @@
 /**
  * Live capture from AF_PACKET rings: polls over all sockets of a worker and hands each frame to the sink straight from
- * the kernel's memory. Capture worker's thread, which it does not leave before it is told to.
+ * the kernel's memory. Sockets come and go while it runs. Capture worker's thread, which it does not leave before it is
+ * told to.
  */
 import type { Control } from '../../control.ts'
-import { CAPTURE_COUNTERS } from '../../counters.ts'
-import { type AfPacketSource, COMMAND_DRAIN, COMMAND_STOP, type FromWorker } from '../../messages.ts'
+import type { Mailbox } from '../../mailbox.ts'
+import {
+  type AfPacketSocket,
+  type AfPacketSource,
+  COMMAND_DRAIN,
+  COMMAND_STOP,
+  type FromWorker,
+  type ToCapture,
+} from '../../messages.ts'
 import { poll } from '../../sys/libc.ts'
 import { POLLERR, POLLIN } from '../../sys/packet.ts'
+import { UsageNote } from '../../thread-usage.ts'
 import type { PressedSink } from '../frame-sink.ts'
-import { refuseAll } from './bpf.ts'
-import { InterfaceWatch } from './interface-watch.ts'
-import { PacketRing } from './packet-ring.ts'
-import { attachFilter, takeKernelDrops } from './packet-socket.ts'
+import { LiveSocket } from './live-socket.ts'
 import { RETIRE_MS } from './ring-shape.ts'
 
-/** A sleeping worker sees a command after this time at the latest. */
+/** A sleeping worker sees a command or a message after this time at the latest. */
 const POLL_MS = 100
 const HOUSEKEEPING_MS = 1000
 /** How long blocks are left with the kernel before the assemblers are looked at again. */
@@ -24,61 +30,90 @@ const DRAIN_MS = 2 * RETIRE_MS + 20
 /** The packet clock of a quiet interface runs this much behind, or frames of a block not yet ours would be in its past. */
 const CLOCK_LAG_MICROS = 2 * RETIRE_MS * 1000
 
+/** What the worker's run has beside its sockets. */
+export interface CaptureContext {
+  readonly sink: PressedSink
+  readonly control: Control
+  readonly mail: Mailbox<ToCapture>
+  /** The worker's own CAPTURE_COUNTERS block, beside those of its interfaces. */
+  readonly counters: Float64Array
+  readonly post: (message: FromWorker) => void
+}
+
+/** Loads the foreign functions, which takes some 50 ms. */
+export const bindAfPacket = (): unknown => poll(new Uint8Array(0), 0, 0)
+
 /**
- * Captures until told to drain (the ring is closed to new frames, then emptied) or to stop (at once).
+ * Captures until told to drain (the rings are closed to new frames, then emptied) or to stop (at once).
  *
- * @param counters the worker's CAPTURE_COUNTERS block
  * @throws SystemError when the kernel refuses what it granted before
  */
-export function runAfPacket(
-  source: AfPacketSource,
-  sink: PressedSink,
-  control: Control,
-  counters: Float64Array,
-  post: (message: FromWorker) => void,
-): void {
-  const capture = new AfPacketCapture(source, sink, counters, post)
+export function runAfPacket(source: AfPacketSource, context: CaptureContext): void {
+  const { control, sink } = context
+  const capture = new AfPacketCapture(source, context)
+  const usage = new UsageNote(control)
   let drainUntil = Number.POSITIVE_INFINITY
   while (control.command !== COMMAND_STOP) {
     control.beat()
     const now = performance.now()
+    usage.turn(now)
+    capture.readMail(now)
     if (control.command === COMMAND_DRAIN && drainUntil === Number.POSITIVE_INFINITY) {
       capture.closeToNewFrames()
       drainUntil = now + DRAIN_MS
     }
     capture.keepHouse(now)
-    if (capture.takeBlocks()) continue
+    capture.letGo(now)
+    if (capture.takeBlocks(now)) continue
     if (now >= drainUntil) break
     capture.wait(Math.min(POLL_MS, Math.max(1, drainUntil - now)))
   }
   capture.countKernelDrops()
+  sink.countInto(context.counters)
 }
 
-/** The rings of one worker. */
+/** The sockets of one worker. */
 class AfPacketCapture {
-  readonly #source: AfPacketSource
+  readonly #context: CaptureContext
   readonly #sink: PressedSink
-  readonly #counters: Float64Array
-  readonly #rings: PacketRing[]
-  readonly #watches: InterfaceWatch[]
-  readonly #pollFds: DataView
-  readonly #pollBytes: Uint8Array
+  #sockets: LiveSocket[] = []
+  /** `struct pollfd` of each socket, by position. */
+  #pollFds = new DataView(new ArrayBuffer(0))
+  #pollBytes = new Uint8Array(0)
+  /** Sockets that are being closed. */
+  #closing = 0
   /** Never woken: only to sleep on. */
   readonly #pause = new Int32Array(new SharedArrayBuffer(4))
   #nextHousekeeping = 0
 
-  constructor(source: AfPacketSource, sink: PressedSink, counters: Float64Array, post: (message: FromWorker) => void) {
-    this.#source = source
-    this.#sink = sink
-    this.#counters = counters
-    this.#rings = source.sockets.map((socket) => new PacketRing(socket))
-    this.#watches = source.sockets.map((socket) => new InterfaceWatch(socket, sink, counters, post))
-    this.#pollFds = new DataView(new ArrayBuffer(source.sockets.length * 8))
-    this.#pollBytes = new Uint8Array(this.#pollFds.buffer)
-    source.sockets.forEach(({ fd }, position) => {
-      this.#pollFds.setInt32(position * 8, fd, true)
-      this.#pollFds.setInt16(position * 8 + 4, POLLIN, true)
+  constructor(source: AfPacketSource, context: CaptureContext) {
+    this.#context = context
+    this.#sink = context.sink
+    this.#use(source.sockets.map((socket) => this.#take(socket)))
+    const now = performance.now()
+    for (const { interfaceId, closing } of source.sockets) if (closing) this.#close(interfaceId, now)
+  }
+
+  /** Sockets to take on and to let go. */
+  readMail(now: number): void {
+    this.#context.mail.read((message) => {
+      if (message.t === 'open') this.#use([...this.#sockets, this.#take(message.socket)])
+      else this.#close(message.interfaceId, now)
     })
+  }
+
+  /** Parts with sockets that were closed a while ago, once their rings are empty. */
+  letGo(now: number): void {
+    if (this.#closing === 0) return
+    const done = this.#sockets.filter((socket) => socket.isDone(now))
+    if (done.length === 0) return
+    for (const socket of done) socket.end(this.#sink)
+    this.#closing -= done.length
+    this.#sink.countInto(this.#context.counters)
+    // Before the supervisor hears of it: the flows' end must be in the ring whatever becomes of us.
+    this.#sink.flush()
+    this.#use(this.#sockets.filter((socket) => !done.includes(socket)))
+    for (const { interfaceId } of done) this.#context.post({ t: 'closed', interfaceId })
   }
 
   /**
@@ -87,23 +122,28 @@ class AfPacketCapture {
    *
    * @returns whether there was any
    */
-  takeBlocks(): boolean {
+  takeBlocks(now: number): boolean {
     let taken = false
     let held = false
-    for (const ring of this.#rings) {
+    for (const socket of this.#sockets) {
+      const { ring } = socket
       const bytes = ring.readyBytes
       if (bytes === 0) continue
       const room = this.#sink.hasRoom(bytes)
-      if (!room && !ring.crowded) {
+      if (!room && !ring.crowded && !socket.isOverdue(now)) {
         held = true
         continue
       }
       if (!room) this.#sink.press()
-      ring.takeBlock(this.#sink)
+      this.#sink.countInto(socket.counters)
+      ring.giveBlock(this.#sink)
       taken = true
     }
-    if (taken) this.#sink.flush()
-    else if (held) Atomics.wait(this.#pause, 0, 0, HOLD_MS)
+    if (taken) {
+      this.#sink.flush()
+      // Only now: a successor takes again what we had and the assemblers cannot see yet.
+      for (const { ring } of this.#sockets) ring.release()
+    } else if (held) Atomics.wait(this.#pause, 0, 0, HOLD_MS)
     return taken || held
   }
 
@@ -115,21 +155,9 @@ class AfPacketCapture {
     this.#sink.flush()
   }
 
-  #lookAtInterfaces(timeoutMs: number): void {
-    const count = this.#watches.length
-    const reported = poll(this.#pollBytes, count, timeoutMs)
-    for (let position = 0; position < count; position++) {
-      const watch = this.#watches[position]!
-      watch.check()
-      if (reported === 0) continue
-      const events = this.#pollFds.getInt16(position * 8 + 6, true)
-      if ((events & POLLERR) !== 0) watch.onError()
-    }
-  }
-
   /** From here on nothing enters the rings; what is in them stays. */
   closeToNewFrames(): void {
-    for (const { fd } of this.#source.sockets) attachFilter(fd, refuseAll)
+    for (const socket of this.#sockets) socket.closeToNewFrames()
   }
 
   /** Once a second, however busy: kernel drops, interfaces that went away or are back. */
@@ -141,8 +169,41 @@ class AfPacketCapture {
   }
 
   countKernelDrops(): void {
-    for (const { fd } of this.#source.sockets) {
-      this.#counters[CAPTURE_COUNTERS.index.kernelDropped]! += takeKernelDrops(fd)
+    for (const socket of this.#sockets) socket.countKernelDrops()
+  }
+
+  #take(socket: AfPacketSocket): LiveSocket {
+    return new LiveSocket(socket, this.#sink, this.#context.post)
+  }
+
+  #close(interfaceId: number, now: number): void {
+    const socket = this.#sockets.find((candidate) => candidate.interfaceId === interfaceId)
+    if (socket === undefined) return
+    socket.closeToNewFrames()
+    socket.closeAt = now + DRAIN_MS
+    this.#closing += 1
+  }
+
+  /** Not while the sockets are walked through. */
+  #use(sockets: LiveSocket[]): void {
+    this.#sockets = sockets
+    this.#pollFds = new DataView(new ArrayBuffer(sockets.length * 8))
+    this.#pollBytes = new Uint8Array(this.#pollFds.buffer)
+    sockets.forEach(({ fd }, position) => {
+      this.#pollFds.setInt32(position * 8, fd, true)
+      this.#pollFds.setInt16(position * 8 + 4, POLLIN, true)
+    })
+  }
+
+  #lookAtInterfaces(timeoutMs: number): void {
+    const count = this.#sockets.length
+    const reported = poll(this.#pollBytes, count, timeoutMs)
+    for (let position = 0; position < count; position++) {
+      const { watch } = this.#sockets[position]!
+      watch.check()
+      if (reported === 0) continue
+      const events = this.#pollFds.getInt16(position * 8 + 6, true)
+      if ((events & POLLERR) !== 0) watch.onError()
     }
   }
 }

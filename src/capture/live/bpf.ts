@@ -4,7 +4,7 @@
  *
  * Passes: IPv4 with protocol TCP, fragments too; IPv6 with next header TCP or an extension header; the same behind up to
  * two VLAN tags. A tag that the kernel has taken out of the bytes is not there for us either.
- * Refuses: everything else, and the exclusions.
+ * Refuses: everything else, the exclusions, and where only certain addresses are wanted, packets from and to others.
  *
  * On a cooked socket every packet that came with a VLAN tag passes.
  */
@@ -29,6 +29,8 @@ export interface FilterRequest {
   readonly view: FilterView
   readonly outgoing: OutgoingRule
   readonly exclude: readonly Exclusion[]
+  /** Only packets from or to these addresses, in text; null: all. */
+  readonly onlyAddresses: readonly string[] | null
   /** A compiled expression for the same view; it decides about what the built-in filter lets pass. */
   readonly expression: readonly BpfInstruction[] | null
   /** Bytes kept of a frame. */
@@ -37,6 +39,9 @@ export interface FilterRequest {
 
 /** Most instructions the kernel takes (BPF_MAXINSNS). */
 export const MAX_INSTRUCTIONS = 4096
+
+/** Addresses of either family that `onlyAddresses` compares. With more all pass, and it is for the assemblers to tell. */
+export const MAX_ADDRESSES = 64
 
 // Opcodes: class | size | mode (linux/bpf_common.h).
 const LD_W_ABS = 0x20
@@ -85,7 +90,7 @@ const refuse = op(RET_K, 0)
  */
 export function buildFilter(request: FilterRequest): BpfInstruction[] {
   const verdict = request.expression ?? [op(RET_K, request.snapLength)]
-  const rules = byEtherType(ipv4Rules(request.exclude), ipv6Rules(request.exclude))
+  const rules = byEtherType(ipv4Rules(request), ipv6Rules(request))
   // Everything before the verdict refuses by itself and falls through to accept, so programs combine by concatenation.
   const program = [
     ...outgoingRule(request.outgoing),
@@ -149,12 +154,15 @@ function byEtherType(ipv4: readonly BpfInstruction[], ipv6: readonly BpfInstruct
   ]
 }
 
-function ipv4Rules(exclude: readonly Exclusion[]): BpfInstruction[] {
+type Rules = Pick<FilterRequest, 'exclude' | 'onlyAddresses'>
+
+function ipv4Rules({ exclude, onlyAddresses }: Rules): BpfInstruction[] {
   const rules = exclude.flatMap((exclusion) => {
     const address = exclusion.address === null ? [] : parseAddress(exclusion.address)
     return address.length > 1 ? [] : excludeRule(exclusion.port, address)
   })
-  const isTcp = [op(LD_B_IND, 9), op(JEQ_K, PROTOCOL_TCP, 1, 0), refuse]
+  const ours = onlyRules(onlyAddresses, 1, 12, 16)
+  const isTcp = [op(LD_B_IND, 9), op(JEQ_K, PROTOCOL_TCP, 1, 0), refuse, ...ours]
   if (rules.length === 0) return isTcp
   const load = [
     ...[op(LD_W_IND, 12), op(ST, SOURCE_ADDRESS), op(LD_W_IND, 16), op(ST, DESTINATION_ADDRESS)],
@@ -168,7 +176,7 @@ function ipv4Rules(exclude: readonly Exclusion[]): BpfInstruction[] {
   return [...isTcp, ...isFirst, ...section]
 }
 
-function ipv6Rules(exclude: readonly Exclusion[]): BpfInstruction[] {
+function ipv6Rules({ exclude, onlyAddresses }: Rules): BpfInstruction[] {
   const rules = exclude.flatMap((exclusion) => {
     const address = exclusion.address === null ? [] : parseAddress(exclusion.address)
     return address.length === 1 ? [] : excludeRule(exclusion.port, address)
@@ -186,6 +194,7 @@ function ipv6Rules(exclude: readonly Exclusion[]): BpfInstruction[] {
   // Behind an extension header anything may follow: it passes.
   const extensions = EXTENSION_HEADERS.map((type, index) => op(JEQ_K, type, EXTENSION_HEADERS.length - index, 0))
   return [
+    ...onlyRules(onlyAddresses, 4, 8, 24),
     op(LD_B_IND, 6),
     op(JEQ_K, PROTOCOL_TCP, extensions.length + 2, 0),
     ...extensions,
@@ -193,6 +202,33 @@ function ipv6Rules(exclude: readonly Exclusion[]): BpfInstruction[] {
     op(JA, section.length),
     ...section,
   ]
+}
+
+/**
+ * Refuses what has none of the addresses at either end; falls through otherwise.
+ *
+ * @param words of an address of this family; @param source,destination where they lie, from X on
+ */
+function onlyRules(
+  only: readonly string[] | null,
+  words: number,
+  source: number,
+  destination: number,
+): BpfInstruction[] {
+  if (only === null) return []
+  const addresses = [...new Set(only)].map(parseAddress).filter(({ length }) => length === words)
+  if (addresses.length > MAX_ADDRESSES) return []
+  const pairs = [source, destination].flatMap((end) => addresses.map((address) => ({ end, address })))
+  const blockLength = 2 * words + 1
+  const blocks = pairs.map(({ end, address }, position) => [
+    // The last word first: addresses of one network differ there.
+    ...address.flatMap((_, index) => {
+      const word = words - 1 - index
+      return [op(LD_W_IND, end + word * 4), op(JEQ_K, address[word]!, 0, blockLength - 2 * (index + 1))]
+    }),
+    op(JA, (pairs.length - 1 - position) * blockLength + 1),
+  ])
+  return [...blocks.flat(), refuse]
 }
 
 const loadPorts = (tcpOffset: number): BpfInstruction[] => [

@@ -11,6 +11,7 @@ import { fileURLToPath } from 'node:url'
 import type { Control } from '../../control.ts'
 import { type InterceptorError, privilegeError, runtimeError, usageError } from '../../errors.ts'
 import { type CapSource, COMMAND_RUN, COMMAND_STOP, type FromWorker } from '../../messages.ts'
+import { UsageNote } from '../../thread-usage.ts'
 import type { FrameSink } from '../frame-sink.ts'
 import { type CapFailure, FAILED, OPENED, RECORD_HEADER_BYTES, RecordReader } from './cap-records.ts'
 
@@ -30,14 +31,15 @@ export async function runCap(
   control: Control,
   post: (message: FromWorker) => void,
 ): Promise<void> {
-  for (const { interfaceId, info } of source.interfaces) sink.addInterface(interfaceId, info)
   const child = spawn(process.execPath, [
     fileURLToPath(new URL('./cap.child.js', import.meta.url)),
     JSON.stringify(source),
   ])
   const capture = new CapCapture(source, sink, post)
+  const usage = new UsageNote(control)
   const turn = setInterval(() => {
     control.beat()
+    usage.turn(performance.now())
     obey(child, control)
     sink.time.micros = Date.now() * 1000 - CLOCK_LAG_MICROS
     sink.tick()

@@ -6,6 +6,7 @@
 import { CAPTURE_COUNTERS } from '../../counters.ts'
 import type { AfPacketSocket, FromWorker } from '../../messages.ts'
 import { findInterface, type NetworkInterface } from '../../sys/interfaces.ts'
+import { hasCode } from '../../sys/system-error.ts'
 import type { FrameSink } from '../frame-sink.ts'
 import { LINKTYPE_RAW } from '../wire/link.ts'
 import { bindToInterface, isAttached, linkTypeOf, takeError } from './packet-socket.ts'
@@ -15,7 +16,6 @@ const { index: COUNTER } = CAPTURE_COUNTERS
 export class InterfaceWatch {
   readonly #socket: AfPacketSocket
   readonly #sink: FrameSink
-  readonly #counters: Float64Array
   readonly #post: (message: FromWorker) => void
   /** The interface the socket is bound to. */
   #boundIndex: number
@@ -23,16 +23,19 @@ export class InterfaceWatch {
   #troubled = false
   /** The supervisor has been told. */
   #lost = false
-  /** The sink knows the interface. */
-  #announced = true
+  /** The interface the socket is bound to is there; up or down. */
+  #attached = true
 
-  constructor(socket: AfPacketSocket, sink: FrameSink, counters: Float64Array, post: (message: FromWorker) => void) {
+  constructor(socket: AfPacketSocket, sink: FrameSink, post: (message: FromWorker) => void) {
     this.#socket = socket
     this.#sink = sink
-    this.#counters = counters
     this.#post = post
     this.#boundIndex = socket.interfaceIndex
-    sink.addInterface(socket.interfaceId, socket.info)
+  }
+
+  /** False from when the interface was deleted, and its flows ended, until it is back. */
+  get attached(): boolean {
+    return this.#attached
   }
 
   /** poll reported an error on the socket: the kernel tells so that its interface goes down or away. */
@@ -48,7 +51,7 @@ export class InterfaceWatch {
     const { fd, device } = this.#socket
     this.#forgetIfDeleted()
     const link = findInterface(fd, device)
-    if (this.#announced && link?.up && !this.#lost) this.#troubled = false
+    if (this.#attached && link?.up && !this.#lost) this.#troubled = false
     else {
       if (!this.#lost) this.#tellLost()
       if (link?.up) this.#takeBack(link)
@@ -57,30 +60,40 @@ export class InterfaceWatch {
 
   #tellLost(): void {
     this.#lost = true
-    this.#counters[COUNTER.interfacesLost]! += 1
+    this.#socket.counters[COUNTER.interfacesLost]! += 1
     const { interfaceId, device } = this.#socket
-    this.#post({ t: 'interfaceLost', interfaceId, name: device, reason: this.#announced ? 'down' : 'deleted' })
+    this.#post({ t: 'interfaceLost', interfaceId, name: device, reason: this.#attached ? 'down' : 'deleted' })
   }
 
   #takeBack(link: NetworkInterface): void {
-    const { fd, device, interfaceId, info, linkType, promiscuous } = this.#socket
+    const { fd, device, interfaceId, linkType, promiscuous } = this.#socket
     // An Ethernet socket cannot take the frames of a tunnel that now has the name.
     if (linkType !== LINKTYPE_RAW && linkTypeOf(link.hardwareType) !== linkType) return
-    if (!this.#announced) {
-      bindToInterface(fd, link, promiscuous)
+    if (!this.#attached) {
+      if (!bindsTo(fd, link, promiscuous)) return
       this.#boundIndex = link.index
-      this.#announced = true
-      this.#sink.addInterface(interfaceId, info)
+      this.#attached = true
     }
     this.#lost = false
     this.#troubled = false
-    this.#counters[COUNTER.interfacesBack]! += 1
+    this.#socket.counters[COUNTER.interfacesBack]! += 1
     this.#post({ t: 'interfaceBack', interfaceId, name: device })
   }
 
   #forgetIfDeleted(): void {
-    if (!this.#announced || isAttached(this.#socket.fd, this.#boundIndex)) return
-    this.#announced = false
+    if (!this.#attached || isAttached(this.#socket.fd, this.#boundIndex)) return
+    this.#attached = false
     this.#sink.removeInterface(this.#socket.interfaceId)
+  }
+}
+
+/** @returns false when the interface has gone again meanwhile */
+function bindsTo(fd: number, link: NetworkInterface, promiscuous: boolean): boolean {
+  try {
+    bindToInterface(fd, link, promiscuous)
+    return true
+  } catch (error) {
+    if (hasCode(error, 'ENODEV', 'ENETDOWN')) return false
+    throw error
   }
 }

@@ -40,6 +40,8 @@ export class PacketRing {
   readonly #interfaceId: number
   /** Offset of the block the kernel hands over next. */
   #block: number
+  /** That block's frames have been given to the sink. */
+  #given = false
 
   constructor(socket: AfPacketSocket) {
     this.#blockBytes = socket.blockBytes
@@ -64,16 +66,22 @@ export class PacketRing {
     return this.#isReady((this.#block + ahead) % this.#ringBytes)
   }
 
-  /**
-   * Gives the ready block's frames to the sink, in place, and the block back to the kernel.
-   */
-  takeBlock(sink: FrameSink): void {
+  /** Gives the ready block's frames to the sink, in place. `release` follows once they are safe. */
+  giveBlock(sink: FrameSink): void {
     const block = this.#block
     let packet = block + this.#words[(block + BLOCK_FIRST_PACKET) >> 2]!
     for (let left = this.#words[(block + BLOCK_PACKETS) >> 2]!; left > 0; left--) {
       this.#give(packet, sink)
       packet += this.#words[(packet + PACKET_NEXT) >> 2]!
     }
+    this.#given = true
+  }
+
+  /** Gives the block whose frames were given back to the kernel, if there is one. */
+  release(): void {
+    if (!this.#given) return
+    this.#given = false
+    const block = this.#block
     Atomics.store(this.#words, (block + BLOCK_STATUS) >> 2, TP_STATUS_KERNEL)
     this.#block = block + this.#blockBytes === this.#ringBytes ? 0 : block + this.#blockBytes
   }

@@ -67,6 +67,11 @@ export class RemoteDirectory {
     return this.#byAddress.get(address) ?? null
   }
 
+  /** How many are known. */
+  get size(): { readonly pods: number; readonly services: number } {
+    return { pods: this.#pods.items.size, services: this.#services.items.size }
+  }
+
   get state(): { readonly pods: WatchState; readonly services: WatchState } {
     return { pods: this.#pods.state, services: this.#services.state }
   }

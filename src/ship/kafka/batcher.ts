@@ -106,6 +106,16 @@ export class Batcher {
     return lane.inFlight
   }
 
+  /** When the oldest pair arrived, of those in flight too; Infinity while there is none. */
+  oldestMs(): number {
+    let oldest = Infinity
+    for (const lane of this.#lanes) {
+      const batch = lane.inFlight ?? lane.sealed[0] ?? lane.open
+      if (batch != null && batch.count > 0) oldest = Math.min(oldest, batch.oldestMs)
+    }
+    return oldest
+  }
+
   /** When `next` may have something, by time alone; Infinity: not before something else happens. */
   nextDueMs(): number {
     let due = Infinity

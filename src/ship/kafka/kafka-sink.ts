@@ -76,6 +76,15 @@ export class KafkaSink implements Sink {
     return this.#failing.size > 0 && lanes.every(({ leader }) => leader === -1 || this.#failing.has(leader))
   }
 
+  get oldestMs(): number {
+    return this.#batcher.oldestMs()
+  }
+
+  get reachable(): boolean | null {
+    if (this.away) return false
+    return this.#batcher.lanes.length > 0 ? true : null
+  }
+
   get nextDueMs(): number {
     return this.#nextDueMs
   }

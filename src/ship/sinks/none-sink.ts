@@ -6,6 +6,8 @@ export class NoneSink implements Sink {
   readonly pairs = 0
   readonly byteCount = 0
   readonly away = false
+  readonly oldestMs = Infinity
+  readonly reachable = true
   readonly end = null
   readonly nextDueMs = Infinity
   readonly #context: SinkContext

@@ -12,6 +12,8 @@ export class StreamSink implements Sink {
   pairs = 0
   readonly byteCount = 0
   readonly away = false
+  /** What is taken is written before the shipper looks again. */
+  readonly oldestMs = Infinity
   readonly nextDueMs = Infinity
   end: SinkEnd | null = null
   readonly #output: FdOutput
@@ -26,6 +28,11 @@ export class StreamSink implements Sink {
     this.#format = format
     this.#context = context
     this.#log = log
+  }
+
+  get reachable(): boolean | null {
+    if (this.end !== null) return false
+    return this.#output.written > 0 ? true : null
   }
 
   pump(queue: PairQueue): void {

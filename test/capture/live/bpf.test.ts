@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { buildFilter, type FilterRequest, MAX_INSTRUCTIONS } from '../../../src/capture/live/bpf.ts'
+import { buildFilter, type FilterRequest, MAX_ADDRESSES, MAX_INSTRUCTIONS } from '../../../src/capture/live/bpf.ts'
 import { compileExpression, DLT_EN10MB } from '../../../src/sys/pcap-compile.ts'
 import { type BpfPacket, runBpf } from '../../support/bpf-machine.ts'
 import { ethernet, packet, tcp } from '../../support/frames.ts'
@@ -14,6 +14,7 @@ const REQUEST: FilterRequest = {
   view: 'ethernet',
   outgoing: 'keep',
   exclude: [],
+  onlyAddresses: null,
   expression: null,
   snapLength: 262144,
 }
@@ -105,6 +106,37 @@ test('bpf: lets later fragments pass, whose first bytes are no ports', () => {
   const exclude = [{ address: null, port: 80 }]
   assert.equal(keeps({ exclude }, ethernet({ payload: packet({ ...IPV4, fragmentOffset: 0 }) })), false)
   assert.equal(keeps({ exclude }, ethernet({ payload: packet({ ...IPV4, fragmentOffset: 185 }) })), true)
+})
+
+test('bpf: only certain addresses, at either end, of either family', () => {
+  const onlyAddresses = ['192.168.0.1', '10.0.0.2', 'fd77::9', 'fd77::2']
+  const keeps4 = (source: number[], destination: number[], more: object = {}) =>
+    keeps({ onlyAddresses }, ethernet({ payload: packet({ ...IPV4, source, destination, ...more }) }))
+  const [own, other, third] = [IPV4.destination, [10, 0, 0, 3], [10, 0, 1, 2]]
+  assert.deepEqual([keeps4(own, other), keeps4(other, own), keeps4(other, third)], [true, true, false])
+  assert.equal(keeps4(other, third, { fragmentOffset: 185 }), false, 'a later fragment')
+  assert.equal(keeps4(own, other, { fragmentOffset: 185 }), true)
+  const keeps6 = (source: number, destination: number, protocol = 6) => {
+    const payload = packet({ ...IPV6, source: ADDRESS6(source), destination: ADDRESS6(destination), protocol })
+    return keeps({ onlyAddresses }, ethernet({ payload, tags: [0x8100] }))
+  }
+  assert.deepEqual([keeps6(2, 1), keeps6(1, 9), keeps6(1, 3), keeps6(1, 3, 43)], [true, true, false, false])
+  assert.equal(keeps({ onlyAddresses: ['10.0.0.2'] }, ethernet({ payload: packet(IPV6) })), false, 'none of IPv6')
+  assert.equal(keeps({ onlyAddresses: [] }, ethernet({ payload: packet(IPV4) })), false, 'none at all')
+})
+
+test('bpf: an address and an exclusion decide together', () => {
+  const rules = { onlyAddresses: ['10.0.0.2'], exclude: [{ address: null, port: 80 }] }
+  const to = (port: number) => keeps(rules, ethernet({ payload: packet({ ...IPV4, payload: tcp(1234, port) }) }))
+  assert.deepEqual([to(80), to(81)], [false, true])
+})
+
+test('bpf: of more addresses than are worth comparing all pass', () => {
+  const addresses = (count: number) => Array.from({ length: count }, (_, index) => `192.168.1.${index}`)
+  const data = ethernet({ payload: packet(IPV4) })
+  assert.equal(keeps({ onlyAddresses: addresses(MAX_ADDRESSES) }, data), false)
+  assert.equal(keeps({ onlyAddresses: [...addresses(MAX_ADDRESSES - 1), '10.0.0.1'] }, data), true)
+  assert.equal(keeps({ onlyAddresses: addresses(MAX_ADDRESSES + 1) }, data), true)
 })
 
 test('bpf: takes hundreds of exclusions, and refuses more than the kernel does', () => {

@@ -1,0 +1,54 @@
+/**
+ * All that was said to the assemblers until now, beside frames: what one that is started again has to know. Main thread.
+ *
+ * Interfaces that have gone stay until their number is used again: frames of theirs may be in a ring still.
+ */
+import type { KnownInterface } from '../assemble/worker-data.ts'
+import type { Config } from '../config.ts'
+import type { AddressEntry } from '../endpoint-pod.ts'
+import type { InterfaceInfo } from '../interfaces.ts'
+import type { ToAssembler, ViewPolicy } from '../messages.ts'
+
+export class AssemblerState {
+  /** Rules and policy in force. */
+  filter: Config['filter']
+  policy: ViewPolicy
+  readonly #interfaces = new Map<number, InterfaceInfo>()
+  readonly #addresses = new Map<string, AddressEntry>()
+
+  constructor({ filter, targets }: Pick<Config, 'filter' | 'targets'>) {
+    this.filter = filter
+    this.policy = { keep: targets.keep, clusterNetworks: targets.clusterNetworks }
+  }
+
+  get interfaces(): KnownInterface[] {
+    return [...this.#interfaces].map(([id, info]) => ({ id, info }))
+  }
+
+  get addresses(): AddressEntry[] {
+    return [...this.#addresses.values()]
+  }
+
+  /** Takes in what is being said to all of them. */
+  apply(message: ToAssembler): void {
+    switch (message.t) {
+      case 'interface':
+        this.#interfaces.set(message.id, message.info)
+        break
+      case 'addresses':
+        for (const entry of message.entries) this.#setAddress(entry)
+        break
+      case 'filter':
+        this.filter = message.filter
+        break
+      case 'policy':
+        this.policy = message.policy
+        break
+    }
+  }
+
+  #setAddress(entry: AddressEntry): void {
+    if (entry.holders.length === 0) this.#addresses.delete(entry.address)
+    else this.#addresses.set(entry.address, entry)
+  }
+}

@@ -1,0 +1,280 @@
+/**
+ * The interfaces being captured through packet sockets, while they come and go: opens and closes sockets, deals them out
+ * to capture workers, keeps their numbers and counters. Main thread, which owns every descriptor and mapping: a worker
+ * only borrows them, and a ring is unmapped once its worker has said that it let go of it, or has ended.
+ *
+ *     wanted ──opened──▶ captured ──remove──▶ closing ──worker has let go──▶ gone
+ */
+import type { PacketSocket, PacketSockets } from '../capture/live/packet-sockets.ts'
+import type { CaptureTarget } from '../capture-target.ts'
+import { allocateCounters, CAPTURE_COUNTERS, TARGET_COUNTERS } from '../counters.ts'
+import type { InterfaceInfo } from '../interfaces.ts'
+import type { CounterBlock } from '../ledger.ts'
+import type { Logger } from '../log.ts'
+import type { AfPacketSocket, FromWorker } from '../messages.ts'
+import type { InterfaceObservation } from '../observation.ts'
+import { NetnsReturnError } from '../sys/netns.ts'
+import type { CaptureSlot } from './capture-slot.ts'
+import { type Deferred, deferred } from './deferred.ts'
+import { Domains } from './domains.ts'
+import { LateIds } from './late-ids.ts'
+import { type OpenFailure, openFailure } from './open-failure.ts'
+import type { AddResult } from './options.ts'
+
+/** Frames of an interface that has gone may lie in a ring for a moment, and the assemblers keep what they know of it. */
+const RESTING_IDS = 256
+const C = TARGET_COUNTERS.index
+
+const FAILURE_COUNTERS = { gone: C.failedGone, denied: C.failedDenied, refused: C.failedRefused } as const
+
+export interface TargetSetParts {
+  sockets: PacketSockets
+  slots: readonly CaptureSlot[]
+  /** Tells the assemblers of an interface, or more of it. */
+  announce: (id: number, info: InterfaceInfo) => void
+  /** Inode of our own network namespace. */
+  ownNetns: number
+  log: Logger
+}
+
+interface Captured {
+  target: CaptureTarget
+  readonly socket: PacketSocket
+  readonly lent: AfPacketSocket
+  readonly slot: CaptureSlot
+  readonly domain: number
+  up: boolean
+  readonly closed: Deferred<void>
+}
+
+export class TargetSet {
+  /** Counters of what becomes of targets. */
+  readonly block: CounterBlock = { layout: TARGET_COUNTERS, values: allocateCounters(TARGET_COUNTERS) }
+  readonly #parts: TargetSetParts
+  /** Asked for and not captured yet, as last told. */
+  readonly #wanted = new Map<string, CaptureTarget>()
+  readonly #byKey = new Map<string, Captured>()
+  /** Also those that are closing. */
+  readonly #byId = new Map<number, Captured>()
+  readonly #ids = new LateIds(0, RESTING_IDS)
+  readonly #domains: Domains
+  /** Sockets that are being opened, by their slot. */
+  readonly #coming = new Map<CaptureSlot, number>()
+  readonly #closings = new Set<Promise<void>>()
+  readonly #jobs: (() => void)[] = []
+  #ended = false
+
+  constructor(parts: TargetSetParts) {
+    this.#parts = parts
+    this.#domains = new Domains(parts.ownNetns)
+    for (const slot of parts.slots) {
+      const own = (): Captured[] => [...this.#byId.values()].filter((captured) => captured.slot === slot)
+      slot.source = () => ({ kind: 'af-packet', sockets: own().map(({ lent }) => lent) })
+      slot.interfaceBlocks = () => own().map(({ lent }) => lent.counters)
+    }
+  }
+
+  /**
+   * Captures a target; what is captured already is updated. Opening keeps the main thread for some 10 ms each, so that
+   * many at once take turns with everything else here.
+   *
+   * A failed way back out of its network namespace is thrown where nobody can catch it, and ends the process.
+   */
+  async add(target: CaptureTarget): Promise<AddResult> {
+    this.#wanted.set(target.key, target)
+    const slot = this.#reserve()
+    try {
+      // Its ring is too small for what comes while a thread begins.
+      await slot.worker.start()
+      return await this.#inTurn(() => this.#open(target.key, slot))
+    } finally {
+      this.#release(slot)
+    }
+  }
+
+  /**
+   * Captures sockets that are open already, once their workers are ready, and takes them out of the list.
+   *
+   * @throws InterceptorError, SystemError as `PacketSockets.begin` does
+   */
+  async adopt(opened: { target: CaptureTarget; socket: PacketSocket }[]): Promise<void> {
+    const slots = opened.map(() => this.#reserve())
+    await Promise.all(slots.map(({ worker }) => worker.start()))
+    for (const slot of slots) {
+      this.#release(slot)
+      const { target, socket } = opened.shift()!
+      this.#capture(target, socket, slot)
+    }
+  }
+
+  /** New names, labels, ports or addresses of a target with the same key. */
+  update(target: CaptureTarget): void {
+    if (this.#wanted.has(target.key)) this.#wanted.set(target.key, target)
+    const captured = this.#byKey.get(target.key)
+    if (captured === undefined) return
+    const before = captured.target
+    captured.target = target
+    this.#parts.announce(captured.lent.interfaceId, { ...target.info, domain: captured.domain })
+    if (sameRules(before, target)) return
+    try {
+      this.#parts.sockets.filter(captured.socket, target)
+    } catch (error) {
+      this.#parts.log.warn('the filter of an interface could not be changed', {
+        interface: target.key,
+        error: openFailure(error).message,
+      })
+    }
+  }
+
+  /** Lets a target go. Resolves when its last frames were taken and its descriptor and ring are given back. */
+  async remove(key: string): Promise<void> {
+    this.#wanted.delete(key)
+    const captured = this.#byKey.get(key)
+    if (captured === undefined) return
+    this.#byKey.delete(key)
+    captured.lent.closing = true
+    captured.slot.worker.post({ t: 'close', interfaceId: captured.lent.interfaceId })
+    await captured.closed.promise
+  }
+
+  /** A capture worker has said something of one of its interfaces. */
+  hear(message: FromWorker): void {
+    if (message.t === 'closed') this.#giveBack(this.#byId.get(message.interfaceId))
+    else if (message.t === 'interfaceLost' || message.t === 'interfaceBack') {
+      const captured = this.#byId.get(message.interfaceId)
+      if (captured !== undefined) captured.up = message.t === 'interfaceBack'
+    }
+  }
+
+  /** Gives everything back. Every worker has ended. */
+  async end(): Promise<void> {
+    this.#ended = true
+    for (const captured of [...this.#byId.values()]) this.#giveBack(captured)
+    await Promise.all(this.#closings)
+  }
+
+  observe(): InterfaceObservation[] {
+    return [...this.#byId.values()].map(({ target, lent, up }) => ({
+      key: target.key,
+      name: target.info.name,
+      labels: target.labels,
+      block: { layout: CAPTURE_COUNTERS, values: lent.counters },
+      up,
+    }))
+  }
+
+  /** The slot with the fewest interfaces; one that works already before one that does not. */
+  #reserve(): CaptureSlot {
+    const load = new Map(this.#coming)
+    for (const { slot } of this.#byId.values()) load.set(slot, (load.get(slot) ?? 0) + 1)
+    const order = (slot: CaptureSlot): number => 2 * (load.get(slot) ?? 0) + (slot.worker.started ? 0 : 1)
+    const slot = this.#parts.slots.reduce((least, other) => (order(other) < order(least) ? other : least))
+    this.#coming.set(slot, (this.#coming.get(slot) ?? 0) + 1)
+    return slot
+  }
+
+  #release(slot: CaptureSlot): void {
+    this.#coming.set(slot, (this.#coming.get(slot) ?? 0) - 1)
+  }
+
+  /** One after another, each on a turn of the event loop of its own, so that what escapes it is not caught by a promise. */
+  #inTurn<T>(work: () => T): Promise<T> {
+    const done = deferred<T>()
+    const next = (): void => {
+      done.resolve(work())
+      this.#jobs.shift()
+      if (this.#jobs.length > 0) setImmediate(this.#jobs[0])
+    }
+    this.#jobs.push(next)
+    if (this.#jobs.length === 1) setImmediate(next)
+    return done.promise
+  }
+
+  #open(key: string, slot: CaptureSlot): AddResult {
+    const target = this.#wanted.get(key)
+    this.#wanted.delete(key)
+    if (this.#byKey.has(key)) {
+      if (target !== undefined) this.update(target)
+      return 'captured'
+    }
+    if (target === undefined || this.#ended) return { failed: 'it was removed meanwhile', reason: 'ended', hint: null }
+    try {
+      this.#capture(target, this.#parts.sockets.open(target), slot)
+      return 'captured'
+    } catch (error) {
+      if (error instanceof NetnsReturnError) throw error
+      return this.#failed(target, openFailure(error))
+    }
+  }
+
+  #failed({ key }: CaptureTarget, { reason, message, hint }: OpenFailure): AddResult {
+    this.block.values[FAILURE_COUNTERS[reason]] += 1
+    const { log } = this.#parts
+    if (reason === 'gone') log.debug('a pod had gone before it could be captured', { interface: key, error: message })
+    else
+      log.error(
+        `an interface cannot be captured: ${message}`,
+        hint === null ? { interface: key } : { interface: key, hint },
+      )
+    return { failed: message, reason, hint }
+  }
+
+  /** From here on frames gather, and their worker knows. @throws as `PacketSockets.begin` does, with the socket closed */
+  #capture(target: CaptureTarget, socket: PacketSocket, slot: CaptureSlot): void {
+    const { sockets, announce } = this.#parts
+    const interfaceId = this.#ids.take()
+    const domain = this.#domains.enter(target.netns?.inode ?? null)
+    try {
+      // First: no assembler may meet a frame of an interface it does not know.
+      announce(interfaceId, { ...target.info, domain })
+      const lent: AfPacketSocket = {
+        interfaceId,
+        closing: false,
+        counters: allocateCounters(CAPTURE_COUNTERS),
+        device: target.device,
+        interfaceIndex: sockets.begin(socket),
+        promiscuous: sockets.promiscuous,
+        fd: socket.fd,
+        address: socket.address,
+        blockBytes: socket.blockBytes,
+        blockCount: socket.blockCount,
+        linkType: socket.linkType,
+      }
+      const captured: Captured = { target, socket, lent, slot, domain, up: true, closed: deferred() }
+      this.#byKey.set(target.key, captured)
+      this.#byId.set(interfaceId, captured)
+      slot.worker.post({ t: 'open', socket: lent })
+      this.block.values[C.opened] += 1
+    } catch (error) {
+      this.#domains.leave(target.netns?.inode ?? null)
+      this.#ids.give(interfaceId)
+      void sockets.close(socket)
+      throw error
+    }
+  }
+
+  /** No worker touches it any more. */
+  #giveBack(captured: Captured | undefined): void {
+    if (captured === undefined || !this.#byId.delete(captured.lent.interfaceId)) return
+    const { target, lent, slot, socket } = captured
+    if (this.#byKey.get(target.key) === captured) this.#byKey.delete(target.key)
+    slot.bury(lent.counters)
+    this.#domains.leave(target.netns?.inode ?? null)
+    this.block.values[C.closed] += 1
+    const closing = this.#parts.sockets.close(socket).then(() => {
+      this.#ids.give(lent.interfaceId)
+      this.#closings.delete(closing)
+      captured.closed.resolve()
+    })
+    this.#closings.add(closing)
+  }
+}
+
+const sameRules = (a: CaptureTarget, b: CaptureTarget): boolean =>
+  sameSet(a.excludePorts, b.excludePorts) && sameSet(a.onlyAddresses, b.onlyAddresses)
+
+function sameSet<T>(a: readonly T[] | null, b: readonly T[] | null): boolean {
+  if (a === null || b === null) return a === b
+  const known = new Set(a)
+  return known.size === new Set(b).size && b.every((item) => known.has(item))
+}

@@ -1,0 +1,279 @@
+/** Interfaces that come and go while the pipeline runs, in network namespaces as pods have them. */
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { type TestContext, test } from 'node:test'
+import type { Worker } from 'node:worker_threads'
+import type { Config } from '../../src/config.ts'
+import { count } from '../../src/ledger.ts'
+import { endServer, requestHttp, serveHttp } from '../support/http-traffic.ts'
+import { needs } from '../support/needs.ts'
+import type { Namespace } from '../support/netns.ts'
+import { descriptors, named, namespaces, rings, TargetRig, targetOf } from '../support/target-rig.ts'
+
+const PORT = 21130
+const URL_ = `http://127.0.0.1:${PORT}/`
+const skip = needs('root', 'ip')
+
+/** Kernel rings that hold what comes while a worker has to wait for a CPU, or is started again. */
+const roomy = (config: Config): Config => ({
+  ...config,
+  capture: { ...config.capture, ringBytes: 32 * 1024 * 1024 },
+})
+
+async function serve(t: TestContext, ...where: Namespace[]): Promise<void> {
+  for (const namespace of where) {
+    const server = await serveHttp(namespace, PORT, 500)
+    t.after(() => endServer(server))
+  }
+}
+
+/** Requests one after another over one connection, from a process of its own. @returns ends it; resolves with how many */
+async function keepRequesting(namespace: Namespace): Promise<() => Promise<number>> {
+  const script = `const http = require('http'), agent = new http.Agent({ keepAlive: true })
+    const one = () => new Promise((done, failed) => {
+      http.get('${URL_}', { agent }, (response) => response.resume().on('end', done)).on('error', failed)
+    })
+    let made = 0, enough = false
+    process.stdin.on('end', () => { enough = true }).resume()
+    ;(async () => {
+      for (; !enough; made++) await one()
+      agent.destroy()
+      console.log(made)
+    })()`
+  const client = namespace.spawn(process.execPath, '-e', script)
+  let made = ''
+  client.stdout!.on('data', (chunk) => {
+    made += String(chunk)
+  })
+  return async () => {
+    client.stdin!.end()
+    await once(client, 'close')
+    return Number(made)
+  }
+}
+
+test('targets: pairs come from when one is added until it is removed', { skip }, async (t) => {
+  const [pod] = namespaces(t, 1)
+  await serve(t, pod!)
+  const rig = new TargetRig(t)
+  requestHttp(pod!, URL_, 2)
+  const target = named('shop', targetOf(pod!))
+  await rig.add(target)
+  requestHttp(pod!, URL_, 3)
+  await rig.pipeline.remove(target.key)
+  requestHttp(pod!, URL_, 4)
+  const { ledger } = await rig.end()
+  assert.deepEqual(rig.pairs(), { shop: 3 })
+  assert.deepEqual([count(ledger, 'interfaces.opened'), count(ledger, 'interfaces.closed')], [1, 1])
+})
+
+test('targets: what a removed one had in hand is given up, and its connections end', { skip }, async (t) => {
+  const [pod] = namespaces(t, 1)
+  await serve(t, pod!)
+  const rig = new TargetRig(t)
+  const target = targetOf(pod!)
+  await rig.add(target)
+  const client = pod!.spawn(
+    'bash',
+    '-c',
+    `exec 3<>/dev/tcp/127.0.0.1/${PORT}; printf 'POST / HTTP/1.1\\r\\nHost: a\\r\\nContent-Length: 5\\r\\n\\r\\n' >&3; sleep 60`,
+  )
+  t.after(() => client.kill())
+  await rig.until(() => rig.count('messages.requests') === 1)
+  await rig.pipeline.remove(target.key)
+  await rig.until(() => rig.count('flows.open') === 0)
+  assert.equal(rig.count('flows.closed.interfaceGone'), 1)
+  assert.equal(rig.count('requests.abandoned.interfaceGone'), 1)
+  await rig.end()
+})
+
+test('targets: others lose nothing while some come and go', { skip }, async (t) => {
+  const [steady, ...others] = namespaces(t, 5)
+  await serve(t, steady!, others[0]!)
+  const rig = new TargetRig(t, { config: roomy })
+  await rig.add(named('steady', targetOf(steady!)))
+  const stop = await keepRequesting(steady!)
+  const changes = 8
+  for (let change = 0; change < changes; change++) {
+    await Promise.all(others.map((pod) => rig.add(named('other', targetOf(pod)))))
+    requestHttp(others[0]!, URL_, 1)
+    await Promise.all(others.map((pod) => rig.pipeline.remove(targetOf(pod).key)))
+  }
+  const requests = await stop()
+  const { ledger } = await rig.end()
+  assert.ok(requests > 100)
+  assert.deepEqual(rig.pairs(), { steady: requests, other: changes })
+  assert.equal(count(ledger, 'frames.dropped') + count(ledger, 'frames.kernelDropped'), 0)
+})
+
+test('targets: a removed one gives its descriptor and ring back at once', { skip }, async (t) => {
+  const pods = namespaces(t, 4)
+  const targets = pods.map((pod) => targetOf(pod))
+  const rig = new TargetRig(t)
+  await rig.add(targets[0]!)
+  await rig.add(targets[1]!)
+  const before = [descriptors(), rings()]
+  await rig.add(targets[2]!)
+  await rig.add(targets[3]!)
+  assert.deepEqual([descriptors(), rings()], [before[0]! + 2, before[1]! + 2])
+  await rig.pipeline.remove(targets[2]!.key)
+  await rig.pipeline.remove(targets[3]!.key)
+  assert.deepEqual([descriptors(), rings()], before)
+  await rig.end()
+  assert.equal(rings(), 0, 'the run gives back the rest')
+})
+
+test('targets: one that is captured already is updated, and what changes reaches its pairs', { skip }, async (t) => {
+  const [pod] = namespaces(t, 1)
+  await serve(t, pod!)
+  const rig = new TargetRig(t)
+  await rig.add(named('first', targetOf(pod!)))
+  requestHttp(pod!, URL_, 1)
+  await rig.until(() => rig.count('pairs.shipped') === 1)
+  await rig.add(named('second', targetOf(pod!, 'lo', { labels: { pod: 'p' } })))
+  assert.deepEqual(
+    rig.pipeline.observe().interfaces.map(({ name, labels }) => [name, labels]),
+    [['second', { pod: 'p' }]],
+  )
+  requestHttp(pod!, URL_, 1)
+  await rig.until(() => rig.count('pairs.shipped') === 2)
+  rig.pipeline.update(named('third', targetOf(pod!, 'lo', { excludePorts: [PORT] })))
+  requestHttp(pod!, URL_, 1)
+  rig.pipeline.update(named('third', targetOf(pod!)))
+  requestHttp(pod!, URL_, 1)
+  await rig.end()
+  assert.deepEqual(rig.pairs(), { first: 1, second: 1, third: 1 })
+  assert.equal(rings(), 0)
+})
+
+test('targets: only packets of certain addresses, and not of certain ports', { skip }, async (t) => {
+  const [pod] = namespaces(t, 1)
+  pod!.ip('addr', 'add', '10.9.0.1/32', 'dev', 'lo')
+  pod!.ip('addr', 'add', 'fd99::1/128', 'dev', 'lo', 'nodad')
+  await serve(t, pod!)
+  const rig = new TargetRig(t)
+  const onlyAddresses = ['10.9.0.1', 'fd99::1']
+  await rig.add(named('any', targetOf(pod!, 'any', { onlyAddresses, excludePorts: [PORT + 1] })))
+  const other = await serveHttp(pod!, PORT + 1, 500)
+  t.after(() => endServer(other))
+  requestHttp(pod!, URL_, 1)
+  for (const host of ['10.9.0.1', '[fd99::1]']) {
+    requestHttp(pod!, `http://${host}:${PORT}/`, 2)
+    requestHttp(pod!, `http://${host}:${PORT + 1}/`, 2)
+  }
+  await rig.end()
+  assert.deepEqual(rig.pairs(), { any: 4 })
+})
+
+test('targets: a pod that has gone, or whose pid is another by now, is counted and no more', { skip }, async (t) => {
+  const [pod, other] = namespaces(t, 2)
+  const rig = new TargetRig(t)
+  const before = descriptors()
+  const target = targetOf(pod!)
+  const wrongs = [
+    { ...target, netns: { path: other!.path, inode: target.netns!.inode } },
+    { ...target, netns: { path: '/proc/999999999/ns/net', inode: 1 } },
+    { ...target, device: 'eth0' },
+  ]
+  for (const wrong of wrongs) {
+    const result = await rig.pipeline.add(wrong)
+    assert.ok(result !== 'captured')
+    assert.equal(result.reason, 'gone', result.failed)
+  }
+  assert.equal(rig.count('interfaces.openFailed.gone'), 3)
+  assert.deepEqual(rig.lines, [], 'nothing to act upon')
+  await rig.add(target)
+  await rig.pipeline.remove(target.key)
+  const { ledger } = await rig.end()
+  assert.equal(count(ledger, 'interfaces.opened'), 1)
+  assert.ok(descriptors() <= before)
+})
+
+test('targets: removed before it was opened, it is not captured', { skip }, async (t) => {
+  const [pod] = namespaces(t, 1)
+  const rig = new TargetRig(t)
+  const target = targetOf(pod!)
+  const adding = rig.pipeline.add(target)
+  await rig.pipeline.remove(target.key)
+  const result = await adding
+  assert.ok(result !== 'captured' && result.reason === 'ended')
+  assert.equal(rings(), 0)
+  await rig.end()
+})
+
+test('targets: a capture worker is started when it is needed', { skip }, async (t) => {
+  const [pod] = namespaces(t, 1)
+  const rig = new TargetRig(t)
+  const workers = (): number => rig.pipeline.observe().threads.filter(({ role }) => role === 'capture').length
+  assert.equal(workers(), 0)
+  await rig.add(targetOf(pod!))
+  assert.equal(workers(), 1)
+  await rig.end()
+})
+
+test('targets: other rules hold from when they are set', { skip }, async (t) => {
+  const [pod] = namespaces(t, 1)
+  await serve(t, pod!)
+  const rig = new TargetRig(t, { all: false })
+  await rig.add(targetOf(pod!))
+  requestHttp(pod!, URL_, 2)
+  await rig.until(() => rig.count('pairs.filtered.contentType') === 2)
+  const rules = { contentTypes: [], userAgentPrefixes: [], requestHeaders: [], statuses: [], paths: ['/health'] }
+  rig.pipeline.setFilter(rules)
+  requestHttp(pod!, URL_, 3)
+  requestHttp(pod!, `${URL_}health`, 1)
+  await rig.end()
+  assert.deepEqual(rig.pairs(), { lo: 3 })
+})
+
+test('targets: a crashed capture worker goes on with all its sockets, and loses nothing', { skip }, async (t) => {
+  const pods = namespaces(t, 3)
+  await serve(t, ...pods)
+  const started: Worker[] = []
+  const note = (worker: Worker): void => void started.push(worker)
+  const rig = new TargetRig(t, {
+    config: (config) => roomy({ ...config, capture: { ...config.capture, maxWorkers: 1 } }),
+  })
+  await rig.until(() =>
+    rig.pipeline.observe().threads.some(({ role, cpuSeconds }) => role === 'assemble' && cpuSeconds !== null),
+  )
+  process.on('worker', note)
+  t.after(() => process.off('worker', note))
+  for (const [i, pod] of pods.entries()) await rig.add(named(`pod${i}`, targetOf(pod)))
+  const stops = await Promise.all(pods.slice(0, 2).map((pod) => keepRequesting(pod)))
+  for (let crash = 1; crash <= 3; crash++) {
+    await rig.until(() => rig.count('pairs.assembled') > 300 * crash)
+    await started.at(-1)!.terminate()
+    // Taken by nobody before there is a successor.
+    if (crash === 1) requestHttp(pods[2]!, URL_, 5)
+    if (crash === 2) void rig.pipeline.remove(targetOf(pods[2]!).key)
+    await rig.until(() => started.length === crash + 1)
+  }
+  const [first, second] = await Promise.all(stops.map((stop) => stop()))
+  const outcome = await rig.end()
+  assert.equal(count(outcome.ledger, 'frames.kernelDropped'), 0)
+  // The burst behind a crash may be more than the output takes at once; it is the capture that must not have lost any.
+  assert.equal(count(outcome.ledger, 'pairs.assembled'), first! + second! + 5)
+  assert.equal(count(outcome.ledger, 'interfaces.closed'), 3)
+  assert.equal(rings(), 0)
+})
+
+test('targets: a thousand changes leave nothing behind', { skip }, async (t) => {
+  const pods = namespaces(t, 25)
+  const rig = new TargetRig(t)
+  const change = async (): Promise<void> => {
+    await Promise.all(pods.map((pod) => rig.add(targetOf(pod))))
+    await Promise.all(pods.map((pod) => rig.pipeline.remove(targetOf(pod).key)))
+  }
+  for (let round = 0; round < 6; round++) await change()
+  const before = { descriptors: descriptors(), rings: rings(), memory: process.memoryUsage.rss() }
+  for (let round = 0; round < 20; round++) await change()
+  assert.deepEqual({ descriptors: descriptors(), rings: rings() }, { descriptors: before.descriptors, rings: 0 })
+  const grown = (process.memoryUsage.rss() - before.memory) / 1024 / 1024
+  t.diagnostic(`${grown.toFixed(1)} MiB more after 1000 changes`)
+  assert.ok(grown < 16, `${grown} MiB more`)
+  assert.deepEqual(rig.pipeline.observe().interfaces, [])
+  const { ledger } = await rig.end()
+  assert.equal(count(ledger, 'interfaces.opened'), 26 * 25)
+  assert.equal(count(ledger, 'interfaces.closed'), 26 * 25)
+})

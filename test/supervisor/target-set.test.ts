@@ -1,0 +1,133 @@
+/** Dealing interfaces out to capture workers, and what must end the process. Real sockets, real threads. */
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { type TestContext, test } from 'node:test'
+import { PacketSockets } from '../../src/capture/live/packet-sockets.ts'
+import type { InterfaceInfo } from '../../src/interfaces.ts'
+import { createLogger } from '../../src/log.ts'
+import { Doorbell } from '../../src/ring/doorbell.ts'
+import { CaptureSlot } from '../../src/supervisor/capture-slot.ts'
+import { TargetSet } from '../../src/supervisor/target-set.ts'
+import { ownNetns } from '../../src/sys/netns.ts'
+import { needs } from '../support/needs.ts'
+import { namespaces, targetOf } from '../support/target-rig.ts'
+
+const MIB = 1024 * 1024
+const skip = needs('root', 'ip')
+const log = createLogger({ level: 'silent', form: 'lines' })
+
+interface Rig {
+  set: TargetSet
+  slots: CaptureSlot[]
+  /** As the assemblers were told. */
+  told: { id: number; info: InterfaceInfo }[]
+}
+
+function rigOf(t: TestContext, workers: number): Rig {
+  const told: Rig['told'] = []
+  let set: TargetSet | null = null
+  const assemblerBells = [Doorbell.allocate()]
+  const slots = Array.from(
+    { length: workers },
+    (_, slot) =>
+      new CaptureSlot({
+        slot,
+        frameRingBytes: 2 * MIB,
+        assemblerBells,
+        whenFull: 'drop',
+        survives: true,
+        onMessage: (message) => set?.hear(message),
+        log,
+      }),
+  )
+  const sockets = new PacketSockets({ filter: '', exclude: [], snapLength: 65536, ringBytes: MIB, promiscuous: false })
+  set = new TargetSet({ sockets, slots, announce: (id, info) => told.push({ id, info }), ownNetns: ownNetns(), log })
+  t.after(async () => {
+    for (const slot of slots) slot.drain()
+    await Promise.all(slots.map(({ worker }) => worker.ended))
+    await set?.end()
+  })
+  return { set, slots, told }
+}
+
+const loads = ({ slots }: Rig): number[] =>
+  slots.map(({ source }) => {
+    const spec = source()
+    return spec.kind === 'af-packet' ? spec.sockets.length : 0
+  })
+
+test('target set: the worker with the fewest interfaces takes the next, and one is started only for one', {
+  skip,
+}, async (t) => {
+  const rig = rigOf(t, 3)
+  const targets = namespaces(t, 7).map((pod) => targetOf(pod))
+  await rig.set.add(targets[0]!)
+  assert.deepEqual(
+    rig.slots.map(({ worker }) => worker.started),
+    [true, false, false],
+  )
+  await Promise.all(targets.map((target) => rig.set.add(target)))
+  assert.deepEqual(loads(rig).sort(), [2, 2, 3])
+  await Promise.all(targets.slice(0, 6).map(({ key }) => rig.set.remove(key)))
+  await Promise.all(targets.slice(0, 2).map((target) => rig.set.add(target)))
+  assert.deepEqual(loads(rig), [1, 1, 1])
+})
+
+test('target set: interfaces of one namespace have one domain, those of ours 0', { skip }, async (t) => {
+  const rig = rigOf(t, 1)
+  const [one, other] = namespaces(t, 2)
+  const home = { ...targetOf(one!), key: 'home', netns: null }
+  const byPath = { ...home, key: 'again', netns: { path: '/proc/self/ns/net', inode: ownNetns() } }
+  for (const target of [targetOf(one!), targetOf(one!, 'any'), targetOf(other!), home, byPath]) {
+    assert.equal(await rig.set.add(target), 'captured')
+  }
+  assert.deepEqual(
+    rig.told.map(({ id, info }) => [id, info.domain]),
+    [
+      [0, 1],
+      [1, 1],
+      [2, 2],
+      [3, 0],
+      [4, 0],
+    ],
+  )
+})
+
+/** Between the user namespaces of home and pod lies what a process may not cross: it can go, and not come back. */
+const ONE_WAY = `
+  import { spawn } from 'node:child_process'
+  import { once } from 'node:events'
+  import { statSync } from 'node:fs'
+  const load = (path) => import(new URL(path, ${JSON.stringify(new URL('../../src/', import.meta.url).href)}))
+  const { PacketSockets } = await load('capture/live/packet-sockets.js')
+  const { TargetSet } = await load('supervisor/target-set.js')
+  const { CaptureSlot } = await load('supervisor/capture-slot.js')
+  const { Doorbell } = await load('ring/doorbell.js')
+  const { createLogger } = await load('log.js')
+  const pod = spawn('unshare', ['--net', 'sh', '-c', 'echo; exec sleep 60'], { stdio: ['ignore', 'pipe', 'ignore'] })
+  process.on('exit', () => pod.kill())
+  await once(pod.stdout, 'data')
+  const path = '/proc/' + pod.pid + '/ns/net'
+  const log = createLogger({ level: 'silent', form: 'lines' })
+  const slot = new CaptureSlot({
+    slot: 0, frameRingBytes: 1 << 21, assemblerBells: [Doorbell.allocate()], whenFull: 'drop', survives: true,
+    onMessage: () => {}, log,
+  })
+  const options = { filter: '', exclude: [], snapLength: 65536, ringBytes: 1 << 20, promiscuous: false }
+  const set = new TargetSet({ sockets: new PacketSockets(options), slots: [slot], announce: () => {}, ownNetns: 0, log })
+  const netns = { path, inode: statSync(path).ino }
+  const info = { name: 'lo', vantage: 'server', mesh: null, view: null }
+  await set.add({ key: 'k', device: 'lo', netns, info, excludePorts: [], onlyAddresses: null, labels: {} }).catch(() => {})
+  console.log('went on')
+  process.exit(0)`
+
+test('target set: no way back out of a namespace ends the process', { skip: needs('root', 'userns') }, () => {
+  const node = [process.execPath, '--input-type=module', '-e', ONE_WAY]
+  const { status, stdout, stderr } = spawnSync('unshare', ['--user', '--map-root-user', ...node], { encoding: 'utf8' })
+  assert.equal(stdout, '')
+  assert.equal(status, 1, stderr)
+  assert.match(
+    stderr,
+    /NetnsReturnError: cannot leave the network namespace \/proc\/\d+\/ns\/net; the process cannot go on/,
+  )
+})

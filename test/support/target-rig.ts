@@ -1,0 +1,119 @@
+/** A pipeline whose targets come and go, with its pairs in a file; network namespaces as pods. Needs root and iproute2. */
+import assert from 'node:assert/strict'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+import type { CaptureTarget } from '../../src/capture-target.ts'
+import { type Config, defaultConfig } from '../../src/config.ts'
+import { count } from '../../src/ledger.ts'
+import { createLogger } from '../../src/log.ts'
+import type { Outcome, PipelineOptions, TargetPipeline } from '../../src/supervisor/options.ts'
+import { startPipeline } from '../../src/supervisor/pipeline.ts'
+import { assertLaws } from './ledger.ts'
+import { Namespace } from './netns.ts'
+
+const MIB = 1024 * 1024
+
+export interface RigOptions {
+  config?: (config: Config) => Config
+  all?: boolean
+}
+
+/** One target as discovery would describe it. @param name what its pairs say; as a pod's, or the device's */
+export function targetOf(namespace: Namespace, device = 'lo', parts: Partial<CaptureTarget> = {}): CaptureTarget {
+  const inode = statSync(namespace.path).ino
+  return {
+    key: `${inode}/${device}`,
+    device,
+    netns: { path: namespace.path, inode },
+    info: { name: device, vantage: 'server', mesh: null, view: null },
+    excludePorts: [],
+    onlyAddresses: null,
+    labels: {},
+    ...parts,
+  }
+}
+
+/** The same under a name of its own. */
+export const named = (name: string, target: CaptureTarget): CaptureTarget => ({
+  ...target,
+  info: { ...target.info, name },
+})
+
+/** Namespaces that are deleted after the test, with `lo` up. */
+export function namespaces(t: TestContext, howMany: number): Namespace[] {
+  const all = Array.from({ length: howMany }, () => Namespace.create())
+  t.after(() => {
+    for (const namespace of all) namespace.delete()
+  })
+  return all
+}
+
+/** Descriptors of this process. */
+export const descriptors = (): number => readdirSync('/proc/self/fd').length
+
+/** Packet rings mapped into this process. */
+export const rings = (): number => (readFileSync('/proc/self/maps', 'latin1').match(/socket:\[/g) ?? []).length
+
+export class TargetRig {
+  readonly pipeline: TargetPipeline
+  readonly lines: string[] = []
+  readonly #file: string
+
+  constructor(t: TestContext, { config = (same) => same, all = true }: RigOptions = {}) {
+    const folder = mkdtempSync(join(tmpdir(), 'targets-'))
+    this.#file = join(folder, 'pairs')
+    const defaults = defaultConfig()
+    const capture = { ...defaults.capture, ringBytes: MIB, maxWorkers: 2 }
+    const options: PipelineOptions = {
+      config: config({ ...defaults, capture, ship: { ...defaults.ship, sink: 'file' } }),
+      input: { kind: 'targets' },
+      output: { format: 'ndjson', file: this.#file, decode: false, color: false, width: null, verbose: false },
+      limit: null,
+      all,
+      log: createLogger({ level: 'info', form: 'json', foldMillis: 0, write: (line) => this.lines.push(line) }),
+      onProgress: null,
+    }
+    this.pipeline = startPipeline(options)
+    t.after(async () => {
+      this.pipeline.stop()
+      await this.pipeline.done
+      rmSync(folder, { recursive: true })
+    })
+  }
+
+  count(path: string): number {
+    return count(this.pipeline.ledger, path)
+  }
+
+  async add(target: CaptureTarget): Promise<void> {
+    assert.equal(await this.pipeline.add(target), 'captured')
+  }
+
+  async until(what: () => boolean, why = 'waited in vain'): Promise<void> {
+    for (let turns = 0; !what(); turns++) {
+      assert.ok(turns < 2000, `${why}: ${JSON.stringify(this.pipeline.ledger)}`)
+      await new Promise((resolve) => setTimeout(resolve, 10))
+    }
+  }
+
+  /** Drains; the ledger has to balance. */
+  async end(): Promise<Outcome> {
+    this.pipeline.drain()
+    const outcome = await this.pipeline.done
+    assertLaws(outcome.ledger)
+    assert.equal(outcome.exitCode, 0, outcome.message)
+    return outcome
+  }
+
+  /** Names of the interfaces that the pairs written so far came from, with how many of each. */
+  pairs(): Record<string, number> {
+    const found: Record<string, number> = {}
+    for (const line of readFileSync(this.#file, 'utf8').split('\n').slice(0, -1)) {
+      const { interface: name } = JSON.parse(line).capture
+      found[name] = (found[name] ?? 0) + 1
+    }
+    return found
+  }
+}
