@@ -18,6 +18,8 @@ const PTRACE_HINT =
 
 /** In place of a pod's uid. */
 const HOST_OWNER = 'host'
+/** Linux's, where nothing else is set (IPDEFTTL). */
+const USUAL_HOP_LIMIT = 64
 const NO_PORTS: readonly number[] = []
 
 /** A pod of the last pass with what it was made of. */
@@ -80,9 +82,16 @@ export class NodeScanner {
       interface: network?.external?.name ?? null,
       addresses: network?.externalAddresses ?? [],
       allAddresses: network?.interfaceAddresses ?? [],
+      hopLimit: this.#readHopLimit(),
     }
     if (this.#host === null || !sameValue(this.#host, host)) this.#host = host
     return this.#host
+  }
+
+  /** Of our own network namespace, which is the host's, or one that nobody has changed. */
+  #readHopLimit(): number {
+    const text = this.#files.read('sys/net/ipv4/ip_default_ttl')
+    return (typeof text === 'string' && Number.parseInt(text, 10)) || USUAL_HOP_LIMIT
   }
 
   #describePods(facts: readonly ProcessFacts[], namespaces: Map<number, ProcessFacts[]>, host: Host): Pod[] {

@@ -35,6 +35,8 @@ export interface Host {
   readonly addresses: readonly string[]
   /** Those of all its interfaces, without the addresses of Services. */
   readonly allAddresses: readonly string[]
+  /** TTL that packets of its own sockets begin with. */
+  readonly hopLimit: number
 }
 
 /** A pod. It is the same one in another snapshot when `uid` and `netns` are the same. */
