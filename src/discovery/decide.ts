@@ -104,6 +104,7 @@ function podTarget(
         addresses: [...pod.addresses],
         outboundPorts: scope === 'loopback' ? [...(mesh?.outboundPorts ?? [])] : [],
         listeners: {},
+        hopLimit: 0,
       },
     },
     excludePorts,

@@ -35,6 +35,8 @@ export interface Host {
   readonly addresses: readonly string[]
   /** Those of all its interfaces, without the addresses of Services. */
   readonly allAddresses: readonly string[]
+  /** TTL that packets of its sockets begin with, net.ipv4.ip_default_ttl; 0: not known. */
+  readonly hopLimit: number
 }
 
 /** A pod. It is the same one in another snapshot when `uid` and `netns` are the same. */

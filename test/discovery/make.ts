@@ -10,6 +10,7 @@ export const HOST = {
   interface: 'eth0',
   addresses: ['192.0.2.2'],
   allAddresses: ['192.0.2.2', '10.244.0.1'],
+  hopLimit: 64,
 }
 
 /** A pod as its processes show it; `uid` is what tells it from others. */
@@ -60,7 +61,7 @@ export const told = (uid: string, changes: Partial<KnownPod> = {}): KnownPod => 
   phase: 'Running',
   createdMicros: null,
   startMicros: null,
-  deletedMicros: null,
+  deletionMicros: null,
   containers: [container('app')],
   owner: null,
   workload: null,

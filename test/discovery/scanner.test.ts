@@ -44,7 +44,13 @@ test('scan: a pod with everything that its processes tell', (t) => {
     processes: 3,
     denied: 0,
     networkNamespaces: 2,
-    host: { netns: HOST_NETNS, interface: 'eth0', addresses: ['10.244.0.250'], allAddresses: ['10.244.0.250'] },
+    host: {
+      netns: HOST_NETNS,
+      interface: 'eth0',
+      addresses: ['10.244.0.250'],
+      allAddresses: ['10.244.0.250'],
+      hopLimit: 0,
+    },
     ambient: false,
     pods: [
       {
