@@ -42,6 +42,7 @@ test('decide: a pod without mesh, with its name', () => {
           addresses: ['10.244.0.7'],
           outboundPorts: [],
           listeners: {},
+          hopLimit: 0,
         },
       },
       excludePorts: [5432],
