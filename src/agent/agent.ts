@@ -7,12 +7,14 @@ import { type AgentState, tallyPods } from '../admin/state.ts'
 import { ConfigReloader } from '../config/reload-watcher.ts'
 import type { Config, LoadedConfig } from '../config.ts'
 import { AddressDirectory } from '../discovery/addresses.ts'
+import { clusterNetworks } from '../discovery/cluster-networks.ts'
 import type { PodDecision, TargetRules } from '../discovery/decision.ts'
 import { type OwnPod, readOwnPod } from '../discovery/own-pod.ts'
 import { followRemote } from '../discovery/remote-addresses.ts'
 import { targetRules } from '../discovery/rules.ts'
 import { NodeScanner } from '../discovery/scanner.ts'
 import type { Logger } from '../log.ts'
+import type { ViewPolicy } from '../messages.ts'
 import type { AddFailure, Outcome, OutputOptions, TargetPipeline } from '../supervisor/options.ts'
 import { startPipeline } from '../supervisor/pipeline.ts'
 import { type ApiWatch, prepareApiWatch, type StartApiWatch } from './api-watch.ts'
@@ -83,6 +85,7 @@ export class Agent {
   #admin: AdminServer | null = null
   #denied: AddFailure | null = null
   #draining = false
+  #policy: ViewPolicy | null = null
 
   constructor(options: AgentOptions, { own, rules, scanner, startApi }: Foundation) {
     const { loaded, file, load, output, log } = options
@@ -99,13 +102,14 @@ export class Agent {
       directory: this.#directory,
       knownPods: () => this.#api.pods(),
       setAddresses: (entries) => this.#pipeline.setAddresses(entries),
+      onChange: () => this.#tellPolicy(),
       log,
     })
     this.#api = startApi({
       log,
       onPods: () => this.#discovery.nudge(),
       onRemote: (change) => followRemote(this.#directory, change, Date.now() * MICROS_PER_MILLI),
-      onNetworks: () => {},
+      onNetworks: () => this.#tellPolicy(),
     })
     this.#reloader = new ConfigReloader({
       loaded,
@@ -194,6 +198,18 @@ export class Agent {
     if (changed.some((path) => path.startsWith('filter.'))) this.#pipeline.setFilter(config.filter)
     if (changed.some((path) => path.startsWith('targets.'))) this.#discovery.setRules(rules)
     if (changed.includes('log.level')) this.#log.setLevel(config.log.level)
+    this.#tellPolicy(config)
+  }
+
+  /** Which views are kept, where that has changed. */
+  #tellPolicy({ targets }: Config = this.#config): void {
+    const { snapshot } = this.#discovery
+    if (snapshot === null) return
+    const networks = clusterNetworks(targets.clusterNetworks, this.#api.networks(), snapshot)
+    const policy = { keep: targets.keep, clusterNetworks: networks }
+    if (JSON.stringify(policy) === JSON.stringify(this.#policy)) return
+    this.#policy = policy
+    this.#pipeline.setPolicy(policy)
   }
 }
 

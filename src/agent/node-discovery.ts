@@ -37,6 +37,8 @@ export interface NodeDiscoveryOptions {
   readonly captures: Pick<CaptureSet, 'want'>
   readonly directory: AddressDirectory
   readonly setAddresses: (entries: readonly AddressEntry[]) => void
+  /** What is on the node, how it is called, or what is captured of it has changed. */
+  readonly onChange: () => void
   readonly log: Pick<Logger, 'info' | 'warn'>
 }
 
@@ -159,6 +161,7 @@ export class NodeDiscovery {
     this.#decisions = decide(snapshot, this.#joined, this.#rules)
     const nowMicros = Date.now() * MICROS
     this.#options.directory.holdAll(heldAddresses(snapshot, this.#joined, nowMicros), nowMicros)
+    this.#options.onChange()
   }
 
   #tellAddresses(): void {

@@ -36,6 +36,7 @@ class Node {
       captures: new CaptureSet({ pipeline: this.pipeline, log: silent, onDenied: () => {} }),
       directory: new AddressDirectory(),
       setAddresses: (entries) => this.pipeline.setAddresses(entries),
+      onChange: () => {},
       log: silent,
     })
     t.after(() => this.discovery.stop())
