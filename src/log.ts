@@ -3,10 +3,12 @@
  * JSON lines; commands a person runs write one plain line per record.
  *
  * Repeats are folded: of records with the same message and texts, the first is written, then at most one a period with
- * the number of those held back.
+ * the number of those held back (`repeated`). Of records with the same message that differ in their texts, so many a
+ * period are written, and the number of those left out (`alike`).
  */
 import { writeSync } from 'node:fs'
 import pino from 'pino'
+import { Quota } from './log-quota.ts'
 import type { LogLevel } from './messages.ts'
 
 /** Structured data of a record, beside its message. */
@@ -20,7 +22,9 @@ export interface Logger {
   error(message: string, fields?: LogFields): void
   /** A record whose level is data: one a worker posted. */
   log(level: LogLevel, message: string, fields?: LogFields): void
-  /** Writes the counts of records still held back. Call at the end of a run. */
+  /** From now on this is the least severe level written. */
+  setLevel(level: LogLevel | 'silent'): void
+  /** Writes the counts of records still held back. Call at the end of a run, and now and then in a long one. */
   flush(): void
 }
 
@@ -42,19 +46,17 @@ export interface LoggerOptions {
 
 const FOLD_MILLIS = 10_000
 
-/** Most messages remembered for folding; beyond it the oldest is forgotten, which can only fold less. */
-const FOLD_ENTRIES = 256
+/** Records of one message, whatever their texts, that are written in a period. */
+const MOST_ALIKE = 50
 
-interface Fold {
-  since: number
-  held: number
+interface LogRecord {
   level: LogLevel
   message: string
   fields: LogFields
 }
 
 /** What makes two records repeats of one another: the message and those fields that are text, such as a path. */
-const kindOf = (message: string, fields: LogFields): string =>
+const kindOf = ({ message, fields }: LogRecord): string =>
   [message, ...Object.values(fields).filter((value) => typeof value === 'string')].join('\0')
 
 /** A logger for the main thread. Never throws: a standard error that is gone takes no records. */
@@ -63,38 +65,24 @@ export function createLogger(options: LoggerOptions): Logger {
   const format = options.form === 'lines' ? (line: string) => write(plainLine(line, options.color === true)) : write
   const base = options.form === 'json' ? {} : { base: null }
   const sink = pino({ level: options.level, ...base }, { write: format })
-  const folds = new Map<string, Fold>()
-  const foldMillis = options.foldMillis ?? FOLD_MILLIS
+  const period = options.foldMillis ?? FOLD_MILLIS
   const now = options.now ?? (() => performance.now())
 
-  const emit = (level: LogLevel, message: string, fields: LogFields): void => sink[level](fields, message)
-
-  function release(fold: Fold): void {
-    if (fold.held > 0) emit(fold.level, fold.message, { ...fold.fields, repeated: fold.held })
-    fold.held = 0
+  const emit = ({ level, message, fields }: LogRecord): void => sink[level](fields, message)
+  const alike = new Quota<LogRecord>(MOST_ALIKE, period, (last, held) =>
+    emit({ ...last, fields: { ...last.fields, alike: held } }),
+  )
+  const emitSome = (record: LogRecord): void => {
+    if (alike.admits(record.message, record, now())) emit(record)
   }
+  const repeats = new Quota<LogRecord>(1, period, (last, held) =>
+    emitSome({ ...last, fields: { ...last.fields, repeated: held } }),
+  )
 
   function log(level: LogLevel, message: string, fields: LogFields = {}): void {
     if (!sink.isLevelEnabled(level)) return
-    const time = now()
-    const kind = kindOf(message, fields)
-    const fold = folds.get(kind)
-    if (fold !== undefined && time - fold.since < foldMillis) {
-      fold.held += 1
-      fold.fields = fields
-      return
-    }
-    if (fold !== undefined) release(fold)
-    folds.delete(kind)
-    folds.set(kind, { since: time, held: 0, level, message, fields })
-    emit(level, message, fields)
-    if (folds.size > FOLD_ENTRIES) forgetOldest()
-  }
-
-  function forgetOldest(): void {
-    const [kind, fold] = folds.entries().next().value!
-    release(fold)
-    folds.delete(kind)
+    const record = { level, message, fields }
+    if (repeats.admits(kindOf(record), record, now())) emitSome(record)
   }
 
   return {
@@ -103,8 +91,12 @@ export function createLogger(options: LoggerOptions): Logger {
     warn: (message, fields) => log('warn', message, fields),
     error: (message, fields) => log('error', message, fields),
     log,
+    setLevel: (level) => {
+      sink.level = level
+    },
     flush: () => {
-      for (const fold of folds.values()) release(fold)
+      repeats.flush()
+      alike.flush()
     },
   }
 }

@@ -81,3 +81,28 @@ test('log: many kinds of messages are bounded, and none is lost', () => {
   log.flush()
   assert.equal(lines.length, 2000)
 })
+
+test('log: of one message only so many a period are written, whatever their texts, and the rest is counted', () => {
+  const { log, lines, clock } = logger()
+  for (let i = 0; i < 1000; i++) log.warn('pod gone', { pod: `shop-${i}` })
+  assert.equal(lines.length, 50)
+  log.warn('something else')
+  assert.equal(lines.length, 51)
+  clock.time = 1000
+  log.warn('pod gone', { pod: 'shop-1000' })
+  assert.deepEqual(lines.slice(51), [
+    'warning: pod gone (pod=shop-999, alike=950)\n',
+    'warning: pod gone (pod=shop-1000)\n',
+  ])
+})
+
+test('log: the level can change while it runs', () => {
+  const { log, lines } = logger()
+  log.setLevel('debug')
+  log.debug('shown')
+  log.setLevel('error')
+  log.warn('hidden')
+  log.setLevel('info')
+  log.info('shown again')
+  assert.deepEqual(lines, ['debug: shown\n', 'shown again\n'])
+})

@@ -37,6 +37,9 @@ export interface HeadRules {
   requestHeader(view: DataView, name: number, length: number): number
 }
 
+/** A longer Content-Type is judged each time. */
+const LONGEST_JUDGED = 60
+
 export class Filter implements HeadRules {
   readonly #everything: boolean
   #contentTypes: readonly Caseless[] = []
@@ -45,6 +48,10 @@ export class Filter implements HeadRules {
   readonly #headerLengths = new Uint8Array(256)
   readonly #statuses = new Uint8Array(1000)
   #paths: readonly Uint8Array[] = []
+  /** The Content-Type judged last, which most messages repeat. */
+  readonly #judged = new DataView(new ArrayBuffer(LONGEST_JUDGED + 4))
+  #judgedBytes = -1
+  #judgedListed = false
 
   /** @param everything keep every pair whatever the rules say (`--all`) */
   constructor(config: FilterConfig, everything: boolean) {
@@ -59,6 +66,7 @@ export class Filter implements HeadRules {
     this.#userAgents = config.userAgentPrefixes.map(encode)
     this.#headers = config.requestHeaders.map((name) => new Caseless(name))
     this.#headerLengths.fill(0)
+    this.#judgedBytes = -1
     this.#statuses.fill(0)
     for (const header of this.#headers) this.#headerLengths[Math.min(header.length, 255)] = 1
     for (const status of config.statuses) this.#addStatus(status)
@@ -66,6 +74,27 @@ export class Filter implements HeadRules {
   }
 
   contentType(bytes: Uint8Array, view: DataView, at: number, end: number): boolean {
+    const length = end - at
+    if (length === this.#judgedBytes && this.#isJudged(view, at, length)) return this.#judgedListed
+    const listed = this.#isListed(bytes, view, at, end)
+    if (length <= LONGEST_JUDGED) {
+      for (let i = 0; i < length; i += 4) this.#judged.setInt32(i, view.getInt32(at + i, true), true)
+      this.#judgedBytes = length
+      this.#judgedListed = listed
+    }
+    return listed
+  }
+
+  /** Whether the value is the one judged last, to the letter. */
+  #isJudged(view: DataView, at: number, length: number): boolean {
+    const judged = this.#judged
+    let i = 0
+    for (; i <= length - 4; i += 4) if (view.getInt32(at + i, true) !== judged.getInt32(i, true)) return false
+    const rest = (1 << ((length - i) * 8)) - 1
+    return ((view.getInt32(at + i, true) ^ judged.getInt32(i, true)) & rest) === 0
+  }
+
+  #isListed(bytes: Uint8Array, view: DataView, at: number, end: number): boolean {
     let stop = at
     while (stop < end && bytes[stop] !== SEMICOLON) stop++
     while (stop > at && (bytes[stop - 1] === SPACE || bytes[stop - 1] === TAB)) stop--

@@ -52,11 +52,15 @@ const when = (flags: string, description: string): Option =>
 
 /** Adds --config, --set, --brokers, --topic, -q, -v and --color. */
 export function addConfigOptions(command: Command): Command {
-  command
+  return addGeneralOptions(addKafkaOptions(command), 'heads and bodies in text; twice: a debug log too')
+}
+
+/** Adds --brokers and --topic. */
+export function addKafkaOptions(command: Command): Command {
+  return command
     .optionsGroup('Kafka:')
     .option('--brokers <list>', 'brokers, host:port, separated by commas')
     .option('--topic <name>', 'topic (default: interceptor.pairs)')
-  return addGeneralOptions(command, 'heads and bodies in text; twice: a debug log too')
 }
 
 /**

@@ -1,8 +1,11 @@
-/** `interceptor pods`: one pass of discovery over this node's processes, as a table or as JSON. */
+/** `interceptor pods`: one pass of discovery over this node, and what the agent would capture of it, as a table or as JSON. */
 import { Command, Option } from 'commander'
-import type { Pod, Snapshot } from '../discovery/snapshot.ts'
+import type { NodeView } from '../agent/node-view.ts'
+import type { PodDecision } from '../discovery/decision.ts'
+import type { KnownPod } from '../discovery/kubernetes/known-pod.ts'
 import { columns, pad, safe } from '../format/terminal.ts'
 import { addExamples, addGeneralOptions, type ConfigFlags, configFlags } from './options.ts'
+import { nameOf, podsJson } from './pods-json.ts'
 import { outputIsTerminal, wantsColor, writeError, writeOutput } from './terminal.ts'
 
 interface PodsFlags extends ConfigFlags {
@@ -13,7 +16,7 @@ interface PodsFlags extends ConfigFlags {
 /** The command. It ends with 4 when other processes' namespaces cannot be read. */
 export function podsCommand(): Command {
   const command = new Command('pods')
-    .description('Show the pods of this node as its processes tell them, where the agent would capture each, and why.')
+    .description('Show the pods of this node, where the agent would capture each, and why.')
     .addOption(new Option('-o, --output <format>', 'how they are shown').choices(['table', 'json']).default('table'))
     .option('--proc <dir>', 'where the host’s /proc is mounted (default: /proc)')
   addExamples(addGeneralOptions(command, 'also network namespaces that are no pod’s'), [
@@ -29,42 +32,53 @@ async function pods(flags: PodsFlags): Promise<void> {
   const proc = flags.proc === undefined ? [] : [{ path: 'targets.procRoot', value: flags.proc, name: '--proc' }]
   const { output, ...shared } = flags
   const { config } = loadConfig({ file: flags.config, flags: [...configFlags(shared), ...proc] })
-  const { NodeScanner } = await import('../discovery/scanner.ts')
-  const snapshot = new NodeScanner(config.targets.procRoot).scan()
+  const { viewNode } = await import('../agent/node-view.ts')
+  const view = await viewNode(config)
   if (output === 'json') {
-    writeOutput(`${JSON.stringify(snapshot, null, 2)}\n`)
+    writeOutput(`${JSON.stringify(podsJson(view), null, 2)}\n`)
   } else {
     const color = wantsColor(flags.color, outputIsTerminal())
-    writeOutput(podTable(snapshot.pods, color))
-    if ((flags.verbose ?? 0) > 0) writeOutput(otherTable(snapshot, color))
+    writeOutput(podTable(view, color))
+    if ((flags.verbose ?? 0) > 0) writeOutput(otherTable(view, color))
   }
-  if (!flags.quiet) writeError(notes(snapshot))
+  if (!flags.quiet) writeError(notes(view))
 }
 
 const POD_HEADINGS = ['POD', 'NAMESPACE', 'CONTAINERS', 'PID', 'NETNS', 'IPS', 'MESH', 'INTERFACE', 'WHY']
 
 /** A line for each pod under a line of headings; empty without pods. A `~` marks what only the environment says. */
-function podTable(pods: readonly Pod[], color: boolean): string {
-  return table(POD_HEADINGS, pods.map(podRow), color)
+function podTable({ decisions, joined }: NodeView, color: boolean): string {
+  return table(POD_HEADINGS, [...decisions.pods.map(podRow), ...joined.unseen.map(unseenRow)], color)
 }
 
-function podRow(pod: Pod): string[] {
-  const { mesh, capture } = pod
+function podRow({ pod, known, mesh, ambient, capture, why }: PodDecision): string[] {
   const where = capture === null ? '-' : capture.scope === 'host' ? `${capture.interface} (host)` : capture.interface
   return [
-    pod.nameHint === null ? pod.uid : `~${pod.nameHint}`,
-    pod.namespaceHint === null ? '-' : `~${pod.namespaceHint}`,
-    list(pod.containers.map((container) => container.process)),
+    known?.name ?? (pod.nameHint === null ? pod.uid : `~${pod.nameHint}`),
+    known?.namespace ?? (pod.namespaceHint === null ? '-' : `~${pod.namespaceHint}`),
+    list(pod.containers.map((container) => nameOf(container.id, known) ?? container.process)),
     String(pod.pid),
     String(pod.netns),
     list(pod.addresses),
-    mesh === null ? '-' : mesh.role === 'sidecar' ? mesh.name : `${mesh.name} ${mesh.role}`,
+    mesh === null
+      ? ambient
+        ? 'istio ambient'
+        : '-'
+      : mesh.role === 'sidecar'
+        ? mesh.name
+        : `${mesh.name} ${mesh.role}`,
     where,
-    pod.why,
+    why,
   ]
 }
 
-function otherTable({ others }: Snapshot, color: boolean): string {
+/** A pod that should be here, and of which no process is. */
+function unseenRow({ name, namespace, containers, addresses, phase }: KnownPod): string[] {
+  const names = list(containers.map((container) => container.name))
+  return [name, namespace, names, '-', '-', list(addresses), '-', '-', `${phase}: none of its processes is in sight`]
+}
+
+function otherTable({ snapshot: { others } }: NodeView, color: boolean): string {
   const rows = others.map(({ netns, pid, process, containers, why }) => {
     return [String(netns), String(pid), process, list(containers.map((id) => id.slice(0, 12))), why]
   })
@@ -87,7 +101,8 @@ function table(headings: readonly string[], rows: readonly string[][], color: bo
 }
 
 /** What there is to say beside the pods themselves, for standard error. */
-function notes({ pods, processes, networkNamespaces, denied, ambient }: Snapshot): string {
+function notes({ snapshot, apiProblem }: NodeView): string {
+  const { pods, processes, networkNamespaces, denied, ambient } = snapshot
   const found = pods.length === 0 ? 'no pods found' : counted(pods.length, 'pod')
   const seen = `${counted(processes, 'process', 'processes')} in ${counted(networkNamespaces, 'network namespace')} seen`
   const lines = [`${found}; ${seen}`]
@@ -101,6 +116,7 @@ function notes({ pods, processes, networkNamespaces, denied, ambient }: Snapshot
       `${counted(denied, 'process', 'processes')} more did not show a namespace; pods may be missing, see that SYS_PTRACE is granted`,
     )
   }
+  if (apiProblem !== null) lines.push(`names and rules are missing: ${apiProblem}`)
   if (ambient) {
     lines.push('ztunnel runs here: the traffic of pods in Istio’s ambient mode is encrypted on their own interfaces')
   }

@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander'
 import { EXIT_DONE, EXIT_RUNTIME, EXIT_USAGE, errorText, InterceptorError } from '../errors.ts'
 import { VERSION } from '../version.ts'
+import { agentCommand } from './agent.ts'
 import { captureCommand } from './capture.ts'
 import { configCommand } from './config.ts'
 import { doctorCommand } from './doctor.ts'
@@ -80,6 +81,7 @@ function createProgram(exit: (code: number) => void): Command {
   const commands = [
     readCommand(exit),
     captureCommand(exit),
+    agentCommand(exit),
     tailCommand(exit),
     podsCommand(),
     doctorCommand(exit),

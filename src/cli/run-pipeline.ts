@@ -7,19 +7,14 @@ import type { LoadedConfig } from '../config.ts'
 import { EXIT_DONE, EXIT_INTERRUPTED, EXIT_PRIVILEGE, EXIT_RUNTIME, EXIT_USAGE } from '../errors.ts'
 import { count } from '../ledger.ts'
 import { createLogger, type Logger } from '../log.ts'
-import type { Outcome, PipelineHandle, PipelineInput, PipelineOptions } from '../supervisor/options.ts'
+import type { Outcome, PipelineInput, PipelineOptions } from '../supervisor/options.ts'
 import { startPipeline } from '../supervisor/pipeline.ts'
 import type { PipelineFlags } from './options.ts'
 import { chooseSink, logLevel, outputOptions } from './output.ts'
 import { type ProgressLine, progressLine } from './progress-line.ts'
 import { damageLines, type RunFacts, summaryLine, writeLedger } from './summary.ts'
 import { errorColumns, errorIsTerminal, outputColumns, outputIsTerminal, wantsColor, writeError } from './terminal.ts'
-
-/** How long a pipeline stopped for taking too long may take to say what it lost. Milliseconds. */
-const STOP_MILLIS = 4000
-
-/** The same where a second signal asked to stop at once. */
-const AT_ONCE_MILLIS = 500
+import { type Ended, untilDone } from './until-done.ts'
 
 /**
  * Runs the pipeline to its end.
@@ -77,46 +72,6 @@ function watcher(line: ProgressLine | null, announcement: string | null): Pipeli
 const clearing = (progress: ProgressLine | null) => (line: string) => {
   progress?.clear()
   writeError(line)
-}
-
-interface Ended {
-  /** Null: stopped at once, and it did not say in time what it lost. */
-  outcome: Outcome | null
-  /** SIGINT and SIGTERM received. */
-  signals: number
-}
-
-async function untilDone(handle: PipelineHandle, drainMillis: number, log: Logger): Promise<Ended> {
-  let signals = 0
-  let timer: NodeJS.Timeout | undefined
-  let giveUp: (nothing: null) => void = () => {}
-  const stopped = new Promise<null>((resolve) => {
-    giveUp = resolve
-  })
-  const stop = (millis: number): void => {
-    handle.stop()
-    clearTimeout(timer)
-    timer = setTimeout(giveUp, millis, null)
-  }
-  const onSignal = (signal: NodeJS.Signals): void => {
-    signals += 1
-    if (signals > 1) {
-      stop(AT_ONCE_MILLIS)
-      return
-    }
-    log.debug(`${signal}: finishing what is there; again to stop at once`)
-    handle.drain()
-    timer = setTimeout(() => {
-      log.warn(`not drained within shutdown.timeout (${drainMillis} ms): stopping`)
-      stop(STOP_MILLIS)
-    }, drainMillis)
-  }
-  process.on('SIGINT', onSignal)
-  process.on('SIGTERM', onSignal)
-  // Never taken off again: a second signal may come while the run is being concluded.
-  const outcome = await Promise.race([handle.done, stopped])
-  clearTimeout(timer)
-  return { outcome, signals }
 }
 
 /** Writes the ledger and says how the run ended. */

@@ -2,6 +2,7 @@
  * Where values come from: the environment and the command line here, a YAML file in yaml-file.ts, each read into a flat
  * layer of (path → value). Unknown keys are found there, with the nearest known one.
  */
+import { CONFIG_FILE_VARIABLE } from './file-path.ts'
 import { configKeys, keyAt, keyOfEnvironment } from './keys.ts'
 import { nearest } from './nearest.ts'
 
@@ -76,9 +77,6 @@ export function flagLayer(flags: readonly FlagValue[]): Layer {
  * configuration. https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
  */
 const SERVICE_VARIABLE = /_SERVICE_(HOST|PORT)(_\w+)?$|_PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?$/
-
-/** Names the configuration file; no key of its own. */
-export const CONFIG_FILE_VARIABLE = 'INTERCEPTOR_CONFIG'
 
 /** The layer of INTERCEPTOR_* variables. An empty variable of a list is an empty list; others take it as empty text. */
 export function environmentLayer(env: NodeJS.ProcessEnv): Layer {

@@ -3,16 +3,9 @@ import { hostname } from 'node:os'
 import type { z } from 'zod'
 import { type InterceptorError, usageError } from '../errors.ts'
 import { impossibleCombinations } from './combinations.ts'
+import { configFilePath } from './file-path.ts'
 import { configKeys } from './keys.ts'
-import {
-  CONFIG_FILE_VARIABLE,
-  environmentLayer,
-  type FlagValue,
-  flagLayer,
-  type Layer,
-  type Origin,
-  type Setting,
-} from './layers.ts'
+import { environmentLayer, type FlagValue, flagLayer, type Layer, type Origin, type Setting } from './layers.ts'
 import { type Config, configSchema } from './schema.ts'
 import { fileLayer } from './yaml-file.ts'
 
@@ -40,7 +33,7 @@ export interface ConfigSources {
  */
 export function loadConfig(sources: ConfigSources = {}): LoadedConfig {
   const env = sources.env ?? process.env
-  const file = sources.file ?? (env[CONFIG_FILE_VARIABLE] || undefined)
+  const file = configFilePath(sources.file, env)
   const layers = [file === undefined ? null : fileLayer(file), environmentLayer(env), flagLayer(sources.flags ?? [])]
   const present = layers.filter((layer) => layer !== null)
   const settings = merge(present)

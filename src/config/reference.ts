@@ -35,6 +35,10 @@ Every key can be set in four places. The first that sets it wins:
 JSON Schema of the file, for editors. A key that does not exist is an error that names the nearest one. Passwords are
 never values of the configuration: they are read from the files it names.
 
+The agent reads the configuration again at SIGHUP and when its file changes: \`filter.*\`, \`targets.*\` (but
+\`targets.procRoot\`) and \`log.level\` take effect at once, everything else with a restart
+([metrics.md](metrics.md#configuration)).
+
 - A **duration** is ${DURATION_FORMS}.
 - A **size** is ${SIZE_FORMS}.
 `

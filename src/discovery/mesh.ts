@@ -13,23 +13,49 @@ export interface MeshDecision {
   readonly role: 'sidecar' | 'gateway'
   /**
    * TCP ports of the proxy itself that are no application's traffic: administration, health, metrics, name service, and
-   * where it takes in what it sends on to the application over loopback, in the clear. The port that takes what the
-   * application sends out stays in: that is the plaintext of outgoing requests.
+   * where it takes in what it sends on to the application over loopback, in the clear.
    */
   readonly ownPorts: readonly number[]
+  /** Its TCP ports that take what the application sends out, in plaintext: what goes there is the client's view. */
+  readonly outboundPorts: readonly number[]
 }
 
 type Program = Pick<ProcessFacts, 'name' | 'command' | 'cgroup'>
 
 interface Mesh {
   readonly name: MeshName
-  readonly ownPorts: readonly number[]
   /** Whether the program is this mesh's proxy, or what starts it. */
   readonly owns: (program: Program) => boolean
   /** Whether all its programs are there. */
   readonly complete: (programs: readonly Program[]) => boolean
   /** What its command lines say of the role; null: nothing. */
   readonly role: (programs: readonly Program[]) => MeshDecision['role'] | null
+}
+
+/** A mesh's ports where nothing else is configured. */
+export type MeshPorts = Pick<MeshDecision, 'ownPorts' | 'outboundPorts'>
+
+export const MESH_PORTS: Readonly<Record<MeshName, MeshPorts>> = {
+  istio: {
+    // Administration, inbound, debug, HBONE, merged metrics, health, DNS, Envoy's metrics.
+    ownPorts: [15000, 15004, 15006, 15008, 15020, 15021, 15053, 15090],
+    outboundPorts: [15001],
+  },
+  linkerd: {
+    // Inbound, control, administration.
+    ownPorts: [4143, 4190, 4191],
+    outboundPorts: [4140],
+  },
+  kuma: {
+    // Metrics, administration, readiness, inbound, inbound IPv6, DNS.
+    ownPorts: [5680, 9901, 9902, 15006, 15010, 15053],
+    outboundPorts: [15001],
+  },
+  consul: {
+    // Administration, inbound, merged metrics, lifecycle, readiness.
+    ownPorts: [19000, 20000, 20200, 20600, 21000],
+    outboundPorts: [15001],
+  },
 }
 
 const named = (...names: string[]) => {
@@ -50,32 +76,24 @@ const hasEnvoy = (programs: readonly Program[]): boolean => programs.some(named(
 const MESHES: readonly Mesh[] = [
   {
     name: 'istio',
-    // Administration, inbound, debug, HBONE, merged metrics, health, DNS, Envoy's metrics. 15001 is outbound.
-    ownPorts: [15000, 15004, 15006, 15008, 15020, 15021, 15053, 15090],
     owns: named('pilot-agent', 'envoy'),
     complete: (programs) => programs.some(named('pilot-agent')) && hasEnvoy(programs),
     role: istioRole,
   },
   {
     name: 'linkerd',
-    // Inbound, control, administration. 4140 is outbound.
-    ownPorts: [4143, 4190, 4191],
     owns: named('linkerd2-proxy', 'linkerd2-proxy-identity'),
     complete: (programs) => programs.some(named('linkerd2-proxy')),
     role: () => 'sidecar',
   },
   {
     name: 'kuma',
-    // Metrics, administration, readiness, inbound, inbound IPv6, DNS. 15001 is outbound.
-    ownPorts: [5680, 9901, 9902, 15006, 15010, 15053],
     owns: named('kuma-dp', 'envoy', 'coredns'),
     complete: (programs) => programs.some(named('kuma-dp')) && hasEnvoy(programs),
     role: kumaRole,
   },
   {
     name: 'consul',
-    // Administration, inbound, merged metrics, lifecycle, readiness. 15001 is outbound.
-    ownPorts: [19000, 20000, 20200, 20600, 21000],
     owns: (program) => named('consul-dataplane', 'envoy-sidecar', 'envoy')(program),
     complete: (programs) => programs.some(isConsulProxy),
     role: () => null,
@@ -101,8 +119,9 @@ export const MESH_TITLES: Readonly<Record<MeshName, string>> = {
  * @returns null when no mesh's proxy runs in it
  */
 export function decideMesh(programs: readonly Program[]): MeshDecision | null {
-  for (const { name, ownPorts, owns, complete, role } of MESHES) {
-    if (complete(programs)) return { name, ownPorts, role: role(programs) ?? roleByNeighbours(programs, owns) }
+  for (const { name, owns, complete, role } of MESHES) {
+    if (!complete(programs)) continue
+    return { name, ...MESH_PORTS[name], role: role(programs) ?? roleByNeighbours(programs, owns) }
   }
   return null
 }

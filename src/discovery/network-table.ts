@@ -11,6 +11,8 @@ const NEW_PASSES = 10
 const READ_EVERY = 16
 
 interface Entry {
+  /** The pod whose it is: the kernel gives the inode of a namespace that is gone to the next one at once. */
+  readonly owner: string
   reading: NetworkReading
   readonly firstPass: number
   pass: number
@@ -33,18 +35,20 @@ export class NetworkTable {
 
   /**
    * @param inode of the namespace
+   * @param owner whose it is: the pod's uid
    * @param pids processes in it, any of which may be gone
    * @returns the same object as before when nothing changed, or when all of them are gone; null when they were so
    *   before the namespace could be read
    */
-  look(inode: number, pids: Iterable<number>): NetworkFacts | null {
-    const entry = this.#entries.get(inode)
+  look(inode: number, owner: string, pids: Iterable<number>): NetworkFacts | null {
+    const known = this.#entries.get(inode)
+    const entry = known?.owner === owner ? known : undefined
     if (entry !== undefined) entry.pass = this.#pass
     if (entry !== undefined && !this.#isDue(inode, entry)) return entry.reading.facts
     for (const pid of pids) {
       const reading = readNetwork(this.#files, pid, entry?.reading ?? null)
       if (reading === null) continue
-      if (entry === undefined) this.#entries.set(inode, { reading, firstPass: this.#pass, pass: this.#pass })
+      if (entry === undefined) this.#entries.set(inode, { owner, reading, firstPass: this.#pass, pass: this.#pass })
       else entry.reading = reading
       return reading.facts
     }

@@ -15,6 +15,11 @@ export interface NetworkFacts {
   readonly addresses: readonly string[]
   /** Those of `addresses` that are in a network of the external interface. */
   readonly externalAddresses: readonly string[]
+  /**
+   * Those of `addresses` that are an interface's own: in a network of any of them. Not so are the addresses of Services
+   * that kube-proxy gives the node in its IPVS mode.
+   */
+  readonly interfaceAddresses: readonly string[]
 }
 
 /** The interface by which traffic leaves a namespace, and how that is known. */
@@ -25,6 +30,10 @@ export interface ExternalInterface {
 
 const RTF_UP = 0x0001
 const RTF_REJECT = 0x0200
+/** Where kube-proxy in IPVS mode puts the addresses of all Services. */
+const IPVS_INTERFACE = 'kube-ipvs0'
+/** IPv4 addresses in no network of an interface that are taken for the external one's. */
+const MAX_LOOSE_ADDRESSES = 16
 const IPV6_UNSPECIFIED = '0'.repeat(32)
 /** /proc/<pid>/net/if_inet6: scope of addresses that are routed (RFC 4007), unlike link-local ones. */
 const SCOPE_GLOBAL = '00'
@@ -79,15 +88,30 @@ function describeNetwork([devices = '', routes = '', routes6 = '', trie = '', ad
   const v4 = parseTrie(trie)
   const v6 = parseAddresses6(addresses6)
   const external = externalInterface(interfaces, parsed, v6)
-  const own = parsed.filter((route) => route.device === external?.name && route.mask !== 0)
-  const near = v4.filter((address) => own.some(({ network, mask }) => (ipv4Number(address) & mask) >>> 0 === network))
+  const { near, placed } = placeAddresses(v4, parsed, external?.name ?? null)
   const near6 = v6.filter(({ device }) => device === external?.name)
+  const placed6 = v6.filter(({ device }) => device !== IPVS_INTERFACE)
   return {
     interfaces,
     external,
     addresses: [...v4, ...v6.map(({ address }) => address)],
     externalAddresses: [...near, ...near6.map(({ address }) => address)],
+    interfaceAddresses: [...placed, ...placed6.map(({ address }) => address)],
   }
+}
+
+/**
+ * The tables do not say whose an IPv4 address is; the networks of the routes do. Where the external interface has no
+ * network (clouds that give a node a /32), the addresses in none are its.
+ */
+function placeAddresses(v4: readonly string[], routes: readonly Route[], external: string | null) {
+  const direct = routes.filter(({ mask }) => mask !== 0)
+  const within = (address: string, { network, mask }: Route) => (ipv4Number(address) & mask) >>> 0 === network
+  const near = v4.filter((address) => direct.some((route) => route.device === external && within(address, route)))
+  const placed = v4.filter((address) => direct.some((route) => within(address, route)))
+  if (near.length > 0 || external === null) return { near, placed }
+  const loose = v4.filter((address) => !placed.includes(address)).slice(0, MAX_LOOSE_ADDRESSES)
+  return { near: loose, placed: [...placed, ...loose] }
 }
 
 /** The default route's interface, IPv4 before IPv6, the lowest metric first; else the first with an address or a route. */

@@ -1,9 +1,9 @@
 /** A pod out of its processes and its network. Pure. */
-import { decideMesh, MESH_TITLES, type MeshDecision } from './mesh.ts'
+import { decideMesh } from './mesh.ts'
 import type { NetworkFacts } from './network.ts'
 import { isPause, type ProcessFacts } from './process.ts'
 import { sandboxReason } from './sandbox.ts'
-import type { CapturePoint, Container, Host, Pod } from './snapshot.ts'
+import type { Container, Host, Pod } from './snapshot.ts'
 
 /** Everything a pod is made of. */
 export interface PodParts {
@@ -15,31 +15,33 @@ export interface PodParts {
   /** null: its last process has just ended. */
   readonly network: NetworkFacts | null
   readonly host: Host
+  /** TCP ports its processes listen on, with the host's network. */
+  readonly listens: readonly number[]
 }
 
-/** Where a pod is captured, and why there or nowhere. */
-type Decision = Pick<Pod, 'capture' | 'why'>
-
-export function describePod({ uid, all, members, network, host }: PodParts): Pod {
+export function describePod({ uid, all, members, network, host, listens }: PodParts): Pod {
   const holder = members.find(isPause) ?? oldest(members)
   const hostNetwork = holder.netns === host.netns
   const programs = members.filter((process) => !isPause(process))
-  const mesh = decideMesh(programs)
-  const sandbox = sandboxReason(all)
-  const decision = sandbox !== null ? notCaptured(sandbox) : hostNetwork ? onHost(host) : inPod(mesh, network)
   return {
     uid,
     ...hints(members, hostNetwork),
     containers: containersOf(programs),
     pid: holder.pid,
+    startTicks: holder.startTicks,
     netns: holder.netns,
     hostNetwork,
     addresses: hostNetwork ? host.addresses : (network?.addresses ?? []),
     interfaces: hostNetwork ? [] : (network?.interfaces ?? []),
-    mesh: mesh === null ? null : { name: mesh.name, role: mesh.role },
-    ...decision,
+    external: hostNetwork ? hostInterface(host) : (network?.external ?? null),
+    listens,
+    mesh: decideMesh(programs),
+    sandbox: sandboxReason(all),
   }
 }
+
+const hostInterface = (host: Host): Pod['external'] =>
+  host.interface === null ? null : { name: host.interface, by: 'default-route' }
 
 /** The process that started first; of several in one tick the one with the lowest pid. */
 export const oldest = (processes: readonly ProcessFacts[]): ProcessFacts =>
@@ -47,27 +49,6 @@ export const oldest = (processes: readonly ProcessFacts[]): ProcessFacts =>
 
 const isOlder = (left: ProcessFacts, right: ProcessFacts): boolean =>
   left.startTicks < right.startTicks || (left.startTicks === right.startTicks && left.pid < right.pid)
-
-const notCaptured = (why: string): Decision => ({ capture: null, why })
-
-function onHost(host: Host): Decision {
-  if (host.interface === null) return notCaptured('host network, and the host has no interface with an address')
-  const capture: CapturePoint = { scope: 'host', interface: host.interface, excludePorts: [] }
-  return { capture, why: 'host network: the host’s interfaces are captured once for all' }
-}
-
-function inPod(mesh: MeshDecision | null, network: NetworkFacts | null): Decision {
-  if (mesh?.role === 'sidecar') {
-    const capture: CapturePoint = { scope: 'pod', interface: 'lo', excludePorts: mesh.ownPorts }
-    return { capture, why: `${MESH_TITLES[mesh.name]} sidecar: traffic is in plaintext on loopback` }
-  }
-  const external = network?.external ?? null
-  if (external === null) return notCaptured('no interface beside loopback has an address or a route')
-  const capture: CapturePoint = { scope: 'pod', interface: external.name, excludePorts: [] }
-  const reason = external.by === 'default-route' ? 'its default route' : 'no default route: first interface in use'
-  const before = mesh === null ? 'no mesh' : `${MESH_TITLES[mesh.name]} gateway, no application behind it`
-  return { capture, why: `${before}; ${reason}` }
-}
 
 /** Where containers disagree, the oldest process that says something wins. */
 function hints(members: readonly ProcessFacts[], hostNetwork: boolean): Pick<Pod, 'nameHint' | 'namespaceHint'> {

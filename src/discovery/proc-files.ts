@@ -50,6 +50,15 @@ export class ProcFiles {
     }
   }
 
+  /** @returns what is in a folder, in no order */
+  names(path: string): string[] | Refusal {
+    try {
+      return readdirSync(`${this.root}/${path}`)
+    } catch (error) {
+      return refusal(error)
+    }
+  }
+
   /** @param limit bytes after which the file is cut */
   read(path: string, limit = MAX_FILE_BYTES): string | Refusal {
     let file: number

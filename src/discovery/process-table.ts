@@ -27,6 +27,8 @@ export interface Processes {
   readonly facts: readonly ProcessFacts[]
   /** How many could not, for want of a privilege. */
   readonly denied: number
+  /** How long the host has been up. Ticks of 10 ms. */
+  readonly uptimeTicks: number
 }
 
 export class ProcessTable {
@@ -56,7 +58,7 @@ export class ProcessTable {
       else facts.push(entry.facts)
     }
     for (const [pid, entry] of this.#entries) if (entry.pass !== this.#pass) this.#entries.delete(pid)
-    return { facts, denied }
+    return { facts, denied, uptimeTicks: now }
   }
 
   /** Since the host started, on the clock of start times. */

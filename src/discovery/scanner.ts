@@ -4,6 +4,7 @@
  */
 import { privilegeError, usageError } from '../errors.ts'
 import { HOST_PID, readHostNetns } from './host-netns.ts'
+import { ListenerTable } from './listeners.ts'
 import { NetworkTable } from './network-table.ts'
 import { describePod, oldest, type PodParts } from './pod.ts'
 import { ProcFiles } from './proc-files.ts'
@@ -14,6 +15,12 @@ import type { Host, OtherNamespace, Pod, Snapshot } from './snapshot.ts'
 const PTRACE_HINT =
   'Grant the capability SYS_PTRACE (securityContext.capabilities.add), and an AppArmor profile that allows it, such as ' +
   'Unconfined. On a machine of your own, run it as root.'
+
+/** In place of a pod's uid. */
+const HOST_OWNER = 'host'
+/** Linux's, where nothing else is set (IPDEFTTL). */
+const USUAL_HOP_LIMIT = 64
+const NO_PORTS: readonly number[] = []
 
 /** A pod of the last pass with what it was made of. */
 interface Remembered {
@@ -26,6 +33,7 @@ export class NodeScanner {
   readonly #files: ProcFiles
   readonly #processes: ProcessTable
   readonly #networks: NetworkTable
+  readonly #listeners: ListenerTable
   #remembered = new Map<string, Remembered>()
   #others = new Map<number, OtherNamespace>()
   #host: Host | null = null
@@ -35,6 +43,7 @@ export class NodeScanner {
     this.#files = new ProcFiles(procRoot)
     this.#processes = new ProcessTable(this.#files)
     this.#networks = new NetworkTable(this.#files)
+    this.#listeners = new ListenerTable(this.#files)
   }
 
   /**
@@ -48,13 +57,14 @@ export class NodeScanner {
     if (typeof pids === 'symbol' || typeof this.#files.read('uptime') !== 'string') throw noProc(this.#files.root)
     const hostNetns = readHostNetns(this.#files, pids)
     if (typeof hostNetns === 'symbol') throw cannotRead(`pid ${HOST_PID} of ${this.#files.root} does not`)
-    const { facts, denied } = this.#processes.refresh(pids, hostNetns)
+    const { facts, denied, uptimeTicks } = this.#processes.refresh(pids, hostNetns)
     if (denied > facts.length) throw cannotRead(`${denied} of ${denied + facts.length} processes do not`)
     this.#networks.begin()
     const host = this.#lookAtHost(hostNetns)
     const namespaces = groupBy(facts, ({ netns }) => netns)
     const pods = this.#describePods(facts, namespaces, host)
     return {
+      uptimeTicks,
       processes: facts.length,
       denied,
       networkNamespaces: namespaces.size,
@@ -66,14 +76,22 @@ export class NodeScanner {
   }
 
   #lookAtHost(netns: number): Host {
-    const network = this.#networks.look(netns, [HOST_PID])
+    const network = this.#networks.look(netns, HOST_OWNER, [HOST_PID])
     const host: Host = {
       netns,
       interface: network?.external?.name ?? null,
       addresses: network?.externalAddresses ?? [],
+      allAddresses: network?.interfaceAddresses ?? [],
+      hopLimit: this.#readHopLimit(),
     }
     if (this.#host === null || !sameValue(this.#host, host)) this.#host = host
     return this.#host
+  }
+
+  /** Of our own network namespace, which is the host's, or one that nobody has changed. */
+  #readHopLimit(): number {
+    const text = this.#files.read('sys/net/ipv4/ip_default_ttl')
+    return (typeof text === 'string' && Number.parseInt(text, 10)) || USUAL_HOP_LIMIT
   }
 
   #describePods(facts: readonly ProcessFacts[], namespaces: Map<number, ProcessFacts[]>, host: Host): Pod[] {
@@ -81,14 +99,17 @@ export class NodeScanner {
       facts.filter((process) => process.cgroup.podUid !== null && !process.isRuntimeHelper),
       ({ cgroup }) => cgroup.podUid!,
     )
+    const members = new Map<string, ProcessFacts[]>()
+    for (const [uid, all] of byUid) members.set(uid, membersOf(uid, all, namespaces, host))
+    const onHost = new Map([...members].filter(([, processes]) => processes[0]?.netns === host.netns))
+    const listeners = this.#listeners.look(HOST_PID, onHost)
     const remembered = new Map<string, Remembered>()
     for (const [uid, all] of byUid) {
-      const { netns } = all.find(isPause) ?? oldest(all)
-      // In a namespace of the pod's own, whatever runs there is the pod's, also where its cgroup does not tell.
-      const here = netns === host.netns ? all : namespaces.get(netns)!
-      const members = here.filter((process) => belongs(process, uid, netns))
-      const network = netns === host.netns ? null : this.#networks.look(netns, pidsOf(members))
-      remembered.set(uid, this.#describe({ uid, all, members, network, host }))
+      const own = members.get(uid)!
+      const netns = own[0]!.netns
+      const network = netns === host.netns ? null : this.#networks.look(netns, uid, pidsOf(own))
+      const listens = listeners.get(uid) ?? NO_PORTS
+      remembered.set(uid, this.#describe({ uid, all, members: own, network, host, listens }))
     }
     this.#remembered = remembered
     return [...remembered.keys()].sort().map((uid) => remembered.get(uid)!.pod)
@@ -119,8 +140,22 @@ export class NodeScanner {
 const sameParts = (left: PodParts, right: PodParts): boolean =>
   left.network === right.network &&
   left.host === right.host &&
+  left.listens === right.listens &&
   sameItems(left.all, right.all) &&
   sameItems(left.members, right.members)
+
+/** The processes in the pod's network namespace, at least one. */
+function membersOf(
+  uid: string,
+  all: readonly ProcessFacts[],
+  namespaces: ReadonlyMap<number, ProcessFacts[]>,
+  host: Host,
+): ProcessFacts[] {
+  const { netns } = all.find(isPause) ?? oldest(all)
+  // In a namespace of the pod's own, whatever runs there is the pod's, also where its cgroup does not tell.
+  const here = netns === host.netns ? all : namespaces.get(netns)!
+  return here.filter((process) => belongs(process, uid, netns))
+}
 
 /** A process of a namespace of the pod's own is the pod's unless its cgroup tells otherwise. */
 function belongs(process: ProcessFacts, uid: string, netns: number): boolean {

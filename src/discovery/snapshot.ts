@@ -3,10 +3,13 @@
  * snapshots are compared by reference.
  */
 import type { ContainerRuntime } from './cgroup.ts'
-import type { MeshName } from './mesh.ts'
+import type { MeshDecision } from './mesh.ts'
+import type { ExternalInterface } from './network.ts'
 
 /** The node as its processes show it. */
 export interface Snapshot {
+  /** How long the host had been up, on the clock of start times. Ticks of 10 ms. */
+  readonly uptimeTicks: number
   /** Processes that could be read. */
   readonly processes: number
   /** Processes whose namespaces could not be read: CAP_SYS_PTRACE is missing, or AppArmor forbids it. */
@@ -28,7 +31,12 @@ export interface Host {
   readonly netns: number
   /** The interface of its default route. */
   readonly interface: string | null
+  /** Those in a network of that interface. */
   readonly addresses: readonly string[]
+  /** Those of all its interfaces, without the addresses of Services. */
+  readonly allAddresses: readonly string[]
+  /** TTL that packets of its own sockets begin with. */
+  readonly hopLimit: number
 }
 
 /** A pod. It is the same one in another snapshot when `uid` and `netns` are the same. */
@@ -42,17 +50,22 @@ export interface Pod {
   readonly containers: readonly Container[]
   /** A process that is there as long as the pod, where possible: `/proc/<pid>/ns/net` is its namespace. */
   readonly pid: number
+  /** When that process started. Ticks of 10 ms since the host did. */
+  readonly startTicks: number
   /** Inode of its network namespace. */
   readonly netns: number
   readonly hostNetwork: boolean
   readonly addresses: readonly string[]
   /** Interfaces of its namespace; none listed with the host's network. */
   readonly interfaces: readonly string[]
-  readonly mesh: { readonly name: MeshName; readonly role: 'sidecar' | 'gateway' } | null
-  /** null: it is not captured. */
-  readonly capture: CapturePoint | null
-  /** Why it is captured there, or not at all. One sentence, without a full stop. */
-  readonly why: string
+  /** The one by which its traffic leaves; null: there is none yet. With the host's network the host's. */
+  readonly external: ExternalInterface | null
+  /** TCP ports its processes listen on, with the host's network only. */
+  readonly listens: readonly number[]
+  /** As its processes tell. */
+  readonly mesh: MeshDecision | null
+  /** Why its traffic is out of the host's sight, such as a virtual machine; null: it is not. */
+  readonly sandbox: string | null
 }
 
 export interface Container {
@@ -63,15 +76,6 @@ export interface Container {
   readonly pid: number
   /** That process's program. */
   readonly process: string
-}
-
-/** Where a pod's traffic is read. */
-export interface CapturePoint {
-  /** host: the host's namespace, whose interfaces are captured once for all pods that share it. */
-  readonly scope: 'pod' | 'host'
-  readonly interface: string
-  /** TCP ports left out. */
-  readonly excludePorts: readonly number[]
 }
 
 /** A network namespace that is not captured, having no pod of its own. */

@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { type TestContext, test } from 'node:test'
-import type { Snapshot } from '../../src/discovery/snapshot.ts'
+import type { podsJson } from '../../src/cli/pods-json.ts'
 import { FakeProc, type FakeProcess, HOST_NETNS, podNetwork } from '../discovery/fake-proc.ts'
 import { cgroupMount } from '../support/cgroup-mount.ts'
 import { needs } from '../support/needs.ts'
 import { NodeRig } from '../support/node-rig.ts'
 import { ESCAPE, run } from './support.ts'
+
+type Shown = ReturnType<typeof podsJson>
 
 const UID = '0e1f2d3c-4b5a-6978-8796-a5b4c3d2e1f0'
 const ID = 'ab'.repeat(32)
@@ -44,7 +46,7 @@ test('pods -v: also the namespaces of no pod', async (t) => {
 
 test('pods: host network, and a pod whose name nobody tells', async (t) => {
   const { stdout } = await run(['pods', '--proc', procRoot(t, { ...shop, netns: HOST_NETNS })])
-  assert.match(stdout, new RegExp(`\n${UID} .* 10\\.244\\.0\\.250 .* eth0 \\(host\\) +host network: `))
+  assert.match(stdout, new RegExp(`\n${UID} .* 10\\.244\\.0\\.250 .* any \\(host\\) +host network: `))
 })
 
 test('pods: what a process calls itself reaches no terminal as it is', async (t) => {
@@ -63,7 +65,7 @@ test('pods -o json: the snapshot', async (t) => {
   const { stdout } = await run(['pods', '-q', '-o', 'json'], {
     env: { INTERCEPTOR_TARGETS_PROC_ROOT: procRoot(t, shop) },
   })
-  const { pods, host } = JSON.parse(stdout) as Snapshot
+  const { pods, host } = JSON.parse(stdout) as Shown
   assert.deepEqual([pods[0]?.uid, pods[0]?.capture?.interface, host.netns], [UID, 'eth0', HOST_NETNS])
 })
 
@@ -110,14 +112,14 @@ test('pods -o json: on a node with a mesh', { skip: needs('linux', 'root', 'ip',
   await onHost.run('kube-proxy', { env: { HOSTNAME: 'node-1' } })
   const { code, stdout } = await run(['pods', '-o', 'json'])
   assert.equal(code, 0)
-  const { pods } = JSON.parse(stdout) as Snapshot
+  const { pods } = JSON.parse(stdout) as Shown
   const shown = [plain, meshed, onHost].map(({ uid }) => {
     const pod = pods.find((found) => found.uid === uid)
-    return [pod?.nameHint, pod?.namespaceHint, pod?.mesh?.name, pod?.capture?.scope, pod?.capture?.interface === 'lo']
+    return [pod?.nameHint, pod?.namespaceHint, pod?.mesh?.name, pod?.capture?.scope, pod?.capture?.interface]
   })
   assert.deepEqual(shown, [
-    ['plain-0', null, undefined, 'pod', false],
-    ['meshed-0', 'shop', 'istio', 'pod', true],
-    [null, null, undefined, 'host', false],
+    ['plain-0', null, undefined, 'pod', 'eth0'],
+    ['meshed-0', 'shop', 'istio', 'loopback', 'lo'],
+    [null, null, undefined, 'host', 'any'],
   ])
 })

@@ -6,7 +6,7 @@ import type { TestContext } from 'node:test'
 
 export const HOST_NETNS = 4026531840
 /** Seconds for which the host has been up: long after every process began. */
-const UPTIME = 100_000
+export const UPTIME = 100_000
 
 export interface FakeProcess {
   pid: number
@@ -20,6 +20,8 @@ export interface FakeProcess {
   env?: Record<string, string>
   startTicks?: number
   network?: FakeNetwork
+  /** Inodes of sockets it has a descriptor of. */
+  sockets?: readonly number[]
 }
 
 /** What /proc/<pid>/net says. */
@@ -33,6 +35,8 @@ export interface FakeNetwork {
   addresses?: readonly string[]
   /** Lines of /proc/net/if_inet6. */
   addresses6?: readonly string[]
+  /** Lines of /proc/net/tcp. */
+  tcp?: readonly string[]
 }
 
 /** A pod's network as most plug-ins make it: eth0 in 10.244.0.0/24 with the default route. */
@@ -45,6 +49,10 @@ export const podNetwork = (host: number): FakeNetwork => ({
 /** A line of /proc/net/route. Addresses are little-endian: 10.244.0.1 is 0100F40A. */
 export const route = (device: string, to: string, via: string, flags: string, mask = '00000000', metric = 0): string =>
   [device, to, via, flags, 0, 0, metric, mask, 0, 0, 0].join('\t')
+
+/** A line of /proc/net/tcp. @param address in hexadecimal, little-endian; state 0A is listening */
+export const tcpSocket = (port: number, inode: number, address = '00000000', state = '0A'): string =>
+  `  0: ${address}:${port.toString(16).toUpperCase().padStart(4, '0')} 00000000:0000 ${state} 0:0 00:0 0 0 0 ${inode} 1 0`
 
 /** Files of one process by their names. */
 type Files = Record<string, string>
@@ -69,6 +77,10 @@ export class FakeProc {
       mkdirSync(join(folder, 'ns'), { recursive: true })
       mkdirSync(join(folder, 'net'))
       symlinkSync(`net:[${process.netns ?? HOST_NETNS}]`, join(folder, 'ns', 'net'))
+      mkdirSync(join(folder, 'fd'))
+      for (const [fd, inode] of (process.sockets ?? []).entries()) {
+        symlinkSync(`socket:[${inode}]`, join(folder, 'fd', String(fd)))
+      }
       for (const [name, text] of Object.entries(filesOf(process))) writeFileSync(join(folder, name), text)
     }
   }
@@ -109,6 +121,7 @@ function networkFiles({
   routes6 = [],
   addresses = [],
   addresses6 = [],
+  tcp = [],
 }: FakeNetwork): Files {
   const lines = (items: readonly string[]) => items.map((item) => `${item}\n`).join('')
   const leaves = ['127.0.0.1', ...addresses].map((address) => `     |-- ${address}\n        /32 host LOCAL\n`)
@@ -118,5 +131,6 @@ function networkFiles({
     'net/ipv6_route': lines(routes6),
     'net/fib_trie': `Main:\n  +-- 0.0.0.0/0 3 0 5\n${leaves.join('')}Local:\n${leaves.join('')}`,
     'net/if_inet6': lines(addresses6),
+    'net/tcp': `  sl  local_address rem_address\n${lines(tcp)}`,
   }
 }

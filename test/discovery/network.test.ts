@@ -34,6 +34,7 @@ test('network: the default route’s interface, and the address in its network',
     external: { name: 'eth0', by: 'default-route' },
     addresses: ['10.244.0.7'],
     externalAddresses: ['10.244.0.7'],
+    interfaceAddresses: ['10.244.0.7'],
   })
 })
 
@@ -125,4 +126,32 @@ test('network: a reading that says the same keeps its facts; counters do not cou
 
 test('network: of a process that is gone there is no reading', (t) => {
   assert.equal(readNetwork(new ProcFiles(FakeProc.create(t).root), 5, null), null)
+})
+
+test('network: addresses of Services that IPVS gives the host are no interface’s', (t) => {
+  const facts = read(t, {
+    devices: ['lo', 'eth0', 'cni0', 'kube-ipvs0'],
+    routes: [
+      route('eth0', '00000000', '010200C0', GATEWAY),
+      route('eth0', '000200C0', '00000000', UP, '00FFFFFF'),
+      route('cni0', '0000F40A', '00000000', UP, '00FFFFFF'),
+    ],
+    addresses: ['192.0.2.2', '10.244.0.1', '10.96.0.1', '10.96.0.10'],
+    addresses6: [
+      'fd960000000000000000000000000001 05 80 00 80 kube-ipvs0',
+      'fd440000000000000000000000000001 04 40 00 80     cni0',
+    ],
+  })
+  assert.deepEqual(facts.externalAddresses, ['192.0.2.2'])
+  assert.deepEqual(facts.interfaceAddresses, ['192.0.2.2', '10.244.0.1', 'fd44::1'])
+})
+
+test('network: an external interface without a network has the addresses that are in none', (t) => {
+  const facts = read(t, {
+    devices: ['lo', 'eth0', 'cni0'],
+    routes: [route('eth0', '00000000', '0100800A', GATEWAY), route('cni0', '0000F40A', '00000000', UP, '00FFFFFF')],
+    addresses: ['10.128.0.5', '10.244.0.1'],
+  })
+  assert.deepEqual(facts.externalAddresses, ['10.128.0.5'])
+  assert.deepEqual(facts.interfaceAddresses, ['10.244.0.1', '10.128.0.5'])
 })

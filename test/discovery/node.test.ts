@@ -1,6 +1,6 @@
 /** Discovery on real processes, in real cgroups and network namespaces. */
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { readlinkSync, writeFileSync } from 'node:fs'
@@ -42,7 +42,9 @@ for (const version of VERSIONS) {
       const rigged = NodeRig.create(t, version).pod({ style })
       const pause = await rigged.run('/pause')
       const app = await rigged.run('/usr/local/bin/shop', { env: { HOSTNAME: 'shop-0' } })
-      assert.deepEqual(find(scan(), rigged), {
+      const { startTicks, ...found } = find(scan(), rigged)
+      assert.ok(startTicks > 0)
+      assert.deepEqual(found, {
         uid: rigged.uid,
         nameHint: 'shop-0',
         namespaceHint: null,
@@ -54,9 +56,10 @@ for (const version of VERSIONS) {
         hostNetwork: false,
         addresses: rigged.addresses,
         interfaces: ['lo', 'eth0'],
+        external: { name: 'eth0', by: 'default-route' },
+        listens: [],
         mesh: null,
-        capture: { scope: 'pod', interface: 'eth0', excludePorts: [] },
-        why: 'no mesh; its default route',
+        sandbox: null,
       })
     })
   }
@@ -73,7 +76,7 @@ test('node: meshes by their programs', { skip }, async (t) => {
     for (const name of names) await rigged.run(`/usr/local/bin/${name}`, { containerId })
     await rigged.run('shop')
     const pod = find(scan(), rigged)
-    assert.deepEqual([pod.mesh?.name, pod.mesh?.role, pod.capture?.interface], [mesh, 'sidecar', 'lo'])
+    assert.deepEqual([pod.mesh?.name, pod.mesh?.role], [mesh, 'sidecar'])
   }
 })
 
@@ -86,14 +89,34 @@ test('node: host network, a second interface, no interface', { skip }, async (t)
   none.namespace!.ip('link', 'del', 'eth0')
   for (const pod of [onHost, twoInterfaces, none]) await pod.run('shop')
   const snapshot = scan()
-  assert.deepEqual(
-    [find(snapshot, onHost).hostNetwork, find(snapshot, onHost).capture?.scope, find(snapshot, onHost).netns],
-    [true, 'host', snapshot.host.netns],
-  )
-  assert.equal(find(snapshot, twoInterfaces).capture?.interface, 'eth0')
+  assert.deepEqual([find(snapshot, onHost).hostNetwork, find(snapshot, onHost).netns], [true, snapshot.host.netns])
+  assert.equal(find(snapshot, twoInterfaces).external?.name, 'eth0')
   assert.ok(find(snapshot, twoInterfaces).interfaces.includes('a0'))
-  assert.equal(find(snapshot, none).capture, null)
+  assert.equal(find(snapshot, none).external, null)
 })
+
+test('node: who listens on the host’s ports', { skip }, async (t) => {
+  const rig = NodeRig.create(t, anyVersion())
+  const [listens, silent] = [rig.pod({ hostNetwork: true }), rig.pod({ hostNetwork: true })]
+  const program = [process.execPath, '-e', "require('http').createServer().listen(0, '0.0.0.0')"]
+  const { pid } = await listens.run('exporter', { program })
+  await silent.run('shop')
+  const scanner = new NodeScanner('/proc')
+  let ports: readonly number[] = []
+  for (let tries = 0; ports.length === 0 && tries < 500; tries += 1) {
+    ports = find(scanner.scan(), listens).listens
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+  assert.deepEqual(ports, listeningPorts(pid))
+  assert.deepEqual(find(scanner.scan(), silent).listens, [])
+})
+
+/** As ss(8) tells them. */
+function listeningPorts(pid: number): number[] {
+  const lines = execFileSync('ss', ['-Hltnp'], { encoding: 'utf8' }).split('\n')
+  const own = lines.filter((line) => line.includes(`pid=${pid},`))
+  return own.map((line) => Number(/:(\d+) /.exec(line)?.[1]))
+}
 
 test('node: an interface of IPv6 only, and one without a default route', { skip }, async (t) => {
   const rig = NodeRig.create(t, anyVersion())
@@ -105,10 +128,10 @@ test('node: an interface of IPv6 only, and one without a default route', { skip 
   for (const pod of [v6, local]) await pod.run('shop')
   const snapshot = scan()
   assert.deepEqual(
-    [find(snapshot, v6).addresses, find(snapshot, v6).why],
-    [['fd44:0:0:1::9'], 'no mesh; its default route'],
+    [find(snapshot, v6).addresses, find(snapshot, v6).external?.by],
+    [['fd44:0:0:1::9'], 'default-route'],
   )
-  assert.equal(find(snapshot, local).why, 'no mesh; no default route: first interface in use')
+  assert.equal(find(snapshot, local).external?.by, 'address')
 })
 
 test('node: a container of no pod is told apart', { skip }, async (t) => {

@@ -6,7 +6,7 @@ import fc from 'fast-check'
 import { NodeScanner } from '../../src/discovery/scanner.ts'
 import type { Pod, Snapshot } from '../../src/discovery/snapshot.ts'
 import { EXIT_PRIVILEGE, EXIT_USAGE, InterceptorError } from '../../src/errors.ts'
-import { FakeProc, type FakeProcess, HOST_NETNS, PROCESS_FILES, podNetwork } from './fake-proc.ts'
+import { FakeProc, type FakeProcess, HOST_NETNS, PROCESS_FILES, podNetwork, UPTIME } from './fake-proc.ts'
 
 const uid = (index: number): string => `00000000-0000-4000-8000-${String(index).padStart(12, '0')}`
 const id = (index: number): string => String(index).padStart(64, 'a')
@@ -40,10 +40,17 @@ function onlyPod({ pods }: Snapshot): Pod {
 test('scan: a pod with everything that its processes tell', (t) => {
   const snapshot = scan(t, ...plainPod(7))
   assert.deepEqual(snapshot, {
+    uptimeTicks: UPTIME * 100,
     processes: 3,
     denied: 0,
     networkNamespaces: 2,
-    host: { netns: HOST_NETNS, interface: 'eth0', addresses: ['10.244.0.250'] },
+    host: {
+      netns: HOST_NETNS,
+      interface: 'eth0',
+      addresses: ['10.244.0.250'],
+      allAddresses: ['10.244.0.250'],
+      hopLimit: 64,
+    },
     ambient: false,
     pods: [
       {
@@ -52,13 +59,15 @@ test('scan: a pod with everything that its processes tell', (t) => {
         namespaceHint: null,
         containers: [{ id: id(71), runtime: 'containerd', pid: 701, process: 'node' }],
         pid: 700,
+        startTicks: 700,
         netns: HOST_NETNS + 7,
         hostNetwork: false,
         addresses: ['10.244.0.7'],
         interfaces: ['lo', 'eth0'],
+        external: { name: 'eth0', by: 'default-route' },
+        listens: [],
         mesh: null,
-        capture: { scope: 'pod', interface: 'eth0', excludePorts: [] },
-        why: 'no mesh; its default route',
+        sandbox: null,
       },
     ],
     others: [],
@@ -73,11 +82,11 @@ test('scan: pods come by uid, one for each', (t) => {
   )
 })
 
-test('scan: a pod with the host’s network is captured on the host’s interface, and its host name is not its own', (t) => {
+test('scan: a pod with the host’s network has the host’s interface, and its host name is not its own', (t) => {
   const proxy = { ...inPod(3, 30, 300, 'kube-proxy'), netns: HOST_NETNS, env: { HOSTNAME: 'node-1' } }
   const pod = onlyPod(scan(t, proxy))
   assert.equal(pod.hostNetwork, true)
-  assert.deepEqual(pod.capture, { scope: 'host', interface: 'eth0', excludePorts: [] })
+  assert.equal(pod.external?.name, 'eth0')
   assert.deepEqual([pod.nameHint, pod.addresses, pod.interfaces], [null, ['10.244.0.250'], []])
 })
 
@@ -94,16 +103,13 @@ test('scan: what is no name is no hint', (t) => {
   assert.deepEqual([pod.nameHint, pod.namespaceHint], [null, null])
 })
 
-test('scan: a sidecar’s pod is captured on loopback, without the proxy’s own ports', (t) => {
+test('scan: a sidecar beside the application', (t) => {
   const sidecar = [
     inPod(4, 42, 402, '/usr/local/bin/pilot-agent', 'proxy', 'sidecar'),
     inPod(4, 42, 403, '/usr/local/bin/envoy'),
   ]
   const pod = onlyPod(scan(t, ...plainPod(4), ...sidecar))
-  assert.deepEqual(pod.mesh, { name: 'istio', role: 'sidecar' })
-  assert.equal(pod.capture?.interface, 'lo')
-  assert.ok(pod.capture.excludePorts.includes(15021))
-  assert.ok(!pod.capture.excludePorts.includes(15001), 'outgoing requests are in plaintext on the way to 15001')
+  assert.deepEqual([pod.mesh?.name, pod.mesh?.role], ['istio', 'sidecar'])
   assert.deepEqual(
     pod.containers.map(({ process }) => process),
     ['node', 'pilot-agent'],
@@ -170,22 +176,20 @@ for (const [title, command, why] of [
   ],
   ['gVisor', ['runsc-sandbox', '--root=/run'], /^gVisor/],
 ] as const) {
-  test(`scan: ${title}: the pod is left out with a reason`, (t) => {
+  test(`scan: ${title}: out of the host’s sight`, (t) => {
     const pod = onlyPod(scan(t, inPod(4, 40, 400, ...command)))
-    assert.equal(pod.capture, null)
-    assert.match(pod.why, why)
+    assert.match(pod.sandbox ?? '', why)
   })
 }
 
 test('scan: KubeVirt’s guests are ordinary pods', (t) => {
   const pod = onlyPod(scan(t, inPod(4, 40, 400, '/usr/libexec/qemu-kvm', '-name', 'guest=shop_vm')))
-  assert.equal(pod.capture?.interface, 'eth0')
+  assert.equal(pod.sandbox, null)
 })
 
-test('scan: a pod whose interface is not there yet is not captured', (t) => {
+test('scan: a pod whose interface is not there yet', (t) => {
   const pod = onlyPod(scan(t, { ...inPod(4, 40, 400, '/pause'), network: {} }))
-  assert.equal(pod.capture, null)
-  assert.equal(pod.why, 'no interface beside loopback has an address or a route')
+  assert.equal(pod.external, null)
 })
 
 test('scan: ztunnel tells of the ambient mode', (t) => {
@@ -218,6 +222,15 @@ test('scan: a pod that ends is gone from the next snapshot', (t) => {
     scanner.scan().pods.map((pod) => pod.uid),
     [uid(5)],
   )
+})
+
+test('scan: a namespace whose number another had before has its own addresses', (t) => {
+  const proc = FakeProc.create(t, ...plainPod(4))
+  const scanner = new NodeScanner(proc.root)
+  for (let pass = 0; pass < 20; pass += 1) scanner.scan()
+  for (const { pid } of plainPod(4)) proc.remove(pid)
+  proc.put({ ...inPod(6, 60, 600, 'nginx'), netns: HOST_NETNS + 4 })
+  assert.deepEqual(onlyPod(scanner.scan()).addresses, ['10.244.0.6'])
 })
 
 test('scan: a pid taken anew is another process', (t) => {
@@ -254,9 +267,9 @@ test('scan: an interface that comes after the first process is seen in the next 
   const late = inPod(4, 40, 400, '/pause')
   const proc = FakeProc.create(t, { ...late, network: {} })
   const scanner = new NodeScanner(proc.root)
-  assert.equal(onlyPod(scanner.scan()).capture, null)
+  assert.equal(onlyPod(scanner.scan()).external, null)
   proc.put(late)
-  assert.equal(onlyPod(scanner.scan()).capture?.interface, 'eth0')
+  assert.equal(onlyPod(scanner.scan()).external?.name, 'eth0')
 })
 
 test('scan: whatever vanishes of a process, no pass throws and other pods are as they were', (t) => {

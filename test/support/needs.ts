@@ -25,6 +25,8 @@ const loads = (name: string): boolean => {
 const PARTS = {
   root: { here: () => process.getuid?.() === 0, mend: 'run the tests as root' },
   linux: { here: () => process.platform === 'linux', mend: 'run the tests on Linux' },
+  x64: { here: () => process.arch === 'x64', mend: 'run the tests on x86-64' },
+  npm: { here: () => inPath('npm'), mend: 'install npm' },
   cgroup: {
     here: () => process.platform === 'linux' && (cgroupMount('v1') ?? cgroupMount('v2')) !== null,
     mend: 'run the tests where cgroups can be made',
@@ -32,6 +34,9 @@ const PARTS = {
   ip: { here: () => inPath('ip'), mend: 'install iproute2' },
   ethtool: { here: () => inPath('ethtool'), mend: 'install ethtool' },
   script: { here: () => inPath('script'), mend: 'install bsdutils or util-linux' },
+  unshare: { here: () => inPath('unshare'), mend: 'install util-linux' },
+  buildah: { here: () => inPath('buildah'), mend: 'install buildah' },
+  debootstrap: { here: () => inPath('debootstrap'), mend: 'install debootstrap' },
   setpriv: { here: () => inPath('setpriv'), mend: 'install util-linux' },
   userns: {
     here: () => spawnSync('unshare', ['--user', '--map-root-user', 'true']).status === 0,
@@ -42,6 +47,8 @@ const PARTS = {
   tshark: { here: () => inPath('tshark'), mend: 'install tshark' },
   java: { here: () => inPath('java') && inPath('mvn'), mend: 'install a JDK 17 and Maven' },
   kcat: { here: () => inPath('kcat'), mend: 'install kcat' },
+  go: { here: () => inPath('go'), mend: 'install Go 1.25 or later' },
+  etcd: { here: () => inPath('etcd'), mend: 'install etcd-server' },
   openssl: { here: () => inPath('openssl'), mend: 'install openssl' },
   python: { here: () => inPath('python3'), mend: 'install python3' },
   'python-msgpack': { here: () => pythonHas('msgpack'), mend: 'install python3-msgpack' },

@@ -1,5 +1,6 @@
 /** Network namespaces and veth pairs of a test's own, always deleted. Needs root and iproute2. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { statSync } from 'node:fs'
 
 let made = 0
 
@@ -43,6 +44,11 @@ export class Namespace {
   /** Path for setns. */
   get path(): string {
     return `/run/netns/${this.name}`
+  }
+
+  /** By which the kernel tells it from others. */
+  get inode(): number {
+    return statSync(this.path).ino
   }
 
   /** Gives a device 10.77.0.`host`/24 and fd77::`host`/64, and sets it up. */

@@ -3,7 +3,7 @@
  * network namespaces joined by a bridge. Needs root, iproute2 and a cgroup hierarchy one may write to. Everything is
  * ended and deleted after the test.
  */
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { randomBytes, randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdirSync, readFileSync, rmdirSync, statSync } from 'node:fs'
@@ -61,6 +61,10 @@ export interface RigPod {
 export interface PodOptions {
   style?: CgroupStyle
   hostNetwork?: boolean
+  /** As an API server has given it; absent: any. */
+  uid?: string
+  /** Takes the addresses of a pod that is gone; absent: the next ones. */
+  host?: number
 }
 
 /** One node. */
@@ -86,15 +90,29 @@ export class NodeRig {
   }
 
   /** A pod without processes. Its eth0 is on the node's bridge. */
-  pod({ style = CGROUP_STYLES['containerd, systemd'], hostNetwork = false }: PodOptions = {}): RigPod {
-    const uid = randomUUID()
+  pod({
+    style = CGROUP_STYLES['containerd, systemd'],
+    hostNetwork = false,
+    uid = randomUUID(),
+    host,
+  }: PodOptions = {}): RigPod {
     const namespace = hostNetwork ? null : this.namespace()
-    const addresses = namespace === null ? [] : this.#join(namespace)
+    const addresses = namespace === null ? [] : this.#join(namespace, host)
     const run = (name: string, options: ProcessOptions = {}): Promise<NodeProcess> => {
       const containerId = options.containerId ?? randomBytes(32).toString('hex')
       return this.start(name, style(uid, containerId), namespace, { ...options, containerId })
     }
     return { uid, namespace, addresses, run }
+  }
+
+  /** Joins this machine's own network to the bridge, as a node's is. @returns its address there */
+  joinHost(): string {
+    const name = `itl${process.pid}`
+    execFileSync('ip', ['link', 'add', name, 'type', 'veth', 'peer', 'name', 'host', 'netns', this.#node.name])
+    this.#node.ip('link', 'set', 'host', 'master', 'cni0', 'up')
+    execFileSync('ip', ['addr', 'add', '10.244.0.250/24', 'dev', name])
+    execFileSync('ip', ['link', 'set', name, 'up'])
+    return '10.244.0.250'
   }
 
   /** A network namespace with loopback only. */
@@ -131,9 +149,9 @@ export class NodeRig {
   }
 
   /** Gives a namespace its eth0, addresses and default route. */
-  #join(namespace: Namespace): string[] {
-    this.#hosts += 1
-    const host = this.#hosts
+  #join(namespace: Namespace, wanted?: number): string[] {
+    if (wanted === undefined) this.#hosts += 1
+    const host = wanted ?? this.#hosts
     const peer = `veth${host}`
     namespace.ip('link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', peer, 'netns', this.#node.name)
     this.#node.ip('link', 'set', peer, 'master', 'cni0', 'up')

@@ -8,7 +8,7 @@
 
 import type { HeadRules } from '../filter.ts'
 import type { Arena } from '../memory/arena.ts'
-import { Caseless, COMMA, CR, findColon, findLf, LF, SEMICOLON, SPACE, TAB, TOKEN } from './text.ts'
+import { Caseless, COLON, COMMA, CR, findColonOrLf, findLf, LF, SEMICOLON, SPACE, TAB, TOKEN } from './text.ts'
 
 /** Results of a scan. */
 export const HEAD_COMPLETE = 0
@@ -216,7 +216,9 @@ export class HeadScanner {
     const view = this.#view
     let line = start
     for (;;) {
-      const eol = findLf(view, line, end)
+      const nameEnd = findColonOrLf(view, line, end)
+      const colon = nameEnd >= 0 && bytes[nameEnd] === COLON ? nameEnd : -1
+      const eol = colon < 0 ? nameEnd : findLf(view, colon, end)
       if (eol < 0) return HEAD_INCOMPLETE
       const first = bytes[line]
       if (eol === line || (first === CR && eol === line + 1)) {
@@ -227,7 +229,6 @@ export class HeadScanner {
       }
       if (first === SPACE || first === TAB) this.#fold(line, eol, isResponse)
       else {
-        const colon = findColon(view, line, eol)
         // Nearly every line: a name, a colon, a space, a value, CR.
         if (
           colon > line &&

@@ -27,9 +27,19 @@ export function findLf(view: DataView, at: number, end: number): number {
   return findByte(view, at, end, LF_WORD)
 }
 
-/** @returns the address of the first colon in [at, end), or -1 */
-export function findColon(view: DataView, at: number, end: number): number {
-  return findByte(view, at, end, COLON_WORD)
+/** @returns the address of the first colon or LF in [at, end), or -1 */
+export function findColonOrLf(view: DataView, at: number, end: number): number {
+  for (let i = at; i < end; i += 4) {
+    const word = view.getInt32(i, true)
+    const colon = word ^ COLON_WORD
+    const lf = word ^ LF_WORD
+    const hit = (((colon - 0x01010101) & ~colon) | ((lf - 0x01010101) & ~lf)) & 0x80808080
+    if (hit !== 0) {
+      const found = i + lowestLane(hit)
+      return found < end ? found : -1
+    }
+  }
+  return -1
 }
 
 /** @returns where a start line may begin: servers ignore empty lines in front of one (RFC 9112 §2.2) */

@@ -31,6 +31,8 @@ import { seqAdd, seqDiff } from './seq.ts'
 const IDLE_MICROS = 600_000_000
 /** How long a closed flow's tuple answers stray segments. */
 const LINGER_MICROS = 10_000_000
+/** How often, in packet time, the lists of flows are looked at. */
+const SWEEP_MICROS = 50_000
 /** A reset further than this from the stream's position is not the connection's (RFC 5961 §3 asks for the window). */
 const RESET_WINDOW = 4 * 1024 * 1024
 /** A SYN whose sequence number lies this close before known data was merely captured late. */
@@ -72,6 +74,8 @@ export class ConnectionTracker {
   readonly #reassembler: Reassembler
   readonly #owner: FlowOwner
   #lastMicros = 0
+  /** Packet time of the last sweep. */
+  #sweptMicros = 0
 
   constructor(
     arena: Arena,
@@ -120,7 +124,7 @@ export class ConnectionTracker {
     this.#segmentOfOpen(current, direction, payload, end, view.getInt32(tcp + 4), view.getInt32(tcp + 8), flags)
   }
 
-  /** Moves the clock on, closes what has been idle too long and forgets what lingered. It goes back only where a file does. */
+  /** Moves the clock on. It goes back only where a file does. */
   advance(): void {
     const time = this.#time
     const { micros } = time
@@ -128,15 +132,22 @@ export class ConnectionTracker {
     const agreed = Math.abs(micros - this.#lastMicros) <= CLOCK_STEP_MICROS || time.clock === 0
     if (step > 0 ? step <= CLOCK_STEP_MICROS || agreed : step < -CLOCK_STEP_MICROS && agreed) time.clock = micros
     this.#lastMicros = micros
-    const closed = this.flows.oldestClosed
-    if (closed !== null) {
-      if (time.clock - closed.lastMicros > LINGER_MICROS) this.flows.remove(closed)
-      else if (time.isStray(closed.lastMicros)) this.flows.restamp(closed)
+    if (Math.abs(time.clock - this.#sweptMicros) >= SWEEP_MICROS) this.#sweep()
+  }
+
+  /** Closes what has been idle too long and forgets what lingered, oldest first. */
+  #sweep(): void {
+    const time = this.#time
+    this.#sweptMicros = time.clock
+    for (let closed = this.flows.oldestClosed; closed !== null; closed = this.flows.oldestClosed) {
+      if (time.isStray(closed.lastMicros)) this.flows.restamp(closed)
+      else if (time.clock - closed.lastMicros > LINGER_MICROS) this.flows.remove(closed)
+      else break
     }
-    const open = this.flows.oldestOpen
-    if (open !== null) {
-      if (time.clock - open.lastMicros > IDLE_MICROS) this.#close(open, END_IDLE)
-      else if (time.isStray(open.lastMicros)) this.flows.restamp(open)
+    for (let open = this.flows.oldestOpen; open !== null; open = this.flows.oldestOpen) {
+      if (time.isStray(open.lastMicros)) this.flows.restamp(open)
+      else if (time.clock - open.lastMicros > IDLE_MICROS) this.#close(open, END_IDLE)
+      else break
     }
   }
 

@@ -1,0 +1,102 @@
+/**
+ * What is generated in deploy/: the part of the chart's values.schema.json that is the program's own configuration, the
+ * plain manifests, and the base for kustomize. Each is a list of paths from the checkout's root, with the text.
+ */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseAllDocuments, stringify } from 'yaml'
+import { ROOT, toolOutput } from '../test/support/kube-tools.ts'
+
+export type GeneratedFile = readonly [path: string, text: string]
+
+export const CHART = 'deploy/helm/interceptor'
+const VALUES_SCHEMA = `${CHART}/values.schema.json`
+const NAMESPACE = 'interceptor'
+const HOST_IP = String.raw`^(\$\(HOST_IP\)|\[\$\(HOST_IP\)\]):\d{1,5}$`
+
+/** An object of Kubernetes, as far as it is looked at here. */
+interface Manifest {
+  kind: string
+  metadata: { name: string; annotations?: Record<string, string> }
+  [key: string]: unknown
+}
+
+type JsonSchema = { [key: string]: unknown }
+
+const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8')
+
+/**
+ * The chart's schema with `config` as the program has it. The rest of the file is written by hand, and stays. helm's
+ * regular expressions are RE2, which has no lookaround: such patterns are left to the program.
+ */
+export function valuesSchema(): GeneratedFile[] {
+  const schema = JSON.parse(read(VALUES_SCHEMA)) as { properties: Record<string, JsonSchema> }
+  const isRe2 = (pattern: string): boolean => !/\(\?<?[=!]/.test(pattern)
+  const forHelm = (key: string, value: unknown): unknown =>
+    key === 'pattern' && typeof value === 'string' && !isRe2(value) ? undefined : value
+  const { $schema: _, ...config } = JSON.parse(read('schema/config.schema.json'), forHelm) as JsonSchema
+  schema.properties['config'] = withHostIp(config)
+  return [[VALUES_SCHEMA, `${JSON.stringify(schema, null, 2)}\n`]]
+}
+
+/** The chart also takes `$(HOST_IP)` for an address of the node, which the kubelet fills in. */
+function withHostIp(config: JsonSchema): JsonSchema {
+  const forChart = (key: string, value: unknown): unknown =>
+    key === 'address' ? { ...(value as JsonSchema), pattern: `${HOST_IP}|${(value as JsonSchema)['pattern']}` } : value
+  return JSON.parse(JSON.stringify(config), forChart) as JsonSchema
+}
+
+const NAMESPACE_MANIFEST = {
+  apiVersion: 'v1',
+  kind: 'Namespace',
+  metadata: {
+    name: NAMESPACE,
+    labels: Object.fromEntries(
+      ['enforce', 'audit', 'warn'].map((mode) => [`pod-security.kubernetes.io/${mode}`, 'privileged']),
+    ),
+  },
+}
+
+/** Renders the chart's own objects. @throws with helm's words when it fails */
+function render(...sets: string[]): Manifest[] {
+  const settings = ['config.kafka.brokers={kafka:9092}', ...sets].flatMap((set) => ['--set', set])
+  const text = toolOutput('helm', ['template', 'interceptor', CHART, '-n', NAMESPACE, '--no-hooks', ...settings])
+  const objects = parseAllDocuments(text).map((document) => document.toJS() as Manifest | null)
+  return objects.filter((object) => object !== null)
+}
+
+const asYaml = (objects: readonly object[]): string =>
+  objects.map((object) => stringify(object, { lineWidth: 0, aliasDuplicateObjects: false })).join('---\n')
+
+/** One file to apply, for whoever has no helm. */
+export function plainManifests(): GeneratedFile[] {
+  const head = `# Rendered from ${CHART} by \`node dist/deploy/generate.js\`; a test holds it current.
+# Set to your own before applying it: the image (DaemonSet) and kafka.brokers (ConfigMap). The pods are rolled when
+# checksum/config changes: put anything new there with a changed configuration, or run \`kubectl rollout restart\`.
+`
+  return [['deploy/manifests/interceptor.yaml', head + asYaml([NAMESPACE_MANIFEST, ...render()].map(withoutHelm))]]
+}
+
+/** The same in parts. kustomize makes the ConfigMap, whose name changes with its content, so that pods are rolled. */
+export function kustomizeBase(): GeneratedFile[] {
+  const head = `# Rendered from ${CHART} by \`node dist/deploy/generate.js\`; a test holds it current.\n`
+  const objects = render().map(withoutHelm)
+  const config = objects.find(({ kind }) => kind === 'ConfigMap') as Manifest & { data: Record<string, string> }
+  const resources = [NAMESPACE_MANIFEST, ...objects.filter((object) => object !== config).map(withoutChecksum)]
+  return [
+    ['deploy/kustomize/base/interceptor.yaml', head + asYaml(resources)],
+    ['deploy/kustomize/base/config.yaml', head + config.data['config.yaml']],
+  ]
+}
+
+/** Without the labels that say helm manages the object, which then would be a lie. */
+function withoutHelm<T>(value: T): T {
+  const helm = (key: string, at: unknown): unknown =>
+    key === 'helm.sh/chart' || (key === 'app.kubernetes.io/managed-by' && at === 'Helm') ? undefined : at
+  return JSON.parse(JSON.stringify(value, helm)) as T
+}
+
+function withoutChecksum(object: Manifest): Manifest {
+  const drop = (key: string, at: unknown): unknown => (key === 'checksum/config' ? undefined : at)
+  return JSON.parse(JSON.stringify(object, drop)) as Manifest
+}

@@ -1,0 +1,106 @@
+/**
+ * /livez and /readyz: what is checked, and their text, one line per check as Kubernetes's own components write it with
+ * `?verbose`. A line with `[!]` is for people: something is not as it should be, but a restart or fewer pods in a rollout
+ * would not mend it. Pure.
+ */
+import type { InterfaceObservation, ThreadObservation } from '../observation.ts'
+import type { AgentState, WatchState } from './state.ts'
+
+export interface Check {
+  readonly name: string
+  readonly status: 'ok' | 'degraded' | 'failed'
+  /** Why it is not ok; empty where it is. */
+  readonly detail: string
+}
+
+/** A thread that has shown no life for this long is stuck. It is to do so once a second, also while it waits. */
+export const LIVE_SILENCE_MILLIS = 30_000
+/** For so long after the start the agent is not ready while the API server has not listed the pods. */
+export const NAMES_GRACE_MILLIS = 60_000
+/** Without a pass of discovery for so long pods that start are not noticed. */
+export const SCAN_SILENCE_MILLIS = 30_000
+
+/** Fails when only a restart helps: a thread is stuck. That the main thread runs is shown by the answer itself. */
+export function liveness({ observation }: AgentState): Check[] {
+  return [ok('ping'), ...(observation?.threads ?? []).map(threadCheck)]
+}
+
+/** Fails while the agent cannot do its work yet, or not any more. An output that is away does not make it fail. */
+export function readiness(state: AgentState): Check[] {
+  return [
+    captureCheck(state),
+    discoveryCheck(state),
+    ...state.watches.map((watch) => watchCheck(watch, state.uptimeMillis)),
+    outputCheck(state),
+    configurationCheck(state),
+    state.draining ? failed('shutdown', 'the agent is stopping') : ok('shutdown'),
+  ]
+}
+
+/** Whether no check failed. */
+export const passes = (checks: readonly Check[]): boolean => checks.every(({ status }) => status !== 'failed')
+
+/** `[+]ping ok`, `[!]output degraded: …`, `[-]thread/ship-0 failed: …`, and the verdict. */
+export function healthText(page: string, checks: readonly Check[]): string {
+  const lines = checks.map(({ name, status, detail }) => {
+    const mark = { ok: '+', degraded: '!', failed: '-' }[status]
+    return `[${mark}]${name} ${status}${detail === '' ? '' : `: ${detail}`}`
+  })
+  return `${[...lines, `${page} check ${passes(checks) ? 'passed' : 'failed'}`].join('\n')}\n`
+}
+
+const ok = (name: string): Check => ({ name, status: 'ok', detail: '' })
+const degraded = (name: string, detail: string): Check => ({ name, status: 'degraded', detail })
+const failed = (name: string, detail: string): Check => ({ name, status: 'failed', detail })
+
+const seconds = (millis: number): string => `${Math.floor(millis / 1000)} s`
+
+function threadCheck({ role, slot, silentMillis }: ThreadObservation): Check {
+  const name = `thread/${role}-${slot}`
+  return silentMillis < LIVE_SILENCE_MILLIS ? ok(name) : failed(name, `no heartbeat for ${seconds(silentMillis)}`)
+}
+
+function captureCheck({ observation }: AgentState): Check {
+  if (observation === null) return failed('capture', 'the pipeline has not started')
+  const down = observation.interfaces.filter(({ up }) => !up)
+  if (down.length === 0) return ok('capture')
+  return degraded('capture', `${down.length} of ${observation.interfaces.length} interfaces are down: ${named(down)}`)
+}
+
+const MOST_NAMED = 5
+
+function named(interfaces: readonly InterfaceObservation[]): string {
+  const names = interfaces.slice(0, MOST_NAMED).map(({ name, labels: { namespace, pod } }) => {
+    return pod === undefined ? name : `${name} of ${namespace ?? ''}/${pod}`
+  })
+  return `${names.join(', ')}${interfaces.length > MOST_NAMED ? ', …' : ''}`
+}
+
+function discoveryCheck({ discovery }: AgentState): Check {
+  if (discovery === null || discovery.scans === discovery.failures) {
+    return failed('discovery', 'no pass over the node’s processes is done')
+  }
+  const { lastScanAgeMillis } = discovery
+  if (lastScanAgeMillis < SCAN_SILENCE_MILLIS) return ok('discovery')
+  return degraded('discovery', `no pass over the node’s processes for ${seconds(lastScanAgeMillis)}`)
+}
+
+function watchCheck({ resource, synced, connected }: WatchState, uptimeMillis: number): Check {
+  const name = `watch/${resource}`
+  if (synced) return connected ? ok(name) : degraded(name, 'the API server is away; what it said before is used')
+  const missing = `the API server has not listed ${resource}`
+  if (uptimeMillis < NAMES_GRACE_MILLIS) return failed(name, `${missing} yet`)
+  return degraded(name, `${missing}; pairs go without names`)
+}
+
+function outputCheck({ observation }: AgentState): Check {
+  if (observation?.outputReachable !== false) return ok('output')
+  const { bytes, limitBytes, oldestMillis } = observation.buffer
+  return degraded('output', `away; ${bytes} of ${limitBytes} bytes wait, the oldest for ${seconds(oldestMillis)}`)
+}
+
+function configurationCheck({ reload }: AgentState): Check {
+  if (!reload.lastSuccessful) return degraded('configuration', 'the last one was refused; the log says why')
+  if (reload.needRestart.length === 0) return ok('configuration')
+  return degraded('configuration', `these keys need a restart: ${reload.needRestart.join(', ')}`)
+}

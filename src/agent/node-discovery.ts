@@ -1,0 +1,177 @@
+/**
+ * Looks at the node again and again, decides what is captured and whose the addresses are, and has the pipeline follow.
+ * Main thread.
+ *
+ * A pod that starts is found in the next pass, at most PASS_MILLIS and what a pass takes later. Passes come more often
+ * where they cost less, and hardly at all while no process is started on the node.
+ */
+
+import type { AddressDirectory } from '../discovery/addresses.ts'
+import { decide } from '../discovery/decide.ts'
+import type { Decisions, TargetRules } from '../discovery/decision.ts'
+import { heldAddresses } from '../discovery/held-addresses.ts'
+import { type Joined, joinPods } from '../discovery/join.ts'
+import type { KnownPod } from '../discovery/kubernetes/known-pod.ts'
+import { QuietNode } from '../discovery/quiet.ts'
+import type { NodeScanner } from '../discovery/scanner.ts'
+import type { Snapshot } from '../discovery/snapshot.ts'
+import type { AddressEntry } from '../endpoint-pod.ts'
+import { errorText } from '../errors.ts'
+import type { Logger } from '../log.ts'
+import { threadCpuSeconds } from '../thread-usage.ts'
+import type { CaptureSet } from './capture-set.ts'
+
+/** Pause between two passes: so many times as long as a pass takes, within bounds. Milliseconds. */
+const PAUSE_SHARE = 50
+const MIN_PAUSE_MILLIS = 200
+const MAX_PAUSE_MILLIS = 1000
+/** A pass is made this soon after the API server told something. */
+const NUDGE_MILLIS = 50
+const MICROS = 1000
+
+export interface NodeDiscoveryOptions {
+  readonly scanner: NodeScanner
+  readonly rules: TargetRules
+  /** What the API server knows of this node's pods by now. */
+  readonly knownPods: () => readonly KnownPod[]
+  readonly captures: Pick<CaptureSet, 'want'>
+  readonly directory: AddressDirectory
+  readonly setAddresses: (entries: readonly AddressEntry[]) => void
+  /** What is on the node, how it is called, or what is captured of it has changed. */
+  readonly onChange: () => void
+  readonly log: Pick<Logger, 'info' | 'warn'>
+}
+
+/** Passes so far, and what the last one found. */
+export interface PassTally {
+  readonly scans: number
+  readonly failures: number
+  /** What all of them took together, and the last one. Milliseconds. */
+  readonly millis: number
+  readonly lastMillis: number
+  /** CPU time that all of them took. */
+  readonly cpuSeconds: number
+  /** When the last one ended. Milliseconds, monotonic. */
+  readonly lastAt: number
+}
+
+export class NodeDiscovery {
+  readonly #options: NodeDiscoveryOptions
+  readonly #quiet: QuietNode
+  #rules: TargetRules
+  #snapshot: Snapshot | null = null
+  #joined: Joined | null = null
+  #decisions: Decisions = { pods: [], targets: [] }
+  #tally: PassTally = { scans: 0, failures: 0, millis: 0, lastMillis: 0, cpuSeconds: 0, lastAt: 0 }
+  #timer: NodeJS.Timeout | null = null
+  #running = false
+  /** Something beside the processes has changed since the last pass. */
+  #isStale = true
+
+  constructor(options: NodeDiscoveryOptions) {
+    this.#options = options
+    this.#rules = options.rules
+    this.#quiet = new QuietNode(options.rules.procRoot)
+  }
+
+  get tally(): PassTally {
+    return this.#tally
+  }
+
+  get snapshot(): Snapshot | null {
+    return this.#snapshot
+  }
+
+  /** By the last pass. */
+  get decisions(): Decisions {
+    return this.#decisions
+  }
+
+  /** Makes passes from now on. */
+  start(): void {
+    this.#running = true
+    this.#turn()
+  }
+
+  /** No pass is made any more. */
+  stop(): void {
+    this.#running = false
+    if (this.#timer !== null) clearTimeout(this.#timer)
+  }
+
+  /** Other rules from the next pass on, which is made at once. */
+  setRules(rules: TargetRules): void {
+    this.#rules = rules
+    this.nudge()
+  }
+
+  /** The API server told something: the next pass is made soon. */
+  nudge(): void {
+    if (this.#isStale) return
+    this.#isStale = true
+    if (this.#running) this.#schedule(NUDGE_MILLIS)
+  }
+
+  #turn(): void {
+    if (this.#isStale || !this.#quiet.isQuiet(performance.now())) this.#pass()
+    // Names first: a new pod's first pairs are to have them.
+    this.#tellAddresses()
+    this.#options.captures.want(this.#decisions.targets)
+    const pause = Math.min(Math.max(this.#tally.lastMillis * PAUSE_SHARE, MIN_PAUSE_MILLIS), MAX_PAUSE_MILLIS)
+    this.#schedule(pause)
+  }
+
+  #schedule(millis: number): void {
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => this.#turn(), millis)
+  }
+
+  #pass(): void {
+    const began = performance.now()
+    const cpuBegan = threadCpuSeconds() ?? 0
+    let failures = 0
+    try {
+      this.#decide(this.#options.scanner.scan())
+    } catch (error) {
+      failures = 1
+      this.#options.log.warn('this pass over the node’s processes failed; what was known goes on', {
+        error: errorText(error),
+      })
+    }
+    this.#isStale = false
+    const now = performance.now()
+    if (this.#snapshot !== null) this.#quiet.passed(this.#snapshot, now)
+    const { scans, failures: failed, millis, cpuSeconds } = this.#tally
+    this.#tally = {
+      scans: scans + 1,
+      failures: failed + failures,
+      millis: millis + now - began,
+      lastMillis: now - began,
+      cpuSeconds: cpuSeconds + Math.max(0, (threadCpuSeconds() ?? 0) - cpuBegan),
+      lastAt: now,
+    }
+  }
+
+  /** Where pods, names and rules are as they were, so is everything that follows from them. */
+  #decide(snapshot: Snapshot): void {
+    const before = this.#snapshot
+    this.#snapshot = snapshot
+    if (!this.#isStale && before !== null && sameNode(before, snapshot)) return
+    this.#joined = joinPods(snapshot.pods, this.#options.knownPods(), this.#joined)
+    this.#decisions = decide(snapshot, this.#joined, this.#rules)
+    const nowMicros = Date.now() * MICROS
+    this.#options.directory.holdAll(heldAddresses(snapshot, this.#joined, nowMicros), nowMicros)
+    this.#options.onChange()
+  }
+
+  #tellAddresses(): void {
+    const changes = this.#options.directory.takeChanges(Date.now() * MICROS)
+    if (changes.length > 0) this.#options.setAddresses(changes)
+  }
+}
+
+const sameNode = (left: Snapshot, right: Snapshot): boolean =>
+  left.host === right.host &&
+  left.ambient === right.ambient &&
+  left.pods.length === right.pods.length &&
+  left.pods.every((pod, index) => pod === right.pods[index])

@@ -1,0 +1,78 @@
+/** `interceptor agent`: what the DaemonSet runs on each node. */
+import { Command } from 'commander'
+import { configFilePath } from '../config/file-path.ts'
+import type { LoadedConfig } from '../config.ts'
+import { EXIT_DONE, EXIT_INTERRUPTED, EXIT_RUNTIME, InterceptorError } from '../errors.ts'
+import { count } from '../ledger.ts'
+import { createLogger, type Logger } from '../log.ts'
+import type { OutputOptions } from '../supervisor/options.ts'
+import { addExamples, addGeneralOptions, addKafkaOptions, type ConfigFlags, configFlags } from './options.ts'
+import { requireBrokers } from './output.ts'
+import { type Ended, untilDone } from './until-done.ts'
+
+interface AgentFlags extends ConfigFlags {
+  proc?: string
+}
+
+/** @param exit takes the exit code */
+export function agentCommand(exit: (code: number) => void): Command {
+  const command = new Command('agent')
+    .description(
+      'Capture the pods of this node as they come and go, and ship their HTTP pairs to Kafka, until SIGTERM.',
+    )
+    .option('--proc <dir>', 'where the host’s /proc is mounted (default: /proc)')
+  addExamples(addGeneralOptions(addKafkaOptions(command), 'a debug log'), [
+    ['interceptor agent --config interceptor.yaml', 'as in the DaemonSet'],
+    ['interceptor agent --brokers kafka:9092', 'with the defaults'],
+    ['interceptor agent --set ship.sink=stdout', 'pairs on standard output, one a line, for trying out'],
+    ['interceptor pods', 'what it would capture here, and why'],
+  ])
+  return command.action(async (flags: AgentFlags) => exit(await agent(flags)))
+}
+
+async function agent(flags: AgentFlags): Promise<number> {
+  const { loadConfigApart } = await import('../config/load-apart.ts')
+  const proc = flags.proc === undefined ? [] : [{ path: 'targets.procRoot', value: flags.proc, name: '--proc' }]
+  const load = () => loadConfigApart({ file: flags.config, flags: [...configFlags(flags), ...proc] })
+  const loaded = await load()
+  const { config } = loaded
+  if (config.ship.sink === 'kafka') requireBrokers(loaded)
+  const log = createLogger({ level: levelOf(flags, loaded), form: 'json' })
+  const { startAgent } = await import('../agent/agent.ts')
+  const running = await startAgent({ loaded, file: configFilePath(flags.config), load, output: outputOf(loaded), log })
+  const ended = await untilDone(running, config.shutdown.timeout, log)
+  return conclude(ended, config.ship.sink === 'kafka', log)
+}
+
+const levelOf = ({ quiet, verbose = 0 }: AgentFlags, { config }: LoadedConfig) =>
+  quiet === true ? 'error' : verbose > 0 ? 'debug' : config.log.level
+
+/** Without a person at the other end: JSON lines on standard output, else as configured. */
+function outputOf({ config: { ship } }: LoadedConfig): OutputOptions {
+  const toFile = ship.sink === 'file'
+  return {
+    format: toFile && ship.format === 'msgpack' ? 'msgpack' : 'ndjson',
+    file: toFile ? ship.file : null,
+    decode: ship.decode,
+    color: false,
+    width: null,
+    verbose: false,
+  }
+}
+
+/** @throws InterceptorError where it could not go on */
+function conclude({ outcome, signals }: Ended, toKafka: boolean, log: Logger): number {
+  if (outcome === null) {
+    log.error('stopped before everything was counted')
+    return signals > 1 ? EXIT_INTERRUPTED : EXIT_RUNTIME
+  }
+  const { ledger, exitCode, message, hint } = outcome
+  const lost = count(ledger, 'pairs.dropped.shutdown')
+  log.info('stopped', { kept: count(ledger, 'pairs.kept'), shipped: count(ledger, 'pairs.shipped'), lost })
+  log.flush()
+  if (exitCode !== EXIT_DONE && message !== undefined) {
+    throw new InterceptorError(exitCode, message, hint === undefined ? {} : { hint })
+  }
+  if (signals > 1) return EXIT_INTERRUPTED
+  return toKafka && lost > 0 ? EXIT_RUNTIME : exitCode
+}

@@ -1,0 +1,50 @@
+/** What `interceptor pods -o json` prints. Its keys are documented (docs/discovery.md, "JSON"), so they are named here one by one. */
+
+import type { NodeView } from '../agent/node-view.ts'
+import type { PodDecision } from '../discovery/decision.ts'
+import type { KnownPod } from '../discovery/kubernetes/known-pod.ts'
+
+export function podsJson({ snapshot, joined, decisions, apiProblem }: NodeView) {
+  const { processes, denied, networkNamespaces, host, ambient, others } = snapshot
+  return {
+    processes,
+    denied,
+    networkNamespaces,
+    host,
+    ambient,
+    apiProblem,
+    pods: decisions.pods.map(podJson),
+    unseen: joined.unseen.map(({ uid, name, namespace, phase, addresses }) => {
+      return { uid, name, namespace, phase, addresses }
+    }),
+    others,
+  }
+}
+
+function podJson({ pod, known, mesh, ambient, capture, reason, why }: PodDecision) {
+  const { uid, nameHint, namespaceHint, containers, pid, netns, hostNetwork, addresses, interfaces, listens } = pod
+  return {
+    uid,
+    name: known?.name ?? null,
+    namespace: known?.namespace ?? null,
+    workload: known?.workload ?? null,
+    nameHint,
+    namespaceHint,
+    containers: containers.map((container) => ({ ...container, name: nameOf(container.id, known) })),
+    pid,
+    netns,
+    hostNetwork,
+    addresses,
+    interfaces,
+    listens,
+    mesh: mesh === null ? null : { name: mesh.name, role: mesh.role },
+    ambient,
+    capture,
+    reason,
+    why,
+  }
+}
+
+/** Of a container as the pod's specification has it; null: not known. */
+export const nameOf = (id: string, known: KnownPod | null): string | null =>
+  known?.containers.find((container) => container.id === id)?.name ?? null

@@ -1,0 +1,34 @@
+/** Careful reading of JSON from outside: what is missing or of another type reads as empty, and nothing throws. */
+
+export type JsonObject = Readonly<Record<string, unknown>>
+
+const NOTHING: JsonObject = Object.freeze({})
+
+/** The value as an object; one without members when it is none. */
+export const asObject = (value: unknown): JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as JsonObject) : NOTHING
+
+export const objectAt = (object: JsonObject, name: string): JsonObject => asObject(object[name])
+
+export const listAt = (object: JsonObject, name: string): readonly unknown[] => {
+  const value = object[name]
+  return Array.isArray(value) ? value : []
+}
+
+export const textAt = (object: JsonObject, name: string): string => {
+  const value = object[name]
+  return typeof value === 'string' ? value : ''
+}
+
+/** The members that are text. */
+export const textsOf = (object: JsonObject): Record<string, string> => {
+  const texts: Record<string, string> = {}
+  for (const [name, value] of Object.entries(object)) if (typeof value === 'string') texts[name] = value
+  return texts
+}
+
+/** A time as the API writes it (RFC 3339), in microseconds since the Unix epoch; null: none, or unreadable. */
+export function microsAt(object: JsonObject, name: string): number | null {
+  const millis = Date.parse(textAt(object, name))
+  return Number.isNaN(millis) ? null : millis * 1000
+}

@@ -1,0 +1,38 @@
+/** Lines out of chunks as they arrive, with a bound on the length of one. */
+
+const LINE_FEED = 0x0a
+
+/** Splits bytes at line feeds. A piece after the last one is no line: a stream that is cut there has lost it. */
+export class LineSplitter {
+  readonly #maxBytes: number
+  readonly #onLine: (line: string) => void
+  #parts: Buffer[] = []
+  #held = 0
+
+  constructor(maxBytes: number, onLine: (line: string) => void) {
+    this.#maxBytes = maxBytes
+    this.#onLine = onLine
+  }
+
+  /** @returns false when a line has grown over the bound: the stream is of no use any more */
+  feed(chunk: Buffer): boolean {
+    let start = 0
+    for (let end = chunk.indexOf(LINE_FEED); end >= 0; end = chunk.indexOf(LINE_FEED, start)) {
+      if (this.#held + end - start > this.#maxBytes) return false
+      this.#finish(chunk.subarray(start, end))
+      start = end + 1
+    }
+    if (start < chunk.length) {
+      this.#parts.push(chunk.subarray(start))
+      this.#held += chunk.length - start
+    }
+    return this.#held <= this.#maxBytes
+  }
+
+  #finish(last: Buffer): void {
+    const line = this.#parts.length === 0 ? last : Buffer.concat([...this.#parts, last])
+    this.#parts = []
+    this.#held = 0
+    if (line.length > 0) this.#onLine(line.toString('utf8'))
+  }
+}

@@ -1,0 +1,58 @@
+/**
+ * Whether a node is as it was when it was last looked at, told for a fraction of what a pass costs: no process was started
+ * since, none had been for a while before, and those that hold pods are still there. Main thread.
+ */
+import { type Identity, ProcFiles } from './proc-files.ts'
+import type { Snapshot } from './snapshot.ts'
+
+/** For so long after a process was started things may change without another: a container is set up. Milliseconds. */
+const SETTLE_MILLIS = 10_000
+/** A pass is due after this long, whatever seems. Milliseconds. */
+const MAX_MILLIS = 5_000
+
+export class QuietNode {
+  readonly #files: ProcFiles
+  readonly #holders = new Map<number, Identity>()
+  #started: string | null = null
+  #startedAt = 0
+  #passedAt = Number.NEGATIVE_INFINITY
+
+  /** @param procRoot where the host's /proc is mounted */
+  constructor(procRoot: string) {
+    this.#files = new ProcFiles(procRoot)
+  }
+
+  /** Remembers what a pass found. To be called after each. @param now milliseconds, monotonic */
+  passed(snapshot: Snapshot, now: number): void {
+    this.#passedAt = now
+    this.#holders.clear()
+    for (const { pid } of snapshot.pods) {
+      const identity = this.#files.identity(String(pid))
+      // One that is gone by now is missed at the next look.
+      this.#holders.set(pid, typeof identity === 'symbol' ? { inode: 0, madeAt: 0 } : identity)
+    }
+  }
+
+  /** @param now milliseconds, monotonic */
+  isQuiet(now: number): boolean {
+    const started = this.#countStarted()
+    if (started === null || started !== this.#started) {
+      this.#started = started
+      this.#startedAt = now
+      return false
+    }
+    if (now - this.#startedAt < SETTLE_MILLIS || now - this.#passedAt >= MAX_MILLIS) return false
+    return [...this.#holders].every(([pid, before]) => this.#isThere(pid, before))
+  }
+
+  #isThere(pid: number, before: Identity): boolean {
+    const identity = this.#files.identity(String(pid))
+    return typeof identity !== 'symbol' && identity.inode === before.inode && identity.madeAt === before.madeAt
+  }
+
+  /** Processes and threads started since the host did (/proc/stat), as text; null: not told. */
+  #countStarted(): string | null {
+    const text = this.#files.read('stat')
+    return typeof text === 'string' ? (/^processes (\d+)$/m.exec(text)?.[1] ?? null) : null
+  }
+}

@@ -1,0 +1,64 @@
+/** States of an agent, on real counter blocks. */
+import type { AgentState } from '../../src/admin/state.ts'
+import {
+  ASSEMBLE_COUNTERS,
+  allocateCounters,
+  CAPTURE_COUNTERS,
+  type CounterLayout,
+  SHIP_COUNTERS,
+} from '../../src/counters.ts'
+import type { CounterBlock } from '../../src/ledger.ts'
+import type { InterfaceObservation, Observation } from '../../src/observation.ts'
+
+/** A block of a layout with counts by path. */
+export function block(
+  layout: CounterLayout<Record<string, string>>,
+  counts: Record<string, number> = {},
+): CounterBlock {
+  const values = allocateCounters(layout)
+  for (const [path, count] of Object.entries(counts)) values[layout.paths.indexOf(path)] = count
+  return { layout, values }
+}
+
+/** `shop/cart-0` captured on eth0. */
+export function podInterface(netns: number, pod: string, counts: Record<string, number> = {}): InterfaceObservation {
+  const [namespace = '', name = ''] = pod.split('/')
+  const labels = pod === '' ? {} : { namespace, pod: name }
+  return { key: `${netns}/eth0`, name: 'eth0', labels, block: block(CAPTURE_COUNTERS, counts), up: true }
+}
+
+/** A pipeline that works well and captures nothing yet. */
+export const observation = (parts: Partial<Observation> = {}): Observation => ({
+  blocks: [block(CAPTURE_COUNTERS), block(ASSEMBLE_COUNTERS), block(SHIP_COUNTERS)],
+  interfaces: [],
+  rings: [{ kind: 'frames', from: 'capture-0', to: 'assemble-0', usedBytes: 1024, capacityBytes: 4096 }],
+  threads: [
+    { role: 'main', slot: 0, cpuSeconds: 1.5, silentMillis: 0, restarts: 0 },
+    { role: 'assemble', slot: 0, cpuSeconds: null, silentMillis: 500, restarts: 2 },
+  ],
+  buffer: { bytes: 100, limitBytes: 1000, oldestMillis: 2500 },
+  outputReachable: true,
+  ...parts,
+})
+
+/** An agent that is well. */
+export const agentState = (parts: Partial<AgentState> = {}): AgentState => ({
+  node: 'n1',
+  uptimeMillis: 5_000,
+  observation: observation(),
+  discovery: {
+    scans: 3,
+    failures: 1,
+    scanSeconds: 0.5,
+    scanCpuSeconds: 0.25,
+    lastScanSeconds: 0.02,
+    lastScanAgeMillis: 700,
+    processes: 300,
+    processesDenied: 0,
+    pods: [{ mesh: 'istio', captured: true, reason: 'sidecar', pods: 4 }],
+  },
+  watches: [{ resource: 'pods', synced: true, connected: true, restarts: 1, lastEventMillis: 1500, objects: 12 }],
+  reload: { applied: 0, unchanged: 0, refused: 0, lastSuccessful: true, needRestart: [] },
+  draining: false,
+  ...parts,
+})

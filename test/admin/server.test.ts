@@ -1,0 +1,182 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { request } from 'node:http'
+import { connect } from 'node:net'
+import { networkInterfaces } from 'node:os'
+import { type TestContext, test } from 'node:test'
+import { Worker } from 'node:worker_threads'
+import { type AdminServer, serveAdmin } from '../../src/admin/server.ts'
+import type { AgentState } from '../../src/admin/state.ts'
+import { ASSEMBLE_COUNTERS } from '../../src/counters.ts'
+import { InterceptorError } from '../../src/errors.ts'
+import { createLogger } from '../../src/log.ts'
+import { agentState, block, observation } from './agent-state.ts'
+import { parseExposition, seriesValue } from './exposition-parser.ts'
+
+async function serve(t: TestContext, look: () => AgentState = agentState, address = '127.0.0.1:0') {
+  const lines: string[] = []
+  const log = createLogger({ level: 'info', form: 'json', write: (line) => lines.push(line) })
+  const server = (await serveAdmin(address, look, log)) as AdminServer
+  t.after(() => server.close())
+  return { server, lines }
+}
+
+interface Answer {
+  status: number
+  headers: NodeJS.Dict<string | string[]>
+  body: string
+}
+
+function ask(url: string, method = 'GET', headers: Record<string, string> = {}): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const call = request(url, { method, headers, agent: false }, async (response) => {
+      const chunks: Buffer[] = []
+      for await (const chunk of response) chunks.push(chunk)
+      resolve({ status: response.statusCode!, headers: response.headers, body: Buffer.concat(chunks).toString() })
+    })
+    call.on('error', reject)
+    call.end()
+  })
+}
+
+test('admin server: serves metrics, live and ready', async (t) => {
+  const { server } = await serve(t)
+  const metrics = await ask(`${server.url}/metrics`)
+  assert.equal(metrics.status, 200)
+  assert.equal(metrics.headers['content-type'], 'text/plain; version=0.0.4; charset=utf-8')
+  assert.equal(seriesValue(parseExposition(metrics.body), 'interceptor_buffer_limit_bytes'), 1000)
+  for (const [path, end] of [
+    ['/livez', 'livez check passed\n'],
+    ['/healthz', 'livez check passed\n'],
+    ['/readyz?verbose', 'readyz check passed\n'],
+  ]) {
+    const { status, body, headers } = await ask(server.url + path)
+    assert.deepEqual([status, body.endsWith(end), headers['connection']], [200, true, 'close'], path)
+  }
+})
+
+test('admin server: 503 when a check fails, and the body says which', async (t) => {
+  const threads = [{ role: 'ship', slot: 0, cpuSeconds: null, silentMillis: 99_000, restarts: 0 }]
+  const { server } = await serve(t, () => agentState({ observation: observation({ threads }), discovery: null }))
+  const live = await ask(`${server.url}/livez`)
+  assert.deepEqual([live.status, live.body.includes('[-]thread/ship-0 failed')], [503, true])
+  const ready = await ask(`${server.url}/readyz`)
+  assert.deepEqual([ready.status, ready.body.includes('[-]discovery failed')], [503, true])
+})
+
+test('admin server: HEAD is GET without the body', async (t) => {
+  const { server } = await serve(t)
+  const [get, head] = [await ask(`${server.url}/livez`), await ask(`${server.url}/livez`, 'HEAD')]
+  assert.deepEqual([head.status, head.body], [200, ''])
+  assert.equal(head.headers['content-length'], get.headers['content-length'])
+})
+
+test('admin server: other paths are 404, other methods 405', async (t) => {
+  const { server } = await serve(t)
+  for (const path of ['/', '/metrics/', '/debug', '//metrics', '/%00']) {
+    assert.equal((await ask(server.url + path)).status, 404, path)
+  }
+  const post = await ask(`${server.url}/metrics`, 'POST')
+  assert.deepEqual([post.status, post.headers['allow']], [405, 'GET, HEAD'])
+})
+
+test('admin server: a page that fails is 500 and a line in the log, and the next one is served', async (t) => {
+  let fails = true
+  const { server, lines } = await serve(t, () => {
+    if (fails) throw new Error('no state')
+    return agentState()
+  })
+  assert.equal((await ask(`${server.url}/metrics`)).status, 500)
+  assert.match(lines.join(''), /no state/)
+  fails = false
+  assert.equal((await ask(`${server.url}/metrics`)).status, 200)
+})
+
+test('admin server: what is no HTTP, or too much of it, ends the connection and nothing else', async (t) => {
+  const { server } = await serve(t)
+  const port = Number(new URL(server.url).port)
+  const speak = async (text: string): Promise<string> => {
+    const socket = connect(port, '127.0.0.1')
+    const chunks: Buffer[] = []
+    socket.on('data', (chunk) => chunks.push(chunk)).on('error', () => {})
+    socket.end(text)
+    await once(socket, 'close')
+    return Buffer.concat(chunks).toString()
+  }
+  assert.match(await speak('\x16\x03\x01 not http\r\n\r\n'), /^HTTP\/1.1 400 /)
+  assert.match(await speak(`GET /livez HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`), /^HTTP\/1.1 431 /)
+  assert.equal((await ask(`${server.url}/livez`)).status, 200)
+})
+
+test('admin server: connections that ask nothing are bounded, and closed with the server', async (t) => {
+  const { server } = await serve(t)
+  const port = Number(new URL(server.url).port)
+  let closed = 0
+  const sockets = Array.from({ length: 80 }, () => {
+    const socket = connect(port, '127.0.0.1')
+    socket.on('error', () => {})
+    socket.on('close', () => {
+      closed += 1
+    })
+    return socket
+  })
+  await Promise.all(sockets.slice(64).map((socket) => once(socket, 'close')))
+  assert.equal(closed, 16, 'those beyond the bound are closed at once')
+  const rest = sockets.slice(0, 64).map((socket) => once(socket, 'close'))
+  await server.close()
+  await Promise.all(rest)
+})
+
+test('admin server: a thread that never turns its event loop does not hold up a scrape', async (t) => {
+  const counters = block(ASSEMBLE_COUNTERS)
+  const { server } = await serve(t, () => agentState({ observation: observation({ blocks: [counters] }) }))
+  const workerData = { values: counters.values, index: ASSEMBLE_COUNTERS.index.segments }
+  const worker = new Worker(new URL('./busy-thread.js', import.meta.url), { workerData })
+  t.after(() => worker.terminate())
+  await once(worker, 'message')
+  const scrape = async () => {
+    const { body } = await ask(`${server.url}/metrics`)
+    return seriesValue(parseExposition(body), 'interceptor_segments_seen_total')
+  }
+  let before = await scrape()
+  for (let grown = 0; grown < 3; ) {
+    const now = await scrape()
+    assert.ok(now >= before)
+    if (now > before) grown += 1
+    before = now
+  }
+})
+
+const problem = (address: string) =>
+  serveAdmin(address, agentState, createLogger({ level: 'silent', form: 'json' })).then(
+    () => assert.fail('it listens'),
+    (error: unknown) => {
+      assert.ok(error instanceof InterceptorError)
+      return [error.exitCode, error.message]
+    },
+  )
+
+test('admin server: cannot listen: one error that names admin.address', async (t) => {
+  const { server } = await serve(t)
+  const taken = server.url.replace('http://', '')
+  assert.deepEqual(await problem(taken), [1, `admin.address: ${taken} is taken by another program`])
+  assert.deepEqual(await problem('192.0.2.1:9464'), [2, 'admin.address: 192.0.2.1:9464 is no address of this machine'])
+  const [code, message] = await problem('127.0.0.1:70000')
+  assert.equal(code, 2)
+  assert.match(String(message), /^admin\.address: 127\.0\.0\.1:70000 is not host:port/)
+})
+
+test('admin server: empty address serves nothing; no host is every address', async (t) => {
+  const log = createLogger({ level: 'silent', form: 'json' })
+  assert.equal(await serveAdmin('', agentState, log), null)
+  const { server } = await serve(t, agentState, ':0')
+  assert.equal((await ask(`http://127.0.0.1:${new URL(server.url).port}/livez`)).status, 200)
+})
+
+const hasIpv6 = Object.values(networkInterfaces()).some((of) => of?.some(({ address }) => address === '::1'))
+
+test('admin server: an IPv6 address in brackets', { skip: !hasIpv6 && 'no ::1 on this machine' }, async (t) => {
+  const { server } = await serve(t, agentState, '[::1]:0')
+  assert.match(server.url, /^http:\/\/\[::1\]:\d+$/)
+  assert.equal((await ask(`${server.url}/livez`)).status, 200)
+})

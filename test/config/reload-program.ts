@@ -1,0 +1,22 @@
+/** A program that reloads its configuration file as the agent does, and prints each step as a line of JSON. */
+
+import { loadConfigApart } from '../../src/config/load-apart.ts'
+import { ConfigReloader } from '../../src/config/reload-watcher.ts'
+import { createLogger } from '../../src/log.ts'
+
+const print = (line: string): void => void process.stdout.write(line)
+const [file, pollMillis] = process.argv.slice(2)
+const load = () => loadConfigApart({ file })
+const loaded = await load()
+const log = createLogger({ level: loaded.config.log.level, form: 'json', foldMillis: 0, write: print })
+const reloader = new ConfigReloader({
+  loaded,
+  file,
+  load,
+  apply: ({ log: { level } }) => log.setLevel(level),
+  log,
+  pollMillis: Number(pollMillis),
+})
+reloader.start()
+log.error('started')
+process.stdin.resume().on('end', () => reloader.stop())

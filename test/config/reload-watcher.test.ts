@@ -1,0 +1,224 @@
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { ConfigReloader } from '../../src/config/reload-watcher.ts'
+import { loadConfig } from '../../src/config.ts'
+import { usageError } from '../../src/errors.ts'
+import { createLogger } from '../../src/log.ts'
+
+const POLL_MILLIS = 20
+
+function folder(t: TestContext): string {
+  const path = mkdtempSync(join(tmpdir(), 'interceptor-reload-'))
+  t.after(() => rmSync(path, { recursive: true }))
+  return path
+}
+
+/** A mounted ConfigMap as the kubelet lays it: the file is a link through `..data`, which one rename moves on. */
+class ConfigMapMount {
+  readonly file: string
+  readonly #root: string
+  #version = 0
+
+  constructor(root: string, text: string) {
+    this.#root = root
+    this.file = join(root, 'interceptor.yaml')
+    this.update(text)
+    symlinkSync('..data/interceptor.yaml', this.file)
+  }
+
+  update(text: string): void {
+    const old = `..v${this.#version}`
+    this.#version += 1
+    const name = `..v${this.#version}`
+    mkdirSync(join(this.#root, name))
+    writeFileSync(join(this.#root, name, 'interceptor.yaml'), text)
+    symlinkSync(name, join(this.#root, '..data_tmp'))
+    renameSync(join(this.#root, '..data_tmp'), join(this.#root, '..data'))
+    rmSync(join(this.#root, old), { recursive: true, force: true })
+  }
+}
+
+interface Rig {
+  reloader: ConfigReloader
+  lines: { level: number; msg: string; [name: string]: unknown }[]
+  applied: string[][]
+}
+
+/** A watcher in this process; `refuse` makes the next application fail. */
+function watch(t: TestContext, file: string, options: { refuse?: () => boolean } = {}): Rig {
+  const lines: Rig['lines'] = []
+  const applied: string[][] = []
+  const load = async () => loadConfig({ file, env: {} })
+  const reloader = new ConfigReloader({
+    loaded: loadConfig({ file, env: {} }),
+    file,
+    load,
+    apply: (config, changed) => {
+      if (options.refuse?.() === true) throw usageError(`targets.selector: ${config.targets.selector} is no selector`)
+      applied.push([...changed])
+    },
+    log: createLogger({ level: 'info', form: 'json', foldMillis: 0, write: (line) => lines.push(JSON.parse(line)) }),
+    pollMillis: POLL_MILLIS,
+  })
+  reloader.start()
+  t.after(() => reloader.stop())
+  return { reloader, lines, applied }
+}
+
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5))
+}
+
+test('ConfigReloader: a ConfigMap that is swapped takes effect', async (t) => {
+  const mount = new ConfigMapMount(folder(t), 'filter: { paths: [/a] }\n')
+  const { reloader, applied } = watch(t, mount.file)
+  mount.update('filter: { paths: [/b] }\n')
+  await until(() => reloader.state.applied === 1)
+  assert.deepEqual(reloader.current.config.filter.paths, ['/b'])
+  mount.update('filter: { paths: [/b] }\nlog: { level: warn }\n')
+  await until(() => reloader.state.applied === 2)
+  assert.deepEqual(applied, [['filter.paths'], ['log.level']])
+})
+
+test('ConfigReloader: a file written in place, and one renamed over it, take effect', async (t) => {
+  const file = join(folder(t), 'interceptor.yaml')
+  writeFileSync(file, 'filter: { paths: [/a] }\n')
+  const { reloader } = watch(t, file)
+  writeFileSync(file, 'filter: { paths: [/bb] }\n')
+  await until(() => reloader.state.applied === 1)
+  writeFileSync(`${file}.new`, 'filter: { paths: [/cc] }\n')
+  renameSync(`${file}.new`, file)
+  await until(() => reloader.state.applied === 2)
+  assert.deepEqual(reloader.current.config.filter.paths, ['/cc'])
+})
+
+test('ConfigReloader: a wrong file and a missing one are an error each, and the configuration goes on', async (t) => {
+  const file = join(folder(t), 'interceptor.yaml')
+  writeFileSync(file, 'filter: { paths: [/a] }\n')
+  const { reloader, lines, applied } = watch(t, file)
+  writeFileSync(file, 'filter: { pathes: [/b] }\n')
+  await until(() => reloader.state.refused === 1)
+  assert.equal(reloader.state.lastSuccessful, false)
+  unlinkSync(file)
+  await until(() => reloader.state.refused === 2)
+  assert.deepEqual([reloader.current.config.filter.paths, applied], [['/a'], []])
+  const errors = lines.map(({ level, error }) => [level, String(error).split('\n')[0].replace(file, 'FILE')])
+  assert.deepEqual(errors[0], [50, 'configuration: unknown key filter.pathes (FILE:1): did you mean filter.paths?'])
+  assert.match(String(errors[1][1]), /cannot read the configuration file FILE: ENOENT/)
+  assert.equal(errors.length, 2)
+  writeFileSync(file, 'filter: { paths: [/c] }\n')
+  await until(() => reloader.state.applied === 1)
+  assert.equal(reloader.state.lastSuccessful, true)
+})
+
+test('ConfigReloader: keys that need a restart are named once, and keep their values', async (t) => {
+  const file = join(folder(t), 'interceptor.yaml')
+  writeFileSync(file, 'kafka: { topic: one }\n')
+  const { reloader, lines } = watch(t, file)
+  writeFileSync(file, 'kafka: { topic: two }\nfilter: { paths: [/x] }\n')
+  await until(() => reloader.state.applied === 1)
+  await reloader.reload()
+  assert.deepEqual(reloader.state.needRestart, ['kafka.topic'])
+  assert.equal(reloader.current.config.kafka.topic, 'one')
+  const warnings = lines.filter(({ level }) => level === 40)
+  assert.deepEqual(
+    warnings.map(({ msg, keys }) => [msg, keys]),
+    [['these keys take effect only with a restart, their old values go on', 'kafka.topic']],
+  )
+  writeFileSync(file, 'kafka: { topic: one }\n')
+  await until(() => reloader.state.applied === 2)
+  assert.deepEqual(reloader.state.needRestart, [])
+})
+
+test('ConfigReloader: what cannot be applied is refused, and the same file is taken at the next SIGHUP', async (t) => {
+  const file = join(folder(t), 'interceptor.yaml')
+  writeFileSync(file, '')
+  let refuses = true
+  const { reloader, lines } = watch(t, file, { refuse: () => refuses })
+  writeFileSync(file, 'targets: { selector: "a in" }\n')
+  await until(() => reloader.state.refused === 1)
+  assert.equal(reloader.current.config.targets.selector, '')
+  assert.match(String(lines[0].error), /targets\.selector: a in is no selector/)
+  refuses = false
+  process.kill(process.pid, 'SIGHUP')
+  await until(() => reloader.state.applied === 1)
+  assert.equal(reloader.current.config.targets.selector, 'a in')
+})
+
+test('ConfigReloader: many at once are done one after the other, and the last state counts', async (t) => {
+  const file = join(folder(t), 'interceptor.yaml')
+  writeFileSync(file, '')
+  const { reloader } = watch(t, file)
+  const all: Promise<void>[] = []
+  for (let i = 0; i < 10; i++) {
+    writeFileSync(file, `filter: { paths: [/${i}] }\n`)
+    all.push(reloader.reload())
+  }
+  await Promise.all(all)
+  assert.deepEqual(reloader.current.config.filter.paths, ['/9'])
+  assert.equal(reloader.state.refused, 0)
+})
+
+const PROGRAM = fileURLToPath(new URL('./reload-program.js', import.meta.url))
+
+/** @param pollMillis  long: only signals count */
+async function startProgram(t: TestContext, file: string, pollMillis: number) {
+  const child: ChildProcess = spawn(process.execPath, [PROGRAM, file, String(pollMillis)], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
+  t.after(() => child.kill('SIGKILL'))
+  let text = ''
+  child.stdout?.on('data', (chunk: Buffer) => {
+    text += chunk.toString()
+  })
+  const messages = (): string[] =>
+    text
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => JSON.parse(line).msg)
+  await until(() => messages().includes('started'))
+  return { child, messages, said: (message: string) => until(() => messages().includes(message)) }
+}
+
+test('ConfigReloader: SIGHUP to a process reloads, which changes its log level and does not end it', async (t) => {
+  const file = join(folder(t), 'interceptor.yaml')
+  writeFileSync(file, 'log: { level: error }\n')
+  const { child, messages, said } = await startProgram(t, file, 3_600_000)
+  writeFileSync(file, 'log: { level: info }\n')
+  child.kill('SIGHUP')
+  await said('configuration reloaded')
+  writeFileSync(file, 'log: { level: loud }\n')
+  child.kill('SIGHUP')
+  await said('the configuration was not reloaded, the one before goes on')
+  assert.deepEqual(messages().slice(0, 2), ['started', 'configuration reloaded'])
+  assert.equal(child.exitCode, null)
+  child.stdin?.end()
+  const [code] = await once(child, 'exit')
+  assert.equal(code, 0, 'neither the timer nor the signal handler keeps a process alive')
+})
+
+test('ConfigReloader: what is being read when it is stopped is not applied', async (t) => {
+  const file = join(folder(t), 'interceptor.yaml')
+  writeFileSync(file, '')
+  const { reloader, applied } = watch(t, file)
+  writeFileSync(file, 'filter: { paths: [/late] }\n')
+  const reading = reloader.reload()
+  reloader.stop()
+  await reading
+  assert.deepEqual([applied, reloader.state.applied], [[], 0])
+})
+
+test('ConfigReloader: stop gives SIGHUP back to the process', async (t) => {
+  const file = join(folder(t), 'interceptor.yaml')
+  writeFileSync(file, 'log: { level: error }\n')
+  const { reloader } = watch(t, file)
+  const before = process.listenerCount('SIGHUP')
+  reloader.stop()
+  assert.equal(process.listenerCount('SIGHUP'), before - 1)
+})

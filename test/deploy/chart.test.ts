@@ -1,0 +1,267 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { CHART } from '../../deploy/generated.ts'
+import { agentConfig, agentPod, configFile, only, render, VALUE_SETS, valueSet } from '../support/chart.ts'
+import { needsKubeTools, toolOutput } from '../support/kube-tools.ts'
+
+const skip = needsKubeTools()
+const MINIMAL = valueSet('minimal')
+const set = (...values: string[]): string[] => [...MINIMAL, ...values.flatMap((value) => ['--set', value])]
+const MIB = 1024 * 1024
+
+for (const name of VALUE_SETS) {
+  test(`chart: ${name} values pass helm lint`, { skip }, () => {
+    toolOutput('helm', ['lint', '--strict', CHART, ...valueSet(name)])
+  })
+
+  test(`chart: with ${name} values the program takes its configuration`, { skip }, () => {
+    const config = agentConfig(render(...valueSet(name)))
+    assert.equal(config.targets.procRoot, '/host/proc')
+  })
+
+  test(`chart: with ${name} values helm tells how to see the first pair`, { skip }, () => {
+    const notes = toolOutput('helm', ['install', '--dry-run=client', 'interceptor', CHART, ...valueSet(name)])
+    assert.match(notes, /NOTES:.*rollout status.*interceptor pods.*3\. See pairs:\n\n? +\S/s)
+  })
+}
+
+test('chart: the agent has the privileges it uses, and no others', { skip }, () => {
+  const { containers } = agentPod(render(...MINIMAL)).spec
+  assert.deepEqual(containers[0].securityContext, {
+    runAsUser: 0,
+    runAsGroup: 0,
+    privileged: false,
+    allowPrivilegeEscalation: false,
+    readOnlyRootFilesystem: true,
+    capabilities: { drop: ['ALL'], add: ['NET_RAW', 'SYS_ADMIN', 'SYS_PTRACE'] },
+    seccompProfile: { type: 'RuntimeDefault' },
+    appArmorProfile: { type: 'Unconfined' },
+  })
+})
+
+test('chart: on Kubernetes before 1.30 AppArmor is told by annotation', { skip }, () => {
+  const { spec, metadata } = agentPod(render(...MINIMAL, '--kube-version', '1.29.0'))
+  assert.ok(!('appArmorProfile' in spec.containers[0].securityContext))
+  assert.equal(metadata.annotations?.['container.apparmor.security.beta.kubernetes.io/interceptor'], 'unconfined')
+})
+
+test('chart: privileged is a value', { skip }, () => {
+  const { containers } = agentPod(render(...valueSet('privileged'))).spec
+  assert.deepEqual(containers[0].securityContext, {
+    privileged: true,
+    runAsUser: 0,
+    runAsGroup: 0,
+    readOnlyRootFilesystem: true,
+    seLinuxOptions: { type: 'spc_t' },
+  })
+})
+
+test('chart: /proc is all that is mounted of the host, and everything is read-only', { skip }, () => {
+  for (const name of VALUE_SETS.filter((name) => name !== 'privileged')) {
+    const { volumes, containers } = agentPod(render(...valueSet(name))).spec
+    const host = volumes.filter((volume) => 'hostPath' in volume)
+    assert.deepEqual(host, [{ name: 'host-proc', hostPath: { path: '/proc', type: 'Directory' } }])
+    assert.deepEqual(
+      containers[0].volumeMounts.filter(({ readOnly }) => readOnly !== true),
+      [],
+    )
+  }
+})
+
+test('chart: the pod is on the host’s network, on every node, and stays out of meshes', { skip }, () => {
+  const { spec, metadata } = agentPod(render(...MINIMAL))
+  assert.equal(spec['hostNetwork'], true)
+  assert.equal(spec['hostPID'], true)
+  assert.equal(spec['dnsPolicy'], 'ClusterFirstWithHostNet')
+  assert.deepEqual(spec['tolerations'], [{ operator: 'Exists' }])
+  assert.deepEqual(spec['nodeSelector'], { 'kubernetes.io/os': 'linux' })
+  assert.equal(metadata.annotations?.['sidecar.istio.io/inject'], 'false')
+  assert.equal(metadata.annotations?.['linkerd.io/inject'], 'disabled')
+})
+
+const addresses: [address: string, host: string | undefined, port: number][] = [
+  ['127.0.0.1:9464', '127.0.0.1', 9464],
+  ['0.0.0.0:1234', '127.0.0.1', 1234],
+  [':9464', '127.0.0.1', 9464],
+  ['[::]:9464', '::1', 9464],
+  ['[fd00::7]:9464', 'fd00::7', 9464],
+  ['192.0.2.1:80', '192.0.2.1', 80],
+  ['$(HOST_IP):9464', undefined, 9464],
+  ['[$(HOST_IP)]:9464', undefined, 9464],
+]
+
+for (const [address, host, port] of addresses) {
+  test(`chart: probes ask ${host ?? 'the node'} where admin.address is ${address}`, { skip }, () => {
+    const objects = render(...set(`config.admin.address=${address.replaceAll('[', '\\[')}`))
+    const { startupProbe, livenessProbe, readinessProbe, ports } = agentPod(objects).spec.containers[0]
+    const at = host === undefined ? { port } : { host, port }
+    assert.deepEqual(startupProbe?.httpGet, { path: '/livez', ...at })
+    assert.deepEqual(livenessProbe?.httpGet, { path: '/livez', ...at })
+    assert.deepEqual(readinessProbe?.httpGet, { path: '/readyz', ...at })
+    assert.deepEqual(ports, [{ name: 'admin', containerPort: port, protocol: 'TCP' }])
+    assert.equal(agentConfig(objects).admin.address, address.replace('$(HOST_IP)', '192.0.2.7'))
+  })
+}
+
+test('chart: without admin.address there are no probes and no port', { skip }, () => {
+  const container = agentPod(render(...valueSet('unlimited'))).spec.containers[0]
+  assert.deepEqual(
+    ['ports', 'startupProbe', 'livenessProbe', 'readinessProbe'].filter((key) => key in container),
+    [],
+  )
+})
+
+const graces: [timeout: string, seconds: number][] = [
+  ['10s', 15],
+  ['500ms', 6],
+  ['2m', 125],
+  ['1500', 7],
+]
+
+for (const [timeout, seconds] of graces) {
+  test(`chart: shutdown.timeout ${timeout} makes a grace period of ${seconds} s`, { skip }, () => {
+    const { spec } = agentPod(render(...set(`config.shutdown.timeout=${timeout}`)))
+    assert.equal(spec['terminationGracePeriodSeconds'], seconds)
+  })
+}
+
+interface Sizes {
+  memory: number
+  buffer: number
+  ring: number
+  heap: number | undefined
+}
+
+function sizes(...flags: string[]): Sizes {
+  const objects = render(...flags)
+  const { limits, ship, capture } = agentConfig(objects)
+  const options = agentPod(objects).spec.containers[0].env.find(({ name }) => name === 'NODE_OPTIONS')?.value
+  const heap = /--max-old-space-size=(\d+)/.exec(options ?? '')?.[1]
+  const inMiB = (bytes: number): number => bytes / MIB
+  return {
+    memory: inMiB(limits.memory),
+    buffer: inMiB(ship.bufferBytes),
+    ring: inMiB(capture.ringBytes),
+    heap: heap === undefined ? undefined : Number(heap),
+  }
+}
+
+const memoryLimits: [values: string[], expected: Sizes][] = [
+  [['resources.limits.memory=192Mi'], { memory: 96, buffer: 24, ring: 3, heap: 64 }],
+  [['resources.limits.memory=512Mi'], { memory: 256, buffer: 64, ring: 8, heap: 102 }],
+  [['resources.limits.memory=1.5Gi'], { memory: 768, buffer: 192, ring: 24, heap: 307 }],
+  [['resources.limits.memory=1G'], { memory: 476, buffer: 119, ring: 14, heap: 190 }],
+  [['resources.limits.memory=536870912'], { memory: 256, buffer: 64, ring: 8, heap: 102 }],
+  [['resources.limits.memory=64Gi'], { memory: 32768, buffer: 8192, ring: 64, heap: 13107 }],
+  [['config.limits.memory=128MiB'], { memory: 128, buffer: 32, ring: 8, heap: 102 }],
+  [['config.capture.ringBytes=2MiB', 'config.ship.bufferBytes=16MiB'], { memory: 256, buffer: 16, ring: 2, heap: 102 }],
+  [['resources.limits=null'], { memory: 256, buffer: 64, ring: 8, heap: undefined }],
+]
+
+for (const [values, expected] of memoryLimits) {
+  test(`chart: ${values.join(', ')} sizes the agent`, { skip }, () => {
+    assert.deepEqual(sizes(...set(...values)), expected)
+  })
+}
+
+test('chart: large numbers of the configuration stay numbers', { skip }, () => {
+  assert.equal(agentConfig(render(...valueSet('privileged'))).limits.flows, 10_000_000)
+})
+
+const checksum = (...values: string[]): string =>
+  agentPod(render(...set(...values))).metadata.annotations?.['checksum/config'] ?? ''
+
+test('chart: a changed configuration rolls the pods', { skip }, () => {
+  const before = checksum()
+  assert.match(before, /^[0-9a-f]{64}$/)
+  assert.notEqual(checksum('config.kafka.topic=other'), before)
+  assert.notEqual(checksum('config.filter.paths={/ready}'), before)
+})
+
+test('chart: with configReload what a running agent takes up does not roll the pods', { skip }, () => {
+  const before = checksum('configReload=true')
+  for (const value of ['filter.paths={/ready}', 'targets.excludePorts={81}', 'log.level=debug'])
+    assert.equal(checksum('configReload=true', `config.${value}`), before, value)
+  for (const value of ['kafka.topic=other', 'targets.procRoot=/proc'])
+    assert.notEqual(checksum('configReload=true', `config.${value}`), before, value)
+})
+
+test('chart: credentials come from Secrets, and only root reads them', { skip }, () => {
+  const objects = render(...valueSet('secure'))
+  const { kafka } = agentConfig(objects)
+  const { volumes, containers } = agentPod(objects).spec
+  const mounts = Object.fromEntries(containers[0].volumeMounts.map(({ name, mountPath }) => [name, mountPath]))
+  assert.equal(kafka.sasl.passwordFile, `${mounts['sasl']}/password`)
+  assert.equal(kafka.sasl.username, 'given')
+  assert.deepEqual(kafka.tls, {
+    enabled: true,
+    caFile: `${mounts['tls']}/ca.crt`,
+    certFile: `${mounts['tls']}/tls.crt`,
+    keyFile: `${mounts['tls']}/tls.key`,
+    serverName: '',
+  })
+  const secrets = volumes.flatMap((volume) => ('secret' in volume ? [volume['secret']] : []))
+  const item = (key: string): object => ({ key, path: key })
+  assert.deepEqual(secrets, [
+    { secretName: 'kafka-user', defaultMode: 0o400, items: [item('password')] },
+    { secretName: 'kafka-tls', defaultMode: 0o400, items: ['ca.crt', 'tls.crt', 'tls.key'].map(item) },
+  ])
+  assert.deepEqual(containers[0].env.find(({ name }) => name === 'INTERCEPTOR_KAFKA_SASL_USERNAME')?.valueFrom, {
+    secretKeyRef: { name: 'kafka-user', key: 'username' },
+  })
+})
+
+/** `pods watch`, `nodes list`: what the ClusterRole allows. */
+const allowed = (...values: string[]): string[] =>
+  only(render(...set(...values)), 'ClusterRole')
+    .rules!.flatMap(({ resources, verbs }) => resources.flatMap((name) => verbs.map((verb) => `${name} ${verb}`)))
+    .sort()
+
+const PODS = ['pods list', 'pods watch']
+const OWNERS = ['jobs get', 'replicasets get']
+const NETWORKS = ['nodes list', 'servicecidrs list']
+
+test('chart: RBAC has what each feature asks for, and nothing else', { skip }, () => {
+  assert.deepEqual(allowed(), [...PODS, ...OWNERS, ...NETWORKS].sort())
+  const given = 'config.targets.clusterNetworks={10.0.0.0/8}'
+  assert.deepEqual(allowed(given), [...PODS, ...OWNERS].sort())
+  const remote = ['services list', 'services watch']
+  assert.deepEqual(allowed(given, 'config.kubernetes.remoteNames=true'), [...PODS, ...OWNERS, ...remote].sort())
+})
+
+test('chart: RBAC is the service account’s of its own namespace', { skip }, () => {
+  assert.deepEqual(only(render(...MINIMAL), 'ClusterRoleBinding')['subjects'], [
+    { kind: 'ServiceAccount', name: 'interceptor', namespace: 'watch' },
+  ])
+})
+
+test('chart: without the API server there is no role and no token', { skip }, () => {
+  const objects = render(...valueSet('privileged'))
+  assert.ok(!objects.some(({ kind }) => kind === 'ClusterRole' || kind === 'ClusterRoleBinding'))
+  assert.equal(agentPod(objects).spec['automountServiceAccountToken'], false)
+})
+
+test('chart: image by tag, by digest, by the chart’s version', { skip }, () => {
+  const image = (...flags: string[]): string => agentPod(render(...flags)).spec.containers[0].image
+  assert.equal(image(...set('image.repository=example.com/a', 'image.tag=v7')), 'example.com/a:v7')
+  assert.match(image(...valueSet('secure')), /^registry\.example\.com\/tools\/interceptor@sha256:[0-9a-f]{64}$/)
+  assert.match(image(...MINIMAL), /^interceptor:\d+\.\d+\.\d+$/)
+})
+
+test('chart: more environment, volumes and objects', { skip }, () => {
+  const objects = render(...valueSet('privileged'))
+  const names = objects.filter(({ kind }) => kind === 'ConfigMap').map(({ metadata }) => metadata.name)
+  assert.deepEqual(names.sort(), ['interceptor', 'interceptor-more', 'interceptor-text'])
+  const [container] = agentPod(objects).spec.containers
+  assert.ok(container.env.some(({ name, value }) => name === 'TZ' && value === 'UTC'))
+  assert.ok(container.volumeMounts.some(({ mountPath }) => mountPath === '/scratch'))
+})
+
+test('chart: what nobody asked for is not there', { skip }, () => {
+  const kinds = render(...MINIMAL, '--no-hooks').map(({ kind }) => kind)
+  assert.deepEqual(kinds.sort(), ['ClusterRole', 'ClusterRoleBinding', 'ConfigMap', 'DaemonSet', 'ServiceAccount'])
+})
+
+test('chart: an address of the node is left to the environment', { skip }, () => {
+  assert.ok(!('address' in (configFile(render(...valueSet('secure'))) as { admin: object }).admin))
+})

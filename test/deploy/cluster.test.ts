@@ -1,0 +1,163 @@
+/** The chart and the manifests against a real API server: it takes them, upgrades them, and `helm test` tells the truth. */
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { stringify } from 'yaml'
+import { CHART } from '../../deploy/generated.ts'
+import { finish } from '../cli/support.ts'
+import { agentPod, type KubeObject, objectsOf, render, VALUE_SETS, valueSet } from '../support/chart.ts'
+import { KubeApiserver, needsKubeApiserver } from '../support/kube-apiserver.ts'
+import { createNamespace, createNode, requestToken } from '../support/kube-apiserver-objects.ts'
+import {
+  needsKubeTools,
+  ROOT,
+  runTool,
+  type ToolResult,
+  toolOutput,
+  writeAdminKubeconfig,
+} from '../support/kube-tools.ts'
+
+const skip = needsKubeTools() || needsKubeApiserver()
+const TEST_SCRIPT = join(ROOT, CHART, 'files', 'agents-ready.mjs')
+let cluster: KubeApiserver
+let kubeconfig: string
+
+before(async () => {
+  if (skip !== false) return
+  cluster = await KubeApiserver.start()
+  kubeconfig = writeAdminKubeconfig(cluster)
+})
+
+after(() => cluster?.remove())
+
+const kubectl = (args: string[], stdin = ''): string =>
+  toolOutput('kubectl', ['--kubeconfig', kubeconfig, ...args], { stdin })
+const helm = (...args: string[]): ToolResult => runTool('helm', [...args, '--kubeconfig', kubeconfig])
+
+/** Kinds of operators that a cluster may have. */
+const OPTIONAL = ['PodMonitor', 'PrometheusRule', 'SecurityContextConstraints']
+
+const asYaml = (objects: readonly KubeObject[]): string => objects.map((object) => stringify(object)).join('---\n')
+
+/** Asks the API server whether it would take objects; an unknown field is an error. */
+const dryRun = (objects: readonly KubeObject[]): string =>
+  kubectl(['apply', '--dry-run=server', '--validate=strict', '-f', '-'], asYaml(objects))
+
+for (const name of VALUE_SETS) {
+  test(`cluster: the API server takes what ${name} values render`, { skip }, async () => {
+    await createNamespace(cluster, 'watch')
+    const objects = render(...valueSet(name)).filter(({ kind }) => !OPTIONAL.includes(kind))
+    assert.equal(dryRun(objects).match(/\(server dry run\)/g)?.length, objects.length)
+  })
+}
+
+test('cluster: the API server takes the plain manifests and the overlays', { skip }, async () => {
+  await createNamespace(cluster, 'interceptor')
+  const manifests = readFileSync(join(ROOT, 'deploy/manifests/interceptor.yaml'), 'utf8')
+  const overlays = ['privileged', 'openshift'].map((name) =>
+    toolOutput('kubectl', ['kustomize', `deploy/kustomize/overlays/${name}`]),
+  )
+  for (const text of [manifests, ...overlays]) {
+    const objects = objectsOf(text).filter(({ kind }) => !OPTIONAL.includes(kind))
+    assert.equal(dryRun(objects).match(/\(server dry run\)/g)?.length, objects.length)
+  }
+})
+
+/** A pod of the DaemonSet's template, as its controller would make it. */
+function agentOf(objects: readonly KubeObject[], namespace: string): KubeObject {
+  const { metadata, spec } = agentPod(objects)
+  return { apiVersion: 'v1', kind: 'Pod', metadata: { ...metadata, name: 'agent', namespace } as never, spec }
+}
+
+test('cluster: Pod Security takes the agents where the namespace says privileged, and nowhere else', {
+  skip,
+}, async () => {
+  const agent = (namespace: string): KubeObject => agentOf(render(...valueSet('minimal')), namespace)
+  for (const level of ['privileged', 'baseline']) {
+    const labels = { 'pod-security.kubernetes.io/enforce': level }
+    await cluster.create('/api/v1/namespaces', { metadata: { name: level, labels } })
+  }
+  assert.match(dryRun([agent('privileged')]), /pod\/agent created/)
+  assert.throws(() => dryRun([agent('baseline')]), /violates PodSecurity.*host namespaces/s)
+})
+
+test('cluster: the pod of helm test is restricted', { skip }, async () => {
+  const labels = { 'pod-security.kubernetes.io/enforce': 'restricted' }
+  await cluster.create('/api/v1/namespaces', { metadata: { name: 'restricted', labels } })
+  const pod = render(...valueSet('minimal')).find(({ kind }) => kind === 'Pod')!
+  const metadata = { ...pod.metadata, namespace: 'restricted' }
+  assert.match(dryRun([{ ...pod, metadata }]), /created \(server dry run\)/)
+})
+
+test('cluster: helm installs, a changed configuration changes the pods, and helm leaves nothing behind', {
+  skip,
+}, () => {
+  const release = ['interceptor', CHART, '-n', 'install', ...valueSet('minimal')]
+  const installed = helm('install', ...release, '--create-namespace')
+  assert.equal(installed.code, 0, installed.stderr)
+  const template = (): string =>
+    kubectl(['-n', 'install', 'get', 'ds', 'interceptor', '-o', 'jsonpath={.spec.template.metadata.annotations}'])
+  const first = template()
+  assert.equal(helm('upgrade', ...release).code, 0)
+  assert.equal(template(), first)
+  assert.equal(helm('upgrade', ...release, '--set', 'config.kafka.topic=other').code, 0)
+  assert.notEqual(template(), first)
+  assert.equal(helm('uninstall', 'interceptor', '-n', 'install').code, 0)
+  const kinds = 'ds,cm,sa,clusterrole,clusterrolebinding,priorityclass'
+  assert.equal(kubectl(['-n', 'install', 'get', kinds, '-l', 'app.kubernetes.io/name=interceptor', '-o', 'name']), '')
+})
+
+test('cluster: helm test tells whether all agents are ready, and which is not', { skip }, async () => {
+  const namespace = 'tested'
+  await createNamespace(cluster, namespace)
+  const objects = render(...valueSet('minimal'), '-n', namespace, '--set', 'test.timeoutSeconds=1')
+  const agent = agentOf(objects, namespace)
+  const spec = { ...agent.spec, nodeName: 'n1', serviceAccountName: undefined }
+  await createNode(cluster, 'n1')
+  kubectl(['apply', '-f', '-'], asYaml([...objects.filter(({ kind }) => kind !== 'Pod'), { ...agent, spec }]))
+  const pod = objects.find(({ kind }) => kind === 'Pod') as KubeObject & { spec: { containers: TestContainer[] } }
+  const run = await testRunner(namespace, pod.spec.containers[0]!)
+
+  await reportAgents(namespace, 1, 0)
+  const { code, stderr } = await run()
+  assert.deepEqual([code, stderr.trim()], [1, '0 of 1 agents are ready after 1 s\n  agent on n1: Pending'])
+  await reportAgents(namespace, 1, 1)
+  const good = await run()
+  assert.deepEqual([good.code, good.stdout.trim()], [0, '1 of 1 agents are ready'], good.stderr)
+})
+
+interface TestContainer {
+  env: { name: string; value: string }[]
+  args: string[]
+}
+
+/** Says what the DaemonSet's controller would say. */
+async function reportAgents(namespace: string, wanted: number, ready: number): Promise<void> {
+  await cluster.patch(`/apis/apps/v1/namespaces/${namespace}/daemonsets/interceptor/status`, {
+    status: {
+      desiredNumberScheduled: wanted,
+      currentNumberScheduled: wanted,
+      numberMisscheduled: 0,
+      numberReady: ready,
+      observedGeneration: 1,
+    },
+  })
+}
+
+/** Runs the script of the test pod as its container would: its environment, its service account's token. */
+async function testRunner(namespace: string, container: TestContainer): Promise<() => ReturnType<typeof finish>> {
+  const credentials = join(cluster.folder, 'credentials')
+  mkdirSync(credentials)
+  writeFileSync(join(credentials, 'token'), await requestToken(cluster, namespace, 'interceptor-test'))
+  writeFileSync(join(credentials, 'ca.crt'), readFileSync(cluster.caFile))
+  const env = {
+    ...Object.fromEntries(container.env.map(({ name, value }) => [name, value])),
+    KUBERNETES_SERVICE_HOST: '127.0.0.1',
+    KUBERNETES_SERVICE_PORT: String(cluster.port),
+    CREDENTIALS: credentials,
+  }
+  assert.equal(container.args[0]?.trim(), readFileSync(TEST_SCRIPT, 'utf8').trim())
+  return () => finish(spawn(process.execPath, ['--input-type=module', '--eval', container.args[0]!], { env }))
+}

@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict'
+import { type ChildProcessByStdio, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { createServer as createHttpServer } from 'node:http'
+import { type AddressInfo, createServer } from 'node:net'
+import { join } from 'node:path'
+import type { Readable } from 'node:stream'
+import { type TestContext, test } from 'node:test'
+import { parse } from 'yaml'
+import { loadConfig } from '../../src/config.ts'
+import { agentPod, render, valueSet } from '../support/chart.ts'
+import { needsKubeTools, ROOT } from '../support/kube-tools.ts'
+
+interface Service {
+  image: string
+  command?: string[]
+  entrypoint?: string[]
+  networks?: Record<string, { ipv4_address: string }>
+  network_mode?: string
+  environment?: Record<string, string>
+  cap_add?: string[]
+  cap_drop?: string[]
+  security_opt?: string[]
+  read_only?: boolean
+  user?: string
+  volumes?: string[]
+  stop_grace_period?: string
+}
+
+const { services, networks } = parse(readFileSync(join(ROOT, 'deploy/compose.yaml'), 'utf8'), { merge: true }) as {
+  services: Record<'kafka' | 'agent' | 'shop' | 'customer' | 'tail', Service>
+  networks: { shop: { driver_opts: Record<string, string> } }
+}
+
+test('compose: agent and tail take their configuration, and mean the broker that is there', () => {
+  const { KAFKA_ADVERTISED_LISTENERS: listeners = '' } = services.kafka.environment ?? {}
+  for (const { environment = {} } of [services.agent, services.tail]) {
+    const { kafka, targets, capture } = loadConfig({ env: environment }).config
+    assert.deepEqual([`PLAINTEXT://${kafka.brokers.join()}`, kafka.createTopic], [listeners, true])
+    const bridge = networks.shop.driver_opts['com.docker.network.bridge.name']
+    assert.deepEqual([targets.procRoot, capture.interfaces], ['/host/proc', [bridge]])
+  }
+})
+
+test('compose: the agent has the privileges of the chart’s', { skip: needsKubeTools() }, () => {
+  const { securityContext } = agentPod(render(...valueSet('minimal'))).spec.containers[0]
+  const { agent } = services
+  assert.deepEqual({ drop: agent.cap_drop, add: agent.cap_add }, securityContext['capabilities'])
+  assert.deepEqual([agent.user, agent.read_only], ['0:0', securityContext['readOnlyRootFilesystem']])
+  assert.deepEqual(agent.security_opt, ['no-new-privileges:true', 'apparmor:unconfined'])
+  assert.deepEqual(agent.volumes, ['/proc:/host/proc:ro'])
+})
+
+/** A port that was free a moment ago. */
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as { port: number }
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
+
+/** Starts shop.mjs as a service runs it, with another address in place of its own. */
+function startScript(t: TestContext, service: Service, where: string): ChildProcessByStdio<null, Readable, null> {
+  const [, , what = ''] = service.entrypoint ?? []
+  const script = join(ROOT, 'deploy', service.volumes?.[0]?.split(':')[0] ?? '')
+  const child = spawn(process.execPath, [script, what, where], { stdio: ['ignore', 'pipe', 'inherit'] })
+  t.after(async () => {
+    const exited = once(child, 'exit')
+    child.kill()
+    await exited
+  })
+  return child
+}
+
+test('compose: the shop answers in JSON, which the default rules keep', async (t) => {
+  const port = await freePort()
+  await once(startScript(t, services.shop, String(port)).stdout, 'data')
+  const goods = await fetch(`http://127.0.0.1:${port}/goods`)
+  assert.deepEqual([goods.status, goods.headers.get('content-type')], [200, 'application/json'])
+  const order = await fetch(`http://127.0.0.1:${port}/orders`, { method: 'POST', body: '{"name":"bread"}' })
+  assert.equal(order.status, 201)
+  assert.equal(((await order.json()) as { name: string }).name, 'bread')
+})
+
+test('compose: the customer asks for goods and orders one', async (t) => {
+  const asked: string[] = []
+  const server = createHttpServer((request, response) => {
+    asked.push(`${request.method} ${request.url}`)
+    response.end('{"goods":[{"name":"bread"}]}')
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  t.after(() => server.close())
+  startScript(t, services.customer, `http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+  while (asked.length < 2) await once(server, 'request')
+  assert.deepEqual(asked.slice(0, 2), ['GET /goods', 'POST /orders'])
+})
+
+test('compose: the customer asks where the shop is', () => {
+  const [, , , port] = services.shop.entrypoint ?? []
+  assert.equal(services.customer.entrypoint?.at(-1), `http://${services.shop.networks?.['shop']?.ipv4_address}:${port}`)
+})

@@ -1,0 +1,101 @@
+import assert from 'node:assert/strict'
+import { existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { run } from '../cli/support.ts'
+import { ImageBuilder, type ImageConfig, type ImageContainer, needsImageBuilder } from '../support/image-builder.ts'
+import { ROOT } from '../support/kube-tools.ts'
+
+const skip = needsImageBuilder()
+const NAME = 'localhost/interceptor:test'
+const EXAMPLE = join(ROOT, 'examples', 'shop.pcap.gz')
+let builder: ImageBuilder
+let image: ImageConfig
+let container: ImageContainer
+
+before(() => {
+  if (skip !== false) return
+  builder = new ImageBuilder()
+  builder.build('deploy/Dockerfile', NAME)
+  image = builder.inspect(NAME)
+  container = builder.container(NAME)
+})
+
+after(() => builder?.remove())
+
+/** Runs what the image's entry point runs, with these arguments. */
+const start = (args: string[], stdin: string | Uint8Array = ''): ReturnType<ImageContainer['run']> =>
+  container.run([...(image.Entrypoint ?? []), ...args], { stdin })
+
+test('image: the program runs, as nobody in particular', { skip }, () => {
+  const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string }
+  assert.equal(image.User, '65532:65532')
+  assert.deepEqual(start(['--version']), { code: 0, stdout: `${version}\n`, stderr: '' })
+  assert.match(container.run(['node', '--version']).stdout, /^v24\./)
+})
+
+test('image: kubectl exec finds interceptor on PATH', { skip }, () => {
+  assert.match(container.run(['interceptor', '--help']).stdout, /^Usage: interceptor/)
+})
+
+test('image: pairs come out of a capture, the same as outside', { skip }, async () => {
+  const capture = readFileSync(EXAMPLE)
+  const inside = start(['read', '-o', 'ndjson', '-q', '-'], capture)
+  assert.equal(inside.code, 0, inside.stderr)
+  const outside = await run(['read', '-o', 'ndjson', '-q', '-'], { stdin: capture })
+  const ids = (text: string): string[] => [...text.matchAll(/"id":"(\w+)"/g)].map(([, id]) => id!)
+  assert.ok(ids(inside.stdout).length > 10)
+  assert.deepEqual(ids(inside.stdout), ids(outside.stdout))
+})
+
+test('image: foreign functions and libpcap load', { skip }, () => {
+  const { stdout } = container.run(['interceptor', 'doctor'], { user: '0' })
+  assert.match(stdout, /✓ Node\.js: 24\..*✓ foreign functions: koffi.*✓ libpcap: /s)
+})
+
+test('image: no compiler, no package manager of Node.js, nothing for building', { skip }, () => {
+  for (const program of ['npm', 'npx', 'yarn', 'corepack', 'cc', 'gcc', 'c++', 'make', 'python3', 'tsc', 'git'])
+    for (const folder of ['usr/local/bin', 'usr/bin', 'bin'])
+      assert.ok(!existsSync(join(container.files, folder, program)), `${folder}/${program}`)
+  const modules = readdirSync(join(container.files, 'app/node_modules'))
+  assert.deepEqual(
+    modules.filter((name) => ['typescript', '@biomejs', 'fast-check', 'cap', 'nan', 'node-gyp'].includes(name)),
+    [],
+  )
+})
+
+test('image: nobody but root may write to the program', { skip }, () => {
+  const app = join(container.files, 'app')
+  const writable = readdirSync(app, { recursive: true, encoding: 'utf8' }).filter((path) => {
+    const { mode, uid } = lstatSync(join(app, path))
+    return uid !== 0 || ((mode & 0o022) !== 0 && (mode & 0o170000) !== 0o120000)
+  })
+  assert.deepEqual(writable, [])
+})
+
+test('image: tests, documents and sources stay out', { skip }, () => {
+  assert.deepEqual(readdirSync(join(container.files, 'app')).sort(), [
+    'LICENSE',
+    'README.md',
+    'dist',
+    'node_modules',
+    'package.json',
+    'schema',
+  ])
+  assert.deepEqual(readdirSync(join(container.files, 'app/dist')), ['src'])
+})
+
+interface Lockfile {
+  packages: Record<string, { cpu?: string[]; os?: string[]; libc?: string[] }>
+}
+
+test('image: every native part is there for arm64 too', () => {
+  const { packages } = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8')) as Lockfile
+  const native = Object.keys(packages).filter((name) => /linux-x64(-gnu)?$/.test(name) && !name.includes('biome'))
+  const production = native.filter((name) => !/typescript|biome/.test(name))
+  assert.ok(production.length >= 4, production.join())
+  for (const name of production) {
+    const sibling = packages[name.replace('x64', 'arm64')]
+    assert.ok(sibling?.cpu?.includes('arm64'), `${name} has no sibling for arm64`)
+  }
+})

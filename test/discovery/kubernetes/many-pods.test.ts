@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict'
+import { after, before, suite, test } from 'node:test'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { ApiClient } from '../../../src/discovery/kubernetes/api-client.ts'
+import { RemoteDirectory } from '../../../src/discovery/kubernetes/remote-directory.ts'
+import { KubeApiserver, needsKubeApiserver } from '../../support/kube-apiserver.ts'
+import { createNode, createPod, deletePod, setPodStatus } from '../../support/kube-apiserver-objects.ts'
+import { KubeApiserverProxy } from '../../support/kube-apiserver-proxy.ts'
+import { AgentFiles, Lines, PODS_RULE, PodsUnderTest, podsOf, QUICK, until } from './rig.ts'
+
+const PODS = 2400
+/** Calls under way at a time, as several controllers would have. */
+const LANES = 16
+
+setFlagsFromString('--expose-gc')
+const collectGarbage = runInNewContext('gc') as () => void
+
+suite('Thousands of pods in a real API server', { skip: needsKubeApiserver() }, () => {
+  let cluster: KubeApiserver
+  let proxy: KubeApiserverProxy
+  let files: AgentFiles
+
+  before(async () => {
+    cluster = await KubeApiserver.start()
+    proxy = await KubeApiserverProxy.start(cluster)
+    files = await AgentFiles.create(cluster, [PODS_RULE, { ...PODS_RULE, resources: ['services'] }], proxy.url)
+    await createNode(cluster, 'n1')
+    await inLanes(indexes(0, PODS), (index) => make(index))
+  })
+  after(async () => {
+    await proxy?.stop()
+    await cluster?.remove()
+  })
+
+  async function make(index: number): Promise<void> {
+    const workload = `service-${index % 97}`
+    const hash = (index % 97).toString(16).padStart(10, '7')
+    await createPod(cluster, {
+      name: `pod-${index}`,
+      node: 'n1',
+      labels: { app: workload, 'app.kubernetes.io/part-of': 'shop', 'pod-template-hash': hash },
+      owner: { apiVersion: 'apps/v1', kind: 'ReplicaSet', name: `${workload}-${hash}` },
+    })
+    await setPodStatus(cluster, 'default', `pod-${index}`, {
+      podIPs: [addressOf(index)],
+      containers: { app: 'cri-o://a' },
+    })
+  }
+
+  async function serverNames(): Promise<string[]> {
+    const { items } = (await cluster.get('/api/v1/pods')) as { items: { metadata: { name: string } }[] }
+    return items.map(({ metadata }) => metadata.name).sort()
+  }
+
+  test('ListWatch: lists thousands in pages, and is right after churn with crashes and cuts', async (t) => {
+    const pods = new PodsUnderTest(t, await files.access(), { ...podsOf('spec.nodeName=n1', 500), paged: true })
+    await until('listed', () => pods.watch.state.connected)
+    assert.equal(pods.watch.items.size, PODS)
+    const pages = proxy.requests.filter(({ query }) => query.get('limit') === '500')
+    assert.equal(pages.length, Math.ceil(PODS / 500))
+
+    let churning = true
+    const cuts = (async () => {
+      for (let round = 0; churning; round += 1) {
+        proxy.cutWatches((['end', 'reset'] as const)[round % 2]!)
+        await new Promise((resolve) => setTimeout(resolve, 150))
+      }
+    })()
+    await inLanes(indexes(0, 400), (index) => deletePod(cluster, 'default', `pod-${index}`))
+    await inLanes(indexes(PODS, PODS + 400), (index) => make(index))
+    churning = false
+    await cuts
+    await cluster.stopServer('SIGKILL')
+    await cluster.startServer()
+    await inLanes(indexes(400, 500), (index) => deletePod(cluster, 'default', `pod-${index}`))
+
+    const expected = await serverNames()
+    assert.equal(expected.length, PODS - 100)
+    await until('caught up', () => pods.watch.items.size === expected.length, 60)
+    assert.deepEqual(pods.names, expected)
+    const counts = (type: string): string[] => pods.told.filter((text) => text.startsWith(`${type} `)).sort()
+    const added = counts('added')
+    assert.deepEqual(added, [...indexes(0, PODS + 400)].map((index) => `added pod-${index}`).sort(), 'each once')
+    assert.deepEqual(counts('removed'), [...indexes(0, 500)].map((index) => `removed pod-${index}`).sort(), 'each once')
+  })
+
+  test('RemoteDirectory: keeps less than a kilobyte of a pod', async () => {
+    collectGarbage()
+    const heapBefore = process.memoryUsage().heapUsed
+    const client = new ApiClient(await files.access())
+    const directory = new RemoteDirectory({
+      client,
+      node: 'other',
+      log: new Lines(),
+      onChange: () => {},
+      timing: QUICK,
+    })
+    try {
+      await until('listed', () => directory.state.pods.connected)
+      // What the requests themselves left behind goes with the next turns of the loop.
+      await new Promise((resolve) => setTimeout(resolve, 200))
+      collectGarbage()
+      const bytes = process.memoryUsage().heapUsed - heapBefore
+      assert.equal(directory.state.pods.leftOut, 0)
+      const sample = directory.lookup(addressOf(PODS))
+      assert.ok(sample?.kind === 'pod')
+      assert.deepEqual(sample.identity.workload, { kind: 'Deployment', name: `service-${PODS % 97}` })
+      assert.ok(bytes / (PODS - 100) < 1024, `${bytes / (PODS - 100)} bytes a pod`)
+    } finally {
+      await directory.close()
+    }
+  })
+})
+
+const addressOf = (index: number): string => `10.244.${index >> 8}.${index & 255}`
+
+function* indexes(from: number, to: number): Generator<number> {
+  for (let index = from; index < to; index += 1) yield index
+}
+
+async function inLanes<T>(items: Iterable<T>, work: (item: T) => Promise<unknown>): Promise<void> {
+  const left = items[Symbol.iterator]()
+  const lane = async (): Promise<void> => {
+    for (let next = left.next(); next.done !== true; next = left.next()) await work(next.value)
+  }
+  await Promise.all(Array.from({ length: LANES }, lane))
+}

@@ -1,0 +1,42 @@
+/** docs/metrics.md against the code: every metric as it is, and no other. */
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { LIVE_SILENCE_MILLIS, NAMES_GRACE_MILLIS, SCAN_SILENCE_MILLIS } from '../../src/admin/health.ts'
+import { METRIC_GROUPS } from '../../src/admin/metrics.ts'
+
+const page = readFileSync(new URL('../../../docs/metrics.md', import.meta.url), 'utf8')
+const metrics = Object.values(METRIC_GROUPS).flatMap((group): { name: string; row: string }[] =>
+  group.map(({ name, type, labels, help }) => {
+    const cells = [`\`${name}\``, type, labels.map((label) => `\`${label}\``).join(', '), help]
+    return { name, row: `|${cells.map((cell) => (cell === '' ? ' ' : ` ${cell} `)).join('|')}|` }
+  }),
+)
+
+test('docs/metrics.md: its tables are the metrics', () => {
+  const rows: readonly string[] = page.match(/^\| `\w+` \| (?:counter|gauge) \|.*$/gm) ?? []
+  const expected = metrics.map(({ row }) => row)
+  const missing = expected.filter((row) => !rows.includes(row))
+  const stale = rows.filter((row) => !expected.includes(row))
+  assert.deepEqual({ missing, stale }, { missing: [], stale: [] })
+  assert.equal(rows.length, expected.length, 'a row twice')
+})
+
+test('docs/metrics.md: text and alerts name only metrics that are there', () => {
+  const known = new Set(metrics.map(({ name }) => name))
+  const named = page.match(/\b(?:interceptor|process|nodejs)_[a-z_]*[a-z]\b/g) ?? []
+  assert.deepEqual(
+    named.filter((name) => !known.has(name) && name !== 'interceptor_interface'),
+    [],
+  )
+})
+
+test('docs/metrics.md: the bounds of live and ready are those of the code', () => {
+  for (const [sentence, millis] of [
+    [/has shown no life for (\d+) s/, LIVE_SILENCE_MILLIS],
+    [/no pass has ended for (\d+) s/, SCAN_SILENCE_MILLIS],
+    [/in the first (\d+) s/, NAMES_GRACE_MILLIS],
+  ] as const) {
+    assert.equal(Number(sentence.exec(page)?.[1]) * 1000, millis, String(sentence))
+  }
+})

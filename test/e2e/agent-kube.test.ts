@@ -1,0 +1,203 @@
+/** The agent with a real API server: names, what pods say of themselves, and what happens while the server is away. */
+import assert from 'node:assert/strict'
+import { after, before, suite, type TestContext, test } from 'node:test'
+import { run } from '../cli/support.ts'
+import { AgentFiles, PODS_RULE } from '../discovery/kubernetes/rig.ts'
+import { AgentRig, request, type SeenPair, serveIn, uniquePath, until } from '../support/agent-rig.ts'
+import { cgroupMount } from '../support/cgroup-mount.ts'
+import { KubeApiserver, needsKubeApiserver } from '../support/kube-apiserver.ts'
+import { createNode, createPod, deletePod, type PodSpec, setPodStatus } from '../support/kube-apiserver-objects.ts'
+import { needs } from '../support/needs.ts'
+import { NodeRig, type RigPod } from '../support/node-rig.ts'
+
+const skip = needs('linux', 'root', 'ip', 'cgroup') || needsKubeApiserver()
+const PORT = 8080
+const NODE = 'n1'
+
+suite('agent: a node of a real API server', { skip, timeout: 120_000 }, () => {
+  let cluster: KubeApiserver
+  let files: AgentFiles
+
+  before(async () => {
+    cluster = await KubeApiserver.start()
+    const networks = [
+      { apiGroups: [''], resources: ['nodes'], verbs: ['list'] },
+      { apiGroups: ['networking.k8s.io'], resources: ['servicecidrs'], verbs: ['list'] },
+    ]
+    files = await AgentFiles.create(cluster, [PODS_RULE, ...networks])
+    await createNode(cluster, NODE, ['10.244.0.0/24', 'fd44::/64'])
+  })
+  after(() => cluster?.remove())
+
+  const settings = () => ['kubernetes.enabled=true', `kubernetes.kubeconfig=${files.kubeconfig}`, `node.name=${NODE}`]
+
+  /** A pod in the API and on the node, with its status. */
+  async function makePod(rig: NodeRig, name: string, parts: Partial<PodSpec> = {}, host?: number): Promise<RigPod> {
+    const uid = await createPod(cluster, { name, node: NODE, ...parts })
+    const pod = rig.pod({ uid, hostNetwork: parts.hostNetwork === true, ...(host === undefined ? {} : { host }) })
+    await setPodStatus(cluster, 'default', name, { podIPs: [...pod.addresses] })
+    return pod
+  }
+
+  /** A node whose pods are gone from the API when the test ends. */
+  function makeNode(t: TestContext): NodeRig {
+    t.after(async () => {
+      for (const { name } of await podsOf()) await deletePod(cluster, 'default', name)
+    })
+    return NodeRig.create(t, cgroupMount('v1') === null ? 'v2' : 'v1')
+  }
+
+  async function podsOf(): Promise<{ name: string }[]> {
+    const { items } = (await cluster.get('/api/v1/namespaces/default/pods')) as {
+      items: { metadata: { name: string } }[]
+    }
+    return items.map(({ metadata }) => metadata)
+  }
+
+  const names = (pairs: readonly SeenPair[]): string[] =>
+    [...new Set(pairs.map(({ client, server }) => `${client.pod?.name} ${server.pod?.name}`))].sort()
+
+  test('both ends of a pair are named, with workload, labels and container; each exchange is kept once', async (t) => {
+    const rig = makeNode(t)
+    const owner = { apiVersion: 'apps/v1', kind: 'StatefulSet', name: 'api' }
+    const ports = {
+      spec: {
+        containers: [
+          { name: 'web', image: 'x', ports: [{ containerPort: PORT }] },
+          { name: 'log', image: 'x' },
+        ],
+      },
+    }
+    const client = await makePod(rig, 'client-0')
+    const server = await makePod(rig, 'api-0', { labels: { app: 'api' }, owner, ...ports })
+    await client.run('client')
+    await serveIn(server, PORT)
+    const agent = await AgentRig.create(t, [client.namespace!, server.namespace!], { settings: settings() })
+    const path = uniquePath()
+    for (const address of server.addresses) {
+      const host = address.includes(':') ? `[${address}]` : address
+      await request(client.namespace, `http://${host}:${PORT}${path}`, 3)
+    }
+    await until('the pairs', () => agent.pairs(path).length >= 3)
+    assert.equal(await agent.end(), 0)
+    const pairs = agent.pairs(path)
+    assert.deepEqual(names(pairs), ['client-0 api-0'])
+    assert.equal(new Set(pairs.map(({ id }) => id)).size, pairs.length)
+    assert.deepEqual(pairs[0]?.server.pod, {
+      name: 'api-0',
+      namespace: 'default',
+      uid: server.uid,
+      workload: { kind: 'StatefulSet', name: 'api' },
+      container: 'web',
+      labels: { app: 'api' },
+    })
+    assert.equal(pairs[0]?.client.pod?.name, 'client-0')
+    assert.equal(pairs[0]?.capture.vantage, 'server')
+  })
+
+  test('an annotation takes a pod out, also while it runs, and brings one in', async (t) => {
+    const rig = makeNode(t)
+    const annotations = (value: string) => ({ annotations: { 'interceptor.dev/capture': value } })
+    const [never, first] = [
+      await makePod(rig, 'never', annotations('false')),
+      await makePod(rig, 'first', annotations('true')),
+    ]
+    for (const pod of [never, first]) await serveIn(pod, PORT)
+    const agent = await AgentRig.create(t, [first.namespace!], {
+      settings: [...settings(), 'targets.namespaces.exclude=def*'],
+    })
+    const path = uniquePath()
+    await request(never.namespace, `http://${first.addresses[0]}:${PORT}${path}`, 2)
+    await request(first.namespace, `http://${never.addresses[0]}:${PORT}${path}-never`, 2)
+    await until('the pairs', () => agent.pairs(path).length >= 2)
+    await cluster.patch('/api/v1/namespaces/default/pods/first', { metadata: annotations('false') })
+    await agent.logged('captured no longer', { pod: 'first' })
+    assert.equal(await agent.end(), 0)
+    assert.ok(!agent.records.some(({ msg, pod }) => msg === 'captured' && pod === 'never'))
+  })
+
+  test('without the API server pods are captured, and named when it comes', async (t) => {
+    const rig = makeNode(t)
+    const client = await makePod(rig, 'client-0')
+    const server = await makePod(rig, 'api-0')
+    await client.run('client')
+    await serveIn(server, PORT)
+    await cluster.stopServer()
+    const agent = await AgentRig.create(t, [client.namespace!, server.namespace!], { settings: settings() })
+    const path = uniquePath()
+    await request(client.namespace, `http://${server.addresses[0]}:${PORT}${path}-away`, 3)
+    await cluster.startServer()
+    await until('names', () => agent.log.includes('pods are watched again'))
+    for (let tries = 0; tries < 50 && !names(agent.pairs(`${path}-back`)).includes('client-0 api-0'); tries += 1) {
+      await request(client.namespace, `http://${server.addresses[0]}:${PORT}${path}-back`, 1, 100)
+    }
+    assert.equal(await agent.end(), 0)
+    assert.deepEqual(names(agent.pairs(`${path}-away`)), ['undefined undefined'])
+    assert.ok(names(agent.pairs(`${path}-back`)).includes('client-0 api-0'))
+  })
+
+  test('an address that another pod takes names who had it at the time', async (t) => {
+    const rig = makeNode(t)
+    const client = await makePod(rig, 'client-0')
+    await client.run('client')
+    const first = await makePod(rig, 'first', {}, 99)
+    const { pid } = await serveIn(first, PORT)
+    const agent = await AgentRig.create(t, [client.namespace!, first.namespace!], { settings: settings() })
+    const path = uniquePath()
+    const url = `http://${first.addresses[0]}:${PORT}${path}`
+    await request(client.namespace, `${url}-first`, 3)
+    process.kill(pid, 'SIGKILL')
+    await agent.logged('captured no longer', { pod: 'first' })
+    first.namespace!.ip('link', 'del', 'eth0')
+    const second = await makePod(rig, 'second', {}, 99)
+    await serveIn(second, PORT)
+    await agent.captures(second.namespace!)
+    await request(client.namespace, `${url}-second`, 3)
+    await until('the pairs', () => agent.pairs(`${path}-second`).length >= 3)
+    assert.equal(await agent.end(), 0)
+    assert.deepEqual(names(agent.pairs(`${path}-first`)), ['client-0 first'])
+    assert.deepEqual(names(agent.pairs(`${path}-second`)), ['client-0 second'])
+  })
+
+  test('a server with the host’s network is named by the port it listens on', async (t) => {
+    const rig = makeNode(t)
+    const address = rig.joinHost()
+    const client = await makePod(rig, 'client-0')
+    const server = await makePod(rig, 'on-host', { hostNetwork: true })
+    const port = 20_000 + (process.pid % 10_000)
+    await client.run('client')
+    await serveIn(server, port)
+    const agent = await AgentRig.create(t, [client.namespace!], { settings: settings() })
+    await agent.logged('captured', { interface: 'any' })
+    const path = uniquePath()
+    await request(client.namespace, `http://${address}:${port}${path}`, 3)
+    await until('the pairs', () => agent.pairs(path).length >= 3)
+    assert.equal(await agent.end(), 0)
+    assert.deepEqual(names(agent.pairs(path)), ['client-0 on-host'])
+    assert.equal(agent.pairs(path).length, 3)
+  })
+
+  test('interceptor pods: names, and pods of which nothing is in sight', async (t) => {
+    const rig = makeNode(t)
+    await (await makePod(rig, 'shop-0')).run('shop')
+    await makePod(rig, 'away-0')
+    const flags = settings().flatMap((setting) => ['--set', setting])
+    const { code, stdout, stderr } = await run(['pods', ...flags])
+    assert.equal(code, 0, stderr)
+    assert.match(stdout, /^shop-0 +default +shop +\d+ .* eth0 +no mesh; its default route$/m)
+    assert.match(stdout, /^away-0 +default +app +- .* Running: none of its processes is in sight$/m)
+  })
+
+  test('interceptor pods: with the API server away it says so, and shows the rest', async (t) => {
+    const rig = makeNode(t)
+    const pod = await makePod(rig, 'shop-0')
+    await pod.run('shop', { env: { HOSTNAME: 'hint-0' } })
+    await cluster.stopServer()
+    const flags = settings().flatMap((setting) => ['--set', setting])
+    const { code, stdout, stderr } = await run(['pods', ...flags])
+    await cluster.startServer()
+    assert.equal(code, 0, stderr)
+    assert.match(stdout, /^~hint-0 /m)
+    assert.match(stderr, /^names and rules are missing: .*ECONNREFUSED/m)
+  })
+})

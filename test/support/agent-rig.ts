@@ -1,0 +1,189 @@
+/**
+ * The agent's process on this machine as a node: pods of a NodeRig, HTTP between them, and the agent's pairs in a file.
+ * Other tests' pods may be on the node too; what is asked of a rig is about its own requests only.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+import { start } from '../cli/support.ts'
+import type { Namespace } from './netns.ts'
+import type { NodeProcess, RigPod } from './node-rig.ts'
+
+/** What tests look at of a pair. */
+export interface SeenPair {
+  id: string
+  request: { target: string }
+  client: { address: string; pod: { name: string } | null }
+  server: { address: string; port: number; pod: { name: string; container: string } | null }
+  capture: { interface: string; vantage: string; mesh: string | null }
+}
+
+/** A line of the agent's log. */
+export interface LogRecord {
+  level: number
+  msg: string
+  [field: string]: unknown
+}
+
+const WAIT_MILLIS = 20_000
+const LOOK_MILLIS = 20
+
+/** Waits until it is so. @throws after 20 s, with what it is */
+export async function until(what: string, isSo: () => boolean): Promise<void> {
+  for (const end = Date.now() + WAIT_MILLIS; !isSo(); ) {
+    if (Date.now() > end) throw new Error(`not within ${WAIT_MILLIS / 1000} s: ${what}`)
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MILLIS))
+  }
+}
+
+/** Settings under which everything is kept, but for what a test sets apart. */
+const SETTINGS = [
+  'ship.sink=file',
+  'ship.format=json',
+  'ship.linger=1ms',
+  'capture.ringBytes=1MiB',
+  'limits.memory=96MiB',
+  'ship.bufferBytes=16MiB',
+  'kubernetes.enabled=false',
+  'admin.address=127.0.0.1:0',
+]
+
+export interface AgentOptions {
+  /** `key=value`, over those of every test. */
+  settings?: readonly string[]
+  env?: Record<string, string>
+  args?: readonly string[]
+  /** Words before the program. */
+  under?: readonly string[]
+}
+
+export class AgentRig {
+  readonly child: ChildProcess
+  readonly #file: string
+  #log = ''
+
+  private constructor(t: TestContext, { settings = [], env = {}, args = [], under = [] }: AgentOptions) {
+    const folder = mkdtempSync(join(tmpdir(), 'agent-'))
+    this.#file = join(folder, 'pairs')
+    const all = [...SETTINGS, `ship.file=${this.#file}`, ...settings]
+    this.child = start(['agent', ...all.flatMap((setting) => ['--set', setting]), ...args], { env, under })
+    this.child.stderr!.setEncoding('utf8').on('data', (text: string) => {
+      this.#log += text
+    })
+    t.after(async () => {
+      if (this.child.exitCode === null && this.child.signalCode === null) {
+        this.child.kill('SIGKILL')
+        await once(this.child, 'exit')
+      }
+      rmSync(folder, { recursive: true })
+    })
+  }
+
+  /** Starts an agent that may end by itself. @param under words before the program */
+  static under(t: TestContext, under: readonly string[], options: AgentOptions = {}): AgentRig {
+    return new AgentRig(t, { ...options, under })
+  }
+
+  /** Starts an agent; resolves once it captures what there is to capture by now. */
+  static async create(
+    t: TestContext,
+    captured: readonly Namespace[] = [],
+    options: AgentOptions = {},
+  ): Promise<AgentRig> {
+    const rig = new AgentRig(t, options)
+    await rig.logged('metrics and health are served')
+    for (const namespace of captured) await rig.captures(namespace)
+    return rig
+  }
+
+  get log(): string {
+    return this.#log
+  }
+
+  get records(): LogRecord[] {
+    const whole = this.#log.slice(0, this.#log.lastIndexOf('\n') + 1)
+    return whole.split('\n').flatMap((line) => (line.startsWith('{') ? [JSON.parse(line) as LogRecord] : []))
+  }
+
+  /** Where it serves metrics and health. */
+  get url(): string {
+    return String(this.records.find(({ url }) => url !== undefined)?.['url'])
+  }
+
+  async logged(message: string, fields: Record<string, unknown> = {}): Promise<void> {
+    const isIt = (record: LogRecord): boolean =>
+      record.msg === message && Object.entries(fields).every(([name, value]) => record[name] === value)
+    await until(`${message} ${JSON.stringify(fields)} in the log: ${this.#log}`, () => this.records.some(isIt))
+  }
+
+  /** Waits until a namespace's interface is captured. */
+  async captures(namespace: Namespace, device = 'eth0'): Promise<void> {
+    await this.logged('captured', { key: `${namespace.inode}/${device}` })
+  }
+
+  /** Pairs so far whose target begins with `prefix`. */
+  pairs(prefix: string): SeenPair[] {
+    const text = existsSync(this.#file) ? readFileSync(this.#file, 'utf8') : ''
+    const lines = text.slice(0, text.lastIndexOf('\n') + 1).split('\n')
+    const pairs = lines.flatMap((line) => (line === '' ? [] : [JSON.parse(line) as SeenPair]))
+    return pairs.filter(({ request }) => request.target.startsWith(prefix))
+  }
+
+  /** SIGTERM, and the exit code it ends with. */
+  async end(): Promise<number | null> {
+    this.child.kill('SIGTERM')
+    await once(this.child, 'exit')
+    return this.child.exitCode
+  }
+}
+
+/** A path nobody else asks for. */
+export const uniquePath = (): string => `/${randomUUID()}`
+
+const SERVER = `
+const http = require('http')
+http.createServer((request, response) => {
+  response.setHeader('content-type', 'application/json')
+  request.resume().on('end', () => response.end(JSON.stringify({ ok: true })))
+}).listen(Number(process.argv[1]), process.argv[2])`
+
+/** An HTTP server in a container of a pod, which answers everything with JSON. @param address listened on */
+export async function serveIn(pod: RigPod, port: number, address = '0.0.0.0'): Promise<NodeProcess> {
+  const server = await pod.run('server', { program: [process.execPath, '-e', SERVER, String(port), address] })
+  await until(`port ${port} of pod ${pod.uid}`, () => isListening(server.pid, port))
+  return server
+}
+
+function isListening(pid: number, port: number): boolean {
+  const hex = port.toString(16).toUpperCase().padStart(4, '0')
+  return new RegExp(`:${hex} [0-9A-F]+:0000 0A `).test(readFileSync(`/proc/${pid}/net/tcp`, 'utf8'))
+}
+
+const CLIENT = `
+const [url, count, pause] = process.argv.slice(1)
+const http = require('http'), agent = new http.Agent({ keepAlive: true })
+const one = (n) => new Promise((resolve) => {
+  http.get(url + '/' + n, { agent }, (response) => response.resume().on('end', resolve)).on('error', resolve)
+})
+;(async () => {
+  for (let n = 0; n < Number(count); n++) {
+    await one(n)
+    if (pause !== '0') await new Promise((resolve) => setTimeout(resolve, Number(pause)))
+  }
+  agent.destroy()
+})()`
+
+/**
+ * Sends `count` GET requests over one connection; their paths end in `/0`, `/1`, …
+ *
+ * @param pauseMillis between two of them
+ */
+export async function request(namespace: Namespace | null, url: string, count: number, pauseMillis = 0): Promise<void> {
+  const within = namespace === null ? [] : ['ip', 'netns', 'exec', namespace.name]
+  const [program, ...words] = [...within, process.execPath, '-e', CLIENT, url, String(count), String(pauseMillis)]
+  await once(spawn(program!, words, { stdio: ['ignore', 'ignore', 'inherit'] }), 'exit')
+}

@@ -1,0 +1,102 @@
+/** Renders the Helm chart for tests, and finds its objects. */
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parse, parseAllDocuments } from 'yaml'
+import { CHART } from '../../deploy/generated.ts'
+import { type Config, loadConfig } from '../../src/config.ts'
+import { ROOT, runTool, type ToolResult, toolOutput } from './kube-tools.ts'
+
+/** An object of Kubernetes; what a test looks at is what it says. */
+export interface KubeObject {
+  apiVersion: string
+  kind: string
+  metadata: { name: string; labels?: Record<string, string>; annotations?: Record<string, string> }
+  data?: Record<string, string>
+  spec?: Record<string, unknown>
+  rules?: { apiGroups: string[]; resources: string[]; verbs: string[] }[]
+  [key: string]: unknown
+}
+
+export interface Container {
+  image: string
+  args: string[]
+  env: { name: string; value?: string; valueFrom?: unknown }[]
+  securityContext: Record<string, unknown>
+  volumeMounts: { name: string; mountPath: string; readOnly?: boolean }[]
+  startupProbe?: { httpGet: Record<string, unknown> }
+  livenessProbe?: { httpGet: Record<string, unknown> }
+  readinessProbe?: { httpGet: Record<string, unknown> }
+  [key: string]: unknown
+}
+
+export interface PodSpec {
+  containers: [Container]
+  volumes: ({ name: string } & Record<string, unknown>)[]
+  [key: string]: unknown
+}
+
+/** The sets of values that come with the chart: `ci/NAME-values.yaml`. */
+export const VALUE_SETS = readdirSync(join(ROOT, CHART, 'ci')).map((name) => name.replace('-values.yaml', ''))
+
+const RELEASE = ['interceptor', CHART, '--namespace', 'watch']
+
+/** Flags for a set of values that comes with the chart. */
+export const valueSet = (name: string): string[] => ['--values', `${CHART}/ci/${name}-values.yaml`]
+
+/** Runs `helm template`. */
+export const template = (...flags: string[]): ToolResult => runTool('helm', ['template', ...RELEASE, ...flags])
+
+/** The objects that `helm template` prints. @throws with helm's words when it fails */
+export function render(...flags: string[]): KubeObject[] {
+  return objectsOf(toolOutput('helm', ['template', ...RELEASE, ...flags]))
+}
+
+/** The objects of a text of YAML documents. */
+export function objectsOf(text: string): KubeObject[] {
+  const objects = parseAllDocuments(text).map((document) => {
+    if (document.errors.length > 0) throw document.errors[0]
+    return document.toJS() as KubeObject | null
+  })
+  return objects.filter((object) => object !== null)
+}
+
+/** The one object of a kind. @throws when there is not exactly one */
+export function only(objects: readonly KubeObject[], kind: string): KubeObject {
+  const found = objects.filter(
+    (object) => object.kind === kind && object.metadata.annotations?.['helm.sh/hook'] !== 'test',
+  )
+  if (found.length !== 1) throw new Error(`${found.length} objects of kind ${kind}`)
+  return found[0]!
+}
+
+/** The pod that the DaemonSet makes. */
+export function agentPod(objects: readonly KubeObject[]): { spec: PodSpec; metadata: KubeObject['metadata'] } {
+  const { template } = only(objects, 'DaemonSet').spec as {
+    template: { spec: PodSpec; metadata: KubeObject['metadata'] }
+  }
+  return template
+}
+
+/** The text of the configuration file. */
+const configText = (objects: readonly KubeObject[]): string =>
+  objects.find(({ data = {} }) => 'config.yaml' in data)?.data?.['config.yaml'] ?? ''
+
+/** The configuration file of the ConfigMap as the program reads it, with the environment that the pod gives. */
+export function agentConfig(objects: readonly KubeObject[]): Config {
+  const folder = mkdtempSync(join(tmpdir(), 'chart-'))
+  try {
+    const file = join(folder, 'config.yaml')
+    writeFileSync(file, configText(objects))
+    const given = agentPod(objects).spec.containers[0].env
+    const env = Object.fromEntries(
+      given.map(({ name, value = 'given' }) => [name, value.replace('$(HOST_IP)', '192.0.2.7')]),
+    )
+    return loadConfig({ file, env }).config
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+/** The configuration file as it is written. */
+export const configFile = (objects: readonly KubeObject[]): unknown => parse(configText(objects))

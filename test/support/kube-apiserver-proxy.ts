@@ -1,0 +1,114 @@
+/** A proxy in front of the tests' API server that counts requests, and cuts or freezes watches the way networks do. */
+import { readFileSync } from 'node:fs'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { Agent, createServer, request as httpsRequest, type Server } from 'node:https'
+import type { KubeApiserver } from './kube-apiserver.ts'
+
+/** A request that passed. */
+export interface ProxiedRequest {
+  /** performance.now() when it came. */
+  at: number
+  path: string
+  query: URLSearchParams
+}
+
+/** What the proxy says in the server's place. */
+export interface Answer {
+  status: number
+  headers?: Record<string, string>
+  body?: string
+}
+
+export class KubeApiserverProxy {
+  readonly requests: ProxiedRequest[] = []
+  /** Asked for each request; null: the API server answers. */
+  answer: (request: ProxiedRequest) => Answer | null = () => null
+  readonly #cluster: KubeApiserver
+  readonly #server: Server
+  readonly #agent: Agent
+  readonly #watches = new Map<ServerResponse, IncomingMessage>()
+  #port = 0
+
+  private constructor(cluster: KubeApiserver) {
+    this.#cluster = cluster
+    const ca = readFileSync(cluster.caFile)
+    this.#agent = new Agent({ ca })
+    const tls = { cert: readFileSync(cluster.certFile), key: readFileSync(cluster.keyFile) }
+    this.#server = createServer(tls, (incoming, response) => this.#relay(incoming, response))
+  }
+
+  static async start(cluster: KubeApiserver): Promise<KubeApiserverProxy> {
+    const proxy = new KubeApiserverProxy(cluster)
+    await new Promise<void>((resolve) => proxy.#server.listen(0, '127.0.0.1', resolve))
+    proxy.#port = (proxy.#server.address() as { port: number }).port
+    return proxy
+  }
+
+  get port(): number {
+    return this.#port
+  }
+
+  get url(): string {
+    return `https://127.0.0.1:${this.#port}`
+  }
+
+  /** Watches that are open. */
+  get watches(): number {
+    return this.#watches.size
+  }
+
+  /** Requests that were watches. */
+  get watchRequests(): ProxiedRequest[] {
+    return this.requests.filter(({ query }) => query.get('watch') === 'true')
+  }
+
+  /**
+   * Ends every open watch: in good order, by a reset, or `freeze`: the connection stays and nothing comes any more, as
+   * when a peer's machine has vanished.
+   */
+  cutWatches(how: 'end' | 'reset' | 'freeze'): void {
+    for (const [response, upstream] of this.#watches) {
+      upstream.unpipe(response)
+      upstream.destroy()
+      if (how === 'end') response.end()
+      if (how === 'reset') response.socket?.destroy()
+    }
+    this.#watches.clear()
+  }
+
+  async stop(): Promise<void> {
+    this.cutWatches('reset')
+    this.#server.closeAllConnections()
+    await new Promise((resolve) => this.#server.close(resolve))
+    this.#agent.destroy()
+  }
+
+  #relay(incoming: IncomingMessage, response: ServerResponse): void {
+    const url = new URL(incoming.url ?? '/', this.url)
+    const proxied = { at: performance.now(), path: url.pathname, query: url.searchParams }
+    this.requests.push(proxied)
+    const answer = this.answer(proxied)
+    if (answer !== null) {
+      response.writeHead(answer.status, answer.headers).end(answer.body)
+      return
+    }
+    const { method = 'GET', headers } = incoming
+    const upstream = httpsRequest(`${this.#cluster.url}${incoming.url}`, { method, headers, agent: this.#agent })
+    upstream.on('error', () => response.destroy())
+    upstream.on('response', (answered) => this.#pass(answered, response, url.searchParams.get('watch') === 'true'))
+    incoming.pipe(upstream)
+  }
+
+  #pass(answered: IncomingMessage, response: ServerResponse, isWatch: boolean): void {
+    response.writeHead(answered.statusCode ?? 502, answered.headers)
+    response.flushHeaders()
+    answered.pipe(response)
+    answered.on('error', () => response.destroy())
+    if (!isWatch) return
+    this.#watches.set(response, answered)
+    response.on('close', () => {
+      this.#watches.delete(response)
+      answered.destroy()
+    })
+  }
+}
