@@ -47,6 +47,12 @@ export async function openInput({ input, config }: PipelineOptions): Promise<Ope
   return { kind: 'whole', source: capSource(input.names, options), interfaces: input.names.map(infoOf) }
 }
 
+/** How many interfaces there will be; null: they come and go. */
+export function interfacesOf(input: OpenInput): number | null {
+  if (input.kind === 'whole') return 1
+  return input.open ? null : input.opened.length
+}
+
 async function openSockets(
   targets: readonly CaptureTarget[],
   options: SocketOptions,
@@ -60,7 +66,7 @@ async function openSockets(
     for (const target of targets) opened.push({ target, socket: sockets.open(target) })
     return { kind: 'sockets', sockets, opened, open }
   } catch (error) {
-    await Promise.all(opened.map(({ socket }) => sockets.close(socket)))
+    await sockets.closeAll(opened.map(({ socket }) => socket))
     throw error
   }
 }

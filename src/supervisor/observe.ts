@@ -1,40 +1,36 @@
 /** Puts together what a run shows of itself (observation.ts), out of shared memory and the supervisor's own books. */
-import type { CounterBlock } from '../ledger.ts'
 import type { Observation, RingObservation, ThreadObservation } from '../observation.ts'
 import { ringFill } from '../ring/byte-ring.ts'
-import type { ShipStatus } from '../ship/status.ts'
 import { threadCpuSeconds } from '../thread-usage.ts'
 import type { AssemblerPool } from './assembler-pool.ts'
+import type { Books } from './books.ts'
 import type { CaptureSlot } from './capture-slot.ts'
-import type { TargetSet } from './target-set.ts'
-import type { WorkerSlot } from './worker-slot.ts'
+import type { ShipperSlot } from './shipper-slot.ts'
 
 export interface Observed {
-  /** Counters that belong to no interface. */
-  blocks: CounterBlock[]
-  targets: TargetSet | null
-  captures: readonly CaptureSlot[]
+  books: Books
   assemblers: AssemblerPool | null
-  shipper: WorkerSlot | null
+  shipper: ShipperSlot | null
   pairRings: readonly SharedArrayBuffer[]
-  status: ShipStatus
+  /** Bound of what waits for the output. */
   bufferBytes: number
 }
 
 /** Main thread: the CPU time of `main` is the caller's. */
-export function observe({ blocks, targets, status, bufferBytes, ...parts }: Observed): Observation {
+export function observe({ books, assemblers, shipper, pairRings, bufferBytes }: Observed): Observation {
+  const status = shipper?.status
   return {
-    blocks,
-    interfaces: targets?.observe() ?? [],
-    rings: rings(parts),
-    threads: threads(parts),
-    buffer: { bytes: status.bytes, limitBytes: bufferBytes, oldestMillis: status.oldestMillis },
-    outputReachable: status.reachable,
+    blocks: books.blocks,
+    interfaces: books.targets?.observe() ?? [],
+    rings: rings(books.captures, pairRings),
+    threads: threads(books.captures, assemblers, shipper),
+    buffer: { bytes: status?.bytes ?? 0, limitBytes: bufferBytes, oldestMillis: status?.oldestMillis ?? 0 },
+    outputReachable: status?.reachable ?? null,
   }
 }
 
 /** Of capture workers that run, and all assemblers. */
-function rings({ captures, pairRings }: Pick<Observed, 'captures' | 'pairRings'>): RingObservation[] {
+function rings(captures: readonly CaptureSlot[], pairRings: readonly SharedArrayBuffer[]): RingObservation[] {
   const running = captures.filter(({ worker }) => worker.started)
   const frames = running.flatMap(({ slot, rings: own }) =>
     own.map((ring, assembler) => ({
@@ -53,13 +49,13 @@ function rings({ captures, pairRings }: Pick<Observed, 'captures' | 'pairRings'>
   return [...frames, ...pairs]
 }
 
-function threads({
-  captures,
-  assemblers,
-  shipper,
-}: Pick<Observed, 'captures' | 'assemblers' | 'shipper'>): ThreadObservation[] {
+function threads(
+  captures: readonly CaptureSlot[],
+  assemblers: AssemblerPool | null,
+  shipper: ShipperSlot | null,
+): ThreadObservation[] {
   const now = performance.now()
   const main = { role: 'main', slot: 0, cpuSeconds: threadCpuSeconds(), silentMillis: 0, restarts: 0 }
-  const others = [...captures.map(({ worker }) => worker.observe(now)), shipper?.observe(now) ?? null]
+  const others = [...captures.map(({ worker }) => worker.observe(now)), shipper?.worker.observe(now) ?? null]
   return [main, ...others.filter((thread) => thread !== null), ...(assemblers?.observe(now) ?? [])]
 }

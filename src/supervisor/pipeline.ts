@@ -9,25 +9,24 @@
  */
 import type { CaptureTarget } from '../capture-target.ts'
 import { Control } from '../control.ts'
-import { ASSEMBLE_COUNTERS, allocateCounters, SHIP_COUNTERS } from '../counters.ts'
-import { errorText, InterceptorError } from '../errors.ts'
-import { type CounterBlock, count, type Ledger, sumLedger } from '../ledger.ts'
+import { count, type Ledger } from '../ledger.ts'
 import type { FromWorker, ToAssembler, ViewPolicy } from '../messages.ts'
 import type { Observation } from '../observation.ts'
 import { allocateRing } from '../ring/byte-ring.ts'
 import { Doorbell } from '../ring/doorbell.ts'
-import { ShipStatus } from '../ship/status.ts'
-import { OUTPUT_OPEN, type ShipWorkerData } from '../ship/worker-data.ts'
+import { OUTPUT_OPEN } from '../ship/worker-data.ts'
 import { AssemblerPool } from './assembler-pool.ts'
 import { AssemblerState } from './assembler-state.ts'
+import { Books } from './books.ts'
 import { CaptureSlot } from './capture-slot.ts'
 import { deferred } from './deferred.ts'
-import { type OpenInput, openInput, type SocketInput } from './input.ts'
+import { interfacesOf, type OpenInput, openInput, type SocketInput } from './input.ts'
 import { observe } from './observe.ts'
 import type { AddResult, Damage, Outcome, PipelineOptions, TargetPipeline } from './options.ts'
+import { type Failure, failureOf, failureOfWorker, outcomeOf } from './outcome.ts'
 import { type Plan, planRun } from './plan.ts'
+import { ShipperSlot } from './shipper-slot.ts'
 import type { TargetSet } from './target-set.ts'
-import { WorkerSlot } from './worker-slot.ts'
 import type { WorkerEnd } from './worker-thread.ts'
 
 /** How often the supervisor looks at what shared memory says: output gone, progress, heartbeats. */
@@ -40,27 +39,16 @@ export function startPipeline(options: PipelineOptions): TargetPipeline {
   return new Pipeline(options)
 }
 
-/** Why a run failed. */
-interface Failure {
-  message: string
-  exitCode: number
-  hint?: string
-}
-
 class Pipeline implements TargetPipeline {
   readonly done: Promise<Outcome>
   readonly #options: PipelineOptions
   readonly #damage: Damage[] = []
-  readonly #assembleBlocks: CounterBlock[] = []
-  readonly #shipCounters = allocateCounters(SHIP_COUNTERS)
-  readonly #shipStatus = ShipStatus.allocate()
+  readonly #books = new Books()
   readonly #state: AssemblerState
   /** Resolves with the targets once they can be captured; with null when that will not be. */
   readonly #capturing = deferred<TargetSet | null>()
-  #captures: CaptureSlot[] = []
-  #targets: TargetSet | null = null
   #assemblers: AssemblerPool | null = null
-  #shipper: WorkerSlot | null = null
+  #shipper: ShipperSlot | null = null
   #pairRings: SharedArrayBuffer[] = []
   #failure: Failure | null = null
   #draining = false
@@ -75,21 +63,13 @@ class Pipeline implements TargetPipeline {
   }
 
   get ledger(): Ledger {
-    const interfaces = this.#targets?.observe().map(({ block }) => block) ?? []
-    return sumLedger([...this.#blocks(), ...interfaces])
+    return this.#books.ledger
   }
 
   observe(): Observation {
-    return observe({
-      blocks: this.#blocks(),
-      targets: this.#targets,
-      captures: this.#captures,
-      assemblers: this.#assemblers,
-      shipper: this.#shipper,
-      pairRings: this.#pairRings,
-      status: new ShipStatus(this.#shipStatus),
-      bufferBytes: this.#options.config.ship.bufferBytes,
-    })
+    const { bufferBytes } = this.#options.config.ship
+    const [assemblers, shipper] = [this.#assemblers, this.#shipper]
+    return observe({ books: this.#books, assemblers, shipper, pairRings: this.#pairRings, bufferBytes })
   }
 
   async add(target: CaptureTarget): Promise<AddResult> {
@@ -99,7 +79,7 @@ class Pipeline implements TargetPipeline {
   }
 
   update(target: CaptureTarget): void {
-    this.#targets?.update(target)
+    void this.#capturing.promise.then((targets) => targets?.update(target))
   }
 
   async remove(key: string): Promise<void> {
@@ -121,22 +101,22 @@ class Pipeline implements TargetPipeline {
   drain(): void {
     this.#draining = true
     this.#capturing.resolve(null)
-    for (const capture of this.#captures) capture.drain()
+    for (const capture of this.#books.captures) capture.drain()
   }
 
   stop(): void {
     this.#stopping = true
     this.#capturing.resolve(null)
-    for (const capture of this.#captures) capture.stop()
+    for (const capture of this.#books.captures) capture.stop()
     this.#assemblers?.stop()
-    this.#shipper?.stop()
+    this.#shipper?.worker.stop()
     setTimeout(() => this.#terminate(), OBEY_MS).unref()
   }
 
   #terminate(): void {
-    for (const { worker } of this.#captures) worker.terminate()
+    for (const { worker } of this.#books.captures) worker.terminate()
     this.#assemblers?.terminate()
-    this.#shipper?.terminate()
+    this.#shipper?.worker.terminate()
   }
 
   async #run(): Promise<Outcome> {
@@ -146,16 +126,20 @@ class Pipeline implements TargetPipeline {
       await this.#work(input, planRun(this.#options, interfacesOf(input)))
     } catch (error) {
       this.#fail(failureOf(error))
-    } finally {
-      this.#capturing.resolve(null)
-      await this.#close(input)
+      this.stop()
     }
+    this.#capturing.resolve(null)
+    await this.#ended()
+    await this.#books.targets?.end()
+    if (input?.kind === 'sockets') await input.sockets.closeAll(input.opened.map(({ socket }) => socket))
     return this.#outcome()
   }
 
-  async #close(input: OpenInput | null): Promise<void> {
-    await this.#targets?.end()
-    if (input?.kind === 'sockets') await Promise.all(input.opened.map(({ socket }) => input.sockets.close(socket)))
+  /** No worker is left that could touch a ring or a counter. */
+  async #ended(): Promise<void> {
+    await Promise.all(this.#books.captures.map(({ worker }) => worker.ended))
+    await this.#assemblers?.ended
+    await this.#shipper?.worker.ended
   }
 
   async #work(input: OpenInput, plan: Plan): Promise<void> {
@@ -165,8 +149,17 @@ class Pipeline implements TargetPipeline {
     const shipperBell = Doorbell.allocate()
     this.#pairRings = bells.map(() => allocateRing(budget.pairRingBytes))
     const captures = Array.from({ length: plan.captures }, (_, slot) => this.#captureSlot(slot, plan, bells, input))
-    const shipped = this.#ship(plan, shipperBell, bells)
-    await this.#shipper?.start()
+    this.#shipper = new ShipperSlot({
+      plan,
+      options: this.#options,
+      rings: this.#pairRings,
+      assemblerBells: bells,
+      ownBell: shipperBell,
+      counters: this.#books.ship,
+      onMessage: (message) => this.#hear(message),
+    })
+    const shipped = this.#shipper.worker.ended.then((end) => this.#shipperEnded(end))
+    await this.#shipper.worker.start()
     if (this.#failure !== null) return
     this.#assemblers = new AssemblerPool(
       bells.map((ownBell, slot) => ({
@@ -177,7 +170,7 @@ class Pipeline implements TargetPipeline {
         pairRing: this.#pairRings[slot],
         shipperBell,
         control: Control.allocate(),
-        counters: this.#newAssembleBlock(),
+        counters: this.#books.newAssembleBlock(),
         whenFull: plan.whenFull,
         options: plan.assemblerOptions,
       })),
@@ -185,7 +178,7 @@ class Pipeline implements TargetPipeline {
       this.#options.log,
     )
     if (!waits) await this.#assemblers.ready()
-    this.#captures = captures
+    this.#books.captures = captures
     const captured = captures.map((capture) => this.#untilCaptured(capture))
     const looking = setInterval(() => this.#look(), LOOK_MS)
     try {
@@ -210,12 +203,6 @@ class Pipeline implements TargetPipeline {
     })
   }
 
-  #newAssembleBlock(): Float64Array {
-    const values = allocateCounters(ASSEMBLE_COUNTERS)
-    this.#assembleBlocks.push({ layout: ASSEMBLE_COUNTERS, values })
-    return values
-  }
-
   /** Lets frames come: from here on, everything behind the capture workers is ready. */
   async #capture(input: OpenInput): Promise<void> {
     if (this.#draining || this.#stopping) return
@@ -226,7 +213,7 @@ class Pipeline implements TargetPipeline {
     input.interfaces.forEach((info, id) => {
       this.#tell({ t: 'interface', id, info })
     })
-    const [capture] = this.#captures
+    const [capture] = this.#books.captures
     capture.source = () => input.source
     await capture.worker.start()
   }
@@ -234,15 +221,16 @@ class Pipeline implements TargetPipeline {
   async #captureTargets({ sockets, opened }: SocketInput): Promise<void> {
     const { TargetSet } = await import('./target-set.ts')
     const { ownNetns } = await import('../sys/netns.ts')
-    this.#targets = new TargetSet({
+    const targets = new TargetSet({
       sockets,
-      slots: this.#captures,
+      slots: this.#books.captures,
       announce: (id, info) => this.#tell({ t: 'interface', id, info }),
       ownNetns: ownNetns(),
       log: this.#options.log,
     })
-    await this.#targets.adopt(opened)
-    this.#capturing.resolve(this.#targets)
+    this.#books.targets = targets
+    await targets.adopt(opened)
+    this.#capturing.resolve(targets)
   }
 
   #tell(message: ToAssembler): void {
@@ -255,49 +243,20 @@ class Pipeline implements TargetPipeline {
     if (this.#draining) capture.drain()
     if (this.#stopping) capture.stop()
     const end = await capture.worker.ended
-    this.#endedBadly(end)
+    this.#fail(failureOfWorker(end))
     if (end.how === 'failed') this.drain()
     else if (end.how === 'crashed') this.stop()
   }
 
-  /** The shipper, to its end. */
-  async #ship(plan: Plan, ownBell: SharedArrayBuffer, bells: readonly SharedArrayBuffer[]): Promise<void> {
-    const { config, limit, log } = this.#options
-    const control = Control.allocate()
-    const workerData: ShipWorkerData = {
-      rings: this.#pairRings,
-      assemblerBells: bells.map((bell) => (plan.whenFull === 'wait' ? bell : null)),
-      ownBell,
-      control,
-      counters: this.#shipCounters,
-      status: this.#shipStatus,
-      whenFull: plan.whenFull,
-      limit,
-      bufferBytes: config.ship.bufferBytes,
-      maxAgeMs: config.ship.maxAge,
-      shutdownTimeoutMs: config.shutdown.timeout,
-      sink: plan.sink,
-    }
-    this.#shipper = new WorkerSlot({
-      role: 'ship',
-      slot: 0,
-      entry: '../ship/ship.worker.js',
-      control,
-      workerData: () => workerData,
-      survives: plan.whenFull === 'drop',
-      onMessage: (message) => this.#hear(message),
-      onCrash: () => {},
-      log,
-    })
-    const end = await this.#shipper.ended
+  #shipperEnded(end: WorkerEnd): void {
     if (end.how === 'done') return
-    this.#endedBadly(end)
+    this.#fail(failureOfWorker(end))
     this.stop()
   }
 
   #hear(message: FromWorker): void {
     const { log } = this.#options
-    this.#targets?.hear(message)
+    this.#books.targets?.hear(message)
     switch (message.t) {
       case 'log':
         log.log(message.level, message.message, message.fields)
@@ -309,15 +268,6 @@ class Pipeline implements TargetPipeline {
         this.#bytes = message.bytes
         this.#totalBytes = message.totalBytes
         break
-      case 'interfaceLost':
-        log.warn('an interface is gone; capture goes on when it is back', {
-          interface: message.name,
-          reason: message.reason,
-        })
-        break
-      case 'interfaceBack':
-        log.info('an interface is back', { interface: message.name })
-        break
       default:
         break
     }
@@ -326,67 +276,24 @@ class Pipeline implements TargetPipeline {
   /** What shared memory has to say. */
   #look(): void {
     const now = performance.now()
-    for (const { worker } of this.#captures) worker.observe(now)
-    this.#shipper?.observe(now)
+    for (const { worker } of this.#books.captures) worker.observe(now)
+    this.#shipper?.worker.observe(now)
     this.#assemblers?.observe(now)
-    if (!this.#draining && this.#shipper !== null && this.#shipper.control.state !== OUTPUT_OPEN) this.drain()
+    if (!this.#draining && this.#shipper !== null && this.#shipper.worker.control.state !== OUTPUT_OPEN) this.drain()
     const { onProgress } = this.#options
     if (onProgress === null) return
     onProgress({ bytes: this.#bytes, totalBytes: this.#totalBytes, pairs: count(this.ledger, 'pairs.kept') })
   }
 
-  #endedBadly(end: WorkerEnd): void {
-    if (end.how === 'failed') this.#fail(end)
-    else if (end.how === 'crashed') this.#fail({ message: end.message, exitCode: 1 })
-  }
-
   /** The first failure is the run's. */
-  #fail(failure: Failure): void {
+  #fail(failure: Failure | null): void {
     this.#failure ??= failure
   }
 
-  /** All but those of interfaces that are being captured. */
-  #blocks(): CounterBlock[] {
-    return [
-      ...this.#captures.flatMap(({ blocks }) => blocks),
-      ...(this.#targets === null ? [] : [this.#targets.block]),
-      ...this.#assembleBlocks,
-      { layout: SHIP_COUNTERS, values: this.#shipCounters },
-    ]
-  }
-
-  /** Pairs that a crashed or stopped shipper had in hand or left in its rings, or a killed assembler had not published. */
-  #settleShipping(): void {
-    const crashed = (this.#shipper?.restarts ?? 0) > 0 || (this.#assemblers?.restarts ?? 0) > 0
-    if (!this.#stopping && !crashed) return
-    const ledger = this.ledger
-    const lost = count(ledger, 'pairs.kept') - count(ledger, 'pairs.shipped') - count(ledger, 'pairs.dropped')
-    const { index } = SHIP_COUNTERS
-    this.#shipCounters[index.queued] = 0
-    this.#shipCounters[this.#stopping ? index.droppedShutdown : index.droppedCrash] += lost
-  }
-
   #outcome(): Outcome {
-    this.#settleShipping()
-    const { ledger } = this
-    const damage = this.#damage
-    if (this.#failure !== null) {
-      const { message, exitCode, hint } = this.#failure
-      const why = hint === undefined ? { message } : { message, hint }
-      return { ledger, damage, exitCode: exitCode === 4 ? 4 : exitCode === 2 ? 2 : 1, ...why }
-    }
-    return { ledger, damage, exitCode: damage.length > 0 ? 3 : 0 }
+    const crashed = (this.#shipper?.worker.restarts ?? 0) > 0 || (this.#assemblers?.restarts ?? 0) > 0
+    if (this.#stopping) this.#books.settleShipping('shutdown')
+    else if (crashed) this.#books.settleShipping('crash')
+    return outcomeOf(this.ledger, this.#damage, this.#failure)
   }
-}
-
-/** How many interfaces there will be; null: they come and go. */
-function interfacesOf(input: OpenInput): number | null {
-  if (input.kind === 'whole') return 1
-  return input.open ? null : input.opened.length
-}
-
-function failureOf(error: unknown): Failure {
-  const message = errorText(error)
-  if (!(error instanceof InterceptorError)) return { message, exitCode: 1 }
-  return { message, exitCode: error.exitCode, ...(error.hint === null ? {} : { hint: error.hint }) }
 }

@@ -20,6 +20,7 @@ import { Domains } from './domains.ts'
 import { LateIds } from './late-ids.ts'
 import { type OpenFailure, openFailure } from './open-failure.ts'
 import type { AddResult } from './options.ts'
+import { Turns } from './turns.ts'
 
 /** Frames of an interface that has gone may lie in a ring for a moment, and the assemblers keep what they know of it. */
 const RESTING_IDS = 256
@@ -48,8 +49,8 @@ interface Captured {
 }
 
 export class TargetSet {
-  /** Counters of what becomes of targets. */
-  readonly block: CounterBlock = { layout: TARGET_COUNTERS, values: allocateCounters(TARGET_COUNTERS) }
+  /** Laid out by TARGET_COUNTERS. */
+  readonly #counters = allocateCounters(TARGET_COUNTERS)
   readonly #parts: TargetSetParts
   /** Asked for and not captured yet, as last told. */
   readonly #wanted = new Map<string, CaptureTarget>()
@@ -61,7 +62,7 @@ export class TargetSet {
   /** Sockets that are being opened, by their slot. */
   readonly #coming = new Map<CaptureSlot, number>()
   readonly #closings = new Set<Promise<void>>()
-  readonly #jobs: (() => void)[] = []
+  readonly #turns = new Turns()
   #ended = false
 
   constructor(parts: TargetSetParts) {
@@ -86,7 +87,7 @@ export class TargetSet {
     try {
       // Its ring is too small for what comes while a thread begins.
       await slot.worker.start()
-      return await this.#inTurn(() => this.#open(target.key, slot))
+      return await this.#turns.take(() => this.#open(target.key, slot))
     } finally {
       this.#release(slot)
     }
@@ -142,7 +143,20 @@ export class TargetSet {
     if (message.t === 'closed') this.#giveBack(this.#byId.get(message.interfaceId))
     else if (message.t === 'interfaceLost' || message.t === 'interfaceBack') {
       const captured = this.#byId.get(message.interfaceId)
-      if (captured !== undefined) captured.up = message.t === 'interfaceBack'
+      if (captured !== undefined) this.#changed(captured, message)
+    }
+  }
+
+  #changed(captured: Captured, message: FromWorker & { t: 'interfaceLost' | 'interfaceBack' }): void {
+    captured.up = message.t === 'interfaceBack'
+    const { key, netns } = captured.target
+    const { log } = this.#parts
+    // That a pod's interface goes is the ordinary end of a pod.
+    const level = netns !== null ? 'debug' : captured.up ? 'info' : 'warn'
+    if (message.t === 'interfaceBack') log.log(level, 'an interface is back', { interface: key })
+    else {
+      const fields = { interface: key, reason: message.reason }
+      log.log(level, 'an interface is gone; capture goes on when it is back', fields)
     }
   }
 
@@ -153,13 +167,20 @@ export class TargetSet {
     await Promise.all(this.#closings)
   }
 
+  /** Counters of what becomes of targets, and of interfaces that are being let go. */
+  get blocks(): CounterBlock[] {
+    const closing = [...this.#byId.values()].filter(({ lent }) => lent.closing)
+    return [{ layout: TARGET_COUNTERS, values: this.#counters }, ...closing.map(blockOf)]
+  }
+
+  /** The interfaces that are captured; the same key is never there twice. */
   observe(): InterfaceObservation[] {
-    return [...this.#byId.values()].map(({ target, lent, up }) => ({
-      key: target.key,
-      name: target.info.name,
-      labels: target.labels,
-      block: { layout: CAPTURE_COUNTERS, values: lent.counters },
-      up,
+    return [...this.#byKey.values()].map((captured) => ({
+      key: captured.target.key,
+      name: captured.target.info.name,
+      labels: captured.target.labels,
+      block: blockOf(captured),
+      up: captured.up,
     }))
   }
 
@@ -175,19 +196,6 @@ export class TargetSet {
 
   #release(slot: CaptureSlot): void {
     this.#coming.set(slot, (this.#coming.get(slot) ?? 0) - 1)
-  }
-
-  /** One after another, each on a turn of the event loop of its own, so that what escapes it is not caught by a promise. */
-  #inTurn<T>(work: () => T): Promise<T> {
-    const done = deferred<T>()
-    const next = (): void => {
-      done.resolve(work())
-      this.#jobs.shift()
-      if (this.#jobs.length > 0) setImmediate(this.#jobs[0])
-    }
-    this.#jobs.push(next)
-    if (this.#jobs.length === 1) setImmediate(next)
-    return done.promise
   }
 
   #open(key: string, slot: CaptureSlot): AddResult {
@@ -208,7 +216,7 @@ export class TargetSet {
   }
 
   #failed({ key }: CaptureTarget, { reason, message, hint }: OpenFailure): AddResult {
-    this.block.values[FAILURE_COUNTERS[reason]] += 1
+    this.#counters[FAILURE_COUNTERS[reason]] += 1
     const { log } = this.#parts
     if (reason === 'gone') log.debug('a pod had gone before it could be captured', { interface: key, error: message })
     else
@@ -244,7 +252,7 @@ export class TargetSet {
       this.#byKey.set(target.key, captured)
       this.#byId.set(interfaceId, captured)
       slot.worker.post({ t: 'open', socket: lent })
-      this.block.values[C.opened] += 1
+      this.#counters[C.opened] += 1
     } catch (error) {
       this.#domains.leave(target.netns?.inode ?? null)
       this.#ids.give(interfaceId)
@@ -260,7 +268,7 @@ export class TargetSet {
     if (this.#byKey.get(target.key) === captured) this.#byKey.delete(target.key)
     slot.bury(lent.counters)
     this.#domains.leave(target.netns?.inode ?? null)
-    this.block.values[C.closed] += 1
+    this.#counters[C.closed] += 1
     const closing = this.#parts.sockets.close(socket).then(() => {
       this.#ids.give(lent.interfaceId)
       this.#closings.delete(closing)
@@ -269,6 +277,8 @@ export class TargetSet {
     this.#closings.add(closing)
   }
 }
+
+const blockOf = ({ lent }: Captured): CounterBlock => ({ layout: CAPTURE_COUNTERS, values: lent.counters })
 
 const sameRules = (a: CaptureTarget, b: CaptureTarget): boolean =>
   sameSet(a.excludePorts, b.excludePorts) && sameSet(a.onlyAddresses, b.onlyAddresses)

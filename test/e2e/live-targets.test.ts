@@ -137,9 +137,12 @@ test('targets: one that is captured already is updated, and what changes reaches
   )
   requestHttp(pod!, URL_, 1)
   await rig.until(() => rig.count('pairs.shipped') === 2)
+  // Requests hold up this thread, and with it what it was just asked for.
   rig.pipeline.update(named('third', targetOf(pod!, 'lo', { excludePorts: [PORT] })))
+  await Promise.resolve()
   requestHttp(pod!, URL_, 1)
   rig.pipeline.update(named('third', targetOf(pod!)))
+  await Promise.resolve()
   requestHttp(pod!, URL_, 1)
   await rig.end()
   assert.deepEqual(rig.pairs(), { first: 1, second: 1, third: 1 })

@@ -110,9 +110,10 @@ export class KubeApiserver {
 
   /** Ends the API server, not etcd: SIGTERM closes watches in good order, SIGKILL is a crash. */
   async stopServer(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
-    await end(this.#server, signal)
+    const [server, admin] = [this.#server, this.#admin]
     this.#server = null
-    this.#admin?.destroy()
+    admin?.destroy()
+    await end(server, signal)
   }
 
   /** Stops both and removes everything. */
@@ -204,6 +205,8 @@ export class KubeApiserver {
     const log = openSync(join(this.folder, `${name}.log`), 'a')
     const child = spawn(program, args, { stdio: ['ignore', log, log] })
     closeSync(log)
+    running.add(child)
+    child.once('exit', () => running.delete(child))
     return child
   }
 
@@ -214,6 +217,12 @@ export class KubeApiserver {
       .join('\n')
   }
 }
+
+/** Whatever is left of a test that failed early ends with its process. */
+const running = new Set<ChildProcess>()
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL')
+})
 
 const sleep = (millis: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, millis))
 

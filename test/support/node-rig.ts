@@ -97,12 +97,21 @@ export class NodeRig {
     host,
   }: PodOptions = {}): RigPod {
     const namespace = hostNetwork ? null : this.namespace()
-    const addresses = namespace === null ? [] : this.#join(namespace, host)
+    const addresses = namespace === null ? [] : this.join(namespace, host)
     const run = (name: string, options: ProcessOptions = {}): Promise<NodeProcess> => {
       const containerId = options.containerId ?? randomBytes(32).toString('hex')
       return this.start(name, style(uid, containerId), namespace, { ...options, containerId })
     }
     return { uid, namespace, addresses, run }
+  }
+
+  /** A Service: its address is translated into a pod's, as kube-proxy has iptables do it. Needs iptables. */
+  service(address: string, port: number, to: string, targetPort: number): void {
+    for (const setting of ['ipv4.ip_forward', 'bridge.bridge-nf-call-iptables']) {
+      this.#node.exec('sh', '-c', `echo 1 > /proc/sys/net/${setting.replaceAll('.', '/')}`)
+    }
+    const rule = `-t nat -A PREROUTING -d ${address} -p tcp --dport ${port} -j DNAT --to-destination ${to}:${targetPort}`
+    this.#node.exec('iptables', ...rule.split(' '))
   }
 
   /** Joins this machine's own network to the bridge, as a node's is. @returns its address there */
@@ -148,8 +157,8 @@ export class NodeRig {
     return { pid, containerId }
   }
 
-  /** Gives a namespace its eth0, addresses and default route. */
-  #join(namespace: Namespace, wanted?: number): string[] {
+  /** Gives a namespace its eth0 on the bridge, addresses and a default route. @returns the addresses */
+  join(namespace: Namespace, wanted?: number): string[] {
     if (wanted === undefined) this.#hosts += 1
     const host = wanted ?? this.#hosts
     const peer = `veth${host}`

@@ -103,6 +103,11 @@ export class PacketSockets {
     return closeSocket(socket.fd)
   }
 
+  /** The same for several. */
+  async closeAll(sockets: readonly PacketSocket[]): Promise<void> {
+    await Promise.all(sockets.map((socket) => this.close(socket)))
+  }
+
   #expression(cooked: boolean): readonly BpfInstruction[] | null {
     const { filter, snapLength } = this.#options
     if (filter === '') return null
