@@ -35,6 +35,7 @@ const MEANINGS: Readonly<Record<string, string>> = {
   'flows.seen': 'TCP connections seen',
   'flows.open': 'TCP connections being followed now',
   'flows.closed': 'TCP connections no longer followed, by reason',
+  'flows.leftOut': 'TCP connections whose pairs another capture point has, by reason',
   'flows.midstream': 'TCP connections first seen after their handshake',
   'flows.protocol': 'TCP connections by what was found on them',
   'segments.seen': 'TCP segments seen',

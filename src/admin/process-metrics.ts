@@ -30,7 +30,12 @@ export const PROCESS_METRICS: readonly Metric<ProcessState>[] = [
   single('gauge', 'process_resident_memory_bytes', 'Memory of the process in RAM', ({ memory }) => memory.rss),
   single('gauge', 'process_open_fds', 'Open file descriptors; absent where the system does not tell', openDescriptors),
   single('gauge', 'nodejs_heap_size_total_bytes', 'Heap of the main thread', ({ memory }) => memory.heapTotal),
-  single('gauge', 'nodejs_heap_size_used_bytes', 'Of it, used', ({ memory }) => memory.heapUsed),
+  single(
+    'gauge',
+    'nodejs_heap_size_used_bytes',
+    'Heap of the main thread that is in use',
+    ({ memory }) => memory.heapUsed,
+  ),
   single(
     'gauge',
     'nodejs_external_memory_bytes',
@@ -40,7 +45,7 @@ export const PROCESS_METRICS: readonly Metric<ProcessState>[] = [
   single(
     'gauge',
     'nodejs_array_buffers_bytes',
-    'Of it, buffers, those shared with other threads included',
+    'Buffers of the main thread, memory shared with other threads included',
     ({ memory }) => memory.arrayBuffers,
   ),
 ]

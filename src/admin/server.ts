@@ -21,8 +21,13 @@ export interface AdminServer {
   close(): Promise<void>
 }
 
-const HEADER_BYTES = 8 * 1024
-const REQUEST_MILLIS = 5_000
+const LIMITS = {
+  maxHeaderSize: 8 * 1024,
+  headersTimeout: 5_000,
+  requestTimeout: 5_000,
+  connectionsCheckingInterval: 1_000,
+} as const
+
 /** From opening to the last byte of the answer. */
 const CONNECTION_MILLIS = 15_000
 const MAX_CONNECTIONS = 64
@@ -39,10 +44,7 @@ export async function serveAdmin(address: string, look: () => AgentState, log: L
   const at = parseListenAddress(address)
   if (at === null) return null
   const pages = pagesOf(look)
-  const server = createServer(
-    { maxHeaderSize: HEADER_BYTES, requestTimeout: REQUEST_MILLIS, headersTimeout: REQUEST_MILLIS, keepAlive: false },
-    (request, response) => answer(pages, request, response, log),
-  )
+  const server = createServer(LIMITS, (request, response) => answer(pages, request, response, log))
   server.maxConnections = MAX_CONNECTIONS
   server.on('connection', limitConnection)
   await listen(server, at).catch((error: NodeJS.ErrnoException) => {

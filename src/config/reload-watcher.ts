@@ -44,6 +44,7 @@ export class ConfigReloader {
   #timer: NodeJS.Timeout | undefined
   #running: Promise<void> | null = null
   #again = false
+  #stopped = false
 
   constructor(options: ReloadOptions) {
     this.#options = options
@@ -69,8 +70,9 @@ export class ConfigReloader {
     this.#timer.unref()
   }
 
-  /** SIGHUP ends the process again, as is its default. */
+  /** SIGHUP ends the process again, as is its default. What is being read now is not applied any more. */
   stop(): void {
+    this.#stopped = true
     process.off('SIGHUP', this.#onSignal)
     clearInterval(this.#timer)
   }
@@ -103,7 +105,9 @@ export class ConfigReloader {
   async #readAgain(): Promise<void> {
     const { load, apply, log } = this.#options
     try {
-      const { next, changed, needRestart } = planReload(this.#current, await load())
+      const loaded = await load()
+      if (this.#stopped) return
+      const { next, changed, needRestart } = planReload(this.#current, loaded)
       if (changed.length > 0) await apply(next.config, changed)
       this.#current = next
       this.#lastSuccessful = true

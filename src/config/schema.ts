@@ -151,7 +151,7 @@ const capture = section('Where frames come from.', {
   ringBytes: size('8MiB', 'Kernel ring of each interface.', 256 * KIB, GIB),
   maxWorkers: integer(
     8,
-    'Capture workers at most; there are never more than half the CPUs. With more interfaces than workers, a worker takes several.',
+    'Capture workers at most; there are never more than one for four CPUs. With more interfaces than workers, a worker takes several.',
     1,
     256,
   ),

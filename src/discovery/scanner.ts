@@ -8,7 +8,7 @@ import { ListenerTable } from './listeners.ts'
 import { NetworkTable } from './network-table.ts'
 import { describePod, oldest, type PodParts } from './pod.ts'
 import { ProcFiles } from './proc-files.ts'
-import { isPause, type ProcessFacts, readNetns } from './process.ts'
+import { isPause, type ProcessFacts } from './process.ts'
 import { ProcessTable } from './process-table.ts'
 import type { Host, OtherNamespace, Pod, Snapshot } from './snapshot.ts'
 
@@ -18,6 +18,8 @@ const PTRACE_HINT =
 
 /** In place of a pod's uid. */
 const HOST_OWNER = 'host'
+/** Linux's, where nothing else is set (IPDEFTTL). */
+const USUAL_HOP_LIMIT = 64
 const NO_PORTS: readonly number[] = []
 
 /** A pod of the last pass with what it was made of. */
@@ -80,17 +82,16 @@ export class NodeScanner {
       interface: network?.external?.name ?? null,
       addresses: network?.externalAddresses ?? [],
       allAddresses: network?.interfaceAddresses ?? [],
-      hopLimit: this.#hopLimit(netns),
+      hopLimit: this.#readHopLimit(),
     }
     if (this.#host === null || !sameValue(this.#host, host)) this.#host = host
     return this.#host
   }
 
-  /** Sysctls are those of the namespace of whoever reads them: only in the host's own do they tell the host's. */
-  #hopLimit(hostNetns: number): number {
-    if (readNetns(this.#files, 'self') !== hostNetns) return 0
+  /** Of our own network namespace, which is the host's, or one that nobody has changed. */
+  #readHopLimit(): number {
     const text = this.#files.read('sys/net/ipv4/ip_default_ttl')
-    return typeof text === 'string' ? Number.parseInt(text, 10) || 0 : 0
+    return (typeof text === 'string' && Number.parseInt(text, 10)) || USUAL_HOP_LIMIT
   }
 
   #describePods(facts: readonly ProcessFacts[], namespaces: Map<number, ProcessFacts[]>, host: Host): Pod[] {

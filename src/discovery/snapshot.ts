@@ -35,7 +35,7 @@ export interface Host {
   readonly addresses: readonly string[]
   /** Those of all its interfaces, without the addresses of Services. */
   readonly allAddresses: readonly string[]
-  /** TTL that packets of its sockets begin with, net.ipv4.ip_default_ttl; 0: not known. */
+  /** TTL that packets of its own sockets begin with. */
   readonly hopLimit: number
 }
 

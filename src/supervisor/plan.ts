@@ -62,15 +62,15 @@ export function planRun(options: PipelineOptions, interfaces: number | null): Pl
 /** A file's pairs come out in the file's order, the same at every run, which takes one assembler. */
 function assemblerCount(config: Config, isFile: boolean): number {
   if (config.assemble.workers !== 'auto') return config.assemble.workers
-  return isFile ? 1 : Math.min(MOST_ASSEMBLERS, halfTheCpus())
+  return isFile ? 1 : Math.min(MOST_ASSEMBLERS, shareOfCpus(1 / 2))
 }
 
-/** One for each interface would be more threads than there are CPUs, and 10 MB each. */
+/** To take a frame is a fraction of the work of assembling it, and a thread is 10 MB even where it does nothing. */
 function captureWorkers(config: Config, interfaces: number | null): number {
-  return Math.min(config.capture.maxWorkers, halfTheCpus(), interfaces ?? Number.POSITIVE_INFINITY)
+  return Math.min(config.capture.maxWorkers, shareOfCpus(1 / 4), interfaces ?? Number.POSITIVE_INFINITY)
 }
 
-const halfTheCpus = (): number => Math.max(1, Math.floor(cpuLimit() / 2))
+const shareOfCpus = (share: number): number => Math.max(1, Math.floor(cpuLimit() * share))
 
 function sinkSpec({ config, output }: PipelineOptions, node: string): SinkSpec {
   switch (config.ship.sink) {

@@ -33,6 +33,33 @@ test('Intake: a frame crosses the ring whole, at any place of its source', () =>
   }
 })
 
+test('Intake: frames are counted into the block of the interface they are of', () => {
+  const shared = allocateRing(64 * 1024)
+  const blocks = [0, 1].map(() => allocateCounters(CAPTURE_COUNTERS))
+  const bell = new Doorbell(Doorbell.allocate())
+  const intake = new Intake({
+    rings: [new RingProducer(shared, bell)],
+    counters: blocks[0]!,
+    whenFull: 'drop',
+    bell,
+    control: new Control(Control.allocate()),
+  })
+  const frame = tcpFrame(10)
+  const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength)
+  for (const block of [0, 1, 1]) {
+    intake.countInto(blocks[block]!)
+    intake.frame(frame, view, 0, frame.length, frame.length, 1, block)
+  }
+  const { seen, queued, bytesCaptured } = CAPTURE_COUNTERS.index
+  assert.deepEqual(
+    blocks.map((block) => [block[seen], block[queued], block[bytesCaptured]]),
+    [
+      [1, 1, frame.length],
+      [2, 2, 2 * frame.length],
+    ],
+  )
+})
+
 test('Intake: a copy by words never touches the neighbouring records', () => {
   const rig = new IntakeRig({ capacity: 8192 })
   fc.assert(

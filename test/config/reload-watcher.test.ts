@@ -203,6 +203,17 @@ test('ConfigReloader: SIGHUP to a process reloads, which changes its log level a
   assert.equal(code, 0, 'neither the timer nor the signal handler keeps a process alive')
 })
 
+test('ConfigReloader: what is being read when it is stopped is not applied', async (t) => {
+  const file = join(folder(t), 'interceptor.yaml')
+  writeFileSync(file, '')
+  const { reloader, applied } = watch(t, file)
+  writeFileSync(file, 'filter: { paths: [/late] }\n')
+  const reading = reloader.reload()
+  reloader.stop()
+  await reading
+  assert.deepEqual([applied, reloader.state.applied], [[], 0])
+})
+
 test('ConfigReloader: stop gives SIGHUP back to the process', async (t) => {
   const file = join(folder(t), 'interceptor.yaml')
   writeFileSync(file, 'log: { level: error }\n')

@@ -10,7 +10,14 @@ import { finish } from '../cli/support.ts'
 import { agentPod, type KubeObject, objectsOf, render, VALUE_SETS, valueSet } from '../support/chart.ts'
 import { KubeApiserver, needsKubeApiserver } from '../support/kube-apiserver.ts'
 import { createNamespace, createNode, requestToken } from '../support/kube-apiserver-objects.ts'
-import { needsKubeTools, ROOT, runTool, type ToolResult, toolOutput } from '../support/kube-tools.ts'
+import {
+  needsKubeTools,
+  ROOT,
+  runTool,
+  type ToolResult,
+  toolOutput,
+  writeAdminKubeconfig,
+} from '../support/kube-tools.ts'
 
 const skip = needsKubeTools() || needsKubeApiserver()
 const TEST_SCRIPT = join(ROOT, CHART, 'files', 'agents-ready.mjs')
@@ -20,20 +27,7 @@ let kubeconfig: string
 before(async () => {
   if (skip !== false) return
   cluster = await KubeApiserver.start()
-  kubeconfig = join(cluster.folder, 'kubeconfig')
-  const user = {
-    'client-certificate': join(cluster.folder, 'admin.crt'),
-    'client-key': join(cluster.folder, 'admin.key'),
-  }
-  const config = {
-    apiVersion: 'v1',
-    kind: 'Config',
-    clusters: [{ name: 'test', cluster: { server: cluster.url, 'certificate-authority': cluster.caFile } }],
-    users: [{ name: 'admin', user }],
-    contexts: [{ name: 'test', context: { cluster: 'test', user: 'admin' } }],
-    'current-context': 'test',
-  }
-  writeFileSync(kubeconfig, stringify(config))
+  kubeconfig = writeAdminKubeconfig(cluster)
 })
 
 after(() => cluster?.remove())

@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { finish, run, start } from '../cli/support.ts'
+import { addedCapabilities, confined } from '../support/agent-container.ts'
 import { cgroupMount } from '../support/cgroup-mount.ts'
 import { agentPod, render, valueSet } from '../support/chart.ts'
 import { endServer, requestHttp, serveHttp } from '../support/http-traffic.ts'
@@ -28,19 +29,7 @@ interface Found {
 }
 
 /** What the chart adds, as `[NET_RAW, …]`. */
-function chartCapabilities(): string[] {
-  const { securityContext } = agentPod(render(...valueSet('minimal'))).spec.containers[0]
-  return (securityContext['capabilities'] as { add: string[] }).add
-}
-
-/** Words to run a program under: these capabilities at most, no new privileges, and a root that nothing can write to. */
-function confined(capabilities: readonly string[]): string[] {
-  const bounding = ['-all', ...capabilities.map((name) => `+${name.toLowerCase()}`)].join(',')
-  const readOnly = 'mount --bind / / && mount -o remount,ro,bind / && exec "$@"'
-  // setpriv drops last: making the root read-only needs more than the program may.
-  const privileges = ['setpriv', `--bounding-set=${bounding}`, '--inh-caps=-all', '--no-new-privs']
-  return ['unshare', '--mount', 'sh', '-c', readOnly, 'sh', ...privileges]
-}
+const chartCapabilities = (): string[] => addedCapabilities(agentPod(render(...valueSet('minimal'))).spec.containers[0])
 
 /** A node with one pod, whose process has all capabilities. */
 async function podOn(t: TestContext): Promise<RigPod> {

@@ -49,7 +49,7 @@ test('scan: a pod with everything that its processes tell', (t) => {
       interface: 'eth0',
       addresses: ['10.244.0.250'],
       allAddresses: ['10.244.0.250'],
-      hopLimit: 0,
+      hopLimit: 64,
     },
     ambient: false,
     pods: [

@@ -1,15 +1,21 @@
 /** Interfaces that come and go while the pipeline runs, in network namespaces as pods have them. */
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { type TestContext, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import type { Worker } from 'node:worker_threads'
-import type { Config } from '../../src/config.ts'
-import { count } from '../../src/ledger.ts'
+import { type Config, defaultConfig } from '../../src/config.ts'
+import { CAPTURE_COUNTERS } from '../../src/counters.ts'
+import { count, sumLedger } from '../../src/ledger.ts'
 import { endServer, requestHttp, serveHttp } from '../support/http-traffic.ts'
 import { needs } from '../support/needs.ts'
 import type { Namespace } from '../support/netns.ts'
 import { descriptors, named, namespaces, rings, TargetRig, targetOf } from '../support/target-rig.ts'
+import type { Taken } from './many-targets-program.ts'
 
+const MIB = 1024 * 1024
 const PORT = 21130
 const URL_ = `http://127.0.0.1:${PORT}/`
 const skip = needs('root', 'ip')
@@ -17,7 +23,7 @@ const skip = needs('root', 'ip')
 /** Kernel rings that hold what comes while a worker has to wait for a CPU, or is started again. */
 const roomy = (config: Config): Config => ({
   ...config,
-  capture: { ...config.capture, ringBytes: 32 * 1024 * 1024 },
+  capture: { ...config.capture, ringBytes: 32 * MIB },
 })
 
 async function serve(t: TestContext, ...where: Namespace[]): Promise<void> {
@@ -27,7 +33,7 @@ async function serve(t: TestContext, ...where: Namespace[]): Promise<void> {
   }
 }
 
-/** Requests one after another over one connection, from a process of its own. @returns ends it; resolves with how many */
+/** Requests one after another over one connection, with pauses that leave others a CPU, from a process of its own. @returns ends it; resolves with how many */
 async function keepRequesting(namespace: Namespace): Promise<() => Promise<number>> {
   const script = `const http = require('http'), agent = new http.Agent({ keepAlive: true })
     const one = () => new Promise((done, failed) => {
@@ -36,7 +42,7 @@ async function keepRequesting(namespace: Namespace): Promise<() => Promise<numbe
     let made = 0, enough = false
     process.stdin.on('end', () => { enough = true }).resume()
     ;(async () => {
-      for (; !enough; made++) await one()
+      for (; !enough; made++) await one().then(() => new Promise((resolve) => setTimeout(resolve, 1)))
       agent.destroy()
       console.log(made)
     })()`
@@ -214,6 +220,49 @@ test('targets: a capture worker is started when it is needed', { skip }, async (
   await rig.end()
 })
 
+test('targets: a run shows its interfaces, threads, rings and buffer', { skip }, async (t) => {
+  const [pod] = namespaces(t, 1)
+  await serve(t, pod!)
+  const rig = new TargetRig(t)
+  const early = rig.pipeline.observe()
+  assert.deepEqual([early.interfaces, early.outputReachable], [[], null])
+  pod!.ip('link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', 'peer0')
+  pod!.ip('link', 'set', 'eth0', 'up')
+  const eth = targetOf(pod!, 'eth0', { labels: { namespace: 'shop', pod: 'api-1' } })
+  await rig.add(eth)
+  await rig.add(targetOf(pod!))
+  requestHttp(pod!, URL_, 3)
+  await rig.until(() => rig.count('pairs.shipped') === 3 && rig.pipeline.observe().outputReachable === true)
+  pod!.ip('link', 'delete', 'eth0')
+  await rig.until(() => !rig.pipeline.observe().interfaces[0]!.up)
+  const { interfaces, threads, rings: between, blocks, buffer } = rig.pipeline.observe()
+  const { index } = CAPTURE_COUNTERS
+  assert.deepEqual(
+    interfaces.map(({ key, name, labels, up }) => [key, name, labels, up]),
+    [
+      [eth.key, 'eth0', eth.labels, false],
+      [targetOf(pod!).key, 'lo', {}, true],
+    ],
+  )
+  const [first, second] = interfaces.map(({ block }) => block.values)
+  assert.ok(first![index.seen] === 0 && second![index.seen]! > 6)
+  assert.equal(count(sumLedger(blocks), 'frames.seen'), 0, 'nothing is counted twice')
+  assert.deepEqual(threads.map(({ role }) => role).sort(), ['assemble', 'capture', 'main', 'ship'])
+  await rig.until(() => rig.pipeline.observe().threads.every(({ cpuSeconds }) => cpuSeconds !== null && cpuSeconds > 0))
+  assert.ok(threads.every(({ silentMillis }) => silentMillis < 5000))
+  assert.deepEqual(
+    between.map(({ kind, from, to }) => `${kind} ${from} ${to}`),
+    ['frames capture-0 assemble-0', 'pairs assemble-0 ship-0'],
+  )
+  assert.ok(between.every(({ usedBytes, capacityBytes }) => usedBytes >= 0 && usedBytes < capacityBytes))
+  assert.deepEqual([buffer.bytes, buffer.oldestMillis], [0, 0])
+  await rig.pipeline.remove(targetOf(pod!).key)
+  const gone = rig.pipeline.observe()
+  assert.equal(count(sumLedger(gone.blocks), 'frames.seen'), second![index.seen], 'what has gone is counted on')
+  assert.equal(gone.interfaces.length, 1)
+  await rig.end()
+})
+
 test('targets: other rules hold from when they are set', { skip }, async (t) => {
   const [pod] = namespaces(t, 1)
   await serve(t, pod!)
@@ -272,11 +321,25 @@ test('targets: a thousand changes leave nothing behind', { skip }, async (t) => 
   const before = { descriptors: descriptors(), rings: rings(), memory: process.memoryUsage.rss() }
   for (let round = 0; round < 20; round++) await change()
   assert.deepEqual({ descriptors: descriptors(), rings: rings() }, { descriptors: before.descriptors, rings: 0 })
-  const grown = (process.memoryUsage.rss() - before.memory) / 1024 / 1024
+  const grown = (process.memoryUsage.rss() - before.memory) / MIB
   t.diagnostic(`${grown.toFixed(1)} MiB more after 1000 changes`)
   assert.ok(grown < 16, `${grown} MiB more`)
   assert.deepEqual(rig.pipeline.observe().interfaces, [])
   const { ledger } = await rig.end()
   assert.equal(count(ledger, 'interfaces.opened'), 26 * 25)
   assert.equal(count(ledger, 'interfaces.closed'), 26 * 25)
+})
+
+test('targets: a node full of pods takes 150 MiB beside its kernel rings', { skip }, async (t) => {
+  const pods = namespaces(t, 110)
+  const program = fileURLToPath(new URL('many-targets-program.js', import.meta.url))
+  const { stdout } = await promisify(execFile)(process.execPath, [program, ...pods.map(({ path }) => path)])
+  const taken: Taken = JSON.parse(stdout)
+  const { ringBytes } = defaultConfig().capture
+  assert.equal(taken.captured, pods.length)
+  assert.equal(taken.rings, pods.length * ringBytes)
+  assert.equal(taken.descriptors - taken.descriptorsBefore, pods.length - 1, 'one descriptor each')
+  assert.ok(taken.captureWorkers <= 2)
+  t.diagnostic(`${(taken.memory / MIB).toFixed(0)} MiB, ${taken.captureWorkers} capture workers`)
+  assert.ok(taken.memory <= 150 * MIB, `${taken.memory / MIB} MiB`)
 })

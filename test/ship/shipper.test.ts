@@ -3,8 +3,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { defaultConfig } from '../../src/config.ts'
 import { COMMAND_DRAIN, COMMAND_STOP } from '../../src/messages.ts'
-import { OUTPUT_ENOUGH, type StreamSinkSpec } from '../../src/ship/worker-data.ts'
+import { kafkaSinkSpec, OUTPUT_ENOUGH, type StreamSinkSpec } from '../../src/ship/worker-data.ts'
 import { ShipperRun, until } from './support.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'ship-'))
@@ -39,6 +40,31 @@ test('shipper: every pair of every ring is written once, in the order of its rin
       Array.from({ length: 1000 }, (_, index) => index * 3 + slot),
     )
   }
+})
+
+test('shipper: an output that works is reachable, and nothing waits', async () => {
+  const run = new ShipperRun({ sink: toFile() })
+  assert.equal(run.status.reachable, null, 'not tried yet')
+  await run.put(1)
+  run.flush()
+  await until('the pair is shipped', () => run.counter('shipped') === 1)
+  await until('it says so', () => run.status.reachable === true)
+  assert.deepEqual([run.status.bytes, run.status.oldestMillis], [0, 0])
+  await run.finish()
+})
+
+test('shipper: a broker that is away is not reachable, and pairs that wait grow older', async () => {
+  const { kafka, ship } = defaultConfig()
+  const sink = kafkaSinkSpec({ ship, kafka: { ...kafka, brokers: ['127.0.0.1:1'] } }, 'n1')
+  const run = new ShipperRun({ sink, whenFull: 'drop', shutdownTimeoutMs: 100 })
+  await run.put(1)
+  run.flush()
+  await until('it was tried', () => run.status.reachable === false)
+  await until('the pair waits', () => run.status.bytes > 0 && run.status.oldestMillis > 0)
+  const before = run.status.oldestMillis
+  await until('it grows older', () => run.status.oldestMillis > before)
+  await run.finish()
+  assert.deepEqual([run.status.bytes, run.status.oldestMillis], [0, 0])
 })
 
 test('shipper: pairs larger than a block come through whole', async () => {

@@ -7,6 +7,7 @@ import { Control } from '../../src/control.ts'
 import { ASSEMBLE_COUNTERS, allocateCounters, CAPTURE_COUNTERS, SHIP_COUNTERS } from '../../src/counters.ts'
 import { count, type Ledger, sumLedger } from '../../src/ledger.ts'
 import { createLogger } from '../../src/log.ts'
+import type { ToAssembler } from '../../src/messages.ts'
 import type { Pair } from '../../src/pair/pair.ts'
 import { unpackPair } from '../../src/pair/unpack.ts'
 import { allocateRing, RingConsumer, RingProducer } from '../../src/ring/byte-ring.ts'
@@ -74,12 +75,19 @@ class Rig {
     this.#intake.addInterface(0, { name: 'eth7', vantage: 'server', mesh: null, domain: 0, view: null })
   }
 
-  send(script: TcpScript, port: number): this {
+  send(script: TcpScript, port: number, interfaceId = 0): this {
     for (const { bytes, micros } of layFrames(script.segments, { client: { address: '10.0.0.1', port } })) {
       const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
       this.#intake.time.micros = micros
-      this.#intake.frame(bytes, view, 0, bytes.length, bytes.length, 1, 0)
+      this.#intake.frame(bytes, view, 0, bytes.length, bytes.length, 1, interfaceId)
     }
+    return this
+  }
+
+  /** Says something to the assemblers as the pipeline does. */
+  tell(message: ToAssembler): this {
+    this.state.apply(message)
+    this.pool.post(message)
     return this
   }
 
@@ -184,6 +192,53 @@ test('assembler pool: after a failure interfaces announced before are still know
   )
   assert.ok(summary(pairs).includes('GET /2 200'))
   assert.equal(rig.pool.restarts, 1)
+})
+
+const named = (name: string): ToAssembler => ({
+  t: 'interface',
+  id: 1,
+  info: { name, vantage: 'server', mesh: null, domain: 1, view: null },
+})
+
+test('assembler pool: what is said is known to frames behind it, and still is after a failure', async () => {
+  const rig = new Rig()
+  await rig.pool.ready()
+  for (const [n, name] of ['first', 'second', 'third'].entries()) {
+    rig.tell(named(name)).send(exchange(n), n, 1).flush()
+    await rig.until(() => count(rig.ledger([]), 'pairs.kept') === n + 1)
+  }
+  rig.corrupt().flush()
+  await rig.until(() => rig.pool.restarts === 1)
+  rig.send(exchange(3), 3, 1).flush()
+  await rig.until(() => count(rig.ledger([]), 'pairs.kept') === 4)
+  const { pairs } = await rig.tell(named('fourth')).send(exchange(4), 4, 1).finish()
+  const names = pairs.map(({ capture }) => capture.interface)
+  assert.deepEqual(names, ['first', 'second', 'third', 'third', 'fourth'])
+})
+
+test('assembler pool: what is said while nobody listens is known to who comes', async () => {
+  const rig = new Rig()
+  rig.tell(named('early'))
+  rig.corrupt().flush()
+  await rig.until(() => rig.lines.length === 1)
+  rig.tell(named('late'))
+  const { pairs } = await rig.send(exchange(1), 1, 1).finish()
+  assert.deepEqual(
+    pairs.map(({ capture }) => capture.interface),
+    ['late'],
+  )
+})
+
+test('assembler pool: threads show their CPU time, and that they live', async () => {
+  const rig = new Rig()
+  await rig.until(() => rig.pool.observe(performance.now())[0]!.cpuSeconds !== null)
+  const [thread] = rig.pool.observe(performance.now())
+  assert.deepEqual([thread!.role, thread!.slot, thread!.restarts], ['assemble', 0, 0])
+  assert.ok(thread!.cpuSeconds! > 0)
+  await rig.finish()
+  const seen = performance.now()
+  rig.pool.observe(seen)
+  assert.equal(rig.pool.observe(seen + 50)[0]!.silentMillis, 50, 'one that has ended is silent')
 })
 
 test('assembler pool: pairs finished right before a failure are not lost', async () => {

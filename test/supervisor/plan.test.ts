@@ -2,10 +2,15 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { type Config, defaultConfig } from '../../src/config.ts'
 import { createLogger } from '../../src/log.ts'
+import { cpuLimit } from '../../src/supervisor/cpu-limit.ts'
 import type { PipelineOptions } from '../../src/supervisor/options.ts'
 import { type Plan, planRun } from '../../src/supervisor/plan.ts'
 
-function plan(change: (config: Config) => Config = (config) => config, parts: Partial<PipelineOptions> = {}): Plan {
+function plan(
+  change: (config: Config) => Config = (config) => config,
+  parts: Partial<PipelineOptions> = {},
+  interfaces: number | null = 1,
+): Plan {
   const options: PipelineOptions = {
     config: change(defaultConfig()),
     input: { kind: 'files', paths: ['a.pcap'], follow: false },
@@ -16,7 +21,7 @@ function plan(change: (config: Config) => Config = (config) => config, parts: Pa
     onProgress: null,
     ...parts,
   }
-  return planRun(options, 1)
+  return planRun(options, interfaces)
 }
 
 const live: Partial<PipelineOptions> = { input: { kind: 'interfaces', names: ['eth0'] } }
@@ -35,6 +40,16 @@ describe('plan', () => {
     const { whenFull, assemblers } = plan(undefined, live)
     assert.equal(whenFull, 'drop')
     assert.ok(assemblers >= 1 && assemblers <= 8)
+  })
+
+  test('capture workers are as many as interfaces, the configuration and the CPUs allow', () => {
+    const capturesOf = (maxWorkers: number, interfaces: number | null): number =>
+      plan((config) => ({ ...config, capture: { ...config.capture, maxWorkers } }), live, interfaces).captures
+    const allowed = Math.max(1, Math.floor(cpuLimit() / 4))
+    assert.equal(capturesOf(256, null), allowed)
+    assert.equal(capturesOf(256, 1), 1)
+    assert.equal(capturesOf(1, 110), 1)
+    assert.equal(plan().captures, 1)
   })
 
   test('a configured number of assemblers holds for both, and they share the flows', () => {

@@ -76,6 +76,22 @@ export function toolOutput(tool: Tool, args: readonly string[], options: ToolOpt
   return stdout
 }
 
+/** Writes a kubeconfig for an API server's administrator. @returns its path */
+export function writeAdminKubeconfig({ folder, url, caFile }: { folder: string; url: string; caFile: string }): string {
+  const user = { 'client-certificate': join(folder, 'admin.crt'), 'client-key': join(folder, 'admin.key') }
+  const path = join(folder, 'admin.kubeconfig')
+  const config = {
+    apiVersion: 'v1',
+    kind: 'Config',
+    clusters: [{ name: 'test', cluster: { server: url, 'certificate-authority': caFile } }],
+    users: [{ name: 'admin', user }],
+    contexts: [{ name: 'test', context: { cluster: 'test', user: 'admin' } }],
+    'current-context': 'test',
+  }
+  writeFileSync(path, JSON.stringify(config))
+  return path
+}
+
 function unpack(folder: string): void {
   command('npm', ['pack', '--silent', '--pack-destination', folder, PACKAGE])
   const archive = readdirSync(folder).find((name) => name.endsWith('.tgz'))

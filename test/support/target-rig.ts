@@ -20,8 +20,12 @@ export interface RigOptions {
   all?: boolean
 }
 
-/** One target as discovery would describe it. @param name what its pairs say; as a pod's, or the device's */
-export function targetOf(namespace: Namespace, device = 'lo', parts: Partial<CaptureTarget> = {}): CaptureTarget {
+/** One target as discovery would describe it, with the device's name in its pairs. */
+export function targetOf(
+  namespace: Pick<Namespace, 'path'>,
+  device = 'lo',
+  parts: Partial<CaptureTarget> = {},
+): CaptureTarget {
   const inode = statSync(namespace.path).ino
   return {
     key: `${inode}/${device}`,
@@ -67,7 +71,7 @@ export class TargetRig {
     const defaults = defaultConfig()
     const capture = { ...defaults.capture, ringBytes: MIB, maxWorkers: 2 }
     const options: PipelineOptions = {
-      config: config({ ...defaults, capture, ship: { ...defaults.ship, sink: 'file' } }),
+      config: config({ ...defaults, capture, assemble: { workers: 1 }, ship: { ...defaults.ship, sink: 'file' } }),
       input: { kind: 'targets' },
       output: { format: 'ndjson', file: this.#file, decode: false, color: false, width: null, verbose: false },
       limit: null,

@@ -45,6 +45,23 @@ test('batcher: a batch goes when it has lingered, or is full, or the input has e
   assert.equal(batcher.next(lane, 300)?.count, 1)
 })
 
+test('batcher: the oldest pair is the one in flight, else the first that waits', () => {
+  const batcher = makeBatcher()
+  const [lane, other] = batcher.lanes
+  assert.equal(batcher.oldestMs(), Infinity)
+  add(batcher, 0, 1, 100)
+  add(batcher, 1, 2, 120)
+  assert.equal(batcher.oldestMs(), 100)
+  assert.ok(batcher.next(lane, 200))
+  add(batcher, 0, 3, 210)
+  assert.equal(batcher.oldestMs(), 100)
+  batcher.done(lane)
+  assert.equal(batcher.oldestMs(), 120)
+  assert.ok(batcher.next(other, 200))
+  batcher.done(other)
+  assert.equal(batcher.oldestMs(), 210)
+})
+
 test('batcher: a partition has one batch in flight, and waits after a failure', () => {
   const batcher = makeBatcher()
   const [lane] = batcher.lanes

@@ -1,0 +1,167 @@
+/**
+ * The agent as it is deployed: the chart is installed into a real API server, and what its DaemonSet says is run here as a
+ * kubelet would run it, with its capabilities, its service account and its configuration, on a node of real pods, into a real
+ * Kafka.
+ */
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, suite, type TestContext, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { CHART } from '../../deploy/generated.ts'
+import type { Pair } from '../../src/pair/pair.ts'
+import { unpackPair } from '../../src/pair/unpack.ts'
+import { start } from '../cli/support.ts'
+import { agentEnvironment, agentSurroundings } from '../support/agent-container.ts'
+import { request, serveIn, uniquePath } from '../support/agent-rig.ts'
+import { cgroupMount } from '../support/cgroup-mount.ts'
+import type { PodSpec } from '../support/chart.ts'
+import { KafkaBroker, needsKafka } from '../support/kafka.ts'
+import { KubeApiserver, needsKubeApiserver } from '../support/kube-apiserver.ts'
+import { createNode, createPod, requestToken, setPodStatus } from '../support/kube-apiserver-objects.ts'
+import { needsKubeTools, toolOutput, writeAdminKubeconfig } from '../support/kube-tools.ts'
+import { needs } from '../support/needs.ts'
+import { NodeRig, type RigPod } from '../support/node-rig.ts'
+import { readTopic } from './kafka-support.ts'
+
+const skip =
+  needs('linux', 'root', 'ip', 'cgroup', 'setpriv', 'unshare') ||
+  needsKubeTools() ||
+  needsKubeApiserver() ||
+  needsKafka()
+const NODE = 'n1'
+const NAMESPACE = 'interceptor'
+const TOPIC = 'deployed'
+const PORT = 8080
+const ADMIN_PORT = 21_480
+const PAIRS = 5
+const WAIT_MILLIS = 30_000
+
+suite('the agent as deployed', { skip }, () => {
+  let cluster: KubeApiserver
+  let broker: KafkaBroker
+  let kubeconfig: string
+
+  before(async () => {
+    cluster = await KubeApiserver.start()
+    broker = new KafkaBroker({ port: 21_460 })
+    await broker.start()
+    await broker.createTopic(TOPIC)
+    await createNode(cluster, NODE, ['10.244.0.0/24', 'fd44::/64'])
+    kubeconfig = writeAdminKubeconfig(cluster)
+  })
+  after(async () => {
+    await broker?.remove()
+    await cluster?.remove()
+  })
+
+  /** Installs the chart. @returns the pod that its DaemonSet would make, and its configuration */
+  async function install(): Promise<{ spec: PodSpec; config: string }> {
+    const values = [
+      `config.kafka.brokers={${broker.plaintext}}`,
+      `config.kafka.topic=${TOPIC}`,
+      `config.admin.address=127.0.0.1:${ADMIN_PORT}`,
+      // Other tests' pods are on this machine too: rings stay small.
+      'config.capture.ringBytes=1MiB',
+    ].flatMap((value) => ['--set', value])
+    const release = ['install', 'interceptor', CHART, '-n', NAMESPACE, '--create-namespace']
+    toolOutput('helm', [...release, '--kubeconfig', kubeconfig, ...values])
+    const daemonSet = await cluster.get(`/apis/apps/v1/namespaces/${NAMESPACE}/daemonsets/interceptor`)
+    const configMap = await cluster.get(`/api/v1/namespaces/${NAMESPACE}/configmaps/interceptor`)
+    const { spec } = (daemonSet['spec'] as { template: { spec: PodSpec } }).template
+    return { spec, config: (configMap['data'] as Record<string, string>)['config.yaml']! }
+  }
+
+  /** Runs the DaemonSet's container on this machine. */
+  async function runAgent(t: TestContext, { spec, config }: { spec: PodSpec; config: string }) {
+    const container = spec.containers[0]
+    const token = await requestToken(cluster, NAMESPACE, 'interceptor')
+    const files = { config, token, ca: readFileSync(cluster.caFile, 'utf8') }
+    const env = {
+      ...agentEnvironment(container, {
+        'spec.nodeName': NODE,
+        'metadata.name': 'interceptor-x1',
+        'metadata.namespace': NAMESPACE,
+        'metadata.uid': '5d1cbb0e-56a2-4bb6-a0cf-1b1e6a0c9d11',
+        'status.hostIP': '192.0.2.1',
+      }),
+      KUBERNETES_SERVICE_HOST: '127.0.0.1',
+      KUBERNETES_SERVICE_PORT: String(cluster.port),
+    }
+    const under = agentSurroundings(container, join(cluster.folder, 'agent'), files)
+    const child = start(container.args, { under, env })
+    let log = ''
+    child.stderr?.on('data', (text: Buffer) => {
+      log += text
+    })
+    t.after(async () => {
+      if (child.exitCode === null && child.signalCode === null) {
+        child.kill('SIGKILL')
+        await once(child, 'exit')
+      }
+    })
+    return { child, log: () => log }
+  }
+
+  async function makePod(rig: NodeRig, name: string): Promise<RigPod> {
+    const uid = await createPod(cluster, { name, node: NODE })
+    const pod = rig.pod({ uid })
+    await setPodStatus(cluster, 'default', name, { podIPs: [...pod.addresses] })
+    return pod
+  }
+
+  /** What the kubelet's probe would be told. */
+  const probe = async ({ httpGet }: { httpGet: Record<string, unknown> }): Promise<number> => {
+    const answer = await fetch(`http://${httpGet['host']}:${httpGet['port']}${httpGet['path']}`).catch(() => null)
+    return answer?.status ?? 0
+  }
+
+  async function until(what: () => string, isSo: () => Promise<boolean> | boolean): Promise<void> {
+    for (const end = Date.now() + WAIT_MILLIS; !(await isSo()); await sleep(100)) {
+      if (Date.now() > end) throw new Error(`not within ${WAIT_MILLIS / 1000} s: ${what()}`)
+    }
+  }
+
+  const pairsOf = (path: string): Pair[] =>
+    readTopic(broker, TOPIC)
+      .map(({ value }) => unpackPair(value))
+      .filter((pair): pair is Pair => !(pair instanceof Error) && pair.request.target.startsWith(path))
+
+  test('pods are named in Kafka, probes answer, and it ends within its time of grace', async (t) => {
+    const rig = NodeRig.create(t, cgroupMount('v1') === null ? 'v2' : 'v1')
+    const [client, server] = [await makePod(rig, 'client-0'), await makePod(rig, 'api-0')]
+    await client.run('client')
+    await serveIn(server, PORT)
+    const installed = await install()
+    const { child, log } = await runAgent(t, installed)
+    const container = installed.spec.containers[0]
+    await until(
+      () => `ready: ${log()}`,
+      async () => (await probe(container.readinessProbe!)) === 200,
+    )
+    assert.deepEqual([await probe(container.startupProbe!), await probe(container.livenessProbe!)], [200, 200])
+    await until(
+      () => `captured: ${log()}`,
+      () => log().includes(`${server.namespace?.inode}/eth0`) && log().includes(`${client.namespace?.inode}/eth0`),
+    )
+    const path = uniquePath()
+    await request(client.namespace, `http://${server.addresses[0]}:${PORT}${path}`, PAIRS)
+    await until(
+      () => `pairs: ${log()}`,
+      () => pairsOf(path).length >= PAIRS,
+    )
+    child.kill('SIGTERM')
+    const graceMillis = Number(installed.spec['terminationGracePeriodSeconds']) * 1000
+    const ended = await Promise.race([
+      once(child, 'exit').then(([code]) => code as number),
+      sleep(graceMillis, 'killed'),
+    ])
+    assert.equal(ended, 0, log())
+    const pairs = pairsOf(path)
+    assert.equal(pairs.length, PAIRS)
+    for (const { client, server } of pairs)
+      assert.deepEqual([client.pod?.name, server.pod?.name], ['client-0', 'api-0'])
+    assert.doesNotMatch(log(), /403|denied|not permitted|EACCES|EROFS|read-only/i)
+  })
+})

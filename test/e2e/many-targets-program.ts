@@ -1,0 +1,73 @@
+/**
+ * Captures `lo` of the namespaces named on the command line, all at once, says in JSON what that takes, and ends. A process
+ * of its own, so that its memory is the pipeline's alone.
+ */
+import { readFileSync } from 'node:fs'
+import { defaultConfig } from '../../src/config.ts'
+import { createLogger } from '../../src/log.ts'
+import { startPipeline } from '../../src/supervisor/pipeline.ts'
+import { descriptors, targetOf } from '../support/target-rig.ts'
+
+/** What the program writes. Bytes. */
+export interface Taken {
+  captured: number
+  /** Resident, without the kernel's rings. */
+  memory: number
+  rings: number
+  descriptorsBefore: number
+  descriptors: number
+  captureWorkers: number
+}
+
+const KIB = 1024
+/** Until what was needed to begin is garbage, and has been collected. */
+const SETTLE_MS = 3000
+
+/** Resident bytes of this process's mappings, and of those of them that are packet rings. */
+function resident(): { all: number; rings: number } {
+  const sum = { all: 0, rings: 0 }
+  for (const mapping of readFileSync('/proc/self/smaps', 'latin1').split(/\n(?=[0-9a-f]+-)/)) {
+    const bytes = Number(/^Rss:\s+(\d+)/m.exec(mapping)?.[1] ?? 0) * KIB
+    sum.all += bytes
+    if (mapping.includes('socket:[')) sum.rings += bytes
+  }
+  return sum
+}
+
+const paths = process.argv.slice(2)
+const defaults = defaultConfig()
+const { capture, kafka, ship } = defaults
+const pipeline = startPipeline({
+  config: {
+    ...defaults,
+    // As many threads as on a small node, whatever this machine has.
+    capture: { ...capture, maxWorkers: 2 },
+    assemble: { workers: 1 },
+    // A broker that is not there: everything of shipping is loaded all the same.
+    ship: { ...ship, sink: 'kafka' },
+    kafka: { ...kafka, brokers: ['127.0.0.1:1'] },
+  },
+  input: { kind: 'targets' },
+  output: { format: 'none', file: null, decode: false, color: false, width: null, verbose: false },
+  limit: null,
+  all: false,
+  log: createLogger({ level: 'silent', form: 'json' }),
+  onProgress: null,
+})
+const first = paths.map((path) => targetOf({ path }))
+await pipeline.add(first[0]!)
+const descriptorsBefore = descriptors()
+const results = await Promise.all(first.map((target) => pipeline.add(target)))
+await new Promise((resolve) => setTimeout(resolve, SETTLE_MS))
+const { all, rings } = resident()
+const taken: Taken = {
+  captured: results.filter((result) => result === 'captured').length,
+  memory: all - rings,
+  rings,
+  descriptorsBefore,
+  descriptors: descriptors(),
+  captureWorkers: pipeline.observe().threads.filter(({ role }) => role === 'capture').length,
+}
+console.log(JSON.stringify(taken))
+pipeline.drain()
+await pipeline.done
