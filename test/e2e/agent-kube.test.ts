@@ -8,7 +8,7 @@ import { cgroupMount } from '../support/cgroup-mount.ts'
 import { KubeApiserver, needsKubeApiserver } from '../support/kube-apiserver.ts'
 import { createNode, createPod, deletePod, type PodSpec, setPodStatus } from '../support/kube-apiserver-objects.ts'
 import { needs } from '../support/needs.ts'
-import { NodeRig, type RigPod } from '../support/node-rig.ts'
+import { NodeRig, POD_NETWORK, type RigPod } from '../support/node-rig.ts'
 
 const skip = needs('linux', 'root', 'ip', 'cgroup') || needsKubeApiserver()
 const PORT = 8080
@@ -26,7 +26,7 @@ suite('agent: a node of a real API server', { skip, timeout: 120_000 }, () => {
       { apiGroups: [''], resources: ['services'], verbs: ['list', 'watch'] },
     ]
     files = await AgentFiles.create(cluster, [PODS_RULE, ...networks])
-    await createNode(cluster, NODE, ['10.244.0.0/24', 'fd44::/64'])
+    await createNode(cluster, NODE, [POD_NETWORK, 'fd44::/64'])
     await createNode(cluster, 'n2', ['10.244.1.0/24'])
   })
   after(() => cluster?.remove())

@@ -173,7 +173,8 @@ const CLIENT = `
 const [url, count, pause] = process.argv.slice(1)
 const http = require('http'), agent = new http.Agent({ keepAlive: true })
 const one = (n) => new Promise((resolve) => {
-  http.get(url + '/' + n, { agent }, (response) => response.resume().on('end', resolve)).on('error', resolve)
+  const request = http.get(url + '/' + n, { agent }, (response) => response.resume().on('end', resolve))
+  request.on('error', resolve).setTimeout(5000, () => request.destroy())
 })
 ;(async () => {
   for (let n = 0; n < Number(count); n++) {
