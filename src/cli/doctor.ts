@@ -8,7 +8,7 @@ import { outputIsTerminal, wantsColor, writeOutput } from './terminal.ts'
 /** @param exit takes the exit code: 0 when capture is possible here, 4 when a privilege is missing, else 1 */
 export function doctorCommand(exit: (code: number) => void): Command {
   const command = new Command('doctor').description(
-    'Say what is missing to capture here, and to reach Kafka where brokers are named, each with its mend.',
+    'Say what is missing to capture here, to find pods, and to reach Kafka and the Kubernetes API, each with its mend.',
   )
   addExamples(addConfigOptions(command), [
     ['interceptor doctor', 'capture on this machine'],

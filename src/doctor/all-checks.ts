@@ -1,5 +1,6 @@
 /** Everything the doctor looks at, in the order it is shown. */
 import type { Config } from '../config.ts'
+import { agentChecks } from './agent-checks.ts'
 import { captureChecks } from './capture-checks.ts'
 import type { Check } from './check.ts'
 import { kafkaChecks } from './kafka-checks.ts'
@@ -9,5 +10,6 @@ import { nodeChecks } from './node-checks.ts'
 export async function* allChecks(config: Config): AsyncGenerator<Check> {
   yield* nodeChecks(config)
   yield* captureChecks(config)
+  yield* agentChecks(config)
   yield* kafkaChecks(config)
 }

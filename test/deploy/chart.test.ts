@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { CHART } from '../../deploy/generated.ts'
+import { divideMemory } from '../../src/supervisor/budget.ts'
 import { agentConfig, agentPod, configFile, only, render, VALUE_SETS, valueSet } from '../support/chart.ts'
 import { needsKubeTools, toolOutput } from '../support/kube-tools.ts'
 
@@ -163,6 +164,19 @@ for (const [values, expected] of memoryLimits) {
     assert.deepEqual(sizes(...set(...values)), expected)
   })
 }
+
+test('chart: at the least memory limit the parts fit, with as many capture workers as there may be', { skip }, () => {
+  const { limits, ship, capture, assemble } = agentConfig(render(...set('resources.limits.memory=192Mi')))
+  assert.equal(typeof assemble.workers, 'number')
+  const { poolBytes } = divideMemory(
+    limits.memory,
+    ship.bufferBytes,
+    limits.pairBytes,
+    capture.maxWorkers,
+    Number(assemble.workers),
+  )
+  assert.ok(poolBytes >= 4 * MIB)
+})
 
 test('chart: large numbers of the configuration stay numbers', { skip }, () => {
   assert.equal(agentConfig(render(...valueSet('privileged'))).limits.flows, 10_000_000)

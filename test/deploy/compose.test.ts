@@ -1,41 +1,20 @@
 import assert from 'node:assert/strict'
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import { createServer as createHttpServer } from 'node:http'
 import { type AddressInfo, createServer } from 'node:net'
-import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { type TestContext, test } from 'node:test'
-import { parse } from 'yaml'
 import { loadConfig } from '../../src/config.ts'
 import { agentPod, render, valueSet } from '../support/chart.ts'
-import { needsKubeTools, ROOT } from '../support/kube-tools.ts'
+import { readCompose, type Service, shopCommand } from '../support/compose.ts'
+import { needsKubeTools } from '../support/kube-tools.ts'
 
-interface Service {
-  image: string
-  command?: string[]
-  entrypoint?: string[]
-  networks?: Record<string, { ipv4_address: string }>
-  network_mode?: string
-  environment?: Record<string, string>
-  cap_add?: string[]
-  cap_drop?: string[]
-  security_opt?: string[]
-  read_only?: boolean
-  user?: string
-  volumes?: string[]
-  stop_grace_period?: string
-}
-
-const { services, networks } = parse(readFileSync(join(ROOT, 'deploy/compose.yaml'), 'utf8'), { merge: true }) as {
-  services: Record<'kafka' | 'agent' | 'shop' | 'customer' | 'tail', Service>
-  networks: { shop: { driver_opts: Record<string, string> } }
-}
+const { services, networks } = readCompose()
 
 test('compose: agent and tail take their configuration, and mean the broker that is there', () => {
-  const { KAFKA_ADVERTISED_LISTENERS: listeners = '' } = services.kafka.environment ?? {}
-  for (const { environment = {} } of [services.agent, services.tail]) {
+  const { KAFKA_ADVERTISED_LISTENERS: listeners = '' } = services.kafka.environment
+  for (const { environment } of [services.agent, services.tail]) {
     const { kafka, targets, capture } = loadConfig({ env: environment }).config
     assert.deepEqual([`PLAINTEXT://${kafka.brokers.join()}`, kafka.createTopic], [listeners, true])
     const bridge = networks.shop.driver_opts['com.docker.network.bridge.name']
@@ -63,9 +42,7 @@ async function freePort(): Promise<number> {
 
 /** Starts shop.mjs as a service runs it, with another address in place of its own. */
 function startScript(t: TestContext, service: Service, where: string): ChildProcessByStdio<null, Readable, null> {
-  const [, , what = ''] = service.entrypoint ?? []
-  const script = join(ROOT, 'deploy', service.volumes?.[0]?.split(':')[0] ?? '')
-  const child = spawn(process.execPath, [script, what, where], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, shopCommand(service, where), { stdio: ['ignore', 'pipe', 'inherit'] })
   t.after(async () => {
     const exited = once(child, 'exit')
     child.kill()

@@ -3,8 +3,16 @@ import { existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { run } from '../cli/support.ts'
-import { ImageBuilder, type ImageConfig, type ImageContainer, needsImageBuilder } from '../support/image-builder.ts'
-import { ROOT } from '../support/kube-tools.ts'
+import { addedCapabilities, droppedTo } from '../support/agent-container.ts'
+import { agentPod, render, valueSet } from '../support/chart.ts'
+import {
+  ImageBuilder,
+  type ImageConfig,
+  type ImageContainer,
+  type ImageRun,
+  needsImageBuilder,
+} from '../support/image-builder.ts'
+import { needsKubeTools, ROOT } from '../support/kube-tools.ts'
 
 const skip = needsImageBuilder()
 const NAME = 'localhost/interceptor:test'
@@ -48,9 +56,21 @@ test('image: pairs come out of a capture, the same as outside', { skip }, async 
   assert.deepEqual(ids(inside.stdout), ids(outside.stdout))
 })
 
-test('image: foreign functions and libpcap load', { skip }, () => {
-  const { stdout } = container.run(['interceptor', 'doctor'], { user: '0' })
-  assert.match(stdout, /✓ Node\.js: 24\..*✓ foreign functions: koffi.*✓ libpcap: /s)
+test('image: with the capabilities of the chart and the host’s /proc it can do what the agent does', {
+  skip: skip || needsKubeTools(),
+}, () => {
+  const added = addedCapabilities(agentPod(render(...valueSet('minimal'))).spec.containers[0])
+  const options = [...added.flatMap((name) => ['--cap-add', `CAP_${name}`]), '--volume', '/proc:/host/proc:ro']
+  // buildah drops after it adds, so Debian's setpriv takes the rest away.
+  const runWith = (capabilities: readonly string[], ...words: string[]): ImageRun =>
+    container.run([...droppedTo(capabilities), 'interceptor', ...words], { user: '0', options })
+  const doctor = runWith(added, 'doctor')
+  assert.equal(doctor.code, 0, doctor.stdout)
+  const found = /✓ Node\.js: 24\..*✓ packet sockets: .*✓ namespaces of pods: .*✓ libpcap: /s
+  assert.match(doctor.stdout, found)
+  const pods = ['pods', '--proc', '/host/proc']
+  assert.equal(runWith(added, ...pods).code, 0)
+  assert.equal(runWith([], ...pods).code, 4)
 })
 
 test('image: no compiler, no package manager of Node.js, nothing for building', { skip }, () => {

@@ -37,6 +37,21 @@ suite('agent: a node of a real API server', { skip, timeout: 120_000 }, () => {
     `node.name=${node}`,
   ]
 
+  test('doctor: the right to list pods, had and missing', async () => {
+    const look = async (kubeconfig: string) => {
+      const { stdout } = await run([
+        'doctor',
+        ...settings().flatMap((set) => ['--set', set]),
+        '--set',
+        `kubernetes.kubeconfig=${kubeconfig}`,
+      ])
+      return stdout.split('\n').find((line) => line.includes('Kubernetes API')) ?? ''
+    }
+    assert.match(await look(files.kubeconfig), /^✓ .* tells the pods of n1$/)
+    const nobody = await AgentFiles.create(cluster, [])
+    assert.match(await look(nobody.kubeconfig), /^✗ .*list.*pods.* → /)
+  })
+
   /** A pod in the API and on the node, with its status. */
   async function makePod(rig: NodeRig, name: string, parts: Partial<PodSpec> = {}, host?: number): Promise<RigPod> {
     const uid = await createPod(cluster, { name, node: NODE, ...parts })

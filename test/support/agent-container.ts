@@ -16,17 +16,21 @@ const CREDENTIALS = '/run/secrets/kubernetes.io/serviceaccount'
 export const addedCapabilities = ({ securityContext }: Container): string[] =>
   (securityContext['capabilities'] as { add: string[] }).add
 
+/** Words to run a program under: these capabilities at most, and no new privileges. */
+export function droppedTo(capabilities: readonly string[]): string[] {
+  const bounding = ['-all', ...capabilities.map((name) => `+${name.toLowerCase()}`)].join(',')
+  return ['setpriv', `--bounding-set=${bounding}`, '--inh-caps=-all', '--no-new-privs']
+}
+
 /**
- * Words to run a program under.
+ * The same, on a root that nothing can write to.
  *
  * @param prepare shell commands that may do anything yet: mounts in a mount namespace of its own
  */
 export function confined(capabilities: readonly string[], prepare = 'true'): string[] {
-  const bounding = ['-all', ...capabilities.map((name) => `+${name.toLowerCase()}`)].join(',')
+  // setpriv comes last: making the root read-only needs more than the program may.
   const readOnly = `${prepare} && mount -o remount,ro,bind / && exec "$@"`
-  // setpriv drops last: making the root read-only needs more than the program may.
-  const privileges = ['setpriv', `--bounding-set=${bounding}`, '--inh-caps=-all', '--no-new-privs']
-  return ['unshare', '--mount', 'sh', '-c', readOnly, 'sh', ...privileges]
+  return ['unshare', '--mount', 'sh', '-c', readOnly, 'sh', ...droppedTo(capabilities)]
 }
 
 export interface AgentContainerFiles {

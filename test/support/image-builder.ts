@@ -91,8 +91,8 @@ export class ImageBuilder {
     rmSync(this.#folder, { recursive: true, force: true })
   }
 
-  #run(id: string, words: readonly string[], { stdin = '', user }: RunInImage): ImageRun {
-    const as = user === undefined ? [] : ['--user', user]
+  #run(id: string, words: readonly string[], { stdin = '', user, options = [] }: RunInImage): ImageRun {
+    const as = user === undefined ? options : ['--user', user, ...options]
     const args = [...this.#storage(), 'run', '--isolation', 'chroot', ...as, id, '--', ...words]
     const { status, stdout, stderr } = spawnSync('buildah', args, { input: stdin, encoding: 'utf8' })
     return { code: status, stdout, stderr }
@@ -130,6 +130,8 @@ export interface ImageConfig {
 export interface RunInImage {
   stdin?: string | Uint8Array
   user?: string
+  /** Of `buildah run`: capabilities, volumes. */
+  options?: readonly string[]
 }
 
 export interface ImageRun {

@@ -25,10 +25,11 @@ export function fetchKubeTools(): string | null {
   try {
     mkdirSync(partial, { recursive: true })
     unpack(partial)
-    // Another test process may have been quicker.
-    if (!existsSync(TOOLS)) renameSync(partial, TOOLS)
+    renameSync(partial, TOOLS)
     return null
   } catch (error) {
+    // Another test process may have been quicker.
+    if (existsSync(TOOLS)) return null
     return `helm and kubectl cannot be fetched: ${(error as Error).message.split('\n')[0]}`
   } finally {
     rmSync(partial, { recursive: true, force: true })

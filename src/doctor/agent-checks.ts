@@ -1,0 +1,52 @@
+/** What the node agent needs beside capture: the host's processes in sight, and an API server that tells this node's pods. */
+import type { Config } from '../config.ts'
+import { findApiServer } from '../discovery/kubernetes/access.ts'
+import { ApiClient } from '../discovery/kubernetes/api-client.ts'
+import { describeFailure } from '../discovery/kubernetes/api-error.ts'
+import { NodeScanner } from '../discovery/scanner.ts'
+import { EXIT_PRIVILEGE, errorText, InterceptorError } from '../errors.ts'
+import { type Check, failed, ok, skipped, warning } from './check.ts'
+
+const ANSWER_MILLIS = 5_000
+const PODS = 'pods of this node'
+const API = 'Kubernetes API'
+
+/** Each check as soon as it is done. Capturing by name works without any of it, so nothing here is more than a warning. */
+export async function* agentChecks(config: Config): AsyncGenerator<Check> {
+  yield processes(config)
+  yield await apiServer(config)
+}
+
+function processes({ targets }: Config): Check {
+  try {
+    const { pods, processes: seen } = new NodeScanner(targets.procRoot).scan()
+    return ok(PODS, `${pods.length} among ${seen} processes of ${targets.procRoot}`)
+  } catch (error) {
+    const hint = error instanceof InterceptorError ? error.hint : null
+    const needed = error instanceof InterceptorError && error.exitCode === EXIT_PRIVILEGE
+    return warning(PODS, errorText(error), `for the agent${needed ? '' : ', correct it'}: ${hint ?? 'see the message'}`)
+  }
+}
+
+async function apiServer({ kubernetes, node }: Config): Promise<Check> {
+  try {
+    const access = await findApiServer(kubernetes)
+    if (access === null) return skipped(API, 'none here: no kubeconfig, and not in a pod. Pairs carry no names of pods')
+    return await askForPods(new ApiClient(access), access.server.host, node.name)
+  } catch (error) {
+    const hint = error instanceof InterceptorError ? error.hint : null
+    return failed(API, errorText(error), hint ?? 'correct kubernetes.kubeconfig')
+  }
+}
+
+/** The one right that names need. */
+async function askForPods(client: ApiClient, host: string, node: string): Promise<Check> {
+  const query = { limit: 1, fieldSelector: `spec.nodeName=${node}` }
+  try {
+    await client.get('/api/v1/pods', query, { signal: AbortSignal.timeout(ANSWER_MILLIS) })
+    return ok(API, `${host} tells the pods of ${node}`)
+  } catch (error) {
+    const { message, hint } = describeFailure(error, { verb: 'list', resource: 'pods', group: '' })
+    return failed(API, message, hint)
+  }
+}

@@ -1,0 +1,76 @@
+/** What deploy/compose.yaml starts, without Docker: its commands, environments and privileges, on a bridge and a Kafka of ours. */
+import assert from 'node:assert/strict'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { type TestContext, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { finish, run, start } from '../cli/support.ts'
+import { confined } from '../support/agent-container.ts'
+import { readCompose, shopCommand } from '../support/compose.ts'
+import { KafkaBroker, needsKafka } from '../support/kafka.ts'
+import { needs } from '../support/needs.ts'
+import { Namespace } from '../support/netns.ts'
+
+const skip = needs('linux', 'root', 'ip', 'setpriv', 'unshare') || needsKafka()
+const TRIES = 40
+const SHOP = '10.213.9.2'
+const { services } = readCompose()
+
+/** Ends with the test. */
+function keep(t: TestContext, child: ChildProcess): ChildProcess {
+  t.after(async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return
+    const exited = once(child, 'exit')
+    child.kill('SIGKILL')
+    await exited
+  })
+  return child
+}
+
+/** A network that the host is in too, as Docker's bridge is. @returns the name of its interface on the host */
+function shopNetwork(t: TestContext): [Namespace, string] {
+  const namespace = Namespace.create()
+  t.after(() => namespace.delete())
+  const name = `itlc${process.pid % 100_000}`
+  namespace.ip('link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', name, 'netns', '1')
+  namespace.ip('addr', 'add', `${SHOP}/24`, 'dev', 'eth0')
+  namespace.ip('link', 'set', 'eth0', 'up')
+  execFileSync('ip', ['addr', 'add', '10.213.9.1/24', 'dev', name])
+  execFileSync('ip', ['link', 'set', name, 'up'])
+  return [namespace, name]
+}
+
+test('compose: the customer’s orders come out of tail', { skip }, async (t) => {
+  const broker = new KafkaBroker({ port: 21_500 })
+  t.after(() => broker.remove())
+  await broker.start()
+  const [namespace, name] = shopNetwork(t)
+  const here = { INTERCEPTOR_KAFKA_BROKERS: broker.plaintext, INTERCEPTOR_TARGETS_PROC_ROOT: '/proc' }
+
+  keep(t, namespace.spawn(process.execPath, ...shopCommand(services.shop, '8080')))
+  keep(t, spawn(process.execPath, shopCommand(services.customer, `http://${SHOP}:8080`), { stdio: 'ignore' }))
+  const { command, environment, cap_add: capabilities = [] } = services.agent
+  const addresses = { INTERCEPTOR_CAPTURE_INTERFACES: name, INTERCEPTOR_ADMIN_ADDRESS: '127.0.0.1:0' }
+  const env = { ...environment, ...here, ...addresses }
+  const agent = keep(t, start(command, { env, under: confined(capabilities) }))
+  const ended = finish(agent)
+
+  // The first pair makes the topic.
+  const tailEnv = { ...services.tail.environment, ...here }
+  const tail = () => run([...services.tail.command, '-o', 'ndjson', '--count', '6'], { env: tailEnv })
+  let { code, stdout, stderr } = await tail()
+  for (let tries = 0; tries < TRIES && stderr.includes('there is no topic'); tries += 1) {
+    await sleep(500)
+    ;({ code, stdout, stderr } = await tail())
+  }
+  assert.equal(code, 0, stderr)
+  const pairs = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { server: object; request: { method: string } })
+  // Partitions are read side by side.
+  assert.deepEqual([...new Set(pairs.map(({ request }) => request.method))].sort(), ['GET', 'POST'])
+  assert.deepEqual(pairs[0]?.server, { address: SHOP, port: 8080, pod: null })
+  agent.kill('SIGTERM')
+  assert.equal((await ended).code, 0)
+})
