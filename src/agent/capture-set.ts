@@ -21,7 +21,7 @@ interface Entry {
 export interface CaptureSetOptions {
   readonly pipeline: Pick<TargetPipeline, 'add' | 'update' | 'remove'>
   readonly log: Pick<Logger, 'info'>
-  /** A privilege is missing, and nothing could be captured so far: it is not going to be better. */
+  /** A privilege is missing, and nothing of the kind could be captured so far: it is not going to be better. */
   readonly onDenied: (failure: AddFailure) => void
   /** Milliseconds, monotonic. */
   readonly now?: () => number
@@ -31,7 +31,8 @@ export class CaptureSet {
   readonly #options: CaptureSetOptions
   readonly #now: () => number
   readonly #entries = new Map<string, Entry>()
-  #everCaptured = false
+  /** Whether anything was captured: in our own network namespace, and in another, which takes a privilege more. */
+  readonly #could = { here: false, elsewhere: false }
 
   constructor(options: CaptureSetOptions) {
     this.#options = options
@@ -84,7 +85,7 @@ export class CaptureSet {
     }
     entry.state = 'captured'
     entry.failures = 0
-    this.#everCaptured = true
+    this.#could[placeOf(target)] = true
     if (!sameCapture(target, entry.target)) this.#options.pipeline.update(entry.target)
     this.#options.log.info('captured', fieldsOf(entry.target))
   }
@@ -93,7 +94,7 @@ export class CaptureSet {
     entry.state = 'failed'
     entry.retryAt = this.#now() + Math.min(FIRST_RETRY_MILLIS * 2 ** entry.failures, MAX_RETRY_MILLIS)
     entry.failures += 1
-    if (failure.reason === 'denied' && !this.#everCaptured) this.#options.onDenied(failure)
+    if (failure.reason === 'denied' && !this.#could[placeOf(entry.target)]) this.#options.onDenied(failure)
   }
 
   #letGo(key: string, entry: Entry): void {
@@ -114,5 +115,7 @@ export class CaptureSet {
 /** The process by which the namespace is found may be another one by now; that changes nothing for an open socket. */
 const sameCapture = (left: CaptureTarget, right: CaptureTarget): boolean =>
   left === right || JSON.stringify({ ...left, netns: null }) === JSON.stringify({ ...right, netns: null })
+
+const placeOf = ({ netns }: CaptureTarget) => (netns === null ? 'here' : 'elsewhere')
 
 const fieldsOf = ({ key, device, labels }: CaptureTarget) => ({ key, interface: device, ...labels })

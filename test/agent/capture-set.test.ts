@@ -113,6 +113,16 @@ test('captures: a pod that ended before it could be opened is not asked for agai
   assert.deepEqual([set.failing, pipeline.take()], [0, ['add a']])
 })
 
+test('captures: what could be captured here says nothing of other namespaces', async () => {
+  const { pipeline, set, denied } = make()
+  set.want([target('host', { netns: null })])
+  await settled()
+  pipeline.answer = failure('denied')
+  set.want([target('host', { netns: null }), target('a')])
+  await settled()
+  assert.equal(denied.length, 1)
+})
+
 test('captures: a missing privilege is told while nothing was captured yet', async () => {
   const { pipeline, set, denied } = make()
   pipeline.answer = failure('denied')

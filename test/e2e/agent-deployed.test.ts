@@ -22,7 +22,7 @@ import { KubeApiserver, needsKubeApiserver } from '../support/kube-apiserver.ts'
 import { createNode, createPod, requestToken, setPodStatus } from '../support/kube-apiserver-objects.ts'
 import { needsKubeTools, toolOutput, writeAdminKubeconfig } from '../support/kube-tools.ts'
 import { needs } from '../support/needs.ts'
-import { NodeRig, type RigPod } from '../support/node-rig.ts'
+import { NodeRig, POD_NETWORK, type RigPod } from '../support/node-rig.ts'
 import { readTopic } from './kafka-support.ts'
 
 const skip =
@@ -48,7 +48,7 @@ suite('the agent as deployed', { skip }, () => {
     broker = new KafkaBroker({ port: 21_460 })
     await broker.start()
     await broker.createTopic(TOPIC)
-    await createNode(cluster, NODE, ['10.244.0.0/24', 'fd44::/64'])
+    await createNode(cluster, NODE, [POD_NETWORK, 'fd44::/64'])
     kubeconfig = writeAdminKubeconfig(cluster)
   })
   after(async () => {

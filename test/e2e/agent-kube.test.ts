@@ -8,7 +8,7 @@ import { cgroupMount } from '../support/cgroup-mount.ts'
 import { KubeApiserver, needsKubeApiserver } from '../support/kube-apiserver.ts'
 import { createNode, createPod, deletePod, type PodSpec, setPodStatus } from '../support/kube-apiserver-objects.ts'
 import { needs } from '../support/needs.ts'
-import { NodeRig, type RigPod } from '../support/node-rig.ts'
+import { NodeRig, POD_NETWORK, type RigPod } from '../support/node-rig.ts'
 
 const skip = needs('linux', 'root', 'ip', 'cgroup') || needsKubeApiserver()
 const PORT = 8080
@@ -23,13 +23,19 @@ suite('agent: a node of a real API server', { skip, timeout: 360_000 }, () => {
     const networks = [
       { apiGroups: [''], resources: ['nodes'], verbs: ['list'] },
       { apiGroups: ['networking.k8s.io'], resources: ['servicecidrs'], verbs: ['list'] },
+      { apiGroups: [''], resources: ['services'], verbs: ['list', 'watch'] },
     ]
     files = await AgentFiles.create(cluster, [PODS_RULE, ...networks])
-    await createNode(cluster, NODE, ['10.244.0.0/24', 'fd44::/64'])
+    await createNode(cluster, NODE, [POD_NETWORK, 'fd44::/64'])
+    await createNode(cluster, 'n2', ['10.244.1.0/24'])
   })
   after(() => cluster?.remove())
 
-  const settings = () => ['kubernetes.enabled=true', `kubernetes.kubeconfig=${files.kubeconfig}`, `node.name=${NODE}`]
+  const settings = (node = NODE) => [
+    'kubernetes.enabled=true',
+    `kubernetes.kubeconfig=${files.kubeconfig}`,
+    `node.name=${node}`,
+  ]
 
   test('doctor: the right to list pods, had and missing', async () => {
     const look = async (kubeconfig: string) => {
@@ -167,6 +173,8 @@ suite('agent: a node of a real API server', { skip, timeout: 360_000 }, () => {
     const second = await makePod(rig, 'second', {}, 99)
     await serveIn(second, PORT)
     await agent.captures(second.namespace!)
+    // Whose link-layer address is another one.
+    client.namespace!.ip('neigh', 'flush', 'all')
     await request(client.namespace, `${url}-second`, 3)
     await until('the pairs', () => agent.pairs(`${path}-second`).length >= 3)
     assert.equal(await agent.end(), 0)
@@ -190,6 +198,24 @@ suite('agent: a node of a real API server', { skip, timeout: 360_000 }, () => {
     assert.equal(await agent.end(), 0)
     assert.deepEqual(names(agent.pairs(path)), ['client-0 on-host'])
     assert.equal(agent.pairs(path).length, 3)
+  })
+
+  test('pods of two nodes with an agent each: one pair, at the server’s node, with the far end’s name', async (t) => {
+    const rig = makeNode(t)
+    const here = await makePod(rig, 'client-0')
+    const there = await makePod(rig, 'api-0', { node: 'n2' })
+    await here.run('client')
+    await serveIn(there, PORT)
+    // An agent knows its own node's pods only, and with a rule about namespaces it captures no other.
+    const ofNode = (node: string) => [...settings(node), 'targets.namespaces.include=*', 'kubernetes.remoteNames=true']
+    const first = await AgentRig.create(t, [here.namespace!], { settings: ofNode(NODE) })
+    const second = await AgentRig.create(t, [there.namespace!], { settings: ofNode('n2') })
+    const path = uniquePath()
+    await request(here.namespace, `http://${there.addresses[0]}:${PORT}${path}`, 5)
+    await until('the pairs', () => second.pairs(path).length >= 5)
+    assert.deepEqual([await first.end(), await second.end()], [0, 0])
+    assert.deepEqual([first.pairs(path).length, second.pairs(path).length], [0, 5])
+    assert.deepEqual(names(second.pairs(path)), ['client-0 api-0'])
   })
 
   test('interceptor pods: names, and pods of which nothing is in sight', async (t) => {

@@ -151,14 +151,20 @@ http.createServer((request, response) => {
   request.resume().on('end', () => response.end(JSON.stringify({ ok: true })))
 }).listen(Number(process.argv[1]), process.argv[2])`
 
+/** What runs an HTTP server that answers everything with JSON. @param address listened on */
+export const serverProgram = (port: number, address = '0.0.0.0'): string[] => {
+  return [process.execPath, '-e', SERVER, String(port), address]
+}
+
 /** An HTTP server in a container of a pod, which answers everything with JSON. @param address listened on */
 export async function serveIn(pod: RigPod, port: number, address = '0.0.0.0'): Promise<NodeProcess> {
-  const server = await pod.run('server', { program: [process.execPath, '-e', SERVER, String(port), address] })
+  const server = await pod.run('server', { program: serverProgram(port, address) })
   await until(`port ${port} of pod ${pod.uid}`, () => isListening(server.pid, port))
   return server
 }
 
-function isListening(pid: number, port: number): boolean {
+/** Whether a process's namespace has a TCP socket that listens there. */
+export function isListening(pid: number, port: number): boolean {
   const hex = port.toString(16).toUpperCase().padStart(4, '0')
   return new RegExp(`:${hex} [0-9A-F]+:0000 0A `).test(readFileSync(`/proc/${pid}/net/tcp`, 'utf8'))
 }
@@ -167,7 +173,8 @@ const CLIENT = `
 const [url, count, pause] = process.argv.slice(1)
 const http = require('http'), agent = new http.Agent({ keepAlive: true })
 const one = (n) => new Promise((resolve) => {
-  http.get(url + '/' + n, { agent }, (response) => response.resume().on('end', resolve)).on('error', resolve)
+  const request = http.get(url + '/' + n, { agent }, (response) => response.resume().on('end', resolve))
+  request.on('error', resolve).setTimeout(5000, () => request.destroy())
 })
 ;(async () => {
   for (let n = 0; n < Number(count); n++) {

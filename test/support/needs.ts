@@ -32,6 +32,7 @@ const PARTS = {
     mend: 'run the tests where cgroups can be made',
   },
   ip: { here: () => inPath('ip'), mend: 'install iproute2' },
+  iptables: { here: () => inPath('iptables'), mend: 'install iptables' },
   ethtool: { here: () => inPath('ethtool'), mend: 'install ethtool' },
   script: { here: () => inPath('script'), mend: 'install bsdutils or util-linux' },
   unshare: { here: () => inPath('unshare'), mend: 'install util-linux' },

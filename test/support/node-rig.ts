@@ -28,6 +28,11 @@ export const CGROUP_STYLES = {
   'containerd in kind': (uid, id) => `docker/${'d0'.repeat(32)}/kubelet/kubepods/pod${uid}/cri-containerd-${id}`,
 } as const satisfies Record<string, CgroupStyle>
 
+/** Every rig's pods are in here. */
+export const POD_NETWORK = '10.64.0.0/10'
+/** A rig that is joined to this machine's network must not meet another process's there. */
+const SUBNET = `10.${64 + ((process.pid >> 8) & 63)}.${process.pid & 255}`
+
 const STEP_MILLIS = 5
 const START_MILLIS = 10_000
 /** A cgroup is busy for a moment after its last process has ended. */
@@ -52,7 +57,7 @@ export interface RigPod {
   readonly uid: string
   /** null: the host's. */
   readonly namespace: Namespace | null
-  /** `10.244.0.x` and `fd44::x`; empty with the host's network. */
+  /** IPv4 and IPv6; empty with the host's network. */
   readonly addresses: readonly string[]
   /** Starts a process in a container of the pod. @param name the first word of its command line */
   run(name: string, options?: ProcessOptions): Promise<NodeProcess>
@@ -84,7 +89,7 @@ export class NodeRig {
     const rig = new NodeRig(cgroupMount(version)!)
     t.after(() => rig.#delete())
     rig.#node.ip('link', 'add', 'cni0', 'type', 'bridge')
-    rig.#node.ip('addr', 'add', '10.244.0.1/24', 'dev', 'cni0')
+    rig.#node.ip('addr', 'add', `${SUBNET}.1/24`, 'dev', 'cni0')
     rig.#node.ip('link', 'set', 'cni0', 'up')
     return rig
   }
@@ -97,7 +102,7 @@ export class NodeRig {
     host,
   }: PodOptions = {}): RigPod {
     const namespace = hostNetwork ? null : this.namespace()
-    const addresses = namespace === null ? [] : this.#join(namespace, host)
+    const addresses = namespace === null ? [] : this.join(namespace, host)
     const run = (name: string, options: ProcessOptions = {}): Promise<NodeProcess> => {
       const containerId = options.containerId ?? randomBytes(32).toString('hex')
       return this.start(name, style(uid, containerId), namespace, { ...options, containerId })
@@ -105,14 +110,23 @@ export class NodeRig {
     return { uid, namespace, addresses, run }
   }
 
+  /** A Service: its address is translated into a pod's, as kube-proxy has iptables do it. Needs iptables. */
+  service(address: string, port: number, to: string, targetPort: number): void {
+    for (const setting of ['ipv4.ip_forward', 'bridge.bridge-nf-call-iptables']) {
+      this.#node.exec('sh', '-c', `echo 1 > /proc/sys/net/${setting.replaceAll('.', '/')}`)
+    }
+    const rule = `-t nat -A PREROUTING -d ${address} -p tcp --dport ${port} -j DNAT --to-destination ${to}:${targetPort}`
+    this.#node.exec('iptables', ...rule.split(' '))
+  }
+
   /** Joins this machine's own network to the bridge, as a node's is. @returns its address there */
   joinHost(): string {
     const name = `itl${process.pid}`
     execFileSync('ip', ['link', 'add', name, 'type', 'veth', 'peer', 'name', 'host', 'netns', this.#node.name])
     this.#node.ip('link', 'set', 'host', 'master', 'cni0', 'up')
-    execFileSync('ip', ['addr', 'add', '10.244.0.250/24', 'dev', name])
+    execFileSync('ip', ['addr', 'add', `${SUBNET}.250/24`, 'dev', name])
     execFileSync('ip', ['link', 'set', name, 'up'])
-    return '10.244.0.250'
+    return `${SUBNET}.250`
   }
 
   /** A network namespace with loopback only. */
@@ -148,18 +162,18 @@ export class NodeRig {
     return { pid, containerId }
   }
 
-  /** Gives a namespace its eth0, addresses and default route. */
-  #join(namespace: Namespace, wanted?: number): string[] {
+  /** Gives a namespace its eth0 on the bridge, addresses and a default route. @returns the addresses */
+  join(namespace: Namespace, wanted?: number): string[] {
     if (wanted === undefined) this.#hosts += 1
     const host = wanted ?? this.#hosts
     const peer = `veth${host}`
     namespace.ip('link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', peer, 'netns', this.#node.name)
     this.#node.ip('link', 'set', peer, 'master', 'cni0', 'up')
-    namespace.ip('addr', 'add', `10.244.0.${host}/24`, 'dev', 'eth0')
+    namespace.ip('addr', 'add', `${SUBNET}.${host}/24`, 'dev', 'eth0')
     namespace.ip('-6', 'addr', 'add', `fd44::${host}/64`, 'dev', 'eth0', 'nodad')
     namespace.ip('link', 'set', 'eth0', 'up')
-    namespace.ip('route', 'add', 'default', 'via', '10.244.0.1')
-    return [`10.244.0.${host}`, `fd44::${host}`]
+    namespace.ip('route', 'add', 'default', 'via', `${SUBNET}.1`)
+    return [`${SUBNET}.${host}`, `fd44::${host}`]
   }
 
   #makeCgroup(path: string): string {

@@ -1,0 +1,70 @@
+/** What changes while the agent runs: filter, targets and log level, at SIGHUP and with its file; and what it serves. */
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { AgentRig, request, serveIn, uniquePath, until } from '../support/agent-rig.ts'
+import { cgroupMount } from '../support/cgroup-mount.ts'
+import { needs } from '../support/needs.ts'
+import { NodeRig } from '../support/node-rig.ts'
+
+const skip = needs('linux', 'root', 'ip', 'cgroup')
+const PORT = 8080
+
+/** A configuration file of the test's own. */
+function configFile(t: TestContext): { path: string; write: (text: string) => void } {
+  const folder = mkdtempSync(join(tmpdir(), 'reload-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const path = join(folder, 'interceptor.yaml')
+  return { path, write: (text) => writeFileSync(path, text) }
+}
+
+test('reload: other rules hold without a restart and without a flow lost', { skip }, async (t) => {
+  const rig = NodeRig.create(t, cgroupMount('v1') === null ? 'v2' : 'v1')
+  const [client, server] = [rig.pod(), rig.pod()]
+  await serveIn(server, PORT)
+  const file = configFile(t)
+  file.write('filter: { paths: [] }\n')
+  const agent = await AgentRig.create(t, [server.namespace!], { args: ['--config', file.path] })
+  const path = uniquePath()
+  const url = `http://${server.addresses[0]}:${PORT}${path}`
+  // One connection lasts over both reloads.
+  const traffic = request(client.namespace, `${url}/steady`, 100, 40)
+  await request(client.namespace, `${url}/left-out`, 1)
+  await until('the first', () => agent.pairs(`${path}/left-out`).length === 1)
+  file.write(`filter: { paths: [${path}/left-out/0] }\nlog: { level: debug }\n`)
+  agent.child.kill('SIGHUP')
+  await agent.logged('configuration reloaded', { changed: 'filter.paths, log.level' })
+  await request(client.namespace, `${url}/left-out`, 1)
+  file.write('targets: { excludePorts: [1] }\nkafka: { topic: other }\n')
+  await agent.logged('configuration reloaded', { changed: 'filter.paths, targets.excludePorts, log.level' })
+  await agent.logged('these keys take effect only with a restart, their old values go on', { keys: 'kafka.topic' })
+  file.write('targets: { selector: "app in (" }\n')
+  agent.child.kill('SIGHUP')
+  await agent.logged('the configuration was not reloaded, the one before goes on')
+  await traffic
+  await until('the last pair', () => agent.pairs(`${path}/steady/99`).length === 1)
+  assert.equal(await agent.end(), 0)
+  assert.equal(agent.pairs(`${path}/steady`).length, 100)
+  assert.equal(agent.pairs(`${path}/left-out`).length, 1)
+})
+
+test('agent: it is ready once it captures, and its metrics tell of pods, interfaces and pairs', { skip }, async (t) => {
+  const rig = NodeRig.create(t, cgroupMount('v1') === null ? 'v2' : 'v1')
+  const [client, server] = [rig.pod(), rig.pod()]
+  await serveIn(server, PORT)
+  const agent = await AgentRig.create(t, [server.namespace!])
+  const path = uniquePath()
+  await request(client.namespace, `http://${server.addresses[0]}:${PORT}${path}`, 5)
+  await until('the pairs', () => agent.pairs(path).length >= 5)
+  for (const page of ['livez', 'readyz']) {
+    const answer = await fetch(`${agent.url}/${page}`)
+    assert.equal(answer.status, 200, await answer.text())
+  }
+  const metrics = await (await fetch(`${agent.url}/metrics`)).text()
+  assert.match(metrics, /^interceptor_pods\{mesh="none",captured="true",reason="interface"\} [1-9]/m)
+  assert.match(metrics, /^interceptor_discovery_scans_total [1-9]/m)
+  assert.match(metrics, new RegExp(`pod="${server.uid}"`))
+  assert.equal(await agent.end(), 0)
+})
