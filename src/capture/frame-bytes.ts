@@ -11,7 +11,7 @@ import type { RingProducer } from '../ring/byte-ring.ts'
  * Up to here the loop is taken. ns per copy, loop against `subarray` and `set`: 60 bytes 10 and 35, 700 bytes 58 and
  * 58, 1500 bytes 118 and 96. (Doubles would be twice as fast, but an engine may change the bits of a NaN.)
  */
-const LOOP_BYTES = 1600
+const LOOP_BYTES = 700
 
 export class FrameBytes {
   #bytes: Uint8Array = new Uint8Array(0)

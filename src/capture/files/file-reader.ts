@@ -21,13 +21,26 @@ export class FileReader {
     this.#host = host
   }
 
-  /** Copies a chunk in and takes what is whole. */
+  /**
+   * Takes what is whole: the record that the chunk before has cut is completed in the window, the others are read where
+   * they lie, and what the chunk cuts is kept. Frames are copied to where they agree with their source modulo 8, which a
+   * chunk that begins elsewhere does not allow: it is copied in.
+   */
   push(chunk: Uint8Array): void {
+    const { window } = this
+    const lendable = (chunk.byteOffset & 7) === 0
     let from = 0
     while (from < chunk.length) {
-      const count = Math.min(this.window.prepare(), chunk.length - from)
-      this.window.bytes.set(chunk.subarray(from, from + count), this.window.end)
-      this.window.filled(count)
+      if (lendable && window.available === 0) {
+        window.lend(chunk, from)
+        this.advance()
+        window.takeBack()
+        return
+      }
+      const wanted = lendable ? Math.max(1, window.wanted - window.available) : chunk.length
+      const count = Math.min(window.prepare(), wanted, chunk.length - from)
+      window.bytes.set(chunk.subarray(from, from + count), window.end)
+      window.filled(count)
       from += count
       this.advance()
     }

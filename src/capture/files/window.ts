@@ -20,6 +20,8 @@ export class Window {
   wanted = 1
   /** File offset of bytes[0]. */
   #origin = 0
+  /** Its own buffer, while another one is lent to it. */
+  #own: Uint8Array | null = null
 
   /** File offset of the next unparsed byte. */
   get offset(): number {
@@ -51,6 +53,32 @@ export class Window {
   /** `count` bytes were read to `end`. */
   filled(count: number): void {
     this.end += count
+  }
+
+  /** Looks into the next bytes of the file where they lie, from `from` of `chunk` on. It must be empty; `takeBack` must follow. */
+  lend(chunk: Uint8Array, from: number): void {
+    const { offset } = this
+    this.#own = this.bytes
+    this.#show(chunk, from, chunk.length, offset - from)
+  }
+
+  /** Ends the loan: what is left of it moves into the window's own buffer. */
+  takeBack(): void {
+    const { bytes, begin, end, offset } = this
+    if (this.#own === null) return
+    this.#show(this.#own, 0, 0, offset)
+    this.#own = null
+    while (this.bytes.length < end - begin) this.#grow()
+    this.bytes.set(bytes.subarray(begin, end))
+    this.end = end - begin
+  }
+
+  #show(bytes: Uint8Array, begin: number, end: number, origin: number): void {
+    this.bytes = bytes
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    this.begin = begin
+    this.end = end
+    this.#origin = origin
   }
 
   /** Lets `count` of the available bytes go. */
