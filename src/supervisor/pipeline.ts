@@ -182,9 +182,10 @@ class Pipeline implements TargetPipeline {
     if (!waits) await this.#assemblers.ready()
     this.#books.captures = captures
     const captured = captures.map((capture) => this.#untilCaptured(capture))
+    await this.#capture(input)
+    // Not before: the first progress says that frames are taken.
     const looking = setInterval(() => this.#look(), LOOK_MS)
     try {
-      await this.#capture(input)
       await Promise.all(captured)
       await this.#assemblers.ended
       await shipped
