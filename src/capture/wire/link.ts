@@ -73,8 +73,13 @@ export function findIp(view: DataView, start: number, end: number, linkType: num
   }
 }
 
-/** Follows tags and encapsulations from an EtherType (IEEE 802 Numbers) to the IP header. */
-function afterEtherType(view: DataView, etherType: number, offset: number, end: number): number {
+/**
+ * Follows tags and encapsulations from an EtherType (IEEE 802 Numbers) to the IP header.
+ *
+ * @param offset first byte after the EtherType
+ * @returns as `findIp`
+ */
+export function afterEtherType(view: DataView, etherType: number, offset: number, end: number): number {
   let type = etherType
   let at = offset
   for (let tags = 0; tags < MAX_TAGS; tags++) {
@@ -88,6 +93,16 @@ function afterEtherType(view: DataView, etherType: number, offset: number, end: 
         if (at + 4 > end) return CUT_LINK
         type = view.getUint16(at + 2)
         at += 4
+        break
+      case 0x8926: // VN-Tag (802.1Qbh): 4 bytes, then the next EtherType
+        if (at + 6 > end) return CUT_LINK
+        type = view.getUint16(at + 4)
+        at += 6
+        break
+      case 0x88e7: // 802.1ah: 4 bytes of tag, then the customer's whole Ethernet header
+        if (at + 18 > end) return CUT_LINK
+        type = view.getUint16(at + 16)
+        at += 18
         break
       case 0x8847: // MPLS
       case 0x8848:

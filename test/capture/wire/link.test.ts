@@ -17,6 +17,8 @@ const CARRYING: [name: string, linkType: number, header: number[]][] = [
   ['QinQ by 0x9100', 1, [...MACS, 0x91, 0, 0, 7, 0x81, 0, 0, 8, 0x86, 0xdd]],
   ['three tags', 1, [...MACS, 0x81, 0, 0, 1, 0x81, 0, 0, 2, 0x81, 0, 0, 3, 8, 0]],
   ['MPLS, two labels', 1, [...MACS, 0x88, 0x47, 0, 1, 0x20, 64, 0, 1, 0x31, 64]],
+  ['VN-Tag, 802.1Q', 1, [...MACS, 0x89, 0x26, 0x80, 1, 0, 2, 0x81, 0, 0, 7, 8, 0]],
+  ['802.1ah in 802.1ad', 1, [...MACS, 0x88, 0xa8, 0, 7, 0x88, 0xe7, 0, 0, 0, 9, ...MACS, 8, 0]],
   ['PPPoE session', 1, [...MACS, 0x88, 0x64, 0x11, 0, 0, 1, 0, 42, 0, 0x21]],
   ['VLAN, PPPoE session, IPv6', 1, [...MACS, 0x81, 0, 0, 5, 0x88, 0x64, 0x11, 0, 0, 1, 0, 42, 0, 0x57]],
   ['802.3 with SNAP', 1, [...MACS, 0, 48, 0xaa, 0xaa, 3, 0, 0, 0, 8, 0]],
