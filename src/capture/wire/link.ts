@@ -57,15 +57,12 @@ export function findIp(view: DataView, start: number, end: number, linkType: num
     case LINKTYPE_NULL:
     case LINKTYPE_LOOP:
       return afterFamily(view, start, end)
-    case LINKTYPE_PPP:
-      return afterPpp(view, start, end)
     case LINKTYPE_PPP_ETHER:
       return afterPpp(view, start + 6, end)
+    case LINKTYPE_PPP:
     case LINKTYPE_PPP_HDLC:
     case LINKTYPE_C_HDLC:
-      if (start + 4 > end) return CUT_LINK
-      if (view.getUint8(start) === 0xff) return afterPpp(view, start, end)
-      return afterEtherType(view, view.getUint16(start + 2), start + 4, end)
+      return afterHdlc(view, start, end, linkType)
     case LINKTYPE_NFLOG:
       return afterNflog(view, start, end)
     default:
@@ -103,6 +100,11 @@ export function afterEtherType(view: DataView, etherType: number, offset: number
         if (at + 18 > end) return CUT_LINK
         type = view.getUint16(at + 16)
         at += 18
+        break
+      case 0x8903: // Cisco FabricPath: 2 bytes of tag, then the inner Ethernet header
+        if (at + 16 > end) return CUT_LINK
+        type = view.getUint16(at + 14)
+        at += 16
         break
       case 0x8847: // MPLS
       case 0x8848:
@@ -150,6 +152,15 @@ export function afterPpp(view: DataView, offset: number, end: number): number {
   const compressed = (first & 1) === 1
   const protocol = compressed ? first : view.getUint16(at)
   return protocol === 0x0021 || protocol === 0x0057 ? at + (compressed ? 1 : 2) : NOT_IP
+}
+
+/** Captures of serial lines name PPP and Cisco HDLC by each other's link types; the address byte tells them apart. */
+function afterHdlc(view: DataView, start: number, end: number, linkType: number): number {
+  if (start + 4 > end) return linkType === LINKTYPE_PPP ? afterPpp(view, start, end) : CUT_LINK
+  const address = view.getUint8(start)
+  const cisco = address === 0x0f || address === 0x8f
+  if (address === 0xff || (linkType === LINKTYPE_PPP && !cisco)) return afterPpp(view, start, end)
+  return afterEtherType(view, view.getUint16(start + 2), start + 4, end)
 }
 
 /** An address family of four bytes in the byte order of whoever captured; AF_INET6 differs from system to system. */
