@@ -53,6 +53,7 @@ const MEANINGFUL_LENGTHS: Uint8Array = (() => {
   return table
 })()
 const CHUNKED = new Caseless('chunked')
+const IDENTITY = new Caseless('identity')
 
 export class HeadScanner {
   /** End of the head, after the empty line. */
@@ -341,7 +342,10 @@ export class HeadScanner {
     }
   }
 
-  /** Only the last coding matters for the framing (RFC 9112 §6.1); several fields are one list. */
+  /**
+   * Only the last coding matters for the framing (RFC 9112 §6.1); several fields are one list. `identity` alone is none:
+   * servers that still send it (RFC 2616 §3.6) send a Content-Length or close beside it.
+   */
   #transferEncoding(at: number, end: number): void {
     const bytes = this.#bytes
     let last = end
@@ -349,6 +353,8 @@ export class HeadScanner {
     while (last < end && (isLineSpace(bytes[last]) || bytes[last] === LF)) last++
     let stop = last
     while (stop < end && bytes[stop] !== SEMICOLON && bytes[stop] !== SPACE && bytes[stop] !== TAB) stop++
+    const alone = last === at && stop === end && this.coding === CODING_NONE
+    if (alone && stop - last === IDENTITY.length && IDENTITY.matches(this.#view, last)) return
     const chunked = stop - last === CHUNKED.length && CHUNKED.matches(this.#view, last)
     this.coding = chunked ? CODING_CHUNKED : CODING_OTHER
   }

@@ -126,13 +126,16 @@ export class MessageParser {
   }
 
   /**
-   * The stream ends. A body that only the end delimits is complete if the end is proper.
+   * The stream ends. A body that only the end delimits is complete if the end is proper, and so is a chunked one that
+   * lacks no more than the empty line after its last chunk.
    *
    * @param proper a FIN in sequence; @param reason why an unfinished message is given up
    * @param seq sequence number after the last byte
    */
   end(stream: MessageStream, proper: boolean, reason: number, seq: number): void {
-    if (stream.state === TO_CLOSE && proper) this.#handler.complete(stream, seq)
+    // The last chunk ends the body (RFC 9112 §8); the empty line after it is missing where a server closes at once.
+    const whole = stream.state === TO_CLOSE || (stream.state === TRAILERS && stream.lineBytes === 0)
+    if (whole && proper) this.#handler.complete(stream, seq)
     else if (stream.state >= COUNTED && stream.state !== OPAQUE) this.#handler.damaged(stream, reason)
     this.#pool.free(stream.partial)
     stream.state = OPAQUE

@@ -57,15 +57,12 @@ export function findIp(view: DataView, start: number, end: number, linkType: num
     case LINKTYPE_NULL:
     case LINKTYPE_LOOP:
       return afterFamily(view, start, end)
-    case LINKTYPE_PPP:
-      return afterPpp(view, start, end)
     case LINKTYPE_PPP_ETHER:
       return afterPpp(view, start + 6, end)
+    case LINKTYPE_PPP:
     case LINKTYPE_PPP_HDLC:
     case LINKTYPE_C_HDLC:
-      if (start + 4 > end) return CUT_LINK
-      if (view.getUint8(start) === 0xff) return afterPpp(view, start, end)
-      return afterEtherType(view, view.getUint16(start + 2), start + 4, end)
+      return afterHdlc(view, start, end, linkType)
     case LINKTYPE_NFLOG:
       return afterNflog(view, start, end)
     default:
@@ -73,8 +70,13 @@ export function findIp(view: DataView, start: number, end: number, linkType: num
   }
 }
 
-/** Follows tags and encapsulations from an EtherType (IEEE 802 Numbers) to the IP header. */
-function afterEtherType(view: DataView, etherType: number, offset: number, end: number): number {
+/**
+ * Follows tags and encapsulations from an EtherType (IEEE 802 Numbers) to the IP header.
+ *
+ * @param offset first byte after the EtherType
+ * @returns as `findIp`
+ */
+export function afterEtherType(view: DataView, etherType: number, offset: number, end: number): number {
   let type = etherType
   let at = offset
   for (let tags = 0; tags < MAX_TAGS; tags++) {
@@ -88,6 +90,21 @@ function afterEtherType(view: DataView, etherType: number, offset: number, end: 
         if (at + 4 > end) return CUT_LINK
         type = view.getUint16(at + 2)
         at += 4
+        break
+      case 0x8926: // VN-Tag (802.1Qbh): 4 bytes, then the next EtherType
+        if (at + 6 > end) return CUT_LINK
+        type = view.getUint16(at + 4)
+        at += 6
+        break
+      case 0x88e7: // 802.1ah: 4 bytes of tag, then the customer's whole Ethernet header
+        if (at + 18 > end) return CUT_LINK
+        type = view.getUint16(at + 16)
+        at += 18
+        break
+      case 0x8903: // Cisco FabricPath: 2 bytes of tag, then the inner Ethernet header
+        if (at + 16 > end) return CUT_LINK
+        type = view.getUint16(at + 14)
+        at += 16
         break
       case 0x8847: // MPLS
       case 0x8848:
@@ -135,6 +152,15 @@ export function afterPpp(view: DataView, offset: number, end: number): number {
   const compressed = (first & 1) === 1
   const protocol = compressed ? first : view.getUint16(at)
   return protocol === 0x0021 || protocol === 0x0057 ? at + (compressed ? 1 : 2) : NOT_IP
+}
+
+/** Captures of serial lines name PPP and Cisco HDLC by each other's link types; the address byte tells them apart. */
+function afterHdlc(view: DataView, start: number, end: number, linkType: number): number {
+  if (start + 4 > end) return linkType === LINKTYPE_PPP ? afterPpp(view, start, end) : CUT_LINK
+  const address = view.getUint8(start)
+  const cisco = address === 0x0f || address === 0x8f
+  if (address === 0xff || (linkType === LINKTYPE_PPP && !cisco)) return afterPpp(view, start, end)
+  return afterEtherType(view, view.getUint16(start + 2), start + 4, end)
 }
 
 /** An address family of four bytes in the byte order of whoever captured; AF_INET6 differs from system to system. */

@@ -4,7 +4,7 @@
  *
  * UDP tunnels are known by their port alone, so what is found is only a guess until it has proved to be a whole packet.
  */
-import { afterPpp, findIp, LINKTYPE_ETHERNET } from './link.ts'
+import { afterEtherType, afterPpp, findIp, LINKTYPE_ETHERNET } from './link.ts'
 
 /** No packet in there. */
 export const NO_TUNNEL = -1
@@ -14,6 +14,7 @@ const IPV4_IN_IP = 4
 const UDP = 17
 const IPV6_IN_IP = 41
 const GRE = 47
+const ETHERNET_IN_IP = 97
 
 /** IANA ports, and Linux's own for VXLAN, which Flannel still uses. */
 const VXLAN = 4789
@@ -21,9 +22,13 @@ const VXLAN_LINUX = 8472
 const GENEVE = 6081
 const GTP_USER = 2152
 const TEREDO = 3544
+const L2TP = 1701
 
 const TRANSPARENT_ETHERNET = 0x6558
 const PPP_IN_GRE = 0x880b
+/** Port mirroring over IP: types I and II share one value, type III has its own. */
+const ERSPAN = 0x88be
+const ERSPAN_3 = 0x22eb
 
 /**
  * @param protocol what the outer packet carries; @param at its first byte; @param end one past its last
@@ -34,6 +39,7 @@ export function findInner(view: DataView, protocol: number, at: number, end: num
   if (protocol === IPV4_IN_IP || protocol === IPV6_IN_IP) inner = at
   else if (protocol === GRE) inner = afterGre(view, at, end)
   else if (protocol === UDP && at + 16 <= end) inner = afterUdp(view, at, end)
+  else if (protocol === ETHERNET_IN_IP) inner = findIp(view, at + 2, end, LINKTYPE_ETHERNET) // RFC 3378 §3
   return inner < 0 || inner >= end ? NO_TUNNEL : inner
 }
 
@@ -45,7 +51,16 @@ function afterGre(view: DataView, at: number, end: number): number {
   const type = view.getUint16(at + 2)
   const inner = at + 4 + optional
   if ((flags & 7) === 1) return type === PPP_IN_GRE ? afterPpp(view, inner + (flags & 0x80 ? 4 : 0), end) : NO_TUNNEL
+  if (type === ERSPAN || type === ERSPAN_3) return afterErspan(view, type, flags, inner, end)
   return afterType(view, type, inner, end)
+}
+
+/** A mirrored Ethernet frame; only type I comes without a GRE sequence number and has no header of its own. */
+function afterErspan(view: DataView, type: number, greFlags: number, at: number, end: number): number {
+  if (type === ERSPAN) return findIp(view, greFlags & 0x1000 ? at + 8 : at, end, LINKTYPE_ETHERNET)
+  if (at + 12 > end) return NO_TUNNEL
+  const subheader = view.getUint8(at + 11) & 1 ? 8 : 0
+  return findIp(view, at + 12 + subheader, end, LINKTYPE_ETHERNET)
 }
 
 function afterUdp(view: DataView, at: number, end: number): number {
@@ -58,14 +73,27 @@ function afterUdp(view: DataView, at: number, end: number): number {
       return afterType(view, view.getUint16(inner + 2), inner + 8 + ((view.getUint8(inner) & 63) << 2), end)
     case GTP_USER:
       return afterGtp(view, inner, end)
+    case L2TP:
+      return afterL2tp(view, inner, end)
     default:
       return view.getUint16(at + 2) === TEREDO || view.getUint16(at) === TEREDO ? inner : NO_TUNNEL
   }
 }
 
 function afterType(view: DataView, type: number, at: number, end: number): number {
-  if (type === 0x0800 || type === 0x86dd) return at
-  return type === TRANSPARENT_ETHERNET ? findIp(view, at, end, LINKTYPE_ETHERNET) : NO_TUNNEL
+  return type === TRANSPARENT_ETHERNET ? findIp(view, at, end, LINKTYPE_ETHERNET) : afterEtherType(view, type, at, end)
+}
+
+/** Version 2 data messages: length, sequence numbers and padding where their flags say so, then PPP (RFC 2661 §3.1). */
+function afterL2tp(view: DataView, at: number, end: number): number {
+  const flags = view.getUint16(at)
+  if ((flags & 15) !== 2 || (flags & 0x8000) !== 0) return NO_TUNNEL
+  let inner = at + 6 + (flags & 0x4000 ? 2 : 0) + (flags & 0x0800 ? 4 : 0)
+  if ((flags & 0x0200) !== 0) {
+    if (inner + 2 > end) return NO_TUNNEL
+    inner += 2 + view.getUint16(inner)
+  }
+  return afterPpp(view, inner, end)
 }
 
 /** GTP version 1, user data only (3GPP TS 29.281 §5.1, §5.2). */

@@ -47,6 +47,27 @@ const TUNNELS: [name: string, protocol: number, payload: Uint8Array][] = [
   ],
   ['Teredo', 17, udp(3544, INNER6)],
   ['Teredo, from the relay', 17, udp(50000, INNER6, 3544)],
+  ['L2TP', 17, udp(1701, bytes([0, 2, 0, 7, 0, 9], [0xff, 3, 0, 0x21], INNER))],
+  [
+    'L2TP with length, sequence and padding',
+    17,
+    udp(1701, bytes([0x4a, 2, 0, 80, 0, 7, 0, 9], [0, 1, 0, 0], [0, 3, 0, 0, 0], [0xff, 3, 0, 0x57], INNER6)),
+  ],
+  ['ERSPAN type I', 47, bytes([0, 0, 0x88, 0xbe], ethernet({ payload: INNER }))],
+  ['ERSPAN type II', 47, bytes([0x10, 0, 0x88, 0xbe], new Array<number>(12).fill(7), ethernet({ payload: INNER }))],
+  [
+    'ERSPAN type III with its subheader',
+    47,
+    bytes(
+      [0x10, 0, 0x22, 0xeb],
+      new Array<number>(15).fill(7),
+      [1],
+      new Array<number>(8).fill(7),
+      ethernet({ payload: INNER }),
+    ),
+  ],
+  ['MPLS in GRE', 47, bytes([0, 0, 0x88, 0x47], [0, 1, 1, 64], INNER)],
+  ['Ethernet in IP', 97, bytes([0x30, 0], ethernet({ payload: INNER6 }))],
   ['IP in IP in VXLAN', 17, udp(4789, vxlan(packet({ ...OUTER, protocol: 4, payload: INNER })))],
 ]
 
@@ -73,7 +94,8 @@ const NOTHING_INSIDE: [name: string, protocol: number, payload: Uint8Array][] = 
   ['DNS', 17, udp(53, new Uint8Array(40))],
   ['a VXLAN port without VXLAN', 17, udp(4789, new Uint8Array(60).fill(0x47))],
   ['a Teredo port without Teredo', 17, udp(3544, new Uint8Array(60))],
-  ['GRE with something else', 47, bytes([0, 0, 0x88, 0xbe], INNER)],
+  ['GRE with something else', 47, bytes([0, 0, 0x88, 0xb5], INNER)],
+  ['L2TP control', 17, udp(1701, bytes([0xc8, 2, 0, 80, 0, 7, 0, 9, 0, 1, 0, 0], INNER))],
   ['GTP control', 17, udp(2152, bytes([0x30, 1, 0, 0, 0, 0, 0, 1], INNER))],
   ['UDP inside', 4, packet({ ...OUTER, protocol: 17, payload: udp(53, new Uint8Array(10)) })],
   ['an inner packet that is cut', 4, INNER.subarray(0, 30)],
