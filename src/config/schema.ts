@@ -148,7 +148,12 @@ const capture = section('Where frames come from.', {
     64,
     16 * MIB,
   ),
-  ringBytes: size('8MiB', 'Kernel ring of each interface.', 256 * KIB, GIB),
+  ringBytes: size(
+    '8MiB',
+    'Kernel ring of each interface. Below 4 MiB, frames over 124 KiB (BIG TCP) are cut.',
+    256 * KIB,
+    GIB,
+  ),
   maxWorkers: integer(
     8,
     'Capture workers at most; there are never more than one for four CPUs. With more interfaces than workers, a worker takes several.',

@@ -31,6 +31,8 @@ import type { WorkerEnd } from './worker-thread.ts'
 
 /** How often the supervisor looks at what shared memory says: output gone, progress, heartbeats. */
 const LOOK_MS = 50
+/** Everything has begun by then, and its memory for that is free. */
+const STARTED_MS = 5_000
 /** A worker that has not obeyed a stop by then is terminated. */
 const OBEY_MS = 2_000
 
@@ -218,9 +220,10 @@ class Pipeline implements TargetPipeline {
     await capture.worker.start()
   }
 
-  async #captureTargets({ sockets, opened }: SocketInput): Promise<void> {
+  async #captureTargets({ sockets, opened, open }: SocketInput): Promise<void> {
     const { TargetSet } = await import('./target-set.ts')
     const { ownNetns } = await import('../sys/netns.ts')
+    const { giveBackMemory } = await import('../sys/give-back.ts')
     const targets = new TargetSet({
       sockets,
       slots: this.#books.captures,
@@ -231,6 +234,7 @@ class Pipeline implements TargetPipeline {
     this.#books.targets = targets
     await targets.adopt(opened)
     this.#capturing.resolve(targets)
+    if (open) setTimeout(giveBackMemory, STARTED_MS).unref()
   }
 
   #tell(message: ToAssembler): void {

@@ -14,7 +14,7 @@ const skip = needs('linux', 'root', 'ip', 'cgroup') || needsKubeApiserver()
 const PORT = 8080
 const NODE = 'n1'
 
-suite('agent: a node of a real API server', { skip, timeout: 120_000 }, () => {
+suite('agent: a node of a real API server', { skip, timeout: 360_000 }, () => {
   let cluster: KubeApiserver
   let files: AgentFiles
 
@@ -48,7 +48,7 @@ suite('agent: a node of a real API server', { skip, timeout: 120_000 }, () => {
       return stdout.split('\n').find((line) => line.includes('Kubernetes API')) ?? ''
     }
     assert.match(await look(files.kubeconfig), /^✓ .* tells the pods of n1$/)
-    const nobody = await AgentFiles.create(cluster, [])
+    const nobody = await AgentFiles.create(cluster, [], cluster.url, 'nobody')
     assert.match(await look(nobody.kubeconfig), /^✗ .*list.*pods.* → /)
   })
 

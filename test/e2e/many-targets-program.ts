@@ -20,8 +20,8 @@ export interface Taken {
 }
 
 const KIB = 1024
-/** Until what was needed to begin is garbage, and has been collected. */
-const SETTLE_MS = 3000
+/** Until what was needed to begin has been given back. */
+const SETTLE_MS = 6000
 
 /** Resident bytes of this process's mappings, and of those of them that are packet rings. */
 function resident(): { all: number; rings: number } {

@@ -83,8 +83,8 @@ export class LiveCapture {
     const all = { ...DEFAULTS, ...options }
     this.#sockets = new PacketSockets(all)
     if (all.source === 'cap') {
-      const devices = interfaces.map(({ device }) => device)
-      this.source = capSource(devices, all)
+      const ids = interfaces.map(({ interfaceId, device }) => ({ interfaceId, device }))
+      this.source = { ...capSource([], all), interfaces: ids }
       return
     }
     this.source = { kind: 'af-packet', sockets: interfaces.map((wanted) => this.#open(wanted)) }

@@ -9,14 +9,23 @@ export const RETIRE_MS = 50
 const BLOCK_HEADROOM = 4096
 const MIN_BLOCK_BYTES = 64 * 1024
 const MIN_BLOCKS = 2
+/**
+ * While a worker waits for a CPU each block lasts RETIRE_MS at most, however little is in it: with fewer than these, frames
+ * are lost to a wait that is nothing unusual.
+ */
+const ENOUGH_BLOCKS = 8
+/** Takes every frame but those of BIG TCP, which are cut where the ring is small. */
+const ORDINARY_BLOCK_BYTES = 128 * 1024
 
 /**
  * @param ringBytes size wanted; the answer is within it, except that two blocks are the least
- * @param snapLength bytes kept of a frame, all of which a block must take; no frame is larger than BIG TCP makes them
+ * @param snapLength bytes kept of a frame, all of which a block takes where the ring has room for enough of them; no frame
+ *   is larger than BIG TCP makes them
  */
 export function ringShape(ringBytes: number, snapLength: number): { blockBytes: number; blockCount: number } {
   const frameBytes = Math.min(snapLength, MAX_FRAME_BYTES)
   let blockBytes = MIN_BLOCK_BYTES
   while (blockBytes < frameBytes + BLOCK_HEADROOM) blockBytes *= 2
+  while (blockBytes > ORDINARY_BLOCK_BYTES && ringBytes < ENOUGH_BLOCKS * blockBytes) blockBytes /= 2
   return { blockBytes, blockCount: Math.max(MIN_BLOCKS, Math.floor(ringBytes / blockBytes)) }
 }

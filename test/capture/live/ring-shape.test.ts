@@ -11,6 +11,12 @@ test('ring shape: a block takes a whole frame, and blocks fill the ring', () => 
   assert.deepEqual(ringShape(8 * MIB, 96), { blockBytes: MIB / 16, blockCount: 128 })
 })
 
+test('ring shape: a small ring has enough blocks first, each for an ordinary frame', () => {
+  assert.deepEqual(ringShape(4 * MIB, 262144), { blockBytes: MIB / 2, blockCount: 8 })
+  assert.deepEqual(ringShape(2 * MIB, 262144), { blockBytes: MIB / 4, blockCount: 8 })
+  assert.deepEqual(ringShape(MIB, 262144), { blockBytes: MIB / 8, blockCount: 8 })
+})
+
 test('ring shape: two blocks at least, however small the ring', () => {
-  assert.deepEqual(ringShape(4096, 262144), { blockBytes: MIB / 2, blockCount: 2 })
+  assert.deepEqual(ringShape(4096, 262144), { blockBytes: MIB / 8, blockCount: 2 })
 })

@@ -28,9 +28,11 @@ export class AgentFiles {
   readonly tokenFile: string
   readonly kubeconfig: string
   readonly #cluster: KubeApiserver
+  readonly #account: string
 
   private constructor(cluster: KubeApiserver, server: string, name: string) {
     this.#cluster = cluster
+    this.#account = name
     this.tokenFile = join(cluster.folder, `${name}.token`)
     this.kubeconfig = join(cluster.folder, `${name}.kubeconfig`)
     const config = {
@@ -43,16 +45,21 @@ export class AgentFiles {
   }
 
   /** @param server where the kubeconfig points; absent: the API server itself */
-  static async create(cluster: KubeApiserver, rules: PolicyRule[], server = cluster.url): Promise<AgentFiles> {
-    const files = new AgentFiles(cluster, server, ACCOUNT.name)
-    await createServiceAccount(cluster, ACCOUNT.namespace, ACCOUNT.name)
-    await grant(cluster, ACCOUNT.namespace, ACCOUNT.name, rules)
+  static async create(
+    cluster: KubeApiserver,
+    rules: PolicyRule[],
+    server = cluster.url,
+    account = ACCOUNT.name,
+  ): Promise<AgentFiles> {
+    const files = new AgentFiles(cluster, server, account)
+    await createServiceAccount(cluster, ACCOUNT.namespace, account)
+    await grant(cluster, ACCOUNT.namespace, account, rules)
     await files.renewToken()
     return files
   }
 
   async renewToken(): Promise<void> {
-    writeFileSync(this.tokenFile, `${await requestToken(this.#cluster, ACCOUNT.namespace, ACCOUNT.name)}\n`)
+    writeFileSync(this.tokenFile, `${await requestToken(this.#cluster, ACCOUNT.namespace, this.#account)}\n`)
   }
 
   async access(): Promise<ApiAccess> {

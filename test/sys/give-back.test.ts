@@ -1,0 +1,28 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
+import { giveBackMemory } from '../../src/sys/give-back.ts'
+import { needs } from '../support/needs.ts'
+
+const MIB = 1024 * 1024
+
+/** @returns resident bytes while it is not garbage yet */
+function makeGarbage(): number {
+  const garbage = Array.from({ length: 500_000 }, (_, i) => ({ i, text: `number ${i}` }))
+  const { rss } = process.memoryUsage()
+  assert.equal(garbage.at(-1)!.i, 499_999)
+  return rss
+}
+
+test('give back: garbage is resident no longer, and nobody else can collect', { skip: needs('linux') }, async () => {
+  const before = makeGarbage()
+  // V8 unmaps on another thread.
+  let given = 0
+  for (let tries = 0; tries < 20 && given < 10 * MIB; tries++) {
+    giveBackMemory()
+    await pause(50)
+    given = before - process.memoryUsage.rss()
+  }
+  assert.ok(given >= 10 * MIB, `${given / MIB} MiB`)
+  assert.equal('gc' in globalThis, false)
+})
