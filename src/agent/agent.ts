@@ -13,6 +13,7 @@ import { type OwnPod, readOwnPod } from '../discovery/own-pod.ts'
 import { followRemote } from '../discovery/remote-addresses.ts'
 import { targetRules } from '../discovery/rules.ts'
 import { NodeScanner } from '../discovery/scanner.ts'
+import { neededFacts } from '../discovery/selection.ts'
 import type { Logger } from '../log.ts'
 import type { ViewPolicy } from '../messages.ts'
 import type { AddFailure, Outcome, OutputOptions, TargetPipeline } from '../supervisor/options.ts'
@@ -175,6 +176,7 @@ export class Agent {
     this.#reloader.start()
     const ended = this.#pipeline.done
     await Promise.race([this.#api.firstAnswer(NAMES_MILLIS), ended])
+    this.#warnOfRules()
     if (this.#api.problem !== null) {
       this.#log.warn('pods are captured without names until the API server tells them', { error: this.#api.problem })
     }
@@ -185,6 +187,13 @@ export class Agent {
     clearInterval(this.#flushing)
     await Promise.all([this.#api.close(), this.#admin?.close()])
     return this.#denied === null ? outcome : { ...outcome, ...deniedOutcome(this.#denied) }
+  }
+
+  #warnOfRules(): void {
+    if (this.#api.isAsked || neededFacts(targetRules(this.#config, this.#own)) === null) return
+    this.#log.warn('targets has rules about namespaces or labels, and no API server is asked: no pod is captured', {
+      hint: 'run it in a pod with a service account, or set kubernetes.kubeconfig',
+    })
   }
 
   #deny(failure: AddFailure): void {

@@ -48,6 +48,11 @@ export class ApiWatch {
     this.#watch = watch
   }
 
+  /** Whether there is an API server to ask. */
+  get isAsked(): boolean {
+    return this.#watch !== null
+  }
+
   /** This node's, as far as it has told. */
   pods(): readonly KnownPod[] {
     return [...(this.#watch?.pods.values() ?? [])]

@@ -116,7 +116,8 @@ function notes({ snapshot, apiProblem }: NodeView): string {
       `${counted(denied, 'process', 'processes')} more did not show a namespace; pods may be missing, see that SYS_PTRACE is granted`,
     )
   }
-  if (apiProblem !== null) lines.push(`names and rules are missing: ${apiProblem}`)
+  if (apiProblem !== null)
+    lines.push(`no names, and no pod for which a rule asks its namespace or labels: ${apiProblem}`)
   if (ambient) {
     lines.push('ztunnel runs here: the traffic of pods in Istio’s ambient mode is encrypted on their own interfaces')
   }

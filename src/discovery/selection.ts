@@ -36,7 +36,7 @@ const left = (reason: LeftOut, why: string): Choice => ({ wanted: false, reason,
 export function selector(rules: SelectionRules): (known: KnownPod | null) => Choice {
   const { include, exclude, matchesLabels } = rules
   const [isIncluded, isExcluded] = [globMatcher(include), globMatcher(exclude)]
-  const needs = include.length > 0 || exclude.length > 0 ? 'namespace' : matchesLabels !== null ? 'labels' : null
+  const needs = neededFacts(rules)
   return (known) => {
     if (known === null) {
       return needs === null
@@ -56,6 +56,12 @@ export function selector(rules: SelectionRules): (known: KnownPod | null) => Cho
       return left('labels', 'its labels do not match targets.selector')
     return WANTED
   }
+}
+
+/** What rules ask of a pod that only the API server tells; null: nothing. */
+export function neededFacts({ include, exclude, matchesLabels }: SelectionRules): 'namespace' | 'labels' | null {
+  if (include.length > 0 || exclude.length > 0) return 'namespace'
+  return matchesLabels === null ? null : 'labels'
 }
 
 const UNKNOWN = 'and targets has rules about it: see that the API server can be reached'

@@ -45,7 +45,6 @@ const SETTINGS = [
   'ship.sink=file',
   'ship.format=json',
   'ship.linger=1ms',
-  'capture.ringBytes=1MiB',
   'limits.memory=96MiB',
   'ship.bufferBytes=16MiB',
   'kubernetes.enabled=false',
