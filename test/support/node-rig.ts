@@ -46,6 +46,8 @@ export interface PodOptions {
   host?: number
 }
 
+const BRIDGE_LINK_ADDRESS = '0a:58:0a:f4:00:01'
+
 /** One node. */
 export class NodeRig {
   /** The node's own network. */
@@ -62,7 +64,8 @@ export class NodeRig {
     t.after(() => this.#delete())
     this.#apart = index !== null
     this.#subnet = `10.244.${index ?? 0}`
-    this.network.ip('link', 'add', 'cni0', 'type', 'bridge')
+    // Of its own, as network plug-ins give it: else it is that of a port, and another when ports come and go.
+    this.network.ip('link', 'add', 'cni0', 'address', BRIDGE_LINK_ADDRESS, 'type', 'bridge')
     this.network.ip('addr', 'add', `${this.#subnet}.1/24`, 'dev', 'cni0')
     this.network.ip('link', 'set', 'cni0', 'up')
   }
@@ -116,6 +119,8 @@ export class NodeRig {
     this.#podPids.delete(uid)
     if (namespace === null) return
     namespace.ip('link', 'del', 'eth0')
+    // Whoever takes its address next has another one on the link.
+    this.network.ip('neigh', 'flush', 'dev', 'cni0')
     this.#namespaces.delete(namespace)
     namespace.delete()
   }
