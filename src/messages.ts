@@ -58,6 +58,8 @@ export interface AfPacketSocket {
   blockCount: number
   /** LINKTYPE_ value of its frames: Ethernet, or raw IP where the kernel takes the link layer off. */
   linkType: number
+  /** Shared, one word: on the loopback of a pod with a sidecar the port that its outgoing connections are turned to, else 0. */
+  proxyPort: Int32Array
 }
 
 /** libpcap through the `cap` package, in a child process; all its interfaces share one worker. */

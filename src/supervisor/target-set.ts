@@ -116,6 +116,7 @@ export class TargetSet {
     const before = captured.target
     captured.target = target
     this.#parts.announce(captured.lent.interfaceId, { ...target.info, domain: captured.domain })
+    captured.lent.proxyPort[0] = proxyPort(target)
     if (sameRules(before, target)) return
     try {
       this.#parts.sockets.filter(captured.socket, target)
@@ -247,6 +248,7 @@ export class TargetSet {
         blockBytes: socket.blockBytes,
         blockCount: socket.blockCount,
         linkType: socket.linkType,
+        proxyPort: new Int32Array(new SharedArrayBuffer(4)).fill(proxyPort(target)),
       }
       const captured: Captured = { target, socket, lent, slot, domain, up: true, closed: deferred() }
       this.#byKey.set(target.key, captured)
@@ -279,6 +281,9 @@ export class TargetSet {
 }
 
 const blockOf = ({ lent }: Captured): CounterBlock => ({ layout: CAPTURE_COUNTERS, values: lent.counters })
+
+/** The first of a mesh's outgoing ports is the one to which its rules turn connections. */
+const proxyPort = ({ info }: CaptureTarget): number => info.view?.outboundPorts[0] ?? 0
 
 const sameRules = (a: CaptureTarget, b: CaptureTarget): boolean =>
   sameSet(a.excludePorts, b.excludePorts) && sameSet(a.onlyAddresses, b.onlyAddresses)

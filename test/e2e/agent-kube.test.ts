@@ -150,7 +150,7 @@ suite('agent: a node of a real API server', { skip, timeout: 360_000 }, () => {
     await cluster.startServer()
     await until('names', () => agent.log.includes('pods are watched again'))
     for (let tries = 0; tries < 50 && !names(agent.pairs(`${path}-back`)).includes('client-0 api-0'); tries += 1) {
-      await request(client.namespace, `http://${server.addresses[0]}:${PORT}${path}-back`, 1, 100)
+      await request(client.namespace, `http://${server.addresses[0]}:${PORT}${path}-back`, 1, { pauseMillis: 100 })
     }
     assert.equal(await agent.end(), 0)
     assert.deepEqual(names(agent.pairs(`${path}-away`)), ['undefined undefined'])

@@ -11,7 +11,8 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { start } from '../cli/support.ts'
 import type { Namespace } from './netns.ts'
-import type { NodeProcess, RigPod } from './node-rig.ts'
+import { type NodeProcess, programOf } from './node-processes.ts'
+import type { RigPod } from './node-rig.ts'
 
 /** What tests look at of a pair. */
 export interface SeenPair {
@@ -19,7 +20,7 @@ export interface SeenPair {
   request: { target: string }
   client: { address: string; pod: { name: string } | null }
   server: { address: string; port: number; pod: { name: string; container: string } | null }
-  capture: { interface: string; vantage: string; mesh: string | null }
+  capture: { node: string; interface: string; vantage: string; mesh: string | null }
 }
 
 /** A line of the agent's log. */
@@ -75,7 +76,7 @@ export class AgentRig {
     })
     t.after(async () => {
       if (this.child.exitCode === null && this.child.signalCode === null) {
-        this.child.kill('SIGKILL')
+        process.kill(this.pid, 'SIGKILL')
         await once(this.child, 'exit')
       }
       rmSync(folder, { recursive: true })
@@ -132,9 +133,14 @@ export class AgentRig {
     return pairs.filter(({ request }) => request.target.startsWith(prefix))
   }
 
+  /** The agent's process, also where another has started it. */
+  get pid(): number {
+    return programOf(this.child.pid!)
+  }
+
   /** SIGTERM, and the exit code it ends with. */
   async end(): Promise<number | null> {
-    this.child.kill('SIGTERM')
+    process.kill(this.pid, 'SIGTERM')
     await once(this.child, 'exit')
     return this.child.exitCode
   }
@@ -169,11 +175,13 @@ export function isListening(pid: number, port: number): boolean {
 }
 
 const CLIENT = `
-const [url, count, pause] = process.argv.slice(1)
+const [url, count, pause, host] = process.argv.slice(1)
 const http = require('http'), agent = new http.Agent({ keepAlive: true })
 const one = (n) => new Promise((resolve) => {
-  const request = http.get(url + '/' + n, { agent }, (response) => response.resume().on('end', resolve))
-  request.on('error', resolve).setTimeout(5000, () => request.destroy())
+  const request = http.get(url + '/' + n, { agent, timeout: 5000, headers: host === '' ? {} : { host } }, (response) => {
+    response.resume().on('end', () => { console.log(n); resolve() }).on('error', resolve)
+  })
+  request.on('error', resolve).on('timeout', () => request.destroy())
 })
 ;(async () => {
   for (let n = 0; n < Number(count); n++) {
@@ -183,13 +191,30 @@ const one = (n) => new Promise((resolve) => {
   agent.destroy()
 })()`
 
+export interface RequestOptions {
+  /** Between two requests. */
+  pauseMillis?: number
+  /** Field Host; absent: as in the URL. */
+  host?: string
+}
+
 /**
- * Sends `count` GET requests over one connection; their paths end in `/0`, `/1`, …
+ * Sends `count` GET requests over one connection, or another where that ends; their paths end in `/0`, `/1`, …
  *
- * @param pauseMillis between two of them
+ * @param namespace null: this machine's
+ * @returns the numbers of those that were answered in full
  */
-export async function request(namespace: Namespace | null, url: string, count: number, pauseMillis = 0): Promise<void> {
+export async function request(
+  namespace: Namespace | null,
+  url: string,
+  count: number,
+  { pauseMillis = 0, host = '' }: RequestOptions = {},
+): Promise<number[]> {
   const within = namespace === null ? [] : ['ip', 'netns', 'exec', namespace.name]
-  const [program, ...words] = [...within, process.execPath, '-e', CLIENT, url, String(count), String(pauseMillis)]
-  await once(spawn(program!, words, { stdio: ['ignore', 'ignore', 'inherit'] }), 'exit')
+  const client = [...within, process.execPath, '-e', CLIENT, url, String(count), String(pauseMillis), host]
+  const child = spawn(client[0]!, client.slice(1), { stdio: ['ignore', 'pipe', 'inherit'] })
+  const exited = once(child, 'exit')
+  const answered = Buffer.concat(await child.stdout.toArray()).toString()
+  await exited
+  return answered.split('\n').slice(0, -1).map(Number)
 }

@@ -100,7 +100,8 @@ export class LiveCapture {
     this.#opened.push(opened)
     const interfaceIndex = this.#sockets.begin(opened)
     const { promiscuous } = this.#sockets
-    return { ...opened, interfaceId, closing: false, counters: this.counters, interfaceIndex, promiscuous }
+    const own = { interfaceId, closing: false, counters: this.counters, proxyPort: new Int32Array(1) }
+    return { ...opened, ...own, interfaceIndex, promiscuous }
   }
 
   /** Starts the worker, or another one after `halt`. */

@@ -3,14 +3,12 @@
  * network namespaces joined by a bridge. Needs root, iproute2 and a cgroup hierarchy one may write to. Everything is
  * ended and deleted after the test.
  */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { execFileSync } from 'node:child_process'
 import { randomBytes, randomUUID } from 'node:crypto'
-import { once } from 'node:events'
-import { mkdirSync, readFileSync, rmdirSync, statSync } from 'node:fs'
-import { dirname } from 'node:path'
 import type { TestContext } from 'node:test'
 import { type CgroupVersion, cgroupMount } from './cgroup-mount.ts'
 import { Namespace } from './netns.ts'
+import { type NodeProcess, NodeProcesses, type ProcessOptions } from './node-processes.ts'
 
 /** How a runtime names the cgroup of a container, below the hierarchy's root. */
 export type CgroupStyle = (uid: string, container: string) => string
@@ -33,25 +31,6 @@ export const POD_NETWORK = '10.64.0.0/10'
 /** A rig that is joined to this machine's network must not meet another process's there. */
 const SUBNET = `10.${64 + ((process.pid >> 8) & 63)}.${process.pid & 255}`
 
-const STEP_MILLIS = 5
-const START_MILLIS = 10_000
-/** A cgroup is busy for a moment after its last process has ended. */
-const REMOVE_TRIES = 100
-
-/** A process of the node. */
-export interface NodeProcess {
-  readonly pid: number
-  readonly containerId: string
-}
-
-export interface ProcessOptions {
-  /** What runs under the name. Without it: sleep. */
-  program?: readonly string[]
-  env?: Record<string, string>
-  /** A container that is there already. */
-  containerId?: string
-}
-
 /** A pod of the rig. */
 export interface RigPod {
   readonly uid: string
@@ -72,26 +51,52 @@ export interface PodOptions {
   host?: number
 }
 
+const BRIDGE_LINK_ADDRESS = '0a:58:0a:f4:00:01'
+
 /** One node. */
 export class NodeRig {
-  readonly #mount: string
-  readonly #node = Namespace.create()
-  readonly #namespaces: Namespace[] = []
-  readonly #children: ChildProcess[] = []
-  readonly #cgroups = new Set<string>()
+  /** The node's own network. */
+  readonly network = Namespace.create()
+  readonly #processes: NodeProcesses
+  readonly #namespaces = new Set<Namespace>()
+  readonly #podPids = new Map<string, number[]>()
+  readonly #apart: boolean
+  readonly #subnet: string
   #hosts = 1
 
-  private constructor(mount: string) {
-    this.#mount = mount
+  private constructor(t: TestContext, version: CgroupVersion, index: number | null) {
+    this.#processes = new NodeProcesses(cgroupMount(version)!)
+    t.after(() => this.#delete())
+    this.#apart = index !== null
+    this.#subnet = index === null ? SUBNET : `10.244.${index}`
+    // Of its own, as network plug-ins give it: else it is that of a port, and another when ports come and go.
+    this.network.ip('link', 'add', 'cni0', 'address', BRIDGE_LINK_ADDRESS, 'type', 'bridge')
+    this.network.ip('addr', 'add', `${this.#subnet}.1/24`, 'dev', 'cni0')
+    this.network.ip('link', 'set', 'cni0', 'up')
   }
 
+  /** With this machine as the node. */
   static create(t: TestContext, version: CgroupVersion): NodeRig {
-    const rig = new NodeRig(cgroupMount(version)!)
-    t.after(() => rig.#delete())
-    rig.#node.ip('link', 'add', 'cni0', 'type', 'bridge')
-    rig.#node.ip('addr', 'add', `${SUBNET}.1/24`, 'dev', 'cni0')
-    rig.#node.ip('link', 'set', 'cni0', 'up')
+    return new NodeRig(t, version, null)
+  }
+
+  /**
+   * A node apart from this machine. An agent within sees the node's processes only, and the first of them has the node's
+   * network. It routes between pods, through its rules for packets, where the other kind bridges; IPv4 only.
+   *
+   * @param index its pods have `10.244.<index>.x`
+   */
+  static async createApart(t: TestContext, version: CgroupVersion, index = 0): Promise<NodeRig> {
+    const rig = new NodeRig(t, version, index)
+    const settings = ['ip_forward=1', 'conf.all.send_redirects=0', 'conf.cni0.send_redirects=0']
+    rig.network.exec('sysctl', '-q', '-w', ...settings.map((setting) => `net.ipv4.${setting}`))
+    await rig.#processes.startInit(rig.network)
     return rig
+  }
+
+  /** Words before a program, of a node apart, that is to see its processes. @param inNetwork whether it has its network too */
+  within(inNetwork: boolean): string[] {
+    return this.#processes.within(inNetwork ? this.network : null)
   }
 
   /** A pod without processes. Its eth0 is on the node's bridge. */
@@ -103,120 +108,106 @@ export class NodeRig {
   }: PodOptions = {}): RigPod {
     const namespace = hostNetwork ? null : this.namespace()
     const addresses = namespace === null ? [] : this.join(namespace, host)
-    const run = (name: string, options: ProcessOptions = {}): Promise<NodeProcess> => {
+    const network = hostNetwork && this.#apart ? this.network : namespace
+    const run = async (name: string, options: ProcessOptions = {}): Promise<NodeProcess> => {
       const containerId = options.containerId ?? randomBytes(32).toString('hex')
-      return this.start(name, style(uid, containerId), namespace, { ...options, containerId })
+      const started = await this.#processes.start(name, style(uid, containerId), network, { ...options, containerId })
+      this.#podPids.set(uid, [...(this.#podPids.get(uid) ?? []), started.pid])
+      return started
     }
     return { uid, namespace, addresses, run }
   }
 
+  /** Ends a pod: its processes, its interface, its namespace. Its address is free. */
+  async end({ uid, namespace }: RigPod): Promise<void> {
+    await this.#processes.end(this.#podPids.get(uid) ?? [])
+    this.#podPids.delete(uid)
+    if (namespace === null) return
+    namespace.ip('link', 'del', 'eth0')
+    // Whoever takes its address next has another one on the link.
+    this.network.ip('neigh', 'flush', 'dev', 'cni0')
+    this.#namespaces.delete(namespace)
+    namespace.delete()
+  }
+
   /** A Service: its address is translated into a pod's, as kube-proxy has iptables do it. Needs iptables. */
   service(address: string, port: number, to: string, targetPort: number): void {
-    for (const setting of ['ipv4.ip_forward', 'bridge.bridge-nf-call-iptables']) {
-      this.#node.exec('sh', '-c', `echo 1 > /proc/sys/net/${setting.replaceAll('.', '/')}`)
+    const settings = this.#apart ? [] : ['ipv4.ip_forward', 'bridge.bridge-nf-call-iptables']
+    for (const setting of settings) {
+      this.network.exec('sh', '-c', `echo 1 > /proc/sys/net/${setting.replaceAll('.', '/')}`)
     }
-    const rule = `-t nat -A PREROUTING -d ${address} -p tcp --dport ${port} -j DNAT --to-destination ${to}:${targetPort}`
-    this.#node.exec('iptables', ...rule.split(' '))
+    this.translate(
+      'PREROUTING',
+      '-d',
+      address,
+      '-p',
+      'tcp',
+      '--dport',
+      String(port),
+      '-j',
+      'DNAT',
+      '--to-destination',
+      `${to}:${targetPort}`,
+    )
+  }
+
+  /** Adds a rule of address translation to the node's. Needs iptables. */
+  translate(chain: 'PREROUTING' | 'OUTPUT' | 'POSTROUTING', ...rule: string[]): void {
+    this.network.exec('iptables', '-t', 'nat', '-A', chain, ...rule)
   }
 
   /** Joins this machine's own network to the bridge, as a node's is. @returns its address there */
   joinHost(): string {
     const name = `itl${process.pid}`
-    execFileSync('ip', ['link', 'add', name, 'type', 'veth', 'peer', 'name', 'host', 'netns', this.#node.name])
-    this.#node.ip('link', 'set', 'host', 'master', 'cni0', 'up')
-    execFileSync('ip', ['addr', 'add', `${SUBNET}.250/24`, 'dev', name])
+    execFileSync('ip', ['link', 'add', name, 'type', 'veth', 'peer', 'name', 'host', 'netns', this.network.name])
+    this.network.ip('link', 'set', 'host', 'master', 'cni0', 'up')
+    execFileSync('ip', ['addr', 'add', `${this.#subnet}.250/24`, 'dev', name])
     execFileSync('ip', ['link', 'set', name, 'up'])
     return `${SUBNET}.250`
+  }
+
+  /** Gives the node an interface, by which it reaches the same interface of another network. Addresses as `192.0.2.1/24`. */
+  joinNetwork(device: string, address: string, peer: Namespace, peerAddress: string): void {
+    this.network.ip('link', 'add', device, 'type', 'veth', 'peer', 'name', device, 'netns', peer.name)
+    for (const [network, own] of [
+      [this.network, address],
+      [peer, peerAddress],
+    ] as const) {
+      network.ip('addr', 'add', own, 'dev', device)
+      network.ip('link', 'set', device, 'up')
+    }
   }
 
   /** A network namespace with loopback only. */
   namespace(): Namespace {
     const namespace = Namespace.create()
-    this.#namespaces.push(namespace)
+    this.#namespaces.add(namespace)
     return namespace
   }
 
-  /**
-   * Starts a process in any cgroup. Its shell enters it before it becomes the program, which so is there from its first
-   * moment, as in a container.
-   */
-  async start(
-    name: string,
-    cgroup: string,
-    namespace: Namespace | null,
-    { program = ['sleep', 'infinity'], env = {}, containerId = '' }: ProcessOptions = {},
-  ): Promise<NodeProcess> {
-    const enter = ['-c', 'echo $$ > "$0" && exec "$@"', `${this.#makeCgroup(cgroup)}/cgroup.procs`]
-    const inside = namespace === null ? [] : ['ip', 'netns', 'exec', namespace.name]
-    const become = ['bash', '-c', 'exec -a "$0" "$@"', name, ...program]
-    const child = spawn('bash', [...enter, ...inside, ...become], {
-      stdio: 'ignore',
-      env: { PATH: process.env['PATH'] ?? '', ...env },
-    })
-    this.#children.push(child)
-    const pid = child.pid!
-    for (const end = Date.now() + START_MILLIS; firstWord(pid) !== name; ) {
-      if (Date.now() > end || child.exitCode !== null) throw new Error(`${name} did not start in ${cgroup}`)
-      await new Promise((resolve) => setTimeout(resolve, STEP_MILLIS))
-    }
-    return { pid, containerId }
+  /** Starts a process in any cgroup, see NodeProcesses. */
+  start(name: string, cgroup: string, network: Namespace | null, options: ProcessOptions = {}): Promise<NodeProcess> {
+    return this.#processes.start(name, cgroup, network, options)
   }
 
   /** Gives a namespace its eth0 on the bridge, addresses and a default route. @returns the addresses */
   join(namespace: Namespace, wanted?: number): string[] {
     if (wanted === undefined) this.#hosts += 1
     const host = wanted ?? this.#hosts
-    const peer = `veth${host}`
-    namespace.ip('link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', peer, 'netns', this.#node.name)
-    this.#node.ip('link', 'set', peer, 'master', 'cni0', 'up')
-    namespace.ip('addr', 'add', `${SUBNET}.${host}/24`, 'dev', 'eth0')
-    namespace.ip('-6', 'addr', 'add', `fd44::${host}/64`, 'dev', 'eth0', 'nodad')
+    const address = `${this.#subnet}.${host}`
+    const gateway = `${this.#subnet}.1`
+    namespace.ip('link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', `veth${host}`, 'netns', this.network.name)
+    this.network.ip('link', 'set', `veth${host}`, 'master', 'cni0', 'up')
+    namespace.ip('addr', 'add', `${address}/${this.#apart ? 32 : 24}`, 'dev', 'eth0')
+    if (!this.#apart) namespace.ip('-6', 'addr', 'add', `fd44::${host}/64`, 'dev', 'eth0', 'nodad')
     namespace.ip('link', 'set', 'eth0', 'up')
-    namespace.ip('route', 'add', 'default', 'via', `${SUBNET}.1`)
-    return [`${SUBNET}.${host}`, `fd44::${host}`]
-  }
-
-  #makeCgroup(path: string): string {
-    for (let at = path; at !== '.'; at = dirname(at)) this.#cgroups.add(`${this.#mount}/${at}`)
-    mkdirSync(`${this.#mount}/${path}`, { recursive: true })
-    return `${this.#mount}/${path}`
+    if (this.#apart) namespace.ip('route', 'add', gateway, 'dev', 'eth0')
+    namespace.ip('route', 'add', 'default', 'via', gateway)
+    return this.#apart ? [address] : [address, `fd44::${host}`]
   }
 
   async #delete(): Promise<void> {
-    await Promise.all(this.#children.map(end))
-    for (const namespace of [...this.#namespaces, this.#node]) namespace.delete()
-    for (const folder of [...this.#cgroups].sort((left, right) => right.length - left.length)) {
-      await removeCgroup(folder)
-    }
+    await this.#processes.endAll()
+    for (const namespace of [...this.#namespaces, this.network]) namespace.delete()
   }
 }
-
-function firstWord(pid: number): string {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')[0]!
-  } catch {
-    return ''
-  }
-}
-
-async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return
-  const exited = once(child, 'exit')
-  child.kill('SIGKILL')
-  await exited
-}
-
-/** One that others use too stays: another test's, or the node's own where this is one. */
-async function removeCgroup(folder: string): Promise<void> {
-  for (let tries = 0; tries < REMOVE_TRIES; tries += 1) {
-    try {
-      return rmdirSync(folder)
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EBUSY' || hasChildren(folder)) return
-      await new Promise((resolve) => setTimeout(resolve, STEP_MILLIS))
-    }
-  }
-}
-
-/** A folder of cgroup files has two links, and one more for each group in it. */
-const hasChildren = (folder: string): boolean => statSync(folder).nlink > 2

@@ -18,15 +18,13 @@ import { POLLERR, POLLIN } from '../../sys/packet.ts'
 import { UsageNote } from '../../thread-usage.ts'
 import type { PressedSink } from '../frame-sink.ts'
 import { LiveSocket } from './live-socket.ts'
-import { RETIRE_MS } from './ring-shape.ts'
+import { DRAIN_MS, RETIRE_MS } from './ring-shape.ts'
 
 /** A sleeping worker sees a command or a message after this time at the latest. */
 const POLL_MS = 100
 const HOUSEKEEPING_MS = 1000
 /** How long blocks are left with the kernel before the assemblers are looked at again. */
 const HOLD_MS = 1
-/** When no more frames come in, the last block is ours after this time: it is handed over when its timer runs next. */
-const DRAIN_MS = 2 * RETIRE_MS + 20
 /** The packet clock of a quiet interface runs this much behind, or frames of a block not yet ours would be in its past. */
 const CLOCK_LAG_MICROS = 2 * RETIRE_MS * 1000
 

@@ -1,7 +1,7 @@
 /**
  * What becomes of an interface while it is captured. A plain down and up keeps the socket attached; after the interface
  * was deleted and made again under its name, the same socket is bound to the new one, so neither the ring nor the worker
- * changes. Flows of a deleted interface end; those of one that was only down go on.
+ * changes. Flows of a deleted interface end, once its last frames were taken; those of one that was only down go on.
  */
 import { CAPTURE_COUNTERS } from '../../counters.ts'
 import type { AfPacketSocket, FromWorker } from '../../messages.ts'
@@ -9,12 +9,15 @@ import { findInterface, type NetworkInterface } from '../../sys/interfaces.ts'
 import { hasCode } from '../../sys/system-error.ts'
 import type { FrameSink } from '../frame-sink.ts'
 import { LINKTYPE_RAW } from '../wire/link.ts'
+import type { PacketRing } from './packet-ring.ts'
 import { bindToInterface, isAttached, linkTypeOf, takeError } from './packet-socket.ts'
+import { DRAIN_MS } from './ring-shape.ts'
 
 const { index: COUNTER } = CAPTURE_COUNTERS
 
 export class InterfaceWatch {
   readonly #socket: AfPacketSocket
+  readonly #ring: Pick<PacketRing, 'readyBytes'>
   readonly #sink: FrameSink
   readonly #post: (message: FromWorker) => void
   /** The interface the socket is bound to. */
@@ -25,17 +28,27 @@ export class InterfaceWatch {
   #lost = false
   /** The interface the socket is bound to is there; up or down. */
   #attached = true
+  /** When it was seen to be deleted. Milliseconds of `performance.now`. */
+  #deletedAt = 0
+  /** Its flows have ended with it. */
+  #forgotten = false
 
-  constructor(socket: AfPacketSocket, sink: FrameSink, post: (message: FromWorker) => void) {
+  constructor(
+    socket: AfPacketSocket,
+    ring: Pick<PacketRing, 'readyBytes'>,
+    sink: FrameSink,
+    post: (message: FromWorker) => void,
+  ) {
     this.#socket = socket
+    this.#ring = ring
     this.#sink = sink
     this.#post = post
     this.#boundIndex = socket.interfaceIndex
   }
 
-  /** False from when the interface was deleted, and its flows ended, until it is back. */
-  get attached(): boolean {
-    return this.#attached
+  /** From when the interface was deleted, and its flows ended, until it is back. */
+  get forgotten(): boolean {
+    return this.#forgotten
   }
 
   /** poll reported an error on the socket: the kernel tells so that its interface goes down or away. */
@@ -49,12 +62,13 @@ export class InterfaceWatch {
   check(): void {
     if (!this.#troubled) return
     const { fd, device } = this.#socket
-    this.#forgetIfDeleted()
+    this.#lookForDeletion()
+    this.#forgetIfDrained()
     const link = findInterface(fd, device)
     if (this.#attached && link?.up && !this.#lost) this.#troubled = false
     else {
       if (!this.#lost) this.#tellLost()
-      if (link?.up) this.#takeBack(link)
+      if (link?.up && (this.#attached || this.#forgotten)) this.#takeBack(link)
     }
   }
 
@@ -73,6 +87,7 @@ export class InterfaceWatch {
       if (!bindsTo(fd, link, promiscuous)) return
       this.#boundIndex = link.index
       this.#attached = true
+      this.#forgotten = false
     }
     this.#lost = false
     this.#troubled = false
@@ -80,9 +95,17 @@ export class InterfaceWatch {
     this.#post({ t: 'interfaceBack', interfaceId, name: device })
   }
 
-  #forgetIfDeleted(): void {
+  #lookForDeletion(): void {
     if (!this.#attached || isAttached(this.#socket.fd, this.#boundIndex)) return
     this.#attached = false
+    this.#deletedAt = performance.now()
+  }
+
+  /** The kernel hands over the block it was filling a while after the deletion: flows go on up to its last frame. */
+  #forgetIfDrained(): void {
+    if (this.#attached || this.#forgotten) return
+    if (performance.now() < this.#deletedAt + DRAIN_MS || this.#ring.readyBytes > 0) return
+    this.#forgotten = true
     this.#sink.removeInterface(this.#socket.interfaceId)
   }
 }

@@ -22,7 +22,7 @@ export class LiveSocket {
     this.interfaceId = socket.interfaceId
     this.counters = socket.counters
     this.ring = new PacketRing(socket)
-    this.watch = new InterfaceWatch(socket, sink, post)
+    this.watch = new InterfaceWatch(socket, this.ring, sink, post)
   }
 
   /** Nothing enters the ring from here on. */
@@ -43,7 +43,7 @@ export class LiveSocket {
   /** Ends its flows. Nothing of it may be used afterwards. */
   end(sink: FrameSink): void {
     this.countKernelDrops()
-    if (this.watch.attached) sink.removeInterface(this.interfaceId)
+    if (!this.watch.forgotten) sink.removeInterface(this.interfaceId)
   }
 
   countKernelDrops(): void {

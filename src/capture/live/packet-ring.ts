@@ -24,6 +24,7 @@ import {
 } from '../../sys/packet.ts'
 import type { FrameSink } from '../frame-sink.ts'
 import { LINKTYPE_RAW } from '../wire/link.ts'
+import { RedirectedReplies } from './redirected-replies.ts'
 
 const CROWDED_SHARE = 3 / 4
 const VLAN_TAG_BYTES = 4
@@ -38,6 +39,7 @@ export class PacketRing {
   readonly #ringBytes: number
   readonly #linkType: number
   readonly #interfaceId: number
+  readonly #replies: RedirectedReplies
   /** Offset of the block the kernel hands over next. */
   #block: number
   /** That block's frames have been given to the sink. */
@@ -52,6 +54,7 @@ export class PacketRing {
     this.#words = new Int32Array(memory)
     this.#linkType = socket.linkType
     this.#interfaceId = socket.interfaceId
+    this.#replies = new RedirectedReplies(socket.proxyPort)
     this.#block = this.#nextBlock()
   }
 
@@ -102,7 +105,7 @@ export class PacketRing {
       start += tags
       captured -= tags
       length -= tags
-    }
+    } else this.#replies.frame(this.#view, start, start + captured)
     sink.frame(this.#bytes, this.#view, start, captured, length, this.#linkType, this.#interfaceId)
   }
 

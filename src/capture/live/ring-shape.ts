@@ -4,6 +4,8 @@ import { MAX_FRAME_BYTES } from '../../ring/layout.ts'
 
 /** Blocks with something in them are handed over after this time although not full: the delay of a quiet interface. */
 export const RETIRE_MS = 50
+/** When no more frames come in, the last block is ours after this time: it is handed over when its timer runs next. */
+export const DRAIN_MS = 2 * RETIRE_MS + 20
 
 /** Room in a block beside one whole frame, for headers: of the block, of the frame, of the link layer. */
 const BLOCK_HEADROOM = 4096

@@ -1,0 +1,71 @@
+/**
+ * Replies of a sidecar's proxy, as the proxy sent them. What an application sends out, iptables turns (REDIRECT) to the
+ * proxy's port on loopback; the kernel has the replies come from where the application had asked, already where loopback
+ * shows them. So requests and replies are between different endpoints there; with the proxy's own in the replies again they
+ * are one connection.
+ *
+ * Only what goes to a port is renamed from which something went to the proxy: where the proxy is transparent the other way
+ * (TPROXY), a far client's address on loopback is nobody's reply.
+ *
+ * Thread: the capture worker's. No allocation per frame.
+ */
+
+const ETHERNET_BYTES = 14
+const IPV6_BYTES = 40
+/** First bytes of a TCP header that are looked at: up to its flags. */
+const TCP_BYTES = 14
+const TCP = 6
+const SYN_OR_ACK = 0x12
+const SYN = 0x02
+const PORTS = 65_536
+const LOOPBACK_NETWORK = 127
+const LOOPBACK4 = 0x7f000001
+
+export class RedirectedReplies {
+  readonly #proxyPort: Int32Array
+  /** A bit for each local port: whether its latest connection goes to the proxy. */
+  readonly #redirected = new Uint8Array(PORTS / 8)
+
+  /** @param proxyPort shared: its one word is the port, and changes when the proxy's does; 0: there is none */
+  constructor(proxyPort: Int32Array) {
+    this.#proxyPort = proxyPort
+  }
+
+  /** Takes each frame of the loopback interface in order; a redirected reply is changed in place. Offsets in bytes. */
+  frame(view: DataView, start: number, end: number): void {
+    const port = this.#proxyPort[0]!
+    const ip = start + ETHERNET_BYTES
+    if (port === 0 || ip + IPV6_BYTES > end) return
+    const first = view.getUint8(ip)
+    const isIpv4 = first >>> 4 === 4
+    const tcp = ip + (isIpv4 ? (first & 0xf) * 4 : IPV6_BYTES)
+    if (view.getUint8(ip + (isIpv4 ? 9 : 6)) !== TCP || tcp + TCP_BYTES > end) return
+    const target = view.getUint16(tcp + 2)
+    if (isLoopback(view, ip, isIpv4, isIpv4 ? 16 : 24)) {
+      if (target === port) this.#mark(view.getUint16(tcp), true)
+      return
+    }
+    if ((view.getUint8(tcp + 13) & SYN_OR_ACK) === SYN) this.#mark(view.getUint16(tcp), false)
+    if (!this.#isMarked(target) || isLoopback(view, ip, isIpv4, isIpv4 ? 12 : 8)) return
+    if (isIpv4) view.setInt32(ip + 12, LOOPBACK4)
+    else for (let word = 0; word < 4; word++) view.setInt32(ip + 8 + word * 4, word === 3 ? 1 : 0)
+    view.setUint16(tcp, port)
+  }
+
+  #mark(port: number, redirected: boolean): void {
+    const bit = 1 << (port & 7)
+    if (redirected) this.#redirected[port >> 3]! |= bit
+    else this.#redirected[port >> 3]! &= ~bit
+  }
+
+  #isMarked(port: number): boolean {
+    return (this.#redirected[port >> 3]! & (1 << (port & 7))) !== 0
+  }
+}
+
+/** @param at of the address in the IP header */
+function isLoopback(view: DataView, ip: number, isIpv4: boolean, at: number): boolean {
+  if (isIpv4) return view.getUint8(ip + at) === LOOPBACK_NETWORK
+  for (let word = 0; word < 4; word++) if (view.getInt32(ip + at + word * 4) !== (word === 3 ? 1 : 0)) return false
+  return true
+}

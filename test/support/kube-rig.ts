@@ -1,0 +1,60 @@
+/** A real API server for the nodes of a test, with what the agent asks it as, and its pods on NodeRigs. */
+import { AgentFiles, PODS_RULE } from '../discovery/kubernetes/rig.ts'
+import { KubeApiserver } from './kube-apiserver.ts'
+import { createNode, createPod, deletePod, type PodSpec, setPodStatus } from './kube-apiserver-objects.ts'
+import type { NodeRig, RigPod } from './node-rig.ts'
+
+/** What the agent may ask, as its ClusterRole has it. */
+const RULES = [
+  PODS_RULE,
+  { apiGroups: [''], resources: ['nodes'], verbs: ['list'] },
+  { apiGroups: ['networking.k8s.io'], resources: ['servicecidrs'], verbs: ['list'] },
+  { apiGroups: [''], resources: ['services'], verbs: ['list', 'watch'] },
+]
+
+export class KubeRig {
+  readonly cluster: KubeApiserver
+  readonly #files: AgentFiles
+
+  private constructor(cluster: KubeApiserver, files: AgentFiles) {
+    this.cluster = cluster
+    this.#files = files
+  }
+
+  /** @param nodes networks of their pods, by name */
+  static async start(nodes: Record<string, string[]>): Promise<KubeRig> {
+    const cluster = await KubeApiserver.start()
+    try {
+      const files = await AgentFiles.create(cluster, RULES)
+      for (const [name, networks] of Object.entries(nodes)) await createNode(cluster, name, networks)
+      return new KubeRig(cluster, files)
+    } catch (error) {
+      await cluster.remove()
+      throw error
+    }
+  }
+
+  /** Of an agent on that node. */
+  settings(node: string): string[] {
+    return ['kubernetes.enabled=true', `kubernetes.kubeconfig=${this.#files.kubeconfig}`, `node.name=${node}`]
+  }
+
+  /** A pod in the API and on the node, with its status. @param host as in PodOptions */
+  async pod(rig: NodeRig, spec: PodSpec, host?: number): Promise<RigPod> {
+    const uid = await createPod(this.cluster, spec)
+    const pod = rig.pod({ uid, hostNetwork: spec.hostNetwork === true, ...(host === undefined ? {} : { host }) })
+    await setPodStatus(this.cluster, 'default', spec.name, { podIPs: [...pod.addresses] })
+    return pod
+  }
+
+  async deletePods(): Promise<void> {
+    const { items } = (await this.cluster.get('/api/v1/namespaces/default/pods')) as {
+      items: { metadata: { name: string } }[]
+    }
+    for (const { metadata } of items) await deletePod(this.cluster, 'default', metadata.name)
+  }
+
+  async remove(): Promise<void> {
+    await this.cluster.remove()
+  }
+}
