@@ -294,7 +294,22 @@ export class HeadScanner {
       fields[last + 2] = value
     }
     fields[last + 3] = valueEnd
-    this.#known(fields[last], fields[last + 1] - fields[last], fields[last + 2], valueEnd, isResponse)
+    if (this.#isContentLength(last)) this.#judgeLengths()
+    else this.#known(fields[last], fields[last + 1] - fields[last], fields[last + 2], valueEnd, isResponse)
+  }
+
+  #isContentLength(index: number): boolean {
+    const { fields } = this
+    const length = fields[index + 1] - fields[index]
+    return length === CONTENT_LENGTH.length && CONTENT_LENGTH.matches(this.#view, fields[index])
+  }
+
+  /** All Content-Length fields anew: one had been judged by its beginning, which may be empty. */
+  #judgeLengths(): void {
+    this.contentLength = LENGTH_ABSENT
+    for (let i = 0; i < this.fieldCount * 4 && this.contentLength !== LENGTH_INVALID; i += 4) {
+      if (this.#isContentLength(i)) this.#contentLength(this.fields[i + 2], this.fields[i + 3])
+    }
   }
 
   /** Fields that decide framing or filtering. */
