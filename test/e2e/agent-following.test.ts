@@ -18,7 +18,7 @@ const PORT = 8080
 const SHARED_HOST = 99
 const ROUNDS = 4
 
-suite('agent: following under traffic', { skip, timeout: 120_000 }, () => {
+suite('agent: following under traffic', { skip, timeout: 360_000 }, () => {
   let kube: KubeRig
   before(async () => {
     kube = await KubeRig.start({ n1: ['10.244.0.0/24'] })
@@ -45,6 +45,9 @@ suite('agent: following under traffic', { skip, timeout: 120_000 }, () => {
     })
     const path = uniquePath()
     let running = true
+    t.after(() => {
+      running = false
+    })
     const traffic = Array.from({ length: 2 }, async (_, lane) => {
       const answered: number[][] = []
       for (let turn = 0; running; turn += 1) {

@@ -33,7 +33,7 @@ const HOST = 'api.default.svc.cluster.local:8080'
 const SERVICE = '10.96.0.10'
 const OUTSIDE = '203.0.113.2'
 
-suite('agent: a mesh', { skip, timeout: 120_000 }, () => {
+suite('agent: a mesh', { skip, timeout: 360_000 }, () => {
   let kube: KubeRig
   before(async () => {
     kube = await KubeRig.start({ n1: ['10.244.0.0/24'] })

@@ -24,7 +24,7 @@ interface Nodes {
   agents: AgentRig[]
 }
 
-suite('agent: two nodes', { skip, timeout: 120_000 }, () => {
+suite('agent: two nodes', { skip, timeout: 360_000 }, () => {
   let kube: KubeRig
   let broker: KafkaBroker
   before(async () => {

@@ -30,10 +30,10 @@ export interface LogRecord {
   [field: string]: unknown
 }
 
-const WAIT_MILLIS = 20_000
+const WAIT_MILLIS = 60_000
 const LOOK_MILLIS = 20
 
-/** Waits until it is so. @throws after 20 s, with what it is */
+/** Waits until it is so. @throws after a minute, with what it is */
 export async function until(what: string, isSo: () => boolean): Promise<void> {
   for (const end = Date.now() + WAIT_MILLIS; !isSo(); ) {
     if (Date.now() > end) throw new Error(`not within ${WAIT_MILLIS / 1000} s: ${what}`)
