@@ -21,8 +21,8 @@ export interface Answer {
 
 export class KubeApiserverProxy {
   readonly requests: ProxiedRequest[] = []
-  /** Asked for each request; null: the API server answers. */
-  answer: (request: ProxiedRequest) => Answer | null = () => null
+  /** Asked for each request; null: the API server answers; `none`: nobody does, the connection ends. */
+  answer: (request: ProxiedRequest) => Answer | 'none' | null = () => null
   readonly #cluster: KubeApiserver
   readonly #server: Server
   readonly #agent: Agent
@@ -88,6 +88,10 @@ export class KubeApiserverProxy {
     const proxied = { at: performance.now(), path: url.pathname, query: url.searchParams }
     this.requests.push(proxied)
     const answer = this.answer(proxied)
+    if (answer === 'none') {
+      response.destroy()
+      return
+    }
     if (answer !== null) {
       response.writeHead(answer.status, answer.headers).end(answer.body)
       return

@@ -5,7 +5,7 @@
  * What may happen and what is done: the watch ends in good order (it has a time limit), or falls silent → it goes on from
  * the last revision; the connection breaks, or is refused → the same, later and later; history is gone (410) → a new list,
  * which is compared with what is known, so that nothing is lost or told twice; the server is away for hours → what is known
- * stays, and a list or the rest of the history brings it up to date.
+ * stays, and a list or the rest of the history brings it up to date; it comes back and refuses at first → asked again soon.
  */
 import { setTimeout as pause } from 'node:timers/promises'
 import { errorText } from '../../errors.ts'
@@ -60,6 +60,8 @@ export class ListWatch<T extends KeptRecord> {
     leftOut: 0,
   }
   #action: ApiAction['verb'] = 'list'
+  /** Whether the last try found no server at all. */
+  #away = false
 
   /** Begins at once, and goes on until `close`. */
   constructor(options: ListWatchOptions<T>) {
@@ -112,6 +114,7 @@ export class ListWatch<T extends KeptRecord> {
   }
 
   #failed(error: unknown): void {
+    this.#noteAway(!(error instanceof ApiError) || error.status === 0)
     if (error instanceof ApiError && (error.isGone || error.isAhead)) {
       // Nothing is wrong: it is how the API says that a new list is due.
       this.#watchFrom = null
@@ -123,6 +126,12 @@ export class ListWatch<T extends KeptRecord> {
     const failure = describeFailure(error, { verb: this.#action, resource, group })
     this.#set({ lastError: failure.message })
     this.#outages.failed(failure)
+  }
+
+  /** A server that has just come back may refuse what it will allow in seconds: the waits begin again with its first answer. */
+  #noteAway(away: boolean): void {
+    if (this.#away && !away) this.#backoff.reset()
+    this.#away = away
   }
 
   async #list(): Promise<void> {

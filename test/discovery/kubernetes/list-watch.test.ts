@@ -195,6 +195,22 @@ suite('ListWatch: pods of a real API server', { skip: needsKubeApiserver() }, ()
     assert.equal(pods.log.lines.at(-1), 'pods are watched again')
   })
 
+  test('ListWatch: a server that comes back and refuses at first is asked again soon, however long it was away', async (t) => {
+    proxy.answer = () => 'none'
+    const from = proxy.requests.length
+    const timing = { ...QUICK, minPauseMillis: 50, maxPauseMillis: 60_000 }
+    const pods = new PodsUnderTest(t, await files.access(), undefined, timing)
+    await until('waits have grown', () => proxy.requests.length >= from + 7)
+    const back = proxy.requests.length
+    proxy.answer = () => ({ status: 403 })
+    await until('refused three times', () => proxy.requests.length >= back + 3)
+    const [first, , third] = proxy.requests.slice(back)
+    // Two waits: at most 50 + 50 and 50 + 100 ms.
+    assert.ok(third!.at - first!.at < 1000, `${third!.at - first!.at} ms`)
+    proxy.answer = () => null
+    await until('watching', () => pods.watch.state.connected)
+  })
+
   test('ListWatch: 429 and 503 are waited out as Retry-After says', async (t) => {
     proxy.answer = ({ query }) =>
       query.get('watch') === 'true' ? { status: 429, headers: { 'retry-after': '2' } } : null
