@@ -6,7 +6,7 @@ import { count } from '../../src/ledger.ts'
 import { AssembleHarness, assemble, HOST_INTERFACE, summary } from '../support/assemble-harness.ts'
 import { numbered, request, response, sequential, wrongPairs } from '../support/http-script.ts'
 import { CLIENT, type Link, layFrames, SERVER } from '../support/tcp-frames.ts'
-import { START_MICROS, TcpScript } from '../support/tcp-script.ts'
+import { ACK, type Segment, START_MICROS, SYN, TcpScript } from '../support/tcp-script.ts'
 
 const SECOND = 1_000_000
 const from = (port: number): Link => ({ client: { ...CLIENT, port } })
@@ -113,6 +113,40 @@ describe('assembler: connections seen midstream', () => {
       [[]],
     )
     assert.equal(count(ledger, 'flows.midstream'), 0)
+  })
+})
+
+describe('assembler: acknowledgements that nobody wrote, as in captures made by hand', () => {
+  const conversation = (): TcpScript => {
+    const script = new TcpScript({ bareAcks: false }).handshake()
+    for (let i = 0; i < 3; i++) script.client(request(`/${i}`)).server(numbered(i))
+    return script.close()
+  }
+
+  for (const [what, edit] of [
+    ['0 from the first segment on', (segment) => ({ ...segment, ack: 0 })],
+    ['0 after the handshake', (segment) => (segment.flags & SYN ? segment : { ...segment, ack: 0 })],
+    ['without the flag', (segment) => ({ ...segment, ack: 0, flags: segment.flags & ~ACK })],
+    ['without the flag, and any number', (segment) => ({ ...segment, ack: 77, flags: segment.flags & ~ACK })],
+  ] as [string, (segment: Segment) => Segment][]) {
+    test(`${what}: what came before counts as acknowledged`, () => {
+      const { pairs } = assemble(conversation().segments.map(edit))
+      assert.deepEqual(wrongPairs(pairs), [])
+      assert.equal(pairs.length, 3)
+    })
+  }
+
+  test('one request and one answer whose numbers are all 0', () => {
+    const exchange = conversation()
+      .segments.filter(({ payload }) => payload.length > 0)
+      .slice(0, 2)
+    assert.equal(assemble(exchange.map((segment) => ({ ...segment, seq: 0, ack: 0 }))).pairs.length, 1)
+  })
+
+  test('with a response lost nothing proves which request the others answer', () => {
+    const segments = conversation().segments.map((segment) => ({ ...segment, ack: 0 }))
+    const lost = segments.findIndex(({ fromClient, payload }) => !fromClient && payload.length > 0)
+    assert.deepEqual(assemble(segments.toSpliced(lost, 1)).pairs, [])
   })
 })
 

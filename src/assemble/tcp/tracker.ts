@@ -241,6 +241,7 @@ export class ConnectionTracker {
     flags: number,
   ): void {
     const stream = flow.streams[direction]
+    const other = flow.streams[1 - direction]
     if ((flags & FLAG_RST) !== 0) {
       if (stream.known && Math.abs(seqDiff(stream.nextSeq, seq)) > RESET_WINDOW) this.#counts[C.segmentsIgnored]++
       else this.#close(flow, END_RESET)
@@ -250,10 +251,18 @@ export class ConnectionTracker {
     if ((flags & FLAG_SYN) !== 0) {
       first = seqAdd(seq, 1)
       this.#handshake(flow, direction, first, ack, flags)
-    } else if (!stream.known || !flow.streams[1 - direction].known) this.#learn(flow, direction, seq, ack)
-    if (flow.protocol !== PROTOCOL_OPAQUE) this.#reassembler.segment(flow, direction, payload, end, first, ack, flags)
-    else if ((flags & FLAG_FIN) !== 0) stream.ended = true
-    if (flow.streams[0].ended && flow.streams[1].ended) this.#close(flow, END_FIN)
+    } else if (!stream.known || !other.known) this.#learn(flow, direction, seq, ack)
+    let acknowledged = ack
+    let told = flags
+    if (ack === 0 || (flags & FLAG_ACK) === 0) {
+      // Written by a hand that cares for no acknowledgements: what came before it counts as acknowledged.
+      if (other.known) acknowledged = other.nextSeq
+      told &= ~FLAG_ACK
+    }
+    if (flow.protocol !== PROTOCOL_OPAQUE) {
+      this.#reassembler.segment(flow, direction, payload, end, first, acknowledged, told)
+    } else if ((flags & FLAG_FIN) !== 0) stream.ended = true
+    if (stream.ended && other.ended) this.#close(flow, END_FIN)
   }
 
   #handshake(flow: Flow, direction: Direction, firstSeq: number, ack: number, flags: number): void {
