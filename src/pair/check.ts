@@ -18,6 +18,8 @@ const isString = (value: unknown): value is string => typeof value === 'string'
 const isHeader = (value: unknown): boolean =>
   Array.isArray(value) && value.length === 2 && isString(value[0]) && isString(value[1])
 
+const isHeaders = (value: unknown): boolean => Array.isArray(value) && value.every(isHeader)
+
 function isPod(pod: unknown): boolean {
   if (pod === null) return true
   if (!isObject(pod)) return false
@@ -39,8 +41,7 @@ const isEndpoint = (end: unknown): boolean =>
 const isMessage = (message: unknown): message is Fields =>
   isObject(message) &&
   isString(message['httpVersion']) &&
-  Array.isArray(message['headers']) &&
-  message['headers'].every(isHeader) &&
+  isHeaders(message['headers']) &&
   message['body'] instanceof Uint8Array &&
   message['bodyEncoding'] === 'bin' &&
   isCount(message['bodySize']) &&
@@ -58,7 +59,8 @@ const isCapture = (capture: unknown): boolean =>
   isString(capture['node']) &&
   isString(capture['interface']) &&
   isString(capture['vantage']) &&
-  (capture['mesh'] === null || isString(capture['mesh']))
+  (capture['mesh'] === null || isString(capture['mesh'])) &&
+  (capture['forwarded'] === undefined || isHeaders(capture['forwarded']))
 
 const FIELD_CHECKS: readonly (readonly [name: keyof Pair, check: (value: unknown) => boolean])[] = [
   ['id', isString],

@@ -45,9 +45,11 @@ const BODY_SIZE = token(',"bodySize":', name('bodyEncoding'), name('bin'), name(
 const DECODED = key('decoded')
 const WIRE_SIZE = key('wireSize')
 const CAPTURE = token('},"capture":{"node":', name('capture'), mapOf(4), name('node'))
+const CAPTURE_FORWARDED = token('},"capture":{"node":', name('capture'), mapOf(5), name('node'))
 const INTERFACE = key('interface')
 const VANTAGE = key('vantage')
 const MESH = key('mesh')
+const FORWARDED = key('forwarded')
 const FLAGS = token('},"flags":[', name('flags'))
 
 const ENCODED_AS_UTF8 = Buffer.from(',"bodyEncoding":"utf8"')
@@ -169,7 +171,7 @@ export class JsonWriter {
       to.token(HTTP_VERSION) &&
       to.text() &&
       to.token(HEADERS) &&
-      this.#headers() &&
+      this.#fields(this.#leaveEncoded) &&
       to.token(BODY) &&
       to.bytes(ENCODED_AS_UTF8, ENCODED_AS_BASE64) &&
       to.token(BODY_SIZE) &&
@@ -181,14 +183,15 @@ export class JsonWriter {
     )
   }
 
-  #headers(): boolean {
+  /** An array of names and values. @param leaveEncoded give up at a Content-Encoding */
+  #fields(leaveEncoded: boolean): boolean {
     const to = this.#copier
     const count = to.arrayHeader()
     if (count < 0) return false
     to.put(OPEN_BRACKET)
     for (let i = 0; i < count; i++) {
       if (i > 0) to.put(COMMA)
-      if (!to.token(HEADER) || (this.#leaveEncoded && to.isNext(CONTENT_ENCODING))) return false
+      if (!to.token(HEADER) || (leaveEncoded && to.isNext(CONTENT_ENCODING))) return false
       if (!(to.text() && to.put(COMMA) && to.text() && to.put(CLOSE_BRACKET))) return false
     }
     return to.put(CLOSE_BRACKET)
@@ -196,15 +199,17 @@ export class JsonWriter {
 
   #capture(): boolean {
     const to = this.#copier
+    const forwarded = !to.token(CAPTURE)
     return (
-      to.token(CAPTURE) &&
+      (!forwarded || to.token(CAPTURE_FORWARDED)) &&
       to.text() &&
       to.token(INTERFACE) &&
       to.text() &&
       to.token(VANTAGE) &&
       to.text() &&
       to.token(MESH) &&
-      (to.nil() || to.text())
+      (to.nil() || to.text()) &&
+      (!forwarded || (to.token(FORWARDED) && this.#fields(false)))
     )
   }
 

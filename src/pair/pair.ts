@@ -92,6 +92,11 @@ export interface CaptureInfo {
   vantage: Vantage
   /** The service mesh whose loopback was captured, such as `istio`. */
   mesh: string | null
+  /**
+   * What the mesh's proxy says of the real client: fields of the request, such as `X-Forwarded-For`, as they stand in its
+   * headers. Claims. Absent where there are none, or no proxy is in front of the server.
+   */
+  forwarded?: Header[]
 }
 
 /** From whose side the exchange was seen. */

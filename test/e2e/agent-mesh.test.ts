@@ -97,7 +97,12 @@ suite('agent: a mesh', { skip, timeout: 360_000 }, () => {
     assert.deepEqual(counts(agent.pairs(`${path}-out`)), { 'client-0 → undefined, client at lo, istio': 5 })
     assert.deepEqual(agent.pairs('/server_info'), [])
     assert.match(metrics, /^interceptor_pairs_filtered_total\{reason="view"\} 5$/m)
-    assert.equal(agent.pairs(`${path}-inside`)[0]?.server.pod?.container, 'app')
+    const [first] = agent.pairs(`${path}-inside`)
+    assert.equal(first?.server.pod?.container, 'app')
+    // The connection comes from the proxy; who really asked is what that says.
+    const told = first.capture.forwarded?.find(([name]) => name === 'x-forwarded-client-cert')
+    assert.match(told?.[1] ?? '', /Subject="CN=sidecar-1"/)
+    assert.equal(agent.pairs(`${path}-out`)[0]?.capture.forwarded, undefined)
   })
 
   test('with both views kept, both legs of an exchange come out', async (t) => {

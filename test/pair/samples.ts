@@ -135,11 +135,16 @@ export const anyPair: Arbitrary<Pair> = record({
     ...anyMessage,
   }),
   response: record({ status: fc.integer({ min: 100, max: 999 }), reason: anyText, ...anyMessage }),
-  capture: record({
-    node: anyText,
-    interface: anyText,
-    vantage: fc.constantFrom('server', 'client', 'host', 'file'),
-    mesh: fc.option(anyText),
-  }),
+  capture: fc
+    .tuple(
+      record({
+        node: anyText,
+        interface: anyText,
+        vantage: fc.constantFrom('server', 'client', 'host', 'file'),
+        mesh: fc.option(anyText),
+      }),
+      fc.array(anyHeader, { maxLength: 3 }),
+    )
+    .map(([capture, forwarded]) => (forwarded.length === 0 ? capture : { ...capture, forwarded })),
   flags: fc.array(anyText, { maxLength: 3 }),
 })

@@ -20,7 +20,7 @@ export interface SeenPair {
   request: { target: string }
   client: { address: string; pod: { name: string } | null }
   server: { address: string; port: number; pod: { name: string; container: string } | null }
-  capture: { node: string; interface: string; vantage: string; mesh: string | null }
+  capture: { node: string; interface: string; vantage: string; mesh: string | null; forwarded?: [string, string][] }
 }
 
 /** A line of the agent's log. */

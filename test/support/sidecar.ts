@@ -130,11 +130,18 @@ function cluster(name: string, pod: string): object {
   return { name, type: 'STATIC', load_assignment: { cluster_name: name, endpoints: [{ lb_endpoints: [endpoint] }] } }
 }
 
+/** The application is told by whose certificate it is asked. */
+const CLIENT_TOLD = {
+  forward_client_cert_details: 'APPEND_FORWARD',
+  set_current_client_cert_details: { subject: true },
+}
+
 function listener(name: string, port: number, hosts: object[], tls: object | null): object {
   const manager = {
     '@type': `${EXTENSIONS}.filters.network.http_connection_manager.v3.HttpConnectionManager`,
     stat_prefix: name,
     route_config: { virtual_hosts: hosts },
+    ...(tls === null ? {} : CLIENT_TOLD),
     http_filters: [
       { name: 'envoy.filters.http.router', typed_config: { '@type': `${EXTENSIONS}.filters.http.router.v3.Router` } },
     ],

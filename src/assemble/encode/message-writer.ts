@@ -106,6 +106,13 @@ export class MessageWriter {
     return to + TAIL.length
   }
 
+  /** Where the headers of a laid request are: the address of their array. */
+  requestHeaders(request: number): number {
+    const text = this.#text
+    const target = text.afterString(request + METHOD.length) + TARGET.length
+    return text.afterString(target) + VERSION.length
+  }
+
   #fields(to: number, nonAscii: boolean): number {
     const scanner = this.#scanner
     const { fields, fieldCount } = scanner

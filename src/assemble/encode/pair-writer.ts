@@ -13,6 +13,7 @@ import type { Views } from '../view/views.ts'
 import { hexDigit } from './address-writer.ts'
 import { CaptureMaps } from './capture-maps.ts'
 import { Ends } from './ends.ts'
+import { FORWARDED_BYTES, ForwardedWriter } from './forwarded.ts'
 import { BODY_LENGTH, type MessageWriter } from './message-writer.ts'
 import { fixmap, key, type Template, template, uint } from './templates.ts'
 
@@ -47,6 +48,8 @@ export class PairWriter {
   readonly #views: Views
   readonly #ends: Ends
   readonly #captures: CaptureMaps
+  /** Where the pair at hand has its request. */
+  #request = 0
   readonly #flagTemplates: readonly [number, Template][]
   readonly #midstream: Template
   readonly #early: Template
@@ -59,7 +62,7 @@ export class PairWriter {
     this.#messages = messages
     this.#views = views
     this.#ends = new Ends(arena, flows)
-    this.#captures = new CaptureMaps(arena, node)
+    this.#captures = new CaptureMaps(arena, new ForwardedWriter(arena, messages), node)
     const keep = (name: string): Template => {
       const content = key(name)
       return { at: arena.addTemplate(content), length: content.length }
@@ -97,7 +100,8 @@ export class PairWriter {
     writeTime(view, start + RESPONSE_START_AT, high, base, response.startMicros)
     writeTime(view, start + RESPONSE_END_AT, high, base, response.endMicros)
     this.#views.name(flow)
-    return this.#ends.write(start + PREFIX.length, flow)
+    this.#request = this.#ends.write(start + PREFIX.length, flow)
+    return this.#request
   }
 
   /** Adds a message that was kept. */
@@ -118,7 +122,7 @@ export class PairWriter {
 
   /** Completes the pair. @returns its end; it began at the scratch region's start */
   finish(to: number, exchange: Exchange, flow: Flow): number {
-    const at = this.#captures.write(to, flow)
+    const at = this.#captures.write(to, flow, this.#request)
     const anomalies = exchange.request.anomalies | exchange.response.anomalies
     return flow.midstream || exchange.early || anomalies !== 0 ? this.#flags(at, flow, exchange.early, anomalies) : at
   }
@@ -180,7 +184,7 @@ function writeTime(view: DataView, to: number, high: number, base: number, micro
 }
 
 /** Bytes a pair takes beside its two messages' maps, at most: prefix, ends with their pods, capture with its names, flags. */
-export const PAIR_FRAME_BYTES = 2048 + 2 * 65_536 + 2 * 65_536
+export const PAIR_FRAME_BYTES = 2048 + 2 * 65_536 + 2 * 65_536 + FORWARDED_BYTES
 
 /** Both hexadecimal digits of every byte. */
 const HEX = Uint16Array.from({ length: 256 }, (_, byte) => (hexDigit(byte >>> 4) << 8) | hexDigit(byte & 15))

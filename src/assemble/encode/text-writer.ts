@@ -1,5 +1,6 @@
 /**
- * MessagePack strings and numbers, laid straight from wire bytes (MessagePack specification, "Formats").
+ * MessagePack strings and numbers, laid straight from wire bytes (MessagePack specification, "Formats"), and the way past
+ * those that were laid.
  */
 
 import { CR, LF, SPACE, TAB } from '../http1/text.ts'
@@ -95,6 +96,34 @@ export class TextWriter {
       bytes[at++] = SPACE
     }
     return this.text(to, start, at)
+  }
+
+  /** The address after the string at `at`. */
+  afterString(at: number): number {
+    const { bytes, view } = this.#arena
+    const first = bytes[at]
+    if (first < 0xc0) return at + 1 + (first & 31)
+    if (first === 0xd9) return at + 2 + bytes[at + 1]
+    return first === 0xda ? at + 3 + view.getUint16(at + 1) : at + 5 + view.getUint32(at + 1)
+  }
+
+  /** The address of its first byte. */
+  afterStringHeader(at: number): number {
+    const first = this.#arena.bytes[at]
+    return first < 0xc0 ? at + 1 : first === 0xd9 ? at + 2 : first === 0xda ? at + 3 : at + 5
+  }
+
+  /** Elements of the array at `at`. */
+  arrayLength(at: number): number {
+    const { bytes, view } = this.#arena
+    const first = bytes[at]
+    return first < 0xdc ? first & 15 : first === 0xdc ? view.getUint16(at + 1) : view.getUint32(at + 1)
+  }
+
+  /** The address of its first element. */
+  afterArrayHeader(at: number): number {
+    const first = this.#arena.bytes[at]
+    return first < 0xdc ? at + 1 : first === 0xdc ? at + 3 : at + 5
   }
 
   /** An unsigned integer below 2^32, always as uint32. @returns the address after it */

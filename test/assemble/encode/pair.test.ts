@@ -3,7 +3,8 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { unpack } from 'msgpackr'
-import type { Pair } from '../../../src/pair/pair.ts'
+import type { Header, Pair, Vantage } from '../../../src/pair/pair.ts'
+import { samplePair } from '../../pair/samples.ts'
 import { AssembleHarness, assemble, type HarnessOptions } from '../../support/assemble-harness.ts'
 import type { Link } from '../../support/tcp-frames.ts'
 import { cutAll, type ScriptOptions, START_MICROS, TcpScript } from '../../support/tcp-script.ts'
@@ -188,6 +189,55 @@ describe('pair encoding', () => {
       harness.finish().pairs.map(({ capture }) => capture),
       interfaces.map(({ name, mesh }) => ({ node: 'näme', interface: name, vantage: 'client', mesh })),
     )
+  })
+})
+
+describe('pair encoding: what a proxy says of the client', () => {
+  const request = (fields: string): string => `POST / HTTP/1.1\r\nHost: a\r\n${fields}Content-Length: 2\r\n\r\n{}`
+
+  /** What the pair of such a request says, seen at an interface. */
+  function forwardedOf(fields: string, place: { vantage?: Vantage; mesh?: string | null } = {}): Header[] | undefined {
+    const info = { name: 'lo', vantage: 'server' as const, mesh: 'istio', domain: 0, view: null, ...place }
+    const harness = new AssembleHarness({ interfaces: [info] })
+    const script = new TcpScript().handshake().client(request(fields)).server('HTTP/1.1 204 No\r\n\r\n').close()
+    const [pair] = harness.script(script).finish().pairs
+    assert.deepEqual(Object.keys(pair!), Object.keys(samplePair()))
+    return pair!.capture.forwarded
+  }
+
+  test('tells the fields by which proxies pass the client on, as they were sent, and no others', () => {
+    const fields: Header[] = [
+      ['X-Forwarded-For', '10.1.2.3, 10.4.5.6'],
+      ['x-envoy-external-address', '10.1.2.3'],
+      ['FORWARDED', `for=${'x'.repeat(300)}`],
+      ['l5d-client-id', 'web.shop.serviceaccount.identity'],
+      ['X-Real-IP', ''],
+    ]
+    const others = 'X-Forwarded: no\r\nForwarded-For: no\r\nX-Envoy: no\r\nX-Real-IPs: no\r\n'
+    const lines = fields.map(([name, value]) => `${name}: ${value}\r\n${others}`).join('')
+    assert.deepEqual(forwardedOf(lines), fields)
+    assert.deepEqual(forwardedOf(`${lines}X-Latin: \u00e9\r\n`), fields)
+  })
+
+  test('only from the server’s side behind a mesh’s proxy, and only where there are any', () => {
+    const line = 'X-Forwarded-For: 10.1.2.3\r\n'
+    assert.equal(forwardedOf(line, { mesh: null }), undefined)
+    assert.equal(forwardedOf(line, { vantage: 'client' }), undefined)
+    assert.equal(forwardedOf(''), undefined)
+  })
+
+  test('at most 15 fields and 4 KiB; a field that does not fit is left out', () => {
+    const many = Array.from({ length: 30 }, (_, i): Header => ['X-Forwarded-For', `10.0.0.${i}`])
+    const lines = (fields: Header[]): string => fields.map(([name, value]) => `${name}: ${value}\r\n`).join('')
+    assert.deepEqual(forwardedOf(lines(many)), many.slice(0, 15))
+    const long: Header = ['X-Forwarded-Client-Cert', 'c'.repeat(4096)]
+    assert.deepEqual(forwardedOf(lines([long, many[0]!, long])), [many[0]])
+    assert.equal(forwardedOf(lines([long])), undefined)
+    // The header of the array, of the field, of its name and of its value.
+    const [name] = long
+    const fits: Header = [name, 'c'.repeat(4096 - 1 - 1 - (1 + name.length) - 3)]
+    assert.deepEqual(forwardedOf(lines([fits])), [fits])
+    assert.equal(forwardedOf(lines([[name, `${fits[1]}c`]])), undefined)
   })
 })
 
