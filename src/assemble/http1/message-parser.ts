@@ -177,6 +177,8 @@ export class MessageParser {
   #head(stream: MessageStream, at: number, end: number): number {
     const start = skipEmptyLines(this.#arena.bytes, at, end)
     if (start === end) return end
+    stream.ackBeforeHead = stream.lastAck
+    stream.ackBeforeHeadKnown = stream.ackKnown
     const result = this.#scanner.scan(start, end, stream.isResponse)
     if (result === HEAD_COMPLETE) {
       const position = this.#position

@@ -50,6 +50,9 @@ export class MessageStream {
   /** Acknowledgement number of the last segment delivered, once `ackKnown`. */
   lastAck = 0
   ackKnown = false
+  /** The same as of when the last head began: of the segment before it. */
+  ackBeforeHead = 0
+  ackBeforeHeadKnown = false
 
   constructor(connection: HttpConnection, isResponse: boolean) {
     this.connection = connection
@@ -68,5 +71,7 @@ export class MessageStream {
     this.lengthUnsure = false
     this.lastAck = 0
     this.ackKnown = false
+    this.ackBeforeHead = 0
+    this.ackBeforeHeadKnown = false
   }
 }
