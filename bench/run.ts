@@ -4,6 +4,7 @@
  */
 import { writeFileSync } from 'node:fs'
 import { measureAllocation } from './allocation.ts'
+import { measureDiscovery } from './discovery.ts'
 import { measureLive } from './live.ts'
 import { measureMemory } from './memory.ts'
 import { measureOffline } from './offline.ts'
@@ -34,6 +35,8 @@ async function measure(part: Part, options: BenchOptions, traces: readonly Trace
       return [await measureLive(traces, { rounds, workers })]
     case 'ship':
       return [await measureShip(makeTrace('small', pairs), rounds)]
+    case 'discovery':
+      return [await measureDiscovery()]
     case 'memory':
       return [await measureMemory(traces.at(-1)!, { minutes, workers })]
   }

@@ -53,6 +53,9 @@ export interface PodOptions {
 
 const BRIDGE_LINK_ADDRESS = '0a:58:0a:f4:00:01'
 
+/** Who says when a rig is to go: a test, say. */
+type Ends = Pick<TestContext, 'after'>
+
 /** One node. */
 export class NodeRig {
   /** The node's own network. */
@@ -64,7 +67,7 @@ export class NodeRig {
   readonly #subnet: string
   #hosts = 1
 
-  private constructor(t: TestContext, version: CgroupVersion, index: number | null) {
+  private constructor(t: Ends, version: CgroupVersion, index: number | null) {
     this.#processes = new NodeProcesses(cgroupMount(version)!)
     t.after(() => this.#delete())
     this.#apart = index !== null
@@ -76,7 +79,7 @@ export class NodeRig {
   }
 
   /** With this machine as the node. */
-  static create(t: TestContext, version: CgroupVersion): NodeRig {
+  static create(t: Ends, version: CgroupVersion): NodeRig {
     return new NodeRig(t, version, null)
   }
 
@@ -86,7 +89,7 @@ export class NodeRig {
    *
    * @param index its pods have `10.244.<index>.x`
    */
-  static async createApart(t: TestContext, version: CgroupVersion, index = 0): Promise<NodeRig> {
+  static async createApart(t: Ends, version: CgroupVersion, index = 0): Promise<NodeRig> {
     const rig = new NodeRig(t, version, index)
     const settings = ['ip_forward=1', 'conf.all.send_redirects=0', 'conf.cni0.send_redirects=0']
     rig.network.exec('sysctl', '-q', '-w', ...settings.map((setting) => `net.ipv4.${setting}`))

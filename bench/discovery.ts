@@ -1,0 +1,63 @@
+/** What a look at a whole node costs: 110 pods and 2,000 real processes, in a pid namespace of their own. */
+import { cgroupMount } from '../test/support/cgroup-mount.ts'
+import { NodeRig, type RigPod } from '../test/support/node-rig.ts'
+import { runProgram } from './measure.ts'
+import { inPath, script } from './parts.ts'
+import { figure, type Missing, type Section, whole } from './report.ts'
+import { spread } from './statistics.ts'
+
+const WHAT = 'discovery'
+const PODS = 110
+const PROCESSES = 2000
+
+/** What one process measured. Milliseconds of CPU time. */
+export interface DiscoverySample {
+  processes: number
+  pods: number
+  firstMillis: number
+  passMillis: number[]
+  quietMillis: number[]
+}
+
+export async function measureDiscovery(): Promise<Section | Missing> {
+  const missing = ['ip', 'unshare', 'nsenter'].find((program) => !inPath(program))
+  if (missing !== undefined) return { what: WHAT, why: `install ${missing}` }
+  const version = process.getuid?.() === 0 ? (['v2', 'v1'] as const).find((each) => cgroupMount(each) !== null) : null
+  if (version === undefined || version === null) return { what: WHAT, why: 'run as root, where cgroups can be made' }
+  const endings: (() => unknown)[] = []
+  try {
+    const rig = await NodeRig.createApart({ after: (ending) => endings.push(ending as () => unknown) }, version)
+    for (let i = 0; i < PODS; i++) await fill(rig.pod())
+    const [enter = '', ...words] = rig.within(false)
+    const { stdout } = await runProgram([enter, ...words, process.execPath, script('discovery-pass')])
+    return section(JSON.parse(stdout) as DiscoverySample)
+  } finally {
+    for (const ending of endings) await ending()
+  }
+}
+
+/** A container with its share of the processes, all in its cgroup and network. */
+async function fill(pod: RigPod): Promise<void> {
+  const others = Math.ceil(PROCESSES / PODS) - 1
+  const start = `for i in $(seq ${others}); do sleep infinity & done; exec -a main sleep infinity`
+  await pod.run('main', { program: ['bash', '-c', start] })
+}
+
+function section(sample: DiscoverySample): Section {
+  const { processes, pods, firstMillis, passMillis, quietMillis } = sample
+  const row = (what: string, millis: number[]): string[] => {
+    const { median, min, max } = spread(millis)
+    return [what, `${figure(median)} ms`, `${figure(min)}–${figure(max)} ms`]
+  }
+  return {
+    title: `Discovery: CPU time of one look at a node with ${whole(processes)} processes and ${whole(pods)} pods`,
+    columns: ['', 'median', 'min–max'],
+    rows: [
+      row('the first pass of a cold program', [firstMillis]),
+      row('a pass, once warm', passMillis),
+      row('whether anything has started since', quietMillis),
+    ],
+    notes: ['the agent makes a pass only where something has started, and every 5 s'],
+    data: { ...sample },
+  }
+}
