@@ -10,6 +10,7 @@ import { finish } from '../cli/support.ts'
 import { agentPod, type KubeObject, objectsOf, render, VALUE_SETS, valueSet } from '../support/chart.ts'
 import { KubeApiserver, needsKubeApiserver } from '../support/kube-apiserver.ts'
 import { createNamespace, createNode, requestToken } from '../support/kube-apiserver-objects.ts'
+import { crdFiles, needsKubeCrds } from '../support/kube-crds.ts'
 import {
   needsKubeTools,
   ROOT,
@@ -19,7 +20,7 @@ import {
   writeAdminKubeconfig,
 } from '../support/kube-tools.ts'
 
-const skip = needsKubeTools() || needsKubeApiserver()
+const skip = needsKubeTools() || needsKubeApiserver() || needsKubeCrds()
 const TEST_SCRIPT = join(ROOT, CHART, 'files', 'agents-ready.mjs')
 let cluster: KubeApiserver
 let kubeconfig: string
@@ -28,6 +29,8 @@ before(async () => {
   if (skip !== false) return
   cluster = await KubeApiserver.start()
   kubeconfig = writeAdminKubeconfig(cluster)
+  kubectl(['apply', '--server-side', ...crdFiles().flatMap((file) => ['-f', file])])
+  kubectl(['wait', '--for=condition=Established', 'crd', '--all'])
 })
 
 after(() => cluster?.remove())
@@ -35,9 +38,6 @@ after(() => cluster?.remove())
 const kubectl = (args: string[], stdin = ''): string =>
   toolOutput('kubectl', ['--kubeconfig', kubeconfig, ...args], { stdin })
 const helm = (...args: string[]): ToolResult => runTool('helm', [...args, '--kubeconfig', kubeconfig])
-
-/** Kinds of operators that a cluster may have. */
-const OPTIONAL = ['PodMonitor', 'PrometheusRule', 'SecurityContextConstraints']
 
 const asYaml = (objects: readonly KubeObject[]): string => objects.map((object) => stringify(object)).join('---\n')
 
@@ -48,7 +48,7 @@ const dryRun = (objects: readonly KubeObject[]): string =>
 for (const name of VALUE_SETS) {
   test(`cluster: the API server takes what ${name} values render`, { skip }, async () => {
     await createNamespace(cluster, 'watch')
-    const objects = render(...valueSet(name)).filter(({ kind }) => !OPTIONAL.includes(kind))
+    const objects = render(...valueSet(name))
     assert.equal(dryRun(objects).match(/\(server dry run\)/g)?.length, objects.length)
   })
 }
@@ -60,7 +60,7 @@ test('cluster: the API server takes the plain manifests and the overlays', { ski
     toolOutput('kubectl', ['kustomize', `deploy/kustomize/overlays/${name}`]),
   )
   for (const text of [manifests, ...overlays]) {
-    const objects = objectsOf(text).filter(({ kind }) => !OPTIONAL.includes(kind))
+    const objects = objectsOf(text)
     assert.equal(dryRun(objects).match(/\(server dry run\)/g)?.length, objects.length)
   }
 })
