@@ -1,0 +1,73 @@
+/** A cluster of thousands of pods whose kubelets kwok plays: pods get their status, and end, as on real nodes. */
+import assert from 'node:assert/strict'
+import { after, before, suite, test } from 'node:test'
+import { ApiClient } from '../../../src/discovery/kubernetes/api-client.ts'
+import { RemoteDirectory } from '../../../src/discovery/kubernetes/remote-directory.ts'
+import { KubeApiserver, needsKubeApiserver } from '../../support/kube-apiserver.ts'
+import { createNode, createPod, deletePod } from '../../support/kube-apiserver-objects.ts'
+import { Kwok, needsKwok } from '../../support/kwok.ts'
+import { AgentFiles, Lines, PODS_RULE, PodsUnderTest, podsOf, QUICK, until } from './rig.ts'
+
+const NODES = 20
+const PODS_PER_NODE = 110
+/** Of the node under test those that end, and those that come in their place. */
+const REPLACED = 40
+/** Waits for kwok, which takes its time with thousands. */
+const SECONDS = 120
+/** Calls under way at a time. */
+const LANES = 16
+
+suite('Thousands of pods with kwok for kubelets', { skip: needsKubeApiserver() || needsKwok() }, () => {
+  let cluster: KubeApiserver
+  let kwok: Kwok
+  let files: AgentFiles
+
+  before(async () => {
+    cluster = await KubeApiserver.start()
+    files = await AgentFiles.create(cluster, [PODS_RULE, { ...PODS_RULE, resources: ['services'] }])
+    for (let node = 0; node < NODES; node += 1) await createNode(cluster, `node-${node}`)
+    kwok = Kwok.start(cluster, '10.128.0.0/9')
+    const all = Array.from({ length: NODES * PODS_PER_NODE }, (_, index) => index)
+    await inLanes(all, (index) => createPod(cluster, { name: `pod-${index}`, node: `node-${index % NODES}` }))
+  })
+  after(async () => {
+    await kwok?.stop()
+    await cluster?.remove()
+  })
+
+  test('a node has its own pods, with the addresses that they get; all of them are known as others', async (t) => {
+    const pods = new PodsUnderTest(t, await files.access(), podsOf('spec.nodeName=node-0'))
+    const running = (): string[] =>
+      [...pods.watch.items.values()].filter((pod) => pod.phase === 'Running').flatMap(({ addresses }) => addresses)
+    await until(`all are running: ${kwok.output}`, () => running().length === PODS_PER_NODE, SECONDS)
+    assert.equal(new Set(running()).size, PODS_PER_NODE)
+    const own = Array.from({ length: PODS_PER_NODE }, (_, index) => `pod-${index * NODES}`)
+    assert.deepEqual(pods.names, own.sort())
+
+    const client = new ApiClient(await files.access())
+    const log = new Lines()
+    const directory = new RemoteDirectory({ client, node: 'another', log, onChange: () => {}, timing: QUICK })
+    t.after(() => directory.close())
+    await until('the others are known', () => running().every((address) => directory.lookup(address) !== null), SECONDS)
+
+    // As kubelets do it, kwok lets a pod go some time after it was told to end.
+    const gone = own.slice(0, REPLACED)
+    await inLanes(gone, (name) => deletePod(cluster, 'default', name))
+    const come = Array.from({ length: REPLACED }, (_, index) => `new-${index}`)
+    await inLanes(come, (name) => createPod(cluster, { name, node: 'node-0' }))
+    await until('replaced', () => !gone.some((name) => pods.names.includes(name)), SECONDS)
+    await until('running again', () => running().length === PODS_PER_NODE, SECONDS)
+    assert.deepEqual(pods.names, [...own.slice(REPLACED), ...come].sort())
+    const told = (type: string): string[] => pods.told.filter((text) => text.startsWith(`${type} `)).sort()
+    assert.deepEqual(told('added'), [...own, ...come].map((name) => `added ${name}`).sort(), 'each once')
+    assert.deepEqual(told('removed'), gone.map((name) => `removed ${name}`).sort(), 'each once')
+  })
+})
+
+async function inLanes<T>(items: readonly T[], work: (item: T) => Promise<unknown>): Promise<void> {
+  const left = items.values()
+  const lane = async (): Promise<void> => {
+    for (let next = left.next(); next.done !== true; next = left.next()) await work(next.value)
+  }
+  await Promise.all(Array.from({ length: LANES }, lane))
+}
