@@ -6,7 +6,7 @@ import { RemoteDirectory } from '../../../src/discovery/kubernetes/remote-direct
 import { KubeApiserver, needsKubeApiserver } from '../../support/kube-apiserver.ts'
 import { createNode, createPod, deletePod } from '../../support/kube-apiserver-objects.ts'
 import { Kwok, needsKwok } from '../../support/kwok.ts'
-import { AgentFiles, Lines, PODS_RULE, PodsUnderTest, podsOf, QUICK, until } from './rig.ts'
+import { AgentFiles, inLanes, Lines, PODS_RULE, PodsUnderTest, podsOf, QUICK, until } from './rig.ts'
 
 const NODES = 20
 const PODS_PER_NODE = 110
@@ -14,8 +14,6 @@ const PODS_PER_NODE = 110
 const REPLACED = 40
 /** Waits for kwok, which takes its time with thousands. */
 const SECONDS = 120
-/** Calls under way at a time. */
-const LANES = 16
 
 suite('Thousands of pods with kwok for kubelets', { skip: needsKubeApiserver() || needsKwok() }, () => {
   let cluster: KubeApiserver
@@ -63,11 +61,3 @@ suite('Thousands of pods with kwok for kubelets', { skip: needsKubeApiserver() |
     assert.deepEqual(told('removed'), gone.map((name) => `removed ${name}`).sort(), 'each once')
   })
 })
-
-async function inLanes<T>(items: readonly T[], work: (item: T) => Promise<unknown>): Promise<void> {
-  const left = items.values()
-  const lane = async (): Promise<void> => {
-    for (let next = left.next(); next.done !== true; next = left.next()) await work(next.value)
-  }
-  await Promise.all(Array.from({ length: LANES }, lane))
-}

@@ -7,11 +7,9 @@ import { RemoteDirectory } from '../../../src/discovery/kubernetes/remote-direct
 import { KubeApiserver, needsKubeApiserver } from '../../support/kube-apiserver.ts'
 import { createNode, createPod, deletePod, setPodStatus } from '../../support/kube-apiserver-objects.ts'
 import { KubeApiserverProxy } from '../../support/kube-apiserver-proxy.ts'
-import { AgentFiles, Lines, PODS_RULE, PodsUnderTest, podsOf, QUICK, until } from './rig.ts'
+import { AgentFiles, inLanes, Lines, PODS_RULE, PodsUnderTest, podsOf, QUICK, until } from './rig.ts'
 
 const PODS = 2400
-/** Calls under way at a time, as several controllers would have. */
-const LANES = 16
 
 setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc') as () => void
@@ -117,12 +115,4 @@ const addressOf = (index: number): string => `10.244.${index >> 8}.${index & 255
 
 function* indexes(from: number, to: number): Generator<number> {
   for (let index = from; index < to; index += 1) yield index
-}
-
-async function inLanes<T>(items: Iterable<T>, work: (item: T) => Promise<unknown>): Promise<void> {
-  const left = items[Symbol.iterator]()
-  const lane = async (): Promise<void> => {
-    for (let next = left.next(); next.done !== true; next = left.next()) await work(next.value)
-  }
-  await Promise.all(Array.from({ length: LANES }, lane))
 }

@@ -129,3 +129,15 @@ export async function until(what: string, holds: () => boolean, seconds = 30): P
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
 }
+
+/** Calls under way at a time, as several controllers would have. */
+const LANES = 16
+
+/** Works through items, several at a time. */
+export async function inLanes<T>(items: Iterable<T>, work: (item: T) => Promise<unknown>): Promise<void> {
+  const left = items[Symbol.iterator]()
+  const lane = async (): Promise<void> => {
+    for (let next = left.next(); next.done !== true; next = left.next()) await work(next.value)
+  }
+  await Promise.all(Array.from({ length: LANES }, lane))
+}
