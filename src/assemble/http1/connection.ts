@@ -19,6 +19,9 @@ export class HttpConnection {
   /** Up to where the client had been answered before those, once `ackBeforeGapKnown`. */
   ackBeforeGap = 0
   ackBeforeGapKnown = false
+  /** What the server had received when its last final response ended, once `answeredKnown`. */
+  answeredAck = 0
+  answeredKnown = false
   /** The client has sent a request before the answer to the one before: sequence numbers prove nothing then. */
   pipelining = false
   /** A pair matched by sequence numbers that the client's next move confirms or refutes. */
@@ -37,9 +40,17 @@ export class HttpConnection {
     this.requestDoubt = false
     this.ackBeforeGap = 0
     this.ackBeforeGapKnown = false
+    this.answeredAck = 0
+    this.answeredKnown = false
     this.pipelining = false
     this.confirming = null
     this.recognised = false
+  }
+
+  /** A final response has ended, in a segment with this acknowledgement number. */
+  answered(ack: number): void {
+    this.answeredAck = ack
+    this.answeredKnown = true
   }
 
   /**

@@ -105,6 +105,7 @@ export class Exchanges implements MessageHandler {
 
   complete(stream: MessageStream, seq: number): void {
     const exchange = stream.exchange
+    if (stream.isResponse) stream.connection.answered(this.#at.ack)
     stream.exchange = null
     if (exchange === null) return
     const record = stream.isResponse ? exchange.response : exchange.request
@@ -287,11 +288,12 @@ export class Exchanges implements MessageHandler {
     this.#counts[doubt ? C.orphanedGap : C.orphanedNoRequest]++
     stream.exchange = null
     if (scanner.status === 101) this.#tunnel(connection, true)
-    else if (scanner.status === 204 || scanner.status === 304) return bodyStart
+    else if (scanner.status === 204 || scanner.status === 304) this.complete(stream, this.#at.seqAt(bodyStart))
     else if (scanner.coding === CODING_CHUNKED) expectChunked(stream)
     else if (scanner.coding !== CODING_NONE || scanner.contentLength === LENGTH_ABSENT) expectToClose(stream)
     else if (scanner.contentLength === LENGTH_INVALID) return this.#unknowable(stream, end)
-    else if (scanner.contentLength > 0) {
+    else if (scanner.contentLength === 0) this.complete(stream, this.#at.seqAt(bodyStart))
+    else {
       expectCounted(stream, scanner.contentLength)
       stream.lengthUnsure = true
     }
@@ -344,6 +346,7 @@ export class Exchanges implements MessageHandler {
     stream.bodyBytes = length
     stream.exchange = null
     stream.state = HEAD
+    stream.connection.answered(this.#at.ack)
     this.#record(response, stream, this.#at.seqAt(bodyStart + length))
     exchange.responseOpen = false
     exchange.responseDone = true

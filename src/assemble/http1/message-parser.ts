@@ -108,6 +108,7 @@ export class MessageParser {
   gap(stream: MessageStream, bytes: number, seq: number): void {
     const state = stream.state
     if (state === OPAQUE) return
+    this.#position.ack = stream.lastAck
     if (state >= COUNTED) {
       this.#handler.damaged(stream, REASON_GAP)
       stream.wireBytes += bytes
@@ -133,6 +134,7 @@ export class MessageParser {
    * @param seq sequence number after the last byte
    */
   end(stream: MessageStream, proper: boolean, reason: number, seq: number): void {
+    this.#position.ack = stream.lastAck
     // The last chunk ends the body (RFC 9112 §8); the empty line after it is missing where a server closes at once.
     const whole = stream.state === TO_CLOSE || (stream.state === TRAILERS && stream.lineBytes === 0)
     if (whole && proper) this.#handler.complete(stream, seq)
@@ -177,8 +179,6 @@ export class MessageParser {
   #head(stream: MessageStream, at: number, end: number): number {
     const start = skipEmptyLines(this.#arena.bytes, at, end)
     if (start === end) return end
-    stream.ackBeforeHead = stream.lastAck
-    stream.ackBeforeHeadKnown = stream.ackKnown
     const result = this.#scanner.scan(start, end, stream.isResponse)
     if (result === HEAD_COMPLETE) {
       const position = this.#position
@@ -258,9 +258,13 @@ export class MessageParser {
   }
 
   #counted(stream: MessageStream, at: number, end: number): number {
+    const { ack } = this.#position
     if (stream.lengthUnsure && this.#looksLikeResponse(at, end)) {
       stream.lengthUnsure = false
+      // It had ended with the segment before.
+      this.#position.ack = stream.lastAck
       this.#complete(stream, this.#position.seqAt(at))
+      this.#position.ack = ack
       return at
     }
     stream.lengthUnsure = false

@@ -50,9 +50,6 @@ export class MessageStream {
   /** Acknowledgement number of the last segment delivered, once `ackKnown`. */
   lastAck = 0
   ackKnown = false
-  /** The same as of when the last head began: of the segment before it. */
-  ackBeforeHead = 0
-  ackBeforeHeadKnown = false
 
   constructor(connection: HttpConnection, isResponse: boolean) {
     this.connection = connection
@@ -71,7 +68,5 @@ export class MessageStream {
     this.lengthUnsure = false
     this.lastAck = 0
     this.ackKnown = false
-    this.ackBeforeHead = 0
-    this.ackBeforeHeadKnown = false
   }
 }

@@ -12,7 +12,6 @@
 import { seqDiff } from '../tcp/seq.ts'
 import type { HttpConnection } from './connection.ts'
 import type { Exchange } from './exchange.ts'
-import type { MessageStream } from './message-stream.ts'
 
 /** What happens to exchanges that leave the queue. */
 export interface ExchangeOwner {
@@ -106,15 +105,15 @@ function prove(connection: HttpConnection, seq: number, ack: number): Exchange |
     found = exchange
   }
   if (found === null || !found.requestDone || found.abandoned || found.request.endSeq !== ack) return null
-  return found.gapBefore && found.ackBeforeGapKnown && !beganBehindGap(found, connection.responses) ? null : found
+  return found.gapBefore && found.ackBeforeGapKnown && !beganBehindGap(connection, found) ? null : found
 }
 
 /**
  * Whether a request behind a gap is one, and not the rest of what the gap hid (a body may hold requests): the answer before
- * this one was seen, and sent when the server had received just what is in front of the request.
+ * this one was seen to its end, when the server had received just what is in front of the request.
  */
-function beganBehindGap(request: Exchange, responses: MessageStream): boolean {
+function beganBehindGap(connection: HttpConnection, request: Exchange): boolean {
   // Nothing was answered between the gap and this request: what the gap hid may still be waiting, and be answered here.
   if (request.ackBeforeGap === request.ackFirst) return false
-  return responses.ackBeforeHeadKnown && responses.ackBeforeHead === request.request.startSeq
+  return connection.answeredKnown && connection.answeredAck === request.request.startSeq
 }

@@ -105,6 +105,21 @@ function shaped(n: number, shapes: readonly number[]): [string, string] {
   }
 }
 
+/** Bodies that wait for leave to be sent, and so begin where the server has acknowledged everything before. */
+test('loss: a request inside a body that was sent after a 100 is not paired', () => {
+  const body = request('/in-a-body')
+  const head = `POST /outer HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: ${body.length}\r\n\r\n`
+  for (const before of [0, 1, 2]) {
+    const script = new TcpScript().handshake()
+    for (let n = 0; n < before; n++) script.client(request(`/${n}`)).server(numbered(n))
+    const lost = script.segments.length
+    script.client(head).server('HTTP/1.1 100 Continue\r\n\r\n').client(body).server(numbered(7)).close()
+    const { pairs } = assemble(script.segments.toSpliced(lost, 1))
+    assert.deepEqual(wrongPairs(pairs), [], `after ${before} exchanges`)
+    assert.equal(pairs.length, before)
+  }
+})
+
 /** Indexes to lose, as single segments and as bursts. */
 const losses = fc.array(fc.tuple(fc.nat(200), fc.integer({ min: 1, max: 6 })), { minLength: 1, maxLength: 4 })
 
