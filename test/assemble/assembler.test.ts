@@ -116,6 +116,20 @@ describe('assembler: connections seen midstream', () => {
   })
 })
 
+test('assembler: a message does not end before it begins, though its first segment came again last', () => {
+  const script = new TcpScript({ bareAcks: false, segmentBytes: 60 })
+    .handshake()
+    .client(request('/0'))
+    .server(numbered(0))
+  const { segments } = script
+  const first = segments.findIndex(({ fromClient, payload }) => !fromClient && payload.length > 0)
+  const late = { ...segments[first]!, micros: script.micros + SECOND }
+  const { pairs } = assemble([...segments.toSpliced(first, 1), late])
+  assert.deepEqual(wrongPairs(pairs), [])
+  assert.equal(pairs[0]!.responseStartMicros, late.micros)
+  assert.equal(pairs[0]!.responseEndMicros, late.micros)
+})
+
 describe('assembler: acknowledgements that nobody wrote, as in captures made by hand', () => {
   const conversation = (): TcpScript => {
     const script = new TcpScript({ bareAcks: false }).handshake()

@@ -437,7 +437,8 @@ export class Exchanges implements MessageHandler {
   }
 
   #record(record: MessageRecord, stream: MessageStream, endSeq: number): void {
-    record.endMicros = this.#time.micros
+    // The last byte may have been captured before the first: what was lost in between came again.
+    record.endMicros = Math.max(record.startMicros, this.#time.micros)
     record.endSeq = endSeq
     this.#counts[C.bytesHttp] += stream.wireBytes - record.wireBytes
     record.wireBytes = stream.wireBytes

@@ -44,6 +44,9 @@ export class Stream {
   /** First sequence number after the SYN, once `synSeen`; tells a repeated SYN from a new connection's. */
   firstSeq = 0
   synSeen = false
+  /** First sequence number after another SYN, once `rivalKnown`: an answer the peer may take instead, or a new connection's. */
+  rivalSeq = 0
+  rivalKnown = false
   finSeen = false
   finSeq = 0
   /** The end was delivered; nothing follows. */
@@ -62,6 +65,8 @@ export class Stream {
     this.known = false
     this.firstSeq = 0
     this.synSeen = false
+    this.rivalSeq = 0
+    this.rivalKnown = false
     this.finSeen = false
     this.finSeq = 0
     this.ended = false

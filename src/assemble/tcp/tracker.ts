@@ -114,14 +114,16 @@ export class ConnectionTracker {
     counts[C.bytesPayload] += end - payload
     const flow = this.flows.find(ip, tcp, domain, hash)
     const direction = this.flows.direction
-    const current = this.#connection(flow, direction, view.getInt32(tcp + 4), flags, end - payload, interfaceId)
+    const seq = view.getInt32(tcp + 4)
+    const ack = view.getInt32(tcp + 8)
+    const current = this.#connection(flow, direction, seq, ack, flags, end - payload, interfaceId)
     if (current === null) {
       counts[C.segmentsIgnored]++
       return
     }
     this.flows.touch(current)
     if (current.originOpen) this.#owner.origin(current, direction, view.getUint8(ip + hopLimitAt(view.getUint8(ip))))
-    this.#segmentOfOpen(current, direction, payload, end, view.getInt32(tcp + 4), view.getInt32(tcp + 8), flags)
+    this.#segmentOfOpen(current, direction, payload, end, seq, ack, flags)
   }
 
   /** Moves the clock on. It goes back only where a file does. */
@@ -168,6 +170,7 @@ export class ConnectionTracker {
     flow: Flow | null,
     direction: Direction,
     seq: number,
+    ack: number,
     flags: number,
     length: number,
     interfaceId: number,
@@ -181,7 +184,56 @@ export class ConnectionTracker {
         : Math.abs(this.#time.micros - flow.lastMicros) > LINGER_MICROS
       return starts && fresh ? this.#open(flow, interfaceId) : null
     }
-    if (!syn || this.#continues(flow, direction, seq, flags)) return flow
+    const stream = flow.streams[direction]
+    if (!syn) {
+      if (!stream.rivalKnown || seq !== stream.rivalSeq || seq === stream.firstSeq || (flags & FLAG_RST) !== 0)
+        return flow
+      return this.#prevail(flow, direction, seq, interfaceId)
+    }
+    return (flags & FLAG_ACK) === 0
+      ? this.#asked(flow, direction, seq, length, flags, interfaceId)
+      : this.#answered(flow, direction, seq, ack, flags, interfaceId)
+  }
+
+  /**
+   * A SYN on an open flow's tuple. Where the connection has carried data it may be a stray one, which the server answers
+   * by going on (RFC 9293 §3.10.7.4, RFC 5961 §4), or a capture that is being replayed, or read, once more: the answer
+   * tells.
+   */
+  #asked(flow: Flow, direction: Direction, seq: number, length: number, flags: number, id: number): Flow | null {
+    const stream = flow.streams[direction]
+    const continues = this.#continues(flow, direction, seq, flags)
+    if (continues && Math.abs(this.#time.micros - flow.lastMicros) <= TWIN_MICROS) return flow
+    if (!delivered(stream)) return continues ? flow : this.#supersede(flow, id)
+    if (length > 0 && !continues) return this.#supersede(flow, id)
+    stream.rivalSeq = seqAdd(seq, 1)
+    stream.rivalKnown = true
+    return continues ? flow : null
+  }
+
+  /** A SYN+ACK on an open flow's tuple. */
+  #answered(flow: Flow, direction: Direction, seq: number, ack: number, flags: number, id: number): Flow | null {
+    const stream = flow.streams[direction]
+    const client = flow.streams[1 - direction]
+    if (client.rivalKnown && ack === client.rivalSeq) return this.#supersede(flow, id)
+    if (this.#continues(flow, direction, seq, flags)) return flow
+    if (!client.synSeen || ack !== client.firstSeq || delivered(stream)) return this.#supersede(flow, id)
+    // Two answers to one SYN, as balancers without a memory give them: the client takes one.
+    stream.rivalSeq = seqAdd(seq, 1)
+    stream.rivalKnown = true
+    return null
+  }
+
+  /** A segment goes on from a SYN that had been set aside: it was a new connection's, or the answer that the client took. */
+  #prevail(flow: Flow, direction: Direction, seq: number, interfaceId: number): Flow {
+    const superseded = delivered(flow.streams[direction])
+    const current = superseded ? this.#supersede(flow, interfaceId) : flow
+    if (superseded) current.clientDirection = direction
+    beginAnew(current.streams[direction], seq)
+    return current
+  }
+
+  #supersede(flow: Flow, interfaceId: number): Flow {
     this.#close(flow, END_SUPERSEDED)
     return this.#open(flow, interfaceId)
   }
@@ -191,12 +243,6 @@ export class ConnectionTracker {
     return (flags & FLAG_ACK) === 0 || !this.#repeats(stream, seq)
   }
 
-  /** A client that has sent data does not repeat its SYN: a capture is being replayed, or read, once more. */
-  #replayed(flow: Flow, stream: Stream, flags: number): boolean {
-    const late = Math.abs(this.#time.micros - flow.lastMicros) > TWIN_MICROS
-    return late && (flags & FLAG_ACK) === 0 && stream.nextSeq !== stream.firstSeq
-  }
-
   #repeats(stream: Stream, seq: number): boolean {
     return stream.synSeen && stream.firstSeq === seqAdd(seq, 1)
   }
@@ -204,7 +250,7 @@ export class ConnectionTracker {
   /** Whether a SYN belongs to the open connection: a repetition, the handshake's answer, or one captured late. */
   #continues(flow: Flow, direction: Direction, seq: number, flags: number): boolean {
     const stream = flow.streams[direction]
-    if (stream.synSeen) return this.#repeats(stream, seq) && !this.#replayed(flow, stream, flags)
+    if (stream.synSeen) return this.#repeats(stream, seq)
     if ((flags & FLAG_ACK) !== 0 || !stream.known) {
       const other = flow.streams[1 - direction]
       if (other.synSeen) return true
@@ -252,6 +298,7 @@ export class ConnectionTracker {
       first = seqAdd(seq, 1)
       this.#handshake(flow, direction, first, ack, flags)
     } else if (!stream.known || !other.known) this.#learn(flow, direction, seq, ack)
+    if (!delivered(other) && direction === flow.clientDirection) takeAnswer(other, ack, flags)
     let acknowledged = ack
     let told = flags
     if (ack === 0 || (flags & FLAG_ACK) === 0) {
@@ -299,6 +346,27 @@ export class ConnectionTracker {
 
 /** Where the header that begins with this byte has its TTL, or its hop limit. */
 const hopLimitAt = (first: number): number => (first >>> 4 === 4 ? 8 : 7)
+
+/** Whether bytes of it have gone on to whoever reads them. */
+const delivered = (stream: Stream): boolean => stream.known && (!stream.synSeen || stream.nextSeq !== stream.firstSeq)
+
+/**
+ * The client has answered the server's SYN: of two it took the one that it acknowledges, and where it acknowledges what
+ * no answer seen can have sent, one that was not seen.
+ */
+function takeAnswer(server: Stream, ack: number, flags: number): void {
+  if (!server.synSeen || server.held !== null || ack === 0 || (flags & (FLAG_ACK | FLAG_SYN)) !== FLAG_ACK) return
+  const ahead = seqDiff(server.firstSeq, ack)
+  if (ahead < 0 || ahead > RESET_WINDOW || (server.rivalKnown && ack === server.rivalSeq)) beginAnew(server, ack)
+}
+
+function beginAnew(stream: Stream, firstSeq: number): void {
+  stream.synSeen = false
+  stream.known = false
+  stream.ackedKnown = false
+  stream.rivalKnown = false
+  begin(stream, firstSeq)
+}
 
 function begin(stream: Stream, firstSeq: number): void {
   if (stream.synSeen) return

@@ -10,7 +10,7 @@ import {
   END_SUPERSEDED,
 } from '../../../src/assemble/tcp/flow.ts'
 import { CLIENT, type Link, SERVER } from '../../support/tcp-frames.ts'
-import { ACK, FIN, RST, START_MICROS, SYN, TcpScript } from '../../support/tcp-script.ts'
+import { ACK, FIN, RST, type Segment, START_MICROS, SYN, TcpScript } from '../../support/tcp-script.ts'
 import { CLIENT_ISN, fromClient, fromServer, handshake, SERVER_ISN, syn } from './raw-segments.ts'
 import { deliver, TcpHarness } from './tcp-harness.ts'
 
@@ -248,6 +248,62 @@ describe('tracker: one tuple, several connections', () => {
     assert.equal(new TcpHarness().script(one).segments(replayed).count('flows.closed.superseded'), 1)
     assert.equal(new TcpHarness().script(one).segments(one.segments.slice(0, 2)).count('flows.seen'), 1)
   })
+
+  test('a SYN that comes again long after data is no new connection', () => {
+    const one = new TcpScript().handshake().client('fir')
+    const late = { ...one.segments[0]!, micros: one.micros + SECOND }
+    const rest = [
+      fromClient(3, 'st', { micros: late.micros + 1 }),
+      fromServer(0, 'one', { acks: 5, micros: late.micros + 2 }),
+    ]
+    const tcp = balanced(new TcpHarness().script(one).segments([late, ...rest]))
+    assert.equal(tcp.count('flows.seen'), 1)
+    assert.deepEqual([tcp.only.client, tcp.only.server], ['first', 'one'])
+  })
+
+  test('a stray SYN, to which the server answers by going on, changes nothing', () => {
+    const one = new TcpScript().handshake().client('first')
+    const rest = [
+      syn(77_000_000),
+      fromServer(0, '', { acks: 5 }),
+      fromServer(0, 'one', { acks: 5 }),
+      fromClient(5, '!'),
+    ]
+    const tcp = balanced(new TcpHarness().script(one).segments(rest))
+    assert.equal(tcp.count('flows.seen'), 1)
+    assert.deepEqual([tcp.only.client, tcp.only.server], ['first!', 'one'])
+  })
+
+  test('a new connection whose answer was not captured begins with the client’s first segment', () => {
+    const one = first()
+    const [asked, , ...rest] = second(one.micros).segments
+    assertTwo(new TcpHarness().script(one).segments([asked!, ...rest]))
+    const data = rest.filter(({ payload }) => payload.length > 0)
+    const tcp = new TcpHarness().script(one).segments([asked!, ...data])
+    assertTwo(tcp)
+    assert.equal(tcp.count('flows.midstream'), 0)
+  })
+
+  const rival = (): Segment => fromServer(123_456_788, '', { flags: SYN })
+  for (const [what, segments] of [
+    ['the first', [...handshake().slice(0, 2), rival(), fromClient(0, 'first'), fromServer(0, 'one', { acks: 5 })]],
+    ['the second', [handshake()[0]!, rival(), ...handshake().slice(1), fromClient(0, 'first'), fromServer(0, 'one')]],
+    [
+      'one that was not captured',
+      [handshake()[0]!, rival(), fromClient(0, 'first'), fromServer(0, 'one', { acks: 5 })],
+    ],
+    [
+      'the second, as its bytes say',
+      [handshake()[0]!, rival(), handshake()[1]!, fromServer(0, 'one'), fromClient(0, 'first')],
+    ],
+  ] as [string, Segment[]][]) {
+    test(`of two answers to one SYN the client takes ${what}`, () => {
+      const tcp = balanced(new TcpHarness().segments(segments))
+      assert.equal(tcp.count('flows.seen'), 1)
+      assert.deepEqual([tcp.only.client, tcp.only.server], ['first', 'one'])
+      assert.equal(tcp.count('gaps'), 0)
+    })
+  }
 
   test('data without a SYN begin a connection once the old one has lingered', () => {
     const one = first().close()
