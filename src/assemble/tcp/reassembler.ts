@@ -35,6 +35,9 @@ const STREAM_HELD_BYTES = 1024 * 1024
 /** A hole that nobody acknowledges lives this long in packet time (gaps.expired): longer than a TCP gives retransmissions a chance. */
 const HOLE_MICROS = 30_000_000
 
+/** Distance of numbers that are as far ahead as behind: of no use, and never held. */
+const OPPOSITE = -(2 ** 31)
+
 /** Bits of the TCP header's flags byte (RFC 9293 §3.1). */
 export const FLAG_FIN = 0x01
 export const FLAG_SYN = 0x02
@@ -149,7 +152,7 @@ export class Reassembler {
   ): void {
     const counts = this.#counts
     const behind = seqDiff(seq, stream.nextSeq)
-    if (behind >= end - at || stream.ended) {
+    if (behind >= end - at || behind === OPPOSITE || stream.ended) {
       counts[C.segmentsDuplicate]++
       return
     }

@@ -226,7 +226,10 @@ export class ConnectionTracker {
 
   /** A segment goes on from a SYN that had been set aside: it was a new connection's, or the answer that the client took. */
   #prevail(flow: Flow, direction: Direction, seq: number, interfaceId: number): Flow {
-    const superseded = delivered(flow.streams[direction])
+    const stream = flow.streams[direction]
+    const superseded = delivered(stream)
+    // Numbers cannot change under what is held.
+    if (!superseded && stream.held !== null) return flow
     const current = superseded ? this.#supersede(flow, interfaceId) : flow
     if (superseded) current.clientDirection = direction
     beginAnew(current.streams[direction], seq)

@@ -261,6 +261,12 @@ describe('tracker: one tuple, several connections', () => {
     assert.deepEqual([tcp.only.client, tcp.only.server], ['first', 'one'])
   })
 
+  test('a segment whose number is as far ahead as behind is ignored', () => {
+    const tcp = new TcpHarness().segments([...handshake(), fromClient(2 ** 31, 'far'), fromClient(0, 'near')]).finish()
+    assert.equal(tcp.only.client, 'near')
+    assert.equal(tcp.count('segments.duplicate'), 1)
+  })
+
   test('a stray SYN, to which the server answers by going on, changes nothing', () => {
     const one = new TcpScript().handshake().client('first')
     const rest = [
