@@ -2,14 +2,15 @@
  * What a mesh's proxy says of the real client, for pairs from a sidecar's loopback, where the client is the proxy itself:
  * those fields of the request by which proxies pass it on. They are claims, told as attributes and never used as addresses.
  */
+import { Caseless } from '../http1/text.ts'
 import type { Arena } from '../memory/arena.ts'
 import type { MessageWriter } from './message-writer.ts'
 import { TextWriter } from './text-writer.ts'
 
-/** Fields by their whole name, in lower case: RFC 7239, common practice, and Linkerd's client identity. */
-const NAMES = ['forwarded', 'x-real-ip', 'l5d-client-id'].map(bytesOf)
+/** Fields by their whole name: RFC 7239, common practice, and Linkerd's client identity. */
+const NAMES = ['forwarded', 'x-real-ip', 'l5d-client-id'].map((name) => new Caseless(name))
 /** Fields by what their name begins with. */
-const PREFIXES = ['x-forwarded-', 'x-envoy-'].map(bytesOf)
+const PREFIXES = ['x-forwarded-', 'x-envoy-'].map((prefix) => new Caseless(prefix))
 
 /** Most bytes laid: client certificates are passed on too, and all of it is in the request's headers once more. */
 export const FORWARDED_BYTES = 4096
@@ -57,21 +58,12 @@ export class ForwardedWriter {
 
   /** Whether the string at `name`, which ends before `end`, is the name of such a field. */
   #tells(name: number, end: number): boolean {
+    const { view } = this.#arena
     const start = this.#text.afterStringHeader(name)
+    const length = end - start
     return (
-      NAMES.some((known) => end - start === known.length && this.#begins(start, known)) ||
-      PREFIXES.some((known) => end - start >= known.length && this.#begins(start, known))
+      NAMES.some((known) => length === known.length && known.matches(view, start)) ||
+      PREFIXES.some((known) => length >= known.length && known.matches(view, start))
     )
   }
-
-  #begins(start: number, known: Uint8Array): boolean {
-    const { bytes } = this.#arena
-    return known.every((byte, i) => lower(bytes[start + i]) === byte)
-  }
-}
-
-const lower = (byte: number): number => (byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte)
-
-function bytesOf(name: string): Uint8Array {
-  return new TextEncoder().encode(name)
 }

@@ -206,8 +206,7 @@ export class ConnectionTracker {
     if (continues && Math.abs(this.#time.micros - flow.lastMicros) <= TWIN_MICROS) return flow
     if (!delivered(stream)) return continues ? flow : this.#supersede(flow, id)
     if (length > 0 && !continues) return this.#supersede(flow, id)
-    stream.rivalSeq = seqAdd(seq, 1)
-    stream.rivalKnown = true
+    setAside(stream, seq)
     return continues ? flow : null
   }
 
@@ -219,8 +218,7 @@ export class ConnectionTracker {
     if (this.#continues(flow, direction, seq, flags)) return flow
     if (!client.synSeen || ack !== client.firstSeq || delivered(stream)) return this.#supersede(flow, id)
     // Two answers to one SYN, as balancers without a memory give them: the client takes one.
-    stream.rivalSeq = seqAdd(seq, 1)
-    stream.rivalKnown = true
+    setAside(stream, seq)
     return null
   }
 
@@ -352,6 +350,12 @@ const hopLimitAt = (first: number): number => (first >>> 4 === 4 ? 8 : 7)
 
 /** Whether bytes of it have gone on to whoever reads them. */
 const delivered = (stream: Stream): boolean => stream.known && (!stream.synSeen || stream.nextSeq !== stream.firstSeq)
+
+/** Remembers a SYN of this number beside the stream's own, until it is known which counts. */
+function setAside(stream: Stream, seq: number): void {
+  stream.rivalSeq = seqAdd(seq, 1)
+  stream.rivalKnown = true
+}
 
 /**
  * The client has answered the server's SYN: of two it took the one that it acknowledges, and where it acknowledges what
