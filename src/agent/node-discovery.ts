@@ -22,7 +22,7 @@ import { threadCpuSeconds } from '../thread-usage.ts'
 import type { CaptureSet } from './capture-set.ts'
 
 /** Pause between two passes: so many times as long as a pass takes, within bounds. Milliseconds. */
-const PAUSE_SHARE = 50
+const PAUSE_SHARE = 100
 const MIN_PAUSE_MILLIS = 200
 const MAX_PAUSE_MILLIS = 1000
 /** A pass is made this soon after the API server told something. */

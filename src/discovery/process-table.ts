@@ -1,11 +1,11 @@
 /**
- * All processes of the node, kept from pass to pass. A process is told again by its identity and read only when it can
- * have changed: a warm pass costs one stat(2) for each. Main thread.
+ * All processes of the node, kept from pass to pass. A process is told again by its inode and read only when it can
+ * have changed: a warm pass costs one look at the folder of all. Main thread.
  *
  * A process changes by exec (its name), by being moved to a cgroup, by entering a namespace. That happens while a
  * container is being set up, so young processes are read in each pass; later only seldom, and the others by turns.
  */
-import { DENIED, GONE, type Identity, type ProcFiles } from './proc-files.ts'
+import { DENIED, GONE, type Listed, type ProcFiles } from './proc-files.ts'
 import { type ProcessFacts, readProcess } from './process.ts'
 
 /** Younger processes are read in each pass. Ticks of 10 ms. */
@@ -14,7 +14,7 @@ const YOUNG_TICKS = 1000
 const READ_EVERY = 64
 
 interface Entry {
-  identity: Identity
+  inode: number
   /** null: this process may not look at it. */
   facts: ProcessFacts | null
   /** The last pass that saw it. */
@@ -43,16 +43,16 @@ export class ProcessTable {
   /**
    * One pass.
    *
-   * @param pids all processes in sight
+   * @param listed all processes in sight, by pid in ascending order
    * @param hostNetns inode of the host's network namespace
    */
-  refresh(pids: readonly number[], hostNetns: number): Processes {
+  refresh(listed: readonly Listed[], hostNetns: number): Processes {
     this.#pass += 1
     const now = this.#ticksNow()
     const facts: ProcessFacts[] = []
     let denied = 0
-    for (const pid of [...pids].sort((left, right) => left - right)) {
-      const entry = this.#look(pid, hostNetns, now)
+    for (const one of listed) {
+      const entry = this.#look(one, hostNetns, now)
       if (entry === null) continue
       if (entry.facts === null) denied += 1
       else facts.push(entry.facts)
@@ -67,11 +67,9 @@ export class ProcessTable {
     return typeof uptime === 'string' ? Number.parseFloat(uptime) * 100 : 0
   }
 
-  #look(pid: number, hostNetns: number, now: number): Entry | null {
-    const identity = this.#files.identity(String(pid))
-    if (identity === GONE || identity === DENIED) return null
+  #look({ pid, inode }: Listed, hostNetns: number, now: number): Entry | null {
     const entry = this.#entries.get(pid)
-    if (entry !== undefined && sameIdentity(entry.identity, identity) && !this.#isDue(pid, entry, now)) {
+    if (entry !== undefined && entry.inode === inode && !this.#isDue(pid, entry, now)) {
       entry.pass = this.#pass
       return entry
     }
@@ -79,7 +77,7 @@ export class ProcessTable {
     if (facts === GONE) return null
     const before = entry?.facts ?? null
     const read = facts === DENIED ? null : before !== null && sameFacts(before, facts) ? before : facts
-    const current: Entry = { identity, facts: read, pass: this.#pass }
+    const current: Entry = { inode, facts: read, pass: this.#pass }
     this.#entries.set(pid, current)
     return current
   }
@@ -89,8 +87,5 @@ export class ProcessTable {
     return facts !== null && (now - facts.startTicks < YOUNG_TICKS || facts.isRuntimeHelper)
   }
 }
-
-const sameIdentity = (left: Identity, right: Identity): boolean =>
-  left.inode === right.inode && left.madeAt === right.madeAt
 
 const sameFacts = (left: ProcessFacts, right: ProcessFacts): boolean => JSON.stringify(left) === JSON.stringify(right)

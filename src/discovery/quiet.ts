@@ -2,7 +2,7 @@
  * Whether a node is as it was when it was last looked at, told for a fraction of what a pass costs: no process was started
  * since, none had been for a while before, and those that hold pods are still there. Main thread.
  */
-import { type Identity, ProcFiles } from './proc-files.ts'
+import { ProcFiles } from './proc-files.ts'
 import type { Snapshot } from './snapshot.ts'
 
 /** For so long after a process was started things may change without another: a container is set up. Milliseconds. */
@@ -12,7 +12,8 @@ const MAX_MILLIS = 5_000
 
 export class QuietNode {
   readonly #files: ProcFiles
-  readonly #holders = new Map<number, Identity>()
+  /** Inodes by pid; 0 where the process was gone. */
+  readonly #holders = new Map<number, number>()
   #started: string | null = null
   #startedAt = 0
   #passedAt = Number.NEGATIVE_INFINITY
@@ -27,9 +28,9 @@ export class QuietNode {
     this.#passedAt = now
     this.#holders.clear()
     for (const { pid } of snapshot.pods) {
-      const identity = this.#files.identity(String(pid))
+      const inode = this.#files.inode(String(pid))
       // One that is gone by now is missed at the next look.
-      this.#holders.set(pid, typeof identity === 'symbol' ? { inode: 0, madeAt: 0 } : identity)
+      this.#holders.set(pid, typeof inode === 'symbol' ? 0 : inode)
     }
   }
 
@@ -42,12 +43,7 @@ export class QuietNode {
       return false
     }
     if (now - this.#startedAt < SETTLE_MILLIS || now - this.#passedAt >= MAX_MILLIS) return false
-    return [...this.#holders].every(([pid, before]) => this.#isThere(pid, before))
-  }
-
-  #isThere(pid: number, before: Identity): boolean {
-    const identity = this.#files.identity(String(pid))
-    return typeof identity !== 'symbol' && identity.inode === before.inode && identity.madeAt === before.madeAt
+    return [...this.#holders].every(([pid, before]) => this.#files.inode(String(pid)) === before)
   }
 
   /** Processes and threads started since the host did (/proc/stat), as text; null: not told. */

@@ -53,11 +53,11 @@ export class NodeScanner {
    *   processes do not show their namespace, so that nothing can be told. Processes that end meanwhile are no error.
    */
   scan(): Snapshot {
-    const pids = this.#files.pids()
-    if (typeof pids === 'symbol' || typeof this.#files.read('uptime') !== 'string') throw noProc(this.#files.root)
-    const hostNetns = readHostNetns(this.#files, pids)
+    const listed = this.#files.processes()
+    if (typeof listed === 'symbol' || typeof this.#files.read('uptime') !== 'string') throw noProc(this.#files.root)
+    const hostNetns = readHostNetns(this.#files, listed)
     if (typeof hostNetns === 'symbol') throw cannotRead(`pid ${HOST_PID} of ${this.#files.root} does not`)
-    const { facts, denied, uptimeTicks } = this.#processes.refresh(pids, hostNetns)
+    const { facts, denied, uptimeTicks } = this.#processes.refresh(listed, hostNetns)
     if (denied > facts.length) throw cannotRead(`${denied} of ${denied + facts.length} processes do not`)
     this.#networks.begin()
     const host = this.#lookAtHost(hostNetns)

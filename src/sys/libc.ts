@@ -2,6 +2,7 @@
  * The libc calls live capture needs, bound from the process itself (`load(null)`), so glibc and musl are the same to us.
  * Every function throws SystemError on failure. All are synchronous on the calling thread, which `setns` relies on.
  */
+import { constants } from 'node:os'
 import { ffi } from './ffi.ts'
 import { SystemError } from './system-error.ts'
 
@@ -17,6 +18,7 @@ interface Libc {
   ioctl(fd: number, request: number, argument: Uint8Array): number
   close(fd: number): number
   setns(fd: number, type: number): number
+  syscall(call: number, fd: number, buffer: Uint8Array, length: number): number
 }
 
 /** mmap's MAP_FAILED, (void *) -1. */
@@ -42,6 +44,8 @@ function libc(): Libc {
     ioctl: lib.func('ioctl', 'int', ['int', 'ulong', 'void *']),
     close: lib.func('close', 'int', ['int']),
     setns: lib.func('setns', 'int', ['int', 'int']),
+    // Variadic in C, as ioctl.
+    syscall: lib.func('syscall', 'long', ['long', 'long', 'void *', 'size_t']),
   }
   return bound
 }
@@ -125,4 +129,18 @@ export function close(fd: number): void {
 /** setns(2): moves the calling thread. */
 export function setns(fd: number, type: number): void {
   checked('setns', libc().setns(fd, type))
+}
+
+/** By architecture as Node.js names it: getdents64 has a name of its own only in younger libraries. */
+const SYS_GETDENTS64: Readonly<Record<string, number>> = { x64: 217, arm64: 61 }
+
+/**
+ * getdents64(2): the next entries of a folder, as many as there is room for.
+ *
+ * @returns bytes of `struct linux_dirent64` in `buffer`; 0 at the end
+ */
+export function getdents64(fd: number, buffer: Uint8Array): number {
+  const call = SYS_GETDENTS64[process.arch]
+  if (call === undefined) throw new SystemError('getdents64', constants.errno.ENOSYS)
+  return checked('getdents64', libc().syscall(call, fd, buffer, buffer.byteLength))
 }

@@ -1,5 +1,5 @@
 /** A folder that looks like a host's /proc, with as much of it as discovery reads. Deleted after the test. */
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
@@ -59,6 +59,7 @@ type Files = Record<string, string>
 
 export class FakeProc {
   readonly root = mkdtempSync(join(tmpdir(), 'interceptor-proc-'))
+  #removed = 0
 
   /** @param processes beside pid 1, which is the host's */
   static create(t: TestContext, ...processes: FakeProcess[]): FakeProc {
@@ -87,7 +88,10 @@ export class FakeProc {
 
   /** Removes a process, or one file of it. */
   remove(pid: number, file = ''): void {
-    rmSync(join(this.root, String(pid), file), { recursive: true, force: true })
+    const path = join(this.root, String(pid), file)
+    // Out of sight only: a file system may give its inode to the next folder, as proc never does.
+    if (file === '' && existsSync(path)) renameSync(path, join(this.root, `removed.${this.#removed++}`))
+    else rmSync(path, { recursive: true, force: true })
   }
 }
 

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { DENIED, GONE, ProcFiles } from '../../src/discovery/proc-files.ts'
 import { parseHints, parseStat, readNetns, readProcess } from '../../src/discovery/process.ts'
@@ -56,7 +58,23 @@ test('ProcFiles: a file longer than the limit is cut, one longer than the buffer
 
 test('ProcFiles: what is not there is gone', (t) => {
   const files = new ProcFiles(FakeProc.create(t).root)
-  assert.deepEqual([files.read('9/stat'), files.readLink('9/ns/net'), files.identity('9')], [GONE, GONE, GONE])
+  assert.deepEqual([files.read('9/stat'), files.readLink('9/ns/net'), files.inode('9')], [GONE, GONE, GONE])
+})
+
+test('ProcFiles: the processes are the folders called by a number, with their inodes, however many there are', (t) => {
+  const proc = FakeProc.create(t)
+  const pids = Array.from({ length: 4000 }, (_, i) => 10_000 + i * 7)
+  for (const pid of pids) mkdirSync(join(proc.root, String(pid)))
+  for (const name of ['12a', 'a12', '-5', 'self']) mkdirSync(join(proc.root, name))
+  const files = new ProcFiles(proc.root)
+  const listed = files.processes()
+  assert.ok(typeof listed !== 'symbol')
+  assert.deepEqual(
+    listed.map(({ pid }) => pid),
+    [1, ...pids],
+  )
+  for (const { pid, inode } of [listed[0]!, listed.at(-1)!]) assert.equal(inode, files.inode(String(pid)))
+  assert.equal(new ProcFiles(join(proc.root, 'nowhere')).processes(), GONE)
 })
 
 test('ProcFiles: what may not be looked at is denied', { skip: needs('linux', 'root') }, (t) => {
