@@ -1,6 +1,7 @@
 import type { Control } from '../control.ts'
 import { COMMAND_STOP } from '../messages.ts'
 import { FULL, type RingProducer } from '../ring/byte-ring.ts'
+import { copyBytes } from '../ring/copy-bytes.ts'
 import type { Doorbell } from '../ring/doorbell.ts'
 import { PAIR_FIELDS_BYTES } from '../ring/layout.ts'
 import type { PairSink } from './http1/outcomes.ts'
@@ -45,7 +46,7 @@ export class PairRingSink implements PairSink {
     ring.words[word + 5] = PAIR_FIELDS_BYTES
     ring.words[word + 6] = server
     ring.words[word + 7] = 0
-    ring.bytes.set(this.#arena.bytes.subarray(at, at + length), record + PAIR_FIELDS_BYTES)
+    copyBytes(this.#arena.bytes, at, at + length, ring.bytes, record + PAIR_FIELDS_BYTES)
     ring.commit()
     return true
   }

@@ -6,6 +6,7 @@
  *
  * Full is a value, not an error: `tryClaim` answers FULL and the caller decides (live capture sheds, files wait).
  */
+import { copyBytes } from './copy-bytes.ts'
 import type { Doorbell } from './doorbell.ts'
 import { align8, CLOSED_WORD, HEAD_WORD, MAX_RECORD_SHARE, RING_HEADER_BYTES, TAIL_WORD } from './layout.ts'
 
@@ -141,17 +142,16 @@ export class RingConsumer {
   }
 
   /**
-   * Copies the oldest bytes to `block[0…]`, at most `limit` and never across the wrap.
+   * Copies the oldest bytes to `block[at…]`, at most `limit` and never across the wrap. `at` is a multiple of 8.
    *
    * @returns bytes copied, 0 when the ring is empty. They begin with a record; the last one may be cut.
    */
-  peek(block: Uint8Array, limit: number): number {
+  peek(block: Uint8Array, limit: number, at = 0): number {
     const available = (Atomics.load(this.#control, TAIL_WORD) - this.#head) | 0
     if (available === 0) return 0
     const offset = this.#head & (this.#capacity - 1)
     const count = Math.min(available, this.#capacity - offset, limit)
-    // Both ends are multiples of 8, where `set` out of shared memory is fast.
-    block.set(this.#bytes.subarray(offset, offset + count), 0)
+    copyBytes(this.#bytes, offset, offset + count, block, at)
     return count
   }
 

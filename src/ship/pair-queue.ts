@@ -78,7 +78,7 @@ export class PairQueue {
     while (total < limit) {
       const block = this.#roomyBlock()
       const room = block.bytes.length - block.end
-      const count = ring.peek(block.end === 0 ? block.bytes : block.bytes.subarray(block.end), room)
+      const count = ring.peek(block.bytes, room, block.end)
       if (count === 0) break
       const consumed = this.#admit(block, count, nowMs)
       if (consumed === 0) {

@@ -14,6 +14,7 @@
  * Varints are zigzag and little-endian base 128 (Protocol Buffers' sint32); everything else is big-endian.
  */
 import { crc32c } from '@node-rs/crc32'
+import { copyBytes } from '../../ring/copy-bytes.ts'
 
 export const BATCH_HEADER_BYTES = 61
 const LENGTH_FROM = 12
@@ -128,7 +129,7 @@ export class RecordBatch {
     at = writeVarint(bytes, at, keyLength)
     for (let index = 0; index < keyBytes; index += 1) bytes[at + index] = key![index]
     at = writeVarint(bytes, at + keyBytes, length)
-    bytes.set(value.subarray(start, start + length), at)
+    copyBytes(value, start, start + length, bytes, at)
     bytes.set(headers, at + length)
     this.size = at + length + headers.length
     this.count += 1
