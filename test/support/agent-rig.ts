@@ -33,10 +33,10 @@ export interface LogRecord {
 const WAIT_MILLIS = 60_000
 const LOOK_MILLIS = 20
 
-/** Waits until it is so. @throws after a minute, with what it is */
-export async function until(what: string, isSo: () => boolean): Promise<void> {
+/** Waits until it is so. @throws after a minute, with what it is, and what `state` says by then */
+export async function until(what: string, isSo: () => boolean, state = () => ''): Promise<void> {
   for (const end = Date.now() + WAIT_MILLIS; !isSo(); ) {
-    if (Date.now() > end) throw new Error(`not within ${WAIT_MILLIS / 1000} s: ${what}`)
+    if (Date.now() > end) throw new Error(`not within ${WAIT_MILLIS / 1000} s: ${what}${state()}`)
     await new Promise((resolve) => setTimeout(resolve, LOOK_MILLIS))
   }
 }
@@ -117,7 +117,11 @@ export class AgentRig {
   async logged(message: string, fields: Record<string, unknown> = {}): Promise<void> {
     const isIt = (record: LogRecord): boolean =>
       record.msg === message && Object.entries(fields).every(([name, value]) => record[name] === value)
-    await until(`${message} ${JSON.stringify(fields)} in the log: ${this.#log}`, () => this.records.some(isIt))
+    await until(
+      `${message} ${JSON.stringify(fields)}`,
+      () => this.records.some(isIt),
+      () => ` in the log: ${this.#log}`,
+    )
   }
 
   /** Waits until a namespace's interface is captured. */
