@@ -221,7 +221,7 @@ class Pipeline implements TargetPipeline {
     await capture.worker.start()
   }
 
-  async #captureTargets({ sockets, opened, open }: SocketInput): Promise<void> {
+  async #captureTargets({ sockets, opened }: SocketInput): Promise<void> {
     const { TargetSet } = await import('./target-set.ts')
     const { ownNetns } = await import('../sys/netns.ts')
     const { giveBackMemory } = await import('../sys/give-back.ts')
@@ -235,7 +235,7 @@ class Pipeline implements TargetPipeline {
     this.#books.targets = targets
     await targets.adopt(opened)
     this.#capturing.resolve(targets)
-    if (open) setTimeout(giveBackMemory, STARTED_MS).unref()
+    setTimeout(giveBackMemory, STARTED_MS).unref()
   }
 
   #tell(message: ToAssembler): void {
