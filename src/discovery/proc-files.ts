@@ -118,6 +118,7 @@ export class ProcFiles {
     }
   }
 
+  /** The inode of a file or folder. */
   inode(path: string): number | Refusal {
     try {
       return statSync(`${this.root}/${path}`).ino

@@ -131,7 +131,7 @@ export function setns(fd: number, type: number): void {
   checked('setns', libc().setns(fd, type))
 }
 
-/** By architecture as Node.js names it: getdents64 has a name of its own only in younger libraries. */
+/** Linux's, by architecture as Node.js names it: getdents64 has a name of its own only in younger libraries. */
 const SYS_GETDENTS64: Readonly<Record<string, number>> = { x64: 217, arm64: 61 }
 
 /**
@@ -141,6 +141,6 @@ const SYS_GETDENTS64: Readonly<Record<string, number>> = { x64: 217, arm64: 61 }
  */
 export function getdents64(fd: number, buffer: Uint8Array): number {
   const call = SYS_GETDENTS64[process.arch]
-  if (call === undefined) throw new SystemError('getdents64', constants.errno.ENOSYS)
+  if (call === undefined || process.platform !== 'linux') throw new SystemError('getdents64', constants.errno.ENOSYS)
   return checked('getdents64', libc().syscall(call, fd, buffer, buffer.byteLength))
 }
