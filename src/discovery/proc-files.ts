@@ -49,24 +49,14 @@ export class ProcFiles {
    * @returns by pid, ascending; a Refusal when there is no such folder
    */
   processes(): Listed[] | Refusal {
-    let folder: number
-    try {
-      folder = openSync(this.root, 'r')
-    } catch (error) {
-      return refusal(error)
-    }
-    try {
+    return this.#open('', (folder) => {
       const found: Listed[] = []
       for (;;) {
         const length = getdents64(folder, this.#buffer)
         if (length === 0) return found.sort((left, right) => left.pid - right.pid)
         listProcesses(this.#buffer, length, found)
       }
-    } catch (error) {
-      return refusal(error)
-    } finally {
-      closeSync(folder)
-    }
+    })
   }
 
   /** @returns what is in a folder, in no order */
@@ -80,20 +70,24 @@ export class ProcFiles {
 
   /** @param limit bytes after which the file is cut */
   read(path: string, limit = MAX_FILE_BYTES): string | Refusal {
-    let file: number
-    try {
-      file = openSync(`${this.root}/${path}`, 'r')
-    } catch (error) {
-      return refusal(error)
-    }
-    try {
+    return this.#open(path, (file) => {
       // The buffer may be another one after this.
       const length = this.#fill(file, limit)
       return this.#buffer.toString('utf8', 0, length)
+    })
+  }
+
+  /** Opens a file or folder for as long as `use` takes. */
+  #open<T>(path: string, use: (file: number) => T): T | Refusal {
+    try {
+      const file = openSync(`${this.root}/${path}`, 'r')
+      try {
+        return use(file)
+      } finally {
+        closeSync(file)
+      }
     } catch (error) {
       return refusal(error)
-    } finally {
-      closeSync(file)
     }
   }
 
