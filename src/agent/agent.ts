@@ -109,7 +109,10 @@ export class Agent {
     this.#api = startApi({
       log,
       onPods: () => this.#discovery.nudge(),
-      onRemote: (change) => followRemote(this.#directory, change, Date.now() * MICROS_PER_MILLI),
+      onRemote: (change) => {
+        followRemote(this.#directory, change, Date.now() * MICROS_PER_MILLI)
+        this.#discovery.addressesChanged()
+      },
       onNetworks: () => this.#tellPolicy(),
     })
     this.#reloader = new ConfigReloader({

@@ -25,7 +25,7 @@ import type { CaptureSet } from './capture-set.ts'
 const PAUSE_SHARE = 100
 const MIN_PAUSE_MILLIS = 200
 const MAX_PAUSE_MILLIS = 1000
-/** A pass is made this soon after the API server told something. */
+/** So soon after the API server told something, a pass is made or addresses are told. */
 const NUDGE_MILLIS = 50
 const MICROS = 1000
 
@@ -64,6 +64,7 @@ export class NodeDiscovery {
   #decisions: Decisions = { pods: [], targets: [] }
   #tally: PassTally = { scans: 0, failures: 0, millis: 0, lastMillis: 0, cpuSeconds: 0, lastAt: 0 }
   #timer: NodeJS.Timeout | null = null
+  #telling: NodeJS.Timeout | null = null
   #running = false
   /** Something beside the processes has changed since the last pass. */
   #isStale = true
@@ -97,6 +98,7 @@ export class NodeDiscovery {
   stop(): void {
     this.#running = false
     if (this.#timer !== null) clearTimeout(this.#timer)
+    if (this.#telling !== null) clearTimeout(this.#telling)
   }
 
   /** Other rules from the next pass on, which is made at once. */
@@ -110,6 +112,15 @@ export class NodeDiscovery {
     if (this.#isStale) return
     this.#isStale = true
     if (this.#running) this.#schedule(NUDGE_MILLIS)
+  }
+
+  /** Others have written to the directory: that is told soon, and needs no pass. */
+  addressesChanged(): void {
+    if (!this.#running || this.#telling !== null) return
+    this.#telling = setTimeout(() => {
+      this.#telling = null
+      this.#tellAddresses()
+    }, NUDGE_MILLIS)
   }
 
   #turn(): void {
