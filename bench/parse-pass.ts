@@ -2,7 +2,7 @@
  * The parse stage on one core: a capture's bytes in memory → frames → ring → reassembly → HTTP → pairs, encoded and let
  * go. Everything the threads do but the waiting.
  */
-import { Assembler, BLOCK_BYTES } from '../src/assemble/assembler.ts'
+import { Assembler, type AssemblerOptions, assemblerArena, BLOCK_BYTES } from '../src/assemble/assembler.ts'
 import { FileReader } from '../src/capture/files/file-reader.ts'
 import { Intake } from '../src/capture/intake.ts'
 import { defaultConfig } from '../src/config.ts'
@@ -13,6 +13,22 @@ import { Doorbell } from '../src/ring/doorbell.ts'
 
 const RING_BYTES = 4 * 1024 * 1024
 const STEP_BYTES = 512 * 1024
+
+const CONFIG = defaultConfig()
+const OPTIONS: AssemblerOptions = {
+  node: 'bench',
+  filter: CONFIG.filter,
+  everything: true,
+  messageBytes: CONFIG.limits.messageBytes,
+  pairBytes: CONFIG.limits.pairBytes,
+  responseTimeoutMicros: CONFIG.limits.responseTimeout * 1000,
+  flows: CONFIG.limits.flows,
+  keep: 'both',
+  clusterNetworks: [],
+  poolBytes: 64 * 1024 * 1024,
+}
+/** One for all passes, as a thread has one for its life. */
+const ARENA = assemblerArena(OPTIONS)
 
 /** What one pass came to. */
 export interface ParsePass {
@@ -28,37 +44,21 @@ export interface ParsePass {
 /** Takes a finished pair, `length` bytes of MessagePack from `at` on, which are overwritten afterwards. */
 type TakePair = (bytes: Uint8Array, at: number, length: number) => void
 
-/** One pass over the capture, with rings, tables and buffers of its own. @param take for whom the pairs are of use */
+/** One pass over the capture, with rings and tables of its own. @param take for whom the pairs are of use */
 export function parsePass(file: Uint8Array, take: TakePair | null = null): ParsePass {
-  const config = defaultConfig()
   const ring = allocateRing(RING_BYTES)
   const bell = new Doorbell(Doorbell.allocate())
   const captureCounts = allocateCounters(CAPTURE_COUNTERS)
   const counts = allocateCounters(ASSEMBLE_COUNTERS)
   const consumer = new RingConsumer(ring, null)
   let encodedBytes = 0
-  const assembler = new Assembler(
-    {
-      node: 'bench',
-      filter: config.filter,
-      everything: true,
-      messageBytes: config.limits.messageBytes,
-      pairBytes: config.limits.pairBytes,
-      responseTimeoutMicros: config.limits.responseTimeout * 1000,
-      flows: config.limits.flows,
-      keep: 'both',
-      clusterNetworks: [],
-      poolBytes: 64 * 1024 * 1024,
+  const assembler = new Assembler(ARENA, OPTIONS, counts, {
+    emit: (at, length) => {
+      encodedBytes += length
+      take?.(ARENA.bytes, at, length)
+      return true
     },
-    counts,
-    (arena) => ({
-      emit: (at, length) => {
-        encodedBytes += length
-        take?.(arena.bytes, at, length)
-        return true
-      },
-    }),
-  )
+  })
   const intake = new Intake({
     rings: [new RingProducer(ring, bell)],
     counters: captureCounts,

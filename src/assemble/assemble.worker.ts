@@ -6,7 +6,7 @@ import { COMMAND_STOP, type ToAssembler } from '../messages.ts'
 import { allocateRing, RingConsumer, RingProducer } from '../ring/byte-ring.ts'
 import { Doorbell } from '../ring/doorbell.ts'
 import { UsageNote } from '../thread-usage.ts'
-import { Assembler, BLOCK_BYTES } from './assembler.ts'
+import { Assembler, assemblerArena, BLOCK_BYTES } from './assembler.ts'
 import type { PairSink } from './http1/outcomes.ts'
 import type { Arena } from './memory/arena.ts'
 import { PairRingSink } from './pair-ring-sink.ts'
@@ -28,10 +28,10 @@ export function assemble(task: AssembleTask): void {
     return new RingConsumer(ring, capture === null ? null : new Doorbell(capture))
   })
   const pairs = new RingProducer(task.pairRing, new Doorbell(task.shipperBell))
-  const createSink = (ring: RingProducer) => (arena: Arena) =>
-    new PairRingSink(arena, ring, task.whenFull, bell, control)
-  if (task.whenFull === 'drop') warmUpLive(task, createSink)
-  const assembler = new Assembler(task.options, task.counters, createSink(pairs), (id, info) =>
+  const arena = assemblerArena(task.options)
+  const createSink = (ring: RingProducer) => new PairRingSink(arena, ring, task.whenFull, bell, control)
+  if (task.whenFull === 'drop') warmUpLive(arena, task, createSink)
+  const assembler = new Assembler(arena, task.options, task.counters, createSink(pairs), (id, info) =>
     parentPort?.postMessage({ id, info } satisfies KnownInterface),
   )
   for (const { id, info } of task.interfaces) assembler.addInterface(id, info)
@@ -84,11 +84,11 @@ function take(assembler: Assembler, message: ToAssembler): void {
 }
 
 /** Live capture cannot wait for a cold assembler. Its pairs go to a ring of their own, and nowhere from there. */
-function warmUpLive({ options }: AssembleTask, createSink: (ring: RingProducer) => (arena: Arena) => PairSink): void {
+function warmUpLive(arena: Arena, { options }: AssembleTask, createSink: (ring: RingProducer) => PairSink): void {
   const shared = allocateRing(WARM_UP_RING_BYTES)
   const ring = new RingProducer(shared, new Doorbell(Doorbell.allocate()))
   const consumer = new RingConsumer(shared, null)
-  warmUp(options, createSink(ring), () => {
+  warmUp(arena, options, createSink(ring), () => {
     ring.flush()
     consumer.release(consumer.used)
   })

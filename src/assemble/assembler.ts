@@ -58,6 +58,13 @@ export interface AssemblerOptions extends ViewPolicy {
 export const BLOCK_BYTES = 64 * 1024
 const INPUT_BYTES = MAX_FRAME_BYTES + BLOCK_BYTES
 
+/** The memory that an assembler with these options works in. One at a time: a later one takes the place of an earlier. */
+export function assemblerArena({ messageBytes, pairBytes, poolBytes }: AssemblerOptions): Arena {
+  // Encoding at most doubles a message: a byte of a head may become two, a field costs less than it took on the wire twice.
+  const scratchBytes = 2 * Math.max(messageBytes, pairBytes) + PAIR_FRAME_BYTES
+  return new Arena(INPUT_BYTES, messageBytes, scratchBytes, poolBytes)
+}
+
 export class Assembler {
   readonly arena: Arena
   /** Where ring blocks are put before `consume`. */
@@ -74,20 +81,19 @@ export class Assembler {
   readonly #domains: number[] = []
 
   /**
+   * @param arena of `assemblerArena`
    * @param counts an ASSEMBLE_COUNTERS block
-   * @param createSink makes the taker of finished pairs, which lie in the arena it is given
+   * @param sink takes finished pairs, which lie in the arena
    * @param announced told of each interface that a record announces
    */
   constructor(
+    arena: Arena,
     options: AssemblerOptions,
     counts: Float64Array,
-    createSink: (arena: Arena) => PairSink,
+    sink: PairSink,
     announced: (id: number, info: InterfaceInfo) => void = () => {},
   ) {
-    const { messageBytes, pairBytes } = options
-    // Encoding at most doubles a message: a byte of a head may become two, a field costs less than it took on the wire twice.
-    const scratchBytes = 2 * Math.max(messageBytes, pairBytes) + PAIR_FRAME_BYTES
-    const arena = new Arena(INPUT_BYTES, messageBytes, scratchBytes, options.poolBytes)
+    arena.clear()
     const pool = new BlockPool(arena)
     const filter = new Filter(options.filter, options.everything)
     const scanner = new HeadScanner(arena, filter)
@@ -96,12 +102,11 @@ export class Assembler {
     const messages = new MessageWriter(arena, scanner)
     const views = new Views(flows, options)
     const pairs = new PairWriter(arena, pool, flows, messages, views, options.node)
-    const sink = createSink(arena)
     const outcomes = new Outcomes(arena, pool, pairs, options, counts, sink)
     const position = new Position()
     const told = { time, position, views, limits: options, counts }
     const exchanges = new Exchanges({ arena, pool, scanner, filter, messages, outcomes, ...told })
-    const parser = new MessageParser(arena, pool, scanner, exchanges, time, position, messageBytes)
+    const parser = new MessageParser(arena, pool, scanner, exchanges, time, position, options.messageBytes)
     const connections = new Connections(arena, pool, scanner, parser, exchanges, counts, views)
     const reassembler = new Reassembler(pool, counts, time, connections)
     this.arena = arena

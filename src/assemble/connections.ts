@@ -5,7 +5,7 @@
 import { ASSEMBLE_COUNTERS } from '../counters.ts'
 import { HttpConnection } from './http1/connection.ts'
 import type { Exchanges } from './http1/exchanges.ts'
-import { HEAD_INVALID, type HeadScanner } from './http1/head.ts'
+import type { HeadScanner } from './http1/head.ts'
 import {
   type MessageParser,
   REASON_CLOSED,
@@ -19,6 +19,7 @@ import {
 } from './http1/message-parser.ts'
 import { type MessageStream, SEEK } from './http1/message-stream.ts'
 import { skipEmptyLines } from './http1/text.ts'
+import { HEAD_INVALID } from './kernel-layout.ts'
 import type { Arena } from './memory/arena.ts'
 import type { BlockPool } from './memory/block-pool.ts'
 import { proxyHeaderBytes, SNIFF_HTTP2, SNIFF_TLS, sniff } from './protocol.ts'

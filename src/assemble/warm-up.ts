@@ -30,8 +30,6 @@ const ROUNDS = 40
 const FLOWS = 64
 /** Distinct client ports: more than the flow table begins with. */
 const PORTS = 1500
-/** Bounds of the throwaway assembler: its memory is gone before capture begins. */
-const SMALL_BYTES = 64 * 1024
 const SEGMENT_BYTES = 1400
 
 const FIELDS =
@@ -61,13 +59,12 @@ const EXCHANGES: readonly (readonly [Uint8Array, Uint8Array])[] = [
 ].map(([request, response]) => [bytesOf(request as string), bytesOf(response as string)] as const)
 
 /**
- * @param createSink the sink the assembler will really have, over a ring of its own
+ * @param arena the one the assembler will really have
+ * @param sink as it will really have, over a ring of its own
  * @param drain empties that ring; called now and then
  */
-export function warmUp(options: AssemblerOptions, createSink: (arena: Arena) => PairSink, drain: () => void): void {
-  const counts = allocateCounters(ASSEMBLE_COUNTERS)
-  const small = { messageBytes: SMALL_BYTES, pairBytes: SMALL_BYTES, poolBytes: 16 * SMALL_BYTES, flows: PORTS }
-  const assembler = new Assembler({ ...options, ...small }, counts, createSink)
+export function warmUp(arena: Arena, options: AssemblerOptions, sink: PairSink, drain: () => void): void {
+  const assembler = new Assembler(arena, { ...options, flows: PORTS }, allocateCounters(ASSEMBLE_COUNTERS), sink)
   assembler.addInterface(0, { name: 'warm-up', vantage: 'host', mesh: null, domain: 0, view: null })
   const traffic = new Traffic(assembler)
   for (let round = 0; round < ROUNDS; round++) {

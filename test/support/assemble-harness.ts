@@ -5,7 +5,7 @@
  * `finish` holds every run to the laws of the ledger and every pair to its schema.
  */
 import assert from 'node:assert/strict'
-import { Assembler, type AssemblerOptions, BLOCK_BYTES } from '../../src/assemble/assembler.ts'
+import { Assembler, type AssemblerOptions, assemblerArena, BLOCK_BYTES } from '../../src/assemble/assembler.ts'
 import { Intake } from '../../src/capture/intake.ts'
 import { defaultConfig } from '../../src/config.ts'
 import { Control } from '../../src/control.ts'
@@ -57,13 +57,15 @@ export class AssembleHarness {
       control: new Control(Control.allocate()),
     })
     const take = onPair ?? ((bytes: Uint8Array) => this.#remember(bytes))
-    this.assembler = new Assembler(assemblerOptions(options), this.#assembleCounts, (arena) => ({
+    const all = assemblerOptions(options)
+    const arena = assemblerArena(all)
+    this.assembler = new Assembler(arena, all, this.#assembleCounts, {
       emit: (at, length) => {
         take(arena.bytes.subarray(at, at + length))
         this.#shipCounts[SHIP_COUNTERS.index.shipped]++
         return true
       },
-    }))
+    })
     for (const [id, info] of interfaces.entries()) this.#intake.addInterface(id, info)
     this.#drain()
   }

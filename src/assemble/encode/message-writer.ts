@@ -8,7 +8,8 @@
  * bytes before the body); the body's bytes follow; `tail` writes the rest.
  */
 import type { HeadScanner } from '../http1/head.ts'
-import { ANOMALY_FOLDED } from '../http1/head.ts'
+import type { Kernel } from '../kernel.ts'
+import { ANOMALY_FOLDED } from '../kernel-layout.ts'
 import { type Arena, copyWords } from '../memory/arena.ts'
 import { fixmap, key, template, uint } from './templates.ts'
 import { TextWriter } from './text-writer.ts'
@@ -43,6 +44,7 @@ const HEAD_OVERHEAD = STATUS.length + METHOD.length + TARGET.length + VERSION.le
 
 export class MessageWriter {
   readonly #text: TextWriter
+  readonly #kernel: Kernel
   readonly #bytes: Uint8Array
   readonly #view: DataView
   readonly #scanner: HeadScanner
@@ -55,6 +57,7 @@ export class MessageWriter {
 
   constructor(arena: Arena, scanner: HeadScanner) {
     this.#text = new TextWriter(arena)
+    this.#kernel = arena.kernel
     this.#bytes = arena.bytes
     this.#view = arena.view
     this.#scanner = scanner
@@ -118,7 +121,7 @@ export class MessageWriter {
     const { fields, fieldCount } = scanner
     const folded = (scanner.anomalies & ANOMALY_FOLDED) !== 0
     let at = this.#text.arrayHeader(to, fieldCount)
-    if (!nonAscii && !folded && fieldCount > 0) return this.#plainFields(at, fields, fieldCount * 4)
+    if (!nonAscii && !folded) return this.#kernel.layFields(at, fieldCount)
     for (let i = 0; i < fieldCount * 4; i += 4) {
       this.#bytes[at++] = 0x92
       at = this.#string(at, fields[i], fields[i + 1], nonAscii)
@@ -127,49 +130,6 @@ export class MessageWriter {
         : this.#string(at, fields[i + 2], fields[i + 3], nonAscii)
     }
     return at
-  }
-
-  /**
-   * Nearly every head: ASCII without folds. A usual field takes as many bytes here as on the wire: what is before its name
-   * and between name and value becomes their headers, so the whole head is copied at once and patched.
-   *
-   *     wire      CR LF name ":" SP value
-   *     pair      92 Ax name d9 xx  value
-   *
-   * @param end index after the last field; there is one
-   */
-  #plainFields(to: number, fields: Int32Array, end: number): number {
-    const view = this.#view
-    const headEnd = fields[end - 1]
-    let at = to
-    /** Distance from the wire's bytes to their copy; where the next field's name begins if it is a usual one. */
-    let shift = this.#copyFrom(at, fields[0] - 2, headEnd)
-    let expected = fields[0]
-    for (let i = 0; i < end; i += 4) {
-      const name = fields[i]
-      const nameEnd = fields[i + 1]
-      const value = fields[i + 2]
-      const valueEnd = fields[i + 3]
-      if (name === expected && value === nameEnd + 2 && nameEnd - name < 32 && valueEnd - value < 256) {
-        view.setUint16(name - 2 + shift, 0x92a0 | (nameEnd - name))
-        view.setUint16(nameEnd + shift, 0xd900 | (valueEnd - value))
-        at = valueEnd + shift
-        expected = valueEnd + 2
-        continue
-      }
-      this.#bytes[at++] = 0x92
-      at = this.#text.ascii(this.#text.ascii(at, name, nameEnd), value, valueEnd)
-      if (i + 4 === end) break
-      expected = fields[i + 4]
-      shift = this.#copyFrom(at, expected - 2, headEnd)
-    }
-    return at
-  }
-
-  /** Copies a head from a field on. @returns the distance of the copy */
-  #copyFrom(to: number, from: number, end: number): number {
-    this.#bytes.copyWithin(to, from, end)
-    return to - from
   }
 
   #string(to: number, start: number, end: number, nonAscii: boolean): number {

@@ -1,6 +1,6 @@
+import { METHOD_OTHER } from '../kernel-layout.ts'
 import { Chain } from '../memory/block-pool.ts'
 import type { HttpConnection } from './connection.ts'
-import { METHOD_OTHER } from './head.ts'
 
 /** One half of an exchange: what the pair needs of it, and its encoded bytes where they are kept. */
 export class MessageRecord {

@@ -6,23 +6,23 @@ import { ASSEMBLE_COUNTERS } from '../../counters.ts'
 import type { MessageWriter } from '../encode/message-writer.ts'
 import { STAGE_AT } from '../encode/pair-writer.ts'
 import { type Filter, RULE_NONE, RULE_PAIR_BYTES, RULE_VIEW } from '../filter.ts'
+import {
+  CODING_CHUNKED,
+  CODING_NONE,
+  LENGTH_ABSENT,
+  LENGTH_INVALID,
+  METHOD_CONNECT,
+  METHOD_HEAD,
+} from '../kernel-layout.ts'
 import type { Arena } from '../memory/arena.ts'
 import { BLOCK_BYTES, type BlockPool } from '../memory/block-pool.ts'
 import type { PacketTime } from '../packet-time.ts'
 import { type Flow, PROTOCOL_OPAQUE } from '../tcp/flow.ts'
 import { LEAVE_OUT, PLACE_BY_HOST, type Views } from '../view/views.ts'
 import type { HttpConnection } from './connection.ts'
-import { digestHead, type HeadDigest } from './digest.ts'
+import { HeadDigest } from './digest.ts'
 import type { Exchange, MessageRecord } from './exchange.ts'
-import {
-  CODING_CHUNKED,
-  CODING_NONE,
-  type HeadScanner,
-  LENGTH_ABSENT,
-  LENGTH_INVALID,
-  METHOD_CONNECT,
-  METHOD_HEAD,
-} from './head.ts'
+import type { HeadScanner } from './head.ts'
 import {
   expectChunked,
   expectCounted,
@@ -55,7 +55,7 @@ export class Exchanges implements MessageHandler {
   readonly #outcomes: Outcomes
   readonly #limits: ExchangeLimits
   readonly #counts: Float64Array
-  readonly #digest: HeadDigest = { word1: 0, word2: 0, nonAscii: false }
+  readonly #digest: HeadDigest
   readonly #at: Position
   readonly #views: Views
 
@@ -78,6 +78,7 @@ export class Exchanges implements MessageHandler {
     this.#scanner = parts.scanner
     this.#filter = parts.filter
     this.#messages = parts.messages
+    this.#digest = new HeadDigest(parts.arena)
     this.#outcomes = parts.outcomes
     this.#limits = parts.limits
     this.#counts = parts.counts
@@ -424,7 +425,7 @@ export class Exchanges implements MessageHandler {
   #recordHead(record: MessageRecord, start: number, headEnd: number): void {
     const at = this.#at
     const digest = this.#digest
-    digestHead(this.#arena.view, start, headEnd, at.headSeq, digest)
+    digest.take(start, headEnd, at.headSeq)
     record.digest1 = digest.word1
     record.digest2 = digest.word2
     record.startSeq = at.headSeq

@@ -3,10 +3,12 @@
  * boundaries, and says when it has lost its place. Which request a response belongs to, and so whether it has a body, is
  * the handler's knowledge.
  */
+
+import { HEAD_COMPLETE, HEAD_INVALID } from '../kernel-layout.ts'
 import type { Arena } from '../memory/arena.ts'
 import type { BlockPool } from '../memory/block-pool.ts'
 import type { PacketTime } from '../packet-time.ts'
-import { HEAD_COMPLETE, HEAD_INVALID, type HeadScanner } from './head.ts'
+import type { HeadScanner } from './head.ts'
 import {
   CHUNK_DATA,
   CHUNK_DATA_END,

@@ -1,13 +1,15 @@
 import { align8 } from '../../ring/layout.ts'
+import { type Kernel, startKernel } from '../kernel.ts'
+import { KERNEL_END, RESULTS_AT, RESULTS_BYTES } from '../kernel-layout.ts'
 
 /**
- * All bytes an assembler works on live in one ArrayBuffer, so an address is a plain number, one pair of views serves
- * every module, and no copy makes a view object.
+ * All bytes an assembler works on live in one memory, so an address is a plain number, one pair of views serves every
+ * module, no copy makes a view object, and the kernel reaches everything.
  *
- *     0           input               heads            scratch              ends              pool                  end
- *     +-----------+-------------------+----------------+--------------------+-----------------+----------------------+
- *     | templates | block from a ring | head made whole| pair being written | ends of flows   | blocks of held bytes |
- *     +-----------+-------------------+----------------+--------------------+-----------------+----------------------+
+ *     0           4096      input               heads            scratch              ends            pool              end
+ *     +-----------+---------+-------------------+----------------+--------------------+---------------+------------------+
+ *     | templates | kernel's| block from a ring | head made whole| pair being written | ends of flows | blocks that hold |
+ *     +-----------+---------+-------------------+----------------+--------------------+---------------+------------------+
  *
  * The operating system backs pages when they are first touched, so a large pool costs nothing until it is used.
  * Word-wise loops read and write up to 15 bytes past a range; every region ends in slack for that.
@@ -15,6 +17,9 @@ import { align8 } from '../../ring/layout.ts'
 export class Arena {
   readonly bytes: Uint8Array
   readonly view: DataView
+  readonly kernel: Kernel
+  /** The kernel's results, by word. */
+  readonly results: Int32Array
   readonly input: number
   readonly inputBytes: number
   readonly heads: number
@@ -25,9 +30,9 @@ export class Arena {
   readonly poolBytes: number
   #template = 0
 
-  /** @param inputBytes, headBytes, scratchBytes, poolBytes sizes of the regions */
+  /** @param inputBytes, headBytes, scratchBytes, poolBytes sizes of the regions; together below 4 GiB */
   constructor(inputBytes: number, headBytes: number, scratchBytes: number, poolBytes: number) {
-    this.input = TEMPLATE_BYTES
+    this.input = KERNEL_END
     this.inputBytes = inputBytes
     this.heads = align8(this.input + inputBytes + SLACK_BYTES)
     this.scratch = align8(this.heads + headBytes + SLACK_BYTES)
@@ -35,9 +40,17 @@ export class Arena {
     this.ends = align8(this.scratch + scratchBytes + SLACK_BYTES)
     this.pool = align8(this.ends + ENDS_BYTES + SLACK_BYTES)
     this.poolBytes = poolBytes
-    const memory = new ArrayBuffer(this.pool + poolBytes + SLACK_BYTES)
-    this.bytes = new Uint8Array(memory)
-    this.view = new DataView(memory)
+    const pages = Math.ceil((this.pool + poolBytes + SLACK_BYTES) / PAGE_BYTES)
+    const memory = new WebAssembly.Memory({ initial: pages, maximum: pages })
+    this.bytes = new Uint8Array(memory.buffer)
+    this.view = new DataView(memory.buffer)
+    this.kernel = startKernel(memory)
+    this.results = new Int32Array(memory.buffer, RESULTS_AT, RESULTS_BYTES / 4)
+  }
+
+  /** Makes room for other templates. */
+  clear(): void {
+    this.#template = 0
   }
 
   /** Copies `length` bytes; may clobber up to 15 bytes after the target range. Ranges of under 97 bytes must not overlap. */
@@ -47,7 +60,7 @@ export class Arena {
   }
 
   /**
-   * Keeps constant bytes for the arena's life. Start-up only.
+   * Keeps constant bytes until `clear`. Start-up only.
    *
    * @returns their address
    * @throws RangeError when the region is full: the set of templates is fixed, so that is a programmer's fault
@@ -76,7 +89,9 @@ export function copyWords(view: DataView, to: number, from: number, length: numb
   } while (i < length)
 }
 
-const TEMPLATE_BYTES = 4096
+const TEMPLATE_BYTES = RESULTS_AT
+/** WebAssembly's. A memory has 65,536 of them at most: 4 GiB. */
+const PAGE_BYTES = 65_536
 const SLACK_BYTES = 64
 /** Of the slots that hold the ends of connections as pairs name them (encode/ends.ts). */
 export const ENDS_BYTES = 2048 * 176

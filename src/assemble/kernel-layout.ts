@@ -1,0 +1,57 @@
+/**
+ * Where the head kernel (`kernel/`, WebAssembly) and the modules that call it find each other's words in the arena.
+ * Compiled into both. Addresses and offsets are bytes; numbers are little-endian, 32 bits wide where nothing else is said.
+ */
+
+/** Results of a scan and of a digest. */
+export const RESULTS_AT = 4096
+export const END = 0
+export const START_LINE_END = 4
+export const METHOD = 8
+export const FIRST_START = 12
+export const FIRST_END = 16
+export const SECOND_START = 20
+export const SECOND_END = 24
+export const MINOR_VERSION = 28
+export const STATUS = 32
+export const FIELD_COUNT = 36
+/** A float64. */
+export const CONTENT_LENGTH = 40
+export const CODING = 48
+export const ANOMALIES = 52
+export const DIGEST_1 = 56
+export const DIGEST_2 = 60
+export const NON_ASCII = 64
+export const RESULTS_BYTES = 128
+
+/** The fields of a head: start and end of its name, start and end of its value, 16 bytes each. */
+export const FIELDS_AT = 4352
+/** Lines of one head beside its first: as many as 1 MiB has of the shortest that are fields. A head of more is no HTTP. */
+export const MAX_FIELDS = 262_144
+export const FIELD_BYTES = 16
+export const KERNEL_END = FIELDS_AT + MAX_FIELDS * FIELD_BYTES
+
+/** Results of a scan. */
+export const HEAD_COMPLETE = 0
+/** The bytes so far are a plausible beginning of a head. */
+export const HEAD_INCOMPLETE = 1
+export const HEAD_INVALID = 2
+
+export const METHOD_OTHER = 0
+export const METHOD_HEAD = 1
+export const METHOD_CONNECT = 2
+
+/** Content length when there is none, and when fields contradict each other or are no number. */
+export const LENGTH_ABSENT = -1
+export const LENGTH_INVALID = -2
+
+export const CODING_NONE = 0
+/** `chunked` is the final transfer coding. */
+export const CODING_CHUNKED = 1
+/** Transfer codings, of which `chunked` is not the last. */
+export const CODING_OTHER = 2
+
+/** Anomalies of a head, as bits. */
+export const ANOMALY_FOLDED = 1
+export const ANOMALY_MALFORMED_FIELD = 2
+export const ANOMALY_LENGTH_IGNORED = 4

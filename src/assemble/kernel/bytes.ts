@@ -1,0 +1,59 @@
+/** Byte classes, and searches of 16 bytes a step. A search reads up to 15 bytes past `end`; it never finds one there. */
+
+export const TAB: u8 = 9
+export const LF: u8 = 10
+export const CR: u8 = 13
+export const SPACE: u8 = 32
+export const COMMA: u8 = 44
+export const COLON: u8 = 58
+export const SEMICOLON: u8 = 59
+
+/** Sets the bit that makes ASCII letters lower case. */
+export const LOWER: u64 = 0x2020202020202020
+
+/** @returns the address of the first LF in [at, end), or `end` */
+export function findLf(at: usize, end: usize): usize {
+  for (; at < end; at += 16) {
+    const hits = i8x16.bitmask(i8x16.eq(v128.load(at), i8x16.splat(LF)))
+    if (hits !== 0) return min(at + ctz(hits), end)
+  }
+  return end
+}
+
+/** @returns the address of the first colon or LF in [at, end), or `end` */
+export function findColonOrLf(at: usize, end: usize): usize {
+  for (; at < end; at += 16) {
+    const bytes = v128.load(at)
+    const hits = i8x16.bitmask(v128.or(i8x16.eq(bytes, i8x16.splat(LF)), i8x16.eq(bytes, i8x16.splat(COLON))))
+    if (hits !== 0) return min(at + ctz(hits), end)
+  }
+  return end
+}
+
+/** Space, tab or CR: what lines end in before their LF. */
+export function isLineSpace(c: u8): bool {
+  return c === SPACE || c === CR || c === TAB
+}
+
+export function isBlank(c: u8): bool {
+  return c === SPACE || c === TAB
+}
+
+export function isDigit(c: u8): bool {
+  return c - 48 < 10
+}
+
+/** Whether tokens may have it (RFC 9110 §5.6.2). */
+export function isTokenByte(c: u8): bool {
+  return c < 128 && (((c < 64 ? TOKEN_LOW : TOKEN_HIGH) >> (c & 63)) & 1) !== 0
+}
+
+// A bit for each of the bytes 0 to 63, and 64 to 127.
+const TOKEN_LOW: u64 = 0x03ff6cfa00000000
+const TOKEN_HIGH: u64 = 0x57ffffffc7fffffe
+
+/** `end` without the spaces, tabs and CR before it. */
+export function trimEnd(start: usize, end: usize): usize {
+  while (end > start && isLineSpace(load<u8>(end - 1))) end--
+  return end
+}

@@ -1,0 +1,8 @@
+/**
+ * What is done with every byte of a message's head, in WebAssembly for its 16-byte and 64-bit operations: AssemblyScript, a
+ * strict kind of TypeScript (`npm run build` compiles it by itself). Works on the arena's memory alone and keeps nothing
+ * between calls but the results of the last scan. Its callers are `http1/head.ts` and `encode/message-writer.ts`.
+ */
+export { digest } from './digest'
+export { layFields } from './lay'
+export { scan } from './scan'

@@ -1,0 +1,92 @@
+/** Start lines (RFC 9112 §3 and §4): where their parts lie. As lenient as the servers and clients in use. */
+import {
+  FIRST_END,
+  FIRST_START,
+  METHOD,
+  METHOD_CONNECT,
+  METHOD_HEAD,
+  METHOD_OTHER,
+  MINOR_VERSION,
+  RESULTS_AT,
+  SECOND_END,
+  SECOND_START,
+  STATUS,
+} from '../kernel-layout'
+import { isBlank, isDigit, isTokenByte, SPACE } from './bytes'
+
+const LONGEST_METHOD: usize = 32
+/** "HTTP/1." with the byte after it left out. */
+const HTTP_1: u64 = 0x002e312f50545448
+const VERSION_MASK: u64 = 0x00ffffffffffffff
+const HEAD_WORD: u32 = 0x44414548
+const CONN: u32 = 0x4e4e4f43
+const NECT: u32 = 0x5443454e
+
+/** Whether a start line may begin like this; its LF is yet to come. */
+export function isPlausible(at: usize, end: usize, isResponse: bool): bool {
+  if (isResponse) {
+    const known = min(end - at, 7)
+    const mask = ((<u64>1) << (<u64>known * 8)) - 1
+    return ((load<u64>(at) ^ HTTP_1) & mask) === 0 && (end - at < 8 || isDigit(load<u8>(at + 7)))
+  }
+  for (let i = at; i < end && i <= at + LONGEST_METHOD; i++) {
+    const c = load<u8>(i)
+    if (c === SPACE) return i > at
+    if (!isTokenByte(c)) return false
+  }
+  return end - at <= LONGEST_METHOD
+}
+
+/** method SP request-target SP HTTP-version (RFC 9112 §3) */
+export function requestLine(at: usize, end: usize): bool {
+  let i = at
+  while (i < end && isTokenByte(load<u8>(i))) i++
+  const length = i - at
+  if (length === 0 || length > LONGEST_METHOD || load<u8>(i) !== SPACE) return false
+  if (end - i < 11 || !version(end - 8)) return false
+  let target = i + 1
+  while (load<u8>(target) === SPACE) target++
+  let targetEnd = end - 8
+  if (!isBlank(load<u8>(targetEnd - 1))) return false
+  while (targetEnd > target && isBlank(load<u8>(targetEnd - 1))) targetEnd--
+  if (targetEnd === target) return false
+  parts(at, i, target, targetEnd)
+  let method = METHOD_OTHER
+  if (length === 4 && load<u32>(at) === HEAD_WORD) method = METHOD_HEAD
+  else if (length === 7 && load<u32>(at) === CONN && load<u32>(at + 3) === NECT) method = METHOD_CONNECT
+  store<i32>(RESULTS_AT + METHOD, method)
+  store<i32>(RESULTS_AT + STATUS, 0)
+  return true
+}
+
+/** HTTP-version SP status-code SP [ reason-phrase ] (RFC 9112 §4); servers in use leave the last space out too. */
+export function statusLine(at: usize, end: usize): bool {
+  if (end - at < 12 || !version(at) || load<u8>(at + 8) !== SPACE) return false
+  let i = at + 9
+  while (i < end - 3 && load<u8>(i) === SPACE) i++
+  const hundreds = load<u8>(i)
+  const tens = load<u8>(i + 1)
+  const ones = load<u8>(i + 2)
+  if (end - i < 3 || !isDigit(hundreds) || !isDigit(tens) || !isDigit(ones)) return false
+  const status = (<i32>hundreds - 48) * 100 + (<i32>tens - 48) * 10 + (<i32>ones - 48)
+  if (status < 100) return false
+  if (i + 3 < end && load<u8>(i + 3) !== SPACE) return false
+  parts(i, i + 3, min(i + 4, end), end)
+  store<i32>(RESULTS_AT + STATUS, status)
+  store<i32>(RESULTS_AT + METHOD, METHOD_OTHER)
+  return true
+}
+
+function version(at: usize): bool {
+  if ((load<u64>(at) & VERSION_MASK) !== HTTP_1) return false
+  const minor = load<u8>(at + 7)
+  store<i32>(RESULTS_AT + MINOR_VERSION, minor)
+  return isDigit(minor)
+}
+
+function parts(firstStart: usize, firstEnd: usize, secondStart: usize, secondEnd: usize): void {
+  store<usize>(RESULTS_AT + FIRST_START, firstStart)
+  store<usize>(RESULTS_AT + FIRST_END, firstEnd)
+  store<usize>(RESULTS_AT + SECOND_START, secondStart)
+  store<usize>(RESULTS_AT + SECOND_END, secondEnd)
+}

@@ -1,0 +1,17 @@
+/** The part of the WebAssembly JavaScript interface that is used here; the types of Node.js leave it to those of browsers. */
+declare namespace WebAssembly {
+  class Memory {
+    /** @param descriptor pages of 64 KiB */
+    constructor(descriptor: { initial: number; maximum: number })
+    readonly buffer: ArrayBuffer
+  }
+
+  class Module {
+    constructor(bytes: Uint8Array)
+  }
+
+  class Instance {
+    constructor(module: Module, imports: Record<string, Record<string, Memory>>)
+    readonly exports: Record<string, unknown>
+  }
+}
