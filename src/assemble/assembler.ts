@@ -57,12 +57,15 @@ export interface AssemblerOptions extends ViewPolicy {
 /** A ring block is copied in pieces of this size; a larger record comes alone. */
 export const BLOCK_BYTES = 64 * 1024
 const INPUT_BYTES = MAX_FRAME_BYTES + BLOCK_BYTES
+/** Addresses are signed words; what the arena needs beside its regions is far below the rest. */
+const LARGEST_ARENA = 2 ** 31 - 2 ** 26
 
 /** The memory that an assembler with these options works in. One at a time: a later one takes the place of an earlier. */
 export function assemblerArena({ messageBytes, pairBytes, poolBytes }: AssemblerOptions): Arena {
   // Encoding at most doubles a message: a byte of a head may become two, a field costs less than it took on the wire twice.
   const scratchBytes = 2 * Math.max(messageBytes, pairBytes) + PAIR_FRAME_BYTES
-  return new Arena(INPUT_BYTES, messageBytes, scratchBytes, poolBytes)
+  const room = LARGEST_ARENA - INPUT_BYTES - messageBytes - scratchBytes
+  return new Arena(INPUT_BYTES, messageBytes, scratchBytes, Math.min(poolBytes, room))
 }
 
 export class Assembler {

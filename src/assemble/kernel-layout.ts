@@ -31,6 +31,17 @@ export const MAX_FIELDS = 262_144
 export const FIELD_BYTES = 16
 export const KERNEL_END = FIELDS_AT + MAX_FIELDS * FIELD_BYTES
 
+/**
+ * A table of constant parts of a message's map, at an offset each: address, length, and where in it the value to be patched
+ * is (the status, the minor version's digit).
+ */
+export const PART_METHOD = 0
+export const PART_TARGET = 12
+export const PART_STATUS = 24
+export const PART_VERSION = 36
+export const PART_BODY = 48
+export const PARTS_BYTES = 60
+
 /** Results of a scan. */
 export const HEAD_COMPLETE = 0
 /** The bytes so far are a plausible beginning of a head. */

@@ -7,8 +7,15 @@ export interface Kernel {
   scan(at: number, end: number, isResponse: number): number
   /** Digests the head [start, end), the first byte of which has this sequence number. */
   digest(start: number, end: number, seq: number): void
-  /** Lays the first `count` fields of the last scan, ASCII without folds; may clobber up to 15 bytes more. @returns their end */
-  layFields(to: number, count: number): number
+  /**
+   * Lays the head of the last scan and digest up to its body's bytes; may clobber up to 16 bytes more.
+   *
+   * @param isResponse 1 or 0; @param parts address of a table of PART_ entries
+   * @returns its end
+   */
+  layHead(to: number, isResponse: number, parts: number): number
+  /** Copies `length` bytes; the ranges may overlap. */
+  copy(to: number, from: number, length: number): void
 }
 
 /** Compiled once a thread. */
@@ -22,6 +29,6 @@ let compiled: WebAssembly.Module | null = null
 export function startKernel(memory: WebAssembly.Memory): Kernel {
   compiled ??= new WebAssembly.Module(readFileSync(new URL('./kernel.wasm', import.meta.url)))
   const { exports } = new WebAssembly.Instance(compiled, { env: { memory } })
-  const { scan, digest, layFields } = exports as unknown as Kernel
-  return { scan, digest, layFields }
+  const { scan, digest, layHead, copy } = exports as unknown as Kernel
+  return { scan, digest, layHead, copy }
 }

@@ -5,7 +5,7 @@
 import { Caseless } from '../http1/text.ts'
 import type { Arena } from '../memory/arena.ts'
 import type { MessageWriter } from './message-writer.ts'
-import { TextWriter } from './text-writer.ts'
+import { TextReader } from './text-reader.ts'
 
 /** Fields by their whole name: RFC 7239, common practice, and Linkerd's client identity. */
 const NAMES = ['forwarded', 'x-real-ip', 'l5d-client-id'].map((name) => new Caseless(name))
@@ -20,12 +20,12 @@ const MOST_FIELDS = 15
 export class ForwardedWriter {
   readonly #arena: Arena
   readonly #messages: MessageWriter
-  readonly #text: TextWriter
+  readonly #text: TextReader
 
   constructor(arena: Arena, messages: MessageWriter) {
     this.#arena = arena
     this.#messages = messages
-    this.#text = new TextWriter(arena)
+    this.#text = new TextReader(arena)
   }
 
   /**

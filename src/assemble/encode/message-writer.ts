@@ -9,10 +9,10 @@
  */
 import type { HeadScanner } from '../http1/head.ts'
 import type { Kernel } from '../kernel.ts'
-import { ANOMALY_FOLDED } from '../kernel-layout.ts'
+import { PART_BODY, PART_METHOD, PART_STATUS, PART_TARGET, PART_VERSION, PARTS_BYTES } from '../kernel-layout.ts'
 import { type Arena, copyWords } from '../memory/arena.ts'
 import { fixmap, key, template, uint } from './templates.ts'
-import { TextWriter } from './text-writer.ts'
+import { TextReader } from './text-reader.ts'
 
 /** Distance from a body's first byte back to its length, a uint32. */
 export const BODY_LENGTH = 4
@@ -43,29 +43,31 @@ const FIELD_OVERHEAD = 5
 const HEAD_OVERHEAD = STATUS.length + METHOD.length + TARGET.length + VERSION.length + BODY.length + 3 * 5 + 16
 
 export class MessageWriter {
-  readonly #text: TextWriter
   readonly #kernel: Kernel
-  readonly #bytes: Uint8Array
   readonly #view: DataView
+  readonly #text: TextReader
   readonly #scanner: HeadScanner
-  readonly #method: number
-  readonly #target: number
-  readonly #status: number
-  readonly #version: number
-  readonly #body: number
+  /** Address of the table of parts. */
+  readonly #parts: number
   readonly #tail: number
 
   constructor(arena: Arena, scanner: HeadScanner) {
-    this.#text = new TextWriter(arena)
     this.#kernel = arena.kernel
-    this.#bytes = arena.bytes
     this.#view = arena.view
+    this.#text = new TextReader(arena)
     this.#scanner = scanner
-    this.#method = arena.addTemplate(METHOD)
-    this.#target = arena.addTemplate(TARGET)
-    this.#status = arena.addTemplate(STATUS)
-    this.#version = arena.addTemplate(VERSION)
-    this.#body = arena.addTemplate(BODY)
+    const parts = new DataView(new ArrayBuffer(PARTS_BYTES))
+    const addPart = (at: number, content: Uint8Array, value = 0): void => {
+      parts.setUint32(at, arena.addTemplate(content), true)
+      parts.setUint32(at + 4, content.length, true)
+      parts.setUint32(at + 8, value, true)
+    }
+    addPart(PART_METHOD, METHOD)
+    addPart(PART_TARGET, TARGET)
+    addPart(PART_STATUS, STATUS, STATUS_VALUE)
+    addPart(PART_VERSION, VERSION, VERSION_DIGIT)
+    addPart(PART_BODY, BODY)
+    this.#parts = arena.addTemplate(new Uint8Array(parts.buffer))
     this.#tail = arena.addTemplate(TAIL)
   }
 
@@ -74,30 +76,9 @@ export class MessageWriter {
     return (nonAscii ? 2 : 1) * wireBytes + FIELD_OVERHEAD * this.#scanner.fieldCount + HEAD_OVERHEAD
   }
 
-  /**
-   * @param nonAscii the head may hold bytes over 127
-   * @returns the address after the body's bin header
-   */
-  head(to: number, isResponse: boolean, nonAscii: boolean): number {
-    const scanner = this.#scanner
-    const view = this.#view
-    let at: number
-    if (isResponse) {
-      copyWords(view, to, this.#status, STATUS.length)
-      view.setUint16(to + STATUS_VALUE, scanner.status)
-      at = to + STATUS.length
-    } else {
-      copyWords(view, to, this.#method, METHOD.length)
-      at = this.#text.ascii(to + METHOD.length, scanner.firstStart, scanner.firstEnd)
-      copyWords(view, at, this.#target, TARGET.length)
-      at += TARGET.length
-    }
-    at = this.#string(at, scanner.secondStart, scanner.secondEnd, nonAscii)
-    copyWords(view, at, this.#version, VERSION.length)
-    this.#bytes[at + VERSION_DIGIT] = scanner.minorVersion
-    at = this.#fields(at + VERSION.length, nonAscii)
-    copyWords(view, at, this.#body, BODY.length)
-    return at + BODY.length
+  /** Lays the head that was scanned and digested last. @returns the address after the body's bin header */
+  head(to: number, isResponse: boolean): number {
+    return this.#kernel.layHead(to, isResponse ? 1 : 0, this.#parts)
   }
 
   /** What follows the body. @returns the address after it */
@@ -114,25 +95,5 @@ export class MessageWriter {
     const text = this.#text
     const target = text.afterString(request + METHOD.length) + TARGET.length
     return text.afterString(target) + VERSION.length
-  }
-
-  #fields(to: number, nonAscii: boolean): number {
-    const scanner = this.#scanner
-    const { fields, fieldCount } = scanner
-    const folded = (scanner.anomalies & ANOMALY_FOLDED) !== 0
-    let at = this.#text.arrayHeader(to, fieldCount)
-    if (!nonAscii && !folded) return this.#kernel.layFields(at, fieldCount)
-    for (let i = 0; i < fieldCount * 4; i += 4) {
-      this.#bytes[at++] = 0x92
-      at = this.#string(at, fields[i], fields[i + 1], nonAscii)
-      at = folded
-        ? this.#text.folded(at, fields[i + 2], fields[i + 3])
-        : this.#string(at, fields[i + 2], fields[i + 3], nonAscii)
-    }
-    return at
-  }
-
-  #string(to: number, start: number, end: number, nonAscii: boolean): number {
-    return nonAscii ? this.#text.text(to, start, end) : this.#text.ascii(to, start, end)
   }
 }

@@ -113,8 +113,8 @@ export class PairWriter {
   }
 
   /** Adds the response, whose head the scanner still holds and whose body lies at [bodyStart, bodyStart + bodyBytes). */
-  responseInPlace(to: number, record: MessageRecord, bodyStart: number, nonAscii: boolean): number {
-    const body = this.#messages.head(to, true, nonAscii)
+  responseInPlace(to: number, record: MessageRecord, bodyStart: number): number {
+    const body = this.#messages.head(to, true)
     this.#arena.copy(body, bodyStart, record.bodyBytes)
     this.#view.setUint32(body - BODY_LENGTH, record.bodyBytes)
     return this.#messages.tail(body + record.bodyBytes, record.bodyBytes, record.wireBytes)

@@ -328,15 +328,14 @@ export class Exchanges implements MessageHandler {
     if (!this.#kept(exchange)) return
     const pool = this.#pool
     const { chain } = record
-    const { nonAscii } = this.#digest
     let stored: boolean
-    if (this.#messages.bound(record.wireBytes, nonAscii) <= BLOCK_BYTES) {
+    if (this.#messages.bound(record.wireBytes, this.#digest.nonAscii) <= BLOCK_BYTES) {
       const block = pool.claim(chain)
       stored = block >= 0
-      if (stored) pool.filled(chain, this.#messages.head(block, isResponse, nonAscii) - block)
+      if (stored) pool.filled(chain, this.#messages.head(block, isResponse) - block)
     } else {
       const start = this.#arena.scratch + STAGE_AT
-      stored = pool.append(chain, start, this.#messages.head(start, isResponse, nonAscii) - start)
+      stored = pool.append(chain, start, this.#messages.head(start, isResponse) - start)
     }
     if (!stored) this.#outcomes.abandon(exchange, REASON_EVICTED)
   }
@@ -351,7 +350,7 @@ export class Exchanges implements MessageHandler {
     this.#record(response, stream, this.#at.seqAt(bodyStart + length))
     exchange.responseOpen = false
     exchange.responseDone = true
-    this.#outcomes.emitInPlace(exchange, bodyStart, this.#digest.nonAscii)
+    this.#outcomes.emitInPlace(exchange, bodyStart)
   }
 
   #conclude(exchange: Exchange): void {

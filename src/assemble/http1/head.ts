@@ -41,7 +41,7 @@ const LONGEST_HOST = 260
 
 export class HeadScanner {
   /** Four addresses each: name start and end, value start and end. */
-  readonly fields: Uint32Array
+  readonly fields: Int32Array
   /** A media type of the configured list is among the Content-Type fields. */
   contentTypeListed = false
   /** Number of the first head rule that lets this request go, 0 when none does. */
@@ -57,7 +57,7 @@ export class HeadScanner {
     this.#bytes = arena.bytes
     this.#view = arena.view
     this.#results = arena.results
-    this.fields = new Uint32Array(arena.bytes.buffer, FIELDS_AT, (MAX_FIELDS * FIELD_BYTES) / 4)
+    this.fields = new Int32Array(arena.bytes.buffer, FIELDS_AT, (MAX_FIELDS * FIELD_BYTES) / 4)
     this.#rules = rules
   }
 
@@ -85,12 +85,12 @@ export class HeadScanner {
 
   /** End of the head, after the empty line. */
   get end(): number {
-    return this.#results[END / 4] >>> 0
+    return this.#results[END / 4]
   }
 
   /** End of the start line with its line ending: fields begin here. */
   get startLineEnd(): number {
-    return this.#results[START_LINE_END / 4] >>> 0
+    return this.#results[START_LINE_END / 4]
   }
 
   /** METHOD_HEAD, METHOD_CONNECT or METHOD_OTHER */
@@ -100,20 +100,20 @@ export class HeadScanner {
 
   /** The method; of a response the status code. */
   get firstStart(): number {
-    return this.#results[FIRST_START / 4] >>> 0
+    return this.#results[FIRST_START / 4]
   }
 
   get firstEnd(): number {
-    return this.#results[FIRST_END / 4] >>> 0
+    return this.#results[FIRST_END / 4]
   }
 
   /** The request target; of a response the reason phrase. */
   get secondStart(): number {
-    return this.#results[SECOND_START / 4] >>> 0
+    return this.#results[SECOND_START / 4]
   }
 
   get secondEnd(): number {
-    return this.#results[SECOND_END / 4] >>> 0
+    return this.#results[SECOND_END / 4]
   }
 
   /** The minor version's digit, ASCII. */

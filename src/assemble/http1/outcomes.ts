@@ -122,11 +122,11 @@ export class Outcomes implements ExchangeOwner {
   }
 
   /** As `emit`, for a pair to keep whose response is at hand: its head in the scanner, its body at `bodyStart`. */
-  emitInPlace(exchange: Exchange, bodyStart: number, nonAscii: boolean): void {
+  emitInPlace(exchange: Exchange, bodyStart: number): void {
     const flow = flowOf(exchange)
     let at = this.#pairs.begin(exchange, flow)
     at = this.#pairs.kept(at, exchange.request)
-    at = this.#pairs.responseInPlace(at, exchange.response, bodyStart, nonAscii)
+    at = this.#pairs.responseInPlace(at, exchange.response, bodyStart)
     this.#hand(exchange, flow, at)
   }
 

@@ -4,5 +4,10 @@
  * between calls but the results of the last scan. Its callers are `http1/head.ts` and `encode/message-writer.ts`.
  */
 export { digest } from './digest'
-export { layFields } from './lay'
+export { layHead } from './lay'
 export { scan } from './scan'
+
+/** Copies `length` bytes; the ranges may overlap. */
+export function copy(to: usize, from: usize, length: usize): void {
+  memory.copy(to, from, length)
+}

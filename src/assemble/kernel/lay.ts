@@ -1,20 +1,74 @@
-/** Header fields as MessagePack, laid from the fields of the last scan (MessagePack specification, "Formats"). */
-import { FIELD_BYTES, FIELDS_AT } from '../kernel-layout'
+/** The head of a message's map (encode/message-writer.ts), laid from the last scan. */
+import {
+  ANOMALIES,
+  ANOMALY_FOLDED,
+  FIELD_BYTES,
+  FIELD_COUNT,
+  FIELDS_AT,
+  FIRST_END,
+  FIRST_START,
+  MINOR_VERSION,
+  NON_ASCII,
+  PART_BODY,
+  PART_METHOD,
+  PART_STATUS,
+  PART_TARGET,
+  PART_VERSION,
+  RESULTS_AT,
+  SECOND_END,
+  SECOND_START,
+  STATUS,
+} from '../kernel-layout'
+import { copyShort, layArrayHeader, layAscii, layFolded, layText } from './text'
+
+/** May clobber up to 16 bytes after what it lays. @param parts a table of PART_ entries. @returns the address after it */
+export function layHead(to: usize, isResponse: bool, parts: usize): usize {
+  const nonAscii = load<i32>(RESULTS_AT + NON_ASCII) !== 0
+  const isFolded = (load<i32>(RESULTS_AT + ANOMALIES) & ANOMALY_FOLDED) !== 0
+  const count = load<usize>(RESULTS_AT + FIELD_COUNT)
+  let at = to
+  if (isResponse) {
+    at = layPart(at, parts + PART_STATUS)
+    store<u16>(to + load<usize>(parts, PART_STATUS + 8), bswap<u16>(load<u16>(RESULTS_AT + STATUS)))
+  } else {
+    at = layPart(at, parts + PART_METHOD)
+    at = layAscii(at, load<usize>(RESULTS_AT + FIRST_START), load<usize>(RESULTS_AT + FIRST_END))
+    at = layPart(at, parts + PART_TARGET)
+  }
+  at = layWire(at, load<usize>(RESULTS_AT + SECOND_START), load<usize>(RESULTS_AT + SECOND_END), nonAscii)
+  store<u8>(layVersion(at, parts), load<u8>(RESULTS_AT + MINOR_VERSION))
+  at = layArrayHeader(at + load<usize>(parts, PART_VERSION + 4), count)
+  at = nonAscii || isFolded ? layOddFields(at, count, nonAscii, isFolded) : layFields(at, count)
+  return layPart(at, parts + PART_BODY)
+}
+
+/** @returns the address of the minor version's digit */
+function layVersion(to: usize, parts: usize): usize {
+  layPart(to, parts + PART_VERSION)
+  return to + load<usize>(parts, PART_VERSION + 8)
+}
+
+/** @returns the address after it */
+function layPart(to: usize, part: usize): usize {
+  const length = load<usize>(part, 4)
+  copyShort(to, load<usize>(part), length)
+  return to + length
+}
+
+function layWire(to: usize, start: usize, end: usize, nonAscii: bool): usize {
+  return nonAscii ? layText(to, start, end) : layAscii(to, start, end)
+}
 
 /**
- * Lays `count` fields as arrays of two strings. Their bytes are ASCII and without folds.
+ * Fields that are ASCII and without folds, as arrays of two strings.
  *
  * A usual field takes as many bytes as on the wire: what is before its name and between name and value becomes their
  * headers, so it is copied in one go and patched.
  *
  *     wire      CR LF name ":" SP value
  *     pair      92 Ax name d9 xx  value
- *
- * May clobber up to 15 bytes after what it lays.
- *
- * @returns the address after them
  */
-export function layFields(to: usize, count: usize): usize {
+function layFields(to: usize, count: usize): usize {
   const end = <usize>FIELDS_AT + count * FIELD_BYTES
   for (let field: usize = FIELDS_AT; field < end; field += FIELD_BYTES) {
     const name = load<usize>(field)
@@ -22,45 +76,26 @@ export function layFields(to: usize, count: usize): usize {
     const value = load<usize>(field, 8)
     const valueEnd = load<usize>(field, 12)
     if (value === nameEnd + 2 && nameEnd - name < 32 && valueEnd - value < 256) {
-      copy(to, name - 2, valueEnd - name + 2)
-      store<u8>(to, 0x92)
-      store<u8>(to, 0xa0 | (nameEnd - name), 1)
+      copyShort(to, name - 2, valueEnd - name + 2)
+      store<u16>(to, 0xa092 | ((nameEnd - name) << 8))
       store<u16>(to + nameEnd - name, 0xd9 | ((valueEnd - value) << 8), 2)
       to += valueEnd - name + 2
     } else {
       store<u8>(to, 0x92)
-      to = layString(layString(to + 1, name, nameEnd), value, valueEnd)
+      to = layAscii(layAscii(to + 1, name, nameEnd), value, valueEnd)
     }
   }
   return to
 }
 
-/** @returns the address after the string */
-function layString(to: usize, start: usize, end: usize): usize {
-  const length = end - start
-  if (length < 32) store<u8>(to++, 0xa0 | length)
-  else if (length < 256) {
-    store<u16>(to, 0xd9 | (length << 8))
-    to += 2
-  } else if (length < 65_536) {
-    store<u8>(to, 0xda)
-    store<u16>(to, bswap<u16>(<u16>length), 1)
-    to += 3
-  } else {
-    store<u8>(to, 0xdb)
-    store<u32>(to, bswap<u32>(<u32>length), 1)
-    to += 5
+function layOddFields(to: usize, count: usize, nonAscii: bool, isFolded: bool): usize {
+  const end = <usize>FIELDS_AT + count * FIELD_BYTES
+  for (let field: usize = FIELDS_AT; field < end; field += FIELD_BYTES) {
+    store<u8>(to, 0x92)
+    to = layWire(to + 1, load<usize>(field), load<usize>(field, 4), nonAscii)
+    const value = load<usize>(field, 8)
+    const valueEnd = load<usize>(field, 12)
+    to = isFolded ? layFolded(to, value, valueEnd) : layWire(to, value, valueEnd, nonAscii)
   }
-  copy(to, start, length)
-  return to + length
-}
-
-/** Copies 16 bytes a step; what is written and what is read do not overlap. */
-function copy(to: usize, from: usize, length: usize): void {
-  const end = from + length
-  do {
-    v128.store(to, v128.load(from))
-    from += 16
-    to += 16
-  } while (from < end)
+  return to
 }

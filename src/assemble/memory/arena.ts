@@ -30,7 +30,7 @@ export class Arena {
   readonly poolBytes: number
   #template = 0
 
-  /** @param inputBytes, headBytes, scratchBytes, poolBytes sizes of the regions; together below 4 GiB */
+  /** @param inputBytes, headBytes, scratchBytes, poolBytes sizes of the regions; together below 2 GiB */
   constructor(inputBytes: number, headBytes: number, scratchBytes: number, poolBytes: number) {
     this.input = KERNEL_END
     this.inputBytes = inputBytes
@@ -55,7 +55,7 @@ export class Arena {
 
   /** Copies `length` bytes; may clobber up to 15 bytes after the target range. Ranges of under 97 bytes must not overlap. */
   copy(to: number, from: number, length: number): void {
-    if (length > WORD_LOOP_BYTES) this.bytes.copyWithin(to, from, from + length)
+    if (length > WORD_LOOP_BYTES) this.kernel.copy(to, from, length)
     else copyWords(this.view, to, from, length)
   }
 
@@ -90,10 +90,10 @@ export function copyWords(view: DataView, to: number, from: number, length: numb
 }
 
 const TEMPLATE_BYTES = RESULTS_AT
-/** WebAssembly's. A memory has 65,536 of them at most: 4 GiB. */
+/** WebAssembly's. */
 const PAGE_BYTES = 65_536
 const SLACK_BYTES = 64
 /** Of the slots that hold the ends of connections as pairs name them (encode/ends.ts). */
 export const ENDS_BYTES = 2048 * 176
-/** Up to here a loop over words beats the call of `copyWithin` (measured). */
+/** Up to here a loop over words beats a call (measured). */
 const WORD_LOOP_BYTES = 96
