@@ -5,7 +5,7 @@
  * A pair is counted under the first rule that applies, in this order: userAgent and header (whichever field comes first),
  * path, view, status, contentType, pairBytes.
  */
-import { Caseless, COLON, SEMICOLON, SPACE, TAB } from './http1/text.ts'
+import { Caseless, COLON, CR, LF, SEMICOLON, SPACE, TAB } from './http1/text.ts'
 
 export interface FilterConfig {
   contentTypes: readonly string[]
@@ -97,7 +97,7 @@ export class Filter implements HeadRules {
   #isListed(bytes: Uint8Array, view: DataView, at: number, end: number): boolean {
     let stop = at
     while (stop < end && bytes[stop] !== SEMICOLON) stop++
-    while (stop > at && (bytes[stop - 1] === SPACE || bytes[stop - 1] === TAB)) stop--
+    while (stop > at && isFold(bytes[stop - 1])) stop--
     for (const type of this.#contentTypes) if (type.length === stop - at && type.matches(view, at)) return true
     return false
   }
@@ -155,3 +155,6 @@ function equal(bytes: Uint8Array, at: number, other: Uint8Array): boolean {
   for (let i = 0; i < other.length; i++) if (bytes[at + i] !== other[i]) return false
   return true
 }
+
+/** White space within a value that may go over several lines (RFC 9112 §5.2). */
+const isFold = (c: number): boolean => c === SPACE || c === TAB || c === CR || c === LF

@@ -26,7 +26,7 @@ export const RESULTS_BYTES = 128
 
 /** The fields of a head: start and end of its name, start and end of its value, 16 bytes each. */
 export const FIELDS_AT = 4352
-/** Lines of one head beside its first: as many as 1 MiB has of the shortest that are fields. A head of more is no HTTP. */
+/** Lines of one head beside its first: as many as 1 MiB has of the shortest that are fields. */
 export const MAX_FIELDS = 262_144
 export const FIELD_BYTES = 16
 export const KERNEL_END = FIELDS_AT + MAX_FIELDS * FIELD_BYTES
@@ -47,6 +47,8 @@ export const HEAD_COMPLETE = 0
 /** The bytes so far are a plausible beginning of a head. */
 export const HEAD_INCOMPLETE = 1
 export const HEAD_INVALID = 2
+/** More than MAX_FIELDS lines. */
+export const HEAD_OVERSIZE = 3
 
 export const METHOD_OTHER = 0
 export const METHOD_HEAD = 1

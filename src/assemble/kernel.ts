@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 
 /** Addresses are of the memory. Where results lie: kernel-layout.ts. Numbers only: to convert a boolean takes longer than a scan. */
 export interface Kernel {
-  /** Scans the head that begins at `at`. @param isResponse 1 or 0. @returns HEAD_COMPLETE, HEAD_INCOMPLETE or HEAD_INVALID */
+  /** Scans the head that begins at `at`. @param isResponse 1 or 0. @returns a HEAD_ result */
   scan(at: number, end: number, isResponse: number): number
   /** Digests the head [start, end), the first byte of which has this sequence number. */
   digest(start: number, end: number, seq: number): void

@@ -49,6 +49,9 @@ describe('filter: content types', () => {
       '  application/json\t',
       'application/x-www-form-urlencoded',
       'application/x-www-form-urlencoded; charset=UTF-8',
+      // Line folds.
+      'application/json\r\n ; charset=utf-8',
+      '\r\n\tapplication/json \r\n\t;charset=utf-8',
     ]) {
       ruled({ answered: [`Content-Type: ${type}`] }, null)
       ruled({ answered: [`cOnTeNt-TyPe:${type}`] }, null)
@@ -64,6 +67,8 @@ describe('filter: content types', () => {
       'xapplication/json',
       'text/html; q=application/json',
       'application/json, text/html',
+      'application/json\r\n text/html',
+      'application/json\x13',
       'json',
       '',
       ';',

@@ -65,7 +65,7 @@ export class HeadScanner {
    * Scans the head that begins at `at`.
    *
    * @returns HEAD_COMPLETE with everything known; else only `startLineEnd` and `fieldCount` mean something: how far the
-   *   head was plausible (startLineEnd 0 while the start line is incomplete). HEAD_INVALID also for more than MAX_FIELDS
+   *   head was plausible (startLineEnd 0 while the start line is incomplete)
    */
   scan(at: number, end: number, isResponse: boolean): number {
     const result = this.#kernel.scan(at, end, isResponse ? 1 : 0)

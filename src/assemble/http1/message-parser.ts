@@ -4,7 +4,7 @@
  * the handler's knowledge.
  */
 
-import { HEAD_COMPLETE, HEAD_INVALID } from '../kernel-layout.ts'
+import { HEAD_COMPLETE, HEAD_INCOMPLETE, HEAD_INVALID, HEAD_OVERSIZE } from '../kernel-layout.ts'
 import type { Arena } from '../memory/arena.ts'
 import type { BlockPool } from '../memory/block-pool.ts'
 import type { PacketTime } from '../packet-time.ts'
@@ -190,8 +190,8 @@ export class MessageParser {
       stream.state = HEAD
       return this.#handleHead(stream, start, this.#scanner.end, this.#scanner.end, end)
     }
-    if (result === HEAD_INVALID) {
-      this.#lose(stream, REASON_DOUBTFUL)
+    if (result !== HEAD_INCOMPLETE) {
+      this.#lose(stream, result === HEAD_OVERSIZE ? REASON_OVERSIZE : REASON_DOUBTFUL)
       return end
     }
     stream.partialSeq = this.#position.seqAt(start)
@@ -219,8 +219,9 @@ export class MessageParser {
     const length = partial.length
     this.#pool.copyOut(partial, start)
     this.#pool.free(partial)
-    if (this.#scanner.scan(start, start + length, stream.isResponse) !== HEAD_COMPLETE) {
-      this.#lose(stream, REASON_DOUBTFUL)
+    const result = this.#scanner.scan(start, start + length, stream.isResponse)
+    if (result !== HEAD_COMPLETE) {
+      this.#lose(stream, result === HEAD_OVERSIZE ? REASON_OVERSIZE : REASON_DOUBTFUL)
       return end
     }
     const position = this.#position

@@ -10,6 +10,7 @@ import {
   HEAD_COMPLETE,
   HEAD_INCOMPLETE,
   HEAD_INVALID,
+  HEAD_OVERSIZE,
   KERNEL_END,
   RESULTS_AT,
   START_LINE_END,
@@ -21,7 +22,7 @@ import { isPlausible, requestLine, statusLine } from './lines'
 /** Address after the last field found. */
 let fieldsEnd: usize = FIELDS_AT
 
-/** Scans the head that begins at `at`. @returns HEAD_COMPLETE, HEAD_INCOMPLETE or HEAD_INVALID */
+/** Scans the head that begins at `at`. @returns a HEAD_ result */
 export function scan(at: usize, end: usize, isResponse: bool): i32 {
   fieldsEnd = FIELDS_AT
   store<i32>(RESULTS_AT + START_LINE_END, 0)
@@ -50,7 +51,7 @@ function fieldLines(line: usize, end: usize): i32 {
       judgeFraming(fieldsEnd)
       return HEAD_COMPLETE
     }
-    if (fieldsEnd === KERNEL_END) return HEAD_INVALID
+    if (fieldsEnd === KERNEL_END) return HEAD_OVERSIZE
     if (isBlank(first)) fold(line, eol)
     else if (!hasColon) malformed(line, eol)
     else if (

@@ -1,6 +1,7 @@
 /** Messages over the limit are counted through without being kept, and the connection stays in step. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { MAX_FIELDS } from '../../../src/assemble/kernel-layout.ts'
 import { count } from '../../../src/ledger.ts'
 import { AssembleHarness, assemble, summary } from '../../support/assemble-harness.ts'
 import { request, response } from '../../support/http-script.ts'
@@ -101,6 +102,21 @@ describe('oversize: heads', () => {
     const { pairs, ledger } = assemble(tcp.close(), { messageBytes: 65_536 })
     assert.deepEqual(summary(pairs), ['GET /next 200'])
     assert.equal(count(ledger, 'responses.orphaned'), 1)
+  })
+
+  test('so does a head of more lines than are kept, whole or cut', () => {
+    const lines = (count: number): string => `GET /long HTTP/1.1\r\n${'a:\n'.repeat(count)}\r\n`
+    for (const [fields, expected] of [
+      [MAX_FIELDS, ['GET /long 200', 'GET /next 200']],
+      [MAX_FIELDS + 1, ['GET /next 200']],
+    ] as const) {
+      const tcp = new TcpScript({ segmentBytes: 60_000 }).handshake().client(lines(fields)).server(response('a'))
+      tcp.client(request('/next')).server(response('b')).close()
+      // A field takes more room in a pair than such a line on the wire.
+      const { pairs, ledger } = assemble(tcp, { messageBytes: 2 ** 20, pairBytes: 2 ** 20 })
+      assert.deepEqual(summary(pairs), expected)
+      assert.equal(count(ledger, 'responses.orphaned.noRequest'), 2 - expected.length)
+    }
   })
 
   test('a head that never ends is not kept', () => {
