@@ -19,7 +19,7 @@ import {
 } from './http1/message-parser.ts'
 import { type MessageStream, SEEK } from './http1/message-stream.ts'
 import { skipEmptyLines } from './http1/text.ts'
-import { HEAD_INVALID } from './kernel-layout.ts'
+import { HEAD_INVALID } from './kernel/layout.ts'
 import type { Arena } from './memory/arena.ts'
 import type { BlockPool } from './memory/block-pool.ts'
 import { proxyHeaderBytes, SNIFF_HTTP2, SNIFF_TLS, sniff } from './protocol.ts'

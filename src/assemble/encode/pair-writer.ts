@@ -4,7 +4,7 @@
  */
 import type { InterfaceInfo } from '../../interfaces.ts'
 import type { Exchange, MessageRecord } from '../http1/exchange.ts'
-import { ANOMALY_FOLDED, ANOMALY_LENGTH_IGNORED, ANOMALY_MALFORMED_FIELD } from '../kernel-layout.ts'
+import { ANOMALY_FOLDED, ANOMALY_LENGTH_IGNORED, ANOMALY_MALFORMED_FIELD } from '../kernel/layout.ts'
 import type { Arena } from '../memory/arena.ts'
 import type { BlockPool } from '../memory/block-pool.ts'
 import type { Direction, Flow } from '../tcp/flow.ts'

@@ -13,7 +13,7 @@ import {
   LENGTH_INVALID,
   METHOD_CONNECT,
   METHOD_HEAD,
-} from '../kernel-layout.ts'
+} from '../kernel/layout.ts'
 import type { Arena } from '../memory/arena.ts'
 import { BLOCK_BYTES, type BlockPool } from '../memory/block-pool.ts'
 import type { PacketTime } from '../packet-time.ts'

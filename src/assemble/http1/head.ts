@@ -8,7 +8,7 @@
  */
 
 import type { HeadRules } from '../filter.ts'
-import type { Kernel } from '../kernel.ts'
+import type { Kernel } from '../kernel/kernel.ts'
 import {
   ANOMALIES,
   CODING,
@@ -29,7 +29,7 @@ import {
   SECOND_START,
   START_LINE_END,
   STATUS,
-} from '../kernel-layout.ts'
+} from '../kernel/layout.ts'
 import type { Arena } from '../memory/arena.ts'
 import { Caseless } from './text.ts'
 

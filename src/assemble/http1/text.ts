@@ -1,4 +1,4 @@
-/** Bytes that HTTP is made of, and names to compare with. The kernel has its own (`kernel/bytes.ts`). */
+/** Bytes that HTTP is made of, and names to compare with. The kernel has its own (`kernel/wasm/bytes.ts`). */
 
 export const CR = 13
 export const LF = 10

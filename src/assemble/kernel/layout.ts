@@ -1,5 +1,5 @@
 /**
- * Where the head kernel (`kernel/`, WebAssembly) and the modules that call it find each other's words in the arena.
+ * Where the head kernel (`wasm/`, AssemblyScript) and the modules that call it find each other's words in the arena.
  * Compiled into both. Addresses and offsets are bytes; numbers are little-endian, 32 bits wide where nothing else is said.
  */
 

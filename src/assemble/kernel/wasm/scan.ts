@@ -14,7 +14,7 @@ import {
   KERNEL_END,
   RESULTS_AT,
   START_LINE_END,
-} from '../kernel-layout'
+} from '../layout'
 import { COLON, CR, findColonOrLf, findLf, isBlank, isLineSpace, SPACE, trimEnd } from './bytes'
 import { judgeFraming } from './framing'
 import { isPlausible, requestLine, statusLine } from './lines'

@@ -12,7 +12,7 @@ import {
   LENGTH_ABSENT,
   LENGTH_INVALID,
   RESULTS_AT,
-} from '../kernel-layout'
+} from '../layout'
 import { COMMA, isBlank, isDigit, isLineSpace, LF, LOWER, SEMICOLON } from './bytes'
 
 /** "content-", "t-length"; "transfer", "-encodin", "encoding"; lower case. */

@@ -18,7 +18,7 @@ import {
   SECOND_END,
   SECOND_START,
   STATUS,
-} from '../kernel-layout'
+} from '../layout'
 import { copyShort, layArrayHeader, layAscii, layFolded, layText } from './text'
 
 /** May clobber up to 16 bytes after what it lays. @param parts a table of PART_ entries. @returns the address after it */

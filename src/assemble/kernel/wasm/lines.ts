@@ -11,7 +11,7 @@ import {
   SECOND_END,
   SECOND_START,
   STATUS,
-} from '../kernel-layout'
+} from '../layout'
 import { isBlank, isDigit, isTokenByte, SPACE } from './bytes'
 
 const LONGEST_METHOD: usize = 32

@@ -1,7 +1,7 @@
-/** The head kernel (`kernel/`) on a memory. */
+/** The head kernel (`wasm/`) on a memory. */
 import { readFileSync } from 'node:fs'
 
-/** Addresses are of the memory. Where results lie: kernel-layout.ts. Numbers only: to convert a boolean takes longer than a scan. */
+/** Addresses are of the memory. Where results lie: layout.ts. Numbers only: to convert a boolean takes longer than a scan. */
 export interface Kernel {
   /** Scans the head that begins at `at`. @param isResponse 1 or 0. @returns a HEAD_ result */
   scan(at: number, end: number, isResponse: number): number

@@ -1,5 +1,5 @@
 /** The message's half of a pair's id: 64 bits of its head's bytes and its first sequence number. */
-import { DIGEST_1, DIGEST_2, NON_ASCII, RESULTS_AT } from '../kernel-layout'
+import { DIGEST_1, DIGEST_2, NON_ASCII, RESULTS_AT } from '../layout'
 
 const PRIME_1: u64 = 0x9e3779b185ebca87
 const PRIME_2: u64 = 0xc2b2ae3d27d4eb4f
