@@ -5,7 +5,9 @@
  * A pair is counted under the first rule that applies, in this order: userAgent and header (whichever field comes first),
  * path, view, status, contentType, pairBytes.
  */
+
 import { Caseless, COLON, CR, LF, SEMICOLON, SPACE, TAB } from './http1/text.ts'
+import { LONGEST_LENGTH } from './kernel/layout.ts'
 
 export interface FilterConfig {
   contentTypes: readonly string[]
@@ -29,6 +31,8 @@ export const RULE_VIEW = 7
 
 /** What the head scanner asks while it is at a field. */
 export interface HeadRules {
+  /** A bit for the length of each field name that rules about requests alone look at; bit 31 for all longer ones. */
+  readonly requestLengths: number
   /** Whether a Content-Type value names one of the configured media types; parameters and case do not count. */
   contentType(bytes: Uint8Array, view: DataView, at: number, end: number): boolean
   /** RULE_USER_AGENT or RULE_NONE */
@@ -41,11 +45,11 @@ export interface HeadRules {
 const LONGEST_JUDGED = 60
 
 export class Filter implements HeadRules {
+  requestLengths = 0
   readonly #everything: boolean
   #contentTypes: readonly Caseless[] = []
   #userAgents: readonly Uint8Array[] = []
   #headers: readonly Caseless[] = []
-  readonly #headerLengths = new Uint8Array(256)
   readonly #statuses = new Uint8Array(1000)
   #paths: readonly Uint8Array[] = []
   /** The Content-Type judged last, which most messages repeat. */
@@ -65,10 +69,10 @@ export class Filter implements HeadRules {
     this.#contentTypes = config.contentTypes.map((type) => new Caseless(type))
     this.#userAgents = config.userAgentPrefixes.map(encode)
     this.#headers = config.requestHeaders.map((name) => new Caseless(name))
-    this.#headerLengths.fill(0)
     this.#judgedBytes = -1
     this.#statuses.fill(0)
-    for (const header of this.#headers) this.#headerLengths[Math.min(header.length, 255)] = 1
+    const names = [...(config.userAgentPrefixes.length > 0 ? ['user-agent'] : []), ...config.requestHeaders]
+    this.requestLengths = this.#everything ? 0 : names.reduce((bits, name) => bits | lengthBit(name.length), 0)
     for (const status of config.statuses) this.#addStatus(status)
     this.#paths = config.paths.map((path) => encode(path.length > 1 ? path.replace(/\/$/, '') : path))
   }
@@ -111,7 +115,7 @@ export class Filter implements HeadRules {
   }
 
   requestHeader(view: DataView, name: number, length: number): number {
-    if (this.#everything || this.#headerLengths[Math.min(length, 255)] === 0) return RULE_NONE
+    if (this.#everything) return RULE_NONE
     for (const header of this.#headers) if (header.length === length && header.matches(view, name)) return RULE_HEADER
     return RULE_NONE
   }
@@ -155,6 +159,8 @@ function equal(bytes: Uint8Array, at: number, other: Uint8Array): boolean {
   for (let i = 0; i < other.length; i++) if (bytes[at + i] !== other[i]) return false
   return true
 }
+
+const lengthBit = (length: number): number => 1 << Math.min(length, LONGEST_LENGTH)
 
 /** White space within a value that may go over several lines (RFC 9112 §5.2). */
 const isFold = (c: number): boolean => c === SPACE || c === TAB || c === CR || c === LF

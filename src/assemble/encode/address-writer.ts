@@ -99,4 +99,4 @@ export class AddressWriter {
 }
 
 /** ASCII of a hexadecimal digit. */
-export const hexDigit = (value: number): number => (value < 10 ? 48 + value : 87 + value)
+const hexDigit = (value: number): number => (value < 10 ? 48 + value : 87 + value)

@@ -10,7 +10,6 @@ import type { BlockPool } from '../memory/block-pool.ts'
 import type { Direction, Flow } from '../tcp/flow.ts'
 import type { FlowTable } from '../tcp/flow-table.ts'
 import type { Views } from '../view/views.ts'
-import { hexDigit } from './address-writer.ts'
 import { CaptureMaps } from './capture-maps.ts'
 import { Ends } from './ends.ts'
 import { FORWARDED_BYTES, ForwardedWriter } from './forwarded.ts'
@@ -86,10 +85,8 @@ export class PairWriter {
   begin(exchange: Exchange, flow: Flow): number {
     const start = this.#arena.scratch
     const { request, response } = exchange
-    this.#word(start + ID_AT, request.digest1)
-    this.#word(start + ID_AT + 8, request.digest2)
-    this.#word(start + ID_AT + 16, response.digest1)
-    this.#word(start + ID_AT + 24, response.digest2)
+    const { kernel } = this.#arena
+    kernel.layId(start + ID_AT, request.digest1, request.digest2, response.digest1, response.digest2)
     // All four have mostly the same upper half. Doubles hold a uint64 time exactly until the year 2255.
     const view = this.#view
     const high = Math.floor(request.startMicros / TWO_TO_32)
@@ -156,14 +153,6 @@ export class PairWriter {
     return at
   }
 
-  #word(to: number, word: number): void {
-    const view = this.#view
-    view.setUint16(to, HEX[word >>> 24])
-    view.setUint16(to + 2, HEX[(word >>> 16) & 255])
-    view.setUint16(to + 4, HEX[(word >>> 8) & 255])
-    view.setUint16(to + 6, HEX[word & 255])
-  }
-
   #put(part: Template, to: number): number {
     this.#arena.copy(to, part.at, part.length)
     return to + part.length
@@ -185,6 +174,3 @@ function writeTime(view: DataView, to: number, high: number, base: number, micro
 
 /** Bytes a pair takes beside its two messages' maps, at most: prefix, ends with their pods, capture with its names, flags. */
 export const PAIR_FRAME_BYTES = 2048 + 2 * 65_536 + 2 * 65_536 + FORWARDED_BYTES
-
-/** Both hexadecimal digits of every byte. */
-const HEX = Uint16Array.from({ length: 256 }, (_, byte) => (hexDigit(byte >>> 4) << 8) | hexDigit(byte & 15))

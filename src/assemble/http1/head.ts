@@ -21,6 +21,8 @@ import {
   FIRST_START,
   HEAD_COMPLETE,
   HEAD_INCOMPLETE,
+  JUDGED_AT,
+  JUDGED_COUNT,
   MAX_FIELDS,
   METHOD,
   MINOR_VERSION,
@@ -35,6 +37,8 @@ import { Caseless } from './text.ts'
 
 const CONTENT_TYPE = new Caseless('content-type')
 const USER_AGENT = new Caseless('user-agent')
+/** Bits of the lengths of names that rules are about. */
+const RESPONSE_LENGTHS = 1 << CONTENT_TYPE.length
 const HOST = new Caseless('host')
 /** Longest DNS name with a port. */
 const LONGEST_HOST = 260
@@ -50,6 +54,7 @@ export class HeadScanner {
   readonly #bytes: Uint8Array
   readonly #view: DataView
   readonly #results: Int32Array
+  readonly #judged: Int32Array
   readonly #rules: HeadRules
 
   constructor(arena: Arena, rules: HeadRules) {
@@ -58,6 +63,7 @@ export class HeadScanner {
     this.#view = arena.view
     this.#results = arena.results
     this.fields = new Int32Array(arena.bytes.buffer, FIELDS_AT, (MAX_FIELDS * FIELD_BYTES) / 4)
+    this.#judged = new Int32Array(arena.bytes.buffer, JUDGED_AT, MAX_FIELDS)
     this.#rules = rules
   }
 
@@ -68,7 +74,9 @@ export class HeadScanner {
    *   head was plausible (startLineEnd 0 while the start line is incomplete)
    */
   scan(at: number, end: number, isResponse: boolean): number {
-    const result = this.#kernel.scan(at, end, isResponse ? 1 : 0)
+    const result = isResponse
+      ? this.#kernel.scan(at, end, 1, RESPONSE_LENGTHS)
+      : this.#kernel.scan(at, end, 0, RESPONSE_LENGTHS | this.#rules.requestLengths)
     if (result === HEAD_COMPLETE) this.#judge(isResponse)
     return result
   }
@@ -155,24 +163,25 @@ export class HeadScanner {
     return ''
   }
 
-  /** Asks the rules about the fields they are about, in their order. */
+  /** Asks the rules about the fields they may be about, in their order. */
   #judge(isResponse: boolean): void {
     const { fields } = this
-    const end = this.fieldCount * 4
+    const view = this.#view
+    const count = this.#results[JUDGED_COUNT / 4]
     this.contentTypeListed = false
     this.rule = 0
-    for (let i = 0; i < end; i += 4) {
+    for (let k = 0; k < count; k++) {
+      const i = this.#judged[k]
       const name = fields[i]
       const length = fields[i + 1] - name
-      if (length === CONTENT_TYPE.length && CONTENT_TYPE.matches(this.#view, name)) {
-        if (this.#rules.contentType(this.#bytes, this.#view, fields[i + 2], fields[i + 3]))
-          this.contentTypeListed = true
+      if (length === CONTENT_TYPE.length && CONTENT_TYPE.matches(view, name)) {
+        if (this.#rules.contentType(this.#bytes, view, fields[i + 2], fields[i + 3])) this.contentTypeListed = true
       }
       if (isResponse || this.rule !== 0) continue
-      if (length === USER_AGENT.length && USER_AGENT.matches(this.#view, name)) {
+      if (length === USER_AGENT.length && USER_AGENT.matches(view, name)) {
         this.rule = this.#rules.userAgent(this.#bytes, fields[i + 2], fields[i + 3])
       }
-      if (this.rule === 0) this.rule = this.#rules.requestHeader(this.#view, name, length)
+      if (this.rule === 0) this.rule = this.#rules.requestHeader(view, name, length)
     }
   }
 }

@@ -3,8 +3,13 @@ import { readFileSync } from 'node:fs'
 
 /** Addresses are of the memory. Where results lie: layout.ts. Numbers only: to convert a boolean takes longer than a scan. */
 export interface Kernel {
-  /** Scans the head that begins at `at`. @param isResponse 1 or 0. @returns a HEAD_ result */
-  scan(at: number, end: number, isResponse: number): number
+  /**
+   * Scans the head that begins at `at`.
+   *
+   * @param isResponse 1 or 0; @param lengths bits of the lengths of names that rules may be about
+   * @returns a HEAD_ result
+   */
+  scan(at: number, end: number, isResponse: number, lengths: number): number
   /** Digests the head [start, end), the first byte of which has this sequence number. */
   digest(start: number, end: number, seq: number): void
   /**
@@ -14,6 +19,8 @@ export interface Kernel {
    * @returns its end
    */
   layHead(to: number, isResponse: number, parts: number): number
+  /** Lays 32 hexadecimal digits of four words. */
+  layId(to: number, word0: number, word1: number, word2: number, word3: number): void
   /** Copies `length` bytes; the ranges may overlap. */
   copy(to: number, from: number, length: number): void
 }
@@ -29,6 +36,6 @@ let compiled: WebAssembly.Module | null = null
 export function startKernel(memory: WebAssembly.Memory): Kernel {
   compiled ??= new WebAssembly.Module(readFileSync(new URL('./kernel.wasm', import.meta.url)))
   const { exports } = new WebAssembly.Instance(compiled, { env: { memory } })
-  const { scan, digest, layHead, copy } = exports as unknown as Kernel
-  return { scan, digest, layHead, copy }
+  const { scan, digest, layHead, layId, copy } = exports as unknown as Kernel
+  return { scan, digest, layHead, layId, copy }
 }

@@ -22,6 +22,7 @@ export const ANOMALIES = 52
 export const DIGEST_1 = 56
 export const DIGEST_2 = 60
 export const NON_ASCII = 64
+export const JUDGED_COUNT = 68
 export const RESULTS_BYTES = 128
 
 /** The fields of a head: start and end of its name, start and end of its value, 16 bytes each. */
@@ -29,7 +30,11 @@ export const FIELDS_AT = 4352
 /** Lines of one head beside its first: as many as 1 MiB has of the shortest that are fields. */
 export const MAX_FIELDS = 262_144
 export const FIELD_BYTES = 16
-export const KERNEL_END = FIELDS_AT + MAX_FIELDS * FIELD_BYTES
+/** Those of the fields that rules may be about: offsets from FIELDS_AT, in words. */
+export const JUDGED_AT = FIELDS_AT + MAX_FIELDS * FIELD_BYTES
+export const KERNEL_END = JUDGED_AT + MAX_FIELDS * 4
+/** Names that are longer have the bit of this length. */
+export const LONGEST_LENGTH = 31
 
 /**
  * A table of constant parts of a message's map, at an offset each: address, length, and where in it the value to be patched

@@ -4,7 +4,7 @@
  * between calls but the results of the last scan. Its callers are `http1/head.ts` and `encode/message-writer.ts`.
  */
 export { digest } from './digest'
-export { layHead } from './lay'
+export { layHead, layId } from './lay'
 export { scan } from './scan'
 
 /** Copies `length` bytes; the ranges may overlap. */

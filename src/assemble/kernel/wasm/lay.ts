@@ -1,4 +1,4 @@
-/** The head of a message's map (encode/message-writer.ts), laid from the last scan. */
+/** Parts of a pair: the head of a message's map (encode/message-writer.ts), laid from the last scan; its id. */
 import {
   ANOMALIES,
   ANOMALY_FOLDED,
@@ -98,4 +98,17 @@ function layOddFields(to: usize, count: usize, nonAscii: bool, isFolded: bool): 
     to = isFolded ? layFolded(to, value, valueEnd) : layWire(to, value, valueEnd, nonAscii)
   }
   return to
+}
+
+/** 32 hexadecimal digits of four words. */
+export function layId(to: usize, word0: u32, word1: u32, word2: u32, word3: u32): void {
+  let bytes = i32x4.splat(bswap(word0))
+  bytes = i32x4.replace_lane(bytes, 1, bswap(word1))
+  bytes = i32x4.replace_lane(bytes, 2, bswap(word2))
+  bytes = i32x4.replace_lane(bytes, 3, bswap(word3))
+  const digits = i8x16(48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 97, 98, 99, 100, 101, 102)
+  const high = i8x16.swizzle(digits, i8x16.shr_u(bytes, 4))
+  const low = i8x16.swizzle(digits, v128.and(bytes, i8x16.splat(15)))
+  v128.store(to, i8x16.shuffle(high, low, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23))
+  v128.store(to, i8x16.shuffle(high, low, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31), 16)
 }

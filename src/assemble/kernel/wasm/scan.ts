@@ -11,19 +11,19 @@ import {
   HEAD_INCOMPLETE,
   HEAD_INVALID,
   HEAD_OVERSIZE,
-  KERNEL_END,
+  JUDGED_AT,
   RESULTS_AT,
   START_LINE_END,
 } from '../layout'
 import { COLON, CR, findColonOrLf, findLf, isBlank, isLineSpace, SPACE, trimEnd } from './bytes'
-import { judgeFraming } from './framing'
+import { judgeFields } from './fields'
 import { isPlausible, requestLine, statusLine } from './lines'
 
 /** Address after the last field found. */
 let fieldsEnd: usize = FIELDS_AT
 
-/** Scans the head that begins at `at`. @returns a HEAD_ result */
-export function scan(at: usize, end: usize, isResponse: bool): i32 {
+/** Scans the head that begins at `at`. @param lengths as `judgeFields` has them. @returns a HEAD_ result */
+export function scan(at: usize, end: usize, isResponse: bool, lengths: u32): i32 {
   fieldsEnd = FIELDS_AT
   store<i32>(RESULTS_AT + START_LINE_END, 0)
   store<i32>(RESULTS_AT + FIELD_COUNT, 0)
@@ -33,12 +33,12 @@ export function scan(at: usize, end: usize, isResponse: bool): i32 {
   const lineEnd = trimEnd(at, eol)
   if (!(isResponse ? statusLine(at, lineEnd) : requestLine(at, lineEnd))) return HEAD_INVALID
   store<usize>(RESULTS_AT + START_LINE_END, eol + 1)
-  const result = fieldLines(eol + 1, end)
+  const result = fieldLines(eol + 1, end, lengths)
   store<usize>(RESULTS_AT + FIELD_COUNT, (fieldsEnd - FIELDS_AT) / FIELD_BYTES)
   return result
 }
 
-function fieldLines(line: usize, end: usize): i32 {
+function fieldLines(line: usize, end: usize, lengths: u32): i32 {
   while (true) {
     const nameEnd = findColonOrLf(line, end)
     if (nameEnd === end) return HEAD_INCOMPLETE
@@ -48,10 +48,10 @@ function fieldLines(line: usize, end: usize): i32 {
     const first = load<u8>(line)
     if (eol === line || (first === CR && eol === line + 1)) {
       store<usize>(RESULTS_AT + END, eol + 1)
-      judgeFraming(fieldsEnd)
+      judgeFields(fieldsEnd, lengths)
       return HEAD_COMPLETE
     }
-    if (fieldsEnd === KERNEL_END) return HEAD_OVERSIZE
+    if (fieldsEnd === JUDGED_AT) return HEAD_OVERSIZE
     if (isBlank(first)) fold(line, eol)
     else if (!hasColon) malformed(line, eol)
     else if (

@@ -1,4 +1,4 @@
-/** The fields that say where a message ends (RFC 9112 §6), judged once the whole head is known. */
+/** What fields mean, once the whole head is known: those that say where a message ends (RFC 9112 §6), and those for the rules. */
 import {
   ANOMALIES,
   ANOMALY_LENGTH_IGNORED,
@@ -9,8 +9,11 @@ import {
   CONTENT_LENGTH,
   FIELD_BYTES,
   FIELDS_AT,
+  JUDGED_AT,
+  JUDGED_COUNT,
   LENGTH_ABSENT,
   LENGTH_INVALID,
+  LONGEST_LENGTH,
   RESULTS_AT,
 } from '../layout'
 import { COMMA, isBlank, isDigit, isLineSpace, LF, LOWER, SEMICOLON } from './bytes'
@@ -27,13 +30,18 @@ const IDENTITY: u64 = 0x797469746e656469
 /** Largest integer up to which a float64 has every one. */
 const MAX_SAFE: f64 = 9007199254740991
 
-/** @param end address after the last field */
-export function judgeFraming(end: usize): void {
+/** @param end address after the last field; @param lengths bits of the lengths of names that rules may be about */
+export function judgeFields(end: usize, lengths: u32): void {
   let length: f64 = LENGTH_ABSENT
   let coding = CODING_NONE
+  let judged: usize = JUDGED_AT
   for (let field: usize = FIELDS_AT; field < end; field += FIELD_BYTES) {
     const name = load<usize>(field)
     const bytes = load<usize>(field, 4) - name
+    if (((lengths >> <u32>min(bytes, LONGEST_LENGTH)) & 1) !== 0) {
+      store<usize>(judged, (field - FIELDS_AT) / 4)
+      judged += 4
+    }
     if (bytes === 14) {
       if (length !== LENGTH_INVALID && isContentLength(name)) {
         length = contentLength(load<usize>(field, 8), load<usize>(field, 12), length)
@@ -42,6 +50,7 @@ export function judgeFraming(end: usize): void {
       coding = transferCoding(load<usize>(field, 8), load<usize>(field, 12), coding)
     }
   }
+  store<usize>(RESULTS_AT + JUDGED_COUNT, (judged - JUDGED_AT) / 4)
   store<f64>(RESULTS_AT + CONTENT_LENGTH, length)
   store<i32>(RESULTS_AT + CODING, coding)
   if (coding !== CODING_NONE && length !== LENGTH_ABSENT) {
