@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { giveBackMemory } from '../../src/sys/give-back.ts'
@@ -13,6 +14,21 @@ function makeGarbage(): number {
   assert.equal(garbage.at(-1)!.i, 499_999)
   return rss
 }
+
+/** Resident bytes that are pages of files. */
+function residentFiles(): number {
+  const [, kib] = /^RssFile:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8')) ?? []
+  return Number(kib) * 1024
+}
+
+// First: once they are given back, they are.
+test('give back: the program’s own pages are resident no longer, and it goes on', { skip: needs('linux') }, () => {
+  const before = residentFiles()
+  giveBackMemory()
+  const given = before - residentFiles()
+  assert.ok(given >= 10 * MIB, `${given / MIB} of ${before / MIB} MiB`)
+  assert.equal(JSON.parse(JSON.stringify({ still: [1, 2.5, 'ä'] })).still.length, 3)
+})
 
 test('give back: garbage is resident no longer, and nobody else can collect', { skip: needs('linux') }, async () => {
   const before = makeGarbage()
