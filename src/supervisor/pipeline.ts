@@ -7,6 +7,8 @@
  * Draining needs no protocol of its own: a capture worker that ends closes its rings, an assembler whose rings are closed
  * and empty closes its own, and the shipper flushes when all of those are empty.
  */
+
+import { checkKernel } from '../assemble/kernel/kernel.ts'
 import type { CaptureTarget } from '../capture-target.ts'
 import { Control } from '../control.ts'
 import { count, type Ledger } from '../ledger.ts'
@@ -124,6 +126,7 @@ class Pipeline implements TargetPipeline {
   async #run(): Promise<Outcome> {
     let input: OpenInput | null = null
     try {
+      checkKernel()
       input = await openInput(this.#options)
       await this.#work(input, planRun(this.#options, interfacesOf(input)))
     } catch (error) {

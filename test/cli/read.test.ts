@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import type { ChildProcess } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { gunzipSync } from 'node:zlib'
 import { brokenLaws, count, type Ledger } from '../../src/ledger.ts'
-import { CAPTURE, CAPTURES, ESCAPE, finish, run, start } from './support.ts'
+import { CAPTURE, CAPTURES, ESCAPE, finish, MAIN, run, start } from './support.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'interceptor-read-'))
 after(() => rmSync(folder, { recursive: true }))
@@ -27,6 +27,17 @@ test('read: pairs on standard output, one line on standard error, exit 0', async
   assert.match(stdout, /GET +\/data\/small\.json +200/)
   assert.ok(!stdout.includes(ESCAPE))
   assert.match(stderr, /^\d+ pairs shown; \d+ pairs filtered \(contentType \d+, status \d+\)\n$/)
+})
+
+test('read: a processor without SIMD is told at once, exit 1', {
+  skip: process.arch !== 'x64' && 'amd64 only',
+}, async () => {
+  // Node.js takes these off what it finds; a processor without them has neither.
+  const { code, stdout, stderr } = await finish(
+    spawn(process.execPath, ['--no-enable-sse4-1', '--no-enable-ssse3', MAIN, 'read', CAPTURE]),
+  )
+  assert.deepEqual([code, stdout], [1, ''])
+  assert.match(stderr, /^interceptor: this processor lacks the SIMD instructions .*\n.*SSE4\.1/)
 })
 
 test('read: -q says nothing', async () => {

@@ -1,5 +1,6 @@
 /** The head kernel (`wasm/`) on a memory. */
 import { readFileSync } from 'node:fs'
+import { runtimeError } from '../../errors.ts'
 
 /** Addresses are of the memory. Where results lie: layout.ts. Numbers only: to convert a boolean takes longer than a scan. */
 export interface Kernel {
@@ -25,16 +26,22 @@ export interface Kernel {
   copy(to: number, from: number, length: number): void
 }
 
+/** @throws InterceptorError, exit 1: the kernel does not run on this processor */
+export function checkKernel(): void {
+  if (WebAssembly.validate(program())) return
+  throw runtimeError('this processor lacks the SIMD instructions that heads are read with', {
+    hint: 'amd64 needs SSE4.1, which a virtual machine may have to pass through (QEMU: -cpu host)',
+  })
+}
+
+const program = (): Uint8Array => readFileSync(new URL('./kernel.wasm', import.meta.url))
+
 /** Compiled once a thread. */
 let compiled: WebAssembly.Module | null = null
 
-/**
- * Calls are compiled into their callers as long as these see one instance only: a thread makes one and keeps it.
- *
- * @throws Error: this processor lacks what the kernel needs (SSE4.1 on amd64)
- */
+/** Calls are compiled into their callers as long as these see one instance only: a thread makes one and keeps it. */
 export function startKernel(memory: WebAssembly.Memory): Kernel {
-  compiled ??= new WebAssembly.Module(readFileSync(new URL('./kernel.wasm', import.meta.url)))
+  compiled ??= new WebAssembly.Module(program())
   const { exports } = new WebAssembly.Instance(compiled, { env: { memory } })
   const { scan, digest, layHead, layId, copy } = exports as unknown as Kernel
   return { scan, digest, layHead, layId, copy }

@@ -1,5 +1,7 @@
 /** The part of the WebAssembly JavaScript interface that is used here; the types of Node.js leave it to those of browsers. */
 declare namespace WebAssembly {
+  function validate(bytes: Uint8Array): boolean
+
   class Memory {
     /** @param descriptor pages of 64 KiB */
     constructor(descriptor: { initial: number; maximum: number })
