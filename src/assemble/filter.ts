@@ -31,8 +31,8 @@ export const RULE_VIEW = 7
 
 /** What the head scanner asks while it is at a field. */
 export interface HeadRules {
-  /** A bit for the length of each field name that rules about requests alone look at; bit 31 for all longer ones. */
-  readonly requestLengths: number
+  /** A bit for the length of each field name that `requestHeader` is about; bit 31 for all longer ones. */
+  readonly headerLengths: number
   /** Whether a Content-Type value names one of the configured media types; parameters and case do not count. */
   contentType(bytes: Uint8Array, view: DataView, at: number, end: number): boolean
   /** RULE_USER_AGENT or RULE_NONE */
@@ -45,7 +45,7 @@ export interface HeadRules {
 const LONGEST_JUDGED = 60
 
 export class Filter implements HeadRules {
-  requestLengths = 0
+  headerLengths = 0
   readonly #everything: boolean
   #contentTypes: readonly Caseless[] = []
   #userAgents: readonly Uint8Array[] = []
@@ -71,8 +71,7 @@ export class Filter implements HeadRules {
     this.#headers = config.requestHeaders.map((name) => new Caseless(name))
     this.#judgedBytes = -1
     this.#statuses.fill(0)
-    const names = [...(config.userAgentPrefixes.length > 0 ? ['user-agent'] : []), ...config.requestHeaders]
-    this.requestLengths = this.#everything ? 0 : names.reduce((bits, name) => bits | lengthBit(name.length), 0)
+    this.headerLengths = this.#headers.reduce((bits, { length }) => bits | lengthBit(length), 0)
     for (const status of config.statuses) this.#addStatus(status)
     this.#paths = config.paths.map((path) => encode(path.length > 1 ? path.replace(/\/$/, '') : path))
   }

@@ -39,6 +39,7 @@ const CONTENT_TYPE = new Caseless('content-type')
 const USER_AGENT = new Caseless('user-agent')
 /** Bits of the lengths of names that rules are about. */
 const RESPONSE_LENGTHS = 1 << CONTENT_TYPE.length
+const REQUEST_LENGTHS = RESPONSE_LENGTHS | (1 << USER_AGENT.length)
 const HOST = new Caseless('host')
 /** Longest DNS name with a port. */
 const LONGEST_HOST = 260
@@ -76,7 +77,7 @@ export class HeadScanner {
   scan(at: number, end: number, isResponse: boolean): number {
     const result = isResponse
       ? this.#kernel.scan(at, end, 1, RESPONSE_LENGTHS)
-      : this.#kernel.scan(at, end, 0, RESPONSE_LENGTHS | this.#rules.requestLengths)
+      : this.#kernel.scan(at, end, 0, REQUEST_LENGTHS | this.#rules.headerLengths)
     if (result === HEAD_COMPLETE) this.#judge(isResponse)
     return result
   }

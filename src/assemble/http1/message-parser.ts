@@ -191,7 +191,7 @@ export class MessageParser {
       return this.#handleHead(stream, start, this.#scanner.end, this.#scanner.end, end)
     }
     if (result !== HEAD_INCOMPLETE) {
-      this.#lose(stream, result === HEAD_OVERSIZE ? REASON_OVERSIZE : REASON_DOUBTFUL)
+      this.#loseHead(stream, result)
       return end
     }
     stream.partialSeq = this.#position.seqAt(start)
@@ -221,7 +221,7 @@ export class MessageParser {
     this.#pool.free(partial)
     const result = this.#scanner.scan(start, start + length, stream.isResponse)
     if (result !== HEAD_COMPLETE) {
-      this.#lose(stream, result === HEAD_OVERSIZE ? REASON_OVERSIZE : REASON_DOUBTFUL)
+      this.#loseHead(stream, result)
       return end
     }
     const position = this.#position
@@ -379,6 +379,11 @@ export class MessageParser {
   #complete(stream: MessageStream, seq: number): void {
     stream.state = HEAD
     this.#handler.complete(stream, seq)
+  }
+
+  /** @param result of the scan that failed */
+  #loseHead(stream: MessageStream, result: number): void {
+    this.#lose(stream, result === HEAD_OVERSIZE ? REASON_OVERSIZE : REASON_DOUBTFUL)
   }
 
   #lose(stream: MessageStream, reason: number): void {

@@ -6,7 +6,6 @@ export const SPACE = 32
 export const TAB = 9
 export const COLON = 58
 export const SEMICOLON = 59
-export const COMMA = 44
 
 /** @returns where a start line may begin: servers ignore empty lines in front of one (RFC 9112 §2.2) */
 export function skipEmptyLines(bytes: Uint8Array, at: number, end: number): number {

@@ -26,7 +26,7 @@ export const JUDGED_COUNT = 68
 export const RESULTS_BYTES = 128
 
 /** The fields of a head: start and end of its name, start and end of its value, 16 bytes each. */
-export const FIELDS_AT = 4352
+export const FIELDS_AT = RESULTS_AT + RESULTS_BYTES
 /** Lines of one head beside its first: as many as 1 MiB has of the shortest that are fields. */
 export const MAX_FIELDS = 262_144
 export const FIELD_BYTES = 16

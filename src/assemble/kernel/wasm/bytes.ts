@@ -35,6 +35,11 @@ export function isLineSpace(c: u8): bool {
   return c === SPACE || c === CR || c === TAB
 }
 
+/** White space within a value that may go over several lines (RFC 9112 §5.2). */
+export function isFold(c: u8): bool {
+  return isLineSpace(c) || c === LF
+}
+
 export function isBlank(c: u8): bool {
   return c === SPACE || c === TAB
 }

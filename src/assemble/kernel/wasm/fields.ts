@@ -16,7 +16,7 @@ import {
   LONGEST_LENGTH,
   RESULTS_AT,
 } from '../layout'
-import { COMMA, isBlank, isDigit, isLineSpace, LF, LOWER, SEMICOLON } from './bytes'
+import { COMMA, isBlank, isDigit, isFold, LOWER, SEMICOLON } from './bytes'
 
 /** "content-", "t-length"; "transfer", "-encodin", "encoding"; lower case. */
 const CONTENT_: u64 = 0x2d746e65746e6f63
@@ -53,9 +53,12 @@ export function judgeFields(end: usize, lengths: u32): void {
   store<usize>(RESULTS_AT + JUDGED_COUNT, (judged - JUDGED_AT) / 4)
   store<f64>(RESULTS_AT + CONTENT_LENGTH, length)
   store<i32>(RESULTS_AT + CODING, coding)
-  if (coding !== CODING_NONE && length !== LENGTH_ABSENT) {
-    store<i32>(RESULTS_AT + ANOMALIES, load<i32>(RESULTS_AT + ANOMALIES) | ANOMALY_LENGTH_IGNORED)
-  }
+  if (coding !== CODING_NONE && length !== LENGTH_ABSENT) noteAnomaly(ANOMALY_LENGTH_IGNORED)
+}
+
+/** Adds an ANOMALY_ bit to those of this head. */
+export function noteAnomaly(anomaly: i32): void {
+  store<i32>(RESULTS_AT + ANOMALIES, load<i32>(RESULTS_AT + ANOMALIES) | anomaly)
 }
 
 function isContentLength(name: usize): bool {
@@ -100,7 +103,7 @@ function contentLength(at: usize, end: usize, before: f64): f64 {
 function transferCoding(at: usize, end: usize, before: i32): i32 {
   let last = end
   while (last > at && load<u8>(last - 1) !== COMMA) last--
-  while (last < end && (isLineSpace(load<u8>(last)) || load<u8>(last) === LF)) last++
+  while (last < end && isFold(load<u8>(last))) last++
   let stop = last
   while (stop < end && load<u8>(stop) !== SEMICOLON && !isBlank(load<u8>(stop))) stop++
   const word = load<u64>(last) | LOWER

@@ -36,16 +36,11 @@ export function layHead(to: usize, isResponse: bool, parts: usize): usize {
     at = layPart(at, parts + PART_TARGET)
   }
   at = layWire(at, load<usize>(RESULTS_AT + SECOND_START), load<usize>(RESULTS_AT + SECOND_END), nonAscii)
-  store<u8>(layVersion(at, parts), load<u8>(RESULTS_AT + MINOR_VERSION))
-  at = layArrayHeader(at + load<usize>(parts, PART_VERSION + 4), count)
-  at = nonAscii || isFolded ? layOddFields(at, count, nonAscii, isFolded) : layFields(at, count)
+  const version = at
+  at = layPart(at, parts + PART_VERSION)
+  store<u8>(version + load<usize>(parts, PART_VERSION + 8), load<u8>(RESULTS_AT + MINOR_VERSION))
+  at = layFields(layArrayHeader(at, count), count, nonAscii, isFolded)
   return layPart(at, parts + PART_BODY)
-}
-
-/** @returns the address of the minor version's digit */
-function layVersion(to: usize, parts: usize): usize {
-  layPart(to, parts + PART_VERSION)
-  return to + load<usize>(parts, PART_VERSION + 8)
 }
 
 /** @returns the address after it */
@@ -60,42 +55,32 @@ function layWire(to: usize, start: usize, end: usize, nonAscii: bool): usize {
 }
 
 /**
- * Fields that are ASCII and without folds, as arrays of two strings.
+ * Fields as arrays of two strings.
  *
- * A usual field takes as many bytes as on the wire: what is before its name and between name and value becomes their
- * headers, so it is copied in one go and patched.
+ * A usual field, ASCII and without folds, takes as many bytes as on the wire: what is before its name and between name and
+ * value becomes their headers, so it is copied in one go and patched.
  *
  *     wire      CR LF name ":" SP value
  *     pair      92 Ax name d9 xx  value
  */
-function layFields(to: usize, count: usize): usize {
+function layFields(to: usize, count: usize, nonAscii: bool, isFolded: bool): usize {
+  const isPlain = !nonAscii && !isFolded
   const end = <usize>FIELDS_AT + count * FIELD_BYTES
   for (let field: usize = FIELDS_AT; field < end; field += FIELD_BYTES) {
     const name = load<usize>(field)
     const nameEnd = load<usize>(field, 4)
     const value = load<usize>(field, 8)
     const valueEnd = load<usize>(field, 12)
-    if (value === nameEnd + 2 && nameEnd - name < 32 && valueEnd - value < 256) {
+    if (isPlain && value === nameEnd + 2 && nameEnd - name < 32 && valueEnd - value < 256) {
       copyShort(to, name - 2, valueEnd - name + 2)
       store<u16>(to, 0xa092 | ((nameEnd - name) << 8))
       store<u16>(to + nameEnd - name, 0xd9 | ((valueEnd - value) << 8), 2)
       to += valueEnd - name + 2
     } else {
       store<u8>(to, 0x92)
-      to = layAscii(layAscii(to + 1, name, nameEnd), value, valueEnd)
+      to = layWire(to + 1, name, nameEnd, nonAscii)
+      to = isFolded ? layFolded(to, value, valueEnd) : layWire(to, value, valueEnd, nonAscii)
     }
-  }
-  return to
-}
-
-function layOddFields(to: usize, count: usize, nonAscii: bool, isFolded: bool): usize {
-  const end = <usize>FIELDS_AT + count * FIELD_BYTES
-  for (let field: usize = FIELDS_AT; field < end; field += FIELD_BYTES) {
-    store<u8>(to, 0x92)
-    to = layWire(to + 1, load<usize>(field), load<usize>(field, 4), nonAscii)
-    const value = load<usize>(field, 8)
-    const valueEnd = load<usize>(field, 12)
-    to = isFolded ? layFolded(to, value, valueEnd) : layWire(to, value, valueEnd, nonAscii)
   }
   return to
 }

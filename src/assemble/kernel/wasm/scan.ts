@@ -16,7 +16,7 @@ import {
   START_LINE_END,
 } from '../layout'
 import { COLON, CR, findColonOrLf, findLf, isBlank, isLineSpace, SPACE, trimEnd } from './bytes'
-import { judgeFields } from './fields'
+import { judgeFields, noteAnomaly } from './fields'
 import { isPlausible, requestLine, statusLine } from './lines'
 
 /** Address after the last field found. */
@@ -90,7 +90,7 @@ function spaced(line: usize, colon: usize, eol: usize): void {
 
 /** A line that is no field is a name without a value. */
 function malformed(line: usize, eol: usize): void {
-  note(ANOMALY_MALFORMED_FIELD)
+  noteAnomaly(ANOMALY_MALFORMED_FIELD)
   const end = trimEnd(line, eol)
   field(line, end, end, end)
 }
@@ -98,10 +98,10 @@ function malformed(line: usize, eol: usize): void {
 /** A line that begins with white space continues the value before it (RFC 9112 §5.2). */
 function fold(line: usize, eol: usize): void {
   if (fieldsEnd === FIELDS_AT) {
-    note(ANOMALY_MALFORMED_FIELD)
+    noteAnomaly(ANOMALY_MALFORMED_FIELD)
     return
   }
-  note(ANOMALY_FOLDED)
+  noteAnomaly(ANOMALY_FOLDED)
   const valueEnd = trimEnd(line, eol)
   if (valueEnd === line) return
   const last = fieldsEnd - FIELD_BYTES
@@ -111,8 +111,4 @@ function fold(line: usize, eol: usize): void {
     store<usize>(last, value, 8)
   }
   store<usize>(last, valueEnd, 12)
-}
-
-function note(anomaly: i32): void {
-  store<i32>(RESULTS_AT + ANOMALIES, load<i32>(RESULTS_AT + ANOMALIES) | anomaly)
 }

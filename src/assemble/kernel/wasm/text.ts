@@ -1,5 +1,5 @@
 /** MessagePack strings and arrays, laid straight from wire bytes (MessagePack specification, "Formats"). */
-import { CR, isBlank, isLineSpace, LF, SPACE } from './bytes'
+import { CR, isBlank, isFold, LF, SPACE } from './bytes'
 
 /** Header of a string of `length` bytes. @returns the address after it */
 export function layStringHeader(to: usize, length: usize): usize {
@@ -11,14 +11,7 @@ export function layStringHeader(to: usize, length: usize): usize {
     store<u16>(to, 0xd9 | (length << 8))
     return to + 2
   }
-  if (length < 65_536) {
-    store<u8>(to, 0xda)
-    store<u16>(to, bswap<u16>(<u16>length), 1)
-    return to + 3
-  }
-  store<u8>(to, 0xdb)
-  store<u32>(to, bswap<u32>(<u32>length), 1)
-  return to + 5
+  return layLongHeader(to, 0xda, length)
 }
 
 /** Header of an array of `length` elements. @returns the address after it */
@@ -27,12 +20,17 @@ export function layArrayHeader(to: usize, length: usize): usize {
     store<u8>(to, 0x90 | length)
     return to + 1
   }
+  return layLongHeader(to, 0xdc, length)
+}
+
+/** A length in 16 bits behind its type, or in 32 bits behind the type after it. */
+function layLongHeader(to: usize, type: u8, length: usize): usize {
   if (length < 65_536) {
-    store<u8>(to, 0xdc)
+    store<u8>(to, type)
     store<u16>(to, bswap<u16>(<u16>length), 1)
     return to + 3
   }
-  store<u8>(to, 0xdd)
+  store<u8>(to, type + 1)
   store<u32>(to, bswap<u32>(<u32>length), 1)
   return to + 5
 }
@@ -94,10 +92,6 @@ export function copyShort(to: usize, from: usize, length: usize): void {
     from += 16
     to += 16
   } while (from < end)
-}
-
-function isFold(c: u8): bool {
-  return isLineSpace(c) || c === LF
 }
 
 /** Well-formed UTF-8 (RFC 3629 §4): no overlong forms, no surrogates, nothing over U+10FFFF. */
