@@ -4,8 +4,8 @@
  *     node dist/bench/discovery-pass.js    one JSON line
  */
 import { setTimeout as pause } from 'node:timers/promises'
-import { QuietNode } from '../src/discovery/quiet.ts'
-import { NodeScanner } from '../src/discovery/scanner.ts'
+import { QuietNode } from '../src/discovery/proc/idle-check.ts'
+import { NodeScanner } from '../src/discovery/proc/scanner.ts'
 import type { DiscoverySample } from './discovery.ts'
 
 const WARM_UP = 10

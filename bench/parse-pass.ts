@@ -6,10 +6,10 @@ import { Assembler, type AssemblerOptions, assemblerArena, BLOCK_BYTES } from '.
 import { FileReader } from '../src/capture/files/file-reader.ts'
 import { Intake } from '../src/capture/intake.ts'
 import { defaultConfig } from '../src/config.ts'
-import { Control } from '../src/control.ts'
-import { ASSEMBLE_COUNTERS, allocateCounters, CAPTURE_COUNTERS } from '../src/counters.ts'
+import { ASSEMBLE_COUNTERS, allocateCounters, CAPTURE_COUNTERS } from '../src/ledger/counters.ts'
 import { allocateRing, RingConsumer, RingProducer } from '../src/ring/byte-ring.ts'
 import { Doorbell } from '../src/ring/doorbell.ts'
+import { Control } from '../src/thread/control.ts'
 
 const RING_BYTES = 4 * 1024 * 1024
 const STEP_BYTES = 512 * 1024

@@ -4,7 +4,7 @@
  *     node dist/bench/parse-stage.js TRACE [RUNS]    one JSON line
  */
 import { readFileSync } from 'node:fs'
-import { setInliningBudgets } from '../src/v8-flags.ts'
+import { setInliningBudgets } from '../src/thread/v8-flags.ts'
 import { parsePass } from './parse-pass.ts'
 import { spread } from './statistics.ts'
 

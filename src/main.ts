@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** The program. The only place that ends the process. */
 import { runCommandLine } from './cli/program.ts'
-import { setInliningBudgets } from './v8-flags.ts'
+import { setInliningBudgets } from './thread/v8-flags.ts'
 
 setInliningBudgets()
 process.exit(await runCommandLine(process.argv.slice(2)))

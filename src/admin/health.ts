@@ -3,7 +3,7 @@
  * `?verbose`. A line with `[!]` is for people: something is not as it should be, but a restart or fewer pods in a rollout
  * would not mend it. Pure.
  */
-import type { InterfaceObservation, ThreadObservation } from '../observation.ts'
+import type { InterfaceObservation, ThreadObservation } from '../ledger/observation.ts'
 import type { AgentState, WatchState } from './state.ts'
 
 export interface Check {

@@ -7,9 +7,9 @@
  * series, which end with it. They are metrics apart, not labels of one: were an interface's count moved from its series
  * into one for what is gone, `sum(rate())` would show all of it as a burst.
  */
-import { ASSEMBLE_COUNTERS, CAPTURE_COUNTERS, SHIP_COUNTERS } from '../counters.ts'
-import { count, type Ledger } from '../ledger.ts'
-import type { InterfaceObservation } from '../observation.ts'
+import { ASSEMBLE_COUNTERS, CAPTURE_COUNTERS, SHIP_COUNTERS } from '../ledger/counters.ts'
+import { count, type Ledger } from '../ledger/ledger.ts'
+import type { InterfaceObservation } from '../ledger/observation.ts'
 import type { Metric, Sample } from './exposition.ts'
 
 /** The ledger summed up for one scrape, and the interfaces being captured. */

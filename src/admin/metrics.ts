@@ -1,6 +1,6 @@
 /** The page /metrics. Main thread. */
-import { sumLedger } from '../ledger.ts'
-import type { Observation, ThreadObservation } from '../observation.ts'
+import { sumLedger } from '../ledger/ledger.ts'
+import type { Observation, ThreadObservation } from '../ledger/observation.ts'
 import { exposition, type Metric } from './exposition.ts'
 import { INTERFACE_METRICS, INTERFACE_UP, LEDGER_METRICS, type LedgerState } from './ledger-metrics.ts'
 import { CONFIG_METRICS, DISCOVERY_METRICS, type NodeState, WATCH_METRICS } from './node-metrics.ts'

@@ -7,7 +7,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { errorText } from '../errors.ts'
-import type { Logger } from '../log.ts'
+import type { Logger } from '../log/logger.ts'
 import { EXPOSITION_TYPE } from './exposition.ts'
 import { type Check, healthText, liveness, passes, readiness } from './health.ts'
 import { listenError, parseListenAddress } from './listen-address.ts'

@@ -1,5 +1,5 @@
 /** Rings, threads and the buffer in front of the output, as metrics. */
-import type { Observation, RingObservation, ThreadObservation } from '../observation.ts'
+import type { Observation, RingObservation, ThreadObservation } from '../ledger/observation.ts'
 import { type Metric, single, truth } from './exposition.ts'
 
 /** Of a pipeline: null before its threads have started. */

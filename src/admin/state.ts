@@ -3,7 +3,7 @@
  * heartbeats in shared memory, the rest in its own variables, so no worker is asked.
  */
 import type { ReloadState } from '../config/reload.ts'
-import type { Observation } from '../observation.ts'
+import type { Observation } from '../ledger/observation.ts'
 
 export interface AgentState {
   /** The Kubernetes node's name: `node.name`. */

@@ -1,11 +1,11 @@
 /** The API server as the agent sees it: what it tells for as long as the agent runs, and how that goes. Main thread. */
 import type { WatchState } from '../admin/state.ts'
+import { pause } from '../async/pause.ts'
 import type { Config } from '../config.ts'
 import type { WatchState as ListWatchState } from '../discovery/kubernetes/collection.ts'
 import type { KnownPod } from '../discovery/kubernetes/known-pod.ts'
 import type { PodWatch, RemoteChange } from '../discovery/kubernetes/pod-watch.ts'
-import type { Logger } from '../log.ts'
-import { pause } from '../supervisor/pause.ts'
+import type { Logger } from '../log/logger.ts'
 
 const LOOK_MILLIS = 20
 

@@ -2,9 +2,10 @@
  * What is captured and what ought to be, brought together target by target: what is new is opened, what is not wanted any
  * more is let go, what fails is tried again later and later while it is wanted. Main thread.
  */
-import type { CaptureTarget } from '../capture-target.ts'
-import type { Logger } from '../log.ts'
+
+import type { Logger } from '../log/logger.ts'
 import type { AddFailure, TargetPipeline } from '../supervisor/options.ts'
+import type { CaptureTarget } from '../target/capture-target.ts'
 
 /** Pause after the first failure, doubled with each further one up to the most. Milliseconds. */
 const FIRST_RETRY_MILLIS = 500

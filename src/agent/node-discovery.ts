@@ -6,19 +6,19 @@
  * where they cost less, and hardly at all while no process is started on the node.
  */
 
-import type { AddressDirectory } from '../discovery/addresses.ts'
-import { decide } from '../discovery/decide.ts'
-import type { Decisions, TargetRules } from '../discovery/decision.ts'
-import { heldAddresses } from '../discovery/held-addresses.ts'
-import { type Joined, joinPods } from '../discovery/join.ts'
+import type { AddressDirectory } from '../discovery/addresses/directory.ts'
+import { heldAddresses } from '../discovery/addresses/held.ts'
+import { decide } from '../discovery/decide/decide.ts'
+import type { Decisions, TargetRules } from '../discovery/decide/decision.ts'
+import { type Joined, joinPods } from '../discovery/decide/join-pods.ts'
 import type { KnownPod } from '../discovery/kubernetes/known-pod.ts'
-import { QuietNode } from '../discovery/quiet.ts'
-import type { NodeScanner } from '../discovery/scanner.ts'
-import type { Snapshot } from '../discovery/snapshot.ts'
-import type { AddressEntry } from '../endpoint-pod.ts'
+import { QuietNode } from '../discovery/proc/idle-check.ts'
+import type { NodeScanner } from '../discovery/proc/scanner.ts'
+import type { Snapshot } from '../discovery/proc/snapshot.ts'
 import { errorText } from '../errors.ts'
-import type { Logger } from '../log.ts'
-import { threadCpuSeconds } from '../thread-usage.ts'
+import type { Logger } from '../log/logger.ts'
+import type { AddressEntry } from '../pair/endpoint-pod.ts'
+import { threadCpuSeconds } from '../thread/cpu-time.ts'
 import type { CaptureSet } from './capture-set.ts'
 
 /** Pause between two passes: so many times as long as a pass takes, within bounds. Milliseconds. */

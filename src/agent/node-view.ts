@@ -1,12 +1,12 @@
 /** One look at this node: what is on it, how the API server calls it, and what the agent would capture. */
 import type { Config } from '../config.ts'
-import { decide } from '../discovery/decide.ts'
-import type { Decisions } from '../discovery/decision.ts'
-import { type Joined, joinPods } from '../discovery/join.ts'
-import { readOwnPod } from '../discovery/own-pod.ts'
-import { targetRules } from '../discovery/rules.ts'
-import { NodeScanner } from '../discovery/scanner.ts'
-import type { Snapshot } from '../discovery/snapshot.ts'
+import { decide } from '../discovery/decide/decide.ts'
+import type { Decisions } from '../discovery/decide/decision.ts'
+import { type Joined, joinPods } from '../discovery/decide/join-pods.ts'
+import { targetRules } from '../discovery/decide/target-rules.ts'
+import { readOwnPod } from '../discovery/proc/own-pod.ts'
+import { NodeScanner } from '../discovery/proc/scanner.ts'
+import type { Snapshot } from '../discovery/proc/snapshot.ts'
 import { prepareApiWatch } from './api-watch.ts'
 
 /** How long the API server may take to tell this node's pods. Milliseconds. */

@@ -6,8 +6,7 @@
  *
  * Pure: bytes and packet times in, calls of the sink out; the worker around it owns rings, threads and waiting.
  */
-import type { AddressEntry } from '../endpoint-pod.ts'
-import type { InterfaceInfo } from '../interfaces.ts'
+import type { AddressEntry } from '../pair/endpoint-pod.ts'
 import {
   END_OFFSET_AT,
   FRAME,
@@ -22,6 +21,7 @@ import {
   WORD0_AT,
   WORD1_AT,
 } from '../ring/layout.ts'
+import type { InterfaceInfo } from '../target/interface-info.ts'
 import { Connections } from './connections.ts'
 import { MessageWriter } from './encode/message-writer.ts'
 import { PAIR_FRAME_BYTES, PairWriter } from './encode/pair-writer.ts'
@@ -37,7 +37,7 @@ import { PacketTime } from './packet-time.ts'
 import { FlowTable } from './tcp/flow-table.ts'
 import { Reassembler } from './tcp/reassembler.ts'
 import { ConnectionTracker } from './tcp/tracker.ts'
-import { type ViewPolicy, Views } from './view/views.ts'
+import { type ViewPolicy, Views } from './vantage/vantage.ts'
 
 export interface AssemblerOptions extends ViewPolicy {
   /** Name of the node, for the pairs. */

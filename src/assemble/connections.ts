@@ -2,7 +2,8 @@
  * Between TCP and HTTP: finds out what a flow carries and which side is the client, and gives its bytes, gaps and ends to
  * the HTTP parser. Direction is by handshake, else by content, never by who was seen first.
  */
-import { ASSEMBLE_COUNTERS } from '../counters.ts'
+import { ASSEMBLE_COUNTERS } from '../ledger/counters.ts'
+import { HEAD_INVALID } from './head-scanner/layout.ts'
 import { HttpConnection } from './http1/connection.ts'
 import type { Exchanges } from './http1/exchanges.ts'
 import type { HeadScanner } from './http1/head.ts'
@@ -19,7 +20,6 @@ import {
 } from './http1/message-parser.ts'
 import { type MessageStream, SEEK } from './http1/message-stream.ts'
 import { skipEmptyLines } from './http1/text.ts'
-import { HEAD_INVALID } from './kernel/layout.ts'
 import type { Arena } from './memory/arena.ts'
 import type { BlockPool } from './memory/block-pool.ts'
 import { proxyHeaderBytes, SNIFF_HTTP2, SNIFF_TLS, sniff } from './protocol.ts'
@@ -39,7 +39,7 @@ import {
 import type { StreamConsumer } from './tcp/reassembler.ts'
 import { seqAdd } from './tcp/seq.ts'
 import type { FlowOwner } from './tcp/tracker.ts'
-import { KEEP, LEAVE_OUT, type Views } from './view/views.ts'
+import { KEEP, LEAVE_OUT, type Views } from './vantage/vantage.ts'
 
 const C = ASSEMBLE_COUNTERS.index
 

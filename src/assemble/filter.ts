@@ -6,8 +6,8 @@
  * path, view, status, contentType, pairBytes.
  */
 
+import { LONGEST_LENGTH } from './head-scanner/layout.ts'
 import { Caseless, COLON, CR, LF, SEMICOLON, SPACE, TAB } from './http1/text.ts'
-import { LONGEST_LENGTH } from './kernel/layout.ts'
 
 export interface FilterConfig {
   contentTypes: readonly string[]

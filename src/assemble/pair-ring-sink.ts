@@ -1,9 +1,9 @@
-import type { Control } from '../control.ts'
-import { COMMAND_STOP } from '../messages.ts'
 import { FULL, type RingProducer } from '../ring/byte-ring.ts'
 import { copyBytes } from '../ring/copy-bytes.ts'
 import type { Doorbell } from '../ring/doorbell.ts'
 import { PAIR_FIELDS_BYTES } from '../ring/layout.ts'
+import type { Control } from '../thread/control.ts'
+import { COMMAND_STOP } from '../thread/messages.ts'
 import type { PairSink } from './http1/outcomes.ts'
 import type { Arena } from './memory/arena.ts'
 

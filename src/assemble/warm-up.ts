@@ -6,7 +6,7 @@
  * The traffic has every shape that is common on the wire: small and large heads, counted and chunked bodies, several
  * segments, some out of order, both IP versions.
  */
-import { ASSEMBLE_COUNTERS, allocateCounters } from '../counters.ts'
+import { ASSEMBLE_COUNTERS, allocateCounters } from '../ledger/counters.ts'
 import {
   align8,
   END_OFFSET_AT,

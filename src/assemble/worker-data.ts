@@ -1,6 +1,6 @@
 import type { MessagePort } from 'node:worker_threads'
-import type { AddressEntry } from '../endpoint-pod.ts'
-import type { InterfaceInfo } from '../interfaces.ts'
+import type { AddressEntry } from '../pair/endpoint-pod.ts'
+import type { InterfaceInfo } from '../target/interface-info.ts'
 import type { AssemblerOptions } from './assembler.ts'
 
 /** What an assembler's slot works with. All but the last three outlive the thread: a slot run again goes on with them. */

@@ -1,4 +1,4 @@
-import type { InterfaceInfo } from '../interfaces.ts'
+import type { InterfaceInfo } from '../target/interface-info.ts'
 import type { FrameTime } from './frame-time.ts'
 
 /**

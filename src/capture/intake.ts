@@ -5,13 +5,14 @@
  * Invariant, exact once `finish` was called: seen = queued + Σ skipped + Σ dropped.
  * Thread: the capture worker's. No allocation per frame.
  */
-import type { Control } from '../control.ts'
-import { CAPTURE_COUNTERS } from '../counters.ts'
-import type { InterfaceInfo } from '../interfaces.ts'
-import { COMMAND_STOP } from '../messages.ts'
+
+import { CAPTURE_COUNTERS } from '../ledger/counters.ts'
 import type { RingProducer } from '../ring/byte-ring.ts'
 import type { Doorbell } from '../ring/doorbell.ts'
 import { FRAME_FIELDS_BYTES, INTERFACE, INTERFACE_GONE, MAX_FRAME_BYTES, TICK } from '../ring/layout.ts'
+import type { InterfaceInfo } from '../target/interface-info.ts'
+import type { Control } from '../thread/control.ts'
+import { COMMAND_STOP } from '../thread/messages.ts'
 import { FlowShedder } from './flow-shedder.ts'
 import { FrameBytes } from './frame-bytes.ts'
 import { FrameLane } from './frame-lane.ts'

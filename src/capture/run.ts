@@ -3,12 +3,12 @@
  * every ring, says how it went. Never throws.
  */
 import type { MessagePort } from 'node:worker_threads'
-import { Control } from '../control.ts'
 import { EXIT_RUNTIME, errorText, InterceptorError } from '../errors.ts'
-import { Mailbox } from '../mailbox.ts'
-import type { CaptureWorkerData, FromWorker, ToCapture } from '../messages.ts'
 import { RingProducer } from '../ring/byte-ring.ts'
 import { Doorbell } from '../ring/doorbell.ts'
+import { Control } from '../thread/control.ts'
+import { Mailbox } from '../thread/mailbox.ts'
+import type { CaptureWorkerData, FromWorker, ToCapture } from '../thread/messages.ts'
 import { type FileSourceContext, readFiles } from './files/file-source.ts'
 import { Intake } from './intake.ts'
 import { warmUp } from './warm-up.ts'
@@ -38,7 +38,7 @@ export async function runCapture(
 /** Compiles, loads and binds what would be while the first frames wait in a kernel's ring. */
 async function prepare(lanes: number): Promise<void> {
   warmUp(lanes)
-  const { bindAfPacket } = await import('./live/af-packet-source.ts')
+  const { bindAfPacket } = await import('./af-packet/source.ts')
   bindAfPacket()
 }
 
@@ -58,10 +58,10 @@ async function runSource(
       return readFiles(source, context)
     case 'af-packet': {
       const mail = new Mailbox<ToCapture>(port, control)
-      return (await import('./live/af-packet-source.ts')).runAfPacket(source, { sink, control, mail, counters, post })
+      return (await import('./af-packet/source.ts')).runAfPacket(source, { sink, control, mail, counters, post })
     }
     case 'cap':
-      return (await import('./live/cap-source.ts')).runCap(source, sink, control, post)
+      return (await import('./cap/source.ts')).runCap(source, sink, control, post)
   }
 }
 

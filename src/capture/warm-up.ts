@@ -2,10 +2,11 @@
  * Runs made-up frames through a throwaway intake, so that live capture begins with compiled code (see assemble/warm-up.ts,
  * which has the figures).
  */
-import { Control } from '../control.ts'
-import { allocateCounters, CAPTURE_COUNTERS } from '../counters.ts'
+
+import { allocateCounters, CAPTURE_COUNTERS } from '../ledger/counters.ts'
 import { allocateRing, RingConsumer, RingProducer } from '../ring/byte-ring.ts'
 import { Doorbell } from '../ring/doorbell.ts'
+import { Control } from '../thread/control.ts'
 import { Intake } from './intake.ts'
 import { LINKTYPE_ETHERNET, LINKTYPE_RAW } from './wire/link.ts'
 

@@ -1,7 +1,7 @@
 /** What `interceptor pods -o json` prints. Its keys are documented (docs/discovery.md, "JSON"), so they are named here one by one. */
 
 import type { NodeView } from '../agent/node-view.ts'
-import type { PodDecision } from '../discovery/decision.ts'
+import type { PodDecision } from '../discovery/decide/decision.ts'
 import type { KnownPod } from '../discovery/kubernetes/known-pod.ts'
 
 export function podsJson({ snapshot, joined, decisions, apiProblem }: NodeView) {

@@ -1,7 +1,7 @@
 /** `interceptor pods`: one pass of discovery over this node, and what the agent would capture of it, as a table or as JSON. */
 import { Command, Option } from 'commander'
 import type { NodeView } from '../agent/node-view.ts'
-import type { PodDecision } from '../discovery/decision.ts'
+import type { PodDecision } from '../discovery/decide/decision.ts'
 import type { KnownPod } from '../discovery/kubernetes/known-pod.ts'
 import { columns, pad, safe } from '../format/terminal.ts'
 import { addExamples, addGeneralOptions, type ConfigFlags, configFlags } from './options.ts'

@@ -5,8 +5,8 @@
  */
 import type { LoadedConfig } from '../config.ts'
 import { EXIT_DONE, EXIT_INTERRUPTED, EXIT_PRIVILEGE, EXIT_RUNTIME, EXIT_USAGE } from '../errors.ts'
-import { count } from '../ledger.ts'
-import { createLogger, type Logger } from '../log.ts'
+import { count } from '../ledger/ledger.ts'
+import { createLogger, type Logger } from '../log/logger.ts'
 import type { Outcome, PipelineInput, PipelineOptions } from '../supervisor/options.ts'
 import { startPipeline } from '../supervisor/pipeline.ts'
 import type { PipelineFlags } from './options.ts'

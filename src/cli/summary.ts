@@ -1,7 +1,7 @@
 /** What a run came to: the line for a person, and the ledger as JSON. */
 import { writeFileSync } from 'node:fs'
 import { errorText, runtimeError } from '../errors.ts'
-import { count, type Ledger } from '../ledger.ts'
+import { count, type Ledger } from '../ledger/ledger.ts'
 import type { Outcome } from '../supervisor/options.ts'
 import type { Sink } from './output.ts'
 import { writeError } from './terminal.ts'

@@ -59,7 +59,7 @@ async function tailTopic(flags: TailFlags): Promise<number> {
     import('../tail/tail.ts'),
     import('../format/format.ts'),
     import('../ship/sinks/fd-output.ts'),
-    import('../log.ts'),
+    import('../log/logger.ts'),
     import('../version.ts'),
   ])
   const { format, file, ...formatOptions } = tailOutput(flags, loaded)

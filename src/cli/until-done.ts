@@ -1,5 +1,5 @@
 /** Waiting for the end of a run, and the signals that bring it about. */
-import type { Logger } from '../log.ts'
+import type { Logger } from '../log/logger.ts'
 import type { Outcome, PipelineHandle } from '../supervisor/options.ts'
 
 /** How long a pipeline stopped for taking too long may take to say what it lost. Milliseconds. */

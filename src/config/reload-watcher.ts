@@ -8,7 +8,7 @@
  */
 import { statSync } from 'node:fs'
 import { errorText } from '../errors.ts'
-import type { Logger } from '../log.ts'
+import type { Logger } from '../log/logger.ts'
 import type { LoadedConfig } from './load.ts'
 import { planReload, type ReloadState } from './reload.ts'
 import type { Config } from './schema.ts'

@@ -3,7 +3,7 @@ import type { Config } from '../config.ts'
 import { findApiServer } from '../discovery/kubernetes/access.ts'
 import { ApiClient } from '../discovery/kubernetes/api-client.ts'
 import { describeFailure } from '../discovery/kubernetes/api-error.ts'
-import { NodeScanner } from '../discovery/scanner.ts'
+import { NodeScanner } from '../discovery/proc/scanner.ts'
 import { EXIT_PRIVILEGE, errorText, InterceptorError } from '../errors.ts'
 import { type Check, failed, ok, skipped, warning } from './check.ts'
 

@@ -1,9 +1,9 @@
 /** The doctor's look at live capture. Each check does what capturing would do, rather than guess from versions. */
 import { readFileSync } from 'node:fs'
 import { release } from 'node:os'
-import { requireCap } from '../capture/live/choose-source.ts'
-import { compileFilter } from '../capture/live/expression.ts'
-import { PacketSockets } from '../capture/live/packet-sockets.ts'
+import { PacketSockets } from '../capture/af-packet/socket-opener.ts'
+import { compileFilter } from '../capture/af-packet/user-filter.ts'
+import { requireCap } from '../capture/choose-source.ts'
 import type { Config } from '../config.ts'
 import { EXIT_PRIVILEGE, errorText, InterceptorError } from '../errors.ts'
 import { ffi } from '../sys/ffi.ts'

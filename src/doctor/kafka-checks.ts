@@ -2,9 +2,9 @@
 import { connect } from 'node:net'
 import type { Config } from '../config.ts'
 import { errorText, InterceptorError } from '../errors.ts'
-import { clientFor } from '../ship/kafka/client.ts'
-import { CORRUPT_MESSAGE, INVALID_RECORD, troubleOf, troubleOfCode, troubleText } from '../ship/kafka/errors.ts'
-import { type Client, KafkaWire } from '../ship/kafka/kafkajs-wire.ts'
+import { clientFor } from '../kafka/client.ts'
+import { CORRUPT_MESSAGE, INVALID_RECORD, troubleOf, troubleOfCode, troubleText } from '../kafka/errors.ts'
+import { type Client, KafkaWire } from '../kafka/kafkajs-wire.ts'
 import { RecordBatch } from '../ship/kafka/record-batch.ts'
 import { type Check, failed, ok, skipped, warning } from './check.ts'
 

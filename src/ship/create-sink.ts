@@ -2,7 +2,7 @@
 import { openSync } from 'node:fs'
 import { errorText, runtimeError } from '../errors.ts'
 import { createFormat } from '../format/format.ts'
-import type { FoldedLog } from './folded-log.ts'
+import type { FoldedLog } from '../log/folded-log.ts'
 import { shipClock } from './ship-clock.ts'
 import type { Sink, SinkContext } from './sink.ts'
 import { FdOutput } from './sinks/fd-output.ts'

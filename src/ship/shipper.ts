@@ -4,13 +4,14 @@
  * Thread: the shipper's. One loop, one turn at a time: obey, take in, move on, keep the bounds. Law, exact after every
  * turn: pairs taken from the rings = shipped + Σ dropped + queued.
  */
-import type { Control } from '../control.ts'
-import { COMMAND_RUN, COMMAND_STOP } from '../messages.ts'
+
+import type { DropReason, ShipLedger } from '../ledger/ship-ledger.ts'
+import type { FoldedLog } from '../log/folded-log.ts'
 import type { RingConsumer } from '../ring/byte-ring.ts'
 import type { Doorbell } from '../ring/doorbell.ts'
-import { UsageNote } from '../thread-usage.ts'
-import type { FoldedLog } from './folded-log.ts'
-import type { DropReason, ShipLedger } from './ledger.ts'
+import type { Control } from '../thread/control.ts'
+import { UsageNote } from '../thread/cpu-time.ts'
+import { COMMAND_RUN, COMMAND_STOP } from '../thread/messages.ts'
 import { PairQueue } from './pair-queue.ts'
 import { shipClock } from './ship-clock.ts'
 import type { Sink } from './sink.ts'

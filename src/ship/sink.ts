@@ -2,7 +2,7 @@
  * Where pairs go. The shipper owns the queue and its bounds; a sink takes pairs from the queue's front when it can and
  * answers for them from then on: each ends up shipped or dropped in the ledger, exactly once.
  */
-import type { ShipLedger } from './ledger.ts'
+import type { ShipLedger } from '../ledger/ship-ledger.ts'
 import type { PairQueue } from './pair-queue.ts'
 
 /** Why a sink wants no more pairs. */

@@ -5,9 +5,9 @@
  */
 import type { KnownInterface } from '../assemble/worker-data.ts'
 import type { Config } from '../config.ts'
-import type { AddressEntry } from '../endpoint-pod.ts'
-import type { InterfaceInfo } from '../interfaces.ts'
-import type { ToAssembler, ViewPolicy } from '../messages.ts'
+import type { AddressEntry } from '../pair/endpoint-pod.ts'
+import type { InterfaceInfo } from '../target/interface-info.ts'
+import type { ToAssembler, ViewPolicy } from '../thread/messages.ts'
 
 export class AssemblerState {
   /** Rules and policy in force. */

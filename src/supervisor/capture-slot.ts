@@ -2,14 +2,15 @@
  * One capture worker's place: its rings to every assembler, its doorbell, its counters. They stay for the run, whichever
  * thread works there, and whether one ever does. Main thread.
  */
-import { Control } from '../control.ts'
-import { allocateCounters, CAPTURE_COUNTERS } from '../counters.ts'
-import type { CounterBlock } from '../ledger.ts'
-import type { Logger } from '../log.ts'
-import type { CaptureWorkerData, FromWorker, SourceSpec } from '../messages.ts'
+
+import { allocateCounters, CAPTURE_COUNTERS } from '../ledger/counters.ts'
+import { closeCaptureBooks } from '../ledger/crash-losses.ts'
+import type { CounterBlock } from '../ledger/ledger.ts'
+import type { Logger } from '../log/logger.ts'
 import { allocateRing, RingProducer } from '../ring/byte-ring.ts'
 import { Doorbell } from '../ring/doorbell.ts'
-import { closeCaptureBooks } from './close-books.ts'
+import { Control } from '../thread/control.ts'
+import type { CaptureWorkerData, FromWorker, SourceSpec } from '../thread/messages.ts'
 import { WorkerSlot } from './worker-slot.ts'
 
 export interface CaptureSlotSpec {

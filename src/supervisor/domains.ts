@@ -2,7 +2,7 @@
  * Numbers of network namespaces, for `InterfaceInfo.domain`: the same for all interfaces of a namespace, as long as one of
  * them is captured. While it is, its socket keeps the namespace, so that no other can have its inode.
  */
-import { LateIds } from './late-ids.ts'
+import { LateIds } from './id-pool.ts'
 
 /** Our own. */
 const HOME = 0

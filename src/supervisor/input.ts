@@ -1,9 +1,9 @@
 /** Opens what a run captures or reads, before anything is started: what cannot be opened is told at once. Main thread. */
-import type { PacketSocket, PacketSockets, SocketOptions } from '../capture/live/packet-sockets.ts'
-import type { CaptureTarget } from '../capture-target.ts'
+import type { PacketSocket, PacketSockets, SocketOptions } from '../capture/af-packet/socket-opener.ts'
 import { usageError } from '../errors.ts'
-import type { InterfaceInfo } from '../interfaces.ts'
-import type { CapSource, FileSource } from '../messages.ts'
+import type { CaptureTarget } from '../target/capture-target.ts'
+import type { InterfaceInfo } from '../target/interface-info.ts'
+import type { CapSource, FileSource } from '../thread/messages.ts'
 import type { PipelineOptions } from './options.ts'
 
 /** What one capture worker takes from beginning to end. */
@@ -33,8 +33,8 @@ export async function openInput({ input, config }: PipelineOptions): Promise<Ope
     return { kind: 'whole', source: { kind: 'file', paths, follow }, interfaces: [] }
   }
   // Loaded only here: reading files needs no foreign functions.
-  const { chooseSource } = await import('../capture/live/choose-source.ts')
-  const { brokerExclusions } = await import('../capture/live/broker-exclusions.ts')
+  const { chooseSource } = await import('../capture/choose-source.ts')
+  const { brokerExclusions } = await import('../capture/broker-exclusions.ts')
   const exclude = config.ship.sink === 'kafka' ? await brokerExclusions(config.kafka.brokers) : []
   const options = { ...config.capture, exclude }
   if (input.kind === 'targets') {
@@ -43,7 +43,7 @@ export async function openInput({ input, config }: PipelineOptions): Promise<Ope
     return openSockets([], options, true)
   }
   if (chooseSource(config.capture.source) === 'af-packet') return openSockets(input.names.map(ofHost), options, false)
-  const { capSource } = await import('../capture/live/cap-spec.ts')
+  const { capSource } = await import('../capture/cap/spec.ts')
   return { kind: 'whole', source: capSource(input.names, options), interfaces: input.names.map(infoOf) }
 }
 
@@ -58,7 +58,7 @@ async function openSockets(
   options: SocketOptions,
   open: boolean,
 ): Promise<SocketInput> {
-  const { PacketSockets } = await import('../capture/live/packet-sockets.ts')
+  const { PacketSockets } = await import('../capture/af-packet/socket-opener.ts')
   const sockets = new PacketSockets(options)
   const opened: SocketInput['opened'] = []
   try {

@@ -1,9 +1,9 @@
 /** Puts together what a run shows of itself (observation.ts), out of shared memory and the supervisor's own books. */
-import type { Observation, RingObservation, ThreadObservation } from '../observation.ts'
+import type { Observation, RingObservation, ThreadObservation } from '../ledger/observation.ts'
+import type { Books } from '../ledger/run-ledger.ts'
 import { ringFill } from '../ring/byte-ring.ts'
-import { threadCpuSeconds } from '../thread-usage.ts'
+import { threadCpuSeconds } from '../thread/cpu-time.ts'
 import type { AssemblerPool } from './assembler-pool.ts'
-import type { Books } from './books.ts'
 import type { CaptureSlot } from './capture-slot.ts'
 import type { ShipperSlot } from './shipper-slot.ts'
 

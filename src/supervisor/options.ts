@@ -1,11 +1,12 @@
 /** What a command asks of the pipeline, and what it gets back. */
-import type { CaptureTarget } from '../capture-target.ts'
+
 import type { Config } from '../config.ts'
-import type { AddressEntry } from '../endpoint-pod.ts'
-import type { Ledger } from '../ledger.ts'
-import type { Logger } from '../log.ts'
-import type { ViewPolicy } from '../messages.ts'
-import type { Observation } from '../observation.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import type { Observation } from '../ledger/observation.ts'
+import type { Logger } from '../log/logger.ts'
+import type { AddressEntry } from '../pair/endpoint-pod.ts'
+import type { CaptureTarget } from '../target/capture-target.ts'
+import type { ViewPolicy } from '../thread/messages.ts'
 
 /** How pairs are printed or written to a file. Kafka values have a format of their own, `config.ship.format`. */
 export type OutputFormat = 'text' | 'ndjson' | 'json' | 'har' | 'msgpack' | 'none'

@@ -8,7 +8,7 @@ import {
   errorText,
   InterceptorError,
 } from '../errors.ts'
-import type { Ledger } from '../ledger.ts'
+import type { Ledger } from '../ledger/ledger.ts'
 import type { Damage, Outcome } from './options.ts'
 import type { WorkerEnd } from './worker-thread.ts'
 

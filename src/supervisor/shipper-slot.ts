@@ -1,8 +1,9 @@
 /** The shipper's place in the pipeline. Main thread. */
-import { Control } from '../control.ts'
-import type { FromWorker } from '../messages.ts'
+
 import { ShipStatus } from '../ship/status.ts'
 import type { ShipWorkerData } from '../ship/worker-data.ts'
+import { Control } from '../thread/control.ts'
+import type { FromWorker } from '../thread/messages.ts'
 import type { PipelineOptions } from './options.ts'
 import type { Plan } from './plan.ts'
 import { WorkerSlot } from './worker-slot.ts'

@@ -5,22 +5,23 @@
  *
  *     wanted ──opened──▶ captured ──remove──▶ closing ──worker has let go──▶ gone
  */
-import type { PacketSocket, PacketSockets } from '../capture/live/packet-sockets.ts'
-import type { CaptureTarget } from '../capture-target.ts'
-import { allocateCounters, CAPTURE_COUNTERS, TARGET_COUNTERS } from '../counters.ts'
-import type { InterfaceInfo } from '../interfaces.ts'
-import type { CounterBlock } from '../ledger.ts'
-import type { Logger } from '../log.ts'
-import type { AfPacketSocket, FromWorker } from '../messages.ts'
-import type { InterfaceObservation } from '../observation.ts'
+
+import { type Deferred, deferred } from '../async/deferred.ts'
+import { Turns } from '../async/turn-queue.ts'
+import type { PacketSocket, PacketSockets } from '../capture/af-packet/socket-opener.ts'
+import { allocateCounters, CAPTURE_COUNTERS, TARGET_COUNTERS } from '../ledger/counters.ts'
+import type { CounterBlock } from '../ledger/ledger.ts'
+import type { InterfaceObservation } from '../ledger/observation.ts'
+import type { Logger } from '../log/logger.ts'
 import { NetnsReturnError } from '../sys/netns.ts'
+import type { CaptureTarget } from '../target/capture-target.ts'
+import type { InterfaceInfo } from '../target/interface-info.ts'
+import type { AfPacketSocket, FromWorker } from '../thread/messages.ts'
 import type { CaptureSlot } from './capture-slot.ts'
-import { type Deferred, deferred } from './deferred.ts'
 import { Domains } from './domains.ts'
-import { LateIds } from './late-ids.ts'
+import { LateIds } from './id-pool.ts'
 import { type OpenFailure, openFailure } from './open-failure.ts'
 import type { AddResult } from './options.ts'
-import { Turns } from './turns.ts'
 
 /** Frames of an interface that has gone may lie in a ring for a moment, and the assemblers keep what they know of it. */
 const RESTING_IDS = 256

@@ -2,13 +2,14 @@
  * A place in the pipeline where a capture worker or the shipper runs: started when it is needed, run to its end, and after
  * a crash started again on the same rings, where a crash can be survived. Main thread.
  */
-import { Control } from '../control.ts'
-import type { Logger } from '../log.ts'
-import type { FromWorker, ToCapture } from '../messages.ts'
-import type { ThreadObservation } from '../observation.ts'
-import { deferred } from './deferred.ts'
-import { pause } from './pause.ts'
-import { Pulse } from './pulse.ts'
+
+import { deferred } from '../async/deferred.ts'
+import { pause } from '../async/pause.ts'
+import type { ThreadObservation } from '../ledger/observation.ts'
+import type { Logger } from '../log/logger.ts'
+import { Control } from '../thread/control.ts'
+import { Pulse } from '../thread/heartbeat.ts'
+import type { FromWorker, ToCapture } from '../thread/messages.ts'
 import { type WorkerEnd, type WorkerSpec, WorkerThread } from './worker-thread.ts'
 
 /** Pause before a crashed worker is started again. */

@@ -5,11 +5,11 @@
  *         └──────────────────┴── failed, crashed ──────────────▲
  */
 import { Worker } from 'node:worker_threads'
-import { Control } from '../control.ts'
+import { deferred } from '../async/deferred.ts'
 import { errorText } from '../errors.ts'
-import { COMMAND_DRAIN, COMMAND_STOP, type FromWorker, type ToCapture } from '../messages.ts'
 import { Doorbell } from '../ring/doorbell.ts'
-import { deferred } from './deferred.ts'
+import { Control } from '../thread/control.ts'
+import { COMMAND_DRAIN, COMMAND_STOP, type FromWorker, type ToCapture } from '../thread/messages.ts'
 
 /**
  * Capture and assembler threads make next to no garbage, and the shipper's is short-lived: a small young generation costs

@@ -3,10 +3,10 @@
  * of readers do not disturb each other.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { clientFor, type KafkaSettings, REQUEST_TIMEOUT_MS } from '../ship/kafka/client.ts'
-import { codeOf, OFFSET_OUT_OF_RANGE } from '../ship/kafka/errors.ts'
-import { KafkaWire, type TopicRecord } from '../ship/kafka/kafkajs-wire.ts'
-import { registerCodecs } from './codecs.ts'
+import { clientFor, type KafkaSettings, REQUEST_TIMEOUT_MS } from '../kafka/client.ts'
+import { registerCodecs } from '../kafka/decompress.ts'
+import { codeOf, OFFSET_OUT_OF_RANGE } from '../kafka/errors.ts'
+import { KafkaWire, type TopicRecord } from '../kafka/kafkajs-wire.ts'
 
 /** How long a broker waits for records before it answers that there are none. */
 const MAX_WAIT_MS = 500

@@ -6,9 +6,9 @@ import {
   CAPTURE_COUNTERS,
   type CounterLayout,
   SHIP_COUNTERS,
-} from '../../src/counters.ts'
-import type { CounterBlock } from '../../src/ledger.ts'
-import type { InterfaceObservation, Observation } from '../../src/observation.ts'
+} from '../../src/ledger/counters.ts'
+import type { CounterBlock } from '../../src/ledger/ledger.ts'
+import type { InterfaceObservation, Observation } from '../../src/ledger/observation.ts'
 
 /** A block of a layout with counts by path. */
 export function block(

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { CaptureSet } from '../../src/agent/capture-set.ts'
-import type { CaptureTarget } from '../../src/capture-target.ts'
 import type { AddFailure } from '../../src/supervisor/options.ts'
+import type { CaptureTarget } from '../../src/target/capture-target.ts'
 import { failure, RecordingPipeline, settled, silent } from './recording-pipeline.ts'
 
 const target = (key: string, changes: Partial<CaptureTarget> = {}): CaptureTarget => ({

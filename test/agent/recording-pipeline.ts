@@ -1,8 +1,8 @@
 /** Takes the place of a pipeline for tests of what is asked of it, and when: openings end when and as the test says. */
 
-import type { CaptureTarget } from '../../src/capture-target.ts'
-import type { AddressEntry } from '../../src/endpoint-pod.ts'
+import type { AddressEntry } from '../../src/pair/endpoint-pod.ts'
 import type { AddFailure, AddResult } from '../../src/supervisor/options.ts'
+import type { CaptureTarget } from '../../src/target/capture-target.ts'
 
 export class RecordingPipeline {
   /** `add KEY`, `update KEY`, `remove KEY`, `addresses N`, since they were taken the last time. */

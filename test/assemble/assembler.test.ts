@@ -1,8 +1,8 @@
 /** Connections as a whole, from frames to pairs: where they are seen, and every way an exchange is given up. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { InterfaceInfo } from '../../src/interfaces.ts'
-import { count } from '../../src/ledger.ts'
+import { count } from '../../src/ledger/ledger.ts'
+import type { InterfaceInfo } from '../../src/target/interface-info.ts'
 import { AssembleHarness, assemble, HOST_INTERFACE, summary } from '../support/assemble-harness.ts'
 import { numbered, request, response, sequential, wrongPairs } from '../support/http-script.ts'
 import { CLIENT, type Link, layFrames, SERVER } from '../support/tcp-frames.ts'

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { defaultConfig } from '../../src/config.ts'
-import { count } from '../../src/ledger.ts'
+import { count } from '../../src/ledger/ledger.ts'
 import { type AssembleRun, assemble, type HarnessOptions } from '../support/assemble-harness.ts'
 import { TcpScript } from '../support/tcp-script.ts'
 

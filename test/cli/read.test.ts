@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { gunzipSync } from 'node:zlib'
-import { brokenLaws, count, type Ledger } from '../../src/ledger.ts'
+import { brokenLaws, count, type Ledger } from '../../src/ledger/ledger.ts'
 import { CAPTURE, CAPTURES, ESCAPE, finish, MAIN, run, start } from './support.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'interceptor-read-'))

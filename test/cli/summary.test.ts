@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { damageLines, type RunFacts, summaryLine } from '../../src/cli/summary.ts'
-import type { Ledger } from '../../src/ledger.ts'
+import type { Ledger } from '../../src/ledger/ledger.ts'
 
 const facts = (given: Partial<RunFacts> = {}): RunFacts => ({
   sink: 'stdout',

@@ -2,7 +2,7 @@
 
 import { loadConfigApart } from '../../src/config/load-apart.ts'
 import { ConfigReloader } from '../../src/config/reload-watcher.ts'
-import { createLogger } from '../../src/log.ts'
+import { createLogger } from '../../src/log/logger.ts'
 
 const print = (line: string): void => void process.stdout.write(line)
 const [file, pollMillis] = process.argv.slice(2)

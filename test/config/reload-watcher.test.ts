@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { ConfigReloader } from '../../src/config/reload-watcher.ts'
 import { loadConfig } from '../../src/config.ts'
 import { usageError } from '../../src/errors.ts'
-import { createLogger } from '../../src/log.ts'
+import { createLogger } from '../../src/log/logger.ts'
 
 const POLL_MILLIS = 20
 

@@ -1,9 +1,9 @@
 /** Pods as the two sources of discovery tell them, for tests of what is decided about them. */
-import type { TargetRules } from '../../src/discovery/decision.ts'
+import type { TargetRules } from '../../src/discovery/decide/decision.ts'
 import type { KnownContainer, KnownPod } from '../../src/discovery/kubernetes/known-pod.ts'
-import type { MeshDecision } from '../../src/discovery/mesh.ts'
-import { MESH_PORTS } from '../../src/discovery/mesh.ts'
-import type { Pod, Snapshot } from '../../src/discovery/snapshot.ts'
+import type { MeshDecision } from '../../src/discovery/proc/mesh.ts'
+import { MESH_PORTS } from '../../src/discovery/proc/mesh.ts'
+import type { Pod, Snapshot } from '../../src/discovery/proc/snapshot.ts'
 
 export const HOST = {
   netns: 1000,

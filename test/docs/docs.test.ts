@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { test } from 'node:test'
-import { ASSEMBLE_COUNTERS, CAPTURE_COUNTERS, SHIP_COUNTERS, TARGET_COUNTERS } from '../../src/counters.ts'
+import { ASSEMBLE_COUNTERS, CAPTURE_COUNTERS, SHIP_COUNTERS, TARGET_COUNTERS } from '../../src/ledger/counters.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..', '..')
 const text = (path: string): string => readFileSync(join(ROOT, path), 'utf8')

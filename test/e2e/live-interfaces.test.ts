@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { type TestContext, test } from 'node:test'
-import { PacketSockets, type SocketOptions } from '../../src/capture/live/packet-sockets.ts'
+import { PacketSockets, type SocketOptions } from '../../src/capture/af-packet/socket-opener.ts'
 import { InterceptorError } from '../../src/errors.ts'
 import { endServer, requestHttp, serveHttp } from '../support/http-traffic.ts'
 import { LiveCapture, liveInterface } from '../support/live-capture.ts'
@@ -202,7 +202,7 @@ const withoutCapability = (capability: string, netns: string | null) => {
 }
 
 function openingScript(netns: string | null): string {
-  const module = JSON.stringify(new URL('../../src/capture/live/packet-sockets.js', import.meta.url).href)
+  const module = JSON.stringify(new URL('../../src/capture/af-packet/socket-opener.js', import.meta.url).href)
   const wanted = { device: 'lo', netns: netns === null ? null : { path: netns, inode: null }, ...ALL }
   return `import { PacketSockets } from ${module}
     try {

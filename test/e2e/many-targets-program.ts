@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { defaultConfig } from '../../src/config.ts'
-import { createLogger } from '../../src/log.ts'
+import { createLogger } from '../../src/log/logger.ts'
 import { startPipeline } from '../../src/supervisor/pipeline.ts'
 import { descriptors, targetOf } from '../support/target-rig.ts'
 

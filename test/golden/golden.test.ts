@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { brokenLaws, count } from '../../src/ledger.ts'
+import { brokenLaws, count } from '../../src/ledger/ledger.ts'
 import { captureFile, compare, EXAMPLE, expectedOf, goldenNames, readCapture } from '../support/golden.ts'
 
 for (const name of goldenNames()) {

@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { brokenLaws } from '../../src/ledger.ts'
+import { brokenLaws } from '../../src/ledger/ledger.ts'
 import { captureFile, compare, type Emitted, expectedOf, type Run, readCapture } from '../support/golden.ts'
 import * as edit from '../support/pcap-edit.ts'
 

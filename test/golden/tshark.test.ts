@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { test } from 'node:test'
-import { count } from '../../src/ledger.ts'
+import { count } from '../../src/ledger/ledger.ts'
 import { captureFile, expectedOf, goldenNames, readCapture } from '../support/golden.ts'
 import { needs } from '../support/needs.ts'
 

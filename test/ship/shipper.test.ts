@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { defaultConfig } from '../../src/config.ts'
-import { COMMAND_DRAIN, COMMAND_STOP } from '../../src/messages.ts'
 import { kafkaSinkSpec, OUTPUT_ENOUGH, type StreamSinkSpec } from '../../src/ship/worker-data.ts'
+import { COMMAND_DRAIN, COMMAND_STOP } from '../../src/thread/messages.ts'
 import { ShipperRun, until } from './support.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'ship-'))

@@ -1,9 +1,7 @@
 /** What shipper tests share: pairs as an assembler lays them, a real shipper thread, and the ledger law. */
 import assert from 'node:assert/strict'
 import { Worker } from 'node:worker_threads'
-import { Control } from '../../src/control.ts'
-import { allocateCounters, SHIP_COUNTERS } from '../../src/counters.ts'
-import type { FromWorker } from '../../src/messages.ts'
+import { allocateCounters, SHIP_COUNTERS } from '../../src/ledger/counters.ts'
 import type { Pair } from '../../src/pair/pair.ts'
 import { packPair } from '../../src/pair/unpack.ts'
 import { allocateRing, FULL, RingProducer } from '../../src/ring/byte-ring.ts'
@@ -11,6 +9,8 @@ import { Doorbell } from '../../src/ring/doorbell.ts'
 import { PAIR_FIELDS_BYTES } from '../../src/ring/layout.ts'
 import { ShipStatus } from '../../src/ship/status.ts'
 import type { ShipWorkerData, SinkSpec } from '../../src/ship/worker-data.ts'
+import { Control } from '../../src/thread/control.ts'
+import type { FromWorker } from '../../src/thread/messages.ts'
 
 const MESSAGE = { httpVersion: '1.1', bodyEncoding: 'bin', decoded: false, wireSize: 100 } as const
 

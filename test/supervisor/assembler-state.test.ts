@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { defaultConfig } from '../../src/config.ts'
-import type { AddressEntry, EndpointPod } from '../../src/endpoint-pod.ts'
+import type { AddressEntry, EndpointPod } from '../../src/pair/endpoint-pod.ts'
 import { AssemblerState } from '../../src/supervisor/assembler-state.ts'
 
 const pod: EndpointPod = {

@@ -8,7 +8,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { Ledger } from '../../src/ledger.ts'
+import type { Ledger } from '../../src/ledger/ledger.ts'
 
 /** A body as it was sent: after de-chunking, still encoded; sizes in bytes. */
 export interface Body {

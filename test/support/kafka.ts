@@ -20,7 +20,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Admin } from 'kafkajs'
 import { defaultConfig } from '../../src/config.ts'
-import { clientFor } from '../../src/ship/kafka/client.ts'
+import { clientFor } from '../../src/kafka/client.ts'
 import { needs } from './needs.ts'
 
 /** The checkout's root, from dist/test/support. */

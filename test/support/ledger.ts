@@ -1,6 +1,6 @@
 /** Holds a run's ledger to the laws of the contract. */
 import { AssertionError } from 'node:assert/strict'
-import { brokenLaws, count, type Ledger } from '../../src/ledger.ts'
+import { brokenLaws, count, type Ledger } from '../../src/ledger/ledger.ts'
 
 /** Counts that are 0 once a run has ended: nothing waits any more. */
 const EMPTY_AT_THE_END = ['flows.open', 'requests.waiting', 'pairs.queued']

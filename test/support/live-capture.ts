@@ -4,10 +4,13 @@
  */
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
-import { capSource } from '../../src/capture/live/cap-spec.ts'
-import { type PacketSocket, PacketSockets, type SocketOptions } from '../../src/capture/live/packet-sockets.ts'
-import { Control } from '../../src/control.ts'
-import { allocateCounters, CAPTURE_COUNTERS } from '../../src/counters.ts'
+import { type PacketSocket, PacketSockets, type SocketOptions } from '../../src/capture/af-packet/socket-opener.ts'
+import { capSource } from '../../src/capture/cap/spec.ts'
+import { allocateCounters, CAPTURE_COUNTERS } from '../../src/ledger/counters.ts'
+import { allocateRing, RingConsumer } from '../../src/ring/byte-ring.ts'
+import { Doorbell } from '../../src/ring/doorbell.ts'
+import { FRAME, INTERFACE_GONE } from '../../src/ring/layout.ts'
+import { Control } from '../../src/thread/control.ts'
 import {
   type AfPacketSocket,
   type AfPacketSource,
@@ -16,10 +19,7 @@ import {
   COMMAND_DRAIN,
   COMMAND_STOP,
   type FromWorker,
-} from '../../src/messages.ts'
-import { allocateRing, RingConsumer } from '../../src/ring/byte-ring.ts'
-import { Doorbell } from '../../src/ring/doorbell.ts'
-import { FRAME, INTERFACE_GONE } from '../../src/ring/layout.ts'
+} from '../../src/thread/messages.ts'
 
 /** What arrived for one TCP packet. */
 export interface SeenPacket {

@@ -2,7 +2,7 @@
  * The end of a pair: its `capture` map, which says where and from whose side it was seen, and the beginning of its flags.
  * Made once for each interface and vantage; only a pair from behind a mesh's proxy has a part of its own, `forwarded`.
  */
-import type { InterfaceInfo } from '../../interfaces.ts'
+import type { InterfaceInfo } from '../../target/interface-info.ts'
 import type { Arena } from '../memory/arena.ts'
 import type { Flow } from '../tcp/flow.ts'
 import type { ForwardedWriter } from './forwarded.ts'

@@ -7,9 +7,10 @@
  * `head` writes everything up to the body's bytes, with a bin32 header whose length is patched once it is known (BODY_LENGTH
  * bytes before the body); the body's bytes follow; `tail` writes the rest.
  */
+
+import type { Kernel } from '../head-scanner/head-scanner.ts'
+import { PART_BODY, PART_METHOD, PART_STATUS, PART_TARGET, PART_VERSION, PARTS_BYTES } from '../head-scanner/layout.ts'
 import type { HeadScanner } from '../http1/head.ts'
-import type { Kernel } from '../kernel/kernel.ts'
-import { PART_BODY, PART_METHOD, PART_STATUS, PART_TARGET, PART_VERSION, PARTS_BYTES } from '../kernel/layout.ts'
 import { type Arena, copyWords } from '../memory/arena.ts'
 import { fixmap, key, template, uint } from './templates.ts'
 import { TextReader } from './text-reader.ts'

@@ -2,14 +2,14 @@
  * Lays a whole pair (contract, "A pair") in the arena's scratch region: the keys up to the client's address, which stay
  * there from pair to pair and are patched in place, then both ends, both messages, where it was captured, and flags.
  */
-import type { InterfaceInfo } from '../../interfaces.ts'
+import type { InterfaceInfo } from '../../target/interface-info.ts'
+import { ANOMALY_FOLDED, ANOMALY_LENGTH_IGNORED, ANOMALY_MALFORMED_FIELD } from '../head-scanner/layout.ts'
 import type { Exchange, MessageRecord } from '../http1/exchange.ts'
-import { ANOMALY_FOLDED, ANOMALY_LENGTH_IGNORED, ANOMALY_MALFORMED_FIELD } from '../kernel/layout.ts'
 import type { Arena } from '../memory/arena.ts'
 import type { BlockPool } from '../memory/block-pool.ts'
 import type { Direction, Flow } from '../tcp/flow.ts'
 import type { FlowTable } from '../tcp/flow-table.ts'
-import type { Views } from '../view/views.ts'
+import type { Views } from '../vantage/vantage.ts'
 import { CaptureMaps } from './capture-maps.ts'
 import { Ends } from './ends.ts'
 import { FORWARDED_BYTES, ForwardedWriter } from './forwarded.ts'

@@ -2,8 +2,8 @@
  * The message's half of a pair's id: 64 bits of its head's bytes and its first sequence number. What changes between two
  * places that see the same exchange (addresses, ports, times) does not enter.
  */
-import type { Kernel } from '../kernel/kernel.ts'
-import { DIGEST_1, DIGEST_2, NON_ASCII } from '../kernel/layout.ts'
+import type { Kernel } from '../head-scanner/head-scanner.ts'
+import { DIGEST_1, DIGEST_2, NON_ASCII } from '../head-scanner/layout.ts'
 import type { Arena } from '../memory/arena.ts'
 
 /** Of the last head that was taken. */

@@ -1,4 +1,4 @@
-import { METHOD_OTHER } from '../kernel/layout.ts'
+import { METHOD_OTHER } from '../head-scanner/layout.ts'
 import { Chain } from '../memory/block-pool.ts'
 import type { HttpConnection } from './connection.ts'
 

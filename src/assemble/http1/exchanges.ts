@@ -2,7 +2,7 @@
  * Turns messages into exchanges: decides how a message ends, stores what must wait, asks the rules as soon as their answer
  * is known, finds the request that a response answers, and hands whole or hopeless exchanges to `Outcomes`.
  */
-import { ASSEMBLE_COUNTERS } from '../../counters.ts'
+import { ASSEMBLE_COUNTERS } from '../../ledger/counters.ts'
 import type { MessageWriter } from '../encode/message-writer.ts'
 import { STAGE_AT } from '../encode/pair-writer.ts'
 import { type Filter, RULE_NONE, RULE_PAIR_BYTES, RULE_VIEW } from '../filter.ts'
@@ -13,12 +13,12 @@ import {
   LENGTH_INVALID,
   METHOD_CONNECT,
   METHOD_HEAD,
-} from '../kernel/layout.ts'
+} from '../head-scanner/layout.ts'
 import type { Arena } from '../memory/arena.ts'
 import { BLOCK_BYTES, type BlockPool } from '../memory/block-pool.ts'
 import type { PacketTime } from '../packet-time.ts'
 import { type Flow, PROTOCOL_OPAQUE } from '../tcp/flow.ts'
-import { LEAVE_OUT, PLACE_BY_HOST, type Views } from '../view/views.ts'
+import { LEAVE_OUT, PLACE_BY_HOST, type Views } from '../vantage/vantage.ts'
 import type { HttpConnection } from './connection.ts'
 import { HeadDigest } from './digest.ts'
 import type { Exchange, MessageRecord } from './exchange.ts'

@@ -8,7 +8,7 @@
  */
 
 import type { HeadRules } from '../filter.ts'
-import type { Kernel } from '../kernel/kernel.ts'
+import type { Kernel } from '../head-scanner/head-scanner.ts'
 import {
   ANOMALIES,
   CODING,
@@ -31,7 +31,7 @@ import {
   SECOND_START,
   START_LINE_END,
   STATUS,
-} from '../kernel/layout.ts'
+} from '../head-scanner/layout.ts'
 import type { Arena } from '../memory/arena.ts'
 import { Caseless } from './text.ts'
 

@@ -4,7 +4,7 @@
  * the handler's knowledge.
  */
 
-import { HEAD_COMPLETE, HEAD_INCOMPLETE, HEAD_INVALID, HEAD_OVERSIZE } from '../kernel/layout.ts'
+import { HEAD_COMPLETE, HEAD_INCOMPLETE, HEAD_INVALID, HEAD_OVERSIZE } from '../head-scanner/layout.ts'
 import type { Arena } from '../memory/arena.ts'
 import type { BlockPool } from '../memory/block-pool.ts'
 import type { PacketTime } from '../packet-time.ts'

@@ -2,7 +2,7 @@
  * Where exchanges end: as a pair, handed on or left out by a rule, or abandoned. Every request and response that was
  * counted leaves through exactly one counter here, and its bytes go back to the pool.
  */
-import { ASSEMBLE_COUNTERS } from '../../counters.ts'
+import { ASSEMBLE_COUNTERS } from '../../ledger/counters.ts'
 import type { PairWriter } from '../encode/pair-writer.ts'
 import { RULE_NONE, RULE_PAIR_BYTES } from '../filter.ts'
 import type { Arena } from '../memory/arena.ts'

@@ -1,6 +1,6 @@
 import { align8 } from '../../ring/layout.ts'
-import { type Kernel, startKernel } from '../kernel/kernel.ts'
-import { KERNEL_END, RESULTS_AT, RESULTS_BYTES } from '../kernel/layout.ts'
+import { type Kernel, startKernel } from '../head-scanner/head-scanner.ts'
+import { KERNEL_END, RESULTS_AT, RESULTS_BYTES } from '../head-scanner/layout.ts'
 
 /**
  * All bytes an assembler works on live in one memory, so an address is a plain number, one pair of views serves every

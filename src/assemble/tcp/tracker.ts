@@ -5,7 +5,7 @@
  * A closed flow lingers so that its late retransmissions are not taken for a new connection. Time is packet time; a
  * single frame with a stray timestamp cannot age anything (see `advance`).
  */
-import { ASSEMBLE_COUNTERS } from '../../counters.ts'
+import { ASSEMBLE_COUNTERS } from '../../ledger/counters.ts'
 import type { Arena } from '../memory/arena.ts'
 import { CLOCK_STEP_MICROS, type PacketTime } from '../packet-time.ts'
 import {

@@ -1,7 +1,8 @@
 /** Reads capture files one after another, in the order given, as one continuous capture. */
-import type { Control } from '../../control.ts'
-import type { FileSource, FromWorker } from '../../messages.ts'
+
 import type { Doorbell } from '../../ring/doorbell.ts'
+import type { Control } from '../../thread/control.ts'
+import type { FileSource, FromWorker } from '../../thread/messages.ts'
 import type { FrameSink } from '../frame-sink.ts'
 import { InterfaceNames } from './interface-names.ts'
 import { Reading } from './reading.ts'

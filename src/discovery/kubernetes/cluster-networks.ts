@@ -3,13 +3,13 @@
  * for slowly, because it changes slowly and Node objects are large. Whatever cannot be asked for is not in it.
  */
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Logger } from '../../log.ts'
+import { Backoff } from '../../async/backoff.ts'
+import type { Logger } from '../../log/logger.ts'
+import { OutageLog } from '../../log/outage-log.ts'
+import { joinNetworks } from '../../net/aggregate-networks.ts'
 import type { ApiClient } from './api-client.ts'
 import { type ApiAction, ApiError, describeFailure } from './api-error.ts'
-import { Backoff } from './backoff.ts'
 import { asObject, type JsonObject, listAt, objectAt, textAt } from './json.ts'
-import { joinNetworks } from './networks.ts'
-import { OutageLog } from './outage-log.ts'
 
 const NODES: ApiAction = { verb: 'list', resource: 'nodes', group: '' }
 /** Since Kubernetes 1.33. */

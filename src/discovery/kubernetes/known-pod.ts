@@ -1,6 +1,6 @@
 /** What is kept of a pod of the API: enough to name it, to choose it, and to find it in the host's /proc. Pure. */
 import { isIP, isIPv6, SocketAddress } from 'node:net'
-import { MESH_ANNOTATIONS } from '../pod-mesh.ts'
+import { MESH_ANNOTATIONS } from '../decide/pod-mesh.ts'
 import { asObject, type JsonObject, listAt, microsAt, objectAt, textAt, textsOf } from './json.ts'
 import { guessWorkload, type Owner, type Workload } from './workload.ts'
 

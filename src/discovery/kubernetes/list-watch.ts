@@ -8,11 +8,12 @@
  * stays, and a list or the rest of the history brings it up to date; it comes back and refuses at first → asked again soon.
  */
 import { setTimeout as pause } from 'node:timers/promises'
+import { Backoff } from '../../async/backoff.ts'
 import { errorText } from '../../errors.ts'
-import type { Logger } from '../../log.ts'
+import type { Logger } from '../../log/logger.ts'
+import { OutageLog } from '../../log/outage-log.ts'
 import type { ApiClient, WatchEvent } from './api-client.ts'
 import { type ApiAction, ApiError, describeFailure, errorFromStatus } from './api-error.ts'
-import { Backoff } from './backoff.ts'
 import {
   type Change,
   type Collection,
@@ -22,7 +23,6 @@ import {
   type WatchTiming,
 } from './collection.ts'
 import { asObject, listAt, objectAt, textAt } from './json.ts'
-import { OutageLog } from './outage-log.ts'
 
 export interface ListWatchOptions<T extends KeptRecord> {
   client: ApiClient

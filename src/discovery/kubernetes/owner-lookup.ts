@@ -3,10 +3,10 @@
  * their metadata only. Without the right to do so the owner itself is what a pod belongs to.
  */
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Logger } from '../../log.ts'
+import { Backoff } from '../../async/backoff.ts'
+import type { Logger } from '../../log/logger.ts'
 import type { ApiClient } from './api-client.ts'
 import { ApiError, describeFailure } from './api-error.ts'
-import { Backoff } from './backoff.ts'
 import { asObject, objectAt } from './json.ts'
 import { ownerOf } from './known-pod.ts'
 import type { Owner, Workload } from './workload.ts'

@@ -3,7 +3,7 @@
  * thread. Load this module only when there is an API server to ask.
  */
 import type { Config } from '../../config.ts'
-import type { Logger } from '../../log.ts'
+import type { Logger } from '../../log/logger.ts'
 import type { ApiAccess } from './access.ts'
 import { ApiClient } from './api-client.ts'
 import { ClusterNetworks } from './cluster-networks.ts'

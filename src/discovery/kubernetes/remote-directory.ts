@@ -2,8 +2,9 @@
  * Names for the far end of connections (`kubernetes.remoteNames`): the pods of other nodes and the cluster's Services, by
  * address. Only what names them is kept, labels that several pods share once.
  */
-import type { PodIdentity } from '../../endpoint-pod.ts'
-import type { Logger } from '../../log.ts'
+
+import type { Logger } from '../../log/logger.ts'
+import type { PodIdentity } from '../../pair/endpoint-pod.ts'
 import type { ApiClient } from './api-client.ts'
 import type { Change, Collection, WatchState, WatchTiming } from './collection.ts'
 import { asObject, listAt, objectAt, textAt } from './json.ts'

@@ -4,11 +4,12 @@
  *
  * Thread: the shipper's, on its event loop. Nothing here rejects but `produce`.
  */
-import type { FoldedLog } from '../folded-log.ts'
-import { clientFor, type KafkaSettings, REQUEST_TIMEOUT_MS } from './client.ts'
-import { type Trouble, troubleOf, troubleText } from './errors.ts'
-import { KafkaWire, type PartitionAnswer, type ProduceRequest } from './kafkajs-wire.ts'
-import { retryDelay } from './retry.ts'
+
+import { clientFor, type KafkaSettings, REQUEST_TIMEOUT_MS } from '../../kafka/client.ts'
+import { type Trouble, troubleOf, troubleText } from '../../kafka/errors.ts'
+import { KafkaWire, type PartitionAnswer, type ProduceRequest } from '../../kafka/kafkajs-wire.ts'
+import { retryDelay } from '../../kafka/retry.ts'
+import type { FoldedLog } from '../../log/folded-log.ts'
 
 /** How often the partitions are asked for when nothing is wrong: added ones are used from then on. */
 const REFRESH_MS = 60_000

@@ -6,18 +6,19 @@
  * bounds let the pairs go, except records a broker refuses for good: those are found by halving their batch and dropped
  * alone. Thread: the shipper's, on its event loop.
  */
-import type { FoldedLog } from '../folded-log.ts'
+
+import { type Compressor, createCompressor } from '../../kafka/compress.ts'
+import { type Trouble, troubleOf, troubleOfCode, troubleText } from '../../kafka/errors.ts'
+import type { PartitionAnswer } from '../../kafka/kafkajs-wire.ts'
+import { retryDelay } from '../../kafka/retry.ts'
+import type { FoldedLog } from '../../log/folded-log.ts'
 import type { PairQueue } from '../pair-queue.ts'
 import type { Sink, SinkContext } from '../sink.ts'
 import type { KafkaSinkSpec } from '../worker-data.ts'
 import { Batcher, type Lane } from './batcher.ts'
 import { ClusterView } from './cluster-view.ts'
-import { type Compressor, createCompressor } from './compress.ts'
-import { type Trouble, troubleOf, troubleOfCode, troubleText } from './errors.ts'
-import type { PartitionAnswer } from './kafkajs-wire.ts'
 import { PairLayer } from './pair-layer.ts'
 import type { RecordBatch } from './record-batch.ts'
-import { retryDelay } from './retry.ts'
 
 const ACKS = { none: 0, leader: 1, all: -1 } as const
 /** Where a person must act, asking often helps nobody. */

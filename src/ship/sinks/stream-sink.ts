@@ -3,7 +3,7 @@
  * counts as shipped when its bytes have been handed to the kernel.
  */
 import type { PairFormat } from '../../format/format.ts'
-import type { FoldedLog } from '../folded-log.ts'
+import type { FoldedLog } from '../../log/folded-log.ts'
 import type { PairQueue } from '../pair-queue.ts'
 import type { Sink, SinkContext, SinkEnd } from '../sink.ts'
 import type { FdOutput, WriteResult } from './fd-output.ts'

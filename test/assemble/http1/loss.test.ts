@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { count } from '../../../src/ledger.ts'
+import { count } from '../../../src/ledger/ledger.ts'
 import { assemble, type HarnessOptions } from '../../support/assemble-harness.ts'
 import { chunked, numbered, request, response, sequential, wrongPairs } from '../../support/http-script.ts'
 import { FIN, type Segment, SYN, TcpScript } from '../../support/tcp-script.ts'

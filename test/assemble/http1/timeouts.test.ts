@@ -1,7 +1,7 @@
 /** Waiting for responses, in packet time (contract, rule 4). */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { count } from '../../../src/ledger.ts'
+import { count } from '../../../src/ledger/ledger.ts'
 import { AssembleHarness, assemble, summary } from '../../support/assemble-harness.ts'
 import { numbered, request, response, wrongPairs } from '../../support/http-script.ts'
 import { START_MICROS, TcpScript } from '../../support/tcp-script.ts'

@@ -7,7 +7,7 @@ import { ApiClient } from '../../../src/discovery/kubernetes/api-client.ts'
 import type { Change, Collection, WatchTiming } from '../../../src/discovery/kubernetes/collection.ts'
 import { type KnownPod, readPod } from '../../../src/discovery/kubernetes/known-pod.ts'
 import { ListWatch } from '../../../src/discovery/kubernetes/list-watch.ts'
-import type { Logger } from '../../../src/log.ts'
+import type { Logger } from '../../../src/log/logger.ts'
 import type { KubeApiserver } from '../../support/kube-apiserver.ts'
 import { createServiceAccount, grant, type PolicyRule, requestToken } from '../../support/kube-apiserver-objects.ts'
 

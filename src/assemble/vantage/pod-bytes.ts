@@ -1,0 +1,39 @@
+/**
+ * A pod as a pair carries it (contract, "A pair"): MessagePack, made once for each pod and container and spliced into
+ * every pair from then on.
+ */
+import { Packr } from 'msgpackr'
+import type { EndpointPod } from '../../pair/endpoint-pod.ts'
+
+/** Standard MessagePack only, so that every language reads it. */
+const packr = new Packr({ useRecords: false, variableMapSize: true })
+
+export class PodBytes {
+  readonly namespace: string
+  readonly #pod: EndpointPod
+  readonly #byContainer = new Map<string, Uint8Array>()
+
+  constructor(pod: EndpointPod) {
+    this.#pod = pod
+    this.namespace = pod.identity.namespace
+  }
+
+  /** @param port where it is the server: that of its socket; 0: nobody knows */
+  at(port: number): Uint8Array {
+    const { container, containersByPort } = this.#pod
+    const name = containersByPort[port] ?? container ?? ''
+    let bytes = this.#byContainer.get(name)
+    if (bytes === undefined) {
+      bytes = encode(this.#pod, name)
+      this.#byContainer.set(name, bytes)
+    }
+    return bytes
+  }
+}
+
+/** Keys in the order of the schema: readers that copy a pair on without making objects go by it. */
+function encode({ identity }: EndpointPod, container: string): Uint8Array {
+  const { name, namespace, uid, workload, labels } = identity
+  const owner = workload === null ? null : { kind: workload.kind, name: workload.name }
+  return Uint8Array.from(packr.pack({ name, namespace, uid, workload: owner, container, labels: { ...labels } }))
+}

@@ -1,0 +1,122 @@
+/**
+ * What becomes of an interface while it is captured. A plain down and up keeps the socket attached; after the interface
+ * was deleted and made again under its name, the same socket is bound to the new one, so neither the ring nor the worker
+ * changes. Flows of a deleted interface end, once its last frames were taken; those of one that was only down go on.
+ */
+import { CAPTURE_COUNTERS } from '../../ledger/counters.ts'
+import { findInterface, type NetworkInterface } from '../../sys/interfaces.ts'
+import { hasCode } from '../../sys/system-error.ts'
+import type { AfPacketSocket, FromWorker } from '../../thread/messages.ts'
+import type { FrameSink } from '../frame-sink.ts'
+import { LINKTYPE_RAW } from '../wire/link.ts'
+import { DRAIN_MS } from './ring-geometry.ts'
+import type { PacketRing } from './ring-reader.ts'
+import { bindToInterface, isAttached, linkTypeOf, takeError } from './socket-options.ts'
+
+const { index: COUNTER } = CAPTURE_COUNTERS
+
+export class InterfaceWatch {
+  readonly #socket: AfPacketSocket
+  readonly #ring: Pick<PacketRing, 'readyBytes'>
+  readonly #sink: FrameSink
+  readonly #post: (message: FromWorker) => void
+  /** The interface the socket is bound to. */
+  #boundIndex: number
+  /** The kernel has reported an error, and it is not known yet that all is well again. */
+  #troubled = false
+  /** The supervisor has been told. */
+  #lost = false
+  /** The interface the socket is bound to is there; up or down. */
+  #attached = true
+  /** When it was seen to be deleted. Milliseconds of `performance.now`. */
+  #deletedAt = 0
+  /** Its flows have ended with it. */
+  #forgotten = false
+
+  constructor(
+    socket: AfPacketSocket,
+    ring: Pick<PacketRing, 'readyBytes'>,
+    sink: FrameSink,
+    post: (message: FromWorker) => void,
+  ) {
+    this.#socket = socket
+    this.#ring = ring
+    this.#sink = sink
+    this.#post = post
+    this.#boundIndex = socket.interfaceIndex
+  }
+
+  /** From when the interface was deleted, and its flows ended, until it is back. */
+  get forgotten(): boolean {
+    return this.#forgotten
+  }
+
+  /** poll reported an error on the socket: the kernel tells so that its interface goes down or away. */
+  onError(): void {
+    takeError(this.#socket.fd)
+    // A deletion begins as a down: what it is shows at the next check.
+    this.#troubled = this.#boundIndex !== 0
+  }
+
+  /** To be called now and then: tells of losses, and looks whether a lost interface is back. Free while all is well. */
+  check(): void {
+    if (!this.#troubled) return
+    const { fd, device } = this.#socket
+    this.#lookForDeletion()
+    this.#forgetIfDrained()
+    const link = findInterface(fd, device)
+    if (this.#attached && link?.up && !this.#lost) this.#troubled = false
+    else {
+      if (!this.#lost) this.#tellLost()
+      if (link?.up && (this.#attached || this.#forgotten)) this.#takeBack(link)
+    }
+  }
+
+  #tellLost(): void {
+    this.#lost = true
+    this.#socket.counters[COUNTER.interfacesLost]! += 1
+    const { interfaceId, device } = this.#socket
+    this.#post({ t: 'interfaceLost', interfaceId, name: device, reason: this.#attached ? 'down' : 'deleted' })
+  }
+
+  #takeBack(link: NetworkInterface): void {
+    const { fd, device, interfaceId, linkType, promiscuous } = this.#socket
+    // An Ethernet socket cannot take the frames of a tunnel that now has the name.
+    if (linkType !== LINKTYPE_RAW && linkTypeOf(link.hardwareType) !== linkType) return
+    if (!this.#attached) {
+      if (!bindsTo(fd, link, promiscuous)) return
+      this.#boundIndex = link.index
+      this.#attached = true
+      this.#forgotten = false
+    }
+    this.#lost = false
+    this.#troubled = false
+    this.#socket.counters[COUNTER.interfacesBack]! += 1
+    this.#post({ t: 'interfaceBack', interfaceId, name: device })
+  }
+
+  #lookForDeletion(): void {
+    if (!this.#attached || isAttached(this.#socket.fd, this.#boundIndex)) return
+    this.#attached = false
+    this.#deletedAt = performance.now()
+  }
+
+  /** The kernel hands over the block it was filling a while after the deletion: flows go on up to its last frame. */
+  #forgetIfDrained(): void {
+    if (this.#attached || this.#forgotten) return
+    if (performance.now() < this.#deletedAt + DRAIN_MS || this.#ring.readyBytes > 0) return
+    this.#forgotten = true
+    this.#sink.removeInterface(this.#socket.interfaceId)
+  }
+}
+
+/** @returns false when the interface has gone again meanwhile */
+function bindsTo(fd: number, link: NetworkInterface, promiscuous: boolean): boolean {
+  try {
+    bindToInterface(fd, link, promiscuous)
+    return true
+  } catch (error) {
+    if (hasCode(error, 'ENODEV', 'ENETDOWN')) return false
+    throw error
+  }
+}

@@ -1,0 +1,208 @@
+/**
+ * Live capture from AF_PACKET rings: polls over all sockets of a worker and hands each frame to the sink straight from
+ * the kernel's memory. Sockets come and go while it runs. Capture worker's thread, which it does not leave before it is
+ * told to.
+ */
+
+import { poll } from '../../sys/libc.ts'
+import { POLLERR, POLLIN } from '../../sys/packet.ts'
+import type { Control } from '../../thread/control.ts'
+import { UsageNote } from '../../thread/cpu-time.ts'
+import type { Mailbox } from '../../thread/mailbox.ts'
+import {
+  type AfPacketSocket,
+  type AfPacketSource,
+  COMMAND_DRAIN,
+  COMMAND_STOP,
+  type FromWorker,
+  type ToCapture,
+} from '../../thread/messages.ts'
+import type { PressedSink } from '../frame-sink.ts'
+import { DRAIN_MS, RETIRE_MS } from './ring-geometry.ts'
+import { LiveSocket } from './worker-socket.ts'
+
+/** A sleeping worker sees a command or a message after this time at the latest. */
+const POLL_MS = 100
+const HOUSEKEEPING_MS = 1000
+/** How long blocks are left with the kernel before the assemblers are looked at again. */
+const HOLD_MS = 1
+/** The packet clock of a quiet interface runs this much behind, or frames of a block not yet ours would be in its past. */
+const CLOCK_LAG_MICROS = 2 * RETIRE_MS * 1000
+
+/** What the worker's run has beside its sockets. */
+export interface CaptureContext {
+  readonly sink: PressedSink
+  readonly control: Control
+  readonly mail: Mailbox<ToCapture>
+  /** The worker's own CAPTURE_COUNTERS block, beside those of its interfaces. */
+  readonly counters: Float64Array
+  readonly post: (message: FromWorker) => void
+}
+
+/** Loads the foreign functions, which takes some 50 ms. */
+export const bindAfPacket = (): unknown => poll(new Uint8Array(0), 0, 0)
+
+/**
+ * Captures until told to drain (the rings are closed to new frames, then emptied) or to stop (at once).
+ *
+ * @throws SystemError when the kernel refuses what it granted before
+ */
+export function runAfPacket(source: AfPacketSource, context: CaptureContext): void {
+  const { control, sink } = context
+  const capture = new AfPacketCapture(source, context)
+  const usage = new UsageNote(control)
+  let drainUntil = Number.POSITIVE_INFINITY
+  while (control.command !== COMMAND_STOP) {
+    control.beat()
+    const now = performance.now()
+    usage.turn(now)
+    capture.readMail(now)
+    if (control.command === COMMAND_DRAIN && drainUntil === Number.POSITIVE_INFINITY) {
+      capture.closeToNewFrames()
+      drainUntil = now + DRAIN_MS
+    }
+    capture.keepHouse(now)
+    capture.letGo(now)
+    if (capture.takeBlocks(now)) continue
+    if (now >= drainUntil) break
+    capture.wait(Math.min(POLL_MS, Math.max(1, drainUntil - now)))
+  }
+  capture.countKernelDrops()
+  sink.countInto(context.counters)
+}
+
+/** The sockets of one worker. */
+class AfPacketCapture {
+  readonly #context: CaptureContext
+  readonly #sink: PressedSink
+  #sockets: LiveSocket[] = []
+  /** `struct pollfd` of each socket, by position. */
+  #pollFds = new DataView(new ArrayBuffer(0))
+  #pollBytes = new Uint8Array(0)
+  /** Sockets that are being closed. */
+  #closing = 0
+  /** Never woken: only to sleep on. */
+  readonly #pause = new Int32Array(new SharedArrayBuffer(4))
+  #nextHousekeeping = 0
+
+  constructor(source: AfPacketSource, context: CaptureContext) {
+    this.#context = context
+    this.#sink = context.sink
+    this.#use(source.sockets.map((socket) => this.#take(socket)))
+    const now = performance.now()
+    for (const { interfaceId, closing } of source.sockets) if (closing) this.#close(interfaceId, now)
+  }
+
+  /** Sockets to take on and to let go. */
+  readMail(now: number): void {
+    this.#context.mail.read((message) => {
+      if (message.t === 'open') this.#use([...this.#sockets, this.#take(message.socket)])
+      else this.#close(message.interfaceId, now)
+    })
+  }
+
+  /** Parts with sockets that were closed a while ago, once their rings are empty. */
+  letGo(now: number): void {
+    if (this.#closing === 0) return
+    const done = this.#sockets.filter((socket) => socket.isDone(now))
+    if (done.length === 0) return
+    for (const socket of done) socket.end(this.#sink)
+    this.#closing -= done.length
+    this.#sink.countInto(this.#context.counters)
+    // Before the supervisor hears of it: the flows' end must be in the ring whatever becomes of us.
+    this.#sink.flush()
+    this.#use(this.#sockets.filter((socket) => !done.includes(socket)))
+    for (const { interfaceId } of done) this.#context.post({ t: 'closed', interfaceId })
+  }
+
+  /**
+   * Takes at most one block from each ring, in turn. While the assemblers are behind, blocks stay with the kernel, whose
+   * ring is so much more room; when that runs full, connections are shed.
+   *
+   * @returns whether there was any
+   */
+  takeBlocks(now: number): boolean {
+    let taken = false
+    let held = false
+    for (const socket of this.#sockets) {
+      const { ring } = socket
+      const bytes = ring.readyBytes
+      if (bytes === 0) continue
+      const room = this.#sink.hasRoom(bytes)
+      if (!room && !ring.crowded && !socket.isOverdue(now)) {
+        held = true
+        continue
+      }
+      if (!room) this.#sink.press()
+      this.#sink.countInto(socket.counters)
+      ring.giveBlock(this.#sink)
+      taken = true
+    }
+    if (taken) {
+      this.#sink.flush()
+      // Only now: a successor takes again what we had and the assemblers cannot see yet.
+      for (const { ring } of this.#sockets) ring.release()
+    } else if (held) Atomics.wait(this.#pause, 0, 0, HOLD_MS)
+    return taken || held
+  }
+
+  /** Sleeps until there is a block or an error, and lets the packet clock go on. */
+  wait(timeoutMs: number): void {
+    this.#lookAtInterfaces(timeoutMs)
+    this.#sink.time.micros = Date.now() * 1000 - CLOCK_LAG_MICROS
+    this.#sink.tick()
+    this.#sink.flush()
+  }
+
+  /** From here on nothing enters the rings; what is in them stays. */
+  closeToNewFrames(): void {
+    for (const socket of this.#sockets) socket.closeToNewFrames()
+  }
+
+  /** Once a second, however busy: kernel drops, interfaces that went away or are back. */
+  keepHouse(now: number): void {
+    if (now < this.#nextHousekeeping) return
+    this.#nextHousekeeping = now + HOUSEKEEPING_MS
+    this.countKernelDrops()
+    this.#lookAtInterfaces(0)
+  }
+
+  countKernelDrops(): void {
+    for (const socket of this.#sockets) socket.countKernelDrops()
+  }
+
+  #take(socket: AfPacketSocket): LiveSocket {
+    return new LiveSocket(socket, this.#sink, this.#context.post)
+  }
+
+  #close(interfaceId: number, now: number): void {
+    const socket = this.#sockets.find((candidate) => candidate.interfaceId === interfaceId)
+    if (socket === undefined) return
+    socket.closeToNewFrames()
+    socket.closeAt = now + DRAIN_MS
+    this.#closing += 1
+  }
+
+  /** Not while the sockets are walked through. */
+  #use(sockets: LiveSocket[]): void {
+    this.#sockets = sockets
+    this.#pollFds = new DataView(new ArrayBuffer(sockets.length * 8))
+    this.#pollBytes = new Uint8Array(this.#pollFds.buffer)
+    sockets.forEach(({ fd }, position) => {
+      this.#pollFds.setInt32(position * 8, fd, true)
+      this.#pollFds.setInt16(position * 8 + 4, POLLIN, true)
+    })
+  }
+
+  #lookAtInterfaces(timeoutMs: number): void {
+    const count = this.#sockets.length
+    const reported = poll(this.#pollBytes, count, timeoutMs)
+    for (let position = 0; position < count; position++) {
+      const { watch } = this.#sockets[position]!
+      watch.check()
+      if (reported === 0) continue
+      const events = this.#pollFds.getInt16(position * 8 + 6, true)
+      if ((events & POLLERR) !== 0) watch.onError()
+    }
+  }
+}

@@ -1,0 +1,52 @@
+/** One packet socket as its worker has it: the ring, the watch over its interface, its counters. Capture worker only. */
+import { CAPTURE_COUNTERS } from '../../ledger/counters.ts'
+import type { AfPacketSocket, FromWorker } from '../../thread/messages.ts'
+import type { FrameSink } from '../frame-sink.ts'
+import { InterfaceWatch } from './interface-watch.ts'
+import { refuseAll } from './kernel-filter.ts'
+import { PacketRing } from './ring-reader.ts'
+import { attachFilter, takeKernelDrops } from './socket-options.ts'
+
+export class LiveSocket {
+  readonly fd: number
+  readonly interfaceId: number
+  /** A CAPTURE_COUNTERS block. */
+  readonly counters: Float64Array
+  readonly ring: PacketRing
+  readonly watch: InterfaceWatch
+  /** When the kernel has handed over all it had, once the socket is being closed. Milliseconds of `performance.now`. */
+  closeAt = Number.POSITIVE_INFINITY
+
+  constructor(socket: AfPacketSocket, sink: FrameSink, post: (message: FromWorker) => void) {
+    this.fd = socket.fd
+    this.interfaceId = socket.interfaceId
+    this.counters = socket.counters
+    this.ring = new PacketRing(socket)
+    this.watch = new InterfaceWatch(socket, this.ring, sink, post)
+  }
+
+  /** Nothing enters the ring from here on. */
+  closeToNewFrames(): void {
+    attachFilter(this.fd, refuseAll)
+  }
+
+  /** Its last frames are not to wait any longer, whether the assemblers have room or not. */
+  isOverdue(now: number): boolean {
+    return now >= this.closeAt
+  }
+
+  /** Being closed, and empty. */
+  isDone(now: number): boolean {
+    return now >= this.closeAt && this.ring.readyBytes === 0
+  }
+
+  /** Ends its flows. Nothing of it may be used afterwards. */
+  end(sink: FrameSink): void {
+    this.countKernelDrops()
+    if (!this.watch.forgotten) sink.removeInterface(this.interfaceId)
+  }
+
+  countKernelDrops(): void {
+    this.counters[CAPTURE_COUNTERS.index.kernelDropped]! += takeKernelDrops(this.fd)
+  }
+}

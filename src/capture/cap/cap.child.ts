@@ -1,0 +1,117 @@
+/**
+ * The process that runs the `cap` package and writes what it captures to standard output (see cap-records.ts).
+ *
+ * A process of its own, because cap hangs its descriptors into the main thread's event loop: loaded in a worker it ends
+ * the whole process at the first packet, and in our main thread it would stand beside everything else there.
+ *
+ * The first argument is a `CapSource` as JSON. It ends when its standard input ends, so never outlives its parent.
+ */
+import { writeSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import type { CapSource } from '../../thread/messages.ts'
+import { type CapFailure, FAILED, OPENED, RecordWriter } from './records.ts'
+
+/** What we use of the package; it has no types of its own. */
+interface Cap {
+  open(device: string, filter: string, bufferBytes: number, buffer: Buffer): string
+  on(event: 'packet', listener: (length: number, truncated: boolean) => void): void
+  close(): void
+}
+interface CapModule {
+  Cap: { new (): Cap; deviceList(): Device[] }
+}
+interface Device {
+  name: string
+  addresses: { addr?: string }[]
+}
+
+const STDOUT = 1
+const NOTHING = new Uint8Array(0)
+
+/** LINKTYPE_ values of the names cap gives link types; others it gives as `Unknown linktype <DLT>`. */
+const LINK_TYPES = new Map([
+  ['NULL', 0],
+  ['ETHERNET', 1],
+  ['IEEE802_11_RADIO', 127],
+  ['LINKTYPE_LINUX_SLL', 113],
+  ['RAW', 101],
+])
+
+const source = JSON.parse(process.argv[2]!) as CapSource
+const open: Cap[] = []
+let flushing = false
+const writer = new RecordWriter(source.snapLength, (bytes) => {
+  for (let written = 0; written < bytes.length; ) written += writeSync(STDOUT, bytes, written)
+})
+
+function start(): void {
+  const { Cap } = createRequire(import.meta.url)('cap') as CapModule
+  source.interfaces.forEach(({ device }, position) => {
+    // libpcap's own `any` refuses promiscuous mode, which cap always asks for.
+    const devices = device === 'any' ? withAddresses(Cap.deviceList()) : [device]
+    for (const name of devices) capture(new Cap(), name, position)
+  })
+  writer.add(0, OPENED, 0, NOTHING, 0)
+  writer.flush()
+}
+
+function withAddresses(devices: Device[]): string[] {
+  return devices.filter(({ addresses }) => addresses.some(({ addr }) => addr !== undefined)).map(({ name }) => name)
+}
+
+function capture(cap: Cap, device: string, position: number): void {
+  const buffer = Buffer.alloc(source.snapLength)
+  try {
+    const name = cap.open(device, source.filter, source.bufferBytes, buffer)
+    const linkType = LINK_TYPES.get(name) ?? Number(name.replace('Unknown linktype ', ''))
+    // cap gives no packet time: the time of delivery stands for it.
+    cap.on('packet', (length) => add(position, linkType, buffer, length))
+    open.push(cap)
+  } catch (error) {
+    throw new Error(`${device}: ${(error as Error).message}`, { cause: error })
+  }
+}
+
+function add(position: number, linkType: number, buffer: Buffer, length: number): void {
+  try {
+    writer.add(position, linkType, (performance.timeOrigin + performance.now()) * 1000, buffer, length)
+  } catch {
+    // Nobody reads any more.
+    stop()
+  }
+  if (flushing) return
+  flushing = true
+  setImmediate(flush)
+}
+
+function flush(): void {
+  flushing = false
+  try {
+    writer.flush()
+  } catch {
+    stop()
+  }
+}
+
+function report(failure: CapFailure): void {
+  const bytes = new TextEncoder().encode(JSON.stringify(failure))
+  writer.add(0, FAILED, 0, bytes, bytes.length)
+  writer.flush()
+  stop()
+}
+
+/** Closes everything that keeps this process alive. */
+function stop(): void {
+  for (const cap of open.splice(0)) cap.close()
+  process.stdin.destroy()
+}
+
+// A terminal sends Ctrl-C to us too: our parent says when to stop.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
+// What is there to read in the same turn is read before.
+process.stdin.on('end', () => setImmediate(stop)).resume()
+try {
+  start()
+} catch (error) {
+  report({ message: (error as Error).message })
+}

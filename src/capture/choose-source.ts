@@ -1,0 +1,43 @@
+/** Which way of live capture works on this host. Main thread. */
+import { createRequire } from 'node:module'
+import { EXIT_PRIVILEGE, InterceptorError, runtimeError } from '../errors.ts'
+import { probeAfPacket } from './af-packet/open-socket.ts'
+
+export type LiveSource = 'af-packet' | 'cap'
+
+/**
+ * The source to capture with: the one asked for, or with `auto` the first that works, AF_PACKET before cap.
+ *
+ * @throws InterceptorError privilege, when only that is missing (it would be for the other source too); runtime, when
+ *   neither works here
+ */
+export function chooseSource(wanted: 'auto' | LiveSource): LiveSource {
+  if (wanted === 'cap') {
+    requireCap()
+    return 'cap'
+  }
+  try {
+    probeAfPacket()
+    return 'af-packet'
+  } catch (error) {
+    if (wanted === 'af-packet' || (error instanceof InterceptorError && error.exitCode === EXIT_PRIVILEGE)) throw error
+    requireCap()
+    return 'cap'
+  }
+}
+
+/**
+ * Whether the optional package `cap` is installed and built.
+ *
+ * @throws InterceptorError runtime, naming what to install
+ */
+export function requireCap(): void {
+  try {
+    createRequire(import.meta.url)('cap')
+  } catch (error) {
+    throw runtimeError('capturing through libpcap needs the package cap, which is not installed or not built', {
+      hint: 'install libpcap with its headers (Debian: libpcap-dev) and a C++ compiler, then: npm install cap',
+      cause: error,
+    })
+  }
+}

@@ -1,0 +1,62 @@
+/**
+ * What is captured of the host itself: its interfaces once, for all pods that share them, or those that are configured by
+ * name. Only what the host's own addresses send or receive: pods' traffic passes there too. Pure.
+ */
+
+import type { EndpointPod } from '../../pair/endpoint-pod.ts'
+import type { CaptureTarget } from '../../target/capture-target.ts'
+import type { Host } from '../proc/snapshot.ts'
+import type { PodDecision, TargetRules } from './decision.ts'
+import { endpointOf } from './endpoint.ts'
+import { isLasting } from './pod-mesh.ts'
+
+/** All interfaces of a namespace. */
+const ANY = 'any'
+/** Most addresses of the host, and most ports of pods that are left out, that the kernel's filter is asked for. */
+const MAX_ADDRESSES = 64
+const MAX_PORTS = 256
+
+/** @returns none where no pod with the host's network is captured and no interface is configured */
+export function hostTargets(host: Host, pods: readonly PodDecision[], rules: TargetRules): CaptureTarget[] {
+  const onHost = pods.filter(({ pod }) => pod.hostNetwork)
+  const captured = onHost.filter(({ capture }) => capture !== null)
+  const devices = captured.length > 0 || rules.hostInterfaces.includes(ANY) ? [ANY] : [...new Set(rules.hostInterfaces)]
+  if (host.allAddresses.length === 0) return []
+  const listeners = listenersOf(captured)
+  const leftOut = onHost.filter(({ capture }) => capture === null).flatMap(portsOf)
+  const unwanted = [...new Set(leftOut)].filter((port) => !isServed(port, captured))
+  const ports = [...rules.excludePorts, ...(rules.adminPort === null ? [] : [rules.adminPort]), ...unwanted]
+  const addresses = host.allAddresses.slice(0, MAX_ADDRESSES)
+  return devices.map((device) => ({
+    key: `${host.netns}/${device}`,
+    device,
+    netns: rules.own.netns === host.netns ? null : { path: `${rules.procRoot}/1/ns/net`, inode: host.netns },
+    info: {
+      name: device,
+      vantage: 'host',
+      mesh: null,
+      view: { scope: 'host', pod: null, addresses, outboundPorts: [], listeners, hopLimit: host.hopLimit },
+    },
+    excludePorts: [...new Set(ports)].slice(0, MAX_PORTS),
+    onlyAddresses: addresses,
+    labels: { namespace: '', pod: '' },
+  }))
+}
+
+/** Ports that a pod's processes listen on, and those that its containers declare. */
+function portsOf({ pod, known }: PodDecision): number[] {
+  const lasting = known?.containers.filter(isLasting) ?? []
+  return [...pod.listens, ...lasting.flatMap(({ ports }) => ports)]
+}
+
+const isServed = (port: number, captured: readonly PodDecision[]): boolean =>
+  captured.some((decision) => portsOf(decision).includes(port))
+
+/** A socket says more than a declaration. */
+function listenersOf(captured: readonly PodDecision[]): Record<string, EndpointPod> {
+  const listeners: Record<string, EndpointPod> = {}
+  const named = captured.filter(({ known }) => known !== null)
+  for (const decision of named) for (const port of portsOf(decision)) listeners[port] ??= endpointOf(decision.known!)
+  for (const { pod, known } of named) for (const port of pod.listens) listeners[port] = endpointOf(known!)
+  return listeners
+}

@@ -1,0 +1,22 @@
+/** What is captured, as the configuration says. */
+import type { Config } from '../../config.ts'
+import type { OwnPod } from '../proc/own-pod.ts'
+import type { TargetRules } from './decision.ts'
+import { parseLabelSelector } from './label-selector.ts'
+
+/**
+ * @param own which pod this process is
+ * @throws InterceptorError (exit 2) when `targets.selector` is none
+ */
+export function targetRules({ targets, capture, admin }: Config, own: OwnPod): TargetRules {
+  return {
+    include: targets.namespaces.include,
+    exclude: targets.namespaces.exclude,
+    matchesLabels: targets.selector === '' ? null : parseLabelSelector(targets.selector).matches,
+    procRoot: targets.procRoot,
+    excludePorts: targets.excludePorts,
+    adminPort: admin.address === '' ? null : Number(admin.address.slice(admin.address.lastIndexOf(':') + 1)),
+    hostInterfaces: capture.interfaces,
+    own,
+  }
+}

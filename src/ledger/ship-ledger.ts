@@ -1,0 +1,42 @@
+/** The shipper's side of the ledger: `pairs.kept = shipped + Σ dropped + queued`, one owner, plain stores. */
+import { SHIP_COUNTERS } from './counters.ts'
+
+const { index } = SHIP_COUNTERS
+
+/** Why a pair that was kept did not reach the output. The contract's `pairs.dropped` reasons, as far as they are ours. */
+export type DropReason = 'maxAge' | 'bufferBytes' | 'rejected' | 'shutdown'
+
+const DROP_INDEX: Readonly<Record<DropReason, number>> = {
+  maxAge: index.droppedMaxAge,
+  bufferBytes: index.droppedBufferBytes,
+  rejected: index.droppedRejected,
+  shutdown: index.droppedShutdown,
+}
+
+export class ShipLedger {
+  readonly #counters: Float64Array
+
+  /** @param counters a block laid out by SHIP_COUNTERS; this thread is its only writer */
+  constructor(counters: Float64Array) {
+    this.#counters = counters
+  }
+
+  /** Pairs the output has taken. @param bytes as written or as acknowledged by the broker */
+  shipped(pairs: number, bytes: number): void {
+    this.#counters[index.shipped] += pairs
+    this.#counters[index.bytesShipped] += bytes
+  }
+
+  dropped(reason: DropReason, pairs: number): void {
+    this.#counters[DROP_INDEX[reason]] += pairs
+  }
+
+  /** The gauge: pairs in our hands now. */
+  set queued(pairs: number) {
+    this.#counters[index.queued] = pairs
+  }
+
+  get shippedPairs(): number {
+    return this.#counters[index.shipped]
+  }
+}

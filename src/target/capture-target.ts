@@ -1,0 +1,19 @@
+/** What discovery asks the pipeline to capture, while it runs. */
+import type { InterfaceInfo } from './interface-info.ts'
+
+export interface CaptureTarget {
+  /** The same key is the same capture: `<inode of the namespace>/<device>`. */
+  readonly key: string
+  /** Interface name within its network namespace, or `any`. */
+  readonly device: string
+  /** The namespace: a path such as `/host/proc/4211/ns/net`, and its inode, since the pid may be another's by now. */
+  readonly netns: { readonly path: string; readonly inode: number } | null
+  /** `domain` is the pipeline's to choose. */
+  readonly info: Omit<InterfaceInfo, 'domain'>
+  /** TCP ports at either end that the kernel's filter leaves out. */
+  readonly excludePorts: readonly number[]
+  /** Only packets from or to these addresses; null: all. For the host, whose interfaces carry what is forwarded too. */
+  readonly onlyAddresses: readonly string[] | null
+  /** Labels of its metrics beside `interface`: namespace and pod. */
+  readonly labels: Readonly<Record<string, string>>
+}

@@ -1,0 +1,285 @@
+import assert from 'node:assert/strict'
+import { suite, test } from 'node:test'
+import type { AddressEntry, EndpointPod } from '../../../src/pair/endpoint-pod.ts'
+import type { Pair } from '../../../src/pair/pair.ts'
+import type { InterfaceInfo, View } from '../../../src/target/interface-info.ts'
+import { AssembleHarness, type HarnessOptions } from '../../support/assemble-harness.ts'
+import { type Endpoint, type Frame, layFrames } from '../../support/tcp-frames.ts'
+import { START_MICROS, TcpScript } from '../../support/tcp-script.ts'
+
+const POLICY = { keep: 'server', clusterNetworks: ['10.0.0.0/8', 'fd00::/8'] } as const
+
+const pod = (name: string, more: Partial<EndpointPod> = {}): EndpointPod => ({
+  identity: {
+    name,
+    namespace: 'shop',
+    uid: `uid-${name}`,
+    workload: { kind: 'Deployment', name: 'api' },
+    labels: { app: name, 'app.kubernetes.io/part-of': 'shop' },
+  },
+  container: null,
+  containersByPort: {},
+  ...more,
+})
+
+const view = (more: Partial<View>): View => ({
+  scope: 'pod',
+  pod: null,
+  addresses: [],
+  outboundPorts: [],
+  listeners: {},
+  hopLimit: 0,
+  ...more,
+})
+
+const point = (shown: View, name = 'eth0'): InterfaceInfo => ({
+  name,
+  vantage: 'host',
+  mesh: null,
+  domain: 1,
+  view: shown,
+})
+
+const at = (address: string, port = 8080): Endpoint => ({ address, port })
+const CLIENT = at('10.0.0.5', 51234)
+const SERVER = at('10.0.0.9')
+
+const exchange = (host = 'api', startMicros = START_MICROS): TcpScript =>
+  new TcpScript({ startMicros })
+    .handshake()
+    .client(`GET /x HTTP/1.1\r\nHost: ${host}\r\n\r\n`)
+    .server('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
+
+interface Ends {
+  client?: Endpoint
+  server?: Endpoint
+}
+
+/** One exchange seen at one capture point. */
+function see(shown: View, { client = CLIENT, server = SERVER }: Ends, options: HarnessOptions = {}, host?: string) {
+  const harness = new AssembleHarness({ interfaces: [point(shown)], ...POLICY, ...options })
+  const { pairs } = harness.script(exchange(host), { client, server }).finish()
+  return { pair: pairs[0], count: (path: string) => harness.count(path) }
+}
+
+const names = ({ client, server }: Pair) => [client.pod?.name ?? null, server.pod?.name ?? null]
+
+suite('views: a pod’s interface', () => {
+  const shown = view({ pod: pod('api-1'), addresses: ['10.0.0.9', 'fd00::9'] })
+
+  test('its own address is the server: kept, and named', () => {
+    const { pair } = see(shown, {})
+    assert.equal(pair?.capture.vantage, 'server')
+    assert.deepEqual(pair.server.pod, {
+      name: 'api-1',
+      namespace: 'shop',
+      uid: 'uid-api-1',
+      workload: { kind: 'Deployment', name: 'api' },
+      container: '',
+      labels: { app: 'api-1', 'app.kubernetes.io/part-of': 'shop' },
+    })
+    assert.equal(pair.client.pod, null)
+  })
+
+  test('IPv6 too', () => {
+    const { pair } = see(shown, { client: at('fd00::5', 5), server: at('fd00::9') })
+    assert.deepEqual(names(pair!), [null, 'api-1'])
+  })
+
+  test('its own address is the client, the server inside the cluster: left out, and counted', () => {
+    const { pair, count } = see(shown, { client: at('10.0.0.9', 4000), server: at('10.9.9.9') })
+    assert.equal(pair, undefined)
+    assert.equal(count('flows.leftOut.view'), 1)
+    assert.equal(count('messages.requests'), 0)
+  })
+
+  test('the server outside the cluster: the client’s view is kept', () => {
+    const { pair } = see(shown, { client: at('10.0.0.9', 4000), server: at('198.51.100.7', 80) })
+    assert.equal(pair?.capture.vantage, 'client')
+    assert.deepEqual(names(pair), ['api-1', null])
+  })
+
+  test('keep: both keeps the client’s view inside the cluster', () => {
+    const { pair } = see(shown, { client: at('10.0.0.9', 4000), server: at('10.9.9.9') }, { keep: 'both' })
+    assert.equal(pair?.capture.vantage, 'client')
+  })
+
+  test('an address that a pod of this node holds is inside the cluster, whatever the networks', () => {
+    const harness = new AssembleHarness({ interfaces: [point(shown)], keep: 'server' })
+    harness.assembler.setAddresses([held('192.0.2.1', 'other')])
+    const ends = { client: at('10.0.0.9', 4000), server: at('192.0.2.1') }
+    assert.equal(harness.script(exchange(), ends).finish().pairs.length, 0)
+  })
+
+  test('neither end is its own: seen from outside, kept', () => {
+    const { pair } = see(shown, { client: at('10.1.1.1', 5), server: at('10.1.1.2') })
+    assert.equal(pair?.capture.vantage, 'host')
+  })
+
+  test('the container is the one that declares the port, else the only one', () => {
+    const declared = pod('api-1', { container: 'main', containersByPort: { '8080': 'web' } })
+    const shownPod = view({ pod: declared, addresses: ['10.0.0.9'] })
+    assert.equal(see(shownPod, {}).pair?.server.pod?.container, 'web')
+    assert.equal(see(shownPod, { server: at('10.0.0.9', 9) }).pair?.server.pod?.container, 'main')
+  })
+})
+
+suite('views: a sidecar’s loopback', () => {
+  const shown = view({ scope: 'loopback', pod: pod('api-1'), addresses: ['10.0.0.9'], outboundPorts: [15001] })
+  const outbound = { client: at('10.0.0.9', 4000), server: at('127.0.0.1', 15001) }
+
+  test('what the proxy brings in is the server’s view', () => {
+    const { pair } = see(shown, { client: at('127.0.0.6', 4000), server: at('10.0.0.9') })
+    assert.equal(pair?.capture.vantage, 'server')
+    assert.deepEqual(names(pair), [null, 'api-1'])
+  })
+
+  for (const host of [
+    'cart',
+    'cart.shop',
+    'cart.shop.svc',
+    'cart.shop.svc.cluster.local:8080',
+    '10.96.0.7',
+    '10.1.2.3:80',
+  ]) {
+    test(`to the proxy for ${host}: inside the cluster, left out`, () => {
+      const harness = new AssembleHarness({ interfaces: [point(shown)], ...POLICY })
+      harness.assembler.setAddresses([held('10.0.0.77', 'somebody of namespace shop')])
+      const { pairs } = harness.script(exchange(host), outbound).finish()
+      assert.equal(pairs.length, 0)
+      assert.equal(harness.count('pairs.filtered.view'), 1)
+    })
+  }
+
+  for (const host of ['api.example.com', 'example.com', '198.51.100.1', '[2001:db8::1]:80', '']) {
+    test(`to the proxy for "${host}": outside, the client’s view is kept`, () => {
+      const { pair } = see(shown, outbound, {}, host)
+      assert.equal(pair?.capture.vantage, 'client')
+      assert.deepEqual(names(pair), ['api-1', null])
+    })
+  }
+
+  test('keep: both asks nobody', () => {
+    assert.equal(see(shown, outbound, { keep: 'both' }, 'cart').pair?.capture.vantage, 'client')
+  })
+
+  test('a transparent proxy leaves the far address: it decides', () => {
+    const ends = (address: string) => ({ client: at('10.0.0.9', 4000), server: at(address) })
+    assert.equal(see(shown, ends('10.3.3.3')).pair, undefined)
+    assert.equal(see(shown, ends('198.51.100.3')).pair?.capture.vantage, 'client')
+  })
+})
+
+suite('views: the host’s interfaces', () => {
+  const listeners = { '8080': pod('ingress') }
+  const shown = view({ scope: 'host', addresses: ['192.0.2.2'], listeners, hopLimit: 64 })
+  const incoming = { server: at('192.0.2.2') }
+
+  const withHopLimit = (frames: Frame[], hopLimit: number, source: string): Frame[] =>
+    frames.map((frame) => {
+      const bytes = frame.bytes.slice()
+      if (bytes.subarray(26, 30).join('.') === source) bytes[22] = hopLimit
+      return { ...frame, bytes }
+    })
+
+  test('a listening pod with the host’s network is named', () => {
+    const { pair } = see(shown, incoming)
+    assert.equal(pair?.capture.vantage, 'server')
+    assert.deepEqual(names(pair), [null, 'ingress'])
+  })
+
+  test('a server that nobody is known to be is kept without a name', () => {
+    assert.deepEqual(names(see(shown, { server: at('192.0.2.2', 99) }).pair!), [null, null])
+  })
+
+  test('forwarded between others: left out', () => {
+    const { pair, count } = see(shown, {})
+    assert.equal(pair, undefined)
+    assert.equal(count('flows.leftOut.forwarded'), 1)
+  })
+
+  for (const [what, server, client, source] of [
+    ['masqueraded traffic of a pod', '198.51.100.7', '192.0.2.2', '192.0.2.2'],
+    ['a node port that leads to a pod', '192.0.2.2', '198.51.100.7', '192.0.2.2'],
+  ] as const) {
+    test(`${what} has the host’s address, but a smaller TTL: left out`, () => {
+      const ends = { client: at(client, 4000), server: at(server) }
+      const run = (hopLimit: number) => {
+        const harness = new AssembleHarness({ interfaces: [point(shown)], ...POLICY })
+        const frames = withHopLimit(layFrames(exchange().segments, ends), hopLimit, source)
+        return { pairs: harness.frames(frames).finish().pairs, forwarded: harness.count('flows.leftOut.forwarded') }
+      }
+      assert.deepEqual(run(63), { pairs: [], forwarded: 1 })
+      assert.equal(run(64).pairs.length, 1)
+    })
+  }
+})
+
+const held = (address: string, name: string, fromMicros = 0, toMicros: number | null = null): AddressEntry => ({
+  address,
+  holders: [{ pod: pod(name), fromMicros, toMicros }],
+})
+
+suite('views: names of the far end', () => {
+  const shown = view({ pod: pod('api-1'), addresses: ['10.0.0.9'] })
+  const SECOND = 1_000_000
+
+  test('an address is its holder’s at the time of the packets', () => {
+    const harness = new AssembleHarness({ interfaces: [point(shown)], ...POLICY })
+    const change = START_MICROS + 100 * SECOND
+    const holders = [
+      { pod: pod('old'), fromMicros: 0, toMicros: change },
+      { pod: pod('new'), fromMicros: change, toMicros: null },
+    ]
+    harness.assembler.setAddresses([{ address: CLIENT.address, holders }])
+    harness.script(exchange('api', START_MICROS), { client: { ...CLIENT, port: 1 } })
+    harness.script(exchange('api', change + SECOND), { client: { ...CLIENT, port: 2 } })
+    const { pairs } = harness.finish()
+    assert.deepEqual(pairs.map(names), [
+      ['old', 'api-1'],
+      ['new', 'api-1'],
+    ])
+  })
+
+  test('nobody’s long after its holder has gone', () => {
+    const harness = new AssembleHarness({ interfaces: [point(shown)], ...POLICY })
+    harness.assembler.setAddresses([held(CLIENT.address, 'gone', 0, START_MICROS - 60 * SECOND)])
+    assert.deepEqual(names(harness.script(exchange()).finish().pairs[0]!), [null, 'api-1'])
+  })
+
+  test('a name that comes during a connection is in its later pairs', () => {
+    const harness = new AssembleHarness({ interfaces: [point({ ...shown, pod: null })], ...POLICY })
+    const script = new TcpScript().handshake()
+    const round = () => {
+      const from = script.segments.length
+      script.client('GET / HTTP/1.1\r\nHost: x\r\n\r\n').server('HTTP/1.1 204 No Content\r\n\r\n')
+      harness.segments(script.segments.slice(from === 3 ? 0 : from))
+    }
+    round()
+    harness.assembler.addInterface(0, point(shown))
+    harness.assembler.setAddresses([held(CLIENT.address, 'caller')])
+    round()
+    harness.assembler.setAddresses([{ address: CLIENT.address, holders: [] }])
+    round()
+    assert.deepEqual(harness.finish().pairs.map(names), [
+      [null, null],
+      ['caller', 'api-1'],
+      [null, 'api-1'],
+    ])
+  })
+
+  test('connections that share a slot of prepared ends keep their own', () => {
+    const harness = new AssembleHarness({ interfaces: [point(shown)], ...POLICY, flows: 5000 })
+    const scripts = Array.from({ length: 2100 }, () => exchange())
+    for (const [i, script] of scripts.entries())
+      harness.segments(script.segments, { client: at('10.0.0.5', 20_000 + i) })
+    for (const [i, script] of scripts.entries()) {
+      const from = script.segments.length
+      script.client('GET /y HTTP/1.1\r\nHost: x\r\n\r\n').server('HTTP/1.1 204 No Content\r\n\r\n')
+      harness.segments(script.segments.slice(from), { client: at('10.0.0.5', 20_000 + i) })
+    }
+    const ports = harness.finish().pairs.map(({ client }) => client.port)
+    const expected = scripts.map((_, i) => 20_000 + i)
+    assert.deepEqual(ports, [...expected, ...expected])
+  })
+})

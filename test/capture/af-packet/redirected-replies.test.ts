@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { RedirectedReplies } from '../../../src/capture/af-packet/redirected-replies.ts'
+import { ethernet, packet, tcp } from '../../support/frames.ts'
+
+const PROXY = 15_001
+const SYN = 0x02
+const ACK = 0x10
+const POD = [10, 244, 0, 7]
+const FAR = [203, 0, 113, 2]
+const LOOPBACK = [127, 0, 0, 1]
+const LOOPBACK6 = [...new Array<number>(15).fill(0), 1]
+const pod6 = (last: number): number[] => [0xfd, 0x44, ...new Array<number>(13).fill(0), last]
+
+type Endpoint = [address: number[], port: number]
+
+/** What is left of a frame's sender. */
+function senderOf(replies: RedirectedReplies, [source, from]: Endpoint, [target, to]: Endpoint, flags = ACK): Endpoint {
+  const header = tcp(from, to)
+  header[13] = flags
+  const frame = ethernet({ payload: packet({ source, destination: target, protocol: 6, payload: header }) })
+  const view = new DataView(frame.buffer)
+  replies.frame(view, 0, frame.length)
+  const at = source.length === 4 ? 26 : 22
+  return [[...frame.subarray(at, at + source.length)], view.getUint16(source.length === 4 ? 34 : 54)]
+}
+
+const made = (port = PROXY): RedirectedReplies => new RedirectedReplies(Int32Array.of(port))
+
+test('RedirectedReplies: a reply comes from the proxy again, whatever address it shows', () => {
+  for (const [pod, far, loopback] of [
+    [POD, FAR, LOOPBACK],
+    [pod6(7), pod6(9), LOOPBACK6],
+  ] as const) {
+    const replies = made()
+    assert.deepEqual(senderOf(replies, [pod, 40_000], [loopback, PROXY], SYN), [pod, 40_000])
+    assert.deepEqual(senderOf(replies, [far, 80], [pod, 40_000], SYN | ACK), [loopback, PROXY])
+    assert.deepEqual(senderOf(replies, [far, 80], [pod, 40_000]), [loopback, PROXY])
+  }
+})
+
+test('RedirectedReplies: a port that asked elsewhere gets its replies as they are', () => {
+  const replies = made()
+  assert.deepEqual(senderOf(replies, [FAR, 80], [POD, 40_000]), [FAR, 80], 'nothing was sent from there')
+  senderOf(replies, [POD, 40_000], [LOOPBACK, PROXY], SYN)
+  senderOf(replies, [POD, 40_000], [FAR, 8080], SYN)
+  assert.deepEqual(senderOf(replies, [FAR, 8080], [POD, 40_000], SYN | ACK), [FAR, 8080])
+})
+
+test('RedirectedReplies: what comes in stays as it is', () => {
+  const replies = made()
+  senderOf(replies, [POD, 40_000], [LOOPBACK, PROXY], SYN)
+  const proxyToApplication: Endpoint = [[127, 0, 0, 6], 40_001]
+  assert.deepEqual(senderOf(replies, proxyToApplication, [POD, 8080], SYN), proxyToApplication)
+  assert.deepEqual(senderOf(replies, [POD, 8080], proxyToApplication, SYN | ACK), [POD, 8080])
+  assert.deepEqual(senderOf(replies, [LOOPBACK, 9000], [POD, 40_000]), [LOOPBACK, 9000])
+})
+
+test('RedirectedReplies: without a proxy, and with its port known later', () => {
+  const port = Int32Array.of(0)
+  const replies = new RedirectedReplies(port)
+  const ask = (): Endpoint => senderOf(replies, [POD, 40_000], [LOOPBACK, PROXY], SYN)
+  ask()
+  assert.deepEqual(senderOf(replies, [FAR, 80], [POD, 40_000]), [FAR, 80])
+  port[0] = PROXY
+  ask()
+  assert.deepEqual(senderOf(replies, [FAR, 80], [POD, 40_000]), [LOOPBACK, PROXY])
+})
+
+test('RedirectedReplies: what is cut or no TCP is passed over', () => {
+  const replies = made()
+  const frame = ethernet({ payload: packet({ source: FAR, destination: POD, protocol: 6, payload: tcp(80, 40_000) }) })
+  const view = new DataView(frame.buffer)
+  for (let end = 0; end <= frame.length; end++) replies.frame(view, 0, end)
+  const datagram = ethernet({ payload: packet({ source: FAR, destination: POD, protocol: 17, payload: tcp(1, 2) }) })
+  replies.frame(new DataView(datagram.buffer), 0, datagram.length)
+  assert.deepEqual([...datagram.subarray(26, 30)], FAR)
+})

@@ -1,0 +1,175 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { AddressDirectory, type Held } from '../../../src/discovery/addresses/directory.ts'
+import { heldAddresses } from '../../../src/discovery/addresses/held.ts'
+import { endpointOf } from '../../../src/discovery/decide/endpoint.ts'
+import { joinPods } from '../../../src/discovery/decide/join-pods.ts'
+import type { AddressEntry } from '../../../src/pair/endpoint-pod.ts'
+import { onHost, seen, snapshotOf, told } from '../make.ts'
+
+/** As the pods of this node are told. */
+class Directory extends AddressDirectory {
+  update(all: readonly Held[], nowMicros: number): AddressEntry[] {
+    this.holdAll(all, nowMicros)
+    return this.takeChanges(nowMicros)
+  }
+}
+
+/** What is known by all that was told. */
+class Known {
+  readonly #entries = new Map<string, AddressEntry>()
+
+  take(entries: readonly AddressEntry[]): void {
+    for (const entry of entries) {
+      if (entry.holders.length === 0) this.#entries.delete(entry.address)
+      else this.#entries.set(entry.address, entry)
+    }
+  }
+
+  get entries(): AddressEntry[] {
+    return [...this.#entries.values()]
+  }
+}
+
+const SECOND = 1_000_000
+const MINUTE = 60 * SECOND
+const held = (name: string, fromMicros: number, address = '10.244.0.7'): Held => {
+  return { address, pod: endpointOf(told(name)), fromMicros }
+}
+
+/** `address name from–to …` for each entry. */
+const shown = (entries: readonly AddressEntry[]): string[] =>
+  entries.map(({ address, holders }) => {
+    const spans = holders.map(({ pod, fromMicros, toMicros }) => `${pod.identity.name} ${fromMicros}–${toMicros ?? ''}`)
+    return [address, ...spans].join(' ')
+  })
+
+test('directory: who takes an address is told once', () => {
+  const directory = new Directory()
+  const pod = held('a', 5)
+  assert.deepEqual(shown(directory.update([pod], 10)), ['10.244.0.7 a 5–'])
+  assert.deepEqual(directory.update([pod], 20), [])
+})
+
+test('directory: an address that is used again is whoever’s it was at the time', () => {
+  const directory = new Directory()
+  directory.update([held('a', 5)], 10)
+  assert.deepEqual(shown(directory.update([], 20)), ['10.244.0.7 a 5–20'])
+  assert.deepEqual(shown(directory.update([held('b', 30)], 40)), ['10.244.0.7 a 5–20 b 30–'])
+})
+
+test('directory: an end seen too late is where the next one began', () => {
+  const directory = new Directory()
+  directory.update([held('a', 5)], 10)
+  assert.deepEqual(shown(directory.update([held('b', 15)], 20)), ['10.244.0.7 a 5–15 b 15–'])
+  directory.update([], 50)
+  assert.deepEqual(shown(directory.update([held('c', 45)], 60)), ['10.244.0.7 a 5–15 b 15–45 c 45–'])
+})
+
+test('directory: one that seems to begin before the last one did begins with it', () => {
+  const directory = new Directory()
+  directory.update([held('a', 50)], 60)
+  assert.deepEqual(shown(directory.update([held('b', 20)], 70)), ['10.244.0.7 a 50–50 b 50–'])
+})
+
+test('directory: what is told anew of a pod replaces what was known, for all its time', () => {
+  const directory = new Directory()
+  directory.update([held('a', 5)], 10)
+  const pod = endpointOf(told('a', { labels: { version: '2' } }))
+  const [entry] = directory.update([{ ...held('a', 9), pod }], 20)
+  assert.deepEqual(entry?.holders, [{ pod, fromMicros: 5, toMicros: null }])
+})
+
+test('directory: four holders are remembered', () => {
+  const directory = new Directory()
+  const known = new Known()
+  for (const [index, name] of ['a', 'b', 'c', 'd', 'e', 'f'].entries()) {
+    known.take(directory.update([held(name, index)], index))
+  }
+  assert.deepEqual(shown(known.entries), ['10.244.0.7 c 2–3 d 3–4 e 4–5 f 5–'])
+})
+
+test('directory: a past holder is forgotten after ten minutes, an address with its last one', () => {
+  const directory = new Directory()
+  directory.update([held('a', 0), held('x', 0, 'fd44::7')], 0)
+  directory.update([held('b', SECOND)], SECOND)
+  assert.deepEqual(directory.update([held('b', SECOND)], 9 * MINUTE), [])
+  const changed = shown(directory.update([held('b', SECOND)], 11 * MINUTE))
+  assert.deepEqual(changed.sort(), ['10.244.0.7 b 1000000–', 'fd44::7'])
+})
+
+test('directory: one told by itself stays whatever the pods of this node do, and passes from one to the other', () => {
+  const directory = new Directory()
+  const remote = held('remote', 5, '10.244.9.9')
+  directory.hold(remote, 10)
+  assert.deepEqual(shown(directory.update([], 20)), ['10.244.9.9 remote 5–'])
+  assert.deepEqual(directory.update([held('a', 5)], 30).length, 1)
+  assert.deepEqual(directory.update([], 40).length, 1)
+  assert.deepEqual(shown(directory.update([held('moved', 50, '10.244.9.9')], 60)), ['10.244.9.9 remote 5–50 moved 50–'])
+  directory.release('10.244.9.9', 'remote', 70)
+  assert.deepEqual(directory.takeChanges(70), [])
+  directory.hold(held('back', 80, '10.244.9.9'), 90)
+  assert.deepEqual(shown(directory.update([], 100)), ['10.244.9.9 remote 5–50 moved 50–80 back 80–'])
+  directory.release('10.244.9.9', 'back', 110)
+  assert.deepEqual(shown(directory.takeChanges(110)), ['10.244.9.9 remote 5–50 moved 50–80 back 80–110'])
+})
+
+test('directory: whatever happens, holders follow one another, are few, and the last one is who has it', () => {
+  const step = fc.record({
+    after: fc.integer({ min: 0, max: 5 * MINUTE }),
+    holders: fc.dictionary(fc.constantFrom('10.0.0.1', '10.0.0.2'), fc.constantFrom('a', 'b', 'c', 'd', 'e')),
+    age: fc.integer({ min: 0, max: 10 * MINUTE }),
+  })
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+      const directory = new Directory()
+      const known = new Known()
+      let now = 0
+      for (const { after, holders, age } of steps) {
+        now += after
+        const present = Object.entries(holders).map(([address, name]) => held(name, now - age, address))
+        known.take(directory.update(present, now))
+        for (const { holders: all } of known.entries) {
+          assert.ok(all.length <= 4)
+          all.forEach(({ fromMicros, toMicros }, index) => {
+            assert.ok(index === all.length - 1 || toMicros! <= all[index + 1]!.fromMicros)
+            assert.ok(toMicros === null || (toMicros >= fromMicros && toMicros >= now - 10 * MINUTE))
+          })
+        }
+        const last = known.entries.map(({ address, holders: all }) => {
+          return [address, all.at(-1)?.toMicros === null ? all.at(-1)?.pod.identity.name : undefined]
+        })
+        const holding = last.filter(([, name]) => name !== undefined)
+        assert.deepEqual(Object.fromEntries(holding), { ...holders })
+      }
+    }),
+  )
+})
+
+test('heldAddresses: since the pod’s first process started, in packet time', () => {
+  const pods = [seen('a', { startTicks: 900, addresses: ['10.244.0.7', 'fd44::7'] })]
+  const found = heldAddresses(snapshotOf(pods, { uptimeTicks: 1000 }), joinPods(pods, [told('a')]), 50 * SECOND)
+  assert.deepEqual(
+    found.map(({ address, fromMicros }) => [address, fromMicros]),
+    [
+      ['10.244.0.7', 49 * SECOND],
+      ['fd44::7', 49 * SECOND],
+    ],
+  )
+})
+
+test('heldAddresses: nobody’s without a name, nor with the host’s network; a pod out of sight since the node took it', () => {
+  const pods = [seen('unnamed'), onHost('host')]
+  const host = told('host', { hostNetwork: true, addresses: ['192.0.2.2'] })
+  const machine = told('kata', { addresses: ['10.244.0.9'], startMicros: 7 })
+  const found = heldAddresses(
+    snapshotOf(pods),
+    joinPods(pods, [host, machine, { ...host, uid: 'x', cgroupUid: 'x' }]),
+    9,
+  )
+  assert.deepEqual(
+    found.map(({ address, pod, fromMicros }) => [address, pod.identity.name, fromMicros]),
+    [['10.244.0.9', 'kata', 7]],
+  )
+})

@@ -1,0 +1,226 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { decide } from '../../../src/discovery/decide/decide.ts'
+import type { Decisions, TargetRules } from '../../../src/discovery/decide/decision.ts'
+import { joinPods } from '../../../src/discovery/decide/join-pods.ts'
+import type { KnownPod } from '../../../src/discovery/kubernetes/known-pod.ts'
+import type { Pod, Snapshot } from '../../../src/discovery/proc/snapshot.ts'
+import { container, HOST, onHost, rulesWith, seen, sidecar, snapshotOf, told } from '../make.ts'
+
+interface Node {
+  pods: readonly Pod[]
+  known?: readonly KnownPod[]
+  rules?: Partial<TargetRules>
+  snapshot?: Partial<Snapshot>
+}
+
+function decided({ pods, known = [], rules = {}, snapshot = {} }: Node): Decisions {
+  return decide(snapshotOf(pods, snapshot), joinPods(pods, known), rulesWith(rules))
+}
+
+test('decide: a pod without mesh, with its name', () => {
+  const api = told('a', {
+    labels: { app: 'api' },
+    workload: { kind: 'Deployment', name: 'api' },
+    containers: [container('app', { ports: [8080] }), container('setup', { role: 'init', ports: [1] })],
+  })
+  const { pods, targets } = decided({ pods: [seen('a')], known: [api], rules: { excludePorts: [5432] } })
+  assert.equal(pods[0]?.why, 'no mesh; its default route')
+  const identity = { name: 'a', namespace: 'shop', uid: 'a', workload: api.workload, labels: api.labels }
+  assert.deepEqual(targets, [
+    {
+      key: '2000/eth0',
+      device: 'eth0',
+      netns: { path: '/host/proc/4211/ns/net', inode: 2000 },
+      info: {
+        name: 'eth0',
+        vantage: 'server',
+        mesh: null,
+        view: {
+          scope: 'pod',
+          pod: { identity, container: 'app', containersByPort: { 8080: 'app' } },
+          addresses: ['10.244.0.7'],
+          outboundPorts: [],
+          listeners: {},
+          hopLimit: 0,
+        },
+      },
+      excludePorts: [5432],
+      onlyAddresses: null,
+      labels: { namespace: 'shop', pod: 'a' },
+    },
+  ])
+})
+
+test('decide: without an API server everything is there but the names', () => {
+  const { targets } = decided({ pods: [seen('a', { nameHint: 'shop-0', namespaceHint: 'shop' })] })
+  assert.deepEqual(
+    targets.map(({ key, info, labels }) => [key, info.view?.pod, labels]),
+    [['2000/eth0', null, { namespace: '', pod: 'a' }]],
+  )
+})
+
+test('decide: a sidecar’s pod is captured on loopback, without the proxy’s own ports, and outgoing is the client’s', () => {
+  for (const [mesh, outbound, own] of [
+    ['istio', 15001, 15006],
+    ['linkerd', 4140, 4143],
+    ['kuma', 15001, 9901],
+    ['consul', 15001, 20000],
+  ] as const) {
+    const { targets } = decided({ pods: [seen('a', { mesh: sidecar(mesh) })], rules: { excludePorts: [5432] } })
+    const [target] = targets
+    assert.deepEqual([target?.key, target?.info.mesh, target?.info.view?.scope], ['2000/lo', mesh, 'loopback'])
+    assert.deepEqual(target?.info.view?.outboundPorts, [outbound])
+    assert.ok(target?.excludePorts.includes(own) && target.excludePorts.includes(5432))
+    assert.ok(!target.excludePorts.includes(outbound))
+  }
+})
+
+const reasons: [title: string, node: Node, captured: string | null, why: RegExp][] = [
+  ['a virtual machine', { pods: [seen('a', { sandbox: 'Kata Containers: x' })] }, null, /^Kata Containers/],
+  ['no interface yet', { pods: [seen('a', { external: null })] }, null, /^no interface beside loopback/],
+  [
+    'no default route',
+    { pods: [seen('a', { external: { name: 'net1', by: 'address' } })] },
+    'net1',
+    /^no mesh; no default route: first/,
+  ],
+  [
+    'a gateway of a mesh',
+    { pods: [seen('a', { mesh: { ...sidecar('istio'), role: 'gateway' } })] },
+    'eth0',
+    /^Istio gateway, no application behind it; its default route$/,
+  ],
+  [
+    'ambient, by the label',
+    { pods: [seen('a')], known: [told('a', { labels: { 'istio.io/dataplane-mode': 'ambient' } })] },
+    'eth0',
+    /^Istio ambient: .*HBONE.*TLS; its default route$/,
+  ],
+  [
+    'ambient, by what Istio’s plug-in noted',
+    { pods: [seen('a')], known: [told('a', { annotations: { 'ambient.istio.io/redirection': 'enabled' } })] },
+    'eth0',
+    /^Istio ambient/,
+  ],
+  ['ztunnel here, nothing known', { pods: [seen('a')], snapshot: { ambient: true } }, 'eth0', /^no sidecar; ztunnel/],
+  [
+    'ztunnel here, and the pod is known not to be of it',
+    { pods: [seen('a')], known: [told('a')], snapshot: { ambient: true } },
+    'eth0',
+    /^no mesh;/,
+  ],
+  [
+    'host network of a host without addresses',
+    { pods: [onHost('a')], snapshot: { host: { ...HOST, allAddresses: [] } } },
+    null,
+    /^no interface/,
+  ],
+  ['its own pod, by uid', { pods: [seen('a')], rules: { own: { ...NOBODY(), uid: 'a' } } }, null, /own pod$/],
+  ['its own pod, by namespace', { pods: [seen('a')], rules: { own: { ...NOBODY(), netns: 2000 } } }, null, /own pod$/],
+  [
+    'its own pod, by name',
+    { pods: [seen('a')], known: [told('a')], rules: { own: { ...NOBODY(), name: 'a', namespace: 'shop' } } },
+    null,
+    /own pod$/,
+  ],
+  [
+    'its own pod although it is annotated',
+    {
+      pods: [seen('a')],
+      known: [told('a', { annotations: { 'interceptor.dev/capture': 'true' } })],
+      rules: { own: { ...NOBODY(), uid: 'a' } },
+    },
+    null,
+    /own pod$/,
+  ],
+  [
+    'another pod with the host’s network, as we have',
+    { pods: [onHost('a')], rules: { own: { ...NOBODY(), netns: HOST.netns } } },
+    'any',
+    /^host network/,
+  ],
+]
+
+function NOBODY() {
+  return { uid: null, name: null, namespace: null, netns: null }
+}
+
+for (const [title, node, captured, why] of reasons) {
+  test(`decide: ${title}`, () => {
+    const { pods, targets } = decided(node)
+    assert.match(pods[0]!.why, why)
+    assert.equal(pods[0]!.capture?.interface ?? null, captured)
+    assert.deepEqual(
+      targets.map(({ device }) => device),
+      captured === null ? [] : [captured],
+    )
+  })
+}
+
+const exporter = told('exporter', { hostNetwork: true, containers: [container('exporter', { ports: [9100] })] })
+
+test('decide: pods with the host’s network are one target, which knows who listens where', () => {
+  const proxy = onHost('proxy', { listens: [10256] })
+  const unnamed = onHost('unnamed', { listens: [4444] })
+  const { targets } = decided({
+    pods: [onHost('exporter'), proxy, unnamed],
+    known: [exporter, told('proxy', { hostNetwork: true })],
+    rules: { adminPort: 9464, excludePorts: [22] },
+  })
+  const [target, ...more] = targets
+  assert.deepEqual(more, [])
+  assert.deepEqual([target?.key, target?.device, target?.netns?.path], ['1000/any', 'any', '/host/proc/1/ns/net'])
+  assert.deepEqual(target?.onlyAddresses, HOST.allAddresses)
+  assert.deepEqual(target?.excludePorts, [22, 9464])
+  const listeners = Object.entries(target?.info.view?.listeners ?? {}).map(([port, pod]) => [port, pod.identity.name])
+  assert.deepEqual(listeners, [
+    ['9100', 'exporter'],
+    ['10256', 'proxy'],
+  ])
+})
+
+test('decide: a socket says more than a declaration', () => {
+  const { targets } = decided({
+    pods: [onHost('exporter'), onHost('proxy', { listens: [9100] })],
+    known: [exporter, told('proxy', { hostNetwork: true })],
+  })
+  assert.equal(targets[0]?.info.view?.listeners['9100']?.identity.name, 'proxy')
+})
+
+test('decide: ports of a pod with the host’s network that is left out are left out, unless another serves them', () => {
+  const annotations = { 'interceptor.dev/capture': 'false' }
+  const { targets, pods } = decided({
+    pods: [onHost('exporter', { listens: [9100, 9200] }), onHost('proxy', { listens: [9200] })],
+    known: [{ ...exporter, annotations }, told('proxy', { hostNetwork: true })],
+  })
+  assert.deepEqual(targets[0]?.excludePorts, [9100])
+  assert.deepEqual(Object.keys(targets[0]?.info.view?.listeners ?? {}), ['9200'])
+  assert.equal(pods[0]?.capture, null)
+})
+
+test('decide: the host is entered only where we are not in its namespace', () => {
+  const own = { ...NOBODY(), netns: HOST.netns }
+  assert.equal(decided({ pods: [onHost('a')], rules: { own } }).targets[0]?.netns, null)
+})
+
+const hostInterfaces: [title: string, pods: Pod[], configured: string[], devices: string[]][] = [
+  ['configured ones without pods', [], ['eth1', 'br0', 'eth1'], ['eth1', 'br0']],
+  ['all of them cover those that are configured', [onHost('a')], ['eth1'], ['any']],
+  ['any', [], ['any', 'eth1'], ['any']],
+  ['none', [], [], []],
+]
+
+for (const [title, pods, configured, devices] of hostInterfaces) {
+  test(`decide: interfaces of the host: ${title}`, () => {
+    const { targets } = decided({ pods, rules: { hostInterfaces: configured } })
+    assert.deepEqual(
+      targets.map(({ device }) => device),
+      devices,
+    )
+  })
+}
+
+test('decide: two pods said to be in one namespace are one target', () => {
+  assert.equal(decided({ pods: [seen('a'), seen('b')] }).targets.length, 1)
+})

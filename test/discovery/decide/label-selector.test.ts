@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { parseLabelSelector } from '../../../src/discovery/decide/label-selector.ts'
+
+const LABELS = { app: 'web', tier: 'front', 'example.com/team': 'a_b.c', empty: '' }
+
+const MATCHING = [
+  '',
+  '  ',
+  'app',
+  'app=web',
+  'app==web',
+  ' app = web ',
+  'app!=shop',
+  'other!=web',
+  '!canary',
+  '! canary',
+  'tier in (front,back)',
+  'tier in (front)',
+  'tier in(back , front)',
+  'tier notin (back)',
+  'other notin (front)',
+  'example.com/team=a_b.c',
+  'empty=',
+  'empty',
+  'empty in (,x)',
+  'app=web,tier in (front, back),!canary',
+]
+const OTHERS = [
+  'canary',
+  'app=shop',
+  'app!=web',
+  '!app',
+  'tier in (back)',
+  'other in (front)',
+  'tier notin (front, back)',
+  'app=',
+  'empty!=',
+  'app=web,canary',
+  'toString',
+  'in=x',
+]
+
+test('parseLabelSelector: matches as Kubernetes does', () => {
+  for (const selector of MATCHING) assert.equal(parseLabelSelector(selector).matches(LABELS), true, selector)
+  for (const selector of OTHERS) assert.equal(parseLabelSelector(selector).matches(LABELS), false, selector)
+})
+
+test('parseLabelSelector: says where it is wrong and what is expected', () => {
+  const cases: [string, RegExp][] = [
+    ['app=web,', /expected a label’s key, .* at its end/],
+    [',', /expected a label’s key, .* at “,”/],
+    ['app in web', /expected values in parentheses, such as \(a, b\) at “web”/],
+    ['app in (web', /expected a comma or \) at its end/],
+    ['app web', /expected a comma or the end at “web”/],
+    ['app=web shop', /expected a comma or the end at “shop”/],
+    ['-app', /expected a label’s key/],
+    ['Example.com/app', /expected a label’s key/],
+    [`app=${'x'.repeat(64)}`, /expected a label’s value/],
+    ['app=a/b', /expected a label’s value/],
+    ['app>5', /expected a label’s key/],
+    ['!', /at its end/],
+  ]
+  for (const [selector, message] of cases) {
+    assert.throws(() => parseLabelSelector(selector), { name: 'InterceptorError', exitCode: 2, message }, selector)
+  }
+})

@@ -1,0 +1,310 @@
+import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import fc from 'fast-check'
+import { NodeScanner } from '../../../src/discovery/proc/scanner.ts'
+import type { Pod, Snapshot } from '../../../src/discovery/proc/snapshot.ts'
+import { EXIT_PRIVILEGE, EXIT_USAGE, InterceptorError } from '../../../src/errors.ts'
+import { FakeProc, type FakeProcess, HOST_NETNS, PROCESS_FILES, podNetwork, UPTIME } from '../fake-proc.ts'
+
+const uid = (index: number): string => `00000000-0000-4000-8000-${String(index).padStart(12, '0')}`
+const id = (index: number): string => String(index).padStart(64, 'a')
+
+/** A process in container `container` of pod `pod`, which has a namespace of its own. */
+function inPod(pod: number, container: number, pid: number, ...command: string[]): FakeProcess {
+  return {
+    pid,
+    command,
+    netns: HOST_NETNS + pod,
+    cgroup: `/kubepods/pod${uid(pod)}/cri-containerd-${id(container)}`,
+    network: podNetwork(pod),
+  }
+}
+
+/** A pod of two containers, one of them pause. Pids are `pod * 100 + …`. */
+const plainPod = (pod: number): FakeProcess[] => [
+  inPod(pod, pod * 10, pod * 100, '/pause'),
+  { ...inPod(pod, pod * 10 + 1, pod * 100 + 1, '/usr/bin/node', 'server.js'), env: { HOSTNAME: `shop-${pod}` } },
+]
+
+function scan(t: TestContext, ...processes: FakeProcess[]): Snapshot {
+  return new NodeScanner(FakeProc.create(t, ...processes).root).scan()
+}
+
+function onlyPod({ pods }: Snapshot): Pod {
+  assert.equal(pods.length, 1, JSON.stringify(pods))
+  return pods[0]!
+}
+
+test('scan: a pod with everything that its processes tell', (t) => {
+  const snapshot = scan(t, ...plainPod(7))
+  assert.deepEqual(snapshot, {
+    uptimeTicks: UPTIME * 100,
+    processes: 3,
+    denied: 0,
+    networkNamespaces: 2,
+    host: {
+      netns: HOST_NETNS,
+      interface: 'eth0',
+      addresses: ['10.244.0.250'],
+      allAddresses: ['10.244.0.250'],
+      hopLimit: 64,
+    },
+    ambient: false,
+    pods: [
+      {
+        uid: uid(7),
+        nameHint: 'shop-7',
+        namespaceHint: null,
+        containers: [{ id: id(71), runtime: 'containerd', pid: 701, process: 'node' }],
+        pid: 700,
+        startTicks: 700,
+        netns: HOST_NETNS + 7,
+        hostNetwork: false,
+        addresses: ['10.244.0.7'],
+        interfaces: ['lo', 'eth0'],
+        external: { name: 'eth0', by: 'default-route' },
+        listens: [],
+        mesh: null,
+        sandbox: null,
+      },
+    ],
+    others: [],
+  })
+})
+
+test('scan: pods come by uid, one for each', (t) => {
+  const { pods } = scan(t, ...plainPod(9), ...plainPod(2), ...plainPod(5))
+  assert.deepEqual(
+    pods.map((pod) => pod.uid),
+    [uid(2), uid(5), uid(9)],
+  )
+})
+
+test('scan: a pod with the host’s network has the host’s interface, and its host name is not its own', (t) => {
+  const proxy = { ...inPod(3, 30, 300, 'kube-proxy'), netns: HOST_NETNS, env: { HOSTNAME: 'node-1' } }
+  const pod = onlyPod(scan(t, proxy))
+  assert.equal(pod.hostNetwork, true)
+  assert.equal(pod.external?.name, 'eth0')
+  assert.deepEqual([pod.nameHint, pod.addresses, pod.interfaces], [null, ['10.244.0.250'], []])
+})
+
+test('scan: names that sidecars are given go before the host name', (t) => {
+  const [pause, app] = plainPod(4)
+  const sidecar = { ...inPod(4, 42, 402, 'pilot-agent'), env: { POD_NAME: 'shop-4-x', POD_NAMESPACE: 'shop' } }
+  const pod = onlyPod(scan(t, pause!, app!, sidecar))
+  assert.deepEqual([pod.nameHint, pod.namespaceHint], ['shop-4-x', 'shop'])
+})
+
+test('scan: what is no name is no hint', (t) => {
+  const env = { HOSTNAME: '\x1b[31mred', POD_NAMESPACE: 'no spaces' }
+  const pod = onlyPod(scan(t, { ...inPod(4, 40, 400, 'node'), env }))
+  assert.deepEqual([pod.nameHint, pod.namespaceHint], [null, null])
+})
+
+test('scan: a sidecar beside the application', (t) => {
+  const sidecar = [
+    inPod(4, 42, 402, '/usr/local/bin/pilot-agent', 'proxy', 'sidecar'),
+    inPod(4, 42, 403, '/usr/local/bin/envoy'),
+  ]
+  const pod = onlyPod(scan(t, ...plainPod(4), ...sidecar))
+  assert.deepEqual([pod.mesh?.name, pod.mesh?.role], ['istio', 'sidecar'])
+  assert.deepEqual(
+    pod.containers.map(({ process }) => process),
+    ['node', 'pilot-agent'],
+  )
+})
+
+for (const [title, helper] of [
+  ['conmon', { command: ['/usr/bin/conmon'], cgroup: `/kubepods/pod${uid(4)}/crio-conmon-${id(40)}.scope` }],
+  ['runc before it enters the namespace', { command: ['runc', 'init'] }],
+  ['runc between create and start', { command: [], kernelName: 'runc:[2:INIT]' }],
+] as const) {
+  test(`scan: ${title} makes no pod with the host’s network`, (t) => {
+    const process = { ...inPod(4, 40, 450), netns: HOST_NETNS, ...helper }
+    assert.deepEqual(scan(t, process).pods, [])
+    assert.equal(onlyPod(scan(t, process, ...plainPod(4))).hostNetwork, false)
+  })
+}
+
+test('scan: a process whose cgroup tells nothing is of the pod whose namespace it is in', (t) => {
+  const proxy = { ...inPod(4, 40, 440, 'linkerd2-proxy'), cgroup: '/' }
+  assert.equal(onlyPod(scan(t, ...plainPod(4), proxy)).mesh?.name, 'linkerd')
+})
+
+test('scan: Docker in the pod: its namespaces are not captured beside the pod’s', (t) => {
+  const inner = { ...inPod(4, 41, 460, 'nginx'), netns: HOST_NETNS + 99 }
+  const snapshot = scan(t, ...plainPod(4), inner)
+  assert.equal(onlyPod(snapshot).netns, HOST_NETNS + 4)
+  assert.deepEqual(snapshot.others, [
+    {
+      netns: HOST_NETNS + 99,
+      pid: 460,
+      process: 'nginx',
+      containers: [id(41)],
+      why: `a second namespace of pod ${uid(4)}: its traffic leaves through the pod’s own`,
+    },
+  ])
+})
+
+test('scan: containers and services with a namespace of their own are no pods', (t) => {
+  const docker: FakeProcess = { pid: 50, command: ['redis'], netns: HOST_NETNS + 1, cgroup: `/docker/${id(1)}` }
+  const service: FakeProcess = {
+    pid: 60,
+    command: ['colord'],
+    netns: HOST_NETNS + 2,
+    cgroup: '/system.slice/colord.service',
+  }
+  const { pods, others } = scan(t, service, docker)
+  assert.deepEqual(pods, [])
+  assert.deepEqual(
+    others.map(({ process, why }) => [process, why]),
+    [
+      ['redis', 'a container, but of no pod'],
+      ['colord', 'in no container'],
+    ],
+  )
+})
+
+for (const [title, command, why] of [
+  ['Kata’s shim', ['/opt/kata/bin/containerd-shim-kata-v2', '-id', 'x'], /^Kata Containers/],
+  [
+    'Kata’s hypervisor',
+    ['/usr/bin/qemu-system-x86_64', '-name', `sandbox-${id(4)},debug-threads=on`],
+    /^Kata Containers/,
+  ],
+  ['gVisor', ['runsc-sandbox', '--root=/run'], /^gVisor/],
+] as const) {
+  test(`scan: ${title}: out of the host’s sight`, (t) => {
+    const pod = onlyPod(scan(t, inPod(4, 40, 400, ...command)))
+    assert.match(pod.sandbox ?? '', why)
+  })
+}
+
+test('scan: KubeVirt’s guests are ordinary pods', (t) => {
+  const pod = onlyPod(scan(t, inPod(4, 40, 400, '/usr/libexec/qemu-kvm', '-name', 'guest=shop_vm')))
+  assert.equal(pod.sandbox, null)
+})
+
+test('scan: a pod whose interface is not there yet', (t) => {
+  const pod = onlyPod(scan(t, { ...inPod(4, 40, 400, '/pause'), network: {} }))
+  assert.equal(pod.external, null)
+})
+
+test('scan: ztunnel tells of the ambient mode', (t) => {
+  assert.equal(scan(t, inPod(4, 40, 400, '/usr/local/bin/ztunnel', 'proxy', 'ztunnel')).ambient, true)
+})
+
+test('scan: what does not change is the same object in the next snapshot', (t) => {
+  const proc = FakeProc.create(t, ...plainPod(4), ...plainPod(5))
+  const scanner = new NodeScanner(proc.root)
+  const first = scanner.scan()
+  // A worker process comes: the pod is made of more, and comes to the same.
+  proc.put(inPod(4, 41, 480, '/usr/bin/node', 'worker.js'))
+  proc.put({ ...inPod(5, 52, 590, 'envoy') })
+  const second = scanner.scan()
+  assert.equal(second.pods[0], first.pods[0])
+  assert.equal(second.host, first.host)
+  assert.notEqual(second.pods[1], first.pods[1])
+  assert.deepEqual(
+    second.pods[1]?.containers.map(({ process }) => process),
+    ['node', 'envoy'],
+  )
+})
+
+test('scan: a pod that ends is gone from the next snapshot', (t) => {
+  const proc = FakeProc.create(t, ...plainPod(4), ...plainPod(5))
+  const scanner = new NodeScanner(proc.root)
+  scanner.scan()
+  for (const { pid } of plainPod(4)) proc.remove(pid)
+  assert.deepEqual(
+    scanner.scan().pods.map((pod) => pod.uid),
+    [uid(5)],
+  )
+})
+
+test('scan: a namespace whose number another had before has its own addresses', (t) => {
+  const proc = FakeProc.create(t, ...plainPod(4))
+  const scanner = new NodeScanner(proc.root)
+  for (let pass = 0; pass < 20; pass += 1) scanner.scan()
+  for (const { pid } of plainPod(4)) proc.remove(pid)
+  proc.put({ ...inPod(6, 60, 600, 'nginx'), netns: HOST_NETNS + 4 })
+  assert.deepEqual(onlyPod(scanner.scan()).addresses, ['10.244.0.6'])
+})
+
+test('scan: a pid taken anew is another process', (t) => {
+  const proc = FakeProc.create(t, ...plainPod(4))
+  const scanner = new NodeScanner(proc.root)
+  scanner.scan()
+  for (const { pid } of plainPod(4)) proc.remove(pid)
+  proc.put({ ...inPod(6, 60, 401, 'nginx') })
+  assert.deepEqual(
+    scanner.scan().pods.map((pod) => [pod.uid, pod.pid]),
+    [[uid(6), 401]],
+  )
+})
+
+test('scan: a young process that becomes another program by exec is seen at once', (t) => {
+  const young = { ...inPod(4, 40, 400, 'sh', '-c', 'exec linkerd2-proxy'), startTicks: 9_999_900 }
+  const proc = FakeProc.create(t, young)
+  const scanner = new NodeScanner(proc.root)
+  assert.equal(onlyPod(scanner.scan()).mesh, null)
+  writeFileSync(join(proc.root, '400', 'cmdline'), '/usr/lib/linkerd/linkerd2-proxy\0')
+  assert.equal(onlyPod(scanner.scan()).mesh?.name, 'linkerd')
+})
+
+test('scan: an old process that becomes another program is seen within 64 passes', (t) => {
+  const proc = FakeProc.create(t, inPod(4, 40, 400, 'sh'))
+  const scanner = new NodeScanner(proc.root)
+  scanner.scan()
+  writeFileSync(join(proc.root, '400', 'cmdline'), 'linkerd2-proxy\0')
+  const found = Array.from({ length: 64 }, () => onlyPod(scanner.scan()).mesh?.name)
+  assert.equal(found.at(-1), 'linkerd')
+})
+
+test('scan: an interface that comes after the first process is seen in the next pass', (t) => {
+  const late = inPod(4, 40, 400, '/pause')
+  const proc = FakeProc.create(t, { ...late, network: {} })
+  const scanner = new NodeScanner(proc.root)
+  assert.equal(onlyPod(scanner.scan()).external, null)
+  proc.put(late)
+  assert.equal(onlyPod(scanner.scan()).external?.name, 'eth0')
+})
+
+test('scan: whatever vanishes of a process, no pass throws and other pods are as they were', (t) => {
+  const proc = FakeProc.create(t, ...plainPod(4))
+  const scanner = new NodeScanner(proc.root)
+  const untouched = onlyPod(scanner.scan())
+  const victims = [...plainPod(5), { ...inPod(6, 60, 600, 'kube-proxy'), netns: HOST_NETNS }]
+  const loss = fc.tuple(fc.nat(victims.length - 1), fc.constantFrom('', 'ns', 'net', ...PROCESS_FILES))
+  fc.assert(
+    fc.property(fc.array(loss, { maxLength: 6 }), (losses) => {
+      proc.put(...victims)
+      for (const [index, file] of losses) proc.remove(victims[index]!.pid, file)
+      for (const pass of [scanner.scan(), new NodeScanner(proc.root).scan()]) {
+        assert.deepEqual(
+          pass.pods.find((pod) => pod.uid === uid(4)),
+          untouched,
+        )
+      }
+    }),
+    { numRuns: 60 },
+  )
+})
+
+test('scan: no proc filesystem is a mistake of the configuration', () => {
+  assert.throws(
+    () => new NodeScanner('/nowhere').scan(),
+    (error) => error instanceof InterceptorError && error.exitCode === EXIT_USAGE && /\/nowhere/.test(error.message),
+  )
+})
+
+test('scan: a proc without the host’s first process lacks a privilege', (t) => {
+  const proc = FakeProc.create(t, ...plainPod(4))
+  proc.remove(1)
+  assert.throws(
+    () => new NodeScanner(proc.root).scan(),
+    (error) => error instanceof InterceptorError && error.exitCode === EXIT_PRIVILEGE && /pid 1/.test(error.message),
+  )
+})

@@ -1,0 +1,18 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Control } from '../../src/thread/control.ts'
+import { COMMAND_DRAIN, COMMAND_RUN, COMMAND_STOP } from '../../src/thread/messages.ts'
+
+test('Control: what one side writes the other reads', () => {
+  const shared = Control.allocate()
+  const [main, worker] = [new Control(shared), new Control(shared)]
+  assert.deepEqual([worker.command, worker.running, main.heartbeat, main.state], [COMMAND_RUN, true, 0, 0])
+  for (const command of [COMMAND_DRAIN, COMMAND_STOP]) {
+    main.command = command
+    assert.deepEqual([worker.command, worker.running], [command, false])
+  }
+  worker.beat()
+  worker.beat()
+  worker.state = 7
+  assert.deepEqual([main.heartbeat, main.state], [2, 7])
+})

@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Control } from '../../src/thread/control.ts'
+import { threadCpuSeconds, UsageNote } from '../../src/thread/cpu-time.ts'
+import { needs } from '../support/needs.ts'
+
+const skip = needs('linux')
+
+function burn(millis: number): void {
+  const until = process.cpuUsage().user + millis * 1000
+  while (process.cpuUsage().user < until) Math.sqrt(Math.random())
+}
+
+test("thread usage: a thread's CPU time grows with what it does, and is no more than the process's", { skip }, () => {
+  const before = threadCpuSeconds()!
+  burn(200)
+  const used = threadCpuSeconds()! - before
+  assert.ok(used >= 0.05, `${used}`)
+  const { user, system } = process.cpuUsage()
+  assert.ok(threadCpuSeconds()! <= (user + system) / 1e6 + 0.05)
+})
+
+test('thread usage: noted in the control block, once a second', { skip }, () => {
+  const control = new Control(Control.allocate())
+  assert.equal(control.cpuSeconds, null)
+  const note = new UsageNote(control)
+  note.turn(10_000)
+  const noted = control.cpuSeconds!
+  assert.ok(noted > 0)
+  burn(50)
+  note.turn(10_999)
+  assert.equal(control.cpuSeconds, noted)
+  note.turn(11_000)
+  assert.ok(control.cpuSeconds! > noted)
+})
