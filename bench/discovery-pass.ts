@@ -12,11 +12,11 @@ const WARM_UP = 10
 const PASSES = 50
 const PROC = '/proc'
 /** Younger processes are read anew in each pass. */
-const YOUNG_MILLIS = 10_000
+const YOUNG_MS = 10_000
 /** On the clock of `isQuiet`: nothing has been started for that long, and no pass is due yet. */
-const SETTLED_MILLIS = 11_000
+const SETTLED_MS = 11_000
 
-function cpuMillisOf(work: () => unknown): number {
+function cpuMsOf(work: () => unknown): number {
   const before = process.cpuUsage()
   work()
   const { user, system } = process.cpuUsage(before)
@@ -25,25 +25,25 @@ function cpuMillisOf(work: () => unknown): number {
 
 const scanner = new NodeScanner(PROC)
 const quiet = new QuietNode(PROC)
-const firstMillis = cpuMillisOf(() => scanner.scan())
-await pause(YOUNG_MILLIS)
+const firstMs = cpuMsOf(() => scanner.scan())
+await pause(YOUNG_MS)
 for (let i = 0; i < WARM_UP; i++) scanner.scan()
-const passMillis = Array.from({ length: PASSES }, () => cpuMillisOf(() => scanner.scan()))
+const passMs = Array.from({ length: PASSES }, () => cpuMsOf(() => scanner.scan()))
 const snapshot = scanner.scan()
 quiet.isQuiet(0)
-quiet.passed(snapshot, SETTLED_MILLIS)
+quiet.passed(snapshot, SETTLED_MS)
 let quietLooks = 0
-const quietMillis = Array.from({ length: PASSES }, () =>
-  cpuMillisOf(() => {
-    if (quiet.isQuiet(SETTLED_MILLIS)) quietLooks += 1
+const quietMs = Array.from({ length: PASSES }, () =>
+  cpuMsOf(() => {
+    if (quiet.isQuiet(SETTLED_MS)) quietLooks += 1
   }),
 )
 if (quietLooks < PASSES) throw new Error('processes were started meanwhile: measure on a quiet machine')
 const sample: DiscoverySample = {
   processes: snapshot.processes,
   pods: snapshot.pods.length,
-  firstMillis,
-  passMillis,
-  quietMillis,
+  firstMs,
+  passMs,
+  quietMs,
 }
 process.stdout.write(`${JSON.stringify(sample)}\n`)

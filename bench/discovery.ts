@@ -14,9 +14,9 @@ const PROCESSES = 2000
 export interface DiscoverySample {
   processes: number
   pods: number
-  firstMillis: number
-  passMillis: number[]
-  quietMillis: number[]
+  firstMs: number
+  passMs: number[]
+  quietMs: number[]
 }
 
 export async function measureDiscovery(): Promise<Section | Missing> {
@@ -44,18 +44,18 @@ async function fill(pod: RigPod): Promise<void> {
 }
 
 function section(sample: DiscoverySample): Section {
-  const { processes, pods, firstMillis, passMillis, quietMillis } = sample
-  const row = (what: string, millis: number[]): string[] => {
-    const { median, min, max } = spread(millis)
+  const { processes, pods, firstMs, passMs, quietMs } = sample
+  const row = (what: string, ms: number[]): string[] => {
+    const { median, min, max } = spread(ms)
     return [what, `${figure(median)} ms`, `${figure(min)}–${figure(max)} ms`]
   }
   return {
     title: `Discovery: CPU time of one look at a node with ${whole(processes)} processes and ${whole(pods)} pods`,
     columns: ['', 'median', 'min–max'],
     rows: [
-      row('the first pass of a cold program', [firstMillis]),
-      row('a pass, once warm', passMillis),
-      row('whether anything has started since', quietMillis),
+      row('the first pass of a cold program', [firstMs]),
+      row('a pass, once warm', passMs),
+      row('whether anything has started since', quietMs),
     ],
     notes: ['the agent makes a pass only where something has started, and every 5 s'],
     data: { ...sample },

@@ -2,7 +2,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { cpuMillis, outputOf, residentMiB } from './measure.ts'
+import { cpuMs, outputOf, residentMiB } from './measure.ts'
 import { INTERCEPTOR } from './parts.ts'
 import type { VethPair } from './veth.ts'
 
@@ -36,8 +36,8 @@ export class LiveRun {
   }
 
   /** User and system time so far. Milliseconds. */
-  get cpuMillis(): number {
-    return cpuMillis(this.#pid)
+  get cpuMs(): number {
+    return cpuMs(this.#pid)
   }
 
   /** Resident now, MiB. */
@@ -47,8 +47,8 @@ export class LiveRun {
 
   /** Waits until it has worked through what came. */
   async settle(): Promise<void> {
-    for (let before = -Infinity; this.cpuMillis - before > IDLE_MS; ) {
-      before = this.cpuMillis
+    for (let before = -Infinity; this.cpuMs - before > IDLE_MS; ) {
+      before = this.cpuMs
       await sleep(IDLE_LOOK_MS)
     }
   }

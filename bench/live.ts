@@ -48,10 +48,10 @@ async function replayOnce(trace: Trace, workers: number): Promise<LiveSample> {
   try {
     const summary = join(folder, 'summary.json')
     const run = await LiveRun.start(veth, ['--workers', String(workers), '--summary', summary])
-    const cpuBefore = run.cpuMillis
+    const cpuBefore = run.cpuMs
     const sent = await veth.replay(['--topspeed', '--preload-pcap', trace.path])
     await run.settle()
-    const cpu = run.cpuMillis - cpuBefore
+    const cpu = run.cpuMs - cpuBefore
     const { rssMiB } = run
     await run.stop()
     const { frames, pairs } = JSON.parse(readFileSync(summary, 'utf8')) as {

@@ -8,9 +8,9 @@ const LOOK_MS = 20
 
 /** What one run of a program cost. */
 export interface Cost {
-  wallMillis: number
+  wallMs: number
   /** User and system time of all its threads, to 10 ms. */
-  cpuMillis: number
+  cpuMs: number
   peakRssMiB: number
 }
 
@@ -33,7 +33,7 @@ export interface RunSettings {
  * @throws Error with its last words when it cannot be started or ends with a code other than 0
  */
 export async function runProgram([program, ...args]: CommandLine, settings: RunSettings = {}): Promise<ProgramRun> {
-  const cpuBefore = childrenCpuMillis()
+  const cpuBefore = childrenCpuMs()
   const start = process.hrtime.bigint()
   const child = spawn(program, args, {
     env: { ...process.env, ...settings.env },
@@ -45,8 +45,8 @@ export async function runProgram([program, ...args]: CommandLine, settings: RunS
   }, LOOK_MS)
   try {
     const stdout = await outputOf(child, program)
-    const wallMillis = Number(process.hrtime.bigint() - start) / 1e6
-    return { stdout, wallMillis, cpuMillis: childrenCpuMillis() - cpuBefore, peakRssMiB }
+    const wallMs = Number(process.hrtime.bigint() - start) / 1e6
+    return { stdout, wallMs, cpuMs: childrenCpuMs() - cpuBefore, peakRssMiB }
   } finally {
     clearInterval(looking)
   }
@@ -67,13 +67,13 @@ export function outputOf(child: ChildProcess, program: string): Promise<string> 
 }
 
 /** User and system time of this process's ended children, and theirs (proc_pid_stat(5), cutime and cstime). */
-function childrenCpuMillis(): number {
+function childrenCpuMs(): number {
   const fields = statFields('self')
   return ticks(fields, 13) + ticks(fields, 14)
 }
 
 /** User and system time of a running process, or of one of its threads. Milliseconds, to 10. */
-export function cpuMillis(pid: number, thread?: number): number {
+export function cpuMs(pid: number, thread?: number): number {
   const fields = statFields(thread === undefined ? String(pid) : `${pid}/task/${thread}`)
   return ticks(fields, 11) + ticks(fields, 12)
 }

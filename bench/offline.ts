@@ -36,11 +36,11 @@ const PARSE_STAGE = 'parse stage, one core'
 async function parseStage(trace: Trace, passes: number): Promise<Sample> {
   const { stdout, peakRssMiB } = await runProgram([process.execPath, script('parse-stage'), trace.path, String(passes)])
   const result = JSON.parse(stdout) as { pairs: number; nanosPerPair: number; cpuNanosPerPair: number }
-  const millis = (nanos: number): number => (nanos * result.pairs) / 1e6
+  const ms = (nanos: number): number => (nanos * result.pairs) / 1e6
   return {
     pairs: result.pairs,
-    wallMillis: millis(result.nanosPerPair),
-    cpuMillis: millis(result.cpuNanosPerPair),
+    wallMs: ms(result.nanosPerPair),
+    cpuMs: ms(result.cpuNanosPerPair),
     peakRssMiB,
   }
 }
@@ -104,14 +104,14 @@ export async function measureOffline(trace: Trace, options: OfflineOptions): Pro
 
 /** What a contender's samples come to. */
 function summarize(samples: readonly Sample[]) {
-  const perSecond = (millis: (sample: Sample) => number) =>
-    spread(samples.map((sample) => (sample.pairs / millis(sample)) * 1000))
+  const perSecond = (ms: (sample: Sample) => number) =>
+    spread(samples.map((sample) => (sample.pairs / ms(sample)) * 1000))
   return {
     pairs: spread(samples.map(({ pairs }) => pairs)),
-    pairsPerSecond: perSecond(({ wallMillis }) => wallMillis),
-    cpuMicrosPerPair: spread(samples.map(({ pairs, cpuMillis }) => (cpuMillis * 1000) / pairs)),
-    wallMillis: spread(samples.map(({ wallMillis }) => wallMillis)),
-    cpuMillis: spread(samples.map(({ cpuMillis }) => cpuMillis)),
+    pairsPerSecond: perSecond(({ wallMs }) => wallMs),
+    cpuMicrosPerPair: spread(samples.map(({ pairs, cpuMs }) => (cpuMs * 1000) / pairs)),
+    wallMs: spread(samples.map(({ wallMs }) => wallMs)),
+    cpuMs: spread(samples.map(({ cpuMs }) => cpuMs)),
     peakRssMiB: Math.max(...samples.map(({ peakRssMiB }) => peakRssMiB)),
   }
 }

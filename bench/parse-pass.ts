@@ -35,9 +35,9 @@ export interface ParsePass {
   pairs: number
   frames: number
   /** Wall time. */
-  millis: number
+  ms: number
   /** CPU time of the process, its compiler and garbage collector included. */
-  cpuMillis: number
+  cpuMs: number
   encodedBytes: number
 }
 
@@ -95,13 +95,13 @@ export function parsePass(file: Uint8Array, take: TakePair | null = null): Parse
   intake.finish()
   drain()
   assembler.finish()
-  const millis = Number(process.hrtime.bigint() - start) / 1e6
+  const ms = Number(process.hrtime.bigint() - start) / 1e6
   const { user, system } = process.cpuUsage(cpuStart)
   return {
     pairs: counts[ASSEMBLE_COUNTERS.index.pairsKept],
     frames: captureCounts[CAPTURE_COUNTERS.index.queued],
-    millis,
-    cpuMillis: (user + system) / 1000,
+    ms,
+    cpuMs: (user + system) / 1000,
     encodedBytes,
   }
 }

@@ -13,9 +13,9 @@ if (path === undefined) throw new Error('usage: parse-stage TRACE [RUNS]')
 setInliningBudgets()
 const file = readFileSync(path)
 const results = Array.from({ length: Number(runs) }, () => parsePass(file))
-const best = results.reduce((a, b) => (b.millis < a.millis ? b : a))
-const { median } = spread(results.map(({ millis }) => millis))
-const cpu = spread(results.map(({ cpuMillis }) => cpuMillis))
+const best = results.reduce((a, b) => (b.ms < a.ms ? b : a))
+const { median } = spread(results.map(({ ms }) => ms))
+const cpu = spread(results.map(({ cpuMs }) => cpuMs))
 process.stdout.write(
   `${JSON.stringify({
     pairs: best.pairs,
@@ -25,7 +25,7 @@ process.stdout.write(
     pairsPerSecond: Math.round((best.pairs / median) * 1000),
     nanosPerPair: Math.round((median / best.pairs) * 1e6),
     cpuNanosPerPair: Math.round((cpu.median / best.pairs) * 1e6),
-    bestNanosPerPair: Math.round((best.millis / best.pairs) * 1e6),
+    bestNanosPerPair: Math.round((best.ms / best.pairs) * 1e6),
     rssMiB: Math.round(process.memoryUsage().rss / 1048576),
   })}\n`,
 )

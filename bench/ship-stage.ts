@@ -16,7 +16,7 @@ import { ShipStatus } from '../src/ship/status.ts'
 import { kafkaSinkSpec, type ShipWorkerData } from '../src/ship/worker-data.ts'
 import { Control } from '../src/thread/control.ts'
 import type { FromWorker } from '../src/thread/messages.ts'
-import { cpuMillis } from './measure.ts'
+import { cpuMs } from './measure.ts'
 import { parsePass } from './parse-pass.ts'
 
 const RING_BYTES = 4 * 1024 * 1024
@@ -98,7 +98,7 @@ const said: FromWorker[] = []
 worker.on('message', (message: FromWorker) => said.push(message))
 await once(worker, 'message')
 /** CPU time of all threads but the main one, which feeds. Its id is the process's. */
-const shipCpu = (): number => cpuMillis(process.pid) - cpuMillis(process.pid, process.pid)
+const shipCpu = (): number => cpuMs(process.pid) - cpuMs(process.pid, process.pid)
 const [cpuStart, start] = [shipCpu(), process.hrtime.bigint()]
 feed(new RingProducer(shared, new Doorbell(data.ownBell)), new Doorbell(bell), pairs)
 await once(worker, 'exit')
@@ -108,9 +108,9 @@ process.stdout.write(
   `${JSON.stringify({
     pairs: pairs.ends.length,
     pairBytes: Math.round(pairs.bytes.length / pairs.ends.length),
-    wallMillis: Number(process.hrtime.bigint() - start) / 1e6,
+    wallMs: Number(process.hrtime.bigint() - start) / 1e6,
     // A process's time goes on counting threads that have ended.
-    shipCpuMillis: shipCpu() - cpuStart,
+    shipCpuMs: shipCpu() - cpuStart,
     shipped: data.counters[SHIP_COUNTERS.index.shipped],
   })}\n`,
 )

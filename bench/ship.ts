@@ -13,8 +13,8 @@ const WHAT = 'shipping to Kafka'
 interface ShipSample {
   pairs: number
   pairBytes: number
-  wallMillis: number
-  shipCpuMillis: number
+  wallMs: number
+  shipCpuMs: number
   shipped: number
 }
 
@@ -48,8 +48,8 @@ export async function measureShip(trace: Trace, rounds: number): Promise<Section
 
 function shipSection(samples: readonly ShipSample[]): Section {
   const over = (pick: (sample: ShipSample) => number) => spread(samples.map(pick))
-  const cpuMicrosPerPair = over(({ shipCpuMillis, shipped }) => (shipCpuMillis * 1000) / shipped)
-  const pairsPerSecond = over(({ shipped, wallMillis }) => (shipped / wallMillis) * 1000)
+  const cpuMicrosPerPair = over(({ shipCpuMs, shipped }) => (shipCpuMs * 1000) / shipped)
+  const pairsPerSecond = over(({ shipped, wallMs }) => (shipped / wallMs) * 1000)
   const { pairs, pairBytes } = samples[0]!
   return {
     title: 'Shipping: one shipper into a real Kafka on this machine, acks from the leader, no compression',

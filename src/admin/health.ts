@@ -14,11 +14,11 @@ export interface Check {
 }
 
 /** A thread that has shown no life for this long is stuck. It is to do so once a second, also while it waits. */
-export const LIVE_SILENCE_MILLIS = 30_000
+export const LIVE_SILENCE_MS = 30_000
 /** For so long after the start the agent is not ready while the API server has not listed the pods. */
-export const NAMES_GRACE_MILLIS = 60_000
+export const NAMES_GRACE_MS = 60_000
 /** Without a pass of discovery for so long pods that start are not noticed. */
-export const SCAN_SILENCE_MILLIS = 30_000
+export const SCAN_SILENCE_MS = 30_000
 
 /** Fails when only a restart helps: a thread is stuck. That the main thread runs is shown by the answer itself. */
 export function liveness({ observation }: AgentState): Check[] {
@@ -30,7 +30,7 @@ export function readiness(state: AgentState): Check[] {
   return [
     captureCheck(state),
     discoveryCheck(state),
-    ...state.watches.map((watch) => watchCheck(watch, state.uptimeMillis)),
+    ...state.watches.map((watch) => watchCheck(watch, state.uptimeMs)),
     outputCheck(state),
     configurationCheck(state),
     state.draining ? failed('shutdown', 'the agent is stopping') : ok('shutdown'),
@@ -53,11 +53,11 @@ const ok = (name: string): Check => ({ name, status: 'ok', detail: '' })
 const degraded = (name: string, detail: string): Check => ({ name, status: 'degraded', detail })
 const failed = (name: string, detail: string): Check => ({ name, status: 'failed', detail })
 
-const seconds = (millis: number): string => `${Math.floor(millis / 1000)} s`
+const seconds = (ms: number): string => `${Math.floor(ms / 1000)} s`
 
-function threadCheck({ role, slot, silentMillis }: ThreadObservation): Check {
+function threadCheck({ role, slot, silentMs }: ThreadObservation): Check {
   const name = `thread/${role}-${slot}`
-  return silentMillis < LIVE_SILENCE_MILLIS ? ok(name) : failed(name, `no heartbeat for ${seconds(silentMillis)}`)
+  return silentMs < LIVE_SILENCE_MS ? ok(name) : failed(name, `no heartbeat for ${seconds(silentMs)}`)
 }
 
 function captureCheck({ observation }: AgentState): Check {
@@ -80,23 +80,23 @@ function discoveryCheck({ discovery }: AgentState): Check {
   if (discovery === null || discovery.scans === discovery.failures) {
     return failed('discovery', 'no pass over the node’s processes is done')
   }
-  const { lastScanAgeMillis } = discovery
-  if (lastScanAgeMillis < SCAN_SILENCE_MILLIS) return ok('discovery')
-  return degraded('discovery', `no pass over the node’s processes for ${seconds(lastScanAgeMillis)}`)
+  const { lastScanAgeMs } = discovery
+  if (lastScanAgeMs < SCAN_SILENCE_MS) return ok('discovery')
+  return degraded('discovery', `no pass over the node’s processes for ${seconds(lastScanAgeMs)}`)
 }
 
-function watchCheck({ resource, synced, connected }: WatchState, uptimeMillis: number): Check {
+function watchCheck({ resource, synced, connected }: WatchState, uptimeMs: number): Check {
   const name = `watch/${resource}`
   if (synced) return connected ? ok(name) : degraded(name, 'the API server is away; what it said before is used')
   const missing = `the API server has not listed ${resource}`
-  if (uptimeMillis < NAMES_GRACE_MILLIS) return failed(name, `${missing} yet`)
+  if (uptimeMs < NAMES_GRACE_MS) return failed(name, `${missing} yet`)
   return degraded(name, `${missing}; pairs go without names`)
 }
 
 function outputCheck({ observation }: AgentState): Check {
   if (observation?.outputReachable !== false) return ok('output')
-  const { bytes, limitBytes, oldestMillis } = observation.buffer
-  return degraded('output', `away; ${bytes} of ${limitBytes} bytes wait, the oldest for ${seconds(oldestMillis)}`)
+  const { bytes, limitBytes, oldestMs } = observation.buffer
+  return degraded('output', `away; ${bytes} of ${limitBytes} bytes wait, the oldest for ${seconds(oldestMs)}`)
 }
 
 function configurationCheck({ reload }: AgentState): Check {

@@ -5,7 +5,7 @@ import type { AgentState, DiscoveryState, WatchState } from './state.ts'
 /** What these metrics are read off. */
 export type NodeState = Pick<AgentState, 'discovery' | 'watches' | 'reload'>
 
-const MILLIS = 1000
+const MS = 1000
 
 const ofDiscovery = (
   type: 'counter' | 'gauge',
@@ -56,7 +56,7 @@ export const DISCOVERY_METRICS: readonly Metric<NodeState>[] = [
     'gauge',
     'last_scan_age_seconds',
     'Time since the last pass ended',
-    ({ lastScanAgeMillis }) => lastScanAgeMillis / MILLIS,
+    ({ lastScanAgeMs }) => lastScanAgeMs / MS,
   ),
   ofDiscovery('gauge', 'processes', 'Processes read in the last pass', ({ processes }) => processes),
   ofDiscovery(
@@ -71,8 +71,8 @@ export const WATCH_METRICS: readonly Metric<NodeState>[] = [
   ofWatch('gauge', 'synced', 'Whether the objects have been listed once', ({ synced }) => truth(synced)),
   ofWatch('gauge', 'connected', 'Whether a watch is open now', ({ connected }) => truth(connected)),
   ofWatch('counter', 'restarts_total', 'Times the watch was opened anew', ({ restarts }) => restarts),
-  ofWatch('gauge', 'last_event_age_seconds', 'Time since the API server last sent something', ({ lastEventMillis }) =>
-    lastEventMillis === null ? null : lastEventMillis / MILLIS,
+  ofWatch('gauge', 'last_event_age_seconds', 'Time since the API server last sent something', ({ lastEventMs }) =>
+    lastEventMs === null ? null : lastEventMs / MS,
   ),
   ofWatch('gauge', 'objects', 'Objects known from the API server', ({ objects }) => objects),
 ]

@@ -2,7 +2,7 @@
  * The HTTP server of metrics and health. Main thread; it answers from what is at hand there, so no worker can hold it up.
  *
  * It is open to whoever reaches the address, so everything is bounded: headers, time, connections. Each connection is for
- * one request, and is gone after CONNECTION_MILLIS whatever its other end does.
+ * one request, and is gone after CONNECTION_MS whatever its other end does.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
@@ -29,7 +29,7 @@ const LIMITS = {
 } as const
 
 /** From opening to the last byte of the answer. */
-const CONNECTION_MILLIS = 15_000
+const CONNECTION_MS = 15_000
 const MAX_CONNECTIONS = 64
 
 /**
@@ -113,7 +113,7 @@ function choose(pages: ReadonlyMap<string, () => Page>, { url = '', method = '' 
 }
 
 function limitConnection(socket: Socket): void {
-  const timer = setTimeout(() => socket.destroy(), CONNECTION_MILLIS)
+  const timer = setTimeout(() => socket.destroy(), CONNECTION_MS)
   socket.once('close', () => clearTimeout(timer))
 }
 

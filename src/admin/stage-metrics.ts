@@ -7,7 +7,7 @@ export interface StageState {
   readonly observation: Observation | null
 }
 
-const MILLIS = 1000
+const MS = 1000
 
 function ringMetric(name: string, help: string, value: (ring: RingObservation) => number): Metric<StageState> {
   return {
@@ -63,7 +63,7 @@ export const STAGE_METRICS: readonly Metric<StageState>[] = [
     'gauge',
     'interceptor_thread_heartbeat_age_seconds',
     'Time since the thread last showed that it is alive; a healthy one does so every second',
-    ({ silentMillis }) => silentMillis / MILLIS,
+    ({ silentMs }) => silentMs / MS,
   ),
   threadMetric(
     'counter',
@@ -87,7 +87,7 @@ export const STAGE_METRICS: readonly Metric<StageState>[] = [
     'gauge',
     'interceptor_buffer_oldest_age_seconds',
     'Age of the oldest pair that waits for the output: the lag to the broker; 0: none waits',
-    ({ observation }) => (observation === null ? null : observation.buffer.oldestMillis / MILLIS),
+    ({ observation }) => (observation === null ? null : observation.buffer.oldestMs / MS),
   ),
   single(
     'gauge',

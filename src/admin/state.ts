@@ -9,7 +9,7 @@ export interface AgentState {
   /** The Kubernetes node's name: `node.name`. */
   readonly node: string
   /** Milliseconds since the agent began. */
-  readonly uptimeMillis: number
+  readonly uptimeMs: number
   /** The pipeline; null: its threads have not started yet. */
   readonly observation: Observation | null
   /** null: the first pass has not ended yet. */
@@ -31,7 +31,7 @@ export interface DiscoveryState {
   readonly scanCpuSeconds: number
   readonly lastScanSeconds: number
   /** Milliseconds since the last pass ended. */
-  readonly lastScanAgeMillis: number
+  readonly lastScanAgeMs: number
   /** Processes read, and those that did not show their namespaces. */
   readonly processes: number
   readonly processesDenied: number
@@ -59,7 +59,7 @@ export interface WatchState {
   /** Times the watch was opened anew after it ended or failed. */
   readonly restarts: number
   /** Milliseconds since the API server last sent something, bookmarks included; null: never. */
-  readonly lastEventMillis: number | null
+  readonly lastEventMs: number | null
   /** Objects held. */
   readonly objects: number
 }

@@ -23,10 +23,10 @@ import { CaptureSet } from './capture-set.ts'
 import { NodeDiscovery } from './node-discovery.ts'
 
 /** So long pods wait for what the API server says of them before they are captured without. Milliseconds. */
-const NAMES_MILLIS = 5000
+const NAMES_MS = 5000
 /** How often records that the log holds back are written. Milliseconds. */
-const FLUSH_MILLIS = 10_000
-const MILLIS_PER_SECOND = 1000
+const FLUSH_MS = 10_000
+const MS_PER_SECOND = 1000
 const MICROS_PER_MILLI = 1000
 
 export interface AgentOptions {
@@ -122,7 +122,7 @@ export class Agent {
       log,
       apply: (next, changed) => this.#apply(next, changed),
     })
-    this.#flushing = setInterval(() => log.flush(), FLUSH_MILLIS)
+    this.#flushing = setInterval(() => log.flush(), FLUSH_MS)
     this.done = this.#run()
   }
 
@@ -138,15 +138,15 @@ export class Agent {
     const now = performance.now()
     return {
       node: this.#config.node.name,
-      uptimeMillis: now - this.#began,
+      uptimeMs: now - this.#began,
       observation: this.#pipeline.observe(),
       discovery: snapshot && {
         scans: tally.scans,
         failures: tally.failures,
-        scanSeconds: tally.millis / MILLIS_PER_SECOND,
+        scanSeconds: tally.ms / MS_PER_SECOND,
         scanCpuSeconds: tally.cpuSeconds,
-        lastScanSeconds: tally.lastMillis / MILLIS_PER_SECOND,
-        lastScanAgeMillis: now - tally.lastAt,
+        lastScanSeconds: tally.lastMs / MS_PER_SECOND,
+        lastScanAgeMs: now - tally.lastAt,
         processes: snapshot.processes,
         processesDenied: snapshot.denied,
         pods: tallyPods(decisions.pods.map(tallied)),
@@ -178,7 +178,7 @@ export class Agent {
   async #run(): Promise<Outcome> {
     this.#reloader.start()
     const ended = this.#pipeline.done
-    await Promise.race([this.#api.firstAnswer(NAMES_MILLIS), ended])
+    await Promise.race([this.#api.firstAnswer(NAMES_MS), ended])
     this.#warnOfRules()
     if (this.#api.problem !== null) {
       this.#log.warn('pods are captured without names until the API server tells them', { error: this.#api.problem })

@@ -7,7 +7,7 @@ import type { KnownPod } from '../discovery/kubernetes/known-pod.ts'
 import type { PodWatch, RemoteChange } from '../discovery/kubernetes/pod-watch.ts'
 import type { Logger } from '../log/logger.ts'
 
-const LOOK_MILLIS = 20
+const LOOK_MS = 20
 
 export interface ApiWatchOptions {
   readonly log: Pick<Logger, 'info' | 'warn'>
@@ -70,10 +70,10 @@ export class ApiWatch {
   }
 
   /** Resolves when this node's pods were told, when that failed once, or after a time. Milliseconds. */
-  async firstAnswer(millis: number): Promise<void> {
-    const end = performance.now() + millis
+  async firstAnswer(ms: number): Promise<void> {
+    const end = performance.now() + ms
     while (this.problem !== null && this.#watch?.state.lastError === null && performance.now() < end) {
-      await pause(LOOK_MILLIS)
+      await pause(LOOK_MS)
     }
   }
 
@@ -92,7 +92,7 @@ export class ApiWatch {
 }
 
 function stateOf(resource: string, state: ListWatchState, objects: number): WatchState {
-  const { synced, connected, restarts, lastEventMillis } = state
-  const age = lastEventMillis === null ? null : Math.max(0, Date.now() - lastEventMillis)
-  return { resource, synced, connected, restarts, lastEventMillis: age, objects }
+  const { synced, connected, restarts, lastEventMs } = state
+  const age = lastEventMs === null ? null : Math.max(0, Date.now() - lastEventMs)
+  return { resource, synced, connected, restarts, lastEventMs: age, objects }
 }

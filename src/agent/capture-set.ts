@@ -8,8 +8,8 @@ import type { AddFailure, TargetPipeline } from '../supervisor/options.ts'
 import type { CaptureTarget } from '../target/capture-target.ts'
 
 /** Pause after the first failure, doubled with each further one up to the most. Milliseconds. */
-const FIRST_RETRY_MILLIS = 500
-const MAX_RETRY_MILLIS = 30_000
+const FIRST_RETRY_MS = 500
+const MAX_RETRY_MS = 30_000
 
 interface Entry {
   target: CaptureTarget
@@ -93,7 +93,7 @@ export class CaptureSet {
 
   #failed(entry: Entry, failure: AddFailure): void {
     entry.state = 'failed'
-    entry.retryAt = this.#now() + Math.min(FIRST_RETRY_MILLIS * 2 ** entry.failures, MAX_RETRY_MILLIS)
+    entry.retryAt = this.#now() + Math.min(FIRST_RETRY_MS * 2 ** entry.failures, MAX_RETRY_MS)
     entry.failures += 1
     if (failure.reason === 'denied' && !this.#could[placeOf(entry.target)]) this.#options.onDenied(failure)
   }

@@ -2,7 +2,7 @@
  * Looks at the node again and again, decides what is captured and whose the addresses are, and has the pipeline follow.
  * Main thread.
  *
- * A pod that starts is found in the next pass, at most PASS_MILLIS and what a pass takes later. Passes come more often
+ * A pod that starts is found in the next pass, at most PASS_MS and what a pass takes later. Passes come more often
  * where they cost less, and hardly at all while no process is started on the node.
  */
 
@@ -23,10 +23,10 @@ import type { CaptureSet } from './capture-set.ts'
 
 /** Pause between two passes: so many times as long as a pass takes, within bounds. Milliseconds. */
 const PAUSE_SHARE = 100
-const MIN_PAUSE_MILLIS = 200
-const MAX_PAUSE_MILLIS = 1000
+const MIN_PAUSE_MS = 200
+const MAX_PAUSE_MS = 1000
 /** So soon after the API server told something, a pass is made or addresses are told. */
-const NUDGE_MILLIS = 50
+const NUDGE_MS = 50
 const MICROS = 1000
 
 export interface NodeDiscoveryOptions {
@@ -47,8 +47,8 @@ export interface PassTally {
   readonly scans: number
   readonly failures: number
   /** What all of them took together, and the last one. Milliseconds. */
-  readonly millis: number
-  readonly lastMillis: number
+  readonly ms: number
+  readonly lastMs: number
   /** CPU time that all of them took. */
   readonly cpuSeconds: number
   /** When the last one ended. Milliseconds, monotonic. */
@@ -62,7 +62,7 @@ export class NodeDiscovery {
   #snapshot: Snapshot | null = null
   #joined: Joined | null = null
   #decisions: Decisions = { pods: [], targets: [] }
-  #tally: PassTally = { scans: 0, failures: 0, millis: 0, lastMillis: 0, cpuSeconds: 0, lastAt: 0 }
+  #tally: PassTally = { scans: 0, failures: 0, ms: 0, lastMs: 0, cpuSeconds: 0, lastAt: 0 }
   #timer: NodeJS.Timeout | null = null
   #telling: NodeJS.Timeout | null = null
   #running = false
@@ -111,7 +111,7 @@ export class NodeDiscovery {
   nudge(): void {
     if (this.#isStale) return
     this.#isStale = true
-    if (this.#running) this.#schedule(NUDGE_MILLIS)
+    if (this.#running) this.#schedule(NUDGE_MS)
   }
 
   /** Others have written to the directory: that is told soon, and needs no pass. */
@@ -120,7 +120,7 @@ export class NodeDiscovery {
     this.#telling = setTimeout(() => {
       this.#telling = null
       this.#tellAddresses()
-    }, NUDGE_MILLIS)
+    }, NUDGE_MS)
   }
 
   #turn(): void {
@@ -128,13 +128,13 @@ export class NodeDiscovery {
     // Names first: a new pod's first pairs are to have them.
     this.#tellAddresses()
     this.#options.captures.want(this.#decisions.targets)
-    const pause = Math.min(Math.max(this.#tally.lastMillis * PAUSE_SHARE, MIN_PAUSE_MILLIS), MAX_PAUSE_MILLIS)
+    const pause = Math.min(Math.max(this.#tally.lastMs * PAUSE_SHARE, MIN_PAUSE_MS), MAX_PAUSE_MS)
     this.#schedule(pause)
   }
 
-  #schedule(millis: number): void {
+  #schedule(ms: number): void {
     if (this.#timer !== null) clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => this.#turn(), millis)
+    this.#timer = setTimeout(() => this.#turn(), ms)
   }
 
   #pass(): void {
@@ -152,12 +152,12 @@ export class NodeDiscovery {
     this.#isStale = false
     const now = performance.now()
     if (this.#snapshot !== null) this.#quiet.passed(this.#snapshot, now)
-    const { scans, failures: failed, millis, cpuSeconds } = this.#tally
+    const { scans, failures: failed, ms, cpuSeconds } = this.#tally
     this.#tally = {
       scans: scans + 1,
       failures: failed + failures,
-      millis: millis + now - began,
-      lastMillis: now - began,
+      ms: ms + now - began,
+      lastMs: now - began,
       cpuSeconds: cpuSeconds + Math.max(0, (threadCpuSeconds() ?? 0) - cpuBegan),
       lastAt: now,
     }

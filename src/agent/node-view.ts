@@ -10,7 +10,7 @@ import type { Snapshot } from '../discovery/proc/snapshot.ts'
 import { prepareApiWatch } from './api-watch.ts'
 
 /** How long the API server may take to tell this node's pods. Milliseconds. */
-const ANSWER_MILLIS = 5000
+const ANSWER_MS = 5000
 
 export interface NodeView {
   readonly snapshot: Snapshot
@@ -31,7 +31,7 @@ export async function viewNode(config: Config): Promise<NodeView> {
   const log = { info: nothing, warn: nothing }
   const api = startApi({ log, onPods: nothing, onRemote: nothing, onNetworks: nothing })
   try {
-    await api.firstAnswer(ANSWER_MILLIS)
+    await api.firstAnswer(ANSWER_MS)
     const snapshot = scanner.scan()
     const joined = joinPods(snapshot.pods, api.pods())
     return { snapshot, joined, decisions: decide(snapshot, joined, rules), apiProblem: api.problem }

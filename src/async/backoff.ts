@@ -2,10 +2,10 @@
 
 export interface BackoffOptions {
   /** Never sooner than this after the last try ended. */
-  minMillis: number
-  /** The spread of the first wait; it doubles with each failure up to maxMillis. */
-  firstMillis: number
-  maxMillis: number
+  minMs: number
+  /** The spread of the first wait; it doubles with each failure up to maxMs. */
+  firstMs: number
+  maxMs: number
   /** 0 to 1. Absent: Math.random. */
   random?: () => number
 }
@@ -24,11 +24,11 @@ export class Backoff {
     this.#failures = 0
   }
 
-  /** The wait before the next try. @param atLeastMillis what the server asked for */
-  next(atLeastMillis = 0): number {
-    const { minMillis, firstMillis, maxMillis, random = Math.random } = this.#options
-    const spread = Math.min(firstMillis * 2 ** this.#failures, maxMillis - minMillis)
+  /** The wait before the next try. @param atLeastMs what the server asked for */
+  next(atLeastMs = 0): number {
+    const { minMs, firstMs, maxMs, random = Math.random } = this.#options
+    const spread = Math.min(firstMs * 2 ** this.#failures, maxMs - minMs)
     this.#failures = Math.min(this.#failures + 1, 30)
-    return Math.round(Math.max(minMillis, atLeastMillis) + random() * spread)
+    return Math.round(Math.max(minMs, atLeastMs) + random() * spread)
   }
 }

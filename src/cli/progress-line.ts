@@ -2,10 +2,10 @@
 import type { Progress } from '../supervisor/options.ts'
 
 /** Nothing is drawn before this, so that short runs stay quiet. Milliseconds. */
-const QUIET_MILLIS = 500
+const QUIET_MS = 500
 
 /** Redrawn no more often than this. Milliseconds. */
-const REDRAW_MILLIS = 100
+const REDRAW_MS = 100
 
 /** A line that is drawn over itself. */
 export interface ProgressLine {
@@ -29,11 +29,11 @@ export function progressLine({ write, columns, now = () => performance.now() }: 
   let drawnAt = Number.NEGATIVE_INFINITY
   return {
     update(progress) {
-      const millis = now() - began
-      if (millis < QUIET_MILLIS || (drawn && millis - drawnAt < REDRAW_MILLIS)) return
-      write(`\r\x1b[2K${describeProgress(progress, millis).slice(0, columns - 1)}\r`)
+      const ms = now() - began
+      if (ms < QUIET_MS || (drawn && ms - drawnAt < REDRAW_MS)) return
+      write(`\r\x1b[2K${describeProgress(progress, ms).slice(0, columns - 1)}\r`)
       drawn = true
-      drawnAt = millis
+      drawnAt = ms
     },
     clear() {
       if (drawn) write('\r\x1b[2K')
@@ -46,11 +46,11 @@ export function progressLine({ write, columns, now = () => performance.now() }: 
  * `62% of 1.2 GB, 412,000 pairs, 310 MB/s, 2 s left`; without a known total `744 MB, 412,000 pairs, 310 MB/s`;
  * live, where bytes of input are not counted, `412,000 pairs`.
  *
- * @param millis  since the run began
+ * @param ms  since the run began
  */
-export function describeProgress(progress: Progress, millis: number): string {
+export function describeProgress(progress: Progress, ms: number): string {
   const { bytes, totalBytes, pairs } = progress
-  const perMilli = millis > 0 ? bytes / millis : 0
+  const perMilli = ms > 0 ? bytes / ms : 0
   if (bytes === 0 && totalBytes === null) return `${pairs.toLocaleString('en')} pairs`
   const parts = [`${pairs.toLocaleString('en')} pairs`, `${formatBytes(perMilli * 1000)}/s`]
   if (totalBytes === null || totalBytes <= 0) return [formatBytes(bytes), ...parts].join(', ')
@@ -73,7 +73,7 @@ export function formatBytes(bytes: number): string {
   return `${value.toFixed(digits)} ${SCALES[scale]}`
 }
 
-function formatSeconds(millis: number): string {
-  const seconds = Math.max(0, Math.ceil(millis / 1000))
+function formatSeconds(ms: number): string {
+  const seconds = Math.max(0, Math.ceil(ms / 1000))
   return seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)} min ${seconds % 60} s`
 }

@@ -31,13 +31,13 @@ function writeAll(descriptor: number, text: string): void {
     } catch (error) {
       // Another process may have made the descriptor non-blocking; the reader is slow, not gone.
       if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') return
-      Atomics.wait(PAUSE, 0, 0, PAUSE_MILLIS)
+      Atomics.wait(PAUSE, 0, 0, PAUSE_MS)
     }
   }
 }
 
 const PAUSE = new Int32Array(new SharedArrayBuffer(4))
-const PAUSE_MILLIS = 5
+const PAUSE_MS = 5
 
 /** Columns of the terminal on standard output; null when that is none. */
 export const outputColumns = (): number | null => (outputIsTerminal() ? process.stdout.columns || null : null)

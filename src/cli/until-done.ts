@@ -3,10 +3,10 @@ import type { Logger } from '../log/logger.ts'
 import type { Outcome, PipelineHandle } from '../supervisor/options.ts'
 
 /** How long a pipeline stopped for taking too long may take to say what it lost. Milliseconds. */
-const STOP_MILLIS = 4000
+const STOP_MS = 4000
 
 /** The same where a second signal asked to stop at once. */
-const AT_ONCE_MILLIS = 500
+const AT_ONCE_MS = 500
 
 /** How a run ended. */
 export interface Ended {
@@ -19,11 +19,11 @@ export interface Ended {
 /**
  * Waits for the end of a run. The first SIGINT or SIGTERM drains it, the second stops it at once.
  *
- * @param drainMillis a drain that takes longer becomes a stop
+ * @param drainMs a drain that takes longer becomes a stop
  */
 export async function untilDone(
   handle: Pick<PipelineHandle, 'done' | 'drain' | 'stop'>,
-  drainMillis: number,
+  drainMs: number,
   log: Logger,
 ): Promise<Ended> {
   let signals = 0
@@ -32,23 +32,23 @@ export async function untilDone(
   const stopped = new Promise<null>((resolve) => {
     giveUp = resolve
   })
-  const stop = (millis: number): void => {
+  const stop = (ms: number): void => {
     handle.stop()
     clearTimeout(timer)
-    timer = setTimeout(giveUp, millis, null)
+    timer = setTimeout(giveUp, ms, null)
   }
   const onSignal = (signal: NodeJS.Signals): void => {
     signals += 1
     if (signals > 1) {
-      stop(AT_ONCE_MILLIS)
+      stop(AT_ONCE_MS)
       return
     }
     log.debug(`${signal}: finishing what is there; again to stop at once`)
     handle.drain()
     timer = setTimeout(() => {
-      log.warn(`not drained within shutdown.timeout (${drainMillis} ms): stopping`)
-      stop(STOP_MILLIS)
-    }, drainMillis)
+      log.warn(`not drained within shutdown.timeout (${drainMs} ms): stopping`)
+      stop(STOP_MS)
+    }, drainMs)
   }
   process.on('SIGINT', onSignal)
   process.on('SIGTERM', onSignal)

@@ -27,10 +27,10 @@ export interface ReloadOptions {
   apply: (config: Config, changed: readonly string[]) => void | Promise<void>
   log: Logger
   /** Between two looks at the file, milliseconds. */
-  pollMillis?: number
+  pollMs?: number
 }
 
-const POLL_MILLIS = 2_000
+const POLL_MS = 2_000
 
 export class ConfigReloader {
   readonly #options: ReloadOptions
@@ -66,7 +66,7 @@ export class ConfigReloader {
   start(): void {
     process.on('SIGHUP', this.#onSignal)
     if (this.#options.file === undefined) return
-    this.#timer = setInterval(() => this.#poll(), this.#options.pollMillis ?? POLL_MILLIS)
+    this.#timer = setInterval(() => this.#poll(), this.#options.pollMs ?? POLL_MS)
     this.#timer.unref()
   }
 

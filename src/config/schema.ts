@@ -46,14 +46,12 @@ function duration(fallback: string, description: string, least = 0, most = 86_40
       error,
     },
   )
-  const millis = written.transform((value) =>
-    typeof value === 'number' ? value : (parseDuration(value) ?? Number.NaN),
-  )
+  const ms = written.transform((value) => (typeof value === 'number' ? value : (parseDuration(value) ?? Number.NaN)))
   const range = z
     .number()
     .min(least, `must be at least ${formatDuration(least)}`)
     .max(most, `must be at most ${formatDuration(most)}`)
-  return key('duration', millis.pipe(range), fallback, description)
+  return key('duration', ms.pipe(range), fallback, description)
 }
 
 const KIB = 1024

@@ -3,7 +3,7 @@
  * Pure functions.
  */
 
-const MILLIS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
+const MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
 
 const BYTES = {
   B: 1,
@@ -31,11 +31,11 @@ export const SIZE_FORMS =
 export function parseDuration(text: string): number | null {
   if (!DURATION_PATTERN.test(text)) return null
   if (/^\d+$/.test(text)) return Number(text)
-  let millis = 0
+  let ms = 0
   for (const [, count, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/g)) {
-    millis += Number(count) * MILLIS[unit as keyof typeof MILLIS]
+    ms += Number(count) * MS[unit as keyof typeof MS]
   }
-  return Math.round(millis)
+  return Math.round(ms)
 }
 
 /** @returns bytes, rounded; null when the text is no size (see SIZE_FORMS). */
@@ -47,10 +47,10 @@ export function parseSize(text: string): number | null {
 }
 
 /** @returns the shortest exact text with one unit: 300000 → `5m`, 90000 → `90s`, 0 → `0ms`. */
-export function formatDuration(millis: number): string {
-  const units = Object.entries(MILLIS).toReversed()
-  const [unit, worth] = units.find(([, each]) => millis >= each && millis % each === 0) ?? ['ms', 1]
-  return `${millis / worth}${unit}`
+export function formatDuration(ms: number): string {
+  const units = Object.entries(MS).toReversed()
+  const [unit, worth] = units.find(([, each]) => ms >= each && ms % each === 0) ?? ['ms', 1]
+  return `${ms / worth}${unit}`
 }
 
 /** @returns the exact text in the largest binary unit that divides it: 1048576 → `1MiB`, 262144 → `256KiB`, 1000 → `1000`. */

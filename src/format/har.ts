@@ -111,8 +111,8 @@ function content(response: Message): object {
 
 /** Microseconds since the epoch in ISO 8601, with all six decimals. */
 function isoTime(micros: number): string {
-  const millis = Math.floor(micros / 1000)
-  return new Date(millis).toISOString().replace('Z', `${String(micros - millis * 1000).padStart(3, '0')}Z`)
+  const ms = Math.floor(micros / 1000)
+  return new Date(ms).toISOString().replace('Z', `${String(micros - ms * 1000).padStart(3, '0')}Z`)
 }
 
 /** Milliseconds, none negative: a response may begin before its request has ended, and then nobody waits. */

@@ -38,7 +38,7 @@ interface RequestQueue {
   readonly inflight: ReadonlyMap<number, unknown>
   push(request: { entry: QueueEntry; expectResponse: boolean; requestTimeout: number; sendRequest(): void }): void
   waitForPendingRequests(): Promise<void>
-  maybeThrottle(millis: number | null): void
+  maybeThrottle(ms: number | null): void
 }
 
 interface Connection {

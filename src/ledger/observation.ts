@@ -8,7 +8,7 @@ export interface Observation {
   rings: readonly RingObservation[]
   threads: readonly ThreadObservation[]
   /** The newest and the oldest pair that waits in the shipper, and what they take. */
-  buffer: { bytes: number; limitBytes: number; oldestMillis: number }
+  buffer: { bytes: number; limitBytes: number; oldestMs: number }
   /** Of the output: Kafka takes pairs. null: it was not tried yet. */
   outputReachable: boolean | null
 }
@@ -42,6 +42,6 @@ export interface ThreadObservation {
   /** CPU time it has used so far, seconds; null where the system does not tell. */
   cpuSeconds: number | null
   /** Milliseconds since its heartbeat moved. */
-  silentMillis: number
+  silentMs: number
   restarts: number
 }

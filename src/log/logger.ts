@@ -39,12 +39,12 @@ export interface LoggerOptions {
   /** Takes each finished line. Absent: standard error, written synchronously, so that nothing is lost at exit. */
   write?: (line: string) => void
   /** Repeats of a message within this many milliseconds are folded. */
-  foldMillis?: number
+  foldMs?: number
   /** Milliseconds; monotonic. */
   now?: () => number
 }
 
-const FOLD_MILLIS = 10_000
+const FOLD_MS = 10_000
 
 /** Records of one message, whatever their texts, that are written in a period. */
 const MOST_ALIKE = 50
@@ -65,7 +65,7 @@ export function createLogger(options: LoggerOptions): Logger {
   const format = options.form === 'lines' ? (line: string) => write(plainLine(line, options.color === true)) : write
   const base = options.form === 'json' ? {} : { base: null }
   const sink = pino({ level: options.level, ...base }, { write: format })
-  const period = options.foldMillis ?? FOLD_MILLIS
+  const period = options.foldMs ?? FOLD_MS
   const now = options.now ?? (() => performance.now())
 
   const emit = ({ level, message, fields }: LogRecord): void => sink[level](fields, message)

@@ -3,7 +3,7 @@
 import type { Failure } from '../discovery/kubernetes/api-error.ts'
 import type { Logger } from './logger.ts'
 
-const REPEAT_MILLIS = 60 * 60_000
+const REPEAT_MS = 60 * 60_000
 
 interface Outage {
   kind: Failure['kind']
@@ -27,7 +27,7 @@ export class OutageLog {
   failed({ kind, message, hint }: Failure): void {
     const now = this.#now()
     const outage = this.#outage
-    if (outage !== null && outage.kind === kind && now - outage.told < REPEAT_MILLIS) {
+    if (outage !== null && outage.kind === kind && now - outage.told < REPEAT_MS) {
       outage.held += 1
       return
     }

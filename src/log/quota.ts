@@ -14,21 +14,21 @@ interface Window<R> {
 
 export class Quota<R> {
   readonly #most: number
-  readonly #periodMillis: number
+  readonly #periodMs: number
   readonly #release: (last: R, held: number) => void
   readonly #windows = new Map<string, Window<R>>()
 
   /** @param release  told of what was held back: the last record and how many there were */
-  constructor(most: number, periodMillis: number, release: (last: R, held: number) => void) {
+  constructor(most: number, periodMs: number, release: (last: R, held: number) => void) {
     this.#most = most
-    this.#periodMillis = periodMillis
+    this.#periodMs = periodMs
     this.#release = release
   }
 
   /** @returns whether this record may be written; false: it is held back. A period ends with the next record after it. */
   admits(key: string, record: R, now: number): boolean {
     const window = this.#windows.get(key)
-    if (window !== undefined && now - window.since < this.#periodMillis) {
+    if (window !== undefined && now - window.since < this.#periodMs) {
       window.passed += 1
       if (window.passed <= this.#most) return true
       window.held += 1

@@ -211,8 +211,8 @@ export class Shipper {
   #publish(nowMs: number): void {
     const { ledger, sink, status } = this.#parts
     ledger.queued = this.#queue.pairs + sink.pairs
-    const queuedMillis = this.#queue.pairs > 0 ? this.#queue.ageMs(nowMs) : 0
-    const oldestMillis = Math.max(0, queuedMillis, nowMs - sink.oldestMs)
-    status.publish(this.#queue.byteCount + sink.byteCount, oldestMillis, sink.reachable)
+    const queuedMs = this.#queue.pairs > 0 ? this.#queue.ageMs(nowMs) : 0
+    const oldestMs = Math.max(0, queuedMs, nowMs - sink.oldestMs)
+    status.publish(this.#queue.byteCount + sink.byteCount, oldestMs, sink.reachable)
   }
 }

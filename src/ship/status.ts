@@ -3,7 +3,7 @@
  * whoever wants to know.
  */
 const BYTES = 0
-const OLDEST_MILLIS = 1
+const OLDEST_MS = 1
 const REACHABLE = 2
 const FIELDS = 3
 
@@ -28,8 +28,8 @@ export class ShipStatus {
   }
 
   /** How long the oldest pair has waited; 0 when none waits. */
-  get oldestMillis(): number {
-    return this.#fields[OLDEST_MILLIS]
+  get oldestMs(): number {
+    return this.#fields[OLDEST_MS]
   }
 
   /** Whether the output takes pairs; null: it was not tried yet. */
@@ -39,9 +39,9 @@ export class ShipStatus {
   }
 
   /** Shipper only. */
-  publish(bytes: number, oldestMillis: number, reachable: boolean | null): void {
+  publish(bytes: number, oldestMs: number, reachable: boolean | null): void {
     this.#fields[BYTES] = bytes
-    this.#fields[OLDEST_MILLIS] = oldestMillis
+    this.#fields[OLDEST_MS] = oldestMs
     this.#fields[REACHABLE] = reachable === null ? UNKNOWN : reachable ? YES : NO
   }
 }

@@ -84,7 +84,7 @@ export class AssemblerPool {
       role: 'assemble',
       slot: slot.slot,
       cpuSeconds: control.cpuSeconds,
-      silentMillis: pulse.look(now),
+      silentMs: pulse.look(now),
       restarts,
     }))
   }

@@ -24,7 +24,7 @@ export function observe({ books, assemblers, shipper, pairRings, bufferBytes }: 
     interfaces: books.targets?.observe() ?? [],
     rings: rings(books.captures, pairRings),
     threads: threads(books.captures, assemblers, shipper),
-    buffer: { bytes: status?.bytes ?? 0, limitBytes: bufferBytes, oldestMillis: status?.oldestMillis ?? 0 },
+    buffer: { bytes: status?.bytes ?? 0, limitBytes: bufferBytes, oldestMs: status?.oldestMs ?? 0 },
     outputReachable: status?.reachable ?? null,
   }
 }
@@ -55,7 +55,7 @@ function threads(
   shipper: ShipperSlot | null,
 ): ThreadObservation[] {
   const now = performance.now()
-  const main = { role: 'main', slot: 0, cpuSeconds: threadCpuSeconds(), silentMillis: 0, restarts: 0 }
+  const main = { role: 'main', slot: 0, cpuSeconds: threadCpuSeconds(), silentMs: 0, restarts: 0 }
   const others = [...captures.map(({ worker }) => worker.observe(now)), shipper?.worker.observe(now) ?? null]
   return [main, ...others.filter((thread) => thread !== null), ...(assemblers?.observe(now) ?? [])]
 }

@@ -87,10 +87,10 @@ export class WorkerSlot {
 
   /** To be called several times a second. null: it does not run. */
   observe(now: number): ThreadObservation | null {
-    const silentMillis = this.#pulse.look(now)
+    const silentMs = this.#pulse.look(now)
     if (this.#thread === null || this.#over) return null
     const { role, slot } = this.#spec
-    return { role, slot, cpuSeconds: this.control.cpuSeconds, silentMillis, restarts: this.restarts }
+    return { role, slot, cpuSeconds: this.control.cpuSeconds, silentMs, restarts: this.restarts }
   }
 
   async #run(): Promise<void> {

@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs'
 import type { Control } from './control.ts'
 
-const NOTE_MILLIS = 1000
+const NOTE_MS = 1000
 /** USER_HZ, which is the same on every Linux. */
 const TICKS_PER_SECOND = 100
 /** Fields of /proc/<pid>/stat counted from the one behind the name, which may hold anything. */
@@ -37,16 +37,16 @@ export function threadCpuSeconds(): number | null {
 /** Notes the calling thread's CPU time in its control block, once a second. */
 export class UsageNote {
   readonly #control: Control
-  #nextMillis = 0
+  #nextMs = 0
 
   constructor(control: Control) {
     this.#control = control
   }
 
-  /** To be called on every turn. @param nowMillis a monotonic clock */
-  turn(nowMillis: number): void {
-    if (nowMillis < this.#nextMillis) return
-    this.#nextMillis = nowMillis + NOTE_MILLIS
+  /** To be called on every turn. @param nowMs a monotonic clock */
+  turn(nowMs: number): void {
+    if (nowMs < this.#nextMs) return
+    this.#nextMs = nowMs + NOTE_MS
     this.#control.cpuSeconds = threadCpuSeconds()
   }
 }

@@ -33,10 +33,10 @@ export const observation = (parts: Partial<Observation> = {}): Observation => ({
   interfaces: [],
   rings: [{ kind: 'frames', from: 'capture-0', to: 'assemble-0', usedBytes: 1024, capacityBytes: 4096 }],
   threads: [
-    { role: 'main', slot: 0, cpuSeconds: 1.5, silentMillis: 0, restarts: 0 },
-    { role: 'assemble', slot: 0, cpuSeconds: null, silentMillis: 500, restarts: 2 },
+    { role: 'main', slot: 0, cpuSeconds: 1.5, silentMs: 0, restarts: 0 },
+    { role: 'assemble', slot: 0, cpuSeconds: null, silentMs: 500, restarts: 2 },
   ],
-  buffer: { bytes: 100, limitBytes: 1000, oldestMillis: 2500 },
+  buffer: { bytes: 100, limitBytes: 1000, oldestMs: 2500 },
   outputReachable: true,
   ...parts,
 })
@@ -44,7 +44,7 @@ export const observation = (parts: Partial<Observation> = {}): Observation => ({
 /** An agent that is well. */
 export const agentState = (parts: Partial<AgentState> = {}): AgentState => ({
   node: 'n1',
-  uptimeMillis: 5_000,
+  uptimeMs: 5_000,
   observation: observation(),
   discovery: {
     scans: 3,
@@ -52,12 +52,12 @@ export const agentState = (parts: Partial<AgentState> = {}): AgentState => ({
     scanSeconds: 0.5,
     scanCpuSeconds: 0.25,
     lastScanSeconds: 0.02,
-    lastScanAgeMillis: 700,
+    lastScanAgeMs: 700,
     processes: 300,
     processesDenied: 0,
     pods: [{ mesh: 'istio', captured: true, reason: 'sidecar', pods: 4 }],
   },
-  watches: [{ resource: 'pods', synced: true, connected: true, restarts: 1, lastEventMillis: 1500, objects: 12 }],
+  watches: [{ resource: 'pods', synced: true, connected: true, restarts: 1, lastEventMs: 1500, objects: 12 }],
   reload: { applied: 0, unchanged: 0, refused: 0, lastSuccessful: true, needRestart: [] },
   draining: false,
   ...parts,

@@ -2,18 +2,18 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import {
   healthText,
-  LIVE_SILENCE_MILLIS,
+  LIVE_SILENCE_MS,
   liveness,
-  NAMES_GRACE_MILLIS,
+  NAMES_GRACE_MS,
   passes,
   readiness,
-  SCAN_SILENCE_MILLIS,
+  SCAN_SILENCE_MS,
 } from '../../src/admin/health.ts'
 import type { AgentState } from '../../src/admin/state.ts'
 import { agentState, observation, podInterface } from './agent-state.ts'
 
 const well = agentState()
-const thread = (silentMillis: number) => [{ role: 'ship', slot: 0, cpuSeconds: 1, silentMillis, restarts: 0 }]
+const thread = (silentMs: number) => [{ role: 'ship', slot: 0, cpuSeconds: 1, silentMs, restarts: 0 }]
 
 /** Lines that are not ok, and whether it passes all the same. */
 function complaints(state: AgentState): [boolean, string[]] {
@@ -31,10 +31,10 @@ test('liveness: a line for the main loop and for each thread', () => {
 })
 
 test('liveness: fails when a thread is silent for too long, and names it', () => {
-  const silent = (millis: number) => liveness(agentState({ observation: observation({ threads: thread(millis) }) }))
-  assert.ok(passes(silent(LIVE_SILENCE_MILLIS - 1)))
+  const silent = (ms: number) => liveness(agentState({ observation: observation({ threads: thread(ms) }) }))
+  assert.ok(passes(silent(LIVE_SILENCE_MS - 1)))
   assert.equal(
-    healthText('livez', silent(LIVE_SILENCE_MILLIS + 1500)),
+    healthText('livez', silent(LIVE_SILENCE_MS + 1500)),
     '[+]ping ok\n[-]thread/ship-0 failed: no heartbeat for 31 s\nlivez check failed\n',
   )
 })
@@ -70,9 +70,9 @@ test('readiness: not before capture has started and one pass of discovery is don
 
 test('readiness: waits for the names of pods, but not for ever', () => {
   const watches = [{ ...well.watches[0], synced: false, connected: false }]
-  const [early, why] = complaints(agentState({ watches, uptimeMillis: NAMES_GRACE_MILLIS - 1 }))
+  const [early, why] = complaints(agentState({ watches, uptimeMs: NAMES_GRACE_MS - 1 }))
   assert.deepEqual([early, why], [false, ['[-]watch/pods failed: the API server has not listed pods yet']])
-  assert.deepEqual(complaints(agentState({ watches, uptimeMillis: NAMES_GRACE_MILLIS })), [
+  assert.deepEqual(complaints(agentState({ watches, uptimeMs: NAMES_GRACE_MS })), [
     true,
     ['[!]watch/pods degraded: the API server has not listed pods; pairs go without names'],
   ])
@@ -109,7 +109,7 @@ const DEGRADED: [string, Partial<AgentState>, string][] = [
   ],
   [
     'discovery is late',
-    { discovery: { ...well.discovery!, lastScanAgeMillis: SCAN_SILENCE_MILLIS } },
+    { discovery: { ...well.discovery!, lastScanAgeMs: SCAN_SILENCE_MS } },
     '[!]discovery degraded: no pass over the node’s processes for 30 s',
   ],
   [

@@ -3,9 +3,9 @@ import { test } from 'node:test'
 import { Backoff } from '../../src/async/backoff.ts'
 import { DEFAULT_TIMING } from '../../src/discovery/kubernetes/collection.ts'
 
-const { minPauseMillis, maxPauseMillis } = DEFAULT_TIMING
+const { minPauseMs, maxPauseMs } = DEFAULT_TIMING
 const backoff = (random: number): Backoff =>
-  new Backoff({ minMillis: minPauseMillis, firstMillis: 1000, maxMillis: maxPauseMillis, random: () => random })
+  new Backoff({ minMs: minPauseMs, firstMs: 1000, maxMs: maxPauseMs, random: () => random })
 
 test('Backoff: never below a second, spread over twice as much each time, up to its most', () => {
   const [least, most] = [backoff(0), backoff(1)]

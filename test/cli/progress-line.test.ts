@@ -31,8 +31,8 @@ function drawing() {
   const written: string[] = []
   let time = 0
   const line = progressLine({ write: (text) => written.push(text), columns: 20, now: () => time })
-  const at = (millis: number) => {
-    time = millis
+  const at = (ms: number) => {
+    time = ms
     line.update({ bytes: 1, totalBytes: null, pairs: 1 })
   }
   return { written, line, at }

@@ -5,17 +5,17 @@ import { ConfigReloader } from '../../src/config/reload-watcher.ts'
 import { createLogger } from '../../src/log/logger.ts'
 
 const print = (line: string): void => void process.stdout.write(line)
-const [file, pollMillis] = process.argv.slice(2)
+const [file, pollMs] = process.argv.slice(2)
 const load = () => loadConfigApart({ file })
 const loaded = await load()
-const log = createLogger({ level: loaded.config.log.level, form: 'json', foldMillis: 0, write: print })
+const log = createLogger({ level: loaded.config.log.level, form: 'json', foldMs: 0, write: print })
 const reloader = new ConfigReloader({
   loaded,
   file,
   load,
   apply: ({ log: { level } }) => log.setLevel(level),
   log,
-  pollMillis: Number(pollMillis),
+  pollMs: Number(pollMs),
 })
 reloader.start()
 log.error('started')

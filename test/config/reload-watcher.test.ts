@@ -11,7 +11,7 @@ import { loadConfig } from '../../src/config.ts'
 import { usageError } from '../../src/errors.ts'
 import { createLogger } from '../../src/log/logger.ts'
 
-const POLL_MILLIS = 20
+const POLL_MS = 20
 
 function folder(t: TestContext): string {
   const path = mkdtempSync(join(tmpdir(), 'interceptor-reload-'))
@@ -63,8 +63,8 @@ function watch(t: TestContext, file: string, options: { refuse?: () => boolean }
       if (options.refuse?.() === true) throw usageError(`targets.selector: ${config.targets.selector} is no selector`)
       applied.push([...changed])
     },
-    log: createLogger({ level: 'info', form: 'json', foldMillis: 0, write: (line) => lines.push(JSON.parse(line)) }),
-    pollMillis: POLL_MILLIS,
+    log: createLogger({ level: 'info', form: 'json', foldMs: 0, write: (line) => lines.push(JSON.parse(line)) }),
+    pollMs: POLL_MS,
   })
   reloader.start()
   t.after(() => reloader.stop())
@@ -167,9 +167,9 @@ test('ConfigReloader: many at once are done one after the other, and the last st
 
 const PROGRAM = fileURLToPath(new URL('./reload-program.js', import.meta.url))
 
-/** @param pollMillis  long: only signals count */
-async function startProgram(t: TestContext, file: string, pollMillis: number) {
-  const child: ChildProcess = spawn(process.execPath, [PROGRAM, file, String(pollMillis)], {
+/** @param pollMs  long: only signals count */
+async function startProgram(t: TestContext, file: string, pollMs: number) {
+  const child: ChildProcess = spawn(process.execPath, [PROGRAM, file, String(pollMs)], {
     stdio: ['pipe', 'pipe', 'inherit'],
   })
   t.after(() => child.kill('SIGKILL'))

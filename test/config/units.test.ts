@@ -26,9 +26,9 @@ const durations: [string, number | null][] = [
   ['64MiB', null],
 ]
 
-for (const [text, millis] of durations) {
-  test(`parseDuration: ${JSON.stringify(text)} is ${millis === null ? 'refused' : `${millis} ms`}`, () => {
-    assert.equal(parseDuration(text), millis)
+for (const [text, ms] of durations) {
+  test(`parseDuration: ${JSON.stringify(text)} is ${ms === null ? 'refused' : `${ms} ms`}`, () => {
+    assert.equal(parseDuration(text), ms)
   })
 }
 

@@ -210,7 +210,7 @@ test('node: a storm of processes that come and go in a pod; no pass throws or lo
 })
 
 /** Younger processes are read in each pass. */
-const YOUNG_MILLIS = 10_000
+const YOUNG_MS = 10_000
 
 test('node: what a warm pass costs', { skip }, async (t) => {
   const rig = NodeRig.create(t, anyVersion())
@@ -218,7 +218,7 @@ test('node: what a warm pass costs', { skip }, async (t) => {
   const sleepers = await startSleepers(t, 200)
   const scanner = new NodeScanner('/proc')
   // Until none of them is young any more, each pass reads them all.
-  await new Promise((resolve) => setTimeout(resolve, YOUNG_MILLIS))
+  await new Promise((resolve) => setTimeout(resolve, YOUNG_MS))
   for (let pass = 0; pass < 12; pass += 1) scanner.scan()
   const before = process.cpuUsage()
   for (let pass = 0; pass < 64; pass += 1) scanner.scan()

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { LIVE_SILENCE_MILLIS, NAMES_GRACE_MILLIS, SCAN_SILENCE_MILLIS } from '../../src/admin/health.ts'
+import { LIVE_SILENCE_MS, NAMES_GRACE_MS, SCAN_SILENCE_MS } from '../../src/admin/health.ts'
 import { METRIC_GROUPS } from '../../src/admin/metrics.ts'
 
 const page = readFileSync(new URL('../../../docs/metrics.md', import.meta.url), 'utf8')
@@ -32,11 +32,11 @@ test('docs/metrics.md: text and alerts name only metrics that are there', () => 
 })
 
 test('docs/metrics.md: the bounds of live and ready are those of the code', () => {
-  for (const [sentence, millis] of [
-    [/has shown no life for (\d+) s/, LIVE_SILENCE_MILLIS],
-    [/no pass has ended for (\d+) s/, SCAN_SILENCE_MILLIS],
-    [/in the first (\d+) s/, NAMES_GRACE_MILLIS],
+  for (const [sentence, ms] of [
+    [/has shown no life for (\d+) s/, LIVE_SILENCE_MS],
+    [/no pass has ended for (\d+) s/, SCAN_SILENCE_MS],
+    [/in the first (\d+) s/, NAMES_GRACE_MS],
   ] as const) {
-    assert.equal(Number(sentence.exec(page)?.[1]) * 1000, millis, String(sentence))
+    assert.equal(Number(sentence.exec(page)?.[1]) * 1000, ms, String(sentence))
   }
 })

@@ -36,7 +36,7 @@ const TOPIC = 'deployed'
 const PORT = 8080
 const ADMIN_PORT = 21_480
 const PAIRS = 5
-const WAIT_MILLIS = 30_000
+const WAIT_MS = 30_000
 
 suite('the agent as deployed', { skip }, () => {
   let cluster: KubeApiserver
@@ -118,8 +118,8 @@ suite('the agent as deployed', { skip }, () => {
   }
 
   async function until(what: () => string, isSo: () => Promise<boolean> | boolean): Promise<void> {
-    for (const end = Date.now() + WAIT_MILLIS; !(await isSo()); await sleep(100)) {
-      if (Date.now() > end) throw new Error(`not within ${WAIT_MILLIS / 1000} s: ${what()}`)
+    for (const end = Date.now() + WAIT_MS; !(await isSo()); await sleep(100)) {
+      if (Date.now() > end) throw new Error(`not within ${WAIT_MS / 1000} s: ${what()}`)
     }
   }
 
@@ -152,11 +152,8 @@ suite('the agent as deployed', { skip }, () => {
       () => pairsOf(path).length >= PAIRS,
     )
     child.kill('SIGTERM')
-    const graceMillis = Number(installed.spec['terminationGracePeriodSeconds']) * 1000
-    const ended = await Promise.race([
-      once(child, 'exit').then(([code]) => code as number),
-      sleep(graceMillis, 'killed'),
-    ])
+    const graceMs = Number(installed.spec['terminationGracePeriodSeconds']) * 1000
+    const ended = await Promise.race([once(child, 'exit').then(([code]) => code as number), sleep(graceMs, 'killed')])
     assert.equal(ended, 0, log())
     const pairs = pairsOf(path)
     assert.equal(pairs.length, PAIRS)

@@ -52,7 +52,7 @@ suite('agent: following under traffic', { skip, timeout: 360_000 }, () => {
       const answered: number[][] = []
       for (let turn = 0; running; turn += 1) {
         const url = `http://${steady.addresses[0]}:${PORT}${path}/steady/${lane}-${turn}`
-        answered.push(await request(client.namespace, url, 200, { pauseMillis: 3 }))
+        answered.push(await request(client.namespace, url, 200, { pauseMs: 3 }))
       }
       return answered
     })

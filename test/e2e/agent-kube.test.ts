@@ -150,7 +150,7 @@ suite('agent: a node of a real API server', { skip, timeout: 360_000 }, () => {
     await cluster.startServer()
     await until('names', () => agent.log.includes('pods are watched again'))
     for (let tries = 0; tries < 50 && !names(agent.pairs(`${path}-back`)).includes('client-0 api-0'); tries += 1) {
-      await request(client.namespace, `http://${server.addresses[0]}:${PORT}${path}-back`, 1, { pauseMillis: 100 })
+      await request(client.namespace, `http://${server.addresses[0]}:${PORT}${path}-back`, 1, { pauseMs: 100 })
     }
     assert.equal(await agent.end(), 0)
     assert.deepEqual(names(agent.pairs(`${path}-away`)), ['undefined undefined'])
@@ -214,7 +214,7 @@ suite('agent: a node of a real API server', { skip, timeout: 360_000 }, () => {
     const url = `http://${there.addresses[0]}:${PORT}${path}`
     // Capture does not wait for far names: they come when the API server has listed every other pod.
     for (let tries = 0; tries < 300 && !names(second.pairs(`${path}-early`)).includes('client-0 api-0'); tries += 1) {
-      await request(here.namespace, `${url}-early`, 1, { pauseMillis: 50 })
+      await request(here.namespace, `${url}-early`, 1, { pauseMs: 50 })
     }
     await request(here.namespace, `${url}-named`, 5)
     await until('the pairs', () => second.pairs(`${path}-named`).length >= 5)

@@ -43,7 +43,7 @@ test('agent: a pod that starts is captured within 2 s, one that ends is let go, 
   const gone = await serveIn(goes, PORT)
   const agent = await AgentRig.create(t, [steady.namespace!, goes.namespace!])
   const path = uniquePath()
-  const traffic = request(client.namespace, `http://${steady.addresses[0]}:${PORT}${path}`, 300, { pauseMillis: 10 })
+  const traffic = request(client.namespace, `http://${steady.addresses[0]}:${PORT}${path}`, 300, { pauseMs: 10 })
   await request(client.namespace, `http://${goes.addresses[0]}:${PORT}${path}-goes`, 3)
   process.kill(gone.pid, 'SIGKILL')
   const inode = goes.namespace!.inode

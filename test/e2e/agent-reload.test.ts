@@ -30,7 +30,7 @@ test('reload: other rules hold without a restart and without a flow lost', { ski
   const path = uniquePath()
   const url = `http://${server.addresses[0]}:${PORT}${path}`
   // One connection lasts over both reloads.
-  const traffic = request(client.namespace, `${url}/steady`, 100, { pauseMillis: 40 })
+  const traffic = request(client.namespace, `${url}/steady`, 100, { pauseMs: 40 })
   await request(client.namespace, `${url}/left-out`, 1)
   await until('the first', () => agent.pairs(`${path}/left-out`).length === 1)
   file.write(`filter: { paths: [${path}/left-out/0] }\nlog: { level: debug }\n`)

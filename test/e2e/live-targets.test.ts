@@ -249,13 +249,13 @@ test('targets: a run shows its interfaces, threads, rings and buffer', { skip },
   assert.equal(count(sumLedger(blocks), 'frames.seen'), 0, 'nothing is counted twice')
   assert.deepEqual(threads.map(({ role }) => role).sort(), ['assemble', 'capture', 'main', 'ship'])
   await rig.until(() => rig.pipeline.observe().threads.every(({ cpuSeconds }) => cpuSeconds !== null && cpuSeconds > 0))
-  assert.ok(threads.every(({ silentMillis }) => silentMillis < 5000))
+  assert.ok(threads.every(({ silentMs }) => silentMs < 5000))
   assert.deepEqual(
     between.map(({ kind, from, to }) => `${kind} ${from} ${to}`),
     ['frames capture-0 assemble-0', 'pairs assemble-0 ship-0'],
   )
   assert.ok(between.every(({ usedBytes, capacityBytes }) => usedBytes >= 0 && usedBytes < capacityBytes))
-  assert.deepEqual([buffer.bytes, buffer.oldestMillis], [0, 0])
+  assert.deepEqual([buffer.bytes, buffer.oldestMs], [0, 0])
   await rig.pipeline.remove(targetOf(pod!).key)
   const gone = rig.pipeline.observe()
   assert.equal(count(sumLedger(gone.blocks), 'frames.seen'), second![index.seen], 'what has gone is counted on')

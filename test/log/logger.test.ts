@@ -10,7 +10,7 @@ function logger(options: Partial<LoggerOptions> = {}) {
     form: 'lines',
     write: (line) => lines.push(line),
     now: () => clock.time,
-    foldMillis: 1000,
+    foldMs: 1000,
     ...options,
   })
   return { log, lines, clock }

@@ -49,7 +49,7 @@ test('shipper: an output that works is reachable, and nothing waits', async () =
   run.flush()
   await until('the pair is shipped', () => run.counter('shipped') === 1)
   await until('it says so', () => run.status.reachable === true)
-  assert.deepEqual([run.status.bytes, run.status.oldestMillis], [0, 0])
+  assert.deepEqual([run.status.bytes, run.status.oldestMs], [0, 0])
   await run.finish()
 })
 
@@ -60,11 +60,11 @@ test('shipper: a broker that is away is not reachable, and pairs that wait grow 
   await run.put(1)
   run.flush()
   await until('it was tried', () => run.status.reachable === false)
-  await until('the pair waits', () => run.status.bytes > 0 && run.status.oldestMillis > 0)
-  const before = run.status.oldestMillis
-  await until('it grows older', () => run.status.oldestMillis > before)
+  await until('the pair waits', () => run.status.bytes > 0 && run.status.oldestMs > 0)
+  const before = run.status.oldestMs
+  await until('it grows older', () => run.status.oldestMs > before)
   await run.finish()
-  assert.deepEqual([run.status.bytes, run.status.oldestMillis], [0, 0])
+  assert.deepEqual([run.status.bytes, run.status.oldestMs], [0, 0])
 })
 
 test('shipper: pairs larger than a block come through whole', async () => {

@@ -37,7 +37,7 @@ class Rig {
   readonly #intake: Intake
 
   constructor() {
-    const log = createLogger({ level: 'error', form: 'json', foldMillis: 0, write: (line) => this.lines.push(line) })
+    const log = createLogger({ level: 'error', form: 'json', foldMs: 0, write: (line) => this.lines.push(line) })
     const { filter, limits } = defaultConfig()
     const bell = new Doorbell(Doorbell.allocate())
     const control = new Control(Control.allocate())
@@ -238,8 +238,8 @@ test('assembler pool: threads show their CPU time, and that they live', async ()
   await rig.finish()
   const seen = performance.now()
   rig.pool.observe(seen)
-  const { silentMillis } = rig.pool.observe(seen + 50)[0]!
-  assert.ok(Math.abs(silentMillis - 50) < 0.001, `one that has ended is silent: ${silentMillis} ms`)
+  const { silentMs } = rig.pool.observe(seen + 50)[0]!
+  assert.ok(Math.abs(silentMs - 50) < 0.001, `one that has ended is silent: ${silentMs} ms`)
 })
 
 test('assembler pool: pairs finished right before a failure are not lost', async () => {

@@ -30,14 +30,14 @@ export interface LogRecord {
   [field: string]: unknown
 }
 
-const WAIT_MILLIS = 60_000
-const LOOK_MILLIS = 20
+const WAIT_MS = 60_000
+const LOOK_MS = 20
 
 /** Waits until it is so. @throws after a minute, with what it is, and what `state` says by then */
 export async function until(what: string, isSo: () => boolean, state = () => ''): Promise<void> {
-  for (const end = Date.now() + WAIT_MILLIS; !isSo(); ) {
-    if (Date.now() > end) throw new Error(`not within ${WAIT_MILLIS / 1000} s: ${what}${state()}`)
-    await new Promise((resolve) => setTimeout(resolve, LOOK_MILLIS))
+  for (const end = Date.now() + WAIT_MS; !isSo(); ) {
+    if (Date.now() > end) throw new Error(`not within ${WAIT_MS / 1000} s: ${what}${state()}`)
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
   }
 }
 
@@ -197,7 +197,7 @@ const one = (n) => new Promise((resolve) => {
 
 export interface RequestOptions {
   /** Between two requests. */
-  pauseMillis?: number
+  pauseMs?: number
   /** Field Host; absent: as in the URL. */
   host?: string
 }
@@ -212,10 +212,10 @@ export async function request(
   namespace: Namespace | null,
   url: string,
   count: number,
-  { pauseMillis = 0, host = '' }: RequestOptions = {},
+  { pauseMs = 0, host = '' }: RequestOptions = {},
 ): Promise<number[]> {
   const within = namespace === null ? [] : ['ip', 'netns', 'exec', namespace.name]
-  const client = [...within, process.execPath, '-e', CLIENT, url, String(count), String(pauseMillis), host]
+  const client = [...within, process.execPath, '-e', CLIENT, url, String(count), String(pauseMs), host]
   const child = spawn(client[0]!, client.slice(1), { stdio: ['ignore', 'pipe', 'inherit'] })
   const exited = once(child, 'exit')
   const answered = Buffer.concat(await child.stdout.toArray()).toString()

@@ -191,7 +191,7 @@ export class KafkaBroker {
   }
 }
 
-const sleep = (millis: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, millis))
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
 function java(main: string, args: string[]): string {
   return execFileSync('java', ['-cp', `${JARS}/*`, main, ...args], {

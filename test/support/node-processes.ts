@@ -8,8 +8,8 @@ import { mkdirSync, readdirSync, readFileSync, rmdirSync, statSync } from 'node:
 import { dirname } from 'node:path'
 import type { Namespace } from './netns.ts'
 
-const STEP_MILLIS = 5
-const START_MILLIS = 20_000
+const STEP_MS = 5
+const START_MS = 20_000
 /** A cgroup is busy for a moment after its last process has ended. */
 const REMOVE_TRIES = 100
 
@@ -133,14 +133,14 @@ function readProc(pid: number, file: string): string {
 
 /** Waits until a child, or what it starts, has become a program. @returns its process id */
 async function waitFor(what: string, child: ChildProcess, name: string): Promise<number> {
-  for (const end = Date.now() + START_MILLIS; ; ) {
+  for (const end = Date.now() + START_MS; ; ) {
     const pid = programOf(child.pid!)
     if (readProc(pid, 'cmdline').split('\0')[0] === name) return pid
     if (Date.now() > end || child.exitCode !== null) {
       child.kill('SIGKILL')
       throw new Error(`${what} did not start`)
     }
-    await new Promise((resolve) => setTimeout(resolve, STEP_MILLIS))
+    await new Promise((resolve) => setTimeout(resolve, STEP_MS))
   }
 }
 
@@ -162,7 +162,7 @@ async function removeCgroup(folder: string): Promise<void> {
       return rmdirSync(folder)
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EBUSY' || hasChildren(folder)) return
-      await new Promise((resolve) => setTimeout(resolve, STEP_MILLIS))
+      await new Promise((resolve) => setTimeout(resolve, STEP_MS))
     }
   }
 }

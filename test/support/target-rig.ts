@@ -76,7 +76,7 @@ export class TargetRig {
       output: { format: 'ndjson', file: this.#file, decode: false, color: false, width: null, verbose: false },
       limit: null,
       all,
-      log: createLogger({ level: 'info', form: 'json', foldMillis: 0, write: (line) => this.lines.push(line) }),
+      log: createLogger({ level: 'info', form: 'json', foldMs: 0, write: (line) => this.lines.push(line) }),
       onProgress: null,
     }
     this.pipeline = startPipeline(options)

@@ -6,8 +6,8 @@ import { needs } from '../support/needs.ts'
 
 const skip = needs('linux')
 
-function burn(millis: number): void {
-  const until = process.cpuUsage().user + millis * 1000
+function burn(ms: number): void {
+  const until = process.cpuUsage().user + ms * 1000
   while (process.cpuUsage().user < until) Math.sqrt(Math.random())
 }
 

@@ -12,8 +12,8 @@ import { asObject, textAt } from './json.ts'
 import { LineSplitter } from './line-splitter.ts'
 
 /** Longest wait for the head of an answer, and for the body of one that is no watch. */
-const ANSWER_MILLIS = 30_000
-const BODY_MILLIS = 120_000
+const ANSWER_MS = 30_000
+const BODY_MS = 120_000
 /** Largest answer that is no watch; a page of 500 pods has some 10 MB. */
 const BODY_BYTES = 128 * 1024 * 1024
 /** Largest event: an object of the API is below 1.5 MiB in etcd, and grows by half at most as JSON. */
@@ -33,7 +33,7 @@ export interface WatchEvent {
 export interface WatchOptions {
   signal: AbortSignal
   /** Without a byte for so long, the connection is given up: it may be dead. */
-  idleMillis: number
+  idleMs: number
   /** The server took the request. */
   onOpen(): void
   /** What it throws ends the watch. */
@@ -90,7 +90,7 @@ export class ApiClient {
     const options = { ...credentials, headers, signal, agent: false as const }
     return new Promise((resolve, reject) => {
       const request = sendTo(url, options)
-      const timer = setTimeout(() => request.destroy(new Error('no answer')), ANSWER_MILLIS)
+      const timer = setTimeout(() => request.destroy(new Error('no answer')), ANSWER_MS)
       request.on('error', reject)
       request.on('close', () => clearTimeout(timer))
       request.on('response', (response) => {
@@ -121,7 +121,7 @@ function addressOf(server: URL, path: string, query: Query): URL {
 async function readBody(response: IncomingMessage, maxBytes: number): Promise<string> {
   const chunks: Buffer[] = []
   let bytes = 0
-  const timer = setTimeout(() => response.destroy(new Error('the answer does not end')), BODY_MILLIS)
+  const timer = setTimeout(() => response.destroy(new Error('the answer does not end')), BODY_MS)
   try {
     for await (const chunk of response as AsyncIterable<Buffer>) {
       bytes += chunk.length
@@ -143,7 +143,7 @@ function readEvents(response: IncomingMessage, options: WatchOptions): Promise<v
     const timer = setTimeout(() => {
       resolve()
       response.destroy()
-    }, options.idleMillis)
+    }, options.idleMs)
     response.on('data', (chunk: Buffer) => {
       timer.refresh()
       try {

@@ -19,13 +19,13 @@ export class ApiError extends Error {
   /** The API's reason, as `Expired`; empty: none was given. */
   readonly reason: string
   /** Not to be asked again for so long (`Retry-After`); 0: not said. */
-  readonly retryAfterMillis: number
+  readonly retryAfterMs: number
 
-  constructor(status: number, message: string, details: { reason?: string; retryAfterMillis?: number } = {}) {
+  constructor(status: number, message: string, details: { reason?: string; retryAfterMs?: number } = {}) {
     super(message)
     this.status = status
     this.reason = details.reason ?? ''
-    this.retryAfterMillis = details.retryAfterMillis ?? 0
+    this.retryAfterMs = details.retryAfterMs ?? 0
   }
 
   /** The history from the revision asked for is gone: only a new list helps. */
@@ -52,14 +52,14 @@ export function errorFromStatus(status: number, body: unknown, retryAfter: strin
   const object = asObject(body)
   const code = typeof object['code'] === 'number' ? object['code'] : status
   const details = objectAt(object, 'details')
-  const retryAfterMillis = retryAfterOf(retryAfter, details)
+  const retryAfterMs = retryAfterOf(retryAfter, details)
   const causes = listAt(details, 'causes').map((cause) => textAt(asObject(cause), 'reason'))
   const reason = causes.includes('ResourceVersionTooLarge') ? 'ResourceVersionTooLarge' : textAt(object, 'reason')
-  return new ApiError(code, textAt(object, 'message') || `HTTP status ${status}`, { reason, retryAfterMillis })
+  return new ApiError(code, textAt(object, 'message') || `HTTP status ${status}`, { reason, retryAfterMs })
 }
 
 /** Longest Retry-After that is obeyed. */
-const RETRY_AFTER_MAX_MILLIS = 5 * 60_000
+const RETRY_AFTER_MAX_MS = 5 * 60_000
 
 /** RFC 9110 §10.2.3: seconds or a date. The API's Status may say it too. */
 function retryAfterOf(header: string | undefined, details: JsonObject): number {
@@ -69,7 +69,7 @@ function retryAfterOf(header: string | undefined, details: JsonObject): number {
   return bounded(Number.isNaN(seconds) ? Date.parse(header) - Date.now() : seconds * 1000)
 }
 
-const bounded = (millis: number): number => (millis > 0 ? Math.min(millis, RETRY_AFTER_MAX_MILLIS) : 0)
+const bounded = (ms: number): number => (ms > 0 ? Math.min(ms, RETRY_AFTER_MAX_MS) : 0)
 
 /** A failure for a person. */
 export interface Failure {

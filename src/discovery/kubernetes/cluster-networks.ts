@@ -15,14 +15,14 @@ const NODES: ApiAction = { verb: 'list', resource: 'nodes', group: '' }
 /** Since Kubernetes 1.33. */
 const SERVICE_RANGES: ApiAction = { verb: 'list', resource: 'servicecidrs', group: 'networking.k8s.io' }
 const PAGE = 100
-const RETRY_MIN_MILLIS = 5000
-const RETRY_MAX_MILLIS = 10 * 60_000
+const RETRY_MIN_MS = 5000
+const RETRY_MAX_MS = 10 * 60_000
 /**
  * Pause between two looks: this, or so much for each node of the cluster. Then all agents of 1,000 nodes read some 2.5 MB/s
  * of Node objects of 10 KB, of 5,000 nodes 12 MB/s.
  */
-const REFRESH_MIN_MILLIS = 10 * 60_000
-const REFRESH_MILLIS_PER_NODE = 4000
+const REFRESH_MIN_MS = 10 * 60_000
+const REFRESH_MS_PER_NODE = 4000
 const OTHERWISE = 'Or set targets.clusterNetworks: then it is not asked for.'
 
 export interface ClusterNetworksOptions {
@@ -64,15 +64,15 @@ export class ClusterNetworks {
   async #run(): Promise<void> {
     const { signal } = this.#ended
     const backoff = new Backoff({
-      minMillis: RETRY_MIN_MILLIS,
-      firstMillis: RETRY_MIN_MILLIS,
-      maxMillis: RETRY_MAX_MILLIS,
+      minMs: RETRY_MIN_MS,
+      firstMs: RETRY_MIN_MS,
+      maxMs: RETRY_MAX_MS,
     })
     while (!signal.aborted) {
       const [nodes, ranges] = [await this.#lookAtNodes(), await this.#lookAtRanges()]
       this.#publish()
       if (nodes && ranges) backoff.reset()
-      const refresh = Math.max(REFRESH_MIN_MILLIS, this.#nodeCount * REFRESH_MILLIS_PER_NODE) * (1 + Math.random() / 4)
+      const refresh = Math.max(REFRESH_MIN_MS, this.#nodeCount * REFRESH_MS_PER_NODE) * (1 + Math.random() / 4)
       await pause(nodes && ranges ? refresh : backoff.next(), undefined, { signal }).catch(() => {})
     }
   }

@@ -44,7 +44,7 @@ export interface WatchState {
   /** Lists and watches that were begun again. */
   readonly restarts: number
   /** When the last event or bookmark came. */
-  readonly lastEventMillis: number | null
+  readonly lastEventMs: number | null
   /** Objects left out since the last list, because there were too many. */
   readonly leftOut: number
 }
@@ -52,19 +52,19 @@ export interface WatchState {
 /** Times of the loop, in milliseconds. */
 export interface WatchTiming {
   /** The watch's own time limit, for the server: a random one of this and up to a quarter more. */
-  readonly watchMillis: number
+  readonly watchMs: number
   /** A connection without a byte for so long may be dead: where anything changes, a bookmark comes each minute. */
-  readonly idleMillis: number
+  readonly idleMs: number
   /** A watch that lasted so long went well. */
-  readonly healthyMillis: number
-  readonly minPauseMillis: number
-  readonly maxPauseMillis: number
+  readonly healthyMs: number
+  readonly minPauseMs: number
+  readonly maxPauseMs: number
 }
 
 export const DEFAULT_TIMING: WatchTiming = {
-  watchMillis: 240_000,
-  idleMillis: 150_000,
-  healthyMillis: 10_000,
-  minPauseMillis: 1000,
-  maxPauseMillis: 30_000,
+  watchMs: 240_000,
+  idleMs: 150_000,
+  healthyMs: 10_000,
+  minPauseMs: 1000,
+  maxPauseMs: 30_000,
 }

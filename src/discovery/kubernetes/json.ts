@@ -29,6 +29,6 @@ export const textsOf = (object: JsonObject): Record<string, string> => {
 
 /** A time as the API writes it (RFC 3339), in microseconds since the Unix epoch; null: none, or unreadable. */
 export function microsAt(object: JsonObject, name: string): number | null {
-  const millis = Date.parse(textAt(object, name))
-  return Number.isNaN(millis) ? null : millis * 1000
+  const ms = Date.parse(textAt(object, name))
+  return Number.isNaN(ms) ? null : ms * 1000
 }

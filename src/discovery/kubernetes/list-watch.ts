@@ -56,7 +56,7 @@ export class ListWatch<T extends KeptRecord> {
     connected: false,
     lastError: null,
     restarts: 0,
-    lastEventMillis: null,
+    lastEventMs: null,
     leftOut: 0,
   }
   #action: ApiAction['verb'] = 'list'
@@ -67,8 +67,8 @@ export class ListWatch<T extends KeptRecord> {
   constructor(options: ListWatchOptions<T>) {
     this.#options = options
     this.#timing = options.timing ?? DEFAULT_TIMING
-    const { minPauseMillis, maxPauseMillis } = this.#timing
-    this.#backoff = new Backoff({ minMillis: minPauseMillis, firstMillis: minPauseMillis, maxMillis: maxPauseMillis })
+    const { minPauseMs, maxPauseMs } = this.#timing
+    this.#backoff = new Backoff({ minMs: minPauseMs, firstMs: minPauseMs, maxMs: maxPauseMs })
     this.#outages = new OutageLog(options.log)
     this.#listFrom = options.collection.paged ? NEWEST_REVISION : ANY_REVISION
     this.#running = this.#run()
@@ -92,10 +92,10 @@ export class ListWatch<T extends KeptRecord> {
   async #run(): Promise<void> {
     const { signal } = this.#ended
     while (!signal.aborted) {
-      const retryAfterMillis = await this.#turn()
+      const retryAfterMs = await this.#turn()
       this.#set({ connected: false })
       if (signal.aborted) return
-      await pause(this.#backoff.next(retryAfterMillis), undefined, { signal }).catch(() => {})
+      await pause(this.#backoff.next(retryAfterMs), undefined, { signal }).catch(() => {})
       this.#set({ restarts: this.#state.restarts + 1 })
     }
   }
@@ -109,7 +109,7 @@ export class ListWatch<T extends KeptRecord> {
     } catch (error) {
       if (this.#ended.signal.aborted) return 0
       this.#failed(error)
-      return error instanceof ApiError ? error.retryAfterMillis : 0
+      return error instanceof ApiError ? error.retryAfterMs : 0
     }
   }
 
@@ -183,18 +183,18 @@ export class ListWatch<T extends KeptRecord> {
   async #watch(): Promise<void> {
     this.#action = 'watch'
     const { path, fieldSelector } = this.#options.collection
-    const { watchMillis, idleMillis, healthyMillis } = this.#timing
+    const { watchMs, idleMs, healthyMs } = this.#timing
     const query = {
       fieldSelector: fieldSelector || undefined,
       resourceVersion: this.#watchFrom!,
       allowWatchBookmarks: true,
-      timeoutSeconds: Math.ceil((watchMillis * (1 + Math.random() / 4)) / 1000),
+      timeoutSeconds: Math.ceil((watchMs * (1 + Math.random() / 4)) / 1000),
     }
     let openedAt = Number.POSITIVE_INFINITY
     try {
       await this.#options.client.watch(path, query, {
         signal: this.#ended.signal,
-        idleMillis,
+        idleMs,
         onOpen: () => {
           openedAt = performance.now()
           this.#opened()
@@ -202,7 +202,7 @@ export class ListWatch<T extends KeptRecord> {
         onEvent: (event) => this.#take(event),
       })
     } finally {
-      if (performance.now() - openedAt >= healthyMillis) this.#backoff.reset()
+      if (performance.now() - openedAt >= healthyMs) this.#backoff.reset()
     }
   }
 
@@ -218,7 +218,7 @@ export class ListWatch<T extends KeptRecord> {
     if (type !== 'BOOKMARK') this.#apply(type, object, textAt(metadata, 'uid'))
     const revision = textAt(metadata, 'resourceVersion')
     if (revision !== '') this.#begin(revision)
-    this.#set({ lastEventMillis: Date.now() })
+    this.#set({ lastEventMs: Date.now() })
   }
 
   #apply(type: string, object: unknown, uid: string): void {

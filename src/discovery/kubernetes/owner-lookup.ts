@@ -14,8 +14,8 @@ import type { Owner, Workload } from './workload.ts'
 /** Owners remembered; beyond it the oldest is forgotten, and asked for again when it is needed. */
 const MAX_OWNERS = 4096
 const METADATA_ONLY = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1'
-const MIN_PAUSE_MILLIS = 1000
-const MAX_PAUSE_MILLIS = 5 * 60_000
+const MIN_PAUSE_MS = 1000
+const MAX_PAUSE_MS = 5 * 60_000
 
 /** What may be owned by something else, by kind. */
 const KINDS: Readonly<Record<string, { group: string; resource: string }>> = {
@@ -70,9 +70,9 @@ export class OwnerLookup {
   async #askAll(): Promise<void> {
     this.#isAsking = true
     const backoff = new Backoff({
-      minMillis: MIN_PAUSE_MILLIS,
-      firstMillis: MIN_PAUSE_MILLIS,
-      maxMillis: MAX_PAUSE_MILLIS,
+      minMs: MIN_PAUSE_MS,
+      firstMs: MIN_PAUSE_MS,
+      maxMs: MAX_PAUSE_MS,
     })
     const { signal } = this.#ended
     while (this.#questions.length > 0 && !signal.aborted) {

@@ -6,9 +6,9 @@ import { ProcFiles } from './proc-files.ts'
 import type { Snapshot } from './snapshot.ts'
 
 /** For so long after a process was started things may change without another: a container is set up. Milliseconds. */
-const SETTLE_MILLIS = 10_000
+const SETTLE_MS = 10_000
 /** A pass is due after this long, whatever seems. Milliseconds. */
-const MAX_MILLIS = 5_000
+const MAX_MS = 5_000
 
 export class QuietNode {
   readonly #files: ProcFiles
@@ -42,7 +42,7 @@ export class QuietNode {
       this.#startedAt = now
       return false
     }
-    if (now - this.#startedAt < SETTLE_MILLIS || now - this.#passedAt >= MAX_MILLIS) return false
+    if (now - this.#startedAt < SETTLE_MS || now - this.#passedAt >= MAX_MS) return false
     return [...this.#holders].every(([pid, before]) => this.#files.inode(String(pid)) === before)
   }
 

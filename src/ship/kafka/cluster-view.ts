@@ -81,7 +81,7 @@ export class ClusterView {
   /** Says that the cluster takes pairs, where the contrary was said before. */
   back(): void {
     if (this.#awaySinceMs === null) return
-    this.#log.line('info', 'Kafka takes pairs again', { awayMillis: this.#clock() - this.#awaySinceMs })
+    this.#log.line('info', 'Kafka takes pairs again', { awayMs: this.#clock() - this.#awaySinceMs })
     this.#awaySinceMs = null
   }
 

@@ -16,7 +16,7 @@ test('errorFromStatus: tells what a new list helps against', () => {
 
 test('errorFromStatus: Retry-After in seconds, as a date, in the body; bounded, and never negative', () => {
   const after = (header: string | undefined, details = {}): number =>
-    errorFromStatus(429, { details }, header).retryAfterMillis
+    errorFromStatus(429, { details }, header).retryAfterMs
   assert.equal(after('7'), 7000)
   assert.equal(after('0'), 0)
   assert.equal(after('-3'), 0)

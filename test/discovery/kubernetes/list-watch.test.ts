@@ -54,7 +54,7 @@ suite('ListWatch: pods of a real API server', { skip: needsKubeApiserver() }, ()
   })
 
   test('ListWatch: goes on where it was after clean closes, resets and a frozen connection', async (t) => {
-    const pods = new PodsUnderTest(t, await files.access(), undefined, { ...QUICK, idleMillis: 1500 })
+    const pods = new PodsUnderTest(t, await files.access(), undefined, { ...QUICK, idleMs: 1500 })
     await until('watching', () => proxy.watches === 1)
     const lists = proxy.requests.length - proxy.watchRequests.length
     for (const how of ['end', 'reset', 'freeze'] as const) {
@@ -73,7 +73,7 @@ suite('ListWatch: pods of a real API server', { skip: needsKubeApiserver() }, ()
   })
 
   test('ListWatch: bookmarks move on where it goes on from, though nothing of its own happens', async (t) => {
-    const pods = new PodsUnderTest(t, await files.access(), undefined, { ...QUICK, watchMillis: 4000 })
+    const pods = new PodsUnderTest(t, await files.access(), undefined, { ...QUICK, watchMs: 4000 })
     await until('watching', () => pods.watch.state.connected)
     const watched = proxy.watchRequests.at(-1)!.query
     assert.equal(watched.get('allowWatchBookmarks'), 'true')
@@ -198,7 +198,7 @@ suite('ListWatch: pods of a real API server', { skip: needsKubeApiserver() }, ()
   test('ListWatch: a server that comes back and refuses at first is asked again soon, however long it was away', async (t) => {
     proxy.answer = () => 'none'
     const from = proxy.requests.length
-    const timing = { ...QUICK, minPauseMillis: 50, maxPauseMillis: 60_000 }
+    const timing = { ...QUICK, minPauseMs: 50, maxPauseMs: 60_000 }
     const pods = new PodsUnderTest(t, await files.access(), undefined, timing)
     await until('waits have grown', () => proxy.requests.length >= from + 7)
     const back = proxy.requests.length

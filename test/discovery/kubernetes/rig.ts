@@ -16,11 +16,11 @@ export const PODS_RULE: PolicyRule = { apiGroups: [''], resources: ['pods'], ver
 
 /** As in the product, but for pauses a test can wait for. */
 export const QUICK: WatchTiming = {
-  watchMillis: 60_000,
-  idleMillis: 150_000,
-  healthyMillis: 10_000,
-  minPauseMillis: 100,
-  maxPauseMillis: 500,
+  watchMs: 60_000,
+  idleMs: 150_000,
+  healthyMs: 10_000,
+  minPauseMs: 100,
+  maxPauseMs: 500,
 }
 
 /** Files of an agent's: a token of its own account, and a kubeconfig that points to it. */

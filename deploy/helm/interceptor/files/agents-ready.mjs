@@ -6,7 +6,7 @@ import { request } from 'node:https'
 const { NAMESPACE, DAEMONSET, SELECTOR, TIMEOUT_SECONDS, KUBERNETES_SERVICE_HOST, KUBERNETES_SERVICE_PORT } =
   process.env
 const CREDENTIALS = process.env.CREDENTIALS ?? '/var/run/secrets/kubernetes.io/serviceaccount'
-const PAUSE_MILLIS = 2000
+const PAUSE_MS = 2000
 
 /** GETs an object; throws what the API server says when it is not there or not allowed. */
 function get(path) {
@@ -62,5 +62,5 @@ for (;;) {
     process.exitCode = 1
     break
   }
-  await new Promise((resolve) => setTimeout(resolve, PAUSE_MILLIS))
+  await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
 }
