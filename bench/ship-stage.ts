@@ -7,7 +7,7 @@
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
-import { defaultConfig } from '../src/config.ts'
+import { defaultConfig } from '../src/config/load.ts'
 import { allocateCounters, SHIP_COUNTERS } from '../src/ledger/counters.ts'
 import { allocateRing, FULL, RingProducer } from '../src/ring/byte-ring.ts'
 import { Doorbell } from '../src/ring/doorbell.ts'

@@ -4,8 +4,9 @@
  */
 import { type AdminServer, serveAdmin } from '../admin/server.ts'
 import { type AgentState, tallyPods } from '../admin/state.ts'
+import type { LoadedConfig } from '../config/load.ts'
 import { ConfigReloader } from '../config/reload-watcher.ts'
-import type { Config, LoadedConfig } from '../config.ts'
+import type { Config } from '../config/schema.ts'
 import { AddressDirectory } from '../discovery/addresses/directory.ts'
 import { followRemote } from '../discovery/addresses/remote.ts'
 import type { PodDecision, TargetRules } from '../discovery/decide/decision.ts'

@@ -1,7 +1,7 @@
 /** The API server as the agent sees it: what it tells for as long as the agent runs, and how that goes. Main thread. */
 import type { WatchState } from '../admin/state.ts'
 import { pause } from '../async/pause.ts'
-import type { Config } from '../config.ts'
+import type { Config } from '../config/schema.ts'
 import type { WatchState as ListWatchState } from '../discovery/kubernetes/collection.ts'
 import type { KnownPod } from '../discovery/kubernetes/known-pod.ts'
 import type { PodWatch, RemoteChange } from '../discovery/kubernetes/pod-watch.ts'

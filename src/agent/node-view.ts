@@ -1,5 +1,5 @@
 /** One look at this node: what is on it, how the API server calls it, and what the agent would capture. */
-import type { Config } from '../config.ts'
+import type { Config } from '../config/schema.ts'
 import { decide } from '../discovery/decide/decide.ts'
 import type { Decisions } from '../discovery/decide/decision.ts'
 import { type Joined, joinPods } from '../discovery/decide/join-pods.ts'

@@ -1,7 +1,7 @@
 /** `interceptor agent`: what the DaemonSet runs on each node. */
 import { Command } from 'commander'
 import { configFilePath } from '../config/file-path.ts'
-import type { LoadedConfig } from '../config.ts'
+import type { LoadedConfig } from '../config/load.ts'
 import { EXIT_DONE, EXIT_INTERRUPTED, EXIT_RUNTIME, InterceptorError } from '../errors.ts'
 import { count } from '../ledger/ledger.ts'
 import { createLogger, type Logger } from '../log/logger.ts'

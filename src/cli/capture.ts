@@ -1,7 +1,7 @@
 /** `interceptor capture -i IF… [BPF expression]`: pairs from live interfaces of this host. */
 import { networkInterfaces } from 'node:os'
 import { Command, Option } from 'commander'
-import type { FlagValue } from '../config.ts'
+import type { FlagValue } from '../config/layers.ts'
 import { usageError } from '../errors.ts'
 import { addExamples, addPipelineOptions, append, configFlags, type PipelineFlags } from './options.ts'
 

@@ -26,7 +26,7 @@ function printCommand(): Command {
     ['interceptor config print --set limits.memory=1GiB', 'with a value of the command line'],
   ])
   return command.action(async (flags: ConfigFlags) => {
-    const { loadConfig } = await import('../config.ts')
+    const { loadConfig } = await import('../config/load.ts')
     const { printConfig } = await import('../config/print.ts')
     writeOutput(printConfig(loadConfig({ file: flags.config, flags: configFlags(flags) })))
   })

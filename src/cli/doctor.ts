@@ -19,7 +19,7 @@ export function doctorCommand(exit: (code: number) => void): Command {
 }
 
 async function doctor(flags: ConfigFlags): Promise<number> {
-  const { loadConfig } = await import('../config.ts')
+  const { loadConfig } = await import('../config/load.ts')
   const { config } = loadConfig({ file: flags.config, flags: configFlags(flags) })
   const { allChecks } = await import('../doctor/all-checks.ts')
   const color = wantsColor(flags.color, outputIsTerminal())

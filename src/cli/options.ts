@@ -1,6 +1,6 @@
 /** Options that several commands share, and what they mean for the configuration. */
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import type { FlagValue } from '../config.ts'
+import type { FlagValue } from '../config/layers.ts'
 import { usageError } from '../errors.ts'
 import type { OutputFormat } from '../supervisor/options.ts'
 import type { When } from './terminal.ts'

@@ -1,5 +1,5 @@
 /** Where the pairs of a run go: decided from the options, then the configuration, then what standard output is. */
-import type { LoadedConfig } from '../config.ts'
+import type { LoadedConfig } from '../config/load.ts'
 import { usageError } from '../errors.ts'
 import type { OutputFormat, OutputOptions } from '../supervisor/options.ts'
 import type { ConfigFlags, OutputFlags } from './options.ts'

@@ -28,7 +28,7 @@ export function podsCommand(): Command {
 }
 
 async function pods(flags: PodsFlags): Promise<void> {
-  const { loadConfig } = await import('../config.ts')
+  const { loadConfig } = await import('../config/load.ts')
   const proc = flags.proc === undefined ? [] : [{ path: 'targets.procRoot', value: flags.proc, name: '--proc' }]
   const { output, ...shared } = flags
   const { config } = loadConfig({ file: flags.config, flags: [...configFlags(shared), ...proc] })

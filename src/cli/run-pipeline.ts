@@ -3,7 +3,7 @@
  *
  * The first SIGINT or SIGTERM drains within `shutdown.timeout`; the second stops at once.
  */
-import type { LoadedConfig } from '../config.ts'
+import type { LoadedConfig } from '../config/load.ts'
 import { EXIT_DONE, EXIT_INTERRUPTED, EXIT_PRIVILEGE, EXIT_RUNTIME, EXIT_USAGE } from '../errors.ts'
 import { count } from '../ledger/ledger.ts'
 import { createLogger, type Logger } from '../log/logger.ts'

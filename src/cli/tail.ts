@@ -1,7 +1,7 @@
 /** `interceptor tail`: pairs read back from a Kafka topic. */
 import { openSync } from 'node:fs'
 import { Command, InvalidArgumentError } from 'commander'
-import type { LoadedConfig } from '../config.ts'
+import type { LoadedConfig } from '../config/load.ts'
 import { EXIT_DONE, EXIT_INTERRUPTED, errorText, runtimeError } from '../errors.ts'
 import type { TailFrom } from '../tail/topic-reader.ts'
 import { addConfigOptions, addExamples, addOutputOptions, configFlags, type OutputFlags } from './options.ts'
@@ -52,7 +52,7 @@ export function parseFrom(text: string, _previous?: unknown, now = Date.now()): 
 }
 
 async function tailTopic(flags: TailFlags): Promise<number> {
-  const { loadConfig } = await import('../config.ts')
+  const { loadConfig } = await import('../config/load.ts')
   const loaded = loadConfig({ file: flags.config, flags: configFlags(flags) })
   requireBrokers(loaded)
   const [{ tail }, { createFormat }, { FdOutput }, { createLogger }, { VERSION }] = await Promise.all([

@@ -1,5 +1,5 @@
 /** What the node agent needs beside capture: the host's processes in sight, and an API server that tells this node's pods. */
-import type { Config } from '../config.ts'
+import type { Config } from '../config/schema.ts'
 import { findApiServer } from '../discovery/kubernetes/access.ts'
 import { ApiClient } from '../discovery/kubernetes/api-client.ts'
 import { describeFailure } from '../discovery/kubernetes/api-error.ts'

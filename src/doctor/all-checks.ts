@@ -1,5 +1,5 @@
 /** Everything the doctor looks at, in the order it is shown. */
-import type { Config } from '../config.ts'
+import type { Config } from '../config/schema.ts'
 import { agentChecks } from './agent-checks.ts'
 import { captureChecks } from './capture-checks.ts'
 import type { Check } from './check.ts'

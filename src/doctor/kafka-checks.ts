@@ -1,6 +1,6 @@
 /** The doctor's look at Kafka: each broker, then the cluster as the shipper connects to it, the topic, and writing to it. */
 import { connect } from 'node:net'
-import type { Config } from '../config.ts'
+import type { Config } from '../config/schema.ts'
 import { errorText, InterceptorError } from '../errors.ts'
 import { clientFor } from '../kafka/client.ts'
 import { CORRUPT_MESSAGE, INVALID_RECORD, troubleOf, troubleOfCode, troubleText } from '../kafka/errors.ts'

@@ -1,6 +1,6 @@
 /** Checks of what every run needs: Node.js, shared memory, CPUs, memory. */
 import * as zlib from 'node:zlib'
-import type { Config } from '../config.ts'
+import type { Config } from '../config/schema.ts'
 import { cpuLimit } from '../supervisor/cpu-limit.ts'
 import { type Check, failed, ok, warning } from './check.ts'
 import { memoryLimit } from './memory-limit.ts'

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { connect as connectTcp, isIP, type Socket } from 'node:net'
 import { type ConnectionOptions, connect as connectTls } from 'node:tls'
 import { type ISocketFactoryArgs, type KafkaConfig, logLevel, type SASLOptions } from 'kafkajs'
-import type { Config } from '../config.ts'
+import type { Config } from '../config/schema.ts'
 import { errorText, usageError } from '../errors.ts'
 import { type Client, createClient } from './kafkajs-wire.ts'
 

@@ -1,5 +1,5 @@
 /** What the main thread starts a shipper with, and what the shipper's CONTROL_STATE word says. */
-import type { Config } from '../config.ts'
+import type { Config } from '../config/schema.ts'
 import type { FormatName, FormatOptions } from '../format/format.ts'
 import type { ValueFormat } from '../pair/encode-value.ts'
 

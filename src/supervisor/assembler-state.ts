@@ -4,7 +4,7 @@
  * Interfaces that have gone stay until their number is used again: frames of theirs may be in a ring still.
  */
 import type { KnownInterface } from '../assemble/worker-data.ts'
-import type { Config } from '../config.ts'
+import type { Config } from '../config/schema.ts'
 import type { AddressEntry } from '../pair/endpoint-pod.ts'
 import type { InterfaceInfo } from '../target/interface-info.ts'
 import type { ToAssembler, ViewPolicy } from '../thread/messages.ts'

@@ -1,6 +1,6 @@
 /** What a command asks of the pipeline, and what it gets back. */
 
-import type { Config } from '../config.ts'
+import type { Config } from '../config/schema.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Observation } from '../ledger/observation.ts'
 import type { Logger } from '../log/logger.ts'

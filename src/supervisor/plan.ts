@@ -3,7 +3,7 @@
  * writes to. Pure but for the CPU limit.
  */
 import type { AssemblerOptions } from '../assemble/assembler.ts'
-import type { Config } from '../config.ts'
+import type { Config } from '../config/schema.ts'
 import { kafkaSinkSpec, type SinkSpec } from '../ship/worker-data.ts'
 import { VERSION } from '../version.ts'
 import { type Budget, divideMemory } from './budget.ts'

@@ -2,7 +2,7 @@
  * The control plane between the main thread and its workers: what a worker is started with, its control words in
  * shared memory, and the messages it posts. Frames, pairs and counters never travel here.
  */
-import type { Config } from '../config.ts'
+import type { Config } from '../config/schema.ts'
 import type { AddressEntry } from '../pair/endpoint-pod.ts'
 import type { InterfaceInfo } from '../target/interface-info.ts'
 

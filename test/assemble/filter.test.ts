@@ -1,7 +1,7 @@
 /** The product's rules at their edges (contract, rules 2, 3, 5 and 6), through the whole assembler. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { defaultConfig } from '../../src/config.ts'
+import { defaultConfig } from '../../src/config/load.ts'
 import { count } from '../../src/ledger/ledger.ts'
 import { type AssembleRun, assemble, type HarnessOptions } from '../support/assemble-harness.ts'
 import { TcpScript } from '../support/tcp-script.ts'

@@ -3,7 +3,8 @@ import { test } from 'node:test'
 import type { OutputFlags } from '../../src/cli/options.ts'
 import { chooseSink, outputOptions, type Sink } from '../../src/cli/output.ts'
 import { wantsColor } from '../../src/cli/terminal.ts'
-import { type FlagValue, loadConfig } from '../../src/config.ts'
+import type { FlagValue } from '../../src/config/layers.ts'
+import { loadConfig } from '../../src/config/load.ts'
 
 const flags = (given: Partial<OutputFlags> = {}): OutputFlags => ({
   decode: true,

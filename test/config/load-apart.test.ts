@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { loadConfig } from '../../src/config/load.ts'
 import { loadConfigApart } from '../../src/config/load-apart.ts'
-import { loadConfig } from '../../src/config.ts'
 import { EXIT_USAGE, InterceptorError } from '../../src/errors.ts'
 
 const FLAGS = [

@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import * as zlib from 'node:zlib'
 import { configKeys } from '../../src/config/keys.ts'
-import { type ConfigSources, defaultConfig, type FlagValue, loadConfig } from '../../src/config.ts'
+import type { FlagValue } from '../../src/config/layers.ts'
+import { type ConfigSources, defaultConfig, loadConfig } from '../../src/config/load.ts'
 import { InterceptorError } from '../../src/errors.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'interceptor-config-'))

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { configKeys } from '../../src/config/keys.ts'
+import { loadConfig } from '../../src/config/load.ts'
 import { printConfig } from '../../src/config/print.ts'
-import { loadConfig } from '../../src/config.ts'
 
 const lineOf = (text: string, key: string): string | undefined =>
   text

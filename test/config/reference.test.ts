@@ -4,9 +4,9 @@ import { test } from 'node:test'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { parse } from 'yaml'
 import { configKeys } from '../../src/config/keys.ts'
+import { loadConfig } from '../../src/config/load.ts'
 import { printConfig } from '../../src/config/print.ts'
 import { configJsonSchema, configReference } from '../../src/config/reference.ts'
-import { loadConfig } from '../../src/config.ts'
 
 const inRepository = (path: string): string => readFileSync(new URL(`../../../${path}`, import.meta.url), 'utf8')
 const stale = 'is not current: run node dist/src/config/generate.js'

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { configKeys } from '../../src/config/keys.ts'
+import { type LoadedConfig, loadConfig } from '../../src/config/load.ts'
 import { planReload } from '../../src/config/reload.ts'
-import { type LoadedConfig, loadConfig } from '../../src/config.ts'
 
 const load = (settings: Record<string, string>): LoadedConfig =>
   loadConfig({ env: {}, flags: Object.entries(settings).map(([path, value]) => ({ path, value, name: '--set' })) })

@@ -1,6 +1,7 @@
 /** What the Kafka end-to-end tests share: configuration, shipping a number of pairs, and reading a topic with kcat. */
 import assert from 'node:assert/strict'
-import { type Config, defaultConfig } from '../../src/config.ts'
+import { defaultConfig } from '../../src/config/load.ts'
+import type { Config } from '../../src/config/schema.ts'
 import { unpackPair } from '../../src/pair/unpack.ts'
 import { kafkaSinkSpec } from '../../src/ship/worker-data.ts'
 import { type ShipperOptions, ShipperRun } from '../ship/support.ts'

@@ -3,7 +3,7 @@
  * of its own, so that its memory is the pipeline's alone.
  */
 import { readFileSync } from 'node:fs'
-import { defaultConfig } from '../../src/config.ts'
+import { defaultConfig } from '../../src/config/load.ts'
 import { createLogger } from '../../src/log/logger.ts'
 import { startPipeline } from '../../src/supervisor/pipeline.ts'
 import { descriptors, targetOf } from '../support/target-rig.ts'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { defaultConfig } from '../../src/config.ts'
+import { defaultConfig } from '../../src/config/load.ts'
 import type { AddressEntry, EndpointPod } from '../../src/pair/endpoint-pod.ts'
 import { AssemblerState } from '../../src/supervisor/assembler-state.ts'
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { defaultConfig } from '../../src/config.ts'
+import { defaultConfig } from '../../src/config/load.ts'
 import { type Budget, divideMemory } from '../../src/supervisor/budget.ts'
 
 const MIB = 1024 * 1024

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { type Config, defaultConfig } from '../../src/config.ts'
+import { defaultConfig } from '../../src/config/load.ts'
+import type { Config } from '../../src/config/schema.ts'
 import { createLogger } from '../../src/log/logger.ts'
 import { cpuLimit } from '../../src/supervisor/cpu-limit.ts'
 import type { PipelineOptions } from '../../src/supervisor/options.ts'

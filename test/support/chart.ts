@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parse, parseAllDocuments } from 'yaml'
 import { CHART } from '../../deploy/generated.ts'
-import { type Config, loadConfig } from '../../src/config.ts'
+import { loadConfig } from '../../src/config/load.ts'
+import type { Config } from '../../src/config/schema.ts'
 import { ROOT, runTool, type ToolResult, toolOutput } from './kube-tools.ts'
 
 /** An object of Kubernetes; what a test looks at is what it says. */

@@ -19,7 +19,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Admin } from 'kafkajs'
-import { defaultConfig } from '../../src/config.ts'
+import { defaultConfig } from '../../src/config/load.ts'
 import { clientFor } from '../../src/kafka/client.ts'
 import { needs } from './needs.ts'
 

@@ -1,5 +1,5 @@
 /** What is captured, as the configuration says. */
-import type { Config } from '../../config.ts'
+import type { Config } from '../../config/schema.ts'
 import type { OwnPod } from '../proc/own-pod.ts'
 import type { TargetRules } from './decision.ts'
 import { parseLabelSelector } from './label-selector.ts'

@@ -2,7 +2,7 @@
  * What the API server knows of this node's pods, kept up to date: the one place where the agent asks it anything. Main
  * thread. Load this module only when there is an API server to ask.
  */
-import type { Config } from '../../config.ts'
+import type { Config } from '../../config/schema.ts'
 import type { Logger } from '../../log/logger.ts'
 import type { ApiAccess } from './access.ts'
 import { ApiClient } from './api-client.ts'
