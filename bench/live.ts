@@ -79,9 +79,9 @@ export async function measureLive(traces: readonly Trace[], options: LiveOptions
   if (missing !== null) return missing
   const samples = traces.map(() => [] as LiveSample[])
   for (let round = 0; round < options.rounds; round++) {
-    for (const [i, trace] of traces.entries()) samples[i]!.push(await replayOnce(trace, options.workers))
+    for (const [i, trace] of traces.entries()) samples[i].push(await replayOnce(trace, options.workers))
   }
-  const results = traces.map((trace, i) => ({ trace: trace.name, sent: trace.pairs, ...summarize(samples[i]!) }))
+  const results = traces.map((trace, i) => ({ trace: trace.name, sent: trace.pairs, ...summarize(samples[i]) }))
   return {
     title: `Live: veth at tcpreplay's top speed, one interface, ${options.workers} assemblers`,
     columns: ['', 'frames/s offered', 'kernel drops', 'ring drops', 'pairs found of sent', 'CPU µs/pair', 'RSS'],

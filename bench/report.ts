@@ -29,9 +29,9 @@ export const isSection = (result: SectionResult): result is Section => !isMissin
 /** The section as lines of text. */
 export function sectionText(section: Section): string {
   const lines = [section.columns, ...section.rows]
-  const widths = section.columns.map((_, column) => Math.max(...lines.map((cells) => cells[column]!.length)))
+  const widths = section.columns.map((_, column) => Math.max(...lines.map((cells) => cells[column].length)))
   const rows = lines.map((cells) =>
-    cells.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join('   '),
+    cells.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join('   '),
   )
   return `\n${section.title}\n${rows.map((row) => `  ${row.trimEnd()}\n`).join('')}${section.notes.map((note) => `  ${note}\n`).join('')}`
 }

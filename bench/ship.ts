@@ -50,7 +50,7 @@ function shipSection(samples: readonly ShipSample[]): Section {
   const over = (pick: (sample: ShipSample) => number) => spread(samples.map(pick))
   const cpuMicrosPerPair = over(({ shipCpuMs, shipped }) => (shipCpuMs * 1000) / shipped)
   const pairsPerSecond = over(({ shipped, wallMs }) => (shipped / wallMs) * 1000)
-  const { pairs, pairBytes } = samples[0]!
+  const { pairs, pairBytes } = samples[0]
   return {
     title: 'Shipping: one shipper into a real Kafka on this machine, acks from the leader, no compression',
     columns: ['', 'pairs', 'bytes a pair', 'shipped', 'pairs/s', 'CPU µs/pair'],

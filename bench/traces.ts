@@ -78,11 +78,11 @@ function writeApi(writer: TraceWriter, random: Random, pairs: number): void {
     // A burst of requests, then their responses: connections interleave.
     const burst = [...new Set(Array.from({ length: 64 }, () => random.below(clients.length)))].slice(0, pairs - done)
     for (const i of burst) {
-      const { connection, agent } = clients[i]!
+      const { connection, agent } = clients[i]
       connection.send('client', apiRequest(random, agent), API_REORDERED)
     }
     for (const i of burst) {
-      const client = clients[i]!
+      const client = clients[i]
       client.connection.send('server', apiResponse(random), API_REORDERED)
       client.connection.acknowledge()
       if (--client.left > 0) continue

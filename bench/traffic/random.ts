@@ -36,6 +36,6 @@ export class Random {
 
   /** One of `items`. */
   pick<T>(items: readonly T[]): T {
-    return items[this.below(items.length)]!
+    return items[this.below(items.length)]
   }
 }

@@ -48,14 +48,14 @@ function copyWords(source: Int32Array, first: number, last: number, target: Int3
   let from = first
   let into = to
   for (const whole = last - 7; from < whole; from += 8, into += 8) {
-    target[into] = source[from]!
-    target[into + 1] = source[from + 1]!
-    target[into + 2] = source[from + 2]!
-    target[into + 3] = source[from + 3]!
-    target[into + 4] = source[from + 4]!
-    target[into + 5] = source[from + 5]!
-    target[into + 6] = source[from + 6]!
-    target[into + 7] = source[from + 7]!
+    target[into] = source[from]
+    target[into + 1] = source[from + 1]
+    target[into + 2] = source[from + 2]
+    target[into + 3] = source[from + 3]
+    target[into + 4] = source[from + 4]
+    target[into + 5] = source[from + 5]
+    target[into + 6] = source[from + 6]
+    target[into + 7] = source[from + 7]
   }
-  for (; from < last; from++, into++) target[into] = source[from]!
+  for (; from < last; from++, into++) target[into] = source[from]
 }

@@ -96,7 +96,7 @@ export class FrameLane {
   settle(): boolean {
     const waiting = this.#waiting
     let count = 0
-    while (count < waiting.length && this.#put(waiting[count]!)) count++
+    while (count < waiting.length && this.#put(waiting[count])) count++
     waiting.splice(0, count)
     return waiting.length === 0
   }

@@ -64,7 +64,7 @@ export class Intake implements PressedSink {
 
   constructor(options: IntakeOptions) {
     this.#lanes = options.rings.map((ring) => new FrameLane(ring, this.time))
-    this.#wantedLane = this.#lanes[0]!
+    this.#wantedLane = this.#lanes[0]
     this.#counters = options.counters
     this.#waits = options.whenFull === 'wait'
     this.#bell = options.bell
@@ -165,7 +165,7 @@ export class Intake implements PressedSink {
       return
     }
     const lanes = this.#lanes
-    const lane = lanes[slotOf(hash, lanes.length)]!
+    const lane = lanes[slotOf(hash, lanes.length)]
     if (!lane.claim(start, length) && !this.#waitForRoom(lane, start, length)) {
       this.#shedder.press()
       counters[C.droppedRing]++

@@ -21,7 +21,7 @@ export async function runCapture(
 ): Promise<void> {
   const control = new Control(data.control)
   const bell = new Doorbell(data.ownBell)
-  const rings = data.rings.map((ring, slot) => new RingProducer(ring, new Doorbell(data.assemblerBells[slot]!)))
+  const rings = data.rings.map((ring, slot) => new RingProducer(ring, new Doorbell(data.assemblerBells[slot])))
   const sink = new Intake({ rings, counters: data.counters, whenFull: data.whenFull, bell, control })
   if (data.source.kind === 'af-packet') await prepare(data.rings.length)
   post({ t: 'ready' })

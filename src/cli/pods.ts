@@ -90,10 +90,10 @@ const list = (items: readonly string[]): string => (items.length === 0 ? '-' : i
 function table(headings: readonly string[], rows: readonly string[][], color: boolean): string {
   if (rows.length === 0) return ''
   const cells = rows.map((row) => row.map(safe))
-  const widths = headings.map((heading, index) => Math.max(heading.length, ...cells.map((row) => columns(row[index]!))))
+  const widths = headings.map((heading, index) => Math.max(heading.length, ...cells.map((row) => columns(row[index]))))
   const line = (row: readonly string[]) =>
     row
-      .map((cell, index) => pad(cell, widths[index]!))
+      .map((cell, index) => pad(cell, widths[index]))
       .join('   ')
       .trimEnd()
   const first = color ? `\x1b[1m${line(headings)}\x1b[0m` : line(headings)

@@ -8,15 +8,15 @@ export function editDistance(from: string, to: string): number {
     const current = [row]
     for (let column = 1; column <= to.length; column++) {
       const same = from[row - 1] === to[column - 1]
-      let best = Math.min(previous[column]! + 1, current[column - 1]! + 1, previous[column - 1]! + (same ? 0 : 1))
+      let best = Math.min(previous[column] + 1, current[column - 1] + 1, previous[column - 1] + (same ? 0 : 1))
       const swapped = row > 1 && column > 1 && from[row - 1] === to[column - 2] && from[row - 2] === to[column - 1]
-      if (swapped) best = Math.min(best, before[column - 2]! + 1)
+      if (swapped) best = Math.min(best, before[column - 2] + 1)
       current.push(best)
     }
     before = previous
     previous = current
   }
-  return previous[to.length]!
+  return previous[to.length]
 }
 
 /**

@@ -14,7 +14,7 @@ function stringEnd(text: string, start: number): number {
 
 const blankEnd = (text: string, start: number): number => {
   let index = start
-  while (index < text.length && ' \t\n\r'.includes(text[index]!)) index++
+  while (index < text.length && ' \t\n\r'.includes(text[index])) index++
   return index
 }
 
@@ -28,7 +28,7 @@ export function layOutJson(text: string): string[] {
     line = indentation(level)
   }
   for (let at = blankEnd(text, 0); at < text.length; at = blankEnd(text, at)) {
-    const character = text[at]!
+    const character = text[at]
     const end = character === '"' ? stringEnd(text, at) : at + 1
     if (character === '{' || character === '[') {
       const next = blankEnd(text, end)

@@ -31,5 +31,5 @@ function ipv6Words(text: string): number[] {
   const before = groups(head)
   const after = groups(tail)
   const all = [...before, ...new Array<number>(8 - before.length - after.length).fill(0), ...after]
-  return [0, 2, 4, 6].map((index) => ((all[index]! << 16) | all[index + 1]!) >>> 0)
+  return [0, 2, 4, 6].map((index) => ((all[index] << 16) | all[index + 1]) >>> 0)
 }

@@ -34,7 +34,7 @@ type Decoder = (body: Uint8Array, options: { maxOutputLength: number }) => Uint8
  * bytes check themselves (RFC 1950 §2.2), though a bare stream may begin like one.
  */
 const inflateEither: Decoder = (body, options) => {
-  const wrapped = body.length >= 2 && (body[0]! & 0x0f) === 8 && ((body[0]! << 8) | body[1]!) % 31 === 0
+  const wrapped = body.length >= 2 && (body[0] & 0x0f) === 8 && ((body[0] << 8) | body[1]) % 31 === 0
   if (!wrapped) return zlib.inflateRawSync(body, options)
   try {
     return zlib.inflateSync(body, options)

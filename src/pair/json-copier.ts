@@ -48,7 +48,7 @@ const UNICODE_ESCAPE = 0x75
 const ESCAPES = new Uint8Array(256)
 ESCAPES.fill(UNICODE_ESCAPE, 0, 0x20)
 for (const [character, letter] of ['\bb', '\tt', '\nn', '\ff', '\rr', '""', '\\\\']) {
-  ESCAPES[character!.charCodeAt(0)] = letter!.charCodeAt(0)
+  ESCAPES[character.charCodeAt(0)] = letter.charCodeAt(0)
 }
 
 /** The longest a byte can become (\u00XX), and room for the tokens, whose JSON is longer by quotes, colons and commas. */
@@ -110,7 +110,7 @@ export class JsonCopier {
   put(text: Uint8Array): true {
     const out = this.#out
     const to = this.#to
-    for (let i = 0; i < text.length; i++) out[to + i] = text[i]!
+    for (let i = 0; i < text.length; i++) out[to + i] = text[i]
     this.#to = to + text.length
     return true
   }
@@ -122,10 +122,10 @@ export class JsonCopier {
     const [input, out] = [this.#inView, this.#outView]
     const [at, to] = [this.#at, this.#to]
     const last = packed.length - 1
-    let difference = (input.getInt32(at + last * 4, true) & token.lastMask) ^ packed[last]!
-    for (let i = 0; i < last; i++) difference |= input.getInt32(at + i * 4, true) ^ packed[i]!
+    let difference = (input.getInt32(at + last * 4, true) & token.lastMask) ^ packed[last]
+    for (let i = 0; i < last; i++) difference |= input.getInt32(at + i * 4, true) ^ packed[i]
     if (difference !== 0) return false
-    for (let i = 0; i < json.length; i++) out.setInt32(to + i * 4, json[i]!, true)
+    for (let i = 0; i < json.length; i++) out.setInt32(to + i * 4, json[i], true)
     this.#at = at + token.packedLength
     this.#to = to + token.jsonLength
     return true
@@ -147,7 +147,7 @@ export class JsonCopier {
 
   /** A whole number from 0 to 2^53 - 1, in any of MessagePack's unsigned forms or as int64. */
   integer(): boolean {
-    const type = this.#in[this.#at]!
+    const type = this.#in[this.#at]
     if (type < 0x80) return this.#digits(type, 1)
     const isUnsigned = type >= 0xcc && type <= 0xcf
     const bytes = isUnsigned ? 1 << (type - 0xcc) : type === INT64 ? 8 : 0
@@ -157,7 +157,7 @@ export class JsonCopier {
   /** Big-endian. Anything, also NaN, beyond the end. */
   #uint(at: number, length: number): number {
     let value = 0
-    for (let i = 0; i < length; i++) value = value * 256 + this.#in[at + i]!
+    for (let i = 0; i < length; i++) value = value * 256 + this.#in[at + i]
     return value
   }
 
@@ -198,7 +198,7 @@ export class JsonCopier {
   }
 
   #collectionHeader(fixed: number, sixteen: number): number {
-    const type = this.#in[this.#at]!
+    const type = this.#in[this.#at]
     if ((type & 0xf0) === fixed) {
       this.#at++
       return type & 0x0f
@@ -224,20 +224,20 @@ export class JsonCopier {
     const headerBytes = this.#textHeaderBytes()
     if (headerBytes === 0 || this.#textLength(headerBytes) !== lower.length) return false
     const start = this.#at + headerBytes
-    for (let i = 0; i < lower.length; i++) if ((this.#in[start + i]! | 0x20) !== lower[i]) return false
+    for (let i = 0; i < lower.length; i++) if ((this.#in[start + i] | 0x20) !== lower[i]) return false
     return true
   }
 
   /** 0 where no string comes next. */
   #textHeaderBytes(): number {
-    const type = this.#in[this.#at]!
+    const type = this.#in[this.#at]
     if ((type & 0xe0) === 0xa0) return 1
     return type >= 0xd9 && type <= 0xdb ? 1 + (1 << (type - 0xd9)) : 0
   }
 
   /** In bytes. Anything, also NaN, where the header reaches beyond the end. */
   #textLength(headerBytes: number): number {
-    return headerBytes === 1 ? this.#in[this.#at]! & 0x1f : this.#uint(this.#at + 1, headerBytes - 1)
+    return headerBytes === 1 ? this.#in[this.#at] & 0x1f : this.#uint(this.#at + 1, headerBytes - 1)
   }
 
   /**
@@ -246,7 +246,7 @@ export class JsonCopier {
    * @param utf8,base64 ASCII to put after it, which tells them apart
    */
   bytes(utf8: Uint8Array, base64: Uint8Array): boolean {
-    const type = this.#in[this.#at]!
+    const type = this.#in[this.#at]
     if (type < 0xc4 || type > 0xc6) return false
     const lengthBytes = 1 << (type - 0xc4)
     const length = this.#uint(this.#at + 1, lengthBytes)
@@ -279,9 +279,9 @@ export class JsonCopier {
     let seen = 0
     out[to++] = QUOTE
     for (let i = start; i < end; i++) {
-      const byte = input[i]!
+      const byte = input[i]
       seen |= byte
-      const letter = ESCAPES[byte]!
+      const letter = ESCAPES[byte]
       if (letter === 0) {
         out[to++] = byte
         continue
@@ -291,8 +291,8 @@ export class JsonCopier {
       if (letter !== UNICODE_ESCAPE) continue
       out[to++] = DIGIT_ZERO
       out[to++] = DIGIT_ZERO
-      out[to++] = HEX[byte >> 4]!
-      out[to++] = HEX[byte & 15]!
+      out[to++] = HEX[byte >> 4]
+      out[to++] = HEX[byte & 15]
     }
     out[to++] = QUOTE
     return seen < 0x80 || isUtf8(input.subarray(start, end)) ? to : -1

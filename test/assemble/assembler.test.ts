@@ -24,7 +24,7 @@ describe('assembler: places', () => {
     for (const [i, frame] of one.entries())
       harness.frames([
         { ...frame, interfaceId: 0 },
-        { ...two[i]!, interfaceId: 1 },
+        { ...two[i], interfaceId: 1 },
       ])
     const { pairs } = harness.finish()
     assert.deepEqual(wrongPairs(pairs), [])
@@ -79,8 +79,8 @@ describe('assembler: connections seen midstream', () => {
       const { pairs } = assemble(middle().client(request('/0')).server(numbered(0)), undefined, link)
       assert.deepEqual(wrongPairs(pairs), [])
       assert.equal(pairs.length, 1)
-      assert.deepEqual(pairs[0]!.flags, ['midstream'])
-      assert.equal(pairs[0]!.client.port, (link.client ?? CLIENT).port)
+      assert.deepEqual(pairs[0].flags, ['midstream'])
+      assert.equal(pairs[0].client.port, (link.client ?? CLIENT).port)
     }
   })
 
@@ -123,11 +123,11 @@ test('assembler: a message does not end before it begins, though its first segme
     .server(numbered(0))
   const { segments } = script
   const first = segments.findIndex(({ fromClient, payload }) => !fromClient && payload.length > 0)
-  const late = { ...segments[first]!, micros: script.micros + SECOND }
+  const late = { ...segments[first], micros: script.micros + SECOND }
   const { pairs } = assemble([...segments.toSpliced(first, 1), late])
   assert.deepEqual(wrongPairs(pairs), [])
-  assert.equal(pairs[0]!.responseStartMicros, late.micros)
-  assert.equal(pairs[0]!.responseEndMicros, late.micros)
+  assert.equal(pairs[0].responseStartMicros, late.micros)
+  assert.equal(pairs[0].responseEndMicros, late.micros)
 })
 
 describe('assembler: acknowledgements that nobody wrote, as in captures made by hand', () => {

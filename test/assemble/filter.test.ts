@@ -213,7 +213,7 @@ describe('filter: sizes', () => {
   const fit = (target: number, head: number): string => 'x'.repeat(target - head)
   const sizes = (exchange: Exchange): [number, number] => {
     const { pairs } = run(exchange, { messageBytes: 4 * limit, pairBytes: 8 * limit, poolBytes: 32 * limit })
-    return [pairs[0]!.request.wireSize, pairs[0]!.response.wireSize]
+    return [pairs[0].request.wireSize, pairs[0].response.wireSize]
   }
   /** An exchange whose halves have exactly these wire sizes, both with lengths of seven digits. */
   function sized(request: number, response: number): Exchange {

@@ -89,11 +89,11 @@ describe('fuzz', () => {
         const mutated = frames.map((frame) => ({ ...frame, bytes: Uint8Array.from(frame.bytes) }))
         for (const { kind, frame, at, value } of changes) {
           const index = frame % mutated.length
-          const { bytes } = mutated[index]!
+          const { bytes } = mutated[index]
           if (kind === 'byte') bytes[at % bytes.length] = value
           else if (kind === 'swap') mutated.push(...mutated.splice(index, 1))
-          else if (kind === 'repeat') mutated.splice(at % mutated.length, 0, mutated[index]!)
-          else if (kind === 'cut') mutated[index] = { ...mutated[index]!, bytes: bytes.slice(0, at % bytes.length) }
+          else if (kind === 'repeat') mutated.splice(at % mutated.length, 0, mutated[index])
+          else if (kind === 'cut') mutated[index] = { ...mutated[index], bytes: bytes.slice(0, at % bytes.length) }
           else if (mutated.length > 1) mutated.splice(index, 1)
         }
         new AssembleHarness(SMALL).frames(mutated).finish()

@@ -26,9 +26,9 @@ test('Intake: a frame crosses the ring whole, at any place of its source', () =>
       const frame = tcpFrame(length)
       rig.push(frame, { at, micros: 1e15 + 7 })
       const [record] = rig.take()
-      assert.deepEqual(record!.packet, frame.subarray(14))
-      assert.deepEqual([record!.tag, record!.micros, record!.tcpOffset], [FRAME, 1e15 + 7, 20])
-      assert.equal(record!.frameOffset - 14, 32 + (at & 7))
+      assert.deepEqual(record.packet, frame.subarray(14))
+      assert.deepEqual([record.tag, record.micros, record.tcpOffset], [FRAME, 1e15 + 7, 20])
+      assert.equal(record.frameOffset - 14, 32 + (at & 7))
     }
   }
 })
@@ -39,7 +39,7 @@ test('Intake: frames are counted into the block of the interface they are of', (
   const bell = new Doorbell(Doorbell.allocate())
   const intake = new Intake({
     rings: [new RingProducer(shared, bell)],
-    counters: blocks[0]!,
+    counters: blocks[0],
     whenFull: 'drop',
     bell,
     control: new Control(Control.allocate()),
@@ -47,7 +47,7 @@ test('Intake: frames are counted into the block of the interface they are of', (
   const frame = tcpFrame(10)
   const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength)
   for (const block of [0, 1, 1]) {
-    intake.countInto(blocks[block]!)
+    intake.countInto(blocks[block])
     intake.frame(frame, view, 0, frame.length, frame.length, 1, block)
   }
   const { seen, queued, bytesCaptured } = CAPTURE_COUNTERS.index
@@ -77,7 +77,7 @@ test('Intake: a copy by words never touches the neighbouring records', () => {
 test('Intake: link-layer padding never crosses', () => {
   const rig = new IntakeRig()
   rig.push(concat([tcpFrame(0), new Uint8Array(6).fill(0xff)]))
-  assert.equal(rig.take()[0]!.packet.length, 40)
+  assert.equal(rig.take()[0].packet.length, 40)
 })
 
 test('Intake: both directions of a connection go to one ring, connections to all of them', () => {
@@ -94,7 +94,7 @@ test('Intake: both directions of a connection go to one ring, connections to all
   rig.push(ethernet({ payload: other }))
   const pair = [0, 1, 2].map((slot) => rig.take(slot)).filter((records) => records.length > 0)
   assert.equal(pair.length, 1)
-  assert.equal(pair[0]![0]!.word0, pair[0]![1]!.word0)
+  assert.equal(pair[0][0].word0, pair[0][1].word0)
 })
 
 test('Intake: what is not queued is counted by its reason', () => {
@@ -120,7 +120,7 @@ test('Intake: a packet cut by the snap length is queued as it is, and counted', 
   const frame = tcpFrame(100)
   rig.push(frame.subarray(0, frame.length - 30), { wireLength: frame.length })
   assert.equal(rig.count('truncated'), 1)
-  assert.equal(rig.take()[0]!.packet.length, 40 + 70)
+  assert.equal(rig.take()[0].packet.length, 40 + 70)
 })
 
 test('Intake: interfaces are announced in every ring, before their frames', () => {
@@ -132,8 +132,8 @@ test('Intake: interfaces are announced in every ring, before their frames', () =
   rig.intake.removeInterface(7)
   for (const slot of [0, 1]) {
     const records = rig.take(slot)
-    assert.deepEqual([records[0]!.tag, records[0]!.word1], [INTERFACE, 7])
-    assert.deepEqual(JSON.parse(new TextDecoder().decode(records[0]!.packet)), INFO)
+    assert.deepEqual([records[0].tag, records[0].word1], [INTERFACE, 7])
+    assert.deepEqual(JSON.parse(new TextDecoder().decode(records[0].packet)), INFO)
     assert.deepEqual([records.at(-2)!.tag, records.at(-2)!.micros], [TICK, 123])
     assert.deepEqual([records.at(-1)!.tag, records.at(-1)!.word1], [INTERFACE_GONE, 7])
   }
@@ -160,7 +160,7 @@ test('Intake: a full ring drops frames in live capture, never control records or
 
 test('Intake: told to stop while it waits for room, it gives up the frame and counts it', () => {
   const rig = new IntakeRig({ capacity: 4096, whenFull: 'wait' })
-  while (rig.producers[0]!.used < 3900) rig.push(tcpFrame(0))
+  while (rig.producers[0].used < 3900) rig.push(tcpFrame(0))
   rig.control.command = COMMAND_STOP
   rig.push(tcpFrame(1000))
   assert.equal(rig.count('droppedRing'), 1)
@@ -204,7 +204,7 @@ test('Intake: half a million frames leave the heap as it was', () => {
   const rig = new IntakeRig()
   const frame = concat([tcpFrame(100), new Uint8Array(8)])
   const view = new DataView(frame.buffer)
-  const consumer = rig.consumers[0]!
+  const consumer = rig.consumers[0]
   const send = (count: number): void => {
     for (let i = 0; i < count; i++) {
       rig.intake.time.micros = 1e15 + i

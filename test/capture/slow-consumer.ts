@@ -4,8 +4,8 @@ import { RingConsumer } from '../../src/ring/byte-ring.ts'
 import { Doorbell } from '../../src/ring/doorbell.ts'
 
 const { ring, ownBell, otherBell } = workerData as Record<string, SharedArrayBuffer>
-const consumer = new RingConsumer(ring!, new Doorbell(ownBell!))
-const bell = new Doorbell(otherBell!)
+const consumer = new RingConsumer(ring, new Doorbell(ownBell))
+const bell = new Doorbell(otherBell)
 const block = new Uint8Array(4096)
 const view = new DataView(block.buffer)
 let records = 0

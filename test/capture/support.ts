@@ -79,7 +79,7 @@ export function readCapture(file: Uint8Array, chunks: number[] = [file.length ||
     },
   })
   for (let at = 0, i = 0; at < file.length; i++) {
-    const length = Math.max(1, chunks[i % chunks.length]!)
+    const length = Math.max(1, chunks[i % chunks.length])
     reader.push(file.subarray(at, at + length))
     at += length
   }
@@ -123,7 +123,7 @@ export class Layer {
   }
 
   raw(bytes: ArrayLike<number>): this {
-    for (let i = 0; i < bytes.length; i++) this.#bytes.push(bytes[i]!)
+    for (let i = 0; i < bytes.length; i++) this.#bytes.push(bytes[i])
     return this
   }
 
@@ -268,26 +268,26 @@ export class IntakeRig {
     const records: RingRecord[] = []
     const block = new Uint8Array(1 << 20)
     for (;;) {
-      const count = this.consumers[slot]!.peek(block, block.length)
+      const count = this.consumers[slot].peek(block, block.length)
       if (count === 0) return records
       for (let at = 0; at < count; ) {
         const length = new DataView(block.buffer).getInt32(at, true)
         if (length > 0) records.push(parseRecord(block, at))
         at += Math.abs(length)
       }
-      this.consumers[slot]!.release(count)
+      this.consumers[slot].release(count)
     }
   }
 
   count(name: keyof typeof CAPTURE_COUNTERS.index): number {
-    return this.counters[CAPTURE_COUNTERS.index[name]]!
+    return this.counters[CAPTURE_COUNTERS.index[name]]
   }
 
   /** Both sides of the law of frames; equal once `finish` was called. */
   law(): { seen: number; accounted: number } {
     let accounted = this.count('queued')
     CAPTURE_COUNTERS.paths.forEach((path, index) => {
-      if (/^frames\.(skipped|dropped)\./.test(path)) accounted += this.counters[index]!
+      if (/^frames\.(skipped|dropped)\./.test(path)) accounted += this.counters[index]
     })
     return { seen: this.count('seen'), accounted }
   }

@@ -51,7 +51,7 @@ export class WorkerRig {
   }
 
   count(path: string): number {
-    return this.#data.counters[CAPTURE_COUNTERS.paths.indexOf(path)]!
+    return this.#data.counters[CAPTURE_COUNTERS.paths.indexOf(path)]
   }
 
   /** Waits for the end of the thread, then takes what it left in the rings. */

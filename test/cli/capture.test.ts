@@ -60,7 +60,7 @@ test('capture: what passes through lo, each pair once, until SIGINT', { skip }, 
   const ledger = JSON.parse(readFileSync(summary, 'utf8')) as Ledger
   assert.deepEqual([code, lines(stdout).length, brokenLaws(ledger)], [0, 20, []])
   assert.equal(count(ledger, 'pairs.shipped'), 20)
-  assert.equal(JSON.parse(lines(stdout)[0]!).capture.interface, 'lo')
+  assert.equal(JSON.parse(lines(stdout)[0]).capture.interface, 'lo')
 })
 
 /** Waits until so many lines came out, or the program ended. */

@@ -118,7 +118,7 @@ test('cluster: helm test tells whether all agents are ready, and which is not', 
   await createNode(cluster, 'n1')
   kubectl(['apply', '-f', '-'], asYaml([...objects.filter(({ kind }) => kind !== 'Pod'), { ...agent, spec }]))
   const pod = objects.find(({ kind }) => kind === 'Pod') as KubeObject & { spec: { containers: TestContainer[] } }
-  const run = await testRunner(namespace, pod.spec.containers[0]!)
+  const run = await testRunner(namespace, pod.spec.containers[0])
 
   await reportAgents(namespace, 1, 0)
   const { code, stderr } = await run()
@@ -159,5 +159,5 @@ async function testRunner(namespace: string, container: TestContainer): Promise<
     CREDENTIALS: credentials,
   }
   assert.equal(container.args[0]?.trim(), readFileSync(TEST_SCRIPT, 'utf8').trim())
-  return () => finish(spawn(process.execPath, ['--input-type=module', '--eval', container.args[0]!], { env }))
+  return () => finish(spawn(process.execPath, ['--input-type=module', '--eval', container.args[0]], { env }))
 }

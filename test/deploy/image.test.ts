@@ -51,7 +51,7 @@ test('image: pairs come out of a capture, the same as outside', { skip }, async 
   const inside = start(['read', '-o', 'ndjson', '-q', '-'], capture)
   assert.equal(inside.code, 0, inside.stderr)
   const outside = await run(['read', '-o', 'ndjson', '-q', '-'], { stdin: capture })
-  const ids = (text: string): string[] => [...text.matchAll(/"id":"(\w+)"/g)].map(([, id]) => id!)
+  const ids = (text: string): string[] => [...text.matchAll(/"id":"(\w+)"/g)].map(([, id]) => id)
   assert.ok(ids(inside.stdout).length > 10)
   assert.deepEqual(ids(inside.stdout), ids(outside.stdout))
 })

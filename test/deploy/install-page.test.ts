@@ -25,7 +25,7 @@ function isValue(path: string): boolean {
 }
 
 test('docs/install.md: values it sets on a command line are there', () => {
-  const set = [...page.matchAll(/--set(?: '| )([\w.]+)=/g)].map(([, path]) => path!)
+  const set = [...page.matchAll(/--set(?: '| )([\w.]+)=/g)].map(([, path]) => path)
   assert.ok(set.length >= 4)
   for (const path of set) assert.ok(isValue(path) || path === 'seLinuxOptions.type', path)
 })
@@ -33,7 +33,7 @@ test('docs/install.md: values it sets on a command line are there', () => {
 test('docs/install.md: values it names are there', () => {
   const table = page.slice(page.indexOf('## Values worth knowing'), page.indexOf('## Sizing'))
   const rows = [...table.matchAll(/^\| (`[^|]*) \|/gm)].flatMap(([, cell]) =>
-    [...cell!.matchAll(/`([\w.*]+)`/g)].map(([, name]) => name!.replace('.*', '')),
+    [...cell.matchAll(/`([\w.*]+)`/g)].map(([, name]) => name.replace('.*', '')),
   )
   assert.ok(rows.length > 15)
   // `.selector` after `config.targets.namespaces` is its sibling.

@@ -41,8 +41,8 @@ for (const { where, expr } of expressions) {
     assert.ok(names.length > 0)
     for (const name of names) assert.ok(labelsOf.has(name), name)
     const labels = new Set(names.flatMap((name) => [...labelsOf.get(name)!, ...TARGET_LABELS]))
-    const grouped = [...expr.matchAll(/\b(?:by|on) \(([^)]*)\)/g)].flatMap(([, list]) => list!.split(', '))
-    const matched = [...expr.matchAll(/[{,](\w+)(?:=~|!=|=)/g)].map(([, label]) => label!)
+    const grouped = [...expr.matchAll(/\b(?:by|on) \(([^)]*)\)/g)].flatMap(([, list]) => list.split(', '))
+    const matched = [...expr.matchAll(/[{,](\w+)(?:=~|!=|=)/g)].map(([, label]) => label)
     for (const label of [...grouped, ...matched]) assert.ok(labels.has(label), label)
   })
 }
@@ -50,7 +50,7 @@ for (const { where, expr } of expressions) {
 test('monitoring: the alerts are those of docs/metrics.md', () => {
   const table = read('docs/metrics.md').split('## Alerts')[1] ?? ''
   const rows = table.match(/^\|[^|]*\| `.*?` /gm) ?? []
-  const documented = rows.map((row) => row.split('`')[1]!.replaceAll('\\|', '|'))
+  const documented = rows.map((row) => row.split('`')[1].replaceAll('\\|', '|'))
   assert.deepEqual(alerts.map(({ expr }) => expr).sort(), documented.sort())
 })
 

@@ -103,7 +103,7 @@ function undocumented(map: YAMLMap, path: string): string[] {
 }
 
 test('values: keys of the configuration that comments name are there', () => {
-  const named = [...read('values.yaml').matchAll(/`config\.([\w.]+)`/g)].map(([, path]) => path!)
+  const named = [...read('values.yaml').matchAll(/`config\.([\w.]+)`/g)].map(([, path]) => path)
   assert.ok(named.length > 5)
   for (const path of named)
     assert.ok(

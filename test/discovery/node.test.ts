@@ -65,7 +65,7 @@ for (const version of VERSIONS) {
   }
 }
 
-const anyVersion = (): CgroupVersion => VERSIONS[0]!
+const anyVersion = (): CgroupVersion => VERSIONS[0]
 
 test('node: meshes by their programs', { skip }, async (t) => {
   const rig = NodeRig.create(t, anyVersion())

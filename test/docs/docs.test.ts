@@ -23,8 +23,8 @@ test('ledger: its page explains every counter, and none that is not there', () =
 
 for (const page of PAGES) {
   test(`links: those of ${page} lead somewhere`, () => {
-    const targets = [...text(page).matchAll(/\]\(([^)\s]+)\)/g)].map(([, target]) => target!)
-    const local = targets.filter((target) => !/^[a-z]+:/.test(target)).map((target) => target.split('#')[0]!)
+    const targets = [...text(page).matchAll(/\]\(([^)\s]+)\)/g)].map(([, target]) => target)
+    const local = targets.filter((target) => !/^[a-z]+:/.test(target)).map((target) => target.split('#')[0])
     const paths = local.filter((path) => path !== '').map((path) => join(ROOT, dirname(page), path))
     assert.deepEqual(
       paths.filter((path) => !existsSync(path)).map((path) => relative(ROOT, path)),

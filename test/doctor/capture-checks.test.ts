@@ -9,7 +9,7 @@ const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url))
 /** Runs the doctor, by default as we are. @returns its lines by what they are about, and its exit code */
 function doctor(wrapper: string[], env: Record<string, string> = {}) {
   const [program, ...args] = [...wrapper, process.execPath, MAIN, 'doctor']
-  const { stdout, status } = spawnSync(program!, args, { encoding: 'utf8', env: { ...process.env, ...env } })
+  const { stdout, status } = spawnSync(program, args, { encoding: 'utf8', env: { ...process.env, ...env } })
   const lines = stdout.trim().split('\n')
   return { status, line: (about: string) => lines.find((text) => text.slice(2).startsWith(`${about}:`)) ?? '' }
 }

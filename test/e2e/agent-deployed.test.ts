@@ -70,7 +70,7 @@ suite('the agent as deployed', { skip }, () => {
     const daemonSet = await cluster.get(`/apis/apps/v1/namespaces/${NAMESPACE}/daemonsets/interceptor`)
     const configMap = await cluster.get(`/api/v1/namespaces/${NAMESPACE}/configmaps/interceptor`)
     const { spec } = (daemonSet['spec'] as { template: { spec: PodSpec } }).template
-    return { spec, config: (configMap['data'] as Record<string, string>)['config.yaml']! }
+    return { spec, config: (configMap['data'] as Record<string, string>)['config.yaml'] }
   }
 
   /** Runs the DaemonSet's container on this machine. */

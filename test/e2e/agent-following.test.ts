@@ -68,7 +68,7 @@ suite('agent: following under traffic', { skip, timeout: 360_000 }, () => {
     }
     running = false
     const steadily = await Promise.all(traffic)
-    await until('the last pair', () => agent.pairs(`${path}/steady/0-${steadily[0]!.length - 1}/199`).length > 0)
+    await until('the last pair', () => agent.pairs(`${path}/steady/0-${steadily[0].length - 1}/199`).length > 0)
     assert.equal(await agent.end(), 0)
 
     for (const [lane, turns] of steadily.entries()) {

@@ -34,8 +34,8 @@ async function world(t: TestContext, settings: readonly string[] = []): Promise<
   rig.joinNetwork('uplink', `${NODE}/24`, outside, `${OUTSIDE}/24`)
   rig.network.ip('route', 'add', 'default', 'via', OUTSIDE)
   // As kube-proxy and the network plug-ins have it: Services, a node's port, and pods behind the node's address.
-  rig.service(SERVICE, 80, server.addresses[0]!, PORT)
-  rig.service(NODE, 30_080, server.addresses[0]!, PORT)
+  rig.service(SERVICE, 80, server.addresses[0], PORT)
+  rig.service(NODE, 30_080, server.addresses[0], PORT)
   rig.translate(
     'OUTPUT',
     '-d',

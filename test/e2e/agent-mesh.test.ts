@@ -127,6 +127,6 @@ suite('agent: a mesh', { skip, timeout: 360_000 }, () => {
     // A record of TLS begins with its kind, 20 to 23, and version 3.x; a stream with one of them.
     const payloads = packets.map((packet) => segmentOf(packet).payload).filter(({ length }) => length > 0)
     assert.ok(payloads.length >= 10)
-    assert.deepEqual([...payloads[0]!.subarray(0, 2)], [22, 3])
+    assert.deepEqual([...payloads[0].subarray(0, 2)], [22, 3])
   })
 })

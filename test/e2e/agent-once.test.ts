@@ -52,7 +52,7 @@ test('once: between two pods of a node the server’s view is kept', { skip }, a
 
 test('once: through a Service’s address', { skip: skip || needs('iptables') }, async (t) => {
   const { rig, client, server } = await pods(t)
-  rig.service(SERVICE, 80, server.addresses[0]!, PORT)
+  rig.service(SERVICE, 80, server.addresses[0], PORT)
   const settings = ['targets.clusterNetworks=10.96.0.0/12']
   const agent = await AgentRig.create(t, [client.namespace!, server.namespace!], { settings })
   const path = uniquePath()
@@ -71,7 +71,7 @@ test('once: with both views kept they have the same id, also before and after tr
   skip: skip || needs('iptables'),
 }, async (t) => {
   const { rig, client, server } = await pods(t)
-  rig.service(SERVICE, 80, server.addresses[0]!, PORT)
+  rig.service(SERVICE, 80, server.addresses[0], PORT)
   const agent = await AgentRig.create(t, [client.namespace!, server.namespace!], { settings: ['targets.keep=both'] })
   const path = uniquePath()
   await request(client.namespace, `http://${SERVICE}${path}`, 5)
@@ -87,7 +87,7 @@ test('once: to a server outside the cluster the client’s view is kept', { skip
   const outside = rig.namespace()
   outside.ip('addr', 'add', '203.0.113.9/32', 'dev', 'lo')
   const [address] = rig.join(outside)
-  client.namespace!.ip('route', 'add', '203.0.113.9', 'via', address!)
+  client.namespace!.ip('route', 'add', '203.0.113.9', 'via', address)
   const server = await rig.start('outside', 'outside', outside, { program: serverProgram(PORT) })
   const agent = await AgentRig.create(t, [client.namespace!])
   const path = uniquePath()

@@ -51,7 +51,7 @@ suite('agent: two nodes', { skip, timeout: 360_000 }, () => {
     const a1 = await kube.pod(first, { name: 'a1', node: 'n1' })
     const b0 = await kube.pod(second, { name: 'b0', node: 'n2' })
     for (const pod of [a0, a1, b0]) await serveIn(pod, PORT)
-    for (const rig of [first, second]) rig.service(SERVICE, 80, b0.addresses[0]!, PORT)
+    for (const rig of [first, second]) rig.service(SERVICE, 80, b0.addresses[0], PORT)
     const shipping = ['ship.sink=kafka', `kafka.brokers=${broker.plaintext}`, `kafka.topic=${topic}`]
     const start = (node: string, rig: NodeRig, own: RigPod[]): Promise<AgentRig> =>
       AgentRig.create(

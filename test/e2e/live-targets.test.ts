@@ -61,14 +61,14 @@ async function keepRequesting(namespace: Namespace): Promise<() => Promise<numbe
 
 test('targets: pairs come from when one is added until it is removed', { skip }, async (t) => {
   const [pod] = namespaces(t, 1)
-  await serve(t, pod!)
+  await serve(t, pod)
   const rig = new TargetRig(t)
-  requestHttp(pod!, URL_, 2)
-  const target = named('shop', targetOf(pod!))
+  requestHttp(pod, URL_, 2)
+  const target = named('shop', targetOf(pod))
   await rig.add(target)
-  requestHttp(pod!, URL_, 3)
+  requestHttp(pod, URL_, 3)
   await rig.pipeline.remove(target.key)
-  requestHttp(pod!, URL_, 4)
+  requestHttp(pod, URL_, 4)
   const { ledger } = await rig.end()
   assert.deepEqual(rig.pairs(), { shop: 3 })
   assert.deepEqual([count(ledger, 'interfaces.opened'), count(ledger, 'interfaces.closed')], [1, 1])
@@ -76,11 +76,11 @@ test('targets: pairs come from when one is added until it is removed', { skip },
 
 test('targets: what a removed one had in hand is given up, and its connections end', { skip }, async (t) => {
   const [pod] = namespaces(t, 1)
-  await serve(t, pod!)
+  await serve(t, pod)
   const rig = new TargetRig(t)
-  const target = targetOf(pod!)
+  const target = targetOf(pod)
   await rig.add(target)
-  const client = pod!.spawn(
+  const client = pod.spawn(
     'bash',
     '-c',
     `exec 3<>/dev/tcp/127.0.0.1/${PORT}; printf 'POST / HTTP/1.1\\r\\nHost: a\\r\\nContent-Length: 5\\r\\n\\r\\n' >&3; sleep 60`,
@@ -96,14 +96,14 @@ test('targets: what a removed one had in hand is given up, and its connections e
 
 test('targets: others lose nothing while some come and go', { skip }, async (t) => {
   const [steady, ...others] = namespaces(t, 5)
-  await serve(t, steady!, others[0]!)
+  await serve(t, steady, others[0])
   const rig = new TargetRig(t, { config: roomy })
-  await rig.add(named('steady', targetOf(steady!)))
-  const stop = await keepRequesting(steady!)
+  await rig.add(named('steady', targetOf(steady)))
+  const stop = await keepRequesting(steady)
   const changes = 8
   for (let change = 0; change < changes; change++) {
     await Promise.all(others.map((pod) => rig.add(named('other', targetOf(pod)))))
-    requestHttp(others[0]!, URL_, 1)
+    requestHttp(others[0], URL_, 1)
     await Promise.all(others.map((pod) => rig.pipeline.remove(targetOf(pod).key)))
   }
   const requests = await stop()
@@ -117,14 +117,14 @@ test('targets: a removed one gives its descriptor and ring back at once', { skip
   const pods = namespaces(t, 4)
   const targets = pods.map((pod) => targetOf(pod))
   const rig = new TargetRig(t)
-  await rig.add(targets[0]!)
-  await rig.add(targets[1]!)
+  await rig.add(targets[0])
+  await rig.add(targets[1])
   const before = [descriptors(), rings()]
-  await rig.add(targets[2]!)
-  await rig.add(targets[3]!)
-  assert.deepEqual([descriptors(), rings()], [before[0]! + 2, before[1]! + 2])
-  await rig.pipeline.remove(targets[2]!.key)
-  await rig.pipeline.remove(targets[3]!.key)
+  await rig.add(targets[2])
+  await rig.add(targets[3])
+  assert.deepEqual([descriptors(), rings()], [before[0] + 2, before[1] + 2])
+  await rig.pipeline.remove(targets[2].key)
+  await rig.pipeline.remove(targets[3].key)
   assert.deepEqual([descriptors(), rings()], before)
   await rig.end()
   assert.equal(rings(), 0, 'the run gives back the rest')
@@ -132,25 +132,25 @@ test('targets: a removed one gives its descriptor and ring back at once', { skip
 
 test('targets: one that is captured already is updated, and what changes reaches its pairs', { skip }, async (t) => {
   const [pod] = namespaces(t, 1)
-  await serve(t, pod!)
+  await serve(t, pod)
   const rig = new TargetRig(t)
-  await rig.add(named('first', targetOf(pod!)))
-  requestHttp(pod!, URL_, 1)
+  await rig.add(named('first', targetOf(pod)))
+  requestHttp(pod, URL_, 1)
   await rig.until(() => rig.count('pairs.shipped') === 1)
-  await rig.add(named('second', targetOf(pod!, 'lo', { labels: { pod: 'p' } })))
+  await rig.add(named('second', targetOf(pod, 'lo', { labels: { pod: 'p' } })))
   assert.deepEqual(
     rig.pipeline.observe().interfaces.map(({ name, labels }) => [name, labels]),
     [['second', { pod: 'p' }]],
   )
-  requestHttp(pod!, URL_, 1)
+  requestHttp(pod, URL_, 1)
   await rig.until(() => rig.count('pairs.shipped') === 2)
   // Requests hold up this thread, and with it what it was just asked for.
-  rig.pipeline.update(named('third', targetOf(pod!, 'lo', { excludePorts: [PORT] })))
+  rig.pipeline.update(named('third', targetOf(pod, 'lo', { excludePorts: [PORT] })))
   await Promise.resolve()
-  requestHttp(pod!, URL_, 1)
-  rig.pipeline.update(named('third', targetOf(pod!)))
+  requestHttp(pod, URL_, 1)
+  rig.pipeline.update(named('third', targetOf(pod)))
   await Promise.resolve()
-  requestHttp(pod!, URL_, 1)
+  requestHttp(pod, URL_, 1)
   await rig.end()
   assert.deepEqual(rig.pairs(), { first: 1, second: 1, third: 1 })
   assert.equal(rings(), 0)
@@ -158,18 +158,18 @@ test('targets: one that is captured already is updated, and what changes reaches
 
 test('targets: only packets of certain addresses, and not of certain ports', { skip }, async (t) => {
   const [pod] = namespaces(t, 1)
-  pod!.ip('addr', 'add', '10.9.0.1/32', 'dev', 'lo')
-  pod!.ip('addr', 'add', 'fd99::1/128', 'dev', 'lo', 'nodad')
-  await serve(t, pod!)
+  pod.ip('addr', 'add', '10.9.0.1/32', 'dev', 'lo')
+  pod.ip('addr', 'add', 'fd99::1/128', 'dev', 'lo', 'nodad')
+  await serve(t, pod)
   const rig = new TargetRig(t)
   const onlyAddresses = ['10.9.0.1', 'fd99::1']
-  await rig.add(named('any', targetOf(pod!, 'any', { onlyAddresses, excludePorts: [PORT + 1] })))
-  const other = await serveHttp(pod!, PORT + 1, 500)
+  await rig.add(named('any', targetOf(pod, 'any', { onlyAddresses, excludePorts: [PORT + 1] })))
+  const other = await serveHttp(pod, PORT + 1, 500)
   t.after(() => endServer(other))
-  requestHttp(pod!, URL_, 1)
+  requestHttp(pod, URL_, 1)
   for (const host of ['10.9.0.1', '[fd99::1]']) {
-    requestHttp(pod!, `http://${host}:${PORT}/`, 2)
-    requestHttp(pod!, `http://${host}:${PORT + 1}/`, 2)
+    requestHttp(pod, `http://${host}:${PORT}/`, 2)
+    requestHttp(pod, `http://${host}:${PORT + 1}/`, 2)
   }
   await rig.end()
   assert.deepEqual(rig.pairs(), { any: 4 })
@@ -179,9 +179,9 @@ test('targets: a pod that has gone, or whose pid is another by now, is counted a
   const [pod, other] = namespaces(t, 2)
   const rig = new TargetRig(t)
   const before = descriptors()
-  const target = targetOf(pod!)
+  const target = targetOf(pod)
   const wrongs = [
-    { ...target, netns: { path: other!.path, inode: target.netns!.inode } },
+    { ...target, netns: { path: other.path, inode: target.netns!.inode } },
     { ...target, netns: { path: '/proc/999999999/ns/net', inode: 1 } },
     { ...target, device: 'eth0' },
   ]
@@ -202,7 +202,7 @@ test('targets: a pod that has gone, or whose pid is another by now, is counted a
 test('targets: removed before it was opened, it is not captured', { skip }, async (t) => {
   const [pod] = namespaces(t, 1)
   const rig = new TargetRig(t)
-  const target = targetOf(pod!)
+  const target = targetOf(pod)
   const adding = rig.pipeline.add(target)
   await rig.pipeline.remove(target.key)
   const result = await adding
@@ -216,37 +216,37 @@ test('targets: a capture worker is started when it is needed', { skip }, async (
   const rig = new TargetRig(t)
   const workers = (): number => rig.pipeline.observe().threads.filter(({ role }) => role === 'capture').length
   assert.equal(workers(), 0)
-  await rig.add(targetOf(pod!))
+  await rig.add(targetOf(pod))
   assert.equal(workers(), 1)
   await rig.end()
 })
 
 test('targets: a run shows its interfaces, threads, rings and buffer', { skip }, async (t) => {
   const [pod] = namespaces(t, 1)
-  await serve(t, pod!)
+  await serve(t, pod)
   const rig = new TargetRig(t)
   const early = rig.pipeline.observe()
   assert.deepEqual([early.interfaces, early.outputReachable], [[], null])
-  pod!.ip('link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', 'peer0')
-  pod!.ip('link', 'set', 'eth0', 'up')
-  const eth = targetOf(pod!, 'eth0', { labels: { namespace: 'shop', pod: 'api-1' } })
+  pod.ip('link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', 'peer0')
+  pod.ip('link', 'set', 'eth0', 'up')
+  const eth = targetOf(pod, 'eth0', { labels: { namespace: 'shop', pod: 'api-1' } })
   await rig.add(eth)
-  await rig.add(targetOf(pod!))
-  requestHttp(pod!, URL_, 3)
+  await rig.add(targetOf(pod))
+  requestHttp(pod, URL_, 3)
   await rig.until(() => rig.count('pairs.shipped') === 3 && rig.pipeline.observe().outputReachable === true)
-  pod!.ip('link', 'delete', 'eth0')
-  await rig.until(() => !rig.pipeline.observe().interfaces[0]!.up)
+  pod.ip('link', 'delete', 'eth0')
+  await rig.until(() => !rig.pipeline.observe().interfaces[0].up)
   const { interfaces, threads, rings: between, blocks, buffer } = rig.pipeline.observe()
   const { index } = CAPTURE_COUNTERS
   assert.deepEqual(
     interfaces.map(({ key, name, labels, up }) => [key, name, labels, up]),
     [
       [eth.key, 'eth0', eth.labels, false],
-      [targetOf(pod!).key, 'lo', {}, true],
+      [targetOf(pod).key, 'lo', {}, true],
     ],
   )
   const [first, second] = interfaces.map(({ block }) => block.values)
-  assert.ok(first![index.seen] === 0 && second![index.seen]! > 6)
+  assert.ok(first[index.seen] === 0 && second[index.seen] > 6)
   assert.equal(count(sumLedger(blocks), 'frames.seen'), 0, 'nothing is counted twice')
   assert.deepEqual(threads.map(({ role }) => role).sort(), ['assemble', 'capture', 'main', 'ship'])
   await rig.until(() => rig.pipeline.observe().threads.every(({ cpuSeconds }) => cpuSeconds !== null && cpuSeconds > 0))
@@ -257,24 +257,24 @@ test('targets: a run shows its interfaces, threads, rings and buffer', { skip },
   )
   assert.ok(between.every(({ usedBytes, capacityBytes }) => usedBytes >= 0 && usedBytes < capacityBytes))
   assert.deepEqual([buffer.bytes, buffer.oldestMs], [0, 0])
-  await rig.pipeline.remove(targetOf(pod!).key)
+  await rig.pipeline.remove(targetOf(pod).key)
   const gone = rig.pipeline.observe()
-  assert.equal(count(sumLedger(gone.blocks), 'frames.seen'), second![index.seen], 'what has gone is counted on')
+  assert.equal(count(sumLedger(gone.blocks), 'frames.seen'), second[index.seen], 'what has gone is counted on')
   assert.equal(gone.interfaces.length, 1)
   await rig.end()
 })
 
 test('targets: other rules hold from when they are set', { skip }, async (t) => {
   const [pod] = namespaces(t, 1)
-  await serve(t, pod!)
+  await serve(t, pod)
   const rig = new TargetRig(t, { all: false })
-  await rig.add(targetOf(pod!))
-  requestHttp(pod!, URL_, 2)
+  await rig.add(targetOf(pod))
+  requestHttp(pod, URL_, 2)
   await rig.until(() => rig.count('pairs.filtered.contentType') === 2)
   const rules = { contentTypes: [], userAgentPrefixes: [], requestHeaders: [], statuses: [], paths: ['/health'] }
   rig.pipeline.setFilter(rules)
-  requestHttp(pod!, URL_, 3)
-  requestHttp(pod!, `${URL_}health`, 1)
+  requestHttp(pod, URL_, 3)
+  requestHttp(pod, `${URL_}health`, 1)
   await rig.end()
   assert.deepEqual(rig.pairs(), { lo: 3 })
 })
@@ -298,15 +298,15 @@ test('targets: a crashed capture worker goes on with all its sockets, and loses 
     await rig.until(() => rig.count('pairs.assembled') > 300 * crash)
     await started.at(-1)!.terminate()
     // Taken by nobody before there is a successor.
-    if (crash === 1) requestHttp(pods[2]!, URL_, 5)
-    if (crash === 2) void rig.pipeline.remove(targetOf(pods[2]!).key)
+    if (crash === 1) requestHttp(pods[2], URL_, 5)
+    if (crash === 2) void rig.pipeline.remove(targetOf(pods[2]).key)
     await rig.until(() => started.length === crash + 1)
   }
   const [first, second] = await Promise.all(stops.map((stop) => stop()))
   const outcome = await rig.end()
   assert.equal(count(outcome.ledger, 'frames.kernelDropped'), 0)
   // The burst behind a crash may be more than the output takes at once; it is the capture that must not have lost any.
-  assert.equal(count(outcome.ledger, 'pairs.assembled'), first! + second! + 5)
+  assert.equal(count(outcome.ledger, 'pairs.assembled'), first + second + 5)
   assert.equal(count(outcome.ledger, 'interfaces.closed'), 3)
   assert.equal(rings(), 0)
 })

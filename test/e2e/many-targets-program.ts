@@ -55,7 +55,7 @@ const pipeline = startPipeline({
   onProgress: null,
 })
 const first = paths.map((path) => targetOf({ path }))
-await pipeline.add(first[0]!)
+await pipeline.add(first[0])
 const descriptorsBefore = descriptors()
 const results = await Promise.all(first.map((target) => pipeline.add(target)))
 await new Promise((resolve) => setTimeout(resolve, SETTLE_MS))

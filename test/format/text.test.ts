@@ -64,19 +64,19 @@ test('text: IPv6 addresses stand in brackets, pods by their names, flags at the 
   const pod = { name: 'api-7d', namespace: 'shop', uid: '', workload: null, container: '', labels: {} }
   const client = { address: '::1', port: 1, pod: null }
   const [line] = print([samplePair({ client, server: { address: '10.0.0.9', port: 80, pod }, flags: ['one', 'two'] })])
-  assert.match(line!, / \[::1\]:1 /)
-  assert.match(line!, / shop\/api-7d:80 /)
-  assert.match(line!, / one two$/)
+  assert.match(line, / \[::1\]:1 /)
+  assert.match(line, / shop\/api-7d:80 /)
+  assert.match(line, / one two$/)
 })
 
 test('text: the terminal’s width is kept, and the target cut before anything else', () => {
   const [line] = print([samplePair({ request: { target: `/${'x'.repeat(200)}` } })], { width: 140 })
-  assert.equal(columns(line!), 140)
-  assert.match(line!, /x… {2}200 +554µs .* json → json$/)
+  assert.equal(columns(line), 140)
+  assert.match(line, /x… {2}200 +554µs .* json → json$/)
 })
 
 test('text: on a narrow terminal columns give way to the target, types first', () => {
-  const shown = (width: number) => print([samplePair()], { width })[0]!
+  const shown = (width: number) => print([samplePair()], { width })[0]
   assert.match(shown(125), /10\.0\.0\.5.*\/users\?id=1 .*json/)
   assert.match(shown(105), /10\.0\.0\.5.*\/users\?id=1 .*11$/)
   assert.doesNotMatch(shown(80), /10\.0\.0\.5/)
@@ -127,8 +127,8 @@ test('text: the status is coloured by its class', () => {
     [404, 33],
     [500, 31],
   ]) {
-    const [line] = print([samplePair({ response: { status: status! } })], { color: true })
-    assert.ok(line!.includes(`\u001b[${code}m${status}\u001b[39m`))
+    const [line] = print([samplePair({ response: { status: status } })], { color: true })
+    assert.ok(line.includes(`\u001b[${code}m${status}\u001b[39m`))
   }
 })
 

@@ -57,19 +57,19 @@ test('close books: a second crash adds only what was lost since', () => {
 test('close books: frames that a crashed capture worker had seen and passed on nowhere are lost, and counted once', () => {
   const { index } = CAPTURE_COUNTERS
   const [own, gone, first, second] = Array.from({ length: 4 }, () => allocateCounters(CAPTURE_COUNTERS))
-  first![index.seen] = 10
-  first![index.queued] = 7
-  first![index.skippedNonTcp] = 1
+  first[index.seen] = 10
+  first[index.queued] = 7
+  first[index.skippedNonTcp] = 1
   // A fragment seen on one interface may be given up while another's frames are taken.
-  second![index.seen] = 5
-  second![index.queued] = 4
-  second![index.droppedFragment] = 2
-  gone![index.seen] = 3
-  gone![index.droppedRing] = 2
-  const blocks = [own!, gone!, first!, second!]
-  closeCaptureBooks(blocks, gone!)
-  closeCaptureBooks(blocks, gone!)
-  assert.equal(gone![index.droppedCrash], 2)
+  second[index.seen] = 5
+  second[index.queued] = 4
+  second[index.droppedFragment] = 2
+  gone[index.seen] = 3
+  gone[index.droppedRing] = 2
+  const blocks = [own, gone, first, second]
+  closeCaptureBooks(blocks, gone)
+  closeCaptureBooks(blocks, gone)
+  assert.equal(gone[index.droppedCrash], 2)
   const ledger = sumLedger(blocks.map((values) => ({ layout: CAPTURE_COUNTERS, values })))
   assert.equal(count(ledger, 'frames.seen'), 18)
   assert.equal(count(ledger, 'frames.queued') + count(ledger, 'frames.skipped') + count(ledger, 'frames.dropped'), 18)

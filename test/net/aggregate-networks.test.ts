@@ -37,7 +37,7 @@ test('joinNetworks: holds the same addresses as what it was made of', () => {
     const list = new BlockList()
     for (const network of networks) {
       const [address, prefix] = network.split('/')
-      list.addSubnet(address!, Number(prefix))
+      list.addSubnet(address, Number(prefix))
     }
     return list
   }

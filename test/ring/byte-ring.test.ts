@@ -146,7 +146,7 @@ test('ByteRing: any turns of producer and consumer deliver every record once, in
       const [producer, consumer] = ends(position)
       const lengths: number[] = []
       let published = 0
-      const verifier = new Verifier(consumer, CAPACITY, (number) => lengths[number]!)
+      const verifier = new Verifier(consumer, CAPACITY, (number) => lengths[number])
       for (const what of turns) {
         if (what === 'publish') {
           producer.flush()

@@ -178,7 +178,7 @@ test('assembler pool: a slot that fails is run again and goes on with the next f
   assert.deepEqual(summary(pairs), ['GET /1 200', 'GET /2 200'])
   assertLaws(ledger)
   assert.equal(rig.lines.length, 1)
-  assert.match(rig.lines[0]!, /assembler failed and is started again/)
+  assert.match(rig.lines[0], /assembler failed and is started again/)
 })
 
 test('assembler pool: after a failure interfaces announced before are still known', async () => {
@@ -231,14 +231,14 @@ test('assembler pool: what is said while nobody listens is known to who comes', 
 
 test('assembler pool: threads show their CPU time, and that they live', async () => {
   const rig = new Rig()
-  await rig.until(() => rig.pool.observe(performance.now())[0]!.cpuSeconds !== null)
+  await rig.until(() => rig.pool.observe(performance.now())[0].cpuSeconds !== null)
   const [thread] = rig.pool.observe(performance.now())
-  assert.deepEqual([thread!.role, thread!.slot, thread!.restarts], ['assemble', 0, 0])
-  assert.ok(thread!.cpuSeconds! > 0)
+  assert.deepEqual([thread.role, thread.slot, thread.restarts], ['assemble', 0, 0])
+  assert.ok(thread.cpuSeconds! > 0)
   await rig.finish()
   const seen = performance.now()
   rig.pool.observe(seen)
-  const { silentMs } = rig.pool.observe(seen + 50)[0]!
+  const { silentMs } = rig.pool.observe(seen + 50)[0]
   assert.ok(Math.abs(silentMs - 50) < 0.001, `one that has ended is silent: ${silentMs} ms`)
 })
 

@@ -61,7 +61,7 @@ test('target set: the worker with the fewest interfaces takes the next, and one 
 }, async (t) => {
   const rig = rigOf(t, 3)
   const targets = namespaces(t, 7).map((pod) => targetOf(pod))
-  await rig.set.add(targets[0]!)
+  await rig.set.add(targets[0])
   assert.deepEqual(
     rig.slots.map(({ worker }) => worker.started),
     [true, false, false],
@@ -76,9 +76,9 @@ test('target set: the worker with the fewest interfaces takes the next, and one 
 test('target set: interfaces of one namespace have one domain, those of ours 0', { skip }, async (t) => {
   const rig = rigOf(t, 1)
   const [one, other] = namespaces(t, 2)
-  const home = { ...targetOf(one!), key: 'home', netns: null }
+  const home = { ...targetOf(one), key: 'home', netns: null }
   const byPath = { ...home, key: 'again', netns: { path: '/proc/self/ns/net', inode: ownNetns() } }
-  for (const target of [targetOf(one!), targetOf(one!, 'any'), targetOf(other!), home, byPath]) {
+  for (const target of [targetOf(one), targetOf(one, 'any'), targetOf(other), home, byPath]) {
     assert.equal(await rig.set.add(target), 'captured')
   }
   assert.deepEqual(

@@ -63,7 +63,7 @@ export function agentSurroundings(container: Container, folder: string, files: A
 export function agentEnvironment(container: Container, fields: Record<string, string>): Record<string, string> {
   const given = container.env.map(({ name, value, valueFrom }) => {
     const path = (valueFrom as { fieldRef?: { fieldPath: string } } | undefined)?.fieldRef?.fieldPath
-    return [name, path === undefined ? (value ?? '') : fields[path]!] as const
+    return [name, path === undefined ? (value ?? '') : fields[path]] as const
   })
   return { ...Object.fromEntries(given), INTERCEPTOR_CONFIG: CONFIG_FILE, INTERCEPTOR_TARGETS_PROC_ROOT: HOST_PROC }
 }

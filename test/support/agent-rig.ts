@@ -216,7 +216,7 @@ export async function request(
 ): Promise<number[]> {
   const within = namespace === null ? [] : ['ip', 'netns', 'exec', namespace.name]
   const client = [...within, process.execPath, '-e', CLIENT, url, String(count), String(pauseMs), host]
-  const child = spawn(client[0]!, client.slice(1), { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(client[0], client.slice(1), { stdio: ['ignore', 'pipe', 'inherit'] })
   const exited = once(child, 'exit')
   const answered = Buffer.concat(await child.stdout.toArray()).toString()
   await exited

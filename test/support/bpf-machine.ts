@@ -24,7 +24,7 @@ export function runBpf(program: readonly BpfInstruction[], packet: BpfPacket): n
   let a = 0
   let x = 0
   for (let pc = 0; pc < program.length; pc++) {
-    const { code, jt, jf, k } = program[pc]!
+    const { code, jt, jf, k } = program[pc]
     const kind = code & 0x07
     if (kind === 0x06) return code & 0x10 ? a : k
     if (kind === 0x05) {
@@ -56,10 +56,10 @@ function load(
 ): number | null {
   const mode = code & 0xe0
   if (mode === 0x00) return k
-  if (mode === 0x60) return memory[k]!
+  if (mode === 0x60) return memory[k]
   if (mode === 0x80) return view.byteLength
   if (mode === 0x20 && k >= AD_BASE) return ancillary(k - AD_BASE, packet)
-  const size = [4, 2, 1][(code & 0x18) >> 3]!
+  const size = [4, 2, 1][(code & 0x18) >> 3]
   const at = mode === 0x40 ? (x + k) >>> 0 : k
   if (at + size > view.byteLength) return null
   if (mode === 0xa0) return 4 * (view.getUint8(at) & 0xf)

@@ -68,7 +68,7 @@ export function only(objects: readonly KubeObject[], kind: string): KubeObject {
     (object) => object.kind === kind && object.metadata.annotations?.['helm.sh/hook'] !== 'test',
   )
   if (found.length !== 1) throw new Error(`${found.length} objects of kind ${kind}`)
-  return found[0]!
+  return found[0]
 }
 
 /** The pod that the DaemonSet makes. */

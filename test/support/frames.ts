@@ -9,7 +9,7 @@ export interface FrameParts {
 
 /** An Ethernet frame. */
 export function ethernet({ tags = [], ethertype, payload }: FrameParts): Uint8Array {
-  const type = ethertype ?? (payload[0]! >> 4 === 6 ? 0x86dd : 0x0800)
+  const type = ethertype ?? (payload[0] >> 4 === 6 ? 0x86dd : 0x0800)
   const head = [2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2]
   for (const tag of tags) head.push(tag >> 8, tag & 0xff, 0, 100)
   return Uint8Array.from([...head, type >> 8, type & 0xff, ...payload])

@@ -25,8 +25,8 @@ const within = (namespace: Namespace | null): string[] =>
 /** Starts a server that answers everything with `bytes` bytes; it ends when its standard input does. */
 export async function serveHttp(namespace: Namespace | null, port: number, bytes: number): Promise<ChildProcess> {
   const [program, ...args] = [...within(namespace), process.execPath, '-e', SERVER, String(port), String(bytes)]
-  const server = spawn(program!, args, { stdio: ['pipe', 'pipe', 'inherit'] })
-  await once(server.stdout!, 'data')
+  const server = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] })
+  await once(server.stdout, 'data')
   return server
 }
 
@@ -39,5 +39,5 @@ export async function endServer(server: ChildProcess): Promise<void> {
 /** Sends `count` POST requests of `bytes` bytes over one connection, to the end. */
 export function requestHttp(namespace: Namespace | null, url: string, count: number, bytes = 0): void {
   const [program, ...args] = [...within(namespace), process.execPath, '-e', CLIENT, url, String(count), String(bytes)]
-  execFileSync(program!, args, { stdio: ['ignore', 'ignore', 'inherit'] })
+  execFileSync(program, args, { stdio: ['ignore', 'ignore', 'inherit'] })
 }

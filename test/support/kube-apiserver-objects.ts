@@ -78,7 +78,7 @@ export async function createNode(
   podCIDRs: string[] = [],
   internalIP?: string,
 ): Promise<void> {
-  const spec = podCIDRs.length === 0 ? {} : { podCIDR: podCIDRs[0]!, podCIDRs }
+  const spec = podCIDRs.length === 0 ? {} : { podCIDR: podCIDRs[0], podCIDRs }
   await cluster.create('/api/v1/nodes', { metadata: { name }, spec })
   if (internalIP === undefined) return
   await cluster.patch(`/api/v1/nodes/${name}/status`, {

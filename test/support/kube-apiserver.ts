@@ -68,9 +68,9 @@ export class KubeApiserver {
     try {
       makeKeys(cluster.folder)
       const [port, etcdPort, peerPort] = await freePorts(3)
-      cluster.#port = port!
-      cluster.#etcdPort = etcdPort!
-      cluster.#etcd = cluster.#spawn('etcd', 'etcd', etcdArgs(cluster.folder, etcdPort!, peerPort!))
+      cluster.#port = port
+      cluster.#etcdPort = etcdPort
+      cluster.#etcd = cluster.#spawn('etcd', 'etcd', etcdArgs(cluster.folder, etcdPort, peerPort))
       await cluster.startServer()
     } catch (error) {
       await cluster.remove()

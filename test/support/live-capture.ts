@@ -147,7 +147,7 @@ export class LiveCapture {
   async stop(): Promise<Record<string, number>> {
     await this.#command(COMMAND_DRAIN)
     await this.close()
-    return Object.fromEntries(CAPTURE_COUNTERS.paths.map((path, index) => [path, this.counters[index]!]))
+    return Object.fromEntries(CAPTURE_COUNTERS.paths.map((path, index) => [path, this.counters[index]]))
   }
 
   /** Closes the sockets when no worker was started. */

@@ -79,7 +79,7 @@ export class NodeProcesses {
     const become = ['bash', '-c', 'exec -a "$0" "$@"', name, ...program]
     // Within first where that starts another process: it is that one that enters the cgroup.
     const words = [...this.within(network), ...enter, ...regroup, ...become]
-    const child = spawn(words[0]!, words.slice(1), {
+    const child = spawn(words[0], words.slice(1), {
       stdio: 'ignore',
       env: { PATH: process.env['PATH'] ?? '', ...env },
     })

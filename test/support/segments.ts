@@ -14,15 +14,15 @@ export interface Segment {
 
 /** @param packet IPv4, or IPv6 with hop-by-hop options at most */
 export function segmentOf(packet: Buffer): Segment {
-  const version6 = packet[0]! >> 4 === 6
-  let tcp = version6 ? 40 : (packet[0]! & 0xf) * 4
-  if (version6 && packet[6] === 0) tcp += (packet[41]! + 1) * 8
-  const flags = packet[tcp + 13]!
+  const version6 = packet[0] >> 4 === 6
+  let tcp = version6 ? 40 : (packet[0] & 0xf) * 4
+  if (version6 && packet[6] === 0) tcp += (packet[41] + 1) * 8
+  const flags = packet[tcp + 13]
   return {
     sourcePort: packet.readUInt16BE(tcp),
     destinationPort: packet.readUInt16BE(tcp + 2),
     sequence: packet.readUInt32BE(tcp + 4),
-    payload: packet.subarray(tcp + (packet[tcp + 12]! >> 4) * 4),
+    payload: packet.subarray(tcp + (packet[tcp + 12] >> 4) * 4),
     syn: (flags & 2) !== 0,
     fin: (flags & 1) !== 0,
     headerLength: packet.readUInt16BE(version6 ? 4 : 2),

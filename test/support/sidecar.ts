@@ -116,7 +116,7 @@ function redirect({ namespace }: RigPod): void {
     ['OUTPUT', '-d', '127.0.0.1/32', '-j', 'RETURN'],
     ['OUTPUT', ...to(OUTBOUND)],
   ]
-  for (const [chain, ...rule] of rules) namespace!.exec('iptables', '-t', 'nat', '-A', chain!, '-p', 'tcp', ...rule)
+  for (const [chain, ...rule] of rules) namespace!.exec('iptables', '-t', 'nat', '-A', chain, '-p', 'tcp', ...rule)
 }
 
 const address = (ip: string, port: number) => ({ socket_address: { address: ip, port_value: port } })

@@ -14,7 +14,7 @@ const module = JSON.stringify(new URL('../../src/sys/netns.js', import.meta.url)
 const inChild = (script: string, path: string, ...wrapper: string[]) => {
   const source = `import { withNetns } from ${module}; const path = ${JSON.stringify(path)}; ${script}`
   const [program, ...args] = [...wrapper, process.execPath, '--input-type=module', '-e', source]
-  return spawnSync(program!, args, { encoding: 'utf8' })
+  return spawnSync(program, args, { encoding: 'utf8' })
 }
 
 test('netns: work runs inside, and the thread is back afterwards, also after a throw', {

@@ -18,11 +18,11 @@ export function isClusterHost(value: string, networks: Networks, isNamespace: (n
   const labels = host.split('.')
   if (labels.length === 1 || labels.at(-1) === 'svc' || labels.includes('svc', 2)) return true
   if (host.endsWith('.cluster.local')) return true
-  return labels.length === 2 && isNamespace(labels[1]!)
+  return labels.length === 2 && isNamespace(labels[1])
 }
 
 function withoutPort(host: string): string {
   const literal = /^\[([^\]]*)\]/.exec(host)
-  if (literal !== null) return literal[1]!
+  if (literal !== null) return literal[1]
   return isIP(host) === 6 ? host : host.replace(/:\d*$/, '')
 }

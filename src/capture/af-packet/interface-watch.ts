@@ -74,7 +74,7 @@ export class InterfaceWatch {
 
   #tellLost(): void {
     this.#lost = true
-    this.#socket.counters[COUNTER.interfacesLost]! += 1
+    this.#socket.counters[COUNTER.interfacesLost] += 1
     const { interfaceId, device } = this.#socket
     this.#post({ t: 'interfaceLost', interfaceId, name: device, reason: this.#attached ? 'down' : 'deleted' })
   }
@@ -91,7 +91,7 @@ export class InterfaceWatch {
     }
     this.#lost = false
     this.#troubled = false
-    this.#socket.counters[COUNTER.interfacesBack]! += 1
+    this.#socket.counters[COUNTER.interfacesBack] += 1
     this.#post({ t: 'interfaceBack', interfaceId, name: device })
   }
 

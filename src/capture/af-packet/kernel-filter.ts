@@ -224,7 +224,7 @@ function onlyRules(
     // The last word first: addresses of one network differ there.
     ...address.flatMap((_, index) => {
       const word = words - 1 - index
-      return [op(LD_W_IND, end + word * 4), op(JEQ_K, address[word]!, 0, blockLength - 2 * (index + 1))]
+      return [op(LD_W_IND, end + word * 4), op(JEQ_K, address[word], 0, blockLength - 2 * (index + 1))]
     }),
     op(JA, (pairs.length - 1 - position) * blockLength + 1),
   ])

@@ -33,7 +33,7 @@ export class RedirectedReplies {
 
   /** Takes each frame of the loopback interface in order; a redirected reply is changed in place. Offsets in bytes. */
   frame(view: DataView, start: number, end: number): void {
-    const port = this.#proxyPort[0]!
+    const port = this.#proxyPort[0]
     const ip = start + ETHERNET_BYTES
     if (port === 0 || ip + IPV6_BYTES > end) return
     const first = view.getUint8(ip)
@@ -54,12 +54,12 @@ export class RedirectedReplies {
 
   #mark(port: number, redirected: boolean): void {
     const bit = 1 << (port & 7)
-    if (redirected) this.#redirected[port >> 3]! |= bit
-    else this.#redirected[port >> 3]! &= ~bit
+    if (redirected) this.#redirected[port >> 3] |= bit
+    else this.#redirected[port >> 3] &= ~bit
   }
 
   #isMarked(port: number): boolean {
-    return (this.#redirected[port >> 3]! & (1 << (port & 7))) !== 0
+    return (this.#redirected[port >> 3] & (1 << (port & 7))) !== 0
   }
 }
 

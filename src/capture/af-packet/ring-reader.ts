@@ -61,7 +61,7 @@ export class PacketRing {
 
   /** Bytes of the block the kernel hands over next, which bound those of its frames; 0 while it has none ready. */
   get readyBytes(): number {
-    return this.#isReady(this.#block) ? this.#words[(this.#block + BLOCK_LENGTH) >> 2]! : 0
+    return this.#isReady(this.#block) ? this.#words[(this.#block + BLOCK_LENGTH) >> 2] : 0
   }
 
   /** Whether three quarters of the ring wait for us: leaving frames there any longer means losing some. */
@@ -73,10 +73,10 @@ export class PacketRing {
   /** Gives the ready block's frames to the sink, in place. `release` follows once they are safe. */
   giveBlock(sink: FrameSink): void {
     const block = this.#block
-    let packet = block + this.#words[(block + BLOCK_FIRST_PACKET) >> 2]!
-    for (let left = this.#words[(block + BLOCK_PACKETS) >> 2]!; left > 0; left--) {
+    let packet = block + this.#words[(block + BLOCK_FIRST_PACKET) >> 2]
+    for (let left = this.#words[(block + BLOCK_PACKETS) >> 2]; left > 0; left--) {
       this.#give(packet, sink)
-      packet += this.#words[(packet + PACKET_NEXT) >> 2]!
+      packet += this.#words[(packet + PACKET_NEXT) >> 2]
     }
     this.#given = true
   }
@@ -96,10 +96,10 @@ export class PacketRing {
 
   #give(packet: number, sink: FrameSink): void {
     const words = this.#words
-    const seconds = words[(packet + PACKET_SECONDS) >> 2]! >>> 0
-    sink.time.micros = seconds * 1e6 + ((words[(packet + PACKET_NANOSECONDS) >> 2]! / 1000) | 0)
-    let captured = words[(packet + PACKET_CAPTURED) >> 2]!
-    let length = words[(packet + PACKET_LENGTH) >> 2]!
+    const seconds = words[(packet + PACKET_SECONDS) >> 2] >>> 0
+    sink.time.micros = seconds * 1e6 + ((words[(packet + PACKET_NANOSECONDS) >> 2] / 1000) | 0)
+    let captured = words[(packet + PACKET_CAPTURED) >> 2]
+    let length = words[(packet + PACKET_LENGTH) >> 2]
     let start = packet + this.#view.getUint16(packet + PACKET_MAC, true)
     if (this.#linkType === LINKTYPE_RAW) {
       const tags = this.#tagBytes(start, captured, length)

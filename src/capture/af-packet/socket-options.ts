@@ -61,7 +61,7 @@ const statisticsBytes = new Uint8Array(statistics.buffer)
 export function takeKernelDrops(fd: number): number {
   getsockopt(fd, SOL_PACKET, PACKET_STATISTICS, statisticsBytes, 'PACKET_STATISTICS')
   // struct tpacket_stats_v3: tp_packets, tp_drops, tp_freeze_q_cnt; reading resets it.
-  return statistics[1]!
+  return statistics[1]
 }
 
 const pending = new Int32Array(1)
@@ -70,5 +70,5 @@ const pendingBytes = new Uint8Array(pending.buffer)
 /** Takes the socket's pending error, so that poll reports it no longer. @returns an errno, 0 for none */
 export function takeError(fd: number): number {
   getsockopt(fd, SOL_SOCKET, SO_ERROR, pendingBytes, 'SO_ERROR')
-  return pending[0]!
+  return pending[0]
 }

@@ -198,7 +198,7 @@ class AfPacketCapture {
     const count = this.#sockets.length
     const reported = poll(this.#pollBytes, count, timeoutMs)
     for (let position = 0; position < count; position++) {
-      const { watch } = this.#sockets[position]!
+      const { watch } = this.#sockets[position]
       watch.check()
       if (reported === 0) continue
       const events = this.#pollFds.getInt16(position * 8 + 6, true)

@@ -47,6 +47,6 @@ export class LiveSocket {
   }
 
   countKernelDrops(): void {
-    this.counters[CAPTURE_COUNTERS.index.kernelDropped]! += takeKernelDrops(this.fd)
+    this.counters[CAPTURE_COUNTERS.index.kernelDropped] += takeKernelDrops(this.fd)
   }
 }

@@ -37,7 +37,7 @@ const LINK_TYPES = new Map([
   ['RAW', 101],
 ])
 
-const source = JSON.parse(process.argv[2]!) as CapSource
+const source = JSON.parse(process.argv[2]) as CapSource
 const open: Cap[] = []
 let flushing = false
 const writer = new RecordWriter(source.snapLength, (bytes) => {

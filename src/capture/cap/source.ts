@@ -94,7 +94,7 @@ class CapCapture {
     } else if (linkType === OPENED) {
       this.#post({ t: 'log', level: 'debug', message: 'libpcap captures' })
     } else {
-      const { interfaceId } = this.#source.interfaces[view.getUint16(start + 4, true)]!
+      const { interfaceId } = this.#source.interfaces[view.getUint16(start + 4, true)]
       this.#sink.time.micros = Math.floor(view.getFloat64(start + 8, true))
       // The length on the wire is not told; the IP header has it.
       this.#sink.frame(bytes, view, data, length, length, linkType, interfaceId)

@@ -60,8 +60,8 @@ function applyOption(described: SectionInterface, code: number, value: Uint8Arra
     const name = new TextDecoder().decode(value.subarray(0, MAX_NAME_BYTES)).replace(/\0.*$/s, '')
     if (name !== '') described.name = name
   } else if (code === OPTION_RESOLUTION && value.length === 1) {
-    described.unit.base = value[0]! & 0x80 ? 2 : 10
-    described.unit.exponent = value[0]! & 0x7f
+    described.unit.base = value[0] & 0x80 ? 2 : 10
+    described.unit.exponent = value[0] & 0x7f
   } else if (code === OPTION_OFFSET && value.length === 8) {
     const seconds = new DataView(value.buffer, value.byteOffset, 8).getBigInt64(0, little)
     described.unit.offsetMicros = Number(seconds) * 1e6

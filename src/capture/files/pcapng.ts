@@ -141,7 +141,7 @@ export class PcapngReader implements FormatReader {
     const little = this.#little
     const captured = view.getUint32(at + 8, little)
     if (captured > end - (at + 16)) return `a packet claims ${captured} bytes, more than its block has`
-    const described = this.#interfaces[index]!
+    const described = this.#interfaces[index]
     const micros = toMicros(view.getUint32(at, little), view.getUint32(at + 4, little), described.unit)
     this.#lastMicros = micros
     this.#frame(window, at + 16, captured, view.getUint32(at + 12, little), described)
@@ -151,7 +151,7 @@ export class PcapngReader implements FormatReader {
   #simplePacket(window: Window, begin: number, end: number): string | null {
     if (begin + 12 > end) return 'a packet block is too short'
     if (this.#interfaces.length === 0) return 'a packet comes before its interface is described'
-    const described = this.#interfaces[0]!
+    const described = this.#interfaces[0]
     const onWire = window.view.getUint32(begin + 8, this.#little)
     const captured = Math.min(onWire, described.snapLength, end - (begin + 12))
     this.#frame(window, begin + 12, captured, onWire, described)

@@ -98,12 +98,12 @@ export class FragmentTable {
 
   /** Gives up everything incomplete. @returns its frames */
   clear(): number {
-    while (this.#open.length > 0) this.#drop(this.#open[0]!)
+    while (this.#open.length > 0) this.#drop(this.#open[0])
     return this.takeDropped()
   }
 
   #expire(micros: number): void {
-    while (this.#open.length > 0 && micros - this.#open[0]!.startMicros > MAX_AGE_MICROS) this.#drop(this.#open[0]!)
+    while (this.#open.length > 0 && micros - this.#open[0].startMicros > MAX_AGE_MICROS) this.#drop(this.#open[0])
   }
 
   /** RFC 791: addresses, protocol, identification; RFC 8200: addresses, identification. And where it was seen. */
@@ -125,7 +125,7 @@ export class FragmentTable {
   }
 
   #begin(bytes: Uint8Array, decoder: PacketDecoder, micros: number): Datagram {
-    if (this.#open.length === MAX_DATAGRAMS) this.#drop(this.#open[0]!)
+    if (this.#open.length === MAX_DATAGRAMS) this.#drop(this.#open[0])
     const datagram = this.#spare.pop() ?? newDatagram()
     datagram.key.set(this.#key)
     datagram.have.fill(0)

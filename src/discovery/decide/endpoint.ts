@@ -20,5 +20,5 @@ function describe({ uid, name, namespace, labels, workload, containers }: KnownP
   const applications = lasting.filter((container) => !isProxy(container))
   const containersByPort: Record<string, string> = {}
   for (const container of lasting) for (const port of container.ports) containersByPort[port] ??= container.name
-  return { identity, container: applications.length === 1 ? applications[0]!.name : null, containersByPort }
+  return { identity, container: applications.length === 1 ? applications[0].name : null, containersByPort }
 }

@@ -73,7 +73,7 @@ function meshByContainers({ containers, annotations }: KnownPod): MeshDecision |
   const lasting = containers.filter(isLasting)
   const proxy = lasting.find(isProxy)
   if (proxy === undefined) return null
-  const name = PROXY_CONTAINERS[proxy.name]!
+  const name = PROXY_CONTAINERS[proxy.name]
   if (name === 'istio' && /\bgrpc-/.test(annotations[ISTIO_TEMPLATES] ?? '')) return null
   return { name, role: lasting.every(isProxy) ? 'gateway' : 'sidecar', ...MESH_PORTS[name] }
 }

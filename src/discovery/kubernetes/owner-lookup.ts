@@ -76,7 +76,7 @@ export class OwnerLookup {
     })
     const { signal } = this.#ended
     while (this.#questions.length > 0 && !signal.aborted) {
-      const question = this.#questions[0]!
+      const question = this.#questions[0]
       if (await this.#ask(question)) {
         this.#questions.shift()
         backoff.reset()
@@ -87,7 +87,7 @@ export class OwnerLookup {
 
   /** @returns false: to be tried again */
   async #ask({ key, namespace, owner }: Question): Promise<boolean> {
-    const { group, resource } = KINDS[owner.kind]!
+    const { group, resource } = KINDS[owner.kind]
     if (!this.#answers.has(key) || this.#denied.has(resource)) return true
     const path = `/apis/${owner.apiVersion}/namespaces/${namespace}/${resource}/${owner.name}`
     try {

@@ -73,7 +73,7 @@ function parsePath(path: string): CgroupFacts {
   for (const component of path.split(/[/:]/)) {
     const pod = POD.exec(component)
     if (pod !== null) {
-      facts = { ...NONE, podUid: pod[1]!.replaceAll('_', '-') }
+      facts = { ...NONE, podUid: pod[1].replaceAll('_', '-') }
     } else if (facts.podUid === null || facts.containerId === null) {
       facts = withContainer(facts, component, before)
     }
@@ -88,5 +88,5 @@ function withContainer(facts: CgroupFacts, component: string, before: string): C
   const prefix = container[1] ?? before
   if (prefix.endsWith('conmon')) return { ...facts, monitor: true }
   const kata = prefix.startsWith('kata')
-  return { ...facts, containerId: container[2]!, runtime: RUNTIMES[prefix] ?? null, kata }
+  return { ...facts, containerId: container[2], runtime: RUNTIMES[prefix] ?? null, kata }
 }

@@ -119,7 +119,7 @@ export function parseListening(text: string): Map<number, number> {
     .slice(1)) {
     const fields = line.trim().split(/\s+/)
     if (fields[3] !== TCP_LISTEN) break
-    const [address = '', port = ''] = fields[1]!.split(':')
+    const [address = '', port = ''] = fields[1].split(':')
     if (!LOOPBACK.test(address)) sockets.set(Number(fields[9]), Number.parseInt(port, 16))
   }
   return sockets

@@ -167,7 +167,7 @@ function parseRoutes6(text: string): Route[] {
     const bits = Number.parseInt(fields.at(-2)!, 16)
     if (device === 'lo' || (bits & RTF_UP) === 0 || (bits & RTF_REJECT) !== 0) return []
     const isDefault = fields[0] === IPV6_UNSPECIFIED && fields[1] === '00'
-    return [{ version: 6 as const, device, isDefault, metric: Number.parseInt(fields[5]!, 16), network: 0, mask: 0 }]
+    return [{ version: 6 as const, device, isDefault, metric: Number.parseInt(fields[5], 16), network: 0, mask: 0 }]
   })
 }
 

@@ -134,7 +134,7 @@ function listProcesses(entries: Buffer, length: number, found: Listed[]): void {
 function pidAt(bytes: Buffer, at: number): number {
   let pid = 0
   for (let i = at; bytes[i] !== 0; i++) {
-    const digit = bytes[i]! - 0x30
+    const digit = bytes[i] - 0x30
     if (digit < 0 || digit > 9) return 0
     pid = pid * 10 + digit
   }

@@ -80,7 +80,7 @@ export function readProcess(files: ProcFiles, pid: number, hostNetns: number): P
 
 /** Of the first word the last part. setproctitle(3) leaves one word with spaces: `nginx: master process nginx`. */
 function programName(commandLine: string): string {
-  const program = commandLine.split('\0', 1)[0]!.split(' ', 1)[0]!
+  const program = commandLine.split('\0', 1)[0].split(' ', 1)[0]
   return program.slice(program.lastIndexOf('/') + 1).replace(/:$/, '')
 }
 

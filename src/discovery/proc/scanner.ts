@@ -106,7 +106,7 @@ export class NodeScanner {
     const remembered = new Map<string, Remembered>()
     for (const [uid, all] of byUid) {
       const own = members.get(uid)!
-      const netns = own[0]!.netns
+      const netns = own[0].netns
       const network = netns === host.netns ? null : this.#networks.look(netns, uid, pidsOf(own))
       const listens = listeners.get(uid) ?? NO_PORTS
       remembered.set(uid, this.#describe({ uid, all, members: own, network, host, listens }))

@@ -201,8 +201,8 @@ describe('pair encoding: what a proxy says of the client', () => {
     const harness = new AssembleHarness({ interfaces: [info] })
     const script = new TcpScript().handshake().client(request(fields)).server('HTTP/1.1 204 No\r\n\r\n').close()
     const [pair] = harness.script(script).finish().pairs
-    assert.deepEqual(Object.keys(pair!), Object.keys(samplePair()))
-    return pair!.capture.forwarded
+    assert.deepEqual(Object.keys(pair), Object.keys(samplePair()))
+    return pair.capture.forwarded
   }
 
   test('tells the fields by which proxies pass the client on, as they were sent, and no others', () => {
@@ -231,7 +231,7 @@ describe('pair encoding: what a proxy says of the client', () => {
     const lines = (fields: Header[]): string => fields.map(([name, value]) => `${name}: ${value}\r\n`).join('')
     assert.deepEqual(forwardedOf(lines(many)), many.slice(0, 15))
     const long: Header = ['X-Forwarded-Client-Cert', 'c'.repeat(4096)]
-    assert.deepEqual(forwardedOf(lines([long, many[0]!, long])), [many[0]])
+    assert.deepEqual(forwardedOf(lines([long, many[0], long])), [many[0]])
     assert.equal(forwardedOf(lines([long])), undefined)
     // The header of the array, of the field, of its name and of its value.
     const [name] = long
@@ -362,5 +362,5 @@ test('pair encoding: one exchange seen on two interfaces has one id', () => {
   harness.segments(segments, { interfaceId: 0 }).segments(cutAll(segments, 5, 3), { interfaceId: 1 })
   const { pairs } = harness.finish()
   assert.equal(pairs.length, 2)
-  assert.equal(pairs[0]!.id, pairs[1]!.id)
+  assert.equal(pairs[0].id, pairs[1].id)
 })

@@ -44,7 +44,7 @@ describe('reassembler: order', () => {
   test('segments in any order of four are delivered in order', () => {
     const parts = ['ab', 'cd', 'ef', 'gh']
     for (const order of permutations([0, 1, 2, 3])) {
-      const segments = order.map((i) => fromClient(i * 2, parts[i]!))
+      const segments = order.map((i) => fromClient(i * 2, parts[i]))
       assert.equal(harness(...segments).only.client, 'abcdefgh', order.join())
     }
   })
@@ -300,8 +300,8 @@ describe('reassembler: any capture', () => {
         const script = new TcpScript({ bareAcks: false, segmentBytes: 300 }).handshake().server(text)
         const segments = cutAll(script.segments, cut, cut)
         const data = segments.slice(3)
-        const repeated = [...data, ...twice.map((i) => data[i % data.length]!)]
-        const order = repeated.map((segment, i) => ({ segment, key: i + keys[i % 300]! })).sort((a, b) => a.key - b.key)
+        const repeated = [...data, ...twice.map((i) => data[i % data.length])]
+        const order = repeated.map((segment, i) => ({ segment, key: i + keys[i % 300] })).sort((a, b) => a.key - b.key)
         const tcp = new TcpHarness().segments([...segments.slice(0, 3), ...order.map(({ segment }) => segment)])
         assert.equal(tcp.only.server, text)
       }),

@@ -61,14 +61,14 @@ describe('tracker: how connections begin', () => {
 
   test('repeated SYNs and a repeated answer are one connection', () => {
     const [first, second, third] = handshake()
-    const tcp = new TcpHarness().segments([first!, first!, second!, first!, second!, third!, fromClient(0, 'ab')])
+    const tcp = new TcpHarness().segments([first, first, second, first, second, third, fromClient(0, 'ab')])
     assert.equal(tcp.count('flows.seen'), 1)
     assert.equal(tcp.only.client, 'ab')
   })
 
   test('a SYN captured after the first data belongs to them', () => {
     const [first, second, third] = handshake()
-    const tcp = new TcpHarness().segments([second!, third!, fromClient(0, 'ab'), first!, fromClient(2, 'cd')])
+    const tcp = new TcpHarness().segments([second, third, fromClient(0, 'ab'), first, fromClient(2, 'cd')])
     assert.equal(tcp.count('flows.seen'), 1)
     assert.equal(tcp.only.client, 'abcd')
   })
@@ -214,7 +214,7 @@ describe('tracker: one tuple, several connections', () => {
     const tcp = new TcpHarness().script(one).script(second(one.micros))
     assertTwo(tcp)
     assert.equal(tcp.count('flows.closed.superseded'), 1)
-    assert.equal(tcp.connections[0]!.clientEnd, END_SUPERSEDED)
+    assert.equal(tcp.connections[0].clientEnd, END_SUPERSEDED)
   })
 
   test('a new SYN after a reset', () => {
@@ -251,7 +251,7 @@ describe('tracker: one tuple, several connections', () => {
 
   test('a SYN that comes again long after data is no new connection', () => {
     const one = new TcpScript().handshake().client('fir')
-    const late = { ...one.segments[0]!, micros: one.micros + SECOND }
+    const late = { ...one.segments[0], micros: one.micros + SECOND }
     const rest = [
       fromClient(3, 'st', { micros: late.micros + 1 }),
       fromServer(0, 'one', { acks: 5, micros: late.micros + 2 }),
@@ -283,9 +283,9 @@ describe('tracker: one tuple, several connections', () => {
   test('a new connection whose answer was not captured begins with the client’s first segment', () => {
     const one = first()
     const [asked, , ...rest] = second(one.micros).segments
-    assertTwo(new TcpHarness().script(one).segments([asked!, ...rest]))
+    assertTwo(new TcpHarness().script(one).segments([asked, ...rest]))
     const data = rest.filter(({ payload }) => payload.length > 0)
-    const tcp = new TcpHarness().script(one).segments([asked!, ...data])
+    const tcp = new TcpHarness().script(one).segments([asked, ...data])
     assertTwo(tcp)
     assert.equal(tcp.count('flows.midstream'), 0)
   })
@@ -293,14 +293,11 @@ describe('tracker: one tuple, several connections', () => {
   const rival = (): Segment => fromServer(123_456_788, '', { flags: SYN })
   for (const [what, segments] of [
     ['the first', [...handshake().slice(0, 2), rival(), fromClient(0, 'first'), fromServer(0, 'one', { acks: 5 })]],
-    ['the second', [handshake()[0]!, rival(), ...handshake().slice(1), fromClient(0, 'first'), fromServer(0, 'one')]],
-    [
-      'one that was not captured',
-      [handshake()[0]!, rival(), fromClient(0, 'first'), fromServer(0, 'one', { acks: 5 })],
-    ],
+    ['the second', [handshake()[0], rival(), ...handshake().slice(1), fromClient(0, 'first'), fromServer(0, 'one')]],
+    ['one that was not captured', [handshake()[0], rival(), fromClient(0, 'first'), fromServer(0, 'one', { acks: 5 })]],
     [
       'the second, as its bytes say',
-      [handshake()[0]!, rival(), handshake()[1]!, fromServer(0, 'one'), fromClient(0, 'first')],
+      [handshake()[0], rival(), handshake()[1], fromServer(0, 'one'), fromClient(0, 'first')],
     ],
   ] as [string, Segment[]][]) {
     test(`of two answers to one SYN the client takes ${what}`, () => {
@@ -322,7 +319,7 @@ describe('tracker: one tuple, several connections', () => {
   test('the same addresses and ports in two network namespaces', () => {
     const tcp = new TcpHarness()
     const [one, two] = [first().segments, second(START_MICROS).segments]
-    for (const [i, segment] of one.entries()) tcp.segment(segment, {}, 1).segment(two[i]!, {}, 2)
+    for (const [i, segment] of one.entries()) tcp.segment(segment, {}, 1).segment(two[i], {}, 2)
     assertTwo(tcp)
   })
 
@@ -402,7 +399,7 @@ describe('tracker: packet time', () => {
     const tcp = new TcpHarness().script(new TcpScript().handshake().client('a'), from(1))
     tcp.script(new TcpScript().handshake().client('b'), from(2))
     const [stray] = new TcpScript({ startMicros: START_MICROS + YEAR }).handshake().segments
-    tcp.segment(stray!, from(3)).tick(START_MICROS + SECOND)
+    tcp.segment(stray, from(3)).tick(START_MICROS + SECOND)
     assert.equal(tcp.count('flows.closed'), 0)
     assert.equal(tcp.count('flows.open'), 3)
   })
@@ -416,7 +413,7 @@ describe('tracker: packet time', () => {
   test('one segment of year 1970 does not close its own connection', () => {
     const [segment] = new TcpScript().handshake().segments
     const tcp = new TcpHarness().script(new TcpScript().handshake().client('a'))
-    tcp.segment({ ...fromClient(1, 'b'), micros: 0 }).segment({ ...fromClient(2, 'c'), micros: segment!.micros + 1000 })
+    tcp.segment({ ...fromClient(1, 'b'), micros: 0 }).segment({ ...fromClient(2, 'c'), micros: segment.micros + 1000 })
     assert.equal(tcp.only.client, 'abc')
     assert.equal(tcp.count('flows.closed'), 0)
   })

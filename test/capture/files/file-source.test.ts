@@ -44,13 +44,13 @@ test('readFiles: several files are one capture, in the order given; interfaces k
   const b = new PcapngBlocks()
   const named = (name: string, frame: number): Uint8Array => {
     const options: [number, Uint8Array][] = [[2, new TextEncoder().encode(name)]]
-    return concat([b.section(), b.interface(1, 0, options), b.enhanced(0, 1n, FRAMES[frame]!.bytes)])
+    return concat([b.section(), b.interface(1, 0, options), b.enhanced(0, 1n, FRAMES[frame].bytes)])
   }
   const paths = [
     file('a.pcapng', named('eth0', 0)),
     file('b.pcapng', named('eth1', 1)),
     file('c.pcapng', named('eth0', 2)),
-    file('d.pcap', pcapFile([FRAMES[3]!])),
+    file('d.pcap', pcapFile([FRAMES[3]])),
   ]
   const { packets, interfaces } = await readFiles(paths)
   assert.deepEqual(packets, PACKETS.slice(0, 4))
@@ -115,7 +115,7 @@ for (const [name, content, reason] of FOREIGN) {
     const damages = messages.filter((message) => message.t === 'damage')
     assert.equal(damages.length, 1)
     assert.deepEqual({ ...damages[0], reason: '' }, { t: 'damage', path, offset: 0, reason: '' })
-    assert.match(damages[0]!.reason, reason)
+    assert.match(damages[0].reason, reason)
     assert.equal(packets.length, PACKETS.length, 'the file after it is read all the same')
   })
 }
@@ -141,7 +141,7 @@ test('readFiles: a named pipe, written in pieces', { skip: needs('linux') }, asy
   const writer = spawn('sh', ['-c', `exec > '${path}'; head -c 1; sleep 0.05; head -c 30; sleep 0.05; cat`], {
     stdio: ['pipe', 'ignore', 'inherit'],
   })
-  writer.stdin!.end(gzipSync(CAPTURE))
+  writer.stdin.end(gzipSync(CAPTURE))
   const { messages, packets } = await rig.end()
   assert.deepEqual(said(messages), [{ t: 'ready' }, { t: 'done' }])
   assert.deepEqual(packets, PACKETS)
@@ -174,7 +174,7 @@ test('readFiles: follows a file that is still being written, until told to drain
     await sleep(10)
     appendFileSync(path, record.subarray(20))
   }
-  appendFileSync(path, pcapRecord(FRAMES[5]!).subarray(0, 30))
+  appendFileSync(path, pcapRecord(FRAMES[5]).subarray(0, 30))
   while (rig.count('frames.queued') < 5) await sleep(5)
   const before = rig.control.heartbeat
   while (rig.control.heartbeat === before) await sleep(20)

@@ -46,17 +46,17 @@ for (const little of [true, false]) {
 test('PcapReader: nanoseconds are cut, not rounded', () => {
   const frame = { bytes: tcpFrame(), fraction: 999_999_999 }
   const { frames } = readCapture(pcapFile([frame], { magic: MAGIC_NANOS }))
-  assert.equal(frames[0]!.micros, START_SECONDS * 1e6 + 999_999)
+  assert.equal(frames[0].micros, START_SECONDS * 1e6 + 999_999)
 })
 
 test('PcapReader: a snap length shows as a longer wire length', () => {
   const { frames } = readCapture(pcapFile([{ bytes: tcpFrame(10), wireLength: 5000 }]))
-  assert.deepEqual([frames[0]!.bytes.length, frames[0]!.wireLength], [64, 5000])
+  assert.deepEqual([frames[0].bytes.length, frames[0].wireLength], [64, 5000])
 })
 
 test('PcapReader: the upper bits of the link type are not part of it', () => {
-  const { frames } = readCapture(pcapFile([FRAMES[0]!], { linkType: 0x14000001 }))
-  assert.equal(frames[0]!.linkType, 1)
+  const { frames } = readCapture(pcapFile([FRAMES[0]], { linkType: 0x14000001 }))
+  assert.equal(frames[0].linkType, 1)
 })
 
 test('PcapReader: before version 2.3 the lengths stand the other way round, in 2.3 either way', () => {
@@ -70,7 +70,7 @@ test('PcapReader: before version 2.3 the lengths stand the other way round, in 2
   for (const minor of [2, 3]) {
     const { frames, damages } = readCapture(swapped(minor))
     assert.deepEqual(damages, [])
-    assert.deepEqual([frames[0]!.bytes.length, frames[0]!.wireLength], [64, 5000])
+    assert.deepEqual([frames[0].bytes.length, frames[0].wireLength], [64, 5000])
   }
 })
 
@@ -98,21 +98,21 @@ test('PcapReader: cut anywhere, all whole records are read and the cut is report
     if (length >= 24 && starts.includes(length)) assert.deepEqual(damages, [])
     else {
       assert.equal(damages.length, 1)
-      assert.match(damages[0]!.reason, /cut short|empty/)
-      assert.equal(damages[0]!.offset, length < 24 ? 0 : starts.findLast((start) => start <= length))
+      assert.match(damages[0].reason, /cut short|empty/)
+      assert.equal(damages[0].offset, length < 24 ? 0 : starts.findLast((start) => start <= length))
     }
   }
 })
 
 test('PcapReader: a record larger than any window is read', () => {
   const bytes = new Uint8Array(3_000_000).fill(7)
-  const file = concat([pcapHeader({ snapLength: 4_000_000 }), pcapRecord({ bytes }), pcapRecord(FRAMES[0]!)])
+  const file = concat([pcapHeader({ snapLength: 4_000_000 }), pcapRecord({ bytes }), pcapRecord(FRAMES[0])])
   for (const chunk of [64 * 1024, 100]) {
     const { frames, damages } = readCapture(file, [chunk])
     assert.deepEqual(damages, [])
     assert.deepEqual(
       frames.map((frame) => frame.bytes.length),
-      [3_000_000, FRAMES[0]!.bytes.length],
+      [3_000_000, FRAMES[0].bytes.length],
     )
   }
 })
@@ -143,7 +143,7 @@ for (const [name, damage, lost] of DAMAGES) {
       const file = damage(pcapFile(many, options), at)
       const { frames, damages } = readCapture(file, [1000])
       assert.ok(damages.length >= 1)
-      assert.ok(damages[0]!.offset >= at && damages[0]!.offset < at + 400, `at ${damages[0]!.offset}, not ${at}`)
+      assert.ok(damages[0].offset >= at && damages[0].offset < at + 400, `at ${damages[0].offset}, not ${at}`)
       const good = frames.filter((frame) => many.some(({ bytes }) => Buffer.compare(bytes, frame.bytes) === 0))
       assert.ok(good.length >= many.length - lost - 1, `${good.length} of ${many.length}`)
       assert.ok(frames.length - good.length <= 1, 'noise was taken for frames')

@@ -23,8 +23,8 @@ for (const little of [true, false]) {
         [NAME, text('any\0\0')],
         [RESOLUTION, Uint8Array.of(9)],
       ]),
-      b.enhanced(1, START * 1_000_000_000n + 1999n, FRAMES[0]!, 7000),
-      b.enhanced(0, START * 1_000_000n + 5n, FRAMES[1]!),
+      b.enhanced(1, START * 1_000_000_000n + 1999n, FRAMES[0], 7000),
+      b.enhanced(0, START * 1_000_000n + 5n, FRAMES[1]),
     ])
     const { frames, damages, interfaces } = readCapture(file)
     assert.deepEqual(damages, [])
@@ -32,7 +32,7 @@ for (const little of [true, false]) {
     const micros = START_SECONDS * 1e6
     assert.deepEqual(frames, [
       { bytes: FRAMES[0], wireLength: 7000, linkType: 113, micros: micros + 1, interfaceId: 0 },
-      { bytes: FRAMES[1], wireLength: FRAMES[1]!.length, linkType: 1, micros: micros + 5, interfaceId: 1 },
+      { bytes: FRAMES[1], wireLength: FRAMES[1].length, linkType: 1, micros: micros + 5, interfaceId: 1 },
     ])
   })
 }
@@ -42,22 +42,22 @@ test('PcapngReader: simple and obsolete packets', () => {
   const file = concat([
     b.section(),
     b.interface(1, 60),
-    b.obsolete(0, START * 1_000_000n, FRAMES[1]!),
-    b.simple(FRAMES[2]!.subarray(0, 60), 355),
+    b.obsolete(0, START * 1_000_000n, FRAMES[1]),
+    b.simple(FRAMES[2].subarray(0, 60), 355),
   ])
   const { frames, damages, interfaces } = readCapture(file)
   assert.deepEqual(damages, [])
   assert.deepEqual(interfaces, [null])
-  assert.deepEqual(frames[0]!.bytes, FRAMES[1])
-  assert.deepEqual(frames[1]!.bytes, FRAMES[2]!.subarray(0, 60))
-  assert.equal(frames[1]!.wireLength, 355)
-  assert.equal(frames[1]!.micros, START_SECONDS * 1e6, 'the time of the packet before')
+  assert.deepEqual(frames[0].bytes, FRAMES[1])
+  assert.deepEqual(frames[1].bytes, FRAMES[2].subarray(0, 60))
+  assert.equal(frames[1].wireLength, 355)
+  assert.equal(frames[1].micros, START_SECONDS * 1e6, 'the time of the packet before')
 })
 
 test('PcapngReader: sections have byte orders and interfaces of their own', () => {
   const sections = [true, false, true].map((little, i) => {
     const b = new PcapngBlocks(little)
-    return concat([b.section(), b.interface(1, 0, [[NAME, text(`if${i}`)]]), b.enhanced(0, START, FRAMES[i]!)])
+    return concat([b.section(), b.interface(1, 0, [[NAME, text(`if${i}`)]]), b.enhanced(0, START, FRAMES[i])])
   })
   const { frames, damages, interfaces } = readCapture(concat(sections), [11])
   assert.deepEqual(damages, [])
@@ -76,7 +76,7 @@ test('PcapngReader: blocks without packets are passed over', () => {
     b.interface(1),
     b.block(10, text('CLIENT_RANDOM secret')),
     b.block(0xbad, new Uint8Array(2_000_000)),
-    b.enhanced(0, START, FRAMES[0]!),
+    b.enhanced(0, START, FRAMES[0]),
     b.block(5, new Uint8Array(30)),
     b.block(0x7fffffff, new Uint8Array(0)),
   ])
@@ -113,8 +113,8 @@ for (const [resolution, offset, time, micros] of TIMES) {
         [RESOLUTION, Uint8Array.of(resolution)],
         [OFFSET, new Layer(little).int(offset, 8).done()],
       ]
-      const { frames } = readCapture(concat([b.section(), b.interface(1, 0, options), b.enhanced(0, time, FRAMES[0]!)]))
-      assert.equal(frames[0]!.micros, micros)
+      const { frames } = readCapture(concat([b.section(), b.interface(1, 0, options), b.enhanced(0, time, FRAMES[0])]))
+      assert.equal(frames[0].micros, micros)
     }
   })
 }
@@ -124,10 +124,10 @@ test('PcapngReader: decimal times are exact, by the model of big integers', () =
   fc.assert(
     fc.property(fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), fc.integer({ min: 7, max: 12 }), (time, digits) => {
       const options: [number, Uint8Array][] = [[RESOLUTION, Uint8Array.of(digits)]]
-      const { frames } = readCapture(concat([b.section(), b.interface(1, 0, options), b.enhanced(0, time, FRAMES[0]!)]))
+      const { frames } = readCapture(concat([b.section(), b.interface(1, 0, options), b.enhanced(0, time, FRAMES[0])]))
       const micros = time / 10n ** BigInt(digits - 6)
       const limit = BigInt(Number.MAX_SAFE_INTEGER)
-      assert.equal(BigInt(frames[0]!.micros), micros > limit ? limit : micros)
+      assert.equal(BigInt(frames[0].micros), micros > limit ? limit : micros)
     }),
   )
 })
@@ -159,8 +159,8 @@ test('PcapngReader: cut anywhere, all whole blocks are read and the cut is repor
     if (STARTS.includes(length)) assert.deepEqual(damages, [])
     else {
       assert.equal(damages.length, 1)
-      assert.match(damages[0]!.reason, /cut short/)
-      assert.equal(damages[0]!.offset, length < 4 ? 0 : STARTS.findLast((start) => start <= length))
+      assert.match(damages[0].reason, /cut short/)
+      assert.equal(damages[0].offset, length < 4 ? 0 : STARTS.findLast((start) => start <= length))
     }
   }
 })
@@ -178,18 +178,18 @@ const DAMAGES: [name: string, damage: (view: DataView, at: number, length: numbe
 for (const [name, damage, reason] of DAMAGES) {
   test(`PcapngReader: goes on behind a damaged block: ${name}`, () => {
     const file = FILE.slice()
-    damage(new DataView(file.buffer), STARTS[6]!, PARTS[6]!.length)
+    damage(new DataView(file.buffer), STARTS[6], PARTS[6].length)
     const { frames, damages } = readCapture(file, [200])
     assert.equal(frames.length, 11)
     assert.equal(damages.length, 1)
-    assert.match(damages[0]!.reason, reason)
-    assert.equal(damages[0]!.offset, STARTS[6])
+    assert.match(damages[0].reason, reason)
+    assert.equal(damages[0].offset, STARTS[6])
   })
 }
 
 test('PcapngReader: finds a section of the other byte order behind damage', () => {
   const big = new PcapngBlocks(false)
-  const second = concat([big.section(), big.interface(1), big.enhanced(0, START, FRAMES[0]!)])
+  const second = concat([big.section(), big.interface(1), big.enhanced(0, START, FRAMES[0])])
   const { frames, damages } = readCapture(concat([FILE, new Uint8Array(77).fill(0xee), second]))
   assert.deepEqual([frames.length, damages.length], [13, 1])
 })
@@ -213,16 +213,16 @@ test('PcapngReader: a block whose length is not a multiple of 4 is read', () => 
 })
 
 test('PcapngReader: a file damaged all over is given up', () => {
-  const packets = Array.from({ length: 100 }, () => b.enhanced(9, START, FRAMES[0]!))
+  const packets = Array.from({ length: 100 }, () => b.enhanced(9, START, FRAMES[0]))
   const { frames, damages } = readCapture(concat([b.section(), b.interface(1), ...packets]))
   assert.deepEqual([frames.length, damages.length], [0, 16])
 })
 
 test('PcapngReader: a section of an unknown version is reported and passed over', () => {
-  const body = [b.interface(1), b.enhanced(0, START, FRAMES[0]!)]
+  const body = [b.interface(1), b.enhanced(0, START, FRAMES[0])]
   const { frames, damages } = readCapture(concat([b.section(2), ...body, b.section(1), ...body]))
   assert.deepEqual([frames.length, damages.length], [1, 1])
-  assert.match(damages[0]!.reason, /version 2/)
+  assert.match(damages[0].reason, /version 2/)
 })
 
 test('PcapngReader: mutated files never throw, and frames stay within the file', () => {

@@ -50,8 +50,8 @@ function fromTshark(path: string): Segment[] {
     .split('\n')
     .map((line) => {
       const [time, source, destination, sequence, length] = line.split('\t')
-      const [seconds, fraction] = time!.split('.')
-      const micros = Number(seconds) * 1e6 + Number(fraction!.slice(0, 6))
+      const [seconds, fraction] = time.split('.')
+      const micros = Number(seconds) * 1e6 + Number(fraction.slice(0, 6))
       return { micros, ports: `${source} ${destination}`, sequence: Number(sequence), length: Number(length) }
     })
 }
@@ -59,10 +59,10 @@ function fromTshark(path: string): Segment[] {
 const fromRun = (run: WorkerRun): Segment[] =>
   run.packets.map((packet, i) => {
     const view = new DataView(packet.buffer, packet.byteOffset, packet.length)
-    const at = packet[0]! >> 4 === 4 ? (packet[0]! & 15) * 4 : 40
+    const at = packet[0] >> 4 === 4 ? (packet[0] & 15) * 4 : 40
     const length = packet.length - at - (view.getUint8(at + 12) >> 4) * 4
     const ports = `${view.getUint16(at)} ${view.getUint16(at + 2)}`
-    return { micros: run.micros[i]!, ports, sequence: view.getUint32(at + 4), length }
+    return { micros: run.micros[i], ports, sequence: view.getUint32(at + 4), length }
   })
 
 /** Records what `TRAFFIC` does in a namespace of its own, once per link type. */

@@ -40,7 +40,7 @@ function fragment(version: 4 | 6, data: Uint8Array, piece: Piece, id = 1, fill: 
 function onlySegment(rig: IntakeRig): Uint8Array {
   const frames = rig.take().filter(({ tag }) => tag === FRAME)
   assert.equal(frames.length, 1)
-  return frames[0]!.packet.subarray(frames[0]!.tcpOffset)
+  return frames[0].packet.subarray(frames[0].tcpOffset)
 }
 
 for (const version of [4, 6] as const) {
@@ -54,7 +54,7 @@ for (const version of [4, 6] as const) {
     fc.assert(
       fc.property(plan, ([cuts, random]) => {
         const edges = [0, ...cuts.sort((a, b) => a - b), units]
-        const pieces = edges.slice(1).map((to, i) => ({ from: edges[i]!, to }))
+        const pieces = edges.slice(1).map((to, i) => ({ from: edges[i], to }))
         const order = pieces
           .flatMap((piece) => [{ piece, key: random.next().value }])
           .sort((a, b) => a.key - b.key)
@@ -90,9 +90,9 @@ test('FragmentTable: the packet has its length and no trace of fragments, option
     rig.push(fragment(version, data, { from: 0, to: 3 }), RAW)
     rig.push(fragment(version, data, { from: 3, to: 8 }), RAW)
     const [record] = rig.take()
-    const view = new DataView(record!.packet.buffer, record!.packet.byteOffset)
-    if (version === 4) assert.deepEqual([view.getUint16(2), view.getUint16(6), record!.tcpOffset], [84, 0, 20])
-    else assert.deepEqual([view.getUint16(4), view.getUint8(6), record!.tcpOffset], [64, 6, 40])
+    const view = new DataView(record.packet.buffer, record.packet.byteOffset)
+    if (version === 4) assert.deepEqual([view.getUint16(2), view.getUint16(6), record.tcpOffset], [84, 0, 20])
+    else assert.deepEqual([view.getUint16(4), view.getUint8(6), record.tcpOffset], [64, 6, 40])
   }
 })
 

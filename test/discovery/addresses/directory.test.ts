@@ -133,7 +133,7 @@ test('directory: whatever happens, holders follow one another, are few, and the 
         for (const { holders: all } of known.entries) {
           assert.ok(all.length <= 4)
           all.forEach(({ fromMicros, toMicros }, index) => {
-            assert.ok(index === all.length - 1 || toMicros! <= all[index + 1]!.fromMicros)
+            assert.ok(index === all.length - 1 || toMicros! <= all[index + 1].fromMicros)
             assert.ok(toMicros === null || (toMicros >= fromMicros && toMicros >= now - 10 * MINUTE))
           })
         }

@@ -149,8 +149,8 @@ function NOBODY() {
 for (const [title, node, captured, why] of reasons) {
   test(`decide: ${title}`, () => {
     const { pods, targets } = decided(node)
-    assert.match(pods[0]!.why, why)
-    assert.equal(pods[0]!.capture?.interface ?? null, captured)
+    assert.match(pods[0].why, why)
+    assert.equal(pods[0].capture?.interface ?? null, captured)
     assert.deepEqual(
       targets.map(({ device }) => device),
       captured === null ? [] : [captured],

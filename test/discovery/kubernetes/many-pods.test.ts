@@ -61,7 +61,7 @@ suite('Thousands of pods in a real API server', { skip: needsKubeApiserver() }, 
     let churning = true
     const cuts = (async () => {
       for (let round = 0; churning; round += 1) {
-        proxy.cutWatches((['end', 'reset'] as const)[round % 2]!)
+        proxy.cutWatches((['end', 'reset'] as const)[round % 2])
         await new Promise((resolve) => setTimeout(resolve, 150))
       }
     })()

@@ -154,7 +154,7 @@ suite('PodWatch: a node of a real API server', { skip: needsKubeApiserver() }, (
   })
 
   test('PodWatch: what may not be listed is no part of the networks, with the rule and the way out', async (t) => {
-    await allow(PODS_RULE, ...OWNER_RULES, NETWORK_RULES[0]!)
+    await allow(PODS_RULE, ...OWNER_RULES, NETWORK_RULES[0])
     const { watch, log } = await open(t, { clusterNetworks: [] })
     await until('refused', () => log.lines.length > 0)
     await until('known', () => watch.clusterNetworks().length > 0)

@@ -6,7 +6,7 @@ import { decideMesh, type MeshDecision } from '../../../src/discovery/proc/mesh.
 const programs = (...lines: string[]) =>
   lines.map((line) => {
     const [containerId = '', command = ''] = line.split(/:(.*)/)
-    const name = command.split(' ')[0]!.split('/').at(-1)!
+    const name = command.split(' ')[0].split('/').at(-1)!
     return { name, command, cgroup: { podUid: 'u', containerId, runtime: null, monitor: false, kata: false } }
   })
 

@@ -73,7 +73,7 @@ test('ProcFiles: the processes are the folders called by a number, with their in
     listed.map(({ pid }) => pid),
     [1, ...pids],
   )
-  for (const { pid, inode } of [listed[0]!, listed.at(-1)!]) assert.equal(inode, files.inode(String(pid)))
+  for (const { pid, inode } of [listed[0], listed.at(-1)!]) assert.equal(inode, files.inode(String(pid)))
   assert.equal(new ProcFiles(join(proc.root, 'nowhere')).processes(), GONE)
 })
 

@@ -34,7 +34,7 @@ function scan(t: TestContext, ...processes: FakeProcess[]): Snapshot {
 
 function onlyPod({ pods }: Snapshot): Pod {
   assert.equal(pods.length, 1, JSON.stringify(pods))
-  return pods[0]!
+  return pods[0]
 }
 
 test('scan: a pod with everything that its processes tell', (t) => {
@@ -93,7 +93,7 @@ test('scan: a pod with the host’s network has the host’s interface, and its 
 test('scan: names that sidecars are given go before the host name', (t) => {
   const [pause, app] = plainPod(4)
   const sidecar = { ...inPod(4, 42, 402, 'pilot-agent'), env: { POD_NAME: 'shop-4-x', POD_NAMESPACE: 'shop' } }
-  const pod = onlyPod(scan(t, pause!, app!, sidecar))
+  const pod = onlyPod(scan(t, pause, app, sidecar))
   assert.deepEqual([pod.nameHint, pod.namespaceHint], ['shop-4-x', 'shop'])
 })
 
@@ -281,7 +281,7 @@ test('scan: whatever vanishes of a process, no pass throws and other pods are as
   fc.assert(
     fc.property(fc.array(loss, { maxLength: 6 }), (losses) => {
       proc.put(...victims)
-      for (const [index, file] of losses) proc.remove(victims[index]!.pid, file)
+      for (const [index, file] of losses) proc.remove(victims[index].pid, file)
       for (const pass of [scanner.scan(), new NodeScanner(proc.root).scan()]) {
         assert.deepEqual(
           pass.pods.find((pod) => pod.uid === uid(4)),
