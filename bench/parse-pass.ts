@@ -70,7 +70,7 @@ export function parsePass(file: Uint8Array, take: TakePair | null = null): Parse
     sink: intake,
     interfaceId: (name) => {
       if (captureCounts[CAPTURE_COUNTERS.index.seen] === 0) {
-        intake.addInterface(0, { name: name ?? 'bench', vantage: 'file', mesh: null, domain: 0, view: null })
+        intake.addInterface(0, { name: name ?? 'bench', vantage: 'file', mesh: null, domain: 0, vantagePoint: null })
       }
       return 0
     },

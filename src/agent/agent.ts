@@ -18,7 +18,7 @@ import { NodeScanner } from '../discovery/proc/scanner.ts'
 import type { Logger } from '../log/logger.ts'
 import type { AddFailure, Outcome, OutputOptions, TargetPipeline } from '../supervisor/options.ts'
 import { startPipeline } from '../supervisor/pipeline.ts'
-import type { ViewPolicy } from '../thread/messages.ts'
+import type { VantagePolicy } from '../target/interface-info.ts'
 import { type ApiWatch, prepareApiWatch, type StartApiWatch } from './api-watch.ts'
 import { CaptureSet } from './capture-set.ts'
 import { NodeDiscovery } from './node-discovery.ts'
@@ -87,7 +87,7 @@ export class Agent {
   #admin: AdminServer | null = null
   #denied: AddFailure | null = null
   #draining = false
-  #policy: ViewPolicy | null = null
+  #policy: VantagePolicy | null = null
 
   constructor(options: AgentOptions, { own, rules, scanner, startApi }: Foundation) {
     const { loaded, file, load, output, log } = options
@@ -214,7 +214,7 @@ export class Agent {
     this.#tellPolicy(config)
   }
 
-  /** Which views are kept, where that has changed. */
+  /** Which vantages are kept, where that has changed. */
   #tellPolicy({ targets }: Config = this.#config): void {
     const { snapshot } = this.#discovery
     if (snapshot === null) return

@@ -21,7 +21,7 @@ import {
   WORD0_AT,
   WORD1_AT,
 } from '../ring/layout.ts'
-import type { InterfaceInfo } from '../target/interface-info.ts'
+import type { InterfaceInfo, VantagePolicy } from '../target/interface-info.ts'
 import { Connections } from './connections.ts'
 import { MessageWriter } from './encode/message-writer.ts'
 import { PAIR_FRAME_BYTES, PairWriter } from './encode/pair-writer.ts'
@@ -37,9 +37,9 @@ import { PacketTime } from './packet-time.ts'
 import { FlowTable } from './tcp/flow-table.ts'
 import { Reassembler } from './tcp/reassembler.ts'
 import { ConnectionTracker } from './tcp/tracker.ts'
-import { type ViewPolicy, Views } from './vantage/vantage.ts'
+import { Vantages } from './vantage/vantage.ts'
 
-export interface AssemblerOptions extends ViewPolicy {
+export interface AssemblerOptions extends VantagePolicy {
   /** Name of the node, for the pairs. */
   node: string
   filter: FilterConfig
@@ -77,7 +77,7 @@ export class Assembler {
   readonly #exchanges: Exchanges
   readonly #time: PacketTime
   readonly #pairs: PairWriter
-  readonly #views: Views
+  readonly #vantages: Vantages
   readonly #filter: Filter
   readonly #announced: (id: number, info: InterfaceInfo) => void
   /** Network domain of each interface, by id. */
@@ -103,20 +103,20 @@ export class Assembler {
     const time = new PacketTime()
     const flows = new FlowTable(arena, time, options.flows)
     const messages = new MessageWriter(arena, scanner)
-    const views = new Views(flows, options)
-    const pairs = new PairWriter(arena, pool, flows, messages, views, options.node)
+    const vantages = new Vantages(flows, options)
+    const pairs = new PairWriter(arena, pool, flows, messages, vantages, options.node)
     const outcomes = new Outcomes(arena, pool, pairs, options, counts, sink)
     const position = new Position()
-    const told = { time, position, views, limits: options, counts }
+    const told = { time, position, vantages, limits: options, counts }
     const exchanges = new Exchanges({ arena, pool, scanner, filter, messages, outcomes, ...told })
     const parser = new MessageParser(arena, pool, scanner, exchanges, time, position, options.messageBytes)
-    const connections = new Connections(arena, pool, scanner, parser, exchanges, counts, views)
+    const connections = new Connections(arena, pool, scanner, parser, exchanges, counts, vantages)
     const reassembler = new Reassembler(pool, counts, time, connections)
     this.arena = arena
     this.input = arena.bytes.subarray(arena.input, arena.input + arena.inputBytes)
     this.#pool = pool
     this.#pairs = pairs
-    this.#views = views
+    this.#vantages = vantages
     this.#filter = filter
     this.#exchanges = exchanges
     this.#tracker = new ConnectionTracker(arena, counts, time, reassembler, connections, flows)
@@ -165,17 +165,17 @@ export class Assembler {
   addInterface(id: number, info: InterfaceInfo): void {
     this.#domains[id] = info.domain
     this.#pairs.addInterface(id, info)
-    this.#views.addInterface(id, info)
+    this.#vantages.addInterface(id, info)
   }
 
   /** Replaces what is known of these addresses' pods. */
   setAddresses(entries: readonly AddressEntry[]): void {
-    this.#views.setAddresses(entries)
+    this.#vantages.setAddresses(entries)
   }
 
-  /** Which views are kept, for connections that begin from now on. */
-  setPolicy(policy: ViewPolicy): void {
-    this.#views.setPolicy(policy)
+  /** Which vantages are kept, for connections that begin from now on. */
+  setPolicy(policy: VantagePolicy): void {
+    this.#vantages.setPolicy(policy)
   }
 
   /** The rules from now on: each head is judged by those that hold when it comes. */

@@ -39,7 +39,7 @@ import {
 import type { StreamConsumer } from './tcp/reassembler.ts'
 import { seqAdd } from './tcp/seq.ts'
 import type { FlowOwner } from './tcp/tracker.ts'
-import { KEEP, LEAVE_OUT, type Views } from './vantage/vantage.ts'
+import { KEEP, LEAVE_OUT, type Vantages } from './vantage/vantage.ts'
 
 const C = ASSEMBLE_COUNTERS.index
 
@@ -63,7 +63,7 @@ export class Connections implements StreamConsumer, FlowOwner {
   readonly #parser: MessageParser
   readonly #exchanges: Exchanges
   readonly #counts: Float64Array
-  readonly #views: Views
+  readonly #vantages: Vantages
   readonly #spare: HttpConnection[] = []
 
   constructor(
@@ -73,7 +73,7 @@ export class Connections implements StreamConsumer, FlowOwner {
     parser: MessageParser,
     exchanges: Exchanges,
     counts: Float64Array,
-    views: Views,
+    vantages: Vantages,
   ) {
     this.#arena = arena
     this.#pool = pool
@@ -81,7 +81,7 @@ export class Connections implements StreamConsumer, FlowOwner {
     this.#parser = parser
     this.#exchanges = exchanges
     this.#counts = counts
-    this.#views = views
+    this.#vantages = vantages
   }
 
   data(flow: Flow, direction: Direction, at: number, end: number, seq: number, ack: number): void {
@@ -113,14 +113,14 @@ export class Connections implements StreamConsumer, FlowOwner {
     this.#exchanges.ended(stream, reason)
   }
 
-  watchesOrigin(interfaceId: number): boolean {
-    return this.#views.hopLimit(interfaceId) > 0
+  checksHopLimit(interfaceId: number): boolean {
+    return this.#vantages.hopLimit(interfaceId) > 0
   }
 
-  origin(flow: Flow, direction: Direction, hopLimit: number): void {
-    if (!this.#views.isLocal(flow, direction)) return
-    flow.originOpen = false
-    if (hopLimit < this.#views.hopLimit(flow.interfaceId) && flow.protocol !== PROTOCOL_OPAQUE)
+  hopLimit(flow: Flow, direction: Direction, hopLimit: number): void {
+    if (!this.#vantages.isLocal(flow, direction)) return
+    flow.hopLimitPending = false
+    if (hopLimit < this.#vantages.hopLimit(flow.interfaceId) && flow.protocol !== PROTOCOL_OPAQUE)
       this.#becomeOpaque(flow, C.leftOutForwarded)
   }
 
@@ -152,11 +152,11 @@ export class Connections implements StreamConsumer, FlowOwner {
     return this.#open(flow)
   }
 
-  /** Whether this is the view of the connection to keep. */
+  /** Whether the connection's pairs are kept from this vantage. */
   #admits(flow: Flow): boolean {
-    const verdict = this.#views.judge(flow)
+    const verdict = this.#vantages.judge(flow)
     if (verdict === KEEP) return true
-    this.#becomeOpaque(flow, verdict === LEAVE_OUT ? C.leftOutView : C.leftOutForwarded)
+    this.#becomeOpaque(flow, verdict === LEAVE_OUT ? C.leftOutVantage : C.leftOutForwarded)
     return false
   }
 

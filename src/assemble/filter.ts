@@ -3,7 +3,7 @@
  * that most traffic is let go before its body is copied.
  *
  * A pair is counted under the first rule that applies, in this order: userAgent and header (whichever field comes first),
- * path, view, status, contentType, pairBytes.
+ * path, vantage, status, contentType, pairBytes.
  */
 
 import { LONGEST_LENGTH } from './head-scanner/layout.ts'
@@ -26,8 +26,8 @@ export const RULE_USER_AGENT = 3
 export const RULE_HEADER = 4
 export const RULE_STATUS = 5
 export const RULE_PATH = 6
-/** Of the whole connection: another capture point has the view to keep. */
-export const RULE_VIEW = 7
+/** Of the whole connection: another capture point has the vantage that is kept. */
+export const RULE_VANTAGE = 7
 
 /** What the head scanner asks while it is at a field. */
 export interface HeadRules {

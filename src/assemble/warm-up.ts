@@ -65,7 +65,7 @@ const EXCHANGES: readonly (readonly [Uint8Array, Uint8Array])[] = [
  */
 export function warmUp(arena: Arena, options: AssemblerOptions, sink: PairSink, drain: () => void): void {
   const assembler = new Assembler(arena, { ...options, flows: PORTS }, allocateCounters(ASSEMBLE_COUNTERS), sink)
-  assembler.addInterface(0, { name: 'warm-up', vantage: 'host', mesh: null, domain: 0, view: null })
+  assembler.addInterface(0, { name: 'warm-up', vantage: 'host', mesh: null, domain: 0, vantagePoint: null })
   const traffic = new Traffic(assembler)
   for (let round = 0; round < ROUNDS; round++) {
     traffic.round(round)

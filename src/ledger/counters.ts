@@ -77,8 +77,8 @@ export const ASSEMBLE_COUNTERS = defineCounters({
   protocolTunnel: 'flows.protocol.tunnel',
   protocolUpgraded: 'flows.protocol.upgraded',
   protocolOther: 'flows.protocol.other',
-  /** HTTP whose pairs another capture point has: this is not the view to keep. */
-  leftOutView: 'flows.leftOut.view',
+  /** HTTP whose pairs another capture point has: this is not the vantage that is kept. */
+  leftOutVantage: 'flows.leftOut.view',
   /** On the host's interfaces: forwarded, neither end is a socket of the host. */
   leftOutForwarded: 'flows.leftOut.forwarded',
   segments: 'segments.seen',
@@ -128,8 +128,8 @@ export const ASSEMBLE_COUNTERS = defineCounters({
   filteredHeader: 'pairs.filtered.header',
   filteredStatus: 'pairs.filtered.status',
   filteredPath: 'pairs.filtered.path',
-  /** A request that leaves a sidecar's pod for a service inside the cluster: the server's view of it is kept. */
-  filteredView: 'pairs.filtered.view',
+  /** A request that leaves a sidecar's pod for a service inside the cluster: the server's vantage of it is kept. */
+  filteredVantage: 'pairs.filtered.view',
   pairsKept: 'pairs.kept',
   droppedRing: 'pairs.dropped.ring',
 })

@@ -6,13 +6,13 @@
 import type { KnownInterface } from '../assemble/worker-data.ts'
 import type { Config } from '../config/schema.ts'
 import type { AddressEntry } from '../pair/endpoint-pod.ts'
-import type { InterfaceInfo } from '../target/interface-info.ts'
-import type { ToAssembler, ViewPolicy } from '../thread/messages.ts'
+import type { InterfaceInfo, VantagePolicy } from '../target/interface-info.ts'
+import type { ToAssembler } from '../thread/messages.ts'
 
 export class AssemblerState {
   /** Rules and policy in force. */
   filter: Config['filter']
-  policy: ViewPolicy
+  policy: VantagePolicy
   readonly #interfaces = new Map<number, InterfaceInfo>()
   readonly #addresses = new Map<string, AddressEntry>()
 

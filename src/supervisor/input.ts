@@ -71,7 +71,7 @@ async function openSockets(
   }
 }
 
-const infoOf = (name: string): InterfaceInfo => ({ name, vantage: 'host', mesh: null, domain: 0, view: null })
+const infoOf = (name: string): InterfaceInfo => ({ name, vantage: 'host', mesh: null, domain: 0, vantagePoint: null })
 
 /** An interface of this host, captured by its name. */
 const ofHost = (name: string): CaptureTarget => ({

@@ -6,7 +6,7 @@ import type { Observation } from '../ledger/observation.ts'
 import type { Logger } from '../log/logger.ts'
 import type { AddressEntry } from '../pair/endpoint-pod.ts'
 import type { CaptureTarget } from '../target/capture-target.ts'
-import type { ViewPolicy } from '../thread/messages.ts'
+import type { VantagePolicy } from '../target/interface-info.ts'
 
 /** How pairs are printed or written to a file. Kafka values have a format of their own, `config.ship.format`. */
 export type OutputFormat = 'text' | 'ndjson' | 'json' | 'har' | 'msgpack' | 'none'
@@ -123,6 +123,6 @@ export interface TargetPipeline extends PipelineHandle {
   setAddresses(entries: readonly AddressEntry[]): void
   /** Keeps pairs by other rules from here on. */
   setFilter(filter: Config['filter']): void
-  /** Which views of an exchange are kept, for connections that begin from here on. */
-  setPolicy(policy: ViewPolicy): void
+  /** Which vantages are kept, for connections that begin from here on. */
+  setPolicy(policy: VantagePolicy): void
 }

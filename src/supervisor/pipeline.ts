@@ -17,8 +17,9 @@ import { allocateRing } from '../ring/byte-ring.ts'
 import { Doorbell } from '../ring/doorbell.ts'
 import { OUTPUT_OPEN } from '../ship/worker-data.ts'
 import type { CaptureTarget } from '../target/capture-target.ts'
+import type { VantagePolicy } from '../target/interface-info.ts'
 import { Control } from '../thread/control.ts'
-import type { FromWorker, ToAssembler, ViewPolicy } from '../thread/messages.ts'
+import type { FromWorker, ToAssembler } from '../thread/messages.ts'
 import { AssemblerPool } from './assembler-pool.ts'
 import { AssemblerState } from './assembler-state.ts'
 import { CaptureSlot } from './capture-slot.ts'
@@ -98,7 +99,7 @@ class Pipeline implements TargetPipeline {
     this.#tell({ t: 'filter', filter })
   }
 
-  setPolicy(policy: ViewPolicy): void {
+  setPolicy(policy: VantagePolicy): void {
     this.#tell({ t: 'policy', policy })
   }
 

@@ -284,7 +284,7 @@ export class TargetSet {
 const blockOf = ({ lent }: Captured): CounterBlock => ({ layout: CAPTURE_COUNTERS, values: lent.counters })
 
 /** The first of a mesh's outgoing ports is the one to which its rules turn connections. */
-const proxyPort = ({ info }: CaptureTarget): number => info.view?.outboundPorts[0] ?? 0
+const proxyPort = ({ info }: CaptureTarget): number => info.vantagePoint?.outboundPorts[0] ?? 0
 
 const sameRules = (a: CaptureTarget, b: CaptureTarget): boolean =>
   sameSet(a.excludePorts, b.excludePorts) && sameSet(a.onlyAddresses, b.onlyAddresses)

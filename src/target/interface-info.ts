@@ -1,42 +1,49 @@
-/** What the stages know of a place where frames are captured. Carried to the assemblers as JSON. */
+/** What the stages know of an interface that frames are captured on. Sent to the assemblers as JSON. */
 import type { EndpointPod } from '../pair/endpoint-pod.ts'
 
 export interface InterfaceInfo {
-  /** As in the pair's `capture.interface`: `eth0`, or a file's own name for it. */
+  /** As in the pair's `capture.interface`: `eth0`, or the name that a capture file gives the interface. */
   name: string
-  /** Where an exchange is seen from, when `view` does not tell it connection by connection. */
+  /** Vantage of all pairs of this interface where `vantagePoint` is null. */
   vantage: 'server' | 'client' | 'host' | 'file'
   mesh: string | null
   /**
-   * Network namespaces are told apart by this: equal 5-tuples of two domains are different connections.
+   * Identifies the network namespace: equal 5-tuples in two domains are different connections.
    * 0 for the host and for files. A uint16.
    */
   domain: number
-  /** Whose traffic it is, for the node agent; null for files and for interfaces captured by name. */
-  view: View | null
+  /** Set by the node agent; null for files and for interfaces captured by name. */
+  vantagePoint: VantagePoint | null
 }
 
 /**
- * What the agent knows of a capture point, and by which an assembler tells, for each connection, which end is here, how it
- * is called, and whether this is the view to keep.
+ * What the agent knows of a capture point. From it an assembler decides, for each connection, which end is local, which
+ * pods the ends are, and whether the pairs seen from here are kept.
  */
-export interface View {
+export interface VantagePoint {
   /**
-   * pod: a pod's external interface. loopback: the loopback of a pod with a sidecar. host: the host's own interfaces, of
-   * which only connections count whose socket is the host's.
+   * `pod`: a pod's external interface. `loopback`: the loopback interface of a pod with a sidecar. `host`: the host's own
+   * interfaces, of which only connections of the host's own sockets count.
    */
   scope: 'pod' | 'loopback' | 'host'
-  /** The pod whose network namespace it is; null for the host's, and while nothing is known of it. */
+  /** The pod whose network namespace it is; null for the host's namespace, and while the pod is unknown. */
   pod: EndpointPod | null
-  /** Addresses of that namespace, canonical text (RFC 5952). On a loopback every address is local. */
+  /** Addresses of that namespace, canonical text (RFC 5952). On a loopback interface every address is local. */
   addresses: string[]
-  /** loopback: ports of the proxy that take what the application sends out. What goes there is the client's view. */
+  /** `loopback`: ports on which the proxy accepts the application's outgoing requests; their vantage is the client's. */
   outboundPorts: number[]
-  /** host: the pods with the host's network, by the TCP port one of them listens on. */
+  /** `host`: the hostNetwork pods, by the TCP port that one of them listens on. */
   listeners: Record<string, EndpointPod>
   /**
-   * host: the TTL that packets of the host's own sockets begin with (net.ipv4.ip_default_ttl). What is forwarded has less,
-   * which tells masqueraded traffic of pods from the host's own. 0: not looked at.
+   * `host`: the TTL of packets that the host's own sockets send (net.ipv4.ip_default_ttl). Forwarded packets have a lower
+   * one, which distinguishes masqueraded traffic of pods from the host's own. 0: not checked.
    */
   hopLimit: number
+}
+
+/** Which vantages are kept, as in the configuration's section `targets`. */
+export interface VantagePolicy {
+  keep: 'server' | 'both'
+  /** CIDRs of the cluster's pods and services. */
+  clusterNetworks: readonly string[]
 }

@@ -4,7 +4,7 @@
  */
 import type { Config } from '../config/schema.ts'
 import type { AddressEntry } from '../pair/endpoint-pod.ts'
-import type { InterfaceInfo } from '../target/interface-info.ts'
+import type { InterfaceInfo, VantagePolicy } from '../target/interface-info.ts'
 
 /** Words of a worker's control block (Int32Array over shared memory). */
 export const CONTROL_COMMAND = 0
@@ -95,9 +95,6 @@ export type ToCapture =
   /** Let this one go: what its ring still holds is taken, its flows end, `closed` is the answer. */
   | { t: 'close'; interfaceId: number }
 
-/** Which views of an exchange are kept, as in the configuration's section `targets`. */
-export type ViewPolicy = Pick<Config['targets'], 'keep' | 'clusterNetworks'>
-
 /** What the main thread tells every assembler. */
 export type ToAssembler =
   /** A new interface, or more about a known one. It comes before the interface's first frame. */
@@ -106,8 +103,8 @@ export type ToAssembler =
   | { t: 'addresses'; entries: readonly AddressEntry[] }
   /** Rules that hold from here on. */
   | { t: 'filter'; filter: Config['filter'] }
-  /** Which views of an exchange are kept, for connections that begin from here on. */
-  | { t: 'policy'; policy: ViewPolicy }
+  /** Which vantages are kept, for connections that begin from here on. */
+  | { t: 'policy'; policy: VantagePolicy }
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 

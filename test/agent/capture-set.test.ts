@@ -9,7 +9,7 @@ const target = (key: string, changes: Partial<CaptureTarget> = {}): CaptureTarge
   key,
   device: 'eth0',
   netns: { path: '/proc/1/ns/net', inode: 1 },
-  info: { name: 'eth0', vantage: 'server', mesh: null, view: null },
+  info: { name: 'eth0', vantage: 'server', mesh: null, vantagePoint: null },
   excludePorts: [],
   onlyAddresses: null,
   labels: {},

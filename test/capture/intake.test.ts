@@ -14,7 +14,7 @@ import { COMMAND_STOP } from '../../src/thread/messages.ts'
 import { ethernet, packet, tcp } from '../support/frames.ts'
 import { concat, IntakeRig, tcpFrame } from './support.ts'
 
-const INFO = { name: 'eth0', vantage: 'file', mesh: null, domain: 0, view: null } as const
+const INFO = { name: 'eth0', vantage: 'file', mesh: null, domain: 0, vantagePoint: null } as const
 
 const v4 = (protocol: number, payload: Uint8Array): Uint8Array =>
   ethernet({ payload: packet({ source: [10, 0, 0, 1], destination: [10, 0, 0, 2], protocol, payload }) })

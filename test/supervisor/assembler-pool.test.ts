@@ -72,7 +72,7 @@ class Rig {
       },
     }
     this.pool = new AssemblerPool([slot], this.state, log)
-    this.#intake.addInterface(0, { name: 'eth7', vantage: 'server', mesh: null, domain: 0, view: null })
+    this.#intake.addInterface(0, { name: 'eth7', vantage: 'server', mesh: null, domain: 0, vantagePoint: null })
   }
 
   send(script: TcpScript, port: number, interfaceId = 0): this {
@@ -197,7 +197,7 @@ test('assembler pool: after a failure interfaces announced before are still know
 const named = (name: string): ToAssembler => ({
   t: 'interface',
   id: 1,
-  info: { name, vantage: 'server', mesh: null, domain: 1, view: null },
+  info: { name, vantage: 'server', mesh: null, domain: 1, vantagePoint: null },
 })
 
 test('assembler pool: what is said is known to frames behind it, and still is after a failure', async () => {

@@ -18,7 +18,7 @@ test('assembler state: the last said of everything, and addresses without holder
   const config = defaultConfig()
   const state = new AssemblerState(config)
   assert.deepEqual([state.filter, state.policy.keep, state.interfaces], [config.filter, 'server', []])
-  const info = { name: 'a', vantage: 'host', mesh: null, domain: 0, view: null } as const
+  const info = { name: 'a', vantage: 'host', mesh: null, domain: 0, vantagePoint: null } as const
   state.apply({ t: 'interface', id: 3, info })
   state.apply({ t: 'interface', id: 3, info: { ...info, name: 'b' } })
   assert.deepEqual(state.interfaces, [{ id: 3, info: { ...info, name: 'b' } }])

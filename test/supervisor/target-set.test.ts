@@ -116,7 +116,7 @@ const ONE_WAY = `
   const options = { filter: '', exclude: [], snapLength: 65536, ringBytes: 1 << 20, promiscuous: false }
   const set = new TargetSet({ sockets: new PacketSockets(options), slots: [slot], announce: () => {}, ownNetns: 0, log })
   const netns = { path, inode: statSync(path).ino }
-  const info = { name: 'lo', vantage: 'server', mesh: null, view: null }
+  const info = { name: 'lo', vantage: 'server', mesh: null, vantagePoint: null }
   await set.add({ key: 'k', device: 'lo', netns, info, excludePorts: [], onlyAddresses: null, labels: {} }).catch(() => {})
   console.log('went on')
   process.exit(0)`

@@ -34,7 +34,13 @@ export interface AssembleRun {
   ledger: Ledger
 }
 
-export const HOST_INTERFACE: InterfaceInfo = { name: 'eth0', vantage: 'host', mesh: null, domain: 0, view: null }
+export const HOST_INTERFACE: InterfaceInfo = {
+  name: 'eth0',
+  vantage: 'host',
+  mesh: null,
+  domain: 0,
+  vantagePoint: null,
+}
 
 export class AssembleHarness {
   readonly pairs: Pair[] = []

@@ -32,7 +32,7 @@ export function targetOf(
     key: `${inode}/${device}`,
     device,
     netns: { path: namespace.path, inode },
-    info: { name: device, vantage: 'server', mesh: null, view: null },
+    info: { name: device, vantage: 'server', mesh: null, vantagePoint: null },
     excludePorts: [],
     onlyAddresses: null,
     labels: {},

@@ -9,7 +9,7 @@ import type { Arena } from '../memory/arena.ts'
 import type { BlockPool } from '../memory/block-pool.ts'
 import type { Direction, Flow } from '../tcp/flow.ts'
 import type { FlowTable } from '../tcp/flow-table.ts'
-import type { Views } from '../vantage/vantage.ts'
+import type { Vantages } from '../vantage/vantage.ts'
 import { CaptureMaps } from './capture-maps.ts'
 import { Ends } from './ends.ts'
 import { FORWARDED_BYTES, ForwardedWriter } from './forwarded.ts'
@@ -44,7 +44,7 @@ export class PairWriter {
   readonly #pool: BlockPool
   readonly #flows: FlowTable
   readonly #messages: MessageWriter
-  readonly #views: Views
+  readonly #vantages: Vantages
   readonly #ends: Ends
   readonly #captures: CaptureMaps
   /** Where the pair at hand has its request. */
@@ -53,13 +53,20 @@ export class PairWriter {
   readonly #midstream: Template
   readonly #early: Template
 
-  constructor(arena: Arena, pool: BlockPool, flows: FlowTable, messages: MessageWriter, views: Views, node: string) {
+  constructor(
+    arena: Arena,
+    pool: BlockPool,
+    flows: FlowTable,
+    messages: MessageWriter,
+    vantages: Vantages,
+    node: string,
+  ) {
     this.#arena = arena
     this.#view = arena.view
     this.#pool = pool
     this.#flows = flows
     this.#messages = messages
-    this.#views = views
+    this.#vantages = vantages
     this.#ends = new Ends(arena, flows)
     this.#captures = new CaptureMaps(arena, new ForwardedWriter(arena, messages), node)
     const keep = (name: string): Template => {
@@ -96,7 +103,7 @@ export class PairWriter {
     writeTime(view, start + REQUEST_END_AT, high, base, request.endMicros)
     writeTime(view, start + RESPONSE_START_AT, high, base, response.startMicros)
     writeTime(view, start + RESPONSE_END_AT, high, base, response.endMicros)
-    this.#views.name(flow)
+    this.#vantages.name(flow)
     this.#request = this.#ends.write(start + PREFIX.length, flow)
     return this.#request
   }

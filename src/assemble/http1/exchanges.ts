@@ -5,7 +5,7 @@
 import { ASSEMBLE_COUNTERS } from '../../ledger/counters.ts'
 import type { MessageWriter } from '../encode/message-writer.ts'
 import { STAGE_AT } from '../encode/pair-writer.ts'
-import { type Filter, RULE_NONE, RULE_PAIR_BYTES, RULE_VIEW } from '../filter.ts'
+import { type Filter, RULE_NONE, RULE_PAIR_BYTES, RULE_VANTAGE } from '../filter.ts'
 import {
   CODING_CHUNKED,
   CODING_NONE,
@@ -18,7 +18,7 @@ import type { Arena } from '../memory/arena.ts'
 import { BLOCK_BYTES, type BlockPool } from '../memory/block-pool.ts'
 import type { PacketTime } from '../packet-time.ts'
 import { type Flow, PROTOCOL_OPAQUE } from '../tcp/flow.ts'
-import { LEAVE_OUT, PLACE_BY_HOST, type Views } from '../vantage/vantage.ts'
+import { LEAVE_OUT, type Vantages } from '../vantage/vantage.ts'
 import type { HttpConnection } from './connection.ts'
 import { HeadDigest } from './digest.ts'
 import type { Exchange, MessageRecord } from './exchange.ts'
@@ -57,7 +57,7 @@ export class Exchanges implements MessageHandler {
   readonly #counts: Float64Array
   readonly #digest: HeadDigest
   readonly #at: Position
-  readonly #views: Views
+  readonly #vantages: Vantages
 
   constructor(parts: {
     arena: Arena
@@ -70,7 +70,7 @@ export class Exchanges implements MessageHandler {
     limits: ExchangeLimits
     counts: Float64Array
     position: Position
-    views: Views
+    vantages: Vantages
   }) {
     this.#arena = parts.arena
     this.#pool = parts.pool
@@ -83,7 +83,7 @@ export class Exchanges implements MessageHandler {
     this.#limits = parts.limits
     this.#counts = parts.counts
     this.#at = parts.position
-    this.#views = parts.views
+    this.#vantages = parts.vantages
   }
 
   head(stream: MessageStream, start: number, headEnd: number, bodyStart: number, end: number): number {
@@ -201,7 +201,7 @@ export class Exchanges implements MessageHandler {
       exchange.rule = this.#filter.target(this.#arena.bytes, scanner.secondStart, scanner.secondEnd)
     }
     const flow = connection.flow as Flow
-    if (flow.place === PLACE_BY_HOST) this.#judgeHost(flow)
+    if (flow.hostPending) this.#judgeHost(flow)
     if (exchange.rule === RULE_NONE) exchange.rule = flow.rule
     exchange.requestOpen = true
     stream.exchange = exchange
@@ -223,7 +223,7 @@ export class Exchanges implements MessageHandler {
 
   /** The first request of a connection whose server a sidecar hides: its Host tells whether it is inside the cluster. */
   #judgeHost(flow: Flow): void {
-    if (this.#views.judgeHost(flow, this.#scanner.hostField()) === LEAVE_OUT) flow.rule = RULE_VIEW
+    if (this.#vantages.judgeHost(flow, this.#scanner.hostField()) === LEAVE_OUT) flow.rule = RULE_VANTAGE
   }
 
   #responseHead(stream: MessageStream, start: number, headEnd: number, bodyStart: number, end: number): number {

@@ -93,17 +93,18 @@ export class Flow {
   interfaceId = 0
   /** Tells this connection from others that the object served. */
   serial = 0
-  /** From whose side it is seen, and what is still to be found out of that: VANTAGE_ and PLACE_ values (view/views.ts). */
+  /** From whose side it is seen: a VANTAGE_ value (vantage/vantage.ts). */
   vantage = 0
-  place = 0
-  /** The rule its pairs are left out by, whatever is in them: 0, or RULE_VIEW. */
+  /** The Host field of its first request decides whether its pairs are kept. */
+  hostPending = false
+  /** The rule that leaves out all its pairs: 0, or RULE_VANTAGE. */
   rule = 0
-  /** It may be forwarded traffic: told by the first packet that its local end sends. */
-  originOpen = false
-  /** The pods at its ends as pairs carry them, as of the version of names in `named`. */
+  /** It may be forwarded traffic: the hop limit of the first packet that its local end sends decides. */
+  hopLimitPending = false
+  /** The pods at its ends as encoded in pairs, as of `namesVersion`. */
   clientPod: Uint8Array | null = null
   serverPod: Uint8Array | null = null
-  named = 0
+  namesVersion = 0
   /** Packet time of the last segment, not before the clock. */
   lastMicros = 0
   http: HttpConnection | null = null
@@ -121,12 +122,12 @@ export class Flow {
     this.hash = hash
     this.serial = serial
     this.vantage = 0
-    this.place = 0
+    this.hostPending = false
     this.rule = 0
-    this.originOpen = false
+    this.hopLimitPending = false
     this.clientPod = null
     this.serverPod = null
-    this.named = 0
+    this.namesVersion = 0
     this.state = FLOW_OPEN
     this.protocol = PROTOCOL_UNKNOWN
     this.clientDirection = -1

@@ -58,10 +58,10 @@ const CLOSED_COUNTERS: readonly number[] = (() => {
 
 /** Who keeps something for flows. */
 export interface FlowOwner {
-  /** Whether flows of the interface may be forwarded traffic, so that `origin` is to be told what their packets say. */
-  watchesOrigin(interfaceId: number): boolean
-  /** A packet of such a flow. @param hopLimit its TTL (IPv6: hop limit) */
-  origin(flow: Flow, direction: Direction, hopLimit: number): void
+  /** Whether flows of the interface may be forwarded traffic, so that `hopLimit` is called for their first packets. */
+  checksHopLimit(interfaceId: number): boolean
+  /** A packet of a flow with `hopLimitPending`. @param hopLimit its TTL (IPv6: hop limit) */
+  hopLimit(flow: Flow, direction: Direction, hopLimit: number): void
   /** The flow is over: frees what is kept for it. Called once per flow. */
   release(flow: Flow): void
 }
@@ -122,7 +122,9 @@ export class ConnectionTracker {
       return
     }
     this.flows.touch(current)
-    if (current.originOpen) this.#owner.origin(current, direction, view.getUint8(ip + hopLimitAt(view.getUint8(ip))))
+    if (current.hopLimitPending) {
+      this.#owner.hopLimit(current, direction, view.getUint8(ip + hopLimitAt(view.getUint8(ip))))
+    }
     this.#segmentOfOpen(current, direction, payload, end, seq, ack, flags)
   }
 
@@ -267,7 +269,7 @@ export class ConnectionTracker {
     if (closed === null && this.flows.full) this.#evict()
     const flow = closed ?? this.flows.add(interfaceId)
     if (closed !== null) this.flows.reopen(closed, interfaceId)
-    flow.originOpen = this.#owner.watchesOrigin(interfaceId)
+    flow.hopLimitPending = this.#owner.checksHopLimit(interfaceId)
     return flow
   }
 

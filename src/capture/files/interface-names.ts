@@ -19,7 +19,7 @@ export class InterfaceNames {
     const id = this.#ids.size
     if (id >= MAX_INTERFACES) return this.#ids.get(fallback) ?? 0
     this.#ids.set(name, id)
-    this.#sink.addInterface(id, { name, vantage: 'file', mesh: null, domain: 0, view: null })
+    this.#sink.addInterface(id, { name, vantage: 'file', mesh: null, domain: 0, vantagePoint: null })
     return id
   }
 }

@@ -98,7 +98,7 @@ function podTarget(
       name: device,
       vantage: 'server',
       mesh: mesh?.name ?? (ambient ? 'istio' : null),
-      view: {
+      vantagePoint: {
         scope,
         pod: known === null ? null : endpointOf(known),
         addresses: [...pod.addresses],

@@ -35,7 +35,7 @@ export function hostTargets(host: Host, pods: readonly PodDecision[], rules: Tar
       name: device,
       vantage: 'host',
       mesh: null,
-      view: { scope: 'host', pod: null, addresses, outboundPorts: [], listeners, hopLimit: host.hopLimit },
+      vantagePoint: { scope: 'host', pod: null, addresses, outboundPorts: [], listeners, hopLimit: host.hopLimit },
     },
     excludePorts: [...new Set(ports)].slice(0, MAX_PORTS),
     onlyAddresses: addresses,

@@ -176,7 +176,7 @@ describe('pair encoding', () => {
       vantage: 'client' as const,
       mesh: i === 1 ? 'istio' : null,
       domain: i,
-      view: null,
+      vantagePoint: null,
     }))
     const harness = new AssembleHarness({ interfaces, node: 'näme' })
     const script = new TcpScript()
@@ -197,7 +197,7 @@ describe('pair encoding: what a proxy says of the client', () => {
 
   /** What the pair of such a request says, seen at an interface. */
   function forwardedOf(fields: string, place: { vantage?: Vantage; mesh?: string | null } = {}): Header[] | undefined {
-    const info = { name: 'lo', vantage: 'server' as const, mesh: 'istio', domain: 0, view: null, ...place }
+    const info = { name: 'lo', vantage: 'server' as const, mesh: 'istio', domain: 0, vantagePoint: null, ...place }
     const harness = new AssembleHarness({ interfaces: [info] })
     const script = new TcpScript().handshake().client(request(fields)).server('HTTP/1.1 204 No\r\n\r\n').close()
     const [pair] = harness.script(script).finish().pairs
@@ -351,7 +351,7 @@ test('pair encoding: one exchange seen on two interfaces has one id', () => {
     vantage: 'host' as const,
     mesh: null,
     domain,
-    view: null,
+    vantagePoint: null,
   }))
   const harness = new AssembleHarness({ interfaces })
   const { segments } = new TcpScript()

@@ -32,8 +32,8 @@ export interface TcpHarnessOptions {
 }
 
 export class TcpHarness implements StreamConsumer, FlowOwner {
-  watchesOrigin = (): boolean => false
-  origin = (): void => {}
+  checksHopLimit = (): boolean => false
+  hopLimit = (): void => {}
   /** In the order of the connections. */
   readonly connections: Delivered[] = []
   readonly tracker: ConnectionTracker

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import type { AddressEntry, EndpointPod } from '../../../src/pair/endpoint-pod.ts'
 import type { Pair } from '../../../src/pair/pair.ts'
-import type { InterfaceInfo, View } from '../../../src/target/interface-info.ts'
+import type { InterfaceInfo, VantagePoint } from '../../../src/target/interface-info.ts'
 import { AssembleHarness, type HarnessOptions } from '../../support/assemble-harness.ts'
 import { type Endpoint, type Frame, layFrames } from '../../support/tcp-frames.ts'
 import { START_MICROS, TcpScript } from '../../support/tcp-script.ts'
@@ -22,7 +22,7 @@ const pod = (name: string, more: Partial<EndpointPod> = {}): EndpointPod => ({
   ...more,
 })
 
-const view = (more: Partial<View>): View => ({
+const vantagePoint = (more: Partial<VantagePoint>): VantagePoint => ({
   scope: 'pod',
   pod: null,
   addresses: [],
@@ -32,12 +32,12 @@ const view = (more: Partial<View>): View => ({
   ...more,
 })
 
-const point = (shown: View, name = 'eth0'): InterfaceInfo => ({
+const point = (shown: VantagePoint, name = 'eth0'): InterfaceInfo => ({
   name,
   vantage: 'host',
   mesh: null,
   domain: 1,
-  view: shown,
+  vantagePoint: shown,
 })
 
 const at = (address: string, port = 8080): Endpoint => ({ address, port })
@@ -56,7 +56,12 @@ interface Ends {
 }
 
 /** One exchange seen at one capture point. */
-function see(shown: View, { client = CLIENT, server = SERVER }: Ends, options: HarnessOptions = {}, host?: string) {
+function see(
+  shown: VantagePoint,
+  { client = CLIENT, server = SERVER }: Ends,
+  options: HarnessOptions = {},
+  host?: string,
+) {
   const harness = new AssembleHarness({ interfaces: [point(shown)], ...POLICY, ...options })
   const { pairs } = harness.script(exchange(host), { client, server }).finish()
   return { pair: pairs[0], count: (path: string) => harness.count(path) }
@@ -64,8 +69,8 @@ function see(shown: View, { client = CLIENT, server = SERVER }: Ends, options: H
 
 const names = ({ client, server }: Pair) => [client.pod?.name ?? null, server.pod?.name ?? null]
 
-suite('views: a pod’s interface', () => {
-  const shown = view({ pod: pod('api-1'), addresses: ['10.0.0.9', 'fd00::9'] })
+suite('vantage: a pod’s interface', () => {
+  const shown = vantagePoint({ pod: pod('api-1'), addresses: ['10.0.0.9', 'fd00::9'] })
 
   test('its own address is the server: kept, and named', () => {
     const { pair } = see(shown, {})
@@ -93,13 +98,13 @@ suite('views: a pod’s interface', () => {
     assert.equal(count('messages.requests'), 0)
   })
 
-  test('the server outside the cluster: the client’s view is kept', () => {
+  test('the server outside the cluster: the client’s vantage is kept', () => {
     const { pair } = see(shown, { client: at('10.0.0.9', 4000), server: at('198.51.100.7', 80) })
     assert.equal(pair?.capture.vantage, 'client')
     assert.deepEqual(names(pair), ['api-1', null])
   })
 
-  test('keep: both keeps the client’s view inside the cluster', () => {
+  test('keep: both keeps the client’s vantage inside the cluster', () => {
     const { pair } = see(shown, { client: at('10.0.0.9', 4000), server: at('10.9.9.9') }, { keep: 'both' })
     assert.equal(pair?.capture.vantage, 'client')
   })
@@ -118,17 +123,17 @@ suite('views: a pod’s interface', () => {
 
   test('the container is the one that declares the port, else the only one', () => {
     const declared = pod('api-1', { container: 'main', containersByPort: { '8080': 'web' } })
-    const shownPod = view({ pod: declared, addresses: ['10.0.0.9'] })
+    const shownPod = vantagePoint({ pod: declared, addresses: ['10.0.0.9'] })
     assert.equal(see(shownPod, {}).pair?.server.pod?.container, 'web')
     assert.equal(see(shownPod, { server: at('10.0.0.9', 9) }).pair?.server.pod?.container, 'main')
   })
 })
 
-suite('views: a sidecar’s loopback', () => {
-  const shown = view({ scope: 'loopback', pod: pod('api-1'), addresses: ['10.0.0.9'], outboundPorts: [15001] })
+suite('vantage: a sidecar’s loopback', () => {
+  const shown = vantagePoint({ scope: 'loopback', pod: pod('api-1'), addresses: ['10.0.0.9'], outboundPorts: [15001] })
   const outbound = { client: at('10.0.0.9', 4000), server: at('127.0.0.1', 15001) }
 
-  test('what the proxy brings in is the server’s view', () => {
+  test('requests that the proxy delivers have the server’s vantage', () => {
     const { pair } = see(shown, { client: at('127.0.0.6', 4000), server: at('10.0.0.9') })
     assert.equal(pair?.capture.vantage, 'server')
     assert.deepEqual(names(pair), [null, 'api-1'])
@@ -152,7 +157,7 @@ suite('views: a sidecar’s loopback', () => {
   }
 
   for (const host of ['api.example.com', 'example.com', '198.51.100.1', '[2001:db8::1]:80', '']) {
-    test(`to the proxy for "${host}": outside, the client’s view is kept`, () => {
+    test(`to the proxy for "${host}": outside, the client’s vantage is kept`, () => {
       const { pair } = see(shown, outbound, {}, host)
       assert.equal(pair?.capture.vantage, 'client')
       assert.deepEqual(names(pair), ['api-1', null])
@@ -170,9 +175,9 @@ suite('views: a sidecar’s loopback', () => {
   })
 })
 
-suite('views: the host’s interfaces', () => {
+suite('vantage: the host’s interfaces', () => {
   const listeners = { '8080': pod('ingress') }
-  const shown = view({ scope: 'host', addresses: ['192.0.2.2'], listeners, hopLimit: 64 })
+  const shown = vantagePoint({ scope: 'host', addresses: ['192.0.2.2'], listeners, hopLimit: 64 })
   const incoming = { server: at('192.0.2.2') }
 
   const withHopLimit = (frames: Frame[], hopLimit: number, source: string): Frame[] =>
@@ -220,8 +225,8 @@ const held = (address: string, name: string, fromMicros = 0, toMicros: number | 
   holders: [{ pod: pod(name), fromMicros, toMicros }],
 })
 
-suite('views: names of the far end', () => {
-  const shown = view({ pod: pod('api-1'), addresses: ['10.0.0.9'] })
+suite('vantage: names of the remote end', () => {
+  const shown = vantagePoint({ pod: pod('api-1'), addresses: ['10.0.0.9'] })
   const SECOND = 1_000_000
 
   test('an address is its holder’s at the time of the packets', () => {

@@ -36,7 +36,7 @@ test('decide: a pod without mesh, with its name', () => {
         name: 'eth0',
         vantage: 'server',
         mesh: null,
-        view: {
+        vantagePoint: {
           scope: 'pod',
           pod: { identity, container: 'app', containersByPort: { 8080: 'app' } },
           addresses: ['10.244.0.7'],
@@ -55,7 +55,7 @@ test('decide: a pod without mesh, with its name', () => {
 test('decide: without an API server everything is there but the names', () => {
   const { targets } = decided({ pods: [seen('a', { nameHint: 'shop-0', namespaceHint: 'shop' })] })
   assert.deepEqual(
-    targets.map(({ key, info, labels }) => [key, info.view?.pod, labels]),
+    targets.map(({ key, info, labels }) => [key, info.vantagePoint?.pod, labels]),
     [['2000/eth0', null, { namespace: '', pod: 'a' }]],
   )
 })
@@ -69,8 +69,8 @@ test('decide: a sidecar’s pod is captured on loopback, without the proxy’s o
   ] as const) {
     const { targets } = decided({ pods: [seen('a', { mesh: sidecar(mesh) })], rules: { excludePorts: [5432] } })
     const [target] = targets
-    assert.deepEqual([target?.key, target?.info.mesh, target?.info.view?.scope], ['2000/lo', mesh, 'loopback'])
-    assert.deepEqual(target?.info.view?.outboundPorts, [outbound])
+    assert.deepEqual([target?.key, target?.info.mesh, target?.info.vantagePoint?.scope], ['2000/lo', mesh, 'loopback'])
+    assert.deepEqual(target?.info.vantagePoint?.outboundPorts, [outbound])
     assert.ok(target?.excludePorts.includes(own) && target.excludePorts.includes(5432))
     assert.ok(!target.excludePorts.includes(outbound))
   }
@@ -173,7 +173,10 @@ test('decide: pods with the host’s network are one target, which knows who lis
   assert.deepEqual([target?.key, target?.device, target?.netns?.path], ['1000/any', 'any', '/host/proc/1/ns/net'])
   assert.deepEqual(target?.onlyAddresses, HOST.allAddresses)
   assert.deepEqual(target?.excludePorts, [22, 9464])
-  const listeners = Object.entries(target?.info.view?.listeners ?? {}).map(([port, pod]) => [port, pod.identity.name])
+  const listeners = Object.entries(target?.info.vantagePoint?.listeners ?? {}).map(([port, pod]) => [
+    port,
+    pod.identity.name,
+  ])
   assert.deepEqual(listeners, [
     ['9100', 'exporter'],
     ['10256', 'proxy'],
@@ -185,7 +188,7 @@ test('decide: a socket says more than a declaration', () => {
     pods: [onHost('exporter'), onHost('proxy', { listens: [9100] })],
     known: [exporter, told('proxy', { hostNetwork: true })],
   })
-  assert.equal(targets[0]?.info.view?.listeners['9100']?.identity.name, 'proxy')
+  assert.equal(targets[0]?.info.vantagePoint?.listeners['9100']?.identity.name, 'proxy')
 })
 
 test('decide: ports of a pod with the host’s network that is left out are left out, unless another serves them', () => {
@@ -195,7 +198,7 @@ test('decide: ports of a pod with the host’s network that is left out are left
     known: [{ ...exporter, annotations }, told('proxy', { hostNetwork: true })],
   })
   assert.deepEqual(targets[0]?.excludePorts, [9100])
-  assert.deepEqual(Object.keys(targets[0]?.info.view?.listeners ?? {}), ['9200'])
+  assert.deepEqual(Object.keys(targets[0]?.info.vantagePoint?.listeners ?? {}), ['9200'])
   assert.equal(pods[0]?.capture, null)
 })
 
