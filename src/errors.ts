@@ -1,31 +1,34 @@
 /**
- * Errors that end a run, each with its exit code and a message made for the person who reads it: one that says what
- * is wrong and names the mend. Bytes from the wire or a file never become one of these; they are counted.
+ * Errors that end a run, each with its exit code and a message for the user: what is wrong, and a hint how to fix it.
+ * Bytes from the wire or from a file never cause one of these; they are counted.
  */
 
-/** Exit codes, as users' scripts know them. */
+/** The exit codes (listed in README.md). */
 export const EXIT_DONE = 0
 /** Something failed while running. */
 export const EXIT_RUNTIME = 1
 /** The command line or the configuration is wrong. */
 export const EXIT_USAGE = 2
-/** Finished, but the input was cut short or damaged. */
+/** The run finished, but its input was cut short or damaged. */
 export const EXIT_DAMAGED = 3
 /** A privilege or capability is missing. */
 export const EXIT_PRIVILEGE = 4
-/** Stopped at once by a second SIGINT (128 + 2). */
+/** A second SIGINT stopped the run at once (128 + 2). */
 export const EXIT_INTERRUPTED = 130
 
 /** Exit codes an error can carry. */
 export type FailureCode = typeof EXIT_RUNTIME | typeof EXIT_USAGE | typeof EXIT_DAMAGED | typeof EXIT_PRIVILEGE
 
-/** A failure with its exit code. `message` is shown to the user as it is; `hint` follows on a line of its own. */
+/** Exit codes of a run that was not interrupted. */
+export type RunCode = typeof EXIT_DONE | FailureCode
+
+/** A failure with its exit code. The user sees `message` unchanged, then `hint` on a line of its own. */
 export class InterceptorError extends Error {
   override readonly name = 'InterceptorError'
   readonly exitCode: FailureCode
   readonly hint: string | null
 
-  constructor(exitCode: FailureCode, message: string, options: { hint?: string; cause?: unknown } = {}) {
+  constructor(exitCode: FailureCode, message: string, options: Details = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.exitCode = exitCode
     this.hint = options.hint ?? null
@@ -34,7 +37,7 @@ export class InterceptorError extends Error {
 
 interface Details {
   /** What the user can do about it, in one sentence. */
-  hint?: string
+  hint?: string | undefined
   cause?: unknown
 }
 
@@ -50,9 +53,16 @@ export const runtimeError = (message: string, details: Details = {}): Intercepto
 export const privilegeError = (message: string, details: Details = {}): InterceptorError =>
   new InterceptorError(EXIT_PRIVILEGE, message, details)
 
-/** Text of anything thrown, for a message. System errors keep their code: `ENOENT: no such file …`. */
+/** The message of anything thrown. */
 export function errorText(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   if (error instanceof AggregateError && error.message === '') return error.errors.map(errorText).join('; ')
   return error.message
 }
+
+/** The hint of anything thrown; null where it has none. */
+export const hintOf = (error: unknown): string | null => (error instanceof InterceptorError ? error.hint : null)
+
+/** Whether anything thrown reports a missing privilege. */
+export const lacksPrivilege = (error: unknown): boolean =>
+  error instanceof InterceptorError && error.exitCode === EXIT_PRIVILEGE

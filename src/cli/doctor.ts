@@ -1,4 +1,4 @@
-/** `interceptor doctor`: what is missing to capture and ship here, one line each, with the mend. */
+/** `interceptor doctor`: what is missing to capture and ship here, one line each, with the hint. */
 import { Command } from 'commander'
 import type { Check } from '../doctor/check.ts'
 import { EXIT_DONE, EXIT_PRIVILEGE, EXIT_RUNTIME } from '../errors.ts'
@@ -8,7 +8,7 @@ import { outputIsTerminal, wantsColor, writeOutput } from './terminal.ts'
 /** @param exit takes the exit code: 0 when capture is possible here, 4 when a privilege is missing, else 1 */
 export function doctorCommand(exit: (code: number) => void): Command {
   const command = new Command('doctor').description(
-    'Say what is missing to capture here, to find pods, and to reach Kafka and the Kubernetes API, each with its mend.',
+    'Say what is missing to capture here, to find pods, and to reach Kafka and the Kubernetes API, each with its hint.',
   )
   addExamples(addConfigOptions(command), [
     ['interceptor doctor', 'capture on this machine'],
@@ -45,10 +45,10 @@ const MARKS = {
 export function checkLine(check: Check, color: boolean): string {
   const [mark, paint] = MARKS[check.state]
   const shown = color ? `${paint}${mark}\x1b[0m` : mark
-  return `${shown} ${check.name}: ${check.found}${check.mend === null ? '' : ` → ${check.mend}`}\n`
+  return `${shown} ${check.name}: ${check.found}${check.hint === null ? '' : ` → ${check.hint}`}\n`
 }
 
-/** A missing privilege goes before other failures, being the first thing to mend. */
+/** A missing privilege goes before other failures, being the first thing to hint. */
 export function doctorExitCode(checks: readonly Check[]): number {
   if (checks.some(({ state }) => state === 'privilege')) return EXIT_PRIVILEGE
   return checks.some(({ state }) => state === 'failed') ? EXIT_RUNTIME : EXIT_DONE

@@ -2,10 +2,8 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { FlagValue } from '../config/layers.ts'
 import { usageError } from '../errors.ts'
-import type { OutputFormat } from '../supervisor/options.ts'
+import { OUTPUT_FORMATS, type OutputFormat } from '../format/output-format.ts'
 import type { When } from './terminal.ts'
-
-const FORMATS: OutputFormat[] = ['text', 'ndjson', 'json', 'har', 'msgpack', 'none']
 
 /** Options of every command that reads the configuration. */
 export interface ConfigFlags {
@@ -82,7 +80,7 @@ export function addGeneralOptions(command: Command, verbose: string): Command {
 export function addOutputOptions(command: Command): Command {
   return command
     .optionsGroup('Output:')
-    .addOption(new Option('-o, --output <format>', 'how pairs are printed (default: text)').choices(FORMATS))
+    .addOption(new Option('-o, --output <format>', 'how pairs are printed (default: text)').choices(OUTPUT_FORMATS))
     .option('-w, --write <file>', 'write pairs to a file instead of standard output')
     .option('-c, --count <n>', 'stop after n pairs', count)
     .option('--no-decode', 'leave bodies in their Content-Encoding (gzip, deflate, br, zstd)')

@@ -1,7 +1,8 @@
 /** Where the pairs of a run go: decided from the options, then the configuration, then what standard output is. */
 import type { LoadedConfig } from '../config/load.ts'
 import { usageError } from '../errors.ts'
-import type { OutputFormat, OutputOptions } from '../supervisor/options.ts'
+import type { OutputFormat } from '../format/output-format.ts'
+import type { OutputOptions } from '../supervisor/options.ts'
 import type { ConfigFlags, OutputFlags } from './options.ts'
 import { wantsColor } from './terminal.ts'
 

@@ -57,7 +57,7 @@ async function tailTopic(flags: TailFlags): Promise<number> {
   requireBrokers(loaded)
   const [{ tail }, { createFormat }, { FdOutput }, { createLogger }, { VERSION }] = await Promise.all([
     import('../tail/tail.ts'),
-    import('../format/format.ts'),
+    import('../format/create-format.ts'),
     import('../ship/sinks/fd-output.ts'),
     import('../log/logger.ts'),
     import('../version.ts'),

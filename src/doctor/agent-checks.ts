@@ -4,7 +4,7 @@ import { findApiServer } from '../discovery/kubernetes/access.ts'
 import { ApiClient } from '../discovery/kubernetes/api-client.ts'
 import { describeFailure } from '../discovery/kubernetes/api-error.ts'
 import { NodeScanner } from '../discovery/proc/scanner.ts'
-import { EXIT_PRIVILEGE, errorText, InterceptorError } from '../errors.ts'
+import { errorText, hintOf, lacksPrivilege } from '../errors.ts'
 import { type Check, failed, ok, skipped, warning } from './check.ts'
 
 const ANSWER_MS = 5_000
@@ -22,9 +22,8 @@ function processes({ targets }: Config): Check {
     const { pods, processes: seen } = new NodeScanner(targets.procRoot).scan()
     return ok(PODS, `${pods.length} among ${seen} processes of ${targets.procRoot}`)
   } catch (error) {
-    const hint = error instanceof InterceptorError ? error.hint : null
-    const needed = error instanceof InterceptorError && error.exitCode === EXIT_PRIVILEGE
-    return warning(PODS, errorText(error), `for the agent${needed ? '' : ', correct it'}: ${hint ?? 'see the message'}`)
+    const fix = lacksPrivilege(error) ? '' : ', correct it'
+    return warning(PODS, errorText(error), `for the agent${fix}: ${hintOf(error) ?? 'see the message'}`)
   }
 }
 
@@ -34,8 +33,7 @@ async function apiServer({ kubernetes, node }: Config): Promise<Check> {
     if (access === null) return skipped(API, 'none here: no kubeconfig, and not in a pod. Pairs carry no names of pods')
     return await askForPods(new ApiClient(access), access.server.host, node.name)
   } catch (error) {
-    const hint = error instanceof InterceptorError ? error.hint : null
-    return failed(API, errorText(error), hint ?? 'correct kubernetes.kubeconfig')
+    return failed(API, errorText(error), hintOf(error) ?? 'correct kubernetes.kubeconfig')
   }
 }
 

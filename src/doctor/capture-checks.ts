@@ -5,7 +5,7 @@ import { PacketSockets } from '../capture/af-packet/socket-opener.ts'
 import { compileFilter } from '../capture/af-packet/user-filter.ts'
 import { requireCap } from '../capture/choose-source.ts'
 import type { Config } from '../config/schema.ts'
-import { EXIT_PRIVILEGE, errorText, InterceptorError } from '../errors.ts'
+import { errorText, hintOf, lacksPrivilege } from '../errors.ts'
 import { ffi } from '../sys/ffi.ts'
 import { listInterfaces } from '../sys/interfaces.ts'
 import { withNetns } from '../sys/netns.ts'
@@ -28,8 +28,8 @@ export function captureChecks(config: Config): Check[] {
 
 function nativeChecks(config: Config): Check[] {
   if (process.platform !== 'linux') {
-    const mend = 'capture on Linux, or through libpcap with --source cap'
-    return [warning('operating system', `${process.platform} has no packet sockets`, mend)]
+    const hint = 'capture on Linux, or through libpcap with --source cap'
+    return [warning('operating system', `${process.platform} has no packet sockets`, hint)]
   }
   const functions = foreignFunctions()
   if (functions.state !== 'ok') return [functions]
@@ -58,9 +58,8 @@ function packetSockets({ capture }: Config): Check {
 }
 
 function refusal(name: string, error: unknown): Check {
-  const mend = (error instanceof InterceptorError ? error.hint : null) ?? 'see the message'
-  const lacks = error instanceof InterceptorError && error.exitCode === EXIT_PRIVILEGE
-  return lacks ? privilege(name, errorText(error), mend) : failed(name, errorText(error), mend)
+  const check = lacksPrivilege(error) ? privilege : failed
+  return check(name, errorText(error), hintOf(error) ?? 'see the message')
 }
 
 /** What this process's effective set says of a capability, for the reader; whether it suffices the probes find out. */
@@ -85,8 +84,8 @@ function otherNamespaces(): Check {
     withNetns('/proc/self/ns/net', () => null)
     return ok(name, held('CAP_SYS_ADMIN'))
   } catch (error) {
-    const mend = 'to capture inside pods add the capability SYS_ADMIN; capturing on this host needs none'
-    return warning(name, `not permitted (${errorText(error)})`, mend)
+    const hint = 'to capture inside pods add the capability SYS_ADMIN; capturing on this host needs none'
+    return warning(name, `not permitted (${errorText(error)})`, hint)
   }
 }
 
@@ -109,8 +108,8 @@ function libpcap(filter: string): Check {
   try {
     return ok('libpcap', libpcapVersion().replace(/^libpcap version /, ''))
   } catch (error) {
-    const mend = 'install it (Debian: libpcap0.8) to use filter expressions'
-    return filter === '' ? warning('libpcap', errorText(error), mend) : failed('libpcap', errorText(error), mend)
+    const hint = 'install it (Debian: libpcap0.8) to use filter expressions'
+    return filter === '' ? warning('libpcap', errorText(error), hint) : failed('libpcap', errorText(error), hint)
   }
 }
 

@@ -1,4 +1,4 @@
-/** One thing the doctor looked at, and how to mend it. */
+/** One thing the doctor looked at, and how to fix it. */
 
 /** What a check found. */
 export interface Check {
@@ -12,25 +12,25 @@ export interface Check {
   /** What was found: `kernel 6.8, CAP_NET_RAW`. One line. */
   readonly found: string
   /** What the user can do about it, as one sentence or a command; null where nothing is to be done. */
-  readonly mend: string | null
+  readonly hint: string | null
 }
 
 /** A check that passed. */
-export const ok = (name: string, found: string): Check => ({ name, state: 'ok', found, mend: null })
+export const ok = (name: string, found: string): Check => ({ name, state: 'ok', found, hint: null })
 
 /** A check that passed with a restriction. */
-export const warning = (name: string, found: string, mend: string): Check => ({ name, state: 'warning', found, mend })
+export const warning = (name: string, found: string, hint: string): Check => ({ name, state: 'warning', found, hint })
 
 /** A check that failed. */
-export const failed = (name: string, found: string, mend: string): Check => ({ name, state: 'failed', found, mend })
+export const failed = (name: string, found: string, hint: string): Check => ({ name, state: 'failed', found, hint })
 
 /** A check that failed for want of a privilege. */
-export const privilege = (name: string, found: string, mend: string): Check => ({
+export const privilege = (name: string, found: string, hint: string): Check => ({
   name,
   state: 'privilege',
   found,
-  mend,
+  hint,
 })
 
 /** A check that was left out. */
-export const skipped = (name: string, found: string): Check => ({ name, state: 'skipped', found, mend: null })
+export const skipped = (name: string, found: string): Check => ({ name, state: 'skipped', found, hint: null })

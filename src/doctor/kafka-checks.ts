@@ -1,7 +1,7 @@
 /** The doctor's look at Kafka: each broker, then the cluster as the shipper connects to it, the topic, and writing to it. */
 import { connect } from 'node:net'
 import type { Config } from '../config/schema.ts'
-import { errorText, InterceptorError } from '../errors.ts'
+import { errorText, hintOf } from '../errors.ts'
 import { clientFor } from '../kafka/client.ts'
 import { CORRUPT_MESSAGE, INVALID_RECORD, troubleOf, troubleOfCode, troubleText } from '../kafka/errors.ts'
 import { type Client, KafkaWire } from '../kafka/kafkajs-wire.ts'
@@ -35,21 +35,19 @@ export async function* kafkaChecks(config: Config): AsyncGenerator<Check> {
   }
 }
 
-const hintOf = (error: unknown): string | null => (error instanceof InterceptorError ? error.hint : null)
-
 function brokerCheck(broker: string): Promise<Check> {
   const at = broker.lastIndexOf(':')
   const name = `Kafka broker ${broker}`
-  const mend = 'check the name, the port, and network policies between this node and the broker'
+  const hint = 'check the name, the port, and network policies between this node and the broker'
   return new Promise((resolve) => {
     const socket = connect({ host: broker.slice(0, at), port: Number(broker.slice(at + 1)) })
     const settle = (check: Check): void => {
       socket.destroy()
       resolve(check)
     }
-    socket.setTimeout(CONNECT_MS, () => settle(failed(name, `no answer within ${CONNECT_MS / 1000} s`, mend)))
+    socket.setTimeout(CONNECT_MS, () => settle(failed(name, `no answer within ${CONNECT_MS / 1000} s`, hint)))
     socket.once('connect', () => settle(ok(name, 'accepts connections')))
-    socket.once('error', (error) => settle(failed(name, errorText(error), mend)))
+    socket.once('error', (error) => settle(failed(name, errorText(error), hint)))
   })
 }
 
@@ -90,10 +88,10 @@ function clusterProblem(config: Config, error: unknown): Check | null {
   const { tls, sasl, topic } = config.kafka
   if (trouble === 'missingTopic') return null
   if (trouble !== 'denied') {
-    const mend = tls.enabled
+    const hint = tls.enabled
       ? 'check that the port speaks TLS, and that the brokers advertise addresses this node can reach'
       : 'check that the port speaks plain text (else set kafka.tls.enabled), and the addresses the brokers advertise'
-    return failed('Kafka cluster', text, mend)
+    return failed('Kafka cluster', text, hint)
   }
   if (/cert|tls|ssl|self.signed/i.test(text)) {
     return failed('Kafka TLS', text, 'set kafka.tls.caFile to the authority of the brokers’ certificates')

@@ -29,8 +29,8 @@ export function nodeVersion(version: string): Check {
     return failed(name, version, `install Node.js ${LEAST_NODE.join('.')} or later`)
   }
   if (!('zstdCompress' in zlib)) {
-    const mend = 'Node.js 22.15 or later decodes and compresses zstd'
-    return warning(name, `${version}, without zstd`, mend)
+    const hint = 'Node.js 22.15 or later decodes and compresses zstd'
+    return warning(name, `${version}, without zstd`, hint)
   }
   return ok(name, version)
 }

@@ -6,7 +6,7 @@
  */
 import { headerValue, type Message, mediaType, type Pair, type RequestMessage } from '../pair/pair.ts'
 import { bodyText } from '../pair/to-json.ts'
-import type { FormatOptions, PairFormat } from './format.ts'
+import type { FormatOptions, PairFormat } from './output-format.ts'
 import { pairFormat } from './pair-format.ts'
 
 interface NameValue {

@@ -1,6 +1,6 @@
 /** Pairs in the JSON form: one a line (ndjson), or as the elements of one list, also one a line (json). */
 import { JsonEncoder } from '../pair/to-json.ts'
-import type { FormatOptions, PairFormat } from './format.ts'
+import type { FormatOptions, PairFormat } from './output-format.ts'
 
 const NOTHING = Buffer.alloc(0)
 const LINE_END = Buffer.from('\n')

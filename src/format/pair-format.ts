@@ -2,7 +2,7 @@
 import { decodeBodies } from '../pair/decode-body.ts'
 import type { Pair } from '../pair/pair.ts'
 import { readPair } from '../pair/unpack.ts'
-import type { FormatOptions, PairFormat } from './format.ts'
+import type { FormatOptions, PairFormat } from './output-format.ts'
 
 /**
  * A format made of one piece per pair.

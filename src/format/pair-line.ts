@@ -13,8 +13,8 @@ import { columns, cut, pad, safe } from './terminal.ts'
 import { duration, size, timeOfDay } from './units.ts'
 
 /** picocolors' functions, which leave text as it is where colour is off. */
-export type Colours = ReturnType<typeof createColors>
-/** Colours a text. */
+export type Colors = ReturnType<typeof createColors>
+/** Colors a text. */
 export type Paint = (text: string) => string
 
 /** In the order of the line. */
@@ -26,7 +26,7 @@ interface Cell {
   readonly text: string
   /** Columns of `text`. */
   readonly width: number
-  /** Colours the text once it has been cut. */
+  /** Colors the text once it has been cut. */
   readonly paint: Paint
 }
 
@@ -74,13 +74,13 @@ function shortType(message: Message): string {
 
 /** Lays out the lines of one output. Keeps the widths of its columns, so that lines stay aligned. */
 export class PairLine {
-  readonly #colours: Colours
+  readonly #colors: Colors
   readonly #width: number | null
   readonly #widths: Record<Column, number> = { ...FIRST_WIDTHS }
 
   /** @param width columns no line goes beyond; null: lines are as long as they are */
-  constructor(colours: Colours, width: number | null) {
-    this.#colours = colours
+  constructor(colors: Colors, width: number | null) {
+    this.#colors = colors
     this.#width = width
   }
 
@@ -102,7 +102,7 @@ export class PairLine {
   /** All but the target, in order. */
   #cells(pair: Pair): Cell[] {
     const { request, response, flags } = pair
-    const { dim, bold, yellow } = this.#colours
+    const { dim, bold, yellow } = this.#colors
     const cells = [
       this.#cell('time', timeOfDay(pair.requestStartMicros), dim),
       this.#cell('client', endpoint(pair.client), plain, ' →'),
@@ -139,9 +139,9 @@ export class PairLine {
   }
 
   #statusPaint(status: number): Paint {
-    if (status >= 500) return this.#colours.red
-    if (status >= 400) return this.#colours.yellow
-    return status >= 300 ? this.#colours.cyan : this.#colours.green
+    if (status >= 500) return this.#colors.red
+    if (status >= 400) return this.#colors.yellow
+    return status >= 300 ? this.#colors.cyan : this.#colors.green
   }
 }
 

@@ -1,7 +1,7 @@
 /** Heads and bodies for a person (`-v`): what `text` prints below a pair's line. Lines made here are not yet safe. */
 import { isUtf8 } from 'node:buffer'
 import { headerValue, type Message, mediaType } from '../pair/pair.ts'
-import { layOutJson } from './lay-out-json.ts'
+import { indentJson } from './indent-json.ts'
 
 /** Of a body's text, this much is shown. In UTF-16 units. */
 const SHOWN_LENGTH = 16 * 1024
@@ -57,7 +57,7 @@ export function bodyLines(message: Message): string[] {
     type === 'application/x-www-form-urlencoded'
       ? Array.from(new URLSearchParams(shown), ([name, value]) => `${name} = ${value}`)
       : /[/+]json$/.test(type) && isJson(text)
-        ? layOutJson(shown)
+        ? indentJson(shown)
         : textLines(shown)
   const rest = text.length - shown.length
   return rest === 0 ? lines : [...lines, `… ${rest} more characters (-o ndjson has them all)`]

@@ -4,9 +4,9 @@
  */
 import pico from 'picocolors'
 import type { Message, Pair } from '../pair/pair.ts'
-import type { FormatOptions, PairFormat } from './format.ts'
+import type { FormatOptions, PairFormat } from './output-format.ts'
 import { pairFormat } from './pair-format.ts'
-import { type Colours, type Paint, PairLine } from './pair-line.ts'
+import { type Colors, type Paint, PairLine } from './pair-line.ts'
 import { safe, wrap } from './terminal.ts'
 import { bodyLines, headerLines } from './text-body.ts'
 
@@ -14,21 +14,15 @@ import { bodyLines, headerLines } from './text-body.ts'
 const MIN_WIDTH = 30
 
 /** Heads and bodies of a pair, in lines that keep to `width`. */
-function details(pair: Pair, width: number | null, colours: Colours): string {
+function details(pair: Pair, width: number | null, colors: Colors): string {
   const { request, response } = pair
   const requestLine = `${request.method} ${request.target} HTTP/${request.httpVersion}`
   const statusLine = `HTTP/${response.httpVersion} ${response.status} ${response.reason}`
-  return messageText(request, requestLine, '>', width, colours) + messageText(response, statusLine, '<', width, colours)
+  return messageText(request, requestLine, '>', width, colors) + messageText(response, statusLine, '<', width, colors)
 }
 
-function messageText(
-  message: Message,
-  startLine: string,
-  mark: string,
-  width: number | null,
-  colours: Colours,
-): string {
-  const margin = `  ${colours.dim(mark)} `
+function messageText(message: Message, startLine: string, mark: string, width: number | null, colors: Colors): string {
+  const margin = `  ${colors.dim(mark)} `
   const room = width === null ? null : width - 4
   let text = ''
   const put = (line: string, paint?: Paint) => {
@@ -36,8 +30,8 @@ function messageText(
     text += `${margin}${paint === undefined ? first : paint(first)}\n`
     for (const piece of more) text += `${margin}${piece}\n`
   }
-  put(startLine, colours.bold)
-  for (const line of headerLines(message)) put(line, (shown) => shown.replace(/^[^:]+/, colours.cyan))
+  put(startLine, colors.bold)
+  for (const line of headerLines(message)) put(line, (shown) => shown.replace(/^[^:]+/, colors.cyan))
   const body = bodyLines(message)
   if (body.length > 0) put('')
   for (const line of body) put(line)
@@ -46,10 +40,10 @@ function messageText(
 
 /** `-o text`. */
 export function textFormat(options: FormatOptions): PairFormat {
-  const colours = pico.createColors(options.color)
+  const colors = pico.createColors(options.color)
   const width = options.width === null ? null : Math.max(MIN_WIDTH, options.width)
-  const line = new PairLine(colours, width)
+  const line = new PairLine(colors, width)
   return pairFormat(options, (pair) =>
-    options.verbose ? `${line.lay(pair)}\n${details(pair, width, colours)}\n` : `${line.lay(pair)}\n`,
+    options.verbose ? `${line.lay(pair)}\n${details(pair, width, colors)}\n` : `${line.lay(pair)}\n`,
   )
 }

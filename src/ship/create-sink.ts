@@ -1,7 +1,7 @@
 /** Makes the sink a shipper was configured with. */
 import { openSync } from 'node:fs'
 import { errorText, runtimeError } from '../errors.ts'
-import { createFormat } from '../format/format.ts'
+import { createFormat } from '../format/create-format.ts'
 import type { FoldedLog } from '../log/folded-log.ts'
 import { shipClock } from './ship-clock.ts'
 import type { Sink, SinkContext } from './sink.ts'

@@ -1,6 +1,6 @@
 /** What the main thread starts a shipper with, and what the shipper's CONTROL_STATE word says. */
 import type { Config } from '../config/schema.ts'
-import type { FormatName, FormatOptions } from '../format/format.ts'
+import type { FormatOptions, OutputFormat } from '../format/output-format.ts'
 import type { ValueFormat } from '../pair/encode-value.ts'
 
 /** CONTROL_STATE: the output takes pairs. */
@@ -44,7 +44,7 @@ export interface StreamSinkSpec {
   path: string | null
   /** Add to a file that is there already, as the agent does; false: begin it anew. */
   append: boolean
-  format: FormatName
+  format: OutputFormat
   formatOptions: FormatOptions
 }
 

@@ -1,15 +1,14 @@
 /** What a command asks of the pipeline, and what it gets back. */
 
 import type { Config } from '../config/schema.ts'
+import type { RunCode } from '../errors.ts'
+import type { OutputFormat } from '../format/output-format.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Observation } from '../ledger/observation.ts'
 import type { Logger } from '../log/logger.ts'
 import type { AddressEntry } from '../pair/endpoint-pod.ts'
 import type { CaptureTarget } from '../target/capture-target.ts'
 import type { VantagePolicy } from '../target/interface-info.ts'
-
-/** How pairs are printed or written to a file. Kafka values have a format of their own, `config.ship.format`. */
-export type OutputFormat = 'text' | 'ndjson' | 'json' | 'har' | 'msgpack' | 'none'
 
 /** How pairs look, and where they are written. */
 export interface OutputOptions {
@@ -70,7 +69,7 @@ export interface Damage {
 export interface Outcome {
   ledger: Ledger
   damage: Damage[]
-  exitCode: 0 | 1 | 2 | 3 | 4
+  exitCode: RunCode
   /** Why the exit code is 1, 2 or 4. */
   message?: string
   /** How to mend it. */

@@ -5,7 +5,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { errorText, InterceptorError, runtimeError } from '../errors.ts'
-import type { PairFormat } from '../format/format.ts'
+import type { PairFormat } from '../format/output-format.ts'
 import type { KafkaSettings } from '../kafka/client.ts'
 import { troubleOf, troubleText } from '../kafka/errors.ts'
 import type { TopicRecord } from '../kafka/kafkajs-wire.ts'

@@ -5,7 +5,7 @@ import { type Check, failed, ok, privilege, skipped, warning } from '../../src/d
 import { nodeVersion } from '../../src/doctor/node-checks.ts'
 import { run } from './support.ts'
 
-test('checkLine: mark, name, what was found, and the mend', () => {
+test('checkLine: mark, name, what was found, and the hint', () => {
   assert.equal(checkLine(ok('Node.js', '24.1.0'), false), '✓ Node.js: 24.1.0\n')
   assert.equal(checkLine(skipped('Kafka', 'no brokers named'), false), '– Kafka: no brokers named\n')
   const missing = privilege('packet sockets', 'not permitted', 'grant CAP_NET_RAW')

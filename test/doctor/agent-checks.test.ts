@@ -33,7 +33,7 @@ test('agentChecks: a place that is no proc filesystem is named, with the key', {
   })
   assert.equal(pods?.state, 'warning')
   assert.match(pods.found, /\/nowhere/)
-  assert.match(pods.mend ?? '', /targets\.procRoot/)
+  assert.match(pods.hint ?? '', /targets\.procRoot/)
 })
 
 test('agentChecks: an API server that is not there', async (t) => {

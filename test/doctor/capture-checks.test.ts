@@ -27,7 +27,7 @@ test('capture checks: with every privilege a ring is opened and the parts are fo
   assert.equal(status, 0)
 })
 
-test('capture checks: a missing capability is exit 4 with its mend', { skip: needs('root', 'setpriv') }, () => {
+test('capture checks: a missing capability is exit 4 with its hint', { skip: needs('root', 'setpriv') }, () => {
   const { status, line } = doctor(['setpriv', '--bounding-set', '-net_raw,-sys_admin'])
   assert.match(line('packet sockets'), /^✗ .*CAP_NET_RAW → .*setcap cap_net_raw\+ep/)
   assert.match(line('namespaces of pods'), /^! .*EPERM.* → .*SYS_ADMIN/)

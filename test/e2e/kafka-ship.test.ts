@@ -250,7 +250,7 @@ suite('shipping to a real Kafka', { skip }, () => {
       const checks = []
       for await (const check of kafkaChecks(configFor(broker, 'unmade', overrides))) checks.push(check)
       const last = checks.at(-1)
-      assert.ok(last !== undefined && last.state === 'failed' && last.mend !== null, JSON.stringify(checks))
+      assert.ok(last !== undefined && last.state === 'failed' && last.hint !== null, JSON.stringify(checks))
       assert.equal(last.name, name)
       assert.match(last.found, found)
     }

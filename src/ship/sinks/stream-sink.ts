@@ -2,7 +2,7 @@
  * Pairs to standard output or a file, in one of the output formats. What is in the queue is written at once; a pair
  * counts as shipped when its bytes have been handed to the kernel.
  */
-import type { PairFormat } from '../../format/format.ts'
+import type { PairFormat } from '../../format/output-format.ts'
 import type { FoldedLog } from '../../log/folded-log.ts'
 import type { PairQueue } from '../pair-queue.ts'
 import type { Sink, SinkContext, SinkEnd } from '../sink.ts'

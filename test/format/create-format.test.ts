@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
-import { createFormat, FORMAT_NAMES, type FormatName, type FormatOptions } from '../../src/format/format.ts'
+import { createFormat } from '../../src/format/create-format.ts'
+import { type FormatOptions, OUTPUT_FORMATS, type OutputFormat } from '../../src/format/output-format.ts'
 import type { Pair } from '../../src/pair/pair.ts'
 import { pairToJson } from '../../src/pair/to-json.ts'
 import { packPair, readPair } from '../../src/pair/unpack.ts'
@@ -14,7 +15,7 @@ const gzipped = samplePair({
   response: { headers: [['Content-Encoding', 'gzip']], body: gzipSync('{"ok":true}'), bodySize: 31 },
 })
 
-function write(name: FormatName, values: Uint8Array[], options: Partial<FormatOptions> = {}): Buffer {
+function write(name: OutputFormat, values: Uint8Array[], options: Partial<FormatOptions> = {}): Buffer {
   const format = createFormat(name, { ...OPTIONS, ...options })
   const pieces = values.map((value) => {
     const piece = format.pair(value)
@@ -24,7 +25,7 @@ function write(name: FormatName, values: Uint8Array[], options: Partial<FormatOp
   return Buffer.concat([Buffer.from(format.begin()), ...pieces, Buffer.from(format.end())])
 }
 
-const writePairs = (name: FormatName, pairs: Pair[], options: Partial<FormatOptions> = {}): string =>
+const writePairs = (name: OutputFormat, pairs: Pair[], options: Partial<FormatOptions> = {}): string =>
   write(name, pairs.map(packPair), options).toString()
 
 test('ndjson: one JSON object per line, whatever the pair', () => {
@@ -103,7 +104,7 @@ test('every format: what is no pair is an error and leaves the document whole', 
 })
 
 test('every format: any bytes give output or an error, never a throw', () => {
-  const formats = FORMAT_NAMES.map((name) => createFormat(name, { ...OPTIONS, verbose: true }))
+  const formats = OUTPUT_FORMATS.map((name) => createFormat(name, { ...OPTIONS, verbose: true }))
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 100 }), (bytes) => {
       for (const format of formats) format.pair(bytes)

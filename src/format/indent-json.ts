@@ -19,7 +19,7 @@ const blankEnd = (text: string, start: number): number => {
 }
 
 /** @param text JSON, possibly cut off. @returns its lines, indented by two blanks a level */
-export function layOutJson(text: string): string[] {
+export function indentJson(text: string): string[] {
   const lines: string[] = []
   let line = ''
   let level = 0

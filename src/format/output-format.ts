@@ -1,0 +1,37 @@
+/** The output formats of `-o`: their names, their options and what each implements. Loads nothing. */
+
+/** Values of `-o`. */
+export const OUTPUT_FORMATS = ['text', 'ndjson', 'json', 'har', 'msgpack', 'none'] as const
+
+/** One of OUTPUT_FORMATS. */
+export type OutputFormat = (typeof OUTPUT_FORMATS)[number]
+
+/** Options of all formats; each format ignores those that do not apply to it. */
+export interface FormatOptions {
+  /** Undo `Content-Encoding` of bodies (off: `--no-decode`). */
+  decode: boolean
+  /** Colour the text format. The caller has evaluated `--color`, NO_COLOR and whether the output is a terminal. */
+  color: boolean
+  /** Columns that a line of the text format may use; null: no limit. */
+  width: number | null
+  /** Print heads and bodies in the text format (`-v`). */
+  verbose: boolean
+  /** This program's version, for formats that name their creator (HAR). */
+  version: string
+}
+
+/**
+ * Formats the pairs of one output. The caller calls `begin` once, `pair` for each pair and `end` once, and writes each
+ * result in that order; together they are a complete document, even without a single pair. Formats do no I/O.
+ */
+export interface PairFormat {
+  begin(): string
+  /**
+   * @param raw  one pair in its MessagePack or JSON form
+   * @returns what to write, valid until the next call and possibly `raw` itself: copy to keep. An Error where `raw` is
+   *   not a pair; nothing must be written for it
+   * @throws never
+   */
+  pair(raw: Uint8Array): string | Uint8Array | Error
+  end(): string
+}
