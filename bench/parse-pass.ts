@@ -4,7 +4,7 @@
  */
 import { Assembler, type AssemblerOptions, assemblerArena, BLOCK_BYTES } from '../src/assemble/assembler.ts'
 import { FileReader } from '../src/capture/files/file-reader.ts'
-import { Intake } from '../src/capture/intake.ts'
+import { Intake } from '../src/capture/intake/intake.ts'
 import { defaultConfig } from '../src/config/load.ts'
 import { ASSEMBLE_COUNTERS, allocateCounters, CAPTURE_COUNTERS } from '../src/ledger/counters.ts'
 import { allocateRing, RingConsumer, RingProducer } from '../src/ring/byte-ring.ts'

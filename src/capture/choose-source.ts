@@ -1,7 +1,7 @@
 /** Which way of live capture works on this host. Main thread. */
 import { createRequire } from 'node:module'
 import { EXIT_PRIVILEGE, InterceptorError, runtimeError } from '../errors.ts'
-import { probeAfPacket } from './af-packet/open-socket.ts'
+import { probeAfPacket } from './af-packet/bare-socket.ts'
 
 export type LiveSource = 'af-packet' | 'cap'
 

@@ -1,5 +1,12 @@
 import type { InterfaceInfo } from '../target/interface-info.ts'
-import type { FrameTime } from './frame-time.ts'
+
+/**
+ * When the frame at hand was captured: microseconds since the Unix epoch. Source and sink share this object because a
+ * double passed as an argument is boxed, which would allocate for every frame.
+ */
+export class FrameTime {
+  micros = 0
+}
 
 /**
  * Where a source puts its frames. Calls happen in capture order on the capture worker's thread; `Intake` is the

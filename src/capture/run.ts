@@ -9,9 +9,10 @@ import { Doorbell } from '../ring/doorbell.ts'
 import { Control } from '../thread/control.ts'
 import { Mailbox } from '../thread/mailbox.ts'
 import type { CaptureWorkerData, FromWorker, ToCapture } from '../thread/messages.ts'
-import { type FileSourceContext, readFiles } from './files/file-source.ts'
-import { Intake } from './intake.ts'
-import { warmUp } from './warm-up.ts'
+import type { FileContext } from './files/file-input.ts'
+import { readFiles } from './files/file-source.ts'
+import { Intake } from './intake/intake.ts'
+import { warmUp } from './intake/warm-up.ts'
 
 /** @param port what the main thread posts to the worker comes out of it; packet sockets alone are told more than commands */
 export async function runCapture(
@@ -42,7 +43,7 @@ async function prepare(lanes: number): Promise<void> {
   bindAfPacket()
 }
 
-interface RunContext extends FileSourceContext {
+interface RunContext extends FileContext {
   sink: Intake
 }
 

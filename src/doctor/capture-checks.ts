@@ -1,9 +1,9 @@
 /** The doctor's look at live capture. Each check does what capturing would do, rather than guess from versions. */
 import { readFileSync } from 'node:fs'
 import { release } from 'node:os'
-import { PacketSockets } from '../capture/af-packet/socket-opener.ts'
-import { compileFilter } from '../capture/af-packet/user-filter.ts'
+import { SocketOpener } from '../capture/af-packet/socket-opener.ts'
 import { requireCap } from '../capture/choose-source.ts'
+import { compileFilter } from '../capture/filter/expression.ts'
 import type { Config } from '../config/schema.ts'
 import { errorText, hintOf, lacksPrivilege } from '../errors.ts'
 import { ffi } from '../sys/ffi.ts'
@@ -47,7 +47,7 @@ function foreignFunctions(): Check {
 /** Opens a ring on loopback as capture would. */
 function packetSockets({ capture }: Config): Check {
   try {
-    const sockets = new PacketSockets({ ...capture, filter: '', exclude: [] })
+    const sockets = new SocketOpener({ ...capture, filter: '', exclude: [] })
     const opened = sockets.open({ device: 'lo', netns: null, excludePorts: [], onlyAddresses: null })
     const mebibytes = (opened.blockBytes * opened.blockCount) / (1024 * 1024)
     void sockets.close(opened)

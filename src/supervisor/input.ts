@@ -1,5 +1,5 @@
 /** Opens what a run captures or reads, before anything is started: what cannot be opened is told at once. Main thread. */
-import type { PacketSocket, PacketSockets, SocketOptions } from '../capture/af-packet/socket-opener.ts'
+import type { PacketSocket, SocketOpener, SocketOptions } from '../capture/af-packet/socket-opener.ts'
 import { usageError } from '../errors.ts'
 import type { CaptureTarget } from '../target/capture-target.ts'
 import type { InterfaceInfo } from '../target/interface-info.ts'
@@ -17,7 +17,7 @@ export interface WholeInput {
 /** Packet sockets, which come and go. */
 export interface SocketInput {
   kind: 'sockets'
-  sockets: PacketSockets
+  sockets: SocketOpener
   /** Those that are there from the beginning. */
   opened: { target: CaptureTarget; socket: PacketSocket }[]
   /** Others are added while the run goes on; without, `opened` is all there will be. */
@@ -34,7 +34,7 @@ export async function openInput({ input, config }: PipelineOptions): Promise<Ope
   }
   // Loaded only here: reading files needs no foreign functions.
   const { chooseSource } = await import('../capture/choose-source.ts')
-  const { brokerExclusions } = await import('../capture/broker-exclusions.ts')
+  const { brokerExclusions } = await import('../capture/filter/exclusions.ts')
   const exclude = config.ship.sink === 'kafka' ? await brokerExclusions(config.kafka.brokers) : []
   const options = { ...config.capture, exclude }
   if (input.kind === 'targets') {
@@ -58,8 +58,8 @@ async function openSockets(
   options: SocketOptions,
   open: boolean,
 ): Promise<SocketInput> {
-  const { PacketSockets } = await import('../capture/af-packet/socket-opener.ts')
-  const sockets = new PacketSockets(options)
+  const { SocketOpener } = await import('../capture/af-packet/socket-opener.ts')
+  const sockets = new SocketOpener(options)
   const opened: SocketInput['opened'] = []
   try {
     sockets.checkExpression()

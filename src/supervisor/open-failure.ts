@@ -1,5 +1,5 @@
 /** Why an interface could not be captured, as far as it makes a difference to whoever asked. */
-import { NoInterfaceError } from '../capture/af-packet/open-socket.ts'
+import { NoInterfaceError } from '../capture/af-packet/bare-socket.ts'
 import { EXIT_PRIVILEGE, errorText, InterceptorError } from '../errors.ts'
 import { NetnsChangedError } from '../sys/netns.ts'
 

@@ -8,7 +8,7 @@
 
 import { type Deferred, deferred } from '../async/deferred.ts'
 import { Turns } from '../async/turn-queue.ts'
-import type { PacketSocket, PacketSockets } from '../capture/af-packet/socket-opener.ts'
+import type { PacketSocket, SocketOpener } from '../capture/af-packet/socket-opener.ts'
 import { allocateCounters, CAPTURE_COUNTERS, TARGET_COUNTERS } from '../ledger/counters.ts'
 import type { CounterBlock } from '../ledger/ledger.ts'
 import type { InterfaceObservation } from '../ledger/observation.ts'
@@ -16,7 +16,7 @@ import type { Logger } from '../log/logger.ts'
 import { NetnsReturnError } from '../sys/netns.ts'
 import type { CaptureTarget } from '../target/capture-target.ts'
 import type { InterfaceInfo } from '../target/interface-info.ts'
-import type { AfPacketSocket, FromWorker } from '../thread/messages.ts'
+import type { FromWorker, LentSocket } from '../thread/messages.ts'
 import type { CaptureSlot } from './capture-slot.ts'
 import { Domains } from './domains.ts'
 import { LateIds } from './id-pool.ts'
@@ -30,7 +30,7 @@ const C = TARGET_COUNTERS.index
 const FAILURE_COUNTERS = { gone: C.failedGone, denied: C.failedDenied, refused: C.failedRefused } as const
 
 export interface TargetSetParts {
-  sockets: PacketSockets
+  sockets: SocketOpener
   slots: readonly CaptureSlot[]
   /** Tells the assemblers of an interface, or more of it. */
   announce: (id: number, info: InterfaceInfo) => void
@@ -42,7 +42,7 @@ export interface TargetSetParts {
 interface Captured {
   target: CaptureTarget
   readonly socket: PacketSocket
-  readonly lent: AfPacketSocket
+  readonly lent: LentSocket
   readonly slot: CaptureSlot
   readonly domain: number
   up: boolean
@@ -97,7 +97,7 @@ export class TargetSet {
   /**
    * Captures sockets that are open already, once their workers are ready, and takes them out of the list.
    *
-   * @throws InterceptorError, SystemError as `PacketSockets.begin` does
+   * @throws InterceptorError, SystemError as `SocketOpener.bind` does
    */
   async adopt(opened: { target: CaptureTarget; socket: PacketSocket }[]): Promise<void> {
     const slots = opened.map(() => this.#reserve())
@@ -229,7 +229,7 @@ export class TargetSet {
     return { failed: message, reason, hint }
   }
 
-  /** From here on frames gather, and their worker knows. @throws as `PacketSockets.begin` does, with the socket closed */
+  /** From here on frames gather, and their worker knows. @throws as `SocketOpener.bind` does, with the socket closed */
   #capture(target: CaptureTarget, socket: PacketSocket, slot: CaptureSlot): void {
     const { sockets, announce } = this.#parts
     const interfaceId = this.#ids.take()
@@ -237,12 +237,12 @@ export class TargetSet {
     try {
       // First: no assembler may meet a frame of an interface it does not know.
       announce(interfaceId, { ...target.info, domain })
-      const lent: AfPacketSocket = {
+      const lent: LentSocket = {
         interfaceId,
         closing: false,
         counters: allocateCounters(CAPTURE_COUNTERS),
         device: target.device,
-        interfaceIndex: sockets.begin(socket),
+        interfaceIndex: sockets.bind(socket),
         promiscuous: sockets.promiscuous,
         fd: socket.fd,
         address: socket.address,

@@ -37,10 +37,10 @@ export interface FileSource {
 /** AF_PACKET rings opened and mapped by the main thread, lent by descriptor and address. More come and go as `ToCapture`. */
 export interface AfPacketSource {
   kind: 'af-packet'
-  sockets: AfPacketSocket[]
+  sockets: LentSocket[]
 }
 
-export interface AfPacketSocket {
+export interface LentSocket {
   interfaceId: number
   /** It is to be let go, as `close` of `ToCapture` says. */
   closing: boolean
@@ -91,7 +91,7 @@ export interface CaptureWorkerData {
 /** What the main thread tells a capture worker of packet sockets. */
 export type ToCapture =
   /** Another socket to read, bound to its interface already. */
-  | { t: 'open'; socket: AfPacketSocket }
+  | { t: 'open'; socket: LentSocket }
   /** Let this one go: what its ring still holds is taken, its flows end, `closed` is the answer. */
   | { t: 'close'; interfaceId: number }
 

@@ -2,8 +2,8 @@
 
 import { FileReader } from '../../src/capture/files/file-reader.ts'
 import type { FrameSink } from '../../src/capture/frame-sink.ts'
-import { FrameTime } from '../../src/capture/frame-time.ts'
-import { Intake } from '../../src/capture/intake.ts'
+import { FrameTime } from '../../src/capture/frame-sink.ts'
+import { Intake } from '../../src/capture/intake/intake.ts'
 import { allocateCounters, CAPTURE_COUNTERS } from '../../src/ledger/counters.ts'
 import { allocateRing, RingConsumer, RingProducer } from '../../src/ring/byte-ring.ts'
 import { Doorbell } from '../../src/ring/doorbell.ts'

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { type TestContext, test } from 'node:test'
-import { PacketSockets, type SocketOptions } from '../../src/capture/af-packet/socket-opener.ts'
+import { SocketOpener, type SocketOptions } from '../../src/capture/af-packet/socket-opener.ts'
 import { InterceptorError } from '../../src/errors.ts'
 import { endServer, requestHttp, serveHttp } from '../support/http-traffic.ts'
 import { LiveCapture, liveInterface } from '../support/live-capture.ts'
@@ -22,7 +22,7 @@ const OPTIONS: SocketOptions = {
 const ALL = { excludePorts: [], onlyAddresses: null }
 
 const open = (device: string, options: Partial<SocketOptions> = {}) =>
-  new PacketSockets({ ...OPTIONS, ...options }).open({ device, netns: null, ...ALL })
+  new SocketOpener({ ...OPTIONS, ...options }).open({ device, netns: null, ...ALL })
 
 const pair = (t: TestContext): [Namespace, Namespace] => {
   const [left, right] = Namespace.pair()
@@ -204,9 +204,9 @@ const withoutCapability = (capability: string, netns: string | null) => {
 function openingScript(netns: string | null): string {
   const module = JSON.stringify(new URL('../../src/capture/af-packet/socket-opener.js', import.meta.url).href)
   const wanted = { device: 'lo', netns: netns === null ? null : { path: netns, inode: null }, ...ALL }
-  return `import { PacketSockets } from ${module}
+  return `import { SocketOpener } from ${module}
     try {
-      new PacketSockets(${JSON.stringify(OPTIONS)}).open(${JSON.stringify(wanted)})
+      new SocketOpener(${JSON.stringify(OPTIONS)}).open(${JSON.stringify(wanted)})
       console.log('opened')
     } catch (error) { console.log(error.exitCode, error.message, error.hint) }`
 }

@@ -1,7 +1,7 @@
 /** Assembler threads that fail: run again on the same rings, with books that balance. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Intake } from '../../src/capture/intake.ts'
+import { Intake } from '../../src/capture/intake/intake.ts'
 import { defaultConfig } from '../../src/config/load.ts'
 import { ASSEMBLE_COUNTERS, allocateCounters, CAPTURE_COUNTERS, SHIP_COUNTERS } from '../../src/ledger/counters.ts'
 import { count, type Ledger, sumLedger } from '../../src/ledger/ledger.ts'

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { type TestContext, test } from 'node:test'
-import { PacketSockets } from '../../src/capture/af-packet/socket-opener.ts'
+import { SocketOpener } from '../../src/capture/af-packet/socket-opener.ts'
 import { createLogger } from '../../src/log/logger.ts'
 import { Doorbell } from '../../src/ring/doorbell.ts'
 import { CaptureSlot } from '../../src/supervisor/capture-slot.ts'
@@ -40,7 +40,7 @@ function rigOf(t: TestContext, workers: number): Rig {
         log,
       }),
   )
-  const sockets = new PacketSockets({ filter: '', exclude: [], snapLength: 65536, ringBytes: MIB, promiscuous: false })
+  const sockets = new SocketOpener({ filter: '', exclude: [], snapLength: 65536, ringBytes: MIB, promiscuous: false })
   set = new TargetSet({ sockets, slots, announce: (id, info) => told.push({ id, info }), ownNetns: ownNetns(), log })
   t.after(async () => {
     for (const slot of slots) slot.drain()
@@ -99,11 +99,11 @@ const ONE_WAY = `
   import { once } from 'node:events'
   import { statSync } from 'node:fs'
   const load = (path) => import(new URL(path, ${JSON.stringify(new URL('../../src/', import.meta.url).href)}))
-  const { PacketSockets } = await load('capture/live/packet-sockets.js')
+  const { SocketOpener } = await load('capture/af-packet/socket-opener.js')
   const { TargetSet } = await load('supervisor/target-set.js')
   const { CaptureSlot } = await load('supervisor/capture-slot.js')
   const { Doorbell } = await load('ring/doorbell.js')
-  const { createLogger } = await load('log.js')
+  const { createLogger } = await load('log/logger.js')
   const pod = spawn('unshare', ['--net', 'sh', '-c', 'echo; exec sleep 60'], { stdio: ['ignore', 'pipe', 'ignore'] })
   process.on('exit', () => pod.kill())
   await once(pod.stdout, 'data')
@@ -114,7 +114,7 @@ const ONE_WAY = `
     onMessage: () => {}, log,
   })
   const options = { filter: '', exclude: [], snapLength: 65536, ringBytes: 1 << 20, promiscuous: false }
-  const set = new TargetSet({ sockets: new PacketSockets(options), slots: [slot], announce: () => {}, ownNetns: 0, log })
+  const set = new TargetSet({ sockets: new SocketOpener(options), slots: [slot], announce: () => {}, ownNetns: 0, log })
   const netns = { path, inode: statSync(path).ino }
   const info = { name: 'lo', vantage: 'server', mesh: null, vantagePoint: null }
   await set.add({ key: 'k', device: 'lo', netns, info, excludePorts: [], onlyAddresses: null, labels: {} }).catch(() => {})

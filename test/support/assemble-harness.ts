@@ -6,7 +6,7 @@
  */
 import assert from 'node:assert/strict'
 import { Assembler, type AssemblerOptions, assemblerArena, BLOCK_BYTES } from '../../src/assemble/assembler.ts'
-import { Intake } from '../../src/capture/intake.ts'
+import { Intake } from '../../src/capture/intake/intake.ts'
 import { defaultConfig } from '../../src/config/load.ts'
 import { ASSEMBLE_COUNTERS, allocateCounters, CAPTURE_COUNTERS, SHIP_COUNTERS } from '../../src/ledger/counters.ts'
 import { count, type Ledger, sumLedger } from '../../src/ledger/ledger.ts'

@@ -4,7 +4,7 @@
  */
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
-import { type PacketSocket, PacketSockets, type SocketOptions } from '../../src/capture/af-packet/socket-opener.ts'
+import { type PacketSocket, SocketOpener, type SocketOptions } from '../../src/capture/af-packet/socket-opener.ts'
 import { capSource } from '../../src/capture/cap/spec.ts'
 import { allocateCounters, CAPTURE_COUNTERS } from '../../src/ledger/counters.ts'
 import { allocateRing, RingConsumer } from '../../src/ring/byte-ring.ts'
@@ -12,13 +12,13 @@ import { Doorbell } from '../../src/ring/doorbell.ts'
 import { FRAME, INTERFACE_GONE } from '../../src/ring/layout.ts'
 import { Control } from '../../src/thread/control.ts'
 import {
-  type AfPacketSocket,
   type AfPacketSource,
   type CapSource,
   type CaptureWorkerData,
   COMMAND_DRAIN,
   COMMAND_STOP,
   type FromWorker,
+  type LentSocket,
 } from '../../src/thread/messages.ts'
 
 /** What arrived for one TCP packet. */
@@ -66,7 +66,7 @@ export class LiveCapture {
   readonly gone: number[] = []
   readonly counters = allocateCounters(CAPTURE_COUNTERS)
   readonly source: AfPacketSource | CapSource
-  readonly #sockets: PacketSockets
+  readonly #sockets: SocketOpener
   readonly #opened: PacketSocket[] = []
   readonly #keep: boolean
   readonly #ring: SharedArrayBuffer
@@ -81,7 +81,7 @@ export class LiveCapture {
     this.#ring = allocateRing(ringBytes)
     this.#consumer = new RingConsumer(this.#ring, null)
     const all = { ...DEFAULTS, ...options }
-    this.#sockets = new PacketSockets(all)
+    this.#sockets = new SocketOpener(all)
     if (all.source === 'cap') {
       const ids = interfaces.map(({ interfaceId, device }) => ({ interfaceId, device }))
       this.source = { ...capSource([], all), interfaces: ids }
@@ -90,7 +90,7 @@ export class LiveCapture {
     this.source = { kind: 'af-packet', sockets: interfaces.map((wanted) => this.#open(wanted)) }
   }
 
-  #open({ interfaceId, device, netns, excludePorts = [], onlyAddresses = [] }: LiveInterface): AfPacketSocket {
+  #open({ interfaceId, device, netns, excludePorts = [], onlyAddresses = [] }: LiveInterface): LentSocket {
     const opened = this.#sockets.open({
       device,
       netns: netns === null ? null : { path: netns, inode: null },
@@ -98,7 +98,7 @@ export class LiveCapture {
       onlyAddresses: onlyAddresses.length === 0 ? null : onlyAddresses,
     })
     this.#opened.push(opened)
-    const interfaceIndex = this.#sockets.begin(opened)
+    const interfaceIndex = this.#sockets.bind(opened)
     const { promiscuous } = this.#sockets
     const own = { interfaceId, closing: false, counters: this.counters, proxyPort: new Int32Array(1) }
     return { ...opened, ...own, interfaceIndex, promiscuous }

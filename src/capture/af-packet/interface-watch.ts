@@ -6,18 +6,18 @@
 import { CAPTURE_COUNTERS } from '../../ledger/counters.ts'
 import { findInterface, type NetworkInterface } from '../../sys/interfaces.ts'
 import { hasCode } from '../../sys/system-error.ts'
-import type { AfPacketSocket, FromWorker } from '../../thread/messages.ts'
+import type { FromWorker, LentSocket } from '../../thread/messages.ts'
 import type { FrameSink } from '../frame-sink.ts'
 import { LINKTYPE_RAW } from '../wire/link.ts'
 import { DRAIN_MS } from './ring-geometry.ts'
-import type { PacketRing } from './ring-reader.ts'
-import { bindToInterface, isAttached, linkTypeOf, takeError } from './socket-options.ts'
+import type { RingReader } from './ring-reader.ts'
+import { bindToInterface, isAttached, linkTypeOf, takeError } from './socket-calls.ts'
 
 const { index: COUNTER } = CAPTURE_COUNTERS
 
 export class InterfaceWatch {
-  readonly #socket: AfPacketSocket
-  readonly #ring: Pick<PacketRing, 'readyBytes'>
+  readonly #socket: LentSocket
+  readonly #ring: Pick<RingReader, 'readyBytes'>
   readonly #sink: FrameSink
   readonly #post: (message: FromWorker) => void
   /** The interface the socket is bound to. */
@@ -34,8 +34,8 @@ export class InterfaceWatch {
   #forgotten = false
 
   constructor(
-    socket: AfPacketSocket,
-    ring: Pick<PacketRing, 'readyBytes'>,
+    socket: LentSocket,
+    ring: Pick<RingReader, 'readyBytes'>,
     sink: FrameSink,
     post: (message: FromWorker) => void,
   ) {

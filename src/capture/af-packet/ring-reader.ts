@@ -22,7 +22,7 @@ import {
   TP_STATUS_KERNEL,
   TP_STATUS_USER,
 } from '../../sys/packet.ts'
-import type { AfPacketSocket } from '../../thread/messages.ts'
+import type { LentSocket } from '../../thread/messages.ts'
 import type { FrameSink } from '../frame-sink.ts'
 import { LINKTYPE_RAW } from '../wire/link.ts'
 import { RedirectedReplies } from './redirected-replies.ts'
@@ -32,7 +32,7 @@ const VLAN_TAG_BYTES = 4
 /** IPv4 and TCP headers without options. */
 const LEAST_PACKET_BYTES = 40
 
-export class PacketRing {
+export class RingReader {
   readonly #bytes: Uint8Array
   readonly #view: DataView
   readonly #words: Int32Array
@@ -46,7 +46,7 @@ export class PacketRing {
   /** That block's frames have been given to the sink. */
   #given = false
 
-  constructor(socket: AfPacketSocket) {
+  constructor(socket: LentSocket) {
     this.#blockBytes = socket.blockBytes
     this.#ringBytes = socket.blockBytes * socket.blockCount
     const memory = viewMemory(socket.address, this.#ringBytes)

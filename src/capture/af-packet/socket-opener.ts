@@ -1,23 +1,23 @@
 /**
  * The packet sockets of a run, as the supervisor opens, refilters and closes them. Main thread; what a worker does with
- * one is lent to it as an `AfPacketSocket`.
+ * one is lent to it as an `LentSocket`.
  */
 
 import type { BpfInstruction } from '../../sys/packet.ts'
+import { compileFilter } from '../filter/expression.ts'
+import { buildFilter, type Exclusion } from '../filter/kernel-filter.ts'
 import { LINKTYPE_ETHERNET, LINKTYPE_RAW } from '../wire/link.ts'
-import { buildFilter, type Exclusion } from './kernel-filter.ts'
 import {
   type BareSocket,
-  beginCapture,
+  bindSocket,
   type CapturePoint,
   closeSocket,
   type MappedRing,
   mapRing,
-  openSocket,
+  openBareSocket,
   unmapRing,
-} from './open-socket.ts'
-import { attachFilter } from './socket-options.ts'
-import { compileFilter } from './user-filter.ts'
+} from './bare-socket.ts'
+import { attachFilter } from './socket-calls.ts'
 
 /** How to capture, the same for all interfaces. Names as in the configuration's section `capture`. */
 export interface SocketOptions {
@@ -44,7 +44,7 @@ export interface PacketSocket extends BareSocket, MappedRing {
   readonly linkType: number
 }
 
-export class PacketSockets {
+export class SocketOpener {
   readonly #options: SocketOptions
   /** The user's expression as each kind of socket takes it: compiling may ask the name server. */
   readonly #expressions = new Map<boolean, readonly BpfInstruction[]>()
@@ -62,9 +62,9 @@ export class PacketSockets {
     if (this.#options.filter !== '') compileFilter(this.#options.filter, true, this.#options.snapLength)
   }
 
-  /** @throws as `openSocket` and `mapRing` do, and InterceptorError (usage) for a bad expression; nothing is left open */
+  /** @throws as `openBareSocket` and `mapRing` do, and InterceptorError (usage) for a bad expression; nothing is left open */
   open(wanted: CaptureRules): PacketSocket {
-    const bare = openSocket(wanted)
+    const bare = openBareSocket(wanted)
     try {
       this.filter(bare, wanted)
       const linkType = bare.cooked ? LINKTYPE_RAW : LINKTYPE_ETHERNET
@@ -92,9 +92,9 @@ export class PacketSockets {
     attachFilter(socket.fd, program)
   }
 
-  /** Lets frames gather. @returns the interface's index, 0 for all. @throws as `beginCapture` does */
-  begin(socket: PacketSocket): number {
-    return beginCapture(socket.fd, socket.device, this.#options.promiscuous)
+  /** Lets frames gather. @returns the interface's index, 0 for all. @throws as `bindSocket` does */
+  bind(socket: PacketSocket): number {
+    return bindSocket(socket.fd, socket.device, this.#options.promiscuous)
   }
 
   /** Gives descriptor and memory back. No worker may hold the ring any more: reading it would end the process. */

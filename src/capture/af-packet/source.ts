@@ -10,16 +10,16 @@ import type { Control } from '../../thread/control.ts'
 import { UsageNote } from '../../thread/cpu-time.ts'
 import type { Mailbox } from '../../thread/mailbox.ts'
 import {
-  type AfPacketSocket,
   type AfPacketSource,
   COMMAND_DRAIN,
   COMMAND_STOP,
   type FromWorker,
+  type LentSocket,
   type ToCapture,
 } from '../../thread/messages.ts'
 import type { PressedSink } from '../frame-sink.ts'
 import { DRAIN_MS, RETIRE_MS } from './ring-geometry.ts'
-import { LiveSocket } from './worker-socket.ts'
+import { WorkerSocket } from './worker-socket.ts'
 
 /** A sleeping worker sees a command or a message after this time at the latest. */
 const POLL_MS = 100
@@ -75,7 +75,7 @@ export function runAfPacket(source: AfPacketSource, context: CaptureContext): vo
 class AfPacketCapture {
   readonly #context: CaptureContext
   readonly #sink: PressedSink
-  #sockets: LiveSocket[] = []
+  #sockets: WorkerSocket[] = []
   /** `struct pollfd` of each socket, by position. */
   #pollFds = new DataView(new ArrayBuffer(0))
   #pollBytes = new Uint8Array(0)
@@ -171,8 +171,8 @@ class AfPacketCapture {
     for (const socket of this.#sockets) socket.countKernelDrops()
   }
 
-  #take(socket: AfPacketSocket): LiveSocket {
-    return new LiveSocket(socket, this.#sink, this.#context.post)
+  #take(socket: LentSocket): WorkerSocket {
+    return new WorkerSocket(socket, this.#sink, this.#context.post)
   }
 
   #close(interfaceId: number, now: number): void {
@@ -184,7 +184,7 @@ class AfPacketCapture {
   }
 
   /** Not while the sockets are walked through. */
-  #use(sockets: LiveSocket[]): void {
+  #use(sockets: WorkerSocket[]): void {
     this.#sockets = sockets
     this.#pollFds = new DataView(new ArrayBuffer(sockets.length * 8))
     this.#pollBytes = new Uint8Array(this.#pollFds.buffer)

@@ -1,27 +1,27 @@
 /** One packet socket as its worker has it: the ring, the watch over its interface, its counters. Capture worker only. */
 import { CAPTURE_COUNTERS } from '../../ledger/counters.ts'
-import type { AfPacketSocket, FromWorker } from '../../thread/messages.ts'
+import type { FromWorker, LentSocket } from '../../thread/messages.ts'
+import { refuseAll } from '../filter/kernel-filter.ts'
 import type { FrameSink } from '../frame-sink.ts'
 import { InterfaceWatch } from './interface-watch.ts'
-import { refuseAll } from './kernel-filter.ts'
-import { PacketRing } from './ring-reader.ts'
-import { attachFilter, takeKernelDrops } from './socket-options.ts'
+import { RingReader } from './ring-reader.ts'
+import { attachFilter, takeKernelDrops } from './socket-calls.ts'
 
-export class LiveSocket {
+export class WorkerSocket {
   readonly fd: number
   readonly interfaceId: number
   /** A CAPTURE_COUNTERS block. */
   readonly counters: Float64Array
-  readonly ring: PacketRing
+  readonly ring: RingReader
   readonly watch: InterfaceWatch
   /** When the kernel has handed over all it had, once the socket is being closed. Milliseconds of `performance.now`. */
   closeAt = Number.POSITIVE_INFINITY
 
-  constructor(socket: AfPacketSocket, sink: FrameSink, post: (message: FromWorker) => void) {
+  constructor(socket: LentSocket, sink: FrameSink, post: (message: FromWorker) => void) {
     this.fd = socket.fd
     this.interfaceId = socket.interfaceId
     this.counters = socket.counters
-    this.ring = new PacketRing(socket)
+    this.ring = new RingReader(socket)
     this.watch = new InterfaceWatch(socket, this.ring, sink, post)
   }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { brokerExclusions } from '../../src/capture/broker-exclusions.ts'
+import { brokerExclusions } from '../../../src/capture/filter/exclusions.ts'
 
 test('broker exclusions: addresses as they are, names as they resolve, what does not resolve left out', async () => {
   assert.deepEqual(await brokerExclusions(['10.0.0.1:9092', '[fd77::1]:9093']), [

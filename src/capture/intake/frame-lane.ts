@@ -5,10 +5,10 @@
  * are in, no frame passes them.
  */
 
-import { FULL, type RingProducer } from '../ring/byte-ring.ts'
-import { FRAME, FRAME_FIELDS_BYTES } from '../ring/layout.ts'
+import { FULL, type RingProducer } from '../../ring/byte-ring.ts'
+import { FRAME, FRAME_FIELDS_BYTES } from '../../ring/layout.ts'
+import type { FrameTime } from '../frame-sink.ts'
 import type { FrameBytes } from './frame-bytes.ts'
-import type { FrameTime } from './frame-time.ts'
 
 interface ControlRecord {
   tag: number

@@ -6,22 +6,22 @@
  * Thread: the capture worker's. No allocation per frame.
  */
 
-import { CAPTURE_COUNTERS } from '../ledger/counters.ts'
-import type { RingProducer } from '../ring/byte-ring.ts'
-import type { Doorbell } from '../ring/doorbell.ts'
-import { FRAME_FIELDS_BYTES, INTERFACE, INTERFACE_GONE, MAX_FRAME_BYTES, TICK } from '../ring/layout.ts'
-import type { InterfaceInfo } from '../target/interface-info.ts'
-import type { Control } from '../thread/control.ts'
-import { COMMAND_STOP } from '../thread/messages.ts'
+import { CAPTURE_COUNTERS } from '../../ledger/counters.ts'
+import type { RingProducer } from '../../ring/byte-ring.ts'
+import type { Doorbell } from '../../ring/doorbell.ts'
+import { FRAME_FIELDS_BYTES, INTERFACE, INTERFACE_GONE, MAX_FRAME_BYTES, TICK } from '../../ring/layout.ts'
+import type { InterfaceInfo } from '../../target/interface-info.ts'
+import type { Control } from '../../thread/control.ts'
+import { COMMAND_STOP } from '../../thread/messages.ts'
+import type { PressedSink } from '../frame-sink.ts'
+import { FrameTime } from '../frame-sink.ts'
+import { FragmentTable } from '../wire/fragments.ts'
+import { FRAGMENT, MALFORMED, NON_TCP, PacketDecoder, TCP, type Verdict } from '../wire/ip.ts'
+import { LINKTYPE_RAW } from '../wire/link.ts'
+import { flowHash, slotOf } from './flow-hash.ts'
 import { FlowShedder } from './flow-shedder.ts'
 import { FrameBytes } from './frame-bytes.ts'
 import { FrameLane } from './frame-lane.ts'
-import type { PressedSink } from './frame-sink.ts'
-import { FrameTime } from './frame-time.ts'
-import { flowHash, slotOf } from './steer.ts'
-import { FragmentTable } from './wire/fragments.ts'
-import { FRAGMENT, MALFORMED, NON_TCP, PacketDecoder, TCP, type Verdict } from './wire/ip.ts'
-import { LINKTYPE_RAW } from './wire/link.ts'
 
 const C = CAPTURE_COUNTERS.index
 

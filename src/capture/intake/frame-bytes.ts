@@ -5,8 +5,8 @@
  * bytes of most frames. Longer ones go by `copyBytes`, which on Node.js 20 is fast only while source and destination agree
  * modulo 8 (measured: 4 to 7 times slower otherwise). Callers see to that congruence.
  */
-import type { RingProducer } from '../ring/byte-ring.ts'
-import { copyBytes } from '../ring/copy-bytes.ts'
+import type { RingProducer } from '../../ring/byte-ring.ts'
+import { copyBytes } from '../../ring/copy-bytes.ts'
 
 /**
  * Up to here the loop is taken. ns per copy, loop against `copyBytes` on Node.js 20: 60 bytes 10 and 35, 700 bytes 58 and

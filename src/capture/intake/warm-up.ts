@@ -3,12 +3,12 @@
  * which has the figures).
  */
 
-import { allocateCounters, CAPTURE_COUNTERS } from '../ledger/counters.ts'
-import { allocateRing, RingConsumer, RingProducer } from '../ring/byte-ring.ts'
-import { Doorbell } from '../ring/doorbell.ts'
-import { Control } from '../thread/control.ts'
+import { allocateCounters, CAPTURE_COUNTERS } from '../../ledger/counters.ts'
+import { allocateRing, RingConsumer, RingProducer } from '../../ring/byte-ring.ts'
+import { Doorbell } from '../../ring/doorbell.ts'
+import { Control } from '../../thread/control.ts'
+import { LINKTYPE_ETHERNET, LINKTYPE_RAW } from '../wire/link.ts'
 import { Intake } from './intake.ts'
-import { LINKTYPE_ETHERNET, LINKTYPE_RAW } from './wire/link.ts'
 
 const FRAMES = 30_000
 const BATCH = 64

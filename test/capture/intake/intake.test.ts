@@ -4,15 +4,15 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { Worker } from 'node:worker_threads'
 import fc from 'fast-check'
-import { Intake } from '../../src/capture/intake.ts'
-import { allocateCounters, CAPTURE_COUNTERS } from '../../src/ledger/counters.ts'
-import { allocateRing, RingProducer } from '../../src/ring/byte-ring.ts'
-import { Doorbell } from '../../src/ring/doorbell.ts'
-import { FRAME, INTERFACE, INTERFACE_GONE, TICK } from '../../src/ring/layout.ts'
-import { Control } from '../../src/thread/control.ts'
-import { COMMAND_STOP } from '../../src/thread/messages.ts'
-import { ethernet, packet, tcp } from '../support/frames.ts'
-import { concat, IntakeRig, tcpFrame } from './support.ts'
+import { Intake } from '../../../src/capture/intake/intake.ts'
+import { allocateCounters, CAPTURE_COUNTERS } from '../../../src/ledger/counters.ts'
+import { allocateRing, RingProducer } from '../../../src/ring/byte-ring.ts'
+import { Doorbell } from '../../../src/ring/doorbell.ts'
+import { FRAME, INTERFACE, INTERFACE_GONE, TICK } from '../../../src/ring/layout.ts'
+import { Control } from '../../../src/thread/control.ts'
+import { COMMAND_STOP } from '../../../src/thread/messages.ts'
+import { ethernet, packet, tcp } from '../../support/frames.ts'
+import { concat, IntakeRig, tcpFrame } from '../support.ts'
 
 const INFO = { name: 'eth0', vantage: 'file', mesh: null, domain: 0, vantagePoint: null } as const
 
@@ -172,7 +172,7 @@ test('Intake: told to stop while it waits for room, it gives up the frame and co
 test('Intake: reading a file waits for a slow assembler, and loses nothing', async () => {
   const ring = allocateRing(4096)
   const [ownBell, otherBell] = [Doorbell.allocate(), Doorbell.allocate()]
-  const slow = new Worker(new URL('./slow-consumer.js', import.meta.url), { workerData: { ring, ownBell, otherBell } })
+  const slow = new Worker(new URL('../slow-consumer.js', import.meta.url), { workerData: { ring, ownBell, otherBell } })
   const counters = allocateCounters(CAPTURE_COUNTERS)
   const control = new Control(Control.allocate())
   const intake = new Intake({

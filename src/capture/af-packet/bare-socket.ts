@@ -24,10 +24,10 @@ import {
   TPACKET_V3,
 } from '../../sys/packet.ts'
 import { hasCode } from '../../sys/system-error.ts'
+import type { OutgoingRule } from '../filter/kernel-filter.ts'
 import { LINKTYPE_RAW } from '../wire/link.ts'
-import type { OutgoingRule } from './kernel-filter.ts'
 import { RETIRE_MS, ringShape } from './ring-geometry.ts'
-import { bindToInterface, linkTypeOf } from './socket-options.ts'
+import { bindToInterface, linkTypeOf } from './socket-calls.ts'
 
 /** The pseudo-interface that means all. */
 export const ANY = 'any'
@@ -80,7 +80,7 @@ export interface MappedRing {
  *   (no AF_PACKET here); NetnsChangedError, or the error of opening the namespace: it has gone; NetnsReturnError,
  *   which must end the process
  */
-export function openSocket({ device, netns }: CapturePoint): BareSocket {
+export function openBareSocket({ device, netns }: CapturePoint): BareSocket {
   if (netns === null) return openHere(device)
   try {
     return withNetns(netns.path, () => openHere(device), netns.inode)
@@ -126,7 +126,7 @@ export function mapRing(fd: number, device: string, { snapLength, ringBytes }: R
  * @returns the interface's index, 0 for all
  * @throws NoInterfaceError when the interface has gone since, SystemError when it cannot be bound
  */
-export function beginCapture(fd: number, device: string, promiscuous: boolean): number {
+export function bindSocket(fd: number, device: string, promiscuous: boolean): number {
   const link = device === ANY ? null : requireInterface(fd, device)
   bindToInterface(fd, link, promiscuous)
   return link?.index ?? 0
@@ -149,7 +149,7 @@ export const closeSocket = (fd: number): Promise<void> =>
 /**
  * Tries whether AF_PACKET sockets can be opened here at all.
  *
- * @throws InterceptorError: privilege or runtime, as `openSocket`
+ * @throws InterceptorError: privilege or runtime, as `openBareSocket`
  */
 export const probeAfPacket = (): void => close(packetSocket(SOCK_RAW))
 

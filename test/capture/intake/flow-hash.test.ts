@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { flowHash, slotOf } from '../../src/capture/steer.ts'
-import { packet, tcp } from '../support/frames.ts'
+import { flowHash, slotOf } from '../../../src/capture/intake/flow-hash.ts'
+import { packet, tcp } from '../../support/frames.ts'
 
 function hashOf(source: number[], destination: number[], ports: [number, number]): number {
   const bytes = packet({ source, destination, protocol: 6, payload: tcp(...ports) })

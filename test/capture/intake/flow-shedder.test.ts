@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { FlowShedder } from '../../src/capture/flow-shedder.ts'
+import { FlowShedder } from '../../../src/capture/intake/flow-shedder.ts'
 
 /** How many of all possible lower halves are kept. */
 const kept = (shedder: FlowShedder): number => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { capFilter } from '../../../src/capture/cap/filter.ts'
+import { capFilter } from '../../../src/capture/cap/spec.ts'
 import { compileExpression, DLT_EN10MB } from '../../../src/sys/pcap-compile.ts'
 import { runBpf } from '../../support/bpf-machine.ts'
 import { ethernet, packet, tcp } from '../../support/frames.ts'

@@ -9,12 +9,13 @@ import { Socket } from 'node:net'
 import { basename } from 'node:path'
 import type { Readable } from 'node:stream'
 import { errorText, runtimeError } from '../../errors.ts'
+import type { Doorbell } from '../../ring/doorbell.ts'
+import type { Control } from '../../thread/control.ts'
+import type { FromWorker } from '../../thread/messages.ts'
 import type { FrameSink } from '../frame-sink.ts'
 import { FileReader } from './file-reader.ts'
-import type { FileSourceContext } from './file-source.ts'
 import type { FormatHost } from './format.ts'
 import { Gunzip, isGzip } from './gunzip.ts'
-import type { InterfaceNames } from './interface-names.ts'
 
 /** The path that means standard input. */
 const STDIN = '-'
@@ -25,12 +26,21 @@ const FOLLOW_MS = 200
 /** Damaged places of one file reported one by one; with more of them it is not read on. */
 const MAX_DAMAGE = 16
 
-export class Reading implements FormatHost {
+/** What reading files needs from its worker. */
+export interface FileContext {
+  sink: FrameSink
+  control: Control
+  /** This thread's doorbell, rung when the command changed. */
+  bell: Doorbell
+  post(message: FromWorker): void
+}
+
+export class FileInput implements FormatHost {
   readonly sink: FrameSink
   readonly #path: string
   readonly #name: string
-  readonly #context: FileSourceContext
-  readonly #interfaces: InterfaceNames
+  readonly #context: FileContext
+  readonly #interfaceId: (name: string, fallback: string) => number
   readonly #reader: FileReader
   readonly #commanded = (): boolean => !this.#context.control.running
   #damages = 0
@@ -38,17 +48,17 @@ export class Reading implements FormatHost {
   #totalBytes: number | null = null
   #lastTurn = 0
 
-  constructor(path: string, context: FileSourceContext, interfaces: InterfaceNames) {
+  constructor(path: string, context: FileContext, interfaceId: (name: string, fallback: string) => number) {
     this.sink = context.sink
     this.#path = path
     this.#name = path === STDIN ? 'stdin' : basename(path)
     this.#context = context
-    this.#interfaces = interfaces
+    this.#interfaceId = interfaceId
     this.#reader = new FileReader(this)
   }
 
   interfaceId(name: string | null): number {
-    return this.#interfaces.idOf(name ?? this.#name, this.#name)
+    return this.#interfaceId(name ?? this.#name, this.#name)
   }
 
   damage(offset: number, reason: string): boolean {

@@ -1,7 +1,7 @@
 /** The agent's own traffic to its brokers, which it must not capture. */
 import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
-import type { Exclusion } from './af-packet/kernel-filter.ts'
+import type { Exclusion } from './kernel-filter.ts'
 
 /**
  * @param brokers `host:port` each, IPv6 addresses in brackets

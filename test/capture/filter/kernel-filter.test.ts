@@ -6,7 +6,7 @@ import {
   type FilterRequest,
   MAX_ADDRESSES,
   MAX_INSTRUCTIONS,
-} from '../../../src/capture/af-packet/kernel-filter.ts'
+} from '../../../src/capture/filter/kernel-filter.ts'
 import { compileExpression, DLT_EN10MB } from '../../../src/sys/pcap-compile.ts'
 import { type BpfPacket, runBpf } from '../../support/bpf-machine.ts'
 import { ethernet, packet, tcp } from '../../support/frames.ts'
