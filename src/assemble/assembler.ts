@@ -9,17 +9,19 @@
 import type { AddressEntry } from '../pair/endpoint-pod.ts'
 import {
   END_OFFSET_AT,
+  FLOW_HASH_AT,
   FRAME,
   INTERFACE,
   INTERFACE_GONE,
+  INTERFACE_ID_AT,
   IP_OFFSET_AT,
+  LENGTH_AT,
   MAX_FRAME_BYTES,
   MICROS_AT,
-  PAYLOAD_AT,
   TAG_AT,
   TCP_OFFSET_AT,
-  WORD0_AT,
-  WORD1_AT,
+  TEXT_AT,
+  TEXT_LENGTH_AT,
 } from '../ring/layout.ts'
 import type { InterfaceInfo, VantagePolicy } from '../target/interface-info.ts'
 import { Connections } from './connections.ts'
@@ -138,7 +140,7 @@ export class Assembler {
     const { view, input } = this.arena
     let at = 0
     while (at + 4 <= available) {
-      const length = view.getInt32(input + at, true)
+      const length = view.getInt32(input + at + LENGTH_AT, true)
       if (length < 0) return at - length
       if (at + length > available) return at
       at += length
@@ -152,7 +154,7 @@ export class Assembler {
     const end = input + length
     let at = input
     while (at < end) {
-      const size = view.getInt32(at, true)
+      const size = view.getInt32(at + LENGTH_AT, true)
       if (size < 0) break
       this.#time.micros = view.getFloat64(at + MICROS_AT, true)
       this.#record(at, view.getInt32(at + TAG_AT, true))
@@ -190,15 +192,15 @@ export class Assembler {
 
   #record(at: number, kind: number): void {
     const view = this.arena.view
-    const id = view.getInt32(at + WORD1_AT, true)
+    const id = view.getInt32(at + INTERFACE_ID_AT, true)
     if (kind === FRAME) {
       const ip = at + view.getUint16(at + IP_OFFSET_AT, true)
       const tcp = at + view.getUint16(at + TCP_OFFSET_AT, true)
       const end = at + view.getUint32(at + END_OFFSET_AT, true)
-      this.#tracker.segment(ip, tcp, end, id, this.#domains[id], view.getInt32(at + WORD0_AT, true))
+      this.#tracker.segment(ip, tcp, end, id, this.#domains[id], view.getInt32(at + FLOW_HASH_AT, true))
     } else if (kind === INTERFACE) {
-      const start = at + PAYLOAD_AT
-      const text = this.arena.bytes.subarray(start, start + view.getInt32(at + WORD0_AT, true))
+      const start = at + TEXT_AT
+      const text = this.arena.bytes.subarray(start, start + view.getInt32(at + TEXT_LENGTH_AT, true))
       const info: InterfaceInfo = JSON.parse(new TextDecoder().decode(text))
       this.addInterface(id, info)
       this.#announced(id, info)

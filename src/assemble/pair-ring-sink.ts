@@ -1,7 +1,15 @@
 import { FULL, type RingProducer } from '../ring/byte-ring.ts'
 import { copyBytes } from '../ring/copy-bytes.ts'
 import type { Doorbell } from '../ring/doorbell.ts'
-import { PAIR_FIELDS_BYTES } from '../ring/layout.ts'
+import {
+  ARRIVAL_AT,
+  CONNECTION_AT,
+  MICROS_AT,
+  PAIR_FIELDS_BYTES,
+  PAIR_LENGTH_AT,
+  PAIR_START_AT,
+  SERVER_AT,
+} from '../ring/layout.ts'
 import type { Control } from '../thread/control.ts'
 import { COMMAND_STOP } from '../thread/messages.ts'
 import type { PairSink } from './http1/outcomes.ts'
@@ -39,13 +47,12 @@ export class PairRingSink implements PairSink {
     if (!this.#hasRoom() && this.#waits) this.#wait()
     const record = this.#claimed
     if (record === FULL) return false
-    const word = record >> 2
-    ring.words[word + 1] = key
-    ring.doubles[(record + 8) >> 3] = micros
-    ring.words[word + 4] = length
-    ring.words[word + 5] = PAIR_FIELDS_BYTES
-    ring.words[word + 6] = server
-    ring.words[word + 7] = 0
+    ring.words[(record + CONNECTION_AT) >> 2] = key
+    ring.doubles[(record + MICROS_AT) >> 3] = micros
+    ring.words[(record + PAIR_LENGTH_AT) >> 2] = length
+    ring.words[(record + PAIR_START_AT) >> 2] = PAIR_FIELDS_BYTES
+    ring.words[(record + SERVER_AT) >> 2] = server
+    ring.words[(record + ARRIVAL_AT) >> 2] = 0
     copyBytes(this.#arena.bytes, at, at + length, ring.bytes, record + PAIR_FIELDS_BYTES)
     ring.commit()
     return true

@@ -10,14 +10,15 @@ import { ASSEMBLE_COUNTERS, allocateCounters } from '../ledger/counters.ts'
 import {
   align8,
   END_OFFSET_AT,
+  FLOW_HASH_AT,
   FRAME,
   FRAME_FIELDS_BYTES,
+  INTERFACE_ID_AT,
   IP_OFFSET_AT,
+  LENGTH_AT,
   MICROS_AT,
   TAG_AT,
   TCP_OFFSET_AT,
-  WORD0_AT,
-  WORD1_AT,
 } from '../ring/layout.ts'
 import { Assembler, type AssemblerOptions } from './assembler.ts'
 import type { PairSink } from './http1/outcomes.ts'
@@ -155,11 +156,11 @@ class Traffic {
     const view = this.#view
     const ip = at + FRAME_FIELDS_BYTES
     const tcp = ip + ipBytes
-    view.setInt32(at, align8(length), true)
+    view.setInt32(at + LENGTH_AT, align8(length), true)
     view.setInt32(at + TAG_AT, FRAME, true)
     view.setFloat64(at + MICROS_AT, ++this.#micros, true)
-    view.setInt32(at + WORD0_AT, Math.imul(this.#port, 0x9e3779b1), true)
-    view.setInt32(at + WORD1_AT, 0, true)
+    view.setInt32(at + FLOW_HASH_AT, Math.imul(this.#port, 0x9e3779b1), true)
+    view.setInt32(at + INTERFACE_ID_AT, 0, true)
     view.setUint16(at + IP_OFFSET_AT, FRAME_FIELDS_BYTES, true)
     view.setUint16(at + TCP_OFFSET_AT, FRAME_FIELDS_BYTES + ipBytes, true)
     view.setUint32(at + END_OFFSET_AT, length, true)

@@ -8,7 +8,7 @@
  */
 import { copyBytes } from './copy-bytes.ts'
 import type { Doorbell } from './doorbell.ts'
-import { align8, CLOSED_WORD, HEAD_WORD, MAX_RECORD_SHARE, RING_HEADER_BYTES, TAIL_WORD } from './layout.ts'
+import { align8, CLOSED_WORD, HEAD_WORD, LENGTH_AT, MAX_RECORD_SHARE, RING_HEADER_BYTES, TAIL_WORD } from './layout.ts'
 
 /** What `tryClaim` answers when the record does not fit now. */
 export const FULL = -1
@@ -64,11 +64,12 @@ export class RingProducer {
    * Reserves a record; nothing is visible to the consumer before `commit`.
    *
    * @param length bytes wanted, header included
-   * @returns the record's offset in `bytes`, a multiple of 8; FULL when there is no room now.
-   *   A record over `maxRecord` never fits: callers check that first.
+   * @returns the record's offset in `bytes`, a multiple of 8; FULL when there is no room now
+   * @throws RangeError for a record over `maxRecord`, which would wait for room for ever; callers check that first
    */
   tryClaim(length: number): number {
     const size = align8(length)
+    if (size > this.maxRecord) throw new RangeError(`a record of ${length} bytes never fits this ring`)
     const offset = this.#tail & (this.#capacity - 1)
     const toWrap = this.#capacity - offset
     const needed = size <= toWrap ? size : toWrap + size
@@ -78,7 +79,7 @@ export class RingProducer {
     }
     this.#claimed = size
     if (size <= toWrap) return offset
-    this.words[offset >> 2] = -toWrap
+    this.words[(offset + LENGTH_AT) >> 2] = -toWrap
     this.#tail = (this.#tail + toWrap) | 0
     return 0
   }
@@ -86,7 +87,7 @@ export class RingProducer {
   /** Completes the claimed record; the consumer sees it at the next publication. */
   commit(): void {
     const offset = this.#tail & (this.#capacity - 1)
-    this.words[offset >> 2] = this.#claimed
+    this.words[(offset + LENGTH_AT) >> 2] = this.#claimed
     this.#tail = (this.#tail + this.#claimed) | 0
     if (((this.#tail - this.#published) | 0) >= PUBLISH_BYTES) this.flush()
   }

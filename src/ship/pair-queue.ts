@@ -6,6 +6,15 @@
  * never refuses a pair. Order of arrival per ring, and so per connection, is kept.
  */
 import type { RingConsumer } from '../ring/byte-ring.ts'
+import {
+  ARRIVAL_AT,
+  CONNECTION_AT,
+  LENGTH_AT,
+  MICROS_AT,
+  PAIR_LENGTH_AT,
+  PAIR_START_AT,
+  SERVER_AT,
+} from '../ring/layout.ts'
 
 /** Large enough to copy at memory speed, small enough that an idle agent holds little. */
 const BLOCK_BYTES = 256 * 1024
@@ -13,14 +22,6 @@ const BLOCK_BYTES = 256 * 1024
 const MIN_ROOM = 8 * 1024
 /** Empty blocks kept for the next pairs. */
 const SPARE_BLOCKS = 4
-
-/** Byte offsets in a pair record (src/ring/layout.ts) as indexes of 32-bit words. */
-const TAG = 1
-const LENGTH = 4
-const OFFSET = 5
-const SERVER = 6
-/** Reserved in the ring, ours in the queue: when the pair arrived. */
-const ARRIVED = 7
 
 interface Block {
   bytes: Uint8Array
@@ -82,7 +83,7 @@ export class PairQueue {
       if (count === 0) break
       const consumed = this.#admit(block, count, nowMs)
       if (consumed === 0) {
-        this.#replaceTail(block.words[block.end >> 2])
+        this.#replaceTail(block.words[(block.end + LENGTH_AT) >> 2])
         continue
       }
       ring.release(consumed)
@@ -95,26 +96,27 @@ export class PairQueue {
   front(): boolean {
     if (this.pairs === 0) return false
     const block = this.#blocks[0]
-    const word = this.#position >> 2
+    const { words, doubles } = block
+    const at = this.#position
     this.bytes = block.bytes
-    this.recordBytes = block.words[word]
-    this.length = block.words[word + LENGTH]
-    this.start = this.#position + block.words[word + OFFSET]
-    this.connection = block.words[word + TAG] >>> 0
-    this.server = block.words[word + SERVER] >>> 0
-    this.micros = block.doubles[(this.#position >> 3) + 1]
+    this.recordBytes = words[(at + LENGTH_AT) >> 2]
+    this.length = words[(at + PAIR_LENGTH_AT) >> 2]
+    this.start = at + words[(at + PAIR_START_AT) >> 2]
+    this.connection = words[(at + CONNECTION_AT) >> 2] >>> 0
+    this.server = words[(at + SERVER_AT) >> 2] >>> 0
+    this.micros = doubles[(at + MICROS_AT) >> 3]
     return true
   }
 
   /** Milliseconds since the oldest pair came out of its ring, on the clock given to `take`. Exact for 24 days. */
   ageMs(nowMs: number): number {
-    return ((nowMs | 0) - this.#blocks[0].words[(this.#position >> 2) + ARRIVED]) | 0
+    return ((nowMs | 0) - this.#blocks[0].words[(this.#position + ARRIVAL_AT) >> 2]) | 0
   }
 
   /** Lets the oldest pair go; its bytes may be overwritten by the next `take`. */
   pop(): void {
     const block = this.#blocks[0]
-    const size = block.words[this.#position >> 2]
+    const size = block.words[(this.#position + LENGTH_AT) >> 2]
     this.#position += size
     this.byteCount -= size
     this.pairs -= 1
@@ -142,14 +144,14 @@ export class PairQueue {
     const limit = begin + count
     let at = begin
     while (at < limit) {
-      const size = words[at >> 2]
+      const size = words[(at + LENGTH_AT) >> 2]
       // Padding reaches to the wrap, where a peek ends anyway.
       if (size < 0) {
         block.end = at
         return at - begin - size
       }
       if (at + size > limit) break
-      words[(at >> 2) + ARRIVED] = nowMs | 0
+      words[(at + ARRIVAL_AT) >> 2] = nowMs | 0
       at += size
       this.pairs += 1
       this.byteCount += size

@@ -74,6 +74,20 @@ test('ByteRing: the largest record fits an empty ring, wherever it stands', () =
   }
 })
 
+test('ByteRing: claiming a record that never fits throws, and leaves the ring as it was', () => {
+  for (const position of [0, CAPACITY - 8]) {
+    const [producer, consumer] = ends(position)
+    for (const length of [producer.maxRecord + 1, CAPACITY, 2 * CAPACITY]) {
+      assert.throws(() => producer.tryClaim(length), RangeError)
+    }
+    produce(producer, 0, producer.maxRecord)
+    producer.flush()
+    const verifier = new Verifier(consumer, CAPACITY, () => producer.maxRecord)
+    while (verifier.take());
+    assert.equal(verifier.number, 1)
+  }
+})
+
 test('ByteRing: full is answered, nothing is overwritten, and room comes back with release', () => {
   const [producer, consumer] = ends()
   let number = 0

@@ -5,7 +5,7 @@
  * Slots are taken by the flow's index modulo their number; a flow that finds another's ends in its slot lays its own anew.
  */
 import type { Arena } from '../memory/arena.ts'
-import { ENDS_BYTES } from '../memory/arena.ts'
+import { ENDS_SLOT_BYTES, ENDS_SLOTS } from '../memory/arena.ts'
 import type { Direction, Flow } from '../tcp/flow.ts'
 import type { FlowTable } from '../tcp/flow-table.ts'
 import { ADDRESS_BYTES, AddressWriter } from './address-writer.ts'
@@ -24,8 +24,6 @@ const SHORT_STRING = 32
 /** Bytes of a slot: two ends without pods, and the keys around them, with room for copies by words. */
 const LONGEST =
   2 * (ENDPOINT.length + 2 + ADDRESS_BYTES + PORT.length + NIL.length) + SERVER.length + REQUEST.length + 16
-const STRIDE = 176
-const SLOTS = ENDS_BYTES / STRIDE
 
 export class Ends {
   readonly #arena: Arena
@@ -36,12 +34,12 @@ export class Ends {
   readonly #server: Template
   readonly #request: Template
   /** Which connection a slot belongs to, by its serial number; where the server's part begins, and how long all is. */
-  readonly #owners = new Int32Array(SLOTS)
-  readonly #serverAt = new Uint8Array(SLOTS)
-  readonly #lengths = new Uint8Array(SLOTS)
+  readonly #owners = new Int32Array(ENDS_SLOTS)
+  readonly #serverAt = new Uint8Array(ENDS_SLOTS)
+  readonly #lengths = new Uint8Array(ENDS_SLOTS)
 
   constructor(arena: Arena, flows: FlowTable) {
-    if (LONGEST > STRIDE) throw new RangeError('the ends of a connection do not fit their slot')
+    if (LONGEST > ENDS_SLOT_BYTES) throw new RangeError('the ends of a connection do not fit their slot')
     this.#arena = arena
     this.#flows = flows
     this.#addresses = new AddressWriter(arena)
@@ -54,8 +52,8 @@ export class Ends {
 
   /** Writes client, server and the key of the request. @returns the address after it */
   write(to: number, flow: Flow): number {
-    const slot = flow.index & (SLOTS - 1)
-    const from = this.#arena.ends + slot * STRIDE
+    const slot = flow.index & (ENDS_SLOTS - 1)
+    const from = this.#arena.ends + slot * ENDS_SLOT_BYTES
     if (this.#owners[slot] !== flow.serial) this.#lay(slot, from, flow)
     const length = this.#lengths[slot]
     if (flow.clientPod === null && flow.serverPod === null) {

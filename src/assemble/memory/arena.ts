@@ -38,7 +38,7 @@ export class Arena {
     this.scratch = align8(this.heads + headBytes + SLACK_BYTES)
     this.scratchBytes = scratchBytes
     this.ends = align8(this.scratch + scratchBytes + SLACK_BYTES)
-    this.pool = align8(this.ends + ENDS_BYTES + SLACK_BYTES)
+    this.pool = align8(this.ends + ENDS_SLOTS * ENDS_SLOT_BYTES + SLACK_BYTES)
     this.poolBytes = poolBytes
     const pages = Math.ceil((this.pool + poolBytes + SLACK_BYTES) / PAGE_BYTES)
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages })
@@ -93,7 +93,8 @@ const TEMPLATE_BYTES = RESULTS_AT
 /** WebAssembly's. */
 const PAGE_BYTES = 65_536
 const SLACK_BYTES = 64
-/** Of the slots that hold the ends of connections as pairs name them (encode/ends.ts). */
-export const ENDS_BYTES = 2048 * 176
+/** Slots that hold the ends of connections as pairs name them (encode/ends.ts), and the bytes of one. */
+export const ENDS_SLOTS = 2048
+export const ENDS_SLOT_BYTES = 176
 /** Up to here a loop over words beats a call (measured). */
 const WORD_LOOP_BYTES = 96

@@ -6,7 +6,19 @@
  */
 
 import { FULL, type RingProducer } from '../../ring/byte-ring.ts'
-import { FRAME, FRAME_FIELDS_BYTES } from '../../ring/layout.ts'
+import {
+  END_OFFSET_AT,
+  FLOW_HASH_AT,
+  FRAME,
+  FRAME_FIELDS_BYTES,
+  INTERFACE_ID_AT,
+  IP_OFFSET_AT,
+  MICROS_AT,
+  TAG_AT,
+  TCP_OFFSET_AT,
+  TEXT_AT,
+  TEXT_LENGTH_AT,
+} from '../../ring/layout.ts'
 import type { FrameTime } from '../frame-sink.ts'
 import type { FrameBytes } from './frame-bytes.ts'
 
@@ -16,8 +28,6 @@ interface ControlRecord {
   interfaceId: number
   payload: Uint8Array
 }
-
-const CONTROL_FIELDS_BYTES = 24
 
 export class FrameLane {
   readonly ring: RingProducer
@@ -69,14 +79,13 @@ export class FrameLane {
     const at = this.#at
     // From an offset of the source to one of the record. Records begin at a multiple of 8, so the two stay congruent.
     const shift = FRAME_FIELDS_BYTES - (start & ~7)
-    const word = at >> 2
-    ring.words[word + 1] = FRAME
-    ring.doubles[(at + 8) >> 3] = this.#time.micros
-    ring.words[word + 4] = hash
-    ring.words[word + 5] = interfaceId
-    this.#halves[(at + 24) >> 1] = ipOffset + shift
-    this.#halves[(at + 26) >> 1] = tcpOffset + shift
-    ring.words[word + 7] = end + shift
+    ring.words[(at + TAG_AT) >> 2] = FRAME
+    ring.doubles[(at + MICROS_AT) >> 3] = this.#time.micros
+    ring.words[(at + FLOW_HASH_AT) >> 2] = hash
+    ring.words[(at + INTERFACE_ID_AT) >> 2] = interfaceId
+    this.#halves[(at + IP_OFFSET_AT) >> 1] = ipOffset + shift
+    this.#halves[(at + TCP_OFFSET_AT) >> 1] = tcpOffset + shift
+    ring.words[(at + END_OFFSET_AT) >> 2] = end + shift
     source.copy(start, end, ring, at + start + shift)
     ring.commit()
   }
@@ -103,13 +112,13 @@ export class FrameLane {
 
   #put(record: ControlRecord): boolean {
     const ring = this.ring
-    const at = ring.tryClaim(CONTROL_FIELDS_BYTES + record.payload.length)
+    const at = ring.tryClaim(TEXT_AT + record.payload.length)
     if (at === FULL) return false
-    ring.words[(at >> 2) + 1] = record.tag
-    ring.doubles[(at + 8) >> 3] = record.micros
-    ring.words[(at >> 2) + 4] = record.payload.length
-    ring.words[(at >> 2) + 5] = record.interfaceId
-    ring.bytes.set(record.payload, at + CONTROL_FIELDS_BYTES)
+    ring.words[(at + TAG_AT) >> 2] = record.tag
+    ring.doubles[(at + MICROS_AT) >> 3] = record.micros
+    ring.words[(at + TEXT_LENGTH_AT) >> 2] = record.payload.length
+    ring.words[(at + INTERFACE_ID_AT) >> 2] = record.interfaceId
+    ring.bytes.set(record.payload, at + TEXT_AT)
     ring.commit()
     return true
   }
