@@ -58,7 +58,7 @@ async function tailTopic(flags: TailFlags): Promise<number> {
   const [{ tail }, { createFormat }, { FdOutput }, { createLogger }, { VERSION }] = await Promise.all([
     import('../tail/tail.ts'),
     import('../format/create-format.ts'),
-    import('../ship/sinks/fd-output.ts'),
+    import('../output/fd-output.ts'),
     import('../log/logger.ts'),
     import('../version.ts'),
   ])

@@ -5,7 +5,7 @@ import { errorText, hintOf } from '../errors.ts'
 import { clientFor } from '../kafka/client.ts'
 import { CORRUPT_MESSAGE, INVALID_RECORD, troubleOf, troubleOfCode, troubleText } from '../kafka/errors.ts'
 import { type Client, KafkaWire } from '../kafka/kafkajs-wire.ts'
-import { RecordBatch } from '../ship/kafka/record-batch.ts'
+import { RecordBatch } from '../kafka/record-batch.ts'
 import { type Check, failed, ok, skipped, warning } from './check.ts'
 
 const CONNECT_MS = 3_000

@@ -251,7 +251,7 @@ export class KafkaWire {
 
   #exchange(connection: Connection, request: ProduceRequest): Promise<Buffer | null> {
     const correlationId = connection.nextCorrelationId()
-    const chunks = layRequest(correlationId, this.#clientId, this.#topic, this.#timeoutMs, request)
+    const chunks = encodeProduceRequest(correlationId, this.#clientId, this.#topic, this.#timeoutMs, request)
     const expectResponse = request.acks !== 0
     return new Promise((resolve, reject) => {
       if (!connection.isConnected()) throw new Error('the connection to the broker was closed')
@@ -339,7 +339,7 @@ function writeAll(socket: Socket, chunks: readonly Uint8Array[], done: (error?: 
  * client id) · no transactional id · acks · timeout · one topic · for each partition its number, its batch's size and
  * its batch. https://kafka.apache.org/protocol#The_Messages_Produce
  */
-export function layRequest(
+export function encodeProduceRequest(
   correlationId: number,
   clientId: Buffer,
   topic: string,

@@ -11,7 +11,7 @@ import { troubleOf, troubleText } from '../kafka/errors.ts'
 import type { TopicRecord } from '../kafka/kafkajs-wire.ts'
 import { retryDelay } from '../kafka/retry.ts'
 import type { Logger } from '../log/logger.ts'
-import type { FdOutput, WriteResult } from '../ship/sinks/fd-output.ts'
+import type { FdOutput, WriteResult } from '../output/fd-output.ts'
 import { type TailFrom, TopicReader } from './topic-reader.ts'
 
 /** Tries in a row before reading a topic to its end fails. Following goes on forever. */

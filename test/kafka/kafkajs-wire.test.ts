@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { createRequire } from 'node:module'
 import { connect } from 'node:net'
 import { test } from 'node:test'
-import { createClient, internals, layRequest } from '../../src/kafka/kafkajs-wire.ts'
+import { createClient, encodeProduceRequest, internals } from '../../src/kafka/kafkajs-wire.ts'
 
 const require = createRequire(import.meta.url)
 
@@ -88,7 +88,7 @@ test('produce request: is laid as kafkajs lays its own', async () => {
   const createRequest = require('kafkajs/src/protocol/request.js') as (options: object) => Promise<{ buffer: Buffer }>
   const batch = Buffer.from('a record batch, as far as the request is concerned')
   const ours = Buffer.concat(
-    layRequest(7, Buffer.from('me'), 'pairs', 1234, {
+    encodeProduceRequest(7, Buffer.from('me'), 'pairs', 1234, {
       acks: -1,
       partitions: [{ partition: 3, batch: [batch], bytes: batch.length }],
     }),

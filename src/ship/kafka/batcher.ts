@@ -6,7 +6,7 @@
  *
  *     open (being filled) → sealed (full, waiting) → inFlight → shipped, or back to the front of sealed
  */
-import { RecordBatch } from './record-batch.ts'
+import { RecordBatch } from '../../kafka/record-batch.ts'
 
 /** Memory of done batches kept for the next ones. */
 const POOL_BYTES = 8 * 1024 * 1024

@@ -7,18 +7,18 @@
  * alone. Thread: the shipper's, on its event loop.
  */
 
-import { type Compressor, createCompressor } from '../../kafka/compress.ts'
+import { type Compressor, createCompressor } from '../../kafka/codecs.ts'
 import { type Trouble, troubleOf, troubleOfCode, troubleText } from '../../kafka/errors.ts'
 import type { PartitionAnswer } from '../../kafka/kafkajs-wire.ts'
+import type { RecordBatch } from '../../kafka/record-batch.ts'
 import { retryDelay } from '../../kafka/retry.ts'
 import type { FoldedLog } from '../../log/folded-log.ts'
 import type { PairQueue } from '../pair-queue.ts'
 import type { Sink, SinkContext } from '../sink.ts'
 import type { KafkaSinkSpec } from '../worker-data.ts'
 import { Batcher, type Lane } from './batcher.ts'
-import { ClusterView } from './cluster-view.ts'
-import { PairLayer } from './pair-layer.ts'
-import type { RecordBatch } from './record-batch.ts'
+import { RecordEncoder } from './record-encoder.ts'
+import { TopicClient } from './topic-client.ts'
 
 const ACKS = { none: 0, leader: 1, all: -1 } as const
 /** Where a person must act, asking often helps nobody. */
@@ -42,9 +42,9 @@ export class KafkaSink implements Sink {
   readonly #context: SinkContext
   readonly #log: FoldedLog
   readonly #clock: () => number
-  readonly #cluster: ClusterView
+  readonly #cluster: TopicClient
   readonly #batcher: Batcher
-  readonly #layer: PairLayer
+  readonly #encoder: RecordEncoder
   readonly #compressor: Compressor | null
   readonly #failing = new Set<number>()
   #nextDueMs = 0
@@ -58,8 +58,8 @@ export class KafkaSink implements Sink {
     this.#compressor = createCompressor(spec.kafka.compression)
     const batchBytes = Math.min(spec.batchBytes, Math.max(MIN_BATCH_BYTES, spec.bufferBytes / BATCH_SHARE))
     this.#batcher = new Batcher({ batchBytes, lingerMs: spec.lingerMs, maxAgeMs: spec.maxAgeMs })
-    this.#layer = new PairLayer({ ...spec, partitionBy: spec.kafka.partitionBy }, this.#batcher)
-    this.#cluster = new ClusterView(spec.kafka, log, clock, (recovered) => this.#clusterChanged(recovered))
+    this.#encoder = new RecordEncoder({ ...spec, partitionBy: spec.kafka.partitionBy }, this.#batcher)
+    this.#cluster = new TopicClient(spec.kafka, log, clock, (recovered) => this.#clusterChanged(recovered))
   }
 
   get pairs(): number {
@@ -121,7 +121,7 @@ export class KafkaSink implements Sink {
   #takeFrom(queue: PairQueue, nowMs: number): void {
     const { ledger, limit } = this.#context
     while (ledger.shippedPairs + this.#batcher.pairs < limit && queue.front()) {
-      const error = this.#layer.add(queue, nowMs)
+      const error = this.#encoder.add(queue, nowMs)
       queue.pop()
       if (error === null) continue
       ledger.dropped('rejected', 1)

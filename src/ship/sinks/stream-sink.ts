@@ -4,9 +4,9 @@
  */
 import type { PairFormat } from '../../format/output-format.ts'
 import type { FoldedLog } from '../../log/folded-log.ts'
+import type { FdOutput, WriteResult } from '../../output/fd-output.ts'
 import type { PairQueue } from '../pair-queue.ts'
 import type { Sink, SinkContext, SinkEnd } from '../sink.ts'
-import type { FdOutput, WriteResult } from './fd-output.ts'
 
 export class StreamSink implements Sink {
   pairs = 0

@@ -14,7 +14,7 @@
  * Varints are zigzag and little-endian base 128 (Protocol Buffers' sint32); everything else is big-endian.
  */
 import { crc32c } from '@node-rs/crc32'
-import { copyBytes } from '../../ring/copy-bytes.ts'
+import { copyBytes } from '../ring/copy-bytes.ts'
 
 export const BATCH_HEADER_BYTES = 61
 const LENGTH_FROM = 12

@@ -2,7 +2,7 @@
  * CloudEvents 1.0 in binary mode (Kafka protocol binding §3.2): the attributes of a pair's event as record headers, kept
  * laid out in one buffer of which only the id and the time change from pair to pair.
  */
-import { varintBytes, writeVarint } from './record-batch.ts'
+import { varintBytes, writeVarint } from '../../kafka/record-batch.ts'
 
 /** The event's type: what happened, and the major version of its data. */
 export const EVENT_TYPE = 'dev.interceptor.http.pair.v1'
@@ -27,7 +27,7 @@ function layHeader(key: string, value: Uint8Array): Uint8Array {
 }
 
 /** The headers of one record, laid again for each pair. */
-export class Envelope {
+export class EventHeaders {
   /** The headers with their count in front, as a record ends with them. Valid until the next `lay`. */
   bytes = new Uint8Array(0)
   readonly #fixed: readonly Uint8Array[]

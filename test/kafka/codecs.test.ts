@@ -5,7 +5,7 @@ import { gunzipSync } from 'node:zlib'
 import { decompressFrame } from 'lz4-napi'
 import { compress as snappyCompress } from 'snappy'
 import { InterceptorError } from '../../src/errors.ts'
-import { CODEC_NUMBERS, createCompressor } from '../../src/kafka/compress.ts'
+import { CODEC_NUMBERS, createCompressor } from '../../src/kafka/codecs.ts'
 import { unsnappy } from '../../src/kafka/decompress.ts'
 
 const records = Buffer.from(JSON.stringify(Array.from({ length: 500 }, (_, n) => ({ n, path: '/orders' }))))

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { createRequire } from 'node:module'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { RecordBatch, readVarint, varintBytes, writeVarint } from '../../../src/ship/kafka/record-batch.ts'
+import { RecordBatch, readVarint, varintBytes, writeVarint } from '../../src/kafka/record-batch.ts'
 
 const require = createRequire(import.meta.url)
 

@@ -2,14 +2,14 @@
 import { encodeValue, type ValueFormat } from '../../pair/encode-value.ts'
 import type { PairQueue } from '../pair-queue.ts'
 import type { Batcher } from './batcher.ts'
-import { Envelope } from './envelope.ts'
+import { EventHeaders } from './event-headers.ts'
 import { findId, idLength } from './pair-id.ts'
 import { createPartitioner, type PartitionBy, type Partitioner } from './partitioner.ts'
 
 /** More than a record takes beside value and headers: varints and key. */
 const FRAMING_BYTES = 48
 
-export interface PairLayerOptions {
+export interface RecordEncoderOptions {
   /** Names this agent in `ce_source`. */
   node: string
   format: ValueFormat
@@ -17,18 +17,18 @@ export interface PairLayerOptions {
   partitionBy: PartitionBy
 }
 
-export class PairLayer {
+export class RecordEncoder {
   readonly #batcher: Batcher
   readonly #partitioner: Partitioner
-  readonly #envelope: Envelope
+  readonly #headers: EventHeaders
   readonly #format: ValueFormat
   readonly #decode: boolean
 
-  constructor(options: PairLayerOptions, batcher: Batcher) {
+  constructor(options: RecordEncoderOptions, batcher: Batcher) {
     this.#batcher = batcher
     this.#partitioner = createPartitioner(options.partitionBy)
     const source = `/interceptor/${encodeURIComponent(options.node)}`
-    this.#envelope = new Envelope(source, `application/${options.format}`)
+    this.#headers = new EventHeaders(source, `application/${options.format}`)
     this.#format = options.format
     this.#decode = options.decode
   }
@@ -52,8 +52,8 @@ export class PairLayer {
 
   #append(queue: PairQueue, value: Uint8Array, start: number, length: number, nowMs: number): void {
     const idAt = findId(queue.bytes, queue.start, queue.length)
-    this.#envelope.lay(queue.bytes, idAt, idAt === -1 ? 0 : idLength(queue.bytes, idAt), queue.micros)
-    const headers = this.#envelope.bytes
+    this.#headers.lay(queue.bytes, idAt, idAt === -1 ? 0 : idLength(queue.bytes, idAt), queue.micros)
+    const headers = this.#headers.bytes
     const partition = this.#partitioner.assign(queue.connection, queue.server, this.#batcher.lanes.length)
     const batch = this.#batcher.batchFor(partition, length + headers.length + FRAMING_BYTES, nowMs)
     batch.append(value, start, length, this.#partitioner.key, headers, Date.now(), nowMs - queue.ageMs(nowMs))

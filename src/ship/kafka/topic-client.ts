@@ -18,7 +18,7 @@ const WATCHDOG_MS = 40_000
 /** Where a person must act, asking often helps nobody. */
 const DENIED_REFRESH_MS = 5_000
 
-export class ClusterView {
+export class TopicClient {
   /** Leader of each partition, −1 where there is none; empty until the topic has been seen. */
   leaders: readonly number[] = []
   /** The last attempt to reach the cluster and its topic failed. */

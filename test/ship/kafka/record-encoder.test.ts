@@ -1,10 +1,10 @@
-/** What makes a record of a pair beside its bytes: id, envelope, key and partition. */
+/** What makes a record of a pair beside its bytes: id, headers, key and partition. */
 import assert from 'node:assert/strict'
 import { createRequire } from 'node:module'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { packPair } from '../../../src/pair/unpack.ts'
-import { Envelope } from '../../../src/ship/kafka/envelope.ts'
+import { EventHeaders } from '../../../src/ship/kafka/event-headers.ts'
 import { findId, idLength } from '../../../src/ship/kafka/pair-id.ts'
 import { createPartitioner, murmur2 } from '../../../src/ship/kafka/partitioner.ts'
 import { makePair } from '../support.ts'
@@ -18,7 +18,7 @@ const Decoder = require('kafkajs/src/protocol/decoder.js') as new (
 }
 const readHeader = require('kafkajs/src/protocol/recordBatch/header/v0/decoder.js') as unknown
 
-const headersOf = ({ bytes }: Envelope): Record<string, string> =>
+const headersOf = ({ bytes }: EventHeaders): Record<string, string> =>
   Object.fromEntries(
     new Decoder(Buffer.from(bytes)).readVarIntArray(readHeader).map(({ key, value }) => [key, value.toString()]),
   )
@@ -41,13 +41,13 @@ test('pair id: bytes that are no pair have none, and nothing is read behind them
   for (let length = 0; length < 40; length += 1) assert.equal(findId(pair, 0, length), -1)
 })
 
-test('envelope: id and time change from pair to pair, the rest stays', () => {
-  const envelope = new Envelope('/interceptor/n', 'application/json')
+test('headers: id and time change from pair to pair, the rest stays', () => {
+  const headers = new EventHeaders('/interceptor/n', 'application/json')
   fc.assert(
     fc.property(fc.stringMatching(/^[0-9a-f]{1,40}$/), fc.integer({ min: 0, max: 4e15 }), (id, micros) => {
-      envelope.lay(text(`--${id}`), 2, id.length, micros)
+      headers.lay(text(`--${id}`), 2, id.length, micros)
       const seconds = new Date(Math.floor(micros / 1e6) * 1000).toISOString().slice(0, 19)
-      assert.deepEqual(headersOf(envelope), {
+      assert.deepEqual(headersOf(headers), {
         ce_specversion: '1.0',
         ce_type: 'dev.interceptor.http.pair.v1',
         ce_source: '/interceptor/n',
