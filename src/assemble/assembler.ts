@@ -29,7 +29,7 @@ import { MessageWriter } from './encode/message-writer.ts'
 import { PAIR_FRAME_BYTES, PairWriter } from './encode/pair-writer.ts'
 import { Filter, type FilterConfig } from './filter.ts'
 import { Exchanges } from './http1/exchanges.ts'
-import { HeadScanner } from './http1/head.ts'
+import { MessageHead } from './http1/message-head.ts'
 import { MessageParser } from './http1/message-parser.ts'
 import { Outcomes, type PairSink } from './http1/outcomes.ts'
 import { Position } from './http1/position.ts'
@@ -101,18 +101,18 @@ export class Assembler {
     arena.clear()
     const pool = new BlockPool(arena)
     const filter = new Filter(options.filter, options.everything)
-    const scanner = new HeadScanner(arena, filter)
+    const head = new MessageHead(arena, filter)
     const time = new PacketTime()
     const flows = new FlowTable(arena, time, options.flows)
-    const messages = new MessageWriter(arena, scanner)
+    const messages = new MessageWriter(arena, head)
     const vantages = new Vantages(flows, options)
     const pairs = new PairWriter(arena, pool, flows, messages, vantages, options.node)
     const outcomes = new Outcomes(arena, pool, pairs, options, counts, sink)
     const position = new Position()
     const told = { time, position, vantages, limits: options, counts }
-    const exchanges = new Exchanges({ arena, pool, scanner, filter, messages, outcomes, ...told })
-    const parser = new MessageParser(arena, pool, scanner, exchanges, time, position, options.messageBytes)
-    const connections = new Connections(arena, pool, scanner, parser, exchanges, counts, vantages)
+    const exchanges = new Exchanges({ arena, pool, head, filter, messages, outcomes, ...told })
+    const parser = new MessageParser(arena, pool, head, exchanges, time, position, options.messageBytes)
+    const connections = new Connections(arena, pool, head, parser, exchanges, counts, vantages)
     const reassembler = new Reassembler(pool, counts, time, connections)
     this.arena = arena
     this.input = arena.bytes.subarray(arena.input, arena.input + arena.inputBytes)

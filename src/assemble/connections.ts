@@ -6,7 +6,7 @@ import { ASSEMBLE_COUNTERS } from '../ledger/counters.ts'
 import { HEAD_INVALID } from './head-scanner/layout.ts'
 import { HttpConnection } from './http1/connection.ts'
 import type { Exchanges } from './http1/exchanges.ts'
-import type { HeadScanner } from './http1/head.ts'
+import type { MessageHead } from './http1/message-head.ts'
 import {
   type MessageParser,
   REASON_CLOSED,
@@ -59,7 +59,7 @@ const REASONS: readonly number[] = (() => {
 export class Connections implements StreamConsumer, FlowOwner {
   readonly #arena: Arena
   readonly #pool: BlockPool
-  readonly #scanner: HeadScanner
+  readonly #head: MessageHead
   readonly #parser: MessageParser
   readonly #exchanges: Exchanges
   readonly #counts: Float64Array
@@ -69,7 +69,7 @@ export class Connections implements StreamConsumer, FlowOwner {
   constructor(
     arena: Arena,
     pool: BlockPool,
-    scanner: HeadScanner,
+    head: MessageHead,
     parser: MessageParser,
     exchanges: Exchanges,
     counts: Float64Array,
@@ -77,7 +77,7 @@ export class Connections implements StreamConsumer, FlowOwner {
   ) {
     this.#arena = arena
     this.#pool = pool
-    this.#scanner = scanner
+    this.#head = head
     this.#parser = parser
     this.#exchanges = exchanges
     this.#counts = counts
@@ -145,7 +145,7 @@ export class Connections implements StreamConsumer, FlowOwner {
     if (flow.lossy || flow.midstream || flow.clientDirection === -1)
       return this.#recogniseMidstream(flow, direction, at, end)
     const isResponse = direction !== flow.clientDirection
-    if (this.#scanner.scan(skipEmptyLines(this.#arena.bytes, at, end), end, isResponse) === HEAD_INVALID) {
+    if (this.#head.scan(skipEmptyLines(this.#arena.bytes, at, end), end, isResponse) === HEAD_INVALID) {
       this.#becomeOpaque(flow, C.protocolOther)
       return null
     }
@@ -164,10 +164,10 @@ export class Connections implements StreamConsumer, FlowOwner {
   #recogniseMidstream(flow: Flow, direction: Direction, at: number, end: number): HttpConnection | null {
     let client = flow.clientDirection
     if (client === -1) {
-      if (this.#scanner.begins(at, end, false)) client = direction
-      else if (this.#scanner.begins(at, end, true)) client = (1 - direction) as Direction
+      if (this.#head.begins(at, end, false)) client = direction
+      else if (this.#head.begins(at, end, true)) client = (1 - direction) as Direction
       else return null
-    } else if (!this.#scanner.begins(at, end, direction !== client)) return null
+    } else if (!this.#head.begins(at, end, direction !== client)) return null
     flow.clientDirection = client
     const http = this.#open(flow)
     if (http === null) return null

@@ -8,7 +8,7 @@
  * and empty closes its own, and the shipper flushes when all of those are empty.
  */
 
-import { checkKernel } from '../assemble/head-scanner/head-scanner.ts'
+import { checkHeadScanner } from '../assemble/head-scanner/head-scanner.ts'
 import { deferred } from '../async/deferred.ts'
 import { count, type Ledger } from '../ledger/ledger.ts'
 import type { Observation } from '../ledger/observation.ts'
@@ -127,7 +127,7 @@ class Pipeline implements TargetPipeline {
   async #run(): Promise<Outcome> {
     let input: OpenInput | null = null
     try {
-      checkKernel()
+      checkHeadScanner()
       input = await openInput(this.#options)
       await this.#work(input, planRun(this.#options, interfacesOf(input)))
     } catch (error) {

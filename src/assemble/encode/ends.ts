@@ -54,7 +54,7 @@ export class Ends {
   write(to: number, flow: Flow): number {
     const slot = flow.index & (ENDS_SLOTS - 1)
     const from = this.#arena.ends + slot * ENDS_SLOT_BYTES
-    if (this.#owners[slot] !== flow.serial) this.#lay(slot, from, flow)
+    if (this.#owners[slot] !== flow.serial) this.#encode(slot, from, flow)
     const length = this.#lengths[slot]
     if (flow.clientPod === null && flow.serverPod === null) {
       this.#arena.copy(to, from, length)
@@ -82,7 +82,7 @@ export class Ends {
     return to + pod.length
   }
 
-  #lay(slot: number, start: number, flow: Flow): void {
+  #encode(slot: number, start: number, flow: Flow): void {
     const client = flow.clientDirection as Direction
     const { bytes } = this.#arena
     let at = this.#end(start, flow, client)

@@ -8,9 +8,9 @@
  * bytes before the body); the body's bytes follow; `tail` writes the rest.
  */
 
-import type { Kernel } from '../head-scanner/head-scanner.ts'
+import type { HeadScanner } from '../head-scanner/head-scanner.ts'
 import { PART_BODY, PART_METHOD, PART_STATUS, PART_TARGET, PART_VERSION, PARTS_BYTES } from '../head-scanner/layout.ts'
-import type { HeadScanner } from '../http1/head.ts'
+import type { MessageHead } from '../http1/message-head.ts'
 import { type Arena, copyWords } from '../memory/arena.ts'
 import { fixmap, key, template, uint } from './templates.ts'
 import { TextReader } from './text-reader.ts'
@@ -44,19 +44,19 @@ const FIELD_OVERHEAD = 5
 const HEAD_OVERHEAD = STATUS.length + METHOD.length + TARGET.length + VERSION.length + BODY.length + 3 * 5 + 16
 
 export class MessageWriter {
-  readonly #kernel: Kernel
+  readonly #scanner: HeadScanner
   readonly #view: DataView
   readonly #text: TextReader
-  readonly #scanner: HeadScanner
+  readonly #head: MessageHead
   /** Address of the table of parts. */
   readonly #parts: number
   readonly #tail: number
 
-  constructor(arena: Arena, scanner: HeadScanner) {
-    this.#kernel = arena.kernel
+  constructor(arena: Arena, head: MessageHead) {
+    this.#scanner = arena.headScanner
     this.#view = arena.view
     this.#text = new TextReader(arena)
-    this.#scanner = scanner
+    this.#head = head
     const parts = new DataView(new ArrayBuffer(PARTS_BYTES))
     const addPart = (at: number, content: Uint8Array, value = 0): void => {
       parts.setUint32(at, arena.addTemplate(content), true)
@@ -74,12 +74,12 @@ export class MessageWriter {
 
   /** Bytes that `head` writes at most. @param wireBytes those of the head on the wire */
   bound(wireBytes: number, nonAscii: boolean): number {
-    return (nonAscii ? 2 : 1) * wireBytes + FIELD_OVERHEAD * this.#scanner.fieldCount + HEAD_OVERHEAD
+    return (nonAscii ? 2 : 1) * wireBytes + FIELD_OVERHEAD * this.#head.fieldCount + HEAD_OVERHEAD
   }
 
   /** Lays the head that was scanned and digested last. @returns the address after the body's bin header */
   head(to: number, isResponse: boolean): number {
-    return this.#kernel.layHead(to, isResponse ? 1 : 0, this.#parts)
+    return this.#scanner.writeHead(to, isResponse ? 1 : 0, this.#parts)
   }
 
   /** What follows the body. @returns the address after it */

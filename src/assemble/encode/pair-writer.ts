@@ -92,8 +92,8 @@ export class PairWriter {
   begin(exchange: Exchange, flow: Flow): number {
     const start = this.#arena.scratch
     const { request, response } = exchange
-    const { kernel } = this.#arena
-    kernel.layId(start + ID_AT, request.digest1, request.digest2, response.digest1, response.digest2)
+    const { headScanner } = this.#arena
+    headScanner.writeId(start + ID_AT, request.digest1, request.digest2, response.digest1, response.digest2)
     // All four have mostly the same upper half. Doubles hold a uint64 time exactly until the year 2255.
     const view = this.#view
     const high = Math.floor(request.startMicros / TWO_TO_32)

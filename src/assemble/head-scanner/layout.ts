@@ -1,6 +1,6 @@
 /**
- * Where the head kernel (`wasm/`, AssemblyScript) and the modules that call it find each other's words in the arena.
- * Compiled into both. Addresses and offsets are bytes; numbers are little-endian, 32 bits wide where nothing else is said.
+ * Memory layout shared by the head scanner (`wasm/`, AssemblyScript) and its callers; compiled into both. Addresses and
+ * offsets are in bytes; numbers are little-endian, and 32 bits wide unless noted.
  */
 
 /** Results of a scan and of a digest. */
@@ -22,23 +22,23 @@ export const ANOMALIES = 52
 export const DIGEST_1 = 56
 export const DIGEST_2 = 60
 export const NON_ASCII = 64
-export const JUDGED_COUNT = 68
+export const RULE_FIELD_COUNT = 68
 export const RESULTS_BYTES = 128
 
 /** The fields of a head: start and end of its name, start and end of its value, 16 bytes each. */
 export const FIELDS_AT = RESULTS_AT + RESULTS_BYTES
-/** Lines of one head beside its first: as many as 1 MiB has of the shortest that are fields. */
+/** Most field lines of one head: 1 MiB of the shortest possible fields. */
 export const MAX_FIELDS = 262_144
 export const FIELD_BYTES = 16
-/** Those of the fields that rules may be about: offsets from FIELDS_AT, in words. */
-export const JUDGED_AT = FIELDS_AT + MAX_FIELDS * FIELD_BYTES
-export const KERNEL_END = JUDGED_AT + MAX_FIELDS * 4
-/** Names that are longer have the bit of this length. */
+/** Fields that the filter may depend on: offsets from FIELDS_AT, in words. */
+export const RULE_FIELDS_AT = FIELDS_AT + MAX_FIELDS * FIELD_BYTES
+export const SCANNER_END = RULE_FIELDS_AT + MAX_FIELDS * 4
+/** Longer names share this length's bit. */
 export const LONGEST_LENGTH = 31
 
 /**
- * A table of constant parts of a message's map, at an offset each: address, length, and where in it the value to be patched
- * is (the status, the minor version's digit).
+ * Table of the constant parts of an encoded message. Each entry has three words: address, length, and the offset of the
+ * value to patch in (the status, or the digit of the minor version).
  */
 export const PART_METHOD = 0
 export const PART_TARGET = 12
@@ -49,7 +49,7 @@ export const PARTS_BYTES = 60
 
 /** Results of a scan. */
 export const HEAD_COMPLETE = 0
-/** The bytes so far are a plausible beginning of a head. */
+/** The bytes so far may be the beginning of a head. */
 export const HEAD_INCOMPLETE = 1
 export const HEAD_INVALID = 2
 /** More than MAX_FIELDS lines. */
@@ -59,14 +59,14 @@ export const METHOD_OTHER = 0
 export const METHOD_HEAD = 1
 export const METHOD_CONNECT = 2
 
-/** Content length when there is none, and when fields contradict each other or are no number. */
+/** No Content-Length; Content-Length fields that contradict each other or are not a number. */
 export const LENGTH_ABSENT = -1
 export const LENGTH_INVALID = -2
 
 export const CODING_NONE = 0
 /** `chunked` is the final transfer coding. */
 export const CODING_CHUNKED = 1
-/** Transfer codings, of which `chunked` is not the last. */
+/** Transfer codings that do not end in `chunked`. */
 export const CODING_OTHER = 2
 
 /** Anomalies of a head, as bits. */

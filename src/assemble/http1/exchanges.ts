@@ -22,7 +22,7 @@ import { LEAVE_OUT, type Vantages } from '../vantage/vantage.ts'
 import type { HttpConnection } from './connection.ts'
 import { HeadDigest } from './digest.ts'
 import type { Exchange, MessageRecord } from './exchange.ts'
-import type { HeadScanner } from './head.ts'
+import type { MessageHead } from './message-head.ts'
 import {
   expectChunked,
   expectCounted,
@@ -49,7 +49,7 @@ export class Exchanges implements MessageHandler {
   readonly #arena: Arena
   readonly #pool: BlockPool
   readonly #time: PacketTime
-  readonly #scanner: HeadScanner
+  readonly #head: MessageHead
   readonly #filter: Filter
   readonly #messages: MessageWriter
   readonly #outcomes: Outcomes
@@ -63,7 +63,7 @@ export class Exchanges implements MessageHandler {
     arena: Arena
     pool: BlockPool
     time: PacketTime
-    scanner: HeadScanner
+    head: MessageHead
     filter: Filter
     messages: MessageWriter
     outcomes: Outcomes
@@ -75,7 +75,7 @@ export class Exchanges implements MessageHandler {
     this.#arena = parts.arena
     this.#pool = parts.pool
     this.#time = parts.time
-    this.#scanner = parts.scanner
+    this.#head = parts.head
     this.#filter = parts.filter
     this.#messages = parts.messages
     this.#digest = new HeadDigest(parts.arena)
@@ -185,7 +185,7 @@ export class Exchanges implements MessageHandler {
 
   #requestHead(stream: MessageStream, start: number, headEnd: number, bodyStart: number, end: number): number {
     const connection = stream.connection
-    const scanner = this.#scanner
+    const head = this.#head
     this.#counts[C.requests]++
     this.#counts[C.requestsWaiting]++
     this.#resolve(connection, this.#at.headAck)
@@ -194,11 +194,11 @@ export class Exchanges implements MessageHandler {
     this.#recordHead(request, start, headEnd)
     exchange.ackFirst = this.#at.headAck
     exchange.ackLast = this.#at.ack
-    exchange.method = scanner.method
-    exchange.contentTypeListed = scanner.contentTypeListed
-    exchange.rule = scanner.rule
+    exchange.method = head.method
+    exchange.contentTypeListed = head.contentTypeListed
+    exchange.rule = head.rule
     if (exchange.rule === RULE_NONE) {
-      exchange.rule = this.#filter.target(this.#arena.bytes, scanner.secondStart, scanner.secondEnd)
+      exchange.rule = this.#filter.target(this.#arena.bytes, head.secondStart, head.secondEnd)
     }
     const flow = connection.flow as Flow
     if (flow.hostPending) this.#judgeHost(flow)
@@ -210,9 +210,9 @@ export class Exchanges implements MessageHandler {
       abandonQueue(connection, this.#outcomes, REASON_EVICTED)
       connection.responseDoubt = true
     }
-    const chunked = scanner.coding === CODING_CHUNKED
-    const length = scanner.contentLength === LENGTH_ABSENT ? 0 : scanner.contentLength
-    if (!chunked && (scanner.coding !== CODING_NONE || length === LENGTH_INVALID)) return this.#unknowable(stream, end)
+    const chunked = head.coding === CODING_CHUNKED
+    const length = head.contentLength === LENGTH_ABSENT ? 0 : head.contentLength
+    if (!chunked && (head.coding !== CODING_NONE || length === LENGTH_INVALID)) return this.#unknowable(stream, end)
     this.#announce(exchange, request, chunked ? 0 : length)
     this.#store(exchange, request, false)
     if (chunked) expectChunked(stream)
@@ -223,13 +223,13 @@ export class Exchanges implements MessageHandler {
 
   /** The first request of a connection whose server a sidecar hides: its Host tells whether it is inside the cluster. */
   #judgeHost(flow: Flow): void {
-    if (this.#vantages.judgeHost(flow, this.#scanner.hostField()) === LEAVE_OUT) flow.rule = RULE_VANTAGE
+    if (this.#vantages.judgeHost(flow, this.#head.hostField()) === LEAVE_OUT) flow.rule = RULE_VANTAGE
   }
 
   #responseHead(stream: MessageStream, start: number, headEnd: number, bodyStart: number, end: number): number {
     const connection = stream.connection
-    const scanner = this.#scanner
-    const interim = scanner.status < 200 && scanner.status !== 101
+    const head = this.#head
+    const interim = head.status < 200 && head.status !== 101
     this.#refute(connection)
     const exchange = match(connection, this.#at.headSeq, this.#at.headAck, interim, this.#outcomes, REASON_GAP)
     if (interim) {
@@ -250,7 +250,7 @@ export class Exchanges implements MessageHandler {
     if (exchange.abandoned) this.#counts[C.orphanedTimeout + exchange.reason]++
     else if (waited > this.#limits.responseTimeoutMicros) this.#outcomes.abandon(exchange, REASON_TIMEOUT)
     if (exchange.rule === RULE_NONE) {
-      const rule = this.#filter.response(scanner.status, exchange.contentTypeListed || scanner.contentTypeListed)
+      const rule = this.#filter.response(head.status, exchange.contentTypeListed || head.contentTypeListed)
       if (rule !== RULE_NONE) this.#outcomes.leaveOut(exchange, rule)
     }
     return this.#responseBody(stream, exchange, bodyStart, end)
@@ -258,14 +258,14 @@ export class Exchanges implements MessageHandler {
 
   /** Decides how the response ends (RFC 9112 §6.3), and emits the pair at once when it ends within the bytes at hand. */
   #responseBody(stream: MessageStream, exchange: Exchange, bodyStart: number, end: number): number {
-    const scanner = this.#scanner
+    const head = this.#head
     const { response } = exchange
-    const tunnel = scanner.status === 101 || (exchange.method === METHOD_CONNECT && scanner.status < 300)
-    const bodiless = tunnel || exchange.method === METHOD_HEAD || scanner.status === 204 || scanner.status === 304
-    const chunked = !bodiless && scanner.coding === CODING_CHUNKED
-    const length = bodiless ? 0 : scanner.contentLength
-    if (!bodiless && scanner.coding === CODING_NONE && length === LENGTH_INVALID) return this.#unknowable(stream, end)
-    const counted = bodiless || (scanner.coding === CODING_NONE && length >= 0)
+    const tunnel = head.status === 101 || (exchange.method === METHOD_CONNECT && head.status < 300)
+    const bodiless = tunnel || exchange.method === METHOD_HEAD || head.status === 204 || head.status === 304
+    const chunked = !bodiless && head.coding === CODING_CHUNKED
+    const length = bodiless ? 0 : head.contentLength
+    if (!bodiless && head.coding === CODING_NONE && length === LENGTH_INVALID) return this.#unknowable(stream, end)
+    const counted = bodiless || (head.coding === CODING_NONE && length >= 0)
     this.#announce(exchange, response, counted ? length : 0)
     const atHand = counted && length <= end - bodyStart
     if (atHand && !tunnel && exchange.requestDone && !exchange.unconfirmed && this.#kept(exchange)) {
@@ -277,25 +277,25 @@ export class Exchanges implements MessageHandler {
     else if (!counted) expectToClose(stream)
     else if (length > 0) expectCounted(stream, length)
     else this.complete(stream, this.#at.seqAt(bodyStart))
-    if (tunnel) this.#tunnel(stream.connection, scanner.status === 101)
+    if (tunnel) this.#tunnel(stream.connection, head.status === 101)
     return bodyStart
   }
 
   /** A response that belongs to no request we know. It is followed to its end to stay in step. */
   #orphan(stream: MessageStream, bodyStart: number, end: number): number {
     const connection = stream.connection
-    const scanner = this.#scanner
+    const head = this.#head
     const doubt = connection.responseDoubt || connection.first !== null
     this.#counts[doubt ? C.orphanedGap : C.orphanedNoRequest]++
     stream.exchange = null
-    if (scanner.status === 101) this.#tunnel(connection, true)
-    else if (scanner.status === 204 || scanner.status === 304) this.complete(stream, this.#at.seqAt(bodyStart))
-    else if (scanner.coding === CODING_CHUNKED) expectChunked(stream)
-    else if (scanner.coding !== CODING_NONE || scanner.contentLength === LENGTH_ABSENT) expectToClose(stream)
-    else if (scanner.contentLength === LENGTH_INVALID) return this.#unknowable(stream, end)
-    else if (scanner.contentLength === 0) this.complete(stream, this.#at.seqAt(bodyStart))
+    if (head.status === 101) this.#tunnel(connection, true)
+    else if (head.status === 204 || head.status === 304) this.complete(stream, this.#at.seqAt(bodyStart))
+    else if (head.coding === CODING_CHUNKED) expectChunked(stream)
+    else if (head.coding !== CODING_NONE || head.contentLength === LENGTH_ABSENT) expectToClose(stream)
+    else if (head.contentLength === LENGTH_INVALID) return this.#unknowable(stream, end)
+    else if (head.contentLength === 0) this.complete(stream, this.#at.seqAt(bodyStart))
     else {
-      expectCounted(stream, scanner.contentLength)
+      expectCounted(stream, head.contentLength)
       stream.lengthUnsure = true
     }
     return bodyStart
@@ -323,7 +323,7 @@ export class Exchanges implements MessageHandler {
     return !exchange.abandoned && exchange.rule === RULE_NONE
   }
 
-  /** Stores the head the scanner holds, encoded. */
+  /** Encodes the head scanned last and stores it. */
   #store(exchange: Exchange, record: MessageRecord, isResponse: boolean): void {
     if (!this.#kept(exchange)) return
     const pool = this.#pool
@@ -432,7 +432,7 @@ export class Exchanges implements MessageHandler {
     record.endMicros = this.#time.micros
     record.wireBytes = headEnd - start
     record.bodyBytes = 0
-    record.anomalies = this.#scanner.anomalies
+    record.anomalies = this.#head.anomalies
     this.#counts[C.bytesHttp] += headEnd - start
   }
 

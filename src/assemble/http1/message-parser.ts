@@ -8,7 +8,7 @@ import { HEAD_COMPLETE, HEAD_INCOMPLETE, HEAD_INVALID, HEAD_OVERSIZE } from '../
 import type { Arena } from '../memory/arena.ts'
 import type { BlockPool } from '../memory/block-pool.ts'
 import type { PacketTime } from '../packet-time.ts'
-import type { HeadScanner } from './head.ts'
+import type { MessageHead } from './message-head.ts'
 import {
   CHUNK_DATA,
   CHUNK_DATA_END,
@@ -29,7 +29,7 @@ import { CR, LF, SEMICOLON, SPACE, skipEmptyLines, TAB } from './text.ts'
 /** What happens to messages. Addresses are into the arena and valid during the call. */
 export interface MessageHandler {
   /**
-   * A head is complete; the scanner holds it. Sets the stream's state for what follows, and may consume the body.
+   * A head is complete and scanned (see MessageHead). Sets the stream's state for what follows, and may consume the body.
    *
    * @param start, headEnd where the head lies; @param bodyStart, end the bytes after it that are at hand
    * @returns the address to go on at, `bodyStart` or behind it
@@ -65,7 +65,7 @@ const CHUNK_LINE_BYTES = 65_536
 export class MessageParser {
   readonly #arena: Arena
   readonly #pool: BlockPool
-  readonly #scanner: HeadScanner
+  readonly #head: MessageHead
   readonly #handler: MessageHandler
   readonly #time: PacketTime
   readonly #headBytes: number
@@ -75,7 +75,7 @@ export class MessageParser {
   constructor(
     arena: Arena,
     pool: BlockPool,
-    scanner: HeadScanner,
+    head: MessageHead,
     handler: MessageHandler,
     time: PacketTime,
     position: Position,
@@ -83,7 +83,7 @@ export class MessageParser {
   ) {
     this.#arena = arena
     this.#pool = pool
-    this.#scanner = scanner
+    this.#head = head
     this.#handler = handler
     this.#time = time
     this.#position = position
@@ -148,7 +148,7 @@ export class MessageParser {
   #step(stream: MessageStream, p: number, end: number): number {
     switch (stream.state) {
       case HEAD:
-        return this.#head(stream, p, end)
+        return this.#headBegins(stream, p, end)
       case HEAD_PART:
         return this.#headPart(stream, p, end)
       case COUNTED:
@@ -173,22 +173,22 @@ export class MessageParser {
 
   /** A message start is provable at the beginning of a segment only. */
   #seek(stream: MessageStream, at: number, end: number): number {
-    if (!this.#scanner.begins(at, end, stream.isResponse)) return end
+    if (!this.#head.begins(at, end, stream.isResponse)) return end
     stream.state = HEAD
     return at
   }
 
-  #head(stream: MessageStream, at: number, end: number): number {
+  #headBegins(stream: MessageStream, at: number, end: number): number {
     const start = skipEmptyLines(this.#arena.bytes, at, end)
     if (start === end) return end
-    const result = this.#scanner.scan(start, end, stream.isResponse)
+    const result = this.#head.scan(start, end, stream.isResponse)
     if (result === HEAD_COMPLETE) {
       const position = this.#position
       position.headSeq = position.seqAt(start)
       position.headAck = position.ack
       position.headMicros = this.#time.micros
       stream.state = HEAD
-      return this.#handleHead(stream, start, this.#scanner.end, this.#scanner.end, end)
+      return this.#handleHead(stream, start, this.#head.end, this.#head.end, end)
     }
     if (result !== HEAD_INCOMPLETE) {
       this.#loseHead(stream, result)
@@ -219,7 +219,7 @@ export class MessageParser {
     const length = partial.length
     this.#pool.copyOut(partial, start)
     this.#pool.free(partial)
-    const result = this.#scanner.scan(start, start + length, stream.isResponse)
+    const result = this.#head.scan(start, start + length, stream.isResponse)
     if (result !== HEAD_COMPLETE) {
       this.#loseHead(stream, result)
       return end
@@ -279,7 +279,7 @@ export class MessageParser {
   }
 
   #looksLikeResponse(at: number, end: number): boolean {
-    return end - at >= 12 && this.#scanner.scan(at, end, true) !== HEAD_INVALID
+    return end - at >= 12 && this.#head.scan(at, end, true) !== HEAD_INVALID
   }
 
   /** chunk-size in hexadecimal (RFC 9112 §7.1); spaces around it and bare LF are met in the wild */

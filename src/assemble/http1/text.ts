@@ -1,4 +1,4 @@
-/** Bytes that HTTP is made of, and names to compare with. The kernel has its own (`kernel/wasm/bytes.ts`). */
+/** Delimiter bytes of HTTP, and case-insensitive comparison. The head scanner has constants of its own (`head-scanner/wasm/bytes.ts`). */
 
 export const CR = 13
 export const LF = 10

@@ -1,14 +1,14 @@
 import { align8 } from '../../ring/layout.ts'
-import { type Kernel, startKernel } from '../head-scanner/head-scanner.ts'
-import { KERNEL_END, RESULTS_AT, RESULTS_BYTES } from '../head-scanner/layout.ts'
+import { type HeadScanner, loadHeadScanner } from '../head-scanner/head-scanner.ts'
+import { RESULTS_AT, RESULTS_BYTES, SCANNER_END } from '../head-scanner/layout.ts'
 
 /**
  * All bytes an assembler works on live in one memory, so an address is a plain number, one pair of views serves every
- * module, no copy makes a view object, and the kernel reaches everything.
+ * module, no copy makes a view object, and the head scanner reaches everything.
  *
  *     0           4096      input               heads            scratch              ends            pool              end
  *     +-----------+---------+-------------------+----------------+--------------------+---------------+------------------+
- *     | templates | kernel's| block from a ring | head made whole| pair being written | ends of flows | blocks that hold |
+ *     | templates | scanner | block from a ring | head made whole| pair being written | ends of flows | blocks that hold |
  *     +-----------+---------+-------------------+----------------+--------------------+---------------+------------------+
  *
  * The operating system backs pages when they are first touched, so a large pool costs nothing until it is used.
@@ -17,8 +17,8 @@ import { KERNEL_END, RESULTS_AT, RESULTS_BYTES } from '../head-scanner/layout.ts
 export class Arena {
   readonly bytes: Uint8Array
   readonly view: DataView
-  readonly kernel: Kernel
-  /** The kernel's results, by word. */
+  readonly headScanner: HeadScanner
+  /** Results of the head scanner, by word. */
   readonly results: Int32Array
   readonly input: number
   readonly inputBytes: number
@@ -32,7 +32,7 @@ export class Arena {
 
   /** @param inputBytes, headBytes, scratchBytes, poolBytes sizes of the regions; together below 2 GiB */
   constructor(inputBytes: number, headBytes: number, scratchBytes: number, poolBytes: number) {
-    this.input = KERNEL_END
+    this.input = SCANNER_END
     this.inputBytes = inputBytes
     this.heads = align8(this.input + inputBytes + SLACK_BYTES)
     this.scratch = align8(this.heads + headBytes + SLACK_BYTES)
@@ -44,7 +44,7 @@ export class Arena {
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages })
     this.bytes = new Uint8Array(memory.buffer)
     this.view = new DataView(memory.buffer)
-    this.kernel = startKernel(memory)
+    this.headScanner = loadHeadScanner(memory)
     this.results = new Int32Array(memory.buffer, RESULTS_AT, RESULTS_BYTES / 4)
   }
 
@@ -55,7 +55,7 @@ export class Arena {
 
   /** Copies `length` bytes; may clobber up to 15 bytes after the target range. Ranges of under 97 bytes must not overlap. */
   copy(to: number, from: number, length: number): void {
-    if (length > WORD_LOOP_BYTES) this.kernel.copy(to, from, length)
+    if (length > WORD_LOOP_BYTES) this.headScanner.copy(to, from, length)
     else copyWords(this.view, to, from, length)
   }
 

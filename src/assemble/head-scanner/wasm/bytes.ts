@@ -1,4 +1,4 @@
-/** Byte classes, and searches of 16 bytes a step. A search reads up to 15 bytes past `end`; it never finds one there. */
+/** Byte classes, and searches in steps of 16 bytes. A search may read 15 bytes past `end` but never reports a match there. */
 
 export const TAB: u8 = 9
 export const LF: u8 = 10
@@ -8,7 +8,7 @@ export const COMMA: u8 = 44
 export const COLON: u8 = 58
 export const SEMICOLON: u8 = 59
 
-/** Sets the bit that makes ASCII letters lower case. */
+/** Mask that turns ASCII letters into lower case. */
 export const LOWER: u64 = 0x2020202020202020
 
 /** @returns the address of the first LF in [at, end), or `end` */
@@ -30,12 +30,12 @@ export function findColonOrLf(at: usize, end: usize): usize {
   return end
 }
 
-/** Space, tab or CR: what lines end in before their LF. */
+/** Space, tab or CR: bytes that may precede the LF of a line. */
 export function isLineSpace(c: u8): bool {
   return c === SPACE || c === CR || c === TAB
 }
 
-/** White space within a value that may go over several lines (RFC 9112 §5.2). */
+/** White space inside a value that may be folded (RFC 9112 §5.2). */
 export function isFold(c: u8): bool {
   return isLineSpace(c) || c === LF
 }
@@ -48,16 +48,16 @@ export function isDigit(c: u8): bool {
   return c - 48 < 10
 }
 
-/** Whether tokens may have it (RFC 9110 §5.6.2). */
+/** Whether the byte may be part of a token (RFC 9110 §5.6.2). */
 export function isTokenByte(c: u8): bool {
   return c < 128 && (((c < 64 ? TOKEN_LOW : TOKEN_HIGH) >> (c & 63)) & 1) !== 0
 }
 
-// A bit for each of the bytes 0 to 63, and 64 to 127.
+// One bit per byte value: 0 to 63, and 64 to 127.
 const TOKEN_LOW: u64 = 0x03ff6cfa00000000
 const TOKEN_HIGH: u64 = 0x57ffffffc7fffffe
 
-/** `end` without the spaces, tabs and CR before it. */
+/** @returns `end` moved before trailing spaces, tabs and CRs */
 export function trimEnd(start: usize, end: usize): usize {
   while (end > start && isLineSpace(load<u8>(end - 1))) end--
   return end

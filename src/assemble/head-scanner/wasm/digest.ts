@@ -1,4 +1,4 @@
-/** The message's half of a pair's id: 64 bits of its head's bytes and its first sequence number. */
+/** One message's half of a pair id: a 64-bit hash of its head and the sequence number of its first byte. */
 import { DIGEST_1, DIGEST_2, NON_ASCII, RESULTS_AT } from '../layout'
 
 const PRIME_1: u64 = 0x9e3779b185ebca87
@@ -6,10 +6,11 @@ const PRIME_2: u64 = 0xc2b2ae3d27d4eb4f
 const HIGH_BITS: u64 = 0x8080808080808080
 
 /**
- * Four lanes side by side, so that no multiplication waits for another; what is left is taken by words in turn. Also finds
- * whether there are bytes over 127.
+ * Hashes in four independent lanes, so that multiplications overlap; the remainder is hashed word by word. Also records
+ * whether the head has bytes over 127.
  *
- * @param start, end the head in the arena; @param seq sequence number of its first byte
+ * @param start, end the head in the arena
+ * @param seq sequence number of its first byte
  */
 export function digest(start: usize, end: usize, seq: u32): void {
   let a = <u64>seq ^ PRIME_1
@@ -47,7 +48,7 @@ export function digest(start: usize, end: usize, seq: u32): void {
   store<i32>(RESULTS_AT + NON_ASCII, (seen & HIGH_BITS) !== 0 ? 1 : 0)
 }
 
-/** Lets every input bit reach every output bit (the 64-bit finaliser of MurmurHash3). */
+/** The 64-bit finalizer of MurmurHash3: every input bit affects every output bit. */
 function finish(word: u64): u64 {
   let h = word ^ (word >> 33)
   h *= 0xff51afd7ed558ccd

@@ -9,12 +9,12 @@ import {
   CONTENT_LENGTH,
   FIELD_BYTES,
   FIELDS_AT,
-  JUDGED_AT,
-  JUDGED_COUNT,
   LENGTH_ABSENT,
   LENGTH_INVALID,
   LONGEST_LENGTH,
   RESULTS_AT,
+  RULE_FIELD_COUNT,
+  RULE_FIELDS_AT,
 } from '../layout'
 import { COMMA, isBlank, isDigit, isFold, LOWER, SEMICOLON } from './bytes'
 
@@ -31,10 +31,10 @@ const IDENTITY: u64 = 0x797469746e656469
 const MAX_SAFE: f64 = 9007199254740991
 
 /** @param end address after the last field; @param lengths bits of the lengths of names that rules may be about */
-export function judgeFields(end: usize, lengths: u32): void {
+export function interpretFields(end: usize, lengths: u32): void {
   let length: f64 = LENGTH_ABSENT
   let coding = CODING_NONE
-  let judged: usize = JUDGED_AT
+  let judged: usize = RULE_FIELDS_AT
   for (let field: usize = FIELDS_AT; field < end; field += FIELD_BYTES) {
     const name = load<usize>(field)
     const bytes = load<usize>(field, 4) - name
@@ -50,7 +50,7 @@ export function judgeFields(end: usize, lengths: u32): void {
       coding = transferCoding(load<usize>(field, 8), load<usize>(field, 12), coding)
     }
   }
-  store<usize>(RESULTS_AT + JUDGED_COUNT, (judged - JUDGED_AT) / 4)
+  store<usize>(RESULTS_AT + RULE_FIELD_COUNT, (judged - RULE_FIELDS_AT) / 4)
   store<f64>(RESULTS_AT + CONTENT_LENGTH, length)
   store<i32>(RESULTS_AT + CODING, coding)
   if (coding !== CODING_NONE && length !== LENGTH_ABSENT) noteAnomaly(ANOMALY_LENGTH_IGNORED)

@@ -1,10 +1,10 @@
 /**
- * What is done with every byte of a message's head, in WebAssembly for its 16-byte and 64-bit operations: AssemblyScript, a
- * strict kind of TypeScript (`npm run build` compiles it by itself). Works on the arena's memory alone and keeps nothing
- * between calls but the results of the last scan. Its callers are `http1/head.ts` and `encode/message-writer.ts`.
+ * The work that touches every byte of a message head, in WebAssembly for its 16-byte and 64-bit operations. The language
+ * is AssemblyScript, a strict subset of TypeScript; `npm run build` compiles it separately. It works on the arena's memory
+ * alone and keeps no state but the results of the last scan. Callers: `http1/message-head.ts`, `encode/message-writer.ts`.
  */
 export { digest } from './digest'
-export { layHead, layId } from './lay'
+export { writeHead, writeId } from './encode'
 export { scan } from './scan'
 
 /** Copies `length` bytes; the ranges may overlap. */

@@ -11,18 +11,18 @@ import {
   HEAD_INCOMPLETE,
   HEAD_INVALID,
   HEAD_OVERSIZE,
-  JUDGED_AT,
   RESULTS_AT,
+  RULE_FIELDS_AT,
   START_LINE_END,
 } from '../layout'
 import { COLON, CR, findColonOrLf, findLf, isBlank, isLineSpace, SPACE, trimEnd } from './bytes'
-import { judgeFields, noteAnomaly } from './fields'
-import { isPlausible, requestLine, statusLine } from './lines'
+import { interpretFields, noteAnomaly } from './fields'
+import { isPlausible, requestLine, statusLine } from './start-line'
 
 /** Address after the last field found. */
 let fieldsEnd: usize = FIELDS_AT
 
-/** Scans the head that begins at `at`. @param lengths as `judgeFields` has them. @returns a HEAD_ result */
+/** Scans the head that begins at `at`. @param lengths as `interpretFields` has them. @returns a HEAD_ result */
 export function scan(at: usize, end: usize, isResponse: bool, lengths: u32): i32 {
   fieldsEnd = FIELDS_AT
   store<i32>(RESULTS_AT + START_LINE_END, 0)
@@ -48,10 +48,10 @@ function fieldLines(line: usize, end: usize, lengths: u32): i32 {
     const first = load<u8>(line)
     if (eol === line || (first === CR && eol === line + 1)) {
       store<usize>(RESULTS_AT + END, eol + 1)
-      judgeFields(fieldsEnd, lengths)
+      interpretFields(fieldsEnd, lengths)
       return HEAD_COMPLETE
     }
-    if (fieldsEnd === JUDGED_AT) return HEAD_OVERSIZE
+    if (fieldsEnd === RULE_FIELDS_AT) return HEAD_OVERSIZE
     if (isBlank(first)) fold(line, eol)
     else if (!hasColon) malformed(line, eol)
     else if (

@@ -1,4 +1,4 @@
-/** Parts of a pair: the head of a message's map (encode/message-writer.ts), laid from the last scan; its id. */
+/** Encodes parts of a pair as MessagePack: a message up to its body (see encode/message-writer.ts), and the id. */
 import {
   ANOMALIES,
   ANOMALY_FOLDED,
@@ -19,51 +19,56 @@ import {
   SECOND_START,
   STATUS,
 } from '../layout'
-import { copyShort, layArrayHeader, layAscii, layFolded, layText } from './text'
+import { copyShort, writeArrayHeader, writeAscii, writeFolded, writeText } from './messagepack'
 
-/** May clobber up to 16 bytes after what it lays. @param parts a table of PART_ entries. @returns the address after it */
-export function layHead(to: usize, isResponse: bool, parts: usize): usize {
+/**
+ * Encodes the message of the last scan up to its body's bytes; may overwrite 16 bytes beyond the end.
+ *
+ * @param parts address of the table of PART_ entries
+ * @returns the address after the encoded bytes
+ */
+export function writeHead(to: usize, isResponse: bool, parts: usize): usize {
   const nonAscii = load<i32>(RESULTS_AT + NON_ASCII) !== 0
   const isFolded = (load<i32>(RESULTS_AT + ANOMALIES) & ANOMALY_FOLDED) !== 0
   const count = load<usize>(RESULTS_AT + FIELD_COUNT)
   let at = to
   if (isResponse) {
-    at = layPart(at, parts + PART_STATUS)
+    at = writePart(at, parts + PART_STATUS)
     store<u16>(to + load<usize>(parts, PART_STATUS + 8), bswap<u16>(load<u16>(RESULTS_AT + STATUS)))
   } else {
-    at = layPart(at, parts + PART_METHOD)
-    at = layAscii(at, load<usize>(RESULTS_AT + FIRST_START), load<usize>(RESULTS_AT + FIRST_END))
-    at = layPart(at, parts + PART_TARGET)
+    at = writePart(at, parts + PART_METHOD)
+    at = writeAscii(at, load<usize>(RESULTS_AT + FIRST_START), load<usize>(RESULTS_AT + FIRST_END))
+    at = writePart(at, parts + PART_TARGET)
   }
-  at = layWire(at, load<usize>(RESULTS_AT + SECOND_START), load<usize>(RESULTS_AT + SECOND_END), nonAscii)
+  at = writeWire(at, load<usize>(RESULTS_AT + SECOND_START), load<usize>(RESULTS_AT + SECOND_END), nonAscii)
   const version = at
-  at = layPart(at, parts + PART_VERSION)
+  at = writePart(at, parts + PART_VERSION)
   store<u8>(version + load<usize>(parts, PART_VERSION + 8), load<u8>(RESULTS_AT + MINOR_VERSION))
-  at = layFields(layArrayHeader(at, count), count, nonAscii, isFolded)
-  return layPart(at, parts + PART_BODY)
+  at = writeFields(writeArrayHeader(at, count), count, nonAscii, isFolded)
+  return writePart(at, parts + PART_BODY)
 }
 
 /** @returns the address after it */
-function layPart(to: usize, part: usize): usize {
+function writePart(to: usize, part: usize): usize {
   const length = load<usize>(part, 4)
   copyShort(to, load<usize>(part), length)
   return to + length
 }
 
-function layWire(to: usize, start: usize, end: usize, nonAscii: bool): usize {
-  return nonAscii ? layText(to, start, end) : layAscii(to, start, end)
+function writeWire(to: usize, start: usize, end: usize, nonAscii: bool): usize {
+  return nonAscii ? writeText(to, start, end) : writeAscii(to, start, end)
 }
 
 /**
- * Fields as arrays of two strings.
+ * Encodes fields as arrays of two strings.
  *
- * A usual field, ASCII and without folds, takes as many bytes as on the wire: what is before its name and between name and
- * value becomes their headers, so it is copied in one go and patched.
+ * A common field, ASCII and without line folds, is as long encoded as on the wire, so it is copied in one step and the
+ * bytes around its name are replaced by the MessagePack headers.
  *
  *     wire      CR LF name ":" SP value
  *     pair      92 Ax name d9 xx  value
  */
-function layFields(to: usize, count: usize, nonAscii: bool, isFolded: bool): usize {
+function writeFields(to: usize, count: usize, nonAscii: bool, isFolded: bool): usize {
   const isPlain = !nonAscii && !isFolded
   const end = <usize>FIELDS_AT + count * FIELD_BYTES
   for (let field: usize = FIELDS_AT; field < end; field += FIELD_BYTES) {
@@ -78,15 +83,15 @@ function layFields(to: usize, count: usize, nonAscii: bool, isFolded: bool): usi
       to += valueEnd - name + 2
     } else {
       store<u8>(to, 0x92)
-      to = layWire(to + 1, name, nameEnd, nonAscii)
-      to = isFolded ? layFolded(to, value, valueEnd) : layWire(to, value, valueEnd, nonAscii)
+      to = writeWire(to + 1, name, nameEnd, nonAscii)
+      to = isFolded ? writeFolded(to, value, valueEnd) : writeWire(to, value, valueEnd, nonAscii)
     }
   }
   return to
 }
 
-/** 32 hexadecimal digits of four words. */
-export function layId(to: usize, word0: u32, word1: u32, word2: u32, word3: u32): void {
+/** Writes four words as 32 hexadecimal digits. */
+export function writeId(to: usize, word0: u32, word1: u32, word2: u32, word3: u32): void {
   let bytes = i32x4.splat(bswap(word0))
   bytes = i32x4.replace_lane(bytes, 1, bswap(word1))
   bytes = i32x4.replace_lane(bytes, 2, bswap(word2))

@@ -1,8 +1,8 @@
-/** MessagePack strings and arrays, laid straight from wire bytes (MessagePack specification, "Formats"). */
+/** Encodes MessagePack strings and arrays directly from wire bytes (MessagePack specification, "Formats"). */
 import { CR, isBlank, isFold, LF, SPACE } from './bytes'
 
-/** Header of a string of `length` bytes. @returns the address after it */
-export function layStringHeader(to: usize, length: usize): usize {
+/** Writes the header of a string of `length` bytes. @returns the address after it */
+export function writeStringHeader(to: usize, length: usize): usize {
   if (length < 32) {
     store<u8>(to, 0xa0 | length)
     return to + 1
@@ -11,20 +11,20 @@ export function layStringHeader(to: usize, length: usize): usize {
     store<u16>(to, 0xd9 | (length << 8))
     return to + 2
   }
-  return layLongHeader(to, 0xda, length)
+  return writeLongHeader(to, 0xda, length)
 }
 
-/** Header of an array of `length` elements. @returns the address after it */
-export function layArrayHeader(to: usize, length: usize): usize {
+/** Writes the header of an array of `length` elements. @returns the address after it */
+export function writeArrayHeader(to: usize, length: usize): usize {
   if (length < 16) {
     store<u8>(to, 0x90 | length)
     return to + 1
   }
-  return layLongHeader(to, 0xdc, length)
+  return writeLongHeader(to, 0xdc, length)
 }
 
-/** A length in 16 bits behind its type, or in 32 bits behind the type after it. */
-function layLongHeader(to: usize, type: u8, length: usize): usize {
+/** Writes a 16-bit length with `type`, or a 32-bit length with the type that follows it. */
+function writeLongHeader(to: usize, type: u8, length: usize): usize {
   if (length < 65_536) {
     store<u8>(to, type)
     store<u16>(to, bswap<u16>(<u16>length), 1)
@@ -35,24 +35,24 @@ function layLongHeader(to: usize, type: u8, length: usize): usize {
   return to + 5
 }
 
-/** A string of the bytes [start, end), which are ASCII. @returns the address after it */
-export function layAscii(to: usize, start: usize, end: usize): usize {
-  const at = layStringHeader(to, end - start)
+/** Writes the ASCII bytes [start, end) as a string. @returns the address after it */
+export function writeAscii(to: usize, start: usize, end: usize): usize {
+  const at = writeStringHeader(to, end - start)
   copyShort(at, start, end - start)
   return at + end - start
 }
 
 /**
- * A string of any wire bytes: valid UTF-8 as it is, else each byte as the character of that code (ISO 8859-1, which
- * header values were before RFC 9110 §5.5), so that nothing is lost and the string is valid.
+ * Writes any wire bytes as a valid string: UTF-8 unchanged, anything else as ISO 8859-1 (the encoding of header values
+ * before RFC 9110 §5.5), which loses nothing.
  *
  * @returns the address after it
  */
-export function layText(to: usize, start: usize, end: usize): usize {
+export function writeText(to: usize, start: usize, end: usize): usize {
   let high: usize = 0
   for (let i = start; i < end; i++) high += load<u8>(i) >> 7
-  if (high === 0 || isUtf8(start, end)) return layAscii(to, start, end)
-  let at = layStringHeader(to, end - start + high)
+  if (high === 0 || isUtf8(start, end)) return writeAscii(to, start, end)
+  let at = writeStringHeader(to, end - start + high)
   for (let i = start; i < end; i++) {
     const c = load<u8>(i)
     if (c < 128) store<u8>(at++, c)
@@ -65,11 +65,11 @@ export function layText(to: usize, start: usize, end: usize): usize {
 }
 
 /**
- * As `layText`, for a value with line folds: each becomes one space (RFC 9112 §5.2). Rewrites the value in place.
+ * Like `writeText`, with each line fold replaced by one space (RFC 9112 §5.2). Rewrites the value in place.
  *
  * @returns the address after it
  */
-export function layFolded(to: usize, start: usize, end: usize): usize {
+export function writeFolded(to: usize, start: usize, end: usize): usize {
   let at = start
   for (let i = start; i < end; i++) {
     const c = load<u8>(i)
@@ -81,10 +81,10 @@ export function layFolded(to: usize, start: usize, end: usize): usize {
     while (i + 1 < end && isFold(load<u8>(i + 1))) i++
     store<u8>(at++, SPACE)
   }
-  return layText(to, start, at)
+  return writeText(to, start, at)
 }
 
-/** Copies 16 bytes a step, up to 15 too many (16 where `length` is 0); what is written and what is read do not overlap. */
+/** Copies in steps of 16 bytes, up to 15 too many (16 if `length` is 0). The ranges must not overlap. */
 export function copyShort(to: usize, from: usize, length: usize): void {
   const end = from + length
   do {
@@ -94,7 +94,7 @@ export function copyShort(to: usize, from: usize, length: usize): void {
   } while (from < end)
 }
 
-/** Well-formed UTF-8 (RFC 3629 §4): no overlong forms, no surrogates, nothing over U+10FFFF. */
+/** Whether the bytes are well-formed UTF-8 (RFC 3629 §4): no overlong forms, no surrogates, nothing over U+10FFFF. */
 function isUtf8(start: usize, end: usize): bool {
   let i = start
   while (i < end) {

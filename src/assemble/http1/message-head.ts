@@ -1,5 +1,5 @@
 /**
- * What a message's head says (RFC 9112): the kernel finds the parts of the start line, where each field's name and value
+ * What a message's head says (RFC 9112): the head scanner finds the parts of the start line, where each field's name and value
  * lie, and what decides the framing; the rules that a head alone decides are asked here. Nothing is copied and nothing is
  * made; the results are there until the next scan.
  *
@@ -8,7 +8,7 @@
  */
 
 import type { HeadRules } from '../filter.ts'
-import type { Kernel } from '../head-scanner/head-scanner.ts'
+import type { HeadScanner } from '../head-scanner/head-scanner.ts'
 import {
   ANOMALIES,
   CODING,
@@ -21,12 +21,12 @@ import {
   FIRST_START,
   HEAD_COMPLETE,
   HEAD_INCOMPLETE,
-  JUDGED_AT,
-  JUDGED_COUNT,
   MAX_FIELDS,
   METHOD,
   MINOR_VERSION,
   RESULTS_AT,
+  RULE_FIELD_COUNT,
+  RULE_FIELDS_AT,
   SECOND_END,
   SECOND_START,
   START_LINE_END,
@@ -44,14 +44,14 @@ const HOST = new Caseless('host')
 /** Longest DNS name with a port. */
 const LONGEST_HOST = 260
 
-export class HeadScanner {
+export class MessageHead {
   /** Four addresses each: name start and end, value start and end. */
   readonly fields: Int32Array
   /** A media type of the configured list is among the Content-Type fields. */
   contentTypeListed = false
   /** Number of the first head rule that lets this request go, 0 when none does. */
   rule = 0
-  readonly #kernel: Kernel
+  readonly #scanner: HeadScanner
   readonly #bytes: Uint8Array
   readonly #view: DataView
   readonly #results: Int32Array
@@ -59,12 +59,12 @@ export class HeadScanner {
   readonly #rules: HeadRules
 
   constructor(arena: Arena, rules: HeadRules) {
-    this.#kernel = arena.kernel
+    this.#scanner = arena.headScanner
     this.#bytes = arena.bytes
     this.#view = arena.view
     this.#results = arena.results
     this.fields = new Int32Array(arena.bytes.buffer, FIELDS_AT, (MAX_FIELDS * FIELD_BYTES) / 4)
-    this.#judged = new Int32Array(arena.bytes.buffer, JUDGED_AT, MAX_FIELDS)
+    this.#judged = new Int32Array(arena.bytes.buffer, RULE_FIELDS_AT, MAX_FIELDS)
     this.#rules = rules
   }
 
@@ -76,8 +76,8 @@ export class HeadScanner {
    */
   scan(at: number, end: number, isResponse: boolean): number {
     const result = isResponse
-      ? this.#kernel.scan(at, end, 1, RESPONSE_LENGTHS)
-      : this.#kernel.scan(at, end, 0, REQUEST_LENGTHS | this.#rules.headerLengths)
+      ? this.#scanner.scan(at, end, 1, RESPONSE_LENGTHS)
+      : this.#scanner.scan(at, end, 0, REQUEST_LENGTHS | this.#rules.headerLengths)
     if (result === HEAD_COMPLETE) this.#judge(isResponse)
     return result
   }
@@ -168,7 +168,7 @@ export class HeadScanner {
   #judge(isResponse: boolean): void {
     const { fields } = this
     const view = this.#view
-    const count = this.#results[JUDGED_COUNT / 4]
+    const count = this.#results[RULE_FIELD_COUNT / 4]
     this.contentTypeListed = false
     this.rule = 0
     for (let k = 0; k < count; k++) {
