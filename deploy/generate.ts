@@ -1,8 +1,8 @@
-/** Writes what is generated from the chart and the program's configuration: `node dist/deploy/generate.js` after a build. */
+/** Writes the generated files of deploy/: `npm run generate`. */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fetchKubeTools, ROOT } from '../test/support/kube-tools.ts'
-import { kustomizeBase, plainManifests, valuesSchema } from './generated.ts'
+import { chartReadmeFile, kustomizeBase, plainManifests, valuesSchema } from './generated.ts'
 
 const missing = fetchKubeTools()
 if (missing !== null) throw new Error(missing)
@@ -12,6 +12,6 @@ const write = (path: string, text: string): void => {
   writeFileSync(join(ROOT, path), text)
 }
 
-// The schema goes first: helm reads it when it renders.
+// The schema first: Helm validates values with it when it renders.
 for (const [path, text] of valuesSchema()) write(path, text)
-for (const [path, text] of [...plainManifests(), ...kustomizeBase()]) write(path, text)
+for (const [path, text] of [...chartReadmeFile(), ...plainManifests(), ...kustomizeBase()]) write(path, text)

@@ -1,11 +1,12 @@
 /**
- * What is generated in deploy/: the part of the chart's values.schema.json that is the program's own configuration, the
- * plain manifests, and the base for kustomize. Each is a list of paths from the checkout's root, with the text.
+ * Generated files of deploy/: the program's configuration in the chart's values.schema.json, the chart's README, the plain
+ * manifests, and the kustomize base. Each function returns paths relative to the checkout's root, with the text.
  */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseAllDocuments, stringify } from 'yaml'
 import { ROOT, toolOutput } from '../test/support/kube-tools.ts'
+import { chartReadme } from './chart-readme.ts'
 
 export type GeneratedFile = readonly [path: string, text: string]
 
@@ -14,7 +15,7 @@ const VALUES_SCHEMA = `${CHART}/values.schema.json`
 const NAMESPACE = 'interceptor'
 const HOST_IP = String.raw`^(\$\(HOST_IP\)|\[\$\(HOST_IP\)\]):\d{1,5}$`
 
-/** An object of Kubernetes, as far as it is looked at here. */
+/** A Kubernetes object, as far as this module reads it. */
 interface Manifest {
   kind: string
   metadata: { name: string; annotations?: Record<string, string> }
@@ -26,8 +27,8 @@ type JsonSchema = { [key: string]: unknown }
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8')
 
 /**
- * The chart's schema with `config` as the program has it. The rest of the file is written by hand, and stays. helm's
- * regular expressions are RE2, which has no lookaround: such patterns are left to the program.
+ * The chart's schema with `config` as in the program's schema; the rest of the file is written by hand and kept. Helm's regular
+ * expressions are RE2, which has no lookaround: the program alone checks such patterns.
  */
 export function valuesSchema(): GeneratedFile[] {
   const schema = JSON.parse(read(VALUES_SCHEMA)) as { properties: Record<string, JsonSchema> }
@@ -39,7 +40,7 @@ export function valuesSchema(): GeneratedFile[] {
   return [[VALUES_SCHEMA, `${JSON.stringify(schema, null, 2)}\n`]]
 }
 
-/** The chart also takes `$(HOST_IP)` for an address of the node, which the kubelet fills in. */
+/** The chart also accepts `$(HOST_IP)` as an address, which the kubelet replaces by the node's. */
 function withHostIp(config: JsonSchema): JsonSchema {
   const forChart = (key: string, value: unknown): unknown =>
     key === 'address' ? { ...(value as JsonSchema), pattern: `${HOST_IP}|${(value as JsonSchema)['pattern']}` } : value
@@ -57,9 +58,12 @@ const NAMESPACE_MANIFEST = {
   },
 }
 
-/** Renders the chart's own objects. @throws with helm's words when it fails */
+/** Renders the chart's objects. @throws with helm's message when it fails */
 function render(...sets: string[]): Manifest[] {
-  const settings = ['config.kafka.brokers={kafka:9092}', ...sets].flatMap((set) => ['--set', set])
+  const settings = ['image.repository=interceptor', 'config.kafka.brokers={kafka:9092}', ...sets].flatMap((set) => [
+    '--set',
+    set,
+  ])
   const text = toolOutput('helm', ['template', 'interceptor', CHART, '-n', NAMESPACE, '--no-hooks', ...settings])
   const objects = parseAllDocuments(text).map((document) => document.toJS() as Manifest | null)
   return objects.filter((object) => object !== null)
@@ -68,18 +72,23 @@ function render(...sets: string[]): Manifest[] {
 const asYaml = (objects: readonly object[]): string =>
   objects.map((object) => stringify(object, { lineWidth: 0, aliasDuplicateObjects: false })).join('---\n')
 
-/** One file to apply, for whoever has no helm. */
+/** The chart's README. */
+export function chartReadmeFile(): GeneratedFile[] {
+  return [[`${CHART}/README.md`, chartReadme(read(`${CHART}/Chart.yaml`), read(`${CHART}/values.yaml`))]]
+}
+
+/** One file for `kubectl apply`, for installations without Helm. */
 export function plainManifests(): GeneratedFile[] {
-  const head = `# Rendered from ${CHART} by \`node dist/deploy/generate.js\`; a test holds it current.
-# Set to your own before applying it: the image (DaemonSet) and kafka.brokers (ConfigMap). The pods are rolled when
-# checksum/config changes: put anything new there with a changed configuration, or run \`kubectl rollout restart\`.
+  const head = `# Rendered from ${CHART} by \`npm run generate\`.
+# Before applying it, set your image (DaemonSet) and kafka.brokers (ConfigMap). The pods restart when checksum/config changes:
+# change it together with the configuration, or run \`kubectl rollout restart\`.
 `
   return [['deploy/manifests/interceptor.yaml', head + asYaml([NAMESPACE_MANIFEST, ...render()].map(withoutHelm))]]
 }
 
-/** The same in parts. kustomize makes the ConfigMap, whose name changes with its content, so that pods are rolled. */
+/** The same for kustomize, which generates the ConfigMap: its name changes with its content, so that pods restart. */
 export function kustomizeBase(): GeneratedFile[] {
-  const head = `# Rendered from ${CHART} by \`node dist/deploy/generate.js\`; a test holds it current.\n`
+  const head = `# Rendered from ${CHART} by \`npm run generate\`.\n`
   const objects = render().map(withoutHelm)
   const config = objects.find(({ kind }) => kind === 'ConfigMap') as Manifest & { data: Record<string, string> }
   const resources = [NAMESPACE_MANIFEST, ...objects.filter((object) => object !== config).map(withoutChecksum)]
@@ -89,7 +98,7 @@ export function kustomizeBase(): GeneratedFile[] {
   ]
 }
 
-/** Without the labels that say helm manages the object, which then would be a lie. */
+/** Removes the labels that would claim that Helm manages the object. */
 function withoutHelm<T>(value: T): T {
   const helm = (key: string, at: unknown): unknown =>
     key === 'helm.sh/chart' || (key === 'app.kubernetes.io/managed-by' && at === 'Helm') ? undefined : at

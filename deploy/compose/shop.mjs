@@ -1,4 +1,4 @@
-// A shop, and a customer who asks it for something every second: traffic to look at.
+// Demo traffic: a shop's API, and a client that sends two requests every second.
 //
 //     node shop.mjs serve PORT
 //     node shop.mjs buy URL
@@ -15,7 +15,7 @@ function serve(port) {
     response.writeHead(order === null ? 200 : 201, { 'content-type': 'application/json' })
     response.end(JSON.stringify(answer))
   })
-  server.listen(port, () => console.log('the shop is open'))
+  server.listen(port, () => console.log(`listening on port ${port}`))
 }
 
 async function buy(url) {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { parse } from 'yaml'
 import { CHART } from '../../deploy/generated.ts'
 import { divideMemory } from '../../src/supervisor/budget.ts'
 import { agentConfig, agentPod, configFile, only, render, VALUE_SETS, valueSet } from '../support/chart.ts'
@@ -15,14 +16,14 @@ for (const name of VALUE_SETS) {
     toolOutput('helm', ['lint', '--strict', CHART, ...valueSet(name)])
   })
 
-  test(`chart: with ${name} values the program takes its configuration`, { skip }, () => {
+  test(`chart: with ${name} values the program accepts its configuration`, { skip }, () => {
     const config = agentConfig(render(...valueSet(name)))
     assert.equal(config.targets.procRoot, '/host/proc')
   })
 
-  test(`chart: with ${name} values helm tells how to see the first pair`, { skip }, () => {
+  test(`chart: with ${name} values the notes explain how to read the first pair`, { skip }, () => {
     const notes = toolOutput('helm', ['install', '--dry-run=client', 'interceptor', CHART, ...valueSet(name)])
-    assert.match(notes, /NOTES:.*rollout status.*interceptor pods.*3\. See pairs:\n\n? +\S/s)
+    assert.match(notes, /NOTES:.*rollout status.*interceptor pods.*3\. Read pairs:\n\n? +\S/s)
   })
 }
 
@@ -40,13 +41,13 @@ test('chart: the agent has the privileges it uses, and no others', { skip }, () 
   })
 })
 
-test('chart: on Kubernetes before 1.30 AppArmor is told by annotation', { skip }, () => {
+test('chart: on Kubernetes before 1.30 AppArmor is set by annotation', { skip }, () => {
   const { spec, metadata } = agentPod(render(...MINIMAL, '--kube-version', '1.29.0'))
   assert.ok(!('appArmorProfile' in spec.containers[0].securityContext))
   assert.equal(metadata.annotations?.['container.apparmor.security.beta.kubernetes.io/interceptor'], 'unconfined')
 })
 
-test('chart: privileged is a value', { skip }, () => {
+test('chart: privileged replaces the security context', { skip }, () => {
   const { containers } = agentPod(render(...valueSet('privileged'))).spec
   assert.deepEqual(containers[0].securityContext, {
     privileged: true,
@@ -57,8 +58,8 @@ test('chart: privileged is a value', { skip }, () => {
   })
 })
 
-test('chart: /proc is all that is mounted of the host, and everything is read-only', { skip }, () => {
-  for (const name of VALUE_SETS.filter((name) => name !== 'privileged')) {
+test('chart: of the host only /proc is mounted, and every mount is read-only', { skip }, () => {
+  for (const name of VALUE_SETS.filter((name) => name !== 'privileged' && name !== 'pools')) {
     const { volumes, containers } = agentPod(render(...valueSet(name))).spec
     const host = volumes.filter((volume) => 'hostPath' in volume)
     assert.deepEqual(host, [{ name: 'host-proc', hostPath: { path: '/proc', type: 'Directory' } }])
@@ -67,6 +68,81 @@ test('chart: /proc is all that is mounted of the host, and everything is read-on
       [],
     )
   }
+})
+
+/** Expressions of each required node selector term of a DaemonSet. */
+function nodeExpressions(spec: Record<string, unknown>): string[][] {
+  const { nodeAffinity } = spec['affinity'] as { nodeAffinity: { [key: string]: { nodeSelectorTerms: NodeTerm[] } } }
+  const terms = nodeAffinity['requiredDuringSchedulingIgnoredDuringExecution'].nodeSelectorTerms
+  return terms.map(({ matchExpressions }) =>
+    matchExpressions.map(({ key, operator, values }) => `${key} ${operator} ${values.join()}`),
+  )
+}
+
+interface NodeTerm {
+  matchExpressions: { key: string; operator: string; values: string[] }[]
+}
+
+const NO_VIRTUAL_NODES = ['eks.amazonaws.com/compute-type NotIn fargate', 'type NotIn virtual-kubelet']
+
+test('chart: virtual nodes get no agent', { skip }, () => {
+  assert.deepEqual(nodeExpressions(agentPod(render(...MINIMAL)).spec), [NO_VIRTUAL_NODES])
+})
+
+interface PoolDaemonSet {
+  metadata: { name: string; namespace: string }
+  spec: { selector: { matchLabels: Record<string, string> }; template: ReturnType<typeof agentPod> }
+}
+
+test('chart: each pool has a DaemonSet with its values on its own nodes', { skip }, () => {
+  const objects = render(...valueSet('pools'))
+  const sets = objects.filter(({ kind }) => kind === 'DaemonSet') as unknown as PoolDaemonSet[]
+  assert.deepEqual(
+    sets.map(({ metadata }) => metadata.name),
+    ['interceptor', 'interceptor-edge', 'interceptor-large'],
+  )
+  const [main, edge, large] = sets.map(({ spec }) => spec)
+  const onEdge = 'example.com/edge'
+  const onLarge = 'node.kubernetes.io/instance-type'
+  const largeTypes = 'm7i.24xlarge,m7i.48xlarge'
+  assert.deepEqual(nodeExpressions(main.template.spec), [
+    [...NO_VIRTUAL_NODES, `${onEdge} NotIn true`, `${onLarge} NotIn ${largeTypes}`],
+  ])
+  assert.deepEqual(nodeExpressions(edge.template.spec), [[...NO_VIRTUAL_NODES, `${onEdge} In true`]])
+  assert.deepEqual(nodeExpressions(large.template.spec), [[...NO_VIRTUAL_NODES, `${onLarge} In ${largeTypes}`]])
+  for (const { selector, template } of [main, edge, large])
+    for (const [label, value] of Object.entries(selector.matchLabels))
+      assert.equal(template.metadata.labels?.[label], value)
+  assert.equal(new Set(sets.map(({ spec }) => spec.selector.matchLabels['interceptor.dev/pool'])).size, 3)
+  assert.equal(edge.template.spec['hostPID'], false)
+  assert.equal(edge.template.spec['priorityClassName'], 'system-node-critical')
+  const config = (pool: string): { assemble: { workers: number }; limits: object; ship: { file: string } } => {
+    const map = objects.find(({ kind, metadata }) => kind === 'ConfigMap' && metadata.name === `interceptor${pool}`)
+    return parse(map?.data?.['config.yaml'] ?? '')
+  }
+  assert.deepEqual(
+    ['', '-edge', '-large'].map((pool) => [config(pool).assemble.workers, config(pool).limits]),
+    [
+      [2, { memory: '256MiB' }],
+      [2, { memory: '256MiB', flows: 20_000 }],
+      [4, { memory: '1024MiB' }],
+    ],
+  )
+  assert.deepEqual(
+    sets.map(
+      ({ spec }) => (spec.template.spec.volumes[0] as unknown as { configMap: { name: string } }).configMap.name,
+    ),
+    sets.map(({ metadata }) => metadata.name),
+  )
+})
+
+test('chart: a right that one pool needs is granted', { skip }, () => {
+  const values = [
+    'pools.far.nodeLabel.key=far',
+    'pools.far.nodeLabel.values={yes}',
+    'pools.far.config.kubernetes.remoteNames=true',
+  ]
+  assert.ok(allowed(...values).includes('services watch'))
 })
 
 test('chart: the pod is on the host’s network, on every node, and stays out of meshes', { skip }, () => {
@@ -165,7 +241,7 @@ for (const [values, expected] of memoryLimits) {
   })
 }
 
-test('chart: at the least memory limit the parts fit, with as many capture workers as there may be', { skip }, () => {
+test('chart: at the smallest memory limit the budget fits the maximum of capture workers', { skip }, () => {
   const { limits, ship, capture, assemble } = agentConfig(render(...set('resources.limits.memory=192Mi')))
   assert.equal(typeof assemble.workers, 'number')
   const { poolBytes } = divideMemory(
@@ -178,21 +254,21 @@ test('chart: at the least memory limit the parts fit, with as many capture worke
   assert.ok(poolBytes >= 4 * MIB)
 })
 
-test('chart: large numbers of the configuration stay numbers', { skip }, () => {
+test('chart: large numbers in the configuration are not rendered in exponent form', { skip }, () => {
   assert.equal(agentConfig(render(...valueSet('privileged'))).limits.flows, 10_000_000)
 })
 
 const checksum = (...values: string[]): string =>
   agentPod(render(...set(...values))).metadata.annotations?.['checksum/config'] ?? ''
 
-test('chart: a changed configuration rolls the pods', { skip }, () => {
+test('chart: a changed configuration restarts the pods', { skip }, () => {
   const before = checksum()
   assert.match(before, /^[0-9a-f]{64}$/)
   assert.notEqual(checksum('config.kafka.topic=other'), before)
   assert.notEqual(checksum('config.filter.paths={/ready}'), before)
 })
 
-test('chart: with configReload what a running agent takes up does not roll the pods', { skip }, () => {
+test('chart: with configReload a change that running agents reload does not restart the pods', { skip }, () => {
   const before = checksum('configReload=true')
   for (const value of ['filter.paths={/ready}', 'targets.excludePorts={81}', 'log.level=debug'])
     assert.equal(checksum('configReload=true', `config.${value}`), before, value)
@@ -200,7 +276,7 @@ test('chart: with configReload what a running agent takes up does not roll the p
     assert.notEqual(checksum('configReload=true', `config.${value}`), before, value)
 })
 
-test('chart: credentials come from Secrets, and only root reads them', { skip }, () => {
+test('chart: credentials are mounted from Secrets, readable by root only', { skip }, () => {
   const objects = render(...valueSet('secure'))
   const { kafka } = agentConfig(objects)
   const { volumes, containers } = agentPod(objects).spec
@@ -225,7 +301,7 @@ test('chart: credentials come from Secrets, and only root reads them', { skip },
   })
 })
 
-/** `pods watch`, `nodes list`: what the ClusterRole allows. */
+/** What the ClusterRole allows, as `pods watch`, `nodes list`. */
 const allowed = (...values: string[]): string[] =>
   only(render(...set(...values)), 'ClusterRole')
     .rules!.flatMap(({ resources, verbs }) => resources.flatMap((name) => verbs.map((verb) => `${name} ${verb}`)))
@@ -235,7 +311,7 @@ const PODS = ['pods list', 'pods watch']
 const OWNERS = ['jobs get', 'replicasets get']
 const NETWORKS = ['nodes list', 'servicecidrs list']
 
-test('chart: RBAC has what each feature asks for, and nothing else', { skip }, () => {
+test('chart: RBAC grants what each feature needs, and nothing else', { skip }, () => {
   assert.deepEqual(allowed(), [...PODS, ...OWNERS, ...NETWORKS].sort())
   const given = 'config.targets.clusterNetworks={10.0.0.0/8}'
   assert.deepEqual(allowed(given), [...PODS, ...OWNERS].sort())
@@ -243,7 +319,7 @@ test('chart: RBAC has what each feature asks for, and nothing else', { skip }, (
   assert.deepEqual(allowed(given, 'config.kubernetes.remoteNames=true'), [...PODS, ...OWNERS, ...remote].sort())
 })
 
-test('chart: RBAC is the service account’s of its own namespace', { skip }, () => {
+test('chart: RBAC binds the service account of the release’s namespace', { skip }, () => {
   assert.deepEqual(only(render(...MINIMAL), 'ClusterRoleBinding')['subjects'], [
     { kind: 'ServiceAccount', name: 'interceptor', namespace: 'watch' },
   ])
@@ -255,14 +331,58 @@ test('chart: without the API server there is no role and no token', { skip }, ()
   assert.equal(agentPod(objects).spec['automountServiceAccountToken'], false)
 })
 
-test('chart: image by tag, by digest, by the chart’s version', { skip }, () => {
+test('chart: the image is chosen by tag, by digest, or by the chart’s version', { skip }, () => {
   const image = (...flags: string[]): string => agentPod(render(...flags)).spec.containers[0].image
   assert.equal(image(...set('image.repository=example.com/a', 'image.tag=v7')), 'example.com/a:v7')
   assert.match(image(...valueSet('secure')), /^registry\.example\.com\/tools\/interceptor@sha256:[0-9a-f]{64}$/)
   assert.match(image(...MINIMAL), /^interceptor:\d+\.\d+\.\d+$/)
 })
 
-test('chart: more environment, volumes and objects', { skip }, () => {
+test('chart: pods take additional arguments, containers, DNS settings and a runtime class', { skip }, () => {
+  const objects = render(...valueSet('privileged'))
+  const { spec } = agentPod(objects)
+  assert.deepEqual(spec.containers[0].args, ['agent', '--summary', '-'])
+  assert.deepEqual(
+    (spec.containers as { name?: unknown }[]).map(({ name }) => name),
+    ['interceptor', 'helper'],
+  )
+  assert.deepEqual(spec['initContainers'], [{ name: 'wait', image: 'registry.example.com/wait:1' }])
+  assert.deepEqual(spec['dnsConfig'], { searches: ['example.com'] })
+  assert.deepEqual(spec['hostAliases'], [{ ip: '192.0.2.5', hostnames: ['kafka.example.com'] }])
+  assert.equal(spec['runtimeClassName'], 'runc')
+  assert.equal(only(objects, 'DaemonSet').spec?.['revisionHistoryLimit'], 3)
+})
+
+test('chart: namespaceOverride moves every object of the namespace', { skip }, () => {
+  const flags = ['--set', 'namespaceOverride=elsewhere,prometheusRule.enabled=true,dashboard.enabled=true']
+  const objects = render(...valueSet('pools'), ...flags)
+  const namespaces = objects.map(({ metadata }) => (metadata as { namespace?: string }).namespace)
+  assert.deepEqual([...new Set(namespaces)].sort(), ['elsewhere', undefined])
+  assert.deepEqual(only(objects, 'ClusterRoleBinding')['subjects'], [
+    { kind: 'ServiceAccount', name: 'interceptor', namespace: 'elsewhere' },
+  ])
+  assert.ok(
+    objects.filter((_, index) => namespaces[index] === undefined).every(({ kind }) => kind.startsWith('Cluster')),
+  )
+})
+
+test('chart: a ServiceMonitor scrapes the agents through a headless Service', { skip }, () => {
+  const objects = render(...valueSet('pools'))
+  const service = only(objects, 'Service')
+  assert.equal(service.spec?.['clusterIP'], 'None')
+  const { selector, endpoints } = only(objects, 'ServiceMonitor').spec as {
+    selector: { matchLabels: Record<string, string> }
+    endpoints: { port: string; path: string; honorLabels: boolean }[]
+  }
+  for (const [label, value] of Object.entries(selector.matchLabels))
+    assert.equal(service.metadata.labels?.[label], value)
+  assert.equal(endpoints[0].port, (service['spec'] as { ports: { name: string }[] }).ports[0].name)
+  assert.deepEqual([endpoints[0].path, endpoints[0].honorLabels], ['/metrics', true])
+  for (const { metadata } of objects.filter(({ kind }) => kind === 'DaemonSet'))
+    assert.equal(metadata.labels?.['app.kubernetes.io/instance'], 'interceptor')
+})
+
+test('chart: additional environment, volumes and objects', { skip }, () => {
   const objects = render(...valueSet('privileged'))
   const names = objects.filter(({ kind }) => kind === 'ConfigMap').map(({ metadata }) => metadata.name)
   assert.deepEqual(names.sort(), ['interceptor', 'interceptor-more', 'interceptor-text'])
@@ -271,11 +391,11 @@ test('chart: more environment, volumes and objects', { skip }, () => {
   assert.ok(container.volumeMounts.some(({ mountPath }) => mountPath === '/scratch'))
 })
 
-test('chart: what nobody asked for is not there', { skip }, () => {
+test('chart: optional objects are rendered only on request', { skip }, () => {
   const kinds = render(...MINIMAL, '--no-hooks').map(({ kind }) => kind)
   assert.deepEqual(kinds.sort(), ['ClusterRole', 'ClusterRoleBinding', 'ConfigMap', 'DaemonSet', 'ServiceAccount'])
 })
 
-test('chart: an address of the node is left to the environment', { skip }, () => {
+test('chart: an address with $(HOST_IP) is set in the environment, not in the file', { skip }, () => {
   assert.ok(!('address' in (configFile(render(...valueSet('secure'))) as { admin: object }).admin))
 })

@@ -1,4 +1,4 @@
-/** The chart and the manifests against a real API server: it takes them, upgrades them, and `helm test` tells the truth. */
+/** The chart and the manifests against a real API server: it accepts and upgrades them, and `helm test` reports which agents are ready. */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -41,19 +41,19 @@ const helm = (...args: string[]): ToolResult => runTool('helm', [...args, '--kub
 
 const asYaml = (objects: readonly KubeObject[]): string => objects.map((object) => stringify(object)).join('---\n')
 
-/** Asks the API server whether it would take objects; an unknown field is an error. */
+/** Validates objects by a server-side dry run; an unknown field is an error. */
 const dryRun = (objects: readonly KubeObject[]): string =>
   kubectl(['apply', '--dry-run=server', '--validate=strict', '-f', '-'], asYaml(objects))
 
 for (const name of VALUE_SETS) {
-  test(`cluster: the API server takes what ${name} values render`, { skip }, async () => {
+  test(`cluster: the API server accepts what ${name} values render`, { skip }, async () => {
     await createNamespace(cluster, 'watch')
     const objects = render(...valueSet(name))
     assert.equal(dryRun(objects).match(/\(server dry run\)/g)?.length, objects.length)
   })
 }
 
-test('cluster: the API server takes the plain manifests and the overlays', { skip }, async () => {
+test('cluster: the API server accepts the plain manifests and the overlays', { skip }, async () => {
   await createNamespace(cluster, 'interceptor')
   const manifests = readFileSync(join(ROOT, 'deploy/manifests/interceptor.yaml'), 'utf8')
   const overlays = ['privileged', 'openshift'].map((name) =>
@@ -65,13 +65,13 @@ test('cluster: the API server takes the plain manifests and the overlays', { ski
   }
 })
 
-/** A pod of the DaemonSet's template, as its controller would make it. */
+/** A pod from the DaemonSet's template, as its controller would create it. */
 function agentOf(objects: readonly KubeObject[], namespace: string): KubeObject {
   const { metadata, spec } = agentPod(objects)
   return { apiVersion: 'v1', kind: 'Pod', metadata: { ...metadata, name: 'agent', namespace } as never, spec }
 }
 
-test('cluster: Pod Security takes the agents where the namespace says privileged, and nowhere else', {
+test('cluster: Pod Security admits the agents only where the namespace allows privileged pods', {
   skip,
 }, async () => {
   const agent = (namespace: string): KubeObject => agentOf(render(...valueSet('minimal')), namespace)
@@ -83,7 +83,7 @@ test('cluster: Pod Security takes the agents where the namespace says privileged
   assert.throws(() => dryRun([agent('baseline')]), /violates PodSecurity.*host namespaces/s)
 })
 
-test('cluster: the pod of helm test is restricted', { skip }, async () => {
+test('cluster: the pod of helm test meets the restricted Pod Security level', { skip }, async () => {
   const labels = { 'pod-security.kubernetes.io/enforce': 'restricted' }
   await cluster.create('/api/v1/namespaces', { metadata: { name: 'restricted', labels } })
   const pod = render(...valueSet('minimal')).find(({ kind }) => kind === 'Pod')!
@@ -91,7 +91,7 @@ test('cluster: the pod of helm test is restricted', { skip }, async () => {
   assert.match(dryRun([{ ...pod, metadata }]), /created \(server dry run\)/)
 })
 
-test('cluster: helm installs, a changed configuration changes the pods, and helm leaves nothing behind', {
+test('cluster: helm installs, restarts the pods on a changed configuration, and uninstalls every object', {
   skip,
 }, () => {
   const release = ['interceptor', CHART, '-n', 'install', ...valueSet('minimal')]
@@ -109,7 +109,7 @@ test('cluster: helm installs, a changed configuration changes the pods, and helm
   assert.equal(kubectl(['-n', 'install', 'get', kinds, '-l', 'app.kubernetes.io/name=interceptor', '-o', 'name']), '')
 })
 
-test('cluster: helm test tells whether all agents are ready, and which is not', { skip }, async () => {
+test('cluster: helm test reports whether all agents are ready, and names those that are not', { skip }, async () => {
   const namespace = 'tested'
   await createNamespace(cluster, namespace)
   const objects = render(...valueSet('minimal'), '-n', namespace, '--set', 'test.timeoutSeconds=1')
@@ -133,7 +133,7 @@ interface TestContainer {
   args: string[]
 }
 
-/** Says what the DaemonSet's controller would say. */
+/** Writes the status that the DaemonSet's controller would write. */
 async function reportAgents(namespace: string, wanted: number, ready: number): Promise<void> {
   await cluster.patch(`/apis/apps/v1/namespaces/${namespace}/daemonsets/interceptor/status`, {
     status: {
@@ -146,7 +146,7 @@ async function reportAgents(namespace: string, wanted: number, ready: number): P
   })
 }
 
-/** Runs the script of the test pod as its container would: its environment, its service account's token. */
+/** Runs the test pod's script with its container's environment and its service account's token. */
 async function testRunner(namespace: string, container: TestContainer): Promise<() => ReturnType<typeof finish>> {
   const credentials = join(cluster.folder, 'credentials')
   mkdirSync(credentials)

@@ -12,7 +12,7 @@ import { needsKubeTools } from '../support/kube-tools.ts'
 
 const { services, networks } = readCompose()
 
-test('compose: agent and tail take their configuration, and mean the broker that is there', () => {
+test('compose: agent and tail accept their configuration, which names the broker’s address', () => {
   const { KAFKA_ADVERTISED_LISTENERS: listeners = '' } = services.kafka.environment
   for (const { environment } of [services.agent, services.tail]) {
     const { kafka, targets, capture } = loadConfig({ env: environment }).config
@@ -22,7 +22,7 @@ test('compose: agent and tail take their configuration, and mean the broker that
   }
 })
 
-test('compose: the agent has the privileges of the chart’s', { skip: needsKubeTools() }, () => {
+test('compose: the agent has the same privileges as in the chart', { skip: needsKubeTools() }, () => {
   const { securityContext } = agentPod(render(...valueSet('minimal'))).spec.containers[0]
   const { agent } = services
   assert.deepEqual({ drop: agent.cap_drop, add: agent.cap_add }, securityContext['capabilities'])
@@ -31,7 +31,7 @@ test('compose: the agent has the privileges of the chart’s', { skip: needsKube
   assert.deepEqual(agent.volumes, ['/proc:/host/proc:ro'])
 })
 
-/** A port that was free a moment ago. */
+/** A port that was free when asked. */
 async function freePort(): Promise<number> {
   const server = createServer()
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -40,7 +40,7 @@ async function freePort(): Promise<number> {
   return port
 }
 
-/** Starts shop.mjs as a service runs it, with another address in place of its own. */
+/** Starts shop.mjs as a service does, with another address. */
 function startScript(t: TestContext, service: Service, where: string): ChildProcessByStdio<null, Readable, null> {
   const child = spawn(process.execPath, shopCommand(service, where), { stdio: ['ignore', 'pipe', 'inherit'] })
   t.after(async () => {
@@ -61,7 +61,7 @@ test('compose: the shop answers in JSON, which the default rules keep', async (t
   assert.equal(((await order.json()) as { name: string }).name, 'bread')
 })
 
-test('compose: the customer asks for goods and orders one', async (t) => {
+test('compose: the customer requests goods and orders one', async (t) => {
   const asked: string[] = []
   const server = createHttpServer((request, response) => {
     asked.push(`${request.method} ${request.url}`)
@@ -74,7 +74,7 @@ test('compose: the customer asks for goods and orders one', async (t) => {
   assert.deepEqual(asked.slice(0, 2), ['GET /goods', 'POST /orders'])
 })
 
-test('compose: the customer asks where the shop is', () => {
+test('compose: the customer connects to the shop’s address', () => {
   const [, , , port] = services.shop.entrypoint ?? []
   assert.equal(services.customer.entrypoint?.at(-1), `http://${services.shop.networks?.['shop']?.ipv4_address}:${port}`)
 })

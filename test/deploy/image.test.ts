@@ -31,11 +31,11 @@ before(() => {
 
 after(() => builder?.remove())
 
-/** Runs what the image's entry point runs, with these arguments. */
+/** Runs the image's entry point with these arguments. */
 const start = (args: string[], stdin: string | Uint8Array = ''): ReturnType<ImageContainer['run']> =>
   container.run([...(image.Entrypoint ?? []), ...args], { stdin })
 
-test('image: the program runs, as nobody in particular', { skip }, () => {
+test('image: the program runs as an unprivileged user', { skip }, () => {
   const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string }
   assert.equal(image.User, '65532:65532')
   assert.deepEqual(start(['--version']), { code: 0, stdout: `${version}\n`, stderr: '' })
@@ -46,7 +46,7 @@ test('image: kubectl exec finds interceptor on PATH', { skip }, () => {
   assert.match(container.run(['interceptor', '--help']).stdout, /^Usage: interceptor/)
 })
 
-test('image: pairs come out of a capture, the same as outside', { skip }, async () => {
+test('image: read emits the same pairs as outside of the image', { skip }, async () => {
   const capture = readFileSync(EXAMPLE)
   const inside = start(['read', '-o', 'ndjson', '-q', '-'], capture)
   assert.equal(inside.code, 0, inside.stderr)
@@ -56,12 +56,12 @@ test('image: pairs come out of a capture, the same as outside', { skip }, async 
   assert.deepEqual(ids(inside.stdout), ids(outside.stdout))
 })
 
-test('image: with the capabilities of the chart and the host’s /proc it can do what the agent does', {
+test('image: with the chart’s capabilities and the host’s /proc the agent’s commands work', {
   skip: skip || needsKubeTools(),
 }, () => {
   const added = addedCapabilities(agentPod(render(...valueSet('minimal'))).spec.containers[0])
   const options = [...added.flatMap((name) => ['--cap-add', `CAP_${name}`]), '--volume', '/proc:/host/proc:ro']
-  // buildah drops after it adds, so Debian's setpriv takes the rest away.
+  // buildah drops capabilities after it adds them, so Debian's setpriv removes the rest.
   const runWith = (capabilities: readonly string[], ...words: string[]): ImageRun =>
     container.run([...droppedTo(capabilities), 'interceptor', ...words], { user: '0', options })
   const doctor = runWith(added, 'doctor')
@@ -73,7 +73,7 @@ test('image: with the capabilities of the chart and the host’s /proc it can do
   assert.equal(runWith([], ...pods).code, 4)
 })
 
-test('image: no compiler, no package manager of Node.js, nothing for building', { skip }, () => {
+test('image: it contains no compiler, no package manager of Node.js and no build tools', { skip }, () => {
   for (const program of ['npm', 'npx', 'yarn', 'corepack', 'cc', 'gcc', 'c++', 'make', 'python3', 'tsc', 'git'])
     for (const folder of ['usr/local/bin', 'usr/bin', 'bin'])
       assert.ok(!existsSync(join(container.files, folder, program)), `${folder}/${program}`)
@@ -84,7 +84,7 @@ test('image: no compiler, no package manager of Node.js, nothing for building', 
   )
 })
 
-test('image: nobody but root may write to the program', { skip }, () => {
+test('image: only root may write to the program', { skip }, () => {
   const app = join(container.files, 'app')
   const writable = readdirSync(app, { recursive: true, encoding: 'utf8' }).filter((path) => {
     const { mode, uid } = lstatSync(join(app, path))
@@ -93,7 +93,7 @@ test('image: nobody but root may write to the program', { skip }, () => {
   assert.deepEqual(writable, [])
 })
 
-test('image: tests, documents and sources stay out', { skip }, () => {
+test('image: it contains no tests, documents or sources', { skip }, () => {
   assert.deepEqual(readdirSync(join(container.files, 'app')).sort(), [
     'LICENSE',
     'README.md',
@@ -109,7 +109,7 @@ interface Lockfile {
   packages: Record<string, { cpu?: string[]; os?: string[]; libc?: string[] }>
 }
 
-test('image: every native part is there for arm64 too', () => {
+test('image: every native dependency exists for arm64 too', () => {
   const { packages } = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8')) as Lockfile
   const native = Object.keys(packages).filter((name) => /linux-x64(-gnu)?$/.test(name) && !name.includes('biome'))
   const production = native.filter((name) => !/typescript|biome/.test(name))

@@ -1,4 +1,4 @@
-/** docs/install.md against the chart: what it names is there, and its figures are what the chart renders. */
+/** docs/install.md against the chart: the values it names exist, and its figures are those that the chart renders. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -24,14 +24,14 @@ function isValue(path: string): boolean {
   return at !== undefined
 }
 
-test('docs/install.md: values it sets on a command line are there', () => {
+test('docs/install.md: values set on its command lines exist', () => {
   const set = [...page.matchAll(/--set(?: '| )([\w.]+)=/g)].map(([, path]) => path)
   assert.ok(set.length >= 4)
   for (const path of set) assert.ok(isValue(path) || path === 'seLinuxOptions.type', path)
 })
 
-test('docs/install.md: values it names are there', () => {
-  const table = page.slice(page.indexOf('## Values worth knowing'), page.indexOf('## Sizing'))
+test('docs/install.md: values it names exist', () => {
+  const table = page.slice(page.indexOf('## Values'), page.indexOf('## Sizing'))
   const rows = [...table.matchAll(/^\| (`[^|]*) \|/gm)].flatMap(([, cell]) =>
     [...cell.matchAll(/`([\w.*]+)`/g)].map(([, name]) => name.replace('.*', '')),
   )

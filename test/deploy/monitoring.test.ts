@@ -1,4 +1,4 @@
-/** Alerts and dashboard ask only for metrics and labels that the agent has. */
+/** Alerts and dashboard query only metrics and labels that the agent exports. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -32,11 +32,11 @@ const expressions = [
 const labelsOf = new Map(
   Object.values(METRIC_GROUPS).flatMap((group) => group.map(({ name, labels }) => [name, labels] as const)),
 )
-/** What Prometheus adds. */
+/** Labels that Prometheus adds. */
 const TARGET_LABELS = ['instance']
 
 for (const { where, expr } of expressions) {
-  test(`monitoring: ${where} asks for what is there: ${expr}`, () => {
+  test(`monitoring: ${where} queries metrics that exist: ${expr}`, () => {
     const names = expr.match(/\b(?:interceptor|process|nodejs)_\w+/g) ?? []
     assert.ok(names.length > 0)
     for (const name of names) assert.ok(labelsOf.has(name), name)
@@ -47,14 +47,14 @@ for (const { where, expr } of expressions) {
   })
 }
 
-test('monitoring: the alerts are those of docs/metrics.md', () => {
+test('monitoring: the alerts are those that docs/metrics.md lists', () => {
   const table = read('docs/metrics.md').split('## Alerts')[1] ?? ''
   const rows = table.match(/^\|[^|]*\| `.*?` /gm) ?? []
   const documented = rows.map((row) => row.split('`')[1].replaceAll('\\|', '|'))
   assert.deepEqual(alerts.map(({ expr }) => expr).sort(), documented.sort())
 })
 
-test('monitoring: the rule has the alerts as they are written', { skip: needsKubeTools() }, () => {
+test('monitoring: the PrometheusRule contains the alerts unchanged', { skip: needsKubeTools() }, () => {
   const rule = only(render(...valueSet('secure')), 'PrometheusRule') as KubeObject & {
     spec: { groups: [{ rules: (Alert & { annotations: Record<string, string> })[] }] }
   }
@@ -66,7 +66,7 @@ test('monitoring: the rule has the alerts as they are written', { skip: needsKub
   for (const { annotations } of rules) assert.ok(annotations['summary'] && annotations['description'])
 })
 
-test('monitoring: the dashboard’s panels do not lie on each other', () => {
+test('monitoring: the dashboard’s panels do not overlap', () => {
   const grid = panels as (Panel & { gridPos: { x: number; y: number; w: number; h: number } })[]
   const cells = grid.flatMap(({ gridPos: { x, y, w, h } }) =>
     Array.from({ length: w * h }, (_, at) => `${x + (at % w)} ${y + Math.floor(at / w)}`),

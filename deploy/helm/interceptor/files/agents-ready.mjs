@@ -1,14 +1,14 @@
-// Waits until every node that should have an agent has a ready one: `helm test`. It asks the API server, as the pod's
-// service account, and needs nothing but the Node.js of the image.
+// `helm test`: waits until the agent is ready on every node it is scheduled on. It asks the API server as the pod's service
+// account, and needs nothing but the image's Node.js.
 import { readFileSync } from 'node:fs'
 import { request } from 'node:https'
 
-const { NAMESPACE, DAEMONSET, SELECTOR, TIMEOUT_SECONDS, KUBERNETES_SERVICE_HOST, KUBERNETES_SERVICE_PORT } =
+const { NAMESPACE, DAEMONSETS, SELECTOR, TIMEOUT_SECONDS, KUBERNETES_SERVICE_HOST, KUBERNETES_SERVICE_PORT } =
   process.env
 const CREDENTIALS = process.env.CREDENTIALS ?? '/var/run/secrets/kubernetes.io/serviceaccount'
 const PAUSE_MS = 2000
 
-/** GETs an object; throws what the API server says when it is not there or not allowed. */
+/** GETs an object. @throws with the API server's answer when it is missing or forbidden */
 function get(path) {
   const options = {
     host: KUBERNETES_SERVICE_HOST,
@@ -35,8 +35,8 @@ function get(path) {
 
 const isReady = (pod) => pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True')
 
-/** The node of each agent that is not ready, with what its container says. */
-async function laggards() {
+/** Each agent that is not ready, with its node and its container's state. */
+async function notReady() {
   const { items } = await get(`/api/v1/namespaces/${NAMESPACE}/pods?labelSelector=${encodeURIComponent(SELECTOR)}`)
   return items
     .filter((pod) => !isReady(pod))
@@ -47,17 +47,28 @@ async function laggards() {
     })
 }
 
+/** Scheduled and ready agents of all DaemonSets; `current`: their status is of their latest generation. */
+async function count() {
+  const sum = { wanted: 0, ready: 0, current: true }
+  for (const name of DAEMONSETS.split(',')) {
+    const { metadata, status } = await get(`/apis/apps/v1/namespaces/${NAMESPACE}/daemonsets/${name}`)
+    sum.wanted += status?.desiredNumberScheduled ?? 0
+    sum.ready += status?.numberReady ?? 0
+    sum.current &&= (status?.observedGeneration ?? 0) >= metadata.generation
+  }
+  return sum
+}
+
 const end = Date.now() + Number(TIMEOUT_SECONDS) * 1000
 for (;;) {
-  const { metadata, status } = await get(`/apis/apps/v1/namespaces/${NAMESPACE}/daemonsets/${DAEMONSET}`)
-  const { desiredNumberScheduled: wanted = 0, numberReady: ready = 0, observedGeneration = 0 } = status ?? {}
-  if (observedGeneration >= metadata.generation && wanted > 0 && ready === wanted) {
+  const { wanted, ready, current } = await count()
+  if (current && wanted > 0 && ready === wanted) {
     console.log(`${ready} of ${wanted} agents are ready`)
     break
   }
   if (Date.now() > end) {
     console.error(
-      [`${ready} of ${wanted} agents are ready after ${TIMEOUT_SECONDS} s`, ...(await laggards())].join('\n'),
+      [`${ready} of ${wanted} agents are ready after ${TIMEOUT_SECONDS} s`, ...(await notReady())].join('\n'),
     )
     process.exitCode = 1
     break

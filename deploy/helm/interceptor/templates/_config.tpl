@@ -1,4 +1,4 @@
-{{- /* The program's configuration, as YAML: `config`, and what follows from other values where `config` does not say it. */ -}}
+{{- /* The program's configuration as YAML: `config`, completed with settings derived from other values. */ -}}
 {{- define "interceptor.config" -}}
 {{- $config := deepCopy .Values.config -}}
 {{- $derived := dict "targets" (dict "procRoot" "/host/proc") -}}
@@ -25,14 +25,14 @@
 {{- end -}}
 {{- $_ := set $derived "kafka" $kafka -}}
 {{- $config = merge $config $derived -}}
-{{- /* The kubelet fills HOST_IP into an environment variable, not into a file. */ -}}
+{{- /* The kubelet expands $(HOST_IP) in environment variables only, so such an address is set there. */ -}}
 {{- if contains "$(" (include "interceptor.adminAddress" .) -}}
 {{- $_ := set $config "admin" (omit $config.admin "address") -}}
 {{- end -}}
 {{- toYaml $config -}}
 {{- end -}}
 
-{{- /* What the pods are rolled for. A running agent can take up `filter`, `targets` without its procRoot, and `log.level`. */ -}}
+{{- /* A change of this checksum restarts the pods. Running agents can reload `filter`, `log.level`, and `targets` except procRoot. */ -}}
 {{- define "interceptor.configChecksum" -}}
 {{- $config := include "interceptor.config" . | fromYaml -}}
 {{- if .Values.configReload -}}
@@ -50,7 +50,7 @@
 {{- if $limits.memory -}}{{- include "interceptor.mebibytes" $limits.memory -}}{{- end -}}
 {{- end -}}
 
-{{- /* Whole MiB of a quantity of Kubernetes (512Mi) or a size of the configuration (512MiB), or of a number of bytes. */ -}}
+{{- /* Whole MiB of a Kubernetes quantity (512Mi), a size of the configuration (512MiB) or a number of bytes. */ -}}
 {{- define "interceptor.mebibytes" -}}
 {{- $text := toString . -}}
 {{- if not (kindIs "string" .) -}}{{- $text = printf "%.0f" (float64 .) -}}{{- end -}}
@@ -103,7 +103,7 @@
 {{- include "interceptor.adminAddress" . | trimSuffix (printf ":%s" (include "interceptor.adminPort" .)) | trimPrefix "[" | trimSuffix "]" -}}
 {{- end -}}
 
-{{- /* A probe's httpGet. The kubelet asks the pod's address, which is the node's, unless told another. */ -}}
+{{- /* A probe's httpGet. Without `host` the kubelet connects to the pod's address, which is the node's. */ -}}
 {{- define "interceptor.probe" -}}
 {{- $host := include "interceptor.adminHost" .root -}}
 httpGet:
@@ -119,7 +119,7 @@ httpGet:
 {{ toYaml .timing }}
 {{- end -}}
 
-{{- /* "true" where the agent asks the API server, else empty. */ -}}
+{{- /* "true" where the agent uses the API server, else empty. */ -}}
 {{- define "interceptor.asksKubernetes" -}}
 {{- $kubernetes := default dict .Values.config.kubernetes -}}
 {{- if ne (toString $kubernetes.enabled) "false" -}}true{{- end -}}

@@ -1,3 +1,7 @@
+{{- /*
+Names, labels, image. Templates that are rendered once per pool take a context: the root's keys, with `Values` merged for the
+pool and `pool` its name ("" for the main DaemonSet). templates/_pools.tpl has more.
+*/ -}}
 {{- define "interceptor.name" -}}
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" -}}
 {{- end -}}
@@ -13,9 +17,13 @@
 {{- end -}}
 {{- end -}}
 
-{{- /* ClusterRole and the like are the cluster's: two releases of a name in two namespaces must not share them. */ -}}
+{{- define "interceptor.namespace" -}}
+{{- default .Release.Namespace .Values.namespaceOverride -}}
+{{- end -}}
+
+{{- /* Cluster-scoped objects: two releases of one name in two namespaces must not share them. */ -}}
 {{- define "interceptor.clusterName" -}}
-{{- printf "%s-%s" .Release.Namespace (include "interceptor.fullname" .) | trunc 63 | trimSuffix "-" -}}
+{{- printf "%s-%s" (include "interceptor.namespace" .) (include "interceptor.fullname" .) | trunc 63 | trimSuffix "-" -}}
 {{- end -}}
 
 {{- define "interceptor.selectorLabels" -}}

@@ -1,5 +1,5 @@
 {{- define "interceptor.env" -}}
-# For `agent`, and for every command that `kubectl exec` runs beside it.
+# Read by `agent`, and by every command that `kubectl exec` runs in the pod.
 - name: INTERCEPTOR_CONFIG
   value: /etc/interceptor/config.yaml
 - name: NODE_NAME
@@ -31,7 +31,7 @@
 {{- end }}
 {{- end -}}
 
-{{- /* A fifth of the memory limit for JavaScript's own objects; what is held of traffic is not among them. */ -}}
+{{- /* A fifth of the memory limit for the JavaScript heap; captured traffic is held outside of it. */ -}}
 {{- define "interceptor.nodeOptions" -}}
 {{- $options := list -}}
 {{- with (include "interceptor.memoryLimit" .) -}}
@@ -55,7 +55,7 @@
 {{- toYaml $context -}}
 {{- end -}}
 
-{{- /* The field is of Kubernetes 1.30; before it, an annotation says the same. */ -}}
+{{- /* The field exists since Kubernetes 1.30; earlier versions read an annotation. */ -}}
 {{- define "interceptor.hasAppArmorField" -}}
 {{- if semverCompare ">=1.30.0-0" .Capabilities.KubeVersion.Version -}}true{{- end -}}
 {{- end -}}
@@ -71,7 +71,7 @@ container.apparmor.security.beta.kubernetes.io/interceptor: {{ get $names $profi
 {{- define "interceptor.volumes" -}}
 - name: config
   configMap:
-    name: {{ include "interceptor.fullname" . }}
+    name: {{ include "interceptor.poolName" . }}
 - name: host-proc
   hostPath:
     path: /proc

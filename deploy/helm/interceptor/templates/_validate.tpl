@@ -1,35 +1,62 @@
-{{- /* Values that are each right and cannot work together. Called once, by the DaemonSet. */ -}}
+{{- /* Rejects combinations of values that cannot work, all of them in one message. Called once per DaemonSet, with its context. */ -}}
 {{- define "interceptor.validate" -}}
+{{- $problems := list -}}
 {{- $ship := default dict .Values.config.ship -}}
 {{- $kafka := default dict .Values.config.kafka -}}
 {{- $sasl := default dict $kafka.sasl -}}
-{{- $problems := list -}}
 
-{{- if and (eq (default "kafka" $ship.sink) "kafka") (not $kafka.brokers) (not (include "interceptor.hasEnv" (list . "INTERCEPTOR_KAFKA_BROKERS"))) -}}
-{{- $problems = append $problems "config.kafka.brokers is empty: name a broker (--set 'config.kafka.brokers={kafka.kafka:9092}'), or another config.ship.sink (stdout, none)" -}}
+{{- if not .Values.image.repository -}}
+{{- $problems = append $problems "image.repository is empty: name your image (--set image.repository=registry.example.com/interceptor)" -}}
+{{- end -}}
+
+{{- $sink := default "kafka" $ship.sink -}}
+{{- if and (eq $sink "kafka") (not $kafka.brokers) (not (include "interceptor.hasEnv" (list . "INTERCEPTOR_KAFKA_BROKERS"))) -}}
+{{- $problems = append $problems "config.kafka.brokers is empty: name a broker (--set 'config.kafka.brokers={kafka.kafka:9092}'), or set config.ship.sink to stdout or none" -}}
+{{- end -}}
+{{- if eq $sink "file" -}}
+{{- if not $ship.file -}}
+{{- $problems = append $problems "config.ship.sink is file, but config.ship.file is empty" -}}
+{{- else if not (include "interceptor.isMounted" (list . $ship.file "write")) -}}
+{{- $problems = append $problems (printf "config.ship.file (%s) is not on a writable volume, and the root file system is read-only: add one with extraVolumes and extraVolumeMounts" $ship.file) -}}
+{{- end -}}
+{{- end -}}
+
+{{- $tls := default dict $kafka.tls -}}
+{{- $kubernetes := default dict .Values.config.kubernetes -}}
+{{- $files := dict "config.kafka.tls.caFile" $tls.caFile "config.kafka.tls.certFile" $tls.certFile "config.kafka.tls.keyFile" $tls.keyFile "config.kafka.sasl.passwordFile" $sasl.passwordFile "config.kubernetes.kubeconfig" $kubernetes.kubeconfig -}}
+{{- range $key, $path := $files -}}
+{{- if and $path (not (include "interceptor.isMounted" (list $ $path "read"))) -}}
+{{- $problems = append $problems (printf "%s (%s) is not on a mounted volume: use secrets.tls or secrets.sasl, or add a volume with extraVolumes and extraVolumeMounts" $key $path) -}}
+{{- end -}}
+{{- end -}}
+
+{{- if eq (toString (default dict .Values.config.capture).source) "cap" -}}
+{{- $problems = append $problems "config.capture.source is cap, but the image does not contain the cap package: use auto or af-packet" -}}
 {{- end -}}
 
 {{- with .Values.secrets.sasl -}}
 {{- if and .name (not $sasl.mechanism) -}}
-{{- $problems = append $problems "secrets.sasl.name is set, but config.kafka.sasl.mechanism is not: plain, scram-sha-256 or scram-sha-512" -}}
+{{- $problems = append $problems "secrets.sasl.name is set, but config.kafka.sasl.mechanism is not: set it to plain, scram-sha-256 or scram-sha-512" -}}
 {{- end -}}
-{{- if and $sasl.mechanism (not .name) (not $sasl.passwordFile) -}}
-{{- $problems = append $problems "config.kafka.sasl.mechanism needs a password: secrets.sasl.name" -}}
+{{- if has (lower (toString $sasl.mechanism)) (list "plain" "scram-sha-256" "scram-sha-512") -}}
+{{- if and (not .name) (not $sasl.passwordFile) -}}
+{{- $problems = append $problems "config.kafka.sasl.mechanism requires a password: set secrets.sasl.name" -}}
 {{- end -}}
-{{- if and $sasl.mechanism (not $sasl.username) (not (and .name .usernameKey)) -}}
-{{- $problems = append $problems "config.kafka.sasl.mechanism needs a user: config.kafka.sasl.username or secrets.sasl.usernameKey" -}}
+{{- if and (not $sasl.username) (not (and .name .usernameKey)) -}}
+{{- $problems = append $problems "config.kafka.sasl.mechanism requires a user name: set config.kafka.sasl.username or secrets.sasl.usernameKey" -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- with .Values.secrets.tls -}}
 {{- if and .name (ne (empty .certKey) (empty .keyKey)) -}}
-{{- $problems = append $problems "secrets.tls.certKey and secrets.tls.keyKey go together" -}}
+{{- $problems = append $problems "secrets.tls.certKey and secrets.tls.keyKey must be set together" -}}
 {{- end -}}
 {{- end -}}
 
 {{- $grace := int (include "interceptor.gracePeriod" .) -}}
 {{- $shutdown := int (include "interceptor.shutdownSeconds" .) -}}
 {{- if le $grace $shutdown -}}
-{{- $problems = append $problems (printf "terminationGracePeriodSeconds (%d) must be over config.shutdown.timeout (%d s), or the last pairs are lost" $grace $shutdown) -}}
+{{- $problems = append $problems (printf "terminationGracePeriodSeconds (%d) must exceed config.shutdown.timeout (%d s), or the last pairs are lost" $grace $shutdown) -}}
 {{- end -}}
 
 {{- with (include "interceptor.memoryLimit" .) -}}
@@ -45,25 +72,41 @@
 {{- end -}}
 
 {{- $host := include "interceptor.adminHost" . -}}
-{{- if .Values.podMonitor.enabled -}}
-{{- if not (include "interceptor.adminAddress" .) -}}
-{{- $problems = append $problems "podMonitor.enabled, but config.admin.address is empty: nothing is served" -}}
+{{- range $kind := list "podMonitor" "serviceMonitor" -}}
+{{- if (get $.Values $kind).enabled -}}
+{{- if not (include "interceptor.adminAddress" $) -}}
+{{- $problems = append $problems (printf "%s.enabled is true, but config.admin.address is empty, so no metrics are served" $kind) -}}
 {{- else if or (hasPrefix "127." $host) (eq $host "::1") (eq $host "localhost") -}}
-{{- $problems = append $problems "podMonitor.enabled, but config.admin.address is loopback, which Prometheus cannot reach: write '$(HOST_IP):9464'" -}}
+{{- $problems = append $problems (printf "%s.enabled is true, but config.admin.address is a loopback address, which Prometheus cannot reach: set it to '$(HOST_IP):9464'" $kind) -}}
 {{- end -}}
+{{- end -}}
+{{- end -}}
+{{- if and .Values.podMonitor.enabled .Values.serviceMonitor.enabled -}}
+{{- $problems = append $problems "podMonitor.enabled and serviceMonitor.enabled would scrape every agent twice: enable one of them" -}}
 {{- end -}}
 
 {{- if and .Values.priorityClass.create .Values.priorityClassName -}}
-{{- $problems = append $problems "priorityClass.create and priorityClassName: choose one" -}}
+{{- $problems = append $problems "priorityClass.create and priorityClassName exclude each other: set one of them" -}}
 {{- end -}}
 
 {{- if $problems -}}
-{{- fail (printf "\n\nThese values cannot work together:\n  - %s\n" (join "\n  - " $problems)) -}}
+{{- $of := "" -}}
+{{- with .pool -}}{{- $of = printf " of pool %s" . -}}{{- end -}}
+{{- fail (printf "\n\nThese values%s cannot work together:\n  - %s\n" $of (join "\n  - " $problems)) -}}
 {{- end -}}
 {{- end -}}
 
-{{- /* "true" where extraEnv sets a variable; takes the root and its name. */ -}}
+{{- /* "true" where extraEnv sets a variable; takes a context and the variable's name. */ -}}
 {{- define "interceptor.hasEnv" -}}
 {{- $name := index . 1 -}}
 {{- range (index . 0).Values.extraEnv -}}{{- if eq .name $name -}}true{{- end -}}{{- end -}}
+{{- end -}}
+
+{{- /* "true" where extraVolumeMounts covers a path; takes a context, the path, and `read` or `write`. */ -}}
+{{- define "interceptor.isMounted" -}}
+{{- $path := index . 1 -}}
+{{- $write := eq (index . 2) "write" -}}
+{{- range (index . 0).Values.extraVolumeMounts -}}
+{{- if and (hasPrefix (printf "%s/" (trimSuffix "/" .mountPath)) $path) (not (and $write .readOnly)) -}}true{{- end -}}
+{{- end -}}
 {{- end -}}

@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { parse } from 'yaml'
+import { ROOT } from '../support/kube-tools.ts'
+import { needs } from '../support/needs.ts'
+
+const WORKFLOWS = join(ROOT, '.github', 'workflows')
+const ACTIONLINT = 'github.com/rhysd/actionlint/cmd/actionlint@v1.7.7'
+const workflows = readdirSync(WORKFLOWS).map((name) => join(WORKFLOWS, name))
+const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string }
+
+const notes = (...args: string[]): { code: number | null; stdout: string; stderr: string } => {
+  const run = spawnSync(process.execPath, [join(ROOT, 'scripts', 'release-notes.mjs'), ...args], { encoding: 'utf8' })
+  return { code: run.status, stdout: run.stdout, stderr: run.stderr }
+}
+
+test('release notes: package, lockfile, chart and changelog have the same version', () => {
+  const { code, stdout, stderr } = notes('--check', version)
+  assert.equal(code, 0, stderr)
+  assert.match(stdout, /^### /m)
+  assert.doesNotMatch(stdout, /^## /m)
+})
+
+test('release notes: a version that is not in the changelog is an error', () => {
+  assert.deepEqual(notes('9.9.9'), { code: 1, stdout: '', stderr: 'CHANGELOG.md has no section for 9.9.9\n' })
+})
+
+interface Workflow {
+  jobs: Record<string, { steps: { uses?: string; run?: string }[] }>
+}
+
+const steps = workflows.flatMap((path) =>
+  Object.values((parse(readFileSync(path, 'utf8')) as Workflow).jobs).flatMap((job) => job.steps),
+)
+
+test('workflows: every action is pinned by commit', () => {
+  const uses = steps.flatMap((step) => step.uses ?? [])
+  assert.ok(uses.length > 5)
+  for (const action of uses) assert.match(action, /^[\w-]+\/[\w-]+@[0-9a-f]{40}$/)
+})
+
+test('workflows: CI runs .ci/run', () => {
+  assert.ok(steps.some(({ run }) => run === 'bash .ci/run'))
+})
+
+test('workflows: actionlint accepts them', { skip: needs('go') }, () => {
+  const run = spawnSync('go', ['run', ACTIONLINT, '-color=false', ...workflows], { cwd: '/', encoding: 'utf8' })
+  assert.equal(run.status, 0, run.stdout + run.stderr)
+})
+
+test('Dockerfile: base images are pinned by digest', () => {
+  const images = [...readFileSync(join(ROOT, 'deploy/Dockerfile'), 'utf8').matchAll(/^ARG \w+_IMAGE=(.*)$/gm)]
+  assert.equal(images.length, 2)
+  for (const [, image] of images) assert.match(image, /^[\w.:-]+@sha256:[0-9a-f]{64}$/)
+})
