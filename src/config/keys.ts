@@ -21,7 +21,7 @@ export interface ConfigSection {
 }
 
 /** `INTERCEPTOR_SHIP_MAX_AGE` for `ship.maxAge`. */
-export const environmentName = (path: string): string =>
+const environmentName = (path: string): string =>
   `INTERCEPTOR_${path.replaceAll('.', '_').replaceAll(/([a-z0-9])([A-Z])/g, '$1_$2')}`.toUpperCase()
 
 interface Definition {

@@ -46,7 +46,7 @@ const KNOWN_VARIABLES = configKeys.map(({ environment }) => environment)
  * Reads text as a key's kind asks: `true`, `12`, `a,b`. What does not fit stays text, so that validation can say
  * what is wrong with it.
  */
-export function valueOfText(path: string, text: string): unknown {
+function valueOfText(path: string, text: string): unknown {
   const kind = keyAt(path)?.kind
   if (kind === 'list') {
     const items = text.split(',').map((item) => item.trim())

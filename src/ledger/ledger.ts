@@ -47,28 +47,3 @@ function total(value: number | Ledger | undefined): number {
   if (typeof value !== 'object') return value ?? 0
   return Object.values(value).reduce((sum: number, inner) => sum + total(inner), 0)
 }
-
-/** A law that does not hold: what both sides are. */
-export interface BrokenLaw {
-  law: string
-  left: number
-  right: number
-}
-
-const LAWS: readonly [string, readonly string[]][] = [
-  ['frames.seen', ['frames.queued', 'frames.skipped', 'frames.dropped']],
-  ['flows.seen', ['flows.open', 'flows.closed']],
-  ['messages.requests', ['pairs.assembled', 'requests.abandoned', 'requests.waiting']],
-  ['messages.responses', ['pairs.assembled', 'responses.orphaned']],
-  ['pairs.assembled', ['pairs.kept', 'pairs.filtered']],
-  ['pairs.kept', ['pairs.shipped', 'pairs.dropped', 'pairs.queued']],
-]
-
-/** The laws of the contract that a ledger breaks; none, after a run. While responses are in progress the fourth is late. */
-export function brokenLaws(ledger: Ledger): BrokenLaw[] {
-  return LAWS.map(([left, right]) => ({
-    law: `${left} = ${right.join(' + ')}`,
-    left: count(ledger, left),
-    right: right.reduce((sum, path) => sum + count(ledger, path), 0),
-  })).filter(({ left, right }) => left !== right)
-}

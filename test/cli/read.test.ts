@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { gunzipSync } from 'node:zlib'
-import { brokenLaws, count, type Ledger } from '../../src/ledger/ledger.ts'
+import { count, type Ledger } from '../../src/ledger/ledger.ts'
+import { assertLaws } from '../support/ledger.ts'
 import { CAPTURE, CAPTURES, ESCAPE, finish, MAIN, run, start } from './support.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'interceptor-read-'))
@@ -14,7 +15,7 @@ after(() => rmSync(folder, { recursive: true }))
 
 const ledgerOf = (path: string): Ledger => {
   const ledger = JSON.parse(readFileSync(path, 'utf8')) as Ledger
-  assert.deepEqual(brokenLaws(ledger), [])
+  assertLaws(ledger)
   return ledger
 }
 
@@ -54,7 +55,7 @@ test('read: the summary holds the laws, and as many pairs as were printed', asyn
 
 test('read: --summary - is on standard error', async () => {
   const { stderr } = await run(['read', '-q', '-o', 'none', '--summary', '-', CAPTURE])
-  assert.deepEqual(brokenLaws(JSON.parse(stderr) as Ledger), [])
+  assertLaws(JSON.parse(stderr) as Ledger)
 })
 
 test('read: a summary that cannot be written ends with 1', async () => {

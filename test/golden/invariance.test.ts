@@ -7,8 +7,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { brokenLaws } from '../../src/ledger/ledger.ts'
 import { captureFile, compare, type Emitted, expectedOf, type Run, readCapture } from '../support/golden.ts'
+import { assertLaws } from '../support/ledger.ts'
 import * as edit from '../support/pcap-edit.ts'
 
 const CAPTURES = ['go', 'node-curl', 'nginx-curl', 'python-stdlib', 'aborts', 'loss-server']
@@ -37,7 +37,7 @@ const runOf = async (...contents: readonly Buffer[]): Promise<Run> => {
   })
   const run = await readCapture(paths)
   for (const path of paths) rmSync(path)
-  assert.deepEqual(brokenLaws(run.ledger), [])
+  assertLaws(run.ledger)
   assert.equal(run.code, 0, run.stderr)
   return run
 }

@@ -50,13 +50,13 @@ export interface Run {
 const fromRoot = (path: string): string => fileURLToPath(new URL(`../../../${path}`, import.meta.url))
 
 /** The folder of the captures. */
-export const FIXTURES = fromRoot('test/fixtures')
+const FIXTURES = fromRoot('test/fixtures')
 
 /** The capture that ships, for the first command of the README. */
 export const EXAMPLE = fromRoot('examples/shop.pcap.gz')
 
 /** The program as it ships. */
-export const MAIN = fromRoot('dist/src/main.js')
+const MAIN = fromRoot('dist/src/main.js')
 
 /** Names of all golden captures, sorted. */
 export function goldenNames(): string[] {

@@ -74,7 +74,7 @@ function layTcp(frame: Buffer, at: number, sourcePort: number, targetPort: numbe
 }
 
 /** The 4 or 16 bytes of an address. */
-export function addressBytes(address: string): Uint8Array {
+function addressBytes(address: string): Uint8Array {
   if (!address.includes(':')) return Uint8Array.from(address.split('.').map(Number))
   const mixed = /^(.*:)(\d+)\.(\d+)\.(\d+)\.(\d+)$/.exec(address)
   if (mixed !== null) {

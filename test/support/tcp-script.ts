@@ -7,7 +7,7 @@
 export const FIN = 0x01
 export const SYN = 0x02
 export const RST = 0x04
-export const PSH = 0x08
+const PSH = 0x08
 export const ACK = 0x10
 
 export interface Segment {
@@ -159,7 +159,7 @@ export class TcpScript {
 const other = (side: Side): Side => (side === 'client' ? 'server' : 'client')
 
 /** A segment's payload in pieces of at most `size` bytes; its SYN goes with the first, its FIN with the last. */
-export function cut(segment: Segment, size: number): Segment[] {
+function cut(segment: Segment, size: number): Segment[] {
   const { payload, flags } = segment
   if (payload.length <= size) return [segment]
   const pieces: Segment[] = []

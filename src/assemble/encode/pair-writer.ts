@@ -17,7 +17,7 @@ import { BODY_LENGTH, type MessageWriter } from './message-writer.ts'
 import { fixmap, key, type Template, template, uint } from './templates.ts'
 
 /** Flags of a pair, as consumers see them. */
-export const FLAG_NAMES = {
+const FLAG_NAMES = {
   midstream: 'midstream',
   early: 'earlyResponse',
   folded: 'obsFold',

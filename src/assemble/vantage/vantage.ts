@@ -14,18 +14,17 @@ import { type AddressWords, addressWords, Networks } from './network-set.ts'
 import { PodBytes } from './pod-bytes.ts'
 import { PodDirectory } from './pod-directory.ts'
 
-/** `Flow.vantage`: from whose side a connection is seen. OWN: as `InterfaceInfo.vantage` (files, interfaces by name). */
-export const VANTAGE_OWN = 0
-export const VANTAGE_SERVER = 1
-export const VANTAGE_CLIENT = 2
-export const VANTAGE_HOST = 3
+/** `Flow.vantage`: from whose side a connection is seen. 0: as `InterfaceInfo.vantage` says (files, interfaces by name). */
+const VANTAGE_SERVER = 1
+const VANTAGE_CLIENT = 2
+const VANTAGE_HOST = 3
 
 /** Results of `judge`. */
 export const KEEP = 0
 /** Another capture point has the vantage that is kept. */
 export const LEAVE_OUT = 1
 /** Neither end is a socket of this host. */
-export const FORWARDED = 2
+const FORWARDED = 2
 
 /** A vantage point with its texts parsed. */
 interface Point {

@@ -30,7 +30,7 @@ import { RETIRE_MS, ringShape } from './ring-geometry.ts'
 import { bindToInterface, linkTypeOf } from './socket-calls.ts'
 
 /** The pseudo-interface that means all. */
-export const ANY = 'any'
+const ANY = 'any'
 
 /** Where to capture. */
 export interface CapturePoint {

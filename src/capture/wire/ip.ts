@@ -19,7 +19,7 @@ export const MALFORMED = 3
 export const UNKNOWN_LINK_TYPE = 4
 export type Verdict = typeof TCP | typeof FRAGMENT | typeof NON_TCP | typeof MALFORMED | typeof UNKNOWN_LINK_TYPE
 
-export const PROTOCOL_TCP = 6
+const PROTOCOL_TCP = 6
 const TCP_HEADER_BYTES = 20
 const IPV4_HEADER_BYTES = 20
 export const IPV6_HEADER_BYTES = 40

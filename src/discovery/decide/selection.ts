@@ -8,7 +8,7 @@ import type { DecisionReason } from './decision.ts'
 import { globMatcher } from './glob.ts'
 
 /** `"true"` or `"false"`: decides for its pod, whatever the rules say. */
-export const CAPTURE_ANNOTATION = 'interceptor.dev/capture'
+const CAPTURE_ANNOTATION = 'interceptor.dev/capture'
 
 /** Rules about namespaces and labels. */
 export interface SelectionRules {

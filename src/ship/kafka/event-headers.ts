@@ -5,7 +5,7 @@
 import { varintBytes, writeVarint } from '../../kafka/record-batch.ts'
 
 /** The event's type: what happened, and the major version of its data. */
-export const EVENT_TYPE = 'dev.interceptor.http.pair.v1'
+const EVENT_TYPE = 'dev.interceptor.http.pair.v1'
 
 const HEADER_COUNT = 6
 /** `2026-11-23T12:58:07.123456Z` */

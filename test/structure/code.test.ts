@@ -1,0 +1,46 @@
+/** Rules for single files of the source that biome has no rule for. */
+import assert from 'node:assert/strict'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { isNonNullExpression, type Node, type NonNullExpression } from 'typescript/unstable/ast'
+import { checker, files, ROOT, type SourceFile, walk } from './source-tree.ts'
+
+const MAX_LINES = 500
+const FOLDERS = ['src', 'test', 'bench', 'deploy']
+
+test(`files: none is longer than ${MAX_LINES} lines`, () => {
+  const paths = FOLDERS.flatMap((folder) =>
+    readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+      .filter((path) => /\.[cm]?[jt]s$/.test(path))
+      .map((path) => join(folder, path)),
+  )
+  const lengths = paths.map((path) => ({ path, lines: readFileSync(join(ROOT, path), 'utf8').split('\n').length - 1 }))
+  assert.deepEqual(
+    lengths.filter(({ lines }) => lines > MAX_LINES),
+    [],
+  )
+})
+
+/** 1-based. */
+const lineOf = ({ text }: SourceFile, node: Node): number => text.slice(0, node.end).split('\n').length
+
+/** The `!`s of a file whose operand is never null or undefined by its type. */
+function idleAssertions(file: SourceFile): string[] {
+  const assertions: NonNullExpression[] = []
+  walk(file.tree, (node) => {
+    if (isNonNullExpression(node)) assertions.push(node)
+  })
+  if (assertions.length === 0) return []
+  const types = checker.getTypeAtLocation(assertions.map(({ expression }) => expression))
+  const idle = assertions.filter((_, index) => {
+    const type = types[index]
+    return type !== undefined && checker.isTypeAssignableTo(type, checker.getNonNullableType(type)!)
+  })
+  return idle.map((node) => `${file.path}:${lineOf(file, node)}: ${node.getText()}`)
+}
+
+// An element's type has no undefined (noUncheckedIndexedAccess is off), so a `!` after an index is one of these.
+test('code: no `!` asserts what the type says already', () => {
+  assert.deepEqual([...files.values()].flatMap(idleAssertions), [])
+})

@@ -1,0 +1,93 @@
+/** What may import what: layers, stages, the seams around packages, and no circles. */
+import assert from 'node:assert/strict'
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { CIRCLES, folderOf, LAYERS, SEAMS, STAGES } from './layers.ts'
+import { files, filesIn, type Import, ROOT, type SourceFile } from './source-tree.ts'
+
+const sources = filesIn('src')
+/** Still to be removed. */
+const UPWARD = [
+  'src/ledger/run-ledger.ts imports src/supervisor/capture-slot.ts',
+  'src/ledger/run-ledger.ts imports src/supervisor/target-set.ts',
+  'src/log/folded-log.ts imports src/thread/messages.ts',
+  'src/log/logger.ts imports src/thread/messages.ts',
+  'src/log/outage-log.ts imports src/discovery/kubernetes/api-error.ts',
+]
+const levels = new Map(LAYERS.flatMap(({ folders }, index) => folders.map((folder) => [folder, index] as const)))
+
+/** Every import of one file of src/ by another, as a line that can be searched for. */
+function importsBetween(isWrong: (from: string, to: string) => boolean): string[] {
+  const wrong = ({ path, imports }: SourceFile): string[] =>
+    imports
+      .filter(({ target, kind }) => kind === 'import' && target.startsWith('src/') && isWrong(path, target))
+      .map(({ target }) => `${path} imports ${target}`)
+  return [...new Set(sources.flatMap(wrong))]
+}
+
+test('layers: the table has every folder of src/', () => {
+  assert.deepEqual([...levels.keys()].sort(), readdirSync(join(ROOT, 'src')).sort())
+})
+
+test('layers: no file imports from a layer above its own, or from another folder of its own layer', () => {
+  const isWrong = (from: string, to: string): boolean => {
+    const [own, other] = [folderOf(from), folderOf(to)]
+    return own !== other && levels.get(other)! <= levels.get(own)!
+  }
+  assert.deepEqual(importsBetween(isWrong), UPWARD)
+})
+
+test('stages: none imports another', () => {
+  const isStage = (folder: string): boolean => STAGES.some((stage) => stage === folder)
+  const isWrong = (from: string, to: string): boolean =>
+    isStage(folderOf(from)) && isStage(folderOf(to)) && folderOf(from) !== folderOf(to)
+  assert.deepEqual(importsBetween(isWrong), [])
+})
+
+for (const { packages, within, why } of SEAMS) {
+  test(`packages: ${packages.source} is imported in ${within} only (${why})`, () => {
+    const users = sources.filter(({ imports }) => imports.some(({ target }) => packages.test(target)))
+    assert.deepEqual(
+      users.map(({ path }) => path).filter((path) => !path.startsWith(within)),
+      [],
+    )
+  })
+}
+
+test('imports: src/ imports nothing from outside src/', () => {
+  const isOutside = ({ target }: Import): boolean => /\.ts$/.test(target) && !target.startsWith('src/')
+  const wrong = sources.filter(({ imports }) => imports.some(isOutside))
+  assert.deepEqual(
+    wrong.map(({ path }) => path),
+    [],
+  )
+})
+
+/** Files that reach each other by imports, in groups of two and more. Source: Tarjan, Depth-first search, 1972. */
+function findCircles(): string[][] {
+  const circles: string[][] = []
+  const order = new Map<string, number>()
+  const lowest = new Map<string, number>()
+  const open: string[] = []
+  const visit = (path: string): void => {
+    const index = order.size
+    order.set(path, index)
+    lowest.set(path, index)
+    open.push(path)
+    for (const { target, kind } of files.get(path)?.imports ?? []) {
+      if (kind !== 'import' || !files.has(target)) continue
+      if (!order.has(target)) visit(target)
+      if (open.includes(target)) lowest.set(path, Math.min(lowest.get(path)!, lowest.get(target)!))
+    }
+    if (lowest.get(path) !== index) return
+    const group = open.splice(open.indexOf(path))
+    if (group.length > 1) circles.push(group.sort())
+  }
+  for (const path of files.keys()) if (!order.has(path)) visit(path)
+  return circles.sort()
+}
+
+test('imports: no files import each other in a circle', () => {
+  assert.deepEqual(findCircles(), CIRCLES.map(({ files }) => [...files].sort()).sort())
+})

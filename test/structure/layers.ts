@@ -1,0 +1,71 @@
+/**
+ * The order of the folders in src/. A file may import from layers below its own, and from its own folder; never from a
+ * layer above, and never from another folder of its own layer.
+ */
+
+/** From the top down. */
+export const LAYERS: readonly { folders: readonly string[]; why: string }[] = [
+  { folders: ['main.ts'], why: 'the program: starts the command line, and is the only place that exits' },
+  { folders: ['cli'], why: 'one file for each command; whatever a command needs is below' },
+  { folders: ['agent', 'doctor'], why: 'what a command starts: the node agent, and the checks of a machine' },
+  {
+    folders: ['supervisor', 'admin', 'tail'],
+    why: 'threads and their lifecycles; metrics and health; reading a topic back',
+  },
+  {
+    folders: ['capture', 'assemble', 'ship', 'discovery'],
+    why: 'the stages: they meet in shared memory and in messages, so one can be changed, or crash, without the others',
+  },
+  { folders: ['kafka', 'format'], why: 'the client that ships, reads and checks; the forms that people read' },
+  { folders: ['thread'], why: 'what threads share: control words, mailboxes, and the messages between them' },
+  { folders: ['config'], why: 'the settings' },
+  {
+    folders: ['log', 'ledger', 'target'],
+    why: 'what every stage reports to, and what all of them know a capture point by',
+  },
+  { folders: ['pair', 'ring'], why: 'the two formats between the stages: a pair, and a ring of records' },
+  { folders: ['async', 'net', 'sys', 'errors.ts', 'version.ts'], why: 'tools that know nothing of this program' },
+]
+
+/** The stages, see LAYERS: the rule that matters most has a test of its own. */
+export const STAGES = ['capture', 'assemble', 'ship', 'discovery'] as const
+
+/** The folder of src/ that a path lies in, or the file itself: `src/ring/layout.ts` is in `ring`. */
+export const folderOf = (path: string): string => path.split('/')[1]
+
+/** Packages that one place alone may import. */
+export const SEAMS: readonly { packages: RegExp; within: string; why: string }[] = [
+  {
+    packages: /^koffi$/,
+    within: 'src/sys/',
+    why: 'foreign functions can crash the process: one place has the rules for them',
+  },
+  { packages: /^kafkajs$/, within: 'src/kafka/', why: 'ship, tail and doctor use the client through one interface' },
+  { packages: /^kafkajs\//, within: 'src/kafka/kafkajs-wire.ts', why: 'its internals may move with any version' },
+  { packages: /^cap$/, within: 'src/capture/', why: 'it is optional, and works in the main thread of a process only' },
+  { packages: /^piscina$/, within: 'src/supervisor/assembler-pool.ts', why: 'one pool' },
+  {
+    packages: /^@kubernetes\//,
+    within: 'src/discovery/kubernetes/',
+    why: 'it is large: loaded only where there is an API server',
+  },
+  { packages: /^pino$/, within: 'src/log/', why: 'lines are written from the main thread only' },
+]
+
+/**
+ * Files that import each other in a circle, and why they may. A test fails when a circle is not listed, and when a listed
+ * one is gone.
+ */
+export const CIRCLES: readonly { files: readonly string[]; why: string }[] = [
+  {
+    files: [
+      'src/assemble/http1/connection.ts',
+      'src/assemble/http1/exchange.ts',
+      'src/assemble/http1/message-stream.ts',
+      'src/assemble/tcp/flow.ts',
+    ],
+    why: 'four parts of one state that point at each other; types only',
+  },
+  { files: ['src/discovery/decide/decision.ts', 'src/discovery/decide/selection.ts'], why: 'to be removed' },
+  { files: ['src/discovery/decide/pod-mesh.ts', 'src/discovery/kubernetes/known-pod.ts'], why: 'to be removed' },
+]

@@ -1,0 +1,65 @@
+/** Where tests are: beside nothing but what they test, so that whoever changes a file finds its test by its path. */
+import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { filesIn, ROOT } from './source-tree.ts'
+
+/** Folders of test/ whose tests mirror another folder than src/, or that test no file of their own. */
+const FOLDERS: Readonly<Record<string, string>> = {
+  bench: 'mirrors bench/',
+  deploy: 'the chart, the manifests and the image of deploy/',
+  docs: 'README.md and docs/: commands, outputs, links, figures',
+  e2e: 'the whole program, against networks, Kafka and an API server',
+  golden: 'recorded captures, against what the servers logged',
+  structure: 'rules about the sources',
+  support: 'what tests share',
+}
+
+/** Tests in a folder of src/ that no single file of it answers for, and what they are about. */
+const SPANNING: Readonly<Record<string, string>> = {
+  'assemble/allocation': 'the hot path allocates nothing',
+  'assemble/encode/pair': 'encoded pairs, against objects built from what was sent',
+  'assemble/fuzz': 'hostile segments through a whole assembler',
+  'assemble/http1/loss': 'lost segments never make a wrong pair',
+  'assemble/http1/oversize': 'messages over the limits',
+  'assemble/http1/timeouts': 'requests that wait for their response',
+  'assemble/http1/transcript': 'the transcripts of cases/, at every cut',
+  'capture/files/fuzz': 'damaged captures through the whole stage',
+  'capture/files/tshark': 'captures in every format, against tshark',
+  'cli/kafka': 'the commands that use Kafka',
+  'cli/log-secrets': 'no log line holds captured content',
+  'cli/usage': 'options and errors of every command',
+  'discovery/kubernetes/kwok': 'the watch of pods, with kubelets that kwok simulates',
+  'discovery/kubernetes/many-pods': 'the watch of pods, in a cluster of thousands',
+  'discovery/node': 'discovery on processes in cgroups and namespaces',
+  'pair/assembled': 'pairs of recorded captures, read by other programs',
+  'pair/schema': 'pairs against schema/pair.schema.json',
+  'ship/stdout': 'the shipper in a process of its own, at the end of a pipe',
+}
+
+const tests = filesIn('test')
+  .map(({ path }) => path)
+  .filter((path) => path.endsWith('.test.ts'))
+  .map((path) => path.slice('test/'.length, -'.test.ts'.length))
+
+const hasSource = (name: string): boolean => existsSync(join(ROOT, 'src', `${name}.ts`))
+
+test('tests: each mirrors a file of src/, or is declared', () => {
+  const isDeclared = (name: string): boolean => name.split('/')[0] in FOLDERS || name in SPANNING
+  assert.deepEqual(
+    tests.filter((name) => !hasSource(name) && !isDeclared(name)),
+    [],
+  )
+})
+
+test('tests: what is declared exists, and is needed', () => {
+  assert.deepEqual(
+    Object.keys(SPANNING).filter((name) => !tests.includes(name) || hasSource(name)),
+    [],
+  )
+  assert.deepEqual(
+    Object.keys(FOLDERS).filter((folder) => !tests.some((name) => name.startsWith(`${folder}/`))),
+    [],
+  )
+})
