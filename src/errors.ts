@@ -22,6 +22,14 @@ export type FailureCode = typeof EXIT_RUNTIME | typeof EXIT_USAGE | typeof EXIT_
 /** Exit codes of a run that was not interrupted. */
 export type RunCode = typeof EXIT_DONE | FailureCode
 
+/** Why something failed, as it crosses threads: an InterceptorError without its stack. */
+export interface Failure {
+  message: string
+  exitCode: FailureCode
+  /** What the user can do about it, in one sentence; null: nothing known. */
+  hint: string | null
+}
+
 /** A failure with its exit code. The user sees `message` unchanged, then `hint` on a line of its own. */
 export class InterceptorError extends Error {
   override readonly name = 'InterceptorError'
@@ -66,3 +74,14 @@ export const hintOf = (error: unknown): string | null => (error instanceof Inter
 /** Whether anything thrown reports a missing privilege. */
 export const lacksPrivilege = (error: unknown): boolean =>
   error instanceof InterceptorError && error.exitCode === EXIT_PRIVILEGE
+
+/** The failure that anything thrown amounts to. What is no InterceptorError failed while running: exit 1. */
+export function failureOf(error: unknown): Failure {
+  const message = errorText(error)
+  if (!(error instanceof InterceptorError)) return { message, exitCode: EXIT_RUNTIME, hint: null }
+  return { message, exitCode: error.exitCode, hint: error.hint }
+}
+
+/** The other way: an error to throw where a failure was reported by another thread. */
+export const errorOf = ({ message, exitCode, hint }: Failure): InterceptorError =>
+  new InterceptorError(exitCode, message, hint === null ? {} : { hint })

@@ -16,7 +16,7 @@ import { targetRules } from '../discovery/decide/target-rules.ts'
 import { type OwnPod, readOwnPod } from '../discovery/proc/own-pod.ts'
 import { NodeScanner } from '../discovery/proc/scanner.ts'
 import type { Logger } from '../log/logger.ts'
-import type { AddFailure, Outcome, OutputOptions, TargetPipeline } from '../supervisor/options.ts'
+import type { Outcome, OutputOptions, TargetFailure, TargetPipeline } from '../supervisor/options.ts'
 import { startPipeline } from '../supervisor/pipeline.ts'
 import type { VantagePolicy } from '../target/interface-info.ts'
 import { type ApiWatch, prepareApiWatch, type StartApiWatch } from './api-watch.ts'
@@ -85,7 +85,7 @@ export class Agent {
   readonly #flushing: NodeJS.Timeout
   readonly #began = performance.now()
   #admin: AdminServer | null = null
-  #denied: AddFailure | null = null
+  #denied: TargetFailure | null = null
   #draining = false
   #policy: VantagePolicy | null = null
 
@@ -190,7 +190,7 @@ export class Agent {
     this.#reloader.stop()
     clearInterval(this.#flushing)
     await Promise.all([this.#api.close(), this.#admin?.close()])
-    return this.#denied === null ? outcome : { ...outcome, ...deniedOutcome(this.#denied) }
+    return this.#denied === null ? outcome : { ...outcome, exitCode: this.#denied.exitCode, failure: this.#denied }
   }
 
   #warnOfRules(): void {
@@ -200,7 +200,7 @@ export class Agent {
     })
   }
 
-  #deny(failure: AddFailure): void {
+  #deny(failure: TargetFailure): void {
     this.#denied ??= failure
     this.stop()
   }
@@ -230,10 +230,4 @@ const tallied = ({ mesh, ambient, capture, reason }: PodDecision) => ({
   mesh: mesh?.name ?? (ambient ? 'istio' : null),
   captured: capture !== null,
   reason,
-})
-
-const deniedOutcome = ({ failed, hint }: AddFailure): Partial<Outcome> => ({
-  exitCode: 4,
-  message: failed,
-  ...(hint === null ? {} : { hint }),
 })

@@ -4,7 +4,7 @@
  */
 
 import type { Logger } from '../log/logger.ts'
-import type { AddFailure, TargetPipeline } from '../supervisor/options.ts'
+import type { TargetFailure, TargetPipeline } from '../supervisor/options.ts'
 import type { CaptureTarget } from '../target/capture-target.ts'
 
 /** Pause after the first failure, doubled with each further one up to the most. Milliseconds. */
@@ -23,7 +23,7 @@ export interface CaptureSetOptions {
   readonly pipeline: Pick<TargetPipeline, 'add' | 'update' | 'remove'>
   readonly log: Pick<Logger, 'info'>
   /** A privilege is missing, and nothing of the kind could be captured so far: it is not going to be better. */
-  readonly onDenied: (failure: AddFailure) => void
+  readonly onDenied: (failure: TargetFailure) => void
   /** Milliseconds, monotonic. */
   readonly now?: () => number
 }
@@ -91,7 +91,7 @@ export class CaptureSet {
     this.#options.log.info('captured', fieldsOf(entry.target))
   }
 
-  #failed(entry: Entry, failure: AddFailure): void {
+  #failed(entry: Entry, failure: TargetFailure): void {
     entry.state = 'failed'
     entry.retryAt = this.#now() + Math.min(FIRST_RETRY_MS * 2 ** entry.failures, MAX_RETRY_MS)
     entry.failures += 1

@@ -2,16 +2,15 @@
 import { parentPort } from 'node:worker_threads'
 import { allocateRing, RingConsumer, RingProducer } from '../ring/byte-ring.ts'
 import { Doorbell } from '../ring/doorbell.ts'
-import { Control } from '../thread/control.ts'
-import { UsageNote } from '../thread/cpu-time.ts'
+import { COMMAND_STOP, Control } from '../thread/control.ts'
+import { CpuTimeRecorder } from '../thread/cpu-time.ts'
 import { Mailbox } from '../thread/mailbox.ts'
-import { COMMAND_STOP, type ToAssembler } from '../thread/messages.ts'
 import { Assembler, assemblerArena, BLOCK_BYTES } from './assembler.ts'
 import type { PairSink } from './http1/outcomes.ts'
 import type { Arena } from './memory/arena.ts'
 import { PairRingSink } from './pair-ring-sink.ts'
 import { warmUp } from './warm-up.ts'
-import type { AssembleTask, KnownInterface } from './worker-data.ts'
+import type { AssembleTask, KnownInterface, ToAssembler } from './worker-data.ts'
 
 /** How long an idle assembler sleeps at most before it shows a heartbeat. */
 const IDLE_MS = 100
@@ -38,13 +37,13 @@ export function assemble(task: AssembleTask): void {
   assembler.setAddresses(task.addresses)
   const mail = new Mailbox<ToAssembler>(task.port, control)
   const obey = (message: ToAssembler): void => take(assembler, message)
-  const usage = new UsageNote(control)
+  const cpuTime = new CpuTimeRecorder(control)
   const ready = (): boolean =>
     rings.some((ring) => !ring.empty || ring.finished) || control.hasMail || control.command === COMMAND_STOP
   let busy = false
   while (control.command !== COMMAND_STOP) {
     control.beat()
-    usage.turn(performance.now())
+    cpuTime.update(performance.now())
     let worked = 0
     try {
       for (const ring of rings) worked += takeBlock(assembler, ring, mail, obey)

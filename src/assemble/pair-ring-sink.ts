@@ -10,8 +10,7 @@ import {
   PAIR_START_AT,
   SERVER_AT,
 } from '../ring/layout.ts'
-import type { Control } from '../thread/control.ts'
-import { COMMAND_STOP } from '../thread/messages.ts'
+import { COMMAND_STOP, type Control } from '../thread/control.ts'
 import type { PairSink } from './http1/outcomes.ts'
 import type { Arena } from './memory/arena.ts'
 

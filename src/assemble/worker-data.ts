@@ -1,31 +1,43 @@
 import type { MessagePort } from 'node:worker_threads'
+import type { Config } from '../config/schema.ts'
 import type { AddressEntry } from '../pair/endpoint-pod.ts'
-import type { InterfaceInfo } from '../target/interface-info.ts'
+import type { InterfaceInfo, VantagePolicy } from '../target/interface-info.ts'
 import type { AssemblerOptions } from './assembler.ts'
 
-/** What an assembler's slot works with. All but the last three outlive the thread: a slot run again goes on with them. */
+/** What an assembler works with. All but the last three outlive the thread: a restarted one continues with them. */
 export interface AssembleTask {
   slot: number
   /** One frame ring per capture worker, and the doorbells of the capture workers that wait for room in them. */
   rings: SharedArrayBuffer[]
   captureBells: (SharedArrayBuffer | null)[]
-  /** Rung when a frame ring has news, when the pair ring has room, or when the command changed. */
+  /** Rung when a frame ring has new frames, when the pair ring has room, or when the command has changed. */
   ownBell: SharedArrayBuffer
   pairRing: SharedArrayBuffer
   shipperBell: SharedArrayBuffer
   control: SharedArrayBuffer
   counters: Float64Array
-  /** Full pair ring: `wait` for the shipper (files), or `drop` the newest pair and count it (live). */
+  /** When the pair ring is full: `wait` for the shipper (files), or `drop` the newest pair and count it (live). */
   whenFull: 'wait' | 'drop'
   options: AssemblerOptions
-  /** All that was said until now; what is said from here on comes out of `port` as `ToAssembler`. */
+  /** What all assemblers know at the start of the task. Later changes arrive on `port` as `ToAssembler`. */
   interfaces: readonly KnownInterface[]
   addresses: readonly AddressEntry[]
   port: MessagePort
 }
 
-/** An interface that the assemblers know. The thread posts one to the supervisor for each that a ring announces. */
+/** An interface that the assemblers know. The thread posts one to the supervisor for each interface that a ring announces. */
 export interface KnownInterface {
   id: number
   info: InterfaceInfo
 }
+
+/** What the main thread posts to every assembler. */
+export type ToAssembler =
+  /** A new interface, or new facts about a known one. Posted before the interface's first frame. */
+  | { t: 'interface'; id: number; info: InterfaceInfo }
+  /** Replaces what is known of these addresses; other addresses keep what they have. */
+  | { t: 'addresses'; entries: readonly AddressEntry[] }
+  /** The filter's rules from now on. */
+  | { t: 'filter'; filter: Config['filter'] }
+  /** Which vantages are kept, for connections that begin from now on. */
+  | { t: 'policy'; policy: VantagePolicy }

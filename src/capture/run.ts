@@ -3,16 +3,17 @@
  * every ring, says how it went. Never throws.
  */
 import type { MessagePort } from 'node:worker_threads'
-import { EXIT_RUNTIME, errorText, InterceptorError } from '../errors.ts'
+import { failureOf } from '../errors.ts'
 import { RingProducer } from '../ring/byte-ring.ts'
 import { Doorbell } from '../ring/doorbell.ts'
 import { Control } from '../thread/control.ts'
 import { Mailbox } from '../thread/mailbox.ts'
-import type { CaptureWorkerData, FromWorker, ToCapture } from '../thread/messages.ts'
+import type { FromWorker } from '../thread/messages.ts'
 import type { FileContext } from './files/file-input.ts'
 import { readFiles } from './files/file-source.ts'
 import { Intake } from './intake/intake.ts'
 import { warmUp } from './intake/warm-up.ts'
+import type { CaptureWorkerData, ToCapture } from './worker-data.ts'
 
 /** @param port what the main thread posts to the worker comes out of it; packet sockets alone are told more than commands */
 export async function runCapture(
@@ -30,7 +31,7 @@ export async function runCapture(
   try {
     await runSource(data, port, { sink, control, bell, post })
   } catch (error) {
-    outcome = failure(error)
+    outcome = { t: 'failed', ...failureOf(error) }
   }
   sink.finish()
   post(outcome)
@@ -64,10 +65,4 @@ async function runSource(
     case 'cap':
       return (await import('./cap/source.ts')).runCap(source, sink, control, post)
   }
-}
-
-function failure(error: unknown): FromWorker {
-  const message = errorText(error)
-  if (!(error instanceof InterceptorError)) return { t: 'failed', message, exitCode: EXIT_RUNTIME }
-  return { t: 'failed', message, exitCode: error.exitCode, ...(error.hint === null ? {} : { hint: error.hint }) }
 }

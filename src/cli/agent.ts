@@ -2,7 +2,7 @@
 import { Command } from 'commander'
 import { configFilePath } from '../config/file-path.ts'
 import type { LoadedConfig } from '../config/load.ts'
-import { EXIT_DONE, EXIT_INTERRUPTED, EXIT_RUNTIME, InterceptorError } from '../errors.ts'
+import { EXIT_INTERRUPTED, EXIT_RUNTIME, errorOf } from '../errors.ts'
 import { count } from '../ledger/ledger.ts'
 import { createLogger, type Logger } from '../log/logger.ts'
 import type { OutputOptions } from '../supervisor/options.ts'
@@ -66,13 +66,11 @@ function conclude({ outcome, signals }: Ended, toKafka: boolean, log: Logger): n
     log.error('stopped before everything was counted')
     return signals > 1 ? EXIT_INTERRUPTED : EXIT_RUNTIME
   }
-  const { ledger, exitCode, message, hint } = outcome
+  const { ledger, exitCode, failure } = outcome
   const lost = count(ledger, 'pairs.dropped.shutdown')
   log.info('stopped', { kept: count(ledger, 'pairs.kept'), shipped: count(ledger, 'pairs.shipped'), lost })
   log.flush()
-  if (exitCode !== EXIT_DONE && message !== undefined) {
-    throw new InterceptorError(exitCode, message, hint === undefined ? {} : { hint })
-  }
+  if (failure !== null) throw errorOf(failure)
   if (signals > 1) return EXIT_INTERRUPTED
   return toKafka && lost > 0 ? EXIT_RUNTIME : exitCode
 }

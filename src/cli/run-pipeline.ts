@@ -82,8 +82,9 @@ function conclude({ outcome, signals }: Ended, facts: RunFacts, flags: PipelineF
   }
   if (flags.summary !== undefined) writeLedger(flags.summary, outcome.ledger)
   for (const line of damageLines(outcome)) log.warn(line)
-  if (outcome.message !== undefined) writeError(`interceptor: ${outcome.message}\n`)
-  if (outcome.hint !== undefined) writeError(`${outcome.hint}\n`)
+  const { failure } = outcome
+  if (failure !== null) writeError(`interceptor: ${failure.message}\n`)
+  if (failure !== null && failure.hint !== null) writeError(`${failure.hint}\n`)
   const started = outcome.exitCode !== EXIT_PRIVILEGE && outcome.exitCode !== EXIT_USAGE
   const line = started && flags.quiet !== true ? summaryLine(outcome.ledger, facts) : null
   if (line !== null) writeError(`${line}\n`)

@@ -3,13 +3,11 @@
  * that run for long; others load it in place.
  */
 import { Worker } from 'node:worker_threads'
-import { type FailureCode, InterceptorError } from '../errors.ts'
+import { errorOf, type Failure } from '../errors.ts'
 import type { ConfigSources, LoadedConfig } from './load.ts'
 
 /** What the thread answers. */
-export type LoadAnswer =
-  | { loaded: LoadedConfig }
-  | { failure: { message: string; exitCode: FailureCode; hint: string | null } }
+export type LoadAnswer = { loaded: LoadedConfig } | { failure: Failure }
 
 /** As `loadConfig`, from this process's environment. */
 export async function loadConfigApart(sources: Omit<ConfigSources, 'env'>): Promise<LoadedConfig> {
@@ -20,6 +18,5 @@ export async function loadConfigApart(sources: Omit<ConfigSources, 'env'>): Prom
   })
   await worker.terminate()
   if ('loaded' in answer) return answer.loaded
-  const { message, exitCode, hint } = answer.failure
-  throw new InterceptorError(exitCode, message, hint === null ? {} : { hint })
+  throw errorOf(answer.failure)
 }

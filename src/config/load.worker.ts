@@ -1,6 +1,6 @@
 /** Thread entry: loads the configuration once and answers with it, or with what is wrong. */
 import { parentPort, workerData } from 'node:worker_threads'
-import { InterceptorError } from '../errors.ts'
+import { failureOf, InterceptorError } from '../errors.ts'
 import { loadConfig } from './load.ts'
 import type { LoadAnswer } from './load-apart.ts'
 
@@ -9,8 +9,7 @@ function answer(): LoadAnswer {
     return { loaded: loadConfig(workerData) }
   } catch (error) {
     if (!(error instanceof InterceptorError)) throw error
-    const { message, exitCode, hint } = error
-    return { failure: { message, exitCode, hint } }
+    return { failure: failureOf(error) }
   }
 }
 

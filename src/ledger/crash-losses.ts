@@ -8,7 +8,7 @@ import { ASSEMBLE_COUNTERS, CAPTURE_COUNTERS } from './counters.ts'
 const { index: C, paths } = ASSEMBLE_COUNTERS
 
 /** Balances an assembler's counters. The slot must not be running. */
-export function closeBooks(counts: Float64Array): void {
+export function countAssemblerLosses(counts: Float64Array): void {
   counts[C.closedCrash] += counts[C.flowsSeen] - sum(counts, 'flows.closed.')
   counts[C.flowsOpen] = 0
   counts[C.abandonedCrash] += counts[C.requests] - counts[C.pairsAssembled] - sum(counts, 'requests.abandoned.')
@@ -21,7 +21,7 @@ export function closeBooks(counts: Float64Array): void {
  *
  * @param blocks all it has ever written to, or what became of them; @param into one of them, which takes the difference
  */
-export function closeCaptureBooks(blocks: readonly Float64Array[], into: Float64Array): void {
+export function countCaptureLosses(blocks: readonly Float64Array[], into: Float64Array): void {
   const total = (index: number): number => blocks.reduce((sum, block) => sum + block[index], 0)
   const known = (prefix: string): number =>
     CAPTURE_COUNTERS.paths.reduce((sum, path, i) => (path.startsWith(prefix) ? sum + total(i) : sum), 0)

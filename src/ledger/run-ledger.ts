@@ -1,16 +1,24 @@
 /** All counter blocks of a run, and the ledger that is their sum. Main thread. */
-
-import type { CaptureSlot } from '../supervisor/capture-slot.ts'
-import type { TargetSet } from '../supervisor/target-set.ts'
 import { ASSEMBLE_COUNTERS, allocateCounters, SHIP_COUNTERS } from './counters.ts'
 import { type CounterBlock, count, type Ledger, sumLedger } from './ledger.ts'
 
-export class Books {
+/** Something that keeps counter blocks of its own, whose number changes during a run. */
+export interface CounterSource {
+  readonly blocks: readonly CounterBlock[]
+  /** Blocks of interfaces that are being captured. Metrics show these one by one, not in the sum of `blocks`. */
+  readonly interfaceBlocks?: readonly CounterBlock[]
+}
+
+export class RunLedger {
   /** Laid out by SHIP_COUNTERS. */
   readonly ship = allocateCounters(SHIP_COUNTERS)
-  captures: readonly CaptureSlot[] = []
-  targets: TargetSet | null = null
+  readonly #sources: CounterSource[] = []
   readonly #assemble: CounterBlock[] = []
+
+  /** Adds the counters of another part of the run. */
+  addSource(source: CounterSource): void {
+    this.#sources.push(source)
+  }
 
   /** Another assembler's block, laid out by ASSEMBLE_COUNTERS. */
   newAssembleBlock(): Float64Array {
@@ -19,31 +27,29 @@ export class Books {
     return values
   }
 
-  /** All but those of interfaces that are being captured. */
+  /** Every block, except those of interfaces that are being captured. */
   get blocks(): CounterBlock[] {
     return [
-      ...this.captures.flatMap(({ blocks }) => blocks),
-      ...(this.targets?.blocks ?? []),
+      ...this.#sources.flatMap(({ blocks }) => blocks),
       ...this.#assemble,
       { layout: SHIP_COUNTERS, values: this.ship },
     ]
   }
 
   get ledger(): Ledger {
-    const interfaces = this.targets?.observe().map(({ block }) => block) ?? []
-    return sumLedger([...this.blocks, ...interfaces])
+    return sumLedger([...this.blocks, ...this.#sources.flatMap(({ interfaceBlocks }) => interfaceBlocks ?? [])])
   }
 
   /**
-   * Every worker has ended: pairs that one of them, stopped or crashed, had in hand or left in a ring are lost.
+   * Counts as dropped the pairs that a stopped or crashed worker held or left in a ring. Every worker must have ended.
    *
-   * @param why what their loss is counted under
+   * @param reason what they are counted under
    */
-  settleShipping(why: 'shutdown' | 'crash'): void {
+  countUnshipped(reason: 'shutdown' | 'crash'): void {
     const { ledger } = this
     const lost = count(ledger, 'pairs.kept') - count(ledger, 'pairs.shipped') - count(ledger, 'pairs.dropped')
     const { index } = SHIP_COUNTERS
     this.ship[index.queued] = 0
-    this.ship[why === 'shutdown' ? index.droppedShutdown : index.droppedCrash] += lost
+    this.ship[reason === 'shutdown' ? index.droppedShutdown : index.droppedCrash] += lost
   }
 }

@@ -2,7 +2,9 @@
  * Log lines of the shipper. A line that repeats is posted once, then counted, and told again with its count when a
  * minute has passed: a broker that is away for an hour costs sixty lines.
  */
-import type { FromWorker, LogLevel } from '../thread/messages.ts'
+
+import type { FromWorker } from '../thread/messages.ts'
+import type { LogLevel } from './logger.ts'
 
 const FOLD_MS = 60_000
 /** Different lines remembered; beyond this the oldest is forgotten (and may be told once more). */

@@ -8,8 +8,9 @@
  */
 import { writeSync } from 'node:fs'
 import pino from 'pino'
-import type { LogLevel } from '../thread/messages.ts'
 import { Quota } from './quota.ts'
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
 /** Structured data of a record, beside its message. */
 export type LogFields = Record<string, unknown>

@@ -1,6 +1,6 @@
 /** Thread entry of the shipper. Posts `ready`, then `done` or `failed`; the rest is shared memory. */
 import { parentPort, workerData } from 'node:worker_threads'
-import { EXIT_RUNTIME, errorText, InterceptorError } from '../errors.ts'
+import { EXIT_RUNTIME, failureOf } from '../errors.ts'
 import { ShipLedger } from '../ledger/ship-ledger.ts'
 import { FoldedLog } from '../log/folded-log.ts'
 import { RingConsumer } from '../ring/byte-ring.ts'
@@ -44,9 +44,7 @@ try {
   })
   post({ t: 'ready' })
   const { failure } = await shipper.run()
-  post(failure === null ? { t: 'done' } : { t: 'failed', message: failure, exitCode: EXIT_RUNTIME })
+  post(failure === null ? { t: 'done' } : { t: 'failed', message: failure, exitCode: EXIT_RUNTIME, hint: null })
 } catch (error) {
-  const exitCode = error instanceof InterceptorError ? error.exitCode : EXIT_RUNTIME
-  const hint = error instanceof InterceptorError && error.hint !== null ? `. ${error.hint}` : ''
-  post({ t: 'failed', message: `${errorText(error)}${hint}`, exitCode })
+  post({ t: 'failed', ...failureOf(error) })
 }

@@ -9,9 +9,8 @@ import type { DropReason, ShipLedger } from '../ledger/ship-ledger.ts'
 import type { FoldedLog } from '../log/folded-log.ts'
 import type { RingConsumer } from '../ring/byte-ring.ts'
 import type { Doorbell } from '../ring/doorbell.ts'
-import type { Control } from '../thread/control.ts'
-import { UsageNote } from '../thread/cpu-time.ts'
-import { COMMAND_RUN, COMMAND_STOP } from '../thread/messages.ts'
+import { COMMAND_RUN, COMMAND_STOP, type Control } from '../thread/control.ts'
+import { CpuTimeRecorder } from '../thread/cpu-time.ts'
 import { PairQueue } from './pair-queue.ts'
 import { shipClock } from './ship-clock.ts'
 import type { Sink } from './sink.ts'
@@ -49,7 +48,7 @@ export type ShipperResult = { failure: string | null }
 export class Shipper {
   readonly #parts: ShipperParts
   readonly #queue = new PairQueue()
-  readonly #usage: UsageNote
+  readonly #cpuTime: CpuTimeRecorder
   /** Set once nothing may be shipped any more: all that still comes is counted as dropped. */
   #discarding = false
   /** When the run ends even if a ring is still open. */
@@ -64,7 +63,7 @@ export class Shipper {
 
   constructor(parts: ShipperParts) {
     this.#parts = parts
-    this.#usage = new UsageNote(parts.control)
+    this.#cpuTime = new CpuTimeRecorder(parts.control)
   }
 
   /** Runs until every ring is closed and empty and its pairs are shipped or dropped. Never rejects. */
@@ -84,7 +83,7 @@ export class Shipper {
   #turn(nowMs: number): number {
     const { control, sink } = this.#parts
     control.beat()
-    this.#usage.turn(nowMs)
+    this.#cpuTime.update(nowMs)
     this.#obey(nowMs)
     const taken = this.#intake(nowMs)
     if (!this.#discarding) this.#moveOn(nowMs)

@@ -5,16 +5,15 @@
  */
 import { MessageChannel, type MessagePort } from 'node:worker_threads'
 import { Piscina } from 'piscina'
-import type { AssembleTask, KnownInterface } from '../assemble/worker-data.ts'
+import type { AssembleTask, KnownInterface, ToAssembler } from '../assemble/worker-data.ts'
 import { pause } from '../async/pause.ts'
 import { errorText } from '../errors.ts'
-import { closeBooks } from '../ledger/crash-losses.ts'
+import { countAssemblerLosses } from '../ledger/crash-losses.ts'
 import type { ThreadObservation } from '../ledger/observation.ts'
 import type { Logger } from '../log/logger.ts'
 import { Doorbell } from '../ring/doorbell.ts'
-import { Control } from '../thread/control.ts'
-import { Pulse } from '../thread/heartbeat.ts'
-import { COMMAND_STOP, type ToAssembler } from '../thread/messages.ts'
+import { COMMAND_STOP, Control } from '../thread/control.ts'
+import { HeartbeatMonitor } from '../thread/heartbeat-monitor.ts'
 import type { AssemblerState } from './assembler-state.ts'
 import { THREAD_LIMITS } from './worker-thread.ts'
 
@@ -31,7 +30,7 @@ interface Place {
   readonly slot: AssembleSlot
   readonly control: Control
   readonly bell: Doorbell
-  readonly pulse: Pulse
+  readonly heartbeat: HeartbeatMonitor
   /** The way to the thread that works there; null while none does. */
   port: MessagePort | null
   restarts: number
@@ -80,11 +79,11 @@ export class AssemblerPool {
 
   /** To be called several times a second. */
   observe(now: number): ThreadObservation[] {
-    return this.#places.map(({ slot, control, pulse, restarts }) => ({
+    return this.#places.map(({ slot, control, heartbeat, restarts }) => ({
       role: 'assemble',
       slot: slot.slot,
       cpuSeconds: control.cpuSeconds,
-      silentMs: pulse.look(now),
+      silentMs: heartbeat.silentMs(now),
       restarts,
     }))
   }
@@ -129,7 +128,7 @@ export class AssemblerPool {
         await this.#run(pool, place)
         return
       } catch (error) {
-        closeBooks(slot.counters)
+        countAssemblerLosses(slot.counters)
         if (this.#stopping) return
         place.restarts++
         this.#log.error('assembler failed and is started again', { slot: slot.slot, error: errorText(error) })
@@ -171,5 +170,5 @@ export class AssemblerPool {
 function placeOf(slot: AssembleSlot): Place {
   const control = new Control(slot.control)
   const bell = new Doorbell(slot.ownBell)
-  return { slot, control, bell, pulse: new Pulse(control, performance.now()), port: null, restarts: 0 }
+  return { slot, control, bell, heartbeat: new HeartbeatMonitor(control, performance.now()), port: null, restarts: 0 }
 }

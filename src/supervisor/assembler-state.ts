@@ -3,11 +3,10 @@
  *
  * Interfaces that have gone stay until their number is used again: frames of theirs may be in a ring still.
  */
-import type { KnownInterface } from '../assemble/worker-data.ts'
+import type { KnownInterface, ToAssembler } from '../assemble/worker-data.ts'
 import type { Config } from '../config/schema.ts'
 import type { AddressEntry } from '../pair/endpoint-pod.ts'
 import type { InterfaceInfo, VantagePolicy } from '../target/interface-info.ts'
-import type { ToAssembler } from '../thread/messages.ts'
 
 export class AssemblerState {
   /** Rules and policy in force. */

@@ -3,14 +3,15 @@
  * thread works there, and whether one ever does. Main thread.
  */
 
+import type { CaptureWorkerData, SourceSpec } from '../capture/worker-data.ts'
 import { allocateCounters, CAPTURE_COUNTERS } from '../ledger/counters.ts'
-import { closeCaptureBooks } from '../ledger/crash-losses.ts'
+import { countCaptureLosses } from '../ledger/crash-losses.ts'
 import type { CounterBlock } from '../ledger/ledger.ts'
 import type { Logger } from '../log/logger.ts'
 import { allocateRing, RingProducer } from '../ring/byte-ring.ts'
 import { Doorbell } from '../ring/doorbell.ts'
 import { Control } from '../thread/control.ts'
-import type { CaptureWorkerData, FromWorker, SourceSpec } from '../thread/messages.ts'
+import type { FromWorker } from '../thread/messages.ts'
 import { WorkerSlot } from './worker-slot.ts'
 
 export interface CaptureSlotSpec {
@@ -33,7 +34,7 @@ export class CaptureSlot {
   /** What the slot captures, whenever a thread is started there. */
   source: () => SourceSpec = () => ({ kind: 'af-packet', sockets: [] })
   /** Blocks of the interfaces it captures now. */
-  interfaceBlocks: () => Float64Array[] = () => []
+  openBlocks: () => Float64Array[] = () => []
   readonly #spec: CaptureSlotSpec
   readonly #control = Control.allocate()
   readonly #own = allocateCounters(CAPTURE_COUNTERS)
@@ -51,7 +52,7 @@ export class CaptureSlot {
       workerData: () => this.#workerData(),
       survives: spec.survives,
       onMessage: spec.onMessage,
-      onCrash: () => closeCaptureBooks([this.#own, this.#gone, ...this.interfaceBlocks()], this.#gone),
+      onCrash: () => countCaptureLosses([this.#own, this.#gone, ...this.openBlocks()], this.#gone),
       log: spec.log,
     })
   }
@@ -61,8 +62,8 @@ export class CaptureSlot {
     return [this.#own, this.#gone].map((values) => ({ layout: CAPTURE_COUNTERS, values }))
   }
 
-  /** Adds the counters of an interface that it captures no longer to those of all such. */
-  bury(counters: Float64Array): void {
+  /** Adds the counters of an interface that is no longer captured to the sum of all such. */
+  retire(counters: Float64Array): void {
     counters.forEach((value, index) => {
       this.#gone[index] += value
     })

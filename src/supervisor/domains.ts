@@ -1,13 +1,13 @@
 /**
- * Numbers of network namespaces, for `InterfaceInfo.domain`: the same for all interfaces of a namespace, as long as one of
- * them is captured. While it is, its socket keeps the namespace, so that no other can have its inode.
+ * Numbers network namespaces, for `InterfaceInfo.domain`: all captured interfaces of a namespace share one number. While
+ * one of them is captured, its socket keeps the namespace alive, so no other namespace can have the same inode.
  */
-import { LateIds } from './id-pool.ts'
+import { IdPool } from './id-pool.ts'
 
-/** Our own. */
-const HOME = 0
-/** A connection is remembered for a while after its interface has gone, under the number of its domain. */
-const RESTING = 4096
+/** The number of the agent's own namespace. */
+const OWN_DOMAIN = 0
+/** Assemblers remember a connection for a while after its interface has gone, under the number of its domain. */
+const QUARANTINE = 4096
 
 interface Domain {
   id: number
@@ -15,31 +15,31 @@ interface Domain {
 }
 
 export class Domains {
-  readonly #own: number
+  readonly #ownInode: number
   readonly #byInode = new Map<number, Domain>()
-  readonly #ids = new LateIds(HOME + 1, RESTING)
+  readonly #ids = new IdPool(OWN_DOMAIN + 1, QUARANTINE)
 
-  /** @param own inode of our own namespace */
-  constructor(own: number) {
-    this.#own = own
+  /** @param ownInode inode of the agent's own namespace */
+  constructor(ownInode: number) {
+    this.#ownInode = ownInode
   }
 
-  /** Another interface of a namespace is captured. @param inode null: our own. @returns the domain */
+  /** Counts another captured interface of a namespace. @param inode null: the agent's own. @returns the domain's number */
   enter(inode: number | null): number {
-    if (inode === null || inode === this.#own) return HOME
-    const domain = this.#byInode.get(inode) ?? { id: this.#ids.take(), interfaces: 0 }
+    if (inode === null || inode === this.#ownInode) return OWN_DOMAIN
+    const domain = this.#byInode.get(inode) ?? { id: this.#ids.acquire(), interfaces: 0 }
     domain.interfaces += 1
     this.#byInode.set(inode, domain)
     return domain.id
   }
 
-  /** One that had entered is captured no longer. */
+  /** Undoes one `enter`: that interface is no longer captured. */
   leave(inode: number | null): void {
     const domain = inode === null ? undefined : this.#byInode.get(inode)
     if (inode === null || domain === undefined) return
     domain.interfaces -= 1
     if (domain.interfaces > 0) return
     this.#byInode.delete(inode)
-    this.#ids.give(domain.id)
+    this.#ids.release(domain.id)
   }
 }

@@ -1,23 +1,26 @@
-/** Small numbers, given out again as late as possible: what still speaks of a number's last holder must have gone by then. */
-export class LateIds {
-  readonly #resting: number
-  readonly #given: number[] = []
+/** Hands out small numbers, and reuses each as late as possible, because late messages and frames may still refer to it. */
+export class IdPool {
+  readonly #quarantine: number
+  readonly #released: number[] = []
   #next: number
 
-  /** @param first the smallest; @param resting how many must have been given back after a number before it is used again */
-  constructor(first: number, resting: number) {
+  /**
+   * @param first the smallest number
+   * @param quarantine how many other numbers must have been released after a number before it is used again
+   */
+  constructor(first: number, quarantine: number) {
     this.#next = first
-    this.#resting = resting
+    this.#quarantine = quarantine
   }
 
-  /** A number nobody has. They stay below the most that were ever held at once, plus `resting`. */
-  take(): number {
-    if (this.#given.length > this.#resting) return this.#given.shift()!
+  /** A number that nobody holds. Numbers stay below `first` + the most ever held at once + `quarantine`. */
+  acquire(): number {
+    if (this.#released.length > this.#quarantine) return this.#released.shift() as number
     return this.#next++
   }
 
-  /** Gives one back. */
-  give(id: number): void {
-    this.#given.push(id)
+  /** Returns a number to the pool. */
+  release(id: number): void {
+    this.#released.push(id)
   }
 }

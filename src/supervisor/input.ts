@@ -1,9 +1,9 @@
 /** Opens what a run captures or reads, before anything is started: what cannot be opened is told at once. Main thread. */
 import type { PacketSocket, SocketOpener, SocketOptions } from '../capture/af-packet/socket-opener.ts'
+import type { CapSource, FileSource } from '../capture/worker-data.ts'
 import { usageError } from '../errors.ts'
 import type { CaptureTarget } from '../target/capture-target.ts'
 import type { InterfaceInfo } from '../target/interface-info.ts'
-import type { CapSource, FileSource } from '../thread/messages.ts'
 import type { PipelineOptions } from './options.ts'
 
 /** What one capture worker takes from beginning to end. */

@@ -1,14 +1,17 @@
-/** Puts together what a run shows of itself (observation.ts), out of shared memory and the supervisor's own books. */
+/** Puts together what a run shows of itself (ledger/observation.ts) from shared memory and the supervisor's own state. */
 import type { Observation, RingObservation, ThreadObservation } from '../ledger/observation.ts'
-import type { Books } from '../ledger/run-ledger.ts'
+import type { RunLedger } from '../ledger/run-ledger.ts'
 import { ringFill } from '../ring/byte-ring.ts'
 import { threadCpuSeconds } from '../thread/cpu-time.ts'
 import type { AssemblerPool } from './assembler-pool.ts'
 import type { CaptureSlot } from './capture-slot.ts'
 import type { ShipperSlot } from './shipper-slot.ts'
+import type { TargetSet } from './target-set.ts'
 
 export interface Observed {
-  books: Books
+  ledger: RunLedger
+  captures: readonly CaptureSlot[]
+  targets: TargetSet | null
   assemblers: AssemblerPool | null
   shipper: ShipperSlot | null
   pairRings: readonly SharedArrayBuffer[]
@@ -17,13 +20,14 @@ export interface Observed {
 }
 
 /** Main thread: the CPU time of `main` is the caller's. */
-export function observe({ books, assemblers, shipper, pairRings, bufferBytes }: Observed): Observation {
+export function observe(observed: Observed): Observation {
+  const { ledger, captures, targets, assemblers, shipper, pairRings, bufferBytes } = observed
   const status = shipper?.status
   return {
-    blocks: books.blocks,
-    interfaces: books.targets?.observe() ?? [],
-    rings: rings(books.captures, pairRings),
-    threads: threads(books.captures, assemblers, shipper),
+    blocks: ledger.blocks,
+    interfaces: targets?.observe() ?? [],
+    rings: rings(captures, pairRings),
+    threads: threads(captures, assemblers, shipper),
     buffer: { bytes: status?.bytes ?? 0, limitBytes: bufferBytes, oldestMs: status?.oldestMs ?? 0 },
     outputReachable: status?.reachable ?? null,
   }

@@ -1,7 +1,7 @@
 /** What a command asks of the pipeline, and what it gets back. */
 
 import type { Config } from '../config/schema.ts'
-import type { RunCode } from '../errors.ts'
+import type { Failure, RunCode } from '../errors.ts'
 import type { OutputFormat } from '../format/output-format.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Observation } from '../ledger/observation.ts'
@@ -70,10 +70,8 @@ export interface Outcome {
   ledger: Ledger
   damage: Damage[]
   exitCode: RunCode
-  /** Why the exit code is 1, 2 or 4. */
-  message?: string
-  /** How to mend it. */
-  hint?: string
+  /** What ended the run before its end; null: nothing did. */
+  failure: Failure | null
 }
 
 /** A run under way. */
@@ -90,19 +88,16 @@ export interface PipelineHandle {
   observe(): Observation
 }
 
-/** Why a target is not captured. */
-export interface AddFailure {
-  /** For a person; logged already. */
-  failed: string
+/** Why a target is not captured. It has been logged. */
+export interface TargetFailure extends Failure {
   /**
-   * gone: the pod or its interface is there no longer. denied: a privilege is missing. refused: the system cannot.
-   * ended: it was removed meanwhile, or the run is ending.
+   * gone: the pod or its interface no longer exists. denied: a privilege is missing. refused: the system refused.
+   * ended: the target was removed meanwhile, or the run is ending.
    */
   reason: 'gone' | 'denied' | 'refused' | 'ended'
-  hint: string | null
 }
 
-export type AddResult = 'captured' | AddFailure
+export type AddResult = 'captured' | TargetFailure
 
 /**
  * A run whose input is `targets`, as the node agent steers it. All of it may be called from the beginning. A failed way

@@ -9,26 +9,29 @@
  */
 
 import { checkHeadScanner } from '../assemble/head-scanner/head-scanner.ts'
-import { deferred } from '../async/deferred.ts'
+import type { ToAssembler } from '../assemble/worker-data.ts'
+import { withResolvers } from '../async/with-resolvers.ts'
+import { type Failure, failureOf } from '../errors.ts'
 import { count, type Ledger } from '../ledger/ledger.ts'
 import type { Observation } from '../ledger/observation.ts'
-import { Books } from '../ledger/run-ledger.ts'
+import { RunLedger } from '../ledger/run-ledger.ts'
 import { allocateRing } from '../ring/byte-ring.ts'
 import { Doorbell } from '../ring/doorbell.ts'
 import { OUTPUT_OPEN } from '../ship/worker-data.ts'
 import type { CaptureTarget } from '../target/capture-target.ts'
 import type { VantagePolicy } from '../target/interface-info.ts'
 import { Control } from '../thread/control.ts'
-import type { FromWorker, ToAssembler } from '../thread/messages.ts'
+import type { FromWorker } from '../thread/messages.ts'
 import { AssemblerPool } from './assembler-pool.ts'
 import { AssemblerState } from './assembler-state.ts'
 import { CaptureSlot } from './capture-slot.ts'
 import { interfacesOf, type OpenInput, openInput, type SocketInput } from './input.ts'
 import { observe } from './observe.ts'
 import type { AddResult, Damage, Outcome, PipelineOptions, TargetPipeline } from './options.ts'
-import { type Failure, failureOf, failureOfWorker, outcomeOf } from './outcome.ts'
+import { failureOfWorker, outcomeOf } from './outcome.ts'
 import { type Plan, planRun } from './plan.ts'
 import { ShipperSlot } from './shipper-slot.ts'
+import { targetEnded } from './target-failure.ts'
 import type { TargetSet } from './target-set.ts'
 import type { WorkerEnd } from './worker-thread.ts'
 
@@ -48,10 +51,12 @@ class Pipeline implements TargetPipeline {
   readonly done: Promise<Outcome>
   readonly #options: PipelineOptions
   readonly #damage: Damage[] = []
-  readonly #books = new Books()
+  readonly #runLedger = new RunLedger()
+  #captures: readonly CaptureSlot[] = []
+  #targets: TargetSet | null = null
   readonly #state: AssemblerState
   /** Resolves with the targets once they can be captured; with null when that will not be. */
-  readonly #capturing = deferred<TargetSet | null>()
+  readonly #capturing = withResolvers<TargetSet | null>()
   #assemblers: AssemblerPool | null = null
   #shipper: ShipperSlot | null = null
   #pairRings: SharedArrayBuffer[] = []
@@ -68,18 +73,26 @@ class Pipeline implements TargetPipeline {
   }
 
   get ledger(): Ledger {
-    return this.#books.ledger
+    return this.#runLedger.ledger
   }
 
   observe(): Observation {
     const { bufferBytes } = this.#options.config.ship
     const [assemblers, shipper] = [this.#assemblers, this.#shipper]
-    return observe({ books: this.#books, assemblers, shipper, pairRings: this.#pairRings, bufferBytes })
+    return observe({
+      ledger: this.#runLedger,
+      captures: this.#captures,
+      targets: this.#targets,
+      assemblers,
+      shipper,
+      pairRings: this.#pairRings,
+      bufferBytes,
+    })
   }
 
   async add(target: CaptureTarget): Promise<AddResult> {
     const targets = await this.#capturing.promise
-    if (targets === null || this.#draining) return { failed: 'the run is ending', reason: 'ended', hint: null }
+    if (targets === null || this.#draining) return targetEnded('the run is ending')
     return targets.add(target)
   }
 
@@ -92,34 +105,34 @@ class Pipeline implements TargetPipeline {
   }
 
   setAddresses(entries: Parameters<TargetPipeline['setAddresses']>[0]): void {
-    this.#tell({ t: 'addresses', entries })
+    this.#postToAssemblers({ t: 'addresses', entries })
   }
 
   setFilter(filter: PipelineOptions['config']['filter']): void {
-    this.#tell({ t: 'filter', filter })
+    this.#postToAssemblers({ t: 'filter', filter })
   }
 
   setPolicy(policy: VantagePolicy): void {
-    this.#tell({ t: 'policy', policy })
+    this.#postToAssemblers({ t: 'policy', policy })
   }
 
   drain(): void {
     this.#draining = true
     this.#capturing.resolve(null)
-    for (const capture of this.#books.captures) capture.drain()
+    for (const capture of this.#captures) capture.drain()
   }
 
   stop(): void {
     this.#stopping = true
     this.#capturing.resolve(null)
-    for (const capture of this.#books.captures) capture.stop()
+    for (const capture of this.#captures) capture.stop()
     this.#assemblers?.stop()
     this.#shipper?.worker.stop()
     setTimeout(() => this.#terminate(), OBEY_MS).unref()
   }
 
   #terminate(): void {
-    for (const { worker } of this.#books.captures) worker.terminate()
+    for (const { worker } of this.#captures) worker.terminate()
     this.#assemblers?.terminate()
     this.#shipper?.worker.terminate()
   }
@@ -136,14 +149,14 @@ class Pipeline implements TargetPipeline {
     }
     this.#capturing.resolve(null)
     await this.#ended()
-    await this.#books.targets?.end()
+    await this.#targets?.end()
     if (input?.kind === 'sockets') await input.sockets.closeAll(input.opened.map(({ socket }) => socket))
     return this.#outcome()
   }
 
   /** No worker is left that could touch a ring or a counter. */
   async #ended(): Promise<void> {
-    await Promise.all(this.#books.captures.map(({ worker }) => worker.ended))
+    await Promise.all(this.#captures.map(({ worker }) => worker.ended))
     await this.#assemblers?.ended
     await this.#shipper?.worker.ended
   }
@@ -161,8 +174,8 @@ class Pipeline implements TargetPipeline {
       rings: this.#pairRings,
       assemblerBells: bells,
       ownBell: shipperBell,
-      counters: this.#books.ship,
-      onMessage: (message) => this.#hear(message),
+      counters: this.#runLedger.ship,
+      onMessage: (message) => this.#onMessage(message),
     })
     const shipped = this.#shipper.worker.ended.then((end) => this.#shipperEnded(end))
     await this.#shipper.worker.start()
@@ -176,7 +189,7 @@ class Pipeline implements TargetPipeline {
         pairRing: this.#pairRings[slot],
         shipperBell,
         control: Control.allocate(),
-        counters: this.#books.newAssembleBlock(),
+        counters: this.#runLedger.newAssembleBlock(),
         whenFull: plan.whenFull,
         options: plan.assemblerOptions,
       })),
@@ -184,7 +197,8 @@ class Pipeline implements TargetPipeline {
       this.#options.log,
     )
     if (!waits) await this.#assemblers.ready()
-    this.#books.captures = captures
+    this.#captures = captures
+    for (const capture of captures) this.#runLedger.addSource(capture)
     const captured = captures.map((capture) => this.#untilCaptured(capture))
     await this.#capture(input)
     // Not before: the first progress says that frames are taken.
@@ -205,7 +219,7 @@ class Pipeline implements TargetPipeline {
       assemblerBells,
       whenFull: plan.whenFull,
       survives: input.kind === 'sockets' || input.source.kind === 'cap',
-      onMessage: (message) => this.#hear(message),
+      onMessage: (message) => this.#onMessage(message),
       log: this.#options.log,
     })
   }
@@ -218,9 +232,9 @@ class Pipeline implements TargetPipeline {
       return
     }
     input.interfaces.forEach((info, id) => {
-      this.#tell({ t: 'interface', id, info })
+      this.#postToAssemblers({ t: 'interface', id, info })
     })
-    const [capture] = this.#books.captures
+    const [capture] = this.#captures
     capture.source = () => input.source
     await capture.worker.start()
   }
@@ -231,18 +245,19 @@ class Pipeline implements TargetPipeline {
     const { giveBackMemory } = await import('../sys/give-back.ts')
     const targets = new TargetSet({
       sockets,
-      slots: this.#books.captures,
-      announce: (id, info) => this.#tell({ t: 'interface', id, info }),
+      slots: this.#captures,
+      announce: (id, info) => this.#postToAssemblers({ t: 'interface', id, info }),
       ownNetns: ownNetns(),
       log: this.#options.log,
     })
-    this.#books.targets = targets
+    this.#targets = targets
+    this.#runLedger.addSource(targets)
     await targets.adopt(opened)
     this.#capturing.resolve(targets)
     setTimeout(giveBackMemory, STARTED_MS).unref()
   }
 
-  #tell(message: ToAssembler): void {
+  #postToAssemblers(message: ToAssembler): void {
     this.#state.apply(message)
     this.#assemblers?.post(message)
   }
@@ -263,9 +278,9 @@ class Pipeline implements TargetPipeline {
     this.stop()
   }
 
-  #hear(message: FromWorker): void {
+  #onMessage(message: FromWorker): void {
     const { log } = this.#options
-    this.#books.targets?.hear(message)
+    this.#targets?.hear(message)
     switch (message.t) {
       case 'log':
         log.log(message.level, message.message, message.fields)
@@ -285,7 +300,7 @@ class Pipeline implements TargetPipeline {
   /** What shared memory has to say. */
   #look(): void {
     const now = performance.now()
-    for (const { worker } of this.#books.captures) worker.observe(now)
+    for (const { worker } of this.#captures) worker.observe(now)
     this.#shipper?.worker.observe(now)
     this.#assemblers?.observe(now)
     if (!this.#draining && this.#shipper !== null && this.#shipper.worker.control.state !== OUTPUT_OPEN) this.drain()
@@ -301,8 +316,8 @@ class Pipeline implements TargetPipeline {
 
   #outcome(): Outcome {
     const crashed = (this.#shipper?.worker.restarts ?? 0) > 0 || (this.#assemblers?.restarts ?? 0) > 0
-    if (this.#stopping) this.#books.settleShipping('shutdown')
-    else if (crashed) this.#books.settleShipping('crash')
+    if (this.#stopping) this.#runLedger.countUnshipped('shutdown')
+    else if (crashed) this.#runLedger.countUnshipped('crash')
     return outcomeOf(this.ledger, this.#damage, this.#failure)
   }
 }

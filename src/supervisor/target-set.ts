@@ -6,9 +6,11 @@
  *     wanted ──opened──▶ captured ──remove──▶ closing ──worker has let go──▶ gone
  */
 
-import { type Deferred, deferred } from '../async/deferred.ts'
-import { Turns } from '../async/turn-queue.ts'
+import { SerialQueue } from '../async/serial-queue.ts'
+import { type Resolvers, withResolvers } from '../async/with-resolvers.ts'
 import type { PacketSocket, SocketOpener } from '../capture/af-packet/socket-opener.ts'
+import type { LentSocket } from '../capture/worker-data.ts'
+import { errorText } from '../errors.ts'
 import { allocateCounters, CAPTURE_COUNTERS, TARGET_COUNTERS } from '../ledger/counters.ts'
 import type { CounterBlock } from '../ledger/ledger.ts'
 import type { InterfaceObservation } from '../ledger/observation.ts'
@@ -16,12 +18,12 @@ import type { Logger } from '../log/logger.ts'
 import { NetnsReturnError } from '../sys/netns.ts'
 import type { CaptureTarget } from '../target/capture-target.ts'
 import type { InterfaceInfo } from '../target/interface-info.ts'
-import type { FromWorker, LentSocket } from '../thread/messages.ts'
+import type { FromWorker } from '../thread/messages.ts'
 import type { CaptureSlot } from './capture-slot.ts'
 import { Domains } from './domains.ts'
-import { LateIds } from './id-pool.ts'
-import { type OpenFailure, openFailure } from './open-failure.ts'
-import type { AddResult } from './options.ts'
+import { IdPool } from './id-pool.ts'
+import type { AddResult, TargetFailure } from './options.ts'
+import { targetEnded, targetFailure } from './target-failure.ts'
 
 /** Frames of an interface that has gone may lie in a ring for a moment, and the assemblers keep what they know of it. */
 const RESTING_IDS = 256
@@ -46,7 +48,7 @@ interface Captured {
   readonly slot: CaptureSlot
   readonly domain: number
   up: boolean
-  readonly closed: Deferred<void>
+  readonly closed: Resolvers<void>
 }
 
 export class TargetSet {
@@ -58,12 +60,12 @@ export class TargetSet {
   readonly #byKey = new Map<string, Captured>()
   /** Also those that are closing. */
   readonly #byId = new Map<number, Captured>()
-  readonly #ids = new LateIds(0, RESTING_IDS)
+  readonly #ids = new IdPool(0, RESTING_IDS)
   readonly #domains: Domains
   /** Sockets that are being opened, by their slot. */
   readonly #coming = new Map<CaptureSlot, number>()
   readonly #closings = new Set<Promise<void>>()
-  readonly #turns = new Turns()
+  readonly #opening = new SerialQueue()
   #ended = false
 
   constructor(parts: TargetSetParts) {
@@ -72,7 +74,7 @@ export class TargetSet {
     for (const slot of parts.slots) {
       const own = (): Captured[] => [...this.#byId.values()].filter((captured) => captured.slot === slot)
       slot.source = () => ({ kind: 'af-packet', sockets: own().map(({ lent }) => lent) })
-      slot.interfaceBlocks = () => own().map(({ lent }) => lent.counters)
+      slot.openBlocks = () => own().map(({ lent }) => lent.counters)
     }
   }
 
@@ -88,7 +90,7 @@ export class TargetSet {
     try {
       // Its ring is too small for what comes while a thread begins.
       await slot.worker.start()
-      return await this.#turns.take(() => this.#open(target.key, slot))
+      return await this.#opening.run(() => this.#open(target.key, slot))
     } finally {
       this.#release(slot)
     }
@@ -124,7 +126,7 @@ export class TargetSet {
     } catch (error) {
       this.#parts.log.warn('the filter of an interface could not be changed', {
         interface: target.key,
-        error: openFailure(error).message,
+        error: errorText(error),
       })
     }
   }
@@ -175,6 +177,11 @@ export class TargetSet {
     return [{ layout: TARGET_COUNTERS, values: this.#counters }, ...closing.map(blockOf)]
   }
 
+  /** Counters of the interfaces that are captured. */
+  get interfaceBlocks(): CounterBlock[] {
+    return [...this.#byKey.values()].map(blockOf)
+  }
+
   /** The interfaces that are captured; the same key is never there twice. */
   observe(): InterfaceObservation[] {
     return [...this.#byKey.values()].map((captured) => ({
@@ -207,18 +214,19 @@ export class TargetSet {
       if (target !== undefined) this.update(target)
       return 'captured'
     }
-    if (target === undefined || this.#ended) return { failed: 'it was removed meanwhile', reason: 'ended', hint: null }
+    if (target === undefined || this.#ended) return targetEnded('the target was removed meanwhile')
     try {
       this.#capture(target, this.#parts.sockets.open(target), slot)
       return 'captured'
     } catch (error) {
       if (error instanceof NetnsReturnError) throw error
-      return this.#failed(target, openFailure(error))
+      return this.#failed(target, targetFailure(error))
     }
   }
 
-  #failed({ key }: CaptureTarget, { reason, message, hint }: OpenFailure): AddResult {
-    this.#counters[FAILURE_COUNTERS[reason]] += 1
+  #failed({ key }: CaptureTarget, failure: TargetFailure): AddResult {
+    const { reason, message, hint } = failure
+    if (reason !== 'ended') this.#counters[FAILURE_COUNTERS[reason]] += 1
     const { log } = this.#parts
     if (reason === 'gone') log.debug('a pod had gone before it could be captured', { interface: key, error: message })
     else
@@ -226,13 +234,13 @@ export class TargetSet {
         `an interface cannot be captured: ${message}`,
         hint === null ? { interface: key } : { interface: key, hint },
       )
-    return { failed: message, reason, hint }
+    return failure
   }
 
   /** From here on frames gather, and their worker knows. @throws as `SocketOpener.bind` does, with the socket closed */
   #capture(target: CaptureTarget, socket: PacketSocket, slot: CaptureSlot): void {
     const { sockets, announce } = this.#parts
-    const interfaceId = this.#ids.take()
+    const interfaceId = this.#ids.acquire()
     const domain = this.#domains.enter(target.netns?.inode ?? null)
     try {
       // First: no assembler may meet a frame of an interface it does not know.
@@ -251,14 +259,14 @@ export class TargetSet {
         linkType: socket.linkType,
         proxyPort: new Int32Array(new SharedArrayBuffer(4)).fill(proxyPort(target)),
       }
-      const captured: Captured = { target, socket, lent, slot, domain, up: true, closed: deferred() }
+      const captured: Captured = { target, socket, lent, slot, domain, up: true, closed: withResolvers() }
       this.#byKey.set(target.key, captured)
       this.#byId.set(interfaceId, captured)
       slot.worker.post({ t: 'open', socket: lent })
       this.#counters[C.opened] += 1
     } catch (error) {
       this.#domains.leave(target.netns?.inode ?? null)
-      this.#ids.give(interfaceId)
+      this.#ids.release(interfaceId)
       void sockets.close(socket)
       throw error
     }
@@ -269,11 +277,11 @@ export class TargetSet {
     if (captured === undefined || !this.#byId.delete(captured.lent.interfaceId)) return
     const { target, lent, slot, socket } = captured
     if (this.#byKey.get(target.key) === captured) this.#byKey.delete(target.key)
-    slot.bury(lent.counters)
+    slot.retire(lent.counters)
     this.#domains.leave(target.netns?.inode ?? null)
     this.#counters[C.closed] += 1
     const closing = this.#parts.sockets.close(socket).then(() => {
-      this.#ids.give(lent.interfaceId)
+      this.#ids.release(lent.interfaceId)
       this.#closings.delete(closing)
       captured.closed.resolve()
     })

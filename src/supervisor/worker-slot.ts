@@ -3,13 +3,14 @@
  * a crash started again on the same rings, where a crash can be survived. Main thread.
  */
 
-import { deferred } from '../async/deferred.ts'
 import { pause } from '../async/pause.ts'
+import { withResolvers } from '../async/with-resolvers.ts'
+import type { ToCapture } from '../capture/worker-data.ts'
 import type { ThreadObservation } from '../ledger/observation.ts'
 import type { Logger } from '../log/logger.ts'
 import { Control } from '../thread/control.ts'
-import { Pulse } from '../thread/heartbeat.ts'
-import type { FromWorker, ToCapture } from '../thread/messages.ts'
+import { HeartbeatMonitor } from '../thread/heartbeat-monitor.ts'
+import type { FromWorker } from '../thread/messages.ts'
 import { type WorkerEnd, type WorkerSpec, WorkerThread } from './worker-thread.ts'
 
 /** Pause before a crashed worker is started again. */
@@ -37,8 +38,8 @@ export class WorkerSlot {
   /** Times a crashed thread was started again. */
   restarts = 0
   readonly #spec: WorkerSlotSpec
-  readonly #end = deferred<WorkerEnd>()
-  readonly #pulse: Pulse
+  readonly #end = withResolvers<WorkerEnd>()
+  readonly #heartbeat: HeartbeatMonitor
   #thread: WorkerThread | null = null
   #draining = false
   #stopping = false
@@ -47,7 +48,7 @@ export class WorkerSlot {
   constructor(spec: WorkerSlotSpec) {
     this.#spec = spec
     this.control = new Control(spec.control)
-    this.#pulse = new Pulse(this.control, performance.now())
+    this.#heartbeat = new HeartbeatMonitor(this.control, performance.now())
     this.ended = this.#end.promise
   }
 
@@ -87,7 +88,7 @@ export class WorkerSlot {
 
   /** To be called several times a second. null: it does not run. */
   observe(now: number): ThreadObservation | null {
-    const silentMs = this.#pulse.look(now)
+    const silentMs = this.#heartbeat.silentMs(now)
     if (this.#thread === null || this.#over) return null
     const { role, slot } = this.#spec
     return { role, slot, cpuSeconds: this.control.cpuSeconds, silentMs, restarts: this.restarts }

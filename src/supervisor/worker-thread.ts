@@ -5,11 +5,12 @@
  *         └──────────────────┴── failed, crashed ──────────────▲
  */
 import { Worker } from 'node:worker_threads'
-import { deferred } from '../async/deferred.ts'
-import { errorText } from '../errors.ts'
+import { withResolvers } from '../async/with-resolvers.ts'
+import type { ToCapture } from '../capture/worker-data.ts'
+import { errorText, type Failure } from '../errors.ts'
 import { Doorbell } from '../ring/doorbell.ts'
-import { Control } from '../thread/control.ts'
-import { COMMAND_DRAIN, COMMAND_STOP, type FromWorker, type ToCapture } from '../thread/messages.ts'
+import { COMMAND_DRAIN, COMMAND_STOP, Control } from '../thread/control.ts'
+import type { FromWorker } from '../thread/messages.ts'
 
 /**
  * Capture and assembler threads make next to no garbage, and the shipper's is short-lived: a small young generation costs
@@ -20,10 +21,7 @@ export const THREAD_LIMITS = { maxYoungGenerationSizeMb: 3 } as const
 export type WorkerState = 'starting' | 'ready' | 'draining' | 'stopped'
 
 /** How a worker ended: its own word, or a crash, after which the same rings can be taken up again. */
-export type WorkerEnd =
-  | { how: 'done' }
-  | { how: 'failed'; message: string; exitCode: number; hint?: string }
-  | { how: 'crashed'; message: string }
+export type WorkerEnd = { how: 'done' } | { how: 'failed'; failure: Failure } | { how: 'crashed'; message: string }
 
 export interface WorkerSpec {
   role: 'capture' | 'ship'
@@ -56,8 +54,8 @@ export class WorkerThread {
     })
     let said: WorkerEnd | null = null
     let crash: string | null = null
-    const ready = deferred<void>()
-    const ended = deferred<WorkerEnd>()
+    const ready = withResolvers<void>()
+    const ended = withResolvers<WorkerEnd>()
     this.#worker.on('message', (message: FromWorker) => {
       if (message.t === 'ready') {
         if (this.#state === 'starting') this.#state = 'ready'
@@ -65,8 +63,10 @@ export class WorkerThread {
       } else if (message.t === 'done') {
         said = { how: 'done' }
         this.#seeOut()
-      } else if (message.t === 'failed') said = { ...message, how: 'failed' }
-      else spec.onMessage(message)
+      } else if (message.t === 'failed') {
+        const { t: _, ...failure } = message
+        said = { how: 'failed', failure }
+      } else spec.onMessage(message)
     })
     this.#worker.on('error', (error) => {
       crash = errorText(error)

@@ -1,18 +1,25 @@
 /**
- * A worker's control words: the command it is to obey and its heartbeat, in shared memory, so that a worker busy in its
- * loop or asleep in `Atomics.wait` sees a command without turning its event loop.
+ * A worker's control words: the command it must obey, its heartbeat and what it reports of itself, in shared memory, so
+ * that a worker that is busy in its loop or asleep in `Atomics.wait` sees a command without running its event loop.
  *
- * Threads: the main thread writes the command; the worker alone writes heartbeat, state and CPU time. Anyone may read.
+ * Threads: the main thread writes the command; the worker alone writes heartbeat, state and CPU time. Any thread may read.
  */
-import {
-  COMMAND_RUN,
-  CONTROL_COMMAND,
-  CONTROL_CPU,
-  CONTROL_HEARTBEAT,
-  CONTROL_MAIL,
-  CONTROL_STATE,
-  CONTROL_WORDS,
-} from './messages.ts'
+
+/** Command: work. */
+export const COMMAND_RUN = 0
+/** Command: finish pending work in stream order, then stop. */
+export const COMMAND_DRAIN = 1
+/** Command: stop now; what is lost is counted. */
+export const COMMAND_STOP = 2
+
+/** Words of the block: an Int32Array, except for CPU. */
+const COMMAND = 0
+const HEARTBEAT = 1
+const STATE = 2
+const MAIL = 3
+/** Two words that hold one double: CPU seconds used by the thread; below 0 while unknown. */
+const CPU = 4
+const BLOCK_BYTES = 64
 
 export class Control {
   readonly #words: Int32Array
@@ -20,57 +27,57 @@ export class Control {
 
   constructor(shared: SharedArrayBuffer) {
     this.#words = new Int32Array(shared)
-    this.#cpu = new Float64Array(shared, CONTROL_CPU * 4, 1)
+    this.#cpu = new Float64Array(shared, CPU * 4, 1)
   }
 
-  /** A fresh block: COMMAND_RUN, no heartbeat yet. */
+  /** A new block: COMMAND_RUN, heartbeat 0, CPU time unknown. */
   static allocate(): SharedArrayBuffer {
-    const shared = new SharedArrayBuffer(CONTROL_WORDS * 4)
+    const shared = new SharedArrayBuffer(BLOCK_BYTES)
     new Control(shared).cpuSeconds = null
     return shared
   }
 
   /** One of the COMMAND_ values. */
   get command(): number {
-    return Atomics.load(this.#words, CONTROL_COMMAND)
+    return Atomics.load(this.#words, COMMAND)
   }
 
-  /** Main thread only. Whoever sleeps on a doorbell must be rung afterwards. */
+  /** Main thread only. Ring the worker's doorbell afterwards, because it may be asleep. */
   set command(value: number) {
-    Atomics.store(this.#words, CONTROL_COMMAND, value)
+    Atomics.store(this.#words, COMMAND, value)
   }
 
-  /** True until the worker is told to drain or to stop. */
+  /** True until the worker must drain or stop. */
   get running(): boolean {
     return this.command === COMMAND_RUN
   }
 
-  /** Turns of the worker so far, modulo 2^32: only a change says something. */
+  /** Iterations of the worker's loop, modulo 2^32: only a change of the number means anything. */
   get heartbeat(): number {
-    return Atomics.load(this.#words, CONTROL_HEARTBEAT)
+    return Atomics.load(this.#words, HEARTBEAT)
   }
 
-  /** The worker took another turn. To be called at least once a second, also while waiting. */
+  /** Advances the heartbeat. The worker calls it at least once a second, also while it waits. */
   beat(): void {
-    Atomics.add(this.#words, CONTROL_HEARTBEAT, 1)
+    Atomics.add(this.#words, HEARTBEAT, 1)
   }
 
-  /** Messages have been posted to the worker's port. Main thread; whoever sleeps on a doorbell must be rung afterwards. */
+  /** Announces messages posted to the worker's port. Main thread only; ring the worker's doorbell afterwards. */
   announceMail(): void {
-    Atomics.store(this.#words, CONTROL_MAIL, 1)
+    Atomics.store(this.#words, MAIL, 1)
   }
 
-  /** Whether messages wait. */
+  /** Whether messages wait in the worker's port. */
   get hasMail(): boolean {
-    return Atomics.load(this.#words, CONTROL_MAIL) !== 0
+    return Atomics.load(this.#words, MAIL) !== 0
   }
 
-  /** Whether messages were announced since the last call. Worker only; it takes all of them from its port then. */
+  /** Whether messages were announced since the last call. Worker only; it must then empty its port. */
   takeMail(): boolean {
-    return this.hasMail && Atomics.exchange(this.#words, CONTROL_MAIL, 0) !== 0
+    return this.hasMail && Atomics.exchange(this.#words, MAIL, 0) !== 0
   }
 
-  /** CPU time the worker has used, as it noted it last (thread-usage.ts); null: not known. Starts anew with a new thread. */
+  /** CPU seconds used by the worker's thread, as it last recorded them; null while unknown. Every new thread starts at 0. */
   get cpuSeconds(): number | null {
     return this.#cpu[0] < 0 ? null : this.#cpu[0]
   }
@@ -79,12 +86,12 @@ export class Control {
     this.#cpu[0] = value ?? -1
   }
 
-  /** The role's own word (see messages.ts). */
+  /** A word whose meaning depends on the role: the shipper's is one of the OUTPUT_ values (ship/worker-data.ts). */
   get state(): number {
-    return Atomics.load(this.#words, CONTROL_STATE)
+    return Atomics.load(this.#words, STATE)
   }
 
   set state(value: number) {
-    Atomics.store(this.#words, CONTROL_STATE, value)
+    Atomics.store(this.#words, STATE, value)
   }
 }

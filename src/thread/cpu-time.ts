@@ -1,14 +1,14 @@
 /**
- * CPU time of a thread, which only the thread itself can ask for: each worker notes its own in its control block. Where
- * Node.js does not tell (before 22.19), Linux does (proc_pid_stat(5), utime and stime).
+ * CPU time of a thread, which only the thread itself can read: each worker records its own in its control block. Before
+ * Node.js 22.19 has it, it is read from Linux (proc_pid_stat(5), utime and stime).
  */
 import { readFileSync } from 'node:fs'
 import type { Control } from './control.ts'
 
-const NOTE_MS = 1000
-/** USER_HZ, which is the same on every Linux. */
+const RECORD_MS = 1000
+/** USER_HZ, the same on every Linux. */
 const TICKS_PER_SECOND = 100
-/** Fields of /proc/<pid>/stat counted from the one behind the name, which may hold anything. */
+/** Fields of /proc/<pid>/stat, counted from the one after the name, because the name may contain spaces and parentheses. */
 const UTIME = 11
 const STIME = 12
 
@@ -19,7 +19,7 @@ interface CpuUsage {
 
 const { threadCpuUsage } = process as { threadCpuUsage?: () => CpuUsage }
 
-/** CPU seconds the calling thread has used; null where the system does not tell. */
+/** CPU seconds used by the calling thread; null where neither Node.js nor the system reports them. */
 export function threadCpuSeconds(): number | null {
   if (threadCpuUsage !== undefined) {
     const { user, system } = threadCpuUsage.call(process)
@@ -34,8 +34,8 @@ export function threadCpuSeconds(): number | null {
   }
 }
 
-/** Notes the calling thread's CPU time in its control block, once a second. */
-export class UsageNote {
+/** Records the calling thread's CPU time in its control block, once a second. */
+export class CpuTimeRecorder {
   readonly #control: Control
   #nextMs = 0
 
@@ -43,10 +43,10 @@ export class UsageNote {
     this.#control = control
   }
 
-  /** To be called on every turn. @param nowMs a monotonic clock */
-  turn(nowMs: number): void {
+  /** Call it in every iteration of the thread's loop. @param nowMs a monotonic clock */
+  update(nowMs: number): void {
     if (nowMs < this.#nextMs) return
-    this.#nextMs = nowMs + NOTE_MS
+    this.#nextMs = nowMs + RECORD_MS
     this.#control.cpuSeconds = threadCpuSeconds()
   }
 }

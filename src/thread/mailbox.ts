@@ -1,6 +1,6 @@
 /**
- * Messages to a thread that never turns its event loop: they wait in a port, and a word of the thread's control block says
- * that some do, so that a turn of its loop without any costs one atomic load.
+ * Messages to a thread that never runs its event loop: they wait in a port, and a word of the thread's control block
+ * announces them, so that an iteration of its loop without messages costs one atomic load.
  */
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
 import type { Control } from './control.ts'
@@ -10,17 +10,17 @@ export class Mailbox<T> {
   readonly #port: MessagePort
   readonly #control: Control
 
-  /** @param port nothing may listen to it: it would hold the thread's event loop, and take what is for us */
+  /** @param port no listener may be attached: it would keep the event loop alive and receive the messages instead */
   constructor(port: MessagePort, control: Control) {
     this.#port = port
     this.#control = control
   }
 
-  /** Hands over what waits, in order. */
-  read(take: (message: T) => void): void {
+  /** Passes the waiting messages to `handle`, in order. */
+  read(handle: (message: T) => void): void {
     if (!this.#control.takeMail()) return
     for (let got = receiveMessageOnPort(this.#port); got !== undefined; got = receiveMessageOnPort(this.#port)) {
-      take(got.message as T)
+      handle(got.message as T)
     }
   }
 }

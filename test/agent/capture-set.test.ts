@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { CaptureSet } from '../../src/agent/capture-set.ts'
-import type { AddFailure } from '../../src/supervisor/options.ts'
+import type { TargetFailure } from '../../src/supervisor/options.ts'
 import type { CaptureTarget } from '../../src/target/capture-target.ts'
 import { failure, RecordingPipeline, settled, silent } from './recording-pipeline.ts'
 
@@ -19,7 +19,7 @@ const target = (key: string, changes: Partial<CaptureTarget> = {}): CaptureTarge
 function make() {
   const pipeline = new RecordingPipeline()
   const clock = { now: 0 }
-  const denied: AddFailure[] = []
+  const denied: TargetFailure[] = []
   const set = new CaptureSet({
     pipeline,
     log: silent,

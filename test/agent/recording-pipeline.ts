@@ -1,7 +1,7 @@
 /** Takes the place of a pipeline for tests of what is asked of it, and when: openings end when and as the test says. */
 
 import type { AddressEntry } from '../../src/pair/endpoint-pod.ts'
-import type { AddFailure, AddResult } from '../../src/supervisor/options.ts'
+import type { AddResult, TargetFailure } from '../../src/supervisor/options.ts'
 import type { CaptureTarget } from '../../src/target/capture-target.ts'
 
 export class RecordingPipeline {
@@ -51,6 +51,11 @@ export class RecordingPipeline {
 /** Lets promises that are fulfilled be acted upon. */
 export const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
-export const failure = (reason: AddFailure['reason']): AddFailure => ({ failed: reason, reason, hint: null })
+export const failure = (reason: TargetFailure['reason']): TargetFailure => ({
+  message: reason,
+  exitCode: 1,
+  reason,
+  hint: null,
+})
 
 export const silent = { debug: () => {}, info: () => {}, warn: () => {} }

@@ -1,12 +1,13 @@
 /** A real capture worker on files, with its rings emptied after it has ended. */
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
+import type { CaptureWorkerData } from '../../src/capture/worker-data.ts'
 import { allocateCounters, CAPTURE_COUNTERS } from '../../src/ledger/counters.ts'
 import { allocateRing, RingConsumer } from '../../src/ring/byte-ring.ts'
 import { Doorbell } from '../../src/ring/doorbell.ts'
 import { FRAME, INTERFACE } from '../../src/ring/layout.ts'
 import { Control } from '../../src/thread/control.ts'
-import type { CaptureWorkerData, FromWorker } from '../../src/thread/messages.ts'
+import type { FromWorker } from '../../src/thread/messages.ts'
 
 const WORKER = new URL('../../src/capture/capture.worker.js', import.meta.url)
 

@@ -86,7 +86,7 @@ for (const [title, ledger, given, line] of cases) {
 
 test('damageLines: the first five places, then how many more', () => {
   const damage = Array.from({ length: 7 }, (_, offset) => ({ path: 'x.pcap', offset, reason: 'bad length' }))
-  const told = damageLines({ ledger: {}, damage, exitCode: 3 })
+  const told = damageLines({ ledger: {}, damage, exitCode: 3, failure: null })
   assert.equal(told.length, 6)
   assert.equal(told[0], 'x.pcap: damaged at byte 0: bad length')
   assert.equal(told[5], '2 more damaged places')

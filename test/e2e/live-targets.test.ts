@@ -188,7 +188,7 @@ test('targets: a pod that has gone, or whose pid is another by now, is counted a
   for (const wrong of wrongs) {
     const result = await rig.pipeline.add(wrong)
     assert.ok(result !== 'captured')
-    assert.equal(result.reason, 'gone', result.failed)
+    assert.equal(result.reason, 'gone', result.message)
   }
   assert.equal(rig.count('interfaces.openFailed.gone'), 3)
   assert.deepEqual(rig.lines, [], 'nothing to act upon')

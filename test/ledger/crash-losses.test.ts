@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { ASSEMBLE_COUNTERS, allocateCounters, CAPTURE_COUNTERS } from '../../src/ledger/counters.ts'
-import { closeBooks, closeCaptureBooks } from '../../src/ledger/crash-losses.ts'
+import { countAssemblerLosses, countCaptureLosses } from '../../src/ledger/crash-losses.ts'
 import { count, sumLedger } from '../../src/ledger/ledger.ts'
 
 const { index: C } = ASSEMBLE_COUNTERS
@@ -32,7 +32,7 @@ test('close books: whatever a crashed slot had counted, its flows and messages b
       counts[C.pairsAssembled] = pairs
       counts[C.responses] = pairs + inHand + orphans
       counts[C.orphanedNoRequest] = orphans
-      closeBooks(counts)
+      countAssemblerLosses(counts)
       const ledger = sumLedger([{ layout: ASSEMBLE_COUNTERS, values: counts }])
       assert.equal(count(ledger, 'flows.seen'), count(ledger, 'flows.closed'))
       assert.equal(count(ledger, 'flows.closed.crash'), open)
@@ -46,11 +46,11 @@ test('close books: whatever a crashed slot had counted, its flows and messages b
 test('close books: a second crash adds only what was lost since', () => {
   const counts = allocateCounters(ASSEMBLE_COUNTERS)
   counts[C.flowsSeen] = 3
-  closeBooks(counts)
-  closeBooks(counts)
+  countAssemblerLosses(counts)
+  countAssemblerLosses(counts)
   assert.equal(counts[C.closedCrash], 3)
   counts[C.flowsSeen]++
-  closeBooks(counts)
+  countAssemblerLosses(counts)
   assert.equal(counts[C.closedCrash], 4)
 })
 
@@ -67,8 +67,8 @@ test('close books: frames that a crashed capture worker had seen and passed on n
   gone[index.seen] = 3
   gone[index.droppedRing] = 2
   const blocks = [own, gone, first, second]
-  closeCaptureBooks(blocks, gone)
-  closeCaptureBooks(blocks, gone)
+  countCaptureLosses(blocks, gone)
+  countCaptureLosses(blocks, gone)
   assert.equal(gone[index.droppedCrash], 2)
   const ledger = sumLedger(blocks.map((values) => ({ layout: CAPTURE_COUNTERS, values })))
   assert.equal(count(ledger, 'frames.seen'), 18)

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { defaultConfig } from '../../src/config/load.ts'
 import { kafkaSinkSpec, OUTPUT_ENOUGH, type StreamSinkSpec } from '../../src/ship/worker-data.ts'
-import { COMMAND_DRAIN, COMMAND_STOP } from '../../src/thread/messages.ts'
+import { COMMAND_DRAIN, COMMAND_STOP } from '../../src/thread/control.ts'
 import { ShipperRun, until } from './support.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'ship-'))

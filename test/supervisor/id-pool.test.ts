@@ -1,27 +1,27 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Domains } from '../../src/supervisor/domains.ts'
-import { LateIds } from '../../src/supervisor/id-pool.ts'
+import { IdPool } from '../../src/supervisor/id-pool.ts'
 
 test('late ids: a number rests until so many others were given back after it', () => {
-  const ids = new LateIds(5, 2)
-  const taken = [ids.take(), ids.take(), ids.take()]
+  const ids = new IdPool(5, 2)
+  const taken = [ids.acquire(), ids.acquire(), ids.acquire()]
   assert.deepEqual(taken, [5, 6, 7])
-  ids.give(6)
-  assert.equal(ids.take(), 8)
-  ids.give(5)
-  assert.equal(ids.take(), 9)
-  ids.give(7)
-  assert.equal(ids.take(), 6, 'two were given back after it')
+  ids.release(6)
+  assert.equal(ids.acquire(), 8)
+  ids.release(5)
+  assert.equal(ids.acquire(), 9)
+  ids.release(7)
+  assert.equal(ids.acquire(), 6, 'two were given back after it')
 })
 
 test('late ids: a thousand changes need no more numbers than are held and rest', () => {
-  const ids = new LateIds(0, 16)
-  const held = Array.from({ length: 10 }, () => ids.take())
+  const ids = new IdPool(0, 16)
+  const held = Array.from({ length: 10 }, () => ids.acquire())
   let largest = 0
   for (let change = 0; change < 1000; change++) {
-    ids.give(held.shift()!)
-    const id = ids.take()
+    ids.release(held.shift()!)
+    const id = ids.acquire()
     assert.ok(!held.includes(id))
     held.push(id)
     largest = Math.max(largest, id)

@@ -48,7 +48,7 @@ function options(parts: Partial<PipelineOptions> & { paths: string[]; to?: strin
 
 function assertEnded(outcome: Outcome, exitCode: number): void {
   assertLaws(outcome.ledger)
-  assert.equal(outcome.exitCode, exitCode, outcome.message)
+  assert.equal(outcome.exitCode, exitCode, outcome.failure?.message)
 }
 
 describe('pipeline', () => {
@@ -71,7 +71,7 @@ describe('pipeline', () => {
     const outcome = await startPipeline(options({ paths: [join(folder, 'missing.pcap')] })).done
     assertLaws(outcome.ledger)
     assert.notEqual(outcome.exitCode, 0)
-    assert.match(outcome.message ?? '', /missing\.pcap/)
+    assert.match(outcome.failure?.message ?? '', /missing\.pcap/)
   })
 
   test('a file that is cut short: its pairs, and exit code 3', async () => {
@@ -86,7 +86,7 @@ describe('pipeline', () => {
   test('a full disk: the message says so, and what was not written is counted', async () => {
     const outcome = await startPipeline(options({ paths: [captureFile(traffic(20, 50))], to: '/dev/full' })).done
     assertEnded(outcome, 1)
-    assert.match(outcome.message ?? '', /no space/i)
+    assert.match(outcome.failure?.message ?? '', /no space/i)
   })
 
   test('an output that cannot be opened ends the run before it begins', async () => {
@@ -103,7 +103,7 @@ describe('pipeline', () => {
     const limits = { ...config.limits, memory: 1024 * 1024 }
     const outcome = await startPipeline({ ...rest, config: { ...config, limits } }).done
     assertEnded(outcome, 2)
-    assert.match(outcome.message ?? '', /limits\.memory/)
+    assert.match(outcome.failure?.message ?? '', /limits\.memory/)
   })
 
   test('stopped while it runs, it ends and what is lost is counted', async () => {

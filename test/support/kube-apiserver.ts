@@ -164,7 +164,7 @@ export class KubeApiserver {
   }
 
   #call(method: string, path: string, body?: KubeObject, type = 'application/json'): Promise<KubeObject> {
-    const { promise, resolve, reject } = deferred<KubeObject>()
+    const { promise, resolve, reject } = withResolvers<KubeObject>()
     const payload = body === undefined ? '' : JSON.stringify(body)
     // Node.js frames the body of a DELETE by nothing else.
     const headers = body === undefined ? {} : { 'content-type': type, 'content-length': Buffer.byteLength(payload) }
@@ -189,7 +189,7 @@ export class KubeApiserver {
 
   /** etcd's own API, through its JSON gateway. */
   #etcdCall(path: string, body: KubeObject): Promise<unknown> {
-    const { promise, resolve, reject } = deferred<unknown>()
+    const { promise, resolve, reject } = withResolvers<unknown>()
     const options = { host: '127.0.0.1', port: this.#etcdPort, path, method: 'POST' }
     const call = httpRequest(options, async (response) => {
       const text = Buffer.concat(await response.toArray()).toString()
@@ -226,7 +226,7 @@ process.once('exit', () => {
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
-function deferred<T>(): { promise: Promise<T>; resolve: (value: T) => void; reject: (error: unknown) => void } {
+function withResolvers<T>(): { promise: Promise<T>; resolve: (value: T) => void; reject: (error: unknown) => void } {
   let resolve!: (value: T) => void
   let reject!: (error: unknown) => void
   const promise = new Promise<T>((settle, fail) => {

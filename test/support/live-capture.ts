@@ -6,20 +6,13 @@ import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { type PacketSocket, SocketOpener, type SocketOptions } from '../../src/capture/af-packet/socket-opener.ts'
 import { capSource } from '../../src/capture/cap/spec.ts'
+import type { AfPacketSource, CapSource, CaptureWorkerData, LentSocket } from '../../src/capture/worker-data.ts'
 import { allocateCounters, CAPTURE_COUNTERS } from '../../src/ledger/counters.ts'
 import { allocateRing, RingConsumer } from '../../src/ring/byte-ring.ts'
 import { Doorbell } from '../../src/ring/doorbell.ts'
 import { FRAME, INTERFACE_GONE } from '../../src/ring/layout.ts'
-import { Control } from '../../src/thread/control.ts'
-import {
-  type AfPacketSource,
-  type CapSource,
-  type CaptureWorkerData,
-  COMMAND_DRAIN,
-  COMMAND_STOP,
-  type FromWorker,
-  type LentSocket,
-} from '../../src/thread/messages.ts'
+import { COMMAND_DRAIN, COMMAND_STOP, Control } from '../../src/thread/control.ts'
+import type { FromWorker } from '../../src/thread/messages.ts'
 
 /** What arrived for one TCP packet. */
 export interface SeenPacket {

@@ -108,7 +108,7 @@ export class TargetRig {
     this.pipeline.drain()
     const outcome = await this.pipeline.done
     assertLaws(outcome.ledger)
-    assert.equal(outcome.exitCode, 0, outcome.message)
+    assert.equal(outcome.exitCode, 0, outcome.failure?.message)
     return outcome
   }
 

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Control } from '../../src/thread/control.ts'
-import { COMMAND_DRAIN, COMMAND_RUN, COMMAND_STOP } from '../../src/thread/messages.ts'
+import { COMMAND_DRAIN, COMMAND_RUN, COMMAND_STOP, Control } from '../../src/thread/control.ts'
 
 test('Control: what one side writes the other reads', () => {
   const shared = Control.allocate()

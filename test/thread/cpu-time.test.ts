@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Control } from '../../src/thread/control.ts'
-import { threadCpuSeconds, UsageNote } from '../../src/thread/cpu-time.ts'
+import { CpuTimeRecorder, threadCpuSeconds } from '../../src/thread/cpu-time.ts'
 import { needs } from '../support/needs.ts'
 
 const skip = needs('linux')
@@ -23,13 +23,13 @@ test("thread usage: a thread's CPU time grows with what it does, and is no more 
 test('thread usage: noted in the control block, once a second', { skip }, () => {
   const control = new Control(Control.allocate())
   assert.equal(control.cpuSeconds, null)
-  const note = new UsageNote(control)
-  note.turn(10_000)
+  const recorder = new CpuTimeRecorder(control)
+  recorder.update(10_000)
   const noted = control.cpuSeconds!
   assert.ok(noted > 0)
   burn(50)
-  note.turn(10_999)
+  recorder.update(10_999)
   assert.equal(control.cpuSeconds, noted)
-  note.turn(11_000)
+  recorder.update(11_000)
   assert.ok(control.cpuSeconds > noted)
 })

@@ -22,9 +22,9 @@ import {
   TP_STATUS_KERNEL,
   TP_STATUS_USER,
 } from '../../sys/packet.ts'
-import type { LentSocket } from '../../thread/messages.ts'
 import type { FrameSink } from '../frame-sink.ts'
 import { LINKTYPE_RAW } from '../wire/link.ts'
+import type { LentSocket } from '../worker-data.ts'
 import { RedirectedReplies } from './redirected-replies.ts'
 
 const CROWDED_SHARE = 3 / 4

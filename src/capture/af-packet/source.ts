@@ -6,18 +6,12 @@
 
 import { poll } from '../../sys/libc.ts'
 import { POLLERR, POLLIN } from '../../sys/packet.ts'
-import type { Control } from '../../thread/control.ts'
-import { UsageNote } from '../../thread/cpu-time.ts'
+import { COMMAND_DRAIN, COMMAND_STOP, type Control } from '../../thread/control.ts'
+import { CpuTimeRecorder } from '../../thread/cpu-time.ts'
 import type { Mailbox } from '../../thread/mailbox.ts'
-import {
-  type AfPacketSource,
-  COMMAND_DRAIN,
-  COMMAND_STOP,
-  type FromWorker,
-  type LentSocket,
-  type ToCapture,
-} from '../../thread/messages.ts'
+import type { FromWorker } from '../../thread/messages.ts'
 import type { PressedSink } from '../frame-sink.ts'
+import type { AfPacketSource, LentSocket, ToCapture } from '../worker-data.ts'
 import { DRAIN_MS, RETIRE_MS } from './ring-geometry.ts'
 import { WorkerSocket } from './worker-socket.ts'
 
@@ -50,12 +44,12 @@ export const bindAfPacket = (): unknown => poll(new Uint8Array(0), 0, 0)
 export function runAfPacket(source: AfPacketSource, context: CaptureContext): void {
   const { control, sink } = context
   const capture = new AfPacketCapture(source, context)
-  const usage = new UsageNote(control)
+  const cpuTime = new CpuTimeRecorder(control)
   let drainUntil = Number.POSITIVE_INFINITY
   while (control.command !== COMMAND_STOP) {
     control.beat()
     const now = performance.now()
-    usage.turn(now)
+    cpuTime.update(now)
     capture.readMail(now)
     if (control.command === COMMAND_DRAIN && drainUntil === Number.POSITIVE_INFINITY) {
       capture.closeToNewFrames()

@@ -1,8 +1,9 @@
 /** One packet socket as its worker has it: the ring, the watch over its interface, its counters. Capture worker only. */
 import { CAPTURE_COUNTERS } from '../../ledger/counters.ts'
-import type { FromWorker, LentSocket } from '../../thread/messages.ts'
+import type { FromWorker } from '../../thread/messages.ts'
 import { refuseAll } from '../filter/kernel-filter.ts'
 import type { FrameSink } from '../frame-sink.ts'
+import type { LentSocket } from '../worker-data.ts'
 import { InterfaceWatch } from './interface-watch.ts'
 import { RingReader } from './ring-reader.ts'
 import { attachFilter, takeKernelDrops } from './socket-calls.ts'

@@ -8,7 +8,7 @@
  */
 import { writeSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import type { CapSource } from '../../thread/messages.ts'
+import type { CapSource } from '../worker-data.ts'
 import { type CapFailure, FAILED, OPENED, RecordWriter } from './records.ts'
 
 /** What we use of the package; it has no types of its own. */

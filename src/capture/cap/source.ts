@@ -9,10 +9,11 @@ import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { networkInterfaces } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { type InterceptorError, privilegeError, runtimeError, usageError } from '../../errors.ts'
-import type { Control } from '../../thread/control.ts'
-import { UsageNote } from '../../thread/cpu-time.ts'
-import { type CapSource, COMMAND_RUN, COMMAND_STOP, type FromWorker } from '../../thread/messages.ts'
+import { COMMAND_RUN, COMMAND_STOP, type Control } from '../../thread/control.ts'
+import { CpuTimeRecorder } from '../../thread/cpu-time.ts'
+import type { FromWorker } from '../../thread/messages.ts'
 import type { FrameSink } from '../frame-sink.ts'
+import type { CapSource } from '../worker-data.ts'
 import { type CapFailure, FAILED, OPENED, RECORD_HEADER_BYTES, RecordReader } from './records.ts'
 
 /** A command is seen after this time, and a quiet interface's packet clock goes on as often. */
@@ -36,10 +37,10 @@ export async function runCap(
     JSON.stringify(source),
   ])
   const capture = new CapCapture(source, sink, post)
-  const usage = new UsageNote(control)
+  const cpuTime = new CpuTimeRecorder(control)
   const turn = setInterval(() => {
     control.beat()
-    usage.turn(performance.now())
+    cpuTime.update(performance.now())
     obey(child, control)
     sink.time.micros = Date.now() * 1000 - CLOCK_LAG_MICROS
     sink.tick()

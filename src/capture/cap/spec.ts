@@ -1,7 +1,8 @@
 /** What a capture through libpcap is started with. Main thread. */
-import type { CapSource } from '../../thread/messages.ts'
+
 import type { SocketOptions } from '../af-packet/socket-opener.ts'
 import type { Exclusion } from '../filter/kernel-filter.ts'
+import type { CapSource } from '../worker-data.ts'
 
 /** libpcap takes a whole snap length of its buffer for every frame, so for the same traffic it needs more of it. */
 const CAP_BUFFER_SHARE = 4

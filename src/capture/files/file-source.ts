@@ -1,7 +1,7 @@
 /** Reads capture files one after another, in the order given, as one continuous capture. */
 
-import type { FileSource } from '../../thread/messages.ts'
 import type { FrameSink } from '../frame-sink.ts'
+import type { FileSource } from '../worker-data.ts'
 import { type FileContext, FileInput } from './file-input.ts'
 
 /** Interfaces with an id of their own; the packets of any beyond these count as the file's, then as the first interface's. */

@@ -9,8 +9,7 @@ import { allocateCounters, CAPTURE_COUNTERS } from '../../../src/ledger/counters
 import { allocateRing, RingProducer } from '../../../src/ring/byte-ring.ts'
 import { Doorbell } from '../../../src/ring/doorbell.ts'
 import { FRAME, INTERFACE, INTERFACE_GONE, TICK } from '../../../src/ring/layout.ts'
-import { Control } from '../../../src/thread/control.ts'
-import { COMMAND_STOP } from '../../../src/thread/messages.ts'
+import { COMMAND_STOP, Control } from '../../../src/thread/control.ts'
 import { ethernet, packet, tcp } from '../../support/frames.ts'
 import { concat, IntakeRig, tcpFrame } from '../support.ts'
 

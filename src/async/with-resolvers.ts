@@ -1,10 +1,11 @@
-/** A promise that is settled from outside. */
-export interface Deferred<T> {
+/** A promise and the function that resolves it. */
+export interface Resolvers<T> {
   readonly promise: Promise<T>
   resolve(value: T): void
 }
 
-export function deferred<T>(): Deferred<T> {
+/** As `Promise.withResolvers` of ES2024, which Node.js 20 lacks. */
+export function withResolvers<T>(): Resolvers<T> {
   let resolve: (value: T) => void = () => {}
   const promise = new Promise<T>((settle) => {
     resolve = settle

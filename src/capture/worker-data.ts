@@ -1,0 +1,72 @@
+/** What the main thread starts a capture worker with, and what it posts to it later. */
+
+/** A capture file and how to read it. */
+export interface FileSource {
+  kind: 'file'
+  /** `-` is standard input. */
+  paths: string[]
+  /** Keep reading at the end of the last file, as it is still being written. */
+  follow: boolean
+}
+
+/** AF_PACKET rings that the main thread has opened and mapped. `ToCapture` adds and removes some later. */
+export interface AfPacketSource {
+  kind: 'af-packet'
+  sockets: LentSocket[]
+}
+
+/** One AF_PACKET ring, lent to the worker by descriptor and address. */
+export interface LentSocket {
+  interfaceId: number
+  /** The worker must release it, as after `close` of `ToCapture`. */
+  closing: boolean
+  /** The interface's own block of CAPTURE_COUNTERS. */
+  counters: Float64Array
+  /** Interface name within its network namespace, or `any`. */
+  device: string
+  /** Kernel index it was bound to; 0 for all interfaces. */
+  interfaceIndex: number
+  promiscuous: boolean
+  fd: number
+  /** Address of the mapped ring in this process. */
+  address: bigint
+  blockBytes: number
+  blockCount: number
+  /** LINKTYPE_ value of its frames: Ethernet, or raw IP where the kernel removes the link layer. */
+  linkType: number
+  /** Shared, one word: on the loopback of a pod with a sidecar, the port its outgoing connections are redirected to; else 0. */
+  proxyPort: Int32Array
+}
+
+/** libpcap through the `cap` package, in a child process; all its interfaces share one worker. */
+export interface CapSource {
+  kind: 'cap'
+  interfaces: { interfaceId: number; device: string }[]
+  filter: string
+  snapLength: number
+  bufferBytes: number
+}
+
+export type SourceSpec = FileSource | AfPacketSource | CapSource
+
+export interface CaptureWorkerData {
+  source: SourceSpec
+  /** One frame ring per assembler, in slot order. */
+  rings: SharedArrayBuffer[]
+  /** Each assembler's doorbell, in slot order. */
+  assemblerBells: SharedArrayBuffer[]
+  /** Rung when a ring this worker waits on has room again, or the command changed. */
+  ownBell: SharedArrayBuffer
+  control: SharedArrayBuffer
+  /** Block of CAPTURE_COUNTERS for what belongs to no single interface. */
+  counters: Float64Array
+  /** When a ring is full: files wait for room, live capture drops the newest frame and counts it. */
+  whenFull: 'wait' | 'drop'
+}
+
+/** What the main thread posts to a worker that reads packet sockets. */
+export type ToCapture =
+  /** Read this socket too; it is already bound to its interface. */
+  | { t: 'open'; socket: LentSocket }
+  /** Read what this socket's ring still holds, end its flows, and answer `closed`. */
+  | { t: 'close'; interfaceId: number }
