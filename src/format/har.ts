@@ -1,8 +1,9 @@
 /**
- * HTTP Archive 1.2 (http://www.softwareishard.com/blog/har-12-spec/), as browsers' tools and proxies import it.
+ * Formats pairs as HTTP Archive 1.2 (http://www.softwareishard.com/blog/har-12-spec/), which browsers' developer tools
+ * and proxies import.
  *
- * Entries come in the order of the pairs. What HAR has no field for begins with an underscore, as it asks: the pair's
- * id, its ends, where it was captured, the target as sent.
+ * Entries are in the order of the pairs. As HAR requires, names of fields that it does not define begin with an
+ * underscore: the pair's id, its ends, its capture point, the target as sent.
  */
 import { headerValue, type Message, mediaType, type Pair, type RequestMessage } from '../pair/pair.ts'
 import { bodyText } from '../pair/to-json.ts'
@@ -14,17 +15,17 @@ interface NameValue {
   value: string
 }
 
-/** Host and port as a URL may have them (RFC 3986 §3.2), user information aside. */
+/** Host and port of a URL (RFC 3986 §3.2), without user information. */
 const AUTHORITY = /^(\[[\da-f:.]+\]|[\w.~!$&'()*+,;=%-]+)(:\d*)?$/i
 const NOT_IN_URL = /[^\x21-\x7e]|["<>\\^`{|}]/gu
 
 const percentEncode = (text: string): string =>
   Array.from(Buffer.from(text), (byte) => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`).join('')
 
-/** Percent-encodes what a URL may not hold; what is encoded already stays. */
+/** Percent-encodes characters that a URL cannot contain; existing escapes stay. */
 const urlText = (text: string): string => text.replace(NOT_IN_URL, percentEncode)
 
-/** Where the request went, as far as it says: the target URI of RFC 9112 §3.3. */
+/** The target URI (RFC 9112 §3.3), made of the target, the Host field or else the server's address. */
 function requestUrl(pair: Pair): string {
   const { method, target } = pair.request
   if (/^[a-z][a-z\d+.-]*:\/\//i.test(target)) return urlText(target)
@@ -50,7 +51,7 @@ const headers = (message: Message): NameValue[] => message.headers.map(([name, v
 const valuesOf = (message: Message, name: string): string[] =>
   message.headers.filter(([key]) => key.toLowerCase() === name).map(([, value]) => value)
 
-/** `name=value`; a text without `=` is a name with an empty value. */
+/** Splits `name=value`; a text without `=` is a name with an empty value. */
 function nameAndValue(text: string): NameValue {
   const mark = text.indexOf('=')
   return mark < 0
@@ -58,14 +59,14 @@ function nameAndValue(text: string): NameValue {
     : { name: text.slice(0, mark).trim(), value: text.slice(mark + 1).trim() }
 }
 
-/** RFC 6265 §4.2.1. */
+/** Cookies of all `Cookie` fields (RFC 6265 §4.2.1). */
 const requestCookies = (message: Message): NameValue[] =>
   valuesOf(message, 'cookie')
     .flatMap((value) => value.split(';'))
     .filter((part) => part.trim() !== '')
     .map(nameAndValue)
 
-/** One `Set-Cookie` line (RFC 6265 §4.1.1). An expiry date nobody can read is left out. */
+/** The cookie of a `Set-Cookie` line (RFC 6265 §4.1.1), without an expiry date that cannot be parsed. */
 function responseCookie(line: string): object {
   const [first = '', ...attributes] = line.split(';')
   const cookie: Record<string, unknown> = { ...nameAndValue(first) }
@@ -81,8 +82,8 @@ function responseCookie(line: string): object {
 }
 
 /**
- * HAR says `text` and `params` exclude each other, yet browsers write both and importers show `text`: so both.
- * It has no way to tell that `text` is base64; `_encoding` does.
+ * In HAR `text` and `params` exclude each other, but browsers write both and importers show `text`, so both are written.
+ * HAR cannot mark `text` as base64 here; `_encoding` does.
  */
 function postData(request: RequestMessage): object {
   if (request.body.length === 0) return {}
@@ -109,13 +110,13 @@ function content(response: Message): object {
   }
 }
 
-/** Microseconds since the epoch in ISO 8601, with all six decimals. */
+/** Microseconds since the Unix epoch as ISO 8601 with six decimals. */
 function isoTime(micros: number): string {
   const ms = Math.floor(micros / 1000)
   return new Date(ms).toISOString().replace('Z', `${String(micros - ms * 1000).padStart(3, '0')}Z`)
 }
 
-/** Milliseconds, none negative: a response may begin before its request has ended, and then nobody waits. */
+/** Milliseconds, never negative: where a response begins before its request has ended, `wait` is 0. */
 function timings(pair: Pair): { send: number; wait: number; receive: number } {
   const sent = Math.max(pair.requestStartMicros, Math.min(pair.requestEndMicros, pair.responseStartMicros))
   const answered = Math.max(sent, pair.responseStartMicros)

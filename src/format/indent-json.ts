@@ -1,11 +1,11 @@
-/** JSON laid out for reading, token by token: numbers, escapes, duplicate keys and key order stay as they were sent. */
+/** Indents JSON token by token, so that numbers, escapes, duplicate keys and key order stay as sent. */
 
-/** Deeper levels are not indented further, so that a body of brackets does not become megabytes of blanks. */
+/** Deeper levels get no more indentation, so that a body of brackets does not become megabytes of spaces. */
 const MAX_INDENTED_LEVELS = 32
 
 const indentation = (level: number): string => '  '.repeat(Math.min(level, MAX_INDENTED_LEVELS))
 
-/** End of the string literal that begins at `start`: the index after its closing quote, or of the text's end. */
+/** Index after the string literal that begins at `start`; the text's end if the literal is cut off. */
 function stringEnd(text: string, start: number): number {
   let index = start + 1
   while (index < text.length && text[index] !== '"') index += text[index] === '\\' ? 2 : 1
@@ -18,7 +18,12 @@ const blankEnd = (text: string, start: number): number => {
   return index
 }
 
-/** @param text JSON, possibly cut off. @returns its lines, indented by two blanks a level */
+/**
+ * Indents JSON by two spaces per level.
+ *
+ * @param text  JSON, possibly cut off
+ * @returns its lines
+ */
 export function indentJson(text: string): string[] {
   const lines: string[] = []
   let line = ''

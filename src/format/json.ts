@@ -1,4 +1,4 @@
-/** Pairs in the JSON form: one a line (ndjson), or as the elements of one list, also one a line (json). */
+/** Formats pairs in the JSON form, one per line: as lines (ndjson) or as the elements of an array (json). */
 import { JsonEncoder } from '../pair/to-json.ts'
 import type { FormatOptions, PairFormat } from './output-format.ts'
 

@@ -1,13 +1,13 @@
-/** What the formats that need a pair as an object have in common. */
+/** The base of formats that need each pair as an object. */
 import { decodeBodies } from '../pair/decode-body.ts'
 import type { Pair } from '../pair/pair.ts'
 import { readPair } from '../pair/unpack.ts'
 import type { FormatOptions, PairFormat } from './output-format.ts'
 
 /**
- * A format made of one piece per pair.
+ * Creates a format that writes one piece per pair and nothing around them.
  *
- * @param write makes a pair's piece; its bodies are decoded where the options say so
+ * @param write  formats a pair, whose bodies are decoded if `options.decode` is set
  */
 export function pairFormat(
   options: Pick<FormatOptions, 'decode'>,

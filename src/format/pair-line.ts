@@ -1,26 +1,26 @@
 /**
- * A pair in one line, made for a person. Columns are aligned, and grow with what has been seen.
+ * Formats a pair as one line of aligned columns. A column grows to its widest value so far.
  *
  *   12:58:26.123  10.0.0.5:51234 →  10.0.0.9:8080  POST  /users?id=1   200   877µs     7 →  512  json → json
  *
- * The time is local. The latency is the whole exchange, first byte of the request to last byte of the response, as
- * access logs have it. Sizes are the bodies' as sent; types are the media types' short names; flags end the line.
- * On a terminal the target takes what is left of the line; where that is too little, other columns give way to it.
+ * The time is local. The latency covers the whole exchange, from the request's first byte to the response's last, as in
+ * access logs. Sizes are those of the bodies as sent, types the short names of their media types. Flags end the line.
+ * On a terminal the target fills the rest of the line; other columns are left out when that is too narrow.
  */
 import type { createColors } from 'picocolors'
 import { type Endpoint, type Message, mediaType, type Pair } from '../pair/pair.ts'
 import { columns, cut, pad, safe } from './terminal.ts'
 import { duration, size, timeOfDay } from './units.ts'
 
-/** picocolors' functions, which leave text as it is where colour is off. */
+/** picocolors' functions; they return text unchanged when colour is off. */
 export type Colors = ReturnType<typeof createColors>
 /** Colors a text. */
 export type Paint = (text: string) => string
 
-/** In the order of the line. */
+/** The columns, in the order of the line. */
 type Column = 'time' | 'client' | 'server' | 'method' | 'target' | 'status' | 'latency' | 'sizes' | 'types' | 'flags'
 
-/** One column of one line: safe text, filled up to its column's width. */
+/** One column of one line: safe text, padded to its column's width. */
 interface Cell {
   readonly column: Column
   readonly text: string
@@ -30,12 +30,12 @@ interface Cell {
   readonly paint: Paint
 }
 
-/** Other columns give way, in this order, until the target has MIN_TARGET columns. */
-const GIVE_WAY: readonly Column[] = ['types', 'sizes', 'client', 'time', 'latency', 'flags', 'server', 'method']
+/** Columns are left out in this order until the target has MIN_TARGET columns. */
+const LEFT_OUT_FIRST: readonly Column[] = ['types', 'sizes', 'client', 'time', 'latency', 'flags', 'server', 'method']
 const MIN_TARGET = 20
 const GAP = 2
 
-/** What a column is filled up to at first, and at most. On a terminal, longer texts are cut. */
+/** Initial and largest width of each column. On a terminal longer texts are truncated. */
 const FIRST_WIDTHS: Record<Column, number> = {
   time: 12,
   client: 17,
@@ -65,33 +65,33 @@ function endpoint(end: Endpoint): string {
   return safe(end.address.includes(':') ? `[${end.address}]:${end.port}` : `${end.address}:${end.port}`)
 }
 
-/** Short name of a message's media type: `json`, `form`, `html`, `problem+json`; `-` where it says none. */
+/** Short name of a message's media type: `json`, `form`, `html`, `problem+json`; `-` if it has none. */
 function shortType(message: Message): string {
   const type = mediaType(message)
   if (type === 'application/x-www-form-urlencoded') return 'form'
   return safe(type.slice(type.indexOf('/') + 1)) || '-'
 }
 
-/** Lays out the lines of one output. Keeps the widths of its columns, so that lines stay aligned. */
+/** Formats the lines of one output. Remembers column widths, so that lines stay aligned. */
 export class PairLine {
   readonly #colors: Colors
   readonly #width: number | null
   readonly #widths: Record<Column, number> = { ...FIRST_WIDTHS }
 
-  /** @param width columns no line goes beyond; null: lines are as long as they are */
+  /** @param width  most columns of a line; null: no limit */
   constructor(colors: Colors, width: number | null) {
     this.#colors = colors
     this.#width = width
   }
 
-  /** @returns the line, without its end */
-  lay(pair: Pair): string {
+  /** @returns the line without a line break */
+  format(pair: Pair): string {
     const cells = this.#cells(pair)
     const target = safe(pair.request.target)
     if (this.#width === null) return this.#join(cells, this.#cell('target', target, plain))
     let left = this.#width - widthOf(cells)
     let shown = cells
-    for (const column of GIVE_WAY) {
+    for (const column of LEFT_OUT_FIRST) {
       if (left >= MIN_TARGET) break
       shown = shown.filter((cell) => cell.column !== column)
       left = this.#width - widthOf(shown)
@@ -99,7 +99,7 @@ export class PairLine {
     return this.#join(shown, { column: 'target', text: pad(cut(target, left), left), width: left, paint: plain })
   }
 
-  /** All but the target, in order. */
+  /** All columns but the target, in order. */
   #cells(pair: Pair): Cell[] {
     const { request, response, flags } = pair
     const { dim, bold, yellow } = this.#colors
@@ -117,7 +117,7 @@ export class PairLine {
     return cells
   }
 
-  /** @param suffix stands at the right edge of the column */
+  /** @param suffix  text at the right edge of the column */
   #cell(column: Column, text: string, paint: Paint, suffix = ''): Cell {
     const most = MOST_WIDTHS[column] - suffix.length
     const shown = this.#width === null ? text : cut(text, most)
@@ -145,5 +145,5 @@ export class PairLine {
   }
 }
 
-/** Columns of the cells with the gap after each, the target's included. */
+/** Width of the cells, each followed by a gap. */
 const widthOf = (cells: readonly Cell[]): number => cells.reduce((sum, cell) => sum + cell.width + GAP, 0)

@@ -1,11 +1,11 @@
-/** Heads and bodies for a person (`-v`): what `text` prints below a pair's line. Lines made here are not yet safe. */
+/** Formats heads and bodies for the text format (`-v`). The caller must still escape the lines. */
 import { isUtf8 } from 'node:buffer'
 import { headerValue, type Message, mediaType } from '../pair/pair.ts'
 import { indentJson } from './indent-json.ts'
 
-/** Of a body's text, this much is shown. In UTF-16 units. */
+/** Length of body text that is printed, in UTF-16 units. */
 const SHOWN_LENGTH = 16 * 1024
-/** Of a binary body, this many bytes are shown in hexadecimal. */
+/** Bytes of a binary body that are printed in hexadecimal. */
 const SHOWN_BINARY_BYTES = 64
 const DUMP_ROW_BYTES = 16
 
@@ -21,7 +21,7 @@ function hexDump(bytes: Uint8Array): string[] {
   return rows
 }
 
-/** A body one cannot read: what it is, and how it begins. */
+/** A binary body: its size and type, and its first bytes. */
 function binaryLines(message: Message): string[] {
   const coding = message.decoded ? undefined : headerValue(message, 'content-encoding')
   const kind = [mediaType(message), coding].filter((part) => part).join(', ')
@@ -43,8 +43,8 @@ const isJson = (text: string): boolean => {
 const textLines = (text: string): string[] => text.split(/\r?\n/).map((line) => line.replaceAll('\t', '    '))
 
 /**
- * A body in lines: JSON laid out, forms one field per line, other text as it is, anything else by size and type with
- * its first bytes. What is over SHOWN_LENGTH is left out, and the last line says so.
+ * Formats a body as lines: JSON indented, forms with one field per line, other text as it is, a binary body as its size,
+ * type and first bytes. Text after SHOWN_LENGTH is left out and counted in the last line.
  */
 export function bodyLines(message: Message): string[] {
   const { body } = message
@@ -63,5 +63,5 @@ export function bodyLines(message: Message): string[] {
   return rest === 0 ? lines : [...lines, `… ${rest} more characters (-o ndjson has them all)`]
 }
 
-/** Header lines as sent, one per field. */
+/** Header fields as sent, one per line. */
 export const headerLines = (message: Message): string[] => message.headers.map(([name, value]) => `${name}: ${value}`)

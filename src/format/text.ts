@@ -1,6 +1,6 @@
 /**
- * The text format: a line per pair (pair-line.ts), and with `-v` the heads and bodies below it, marked `>` and `<` as
- * curl does. Nothing that came off the wire reaches the terminal unescaped.
+ * The text format: one line per pair (pair-line.ts), with `-v` followed by heads and bodies, marked `>` and `<` as curl
+ * marks them. All text from the wire is escaped.
  */
 import pico from 'picocolors'
 import type { Message, Pair } from '../pair/pair.ts'
@@ -10,10 +10,10 @@ import { type Colors, type Paint, PairLine } from './pair-line.ts'
 import { safe, wrap } from './terminal.ts'
 import { bodyLines, headerLines } from './text-body.ts'
 
-/** Narrower terminals are taken to have this many columns. */
+/** Lines are formatted for at least this many columns. */
 const MIN_WIDTH = 30
 
-/** Heads and bodies of a pair, in lines that keep to `width`. */
+/** Heads and bodies of a pair in lines of at most `width` columns. */
 function details(pair: Pair, width: number | null, colors: Colors): string {
   const { request, response } = pair
   const requestLine = `${request.method} ${request.target} HTTP/${request.httpVersion}`
@@ -44,6 +44,6 @@ export function textFormat(options: FormatOptions): PairFormat {
   const width = options.width === null ? null : Math.max(MIN_WIDTH, options.width)
   const line = new PairLine(colors, width)
   return pairFormat(options, (pair) =>
-    options.verbose ? `${line.lay(pair)}\n${details(pair, width, colors)}\n` : `${line.lay(pair)}\n`,
+    options.verbose ? `${line.format(pair)}\n${details(pair, width, colors)}\n` : `${line.format(pair)}\n`,
   )
 }

@@ -1,10 +1,12 @@
-/** Times and sizes in few columns, for a person. */
+/** Formats times and sizes in few columns. */
 
 const twoDigits = (value: number): string => String(value).padStart(2, '0')
 
 /**
- * @param micros since the Unix epoch
- * @returns local time of day, HH:MM:SS.mmm
+ * Formats a time of day.
+ *
+ * @param micros  microseconds since the Unix epoch
+ * @returns local time, HH:MM:SS.mmm
  */
 export function timeOfDay(micros: number): string {
   const date = new Date(Math.floor(micros / 1000))
@@ -12,7 +14,12 @@ export function timeOfDay(micros: number): string {
   return `${hours}:${minutes}:${seconds}.${String(date.getMilliseconds()).padStart(3, '0')}`
 }
 
-/** @returns 6 columns or less up to a day: `877µs`, `12.3ms`, `1.24s`, `75.0s`, `3600s`; nothing is below `0µs` */
+/**
+ * Formats a duration.
+ *
+ * @param micros  microseconds; negative counts as 0
+ * @returns at most 6 columns below a day: `877µs`, `12.3ms`, `1.24s`, `75.0s`, `3600s`
+ */
 export function duration(micros: number): string {
   if (micros < 1000) return `${Math.max(0, micros)}µs`
   const [value, unit] = micros < 999_500 ? [micros / 1000, 'ms'] : [micros / 1_000_000, 's']
@@ -22,7 +29,7 @@ export function duration(micros: number): string {
 
 const SIZE_UNITS = ['K', 'M', 'G', 'T', 'P']
 
-/** @returns a count of bytes in 4 columns or less, in units of 1024 as `ls -h` has them: `512`, `1.4K`, `23K` */
+/** Formats a byte count in at most 4 columns, in units of 1024 like `ls -h`: `512`, `1.4K`, `23K`. */
 export function size(bytes: number): string {
   if (bytes < 1000) return String(bytes)
   let value = bytes / 1024

@@ -1,13 +1,13 @@
 /**
- * Whether a decoded value has the shape of a pair, version 1. Topics may hold what others wrote, so `tail` trusts
- * nothing; keys nobody knows yet are let through, as a newer agent may add them.
+ * Checks that a decoded value is a pair of schema version 1. Other programs may write to the topic, so `tail` checks
+ * every field. Unknown keys are accepted: a newer agent may add some.
  */
 import type { Pair } from './pair.ts'
 
-/** An object out of MessagePack or JSON, not yet known to be anything. */
+/** An unchecked object from MessagePack or JSON. */
 type Fields = Record<string, unknown>
 
-/** A map; not a list, nor bytes, nor what MessagePack's extensions decode to. */
+/** Accepts a map only: no list, no bytes, nothing that a MessagePack extension decodes to. */
 const isObject = (value: unknown): value is Fields =>
   typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype
 
@@ -77,8 +77,10 @@ const FIELD_CHECKS: readonly (readonly [name: keyof Pair, check: (value: unknown
 ]
 
 /**
- * @param value with bodies as bytes (the MessagePack form, decoded)
- * @returns the value itself, or an Error that says what is wrong with it
+ * Checks a decoded pair.
+ *
+ * @param value  the decoded MessagePack form, with bodies as bytes
+ * @returns the value itself, or an Error that names the first fault
  */
 export function checkPair(value: unknown): Pair | Error {
   if (!isObject(value)) return new Error('not a pair: not a map')

@@ -1,37 +1,37 @@
 /**
- * Undoes `Content-Encoding` (RFC 9110 §8.4) under a bound, so that a bomb costs little.
+ * Undoes `Content-Encoding` (RFC 9110 §8.4). Limits keep the cost of a decompression bomb low.
  *
- * All or nothing: a body is decoded through its whole chain of codings or ships as sent, with a flag.
+ * A body is decoded through its whole chain of codings, or it stays as sent and the pair is flagged.
  */
 import * as zlib from 'node:zlib'
 import type { Message, Pair } from './pair.ts'
 
-/** Bounds of decoding. Over one of them a body ships as sent. */
+/** Limits of decoding. A body that exceeds one stays as sent. */
 export interface DecodeLimits {
   /** Largest decoded body, in bytes. */
   bytes: number
-  /** Largest decoded body as a multiple of the encoded one, which keeps the cost of many small bombs in hand. */
+  /** Largest decoded body as a multiple of the encoded one. Limits the cost of many small bombs. */
   ratio: number
 }
 
-/** 8 MiB, and the ratio Apache's mod_deflate takes for a bomb (DeflateInflateRatioLimit). */
+/** 8 MiB, and the ratio from which Apache's mod_deflate rejects a body (DeflateInflateRatioLimit). */
 export const DECODE_LIMITS: Readonly<DecodeLimits> = { bytes: 8 * 1024 * 1024, ratio: 200 }
 
-/** Whatever the ratio, a body may grow to this many bytes: short bodies of repeated text compress beyond it. */
+/** The ratio applies above this many decoded bytes: short bodies of repeated text legitimately exceed it. */
 const RATIO_FLOOR_BYTES = 64 * 1024
 
-/** Longest chain of codings. curl's limit. */
+/** Longest chain of codings that is undone; curl has the same limit. */
 const MAX_CODINGS = 5
 
-/** Flags of a pair whose body has a coding we do not know, is damaged, or is over a limit. */
+/** Flags of a pair whose body was not decoded: its coding is unknown, it is damaged, or it exceeds a limit. */
 export const REQUEST_NOT_DECODED = 'requestBodyNotDecoded'
 export const RESPONSE_NOT_DECODED = 'responseBodyNotDecoded'
 
 type Decoder = (body: Uint8Array, options: { maxOutputLength: number }) => Uint8Array
 
 /**
- * "deflate" means the zlib format, but some senders leave its wrapper out (RFC 9110 §8.4.1.2). The wrapper's first two
- * bytes check themselves (RFC 1950 §2.2), though a bare stream may begin like one.
+ * "deflate" means the zlib format, but some senders omit its wrapper (RFC 9110 §8.4.1.2). The wrapper's first two bytes
+ * carry a check value (RFC 1950 §2.2); a bare stream may satisfy it by chance, hence the second attempt.
  */
 const inflateEither: Decoder = (body, options) => {
   const wrapped = body.length >= 2 && (body[0] & 0x0f) === 8 && ((body[0] << 8) | body[1]) % 31 === 0
@@ -44,7 +44,7 @@ const inflateEither: Decoder = (body, options) => {
   }
 }
 
-/** Node 22.15 and later. */
+/** Undefined before Node.js 22.15. */
 const zstd = (zlib as { zstdDecompressSync?: Decoder }).zstdDecompressSync
 
 const DECODERS: ReadonlyMap<string, Decoder> = new Map<string, Decoder>([
@@ -55,7 +55,7 @@ const DECODERS: ReadonlyMap<string, Decoder> = new Map<string, Decoder>([
   ...(zstd === undefined ? [] : [['zstd', zstd] as const]),
 ])
 
-/** Codings in the order they were applied, `identity` left out, from every `Content-Encoding` line. */
+/** Codings of all `Content-Encoding` lines in the order in which they were applied, without `identity`. */
 function codingsOf(message: Message): string[] {
   const codings: string[] = []
   for (const [name, value] of message.headers) {
@@ -68,7 +68,7 @@ function codingsOf(message: Message): string[] {
   return codings
 }
 
-/** @returns the decoded body, or undefined where it must ship as sent */
+/** @returns the decoded body; undefined if it must stay as sent */
 function decode(body: Uint8Array, codings: string[], limits: DecodeLimits): Uint8Array | undefined {
   if (codings.length > MAX_CODINGS) return undefined
   const maxOutputLength = Math.min(limits.bytes, Math.max(RATIO_FLOOR_BYTES, body.length * limits.ratio))
@@ -85,7 +85,7 @@ function decode(body: Uint8Array, codings: string[], limits: DecodeLimits): Uint
   return bytes
 }
 
-/** @returns whether the body is as it should be; false where it has a coding that could not be undone */
+/** @returns false if the body has a coding that could not be undone */
 function decodeMessage(message: Message, limits: DecodeLimits): boolean {
   if (message.decoded || message.body.length === 0) return true
   const codings = codingsOf(message)
@@ -98,11 +98,11 @@ function decodeMessage(message: Message, limits: DecodeLimits): boolean {
 }
 
 /**
- * Decodes both bodies of a pair, in place. `bodySize` stays what was sent. An empty body (HEAD, 304) has nothing to
- * decode, whatever its headers say, and `decoded` stays false.
+ * Decodes both bodies of a pair in place. `bodySize` keeps the size as sent. An empty body (HEAD, 304) is not decoded
+ * whatever its headers are, and its `decoded` stays false.
  *
- * @throws never: a body that cannot be decoded stays as sent, and `flags` gets REQUEST_NOT_DECODED or
- *   RESPONSE_NOT_DECODED.
+ * @throws never: a body that cannot be decoded stays as sent, and REQUEST_NOT_DECODED or RESPONSE_NOT_DECODED is added
+ *   to `flags`
  */
 export function decodeBodies(pair: Pair, limits: DecodeLimits = DECODE_LIMITS): void {
   if (!decodeMessage(pair.request, limits)) addFlag(pair, REQUEST_NOT_DECODED)

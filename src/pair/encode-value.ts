@@ -1,20 +1,20 @@
-/** What goes into a Kafka record or a file, from what an assembler laid out. Shipper thread. */
+/** Encodes a pair as the value of a Kafka record or a file. Shipper thread. */
 import { decodeBodies } from './decode-body.ts'
 import { JsonEncoder } from './to-json.ts'
 import { packPair, readPair } from './unpack.ts'
 
-/** Forms of a value: `ship.format`. */
+/** Values of `ship.format`. */
 export type ValueFormat = 'msgpack' | 'json'
 
 const asSent = new JsonEncoder(false)
 const decoding = new JsonEncoder(true)
 
 /**
- * A pair in the wanted form. MessagePack without decoding is `raw` itself, untouched and uncopied.
+ * Encodes a pair. MessagePack without decoding is `raw` itself, not a copy.
  *
- * @param raw a pair as an assembler laid it
- * @param decode undo `Content-Encoding` (`ship.decode`)
- * @returns the value, which may be `raw` itself but shares its bytes with nothing else; an Error where `raw` is no pair
+ * @param raw  a pair as an assembler encoded it
+ * @param decode  undo `Content-Encoding` (`ship.decode`)
+ * @returns the value: `raw` itself or bytes of its own; an Error if `raw` is not a pair
  * @throws never
  */
 export function encodeValue(raw: Uint8Array, format: ValueFormat, decode: boolean): Uint8Array | Error {

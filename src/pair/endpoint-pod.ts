@@ -1,6 +1,6 @@
-/** Pods at the ends of connections: how a pair names them (contract, "A pair"), and which address was whose, when. */
+/** The pods at the ends of connections, and which pod held an address when. The pair's form is in pair.ts. */
 
-/** A pod as a pair names it, but for the container. */
+/** A pod as a pair names it, without the container. */
 export interface PodIdentity {
   name: string
   namespace: string
@@ -12,24 +12,24 @@ export interface PodIdentity {
 /** A pod at an end of a connection. */
 export interface EndpointPod {
   identity: PodIdentity
-  /** Name of its container where it has only one that is no mesh proxy; null: it has several, or they are not known. */
+  /** Name of the pod's only container, mesh proxies aside; null: there are several, or they are unknown. */
   container: string | null
-  /** Names of containers by the TCP port they declare. */
+  /** Container names by the TCP ports that the containers declare. */
   containersByPort: Record<string, string>
 }
 
-/** Who held an address, for a time. Packet times, microseconds since the Unix epoch. */
+/** A pod that held an address for some time. Packet times, microseconds since the Unix epoch. */
 export interface AddressHolder {
   pod: EndpointPod
   fromMicros: number
-  /** null: holds it still. */
+  /** null: the pod still holds the address. */
   toMicros: number | null
 }
 
-/** All that is known of an address. It replaces what was known of it before; without holders it is forgotten. */
+/** The holders of an address. Replaces an earlier entry for the address; an entry without holders deletes it. */
 export interface AddressEntry {
   /** Canonical text (RFC 5952). */
   address: string
-  /** By time, the latest last. */
+  /** Ordered by time, the latest last. */
   holders: AddressHolder[]
 }

@@ -1,16 +1,16 @@
 /**
- * Copies values from MessagePack to JSON, byte by byte, without making objects. One step per value; each answers
- * whether it found what it is for, and once one has not, what has been written is worthless.
+ * Copies values from MessagePack to JSON byte by byte, without creating objects. Each method copies one value and
+ * returns false if the input holds something else; the output is then invalid and must be discarded.
  *
- * What it writes for a value is what JSON.stringify writes for it.
+ * The JSON of each value is the same as JSON.stringify writes.
  */
 import { isUtf8 } from 'node:buffer'
 
-/** Bytes that must come next, and what stands for them in JSON. Both in words of four bytes, the last filled up with zeros. */
+/** Input bytes that must come next, and their JSON. Both in words of four bytes, the last one padded with zeros. */
 export interface Token {
   readonly packed: Int32Array
   readonly packedLength: number
-  /** The bits of the last word of `packed` that count. */
+  /** Mask of the significant bits in the last word of `packed`. */
   readonly lastMask: number
   readonly json: Int32Array
   readonly jsonLength: number
@@ -23,7 +23,11 @@ function words(bytes: Uint8Array): Int32Array {
   return Int32Array.from({ length: filled.length / 4 }, (_, i) => view.getInt32(i * 4, true))
 }
 
-/** @param packed at least one byte */
+/**
+ * Creates a token.
+ *
+ * @param packed  at least one byte
+ */
 export function makeToken(packed: readonly number[], json: string): Token {
   const lastBytes = packed.length % 4
   return {
@@ -44,48 +48,48 @@ const DIGIT_ZERO = 0x30
 const HEX = Buffer.from('0123456789abcdef')
 
 const UNICODE_ESCAPE = 0x75
-/** By byte: 0 stands for itself in a JSON string, `u` is written as \u00XX, others as a backslash and that letter. */
+/** How a byte is written in a JSON string: 0 as itself, `u` as \u00XX, any other letter after a backslash. */
 const ESCAPES = new Uint8Array(256)
 ESCAPES.fill(UNICODE_ESCAPE, 0, 0x20)
 for (const [character, letter] of ['\bb', '\tt', '\nn', '\ff', '\rr', '""', '\\\\']) {
   ESCAPES[character.charCodeAt(0)] = letter.charCodeAt(0)
 }
 
-/** The longest a byte can become (\u00XX), and room for the tokens, whose JSON is longer by quotes, colons and commas. */
+/** A byte becomes at most six (\u00XX); the rest is for quotes, colons and commas of the tokens. */
 const roomFor = (packedBytes: number): number => 6 * packedBytes + 1024
 
-/** Past the end of what is read, as far as a token reaches. */
+/** A token may be compared up to this many bytes past the end of the input. */
 const WORD_SLACK = 64
 const FIRST_CAPACITY = 16 * 1024
 
-/** As msgpackr writes a BigInt. A negative one reads as a number beyond 2^53, which no integer here may be. */
+/** msgpackr writes a BigInt so. A negative one reads as a number above 2^53, which `integer` rejects. */
 const INT64 = 0xd3
 
-/** Longest run of decimal digits written at once; 10^8 fits 32 bits. */
+/** Digits written at once: 10^8 fits into 32 bits. */
 const CHUNK_DIGITS = 8
 const CHUNK = 10 ** CHUNK_DIGITS
 
-/** @param value an int32, 0 or more */
+/** @param value  an int32, 0 or more */
 function digitCount(value: number): number {
   let count = 1
   for (let bound = 10; value >= bound && count < 10; bound *= 10) count++
   return count
 }
 
-/** One value being copied. `start`, then a step per value, then `finish`; used again for the next one. */
+/** Copies one document at a time: `start`, a call per value, then `finish`. Reuse the instance for the next one. */
 export class JsonCopier {
-  /** What is read: a copy, so that whole words can be read at its end. Stale bytes follow. */
+  /** A copy of the input, so that whole words can be read at its end. Stale bytes follow it. */
   #in: Uint8Array = new Uint8Array(0)
   #inView = new DataView(new ArrayBuffer(0))
   #length = 0
-  /** How far it has been read. May go beyond the end over stale bytes, which `finish` finds out. */
+  /** Read position. May pass the end of the input into stale bytes; `finish` detects that. */
   #at = 0
-  /** What is written, and how far. */
+  /** The output and its write position `#to`. */
   #out: Buffer = Buffer.alloc(0)
   #outView = new DataView(new ArrayBuffer(0))
   #to = 0
 
-  /** Begins a value. What was written before it may be overwritten. Grows to what the largest value needs. */
+  /** Starts a document and invalidates the previous output. Buffers grow to what the largest document needs. */
   start(packed: Uint8Array): void {
     if (this.#in.length < packed.length + WORD_SLACK) {
       const capacity = Math.max(FIRST_CAPACITY, 2 ** Math.ceil(Math.log2(packed.length + WORD_SLACK)))
@@ -101,12 +105,12 @@ export class JsonCopier {
     this.#to = 0
   }
 
-  /** @returns what has been written, valid until the next `start`; undefined where reading did not end at the end */
+  /** @returns the output, valid until the next `start`; undefined if reading did not stop exactly at the input's end */
   finish(): Uint8Array | undefined {
     return this.#at === this.#length ? this.#out.subarray(0, this.#to) : undefined
   }
 
-  /** Writes ASCII of the caller's own. */
+  /** Writes the caller's ASCII. */
   put(text: Uint8Array): true {
     const out = this.#out
     const to = this.#to
@@ -115,7 +119,7 @@ export class JsonCopier {
     return true
   }
 
-  /** By words of four bytes: keys are half of a small pair, and this is what makes them cheap. */
+  /** Compares and copies words of four bytes: keys are half of a small pair, and words make them cheap. */
   token(token: Token): boolean {
     if (this.#at >= this.#length) return false
     const { packed, json } = token
@@ -145,7 +149,7 @@ export class JsonCopier {
     return this.put(json)
   }
 
-  /** A whole number from 0 to 2^53 - 1, in any of MessagePack's unsigned forms or as int64. */
+  /** Copies an integer from 0 to 2^53 - 1 in any unsigned form of MessagePack or as int64. */
   integer(): boolean {
     const type = this.#in[this.#at]
     if (type < 0x80) return this.#digits(type, 1)
@@ -154,7 +158,7 @@ export class JsonCopier {
     return bytes > 0 && this.#digits(this.#uint(this.#at + 1, bytes), 1 + bytes)
   }
 
-  /** Big-endian. Anything, also NaN, beyond the end. */
+  /** Reads a big-endian integer. Arbitrary, possibly NaN, past the end of the input. */
   #uint(at: number, length: number): number {
     let value = 0
     for (let i = 0; i < length; i++) value = value * 256 + this.#in[at + i]
@@ -174,7 +178,7 @@ export class JsonCopier {
     return true
   }
 
-  /** @param value an int32 */
+  /** @param value  an int32 */
   #decimal(value: number, digits: number): void {
     const out = this.#out
     const end = this.#to + digits
@@ -187,12 +191,12 @@ export class JsonCopier {
     this.#to = end
   }
 
-  /** @returns the number of items of an array, -1 where there is none */
+  /** @returns the number of items of an array; -1 if the next value is not an array */
   arrayHeader(): number {
     return this.#collectionHeader(0x90, 0xdc)
   }
 
-  /** @returns the number of entries of a map, -1 where there is none */
+  /** @returns the number of entries of a map; -1 if the next value is not a map */
   mapHeader(): number {
     return this.#collectionHeader(0x80, 0xde)
   }
@@ -209,16 +213,16 @@ export class JsonCopier {
     return count
   }
 
-  /** A string, which must be valid UTF-8. */
+  /** Copies a string, which must be valid UTF-8. */
   text(): boolean {
     const headerBytes = this.#textHeaderBytes()
     return headerBytes > 0 && this.#string(headerBytes, this.#textLength(headerBytes))
   }
 
   /**
-   * Whether a string of ASCII letters and hyphens comes next, in whatever case. Moves nothing.
+   * Whether the next value is this string, compared without case. Consumes nothing.
    *
-   * @param lower the string in lower case
+   * @param lower  ASCII letters and hyphens in lower case
    */
   isNext(lower: Uint8Array): boolean {
     const headerBytes = this.#textHeaderBytes()
@@ -228,22 +232,22 @@ export class JsonCopier {
     return true
   }
 
-  /** 0 where no string comes next. */
+  /** 0 if the next value is not a string. */
   #textHeaderBytes(): number {
     const type = this.#in[this.#at]
     if ((type & 0xe0) === 0xa0) return 1
     return type >= 0xd9 && type <= 0xdb ? 1 + (1 << (type - 0xd9)) : 0
   }
 
-  /** In bytes. Anything, also NaN, where the header reaches beyond the end. */
+  /** Bytes of the string. Arbitrary, possibly NaN, if its header crosses the end of the input. */
   #textLength(headerBytes: number): number {
     return headerBytes === 1 ? this.#in[this.#at] & 0x1f : this.#uint(this.#at + 1, headerBytes - 1)
   }
 
   /**
-   * Bytes, as text where they are valid UTF-8, else in base64.
+   * Copies bytes: as text if they are valid UTF-8, else in base64.
    *
-   * @param utf8,base64 ASCII to put after it, which tells them apart
+   * @param utf8,base64  ASCII to write after the text or the base64
    */
   bytes(utf8: Uint8Array, base64: Uint8Array): boolean {
     const type = this.#in[this.#at]
@@ -259,7 +263,7 @@ export class JsonCopier {
     return this.put(base64)
   }
 
-  /** @returns false, having moved nothing, where the string reaches beyond the end or is not valid UTF-8 */
+  /** @returns false, with nothing consumed, if the string crosses the input's end or is not valid UTF-8 */
   #string(headerBytes: number, length: number): boolean {
     const start = this.#at + headerBytes
     const end = start + length
@@ -271,7 +275,7 @@ export class JsonCopier {
     return true
   }
 
-  /** Writes [start, end) as a JSON string. @returns where it ends; -1 where the bytes are not valid UTF-8 */
+  /** Writes [start, end) as a JSON string. @returns its end in the output; -1 if the bytes are not valid UTF-8 */
   #escape(start: number, end: number): number {
     const input = this.#in
     const out = this.#out

@@ -1,9 +1,9 @@
 /**
- * The JSON form straight from an assembler's MessagePack, without making objects: the same text as `pairToJson`, several
+ * Transcodes an assembler's MessagePack to the JSON form without creating objects: the same text as `pairToJson`, several
  * times as fast.
  *
- * It knows one layout, the assemblers': the schema's keys in the schema's order. At anything else it gives up, and the
- * caller takes the long way, by way of objects, which reads every layout and refuses what is no pair.
+ * It accepts the assemblers' layout only: the schema's keys in the schema's order. For any other input it returns
+ * undefined; the caller then decodes to objects, which accepts every layout and rejects what is not a pair.
  */
 import { JsonCopier, makeToken, type Token } from './json-copier.ts'
 
@@ -40,7 +40,7 @@ const HEADERS = key('headers')
 const HEADER = token('[', [0x92])
 const CONTENT_ENCODING = Buffer.from('content-encoding')
 const BODY = key('body')
-/** `bodyEncoding` is written with the body, on which it depends. */
+/** `bodyEncoding` depends on the body and is written with it. */
 const BODY_SIZE = token(',"bodySize":', name('bodyEncoding'), name('bin'), name('bodySize'))
 const DECODED = key('decoded')
 const WIRE_SIZE = key('wireSize')
@@ -58,20 +58,20 @@ const [COMMA, COLON, OPEN_BRACKET, CLOSE_BRACKET, OPEN_BRACE, CLOSE_BRACE] = [',
   (text) => Buffer.from(text),
 ) as [Buffer, Buffer, Buffer, Buffer, Buffer, Buffer]
 
-/** Writes one pair after the other. */
+/** Writes the JSON form of one pair at a time. */
 export class JsonWriter {
   readonly #copier = new JsonCopier()
   readonly #leaveEncoded: boolean
 
-  /** @param leaveEncoded give up also where a message has a Content-Encoding, which the caller means to undo */
+  /** @param leaveEncoded  also return undefined for a message with a Content-Encoding, so that the caller can undo it */
   constructor(leaveEncoded: boolean) {
     this.#leaveEncoded = leaveEncoded
   }
 
   /**
-   * @param raw a pair as an assembler laid it
-   * @param before,after ASCII to stand around the object, at most 16 bytes each
-   * @returns the JSON form, valid until the next call; undefined where it gave up
+   * @param raw  a pair as an assembler encoded it
+   * @param before,after  ASCII to write around the object, at most 16 bytes each
+   * @returns the JSON form, valid until the next call; undefined for any other layout
    * @throws never
    */
   write(raw: Uint8Array, before: Uint8Array, after: Uint8Array): Uint8Array | undefined {
@@ -164,7 +164,7 @@ export class JsonWriter {
     return to.put(CLOSE_BRACE)
   }
 
-  /** From `httpVersion` on, where requests and responses are alike. */
+  /** The fields from `httpVersion` on, which requests and responses share. */
   #message(): boolean {
     const to = this.#copier
     return (
@@ -183,7 +183,7 @@ export class JsonWriter {
     )
   }
 
-  /** An array of names and values. @param leaveEncoded give up at a Content-Encoding */
+  /** An array of names and values. @param leaveEncoded  return false at a Content-Encoding */
   #fields(leaveEncoded: boolean): boolean {
     const to = this.#copier
     const count = to.arrayHeader()

@@ -1,15 +1,15 @@
 /**
- * The pair as an object: pair schema version 1, as the assemblers lay it out in MessagePack and as consumers read it.
- * `schema/pair.schema.json` says the same for other languages; tests hold the two together.
+ * The pair as an object: pair schema version 1, which the assemblers encode in MessagePack and consumers read.
+ * `schema/pair.schema.json` describes the same for other languages; tests keep both in step.
  *
- * Objects are for what a person reads and for `tail`. On the way from an assembler to Kafka a pair stays bytes.
+ * Only printed formats and `tail` use objects. From an assembler to Kafka a pair stays bytes.
  */
 
 /** A request with its final response. */
 export interface Pair {
   /** Schema version. Changes within a version only add. */
   v: 1
-  /** 32 hex digits, the same wherever this exchange was captured: consumers drop duplicates by it. */
+  /** 32 hex digits, the same at every capture point: consumers recognise duplicates of an exchange by it. */
   id: string
   /** Packet time of the request's first byte, microseconds since the Unix epoch. */
   requestStartMicros: number
@@ -24,7 +24,7 @@ export interface Pair {
   request: RequestMessage
   response: ResponseMessage
   capture: CaptureInfo
-  /** What is unusual about this pair, such as a body that could not be decoded. Unknown flags are to be ignored. */
+  /** What is unusual about this pair, such as a body that could not be decoded. Ignore unknown flags. */
   flags: string[]
 }
 
@@ -34,7 +34,7 @@ export interface Endpoint {
   address: string
   /** TCP port, 0 to 65535. */
   port: number
-  /** The pod behind the address, where it is known. */
+  /** The pod that held the address; null: unknown, or not a pod. */
   pod: Pod | null
 }
 
@@ -43,26 +43,26 @@ export interface Pod {
   name: string
   namespace: string
   uid: string
-  /** What runs the pod, such as `{kind: 'Deployment', name: 'api'}`. */
+  /** The pod's controller, such as `{kind: 'Deployment', name: 'api'}`; null: none, or unknown. */
   workload: { kind: string; name: string } | null
-  /** The container that holds the socket, or the empty string where that is unknown. */
+  /** The container that owns the socket; empty: unknown. */
   container: string
   labels: Record<string, string>
 }
 
-/** Name and value of a header line, as sent: case, order and duplicates are kept. */
+/** Name and value of a header line as sent. Case, order and duplicates are preserved. */
 export type Header = [name: string, value: string]
 
-/** What requests and responses have in common. */
+/** Fields that requests and responses share. */
 export interface Message {
   /** `1.1` or `1.0`. */
   httpVersion: string
   headers: Header[]
   /** After de-chunking; after undoing `Content-Encoding` where `decoded` is true. */
   body: Uint8Array
-  /** How `body` is written: always `bin` in MessagePack. The JSON form has `utf8` or `base64` here. */
+  /** How `body` is encoded: `bin` in MessagePack, `utf8` or `base64` in JSON. */
   bodyEncoding: 'bin'
-  /** Bytes of the body after de-chunking as sent, so still encoded: not `body.length` where `decoded` is true. */
+  /** Bytes of the body after de-chunking, still in its Content-Encoding: not `body.length` if `decoded` is true. */
   bodySize: number
   /** Whether `Content-Encoding` has been undone. */
   decoded: boolean
@@ -70,14 +70,14 @@ export interface Message {
   wireSize: number
 }
 
-/** What a request has beside. */
+/** A request. */
 export interface RequestMessage extends Message {
   method: string
   /** The request target exactly as sent (RFC 9112 §3.2): a path, an absolute URL, `host:port` or `*`. */
   target: string
 }
 
-/** What a response has beside. */
+/** A final response. */
 export interface ResponseMessage extends Message {
   /** 100 to 999. */
   status: number
@@ -93,20 +93,20 @@ export interface CaptureInfo {
   /** The service mesh whose loopback was captured, such as `istio`. */
   mesh: string | null
   /**
-   * What the mesh's proxy says of the real client: fields of the request, such as `X-Forwarded-For`, as they stand in its
-   * headers. Claims. Absent where there are none, or no proxy is in front of the server.
+   * Header fields in which the mesh's proxy names the original client, such as `X-Forwarded-For`, as sent. Unverified
+   * claims. Absent if there are none, or no proxy is in front of the server.
    */
   forwarded?: Header[]
 }
 
-/** From whose side the exchange was seen. */
+/** The side from which the exchange was captured. */
 export type Vantage = 'server' | 'client' | 'host' | 'file'
 
 /**
- * Value of the first header of that name.
+ * Finds the first header with a name.
  *
- * @param name in lower case
- * @returns undefined where there is none
+ * @param name  in lower case
+ * @returns its value; undefined if there is none
  */
 export function headerValue(message: Message, name: string): string | undefined {
   for (const [key, value] of message.headers) {
@@ -115,7 +115,7 @@ export function headerValue(message: Message, name: string): string | undefined 
   return undefined
 }
 
-/** Media type without parameters, in lower case (RFC 9110 §8.3.1); the empty string where there is none. */
+/** Media type without parameters, in lower case (RFC 9110 §8.3.1); empty if the message has none. */
 export function mediaType(message: Message): string {
   const value = headerValue(message, 'content-type')
   return value === undefined ? '' : (value.split(';', 1)[0]?.trim().toLowerCase() ?? '')

@@ -1,4 +1,4 @@
-/** The JSON form of a pair: the same map, with bodies as text. */
+/** Encodes the JSON form of a pair: the same map, with bodies as text. */
 import { isUtf8 } from 'node:buffer'
 import { decodeBodies } from './decode-body.ts'
 import { JsonWriter } from './json-writer.ts'
@@ -6,9 +6,9 @@ import type { Message, Pair } from './pair.ts'
 import { readPair } from './unpack.ts'
 
 /**
- * Text of a body: itself where it is valid UTF-8, else base64.
+ * Encodes a body as text.
  *
- * @returns the text and how to read it
+ * @returns the body itself if it is valid UTF-8, else its base64, and which of the two it is
  */
 export function bodyText(body: Uint8Array): { text: string; encoding: 'utf8' | 'base64' } {
   const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength)
@@ -21,28 +21,28 @@ function jsonMessage(message: Message): object {
   return { ...message, body: text, bodyEncoding: encoding }
 }
 
-/** @returns one JSON object on one line, keys in the order of the schema */
+/** Encodes a pair as one JSON object on one line, keys in the order of the schema. */
 export function pairToJson(pair: Pair): string {
   return JSON.stringify({ ...pair, request: jsonMessage(pair.request), response: jsonMessage(pair.response) })
 }
 
 const NOTHING = Buffer.alloc(0)
 
-/** Makes the JSON form of one pair after the other: the short way where it can, by way of objects where it must. */
+/** Encodes one pair at a time: transcodes the assemblers' layout directly, and decodes any other to an object first. */
 export class JsonEncoder {
   readonly #decode: boolean
   readonly #writer: JsonWriter
 
-  /** @param decode undo `Content-Encoding` */
+  /** @param decode  undo `Content-Encoding` */
   constructor(decode: boolean) {
     this.#decode = decode
     this.#writer = new JsonWriter(decode)
   }
 
   /**
-   * @param raw a pair in either form
-   * @param before,after ASCII to stand around the object, at most 16 bytes each
-   * @returns the JSON form, valid until the next call: copy to keep; an Error where `raw` is no pair
+   * @param raw  a pair in its MessagePack or JSON form
+   * @param before,after  ASCII to write around the object, at most 16 bytes each
+   * @returns the JSON form, valid until the next call: copy to keep. An Error if `raw` is not a pair
    * @throws never
    */
   encode(raw: Uint8Array, before: Uint8Array = NOTHING, after: Uint8Array = NOTHING): Uint8Array | Error {

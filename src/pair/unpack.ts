@@ -1,20 +1,20 @@
-/** Pairs between bytes and objects, in both forms a topic or a file may hold: MessagePack and JSON. */
+/** Converts pairs between bytes and objects. A topic or a file may hold both forms, MessagePack and JSON. */
 import { Packr, Unpackr } from 'msgpackr'
 import { checkPair } from './check.ts'
 import type { Pair } from './pair.ts'
 
-/** Plain MessagePack: no records, no extensions of msgpackr's own, integers of 64 bits as numbers. */
+/** Plain MessagePack: none of msgpackr's records or extensions; 64-bit integers become numbers. */
 const unpackr = new Unpackr({ useRecords: false, int64AsType: 'number' })
 const packr = new Packr({ useRecords: false, variableMapSize: true })
 
-/** First byte of the JSON form, `{`. In MessagePack it would be the number 123, never a map. */
+/** `{`, the first byte of the JSON form. In MessagePack it is the number 123, never a map. */
 const JSON_START = 0x7b
 
 /**
  * Reads the MessagePack form.
  *
- * @returns the pair, or an Error that says why these bytes are none. Bodies are views into `bytes`.
- * @throws never, whatever the bytes
+ * @returns the pair, with bodies as views into `bytes`; an Error with the reason if the bytes are not a pair
+ * @throws never
  */
 export function unpackPair(bytes: Uint8Array): Pair | Error {
   try {
@@ -25,10 +25,10 @@ export function unpackPair(bytes: Uint8Array): Pair | Error {
 }
 
 /**
- * Reads a pair in either form.
+ * Reads a pair in its MessagePack or JSON form.
  *
- * @returns the pair, or an Error that says why these bytes are none. Bodies may be views into `bytes`.
- * @throws never, whatever the bytes
+ * @returns the pair, whose bodies may be views into `bytes`; an Error with the reason if the bytes are not a pair
+ * @throws never
  */
 export function readPair(bytes: Uint8Array): Pair | Error {
   return bytes[0] === JSON_START ? parsePair(bytes) : unpackPair(bytes)
@@ -48,7 +48,7 @@ function parsePair(bytes: Uint8Array): Pair | Error {
   }
 }
 
-/** Turns the JSON form's body into bytes, in place. What is not one stays as it is, for the check to refuse. */
+/** Decodes the JSON form's body to bytes in place. Anything malformed stays as it is; checkPair rejects it. */
 function restoreBody(message: unknown): void {
   const fields = message as { body?: unknown; bodyEncoding?: unknown } | null | undefined
   const encoding = fields?.bodyEncoding
@@ -58,8 +58,8 @@ function restoreBody(message: unknown): void {
 }
 
 /**
- * Writes the MessagePack form with the types the assemblers use: times as 64-bit integers, bodies as `bin`.
- * (A JavaScript number over 32 bits would become a float.)
+ * Writes the MessagePack form with the assemblers' types: times as 64-bit integers, bodies as `bin`. Times are passed as
+ * BigInt because msgpackr would write a number above 32 bits as a float.
  */
 export function packPair(pair: Pair): Uint8Array {
   return packr.pack({

@@ -28,7 +28,7 @@ function write(name: OutputFormat, values: Uint8Array[], options: Partial<Format
 const writePairs = (name: OutputFormat, pairs: Pair[], options: Partial<FormatOptions> = {}): string =>
   write(name, pairs.map(packPair), options).toString()
 
-test('ndjson: one JSON object per line, whatever the pair', () => {
+test('ndjson: writes one JSON object per line for any pair', () => {
   fc.assert(
     fc.property(fc.array(anyPair, { maxLength: 4 }), (pairs) => {
       const lines = writePairs('ndjson', pairs, { decode: false }).split('\n')
@@ -38,7 +38,7 @@ test('ndjson: one JSON object per line, whatever the pair', () => {
   )
 })
 
-test('ndjson: bodies are text where they are UTF-8, else base64', () => {
+test('ndjson: writes a UTF-8 body as text, any other in base64', () => {
   const pair = samplePair({
     request: { body: Buffer.from('"été\u0000') },
     response: { body: Buffer.from([0x22, 0xff]) },
@@ -48,12 +48,12 @@ test('ndjson: bodies are text where they are UTF-8, else base64', () => {
   assert.deepEqual([response.body, response.bodyEncoding], ['Iv8=', 'base64'])
 })
 
-test('ndjson: a byte order mark is part of the body', () => {
+test('ndjson: keeps a byte order mark in the body', () => {
   const { request } = JSON.parse(writePairs('ndjson', [samplePair({ request: { body: Buffer.from('\ufeffx') } })]))
   assert.equal(request.body, '\ufeffx')
 })
 
-test('json: one valid list, also of no pairs, and a pair a line', () => {
+test('json: writes one valid array, also without pairs, with one pair per line', () => {
   assert.deepEqual(JSON.parse(writePairs('json', [])), [])
   fc.assert(
     fc.property(fc.array(anyPair, { maxLength: 4 }), (pairs) => {
@@ -67,7 +67,7 @@ test('json: one valid list, also of no pairs, and a pair a line', () => {
   )
 })
 
-test('msgpack: without decoding the very bytes, with decoding plain MessagePack again', () => {
+test('msgpack: returns the same bytes without decoding, plain MessagePack with it', () => {
   const raw = packPair(gzipped)
   assert.equal(createFormat('msgpack', { ...OPTIONS, decode: false }).pair(raw), raw)
   const decoded = readPair(write('msgpack', [raw]))
@@ -76,11 +76,11 @@ test('msgpack: without decoding the very bytes, with decoding plain MessagePack 
   assert.equal(decoded.response.decoded, true)
 })
 
-test('none: nothing at all', () => {
+test('none: writes nothing', () => {
   assert.equal(writePairs('none', [samplePair(), gzipped]), '')
 })
 
-test('every format with bodies: decodes where it is told to, and reads both forms of a pair', () => {
+test('every format with bodies: decodes only on request and reads both forms of a pair', () => {
   for (const name of ['ndjson', 'json', 'har', 'msgpack'] as const) {
     const form = (value: Uint8Array, decode: boolean) => write(name, [value], { decode }).includes('{\\"ok\\":true}')
     const bare = (value: Uint8Array, decode: boolean) => write(name, [value], { decode }).includes('{"ok":true}')
@@ -92,7 +92,7 @@ test('every format with bodies: decodes where it is told to, and reads both form
   }
 })
 
-test('every format: what is no pair is an error and leaves the document whole', () => {
+test('every format: returns an error for what is not a pair and keeps the document intact', () => {
   for (const name of ['text', 'ndjson', 'json', 'har'] as const) {
     const format = createFormat(name, OPTIONS)
     const pair = packPair(samplePair())
@@ -103,7 +103,7 @@ test('every format: what is no pair is an error and leaves the document whole', 
   }
 })
 
-test('every format: any bytes give output or an error, never a throw', () => {
+test('every format: never throws, whatever the bytes', () => {
   const formats = OUTPUT_FORMATS.map((name) => createFormat(name, { ...OPTIONS, verbose: true }))
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 100 }), (bytes) => {

@@ -20,7 +20,7 @@ interface Entry {
 const ajv = new Ajv2020({ allErrors: true })
 const validate = ajv.compile(HAR_SCHEMA)
 
-/** Entries of the archive of those pairs, which is held to the schema. */
+/** Checks the archive of some pairs against the schema and returns its entries. */
 function archive(pairs: Pair[]): Entry[] {
   const format = createFormat('har', { decode: true, color: false, width: null, verbose: false, version: '0.1.0' })
   const text = [format.begin(), ...pairs.map((pair) => format.pair(packPair(pair))), format.end()].join('')
@@ -32,11 +32,11 @@ function archive(pairs: Pair[]): Entry[] {
 
 const entryOf = (pair: Pair): Entry => archive([pair])[0]
 
-test('har: valid without any pair', () => {
+test('har: is valid without any pair', () => {
   assert.deepEqual(archive([]), [])
 })
 
-test('har: valid whatever the pairs, in their order, with times that add up', () => {
+test('har: is valid for any pairs, in their order, with times that add up', () => {
   fc.assert(
     fc.property(fc.array(anyPair, { maxLength: 3 }), (pairs) => {
       const entries = archive(pairs)
@@ -52,7 +52,7 @@ test('har: valid whatever the pairs, in their order, with times that add up', ()
   )
 })
 
-test('har: a plain exchange', () => {
+test('har: writes a plain exchange', () => {
   const entry = entryOf(samplePair())
   assert.equal(entry.startedDateTime, '2026-11-23T03:58:07.123456Z')
   assert.deepEqual(entry.timings, { send: 0, wait: 0.544, receive: 0.01 })
@@ -62,7 +62,7 @@ test('har: a plain exchange', () => {
   assert.deepEqual(entry.response.content, { size: 11, mimeType: 'application/json', text: '{"ok":true}' })
 })
 
-test('har: URLs are made of target, Host and address, as far as they are known', () => {
+test('har: builds URLs from target, Host and address', () => {
   const server = { address: '::1', port: 80, pod: null }
   const cases: [method: string, target: string, host: string | undefined, url: string][] = [
     ['GET', '/a', 'shop.test:8080', 'http://shop.test:8080/a'],
@@ -81,7 +81,7 @@ test('har: URLs are made of target, Host and address, as far as they are known',
   }
 })
 
-test('har: query strings and forms are decoded', () => {
+test('har: decodes query strings and forms', () => {
   const { request } = entryOf(
     samplePair({
       request: {
@@ -106,18 +106,18 @@ test('har: query strings and forms are decoded', () => {
   })
 })
 
-test('har: no postData without a body', () => {
+test('har: writes no postData without a body', () => {
   assert.ok(!('postData' in entryOf(samplePair({ request: { body: Buffer.alloc(0), bodySize: 0 } })).request))
 })
 
-test('har: binary bodies are base64, and say so', () => {
+test('har: writes binary bodies in base64 and marks them', () => {
   const body = Buffer.from([0xff, 0x00])
   const { request, response } = entryOf(samplePair({ request: { body }, response: { body } }))
   assert.deepEqual(request.postData, { mimeType: 'application/json', params: [], text: '/wA=', _encoding: 'base64' })
   assert.deepEqual(response.content, { size: 2, mimeType: 'application/json', text: '/wA=', encoding: 'base64' })
 })
 
-test('har: a decoded body tells what compression saved', () => {
+test('har: reports what compression saved for a decoded body', () => {
   const body = gzipSync('x'.repeat(1000))
   const headers: Header[] = [['Content-Encoding', 'gzip']]
   const { response } = entryOf(samplePair({ response: { headers, body, bodySize: body.length } }))
@@ -130,7 +130,7 @@ test('har: a decoded body tells what compression saved', () => {
   assert.equal(response.bodySize, body.length)
 })
 
-test('har: cookies of both sides', () => {
+test('har: writes the cookies of both sides', () => {
   const { request, response } = entryOf(
     samplePair({
       request: {
@@ -167,12 +167,12 @@ test('har: cookies of both sides', () => {
   ])
 })
 
-test('har: a redirect names where to', () => {
+test('har: writes the location of a redirect', () => {
   const headers: Header[] = [['location', '/login']]
   assert.equal(entryOf(samplePair({ response: { status: 302, headers } })).response.redirectURL, '/login')
 })
 
-test('har: a response that begins before its request has ended waits for nothing', () => {
+test('har: writes no wait for a response that begins before its request ends', () => {
   const { timings, time } = entryOf(
     samplePair({
       requestStartMicros: 1_000_000,

@@ -3,8 +3,8 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { indentJson } from '../../src/format/indent-json.ts'
 
-test('indentJson: as JSON.stringify indents it', () => {
-  // Keys like "1" move to the front in JavaScript objects, so the property compares what was laid out once.
+test('indentJson: indents as JSON.stringify does', () => {
+  // JavaScript objects move keys like "1" to the front, so the text is normalised once before it is compared.
   fc.assert(
     fc.property(fc.jsonValue({ maxDepth: 4 }), (value) => {
       assert.equal(indentJson(JSON.stringify(value)).join('\n'), JSON.stringify(value, null, 2))
@@ -12,7 +12,7 @@ test('indentJson: as JSON.stringify indents it', () => {
   )
 })
 
-test('indentJson: the same whatever blanks it came with', () => {
+test('indentJson: ignores the whitespace of its input', () => {
   fc.assert(
     fc.property(fc.jsonValue({ maxDepth: 3 }), fc.constantFrom('\t', 1, 7), (value, indent) => {
       assert.deepEqual(indentJson(JSON.stringify(value, null, indent)), indentJson(JSON.stringify(value)))
@@ -20,7 +20,7 @@ test('indentJson: the same whatever blanks it came with', () => {
   )
 })
 
-test('indentJson: numbers, escapes and duplicate keys stay as sent', () => {
+test('indentJson: keeps numbers, escapes and duplicate keys as sent', () => {
   assert.deepEqual(indentJson('{"a":12345678901234567890,"a":1.0,"b":"\\u001b\\"}"}'), [
     '{',
     '  "a": 12345678901234567890,',
@@ -30,7 +30,7 @@ test('indentJson: numbers, escapes and duplicate keys stay as sent', () => {
   ])
 })
 
-test('indentJson: a text cut anywhere is laid out as far as it goes', () => {
+test('indentJson: indents a text that is cut anywhere', () => {
   const text = '{"a": [1, {"b": "c\\"d"}], "e": {}}'
   for (let length = 0; length <= text.length; length++) {
     const cut = text.slice(0, length)
@@ -38,7 +38,7 @@ test('indentJson: a text cut anywhere is laid out as far as it goes', () => {
   }
 })
 
-test('indentJson: deep nesting does not become a page of blanks', () => {
+test('indentJson: limits the indentation of deep nesting', () => {
   const text = '['.repeat(8000) + ']'.repeat(8000)
   assert.ok(indentJson(text).join('\n').length < 100 * text.length)
 })

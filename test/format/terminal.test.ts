@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { columns, cut, pad, safe, wrap } from '../../src/format/terminal.ts'
 import { anyText } from '../pair/samples.ts'
 
-test('safe: what a terminal acts on becomes readable', () => {
+test('safe: escapes what a terminal interprets', () => {
   assert.equal(safe('\u001b[31mred\u0007\n'), '\\x1b[31mred\\x07\\x0a')
   assert.equal(safe('\u009b2J'), '\\x9b2J')
   assert.equal(safe('a\u202eb\u2028\ufeff'), 'a\\u202eb\\u2028\\ufeff')
@@ -12,11 +12,11 @@ test('safe: what a terminal acts on becomes readable', () => {
   assert.equal(safe('\ud800'), '\\ud800')
 })
 
-test('safe: what people write stays', () => {
+test('safe: keeps printable text', () => {
   for (const text of ['GET /a?b=c', 'été', '日本語', 'naïve ✓ 👍', 'back\\slash']) assert.equal(safe(text), text)
 })
 
-test('columns: wide characters count two, combining ones none', () => {
+test('columns: counts two for wide characters, none for combining ones', () => {
   const cases: [text: string, expected: number][] = [
     ['', 0],
     ['abc', 3],
@@ -31,7 +31,7 @@ test('columns: wide characters count two, combining ones none', () => {
   for (const [text, expected] of cases) assert.equal(columns(text), expected, text)
 })
 
-test('cut: never over the width, and marks what is missing', () => {
+test('cut: keeps to the width and marks what is missing', () => {
   assert.equal(cut('abcdef', 6), 'abcdef')
   assert.equal(cut('abcdef', 5), 'abcd…')
   assert.equal(cut('日本語', 4), '日…')
@@ -46,12 +46,12 @@ test('cut: never over the width, and marks what is missing', () => {
   )
 })
 
-test('pad: fills up to the width on either side, and leaves longer texts', () => {
+test('pad: pads on either side and keeps longer texts', () => {
   assert.equal(pad('日', 4), '日  ')
   assert.equal(pad('abc', 2), 'abc')
 })
 
-test('wrap: pieces keep to the width and lose nothing', () => {
+test('wrap: keeps to the width and loses nothing', () => {
   assert.deepEqual(wrap('', 10), [''])
   assert.deepEqual(wrap('a日本', 2), ['a', '日', '本'])
   assert.deepEqual(wrap('abc', null), ['abc'])

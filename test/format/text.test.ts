@@ -26,26 +26,26 @@ const body = (text: string | Uint8Array, type: string, ...more: Header[]) => ({
   bodySize: text.length,
 })
 
-/** What `-v` prints of the response, without its marks. */
+/** The lines of the response in `-v`, without their marks. */
 const responseLines = (pair: Pair, options: Partial<FormatOptions> = {}): string[] =>
   print([pair], { ...options, verbose: true })
     .filter((line) => line.startsWith('  < '))
     .map((line) => line.slice(4))
 
-/** The same, body only. */
+/** The lines of the response's body in `-v`. */
 const bodyOf = (message: ReturnType<typeof body>): string[] => {
   const lines = responseLines(samplePair({ response: message }))
   return lines.slice(lines.indexOf('') + 1)
 }
 
-test('text: a pair in one line, its parts in the order of the contract', () => {
+test('text: prints a pair on one line, its columns in order', () => {
   const [line] = print([samplePair()])
   const time = timeOfDay(samplePair().requestStartMicros)
   const parts = [time, '10.0.0.5:51234', '→', '10.0.0.9:8080', 'POST', '/users?id=1', '200', '554µs', '7', '→', '11']
   assert.deepEqual(line?.split(/ +/), [...parts, 'json', '→', 'json'])
 })
 
-test('text: columns of all lines begin at the same place once they have been that wide', () => {
+test('text: keeps columns aligned once they have grown', () => {
   const pairs = [
     samplePair({ client: { address: '2001:db8::1234', port: 65535, pod: null }, request: { method: 'OPTIONS' } }),
     samplePair({ response: { status: 503 } }),
@@ -61,7 +61,7 @@ test('text: columns of all lines begin at the same place once they have been tha
   }
 })
 
-test('text: IPv6 addresses stand in brackets, pods by their names, flags at the end', () => {
+test('text: prints IPv6 addresses in brackets, pods by name, flags last', () => {
   const pod = { name: 'api-7d', namespace: 'shop', uid: '', workload: null, container: '', labels: {} }
   const client = { address: '::1', port: 1, pod: null }
   const [line] = print([samplePair({ client, server: { address: '10.0.0.9', port: 80, pod }, flags: ['one', 'two'] })])
@@ -70,13 +70,13 @@ test('text: IPv6 addresses stand in brackets, pods by their names, flags at the 
   assert.match(line, / one two$/)
 })
 
-test('text: the terminal’s width is kept, and the target cut before anything else', () => {
+test('text: keeps to the terminal’s width and truncates the target first', () => {
   const [line] = print([samplePair({ request: { target: `/${'x'.repeat(200)}` } })], { width: 140 })
   assert.equal(columns(line), 140)
   assert.match(line, /x… {2}200 +554µs .* json → json$/)
 })
 
-test('text: on a narrow terminal columns give way to the target, types first', () => {
+test('text: leaves out columns on a narrow terminal, types first', () => {
   const shown = (width: number) => print([samplePair()], { width })[0]
   assert.match(shown(125), /10\.0\.0\.5.*\/users\?id=1 .*json/)
   assert.match(shown(105), /10\.0\.0\.5.*\/users\?id=1 .*11$/)
@@ -85,7 +85,7 @@ test('text: on a narrow terminal columns give way to the target, types first', (
   assert.match(shown(30), /^\/users\?id=1 +200$/)
 })
 
-test('text: no line is wider than the terminal, whatever the pair', () => {
+test('text: prints no line wider than the terminal, for any pair', () => {
   fc.assert(
     fc.property(
       fc.array(anyPair, { maxLength: 3 }),
@@ -98,7 +98,7 @@ test('text: no line is wider than the terminal, whatever the pair', () => {
   )
 })
 
-test('text: no control character gets through, whatever the pair', () => {
+test('text: prints no control character, for any pair', () => {
   fc.assert(
     fc.property(anyPair, fc.boolean(), fc.option(fc.integer({ min: 1, max: 200 })), (pair, verbose, width) => {
       assert.doesNotMatch(print([pair], { verbose, width }).join(''), /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u)
@@ -106,13 +106,13 @@ test('text: no control character gets through, whatever the pair', () => {
   )
 })
 
-test('text: one line per pair without -v, whatever the pair', () => {
+test('text: prints one line per pair without -v, for any pair', () => {
   fc.assert(
     fc.property(fc.array(anyPair, { maxLength: 4 }), (pairs) => assert.equal(print(pairs).length, pairs.length)),
   )
 })
 
-test('text: colour changes nothing but colour', () => {
+test('text: prints the same text with and without colour', () => {
   fc.assert(
     fc.property(anyPair, fc.boolean(), fc.option(fc.integer({ min: 1, max: 200 })), (pair, verbose, width) => {
       const coloured = print([pair], { verbose, width, color: true })
@@ -121,7 +121,7 @@ test('text: colour changes nothing but colour', () => {
   )
 })
 
-test('text: the status is coloured by its class', () => {
+test('text: colours the status by its class', () => {
   for (const [status, code] of [
     [204, 32],
     [302, 36],
@@ -133,7 +133,7 @@ test('text: the status is coloured by its class', () => {
   }
 })
 
-test('text -v: heads and bodies, marked, JSON laid out', () => {
+test('text -v: prints marked heads and bodies, JSON indented', () => {
   const [, ...lines] = print([samplePair()], { verbose: true })
   assert.deepEqual(lines, [
     '  > POST /users?id=1 HTTP/1.1',
@@ -153,14 +153,14 @@ test('text -v: heads and bodies, marked, JSON laid out', () => {
   ])
 })
 
-test('text -v: no empty line where there is no body', () => {
+test('text -v: prints no empty line without a body', () => {
   assert.deepEqual(responseLines(samplePair({ response: { body: Buffer.alloc(0) } })), [
     'HTTP/1.1 200 OK',
     'Content-Type: application/json',
   ])
 })
 
-test('text -v: forms one field per line, decoded, and harmless', () => {
+test('text -v: prints forms decoded and escaped, one field per line', () => {
   assert.deepEqual(bodyOf(body('a=1&b=x+y%26z&c=%1b%5B31m&d', 'application/x-www-form-urlencoded')), [
     'a = 1',
     'b = x y&z',
@@ -169,16 +169,16 @@ test('text -v: forms one field per line, decoded, and harmless', () => {
   ])
 })
 
-test('text -v: text by its lines, tabs as blanks', () => {
+test('text -v: prints text line by line, tabs as spaces', () => {
   assert.deepEqual(bodyOf(body('one\r\n\ttwo\nthree\r', 'text/plain')), ['one', '    two', 'three\\x0d'])
 })
 
-test('text -v: what calls itself JSON and is none is shown as text', () => {
+test('text -v: prints invalid JSON as text', () => {
   assert.deepEqual(bodyOf(body('{"a":1', 'application/json')), ['{"a":1'])
   assert.deepEqual(bodyOf(body('{"a":1}', 'application/problem+json')), ['{', '  "a": 1', '}'])
 })
 
-test('text -v: binary bodies by size and type, with their first bytes', () => {
+test('text -v: prints size, type and first bytes of a binary body', () => {
   assert.deepEqual(bodyOf(body(Buffer.from([0x89, 0x50, 0x4e, 0x47, 0xff]), 'image/png')), [
     '<5 bytes of image/png>',
     '0000  89 50 4e 47 ff                                   .PNG.',
@@ -186,7 +186,7 @@ test('text -v: binary bodies by size and type, with their first bytes', () => {
   assert.equal(bodyOf(body(Buffer.alloc(100, 0xff), 'image/png')).at(-1), '…')
 })
 
-test('text -v: bodies are decoded, or named by their coding with --no-decode', () => {
+test('text -v: decodes bodies, or names their coding with --no-decode', () => {
   const response = body(gzipSync('{"ok":true}'), 'application/json', ['Content-Encoding', 'gzip'])
   const pair = samplePair({ response })
   assert.deepEqual(responseLines(pair).slice(-3), ['{', '  "ok": true', '}'])
@@ -195,7 +195,7 @@ test('text -v: bodies are decoded, or named by their coding with --no-decode', (
   )
 })
 
-test('text -v: big bodies are cut, and the last line says by how much', () => {
+test('text -v: truncates large bodies and counts what is left out', () => {
   assert.deepEqual(bodyOf(body('x'.repeat(20_000), 'text/plain')), [
     'x'.repeat(16_384),
     '… 3616 more characters (-o ndjson has them all)',

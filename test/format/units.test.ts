@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { duration, size, timeOfDay } from '../../src/format/units.ts'
 
-test('duration: three figures and a unit', () => {
+test('duration: prints three digits and a unit', () => {
   const cases: [micros: number, expected: string][] = [
     [-5, '0µs'],
     [0, '0µs'],
@@ -21,13 +21,13 @@ test('duration: three figures and a unit', () => {
   for (const [micros, expected] of cases) assert.equal(duration(micros), expected)
 })
 
-test('duration: at most 6 columns up to a day', () => {
+test('duration: uses at most 6 columns below a day', () => {
   fc.assert(
     fc.property(fc.integer({ min: -1, max: 86_400_000_000 }), (micros) => assert.ok(duration(micros).length <= 6)),
   )
 })
 
-test('size: bytes as they are, then units of 1024', () => {
+test('size: prints bytes, then units of 1024', () => {
   const cases: [bytes: number, expected: string][] = [
     [0, '0'],
     [999, '999'],
@@ -43,11 +43,11 @@ test('size: bytes as they are, then units of 1024', () => {
   for (const [bytes, expected] of cases) assert.equal(size(bytes), expected)
 })
 
-test('size: at most 4 columns', () => {
+test('size: uses at most 4 columns', () => {
   fc.assert(fc.property(fc.nat({ max: 2 ** 53 - 1 }), (bytes) => assert.ok(size(bytes).length <= 4, size(bytes))))
 })
 
-test('timeOfDay: local time with milliseconds, cut and not rounded', () => {
+test('timeOfDay: prints local time, truncated to milliseconds', () => {
   const date = new Date(2026, 10, 23, 3, 4, 5, 67)
   assert.equal(timeOfDay(date.getTime() * 1000 + 999), '03:04:05.067')
 })

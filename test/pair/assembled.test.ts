@@ -1,4 +1,4 @@
-/** Pairs as the assemblers really lay them, out of captures of real servers: what they must be for everything after. */
+/** Checks the pairs that the assemblers encode from captures of real servers against what later stages rely on. */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
@@ -12,14 +12,14 @@ import { unpackPair } from '../../src/pair/unpack.ts'
 import { needs } from '../support/needs.ts'
 import { asPythonReads, readWithPython } from './python.ts'
 
-// From dist/test/pair.
+// Relative to dist/test/pair.
 const ROOT = new URL('../../../', import.meta.url)
 const FIXTURES = new URL('test/fixtures/', ROOT)
 const PROGRAM = fileURLToPath(new URL('../../src/main.js', import.meta.url))
 
 const NOTHING = Buffer.alloc(0)
 
-/** Every pair of a capture file, as laid. */
+/** Every pair of a capture file, as encoded. */
 function pairsOf(file: string): Uint8Array[] {
   const path = fileURLToPath(new URL(file, FIXTURES))
   const run = spawnSync(process.execPath, [PROGRAM, 'read', '--all', '-o', 'msgpack', '--no-decode', path], {
@@ -37,11 +37,11 @@ const schema = JSON.parse(readFileSync(new URL('schema/pair.schema.json', ROOT),
 const ajv = new Ajv2020({ strict: false, allErrors: true })
 const validate = ajv.compile(schema)
 
-/** One capture is there to have no pair. */
+/** This capture contains no pair on purpose. */
 const hasPairs = (name: string): boolean => name.endsWith('.pcap.gz') && name !== 'not-http.pcap.gz'
 
 for (const file of readdirSync(FIXTURES).filter(hasPairs)) {
-  test(`assembled pairs of ${file}: fit the schema in both forms, and take the short way to JSON`, () => {
+  test(`assembled pairs of ${file}: fit the schema in both forms and are transcoded to JSON directly`, () => {
     const writer = new JsonWriter(false)
     const pairs = pairsOf(file)
     assert.ok(pairs.length > 0)

@@ -19,7 +19,7 @@ const ENCODERS: Record<string, (bytes: Uint8Array) => Uint8Array> = {
   ...(zstdCompress === undefined ? {} : { zstd: zstdCompress }),
 }
 
-/** A pair whose response has that body and those `Content-Encoding` lines. */
+/** A pair whose response has this body and these `Content-Encoding` lines. */
 function encodedPair(body: Uint8Array, ...codings: string[]): Pair {
   const headers = codings.map((coding): Header => ['Content-Encoding', coding])
   return samplePair({ response: { headers, body, bodySize: body.length } })
@@ -44,14 +44,14 @@ function assertAsSent(pair: Pair, limits = DECODE_LIMITS): void {
 
 for (const [coding, encode] of Object.entries(ENCODERS)) {
   if (coding === 'identity') continue
-  test(`decodeBodies: undoes ${coding}, whatever the bytes`, () => {
+  test(`decodeBodies: undoes ${coding} of any bytes`, () => {
     fc.assert(
       fc.property(fc.uint8Array({ minLength: 1 }), (bytes) => assertDecoded(encodedPair(encode(bytes), coding), bytes)),
     )
   })
 }
 
-test('decodeBodies: undoes deflate without its zlib wrapper', () => {
+test('decodeBodies: undoes deflate without the zlib wrapper', () => {
   fc.assert(
     fc.property(fc.uint8Array(), fc.integer({ min: 1, max: 9 }), (bytes, level) => {
       assertDecoded(encodedPair(zlib.deflateRawSync(bytes, { level }), 'deflate'), bytes)
@@ -59,9 +59,9 @@ test('decodeBodies: undoes deflate without its zlib wrapper', () => {
   )
 })
 
-test('decodeBodies: a bare deflate stream that begins like a wrapped one is still read', () => {
-  // A stored block of 0x1d bytes whose padding bits happen to be set: 0x78 0x9c would be a zlib header's twin, so a
-  // header is put before it by hand: 0x08 0x1d is a valid CMF/FLG pair, and as a bare stream a stored block.
+test('decodeBodies: reads a bare deflate stream that begins like a wrapped one', () => {
+  // 0x08 0x1d is a valid CMF/FLG pair of a zlib header, and as a bare stream it begins a stored block whose padding bits
+  // are set.
   const length = 0x1d
   const bytes = Buffer.alloc(length, 'a')
   const block = Buffer.concat([
@@ -73,7 +73,7 @@ test('decodeBodies: a bare deflate stream that begins like a wrapped one is stil
   assertDecoded(encodedPair(block, 'deflate'), bytes)
 })
 
-test('decodeBodies: undoes chains from the last coding to the first, over several lines', () => {
+test('decodeBodies: undoes a chain over several lines, the last coding first', () => {
   const codings = fc.array(fc.constantFrom(...Object.keys(ENCODERS)), { minLength: 1, maxLength: 4 })
   fc.assert(
     fc.property(codings, fc.boolean(), (chain, oneLine) => {
@@ -84,19 +84,19 @@ test('decodeBodies: undoes chains from the last coding to the first, over severa
   )
 })
 
-test('decodeBodies: header names and codings are read in any case', () => {
+test('decodeBodies: ignores the case of header names and codings', () => {
   const pair = samplePair({ request: { headers: [['CONTENT-encoding', ' GZip ']], body: zlib.gzipSync(TEXT) } })
   decodeBodies(pair)
   assert.deepEqual(Buffer.from(pair.request.body), TEXT)
   assert.equal(pair.request.decoded, true)
 })
 
-test('decodeBodies: several gzip members are one body', () => {
+test('decodeBodies: reads several gzip members as one body', () => {
   const parts = [TEXT.subarray(0, 10), TEXT.subarray(10)]
   assertDecoded(encodedPair(Buffer.concat(parts.map((part) => zlib.gzipSync(part))), 'gzip'), TEXT)
 })
 
-test('decodeBodies: nothing to do for an empty body, identity, or no coding', () => {
+test('decodeBodies: leaves an empty body, identity and no coding unchanged', () => {
   for (const pair of [
     encodedPair(Buffer.alloc(0), 'gzip'),
     encodedPair(TEXT, 'identity'),
@@ -109,17 +109,17 @@ test('decodeBodies: nothing to do for an empty body, identity, or no coding', ()
   }
 })
 
-test('decodeBodies: a body that is decoded already is left alone', () => {
+test('decodeBodies: leaves a decoded body unchanged', () => {
   const pair = samplePair({ response: { headers: [['Content-Encoding', 'gzip']], decoded: true } })
   decodeBodies(pair)
   assert.deepEqual(pair, samplePair({ response: { headers: [['Content-Encoding', 'gzip']], decoded: true } }))
 })
 
-test('decodeBodies: an unknown coding ships as sent, flagged', () => {
+test('decodeBodies: leaves an unknown coding as sent, with a flag', () => {
   for (const coding of ['compress', 'aws-chunked', 'gzip, nonsense', '*']) assertAsSent(encodedPair(TEXT, coding))
 })
 
-test('decodeBodies: truncated bodies ship as sent, flagged', () => {
+test('decodeBodies: leaves a truncated body as sent, with a flag', () => {
   for (const [coding, encode] of Object.entries(ENCODERS)) {
     if (coding === 'identity') continue
     const body = encode(Buffer.concat([TEXT, TEXT]))
@@ -127,7 +127,7 @@ test('decodeBodies: truncated bodies ship as sent, flagged', () => {
   }
 })
 
-test('decodeBodies: garbage never throws', () => {
+test('decodeBodies: never throws on garbage', () => {
   fc.assert(
     fc.property(fc.uint8Array({ minLength: 1 }), fc.constantFrom(...Object.keys(ENCODERS)), (bytes, coding) => {
       const pair = encodedPair(bytes, coding)
@@ -137,11 +137,11 @@ test('decodeBodies: garbage never throws', () => {
   )
 })
 
-test('decodeBodies: a chain damaged inside ships wholly as sent', () => {
+test('decodeBodies: leaves a chain with a damaged link wholly as sent', () => {
   assertAsSent(encodedPair(zlib.gzipSync(Buffer.from('not brotli')), 'br, gzip'))
 })
 
-test('decodeBodies: bombs ship as sent, flagged, with every coding', () => {
+test('decodeBodies: leaves a bomb of any coding as sent, with a flag', () => {
   const zeros = Buffer.alloc(DECODE_LIMITS.bytes + 1)
   for (const [coding, encode] of Object.entries(ENCODERS)) {
     if (coding !== 'identity')
@@ -153,7 +153,7 @@ test('decodeBodies: bombs ship as sent, flagged, with every coding', () => {
   })
 })
 
-test('decodeBodies: the limit in bytes is exact', () => {
+test('decodeBodies: applies the limit in bytes exactly', () => {
   const limits = { bytes: 100_000, ratio: 1e6 }
   const exact = encodedPair(zlib.gzipSync(Buffer.alloc(100_000)), 'gzip')
   decodeBodies(exact, limits)
@@ -161,7 +161,7 @@ test('decodeBodies: the limit in bytes is exact', () => {
   assertAsSent(encodedPair(zlib.gzipSync(Buffer.alloc(100_001)), 'gzip'), limits)
 })
 
-test('decodeBodies: the ratio bounds what a small body may become, above 64 KiB', () => {
+test('decodeBodies: applies the ratio above 64 KiB', () => {
   const small = encodedPair(zlib.gzipSync(Buffer.alloc(64 * 1024)), 'gzip')
   assert.ok(small.response.body.length * DECODE_LIMITS.ratio < 64 * 1024)
   decodeBodies(small)
@@ -169,13 +169,13 @@ test('decodeBodies: the ratio bounds what a small body may become, above 64 KiB'
   assertAsSent(encodedPair(zlib.gzipSync(Buffer.alloc(1024 * 1024)), 'gzip'))
 })
 
-test('decodeBodies: long chains of codings are not followed', () => {
+test('decodeBodies: does not follow long chains of codings', () => {
   const chain = Array.from({ length: 6 }, () => 'gzip')
   const body = chain.reduce((bytes: Uint8Array) => zlib.gzipSync(bytes), TEXT)
   assertAsSent(encodedPair(body, chain.join()))
 })
 
-test('decodeBodies: each half is flagged by its name, once', () => {
+test('decodeBodies: flags request and response by name, once each', () => {
   const headers: Header[] = [['Content-Encoding', 'gzip']]
   const pair = samplePair({ request: { headers, body: TEXT }, response: { headers, body: TEXT } })
   decodeBodies(pair)

@@ -14,11 +14,11 @@ const json = (value: Uint8Array | Error): { response: object } => {
   return JSON.parse(Buffer.from(value).toString()) as { response: object }
 }
 
-test('encodeValue: MessagePack without decoding is the same bytes, uncopied', () => {
+test('encodeValue: returns MessagePack without decoding uncopied', () => {
   assert.equal(encodeValue(raw, 'msgpack', false), raw)
 })
 
-test('encodeValue: MessagePack with decoding differs in body and decoded alone', () => {
+test('encodeValue: changes only body and decoded when it decodes MessagePack', () => {
   const value = encodeValue(raw, 'msgpack', true)
   assert.ok(!(value instanceof Error))
   const [before, after] = [unpackPair(raw), unpackPair(value)]
@@ -28,14 +28,14 @@ test('encodeValue: MessagePack with decoding differs in body and decoded alone',
   assert.deepEqual(after, { ...before, response })
 })
 
-test('encodeValue: JSON with and without decoding', () => {
+test('encodeValue: writes JSON with and without decoding', () => {
   const { body: plain, bodyEncoding, decoded, bodySize } = json(encodeValue(raw, 'json', true)).response as never
   assert.deepEqual([plain, bodyEncoding, decoded, bodySize], ['{"ok":true}', 'utf8', true, 31])
   const asSent = json(encodeValue(raw, 'json', false)).response as { body: string }
   assert.deepEqual(Buffer.from(asSent.body, 'base64'), gzipSync('{"ok":true}'))
 })
 
-test('encodeValue: what is no pair is an error', () => {
+test('encodeValue: returns an error for what is not a pair', () => {
   assert.ok(encodeValue(Buffer.from('c1', 'hex'), 'json', false) instanceof Error)
   assert.ok(encodeValue(raw.subarray(0, raw.length - 1), 'msgpack', true) instanceof Error)
 })

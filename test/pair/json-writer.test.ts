@@ -10,7 +10,7 @@ import { anyPair, samplePair } from './samples.ts'
 
 const NOTHING = Buffer.alloc(0)
 
-/** One writer for all, as in use: what one pair leaves behind must not show in the next. */
+/** One writer for all tests, as in use: nothing of one pair may show up in the next. */
 const writer = new JsonWriter(false)
 const leaving = new JsonWriter(true)
 
@@ -21,20 +21,20 @@ const written = (raw: Uint8Array, by = writer): string | undefined => {
 
 const pack = (value: unknown): Uint8Array => new Packr({ useRecords: false, variableMapSize: true }).pack(value)
 
-test('JsonWriter: writes what pairToJson writes, whatever the pair', () => {
+test('JsonWriter: writes what pairToJson writes, for any pair', () => {
   fc.assert(
     fc.property(anyPair, (pair) => assert.equal(written(packPair(pair)), pairToJson(pair))),
     { numRuns: 500 },
   )
 })
 
-test('JsonWriter: every character, in heads and in bodies', () => {
+test('JsonWriter: escapes every character in heads and bodies', () => {
   const text = `${String.fromCharCode(...Array(0x300).keys())}\u2028\ud7ff\ue000\uffff\u{1f600}`
   const pair = samplePair({ request: { target: text, body: Buffer.from(text) } })
   assert.equal(written(packPair(pair)), pairToJson(pair))
 })
 
-test('JsonWriter: strings, bodies and lists of every length class', () => {
+test('JsonWriter: copies strings, bodies and lists of every length class', () => {
   for (const length of [0, 15, 16, 31, 32, 255, 256, 65_535, 65_536]) {
     const headers = Array.from({ length: Math.min(length, 300) }, (): Header => ['a', 'b'])
     const binary = Buffer.alloc(length, 0xff)
@@ -43,7 +43,7 @@ test('JsonWriter: strings, bodies and lists of every length class', () => {
   }
 })
 
-test('JsonWriter: integers of every size, in every form MessagePack has for them', () => {
+test('JsonWriter: copies integers of every size in every MessagePack form', () => {
   const edges = [0, 1, 9, 10, 99, 127, 128, 255, 256, 65_535, 65_536, 99_999_999, 100_000_000, 2 ** 32 - 1]
   for (const wireSize of edges) {
     const pair = samplePair({ request: { wireSize } })
@@ -60,14 +60,14 @@ test('JsonWriter: integers of every size, in every form MessagePack has for them
   )
 })
 
-test('JsonWriter: puts what it is told around the object', () => {
+test('JsonWriter: writes the given text around the object', () => {
   assert.equal(
     String(writer.write(packPair(samplePair()), Buffer.from(',\n'), Buffer.from('\n'))),
     `,\n${pairToJson(samplePair())}\n`,
   )
 })
 
-test('JsonWriter: leaves encoded messages to those who decode them, in whatever case', () => {
+test('JsonWriter: returns undefined for encoded messages, header names in any case', () => {
   const encoded = (part: 'request' | 'response', name: string): Uint8Array =>
     packPair(
       samplePair({
@@ -89,7 +89,7 @@ test('JsonWriter: leaves encoded messages to those who decode them, in whatever 
   assert.notEqual(written(packPair(samplePair()), leaving), undefined)
 })
 
-test('JsonWriter: gives up on any other layout', () => {
+test('JsonWriter: returns undefined for any other layout', () => {
   const pair = samplePair()
   const { v, id, ...rest } = pair
   const others: Record<string, unknown> = {
@@ -105,19 +105,19 @@ test('JsonWriter: gives up on any other layout', () => {
   for (const [name, value] of Object.entries(others)) assert.equal(written(pack(value)), undefined, name)
 })
 
-test('JsonWriter: gives up on text that is not UTF-8', () => {
+test('JsonWriter: returns undefined for text that is not UTF-8', () => {
   const raw = Buffer.from(packPair(samplePair({ request: { target: '/xyz' } })))
   raw[raw.indexOf('/xyz') + 1] = 0xff
   assert.equal(written(raw), undefined)
 })
 
-test('JsonWriter: gives up on pairs cut anywhere or with bytes after them', () => {
+test('JsonWriter: returns undefined for a pair cut anywhere or followed by bytes', () => {
   const raw = packPair(samplePair({ request: { body: Buffer.from([0xff, 0xfe]) } }))
   for (let length = 0; length < raw.length; length++) assert.equal(written(raw.subarray(0, length)), undefined)
   assert.equal(written(Buffer.concat([raw, NOTHING, Buffer.from([0])])), undefined)
 })
 
-test('JsonWriter: damaged bytes give valid JSON or nothing', () => {
+test('JsonWriter: writes valid JSON or nothing for damaged bytes', () => {
   const raw = packPair(samplePair())
   fc.assert(
     fc.property(fc.nat({ max: raw.length - 1 }), fc.nat({ max: 255 }), (at, byte) => {

@@ -1,4 +1,4 @@
-/** MessagePack as a program in another language reads it. */
+/** Reads MessagePack with a library of another language. */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 
@@ -13,7 +13,7 @@ def plain(value):
 for pair in msgpack.Unpacker(sys.stdin.buffer, raw=False): print(json.dumps(plain(pair)))
 `
 
-/** @returns the values that follow one another in `bytes`, with bytes as `{bin: 'hex'}` */
+/** @returns the consecutive values in `bytes`, with binary values as `{bin: 'hex'}` */
 export function readWithPython(bytes: Uint8Array): unknown[] {
   const run = spawnSync('python3', ['-c', PROGRAM], { input: bytes, maxBuffer: 256 * 1024 * 1024 })
   assert.equal(run.status, 0, String(run.stderr))
@@ -21,7 +21,7 @@ export function readWithPython(bytes: Uint8Array): unknown[] {
   return lines.filter((line) => line !== '').map((line): unknown => JSON.parse(line))
 }
 
-/** The same of a value of ours. */
+/** Converts a value of our own to the same form. */
 export function asPythonReads(value: unknown): unknown {
   if (value instanceof Uint8Array) return { bin: Buffer.from(value).toString('hex') }
   if (Array.isArray(value)) return value.map(asPythonReads)

@@ -1,4 +1,4 @@
-/** Pairs for tests: one plain one to vary, and any pair at all for properties. */
+/** Pairs for tests: a plain one to vary, and arbitrary ones for properties. */
 import fc, { type Arbitrary } from 'fast-check'
 import type { Header, Pair, RequestMessage, ResponseMessage } from '../../src/pair/pair.ts'
 
@@ -7,7 +7,7 @@ type Overrides = Partial<Omit<Pair, 'request' | 'response'>> & {
   response?: Partial<ResponseMessage>
 }
 
-/** The pair of the contract's example, changed as the test wants it. */
+/** A plain pair, with the parts a test replaces. */
 export function samplePair({ request, response, ...pair }: Overrides = {}): Pair {
   return {
     v: 1,
@@ -51,7 +51,7 @@ export function samplePair({ request, response, ...pair }: Overrides = {}): Pair
   }
 }
 
-/** Any text that is valid UTF-8, with a liking for what terminals, JSON and URLs take specially. */
+/** Any valid UTF-8 text, biased towards what is special to terminals, JSON and URLs. */
 export const anyText = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 40 }),
   fc.string({ unit: 'grapheme', maxLength: 40 }),
@@ -67,7 +67,7 @@ export const anyText = fc.oneof(
   ),
 )
 
-/** Headers, often ones that some format looks at. */
+/** Headers, biased towards those that a format interprets. */
 const anyHeader: Arbitrary<Header> = fc.tuple(
   fc.oneof(anyText, fc.constantFrom('Host', 'Content-Type', 'content-encoding', 'Cookie', 'Set-Cookie', 'Location')),
   fc.oneof(
@@ -93,10 +93,10 @@ const anyMessage = {
   wireSize: fc.nat({ max: 2 ** 32 - 1 }),
 }
 
-/** Labels and the like: keys that are no property of every object. */
+/** Keys of labels, except the names of properties that every object has. */
 const anyKey = anyText.filter((key) => key !== '__proto__')
 
-/** A record whose values are ordinary objects, as decoders make them. */
+/** A record of ordinary objects, as decoders return them. */
 function record<T extends object>(parts: { [K in keyof T]: Arbitrary<T[K]> }): Arbitrary<T> {
   return fc.record(parts, { noNullPrototype: true }) as Arbitrary<T>
 }
@@ -116,7 +116,7 @@ const anyEndpoint = record({
   ),
 })
 
-/** 2^50 microseconds is the year 2005; the largest is near the year 2255, where exact integers end. */
+/** From 2^50 microseconds (the year 2005) to the largest exact integer (about the year 2255). */
 const anyMicros = fc.oneof(fc.integer({ min: 2 ** 50, max: Number.MAX_SAFE_INTEGER }), fc.nat())
 
 /** Any pair: any bytes in bodies, any text elsewhere, times in any order. */

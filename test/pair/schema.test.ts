@@ -10,10 +10,10 @@ import { anyPair, samplePair } from './samples.ts'
 
 type Schema = { [key: string]: unknown }
 
-// From dist/test/pair.
+// Relative to dist/test/pair.
 const schema = JSON.parse(readFileSync(new URL('../../../schema/pair.schema.json', import.meta.url), 'utf8')) as Schema
 
-/** The schema with every key it does not name forbidden, to see that it names everything we write. */
+/** The schema with all unnamed keys forbidden, to check that it names every key we write. */
 function closed(node: unknown): unknown {
   if (Array.isArray(node)) return node.map(closed)
   if (typeof node !== 'object' || node === null) return node
@@ -22,7 +22,7 @@ function closed(node: unknown): unknown {
   return isObject ? { ...copy, unevaluatedProperties: false } : copy
 }
 
-/** A message is checked where it is used, with what request and response add; closing its definition would refuse that. */
+/** Messages stay open: a closed definition would reject the keys that requests and responses add to it. */
 function closedSchema(): Schema {
   const copy = closed(schema) as { $defs: { message: Schema } } & Schema
   delete copy.$defs.message['unevaluatedProperties']
@@ -34,7 +34,7 @@ const validate = ajv.compile(schema)
 const validateClosed = ajv.compile(closedSchema())
 const unpack = (bytes: Uint8Array): unknown => new Unpackr({ useRecords: false, int64AsType: 'number' }).unpack(bytes)
 
-test('schema: holds every pair in JSON, and names every key', () => {
+test('schema: accepts every pair in JSON and names every key', () => {
   fc.assert(
     fc.property(anyPair, (pair) => {
       assert.ok(validateClosed(JSON.parse(pairToJson(pair))), ajv.errorsText(validateClosed.errors))
@@ -42,7 +42,7 @@ test('schema: holds every pair in JSON, and names every key', () => {
   )
 })
 
-test('schema: holds every pair in MessagePack, bodies being the language’s own bytes', () => {
+test('schema: accepts every pair in MessagePack, with bodies as native bytes', () => {
   fc.assert(
     fc.property(anyPair, (pair) => {
       assert.ok(validateClosed(unpack(packPair(pair))), ajv.errorsText(validateClosed.errors))
@@ -50,19 +50,19 @@ test('schema: holds every pair in MessagePack, bodies being the language’s own
   )
 })
 
-test('schema: readers accept what a later agent adds', () => {
+test('schema: accepts keys that a later agent adds', () => {
   assert.ok(validate({ ...JSON.parse(pairToJson(samplePair())), later: true }))
   assert.ok(!validateClosed({ ...JSON.parse(pairToJson(samplePair())), later: true }))
 })
 
-test('schema: a body must be written as bodyEncoding says', () => {
+test('schema: requires a body in the form that bodyEncoding names', () => {
   const json = JSON.parse(pairToJson(samplePair()))
   assert.ok(!validate({ ...json, request: { ...json.request, bodyEncoding: 'bin' } }))
   assert.ok(!validate({ ...json, request: { ...json.request, body: Buffer.from('x') } }))
   assert.ok(!validate({ ...json, response: { ...json.response, body: null } }))
 })
 
-test('schema: every key is required and typed', () => {
+test('schema: requires and types every key', () => {
   const json = JSON.parse(pairToJson(samplePair())) as Record<string, unknown>
   for (const key of Object.keys(json)) {
     const { [key]: _left, ...rest } = json
@@ -78,7 +78,7 @@ test('schema: every key is required and typed', () => {
   }
 })
 
-test('schema: every key has a description', () => {
+test('schema: describes every key', () => {
   const visit = (node: unknown, path: string): void => {
     if (typeof node !== 'object' || node === null) return
     for (const [key, value] of Object.entries(node)) {

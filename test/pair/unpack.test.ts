@@ -9,7 +9,7 @@ import { needs } from '../support/needs.ts'
 import { asPythonReads, readWithPython } from './python.ts'
 import { anyPair, samplePair } from './samples.ts'
 
-/** Bodies as text, so that a Buffer and a Uint8Array of the same bytes are equal. */
+/** Converts bodies to text, so that a Buffer and a Uint8Array of the same bytes compare equal. */
 const comparable = (pair: Pair | Error): unknown => {
   assert.ok(!(pair instanceof Error), String(pair))
   const body = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
@@ -20,11 +20,11 @@ const comparable = (pair: Pair | Error): unknown => {
   }
 }
 
-/** Parts of a pair that were replaced, for values that are none. */
+/** A pair with some parts replaced, for values that are not pairs. */
 const broken = (changes: object): Uint8Array =>
   new Packr({ useRecords: false, moreTypes: true }).pack({ ...samplePair(), ...changes })
 
-test('unpackPair: reads back what packPair wrote, whatever the pair', () => {
+test('unpackPair: reads back what packPair wrote, for any pair', () => {
   fc.assert(
     fc.property(anyPair, (pair) => {
       assert.deepEqual(comparable(unpackPair(packPair(pair))), comparable(pair))
@@ -39,7 +39,7 @@ test('unpackPair: keeps the order of the keys', () => {
   assert.deepEqual(Object.keys(pair.request), Object.keys(samplePair().request))
 })
 
-test('unpackPair: unsigned 64-bit times become numbers, exactly', () => {
+test('unpackPair: reads unsigned 64-bit times as exact numbers', () => {
   const bytes = Buffer.from(packPair(samplePair({ requestStartMicros: Number.MAX_SAFE_INTEGER })))
   const signed = bytes.indexOf(Buffer.from('d3001fffffffffffff', 'hex'))
   assert.notEqual(signed, -1)
@@ -49,19 +49,19 @@ test('unpackPair: unsigned 64-bit times become numbers, exactly', () => {
   assert.equal(pair.requestStartMicros, Number.MAX_SAFE_INTEGER)
 })
 
-test('unpackPair: keys a newer agent may add are kept', () => {
+test('unpackPair: keeps keys that a newer agent adds', () => {
   const pair = unpackPair(broken({ later: 1 }))
   assert.ok(!(pair instanceof Error))
   assert.equal((pair as Pair & { later?: number }).later, 1)
 })
 
-test('unpackPair: another version is an error that names both', () => {
+test('unpackPair: returns an error that names both versions for another version', () => {
   const pair = unpackPair(broken({ v: 2 }))
   assert.ok(pair instanceof Error)
   assert.match(pair.message, /version 2.*version 1/)
 })
 
-test('unpackPair: a missing or mistyped part is an error that names it', () => {
+test('unpackPair: returns an error that names a missing or mistyped part', () => {
   const { request } = samplePair()
   const cases: [changes: object, part: string][] = [
     [{ id: 7 }, 'id'],
@@ -82,7 +82,7 @@ test('unpackPair: a missing or mistyped part is an error that names it', () => {
   }
 })
 
-test('unpackPair: each part, however deep, must be there and of its type', () => {
+test('unpackPair: checks every part at any depth', () => {
   const pod = {
     name: 'p',
     namespace: 'n',
@@ -92,7 +92,7 @@ test('unpackPair: each part, however deep, must be there and of its type', () =>
     labels: { a: 'b' },
   }
   const full = samplePair({ client: { address: '::1', port: 1, pod }, flags: ['one'] })
-  /** Every way to replace one part of the value by a Date, which no part of a pair is. */
+  /** Every way to replace one part of the value by a Date, which is not a type of any part. */
   const spoil = (value: unknown): [path: string, spoilt: unknown][] => {
     if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return []
     return Object.entries(value).flatMap(([key, part]) => {
@@ -107,11 +107,11 @@ test('unpackPair: each part, however deep, must be there and of its type', () =>
   for (const [path, value] of spoilt) assert.ok(unpackPair(broken(value as object)) instanceof Error, path)
 })
 
-test('readPair: any bytes give a pair or an error, never a throw', () => {
+test('readPair: returns a pair or an error for any bytes', () => {
   fc.assert(fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => void readPair(bytes)))
 })
 
-test('readPair: damaged pairs give a pair or an error, never a throw, in both forms', () => {
+test('readPair: returns a pair or an error for damaged pairs in both forms', () => {
   const damage = fc.record({ at: fc.nat(), byte: fc.nat({ max: 255 }), length: fc.nat() })
   const forms = [packPair(samplePair()), Buffer.from(pairToJson(samplePair()))]
   fc.assert(
@@ -126,13 +126,13 @@ test('readPair: damaged pairs give a pair or an error, never a throw, in both fo
   )
 })
 
-test('readPair: a damaged value leaves nothing behind for the next', () => {
+test('readPair: keeps no state from a damaged value', () => {
   const bytes = packPair(samplePair())
   for (let length = 0; length < bytes.length; length++) assert.ok(readPair(bytes.subarray(0, length)) instanceof Error)
   assert.deepEqual(comparable(readPair(bytes)), comparable(samplePair()))
 })
 
-test('readPair: the JSON form is the same pair', () => {
+test('readPair: reads the same pair from the JSON form', () => {
   fc.assert(
     fc.property(anyPair, (pair) => {
       assert.deepEqual(comparable(readPair(Buffer.from(pairToJson(pair)))), comparable(pair))
@@ -140,7 +140,7 @@ test('readPair: the JSON form is the same pair', () => {
   )
 })
 
-test('packPair: Python reads the same values and types', { skip: needs('python', 'python-msgpack') }, () => {
+test('packPair: writes values and types that Python reads back', { skip: needs('python', 'python-msgpack') }, () => {
   const pod = { name: 'p', namespace: 'shop', uid: 'u', workload: null, container: 'api', labels: { app: 'é' } }
   const pairs = [samplePair(), samplePair({ server: { address: '::1', port: 1, pod }, flags: ['x'] })]
   pairs.push(...fc.sample(anyPair, 50))
