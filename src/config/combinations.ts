@@ -1,25 +1,25 @@
-/** Values that are each right and cannot work together. */
+/** Rejects values that are valid alone and cannot work together. */
 import * as zlib from 'node:zlib'
 import type { Config } from './schema.ts'
 import { formatSize } from './units.ts'
 
-/** @returns one line per problem, each beginning with the keys concerned; empty when there is none. */
+/** Finds combinations that cannot work. @returns one line per problem, with the keys concerned; empty: none */
 export function impossibleCombinations(config: Config): string[] {
   return [...sinkProblems(config), ...tlsProblems(config), ...saslProblems(config), ...sizeProblems(config)]
 }
 
 function sinkProblems({ ship, kafka }: Config): string[] {
   const problems: string[] = []
-  if (ship.sink === 'file' && ship.file === '') problems.push('ship.sink is file, but ship.file names no file')
+  if (ship.sink === 'file' && ship.file === '') problems.push('ship.sink is file, but ship.file is empty')
   if (kafka.compression === 'zstd' && !('zstdCompress' in zlib)) {
     problems.push(
-      `kafka.compression is zstd, which Node.js ${process.versions.node} does not have: use Node.js 22.15 or later, or gzip, lz4 or snappy`,
+      `kafka.compression is zstd, which Node.js ${process.versions.node} does not support: use Node.js 22.15 or later, or gzip, lz4 or snappy`,
     )
   }
   const literal = kafka.brokers.find((broker) => broker.startsWith('['))
   if (literal !== undefined) {
     problems.push(
-      `kafka.brokers has ${literal}: the Kafka client takes no bare IPv6 address; write the broker's host name`,
+      `kafka.brokers has ${literal}: the Kafka client does not accept IPv6 addresses; use the broker’s host name`,
     )
   }
   return problems
@@ -27,8 +27,8 @@ function sinkProblems({ ship, kafka }: Config): string[] {
 
 function tlsProblems({ kafka: { tls } }: Config): string[] {
   const problems: string[] = []
-  if (tls.certFile !== '' && tls.keyFile === '') problems.push('kafka.tls.certFile needs kafka.tls.keyFile beside it')
-  if (tls.keyFile !== '' && tls.certFile === '') problems.push('kafka.tls.keyFile needs kafka.tls.certFile beside it')
+  if (tls.certFile !== '' && tls.keyFile === '') problems.push('kafka.tls.certFile needs kafka.tls.keyFile too')
+  if (tls.keyFile !== '' && tls.certFile === '') problems.push('kafka.tls.keyFile needs kafka.tls.certFile too')
   const set = (['caFile', 'certFile', 'keyFile', 'serverName'] as const).filter((name) => tls[name] !== '')
   if (!tls.enabled && set.length > 0) {
     problems.push(`kafka.tls.${set[0]} is set, but kafka.tls.enabled is false: the connection would not be encrypted`)
@@ -51,7 +51,7 @@ function saslProblems({ kafka: { sasl } }: Config): string[] {
   return problems
 }
 
-/** Sizes that must fit into others: [inner, outer, the most times the inner may go into the outer]. */
+/** Sizes of which a multiple must fit into another: [inner, outer, factor]. */
 const FITS = [
   ['limits.messageBytes', 'limits.memory', 4],
   ['limits.pairBytes', 'limits.memory', 4],

@@ -1,12 +1,14 @@
-/** Which configuration file is read. Without the schema library, so that a watcher of the file can ask too. */
+/** Finds the configuration file. Apart from the schema, because the reload watcher does not load the schema library. */
 
-/** Names the configuration file; no key of its own. */
+/** Environment variable that names the configuration file. */
 export const CONFIG_FILE_VARIABLE = 'INTERCEPTOR_CONFIG'
 
 /**
- * @param named by `--config`
- * @param env   absent: this process's
- * @returns undefined: there is none
+ * Finds the configuration file.
+ *
+ * @param named  value of `--config`
+ * @param env  default: the environment of this process
+ * @returns its path; undefined if there is none
  */
 export const configFilePath = (named: string | undefined, env: NodeJS.ProcessEnv = process.env): string | undefined =>
   named ?? (env[CONFIG_FILE_VARIABLE] || undefined)

@@ -1,4 +1,4 @@
-/** Writes what is generated from the configuration's schema: `node dist/src/config/generate.js` after a build. */
+/** Generates the reference page and the JSON Schema: `node dist/src/config/generate.js` after a build. */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { configJsonSchema, configReference } from './reference.ts'
 

@@ -1,8 +1,8 @@
-/** The configuration's keys as dotted paths (`ship.maxAge`), read off the schema. */
+/** The configuration's keys as dotted paths (`ship.maxAge`), derived from the schema. */
 import type { z } from 'zod'
 import { configSchema, type KeyKind, keyKinds } from './schema.ts'
 
-/** One value of the configuration. */
+/** A key of the configuration. */
 export interface ConfigKey {
   /** `kafka.tls.caFile` */
   readonly path: string
@@ -10,11 +10,11 @@ export interface ConfigKey {
   readonly environment: string
   readonly kind: KeyKind
   readonly description: string
-  /** As a user would write it. */
+  /** The default, as a user writes it. */
   readonly fallback: unknown
 }
 
-/** A group of keys. */
+/** A section of the configuration. */
 export interface ConfigSection {
   readonly path: string
   readonly description: string
@@ -64,16 +64,16 @@ const { keys, sections } = readSchema()
 /** Every key, in the order of the schema. */
 export const configKeys: readonly ConfigKey[] = keys
 
-/** Every section, in the order of the schema, a subsection after its section. */
+/** Every section, in the order of the schema; subsections follow their section. */
 export const configSections: readonly ConfigSection[] = sections
 
 const byPath = new Map(keys.map((entry) => [entry.path, entry]))
 const byEnvironment = new Map(keys.map((entry) => [entry.environment, entry]))
 const sectionPaths = new Set(sections.map((entry) => entry.path))
 
-/** The key at a dotted path; undefined where there is none. */
+/** The key at a dotted path; undefined if there is none. */
 export const keyAt = (path: string): ConfigKey | undefined => byPath.get(path)
-/** The key an environment variable sets; undefined where there is none. */
+/** The key that an environment variable sets; undefined if there is none. */
 export const keyOfEnvironment = (name: string): ConfigKey | undefined => byEnvironment.get(name)
 /** Whether a dotted path is a section: `kafka.tls`. */
 export const isSection = (path: string): boolean => sectionPaths.has(path)

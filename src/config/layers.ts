@@ -1,39 +1,39 @@
 /**
- * Where values come from: the environment and the command line here, a YAML file in yaml-file.ts, each read into a flat
- * layer of (path → value). Unknown keys are found there, with the nearest known one.
+ * The layers of the configuration, each a flat map of (path → value). This module reads the environment and the command
+ * line, yaml-file.ts the file. Each reports unknown keys with the nearest known one.
  */
 import { CONFIG_FILE_VARIABLE } from './file-path.ts'
 import { configKeys, keyAt, keyOfEnvironment } from './keys.ts'
 import { nearest } from './nearest.ts'
 
-/** Where a value came from. `name` is for a person: `interceptor.yaml:12`, `INTERCEPTOR_SHIP_MAX_AGE`, `--brokers`. */
+/** Where a value was set. `name` is printed: `interceptor.yaml:12`, `INTERCEPTOR_SHIP_MAX_AGE`, `--brokers`. */
 export interface Origin {
   readonly kind: 'default' | 'file' | 'environment' | 'flag'
   readonly name: string
 }
 
-/** A value as it was written, and where. */
+/** A value as written, and where it was set. */
 export interface Setting {
   readonly value: unknown
   readonly origin: Origin
 }
 
-/** What one source sets. */
+/** The values of one source. */
 export interface Layer {
   readonly settings: Map<string, Setting>
   /** One line per problem. */
   readonly problems: string[]
 }
 
-/** A value from the command line. Text is read as the key's kind says; lists are comma-separated. */
+/** A value from the command line. Text is parsed by the key's kind; lists are comma-separated. */
 export interface FlagValue {
   readonly path: string
   readonly value: string | number | boolean | readonly string[]
-  /** The option as the user wrote it, such as `--brokers`. */
+  /** The option, such as `--brokers`. */
   readonly name: string
 }
 
-/** The problem of a key nobody knows, with the nearest of those that could have been meant. */
+/** Describes an unknown key, with the nearest known one. */
 export function unknownKey(written: string, where: string, known: readonly string[]): string {
   const guess = nearest(written, known)
   return `unknown key ${written} (${where})${guess === null ? '' : `: did you mean ${guess}?`}`
@@ -43,8 +43,8 @@ const KNOWN_PATHS = configKeys.map(({ path }) => path)
 const KNOWN_VARIABLES = configKeys.map(({ environment }) => environment)
 
 /**
- * Reads text as a key's kind asks: `true`, `12`, `a,b`. What does not fit stays text, so that validation can say
- * what is wrong with it.
+ * Parses text by a key's kind: `true`, `12`, `a,b`. Text of another form is returned unchanged, so that validation
+ * reports it.
  */
 function valueOfText(path: string, text: string): unknown {
   const kind = keyAt(path)?.kind
@@ -58,7 +58,7 @@ function valueOfText(path: string, text: string): unknown {
 
 const numberIfExact = (text: string): string | number => (/^(0|[1-9]\d{0,14})$/.test(text) ? Number(text) : text)
 
-/** The layer of the command line. A later value of one key wins. */
+/** Reads the layer of the command line. The last value of a key wins. */
 export function flagLayer(flags: readonly FlagValue[]): Layer {
   const layer: Layer = { settings: new Map(), problems: [] }
   for (const { path, value, name } of flags) {
@@ -73,12 +73,12 @@ export function flagLayer(flags: readonly FlagValue[]): Layer {
 }
 
 /**
- * Variables that Kubernetes sets in every pod for a Service called `interceptor` or `interceptor-…`; they are no
+ * Variables that Kubernetes sets in every pod for a Service named `interceptor` or `interceptor-…`. They are not
  * configuration. https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
  */
 const SERVICE_VARIABLE = /_SERVICE_(HOST|PORT)(_\w+)?$|_PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?$/
 
-/** The layer of INTERCEPTOR_* variables. An empty variable of a list is an empty list; others take it as empty text. */
+/** Reads the layer of INTERCEPTOR_* variables. An empty variable sets an empty list or an empty text. */
 export function environmentLayer(env: NodeJS.ProcessEnv): Layer {
   const layer: Layer = { settings: new Map(), problems: [] }
   for (const [name, text = ''] of Object.entries(env)) {

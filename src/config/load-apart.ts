@@ -1,15 +1,15 @@
 /**
- * Loads the configuration in a thread that ends afterwards, and takes the schema library's 10 MB with it. For commands
- * that run for long; others load it in place.
+ * Loads the configuration in a thread that ends afterwards, which frees the 10 MB of the schema library. For long-running
+ * commands; others load it in place.
  */
 import { Worker } from 'node:worker_threads'
 import { errorOf, type Failure } from '../errors.ts'
 import type { ConfigSources, LoadedConfig } from './load.ts'
 
-/** What the thread answers. */
+/** The thread's result. */
 export type LoadAnswer = { loaded: LoadedConfig } | { failure: Failure }
 
-/** As `loadConfig`, from this process's environment. */
+/** As `loadConfig`, with the environment of this process. */
 export async function loadConfigApart(sources: Omit<ConfigSources, 'env'>): Promise<LoadedConfig> {
   const worker = new Worker(new URL('./load.worker.js', import.meta.url), { workerData: sources })
   const answer = await new Promise<LoadAnswer>((resolve, reject) => {

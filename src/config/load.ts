@@ -1,4 +1,4 @@
-/** Brings the layers together: flags > environment > file > defaults. Every problem ends up in one error. */
+/** Merges the layers: flags > environment > file > defaults. Reports all problems in one error. */
 import { hostname } from 'node:os'
 import type { z } from 'zod'
 import { type InterceptorError, usageError } from '../errors.ts'
@@ -9,27 +9,27 @@ import { environmentLayer, type FlagValue, flagLayer, type Layer, type Origin, t
 import { type Config, configSchema } from './schema.ts'
 import { fileLayer } from './yaml-file.ts'
 
-/** The effective configuration, and where each value came from, by its dotted path. */
+/** The effective configuration, and the origin of each value by its dotted path. */
 export interface LoadedConfig {
   readonly config: Config
   readonly origins: ReadonlyMap<string, Origin>
 }
 
-/** Where loadConfig looks. */
+/** The sources of a configuration. */
 export interface ConfigSources {
-  /** A YAML file; absent: the one INTERCEPTOR_CONFIG names, if any. */
+  /** A YAML file. Default: the one that INTERCEPTOR_CONFIG names, if any. */
   file?: string | undefined
-  /** Absent: this process's. */
+  /** Default: the environment of this process. */
   env?: NodeJS.ProcessEnv
-  /** The command line's, the later winning. */
+  /** Values from the command line; the last value of a key wins. */
   flags?: readonly FlagValue[]
 }
 
 /**
- * The effective configuration of a run.
+ * Loads the effective configuration of a run.
  *
- * @throws InterceptorError with exit code 2 and every problem in its message: unknown keys (with the nearest known
- *   one), values out of shape (with the accepted forms), combinations that cannot work
+ * @throws InterceptorError (exit 2) that lists every problem: unknown keys with the nearest known one, invalid values
+ *   with the accepted forms, and combinations that cannot work
  */
 export function loadConfig(sources: ConfigSources = {}): LoadedConfig {
   const env = sources.env ?? process.env
@@ -47,7 +47,7 @@ export function loadConfig(sources: ConfigSources = {}): LoadedConfig {
   return { config: parsed.data, origins }
 }
 
-/** The configuration with every key at its default. */
+/** The configuration with all defaults. */
 export const defaultConfig = (): Config => loadConfig({ env: {} }).config
 
 function merge(layers: Layer[]): Map<string, Setting> {
@@ -86,7 +86,7 @@ function describe(issue: z.core.$ZodIssue, settings: Map<string, Setting>): stri
 }
 
 function problemsError(problems: string[]): InterceptorError {
-  const hint = 'docs/configuration.md and interceptor config print show every key.'
+  const hint = 'docs/configuration.md lists every key; so does interceptor config print.'
   if (problems.length === 1) return usageError(`configuration: ${problems[0]}`)
   const lines = problems.map((problem) => `  - ${problem}`)
   return usageError(`configuration: ${problems.length} problems\n${lines.join('\n')}`, { hint })
@@ -100,7 +100,7 @@ function originsOf(settings: Map<string, Setting>): Map<string, Origin> {
   return origins
 }
 
-/** An empty node.name becomes NODE_NAME, else the host's name. */
+/** Sets an empty node.name to NODE_NAME, else to the host name. */
 function nameNode(config: Config, origins: Map<string, Origin>, env: NodeJS.ProcessEnv): void {
   if (config.node.name !== '') return
   const given = env['NODE_NAME'] ?? ''

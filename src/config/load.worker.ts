@@ -1,4 +1,4 @@
-/** Thread entry: loads the configuration once and answers with it, or with what is wrong. */
+/** Thread entry: loads the configuration once and posts it, or the error. */
 import { parentPort, workerData } from 'node:worker_threads'
 import { failureOf, InterceptorError } from '../errors.ts'
 import { loadConfig } from './load.ts'

@@ -1,6 +1,6 @@
-/** The nearest known word to a mistyped one. Pure functions. */
+/** Finds the known word nearest to a mistyped one. Pure functions. */
 
-/** Optimal string alignment distance: insertions, deletions, substitutions and swaps of neighbours. */
+/** Optimal string alignment distance: insertions, deletions, substitutions and swaps of adjacent characters. */
 export function editDistance(from: string, to: string): number {
   let before: number[] = []
   let previous = Array.from({ length: to.length + 1 }, (_, column) => column)

@@ -1,4 +1,4 @@
-/** The effective configuration as YAML that can be read back, each value with its origin. */
+/** Prints the effective configuration as YAML that can be read back, each value with its origin. */
 import { Document } from 'yaml'
 import { type ConfigKey, configKeys } from './keys.ts'
 import type { Origin } from './layers.ts'
@@ -7,8 +7,8 @@ import type { Config } from './schema.ts'
 import { formatDuration, formatSize } from './units.ts'
 
 /**
- * YAML of every key, each with where its value came from as a comment. Values carry units again. Nothing secret is in
- * it: passwords and keys are read from files, and only the files' names are configuration.
+ * Prints every key as YAML, with its origin as a comment and durations and sizes with units. The result contains no
+ * secrets: passwords and private keys are in files, of which the configuration has only the names.
  */
 export function printConfig({ config, origins }: LoadedConfig): string {
   const document = new Document({})

@@ -1,4 +1,4 @@
-/** What is generated from the configuration's schema: its JSON Schema, and the reference page. */
+/** Generates the JSON Schema and the reference page from the configuration's schema. */
 import { stringify } from 'yaml'
 import { z } from 'zod'
 import { type ConfigKey, type ConfigSection, configKeys, configSections } from './keys.ts'
@@ -22,21 +22,21 @@ export function configReference(): string {
 
 const HEAD = `# Configuration
 
-<!-- Generated from src/config/schema.ts by \`node dist/src/config/generate.js\`. A test holds it current. -->
+<!-- Generated from src/config/schema.ts by \`node dist/src/config/generate.js\`. A test checks that it is current. -->
 
-Every key can be set in four places. The first that sets it wins:
+A key can be set in four places. The first of these that sets it wins:
 
-1. on the command line: an option of its own (\`--brokers\`), or \`--set ship.maxAge=10m\`;
-2. in the environment: \`INTERCEPTOR_SHIP_MAX_AGE=10m\`; the items of a list are separated by commas;
-3. in a YAML file, named by \`--config\` or \`INTERCEPTOR_CONFIG\`;
+1. the command line: an option of its own (\`--brokers\`), or \`--set ship.maxAge=10m\`;
+2. the environment: \`INTERCEPTOR_SHIP_MAX_AGE=10m\`; commas separate the items of a list;
+3. a YAML file that \`--config\` or \`INTERCEPTOR_CONFIG\` names;
 4. the default below.
 
-\`interceptor config print\` shows the values in effect and where each came from; \`interceptor config schema\` prints the
-JSON Schema of the file, for editors. A key that does not exist is an error that names the nearest one. Passwords are
-never values of the configuration: they are read from the files it names.
+\`interceptor config print\` prints the effective values and their origins; \`interceptor config schema\` prints the JSON
+Schema of the file, for editors. An unknown key is an error that names the nearest known one. The configuration never
+contains passwords: it names the files that contain them.
 
-The agent reads the configuration again at SIGHUP and when its file changes: \`filter.*\`, \`targets.*\` (but
-\`targets.procRoot\`) and \`log.level\` take effect at once, everything else with a restart
+The agent reloads the configuration on SIGHUP and when its file changes. \`filter.*\`, \`targets.*\` except
+\`targets.procRoot\`, and \`log.level\` take effect at once, all other keys after a restart
 ([metrics.md](metrics.md#configuration)).
 
 - A **duration** is ${DURATION_FORMS}.

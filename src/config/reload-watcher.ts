@@ -1,10 +1,9 @@
 /**
- * Reads the configuration again at SIGHUP and when its file changes, and hands on what can change while the program runs.
- * Main thread.
+ * Reloads the configuration on SIGHUP and when its file changes, and applies what can change at run time. Main thread.
  *
- * The file is looked at by polling: what a mounted ConfigMap swaps is a link two folders up (`..data`), and events of the
- * file system do not tell of that for a file, nor at all on some mounts. A change counts once two looks in a row show the
- * same, so that a file being written is not read half.
+ * The file is polled: an update of a mounted ConfigMap swaps a link two folders up (`..data`), which file system events do
+ * not report for the file, and some mounts report no events at all. A change counts once two polls in a row see the same
+ * state, so that a file is not read while it is being written.
  */
 import { statSync } from 'node:fs'
 import { errorText } from '../errors.ts'
@@ -14,19 +13,19 @@ import { planReload, type ReloadState } from './reload.ts'
 import type { Config } from './schema.ts'
 
 export interface ReloadOptions {
-  /** The configuration in effect. Make the watcher right after loading it: changes from then on are seen. */
+  /** The configuration in effect. Create the watcher right after loading it: it detects changes from then on. */
   loaded: LoadedConfig
-  /** The file it was read from (configFilePath); undefined: there is none, and only SIGHUP counts. */
+  /** The file it was loaded from (configFilePath); undefined: there is none, only SIGHUP reloads. */
   file: string | undefined
-  /** Loads it in the same way again. What it throws is refused. */
+  /** Loads the configuration again from the same sources. If it throws, the configuration is rejected. */
   load: () => Promise<LoadedConfig>
   /**
-   * Puts new values into effect; `changed` are dotted paths. What cannot be used is to be found before anything is changed,
-   * and thrown as an InterceptorError: the configuration counts as refused then.
+   * Applies new values; `changed` are dotted paths. Must throw an InterceptorError before it changes anything if a value
+   * cannot be used: the configuration is then rejected.
    */
   apply: (config: Config, changed: readonly string[]) => void | Promise<void>
   log: Logger
-  /** Between two looks at the file, milliseconds. */
+  /** Milliseconds between two polls of the file. */
   pollMs?: number
 }
 
@@ -38,7 +37,7 @@ export class ConfigReloader {
   #counts = { applied: 0, unchanged: 0, refused: 0 }
   #lastSuccessful = true
   #needRestart: readonly string[] = []
-  /** The file as it was when it was last read, and when it was last looked at. */
+  /** State of the file at the last load and at the last poll. */
   #readAs: string
   #seenAs: string
   #timer: NodeJS.Timeout | undefined
@@ -62,7 +61,7 @@ export class ConfigReloader {
     return { ...this.#counts, lastSuccessful: this.#lastSuccessful, needRestart: this.#needRestart }
   }
 
-  /** From now on SIGHUP and the file count. */
+  /** Starts to watch for SIGHUP and changes of the file. */
   start(): void {
     process.on('SIGHUP', this.#onSignal)
     if (this.#options.file === undefined) return
@@ -70,14 +69,14 @@ export class ConfigReloader {
     this.#timer.unref()
   }
 
-  /** SIGHUP ends the process again, as is its default. What is being read now is not applied any more. */
+  /** Restores the default effect of SIGHUP, which ends the process. A load in progress is not applied. */
   stop(): void {
     this.#stopped = true
     process.off('SIGHUP', this.#onSignal)
     clearInterval(this.#timer)
   }
 
-  /** Reads the configuration again, once more where that is being done already. Never rejects. */
+  /** Reloads the configuration; if a reload is in progress, once more after it. Never rejects. */
   reload(): Promise<void> {
     this.#again = true
     this.#running ??= this.#work()
@@ -113,25 +112,25 @@ export class ConfigReloader {
       this.#lastSuccessful = true
       this.#counts[changed.length > 0 ? 'applied' : 'unchanged'] += 1
       log.info('configuration reloaded', { changed: changed.join(', ') || 'nothing' })
-      this.#tellRestart(needRestart)
+      this.#reportRestart(needRestart)
     } catch (error) {
       this.#lastSuccessful = false
       this.#counts.refused += 1
-      log.error('the configuration was not reloaded, the one before goes on', { error: errorText(error) })
+      log.error('configuration not reloaded; the previous one stays in effect', { error: errorText(error) })
     }
   }
 
-  /** Said when it changes, not again at every reload. */
-  #tellRestart(keys: readonly string[]): void {
-    const told = this.#needRestart.join(', ')
+  /** Logs the keys when they change, not at every reload. */
+  #reportRestart(keys: readonly string[]): void {
+    const reported = this.#needRestart.join(', ')
     this.#needRestart = keys
     const now = keys.join(', ')
-    if (now !== '' && now !== told) {
-      this.#options.log.warn('these keys take effect only with a restart, their old values go on', { keys: now })
+    if (now !== '' && now !== reported) {
+      this.#options.log.warn('these keys take effect after a restart; their old values stay in effect', { keys: now })
     }
   }
 
-  /** What tells one state of the file from another, links followed; the error's code where it cannot be looked at. */
+  /** A text that differs between two states of the file, links followed; the error's code if it cannot be read. */
   #look(): string {
     const { file } = this.#options
     if (file === undefined) return ''

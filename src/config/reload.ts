@@ -1,34 +1,34 @@
 /**
- * What of a configuration that was read again takes effect while the program runs: the rules of `filter`, the choice of
- * `targets` (but `targets.procRoot`) and `log.level`. Pure, and without the schema library.
+ * Plans a reload: which values of a reloaded configuration take effect at run time. These are `filter.*`, `targets.*`
+ * except `targets.procRoot`, and `log.level`. Pure functions; does not load the schema library.
  */
 import type { Origin } from './layers.ts'
 import type { LoadedConfig } from './load.ts'
 import type { Config } from './schema.ts'
 
-/** What reading it again comes to. */
+/** The effect of a reload. */
 export interface ReloadPlan {
-  /** In effect from now on: the new values of what can change, the old ones of the rest. */
+  /** The configuration in effect after the reload: new values of keys that can change, old values of the rest. */
   readonly next: LoadedConfig
-  /** Dotted paths of the values that change now. */
+  /** Dotted paths of values that change now. */
   readonly changed: readonly string[]
-  /** Dotted paths of new values that take effect only with a restart. */
+  /** Dotted paths of new values that take effect after a restart. */
   readonly needRestart: readonly string[]
 }
 
-/** What has come of reading the configuration again so far, for metrics and health. */
+/** The reloads so far, for metrics and health. */
 export interface ReloadState {
-  /** How often something changed, nothing did, and it could not be used. */
+  /** Reloads that changed something, changed nothing, and were rejected. */
   readonly applied: number
   readonly unchanged: number
   readonly refused: number
-  /** true also before the first time. */
+  /** Whether the last reload succeeded; true before the first one. */
   readonly lastSuccessful: boolean
-  /** Dotted paths of values that differ from those in effect until the program is started anew. */
+  /** Dotted paths of loaded values that take effect after a restart. */
   readonly needRestart: readonly string[]
 }
 
-/** The one place that says what can change at run time. */
+/** The only place that defines what can change at run time. */
 function inEffect(current: Config, loaded: Config): Config {
   return {
     ...current,
@@ -39,8 +39,10 @@ function inEffect(current: Config, loaded: Config): Config {
 }
 
 /**
- * @param current the configuration in effect
- * @param loaded  the one just read
+ * Plans a reload.
+ *
+ * @param current  the configuration in effect
+ * @param loaded  the configuration just loaded
  */
 export function planReload(current: LoadedConfig, loaded: LoadedConfig): ReloadPlan {
   const config = inEffect(current.config, loaded.config)
@@ -52,7 +54,7 @@ export function planReload(current: LoadedConfig, loaded: LoadedConfig): ReloadP
   }
 }
 
-/** Values that stay keep where they came from; of the others a line of the file may have moved. */
+/** Values that stay keep their origin; those of the others are replaced, as lines of the file may have moved. */
 function mergeOrigins(
   current: LoadedConfig['origins'],
   loaded: LoadedConfig['origins'],

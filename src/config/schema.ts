@@ -1,8 +1,8 @@
 /**
- * The one description of the configuration: types, validation, defaults, environment names, the JSON Schema and the
- * reference page all come from here. Durations become milliseconds and sizes bytes while parsing.
+ * The schema of the configuration. Types, validation, defaults, environment names, the JSON Schema and the reference page
+ * are derived from it. Parsing converts durations to milliseconds and sizes to bytes.
  *
- * Combinations that cannot work are in combinations.ts.
+ * combinations.ts rejects values that are valid alone and cannot work together.
  */
 import { isIP } from 'node:net'
 import { z } from 'zod'
@@ -17,13 +17,13 @@ import {
   SIZE_PATTERN,
 } from './units.ts'
 
-/** How a key is written, beyond its JSON type. Decides how text (environment, flags) is read and values printed. */
+/** How a key's value is written. Determines how text (environment, flags) is parsed and how values are printed. */
 export type KeyKind = 'duration' | 'size' | 'integer' | 'boolean' | 'text' | 'choice' | 'list'
 
-/** Each leaf's kind, by its schema. */
+/** The kind of each leaf, by its schema. */
 export const keyKinds = z.registry<{ kind: KeyKind }>()
 
-/** A leaf of the configuration: its schema, its default as a user would write it, and its line in the reference. */
+/** A leaf of the configuration: its schema, its default as a user writes it, and its description in the reference. */
 function key<S extends z.ZodType>(kind: KeyKind, schema: S, fallback: z.input<S>, description: string) {
   const leaf = schema.prefault(fallback as never).meta({ description })
   keyKinds.add(leaf, { kind })
@@ -88,7 +88,7 @@ function choice<const T extends readonly [string, ...string[]]>(values: T, fallb
   return key('choice', z.enum(values, { error: `must be one of: ${shown}` }), fallback as never, description)
 }
 
-/** A list of texts that each match a pattern. Numbers are taken as texts, for a YAML list of bare numbers. */
+/** A list of texts that match a pattern. Accepts numbers as texts, for YAML lists of bare numbers. */
 function list(
   fallback: string[],
   description: string,
@@ -111,12 +111,12 @@ const MEDIA_TYPE = {
 }
 const STATUS = {
   pattern: /^[1-5](\d\d|xx|XX)$/,
-  error: 'must be a status (301) or a class of them (4xx)',
+  error: 'must be a status (301) or a class of statuses (4xx)',
   clean: (value: string) => value.toLowerCase(),
 }
 const PATH = { pattern: /^\/[^?#\s]*$/, error: 'must be a path that begins with / and has no query, such as /healthz' }
 
-/** `host:port`; a bare host gets Kafka's default port. */
+/** `host:port`. A host alone gets Kafka's default port. */
 const BROKER = {
   pattern: /^(\[[0-9a-fA-F:.]+\]|[^\s:/[\]]+)(:\d{1,5})?$/,
   error: 'must be host:port, such as kafka-0.kafka:9092',
@@ -129,97 +129,112 @@ function isNetwork(value: string): boolean {
   return rest.length === 0 && family !== 0 && /^\d+$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128)
 }
 
-const capture = section('Where frames come from.', {
+const capture = section('Live capture.', {
   source: choice(
     ['auto', 'af-packet', 'cap'],
     'auto',
-    'How frames are captured: af-packet (Linux packet sockets), cap (libpcap), or auto, the first that works here.',
+    'How to capture: `af-packet` (Linux packet sockets), `cap` (libpcap), or `auto`: the first of these that works.',
   ),
-  interfaces: list([], 'Host interfaces the agent watches beside what it discovers.', ANY_TEXT),
+  interfaces: list(
+    [],
+    'Interfaces of the host that the agent captures in addition to the pods it discovers.',
+    ANY_TEXT,
+  ),
   filter: text(
     '',
-    'BPF expression, as for tcpdump, ANDed to the built-in filter, which keeps what cannot be HTTP out of the process. Needs libpcap on this machine.',
+    'BPF expression as for tcpdump. A frame must match it and the built-in filter, which rejects frames that cannot carry HTTP. Needs libpcap.',
   ),
   snapLength: size(
     262_144,
-    'Bytes captured of each frame. Below the largest segment of the interface (offload makes them up to 64 KiB and, with BIG TCP, larger), bodies have gaps.',
+    'Bytes captured of each frame. Bodies have gaps if this is below the interface’s largest segment: up to 64 KiB with offload, more with BIG TCP.',
     64,
     16 * MIB,
   ),
   ringBytes: size(
     '8MiB',
-    'Kernel ring of each interface. Below 4 MiB, frames over 124 KiB (BIG TCP) are cut.',
+    'Size of the kernel ring of each interface. A ring below 4 MiB truncates frames above 124 KiB (BIG TCP).',
     256 * KIB,
     GIB,
   ),
   maxWorkers: integer(
     8,
-    'Capture workers at most; there are never more than one for four CPUs. With more interfaces than workers, a worker takes several.',
+    'Most capture workers, never more than one per four CPUs. A worker captures several interfaces when there are more interfaces than workers.',
     1,
     256,
   ),
-  promiscuous: flag(false, 'Also capture what is not addressed to the interface.'),
+  promiscuous: flag(false, 'Also capture frames that are not addressed to the interface.'),
 })
 
-const limits = section('Bounds on what is held. What goes over one is counted by reason.', {
+const limits = section('Limits on what is held in memory. Whatever exceeds one is dropped and counted by reason.', {
   messageBytes: size(
     '1MiB',
-    'Largest request or response, counted on the wire: start line, headers, framing and body. A larger one is dismissed with its pair; later pairs of the connection are intact.',
+    'Largest request or response on the wire: start line, headers, framing and body. A larger one is dropped with its pair; later pairs of the connection are not affected.',
     KIB,
     256 * MIB,
   ),
-  pairBytes: size('1MiB', 'Largest pair: the sum of its two messages on the wire.', KIB, 512 * MIB),
-  responseTimeout: duration('60s', 'A request without its response after this, in packet time, is abandoned.', 1),
+  pairBytes: size('1MiB', 'Largest pair: both messages on the wire together.', KIB, 512 * MIB),
+  responseTimeout: duration(
+    '60s',
+    'How long a request waits for its response, in packet time, before it is abandoned.',
+    1,
+  ),
   flows: integer(
     100_000,
-    'Connections followed at the same time, over all assemblers. At the bound the idlest goes.',
+    'Most connections tracked at the same time, over all assemblers. At the limit, the connection that has been idle longest is evicted.',
     16,
     10_000_000,
   ),
-  memory: size('256MiB', 'Memory for everything together; the parts are derived from it.', 32 * MIB, 64 * GIB),
+  memory: size('256MiB', 'Memory for captured data. Rings, buffers and pools are sized from it.', 32 * MIB, 64 * GIB),
 })
 
-const filter = section('Which pairs are kept. `--all` sets these rules aside for a run.', {
-  contentTypes: list(
-    ['application/json', 'application/x-www-form-urlencoded'],
-    'A pair is kept if its request or its response has one of these media types (parameters and case ignored). Empty: any type, or none.',
-    MEDIA_TYPE,
-  ),
-  userAgentPrefixes: list(['kube-probe'], 'Requests whose User-Agent begins with one of these are left out.', ANY_TEXT),
-  requestHeaders: list(['X-Soveren-Request'], 'Requests that carry one of these headers are left out.', HEADER_NAME),
-  statuses: list(
-    ['301', '308', '4xx', '5xx'],
-    'Pairs whose response has one of these statuses, or is of one of these classes, are left out.',
-    STATUS,
-  ),
-  paths: list(
-    ['/metrics', '/healthz', '/api/health', '/api/v2/alive', '/api/v2/detect'],
-    'Requests for exactly one of these paths are left out; query, fragment and a trailing slash are ignored.',
-    PATH,
-  ),
-})
+const filter = section(
+  'Which pairs are kept. `--all` disables these rules for a run; an empty list disables one of them.',
+  {
+    contentTypes: list(
+      ['application/json', 'application/x-www-form-urlencoded'],
+      'A pair is kept if its request or its response has one of these media types; parameters and case are ignored. Empty: pairs of any type, or of none, are kept.',
+      MEDIA_TYPE,
+    ),
+    userAgentPrefixes: list(
+      ['kube-probe'],
+      'Requests whose User-Agent begins with one of these are filtered.',
+      ANY_TEXT,
+    ),
+    requestHeaders: list(['X-Soveren-Request'], 'Requests with one of these headers are filtered.', HEADER_NAME),
+    statuses: list(
+      ['301', '308', '4xx', '5xx'],
+      'Pairs whose response has one of these statuses or classes of statuses are filtered.',
+      STATUS,
+    ),
+    paths: list(
+      ['/metrics', '/healthz', '/api/health', '/api/v2/alive', '/api/v2/detect'],
+      'Requests for one of these paths are filtered; query, fragment and a trailing slash are ignored.',
+      PATH,
+    ),
+  },
+)
 
-const ship = section('Where pairs go, and the buffer they wait in.', {
-  sink: choice(['kafka', 'file', 'stdout', 'none'], 'kafka', 'Where pairs go. none counts them and lets them go.'),
-  format: choice(['msgpack', 'json'], 'msgpack', 'How a pair is written as a Kafka value or in a file.'),
+const ship = section('The destination of pairs, and their buffer.', {
+  sink: choice(['kafka', 'file', 'stdout', 'none'], 'kafka', 'The destination of pairs. `none`: count and discard.'),
+  format: choice(['msgpack', 'json'], 'msgpack', 'The form of a pair in a Kafka value or a file.'),
   decode: flag(
     false,
-    'Undo Content-Encoding (gzip, deflate, br, zstd) of bodies on this node, under a limit; off, bodies go as they were sent.',
+    'Undo the Content-Encoding of bodies (gzip, deflate, br, zstd) on this node, up to a limit. Otherwise bodies ship as sent.',
   ),
   bufferBytes: size(
     '64MiB',
-    'Pairs waiting for Kafka. When it is full the oldest are purged and counted as pairs.dropped.bufferBytes.',
+    'Size of the buffer for pairs that wait for Kafka. When it is full, the oldest pairs are dropped and counted as `pairs.dropped.bufferBytes`.',
     64 * KIB,
     16 * GIB,
   ),
-  maxAge: duration('5m', 'Pairs that have waited longer are purged and counted as pairs.dropped.maxAge.', 1),
+  maxAge: duration('5m', 'Pairs that have waited longer are dropped and counted as `pairs.dropped.maxAge`.', 1),
   linger: duration('50ms', 'How long a batch waits to fill before it is sent.', 0, 60_000),
-  batchBytes: size('512KiB', 'A batch is sent when it has this many bytes.', KIB, 64 * MIB),
-  file: text('', 'The file for sink: file. One pair a line in JSON, a plain sequence of values in MessagePack.'),
+  batchBytes: size('512KiB', 'A batch is sent once it has this many bytes.', KIB, 64 * MIB),
+  file: text('', 'The file of `ship.sink: file`: one pair per line in JSON, a sequence of values in MessagePack.'),
 })
 
-const kafka = section('The cluster and topic pairs go to.', {
-  brokers: list([], 'Brokers to begin with, as host:port.', BROKER),
+const kafka = section('The Kafka cluster and topic.', {
+  brokers: list([], 'Bootstrap brokers, as host:port.', BROKER),
   topic: key(
     'text',
     z
@@ -229,33 +244,33 @@ const kafka = section('The cluster and topic pairs go to.', {
     'The topic.',
   ),
   clientId: text('interceptor', 'Name of this client in the brokers’ logs and quotas.'),
-  createTopic: flag(false, 'Create the topic if it is not there, with the broker’s default partitions and replicas.'),
+  createTopic: flag(false, 'Create the topic if it does not exist, with the broker’s default partitions and replicas.'),
   acks: choice(
     ['none', 'leader', 'all'],
     'leader',
-    'When a batch counts as shipped: none (sent), leader (written by the leader), all (written by every in-sync replica).',
+    'When a batch counts as shipped: `none` (sent), `leader` (written by the leader), `all` (written by every in-sync replica).',
   ),
   compression: choice(
     ['none', 'gzip', 'zstd', 'lz4', 'snappy'],
     'none',
-    'Compression of a batch. zstd needs Node.js 22.15 or later.',
+    'Compression of a batch. `zstd` needs Node.js 22.15 or later.',
   ),
   partitionBy: choice(
     ['connection', 'server', 'round-robin'],
     'connection',
-    'What decides the partition: the connection (its pairs keep their order), the server’s address, or turns.',
+    'What selects the partition: the connection, whose pairs stay in order, the server’s address, or round-robin.',
   ),
   tls: section('Encryption to the brokers.', {
-    enabled: flag(false, 'Speak TLS to the brokers.'),
-    caFile: text('', 'PEM file of the authorities to trust; empty: those Node.js trusts.'),
+    enabled: flag(false, 'Use TLS.'),
+    caFile: text('', 'PEM file of the trusted certificate authorities. Empty: those that Node.js trusts.'),
     certFile: text('', 'PEM file of the client’s certificate.'),
     keyFile: text('', 'PEM file of the client’s key.'),
-    serverName: text('', 'Name the brokers’ certificates must carry; empty: the host connected to.'),
+    serverName: text('', 'Name that the brokers’ certificates must contain. Empty: the name of the host connected to.'),
   }),
   sasl: section('Authentication to the brokers.', {
     mechanism: choice(['', 'plain', 'scram-sha-256', 'scram-sha-512'], '', 'Empty: no authentication.'),
-    username: text('', 'The user.'),
-    passwordFile: text('', 'File with the password, such as a mounted Secret. One line break at its end is ignored.'),
+    username: text('', 'The user name.'),
+    passwordFile: text('', 'File with the password, such as a mounted Secret. A line break at its end is ignored.'),
   }),
 })
 
@@ -266,57 +281,66 @@ const PORT = z.number({ error: PORT_ERROR }).int(PORT_ERROR).min(1, PORT_ERROR).
 /** `host:port`, `[v6]:port` or empty. */
 const LISTEN_ADDRESS = /^$|^(\[[0-9a-fA-F:.]+\]|[^\s:/[\]]*):\d{1,5}$/
 
-/** The whole configuration. Parsing `{}` gives every default. */
+/** The whole configuration. Parsing `{}` returns the defaults. */
 export const configSchema = z
   .strictObject({
     node: section('This node.', {
       name: text(
         '',
-        'Name of this node in pairs and metrics. Empty: NODE_NAME from the environment, else the host’s name.',
+        'Name of this node in pairs and metrics. Empty: NODE_NAME from the environment, else the host name.',
       ),
     }),
     capture,
-    assemble: section('Turning frames into pairs.', {
+    assemble: section('Assembly of frames into pairs.', {
       workers: key(
         'integer',
         z.union([z.literal('auto'), z.number().int(WORKERS_ERROR).min(1, WORKERS_ERROR).max(64, WORKERS_ERROR)], {
           error: WORKERS_ERROR,
         }),
         'auto',
-        'Assembler workers. auto: from the CPU limit, at least 1.',
+        'Assembler workers. auto: half of the CPUs that the process may use, 1 to 8; 1 for files.',
       ),
     }),
     limits,
     filter,
     ship,
     kafka,
-    kubernetes: section('The Kubernetes API, for the names of pods.', {
+    kubernetes: section('The Kubernetes API, which names the pods.', {
       enabled: key(
         'boolean',
         z.union([z.literal('auto'), z.boolean()], { error: 'must be auto, true or false' }),
         'auto',
-        'Ask the API server for pods. auto: when running in a pod, or kubeconfig is set.',
+        'Query the API server for pods. auto: if the program runs in a pod or `kubernetes.kubeconfig` is set.',
       ),
-      kubeconfig: text('', 'A kubeconfig file; empty: the pod’s service account.'),
+      kubeconfig: text('', 'A kubeconfig file. Empty: the pod’s service account.'),
       remoteNames: flag(
         false,
-        'Also name the pods of other nodes at the far end of a connection. Watches every pod of the cluster.',
+        'Also name pods of other nodes at the remote end of a connection. Watches every pod of the cluster.',
       ),
     }),
-    targets: section('Which pods of the node are captured.', {
+    targets: section('Which pods of the node the agent captures.', {
       procRoot: text('/proc', 'Where the host’s /proc is mounted.'),
       namespaces: section('Kubernetes namespaces, as names or globs.', {
-        include: list([], 'Only these. Empty: all.', ANY_TEXT),
-        exclude: list([], 'None of these.', ANY_TEXT),
+        include: list([], 'Capture only these. Empty: all.', ANY_TEXT),
+        exclude: list([], 'Capture none of these.', ANY_TEXT),
       }),
-      selector: text('', 'Kubernetes label selector that pods must match.'),
-      excludePorts: key('list', z.array(PORT, { error: 'must be a list of port numbers' }), [], 'TCP ports left out.'),
-      keep: choice(['server', 'both'], 'server', 'Which views of an exchange inside the cluster are kept.'),
+      selector: text('', 'Kubernetes label selector. Only matching pods are captured.'),
+      excludePorts: key(
+        'list',
+        z.array(PORT, { error: 'must be a list of port numbers' }),
+        [],
+        'TCP ports that are not captured.',
+      ),
+      keep: choice(
+        ['server', 'both'],
+        'server',
+        'Which captures of an exchange inside the cluster are kept: the server’s only, or those of both sides.',
+      ),
       clusterNetworks: key(
         'list',
         z.array(z.string().refine(isNetwork, 'must be a network such as 10.0.0.0/8'), { error: 'must be a list' }),
         [],
-        'Networks of the cluster’s pods and services. Empty: from the API server.',
+        'Networks of the cluster’s pods and Services. Empty: read from the API server.',
       ),
     }),
     admin: section('Metrics and health.', {
@@ -324,17 +348,20 @@ export const configSchema = z
         'text',
         z.string().regex(LISTEN_ADDRESS, 'must be host:port, such as 127.0.0.1:9464, or empty'),
         '127.0.0.1:9464',
-        'Where the agent serves /metrics, /livez and /readyz. Empty: nowhere.',
+        'Where the agent serves /metrics, /livez and /readyz. Empty: it does not.',
       ),
     }),
-    log: section('What the program says about itself, on standard error.', {
-      level: choice(['debug', 'info', 'warn', 'error'], 'info', 'The least severe that is written.'),
+    log: section('The log on standard error.', {
+      level: choice(['debug', 'info', 'warn', 'error'], 'info', 'The least severe level that is logged.'),
     }),
-    shutdown: section('Stopping.', {
-      timeout: duration('10s', 'How long a stop may take to drain and flush; what is left then is counted as dropped.'),
+    shutdown: section('Shutdown.', {
+      timeout: duration(
+        '10s',
+        'How long a shutdown may take to drain and flush. Pairs that are left then are counted as `pairs.dropped.shutdown`.',
+      ),
     }),
   })
-  .meta({ title: 'Interceptor configuration', description: 'Durations and sizes carry units.' })
+  .meta({ title: 'Interceptor configuration', description: 'Durations and sizes are numbers with units.' })
 
-/** The configuration as every stage gets it: durations in milliseconds, sizes in bytes. */
+/** The parsed configuration: durations in milliseconds, sizes in bytes. */
 export type Config = z.output<typeof configSchema>

@@ -1,6 +1,5 @@
 /**
- * Durations and sizes as people write them, to numbers and back. A bare number is milliseconds or bytes.
- * Pure functions.
+ * Parses and formats durations and sizes with units. A bare number is milliseconds or bytes. Pure functions.
  */
 
 const MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
@@ -15,19 +14,19 @@ const BYTES = {
   GiB: 1024 ** 3,
 } as const
 
-/** Accepted duration texts: a number, or numbers with units one after the other (`1m30s`). */
+/** Matches a duration: a number, or a sequence of numbers with units (`1m30s`). */
 export const DURATION_PATTERN = /^(\d+|(\d+(\.\d+)?(ms|s|m|h|d))+)$/
 
-/** Accepted size texts: a number, or a number with a unit. */
+/** Matches a size: a number, or a number with a unit. */
 export const SIZE_PATTERN = /^\d+(\.\d+)?(B|KB|MB|GB|KiB|MiB|GiB)$|^\d+$/
 
-/** Accepted durations, for messages and the reference. */
+/** The accepted durations, for messages and the reference. */
 export const DURATION_FORMS = 'a number with a unit (250ms, 60s, 5m, 2h, 1d), or a bare number of milliseconds'
-/** Accepted sizes, for messages and the reference. */
+/** The accepted sizes, for messages and the reference. */
 export const SIZE_FORMS =
   'a number with a unit (512KiB, 64MiB, 1GiB; KB, MB and GB are powers of 1000), or a bare number of bytes'
 
-/** @returns milliseconds, rounded; null when the text is no duration (see DURATION_FORMS). */
+/** Parses a duration. @returns milliseconds, rounded; null if the text is not a duration (DURATION_FORMS) */
 export function parseDuration(text: string): number | null {
   if (!DURATION_PATTERN.test(text)) return null
   if (/^\d+$/.test(text)) return Number(text)
@@ -38,7 +37,7 @@ export function parseDuration(text: string): number | null {
   return Math.round(ms)
 }
 
-/** @returns bytes, rounded; null when the text is no size (see SIZE_FORMS). */
+/** Parses a size. @returns bytes, rounded; null if the text is not a size (SIZE_FORMS) */
 export function parseSize(text: string): number | null {
   const match = SIZE_PATTERN.test(text) ? /^([\d.]+)(\D*)$/.exec(text) : null
   if (match === null) return null
@@ -46,14 +45,14 @@ export function parseSize(text: string): number | null {
   return Math.round(Number(match[1]) * BYTES[unit as keyof typeof BYTES])
 }
 
-/** @returns the shortest exact text with one unit: 300000 → `5m`, 90000 → `90s`, 0 → `0ms`. */
+/** Formats a duration with the largest unit that is exact: 300000 → `5m`, 90000 → `90s`, 0 → `0ms`. */
 export function formatDuration(ms: number): string {
   const units = Object.entries(MS).toReversed()
   const [unit, worth] = units.find(([, each]) => ms >= each && ms % each === 0) ?? ['ms', 1]
   return `${ms / worth}${unit}`
 }
 
-/** @returns the exact text in the largest binary unit that divides it: 1048576 → `1MiB`, 262144 → `256KiB`, 1000 → `1000`. */
+/** Formats a size with the largest binary unit that is exact: 1048576 → `1MiB`, 262144 → `256KiB`, 1000 → `1000`. */
 export function formatSize(bytes: number): string {
   for (const unit of ['GiB', 'MiB', 'KiB'] as const) {
     if (bytes >= BYTES[unit] && bytes % BYTES[unit] === 0) return `${bytes / BYTES[unit]}${unit}`

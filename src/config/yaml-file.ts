@@ -1,11 +1,11 @@
-/** The layer of a YAML file: values by path, each with the line of its key. */
+/** Reads the layer of a YAML file: values by path, each with the line of its key. */
 import { readFileSync } from 'node:fs'
 import { type Document, isMap, isScalar, LineCounter, parseDocument } from 'yaml'
 import { errorText } from '../errors.ts'
 import { configKeys, configSections, isSection, keyAt } from './keys.ts'
 import { type Layer, unknownKey } from './layers.ts'
 
-/** A file that cannot be read or parsed is a problem of its layer. */
+/** Reads a file. A file that cannot be read or parsed is a problem of its layer. */
 export function fileLayer(path: string): Layer {
   const layer: Layer = { settings: new Map(), problems: [] }
   try {
@@ -31,7 +31,7 @@ function readYaml(path: string, text: string, layer: Layer): void {
   if (layer.problems.length === 0) readSection({ path, document, lines }, [], document.toJS(), layer)
 }
 
-/** @param names  the section's path; empty: the whole file */
+/** @param names  the path of the section; empty: the whole file */
 function readSection(source: Source, names: string[], value: unknown, layer: Layer): void {
   if (value === null || value === undefined) return
   if (typeof value !== 'object' || Array.isArray(value)) {
@@ -48,7 +48,7 @@ function readEntry(source: Source, names: string[], value: unknown, layer: Layer
   const path = names.join('.')
   const where = place(source, names)
   if (names.at(-1)?.includes('.')) {
-    layer.problems.push(`${path} (${where}): write its parts as nested maps, not with dots`)
+    layer.problems.push(`${path} (${where}): write nested maps instead of dots`)
   } else if (isSection(path)) {
     readSection(source, names, value, layer)
   } else if (keyAt(path) === undefined) {
@@ -58,7 +58,7 @@ function readEntry(source: Source, names: string[], value: unknown, layer: Layer
   }
 }
 
-/** `interceptor.yaml:12`, the line of a key; of the file's beginning for no names. */
+/** `interceptor.yaml:12`: the line of a key, or of the file's first value for no names. */
 function place({ path, document, lines }: Source, names: string[]): string {
   const parent = names.length < 2 ? document.contents : document.getIn(names.slice(0, -1), true)
   const pairs = isMap(parent) ? parent.items : []

@@ -9,11 +9,11 @@ const FLAGS = [
   { path: 'filter.paths', value: '/a,/b', name: '--set' },
 ]
 
-test('loadConfigApart: the same configuration and origins as in this thread', async () => {
+test('loadConfigApart: loads the same configuration and origins as loadConfig', async () => {
   assert.deepEqual(await loadConfigApart({ flags: FLAGS }), loadConfig({ flags: FLAGS }))
 })
 
-test('loadConfigApart: what is wrong is the same error', async () => {
+test('loadConfigApart: throws the same error as loadConfig', async () => {
   const flags = [{ path: 'ship.maxAge', value: '90 parsecs', name: '--set' }]
   const expected = (error: unknown): boolean => {
     assert.ok(error instanceof InterceptorError)

@@ -33,7 +33,7 @@ function problemOf(sources: ConfigSources): string {
   return assert.fail('was accepted')
 }
 
-test('loadConfig: defaults are those of the contract', () => {
+test('loadConfig: returns the documented defaults', () => {
   const config = defaultConfig()
   assert.equal(config.node.name, hostname())
   const { node: _, ...rest } = config
@@ -98,7 +98,7 @@ test('loadConfig: defaults are those of the contract', () => {
   })
 })
 
-test('loadConfig: flags go before the environment, that before the file, that before defaults', () => {
+test('loadConfig: prefers flags to the environment, that to the file, that to defaults', () => {
   const file = yaml('ship: { maxAge: 1m, linger: 1ms, batchBytes: 1KiB }\n')
   const env = { INTERCEPTOR_SHIP_MAX_AGE: '2m', INTERCEPTOR_SHIP_LINGER: '2ms' }
   const { config, origins } = loadConfig({ file, env, flags: [flag('ship.maxAge', '3m')] })
@@ -115,12 +115,12 @@ test('loadConfig: flags go before the environment, that before the file, that be
   ])
 })
 
-test('loadConfig: the later of two flags wins', () => {
+test('loadConfig: takes the later of two flags', () => {
   const { config } = loadConfig({ env: {}, flags: [flag('kafka.topic', 'a'), flag('kafka.topic', 'b')] })
   assert.equal(config.kafka.topic, 'b')
 })
 
-test('loadConfig: every key can be set from the environment by its name', () => {
+test('loadConfig: reads every key from the environment by its name', () => {
   assert.equal(configKeys.find(({ path }) => path === 'kafka.tls.caFile')?.environment, 'INTERCEPTOR_KAFKA_TLS_CA_FILE')
   const env = {
     INTERCEPTOR_KAFKA_BROKERS: 'a:1, b,c.d:3',
@@ -145,7 +145,7 @@ test('loadConfig: every key can be set from the environment by its name', () => 
   assert.equal(config.limits.memory, 512 * 1024 * 1024)
 })
 
-test('loadConfig: variables Kubernetes sets for a Service of the same name are not configuration', () => {
+test('loadConfig: ignores the variables of a Kubernetes Service of the same name', () => {
   const env = {
     INTERCEPTOR_SERVICE_HOST: '10.0.0.1',
     INTERCEPTOR_SERVICE_PORT: '9464',
@@ -159,27 +159,27 @@ test('loadConfig: variables Kubernetes sets for a Service of the same name are n
   assert.deepEqual(loadConfig({ env }).config, defaultConfig())
 })
 
-test('loadConfig: INTERCEPTOR_CONFIG names the file, and a file given goes before it', () => {
+test('loadConfig: reads the file that INTERCEPTOR_CONFIG names, unless one is given', () => {
   const named = yaml('kafka: { topic: named }\n')
   const env = { INTERCEPTOR_CONFIG: named }
   assert.equal(loadConfig({ env }).config.kafka.topic, 'named')
   assert.equal(loadConfig({ env, file: yaml('kafka: { topic: given }') }).config.kafka.topic, 'given')
 })
 
-test('loadConfig: an empty node.name becomes NODE_NAME', () => {
+test('loadConfig: sets an empty node.name to NODE_NAME', () => {
   const { config, origins } = loadConfig({ env: { NODE_NAME: 'worker-7' } })
   assert.equal(config.node.name, 'worker-7')
   assert.deepEqual(origins.get('node.name'), { kind: 'environment', name: 'NODE_NAME' })
   assert.equal(loadConfig({ env: { NODE_NAME: 'a', INTERCEPTOR_NODE_NAME: 'b' } }).config.node.name, 'b')
 })
 
-test('loadConfig: empty files, sections and keys leave the defaults', () => {
+test('loadConfig: keeps the defaults for empty files, sections and keys', () => {
   for (const text of ['', '# nothing\n', 'ship:\n', 'ship:\n  maxAge:\nfilter:\n  paths:\n']) {
     assert.deepEqual(loadConfig({ env: {}, file: yaml(text) }).config, defaultConfig())
   }
 })
 
-test('loadConfig: YAML numbers are milliseconds and bytes, and statuses', () => {
+test('loadConfig: reads YAML numbers as milliseconds, bytes and statuses', () => {
   const file = yaml('limits: { responseTimeout: 1500, messageBytes: 2048 }\nfilter: { statuses: [404, 5xx] }\n')
   const { config } = loadConfig({ env: {}, file })
   assert.deepEqual([config.limits.responseTimeout, config.limits.messageBytes], [1500, 2048])
@@ -235,14 +235,14 @@ const refused: [string, ConfigSources, string][] = [
     'kafka.brokers: "kafka://a:9092" must be host:port, such as kafka-0.kafka:9092 (--set)',
   ],
   [
-    'a topic no broker would take',
+    'a topic name that brokers reject',
     { flags: [flag('kafka.topic', 'a b')] },
     'kafka.topic: "a b" must be 1 to 249 letters, digits, dots, dashes or underscores (--set)',
   ],
   [
-    'a status that is none',
+    'an invalid status',
     { flags: [flag('filter.statuses', '301,6xx')] },
-    'filter.statuses: "6xx" must be a status (301) or a class of them (4xx) (--set)',
+    'filter.statuses: "6xx" must be a status (301) or a class of statuses (4xx) (--set)',
   ],
   [
     'a media type with parameters',
@@ -250,7 +250,7 @@ const refused: [string, ConfigSources, string][] = [
     'filter.contentTypes: "application/json; charset=utf-8" must be a media type without parameters, such as application/json (--set)',
   ],
   [
-    'a network that is none',
+    'an invalid network',
     { flags: [flag('targets.clusterNetworks', '10.0.0.0/33')] },
     'targets.clusterNetworks: "10.0.0.0/33" must be a network such as 10.0.0.0/8 (--set)',
   ],
@@ -260,41 +260,41 @@ const refused: [string, ConfigSources, string][] = [
     'targets.excludePorts: 70000 must be a port number from 1 to 65535 (--set)',
   ],
   [
-    'a count that is none',
+    'an invalid count',
     { flags: [flag('assemble.workers', 'many')] },
     'assemble.workers: "many" must be auto or a whole number from 1 to 64 (--set)',
   ],
   [
-    'a boolean that is none',
+    'an invalid boolean',
     { flags: [flag('ship.decode', 'yes')] },
     'ship.decode: "yes" must be true or false (--set)',
   ],
-  ['a section that is no map', { file: yaml('ship: 5\n') }, 'ship (4.yaml:1) must be a map of keys'],
-  ['a file that is no map', { file: yaml('- ship\n') }, 'the file (5.yaml:1) must be a map of keys'],
+  ['a section that is not a map', { file: yaml('ship: 5\n') }, 'ship (4.yaml:1) must be a map of keys'],
+  ['a file that is not a map', { file: yaml('- ship\n') }, 'the file (5.yaml:1) must be a map of keys'],
   [
-    'a map where a value belongs',
+    'a map in place of a value',
     { file: yaml('ship: { maxAge: { a: 1 } }') },
     `ship.maxAge: {"a":1} ${DURATION} (6.yaml:1)`,
   ],
   [
     'a key of the file with dots',
     { file: yaml('ship.maxAge: 1m\n') },
-    'ship.maxAge (7.yaml:1): write its parts as nested maps, not with dots',
+    'ship.maxAge (7.yaml:1): write nested maps instead of dots',
   ],
   [
     'sink file without a file',
     { flags: [flag('ship.sink', 'file')] },
-    'ship.sink is file, but ship.file names no file',
+    'ship.sink is file, but ship.file is empty',
   ],
   [
     'a certificate without its key',
     { flags: [flag('kafka.tls.enabled', true), flag('kafka.tls.certFile', 'c.pem')] },
-    'kafka.tls.certFile needs kafka.tls.keyFile beside it',
+    'kafka.tls.certFile needs kafka.tls.keyFile too',
   ],
   [
     'a key without its certificate',
     { flags: [flag('kafka.tls.enabled', true), flag('kafka.tls.keyFile', 'k.pem')] },
-    'kafka.tls.keyFile needs kafka.tls.certFile beside it',
+    'kafka.tls.keyFile needs kafka.tls.certFile too',
   ],
   [
     'TLS files without TLS',
@@ -329,18 +329,18 @@ const refused: [string, ConfigSources, string][] = [
 ]
 
 for (const [title, sources, message] of refused) {
-  test(`loadConfig: refuses ${title}`, () => {
+  test(`loadConfig: rejects ${title}`, () => {
     assert.equal(problemOf(sources), `configuration: ${message}`)
   })
 }
 
-test('loadConfig: zstd is taken where Node.js has it, else refused naming the version that has', () => {
+test('loadConfig: accepts zstd where Node.js supports it, else names the version that does', () => {
   const flags = [flag('kafka.compression', 'zstd')]
   if ('zstdCompress' in zlib) assert.equal(loadConfig({ env: {}, flags }).config.kafka.compression, 'zstd')
   else assert.match(problemOf({ flags }), /Node\.js 22\.15 or later/)
 })
 
-test('loadConfig: every problem of every source is in the one error', () => {
+test('loadConfig: reports every problem of every source in one error', () => {
   const file = yaml('ship: { lingr: 1 }\n')
   const message = problemOf({
     file,
@@ -353,11 +353,11 @@ test('loadConfig: every problem of every source is in the one error', () => {
   }
 })
 
-test('loadConfig: broken YAML names its line', () => {
+test('loadConfig: names the line of broken YAML', () => {
   assert.match(problemOf({ file: yaml('ship:\n  maxAge: [1\n') }), /^configuration: \d+\.yaml:\d: /)
   assert.match(problemOf({ file: yaml('ship: {}\nship: {}\n') }), /\.yaml:2: Map keys must be unique/)
 })
 
-test('loadConfig: a file that is not there is named', () => {
+test('loadConfig: names a file that does not exist', () => {
   assert.match(problemOf({ file: join(folder, 'none.yaml') }), /cannot read the configuration file none\.yaml: ENOENT/)
 })

@@ -19,7 +19,7 @@ for (const [from, to, distance] of distances) {
   })
 }
 
-test('editDistance: symmetric, zero only for equal texts, at most the longer length', () => {
+test('editDistance: is symmetric, zero only for equal texts, at most the longer length', () => {
   fc.assert(
     fc.property(fc.string({ maxLength: 12 }), fc.string({ maxLength: 12 }), (left, right) => {
       const distance = editDistance(left, right)
@@ -53,6 +53,6 @@ for (const [written, meant] of guesses) {
   })
 }
 
-test('nearest: nothing known gives null', () => {
+test('nearest: returns null without known words', () => {
   assert.equal(nearest('anything', []), null)
 })

@@ -13,7 +13,7 @@ const lineOf = (text: string, key: string): string | undefined =>
     .find((line) => line.trim().startsWith(`${key}:`))
     ?.trim()
 
-test('printConfig: each value carries its origin, and its unit', () => {
+test('printConfig: prints each value with its origin and unit', () => {
   const text = printConfig(
     loadConfig({
       env: { INTERCEPTOR_SHIP_MAX_AGE: '90000', NODE_NAME: 'n1' },
@@ -31,7 +31,7 @@ test('printConfig: each value carries its origin, and its unit', () => {
   assert.equal(lineOf(text, 'snapLength'), 'snapLength: 262144 # default')
 })
 
-test('printConfig: every key is there, and reads back as the same configuration', () => {
+test('printConfig: prints every key, which read back as the same configuration', () => {
   const flags = [
     { path: 'limits.responseTimeout', value: '1234', name: '--set' },
     { path: 'ship.batchBytes', value: '10000', name: '--set' },

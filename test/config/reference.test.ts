@@ -11,15 +11,15 @@ import { configJsonSchema, configReference } from '../../src/config/reference.ts
 const inRepository = (path: string): string => readFileSync(new URL(`../../../${path}`, import.meta.url), 'utf8')
 const stale = 'is not current: run node dist/src/config/generate.js'
 
-test('reference: docs/configuration.md is what the schema generates', () => {
+test('reference: generates docs/configuration.md', () => {
   assert.equal(inRepository('docs/configuration.md'), configReference(), `docs/configuration.md ${stale}`)
 })
 
-test('reference: schema/config.schema.json is what the schema generates', () => {
+test('reference: generates schema/config.schema.json', () => {
   assert.equal(inRepository('schema/config.schema.json'), configJsonSchema(), `schema/config.schema.json ${stale}`)
 })
 
-test('reference: every key and section has a description', () => {
+test('reference: describes every key and section', () => {
   for (const { path, description } of configKeys) assert.ok(description.length > 5, path)
   const page = configReference()
   for (const { path } of configKeys) assert.ok(page.includes(`| \`${path}\` |`), path)
@@ -27,7 +27,7 @@ test('reference: every key and section has a description', () => {
 
 const validate = new Ajv2020({ allowUnionTypes: true }).compile(JSON.parse(configJsonSchema()))
 
-test('JSON Schema: takes what is printed, and nothing', () => {
+test('JSON Schema: accepts the printed configuration and an empty one', () => {
   assert.ok(validate({}), JSON.stringify(validate.errors))
   assert.ok(validate(parse(printConfig(loadConfig({ env: {} })))), JSON.stringify(validate.errors))
 })
@@ -43,7 +43,7 @@ const refused: unknown[] = [
 ]
 
 for (const value of refused) {
-  test(`JSON Schema: refuses ${JSON.stringify(value)}`, () => {
+  test(`JSON Schema: rejects ${JSON.stringify(value)}`, () => {
     assert.equal(validate(value), false)
   })
 }

@@ -1,4 +1,4 @@
-/** A program that reloads its configuration file as the agent does, and prints each step as a line of JSON. */
+/** A program that reloads its configuration file as the agent does and prints each step as a line of JSON. */
 
 import { loadConfigApart } from '../../src/config/load-apart.ts'
 import { ConfigReloader } from '../../src/config/reload-watcher.ts'

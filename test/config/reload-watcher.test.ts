@@ -19,7 +19,7 @@ function folder(t: TestContext): string {
   return path
 }
 
-/** A mounted ConfigMap as the kubelet lays it: the file is a link through `..data`, which one rename moves on. */
+/** A mounted ConfigMap as the kubelet writes it: the file is a link through `..data`, which one rename swaps. */
 class ConfigMapMount {
   readonly file: string
   readonly #root: string
@@ -50,7 +50,7 @@ interface Rig {
   applied: string[][]
 }
 
-/** A watcher in this process; `refuse` makes the next application fail. */
+/** A watcher in this process; `refuse` makes the next `apply` fail. */
 function watch(t: TestContext, file: string, options: { refuse?: () => boolean } = {}): Rig {
   const lines: Rig['lines'] = []
   const applied: string[][] = []
@@ -75,7 +75,7 @@ async function until(holds: () => boolean): Promise<void> {
   while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5))
 }
 
-test('ConfigReloader: a ConfigMap that is swapped takes effect', async (t) => {
+test('ConfigReloader: applies a swapped ConfigMap', async (t) => {
   const mount = new ConfigMapMount(folder(t), 'filter: { paths: [/a] }\n')
   const { reloader, applied } = watch(t, mount.file)
   mount.update('filter: { paths: [/b] }\n')
@@ -86,7 +86,7 @@ test('ConfigReloader: a ConfigMap that is swapped takes effect', async (t) => {
   assert.deepEqual(applied, [['filter.paths'], ['log.level']])
 })
 
-test('ConfigReloader: a file written in place, and one renamed over it, take effect', async (t) => {
+test('ConfigReloader: applies a file written in place and one renamed over it', async (t) => {
   const file = join(folder(t), 'interceptor.yaml')
   writeFileSync(file, 'filter: { paths: [/a] }\n')
   const { reloader } = watch(t, file)
@@ -98,7 +98,7 @@ test('ConfigReloader: a file written in place, and one renamed over it, take eff
   assert.deepEqual(reloader.current.config.filter.paths, ['/cc'])
 })
 
-test('ConfigReloader: a wrong file and a missing one are an error each, and the configuration goes on', async (t) => {
+test('ConfigReloader: reports an invalid and a missing file and keeps the configuration', async (t) => {
   const file = join(folder(t), 'interceptor.yaml')
   writeFileSync(file, 'filter: { paths: [/a] }\n')
   const { reloader, lines, applied } = watch(t, file)
@@ -117,7 +117,7 @@ test('ConfigReloader: a wrong file and a missing one are an error each, and the 
   assert.equal(reloader.state.lastSuccessful, true)
 })
 
-test('ConfigReloader: keys that need a restart are named once, and keep their values', async (t) => {
+test('ConfigReloader: names keys that need a restart once and keeps their values', async (t) => {
   const file = join(folder(t), 'interceptor.yaml')
   writeFileSync(file, 'kafka: { topic: one }\n')
   const { reloader, lines } = watch(t, file)
@@ -129,14 +129,14 @@ test('ConfigReloader: keys that need a restart are named once, and keep their va
   const warnings = lines.filter(({ level }) => level === 40)
   assert.deepEqual(
     warnings.map(({ msg, keys }) => [msg, keys]),
-    [['these keys take effect only with a restart, their old values go on', 'kafka.topic']],
+    [['these keys take effect after a restart; their old values stay in effect', 'kafka.topic']],
   )
   writeFileSync(file, 'kafka: { topic: one }\n')
   await until(() => reloader.state.applied === 2)
   assert.deepEqual(reloader.state.needRestart, [])
 })
 
-test('ConfigReloader: what cannot be applied is refused, and the same file is taken at the next SIGHUP', async (t) => {
+test('ConfigReloader: rejects what cannot be applied and retries the same file on SIGHUP', async (t) => {
   const file = join(folder(t), 'interceptor.yaml')
   writeFileSync(file, '')
   let refuses = true
@@ -151,7 +151,7 @@ test('ConfigReloader: what cannot be applied is refused, and the same file is ta
   assert.equal(reloader.current.config.targets.selector, 'a in')
 })
 
-test('ConfigReloader: many at once are done one after the other, and the last state counts', async (t) => {
+test('ConfigReloader: runs concurrent reloads one after the other and ends with the last state', async (t) => {
   const file = join(folder(t), 'interceptor.yaml')
   writeFileSync(file, '')
   const { reloader } = watch(t, file)
@@ -167,7 +167,7 @@ test('ConfigReloader: many at once are done one after the other, and the last st
 
 const PROGRAM = fileURLToPath(new URL('./reload-program.js', import.meta.url))
 
-/** @param pollMs  long: only signals count */
+/** @param pollMs  a large value leaves SIGHUP only */
 async function startProgram(t: TestContext, file: string, pollMs: number) {
   const child: ChildProcess = spawn(process.execPath, [PROGRAM, file, String(pollMs)], {
     stdio: ['pipe', 'pipe', 'inherit'],
@@ -186,7 +186,7 @@ async function startProgram(t: TestContext, file: string, pollMs: number) {
   return { child, messages, said: (message: string) => until(() => messages().includes(message)) }
 }
 
-test('ConfigReloader: SIGHUP to a process reloads, which changes its log level and does not end it', async (t) => {
+test('ConfigReloader: reloads on SIGHUP, which changes the log level and does not end the process', async (t) => {
   const file = join(folder(t), 'interceptor.yaml')
   writeFileSync(file, 'log: { level: error }\n')
   const { child, messages, said } = await startProgram(t, file, 3_600_000)
@@ -195,7 +195,7 @@ test('ConfigReloader: SIGHUP to a process reloads, which changes its log level a
   await said('configuration reloaded')
   writeFileSync(file, 'log: { level: loud }\n')
   child.kill('SIGHUP')
-  await said('the configuration was not reloaded, the one before goes on')
+  await said('configuration not reloaded; the previous one stays in effect')
   assert.deepEqual(messages().slice(0, 2), ['started', 'configuration reloaded'])
   assert.equal(child.exitCode, null)
   child.stdin?.end()
@@ -203,7 +203,7 @@ test('ConfigReloader: SIGHUP to a process reloads, which changes its log level a
   assert.equal(code, 0, 'neither the timer nor the signal handler keeps a process alive')
 })
 
-test('ConfigReloader: what is being read when it is stopped is not applied', async (t) => {
+test('ConfigReloader: does not apply a load that is in progress when it stops', async (t) => {
   const file = join(folder(t), 'interceptor.yaml')
   writeFileSync(file, '')
   const { reloader, applied } = watch(t, file)
@@ -214,7 +214,7 @@ test('ConfigReloader: what is being read when it is stopped is not applied', asy
   assert.deepEqual([applied, reloader.state.applied], [[], 0])
 })
 
-test('ConfigReloader: stop gives SIGHUP back to the process', async (t) => {
+test('ConfigReloader: restores the default effect of SIGHUP on stop', async (t) => {
   const file = join(folder(t), 'interceptor.yaml')
   writeFileSync(file, 'log: { level: error }\n')
   const { reloader } = watch(t, file)

@@ -7,7 +7,7 @@ import { planReload } from '../../src/config/reload.ts'
 const load = (settings: Record<string, string>): LoadedConfig =>
   loadConfig({ env: {}, flags: Object.entries(settings).map(([path, value]) => ({ path, value, name: '--set' })) })
 
-/** Another valid value of each key; beside it what must be set with it. */
+/** Another valid value of each key, with other keys that it needs. */
 const OTHER: Record<string, string> = {
   'node.name': 'other',
   'capture.source': 'cap',
@@ -41,7 +41,7 @@ const BY_KIND: Record<string, string> = {
   text: 'x',
   list: 'x',
 }
-/** Those that cannot stand alone. */
+/** Keys that need others. */
 const JOINED = /^kafka\.(tls\.(caFile|certFile|keyFile|serverName)|sasl\.\w+)$/
 
 const atRunTime = (path: string): boolean =>
@@ -60,7 +60,7 @@ for (const { path, kind } of configKeys.filter((key) => !JOINED.test(key.path)))
   })
 }
 
-test('planReload: what can change does, beside what cannot', () => {
+test('planReload: applies what can change next to what cannot', () => {
   const before = load({ 'kafka.topic': 'one', 'filter.paths': '/a' })
   const after = load({ 'kafka.topic': 'two', 'filter.paths': '/b', 'targets.namespaces.exclude': 'kube-*' })
   const { next, changed, needRestart } = planReload(before, after)
@@ -69,7 +69,7 @@ test('planReload: what can change does, beside what cannot', () => {
   assert.deepEqual([next.config.kafka.topic, next.config.filter.paths], ['one', ['/b']])
 })
 
-test('planReload: the same again is nothing', () => {
+test('planReload: changes nothing for the same configuration', () => {
   const settings = { 'filter.paths': '/a,/b' }
   const { changed, needRestart } = planReload(load(settings), load(settings))
   assert.deepEqual([changed, needRestart], [[], []])

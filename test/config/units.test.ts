@@ -27,7 +27,7 @@ const durations: [string, number | null][] = [
 ]
 
 for (const [text, ms] of durations) {
-  test(`parseDuration: ${JSON.stringify(text)} is ${ms === null ? 'refused' : `${ms} ms`}`, () => {
+  test(`parseDuration: ${JSON.stringify(text)} is ${ms === null ? 'rejected' : `${ms} ms`}`, () => {
     assert.equal(parseDuration(text), ms)
   })
 }
@@ -55,17 +55,17 @@ const sizes: [string, number | null][] = [
 ]
 
 for (const [text, bytes] of sizes) {
-  test(`parseSize: ${JSON.stringify(text)} is ${bytes === null ? 'refused' : `${bytes} bytes`}`, () => {
+  test(`parseSize: ${JSON.stringify(text)} is ${bytes === null ? 'rejected' : `${bytes} bytes`}`, () => {
     assert.equal(parseSize(text), bytes)
   })
 }
 
-test('formatDuration: the largest unit that is exact', () => {
+test('formatDuration: uses the largest exact unit', () => {
   const texts = [0, 250, 1500, 60_000, 90_000, 300_000, 7_200_000, 172_800_000].map(formatDuration)
   assert.deepEqual(texts, ['0ms', '250ms', '1500ms', '1m', '90s', '5m', '2h', '2d'])
 })
 
-test('formatSize: the largest binary unit that is exact, else bare bytes', () => {
+test('formatSize: uses the largest exact binary unit, else bare bytes', () => {
   assert.deepEqual([0, 1000, 1024, 262_144, 1_048_576, 1_073_741_824].map(formatSize), [
     '0',
     '1000',
@@ -76,7 +76,7 @@ test('formatSize: the largest binary unit that is exact, else bare bytes', () =>
   ])
 })
 
-test('units: what is formatted reads back as the same number', () => {
+test('units: parse what they format to the same number', () => {
   fc.assert(
     fc.property(fc.nat(2 ** 31), (value) => {
       assert.equal(parseDuration(formatDuration(value)), value)

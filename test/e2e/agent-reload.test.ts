@@ -39,10 +39,10 @@ test('reload: other rules hold without a restart and without a flow lost', { ski
   await request(client.namespace, `${url}/left-out`, 1)
   file.write('targets: { excludePorts: [1] }\nkafka: { topic: other }\n')
   await agent.logged('configuration reloaded', { changed: 'filter.paths, targets.excludePorts, log.level' })
-  await agent.logged('these keys take effect only with a restart, their old values go on', { keys: 'kafka.topic' })
+  await agent.logged('these keys take effect after a restart; their old values stay in effect', { keys: 'kafka.topic' })
   file.write('targets: { selector: "app in (" }\n')
   agent.child.kill('SIGHUP')
-  await agent.logged('the configuration was not reloaded, the one before goes on')
+  await agent.logged('configuration not reloaded; the previous one stays in effect')
   await traffic
   await until('the last pair', () => agent.pairs(`${path}/steady/99`).length === 1)
   assert.equal(await agent.end(), 0)
