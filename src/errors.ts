@@ -22,11 +22,11 @@ export type FailureCode = typeof EXIT_RUNTIME | typeof EXIT_USAGE | typeof EXIT_
 /** Exit codes of a run that was not interrupted. */
 export type RunCode = typeof EXIT_DONE | FailureCode
 
-/** Why something failed, as it crosses threads: an InterceptorError without its stack. */
+/** An InterceptorError without its stack, to be posted between threads. */
 export interface Failure {
   message: string
   exitCode: FailureCode
-  /** What the user can do about it, in one sentence; null: nothing known. */
+  /** What the user can do about it, in one sentence; null: unknown. */
   hint: string | null
 }
 
@@ -68,20 +68,20 @@ export function errorText(error: unknown): string {
   return error.message
 }
 
-/** The hint of anything thrown; null where it has none. */
+/** The hint of anything thrown; null if it has none. */
 export const hintOf = (error: unknown): string | null => (error instanceof InterceptorError ? error.hint : null)
 
 /** Whether anything thrown reports a missing privilege. */
 export const lacksPrivilege = (error: unknown): boolean =>
   error instanceof InterceptorError && error.exitCode === EXIT_PRIVILEGE
 
-/** The failure that anything thrown amounts to. What is no InterceptorError failed while running: exit 1. */
+/** Converts anything thrown to a failure: exit 1 unless it is an InterceptorError. */
 export function failureOf(error: unknown): Failure {
   const message = errorText(error)
   if (!(error instanceof InterceptorError)) return { message, exitCode: EXIT_RUNTIME, hint: null }
   return { message, exitCode: error.exitCode, hint: error.hint }
 }
 
-/** The other way: an error to throw where a failure was reported by another thread. */
+/** Converts a failure that another thread posted to an error. */
 export const errorOf = ({ message, exitCode, hint }: Failure): InterceptorError =>
   new InterceptorError(exitCode, message, hint === null ? {} : { hint })

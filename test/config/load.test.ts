@@ -264,11 +264,7 @@ const refused: [string, ConfigSources, string][] = [
     { flags: [flag('assemble.workers', 'many')] },
     'assemble.workers: "many" must be auto or a whole number from 1 to 64 (--set)',
   ],
-  [
-    'an invalid boolean',
-    { flags: [flag('ship.decode', 'yes')] },
-    'ship.decode: "yes" must be true or false (--set)',
-  ],
+  ['an invalid boolean', { flags: [flag('ship.decode', 'yes')] }, 'ship.decode: "yes" must be true or false (--set)'],
   ['a section that is not a map', { file: yaml('ship: 5\n') }, 'ship (4.yaml:1) must be a map of keys'],
   ['a file that is not a map', { file: yaml('- ship\n') }, 'the file (5.yaml:1) must be a map of keys'],
   [
@@ -281,11 +277,7 @@ const refused: [string, ConfigSources, string][] = [
     { file: yaml('ship.maxAge: 1m\n') },
     'ship.maxAge (7.yaml:1): write nested maps instead of dots',
   ],
-  [
-    'sink file without a file',
-    { flags: [flag('ship.sink', 'file')] },
-    'ship.sink is file, but ship.file is empty',
-  ],
+  ['sink file without a file', { flags: [flag('ship.sink', 'file')] }, 'ship.sink is file, but ship.file is empty'],
   [
     'a certificate without its key',
     { flags: [flag('kafka.tls.enabled', true), flag('kafka.tls.certFile', 'c.pem')] },
