@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { globMatcher } from '../../../src/discovery/decide/glob.ts'
 import { type SelectionRules, selector } from '../../../src/discovery/decide/selection.ts'
 import type { KnownPod } from '../../../src/discovery/kubernetes/known-pod.ts'
 import { told } from '../make.ts'
@@ -33,18 +32,4 @@ for (const [title, rules, pod, wanted, why] of cases) {
     assert.equal(choice.wanted, wanted)
     assert.match(String(choice.why), why)
   })
-}
-
-const globs: [pattern: string, name: string, matches: boolean][] = [
-  ['kube-*', 'kube-system', true],
-  ['kube-*', 'my-kube-system', false],
-  ['*', '', true],
-  ['team-?', 'team-a', true],
-  ['team-?', 'team-', false],
-  ['a.b', 'axb', false],
-  ['(a|b)[c]+\\', '(a|b)[c]+\\', true],
-]
-
-for (const [pattern, name, matches] of globs) {
-  test(`globMatcher: ${pattern} and ${JSON.stringify(name)}`, () => assert.equal(globMatcher([pattern])(name), matches))
 }
