@@ -1,24 +1,28 @@
 /**
- * The rules that leave pairs out (contract, rules 5 and 6). Each is decided at the head that holds what it asks for, so
- * that most traffic is let go before its body is copied.
+ * The filter rules (`filter.*` in docs/configuration.md). Each rule is applied to the first head that decides it, so that
+ * most traffic is filtered before its body is copied.
  *
- * A pair is counted under the first rule that applies, in this order: userAgent and header (whichever field comes first),
+ * A pair is counted under the first rule that matches, in this order: userAgent and header (whichever field comes first),
  * path, vantage, status, contentType, pairBytes.
  */
 
+import { Glob, hasWildcard } from '../config/glob.ts'
 import { LONGEST_LENGTH } from './head-scanner/layout.ts'
 import { Caseless, COLON, CR, LF, SEMICOLON, SPACE, TAB } from './http1/text.ts'
 
 export interface FilterConfig {
+  /** Media types, with wildcards (`application/*+json`); empty: every pair. */
   contentTypes: readonly string[]
   userAgentPrefixes: readonly string[]
+  /** Names of fields. */
   requestHeaders: readonly string[]
   /** Codes (`301`) and classes (`4xx`). */
   statuses: readonly string[]
+  /** Paths, with wildcards (`/actuator/**`). */
   paths: readonly string[]
 }
 
-/** Rule numbers, in the order of the counters `pairs.filtered.*`. 0 means kept. */
+/** Rule numbers, in the order of the counters `pairs.filtered.*`. 0: the pair is kept. */
 export const RULE_NONE = 0
 export const RULE_PAIR_BYTES = 1
 export const RULE_CONTENT_TYPE = 2
@@ -26,75 +30,81 @@ export const RULE_USER_AGENT = 3
 export const RULE_HEADER = 4
 export const RULE_STATUS = 5
 export const RULE_PATH = 6
-/** Of the whole connection: another capture point has the vantage that is kept. */
+/** Applies to the whole connection: another capture point has the vantage that is kept. */
 export const RULE_VANTAGE = 7
 
-/** What the head scanner asks while it is at a field. */
+/** Rules that are applied to the fields of a head. */
 export interface HeadRules {
-  /** A bit for the length of each field name that `requestHeader` is about; bit 31 for all longer ones. */
+  /** Bit n is set if `requestHeader` may match a name of n bytes; bit 31 stands for all longer names. */
   readonly headerLengths: number
-  /** Whether a Content-Type value names one of the configured media types; parameters and case do not count. */
+  /** Whether a Content-Type value is one of the configured media types, ignoring parameters and case. */
   contentType(bytes: Uint8Array, view: DataView, at: number, end: number): boolean
   /** RULE_USER_AGENT or RULE_NONE */
   userAgent(bytes: Uint8Array, at: number, end: number): number
-  /** RULE_HEADER or RULE_NONE, by a request field's name */
+  /** RULE_HEADER or RULE_NONE, for the name of a request's field */
   requestHeader(view: DataView, name: number, length: number): number
 }
 
-/** A longer Content-Type is judged each time. */
-const LONGEST_JUDGED = 60
+/** Longest Content-Type whose result is cached. */
+const CACHED_BYTES = 60
 
 export class Filter implements HeadRules {
   headerLengths = 0
   readonly #everything: boolean
   #contentTypes: readonly Caseless[] = []
+  #contentTypeGlobs: readonly Glob[] = []
   #userAgents: readonly Uint8Array[] = []
   #headers: readonly Caseless[] = []
   readonly #statuses = new Uint8Array(1000)
   #paths: readonly Uint8Array[] = []
-  /** The Content-Type judged last, which most messages repeat. */
-  readonly #judged = new DataView(new ArrayBuffer(LONGEST_JUDGED + 4))
-  #judgedBytes = -1
-  #judgedListed = false
+  #pathGlobs: readonly Glob[] = []
+  /** The last Content-Type and its result: most messages repeat it. */
+  readonly #cached = new DataView(new ArrayBuffer(CACHED_BYTES + 4))
+  #cachedBytes = -1
+  #cachedResult = false
 
-  /** @param everything keep every pair whatever the rules say (`--all`) */
+  /** @param everything disable the rules (`--all`) */
   constructor(config: FilterConfig, everything: boolean) {
     this.#everything = everything
     this.configure(config)
   }
 
-  /** Takes other rules, at any time between two heads. */
+  /** Replaces the rules; allowed at any time between two heads. */
   configure(config: FilterConfig): void {
     const encode = (text: string): Uint8Array => new TextEncoder().encode(text)
-    this.#contentTypes = config.contentTypes.map((type) => new Caseless(type))
+    const [typeGlobs, types] = partition(config.contentTypes)
+    this.#contentTypes = types.map((type) => new Caseless(type))
+    this.#contentTypeGlobs = typeGlobs.map((pattern) => new Glob(pattern, { ignoreCase: true }))
     this.#userAgents = config.userAgentPrefixes.map(encode)
     this.#headers = config.requestHeaders.map((name) => new Caseless(name))
-    this.#judgedBytes = -1
+    this.#cachedBytes = -1
     this.#statuses.fill(0)
     this.headerLengths = this.#headers.reduce((bits, { length }) => bits | lengthBit(length), 0)
     for (const status of config.statuses) this.#addStatus(status)
-    this.#paths = config.paths.map((path) => encode(path.length > 1 ? path.replace(/\/$/, '') : path))
+    const [pathGlobs, paths] = partition(config.paths.map(withoutTrailingSlash))
+    this.#paths = paths.map(encode)
+    this.#pathGlobs = pathGlobs.map((pattern) => new Glob(pattern, { separator: '/' }))
   }
 
   contentType(bytes: Uint8Array, view: DataView, at: number, end: number): boolean {
     const length = end - at
-    if (length === this.#judgedBytes && this.#isJudged(view, at, length)) return this.#judgedListed
+    if (length === this.#cachedBytes && this.#isCached(view, at, length)) return this.#cachedResult
     const listed = this.#isListed(bytes, view, at, end)
-    if (length <= LONGEST_JUDGED) {
-      for (let i = 0; i < length; i += 4) this.#judged.setInt32(i, view.getInt32(at + i, true), true)
-      this.#judgedBytes = length
-      this.#judgedListed = listed
+    if (length <= CACHED_BYTES) {
+      for (let i = 0; i < length; i += 4) this.#cached.setInt32(i, view.getInt32(at + i, true), true)
+      this.#cachedBytes = length
+      this.#cachedResult = listed
     }
     return listed
   }
 
-  /** Whether the value is the one judged last, to the letter. */
-  #isJudged(view: DataView, at: number, length: number): boolean {
-    const judged = this.#judged
+  /** Whether the value is byte for byte the last one. */
+  #isCached(view: DataView, at: number, length: number): boolean {
+    const cached = this.#cached
     let i = 0
-    for (; i <= length - 4; i += 4) if (view.getInt32(at + i, true) !== judged.getInt32(i, true)) return false
+    for (; i <= length - 4; i += 4) if (view.getInt32(at + i, true) !== cached.getInt32(i, true)) return false
     const rest = (1 << ((length - i) * 8)) - 1
-    return ((view.getInt32(at + i, true) ^ judged.getInt32(i, true)) & rest) === 0
+    return ((view.getInt32(at + i, true) ^ cached.getInt32(i, true)) & rest) === 0
   }
 
   #isListed(bytes: Uint8Array, view: DataView, at: number, end: number): boolean {
@@ -102,6 +112,7 @@ export class Filter implements HeadRules {
     while (stop < end && bytes[stop] !== SEMICOLON) stop++
     while (stop > at && isFold(bytes[stop - 1])) stop--
     for (const type of this.#contentTypes) if (type.length === stop - at && type.matches(view, at)) return true
+    for (const glob of this.#contentTypeGlobs) if (glob.matches(bytes, at, stop)) return true
     return false
   }
 
@@ -119,7 +130,7 @@ export class Filter implements HeadRules {
     return RULE_NONE
   }
 
-  /** RULE_PATH or RULE_NONE, by the request target [at, end) in any of its forms (RFC 9112 §3.2). */
+  /** RULE_PATH or RULE_NONE, for the request target [at, end) in any of its forms (RFC 9112 §3.2). */
   target(bytes: Uint8Array, at: number, end: number): number {
     if (this.#everything) return RULE_NONE
     const start = pathStart(bytes, at, end)
@@ -127,6 +138,7 @@ export class Filter implements HeadRules {
     while (stop < end && bytes[stop] !== 63 && bytes[stop] !== 35) stop++ // ? and #
     if (stop - start > 1 && bytes[stop - 1] === 47) stop--
     for (const path of this.#paths) if (path.length === stop - start && equal(bytes, start, path)) return RULE_PATH
+    for (const glob of this.#pathGlobs) if (glob.matches(bytes, start, stop)) return RULE_PATH
     return RULE_NONE
   }
 
@@ -134,7 +146,8 @@ export class Filter implements HeadRules {
   response(status: number, contentTypeListed: boolean): number {
     if (this.#everything) return RULE_NONE
     if (this.#statuses[status] === 1) return RULE_STATUS
-    return contentTypeListed || this.#contentTypes.length === 0 ? RULE_NONE : RULE_CONTENT_TYPE
+    const every = this.#contentTypes.length === 0 && this.#contentTypeGlobs.length === 0
+    return contentTypeListed || every ? RULE_NONE : RULE_CONTENT_TYPE
   }
 
   #addStatus(status: string): void {
@@ -143,7 +156,7 @@ export class Filter implements HeadRules {
   }
 }
 
-/** Where the path begins: after scheme and authority in absolute-form, else at once. */
+/** Start of the path: after the scheme and authority of an absolute-form target, else the target's start. */
 function pathStart(bytes: Uint8Array, at: number, end: number): number {
   if (bytes[at] === 47) return at
   let i = at
@@ -159,7 +172,15 @@ function equal(bytes: Uint8Array, at: number, other: Uint8Array): boolean {
   return true
 }
 
+/** Patterns and plain values apart. */
+const partition = (values: readonly string[]): [patterns: string[], plain: string[]] => [
+  values.filter(hasWildcard),
+  values.filter((value) => !hasWildcard(value)),
+]
+
+const withoutTrailingSlash = (path: string): string => (path.length > 1 ? path.replace(/\/$/, '') : path)
+
 const lengthBit = (length: number): number => 1 << Math.min(length, LONGEST_LENGTH)
 
-/** White space within a value that may go over several lines (RFC 9112 §5.2). */
+/** White space inside a value that may be folded (RFC 9112 §5.2). */
 const isFold = (c: number): boolean => c === SPACE || c === TAB || c === CR || c === LF

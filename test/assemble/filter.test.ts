@@ -1,4 +1,4 @@
-/** The product's rules at their edges (contract, rules 2, 3, 5 and 6), through the whole assembler. */
+/** The filter rules and size limits at their boundaries, through the whole assembler. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { defaultConfig } from '../../src/config/load.ts'
@@ -86,6 +86,19 @@ describe('filter: content types', () => {
     ruled({ asked: [], answered: [] }, 'contentType')
   })
 
+  test('a wildcard matches any text, ignoring parameters and case', () => {
+    const options = { filter: { ...defaultConfig().filter, contentTypes: ['Application/*+json', 'text/html'] } }
+    for (const type of ['application/problem+json', 'APPLICATION/vnd.api+JSON; charset=utf-8', 'text/html']) {
+      ruled({ answered: [`Content-Type: ${type}`] }, null, options)
+    }
+    for (const type of ['application/json', 'application/problem+json-seq', 'text/plain', 'text/html+json']) {
+      ruled({ answered: [`Content-Type: ${type}`] }, 'contentType', options)
+    }
+    const any = { filter: { ...defaultConfig().filter, contentTypes: ['*/*'] } }
+    ruled({ answered: ['Content-Type: image/png'] }, null, any)
+    ruled({ answered: [] }, 'contentType', any)
+  })
+
   test('the list is configurable, and an empty one keeps every type', () => {
     const { filter } = defaultConfig()
     ruled({ answered: ['Content-Type: text/html'] }, null, { filter: { ...filter, contentTypes: ['text/HTML'] } })
@@ -144,6 +157,23 @@ describe('filter: paths', () => {
       '*',
     ]) {
       ruled({ target }, null)
+    }
+  })
+
+  test('a wildcard matches within a component, two match across components', () => {
+    const options = { filter: { ...defaultConfig().filter, paths: ['/actuator/**', '/health*/', '/v?/ping'] } }
+    for (const target of [
+      '/actuator',
+      '/actuator/health/live?x=1',
+      'http://a/actuator/',
+      '/healthz#f',
+      '/health/',
+      '/v1/ping',
+    ]) {
+      ruled({ target }, 'path', options)
+    }
+    for (const target of ['/actuators', '/a/actuator/x', '/health/live', '/v12/ping', '/?/actuator', '/metrics']) {
+      ruled({ target }, null, options)
     }
   })
 
