@@ -3,9 +3,9 @@
  * itself. Pure.
  */
 
+import { globMatcher } from '../../config/glob.ts'
 import type { KnownPod } from '../kubernetes/known-pod.ts'
 import type { DecisionReason } from './decision.ts'
-import { globMatcher } from '../../config/glob.ts'
 
 /** `"true"` or `"false"`: decides for its pod, whatever the rules say. */
 const CAPTURE_ANNOTATION = 'interceptor.dev/capture'
