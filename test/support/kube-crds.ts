@@ -1,6 +1,6 @@
 /**
- * The definitions of what operators add to an API server and our chart may render: the Prometheus operator's monitors and
- * rules, OpenShift's security context constraints. Fetched once into `.cache/kube-crds` from their projects' Go modules.
+ * Definitions of the custom resources that the chart can render: the Prometheus operator's monitors and rules, OpenShift's
+ * security context constraints. Downloaded once into `.cache/kube-crds` from their projects' Go modules.
  */
 import { spawnSync } from 'node:child_process'
 import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
@@ -16,7 +16,9 @@ const OPENSHIFT = 'security/v1/zz_generated.crd-manifests'
 const SOURCES = [
   {
     module: 'github.com/prometheus-operator/prometheus-operator@v0.85.0',
-    files: ['podmonitors', 'prometheusrules'].map((name) => `${MONITORING}/monitoring.coreos.com_${name}.yaml`),
+    files: ['podmonitors', 'servicemonitors', 'prometheusrules'].map(
+      (name) => `${MONITORING}/monitoring.coreos.com_${name}.yaml`,
+    ),
   },
   {
     module: 'github.com/openshift/api@v0.0.0-20240524162738-d899f8877d22',
@@ -24,19 +26,23 @@ const SOURCES = [
   },
 ]
 
-/** For node:test's `skip`: false where the definitions can be had, else why not; with CI=true always false. */
+/** A cache of an earlier version may lack a file. */
+const isComplete = (): boolean =>
+  SOURCES.every(({ files }) => files.every((file) => existsSync(join(FOLDER, basename(file)))))
+
+/** For node:test's `skip`: false if the definitions are available, else the reason; always false with CI=true. */
 export function needsKubeCrds(): string | false {
-  if (existsSync(FOLDER)) return false
+  if (isComplete()) return false
   const missing = needs('go')
   if (missing !== false) return missing
   const reason = fetchCrds()
   return reason === null || process.env['CI'] === 'true' ? false : `needs definitions of operators (${reason})`
 }
 
-/** Their files, once they are fetched. */
+/** Paths of the definitions, once they are downloaded. */
 export const crdFiles = (): string[] => readdirSync(FOLDER).map((name) => join(FOLDER, name))
 
-/** @returns null, or why they cannot be had */
+/** @returns null, or why the download failed */
 function fetchCrds(): string | null {
   const partial = `${FOLDER}.${process.pid}`
   try {
@@ -45,11 +51,12 @@ function fetchCrds(): string | null {
       const folder = download(module)
       for (const file of files) copyFileSync(join(folder, file), join(partial, basename(file)))
     }
+    rmSync(FOLDER, { recursive: true, force: true })
     renameSync(partial, FOLDER)
     return null
   } catch (error) {
-    // Another test process may have been quicker.
-    return existsSync(FOLDER) ? null : `they cannot be fetched: ${(error as Error).message}`
+    // Another test process may have fetched them meanwhile.
+    return isComplete() ? null : `they cannot be downloaded: ${(error as Error).message}`
   } finally {
     rmSync(partial, { recursive: true, force: true })
   }
