@@ -1,6 +1,6 @@
 /** What a look at a whole node costs: 110 pods and 2,000 real processes, in a pid namespace of their own. */
-import { cgroupMount } from '../test/support/cgroup-mount.ts'
-import { NodeRig, type RigPod } from '../test/support/node-rig.ts'
+import { cgroupMount } from '../rig/cgroup-mount.ts'
+import { NodeRig, type RigPod } from '../rig/node-rig.ts'
 import { runProgram } from './measure.ts'
 import { inPath, script } from './parts.ts'
 import { figure, type Missing, type Section, whole } from './report.ts'

@@ -2,7 +2,8 @@
 import { spawnSync } from 'node:child_process'
 import { copyFileSync, existsSync, mkdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { inPath, ROOT } from './parts.ts'
+import { ROOT } from '../rig/root.ts'
+import { inPath } from './parts.ts'
 import type { Missing } from './report.ts'
 
 const BUILD = join(ROOT, '.cache', 'gopacket-peer')

@@ -1,9 +1,7 @@
 /** Programs and files the benchmarks use where they are there. */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-
-/** The checkout's root, from dist/bench. */
-export const ROOT = join(import.meta.dirname, '..', '..')
+import { ROOT } from '../rig/root.ts'
 
 /** Our program. */
 export const INTERCEPTOR = join(ROOT, 'dist', 'src', 'main.js')

@@ -1,5 +1,5 @@
 /** The shipper into a real Kafka: CPU time for a pair of 1.4 KB. */
-import type { fetchKafka, KafkaBroker } from '../test/support/kafka.ts'
+import type { fetchKafka, KafkaBroker } from '../rig/kafka.ts'
 import { runProgram } from './measure.ts'
 import { inPath, script } from './parts.ts'
 import { figure, type Missing, type Section, spreadText, whole } from './report.ts'
@@ -28,7 +28,7 @@ export async function measureShip(trace: Trace, rounds: number): Promise<Section
   for (const program of ['java', 'mvn', 'openssl']) {
     if (!inPath(program)) return { what: WHAT, why: `install ${program === 'mvn' ? 'Maven' : program}` }
   }
-  const support: KafkaSupport = await import('../test/support/kafka.ts')
+  const support: KafkaSupport = await import('../rig/kafka.ts')
   const unfetched = support.fetchKafka()
   if (unfetched !== null) return { what: WHAT, why: unfetched }
   const broker = new support.KafkaBroker({ port: PORT })

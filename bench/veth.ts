@@ -2,7 +2,7 @@
  * A veth pair between two namespaces of our own, without offloads and without IPv6, so that what crosses it is the trace
  * and nothing else.
  */
-import { Namespace } from '../test/support/netns.ts'
+import { Namespace } from '../rig/netns.ts'
 import { outputOf } from './measure.ts'
 
 const DEVICE = 'eth0'

@@ -1,7 +1,8 @@
 /** Writes the generated files of deploy/: `npm run generate`. */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { fetchKubeTools, ROOT } from '../test/support/kube-tools.ts'
+import { fetchKubeTools } from '../rig/kube-tools.ts'
+import { ROOT } from '../rig/root.ts'
 import { chartReadmeFile, kustomizeBase, plainManifests, valuesSchema } from './generated.ts'
 
 const missing = fetchKubeTools()

@@ -5,7 +5,8 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseAllDocuments, stringify } from 'yaml'
-import { ROOT, toolOutput } from '../test/support/kube-tools.ts'
+import { toolOutput } from '../rig/kube-tools.ts'
+import { ROOT } from '../rig/root.ts'
 import { chartReadme } from './chart-readme.ts'
 
 export type GeneratedFile = readonly [path: string, text: string]

@@ -13,10 +13,9 @@ import { dirname, join, relative } from 'node:path'
 import { run } from 'node:test'
 import { inspect } from 'node:util'
 import pc from 'picocolors'
-import { missingParts } from './support/needs.ts'
+import { missingParts } from '../rig/needs.ts'
+import { ROOT } from '../rig/root.ts'
 
-/** The checkout's root, from dist/test. */
-const ROOT = join(import.meta.dirname, '..', '..')
 const SOURCES = join(ROOT, 'test')
 const UNIT_CONCURRENCY = 2
 /** A file that takes longer hangs: the longest take three minutes on two busy cores. */

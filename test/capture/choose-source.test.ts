@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { test } from 'node:test'
+import { needs } from '../../rig/needs.ts'
 import { chooseSource } from '../../src/capture/choose-source.ts'
-import { needs } from '../support/needs.ts'
 
 test('choose source: packet sockets where they work, cap only when asked for', { skip: needs('root', 'cap') }, () => {
   assert.equal(chooseSource('auto'), 'af-packet')

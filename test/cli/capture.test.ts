@@ -4,11 +4,11 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, type TestContext, test } from 'node:test'
+import { needs } from '../../rig/needs.ts'
+import { Namespace } from '../../rig/netns.ts'
 import { count, type Ledger } from '../../src/ledger/ledger.ts'
 import { endServer, requestHttp, serveHttp } from '../support/http-traffic.ts'
 import { assertLaws } from '../support/ledger.ts'
-import { needs } from '../support/needs.ts'
-import { Namespace } from '../support/netns.ts'
 import { type Finished, finish, run, start } from './support.ts'
 
 const PORT = 21900

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { KAFKA_PASSWORD, KAFKA_USER, KafkaBroker, needsKafka } from '../support/kafka.ts'
+import { KAFKA_PASSWORD, KAFKA_USER, KafkaBroker, needsKafka } from '../../rig/kafka.ts'
 import { CAPTURE, finish, run, start } from './support.ts'
 
 const skip = needsKafka()

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { type TestContext, test } from 'node:test'
+import { cgroupMount } from '../../rig/cgroup-mount.ts'
+import { needs } from '../../rig/needs.ts'
+import { NodeRig } from '../../rig/node-rig.ts'
 import type { podsJson } from '../../src/cli/pods-json.ts'
 import { FakeProc, type FakeProcess, HOST_NETNS, podNetwork } from '../discovery/fake-proc.ts'
-import { cgroupMount } from '../support/cgroup-mount.ts'
-import { needs } from '../support/needs.ts'
-import { NodeRig } from '../support/node-rig.ts'
 import { ESCAPE, run } from './support.ts'
 
 type Shown = ReturnType<typeof podsJson>

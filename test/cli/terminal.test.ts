@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { gunzipSync } from 'node:zlib'
-import { needs } from '../support/needs.ts'
+import { needs } from '../../rig/needs.ts'
 import { CAPTURE, ESCAPE, finish, startOnTerminal } from './support.ts'
 
 const skip = needs('script')

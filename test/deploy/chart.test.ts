@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { parse } from 'yaml'
 import { CHART } from '../../deploy/generated.ts'
+import { needsKubeTools, toolOutput } from '../../rig/kube-tools.ts'
 import { divideMemory } from '../../src/supervisor/budget.ts'
 import { agentConfig, agentPod, configFile, only, render, VALUE_SETS, valueSet } from '../support/chart.ts'
-import { needsKubeTools, toolOutput } from '../support/kube-tools.ts'
 
 const skip = needsKubeTools()
 const MINIMAL = valueSet('minimal')

@@ -6,19 +6,13 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { stringify } from 'yaml'
 import { CHART } from '../../deploy/generated.ts'
+import { KubeApiserver, needsKubeApiserver } from '../../rig/kube-apiserver.ts'
+import { needsKubeTools, runTool, type ToolResult, toolOutput, writeAdminKubeconfig } from '../../rig/kube-tools.ts'
+import { ROOT } from '../../rig/root.ts'
 import { finish } from '../cli/support.ts'
 import { agentPod, type KubeObject, objectsOf, render, VALUE_SETS, valueSet } from '../support/chart.ts'
-import { KubeApiserver, needsKubeApiserver } from '../support/kube-apiserver.ts'
 import { createNamespace, createNode, requestToken } from '../support/kube-apiserver-objects.ts'
 import { crdFiles, needsKubeCrds } from '../support/kube-crds.ts'
-import {
-  needsKubeTools,
-  ROOT,
-  runTool,
-  type ToolResult,
-  toolOutput,
-  writeAdminKubeconfig,
-} from '../support/kube-tools.ts'
 
 const skip = needsKubeTools() || needsKubeApiserver() || needsKubeCrds()
 const TEST_SCRIPT = join(ROOT, CHART, 'files', 'agents-ready.mjs')

@@ -5,10 +5,10 @@ import { createServer as createHttpServer } from 'node:http'
 import { type AddressInfo, createServer } from 'node:net'
 import type { Readable } from 'node:stream'
 import { type TestContext, test } from 'node:test'
+import { needsKubeTools } from '../../rig/kube-tools.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { agentPod, render, valueSet } from '../support/chart.ts'
 import { readCompose, type Service, shopCommand } from '../support/compose.ts'
-import { needsKubeTools } from '../support/kube-tools.ts'
 
 const { services, networks } = readCompose()
 

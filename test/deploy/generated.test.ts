@@ -11,7 +11,8 @@ import {
   plainManifests,
   valuesSchema,
 } from '../../deploy/generated.ts'
-import { needsKubeTools, ROOT } from '../support/kube-tools.ts'
+import { needsKubeTools } from '../../rig/kube-tools.ts'
+import { ROOT } from '../../rig/root.ts'
 
 const skip = needsKubeTools()
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8')

@@ -2,17 +2,18 @@ import assert from 'node:assert/strict'
 import { existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { run } from '../cli/support.ts'
-import { addedCapabilities, droppedTo } from '../support/agent-container.ts'
-import { agentPod, render, valueSet } from '../support/chart.ts'
 import {
   ImageBuilder,
   type ImageConfig,
   type ImageContainer,
   type ImageRun,
   needsImageBuilder,
-} from '../support/image-builder.ts'
-import { needsKubeTools, ROOT } from '../support/kube-tools.ts'
+} from '../../rig/image-builder.ts'
+import { needsKubeTools } from '../../rig/kube-tools.ts'
+import { ROOT } from '../../rig/root.ts'
+import { run } from '../cli/support.ts'
+import { addedCapabilities, droppedTo } from '../support/agent-container.ts'
+import { agentPod, render, valueSet } from '../support/chart.ts'
 
 const skip = needsImageBuilder()
 const NAME = 'localhost/interceptor:test'

@@ -5,9 +5,10 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { parse } from 'yaml'
 import { CHART } from '../../deploy/generated.ts'
+import { needsKubeTools } from '../../rig/kube-tools.ts'
+import { ROOT } from '../../rig/root.ts'
 import { configKeys } from '../../src/config/keys.ts'
 import { agentConfig, agentPod, render, valueSet } from '../support/chart.ts'
-import { needsKubeTools, ROOT } from '../support/kube-tools.ts'
 
 const skip = needsKubeTools()
 const page = readFileSync(join(ROOT, 'docs/install.md'), 'utf8')

@@ -3,8 +3,9 @@ import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { needsKubeTools, toolOutput } from '../../rig/kube-tools.ts'
+import { ROOT } from '../../rig/root.ts'
 import { agentPod, type KubeObject, objectsOf, only } from '../support/chart.ts'
-import { needsKubeTools, ROOT, toolOutput } from '../support/kube-tools.ts'
 
 const skip = needsKubeTools()
 const build = (folder: string): KubeObject[] => objectsOf(toolOutput('kubectl', ['kustomize', folder]))

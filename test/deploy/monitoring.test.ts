@@ -5,9 +5,10 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { parse } from 'yaml'
 import { CHART } from '../../deploy/generated.ts'
+import { needsKubeTools } from '../../rig/kube-tools.ts'
+import { ROOT } from '../../rig/root.ts'
 import { METRIC_GROUPS } from '../../src/admin/metrics.ts'
 import { type KubeObject, only, render, valueSet } from '../support/chart.ts'
-import { needsKubeTools, ROOT } from '../support/kube-tools.ts'
 
 interface Alert {
   alert: string

@@ -1,12 +1,12 @@
 /** The chart's RBAC rules against a real API server: they are sufficient, and each is necessary. */
 import assert from 'node:assert/strict'
 import { after, before, type TestContext, test } from 'node:test'
+import { KubeApiserver, needsKubeApiserver } from '../../rig/kube-apiserver.ts'
+import { needsKubeTools } from '../../rig/kube-tools.ts'
 import { PodWatch } from '../../src/discovery/kubernetes/pod-watch.ts'
 import { AgentFiles, Lines, QUICK, until } from '../discovery/kubernetes/rig.ts'
 import { only, render, valueSet } from '../support/chart.ts'
-import { KubeApiserver, needsKubeApiserver } from '../support/kube-apiserver.ts'
 import { createNode, createPod, grant, type PolicyRule } from '../support/kube-apiserver-objects.ts'
-import { needsKubeTools } from '../support/kube-tools.ts'
 
 const skip = needsKubeTools() || needsKubeApiserver()
 const REMOTE_NAMES = ['--set', 'config.kubernetes.remoteNames=true']

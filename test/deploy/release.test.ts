@@ -4,8 +4,8 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { parse } from 'yaml'
-import { ROOT } from '../support/kube-tools.ts'
-import { needs } from '../support/needs.ts'
+import { needs } from '../../rig/needs.ts'
+import { ROOT } from '../../rig/root.ts'
 
 const WORKFLOWS = join(ROOT, '.github', 'workflows')
 const ACTIONLINT = 'github.com/rhysd/actionlint/cmd/actionlint@v1.7.7'

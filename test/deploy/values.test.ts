@@ -6,9 +6,10 @@ import { Ajv } from 'ajv'
 import { isMap, parse, parseDocument, type YAMLMap } from 'yaml'
 import { commentOf } from '../../deploy/chart-readme.ts'
 import { CHART } from '../../deploy/generated.ts'
+import { needsKubeTools } from '../../rig/kube-tools.ts'
+import { ROOT } from '../../rig/root.ts'
 import { configKeys } from '../../src/config/keys.ts'
 import { template, VALUE_SETS, valueSet } from '../support/chart.ts'
-import { needsKubeTools, ROOT } from '../support/kube-tools.ts'
 
 const skip = needsKubeTools()
 const read = (path: string): string => readFileSync(join(ROOT, CHART, path), 'utf8')

@@ -5,11 +5,11 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { readlinkSync, writeFileSync } from 'node:fs'
 import { type TestContext, test } from 'node:test'
+import { type CgroupVersion, cgroupMount } from '../../rig/cgroup-mount.ts'
+import { needs } from '../../rig/needs.ts'
+import { CGROUP_STYLES, NodeRig, type RigPod } from '../../rig/node-rig.ts'
 import { NodeScanner } from '../../src/discovery/proc/scanner.ts'
 import type { Pod, Snapshot } from '../../src/discovery/proc/snapshot.ts'
-import { type CgroupVersion, cgroupMount } from '../support/cgroup-mount.ts'
-import { needs } from '../support/needs.ts'
-import { CGROUP_STYLES, NodeRig, type RigPod } from '../support/node-rig.ts'
 
 const skip = needs('linux', 'root', 'ip', 'cgroup')
 /** The hierarchies that this machine lets us make groups in. */

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { test } from 'node:test'
+import { ROOT } from '../../rig/root.ts'
 import { ASSEMBLE_COUNTERS, CAPTURE_COUNTERS, SHIP_COUNTERS, TARGET_COUNTERS } from '../../src/ledger/counters.ts'
 
-const ROOT = join(import.meta.dirname, '..', '..', '..')
 const text = (path: string): string => readFileSync(join(ROOT, path), 'utf8')
 
 const PAGES = ['.', 'docs', 'deploy', 'bench', 'test/fixtures'].flatMap((folder) =>

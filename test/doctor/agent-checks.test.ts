@@ -4,10 +4,10 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { needs } from '../../rig/needs.ts'
 import { defaultConfig } from '../../src/config/load.ts'
 import { agentChecks } from '../../src/doctor/agent-checks.ts'
 import type { Check } from '../../src/doctor/check.ts'
-import { needs } from '../support/needs.ts'
 
 async function checks(change: (config: ReturnType<typeof defaultConfig>) => void): Promise<Check[]> {
   const config = defaultConfig()

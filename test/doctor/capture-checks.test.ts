@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { needs } from '../support/needs.ts'
+import { needs } from '../../rig/needs.ts'
 
 const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url))
 

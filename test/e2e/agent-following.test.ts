@@ -4,13 +4,13 @@
  */
 import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
+import { cgroupMount } from '../../rig/cgroup-mount.ts'
+import { needsKubeApiserver } from '../../rig/kube-apiserver.ts'
+import { needs } from '../../rig/needs.ts'
+import { NodeRig, type RigPod } from '../../rig/node-rig.ts'
 import { AgentRig, request, type SeenPair, serveIn, uniquePath, until } from '../support/agent-rig.ts'
-import { cgroupMount } from '../support/cgroup-mount.ts'
-import { needsKubeApiserver } from '../support/kube-apiserver.ts'
 import { deletePod } from '../support/kube-apiserver-objects.ts'
 import { KubeRig } from '../support/kube-rig.ts'
-import { needs } from '../support/needs.ts'
-import { NodeRig, type RigPod } from '../support/node-rig.ts'
 
 const skip = needs('linux', 'root', 'ip', 'cgroup', 'unshare') || needsKubeApiserver()
 const PORT = 8080

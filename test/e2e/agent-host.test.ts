@@ -4,11 +4,11 @@
  */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import { cgroupMount } from '../../rig/cgroup-mount.ts'
+import { needs } from '../../rig/needs.ts'
+import type { Namespace } from '../../rig/netns.ts'
+import { NodeRig, type RigPod } from '../../rig/node-rig.ts'
 import { AgentRig, isListening, request, serveIn, serverProgram, uniquePath, until } from '../support/agent-rig.ts'
-import { cgroupMount } from '../support/cgroup-mount.ts'
-import { needs } from '../support/needs.ts'
-import type { Namespace } from '../support/netns.ts'
-import { NodeRig, type RigPod } from '../support/node-rig.ts'
 
 const skip = needs('linux', 'root', 'ip', 'iptables', 'cgroup', 'unshare')
 const PORT = 8080

@@ -1,14 +1,14 @@
 /** The agent with a real API server: names, what pods say of themselves, and what happens while the server is away. */
 import assert from 'node:assert/strict'
 import { after, before, suite, type TestContext, test } from 'node:test'
+import { cgroupMount } from '../../rig/cgroup-mount.ts'
+import { KubeApiserver, needsKubeApiserver } from '../../rig/kube-apiserver.ts'
+import { needs } from '../../rig/needs.ts'
+import { NodeRig, POD_NETWORK, type RigPod } from '../../rig/node-rig.ts'
 import { run } from '../cli/support.ts'
 import { AgentFiles, PODS_RULE } from '../discovery/kubernetes/rig.ts'
 import { AgentRig, request, type SeenPair, serveIn, uniquePath, until } from '../support/agent-rig.ts'
-import { cgroupMount } from '../support/cgroup-mount.ts'
-import { KubeApiserver, needsKubeApiserver } from '../support/kube-apiserver.ts'
 import { createNode, createPod, deletePod, type PodSpec, setPodStatus } from '../support/kube-apiserver-objects.ts'
-import { needs } from '../support/needs.ts'
-import { NodeRig, POD_NETWORK, type RigPod } from '../support/node-rig.ts'
 
 const skip = needs('linux', 'root', 'ip', 'cgroup') || needsKubeApiserver()
 const PORT = 8080

@@ -4,6 +4,10 @@
  */
 import assert from 'node:assert/strict'
 import { after, before, suite, type TestContext, test } from 'node:test'
+import { cgroupMount } from '../../rig/cgroup-mount.ts'
+import { needsKubeApiserver } from '../../rig/kube-apiserver.ts'
+import { needs } from '../../rig/needs.ts'
+import { NodeRig, type RigPod } from '../../rig/node-rig.ts'
 import {
   AgentRig,
   isListening,
@@ -14,12 +18,8 @@ import {
   uniquePath,
   until,
 } from '../support/agent-rig.ts'
-import { cgroupMount } from '../support/cgroup-mount.ts'
 import { needsEnvoy } from '../support/envoy.ts'
-import { needsKubeApiserver } from '../support/kube-apiserver.ts'
 import { KubeRig } from '../support/kube-rig.ts'
-import { needs } from '../support/needs.ts'
-import { NodeRig, type RigPod } from '../support/node-rig.ts'
 import { segmentOf } from '../support/segments.ts'
 import { Mesh } from '../support/sidecar.ts'
 import { Tcpdump } from '../support/tcpdump.ts'

@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type TestContext, test } from 'node:test'
+import { cgroupMount } from '../../rig/cgroup-mount.ts'
+import { needs } from '../../rig/needs.ts'
+import { CGROUP_STYLES, NodeRig } from '../../rig/node-rig.ts'
 import { AgentRig, request, serveIn, uniquePath, until } from '../support/agent-rig.ts'
-import { cgroupMount } from '../support/cgroup-mount.ts'
-import { needs } from '../support/needs.ts'
-import { CGROUP_STYLES, NodeRig } from '../support/node-rig.ts'
 
 const skip = needs('linux', 'root', 'ip', 'cgroup')
 const PORT = 8080

@@ -1,6 +1,9 @@
 /** One exchange is one pair, however many of the agent's capture points it passes. Without an API server. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import { cgroupMount } from '../../rig/cgroup-mount.ts'
+import { needs } from '../../rig/needs.ts'
+import { NodeRig, type RigPod } from '../../rig/node-rig.ts'
 import {
   AgentRig,
   isListening,
@@ -11,9 +14,6 @@ import {
   uniquePath,
   until,
 } from '../support/agent-rig.ts'
-import { cgroupMount } from '../support/cgroup-mount.ts'
-import { needs } from '../support/needs.ts'
-import { NodeRig, type RigPod } from '../support/node-rig.ts'
 
 const skip = needs('linux', 'root', 'ip', 'cgroup')
 const PORT = 8080

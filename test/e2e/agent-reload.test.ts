@@ -4,10 +4,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { cgroupMount } from '../../rig/cgroup-mount.ts'
+import { needs } from '../../rig/needs.ts'
+import { NodeRig } from '../../rig/node-rig.ts'
 import { AgentRig, request, serveIn, uniquePath, until } from '../support/agent-rig.ts'
-import { cgroupMount } from '../support/cgroup-mount.ts'
-import { needs } from '../support/needs.ts'
-import { NodeRig } from '../support/node-rig.ts'
 
 const skip = needs('linux', 'root', 'ip', 'cgroup')
 const PORT = 8080

@@ -4,14 +4,14 @@
  */
 import assert from 'node:assert/strict'
 import { after, before, suite, type TestContext, test } from 'node:test'
+import { cgroupMount } from '../../rig/cgroup-mount.ts'
+import { KafkaBroker, needsKafka } from '../../rig/kafka.ts'
+import { needsKubeApiserver } from '../../rig/kube-apiserver.ts'
+import { needs } from '../../rig/needs.ts'
+import { NodeRig, type RigPod } from '../../rig/node-rig.ts'
 import { run } from '../cli/support.ts'
 import { AgentRig, request, type SeenPair, serveIn, uniquePath } from '../support/agent-rig.ts'
-import { cgroupMount } from '../support/cgroup-mount.ts'
-import { KafkaBroker, needsKafka } from '../support/kafka.ts'
-import { needsKubeApiserver } from '../support/kube-apiserver.ts'
 import { KubeRig } from '../support/kube-rig.ts'
-import { needs } from '../support/needs.ts'
-import { NodeRig, type RigPod } from '../support/node-rig.ts'
 
 const skip = needs('linux', 'root', 'ip', 'iptables', 'cgroup', 'unshare') || needsKubeApiserver() || needsKafka()
 const PORT = 8080

@@ -4,12 +4,12 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { KafkaBroker, needsKafka } from '../../rig/kafka.ts'
+import { needs } from '../../rig/needs.ts'
+import { Namespace } from '../../rig/netns.ts'
 import { finish, run, start } from '../cli/support.ts'
 import { confined } from '../support/agent-container.ts'
 import { readCompose, shopCommand } from '../support/compose.ts'
-import { KafkaBroker, needsKafka } from '../support/kafka.ts'
-import { needs } from '../support/needs.ts'
-import { Namespace } from '../support/netns.ts'
 
 const skip = needs('linux', 'root', 'ip', 'setpriv', 'unshare') || needsKafka()
 const TRIES = 40

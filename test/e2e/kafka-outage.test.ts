@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { KafkaBroker, needsKafka } from '../../rig/kafka.ts'
 import { type ShipperRun, until } from '../ship/support.ts'
-import { KafkaBroker, needsKafka } from '../support/kafka.ts'
 import { assertOrderPerKey, configFor, pairNumber, readTopic, shipTo } from './kafka-support.ts'
 
 const CONNECTIONS = 8

@@ -4,12 +4,12 @@ import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import * as zlib from 'node:zlib'
+import { KAFKA_PASSWORD, KAFKA_USER, KafkaBroker, needsKafka } from '../../rig/kafka.ts'
 import { allChecks } from '../../src/doctor/all-checks.ts'
 import { kafkaChecks } from '../../src/doctor/kafka-checks.ts'
 import { packPair } from '../../src/pair/unpack.ts'
 import { OUTPUT_ENOUGH } from '../../src/ship/worker-data.ts'
 import { BASE_MICROS, makePair, until } from '../ship/support.ts'
-import { KAFKA_PASSWORD, KAFKA_USER, KafkaBroker, needsKafka } from '../support/kafka.ts'
 import { assertOrderPerKey, configFor, pairNumber, readTopic, shipTo } from './kafka-support.ts'
 
 const skip = needsKafka()

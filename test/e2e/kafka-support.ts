@@ -1,11 +1,11 @@
 /** What the Kafka end-to-end tests share: configuration, shipping a number of pairs, and reading a topic with kcat. */
 import assert from 'node:assert/strict'
+import type { KafkaBroker } from '../../rig/kafka.ts'
 import { defaultConfig } from '../../src/config/load.ts'
 import type { Config } from '../../src/config/schema.ts'
 import { unpackPair } from '../../src/pair/unpack.ts'
 import { kafkaSinkSpec } from '../../src/ship/worker-data.ts'
 import { type ShipperOptions, ShipperRun } from '../ship/support.ts'
-import type { KafkaBroker } from '../support/kafka.ts'
 
 export interface Overrides {
   kafka?: Partial<Config['kafka']>

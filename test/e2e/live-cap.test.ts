@@ -1,9 +1,9 @@
 /** Live capture through libpcap and the package cap. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import { needs } from '../../rig/needs.ts'
 import { endServer, requestHttp, serveHttp } from '../support/http-traffic.ts'
 import { LiveCapture, liveInterface } from '../support/live-capture.ts'
-import { needs } from '../support/needs.ts'
 import { segmentOf, streamBytes } from '../support/segments.ts'
 
 // cap captures in the namespace of its process only, so these tests run on the host's loopback.

@@ -6,7 +6,7 @@ import { createServer, get, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { needs } from '../support/needs.ts'
+import { needs } from '../../rig/needs.ts'
 
 const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url))
 const REQUESTS = 50

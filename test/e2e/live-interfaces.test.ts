@@ -2,12 +2,12 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { type TestContext, test } from 'node:test'
+import { needs } from '../../rig/needs.ts'
+import { Namespace } from '../../rig/netns.ts'
 import { SocketOpener, type SocketOptions } from '../../src/capture/af-packet/socket-opener.ts'
 import { InterceptorError } from '../../src/errors.ts'
 import { endServer, requestHttp, serveHttp } from '../support/http-traffic.ts'
 import { LiveCapture, liveInterface } from '../support/live-capture.ts'
-import { needs } from '../support/needs.ts'
-import { Namespace } from '../support/netns.ts'
 import { segmentOf } from '../support/segments.ts'
 
 const PORT = 21120

@@ -4,10 +4,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { needs } from '../../rig/needs.ts'
+import { Namespace } from '../../rig/netns.ts'
 import { ethernet, packet, pcapFile, tcp } from '../support/frames.ts'
 import { LiveCapture, liveInterface } from '../support/live-capture.ts'
-import { needs } from '../support/needs.ts'
-import { Namespace } from '../support/netns.ts'
 
 const skip = needs('root', 'ip', 'tcpreplay')
 const FRAMES = 20_000

@@ -5,9 +5,9 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { test } from 'node:test'
+import { needs } from '../../rig/needs.ts'
 import { count } from '../../src/ledger/ledger.ts'
 import { captureFile, expectedOf, goldenNames, readCapture } from '../support/golden.ts'
-import { needs } from '../support/needs.ts'
 
 /** How many more (or, below zero, fewer) messages than tshark the program may count. */
 interface Known {

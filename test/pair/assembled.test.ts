@@ -6,10 +6,10 @@ import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { Unpackr } from 'msgpackr'
+import { needs } from '../../rig/needs.ts'
 import { JsonWriter } from '../../src/pair/json-writer.ts'
 import { pairToJson } from '../../src/pair/to-json.ts'
 import { unpackPair } from '../../src/pair/unpack.ts'
-import { needs } from '../support/needs.ts'
 import { asPythonReads, readWithPython } from './python.ts'
 
 // Relative to dist/test/pair.

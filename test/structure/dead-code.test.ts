@@ -16,7 +16,8 @@ import {
   isVariableStatement,
   type Node,
 } from 'typescript/unstable/ast'
-import { files, ROOT, type SourceFile, walk } from './source-tree.ts'
+import { ROOT } from '../../rig/root.ts'
+import { files, type SourceFile, walk } from './source-tree.ts'
 
 /** Sources that are not in tsconfig.json: they import from ours. */
 const ASSEMBLY_SCRIPT = 'src/assemble/head-scanner/wasm'

@@ -3,16 +3,14 @@ import assert from 'node:assert/strict'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { CIRCLES, folderOf, LAYERS, SEAMS, STAGES } from './layers.ts'
-import { files, filesIn, type Import, ROOT, type SourceFile } from './source-tree.ts'
+import { ROOT } from '../../rig/root.ts'
+import { CIRCLES, FOLDERS, folderOf, LAYERS, SEAMS, STAGES } from './layers.ts'
+import { files, filesIn, type Import, type SourceFile } from './source-tree.ts'
 
 const sources = filesIn('src')
 /** Still to be removed. */
 const UPWARD = [
-  'src/ledger/run-ledger.ts imports src/supervisor/capture-slot.ts',
-  'src/ledger/run-ledger.ts imports src/supervisor/target-set.ts',
   'src/log/folded-log.ts imports src/thread/messages.ts',
-  'src/log/logger.ts imports src/thread/messages.ts',
   'src/log/outage-log.ts imports src/discovery/kubernetes/api-error.ts',
 ]
 const levels = new Map(LAYERS.flatMap(({ folders }, index) => folders.map((folder) => [folder, index] as const)))
@@ -55,14 +53,16 @@ for (const { packages, within, why } of SEAMS) {
   })
 }
 
-test('imports: src/ imports nothing from outside src/', () => {
-  const isOutside = ({ target }: Import): boolean => /\.ts$/.test(target) && !target.startsWith('src/')
-  const wrong = sources.filter(({ imports }) => imports.some(isOutside))
-  assert.deepEqual(
-    wrong.map(({ path }) => path),
-    [],
-  )
-})
+for (const [folder, others] of Object.entries(FOLDERS)) {
+  test(`folders: ${folder}/ imports nothing but ${[folder, ...others].map((name) => `${name}/`).join(', ')}`, () => {
+    const isWrong = ({ target }: Import): boolean =>
+      files.has(target) && ![folder, ...others].includes(target.split('/')[0])
+    const wrong = filesIn(folder).flatMap(({ path, imports }) =>
+      imports.filter(isWrong).map(({ target }) => `${path} imports ${target}`),
+    )
+    assert.deepEqual(wrong, [])
+  })
+}
 
 /** Files that reach each other by imports, in groups of two and more. Source: Tarjan, Depth-first search, 1972. */
 function findCircles(): string[][] {

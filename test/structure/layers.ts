@@ -16,7 +16,10 @@ export const LAYERS: readonly { folders: readonly string[]; why: string }[] = [
     folders: ['capture', 'assemble', 'ship', 'discovery'],
     why: 'the stages: they meet in shared memory and in messages, so one can be changed, or crash, without the others',
   },
-  { folders: ['kafka', 'format'], why: 'the client that ships, reads and checks; the forms that people read' },
+  {
+    folders: ['kafka', 'format', 'output'],
+    why: 'the client that ships, reads and checks; the forms that people read',
+  },
   { folders: ['thread'], why: 'what threads share: control words, mailboxes, and the messages between them' },
   { folders: ['config'], why: 'the settings' },
   {
@@ -26,6 +29,15 @@ export const LAYERS: readonly { folders: readonly string[]; why: string }[] = [
   { folders: ['pair', 'ring'], why: 'the two formats between the stages: a pair, and a ring of records' },
   { folders: ['async', 'net', 'sys', 'errors.ts', 'version.ts'], why: 'tools that know nothing of this program' },
 ]
+
+/** What the other folders of the checkout import, beside themselves. */
+export const FOLDERS: Readonly<Record<string, readonly string[]>> = {
+  src: [],
+  rig: ['src'],
+  deploy: ['src', 'rig'],
+  bench: ['src', 'rig'],
+  test: ['src', 'rig', 'deploy', 'bench'],
+}
 
 /** The stages, see LAYERS: the rule that matters most has a test of its own. */
 export const STAGES = ['capture', 'assemble', 'ship', 'discovery'] as const

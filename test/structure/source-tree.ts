@@ -22,9 +22,7 @@ import {
   SyntaxKind,
 } from 'typescript/unstable/ast'
 import { API, type Checker } from 'typescript/unstable/sync'
-
-/** The checkout's root, from dist/test/structure. */
-export const ROOT = join(import.meta.dirname, '..', '..', '..')
+import { ROOT } from '../../rig/root.ts'
 
 /** One place where a file names another module. */
 export interface Import {

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { filesIn, ROOT } from './source-tree.ts'
+import { ROOT } from '../../rig/root.ts'
+import { filesIn } from './source-tree.ts'
 
 /** Folders of test/ whose tests mirror another folder than src/, or that test no file of their own. */
 const FOLDERS: Readonly<Record<string, string>> = {
@@ -11,9 +12,9 @@ const FOLDERS: Readonly<Record<string, string>> = {
   deploy: 'the chart, the manifests and the image of deploy/',
   docs: 'README.md and docs/: commands, outputs, links, figures',
   e2e: 'the whole program, against networks, Kafka and an API server',
+  rig: 'mirrors rig/',
   golden: 'recorded captures, against what the servers logged',
   structure: 'rules about the sources',
-  support: 'what tests share',
 }
 
 /** Tests in a folder of src/ that no single file of it answers for, and what they are about. */

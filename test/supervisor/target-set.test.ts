@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { type TestContext, test } from 'node:test'
+import { needs } from '../../rig/needs.ts'
 import { SocketOpener } from '../../src/capture/af-packet/socket-opener.ts'
 import { createLogger } from '../../src/log/logger.ts'
 import { Doorbell } from '../../src/ring/doorbell.ts'
@@ -9,7 +10,6 @@ import { CaptureSlot } from '../../src/supervisor/capture-slot.ts'
 import { TargetSet } from '../../src/supervisor/target-set.ts'
 import { ownNetns } from '../../src/sys/netns.ts'
 import type { InterfaceInfo } from '../../src/target/interface-info.ts'
-import { needs } from '../support/needs.ts'
 import { namespaces, targetOf } from '../support/target-rig.ts'
 
 const MIB = 1024 * 1024

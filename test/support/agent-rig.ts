@@ -9,10 +9,10 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
+import type { Namespace } from '../../rig/netns.ts'
+import { type NodeProcess, programOf } from '../../rig/node-processes.ts'
+import type { RigPod } from '../../rig/node-rig.ts'
 import { start } from '../cli/support.ts'
-import type { Namespace } from './netns.ts'
-import { type NodeProcess, programOf } from './node-processes.ts'
-import type { RigPod } from './node-rig.ts'
 
 /** What tests look at of a pair. */
 export interface SeenPair {

@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parse, parseAllDocuments } from 'yaml'
 import { CHART } from '../../deploy/generated.ts'
+import { runTool, type ToolResult, toolOutput } from '../../rig/kube-tools.ts'
+import { ROOT } from '../../rig/root.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import type { Config } from '../../src/config/schema.ts'
-import { ROOT, runTool, type ToolResult, toolOutput } from './kube-tools.ts'
 
 /** A Kubernetes object, as far as tests read it. */
 export interface KubeObject {

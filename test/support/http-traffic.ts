@@ -1,7 +1,7 @@
 /** HTTP between network namespaces, by Node in processes of their own. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import type { Namespace } from './netns.ts'
+import type { Namespace } from '../../rig/netns.ts'
 
 const SERVER = `
 const [port, bytes] = process.argv.slice(1).map(Number)

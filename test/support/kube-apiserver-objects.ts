@@ -1,5 +1,5 @@
 /** Objects for the tests' API server: what a cluster's controllers, kubelets and administrators would put there. */
-import { type KubeApiserver, KubeError, type KubeObject } from './kube-apiserver.ts'
+import { type KubeApiserver, KubeError, type KubeObject } from '../../rig/kube-apiserver.ts'
 
 const RBAC = '/apis/rbac.authorization.k8s.io/v1'
 

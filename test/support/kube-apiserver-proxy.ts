@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Agent, createServer, request as httpsRequest, type Server } from 'node:https'
-import type { KubeApiserver } from './kube-apiserver.ts'
+import type { KubeApiserver } from '../../rig/kube-apiserver.ts'
 
 /** A request that passed. */
 export interface ProxiedRequest {

@@ -5,11 +5,10 @@
 import { spawnSync } from 'node:child_process'
 import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { needs } from './needs.ts'
+import { needs } from '../../rig/needs.ts'
+import { CACHE } from '../../rig/root.ts'
 
-/** The checkout's root, from dist/test/support. */
-const ROOT = join(import.meta.dirname, '..', '..', '..')
-const FOLDER = join(ROOT, '.cache', 'kube-crds')
+const FOLDER = join(CACHE, 'kube-crds')
 
 const MONITORING = 'example/prometheus-operator-crd'
 const OPENSHIFT = 'security/v1/zz_generated.crd-manifests'

@@ -1,8 +1,9 @@
 /** A real API server for the nodes of a test, with what the agent asks it as, and its pods on NodeRigs. */
+
+import { KubeApiserver } from '../../rig/kube-apiserver.ts'
+import type { NodeRig, RigPod } from '../../rig/node-rig.ts'
 import { AgentFiles, PODS_RULE } from '../discovery/kubernetes/rig.ts'
-import { KubeApiserver } from './kube-apiserver.ts'
 import { createNode, createPod, deletePod, type PodSpec, setPodStatus } from './kube-apiserver-objects.ts'
-import type { NodeRig, RigPod } from './node-rig.ts'
 
 /** What the agent may ask, as its ClusterRole has it. */
 const RULES = [

@@ -7,9 +7,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
+import type { RigPod } from '../../rig/node-rig.ts'
 import { isListening, until } from './agent-rig.ts'
 import { ENVOY } from './envoy.ts'
-import type { RigPod } from './node-rig.ts'
 
 /** The proxy's group: what it sends is not sent through it again. */
 const GROUP = 1337

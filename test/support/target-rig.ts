@@ -4,6 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
+import { Namespace } from '../../rig/netns.ts'
 import { defaultConfig } from '../../src/config/load.ts'
 import type { Config } from '../../src/config/schema.ts'
 import { count } from '../../src/ledger/ledger.ts'
@@ -12,7 +13,6 @@ import type { Outcome, PipelineOptions, TargetPipeline } from '../../src/supervi
 import { startPipeline } from '../../src/supervisor/pipeline.ts'
 import type { CaptureTarget } from '../../src/target/capture-target.ts'
 import { assertLaws } from './ledger.ts'
-import { Namespace } from './netns.ts'
 
 const MIB = 1024 * 1024
 

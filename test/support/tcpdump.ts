@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Namespace } from './netns.ts'
+import type { Namespace } from '../../rig/netns.ts'
 
 /** Captures an Ethernet interface into a file until `packets` has what was wanted. */
 export class Tcpdump {

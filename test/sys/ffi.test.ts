@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { needs } from '../../rig/needs.ts'
 import { ethernet, packet, pcapFile, tcp } from '../support/frames.ts'
-import { needs } from '../support/needs.ts'
 
 const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url))
 

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
+import { needs } from '../../rig/needs.ts'
 import { giveBackMemory } from '../../src/sys/give-back.ts'
-import { needs } from '../support/needs.ts'
 
 const MIB = 1024 * 1024
 

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { needs } from '../../rig/needs.ts'
+import { Namespace } from '../../rig/netns.ts'
 import { findInterface, interfaceNames, listInterfaces } from '../../src/sys/interfaces.ts'
 import { close, socket } from '../../src/sys/libc.ts'
 import { withNetns } from '../../src/sys/netns.ts'
 import { AF_INET, ARPHRD_ETHER, ARPHRD_LOOPBACK, SOCK_DGRAM } from '../../src/sys/packet.ts'
-import { needs } from '../support/needs.ts'
-import { Namespace } from '../support/netns.ts'
 
 test('interfaces: loopback is there and known as such', { skip: needs('linux') }, () => {
   const lo = listInterfaces().find(({ name }) => name === 'lo')

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { needs } from '../../rig/needs.ts'
 import { close, getsockopt, mapShared, poll, setsockoptInt, socket } from '../../src/sys/libc.ts'
 import { AF_INET, SO_ERROR, SOCK_DGRAM, SOL_SOCKET } from '../../src/sys/packet.ts'
 import { hasCode, SystemError } from '../../src/sys/system-error.ts'
-import { needs } from '../support/needs.ts'
 
 const SO_RCVBUF = 8
 

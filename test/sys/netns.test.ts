@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { readlinkSync } from 'node:fs'
 import { test } from 'node:test'
+import { needs } from '../../rig/needs.ts'
+import { Namespace } from '../../rig/netns.ts'
 import { withNetns } from '../../src/sys/netns.ts'
 import { hasCode } from '../../src/sys/system-error.ts'
-import { needs } from '../support/needs.ts'
-import { Namespace } from '../support/netns.ts'
 
 const whereAmI = () => readlinkSync('/proc/thread-self/ns/net')
 const module = JSON.stringify(new URL('../../src/sys/netns.js', import.meta.url).href)

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { needs } from '../../rig/needs.ts'
 import { compileExpression, DLT_EN10MB, DLT_RAW, ExpressionError, libpcapVersion } from '../../src/sys/pcap-compile.ts'
 import { runBpf } from '../support/bpf-machine.ts'
 import { ethernet, packet, tcp } from '../support/frames.ts'
-import { needs } from '../support/needs.ts'
 
 const IP = packet({ source: [10, 0, 0, 1], destination: [10, 0, 0, 2], protocol: 6, payload: tcp(1234, 80) })
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { needs } from '../../rig/needs.ts'
 import { Control } from '../../src/thread/control.ts'
 import { CpuTimeRecorder, threadCpuSeconds } from '../../src/thread/cpu-time.ts'
-import { needs } from '../support/needs.ts'
 
 const skip = needs('linux')
 

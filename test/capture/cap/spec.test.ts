@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { needs } from '../../../rig/needs.ts'
 import { capFilter } from '../../../src/capture/cap/spec.ts'
 import { compileExpression, DLT_EN10MB } from '../../../src/sys/pcap-compile.ts'
 import { runBpf } from '../../support/bpf-machine.ts'
 import { ethernet, packet, tcp } from '../../support/frames.ts'
-import { needs } from '../../support/needs.ts'
 
 const A = [10, 0, 0, 1]
 const B = [10, 0, 0, 2]

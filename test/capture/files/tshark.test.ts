@@ -6,8 +6,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { needs } from '../../support/needs.ts'
-import { Namespace } from '../../support/netns.ts'
+import { needs } from '../../../rig/needs.ts'
+import { Namespace } from '../../../rig/netns.ts'
 import { readFiles, type WorkerRun } from '../worker-rig.ts'
 
 const skip = needs('root', 'ip', 'tcpdump', 'tshark', 'python')

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { needs } from '../../../rig/needs.ts'
 import {
   buildFilter,
   type FilterRequest,
@@ -10,7 +11,6 @@ import {
 import { compileExpression, DLT_EN10MB } from '../../../src/sys/pcap-compile.ts'
 import { type BpfPacket, runBpf } from '../../support/bpf-machine.ts'
 import { ethernet, packet, tcp } from '../../support/frames.ts'
-import { needs } from '../../support/needs.ts'
 
 const IPV4 = { source: [10, 0, 0, 1], destination: [10, 0, 0, 2], protocol: 6, payload: tcp(1234, 80) }
 const ADDRESS6 = (last: number) => [0xfd, 0x77, ...new Array<number>(13).fill(0), last]

@@ -1,11 +1,11 @@
 /** A cluster of thousands of pods whose kubelets kwok plays: pods get their status, and end, as on real nodes. */
 import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
+import { KubeApiserver, needsKubeApiserver } from '../../../rig/kube-apiserver.ts'
+import { Kwok, needsKwok } from '../../../rig/kwok.ts'
 import { ApiClient } from '../../../src/discovery/kubernetes/api-client.ts'
 import { RemoteDirectory } from '../../../src/discovery/kubernetes/remote-directory.ts'
-import { KubeApiserver, needsKubeApiserver } from '../../support/kube-apiserver.ts'
 import { createNode, createPod, deletePod } from '../../support/kube-apiserver-objects.ts'
-import { Kwok, needsKwok } from '../../support/kwok.ts'
 import { AgentFiles, inLanes, Lines, PODS_RULE, PodsUnderTest, podsOf, QUICK, until } from './rig.ts'
 
 const NODES = 20

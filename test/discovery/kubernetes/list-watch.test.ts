@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
+import { KubeApiserver, needsKubeApiserver } from '../../../rig/kube-apiserver.ts'
 import { DEFAULT_TIMING } from '../../../src/discovery/kubernetes/collection.ts'
 import type { KnownPod } from '../../../src/discovery/kubernetes/known-pod.ts'
-import { KubeApiserver, needsKubeApiserver } from '../../support/kube-apiserver.ts'
 import {
   createNode,
   createPod,

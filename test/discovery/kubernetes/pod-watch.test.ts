@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, suite, type TestContext, test } from 'node:test'
+import { KubeApiserver, needsKubeApiserver } from '../../../rig/kube-apiserver.ts'
 import { PodWatch, type PodWatchOptions, type RemoteChange } from '../../../src/discovery/kubernetes/pod-watch.ts'
-import { KubeApiserver, needsKubeApiserver } from '../../support/kube-apiserver.ts'
 import {
   createNode,
   createPod,

@@ -2,13 +2,13 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
+import type { KubeApiserver } from '../../../rig/kube-apiserver.ts'
 import { type ApiAccess, findApiServer } from '../../../src/discovery/kubernetes/access.ts'
 import { ApiClient } from '../../../src/discovery/kubernetes/api-client.ts'
 import type { Change, Collection, WatchTiming } from '../../../src/discovery/kubernetes/collection.ts'
 import { type KnownPod, readPod } from '../../../src/discovery/kubernetes/known-pod.ts'
 import { ListWatch } from '../../../src/discovery/kubernetes/list-watch.ts'
 import type { Logger } from '../../../src/log/logger.ts'
-import type { KubeApiserver } from '../../support/kube-apiserver.ts'
 import { createServiceAccount, grant, type PolicyRule, requestToken } from '../../support/kube-apiserver-objects.ts'
 
 export const ACCOUNT = { namespace: 'ops', name: 'agent' }

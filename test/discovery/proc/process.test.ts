@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { needs } from '../../../rig/needs.ts'
 import { DENIED, GONE, ProcFiles } from '../../../src/discovery/proc/proc-files.ts'
 import { parseHints, parseStat, readNetns, readProcess } from '../../../src/discovery/proc/process.ts'
-import { needs } from '../../support/needs.ts'
 import { FakeProc, HOST_NETNS } from '../fake-proc.ts'
 
 test('parseStat: a name with brackets and spaces', () => {

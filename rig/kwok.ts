@@ -2,7 +2,7 @@
  * kwok, which plays the kubelets of thousands of nodes: it reports pods as running, gives them addresses, and lets go of
  * those that are told to end. Built from source with Go, once, into `.cache/kwok`; CI runs this file before the tests:
  *
- *     node dist/test/support/kwok.js
+ *     node dist/rig/kwok.js
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
@@ -13,9 +13,10 @@ import { buildOnce, reportBuild } from './built-once.ts'
 import type { KubeApiserver } from './kube-apiserver.ts'
 import { writeAdminKubeconfig } from './kube-tools.ts'
 import { needs } from './needs.ts'
+import { CACHE } from './root.ts'
 
 const VERSION = '0.7.0'
-const KWOK = join(import.meta.dirname, '..', '..', '..', '.cache', 'kwok', `kwok-${VERSION}`)
+const KWOK = join(CACHE, 'kwok', `kwok-${VERSION}`)
 
 /** For node:test's `skip`: false where kwok can run here, else why not; with CI=true always false. */
 export function needsKwok(): string | false {

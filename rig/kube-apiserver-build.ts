@@ -3,20 +3,19 @@
  * beside this say of what: k8s.io/kubernetes cannot be installed by its name, because its go.mod points at folders of
  * its own repository. It takes some minutes, so CI runs this file before the tests:
  *
- *     node dist/test/support/kube-apiserver-build.js
+ *     node dist/rig/kube-apiserver-build.js
  */
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { buildOnce, reportBuild } from './built-once.ts'
+import { CACHE, ROOT } from './root.ts'
 
 const VERSION = '1.35.0'
-/** The checkout's root, from dist/test/support. */
-const ROOT = join(import.meta.dirname, '..', '..', '..')
-const MODULE = join(ROOT, 'test', 'support', 'kube-apiserver')
+const MODULE = join(ROOT, 'rig', 'kube-apiserver')
 
 /** The binary, once it is built. */
-export const KUBE_APISERVER = join(ROOT, '.cache', 'kube-apiserver', `kube-apiserver-${VERSION}`)
+export const KUBE_APISERVER = join(CACHE, 'kube-apiserver', `kube-apiserver-${VERSION}`)
 
 /** Builds the binary where it is missing. @returns null, or why it cannot be had */
 export const buildKubeApiserver = (): string | null => buildOnce(KUBE_APISERVER, compile)

@@ -19,14 +19,13 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Admin } from 'kafkajs'
-import { defaultConfig } from '../../src/config/load.ts'
-import { clientFor } from '../../src/kafka/client.ts'
+import { defaultConfig } from '../src/config/load.ts'
+import { clientFor } from '../src/kafka/client.ts'
 import { needs } from './needs.ts'
+import { CACHE, ROOT } from './root.ts'
 
-/** The checkout's root, from dist/test/support. */
-const ROOT = join(import.meta.dirname, '..', '..', '..')
-const JARS = join(ROOT, '.cache', 'kafka', 'libs')
-const POM = join(ROOT, 'test', 'support', 'kafka', 'pom.xml')
+const JARS = join(CACHE, 'kafka', 'libs')
+const POM = join(ROOT, 'rig', 'kafka', 'pom.xml')
 const READY_MS = 60_000
 const STOP_MS = 30_000
 

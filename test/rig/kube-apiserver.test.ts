@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { test } from 'node:test'
-import { KubeApiserver, type KubeError, needsKubeApiserver } from './kube-apiserver.ts'
+import { KubeApiserver, type KubeError, needsKubeApiserver } from '../../rig/kube-apiserver.ts'
 import {
   createNode,
   createPod,
@@ -9,7 +9,7 @@ import {
   grant,
   requestToken,
   setPodStatus,
-} from './kube-apiserver-objects.ts'
+} from '../support/kube-apiserver-objects.ts'
 
 test('KubeApiserver: keeps its objects over a crash, forgets history when compacted, issues tokens', {
   skip: needsKubeApiserver(),

