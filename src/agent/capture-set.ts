@@ -3,13 +3,13 @@
  * more is let go, what fails is tried again later and later while it is wanted. Main thread.
  */
 
+import { backoffMs } from '../async/backoff.ts'
 import type { Logger } from '../log/logger.ts'
 import type { TargetFailure, TargetPipeline } from '../supervisor/options.ts'
 import type { CaptureTarget } from '../target/capture-target.ts'
 
-/** Pause after the first failure, doubled with each further one up to the most. Milliseconds. */
-const FIRST_RETRY_MS = 500
-const MAX_RETRY_MS = 30_000
+/** When a target that could not be captured is tried again. */
+const RETRY = { minMs: 250, firstMs: 250, maxMs: 30_000 }
 
 interface Entry {
   target: CaptureTarget
@@ -26,6 +26,8 @@ export interface CaptureSetOptions {
   readonly onDenied: (failure: TargetFailure) => void
   /** Milliseconds, monotonic. */
   readonly now?: () => number
+  /** 0 to 1. Absent: Math.random. */
+  readonly random?: () => number
 }
 
 export class CaptureSet {
@@ -93,7 +95,7 @@ export class CaptureSet {
 
   #failed(entry: Entry, failure: TargetFailure): void {
     entry.state = 'failed'
-    entry.retryAt = this.#now() + Math.min(FIRST_RETRY_MS * 2 ** entry.failures, MAX_RETRY_MS)
+    entry.retryAt = this.#now() + backoffMs(RETRY, entry.failures, this.#options.random?.())
     entry.failures += 1
     if (failure.reason === 'denied' && !this.#could[placeOf(entry.target)]) this.#options.onDenied(failure)
   }

@@ -1,34 +1,56 @@
-/** How long to wait before the API server is asked again: at least a second, longer each time it fails, never in step. */
+/** How long to wait before something that failed is tried again. Every retry of the program follows this one policy. */
 
-export interface BackoffOptions {
-  /** Never sooner than this after the last try ended. */
+export interface BackoffPolicy {
+  /** The shortest wait. */
   minMs: number
-  /** The spread of the first wait; it doubles with each failure up to maxMs. */
+  /** The range above `minMs` in which the first wait is chosen; it doubles with each further failure. */
   firstMs: number
+  /** The longest wait. */
   maxMs: number
-  /** 0 to 1. Absent: Math.random. */
-  random?: () => number
+  /** Success for this long makes the next wait a first one again; absent: only `reset` does. */
+  healthyMs?: number
 }
 
-/** Waits of `min + random × first × 2^failures`: the spread keeps the agents of a cluster from coming back all at once. */
+/** Beyond this many failures the wait no longer grows; it keeps 2^failures finite. */
+const MAX_FAILURES = 30
+
+/**
+ * The wait after `failures` earlier failures: `minMs` and a random part of up to `firstMs × 2^failures`, at most `maxMs`.
+ * It is random so that many agents that lost the same server do not all return to it at the same moment.
+ *
+ * @param random 0 to 1
+ */
+export function backoffMs({ minMs, firstMs, maxMs }: BackoffPolicy, failures: number, random = Math.random()): number {
+  const range = Math.min(firstMs * 2 ** Math.min(failures, MAX_FAILURES), maxMs - minMs)
+  return Math.round(minMs + random * range)
+}
+
+/** Counts the failures of one thing that is tried again and again. */
 export class Backoff {
-  readonly #options: BackoffOptions
+  readonly #policy: BackoffPolicy
+  readonly #random: () => number
   #failures = 0
 
-  constructor(options: BackoffOptions) {
-    this.#options = options
+  /** @param random 0 to 1 */
+  constructor(policy: BackoffPolicy, random: () => number = Math.random) {
+    this.#policy = policy
+    this.#random = random
   }
 
-  /** It went well: the next wait is a first one again. */
+  /** A failure. @returns the wait before the next try @param atLeastMs what the server asked for */
+  next(atLeastMs = 0): number {
+    const wait = backoffMs(this.#policy, this.#failures, this.#random())
+    this.#failures += 1
+    return Math.max(0, atLeastMs - this.#policy.minMs) + wait
+  }
+
+  /** It worked for so long before it failed or ended. */
+  worked(ms: number): void {
+    if (ms >= (this.#policy.healthyMs ?? Number.POSITIVE_INFINITY)) this.reset()
+  }
+
+  /** It works: the next wait is a first one again. */
   reset(): void {
     this.#failures = 0
-  }
-
-  /** The wait before the next try. @param atLeastMs what the server asked for */
-  next(atLeastMs = 0): number {
-    const { minMs, firstMs, maxMs, random = Math.random } = this.#options
-    const spread = Math.min(firstMs * 2 ** this.#failures, maxMs - minMs)
-    this.#failures = Math.min(this.#failures + 1, 30)
-    return Math.round(Math.max(minMs, atLeastMs) + random() * spread)
   }
 }

@@ -8,6 +8,7 @@ import { createLogger, type Logger } from '../log/logger.ts'
 import type { OutputOptions } from '../supervisor/options.ts'
 import { addExamples, addGeneralOptions, addKafkaOptions, type ConfigFlags, configFlags } from './options.ts'
 import { requireBrokers } from './output.ts'
+import { errorIsTerminal } from './terminal.ts'
 import { type Ended, untilDone } from './until-done.ts'
 
 interface AgentFlags extends ConfigFlags {
@@ -37,7 +38,7 @@ async function agent(flags: AgentFlags): Promise<number> {
   const loaded = await load()
   const { config } = loaded
   if (config.ship.sink === 'kafka') requireBrokers(loaded)
-  const log = createLogger({ level: levelOf(flags, loaded), form: 'json' })
+  const log = createLogger({ level: levelOf(flags, loaded), form: errorIsTerminal() ? 'lines' : 'json', times: true })
   const { startAgent } = await import('../agent/agent.ts')
   const running = await startAgent({ loaded, file: configFilePath(flags.config), load, output: outputOf(loaded), log })
   const ended = await untilDone(running, config.shutdown.timeout, log)

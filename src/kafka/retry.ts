@@ -1,10 +1,7 @@
-/** When to try again. */
+/** How long to wait before a broker is asked again. */
+import { backoffMs } from '../async/backoff.ts'
 
-const FIRST_RETRY_MS = 100
-const MAX_RETRY_MS = 2_000
+const RETRY = { minMs: 50, firstMs: 100, maxMs: 2_000 }
 
-/** Doubling up to two seconds, less up to a third by chance, so that many agents do not come at once. Milliseconds. */
-export function retryDelay(attempts: number): number {
-  const full = Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(attempts, 10))
-  return Math.round(full * (1 - Math.random() / 3))
-}
+/** @param attempts failed ones since the last success. @returns milliseconds */
+export const retryDelay = (attempts: number): number => backoffMs(RETRY, attempts)

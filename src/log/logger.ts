@@ -1,105 +1,64 @@
 /**
- * The log: pino, on the main thread alone, to standard error. Workers post records that are logged here. Agents write
- * JSON lines; commands a person runs write one plain line per record.
+ * The process's log: pino, on the main thread alone, to standard error. Workers post records, which are logged here.
+ * Repeats are folded (folded-log.ts).
  *
- * Repeats are folded: of records with the same message and texts, the first is written, then at most one a period with
- * the number of those held back (`repeated`). Of records with the same message that differ in their texts, so many a
- * period are written, and the number of those left out (`alike`).
+ * `json` writes one JSON object per line, in pino's field names: `level` as a word, `time` in ISO 8601, `msg`, then the
+ * record's fields. `lines` writes one plain line per record, for a person.
  */
 import { writeSync } from 'node:fs'
 import pino from 'pino'
-import { Quota } from './quota.ts'
+import { FoldedLog, type Log, type LogFields, type LogLevel, type LogRecord } from './folded-log.ts'
 
-export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
-
-/** Structured data of a record, beside its message. */
-export type LogFields = Record<string, unknown>
-
-/** Takes records; one for the whole process. */
-export interface Logger {
-  debug(message: string, fields?: LogFields): void
-  info(message: string, fields?: LogFields): void
-  warn(message: string, fields?: LogFields): void
-  error(message: string, fields?: LogFields): void
-  /** A record whose level is data: one a worker posted. */
-  log(level: LogLevel, message: string, fields?: LogFields): void
-  /** From now on this is the least severe level written. */
+/** The log of a process, of which there is one. */
+export interface Logger extends Log {
+  /** From now on, records less severe than `level` are not written. */
   setLevel(level: LogLevel | 'silent'): void
-  /** Writes the counts of records still held back. Call at the end of a run, and now and then in a long one. */
-  flush(): void
 }
 
-/** How records are written. */
 export interface LoggerOptions {
   /** The least severe level written; `silent`: none. */
   level: LogLevel | 'silent'
-  /** `lines`: one plain line per record, for a person. `json`: pino's JSON lines. */
   form: 'lines' | 'json'
   /** Colour the level; in lines only. */
   color?: boolean
-  /** Takes each finished line. Absent: standard error, written synchronously, so that nothing is lost at exit. */
+  /** Begin each line with its time and level, as a long-running service needs; in lines only. */
+  times?: boolean
+  /** Receives each finished line. Absent: written to standard error synchronously, so that nothing is lost at exit. */
   write?: (line: string) => void
-  /** Repeats of a message within this many milliseconds are folded. */
+  /** Repeats within this many milliseconds are folded. */
   foldMs?: number
-  /** Milliseconds; monotonic. */
+  /** A monotonic clock, milliseconds. */
   now?: () => number
 }
 
 const FOLD_MS = 10_000
 
-/** Records of one message, whatever their texts, that are written in a period. */
-const MOST_ALIKE = 50
-
-interface LogRecord {
-  level: LogLevel
-  message: string
-  fields: LogFields
+/** Never throws: records are lost where standard error is closed. */
+export function createLogger(options: LoggerOptions): Logger {
+  const { level, write = writeToStandardError, foldMs = FOLD_MS, now } = options
+  const sink = pino(
+    {
+      level,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+      ...(options.form === 'json' ? {} : { base: null }),
+    },
+    { write: options.form === 'json' ? write : (line: string) => write(plainLine(line, options)) },
+  )
+  const log = new FoldedLog((record) => emit(sink, record), {
+    periodMs: foldMs,
+    now,
+    isEnabled: (of) => sink.isLevelEnabled(of),
+  })
+  return Object.assign(log, {
+    setLevel: (to: LogLevel | 'silent') => {
+      sink.level = to
+    },
+  })
 }
 
-/** What makes two records repeats of one another: the message and those fields that are text, such as a path. */
-const kindOf = ({ message, fields }: LogRecord): string =>
-  [message, ...Object.values(fields).filter((value) => typeof value === 'string')].join('\0')
-
-/** A logger for the main thread. Never throws: a standard error that is gone takes no records. */
-export function createLogger(options: LoggerOptions): Logger {
-  const write = options.write ?? writeToStandardError
-  const format = options.form === 'lines' ? (line: string) => write(plainLine(line, options.color === true)) : write
-  const base = options.form === 'json' ? {} : { base: null }
-  const sink = pino({ level: options.level, ...base }, { write: format })
-  const period = options.foldMs ?? FOLD_MS
-  const now = options.now ?? (() => performance.now())
-
-  const emit = ({ level, message, fields }: LogRecord): void => sink[level](fields, message)
-  const alike = new Quota<LogRecord>(MOST_ALIKE, period, (last, held) =>
-    emit({ ...last, fields: { ...last.fields, alike: held } }),
-  )
-  const emitSome = (record: LogRecord): void => {
-    if (alike.admits(record.message, record, now())) emit(record)
-  }
-  const repeats = new Quota<LogRecord>(1, period, (last, held) =>
-    emitSome({ ...last, fields: { ...last.fields, repeated: held } }),
-  )
-
-  function log(level: LogLevel, message: string, fields: LogFields = {}): void {
-    if (!sink.isLevelEnabled(level)) return
-    const record = { level, message, fields }
-    if (repeats.admits(kindOf(record), record, now())) emitSome(record)
-  }
-
-  return {
-    debug: (message, fields) => log('debug', message, fields),
-    info: (message, fields) => log('info', message, fields),
-    warn: (message, fields) => log('warn', message, fields),
-    error: (message, fields) => log('error', message, fields),
-    log,
-    setLevel: (level) => {
-      sink.level = level
-    },
-    flush: () => {
-      repeats.flush()
-      alike.flush()
-    },
-  }
+function emit(sink: pino.Logger, { level, message, fields }: LogRecord): void {
+  sink[level](fields, message)
 }
 
 const STANDARD_ERROR = 2
@@ -108,20 +67,24 @@ function writeToStandardError(line: string): void {
   try {
     writeSync(STANDARD_ERROR, line)
   } catch {
-    // Closed or full: there is no one to tell.
+    // Standard error is closed or full: there is nowhere to report it.
   }
 }
 
-const LEVEL_COLORS: Record<number, string> = { 20: '\x1b[2m', 30: '', 40: '\x1b[33m', 50: '\x1b[31m' }
-const HIDDEN_FIELDS = new Set(['level', 'time', 'msg'])
+const LEVEL_COLORS: Record<LogLevel, string> = { debug: '\x1b[2m', info: '', warn: '\x1b[33m', error: '\x1b[31m' }
+const RESET_COLOR = '\x1b[0m'
+/** Level words of lines without times, as command-line tools write them. */
+const PREFIXES: Record<LogLevel, string> = { debug: 'debug: ', info: '', warn: 'warning: ', error: 'error: ' }
+const SHOWN_APART = new Set(['level', 'time', 'msg'])
 
-/** `warning: message (name=value, …)`; information goes without its level. */
-function plainLine(json: string, color: boolean): string {
-  const record = JSON.parse(json) as { level: number; msg: string } & LogFields
-  const word = record.level >= 50 ? 'error: ' : record.level >= 40 ? 'warning: ' : record.level < 30 ? 'debug: ' : ''
-  const paint = color ? (LEVEL_COLORS[record.level] ?? '') : ''
-  const fields = Object.entries(record).filter(([name]) => !HIDDEN_FIELDS.has(name))
+/** `warning: message (name=value, …)`, or `2026-11-28T10:00:00.000Z warn  message (name=value, …)` with times. */
+function plainLine(json: string, { color, times }: LoggerOptions): string {
+  const record = JSON.parse(json) as { level: LogLevel; time: string; msg: string } & LogFields
+  const paint = color === true ? LEVEL_COLORS[record.level] : ''
+  const word = times === true ? `${record.level.padEnd(5)} ` : PREFIXES[record.level]
+  const level = paint === '' ? word : `${paint}${word}${RESET_COLOR}`
+  const fields = Object.entries(record).filter(([name]) => !SHOWN_APART.has(name))
   const shown = fields.map(([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
   const detail = shown.length === 0 ? '' : ` (${shown.join(', ')})`
-  return `${paint}${word}${paint === '' ? '' : '\x1b[0m'}${record.msg}${detail}\n`
+  return `${times === true ? `${record.time} ` : ''}${level}${record.msg}${detail}\n`
 }

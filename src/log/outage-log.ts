@@ -1,46 +1,42 @@
-/** Tells of failures once, not at every try: the first of a kind, then one line an hour, and the end of it. */
-
-import type { Failure } from '../discovery/kubernetes/api-error.ts'
-import type { Logger } from './logger.ts'
+/** Logs the outage of a service that is polled: its first failure, then one line an hour, and its end. */
+import type { Log } from './folded-log.ts'
+import { Quota } from './quota.ts'
 
 const REPEAT_MS = 60 * 60_000
 
-interface Outage {
-  kind: Failure['kind']
-  since: number
-  told: number
-  /** Failures since it was told of. */
-  held: number
+/** Why an attempt failed. */
+export interface AttemptFailure {
+  /** Failures of one kind count as repeats, though their messages differ. */
+  readonly kind: string
+  readonly message: string
+  readonly hint: string
 }
 
 export class OutageLog {
-  readonly #log: Pick<Logger, 'info' | 'warn'>
+  readonly #log: Pick<Log, 'info' | 'warn'>
   readonly #now: () => number
-  #outage: Outage | null = null
+  readonly #quota = new Quota<null>(1, REPEAT_MS, () => {})
+  #sinceMs: number | null = null
 
-  /** @param now milliseconds, monotonic */
-  constructor(log: Pick<Logger, 'info' | 'warn'>, now: () => number = () => performance.now()) {
+  /** @param now a monotonic clock, milliseconds */
+  constructor(log: Pick<Log, 'info' | 'warn'>, now: () => number = () => performance.now()) {
     this.#log = log
     this.#now = now
   }
 
-  failed({ kind, message, hint }: Failure): void {
-    const now = this.#now()
-    const outage = this.#outage
-    if (outage !== null && outage.kind === kind && now - outage.told < REPEAT_MS) {
-      outage.held += 1
-      return
-    }
-    const repeated = outage !== null && outage.held > 0 ? { repeated: outage.held } : {}
-    this.#outage = { kind, since: outage?.since ?? now, told: now, held: 0 }
-    this.#log.warn(message, { hint, ...repeated })
+  /** An attempt has failed. */
+  failed({ kind, message, hint }: AttemptFailure): void {
+    this.#sinceMs ??= this.#now()
+    const repeated = this.#quota.admit(kind, null, this.#now())
+    if (repeated !== null) this.#log.warn(message, repeated === 0 ? { hint } : { hint, repeated })
   }
 
-  /** @param what as `pods are watched again` */
-  recovered(what: string): void {
-    if (this.#outage === null) return
-    const seconds = Math.round((this.#now() - this.#outage.since) / 1000)
-    this.#outage = null
-    this.#log.info(what, { afterSeconds: seconds })
+  /** An attempt has succeeded. @param message logged if there was an outage, as `watching pods again` */
+  recovered(message: string): void {
+    if (this.#sinceMs === null) return
+    const afterSeconds = Math.round((this.#now() - this.#sinceMs) / 1000)
+    this.#sinceMs = null
+    this.#quota.reset()
+    this.#log.info(message, { afterSeconds })
   }
 }

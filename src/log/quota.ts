@@ -1,61 +1,73 @@
-/** Holds back records beyond a number per key and period, and counts them. For the log. */
+/** Admits a number of records per key and period, and counts those held back. The only fold of the log. */
 
-/** Most keys remembered; beyond it the oldest is forgotten, which can only hold back less. */
-const MOST_KEYS = 256
+/** Keys remembered at most. Beyond it the oldest is forgotten, so that its next record is admitted early. */
+const MAX_KEYS = 256
 
 interface Window<R> {
-  since: number
-  /** Records let through since then, and those held back. */
-  passed: number
+  startMs: number
+  /** Records since then, admitted or not. */
+  seen: number
   held: number
-  /** The last one held back. */
+  /** The newest record held back. */
   last: R
 }
 
 export class Quota<R> {
-  readonly #most: number
+  readonly #limit: number
   readonly #periodMs: number
-  readonly #release: (last: R, held: number) => void
+  readonly #report: (last: R, held: number) => void
   readonly #windows = new Map<string, Window<R>>()
 
-  /** @param release  told of what was held back: the last record and how many there were */
-  constructor(most: number, periodMs: number, release: (last: R, held: number) => void) {
-    this.#most = most
+  /**
+   * @param limit records admitted per key and period
+   * @param report called for records held back that no later record can report: the newest, and how many there were
+   */
+  constructor(limit: number, periodMs: number, report: (last: R, held: number) => void) {
+    this.#limit = limit
     this.#periodMs = periodMs
-    this.#release = release
+    this.#report = report
   }
 
-  /** @returns whether this record may be written; false: it is held back. A period ends with the next record after it. */
-  admits(key: string, record: R, now: number): boolean {
+  /**
+   * @param nowMs a monotonic clock
+   * @returns null when the record is held back; else how many were held back since the key's last admitted one
+   */
+  admit(key: string, record: R, nowMs: number): number | null {
     const window = this.#windows.get(key)
-    if (window !== undefined && now - window.since < this.#periodMs) {
-      window.passed += 1
-      if (window.passed <= this.#most) return true
+    if (window !== undefined && nowMs - window.startMs < this.#periodMs) {
+      window.seen += 1
+      if (window.seen <= this.#limit) return 0
       window.held += 1
       window.last = record
-      return false
+      return null
     }
-    if (window !== undefined) this.#settle(window)
     this.#windows.delete(key)
-    this.#windows.set(key, { since: now, passed: 1, held: 0, last: record })
-    if (this.#windows.size > MOST_KEYS) this.#forgetOldest()
-    return true
+    this.#windows.set(key, { startMs: nowMs, seen: 1, held: 0, last: record })
+    if (this.#windows.size > MAX_KEYS) this.#forgetOldest()
+    return window?.held ?? 0
   }
 
-  /** Tells of everything held back. */
+  /** Reports everything held back. */
   flush(): void {
     for (const window of this.#windows.values()) this.#settle(window)
+  }
+
+  /** Forgets every key, and what was held back: the next record of each is admitted at once. */
+  reset(): void {
+    this.#windows.clear()
   }
 
   #settle(window: Window<R>): void {
     const { held, last } = window
     window.held = 0
-    if (held > 0) this.#release(last, held)
+    if (held > 0) this.#report(last, held)
   }
 
   #forgetOldest(): void {
-    const [key, window] = this.#windows.entries().next().value!
-    this.#windows.delete(key)
-    this.#settle(window)
+    for (const [key, window] of this.#windows) {
+      this.#windows.delete(key)
+      this.#settle(window)
+      return
+    }
   }
 }

@@ -2,7 +2,7 @@
 import { openSync } from 'node:fs'
 import { errorText, runtimeError } from '../errors.ts'
 import { createFormat } from '../format/create-format.ts'
-import type { FoldedLog } from '../log/folded-log.ts'
+import type { Log } from '../log/folded-log.ts'
 import { FdOutput } from '../output/fd-output.ts'
 import { shipClock } from './ship-clock.ts'
 import type { Sink, SinkContext } from './sink.ts'
@@ -16,12 +16,7 @@ const STDOUT = 1
  * @param beat called while a synchronous sink waits for its reader
  * @throws InterceptorError when the output cannot be opened or the settings cannot work
  */
-export async function createSink(
-  spec: SinkSpec,
-  context: SinkContext,
-  log: FoldedLog,
-  beat: () => void,
-): Promise<Sink> {
+export async function createSink(spec: SinkSpec, context: SinkContext, log: Log, beat: () => void): Promise<Sink> {
   switch (spec.kind) {
     case 'none':
       return new NoneSink(context)

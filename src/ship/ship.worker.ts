@@ -12,13 +12,16 @@ import { Shipper } from './shipper.ts'
 import { ShipStatus } from './status.ts'
 import type { ShipWorkerData } from './worker-data.ts'
 
+/** A broker that is unreachable for an hour costs sixty lines. */
+const LOG_FOLD_MS = 60_000
+
 const post = (message: FromWorker): void => parentPort?.postMessage(message)
 
 const data = workerData as ShipWorkerData
 const bell = new Doorbell(data.ownBell)
 const control = new Control(data.control)
 const ledger = new ShipLedger(data.counters)
-const log = new FoldedLog(post)
+const log = new FoldedLog((record) => post({ t: 'log', ...record }), { periodMs: LOG_FOLD_MS })
 const limit = data.limit ?? Infinity
 const rings = data.rings.map((ring, slot) => {
   const assemblerBell = data.assemblerBells[slot]

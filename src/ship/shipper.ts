@@ -6,7 +6,7 @@
  */
 
 import type { DropReason, ShipLedger } from '../ledger/ship-ledger.ts'
-import type { FoldedLog } from '../log/folded-log.ts'
+import type { Log } from '../log/folded-log.ts'
 import type { RingConsumer } from '../ring/byte-ring.ts'
 import type { Doorbell } from '../ring/doorbell.ts'
 import { COMMAND_RUN, COMMAND_STOP, type Control } from '../thread/control.ts'
@@ -33,7 +33,7 @@ export interface ShipperParts {
   readonly control: Control
   readonly ledger: ShipLedger
   readonly status: ShipStatus
-  readonly log: FoldedLog
+  readonly log: Log
   readonly sink: Sink
   readonly whenFull: 'wait' | 'drop'
   readonly limit: number
@@ -150,7 +150,7 @@ export class Shipper {
     if (pairs === 0) return
     this.#parts.ledger.dropped(reason, pairs)
     const bound = reason === 'maxAge' ? 'older than ship.maxAge' : 'over ship.bufferBytes'
-    this.#parts.log.line('warn', `dropping the oldest pairs: ${bound}`, { pairs })
+    this.#parts.log.warn(`dropping the oldest pairs: ${bound}`, { pairs })
   }
 
   #discard(): void {
@@ -179,7 +179,7 @@ export class Shipper {
 
   #giveUp(held: number): void {
     this.#discarding = true
-    this.#parts.log.line('warn', 'the output did not take the last pairs within shutdown.timeout', { pairs: held })
+    this.#parts.log.warn('the output did not take the last pairs within shutdown.timeout', { pairs: held })
   }
 
   #noteProgress(held: number, nowMs: number): void {

@@ -1,6 +1,6 @@
 /** What a capture worker and the shipper post to the main thread. Frames, pairs and counters never travel this way. */
 import type { Failure } from '../errors.ts'
-import type { LogFields, LogLevel } from '../log/logger.ts'
+import type { LogFields, LogLevel } from '../log/folded-log.ts'
 
 export type FromWorker =
   /** The worker has started its work. */

@@ -1,29 +1,51 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Failure } from '../../src/discovery/kubernetes/api-error.ts'
 import { OutageLog } from '../../src/log/outage-log.ts'
 
 const HOUR = 60 * 60_000
-const failure = (kind: Failure['kind']): Failure => ({ kind, message: kind, hint: 'mend it' })
+const failure = (kind: string, message = kind) => ({ kind, message, hint: 'a hint' })
 
-test('OutageLog: a failure is told once, hourly with the number held back, and its end', () => {
+function make() {
   const lines: [string, unknown][] = []
-  const note = (message: string, fields?: unknown): void => void lines.push([message, fields])
-  let now = 0
-  const outages = new OutageLog({ info: note, warn: note }, () => now)
-  outages.recovered('never failed')
-  for (now = 0; now < 10_000; now += 1000) outages.failed(failure('unreachable'))
-  outages.failed(failure('forbidden'))
-  now = HOUR / 2
-  outages.failed(failure('forbidden'))
-  now = HOUR + 10_000
-  outages.failed(failure('forbidden'))
-  outages.recovered('it works')
-  outages.recovered('it works')
+  const add = (message: string, fields?: unknown): void => void lines.push([message, fields])
+  const clock = { now: 0 }
+  return { lines, clock, outages: new OutageLog({ info: add, warn: add }, () => clock.now) }
+}
+
+test('OutageLog: logs the first failure of a kind, then one an hour with the number held back', () => {
+  const { lines, clock, outages } = make()
+  for (; clock.now <= HOUR; clock.now += 1000) outages.failed(failure('unreachable', `attempt at ${clock.now}`))
   assert.deepEqual(lines, [
-    ['unreachable', { hint: 'mend it' }],
-    ['forbidden', { hint: 'mend it', repeated: 9 }],
-    ['forbidden', { hint: 'mend it', repeated: 1 }],
-    ['it works', { afterSeconds: 3610 }],
+    ['attempt at 0', { hint: 'a hint' }],
+    [`attempt at ${HOUR}`, { hint: 'a hint', repeated: 3599 }],
+  ])
+})
+
+test('OutageLog: logs two kinds of failure that alternate once each', () => {
+  const { lines, outages } = make()
+  for (let i = 0; i < 100; i++) {
+    outages.failed(failure('unreachable'))
+    outages.failed(failure('forbidden'))
+  }
+  assert.deepEqual(
+    lines.map(([message]) => message),
+    ['unreachable', 'forbidden'],
+  )
+})
+
+test('OutageLog: logs the end of an outage once, with its duration, and the next outage at once', () => {
+  const { lines, clock, outages } = make()
+  outages.recovered('there was no outage')
+  outages.failed(failure('unreachable'))
+  clock.now = 10_400
+  outages.failed(failure('forbidden'))
+  outages.recovered('it works')
+  outages.recovered('it works')
+  outages.failed(failure('unreachable'))
+  assert.deepEqual(lines, [
+    ['unreachable', { hint: 'a hint' }],
+    ['forbidden', { hint: 'a hint' }],
+    ['it works', { afterSeconds: 10 }],
+    ['unreachable', { hint: 'a hint' }],
   ])
 })

@@ -67,8 +67,8 @@ export class ListWatch<T extends KeptRecord> {
   constructor(options: ListWatchOptions<T>) {
     this.#options = options
     this.#timing = options.timing ?? DEFAULT_TIMING
-    const { minPauseMs, maxPauseMs } = this.#timing
-    this.#backoff = new Backoff({ minMs: minPauseMs, firstMs: minPauseMs, maxMs: maxPauseMs })
+    const { minPauseMs, maxPauseMs, healthyMs } = this.#timing
+    this.#backoff = new Backoff({ minMs: minPauseMs, firstMs: minPauseMs, maxMs: maxPauseMs, healthyMs })
     this.#outages = new OutageLog(options.log)
     this.#listFrom = options.collection.paged ? NEWEST_REVISION : ANY_REVISION
     this.#running = this.#run()
@@ -183,7 +183,7 @@ export class ListWatch<T extends KeptRecord> {
   async #watch(): Promise<void> {
     this.#action = 'watch'
     const { path, fieldSelector } = this.#options.collection
-    const { watchMs, idleMs, healthyMs } = this.#timing
+    const { watchMs, idleMs } = this.#timing
     const query = {
       fieldSelector: fieldSelector || undefined,
       resourceVersion: this.#watchFrom!,
@@ -202,7 +202,7 @@ export class ListWatch<T extends KeptRecord> {
         onEvent: (event) => this.#take(event),
       })
     } finally {
-      if (performance.now() - openedAt >= healthyMs) this.#backoff.reset()
+      this.#backoff.worked(performance.now() - openedAt)
     }
   }
 

@@ -12,7 +12,7 @@ import { type Trouble, troubleOf, troubleOfCode, troubleText } from '../../kafka
 import type { PartitionAnswer } from '../../kafka/kafkajs-wire.ts'
 import type { RecordBatch } from '../../kafka/record-batch.ts'
 import { retryDelay } from '../../kafka/retry.ts'
-import type { FoldedLog } from '../../log/folded-log.ts'
+import type { Log } from '../../log/folded-log.ts'
 import type { PairQueue } from '../pair-queue.ts'
 import type { Sink, SinkContext } from '../sink.ts'
 import type { KafkaSinkSpec } from '../worker-data.ts'
@@ -40,7 +40,7 @@ export class KafkaSink implements Sink {
   readonly end = null
   readonly #spec: KafkaSinkSpec
   readonly #context: SinkContext
-  readonly #log: FoldedLog
+  readonly #log: Log
   readonly #clock: () => number
   readonly #cluster: TopicClient
   readonly #batcher: Batcher
@@ -50,7 +50,7 @@ export class KafkaSink implements Sink {
   #nextDueMs = 0
 
   /** @throws InterceptorError (exit 2) when the settings cannot work here */
-  constructor(spec: KafkaSinkSpec, context: SinkContext, log: FoldedLog, clock: () => number) {
+  constructor(spec: KafkaSinkSpec, context: SinkContext, log: Log, clock: () => number) {
     this.#spec = spec
     this.#context = context
     this.#log = log
@@ -125,7 +125,7 @@ export class KafkaSink implements Sink {
       queue.pop()
       if (error === null) continue
       ledger.dropped('rejected', 1)
-      this.#log.line('warn', `a pair could not be read back and was left out: ${error.message}`)
+      this.#log.warn(`a pair could not be read back and was left out: ${error.message}`)
     }
   }
 
@@ -198,7 +198,7 @@ export class KafkaSink implements Sink {
     }
     this.#context.ledger.dropped('rejected', 1)
     const why = trouble === 'tooLarge' ? `it is too large (${batch.size} bytes)` : 'it is invalid there'
-    this.#log.line('warn', `Kafka refuses a pair, which is dropped: ${why}`, { code, bytes: batch.size })
+    this.#log.warn(`Kafka refuses a pair, which is dropped: ${why}`, { code, bytes: batch.size })
     this.#batcher.done(lane)
   }
 
@@ -207,7 +207,7 @@ export class KafkaSink implements Sink {
     const smaller = Math.max(MIN_BATCH_BYTES, Math.floor(size / 2))
     if (smaller >= this.#batcher.batchBytes) return
     this.#batcher.batchBytes = smaller
-    this.#log.line('info', 'the brokers refuse batches of this size; smaller ones are made', { batchBytes: smaller })
+    this.#log.info('the brokers refuse batches of this size; smaller ones are made', { batchBytes: smaller })
   }
 
   /** A broker could not be reached, or did not answer. */
@@ -217,7 +217,7 @@ export class KafkaSink implements Sink {
     for (const lane of lanes) this.#backOff(lane, trouble, null)
     this.#cluster.suspect(trouble)
     if (this.away) this.#cluster.away(trouble, error)
-    else this.#log.line('warn', `a broker does not take pairs: ${troubleText(error)}`, { broker: leader })
+    else this.#log.warn(`a broker does not take pairs: ${troubleText(error)}`, { broker: leader })
   }
 
   #backOff(lane: Lane, trouble: Trouble, reason: string | null): void {
@@ -226,7 +226,7 @@ export class KafkaSink implements Sink {
     lane.attempts += 1
     lane.retryAtMs = this.#clock() + delay
     if (reason !== null) {
-      this.#log.line('warn', `Kafka does not take pairs now: ${reason} (${trouble})`)
+      this.#log.warn(`Kafka does not take pairs now: ${reason} (${trouble})`)
       this.#cluster.suspect(trouble)
     }
   }

@@ -9,7 +9,7 @@ import { clientFor, type KafkaSettings, REQUEST_TIMEOUT_MS } from '../../kafka/c
 import { type Trouble, troubleOf, troubleText } from '../../kafka/errors.ts'
 import { KafkaWire, type PartitionAnswer, type ProduceRequest } from '../../kafka/kafkajs-wire.ts'
 import { retryDelay } from '../../kafka/retry.ts'
-import type { FoldedLog } from '../../log/folded-log.ts'
+import type { Log } from '../../log/folded-log.ts'
 
 /** How often the partitions are asked for when nothing is wrong: added ones are used from then on. */
 const REFRESH_MS = 60_000
@@ -26,7 +26,7 @@ export class TopicClient {
   /** There is a client that has reached the cluster: `produce` makes sense. */
   connected = false
   readonly #settings: KafkaSettings
-  readonly #log: FoldedLog
+  readonly #log: Log
   readonly #clock: () => number
   readonly #changed: (recovered: boolean) => void
   #wire: KafkaWire | null
@@ -40,7 +40,7 @@ export class TopicClient {
    * @param changed called after each successful look at the cluster; with true when the one before had failed
    * @throws InterceptorError (exit 2) when the settings cannot work
    */
-  constructor(settings: KafkaSettings, log: FoldedLog, clock: () => number, changed: (recovered: boolean) => void) {
+  constructor(settings: KafkaSettings, log: Log, clock: () => number, changed: (recovered: boolean) => void) {
     this.#settings = settings
     this.#log = log
     this.#clock = clock
@@ -75,13 +75,13 @@ export class TopicClient {
   /** Says once that the cluster does not take pairs, and why. */
   away(trouble: Trouble, error: unknown): void {
     this.#awaySinceMs ??= this.#clock()
-    this.#log.line('warn', `${this.#describe(trouble, error)}; pairs wait in the buffer meanwhile`)
+    this.#log.warn(`${this.#describe(trouble, error)}; pairs wait in the buffer meanwhile`)
   }
 
   /** Says that the cluster takes pairs, where the contrary was said before. */
   back(): void {
     if (this.#awaySinceMs === null) return
-    this.#log.line('info', 'Kafka takes pairs again', { awayMs: this.#clock() - this.#awaySinceMs })
+    this.#log.info('Kafka takes pairs again', { awayMs: this.#clock() - this.#awaySinceMs })
     this.#awaySinceMs = null
   }
 
@@ -92,7 +92,7 @@ export class TopicClient {
   }
 
   #open(): KafkaWire {
-    const client = clientFor(this.#settings, (message) => this.#log.line('debug', `kafkajs: ${message}`))
+    const client = clientFor(this.#settings, (message) => this.#log.debug(`kafkajs: ${message}`))
     return new KafkaWire(client, this.#settings.clientId, this.#settings.topic, REQUEST_TIMEOUT_MS)
   }
 
@@ -140,10 +140,10 @@ export class TopicClient {
     const admin = client.kafka.admin()
     try {
       const created = await inTime(admin.connect().then(() => admin.createTopics({ topics: [{ topic }] })))
-      if (created) this.#log.line('info', `created the topic ${topic}`)
+      if (created) this.#log.info(`created the topic ${topic}`)
       return true
     } catch (error) {
-      this.#log.line('warn', `cannot create the topic ${topic}: ${troubleText(error)}`)
+      this.#log.warn(`cannot create the topic ${topic}: ${troubleText(error)}`)
       return false
     } finally {
       client.close()

@@ -3,7 +3,7 @@
  * counts as shipped when its bytes have been handed to the kernel.
  */
 import type { PairFormat } from '../../format/output-format.ts'
-import type { FoldedLog } from '../../log/folded-log.ts'
+import type { Log } from '../../log/folded-log.ts'
 import type { FdOutput, WriteResult } from '../../output/fd-output.ts'
 import type { PairQueue } from '../pair-queue.ts'
 import type { Sink, SinkContext, SinkEnd } from '../sink.ts'
@@ -19,11 +19,11 @@ export class StreamSink implements Sink {
   readonly #output: FdOutput
   readonly #format: PairFormat
   readonly #context: SinkContext
-  readonly #log: FoldedLog
+  readonly #log: Log
   #begun = false
   #written = 0
 
-  constructor(output: FdOutput, format: PairFormat, context: SinkContext, log: FoldedLog) {
+  constructor(output: FdOutput, format: PairFormat, context: SinkContext, log: Log) {
     this.#output = output
     this.#format = format
     this.#context = context
@@ -95,7 +95,7 @@ export class StreamSink implements Sink {
 
   #refuse(error: Error): void {
     this.#context.ledger.dropped('rejected', 1)
-    this.#log.line('warn', `a pair could not be read back and was left out: ${error.message}`)
+    this.#log.warn(`a pair could not be read back and was left out: ${error.message}`)
   }
 
   #outcome(result: WriteResult): void {
