@@ -4,7 +4,7 @@
  *     node dist/bench/discovery-pass.js    one JSON line
  */
 import { setTimeout as pause } from 'node:timers/promises'
-import { QuietNode } from '../src/discovery/proc/idle-check.ts'
+import { IdleCheck } from '../src/discovery/proc/idle-check.ts'
 import { NodeScanner } from '../src/discovery/proc/scanner.ts'
 import type { DiscoverySample } from './discovery.ts'
 
@@ -24,18 +24,18 @@ function cpuMsOf(work: () => unknown): number {
 }
 
 const scanner = new NodeScanner(PROC)
-const quiet = new QuietNode(PROC)
+const quiet = new IdleCheck(PROC)
 const firstMs = cpuMsOf(() => scanner.scan())
 await pause(YOUNG_MS)
 for (let i = 0; i < WARM_UP; i++) scanner.scan()
 const passMs = Array.from({ length: PASSES }, () => cpuMsOf(() => scanner.scan()))
 const snapshot = scanner.scan()
-quiet.isQuiet(0)
-quiet.passed(snapshot, SETTLED_MS)
+quiet.isIdle(0)
+quiet.recordPass(snapshot, SETTLED_MS)
 let quietLooks = 0
 const quietMs = Array.from({ length: PASSES }, () =>
   cpuMsOf(() => {
-    if (quiet.isQuiet(SETTLED_MS)) quietLooks += 1
+    if (quiet.isIdle(SETTLED_MS)) quietLooks += 1
   }),
 )
 if (quietLooks < PASSES) throw new Error('processes were started meanwhile: measure on a quiet machine')

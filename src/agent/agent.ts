@@ -1,6 +1,7 @@
 /**
- * The node agent: discovery decides what is captured, the pipeline captures, pairs and ships it, the API server gives names,
- * metrics and health are served, and the configuration can change meanwhile. Main thread; what is hot is in workers.
+ * The node agent. Discovery decides what is captured; the pipeline captures, pairs and ships; the API server provides names;
+ * the admin server serves metrics and health; and the configuration can be reloaded. Main thread; the hot path is in
+ * workers.
  */
 import { type AdminServer, serveAdmin } from '../admin/server.ts'
 import { type AgentState, tallyPods } from '../admin/state.ts'
@@ -8,9 +9,9 @@ import type { LoadedConfig } from '../config/load.ts'
 import { ConfigReloader } from '../config/reload-watcher.ts'
 import type { Config } from '../config/schema.ts'
 import { AddressDirectory } from '../discovery/addresses/directory.ts'
-import { followRemote } from '../discovery/addresses/remote.ts'
+import { applyRemoteChange } from '../discovery/addresses/sources.ts'
 import type { PodDecision, TargetRules } from '../discovery/decide/decision.ts'
-import { clusterNetworks } from '../discovery/decide/internal-networks.ts'
+import { internalCidrs } from '../discovery/decide/internal-cidrs.ts'
 import { neededFacts } from '../discovery/decide/selection.ts'
 import { targetRules } from '../discovery/decide/target-rules.ts'
 import { type OwnPod, readOwnPod } from '../discovery/proc/own-pod.ts'
@@ -23,25 +24,25 @@ import { type ApiWatch, prepareApiWatch, type StartApiWatch } from './api-watch.
 import { CaptureSet } from './capture-set.ts'
 import { NodeDiscovery } from './node-discovery.ts'
 
-/** So long pods wait for what the API server says of them before they are captured without. Milliseconds. */
-const NAMES_MS = 5000
-/** How often records that the log holds back are written. Milliseconds. */
-const FLUSH_MS = 10_000
+/** How long a pod waits for its name before it is captured without one. */
+const NAMES_TIMEOUT_MS = 5000
+/** How often the log writes its counts of folded lines. */
+const LOG_FLUSH_MS = 10_000
 const MS_PER_SECOND = 1000
 const MICROS_PER_MILLI = 1000
 
 export interface AgentOptions {
   readonly loaded: LoadedConfig
-  /** The file it was read from; undefined: none. */
+  /** The file that it was read from; undefined: none. */
   readonly file: string | undefined
-  /** Reads the configuration again in the same way. */
+  /** Loads the configuration again, from the same sources. */
   readonly load: () => Promise<LoadedConfig>
   readonly output: OutputOptions
   readonly log: Logger
 }
 
-/** What is known before anything runs. */
-interface Foundation {
+/** What is prepared before anything is started. */
+interface Prepared {
   readonly own: OwnPod
   readonly rules: TargetRules
   readonly scanner: NodeScanner
@@ -49,10 +50,10 @@ interface Foundation {
 }
 
 /**
- * Starts an agent. It runs until it is drained or stopped, or cannot go on.
+ * Starts an agent. It runs until it is drained or stopped, or fails.
  *
- * @throws InterceptorError: the configuration is wrong (exit 2), a privilege is missing (exit 4), or the admin server's
- *   address is taken (exit 1); nothing is left running then
+ * @throws InterceptorError: the configuration is invalid (exit 2), a privilege is missing (exit 4), or the admin server's
+ *   address is in use (exit 1); nothing is left running then
  */
 export async function startAgent(options: AgentOptions): Promise<Agent> {
   const { config } = options.loaded
@@ -72,8 +73,9 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   return agent
 }
 
+/** A running agent. */
 export class Agent {
-  /** Resolves when everything is flushed and has ended; does not reject. */
+  /** Resolves when everything is flushed and has ended; never rejects. */
   readonly done: Promise<Outcome>
   readonly #log: Logger
   readonly #own: OwnPod
@@ -89,7 +91,7 @@ export class Agent {
   #draining = false
   #policy: VantagePolicy | null = null
 
-  constructor(options: AgentOptions, { own, rules, scanner, startApi }: Foundation) {
+  constructor(options: AgentOptions, { own, rules, scanner, startApi }: Prepared) {
     const { loaded, file, load, output, log } = options
     const { config } = loaded
     this.#log = log
@@ -104,17 +106,17 @@ export class Agent {
       directory: this.#directory,
       knownPods: () => this.#api.pods(),
       setAddresses: (entries) => this.#pipeline.setAddresses(entries),
-      onChange: () => this.#tellPolicy(),
+      onChange: () => this.#updatePolicy(),
       log,
     })
     this.#api = startApi({
       log,
       onPods: () => this.#discovery.nudge(),
       onRemote: (change) => {
-        followRemote(this.#directory, change, Date.now() * MICROS_PER_MILLI)
+        applyRemoteChange(this.#directory, change, Date.now() * MICROS_PER_MILLI)
         this.#discovery.addressesChanged()
       },
-      onNetworks: () => this.#tellPolicy(),
+      onNetworks: () => this.#updatePolicy(),
     })
     this.#reloader = new ConfigReloader({
       loaded,
@@ -123,7 +125,7 @@ export class Agent {
       log,
       apply: (next, changed) => this.#apply(next, changed),
     })
-    this.#flushing = setInterval(() => log.flush(), FLUSH_MS)
+    this.#flushing = setInterval(() => log.flush(), LOG_FLUSH_MS)
     this.done = this.#run()
   }
 
@@ -133,7 +135,7 @@ export class Agent {
     if (this.#admin !== null) this.#log.info('metrics and health are served', { url: this.#admin.url })
   }
 
-  /** What metrics and health are made of. */
+  /** The state that metrics and health report. */
   state(): AgentState {
     const { tally, snapshot, decisions } = this.#discovery
     const now = performance.now()
@@ -158,14 +160,14 @@ export class Agent {
     }
   }
 
-  /** Takes no more input; what is there is finished in stream order. */
+  /** Stops capturing and finishes what is in the pipeline, in stream order. */
   drain(): void {
     this.#draining = true
     this.#discovery.stop()
     this.#pipeline.drain()
   }
 
-  /** Ends at once; what is lost is counted. */
+  /** Ends at once; losses are counted. */
   stop(): void {
     this.#draining = true
     this.#discovery.stop()
@@ -179,10 +181,10 @@ export class Agent {
   async #run(): Promise<Outcome> {
     this.#reloader.start()
     const ended = this.#pipeline.done
-    await Promise.race([this.#api.firstAnswer(NAMES_MS), ended])
+    await Promise.race([this.#api.firstAnswer(NAMES_TIMEOUT_MS), ended])
     this.#warnOfRules()
     if (this.#api.problem !== null) {
-      this.#log.warn('pods are captured without names until the API server tells them', { error: this.#api.problem })
+      this.#log.warn('pods are captured without names until the API server reports them', { error: this.#api.problem })
     }
     if (!this.#draining) this.#discovery.start()
     const outcome = await ended
@@ -194,9 +196,9 @@ export class Agent {
   }
 
   #warnOfRules(): void {
-    if (this.#api.isAsked || neededFacts(targetRules(this.#config, this.#own)) === null) return
-    this.#log.warn('targets has rules about namespaces or labels, and no API server is asked: no pod is captured', {
-      hint: 'run it in a pod with a service account, or set kubernetes.kubeconfig',
+    if (this.#api.isConfigured || neededFacts(targetRules(this.#config, this.#own)) === null) return
+    this.#log.warn('targets has rules about namespaces or labels, but there is no API server: no pod is captured', {
+      hint: 'run in a pod with a service account, or set kubernetes.kubeconfig',
     })
   }
 
@@ -205,20 +207,20 @@ export class Agent {
     this.stop()
   }
 
-  /** @throws InterceptorError before anything has changed */
+  /** Applies a reloaded configuration. @throws InterceptorError before any change is made */
   #apply(config: Config, changed: readonly string[]): void {
     const rules = targetRules(config, this.#own)
     if (changed.some((path) => path.startsWith('filter.'))) this.#pipeline.setFilter(config.filter)
     if (changed.some((path) => path.startsWith('targets.'))) this.#discovery.setRules(rules)
     if (changed.includes('log.level')) this.#log.setLevel(config.log.level)
-    this.#tellPolicy(config)
+    this.#updatePolicy(config)
   }
 
   /** Which vantages are kept, where that has changed. */
-  #tellPolicy({ targets }: Config = this.#config): void {
+  #updatePolicy({ targets }: Config = this.#config): void {
     const { snapshot } = this.#discovery
     if (snapshot === null) return
-    const networks = clusterNetworks(targets.clusterNetworks, this.#api.networks(), snapshot)
+    const networks = internalCidrs(targets.clusterNetworks, this.#api.networks(), snapshot)
     const policy = { keep: targets.keep, clusterNetworks: networks }
     if (JSON.stringify(policy) === JSON.stringify(this.#policy)) return
     this.#policy = policy

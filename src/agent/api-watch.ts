@@ -1,4 +1,4 @@
-/** The API server as the agent sees it: what it tells for as long as the agent runs, and how that goes. Main thread. */
+/** The agent's connection to the API server: what it reports while the agent runs, and its state. Main thread. */
 import type { WatchState } from '../admin/state.ts'
 import { pause } from '../async/pause.ts'
 import type { Config } from '../config/schema.ts'
@@ -7,27 +7,30 @@ import type { KnownPod } from '../discovery/kubernetes/known-pod.ts'
 import type { PodWatch, RemoteChange } from '../discovery/kubernetes/pod-watch.ts'
 import type { Logger } from '../log/logger.ts'
 
-const LOOK_MS = 20
+/** How often `firstAnswer` polls. */
+const POLL_MS = 20
 
 export interface ApiWatchOptions {
   readonly log: Pick<Logger, 'info' | 'warn'>
-  /** Something about this node's pods has changed. */
+  /** Called when a pod of this node has changed. */
   readonly onPods: () => void
+  /** Called for each change of a remote pod or a Service. */
   readonly onRemote: (change: RemoteChange) => void
-  /** The cluster's networks have changed. */
+  /** Called when the cluster's networks have changed. */
   readonly onNetworks: () => void
 }
 
-/** Begins to follow the API server. */
+/** Starts watching the API server. */
 export type StartApiWatch = (options: ApiWatchOptions) => ApiWatch
 
 /**
- * Finds the API server of the configuration, without asking it anything. Without one there is nothing to follow.
+ * Finds the API server of the configuration without connecting to it. Without one, the watch stays empty.
  *
- * @throws InterceptorError, exit 2: `kubernetes.enabled` is true and there is none, or the kubeconfig cannot be used
+ * @throws InterceptorError, exit 2: `kubernetes.enabled` is true but no API server is configured, or the kubeconfig cannot
+ *   be used
  */
 export async function prepareApiWatch({ kubernetes, node, targets }: Config): Promise<StartApiWatch> {
-  // Loaded only here: a run without an API server needs none of it.
+  // Imported on demand: a run without an API server needs none of it.
   const { findApiServer } = await import('../discovery/kubernetes/access.ts')
   const access = await findApiServer(kubernetes)
   if (access === null) return () => new ApiWatch(null)
@@ -40,40 +43,41 @@ export async function prepareApiWatch({ kubernetes, node, targets }: Config): Pr
   }
 }
 
+/** The API server's view of this node and its state; empty without an API server. */
 export class ApiWatch {
   readonly #watch: PodWatch | null
 
-  /** @param watch null: there is no API server to ask */
+  /** @param watch null: there is no API server */
   constructor(watch: PodWatch | null) {
     this.#watch = watch
   }
 
-  /** Whether there is an API server to ask. */
-  get isAsked(): boolean {
+  /** Whether there is an API server. */
+  get isConfigured(): boolean {
     return this.#watch !== null
   }
 
-  /** This node's, as far as it has told. */
+  /** The pods of this node that it has reported. */
   pods(): readonly KnownPod[] {
     return [...(this.#watch?.pods.values() ?? [])]
   }
 
-  /** Of the cluster, CIDRs. */
+  /** The cluster's networks, CIDRs. */
   networks(): readonly string[] {
     return this.#watch?.clusterNetworks() ?? []
   }
 
-  /** Why it has told nothing so far; null: it has, or there is none. */
+  /** Why it has not listed this node's pods yet; null: it has, or there is no API server. */
   get problem(): string | null {
     if (this.#watch === null || this.#watch.state.synced) return null
-    return this.#watch.state.lastError ?? 'the API server has not answered yet'
+    return this.#watch.state.lastError ?? 'the API server has not responded yet'
   }
 
-  /** Resolves when this node's pods were told, when that failed once, or after a time. Milliseconds. */
-  async firstAnswer(ms: number): Promise<void> {
-    const end = performance.now() + ms
+  /** Resolves when this node's pods are listed, when the first attempt has failed, or after a time. Milliseconds. */
+  async firstAnswer(timeoutMs: number): Promise<void> {
+    const end = performance.now() + timeoutMs
     while (this.problem !== null && this.#watch?.state.lastError === null && performance.now() < end) {
-      await pause(LOOK_MS)
+      await pause(POLL_MS)
     }
   }
 
@@ -82,8 +86,8 @@ export class ApiWatch {
     const { state, pods, remote } = this.#watch
     const own = stateOf('pods', state, pods.size)
     if (remote === null) return [own]
-    const { pods: others, services } = remote.state
-    return [own, stateOf('remotePods', others, remote.size.pods), stateOf('services', services, remote.size.services)]
+    const others = stateOf('remotePods', remote.state.pods, remote.pods.size)
+    return [own, others, stateOf('services', remote.state.services, remote.services.size)]
   }
 
   async close(): Promise<void> {

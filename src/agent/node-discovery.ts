@@ -1,18 +1,18 @@
 /**
- * Looks at the node again and again, decides what is captured and whose the addresses are, and has the pipeline follow.
+ * Polls the node in passes, decides what is captured and which pod holds which address, and applies both to the pipeline.
  * Main thread.
  *
- * A pod that starts is found in the next pass, at most PASS_MS and what a pass takes later. Passes come more often
- * where they cost less, and hardly at all while no process is started on the node.
+ * A pod that starts is found by the next pass, which begins at most MAX_PAUSE_MS later. The pause is proportional to the
+ * cost of a pass, and passes are skipped while no process is started on the node.
  */
 
 import type { AddressDirectory } from '../discovery/addresses/directory.ts'
-import { heldAddresses } from '../discovery/addresses/held.ts'
+import { heldAddresses } from '../discovery/addresses/sources.ts'
 import { decide } from '../discovery/decide/decide.ts'
 import type { Decisions, TargetRules } from '../discovery/decide/decision.ts'
 import { type Joined, joinPods } from '../discovery/decide/join-pods.ts'
 import type { KnownPod } from '../discovery/kubernetes/known-pod.ts'
-import { QuietNode } from '../discovery/proc/idle-check.ts'
+import { IdleCheck } from '../discovery/proc/idle-check.ts'
 import type { NodeScanner } from '../discovery/proc/scanner.ts'
 import type { Snapshot } from '../discovery/proc/snapshot.ts'
 import { errorText } from '../errors.ts'
@@ -21,58 +21,59 @@ import type { AddressEntry } from '../pair/endpoint-pod.ts'
 import { threadCpuSeconds } from '../thread/cpu-time.ts'
 import type { CaptureSet } from './capture-set.ts'
 
-/** Pause between two passes: so many times as long as a pass takes, within bounds. Milliseconds. */
-const PAUSE_SHARE = 100
+/** The pause between two passes is this many times the duration of a pass, within bounds. Milliseconds. */
+const PAUSE_FACTOR = 100
 const MIN_PAUSE_MS = 200
 const MAX_PAUSE_MS = 1000
-/** So soon after the API server told something, a pass is made or addresses are told. */
+/** Delay between a change reported by the API server and the pass, or the address update, that it causes. */
 const NUDGE_MS = 50
 const MICROS = 1000
 
 export interface NodeDiscoveryOptions {
   readonly scanner: NodeScanner
   readonly rules: TargetRules
-  /** What the API server knows of this node's pods by now. */
+  /** The API server's current pods of this node. */
   readonly knownPods: () => readonly KnownPod[]
   readonly captures: Pick<CaptureSet, 'want'>
   readonly directory: AddressDirectory
   readonly setAddresses: (entries: readonly AddressEntry[]) => void
-  /** What is on the node, how it is called, or what is captured of it has changed. */
+  /** Called when the node's pods, their names, or the decisions about them have changed. */
   readonly onChange: () => void
   readonly log: Pick<Logger, 'info' | 'warn'>
 }
 
-/** Passes so far, and what the last one found. */
+/** Totals over all passes, and the last one's figures. */
 export interface PassTally {
   readonly scans: number
   readonly failures: number
-  /** What all of them took together, and the last one. Milliseconds. */
+  /** Duration of all passes, and of the last one. Milliseconds. */
   readonly ms: number
   readonly lastMs: number
-  /** CPU time that all of them took. */
+  /** CPU time of all passes. */
   readonly cpuSeconds: number
   /** When the last one ended. Milliseconds, monotonic. */
   readonly lastAt: number
 }
 
+/** The polling loop. */
 export class NodeDiscovery {
   readonly #options: NodeDiscoveryOptions
-  readonly #quiet: QuietNode
+  readonly #idleCheck: IdleCheck
   #rules: TargetRules
   #snapshot: Snapshot | null = null
   #joined: Joined | null = null
   #decisions: Decisions = { pods: [], targets: [] }
   #tally: PassTally = { scans: 0, failures: 0, ms: 0, lastMs: 0, cpuSeconds: 0, lastAt: 0 }
   #timer: NodeJS.Timeout | null = null
-  #telling: NodeJS.Timeout | null = null
+  #addressTimer: NodeJS.Timeout | null = null
   #running = false
-  /** Something beside the processes has changed since the last pass. */
+  /** Whether an input other than the processes has changed since the last pass. */
   #isStale = true
 
   constructor(options: NodeDiscoveryOptions) {
     this.#options = options
     this.#rules = options.rules
-    this.#quiet = new QuietNode(options.rules.procRoot)
+    this.#idleCheck = new IdleCheck(options.rules.procRoot)
   }
 
   get tally(): PassTally {
@@ -83,58 +84,58 @@ export class NodeDiscovery {
     return this.#snapshot
   }
 
-  /** By the last pass. */
+  /** Of the last pass. */
   get decisions(): Decisions {
     return this.#decisions
   }
 
-  /** Makes passes from now on. */
+  /** Starts polling with a first pass. */
   start(): void {
     this.#running = true
-    this.#turn()
+    this.#poll()
   }
 
-  /** No pass is made any more. */
+  /** Stops polling. */
   stop(): void {
     this.#running = false
     if (this.#timer !== null) clearTimeout(this.#timer)
-    if (this.#telling !== null) clearTimeout(this.#telling)
+    if (this.#addressTimer !== null) clearTimeout(this.#addressTimer)
   }
 
-  /** Other rules from the next pass on, which is made at once. */
+  /** Replaces the rules and makes a pass with them soon. */
   setRules(rules: TargetRules): void {
     this.#rules = rules
     this.nudge()
   }
 
-  /** The API server told something: the next pass is made soon. */
+  /** Makes a pass soon, because the API server has reported a change. */
   nudge(): void {
     if (this.#isStale) return
     this.#isStale = true
     if (this.#running) this.#schedule(NUDGE_MS)
   }
 
-  /** Others have written to the directory: that is told soon, and needs no pass. */
+  /** Sends the directory's changes soon. They do not require a pass. */
   addressesChanged(): void {
-    if (!this.#running || this.#telling !== null) return
-    this.#telling = setTimeout(() => {
-      this.#telling = null
-      this.#tellAddresses()
+    if (!this.#running || this.#addressTimer !== null) return
+    this.#addressTimer = setTimeout(() => {
+      this.#addressTimer = null
+      this.#sendAddresses()
     }, NUDGE_MS)
   }
 
-  #turn(): void {
-    if (this.#isStale || !this.#quiet.isQuiet(performance.now())) this.#pass()
-    // Names first: a new pod's first pairs are to have them.
-    this.#tellAddresses()
+  #poll(): void {
+    if (this.#isStale || !this.#idleCheck.isIdle(performance.now())) this.#pass()
+    // Before the captures, so that the first pairs of a new pod are named.
+    this.#sendAddresses()
     this.#options.captures.want(this.#decisions.targets)
-    const pause = Math.min(Math.max(this.#tally.lastMs * PAUSE_SHARE, MIN_PAUSE_MS), MAX_PAUSE_MS)
+    const pause = Math.min(Math.max(this.#tally.lastMs * PAUSE_FACTOR, MIN_PAUSE_MS), MAX_PAUSE_MS)
     this.#schedule(pause)
   }
 
   #schedule(ms: number): void {
     if (this.#timer !== null) clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => this.#turn(), ms)
+    this.#timer = setTimeout(() => this.#poll(), ms)
   }
 
   #pass(): void {
@@ -145,13 +146,13 @@ export class NodeDiscovery {
       this.#decide(this.#options.scanner.scan())
     } catch (error) {
       failures = 1
-      this.#options.log.warn('this pass over the node’s processes failed; what was known goes on', {
+      this.#options.log.warn('a pass over the node’s processes failed; the last result stays in effect', {
         error: errorText(error),
       })
     }
     this.#isStale = false
     const now = performance.now()
-    if (this.#snapshot !== null) this.#quiet.passed(this.#snapshot, now)
+    if (this.#snapshot !== null) this.#idleCheck.recordPass(this.#snapshot, now)
     const { scans, failures: failed, ms, cpuSeconds } = this.#tally
     this.#tally = {
       scans: scans + 1,
@@ -163,7 +164,7 @@ export class NodeDiscovery {
     }
   }
 
-  /** Where pods, names and rules are as they were, so is everything that follows from them. */
+  /** Decides anew, unless pods, names and rules are unchanged. */
   #decide(snapshot: Snapshot): void {
     const before = this.#snapshot
     this.#snapshot = snapshot
@@ -175,7 +176,7 @@ export class NodeDiscovery {
     this.#options.onChange()
   }
 
-  #tellAddresses(): void {
+  #sendAddresses(): void {
     const changes = this.#options.directory.takeChanges(Date.now() * MICROS)
     if (changes.length > 0) this.#options.setAddresses(changes)
   }

@@ -1,10 +1,10 @@
 /** What `interceptor pods -o json` prints. Its keys are documented (docs/discovery.md, "JSON"), so they are named here one by one. */
 
-import type { NodeView } from '../agent/node-view.ts'
+import type { NodeReport } from '../agent/inspect-node.ts'
 import type { PodDecision } from '../discovery/decide/decision.ts'
 import type { KnownPod } from '../discovery/kubernetes/known-pod.ts'
 
-export function podsJson({ snapshot, joined, decisions, apiProblem }: NodeView) {
+export function podsJson({ snapshot, joined, decisions, apiProblem }: NodeReport) {
   const { processes, denied, networkNamespaces, host, ambient, others } = snapshot
   return {
     processes,

@@ -1,6 +1,6 @@
 /** `interceptor pods`: one pass of discovery over this node, and what the agent would capture of it, as a table or as JSON. */
 import { Command, Option } from 'commander'
-import type { NodeView } from '../agent/node-view.ts'
+import type { NodeReport } from '../agent/inspect-node.ts'
 import type { PodDecision } from '../discovery/decide/decision.ts'
 import type { KnownPod } from '../discovery/kubernetes/known-pod.ts'
 import { columns, pad, safe } from '../format/terminal.ts'
@@ -32,22 +32,22 @@ async function pods(flags: PodsFlags): Promise<void> {
   const proc = flags.proc === undefined ? [] : [{ path: 'targets.procRoot', value: flags.proc, name: '--proc' }]
   const { output, ...shared } = flags
   const { config } = loadConfig({ file: flags.config, flags: [...configFlags(shared), ...proc] })
-  const { viewNode } = await import('../agent/node-view.ts')
-  const view = await viewNode(config)
+  const { inspectNode } = await import('../agent/inspect-node.ts')
+  const report = await inspectNode(config)
   if (output === 'json') {
-    writeOutput(`${JSON.stringify(podsJson(view), null, 2)}\n`)
+    writeOutput(`${JSON.stringify(podsJson(report), null, 2)}\n`)
   } else {
     const color = wantsColor(flags.color, outputIsTerminal())
-    writeOutput(podTable(view, color))
-    if ((flags.verbose ?? 0) > 0) writeOutput(otherTable(view, color))
+    writeOutput(podTable(report, color))
+    if ((flags.verbose ?? 0) > 0) writeOutput(otherTable(report, color))
   }
-  if (!flags.quiet) writeError(notes(view))
+  if (!flags.quiet) writeError(notes(report))
 }
 
 const POD_HEADINGS = ['POD', 'NAMESPACE', 'CONTAINERS', 'PID', 'NETNS', 'IPS', 'MESH', 'INTERFACE', 'WHY']
 
 /** A line for each pod under a line of headings; empty without pods. A `~` marks what only the environment says. */
-function podTable({ decisions, joined }: NodeView, color: boolean): string {
+function podTable({ decisions, joined }: NodeReport, color: boolean): string {
   return table(POD_HEADINGS, [...decisions.pods.map(podRow), ...joined.unseen.map(unseenRow)], color)
 }
 
@@ -78,7 +78,7 @@ function unseenRow({ name, namespace, containers, addresses, phase }: KnownPod):
   return [name, namespace, names, '-', '-', list(addresses), '-', '-', `${phase}: none of its processes is in sight`]
 }
 
-function otherTable({ snapshot: { others } }: NodeView, color: boolean): string {
+function otherTable({ snapshot: { others } }: NodeReport, color: boolean): string {
   const rows = others.map(({ netns, pid, process, containers, why }) => {
     return [String(netns), String(pid), process, list(containers.map((id) => id.slice(0, 12))), why]
   })
@@ -101,7 +101,7 @@ function table(headings: readonly string[], rows: readonly string[][], color: bo
 }
 
 /** What there is to say beside the pods themselves, for standard error. */
-function notes({ snapshot, apiProblem }: NodeView): string {
+function notes({ snapshot, apiProblem }: NodeReport): string {
   const { pods, processes, networkNamespaces, denied, ambient } = snapshot
   const found = pods.length === 0 ? 'no pods found' : counted(pods.length, 'pod')
   const seen = `${counted(processes, 'process', 'processes')} in ${counted(networkNamespaces, 'network namespace')} seen`

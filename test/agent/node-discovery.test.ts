@@ -6,7 +6,7 @@ import { AddressDirectory } from '../../src/discovery/addresses/directory.ts'
 import type { KnownPod } from '../../src/discovery/kubernetes/known-pod.ts'
 import { NodeScanner } from '../../src/discovery/proc/scanner.ts'
 import { FakeProc, type FakeProcess, HOST_NETNS, podNetwork } from '../discovery/fake-proc.ts'
-import { rulesWith, told } from '../discovery/make.ts'
+import { knownPod, rulesWith } from '../discovery/make.ts'
 import { RecordingPipeline, silent } from './recording-pipeline.ts'
 
 const uid = (index: number): string => `00000000-0000-4000-8000-${String(index).padStart(12, '0')}`
@@ -64,18 +64,18 @@ test('discovery: pods that are there, that come, and that go', async (t) => {
   assert.deepEqual(await node.next(), [`remove ${key(1)}`])
 })
 
-test('discovery: names that come later are told, addresses before the capture', async (t) => {
+test('discovery: names that come later are knownPod, addresses before the capture', async (t) => {
   const node = new Node(t, pod(1))
   node.discovery.start()
   await node.next()
-  node.known = [told(uid(1), { labels: { app: 'shop' } })]
+  node.known = [knownPod(uid(1), { labels: { app: 'shop' } })]
   node.discovery.nudge()
   assert.deepEqual(await node.next(), ['addresses 1', `update ${HOST_NETNS + 1}/eth0`])
 })
 
 test('discovery: other rules hold at once', async (t) => {
   const node = new Node(t, pod(1))
-  node.known = [told(uid(1))]
+  node.known = [knownPod(uid(1))]
   node.discovery.start()
   assert.deepEqual(await node.next(), ['addresses 1', `add ${HOST_NETNS + 1}/eth0`])
   node.discovery.setRules(rulesWith({ procRoot: node.proc.root, exclude: ['shop'] }))

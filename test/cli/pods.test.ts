@@ -41,7 +41,7 @@ test('pods: a table', async (t) => {
 
 test('pods -v: also the namespaces of no pod', async (t) => {
   const { stdout } = await run(['pods', '-v', '--proc', procRoot(t, shop, redis)])
-  assert.match(stdout, /\n4026531842 {3}200 {3}redis {5}abababababab {3}a container, but of no pod\n$/)
+  assert.match(stdout, /\n4026531842 {3}200 {3}redis {5}abababababab {3}a container that belongs to no pod\n$/)
 })
 
 test('pods: host network, and a pod whose name nobody tells', async (t) => {
@@ -95,7 +95,7 @@ for (const [title, under, expected] of privileges) {
   test(`pods: as ${title} it ends with ${expected}`, { skip: needs('linux', 'root', 'setpriv') }, async () => {
     const { code, stderr } = await run(['pods'], { under: ['setpriv', ...under] })
     assert.equal(code, expected)
-    const refused = /^interceptor: \d+ of \d+ processes do not show the network namespace to this process\n.*SYS_PTRACE/
+    const refused = /^interceptor: cannot read the network namespace of \d+ of \d+ processes\n.*SYS_PTRACE/
     if (expected !== 0) assert.match(stderr, refused)
   })
 }

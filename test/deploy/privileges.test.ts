@@ -65,7 +65,7 @@ test('privileges: with the chart’s capabilities doctor reports nothing missing
 const NEEDED: Record<string, [command: string, code: number, said: RegExp]> = {
   NET_RAW: ['doctor', 4, /✗ packet sockets: .*CAP_NET_RAW/],
   SYS_ADMIN: ['doctor', 0, /! namespaces of pods: not permitted .*SYS_ADMIN/],
-  SYS_PTRACE: ['pods', 4, /do not show the network namespace.*SYS_PTRACE/s],
+  SYS_PTRACE: ['pods', 4, /cannot read the network namespace.*SYS_PTRACE/s],
 }
 
 for (const [missing, [command, expected, said]] of Object.entries(NEEDED)) {

@@ -1,4 +1,4 @@
-/** Pods as the two sources of discovery tell them, for tests of what is decided about them. */
+/** Pods as the two sources of discovery report them, for tests of the decisions about them. */
 import type { TargetRules } from '../../src/discovery/decide/decision.ts'
 import type { KnownContainer, KnownPod } from '../../src/discovery/kubernetes/known-pod.ts'
 import type { MeshDecision } from '../../src/discovery/proc/mesh.ts'
@@ -13,8 +13,8 @@ export const HOST = {
   hopLimit: 64,
 }
 
-/** A pod as its processes show it; `uid` is what tells it from others. */
-export const seen = (uid: string, changes: Partial<Pod> = {}): Pod => ({
+/** A pod found in /proc, identified by `uid`. */
+export const procPod = (uid: string, changes: Partial<Pod> = {}): Pod => ({
   uid,
   nameHint: null,
   namespaceHint: null,
@@ -33,7 +33,7 @@ export const seen = (uid: string, changes: Partial<Pod> = {}): Pod => ({
 })
 
 export const onHost = (uid: string, changes: Partial<Pod> = {}): Pod =>
-  seen(uid, { hostNetwork: true, netns: HOST.netns, addresses: HOST.addresses, interfaces: [], ...changes })
+  procPod(uid, { hostNetwork: true, netns: HOST.netns, addresses: HOST.addresses, interfaces: [], ...changes })
 
 export const snapshotOf = (pods: readonly Pod[], changes: Partial<Snapshot> = {}): Snapshot => ({
   uptimeTicks: 1000,
@@ -47,8 +47,8 @@ export const snapshotOf = (pods: readonly Pod[], changes: Partial<Snapshot> = {}
   ...changes,
 })
 
-/** A pod as the API server tells it, named as its uid. */
-export const told = (uid: string, changes: Partial<KnownPod> = {}): KnownPod => ({
+/** A pod of the API server, named after its uid. */
+export const knownPod = (uid: string, changes: Partial<KnownPod> = {}): KnownPod => ({
   uid,
   cgroupUid: uid,
   name: uid,

@@ -1,4 +1,4 @@
-/** Discovery on real processes, in real cgroups and network namespaces. */
+/** Discovery of real processes in real cgroups and network namespaces. */
 import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
@@ -12,7 +12,7 @@ import { NodeScanner } from '../../src/discovery/proc/scanner.ts'
 import type { Pod, Snapshot } from '../../src/discovery/proc/snapshot.ts'
 
 const skip = needs('linux', 'root', 'ip', 'cgroup')
-/** The hierarchies that this machine lets us make groups in. */
+/** The cgroup hierarchies in which this machine permits new groups. */
 const VERSIONS = skip === false ? (['v1', 'v2'] as const).filter((version) => cgroupMount(version) !== null) : []
 
 const RUNTIMES: Record<keyof typeof CGROUP_STYLES, string | null> = {
@@ -34,11 +34,13 @@ function find(snapshot: Snapshot, { uid }: RigPod): Pod {
 
 const inodeOf = (pid: number): number => Number(/\d+/.exec(readlinkSync(`/proc/${pid}/ns/net`))?.[0])
 
-test('node: there is a cgroup hierarchy to make pods in', { skip }, () => assert.ok(VERSIONS.length > 0))
+test('NodeScanner on a real node: this machine has a writable cgroup hierarchy', { skip }, () =>
+  assert.ok(VERSIONS.length > 0),
+)
 
 for (const version of VERSIONS) {
   for (const [title, style] of Object.entries(CGROUP_STYLES)) {
-    test(`node: a pod of ${title}, cgroup ${version}`, { skip }, async (t) => {
+    test(`NodeScanner on a real node: a pod of ${title}, cgroup ${version}`, { skip }, async (t) => {
       const rigged = NodeRig.create(t, version).pod({ style })
       const pause = await rigged.run('/pause')
       const app = await rigged.run('/usr/local/bin/shop', { env: { HOSTNAME: 'shop-0' } })
@@ -67,7 +69,7 @@ for (const version of VERSIONS) {
 
 const anyVersion = (): CgroupVersion => VERSIONS[0]
 
-test('node: meshes by their programs', { skip }, async (t) => {
+test('NodeScanner on a real node: detects meshes by their programs', { skip }, async (t) => {
   const rig = NodeRig.create(t, anyVersion())
   const programs = { istio: ['pilot-agent', 'envoy'], linkerd: ['linkerd2-proxy'], kuma: ['kuma-dp', 'envoy'] }
   for (const [mesh, names] of Object.entries(programs)) {
@@ -80,7 +82,7 @@ test('node: meshes by their programs', { skip }, async (t) => {
   }
 })
 
-test('node: host network, a second interface, no interface', { skip }, async (t) => {
+test('NodeScanner on a real node: host network, a second interface, no interface', { skip }, async (t) => {
   const rig = NodeRig.create(t, anyVersion())
   const [onHost, twoInterfaces, none] = [rig.pod({ hostNetwork: true }), rig.pod(), rig.pod()]
   twoInterfaces.namespace!.ip('link', 'add', 'a0', 'type', 'veth', 'peer', 'name', 'a1')
@@ -95,7 +97,7 @@ test('node: host network, a second interface, no interface', { skip }, async (t)
   assert.equal(find(snapshot, none).external, null)
 })
 
-test('node: who listens on the host’s ports', { skip }, async (t) => {
+test('NodeScanner on a real node: ports of host-network pods', { skip }, async (t) => {
   const rig = NodeRig.create(t, anyVersion())
   const [listens, silent] = [rig.pod({ hostNetwork: true }), rig.pod({ hostNetwork: true })]
   const program = [process.execPath, '-e', "require('http').createServer().listen(0, '0.0.0.0')"]
@@ -111,14 +113,14 @@ test('node: who listens on the host’s ports', { skip }, async (t) => {
   assert.deepEqual(find(scanner.scan(), silent).listens, [])
 })
 
-/** As ss(8) tells them. */
+/** According to ss(8). */
 function listeningPorts(pid: number): number[] {
   const lines = execFileSync('ss', ['-Hltnp'], { encoding: 'utf8' }).split('\n')
   const own = lines.filter((line) => line.includes(`pid=${pid},`))
   return own.map((line) => Number(/:(\d+) /.exec(line)?.[1]))
 }
 
-test('node: an interface of IPv6 only, and one without a default route', { skip }, async (t) => {
+test('NodeScanner on a real node: IPv6 only, and no default route', { skip }, async (t) => {
   const rig = NodeRig.create(t, anyVersion())
   const [v6, local] = [rig.pod(), rig.pod()]
   v6.namespace!.ip('addr', 'flush', 'dev', 'eth0')
@@ -134,18 +136,20 @@ test('node: an interface of IPv6 only, and one without a default route', { skip 
   assert.equal(find(snapshot, local).external?.by, 'address')
 })
 
-test('node: a container of no pod is told apart', { skip }, async (t) => {
+test('NodeScanner on a real node: a container outside of Kubernetes is not a pod', { skip }, async (t) => {
   const rig = NodeRig.create(t, anyVersion())
   const id = randomBytes(32).toString('hex')
   const { pid } = await rig.start('redis-server', `docker/${id}`, rig.namespace())
   const other = scan().others.find(({ netns }) => netns === inodeOf(pid))
   assert.deepEqual(
     [other?.process, other?.containers, other?.why],
-    ['redis-server', [id], 'a container, but of no pod'],
+    ['redis-server', [id], 'a container that belongs to no pod'],
   )
 })
 
-test('node: pods come and go between passes, and the others stay the same objects', { skip }, async (t) => {
+test('NodeScanner on a real node: pods start and end between passes while others stay the same objects', {
+  skip,
+}, async (t) => {
   const rig = NodeRig.create(t, anyVersion())
   const [stays, goes] = [rig.pod(), rig.pod()]
   await stays.run('shop')
@@ -161,14 +165,14 @@ test('node: pods come and go between passes, and the others stay the same object
   assert.ok(!after.pods.some((pod) => pod.uid === goes.uid))
 })
 
-test('node: a pid that is taken anew is another process', { skip }, async (t) => {
+test('NodeScanner on a real node: a reused pid is another process', { skip }, async (t) => {
   const rig = NodeRig.create(t, anyVersion())
   const [first, second] = [rig.pod(), rig.pod()]
   const { pid } = await first.run('shop')
   const scanner = new NodeScanner('/proc')
   find(scanner.scan(), first)
   process.kill(pid, 'SIGKILL')
-  // The parent, this process, reaps it; until then the pid is taken.
+  // The pid stays in use until this process, the parent, has reaped it.
   while (isThere(pid)) await new Promise((resolve) => setTimeout(resolve, 1))
   let again = await startAs(pid, () => second.run('shop'))
   for (let tries = 0; again !== pid && tries < 20; tries += 1) again = await startAs(pid, () => second.run('shop'))
@@ -178,7 +182,7 @@ test('node: a pid that is taken anew is another process', { skip }, async (t) =>
   assert.ok(find(snapshot, second))
 })
 
-/** The next process that the machine starts gets the pid after the one named here. */
+/** The next process that this machine starts gets the pid after this one. */
 async function startAs(pid: number, start: () => Promise<{ pid: number }>): Promise<number> {
   writeFileSync('/proc/sys/kernel/ns_last_pid', String(pid - 1))
   return (await start()).pid
@@ -193,7 +197,9 @@ function isThere(pid: number): boolean {
   }
 }
 
-test('node: a storm of processes that come and go in a pod; no pass throws or loses the pod', { skip }, async (t) => {
+test('NodeScanner on a real node: a burst of short processes neither fails a pass nor loses the pod', {
+  skip,
+}, async (t) => {
   const rig = NodeRig.create(t, anyVersion())
   const rigged = rig.pod()
   const { containerId } = await rigged.run('/pause')
@@ -209,15 +215,15 @@ test('node: a storm of processes that come and go in a pod; no pass throws or lo
   assert.ok(passes > 1)
 })
 
-/** Younger processes are read in each pass. */
+/** Younger processes are read in every pass. */
 const YOUNG_MS = 10_000
 
-test('node: what a warm pass costs', { skip }, async (t) => {
+test('NodeScanner on a real node: cost of a warm pass', { skip }, async (t) => {
   const rig = NodeRig.create(t, anyVersion())
   for (let pod = 0; pod < 5; pod += 1) await rig.pod().run('shop')
   const sleepers = await startSleepers(t, 200)
   const scanner = new NodeScanner('/proc')
-  // Until none of them is young any more, each pass reads them all.
+  // While they are young, every pass reads all of them.
   await new Promise((resolve) => setTimeout(resolve, YOUNG_MS))
   for (let pass = 0; pass < 12; pass += 1) scanner.scan()
   const before = process.cpuUsage()
@@ -230,7 +236,7 @@ test('node: what a warm pass costs', { skip }, async (t) => {
   assert.ok(processes > sleepers)
 })
 
-/** Ends with the shell that started them. */
+/** Exits together with the shell that started it. */
 async function startSleepers(t: TestContext, count: number): Promise<number> {
   const script = `for ((i = 0; i < ${count}; i++)); do sleep infinity & done; echo done; trap 'kill $(jobs -p)' EXIT; read`
   const shell = spawn('bash', ['-c', script], { stdio: ['pipe', 'pipe', 'ignore'] })

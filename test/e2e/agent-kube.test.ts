@@ -132,7 +132,7 @@ suite('agent: a node of a real API server', { skip, timeout: 360_000 }, () => {
     await request(first.namespace, `http://${never.addresses[0]}:${PORT}${path}-never`, 2)
     await until('the pairs', () => agent.pairs(path).length >= 2)
     await cluster.patch('/api/v1/namespaces/default/pods/first', { metadata: annotations('false') })
-    await agent.logged('captured no longer', { pod: 'first' })
+    await agent.logged('no longer captured', { pod: 'first' })
     assert.equal(await agent.end(), 0)
     assert.ok(!agent.records.some(({ msg, pod }) => msg === 'captured' && pod === 'never'))
   })
@@ -168,7 +168,7 @@ suite('agent: a node of a real API server', { skip, timeout: 360_000 }, () => {
     const url = `http://${first.addresses[0]}:${PORT}${path}`
     await request(client.namespace, `${url}-first`, 3)
     process.kill(pid, 'SIGKILL')
-    await agent.logged('captured no longer', { pod: 'first' })
+    await agent.logged('no longer captured', { pod: 'first' })
     first.namespace!.ip('link', 'del', 'eth0')
     const second = await makePod(rig, 'second', {}, 99)
     await serveIn(second, PORT)

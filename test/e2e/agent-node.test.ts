@@ -47,7 +47,7 @@ test('agent: a pod that starts is captured within 2 s, one that ends is let go, 
   await request(client.namespace, `http://${goes.addresses[0]}:${PORT}${path}-goes`, 3)
   process.kill(gone.pid, 'SIGKILL')
   const inode = goes.namespace!.inode
-  await agent.logged('captured no longer', { key: `${inode}/eth0` })
+  await agent.logged('no longer captured', { key: `${inode}/eth0` })
   const comes = rig.pod()
   await serveIn(comes, PORT)
   const started = Date.now()
@@ -101,7 +101,7 @@ test('agent: what is left out by the rules is not captured', { skip }, async (t)
   }
   assert.match(text, /interceptor_pods\{.*captured="false",reason="unknown"\} [1-9]/)
   assert.ok(!agent.records.some(({ msg }) => msg === 'captured'))
-  await agent.logged('targets has rules about namespaces or labels, and no API server is asked: no pod is captured')
+  await agent.logged('targets has rules about namespaces or labels, but there is no API server: no pod is captured')
   assert.equal(await agent.end(), 0)
 })
 

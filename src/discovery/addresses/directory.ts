@@ -1,15 +1,15 @@
 /**
- * Who held which address, when: pairs are named by the pod that held the address at the time of their packets, also when
- * another has it by now. Bounded; main thread.
+ * The holders of every address over time. A pair is named after the pod that held the address at the time of its packets,
+ * even if the address has been reassigned since. Bounded. Main thread.
  */
 import type { AddressEntry, AddressHolder, EndpointPod } from '../../pair/endpoint-pod.ts'
 
-/** Holders remembered of one address, the present one among them. */
+/** Holders remembered for one address, including the current one. */
 const MAX_HOLDERS = 4
-/** A holder is forgotten this long after it let its address go: no packet is under way for longer. Microseconds. */
+/** A past holder is forgotten this long after its release: no packet is in the pipeline for longer. Microseconds. */
 const FORGET_MICROS = 10 * 60 * 1_000_000
 
-/** An address that is held now. */
+/** An address and its current holder. */
 export interface Held {
   readonly address: string
   readonly pod: EndpointPod
@@ -17,22 +17,21 @@ export interface Held {
   readonly fromMicros: number
 }
 
-/** Holders of every address. */
+/** The directory. It collects changes until they are taken. */
 export class AddressDirectory {
   readonly #holders = new Map<string, AddressHolder[]>()
-  /** Addresses of which a past holder is remembered. */
+  /** Addresses with a past holder. */
   readonly #past = new Set<string>()
-  /** Addresses about which something is to be told. */
+  /** Addresses changed since the last `takeChanges`. */
   readonly #changed = new Set<string>()
-  /** Who held what in the last `holdAll`: uids by address. */
+  /** The uids of the last `holdAll`, by address. */
   #all = new Map<string, string>()
 
   /**
-   * All addresses that are held now by those that are told in this way, the pods of this node: whoever held one the last
-   * time and is not among them has let it go.
+   * Sets all addresses held by the pods of this node. An address of the previous call that is missing now is released.
    *
-   * @param held at most one pod for each address; of several the last counts
-   * @param nowMicros the time of now, on the clock of packets
+   * @param held if several pods hold an address, the last one counts
+   * @param nowMicros the current time, on the clock of packets
    */
   holdAll(held: Iterable<Held>, nowMicros: number): void {
     const present = new Map<string, Held>()
@@ -47,12 +46,12 @@ export class AddressDirectory {
     }
   }
 
-  /** An address is held, by a pod that is told by itself. */
+  /** Sets the holder of one address, which `holdAll` does not manage. */
   hold(held: Held, nowMicros: number): void {
     if (this.#hold(held.address, held, nowMicros)) this.#changed.add(held.address)
   }
 
-  /** A pod has let an address go; where another holds it by now, it stays that one's. */
+  /** Ends a pod's hold on an address. Does nothing if another pod holds it already. */
   release(address: string, uid: string, nowMicros: number): void {
     const holders = this.#holders.get(address)
     const last = holders?.at(-1)
@@ -61,7 +60,7 @@ export class AddressDirectory {
     this.#changed.add(address)
   }
 
-  /** @returns what changed since the last call, each entry with all that is remembered of its address */
+  /** @returns the changed addresses since the last call, each with all of its remembered holders */
   takeChanges(nowMicros: number): AddressEntry[] {
     this.#forget(nowMicros)
     const entries = [...this.#changed].map((address) => ({ address, holders: [...(this.#holders.get(address) ?? [])] }))
@@ -69,7 +68,7 @@ export class AddressDirectory {
     return entries
   }
 
-  /** @returns whether it changes anything */
+  /** @returns whether anything changed */
   #hold(address: string, { pod, fromMicros }: Held, nowMicros: number): boolean {
     const holders = this.#holders.get(address)
     const last = holders?.at(-1)
@@ -83,18 +82,23 @@ export class AddressDirectory {
       holders[holders.length - 1] = { ...last, pod }
       return true
     }
-    // The end of the one before may have been seen late, or not at all.
-    if (last.toMicros === null || last.toMicros > fromMicros)
-      this.#end(address, holders, Math.min(fromMicros, nowMicros))
-    holders.push({ pod, fromMicros: Math.max(fromMicros, holders.at(-1)!.toMicros!), toMicros: null })
+    // The release of the previous holder may have been noticed late, or not at all.
+    let { toMicros } = last
+    if (toMicros === null || toMicros > fromMicros) {
+      toMicros = this.#end(address, holders, Math.min(fromMicros, nowMicros))
+    }
+    holders.push({ pod, fromMicros: Math.max(fromMicros, toMicros), toMicros: null })
     if (holders.length > MAX_HOLDERS) holders.shift()
     return true
   }
 
-  #end(address: string, holders: AddressHolder[], micros: number): void {
-    const last = holders.at(-1)!
-    holders[holders.length - 1] = { ...last, toMicros: Math.max(last.fromMicros, micros) }
+  /** Ends the last holder's time. @returns when it ended */
+  #end(address: string, holders: AddressHolder[], micros: number): number {
+    const last = holders[holders.length - 1]
+    const toMicros = Math.max(last.fromMicros, micros)
+    holders[holders.length - 1] = { ...last, toMicros }
     this.#past.add(address)
+    return toMicros
   }
 
   #forget(nowMicros: number): void {

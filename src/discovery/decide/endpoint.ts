@@ -1,16 +1,16 @@
-/** A pod as pairs name it, out of what the API server tells. Pure. */
+/** Converts a pod of the API server into the form in which pairs name it. Pure. */
 import type { EndpointPod } from '../../pair/endpoint-pod.ts'
 import type { KnownPod } from '../kubernetes/known-pod.ts'
 import { isLasting, isProxy } from './pod-mesh.ts'
 
-const made = new WeakMap<KnownPod, EndpointPod>()
+const cache = new WeakMap<KnownPod, EndpointPod>()
 
-/** @returns the same object for the same pod, so that it can be compared by reference */
+/** @returns the same object for the same record, so that results can be compared by reference */
 export function endpointOf(pod: KnownPod): EndpointPod {
-  const before = made.get(pod)
+  const before = cache.get(pod)
   if (before !== undefined) return before
   const endpoint = describe(pod)
-  made.set(pod, endpoint)
+  cache.set(pod, endpoint)
   return endpoint
 }
 

@@ -1,8 +1,8 @@
 /**
- * What is captured of the host itself: its interfaces once, for all pods that share them, or those that are configured by
- * name. Only what the host's own addresses send or receive: pods' traffic passes there too. Pure.
+ * Decides what is captured on the host itself: all of its interfaces once, for all pods that share them, or the interfaces
+ * that are configured by name. Restricted to packets from or to the host's own addresses, because pods' traffic passes
+ * through these interfaces too. Pure.
  */
-
 import type { EndpointPod } from '../../pair/endpoint-pod.ts'
 import type { CaptureTarget } from '../../target/capture-target.ts'
 import type { Host } from '../proc/snapshot.ts'
@@ -10,13 +10,13 @@ import type { PodDecision, TargetRules } from './decision.ts'
 import { endpointOf } from './endpoint.ts'
 import { isLasting } from './pod-mesh.ts'
 
-/** All interfaces of a namespace. */
+/** Captures all interfaces of a namespace. */
 const ANY = 'any'
-/** Most addresses of the host, and most ports of pods that are left out, that the kernel's filter is asked for. */
+/** Most addresses of the host, and most excluded ports, in the kernel filter. */
 const MAX_ADDRESSES = 64
 const MAX_PORTS = 256
 
-/** @returns none where no pod with the host's network is captured and no interface is configured */
+/** @returns empty if no pod with the host's network is captured and no interface is configured */
 export function hostTargets(host: Host, pods: readonly PodDecision[], rules: TargetRules): CaptureTarget[] {
   const onHost = pods.filter(({ pod }) => pod.hostNetwork)
   const captured = onHost.filter(({ capture }) => capture !== null)
@@ -43,7 +43,7 @@ export function hostTargets(host: Host, pods: readonly PodDecision[], rules: Tar
   }))
 }
 
-/** Ports that a pod's processes listen on, and those that its containers declare. */
+/** Ports that a pod's processes listen on, and ports that its containers declare. */
 function portsOf({ pod, known }: PodDecision): number[] {
   const lasting = known?.containers.filter(isLasting) ?? []
   return [...pod.listens, ...lasting.flatMap(({ ports }) => ports)]
@@ -52,11 +52,13 @@ function portsOf({ pod, known }: PodDecision): number[] {
 const isServed = (port: number, captured: readonly PodDecision[]): boolean =>
   captured.some((decision) => portsOf(decision).includes(port))
 
-/** A socket says more than a declaration. */
+/** Pods by their ports. A listening socket takes precedence over a declared port. */
 function listenersOf(captured: readonly PodDecision[]): Record<string, EndpointPod> {
   const listeners: Record<string, EndpointPod> = {}
-  const named = captured.filter(({ known }) => known !== null)
-  for (const decision of named) for (const port of portsOf(decision)) listeners[port] ??= endpointOf(decision.known!)
-  for (const { pod, known } of named) for (const port of pod.listens) listeners[port] = endpointOf(known!)
+  const named = captured.flatMap((decision) =>
+    decision.known === null ? [] : [{ decision, endpoint: endpointOf(decision.known) }],
+  )
+  for (const { decision, endpoint } of named) for (const port of portsOf(decision)) listeners[port] ??= endpoint
+  for (const { decision, endpoint } of named) for (const port of decision.pod.listens) listeners[port] = endpoint
   return listeners
 }

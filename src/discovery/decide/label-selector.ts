@@ -1,7 +1,7 @@
 /**
- * Label selectors as Kubernetes writes them: `app=web,tier in (front, back),!canary`. Every requirement must hold. Pure.
+ * Parses Kubernetes label selectors: `app=web,tier in (front, back),!canary`. All requirements must hold. Pure.
  *
- * Syntax and meaning: kubernetes.io, "Labels and Selectors"; as there, `!=` and `notin` also hold for what has no such label.
+ * Syntax and semantics: kubernetes.io, "Labels and Selectors"; `!=` and `notin` also match objects without the label.
  */
 import { usageError } from '../../errors.ts'
 
@@ -19,7 +19,7 @@ export interface LabelSelector {
   matches(labels: Labels): boolean
 }
 
-/** @throws InterceptorError, exit 2, which shows where the text is wrong and what is expected there */
+/** @throws InterceptorError, exit 2, with the position of the error and what is expected there */
 export function parseLabelSelector(text: string): LabelSelector {
   const requirements = new SelectorParser(text).parse()
   return { matches: (labels) => requirements.every((requirement) => holds(requirement, labels)) }
@@ -39,14 +39,14 @@ function holds({ key, operator, values }: Requirement, labels: Labels): boolean 
   }
 }
 
-/** A name, or one of `! = == != ( ) ,`. */
+/** A word, or one of `! = == != ( ) ,`. */
 const TOKEN = /\s*(?:(?<sign>==|!=|[!=(),])|(?<word>[^\s!=(),]+))/y
 const KEY = /^(?:(?=.{1,253}\/)[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?\/)?[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/
 const VALUE = /^(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$/
 
 class SelectorParser {
   readonly #text: string
-  /** Where the next token begins. */
+  /** Offset of the next token. */
   #at = 0
 
   constructor(text: string) {
@@ -74,18 +74,18 @@ class SelectorParser {
 
   #key(): string {
     const word = this.#peek()?.word
-    if (word === undefined || !KEY.test(word)) throw this.#expected('a label’s key, such as app or example.com/app')
-    return this.#take()
+    if (word === undefined || !KEY.test(word)) throw this.#expected('a label key, such as app or example.com/app')
+    return this.#next()
   }
 
-  /** May be empty: `app=` asks for a label without a value. */
+  /** May be empty: `app=` matches a label with an empty value. */
   #value(): string {
     const word = this.#peek()?.word
     if (word === undefined) return ''
     if (!VALUE.test(word)) {
-      throw this.#expected('a label’s value: up to 63 letters, digits, dashes, dots and underscores')
+      throw this.#expected('a label value: up to 63 letters, digits, dashes, dots and underscores')
     }
-    return this.#take()
+    return this.#next()
   }
 
   #values(): string[] {
@@ -100,11 +100,11 @@ class SelectorParser {
   #accept(token: string): boolean {
     const next = this.#peek()
     if ((next?.sign ?? next?.word) !== token) return false
-    this.#take()
+    this.#next()
     return true
   }
 
-  #take(): string {
+  #next(): string {
     const { sign, word, length } = this.#peek()!
     this.#at += length
     return (sign ?? word)!

@@ -1,12 +1,12 @@
-/** What is captured, as the configuration says. */
+/** Derives the rules of discovery from the configuration. */
 import type { Config } from '../../config/schema.ts'
 import type { OwnPod } from '../proc/own-pod.ts'
 import type { TargetRules } from './decision.ts'
 import { parseLabelSelector } from './label-selector.ts'
 
 /**
- * @param own which pod this process is
- * @throws InterceptorError (exit 2) when `targets.selector` is none
+ * @param own the pod that this process runs in
+ * @throws InterceptorError, exit 2, when `targets.selector` is not a label selector
  */
 export function targetRules({ targets, capture, admin }: Config, own: OwnPod): TargetRules {
   return {

@@ -1,10 +1,10 @@
 /**
- * How the API server is reached: its address, whom to trust, and as whom to ask. From a kubeconfig, or from the pod's
- * service account.
+ * Locates the API server and authenticates to it: address, trusted authorities and credentials, from a kubeconfig or from
+ * the pod's service account.
  *
- * Of @kubernetes/client-node this takes the parts that read configurations, token files and credential plugins, each when
- * it is needed: its KubeConfig class imports every typed API there is, 72 MB of them, and its Watch hides the Retry-After
- * of a refusal, holds lines of any length and hangs on a connection whose peer is gone.
+ * Only the parts of @kubernetes/client-node that read configurations, token files and credential plugins are used, each
+ * imported when needed. Its KubeConfig class imports every typed API (72 MB); its Watch hides the Retry-After of a
+ * refusal, buffers lines without limit, and hangs when the peer of its connection has vanished.
  */
 import { readFile } from 'node:fs/promises'
 import type { RequestOptions } from 'node:https'
@@ -15,31 +15,32 @@ import { usageError } from '../../errors.ts'
 import { asObject } from './json.ts'
 import { tokenFileOf, tokenFileProvider } from './token-file.ts'
 
-/** Where kubelets put a pod's credentials. */
+/** Where the kubelet mounts a pod's credentials. */
 const SERVICE_ACCOUNT = '/var/run/secrets/kubernetes.io/serviceaccount'
 
-/** The way to one API server. */
+/** How to reach one API server. */
 export interface ApiAccess {
-  /** Its address; a path in it goes before every request's own. */
+  /** Its address; a path in it prefixes the path of every request. */
   readonly server: URL
-  /** Trust and credentials for one request, read anew: tokens and certificates are replaced while we run. */
+  /** Trusted authorities and credentials for one request, read again each time: tokens and certificates are rotated. */
   credentials(): Promise<RequestOptions>
-  /** Forgets what is remembered of the credentials, because the server did not take them. */
+  /** Discards cached credentials, because the server rejected them. */
   forgetCredentials(): void
 }
 
 export interface AccessOptions extends Pick<Config['kubernetes'], 'enabled' | 'kubeconfig'> {
-  /** Absent: this process's. */
+  /** Default: this process's environment. */
   env?: NodeJS.ProcessEnv
-  /** Where the pod's credentials are. Absent: where kubelets put them. */
+  /** The folder with the pod's credentials. Default: where the kubelet mounts them. */
   serviceAccountFolder?: string
 }
 
 /**
- * The API server the configuration means.
+ * Finds the API server of the configuration.
  *
- * @returns null: none is to be asked
- * @throws InterceptorError, exit 2: `kubernetes.enabled` is true and there is none, or the kubeconfig cannot be used
+ * @returns null: no API server is to be used
+ * @throws InterceptorError, exit 2: `kubernetes.enabled` is true but no API server is configured, or the kubeconfig cannot
+ *   be used
  */
 export async function findApiServer(options: AccessOptions): Promise<ApiAccess | null> {
   const env = options.env ?? process.env
@@ -56,8 +57,8 @@ export async function findApiServer(options: AccessOptions): Promise<ApiAccess |
     return inCluster(host, port, options.serviceAccountFolder ?? SERVICE_ACCOUNT)
   }
   if (enabled === 'auto') return null
-  throw usageError('kubernetes.enabled is true, but there is no API server to ask', {
-    hint: 'Run it in a pod with a service account, or set kubernetes.kubeconfig.',
+  throw usageError('kubernetes.enabled is true, but there is no API server', {
+    hint: 'Run in a pod with a service account, or set kubernetes.kubeconfig.',
   })
 }
 
@@ -94,18 +95,18 @@ async function accessFor(cluster: Cluster, user: User): Promise<ApiAccess> {
   }
 }
 
-/** A file's content, else the one written into the kubeconfig. */
+/** The content of the file; without a file, the data embedded in the kubeconfig. */
 async function pem(file: string | undefined, data: string | undefined): Promise<Buffer | null> {
   if (file) return readFile(file)
   return data ? Buffer.from(data, 'base64') : null
 }
 
-/** Headers as text without space around them: a token file may end with a line break, which no header may hold. */
+/** Header values, trimmed: a token file may end with a line break, which is invalid in a header. */
 function asHeaders(headers: unknown): Record<string, string> {
   return Object.fromEntries(Object.entries(asObject(headers)).map(([name, value]) => [name, String(value).trim()]))
 }
 
-/** What puts the user's credentials into a request; made anew, it has forgotten those it had. */
+/** Returns a factory of authenticators; a new authenticator has no cached credentials. */
 async function authenticatorFor(user: User): Promise<() => Authenticator> {
   if (tokenFileOf(user) !== null) {
     const { FileAuth } = await import('@kubernetes/client-node/dist/file_auth.js')

@@ -1,6 +1,6 @@
 /**
- * Requests to the API server: one JSON answer, or a stream of a watch's events. Each has a connection of its own, so a
- * dead one is never used again and a load balancer may choose another server.
+ * Requests to the API server: a single JSON response, or the event stream of a watch. Every request opens a new
+ * connection, so a dead one is never reused and a load balancer can choose another server.
  */
 import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http'
 import { request as httpsRequest } from 'node:https'
@@ -11,17 +11,17 @@ import { ApiError, errorFromStatus } from './api-error.ts'
 import { asObject, textAt } from './json.ts'
 import { LineSplitter } from './line-splitter.ts'
 
-/** Longest wait for the head of an answer, and for the body of one that is no watch. */
-const ANSWER_MS = 30_000
+/** Timeouts of a response's head, and of the body of a response that is not a watch. */
+const HEAD_MS = 30_000
 const BODY_MS = 120_000
-/** Largest answer that is no watch; a page of 500 pods has some 10 MB. */
+/** Largest response that is not a watch; a page of 500 pods is about 10 MB. */
 const BODY_BYTES = 128 * 1024 * 1024
-/** Largest event: an object of the API is below 1.5 MiB in etcd, and grows by half at most as JSON. */
+/** Largest event: an object is below 1.5 MiB in etcd, and at most half as large again in JSON. */
 const LINE_BYTES = 8 * 1024 * 1024
-/** Error answers are read up to this. */
+/** Largest part of an error response that is read. */
 const STATUS_BYTES = 64 * 1024
 
-/** The last of a request's query; undefined members are left out. */
+/** Query parameters; undefined ones are omitted. */
 export type Query = Readonly<Record<string, string | number | boolean | undefined>>
 
 /** One event of a watch. */
@@ -32,17 +32,17 @@ export interface WatchEvent {
 
 export interface WatchOptions {
   signal: AbortSignal
-  /** Without a byte for so long, the connection is given up: it may be dead. */
+  /** The connection is closed after this long without a byte, because it may be dead. */
   idleMs: number
-  /** The server took the request. */
+  /** The server accepted the request. */
   onOpen(): void
-  /** What it throws ends the watch. */
+  /** An exception from it ends the watch. */
   onEvent(event: WatchEvent): void
 }
 
 export interface GetOptions {
   signal: AbortSignal
-  /** Absent: application/json. */
+  /** Default: application/json. */
   accept?: string
 }
 
@@ -60,10 +60,10 @@ export class ApiClient {
   }
 
   /**
-   * Watches until the server ends it in good order, which it does after `timeoutSeconds`, or falls silent: whether that is
-   * a quiet cluster or a dead connection, the next request tells.
+   * Watches until the server ends the response after `timeoutSeconds`, or sends nothing for `idleMs`. The latter means a
+   * quiet cluster or a dead connection; the next request shows which.
    *
-   * @throws ApiError: it was refused, or the connection broke, or carried what is no event
+   * @throws ApiError: the request was refused, the connection broke, or it carried something other than events
    */
   async watch(path: string, query: Query, options: WatchOptions): Promise<void> {
     const response = await this.#send(path, { ...query, watch: true }, options.signal)
@@ -71,7 +71,7 @@ export class ApiClient {
     await readEvents(response, options)
   }
 
-  /** Sends a GET and waits for its head. A 401 makes the next request read its credentials anew. */
+  /** Sends a GET and waits for the response's head. After a 401 the next request reads its credentials again. */
   async #send(path: string, query: Query, signal: AbortSignal, accept?: string): Promise<IncomingMessage> {
     const response = await this.#head(path, query, signal, accept).catch((error) => {
       throw new ApiError(0, errorText(error))
@@ -90,12 +90,12 @@ export class ApiClient {
     const options = { ...credentials, headers, signal, agent: false as const }
     return new Promise((resolve, reject) => {
       const request = sendTo(url, options)
-      const timer = setTimeout(() => request.destroy(new Error('no answer')), ANSWER_MS)
+      const timer = setTimeout(() => request.destroy(new Error('no response')), HEAD_MS)
       request.on('error', reject)
       request.on('close', () => clearTimeout(timer))
       request.on('response', (response) => {
         clearTimeout(timer)
-        // A fault while nobody reads it yet would end the process.
+        // Without a listener, an error before the body is read would end the process.
         response.on('error', () => {})
         resolve(response)
       })
@@ -121,11 +121,11 @@ function addressOf(server: URL, path: string, query: Query): URL {
 async function readBody(response: IncomingMessage, maxBytes: number): Promise<string> {
   const chunks: Buffer[] = []
   let bytes = 0
-  const timer = setTimeout(() => response.destroy(new Error('the answer does not end')), BODY_MS)
+  const timer = setTimeout(() => response.destroy(new Error('the response did not end in time')), BODY_MS)
   try {
     for await (const chunk of response as AsyncIterable<Buffer>) {
       bytes += chunk.length
-      if (bytes > maxBytes) throw new Error(`an answer of more than ${maxBytes} bytes`)
+      if (bytes > maxBytes) throw new Error(`the response exceeds ${maxBytes} bytes`)
       chunks.push(chunk)
     }
   } catch (error) {
@@ -147,14 +147,14 @@ function readEvents(response: IncomingMessage, options: WatchOptions): Promise<v
     response.on('data', (chunk: Buffer) => {
       timer.refresh()
       try {
-        if (!splitter.feed(chunk)) fail(`an event of more than ${LINE_BYTES} bytes`)
+        if (!splitter.feed(chunk)) fail(`an event exceeds ${LINE_BYTES} bytes`)
       } catch (error) {
         response.destroy(error as Error)
       }
     })
     response.on('end', resolve)
     response.on('error', (error) => reject(error instanceof ApiError ? error : new ApiError(0, errorText(error))))
-    // Every end comes by here, also one without `end` or `error`.
+    // Emitted in every case, also without `end` or `error`.
     response.on('close', () => {
       clearTimeout(timer)
       reject(new ApiError(0, 'the connection was closed'))
@@ -169,7 +169,7 @@ function eventOf(line: string): WatchEvent {
 
 function parse(text: string): unknown {
   const value = tryParse(text)
-  if (value === undefined) throw new ApiError(0, 'the answer is no JSON')
+  if (value === undefined) throw new ApiError(0, 'the response is not JSON')
   return value
 }
 

@@ -1,8 +1,8 @@
-/** Why the API server did not do what it was asked, and what a person can do about it. */
+/** Errors of the API server, and what an operator can do about them. */
 import { errorText } from '../../errors.ts'
 import { asObject, type JsonObject, listAt, objectAt, textAt } from './json.ts'
 
-/** What was asked, in RBAC's words. */
+/** A request, in RBAC's terms. */
 export interface ApiAction {
   readonly verb: 'get' | 'list' | 'watch'
   /** Plural, as `pods`. */
@@ -11,14 +11,14 @@ export interface ApiAction {
   readonly group: string
 }
 
-/** A failure with what is decided by it. */
+/** A failed request, with the details that decide how it is handled. */
 export class ApiError extends Error {
   override readonly name = 'ApiError'
-  /** HTTP status; 0: there was no answer. */
+  /** HTTP status; 0: there was no response. */
   readonly status: number
-  /** The API's reason, as `Expired`; empty: none was given. */
+  /** The API's reason, such as `Expired`; empty: none. */
   readonly reason: string
-  /** Not to be asked again for so long (`Retry-After`); 0: not said. */
+  /** Do not retry before this (`Retry-After`); 0: not specified. */
   readonly retryAfterMs: number
 
   constructor(status: number, message: string, details: { reason?: string; retryAfterMs?: number } = {}) {
@@ -28,12 +28,12 @@ export class ApiError extends Error {
     this.retryAfterMs = details.retryAfterMs ?? 0
   }
 
-  /** The history from the revision asked for is gone: only a new list helps. */
+  /** The requested revision is no longer in the server's history: a new list is required. */
   get isGone(): boolean {
     return this.status === 410 || this.reason === 'Expired' || this.reason === 'Gone'
   }
 
-  /** The server has not come as far as the revision asked for: it was restored from a backup, or lags behind. */
+  /** The requested revision is ahead of the server: it was restored from a backup, or lags behind. */
   get isAhead(): boolean {
     return this.reason === 'ResourceVersionTooLarge'
   }
@@ -47,7 +47,7 @@ export class ApiError extends Error {
   }
 }
 
-/** An API Status object, from an answer's body or a watch's ERROR event. */
+/** Converts an API Status object, from a response's body or a watch's ERROR event. */
 export function errorFromStatus(status: number, body: unknown, retryAfter: string | undefined): ApiError {
   const object = asObject(body)
   const code = typeof object['code'] === 'number' ? object['code'] : status
@@ -58,46 +58,46 @@ export function errorFromStatus(status: number, body: unknown, retryAfter: strin
   return new ApiError(code, textAt(object, 'message') || `HTTP status ${status}`, { reason, retryAfterMs })
 }
 
-/** Longest Retry-After that is obeyed. */
+/** A longer Retry-After is shortened to this. */
 const RETRY_AFTER_MAX_MS = 5 * 60_000
 
-/** RFC 9110 §10.2.3: seconds or a date. The API's Status may say it too. */
+/** RFC 9110 §10.2.3: seconds or a date. The API's Status may contain it as well. */
 function retryAfterOf(header: string | undefined, details: JsonObject): number {
-  const said = Number(details['retryAfterSeconds'] ?? 0) * 1000
-  if (header === undefined) return bounded(said)
+  const fromStatus = Number(details['retryAfterSeconds'] ?? 0) * 1000
+  if (header === undefined) return bounded(fromStatus)
   const seconds = Number(header)
   return bounded(Number.isNaN(seconds) ? Date.parse(header) - Date.now() : seconds * 1000)
 }
 
 const bounded = (ms: number): number => (ms > 0 ? Math.min(ms, RETRY_AFTER_MAX_MS) : 0)
 
-/** A failure for a person. */
+/** A failure as it is logged. */
 export interface Failure {
-  /** Failures of one kind are one event, though their words differ. */
+  /** Failures of one kind are logged once, even if their messages differ. */
   readonly kind: 'forbidden' | 'unauthenticated' | 'throttled' | 'unreachable' | 'refused'
   readonly message: string
-  /** The mend, in a sentence or two. */
+  /** What to do about it, in one or two sentences. */
   readonly hint: string
 }
 
-/** Says what failed and names the mend. */
+/** Describes a failure and what to do about it. */
 export function describeFailure(error: unknown, action: ApiAction): Failure {
   const { verb, resource } = action
-  const failed = `the API server cannot be asked to ${verb} ${resource}`
+  const failed = `cannot ${verb} ${resource} at the API server`
   if (!(error instanceof ApiError) || error.status === 0) {
-    const hint = 'Interceptor goes on trying; meanwhile pairs carry no new names.'
+    const hint = 'Interceptor keeps retrying; until then new pods have no names.'
     return { kind: 'unreachable', message: `${failed}: ${errorText(error)}`, hint }
   }
   if (error.isForbidden) return { kind: 'forbidden', ...forbidden(error, action) }
   if (error.isUnauthenticated) {
-    const message = `the API server does not accept our credentials (${verb} ${resource}: 401 ${error.message})`
+    const message = `the API server rejects the agent’s credentials (${verb} ${resource}: 401 ${error.message})`
     const hint =
-      'The token or certificate has expired or was revoked. A service account’s token is read anew from its file; ' +
-      'does the service account still exist?'
+      'The token or certificate has expired or was revoked. A service account’s token is read from its file again; ' +
+      'check that the service account still exists.'
     return { kind: 'unauthenticated', message, hint }
   }
   const message = `${failed}: ${error.status} ${error.message}`
-  const hint = 'Interceptor goes on trying.'
+  const hint = 'Interceptor keeps retrying.'
   return { kind: error.status === 429 ? 'throttled' : 'refused', message, hint }
 }
 
@@ -105,7 +105,7 @@ function forbidden(error: ApiError, { verb, resource, group }: ApiAction): { mes
   const user = /User "([^"]+)"/.exec(error.message)?.[1]
   const rule = `apiGroups: ["${group}"], resources: ["${resource}"], verbs: ["${verb}"]`
   return {
-    message: `the API server does not let ${user ?? 'this agent'} ${verb} ${resource} (403)`,
-    hint: `Add to its ClusterRole: ${rule}.`,
+    message: `the API server does not allow ${user ?? 'this agent'} to ${verb} ${resource} (403)`,
+    hint: `Add this rule to its ClusterRole: ${rule}.`,
   }
 }

@@ -1,61 +1,62 @@
-/** What is followed of the API and what is told of it: shared by those who watch and those who listen. */
+/** Types shared by the list-and-watch loop and its consumers. */
 
-/** What is kept of an object, told from others by its uid. Plain data: two records are the same when their JSON is. */
+/** The record kept of an API object, identified by its uid. Plain data: records are equal if their JSON is. */
 export interface KeptRecord {
   readonly uid: string
 }
 
-/** What to follow. */
+/** A collection to watch. */
 export interface Collection<T extends KeptRecord> {
-  /** As `/api/v1/pods`. */
+  /** Such as `/api/v1/pods`. */
   readonly path: string
-  /** As `pods`; for messages and RBAC's words. */
+  /** Such as `pods`; for messages and RBAC rules. */
   readonly resource: string
   /** API group; empty: the core's. */
   readonly group: string
-  /** Which objects; empty: all. */
+  /** Selects objects; empty: all. */
   readonly fieldSelector: string
-  /** Most objects in one answer of a list that comes in pages. */
+  /** Most objects on one page of a list. */
   readonly pageSize: number
   /**
-   * false: the first list may be as old as the server's memory, which costs it little, and comes in one answer. true: every
-   * list is the newest state in pages, for what may be too large for one.
+   * false: the first list comes from the server's cache, which is cheap for it, in a single response. true: every list is
+   * the newest state, in pages, for collections that may be too large for a single response.
    */
   readonly paged: boolean
-  /** Most records kept. What comes when it is full is left out until the next list, and counted. */
+  /** Most records kept. At the limit, further objects are left out until the next list, and counted. */
   readonly maxRecords: number
-  /** The record of an object; null: of no interest. Must not throw. */
+  /** Converts an object into its record; null: not of interest. Must not throw. */
   readonly keep: (object: unknown) => T | null
 }
 
+/** A change of one record. */
 export type Change<T> =
   | { readonly type: 'added'; readonly now: T; readonly before: null }
   | { readonly type: 'changed'; readonly now: T; readonly before: T }
   | { readonly type: 'removed'; readonly now: null; readonly before: T }
 
-/** What is known of how it goes. A snapshot; all times in milliseconds since the Unix epoch. */
+/** The state of a watch at one time. Times are in milliseconds since the Unix epoch. */
 export interface WatchState {
-  /** Whether a list has ever been complete: what is known was whole once. */
+  /** Whether a list has been completed. */
   readonly synced: boolean
   /** Whether a watch is open. */
   readonly connected: boolean
-  /** The last failure in words; null: none since all went well. */
+  /** The message of the last failure; null: none since the watch was last opened. */
   readonly lastError: string | null
-  /** Lists and watches that were begun again. */
+  /** How often a list or a watch was started again. */
   readonly restarts: number
-  /** When the last event or bookmark came. */
+  /** When the last event or bookmark was received. */
   readonly lastEventMs: number | null
-  /** Objects left out since the last list, because there were too many. */
+  /** Objects left out since the last list because of `maxRecords`. */
   readonly leftOut: number
 }
 
-/** Times of the loop, in milliseconds. */
+/** Timing of the loop, in milliseconds. */
 export interface WatchTiming {
-  /** The watch's own time limit, for the server: a random one of this and up to a quarter more. */
+  /** Time limit of a watch, sent to the server; a random amount of up to a quarter is added. */
   readonly watchMs: number
-  /** A connection without a byte for so long may be dead: where anything changes, a bookmark comes each minute. */
+  /** A connection silent for this long may be dead: the server sends a bookmark every minute if anything changes. */
   readonly idleMs: number
-  /** A watch that lasted so long went well. */
+  /** A watch that stayed open this long was successful, and resets the backoff. */
   readonly healthyMs: number
   readonly minPauseMs: number
   readonly maxPauseMs: number

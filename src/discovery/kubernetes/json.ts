@@ -1,10 +1,10 @@
-/** Careful reading of JSON from outside: what is missing or of another type reads as empty, and nothing throws. */
+/** Reads untrusted JSON: a missing value, or one of another type, reads as empty. Nothing here throws. */
 
 export type JsonObject = Readonly<Record<string, unknown>>
 
 const NOTHING: JsonObject = Object.freeze({})
 
-/** The value as an object; one without members when it is none. */
+/** The value as an object; an empty object when it is not one. */
 export const asObject = (value: unknown): JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as JsonObject) : NOTHING
 
@@ -20,14 +20,14 @@ export const textAt = (object: JsonObject, name: string): string => {
   return typeof value === 'string' ? value : ''
 }
 
-/** The members that are text. */
+/** The members whose values are text. */
 export const textsOf = (object: JsonObject): Record<string, string> => {
   const texts: Record<string, string> = {}
   for (const [name, value] of Object.entries(object)) if (typeof value === 'string') texts[name] = value
   return texts
 }
 
-/** A time as the API writes it (RFC 3339), in microseconds since the Unix epoch; null: none, or unreadable. */
+/** An RFC 3339 time in microseconds since the Unix epoch; null: missing or invalid. */
 export function microsAt(object: JsonObject, name: string): number | null {
   const ms = Date.parse(textAt(object, name))
   return Number.isNaN(ms) ? null : ms * 1000

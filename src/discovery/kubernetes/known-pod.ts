@@ -1,64 +1,51 @@
-/** What is kept of a pod of the API: enough to name it, to choose it, and to find it in the host's /proc. Pure. */
+/** The record kept of a pod of the API: what is needed to name it, to select it, and to find it in /proc. Pure. */
 import { isIP, isIPv6, SocketAddress } from 'node:net'
-import { MESH_ANNOTATIONS } from '../decide/pod-mesh.ts'
+import { KEPT_ANNOTATIONS } from './annotations.ts'
 import { asObject, type JsonObject, listAt, microsAt, objectAt, textAt, textsOf } from './json.ts'
 import { guessWorkload, type Owner, type Workload } from './workload.ts'
 
 export interface KnownContainer {
   readonly name: string
-  /** sidecar: an init container that goes on running (`restartPolicy: Always`). */
+  /** sidecar: an init container that keeps running (`restartPolicy: Always`). */
   readonly role: 'app' | 'sidecar' | 'init' | 'ephemeral'
-  /** TCP ports it declares, in the order of the pod's specification. */
+  /** Declared TCP ports, in the order of the pod's specification. */
   readonly ports: readonly number[]
-  /** As in a cgroup's path, without `containerd://` before it; null: it has not been started. */
+  /** As in a cgroup path, without the prefix `containerd://`; null: it has not been started. */
   readonly id: string | null
 }
 
-/** A pod as the API server describes it. Immutable: a change makes a new record. */
+/** A pod according to the API server. Immutable: a change creates a new record. */
 export interface KnownPod {
   readonly uid: string
-  /** The uid in the paths of the node's cgroups: a static pod's is not the API's, but the hash of its file. */
+  /** The uid in the paths of the node's cgroups. For a static pod it is the hash of its manifest, not the API's uid. */
   readonly cgroupUid: string
   readonly name: string
   readonly namespace: string
   readonly labels: Readonly<Record<string, string>>
-  /** Only those that decide over capture: `interceptor.dev/capture` and what meshes set. */
+  /** Only those in KEPT_ANNOTATIONS. */
   readonly annotations: Readonly<Record<string, string>>
-  /** Its addresses, canonical text (RFC 5952). With the host's network they are the node's. */
+  /** Canonical text (RFC 5952). With the host's network they are the node's addresses. */
   readonly addresses: readonly string[]
   readonly hostAddresses: readonly string[]
   readonly hostNetwork: boolean
-  /** Pending, Running, Succeeded, Failed or Unknown; after the last two its addresses may be another's. */
+  /** Pending, Running, Succeeded, Failed or Unknown. After Succeeded and Failed its addresses may be reassigned. */
   readonly phase: string
-  /** When the API server was told to make it. Times are in microseconds since the Unix epoch; null: not known. */
+  /** When it was created. Times are in microseconds since the Unix epoch; null: unknown. */
   readonly createdMicros: number | null
-  /** When the node took it up, before it had an address. */
+  /** When the kubelet accepted it, before it had an address. */
   readonly startMicros: number | null
-  /** By when it has been told to be gone, its time of grace included; null: it has not. */
+  /** When it will be deleted, grace period included; null: it is not being deleted. */
   readonly deletionMicros: number | null
   readonly containers: readonly KnownContainer[]
   readonly owner: Owner | null
-  /** What it belongs to at the end of the chain of owners; null: to nothing. */
+  /** The last owner in the chain of owners; null: it has none. */
   readonly workload: Workload | null
 }
 
-/** Annotations that are kept. */
-const ANNOTATIONS = new Set([
-  ...MESH_ANNOTATIONS,
-  'interceptor.dev/capture',
-  'sidecar.istio.io/inject',
-  'sidecar.istio.io/status',
-  'ambient.istio.io/redirection',
-  'linkerd.io/inject',
-  'linkerd.io/proxy-version',
-  'consul.hashicorp.com/connect-inject',
-  'consul.hashicorp.com/connect-inject-status',
-  'kuma.io/sidecar-injected',
-])
-/** A mirror pod has the uid its static pod has on the node in this. */
+/** A mirror pod's annotation with the uid that its static pod has on the node. */
 const STATIC_POD_UID = 'kubernetes.io/config.hash'
 
-/** @returns null when it is no pod with a uid */
+/** @returns null when the value is not a pod with a uid */
 export function readPod(value: unknown): KnownPod | null {
   const pod = asObject(value)
   const [metadata, spec, status] = [objectAt(pod, 'metadata'), objectAt(pod, 'spec'), objectAt(pod, 'status')]
@@ -90,11 +77,11 @@ export function readPod(value: unknown): KnownPod | null {
 }
 
 function pick(annotations: JsonObject): Record<string, string> {
-  const kept = Object.entries(textsOf(annotations)).filter(([name]) => ANNOTATIONS.has(name))
+  const kept = Object.entries(textsOf(annotations)).filter(([name]) => KEPT_ANNOTATIONS.has(name))
   return Object.fromEntries(kept)
 }
 
-/** The owner that controls an object: at most one does. */
+/** The owner reference with `controller: true`, of which there is at most one. */
 export function ownerOf(metadata: JsonObject): Owner | null {
   const reference = listAt(metadata, 'ownerReferences')
     .map(asObject)
@@ -104,14 +91,14 @@ export function ownerOf(metadata: JsonObject): Owner | null {
   return kind === '' || name === '' ? null : { kind, name, apiVersion: textAt(reference, 'apiVersion') }
 }
 
-/** A pod's addresses of a status: the list, or the one of clusters that know no list. */
+/** Addresses in a pod's status: the list, or the single field of API servers without the list. */
 function addressesOf(status: JsonObject, list: string, single: string): string[] {
   const texts = listAt(status, list).map((entry) => textAt(asObject(entry), 'ip'))
   const all = texts.length > 0 ? texts : [textAt(status, single)]
   return [...new Set(all.flatMap((text) => canonicalAddress(text) ?? []))]
 }
 
-/** The text of RFC 5952, which is what is on the wire written down; null: no address. */
+/** The address in RFC 5952 form; null: the text is not an address. */
 export function canonicalAddress(text: string): string | null {
   if (isIP(text) === 0 || text.includes('%')) return null
   return isIPv6(text) ? new SocketAddress({ address: text, family: 'ipv6' }).address : text

@@ -1,4 +1,4 @@
-/** A kubeconfig file: the cluster and the user of its current context. */
+/** Reads a kubeconfig file: the cluster and the user of its current context. */
 import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import {
@@ -13,20 +13,20 @@ import { errorText, usageError } from '../../errors.ts'
 import { asObject, type JsonObject, listAt, objectAt, textAt } from './json.ts'
 import { tokenFileOf, tokenFileProvider } from './token-file.ts'
 
-/** Whom to ask, and as whom. */
+/** The cluster to connect to, and the user to authenticate as. */
 export interface Identity {
   readonly cluster: Cluster
   readonly user: User
 }
 
-/** @throws InterceptorError, exit 2: it cannot be read, or names what is not in it */
+/** @throws InterceptorError, exit 2: the file cannot be read, or refers to an entry that it does not contain */
 export async function readKubeconfig(path: string): Promise<Identity> {
   try {
     const { cluster, user } = currentContext(asObject(parse(await readFile(path, 'utf8'))))
     const folder = dirname(path)
     return { cluster: { ...cluster, ...absolute(cluster, folder, ['caFile']) }, user: withPaths(user, folder) }
   } catch (error) {
-    const hint = 'It is named by kubernetes.kubeconfig.'
+    const hint = 'The file is set by kubernetes.kubeconfig.'
     throw usageError(`kubeconfig ${path}: ${errorText(error)}`, { hint })
   }
 }
@@ -37,7 +37,7 @@ function currentContext(config: JsonObject): Identity {
   const context = named(newContexts(config['contexts']), name, 'context')
   const cluster = named(newClusters(config['clusters']), context.cluster, 'cluster')
   if (cluster.proxyUrl !== undefined) throw new Error('proxy-url is not supported')
-  if (!URL.canParse(cluster.server)) throw new Error(`its server ${cluster.server} is no URL`)
+  if (!URL.canParse(cluster.server)) throw new Error(`its server ${cluster.server} is not a URL`)
   if (context.user === undefined) return { cluster, user: { name: '' } }
   return { cluster, user: withTokenFile(named(newUsers(config['users']), context.user, 'user'), config) }
 }
@@ -48,7 +48,7 @@ function named<T extends { name: string }>(items: readonly T[], name: string, wh
   return found
 }
 
-/** `tokenFile` is a key of kubeconfigs that client-node does not know. */
+/** `tokenFile` is a kubeconfig key that client-node ignores. */
 function withTokenFile(user: User, config: JsonObject): User {
   const entries = listAt(config, 'users').map(asObject)
   const entry = asObject(entries.find(({ name }) => name === user.name))
@@ -62,7 +62,7 @@ function withPaths(user: User, folder: string): User {
   return { ...user, ...absolute(user, folder, ['certFile', 'keyFile']), authProvider }
 }
 
-/** Relative paths count from the kubeconfig's folder. */
+/** Relative paths are relative to the kubeconfig's folder. */
 function absolute<K extends string>(item: { [key in K]?: string }, folder: string, keys: readonly K[]) {
   const paths: { [key in K]?: string } = {}
   for (const key of keys) if (item[key]) paths[key] = resolve(folder, item[key])

@@ -1,8 +1,8 @@
-/** Lines out of chunks as they arrive, with a bound on the length of one. */
+/** Splits a stream of chunks into lines of bounded length. */
 
 const LINE_FEED = 0x0a
 
-/** Splits bytes at line feeds. A piece after the last one is no line: a stream that is cut there has lost it. */
+/** Splits bytes at line feeds. An unterminated last line is not reported: the stream was cut within it. */
 export class LineSplitter {
   readonly #maxBytes: number
   readonly #onLine: (line: string) => void
@@ -14,7 +14,7 @@ export class LineSplitter {
     this.#onLine = onLine
   }
 
-  /** @returns false when a line has grown over the bound: the stream is of no use any more */
+  /** @returns false when a line exceeds the bound; the rest of the stream cannot be used */
   feed(chunk: Buffer): boolean {
     let start = 0
     for (let end = chunk.indexOf(LINE_FEED); end >= 0; end = chunk.indexOf(LINE_FEED, start)) {

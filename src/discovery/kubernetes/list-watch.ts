@@ -1,11 +1,14 @@
 /**
- * Follows one collection of the API: a list, then a watch from its revision on, for as long as the agent runs. Of every
- * object only a lean record is kept.
+ * Keeps a copy of one collection of the API up to date: a list, then a watch from the list's revision on, until it is
+ * closed. Only a small record of each object is kept.
  *
- * What may happen and what is done: the watch ends in good order (it has a time limit), or falls silent → it goes on from
- * the last revision; the connection breaks, or is refused → the same, later and later; history is gone (410) → a new list,
- * which is compared with what is known, so that nothing is lost or told twice; the server is away for hours → what is known
- * stays, and a list or the rest of the history brings it up to date; it comes back and refuses at first → asked again soon.
+ * | event | reaction |
+ * |---|---|
+ * | the watch reaches its time limit, or is silent | a new watch from the last revision |
+ * | the connection breaks or is refused | the same, with exponential backoff |
+ * | the revision is too old (410) | a new list, compared with the records, so that no change is lost or reported twice |
+ * | the server is unreachable for hours | the records stay; a list or the remaining history updates them |
+ * | a server that was unreachable refuses at first | the backoff starts again from its minimum |
  */
 import { setTimeout as pause } from 'node:timers/promises'
 import { Backoff } from '../../async/backoff.ts'
@@ -29,16 +32,17 @@ export interface ListWatchOptions<T extends KeptRecord> {
   collection: Collection<T>
   log: Pick<Logger, 'info' | 'warn'>
   onChange: (change: Change<T>) => void
-  /** A list is complete, and its changes have been told. */
+  /** Called when a list is complete and its changes have been reported. */
   onList?: () => void
   timing?: WatchTiming
 }
 
-/** Any that the server has in its memory. */
+/** Any revision in the server's cache. */
 const ANY_REVISION = '0'
-/** The newest there is, whatever it costs the server. */
+/** The newest revision, which costs the server a quorum read. */
 const NEWEST_REVISION = ''
 
+/** A watched copy of a collection. */
 export class ListWatch<T extends KeptRecord> {
   readonly #options: ListWatchOptions<T>
   readonly #timing: WatchTiming
@@ -47,9 +51,9 @@ export class ListWatch<T extends KeptRecord> {
   readonly #backoff: Backoff
   readonly #outages: OutageLog
   readonly #running: Promise<void>
-  /** The revision the next list must not be older than. */
+  /** The next list must not be older than this revision. */
   #listFrom: string
-  /** The revision a watch goes on from; null: only a list helps. */
+  /** The next watch starts from this revision; null: a list is required first. */
   #watchFrom: string | null = null
   #state: WatchState = {
     synced: false,
@@ -60,10 +64,10 @@ export class ListWatch<T extends KeptRecord> {
     leftOut: 0,
   }
   #action: ApiAction['verb'] = 'list'
-  /** Whether the last try found no server at all. */
-  #away = false
+  /** Whether the last attempt did not reach a server. */
+  #unreachable = false
 
-  /** Begins at once, and goes on until `close`. */
+  /** Lists and watches from now on, until `close`. */
   constructor(options: ListWatchOptions<T>) {
     this.#options = options
     this.#timing = options.timing ?? DEFAULT_TIMING
@@ -74,7 +78,7 @@ export class ListWatch<T extends KeptRecord> {
     this.#running = this.#run()
   }
 
-  /** By uid; changes as events come. */
+  /** By uid; updated as events arrive. */
   get items(): ReadonlyMap<string, T> {
     return this.#items
   }
@@ -83,7 +87,7 @@ export class ListWatch<T extends KeptRecord> {
     return this.#state
   }
 
-  /** Ends its connection. Afterwards there are no more changes. */
+  /** Closes the connection. No change is reported afterwards. */
   async close(): Promise<void> {
     this.#ended.abort()
     await this.#running
@@ -92,7 +96,7 @@ export class ListWatch<T extends KeptRecord> {
   async #run(): Promise<void> {
     const { signal } = this.#ended
     while (!signal.aborted) {
-      const retryAfterMs = await this.#turn()
+      const retryAfterMs = await this.#listAndWatch()
       this.#set({ connected: false })
       if (signal.aborted) return
       await pause(this.#backoff.next(retryAfterMs), undefined, { signal }).catch(() => {})
@@ -100,8 +104,8 @@ export class ListWatch<T extends KeptRecord> {
     }
   }
 
-  /** One list, where one is due, and one watch to its end. @returns the pause the server asked for, milliseconds */
-  async #turn(): Promise<number> {
+  /** Makes one list, if one is due, and one watch. @returns the pause that the server requested, milliseconds */
+  async #listAndWatch(): Promise<number> {
     try {
       if (this.#watchFrom === null) await this.#list()
       await this.#watch()
@@ -114,9 +118,9 @@ export class ListWatch<T extends KeptRecord> {
   }
 
   #failed(error: unknown): void {
-    this.#noteAway(!(error instanceof ApiError) || error.status === 0)
+    this.#noteUnreachable(!(error instanceof ApiError) || error.status === 0)
     if (error instanceof ApiError && (error.isGone || error.isAhead)) {
-      // Nothing is wrong: it is how the API says that a new list is due.
+      // Not a fault: this is how the API requests a new list.
       this.#watchFrom = null
       this.#listFrom = NEWEST_REVISION
       this.#set({ lastError: errorText(error) })
@@ -128,10 +132,10 @@ export class ListWatch<T extends KeptRecord> {
     this.#outages.failed(failure)
   }
 
-  /** A server that has just come back may refuse what it will allow in seconds: the waits begin again with its first answer. */
-  #noteAway(away: boolean): void {
-    if (this.#away && !away) this.#backoff.reset()
-    this.#away = away
+  /** A server that is reachable again may refuse requests for a few seconds, so its first response resets the backoff. */
+  #noteUnreachable(unreachable: boolean): void {
+    if (this.#unreachable && !unreachable) this.#backoff.reset()
+    this.#unreachable = unreachable
   }
 
   async #list(): Promise<void> {
@@ -151,22 +155,22 @@ export class ListWatch<T extends KeptRecord> {
       revision = textAt(objectAt(page, 'metadata'), 'resourceVersion')
       next = textAt(objectAt(page, 'metadata'), 'continue') || undefined
     } while (next !== undefined)
-    if (revision === '') throw new ApiError(0, 'the answer is no list of the Kubernetes API')
+    if (revision === '') throw new ApiError(0, 'the response is not a list of the Kubernetes API')
     this.#ended.signal.throwIfAborted()
     this.#replaceAll(found)
     this.#setLeftOut(leftOut)
-    this.#begin(revision)
+    this.#advanceTo(revision)
     this.#set({ synced: true })
     this.#options.onList?.()
   }
 
-  /** Where a watch goes on from, and a list must not be older than. */
-  #begin(revision: string): void {
+  /** The next watch starts from this revision, and the next list must not be older. */
+  #advanceTo(revision: string): void {
     this.#watchFrom = revision
     if (!this.#options.collection.paged) this.#listFrom = revision
   }
 
-  /** A later list must not go back behind what is known: a server of several may lag. The server ignores `limit` at `0`. */
+  /** A list must not be older than the records: one of several servers may lag. At revision 0 the server ignores `limit`. */
   #page(next: string | undefined): Promise<unknown> {
     const { path, fieldSelector, pageSize } = this.#options.collection
     const inMemory = this.#listFrom !== NEWEST_REVISION && this.#listFrom !== ANY_REVISION
@@ -186,7 +190,7 @@ export class ListWatch<T extends KeptRecord> {
     const { watchMs, idleMs } = this.#timing
     const query = {
       fieldSelector: fieldSelector || undefined,
-      resourceVersion: this.#watchFrom!,
+      resourceVersion: this.#watchFrom ?? undefined,
       allowWatchBookmarks: true,
       timeoutSeconds: Math.ceil((watchMs * (1 + Math.random() / 4)) / 1000),
     }
@@ -199,7 +203,7 @@ export class ListWatch<T extends KeptRecord> {
           openedAt = performance.now()
           this.#opened()
         },
-        onEvent: (event) => this.#take(event),
+        onEvent: (event) => this.#handle(event),
       })
     } finally {
       this.#backoff.worked(performance.now() - openedAt)
@@ -212,12 +216,12 @@ export class ListWatch<T extends KeptRecord> {
   }
 
   /** @throws ApiError when the event ends the watch */
-  #take({ type, object }: WatchEvent): void {
+  #handle({ type, object }: WatchEvent): void {
     if (type === 'ERROR') throw errorFromStatus(0, object, undefined)
     const metadata = objectAt(asObject(object), 'metadata')
     if (type !== 'BOOKMARK') this.#apply(type, object, textAt(metadata, 'uid'))
     const revision = textAt(metadata, 'resourceVersion')
-    if (revision !== '') this.#begin(revision)
+    if (revision !== '') this.#advanceTo(revision)
     this.#set({ lastEventMs: Date.now() })
   }
 
@@ -227,7 +231,7 @@ export class ListWatch<T extends KeptRecord> {
     else this.#put(record)
   }
 
-  /** What a new list holds takes the place of what is known; only differences are told, removals first. */
+  /** Replaces the records by those of a new list; reports the differences, removals first. */
   #replaceAll(found: ReadonlyMap<string, T>): void {
     for (const uid of [...this.#items.keys()]) if (!found.has(uid)) this.#remove(uid)
     for (const record of found.values()) this.#put(record)
@@ -254,7 +258,7 @@ export class ListWatch<T extends KeptRecord> {
   #setLeftOut(leftOut: number): void {
     const { resource, maxRecords } = this.#options.collection
     if (leftOut > 0 && this.#state.leftOut === 0) {
-      this.#options.log.warn(`more than ${maxRecords} ${resource}: the others have no names`)
+      this.#options.log.warn(`there are more than ${maxRecords} ${resource}; the others have no names`)
     }
     this.#set({ leftOut })
   }

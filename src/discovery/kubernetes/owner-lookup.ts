@@ -1,6 +1,6 @@
 /**
- * Asks the API server who owns a ReplicaSet or a Job, where names alone do not tell: once for each, one after the other, of
- * their metadata only. Without the right to do so the owner itself is what a pod belongs to.
+ * Fetches the owner of a ReplicaSet or a Job from the API server if it cannot be derived from names: one request at a time,
+ * once for each object, metadata only. Without the permission, the ReplicaSet or Job itself is the pod's workload.
  */
 import { setTimeout as pause } from 'node:timers/promises'
 import { Backoff } from '../../async/backoff.ts'
@@ -11,19 +11,19 @@ import { asObject, objectAt } from './json.ts'
 import { ownerOf } from './known-pod.ts'
 import type { Owner, Workload } from './workload.ts'
 
-/** Owners remembered; beyond it the oldest is forgotten, and asked for again when it is needed. */
+/** Owners cached. At the limit the oldest is evicted, and fetched again when it is needed. */
 const MAX_OWNERS = 4096
 const METADATA_ONLY = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1'
 const MIN_PAUSE_MS = 1000
 const MAX_PAUSE_MS = 5 * 60_000
 
-/** What may be owned by something else, by kind. */
+/** Kinds that may have an owner themselves. */
 const KINDS: Readonly<Record<string, { group: string; resource: string }>> = {
   ReplicaSet: { group: 'apps', resource: 'replicasets' },
   Job: { group: 'batch', resource: 'jobs' },
 }
 
-interface Question {
+interface Request {
   readonly key: string
   readonly namespace: string
   readonly owner: Owner
@@ -32,71 +32,72 @@ interface Question {
 export interface OwnerLookupOptions {
   client: ApiClient
   log: Pick<Logger, 'info'>
-  /** `find` has a new answer for this owner. */
-  onAnswer: (namespace: string, owner: Owner) => void
+  /** Called when `find` returns a new result for this owner. */
+  onFound: (namespace: string, owner: Owner) => void
 }
 
+/** The lookup and its cache. */
 export class OwnerLookup {
   readonly #options: OwnerLookupOptions
   readonly #ended = new AbortController()
-  /** null: asked, without an answer yet. */
-  readonly #answers = new Map<string, Workload | null>()
-  readonly #questions: Question[] = []
-  /** Resources we may not get. */
+  /** null: requested, without a response yet. */
+  readonly #owners = new Map<string, Workload | null>()
+  readonly #pending: Request[] = []
+  /** Resources that this agent is not permitted to get. */
   readonly #denied = new Set<string>()
-  #asking: Promise<void> = Promise.resolve()
-  #isAsking = false
+  #fetching: Promise<void> = Promise.resolve()
+  #isFetching = false
 
   constructor(options: OwnerLookupOptions) {
     this.#options = options
   }
 
-  /** @returns null: not known; then it is asked for, and `onAnswer` called when it is */
+  /** @returns null: not cached; it is requested, and `onFound` called once it is known */
   find(namespace: string, owner: Owner): Workload | null {
     const key = `${owner.kind}/${namespace}/${owner.name}`
-    const known = this.#answers.get(key)
+    const known = this.#owners.get(key)
     if (known !== undefined) return known
-    this.#remember(key, null)
-    this.#questions.push({ key, namespace, owner })
-    if (!this.#isAsking) this.#asking = this.#askAll()
+    this.#cache(key, null)
+    this.#pending.push({ key, namespace, owner })
+    if (!this.#isFetching) this.#fetching = this.#fetchAll()
     return null
   }
 
   async close(): Promise<void> {
     this.#ended.abort()
-    await this.#asking
+    await this.#fetching
   }
 
-  async #askAll(): Promise<void> {
-    this.#isAsking = true
+  async #fetchAll(): Promise<void> {
+    this.#isFetching = true
     const backoff = new Backoff({
       minMs: MIN_PAUSE_MS,
       firstMs: MIN_PAUSE_MS,
       maxMs: MAX_PAUSE_MS,
     })
     const { signal } = this.#ended
-    while (this.#questions.length > 0 && !signal.aborted) {
-      const question = this.#questions[0]
-      if (await this.#ask(question)) {
-        this.#questions.shift()
+    while (this.#pending.length > 0 && !signal.aborted) {
+      const request = this.#pending[0]
+      if (await this.#fetch(request)) {
+        this.#pending.shift()
         backoff.reset()
       } else await pause(backoff.next(), undefined, { signal }).catch(() => {})
     }
-    this.#isAsking = false
+    this.#isFetching = false
   }
 
-  /** @returns false: to be tried again */
-  async #ask({ key, namespace, owner }: Question): Promise<boolean> {
+  /** @returns false: it has to be retried */
+  async #fetch({ key, namespace, owner }: Request): Promise<boolean> {
     const { group, resource } = KINDS[owner.kind]
-    if (!this.#answers.has(key) || this.#denied.has(resource)) return true
+    if (!this.#owners.has(key) || this.#denied.has(resource)) return true
     const path = `/apis/${owner.apiVersion}/namespaces/${namespace}/${resource}/${owner.name}`
     try {
       const object = asObject(
         await this.#options.client.get(path, {}, { signal: this.#ended.signal, accept: METADATA_ONLY }),
       )
       const { kind, name } = ownerOf(objectAt(object, 'metadata')) ?? owner
-      this.#remember(key, { kind, name })
-      this.#options.onAnswer(namespace, owner)
+      this.#cache(key, { kind, name })
+      this.#options.onFound(namespace, owner)
       return true
     } catch (error) {
       if (!(error instanceof ApiError) || !(error.isForbidden || error.status === 404)) return false
@@ -108,12 +109,12 @@ export class OwnerLookup {
   #deny(resource: string, group: string, error: ApiError): void {
     this.#denied.add(resource)
     const { message, hint } = describeFailure(error, { verb: 'get', resource, group })
-    this.#options.log.info(`${message}: where a pod’s owner has an owner, pairs name the first`, { hint })
+    this.#options.log.info(`${message}; the workload of such pods is their direct owner`, { hint })
   }
 
-  #remember(key: string, answer: Workload | null): void {
-    this.#answers.delete(key)
-    this.#answers.set(key, answer)
-    if (this.#answers.size > MAX_OWNERS) this.#answers.delete(this.#answers.keys().next().value!)
+  #cache(key: string, owner: Workload | null): void {
+    this.#owners.delete(key)
+    this.#owners.set(key, owner)
+    if (this.#owners.size > MAX_OWNERS) this.#owners.delete(this.#owners.keys().next().value ?? '')
   }
 }

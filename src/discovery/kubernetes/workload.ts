@@ -1,9 +1,9 @@
 /**
- * Which workload a pod belongs to, by its owner's reference and the rules by which controllers name what they make, so that
- * no ReplicaSet and no Job has to be asked for. Pure.
+ * Derives a pod's workload from its owner reference and from the rules by which controllers name the objects they create,
+ * so that ReplicaSets and Jobs need not be fetched. Pure.
  */
 
-/** An owner reference of which `controller` is true. */
+/** An owner reference with `controller: true`. */
 export interface Owner {
   readonly kind: string
   readonly name: string
@@ -11,21 +11,21 @@ export interface Owner {
   readonly apiVersion: string
 }
 
-/** What runs a pod, as a pair names it. */
+/** A pod's workload, as in a pair. */
 export interface Workload {
   readonly kind: string
   readonly name: string
 }
 
-/** What the rules say of a pod. */
+/** The workload according to the naming rules. */
 export interface WorkloadGuess {
   /** null: the pod has no controller. */
   readonly workload: Workload | null
-  /** Whether its owner may belong to another, which only the API server can tell. */
+  /** Whether the owner may have an owner itself, which only the API server knows. */
   readonly uncertain: boolean
 }
 
-/** What is known of the pod that is to be described. */
+/** The parts of a pod that determine its workload. */
 export interface Owned {
   readonly owner: Owner | null
   readonly labels: Readonly<Record<string, string>>
@@ -34,16 +34,16 @@ export interface Owned {
 }
 
 const MINUTE_MICROS = 60_000_000
-/** A Job's pod is made after its time: at once, or when the Job is tried again, days later at most. */
+/** A Job's pod is created after its scheduled time: at once or, when the Job is retried, days later at most. */
 const EARLIER_MINUTES = 10
 const LATER_MINUTES = 7 * 24 * 60
 
 /**
  * - ReplicaSet `web-5d4f8c7b9d`, the label `pod-template-hash: 5d4f8c7b9d` → Deployment `web`; the label
  *   `rollouts-pod-template-hash` → Rollout `web`. The controllers set both, on the pod and in the name.
- * - Job `backup-29401920` → CronJob `backup`, when the digits are the minute for which it was scheduled, counted since the
- *   Unix epoch, and the pod is of that time.
- * - Other owners stand for themselves: StatefulSet, DaemonSet, Node (static pods), those of operators.
+ * - Job `backup-29401920` → CronJob `backup`, if the digits are the scheduled time in minutes since the Unix epoch and the
+ *   pod was created around that time.
+ * - Other owners are the workload themselves: StatefulSet, DaemonSet, Node (static pods), custom resources.
  */
 export function guessWorkload({ owner, labels, createdMicros }: Owned): WorkloadGuess {
   if (owner === null) return { workload: null, uncertain: false }

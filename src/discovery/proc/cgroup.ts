@@ -1,23 +1,23 @@
 /**
- * Which container and which pod a process belongs to, by its cgroup (cgroups(7), /proc/<pid>/cgroup): version 1, version
- * 2 and both at once; the systemd and the cgroupfs driver; containerd, CRI-O, Docker with and without cri-dockerd,
- * Podman; nodes that are containers themselves, containers in containers, and a reader in a cgroup namespace of its own,
- * who sees paths that begin with `/..`. Pure.
+ * Parses which container and pod a process belongs to from its cgroup (cgroups(7), /proc/<pid>/cgroup). Covers version 1,
+ * version 2 and hybrid hierarchies; the systemd and cgroupfs drivers; containerd, CRI-O, Docker with and without
+ * cri-dockerd, and Podman; nodes that are containers, nested containers, and a reader in its own cgroup namespace, which
+ * sees paths that begin with `/..`. Pure.
  */
 
 export type ContainerRuntime = 'containerd' | 'cri-o' | 'docker' | 'podman'
 
-/** What a cgroup says of a process. */
+/** What a cgroup path says about a process. */
 export interface CgroupFacts {
-  /** As Kubernetes writes it, with dashes; 32 hexadecimal digits for a static pod; null: in no pod. */
+  /** As Kubernetes writes it, with dashes; 32 hexadecimal digits for a static pod; null: not in a pod. */
   readonly podUid: string | null
-  /** 64 hexadecimal digits; null: in no container. */
+  /** 64 hexadecimal digits; null: not in a container. */
   readonly containerId: string | null
-  /** null where the path does not tell: the cgroupfs driver leaves the runtime's name out. */
+  /** null where the path does not name it: the cgroupfs driver omits the runtime. */
   readonly runtime: ContainerRuntime | null
-  /** The runtime's own process beside the container (conmon), in the pod's cgroup but not of the pod. */
+  /** The runtime's process that monitors the container (conmon): its cgroup is the pod's, but it is not part of the pod. */
   readonly monitor: boolean
-  /** The cgroup of a virtual machine of Kata Containers. */
+  /** Whether it is the cgroup of a Kata Containers virtual machine. */
   readonly kata: boolean
 }
 
@@ -29,7 +29,7 @@ const POD =
 /** `<id>`, `cri-containerd-<id>.scope`, `kata_<id>`. */
 const CONTAINER = /^(?:([a-z][a-z0-9-]*)[-_])?([0-9a-f]{64})(?:\.scope)?$/
 
-/** By what stands before the id, in the same path component or in the one before. */
+/** By the prefix of the id, in the same path component or in the preceding one. */
 const RUNTIMES: Readonly<Record<string, ContainerRuntime>> = {
   'cri-containerd': 'containerd',
   containerd: 'containerd',
@@ -42,7 +42,7 @@ const RUNTIMES: Readonly<Record<string, ContainerRuntime>> = {
 }
 
 /**
- * Reads /proc/<pid>/cgroup. Controllers may be in different places; the line that says most wins.
+ * Parses /proc/<pid>/cgroup. Controllers may be at different paths; the most specific line wins.
  *
  * @param text one line for each hierarchy: `4:memory:/kubepods/pod…/<id>`, `0::/kubepods.slice/…`
  */
@@ -54,22 +54,22 @@ export function parseCgroup(text: string): CgroupFacts {
     if (path === previous || path === '') continue
     previous = path
     const facts = parsePath(path.replace(/ \(deleted\)$/, ''))
-    if (weight(facts) > weight(best)) best = facts
+    if (specificity(facts) > specificity(best)) best = facts
   }
   return best
 }
 
-const weight = (facts: CgroupFacts): number =>
+const specificity = (facts: CgroupFacts): number =>
   (facts.podUid === null ? 0 : 4) + (facts.containerId === null ? 0 : 2) + (facts.monitor ? 1 : 0)
 
 /**
- * The innermost pod counts, of a node that is a container too; in a pod the outermost container, being the one that
- * Kubernetes knows; outside of pods the innermost.
+ * Uses the innermost pod, because the node may itself be a container of a pod. Within a pod the outermost container is
+ * the one that Kubernetes knows; outside of pods the innermost container is the one that was started.
  */
 function parsePath(path: string): CgroupFacts {
   let facts = NONE
   let before = ''
-  // The systemd driver's `slice:prefix:id` becomes one component where the runtime does not know that driver.
+  // `slice:prefix:id`, the systemd driver's notation, is a single path component if the runtime uses cgroupfs.
   for (const component of path.split(/[/:]/)) {
     const pod = POD.exec(component)
     if (pod !== null) {

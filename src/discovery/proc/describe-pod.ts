@@ -1,21 +1,20 @@
-/** A pod out of its processes and its network. Pure. */
+/** Describes a pod from its processes and its network. Pure. */
+import type { NetworkFacts } from './interfaces.ts'
 import { decideMesh } from './mesh.ts'
-import type { NetworkFacts } from './namespace-network.ts'
 import { isPause, type ProcessFacts } from './process.ts'
-import { sandboxReason } from './sandbox.ts'
 import type { Container, Host, Pod } from './snapshot.ts'
 
-/** Everything a pod is made of. */
+/** Everything that a pod's description depends on. */
 export interface PodParts {
   readonly uid: string
-  /** Its processes in all namespaces, at least one. */
+  /** Its processes in all network namespaces, at least one. */
   readonly all: readonly ProcessFacts[]
-  /** Those in its network namespace, at least one. */
+  /** Those in its own network namespace, at least one. */
   readonly members: readonly ProcessFacts[]
-  /** null: its last process has just ended. */
+  /** null: its last process has just exited. */
   readonly network: NetworkFacts | null
   readonly host: Host
-  /** TCP ports its processes listen on, with the host's network. */
+  /** TCP ports that its processes listen on; only with the host's network. */
   readonly listens: readonly number[]
 }
 
@@ -43,14 +42,14 @@ export function describePod({ uid, all, members, network, host, listens }: PodPa
 const hostInterface = (host: Host): Pod['external'] =>
   host.interface === null ? null : { name: host.interface, by: 'default-route' }
 
-/** The process that started first; of several in one tick the one with the lowest pid. */
+/** The process that started first; of several in one tick, the one with the lowest pid. */
 export const oldest = (processes: readonly ProcessFacts[]): ProcessFacts =>
   processes.reduce((first, process) => (isOlder(process, first) ? process : first))
 
 const isOlder = (left: ProcessFacts, right: ProcessFacts): boolean =>
   left.startTicks < right.startTicks || (left.startTicks === right.startTicks && left.pid < right.pid)
 
-/** Where containers disagree, the oldest process that says something wins. */
+/** If containers disagree, the oldest process with a value wins. */
 function hints(members: readonly ProcessFacts[], hostNetwork: boolean): Pick<Pod, 'nameHint' | 'namespaceHint'> {
   const inOrder = [...members].sort((left, right) => (isOlder(left, right) ? -1 : 1)).map((process) => process.hints)
   const first = (pick: (hint: ProcessFacts['hints']) => string | null) =>
@@ -59,7 +58,7 @@ function hints(members: readonly ProcessFacts[], hostNetwork: boolean): Pick<Pod
   return { nameHint: first((hint) => hint.podName) ?? hostName, namespaceHint: first((hint) => hint.namespace) }
 }
 
-/** In the order in which they started. */
+/** Containers, in the order in which they started. */
 function containersOf(programs: readonly ProcessFacts[]): Container[] {
   const mains = new Map<string, ProcessFacts>()
   for (const process of programs) {
@@ -70,4 +69,22 @@ function containersOf(programs: readonly ProcessFacts[]): Container[] {
   }
   const inOrder = [...mains].sort(([, left], [, right]) => (isOlder(left, right) ? -1 : 1))
   return inOrder.map(([id, { pid, name, cgroup }]) => ({ id, runtime: cgroup.runtime, pid, process: name }))
+}
+
+const HYPERVISOR = /^(?:qemu-.*|cloud-hypervisor|firecracker|stratovirt)$/
+
+/** Why the host cannot see the pod's traffic; null for an ordinary pod. */
+function sandboxReason(processes: readonly ProcessFacts[]): string | null {
+  if (processes.some(isKata)) return 'Kata Containers: it runs in a virtual machine, which the host cannot look into'
+  if (processes.some(({ name }) => name === 'runsc-sandbox')) return 'gVisor: it has a network stack of its own'
+  return null
+}
+
+/**
+ * Whether the process is Kata's shim, is in Kata's cgroup, or is a hypervisor that Kata started
+ * (`qemu-system-x86_64 -name sandbox-<id>,…`). KubeVirt's hypervisors are not Kata's: their guests are ordinary pods.
+ */
+function isKata({ name, command, cgroup }: ProcessFacts): boolean {
+  if (cgroup.kata || name === 'containerd-shim-kata-v2') return true
+  return HYPERVISOR.test(name) && /\/kata[/-]|\/vc\/|sandbox-[0-9a-f]{64}/.test(command)
 }

@@ -1,21 +1,22 @@
 /**
- * Whether a node is as it was when it was last looked at, told for a fraction of what a pass costs: no process was started
- * since, none had been for a while before, and those that hold pods are still there. Main thread.
+ * Detects that a node has not changed since the last pass, at a fraction of a pass's cost: no process was started since,
+ * none had been for a while before, and the processes that hold pods still exist. Main thread.
  */
 import { ProcFiles } from './proc-files.ts'
 import type { Snapshot } from './snapshot.ts'
 
-/** For so long after a process was started things may change without another: a container is set up. Milliseconds. */
+/** A container that is being set up can change for this long after its last process was started. Milliseconds. */
 const SETTLE_MS = 10_000
-/** A pass is due after this long, whatever seems. Milliseconds. */
-const MAX_MS = 5_000
+/** A pass is due after this long in any case. Milliseconds. */
+const MAX_PASS_AGE_MS = 5_000
 
-export class QuietNode {
+/** Compares the node with what the last pass found. */
+export class IdleCheck {
   readonly #files: ProcFiles
-  /** Inodes by pid; 0 where the process was gone. */
+  /** Inodes of /proc/<pid> by pid; 0 where the process had already exited. */
   readonly #holders = new Map<number, number>()
-  #started: string | null = null
-  #startedAt = 0
+  #forks: string | null = null
+  #forksChangedAt = 0
   #passedAt = Number.NEGATIVE_INFINITY
 
   /** @param procRoot where the host's /proc is mounted */
@@ -23,31 +24,31 @@ export class QuietNode {
     this.#files = new ProcFiles(procRoot)
   }
 
-  /** Remembers what a pass found. To be called after each. @param now milliseconds, monotonic */
-  passed(snapshot: Snapshot, now: number): void {
+  /** Remembers what a pass found. Call it after every pass. @param now milliseconds, monotonic */
+  recordPass(snapshot: Snapshot, now: number): void {
     this.#passedAt = now
     this.#holders.clear()
     for (const { pid } of snapshot.pods) {
       const inode = this.#files.inode(String(pid))
-      // One that is gone by now is missed at the next look.
+      // 0 never matches, so a process that has just exited makes the next check fail.
       this.#holders.set(pid, typeof inode === 'symbol' ? 0 : inode)
     }
   }
 
-  /** @param now milliseconds, monotonic */
-  isQuiet(now: number): boolean {
-    const started = this.#countStarted()
-    if (started === null || started !== this.#started) {
-      this.#started = started
-      this.#startedAt = now
+  /** Whether a pass would find nothing new. @param now milliseconds, monotonic */
+  isIdle(now: number): boolean {
+    const forks = this.#readForks()
+    if (forks === null || forks !== this.#forks) {
+      this.#forks = forks
+      this.#forksChangedAt = now
       return false
     }
-    if (now - this.#startedAt < SETTLE_MS || now - this.#passedAt >= MAX_MS) return false
+    if (now - this.#forksChangedAt < SETTLE_MS || now - this.#passedAt >= MAX_PASS_AGE_MS) return false
     return [...this.#holders].every(([pid, before]) => this.#files.inode(String(pid)) === before)
   }
 
-  /** Processes and threads started since the host did (/proc/stat), as text; null: not told. */
-  #countStarted(): string | null {
+  /** Processes and threads started since boot (/proc/stat), as text; null when the file does not say. */
+  #readForks(): string | null {
     const text = this.#files.read('stat')
     return typeof text === 'string' ? (/^processes (\d+)$/m.exec(text)?.[1] ?? null) : null
   }

@@ -1,22 +1,22 @@
 /**
- * Which service mesh a pod is in, by the programs that run in it, and so where its traffic can be read: on the loopback
- * interface, between the application and its sidecar proxy, it is in plaintext. Pure.
+ * Detects a pod's service mesh from the programs that run in it. In a pod with a sidecar proxy, traffic is in plaintext on
+ * the loopback interface, between the application and the proxy. Pure.
  */
 import type { ProcessFacts } from './process.ts'
 
 export type MeshName = 'istio' | 'linkerd' | 'consul' | 'kuma'
 
-/** A mesh's proxy in a pod. */
+/** A mesh proxy in a pod. */
 export interface MeshDecision {
   readonly name: MeshName
-  /** sidecar: beside an application; gateway: with none behind it, so that nothing of interest passes on loopback. */
+  /** sidecar: beside an application; gateway: without one, so its loopback carries no application traffic. */
   readonly role: 'sidecar' | 'gateway'
   /**
-   * TCP ports of the proxy itself that are no application's traffic: administration, health, metrics, name service, and
-   * where it takes in what it sends on to the application over loopback, in the clear.
+   * TCP ports of the proxy that carry no application traffic of their own: administration, health, metrics, DNS, and the
+   * inbound port, whose requests the proxy sends to the application over loopback.
    */
   readonly ownPorts: readonly number[]
-  /** Its TCP ports that take what the application sends out, in plaintext: what goes there is the client's view. */
+  /** TCP ports on which the proxy accepts the application's outgoing requests in plaintext: the client's vantage. */
   readonly outboundPorts: readonly number[]
 }
 
@@ -24,20 +24,20 @@ type Program = Pick<ProcessFacts, 'name' | 'command' | 'cgroup'>
 
 interface Mesh {
   readonly name: MeshName
-  /** Whether the program is this mesh's proxy, or what starts it. */
+  /** Whether the program is this mesh's proxy or starts it. */
   readonly owns: (program: Program) => boolean
-  /** Whether all its programs are there. */
+  /** Whether all programs of this mesh's proxy are running. */
   readonly complete: (programs: readonly Program[]) => boolean
-  /** What its command lines say of the role; null: nothing. */
+  /** The role according to the command lines; null: they do not say. */
   readonly role: (programs: readonly Program[]) => MeshDecision['role'] | null
 }
 
-/** A mesh's ports where nothing else is configured. */
+/** A mesh's default ports. */
 export type MeshPorts = Pick<MeshDecision, 'ownPorts' | 'outboundPorts'>
 
 export const MESH_PORTS: Readonly<Record<MeshName, MeshPorts>> = {
   istio: {
-    // Administration, inbound, debug, HBONE, merged metrics, health, DNS, Envoy's metrics.
+    // Administration, debug, inbound, HBONE, merged metrics, health, DNS, Envoy's metrics.
     ownPorts: [15000, 15004, 15006, 15008, 15020, 15021, 15053, 15090],
     outboundPorts: [15001],
   },
@@ -72,7 +72,7 @@ const kumaRole = (programs: readonly Program[]): MeshDecision['role'] | null =>
 
 const hasEnvoy = (programs: readonly Program[]): boolean => programs.some(named('envoy'))
 
-/** In the order they are tried: Envoy alone is no mesh, it is what else runs beside it that tells. */
+/** In the order of detection. Envoy alone is not a mesh: the program beside it identifies the mesh. */
 const MESHES: readonly Mesh[] = [
   {
     name: 'istio',
@@ -100,13 +100,13 @@ const MESHES: readonly Mesh[] = [
   },
 ]
 
-/** consul-dataplane starts Envoy; before 1.0 `consul connect envoy` became Envoy, with a bootstrap file below /consul. */
+/** consul-dataplane starts Envoy; before 1.0 `consul connect envoy` executed Envoy with a bootstrap file below /consul. */
 function isConsulProxy({ name, command }: Program): boolean {
   if (name === 'consul-dataplane' || name === 'envoy-sidecar') return true
   return name === 'envoy' && command.includes('/consul/')
 }
 
-/** How meshes are written for people. */
+/** Names of the meshes in messages. */
 export const MESH_TITLES: Readonly<Record<MeshName, string>> = {
   istio: 'Istio',
   linkerd: 'Linkerd',
@@ -116,7 +116,7 @@ export const MESH_TITLES: Readonly<Record<MeshName, string>> = {
 
 /**
  * @param programs the pod's processes without its pause container
- * @returns null when no mesh's proxy runs in it
+ * @returns null when no mesh proxy runs in it
  */
 export function decideMesh(programs: readonly Program[]): MeshDecision | null {
   for (const { name, owns, complete, role } of MESHES) {
@@ -126,7 +126,7 @@ export function decideMesh(programs: readonly Program[]): MeshDecision | null {
   return null
 }
 
-/** Where every container is the proxy's, it has no application beside it. */
+/** A proxy is a gateway if every container of the pod is the proxy's. */
 function roleByNeighbours(programs: readonly Program[], owns: Mesh['owns']): MeshDecision['role'] {
   const proxies = new Set(programs.filter(owns).map(({ cgroup }) => cgroup.containerId))
   return programs.every(({ cgroup }) => proxies.has(cgroup.containerId)) ? 'gateway' : 'sidecar'

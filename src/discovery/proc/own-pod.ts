@@ -1,23 +1,20 @@
-/** Which pod this process itself is, whose traffic is never captured. */
-
-import type { KnownPod } from '../kubernetes/known-pod.ts'
+/** Identifies the pod that this process runs in, whose traffic is never captured. */
 import { parseCgroup } from './cgroup.ts'
 import { ProcFiles } from './proc-files.ts'
 import { readNetns } from './process.ts'
-import type { Pod } from './snapshot.ts'
 
-/** What is known of ourselves; null: not told. */
+/** This process's own pod, as far as it is known. */
 export interface OwnPod {
   readonly uid: string | null
   readonly name: string | null
   readonly namespace: string | null
-  /** Inode of our network namespace. */
+  /** Inode of this process's network namespace. */
   readonly netns: number | null
 }
 
 /**
- * From the environment, as a DaemonSet sets it through the downward API (POD_UID, POD_NAME, POD_NAMESPACE), and from our
- * own cgroup, which tells nothing in a cgroup namespace of our own.
+ * Reads it from the environment, as a DaemonSet sets it through the downward API (POD_UID, POD_NAME, POD_NAMESPACE), and
+ * from this process's cgroup, which does not name the pod in a cgroup namespace of its own.
  */
 export function readOwnPod(env: NodeJS.ProcessEnv, procRoot: string): OwnPod {
   const files = new ProcFiles(procRoot)
@@ -29,11 +26,4 @@ export function readOwnPod(env: NodeJS.ProcessEnv, procRoot: string): OwnPod {
     namespace: env['POD_NAMESPACE'] || null,
     netns: typeof netns === 'number' ? netns : null,
   }
-}
-
-/** Whether a pod is the one that this process is in. */
-export function isOwn(own: OwnPod, pod: Pod, known: KnownPod | null): boolean {
-  if (own.uid !== null && (pod.uid === own.uid || known?.uid === own.uid)) return true
-  if (!pod.hostNetwork && pod.netns === own.netns) return true
-  return own.name !== null && known?.name === own.name && known.namespace === own.namespace
 }

@@ -1,35 +1,35 @@
 /**
- * Reading a host's proc filesystem (proc(5)), wherever it is mounted. Any process may end between two lines, so whatever
- * is asked of one can be gone; that is an answer and never an error. Synchronous, into one buffer. Main thread.
+ * Reads a proc filesystem (proc(5)), wherever it is mounted. A process may exit between any two reads, so "gone" is an
+ * ordinary answer and never an error. All reads are synchronous and share one buffer. Main thread.
  */
 import { closeSync, openSync, readdirSync, readlinkSync, readSync, statSync } from 'node:fs'
 import { getdents64 } from '../../sys/libc.ts'
 
-/** The process, or what was asked of it, is not there any more. */
+/** The process, or the file asked for, does not exist (any more). */
 export const GONE = Symbol('gone')
-/** This process may not look at it. */
+/** This process lacks the permission to read it. */
 export const DENIED = Symbol('denied')
 export type Refusal = typeof GONE | typeof DENIED
 
-/** EINVAL: what /proc/<pid>/net of a zombie says. */
+/** EINVAL: the error of /proc/<pid>/net for a zombie. */
 const GONE_CODES = new Set(['ENOENT', 'ESRCH', 'ENOTDIR', 'EINVAL'])
 const DENIED_CODES = new Set(['EACCES', 'EPERM'])
 
-/** Most that is read of one file; a longer one is cut. Bytes. */
+/** Files are cut after this many bytes. */
 const MAX_FILE_BYTES = 1024 * 1024
 const FIRST_BUFFER_BYTES = 64 * 1024
 
-/** One process in sight. */
+/** One visible process. */
 export interface Listed {
   readonly pid: number
   /**
-   * Of /proc/<pid>; tells the process from a later one of the same pid. The kernel makes a new one when the pid is taken
-   * anew, or when it has forgotten the old one, and gives no number twice within 2^32.
+   * Inode of /proc/<pid>. It distinguishes the process from a later one with the same pid: the kernel allocates a new
+   * inode when a pid is reused or its inode was evicted from the cache, and repeats no number within 2^32.
    */
   readonly inode: number
 }
 
-/** Of `struct linux_dirent64` (getdents64(2)): offsets of an entry's length and of its name; the inode is in front. */
+/** Offsets within `struct linux_dirent64` (getdents64(2)): the entry's length and its name. The inode comes first. */
 const ENTRY_LENGTH = 16
 const ENTRY_NAME = 19
 
@@ -44,9 +44,10 @@ export class ProcFiles {
   }
 
   /**
-   * Every process in sight with its inode: without a stat(2) for each, which would be most of what a pass costs.
+   * Lists every visible process with its inode. getdents64(2) reports both at once; a stat(2) for each process would
+   * dominate the cost of a pass.
    *
-   * @returns by pid, ascending; a Refusal when there is no such folder
+   * @returns by pid, ascending; a Refusal when the folder does not exist
    */
   processes(): Listed[] | Refusal {
     return this.#open('', (folder) => {
@@ -59,7 +60,7 @@ export class ProcFiles {
     })
   }
 
-  /** @returns what is in a folder, in no order */
+  /** @returns the names in a folder, unordered */
   names(path: string): string[] | Refusal {
     try {
       return readdirSync(`${this.root}/${path}`)
@@ -68,16 +69,16 @@ export class ProcFiles {
     }
   }
 
-  /** @param limit bytes after which the file is cut */
+  /** @param limit bytes after which the text is cut */
   read(path: string, limit = MAX_FILE_BYTES): string | Refusal {
     return this.#open(path, (file) => {
-      // The buffer may be another one after this.
+      // `#fill` may replace the buffer, so it has to run before the buffer is read.
       const length = this.#fill(file, limit)
       return this.#buffer.toString('utf8', 0, length)
     })
   }
 
-  /** Opens a file or folder for as long as `use` takes. */
+  /** Opens a file or folder for the duration of `use`. */
   #open<T>(path: string, use: (file: number) => T): T | Refusal {
     try {
       const file = openSync(`${this.root}/${path}`, 'r')
@@ -91,7 +92,7 @@ export class ProcFiles {
     }
   }
 
-  /** Reads until the end: proc hands tables out in pieces, each of whole lines. @returns bytes read */
+  /** Reads to the end: proc returns a table in several reads, each of whole lines. @returns bytes read */
   #fill(file: number, limit: number): number {
     let filled = 0
     for (;;) {
@@ -103,7 +104,7 @@ export class ProcFiles {
     }
   }
 
-  /** What a symbolic link says: `net:[4026531833]`. */
+  /** The target of a symbolic link, such as `net:[4026531833]`. */
   readLink(path: string): string | Refusal {
     try {
       return readlinkSync(`${this.root}/${path}`)
@@ -122,7 +123,7 @@ export class ProcFiles {
   }
 }
 
-/** Adds the processes among `length` bytes of folder entries. */
+/** Appends the processes among `length` bytes of directory entries. */
 function listProcesses(entries: Buffer, length: number, found: Listed[]): void {
   for (let at = 0; at < length; at += entries.readUInt16LE(at + ENTRY_LENGTH)) {
     const pid = pidAt(entries, at + ENTRY_NAME)
@@ -130,7 +131,7 @@ function listProcesses(entries: Buffer, length: number, found: Listed[]): void {
   }
 }
 
-/** The number that a name, ended by NUL, is; else 0. */
+/** Parses a NUL-terminated name as a number; 0 when it is none. */
 function pidAt(bytes: Buffer, at: number): number {
   let pid = 0
   for (let i = at; bytes[i] !== 0; i++) {
@@ -141,7 +142,7 @@ function pidAt(bytes: Buffer, at: number): number {
   return pid
 }
 
-/** @throws what is no answer about a process, such as EMFILE: processes would seem to have ended */
+/** @throws any other error, such as EMFILE: treating it as "gone" would make running processes look ended */
 function refusal(error: unknown): Refusal {
   const code = (error as NodeJS.ErrnoException).code ?? ''
   if (GONE_CODES.has(code)) return GONE

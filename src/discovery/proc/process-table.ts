@@ -1,36 +1,37 @@
 /**
- * All processes of the node, kept from pass to pass. A process is told again by its inode and read only when it can
- * have changed: a warm pass costs one look at the folder of all. Main thread.
+ * All processes of the node, cached between passes. A process is recognised by the inode of /proc/<pid> and read again
+ * only when it can have changed, so a warm pass costs little more than one listing of /proc. Main thread.
  *
- * A process changes by exec (its name), by being moved to a cgroup, by entering a namespace. That happens while a
- * container is being set up, so young processes are read in each pass; later only seldom, and the others by turns.
+ * A process changes by exec (its name), by a move to another cgroup, and by entering a namespace. All of that happens
+ * while a container is set up, so young processes are read in every pass and the others in rotation.
  */
 import { DENIED, GONE, type Listed, type ProcFiles } from './proc-files.ts'
 import { type ProcessFacts, readProcess } from './process.ts'
 
-/** Younger processes are read in each pass. Ticks of 10 ms. */
+/** Processes younger than this are read in every pass. Ticks of 10 ms. */
 const YOUNG_TICKS = 1000
-/** Each process is read at least once in this many passes. */
+/** Every other process is read once in this many passes. */
 const READ_EVERY = 64
 
 interface Entry {
   inode: number
-  /** null: this process may not look at it. */
+  /** null: access to this process was denied. */
   facts: ProcessFacts | null
-  /** The last pass that saw it. */
+  /** The last pass that listed it. */
   pass: number
 }
 
-/** Processes as of one pass. */
+/** The processes found by one pass. */
 export interface Processes {
-  /** Those that could be read, by pid in ascending order. Facts that did not change are the same object as before. */
+  /** Those that could be read, by pid, ascending. Unchanged facts are the same object as in the pass before. */
   readonly facts: readonly ProcessFacts[]
-  /** How many could not, for want of a privilege. */
+  /** Processes to which access was denied. */
   readonly denied: number
-  /** How long the host has been up. Ticks of 10 ms. */
+  /** Time since the host booted. Ticks of 10 ms. */
   readonly uptimeTicks: number
 }
 
+/** The cache of processes. */
 export class ProcessTable {
   readonly #files: ProcFiles
   readonly #entries = new Map<number, Entry>()
@@ -41,18 +42,18 @@ export class ProcessTable {
   }
 
   /**
-   * One pass.
+   * Brings the cache up to date.
    *
-   * @param listed all processes in sight, by pid in ascending order
+   * @param listed all visible processes, by pid, ascending
    * @param hostNetns inode of the host's network namespace
    */
   refresh(listed: readonly Listed[], hostNetns: number): Processes {
     this.#pass += 1
-    const now = this.#ticksNow()
+    const now = this.#readUptime()
     const facts: ProcessFacts[] = []
     let denied = 0
     for (const one of listed) {
-      const entry = this.#look(one, hostNetns, now)
+      const entry = this.#refreshEntry(one, hostNetns, now)
       if (entry === null) continue
       if (entry.facts === null) denied += 1
       else facts.push(entry.facts)
@@ -61,13 +62,13 @@ export class ProcessTable {
     return { facts, denied, uptimeTicks: now }
   }
 
-  /** Since the host started, on the clock of start times. */
-  #ticksNow(): number {
+  /** Ticks since the host booted, on the clock of start times. */
+  #readUptime(): number {
     const uptime = this.#files.read('uptime')
     return typeof uptime === 'string' ? Number.parseFloat(uptime) * 100 : 0
   }
 
-  #look({ pid, inode }: Listed, hostNetns: number, now: number): Entry | null {
+  #refreshEntry({ pid, inode }: Listed, hostNetns: number, now: number): Entry | null {
     const entry = this.#entries.get(pid)
     if (entry !== undefined && entry.inode === inode && !this.#isDue(pid, entry, now)) {
       entry.pass = this.#pass

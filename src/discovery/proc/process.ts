@@ -1,54 +1,60 @@
-/** What discovery knows of one process. Everything comes from /proc/<pid> (proc(5)); nothing of its memory is kept. */
+/** What discovery reads of one process. All of it comes from /proc/<pid> (proc(5)); no process memory is kept. */
 import { type CgroupFacts, parseCgroup } from './cgroup.ts'
-import { GONE, type ProcFiles, type Refusal } from './proc-files.ts'
+import { DENIED, GONE, type Listed, type ProcFiles, type Refusal } from './proc-files.ts'
 
-/** Read of a command line; the rest of a longer one plays no part. Bytes. */
+/** The host's first process. A process in the same network namespace uses the host's network. */
+export const HOST_PID = 1
+
+/** Bytes read of a command line; the rest of a longer one is not needed. */
 const MAX_COMMAND_BYTES = 4096
-/** Read of an environment. Bytes. */
+/** Bytes read of an environment. */
 const MAX_ENVIRONMENT_BYTES = 128 * 1024
 
 /** One process. */
 export interface ProcessFacts {
   readonly pid: number
-  /** Since the host started, in ticks of 10 ms. */
+  /** Ticks of 10 ms since the host booted. */
   readonly startTicks: number
-  /** The program's name: the last part of the first word of its command line; the kernel's name for it where there is none. */
+  /** The program's name: the base name of the command line's first word; without a command line, the kernel's name. */
   readonly name: string
-  /** Its command line, words apart by single spaces; empty where it plays no part (processes of the host). */
+  /** The command line, words separated by single spaces; empty for the host's own processes, where it is not read. */
   readonly command: string
   /** Inode of its network namespace. */
   readonly netns: number
   readonly cgroup: CgroupFacts
   readonly hints: NameHints
   /**
-   * Whether it belongs to the container runtime rather than to the pod in whose cgroup it is. `runc:[2:INIT]` is one
-   * until the container's program takes its place.
+   * Whether it belongs to the container runtime, although its cgroup is the pod's. `runc:[2:INIT]` is one until it
+   * executes the container's program.
    */
   readonly isRuntimeHelper: boolean
 }
 
-/** What a container's environment says its pod is called. A hint, since anybody may set it. */
+/** The pod's name according to a container's environment. A hint only: a pod's author can set it to anything. */
 export interface NameHints {
-  /** Set on purpose: POD_NAME, as sidecars have it. */
+  /** POD_NAME, which sidecars set explicitly. */
   readonly podName: string | null
-  /** HOSTNAME: the pod's name unless the pod says otherwise, and the node's name with the host's network. */
+  /** HOSTNAME: the pod's name by default; the node's name with the host's network. */
   readonly hostName: string | null
   readonly namespace: string | null
 }
 
 const NO_HINTS: NameHints = { podName: null, hostName: null, namespace: null }
 
-/** Programs that set containers up and watch them, some of them in the pod's cgroup. Kata's shim can be the machine itself. */
+/**
+ * Programs that set up and monitor containers; some run in the pod's cgroup. Kata's shim is excluded because it can be
+ * the virtual machine itself.
+ */
 const RUNTIME_HELPER = /^(?:runc(?::.*)?|crun|youki|runsc|conmon|conmonrs|containerd-shim(?!-kata).*)$/
 
-/** Whether it holds the pod's namespaces and does nothing else. */
+/** Whether it is the pause container's process, which only holds the pod's namespaces. */
 export const isPause = ({ name }: ProcessFacts): boolean => name === 'pause' || name === 'catatonit'
 
 /**
  * Reads a process.
  *
- * @param hostNetns inode of the host's network namespace. A process there that is in no container is read no further
- *   than to know that.
+ * @param hostNetns inode of the host's network namespace. A process in it that is in no container is read only as far
+ *   as needed to establish that.
  */
 export function readProcess(files: ProcFiles, pid: number, hostNetns: number): ProcessFacts | Refusal {
   const netns = readNetns(files, pid)
@@ -78,9 +84,10 @@ export function readProcess(files: ProcFiles, pid: number, hostNetns: number): P
   }
 }
 
-/** Of the first word the last part. setproctitle(3) leaves one word with spaces: `nginx: master process nginx`. */
+/** The first word's base name. setproctitle(3) leaves a single word with spaces: `nginx: master process nginx`. */
 function programName(commandLine: string): string {
-  const program = commandLine.split('\0', 1)[0].split(' ', 1)[0]
+  const [words = ''] = commandLine.split('\0', 1)
+  const [program = ''] = words.split(' ', 1)
   return program.slice(program.lastIndexOf('/') + 1).replace(/:$/, '')
 }
 
@@ -92,14 +99,35 @@ export function readNetns(files: ProcFiles, pid: number | string): number | Refu
   return Number.isSafeInteger(inode) ? inode : GONE
 }
 
-/** /proc/<pid>/stat: `42 (name) S 1 …`; the name may hold spaces and brackets. Field 22 is the start time. */
+/**
+ * Inode of the host's network namespace, which is that of its first process.
+ *
+ * @param listed all visible processes
+ * @returns where pid 1 alone denies access to its namespace, because it has capabilities that this process lacks, the
+ *   inode comes from another process of that namespace: /proc/<pid>/net/dev is readable by everyone and has the same
+ *   inode for all processes of one namespace
+ */
+export function readHostNetns(files: ProcFiles, listed: readonly Listed[]): number | Refusal {
+  const own = readNetns(files, HOST_PID)
+  if (own !== DENIED) return own
+  const wanted = files.inode(`${HOST_PID}/net/dev`)
+  if (typeof wanted === 'symbol') return wanted
+  for (const pid of ['self', ...listed.map((one) => one.pid)]) {
+    if (files.inode(`${pid}/net/dev`) !== wanted) continue
+    const netns = readNetns(files, pid)
+    if (typeof netns === 'number') return netns
+  }
+  return DENIED
+}
+
+/** /proc/<pid>/stat: `42 (name) S 1 …`; the name may contain spaces and parentheses. Field 22 is the start time. */
 export function parseStat(text: string): { kernelName: string; startTicks: number } {
   const close = text.lastIndexOf(')')
   const fields = text.slice(close + 2).split(' ')
   return { kernelName: text.slice(text.indexOf('(') + 1, close), startTicks: Number(fields[19] ?? 0) }
 }
 
-/** RFC 1123 subdomain, which names of pods and namespaces are. */
+/** An RFC 1123 subdomain, as the names of pods and namespaces are. */
 const NAME = /^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/
 
 function readHints(files: ProcFiles, pid: number): NameHints {
@@ -107,7 +135,7 @@ function readHints(files: ProcFiles, pid: number): NameHints {
   return typeof text === 'string' ? parseHints(text) : NO_HINTS
 }
 
-/** @param environment as in /proc/<pid>/environ: `NAME=value`, each ended by NUL */
+/** @param environment as in /proc/<pid>/environ: `NAME=value` entries, each terminated by NUL */
 export function parseHints(environment: string): NameHints {
   const values = `\0${environment}`
   const value = (name: string): string | null => {

@@ -1,40 +1,39 @@
 /**
- * Discovery from the host's processes: no API server, no container runtime is asked, no namespace is entered and no
- * process started. Main thread; a pass is synchronous.
+ * Finds the node's pods from the host's processes alone: it queries neither an API server nor a container runtime, enters
+ * no namespace and starts no process. Main thread; a pass is synchronous.
  */
 import { privilegeError, usageError } from '../../errors.ts'
 import { describePod, oldest, type PodParts } from './describe-pod.ts'
-import { HOST_PID, readHostNetns } from './host-netns.ts'
-import { ListenerTable } from './listeners.ts'
-import { NetworkTable } from './namespace-table.ts'
+import { InterfaceCache } from './interface-cache.ts'
+import { ListenerTable } from './listener-table.ts'
 import { ProcFiles } from './proc-files.ts'
-import { isPause, type ProcessFacts } from './process.ts'
+import { HOST_PID, isPause, type ProcessFacts, readHostNetns } from './process.ts'
 import { ProcessTable } from './process-table.ts'
 import type { Host, OtherNamespace, Pod, Snapshot } from './snapshot.ts'
 
 const PTRACE_HINT =
-  'Grant the capability SYS_PTRACE (securityContext.capabilities.add), and an AppArmor profile that allows it, such as ' +
-  'Unconfined. On a machine of your own, run it as root.'
+  'Grant the capability SYS_PTRACE (securityContext.capabilities.add) and an AppArmor profile that allows it, such as ' +
+  'Unconfined. Outside of Kubernetes, run it as root.'
 
-/** In place of a pod's uid. */
+/** Owner of the host's namespace, in place of a pod's uid. */
 const HOST_OWNER = 'host'
-/** Linux's, where nothing else is set (IPDEFTTL). */
-const USUAL_HOP_LIMIT = 64
+/** Linux's default (IPDEFTTL). */
+const DEFAULT_HOP_LIMIT = 64
 const NO_PORTS: readonly number[] = []
 
-/** A pod of the last pass with what it was made of. */
-interface Remembered {
+/** A pod of the last pass, with the parts that it was described from. */
+interface Described {
   readonly parts: PodParts
   readonly pod: Pod
 }
 
-/** Scans one node again and again. */
+/** Scans one node, pass by pass. */
 export class NodeScanner {
   readonly #files: ProcFiles
   readonly #processes: ProcessTable
-  readonly #networks: NetworkTable
+  readonly #interfaces: InterfaceCache
   readonly #listeners: ListenerTable
-  #remembered = new Map<string, Remembered>()
+  #described = new Map<string, Described>()
   #others = new Map<number, OtherNamespace>()
   #host: Host | null = null
 
@@ -42,25 +41,25 @@ export class NodeScanner {
   constructor(procRoot: string) {
     this.#files = new ProcFiles(procRoot)
     this.#processes = new ProcessTable(this.#files)
-    this.#networks = new NetworkTable(this.#files)
+    this.#interfaces = new InterfaceCache(this.#files)
     this.#listeners = new ListenerTable(this.#files)
   }
 
   /**
-   * One pass.
+   * Makes one pass.
    *
-   * @throws InterceptorError: exit 2 when procRoot is no proc filesystem; exit 4 when the host's first process or most
-   *   processes do not show their namespace, so that nothing can be told. Processes that end meanwhile are no error.
+   * @throws InterceptorError: exit 2 when procRoot is not a proc filesystem; exit 4 when the namespace of the host's first
+   *   process, or of most processes, cannot be read. Processes that exit during the pass are not an error.
    */
   scan(): Snapshot {
     const listed = this.#files.processes()
     if (typeof listed === 'symbol' || typeof this.#files.read('uptime') !== 'string') throw noProc(this.#files.root)
     const hostNetns = readHostNetns(this.#files, listed)
-    if (typeof hostNetns === 'symbol') throw cannotRead(`pid ${HOST_PID} of ${this.#files.root} does not`)
+    if (typeof hostNetns === 'symbol') throw cannotRead(`pid ${HOST_PID} in ${this.#files.root}`)
     const { facts, denied, uptimeTicks } = this.#processes.refresh(listed, hostNetns)
-    if (denied > facts.length) throw cannotRead(`${denied} of ${denied + facts.length} processes do not`)
-    this.#networks.begin()
-    const host = this.#lookAtHost(hostNetns)
+    if (denied > facts.length) throw cannotRead(`${denied} of ${denied + facts.length} processes`)
+    this.#interfaces.beginPass()
+    const host = this.#describeHost(hostNetns)
     const namespaces = groupBy(facts, ({ netns }) => netns)
     const pods = this.#describePods(facts, namespaces, host)
     return {
@@ -75,8 +74,8 @@ export class NodeScanner {
     }
   }
 
-  #lookAtHost(netns: number): Host {
-    const network = this.#networks.look(netns, HOST_OWNER, [HOST_PID])
+  #describeHost(netns: number): Host {
+    const network = this.#interfaces.read(netns, HOST_OWNER, [HOST_PID])
     const host: Host = {
       netns,
       interface: network?.external?.name ?? null,
@@ -88,10 +87,13 @@ export class NodeScanner {
     return this.#host
   }
 
-  /** Of our own network namespace, which is the host's, or one that nobody has changed. */
+  /**
+   * /proc/sys/net shows this process's network namespace. It is the host's or, in a container, one with the default that
+   * the host most likely has too.
+   */
   #readHopLimit(): number {
     const text = this.#files.read('sys/net/ipv4/ip_default_ttl')
-    return (typeof text === 'string' && Number.parseInt(text, 10)) || USUAL_HOP_LIMIT
+    return (typeof text === 'string' && Number.parseInt(text, 10)) || DEFAULT_HOP_LIMIT
   }
 
   #describePods(facts: readonly ProcessFacts[], namespaces: Map<number, ProcessFacts[]>, host: Host): Pod[] {
@@ -103,31 +105,31 @@ export class NodeScanner {
     for (const [uid, all] of byUid) members.set(uid, membersOf(uid, all, namespaces, host))
     const onHost = new Map([...members].filter(([, processes]) => processes[0]?.netns === host.netns))
     const listeners = this.#listeners.look(HOST_PID, onHost)
-    const remembered = new Map<string, Remembered>()
+    const described = new Map<string, Described>()
     for (const [uid, all] of byUid) {
       const own = members.get(uid)!
       const netns = own[0].netns
-      const network = netns === host.netns ? null : this.#networks.look(netns, uid, pidsOf(own))
+      const network = netns === host.netns ? null : this.#interfaces.read(netns, uid, pidsOf(own))
       const listens = listeners.get(uid) ?? NO_PORTS
-      remembered.set(uid, this.#describe({ uid, all, members: own, network, host, listens }))
+      described.set(uid, this.#describe({ uid, all, members: own, network, host, listens }))
     }
-    this.#remembered = remembered
-    return [...remembered.keys()].sort().map((uid) => remembered.get(uid)!.pod)
+    this.#described = described
+    return [...described.keys()].sort().map((uid) => described.get(uid)!.pod)
   }
 
-  /** The pod as it was, when it is made of the same; or when what it is made of comes to the same. */
-  #describe(parts: PodParts): Remembered {
-    const before = this.#remembered.get(parts.uid)
+  /** Reuses the last description if the parts are the same, or if they result in an equal pod. */
+  #describe(parts: PodParts): Described {
+    const before = this.#described.get(parts.uid)
     if (before !== undefined && sameParts(before.parts, parts)) return before
     const pod = describePod(parts)
     return { parts, pod: before !== undefined && sameValue(before.pod, pod) ? before.pod : pod }
   }
 
   #describeOthers(namespaces: Map<number, ProcessFacts[]>, pods: readonly Pod[], hostNetns: number): OtherNamespace[] {
-    const taken = new Set([hostNetns, ...pods.map(({ netns }) => netns)])
+    const known = new Set([hostNetns, ...pods.map(({ netns }) => netns)])
     const others = new Map<number, OtherNamespace>()
     for (const [netns, members] of namespaces) {
-      if (taken.has(netns)) continue
+      if (known.has(netns)) continue
       const other = describeOther(netns, members)
       const before = this.#others.get(netns)
       others.set(netns, before !== undefined && sameValue(before, other) ? before : other)
@@ -152,12 +154,12 @@ function membersOf(
   host: Host,
 ): ProcessFacts[] {
   const { netns } = all.find(isPause) ?? oldest(all)
-  // In a namespace of the pod's own, whatever runs there is the pod's, also where its cgroup does not tell.
+  // Every process in the pod's own namespace belongs to the pod, even if its cgroup does not name a pod.
   const here = netns === host.netns ? all : namespaces.get(netns)!
   return here.filter((process) => belongs(process, uid, netns))
 }
 
-/** A process of a namespace of the pod's own is the pod's unless its cgroup tells otherwise. */
+/** Whether a process belongs to the pod: those in its namespace do unless their cgroup names another pod. */
 function belongs(process: ProcessFacts, uid: string, netns: number): boolean {
   const { podUid } = process.cgroup
   return process.netns === netns && (podUid === uid || podUid === null) && !process.isRuntimeHelper
@@ -169,23 +171,23 @@ function describeOther(netns: number, members: readonly ProcessFacts[]): OtherNa
   return { netns, pid: main.pid, process: main.name, containers: [...new Set(ids)], why: whyNot(members) }
 }
 
-/** Why a namespace is no pod's. */
+/** Why a namespace is not attributed to a pod. */
 function whyNot(members: readonly ProcessFacts[]): string {
   const uid = members.find(({ cgroup }) => cgroup.podUid !== null)?.cgroup.podUid
-  if (uid !== undefined) return `a second namespace of pod ${uid}: its traffic leaves through the pod’s own`
+  if (uid !== undefined) return `a second namespace of pod ${uid}: its traffic passes through the pod’s own interface`
   const contained = members.some(({ cgroup }) => cgroup.containerId !== null)
-  return contained ? 'a container, but of no pod' : 'in no container'
+  return contained ? 'a container that belongs to no pod' : 'not in a container'
 }
 
 function noProc(root: string) {
   const hint =
-    'It is targets.procRoot, or --proc. In a container mount the host’s /proc, read-only, and name the place.'
+    'Set targets.procRoot or --proc. In a container, mount the host’s /proc read-only and give its mount path.'
   return usageError(`no proc filesystem at ${root}`, { hint })
 }
 
-/** @param who with its verb: `pid 1 of /proc does not` */
-function cannotRead(who: string) {
-  return privilegeError(`${who} show the network namespace to this process`, { hint: PTRACE_HINT })
+/** @param whose such as `pid 1 of /proc` */
+function cannotRead(whose: string) {
+  return privilegeError(`cannot read the network namespace of ${whose}`, { hint: PTRACE_HINT })
 }
 
 function* pidsOf(processes: readonly ProcessFacts[]): Iterable<number> {

@@ -1,70 +1,70 @@
 /**
- * What one pass of discovery found. Immutable. What did not change since the pass before is the same object, so two
- * snapshots are compared by reference.
+ * The result of one pass over /proc. Immutable. Whatever did not change since the pass before is the same object, so two
+ * snapshots can be compared by reference.
  */
 import type { ContainerRuntime } from './cgroup.ts'
+import type { ExternalInterface } from './interfaces.ts'
 import type { MeshDecision } from './mesh.ts'
-import type { ExternalInterface } from './namespace-network.ts'
 
-/** The node as its processes show it. */
+/** The node, according to its processes. */
 export interface Snapshot {
-  /** How long the host had been up, on the clock of start times. Ticks of 10 ms. */
+  /** Time since the host booted, on the clock of start times. Ticks of 10 ms. */
   readonly uptimeTicks: number
   /** Processes that could be read. */
   readonly processes: number
-  /** Processes whose namespaces could not be read: CAP_SYS_PTRACE is missing, or AppArmor forbids it. */
+  /** Processes whose namespaces could not be read: CAP_SYS_PTRACE is missing, or AppArmor denies it. */
   readonly denied: number
-  /** Network namespaces that these processes are in, the host's among them. */
+  /** Network namespaces of these processes, including the host's. */
   readonly networkNamespaces: number
   readonly host: Host
-  /** Whether ztunnel, the node's proxy of Istio's ambient mode, runs here. */
+  /** Whether ztunnel, the node proxy of Istio's ambient mode, runs here. */
   readonly ambient: boolean
-  /** By uid, in ascending order. */
+  /** By uid, ascending. */
   readonly pods: readonly Pod[]
-  /** Network namespaces beside the host's and the pods', in ascending order. */
+  /** Network namespaces other than the host's and the pods', ascending. */
   readonly others: readonly OtherNamespace[]
 }
 
-/** The host's network namespace: pid 1's. */
+/** The host's network namespace: that of pid 1. */
 export interface Host {
   /** Inode of the namespace. */
   readonly netns: number
   /** The interface of its default route. */
   readonly interface: string | null
-  /** Those in a network of that interface. */
+  /** Its addresses within a network of that interface. */
   readonly addresses: readonly string[]
-  /** Those of all its interfaces, without the addresses of Services. */
+  /** The addresses of all its interfaces, without those of Services. */
   readonly allAddresses: readonly string[]
-  /** TTL that packets of its own sockets begin with. */
+  /** The TTL of packets that its own sockets send. */
   readonly hopLimit: number
 }
 
-/** A pod. It is the same one in another snapshot when `uid` and `netns` are the same. */
+/** A pod. Pods of two snapshots are the same pod if `uid` and `netns` are equal. */
 export interface Pod {
-  /** As Kubernetes writes it; of a static pod the 32 digits that its mirror has as `kubernetes.io/config.hash`. */
+  /** As Kubernetes writes it; for a static pod the 32 digits of its mirror pod's `kubernetes.io/config.hash`. */
   readonly uid: string
-  /** What its processes' environment calls it; hints, since the environment may say anything. */
+  /** The name according to its processes' environment. A hint, because the environment can contain anything. */
   readonly nameHint: string | null
   readonly namespaceHint: string | null
   /** Without the pause container. */
   readonly containers: readonly Container[]
-  /** A process that is there as long as the pod, where possible: `/proc/<pid>/ns/net` is its namespace. */
+  /** A process that lives as long as the pod, if there is one: `/proc/<pid>/ns/net` is the pod's namespace. */
   readonly pid: number
-  /** When that process started. Ticks of 10 ms since the host did. */
+  /** When that process started. Ticks of 10 ms since the host booted. */
   readonly startTicks: number
   /** Inode of its network namespace. */
   readonly netns: number
   readonly hostNetwork: boolean
   readonly addresses: readonly string[]
-  /** Interfaces of its namespace; none listed with the host's network. */
+  /** Interfaces of its namespace; empty with the host's network. */
   readonly interfaces: readonly string[]
-  /** The one by which its traffic leaves; null: there is none yet. With the host's network the host's. */
+  /** The interface by which its traffic leaves; null: there is none yet. With the host's network, the host's. */
   readonly external: ExternalInterface | null
-  /** TCP ports its processes listen on, with the host's network only. */
+  /** TCP ports that its processes listen on; only with the host's network. */
   readonly listens: readonly number[]
-  /** As its processes tell. */
+  /** The mesh according to its processes. */
   readonly mesh: MeshDecision | null
-  /** Why its traffic is out of the host's sight, such as a virtual machine; null: it is not. */
+  /** Why the host cannot see its traffic, for example because it is a virtual machine; null: it can. */
   readonly sandbox: string | null
 }
 
@@ -74,11 +74,11 @@ export interface Container {
   readonly runtime: ContainerRuntime | null
   /** Its oldest process. */
   readonly pid: number
-  /** That process's program. */
+  /** The program of that process. */
   readonly process: string
 }
 
-/** A network namespace that is not captured, having no pod of its own. */
+/** A network namespace that is not captured because no pod owns it. */
 export interface OtherNamespace {
   readonly netns: number
   /** Its oldest process. */

@@ -2,13 +2,13 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { AddressDirectory, type Held } from '../../../src/discovery/addresses/directory.ts'
-import { heldAddresses } from '../../../src/discovery/addresses/held.ts'
+import { heldAddresses } from '../../../src/discovery/addresses/sources.ts'
 import { endpointOf } from '../../../src/discovery/decide/endpoint.ts'
 import { joinPods } from '../../../src/discovery/decide/join-pods.ts'
 import type { AddressEntry } from '../../../src/pair/endpoint-pod.ts'
-import { onHost, seen, snapshotOf, told } from '../make.ts'
+import { knownPod, onHost, procPod, snapshotOf } from '../make.ts'
 
-/** As the pods of this node are told. */
+/** Sets the pods of this node in one call. */
 class Directory extends AddressDirectory {
   update(all: readonly Held[], nowMicros: number): AddressEntry[] {
     this.holdAll(all, nowMicros)
@@ -16,11 +16,11 @@ class Directory extends AddressDirectory {
   }
 }
 
-/** What is known by all that was told. */
-class Known {
+/** A consumer’s copy of the directory, built from the reported changes. */
+class Copy {
   readonly #entries = new Map<string, AddressEntry>()
 
-  take(entries: readonly AddressEntry[]): void {
+  apply(entries: readonly AddressEntry[]): void {
     for (const entry of entries) {
       if (entry.holders.length === 0) this.#entries.delete(entry.address)
       else this.#entries.set(entry.address, entry)
@@ -35,7 +35,7 @@ class Known {
 const SECOND = 1_000_000
 const MINUTE = 60 * SECOND
 const held = (name: string, fromMicros: number, address = '10.244.0.7'): Held => {
-  return { address, pod: endpointOf(told(name)), fromMicros }
+  return { address, pod: endpointOf(knownPod(name)), fromMicros }
 }
 
 /** `address name from–to …` for each entry. */
@@ -45,21 +45,21 @@ const shown = (entries: readonly AddressEntry[]): string[] =>
     return [address, ...spans].join(' ')
   })
 
-test('directory: who takes an address is told once', () => {
+test('AddressDirectory: reports a new holder once', () => {
   const directory = new Directory()
   const pod = held('a', 5)
   assert.deepEqual(shown(directory.update([pod], 10)), ['10.244.0.7 a 5–'])
   assert.deepEqual(directory.update([pod], 20), [])
 })
 
-test('directory: an address that is used again is whoever’s it was at the time', () => {
+test('AddressDirectory: keeps the past holder of a reused address with its time span', () => {
   const directory = new Directory()
   directory.update([held('a', 5)], 10)
   assert.deepEqual(shown(directory.update([], 20)), ['10.244.0.7 a 5–20'])
   assert.deepEqual(shown(directory.update([held('b', 30)], 40)), ['10.244.0.7 a 5–20 b 30–'])
 })
 
-test('directory: an end seen too late is where the next one began', () => {
+test('AddressDirectory: ends a span where the next one begins if the release was noticed late', () => {
   const directory = new Directory()
   directory.update([held('a', 5)], 10)
   assert.deepEqual(shown(directory.update([held('b', 15)], 20)), ['10.244.0.7 a 5–15 b 15–'])
@@ -67,30 +67,30 @@ test('directory: an end seen too late is where the next one began', () => {
   assert.deepEqual(shown(directory.update([held('c', 45)], 60)), ['10.244.0.7 a 5–15 b 15–45 c 45–'])
 })
 
-test('directory: one that seems to begin before the last one did begins with it', () => {
+test('AddressDirectory: a holder cannot begin before the previous one did', () => {
   const directory = new Directory()
   directory.update([held('a', 50)], 60)
   assert.deepEqual(shown(directory.update([held('b', 20)], 70)), ['10.244.0.7 a 50–50 b 50–'])
 })
 
-test('directory: what is told anew of a pod replaces what was known, for all its time', () => {
+test('AddressDirectory: an updated pod replaces the earlier record for its whole span', () => {
   const directory = new Directory()
   directory.update([held('a', 5)], 10)
-  const pod = endpointOf(told('a', { labels: { version: '2' } }))
+  const pod = endpointOf(knownPod('a', { labels: { version: '2' } }))
   const [entry] = directory.update([{ ...held('a', 9), pod }], 20)
   assert.deepEqual(entry?.holders, [{ pod, fromMicros: 5, toMicros: null }])
 })
 
-test('directory: four holders are remembered', () => {
+test('AddressDirectory: remembers four holders', () => {
   const directory = new Directory()
-  const known = new Known()
+  const copy = new Copy()
   for (const [index, name] of ['a', 'b', 'c', 'd', 'e', 'f'].entries()) {
-    known.take(directory.update([held(name, index)], index))
+    copy.apply(directory.update([held(name, index)], index))
   }
-  assert.deepEqual(shown(known.entries), ['10.244.0.7 c 2–3 d 3–4 e 4–5 f 5–'])
+  assert.deepEqual(shown(copy.entries), ['10.244.0.7 c 2–3 d 3–4 e 4–5 f 5–'])
 })
 
-test('directory: a past holder is forgotten after ten minutes, an address with its last one', () => {
+test('AddressDirectory: forgets a past holder after ten minutes, and an address with its last holder', () => {
   const directory = new Directory()
   directory.update([held('a', 0), held('x', 0, 'fd44::7')], 0)
   directory.update([held('b', SECOND)], SECOND)
@@ -99,7 +99,7 @@ test('directory: a past holder is forgotten after ten minutes, an address with i
   assert.deepEqual(changed.sort(), ['10.244.0.7 b 1000000–', 'fd44::7'])
 })
 
-test('directory: one told by itself stays whatever the pods of this node do, and passes from one to the other', () => {
+test('AddressDirectory: single holds are independent of holdAll, and an address can move between both', () => {
   const directory = new Directory()
   const remote = held('remote', 5, '10.244.9.9')
   directory.hold(remote, 10)
@@ -115,7 +115,7 @@ test('directory: one told by itself stays whatever the pods of this node do, and
   assert.deepEqual(shown(directory.takeChanges(110)), ['10.244.9.9 remote 5–50 moved 50–80 back 80–110'])
 })
 
-test('directory: whatever happens, holders follow one another, are few, and the last one is who has it', () => {
+test('AddressDirectory: model: spans are ordered and bounded, and the last holder is the current one', () => {
   const step = fc.record({
     after: fc.integer({ min: 0, max: 5 * MINUTE }),
     holders: fc.dictionary(fc.constantFrom('10.0.0.1', '10.0.0.2'), fc.constantFrom('a', 'b', 'c', 'd', 'e')),
@@ -124,20 +124,20 @@ test('directory: whatever happens, holders follow one another, are few, and the 
   fc.assert(
     fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
       const directory = new Directory()
-      const known = new Known()
+      const copy = new Copy()
       let now = 0
       for (const { after, holders, age } of steps) {
         now += after
         const present = Object.entries(holders).map(([address, name]) => held(name, now - age, address))
-        known.take(directory.update(present, now))
-        for (const { holders: all } of known.entries) {
+        copy.apply(directory.update(present, now))
+        for (const { holders: all } of copy.entries) {
           assert.ok(all.length <= 4)
           all.forEach(({ fromMicros, toMicros }, index) => {
             assert.ok(index === all.length - 1 || toMicros! <= all[index + 1].fromMicros)
             assert.ok(toMicros === null || (toMicros >= fromMicros && toMicros >= now - 10 * MINUTE))
           })
         }
-        const last = known.entries.map(({ address, holders: all }) => {
+        const last = copy.entries.map(({ address, holders: all }) => {
           return [address, all.at(-1)?.toMicros === null ? all.at(-1)?.pod.identity.name : undefined]
         })
         const holding = last.filter(([, name]) => name !== undefined)
@@ -147,9 +147,9 @@ test('directory: whatever happens, holders follow one another, are few, and the 
   )
 })
 
-test('heldAddresses: since the pod’s first process started, in packet time', () => {
-  const pods = [seen('a', { startTicks: 900, addresses: ['10.244.0.7', 'fd44::7'] })]
-  const found = heldAddresses(snapshotOf(pods, { uptimeTicks: 1000 }), joinPods(pods, [told('a')]), 50 * SECOND)
+test('heldAddresses: begins when the pod’s first process started, in packet time', () => {
+  const pods = [procPod('a', { startTicks: 900, addresses: ['10.244.0.7', 'fd44::7'] })]
+  const found = heldAddresses(snapshotOf(pods, { uptimeTicks: 1000 }), joinPods(pods, [knownPod('a')]), 50 * SECOND)
   assert.deepEqual(
     found.map(({ address, fromMicros }) => [address, fromMicros]),
     [
@@ -159,10 +159,10 @@ test('heldAddresses: since the pod’s first process started, in packet time', (
   )
 })
 
-test('heldAddresses: nobody’s without a name, nor with the host’s network; a pod out of sight since the node took it', () => {
-  const pods = [seen('unnamed'), onHost('host')]
-  const host = told('host', { hostNetwork: true, addresses: ['192.0.2.2'] })
-  const machine = told('kata', { addresses: ['10.244.0.9'], startMicros: 7 })
+test('heldAddresses: excludes unnamed and host-network pods; includes a pod without visible processes', () => {
+  const pods = [procPod('unnamed'), onHost('host')]
+  const host = knownPod('host', { hostNetwork: true, addresses: ['192.0.2.2'] })
+  const machine = knownPod('kata', { addresses: ['10.244.0.9'], startMicros: 7 })
   const found = heldAddresses(
     snapshotOf(pods),
     joinPods(pods, [host, machine, { ...host, uid: 'x', cgroupUid: 'x' }]),

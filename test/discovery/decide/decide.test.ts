@@ -5,7 +5,7 @@ import type { Decisions, TargetRules } from '../../../src/discovery/decide/decis
 import { joinPods } from '../../../src/discovery/decide/join-pods.ts'
 import type { KnownPod } from '../../../src/discovery/kubernetes/known-pod.ts'
 import type { Pod, Snapshot } from '../../../src/discovery/proc/snapshot.ts'
-import { container, HOST, onHost, rulesWith, seen, sidecar, snapshotOf, told } from '../make.ts'
+import { container, HOST, knownPod, onHost, procPod, rulesWith, sidecar, snapshotOf } from '../make.ts'
 
 interface Node {
   pods: readonly Pod[]
@@ -18,13 +18,13 @@ function decided({ pods, known = [], rules = {}, snapshot = {} }: Node): Decisio
   return decide(snapshotOf(pods, snapshot), joinPods(pods, known), rulesWith(rules))
 }
 
-test('decide: a pod without mesh, with its name', () => {
-  const api = told('a', {
+test('decide: captures a pod without a mesh on its external interface, with its name', () => {
+  const api = knownPod('a', {
     labels: { app: 'api' },
     workload: { kind: 'Deployment', name: 'api' },
     containers: [container('app', { ports: [8080] }), container('setup', { role: 'init', ports: [1] })],
   })
-  const { pods, targets } = decided({ pods: [seen('a')], known: [api], rules: { excludePorts: [5432] } })
+  const { pods, targets } = decided({ pods: [procPod('a')], known: [api], rules: { excludePorts: [5432] } })
   assert.equal(pods[0]?.why, 'no mesh; its default route')
   const identity = { name: 'a', namespace: 'shop', uid: 'a', workload: api.workload, labels: api.labels }
   assert.deepEqual(targets, [
@@ -52,22 +52,22 @@ test('decide: a pod without mesh, with its name', () => {
   ])
 })
 
-test('decide: without an API server everything is there but the names', () => {
-  const { targets } = decided({ pods: [seen('a', { nameHint: 'shop-0', namespaceHint: 'shop' })] })
+test('decide: without an API server a pod is captured without a name', () => {
+  const { targets } = decided({ pods: [procPod('a', { nameHint: 'shop-0', namespaceHint: 'shop' })] })
   assert.deepEqual(
     targets.map(({ key, info, labels }) => [key, info.vantagePoint?.pod, labels]),
     [['2000/eth0', null, { namespace: '', pod: 'a' }]],
   )
 })
 
-test('decide: a sidecar’s pod is captured on loopback, without the proxy’s own ports, and outgoing is the client’s', () => {
+test('decide: captures a pod with a sidecar on loopback, without the proxy’s own ports', () => {
   for (const [mesh, outbound, own] of [
     ['istio', 15001, 15006],
     ['linkerd', 4140, 4143],
     ['kuma', 15001, 9901],
     ['consul', 15001, 20000],
   ] as const) {
-    const { targets } = decided({ pods: [seen('a', { mesh: sidecar(mesh) })], rules: { excludePorts: [5432] } })
+    const { targets } = decided({ pods: [procPod('a', { mesh: sidecar(mesh) })], rules: { excludePorts: [5432] } })
     const [target] = targets
     assert.deepEqual([target?.key, target?.info.mesh, target?.info.vantagePoint?.scope], ['2000/lo', mesh, 'loopback'])
     assert.deepEqual(target?.info.vantagePoint?.outboundPorts, [outbound])
@@ -77,72 +77,82 @@ test('decide: a sidecar’s pod is captured on loopback, without the proxy’s o
 })
 
 const reasons: [title: string, node: Node, captured: string | null, why: RegExp][] = [
-  ['a virtual machine', { pods: [seen('a', { sandbox: 'Kata Containers: x' })] }, null, /^Kata Containers/],
-  ['no interface yet', { pods: [seen('a', { external: null })] }, null, /^no interface beside loopback/],
+  ['a virtual machine', { pods: [procPod('a', { sandbox: 'Kata Containers: x' })] }, null, /^Kata Containers/],
+  ['no interface yet', { pods: [procPod('a', { external: null })] }, null, /^no interface except loopback/],
   [
     'no default route',
-    { pods: [seen('a', { external: { name: 'net1', by: 'address' } })] },
+    { pods: [procPod('a', { external: { name: 'net1', by: 'address' } })] },
     'net1',
-    /^no mesh; no default route: first/,
+    /^no mesh; no default route: the first/,
   ],
   [
     'a gateway of a mesh',
-    { pods: [seen('a', { mesh: { ...sidecar('istio'), role: 'gateway' } })] },
+    { pods: [procPod('a', { mesh: { ...sidecar('istio'), role: 'gateway' } })] },
     'eth0',
-    /^Istio gateway, no application behind it; its default route$/,
+    /^Istio gateway without an application; its default route$/,
   ],
   [
     'ambient, by the label',
-    { pods: [seen('a')], known: [told('a', { labels: { 'istio.io/dataplane-mode': 'ambient' } })] },
+    { pods: [procPod('a')], known: [knownPod('a', { labels: { 'istio.io/dataplane-mode': 'ambient' } })] },
     'eth0',
     /^Istio ambient: .*HBONE.*TLS; its default route$/,
   ],
   [
-    'ambient, by what Istio’s plug-in noted',
-    { pods: [seen('a')], known: [told('a', { annotations: { 'ambient.istio.io/redirection': 'enabled' } })] },
+    'ambient, by the CNI plugin’s annotation',
+    { pods: [procPod('a')], known: [knownPod('a', { annotations: { 'ambient.istio.io/redirection': 'enabled' } })] },
     'eth0',
     /^Istio ambient/,
   ],
-  ['ztunnel here, nothing known', { pods: [seen('a')], snapshot: { ambient: true } }, 'eth0', /^no sidecar; ztunnel/],
   [
-    'ztunnel here, and the pod is known not to be of it',
-    { pods: [seen('a')], known: [told('a')], snapshot: { ambient: true } },
+    'ztunnel runs here, pod not reported',
+    { pods: [procPod('a')], snapshot: { ambient: true } },
+    'eth0',
+    /^no sidecar; ztunnel/,
+  ],
+  [
+    'ztunnel runs here, pod known not to be in ambient mode',
+    { pods: [procPod('a')], known: [knownPod('a')], snapshot: { ambient: true } },
     'eth0',
     /^no mesh;/,
   ],
   [
-    'host network of a host without addresses',
+    'host network on a host without addresses',
     { pods: [onHost('a')], snapshot: { host: { ...HOST, allAddresses: [] } } },
     null,
     /^no interface/,
   ],
-  ['its own pod, by uid', { pods: [seen('a')], rules: { own: { ...NOBODY(), uid: 'a' } } }, null, /own pod$/],
-  ['its own pod, by namespace', { pods: [seen('a')], rules: { own: { ...NOBODY(), netns: 2000 } } }, null, /own pod$/],
+  ['its own pod, by uid', { pods: [procPod('a')], rules: { own: { ...NO_OWN_POD(), uid: 'a' } } }, null, /own pod$/],
   [
-    'its own pod, by name',
-    { pods: [seen('a')], known: [told('a')], rules: { own: { ...NOBODY(), name: 'a', namespace: 'shop' } } },
+    'its own pod, by namespace',
+    { pods: [procPod('a')], rules: { own: { ...NO_OWN_POD(), netns: 2000 } } },
     null,
     /own pod$/,
   ],
   [
-    'its own pod although it is annotated',
+    'its own pod, by name',
+    { pods: [procPod('a')], known: [knownPod('a')], rules: { own: { ...NO_OWN_POD(), name: 'a', namespace: 'shop' } } },
+    null,
+    /own pod$/,
+  ],
+  [
+    'its own pod, although its annotation is true',
     {
-      pods: [seen('a')],
-      known: [told('a', { annotations: { 'interceptor.dev/capture': 'true' } })],
-      rules: { own: { ...NOBODY(), uid: 'a' } },
+      pods: [procPod('a')],
+      known: [knownPod('a', { annotations: { 'interceptor.dev/capture': 'true' } })],
+      rules: { own: { ...NO_OWN_POD(), uid: 'a' } },
     },
     null,
     /own pod$/,
   ],
   [
-    'another pod with the host’s network, as we have',
-    { pods: [onHost('a')], rules: { own: { ...NOBODY(), netns: HOST.netns } } },
+    'another pod with the host’s network, like the agent’s own',
+    { pods: [onHost('a')], rules: { own: { ...NO_OWN_POD(), netns: HOST.netns } } },
     'any',
     /^host network/,
   ],
 ]
 
-function NOBODY() {
+function NO_OWN_POD() {
   return { uid: null, name: null, namespace: null, netns: null }
 }
 
@@ -158,14 +168,14 @@ for (const [title, node, captured, why] of reasons) {
   })
 }
 
-const exporter = told('exporter', { hostNetwork: true, containers: [container('exporter', { ports: [9100] })] })
+const exporter = knownPod('exporter', { hostNetwork: true, containers: [container('exporter', { ports: [9100] })] })
 
-test('decide: pods with the host’s network are one target, which knows who listens where', () => {
+test('decide: pods with the host’s network share one target that maps ports to pods', () => {
   const proxy = onHost('proxy', { listens: [10256] })
   const unnamed = onHost('unnamed', { listens: [4444] })
   const { targets } = decided({
     pods: [onHost('exporter'), proxy, unnamed],
-    known: [exporter, told('proxy', { hostNetwork: true })],
+    known: [exporter, knownPod('proxy', { hostNetwork: true })],
     rules: { adminPort: 9464, excludePorts: [22] },
   })
   const [target, ...more] = targets
@@ -183,39 +193,39 @@ test('decide: pods with the host’s network are one target, which knows who lis
   ])
 })
 
-test('decide: a socket says more than a declaration', () => {
+test('decide: a listening socket takes precedence over a declared port', () => {
   const { targets } = decided({
     pods: [onHost('exporter'), onHost('proxy', { listens: [9100] })],
-    known: [exporter, told('proxy', { hostNetwork: true })],
+    known: [exporter, knownPod('proxy', { hostNetwork: true })],
   })
   assert.equal(targets[0]?.info.vantagePoint?.listeners['9100']?.identity.name, 'proxy')
 })
 
-test('decide: ports of a pod with the host’s network that is left out are left out, unless another serves them', () => {
+test('decide: excludes the ports of a host-network pod that is not captured, unless a captured one serves them', () => {
   const annotations = { 'interceptor.dev/capture': 'false' }
   const { targets, pods } = decided({
     pods: [onHost('exporter', { listens: [9100, 9200] }), onHost('proxy', { listens: [9200] })],
-    known: [{ ...exporter, annotations }, told('proxy', { hostNetwork: true })],
+    known: [{ ...exporter, annotations }, knownPod('proxy', { hostNetwork: true })],
   })
   assert.deepEqual(targets[0]?.excludePorts, [9100])
   assert.deepEqual(Object.keys(targets[0]?.info.vantagePoint?.listeners ?? {}), ['9200'])
   assert.equal(pods[0]?.capture, null)
 })
 
-test('decide: the host is entered only where we are not in its namespace', () => {
-  const own = { ...NOBODY(), netns: HOST.netns }
+test('decide: does not enter the host’s namespace if the agent runs in it', () => {
+  const own = { ...NO_OWN_POD(), netns: HOST.netns }
   assert.equal(decided({ pods: [onHost('a')], rules: { own } }).targets[0]?.netns, null)
 })
 
 const hostInterfaces: [title: string, pods: Pod[], configured: string[], devices: string[]][] = [
-  ['configured ones without pods', [], ['eth1', 'br0', 'eth1'], ['eth1', 'br0']],
-  ['all of them cover those that are configured', [onHost('a')], ['eth1'], ['any']],
+  ['configured ones, without pods', [], ['eth1', 'br0', 'eth1'], ['eth1', 'br0']],
+  ['any includes the configured ones', [onHost('a')], ['eth1'], ['any']],
   ['any', [], ['any', 'eth1'], ['any']],
   ['none', [], [], []],
 ]
 
 for (const [title, pods, configured, devices] of hostInterfaces) {
-  test(`decide: interfaces of the host: ${title}`, () => {
+  test(`decide: host interfaces: ${title}`, () => {
     const { targets } = decided({ pods, rules: { hostInterfaces: configured } })
     assert.deepEqual(
       targets.map(({ device }) => device),
@@ -224,6 +234,6 @@ for (const [title, pods, configured, devices] of hostInterfaces) {
   })
 }
 
-test('decide: two pods said to be in one namespace are one target', () => {
-  assert.equal(decided({ pods: [seen('a'), seen('b')] }).targets.length, 1)
+test('decide: two pods in one namespace share one target', () => {
+  assert.equal(decided({ pods: [procPod('a'), procPod('b')] }).targets.length, 1)
 })

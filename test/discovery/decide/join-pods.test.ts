@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { joinPods } from '../../../src/discovery/decide/join-pods.ts'
-import { container, seen, told } from '../make.ts'
+import { container, knownPod, procPod } from '../make.ts'
 
 const ID = 'ab'.repeat(32)
 const running = (id: string) => [{ id, runtime: 'containerd' as const, pid: 1, process: 'node' }]
 
-test('joinPods: by uid', () => {
-  const { known, unseen } = joinPods([seen('a'), seen('b')], [told('b'), told('c')])
+test('joinPods: matches by uid', () => {
+  const { known, unseen } = joinPods([procPod('a'), procPod('b')], [knownPod('b'), knownPod('c')])
   assert.deepEqual(
     [...known].map(([uid, pod]) => [uid, pod.name]),
     [['b', 'b']],
@@ -18,24 +18,24 @@ test('joinPods: by uid', () => {
   )
 })
 
-test('joinPods: a static pod by what its mirror has', () => {
-  const { known, unseen } = joinPods([seen('0123')], [told('mirror', { cgroupUid: '0123' })])
+test('joinPods: matches a static pod by its mirror’s config hash', () => {
+  const { known, unseen } = joinPods([procPod('0123')], [knownPod('mirror', { cgroupUid: '0123' })])
   assert.deepEqual([known.get('0123')?.name, unseen], ['mirror', []])
 })
 
-test('joinPods: where the uid tells nothing, by the id of a container', () => {
-  const pod = told('b', { containers: [container('app', { id: ID })] })
-  assert.equal(joinPods([seen('a', { containers: running(ID) })], [pod]).known.get('a'), pod)
-  assert.equal(joinPods([seen('a', { containers: running('c'.repeat(64)) })], [pod]).known.size, 0)
+test('joinPods: falls back to the id of a container', () => {
+  const pod = knownPod('b', { containers: [container('app', { id: ID })] })
+  assert.equal(joinPods([procPod('a', { containers: running(ID) })], [pod]).known.get('a'), pod)
+  assert.equal(joinPods([procPod('a', { containers: running('c'.repeat(64)) })], [pod]).known.size, 0)
 })
 
-test('joinPods: what the API server has forgotten is known while it runs, and no longer', () => {
-  const first = joinPods([seen('a')], [told('a')])
-  const second = joinPods([seen('a')], [], first)
+test('joinPods: keeps the record of a removed pod while it still runs', () => {
+  const first = joinPods([procPod('a')], [knownPod('a')])
+  const second = joinPods([procPod('a')], [], first)
   assert.equal(second.known.get('a')?.name, 'a')
-  assert.equal(joinPods([seen('a')], [], joinPods([], [], second)).known.size, 0)
+  assert.equal(joinPods([procPod('a')], [], joinPods([], [], second)).known.size, 0)
 })
 
-test('joinPods: a pod that ended is not missed', () => {
-  assert.deepEqual(joinPods([], [told('a', { phase: 'Succeeded' }), told('b', { phase: 'Failed' })]).unseen, [])
+test('joinPods: does not report ended pods as unseen', () => {
+  assert.deepEqual(joinPods([], [knownPod('a', { phase: 'Succeeded' }), knownPod('b', { phase: 'Failed' })]).unseen, [])
 })

@@ -41,24 +41,24 @@ const OTHERS = [
   'in=x',
 ]
 
-test('parseLabelSelector: matches as Kubernetes does', () => {
+test('parseLabelSelector: matches like Kubernetes', () => {
   for (const selector of MATCHING) assert.equal(parseLabelSelector(selector).matches(LABELS), true, selector)
   for (const selector of OTHERS) assert.equal(parseLabelSelector(selector).matches(LABELS), false, selector)
 })
 
-test('parseLabelSelector: says where it is wrong and what is expected', () => {
+test('parseLabelSelector: reports the position of an error and what is expected there', () => {
   const cases: [string, RegExp][] = [
-    ['app=web,', /expected a label’s key, .* at its end/],
-    [',', /expected a label’s key, .* at “,”/],
+    ['app=web,', /expected a label key, .* at its end/],
+    [',', /expected a label key, .* at “,”/],
     ['app in web', /expected values in parentheses, such as \(a, b\) at “web”/],
     ['app in (web', /expected a comma or \) at its end/],
     ['app web', /expected a comma or the end at “web”/],
     ['app=web shop', /expected a comma or the end at “shop”/],
-    ['-app', /expected a label’s key/],
-    ['Example.com/app', /expected a label’s key/],
-    [`app=${'x'.repeat(64)}`, /expected a label’s value/],
-    ['app=a/b', /expected a label’s value/],
-    ['app>5', /expected a label’s key/],
+    ['-app', /expected a label key/],
+    ['Example.com/app', /expected a label key/],
+    [`app=${'x'.repeat(64)}`, /expected a label value/],
+    ['app=a/b', /expected a label value/],
+    ['app>5', /expected a label key/],
     ['!', /at its end/],
   ]
   for (const [selector, message] of cases) {

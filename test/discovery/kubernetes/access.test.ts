@@ -26,17 +26,17 @@ const fromFile = async (t: TestContext, cluster: object, user: object, files: Re
   return (await findApiServer({ enabled: 'auto', kubeconfig: path, env: {} }))!
 }
 
-test('findApiServer: none when it is off, or when there is nothing to go by', async () => {
+test('findApiServer: returns null if disabled or not configured', async () => {
   const env = { KUBERNETES_SERVICE_HOST: '10.96.0.1' }
   assert.equal(await findApiServer({ enabled: false, kubeconfig: 'config', env }), null)
   assert.equal(await findApiServer({ enabled: 'auto', kubeconfig: '', env: {} }), null)
   await assert.rejects(findApiServer({ enabled: true, kubeconfig: '', env: {} }), {
     exitCode: 2,
-    message: 'kubernetes.enabled is true, but there is no API server to ask',
+    message: 'kubernetes.enabled is true, but there is no API server',
   })
 })
 
-test('findApiServer: in a pod, its service account; a token that is replaced is taken up once it is refused', async (t) => {
+test('findApiServer: uses the pod’s service account, and reads a rotated token after a refusal', async (t) => {
   const path = folder(t, { token: 'one\n', 'ca.crt': 'PEM' })
   const env = { KUBERNETES_SERVICE_HOST: 'fd00::1', KUBERNETES_SERVICE_PORT: '6443' }
   const access = (await findApiServer({ enabled: 'auto', kubeconfig: '', env, serviceAccountFolder: path }))!
@@ -54,7 +54,7 @@ test('findApiServer: in a pod, its service account; a token that is replaced is 
   await assert.rejects(access.credentials(), /ENOENT/)
 })
 
-test('findApiServer: a kubeconfig with a token, with a token file, with a certificate, with a plugin', async (t) => {
+test('findApiServer: supports a token, a token file, a certificate and a credential plugin in a kubeconfig', async (t) => {
   const token = await fromFile(t, { 'insecure-skip-tls-verify': true }, { token: 'abc' })
   assert.equal(token.server.href, 'https://api.example:6443/prefix')
   assert.deepEqual(await token.credentials(), { headers: { Authorization: 'Bearer abc' }, rejectUnauthorized: false })
@@ -82,7 +82,7 @@ test('findApiServer: a kubeconfig with a token, with a token file, with a certif
   assert.deepEqual((await plugin.credentials()).headers, { Authorization: 'Bearer ghi' })
 })
 
-test('findApiServer: a kubeconfig that cannot be used is one error that says why', async (t) => {
+test('findApiServer: reports why a kubeconfig cannot be used', async (t) => {
   const path = folder(t, {
     empty: '',
     list: '[1]',
@@ -101,11 +101,11 @@ test('findApiServer: a kubeconfig that cannot be used is one error that says why
     ['no context', /it has no context x/],
     ['no server', /clusters\[0\]\.cluster\.server is missing/],
     ['no user', /it has no user v/],
-    ['no url', /its server nowhere is no URL/],
+    ['no url', /its server nowhere is not a URL/],
     ['proxied', /proxy-url is not supported/],
   ]
   for (const [name, message] of cases) {
     const found = findApiServer({ enabled: 'auto', kubeconfig: join(path, name), env: {} })
-    await assert.rejects(found, { exitCode: 2, message, hint: 'It is named by kubernetes.kubeconfig.' }, name)
+    await assert.rejects(found, { exitCode: 2, message, hint: 'The file is set by kubernetes.kubeconfig.' }, name)
   }
 })

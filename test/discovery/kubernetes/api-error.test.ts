@@ -4,7 +4,7 @@ import { ApiError, describeFailure, errorFromStatus } from '../../../src/discove
 
 const LIST_PODS = { verb: 'list', resource: 'pods', group: '' } as const
 
-test('errorFromStatus: tells what a new list helps against', () => {
+test('errorFromStatus: distinguishes an expired revision from one that is ahead', () => {
   const expired = errorFromStatus(0, { code: 410, reason: 'Expired', message: 'too old resource version' }, undefined)
   assert.deepEqual([expired.isGone, expired.isAhead, expired.status], [true, false, 410])
   assert.equal(errorFromStatus(410, undefined, undefined).isGone, true)
@@ -14,7 +14,7 @@ test('errorFromStatus: tells what a new list helps against', () => {
   assert.equal(errorFromStatus(504, { reason: 'Timeout' }, undefined).isAhead, false)
 })
 
-test('errorFromStatus: Retry-After in seconds, as a date, in the body; bounded, and never negative', () => {
+test('errorFromStatus: reads Retry-After as seconds, as a date and from the body, within bounds', () => {
   const after = (header: string | undefined, details = {}): number =>
     errorFromStatus(429, { details }, header).retryAfterMs
   assert.equal(after('7'), 7000)
@@ -29,14 +29,14 @@ test('errorFromStatus: Retry-After in seconds, as a date, in the body; bounded, 
   assert.ok(later > 50_000 && later <= 60_000, `${later}`)
 })
 
-test('errorFromStatus: any body makes an error', () => {
+test('errorFromStatus: accepts any body', () => {
   for (const body of [undefined, null, 7, 'text', [], {}, { code: 'x', message: 3, details: { causes: 1 } }]) {
     const error = errorFromStatus(500, body, undefined)
     assert.deepEqual([error.status, error.message, error.reason], [500, 'HTTP status 500', ''])
   }
 })
 
-test('describeFailure: names the kind, the verb, the resource and the mend', () => {
+test('describeFailure: names the kind, the verb, the resource and a hint', () => {
   const kinds = [0, 401, 403, 429, 503].map((status) => describeFailure(new ApiError(status, 'why'), LIST_PODS))
   assert.deepEqual(
     kinds.map(({ kind }) => kind),
@@ -46,9 +46,12 @@ test('describeFailure: names the kind, the verb, the resource and the mend', () 
     assert.match(message, /list pods/)
     assert.notEqual(hint, '')
   }
-  const said = new ApiError(403, 'jobs.batch is forbidden: User "system:serviceaccount:a:b" cannot get resource "jobs"')
-  const { message, hint } = describeFailure(said, { verb: 'get', resource: 'jobs', group: 'batch' })
-  assert.equal(message, 'the API server does not let system:serviceaccount:a:b get jobs (403)')
-  assert.equal(hint, 'Add to its ClusterRole: apiGroups: ["batch"], resources: ["jobs"], verbs: ["get"].')
+  const refused = new ApiError(
+    403,
+    'jobs.batch is forbidden: User "system:serviceaccount:a:b" cannot get resource "jobs"',
+  )
+  const { message, hint } = describeFailure(refused, { verb: 'get', resource: 'jobs', group: 'batch' })
+  assert.equal(message, 'the API server does not allow system:serviceaccount:a:b to get jobs (403)')
+  assert.equal(hint, 'Add this rule to its ClusterRole: apiGroups: ["batch"], resources: ["jobs"], verbs: ["get"].')
   assert.equal(describeFailure(new TypeError('odd'), LIST_PODS).kind, 'unreachable')
 })

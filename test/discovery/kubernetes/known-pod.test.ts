@@ -43,14 +43,14 @@ const POD = {
   },
 }
 
-test('readPod: keeps what names, chooses and finds a pod, and no more', () => {
+test('readPod: keeps only what discovery needs', () => {
   assert.deepEqual(readPod(POD), {
     uid: 'u1',
     cgroupUid: 'u1',
     name: 'web-5d4f-x',
     namespace: 'shop',
     labels: { app: 'web', 'pod-template-hash': '5d4f' },
-    annotations: { 'interceptor.dev/capture': 'false', 'linkerd.io/inject': 'enabled' },
+    annotations: { 'interceptor.dev/capture': 'false' },
     addresses: ['10.244.0.7', 'fd44::7'],
     hostAddresses: ['192.0.2.1'],
     hostNetwork: false,
@@ -70,7 +70,7 @@ test('readPod: keeps what names, chooses and finds a pod, and no more', () => {
   })
 })
 
-test('readPod: a static pod goes by the hash of its file in cgroups', () => {
+test('readPod: a static pod’s cgroup uid is its config hash', () => {
   const metadata = {
     uid: 'mirror',
     annotations: { 'kubernetes.io/config.hash': 'abc', 'kubernetes.io/config.mirror': 'abc' },
@@ -80,7 +80,7 @@ test('readPod: a static pod goes by the hash of its file in cgroups', () => {
   assert.deepEqual(pod.annotations, {})
 })
 
-test('readPod: reads any JSON without throwing; without a uid it is no pod', () => {
+test('readPod: accepts any JSON; without a uid it returns null', () => {
   assert.equal(readPod(null), null)
   assert.equal(readPod({ metadata: { uid: 7 } }), null)
   const broken = (key: 'metadata' | 'spec' | 'status') => fc.record({ key: fc.constant(key), value: fc.jsonValue() })
@@ -92,7 +92,7 @@ test('readPod: reads any JSON without throwing; without a uid it is no pod', () 
   )
 })
 
-test('canonicalAddress: as RFC 5952 writes it', () => {
+test('canonicalAddress: formats as RFC 5952', () => {
   assert.equal(canonicalAddress('2001:DB8:0:0:0:0:0:1'), '2001:db8::1')
   assert.equal(canonicalAddress('10.0.0.1'), '10.0.0.1')
   assert.equal(canonicalAddress('None'), null)

@@ -4,7 +4,7 @@ import { after, before, suite, test } from 'node:test'
 import { KubeApiserver, needsKubeApiserver } from '../../../rig/kube-apiserver.ts'
 import { Kwok, needsKwok } from '../../../rig/kwok.ts'
 import { ApiClient } from '../../../src/discovery/kubernetes/api-client.ts'
-import { RemoteDirectory } from '../../../src/discovery/kubernetes/remote-directory.ts'
+import { RemoteWatch } from '../../../src/discovery/kubernetes/remote-watch.ts'
 import { createNode, createPod, deletePod } from '../../support/kube-apiserver-objects.ts'
 import { AgentFiles, inLanes, Lines, PODS_RULE, PodsUnderTest, podsOf, QUICK, until } from './rig.ts'
 
@@ -33,7 +33,7 @@ suite('Thousands of pods with kwok for kubelets', { skip: needsKubeApiserver() |
     await cluster?.remove()
   })
 
-  test('a node has its own pods, with the addresses that they get; all of them are known as others', async (t) => {
+  test('a node watches its own pods; another node watches them as remote pods', async (t) => {
     const pods = new PodsUnderTest(t, await files.access(), podsOf('spec.nodeName=node-0'))
     const running = (): string[] =>
       [...pods.watch.items.values()].filter((pod) => pod.phase === 'Running').flatMap(({ addresses }) => addresses)
@@ -44,11 +44,12 @@ suite('Thousands of pods with kwok for kubelets', { skip: needsKubeApiserver() |
 
     const client = new ApiClient(await files.access())
     const log = new Lines()
-    const directory = new RemoteDirectory({ client, node: 'another', log, onChange: () => {}, timing: QUICK })
-    t.after(() => directory.close())
-    await until('the others are known', () => running().every((address) => directory.lookup(address) !== null), SECONDS)
+    const remote = new RemoteWatch({ client, node: 'another', log, onChange: () => {}, timing: QUICK })
+    t.after(() => remote.close())
+    const known = (): Set<string> => new Set([...remote.pods.values()].flatMap(({ addresses }) => addresses))
+    await until('the others are known', () => running().every((address) => known().has(address)), SECONDS)
 
-    // As kubelets do it, kwok lets a pod go some time after it was told to end.
+    // Like a kubelet, kwok deletes a pod some time after its deletion was requested.
     const gone = own.slice(0, REPLACED)
     await inLanes(gone, (name) => deletePod(cluster, 'default', name))
     const come = Array.from({ length: REPLACED }, (_, index) => `new-${index}`)
@@ -56,8 +57,8 @@ suite('Thousands of pods with kwok for kubelets', { skip: needsKubeApiserver() |
     await until('replaced', () => !gone.some((name) => pods.names.includes(name)), SECONDS)
     await until('running again', () => running().length === PODS_PER_NODE, SECONDS)
     assert.deepEqual(pods.names, [...own.slice(REPLACED), ...come].sort())
-    const told = (type: string): string[] => pods.told.filter((text) => text.startsWith(`${type} `)).sort()
-    assert.deepEqual(told('added'), [...own, ...come].map((name) => `added ${name}`).sort(), 'each once')
-    assert.deepEqual(told('removed'), gone.map((name) => `removed ${name}`).sort(), 'each once')
+    const reported = (type: string): string[] => pods.reported.filter((text) => text.startsWith(`${type} `)).sort()
+    assert.deepEqual(reported('added'), [...own, ...come].map((name) => `added ${name}`).sort(), 'each once')
+    assert.deepEqual(reported('removed'), gone.map((name) => `removed ${name}`).sort(), 'each once')
   })
 })

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { LineSplitter } from '../../../src/discovery/kubernetes/line-splitter.ts'
 
-test('LineSplitter: the same lines however the bytes are cut', () => {
+test('LineSplitter: returns the same lines for every chunk size', () => {
   const bytes = Buffer.from('{"a":1}\n{"ä":"漢"}\n\n{"b":2}\nunfinished')
   for (let size = 1; size <= bytes.length; size += 1) {
     const lines: string[] = []
@@ -12,7 +12,7 @@ test('LineSplitter: the same lines however the bytes are cut', () => {
   }
 })
 
-test('LineSplitter: refuses a line over the bound, whole or in pieces', () => {
+test('LineSplitter: rejects a line over the bound, in one chunk or several', () => {
   const lines: string[] = []
   const splitter = (): LineSplitter => new LineSplitter(4, (line) => lines.push(line))
   assert.equal(splitter().feed(Buffer.from('abcd\nabcd\n')), true)

@@ -31,13 +31,13 @@ suite('ListWatch: pods of a real API server', { skip: needsKubeApiserver() }, ()
     await cluster?.remove()
   })
 
-  /** Pods of a name's own, so that no test sees another's. */
+  /** Creates pods whose name prefix is unique to a test, so that tests do not see each other's. */
   const make = async (...names: string[]): Promise<void> => {
     for (const name of names) await createPod(cluster, { name, node: 'n1' })
   }
   const only = (pods: PodsUnderTest, prefix: string): string[] => pods.names.filter((name) => name.startsWith(prefix))
 
-  test('ListWatch: tells what was there, and what comes, changes and goes', async (t) => {
+  test('ListWatch: reports existing pods, and additions, changes and removals', async (t) => {
     await make('life-0', 'life-1')
     await createPod(cluster, { name: 'life-elsewhere', node: 'n2' })
     const pods = new PodsUnderTest(t, await files.access())
@@ -46,14 +46,14 @@ suite('ListWatch: pods of a real API server', { skip: needsKubeApiserver() }, ()
     await make('life-2')
     await setPodStatus(cluster, 'default', 'life-2', { podIPs: ['10.244.0.7'] })
     await deletePod(cluster, 'default', 'life-0')
-    await until('told', () => pods.told.includes('removed life-0'))
-    // A pod that is told to end changes before it goes.
-    assert.deepEqual(pods.told.slice(-4), ['added life-2', 'changed life-2', 'changed life-0', 'removed life-0'])
+    await until('removed', () => pods.reported.includes('removed life-0'))
+    // A deleted pod first changes, and is removed when its grace period ends.
+    assert.deepEqual(pods.reported.slice(-4), ['added life-2', 'changed life-2', 'changed life-0', 'removed life-0'])
     const { before: was } = pods.changes.at(-1)!
     assert.equal((was as KnownPod).name, 'life-0')
   })
 
-  test('ListWatch: goes on where it was after clean closes, resets and a frozen connection', async (t) => {
+  test('ListWatch: resumes after a clean close, a reset and a frozen connection', async (t) => {
     const pods = new PodsUnderTest(t, await files.access(), undefined, { ...QUICK, idleMs: 1500 })
     await until('watching', () => proxy.watches === 1)
     const lists = proxy.requests.length - proxy.watchRequests.length
@@ -63,28 +63,28 @@ suite('ListWatch: pods of a real API server', { skip: needsKubeApiserver() }, ()
       await until(`${how} seen`, () => pods.names.includes(`cut-${how}`))
     }
     assert.deepEqual(only(pods, 'cut-'), ['cut-end', 'cut-freeze', 'cut-reset'])
-    assert.equal(pods.told.filter((told) => told.startsWith('added cut-')).length, 3)
+    assert.equal(pods.reported.filter((text) => text.startsWith('added cut-')).length, 3)
     assert.equal(proxy.requests.length - proxy.watchRequests.length, lists, 'no new list was needed')
     assert.deepEqual(
       pods.log.lines.filter((line) => line.includes('cannot')).map((line) => line.replace(/: .*/, '')),
-      ['the API server cannot be asked to watch pods'],
-      'the reset is told; a silent connection is no failure',
+      ['cannot watch pods at the API server'],
+      'the reset is logged; a silent connection is not a failure',
     )
   })
 
-  test('ListWatch: bookmarks move on where it goes on from, though nothing of its own happens', async (t) => {
+  test('ListWatch: bookmarks advance the revision while nothing changes', async (t) => {
     const pods = new PodsUnderTest(t, await files.access(), undefined, { ...QUICK, watchMs: 4000 })
     await until('watching', () => pods.watch.state.connected)
     const watched = proxy.watchRequests.at(-1)!.query
     assert.equal(watched.get('allowWatchBookmarks'), 'true')
-    const told = pods.told.length
+    const reported = pods.reported.length
     await createPod(cluster, { name: 'bookmark-elsewhere', node: 'n2' })
     const revision = (): number => Number(proxy.watchRequests.at(-1)!.query.get('resourceVersion'))
-    await until('begun again further on', () => revision() > Number(watched.get('resourceVersion')))
-    assert.equal(pods.told.length, told)
+    await until('restarted from a later revision', () => revision() > Number(watched.get('resourceVersion')))
+    assert.equal(pods.reported.length, reported)
   })
 
-  test('ListWatch: with its own pauses asks at most once a second, however the server closes', async (t) => {
+  test('ListWatch: with the default timing it reconnects at most once a second', async (t) => {
     const pods = new PodsUnderTest(t, await files.access(), undefined, DEFAULT_TIMING)
     await until('watching', () => pods.watch.state.connected)
     const since = proxy.watchRequests.length - 1
@@ -100,26 +100,26 @@ suite('ListWatch: pods of a real API server', { skip: needsKubeApiserver() }, ()
     await until('seen after the storm', () => pods.names.includes('storm-0'))
   })
 
-  test('ListWatch: a crash of the API server, and changes while it was away, lose and double nothing', async (t) => {
+  test('ListWatch: a crash of the API server loses and repeats no change', async (t) => {
     await make('crash-0', 'crash-1')
     const pods = new PodsUnderTest(t, await files.access())
     await until('watching', () => pods.watch.state.connected)
     await cluster.stopServer('SIGKILL')
     await until('noticed', () => pods.watch.state.lastError !== null)
     assert.equal(pods.watch.state.connected, false)
-    assert.deepEqual(only(pods, 'crash-'), ['crash-0', 'crash-1'], 'what is known stays')
+    assert.deepEqual(only(pods, 'crash-'), ['crash-0', 'crash-1'], 'the records stay')
     await new Promise((resolve) => setTimeout(resolve, 2000))
     await cluster.startServer()
     await deletePod(cluster, 'default', 'crash-0')
     await make('crash-2')
     await until('caught up', () => only(pods, 'crash-').join() === 'crash-1,crash-2')
-    const told = pods.told.filter((text) => /^(?:added|removed) crash-/.test(text))
-    assert.deepEqual(told.sort(), ['added crash-0', 'added crash-1', 'added crash-2', 'removed crash-0'])
-    assert.equal(pods.log.lines.filter((line) => line.includes('cannot be asked to watch pods')).length, 1)
+    const reported = pods.reported.filter((text) => /^(?:added|removed) crash-/.test(text))
+    assert.deepEqual(reported.sort(), ['added crash-0', 'added crash-1', 'added crash-2', 'removed crash-0'])
+    assert.equal(pods.log.lines.filter((line) => line.includes('cannot watch pods')).length, 1)
     assert.equal(pods.log.lines.filter((line) => line.includes('pods are watched again')).length, 1)
   })
 
-  test('ListWatch: history that is gone (410) makes a list in pages; only what differs is told', async (t) => {
+  test('ListWatch: an expired revision (410) causes a paged list; only differences are reported', async (t) => {
     await Promise.all(Array.from({ length: 30 }, (_, index) => make(`gone-${index}`)))
     const pods = new PodsUnderTest(t, await files.access(), podsOf('spec.nodeName=n1', 10))
     await until('watching', () => pods.watch.state.connected)
@@ -129,36 +129,36 @@ suite('ListWatch: pods of a real API server', { skip: needsKubeApiserver() }, ()
     await make('gone-30')
     await cluster.stopServer('SIGTERM')
     await cluster.startServer()
-    // The new server's memory begins here, and etcd remembers nothing from before.
+    // The new server's cache starts here, and etcd has dropped the earlier revisions.
     await cluster.compact()
     const from = proxy.requests.length
-    const toldFrom = pods.told.length
+    const reportedFrom = pods.reported.length
     proxy.answer = () => null
     await until('caught up', () => pods.names.includes('gone-30') && pods.watch.state.connected)
-    assert.deepEqual(pods.told.slice(toldFrom).sort(), ['added gone-30', 'removed gone-3'])
+    assert.deepEqual(pods.reported.slice(reportedFrom).sort(), ['added gone-30', 'removed gone-3'])
     assert.equal(only(pods, 'gone-').length, 30)
     const lists = proxy.requests.slice(from).filter(({ query }) => query.get('watch') === null)
     assert.ok(lists.length >= 4, 'pages')
     assert.ok(lists.slice(1).every(({ query }) => query.get('limit') === '10' && query.get('continue') !== null))
   })
 
-  test('ListWatch: a revoked token is named, and a new one in its file is taken up', async (t) => {
+  test('ListWatch: reports a revoked token, and uses a new one from its file', async (t) => {
     const pods = new PodsUnderTest(t, await files.access())
     await until('watching', () => pods.watch.state.connected)
     await deleteServiceAccount(cluster, ACCOUNT.namespace, ACCOUNT.name)
-    // A watch that is open goes on with the identity it began with; tokens are remembered for 10 s.
+    // An open watch keeps the identity it was opened with; the server caches tokens for 10 s.
     await until('refused', () => {
       if (pods.watch.state.connected) proxy.cutWatches('end')
       return pods.watch.state.lastError?.includes('401') === true
     })
-    assert.match(pods.log.lines.join('\n'), /does not accept our credentials \(watch pods: 401/)
+    assert.match(pods.log.lines.join('\n'), /rejects the agent’s credentials \(watch pods: 401/)
     await createServiceAccount(cluster, ACCOUNT.namespace, ACCOUNT.name)
     await files.renewToken()
     await until('watching again', () => pods.watch.state.connected)
     assert.equal(pods.watch.state.lastError, null)
   })
 
-  test('ListWatch: a verb taken away is named with the rule that is missing, once, and tried on', async (t) => {
+  test('ListWatch: reports a revoked verb once, with the missing rule, and keeps retrying', async (t) => {
     const pods = new PodsUnderTest(t, await files.access())
     await until('watching', () => pods.watch.state.connected)
     await grant(cluster, ACCOUNT.namespace, ACCOUNT.name, [{ ...PODS_RULE, verbs: ['list'] }])
@@ -167,51 +167,51 @@ suite('ListWatch: pods of a real API server', { skip: needsKubeApiserver() }, ()
       return pods.watch.state.lastError?.includes('403') === true
     })
     const tries = proxy.requests.length
-    await until('tried on', () => proxy.requests.length > tries + 3)
+    await until('retried', () => proxy.requests.length > tries + 3)
     assert.deepEqual(
       pods.log.lines.filter((line) => line.includes('403')),
       [
-        'the API server does not let system:serviceaccount:ops:agent watch pods (403) | ' +
-          'Add to its ClusterRole: apiGroups: [""], resources: ["pods"], verbs: ["watch"].',
+        'the API server does not allow system:serviceaccount:ops:agent to watch pods (403) | ' +
+          'Add this rule to its ClusterRole: apiGroups: [""], resources: ["pods"], verbs: ["watch"].',
       ],
     )
     await grant(cluster, ACCOUNT.namespace, ACCOUNT.name, [])
     const unlisted = new PodsUnderTest(t, await files.access())
     await until('refused', () => unlisted.log.lines.length > 0)
-    assert.match(unlisted.log.lines[0], /agent list pods \(403\) \| Add .* verbs: \["list"\]/)
+    assert.match(unlisted.log.lines[0], /agent to list pods \(403\) \| Add .* verbs: \["list"\]/)
     assert.equal(unlisted.watch.state.synced, false)
     await grant(cluster, ACCOUNT.namespace, ACCOUNT.name, [PODS_RULE])
     await until('watching again', () => pods.watch.state.connected && unlisted.watch.state.connected)
   })
 
-  test('ListWatch: begins without an API server, and goes on when it comes', async (t) => {
+  test('ListWatch: starts without an API server, and connects when it is up', async (t) => {
     await make('early-0')
     await cluster.stopServer('SIGTERM')
     const pods = new PodsUnderTest(t, await files.access())
-    await until('told', () => pods.log.lines.length > 0)
-    assert.match(pods.log.lines[0], /^the API server cannot be asked to list pods: .* \| Interceptor goes on trying/)
+    await until('removed', () => pods.log.lines.length > 0)
+    assert.match(pods.log.lines[0], /^cannot list pods at the API server: .* \| Interceptor keeps retrying/)
     await cluster.startServer()
     await until('listed', () => pods.names.includes('early-0'))
     assert.equal(pods.log.lines.at(-1), 'pods are watched again')
   })
 
-  test('ListWatch: a server that comes back and refuses at first is asked again soon, however long it was away', async (t) => {
+  test('ListWatch: the first response of a server that was unreachable resets the backoff', async (t) => {
     proxy.answer = () => 'none'
     const from = proxy.requests.length
     const timing = { ...QUICK, minPauseMs: 50, maxPauseMs: 60_000 }
     const pods = new PodsUnderTest(t, await files.access(), undefined, timing)
-    await until('waits have grown', () => proxy.requests.length >= from + 7)
+    await until('the backoff has grown', () => proxy.requests.length >= from + 7)
     const back = proxy.requests.length
     proxy.answer = () => ({ status: 403 })
     await until('refused three times', () => proxy.requests.length >= back + 3)
     const [first, , third] = proxy.requests.slice(back)
-    // Two waits: at most 50 + 50 and 50 + 100 ms.
+    // Two pauses: at most 50 + 50 and 50 + 100 ms.
     assert.ok(third.at - first.at < 1000, `${third.at - first.at} ms`)
     proxy.answer = () => null
     await until('watching', () => pods.watch.state.connected)
   })
 
-  test('ListWatch: 429 and 503 are waited out as Retry-After says', async (t) => {
+  test('ListWatch: obeys Retry-After', async (t) => {
     proxy.answer = ({ query }) =>
       query.get('watch') === 'true' ? { status: 429, headers: { 'retry-after': '2' } } : null
     const from = proxy.watchRequests.length
@@ -224,7 +224,7 @@ suite('ListWatch: pods of a real API server', { skip: needsKubeApiserver() }, ()
     await until('watching', () => pods.watch.state.connected)
   })
 
-  test('ListWatch: an event that is no JSON, and one without an end, break the watch and nothing else', async (t) => {
+  test('ListWatch: an invalid event and an endless one break only the watch', async (t) => {
     const pods = new PodsUnderTest(t, await files.access())
     await until('watching', () => pods.watch.state.connected)
     for (const body of ['{"type":"ADDED","object":{\n', 'x'.repeat(9 * 1024 * 1024)]) {

@@ -4,7 +4,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { KubeApiserver, needsKubeApiserver } from '../../../rig/kube-apiserver.ts'
 import { ApiClient } from '../../../src/discovery/kubernetes/api-client.ts'
-import { RemoteDirectory } from '../../../src/discovery/kubernetes/remote-directory.ts'
+import { RemoteWatch } from '../../../src/discovery/kubernetes/remote-watch.ts'
 import { createNode, createPod, deletePod, setPodStatus } from '../../support/kube-apiserver-objects.ts'
 import { KubeApiserverProxy } from '../../support/kube-apiserver-proxy.ts'
 import { AgentFiles, inLanes, Lines, PODS_RULE, PodsUnderTest, podsOf, QUICK, until } from './rig.ts'
@@ -51,7 +51,7 @@ suite('Thousands of pods in a real API server', { skip: needsKubeApiserver() }, 
     return items.map(({ metadata }) => metadata.name).sort()
   }
 
-  test('ListWatch: lists thousands in pages, and is right after churn with crashes and cuts', async (t) => {
+  test('ListWatch: lists thousands in pages, and is correct after churn, crashes and cuts', async (t) => {
     const pods = new PodsUnderTest(t, await files.access(), { ...podsOf('spec.nodeName=n1', 500), paged: true })
     await until('listed', () => pods.watch.state.connected)
     assert.equal(pods.watch.items.size, PODS)
@@ -77,17 +77,17 @@ suite('Thousands of pods in a real API server', { skip: needsKubeApiserver() }, 
     assert.equal(expected.length, PODS - 100)
     await until('caught up', () => pods.watch.items.size === expected.length, 60)
     assert.deepEqual(pods.names, expected)
-    const counts = (type: string): string[] => pods.told.filter((text) => text.startsWith(`${type} `)).sort()
+    const counts = (type: string): string[] => pods.reported.filter((text) => text.startsWith(`${type} `)).sort()
     const added = counts('added')
     assert.deepEqual(added, [...indexes(0, PODS + 400)].map((index) => `added pod-${index}`).sort(), 'each once')
     assert.deepEqual(counts('removed'), [...indexes(0, 500)].map((index) => `removed pod-${index}`).sort(), 'each once')
   })
 
-  test('RemoteDirectory: keeps less than a kilobyte of a pod', async () => {
+  test('RemoteWatch: keeps less than a kilobyte for each pod', async () => {
     collectGarbage()
     const heapBefore = process.memoryUsage().heapUsed
     const client = new ApiClient(await files.access())
-    const directory = new RemoteDirectory({
+    const remote = new RemoteWatch({
       client,
       node: 'other',
       log: new Lines(),
@@ -95,18 +95,18 @@ suite('Thousands of pods in a real API server', { skip: needsKubeApiserver() }, 
       timing: QUICK,
     })
     try {
-      await until('listed', () => directory.state.pods.connected)
-      // What the requests themselves left behind goes with the next turns of the loop.
+      await until('listed', () => remote.state.pods.connected)
+      // Memory of the requests themselves is released within the next event loop iterations.
       await new Promise((resolve) => setTimeout(resolve, 200))
       collectGarbage()
       const bytes = process.memoryUsage().heapUsed - heapBefore
-      assert.equal(directory.state.pods.leftOut, 0)
-      const sample = directory.lookup(addressOf(PODS))
-      assert.ok(sample?.kind === 'pod')
+      assert.equal(remote.state.pods.leftOut, 0)
+      const sample = [...remote.pods.values()].find(({ addresses }) => addresses.includes(addressOf(PODS)))
+      assert.ok(sample !== undefined)
       assert.deepEqual(sample.identity.workload, { kind: 'Deployment', name: `service-${PODS % 97}` })
       assert.ok(bytes / (PODS - 100) < 1024, `${bytes / (PODS - 100)} bytes a pod`)
     } finally {
-      await directory.close()
+      await remote.close()
     }
   })
 })

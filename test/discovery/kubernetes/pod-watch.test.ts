@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
 import { after, before, suite, type TestContext, test } from 'node:test'
 import { KubeApiserver, needsKubeApiserver } from '../../../rig/kube-apiserver.ts'
+import { AddressDirectory } from '../../../src/discovery/addresses/directory.ts'
+import { applyRemoteChange } from '../../../src/discovery/addresses/sources.ts'
 import { PodWatch, type PodWatchOptions, type RemoteChange } from '../../../src/discovery/kubernetes/pod-watch.ts'
+import type { AddressEntry } from '../../../src/pair/endpoint-pod.ts'
 import {
   createNode,
   createPod,
@@ -43,7 +46,7 @@ suite('PodWatch: a node of a real API server', { skip: needsKubeApiserver() }, (
 
   /** Closed when the test ends. */
   async function open(t: TestContext, options: Partial<PodWatchOptions> = {}) {
-    const told: string[] = []
+    const reported: string[] = []
     const log = new Lines()
     const watch = new PodWatch({
       access: await files.access(),
@@ -51,7 +54,7 @@ suite('PodWatch: a node of a real API server', { skip: needsKubeApiserver() }, (
       remoteNames: false,
       clusterNetworks: ['10.0.0.0/8'],
       log,
-      onChange: ({ type, now, before }) => told.push(`${type} ${(now ?? before)?.name}`),
+      onChange: ({ type, now, before }) => reported.push(`${type} ${(now ?? before)?.name}`),
       timing: QUICK,
       ...options,
     })
@@ -60,7 +63,7 @@ suite('PodWatch: a node of a real API server', { skip: needsKubeApiserver() }, (
       const pod = [...watch.pods.values()].find((known) => known.name === name)
       return pod?.workload ? `${pod.workload.kind}/${pod.workload.name}` : 'none'
     }
-    return { watch, log, told, workloadOf }
+    return { watch, log, reported, workloadOf }
   }
 
   const METADATA = { selector: { matchLabels: { app: 'x' } } }
@@ -69,7 +72,7 @@ suite('PodWatch: a node of a real API server', { skip: needsKubeApiserver() }, (
     { apiVersion, kind, name, uid: `uid-of-${name}`, controller: true },
   ]
 
-  test('PodWatch: workloads by name rules, and by asking once where they do not tell', async (t) => {
+  test('PodWatch: derives workloads from names, and fetches an owner once if that is not possible', async (t) => {
     await allow(PODS_RULE, ...OWNER_RULES)
     await cluster.create('/apis/apps/v1/namespaces/default/replicasets', {
       metadata: { name: 'renamed', ownerReferences: ownedBy('apps/v1', 'Deployment', 'web') },
@@ -95,7 +98,7 @@ suite('PodWatch: a node of a real API server', { skip: needsKubeApiserver() }, (
     await own('cron', 'batch/v1', 'Job', `backup-${minute}`)
 
     const asked = (): string[] => proxy.requests.map(({ path }) => path).filter((path) => path.includes('/apis/'))
-    const { watch, told, workloadOf } = await open(t)
+    const { watch, reported, workloadOf } = await open(t)
     await until('answered', () => workloadOf('manual') === 'CronJob/backup' && asked().length === 4)
     assert.equal(workloadOf('ruled'), 'Deployment/shop')
     assert.equal(workloadOf('asked-0'), 'Deployment/web')
@@ -103,7 +106,7 @@ suite('PodWatch: a node of a real API server', { skip: needsKubeApiserver() }, (
     assert.equal(workloadOf('plain'), 'Job/migrate')
     assert.equal(workloadOf('orphan'), 'Job/gone')
     assert.equal(workloadOf('cron'), 'CronJob/backup')
-    assert.deepEqual(told.filter((text) => text.startsWith('changed')).sort(), [
+    assert.deepEqual(reported.filter((text) => text.startsWith('changed')).sort(), [
       'changed asked-0',
       'changed asked-1',
       'changed manual',
@@ -114,26 +117,29 @@ suite('PodWatch: a node of a real API server', { skip: needsKubeApiserver() }, (
     assert.equal(asked().length, 4, 'each owner once')
   })
 
-  test('PodWatch: without the right to ask, owners stand for themselves, which is told once', async (t) => {
+  test('PodWatch: without permission to get owners, the direct owner is the workload, logged once', async (t) => {
     await allow(PODS_RULE)
     const { log, workloadOf } = await open(t)
     await until('refused', () => log.lines.length === 2)
     assert.equal(workloadOf('asked-0'), 'ReplicaSet/renamed')
-    assert.match(log.lines.join('\n'), /does not let system:serviceaccount:ops:agent get replicasets \(403\): where a/)
+    assert.match(
+      log.lines.join('\n'),
+      /does not allow system:serviceaccount:ops:agent to get replicasets \(403\); the workload/,
+    )
     assert.match(log.lines.join('\n'), /get jobs \(403\)/)
   })
 
-  test('PodWatch: says so when the node has no pods', async (t) => {
+  test('PodWatch: warns if the node has no pods', async (t) => {
     await allow(PODS_RULE)
     const { watch, log } = await open(t, { node: 'misnamed' })
     await until('listed', () => watch.state.synced)
     assert.deepEqual(log.lines, [
-      'the API server knows no pod of node misnamed | node.name must be the name of the Node object: in a DaemonSet, ' +
-        'NODE_NAME from spec.nodeName.',
+      'the API server lists no pods for node misnamed | node.name must be the name of the Node object; in a DaemonSet, ' +
+        'set NODE_NAME from spec.nodeName.',
     ])
   })
 
-  test('PodWatch: the cluster’s networks are those of nodes and Services, or the configuration’s', async (t) => {
+  test('PodWatch: the cluster’s networks come from nodes and Services, or from the configuration', async (t) => {
     await allow(PODS_RULE, ...NETWORK_RULES)
     let changes = 0
     const { watch } = await open(t, { clusterNetworks: [], onNetworksChange: () => (changes += 1) })
@@ -153,20 +159,20 @@ suite('PodWatch: a node of a real API server', { skip: needsKubeApiserver() }, (
     assert.equal(proxy.requests.slice(from).filter(({ path }) => path.endsWith('/nodes')).length, 0)
   })
 
-  test('PodWatch: what may not be listed is no part of the networks, with the rule and the way out', async (t) => {
+  test('PodWatch: reports networks that it is not permitted to list, with the missing rule', async (t) => {
     await allow(PODS_RULE, ...OWNER_RULES, NETWORK_RULES[0])
     const { watch, log } = await open(t, { clusterNetworks: [] })
     await until('refused', () => log.lines.length > 0)
     await until('known', () => watch.clusterNetworks().length > 0)
     assert.equal(watch.clusterNetworks().includes('10.96.0.0/16'), false)
     assert.deepEqual(log.lines, [
-      'the API server does not let system:serviceaccount:ops:agent list servicecidrs (403) | Add to its ClusterRole: ' +
-        'apiGroups: ["networking.k8s.io"], resources: ["servicecidrs"], verbs: ["list"]. Or set ' +
-        'targets.clusterNetworks: then it is not asked for.',
+      'the API server does not allow system:serviceaccount:ops:agent to list servicecidrs (403) | Add this rule to its ' +
+        'ClusterRole: apiGroups: ["networking.k8s.io"], resources: ["servicecidrs"], verbs: ["list"]. Or set ' +
+        'targets.clusterNetworks, so that this request is not needed.',
     ])
   })
 
-  test('PodWatch: remote names of pods elsewhere and of Services; an address goes to who has it last', async (t) => {
+  test('PodWatch: remote pods and Services hold their addresses in the directory; the latest holder wins', async (t) => {
     await allow(PODS_RULE, SERVICES_RULE)
     const far = async (name: string, address: string, options = {}): Promise<void> => {
       await createPod(cluster, { name, node: 'n2', labels: { app: 'far' }, ...options })
@@ -185,10 +191,20 @@ suite('PodWatch: a node of a real API server', { skip: needsKubeApiserver() }, (
       spec: { clusterIP: 'None', ports: [{ port: 80 }] },
     })
     const changes: RemoteChange[] = []
-    const { watch } = await open(t, { remoteNames: true, onRemoteChange: (change) => changes.push(change) })
+    const holders = new Map<string, AddressEntry>()
+    const directory = new AddressDirectory()
+    const onRemoteChange = (change: RemoteChange): void => {
+      changes.push(change)
+      const nowMicros = Date.now() * 1000
+      applyRemoteChange(directory, change, nowMicros)
+      for (const entry of directory.takeChanges(nowMicros)) holders.set(entry.address, entry)
+    }
+    const { watch } = await open(t, { remoteNames: true, onRemoteChange })
     const nameAt = (address: string): string => {
-      const end = watch.remote!.lookup(address)
-      return end === null ? 'none' : end.kind === 'pod' ? end.identity.name : `service ${end.name}`
+      const holder = holders.get(address)?.holders.at(-1)
+      if (holder === undefined || holder.toMicros !== null) return 'none'
+      const { name, workload } = holder.pod.identity
+      return workload?.kind === 'Service' ? `service ${name}` : name
     }
     await until('listed', () => watch.remote!.state.pods.connected && watch.remote!.state.services.connected)
     assert.deepEqual(['10.244.1.7', '192.0.2.2', '10.244.0.7', '10.96.7.7'].map(nameAt), [
@@ -198,7 +214,7 @@ suite('PodWatch: a node of a real API server', { skip: needsKubeApiserver() }, (
       'service shop',
     ])
     await far('far-1', '10.244.1.7')
-    await until('passed on', () => nameAt('10.244.1.7') === 'far-1')
+    await until('reassigned', () => nameAt('10.244.1.7') === 'far-1')
     await deletePod(cluster, 'default', 'far-0')
     await until('far-0 gone', () => changes.some(({ type }) => type === 'removed'))
     assert.equal(nameAt('10.244.1.7'), 'far-1')

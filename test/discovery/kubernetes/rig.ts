@@ -14,7 +14,7 @@ import { createServiceAccount, grant, type PolicyRule, requestToken } from '../.
 export const ACCOUNT = { namespace: 'ops', name: 'agent' }
 export const PODS_RULE: PolicyRule = { apiGroups: [''], resources: ['pods'], verbs: ['list', 'watch'] }
 
-/** As in the product, but for pauses a test can wait for. */
+/** The product's timing, with pauses short enough for tests. */
 export const QUICK: WatchTiming = {
   watchMs: 60_000,
   idleMs: 150_000,
@@ -23,7 +23,7 @@ export const QUICK: WatchTiming = {
   maxPauseMs: 500,
 }
 
-/** Files of an agent's: a token of its own account, and a kubeconfig that points to it. */
+/** An agent's token and the kubeconfig that refers to it. */
 export class AgentFiles {
   readonly tokenFile: string
   readonly kubeconfig: string
@@ -44,7 +44,7 @@ export class AgentFiles {
     writeFileSync(this.kubeconfig, JSON.stringify(config))
   }
 
-  /** @param server where the kubeconfig points; absent: the API server itself */
+  /** @param server the server in the kubeconfig; default: the API server itself */
   static async create(
     cluster: KubeApiserver,
     rules: PolicyRule[],
@@ -81,7 +81,7 @@ export class Lines implements Pick<Logger, 'info' | 'warn'> {
   }
 }
 
-/** Every pod, kept as in the product. */
+/** Pods, with the product's records. */
 export const podsOf = (fieldSelector: string, pageSize = 500): Collection<KnownPod> => ({
   path: '/api/v1/pods',
   resource: 'pods',
@@ -93,7 +93,7 @@ export const podsOf = (fieldSelector: string, pageSize = 500): Collection<KnownP
   keep: readPod,
 })
 
-/** A watch of pods with what it tells. Closed when the test ends. */
+/** A watch of pods and the changes that it reports. Closed when the test ends. */
 export class PodsUnderTest {
   readonly changes: Change<KnownPod>[] = []
   readonly log = new Lines()
@@ -110,18 +110,18 @@ export class PodsUnderTest {
     t.after(() => this.watch.close())
   }
 
-  /** Names of the pods it knows, in order. */
+  /** Names of its pods, sorted. */
   get names(): string[] {
     return [...this.watch.items.values()].map(({ name }) => name).sort()
   }
 
-  /** What was told, as `added web-0`. */
-  get told(): string[] {
+  /** All reported changes, such as `added web-0`. */
+  get reported(): string[] {
     return this.changes.map(({ type, now, before }) => `${type} ${(now ?? before)?.name}`)
   }
 }
 
-/** Waits until it holds. @throws after `seconds`, with what it is */
+/** Waits for a condition. @throws after `seconds`, with `what` */
 export async function until(what: string, holds: () => boolean, seconds = 30): Promise<void> {
   const end = Date.now() + seconds * 1000
   while (!holds()) {
@@ -130,10 +130,10 @@ export async function until(what: string, holds: () => boolean, seconds = 30): P
   }
 }
 
-/** Calls under way at a time, as several controllers would have. */
+/** Concurrent calls, like those of several controllers. */
 const LANES = 16
 
-/** Works through items, several at a time. */
+/** Processes items concurrently. */
 export async function inLanes<T>(items: Iterable<T>, work: (item: T) => Promise<unknown>): Promise<void> {
   const left = items[Symbol.iterator]()
   const lane = async (): Promise<void> => {

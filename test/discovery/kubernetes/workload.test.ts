@@ -15,7 +15,7 @@ const guess = (
   return `${workload === null ? 'none' : `${workload.kind}/${workload.name}`}${uncertain ? '?' : ''}`
 }
 
-test('guessWorkload: owners that stand for themselves', () => {
+test('guessWorkload: other owners are the workload', () => {
   assert.equal(guess(null), 'none')
   assert.equal(guess(owner('StatefulSet', 'db')), 'StatefulSet/db')
   assert.equal(guess(owner('DaemonSet', 'logs')), 'DaemonSet/logs')
@@ -24,7 +24,7 @@ test('guessWorkload: owners that stand for themselves', () => {
   assert.equal(guess(owner('Job', 'train-29401440', 'batch.volcano.sh/v1alpha1')), 'Job/train-29401440')
 })
 
-test('guessWorkload: a ReplicaSet is named by its hash, which the pod’s label repeats', () => {
+test('guessWorkload: derives a Deployment from a ReplicaSet’s name and the pod’s hash label', () => {
   const set = owner('ReplicaSet', 'web-5d4f8c7b9d')
   assert.equal(guess(set, { 'pod-template-hash': '5d4f8c7b9d' }), 'Deployment/web')
   assert.equal(guess(owner('ReplicaSet', 'a-b-c-5d4f'), { 'pod-template-hash': '5d4f' }), 'Deployment/a-b-c')
@@ -34,7 +34,7 @@ test('guessWorkload: a ReplicaSet is named by its hash, which the pod’s label 
   assert.equal(guess(owner('ReplicaSet', '-5d4f'), { 'pod-template-hash': '5d4f' }), 'ReplicaSet/-5d4f?')
 })
 
-test('guessWorkload: a Job is a CronJob’s when its digits are the minute it was made in', () => {
+test('guessWorkload: derives a CronJob from a Job’s name with the scheduled minute', () => {
   const job = (name: string): Owner => owner('Job', name, 'batch/v1')
   assert.equal(guess(job('backup-29401440')), 'CronJob/backup')
   assert.equal(guess(job('nightly-2-29401435')), 'CronJob/nightly-2')

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { decideMesh, type MeshDecision } from '../../../src/discovery/proc/mesh.ts'
 
-/** `container:command line` each. */
+/** @param lines `container:command line` each */
 const programs = (...lines: string[]) =>
   lines.map((line) => {
     const [containerId = '', command = ''] = line.split(/:(.*)/)
@@ -15,15 +15,15 @@ const ENVOY = '/usr/local/bin/envoy -c etc/istio/proxy/envoy-rev.json'
 
 const cases: [title: string, lines: string[], expected: `${MeshDecision['name']} ${MeshDecision['role']}` | null][] = [
   ['no proxy', ['a:node server.js', 'b:redis-server'], null],
-  ['Envoy alone is no mesh', ['a:envoy -c /etc/envoy/envoy.yaml', 'b:node'], null],
+  ['Envoy alone is not a mesh', ['a:envoy -c /etc/envoy/envoy.yaml', 'b:node'], null],
   ['Istio sidecar', ['a:node', `b:${AGENT} sidecar --domain shop`, `b:${ENVOY}`], 'istio sidecar'],
   ['Istio sidecar that has started before its application', [`b:${AGENT} sidecar`, `b:${ENVOY}`], 'istio sidecar'],
   ['Istio’s gateway', [`b:${AGENT} router --domain x`, `b:${ENVOY}`], 'istio gateway'],
   ['Istio’s waypoint', [`b:${AGENT} waypoint`, `b:${ENVOY}`], 'istio gateway'],
-  ['Istio with gRPC and no proxy: nothing is redirected', ['a:node', `b:${AGENT} sidecar`], null],
+  ['Istio with proxyless gRPC', ['a:node', `b:${AGENT} sidecar`], null],
   ['Istio’s control plane', ['a:/usr/local/bin/pilot-discovery discovery'], null],
   ['Linkerd', ['a:node', 'b:/usr/lib/linkerd/linkerd2-proxy'], 'linkerd sidecar'],
-  ['Linkerd while it makes its identity', ['a:node', 'b:/usr/lib/linkerd/linkerd2-proxy-identity'], null],
+  ['Linkerd before its proxy has started', ['a:node', 'b:/usr/lib/linkerd/linkerd2-proxy-identity'], null],
   ['Consul', ['a:node', 'b:consul-dataplane -addresses x', 'b:envoy --config-path x'], 'consul sidecar'],
   [
     'Consul before 1.0',
@@ -43,7 +43,7 @@ for (const [title, lines, expected] of cases) {
   })
 }
 
-test('decideMesh: the ports where applications send out are never left out', () => {
+test('decideMesh: never excludes the outbound ports', () => {
   const outgoing = { istio: 15001, linkerd: 4140, kuma: 15001, consul: 15001 }
   for (const [, lines] of cases) {
     const decision = decideMesh(programs(...lines))

@@ -7,19 +7,19 @@ import { DENIED, GONE, ProcFiles } from '../../../src/discovery/proc/proc-files.
 import { parseHints, parseStat, readNetns, readProcess } from '../../../src/discovery/proc/process.ts'
 import { FakeProc, HOST_NETNS } from '../fake-proc.ts'
 
-test('parseStat: a name with brackets and spaces', () => {
+test('parseStat: accepts a name with parentheses and spaces', () => {
   const text = `42 (a) b (c)) S 1 42 42 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 12345 1000 20\n`
   assert.deepEqual(parseStat(text), { kernelName: 'a) b (c)', startTicks: 12345 })
 })
 
 const environments: [string, string, { podName?: string; hostName?: string; namespace?: string }][] = [
-  ['nothing', '', {}],
+  ['an empty environment', '', {}],
   ['HOSTNAME', 'PATH=/bin\0HOSTNAME=shop-0\0', { hostName: 'shop-0' }],
   ['Istio’s', 'POD_NAME=shop-0\0POD_NAMESPACE=shop\0', { podName: 'shop-0', namespace: 'shop' }],
   ['Linkerd’s', '_pod_ns=shop\0_pod_name=shop-0\0', { podName: 'shop-0', namespace: 'shop' }],
-  ['another name’s end', 'MY_HOSTNAME=x\0XHOSTNAME=y\0', {}],
-  ['cut short', 'A=b\0HOSTNAME=shop', { hostName: 'shop' }],
-  ['no name of Kubernetes', 'HOSTNAME=Big Box\0POD_NAME=\0POD_NAMESPACE=a\nb\0', {}],
+  ['a variable that ends with the name', 'MY_HOSTNAME=x\0XHOSTNAME=y\0', {}],
+  ['a truncated environment', 'A=b\0HOSTNAME=shop', { hostName: 'shop' }],
+  ['values that are not Kubernetes names', 'HOSTNAME=Big Box\0POD_NAME=\0POD_NAMESPACE=a\nb\0', {}],
 ]
 
 for (const [title, text, expected] of environments) {
@@ -31,11 +31,11 @@ for (const [title, text, expected] of environments) {
 const names: [string, string[], string][] = [
   ['a path', ['/usr/local/bin/envoy', '-c', 'x'], 'envoy'],
   ['a title', ['nginx: master process /usr/sbin/nginx -g daemon off;'], 'nginx'],
-  ['no command line', [], 'kworker/0:1'],
+  ['the kernel without a command line', [], 'kworker/0:1'],
 ]
 
 for (const [title, command, name] of names) {
-  test(`readProcess: name of ${title}`, (t) => {
+  test(`readProcess: name from ${title}`, (t) => {
     const cgroup = `/docker/${'a'.repeat(64)}`
     const proc = FakeProc.create(t, { pid: 5, command, kernelName: 'kworker/0:1', cgroup })
     const facts = readProcess(new ProcFiles(proc.root), 5, HOST_NETNS)
@@ -43,25 +43,25 @@ for (const [title, command, name] of names) {
   })
 }
 
-test('readProcess: of the host’s own processes no command line and no environment is read', (t) => {
+test('readProcess: does not read command line and environment of the host’s own processes', (t) => {
   const proc = FakeProc.create(t, { pid: 5, command: ['sshd', 'secret'], env: { HOSTNAME: 'h' } })
   const facts = readProcess(new ProcFiles(proc.root), 5, HOST_NETNS)
   assert.ok(typeof facts !== 'symbol')
   assert.deepEqual([facts.name, facts.command, facts.hints.hostName], ['sshd', '', null])
 })
 
-test('ProcFiles: a file longer than the limit is cut, one longer than the buffer is not', (t) => {
+test('ProcFiles: cuts a file at the limit, and grows its buffer for a longer one', (t) => {
   const proc = FakeProc.create(t, { pid: 5, command: ['x'.repeat(300_000)] })
   const files = new ProcFiles(`${proc.root}/`)
   assert.deepEqual([files.read('5/cmdline', 10), String(files.read('5/cmdline')).length], ['xxxxxxxxxx', 300_001])
 })
 
-test('ProcFiles: what is not there is gone', (t) => {
+test('ProcFiles: reports missing files as gone', (t) => {
   const files = new ProcFiles(FakeProc.create(t).root)
   assert.deepEqual([files.read('9/stat'), files.readLink('9/ns/net'), files.inode('9')], [GONE, GONE, GONE])
 })
 
-test('ProcFiles: the processes are the folders called by a number, with their inodes, however many there are', (t) => {
+test('ProcFiles: lists all numeric folders with their inodes', (t) => {
   const proc = FakeProc.create(t)
   const pids = Array.from({ length: 4000 }, (_, i) => 10_000 + i * 7)
   for (const pid of pids) mkdirSync(join(proc.root, String(pid)))
@@ -77,7 +77,7 @@ test('ProcFiles: the processes are the folders called by a number, with their in
   assert.equal(new ProcFiles(join(proc.root, 'nowhere')).processes(), GONE)
 })
 
-test('ProcFiles: what may not be looked at is denied', { skip: needs('linux', 'root') }, (t) => {
+test('ProcFiles: reports a missing permission as denied', { skip: needs('linux', 'root') }, (t) => {
   const files = new ProcFiles('/proc')
   process.seteuid!('nobody')
   t.after(() => process.seteuid!(0))

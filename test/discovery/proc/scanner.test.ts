@@ -37,7 +37,7 @@ function onlyPod({ pods }: Snapshot): Pod {
   return pods[0]
 }
 
-test('scan: a pod with everything that its processes tell', (t) => {
+test('NodeScanner: describes a pod from its processes', (t) => {
   const snapshot = scan(t, ...plainPod(7))
   assert.deepEqual(snapshot, {
     uptimeTicks: UPTIME * 100,
@@ -74,7 +74,7 @@ test('scan: a pod with everything that its processes tell', (t) => {
   })
 })
 
-test('scan: pods come by uid, one for each', (t) => {
+test('NodeScanner: returns each pod once, ordered by uid', (t) => {
   const { pods } = scan(t, ...plainPod(9), ...plainPod(2), ...plainPod(5))
   assert.deepEqual(
     pods.map((pod) => pod.uid),
@@ -82,7 +82,7 @@ test('scan: pods come by uid, one for each', (t) => {
   )
 })
 
-test('scan: a pod with the host’s network has the host’s interface, and its host name is not its own', (t) => {
+test('NodeScanner: a host-network pod has the host’s interface, and HOSTNAME does not name it', (t) => {
   const proxy = { ...inPod(3, 30, 300, 'kube-proxy'), netns: HOST_NETNS, env: { HOSTNAME: 'node-1' } }
   const pod = onlyPod(scan(t, proxy))
   assert.equal(pod.hostNetwork, true)
@@ -90,20 +90,20 @@ test('scan: a pod with the host’s network has the host’s interface, and its 
   assert.deepEqual([pod.nameHint, pod.addresses, pod.interfaces], [null, ['10.244.0.250'], []])
 })
 
-test('scan: names that sidecars are given go before the host name', (t) => {
+test('NodeScanner: POD_NAME takes precedence over HOSTNAME', (t) => {
   const [pause, app] = plainPod(4)
   const sidecar = { ...inPod(4, 42, 402, 'pilot-agent'), env: { POD_NAME: 'shop-4-x', POD_NAMESPACE: 'shop' } }
   const pod = onlyPod(scan(t, pause, app, sidecar))
   assert.deepEqual([pod.nameHint, pod.namespaceHint], ['shop-4-x', 'shop'])
 })
 
-test('scan: what is no name is no hint', (t) => {
+test('NodeScanner: ignores environment values that are not valid names', (t) => {
   const env = { HOSTNAME: '\x1b[31mred', POD_NAMESPACE: 'no spaces' }
   const pod = onlyPod(scan(t, { ...inPod(4, 40, 400, 'node'), env }))
   assert.deepEqual([pod.nameHint, pod.namespaceHint], [null, null])
 })
 
-test('scan: a sidecar beside the application', (t) => {
+test('NodeScanner: detects a sidecar beside the application', (t) => {
   const sidecar = [
     inPod(4, 42, 402, '/usr/local/bin/pilot-agent', 'proxy', 'sidecar'),
     inPod(4, 42, 403, '/usr/local/bin/envoy'),
@@ -121,19 +121,19 @@ for (const [title, helper] of [
   ['runc before it enters the namespace', { command: ['runc', 'init'] }],
   ['runc between create and start', { command: [], kernelName: 'runc:[2:INIT]' }],
 ] as const) {
-  test(`scan: ${title} makes no pod with the host’s network`, (t) => {
+  test(`NodeScanner: ${title} does not make the pod a host-network pod`, (t) => {
     const process = { ...inPod(4, 40, 450), netns: HOST_NETNS, ...helper }
     assert.deepEqual(scan(t, process).pods, [])
     assert.equal(onlyPod(scan(t, process, ...plainPod(4))).hostNetwork, false)
   })
 }
 
-test('scan: a process whose cgroup tells nothing is of the pod whose namespace it is in', (t) => {
+test('NodeScanner: attributes a process without a pod cgroup to the pod whose namespace it is in', (t) => {
   const proxy = { ...inPod(4, 40, 440, 'linkerd2-proxy'), cgroup: '/' }
   assert.equal(onlyPod(scan(t, ...plainPod(4), proxy)).mesh?.name, 'linkerd')
 })
 
-test('scan: Docker in the pod: its namespaces are not captured beside the pod’s', (t) => {
+test('NodeScanner: lists nested namespaces of Docker in a pod as others', (t) => {
   const inner = { ...inPod(4, 41, 460, 'nginx'), netns: HOST_NETNS + 99 }
   const snapshot = scan(t, ...plainPod(4), inner)
   assert.equal(onlyPod(snapshot).netns, HOST_NETNS + 4)
@@ -143,12 +143,12 @@ test('scan: Docker in the pod: its namespaces are not captured beside the pod’
       pid: 460,
       process: 'nginx',
       containers: [id(41)],
-      why: `a second namespace of pod ${uid(4)}: its traffic leaves through the pod’s own`,
+      why: `a second namespace of pod ${uid(4)}: its traffic passes through the pod’s own interface`,
     },
   ])
 })
 
-test('scan: containers and services with a namespace of their own are no pods', (t) => {
+test('NodeScanner: containers and services outside of Kubernetes are not pods', (t) => {
   const docker: FakeProcess = { pid: 50, command: ['redis'], netns: HOST_NETNS + 1, cgroup: `/docker/${id(1)}` }
   const service: FakeProcess = {
     pid: 60,
@@ -161,8 +161,8 @@ test('scan: containers and services with a namespace of their own are no pods', 
   assert.deepEqual(
     others.map(({ process, why }) => [process, why]),
     [
-      ['redis', 'a container, but of no pod'],
-      ['colord', 'in no container'],
+      ['redis', 'a container that belongs to no pod'],
+      ['colord', 'not in a container'],
     ],
   )
 })
@@ -176,31 +176,31 @@ for (const [title, command, why] of [
   ],
   ['gVisor', ['runsc-sandbox', '--root=/run'], /^gVisor/],
 ] as const) {
-  test(`scan: ${title}: out of the host’s sight`, (t) => {
+  test(`NodeScanner: ${title}: reports a sandbox`, (t) => {
     const pod = onlyPod(scan(t, inPod(4, 40, 400, ...command)))
     assert.match(pod.sandbox ?? '', why)
   })
 }
 
-test('scan: KubeVirt’s guests are ordinary pods', (t) => {
+test('NodeScanner: KubeVirt guests are ordinary pods', (t) => {
   const pod = onlyPod(scan(t, inPod(4, 40, 400, '/usr/libexec/qemu-kvm', '-name', 'guest=shop_vm')))
   assert.equal(pod.sandbox, null)
 })
 
-test('scan: a pod whose interface is not there yet', (t) => {
+test('NodeScanner: a pod without an interface yet', (t) => {
   const pod = onlyPod(scan(t, { ...inPod(4, 40, 400, '/pause'), network: {} }))
   assert.equal(pod.external, null)
 })
 
-test('scan: ztunnel tells of the ambient mode', (t) => {
+test('NodeScanner: detects ztunnel', (t) => {
   assert.equal(scan(t, inPod(4, 40, 400, '/usr/local/bin/ztunnel', 'proxy', 'ztunnel')).ambient, true)
 })
 
-test('scan: what does not change is the same object in the next snapshot', (t) => {
+test('NodeScanner: reuses unchanged objects in the next snapshot', (t) => {
   const proc = FakeProc.create(t, ...plainPod(4), ...plainPod(5))
   const scanner = new NodeScanner(proc.root)
   const first = scanner.scan()
-  // A worker process comes: the pod is made of more, and comes to the same.
+  // A further worker process does not change the description.
   proc.put(inPod(4, 41, 480, '/usr/bin/node', 'worker.js'))
   proc.put({ ...inPod(5, 52, 590, 'envoy') })
   const second = scanner.scan()
@@ -213,7 +213,7 @@ test('scan: what does not change is the same object in the next snapshot', (t) =
   )
 })
 
-test('scan: a pod that ends is gone from the next snapshot', (t) => {
+test('NodeScanner: an ended pod is missing from the next snapshot', (t) => {
   const proc = FakeProc.create(t, ...plainPod(4), ...plainPod(5))
   const scanner = new NodeScanner(proc.root)
   scanner.scan()
@@ -224,7 +224,7 @@ test('scan: a pod that ends is gone from the next snapshot', (t) => {
   )
 })
 
-test('scan: a namespace whose number another had before has its own addresses', (t) => {
+test('NodeScanner: a reused namespace inode does not inherit addresses', (t) => {
   const proc = FakeProc.create(t, ...plainPod(4))
   const scanner = new NodeScanner(proc.root)
   for (let pass = 0; pass < 20; pass += 1) scanner.scan()
@@ -233,7 +233,7 @@ test('scan: a namespace whose number another had before has its own addresses', 
   assert.deepEqual(onlyPod(scanner.scan()).addresses, ['10.244.0.6'])
 })
 
-test('scan: a pid taken anew is another process', (t) => {
+test('NodeScanner: a reused pid is another process', (t) => {
   const proc = FakeProc.create(t, ...plainPod(4))
   const scanner = new NodeScanner(proc.root)
   scanner.scan()
@@ -245,7 +245,7 @@ test('scan: a pid taken anew is another process', (t) => {
   )
 })
 
-test('scan: a young process that becomes another program by exec is seen at once', (t) => {
+test('NodeScanner: notices an exec of a young process in the next pass', (t) => {
   const young = { ...inPod(4, 40, 400, 'sh', '-c', 'exec linkerd2-proxy'), startTicks: 9_999_900 }
   const proc = FakeProc.create(t, young)
   const scanner = new NodeScanner(proc.root)
@@ -254,7 +254,7 @@ test('scan: a young process that becomes another program by exec is seen at once
   assert.equal(onlyPod(scanner.scan()).mesh?.name, 'linkerd')
 })
 
-test('scan: an old process that becomes another program is seen within 64 passes', (t) => {
+test('NodeScanner: notices an exec of an old process within 64 passes', (t) => {
   const proc = FakeProc.create(t, inPod(4, 40, 400, 'sh'))
   const scanner = new NodeScanner(proc.root)
   scanner.scan()
@@ -263,7 +263,7 @@ test('scan: an old process that becomes another program is seen within 64 passes
   assert.equal(found.at(-1), 'linkerd')
 })
 
-test('scan: an interface that comes after the first process is seen in the next pass', (t) => {
+test('NodeScanner: notices a late interface in the next pass', (t) => {
   const late = inPod(4, 40, 400, '/pause')
   const proc = FakeProc.create(t, { ...late, network: {} })
   const scanner = new NodeScanner(proc.root)
@@ -272,7 +272,7 @@ test('scan: an interface that comes after the first process is seen in the next 
   assert.equal(onlyPod(scanner.scan()).external?.name, 'eth0')
 })
 
-test('scan: whatever vanishes of a process, no pass throws and other pods are as they were', (t) => {
+test('NodeScanner: model: vanishing files never make a pass throw or change other pods', (t) => {
   const proc = FakeProc.create(t, ...plainPod(4))
   const scanner = new NodeScanner(proc.root)
   const untouched = onlyPod(scanner.scan())
@@ -293,14 +293,14 @@ test('scan: whatever vanishes of a process, no pass throws and other pods are as
   )
 })
 
-test('scan: no proc filesystem is a mistake of the configuration', () => {
+test('NodeScanner: a folder that is not proc is a configuration error', () => {
   assert.throws(
     () => new NodeScanner('/nowhere').scan(),
     (error) => error instanceof InterceptorError && error.exitCode === EXIT_USAGE && /\/nowhere/.test(error.message),
   )
 })
 
-test('scan: a proc without the host’s first process lacks a privilege', (t) => {
+test('NodeScanner: a proc without pid 1 is a missing privilege', (t) => {
   const proc = FakeProc.create(t, ...plainPod(4))
   proc.remove(1)
   assert.throws(

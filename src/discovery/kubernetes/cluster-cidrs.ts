@@ -1,12 +1,12 @@
 /**
- * Which addresses are the cluster's own: its nodes' pod networks, the nodes themselves, and the ranges of Services. Asked
- * for slowly, because it changes slowly and Node objects are large. Whatever cannot be asked for is not in it.
+ * The cluster's networks according to the API server: the nodes' pod networks, the nodes' addresses, and the ranges of
+ * Services. Polled rarely, because they seldom change and Node objects are large. What cannot be read is left out.
  */
 import { setTimeout as pause } from 'node:timers/promises'
 import { Backoff } from '../../async/backoff.ts'
 import type { Logger } from '../../log/logger.ts'
 import { OutageLog } from '../../log/outage-log.ts'
-import { joinNetworks } from '../../net/aggregate-networks.ts'
+import { aggregateCidrs } from '../../net/aggregate-cidrs.ts'
 import type { ApiClient } from './api-client.ts'
 import { type ApiAction, ApiError, describeFailure } from './api-error.ts'
 import { asObject, type JsonObject, listAt, objectAt, textAt } from './json.ts'
@@ -18,33 +18,34 @@ const PAGE = 100
 const RETRY_MIN_MS = 5000
 const RETRY_MAX_MS = 10 * 60_000
 /**
- * Pause between two looks: this, or so much for each node of the cluster. Then all agents of 1,000 nodes read some 2.5 MB/s
- * of Node objects of 10 KB, of 5,000 nodes 12 MB/s.
+ * Pause between two polls: the larger of a minimum and a time for each node of the cluster. With these, the agents of
+ * 1,000 nodes together read about 2.5 MB/s of Node objects of 10 KB, those of 5,000 nodes 12 MB/s.
  */
 const REFRESH_MIN_MS = 10 * 60_000
 const REFRESH_MS_PER_NODE = 4000
-const OTHERWISE = 'Or set targets.clusterNetworks: then it is not asked for.'
+const ALTERNATIVE = 'Or set targets.clusterNetworks, so that this request is not needed.'
 
-export interface ClusterNetworksOptions {
+export interface ClusterCidrsOptions {
   client: ApiClient
   log: Pick<Logger, 'info' | 'warn'>
-  /** The networks have changed. */
+  /** Called when the networks have changed. */
   onChange: () => void
 }
 
-export class ClusterNetworks {
-  readonly #options: ClusterNetworksOptions
+/** Polls the cluster's networks. */
+export class ClusterCidrs {
+  readonly #options: ClusterCidrsOptions
   readonly #ended = new AbortController()
   readonly #running: Promise<void>
   readonly #nodesOutage: OutageLog
   readonly #rangesOutage: OutageLog
   #nodes: readonly string[] = []
   #ranges: readonly string[] = []
-  #networks: readonly string[] = []
+  #cidrs: readonly string[] = []
   #nodeCount = 0
 
-  /** Begins at once, and goes on until `close`. */
-  constructor(options: ClusterNetworksOptions) {
+  /** Polls from now on, until `close`. */
+  constructor(options: ClusterCidrsOptions) {
     this.#options = options
     this.#nodesOutage = new OutageLog(options.log)
     this.#rangesOutage = new OutageLog(options.log)
@@ -52,8 +53,8 @@ export class ClusterNetworks {
   }
 
   /** CIDRs, as few as possible. */
-  get networks(): readonly string[] {
-    return this.#networks
+  get cidrs(): readonly string[] {
+    return this.#cidrs
   }
 
   async close(): Promise<void> {
@@ -69,7 +70,7 @@ export class ClusterNetworks {
       maxMs: RETRY_MAX_MS,
     })
     while (!signal.aborted) {
-      const [nodes, ranges] = [await this.#lookAtNodes(), await this.#lookAtRanges()]
+      const [nodes, ranges] = [await this.#readNodes(), await this.#readRanges()]
       this.#publish()
       if (nodes && ranges) backoff.reset()
       const refresh = Math.max(REFRESH_MIN_MS, this.#nodeCount * REFRESH_MS_PER_NODE) * (1 + Math.random() / 4)
@@ -77,9 +78,9 @@ export class ClusterNetworks {
     }
   }
 
-  /** @returns false: it failed, and what was known stays */
-  #lookAtNodes(): Promise<boolean> {
-    return this.#look(NODES, this.#nodesOutage, async () => {
+  /** @returns false: it failed, and the last result stays in effect */
+  #readNodes(): Promise<boolean> {
+    return this.#attempt(NODES, this.#nodesOutage, async () => {
       let count = 0
       const found: string[] = []
       for await (const node of this.#list('/api/v1/nodes')) {
@@ -91,8 +92,8 @@ export class ClusterNetworks {
     })
   }
 
-  #lookAtRanges(): Promise<boolean> {
-    return this.#look(SERVICE_RANGES, this.#rangesOutage, async () => {
+  #readRanges(): Promise<boolean> {
+    return this.#attempt(SERVICE_RANGES, this.#rangesOutage, async () => {
       const found: string[] = []
       for await (const range of this.#list('/apis/networking.k8s.io/v1/servicecidrs')) {
         found.push(...texts(listAt(objectAt(range, 'spec'), 'cidrs')))
@@ -101,18 +102,18 @@ export class ClusterNetworks {
     })
   }
 
-  async #look(action: ApiAction, outage: OutageLog, work: () => Promise<void>): Promise<boolean> {
+  async #attempt(action: ApiAction, outage: OutageLog, work: () => Promise<void>): Promise<boolean> {
     try {
       await work()
-      outage.recovered(`${action.resource} are known again`)
+      outage.recovered(`${action.resource} can be listed again`)
       return true
     } catch (error) {
       if (this.#ended.signal.aborted) return false
-      // Asking again soon would not help where the resource is not known.
+      // An API server without the resource will not have it soon either.
       const isUnknown = error instanceof ApiError && error.status === 404
       const failure = describeFailure(error, action)
-      const hint = isUnknown ? 'Kubernetes tells the ranges of its Services since 1.33.' : failure.hint
-      outage.failed({ ...failure, hint: `${hint} ${OTHERWISE}` })
+      const hint = isUnknown ? 'The ranges of Services can be listed since Kubernetes 1.33.' : failure.hint
+      outage.failed({ ...failure, hint: `${hint} ${ALTERNATIVE}` })
       return isUnknown
     }
   }
@@ -128,14 +129,14 @@ export class ClusterNetworks {
   }
 
   #publish(): void {
-    const networks = joinNetworks([...this.#nodes, ...this.#ranges])
-    if (networks.join() === this.#networks.join()) return
-    this.#networks = networks
+    const cidrs = aggregateCidrs([...this.#nodes, ...this.#ranges])
+    if (cidrs.join() === this.#cidrs.join()) return
+    this.#cidrs = cidrs
     this.#options.onChange()
   }
 }
 
-/** Its pods' networks, and its own addresses: pods with the host's network answer there. */
+/** The node's pod networks, and its own addresses, where pods with the host's network listen. */
 function networksOfNode(node: JsonObject): string[] {
   const addresses = listAt(objectAt(node, 'status'), 'addresses').map(asObject)
   const internal = addresses.filter((address) => textAt(address, 'type') === 'InternalIP')

@@ -1,28 +1,28 @@
 /**
- * Interfaces and addresses of a network namespace, out of /proc/<pid>/net of any process in it: nothing is entered and
- * nothing is started. Parsing is pure.
+ * Interfaces and addresses of a network namespace, read from /proc/<pid>/net of any process in it. No namespace is entered
+ * and no process is started. Parsing is pure.
  */
 import { isIPv4 } from 'node:net'
 import type { ProcFiles } from './proc-files.ts'
 
-/** What discovery knows of a network namespace. */
+/** Interfaces and addresses of one network namespace. */
 export interface NetworkFacts {
-  /** Names, as the kernel lists them. */
+  /** Names, in the kernel's order. */
   readonly interfaces: readonly string[]
   /** The interface by which traffic leaves; null: there is none yet. */
   readonly external: ExternalInterface | null
-  /** Every address of the namespace that others can reach it by: IPv4, then IPv6 in RFC 5952 form. */
+  /** Every address at which others can reach the namespace: IPv4, then IPv6 in RFC 5952 form. */
   readonly addresses: readonly string[]
-  /** Those of `addresses` that are in a network of the external interface. */
+  /** Those of `addresses` within a network of the external interface. */
   readonly externalAddresses: readonly string[]
   /**
-   * Those of `addresses` that are an interface's own: in a network of any of them. Not so are the addresses of Services
-   * that kube-proxy gives the node in its IPVS mode.
+   * Those of `addresses` within a network of any interface. This leaves out the addresses of Services that kube-proxy
+   * assigns to the node in its IPVS mode.
    */
   readonly interfaceAddresses: readonly string[]
 }
 
-/** The interface by which traffic leaves a namespace, and how that is known. */
+/** The interface by which traffic leaves a namespace, and the evidence for it. */
 export interface ExternalInterface {
   readonly name: string
   readonly by: 'default-route' | 'address'
@@ -30,12 +30,12 @@ export interface ExternalInterface {
 
 const RTF_UP = 0x0001
 const RTF_REJECT = 0x0200
-/** Where kube-proxy in IPVS mode puts the addresses of all Services. */
+/** kube-proxy in IPVS mode assigns the addresses of all Services to this interface. */
 const IPVS_INTERFACE = 'kube-ipvs0'
-/** IPv4 addresses in no network of an interface that are taken for the external one's. */
-const MAX_LOOSE_ADDRESSES = 16
+/** At most this many IPv4 addresses that are in no interface's network are attributed to the external interface. */
+const MAX_UNPLACED_ADDRESSES = 16
 const IPV6_UNSPECIFIED = '0'.repeat(32)
-/** /proc/<pid>/net/if_inet6: scope of addresses that are routed (RFC 4007), unlike link-local ones. */
+/** /proc/<pid>/net/if_inet6: the scope of routed addresses (RFC 4007), as opposed to link-local ones. */
 const SCOPE_GLOBAL = '00'
 
 /** A route of the main table. */
@@ -44,7 +44,7 @@ interface Route {
   readonly device: string
   readonly isDefault: boolean
   readonly metric: number
-  /** The network of a route without gateway, IPv4 only; both 0: of any other. Host byte order. */
+  /** The network of an IPv4 route without a gateway, in host byte order; both 0 for any other route. */
   readonly network: number
   readonly mask: number
 }
@@ -54,7 +54,7 @@ interface Address6 {
   readonly address: string
 }
 
-/** The texts of one reading, and what they mean. Equal texts need not be parsed again. */
+/** The texts of one reading and the facts parsed from them. Unchanged texts are not parsed again. */
 export interface NetworkReading {
   readonly texts: readonly string[]
   readonly facts: NetworkFacts
@@ -63,15 +63,15 @@ export interface NetworkReading {
 /**
  * Reads the namespace of a process.
  *
- * @param before the last reading of the same namespace; its facts are kept when nothing changed
- * @returns null when the process is gone
+ * @param before the last reading of the same namespace; it is returned when nothing changed
+ * @returns null when the process has exited
  */
 export function readNetwork(files: ProcFiles, pid: number, before: NetworkReading | null): NetworkReading | null {
   const devices = files.read(`${pid}/net/dev`)
   if (typeof devices !== 'string') return null
   const texts = [parseDevices(devices).join(' ')]
   for (const name of ['route', 'ipv6_route', 'fib_trie', 'if_inet6']) {
-    // A kernel without IPv6 has not all of them.
+    // A kernel without IPv6 lacks some of these files.
     const text = files.read(`${pid}/net/${name}`)
     texts.push(typeof text !== 'string' ? '' : name === 'ipv6_route' ? withoutCounters(text) : text)
   }
@@ -79,7 +79,7 @@ export function readNetwork(files: ProcFiles, pid: number, before: NetworkReadin
   return { texts, facts: describeNetwork(texts) }
 }
 
-/** Reference and use counts of IPv6 routes change with every packet. */
+/** Removes the reference and use counts of IPv6 routes, which change with every packet. */
 const withoutCounters = (text: string): string => text.replace(/ [0-9a-f]{8} [0-9a-f]{8}(?= [0-9a-f]{8} +\S+$)/gm, '')
 
 function describeNetwork([devices = '', routes = '', routes6 = '', trie = '', addresses6 = '']: readonly string[]) {
@@ -101,8 +101,8 @@ function describeNetwork([devices = '', routes = '', routes6 = '', trie = '', ad
 }
 
 /**
- * The tables do not say whose an IPv4 address is; the networks of the routes do. Where the external interface has no
- * network (clouds that give a node a /32), the addresses in none are its.
+ * Attributes IPv4 addresses to interfaces by the networks of the routes, because the tables do not name an address's
+ * interface. If the external interface has no network (clouds that assign a /32), it gets the addresses in no network.
  */
 function placeAddresses(v4: readonly string[], routes: readonly Route[], external: string | null) {
   const direct = routes.filter(({ mask }) => mask !== 0)
@@ -110,11 +110,14 @@ function placeAddresses(v4: readonly string[], routes: readonly Route[], externa
   const near = v4.filter((address) => direct.some((route) => route.device === external && within(address, route)))
   const placed = v4.filter((address) => direct.some((route) => within(address, route)))
   if (near.length > 0 || external === null) return { near, placed }
-  const loose = v4.filter((address) => !placed.includes(address)).slice(0, MAX_LOOSE_ADDRESSES)
-  return { near: loose, placed: [...placed, ...loose] }
+  const unplaced = v4.filter((address) => !placed.includes(address)).slice(0, MAX_UNPLACED_ADDRESSES)
+  return { near: unplaced, placed: [...placed, ...unplaced] }
 }
 
-/** The default route's interface, IPv4 before IPv6, the lowest metric first; else the first with an address or a route. */
+/**
+ * The interface of the default route: IPv4 before IPv6, lowest metric first. Without a default route, the first
+ * interface with an address or a route.
+ */
 function externalInterface(
   interfaces: readonly string[],
   routes: readonly Route[],
@@ -128,13 +131,13 @@ function externalInterface(
   return name === undefined ? null : { name, by: 'address' }
 }
 
-/** /proc/net/dev: two lines of headings, then `name: counters`. */
+/** /proc/net/dev: two heading lines, then `name: counters`. */
 function parseDevices(text: string): string[] {
   const lines = text.split('\n').slice(2)
   return lines.map((line) => line.slice(0, line.lastIndexOf(':')).trim()).filter((name) => name !== '')
 }
 
-/** /proc/net/route: `Iface Destination Gateway Flags RefCnt Use Metric Mask …`, addresses as a little-endian machine has them. */
+/** /proc/net/route: `Iface Destination Gateway Flags RefCnt Use Metric Mask …`; addresses are in native byte order. */
 function parseRoutes(text: string): Route[] {
   return text
     .split('\n')
@@ -163,15 +166,15 @@ function parseRoutes6(text: string): Route[] {
   return text.split('\n').flatMap((line) => {
     const fields = line.trim().split(/\s+/)
     if (fields.length < 8) return []
-    const device = fields.at(-1)!
-    const bits = Number.parseInt(fields.at(-2)!, 16)
+    const [flags = '', device = ''] = fields.slice(-2)
+    const bits = Number.parseInt(flags, 16)
     if (device === 'lo' || (bits & RTF_UP) === 0 || (bits & RTF_REJECT) !== 0) return []
     const isDefault = fields[0] === IPV6_UNSPECIFIED && fields[1] === '00'
     return [{ version: 6 as const, device, isDefault, metric: Number.parseInt(fields[5], 16), network: 0, mask: 0 }]
   })
 }
 
-/** /proc/net/fib_trie: an address of the namespace's own is a leaf `|-- 10.0.0.7` followed by `/32 host LOCAL`. */
+/** /proc/net/fib_trie: a local address is a leaf `|-- 10.0.0.7` followed by `/32 host LOCAL`. */
 function parseTrie(text: string): string[] {
   const found = new Set<string>()
   for (const [, address = ''] of text.matchAll(/\|-- (\S+)\n\s+\/32 host LOCAL/g)) {
@@ -189,9 +192,9 @@ function parseAddresses6(text: string): Address6[] {
   })
 }
 
-/** RFC 5952, as the URL parser writes it. @param digits 32 hexadecimal */
+/** RFC 5952, as the URL parser formats it. @param digits 32 hexadecimal digits */
 const ipv6Text = (digits: string): string =>
-  new URL(`http://[${digits.match(/.{4}/g)!.join(':')}]`).hostname.slice(1, -1)
+  new URL(`http://[${digits.replace(/.{4}(?=.)/g, '$&:')}]`).hostname.slice(1, -1)
 
 const littleEndian = (hex: string): number => {
   const word = Number.parseInt(hex, 16)

@@ -1,6 +1,6 @@
 /**
- * Names for the far end of connections (`kubernetes.remoteNames`): the pods of other nodes and the cluster's Services, by
- * address. Only what names them is kept, labels that several pods share once.
+ * Watches the pods of other nodes and the cluster's Services, which name the remote end of connections
+ * (`kubernetes.remoteNames`). Only identities are kept; equal labels and workloads share one object.
  */
 
 import type { Logger } from '../../log/logger.ts'
@@ -11,12 +11,12 @@ import { asObject, listAt, objectAt, textAt } from './json.ts'
 import { canonicalAddress, readPod } from './known-pod.ts'
 import { ListWatch } from './list-watch.ts'
 
-/** Most that are kept; bounds the memory (docs/kubernetes.md has figures). */
+/** Most records kept, which bounds the memory (figures in docs/kubernetes.md). */
 const MAX_PODS = 20_000
 const MAX_SERVICES = 10_000
-/** A pod of the API has 5 to 20 KB as JSON, of which some 0.4 are kept. */
+/** A pod is 5 to 20 KB of JSON, of which about 0.4 KB are kept. */
 const PAGE = 100
-/** Sets of labels that are shared; beyond it sharing begins anew. */
+/** Objects in the sharing table. At the limit it is cleared. */
 const MAX_SHARED = 10_000
 
 /** A pod of another node. */
@@ -26,7 +26,7 @@ export interface RemotePod {
   /** Canonical text (RFC 5952). */
   readonly addresses: readonly string[]
   readonly identity: PodIdentity
-  /** When its node took it up, microseconds since the Unix epoch; null: not known. */
+  /** When its kubelet accepted it, microseconds since the Unix epoch; null: unknown. */
   readonly startMicros: number | null
 }
 
@@ -39,38 +39,34 @@ export interface RemoteService {
   readonly namespace: string
 }
 
-export interface RemoteDirectoryOptions {
+export interface RemoteWatchOptions {
   client: ApiClient
-  /** This node, whose pods are not among them. */
+  /** This node, whose pods are excluded. */
   node: string
   log: Pick<Logger, 'info' | 'warn'>
   onChange: (change: Change<RemotePod | RemoteService>) => void
   timing?: WatchTiming
 }
 
-export class RemoteDirectory {
-  readonly #byAddress = new Map<string, RemotePod | RemoteService>()
+/** The two watches. */
+export class RemoteWatch {
   readonly #pods: ListWatch<RemotePod>
   readonly #services: ListWatch<RemoteService>
 
-  /** Begins at once, and goes on until `close`. */
-  constructor({ node, onChange, ...rest }: RemoteDirectoryOptions) {
-    const take = (change: Change<RemotePod | RemoteService>): void => {
-      this.#index(change)
-      onChange(change)
-    }
-    this.#pods = new ListWatch({ ...rest, collection: remotePods(node), onChange: take })
-    this.#services = new ListWatch({ ...rest, collection: SERVICES, onChange: take })
+  /** Watches from now on, until `close`. */
+  constructor({ node, onChange, ...rest }: RemoteWatchOptions) {
+    this.#pods = new ListWatch({ ...rest, collection: remotePods(node), onChange })
+    this.#services = new ListWatch({ ...rest, collection: SERVICES, onChange })
   }
 
-  /** Who has the address now. @param address canonical text */
-  lookup(address: string): RemotePod | RemoteService | null {
-    return this.#byAddress.get(address) ?? null
+  /** By the API's uid; updated as events arrive. */
+  get pods(): ReadonlyMap<string, RemotePod> {
+    return this.#pods.items
   }
 
-  /** How many are known. */
-  get size(): { readonly pods: number; readonly services: number } {
-    return { pods: this.#pods.items.size, services: this.#services.items.size }
+  /** By the API's uid; updated as events arrive. */
+  get services(): ReadonlyMap<string, RemoteService> {
+    return this.#services.items
   }
 
   get state(): { readonly pods: WatchState; readonly services: WatchState } {
@@ -80,14 +76,6 @@ export class RemoteDirectory {
   async close(): Promise<void> {
     await Promise.all([this.#pods.close(), this.#services.close()])
   }
-
-  /** An address may pass to another before its former holder is told to be gone: the later one keeps it. */
-  #index({ now, before }: Change<RemotePod | RemoteService>): void {
-    for (const address of before?.addresses ?? []) {
-      if (this.#byAddress.get(address)?.uid === before!.uid) this.#byAddress.delete(address)
-    }
-    for (const address of now?.addresses ?? []) this.#byAddress.set(address, now!)
-  }
 }
 
 function remotePods(node: string): Collection<RemotePod> {
@@ -96,14 +84,14 @@ function remotePods(node: string): Collection<RemotePod> {
     path: '/api/v1/pods',
     resource: 'pods',
     group: '',
-    // Those that have ended have lost their addresses; the server tells of one that leaves the selection as deleted.
+    // Ended pods have lost their addresses. The server reports a pod that leaves the selection as deleted.
     fieldSelector: `spec.nodeName!=${node},status.phase!=Succeeded,status.phase!=Failed`,
     pageSize: PAGE,
     paged: true,
     maxRecords: MAX_PODS,
     keep: (object) => {
       const pod = readPod(object)
-      // A node's address is many pods'.
+      // The node's address does not identify a pod with the host's network.
       if (pod === null || pod.hostNetwork || pod.addresses.length === 0) return null
       const { uid, name, namespace, addresses, startMicros } = pod
       const { labels, workload } = share({ labels: pod.labels, workload: pod.workload })
@@ -112,7 +100,7 @@ function remotePods(node: string): Collection<RemotePod> {
   }
 }
 
-/** What is equal as JSON becomes the same object. */
+/** Returns the same object for values with equal JSON. */
 function sharer(): <T>(value: T) => T {
   const shared = new Map<string, unknown>()
   return <T>(value: T): T => {
@@ -139,7 +127,7 @@ const SERVICES: Collection<RemoteService> = {
     const texts = [textAt(spec, 'clusterIP'), ...listAt(spec, 'clusterIPs')]
     const addresses = texts.flatMap((text) => (typeof text === 'string' && canonicalAddress(text)) || [])
     const uid = textAt(metadata, 'uid')
-    // A headless one has no address (`None`).
+    // A headless Service has no address (`None`).
     if (uid === '' || addresses.length === 0) return null
     const [name, namespace] = [textAt(metadata, 'name'), textAt(metadata, 'namespace')]
     return { kind: 'service', uid, addresses: [...new Set(addresses)], name, namespace }

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { BlockList } from 'node:net'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { joinNetworks } from '../../src/net/aggregate-networks.ts'
+import { aggregateCidrs } from '../../src/net/aggregate-cidrs.ts'
 
-test('joinNetworks: neighbours become one, what lies in another goes', () => {
+test('aggregateCidrs: merges adjacent networks and removes contained ones', () => {
   const cases: [string[], string[]][] = [
     [[], []],
     [['10.244.1.0/24', '10.244.0.0/24'], ['10.244.0.0/23']],
@@ -29,10 +29,10 @@ test('joinNetworks: neighbours become one, what lies in another goes', () => {
     ],
     [['nonsense', '10.0.0.0/33', '10.0.0.0/x', ''], []],
   ]
-  for (const [networks, expected] of cases) assert.deepEqual(joinNetworks(networks), expected, networks.join())
+  for (const [networks, expected] of cases) assert.deepEqual(aggregateCidrs(networks), expected, networks.join())
 })
 
-test('joinNetworks: holds the same addresses as what it was made of', () => {
+test('aggregateCidrs: contains the same addresses as its input', () => {
   const blockList = (networks: string[]): BlockList => {
     const list = new BlockList()
     for (const network of networks) {
@@ -46,7 +46,7 @@ test('joinNetworks: holds the same addresses as what it was made of', () => {
   fc.assert(
     fc.property(fc.array(network, { maxLength: 12 }), fc.array(fc.tuple(octet, octet)), (networks, addresses) => {
       const texts = networks.map(([third, fourth, prefix]) => `10.0.${third}.${fourth}/${prefix}`)
-      const joined = joinNetworks(texts)
+      const joined = aggregateCidrs(texts)
       assert.ok(joined.length <= texts.length)
       const [before, after] = [blockList(texts), blockList(joined)]
       for (const [third, fourth] of addresses) {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
 import { test } from 'node:test'
-import { type NetworkFacts, readNetwork } from '../../../src/discovery/proc/namespace-network.ts'
+import { type NetworkFacts, readNetwork } from '../../../src/discovery/proc/interfaces.ts'
 import { ProcFiles } from '../../../src/discovery/proc/proc-files.ts'
 import { type FakeNetwork, FakeProc, podNetwork, route } from '../fake-proc.ts'
 
@@ -28,7 +28,7 @@ function read(t: TestContext, network: FakeNetwork): NetworkFacts {
   return readNetwork(new ProcFiles(proc.root), 5, null)!.facts
 }
 
-test('network: the default route’s interface, and the address in its network', (t) => {
+test('readNetwork: finds the interface of the default route and the address in its network', (t) => {
   assert.deepEqual(read(t, podNetwork(7)), {
     interfaces: ['lo', 'eth0'],
     external: { name: 'eth0', by: 'default-route' },
@@ -53,12 +53,12 @@ const external: [string, FakeNetwork, NetworkFacts['external']][] = [
     { name: 'net1', by: 'default-route' },
   ],
   [
-    'half of the internet is no default route',
+    'a /1 route is not a default route',
     { devices: ['lo', 'eth0'], routes: [route('eth0', '00000000', '0100F40A', GATEWAY, '00000080')] },
     { name: 'eth0', by: 'address' },
   ],
   [
-    'a default route that refuses is none',
+    'a reject route is not a default route',
     { devices: ['lo', 'eth0', 'net1'], routes: [route('net1', '00000000', '00000000', '0201')] },
     null,
   ],
@@ -68,7 +68,7 @@ const external: [string, FakeNetwork, NetworkFacts['external']][] = [
     { name: 'eth0', by: 'default-route' },
   ],
   [
-    'IPv4’s default route goes before IPv6’s, whatever the metric',
+    'IPv4 before IPv6, regardless of the metric',
     {
       devices: ['lo', 'net1', 'eth0'],
       routes: [route('eth0', '00000000', '0100F40A', GATEWAY, '00000000', 4000)],
@@ -77,12 +77,12 @@ const external: [string, FakeNetwork, NetworkFacts['external']][] = [
     { name: 'eth0', by: 'default-route' },
   ],
   [
-    'IPv6’s catch-all on loopback, which refuses',
+    'IPv6’s reject route on loopback',
     { devices: ['lo', 'eth0'], routes6: [route6('lo', ZEROES, '00', '00200200', 'ffffffff')] },
     null,
   ],
   [
-    'no default route: the first that is used',
+    'no default route: the first interface with a route',
     {
       devices: ['lo', 'tunl0', 'eth0', 'eth1'],
       routes: [route('eth1', '0000F40A', '00000000', UP), route('eth0', '000010AC', '00000000', UP)],
@@ -93,10 +93,10 @@ const external: [string, FakeNetwork, NetworkFacts['external']][] = [
 ]
 
 for (const [title, network, expected] of external) {
-  test(`network: ${title}`, (t) => assert.deepEqual(read(t, network).external, expected))
+  test(`readNetwork: external interface: ${title}`, (t) => assert.deepEqual(read(t, network).external, expected))
 }
 
-test('network: addresses without those of loopback and of the link', (t) => {
+test('readNetwork: leaves out loopback and link-local addresses', (t) => {
   const { addresses } = read(t, {
     ...podNetwork(7),
     addresses6: [ADDRESS6, LINK_LOCAL, `${ZEROES.slice(1)}1 01 80 10 80 lo`],
@@ -104,13 +104,13 @@ test('network: addresses without those of loopback and of the link', (t) => {
   assert.deepEqual(addresses, ['10.244.0.7', 'fd44::7'])
 })
 
-test('network: addresses that only stand for services are not the host’s', (t) => {
+test('readNetwork: addresses outside the interface’s network are not external', (t) => {
   const facts = read(t, { ...podNetwork(7), addresses: ['10.96.0.1', '10.244.0.7', '10.96.0.10'] })
   assert.deepEqual(facts.externalAddresses, ['10.244.0.7'])
   assert.deepEqual(facts.addresses, ['10.96.0.1', '10.244.0.7', '10.96.0.10'])
 })
 
-test('network: a reading that says the same keeps its facts; counters do not count', (t) => {
+test('readNetwork: returns the earlier reading if nothing but counters changed', (t) => {
   const network = { ...podNetwork(7), routes6: [route6('eth0', PREFIX, '40')] }
   const proc = FakeProc.create(t, { pid: 5, network })
   const files = new ProcFiles(proc.root)
@@ -124,11 +124,11 @@ test('network: a reading that says the same keeps its facts; counters do not cou
   assert.deepEqual(readNetwork(files, 5, first)?.facts.addresses, ['10.244.0.8'])
 })
 
-test('network: of a process that is gone there is no reading', (t) => {
+test('readNetwork: returns null for a process that has exited', (t) => {
   assert.equal(readNetwork(new ProcFiles(FakeProc.create(t).root), 5, null), null)
 })
 
-test('network: addresses of Services that IPVS gives the host are no interface’s', (t) => {
+test('readNetwork: leaves out Service addresses of kube-proxy’s IPVS mode', (t) => {
   const facts = read(t, {
     devices: ['lo', 'eth0', 'cni0', 'kube-ipvs0'],
     routes: [
@@ -146,7 +146,7 @@ test('network: addresses of Services that IPVS gives the host are no interface�
   assert.deepEqual(facts.interfaceAddresses, ['192.0.2.2', '10.244.0.1', 'fd44::1'])
 })
 
-test('network: an external interface without a network has the addresses that are in none', (t) => {
+test('readNetwork: attributes addresses in no network to an external interface without one', (t) => {
   const facts = read(t, {
     devices: ['lo', 'eth0', 'cni0'],
     routes: [route('eth0', '00000000', '0100800A', GATEWAY), route('cni0', '0000F40A', '00000000', UP, '00FFFFFF')],

@@ -1,24 +1,26 @@
 /**
- * Network namespaces of the node, kept from pass to pass: new ones are read in each pass, because a runtime may set the
- * interface up after it has started the first process; the others by turns. Main thread.
+ * Interfaces and addresses of the node's network namespaces, cached between passes. A new namespace is read in every pass,
+ * because a container runtime may configure the interface after it has started the first process; the others are read in
+ * rotation. Main thread.
  */
-import { type NetworkFacts, type NetworkReading, readNetwork } from './namespace-network.ts'
+import { type NetworkFacts, type NetworkReading, readNetwork } from './interfaces.ts'
 import type { ProcFiles } from './proc-files.ts'
 
-/** A namespace is read in this many passes from its first on. */
+/** A namespace is read in this many passes from its first one on. */
 const NEW_PASSES = 10
-/** Later it is read once in this many. */
+/** After that it is read once in this many passes. */
 const READ_EVERY = 16
 
 interface Entry {
-  /** The pod whose it is: the kernel gives the inode of a namespace that is gone to the next one at once. */
+  /** The pod it belongs to. The kernel may reuse the inode of a deleted namespace at once, for another pod. */
   readonly owner: string
   reading: NetworkReading
   readonly firstPass: number
   pass: number
 }
 
-export class NetworkTable {
+/** The cache of interfaces by network namespace. */
+export class InterfaceCache {
   readonly #files: ProcFiles
   readonly #entries = new Map<number, Entry>()
   #pass = 0
@@ -27,20 +29,22 @@ export class NetworkTable {
     this.#files = files
   }
 
-  /** Begins a pass: namespaces that the last one did not ask for are forgotten. */
-  begin(): void {
+  /** Begins a pass: namespaces that the last pass did not ask for are forgotten. */
+  beginPass(): void {
     for (const [inode, entry] of this.#entries) if (entry.pass !== this.#pass) this.#entries.delete(inode)
     this.#pass += 1
   }
 
   /**
+   * The interfaces and addresses of a namespace.
+   *
    * @param inode of the namespace
-   * @param owner whose it is: the pod's uid
-   * @param pids processes in it, any of which may be gone
-   * @returns the same object as before when nothing changed, or when all of them are gone; null when they were so
-   *   before the namespace could be read
+   * @param owner uid of the pod it belongs to
+   * @param pids processes in it, any of which may have exited
+   * @returns the same object as before when nothing changed, or when all processes have exited; null when they exited
+   *   before the namespace was first read
    */
-  look(inode: number, owner: string, pids: Iterable<number>): NetworkFacts | null {
+  read(inode: number, owner: string, pids: Iterable<number>): NetworkFacts | null {
     const known = this.#entries.get(inode)
     const entry = known?.owner === owner ? known : undefined
     if (entry !== undefined) entry.pass = this.#pass

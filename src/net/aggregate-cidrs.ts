@@ -1,21 +1,21 @@
-/** Networks as few as possible that hold exactly the same addresses. Pure. */
+/** Aggregates networks: the smallest list of CIDRs that contains exactly the same addresses. Pure. */
 import { isIP } from 'node:net'
 import { parseAddress } from './ip-address.ts'
 
 interface Network {
   readonly bits: 32 | 128
-  /** The address as a number, with nothing set behind the prefix. */
+  /** The address as a number, with the host bits cleared. */
   readonly address: bigint
   readonly prefix: number
 }
 
 /**
- * Joins neighbours and leaves out what lies in another.
+ * Merges adjacent networks and removes those contained in another.
  *
- * @param texts CIDRs, or addresses for themselves; what is neither is passed over
+ * @param texts CIDRs, or single addresses; anything else is ignored
  * @returns CIDRs, IPv4 first, by address
  */
-export function joinNetworks(texts: Iterable<string>): string[] {
+export function aggregateCidrs(texts: Iterable<string>): string[] {
   const networks = [...texts].flatMap((text) => parseNetwork(text) ?? [])
   networks.sort(
     (left, right) => left.bits - right.bits || compare(left.address, right.address) || left.prefix - right.prefix,
@@ -40,7 +40,7 @@ function contains(outer: Network, inner: Network): boolean {
   return outer.bits === inner.bits && outer.prefix <= inner.prefix && outer.address >> shift === inner.address >> shift
 }
 
-/** Whether the two make up the network of one bit less, and nothing else. */
+/** Whether the two are the halves of the network with a prefix one bit shorter. */
 function areHalves(left: Network, right: Network): boolean {
   if (left.bits !== right.bits || left.prefix !== right.prefix || left.prefix === 0) return false
   const shift = BigInt(left.bits - left.prefix)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { ListenerTable, parseListening } from '../../../src/discovery/proc/listeners.ts'
+import { ListenerTable, parseListening } from '../../../src/discovery/proc/listener-table.ts'
 import { ProcFiles } from '../../../src/discovery/proc/proc-files.ts'
 import { type ProcessFacts, readProcess } from '../../../src/discovery/proc/process.ts'
 import { FakeProc, HOST_NETNS, tcpSocket } from '../fake-proc.ts'

@@ -1,4 +1,4 @@
-/** One look at this node: what is on it, how the API server calls it, and what the agent would capture. */
+/** A single pass over this node: its pods, their names according to the API server, and what the agent would capture. */
 import type { Config } from '../config/schema.ts'
 import { decide } from '../discovery/decide/decide.ts'
 import type { Decisions } from '../discovery/decide/decision.ts'
@@ -9,29 +9,29 @@ import { NodeScanner } from '../discovery/proc/scanner.ts'
 import type { Snapshot } from '../discovery/proc/snapshot.ts'
 import { prepareApiWatch } from './api-watch.ts'
 
-/** How long the API server may take to tell this node's pods. Milliseconds. */
-const ANSWER_MS = 5000
+/** How long to wait for the API server to list this node's pods. Milliseconds. */
+const API_TIMEOUT_MS = 5000
 
-export interface NodeView {
+export interface NodeReport {
   readonly snapshot: Snapshot
   readonly joined: Joined
   readonly decisions: Decisions
-  /** Why the API server told nothing, for people; null: it did, or none is to be asked. */
+  /** Why the API server has not listed the pods, as a message; null: it has, or none is configured. */
   readonly apiProblem: string | null
 }
 
 /** @throws InterceptorError as NodeScanner, prepareApiWatch and targetRules do */
-export async function viewNode(config: Config): Promise<NodeView> {
+export async function inspectNode(config: Config): Promise<NodeReport> {
   const rules = targetRules(config, readOwnPod(process.env, config.targets.procRoot))
   const scanner = new NodeScanner(config.targets.procRoot)
-  // First: what this process may not do at all is to be told at once.
+  // Reports a missing privilege before waiting for the API server.
   scanner.scan()
-  const nothing = (): void => {}
+  const ignore = (): void => {}
   const startApi = await prepareApiWatch({ ...config, kubernetes: { ...config.kubernetes, remoteNames: false } })
-  const log = { info: nothing, warn: nothing }
-  const api = startApi({ log, onPods: nothing, onRemote: nothing, onNetworks: nothing })
+  const log = { info: ignore, warn: ignore }
+  const api = startApi({ log, onPods: ignore, onRemote: ignore, onNetworks: ignore })
   try {
-    await api.firstAnswer(ANSWER_MS)
+    await api.firstAnswer(API_TIMEOUT_MS)
     const snapshot = scanner.scan()
     const joined = joinPods(snapshot.pods, api.pods())
     return { snapshot, joined, decisions: decide(snapshot, joined, rules), apiProblem: api.problem }
