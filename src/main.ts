@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** The program. The only place that ends the process. */
+/** The program. Only this module ends the process. */
 import { runCommandLine } from './cli/program.ts'
 import { setInliningBudgets } from './thread/v8-flags.ts'
 

@@ -1,4 +1,4 @@
-/** `interceptor agent`: what the DaemonSet runs on each node. */
+/** `interceptor agent`: the node agent, which the DaemonSet runs on each node. */
 import { Command } from 'commander'
 import { configFilePath } from '../config/file-path.ts'
 import type { LoadedConfig } from '../config/load.ts'
@@ -15,18 +15,18 @@ interface AgentFlags extends ConfigFlags {
   proc?: string
 }
 
-/** @param exit takes the exit code */
+/** @param exit  receives the exit code */
 export function agentCommand(exit: (code: number) => void): Command {
   const command = new Command('agent')
     .description(
-      'Capture the pods of this node as they come and go, and ship their HTTP pairs to Kafka, until SIGTERM.',
+      'Capture the pods of this node, including those that start later, and ship their HTTP pairs to Kafka, until SIGTERM.',
     )
     .option('--proc <dir>', 'where the host’s /proc is mounted (default: /proc)')
-  addExamples(addGeneralOptions(addKafkaOptions(command), 'a debug log'), [
-    ['interceptor agent --config interceptor.yaml', 'as in the DaemonSet'],
-    ['interceptor agent --brokers kafka:9092', 'with the defaults'],
-    ['interceptor agent --set ship.sink=stdout', 'pairs on standard output, one a line, for trying out'],
-    ['interceptor pods', 'what it would capture here, and why'],
+  addExamples(addGeneralOptions(addKafkaOptions(command), 'log at debug level'), [
+    ['interceptor agent --config interceptor.yaml', 'run as the DaemonSet does'],
+    ['interceptor agent --brokers kafka:9092', 'run with the defaults'],
+    ['interceptor agent --set ship.sink=stdout', 'try it: print pairs as JSON, one per line'],
+    ['interceptor pods', 'list what the agent would capture here, and why'],
   ])
   return command.action(async (flags: AgentFlags) => exit(await agent(flags)))
 }
@@ -48,7 +48,7 @@ async function agent(flags: AgentFlags): Promise<number> {
 const levelOf = ({ quiet, verbose = 0 }: AgentFlags, { config }: LoadedConfig) =>
   quiet === true ? 'error' : verbose > 0 ? 'debug' : config.log.level
 
-/** Without a person at the other end: JSON lines on standard output, else as configured. */
+/** The agent's output is read by programs: JSON lines on standard output, in a file as configured. */
 function outputOf({ config: { ship } }: LoadedConfig): OutputOptions {
   const toFile = ship.sink === 'file'
   return {
@@ -61,10 +61,10 @@ function outputOf({ config: { ship } }: LoadedConfig): OutputOptions {
   }
 }
 
-/** @throws InterceptorError where it could not go on */
+/** @throws InterceptorError if the run failed */
 function conclude({ outcome, signals }: Ended, toKafka: boolean, log: Logger): number {
   if (outcome === null) {
-    log.error('stopped before everything was counted')
+    log.error('stopped before all workers had reported their counts')
     return signals > 1 ? EXIT_INTERRUPTED : EXIT_RUNTIME
   }
   const { ledger, exitCode, failure } = outcome

@@ -1,4 +1,4 @@
-/** `interceptor capture -i IF… [BPF expression]`: pairs from live interfaces of this host. */
+/** `interceptor capture -i IF… [BPF expression]`: captures interfaces of this host and prints or ships their pairs. */
 import { networkInterfaces } from 'node:os'
 import { Command, Option } from 'commander'
 import type { FlagValue } from '../config/layers.ts'
@@ -12,22 +12,25 @@ interface CaptureFlags extends PipelineFlags {
   promiscuous?: boolean
 }
 
-/** @param exit takes the exit code of a run */
+/** @param exit  receives the exit code */
 export function captureCommand(exit: (code: number) => void): Command {
   const command = new Command('capture')
-    .description('Print the HTTP pairs that pass through interfaces of this host, until Ctrl-C. Needs CAP_NET_RAW.')
+    .description('Capture interfaces of this host and print their HTTP pairs, until Ctrl-C. Needs CAP_NET_RAW.')
     .argument('[expression...]', 'BPF expression, as for tcpdump; needs libpcap')
-    .option('-i, --interface <name>', 'interface to capture; repeatable; any: all of them', append)
-    .addOption(new Option('--source <source>', 'how (default: auto)').choices(['auto', 'af-packet', 'cap']))
+    .option('-i, --interface <name>', 'interface to capture, or any for all; repeatable', append)
+    .addOption(new Option('--source <source>', 'how to capture (default: auto)').choices(['auto', 'af-packet', 'cap']))
     .option('-s, --snap-length <bytes>', 'bytes captured of each frame (default: 262144)')
-    .option('--promiscuous', 'also capture what is not addressed to the interface')
+    .option('--promiscuous', 'also capture frames that are not addressed to the interface')
   addPipelineOptions(command)
   addExamples(command, [
-    ['interceptor capture -i eth0', 'pairs on eth0, one a line'],
-    ['interceptor capture -i any tcp port 8080', 'on all interfaces, one port only'],
-    ['interceptor capture -i lo -v -c 1 --all', 'the next exchange with this machine itself, with heads and bodies'],
-    ["interceptor capture -i eth0 -o ndjson 'host 10.0.0.7' > pairs.ndjson", 'one host, as JSON into a file'],
-    ['interceptor capture -i eth0 --brokers kafka:9092', 'ship them to Kafka instead of printing'],
+    ['interceptor capture -i eth0', 'print the pairs on eth0, one per line'],
+    ['interceptor capture -i any tcp port 8080', 'capture one port on all interfaces'],
+    ['interceptor capture -i lo -v -c 1 --all', 'print the next exchange on loopback, with heads and bodies'],
+    [
+      "interceptor capture -i eth0 -o ndjson 'host 10.0.0.7' > pairs.ndjson",
+      'write the pairs of one host to a file, as JSON',
+    ],
+    ['interceptor capture -i eth0 --brokers kafka:9092', 'ship pairs to Kafka instead of printing them'],
   ])
   return command.action(async (words: string[], flags: CaptureFlags) => exit(await capture(words, flags)))
 }
@@ -42,7 +45,7 @@ async function capture(words: string[], flags: CaptureFlags): Promise<number> {
   if (names.length === 0) throw noInterface()
   const { runPipeline } = await import('./run-pipeline.ts')
   const input = { kind: 'interfaces' as const, names: [...new Set(names)] }
-  return runPipeline(flags, loaded, input, `capturing on ${input.names.join(', ')}; Ctrl-C ends`)
+  return runPipeline(flags, loaded, input, `capturing on ${input.names.join(', ')}; press Ctrl-C to stop`)
 }
 
 function captureFlags(words: string[], flags: CaptureFlags): FlagValue[] {
@@ -58,6 +61,6 @@ function captureFlags(words: string[], flags: CaptureFlags): FlagValue[] {
 function noInterface() {
   const here = Object.keys(networkInterfaces())
   return usageError('no interface to capture: name one with -i', {
-    hint: `Here are ${[...here, 'and any, for all of them'].join(', ')}.`,
+    hint: `Interfaces of this host: ${here.join(', ')}; any captures all of them.`,
   })
 }

@@ -1,19 +1,19 @@
-/** `interceptor doctor`: what is missing to capture and ship here, one line each, with the hint. */
+/** `interceptor doctor`: checks whether this machine can capture and ship, one line per check, with a hint if it fails. */
 import { Command } from 'commander'
 import type { Check } from '../doctor/check.ts'
 import { EXIT_DONE, EXIT_PRIVILEGE, EXIT_RUNTIME } from '../errors.ts'
 import { addConfigOptions, addExamples, type ConfigFlags, configFlags } from './options.ts'
 import { outputIsTerminal, wantsColor, writeOutput } from './terminal.ts'
 
-/** @param exit takes the exit code: 0 when capture is possible here, 4 when a privilege is missing, else 1 */
+/** @param exit  receives the exit code: 0 if no check failed, 4 if a privilege is missing, else 1 */
 export function doctorCommand(exit: (code: number) => void): Command {
   const command = new Command('doctor').description(
-    'Say what is missing to capture here, to find pods, and to reach Kafka and the Kubernetes API, each with its hint.',
+    'Check whether this machine can capture, find pods, and reach Kafka and the Kubernetes API, and suggest fixes.',
   )
   addExamples(addConfigOptions(command), [
-    ['interceptor doctor', 'capture on this machine'],
-    ['interceptor doctor --brokers kafka:9092 --topic pairs', 'and shipping to Kafka'],
-    ['interceptor doctor --config agent.yaml', 'with TLS and authentication as the agent has them'],
+    ['interceptor doctor', 'check this machine'],
+    ['interceptor doctor --brokers kafka:9092 --topic pairs', 'also check a broker and a topic'],
+    ['interceptor doctor --config agent.yaml', 'check with the TLS and authentication settings of the agent'],
   ])
   return command.action(async (flags: ConfigFlags) => exit(await doctor(flags)))
 }
@@ -41,14 +41,14 @@ const MARKS = {
   skipped: ['–', '\x1b[2m'],
 } as const
 
-/** `✗ packet sockets: not permitted → grant CAP_NET_RAW: …` */
+/** Formats a check: `✗ packet sockets: not permitted → grant CAP_NET_RAW: …` */
 export function checkLine(check: Check, color: boolean): string {
   const [mark, paint] = MARKS[check.state]
   const shown = color ? `${paint}${mark}\x1b[0m` : mark
   return `${shown} ${check.name}: ${check.found}${check.hint === null ? '' : ` → ${check.hint}`}\n`
 }
 
-/** A missing privilege goes before other failures, being the first thing to hint. */
+/** A missing privilege outranks other failures, because it can cause them. */
 export function doctorExitCode(checks: readonly Check[]): number {
   if (checks.some(({ state }) => state === 'privilege')) return EXIT_PRIVILEGE
   return checks.some(({ state }) => state === 'failed') ? EXIT_RUNTIME : EXIT_DONE

@@ -1,4 +1,4 @@
-/** Options that several commands share, and what they mean for the configuration. */
+/** Options that several commands share, and the configuration values that they set. */
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { FlagValue } from '../config/layers.ts'
 import { usageError } from '../errors.ts'
@@ -11,7 +11,7 @@ export interface ConfigFlags {
   set?: string[]
   brokers?: string
   topic?: string
-  /** How often -v was given: 1 shows more of each pair, 2 also logs at debug level. */
+  /** Number of -v options: 1 prints heads and bodies, 2 also logs at debug level. */
   verbose?: number
   quiet?: boolean
   color: When
@@ -50,69 +50,69 @@ const when = (flags: string, description: string): Option =>
 
 /** Adds --config, --set, --brokers, --topic, -q, -v and --color. */
 export function addConfigOptions(command: Command): Command {
-  return addGeneralOptions(addKafkaOptions(command), 'heads and bodies in text; twice: a debug log too')
+  return addGeneralOptions(addKafkaOptions(command), 'print heads and bodies in text; -vv also logs at debug level')
 }
 
 /** Adds --brokers and --topic. */
 export function addKafkaOptions(command: Command): Command {
   return command
     .optionsGroup('Kafka:')
-    .option('--brokers <list>', 'brokers, host:port, separated by commas')
+    .option('--brokers <list>', 'bootstrap brokers as host:port, separated by commas')
     .option('--topic <name>', 'topic (default: interceptor.pairs)')
 }
 
 /**
  * Adds --config, --set, -q, -v and --color.
  *
- * @param verbose  what -v does
+ * @param verbose  the description of -v
  */
 export function addGeneralOptions(command: Command, verbose: string): Command {
   return command
     .optionsGroup('Options:')
-    .option('--config <file>', 'configuration file, YAML (also INTERCEPTOR_CONFIG)')
-    .option('--set <key=value>', 'set any key of the configuration: limits.memory=1GiB; repeatable', append)
-    .option('-q, --quiet', 'nothing on standard error but errors')
+    .option('--config <file>', 'YAML configuration file (also INTERCEPTOR_CONFIG)')
+    .option('--set <key=value>', 'set a key of the configuration, such as limits.memory=1GiB; repeatable', append)
+    .option('-q, --quiet', 'print only errors on standard error')
     .option('-v, --verbose', verbose, increase)
-    .addOption(when('--color <when>', 'colour'))
+    .addOption(when('--color <when>', 'when to use colors'))
 }
 
 /** Adds -o, -w, -c and --no-decode, and --progress. */
 export function addOutputOptions(command: Command): Command {
   return command
     .optionsGroup('Output:')
-    .addOption(new Option('-o, --output <format>', 'how pairs are printed (default: text)').choices(OUTPUT_FORMATS))
+    .addOption(new Option('-o, --output <format>', 'output format of pairs (default: text)').choices(OUTPUT_FORMATS))
     .option('-w, --write <file>', 'write pairs to a file instead of standard output')
     .option('-c, --count <n>', 'stop after n pairs', count)
-    .option('--no-decode', 'leave bodies in their Content-Encoding (gzip, deflate, br, zstd)')
-    .addOption(when('--progress <when>', 'progress on standard error'))
+    .option('--no-decode', 'do not undo the Content-Encoding of bodies (gzip, deflate, br, zstd)')
+    .addOption(when('--progress <when>', 'when to show progress on standard error'))
 }
 
 /** Adds every option of a command that runs the pipeline. */
 export function addPipelineOptions(command: Command): Command {
   addOutputOptions(command)
-    .option('--all', 'every pair: content-type, user-agent, header, status and path rules off')
-    .option('--summary <file>', 'write what was counted as JSON; - for standard error')
+    .option('--all', 'keep every pair: disable the content-type, user-agent, header, status and path rules')
+    .option('--summary <file>', 'write the ledger of counts as JSON to a file, or - for standard error')
   return addConfigOptions(command)
-    .option('--workers <n>', 'assembler workers (default: auto)')
+    .option('--workers <n>', 'number of assembler workers (default: auto)')
     .optionsGroup('Kafka:')
-    .addOption(new Option('--format <format>', 'form of values (default: msgpack)').choices(['msgpack', 'json']))
+    .addOption(new Option('--format <format>', 'form of Kafka values (default: msgpack)').choices(['msgpack', 'json']))
 }
 
-/** A block of examples for the end of a command's help. Each is a line of shell and what it does. */
+/** Adds examples to the end of a command's help. Each is a shell command and a description. */
 export function addExamples(command: Command, examples: readonly (readonly [string, string])[]): Command {
   const lines = examples.map(([line, meaning]) => `  ${line}\n      ${meaning}`)
   return command.addHelpText('after', `\nExamples:\n${lines.join('\n')}`)
 }
 
 /**
- * What the shared options set in the configuration. Named options come after `--set`, so that they win.
+ * Collects the configuration values that the shared options set. Named options follow `--set`, so that they win.
  *
  * @throws InterceptorError (exit 2) for a `--set` without `=`
  */
 export function configFlags(flags: ConfigFlags & Partial<PipelineFlags>): FlagValue[] {
   const values: FlagValue[] = (flags.set ?? []).map((text) => {
     const at = text.indexOf('=')
-    if (at < 1) throw usageError(`--set ${text}: write key=value, such as --set ship.maxAge=10m`)
+    if (at < 1) throw usageError(`--set ${text}: must be key=value, such as --set ship.maxAge=10m`)
     return { path: text.slice(0, at).trim(), value: text.slice(at + 1).trim(), name: '--set' }
   })
   const named = [

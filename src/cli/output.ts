@@ -1,4 +1,4 @@
-/** Where the pairs of a run go: decided from the options, then the configuration, then what standard output is. */
+/** Chooses the output of a run from the options, the configuration and the terminal. */
 import type { LoadedConfig } from '../config/load.ts'
 import { usageError } from '../errors.ts'
 import type { OutputFormat } from '../format/output-format.ts'
@@ -9,18 +9,19 @@ import { wantsColor } from './terminal.ts'
 /** A value of `ship.sink`. */
 export type Sink = LoadedConfig['config']['ship']['sink']
 
-/** What is known of standard output. */
+/** Properties of standard output. */
 export interface OutputTerminal {
   isTerminal: boolean
   columns: number | null
 }
 
 /**
- * - `-o` or `-w`: pairs are printed, or written to the file;
- * - else `--brokers` or `--topic`: they go to Kafka, and nothing is printed;
- * - else `ship.sink`, where the environment, the file or `--set` chooses it;
- * - else to Kafka, where brokers are configured;
- * - else they are printed as text.
+ * Chooses where pairs go. The first of these that applies decides:
+ * - `-o` or `-w`: standard output, or the file;
+ * - `--brokers` or `--topic`: Kafka;
+ * - `ship.sink`, if the environment, the file or `--set` sets it;
+ * - configured brokers: Kafka;
+ * - otherwise standard output, as text.
  *
  * @throws InterceptorError (exit 2) for options that exclude each other, and for Kafka without brokers
  */
@@ -28,7 +29,7 @@ export function chooseSink(flags: OutputFlags & { format?: string }, loaded: Loa
   const sink = sinkOf(flags, loaded)
   if (sink === 'kafka') requireBrokers(loaded)
   if (sink === 'stdout' && flags.format !== undefined) {
-    throw usageError('--format is the form of Kafka values: -o chooses how pairs are printed, such as -o ndjson')
+    throw usageError('--format applies to Kafka values; choose the format of printed pairs with -o, such as -o ndjson')
   }
   return sink
 }
@@ -37,8 +38,8 @@ function sinkOf(flags: OutputFlags, { config, origins }: LoadedConfig): Sink {
   const prints = flags.write !== undefined || (flags.output ?? 'none') !== 'none'
   const ships = flags.brokers !== undefined || flags.topic !== undefined
   if (prints && ships) {
-    throw usageError('pairs are either printed (-o, -w) or shipped to Kafka (--brokers, --topic), not both', {
-      hint: 'Run interceptor tail beside it to see what arrives in the topic; --format chooses the form of Kafka values.',
+    throw usageError('pairs can be printed (-o, -w) or shipped to Kafka (--brokers, --topic), not both', {
+      hint: 'Run interceptor tail to print what arrives in the topic; --format sets the form of Kafka values.',
     })
   }
   if (prints) return (flags.write ?? '-') === '-' ? 'stdout' : 'file'
@@ -48,13 +49,13 @@ function sinkOf(flags: OutputFlags, { config, origins }: LoadedConfig): Sink {
   return config.kafka.brokers.length > 0 ? 'kafka' : 'stdout'
 }
 
-/** @throws InterceptorError (exit 2) when no broker is configured */
+/** @throws InterceptorError (exit 2) if no broker is configured */
 export function requireBrokers({ config }: LoadedConfig): void {
   if (config.kafka.brokers.length > 0) return
-  throw usageError('no Kafka broker to go to: name one with --brokers host:port (kafka.brokers in the configuration)')
+  throw usageError('no Kafka broker is configured: name one with --brokers host:port or set kafka.brokers')
 }
 
-/** How pairs are printed or written, for a sink of chooseSink. */
+/** Chooses how pairs are printed or written, for a sink from chooseSink. */
 export function outputOptions(
   flags: OutputFlags,
   sink: Sink,
@@ -66,7 +67,7 @@ export function outputOptions(
     flags.output ?? (configured ? (config.ship.format === 'json' ? 'ndjson' : 'msgpack') : 'text')
   const onTerminal = sink === 'stdout' && terminal.isTerminal
   if (format === 'msgpack' && onTerminal) {
-    throw usageError('msgpack is binary and would disturb the terminal: write it with -w FILE, or pipe it on')
+    throw usageError('msgpack is binary and would garble the terminal: write it to a file with -w FILE, or to a pipe')
   }
   return {
     format: sink === 'none' || sink === 'kafka' ? 'none' : format,
@@ -78,6 +79,6 @@ export function outputOptions(
   }
 }
 
-/** The log level of a run: -q leaves errors, -vv shows everything, else as configured. */
+/** The log level of a run: error with -q, debug with -vv, else as configured. */
 export const logLevel = (flags: ConfigFlags, { config }: LoadedConfig): LoadedConfig['config']['log']['level'] =>
   flags.quiet === true ? 'error' : (flags.verbose ?? 0) > 1 ? 'debug' : config.log.level

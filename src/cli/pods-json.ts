@@ -1,9 +1,10 @@
-/** What `interceptor pods -o json` prints. Its keys are documented (docs/discovery.md, "JSON"), so they are named here one by one. */
+/** The JSON of `interceptor pods -o json`. Its keys are documented (docs/discovery.md, "JSON"), so each is named here. */
 
 import type { NodeReport } from '../agent/inspect-node.ts'
 import type { PodDecision } from '../discovery/decide/decision.ts'
 import type { KnownPod } from '../discovery/kubernetes/known-pod.ts'
 
+/** Converts a view of the node to what `pods -o json` prints. */
 export function podsJson({ snapshot, joined, decisions, apiProblem }: NodeReport) {
   const { processes, denied, networkNamespaces, host, ambient, others } = snapshot
   return {
@@ -45,6 +46,6 @@ function podJson({ pod, known, mesh, ambient, capture, reason, why }: PodDecisio
   }
 }
 
-/** Of a container as the pod's specification has it; null: not known. */
+/** The container's name in the pod's specification; null: unknown. */
 export const nameOf = (id: string, known: KnownPod | null): string | null =>
   known?.containers.find((container) => container.id === id)?.name ?? null

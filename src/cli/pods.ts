@@ -1,4 +1,4 @@
-/** `interceptor pods`: one pass of discovery over this node, and what the agent would capture of it, as a table or as JSON. */
+/** `interceptor pods`: runs one discovery pass over this node and prints what the agent would capture. */
 import { Command, Option } from 'commander'
 import type { NodeReport } from '../agent/inspect-node.ts'
 import type { PodDecision } from '../discovery/decide/decision.ts'
@@ -13,16 +13,16 @@ interface PodsFlags extends ConfigFlags {
   proc?: string
 }
 
-/** The command. It ends with 4 when other processes' namespaces cannot be read. */
+/** Creates the command. It exits with 4 if the namespaces of other processes cannot be read. */
 export function podsCommand(): Command {
   const command = new Command('pods')
-    .description('Show the pods of this node, where the agent would capture each, and why.')
-    .addOption(new Option('-o, --output <format>', 'how they are shown').choices(['table', 'json']).default('table'))
+    .description('List the pods of this node, where the agent would capture each, and why.')
+    .addOption(new Option('-o, --output <format>', 'output format').choices(['table', 'json']).default('table'))
     .option('--proc <dir>', 'where the host’s /proc is mounted (default: /proc)')
-  addExamples(addGeneralOptions(command, 'also network namespaces that are no pod’s'), [
-    ['interceptor pods', 'every pod of this node'],
-    ['interceptor pods --proc /host/proc', 'in a container that has the host’s /proc mounted there'],
-    ["interceptor pods -o json | jq '.pods[] | select(.mesh)'", 'those in a mesh'],
+  addExamples(addGeneralOptions(command, 'also list network namespaces that belong to no pod'), [
+    ['interceptor pods', 'list every pod of this node'],
+    ['interceptor pods --proc /host/proc', 'list them in a container where the host’s /proc is mounted'],
+    ["interceptor pods -o json | jq '.pods[] | select(.mesh)'", 'select the pods in a mesh'],
   ])
   return command.action(async (flags: PodsFlags) => pods(flags))
 }
@@ -46,7 +46,7 @@ async function pods(flags: PodsFlags): Promise<void> {
 
 const POD_HEADINGS = ['POD', 'NAMESPACE', 'CONTAINERS', 'PID', 'NETNS', 'IPS', 'MESH', 'INTERFACE', 'WHY']
 
-/** A line for each pod under a line of headings; empty without pods. A `~` marks what only the environment says. */
+/** One line per pod below a heading; empty without pods. `~` marks names that come from a process's environment. */
 function podTable({ decisions, joined }: NodeReport, color: boolean): string {
   return table(POD_HEADINGS, [...decisions.pods.map(podRow), ...joined.unseen.map(unseenRow)], color)
 }
@@ -72,10 +72,10 @@ function podRow({ pod, known, mesh, ambient, capture, why }: PodDecision): strin
   ]
 }
 
-/** A pod that should be here, and of which no process is. */
+/** The row of a pod that the API server assigns to this node and of which no process was found. */
 function unseenRow({ name, namespace, containers, addresses, phase }: KnownPod): string[] {
   const names = list(containers.map((container) => container.name))
-  return [name, namespace, names, '-', '-', list(addresses), '-', '-', `${phase}: none of its processes is in sight`]
+  return [name, namespace, names, '-', '-', list(addresses), '-', '-', `${phase}: no process found`]
 }
 
 function otherTable({ snapshot: { others } }: NodeReport, color: boolean): string {
@@ -100,7 +100,7 @@ function table(headings: readonly string[], rows: readonly string[][], color: bo
   return `${[first, ...cells.map(line)].join('\n')}\n`
 }
 
-/** What there is to say beside the pods themselves, for standard error. */
+/** A summary and warnings for standard error. */
 function notes({ snapshot, apiProblem }: NodeReport): string {
   const { pods, processes, networkNamespaces, denied, ambient } = snapshot
   const found = pods.length === 0 ? 'no pods found' : counted(pods.length, 'pod')
@@ -108,18 +108,18 @@ function notes({ snapshot, apiProblem }: NodeReport): string {
   const lines = [`${found}; ${seen}`]
   if (pods.length === 0) {
     lines.push(
-      'On a Kubernetes node? In a container the host’s processes are there with hostPID, or with the host’s /proc mounted and named by --proc.',
+      'On a Kubernetes node, a container needs hostPID to see the host’s processes, or the host’s /proc mounted and named with --proc.',
     )
   }
   if (denied > 0) {
     lines.push(
-      `${counted(denied, 'process', 'processes')} more did not show a namespace; pods may be missing, see that SYS_PTRACE is granted`,
+      `the network namespace of ${counted(denied, 'process', 'processes')} could not be read; pods may be missing: grant SYS_PTRACE`,
     )
   }
   if (apiProblem !== null)
-    lines.push(`no names, and no pod for which a rule asks its namespace or labels: ${apiProblem}`)
+    lines.push(`pods have no names, and rules about namespaces or labels match none: ${apiProblem}`)
   if (ambient) {
-    lines.push('ztunnel runs here: the traffic of pods in Istio’s ambient mode is encrypted on their own interfaces')
+    lines.push('ztunnel runs here: traffic of pods in Istio’s ambient mode is encrypted on their interfaces')
   }
   return `${lines.join('\n')}\n`
 }

@@ -1,4 +1,4 @@
-/** The command line: every command, its help, and how errors end it. Nothing heavy is loaded until a command runs. */
+/** The command line: commands, help and error reports. Loads nothing heavy until a command runs. */
 import { Command, CommanderError } from 'commander'
 import { EXIT_DONE, EXIT_RUNTIME, EXIT_USAGE, errorText, InterceptorError } from '../errors.ts'
 import { VERSION } from '../version.ts'
@@ -23,10 +23,10 @@ import {
 const WIDTH_WITHOUT_TERMINAL = 100
 
 /**
- * Runs a command line to its end.
+ * Runs a command line.
  *
  * @param args  without the program: `['read', 'shop.pcap']`
- * @returns the exit code (contract, "Exit codes"); never throws
+ * @returns the exit code (errors.ts); never throws
  */
 export async function runCommandLine(args: readonly string[]): Promise<number> {
   let code: number = EXIT_DONE
@@ -42,26 +42,26 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
   }
 }
 
-/** Recognises -v also where the options could not be parsed. */
+/** Recognises -v even if the options could not be parsed. */
 const isVerbose = (word: string): boolean => word === '--verbose' || /^-[a-z]*v[a-z]*$/.test(word)
 
-/** One line and its hint on standard error; the stack only with -v, or where nobody expected the error. */
+/** Prints an error and its hint; the stack too with -v. An unexpected error asks for a rerun with -v. */
 function reportError(error: unknown, verbose: boolean): number {
   const expected = error instanceof InterceptorError
   writeError(`interceptor: ${errorText(error)}\n`)
   if (expected && error.hint !== null) writeError(`${error.hint}\n`)
   if (verbose && error instanceof Error) writeError(`${error.stack}\n`)
-  if (!expected && !verbose) writeError('This is a fault in interceptor: run it again with -v for the details.\n')
+  if (!expected && !verbose) writeError('This is a bug in interceptor. Run it again with -v for details.\n')
   return expected ? error.exitCode : EXIT_RUNTIME
 }
 
 function createProgram(exit: (code: number) => void): Command {
   const program = new Command('interceptor')
-    .description('Pairs of HTTP requests and responses, out of capture files and live traffic.')
+    .description('Pair HTTP requests with their responses, in capture files and live traffic.')
     .version(VERSION, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'show help')
     .helpCommand('help [command]', 'show help for a command')
-    .showHelpAfterError('Run it with --help to see what it takes.')
+    .showHelpAfterError('Run it with --help for usage.')
     .exitOverride()
     .configureOutput({
       writeOut: writeOutput,
@@ -73,10 +73,10 @@ function createProgram(exit: (code: number) => void): Command {
       getErrHasColors: () => wantsColor('auto', errorIsTerminal()),
     })
   addExamples(program, [
-    ['interceptor read shop.pcap', 'the HTTP pairs in a capture file'],
-    ['interceptor capture -i any', 'the pairs that pass through this machine now'],
-    ['interceptor pods', 'the pods of this node, and where the agent would capture them'],
-    ['interceptor doctor', 'what is missing to capture here'],
+    ['interceptor read shop.pcap', 'print the HTTP pairs in a capture file'],
+    ['interceptor capture -i any', 'capture all interfaces of this machine'],
+    ['interceptor pods', 'list the pods of this node and where the agent would capture them'],
+    ['interceptor doctor', 'check whether this machine can capture'],
   ])
   const commands = [
     readCommand(exit),
@@ -91,7 +91,7 @@ function createProgram(exit: (code: number) => void): Command {
   return program
 }
 
-/** Commands made apart from their program take its settings over, and pass them on to their own. */
+/** Copies the program's settings to a command and its subcommands, which are created apart from the program. */
 function inherit(command: Command, parent: Command): Command {
   command.copyInheritedSettings(parent).helpCommand(false)
   for (const inner of command.commands) inherit(inner, command)

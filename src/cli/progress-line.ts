@@ -1,20 +1,20 @@
-/** One line on a terminal that says how far a run is, drawn over itself. Main thread. */
+/** A progress line on a terminal, redrawn in place. Main thread. */
 import type { Progress } from '../supervisor/options.ts'
 
-/** Nothing is drawn before this, so that short runs stay quiet. Milliseconds. */
+/** Short runs draw nothing: the first line appears after this time. Milliseconds. */
 const QUIET_MS = 500
 
-/** Redrawn no more often than this. Milliseconds. */
+/** Least time between two redraws, in milliseconds. */
 const REDRAW_MS = 100
 
-/** A line that is drawn over itself. */
+/** A line that is redrawn in place. */
 export interface ProgressLine {
   update(progress: Progress): void
-  /** Takes the line away. */
+  /** Erases the line. */
   clear(): void
 }
 
-/** Where it is drawn. */
+/** Where the line is drawn. */
 export interface ProgressLineOptions {
   write: (text: string) => void
   columns: number
@@ -22,7 +22,7 @@ export interface ProgressLineOptions {
   now?: () => number
 }
 
-/** A line that leaves the cursor at its beginning, so that whatever is printed next begins there. */
+/** Creates a line that leaves the cursor at its beginning, so that later output overwrites it. */
 export function progressLine({ write, columns, now = () => performance.now() }: ProgressLineOptions): ProgressLine {
   const began = now()
   let drawn = false
@@ -43,10 +43,10 @@ export function progressLine({ write, columns, now = () => performance.now() }: 
 }
 
 /**
- * `62% of 1.2 GB, 412,000 pairs, 310 MB/s, 2 s left`; without a known total `744 MB, 412,000 pairs, 310 MB/s`;
- * live, where bytes of input are not counted, `412,000 pairs`.
+ * Describes progress: `62% of 1.2 GB, 412,000 pairs, 310 MB/s, 2 s left`, without a known total
+ * `744 MB, 412,000 pairs, 310 MB/s`, live `412,000 pairs`.
  *
- * @param ms  since the run began
+ * @param ms  milliseconds since the run began
  */
 export function describeProgress(progress: Progress, ms: number): string {
   const { bytes, totalBytes, pairs } = progress
@@ -61,7 +61,7 @@ export function describeProgress(progress: Progress, ms: number): string {
 
 const SCALES = ['B', 'kB', 'MB', 'GB', 'TB']
 
-/** Powers of 1000, three digits: `744 MB`, `1.20 GB`. */
+/** Formats a byte count with three digits and powers of 1000: `744 MB`, `1.20 GB`. */
 export function formatBytes(bytes: number): string {
   let scale = 0
   let value = bytes

@@ -1,4 +1,4 @@
-/** `interceptor read FILE…`: pairs out of capture files. */
+/** `interceptor read FILE…`: reads capture files and prints or ships their pairs. */
 import { accessSync, constants, statSync } from 'node:fs'
 import { isatty } from 'node:tty'
 import { Command } from 'commander'
@@ -9,19 +9,19 @@ interface ReadFlags extends PipelineFlags {
   follow?: boolean
 }
 
-/** @param exit takes the exit code of a run */
+/** @param exit  receives the exit code */
 export function readCommand(exit: (code: number) => void): Command {
   const command = new Command('read')
-    .description('Print the HTTP pairs in pcap and pcapng files, also gzipped; - is standard input.')
+    .description('Print the HTTP pairs in pcap and pcapng files, which may be gzipped.')
     .argument('<file...>', 'capture files, read one after the other; - for standard input')
-    .option('-f, --follow', 'wait for more at the end of the last file, while it is still being written')
+    .option('-f, --follow', 'at the end of the last file, wait for more data while it is being written')
   addPipelineOptions(command)
   addExamples(command, [
-    ['interceptor read shop.pcap', 'the pairs, one a line, as a person reads them'],
-    ['interceptor read -v -c 3 shop.pcap.gz', 'the first three with heads and bodies'],
-    ["interceptor read --all -o ndjson shop.pcapng | jq '.request.target'", 'every pair as JSON, one a line'],
-    ['tcpdump -i eth0 -U -w - tcp port 8080 | interceptor read -', 'pairs as they are captured elsewhere'],
-    ['interceptor read --brokers kafka:9092 --topic replay shop.pcap', 'ship them to Kafka instead of printing'],
+    ['interceptor read shop.pcap', 'print the pairs, one per line'],
+    ['interceptor read -v -c 3 shop.pcap.gz', 'print the first three with heads and bodies'],
+    ["interceptor read --all -o ndjson shop.pcapng | jq '.request.target'", 'print every pair as JSON, one per line'],
+    ['tcpdump -i eth0 -U -w - tcp port 8080 | interceptor read -', 'print pairs while another program captures'],
+    ['interceptor read --brokers kafka:9092 --topic replay shop.pcap', 'ship pairs to Kafka instead of printing them'],
   ])
   return command.action(async (paths: string[], flags: ReadFlags) => exit(await read(paths, flags)))
 }
@@ -38,7 +38,8 @@ function checkPaths(paths: string[]): void {
   if (paths.filter((path) => path === '-').length > 1) throw usageError('standard input (-) can be read only once')
   for (const path of paths) {
     if (path === '-') {
-      if (isatty(0)) throw usageError('- reads a capture from standard input, which is a terminal: pipe one in')
+      if (isatty(0))
+        throw usageError('- reads a capture from standard input, which is a terminal: pipe a capture into it')
     } else {
       checkFile(path)
     }
@@ -46,14 +47,14 @@ function checkPaths(paths: string[]): void {
 }
 
 function checkFile(path: string): void {
-  let folder: boolean
+  let directory: boolean
   try {
     accessSync(path, constants.R_OK)
-    folder = statSync(path).isDirectory()
+    directory = statSync(path).isDirectory()
   } catch (error) {
     throw runtimeError(`cannot read ${path}: ${reasonOf(error)}`, { cause: error })
   }
-  if (folder) throw runtimeError(`cannot read ${path}: it is a folder, not a capture file`)
+  if (directory) throw runtimeError(`cannot read ${path}: it is a directory`)
 }
 
 function reasonOf(error: unknown): string {

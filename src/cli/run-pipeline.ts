@@ -1,7 +1,7 @@
 /**
- * One run of the pipeline from a command: progress, signals, the summary, the exit code. Main thread.
+ * Runs the pipeline for a command: progress, signals, summary, exit code. Main thread.
  *
- * The first SIGINT or SIGTERM drains within `shutdown.timeout`; the second stops at once.
+ * The first SIGINT or SIGTERM drains the run within `shutdown.timeout`; the second stops it at once.
  */
 import type { LoadedConfig } from '../config/load.ts'
 import { EXIT_DONE, EXIT_INTERRUPTED, EXIT_PRIVILEGE, EXIT_RUNTIME, EXIT_USAGE } from '../errors.ts'
@@ -17,11 +17,11 @@ import { errorColumns, errorIsTerminal, outputColumns, outputIsTerminal, wantsCo
 import { type Ended, untilDone } from './until-done.ts'
 
 /**
- * Runs the pipeline to its end.
+ * Runs the pipeline until its input ends or a signal stops it.
  *
- * @param announcement  said on standard error once the input is open; null: nothing
+ * @param announcement  printed on standard error once the input is open; null: nothing
  * @returns the exit code
- * @throws InterceptorError where the options cannot work together
+ * @throws InterceptorError (exit 2) if the options exclude each other
  */
 export async function runPipeline(
   flags: PipelineFlags,
@@ -52,13 +52,13 @@ export async function runPipeline(
   return conclude(ended, { sink, all, limit, signalled: ended.signals > 0 }, flags, log)
 }
 
-/** Lines of text and progress go together on one terminal; shorter lines would not cover it, and nor would none. */
+/** Hides the progress line while other output on the same terminal could leave fragments of it behind. */
 function wantsProgress(flags: PipelineFlags, disturbs: boolean): boolean {
   if (flags.progress !== 'auto') return flags.progress === 'always'
   return errorIsTerminal() && flags.quiet !== true && !disturbs
 }
 
-/** Makes the announcement at the first sign of progress, then draws the line. Null where nothing is to be said. */
+/** Prints the announcement at the first progress event, then draws the line. Null if there is neither. */
 function watcher(line: ProgressLine | null, announcement: string | null): PipelineOptions['onProgress'] {
   if (line === null && announcement === null) return null
   let announced = announcement === null
@@ -74,10 +74,10 @@ const clearing = (progress: ProgressLine | null) => (line: string) => {
   writeError(line)
 }
 
-/** Writes the ledger and says how the run ended. */
+/** Writes the ledger and reports how the run ended. */
 function conclude({ outcome, signals }: Ended, facts: RunFacts, flags: PipelineFlags, log: Logger): number {
   if (outcome === null) {
-    log.error('stopped before everything was counted')
+    log.error('stopped before all workers had reported their counts')
     return signals > 1 ? EXIT_INTERRUPTED : EXIT_RUNTIME
   }
   if (flags.summary !== undefined) writeLedger(flags.summary, outcome.ledger)
@@ -90,11 +90,12 @@ function conclude({ outcome, signals }: Ended, facts: RunFacts, flags: PipelineF
   if (line !== null) writeError(`${line}\n`)
   if (signals > 1) return EXIT_INTERRUPTED
   const unshipped = unshippedPairs(outcome, facts)
-  if (unshipped > 0) writeError(`interceptor: Kafka did not take ${unshipped} of the pairs within shutdown.timeout\n`)
+  if (unshipped > 0)
+    writeError(`interceptor: ${unshipped} pairs could not be shipped to Kafka within shutdown.timeout\n`)
   return unshipped > 0 && outcome.exitCode === EXIT_DONE ? EXIT_RUNTIME : outcome.exitCode
 }
 
-/** Pairs that were to go to Kafka and were let go at the end; those beyond -c were not to go there. */
+/** Pairs that were dropped at shutdown instead of shipped to Kafka, except those beyond -c. */
 function unshippedPairs({ ledger }: Outcome, { sink, limit }: RunFacts): number {
   if (sink !== 'kafka') return 0
   const enough = limit !== null && count(ledger, 'pairs.shipped') >= limit

@@ -1,4 +1,4 @@
-/** What a run came to: the line for a person, and the ledger as JSON. */
+/** The summary of a run: a line for the user, and the ledger as JSON. */
 import { writeFileSync } from 'node:fs'
 import { errorText, runtimeError } from '../errors.ts'
 import { count, type Ledger } from '../ledger/ledger.ts'
@@ -6,14 +6,14 @@ import type { Outcome } from '../supervisor/options.ts'
 import type { Sink } from './output.ts'
 import { writeError } from './terminal.ts'
 
-/** Most places of damage that are told one by one. */
+/** Most damaged places that are reported one by one. */
 const DAMAGE_SHOWN = 5
 
 /**
  * Writes the ledger.
  *
  * @param target  a file, or `-` for standard error
- * @throws InterceptorError (exit 1) when the file cannot be written
+ * @throws InterceptorError (exit 1) if the file cannot be written
  */
 export function writeLedger(target: string, ledger: Ledger): void {
   const text = `${JSON.stringify(ledger)}\n`
@@ -28,7 +28,7 @@ export function writeLedger(target: string, ledger: Ledger): void {
   }
 }
 
-/** One line per damaged place, the first few. */
+/** Describes the first damaged places, one per line, and counts the rest. */
 export function damageLines(outcome: Outcome): string[] {
   const lines = outcome.damage
     .slice(0, DAMAGE_SHOWN)
@@ -39,25 +39,25 @@ export function damageLines(outcome: Outcome): string[] {
 
 const VERBS: Record<Sink, string> = { stdout: 'shown', file: 'written', kafka: 'shipped to Kafka', none: 'counted' }
 
-/** What a summary needs to know of the run beside its ledger. */
+/** Facts about a run that are not in its ledger. */
 export interface RunFacts {
   sink: Sink
-  /** Whether it had --all, which is then not recommended. */
+  /** Whether --all was given; the summary then does not suggest it. */
   all: boolean
   /** -c */
   limit: number | null
-  /** Whether a signal ended it. */
+  /** Whether a signal ended the run. */
   signalled: boolean
 }
 
 /**
- * What became of the pairs, in one line; where there is none, what was seen instead, and what would show it.
+ * Summarises a run in one line: the pairs, or without any what was seen instead, and what would show it.
  *
- * @returns null where nothing is to be said: the reader of the output has gone away, as `head` does
+ * @returns null if the reader of the output has closed it, as `head` does: the summary would be noise
  */
 export function summaryLine(ledger: Ledger, { sink, all, limit, signalled }: RunFacts): string | null {
   const done = count(ledger, sink === 'none' ? 'pairs.kept' : 'pairs.shipped')
-  if (limit !== null && done >= limit) return `${counted(done, 'pair')} ${VERBS[sink]}, as -c ${limit} asked`
+  if (limit !== null && done >= limit) return `${counted(done, 'pair')} ${VERBS[sink]}; stopped by -c ${limit}`
   const outputGone = sink === 'stdout' && !signalled && count(ledger, 'pairs.dropped.shutdown') > 0
   if (outputGone) return null
   const clauses = [
@@ -72,12 +72,12 @@ export function summaryLine(ledger: Ledger, { sink, all, limit, signalled }: Run
   return (nothing ? [...clauses, ...nothingSeen(ledger), ...advice(ledger, all)] : clauses).join('; ')
 }
 
-/** Why there may be no pair: what the connections were instead. */
+/** Why there is no pair: what was seen instead. */
 function nothingSeen(ledger: Ledger): string[] {
   if (count(ledger, 'frames.seen') === 0) return ['no frames were seen']
   if (count(ledger, 'flows.seen') === 0) {
     const frames = counted(count(ledger, 'frames.seen'), 'frame')
-    return [`${frames}, none of them TCP that could be read`]
+    return [`${frames}, none with readable TCP`]
   }
   const kinds = [
     ['flows.protocol.tls', 'TLS'],
@@ -89,12 +89,12 @@ function nothingSeen(ledger: Ledger): string[] {
     .filter(([flows]) => flows > 0)
     .map(([flows, name]) => `${flows.toLocaleString('en')} ${name}`)
   const flows = counted(count(ledger, 'flows.seen'), 'connection')
-  return [seen.length === 0 ? `${flows} seen` : `${flows} seen, of them ${seen.join(', ')}`]
+  return [seen.length === 0 ? `${flows} seen` : `${flows} seen (${seen.join(', ')})`]
 }
 
 function advice(ledger: Ledger, all: boolean): string[] {
   const filtered = count(ledger, 'pairs.filtered') - count(ledger, 'pairs.filtered.pairBytes')
-  return filtered > 0 && !all ? ['--all shows what was filtered'] : []
+  return filtered > 0 && !all ? ['use --all to show filtered pairs'] : []
 }
 
 function reasonClause(ledger: Ledger, path: string, noun: string, what: string): string[] {

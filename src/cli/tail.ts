@@ -1,4 +1,4 @@
-/** `interceptor tail`: pairs read back from a Kafka topic. */
+/** `interceptor tail`: prints the pairs in a Kafka topic. */
 import { openSync } from 'node:fs'
 import { Command, InvalidArgumentError } from 'commander'
 import type { LoadedConfig } from '../config/load.ts'
@@ -15,19 +15,33 @@ interface TailFlags extends OutputFlags {
 
 const STANDARD_OUTPUT = 1
 
-/** @param exit takes the exit code */
+/** @param exit  receives the exit code */
 export function tailCommand(exit: (code: number) => void): Command {
   const command = new Command('tail')
-    .description('Print the pairs in a Kafka topic, and those that come, until Ctrl-C. Reads without a consumer group.')
-    .option('--from <where>', 'beginning, end, a time (2026-11-23T12:00:00Z), or how long ago (10m)', parseFrom, 'end')
+    .description('Print the pairs that arrive in a Kafka topic, until Ctrl-C. Uses no consumer group.')
+    .option(
+      '--from <where>',
+      'where to start: beginning, end, a time (2026-11-23T12:00:00Z), or an age (10m)',
+      parseFrom,
+      'end',
+    )
     .option('--no-follow', 'stop at the end of the topic instead of waiting for more')
   addOutputOptions(command)
   addConfigOptions(command)
   addExamples(command, [
-    ['interceptor tail --brokers kafka:9092', 'what arrives in interceptor.pairs from now on'],
-    ['interceptor tail --brokers kafka:9092 --topic pairs --from beginning --no-follow', 'all there is, then stop'],
-    ['interceptor tail --brokers kafka:9092 --from 10m -o ndjson | jq .request.target', 'the last ten minutes as JSON'],
-    ['interceptor tail --config agent.yaml -v -c 1', 'the next one whole, with TLS and authentication as configured'],
+    ['interceptor tail --brokers kafka:9092', 'print what arrives in interceptor.pairs from now on'],
+    [
+      'interceptor tail --brokers kafka:9092 --topic pairs --from beginning --no-follow',
+      'print the whole topic, then stop',
+    ],
+    [
+      'interceptor tail --brokers kafka:9092 --from 10m -o ndjson | jq .request.target',
+      'print the pairs of the last ten minutes as JSON',
+    ],
+    [
+      'interceptor tail --config agent.yaml -v -c 1',
+      'print the next pair with its bodies, with TLS and authentication as configured',
+    ],
   ])
   return command.action(async (flags: TailFlags) => exit(await tailTopic(flags)))
 }
@@ -35,9 +49,9 @@ export function tailCommand(exit: (code: number) => void): Command {
 const UNITS = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
 
 /**
- * Where to begin.
+ * Parses the value of --from.
  *
- * @param text  `beginning`, `end`, an ISO 8601 time, milliseconds since the Unix epoch, or a time ago such as `10m`
+ * @param text  `beginning`, `end`, an ISO 8601 time, milliseconds since the Unix epoch, or an age such as `10m`
  * @param now  milliseconds since the Unix epoch
  * @throws InvalidArgumentError for anything else
  */
@@ -47,7 +61,7 @@ export function parseFrom(text: string, _previous?: unknown, now = Date.now()): 
   if (amount !== undefined) return now - Number(amount) * UNITS[unit as keyof typeof UNITS]
   if (/^\d{12,14}$/.test(text)) return Number(text)
   const time = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN
-  if (Number.isNaN(time)) throw new InvalidArgumentError('It must be beginning, end, a time or how long ago (10m).')
+  if (Number.isNaN(time)) throw new InvalidArgumentError('It must be beginning, end, a time or an age (10m).')
   return time
 }
 
@@ -82,7 +96,7 @@ async function tailTopic(flags: TailFlags): Promise<number> {
     }).finally(() => output.close())
     log.flush()
     if (flags.quiet !== true && result.foreign > 0) {
-      writeError(`${result.pairs} pairs; ${result.foreign} records skipped that are no pairs\n`)
+      writeError(`${result.pairs} pairs; ${result.foreign} records skipped because they are not pairs\n`)
     }
   })
 }
@@ -101,7 +115,7 @@ function openOutput(path: string): number {
   }
 }
 
-/** The first SIGINT or SIGTERM aborts the work, which then ends in its own time; the second ends it at once. */
+/** The first SIGINT or SIGTERM aborts the work and waits for it; the second does not wait. */
 async function untilInterrupted(work: (signal: AbortSignal) => Promise<void>): Promise<number> {
   const abort = new AbortController()
   let interrupt: (code: number) => void = () => {}

@@ -1,25 +1,25 @@
-/** Waiting for the end of a run, and the signals that bring it about. */
+/** Waits for the end of a run and handles the signals that end it. */
 import type { Logger } from '../log/logger.ts'
 import type { Outcome, PipelineHandle } from '../supervisor/options.ts'
 
-/** How long a pipeline stopped for taking too long may take to say what it lost. Milliseconds. */
+/** How long a pipeline that is stopped after a drain timeout may take to report what it lost. Milliseconds. */
 const STOP_MS = 4000
 
-/** The same where a second signal asked to stop at once. */
+/** The same after a second signal. */
 const AT_ONCE_MS = 500
 
 /** How a run ended. */
 export interface Ended {
-  /** Null: stopped at once, and it did not say in time what it lost. */
+  /** Null: the run was stopped and did not report what it lost in time. */
   outcome: Outcome | null
-  /** SIGINT and SIGTERM received. */
+  /** Number of SIGINT and SIGTERM received. */
   signals: number
 }
 
 /**
  * Waits for the end of a run. The first SIGINT or SIGTERM drains it, the second stops it at once.
  *
- * @param drainMs a drain that takes longer becomes a stop
+ * @param drainMs  a drain that takes longer becomes a stop
  */
 export async function untilDone(
   handle: Pick<PipelineHandle, 'done' | 'drain' | 'stop'>,
@@ -43,7 +43,7 @@ export async function untilDone(
       stop(AT_ONCE_MS)
       return
     }
-    log.debug(`${signal}: finishing what is there; again to stop at once`)
+    log.debug(`${signal}: draining; send it again to stop at once`)
     handle.drain()
     timer = setTimeout(() => {
       log.warn(`not drained within shutdown.timeout (${drainMs} ms): stopping`)
@@ -52,7 +52,7 @@ export async function untilDone(
   }
   process.on('SIGINT', onSignal)
   process.on('SIGTERM', onSignal)
-  // Never taken off again: a second signal may come while the run is being concluded.
+  // The listeners stay: a second signal may arrive while the run is concluded.
   const outcome = await Promise.race([handle.done, stopped])
   clearTimeout(timer)
   return { outcome, signals }

@@ -1,4 +1,4 @@
-/** Everything the doctor looks at, in the order it is shown. */
+/** All checks, in the order of the output. The command loads them through this module, when it runs. */
 import type { Config } from '../config/schema.ts'
 import { agentChecks } from './agent-checks.ts'
 import { captureChecks } from './capture-checks.ts'
@@ -6,7 +6,7 @@ import type { Check } from './check.ts'
 import { kafkaChecks } from './kafka-checks.ts'
 import { nodeChecks } from './node-checks.ts'
 
-/** Each check as soon as it is done. */
+/** Yields each check once it is done. */
 export async function* allChecks(config: Config): AsyncGenerator<Check> {
   yield* nodeChecks(config)
   yield* captureChecks(config)

@@ -1,4 +1,4 @@
-/** The doctor's look at live capture. Each check does what capturing would do, rather than guess from versions. */
+/** Checks live capture. Each check does what a capture does instead of guessing from versions. */
 import { readFileSync } from 'node:fs'
 import { release } from 'node:os'
 import { SocketOpener } from '../capture/af-packet/socket-opener.ts'
@@ -12,13 +12,13 @@ import { withNetns } from '../sys/netns.ts'
 import { libpcapVersion } from '../sys/pcap-compile.ts'
 import { type Check, failed, ok, privilege, skipped, warning } from './check.ts'
 
-/** Places in a capability set (linux/capability.h). */
+/** Bits of a capability set (linux/capability.h). */
 const CAPABILITY_BITS = { CAP_NET_RAW: 13n, CAP_SYS_ADMIN: 21n } as const
 
 const PACKET_SOCKETS = 'packet sockets'
 const CAP_PACKAGE = 'package cap'
 
-/** @returns the checks in the order they are shown. Never throws. */
+/** @returns the checks in the order of the output. Never throws. */
 export function captureChecks(config: Config): Check[] {
   const { source } = config.capture
   const native = source === 'cap' ? [skipped(PACKET_SOCKETS, 'capture.source is cap')] : nativeChecks(config)
@@ -28,7 +28,7 @@ export function captureChecks(config: Config): Check[] {
 
 function nativeChecks(config: Config): Check[] {
   if (process.platform !== 'linux') {
-    const hint = 'capture on Linux, or through libpcap with --source cap'
+    const hint = 'capture on Linux, or with libpcap: --source cap'
     return [warning('operating system', `${process.platform} has no packet sockets`, hint)]
   }
   const functions = foreignFunctions()
@@ -44,7 +44,7 @@ function foreignFunctions(): Check {
   }
 }
 
-/** Opens a ring on loopback as capture would. */
+/** Opens a ring on loopback as a capture does. */
 function packetSockets({ capture }: Config): Check {
   try {
     const sockets = new SocketOpener({ ...capture, filter: '', exclude: [] })
@@ -62,7 +62,7 @@ function refusal(name: string, error: unknown): Check {
   return check(name, errorText(error), hintOf(error) ?? 'see the message')
 }
 
-/** What this process's effective set says of a capability, for the reader; whether it suffices the probes find out. */
+/** Names a capability and whether the effective set contains it. Only for display: the checks try what needs it. */
 function held(name: keyof typeof CAPABILITY_BITS): string {
   const effective = /^CapEff:\s*([0-9a-f]+)/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1] ?? '0'
   const has = (BigInt(`0x${effective}`) >> CAPABILITY_BITS[name]) & 1n
@@ -74,17 +74,17 @@ function interfaces({ capture }: Config): Check {
   const missing = capture.interfaces.filter((name) => name !== 'any' && !all.some((link) => link.name === name))
   const found = all.map(({ name, up }) => (up ? name : `${name} (down)`)).join(', ')
   if (missing.length === 0) return ok('interfaces', found)
-  return failed('interfaces', `no ${missing.join(', ')}; there are ${found}`, 'correct capture.interfaces')
+  return failed('interfaces', `not found: ${missing.join(', ')}; this host has ${found}`, 'correct capture.interfaces')
 }
 
-/** Entering a network namespace, our own, needs what entering a pod's does. */
+/** Entering our own network namespace needs the same privilege as entering a pod's. */
 function otherNamespaces(): Check {
   const name = 'namespaces of pods'
   try {
     withNetns('/proc/self/ns/net', () => null)
     return ok(name, held('CAP_SYS_ADMIN'))
   } catch (error) {
-    const hint = 'to capture inside pods add the capability SYS_ADMIN; capturing on this host needs none'
+    const hint = 'grant SYS_ADMIN to capture inside pods; capturing on this host does not need it'
     return warning(name, `not permitted (${errorText(error)})`, hint)
   }
 }
@@ -94,7 +94,7 @@ function capPackage({ capture }: Config, nativeWorks: boolean): Check {
     requireCap()
     return ok(CAP_PACKAGE, 'loads')
   } catch (error) {
-    if (nativeWorks) return skipped(CAP_PACKAGE, 'not installed, and not needed where packet sockets work')
+    if (nativeWorks) return skipped(CAP_PACKAGE, 'not installed; not needed because packet sockets work')
     if (capture.source === 'af-packet') return skipped(CAP_PACKAGE, 'capture.source is af-packet')
     return refusal(CAP_PACKAGE, error)
   }
@@ -108,7 +108,7 @@ function libpcap(filter: string): Check {
   try {
     return ok('libpcap', libpcapVersion().replace(/^libpcap version /, ''))
   } catch (error) {
-    const hint = 'install it (Debian: libpcap0.8) to use filter expressions'
+    const hint = 'install libpcap (Debian: libpcap0.8) to use filter expressions'
     return filter === '' ? warning('libpcap', errorText(error), hint) : failed('libpcap', errorText(error), hint)
   }
 }

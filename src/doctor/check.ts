@@ -1,17 +1,17 @@
-/** One thing the doctor looked at, and how to fix it. */
+/** The result of one check of the doctor. */
 
-/** What a check found. */
+/** The result of one check. */
 export interface Check {
-  /** What was looked at, in a few words: `packet sockets`. */
+  /** What was checked, in a few words: `packet sockets`. */
   readonly name: string
   /**
-   * `ok`: there. `failed`: missing, and capture or shipping cannot work. `privilege`: missing, and a capability or
-   * user right mends it. `warning`: works, with a restriction. `skipped`: not asked for, or cannot be told.
+   * `ok`: passed. `failed`: capture or shipping cannot work. `privilege`: failed for lack of a capability or another
+   * privilege. `warning`: works, with a restriction. `skipped`: not configured, or not applicable.
    */
   readonly state: 'ok' | 'failed' | 'privilege' | 'warning' | 'skipped'
   /** What was found: `kernel 6.8, CAP_NET_RAW`. One line. */
   readonly found: string
-  /** What the user can do about it, as one sentence or a command; null where nothing is to be done. */
+  /** What the user can do about it, as one sentence or a command; null: nothing. */
   readonly hint: string | null
 }
 
@@ -24,7 +24,7 @@ export const warning = (name: string, found: string, hint: string): Check => ({ 
 /** A check that failed. */
 export const failed = (name: string, found: string, hint: string): Check => ({ name, state: 'failed', found, hint })
 
-/** A check that failed for want of a privilege. */
+/** A check that failed for lack of a privilege. */
 export const privilege = (name: string, found: string, hint: string): Check => ({
   name,
   state: 'privilege',
@@ -32,5 +32,5 @@ export const privilege = (name: string, found: string, hint: string): Check => (
   hint,
 })
 
-/** A check that was left out. */
+/** A check that was skipped. */
 export const skipped = (name: string, found: string): Check => ({ name, state: 'skipped', found, hint: null })

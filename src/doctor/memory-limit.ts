@@ -1,11 +1,11 @@
 /**
- * Memory this process may use: the host's, or less where a control group says so.
+ * Determines how much memory this process may use: the machine's, or less if a control group limits it.
  * Source: Linux Documentation/admin-guide/cgroup-v2.rst (memory.max), cgroup-v1/memory.rst (memory.limit_in_bytes).
  */
 import { readFileSync } from 'node:fs'
 import { totalmem } from 'node:os'
 
-/** Reads a small file; null when it cannot be read. */
+/** Reads a small file; null if it cannot be read. */
 export type ReadText = (path: string) => string | null
 
 const readText: ReadText = (path) => {
@@ -16,14 +16,14 @@ const readText: ReadText = (path) => {
   }
 }
 
-/** A limit, and who sets it. */
+/** A limit and its origin. */
 export interface MemoryLimit {
   bytes: number
-  /** Whether a control group sets it, rather than the machine. */
+  /** Whether a control group sets the limit, rather than the machine. */
   cgroup: boolean
 }
 
-/** The least of the machine's memory and the limits of this process's control group and those above it. */
+/** The least of the machine's memory and the limits of this process's control group and its ancestors. */
 export function memoryLimit(read: ReadText = readText, machine = totalmem()): MemoryLimit {
   const { unified, memory } = ownGroups(read)
   const texts = [
@@ -35,7 +35,7 @@ export function memoryLimit(read: ReadText = readText, machine = totalmem()): Me
   return { bytes, cgroup: bytes < machine }
 }
 
-/** This process's groups of the unified and the memory hierarchy; in a container usually both `/`. */
+/** This process's groups in the unified and the memory hierarchy; in a container usually both `/`. */
 function ownGroups(read: ReadText): { unified: string; memory: string } {
   const groups = { unified: '/', memory: '/' }
   for (const line of (read('/proc/self/cgroup') ?? '').split('\n')) {
@@ -46,7 +46,7 @@ function ownGroups(read: ReadText): { unified: string; memory: string } {
   return groups
 }
 
-/** A group and all above it, the root as the empty string. */
+/** A group and its ancestors; the root is the empty string. */
 function chain(group: string): string[] {
   const parts = group.split('/').filter((part) => part !== '')
   return [...parts.map((_, index) => `/${parts.slice(0, index + 1).join('/')}`), '']

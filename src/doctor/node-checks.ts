@@ -1,19 +1,19 @@
-/** Checks of what every run needs: Node.js, shared memory, CPUs, memory. */
+/** Checks what every run needs: Node.js, shared memory, CPUs, memory. */
 import * as zlib from 'node:zlib'
 import type { Config } from '../config/schema.ts'
 import { cpuLimit } from '../supervisor/cpu-limit.ts'
 import { type Check, failed, ok, warning } from './check.ts'
 import { memoryLimit } from './memory-limit.ts'
 
-/** The oldest Node.js this runs on, as package.json says. */
+/** The oldest supported Node.js, as in package.json. */
 const LEAST_NODE = [20, 19] as const
 
-/** Memory of the process itself, beside what `limits.memory` bounds. */
+/** Memory of the process itself, in addition to `limits.memory`. */
 const PROCESS_BYTES = 96 * 1024 * 1024
 
 const mebibytes = (bytes: number): string => `${Math.round(bytes / (1024 * 1024)).toLocaleString('en')} MiB`
 
-/** @returns the checks in the order they are shown */
+/** @returns the checks in the order of the output */
 export const nodeChecks = (config: Config): Check[] => [
   nodeVersion(process.versions.node),
   sharedMemory(),
@@ -21,7 +21,7 @@ export const nodeChecks = (config: Config): Check[] => [
   memory(config),
 ]
 
-/** @param version  as `process.versions.node` has it */
+/** @param version  as in `process.versions.node` */
 export function nodeVersion(version: string): Check {
   const [major = 0, minor = 0] = version.split('.').map(Number)
   const name = 'Node.js'
@@ -29,7 +29,7 @@ export function nodeVersion(version: string): Check {
     return failed(name, version, `install Node.js ${LEAST_NODE.join('.')} or later`)
   }
   if (!('zstdCompress' in zlib)) {
-    const hint = 'Node.js 22.15 or later decodes and compresses zstd'
+    const hint = 'use Node.js 22.15 or later to decode and compress zstd'
     return warning(name, `${version}, without zstd`, hint)
   }
   return ok(name, version)
@@ -38,7 +38,7 @@ export function nodeVersion(version: string): Check {
 function sharedMemory(): Check {
   const name = 'shared memory'
   if (typeof SharedArrayBuffer === 'undefined' || !('waitAsync' in Atomics)) {
-    return failed(name, 'not in this Node.js', 'run without flags that take SharedArrayBuffer away')
+    return failed(name, 'not available', 'run Node.js without flags that disable SharedArrayBuffer')
   }
   return ok(name, 'SharedArrayBuffer, Atomics.waitAsync')
 }
@@ -48,17 +48,17 @@ function cpus(config: Config): Check {
   const found = String(Number(limit.toFixed(2)))
   const { workers } = config.assemble
   if (workers !== 'auto' && workers > Math.ceil(limit)) {
-    return warning('CPUs', found, `assemble.workers is ${workers}: fewer would do as much here`)
+    return warning('CPUs', found, `assemble.workers is ${workers}: more workers than CPUs do not help`)
   }
   return ok('CPUs', found)
 }
 
 function memory(config: Config): Check {
   const { bytes, cgroup } = memoryLimit()
-  const found = `${mebibytes(bytes)} (${cgroup ? 'limit of the control group' : 'of this machine'})`
+  const found = `${mebibytes(bytes)} (${cgroup ? 'limit of the control group' : 'this machine'})`
   if (config.limits.memory + PROCESS_BYTES > bytes) {
     const room = mebibytes(Math.max(0, bytes - PROCESS_BYTES))
-    return failed('memory', found, `set limits.memory to at most ${room}, or give the process more`)
+    return failed('memory', found, `set limits.memory to at most ${room}, or give the process more memory`)
   }
   return ok('memory', found)
 }

@@ -23,7 +23,7 @@ interface Place {
   under: string[]
 }
 
-/** A namespace whose loopback has a server. */
+/** Creates a network namespace with an HTTP server on its loopback. */
 async function place(t: TestContext): Promise<Place> {
   const namespace = Namespace.create()
   const server = await serveHttp(namespace, PORT, 100)
@@ -34,13 +34,13 @@ async function place(t: TestContext): Promise<Place> {
   return { namespace, under: ['ip', 'netns', 'exec', namespace.name] }
 }
 
-/** Waits until it says that it captures. */
+/** Waits for the announcement that capture has started. */
 function announced(child: ChildProcess): Promise<void> {
   let text = ''
   return new Promise((resolve, reject) => {
     child.stderr!.on('data', (chunk: Buffer) => {
       text += chunk.toString()
-      if (/^capturing on .*; Ctrl-C ends\n/m.test(text)) resolve()
+      if (/^capturing on .*; press Ctrl-C to stop\n/m.test(text)) resolve()
     })
     child.on('close', () => reject(new Error(`ended before it captured: ${text}`)))
   })
@@ -48,7 +48,7 @@ function announced(child: ChildProcess): Promise<void> {
 
 const lines = (text: string): string[] => text.split('\n').filter((line) => line !== '')
 
-test('capture: what passes through lo, each pair once, until SIGINT', { skip }, async (t) => {
+test('capture: prints each pair on lo once, until SIGINT', { skip }, async (t) => {
   const { namespace, under } = await place(t)
   const summary = join(folder, 'lo.json')
   const child = start(['capture', '-i', 'lo', '--all', '-o', 'ndjson', '--summary', summary], { under })
@@ -65,7 +65,7 @@ test('capture: what passes through lo, each pair once, until SIGINT', { skip }, 
   assert.equal(JSON.parse(lines(stdout)[0]).capture.interface, 'lo')
 })
 
-/** Waits until so many lines came out, or the program ended. */
+/** Waits until the program has printed a number of lines or ended. */
 async function arrived(child: ChildProcess, ended: Promise<Finished>, wanted: number): Promise<void> {
   let seen = 0
   const enough = new Promise<void>((resolve) => {
@@ -77,7 +77,7 @@ async function arrived(child: ChildProcess, ended: Promise<Finished>, wanted: nu
   await Promise.race([enough, ended])
 }
 
-test('capture: -c ends it, and an expression chooses', { skip: skip || needs('libpcap') }, async (t) => {
+test('capture: captures what an expression matches, and stops at -c', { skip: skip || needs('libpcap') }, async (t) => {
   const { namespace, under } = await place(t)
   const child = start(['capture', '-i', 'any', '--all', '-c', '3', 'tcp', 'port', String(PORT)], { under })
   const ended = finish(child)
@@ -85,10 +85,10 @@ test('capture: -c ends it, and an expression chooses', { skip: skip || needs('li
   requestHttp(namespace, URL_OF_SERVER, 5)
   const { code, stdout, stderr } = await ended
   assert.deepEqual([code, lines(stdout).length], [0, 3])
-  assert.match(stderr, /^capturing on any; Ctrl-C ends\n3 pairs shown, as -c 3 asked\n$/)
+  assert.match(stderr, /^capturing on any; press Ctrl-C to stop\n3 pairs shown; stopped by -c 3\n$/)
 })
 
-test('capture: -q announces nothing', { skip }, async (t) => {
+test('capture: announces nothing with -q', { skip }, async (t) => {
   const { namespace, under } = await place(t)
   const child = start(['capture', '-q', '-i', 'lo', '--all', '-c', '1'], { under })
   const ended = finish(child)
@@ -97,14 +97,14 @@ test('capture: -q announces nothing', { skip }, async (t) => {
   assert.deepEqual([code, stderr], [0, ''])
 })
 
-test('capture: an interface that is not here ends with 2 and names those that are', { skip }, async () => {
+test('capture: exits with 2 for an unknown interface and names the known ones', { skip }, async () => {
   const { code, stdout, stderr } = await run(['capture', '-i', 'nope0'])
   assert.deepEqual([code, stdout], [2, ''])
   assert.match(stderr, /^interceptor: there is no network interface nope0\n/)
   assert.match(stderr, /\blo\b/)
 })
 
-test('capture: an expression that libpcap refuses ends with 2', { skip: skip || needs('libpcap') }, async () => {
+test('capture: exits with 2 for an expression that libpcap rejects', { skip: skip || needs('libpcap') }, async () => {
   const { code, stderr } = await run(['capture', '-i', 'lo', 'tcp', 'prt', '80'])
   assert.equal(code, 2)
   assert.match(stderr, /^interceptor: bad filter expression "tcp prt 80"/)
@@ -112,7 +112,7 @@ test('capture: an expression that libpcap refuses ends with 2', { skip: skip || 
 
 const WITHOUT_CAPABILITY = ['setpriv', '--bounding-set', '-net_raw', '--inh-caps', '-net_raw']
 
-test('capture: without CAP_NET_RAW it ends with 4 and names the mend', {
+test('capture: exits with 4 without CAP_NET_RAW and names the fix', {
   skip: skip || needs('setpriv'),
 }, async () => {
   const { code, stderr } = await run(['capture', '-i', 'lo'], { under: WITHOUT_CAPABILITY })
@@ -120,7 +120,7 @@ test('capture: without CAP_NET_RAW it ends with 4 and names the mend', {
   assert.match(stderr, /^interceptor: .*CAP_NET_RAW.*\n.*setcap/)
 })
 
-test('doctor: without CAP_NET_RAW it ends with 4 and names the mend', {
+test('doctor: exits with 4 without CAP_NET_RAW', {
   skip: skip || needs('setpriv'),
 }, async () => {
   const { code, stdout } = await run(['doctor'], { under: WITHOUT_CAPABILITY })

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { run } from './support.ts'
 
-test('config print: flags and environment show as origins', async () => {
+test('config print: shows flags and environment as origins', async () => {
   const { code, stdout, stderr } = await run(['config', 'print', '--brokers', 'a:1', '--set', 'limits.memory=1GiB'], {
     env: { INTERCEPTOR_SHIP_MAX_AGE: '10m' },
   })
@@ -13,13 +13,13 @@ test('config print: flags and environment show as origins', async () => {
   assert.match(stdout, /\n {2}maxAge: 10m # from INTERCEPTOR_SHIP_MAX_AGE\n/)
 })
 
-test('config print: a wrong environment ends with 2', async () => {
+test('config print: exits with 2 for an unknown variable', async () => {
   const { code, stdout, stderr } = await run(['config', 'print'], { env: { INTERCEPTOR_LOG_LEVL: 'info' } })
   assert.deepEqual([code, stdout], [2, ''])
   assert.match(stderr, /did you mean INTERCEPTOR_LOG_LEVEL\?/)
 })
 
-test('config schema: the one in the repository', async () => {
+test('config schema: prints the schema of the repository', async () => {
   const { code, stdout } = await run(['config', 'schema'])
   const kept = readFileSync(new URL('../../../schema/config.schema.json', import.meta.url), 'utf8')
   assert.deepEqual([code, stdout], [0, kept])

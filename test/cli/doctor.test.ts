@@ -5,18 +5,18 @@ import { type Check, failed, ok, privilege, skipped, warning } from '../../src/d
 import { nodeVersion } from '../../src/doctor/node-checks.ts'
 import { run } from './support.ts'
 
-test('checkLine: mark, name, what was found, and the hint', () => {
+test('checkLine: formats mark, name, finding and hint', () => {
   assert.equal(checkLine(ok('Node.js', '24.1.0'), false), '✓ Node.js: 24.1.0\n')
-  assert.equal(checkLine(skipped('Kafka', 'no brokers named'), false), '– Kafka: no brokers named\n')
+  assert.equal(checkLine(skipped('Kafka', 'no broker is configured'), false), '– Kafka: no broker is configured\n')
   const missing = privilege('packet sockets', 'not permitted', 'grant CAP_NET_RAW')
   assert.equal(checkLine(missing, false), '✗ packet sockets: not permitted → grant CAP_NET_RAW\n')
   assert.ok(checkLine(missing, true).startsWith('\x1b[31m✗\x1b[0m packet'))
 })
 
 const codes: [string, Check[], number][] = [
-  ['nothing wrong', [ok('a', ''), skipped('b', ''), warning('c', '', '')], 0],
+  ['no failure', [ok('a', ''), skipped('b', ''), warning('c', '', '')], 0],
   ['a failure', [ok('a', ''), failed('b', '', '')], 1],
-  ['a missing privilege, whatever else', [failed('a', '', ''), privilege('b', '', '')], 4],
+  ['a missing privilege among other failures', [failed('a', '', ''), privilege('b', '', '')], 4],
 ]
 
 for (const [title, checks, code] of codes) {
@@ -25,14 +25,14 @@ for (const [title, checks, code] of codes) {
   })
 }
 
-test('nodeVersion: the floor', () => {
+test('nodeVersion: rejects versions below the floor', () => {
   assert.equal(nodeVersion('18.20.0').state, 'failed')
   assert.equal(nodeVersion('20.18.3').state, 'failed')
   assert.notEqual(nodeVersion('20.19.0').state, 'failed')
   assert.notEqual(nodeVersion('24.0.0').state, 'failed')
 })
 
-test('doctor: one line a check, those of Node.js first', async () => {
+test('doctor: prints one line per check, Node.js first', async () => {
   const { stdout, stderr } = await run(['doctor'])
   assert.equal(stderr, '')
   const lines = stdout.trimEnd().split('\n')

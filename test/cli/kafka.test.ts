@@ -10,7 +10,7 @@ const skip = needsKafka()
 const lines = (text: string): string[] => text.split('\n').filter((line) => line !== '')
 const CREATE = ['--set', 'kafka.createTopic=true']
 
-describe('the command line with a real Kafka', { skip }, () => {
+describe('the command line with a Kafka broker', { skip }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'interceptor-kafka-'))
   const config = join(folder, 'agent.yaml')
   let broker: KafkaBroker
@@ -39,7 +39,7 @@ describe('the command line with a real Kafka', { skip }, () => {
   })
 
   for (const format of ['msgpack', 'json']) {
-    test(`read ships what it would print, and tail prints it: ${format}`, async () => {
+    test(`read: ships what it would print, and tail prints it: ${format}`, async () => {
       const to = ['--brokers', broker.plaintext, '--topic', `pairs.${format}`]
       const shipped = await run(['read', ...to, '--format', format, ...CREATE, CAPTURE])
       assert.deepEqual([shipped.code, shipped.stdout], [0, ''])
@@ -50,14 +50,14 @@ describe('the command line with a real Kafka', { skip }, () => {
     })
   }
 
-  test('a configuration file with TLS and SCRAM ships and tails without further options', async () => {
+  test('read and tail: use TLS and SCRAM of a configuration file', async () => {
     const shipped = await run(['read', '--config', config, CAPTURE])
     assert.equal(shipped.code, 0, shipped.stderr)
     const tail = await run(['tail', '--config', config, '--from', 'beginning', '-c', '3'])
     assert.deepEqual([tail.code, lines(tail.stdout).length], [0, 3])
   })
 
-  test('tail follows until SIGINT', async () => {
+  test('tail: follows until SIGINT', async () => {
     const child = start(['tail', '--config', config, '--from', '1h', '-o', 'ndjson'])
     const ended = finish(child)
     let seen = ''
@@ -69,13 +69,13 @@ describe('the command line with a real Kafka', { skip }, () => {
     assert.deepEqual([code, lines(stdout).sort()], [0, printed])
   })
 
-  test('doctor looks at the cluster', async () => {
+  test('doctor: checks the cluster', async () => {
     const { stdout } = await run(['doctor', '--config', config])
     assert.match(stdout, /\n✓ Kafka broker localhost:\d+: accepts connections\n/)
     assert.doesNotMatch(stdout, /✗ Kafka/)
   })
 
-  test('a topic that is not there ends tail with 1 and names it', async () => {
+  test('tail: exits with 1 for a topic that does not exist and names it', async () => {
     const { code, stderr } = await run(['tail', '--brokers', broker.plaintext, '--topic', 'none', '--no-follow'])
     assert.equal(code, 1)
     assert.match(stderr, /^interceptor: there is no topic none at 127\.0\.0\.1:\d+/)

@@ -1,4 +1,4 @@
-/** What the program says about itself holds nothing of anybody's traffic: no body, no header's value, no target. */
+/** The log contains no captured data: no body, no header value, no target. */
 import assert from 'node:assert/strict'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -11,15 +11,15 @@ const captures = readdirSync(folder)
   .filter((name) => name.endsWith('.pcap.gz'))
   .map((name) => join(folder, name))
 
-/** Shorter ones may be in any text by chance. */
-const TELLING = 10
+/** Shorter values may occur in a text by chance. */
+const DISTINCT_LENGTH = 10
 
 const texts = ({ headers, body }: Message): string[] => [
   ...headers.map(([, value]) => value),
   String(body).slice(0, 200),
 ]
 
-test('log: at debug level it holds nothing of the traffic', async () => {
+test('log: contains no captured data at debug level', async () => {
   const args = ['read', '--all', '-v', '-v', '--set', 'limits.pairBytes=64KiB', '--set', 'limits.messageBytes=64KiB']
   const { stdout } = await run([...args, '-q', '-o', 'ndjson', ...captures])
   const pairs = stdout
@@ -27,12 +27,12 @@ test('log: at debug level it holds nothing of the traffic', async () => {
     .split('\n')
     .map((line): Pair => JSON.parse(line))
   const values = pairs.flatMap(({ request, response }) => [request.target, ...texts(request), ...texts(response)])
-  const telling = new Set(values.filter((value) => value.length >= TELLING))
-  assert.ok(telling.size > 500, `only ${telling.size} values to look for`)
+  const distinct = new Set(values.filter((value) => value.length >= DISTINCT_LENGTH))
+  assert.ok(distinct.size > 500, `only ${distinct.size} values to look for`)
   const { stderr } = await run([...args, '-o', 'none', ...captures])
   assert.match(stderr, /pairs/)
   assert.deepEqual(
-    [...telling].filter((value) => stderr.includes(value)),
+    [...distinct].filter((value) => stderr.includes(value)),
     [],
   )
 })

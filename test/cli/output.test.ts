@@ -38,22 +38,22 @@ for (const [title, given, values, sink] of sinks) {
   })
 }
 
-test('chooseSink: printing and shipping at once is refused', () => {
+test('chooseSink: rejects printing and shipping at once', () => {
   const loaded = loadConfig({ env: {}, flags: [BROKERS] })
   assert.throws(() => chooseSink(flags({ output: 'text', brokers: 'a:1' }), loaded), /not both/)
   assert.throws(() => chooseSink(flags({ write: 'x', topic: 't' }), loaded), /not both/)
 })
 
-test('chooseSink: --format is refused where nothing goes to Kafka', () => {
+test('chooseSink: rejects --format if nothing is shipped to Kafka', () => {
   const given = { ...flags(), format: 'json' }
-  assert.throws(() => chooseSink(given, loadConfig({ env: {} })), /-o chooses how pairs are printed/)
+  assert.throws(() => chooseSink(given, loadConfig({ env: {} })), /choose the format of printed pairs with -o/)
   assert.equal(chooseSink(given, loadConfig({ env: {}, flags: [BROKERS] })), 'kafka')
 })
 
 const NO_TERMINAL = { isTerminal: false, columns: null }
 const TERMINAL = { isTerminal: true, columns: 120 }
 
-test('outputOptions: text in colour and cut on a terminal, plain and whole elsewhere', () => {
+test('outputOptions: colours and truncates text on a terminal only', () => {
   const loaded = loadConfig({ env: {} })
   const { color: _, ...plain } = outputOptions(flags({ verbose: 1 }), 'stdout', loaded, NO_TERMINAL)
   assert.deepEqual(plain, { format: 'text', file: null, decode: true, width: null, verbose: true })
@@ -62,19 +62,19 @@ test('outputOptions: text in colour and cut on a terminal, plain and whole elsew
   assert.equal(outputOptions(flags({ write: 'x' }), 'file', loaded, TERMINAL).width, null)
 })
 
-test('outputOptions: msgpack is not let onto a terminal', () => {
+test('outputOptions: rejects msgpack on a terminal', () => {
   const loaded = loadConfig({ env: {} })
   assert.throws(() => outputOptions(flags({ output: 'msgpack' }), 'stdout', loaded, TERMINAL), /-w FILE/)
   assert.equal(outputOptions(flags({ output: 'msgpack' }), 'stdout', loaded, NO_TERMINAL).format, 'msgpack')
 })
 
-test('outputOptions: a file of the configuration is as ship.format and ship.decode say', () => {
+test('outputOptions: takes format and decoding of a configured file from ship.format and ship.decode', () => {
   const values = [set('ship.sink', 'file'), set('ship.file', '/tmp/x'), set('ship.format', 'json')]
   const options = outputOptions(flags(), 'file', loadConfig({ env: {}, flags: values }), NO_TERMINAL)
   assert.deepEqual([options.format, options.file, options.decode], ['ndjson', '/tmp/x', false])
 })
 
-test('wantsColor: auto looks at the terminal, NO_COLOR, TERM and FORCE_COLOR', () => {
+test('wantsColor: decides auto by the terminal, NO_COLOR, TERM and FORCE_COLOR', () => {
   assert.equal(wantsColor('auto', true, {}), true)
   assert.equal(wantsColor('auto', false, {}), false)
   assert.equal(wantsColor('auto', true, { NO_COLOR: '1' }), false)

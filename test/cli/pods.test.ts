@@ -25,7 +25,7 @@ const redis: FakeProcess = { pid: 200, command: ['redis'], netns: HOST_NETNS + 2
 
 const procRoot = (t: TestContext, ...processes: FakeProcess[]): string => FakeProc.create(t, ...processes).root
 
-test('pods: a table', async (t) => {
+test('pods: prints a table', async (t) => {
   const { code, stdout, stderr } = await run(['pods', '--proc', procRoot(t, shop, redis)])
   assert.equal(code, 0)
   assert.equal(
@@ -39,17 +39,17 @@ test('pods: a table', async (t) => {
   assert.equal(stderr, '1 pod; 3 processes in 3 network namespaces seen\n')
 })
 
-test('pods -v: also the namespaces of no pod', async (t) => {
+test('pods -v: lists namespaces that belong to no pod', async (t) => {
   const { stdout } = await run(['pods', '-v', '--proc', procRoot(t, shop, redis)])
   assert.match(stdout, /\n4026531842 {3}200 {3}redis {5}abababababab {3}a container that belongs to no pod\n$/)
 })
 
-test('pods: host network, and a pod whose name nobody tells', async (t) => {
+test('pods: lists a host-network pod without a name by its uid', async (t) => {
   const { stdout } = await run(['pods', '--proc', procRoot(t, { ...shop, netns: HOST_NETNS })])
   assert.match(stdout, new RegExp(`\n${UID} .* 10\\.244\\.0\\.250 .* any \\(host\\) +host network: `))
 })
 
-test('pods: what a process calls itself reaches no terminal as it is', async (t) => {
+test('pods: escapes process names', async (t) => {
   const { stdout } = await run([
     'pods',
     '--color',
@@ -61,7 +61,7 @@ test('pods: what a process calls itself reaches no terminal as it is', async (t)
   assert.match(stdout, /\\x1b\[31mred/)
 })
 
-test('pods -o json: the snapshot', async (t) => {
+test('pods -o json: prints the snapshot', async (t) => {
   const { stdout } = await run(['pods', '-q', '-o', 'json'], {
     env: { INTERCEPTOR_TARGETS_PROC_ROOT: procRoot(t, shop) },
   })
@@ -69,18 +69,18 @@ test('pods -o json: the snapshot', async (t) => {
   assert.deepEqual([pods[0]?.uid, pods[0]?.capture?.interface, host.netns], [UID, 'eth0', HOST_NETNS])
 })
 
-test('pods: none is no failure, and there is a hint', async (t) => {
+test('pods: exits with 0 and a hint without pods', async (t) => {
   const { code, stdout, stderr } = await run(['pods', '--proc', procRoot(t)])
   assert.deepEqual([code, stdout], [0, ''])
-  assert.match(stderr, /^no pods found; 1 process in 1 network namespace seen\nOn a Kubernetes node\? /)
+  assert.match(stderr, /^no pods found; 1 process in 1 network namespace seen\nOn a Kubernetes node, /)
 })
 
-test('pods: ztunnel is reported', async (t) => {
+test('pods: reports ztunnel', async (t) => {
   const { stderr } = await run(['pods', '--proc', procRoot(t, { ...shop, command: ['ztunnel'] })])
   assert.match(stderr, /ambient mode/)
 })
 
-test('pods: a folder that is no proc ends with 2', async () => {
+test('pods: exits with 2 for a directory that is not a proc filesystem', async () => {
   const { code, stderr } = await run(['pods', '--proc', '/usr'])
   assert.deepEqual([code, stderr.split('\n')[0]], [2, 'interceptor: no proc filesystem at /usr'])
 })
@@ -92,7 +92,7 @@ const privileges: [title: string, under: string[], code: number][] = [
 ]
 
 for (const [title, under, expected] of privileges) {
-  test(`pods: as ${title} it ends with ${expected}`, { skip: needs('linux', 'root', 'setpriv') }, async () => {
+  test(`pods: exits with ${expected} as ${title}`, { skip: needs('linux', 'root', 'setpriv') }, async () => {
     const { code, stderr } = await run(['pods'], { under: ['setpriv', ...under] })
     assert.equal(code, expected)
     const refused = /^interceptor: cannot read the network namespace of \d+ of \d+ processes\n.*SYS_PTRACE/
@@ -100,7 +100,7 @@ for (const [title, under, expected] of privileges) {
   })
 }
 
-test('pods -o json: on a node with a mesh', { skip: needs('linux', 'root', 'ip', 'cgroup') }, async (t) => {
+test('pods -o json: prints a node with a mesh', { skip: needs('linux', 'root', 'ip', 'cgroup') }, async (t) => {
   const rig = NodeRig.create(t, cgroupMount('v1') === null ? 'v2' : 'v1')
   const [plain, meshed, onHost] = [rig.pod(), rig.pod(), rig.pod({ hostNetwork: true })]
   await plain.run('shop', { env: { HOSTNAME: 'plain-0' } })

@@ -21,7 +21,7 @@ const ledgerOf = (path: string): Ledger => {
 
 const lines = (text: string): string[] => text.split('\n').filter((line) => line !== '')
 
-test('read: pairs on standard output, one line on standard error, exit 0', async () => {
+test('read: prints pairs on standard output and one line on standard error', async () => {
   const { code, stdout, stderr } = await run(['read', CAPTURE])
   assert.equal(code, 0)
   assert.ok(lines(stdout).length > 20, stdout)
@@ -30,10 +30,10 @@ test('read: pairs on standard output, one line on standard error, exit 0', async
   assert.match(stderr, /^\d+ pairs shown; \d+ pairs filtered \(contentType \d+, status \d+\)\n$/)
 })
 
-test('read: a processor without SIMD is told at once, exit 1', {
+test('read: exits with 1 at once on a processor without SIMD', {
   skip: process.arch !== 'x64' && 'amd64 only',
 }, async () => {
-  // Node.js takes these off what it finds; a processor without them has neither.
+  // The flags make Node.js ignore both extensions, as on a processor that has neither.
   const { code, stdout, stderr } = await finish(
     spawn(process.execPath, ['--no-enable-sse4-1', '--no-enable-ssse3', MAIN, 'read', CAPTURE]),
   )
@@ -41,11 +41,11 @@ test('read: a processor without SIMD is told at once, exit 1', {
   assert.match(stderr, /^interceptor: this processor lacks the SIMD instructions .*\n.*SSE4\.1/)
 })
 
-test('read: -q says nothing', async () => {
+test('read: prints nothing on standard error with -q', async () => {
   assert.equal((await run(['read', '-q', CAPTURE])).stderr, '')
 })
 
-test('read: the summary holds the laws, and as many pairs as were printed', async () => {
+test('read: writes a summary that satisfies the laws and counts the printed pairs', async () => {
   const summary = join(folder, 'summary.json')
   const { stdout } = await run(['read', '-o', 'ndjson', '--summary', summary, CAPTURE])
   const ledger = ledgerOf(summary)
@@ -53,38 +53,38 @@ test('read: the summary holds the laws, and as many pairs as were printed', asyn
   for (const line of lines(stdout)) assert.equal(JSON.parse(line).v, 1)
 })
 
-test('read: --summary - is on standard error', async () => {
+test('read: prints the summary on standard error with --summary -', async () => {
   const { stderr } = await run(['read', '-q', '-o', 'none', '--summary', '-', CAPTURE])
   assertLaws(JSON.parse(stderr) as Ledger)
 })
 
-test('read: a summary that cannot be written ends with 1', async () => {
+test('read: exits with 1 if the summary cannot be written', async () => {
   const { code, stderr } = await run(['read', '-q', '-o', 'none', '--summary', '/nowhere/s.json', CAPTURE])
   assert.equal(code, 1)
   assert.match(stderr, /^interceptor: cannot write the summary to \/nowhere\/s\.json: ENOENT/)
 })
 
-test('read: --all shows pairs that rules leave out', async () => {
+test('read: prints filtered pairs with --all', async () => {
   const kept = lines((await run(['read', CAPTURE])).stdout).length
   const all = lines((await run(['read', '--all', CAPTURE])).stdout).length
   assert.ok(all > kept, `${all} > ${kept}`)
 })
 
-test('read: -c stops after so many pairs', async () => {
+test('read: stops at -c', async () => {
   const summary = join(folder, 'limit.json')
   const { code, stdout, stderr } = await run(['read', '-c', '3', '--summary', summary, CAPTURE])
-  assert.deepEqual([code, lines(stdout).length, stderr], [0, 3, '3 pairs shown, as -c 3 asked\n'])
+  assert.deepEqual([code, lines(stdout).length, stderr], [0, 3, '3 pairs shown; stopped by -c 3\n'])
   assert.equal(count(ledgerOf(summary), 'pairs.shipped'), 3)
 })
 
-test('read: -w writes a file, and nothing to standard output', async () => {
+test('read: writes to a file instead of standard output with -w', async () => {
   const file = join(folder, 'pairs.ndjson')
   const { code, stdout, stderr } = await run(['read', '-o', 'ndjson', '-w', file, CAPTURE])
   assert.deepEqual([code, stdout], [0, ''])
   assert.match(stderr, new RegExp(`^${lines(readFileSync(file, 'utf8')).length} pairs written`))
 })
 
-test('read: several files one after the other, standard input among them', async () => {
+test('read: reads several files in order, including standard input', async () => {
   const [first = '', second = ''] = CAPTURES
   const apart = await Promise.all([first, second].map((path) => run(['read', '-o', 'ndjson', path])))
   const stdin = gunzipSync(readFileSync(second))
@@ -96,7 +96,7 @@ test('read: several files one after the other, standard input among them', async
   )
 })
 
-test('read: input cut short ends with 3, after what could be read', async () => {
+test('read: exits with 3 for truncated input, after the pairs that could be read', async () => {
   const whole = gunzipSync(readFileSync(CAPTURE))
   const summary = join(folder, 'cut.json')
   const { code, stdout, stderr } = await run(['read', '--all', '--summary', summary, '-'], {
@@ -108,26 +108,26 @@ test('read: input cut short ends with 3, after what could be read', async () => 
   ledgerOf(summary)
 })
 
-test('read: no capture at all ends with 3 and says so', async () => {
+test('read: exits with 3 for a file that is not a capture', async () => {
   const { code, stderr } = await run(['read', '/dev/null'])
   assert.equal(code, 3)
   assert.match(stderr, /^warning: \/dev\/null: damaged at byte 0: /)
 })
 
-test('read: where nothing is kept, the summary says what was seen and what would show it', async () => {
+test('read: reports what was seen if nothing is kept, and suggests --all', async () => {
   const { stdout, stderr } = await run(['read', '--set', 'filter.contentTypes=text/none', CAPTURE])
   assert.equal(stdout, '')
-  assert.match(stderr, /^no pairs shown; .*\d+ connections seen; --all shows what was filtered\n$/)
+  assert.match(stderr, /^no pairs shown; .*\d+ connections seen; use --all to show filtered pairs\n$/)
 })
 
-test('read: a reader that goes away ends it quietly', async () => {
+test('read: ends quietly if the reader closes the output', async () => {
   const child = start(['read', '--all', '-o', 'ndjson', ...CAPTURES])
   child.stdout!.once('data', () => child.stdout!.destroy())
   const { code, signal, stderr } = await finish(child)
   assert.deepEqual({ code, signal, stderr }, { code: 0, signal: null, stderr: '' })
 })
 
-test('read: the first SIGINT drains: everything taken in is finished and counted', async () => {
+test('read: drains on the first SIGINT and counts everything', async () => {
   const summary = join(folder, 'drained.json')
   const child = start(['read', '--follow', '-o', 'ndjson', '--summary', summary, '-'])
   child.stdin!.write(gunzipSync(readFileSync(CAPTURE)))
@@ -137,8 +137,8 @@ test('read: the first SIGINT drains: everything taken in is finished and counted
   assert.equal(lines(stdout).length, count(ledgerOf(summary), 'pairs.shipped'))
 })
 
-/** Starts a run whose output nobody reads, and waits until it stands still because a pipe takes no more. */
-async function stalled(...options: string[]): Promise<{ child: ChildProcess; said: () => string }> {
+/** Starts a run whose output is not read, and waits until it stalls because the pipe is full. */
+async function stalled(...options: string[]): Promise<{ child: ChildProcess; printed: () => string }> {
   const child = start(['read', '-vv', '--progress', 'always', '--all', '-o', 'ndjson', ...options, ...CAPTURES])
   let text = ''
   await new Promise<void>((resolve, reject) => {
@@ -149,45 +149,48 @@ async function stalled(...options: string[]): Promise<{ child: ChildProcess; sai
     })
     child.on('close', () => reject(new Error(`ended: ${text}`)))
   })
-  return { child, said: () => text }
+  return { child, printed: () => text }
 }
 
-test('read: the second SIGINT stops at once, whatever is still to be written', async () => {
-  const { child, said } = await stalled('--set', 'shutdown.timeout=10m')
+test('read: stops at once on the second SIGINT', async () => {
+  const { child, printed } = await stalled('--set', 'shutdown.timeout=10m')
   child.stderr!.on('data', () => {
-    if (said().includes('SIGINT: finishing')) child.kill('SIGINT')
+    if (printed().includes('SIGINT: draining')) child.kill('SIGINT')
   })
   child.kill('SIGINT')
   const [code] = await once(child, 'exit')
   child.stdout!.destroy()
-  assert.equal(code, 130, said())
+  assert.equal(code, 130, printed())
 })
 
-test('read: a drain that takes too long is given up, and what is lost is counted', async () => {
+test('read: stops a drain that takes too long and counts what is lost', async () => {
   const summary = join(folder, 'late.json')
-  const { child, said } = await stalled('--set', 'shutdown.timeout=100ms', '--summary', summary)
+  const { child, printed } = await stalled('--set', 'shutdown.timeout=100ms', '--summary', summary)
   child.kill('SIGTERM')
   await once(child, 'exit')
   child.stdout!.destroy()
-  assert.match(said(), /not drained within shutdown\.timeout \(100 ms\)/)
+  assert.match(printed(), /not drained within shutdown\.timeout \(100 ms\)/)
   assert.ok(count(ledgerOf(summary), 'pairs.dropped') > 0)
 })
 
-test('read: a Kafka that takes nothing ends with 1, and the summary tells what is lost', async () => {
+test('read: exits with 1 if Kafka is unreachable and counts what is lost', async () => {
   const summary = join(folder, 'unshipped.json')
   const away = ['--brokers', '127.0.0.1:1', '--set', 'shutdown.timeout=200ms']
   const { code, stderr } = await run(['read', ...away, '--summary', summary, CAPTURE])
   assert.equal(code, 1)
   const lost = count(ledgerOf(summary), 'pairs.dropped.shutdown')
   assert.ok(lost > 0)
-  assert.ok(stderr.endsWith(`interceptor: Kafka did not take ${lost} of the pairs within shutdown.timeout\n`), stderr)
+  assert.ok(
+    stderr.endsWith(`interceptor: ${lost} pairs could not be shipped to Kafka within shutdown.timeout\n`),
+    stderr,
+  )
 })
 
-test('read: --color always colours what goes into a pipe', async () => {
+test('read: uses colours in a pipe with --color always', async () => {
   assert.ok((await run(['read', '--color', 'always', '-c', '1', CAPTURE])).stdout.includes(ESCAPE))
 })
 
-test('read: -v shows heads and bodies', async () => {
+test('read: prints heads and bodies with -v', async () => {
   const { stdout } = await run(['read', '-v', '-c', '1', CAPTURE])
   assert.match(stdout, /user-agent: curl/i)
 })

@@ -14,13 +14,8 @@ const facts = (given: Partial<RunFacts> = {}): RunFacts => ({
 const NOTHING: Ledger = { frames: { seen: 0 }, flows: { seen: 0 }, pairs: { kept: 0, shipped: 0 } }
 
 const cases: [string, Ledger, Partial<RunFacts>, string | null][] = [
-  ['nothing read', NOTHING, {}, 'no pairs shown; no frames were seen'],
-  [
-    'no TCP',
-    { ...NOTHING, frames: { seen: 1234 } },
-    {},
-    'no pairs shown; 1,234 frames, none of them TCP that could be read',
-  ],
+  ['no frames', NOTHING, {}, 'no pairs shown; no frames were seen'],
+  ['no TCP', { ...NOTHING, frames: { seen: 1234 } }, {}, 'no pairs shown; 1,234 frames, none with readable TCP'],
   [
     'TLS and HTTP/2 only',
     {
@@ -29,7 +24,7 @@ const cases: [string, Ledger, Partial<RunFacts>, string | null][] = [
       flows: { seen: 16, protocol: { tls: 12, http2: 3, other: 0, http1: 0 } },
     },
     {},
-    'no pairs shown; 16 connections seen, of them 12 TLS, 3 HTTP/2',
+    'no pairs shown; 16 connections seen (12 TLS, 3 HTTP/2)',
   ],
   [
     'everything filtered',
@@ -39,16 +34,16 @@ const cases: [string, Ledger, Partial<RunFacts>, string | null][] = [
       pairs: { kept: 0, shipped: 0, filtered: { status: 2, contentType: 40, path: 0 } },
     },
     {},
-    'no pairs shown; 42 pairs filtered (contentType 40, status 2); 2 connections seen; --all shows what was filtered',
+    'no pairs shown; 42 pairs filtered (contentType 40, status 2); 2 connections seen; use --all to show filtered pairs',
   ],
   [
-    'everything too large, which --all does not show',
+    'everything too large, without suggesting --all',
     { frames: { seen: 9 }, flows: { seen: 1 }, pairs: { shipped: 0, filtered: { pairBytes: 1 } } },
     {},
     'no pairs shown; 1 pair filtered (pairBytes 1); 1 connection seen',
   ],
   [
-    'pairs shown, some lost on the way',
+    'pairs shipped, some lost',
     {
       frames: { seen: 99, kernelDropped: 3, dropped: { ring: 1 } },
       flows: { seen: 2 },
@@ -68,10 +63,10 @@ const cases: [string, Ledger, Partial<RunFacts>, string | null][] = [
     'stopped by -c',
     { frames: { seen: 9 }, flows: { seen: 1 }, pairs: { kept: 9, shipped: 3, dropped: { shutdown: 6 } } },
     { limit: 3 },
-    '3 pairs shown, as -c 3 asked',
+    '3 pairs shown; stopped by -c 3',
   ],
   [
-    'the reader gone',
+    'output closed by its reader',
     { frames: { seen: 9 }, flows: { seen: 1 }, pairs: { kept: 9, shipped: 3, dropped: { shutdown: 6 } } },
     {},
     null,
@@ -84,10 +79,10 @@ for (const [title, ledger, given, line] of cases) {
   })
 }
 
-test('damageLines: the first five places, then how many more', () => {
+test('damageLines: reports the first five places and counts the rest', () => {
   const damage = Array.from({ length: 7 }, (_, offset) => ({ path: 'x.pcap', offset, reason: 'bad length' }))
-  const told = damageLines({ ledger: {}, damage, exitCode: 3, failure: null })
-  assert.equal(told.length, 6)
-  assert.equal(told[0], 'x.pcap: damaged at byte 0: bad length')
-  assert.equal(told[5], '2 more damaged places')
+  const shown = damageLines({ ledger: {}, damage, exitCode: 3, failure: null })
+  assert.equal(shown.length, 6)
+  assert.equal(shown[0], 'x.pcap: damaged at byte 0: bad length')
+  assert.equal(shown[5], '2 more damaged places')
 })

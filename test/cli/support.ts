@@ -1,4 +1,4 @@
-/** Runs the real program, as a user's shell would. */
+/** Runs the real program, as a shell does. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
@@ -12,7 +12,7 @@ export const CAPTURE = fixture('nginx-curl.pcap.gz')
 /** Captures of different connections, some with large heads. */
 export const CAPTURES = [CAPTURE, fixture('node-curl.pcap.gz'), fixture('node-undici.pcap.gz')]
 
-/** What begins an escape sequence of a terminal. */
+/** The start of a terminal's escape sequence. */
 export const ESCAPE = '\x1b['
 
 export interface Finished {
@@ -26,7 +26,7 @@ export interface RunOptions extends StartOptions {
   stdin?: Uint8Array | string
 }
 
-/** An environment without what a developer's shell may have set. */
+/** The environment without variables that affect the program. */
 const cleanEnv = (extra: Record<string, string> = {}): NodeJS.ProcessEnv => {
   const kept = Object.entries(process.env).filter(
     ([name]) => !/^(INTERCEPTOR_|NODE_NAME|NO_COLOR|FORCE_COLOR)/.test(name),
@@ -36,7 +36,7 @@ const cleanEnv = (extra: Record<string, string> = {}): NodeJS.ProcessEnv => {
 
 export interface StartOptions {
   env?: Record<string, string>
-  /** Words before the program: what it runs under, such as `ip netns exec NAME`. */
+  /** A command that runs the program, such as `ip netns exec NAME`. */
   under?: readonly string[]
 }
 
@@ -68,10 +68,10 @@ export function run(args: readonly string[], options: RunOptions = {}): Promise<
   return finish(child)
 }
 
-/** Starts the program on a pseudo-terminal, whose screen is the child's standard output and keyboard its input. */
+/** Starts the program on a pseudo-terminal: the child's standard output is its screen, standard input its keyboard. */
 export function startOnTerminal(args: readonly string[]): ChildProcess {
   const line = [process.execPath, MAIN, ...args].map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ')
-  // exec: a shell in between would take Ctrl-C too, and some end with 130 of their own.
+  // exec: a shell in between would receive Ctrl-C too, and some then exit with 130 themselves.
   return spawn('script', ['-qefc', `exec ${line}`, '/dev/null'], {
     stdio: 'pipe',
     env: cleanEnv({ TERM: 'xterm', SHELL: '/bin/sh' }),

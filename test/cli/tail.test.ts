@@ -16,30 +16,30 @@ const places: [string, string | number][] = [
 ]
 
 for (const [text, from] of places) {
-  test(`parseFrom: ${text}`, () => {
+  test(`parseFrom: parses ${text}`, () => {
     assert.equal(parseFrom(text, undefined, NOW), from)
   })
 }
 
 for (const text of ['', 'begin', '10', '10 minutes', '2026-13-45', 'yesterday']) {
-  test(`parseFrom: refuses ${JSON.stringify(text)}`, () => {
-    assert.throws(() => parseFrom(text), /It must be beginning, end, a time or how long ago/)
+  test(`parseFrom: rejects ${JSON.stringify(text)}`, () => {
+    assert.throws(() => parseFrom(text), /It must be beginning, end, a time or an age/)
   })
 }
 
-test('tail: without brokers it ends with 2', async () => {
+test('tail: exits with 2 without brokers', async () => {
   const { code, stderr } = await run(['tail', '--topic', 'x'])
   assert.equal(code, 2)
-  assert.match(stderr, /^interceptor: no Kafka broker to go to: name one with --brokers host:port/)
+  assert.match(stderr, /^interceptor: no Kafka broker is configured: name one with --brokers host:port/)
 })
 
-test('tail: a broker that is not there ends with 1 and names the doctor', async () => {
+test('tail: exits with 1 if no broker answers and suggests the doctor', async () => {
   const { code, stdout, stderr } = await run(['tail', '--brokers', '127.0.0.1:1', '--no-follow'])
   assert.deepEqual([code, stdout], [1, ''])
   assert.match(stderr, /cannot read the topic interceptor\.pairs at 127\.0\.0\.1:1: .*\nRun interceptor doctor/)
 })
 
-test('tail: an output file that cannot be made ends with 1', async () => {
+test('tail: exits with 1 if the output file cannot be created', async () => {
   const { code, stderr } = await run(['tail', '--brokers', '127.0.0.1:1', '-w', '/nowhere/pairs'])
   assert.equal(code, 1)
   assert.match(stderr, /^interceptor: cannot write \/nowhere\/pairs: ENOENT/)

@@ -10,7 +10,7 @@ import { CAPTURE, ESCAPE, finish, startOnTerminal } from './support.ts'
 const skip = needs('script')
 const CTRL_C = '\x03'
 
-test('terminal: a run that lasts shows its progress, Ctrl-C drains it, and the line is cleared', {
+test('terminal: shows the progress of a long run, drains it on Ctrl-C and clears the line', {
   skip,
 }, async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'interceptor-terminal-'))
@@ -34,7 +34,7 @@ test('terminal: a run that lasts shows its progress, Ctrl-C drains it, and the l
   assert.match(end, /\d+ pairs counted; /)
 })
 
-test('terminal: text is coloured', { skip }, async () => {
+test('terminal: prints text in colour', { skip }, async () => {
   const child = startOnTerminal(['read', '-q', CAPTURE])
   child.stdin!.on('error', () => {})
   const { code, stdout } = await finish(child)
@@ -42,14 +42,14 @@ test('terminal: text is coloured', { skip }, async () => {
   assert.ok(stdout.includes(ESCAPE), stdout)
 })
 
-test('terminal: msgpack is not written to it', { skip }, async () => {
+test('terminal: rejects msgpack', { skip }, async () => {
   const { code, stdout } = await finish(startOnTerminal(['read', '-o', 'msgpack', CAPTURE]))
   assert.equal(code, 2)
   assert.match(stdout, /msgpack is binary/)
 })
 
-test('terminal: - is refused where standard input is one', { skip }, async () => {
+test('terminal: rejects - if standard input is a terminal', { skip }, async () => {
   const { code, stdout } = await finish(startOnTerminal(['read', '-']))
   assert.equal(code, 2)
-  assert.match(stdout, /which is a terminal: pipe one in/)
+  assert.match(stdout, /which is a terminal: pipe a capture into it/)
 })

@@ -17,7 +17,7 @@ for (const words of [
   ['config', 'schema'],
 ]) {
   const command = words.join(' ')
-  test(`${command || 'interceptor'} --help: on standard output, with examples`, async () => {
+  test(`${command || 'interceptor'} --help: prints help and examples on standard output`, async () => {
     const { code, stdout, stderr } = await run([...words, '--help'])
     assert.equal(code, 0)
     assert.equal(stderr, '')
@@ -26,12 +26,12 @@ for (const words of [
   })
 }
 
-test('--version: the package’s', async () => {
+test('--version: prints the version of the package', async () => {
   const { code, stdout } = await run(['--version'])
   assert.deepEqual([code, stdout], [0, `${version}\n`])
 })
 
-const HINT = 'Run it with --help to see what it takes.\n'
+const HINT = 'Run it with --help for usage.\n'
 const wrong: [string[], string][] = [
   [['reed', 'x'], `interceptor: unknown command 'reed'\n(Did you mean read?)\n${HINT}`],
   [['read'], `interceptor: missing required argument 'file'\n${HINT}`],
@@ -45,7 +45,7 @@ const wrong: [string[], string][] = [
     ['read', '-o', 'xml', 'x'],
     `interceptor: option '-o, --output <format>' argument 'xml' is invalid. Allowed choices are text, ndjson, json, har, msgpack, none.\n${HINT}`,
   ],
-  [['config', 'print', '--set', 'a'], 'interceptor: --set a: write key=value, such as --set ship.maxAge=10m\n'],
+  [['config', 'print', '--set', 'a'], 'interceptor: --set a: must be key=value, such as --set ship.maxAge=10m\n'],
   [
     ['config', 'print', '--set', 'ship.maxage=1m'],
     'interceptor: configuration: unknown key ship.maxage (--set): did you mean ship.maxAge?\n',
@@ -53,7 +53,7 @@ const wrong: [string[], string][] = [
   [['read', '-', '-'], 'interceptor: standard input (-) can be read only once\n'],
   [
     ['read', '/dev/null', '--topic', 'x'],
-    'interceptor: no Kafka broker to go to: name one with --brokers host:port (kafka.brokers in the configuration)\n',
+    'interceptor: no Kafka broker is configured: name one with --brokers host:port or set kafka.brokers\n',
   ],
   [
     ['read', '/dev/null', '--workers', '0'],
@@ -62,44 +62,47 @@ const wrong: [string[], string][] = [
 ]
 
 for (const [args, message] of wrong) {
-  test(`usage: ${args.join(' ')} ends with 2 and says why`, async () => {
+  test(`usage: ${args.join(' ')} exits with 2 and the reason`, async () => {
     const { code, stdout, stderr } = await run(args)
     assert.deepEqual({ code, stdout, stderr }, { code: 2, stdout: '', stderr: message })
   })
 }
 
-test('usage: no command ends with 2 and shows the help on standard error', async () => {
+test('usage: exits with 2 and prints help on standard error without a command', async () => {
   const { code, stdout, stderr } = await run([])
   assert.deepEqual([code, stdout], [2, ''])
   assert.match(stderr, /^Usage: interceptor/)
 })
 
-test('usage: printing and shipping at once is refused with a hint', async () => {
+test('usage: rejects printing and shipping at once with a hint', async () => {
   const { code, stderr } = await run(['read', '/dev/null', '-o', 'json', '--brokers', 'a:1'])
   assert.equal(code, 2)
   assert.match(
     stderr,
-    /either printed \(-o, -w\) or shipped to Kafka \(--brokers, --topic\), not both\n.*interceptor tail/,
+    /can be printed \(-o, -w\) or shipped to Kafka \(--brokers, --topic\), not both\n.*interceptor tail/,
   )
 })
 
-test('usage: capture without an interface names those that are here', async () => {
+test('usage: lists the interfaces for capture without one', async () => {
   const { code, stderr } = await run(['capture'])
   assert.equal(code, 2)
-  assert.match(stderr, /^interceptor: no interface to capture: name one with -i\nHere are .*any, for all of them\.\n$/)
+  assert.match(
+    stderr,
+    /^interceptor: no interface to capture: name one with -i\nInterfaces of this host: .*lo.*; any captures all of them\.\n$/,
+  )
 })
 
-test('usage: a file that is not there ends with 1', async () => {
+test('usage: exits with 1 for a file that does not exist', async () => {
   const { code, stderr } = await run(['read', '/nowhere/x.pcap'])
   assert.deepEqual([code, stderr], [1, 'interceptor: cannot read /nowhere/x.pcap: no such file\n'])
 })
 
-test('usage: a folder is no capture file', async () => {
+test('usage: exits with 1 for a directory', async () => {
   const { code, stderr } = await run(['read', '/tmp'])
-  assert.deepEqual([code, stderr], [1, 'interceptor: cannot read /tmp: it is a folder, not a capture file\n'])
+  assert.deepEqual([code, stderr], [1, 'interceptor: cannot read /tmp: it is a directory\n'])
 })
 
-test('-v: the stack of an error', async () => {
+test('-v: prints the stack of an error', async () => {
   const { stderr } = await run(['read', '-v', '/nowhere/x.pcap'])
   assert.match(stderr, /\n {4}at /)
 })

@@ -20,14 +20,16 @@ async function checks(change: (config: ReturnType<typeof defaultConfig>) => void
 
 const inPod = process.env['KUBERNETES_SERVICE_HOST'] !== undefined && 'this is a pod'
 
-test('agentChecks: this host, no API server', { skip: needs('linux', 'root') || inPod }, async () => {
+test('agentChecks: find this host’s pods and skip the API server', {
+  skip: needs('linux', 'root') || inPod,
+}, async () => {
   const [pods, api] = await checks(() => {})
   assert.equal(pods?.state, 'ok')
-  assert.match(pods.found, /^\d+ among \d+ processes of \/proc$/)
+  assert.match(pods.found, /^\d+ pods in \d+ processes of \/proc$/)
   assert.equal(api?.state, 'skipped')
 })
 
-test('agentChecks: a place that is no proc filesystem is named, with the key', { skip: inPod }, async () => {
+test('agentChecks: name a directory that is not a proc filesystem, and its key', { skip: inPod }, async () => {
   const [pods] = await checks((config) => {
     config.targets.procRoot = '/nowhere'
   })
@@ -36,7 +38,7 @@ test('agentChecks: a place that is no proc filesystem is named, with the key', {
   assert.match(pods.hint ?? '', /targets\.procRoot/)
 })
 
-test('agentChecks: an API server that is not there', async (t) => {
+test('agentChecks: report an API server that is unreachable', async (t) => {
   const server = createServer().listen(0, '127.0.0.1')
   await new Promise((resolve) => server.once('listening', resolve))
   const address = server.address()

@@ -6,7 +6,7 @@ import { needs } from '../../rig/needs.ts'
 
 const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url))
 
-/** Runs the doctor, by default as we are. @returns its lines by what they are about, and its exit code */
+/** Runs the doctor under a command. @returns its lines by the name of the check, and its exit code */
 function doctor(wrapper: string[], env: Record<string, string> = {}) {
   const [program, ...args] = [...wrapper, process.execPath, MAIN, 'doctor']
   const { stdout, status } = spawnSync(program, args, { encoding: 'utf8', env: { ...process.env, ...env } })
@@ -14,7 +14,7 @@ function doctor(wrapper: string[], env: Record<string, string> = {}) {
   return { status, line: (about: string) => lines.find((text) => text.slice(2).startsWith(`${about}:`)) ?? '' }
 }
 
-test('capture checks: with every privilege a ring is opened and the parts are found', {
+test('capture checks: open a ring and find all parts with every privilege', {
   skip: needs('root', 'libpcap', 'cap'),
 }, () => {
   const { status, line } = doctor([])
@@ -27,23 +27,23 @@ test('capture checks: with every privilege a ring is opened and the parts are fo
   assert.equal(status, 0)
 })
 
-test('capture checks: a missing capability is exit 4 with its hint', { skip: needs('root', 'setpriv') }, () => {
+test('capture checks: exit with 4 and a hint without a capability', { skip: needs('root', 'setpriv') }, () => {
   const { status, line } = doctor(['setpriv', '--bounding-set', '-net_raw,-sys_admin'])
   assert.match(line('packet sockets'), /^✗ .*CAP_NET_RAW → .*setcap cap_net_raw\+ep/)
   assert.match(line('namespaces of pods'), /^! .*EPERM.* → .*SYS_ADMIN/)
   assert.equal(status, 4)
 })
 
-test('capture checks: CAP_NET_RAW alone is enough to capture on the host', { skip: needs('root', 'setpriv') }, () => {
+test('capture checks: pass with CAP_NET_RAW alone', { skip: needs('root', 'setpriv') }, () => {
   const { status, line } = doctor(['setpriv', '--bounding-set', '-all,+net_raw', '--no-new-privs'])
   assert.match(line('packet sockets'), /^✓ /)
   assert.match(line('namespaces of pods'), /^! /)
   assert.equal(status, 0)
 })
 
-test('capture checks: configured interfaces and expressions are tried', { skip: needs('root', 'libpcap') }, () => {
+test('capture checks: try configured interfaces and expressions', { skip: needs('root', 'libpcap') }, () => {
   const wrong = doctor([], { INTERCEPTOR_CAPTURE_INTERFACES: 'lo,none0', INTERCEPTOR_CAPTURE_FILTER: 'tcp prt 80' })
-  assert.match(wrong.line('interfaces'), /^✗ interfaces: no none0; there are .*lo/)
+  assert.match(wrong.line('interfaces'), /^✗ interfaces: not found: none0; this host has .*lo/)
   assert.match(wrong.line('capture.filter'), /^✗ .*"tcp prt 80".*syntax error/)
   assert.equal(wrong.status, 1)
   const right = doctor([], { INTERCEPTOR_CAPTURE_INTERFACES: 'lo', INTERCEPTOR_CAPTURE_FILTER: 'tcp port 80' })

@@ -5,17 +5,17 @@ import { memoryLimit } from '../../src/doctor/memory-limit.ts'
 const MACHINE = 16_000_000_000
 const files = (entries: Record<string, string>) => (path: string) => entries[path] ?? null
 
-test('memoryLimit: the machine’s where no control group says less', () => {
+test('memoryLimit: returns the machine’s memory without a limit', () => {
   const read = files({ '/proc/self/cgroup': '0::/\n', '/sys/fs/cgroup/memory.max': 'max' })
   assert.deepEqual(memoryLimit(read, MACHINE), { bytes: MACHINE, cgroup: false })
 })
 
-test('memoryLimit: a container’s own, cgroup v2', () => {
+test('memoryLimit: reads a container’s limit in cgroup v2', () => {
   const read = files({ '/proc/self/cgroup': '0::/\n', '/sys/fs/cgroup/memory.max': '268435456' })
   assert.deepEqual(memoryLimit(read, MACHINE), { bytes: 268_435_456, cgroup: true })
 })
 
-test('memoryLimit: the least of a group and those above it', () => {
+test('memoryLimit: returns the least of a group and its ancestors', () => {
   const read = files({
     '/proc/self/cgroup': '0::/kubepods.slice/pod1\n',
     '/sys/fs/cgroup/kubepods.slice/memory.max': '100000000',
@@ -24,7 +24,7 @@ test('memoryLimit: the least of a group and those above it', () => {
   assert.equal(memoryLimit(read, MACHINE).bytes, 100_000_000)
 })
 
-test('memoryLimit: cgroup v1', () => {
+test('memoryLimit: reads a limit in cgroup v1', () => {
   const read = files({
     '/proc/self/cgroup': '5:cpu,cpuacct:/a\n3:memory:/docker/x\n',
     '/sys/fs/cgroup/memory/docker/x/memory.limit_in_bytes': '123456789',
@@ -33,6 +33,6 @@ test('memoryLimit: cgroup v1', () => {
   assert.deepEqual(memoryLimit(read, MACHINE), { bytes: 123_456_789, cgroup: true })
 })
 
-test('memoryLimit: nothing to read', () => {
+test('memoryLimit: returns the machine’s memory if nothing can be read', () => {
   assert.deepEqual(memoryLimit(files({}), MACHINE), { bytes: MACHINE, cgroup: false })
 })
