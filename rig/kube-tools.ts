@@ -18,7 +18,7 @@ const TOOL_PATHS = { helm: 'helm/helm', kubectl: 'kubectl/kubectl' } as const
 type Tool = keyof typeof TOOL_PATHS
 
 /** Fetches the tools where they are missing. @returns null, or why they cannot be had */
-export function fetchKubeTools(): string | null {
+function fetchKubeTools(): string | null {
   if (existsSync(TOOLS)) return null
   const partial = `${TOOLS}.${process.pid}`
   try {

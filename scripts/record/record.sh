@@ -13,4 +13,4 @@ for name; do
     . "./cases/$name.sh"
   )
 done
-python3 tools/describe.py --readme ../../test/fixtures
+echo 'now: npm run generate, which lists the captures in test/fixtures/README.md'

@@ -22,7 +22,7 @@ export function configReference(): string {
 
 const HEAD = `# Configuration
 
-<!-- Generated from src/config/schema.ts by \`node dist/src/config/generate.js\`. A test checks that it is current. -->
+<!-- Generated from src/config/schema.ts by \`npm run generate\`. -->
 
 A key can be set in four places. The first of these that sets it wins:
 

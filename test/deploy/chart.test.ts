@@ -1,15 +1,24 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { parse } from 'yaml'
 import { CHART } from '../../deploy/generated.ts'
 import { needsKubeTools, toolOutput } from '../../rig/kube-tools.ts'
+import { ROOT } from '../../rig/root.ts'
 import { divideMemory } from '../../src/supervisor/budget.ts'
+import { VERSION } from '../../src/version.ts'
 import { agentConfig, agentPod, configFile, only, render, VALUE_SETS, valueSet } from '../support/chart.ts'
 
 const skip = needsKubeTools()
 const MINIMAL = valueSet('minimal')
 const set = (...values: string[]): string[] => [...MINIMAL, ...values.flatMap((value) => ['--set', value])]
 const MIB = 1024 * 1024
+
+test('chart: its appVersion is the version of the program', () => {
+  const chart = parse(readFileSync(join(ROOT, CHART, 'Chart.yaml'), 'utf8')) as { appVersion: string }
+  assert.equal(chart.appVersion, VERSION)
+})
 
 for (const name of VALUE_SETS) {
   test(`chart: ${name} values pass helm lint`, { skip }, () => {

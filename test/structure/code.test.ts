@@ -8,7 +8,7 @@ import { ROOT } from '../../rig/root.ts'
 import { checker, files, type SourceFile, walk } from './source-tree.ts'
 
 const MAX_LINES = 500
-const FOLDERS = ['src', 'rig', 'test', 'bench', 'deploy']
+const FOLDERS = ['src', 'rig', 'test', 'bench', 'deploy', 'scripts']
 
 test(`files: none is longer than ${MAX_LINES} lines`, () => {
   const paths = FOLDERS.flatMap((folder) =>

@@ -36,7 +36,8 @@ export const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   rig: ['src'],
   deploy: ['src', 'rig'],
   bench: ['src', 'rig'],
-  test: ['src', 'rig', 'deploy', 'bench'],
+  scripts: ['src', 'rig', 'deploy'],
+  test: ['src', 'rig', 'deploy', 'bench', 'scripts'],
 }
 
 /** The stages, see LAYERS: the rule that matters most has a test of its own. */

@@ -14,6 +14,7 @@ const FOLDERS: Readonly<Record<string, string>> = {
   e2e: 'the whole program, against networks, Kafka and an API server',
   rig: 'mirrors rig/',
   golden: 'recorded captures, against what the servers logged',
+  scripts: 'mirrors scripts/',
   structure: 'rules about the sources',
 }
 

@@ -1,7 +1,6 @@
-"""Keeps test/fixtures/manifest.json, the provenance of every capture, and writes the table of its README from it.
+"""Adds or replaces one entry of test/fixtures/manifest.json, the provenance of every capture.
 
-describe.py OUT NAME TEXT SOFTWARE...   add or replace one entry
-describe.py --readme OUT                write the table between the marks of OUT/README.md
+describe.py OUT NAME TEXT SOFTWARE...
 """
 import json
 import pathlib
@@ -20,19 +19,4 @@ def add(out, name, text, software):
     (out / 'manifest.json').write_text(json.dumps(entries, indent=2) + '\n')
 
 
-def readme(out):
-    path = out / 'README.md'
-    if not path.exists():
-        return
-    rows = ['| capture | what is in it | software |', '|---|---|---|']
-    for entry in load(out):
-        rows.append(f"| `{entry['name']}` | {entry['what']} | {', '.join(entry['software'])} |")
-    head, _, rest = path.read_text().partition('<!-- table -->\n')
-    tail = rest.partition('<!-- end of table -->')[2]
-    path.write_text(head + '<!-- table -->\n' + '\n'.join(rows) + '\n<!-- end of table -->' + tail)
-
-
-if sys.argv[1] == '--readme':
-    readme(pathlib.Path(sys.argv[2]))
-else:
-    add(pathlib.Path(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4:])
+add(pathlib.Path(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4:])

@@ -1,0 +1,111 @@
+/**
+ * Everything in the repository that is generated, from what, and what generating it needs. `npm run generate` writes it;
+ * test/scripts/generated.test.ts fails when one of the files is not what its generator returns.
+ */
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import {
+  chartReadmeFile,
+  type GeneratedFile,
+  kustomizeBase,
+  plainManifests,
+  valuesSchema,
+} from '../deploy/generated.ts'
+import { needsKubeTools } from '../rig/kube-tools.ts'
+import { needs } from '../rig/needs.ts'
+import { ROOT } from '../rig/root.ts'
+import { METRIC_GROUPS } from '../src/admin/metrics.ts'
+import { configJsonSchema, configReference } from '../src/config/reference.ts'
+
+export interface Generator {
+  /** What it generates from what. */
+  title: string
+  /** @returns the files, as they should be */
+  files(): readonly GeneratedFile[]
+  /** @returns false where this machine can generate it, else what it needs */
+  skip?(): string | false
+}
+
+const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8')
+
+/** In the order in which they are written: later ones read what earlier ones wrote. */
+export const GENERATORS: readonly Generator[] = [
+  {
+    title: 'docs/configuration.md is the schema of the configuration',
+    files: () => [['docs/configuration.md', configReference()]],
+  },
+  {
+    title: 'schema/config.schema.json is the schema of the configuration',
+    files: () => [['schema/config.schema.json', configJsonSchema()]],
+  },
+  { title: 'docs/metrics.md has every metric', files: metricsPage },
+  { title: 'test/fixtures/README.md lists every capture of manifest.json', files: fixturesPage },
+  { title: 'the chart’s values.schema.json contains the schema of the configuration', files: valuesSchema },
+  { title: 'the chart’s README has every value', files: chartReadmeFile },
+  { title: 'deploy/manifests is what the chart renders', files: plainManifests, skip: needsKubeTools },
+  { title: 'deploy/kustomize/base is what the chart renders', files: kustomizeBase, skip: needsKubeTools },
+  { title: 'docs/images/read.svg shows the example capture', files: picture, skip: () => needs('python') },
+]
+
+/**
+ * Replaces what stands between `<!-- generated: NAME -->` and the next `<!-- end -->` of a page.
+ *
+ * @throws when the page has no such place
+ */
+function fillIn(page: string, name: string, text: string): string {
+  const begin = `<!-- generated: ${name} -->\n`
+  const [head, rest] = page.split(begin)
+  const end = rest?.indexOf('<!-- end -->') ?? -1
+  if (end === -1) throw new Error(`there is no place for "${name}"`)
+  return `${head}${begin}${text}${rest.slice(end)}`
+}
+
+const table = (rows: readonly (readonly string[])[]): string =>
+  rows.map((cells) => `|${cells.map((cell) => (cell === '' ? ' ' : ` ${cell} `)).join('|')}|\n`).join('')
+
+function metricsPage(): GeneratedFile[] {
+  const path = 'docs/metrics.md'
+  let page = read(path)
+  for (const [group, metrics] of Object.entries(METRIC_GROUPS)) {
+    const rows = metrics.map(({ name, type, labels, help }) => [
+      `\`${name}\``,
+      type,
+      labels.map((label) => `\`${label}\``).join(', '),
+      help,
+    ])
+    const head = '| metric | type | labels | meaning |\n|---|---|---|---|\n'
+    page = fillIn(page, `metrics of ${group}`, head + table(rows))
+  }
+  return [[path, page]]
+}
+
+function fixturesPage(): GeneratedFile[] {
+  const path = 'test/fixtures/README.md'
+  const entries = JSON.parse(read('test/fixtures/manifest.json')) as {
+    name: string
+    what: string
+    software: string[]
+  }[]
+  const rows = entries.map(({ name, what, software }) => [`\`${name}\``, what, software.join(', ')])
+  const head = '| capture | what is in it | software |\n|---|---|---|\n'
+  return [[path, fillIn(read(path), 'captures', head + table(rows))]]
+}
+
+/** What a terminal of 128 columns shows. Times are shown in the zone of whoever runs the command: here UTC. */
+function picture(): GeneratedFile[] {
+  const path = 'docs/images/read.svg'
+  const folder = mkdtempSync(join(tmpdir(), 'interceptor-picture-'))
+  try {
+    const file = join(folder, 'read.svg')
+    const command = 'interceptor read examples/shop.pcap.gz'
+    const size = ['--columns', '128', '--rows', '27', '--shown', command]
+    const args = ['scripts/terminal-svg.py', ...size, file, 'node', 'dist/src/main.js', ...command.split(' ').slice(1)]
+    const run = spawnSync('python3', args, { cwd: ROOT, encoding: 'utf8', env: { ...process.env, TZ: 'UTC' } })
+    if (run.status !== 0) throw new Error(`${args.join(' ')} failed: ${run.error?.message ?? run.stderr}`)
+    return [[path, readFileSync(file, 'utf8')]]
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
