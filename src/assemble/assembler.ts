@@ -18,6 +18,7 @@ import {
   LENGTH_AT,
   MAX_FRAME_BYTES,
   MICROS_AT,
+  NETWORK_AT,
   TAG_AT,
   TCP_OFFSET_AT,
   TEXT_AT,
@@ -197,7 +198,8 @@ export class Assembler {
       const ip = at + view.getUint16(at + IP_OFFSET_AT, true)
       const tcp = at + view.getUint16(at + TCP_OFFSET_AT, true)
       const end = at + view.getUint32(at + END_OFFSET_AT, true)
-      this.#tracker.segment(ip, tcp, end, id, this.#domains[id], view.getInt32(at + FLOW_HASH_AT, true))
+      const network = view.getInt32(at + NETWORK_AT, true)
+      this.#tracker.segment(ip, tcp, end, id, this.#domains[id], network, view.getInt32(at + FLOW_HASH_AT, true))
     } else if (kind === INTERFACE) {
       const start = at + TEXT_AT
       const text = this.arena.bytes.subarray(start, start + view.getInt32(at + TEXT_LENGTH_AT, true))

@@ -17,6 +17,7 @@ import {
   IP_OFFSET_AT,
   LENGTH_AT,
   MICROS_AT,
+  NETWORK_AT,
   TAG_AT,
   TCP_OFFSET_AT,
 } from '../ring/layout.ts'
@@ -164,6 +165,7 @@ class Traffic {
     view.setUint16(at + IP_OFFSET_AT, FRAME_FIELDS_BYTES, true)
     view.setUint16(at + TCP_OFFSET_AT, FRAME_FIELDS_BYTES + ipBytes, true)
     view.setUint32(at + END_OFFSET_AT, length, true)
+    view.setInt32(at + NETWORK_AT, 0, true)
     this.#bytes.fill(0, ip, tcp + 20)
     this.#addresses(ip, side)
     view.setUint16(tcp + side * 2, this.#port)

@@ -1,11 +1,14 @@
 import type { InterfaceInfo } from '../target/interface-info.ts'
 
 /**
- * When the frame at hand was captured: microseconds since the Unix epoch. Source and sink share this object because a
- * double passed as an argument is boxed, which would allocate for every frame.
+ * What a source knows of the frame at hand beside its bytes. Source and sink share this object because a double passed as
+ * an argument is boxed, which would allocate for every frame.
  */
-export class FrameTime {
+export class FrameStamp {
+  /** Capture time, microseconds since the Unix epoch. */
   micros = 0
+  /** Control information of the VLAN tag that the kernel has taken out of the bytes; 0: none. Only live sources set it. */
+  vlan = 0
 }
 
 /**
@@ -14,7 +17,7 @@ export class FrameTime {
  */
 export interface FrameSink {
   /** The source sets it before each frame and tick. */
-  readonly time: FrameTime
+  readonly stamp: FrameStamp
   /** Announces an interface before its first frame. Ids are chosen by the source, unique within its worker. */
   addInterface(id: number, info: InterfaceInfo): void
   /** The interface is gone: what its flows still hold ends here. */

@@ -40,7 +40,8 @@ export const MAX_RECORD_SHARE = 1 / 2
  *
  *     FRAME            16: i32 flow hash              20: i32 interface id
  *                      24: u16 IP header   26: u16 TCP header   28: u32 end of the IP packet
- *                      32…39: the frame's bytes, starting where source and record agree modulo 8
+ *                      32: i32 virtual network, 0 for none (capture/wire/network-id.ts)   36: reserved
+ *                      40…47: the frame's bytes, starting where source and record agree modulo 8
  *     INTERFACE        16: i32 byte length of the text   20: i32 interface id
  *                      24: the text, a UTF-8 JSON `InterfaceInfo`
  *     INTERFACE_GONE   20: i32 interface id; its flows end here
@@ -61,7 +62,8 @@ export const TEXT_AT = 24
 export const IP_OFFSET_AT = 24
 export const TCP_OFFSET_AT = 26
 export const END_OFFSET_AT = 28
-export const FRAME_FIELDS_BYTES = 32
+export const NETWORK_AT = 32
+export const FRAME_FIELDS_BYTES = 40
 /** The largest packet a frame record takes: BIG TCP's 512 KiB and its headers. */
 export const MAX_FRAME_BYTES = 512 * 1024 + 512
 

@@ -2,7 +2,7 @@
 
 import { FileReader } from '../../src/capture/files/file-reader.ts'
 import type { FrameSink } from '../../src/capture/frame-sink.ts'
-import { FrameTime } from '../../src/capture/frame-sink.ts'
+import { FrameStamp } from '../../src/capture/frame-sink.ts'
 import { Intake } from '../../src/capture/intake/intake.ts'
 import { allocateCounters, CAPTURE_COUNTERS } from '../../src/ledger/counters.ts'
 import { allocateRing, RingConsumer, RingProducer } from '../../src/ring/byte-ring.ts'
@@ -23,7 +23,7 @@ export interface SeenFrame {
 
 /** Remembers every frame. */
 export class RememberingSink implements FrameSink {
-  readonly time = new FrameTime()
+  readonly stamp = new FrameStamp()
   readonly frames: SeenFrame[] = []
   readonly interfaces = new Map<number, InterfaceInfo>()
 
@@ -42,7 +42,7 @@ export class RememberingSink implements FrameSink {
     linkType: number,
     interfaceId: number,
   ): void {
-    const { micros } = this.time
+    const { micros } = this.stamp
     this.frames.push({ bytes: bytes.slice(start, start + capturedLength), wireLength, linkType, micros, interfaceId })
   }
 
@@ -258,7 +258,7 @@ export class IntakeRig {
     const { linkType = 1, micros = 1e15, wireLength = frame.length, at = 0 } = options
     const bytes = new Uint8Array(at + frame.length + 16)
     bytes.set(frame, at)
-    this.intake.time.micros = micros
+    this.intake.stamp.micros = micros
     this.intake.frame(bytes, new DataView(bytes.buffer), at, frame.length, wireLength, linkType, 0)
   }
 

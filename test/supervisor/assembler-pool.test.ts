@@ -78,7 +78,7 @@ class Rig {
   send(script: TcpScript, port: number, interfaceId = 0): this {
     for (const { bytes, micros } of layFrames(script.segments, { client: { address: '10.0.0.1', port } })) {
       const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-      this.#intake.time.micros = micros
+      this.#intake.stamp.micros = micros
       this.#intake.frame(bytes, view, 0, bytes.length, bytes.length, 1, interfaceId)
     }
     return this

@@ -81,7 +81,7 @@ export class AssembleHarness {
     for (const { bytes, micros, interfaceId } of frames) {
       const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
       const { length } = bytes
-      this.#intake.time.micros = micros
+      this.#intake.stamp.micros = micros
       this.#intake.frame(bytes, view, 0, length, length, LINKTYPE_ETHERNET, interfaceId)
       this.#drain()
     }
@@ -97,7 +97,7 @@ export class AssembleHarness {
   }
 
   tick(micros: number): this {
-    this.#intake.time.micros = micros
+    this.#intake.stamp.micros = micros
     this.#intake.tick()
     this.#drain()
     return this

@@ -1,8 +1,11 @@
 /**
- * Finds a segment's flow by network domain, addresses and ports; keeps at most `capacity` flows.
+ * Finds a segment's flow by network domain, virtual network, addresses and ports; keeps at most `capacity` flows.
  *
  * Keys lie inline in one Int32Array, buckets and chains in two more, so a lookup touches no object but the flow found.
  * The endpoint that sorts lower by (address, port) is A; stream 0 runs from A to B, stream 1 from B to A.
+ *
+ * Equal addresses and ports in two virtual networks (VLANs, overlays) are two flows, but one connection captured at two
+ * points, in a VLAN and outside it, is one: a flow answers to a second network once `join` has been called for it.
  *
  * At capacity the caller makes room: `oldestClosed` first, then `oldestOpen`, the flow that was quiet longest.
  */
@@ -11,19 +14,29 @@ import type { PacketTime } from '../packet-time.ts'
 import { type Direction, FLOW_CLOSED, FLOW_OPEN, Flow } from './flow.ts'
 import { RecencyList } from './recency-list.ts'
 
-/** Words of a key: domain and IP version, ports, then address A and address B, IPv4 in the first word of each. */
-const KEY_WORDS = 10
+/**
+ * Words of a key: domain and IP version, ports, address A and address B, IPv4 in the first word of each; then the virtual
+ * network, and another one in which the same connection was seen (the same again: none).
+ */
+const KEY_WORDS = 12
 const TAG = 0
 const PORTS = 1
 const ADDRESS_A = 2
 const ADDRESS_B = 6
+const NETWORK = 10
+const ALSO_IN = 11
 const NONE = -1
+/** Flows between the same ends in different virtual networks. With more the idlest of them is evicted: chains stay short. */
+const MAX_NETWORKS = 16
 /** Flows move to the front of the recency list at most this often, which keeps a busy flow's segments from writing it. */
 const TOUCH_MICROS = 1_000_000
 
 export class FlowTable {
   /** Set by `find`: the direction of the segment looked up. */
   direction: Direction = 0
+  /** Set by `find`, where it found none: open and closed flows between the same ends in other virtual networks. */
+  elsewhere: readonly Flow[] = NO_FLOWS
+  readonly #elsewhere: Flow[] = []
   readonly #arena: Arena
   readonly #time: PacketTime
   readonly #capacity: number
@@ -68,11 +81,15 @@ export class FlowTable {
    * Looks up the flow of the segment whose IP header is at `ip` and TCP header at `tcp`.
    *
    * @param domain network namespace the frame was captured in, a uint16
-   * @param hash the frame's symmetric flow hash
+   * @param network virtual network of the packet, an int32
+   * @param hash the frame's symmetric flow hash, which does not depend on the network
    * @returns the flow, or null; `add` then adds it. `direction` is set either way.
    */
-  find(ip: number, tcp: number, domain: number, hash: number): Flow | null {
+  find(ip: number, tcp: number, domain: number, network: number, hash: number): Flow | null {
     this.#readKey(ip, tcp, domain)
+    this.elsewhere = NO_FLOWS
+    this.#probe[NETWORK] = network
+    this.#probe[ALSO_IN] = network
     const mixed = mix(hash, domain)
     this.#probeHash = mixed
     const keys = this.#keys
@@ -83,9 +100,24 @@ export class FlowTable {
       if (keys[key + PORTS] !== probe[PORTS] || keys[key + ADDRESS_A] !== probe[ADDRESS_A]) continue
       if (keys[key + ADDRESS_B] !== probe[ADDRESS_B] || keys[key + TAG] !== probe[TAG]) continue
       if (version6 && !sameTail(keys, key, probe)) continue
-      return this.#flows[i]
+      if (keys[key + NETWORK] === network || keys[key + ALSO_IN] === network) {
+        this.elsewhere = NO_FLOWS
+        return this.#flows[i]
+      }
+      this.#addElsewhere(this.#flows[i])
     }
     return null
+  }
+
+  /** Whether no further flow may be added between the ends last looked up before one of `elsewhere` is removed. */
+  get crowded(): boolean {
+    return this.elsewhere.length >= MAX_NETWORKS
+  }
+
+  /** The segment that `find` has just not found is this flow's, captured at another point: it answers to both networks. */
+  join(flow: Flow): void {
+    const key = flow.index * KEY_WORDS
+    if (this.#keys[key + ALSO_IN] === this.#keys[key + NETWORK]) this.#keys[key + ALSO_IN] = this.#probe[NETWORK]
   }
 
   /** Adds the flow that `find` has just not found. The table must not be full. */
@@ -126,9 +158,10 @@ export class FlowTable {
     this.#closed.push(flow)
   }
 
-  /** Starts a new connection on a lingering flow's tuple. */
+  /** Starts a new connection on the tuple of a lingering flow, in the network of the segment last looked up. */
   reopen(flow: Flow, interfaceId: number): void {
     this.#listOf(flow).unlink(flow)
+    this.#keys.set(this.#probe, flow.index * KEY_WORDS)
     flow.open(flow.hash, interfaceId, this.#time.start, this.#nextSerial())
     this.#open.push(flow)
   }
@@ -176,6 +209,14 @@ export class FlowTable {
       visit(flow)
       flow = next
     }
+  }
+
+  #addElsewhere(flow: Flow): void {
+    if (this.elsewhere === NO_FLOWS) {
+      this.#elsewhere.length = 0
+      this.elsewhere = this.#elsewhere
+    }
+    this.#elsewhere.push(flow)
   }
 
   /** Never 0, which marks what belongs to no connection. */
@@ -244,6 +285,8 @@ export class FlowTable {
     return flow.state === FLOW_OPEN ? this.#open : this.#closed
   }
 }
+
+const NO_FLOWS: readonly Flow[] = []
 
 /** The steering hash chose this assembler by its high bits; the domain tells equal tuples of two namespaces apart. */
 function mix(hash: number, domain: number): number {

@@ -41,6 +41,9 @@ const LATE_SYN_BYTES = 65_536
 /** A frame captured twice, or late, follows its connection's others by less than this. */
 const TWIN_MICROS = 5_000
 
+/** And its numbers lie within this of what was last delivered. */
+const TWIN_BYTES = 262_144
+
 const C = ASSEMBLE_COUNTERS.index
 
 /** Counter of each way a flow ends, by END_ value. */
@@ -97,9 +100,17 @@ export class ConnectionTracker {
    * Takes one segment.
    *
    * @param ip, tcp addresses of its headers; @param end end of the IP packet
-   * @param hash symmetric flow hash
+   * @param domain network namespace; @param network virtual network in it; @param hash symmetric flow hash
    */
-  segment(ip: number, tcp: number, end: number, interfaceId: number, domain: number, hash: number): void {
+  segment(
+    ip: number,
+    tcp: number,
+    end: number,
+    interfaceId: number,
+    domain: number,
+    network: number,
+    hash: number,
+  ): void {
     const view = this.#arena.view
     const counts = this.#counts
     counts[C.segments]++
@@ -112,10 +123,11 @@ export class ConnectionTracker {
     }
     this.advance()
     counts[C.bytesPayload] += end - payload
-    const flow = this.flows.find(ip, tcp, domain, hash)
+    const found = this.flows.find(ip, tcp, domain, network, hash)
     const direction = this.flows.direction
     const seq = view.getInt32(tcp + 4)
     const ack = view.getInt32(tcp + 8)
+    const flow = found ?? this.#twin(direction, seq, ack, flags)
     const current = this.#connection(flow, direction, seq, ack, flags, end - payload, interfaceId)
     if (current === null) {
       counts[C.segmentsIgnored]++
@@ -126,6 +138,20 @@ export class ConnectionTracker {
       this.#owner.hopLimit(current, direction, view.getUint8(ip + hopLimitAt(view.getUint8(ip))))
     }
     this.#segmentOfOpen(current, direction, payload, end, seq, ack, flags)
+  }
+
+  /**
+   * Finds the connection of a segment that was captured in a virtual network in which it is not known: a bridge, a VLAN
+   * interface or a tunnel's end shows each packet once with its tag and once without. Sequence numbers are the proof,
+   * since two connections choose theirs at random (RFC 6528).
+   */
+  #twin(direction: Direction, seq: number, ack: number, flags: number): Flow | null {
+    for (const flow of this.flows.elsewhere) {
+      if (!continuesNumbers(flow, direction, seq, ack, flags)) continue
+      this.flows.join(flow)
+      return flow
+    }
+    return null
   }
 
   /** Moves the clock on. It goes back only where a file does. */
@@ -266,11 +292,19 @@ export class ConnectionTracker {
   #open(closed: Flow | null, interfaceId: number): Flow {
     this.#counts[C.flowsSeen]++
     this.#counts[C.flowsOpen]++
+    if (closed === null && this.flows.crowded) this.#evictElsewhere()
     if (closed === null && this.flows.full) this.#evict()
     const flow = closed ?? this.flows.add(interfaceId)
     if (closed !== null) this.flows.reopen(closed, interfaceId)
     flow.hopLimitPending = this.#owner.checksHopLimit(interfaceId)
     return flow
+  }
+
+  /** Makes room between the ends last looked up. */
+  #evictElsewhere(): void {
+    const idlest = this.flows.elsewhere.reduce((a, b) => (b.lastMicros < a.lastMicros ? b : a))
+    this.#close(idlest, END_EVICTED)
+    this.flows.remove(idlest)
   }
 
   #evict(): void {
@@ -346,6 +380,24 @@ export class ConnectionTracker {
     this.flows.close(flow)
   }
 }
+
+/** Whether a segment has the numbers of this connection, of which it is a copy or the peer's answer. */
+function continuesNumbers(flow: Flow, direction: Direction, seq: number, ack: number, flags: number): boolean {
+  const stream = flow.streams[direction]
+  const other = flow.streams[1 - direction]
+  if ((flags & FLAG_SYN) !== 0) {
+    const first = stream.synSeen && stream.firstSeq === seqAdd(seq, 1)
+    if ((flags & FLAG_ACK) === 0) return first
+    return other.synSeen && other.firstSeq === ack && (first || !stream.synSeen)
+  }
+  // What is not followed any more has no numbers to compare.
+  if (flow.protocol === PROTOCOL_OPAQUE) return false
+  const acknowledges = (flags & FLAG_ACK) !== 0 && ack !== 0 && other.known
+  if (!stream.known && !acknowledges) return false
+  return (!stream.known || near(stream.nextSeq, seq)) && (!acknowledges || near(other.nextSeq, ack))
+}
+
+const near = (a: number, b: number): boolean => Math.abs(seqDiff(a, b)) <= TWIN_BYTES
 
 /** Where the header that begins with this byte has its TTL, or its hop limit. */
 const hopLimitAt = (first: number): number => (first >>> 4 === 4 ? 8 : 7)

@@ -97,7 +97,7 @@ export class RingReader {
   #give(packet: number, sink: FrameSink): void {
     const words = this.#words
     const seconds = words[(packet + PACKET_SECONDS) >> 2] >>> 0
-    sink.time.micros = seconds * 1e6 + ((words[(packet + PACKET_NANOSECONDS) >> 2] / 1000) | 0)
+    sink.stamp.micros = seconds * 1e6 + ((words[(packet + PACKET_NANOSECONDS) >> 2] / 1000) | 0)
     let captured = words[(packet + PACKET_CAPTURED) >> 2]
     let length = words[(packet + PACKET_LENGTH) >> 2]
     let start = packet + this.#view.getUint16(packet + PACKET_MAC, true)

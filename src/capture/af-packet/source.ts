@@ -143,7 +143,7 @@ class AfPacketCapture {
   /** Sleeps until there is a block or an error, and lets the packet clock go on. */
   wait(timeoutMs: number): void {
     this.#lookAtInterfaces(timeoutMs)
-    this.#sink.time.micros = Date.now() * 1000 - CLOCK_LAG_MICROS
+    this.#sink.stamp.micros = Date.now() * 1000 - CLOCK_LAG_MICROS
     this.#sink.tick()
     this.#sink.flush()
   }

@@ -42,7 +42,7 @@ export async function runCap(
     control.beat()
     cpuTime.update(performance.now())
     obey(child, control)
-    sink.time.micros = Date.now() * 1000 - CLOCK_LAG_MICROS
+    sink.stamp.micros = Date.now() * 1000 - CLOCK_LAG_MICROS
     sink.tick()
     sink.flush()
   }, TURN_MS)
@@ -96,7 +96,7 @@ class CapCapture {
       this.#post({ t: 'log', level: 'debug', message: 'libpcap captures' })
     } else {
       const { interfaceId } = this.#source.interfaces[view.getUint16(start + 4, true)]
-      this.#sink.time.micros = Math.floor(view.getFloat64(start + 8, true))
+      this.#sink.stamp.micros = Math.floor(view.getFloat64(start + 8, true))
       // The length on the wire is not told; the IP header has it.
       this.#sink.frame(bytes, view, data, length, length, linkType, interfaceId)
     }

@@ -124,7 +124,7 @@ export class PcapReader implements FormatReader {
         window.wanted = headerBytes + captured
         break
       }
-      sink.time.micros = seconds * 1e6 + (fractionsPerMicro === 1 ? fraction : (fraction / fractionsPerMicro) >>> 0)
+      sink.stamp.micros = seconds * 1e6 + (fractionsPerMicro === 1 ? fraction : (fraction / fractionsPerMicro) >>> 0)
       sink.frame(bytes, view, frame, captured, Math.max(onWire, captured), linkType, interfaceId)
       if (this.#firstSeconds < 0) this.#firstSeconds = seconds
       this.#lastSeconds = seconds

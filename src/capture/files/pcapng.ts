@@ -161,7 +161,7 @@ export class PcapngReader implements FormatReader {
   #frame(window: Window, at: number, captured: number, onWire: number, described: SectionInterface): void {
     if (described.id < 0) described.id = this.#host.interfaceId(described.name)
     const { sink } = this.#host
-    sink.time.micros = this.#lastMicros
+    sink.stamp.micros = this.#lastMicros
     sink.frame(window.bytes, window.view, at, captured, Math.max(captured, onWire), described.linkType, described.id)
   }
 

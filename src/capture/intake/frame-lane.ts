@@ -14,12 +14,14 @@ import {
   INTERFACE_ID_AT,
   IP_OFFSET_AT,
   MICROS_AT,
+  NETWORK_AT,
   TAG_AT,
   TCP_OFFSET_AT,
   TEXT_AT,
   TEXT_LENGTH_AT,
 } from '../../ring/layout.ts'
-import type { FrameTime } from '../frame-sink.ts'
+import type { FrameStamp } from '../frame-sink.ts'
+import type { PacketDecoder } from '../wire/ip.ts'
 import type { FrameBytes } from './frame-bytes.ts'
 
 interface ControlRecord {
@@ -31,15 +33,15 @@ interface ControlRecord {
 
 export class FrameLane {
   readonly ring: RingProducer
-  readonly #time: FrameTime
+  readonly #stamp: FrameStamp
   readonly #halves: Uint16Array
   readonly #waiting: ControlRecord[] = []
   /** Claim of the frame at hand, between `claim` and `fill`. */
   #at = 0
 
-  constructor(ring: RingProducer, time: FrameTime) {
+  constructor(ring: RingProducer, stamp: FrameStamp) {
     this.ring = ring
-    this.#time = time
+    this.#stamp = stamp
     this.#halves = new Uint16Array(ring.bytes.buffer, ring.bytes.byteOffset, ring.bytes.byteLength >> 1)
   }
 
@@ -65,40 +67,34 @@ export class FrameLane {
     return capacity - used >= Math.min(2 * bytes, capacity)
   }
 
-  /** Fills and commits the claim. All offsets are of the source and lie in start…end. */
-  fill(
-    source: FrameBytes,
-    start: number,
-    end: number,
-    ipOffset: number,
-    tcpOffset: number,
-    hash: number,
-    interfaceId: number,
-  ): void {
+  /** Fills and commits the claim with the packet that the decoder has found in `source`, from `start` on. */
+  fill(source: FrameBytes, start: number, decoder: PacketDecoder, hash: number, interfaceId: number): void {
     const ring = this.ring
+    const end = decoder.endOffset
     const at = this.#at
     // From an offset of the source to one of the record. Records begin at a multiple of 8, so the two stay congruent.
     const shift = FRAME_FIELDS_BYTES - (start & ~7)
     ring.words[(at + TAG_AT) >> 2] = FRAME
-    ring.doubles[(at + MICROS_AT) >> 3] = this.#time.micros
+    ring.doubles[(at + MICROS_AT) >> 3] = this.#stamp.micros
     ring.words[(at + FLOW_HASH_AT) >> 2] = hash
     ring.words[(at + INTERFACE_ID_AT) >> 2] = interfaceId
-    this.#halves[(at + IP_OFFSET_AT) >> 1] = ipOffset + shift
-    this.#halves[(at + TCP_OFFSET_AT) >> 1] = tcpOffset + shift
+    this.#halves[(at + IP_OFFSET_AT) >> 1] = decoder.ipOffset + shift
+    this.#halves[(at + TCP_OFFSET_AT) >> 1] = decoder.tcpOffset + shift
     ring.words[(at + END_OFFSET_AT) >> 2] = end + shift
+    ring.words[(at + NETWORK_AT) >> 2] = decoder.network
     source.copy(start, end, ring, at + start + shift)
     ring.commit()
   }
 
   /** Puts a control record behind everything before it, now or as soon as there is room. */
   control(tag: number, interfaceId: number, payload: Uint8Array): void {
-    const record = { tag, micros: this.#time.micros, interfaceId, payload }
+    const record = { tag, micros: this.#stamp.micros, interfaceId, payload }
     if (!this.open || !this.#put(record)) this.#waiting.push(record)
   }
 
   /** As `control`, for a record that may be lost: @returns false when there was no room. */
   offer(tag: number): boolean {
-    return this.open && this.#put({ tag, micros: this.#time.micros, interfaceId: 0, payload: NOTHING })
+    return this.open && this.#put({ tag, micros: this.#stamp.micros, interfaceId: 0, payload: NOTHING })
   }
 
   /** Moves waiting control records into the ring. @returns true when none is left */

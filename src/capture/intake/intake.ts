@@ -7,16 +7,16 @@
  */
 
 import { CAPTURE_COUNTERS } from '../../ledger/counters.ts'
+import { parseTunnels, TUNNEL_NAMES, type Tunnels } from '../../net/tunnels.ts'
 import type { RingProducer } from '../../ring/byte-ring.ts'
 import type { Doorbell } from '../../ring/doorbell.ts'
 import { FRAME_FIELDS_BYTES, INTERFACE, INTERFACE_GONE, MAX_FRAME_BYTES, TICK } from '../../ring/layout.ts'
 import type { InterfaceInfo } from '../../target/interface-info.ts'
 import { COMMAND_STOP, type Control } from '../../thread/control.ts'
 import type { PressedSink } from '../frame-sink.ts'
-import { FrameTime } from '../frame-sink.ts'
-import { FragmentTable } from '../wire/fragments.ts'
+import { FrameStamp } from '../frame-sink.ts'
+import { COMPLETE, FragmentTable, UNWANTED } from '../wire/fragments.ts'
 import { FRAGMENT, MALFORMED, NON_TCP, PacketDecoder, TCP, type Verdict } from '../wire/ip.ts'
-import { LINKTYPE_RAW } from '../wire/link.ts'
 import { flowHash, slotOf } from './flow-hash.ts'
 import { FlowShedder } from './flow-shedder.ts'
 import { FrameBytes } from './frame-bytes.ts'
@@ -40,18 +40,20 @@ export interface IntakeOptions {
   /** This thread's doorbell, rung when a ring has room again. */
   bell: Doorbell
   control: Control
+  /** Tunnels whose contents count; default: all that are known, at their usual ports. */
+  tunnels?: Tunnels
 }
 
 export class Intake implements PressedSink {
-  readonly time = new FrameTime()
+  readonly stamp = new FrameStamp()
   readonly #lanes: FrameLane[]
   #counters: Float64Array
   readonly #waits: boolean
   readonly #bell: Doorbell
   readonly #control: Control
-  readonly #decoder = new PacketDecoder()
+  readonly #decoder: PacketDecoder
   readonly #source = new FrameBytes()
-  readonly #fragments: FragmentTable
+  readonly #fragments = new FragmentTable()
   readonly #shedder = new FlowShedder()
   readonly #maxFrame: number
   /** What `#hasRoom` looks for, so that waiting needs no closure of its own. */
@@ -62,13 +64,13 @@ export class Intake implements PressedSink {
   readonly #settled = (): boolean => this.#wantedLane.settle() || this.#stopped
 
   constructor(options: IntakeOptions) {
-    this.#lanes = options.rings.map((ring) => new FrameLane(ring, this.time))
+    this.#lanes = options.rings.map((ring) => new FrameLane(ring, this.stamp))
     this.#wantedLane = this.#lanes[0]
     this.#counters = options.counters
     this.#waits = options.whenFull === 'wait'
     this.#bell = options.bell
     this.#control = options.control
-    this.#fragments = new FragmentTable()
+    this.#decoder = new PacketDecoder(options.tunnels ?? parseTunnels(TUNNEL_NAMES))
     const smallest = Math.min(...options.rings.map((ring) => ring.maxRecord))
     this.#maxFrame = Math.min(MAX_FRAME_BYTES, smallest - FRAME_FIELDS_BYTES - 8)
   }
@@ -94,9 +96,9 @@ export class Intake implements PressedSink {
     counters[C.seen]++
     counters[C.bytesCaptured] += capturedLength
     const end = start + capturedLength
-    const verdict = this.#decoder.decode(view, start, end, start + wireLength, linkType)
+    const verdict = this.#decoder.decode(view, start, end, start + wireLength, linkType, this.stamp.vlan)
     if (verdict === TCP) this.#queue(bytes, view, start, interfaceId)
-    else if (verdict === FRAGMENT) this.#fragment(bytes, interfaceId)
+    else if (verdict === FRAGMENT) this.#fragment(bytes, view, interfaceId)
     else this.#skip(verdict)
   }
 
@@ -171,24 +173,31 @@ export class Intake implements PressedSink {
       return
     }
     this.#source.use(bytes)
-    lane.fill(this.#source, start, decoder.endOffset, decoder.ipOffset, decoder.tcpOffset, hash, interfaceId)
+    lane.fill(this.#source, start, decoder, hash, interfaceId)
     counters[C.queued]++
     if (decoder.truncated) counters[C.truncated]++
   }
 
   /** A fragment waits for the others; the one that completes the packet is queued as the packet. */
-  #fragment(bytes: Uint8Array, interfaceId: number): void {
+  #fragment(bytes: Uint8Array, view: DataView, interfaceId: number): void {
     const fragments = this.#fragments
     const counters = this.#counters
-    const complete = fragments.add(bytes, this.#decoder, this.time.micros, interfaceId)
-    counters[C.droppedFragment] += fragments.takeDropped()
-    if (!complete) return
-    counters[C.skippedFragment] += fragments.frames - 1
-    const length = fragments.packetLength
-    const verdict = this.#decoder.decode(fragments.packetView, 0, length, length, LINKTYPE_RAW)
-    if (verdict === TCP) this.#queue(fragments.packetBytes, fragments.packetView, 0, interfaceId)
-    // A fragment header within reassembled data is forbidden (RFC 8200 §4.5).
-    else this.#skip(verdict === FRAGMENT ? MALFORMED : verdict)
+    let from = bytes
+    let seen = view
+    // Once for each tunnel whose inner packet is a fragment too.
+    for (let verdict: Verdict = FRAGMENT; verdict === FRAGMENT; ) {
+      const result = fragments.add(from, seen, this.#decoder, this.stamp.micros, interfaceId)
+      counters[C.droppedFragment] += fragments.takeDropped()
+      if (result === UNWANTED) counters[C.skippedNonTcp] += fragments.frames
+      if (result !== COMPLETE) return
+      from = fragments.packetBytes
+      seen = fragments.packetView
+      verdict = this.#decoder.decodeReassembled(seen, fragments.packetLength)
+      if (verdict === TCP) this.#queue(from, seen, 0, interfaceId)
+      else if (verdict !== FRAGMENT) this.#skip(verdict)
+      const others = verdict === NON_TCP ? C.skippedNonTcp : C.skippedFragment
+      counters[others] += fragments.frames - 1
+    }
   }
 
   /** @returns true with the lane's claim made; false when the frame is to be dropped */

@@ -34,7 +34,7 @@ export function warmUp(lanes: number): void {
   for (let i = 0; i < FRAMES; i++) {
     const linkType = i % 8 === 7 ? LINKTYPE_RAW : LINKTYPE_ETHERNET
     const length = layFrame(view, linkType, i)
-    intake.time.micros = 1e15 + i
+    intake.stamp.micros = 1e15 + i
     intake.frame(bytes, view, i & 7, length, length, linkType, 0)
     if (i % BATCH !== 0) continue
     intake.flush()

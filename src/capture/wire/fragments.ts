@@ -1,102 +1,104 @@
 /**
  * Puts fragmented packets together again: IPv4 (RFC 791 §3.2) and IPv6 (RFC 8200 §4.5).
  *
- * The first copy of a byte wins. Three bounds hold, and what falls to them is counted in frames: datagrams waiting at
- * once (the oldest gives way), a datagram's size (64 KiB, the format's own), and its age in packet time.
+ * The first copy of a byte wins. Three bounds hold, and frames that they cost are counted: datagrams waiting at once (the
+ * oldest is dropped), a datagram's size (64 KiB, the format's own), and its age in packet time.
  *
- * Thread: the capture worker's. TCP rarely meets fragments, so this is written for size, not for speed.
+ * A datagram whose first fragment proves it unwanted, UDP that is no tunnel, keeps its place until it is complete, so that
+ * its other fragments are recognised; its bytes are not kept.
+ *
+ * Thread: the capture worker's. Nothing is allocated once MAX_DATAGRAMS are in use.
  */
 import { IPV6_HEADER_BYTES, type PacketDecoder } from './ip.ts'
 
 const MAX_DATAGRAMS = 64
-/** RFC 791 and RFC 8200 allow 15 to 60 s; Linux takes 30 s for IPv4 and 60 s for IPv6. */
+/** RFC 791 and RFC 8200 allow 15 to 60 s; Linux waits 30 s for IPv4 and 60 s for IPv6. */
 const MAX_AGE_MICROS = 30e6
 const MAX_PACKET_BYTES = 65535
 const IPV4_HEADER_BYTES = 20
 /** Fragments lie on a grid of 8 bytes. */
 const UNIT = 8
 const MAX_UNITS = Math.ceil(MAX_PACKET_BYTES / UNIT)
-/** The longest key: interface, identification, protocol, version, two IPv6 addresses. */
-const KEY_BYTES = 4 + 4 + 1 + 1 + 32
+/** Words of a key: interface, network, identification, protocol and version, two addresses of up to four words. */
+const KEY_WORDS = 12
 
-/** One packet being put together. Its memory is kept for the next one. */
-interface Datagram {
-  readonly bytes: Uint8Array
-  readonly view: DataView
-  readonly have: Uint8Array
-  readonly key: Uint8Array
-  headerLength: number
+/** What `add` made of a fragment. */
+export const WAITING = 0
+/** Its packet is complete. */
+export const COMPLETE = 1
+/** Its packet cannot hold TCP; `frames` says how many frames that settles. */
+export const UNWANTED = 2
+/** It was dropped, and its datagram with it; `takeDropped` says how many frames. */
+export const DROPPED = 3
+export type FragmentResult = typeof WAITING | typeof COMPLETE | typeof UNWANTED | typeof DROPPED
+
+/** One packet being put together. Its memory is used again. */
+class Datagram {
+  readonly bytes = new Uint8Array((MAX_PACKET_BYTES + IPV6_HEADER_BYTES + UNIT) & ~7)
+  readonly view = new DataView(this.bytes.buffer)
+  readonly have = new Uint8Array(MAX_UNITS)
+  readonly key = new Int32Array(KEY_WORDS)
+  hash = 0
+  unwanted = false
+  headerLength = 0
   /** Data length of the whole, 0 while the last fragment is missing. */
-  total: number
+  total = 0
   /** Units received, and the end of the farthest one. */
-  units: number
-  extent: number
-  frames: number
-  startMicros: number
-}
-
-const newDatagram = (): Datagram => {
-  const bytes = new Uint8Array((MAX_PACKET_BYTES + IPV6_HEADER_BYTES + UNIT) & ~7)
-  return {
-    bytes,
-    view: new DataView(bytes.buffer),
-    have: new Uint8Array(MAX_UNITS),
-    key: new Uint8Array(KEY_BYTES),
-    headerLength: 0,
-    total: 0,
-    units: 0,
-    extent: 0,
-    frames: 0,
-    startMicros: 0,
-  }
+  units = 0
+  extent = 0
+  /** Frames that are accounted for with this datagram. */
+  frames = 0
+  startMicros = 0
 }
 
 export class FragmentTable {
   /** Oldest first. */
   readonly #open: Datagram[] = []
   readonly #spare: Datagram[] = []
-  readonly #key = new Uint8Array(KEY_BYTES)
-  readonly #keyView = new DataView(this.#key.buffer)
+  /** The datagram completed last: its bytes are lent until the next one is complete. */
+  #completed: Datagram | null = null
+  readonly #key = new Int32Array(KEY_WORDS)
+  #hash = 0
   #dropped = 0
 
-  /** The packet that `add` completed, without a link layer; valid until the next `add`. */
+  /** The packet that `add` completed, without a link layer; valid until `add` completes another. */
   packetBytes: Uint8Array = new Uint8Array(0)
   packetView: DataView = new DataView(new ArrayBuffer(0))
   packetLength = 0
-  /** Frames the completed packet came in, the last one included. */
+  /** Frames of the packet that `add` completed or found unwanted. */
   frames = 0
 
-  /**
-   * Takes the fragment that the decoder has just found.
-   *
-   * @returns true when it completed its packet
-   */
-  add(bytes: Uint8Array, decoder: PacketDecoder, micros: number, interfaceId: number): boolean {
+  /** Takes the fragment that the decoder has just found in `bytes`, seen by `view`. */
+  add(bytes: Uint8Array, view: DataView, decoder: PacketDecoder, micros: number, interfaceId: number): FragmentResult {
     this.#expire(micros)
-    this.#setKey(bytes, decoder, interfaceId)
+    this.#setKey(view, decoder, interfaceId)
     const datagram = this.#find() ?? this.#begin(bytes, decoder, micros)
     datagram.frames++
     const position = decoder.fragmentPosition
     const length = decoder.endOffset - decoder.fragmentDataOffset
     if (!acceptable(datagram, decoder, position, length)) {
       this.#drop(datagram)
-      return false
+      return DROPPED
     }
-    if (!decoder.moreFragments && !decoder.truncated && datagram.total === 0) datagram.total = position + length
-    place(datagram, bytes, decoder.fragmentDataOffset, position, length, decoder.moreFragments || decoder.truncated)
-    if (datagram.total === 0 || datagram.units < Math.ceil(datagram.total / UNIT)) return false
+    const more = decoder.moreFragments || decoder.truncated
+    if (!more && datagram.total === 0) datagram.total = position + length
+    if (!decoder.fragmentWanted) datagram.unwanted = true
+    place(datagram, bytes, decoder.fragmentDataOffset, position, length, more)
+    const complete = datagram.total !== 0 && datagram.units >= Math.ceil(datagram.total / UNIT)
+    if (datagram.unwanted) return this.#settleUnwanted(datagram, complete)
+    if (!complete) return WAITING
     this.#complete(datagram, decoder.version)
-    return true
+    return COMPLETE
   }
 
-  /** @returns frames given up since last asked */
+  /** @returns frames dropped since last asked */
   takeDropped(): number {
     const dropped = this.#dropped
     this.#dropped = 0
     return dropped
   }
 
-  /** Gives up everything incomplete. @returns its frames */
+  /** Drops everything incomplete. @returns its frames */
   clear(): number {
     while (this.#open.length > 0) this.#drop(this.#open[0])
     return this.takeDropped()
@@ -106,29 +108,35 @@ export class FragmentTable {
     while (this.#open.length > 0 && micros - this.#open[0].startMicros > MAX_AGE_MICROS) this.#drop(this.#open[0])
   }
 
-  /** RFC 791: addresses, protocol, identification; RFC 8200: addresses, identification. And where it was seen. */
-  #setKey(bytes: Uint8Array, decoder: PacketDecoder, interfaceId: number): void {
-    const ip = decoder.ipOffset
+  /** RFC 791: addresses, protocol, identification; RFC 8200: addresses, identification. And where it was captured. */
+  #setKey(view: DataView, decoder: PacketDecoder, interfaceId: number): void {
+    const key = this.#key
     const v4 = decoder.version === 4
-    this.#key.fill(0)
-    this.#keyView.setInt32(0, interfaceId)
-    this.#keyView.setUint32(4, decoder.fragmentId)
-    this.#key[8] = v4 ? decoder.fragmentProtocol : 0
-    this.#key[9] = decoder.version
-    const addresses = ip + (v4 ? 12 : 8)
-    const length = v4 ? 8 : 32
-    for (let i = 0; i < length; i++) this.#key[10 + i] = bytes[addresses + i]
+    const addresses = decoder.ipOffset + (v4 ? 12 : 8)
+    key[0] = interfaceId
+    key[1] = decoder.network
+    key[2] = decoder.fragmentId
+    key[3] = (v4 ? decoder.fragmentProtocol : 0) | (decoder.version << 8)
+    for (let word = 0; word < 8; word++) key[4 + word] = v4 && word >= 2 ? 0 : view.getInt32(addresses + word * 4)
+    let hash = 0
+    for (let word = 0; word < KEY_WORDS; word++) hash = Math.imul(hash ^ key[word], 0x9e3779b1)
+    this.#hash = hash
   }
 
-  #find(): Datagram | undefined {
-    return this.#open.find((datagram) => datagram.key.every((byte, i) => byte === this.#key[i]))
+  #find(): Datagram | null {
+    for (const datagram of this.#open) {
+      if (datagram.hash === this.#hash && sameKey(datagram.key, this.#key)) return datagram
+    }
+    return null
   }
 
   #begin(bytes: Uint8Array, decoder: PacketDecoder, micros: number): Datagram {
     if (this.#open.length === MAX_DATAGRAMS) this.#drop(this.#open[0])
-    const datagram = this.#spare.pop() ?? newDatagram()
+    const datagram = this.#spare.pop() ?? new Datagram()
     datagram.key.set(this.#key)
+    datagram.hash = this.#hash
     datagram.have.fill(0)
+    datagram.unwanted = false
     datagram.headerLength = decoder.version === 4 ? IPV4_HEADER_BYTES : IPV6_HEADER_BYTES
     datagram.total = 0
     datagram.units = 0
@@ -136,11 +144,19 @@ export class FragmentTable {
     datagram.frames = 0
     datagram.startMicros = micros
     for (let i = 0; i < datagram.headerLength; i++) datagram.bytes[i] = bytes[decoder.ipOffset + i]
-    // Options and extension headers before the fragment header stay behind: nothing downstream reads them.
+    // Options and extension headers before the fragment header are left out: nothing downstream reads them.
     if (decoder.version === 4) datagram.bytes[0] = 0x45
     else datagram.bytes[6] = decoder.fragmentProtocol
     this.#open.push(datagram)
     return datagram
+  }
+
+  /** Settles the frames that came before it was known, and this one. */
+  #settleUnwanted(datagram: Datagram, complete: boolean): FragmentResult {
+    this.frames = datagram.frames
+    datagram.frames = 0
+    if (complete) this.#release(datagram)
+    return UNWANTED
   }
 
   #complete(datagram: Datagram, version: number): void {
@@ -154,7 +170,9 @@ export class FragmentTable {
     } else {
       datagram.view.setUint16(4, datagram.total)
     }
-    this.#release(datagram)
+    this.#open.splice(this.#open.indexOf(datagram), 1)
+    if (this.#completed !== null) this.#spare.push(this.#completed)
+    this.#completed = datagram
   }
 
   #drop(datagram: Datagram): void {
@@ -168,6 +186,11 @@ export class FragmentTable {
   }
 }
 
+function sameKey(a: Int32Array, b: Int32Array): boolean {
+  for (let word = 0; word < KEY_WORDS; word++) if (a[word] !== b[word]) return false
+  return true
+}
+
 /** A middle fragment is whole units long, and nothing goes beyond the packet's end or the format's. */
 function acceptable(datagram: Datagram, decoder: PacketDecoder, position: number, length: number): boolean {
   if (decoder.moreFragments && !decoder.truncated && (length & 7) !== 0) return false
@@ -178,22 +201,23 @@ function acceptable(datagram: Datagram, decoder: PacketDecoder, position: number
   return decoder.moreFragments || datagram.extent <= end
 }
 
-/** Copies the units not yet there. With `whole`, a cut unit at the end does not count as received. */
+/** Copies the units that are still missing. With `more`, a cut unit at the end does not count as received. */
 function place(
   datagram: Datagram,
   bytes: Uint8Array,
   from: number,
   position: number,
   length: number,
-  whole: boolean,
+  more: boolean,
 ): void {
-  const units = whole ? length >> 3 : (length + 7) >> 3
+  const units = more ? length >> 3 : (length + 7) >> 3
   const first = position >> 3
   datagram.extent = Math.max(datagram.extent, position + length)
   for (let unit = 0; unit < units; unit++) {
     if (datagram.have[first + unit] === 1) continue
     datagram.have[first + unit] = 1
     datagram.units++
+    if (datagram.unwanted) continue
     const stop = Math.min(length, (unit + 1) * UNIT)
     for (let i = unit * UNIT; i < stop; i++) datagram.bytes[datagram.headerLength + position + i] = bytes[from + i]
   }

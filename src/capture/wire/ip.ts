@@ -4,8 +4,10 @@
  * Results are fields of the decoder, so that a frame costs no object. Checksums are never looked at: with offload the
  * capture sees them before they are filled in. Header fields are believed only within the bytes that are there.
  */
+import type { Tunnels } from '../../net/tunnels.ts'
 import { CUT_LINK, findIp, NOT_IP } from './link.ts'
-import { findInner, NO_TUNNEL } from './tunnel.ts'
+import { NetworkId } from './network-id.ts'
+import { NO_TUNNEL, TunnelDecoder } from './tunnel.ts'
 
 /** What a frame turned out to be. */
 export const TCP = 0
@@ -67,20 +69,49 @@ export class PacketDecoder {
   fragmentPosition = 0
   moreFragments = false
   fragmentId = 0
+  /** Of a FRAGMENT: false once its data shows that the whole cannot hold TCP. */
+  fragmentWanted = true
   /** Of a FRAGMENT: the protocol (IPv4) or the header (IPv6) that the reassembled data begins with. */
   fragmentProtocol = 0
+  readonly #network = new NetworkId()
+  readonly #tunnelDecoder: TunnelDecoder
   #tunnels = 0
+
+  /** @param tunnels the tunnels whose contents are looked at */
+  constructor(tunnels: Tunnels) {
+    this.#tunnelDecoder = new TunnelDecoder(this.#network, tunnels)
+  }
+
+  /** The virtual network that the packet lies in (wire/network-id.ts). int32, 0 for none. */
+  get network(): number {
+    return this.#network.value
+  }
 
   /**
    * @param start first byte of the link-layer header; @param end one past the last captured byte
    * @param wireEnd where the frame ended on the wire, ≥ end where a snap length cut it
    * @param linkType a LINKTYPE_ value
+   * @param vlan control information of a VLAN tag that the kernel has taken out of the bytes; 0: none
    */
-  decode(view: DataView, start: number, end: number, wireEnd: number, linkType: number): Verdict {
-    const ip = findIp(view, start, end, linkType)
-    if (ip < 0) return ip === NOT_IP ? NON_TCP : ip === CUT_LINK ? MALFORMED : UNKNOWN_LINK_TYPE
+  decode(view: DataView, start: number, end: number, wireEnd: number, linkType: number, vlan = 0): Verdict {
+    this.#network.value = 0
+    if (vlan !== 0) this.#network.enterVlan(vlan)
     this.#tunnels = 0
+    const ip = findIp(view, start, end, linkType, this.#network)
+    if (ip < 0) return ip === NOT_IP ? NON_TCP : ip === CUT_LINK ? MALFORMED : UNKNOWN_LINK_TYPE
     return this.#packet(view, ip, end, wireEnd)
+  }
+
+  /**
+   * Decodes a packet that was put together from fragments, the last of which this decoder has found: it lies in the same
+   * virtual network, and as deep in tunnels.
+   *
+   * @returns MALFORMED for a fragment of a fragment, which only a tunnel between the two allows (RFC 8200 §4.5)
+   */
+  decodeReassembled(view: DataView, end: number): Verdict {
+    const tunnels = this.#tunnels
+    const verdict = this.#packet(view, 0, end, end)
+    return verdict === FRAGMENT && this.#tunnels === tunnels ? MALFORMED : verdict
   }
 
   #packet(view: DataView, ip: number, end: number, wireEnd: number): Verdict {
@@ -104,16 +135,14 @@ export class PacketDecoder {
     const protocol = view.getUint8(ip + 9)
     const data = ip + headerLength
     const fragment = view.getUint16(ip + 6)
-    const whole = (fragment & 0x3fff) === 0
-    if (protocol !== PROTOCOL_TCP) return whole ? this.#tunnel(view, protocol, data) : NON_TCP
-    if (data > this.endOffset) return MALFORMED
-    if (whole) return this.#tcp(data)
-    this.fragmentDataOffset = data
-    this.fragmentPosition = (fragment & 0x1fff) << 3
-    this.moreFragments = (fragment & 0x2000) !== 0
-    this.fragmentId = view.getUint16(ip + 4)
-    this.fragmentProtocol = protocol
-    return FRAGMENT
+    if ((fragment & 0x3fff) !== 0) {
+      this.fragmentPosition = (fragment & 0x1fff) << 3
+      this.moreFragments = (fragment & 0x2000) !== 0
+      this.fragmentId = view.getUint16(ip + 4)
+      return this.#fragment(view, protocol, data)
+    }
+    if (protocol !== PROTOCOL_TCP) return this.#tunnel(view, protocol, data)
+    return data > this.endOffset ? MALFORMED : this.#tcp(data)
   }
 
   /** RFC 8200 §3 and §4. */
@@ -127,7 +156,7 @@ export class PacketDecoder {
     for (let headers = 0; isExtension(next); headers++) {
       if (headers === MAX_EXTENSION_HEADERS || at + 8 > this.endOffset) return MALFORMED
       if (next === FRAGMENT_HEADER && this.#fragmentHeader(view, at)) {
-        return this.#mayHoldTcp() ? FRAGMENT : NON_TCP
+        return this.#fragment(view, view.getUint8(at), at + 8)
       }
       const units = view.getUint8(at + 1)
       const length = next === FRAGMENT_HEADER ? 8 : next === AUTHENTICATION ? (units + 2) << 2 : (units + 1) << 3
@@ -141,7 +170,7 @@ export class PacketDecoder {
   #tunnel(view: DataView, protocol: number, at: number): Verdict {
     if (++this.#tunnels > MAX_TUNNELS) return NON_TCP
     const end = this.endOffset
-    const inner = findInner(view, protocol, at, end)
+    const inner = this.#tunnelDecoder.findInner(view, protocol, at, end)
     if (inner === NO_TUNNEL) return NON_TCP
     const verdict = this.#packet(view, inner, end, end)
     return verdict === MALFORMED ? NON_TCP : verdict
@@ -154,16 +183,23 @@ export class PacketDecoder {
    */
   #fragmentHeader(view: DataView, at: number): boolean {
     const fragment = view.getUint16(at + 2)
-    this.fragmentDataOffset = at + 8
     this.fragmentPosition = fragment & 0xfff8
     this.moreFragments = (fragment & 1) !== 0
-    this.fragmentId = view.getUint32(at + 4)
-    this.fragmentProtocol = view.getUint8(at)
+    this.fragmentId = view.getInt32(at + 4)
     return this.fragmentPosition !== 0 || this.moreFragments
   }
 
-  #mayHoldTcp(): boolean {
-    return this.fragmentProtocol === PROTOCOL_TCP || isExtension(this.fragmentProtocol)
+  /** @param protocol what the whole packet carries; @param data where the fragment's share of it begins */
+  #fragment(view: DataView, protocol: number, data: number): Verdict {
+    const tunnels = this.#tunnelDecoder
+    const first = this.fragmentPosition === 0
+    const holdsTcp = protocol === PROTOCOL_TCP || (this.version === 6 && isExtension(protocol))
+    if (!holdsTcp && !tunnels.mayCarry(protocol)) return NON_TCP
+    if (data > this.endOffset) return MALFORMED
+    this.fragmentDataOffset = data
+    this.fragmentProtocol = protocol
+    this.fragmentWanted = holdsTcp || !first || tunnels.carries(view, protocol, data, this.endOffset)
+    return FRAGMENT
   }
 
   #bound(packetEnd: number, end: number): void {

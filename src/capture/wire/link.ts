@@ -4,6 +4,8 @@
  * Whether the packet is IPv4 or IPv6 is read from its version field, not from the link layer, so the two cannot disagree.
  */
 
+import { type NetworkId, SERVICE } from './network-id.ts'
+
 /** A link type this module does not know. */
 export const UNKNOWN_LINK = -1
 /** A known link layer that carries something other than IP. */
@@ -34,20 +36,20 @@ const MAX_TAGS = 16
 
 /**
  * @param start first byte of the link-layer header; @param end one past the last captured byte
- * @param linkType a LINKTYPE_ value
+ * @param linkType a LINKTYPE_ value; @param network entered for each VLAN passed
  * @returns offset of the IP header, not yet checked to be one; or UNKNOWN_LINK, NOT_IP, CUT_LINK
  */
-export function findIp(view: DataView, start: number, end: number, linkType: number): number {
+export function findIp(view: DataView, start: number, end: number, linkType: number, network: NetworkId): number {
   switch (linkType) {
     case LINKTYPE_ETHERNET:
       if (start + 14 > end) return CUT_LINK
-      return afterEtherType(view, view.getUint16(start + 12), start + 14, end)
+      return afterEtherType(view, view.getUint16(start + 12), start + 14, end, network)
     case LINKTYPE_LINUX_SLL:
       if (start + 16 > end) return CUT_LINK
-      return afterEtherType(view, view.getUint16(start + 14), start + 16, end)
+      return afterEtherType(view, view.getUint16(start + 14), start + 16, end, network)
     case LINKTYPE_LINUX_SLL2:
       if (start + 20 > end) return CUT_LINK
-      return afterEtherType(view, view.getUint16(start), start + 20, end)
+      return afterEtherType(view, view.getUint16(start), start + 20, end, network)
     case LINKTYPE_RAW:
     case LINKTYPE_IPV4:
     case LINKTYPE_IPV6:
@@ -62,7 +64,7 @@ export function findIp(view: DataView, start: number, end: number, linkType: num
     case LINKTYPE_PPP:
     case LINKTYPE_PPP_HDLC:
     case LINKTYPE_C_HDLC:
-      return afterHdlc(view, start, end, linkType)
+      return afterHdlc(view, start, end, linkType, network)
     case LINKTYPE_NFLOG:
       return afterNflog(view, start, end)
     default:
@@ -76,7 +78,13 @@ export function findIp(view: DataView, start: number, end: number, linkType: num
  * @param offset first byte after the EtherType
  * @returns as `findIp`
  */
-export function afterEtherType(view: DataView, etherType: number, offset: number, end: number): number {
+export function afterEtherType(
+  view: DataView,
+  etherType: number,
+  offset: number,
+  end: number,
+  network: NetworkId,
+): number {
   let type = etherType
   let at = offset
   for (let tags = 0; tags < MAX_TAGS; tags++) {
@@ -88,6 +96,7 @@ export function afterEtherType(view: DataView, etherType: number, offset: number
       case 0x88a8: // 802.1ad
       case 0x9100: // QinQ before 802.1ad
         if (at + 4 > end) return CUT_LINK
+        network.enterVlan(view.getUint16(at))
         type = view.getUint16(at + 2)
         at += 4
         break
@@ -98,6 +107,7 @@ export function afterEtherType(view: DataView, etherType: number, offset: number
         break
       case 0x88e7: // 802.1ah: 4 bytes of tag, then the customer's whole Ethernet header
         if (at + 18 > end) return CUT_LINK
+        network.enter(SERVICE, view.getUint32(at) & 0xffffff)
         type = view.getUint16(at + 16)
         at += 18
         break
@@ -125,7 +135,7 @@ export function afterEtherType(view: DataView, etherType: number, offset: number
 }
 
 /** Labels up to the bottom of the stack (RFC 3032 §2.1); what follows shows its version itself, or is not IP. */
-function afterMpls(view: DataView, offset: number, end: number): number {
+export function afterMpls(view: DataView, offset: number, end: number): number {
   let at = offset
   for (let labels = 0; labels < MAX_TAGS; labels++) {
     if (at + 5 > end) return CUT_LINK
@@ -155,12 +165,12 @@ export function afterPpp(view: DataView, offset: number, end: number): number {
 }
 
 /** Captures of serial lines name PPP and Cisco HDLC by each other's link types; the address byte tells them apart. */
-function afterHdlc(view: DataView, start: number, end: number, linkType: number): number {
+function afterHdlc(view: DataView, start: number, end: number, linkType: number, network: NetworkId): number {
   if (start + 4 > end) return linkType === LINKTYPE_PPP ? afterPpp(view, start, end) : CUT_LINK
   const address = view.getUint8(start)
   const cisco = address === 0x0f || address === 0x8f
   if (address === 0xff || (linkType === LINKTYPE_PPP && !cisco)) return afterPpp(view, start, end)
-  return afterEtherType(view, view.getUint16(start + 2), start + 4, end)
+  return afterEtherType(view, view.getUint16(start + 2), start + 4, end, network)
 }
 
 /** An address family of four bytes in the byte order of whoever captured; AF_INET6 differs from system to system. */

@@ -1,12 +1,15 @@
 /**
  * Finds the packet within a packet: what overlay networks (VXLAN of Flannel, IP-in-IP of Calico, Geneve of OVN and
- * Cilium) and mobile ones wrap around the traffic of a pod or a phone. Pure functions, no allocation.
+ * Cilium), port mirrors (ERSPAN, VXLAN) and mobile networks wrap around the traffic of a pod or a phone.
  *
  * UDP tunnels are known by their port alone, so what is found is only a guess until it has proved to be a whole packet.
+ * Nothing here throws or allocates.
  */
-import { afterEtherType, afterPpp, findIp, LINKTYPE_ETHERNET } from './link.ts'
+import type { Tunnels, UdpTunnel } from '../../net/tunnels.ts'
+import { afterEtherType, afterMpls, afterPpp, findIp, LINKTYPE_ETHERNET } from './link.ts'
+import { GRE_KEY, type NetworkId, OVERLAY } from './network-id.ts'
 
-/** No packet in there. */
+/** There is no packet inside. */
 export const NO_TUNNEL = -1
 
 /** IANA protocol numbers. */
@@ -16,72 +19,195 @@ const IPV6_IN_IP = 41
 const GRE = 47
 const ETHERNET_IN_IP = 97
 
-/** IANA ports, and Linux's own for VXLAN, which Flannel still uses. */
-const VXLAN = 4789
-const VXLAN_LINUX = 8472
-const GENEVE = 6081
-const GTP_USER = 2152
-const TEREDO = 3544
-const L2TP = 1701
+const UDP_HEADER_BYTES = 8
+/** The shortest header that a UDP tunnel begins with, and some of what follows. */
+const MIN_UDP_PAYLOAD_BYTES = 8
 
+/** EtherTypes that only tunnels carry. */
 const TRANSPARENT_ETHERNET = 0x6558
 const PPP_IN_GRE = 0x880b
-/** Port mirroring over IP: types I and II share one value, type III has its own. */
+/** Port mirroring over GRE: types I and II share one value, type III has its own. */
 const ERSPAN = 0x88be
 const ERSPAN_3 = 0x22eb
 
-/**
- * @param protocol what the outer packet carries; @param at its first byte; @param end one past its last
- * @returns offset of the inner IP header, not yet checked to be one; or NO_TUNNEL
- */
-export function findInner(view: DataView, protocol: number, at: number, end: number): number {
-  let inner = NO_TUNNEL
-  if (protocol === IPV4_IN_IP || protocol === IPV6_IN_IP) inner = at
-  else if (protocol === GRE) inner = afterGre(view, at, end)
-  else if (protocol === UDP && at + 16 <= end) inner = afterUdp(view, at, end)
-  else if (protocol === ETHERNET_IN_IP) inner = findIp(view, at + 2, end, LINKTYPE_ETHERNET) // RFC 3378 §3
-  return inner < 0 || inner >= end ? NO_TUNNEL : inner
-}
+/** GRE flags (RFC 2784 §2.1, RFC 2890 §2, RFC 2637 §4.1). */
+const GRE_CHECKSUM = 0x8000
+const GRE_KEY_PRESENT = 0x2000
+const GRE_SEQUENCE = 0x1000
+const GRE_ACKNOWLEDGEMENT = 0x0080
+const GRE_VERSION = 7
 
-/** RFC 2784 and RFC 2890; version 1 is PPTP's, with PPP inside (RFC 2637 §4.1). */
-function afterGre(view: DataView, at: number, end: number): number {
-  if (at + 4 > end) return NO_TUNNEL
-  const flags = view.getUint16(at)
-  const optional = (flags & 0x8000 ? 4 : 0) + (flags & 0x2000 ? 4 : 0) + (flags & 0x1000 ? 4 : 0)
-  const type = view.getUint16(at + 2)
-  const inner = at + 4 + optional
-  if ((flags & 7) === 1) return type === PPP_IN_GRE ? afterPpp(view, inner + (flags & 0x80 ? 4 : 0), end) : NO_TUNNEL
-  if (type === ERSPAN || type === ERSPAN_3) return afterErspan(view, type, flags, inner, end)
-  return afterType(view, type, inner, end)
+/** Kinds of UDP tunnels as the port table holds them; 0 is none. */
+const KINDS: Readonly<Record<UdpTunnel, number>> = {
+  vxlan: 1,
+  'vxlan-gpe': 2,
+  geneve: 3,
+  gue: 4,
+  'gre-in-udp': 5,
+  'mpls-in-udp': 6,
+  gtp: 7,
+  l2tp: 8,
+  teredo: 9,
 }
+const PORTS = 65536
 
-/** A mirrored Ethernet frame; only type I comes without a GRE sequence number and has no header of its own. */
-function afterErspan(view: DataView, type: number, greFlags: number, at: number, end: number): number {
-  if (type === ERSPAN) return findIp(view, greFlags & 0x1000 ? at + 8 : at, end, LINKTYPE_ETHERNET)
-  if (at + 12 > end) return NO_TUNNEL
-  const subheader = view.getUint8(at + 11) & 1 ? 8 : 0
-  return findIp(view, at + 12 + subheader, end, LINKTYPE_ETHERNET)
-}
+/** Finds inner packets, for the tunnels it is made for. One for each decoder. */
+export class TunnelDecoder {
+  readonly #network: NetworkId
+  readonly #ipip: boolean
+  readonly #gre: boolean
+  readonly #erspan: boolean
+  readonly #etherip: boolean
+  readonly #udp: boolean
+  /** A kind for each UDP port. */
+  readonly #kinds = new Uint8Array(PORTS)
 
-function afterUdp(view: DataView, at: number, end: number): number {
-  const inner = at + 8
-  switch (view.getUint16(at + 2)) {
-    case VXLAN:
-    case VXLAN_LINUX: // RFC 7348 §5: 8 bytes, then Ethernet
-      return findIp(view, inner + 8, end, LINKTYPE_ETHERNET)
-    case GENEVE: // RFC 8926 §3.4: 8 bytes and options
-      return afterType(view, view.getUint16(inner + 2), inner + 8 + ((view.getUint8(inner) & 63) << 2), end)
-    case GTP_USER:
-      return afterGtp(view, inner, end)
-    case L2TP:
-      return afterL2tp(view, inner, end)
-    default:
-      return view.getUint16(at + 2) === TEREDO || view.getUint16(at) === TEREDO ? inner : NO_TUNNEL
+  /** @param network entered for each overlay network that a packet lies in */
+  constructor(network: NetworkId, { ip, udp }: Tunnels) {
+    this.#network = network
+    this.#ipip = ip.has('ipip')
+    this.#gre = ip.has('gre')
+    this.#erspan = ip.has('erspan')
+    this.#etherip = ip.has('etherip')
+    this.#udp = udp.size > 0
+    for (const [port, tunnel] of udp) this.#kinds[port] = KINDS[tunnel]
   }
-}
 
-function afterType(view: DataView, type: number, at: number, end: number): number {
-  return type === TRANSPARENT_ETHERNET ? findIp(view, at, end, LINKTYPE_ETHERNET) : afterEtherType(view, type, at, end)
+  /** Whether packets of this protocol can hold a tunnel's. */
+  mayCarry(protocol: number): boolean {
+    switch (protocol) {
+      case UDP:
+        return this.#udp
+      case IPV4_IN_IP:
+      case IPV6_IN_IP:
+        return this.#ipip
+      case GRE:
+        return this.#gre || this.#erspan
+      default:
+        return protocol === ETHERNET_IN_IP && this.#etherip
+    }
+  }
+
+  /** Whether the packet whose data begins at `at` can, of a protocol that may. @param end one past the last byte present */
+  carries(view: DataView, protocol: number, at: number, end: number): boolean {
+    return protocol !== UDP || at + UDP_HEADER_BYTES > end || this.#udpKind(view, at) !== 0
+  }
+
+  /**
+   * @param protocol what the outer packet carries; @param at its first byte; @param end one past its last
+   * @returns offset of the inner IP header, not yet checked to be one; or NO_TUNNEL
+   */
+  findInner(view: DataView, protocol: number, at: number, end: number): number {
+    let inner = NO_TUNNEL
+    if (protocol === UDP) inner = this.#afterUdp(view, at, end)
+    else if (protocol === GRE) inner = this.#afterGre(view, at, end, this.#gre)
+    else if (protocol === IPV4_IN_IP || protocol === IPV6_IN_IP) inner = this.#ipip ? at : NO_TUNNEL
+    else if (protocol === ETHERNET_IN_IP && this.#etherip) inner = this.#ethernet(view, at + 2, end) // RFC 3378 §3
+    return inner < 0 || inner >= end ? NO_TUNNEL : inner
+  }
+
+  /** A Teredo packet has the port at either end (RFC 4380 §5.2); all others have it as their destination. */
+  #udpKind(view: DataView, at: number): number {
+    const kind = this.#kinds[view.getUint16(at + 2)]
+    if (kind !== 0) return kind
+    return this.#kinds[view.getUint16(at)] === KINDS.teredo ? KINDS.teredo : 0
+  }
+
+  #afterUdp(view: DataView, at: number, end: number): number {
+    const inner = at + UDP_HEADER_BYTES
+    if (inner + MIN_UDP_PAYLOAD_BYTES > end) return NO_TUNNEL
+    switch (this.#udpKind(view, at)) {
+      case KINDS.vxlan: // RFC 7348 §5
+        this.#network.enter(OVERLAY, view.getUint32(inner + 4) >>> 8)
+        return this.#ethernet(view, inner + 8, end)
+      case KINDS['vxlan-gpe']:
+        return this.#afterVxlanGpe(view, inner, end)
+      case KINDS.geneve: // RFC 8926 §3.4: 8 bytes and options
+        this.#network.enter(OVERLAY, view.getUint32(inner + 4) >>> 8)
+        return this.#byType(view, view.getUint16(inner + 2), inner + 8 + ((view.getUint8(inner) & 63) << 2), end)
+      case KINDS.gue:
+        return this.#afterGue(view, inner, end)
+      case KINDS['gre-in-udp']: // RFC 8086 §4
+        return this.#afterGre(view, inner, end, true)
+      case KINDS['mpls-in-udp']: // RFC 7510 §3
+        return afterMpls(view, inner, end)
+      case KINDS.gtp:
+        return afterGtp(view, inner, end)
+      case KINDS.l2tp:
+        return afterL2tp(view, inner, end)
+      case KINDS.teredo:
+        return inner
+      default:
+        return NO_TUNNEL
+    }
+  }
+
+  /**
+   * RFC 2784 and RFC 2890; version 1 is PPTP's, with PPP inside and a call number for a key (RFC 2637 §4.1).
+   *
+   * @param plain whether GRE itself is wanted, and not ERSPAN alone
+   */
+  #afterGre(view: DataView, at: number, end: number, plain: boolean): number {
+    if (at + 4 > end) return NO_TUNNEL
+    const flags = view.getUint16(at)
+    const type = view.getUint16(at + 2)
+    const key = at + 4 + (flags & GRE_CHECKSUM ? 4 : 0)
+    const inner = key + (flags & GRE_KEY_PRESENT ? 4 : 0) + (flags & GRE_SEQUENCE ? 4 : 0)
+    if (inner > end) return NO_TUNNEL
+    const version = flags & GRE_VERSION
+    if (version === 1) {
+      if (!plain || type !== PPP_IN_GRE) return NO_TUNNEL
+      return afterPpp(view, inner + (flags & GRE_ACKNOWLEDGEMENT ? 4 : 0), end)
+    }
+    if (type === ERSPAN || type === ERSPAN_3) return this.#afterErspan(view, type, flags, inner, end)
+    if (!plain) return NO_TUNNEL
+    if ((flags & GRE_KEY_PRESENT) !== 0) this.#network.enter(GRE_KEY, view.getInt32(key))
+    return this.#byType(view, type, inner, end)
+  }
+
+  /**
+   * A mirrored Ethernet frame (draft-foschiano-erspan-03 §4). Type I comes without a GRE sequence number and has no header
+   * of its own; the headers of the others hold the VLAN that the mirror has taken off the frame.
+   */
+  #afterErspan(view: DataView, type: number, greFlags: number, at: number, end: number): number {
+    if (!this.#erspan) return NO_TUNNEL
+    if (type === ERSPAN && (greFlags & GRE_SEQUENCE) === 0) return this.#ethernet(view, at, end)
+    if (at + 12 > end) return NO_TUNNEL
+    this.#network.enterVlan(view.getUint16(at))
+    if (type === ERSPAN) return this.#ethernet(view, at + 8, end)
+    const subheader = view.getUint8(at + 11) & 1 ? 8 : 0
+    return this.#ethernet(view, at + 12 + subheader, end)
+  }
+
+  /** draft-ietf-nvo3-vxlan-gpe-13 §3: as VXLAN, with the type of what is inside where the P flag says so. */
+  #afterVxlanGpe(view: DataView, at: number, end: number): number {
+    this.#network.enter(OVERLAY, view.getUint32(at + 4) >>> 8)
+    const next = (view.getUint8(at) & 4) === 0 ? 3 : view.getUint8(at + 3)
+    if (next === 1 || next === 2) return at + 8
+    return next === 3 ? this.#ethernet(view, at + 8, end) : NO_TUNNEL
+  }
+
+  /** draft-ietf-intarea-gue-09 §3: version 0 has a header and an IP protocol, version 1 is the packet itself. */
+  #afterGue(view: DataView, at: number, end: number): number {
+    const first = view.getUint8(at)
+    if (first >> 6 === 1) return at
+    // A control message, or a version that is not known.
+    if (first >> 5 !== 0) return NO_TUNNEL
+    const inner = at + 4 + ((first & 31) << 2)
+    const protocol = view.getUint8(at + 1)
+    if (protocol === IPV4_IN_IP || protocol === IPV6_IN_IP) return inner
+    if (protocol === GRE) return this.#afterGre(view, inner, end, true)
+    return protocol === ETHERNET_IN_IP ? this.#ethernet(view, inner + 2, end) : NO_TUNNEL
+  }
+
+  #byType(view: DataView, type: number, at: number, end: number): number {
+    if (type === TRANSPARENT_ETHERNET) return this.#ethernet(view, at, end)
+    return afterEtherType(view, type, at, end, this.#network)
+  }
+
+  #ethernet(view: DataView, at: number, end: number): number {
+    return findIp(view, at, end, LINKTYPE_ETHERNET, this.#network)
+  }
 }
 
 /** Version 2 data messages: length, sequence numbers and padding where their flags say so, then PPP (RFC 2661 §3.1). */

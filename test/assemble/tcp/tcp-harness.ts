@@ -51,8 +51,8 @@ export class TcpHarness implements StreamConsumer, FlowOwner {
     this.tracker = new ConnectionTracker(this.#arena, this.#counts, this.#time, reassembler, this, table)
   }
 
-  /** @param domain network namespace the frame was captured in */
-  segment(segment: Segment, link: Link = {}, domain = 0): this {
+  /** @param domain network namespace, and @param network virtual network, that the frame was captured in */
+  segment(segment: Segment, link: Link = {}, domain = 0, network = 0): this {
     const { bytes, micros } = layFrame(segment, link)
     const arena = this.#arena
     arena.bytes.set(bytes, arena.input)
@@ -61,12 +61,12 @@ export class TcpHarness implements StreamConsumer, FlowOwner {
     const tcp = ip + (version === 4 ? 20 : 40)
     const hash = flowHash(arena.view, version, ip, tcp)
     this.#time.micros = micros
-    this.tracker.segment(ip, tcp, arena.input + bytes.length, link.interfaceId ?? 0, domain, hash)
+    this.tracker.segment(ip, tcp, arena.input + bytes.length, link.interfaceId ?? 0, domain, network, hash)
     return this
   }
 
-  segments(segments: readonly Segment[], link?: Link, domain?: number): this {
-    for (const segment of segments) this.segment(segment, link, domain)
+  segments(segments: readonly Segment[], link?: Link, domain?: number, network?: number): this {
+    for (const segment of segments) this.segment(segment, link, domain, network)
     return this
   }
 

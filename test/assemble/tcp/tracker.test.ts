@@ -323,6 +323,14 @@ describe('tracker: one tuple, several connections', () => {
     assertTwo(tcp)
   })
 
+  test('the same addresses and ports in two virtual networks', () => {
+    const tcp = new TcpHarness()
+    const [one, two] = [first().segments, second(START_MICROS).segments]
+    for (const [i, segment] of one.entries()) tcp.segment(segment, {}, 0, 1).segment(two[i], {}, 0, 2)
+    assertTwo(tcp)
+    assert.equal(tcp.count('flows.closed.superseded'), 0)
+  })
+
   test('the same addresses with the ports exchanged', () => {
     const tcp = new TcpHarness()
     tcp.script(first(), { client: { ...CLIENT, port: 1 }, server: { ...SERVER, port: 2 } })
@@ -470,4 +478,64 @@ test('tracker: ACK flags are not needed for anything but acknowledgements', () =
   const { segments } = new TcpScript().handshake().client('a').server('b')
   const delivered = deliver(segments.map((s) => (s.flags & SYN ? s : { ...s, flags: s.flags & ~ACK })))
   assert.deepEqual([delivered.client, delivered.server], ['a', 'b'])
+})
+
+describe('tracker: one connection captured in several virtual networks', () => {
+  const conversation = (): TcpScript => new TcpScript().handshake().client('ask').server('tell').client('more').close()
+
+  /** Each segment in every network, one after the other. */
+  function everywhere(tcp: TcpHarness, segments: readonly Segment[], networks: readonly number[]): TcpHarness {
+    for (const segment of segments) for (const network of networks) tcp.segment(segment, {}, 0, network)
+    return tcp
+  }
+
+  for (const networks of [
+    [7, 0],
+    [0, 7],
+    [0, 7, 8, 9],
+  ]) {
+    test(`each segment in ${networks.length} networks, ${networks[0]} first, is delivered once`, () => {
+      const tcp = balanced(everywhere(new TcpHarness(), conversation().segments, networks))
+      assert.deepEqual([tcp.only.client, tcp.only.server], ['askmore', 'tell'])
+      assert.equal(tcp.count('flows.closed.fin'), 1)
+    })
+  }
+
+  test('without its handshake too', () => {
+    const tcp = everywhere(new TcpHarness(), conversation().segments.slice(3), [0, 7])
+    assert.equal(tcp.count('flows.seen'), 1)
+    assert.deepEqual([tcp.only.client, tcp.only.server], ['askmore', 'tell'])
+  })
+
+  test('each direction in a network of its own', () => {
+    const tcp = new TcpHarness()
+    for (const segment of conversation().segments) tcp.segment(segment, {}, 0, segment.fromClient ? 10 : 20)
+    assert.equal(tcp.count('flows.seen'), 1)
+    assert.deepEqual([tcp.only.client, tcp.only.server], ['askmore', 'tell'])
+  })
+
+  test('the next connection on the tuple belongs to its own network alone', () => {
+    const tcp = everywhere(new TcpHarness(), conversation().segments, [0, 7])
+    const later = { startMicros: START_MICROS + SECOND }
+    const one = new TcpScript({ ...later, clientIsn: 70_000, serverIsn: 80_000 }).handshake().client('one').segments
+    const two = new TcpScript({ ...later, clientIsn: 9e8, serverIsn: 8e8 }).handshake().client('two').segments
+    for (const [i, segment] of one.entries()) tcp.segment(segment, {}, 0, 0).segment(two[i], {}, 0, 7)
+    assert.deepEqual(
+      tcp.connections.map(({ client }) => client),
+      ['askmore', 'one', 'two'],
+    )
+  })
+
+  test('more networks than are followed at once evict the connection that was idle longest', () => {
+    const tcp = new TcpHarness()
+    for (let network = 1; network <= 40; network++) {
+      const options = { clientIsn: network * 1e7, serverIsn: network * 2e7, startMicros: START_MICROS + network * 1000 }
+      tcp.segments(new TcpScript(options).handshake().client(`${network}`).segments, {}, 0, network)
+    }
+    balanced(tcp)
+    assert.equal(tcp.count('flows.seen'), 40)
+    assert.equal(tcp.count('flows.open'), 16)
+    assert.equal(tcp.count('flows.closed.evicted'), 24)
+    assert.deepEqual([tcp.connections[23].clientEnd, tcp.connections[24].clientEnd], [END_EVICTED, -1])
+  })
 })

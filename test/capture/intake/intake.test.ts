@@ -8,7 +8,7 @@ import { Intake } from '../../../src/capture/intake/intake.ts'
 import { allocateCounters, CAPTURE_COUNTERS } from '../../../src/ledger/counters.ts'
 import { allocateRing, RingProducer } from '../../../src/ring/byte-ring.ts'
 import { Doorbell } from '../../../src/ring/doorbell.ts'
-import { FRAME, INTERFACE, INTERFACE_GONE, TICK } from '../../../src/ring/layout.ts'
+import { FRAME, FRAME_FIELDS_BYTES, INTERFACE, INTERFACE_GONE, TICK } from '../../../src/ring/layout.ts'
 import { COMMAND_STOP, Control } from '../../../src/thread/control.ts'
 import { ethernet, packet, tcp } from '../../support/frames.ts'
 import { concat, IntakeRig, tcpFrame } from '../support.ts'
@@ -27,7 +27,7 @@ test('Intake: a frame crosses the ring whole, at any place of its source', () =>
       const [record] = rig.take()
       assert.deepEqual(record.packet, frame.subarray(14))
       assert.deepEqual([record.tag, record.micros, record.tcpOffset], [FRAME, 1e15 + 7, 20])
-      assert.equal(record.frameOffset - 14, 32 + (at & 7))
+      assert.equal(record.frameOffset - 14, FRAME_FIELDS_BYTES + (at & 7))
     }
   }
 })
@@ -126,7 +126,7 @@ test('Intake: interfaces are announced in every ring, before their frames', () =
   const rig = new IntakeRig({ rings: 2 })
   rig.intake.addInterface(7, INFO)
   for (let port = 0; port < 20; port++) rig.push(tcpFrame(0, [port, 80]))
-  rig.intake.time.micros = 123
+  rig.intake.stamp.micros = 123
   rig.intake.tick()
   rig.intake.removeInterface(7)
   for (const slot of [0, 1]) {
@@ -185,7 +185,7 @@ test('Intake: reading a file waits for a slow assembler, and loses nothing', asy
   const frame = concat([tcpFrame(200), new Uint8Array(8)])
   const view = new DataView(frame.buffer)
   for (let i = 0; i < count; i++) {
-    intake.time.micros = i
+    intake.stamp.micros = i
     intake.frame(frame, view, 0, frame.length - 8, frame.length - 8, 1, 0)
   }
   intake.finish()
@@ -206,7 +206,7 @@ test('Intake: half a million frames leave the heap as it was', () => {
   const consumer = rig.consumers[0]
   const send = (count: number): void => {
     for (let i = 0; i < count; i++) {
-      rig.intake.time.micros = 1e15 + i
+      rig.intake.stamp.micros = 1e15 + i
       rig.intake.frame(frame, view, 0, frame.length - 8, frame.length - 8, 1, 0)
       if (i % 1000 === 0) consumer.release(consumer.used)
     }

@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { FRAME } from '../../../src/ring/layout.ts'
 import { packet, tcp } from '../../support/frames.ts'
 import { concat, IntakeRig } from '../support.ts'
+import { INNER, INNER6, OUTER, OUTER6, TUNNELS, udp, vxlan } from './tunnel-samples.ts'
 
 const V4 = { source: [10, 0, 0, 1], destination: [10, 0, 0, 2] }
 const V6 = { source: new Array<number>(16).fill(1), destination: new Array<number>(16).fill(2) }
@@ -136,6 +137,127 @@ test('FragmentTable: over the bound the oldest packet gives way', () => {
   assert.equal(rig.count('queued'), 1)
   rig.intake.finish()
   assert.equal(rig.law().accounted, rig.law().seen)
+})
+
+test('FragmentTable: packets of two VLANs are told apart', () => {
+  const pieces = (tag: number, data: Uint8Array) =>
+    [
+      { from: 0, to: 3 },
+      { from: 3, to: 8 },
+    ].map((piece) => Uint8Array.from([...tagged(tag), ...fragment(4, data, piece)]))
+  const [one, two] = [segment(64), segment(64).fill(0xee, 24)]
+  const rig = new IntakeRig()
+  const [[first, last], [otherFirst, otherLast]] = [pieces(10, one), pieces(20, two)]
+  for (const frame of [first, otherFirst, otherLast, last]) rig.push(frame)
+  const seen = rig.take().map(({ packet: bytes, tcpOffset }) => bytes.subarray(tcpOffset))
+  assert.deepEqual(seen, [two, one])
+})
+
+/** An Ethernet header with an 802.1Q tag, for IPv4. */
+const tagged = (vlan: number): number[] => [...new Array<number>(12).fill(2), 0x81, 0, 0, vlan, 8, 0]
+
+/** A packet cut into fragments of `units` times 8 bytes of data. */
+function cut(whole: Uint8Array, units: number, id = 1): Uint8Array[] {
+  const version6 = whole[0] >> 4 === 6
+  const headerBytes = version6 ? 40 : 20
+  const data = whole.subarray(headerBytes)
+  const pieces: Uint8Array[] = []
+  for (let from = 0; from < data.length; from += units * 8) {
+    const part = data.subarray(from, from + units * 8)
+    const more = from + part.length < data.length
+    const header = whole.slice(0, headerBytes)
+    const view = new DataView(header.buffer)
+    if (version6) {
+      header[6] = 44
+      view.setUint16(4, 8 + part.length)
+      const offset = from | (more ? 1 : 0)
+      pieces.push(concat([header, Uint8Array.from([whole[6], 0, offset >> 8, offset & 255, 0, 0, 0, id]), part]))
+    } else {
+      view.setUint16(2, headerBytes + part.length)
+      view.setUint16(4, id)
+      view.setUint16(6, (from >> 3) | (more ? 0x2000 : 0))
+      pieces.push(concat([header, part]))
+    }
+  }
+  return pieces
+}
+
+const OTHER_ORDERS: [name: string, order: (pieces: Uint8Array[]) => Uint8Array[]][] = [
+  ['in order', (pieces) => pieces],
+  ['last first', (pieces) => pieces.toReversed()],
+]
+
+for (const [name, protocol, payload] of TUNNELS) {
+  test(`FragmentTable: the outer packet of ${name} in fragments`, () => {
+    for (const addresses of [OUTER, OUTER6]) {
+      for (const [order, arrange] of OTHER_ORDERS) {
+        const pieces = arrange(cut(packet({ ...addresses, protocol, payload }), 2))
+        const rig = new IntakeRig()
+        for (const piece of pieces) rig.push(piece, RAW)
+        const [record] = rig.take()
+        assert.ok(record !== undefined, order)
+        const inner = [INNER, INNER6].find((one) => Buffer.compare(one, record.packet) === 0)
+        assert.ok(inner !== undefined, order)
+        assert.deepEqual([rig.count('queued'), rig.count('skippedFragment')], [1, pieces.length - 1])
+        assert.equal(rig.law().accounted, rig.law().seen)
+      }
+    }
+  })
+}
+
+test('FragmentTable: fragments within a tunnel whose outer packets are fragments too', () => {
+  const data = segment(203)
+  const inner = cut(packet({ ...V4, protocol: 6, payload: data }), 10)
+  const frames = inner.flatMap((piece, i) =>
+    cut(packet({ ...OUTER, protocol: 17, payload: udp(4789, vxlan(piece)) }), 5, i + 1),
+  )
+  const rig = new IntakeRig()
+  for (const frame of frames) rig.push(frame, RAW)
+  assert.deepEqual(onlySegment(rig), data)
+  assert.deepEqual([rig.count('queued'), rig.count('skippedFragment')], [1, frames.length - 1])
+  rig.intake.finish()
+  assert.equal(rig.law().accounted, rig.law().seen)
+})
+
+test('FragmentTable: a fragment header in reassembled data is malformed', () => {
+  const inner = fragment(6, segment(64), { from: 0, to: 3 })
+  const nested = packet({ ...V6, protocol: 44, payload: inner.subarray(40) })
+  const rig = new IntakeRig()
+  for (const piece of cut(nested, 2)) rig.push(piece, RAW)
+  assert.deepEqual([rig.count('queued'), rig.count('skippedMalformed')], [0, 1])
+  assert.equal(rig.law().accounted, rig.law().seen)
+})
+
+test('FragmentTable: fragmented UDP that is no tunnel is not TCP, in whatever order it comes', () => {
+  for (const [order, arrange] of OTHER_ORDERS) {
+    const pieces = arrange(cut(packet({ ...OUTER, protocol: 17, payload: udp(53, new Uint8Array(200)) }), 5))
+    const rig = new IntakeRig()
+    for (const piece of pieces) rig.push(piece, RAW)
+    assert.equal(rig.count('skippedNonTcp'), pieces.length, order)
+    rig.intake.finish()
+    assert.equal(rig.count('droppedFragment'), 0, order)
+  }
+})
+
+test('FragmentTable: a fragmented tunnel packet without TCP inside is not TCP', () => {
+  const inside = packet({ ...V4, protocol: 17, payload: udp(53, new Uint8Array(200)) })
+  const pieces = cut(packet({ ...OUTER, protocol: 17, payload: udp(4789, vxlan(inside)) }), 5)
+  const rig = new IntakeRig()
+  for (const piece of pieces) rig.push(piece, RAW)
+  assert.equal(rig.count('skippedNonTcp'), pieces.length)
+})
+
+test('FragmentTable: complete UDP datagrams leave room for tunnels', () => {
+  const rig = new IntakeRig()
+  const [first, ...rest] = cut(packet({ ...OUTER, protocol: 17, payload: udp(4789, vxlan(INNER)) }), 5, 999)
+  rig.push(first, RAW)
+  for (let id = 0; id < 200; id++) {
+    for (const piece of cut(packet({ ...OUTER, protocol: 17, payload: udp(53, new Uint8Array(200)) }), 20, id)) {
+      rig.push(piece, RAW)
+    }
+  }
+  for (const piece of rest) rig.push(piece, RAW)
+  assert.equal(rig.count('queued'), 1)
 })
 
 const CONTRADICTIONS: [name: string, second: (data: Uint8Array) => Uint8Array][] = [

@@ -2,16 +2,18 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { FRAGMENT, MALFORMED, NON_TCP, PacketDecoder, TCP, UNKNOWN_LINK_TYPE } from '../../../src/capture/wire/ip.ts'
+import { parseTunnels, TUNNEL_NAMES } from '../../../src/net/tunnels.ts'
 import { packet, tcp } from '../../support/frames.ts'
 import { concat } from '../support.ts'
 
+const ALL_TUNNELS = parseTunnels(TUNNEL_NAMES)
 const V4 = { source: [10, 0, 0, 1], destination: [10, 0, 0, 2] }
 const V6 = { source: new Array<number>(16).fill(1), destination: new Array<number>(16).fill(2) }
 const RAW = 101
 const SEGMENT = concat([tcp(1000, 80), new Uint8Array(7).fill(0x61)])
 
 function decode(bytes: Uint8Array, end = bytes.length, wireEnd = end): PacketDecoder & { verdict: number } {
-  const decoder = new PacketDecoder()
+  const decoder = new PacketDecoder(ALL_TUNNELS)
   const verdict = decoder.decode(new DataView(bytes.buffer, bytes.byteOffset), 0, end, wireEnd, RAW)
   return Object.assign(decoder, { verdict })
 }
@@ -108,10 +110,35 @@ test('PacketDecoder: fragments of both versions', () => {
   )
 })
 
-test('PacketDecoder: fragments that cannot be TCP are not kept', () => {
-  assert.equal(decode(patched(v4(SEGMENT, 17), 6, [0x20, 0])).verdict, NON_TCP)
-  assert.equal(decode(v6(44, Uint8Array.from([17, 0, 0, 1, 1, 2, 3, 4, ...SEGMENT]))).verdict, NON_TCP)
+test('PacketDecoder: fragments that can hold neither TCP nor a tunnel are not kept', () => {
+  assert.equal(decode(patched(v4(SEGMENT, 1), 6, [0x20, 0])).verdict, NON_TCP)
+  assert.equal(decode(v6(44, Uint8Array.from([58, 0, 0, 1, 1, 2, 3, 4, ...SEGMENT]))).verdict, NON_TCP)
 })
+
+test('PacketDecoder: VLAN tags in the bytes and one that the kernel has taken out name the same network', () => {
+  const network = (tags: number[], vlan = 0): number => {
+    const decoder = new PacketDecoder(ALL_TUNNELS)
+    const frame = tagged(tags)
+    assert.equal(decoder.decode(new DataView(frame.buffer), 0, frame.length, frame.length, 1, vlan), TCP)
+    return decoder.network
+  }
+  assert.equal(network([]), 0)
+  assert.equal(network([0]), 0, 'a priority tag')
+  assert.equal(network([0x6000 | 100]), network([100]), 'the priority is no part of it')
+  assert.equal(network([], 100), network([100]))
+  assert.equal(network([200], 100), network([100, 200]))
+  const ids = [network([]), network([100]), network([200]), network([100, 200]), network([200, 100])]
+  assert.equal(new Set(ids).size, ids.length)
+})
+
+/** An Ethernet frame with 802.1Q tags of these control words. */
+const tagged = (tags: number[]): Uint8Array =>
+  Uint8Array.from([
+    ...new Array<number>(12).fill(2),
+    ...tags.flatMap((tag) => [0x81, 0, tag >> 8, tag & 255]),
+    ...[8, 0],
+    ...v4(),
+  ])
 
 const BAD: [name: string, bytes: Uint8Array, expected: number][] = [
   ['version 5', patched(v4(), 0, [0x55]), MALFORMED],
@@ -147,7 +174,7 @@ test('PacketDecoder: whatever the bytes and the link type, offsets stay within t
     })
   fc.assert(
     fc.property(fc.oneof(fc.uint8Array({ maxLength: 120 }), mutated), linkTypes, fc.nat(20), (bytes, linkType, cut) => {
-      const decoder = new PacketDecoder()
+      const decoder = new PacketDecoder(ALL_TUNNELS)
       const end = Math.max(0, bytes.length - cut)
       const verdict = decoder.decode(new DataView(bytes.slice(0, end).buffer), 0, end, bytes.length, linkType)
       if (verdict === UNKNOWN_LINK_TYPE || verdict === MALFORMED || verdict === NON_TCP) return

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { CUT_LINK, findIp, NOT_IP, UNKNOWN_LINK } from '../../../src/capture/wire/link.ts'
+import { NetworkId } from '../../../src/capture/wire/network-id.ts'
 import { concat } from '../support.ts'
 
 const MACS = new Array<number>(12).fill(2)
@@ -53,14 +54,17 @@ for (const [name, linkType, header] of CARRYING) {
   test(`findIp: ${name}`, () => {
     for (const start of [0, 3]) {
       const bytes = concat([new Uint8Array(start), Uint8Array.from([...header, ...IP])])
-      assert.equal(findIp(new DataView(bytes.buffer), start, bytes.length, linkType), start + header.length)
+      assert.equal(
+        findIp(new DataView(bytes.buffer), start, bytes.length, linkType, new NetworkId()),
+        start + header.length,
+      )
     }
   })
 
   test(`findIp: ${name}, cut anywhere in its header, is never taken for more than is there`, () => {
     const bytes = Uint8Array.from([...header, ...IP])
     for (let end = 0; end < header.length; end++) {
-      const found = findIp(new DataView(bytes.buffer, 0, end), 0, end, linkType)
+      const found = findIp(new DataView(bytes.buffer, 0, end), 0, end, linkType, new NetworkId())
       assert.ok(found === CUT_LINK || found === NOT_IP, `cut to ${end}: ${found}`)
     }
   })
@@ -81,6 +85,6 @@ const OTHERS: [name: string, linkType: number, bytes: number[], expected: number
 for (const [name, linkType, bytes, expected] of OTHERS) {
   test(`findIp: ${name} is no IP`, () => {
     const view = new DataView(Uint8Array.from(bytes).buffer)
-    assert.equal(findIp(view, 0, bytes.length, linkType), expected)
+    assert.equal(findIp(view, 0, bytes.length, linkType, new NetworkId()), expected)
   })
 }

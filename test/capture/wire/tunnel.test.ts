@@ -1,78 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { MALFORMED, NON_TCP, PacketDecoder, TCP } from '../../../src/capture/wire/ip.ts'
-import { ethernet, packet, tcp } from '../../support/frames.ts'
+import { FRAGMENT, MALFORMED, NON_TCP, PacketDecoder, TCP } from '../../../src/capture/wire/ip.ts'
+import { NO_TUNNELS, parseTunnels, TUNNEL_NAMES } from '../../../src/net/tunnels.ts'
+import { ethernet, packet } from '../../support/frames.ts'
 import { concat } from '../support.ts'
+import { bytes, INNER, INNER6, OUTER, OUTER6, TUNNELS, udp, vxlan } from './tunnel-samples.ts'
 
-const OUTER = { source: [192, 168, 0, 1], destination: [192, 168, 0, 2] }
-const OUTER6 = { source: new Array<number>(16).fill(3), destination: new Array<number>(16).fill(4) }
-const INNER = packet({ source: [10, 0, 0, 1], destination: [10, 0, 0, 2], protocol: 6, payload: tcp(1, 80) })
-const INNER6 = packet({ ...OUTER6, protocol: 6, payload: tcp(1, 80) })
-
-const bytes = (...parts: ArrayLike<number>[]): Uint8Array => concat(parts.map((part) => Uint8Array.from(part)))
-
-function udp(destination: number, payload: Uint8Array, source = 50000): Uint8Array {
-  const length = 8 + payload.length
-  const ports = [source >> 8, source & 255, destination >> 8, destination & 255]
-  return bytes(ports, [length >> 8, length & 255, 0, 0], payload)
-}
-
-const vxlan = (inner: Uint8Array): Uint8Array => bytes([8, 0, 0, 0, 0, 0, 1, 0], ethernet({ payload: inner }))
-
-/** Outer protocol, and what it carries in front of and with the inner packet. */
-const TUNNELS: [name: string, protocol: number, payload: Uint8Array][] = [
-  ['IP in IP', 4, INNER],
-  ['IPv6 in IP', 41, INNER6],
-  ['GRE', 47, bytes([0, 0, 8, 0], INNER)],
-  ['GRE with checksum, key and sequence', 47, bytes([0xb0, 0, 0x86, 0xdd], new Array<number>(12).fill(7), INNER6)],
-  ['GRE with Ethernet', 47, bytes([0, 0, 0x65, 0x58], ethernet({ payload: INNER }))],
-  ['PPTP', 47, bytes([0x30, 0x81, 0x88, 0x0b], new Array<number>(12).fill(0), [0xff, 3, 0, 0x21], INNER)],
-  ['VXLAN', 17, udp(4789, vxlan(INNER))],
-  [
-    'VXLAN by its Linux port, tagged',
-    17,
-    udp(8472, bytes(new Array<number>(8).fill(0), ethernet({ tags: [0x8100], payload: INNER6 }))),
-  ],
-  [
-    'Geneve with options',
-    17,
-    udp(6081, bytes([2, 0, 0x65, 0x58, 0, 0, 1, 0], new Array<number>(8).fill(1), ethernet({ payload: INNER }))),
-  ],
-  ['GTP', 17, udp(2152, bytes([0x30, 255, 0, 40, 0, 0, 0, 1], INNER))],
-  [
-    'GTP with sequence and an extension header',
-    17,
-    udp(2152, bytes([0x36, 255, 0, 40, 0, 0, 0, 1], [0, 1, 0, 0x85, 1, 0, 0, 0], INNER)),
-  ],
-  ['Teredo', 17, udp(3544, INNER6)],
-  ['Teredo, from the relay', 17, udp(50000, INNER6, 3544)],
-  ['L2TP', 17, udp(1701, bytes([0, 2, 0, 7, 0, 9], [0xff, 3, 0, 0x21], INNER))],
-  [
-    'L2TP with length, sequence and padding',
-    17,
-    udp(1701, bytes([0x4a, 2, 0, 80, 0, 7, 0, 9], [0, 1, 0, 0], [0, 3, 0, 0, 0], [0xff, 3, 0, 0x57], INNER6)),
-  ],
-  ['ERSPAN type I', 47, bytes([0, 0, 0x88, 0xbe], ethernet({ payload: INNER }))],
-  ['ERSPAN type II', 47, bytes([0x10, 0, 0x88, 0xbe], new Array<number>(12).fill(7), ethernet({ payload: INNER }))],
-  [
-    'ERSPAN type III with its subheader',
-    47,
-    bytes(
-      [0x10, 0, 0x22, 0xeb],
-      new Array<number>(15).fill(7),
-      [1],
-      new Array<number>(8).fill(7),
-      ethernet({ payload: INNER }),
-    ),
-  ],
-  ['MPLS in GRE', 47, bytes([0, 0, 0x88, 0x47], [0, 1, 1, 64], INNER)],
-  ['Ethernet in IP', 97, bytes([0x30, 0], ethernet({ payload: INNER6 }))],
-  ['IP in IP in VXLAN', 17, udp(4789, vxlan(packet({ ...OUTER, protocol: 4, payload: INNER })))],
-]
-
-function decode(outer: Uint8Array): PacketDecoder & { verdict: number } {
-  const decoder = new PacketDecoder()
+const ALL_TUNNELS = parseTunnels(TUNNEL_NAMES)
+function decode(outer: Uint8Array, tunnels = ALL_TUNNELS): PacketDecoder & { verdict: number } {
+  const decoder = new PacketDecoder(tunnels)
   const verdict = decoder.decode(new DataView(outer.buffer), 0, outer.length, outer.length, 101)
   return Object.assign(decoder, { verdict })
 }
@@ -107,9 +44,70 @@ for (const [name, protocol, payload] of NOTHING_INSIDE) {
   })
 }
 
-test('tunnels: a fragment of a tunnel is not taken for what it begins with', () => {
-  const outer = packet({ ...OUTER, protocol: 4, payload: INNER, fragmentOffset: 0x2000 })
-  assert.equal(decode(outer).verdict, NON_TCP)
+test('tunnels: a first fragment is wanted where it can be a tunnel’s, and a later one of UDP as long as nothing is known', () => {
+  const cases: [protocol: number, payload: Uint8Array, offset: number, verdict: number, wanted: boolean][] = [
+    [4, INNER, 0x2000, FRAGMENT, true],
+    [47, bytes([0, 0, 8, 0], INNER), 0x2000, FRAGMENT, true],
+    [17, udp(4789, vxlan(INNER)), 0x2000, FRAGMENT, true],
+    [17, udp(53, vxlan(INNER)), 0x2000, FRAGMENT, false],
+    [17, udp(53, vxlan(INNER)), 5, FRAGMENT, true],
+    [1, INNER, 0x2000, NON_TCP, true],
+  ]
+  for (const [protocol, payload, fragmentOffset, verdict, wanted] of cases) {
+    const found = decode(packet({ ...OUTER, protocol, payload, fragmentOffset }))
+    assert.deepEqual([found.verdict, found.fragmentWanted], [verdict, wanted], `${protocol} ${fragmentOffset}`)
+  }
+})
+
+test('tunnels: one that is not in the list is not looked into', () => {
+  for (const [name, protocol, payload] of TUNNELS) {
+    const outer = packet({ ...OUTER, protocol, payload })
+    assert.equal(decode(outer, NO_TUNNELS).verdict, NON_TCP, name)
+    const cut = packet({ ...OUTER, protocol, payload, fragmentOffset: 0x2000 })
+    assert.equal(decode(cut, NO_TUNNELS).verdict, NON_TCP, `${name}, in fragments`)
+  }
+  const erspan = bytes([0x10, 0, 0x88, 0xbe], new Array<number>(12).fill(7), ethernet({ payload: INNER }))
+  const plain = bytes([0, 0, 8, 0], INNER)
+  for (const [names, payload, verdict] of [
+    [['erspan'], erspan, TCP],
+    [['erspan'], plain, NON_TCP],
+    [['gre'], erspan, NON_TCP],
+    [['gre'], plain, TCP],
+  ] as const) {
+    assert.equal(decode(packet({ ...OUTER, protocol: 47, payload }), parseTunnels(names)).verdict, verdict)
+  }
+})
+
+test('tunnels: a UDP tunnel is known by the port that it was given', () => {
+  const outer = packet({ ...OUTER, protocol: 17, payload: udp(6635, vxlan(INNER)) })
+  assert.equal(decode(outer, parseTunnels(['vxlan:6635'])).verdict, TCP)
+  assert.equal(decode(outer, parseTunnels(['vxlan'])).verdict, NON_TCP)
+})
+
+/** Pairs of packets that lie in different virtual networks, or in the same one. */
+const network = (protocol: number, payload: Uint8Array): number =>
+  decode(packet({ ...OUTER, protocol, payload })).network
+const greKey = (key: number) => bytes([0x20, 0, 8, 0, 0, 0, 0, key], INNER)
+const geneve = (vni: number) => udp(6081, bytes([0, 0, 8, 0, 0, 0, vni, 0], INNER))
+const gtp = (endpoint: number) => udp(2152, bytes([0x30, 255, 0, 40, 0, 0, 0, endpoint], INNER))
+const mirrored = (vlan: number) =>
+  bytes([0x10, 0, 0x88, 0xbe], [0, 0, 0, 1], [0x10, vlan, 0, 7, 0, 0, 0, 0], ethernet({ payload: INNER }))
+
+test('tunnels: VNI, GRE key and the VLAN that a mirror has taken off are networks', () => {
+  for (const [protocol, make] of [
+    [17, (id: number) => udp(4789, vxlan(INNER, id))],
+    [17, geneve],
+    [47, greKey],
+    [47, mirrored],
+  ] as const) {
+    assert.notEqual(network(protocol, make(1)), network(protocol, make(2)))
+    assert.equal(network(protocol, make(2)), network(protocol, make(2)))
+  }
+})
+
+test('tunnels: what each direction has its own of is no network', () => {
+  assert.equal(network(17, gtp(1)), network(17, gtp(2)))
+  assert.equal(network(4, INNER), 0)
 })
 
 test('tunnels: nesting has an end', () => {

@@ -1,0 +1,80 @@
+/**
+ * The tunnels whose contents can be read, as `capture.tunnels` names them. Kernel filter, libpcap expression and decoder
+ * all derive what they let through from one parsed list.
+ */
+
+/** Tunnels known by their IP protocol numbers (IANA). */
+const IP_PROTOCOLS = {
+  /** IPv4 and IPv6 in either: IP-in-IP, SIT, 6in4. */
+  ipip: [4, 41],
+  /** GRE with IP, Ethernet (NVGRE), PPP (PPTP) or MPLS inside. */
+  gre: [47],
+  /** Port mirroring over GRE, types I to III. */
+  erspan: [47],
+  /** Ethernet in IP (RFC 3378). */
+  etherip: [97],
+} as const
+
+/** Tunnels known by their UDP ports: IANA's, and Linux's own for VXLAN, which Flannel still uses. */
+const UDP_PORTS = {
+  vxlan: [4789, 8472],
+  'vxlan-gpe': [4790],
+  geneve: [6081],
+  gue: [6080],
+  'gre-in-udp': [4754],
+  'mpls-in-udp': [6635],
+  gtp: [2152],
+  l2tp: [1701],
+  teredo: [3544],
+} as const
+
+export type IpTunnel = keyof typeof IP_PROTOCOLS
+export type UdpTunnel = keyof typeof UDP_PORTS
+
+/** All names, in the order in which the reference lists them. */
+export const TUNNEL_NAMES = [...Object.keys(IP_PROTOCOLS), ...Object.keys(UDP_PORTS)] as readonly (
+  | IpTunnel
+  | UdpTunnel
+)[]
+
+/** What a list of tunnels amounts to. */
+export interface Tunnels {
+  readonly ip: ReadonlySet<IpTunnel>
+  /** By UDP port. */
+  readonly udp: ReadonlyMap<number, UdpTunnel>
+}
+
+/** No tunnel at all. */
+export const NO_TUNNELS: Tunnels = { ip: new Set(), udp: new Map() }
+
+const isIpTunnel = (name: string): name is IpTunnel => Object.hasOwn(IP_PROTOCOLS, name)
+const isUdpTunnel = (name: string): name is UdpTunnel => Object.hasOwn(UDP_PORTS, name)
+
+/** @param text `gre`, `vxlan` (its usual ports) or `vxlan:6635` (this port) */
+export function isTunnel(text: string): boolean {
+  const [name = '', port, ...rest] = text.split(':')
+  if (rest.length > 0) return false
+  if (port === undefined) return isIpTunnel(name) || isUdpTunnel(name)
+  return isUdpTunnel(name) && /^[1-9]\d{0,4}$/.test(port) && Number(port) <= 65535
+}
+
+/**
+ * @param names as `isTunnel` accepts them; where two name one port the later one holds
+ * @throws TypeError for any other text
+ */
+export function parseTunnels(names: readonly string[]): Tunnels {
+  const ip = new Set<IpTunnel>()
+  const udp = new Map<number, UdpTunnel>()
+  for (const text of names) {
+    if (!isTunnel(text)) throw new TypeError(`not a tunnel: ${text}`)
+    const [name = '', port] = text.split(':')
+    if (isIpTunnel(name)) ip.add(name)
+    else if (isUdpTunnel(name)) {
+      for (const each of port === undefined ? UDP_PORTS[name] : [Number(port)]) udp.set(each, name)
+    }
+  }
+  return { ip, udp }
+}
+
+/** IP protocol numbers of the tunnels in the list that have one of their own. */
+export const ipProtocolsOf = ({ ip }: Tunnels): number[] => [...new Set([...ip].flatMap((name) => IP_PROTOCOLS[name]))]
