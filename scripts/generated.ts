@@ -40,6 +40,7 @@ export const GENERATORS: readonly Generator[] = [
     title: 'schema/config.schema.json is the schema of the configuration',
     files: () => [['schema/config.schema.json', configJsonSchema()]],
   },
+  { title: 'docs/cli.md has the help of every command', files: commandLinePage },
   { title: 'docs/metrics.md has every metric', files: metricsPage },
   { title: 'test/fixtures/README.md lists every capture of manifest.json', files: fixturesPage },
   { title: 'the chart’s values.schema.json contains the schema of the configuration', files: valuesSchema },
@@ -64,6 +65,25 @@ function fillIn(page: string, name: string, text: string): string {
 
 const table = (rows: readonly (readonly string[])[]): string =>
   rows.map((cells) => `|${cells.map((cell) => (cell === '' ? ' ' : ` ${cell} `)).join('|')}|\n`).join('')
+
+/** The program's own words, so that page and `--help` cannot differ. */
+function commandLinePage(): GeneratedFile[] {
+  const help = (...command: string[]): string => {
+    const run = spawnSync(process.execPath, ['dist/src/main.js', ...command, '--help'], { cwd: ROOT, encoding: 'utf8' })
+    if (run.status !== 0) throw new Error(`${command.join(' ')} --help failed: ${run.stderr}`)
+    return run.stdout.trimEnd()
+  }
+  const list = /^Commands:\n(.*?)\n\n/ms.exec(help())?.[1] ?? ''
+  const commands = [...list.matchAll(/^ {2}(\w+)/gm)].map(([, name]) => name).filter((name) => name !== 'help')
+  const names = [[], ...commands.map((name) => [name]), ['config', 'print'], ['config', 'schema']]
+  const sections = names.map(
+    (command) => `## ${['interceptor', ...command].join(' ')}\n\n\`\`\`text\n${help(...command)}\n\`\`\`\n`,
+  )
+  const head = '# Command line\n\n<!-- Generated from `interceptor COMMAND --help` by `npm run generate`. -->\n\n'
+  const exits =
+    'Data goes to standard output, everything else to standard error. Exit codes are those of [read](read.md#exit-codes).\n\n'
+  return [['docs/cli.md', head + exits + sections.join('\n')]]
+}
 
 function metricsPage(): GeneratedFile[] {
   const path = 'docs/metrics.md'
