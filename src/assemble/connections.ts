@@ -2,13 +2,16 @@
  * Between TCP and HTTP: finds out what a flow carries and which side is the client, and gives its bytes, gaps and ends to
  * the HTTP parser. Direction is by handshake, else by content, never by who was seen first.
  */
+
 import { ASSEMBLE_COUNTERS } from '../ledger/counters.ts'
-import { HEAD_INVALID } from './head-scanner/layout.ts'
-import { HttpConnection } from './http1/connection.ts'
-import type { Exchanges } from './http1/exchanges.ts'
-import type { MessageHead } from './http1/message-head.ts'
 import {
-  type MessageParser,
+  END_EVICTED,
+  END_FIN,
+  END_IDLE,
+  END_INPUT,
+  END_INTERFACE_GONE,
+  END_RESET,
+  END_SUPERSEDED,
   REASON_CLOSED,
   REASON_DOUBTFUL,
   REASON_ENDED,
@@ -17,25 +20,18 @@ import {
   REASON_RESET,
   REASON_SUPERSEDED,
   REASON_TIMEOUT,
-} from './http1/message-parser.ts'
+} from '../ledger/reasons.ts'
+import { HEAD_INVALID } from './head-scanner/layout.ts'
+import { HttpConnection } from './http1/connection.ts'
+import type { Exchanges } from './http1/exchanges.ts'
+import type { MessageHead } from './http1/message-head.ts'
+import type { MessageParser } from './http1/message-parser.ts'
 import { type MessageStream, SEEK } from './http1/message-stream.ts'
 import { skipEmptyLines } from './http1/text.ts'
 import type { Arena } from './memory/arena.ts'
 import type { BlockPool } from './memory/block-pool.ts'
 import { proxyHeaderBytes, SNIFF_HTTP2, SNIFF_TLS, sniff } from './protocol.ts'
-import {
-  type Direction,
-  END_EVICTED,
-  END_FIN,
-  END_IDLE,
-  END_INPUT,
-  END_INTERFACE_GONE,
-  END_RESET,
-  END_SUPERSEDED,
-  type Flow,
-  PROTOCOL_HTTP1,
-  PROTOCOL_OPAQUE,
-} from './tcp/flow.ts'
+import { type Direction, type Flow, PROTOCOL_HTTP1, PROTOCOL_OPAQUE } from './tcp/flow.ts'
 import type { StreamConsumer } from './tcp/reassembler.ts'
 import { seqAdd } from './tcp/seq.ts'
 import type { FlowOwner } from './tcp/tracker.ts'

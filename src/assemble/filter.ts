@@ -7,6 +7,14 @@
  */
 
 import { Glob, hasWildcard } from '../config/glob.ts'
+import {
+  RULE_CONTENT_TYPE,
+  RULE_HEADER,
+  RULE_NONE,
+  RULE_PATH,
+  RULE_STATUS,
+  RULE_USER_AGENT,
+} from '../ledger/reasons.ts'
 import { LONGEST_LENGTH } from './head-scanner/layout.ts'
 import { Caseless, COLON, CR, LF, SEMICOLON, SPACE, TAB } from './http1/text.ts'
 
@@ -21,17 +29,6 @@ export interface FilterConfig {
   /** Paths, with wildcards (`/actuator/**`). */
   paths: readonly string[]
 }
-
-/** Rule numbers, in the order of the counters `pairs.filtered.*`. 0: the pair is kept. */
-export const RULE_NONE = 0
-export const RULE_PAIR_BYTES = 1
-export const RULE_CONTENT_TYPE = 2
-export const RULE_USER_AGENT = 3
-export const RULE_HEADER = 4
-export const RULE_STATUS = 5
-export const RULE_PATH = 6
-/** Applies to the whole connection: another capture point has the vantage that is kept. */
-export const RULE_VANTAGE = 7
 
 /** Rules that are applied to the fields of a head. */
 export interface HeadRules {

@@ -2,10 +2,23 @@
  * Turns messages into exchanges: decides how a message ends, stores what must wait, asks the rules as soon as their answer
  * is known, finds the request that a response answers, and hands whole or hopeless exchanges to `Outcomes`.
  */
+
 import { ASSEMBLE_COUNTERS } from '../../ledger/counters.ts'
+import {
+  ORPHANED_COUNTERS,
+  REASON_CLOSED,
+  REASON_DOUBTFUL,
+  REASON_EVICTED,
+  REASON_GAP,
+  REASON_OVERSIZE,
+  REASON_TIMEOUT,
+  RULE_NONE,
+  RULE_PAIR_BYTES,
+  RULE_VANTAGE,
+} from '../../ledger/reasons.ts'
 import type { MessageWriter } from '../encode/message-writer.ts'
 import { STAGE_AT } from '../encode/pair-writer.ts'
-import { type Filter, RULE_NONE, RULE_PAIR_BYTES, RULE_VANTAGE } from '../filter.ts'
+import type { Filter } from '../filter.ts'
 import {
   CODING_CHUNKED,
   CODING_NONE,
@@ -23,18 +36,7 @@ import type { HttpConnection } from './connection.ts'
 import { HeadDigest } from './digest.ts'
 import type { Exchange, MessageRecord } from './exchange.ts'
 import type { MessageHead } from './message-head.ts'
-import {
-  expectChunked,
-  expectCounted,
-  expectToClose,
-  type MessageHandler,
-  REASON_CLOSED,
-  REASON_DOUBTFUL,
-  REASON_EVICTED,
-  REASON_GAP,
-  REASON_OVERSIZE,
-  REASON_TIMEOUT,
-} from './message-parser.ts'
+import { expectChunked, expectCounted, expectToClose, type MessageHandler } from './message-parser.ts'
 import { HEAD, type MessageStream, OPAQUE, SEEK } from './message-stream.ts'
 import type { ExchangeLimits, Outcomes } from './outcomes.ts'
 import { abandonQueue, enqueue, match } from './pairing.ts'
@@ -247,7 +249,7 @@ export class Exchanges implements MessageHandler {
     this.#outcomes.awaited(exchange)
     this.#recordHead(response, start, headEnd)
     const waited = exchange.requestDone ? response.startMicros - exchange.request.endMicros : 0
-    if (exchange.abandoned) this.#counts[C.orphanedTimeout + exchange.reason]++
+    if (exchange.abandoned) this.#counts[ORPHANED_COUNTERS[exchange.reason]]++
     else if (waited > this.#limits.responseTimeoutMicros) this.#outcomes.abandon(exchange, REASON_TIMEOUT)
     if (exchange.rule === RULE_NONE) {
       const rule = this.#filter.response(head.status, exchange.contentTypeListed || head.contentTypeListed)

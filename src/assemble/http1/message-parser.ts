@@ -4,6 +4,7 @@
  * the handler's knowledge.
  */
 
+import { REASON_DOUBTFUL, REASON_EVICTED, REASON_GAP, REASON_OVERSIZE } from '../../ledger/reasons.ts'
 import { HEAD_COMPLETE, HEAD_INCOMPLETE, HEAD_INVALID, HEAD_OVERSIZE } from '../head-scanner/layout.ts'
 import type { Arena } from '../memory/arena.ts'
 import type { BlockPool } from '../memory/block-pool.ts'
@@ -44,18 +45,6 @@ export interface MessageHandler {
   /** The stream's place is lost; it will seek. Messages of unknown number may be missing from here on. */
   lost(stream: MessageStream, reason: number): void
 }
-
-/** Reasons a message is not usable, offsets into the counters `requests.abandoned.*` and `responses.orphaned.*`. */
-export const REASON_TIMEOUT = 0
-export const REASON_GAP = 1
-export const REASON_RESET = 2
-export const REASON_CLOSED = 3
-export const REASON_OVERSIZE = 4
-export const REASON_DOUBTFUL = 5
-export const REASON_EVICTED = 6
-export const REASON_SUPERSEDED = 7
-export const REASON_INTERFACE_GONE = 8
-export const REASON_ENDED = 9
 
 /** A chunk size has this many digits at most, well within exact numbers. */
 const CHUNK_DIGITS = 13

@@ -2,9 +2,16 @@
  * Where exchanges end: as a pair, handed on or left out by a rule, or abandoned. Every request and response that was
  * counted leaves through exactly one counter here, and its bytes go back to the pool.
  */
+
 import { ASSEMBLE_COUNTERS } from '../../ledger/counters.ts'
+import {
+  ABANDONED_COUNTERS,
+  FILTERED_COUNTERS,
+  ORPHANED_COUNTERS,
+  RULE_NONE,
+  RULE_PAIR_BYTES,
+} from '../../ledger/reasons.ts'
 import type { PairWriter } from '../encode/pair-writer.ts'
-import { RULE_NONE, RULE_PAIR_BYTES } from '../filter.ts'
 import type { Arena } from '../memory/arena.ts'
 import type { BlockPool } from '../memory/block-pool.ts'
 import type { Direction, Flow } from '../tcp/flow.ts'
@@ -86,9 +93,9 @@ export class Outcomes implements ExchangeOwner {
     if (!exchange.abandoned) {
       exchange.abandoned = true
       exchange.reason = reason
-      this.#counts[C.abandonedTimeout + reason]++
+      this.#counts[ABANDONED_COUNTERS[reason]]++
       this.#counts[C.requestsWaiting]--
-      if (exchange.responseBegun) this.#counts[C.orphanedTimeout + reason]++
+      if (exchange.responseBegun) this.#counts[ORPHANED_COUNTERS[reason]]++
       this.#deadlines.remove(exchange)
       this.#forget(exchange)
     }
@@ -111,7 +118,7 @@ export class Outcomes implements ExchangeOwner {
     if (exchange.rule !== RULE_NONE) {
       this.#counts[C.pairsAssembled]++
       this.#counts[C.requestsWaiting]--
-      this.#counts[C.filteredPairBytes - 1 + exchange.rule]++
+      this.#counts[FILTERED_COUNTERS[exchange.rule]]++
       this.#retire(exchange)
       return
     }

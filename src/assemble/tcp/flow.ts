@@ -18,15 +18,6 @@ export const PROTOCOL_HTTP1 = 1
 /** Not HTTP/1: its segments are only watched for the connection's end. */
 export const PROTOCOL_OPAQUE = 2
 
-/** How a stream ended. */
-export const END_FIN = 0
-export const END_RESET = 1
-export const END_IDLE = 2
-export const END_EVICTED = 3
-export const END_SUPERSEDED = 4
-export const END_INTERFACE_GONE = 5
-export const END_INPUT = 6
-
 /** A segment that waits behind a hole, or for the peer's bytes it answers. */
 export class HeldSegment {
   next: HeldSegment | null = null

@@ -11,10 +11,12 @@
  * Causes come before effects: a server's segment that acknowledges client bytes we have not seen waits for them, because
  * captures of several queues or interfaces deliver the two directions slightly out of step.
  */
+
 import { ASSEMBLE_COUNTERS } from '../../ledger/counters.ts'
+import { END_FIN } from '../../ledger/reasons.ts'
 import { BLOCK_BYTES, type BlockPool } from '../memory/block-pool.ts'
 import type { PacketTime } from '../packet-time.ts'
-import { type Direction, END_FIN, type Flow, HeldSegment, type Stream } from './flow.ts'
+import { type Direction, type Flow, HeldSegment, type Stream } from './flow.ts'
 import { seqAdd, seqDiff } from './seq.ts'
 
 /** Where a flow's bytes go, in order. Addresses are into the arena and valid during the call. */

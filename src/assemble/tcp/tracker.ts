@@ -5,11 +5,10 @@
  * A closed flow lingers so that its late retransmissions are not taken for a new connection. Time is packet time; a
  * single frame with a stray timestamp cannot age anything (see `advance`).
  */
+
 import { ASSEMBLE_COUNTERS } from '../../ledger/counters.ts'
-import type { Arena } from '../memory/arena.ts'
-import { CLOCK_STEP_MICROS, type PacketTime } from '../packet-time.ts'
 import {
-  type Direction,
+  CLOSED_COUNTERS,
   END_EVICTED,
   END_FIN,
   END_IDLE,
@@ -17,12 +16,10 @@ import {
   END_INTERFACE_GONE,
   END_RESET,
   END_SUPERSEDED,
-  FLOW_CLOSED,
-  FLOW_OPEN,
-  type Flow,
-  PROTOCOL_OPAQUE,
-  type Stream,
-} from './flow.ts'
+} from '../../ledger/reasons.ts'
+import type { Arena } from '../memory/arena.ts'
+import { CLOCK_STEP_MICROS, type PacketTime } from '../packet-time.ts'
+import { type Direction, FLOW_CLOSED, FLOW_OPEN, type Flow, PROTOCOL_OPAQUE, type Stream } from './flow.ts'
 import type { FlowTable } from './flow-table.ts'
 import { FLAG_ACK, FLAG_FIN, FLAG_RST, FLAG_SYN, type Reassembler } from './reassembler.ts'
 import { seqAdd, seqDiff } from './seq.ts'
@@ -45,19 +42,6 @@ const TWIN_MICROS = 5_000
 const TWIN_BYTES = 262_144
 
 const C = ASSEMBLE_COUNTERS.index
-
-/** Counter of each way a flow ends, by END_ value. */
-const CLOSED_COUNTERS: readonly number[] = (() => {
-  const counters: number[] = []
-  counters[END_FIN] = C.closedFin
-  counters[END_RESET] = C.closedReset
-  counters[END_IDLE] = C.closedIdle
-  counters[END_EVICTED] = C.closedEvicted
-  counters[END_SUPERSEDED] = C.closedSuperseded
-  counters[END_INTERFACE_GONE] = C.closedGone
-  counters[END_INPUT] = C.closedEnded
-  return counters
-})()
 
 /** Who keeps something for flows. */
 export interface FlowOwner {

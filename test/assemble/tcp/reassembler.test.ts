@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { END_FIN, END_INPUT } from '../../../src/assemble/tcp/flow.ts'
+import { END_FIN, END_INPUT } from '../../../src/ledger/reasons.ts'
 import { cutAll, FIN, type Segment, START_MICROS, TcpScript } from '../../support/tcp-script.ts'
 import { fromClient, fromServer, handshake } from './raw-segments.ts'
 import { deliver, TcpHarness } from './tcp-harness.ts'

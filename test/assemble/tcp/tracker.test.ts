@@ -8,7 +8,7 @@ import {
   END_INTERFACE_GONE,
   END_RESET,
   END_SUPERSEDED,
-} from '../../../src/assemble/tcp/flow.ts'
+} from '../../../src/ledger/reasons.ts'
 import { CLIENT, type Link, SERVER } from '../../support/tcp-frames.ts'
 import { ACK, FIN, RST, type Segment, START_MICROS, SYN, TcpScript } from '../../support/tcp-script.ts'
 import { CLIENT_ISN, fromClient, fromServer, handshake, SERVER_ISN, syn } from './raw-segments.ts'
