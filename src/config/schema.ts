@@ -7,6 +7,17 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
 import {
+  BROKER,
+  HEADER_NAME,
+  INTERFACE,
+  type ListItem,
+  MEDIA_TYPE,
+  NAMESPACE,
+  PATH,
+  STATUS,
+  USER_AGENT_PREFIX,
+} from './list-items.ts'
+import {
   DURATION_FORMS,
   DURATION_PATTERN,
   formatDuration,
@@ -88,39 +99,19 @@ function choice<const T extends readonly [string, ...string[]]>(values: T, fallb
   return key('choice', z.enum(values, { error: `must be one of: ${shown}` }), fallback as never, description)
 }
 
-/** A list of texts that match a pattern. Accepts numbers as texts, for YAML lists of bare numbers. */
-function list(
-  fallback: string[],
-  description: string,
-  item: { pattern: RegExp; error: string; clean?: (text: string) => string },
-) {
-  const { pattern, error, clean = (value: string) => value } = item
+/** A list of texts of one form. Accepts numbers as texts, for YAML lists of bare numbers. */
+function list(fallback: string[], description: string, item: ListItem) {
+  const { pattern, error, clean = (text: string) => text, futile = () => null } = item
   const entry = z.union([z.string().regex(pattern, error), z.number().int(error).transform(String)], { error })
-  const cleaned = entry.transform((value) => clean(value)).pipe(z.string().regex(pattern, error))
+  const cleaned = entry
+    .transform((text) => clean(text))
+    .pipe(
+      z.string().superRefine((text, context) => {
+        const message = pattern.test(text) ? futile(text) : error
+        if (message !== null) context.addIssue({ code: 'custom', message })
+      }),
+    )
   return key('list', z.array(cleaned, { error: 'must be a list' }), fallback, description)
-}
-
-const ANY_TEXT = { pattern: /\S/, error: 'must not be empty' }
-
-/** Header field names: RFC 9110 §5.6.2, token. */
-const HEADER_NAME = { pattern: /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/, error: 'must be a header name, such as X-Debug' }
-const MEDIA_TYPE = {
-  pattern: /^[^\s/;,]+\/[^\s/;,]+$/,
-  error: 'must be a media type without parameters, such as application/json',
-  clean: (value: string) => value.toLowerCase(),
-}
-const STATUS = {
-  pattern: /^[1-5](\d\d|xx|XX)$/,
-  error: 'must be a status (301) or a class of statuses (4xx)',
-  clean: (value: string) => value.toLowerCase(),
-}
-const PATH = { pattern: /^\/[^?#\s]*$/, error: 'must be a path that begins with / and has no query, such as /healthz' }
-
-/** `host:port`. A host alone gets Kafka's default port. */
-const BROKER = {
-  pattern: /^(\[[0-9a-fA-F:.]+\]|[^\s:/[\]]+)(:\d{1,5})?$/,
-  error: 'must be host:port, such as kafka-0.kafka:9092',
-  clean: (value: string) => (/:\d+$/.test(value) ? value : `${value}:9092`),
 }
 
 function isNetwork(value: string): boolean {
@@ -138,7 +129,7 @@ const capture = section('Live capture.', {
   interfaces: list(
     [],
     'Interfaces of the host that the agent captures in addition to the pods it discovers.',
-    ANY_TEXT,
+    INTERFACE,
   ),
   filter: text(
     '',
@@ -192,13 +183,13 @@ const filter = section(
   {
     contentTypes: list(
       ['application/json', 'application/x-www-form-urlencoded'],
-      'A pair is kept if its request or its response has one of these media types; parameters and case are ignored. Empty: pairs of any type, or of none, are kept.',
+      'A pair is kept if its request or its response has one of these media types. Parameters and case are ignored; `*` and `?` are wildcards (`application/*+json`). Empty: pairs of any type, or of none, are kept.',
       MEDIA_TYPE,
     ),
     userAgentPrefixes: list(
       ['kube-probe'],
-      'Requests whose User-Agent begins with one of these are filtered.',
-      ANY_TEXT,
+      'Requests whose User-Agent begins with one of these are filtered. Case matters; there are no wildcards.',
+      USER_AGENT_PREFIX,
     ),
     requestHeaders: list(['X-Soveren-Request'], 'Requests with one of these headers are filtered.', HEADER_NAME),
     statuses: list(
@@ -208,7 +199,7 @@ const filter = section(
     ),
     paths: list(
       ['/metrics', '/healthz', '/api/health', '/api/v2/alive', '/api/v2/detect'],
-      'Requests for one of these paths are filtered; query, fragment and a trailing slash are ignored.',
+      'Requests for one of these paths are filtered. Query, fragment and a trailing slash are ignored. `*` matches any text without a slash, `?` one character, `**` any text: `/actuator/**` matches `/actuator` and everything below it.',
       PATH,
     ),
   },
@@ -279,6 +270,7 @@ const PORT_ERROR = 'must be a port number from 1 to 65535'
 const PORT = z.number({ error: PORT_ERROR }).int(PORT_ERROR).min(1, PORT_ERROR).max(65535, PORT_ERROR)
 
 /** `host:port`, `[v6]:port` or empty. */
+const LISTEN_ADDRESS_ERROR = 'must be host:port, such as 127.0.0.1:9464, or empty'
 const LISTEN_ADDRESS = /^$|^(\[[0-9a-fA-F:.]+\]|[^\s:/[\]]*):\d{1,5}$/
 
 /** The whole configuration. Parsing `{}` returns the defaults. */
@@ -320,9 +312,9 @@ export const configSchema = z
     }),
     targets: section('Which pods of the node the agent captures.', {
       procRoot: text('/proc', 'Where the host’s /proc is mounted.'),
-      namespaces: section('Kubernetes namespaces, as names or globs.', {
-        include: list([], 'Capture only these. Empty: all.', ANY_TEXT),
-        exclude: list([], 'Capture none of these.', ANY_TEXT),
+      namespaces: section('Kubernetes namespaces, as names or with the wildcards `*` and `?`.', {
+        include: list([], 'Capture only these. Empty: all.', NAMESPACE),
+        exclude: list([], 'Capture none of these.', NAMESPACE),
       }),
       selector: text('', 'Kubernetes label selector. Only matching pods are captured.'),
       excludePorts: key(
@@ -346,7 +338,13 @@ export const configSchema = z
     admin: section('Metrics and health.', {
       address: key(
         'text',
-        z.string().regex(LISTEN_ADDRESS, 'must be host:port, such as 127.0.0.1:9464, or empty'),
+        z
+          .string()
+          .regex(LISTEN_ADDRESS, LISTEN_ADDRESS_ERROR)
+          .refine(
+            (address) => address === '' || Number(address.slice(address.lastIndexOf(':') + 1)) <= 65_535,
+            LISTEN_ADDRESS_ERROR,
+          ),
         '127.0.0.1:9464',
         'Where the agent serves /metrics, /livez and /readyz. Empty: it does not.',
       ),

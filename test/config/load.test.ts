@@ -241,13 +241,13 @@ const refused: [string, ConfigSources, string][] = [
   ],
   [
     'an invalid status',
-    { flags: [flag('filter.statuses', '301,6xx')] },
-    'filter.statuses: "6xx" must be a status (301) or a class of statuses (4xx) (--set)',
+    { flags: [flag('filter.statuses', '301,40x')] },
+    'filter.statuses: "40x" must be a status such as 301, or a class of statuses such as 4xx (--set)',
   ],
   [
     'a media type with parameters',
     { flags: [flag('filter.contentTypes', 'application/json; charset=utf-8')] },
-    'filter.contentTypes: "application/json; charset=utf-8" must be a media type without parameters, such as application/json (--set)',
+    'filter.contentTypes: "application/json; charset=utf-8" must be a media type without parameters, such as application/json or, with the wildcards * and ?, application/*+json (--set)',
   ],
   [
     'an invalid network',
