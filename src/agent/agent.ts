@@ -19,6 +19,7 @@ import { NodeScanner } from '../discovery/proc/scanner.ts'
 import type { Logger } from '../log/logger.ts'
 import type { Outcome, OutputOptions, TargetFailure, TargetPipeline } from '../supervisor/options.ts'
 import { startPipeline } from '../supervisor/pipeline.ts'
+import { lowerPriority } from '../sys/priority.ts'
 import type { VantagePolicy } from '../target/interface-info.ts'
 import { type ApiWatch, prepareApiWatch, type StartApiWatch } from './api-watch.ts'
 import { CaptureSet } from './capture-set.ts'
@@ -61,6 +62,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const rules = targetRules(config, own)
   const scanner = new NodeScanner(config.targets.procRoot)
   scanner.scan()
+  for (const problem of lowerPriority(config.priority))
+    options.log.warn('the priority could not be lowered', { problem })
   const startApi = await prepareApiWatch(config)
   const agent = new Agent(options, { own, rules, scanner, startApi })
   try {

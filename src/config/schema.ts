@@ -349,6 +349,21 @@ export const configSchema = z
         'Where the agent serves /metrics, /livez and /readyz. Empty: it does not.',
       ),
     }),
+    priority: section('The priority of the agent on its host. It is only ever lowered.', {
+      nice: integer(10, 'CPU scheduling priority of all threads: 0 leaves it unchanged, 19 is the lowest.', 0, 19),
+      scheduler: choice(
+        ['normal', 'batch', 'idle'],
+        'batch',
+        'Linux scheduling policy. idle: the agent runs only when the CPU has nothing else to do, and loses frames otherwise.',
+      ),
+      io: choice(['normal', 'idle'], 'idle', 'I/O class. idle: file access only when no other process needs the disk.'),
+      oomScoreAdjust: integer(
+        500,
+        'How readily the kernel kills the agent when the host runs out of memory; 0 leaves it unchanged. Pods that the kubelet protects (a negative value) stay protected.',
+        0,
+        1000,
+      ),
+    }),
     log: section('The log on standard error.', {
       level: choice(['debug', 'info', 'warn', 'error'], 'info', 'The least severe level that is logged.'),
     }),

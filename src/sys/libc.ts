@@ -19,6 +19,8 @@ interface Libc {
   close(fd: number): number
   setns(fd: number, type: number): number
   syscall(call: number, fd: number, buffer: Uint8Array, length: number): number
+  sched_setscheduler(call: number, pid: number, policy: number, parameters: Uint8Array): number
+  ioprio_set(call: number, which: number, who: number, priority: number): number
 }
 
 /** mmap's MAP_FAILED, (void *) -1. */
@@ -46,6 +48,9 @@ function libc(): Libc {
     setns: lib.func('setns', 'int', ['int', 'int']),
     // Variadic in C, as ioctl.
     syscall: lib.func('syscall', 'long', ['long', 'long', 'void *', 'size_t']),
+    // musl's sched_setscheduler always fails, and no C library has ioprio_set.
+    sched_setscheduler: lib.func('syscall', 'long', ['long', 'long', 'long', 'void *']),
+    ioprio_set: lib.func('syscall', 'long', ['long', 'long', 'long', 'long']),
   }
   return bound
 }
@@ -131,8 +136,20 @@ export function setns(fd: number, type: number): void {
   checked('setns', libc().setns(fd, type))
 }
 
-/** Linux's, by architecture as Node.js names it: getdents64 has a name of its own only in younger libraries. */
-const SYS_GETDENTS64: Readonly<Record<string, number>> = { x64: 217, arm64: 61 }
+/** Linux's numbers of system calls without a portable function in C libraries, by architecture as Node.js names it. */
+const SYSTEM_CALLS = {
+  getdents64: { x64: 217, arm64: 61 },
+  sched_setscheduler: { x64: 144, arm64: 119 },
+  ioprio_set: { x64: 251, arm64: 30 },
+} as const satisfies Record<string, Record<string, number>>
+
+/** @throws SystemError (ENOSYS) on other systems and architectures */
+function systemCall(name: keyof typeof SYSTEM_CALLS): number {
+  const numbers: Readonly<Record<string, number>> = SYSTEM_CALLS[name]
+  const call = numbers[process.arch]
+  if (call === undefined || process.platform !== 'linux') throw new SystemError(name, constants.errno.ENOSYS)
+  return call
+}
 
 /**
  * getdents64(2): the next entries of a folder, as many as there is room for.
@@ -140,7 +157,18 @@ const SYS_GETDENTS64: Readonly<Record<string, number>> = { x64: 217, arm64: 61 }
  * @returns bytes of `struct linux_dirent64` in `buffer`; 0 at the end
  */
 export function getdents64(fd: number, buffer: Uint8Array): number {
-  const call = SYS_GETDENTS64[process.arch]
-  if (call === undefined || process.platform !== 'linux') throw new SystemError('getdents64', constants.errno.ENOSYS)
-  return checked('getdents64', libc().syscall(call, fd, buffer, buffer.byteLength))
+  return checked('getdents64', libc().syscall(systemCall('getdents64'), fd, buffer, buffer.byteLength))
+}
+
+/** sched_setscheduler(2) with the static priority 0. @param thread a thread id @param policy SCHED_BATCH or SCHED_IDLE */
+export function setScheduler(thread: number, policy: number): void {
+  const parameters = new Uint8Array(4)
+  checked('sched_setscheduler', libc().sched_setscheduler(systemCall('sched_setscheduler'), thread, policy, parameters))
+}
+
+const IOPRIO_WHO_PROCESS = 1
+
+/** ioprio_set(2). @param thread a thread id @param priority class and data, as linux/ioprio.h combines them */
+export function setIoPriority(thread: number, priority: number): void {
+  checked('ioprio_set', libc().ioprio_set(systemCall('ioprio_set'), IOPRIO_WHO_PROCESS, thread, priority))
 }

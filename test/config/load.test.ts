@@ -93,6 +93,7 @@ test('loadConfig: returns the documented defaults', () => {
       clusterNetworks: [],
     },
     admin: { address: '127.0.0.1:9464' },
+    priority: { nice: 10, scheduler: 'batch', io: 'idle', oomScoreAdjust: 500 },
     log: { level: 'info' },
     shutdown: { timeout: 10_000 },
   })

@@ -24,6 +24,8 @@ const OTHER: Record<string, string> = {
   'filter.contentTypes': 'text/html',
   'filter.statuses': '204',
   'filter.paths': '/other',
+  'priority.scheduler': 'idle',
+  'priority.io': 'normal',
   'log.level': 'warn',
   'admin.address': ':1',
   'limits.messageBytes': '2KiB',

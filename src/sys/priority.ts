@@ -1,0 +1,69 @@
+/**
+ * Lowers the priority of this process: CPU scheduling and I/O class of every thread it has (threads started later inherit
+ * them), and how readily the kernel kills it when the host runs out of memory. Only ever lowers it, which needs no privilege.
+ * Linux only.
+ */
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { setPriority } from 'node:os'
+import { errorText } from '../errors.ts'
+import { setIoPriority, setScheduler } from './libc.ts'
+
+/** See `priority` in the configuration. */
+export interface Priority {
+  /** Added to the scheduling priority, 0 to 19; see nice(2). */
+  readonly nice: number
+  /** See sched(7). */
+  readonly scheduler: 'normal' | 'batch' | 'idle'
+  /** See ioprio_set(2). */
+  readonly io: 'normal' | 'idle'
+  /** 0 to 1000; see proc_pid_oom_score_adj(5). */
+  readonly oomScoreAdjust: number
+}
+
+/** sched.h */
+const SCHED_BATCH = 3
+const SCHED_IDLE = 5
+/** linux/ioprio.h: the class above 13 bits of data. */
+const IOPRIO_CLASS_IDLE = 3 << 13
+
+const OOM_SCORE_ADJUST = '/proc/self/oom_score_adj'
+
+/**
+ * Applies a priority to the process as it is now. Call before worker threads are started.
+ *
+ * @returns one line for each part that the system refused; empty when all were applied
+ */
+export function lowerPriority({ nice, scheduler, io, oomScoreAdjust }: Priority): string[] {
+  if (process.platform !== 'linux') return []
+  const threads = readdirSync('/proc/self/task').map(Number)
+  const policy = scheduler === 'idle' ? SCHED_IDLE : SCHED_BATCH
+  const parts: readonly (readonly [string, boolean, () => void])[] = [
+    ['nice', nice > 0, () => forEach(threads, (thread) => setPriority(thread, nice))],
+    ['scheduler', scheduler !== 'normal', () => forEach(threads, (thread) => setScheduler(thread, policy))],
+    ['io', io === 'idle', () => forEach(threads, (thread) => setIoPriority(thread, IOPRIO_CLASS_IDLE))],
+    ['oomScoreAdjust', oomScoreAdjust > 0, () => raiseOomScore(oomScoreAdjust)],
+  ]
+  return parts.flatMap(([name, isWanted, apply]) => (isWanted ? attempt(name, apply) : []))
+}
+
+function forEach(threads: readonly number[], apply: (thread: number) => void): void {
+  for (const thread of threads) apply(thread)
+}
+
+function attempt(name: string, apply: () => void): string[] {
+  try {
+    apply()
+    return []
+  } catch (error) {
+    return [`priority.${name}: ${errorText(error)}`]
+  }
+}
+
+/** A negative score was set on purpose, by the kubelet for a critical pod, and stays. */
+function raiseOomScore(score: number): void {
+  const current = Number(readFileSync(OOM_SCORE_ADJUST, 'latin1'))
+  if (mayRaise(current, score)) writeFileSync(OOM_SCORE_ADJUST, String(score))
+}
+
+/** Whether a score is to be replaced by a wanted one. */
+export const mayRaise = (current: number, wanted: number): boolean => current >= 0 && current < wanted

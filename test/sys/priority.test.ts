@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { needs } from '../../rig/needs.ts'
+import { ROOT } from '../../rig/root.ts'
+import { mayRaise } from '../../src/sys/priority.ts'
+
+const skip = needs('linux')
+
+/** What a process and a worker it starts afterwards have, once the priority was lowered. */
+interface Report {
+  problems: string[]
+  /** Nice value, scheduling policy and I/O class by thread: those of the process, then the worker's. */
+  threads: { nice: number; policy: number; io: string }[]
+  oom: number
+}
+
+/** Lowers the priority in a process of its own, which cannot raise it again. */
+function lowered(priority: object, before = ''): Report {
+  const run = spawnSync(process.execPath, ['--input-type=module', '--eval', program(priority, before)], {
+    encoding: 'utf8',
+  })
+  assert.equal(run.status, 0, run.stderr)
+  return JSON.parse(run.stdout) as Report
+}
+
+const program = (priority: object, before: string): string => `
+  import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+  import { spawnSync } from 'node:child_process'
+  import { Worker } from 'node:worker_threads'
+  import { lowerPriority } from '${join(ROOT, 'dist/src/sys/priority.js')}'
+  ${before}
+  const problems = lowerPriority(${JSON.stringify(priority)})
+  const worker = new Worker('setInterval(() => {}, 1000)', { eval: true })
+  await new Promise((resolve) => worker.once('online', resolve))
+  const threads = readdirSync('/proc/self/task').map((id) => {
+    const fields = readFileSync('/proc/self/task/' + id + '/stat', 'latin1').split(') ')[1].split(' ')
+    const io = spawnSync('ionice', ['-p', id], { encoding: 'utf8' }).stdout.trim()
+    return { nice: Number(fields[16]), policy: Number(fields[38]), io }
+  })
+  console.log(JSON.stringify({ problems, threads, oom: Number(readFileSync('/proc/self/oom_score_adj', 'latin1')) }))
+  process.exit(0)
+`
+
+test('priority: every thread, and threads started later, are lowered', { skip }, () => {
+  const { problems, threads, oom } = lowered({ nice: 7, scheduler: 'batch', io: 'idle', oomScoreAdjust: 400 })
+  assert.deepEqual(problems, [])
+  assert.ok(threads.length > 2)
+  assert.deepEqual(
+    [...new Set(threads.map((thread) => JSON.stringify(thread)))].map((text) => JSON.parse(text)),
+    [{ nice: 7, policy: 3, io: 'idle' }],
+  )
+  assert.equal(oom, 400)
+})
+
+test('priority: the idle scheduling policy', { skip }, () => {
+  const { threads } = lowered({ nice: 0, scheduler: 'idle', io: 'normal', oomScoreAdjust: 0 })
+  assert.ok(threads.every(({ policy, nice, io }) => policy === 5 && nice === 0 && io !== 'idle'))
+})
+
+test('priority: with every part off nothing changes', { skip }, () => {
+  const { problems, threads, oom } = lowered({ nice: 0, scheduler: 'normal', io: 'normal', oomScoreAdjust: 0 })
+  assert.deepEqual([problems, oom], [[], 0])
+  assert.ok(threads.every(({ policy, nice }) => policy === 0 && nice === 0))
+})
+
+test('priority: a process that is protected from the out-of-memory killer stays protected', () => {
+  assert.deepEqual(
+    [-997, -1, 0, 500].map((current) => mayRaise(current, 500)),
+    [false, false, true, false],
+  )
+})
+
+test('priority: one that is already lower is not raised', { skip }, () => {
+  const yield_ = "writeFileSync('/proc/self/oom_score_adj', '800')"
+  assert.equal(lowered({ nice: 0, scheduler: 'normal', io: 'normal', oomScoreAdjust: 500 }, yield_).oom, 800)
+})
