@@ -25,6 +25,8 @@ const GAUGES = new Set(['flows.open', 'requests.waiting', 'pairs.queued'])
 const MEANINGS: Readonly<Record<string, string>> = {
   'frames.seen': 'Frames the sources delivered',
   'frames.queued': 'Packets handed to an assembler',
+  'frames.consumed': 'Packets read by an assembler',
+  'frames.lost': 'Packets handed to an assembler that were never processed, by reason',
   'frames.kernelDropped': 'Frames the kernel dropped before they were seen: its ring was full',
   'frames.skipped': 'Frames that hold no TCP packet, by reason',
   'frames.dropped': 'Frames lost because a bound was hit, by reason',

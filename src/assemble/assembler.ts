@@ -6,6 +6,8 @@
  *
  * Pure: bytes and packet times in, calls of the sink out; the worker around it owns rings, threads and waiting.
  */
+
+import { ASSEMBLE_COUNTERS } from '../ledger/counters.ts'
 import type { AddressEntry } from '../pair/endpoint-pod.ts'
 import {
   END_OFFSET_AT,
@@ -57,6 +59,8 @@ export interface AssemblerOptions extends VantagePolicy {
   poolBytes: number
 }
 
+const C = ASSEMBLE_COUNTERS.index
+
 /** A ring block is copied in pieces of this size; a larger record comes alone. */
 export const BLOCK_BYTES = 64 * 1024
 const INPUT_BYTES = MAX_FRAME_BYTES + BLOCK_BYTES
@@ -85,6 +89,7 @@ export class Assembler {
   readonly #announced: (id: number, info: InterfaceInfo) => void
   /** Network domain of each interface, by id. */
   readonly #domains: number[] = []
+  readonly #counts: Float64Array
 
   /**
    * @param arena of `assemblerArena`
@@ -125,6 +130,7 @@ export class Assembler {
     this.#tracker = new ConnectionTracker(arena, counts, time, reassembler, connections, flows)
     this.#time = time
     this.#announced = announced
+    this.#counts = counts
   }
 
   /** Bytes held now, of `poolBytes`. */
@@ -133,19 +139,26 @@ export class Assembler {
   }
 
   /**
-   * Measures the whole records in the first `available` bytes of `input`.
+   * Measures the whole records in the first `available` bytes of `input`, which were read from a ring, and counts their
+   * frames as read. Called once for each block that is consumed.
    *
    * @returns their bytes together, padding included; 0 when the first record is cut
    */
   wholeRecords(available: number): number {
     const { view, input } = this.arena
     let at = 0
-    while (at + 4 <= available) {
+    let frames = 0
+    while (at + TAG_AT + 4 <= available) {
       const length = view.getInt32(input + at + LENGTH_AT, true)
-      if (length < 0) return at - length
-      if (at + length > available) return at
+      if (length < 0) {
+        at -= length
+        break
+      }
+      if (at + length > available) break
+      if (view.getInt32(input + at + TAG_AT, true) === FRAME) frames++
       at += length
     }
+    this.#counts[C.framesRead] += frames
     return at
   }
 
@@ -195,6 +208,7 @@ export class Assembler {
     const view = this.arena.view
     const id = view.getInt32(at + INTERFACE_ID_AT, true)
     if (kind === FRAME) {
+      this.#counts[C.framesConsumed]++
       const ip = at + view.getUint16(at + IP_OFFSET_AT, true)
       const tcp = at + view.getUint16(at + TCP_OFFSET_AT, true)
       const end = at + view.getUint32(at + END_OFFSET_AT, true)

@@ -1,34 +1,45 @@
 /**
- * What a crashed thread had in hand is lost, and says so. Of an assembler: connections it tracked, requests that waited,
- * responses in progress are counted under `crash`, so that every law holds whatever happened. Of a capture worker: frames
- * that were seen and went nowhere yet.
+ * Counts what a crashed or hung thread held as lost, so that every law holds whatever happens: an assembler's frames,
+ * connections, waiting requests and unfinished responses, a capture worker's frames that went nowhere yet, the shipper's
+ * buffer. Main thread; the worker's thread must have ended, so that nobody else writes its counters.
  */
-import { ASSEMBLE_COUNTERS, CAPTURE_COUNTERS } from './counters.ts'
+import { ASSEMBLE_COUNTERS, CAPTURE_COUNTERS, SHIP_COUNTERS } from './counters.ts'
 
-const { index: C, paths } = ASSEMBLE_COUNTERS
-
-/** Balances an assembler's counters. The slot must not be running. */
+/** Balances an assembler's counters. */
 export function countAssemblerLosses(counts: Float64Array): void {
-  counts[C.closedCrash] += counts[C.flowsSeen] - sum(counts, 'flows.closed.')
+  const { index: C, paths } = ASSEMBLE_COUNTERS
+  const sum = (section: string): number => sumOf(paths, section, (index) => counts[index])
+  counts[C.framesLostCrash] += counts[C.framesRead] - counts[C.framesConsumed]
+  counts[C.framesRead] = counts[C.framesConsumed]
+  counts[C.closedCrash] += counts[C.flowsSeen] - sum('flows.closed.')
   counts[C.flowsOpen] = 0
-  counts[C.abandonedCrash] += counts[C.requests] - counts[C.pairsAssembled] - sum(counts, 'requests.abandoned.')
+  counts[C.abandonedCrash] += counts[C.requests] - counts[C.pairsAssembled] - sum('requests.abandoned.')
   counts[C.requestsWaiting] = 0
-  counts[C.orphanedCrash] += counts[C.responses] - counts[C.pairsAssembled] - sum(counts, 'responses.orphaned.')
+  counts[C.orphanedCrash] += counts[C.responses] - counts[C.pairsAssembled] - sum('responses.orphaned.')
 }
 
 /**
- * Balances the counters of a capture worker.
+ * Balances a capture worker's counters.
  *
- * @param blocks all it has ever written to, or what became of them; @param into one of them, which takes the difference
+ * @param blocks every block it has written to, or the sums that replaced them
+ * @param into one of them, to which the difference is added
  */
 export function countCaptureLosses(blocks: readonly Float64Array[], into: Float64Array): void {
+  const { index: C, paths } = CAPTURE_COUNTERS
   const total = (index: number): number => blocks.reduce((sum, block) => sum + block[index], 0)
-  const known = (prefix: string): number =>
-    CAPTURE_COUNTERS.paths.reduce((sum, path, i) => (path.startsWith(prefix) ? sum + total(i) : sum), 0)
-  const { seen, queued, droppedCrash } = CAPTURE_COUNTERS.index
-  into[droppedCrash] += total(seen) - total(queued) - known('frames.skipped.') - known('frames.dropped.')
+  const known = sumOf(paths, 'frames.skipped.', total) + sumOf(paths, 'frames.dropped.', total)
+  into[C.droppedCrash] += total(C.seen) - total(C.queued) - known
 }
 
-function sum(counts: Float64Array, prefix: string): number {
-  return paths.reduce((total, path, i) => (path.startsWith(prefix) ? total + counts[i] : total), 0)
+/** Balances the shipper's counters. */
+export function countShipperLosses(counts: Float64Array): void {
+  const { index: C, paths } = SHIP_COUNTERS
+  counts[C.droppedCrash] +=
+    counts[C.pairsRead] - counts[C.shipped] - sumOf(paths, 'pairs.dropped.', (index) => counts[index])
+  counts[C.queued] = 0
+}
+
+/** Adds up the counters whose path begins with `section`. */
+function sumOf(paths: readonly string[], section: string, count: (index: number) => number): number {
+  return paths.reduce((sum, path, index) => (path.startsWith(section) ? sum + count(index) : sum), 0)
 }

@@ -2,6 +2,9 @@
 import { ASSEMBLE_COUNTERS, allocateCounters, SHIP_COUNTERS } from './counters.ts'
 import { type CounterBlock, count, type Ledger, sumLedger } from './ledger.ts'
 
+const { index: A } = ASSEMBLE_COUNTERS
+const { index: S } = SHIP_COUNTERS
+
 /** Something that keeps counter blocks of its own, whose number changes during a run. */
 export interface CounterSource {
   readonly blocks: readonly CounterBlock[]
@@ -41,15 +44,18 @@ export class RunLedger {
   }
 
   /**
-   * Counts as dropped the pairs that a stopped or crashed worker held or left in a ring. Every worker must have ended.
+   * Counts as lost the frames and pairs that stopped or crashed workers left in a ring. Every worker must have ended.
    *
    * @param reason what they are counted under
    */
-  countUnshipped(reason: 'shutdown' | 'crash'): void {
+  countLeftovers(reason: 'shutdown' | 'crash'): void {
     const { ledger } = this
-    const lost = count(ledger, 'pairs.kept') - count(ledger, 'pairs.shipped') - count(ledger, 'pairs.dropped')
-    const { index } = SHIP_COUNTERS
-    this.ship[index.queued] = 0
-    this.ship[reason === 'shutdown' ? index.droppedShutdown : index.droppedCrash] += lost
+    const frames = count(ledger, 'frames.queued') - count(ledger, 'frames.consumed') - count(ledger, 'frames.lost')
+    const pairs = count(ledger, 'pairs.kept') - count(ledger, 'pairs.shipped') - count(ledger, 'pairs.dropped')
+    const isStop = reason === 'shutdown'
+    const [assembler] = this.#assemble
+    if (assembler !== undefined) assembler.values[isStop ? A.framesLostShutdown : A.framesLostCrash] += frames
+    this.ship[S.queued] = 0
+    this.ship[isStop ? S.droppedShutdown : S.droppedCrash] += pairs
   }
 }

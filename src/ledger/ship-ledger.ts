@@ -31,7 +31,12 @@ export class ShipLedger {
     this.#counters[DROP_INDEX[reason]] += pairs
   }
 
-  /** The gauge: pairs in our hands now. */
+  /** Pairs read from the rings. */
+  read(pairs: number): void {
+    this.#counters[index.pairsRead] += pairs
+  }
+
+  /** The gauge: pairs held now. */
   set queued(pairs: number) {
     this.#counters[index.queued] = pairs
   }

@@ -1,19 +1,32 @@
 /**
  * Single-producer, single-consumer ring of variable-length records over shared memory.
  *
- * Threads: the producer owns TAIL and CLOSED, the consumer owns HEAD. Either side's view of the other's position may be
- * stale in the safe direction only: the producer may see too little room, the consumer too few bytes, never too many.
+ * Threads: the producer owns TAIL, COMMITTED and CLOSED, the consumer owns HEAD. Either side's view of the other's
+ * position may be stale in the safe direction only: the producer may see too little room, the consumer too few bytes,
+ * never too many.
  *
- * Full is a value, not an error: `tryClaim` answers FULL and the caller decides (live capture sheds, files wait).
+ * Either thread may end at any instruction. Once it has ended, another may open the same end: a producer continues after
+ * the last committed record, a consumer with the first record that was not released.
+ *
+ * A full ring is a value, not an error: `tryClaim` returns FULL and the caller decides (live capture sheds, files wait).
  */
 import { copyBytes } from './copy-bytes.ts'
 import type { Doorbell } from './doorbell.ts'
-import { align8, CLOSED_WORD, HEAD_WORD, LENGTH_AT, MAX_RECORD_SHARE, RING_HEADER_BYTES, TAIL_WORD } from './layout.ts'
+import {
+  align8,
+  CLOSED_WORD,
+  COMMITTED_WORD,
+  HEAD_WORD,
+  LENGTH_AT,
+  MAX_RECORD_SHARE,
+  RING_HEADER_BYTES,
+  TAIL_WORD,
+} from './layout.ts'
 
-/** What `tryClaim` answers when the record does not fit now. */
+/** What `tryClaim` returns when the record does not fit now. */
 export const FULL = -1
 
-/** Publish at the latest after this many bytes: batching saves a quarter of the cost of small records (measured). */
+/** Publish after at most this many bytes: batching saves a quarter of the cost of small records (measured). */
 const PUBLISH_BYTES = 16 * 1024
 
 /** @param capacityBytes rounded up to a power of two, at least 4 KiB, at most 1 GiB */
@@ -23,7 +36,7 @@ export function allocateRing(capacityBytes: number): SharedArrayBuffer {
   return new SharedArrayBuffer(RING_HEADER_BYTES + capacity)
 }
 
-/** What a ring holds now, for whoever is at neither of its ends. */
+/** How full a ring is, for a thread that holds neither of its ends. */
 export function ringFill(shared: SharedArrayBuffer): { usedBytes: number; capacityBytes: number } {
   const control = new Int32Array(shared, 0, RING_HEADER_BYTES / 4)
   const head = Atomics.load(control, HEAD_WORD)
@@ -33,7 +46,7 @@ export function ringFill(shared: SharedArrayBuffer): { usedBytes: number; capaci
 
 /** The producer's end. claim → fill → commit; `flush` at the end of a batch makes all of it visible. */
 export class RingProducer {
-  /** The data area, to fill claimed records through. The three views share one memory. */
+  /** Views of the data area, through which claimed records are filled. All three share one memory. */
   readonly bytes: Uint8Array
   readonly words: Int32Array
   readonly doubles: Float64Array
@@ -55,8 +68,8 @@ export class RingProducer {
     this.doubles = new Float64Array(shared, RING_HEADER_BYTES)
     this.maxRecord = this.#capacity * MAX_RECORD_SHARE
     this.#consumer = consumer
-    this.#tail = Atomics.load(this.#control, TAIL_WORD)
-    this.#published = this.#tail
+    this.#tail = Atomics.load(this.#control, COMMITTED_WORD)
+    this.#published = Atomics.load(this.#control, TAIL_WORD)
     this.#head = Atomics.load(this.#control, HEAD_WORD)
   }
 
@@ -89,6 +102,8 @@ export class RingProducer {
     const offset = this.#tail & (this.#capacity - 1)
     this.words[(offset + LENGTH_AT) >> 2] = this.#claimed
     this.#tail = (this.#tail + this.#claimed) | 0
+    // No other thread reads it while this one lives, so that a plain store will do.
+    this.#control[COMMITTED_WORD] = this.#tail
     if (((this.#tail - this.#published) | 0) >= PUBLISH_BYTES) this.flush()
   }
 
@@ -100,7 +115,7 @@ export class RingProducer {
     this.#consumer.ring()
   }
 
-  /** Publishes, then tells the consumer that nothing follows. */
+  /** Publishes, then marks the ring's end: nothing follows. */
   close(): void {
     this.flush()
     Atomics.store(this.#control, CLOSED_WORD, 1)
@@ -123,8 +138,8 @@ export class RingProducer {
 }
 
 /**
- * The consumer's end. It copies a block of whole and possibly one cut record into private memory, works there (parsing
- * in shared memory is 1.3 to 1.6 times slower, measured) and releases what it has finished with.
+ * The consumer's end. It copies a block of whole records, and possibly one cut record, into private memory, works there
+ * (parsing in shared memory is 1.3 to 1.6 times slower, measured) and releases what it has copied.
  */
 export class RingConsumer {
   readonly #control: Int32Array
@@ -133,7 +148,7 @@ export class RingConsumer {
   readonly #producer: Doorbell | null
   #head: number
 
-  /** @param producer whom to wake when room appears, or null when the producer never waits */
+  /** @param producer doorbell to ring when room appears; null when the producer never waits */
   constructor(shared: SharedArrayBuffer, producer: Doorbell | null) {
     this.#control = new Int32Array(shared, 0, RING_HEADER_BYTES / 4)
     this.#capacity = shared.byteLength - RING_HEADER_BYTES
@@ -157,9 +172,9 @@ export class RingConsumer {
   }
 
   /**
-   * Gives `count` bytes back to the producer, records and padding alike. A producer that waits for room is woken once
-   * half the ring is free: woken at every block it would fill just that block and wait again, and a wake-up costs more
-   * than the block (measured). What is still in the ring will be released too, so it is woken in the end.
+   * Returns `count` bytes, records and padding alike, to the producer. A producer that waits for room is woken once half
+   * the ring is free: woken at every block, it would fill just that block and wait again, and a wake-up costs more than
+   * the block (measured). The rest of the ring will be released too, so a waiting producer is always woken in the end.
    */
   release(count: number): void {
     this.#head = (this.#head + count) | 0
@@ -171,7 +186,7 @@ export class RingConsumer {
     return Atomics.load(this.#control, TAIL_WORD) === this.#head
   }
 
-  /** True once the producer has closed the ring and everything in it was released. */
+  /** True once the producer has closed the ring and everything in it has been released. */
   get finished(): boolean {
     return Atomics.load(this.#control, CLOSED_WORD) === 1 && this.empty
   }

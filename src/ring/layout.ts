@@ -1,14 +1,15 @@
 /**
  * Memory layout of a ring and of the records in it. Every offset used anywhere is named here.
  *
- * A ring is one SharedArrayBuffer: a header of three cache-line pairs, then a power-of-two data area.
+ * A ring is one SharedArrayBuffer: a header of four cache-line pairs, then a power-of-two data area.
  *
  *     byte 0      TAIL      next byte the producer writes    (producer stores, consumer loads)
  *     byte 128    HEAD      next byte the consumer reads     (consumer stores, producer loads)
  *     byte 256    CLOSED    1 once the producer will write no more
- *     byte 384    data      capacity bytes
+ *     byte 384    COMMITTED end of the last whole record, published or not (for the next producer)
+ *     byte 512    data      capacity bytes
  *
- * TAIL and HEAD are Int32 positions in bytes that wrap modulo 2^32; `(tail - head) | 0` bytes are in the ring.
+ * TAIL, HEAD and COMMITTED are Int32 positions in bytes that wrap modulo 2^32; `(tail - head) | 0` bytes are in the ring.
  * Each has 128 bytes to itself: two cache lines, because adjacent lines are prefetched in pairs.
  *
  * A record starts at a multiple of 8 and begins with the same fields everywhere:
@@ -25,7 +26,8 @@
 export const TAIL_WORD = 0
 export const HEAD_WORD = 32
 export const CLOSED_WORD = 64
-export const RING_HEADER_BYTES = 384
+export const COMMITTED_WORD = 96
+export const RING_HEADER_BYTES = 512
 
 /** Byte offsets of the fields that every record has. */
 export const LENGTH_AT = 0

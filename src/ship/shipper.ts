@@ -110,14 +110,16 @@ export class Shipper {
   }
 
   #intake(nowMs: number): number {
-    const { rings, sink, whenFull, bufferBytes } = this.#parts
+    const { rings, sink, whenFull, bufferBytes, ledger } = this.#parts
     let taken = 0
     this.#paused = false
     for (const ring of rings) {
       const full = this.#queue.byteCount + sink.byteCount >= bufferBytes
       this.#paused = full && whenFull === 'wait' && !sink.away && !this.#discarding
       if (this.#paused) break
+      const before = this.#queue.pairs
       taken += this.#queue.take(ring, TURN_BYTES, nowMs)
+      ledger.read(this.#queue.pairs - before)
     }
     return taken
   }

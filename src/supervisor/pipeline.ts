@@ -316,8 +316,8 @@ class Pipeline implements TargetPipeline {
 
   #outcome(): Outcome {
     const crashed = (this.#shipper?.worker.restarts ?? 0) > 0 || (this.#assemblers?.restarts ?? 0) > 0
-    if (this.#stopping) this.#runLedger.countUnshipped('shutdown')
-    else if (crashed) this.#runLedger.countUnshipped('crash')
+    if (this.#stopping) this.#runLedger.countLeftovers('shutdown')
+    else if (crashed) this.#runLedger.countLeftovers('crash')
     return outcomeOf(this.ledger, this.#damage, this.#failure)
   }
 }

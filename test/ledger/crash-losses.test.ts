@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { ASSEMBLE_COUNTERS, allocateCounters, CAPTURE_COUNTERS } from '../../src/ledger/counters.ts'
-import { countAssemblerLosses, countCaptureLosses } from '../../src/ledger/crash-losses.ts'
+import { ASSEMBLE_COUNTERS, allocateCounters, CAPTURE_COUNTERS, SHIP_COUNTERS } from '../../src/ledger/counters.ts'
+import { countAssemblerLosses, countCaptureLosses, countShipperLosses } from '../../src/ledger/crash-losses.ts'
 import { count, sumLedger } from '../../src/ledger/ledger.ts'
 
 const { index: C } = ASSEMBLE_COUNTERS
 
-test('close books: whatever a crashed slot had counted, its flows and messages balance afterwards', () => {
+test('crash losses: frames, flows and messages of an assembler balance, whatever it had counted', () => {
   const some = fc.nat(1000)
   const work = fc.record({
     open: some,
@@ -18,9 +18,11 @@ test('close books: whatever a crashed slot had counted, its flows and messages b
     pairs: some,
     inHand: some,
     orphans: some,
+    consumed: some,
+    unread: some,
   })
   fc.assert(
-    fc.property(work, ({ open, fin, reset, waiting, timeout, pairs, inHand, orphans }) => {
+    fc.property(work, ({ open, fin, reset, waiting, timeout, pairs, inHand, orphans, consumed, unread }) => {
       const counts = allocateCounters(ASSEMBLE_COUNTERS)
       counts[C.flowsSeen] = open + fin + reset
       counts[C.flowsOpen] = open
@@ -32,8 +34,11 @@ test('close books: whatever a crashed slot had counted, its flows and messages b
       counts[C.pairsAssembled] = pairs
       counts[C.responses] = pairs + inHand + orphans
       counts[C.orphanedNoRequest] = orphans
+      counts[C.framesRead] = consumed + unread
+      counts[C.framesConsumed] = consumed
       countAssemblerLosses(counts)
       const ledger = sumLedger([{ layout: ASSEMBLE_COUNTERS, values: counts }])
+      assert.equal(count(ledger, 'frames.lost.crash'), unread)
       assert.equal(count(ledger, 'flows.seen'), count(ledger, 'flows.closed'))
       assert.equal(count(ledger, 'flows.closed.crash'), open)
       assert.equal(count(ledger, 'requests.abandoned.crash'), waiting)
@@ -43,24 +48,28 @@ test('close books: whatever a crashed slot had counted, its flows and messages b
   )
 })
 
-test('close books: a second crash adds only what was lost since', () => {
+test('crash losses: a second crash of an assembler adds only what was lost since', () => {
   const counts = allocateCounters(ASSEMBLE_COUNTERS)
   counts[C.flowsSeen] = 3
+  counts[C.framesRead] = 9
+  counts[C.framesConsumed] = 5
   countAssemblerLosses(counts)
   countAssemblerLosses(counts)
-  assert.equal(counts[C.closedCrash], 3)
+  assert.deepEqual([counts[C.closedCrash], counts[C.framesLostCrash]], [3, 4])
   counts[C.flowsSeen]++
+  counts[C.framesRead] += 2
+  counts[C.framesConsumed]++
   countAssemblerLosses(counts)
-  assert.equal(counts[C.closedCrash], 4)
+  assert.deepEqual([counts[C.closedCrash], counts[C.framesLostCrash]], [4, 5])
 })
 
-test('close books: frames that a crashed capture worker had seen and passed on nowhere are lost, and counted once', () => {
+test('crash losses: frames that a capture worker had seen and not queued are counted once', () => {
   const { index } = CAPTURE_COUNTERS
   const [own, gone, first, second] = Array.from({ length: 4 }, () => allocateCounters(CAPTURE_COUNTERS))
   first[index.seen] = 10
   first[index.queued] = 7
   first[index.skippedNonTcp] = 1
-  // A fragment seen on one interface may be given up while another's frames are taken.
+  // A fragment seen on one interface may be dropped while another's frames are counted.
   second[index.seen] = 5
   second[index.queued] = 4
   second[index.droppedFragment] = 2
@@ -73,4 +82,16 @@ test('close books: frames that a crashed capture worker had seen and passed on n
   const ledger = sumLedger(blocks.map((values) => ({ layout: CAPTURE_COUNTERS, values })))
   assert.equal(count(ledger, 'frames.seen'), 18)
   assert.equal(count(ledger, 'frames.queued') + count(ledger, 'frames.skipped') + count(ledger, 'frames.dropped'), 18)
+})
+
+test('crash losses: pairs that the shipper had read and neither shipped nor dropped are counted once', () => {
+  const { index } = SHIP_COUNTERS
+  const counts = allocateCounters(SHIP_COUNTERS)
+  counts[index.pairsRead] = 20
+  counts[index.shipped] = 11
+  counts[index.droppedMaxAge] = 2
+  counts[index.queued] = 6
+  countShipperLosses(counts)
+  countShipperLosses(counts)
+  assert.deepEqual([counts[index.droppedCrash], counts[index.queued]], [7, 0])
 })

@@ -4,19 +4,20 @@ import { Worker } from 'node:worker_threads'
 import fc from 'fast-check'
 import { allocateRing, FULL, RingConsumer, RingProducer } from '../../src/ring/byte-ring.ts'
 import { Doorbell } from '../../src/ring/doorbell.ts'
-import { align8, HEAD_WORD, TAIL_WORD } from '../../src/ring/layout.ts'
+import { align8, COMMITTED_WORD, HEAD_WORD, TAIL_WORD } from '../../src/ring/layout.ts'
 import { produce, Verifier } from './records.ts'
 
 const CAPACITY = 4096
 
-/** Both ends of a ring whose positions begin at `position`. */
-function ends(position = 0, capacity = CAPACITY): [RingProducer, RingConsumer] {
+/** Both ends of a ring whose positions begin at `position`, and its memory. */
+function ends(position = 0, capacity = CAPACITY): [RingProducer, RingConsumer, SharedArrayBuffer] {
   const shared = allocateRing(capacity)
   const control = new Int32Array(shared)
   control[TAIL_WORD] = position
+  control[COMMITTED_WORD] = position
   control[HEAD_WORD] = position
   const bell = new Doorbell(Doorbell.allocate())
-  return [new RingProducer(shared, bell), new RingConsumer(shared, null)]
+  return [new RingProducer(shared, bell), new RingConsumer(shared, null), shared]
 }
 
 test('allocateRing: rounds up to a power of two', () => {
@@ -148,19 +149,40 @@ test('ByteRing: an end opened anew goes on where the last one stopped', () => {
   assert.equal(resumed.used, 64)
 })
 
-test('ByteRing: any turns of producer and consumer deliver every record once, in order', () => {
+test('ByteRing: a producer opened anew continues after what was committed but not published', () => {
+  const shared = allocateRing(CAPACITY)
+  const bell = new Doorbell(Doorbell.allocate())
+  const consumer = new RingConsumer(shared, null)
+  const verifier = new Verifier(consumer, CAPACITY, () => 64)
+  const first = new RingProducer(shared, bell)
+  produce(first, 0, 64)
+  first.flush()
+  produce(first, 1, 64)
+  first.tryClaim(64)
+  assert.equal(consumer.used, 64)
+  const second = new RingProducer(shared, bell)
+  produce(second, 2, 64)
+  second.flush()
+  while (verifier.take());
+  assert.equal(verifier.number, 3)
+})
+
+test('ByteRing: any sequence of operations, and of threads at both ends, delivers every record once and in order', () => {
   const turn = fc.oneof(
     fc.integer({ min: 16, max: CAPACITY / 2 }).map((length) => ({ length })),
     fc.constant('publish' as const),
     fc.constant('take' as const),
+    fc.constant('replace producer' as const),
+    fc.constant('replace consumer' as const),
   )
   const offset = fc.nat(CAPACITY / 8 - 1).map((unit) => unit * 8)
   fc.assert(
     fc.property(offset, fc.array(turn, { maxLength: 200 }), (position, turns) => {
-      const [producer, consumer] = ends(position)
+      let [producer, consumer, shared] = ends(position)
       const lengths: number[] = []
       let published = 0
-      const verifier = new Verifier(consumer, CAPACITY, (number) => lengths[number])
+      const lengthOf = (number: number): number => lengths[number]
+      let verifier = new Verifier(consumer, CAPACITY, lengthOf)
       for (const what of turns) {
         if (what === 'publish') {
           producer.flush()
@@ -168,6 +190,15 @@ test('ByteRing: any turns of producer and consumer deliver every record once, in
         } else if (what === 'take') {
           while (verifier.take());
           assert.ok(verifier.number >= published)
+        } else if (what === 'replace producer') {
+          // Its last claim is never committed.
+          producer.tryClaim(64)
+          producer = new RingProducer(shared, new Doorbell(Doorbell.allocate()))
+        } else if (what === 'replace consumer') {
+          consumer = new RingConsumer(shared, null)
+          const { number } = verifier
+          verifier = new Verifier(consumer, CAPACITY, lengthOf)
+          verifier.number = number
         } else if (produce(producer, lengths.length, what.length)) lengths.push(what.length)
         else assert.ok(producer.used + 2 * align8(what.length) > CAPACITY, 'full although there was room')
       }

@@ -5,6 +5,7 @@ import { count, type Ledger } from '../../src/ledger/ledger.ts'
 /** The left side of each law is the sum of its right side. */
 const LAWS: readonly [string, readonly string[]][] = [
   ['frames.seen', ['frames.queued', 'frames.skipped', 'frames.dropped']],
+  ['frames.queued', ['frames.consumed', 'frames.lost']],
   ['flows.seen', ['flows.open', 'flows.closed']],
   ['messages.requests', ['pairs.assembled', 'requests.abandoned', 'requests.waiting']],
   ['messages.responses', ['pairs.assembled', 'responses.orphaned']],
