@@ -175,7 +175,13 @@ export class KafkaBroker {
   }
 
   async #asAdmin<T>(work: (admin: Admin) => Promise<T>): Promise<T> {
-    const client = clientFor({ ...defaultConfig().kafka, brokers: [this.plaintext] }, () => {}, 3)
+    const client = clientFor(
+      { ...defaultConfig().kafka, brokers: [this.plaintext] },
+      {
+        log: () => {},
+        retries: 3,
+      },
+    )
     const admin = client.kafka.admin()
     await admin.connect()
     try {

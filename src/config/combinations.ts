@@ -16,12 +16,6 @@ function sinkProblems({ ship, kafka }: Config): string[] {
       `kafka.compression is zstd, which Node.js ${process.versions.node} does not support: use Node.js 22.15 or later, or gzip, lz4 or snappy`,
     )
   }
-  const literal = kafka.brokers.find((broker) => broker.startsWith('['))
-  if (literal !== undefined) {
-    problems.push(
-      `kafka.brokers has ${literal}: the Kafka client does not accept IPv6 addresses; use the broker’s host name`,
-    )
-  }
   return problems
 }
 
@@ -36,19 +30,42 @@ function tlsProblems({ kafka: { tls } }: Config): string[] {
   return problems
 }
 
+/** The keys of kafka.sasl that each mechanism uses; those it cannot do without are in NEEDED. */
+const USED: Readonly<Record<Config['kafka']['sasl']['mechanism'], readonly SaslKey[]>> = {
+  '': [],
+  plain: ['username', 'passwordFile'],
+  'scram-sha-256': ['username', 'passwordFile'],
+  'scram-sha-512': ['username', 'passwordFile'],
+  oauthbearer: ['tokenFile', 'tokenCommand', 'extensions'],
+  'aws-msk-iam': ['tokenFile', 'tokenCommand', 'awsRegion'],
+}
+const NEEDED: readonly SaslKey[] = ['username', 'passwordFile']
+
+type SaslKey = Exclude<keyof Config['kafka']['sasl'], 'mechanism'>
+
 function saslProblems({ kafka: { sasl } }: Config): string[] {
+  const used = USED[sasl.mechanism]
   const problems: string[] = []
-  for (const name of ['username', 'passwordFile'] as const) {
-    if (sasl.mechanism !== '' && sasl[name] === '') {
+  for (const [name, value] of Object.entries(sasl) as [SaslKey | 'mechanism', string | string[]][]) {
+    if (name === 'mechanism') continue
+    if (value.length === 0 && used.includes(name) && NEEDED.includes(name)) {
       problems.push(`kafka.sasl.mechanism is ${sasl.mechanism}, which needs kafka.sasl.${name}`)
     }
-    if (sasl.mechanism === '' && sasl[name] !== '') {
-      problems.push(
-        `kafka.sasl.${name} is set, but kafka.sasl.mechanism is empty: write plain, scram-sha-256 or scram-sha-512`,
-      )
-    }
+    if (value.length > 0 && !used.includes(name)) problems.push(unusedSaslKey(name, sasl.mechanism))
+  }
+  if (sasl.tokenFile !== '' && sasl.tokenCommand.length > 0) {
+    problems.push('kafka.sasl.tokenFile and kafka.sasl.tokenCommand are both set: choose one')
+  }
+  if (sasl.mechanism === 'oauthbearer' && sasl.tokenFile === '' && sasl.tokenCommand.length === 0) {
+    problems.push('kafka.sasl.mechanism is oauthbearer, which needs kafka.sasl.tokenFile or kafka.sasl.tokenCommand')
   }
   return problems
+}
+
+function unusedSaslKey(name: SaslKey, mechanism: Config['kafka']['sasl']['mechanism']): string {
+  const fitting = Object.entries(USED).flatMap(([other, keys]) => (keys.includes(name) ? [other] : []))
+  const is = mechanism === '' ? 'is empty' : `is ${mechanism}`
+  return `kafka.sasl.${name} is set, but kafka.sasl.mechanism ${is}: it is for ${fitting.join(', ')}`
 }
 
 /** Sizes of which a multiple must fit into another: [inner, outer, factor]. */

@@ -93,3 +93,12 @@ export const BROKER: ListItem = {
 }
 
 const isPort = (digits: string): boolean => Number(digits) >= 1 && Number(digits) <= 65_535
+
+/** A program or one of its arguments. */
+export const ARGUMENT: ListItem = { pattern: /./, error: 'must not be empty' }
+
+/** RFC 7628 §3.1, kvpair. */
+export const SASL_EXTENSION: ListItem = {
+  pattern: /^[A-Za-z]+=[\x20-\x7e\r\n\t]*$/,
+  error: 'must be name=value, such as logicalCluster=lkc-1',
+}

@@ -53,12 +53,14 @@ function sectionText({ path, description }: ConfigSection, keys: readonly Config
 interface Described {
   properties?: Record<string, Described>
   enum?: string[]
+  examples?: string[]
 }
 
 function valuesOf({ path, kind, description }: ConfigKey): string {
   const root = z.toJSONSchema(configSchema, { io: 'input' }) as Described
   const leaf = path.split('.').reduce<Described | undefined>((at, name) => at?.properties?.[name], root)
-  if (leaf?.enum !== undefined) return leaf.enum.map((value) => (value === '' ? 'empty' : `\`${value}\``)).join(', ')
+  const values = leaf?.enum ?? leaf?.examples
+  if (values !== undefined) return values.map((value) => (value === '' ? 'empty' : `\`${value}\``)).join(', ')
   if (kind === 'boolean') return description.includes('auto:') ? '`auto`, `true`, `false`' : '`true`, `false`'
   return kind === 'integer' && description.includes('auto:') ? '`auto`, integer' : kind
 }

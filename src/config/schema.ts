@@ -7,6 +7,7 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
 import {
+  ARGUMENT,
   BROKER,
   HEADER_NAME,
   INTERFACE,
@@ -14,6 +15,7 @@ import {
   MEDIA_TYPE,
   NAMESPACE,
   PATH,
+  SASL_EXTENSION,
   STATUS,
   USER_AGENT_PREFIX,
 } from './list-items.ts'
@@ -97,6 +99,20 @@ const text = (fallback: string, description: string) =>
 function choice<const T extends readonly [string, ...string[]]>(values: T, fallback: T[number], description: string) {
   const shown = values.map((value) => (value === '' ? '"" (none)' : value)).join(', ')
   return key('choice', z.enum(values, { error: `must be one of: ${shown}` }), fallback as never, description)
+}
+
+/** A choice whose values may also be written in capitals and with underscores. */
+function choiceInAnyCase<const T extends readonly [string, ...string[]]>(
+  values: T,
+  fallback: T[number],
+  description: string,
+) {
+  const error = `must be one of: ${values.map((value) => (value === '' ? '"" (none)' : value)).join(', ')}`
+  const written = z.string({ error }).transform((value) => value.toLowerCase().replaceAll('_', '-'))
+  const leaf = key('choice', written.pipe(z.enum(values, { error })), fallback, description)
+  const described = leaf.meta({ description, examples: [...values] })
+  keyKinds.add(described, { kind: 'choice' })
+  return described
 }
 
 /** A list of texts of one form. Accepts numbers as texts, for YAML lists of bare numbers. */
@@ -259,9 +275,24 @@ const kafka = section('The Kafka cluster and topic.', {
     serverName: text('', 'Name that the brokers’ certificates must contain. Empty: the name of the host connected to.'),
   }),
   sasl: section('Authentication to the brokers.', {
-    mechanism: choice(['', 'plain', 'scram-sha-256', 'scram-sha-512'], '', 'Empty: no authentication.'),
-    username: text('', 'The user name.'),
+    mechanism: choiceInAnyCase(
+      ['', 'plain', 'scram-sha-256', 'scram-sha-512', 'oauthbearer', 'aws-msk-iam'],
+      '',
+      'Empty: no authentication. Kafka’s own spelling is accepted too: `SCRAM-SHA-512`, `AWS_MSK_IAM`.',
+    ),
+    username: text('', 'The user name, for plain and scram.'),
     passwordFile: text('', 'File with the password, such as a mounted Secret. A line break at its end is ignored.'),
+    tokenFile: text(
+      '',
+      'File with the bearer token (oauthbearer) or with AWS credentials as credential_process prints them (aws-msk-iam). Read each time a connection authenticates.',
+    ),
+    tokenCommand: list(
+      [],
+      'Program and arguments that print what tokenFile would hold. Run without a shell each time a connection authenticates; it has 8 seconds.',
+      ARGUMENT,
+    ),
+    extensions: list([], 'SASL extensions sent with a bearer token, such as logicalCluster=lkc-1.', SASL_EXTENSION),
+    awsRegion: text('', 'AWS region, for aws-msk-iam. Empty: from the broker’s name, else AWS_REGION.'),
   }),
 })
 

@@ -1,17 +1,21 @@
-/** The doctor's look at Kafka: each broker, then the cluster as the shipper connects to it, the topic, and writing to it. */
+/** The doctor's checks of Kafka: each broker, the cluster as the shipper connects to it, the topic, and the right to write. */
 import { connect } from 'node:net'
 import type { Config } from '../config/schema.ts'
-import { errorText, hintOf } from '../errors.ts'
+import { formatSize } from '../config/units.ts'
+import { errorText, InterceptorError } from '../errors.ts'
+import { parseBroker } from '../kafka/broker-address.ts'
 import { clientFor } from '../kafka/client.ts'
-import { CORRUPT_MESSAGE, INVALID_RECORD, troubleOf, troubleOfCode, troubleText } from '../kafka/errors.ts'
-import { type Client, KafkaWire } from '../kafka/kafkajs-wire.ts'
+import { type Diagnosis, diagnose } from '../kafka/diagnosis.ts'
+import { CORRUPT_MESSAGE, failureOfCode, failureText, INVALID_RECORD } from '../kafka/errors.ts'
+import { type Client, KafkaWire, MAX_MESSAGE_BYTES } from '../kafka/kafkajs-wire.ts'
 import { RecordBatch } from '../kafka/record-batch.ts'
+import { largestRecordBytes } from '../kafka/record-size.ts'
 import { type Check, failed, ok, skipped, warning } from './check.ts'
 
 const CONNECT_MS = 3_000
 const ANSWER_MS = 10_000
 
-/** Each check as soon as it is done. One that depends on a failed one is not made. Never throws. */
+/** Yields each check as soon as it is done. One that depends on a failed one is left out. Never throws. */
 export async function* kafkaChecks(config: Config): AsyncGenerator<Check> {
   const { brokers } = config.kafka
   if (brokers.length === 0) {
@@ -23,24 +27,25 @@ export async function* kafkaChecks(config: Config): AsyncGenerator<Check> {
   if (reached.every(({ state }) => state !== 'ok')) return
   let client: Client
   try {
-    client = clientFor(config.kafka, () => {})
+    client = clientFor(config.kafka, { log: () => {} })
   } catch (error) {
     yield failed('Kafka settings', errorText(error), hintOf(error) ?? 'correct the configuration')
     return
   }
   try {
-    yield* clusterChecks(config, new KafkaWire(client, config.kafka.clientId, config.kafka.topic, ANSWER_MS))
+    yield* clusterChecks(config, client)
   } finally {
     client.close()
   }
 }
 
+const hintOf = (error: unknown): string | null => (error instanceof InterceptorError ? error.hint : null)
+
 function brokerCheck(broker: string): Promise<Check> {
-  const at = broker.lastIndexOf(':')
   const name = `Kafka broker ${broker}`
   const hint = 'check the name, the port, and network policies between this node and the broker'
   return new Promise((resolve) => {
-    const socket = connect({ host: broker.slice(0, at), port: Number(broker.slice(at + 1)) })
+    const socket = connect(parseBroker(broker))
     const settle = (check: Check): void => {
       socket.destroy()
       resolve(check)
@@ -51,67 +56,75 @@ function brokerCheck(broker: string): Promise<Check> {
   })
 }
 
-async function* clusterChecks(config: Config, wire: KafkaWire): AsyncGenerator<Check> {
-  const { topic, createTopic, acks } = config.kafka
+async function* clusterChecks(config: Config, client: Client): AsyncGenerator<Check> {
+  const { topic, createTopic, acks, clientId } = config.kafka
+  const wire = new KafkaWire(client, clientId, topic, ANSWER_MS)
   let leaders: number[]
   try {
     leaders = await wire.leaders()
   } catch (error) {
-    const check = clusterProblem(config, error)
-    if (check !== null) {
-      yield check
+    const diagnosis = diagnose(error, config.kafka, client.reached)
+    if (diagnosis.failure !== 'missingTopic') {
+      yield clusterProblem(diagnosis)
       return
     }
-    yield ok('Kafka cluster', spoken(config))
-    if (createTopic) yield warning('Kafka topic', `${topic} does not exist`, 'nothing: kafka.createTopic makes it')
-    else yield failed('Kafka topic', `${topic} does not exist`, 'create it, or set kafka.createTopic')
+    yield ok('Kafka cluster', connectedAs(config))
+    const found = `${topic} does not exist`
+    if (createTopic) yield warning('Kafka topic', found, 'nothing: kafka.createTopic creates it')
+    else yield failed('Kafka topic', found, 'create it, or set kafka.createTopic')
     return
   }
-  yield ok('Kafka cluster', spoken(config))
-  const led = leaders.filter((leader) => leader !== -1).length
-  const found = `${topic} has ${leaders.length} partitions`
-  if (led < leaders.length) {
-    yield warning(
-      'Kafka topic',
-      `${found}, ${leaders.length - led} without a leader`,
-      'see to the brokers that are down',
-    )
-  } else yield ok('Kafka topic', found)
+  yield ok('Kafka cluster', connectedAs(config))
+  yield partitionCheck(topic, leaders)
   const partition = leaders.findIndex((leader) => leader !== -1)
-  if (partition !== -1) yield await writeCheck(wire, leaders[partition], partition, acks === 'all' ? -1 : 1)
+  if (partition === -1) return
+  yield await sizeCheck(config, wire, leaders[partition])
+  yield await writeCheck(wire, leaders[partition], partition, acks === 'all' ? -1 : 1)
 }
 
-/** What is wrong with the way to the cluster; null when only the topic is missing. */
-function clusterProblem(config: Config, error: unknown): Check | null {
-  const trouble = troubleOf(error)
-  const text = troubleText(error)
-  const { tls, sasl, topic } = config.kafka
-  if (trouble === 'missingTopic') return null
-  if (trouble !== 'denied') {
-    const hint = tls.enabled
-      ? 'check that the port speaks TLS, and that the brokers advertise addresses this node can reach'
-      : 'check that the port speaks plain text (else set kafka.tls.enabled), and the addresses the brokers advertise'
-    return failed('Kafka cluster', text, hint)
-  }
-  if (/cert|tls|ssl|self.signed/i.test(text)) {
-    return failed('Kafka TLS', text, 'set kafka.tls.caFile to the authority of the brokers’ certificates')
-  }
-  if (/authoriz/i.test(text)) {
-    return failed('Kafka topic', text, `allow ${sasl.username || 'this client'} to Describe and Write ${topic}`)
-  }
-  return failed('Kafka authentication', text, 'check kafka.sasl: mechanism, username and the password in its file')
+function clusterProblem({ failure, text, hint }: Diagnosis): Check {
+  if (failure !== 'refused') return failed('Kafka cluster', text, hint ?? 'see the broker’s log')
+  const name = /cert|tls|ssl|self.signed/i.test(text)
+    ? 'Kafka TLS'
+    : /authoriz/i.test(text)
+      ? 'Kafka topic'
+      : 'Kafka authentication'
+  return failed(name, text, hint ?? 'see the broker’s log')
 }
 
-function spoken({ kafka: { tls, sasl } }: Config): string {
+function connectedAs({ kafka: { tls, sasl } }: Config): string {
   const encryption = tls.enabled ? 'over TLS' : 'in plain text'
-  return sasl.mechanism === ''
-    ? `answers ${encryption}`
-    : `answers ${encryption}, as ${sasl.username} (${sasl.mechanism})`
+  if (sasl.mechanism === '') return `answers ${encryption}`
+  return `answers ${encryption}, authenticated by ${sasl.mechanism}${sasl.username === '' ? '' : ` as ${sasl.username}`}`
+}
+
+function partitionCheck(topic: string, leaders: readonly number[]): Check {
+  const found = `${topic} has ${leaders.length} ${leaders.length === 1 ? 'partition' : 'partitions'}`
+  const leaderless = leaders.filter((leader) => leader === -1).length
+  if (leaderless === 0) return ok('Kafka topic', found)
+  return warning('Kafka topic', `${found}, ${leaderless} without a leader`, 'see which brokers are down')
+}
+
+/** Whether the topic accepts every pair within the limits. */
+async function sizeCheck(config: Config, wire: KafkaWire, broker: number): Promise<Check> {
+  const name = `Kafka ${MAX_MESSAGE_BYTES}`
+  const needed = largestRecordBytes(config)
+  let limit: number | null = null
+  try {
+    limit = await wire.maxMessageBytes(broker)
+  } catch (error) {
+    return skipped(name, `not readable: ${failureText(error)}; pairs within the limits need ${needed}`)
+  }
+  if (limit === null) return skipped(name, `not answered; pairs within the limits need ${needed}`)
+  if (limit >= needed) return ok(name, `${limit}, enough for every pair within the limits`)
+  const found = `${limit}, but pairs within the limits need up to ${needed} (${formatSize(needed)}): larger ones are dropped`
+  const command = `kafka-configs --alter --topic ${config.kafka.topic} --add-config ${MAX_MESSAGE_BYTES}=${needed}`
+  return warning(name, found, `${command}, or lower limits.pairBytes`)
 }
 
 /**
- * Whether we may write, without writing: a broker looks at permissions before it looks at the batch, and this one has a
- * wrong checksum.
+ * Whether this user may write, without writing: a broker checks permissions before it checks the batch, and this one has
+ * a wrong checksum.
  */
 async function writeCheck(wire: KafkaWire, leader: number, partition: number, acks: 1 | -1): Promise<Check> {
   const name = 'Kafka write'
@@ -126,9 +139,9 @@ async function writeCheck(wire: KafkaWire, leader: number, partition: number, ac
     })
     const code = answer?.errorCode ?? -1
     if (code === CORRUPT_MESSAGE || code === INVALID_RECORD) return ok(name, 'permitted')
-    if (troubleOfCode(code) === 'denied') return failed(name, 'not permitted', 'allow this user to Write the topic')
+    if (failureOfCode(code) === 'refused') return failed(name, 'not permitted', 'allow this user to Write the topic')
     return warning(name, `the broker answered with error ${code}`, 'see the broker’s log')
   } catch (error) {
-    return failed(name, troubleText(error), 'check the addresses the brokers advertise')
+    return failed(name, failureText(error), 'check the addresses that the brokers advertise')
   }
 }

@@ -1,48 +1,63 @@
-/** kafkajs's configuration out of ours. Used by the shipper, `tail` and `doctor`, each on its own thread. */
-import { readFileSync } from 'node:fs'
+/** A Kafka client out of the configuration. Used by the shipper, `tail` and `doctor`, each on its own thread. */
 import { connect as connectTcp, isIP, type Socket } from 'node:net'
 import { type ConnectionOptions, connect as connectTls } from 'node:tls'
-import { type ISocketFactoryArgs, type KafkaConfig, logLevel, type SASLOptions } from 'kafkajs'
+import { type ISocketFactoryArgs, type KafkaConfig, logLevel } from 'kafkajs'
 import type { Config } from '../config/schema.ts'
-import { errorText, usageError } from '../errors.ts'
+import { usageError } from '../errors.ts'
+import { kafkajsBroker, resolveAlias } from './broker-address.ts'
 import { type Client, createClient } from './kafkajs-wire.ts'
+import { saslOptions } from './sasl.ts'
+import { readSetting } from './secrets.ts'
 
 export type KafkaSettings = Config['kafka']
 
 const CONNECT_TIMEOUT_MS = 5_000
 const AUTHENTICATION_TIMEOUT_MS = 10_000
-/** A broker that has not answered by then counts as away. */
+/** A broker that has not answered within this counts as unreachable. */
 export const REQUEST_TIMEOUT_MS = 15_000
 const KEEP_ALIVE_MS = 30_000
+const MIB = 1024 * 1024
+/** Largest answer to what a producer asks: metadata of 10,000 partitions is 1 MiB. */
+const PRODUCER_ANSWER_BYTES = 4 * MIB
+/** Largest answer to a fetch: 8 MiB of records, or one batch that is larger. */
+const CONSUMER_ANSWER_BYTES = 256 * MIB
+
+export interface ClientOptions {
+  /** Receives kafkajs's own warnings and errors; each also reaches the caller, as an error. */
+  log(message: string): void
+  /** Whether records are fetched, so that answers may be long. Default: false. */
+  reads?: boolean
+  /** How often kafkajs retries. Default: never, because the caller knows better when to retry. */
+  retries?: number
+}
 
 /**
- * A client that tries everything once: whoever uses it knows better when to try again.
- * Secrets are read from their files now, so a new client sees new ones.
+ * Secrets are read from their files now, so a new client has new ones.
  *
- * @param log takes kafkajs's own warnings and errors; each also reaches whoever called, as an error
  * @throws InterceptorError (exit 2) when a file cannot be read or the settings contradict each other
  */
-export function clientFor(settings: KafkaSettings, log: (message: string) => void, retries = 0): Client {
+export function clientFor(settings: KafkaSettings, { log, reads = false, retries = 0 }: ClientOptions): Client {
+  if (settings.brokers.length === 0) throw usageError('kafka.brokers is empty', { hint: 'Name at least one broker.' })
   const ssl = tlsOptions(settings.tls)
   const sasl = saslOptions(settings.sasl)
   const config: KafkaConfig = {
     clientId: settings.clientId,
-    brokers: settings.brokers,
+    brokers: settings.brokers.map(kafkajsBroker),
     connectionTimeout: CONNECT_TIMEOUT_MS,
     authenticationTimeout: AUTHENTICATION_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
     retry: { retries, initialRetryTime: 100, maxRetryTime: 2_000 },
     logLevel: logLevel.WARN,
     logCreator: () => (entry) => log(entry.log.message),
+    ...(ssl === null ? {} : { ssl }),
+    ...(sasl === null ? {} : { sasl }),
   }
-  if (ssl !== null) config.ssl = ssl
-  if (sasl !== null) config.sasl = sasl
-  if (settings.brokers.length === 0) throw usageError('kafka.brokers is empty', { hint: 'Name at least one broker.' })
-  return createClient(config, openSocket)
+  return createClient(config, openSocket, reads ? CONSUMER_ANSWER_BYTES : PRODUCER_ANSWER_BYTES)
 }
 
 /** As kafkajs opens its sockets, without Nagle's delay for the last part of a request. */
-function openSocket({ host, port, ssl, onConnect }: ISocketFactoryArgs): Socket {
+function openSocket({ host: alias, port, ssl, onConnect }: ISocketFactoryArgs): Socket {
+  const host = resolveAlias(alias)
   const socket = ssl
     ? connectTls({ host, port, ...(isIP(host) === 0 ? { servername: host } : {}), ...ssl }, onConnect)
     : connectTcp({ host, port }, onConnect)
@@ -61,19 +76,24 @@ function tlsOptions(tls: KafkaSettings['tls']): ConnectionOptions | null {
   return options
 }
 
-function saslOptions({ mechanism, username, passwordFile }: KafkaSettings['sasl']): SASLOptions | null {
-  if (mechanism === '') return null
-  if (username === '' || passwordFile === '') {
-    throw usageError(`kafka.sasl.mechanism ${mechanism} needs kafka.sasl.username and kafka.sasl.passwordFile`)
-  }
-  const password = readSetting('kafka.sasl.passwordFile', passwordFile).replace(/\r?\n$/, '')
-  return { mechanism, username, password }
-}
-
-function readSetting(key: string, path: string): string {
+/**
+ * Creates the configured topic with the brokers' default partitions and replicas.
+ *
+ * @param configs the topic's own configuration, by name
+ * @returns whether it was created now; false: it exists
+ * @throws kafkajs's errors
+ */
+export async function createTopic(
+  settings: KafkaSettings,
+  configs: Readonly<Record<string, string>>,
+): Promise<boolean> {
+  const client = clientFor(settings, { log: () => {} })
+  const admin = client.kafka.admin()
+  const configEntries = Object.entries(configs).map(([name, value]) => ({ name, value }))
   try {
-    return readFileSync(path, 'utf8')
-  } catch (error) {
-    throw usageError(`${key}: cannot read it: ${errorText(error)}`, { cause: error })
+    await admin.connect()
+    return await admin.createTopics({ topics: [{ topic: settings.topic, configEntries }] })
+  } finally {
+    client.close()
   }
 }

@@ -1,28 +1,33 @@
 /**
- * The one place that knows kafkajs from the inside (2.2.4, pinned): its cluster, broker connections and request queue.
+ * A connected Kafka cluster and one topic of it, on the inside of kafkajs (2.2.4, pinned): its cluster, broker connections
+ * and request queue.
  *
- * kafkajs finds brokers, speaks TLS and SASL, keeps metadata and matches answers to requests. Its own way of laying and
- * sending records costs ten times ours (architecture.md), so a produce request's bytes go straight to the socket of
- * kafkajs's connection, entered in kafkajs's request queue like one of its own.
+ * kafkajs finds brokers, speaks TLS and SASL, keeps metadata and matches answers to requests. Its own way of encoding and
+ * sending records costs ten times the CPU (docs/architecture.md), so a produce request's bytes go straight to the socket
+ * of kafkajs's connection, entered in kafkajs's request queue like one of its own.
  *
  * `test/kafka/kafkajs-wire.test.ts` fails when something this relies on has moved.
  */
 import { createRequire } from 'node:module'
 import type { Socket } from 'node:net'
 import { type ISocketFactory, Kafka, type KafkaConfig } from 'kafkajs'
+import { BadAnswerError } from './errors.ts'
+import { deliverFrames, repairKafkajs } from './kafkajs-repairs.ts'
+import { encodeProduceRequest, PRODUCE, PRODUCE_VERSION, type ProduceRequest } from './produce-request.ts'
 
 const require = createRequire(import.meta.url)
 
-/** kafkajs's ApiKeys.Produce, and the version whose layout we write and whose answers we have kafkajs read. */
-const PRODUCE = 0
-const PRODUCE_VERSION = 7
-/** Asked for often enough to notice added partitions within minutes. */
+/** Short enough to notice added partitions within minutes. */
 const METADATA_MAX_AGE_MS = 60_000
 
 /** As kafkajs's consumers ask for. */
 const FETCH_BYTES = 8 * 1024 * 1024
 const FETCH_PARTITION_BYTES = 1024 * 1024
 const READ_COMMITTED = 1
+
+/** Kafka's ConfigResource.Type for topics. */
+const TOPIC_RESOURCE = 2
+export const MAX_MESSAGE_BYTES = 'max.message.bytes'
 
 interface QueueEntry {
   apiKey: number
@@ -57,6 +62,12 @@ interface Broker {
     getConnectionByRequest(request: { request: { apiKey: number } }): Promise<Connection>
   }
   fetch(request: object): Promise<FetchAnswer>
+  describeConfigs(request: object): Promise<{ resources: { configEntries: ConfigEntry[] }[] }>
+}
+
+interface ConfigEntry {
+  configName: string
+  configValue: string | null
 }
 
 interface FetchAnswer {
@@ -90,7 +101,7 @@ interface Internals {
   decodeAnswer(payload: Buffer): Promise<ProduceAnswer>
 }
 
-/** What one partition said to its batch: 0 or an error code. */
+/** One partition's answer to its batch: 0 or an error code. */
 export interface PartitionAnswer {
   partition: number
   errorCode: number
@@ -111,45 +122,59 @@ export interface TopicRecord extends Position {
   contentType: string | null
 }
 
-/** Record batches for partitions that one broker leads, at most one a partition. */
-export interface ProduceRequest {
-  acks: 0 | 1 | -1
-  partitions: readonly { partition: number; batch: readonly Uint8Array[]; bytes: number }[]
-}
+/** How far a client has come, at best: a connection stands (with TLS: secured), an answer was read on one. */
+export type Reached = 'nothing' | 'connection' | 'answer'
 
-/** A client and what it takes to be rid of it. */
+/** A client of kafkajs with its connections in our hands. */
 export interface Client {
   readonly kafka: Kafka
-  /** Ends every connection, also those still being made: kafkajs's own way waits for answers. Nothing works afterwards. */
+  readonly reached: Reached
+  /** Ends every connection, also those being made; kafkajs's own way waits for answers. Nothing works afterwards. */
   close(): void
 }
 
 /**
- * A client whose request queue behaves (see `mendRequestQueue`).
- *
- * @param config as kafkajs documents it @param openSocket opens its connections
+ * @param config as kafkajs documents it
+ * @param openSocket opens its connections
+ * @param maxAnswerBytes largest answer a broker may send
  */
-export function createClient(config: KafkaConfig, openSocket: ISocketFactory): Client {
-  mendRequestQueue()
+export function createClient(config: KafkaConfig, openSocket: ISocketFactory, maxAnswerBytes: number): Client {
+  repairKafkajs()
   const sockets = new Set<Socket>()
   let closed = false
-  // With an error, because that is what makes kafkajs let go of the requests in flight and of its timers.
+  let reached: Reached = 'nothing'
+  // With an error, because kafkajs rejects the requests in flight and stops its timers only then.
   const end = (socket: Socket): Socket => socket.destroy(new Error('this client was closed'))
   const socketFactory: ISocketFactory = (where) => {
-    const socket = openSocket(where)
+    const onConnect = (): void => {
+      if (reached === 'nothing') reached = 'connection'
+      where.onConnect()
+    }
+    const socket = openSocket({ ...where, onConnect })
+    deliverFrames(socket, maxAnswerBytes, () => {
+      reached = 'answer'
+    })
     sockets.add(socket)
     socket.once('close', () => sockets.delete(socket))
     if (closed) setImmediate(end, socket)
     return socket
   }
-  const close = (): void => {
-    closed = true
-    for (const socket of sockets) end(socket)
+  return {
+    kafka: new Kafka({ ...config, socketFactory }),
+    get reached() {
+      return reached
+    },
+    close() {
+      closed = true
+      for (const socket of sockets) end(socket)
+    },
   }
-  return { kafka: new Kafka({ ...config, socketFactory }), close }
 }
 
-/** One connected cluster and one topic of it. Throw it away after a failure to reach any broker, and make a new one. */
+/**
+ * One connected cluster and one topic of it. After a failure to reach any broker, or a bad answer, close it and make
+ * another: it keeps what it was told.
+ */
 export class KafkaWire {
   readonly #internals: Internals
   readonly #client: Client
@@ -172,17 +197,28 @@ export class KafkaWire {
    * Asks the cluster for the topic's partitions, connecting first where that is needed.
    *
    * @returns each partition's leader, by partition; −1 where there is none now
-   * @throws kafkajs's errors (errors.ts tells what they mean)
+   * @throws kafkajs's errors; errors.ts has their meaning
    */
   async leaders(): Promise<number[]> {
     await this.#cluster.connect()
     await this.#cluster.addTargetTopic(this.#topic)
     await this.#cluster.refreshMetadata()
-    const leaders: number[] = []
-    for (const { partitionId, leader } of this.#cluster.findTopicPartitionMetadata(this.#topic)) {
-      leaders[partitionId] = leader
-    }
-    return Array.from(leaders, (leader) => leader ?? -1)
+    return leadersByPartition(this.#cluster.findTopicPartitionMetadata(this.#topic))
+  }
+
+  /**
+   * The topic's effective `max.message.bytes`, which a topic without a value of its own has from its brokers.
+   *
+   * @param nodeId any broker @returns null where it is not answered
+   * @throws kafkajs's errors, among them that this user may not describe the topic's configuration
+   */
+  async maxMessageBytes(nodeId: number): Promise<number | null> {
+    const broker = await this.#cluster.findBroker({ nodeId })
+    const resource = { type: TOPIC_RESOURCE, name: this.#topic, configNames: [MAX_MESSAGE_BYTES] }
+    const { resources } = await broker.describeConfigs({ resources: [resource] })
+    const entries = resources.flatMap(({ configEntries }) => configEntries)
+    const value = Number(entries.find(({ configName }) => configName === MAX_MESSAGE_BYTES)?.configValue)
+    return Number.isSafeInteger(value) && value > 0 ? value : null
   }
 
   /**
@@ -283,6 +319,20 @@ export class KafkaWire {
   }
 }
 
+/** Partitions are numbered from 0 without holes; anything else is no metadata, whatever its size. */
+function leadersByPartition(partitions: readonly { partitionId: number; leader: number }[]): number[] {
+  const leaders = new Array<number>(partitions.length).fill(-1)
+  const known = new Set<number>()
+  for (const { partitionId, leader } of partitions) {
+    if (partitionId < 0 || partitionId >= leaders.length)
+      throw new BadAnswerError(`the topic’s metadata has a partition ${partitionId}`)
+    known.add(partitionId)
+    leaders[partitionId] = leader
+  }
+  if (known.size < leaders.length) throw new BadAnswerError('the topic’s metadata has a partition twice')
+  return leaders
+}
+
 function topicRecord(partition: number, message: FetchedMessage): TopicRecord {
   const header = message.headers['content-type']
   const first = Array.isArray(header) ? header[0] : header
@@ -295,7 +345,7 @@ function topicRecord(partition: number, message: FetchedMessage): TopicRecord {
   }
 }
 
-/** Loads what we use of kafkajs's inside. @throws when it is not where it was */
+/** Loads what is used of kafkajs's inside. @throws when it is not where it was */
 export function internals(): Internals {
   const response = require('kafkajs/src/protocol/requests/produce/v7/response.js') as {
     decode(payload: Buffer): Promise<ProduceAnswer>
@@ -316,10 +366,10 @@ export function internals(): Internals {
 function requireProduceVersion({ versions }: Broker, nodeId: number): void {
   const range = versions?.[PRODUCE]
   if (range !== undefined && range.minVersion <= PRODUCE_VERSION && PRODUCE_VERSION <= range.maxVersion) return
-  throw new Error(`broker ${nodeId} does not speak Produce v${PRODUCE_VERSION}: Kafka 2.1 or later is needed`)
+  throw new BadAnswerError(`broker ${nodeId} does not accept Produce v${PRODUCE_VERSION}, as Kafka 2.1 and later do`)
 }
 
-/** kafkajs takes the next bytes after it began to authenticate for the answer, so no other answer may be due (KIP-368). */
+/** Between the handshake and the end of an authentication a broker accepts no other request (KIP-368). */
 async function reauthenticate(connection: Connection): Promise<void> {
   await connection.requestQueue.waitForPendingRequests()
   await connection.authenticate()
@@ -332,62 +382,4 @@ function writeAll(socket: Socket, chunks: readonly Uint8Array[], done: (error?: 
     else socket.write(chunk)
   }
   socket.uncork()
-}
-
-/**
- * A produce request, version 7, in chunks to be written in turn: size · header (api key, version, correlation id,
- * client id) · no transactional id · acks · timeout · one topic · for each partition its number, its batch's size and
- * its batch. https://kafka.apache.org/protocol#The_Messages_Produce
- */
-export function encodeProduceRequest(
-  correlationId: number,
-  clientId: Buffer,
-  topic: string,
-  timeoutMs: number,
-  { acks, partitions }: ProduceRequest,
-): Uint8Array[] {
-  const topicBytes = Buffer.byteLength(topic)
-  const headBytes = 14 + clientId.length + 2 + 2 + 4 + 4 + 2 + topicBytes + 4
-  const total = partitions.reduce((sum, { bytes }) => sum + 8 + bytes, headBytes)
-  const head = Buffer.allocUnsafe(headBytes)
-  let at = head.writeInt32BE(total - 4, 0)
-  at = head.writeInt16BE(PRODUCE, at)
-  at = head.writeInt16BE(PRODUCE_VERSION, at)
-  at = head.writeInt32BE(correlationId, at)
-  at = head.writeInt16BE(clientId.length, at)
-  at += clientId.copy(head, at)
-  at = head.writeInt16BE(-1, at)
-  at = head.writeInt16BE(acks, at)
-  at = head.writeInt32BE(timeoutMs, at)
-  at = head.writeInt32BE(1, at)
-  at = head.writeInt16BE(topicBytes, at)
-  at += head.write(topic, at)
-  head.writeInt32BE(partitions.length, at)
-  const chunks: Uint8Array[] = [head]
-  for (const { partition, batch, bytes } of partitions) {
-    const frame = Buffer.allocUnsafe(8)
-    frame.writeInt32BE(partition, 0)
-    frame.writeInt32BE(bytes, 4)
-    chunks.push(frame, ...batch)
-  }
-  return chunks
-}
-
-let mended = false
-
-/**
- * kafkajs 2.2.4 sets a timer with a negative delay after every answer, which fires at once and sets the next: a
- * connection that has once answered wakes a thousand times a second, and Node.js 24 warns of each (kafkajs#1751).
- * The timer is needed only while requests wait for a throttle to pass.
- */
-function mendRequestQueue(): void {
-  if (mended) return
-  mended = true
-  const queue = require('kafkajs/src/network/requestQueue/index.js') as {
-    prototype: RequestQueue & { scheduleCheckPendingRequests(): void }
-  }
-  const schedule = queue.prototype.scheduleCheckPendingRequests
-  queue.prototype.scheduleCheckPendingRequests = function (this: RequestQueue): void {
-    if (this.pending.length > 0) schedule.call(this)
-  }
 }

@@ -1,6 +1,7 @@
 /** What the main thread starts a shipper with, and what the shipper's CONTROL_STATE word says. */
 import type { Config } from '../config/schema.ts'
 import type { FormatOptions, OutputFormat } from '../format/output-format.ts'
+import { largestRecordBytes } from '../kafka/record-size.ts'
 import type { ValueFormat } from '../pair/encode-value.ts'
 
 /** CONTROL_STATE: the output takes pairs. */
@@ -60,17 +61,23 @@ export interface KafkaSinkSpec {
   lingerMs: number
   bufferBytes: number
   maxAgeMs: number
+  /** What a pair within the limits needs at most; for a topic that is created. */
+  largestRecordBytes: number
 }
 
 /** @param node this node's name */
-export const kafkaSinkSpec = ({ kafka, ship }: Pick<Config, 'kafka' | 'ship'>, node: string): KafkaSinkSpec => ({
-  kind: 'kafka',
-  kafka,
-  node,
-  format: ship.format,
-  decode: ship.decode,
-  batchBytes: ship.batchBytes,
-  lingerMs: ship.linger,
-  bufferBytes: ship.bufferBytes,
-  maxAgeMs: ship.maxAge,
-})
+export function kafkaSinkSpec(config: Pick<Config, 'kafka' | 'ship' | 'limits'>, node: string): KafkaSinkSpec {
+  const { kafka, ship } = config
+  return {
+    kind: 'kafka',
+    kafka,
+    node,
+    format: ship.format,
+    decode: ship.decode,
+    batchBytes: ship.batchBytes,
+    lingerMs: ship.linger,
+    bufferBytes: ship.bufferBytes,
+    maxAgeMs: ship.maxAge,
+    largestRecordBytes: largestRecordBytes(config),
+  }
+}

@@ -1,45 +1,46 @@
 /**
- * Pairs read back from a Kafka topic, in any output format. Main thread: one process, nothing beside it.
+ * Prints pairs read back from a Kafka topic, in any output format. Runs on the main thread, without workers.
  *
- * What is no pair of ours is skipped and counted, never an error: a topic may have other writers.
+ * Records that are not pairs are skipped and counted, never an error: a topic may have other producers.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { errorText, InterceptorError, runtimeError } from '../errors.ts'
 import type { PairFormat } from '../format/output-format.ts'
 import type { KafkaSettings } from '../kafka/client.ts'
-import { troubleOf, troubleText } from '../kafka/errors.ts'
+import { diagnose } from '../kafka/diagnosis.ts'
+import { failureText } from '../kafka/errors.ts'
 import type { TopicRecord } from '../kafka/kafkajs-wire.ts'
 import { retryDelay } from '../kafka/retry.ts'
 import type { Logger } from '../log/logger.ts'
 import type { FdOutput, WriteResult } from '../output/fd-output.ts'
 import { type TailFrom, TopicReader } from './topic-reader.ts'
 
-/** Tries in a row before reading a topic to its end fails. Following goes on forever. */
-const MAX_TRIES = 5
+/** Failures in a row after which reading a topic to its end gives up. Following a topic retries forever. */
+const MAX_FAILURES = 5
 
 export interface TailOptions {
   kafka: KafkaSettings
   from: TailFrom
-  /** Wait for more at the end, until aborted. */
+  /** At the end, wait for more records until aborted. */
   follow: boolean
   /** Stop after this many pairs; null: never. */
   limit: number | null
   format: PairFormat
   output: FdOutput
   log: Logger
-  /** Ends reading; what has been read is written. */
+  /** Stops reading; what has been read is written. */
   signal: AbortSignal
 }
 
 export interface TailResult {
   /** Pairs written. */
   pairs: number
-  /** Records that are no pairs. */
+  /** Records that are not pairs. */
   foreign: number
 }
 
 /**
- * Reads and prints until the end, the limit, the abort, or until nobody reads the output any more.
+ * Reads and prints until the topic's end, the limit, the abort, or until the reader of the output closes it.
  *
  * @throws InterceptorError when the topic cannot be read or the output cannot be written
  */
@@ -76,11 +77,11 @@ async function openReader({ kafka, from, log }: TailOptions): Promise<TopicReade
     return reader
   } catch (error) {
     reader.close()
-    throw cannotRead(error, kafka)
+    throw cannotRead(error, kafka, reader)
   }
 }
 
-/** A new reader in place of one that failed, after a pause. It connects when it reads. */
+/** Replaces a reader that failed, after a delay. The new one connects at its first read. */
 async function reopen(
   failed: TopicReader,
   error: unknown,
@@ -89,8 +90,8 @@ async function reopen(
 ): Promise<TopicReader> {
   const { kafka, log, signal, follow } = options
   if (error instanceof InterceptorError) throw error
-  if (!follow && failures >= MAX_TRIES) throw cannotRead(error, kafka)
-  log.warn(`cannot read on, and trying again: ${troubleText(error)}`)
+  if (!follow && failures >= MAX_FAILURES) throw cannotRead(error, kafka, failed)
+  log.warn(`cannot read from Kafka, retrying: ${failureText(error)}`)
   failed.close()
   await sleep(retryDelay(failures), undefined, { signal }).catch(() => {})
   const reader = new TopicReader(kafka, (message) => log.debug(`kafkajs: ${message}`))
@@ -98,21 +99,23 @@ async function reopen(
   return reader
 }
 
-function cannotRead(error: unknown, { topic, brokers }: KafkaSettings): InterceptorError {
+function cannotRead(error: unknown, kafka: KafkaSettings, { reached }: TopicReader): InterceptorError {
   if (error instanceof InterceptorError) return error
-  const trouble = troubleOf(error)
-  if (trouble === 'missingTopic') {
+  const { topic, brokers } = kafka
+  const { failure, text, hint } = diagnose(error, kafka, reached)
+  if (failure === 'missingTopic') {
     return runtimeError(`there is no topic ${topic} at ${brokers.join(', ')}`, { cause: error })
   }
-  const hint = trouble === 'away' ? 'Run interceptor doctor with the same options to see how far it comes.' : undefined
-  const message = `cannot read the topic ${topic} at ${brokers.join(', ')}: ${troubleText(error)}`
-  return runtimeError(message, hint === undefined ? { cause: error } : { cause: error, hint })
+  const message = `cannot read the topic ${topic} at ${brokers.join(', ')}: ${text}`
+  const steps = [...(hint === null ? [] : [hint]), 'run interceptor doctor with the same options']
+  const advice = steps.join('; ')
+  return runtimeError(message, { cause: error, hint: `${advice[0].toUpperCase()}${advice.slice(1)}.` })
 }
 
-/** Turns records into output. */
+/** Formats and writes records. */
 class Printer {
   readonly result: TailResult = { pairs: 0, foreign: 0 }
-  /** Nothing more is wanted: the limit is reached, or nobody reads. */
+  /** The limit is reached, or the reader has closed the output. */
   done = false
   readonly #options: TailOptions
 
@@ -134,7 +137,6 @@ class Printer {
 
   end(): void {
     const { format, output } = this.#options
-    // Whoever has gone wants no closing bracket either.
     if (this.#check(output.write(format.end()))) this.#check(output.flush())
   }
 
@@ -162,6 +164,6 @@ class Printer {
   }
 }
 
-/** Records of other tools may lack the header; whether they are pairs is seen when they are read. */
+/** Records of other producers may lack the header: whether they are pairs shows when they are parsed. */
 const isOurs = (contentType: string | null): boolean =>
   contentType === null || /^application\/(x-|vnd\.)?(msgpack|json)\b/i.test(contentType)

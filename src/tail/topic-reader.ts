@@ -1,32 +1,39 @@
 /**
- * Reads a topic record by record without a consumer group: nothing is committed, no group is left behind, and any number
- * of readers do not disturb each other.
+ * Reads a topic's records without a consumer group: it commits nothing, leaves no group behind, and does not affect other
+ * readers.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { clientFor, type KafkaSettings, REQUEST_TIMEOUT_MS } from '../kafka/client.ts'
-import { registerCodecs } from '../kafka/decompress.ts'
+import { registerCodecs } from '../kafka/codecs.ts'
 import { codeOf, OFFSET_OUT_OF_RANGE } from '../kafka/errors.ts'
-import { KafkaWire, type TopicRecord } from '../kafka/kafkajs-wire.ts'
+import { type Client, KafkaWire, type Reached, type TopicRecord } from '../kafka/kafkajs-wire.ts'
 
-/** How long a broker waits for records before it answers that there are none. */
+/** How long a broker waits for records before it answers without any. */
 const MAX_WAIT_MS = 500
-/** How often the partitions are asked for, so that added ones are read too. */
+/** How often the partitions are asked for, so that added ones are read. */
 const REFRESH_MS = 60_000
 
 /** Where to begin: a number is a time, milliseconds since the Unix epoch. */
 export type TailFrom = 'beginning' | 'end' | number
 
 export class TopicReader {
+  readonly #client: Client
   readonly #wire: KafkaWire
   #leaders: readonly number[] = []
   #refreshedMs = -Infinity
   readonly #next = new Map<number, number>()
   readonly #ends = new Map<number, number>()
 
-  /** @param log takes kafkajs's warnings @throws InterceptorError (exit 2) when the settings cannot work */
+  /** @param log receives kafkajs's warnings @throws InterceptorError (exit 2) when the settings cannot work */
   constructor(settings: KafkaSettings, log: (message: string) => void) {
     registerCodecs()
-    this.#wire = new KafkaWire(clientFor(settings, log, 2), settings.clientId, settings.topic, REQUEST_TIMEOUT_MS)
+    this.#client = clientFor(settings, { log, reads: true, retries: 2 })
+    this.#wire = new KafkaWire(this.#client, settings.clientId, settings.topic, REQUEST_TIMEOUT_MS)
+  }
+
+  /** How far the connection has come, for the diagnosis of a failure. */
+  get reached(): Reached {
+    return this.#client.reached
   }
 
   /** Finds where to begin, and where the topic ends now. @throws kafkajs's errors */
@@ -37,18 +44,18 @@ export class TopicReader {
     for (const [partition, offset] of await this.#wire.offsets(from, partitions)) this.#next.set(partition, offset)
   }
 
-  /** Takes up where another reader of the same topic stopped, after that one failed. */
+  /** Continues where another reader of the same topic failed. */
   resume(before: TopicReader): void {
     for (const [partition, offset] of before.#ends) this.#ends.set(partition, offset)
     for (const [partition, offset] of before.#next) this.#next.set(partition, offset)
   }
 
-  /** True once everything is read that was there when the topic was opened. */
+  /** True once everything is read that the topic held when it was opened. */
   get atEnd(): boolean {
     return [...this.#ends].every(([partition, end]) => (this.#next.get(partition) ?? 0) >= end)
   }
 
-  /** Records that follow, in the order of their times; empty when none came within half a second. */
+  /** The next records, in the order of their timestamps; empty when none arrived within half a second. */
   async read(): Promise<TopicRecord[]> {
     if (performance.now() - this.#refreshedMs > REFRESH_MS) await this.#refresh()
     const byLeader = new Map<number, { partition: number; offset: number }[]>()
@@ -72,7 +79,7 @@ export class TopicReader {
     this.#wire.close()
   }
 
-  /** A batch may begin before the place asked for. @returns whether the record is news */
+  /** A batch may begin before the offset asked for. @returns whether the record was not read before */
   #advance({ partition, offset }: TopicRecord): boolean {
     if (offset < (this.#next.get(partition) ?? 0)) return false
     this.#next.set(partition, offset + 1)
@@ -84,7 +91,7 @@ export class TopicReader {
     this.#refreshedMs = -Infinity
   }
 
-  /** Records were deleted (retention) before they were read: goes on with the oldest there are. */
+  /** Records were deleted (retention) before they were read: continues with the oldest that exist. */
   async #skipDeleted(): Promise<void> {
     for (const [partition, begin] of await this.#wire.offsets('beginning', [...this.#next.keys()])) {
       this.#next.set(partition, Math.max(begin, this.#next.get(partition) ?? 0))

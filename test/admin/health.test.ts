@@ -89,7 +89,7 @@ test('readiness: not while the agent stops', () => {
 
 const DEGRADED: [string, Partial<AgentState>, string][] = [
   [
-    'Kafka is away',
+    'Kafka is unreachable',
     { observation: observation({ outputReachable: false }) },
     '[!]output degraded: away; 100 of 1000 bytes wait, the oldest for 2 s',
   ],

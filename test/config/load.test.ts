@@ -81,7 +81,15 @@ test('loadConfig: returns the documented defaults', () => {
       compression: 'none',
       partitionBy: 'connection',
       tls: { enabled: false, caFile: '', certFile: '', keyFile: '', serverName: '' },
-      sasl: { mechanism: '', username: '', passwordFile: '' },
+      sasl: {
+        mechanism: '',
+        username: '',
+        passwordFile: '',
+        tokenFile: '',
+        tokenCommand: [],
+        extensions: [],
+        awsRegion: '',
+      },
     },
     kubernetes: { enabled: 'auto', kubeconfig: '', remoteNames: false },
     targets: {
@@ -297,12 +305,40 @@ const refused: [string, ConfigSources, string][] = [
   [
     'a user without a mechanism',
     { flags: [flag('kafka.sasl.username', 'me')] },
-    'kafka.sasl.username is set, but kafka.sasl.mechanism is empty: write plain, scram-sha-256 or scram-sha-512',
+    'kafka.sasl.username is set, but kafka.sasl.mechanism is empty: it is for plain, scram-sha-256, scram-sha-512',
   ],
   [
     'a mechanism without a password',
     { flags: [flag('kafka.sasl.mechanism', 'plain'), flag('kafka.sasl.username', 'me')] },
     'kafka.sasl.mechanism is plain, which needs kafka.sasl.passwordFile',
+  ],
+  [
+    'a token without a bearer mechanism',
+    {
+      flags: [
+        flag('kafka.sasl.mechanism', 'SCRAM-SHA-512'),
+        flag('kafka.sasl.username', 'me'),
+        flag('kafka.sasl.passwordFile', '/password'),
+        flag('kafka.sasl.tokenFile', '/token'),
+      ],
+    },
+    'kafka.sasl.tokenFile is set, but kafka.sasl.mechanism is scram-sha-512: it is for oauthbearer, aws-msk-iam',
+  ],
+  [
+    'a bearer mechanism without a token',
+    { flags: [flag('kafka.sasl.mechanism', 'OAUTHBEARER')] },
+    'kafka.sasl.mechanism is oauthbearer, which needs kafka.sasl.tokenFile or kafka.sasl.tokenCommand',
+  ],
+  [
+    'a token from two places',
+    {
+      flags: [
+        flag('kafka.sasl.mechanism', 'aws-msk-iam'),
+        flag('kafka.sasl.tokenFile', '/token'),
+        flag('kafka.sasl.tokenCommand', 'get-token,--json'),
+      ],
+    },
+    'kafka.sasl.tokenFile and kafka.sasl.tokenCommand are both set: choose one',
   ],
   [
     'messages that do not fit into memory',

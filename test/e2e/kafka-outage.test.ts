@@ -30,8 +30,8 @@ function flow(run: ShipperRun): () => Promise<number> {
 /** Recovery after a crash takes Kafka itself some ten seconds, and a request in its way may time out first. */
 const RECOVERY_MS = 60_000
 
-const isAway = (run: ShipperRun): boolean => run.logs.some((line) => line.startsWith('Kafka is away'))
-const isBack = (run: ShipperRun): boolean => run.logs.includes('Kafka takes pairs again')
+const isAway = (run: ShipperRun): boolean => run.logs.some((line) => line.startsWith('Kafka is unreachable'))
+const isBack = (run: ShipperRun): boolean => run.logs.includes('Kafka accepts pairs again')
 
 suite('Kafka that goes and comes back', { skip: needsKafka() }, () => {
   let broker: KafkaBroker

@@ -5,6 +5,7 @@ import { after, before, suite, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import * as zlib from 'node:zlib'
 import { KAFKA_PASSWORD, KAFKA_USER, KafkaBroker, needsKafka } from '../../rig/kafka.ts'
+import { defaultConfig } from '../../src/config/load.ts'
 import { allChecks } from '../../src/doctor/all-checks.ts'
 import { kafkaChecks } from '../../src/doctor/kafka-checks.ts'
 import { packPair } from '../../src/pair/unpack.ts'
@@ -67,7 +68,8 @@ suite('shipping to a real Kafka', { skip }, () => {
     await until('it failed', () => run.messages.length > 0)
     const [message] = run.messages
     assert.ok(message.t === 'failed' && message.exitCode === 2)
-    assert.match(message.message, /zstd is not in this Node\.js.*Run Node\.js 22\.15/)
+    assert.match(message.message, /this Node\.js .* has no zstd/)
+    assert.match(message.hint ?? '', /Run Node\.js 22\.15/)
   })
 
   for (const acks of ['none', 'leader', 'all'] as const) {
@@ -131,6 +133,7 @@ suite('shipping to a real Kafka', { skip }, () => {
   })
 
   test('kafka: a pair over the broker’s limit is dropped alone', async () => {
+    await broker.createTopic('oversize')
     const run = shipTo(configFor(broker, 'oversize'), { ringBytes: 16 * 1024 * 1024 })
     for (let number = 0; number < 300; number += 1) {
       await run.put(number, { bodyBytes: number === 150 ? 1_200_000 : 100 })
@@ -216,7 +219,7 @@ suite('shipping to a real Kafka', { skip }, () => {
   })
 
   test('doctor: a broker that is there, a topic that is, and permission to write, without writing', async () => {
-    await broker.createTopic('examined')
+    await broker.createTopic('examined', ['max.message.bytes=4000000'])
     const checks = []
     for await (const check of kafkaChecks(configFor(broker, 'examined'))) checks.push(check)
     assert.deepEqual(
@@ -225,10 +228,28 @@ suite('shipping to a real Kafka', { skip }, () => {
         [`Kafka broker ${broker.plaintext}`, 'ok'],
         ['Kafka cluster', 'ok'],
         ['Kafka topic', 'ok'],
+        ['Kafka max.message.bytes', 'ok'],
         ['Kafka write', 'ok'],
       ],
     )
     assert.equal(readTopic(broker, 'examined').length, 0)
+  })
+
+  test('doctor: a topic that refuses pairs within the limits is reported with the command that changes it', async () => {
+    await broker.createTopic('stock')
+    const checks = []
+    for await (const check of kafkaChecks(configFor(broker, 'stock'))) checks.push(check)
+    const check = checks.find(({ name }) => name === 'Kafka max.message.bytes')
+    assert.equal(check?.state, 'warning')
+    assert.match(check?.found ?? '', /^1048588, but pairs within the limits need up to 2162688 /)
+    assert.match(check?.hint ?? '', /kafka-configs --alter --topic stock --add-config max\.message\.bytes=2162688/)
+  })
+
+  test('kafka: a topic that is created accepts the largest pair within the limits', async () => {
+    const run = shipTo(configFor(broker, 'made'), { ringBytes: 8 * 1024 * 1024 })
+    await run.put(1, { bodyBytes: 1_048_000 })
+    await run.finish()
+    assert.equal(run.counter('shipped'), 1)
   })
 
   test('doctor: each thing that is wrong is named with its mend', async () => {
@@ -275,6 +296,6 @@ function secured(broker: KafkaBroker, mechanism: 'plain' | 'scram-sha-256' | 'sc
   return {
     brokers: [broker.saslSsl],
     tls: { enabled: true, caFile: broker.caFile, certFile: '', keyFile: '', serverName: '' },
-    sasl: { mechanism, username: KAFKA_USER, passwordFile },
+    sasl: { ...defaultConfig().kafka.sasl, mechanism, username: KAFKA_USER, passwordFile },
   }
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
 import * as zlib from 'node:zlib'
 import { KafkaBroker, needsKafka } from '../../rig/kafka.ts'
+import { defaultConfig } from '../../src/config/load.ts'
 import { InterceptorError } from '../../src/errors.ts'
 import { createFormat } from '../../src/format/create-format.ts'
 import { createLogger } from '../../src/log/logger.ts'
@@ -129,7 +130,7 @@ suite('tail: reading a real Kafka', { skip: needsKafka() }, () => {
     const { done, numbers, abort } = startTail('resumed', { follow: true })
     await until('the first are printed', () => numbers().length === 20)
     await broker.stop()
-    await until('it is told', () => logged.some((line) => /cannot read on, and trying again/.test(line)))
+    await until('it is told', () => logged.some((line) => /cannot read from Kafka, retrying/.test(line)))
     await broker.start()
     await ship('resumed', 20, 40)
     await until('the rest is printed', () => numbers().length === 40, 60_000)
@@ -170,7 +171,7 @@ suite('tail: reading a real Kafka', { skip: needsKafka() }, () => {
     const passwordFile = join(broker.folder, 'gone')
     writeFileSync(passwordFile, 'x')
     rmSync(passwordFile)
-    const sasl = { mechanism: 'plain' as const, username: 'u', passwordFile }
+    const sasl = { ...defaultConfig().kafka.sasl, mechanism: 'plain' as const, username: 'u', passwordFile }
     const kafka = configFor(broker, 'x', { kafka: { sasl } }).kafka
     await assert.rejects(
       startTail('x', { kafka }).done,

@@ -5,20 +5,19 @@ import { gunzipSync } from 'node:zlib'
 import { decompressFrame } from 'lz4-napi'
 import { compress as snappyCompress } from 'snappy'
 import { InterceptorError } from '../../src/errors.ts'
-import { CODEC_NUMBERS, createCompressor } from '../../src/kafka/codecs.ts'
-import { unsnappy } from '../../src/kafka/decompress.ts'
+import { CODEC_NUMBERS, createCompressor, decompressSnappy } from '../../src/kafka/codecs.ts'
 
 const records = Buffer.from(JSON.stringify(Array.from({ length: 500 }, (_, n) => ({ n, path: '/orders' }))))
 const lacksZstd = 'zstdCompress' in zlib ? false : 'needs Node.js 22.15 (zstd)'
 
 const undo = {
   gzip: async (data: Buffer) => gunzipSync(data),
-  snappy: unsnappy,
+  snappy: decompressSnappy,
   lz4: (data: Buffer) => decompressFrame(data),
 } as const
 
 for (const name of ['gzip', 'snappy', 'lz4'] as const) {
-  test(`compress: ${name} is undone by its reader, and carries Kafka's number`, async () => {
+  test(`codecs: ${name} is undone by its reader, and carries Kafka's number`, async () => {
     const compressor = createCompressor(name)
     assert.ok(compressor !== null)
     assert.equal(compressor.number, CODEC_NUMBERS[name])
@@ -28,15 +27,15 @@ for (const name of ['gzip', 'snappy', 'lz4'] as const) {
   })
 }
 
-test('compress: none is no compressor', () => assert.equal(createCompressor('none'), null))
+test('codecs: none is no compressor', () => assert.equal(createCompressor('none'), null))
 
-test('compress: zstd where Node.js has it', { skip: lacksZstd }, async () => {
+test('codecs: zstd where Node.js has it', { skip: lacksZstd }, async () => {
   const compressed = await createCompressor('zstd')!.compress(records)
   const { zstdDecompressSync } = zlib as unknown as { zstdDecompressSync(data: Uint8Array): Buffer }
   assert.deepEqual(zstdDecompressSync(compressed), records)
 })
 
-test('compress: zstd where it is missing is a usage error with its mend', {
+test('codecs: zstd where it is missing is a usage error with a hint', {
   skip: lacksZstd === false && 'has zstd',
 }, () => {
   assert.throws(
@@ -45,7 +44,7 @@ test('compress: zstd where it is missing is a usage error with its mend', {
   )
 })
 
-test('unsnappy: reads the framed form of Java’s clients too', async () => {
+test('codecs: Snappy in the framed form of Java’s clients is read too', async () => {
   const header = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0, 0, 0, 0, 1, 0, 0, 0, 1])
   const blocks: Buffer[] = [header]
   for (let at = 0; at < records.length; at += 1000) {
@@ -54,5 +53,5 @@ test('unsnappy: reads the framed form of Java’s clients too', async () => {
     length.writeUInt32BE(block.length)
     blocks.push(length, block)
   }
-  assert.deepEqual(await unsnappy(Buffer.concat(blocks)), records)
+  assert.deepEqual(await decompressSnappy(Buffer.concat(blocks)), records)
 })

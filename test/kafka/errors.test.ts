@@ -1,52 +1,74 @@
 import assert from 'node:assert/strict'
 import { createRequire } from 'node:module'
 import { test } from 'node:test'
-import { codeOf, troubleOf, troubleOfCode, troubleText } from '../../src/kafka/errors.ts'
+import { BadAnswerError, codeOf, failureOf, failureOfCode, failureText, RefusedError } from '../../src/kafka/errors.ts'
 
 const require = createRequire(import.meta.url)
 const kafkajs = require('kafkajs/src/errors.js') as Record<string, new (...args: unknown[]) => Error>
 const { createErrorFromCode } = require('kafkajs/src/protocol/error.js') as { createErrorFromCode(code: number): Error }
 
-test('errors: a broker that is down is away, though kafkajs calls it NonRetriable', () => {
+test('errors: a broker that is down is unreachable, though kafkajs calls it NonRetriable', () => {
   const refused = new kafkajs['KafkaJSConnectionError']('Connection error: connect ECONNREFUSED 10.0.0.1:9092', {
     code: 'ECONNREFUSED',
   })
   const wrapped = new kafkajs['KafkaJSNonRetriableError'](refused, { cause: refused })
-  assert.equal(troubleOf(wrapped), 'away')
-  assert.equal(troubleText(wrapped), 'connect ECONNREFUSED 10.0.0.1:9092')
+  assert.equal(failureOf(wrapped), 'unreachable')
+  assert.equal(failureText(wrapped), 'connect ECONNREFUSED 10.0.0.1:9092')
 })
 
 test('errors: the protocol code decides, however deep kafkajs wraps it', () => {
-  for (const [code, trouble] of [
+  for (const [code, failure] of [
     [3, 'missingTopic'],
-    [5, 'moved'],
-    [29, 'denied'],
-    [58, 'denied'],
+    [5, 'staleMetadata'],
+    [29, 'refused'],
+    [58, 'refused'],
   ] as const) {
     const cause = createErrorFromCode(code)
     const wrapped = new kafkajs['KafkaJSNumberOfRetriesExceeded'](cause, { retryCount: 0, retryTime: 1 })
     assert.equal(codeOf(wrapped), code)
-    assert.equal(troubleOf(wrapped), trouble)
+    assert.equal(failureOf(wrapped), failure)
   }
 })
 
 test('errors: failed authentication and bad certificates need a person', () => {
-  assert.equal(troubleOf(new kafkajs['KafkaJSSASLAuthenticationError']('wrong password')), 'denied')
+  assert.equal(failureOf(new kafkajs['KafkaJSSASLAuthenticationError']('wrong password')), 'refused')
   for (const code of ['SELF_SIGNED_CERT_IN_CHAIN', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'ERR_TLS_CERT_ALTNAME_INVALID']) {
-    assert.equal(troubleOf(new kafkajs['KafkaJSConnectionError']('Connection error', { code })), 'denied')
+    assert.equal(failureOf(new kafkajs['KafkaJSConnectionError']('Connection error', { code })), 'refused')
   }
 })
 
-test('errors: codes of records refused for good, of moved leaders, and of none of our business', () => {
-  assert.deepEqual([2, 32, 87].map(troubleOfCode), ['refused', 'refused', 'refused'])
-  assert.deepEqual([10, 18].map(troubleOfCode), ['tooLarge', 'tooLarge'])
-  assert.deepEqual([6, 74, 75].map(troubleOfCode), ['moved', 'moved', 'moved'])
-  assert.deepEqual([7, 19, 20, 9999, -1].map(troubleOfCode), ['retry', 'retry', 'retry', 'retry', 'retry'])
+test('errors: codes of invalid records, of moved leaders, and of what is temporary', () => {
+  assert.deepEqual([2, 32, 87].map(failureOfCode), ['invalidRecord', 'invalidRecord', 'invalidRecord'])
+  assert.deepEqual([10, 18].map(failureOfCode), ['tooLarge', 'tooLarge'])
+  assert.deepEqual([6, 74, 75].map(failureOfCode), ['staleMetadata', 'staleMetadata', 'staleMetadata'])
+  assert.deepEqual([7, 19, 20, 9999, -1].map(failureOfCode), [
+    'temporary',
+    'temporary',
+    'temporary',
+    'temporary',
+    'temporary',
+  ])
 })
 
-test('errors: anything thrown has a trouble and one line of text', () => {
+test('errors: anything thrown has a failure and one line of text', () => {
   for (const thrown of [undefined, null, 'text', 7, new Error('two\nlines'), { code: 3 }]) {
-    assert.equal(troubleOf(thrown), 'away')
-    assert.ok(!troubleText(thrown).includes('\n'))
+    assert.equal(failureOf(thrown), 'unreachable')
+    assert.ok(!failureText(thrown).includes('\n'))
   }
+})
+
+test('errors: an answer that violates the protocol is a bad answer, however kafkajs reports it', () => {
+  const decoder = new RangeError('The value of "offset" is out of range')
+  const wrapped = new kafkajs['KafkaJSNonRetriableError'](decoder, { cause: decoder })
+  assert.equal(failureOf(wrapped), 'badAnswer')
+  const { message, code } = new BadAnswerError('the broker announces an answer of -5 bytes')
+  assert.equal(failureOf(new kafkajs['KafkaJSConnectionError'](`Connection error: ${message}`, { code })), 'badAnswer')
+})
+
+test('errors: authentication that cannot succeed is refused before the broker is asked', () => {
+  assert.equal(failureOf(new RefusedError('there are no AWS credentials')), 'refused')
+})
+
+test('errors: a leader that the metadata does not know calls for new metadata', () => {
+  assert.equal(failureOf(new kafkajs['KafkaJSBrokerNotFound']('Broker 7 not found')), 'staleMetadata')
 })

@@ -3,19 +3,24 @@ import assert from 'node:assert/strict'
 import { createRequire } from 'node:module'
 import { connect } from 'node:net'
 import { test } from 'node:test'
-import { createClient, encodeProduceRequest, internals } from '../../src/kafka/kafkajs-wire.ts'
+import fc from 'fast-check'
+import { createClient, internals } from '../../src/kafka/kafkajs-wire.ts'
+import { encodeProduceRequest } from '../../src/kafka/produce-request.ts'
 
 const require = createRequire(import.meta.url)
 
-const client = createClient({ brokers: ['127.0.0.1:1'], retry: { retries: 0 } }, ({ host, port, onConnect }) =>
-  connect({ host, port }, onConnect),
+const ANSWER_BYTES = 1024 * 1024
+const client = createClient(
+  { brokers: ['127.0.0.1:1'], retry: { retries: 0 } },
+  ({ host, port, onConnect }) => connect({ host, port }, onConnect),
+  ANSWER_BYTES,
 )
 
-test('kafkajs: is the version whose inside we know', () => {
+test('kafkajs: is the version whose inside is known', () => {
   assert.equal((require('kafkajs/package.json') as { version: string }).version, '2.2.4')
 })
 
-test('kafkajs: a client still makes a cluster with what we call', () => {
+test('kafkajs: a client makes a cluster with the methods that are called', () => {
   const cluster = internals().createCluster(client.kafka) as unknown as Record<string, unknown>
   const calls = [
     'connect',
@@ -28,7 +33,7 @@ test('kafkajs: a client still makes a cluster with what we call', () => {
   for (const name of calls) assert.equal(typeof cluster[name], 'function', name)
 })
 
-test('kafkajs: connections and request queues have what we call', () => {
+test('kafkajs: connections and request queues have the methods that are called', () => {
   const parts: [string, string[]][] = [
     ['network/connectionPool.js', ['getConnectionByRequest']],
     ['network/connection.js', ['isConnected', 'isAuthenticated', 'authenticate', 'nextCorrelationId']],
@@ -36,7 +41,7 @@ test('kafkajs: connections and request queues have what we call', () => {
       'network/requestQueue/index.js',
       ['push', 'waitForPendingRequests', 'maybeThrottle', 'scheduleCheckPendingRequests'],
     ],
-    ['broker/index.js', ['fetch', 'isConnected']],
+    ['broker/index.js', ['fetch', 'describeConfigs', 'isConnected']],
   ]
   for (const [file, names] of parts) {
     const { prototype } = require(`kafkajs/src/${file}`) as { prototype: Record<string, unknown> }
@@ -69,19 +74,130 @@ test('kafkajs: reads an answer to a produce request, version 7, with each partit
   assert.equal(answer.clientSideThrottleTime, 250)
 })
 
-test('kafkajs: an idle request queue sets no timer once mended', () => {
-  const RequestQueue = require('kafkajs/src/network/requestQueue/index.js') as new (
-    options: object,
-  ) => {
-    checkPendingRequests(): void
-    throttleCheckTimeoutId: unknown
-  }
-  const queue = new RequestQueue({ clientId: 'c', broker: 'b', logger: { debug: () => {} }, requestTimeout: 1 })
+interface RequestQueue {
+  checkPendingRequests(): void
+  maybeThrottle(ms: number | null): void
+  fulfillRequest(answer: { correlationId: number }): void
+  readonly throttleCheckTimeoutId: unknown
+  readonly throttledUntil: number
+}
+
+function newRequestQueue(): RequestQueue {
+  const Queue = require('kafkajs/src/network/requestQueue/index.js') as new (options: object) => RequestQueue
+  return new Queue({ clientId: 'c', broker: 'b', logger: { debug: () => {} }, requestTimeout: 1 })
+}
+
+test('repairs: an idle request queue sets no timer', () => {
+  const queue = newRequestQueue()
   queue.checkPendingRequests()
   assert.equal(queue.throttleCheckTimeoutId, null)
 })
 
-test('produce request: is laid as kafkajs lays its own', async () => {
+test('repairs: a throttle is bounded', () => {
+  const queue = newRequestQueue()
+  queue.maybeThrottle(2 ** 31 - 1)
+  assert.ok(queue.throttledUntil <= Date.now() + 15_000)
+  queue.maybeThrottle(null)
+})
+
+test('repairs: an answer to no request is refused', () => {
+  assert.throws(() => newRequestQueue().fulfillRequest({ correlationId: 7 }), { name: 'BadAnswerError' })
+})
+
+test('repairs: a session counts as authenticated for 80 % of its lifetime, however short it is', () => {
+  const { prototype } = require('kafkajs/src/network/connection.js') as { prototype: { isAuthenticated(): boolean } }
+  const isAuthenticated = (ageMs: number | null, lifetimeMs: number): boolean => {
+    const now = process.hrtime.bigint()
+    const at = ageMs === null ? null : now - BigInt(ageMs) * 1_000_000n
+    const authenticatedAt = at === null ? null : [Number(at / 1_000_000_000n), Number(at % 1_000_000_000n)]
+    return prototype.isAuthenticated.call({
+      authenticatedAt,
+      sessionLifetime: { toString: () => String(lifetimeMs) },
+    } as never)
+  }
+  assert.equal(isAuthenticated(null, 0), false)
+  assert.equal(isAuthenticated(100_000, 0), true, 'a session without end')
+  assert.equal(isAuthenticated(1_000, 3_000), true)
+  assert.equal(isAuthenticated(2_500, 3_000), false)
+  assert.equal(isAuthenticated(40_000, 60_000), true)
+})
+
+interface Decoder {
+  [method: string]: () => unknown
+}
+
+test('repairs: no decoder moves backwards or past the end of an answer', () => {
+  const KafkaDecoder = require('kafkajs/src/protocol/decoder.js') as new (bytes: Buffer) => Decoder
+  const bad: [string, number[]][] = [
+    ['readString', [0xff, 0xf0]],
+    ['readString', [0, 9, 1]],
+    ['readBytes', [0xff, 0xff, 0xff, 0]],
+    ['readBytes', [0x7f, 0xff, 0xff, 0xff]],
+    ['readVarIntBytes', [0x7f]],
+    ['readVarIntString', [0x0a, 1]],
+    ['readVarInt', []],
+    ['readUVarInt', []],
+  ]
+  for (const [method, bytes] of bad) {
+    assert.throws(() => new KafkaDecoder(Buffer.from(bytes))[method](), method)
+  }
+  assert.equal(new KafkaDecoder(Buffer.from([0, 2, 0x68, 0x69])).readString(), 'hi')
+  assert.equal(new KafkaDecoder(Buffer.from([0xff, 0xff])).readString(), null)
+})
+
+test('repairs: random answers are decoded or refused, and soon', async () => {
+  const files = ['metadata/v6', 'apiVersions/v2', 'produce/v7', 'fetch/v11', 'listOffsets/v3', 'describeConfigs/v1']
+  const decoders = files.map(
+    (file) =>
+      require(`kafkajs/src/protocol/requests/${file}/response.js`) as { decode(payload: Buffer): Promise<unknown> },
+  )
+  await fc.assert(
+    fc.asyncProperty(fc.nat(decoders.length - 1), fc.uint8Array({ maxLength: 200 }), async (index, bytes) => {
+      await decoders[index].decode(Buffer.from(bytes)).catch(() => {})
+    }),
+    { numRuns: 3000 },
+  )
+})
+
+test('repairs: a partition without a leader is just that, and the others keep theirs', async () => {
+  const { decode, parse } = require('kafkajs/src/protocol/requests/metadata/v6/response.js') as {
+    decode(payload: Buffer): Promise<never>
+    parse(data: never): Promise<{ topicMetadata: { partitionMetadata: { partitionId: number; leader: number }[] }[] }>
+  }
+  const LEADER_NOT_AVAILABLE = 5
+  const partition = (code: number, id: number, leader: number) => [
+    i16(code),
+    i32(id),
+    i32(leader),
+    i32(0),
+    i32(0),
+    i32(0),
+  ]
+  const payload = [
+    ...[i32(0), i32(0), i16(-1), i32(1), i32(1), i16(0), i16(1), Buffer.from('t'), Buffer.from([0]), i32(2)],
+    ...partition(0, 0, 4),
+    ...partition(LEADER_NOT_AVAILABLE, 1, 9),
+  ]
+  const { topicMetadata } = await parse(await decode(Buffer.concat(payload)))
+  const leaders = topicMetadata[0].partitionMetadata.map(({ partitionId, leader }) => [partitionId, leader])
+  assert.deepEqual(leaders, [
+    [0, 4],
+    [1, -1],
+  ])
+})
+
+const i16 = (value: number): Buffer => {
+  const bytes = Buffer.alloc(2)
+  bytes.writeInt16BE(value)
+  return bytes
+}
+const i32 = (value: number): Buffer => {
+  const bytes = Buffer.alloc(4)
+  bytes.writeInt32BE(value)
+  return bytes
+}
+
+test('produce request: is encoded as kafkajs encodes its own', async () => {
   const requestV7 = require('kafkajs/src/protocol/requests/produce/v7/request.js') as (options: object) => {
     encode(): Promise<{ buffer: Buffer }>
   }

@@ -54,7 +54,7 @@ export const SEAMS: readonly { packages: RegExp; within: string; why: string }[]
     why: 'foreign functions can crash the process: one place has the rules for them',
   },
   { packages: /^kafkajs$/, within: 'src/kafka/', why: 'ship, tail and doctor use the client through one interface' },
-  { packages: /^kafkajs\//, within: 'src/kafka/kafkajs-wire.ts', why: 'its internals may move with any version' },
+  { packages: /^kafkajs\//, within: 'src/kafka/kafkajs-', why: 'its internals may move with any version' },
   { packages: /^cap$/, within: 'src/capture/', why: 'it is optional, and works in the main thread of a process only' },
   { packages: /^piscina$/, within: 'src/supervisor/assembler-pool.ts', why: 'one pool' },
   {

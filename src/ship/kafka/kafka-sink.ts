@@ -8,7 +8,7 @@
  */
 
 import { type Compressor, createCompressor } from '../../kafka/codecs.ts'
-import { type Trouble, troubleOf, troubleOfCode, troubleText } from '../../kafka/errors.ts'
+import { failureOf, failureOfCode, failureText, type KafkaFailure } from '../../kafka/errors.ts'
 import type { PartitionAnswer } from '../../kafka/kafkajs-wire.ts'
 import type { RecordBatch } from '../../kafka/record-batch.ts'
 import { retryDelay } from '../../kafka/retry.ts'
@@ -22,7 +22,7 @@ import { TopicClient } from './topic-client.ts'
 
 const ACKS = { none: 0, leader: 1, all: -1 } as const
 /** Where a person must act, asking often helps nobody. */
-const DENIED_RETRY_MS = 5_000
+const REFUSED_RETRY_MS = 5_000
 /** Brokers that refuse batches for their size are not tried with smaller ones than this. */
 const MIN_BATCH_BYTES = 16 * 1024
 /** A batch is at most this share of the buffer, so that dropping one batch does not drop half of what waits. */
@@ -59,7 +59,13 @@ export class KafkaSink implements Sink {
     const batchBytes = Math.min(spec.batchBytes, Math.max(MIN_BATCH_BYTES, spec.bufferBytes / BATCH_SHARE))
     this.#batcher = new Batcher({ batchBytes, lingerMs: spec.lingerMs, maxAgeMs: spec.maxAgeMs })
     this.#encoder = new RecordEncoder({ ...spec, partitionBy: spec.kafka.partitionBy }, this.#batcher)
-    this.#cluster = new TopicClient(spec.kafka, log, clock, (recovered) => this.#clusterChanged(recovered))
+    this.#cluster = new TopicClient({
+      settings: spec.kafka,
+      maxMessageBytes: spec.largestRecordBytes,
+      log,
+      clock,
+      onChange: (recovered) => this.#clusterChanged(recovered),
+    })
   }
 
   get pairs(): number {
@@ -184,20 +190,20 @@ export class KafkaSink implements Sink {
       this.#batcher.done(lane)
       return
     }
-    const trouble = troubleOfCode(code)
-    if (trouble === 'refused' || trouble === 'tooLarge') this.#narrow(lane, batch, trouble, code)
-    else this.#backOff(lane, trouble, `partition ${lane.partition} answered with error ${code}`)
+    const failure = failureOfCode(code)
+    if (failure === 'invalidRecord' || failure === 'tooLarge') this.#narrow(lane, batch, failure, code)
+    else this.#backOff(lane, failure, `partition ${lane.partition} answered with error ${code}`)
   }
 
   /** A record in this batch is refused for good: find it by halving. */
-  #narrow(lane: Lane, batch: RecordBatch, trouble: Trouble, code: number): void {
+  #narrow(lane: Lane, batch: RecordBatch, failure: KafkaFailure, code: number): void {
     if (batch.count > 1) {
-      if (trouble === 'tooLarge') this.#learnBatchBytes(batch.size)
+      if (failure === 'tooLarge') this.#learnBatchBytes(batch.size)
       this.#batcher.splitInFlight(lane)
       return
     }
     this.#context.ledger.dropped('rejected', 1)
-    const why = trouble === 'tooLarge' ? `it is too large (${batch.size} bytes)` : 'it is invalid there'
+    const why = failure === 'tooLarge' ? `it is too large (${batch.size} bytes)` : 'it is invalid there'
     this.#log.warn(`Kafka refuses a pair, which is dropped: ${why}`, { code, bytes: batch.size })
     this.#batcher.done(lane)
   }
@@ -212,27 +218,27 @@ export class KafkaSink implements Sink {
 
   /** A broker could not be reached, or did not answer. */
   #failed(leader: number, lanes: readonly Lane[], error: unknown): void {
-    const trouble = troubleOf(error)
+    const failure = failureOf(error)
     this.#failing.add(leader)
-    for (const lane of lanes) this.#backOff(lane, trouble, null)
-    this.#cluster.suspect(trouble)
-    if (this.away) this.#cluster.away(trouble, error)
-    else this.#log.warn(`a broker does not take pairs: ${troubleText(error)}`, { broker: leader })
+    for (const lane of lanes) this.#backOff(lane, failure, null)
+    this.#cluster.suspect(failure)
+    if (this.away) this.#cluster.reportDown(error)
+    else this.#log.warn(`a broker does not accept pairs: ${failureText(error)}`, { broker: leader })
   }
 
-  #backOff(lane: Lane, trouble: Trouble, reason: string | null): void {
+  #backOff(lane: Lane, failure: KafkaFailure, reason: string | null): void {
     this.#batcher.putBack(lane)
-    const delay = trouble === 'denied' ? DENIED_RETRY_MS : retryDelay(lane.attempts)
+    const delay = failure === 'refused' ? REFUSED_RETRY_MS : retryDelay(lane.attempts)
     lane.attempts += 1
     lane.retryAtMs = this.#clock() + delay
     if (reason !== null) {
-      this.#log.warn(`Kafka does not take pairs now: ${reason} (${trouble})`)
-      this.#cluster.suspect(trouble)
+      this.#log.warn(`Kafka does not accept pairs now: ${reason} (${failure})`)
+      this.#cluster.suspect(failure)
     }
   }
 
   #reached(leader: number): void {
-    this.#cluster.back()
+    this.#cluster.reportUp()
     if (!this.#failing.delete(leader)) return
     // What waits for this broker need not wait any longer.
     for (const lane of this.#batcher.lanes) if (lane.leader === leader) lane.retryAtMs = 0

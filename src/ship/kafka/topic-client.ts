@@ -1,51 +1,62 @@
 /**
- * The cluster as the sink sees it: who leads which partition, kept fresh, and one connection to send through. Everything
- * that can go wrong on the way is tried again, with a new client each time, for as long as the agent runs.
+ * The sink's connection to the cluster: who leads which partition, kept current, and one client to send through.
+ * Whatever fails on the way is retried, with a new client where the old one may be the cause, for as long as the agent
+ * runs.
  *
  * Thread: the shipper's, on its event loop. Nothing here rejects but `produce`.
  */
-
-import { clientFor, type KafkaSettings, REQUEST_TIMEOUT_MS } from '../../kafka/client.ts'
-import { type Trouble, troubleOf, troubleText } from '../../kafka/errors.ts'
-import { KafkaWire, type PartitionAnswer, type ProduceRequest } from '../../kafka/kafkajs-wire.ts'
+import { clientFor, createTopic, type KafkaSettings, REQUEST_TIMEOUT_MS } from '../../kafka/client.ts'
+import { type Diagnosis, diagnose } from '../../kafka/diagnosis.ts'
+import { failureText, type KafkaFailure } from '../../kafka/errors.ts'
+import { type Client, KafkaWire, MAX_MESSAGE_BYTES, type PartitionAnswer } from '../../kafka/kafkajs-wire.ts'
+import type { ProduceRequest } from '../../kafka/produce-request.ts'
 import { retryDelay } from '../../kafka/retry.ts'
 import type { Log } from '../../log/folded-log.ts'
 
-/** How often the partitions are asked for when nothing is wrong: added ones are used from then on. */
+/** How often the partitions are asked for when nothing fails: added ones are used from then on. */
 const REFRESH_MS = 60_000
 /** kafkajs has its own time limits for each step; this is for a step that has none. */
 const WATCHDOG_MS = 40_000
-/** Where a person must act, asking often helps nobody. */
-const DENIED_REFRESH_MS = 5_000
+/** Where a person must act, frequent retries help nobody. */
+const REFUSED_REFRESH_MS = 5_000
+
+export interface TopicClientOptions {
+  settings: KafkaSettings
+  /** `max.message.bytes` of a topic that is created here. */
+  maxMessageBytes: number
+  log: Log
+  /** Monotonic, milliseconds. */
+  clock: () => number
+  /** Called after each successful look at the cluster; with true when the one before had failed. */
+  onChange: (recovered: boolean) => void
+}
 
 export class TopicClient {
   /** Leader of each partition, −1 where there is none; empty until the topic has been seen. */
   leaders: readonly number[] = []
+  /** The topic's `max.message.bytes`; null: not known. */
+  maxMessageBytes: number | null = null
   /** The last attempt to reach the cluster and its topic failed. */
   failing = false
-  /** There is a client that has reached the cluster: `produce` makes sense. */
-  connected = false
-  readonly #settings: KafkaSettings
-  readonly #log: Log
-  readonly #clock: () => number
-  readonly #changed: (recovered: boolean) => void
-  #wire: KafkaWire | null
+  readonly #options: TopicClientOptions
+  #client: Client | null = null
+  #wire: KafkaWire | null = null
+  /** The client has reached the cluster: `produce` makes sense. */
+  #ready = false
   #refreshing = false
   #closed = false
   #dueMs = 0
   #attempts = 0
-  #awaySinceMs: number | null = null
+  #downSinceMs: number | null = null
 
-  /**
-   * @param changed called after each successful look at the cluster; with true when the one before had failed
-   * @throws InterceptorError (exit 2) when the settings cannot work
-   */
-  constructor(settings: KafkaSettings, log: Log, clock: () => number, changed: (recovered: boolean) => void) {
-    this.#settings = settings
-    this.#log = log
-    this.#clock = clock
-    this.#changed = changed
-    this.#wire = this.#open()
+  /** @throws InterceptorError (exit 2) when the settings cannot work */
+  constructor(options: TopicClientOptions) {
+    this.#options = options
+    this.#open()
+  }
+
+  get connected(): boolean {
+    return this.#ready
   }
 
   /** When the partitions are to be asked for next. */
@@ -60,10 +71,11 @@ export class TopicClient {
     void this.#refresh()
   }
 
-  /** Something went wrong that a fresh look at the cluster may mend. */
-  suspect(trouble: Trouble): void {
-    if (trouble === 'retry' || this.#refreshing) return
-    this.#dueMs = Math.min(this.#dueMs, this.#clock() + retryDelay(this.#attempts))
+  /** A request failed: a look at the cluster may repair it, or a new client. */
+  suspect(failure: KafkaFailure): void {
+    if (failure === 'temporary' || this.#refreshing) return
+    if (failure === 'badAnswer') this.#discard()
+    this.#dueMs = Math.min(this.#dueMs, this.#options.clock() + retryDelay(this.#attempts))
   }
 
   /** As KafkaWire.produce. */
@@ -72,42 +84,53 @@ export class TopicClient {
     return inTime(this.#wire.produce(leader, request))
   }
 
-  /** Says once that the cluster does not take pairs, and why. */
-  away(trouble: Trouble, error: unknown): void {
-    this.#awaySinceMs ??= this.#clock()
-    this.#log.warn(`${this.#describe(trouble, error)}; pairs wait in the buffer meanwhile`)
+  /** Logs that the cluster does not accept pairs, and why. */
+  reportDown(error: unknown): void {
+    this.#downSinceMs ??= this.#options.clock()
+    const diagnosis = diagnose(error, this.#options.settings, this.#client?.reached ?? 'nothing')
+    const hint = diagnosis.hint === null ? '' : `: ${diagnosis.hint}`
+    this.#options.log.warn(`${this.#describe(diagnosis)}${hint}; pairs wait in the buffer`)
   }
 
-  /** Says that the cluster takes pairs, where the contrary was said before. */
-  back(): void {
-    if (this.#awaySinceMs === null) return
-    this.#log.info('Kafka takes pairs again', { awayMs: this.#clock() - this.#awaySinceMs })
-    this.#awaySinceMs = null
+  /** Logs that the cluster accepts pairs, where the contrary was logged. */
+  reportUp(): void {
+    if (this.#downSinceMs === null) return
+    this.#options.log.info('Kafka accepts pairs again', { downMs: this.#options.clock() - this.#downSinceMs })
+    this.#downSinceMs = null
   }
 
   close(): void {
     this.#closed = true
-    this.#wire?.close()
-    this.#wire = null
+    this.#discard()
   }
 
   #open(): KafkaWire {
-    const client = clientFor(this.#settings, (message) => this.#log.debug(`kafkajs: ${message}`))
-    return new KafkaWire(client, this.#settings.clientId, this.#settings.topic, REQUEST_TIMEOUT_MS)
+    const { settings, log } = this.#options
+    this.#client = clientFor(settings, { log: (message) => log.debug(`kafkajs: ${message}`) })
+    this.#wire = new KafkaWire(this.#client, settings.clientId, settings.topic, REQUEST_TIMEOUT_MS)
+    return this.#wire
+  }
+
+  /** The next client asks the name server again, and reads secrets that may have changed. */
+  #discard(): void {
+    this.#wire?.close()
+    this.#wire = null
+    this.#ready = false
   }
 
   async #refresh(): Promise<void> {
     try {
-      this.#wire ??= this.#open()
-      const leaders = await inTime(this.#wire.leaders())
+      const wire = this.#wire ?? this.#open()
+      const leaders = await inTime(wire.leaders())
       if (leaders.length === 0) throw new Error('the topic has no partitions yet')
+      this.maxMessageBytes = await inTime(readMaxMessageBytes(wire, leaders))
       this.leaders = leaders
       const recovered = this.failing
       this.failing = false
-      this.connected = true
+      this.#ready = true
       this.#attempts = 0
-      this.#dueMs = this.#clock() + REFRESH_MS
-      if (!this.#closed) this.#changed(recovered)
+      this.#dueMs = this.#options.clock() + REFRESH_MS
+      if (!this.#closed) this.#options.onChange(recovered)
     } catch (error) {
       await this.#missed(error)
     }
@@ -115,46 +138,49 @@ export class TopicClient {
   }
 
   async #missed(error: unknown): Promise<void> {
-    const trouble = troubleOf(error)
-    if (trouble === 'missingTopic' && !this.#closed && (await this.#createTopic())) {
-      this.#dueMs = this.#clock() + retryDelay(0)
+    const { settings, clock } = this.#options
+    const { failure } = diagnose(error, settings, 'nothing')
+    if (failure === 'missingTopic' && !this.#closed && settings.createTopic && (await this.#createTopic())) {
+      this.#dueMs = clock() + retryDelay(0)
       return
     }
     this.failing = true
-    if (!this.#closed) this.away(trouble, error)
-    // A new client next time: it asks the name server again, and reads secrets that may have changed.
-    if (trouble === 'away' || trouble === 'denied') {
-      this.#wire?.close()
-      this.#wire = null
-      this.connected = false
-    }
-    this.#dueMs = this.#clock() + (trouble === 'denied' ? DENIED_REFRESH_MS : retryDelay(this.#attempts))
+    if (!this.#closed) this.reportDown(error)
+    if (failure === 'unreachable' || failure === 'badAnswer' || failure === 'refused') this.#discard()
+    this.#dueMs = clock() + (failure === 'refused' ? REFUSED_REFRESH_MS : retryDelay(this.#attempts))
     this.#attempts += 1
   }
 
-  /** @returns whether the topic was asked for and is there now */
+  /** @returns whether the topic exists now */
   async #createTopic(): Promise<boolean> {
-    const { topic, createTopic } = this.#settings
-    if (!createTopic) return false
-    const client = clientFor(this.#settings, () => {})
-    const admin = client.kafka.admin()
+    const { settings, maxMessageBytes, log } = this.#options
     try {
-      const created = await inTime(admin.connect().then(() => admin.createTopics({ topics: [{ topic }] })))
-      if (created) this.#log.info(`created the topic ${topic}`)
+      const configs = { [MAX_MESSAGE_BYTES]: String(maxMessageBytes) }
+      const created = await inTime(createTopic(settings, configs))
+      if (created) log.info(`created the topic ${settings.topic}`, configs)
       return true
     } catch (error) {
-      this.#log.warn(`cannot create the topic ${topic}: ${troubleText(error)}`)
+      log.warn(`cannot create the topic ${settings.topic}: ${failureText(error)}`)
       return false
-    } finally {
-      client.close()
     }
   }
 
-  #describe(trouble: Trouble, error: unknown): string {
-    const { topic, createTopic } = this.#settings
-    if (trouble === 'denied') return `Kafka refuses this client: ${troubleText(error)}`
-    if (trouble !== 'missingTopic') return `Kafka is away: ${troubleText(error)}`
-    return `Kafka has no topic ${topic}${createTopic ? '' : ': create it, or set kafka.createTopic'}`
+  #describe({ failure, text }: Diagnosis): string {
+    const { topic, createTopic: creates } = this.#options.settings
+    if (failure === 'refused') return `Kafka refuses this client: ${text}`
+    if (failure !== 'missingTopic') return `Kafka is unreachable: ${text}`
+    return `Kafka has no topic ${topic}${creates ? '' : ': create it, or set kafka.createTopic'}`
+  }
+}
+
+/** What any leader answers; null where this user may not ask (DescribeConfigs on the topic). */
+async function readMaxMessageBytes(wire: KafkaWire, leaders: readonly number[]): Promise<number | null> {
+  const leader = leaders.find((broker) => broker !== -1)
+  if (leader === undefined) return null
+  try {
+    return await wire.maxMessageBytes(leader)
+  } catch {
+    return null
   }
 }
 

@@ -1,0 +1,106 @@
+/**
+ * Authentication to the brokers. Passwords are read when a client is made; tokens and temporary credentials each time
+ * that a connection authenticates, as they are short-lived.
+ */
+import type { AuthenticationProviderArgs, Mechanism, SASLOptions } from 'kafkajs'
+import type { Config } from '../config/schema.ts'
+import { usageError } from '../errors.ts'
+import { type AwsCredentials, mskIamMessage, regionOf } from './aws-signature.ts'
+import { RefusedError } from './errors.ts'
+import { readSetting, readToken } from './secrets.ts'
+
+type SaslSettings = Config['kafka']['sasl']
+
+const SEPARATOR = '\x01'
+const USER_AGENT = 'interceptor'
+
+/** What kafkajs is to authenticate with; null: nothing. @throws InterceptorError (exit 2) */
+export function saslOptions(settings: SaslSettings): SASLOptions | Mechanism | null {
+  const { mechanism, username, passwordFile } = settings
+  switch (mechanism) {
+    case '':
+      return null
+    case 'oauthbearer':
+      return { mechanism: 'OAUTHBEARER', authenticationProvider: (args) => oauthBearer(settings, args) }
+    case 'aws-msk-iam':
+      return { mechanism: 'AWS_MSK_IAM', authenticationProvider: (args) => awsMskIam(settings, args) }
+    default: {
+      if (username === '' || passwordFile === '') {
+        throw usageError(`kafka.sasl.mechanism ${mechanism} needs kafka.sasl.username and kafka.sasl.passwordFile`)
+      }
+      const password = readSetting('kafka.sasl.passwordFile', passwordFile).replace(/\r?\n$/, '')
+      return { mechanism, username, password } as SASLOptions
+    }
+  }
+}
+
+/** RFC 7628 §3.1. A refused token is answered with a JSON object (§3.2.2), which kafkajs's own mechanism ignores. */
+const oauthBearer = (settings: SaslSettings, { saslAuthenticate }: AuthenticationProviderArgs) => ({
+  async authenticate(): Promise<void> {
+    const token = await readToken(settings)
+    const fields = [`auth=Bearer ${token}`, ...settings.extensions]
+    const message = `n,,${SEPARATOR}${fields.join(SEPARATOR)}${SEPARATOR}${SEPARATOR}`
+    const answer = await exchange(saslAuthenticate, message)
+    if (answer !== '') throw new RefusedError(`the broker refuses the token: ${answer}`)
+  },
+})
+
+const awsMskIam = (settings: SaslSettings, { host, saslAuthenticate }: AuthenticationProviderArgs) => ({
+  async authenticate(): Promise<void> {
+    const region = settings.awsRegion || regionOf(host) || process.env['AWS_REGION']
+    if (region === undefined) {
+      throw new RefusedError(`the name ${host} has no AWS region: set kafka.sasl.awsRegion`)
+    }
+    const message = mskIamMessage(host, region, await awsCredentials(settings), USER_AGENT, new Date())
+    await exchange(saslAuthenticate, message)
+  },
+})
+
+/** One message and its answer, both behind a length of four bytes, as kafkajs wants them. */
+async function exchange(
+  saslAuthenticate: AuthenticationProviderArgs['saslAuthenticate'],
+  message: string,
+): Promise<string> {
+  const bytes = Buffer.from(message)
+  const encoded = Buffer.allocUnsafe(4 + bytes.length)
+  encoded.writeInt32BE(bytes.length)
+  bytes.copy(encoded, 4)
+  const answer = await saslAuthenticate<string>({
+    request: { encode: () => encoded },
+    response: { decode: (raw) => raw, parse: (raw) => raw.toString('utf8', 4) },
+  })
+  return answer ?? ''
+}
+
+/**
+ * Of `tokenFile` or `tokenCommand` in the form that AWS's `credential_process` prints (Configuration and credential file
+ * settings of the AWS CLI), else of the environment.
+ *
+ * @throws RefusedError
+ */
+async function awsCredentials(settings: SaslSettings): Promise<AwsCredentials> {
+  const { AWS_ACCESS_KEY_ID: id, AWS_SECRET_ACCESS_KEY: secret, AWS_SESSION_TOKEN: session } = process.env
+  if (settings.tokenFile === '' && settings.tokenCommand.length === 0) {
+    if (!id || !secret) {
+      const sources = 'kafka.sasl.tokenFile, kafka.sasl.tokenCommand or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY'
+      throw new RefusedError(`there are no AWS credentials: set ${sources}`)
+    }
+    return { accessKeyId: id, secretAccessKey: secret, sessionToken: session || null }
+  }
+  return parseCredentials(await readToken(settings))
+}
+
+/** @throws RefusedError, whose message holds nothing of the text */
+export function parseCredentials(text: string): AwsCredentials {
+  let fields: Record<string, unknown> = {}
+  try {
+    fields = JSON.parse(text) as Record<string, unknown>
+  } catch {
+    // Not JSON: reported below, without the parser's message, which quotes the text.
+  }
+  const { AccessKeyId: accessKeyId, SecretAccessKey: secretAccessKey, SessionToken: session } = fields ?? {}
+  if (typeof accessKeyId !== 'string' || typeof secretAccessKey !== 'string') {
+    throw new RefusedError('the AWS credentials are no JSON object with AccessKeyId and SecretAccessKey')
+  }
+  return { accessKeyId, secretAccessKey, sessionToken: typeof session === 'string' ? session : null }
+}

@@ -1,0 +1,77 @@
+/** What the configuration names but does not hold: certificates, passwords, and short-lived tokens and credentials. */
+import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import type { Config } from '../config/schema.ts'
+import { errorText, usageError } from '../errors.ts'
+import { RefusedError } from './errors.ts'
+
+/** A command that has not ended by then is killed. */
+const COMMAND_MS = 8_000
+const MAX_BYTES = 64 * 1024
+
+type TokenSettings = Pick<Config['kafka']['sasl'], 'tokenFile' | 'tokenCommand'>
+
+/** @param key the configuration's, for the message @throws InterceptorError (exit 2) */
+export function readSetting(key: string, path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    throw usageError(`${key}: cannot read it: ${errorText(error)}`, { cause: error })
+  }
+}
+
+/**
+ * Reads the token's file, or runs its command, now.
+ *
+ * @returns what it holds or prints, without white space around it
+ * @throws RefusedError that names the source, and nothing of its content
+ */
+export async function readToken({ tokenFile, tokenCommand }: TokenSettings): Promise<string> {
+  const token = tokenFile === '' ? await runCommand(tokenCommand) : await readFileOf(tokenFile)
+  if (token.trim() === '') throw new RefusedError(`${sourceName(tokenFile)} gives no token`)
+  return token.trim()
+}
+
+const sourceName = (tokenFile: string): string =>
+  tokenFile === '' ? 'kafka.sasl.tokenCommand' : 'kafka.sasl.tokenFile'
+
+async function readFileOf(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    throw new RefusedError(`kafka.sasl.tokenFile: cannot read it: ${errorText(error)}`)
+  }
+}
+
+/** Several connections authenticate at once; a command that asks a server for a token need not run for each. */
+const running = new Map<string, Promise<string>>()
+
+function runCommand(command: readonly string[]): Promise<string> {
+  const key = JSON.stringify(command)
+  const other = running.get(key)
+  if (other !== undefined) return other
+  const result = run(command).finally(() => running.delete(key))
+  running.set(key, result)
+  return result
+}
+
+function run([program, ...args]: readonly string[]): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const options = { encoding: 'utf8', timeout: COMMAND_MS, killSignal: 'SIGKILL', maxBuffer: MAX_BYTES } as const
+    execFile(program, args, options, (error, stdout, stderr) => {
+      if (error === null) resolve(stdout)
+      else reject(new RefusedError(`kafka.sasl.tokenCommand: ${commandFailure(error, stderr)}`))
+    })
+  })
+}
+
+/** Node.js's own message repeats the whole command line. */
+function commandFailure(
+  { code, killed, message }: Error & { code?: unknown; killed?: boolean },
+  stderr: string,
+): string {
+  if (killed) return `it did not end within ${COMMAND_MS / 1000} s`
+  const [line = ''] = stderr.trim().split('\n')
+  return typeof code === 'number' ? `it ended with code ${code}: ${line.slice(0, 200)}` : message
+}
