@@ -53,6 +53,8 @@ export interface AssemblerOptions extends VantagePolicy {
   messageBytes: number
   pairBytes: number
   responseTimeoutMicros: number
+  /** A connection without segments for this long is closed. */
+  idleTimeoutMicros: number
   /** Connections tracked at once. */
   flows: number
   /** Bound of everything held: messages waiting, segments behind holes, heads cut between segments. */
@@ -127,7 +129,15 @@ export class Assembler {
     this.#vantages = vantages
     this.#filter = filter
     this.#exchanges = exchanges
-    this.#tracker = new ConnectionTracker(arena, counts, time, reassembler, connections, flows)
+    this.#tracker = new ConnectionTracker(
+      arena,
+      counts,
+      time,
+      reassembler,
+      connections,
+      flows,
+      options.idleTimeoutMicros,
+    )
     this.#time = time
     this.#announced = announced
     this.#counts = counts

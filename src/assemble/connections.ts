@@ -101,6 +101,10 @@ export class Connections implements StreamConsumer, FlowOwner {
     if (stream !== null) this.#parser.gap(stream, bytes, flow.streams[direction].nextSeq)
   }
 
+  ambiguous(flow: Flow): void {
+    if (flow.protocol !== PROTOCOL_OPAQUE) this.#becomeOpaque(flow, C.protocolOther)
+  }
+
   end(flow: Flow, direction: Direction, how: number): void {
     const stream = streamOf(flow, direction)
     if (stream === null) return

@@ -24,7 +24,7 @@ import {
 import { Assembler, type AssemblerOptions } from './assembler.ts'
 import type { PairSink } from './http1/outcomes.ts'
 import type { Arena } from './memory/arena.ts'
-import { FLAG_ACK, FLAG_FIN, FLAG_SYN } from './tcp/reassembler.ts'
+import { FLAG_ACK, FLAG_FIN, FLAG_SYN } from './tcp/header.ts'
 
 /** Enough for the optimising compiler to have seen every loop often (measured: more changes nothing). */
 const ROUNDS = 40

@@ -185,6 +185,11 @@ const limits = section('Limits on what is held in memory. Whatever exceeds one i
     'How long a request waits for its response, in packet time, before it is abandoned.',
     1,
   ),
+  idleTimeout: duration(
+    '30m',
+    'A connection without a segment for this long, in packet time, is closed. It bounds how long a response may pause.',
+    1000,
+  ),
   flows: integer(
     100_000,
     'Most connections tracked at the same time, over all assemblers. At the limit, the connection that has been idle longest is evicted.',

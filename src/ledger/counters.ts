@@ -88,6 +88,8 @@ export const ASSEMBLE_COUNTERS = defineCounters(
     closedCrash: 'flows.closed.crash',
     /** Connections first seen after their handshake. */
     midstream: 'flows.midstream',
+    /** Connections that carried data but of which only one direction was captured; counted when they close. */
+    flowsOneDirection: 'flows.oneDirection',
     protocolTls: 'flows.protocol.tls',
     protocolHttp1: 'flows.protocol.http1',
     protocolHttp2: 'flows.protocol.http2',
@@ -102,6 +104,12 @@ export const ASSEMBLE_COUNTERS = defineCounters(
     segmentsOutOfOrder: 'segments.outOfOrder',
     segmentsDuplicate: 'segments.duplicate',
     segmentsIgnored: 'segments.ignored',
+    /** Of a connection, or a stream, that has ended. */
+    segmentsAfterEnd: 'segments.afterEnd',
+    /** RSTs that their receiver does not obey: the sequence number is not exactly the next one. */
+    segmentsInexactReset: 'segments.inexactReset',
+    /** With a TCP-MD5 or TCP-AO signature that nobody agreed on, or without one where both ends did. */
+    segmentsSignature: 'segments.signature',
     /** Segments behind a hole for which the pool had no room: as good as never seen. */
     segmentsNoRoom: 'segments.noRoom',
     gapsAcked: 'gaps.acked',

@@ -49,6 +49,7 @@ export function planRun(options: PipelineOptions, interfaces: number | null): Pl
       messageBytes: limits.messageBytes,
       pairBytes: limits.pairBytes,
       responseTimeoutMicros: limits.responseTimeout * 1000,
+      idleTimeoutMicros: limits.idleTimeout * 1000,
       flows: Math.max(16, Math.floor(limits.flows / assemblers)),
       poolBytes: budget.poolBytes,
       keep: config.targets.keep,

@@ -198,7 +198,10 @@ describe('assembler: a request without its response is counted by why', () => {
   })
 
   test('timed out with its idle connection', () => {
-    const harness = new AssembleHarness({ responseTimeoutMicros: 10_000 * SECOND }).script(asked('/'))
+    const harness = new AssembleHarness({
+      responseTimeoutMicros: 10_000 * SECOND,
+      idleTimeoutMicros: 600 * SECOND,
+    }).script(asked('/'))
     for (let second = 0; second <= 605; second += 5) harness.tick(START_MICROS + second * SECOND)
     assert.equal(harness.count('flows.closed.idle'), 1)
     assert.equal(harness.count('requests.abandoned.timeout'), 1)

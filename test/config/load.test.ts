@@ -52,6 +52,7 @@ test('loadConfig: returns the documented defaults', () => {
       messageBytes: 1048576,
       pairBytes: 1048576,
       responseTimeout: 60_000,
+      idleTimeout: 1_800_000,
       flows: 100_000,
       memory: 256 * 1024 * 1024,
     },

@@ -34,11 +34,12 @@ export function layFrame(segment: Segment, link: Link = {}): Frame {
   const source = addressBytes(from.address)
   const ipBytes = source.length === 4 ? 20 : 40
   const ip = ETHERNET_BYTES + vlans.length * 4
-  const frame = Buffer.alloc(ip + ipBytes + TCP_BYTES + segment.payload.length)
+  const tcpBytes = TCP_BYTES + (segment.options?.length ?? 0)
+  const frame = Buffer.alloc(ip + ipBytes + tcpBytes + segment.payload.length)
   frame.writeUInt16BE(0x0202, 0)
   for (const [i, id] of vlans.entries()) frame.writeUInt32BE(0x8100_0000 + id, 12 + i * 4)
   frame.writeUInt16BE(ipBytes === 20 ? 0x0800 : 0x86dd, ip - 2)
-  layIp(frame, ip, source, addressBytes(to.address), TCP_BYTES + segment.payload.length)
+  layIp(frame, ip, source, addressBytes(to.address), tcpBytes + segment.payload.length)
   layTcp(frame, ip + ipBytes, from.port, to.port, segment)
   return { bytes: frame, micros: segment.micros, interfaceId }
 }
@@ -67,10 +68,13 @@ function layTcp(frame: Buffer, at: number, sourcePort: number, targetPort: numbe
   frame.writeUInt16BE(targetPort, at + 2)
   frame.writeUInt32BE(segment.seq >>> 0, at + 4)
   frame.writeUInt32BE(segment.ack >>> 0, at + 8)
-  frame.writeUInt8(0x50, at + 12)
+  const { options = new Uint8Array(0) } = segment
+  frame.writeUInt8((TCP_BYTES + options.length) << 2, at + 12)
   frame.writeUInt8(segment.flags, at + 13)
   frame.writeUInt16BE(0xffff, at + 14)
-  frame.set(segment.payload, at + TCP_BYTES)
+  frame.writeUInt16BE(segment.urgent ?? 0, at + 18)
+  frame.set(options, at + TCP_BYTES)
+  frame.set(segment.payload, at + TCP_BYTES + options.length)
 }
 
 /** The 4 or 16 bytes of an address. */

@@ -9,6 +9,7 @@ export const SYN = 0x02
 export const RST = 0x04
 const PSH = 0x08
 export const ACK = 0x10
+export const URG = 0x20
 
 export interface Segment {
   fromClient: boolean
@@ -19,6 +20,10 @@ export interface Segment {
   payload: Uint8Array
   /** Packet time, microseconds since the epoch. */
   micros: number
+  /** Urgent pointer; it counts with URG only. */
+  urgent?: number
+  /** TCP options, a multiple of four bytes. */
+  options?: Uint8Array
 }
 
 export type Side = 'client' | 'server'

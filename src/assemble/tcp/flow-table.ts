@@ -1,18 +1,17 @@
 /**
- * Finds a segment's flow by network domain, virtual network, addresses and ports; keeps at most `capacity` flows.
+ * Finds a segment's flow by network domain, virtual network, addresses and ports; holds at most `capacity` flows.
  *
- * Keys lie inline in one Int32Array, buckets and chains in two more, so a lookup touches no object but the flow found.
- * The endpoint that sorts lower by (address, port) is A; stream 0 runs from A to B, stream 1 from B to A.
+ * Keys are stored inline in one Int32Array, buckets and chains in two more, so a lookup touches no object but the flow it
+ * finds. The endpoint that sorts lower by (address, port) is A; stream 0 runs from A to B, stream 1 from B to A.
  *
  * Equal addresses and ports in two virtual networks (VLANs, overlays) are two flows, but one connection captured at two
- * points, in a VLAN and outside it, is one: a flow answers to a second network once `join` has been called for it.
+ * points, inside a VLAN and outside it, is one flow: `join` makes `find` return it for a second network as well.
  *
- * At capacity the caller makes room: `oldestClosed` first, then `oldestOpen`, the flow that was quiet longest.
+ * At capacity the caller evicts: `oldestClosed` first, then `oldestOpen`, the flow that has been idle longest.
  */
 import type { Arena } from '../memory/arena.ts'
 import type { PacketTime } from '../packet-time.ts'
 import { type Direction, FLOW_CLOSED, FLOW_OPEN, Flow } from './flow.ts'
-import { RecencyList } from './recency-list.ts'
 
 /**
  * Words of a key: domain and IP version, ports, address A and address B, IPv4 in the first word of each; then the virtual
@@ -26,15 +25,39 @@ const ADDRESS_B = 6
 const NETWORK = 10
 const ALSO_IN = 11
 const NONE = -1
-/** Flows between the same ends in different virtual networks. With more the idlest of them is evicted: chains stay short. */
+/** Flows between the same ends in different virtual networks. Beyond it the idlest is evicted, which keeps chains short. */
 const MAX_NETWORKS = 16
-/** Flows move to the front of the recency list at most this often, which keeps a busy flow's segments from writing it. */
+/** Flows move to the front of the recency list at most this often, so that not every segment of a busy flow writes it. */
 const TOUCH_MICROS = 1_000_000
+
+/** Flows in order of their last move, linked through the flows themselves. A flow is in at most one list. */
+class RecencyList {
+  newest: Flow | null = null
+  oldest: Flow | null = null
+
+  /** Adds a flow that is in no list, as the newest. */
+  push(flow: Flow): void {
+    flow.older = this.newest
+    flow.newer = null
+    if (this.newest !== null) this.newest.newer = flow
+    else this.oldest = flow
+    this.newest = flow
+  }
+
+  unlink(flow: Flow): void {
+    if (flow.newer !== null) flow.newer.older = flow.older
+    else this.newest = flow.older
+    if (flow.older !== null) flow.older.newer = flow.newer
+    else this.oldest = flow.newer
+    flow.newer = null
+    flow.older = null
+  }
+}
 
 export class FlowTable {
   /** Set by `find`: the direction of the segment looked up. */
   direction: Direction = 0
-  /** Set by `find`, where it found none: open and closed flows between the same ends in other virtual networks. */
+  /** Set by a `find` without result: open and closed flows between the same ends in other virtual networks. */
   elsewhere: readonly Flow[] = NO_FLOWS
   readonly #elsewhere: Flow[] = []
   readonly #arena: Arena
@@ -52,7 +75,7 @@ export class FlowTable {
   readonly #open = new RecencyList()
   readonly #closed = new RecencyList()
 
-  /** @param capacity flows at most, closed ones that linger included */
+  /** @param capacity maximum number of flows, closed ones that linger included */
   constructor(arena: Arena, time: PacketTime, capacity: number) {
     this.#arena = arena
     this.#time = time
@@ -67,12 +90,12 @@ export class FlowTable {
     return this.#size >= this.#capacity
   }
 
-  /** The open flow that was quiet longest. */
+  /** The open flow that has been idle longest. */
   get oldestOpen(): Flow | null {
     return this.#open.oldest
   }
 
-  /** The flow that closed first of those that linger. */
+  /** Of the closed flows that linger, the one that closed first. */
   get oldestClosed(): Flow | null {
     return this.#closed.oldest
   }
@@ -80,10 +103,10 @@ export class FlowTable {
   /**
    * Looks up the flow of the segment whose IP header is at `ip` and TCP header at `tcp`.
    *
-   * @param domain network namespace the frame was captured in, a uint16
+   * @param domain network namespace that the frame was captured in, a uint16
    * @param network virtual network of the packet, an int32
    * @param hash the frame's symmetric flow hash, which does not depend on the network
-   * @returns the flow, or null; `add` then adds it. `direction` is set either way.
+   * @returns the flow, or null; `add` then adds it. Sets `direction` either way.
    */
   find(ip: number, tcp: number, domain: number, network: number, hash: number): Flow | null {
     this.#readKey(ip, tcp, domain)
@@ -109,18 +132,18 @@ export class FlowTable {
     return null
   }
 
-  /** Whether no further flow may be added between the ends last looked up before one of `elsewhere` is removed. */
+  /** Whether one of `elsewhere` has to be removed before another flow between the same ends is added. */
   get crowded(): boolean {
     return this.elsewhere.length >= MAX_NETWORKS
   }
 
-  /** The segment that `find` has just not found is this flow's, captured at another point: it answers to both networks. */
+  /** The segment that the last `find` did not find is one of this flow, captured at another point. */
   join(flow: Flow): void {
     const key = flow.index * KEY_WORDS
     if (this.#keys[key + ALSO_IN] === this.#keys[key + NETWORK]) this.#keys[key + ALSO_IN] = this.#probe[NETWORK]
   }
 
-  /** Adds the flow that `find` has just not found. The table must not be full. */
+  /** Adds the flow that the last `find` did not find. The table must not be full. */
   add(interfaceId: number): Flow {
     let flow = this.#free
     if (flow !== null) this.#free = flow.older
@@ -135,7 +158,7 @@ export class FlowTable {
     return flow
   }
 
-  /** Takes the flow out; the object will serve another connection. */
+  /** Removes the flow; the object will be used for another connection. */
   remove(flow: Flow): void {
     const bucket = flow.hash & (this.#buckets.length - 1)
     const chain = this.#chain
@@ -151,14 +174,14 @@ export class FlowTable {
     this.#size--
   }
 
-  /** Lets a closed flow linger, so that stray segments find it. */
+  /** Marks a flow as closed. It stays in the table, so that late segments find it. */
   close(flow: Flow): void {
     this.#open.unlink(flow)
     flow.state = FLOW_CLOSED
     this.#closed.push(flow)
   }
 
-  /** Starts a new connection on the tuple of a lingering flow, in the network of the segment last looked up. */
+  /** Starts a new connection on the tuple of a closed flow, in the network of the segment last looked up. */
   reopen(flow: Flow, interfaceId: number): void {
     this.#listOf(flow).unlink(flow)
     this.#keys.set(this.#probe, flow.index * KEY_WORDS)
@@ -166,7 +189,7 @@ export class FlowTable {
     this.#open.push(flow)
   }
 
-  /** Notes activity of an open flow. */
+  /** Records activity of an open flow. */
   touch(flow: Flow): void {
     const { start } = this.#time
     flow.lastMicros = start
@@ -177,7 +200,7 @@ export class FlowTable {
     this.#open.push(flow)
   }
 
-  /** Makes a flow the newest of its list, as of the clock: the time it had was a stray one. */
+  /** Makes a flow the newest of its list, as of the clock, because it had a stray timestamp. */
   restamp(flow: Flow): void {
     const list = this.#listOf(flow)
     flow.lastMicros = this.#time.clock
@@ -186,7 +209,7 @@ export class FlowTable {
     list.push(flow)
   }
 
-  /** True when the flow's addresses are IPv6. */
+  /** Whether the flow's addresses are IPv6. */
   isIpv6(flow: Flow): boolean {
     return (this.#keys[flow.index * KEY_WORDS + TAG] & 1) !== 0
   }
@@ -219,7 +242,7 @@ export class FlowTable {
     this.#elsewhere.push(flow)
   }
 
-  /** Never 0, which marks what belongs to no connection. */
+  /** Never 0, which means: of no connection. */
   #nextSerial(): number {
     this.#serial = (this.#serial + 1) | 0 || 1
     return this.#serial
@@ -288,7 +311,7 @@ export class FlowTable {
 
 const NO_FLOWS: readonly Flow[] = []
 
-/** The steering hash chose this assembler by its high bits; the domain tells equal tuples of two namespaces apart. */
+/** The high bits of the steering hash chose this assembler; the domain separates equal tuples of two namespaces. */
 function mix(hash: number, domain: number): number {
   const mixed = Math.imul(hash ^ Math.imul(domain, 0x9e3779b1), 0x85ebca6b)
   return mixed ^ (mixed >>> 15)

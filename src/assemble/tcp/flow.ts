@@ -1,24 +1,23 @@
-/**
- * A TCP connection as the assembler sees it. Objects are pooled: one per connection, none per segment.
- */
+/** A TCP connection as the assembler follows it. Objects are pooled: one for each connection, none for a segment. */
 
+import { END_FIN } from '../../ledger/reasons.ts'
 import type { HttpConnection } from '../http1/connection.ts'
 import { Chain } from '../memory/block-pool.ts'
 
 /** Index of a stream in its flow: the endpoint that sorts lower sends on stream 0 (see FlowTable). */
 export type Direction = 0 | 1
 
-/** Life of a flow. A closed one stays for a while, so that stray segments do not look like a new connection. */
+/** `Flow.state`. A closed flow stays in the table for a while, so that late segments do not look like a new connection. */
 export const FLOW_OPEN = 0
 export const FLOW_CLOSED = 1
 
-/** What a flow carries, as far as known. */
+/** `Flow.protocol`: what a flow carries, as far as known. */
 export const PROTOCOL_UNKNOWN = 0
 export const PROTOCOL_HTTP1 = 1
 /** Not HTTP/1: its segments are only watched for the connection's end. */
 export const PROTOCOL_OPAQUE = 2
 
-/** A segment that waits behind a hole, or for the peer's bytes it answers. */
+/** A segment that waits behind a hole, or for the client bytes that it answers. */
 export class HeldSegment {
   next: HeldSegment | null = null
   seq = 0
@@ -27,44 +26,76 @@ export class HeldSegment {
   readonly chain = new Chain()
 }
 
-/** One direction of a flow. */
+/** One direction of a flow. Sequence numbers are int32. */
 export class Stream {
-  /** The next byte to deliver, once `known`. */
+  /** A segment of this direction was captured. */
+  captured = false
+  /** The next byte to deliver, once `known`. Of an opaque flow: behind the furthest byte captured. */
   nextSeq = 0
   known = false
-  /** First sequence number after the SYN, once `synSeen`; tells a repeated SYN from a new connection's. */
+  /** First sequence number after the SYN, once `synSeen`; distinguishes a repeated SYN from a new connection's. */
   firstSeq = 0
   synSeen = false
-  /** First sequence number after another SYN, once `rivalKnown`: an answer the peer may take instead, or a new connection's. */
-  rivalSeq = 0
-  rivalKnown = false
+  /**
+   * First sequence number after a different SYN, once `otherSynSeen`: a new connection's, or the SYN+ACK of two that the
+   * client may accept.
+   */
+  otherFirstSeq = 0
+  otherSynSeen = false
+  /** Where the stream ends, once `finSeen`: the nearest FIN captured, void once bytes beyond it are delivered. */
   finSeen = false
   finSeq = 0
-  /** The end was delivered; nothing follows. */
+  /** Another FIN, further ahead. */
+  furtherFinSeen = false
+  furtherFinSeq = 0
+  /** Its end was delivered; nothing follows. */
   ended = false
-  /** Highest acknowledgement the receiver sent for this stream, once `ackedKnown`. */
+  /** Highest acknowledgement that the receiver sent for this stream, once `ackedKnown`. */
   acked = 0
   ackedKnown = false
+  /** A RST that its receiver obeyed only if bytes before it were not captured, once `resetSeen`, and its packet time. */
+  resetSeq = 0
+  resetSeen = false
+  resetMicros = 0
+  /** Sequence number of the urgent byte ahead, once `urgentSeen`. */
+  urgentSeq = 0
+  urgentSeen = false
+  /** An urgent byte was removed, when the peer's next byte was `urgentPeerSeq`. */
+  urgentRemoved = false
+  urgentPeerSeq = 0
   /** Segments that cannot be delivered yet, in sequence order, without overlaps. */
   held: HeldSegment | null = null
   heldBytes = 0
-  /** Furthest segment start seen: the sender has gone at least so far. */
+  /** End of the furthest byte that was ever held. */
+  heldEnd = 0
+  /** Furthest segment start captured: the sender has sent at least up to here. */
   reached = 0
 
   reset(): void {
+    this.captured = false
     this.nextSeq = 0
     this.known = false
     this.firstSeq = 0
     this.synSeen = false
-    this.rivalSeq = 0
-    this.rivalKnown = false
+    this.otherFirstSeq = 0
+    this.otherSynSeen = false
     this.finSeen = false
     this.finSeq = 0
+    this.furtherFinSeen = false
+    this.furtherFinSeq = 0
     this.ended = false
     this.acked = 0
     this.ackedKnown = false
+    this.resetSeq = 0
+    this.resetSeen = false
+    this.resetMicros = 0
+    this.urgentSeq = 0
+    this.urgentSeen = false
+    this.urgentRemoved = false
+    this.urgentPeerSeq = 0
     this.held = null
     this.heldBytes = 0
+    this.heldEnd = 0
     this.reached = 0
   }
 }
@@ -74,15 +105,20 @@ export class Flow {
   readonly streams: readonly [Stream, Stream] = [new Stream(), new Stream()]
   hash = 0
   state = FLOW_OPEN
+  /** Of a closed flow: an END_ value, and of END_RESET the direction that the RST was sent on. */
+  closedBy = END_FIN
+  resetDirection: Direction = 0
   protocol = PROTOCOL_UNKNOWN
   /** Which direction the client sends on, or -1 while unknown. */
   clientDirection: Direction | -1 = -1
-  /** Seen first after its handshake. */
+  /** First seen after its handshake. */
   midstream = false
+  /** Its ends have agreed to sign segments: its first segment, or its SYN+ACK, carries TCP-MD5 or TCP-AO. */
+  signed = false
   /** Bytes of it are lost. */
   lossy = false
   interfaceId = 0
-  /** Tells this connection from others that the object served. */
+  /** Distinguishes this connection from others that used the same object. */
   serial = 0
   /** From whose side it is seen: a VANTAGE_ value (vantage/vantage.ts). */
   vantage = 0
@@ -108,9 +144,18 @@ export class Flow {
     this.index = index
   }
 
-  /** Makes the object ready for a new connection. */
+  /** Prepares the object for a new connection. */
   open(hash: number, interfaceId: number, micros: number, serial: number): void {
     this.hash = hash
+    this.state = FLOW_OPEN
+    this.closedBy = END_FIN
+    this.resetDirection = 0
+    this.protocol = PROTOCOL_UNKNOWN
+    this.clientDirection = -1
+    this.midstream = false
+    this.signed = false
+    this.lossy = false
+    this.interfaceId = interfaceId
     this.serial = serial
     this.vantage = 0
     this.hostPending = false
@@ -119,15 +164,9 @@ export class Flow {
     this.clientPod = null
     this.serverPod = null
     this.namesVersion = 0
-    this.state = FLOW_OPEN
-    this.protocol = PROTOCOL_UNKNOWN
-    this.clientDirection = -1
-    this.midstream = false
-    this.lossy = false
-    this.interfaceId = interfaceId
     this.lastMicros = micros
-    this.touchedMicros = micros
     this.http = null
+    this.touchedMicros = micros
     this.streams[0].reset()
     this.streams[1].reset()
   }

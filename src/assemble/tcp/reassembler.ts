@@ -1,25 +1,28 @@
 /**
- * Puts a flow's segments in order and hands their bytes on, once each: the first copy of a byte wins, whatever the
- * boundaries of later ones (RFC 9293 §3.10.7.4 trims the same way).
+ * Puts a flow's segments in order and delivers each byte once: the first copy of a byte wins, whatever the boundaries of
+ * later copies (RFC 9293 §3.10.7.4 trims the same way).
  *
- * A hole becomes a gap as soon as waiting is pointless: the receiver has acknowledged past it and the sender has gone on
- * past it, so it will never be sent again and our capture lost it. Else at the bound of what one stream may hold, after
- * HOLE_MICROS of packet time, or when the flow ends. A bare acknowledgement alone leaves the hole one more segment of its
- * sender, because merged captures show an acknowledgement before the last of what it acknowledges; one that carries the
- * receiver's next bytes, or covers the FIN, does not.
+ * A hole becomes a gap as soon as waiting is pointless: the receiver has acknowledged past it and the sender has sent past
+ * it, so it will never be sent again and the capture has lost it. Otherwise it becomes a gap at the bound of what one
+ * stream may hold, after HOLE_MICROS of packet time, or when the flow ends. A bare acknowledgement alone leaves the hole
+ * open for one more segment of its sender, because merged captures show an acknowledgement before the last of the bytes
+ * that it acknowledges; an acknowledgement that carries the receiver's next bytes, or covers the FIN, closes it.
  *
- * Causes come before effects: a server's segment that acknowledges client bytes we have not seen waits for them, because
+ * Causes come before effects: a server's segment that acknowledges client bytes not captured yet waits for them, because
  * captures of several queues or interfaces deliver the two directions slightly out of step.
+ *
+ * The urgent byte is removed: receivers that do not ask for it inline, as no HTTP implementation does, read the stream
+ * without it (RFC 6093 §3).
  */
-
 import { ASSEMBLE_COUNTERS } from '../../ledger/counters.ts'
 import { END_FIN } from '../../ledger/reasons.ts'
 import { BLOCK_BYTES, type BlockPool } from '../memory/block-pool.ts'
 import type { PacketTime } from '../packet-time.ts'
 import { type Direction, type Flow, HeldSegment, type Stream } from './flow.ts'
-import { seqAdd, seqDiff } from './seq.ts'
+import { FLAG_ACK, FLAG_FIN } from './header.ts'
+import { seqAdd, seqDiff, WINDOW_BYTES } from './seq.ts'
 
-/** Where a flow's bytes go, in order. Addresses are into the arena and valid during the call. */
+/** Receives a flow's bytes, in order. Addresses are into the arena and valid during the call. */
 export interface StreamConsumer {
   /**
    * In-order bytes [at, end); `seq` is the first one's, `ack` belongs to the segment that carried them, as does the packet
@@ -28,23 +31,18 @@ export interface StreamConsumer {
   data(flow: Flow, direction: Direction, at: number, end: number, seq: number, ack: number): void
   /** `bytes` bytes are given up on, 0 where their number is unknown; the next data continues after them. */
   gap(flow: Flow, direction: Direction, bytes: number): void
+  /** Which bytes the receiver's application read cannot be proved, though all were captured. */
+  ambiguous(flow: Flow): void
   /** Nothing follows on this stream; `how` is an END_ value. Called once per stream. */
   end(flow: Flow, direction: Direction, how: number): void
 }
 
-/** What one stream may hold behind a hole. At the bound the oldest hole becomes a gap (gaps.bound). */
+/** Bytes that one stream may hold behind a hole. At the bound the oldest hole becomes a gap (gaps.bound). */
 const STREAM_HELD_BYTES = 1024 * 1024
-/** A hole that nobody acknowledges lives this long in packet time (gaps.expired): longer than a TCP gives retransmissions a chance. */
+/** Lifetime, in packet time, of a hole that nobody acknowledges (gaps.expired): longer than a TCP retransmits. */
 const HOLE_MICROS = 30_000_000
-
-/** Distance of numbers that are as far ahead as behind: of no use, and never held. */
+/** A distance of exactly 2^31 is both ahead and behind: such a segment is ignored. */
 const OPPOSITE = -(2 ** 31)
-
-/** Bits of the TCP header's flags byte (RFC 9293 §3.1). */
-export const FLAG_FIN = 0x01
-export const FLAG_SYN = 0x02
-export const FLAG_RST = 0x04
-export const FLAG_ACK = 0x10
 
 const C = ASSEMBLE_COUNTERS.index
 
@@ -63,7 +61,7 @@ export class Reassembler {
   }
 
   /**
-   * Takes one segment of an open flow.
+   * Processes one segment of an open flow.
    *
    * @param at, end its payload; may be empty
    * @param seq sequence number of the first payload byte
@@ -77,19 +75,15 @@ export class Reassembler {
       stream.known = true
       stream.nextSeq = seq
       stream.reached = seq
-      // Its SYN was missed though the other side's was not: what came before this segment is unknown.
+      // Its SYN was not captured though the other side's was: an unknown number of bytes precedes this segment.
       if (!flow.midstream) this.#consumer.gap(flow, direction, 0)
     } else if (seqDiff(stream.reached, seq) > 0) stream.reached = seq
-    if ((flags & FLAG_FIN) !== 0 && !stream.finSeen) {
-      stream.finSeen = true
-      stream.finSeq = seqAdd(seq, length)
-    }
     if (length > 0) {
-      if (seq === stream.nextSeq && stream.held === null && !stream.ended && !this.#early(flow, direction, ack)) {
-        stream.nextSeq = seqAdd(seq, length)
-        this.#consumer.data(flow, direction, at, end, seq, ack)
+      if (seq === stream.nextSeq && stream.held === null && !stream.ended && !this.#isEarly(flow, direction, ack)) {
+        this.#pass(flow, direction, stream, at, end, seq, ack)
       } else this.#outOfOrder(flow, direction, stream, at, end, seq, ack)
     }
+    if ((flags & FLAG_FIN) !== 0) noteFin(stream, seqAdd(seq, length))
     if (stream.held !== null || stream.finSeen || seqDiff(stream.nextSeq, stream.reached) > 0) {
       this.#release(flow, direction)
     }
@@ -97,7 +91,23 @@ export class Reassembler {
     if (flow.clientDirection === direction && flow.streams[server].held !== null) this.#deliver(flow, server)
   }
 
-  /** Gives up every hole, delivers what lay behind, and ends both streams. */
+  /**
+   * The sender marks the byte at `seq` as urgent (RFC 9293 §3.8.5).
+   *
+   * A second urgent byte makes the first an ordinary one where the application has not read that far: unless the peer has
+   * sent something since, nobody but the application knows.
+   */
+  urgent(flow: Flow, direction: Direction, seq: number): void {
+    const stream = flow.streams[direction]
+    if (stream.known && seqDiff(stream.nextSeq, seq) < 0) return
+    if (stream.urgentSeen && stream.urgentSeq === seq) return
+    const unread = stream.urgentRemoved && stream.urgentPeerSeq === flow.streams[1 - direction].nextSeq
+    if (stream.urgentSeen || unread) this.#consumer.ambiguous(flow)
+    stream.urgentSeen = true
+    stream.urgentSeq = seq
+  }
+
+  /** Gives up every hole, delivers the bytes behind it, and ends both streams. */
   finish(flow: Flow, how: number): void {
     const first: Direction = flow.clientDirection === 1 ? 1 : 0
     this.#finishStream(flow, first, how)
@@ -106,25 +116,24 @@ export class Reassembler {
 
   /** Frees what a flow holds without delivering it. */
   discard(flow: Flow): void {
-    for (const stream of flow.streams) {
-      while (stream.held !== null) this.#drop(stream)
-    }
+    for (const stream of flow.streams) this.#dropAll(stream)
   }
 
   #finishStream(flow: Flow, direction: Direction, how: number): void {
     const stream = flow.streams[direction]
-    while (stream.held !== null) {
+    while (stream.held !== null && !atFin(stream)) {
       const hole = seqDiff(stream.nextSeq, stream.held.seq)
       if (hole > 0) this.#gap(flow, direction, hole, C.gapsEnded)
       this.#deliverFirst(flow, direction, stream)
     }
+    this.#dropAll(stream)
     if (stream.ended) return
-    stream.ended = true
-    const complete = stream.finSeen && seqDiff(stream.finSeq, stream.nextSeq) >= 0
-    this.#consumer.end(flow, direction, complete ? END_FIN : how)
+    const missing = missingTail(stream)
+    if (missing > 0) this.#gap(flow, direction, missing, C.gapsEnded)
+    this.#end(flow, direction, stream, atFin(stream) ? END_FIN : how)
   }
 
-  /** @param conclusive the receiver has gone on to send bytes of its own */
+  /** @param conclusive the receiver has sent bytes of its own since */
   #acknowledge(flow: Flow, direction: Direction, ack: number, conclusive: boolean): void {
     const stream = flow.streams[direction]
     if (!stream.ackedKnown || seqDiff(stream.acked, ack) > 0) {
@@ -136,8 +145,8 @@ export class Reassembler {
     if (stream.held !== null || seqDiff(stream.nextSeq, stream.reached) > 0) this.#release(flow, direction)
   }
 
-  /** A server's bytes that answer client bytes we have yet to see. */
-  #early(flow: Flow, direction: Direction, ack: number): boolean {
+  /** Whether a segment is a server's answer to client bytes that were not captured yet. */
+  #isEarly(flow: Flow, direction: Direction, ack: number): boolean {
     if (flow.clientDirection !== 1 - direction) return false
     const client = flow.streams[1 - direction]
     return client.known && !client.ended && seqDiff(client.nextSeq, ack) > 0
@@ -154,18 +163,21 @@ export class Reassembler {
   ): void {
     const counts = this.#counts
     const behind = seqDiff(seq, stream.nextSeq)
-    if (behind >= end - at || behind === OPPOSITE || stream.ended) {
+    if (stream.ended && behind < end - at) {
+      counts[C.segmentsAfterEnd]++
+      return
+    }
+    if (behind >= end - at || behind === OPPOSITE) {
       counts[C.segmentsDuplicate]++
       return
     }
     let start = behind > 0 ? at + behind : at
     let first = behind > 0 ? stream.nextSeq : seq
-    if (first === stream.nextSeq && !this.#early(flow, direction, ack)) {
-      // What fills a hole is delivered as it comes, up to what is held: it must not depend on room in the pool.
+    if (first === stream.nextSeq && !this.#isEarly(flow, direction, ack)) {
+      // Bytes that fill a hole are delivered at once, up to the held ones: they must not depend on room in the pool.
       const hole = stream.held === null ? end - start : seqDiff(first, stream.held.seq)
       const stop = Math.min(end, start + Math.max(0, hole))
-      stream.nextSeq = seqAdd(first, stop - start)
-      if (stop > start) this.#consumer.data(flow, direction, start, stop, first, ack)
+      if (stop > start) this.#pass(flow, direction, stream, start, stop, first, ack)
       if (stop === end) return
       start = stop
       first = stream.nextSeq
@@ -181,6 +193,8 @@ export class Reassembler {
     let next = stream.held
     let from = at
     let fromSeq = seq
+    const endSeq = seqAdd(seq, end - at)
+    if (stream.held === null || seqDiff(stream.heldEnd, endSeq) > 0) stream.heldEnd = endSeq
     while (from < end) {
       while (next !== null && seqDiff(seqAdd(next.seq, next.chain.length), fromSeq) >= 0) {
         previous = next
@@ -204,7 +218,7 @@ export class Reassembler {
     }
   }
 
-  /** @returns null when the pool is at its bound: the bytes are as good as never seen, and become a gap. */
+  /** @returns null when the pool is at its bound: the bytes count as never captured, and become a gap */
   #store(from: number, to: number, seq: number, ack: number): HeldSegment | null {
     const held = this.#spare ?? new HeldSegment()
     if (!this.#pool.append(held.chain, from, to - from)) {
@@ -225,43 +239,34 @@ export class Reassembler {
     const stream = flow.streams[direction]
     for (;;) {
       this.#deliver(flow, direction)
+      voidPassedFin(stream)
       const held = stream.held
-      const lost = this.#lost(stream, held)
+      const lost = atFin(stream) ? 0 : lostBytes(stream)
       if (lost > 0) this.#gap(flow, direction, lost, C.gapsAcked)
-      else if (held !== null && this.#time.clock - held.micros > HOLE_MICROS) {
+      else if (held !== null && !atFin(stream) && this.#time.clock - held.micros > HOLE_MICROS) {
         this.#giveUpOldest(flow, direction, stream, C.gapsExpired)
       } else break
     }
-    if (stream.finSeen && !stream.ended && seqDiff(stream.finSeq, stream.nextSeq) >= 0) {
-      stream.ended = true
-      this.#consumer.end(flow, direction, END_FIN)
-    }
+    if (!stream.ended && atFin(stream)) this.#end(flow, direction, stream, END_FIN)
   }
 
-  /** Delivers held segments that are next in order and answer nothing unseen. */
+  /** Delivers held segments that are next in order and answer no missing bytes, up to the FIN. */
   #deliver(flow: Flow, direction: Direction): void {
     const stream = flow.streams[direction]
     for (let held = stream.held; held !== null; held = stream.held) {
-      if (seqDiff(stream.nextSeq, held.seq) > 0) return
-      if (this.#early(flow, direction, held.ack)) return
+      if (seqDiff(stream.nextSeq, held.seq) > 0 || atFin(stream)) return
+      if (this.#isEarly(flow, direction, held.ack)) return
       this.#deliverFirst(flow, direction, stream)
     }
   }
 
-  /** Bytes from `nextSeq` on that the receiver has acknowledged and the sender has gone past. */
-  #lost(stream: Stream, held: HeldSegment | null): number {
-    if (!stream.ackedKnown || stream.ended) return 0
-    const reached = held === null ? (stream.finSeen ? stream.finSeq : stream.reached) : held.seq
-    return Math.min(seqDiff(stream.nextSeq, reached), seqDiff(stream.nextSeq, stream.acked))
-  }
-
-  /** At a bound: the hole in front becomes a gap, or the client bytes that the held ones answer do. */
+  /** At a bound: the hole in front becomes a gap, or the client bytes do that the held segments answer. */
   #giveUpOldest(flow: Flow, direction: Direction, stream: Stream, reason: number): void {
     const held = stream.held
     if (held === null) return
     const hole = seqDiff(stream.nextSeq, held.seq)
     if (hole > 0) this.#gap(flow, direction, hole, reason)
-    else if (this.#early(flow, direction, held.ack)) {
+    else if (this.#isEarly(flow, direction, held.ack)) {
       const client = (1 - direction) as Direction
       this.#gap(flow, client, seqDiff(flow.streams[client].nextSeq, held.ack), reason)
     }
@@ -276,7 +281,36 @@ export class Reassembler {
     this.#consumer.gap(flow, direction, bytes)
   }
 
-  /** Delivers the first held segment but for bytes that were delivered since, block by block. */
+  /** Nothing follows: segments held beyond a FIN never reach the receiver's application. */
+  #end(flow: Flow, direction: Direction, stream: Stream, how: number): void {
+    this.#dropAll(stream)
+    stream.ended = true
+    this.#consumer.end(flow, direction, how)
+  }
+
+  /** Delivers the next bytes [at, end) of the stream, without the urgent byte. */
+  #pass(flow: Flow, direction: Direction, stream: Stream, at: number, end: number, seq: number, ack: number): void {
+    const urgent = stream.urgentSeen ? seqDiff(seq, stream.urgentSeq) : end - at
+    if (urgent >= end - at) {
+      stream.nextSeq = seqAdd(seq, end - at)
+      this.#consumer.data(flow, direction, at, end, seq, ack)
+      return
+    }
+    stream.urgentSeen = false
+    // Behind: a gap has swallowed it.
+    if (urgent < 0) {
+      this.#pass(flow, direction, stream, at, end, seq, ack)
+      return
+    }
+    if (urgent > 0) this.#pass(flow, direction, stream, at, at + urgent, seq, ack)
+    stream.urgentRemoved = true
+    stream.urgentPeerSeq = flow.streams[1 - direction].nextSeq
+    const rest = urgent + 1
+    stream.nextSeq = seqAdd(seq, rest)
+    if (at + rest < end) this.#pass(flow, direction, stream, at + rest, end, seqAdd(seq, rest), ack)
+  }
+
+  /** Delivers the first held segment without the bytes that have been delivered since, block by block. */
   #deliverFirst(flow: Flow, direction: Direction, stream: Stream): void {
     const held = stream.held
     if (held === null) return
@@ -291,9 +325,7 @@ export class Reassembler {
       const count = Math.min(BLOCK_BYTES, left)
       if (skip < count) {
         const at = pool.blockAddress(block)
-        const seq = stream.nextSeq
-        stream.nextSeq = seqAdd(seq, count - skip)
-        this.#consumer.data(flow, direction, at + skip, at + count, seq, held.ack)
+        this.#pass(flow, direction, stream, at + skip, at + count, stream.nextSeq, held.ack)
         skip = 0
       } else skip -= count
       left -= count
@@ -303,6 +335,11 @@ export class Reassembler {
     this.#drop(stream)
   }
 
+  #dropAll(stream: Stream): void {
+    while (stream.held !== null) this.#drop(stream)
+  }
+
+  /** Frees the first held segment. */
   #drop(stream: Stream): void {
     const held = stream.held
     if (held === null) return
@@ -312,4 +349,59 @@ export class Reassembler {
     held.next = this.#spare
     this.#spare = held
   }
+}
+
+/** Whether everything before the FIN was delivered. */
+const atFin = (stream: Stream): boolean => stream.finSeen && stream.finSeq === stream.nextSeq
+
+/** Whether the FIN ends what the sender has sent, as far as was captured. */
+const finIsLast = (stream: Stream): boolean =>
+  stream.finSeen && (stream.held === null || seqDiff(stream.finSeq, stream.heldEnd) <= 0)
+
+/** Remembers a FIN. Of several the nearest counts: a receiver queues a FIN that lies ahead. */
+function noteFin(stream: Stream, finSeq: number): void {
+  if (stream.ended || seqDiff(stream.nextSeq, finSeq) < 0 || (stream.finSeen && finSeq === stream.finSeq)) return
+  let further = finSeq
+  if (!stream.finSeen || seqDiff(finSeq, stream.finSeq) > 0) {
+    further = stream.finSeq
+    stream.finSeq = finSeq
+  }
+  stream.furtherFinSeen = stream.finSeen
+  stream.furtherFinSeq = further
+  stream.finSeen = true
+}
+
+/** A receiver discards a queued FIN when data covers its place. */
+function voidPassedFin(stream: Stream): void {
+  while (stream.finSeen && seqDiff(stream.finSeq, stream.nextSeq) > 0) {
+    stream.finSeen = stream.furtherFinSeen
+    stream.finSeq = stream.furtherFinSeq
+    stream.furtherFinSeen = false
+  }
+}
+
+/** Bytes from `nextSeq` on that the receiver has acknowledged and the sender has sent past. */
+function lostBytes(stream: Stream): number {
+  if (!stream.ackedKnown || stream.ended) return 0
+  const { held } = stream
+  let sent = held === null ? stream.reached : held.seq
+  if (finIsLast(stream) && (held === null || seqDiff(stream.finSeq, held.seq) > 0)) sent = stream.finSeq
+  return Math.min(seqDiff(stream.nextSeq, sent), seqDiff(stream.nextSeq, stream.acked))
+}
+
+/**
+ * At a flow's end: bytes that were certainly sent, because the receiver acknowledged them or the sender's own numbers show
+ * it, but were never captured.
+ */
+function missingTail(stream: Stream): number {
+  if (!stream.captured || !stream.known) return 0
+  const { nextSeq } = stream
+  let missing: number
+  if (finIsLast(stream)) missing = seqDiff(nextSeq, stream.finSeq)
+  else {
+    missing = Math.max(seqDiff(nextSeq, stream.reached), stream.ackedKnown ? seqDiff(nextSeq, stream.acked) : 0)
+    // A single number may be that of a FIN which was not captured.
+    if (missing === 1) missing = 0
+  }
+  return missing > 0 && missing <= WINDOW_BYTES ? missing : 0
 }

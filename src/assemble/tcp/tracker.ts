@@ -1,11 +1,10 @@
 /**
  * Follows connections from their first segment to their last: which flow a segment belongs to, when a tuple starts a new
- * connection, when a flow is over. Bytes are the reassembler's business.
+ * connection, when a flow is over. The bytes are the reassembler's task.
  *
- * A closed flow lingers so that its late retransmissions are not taken for a new connection. Time is packet time; a
- * single frame with a stray timestamp cannot age anything (see `advance`).
+ * A closed flow stays in the table for LINGER_MICROS, so that its late retransmissions are not taken for a new connection.
+ * Time is packet time; a single frame with a stray timestamp cannot age anything (see `advance`).
  */
-
 import { ASSEMBLE_COUNTERS } from '../../ledger/counters.ts'
 import {
   CLOSED_COUNTERS,
@@ -21,29 +20,41 @@ import type { Arena } from '../memory/arena.ts'
 import { CLOCK_STEP_MICROS, type PacketTime } from '../packet-time.ts'
 import { type Direction, FLOW_CLOSED, FLOW_OPEN, type Flow, PROTOCOL_OPAQUE, type Stream } from './flow.ts'
 import type { FlowTable } from './flow-table.ts'
-import { FLAG_ACK, FLAG_FIN, FLAG_RST, FLAG_SYN, type Reassembler } from './reassembler.ts'
-import { seqAdd, seqDiff } from './seq.ts'
+import {
+  acceptSynAck,
+  beginStream,
+  continuesConnection,
+  continuesNumbers,
+  hasDelivered,
+  isRepeatedSyn,
+  rememberSyn,
+  restartStream,
+} from './handshake.ts'
+import {
+  FLAG_ACK,
+  FLAG_FIN,
+  FLAG_RST,
+  FLAG_SYN,
+  FLAG_URG,
+  HEADER_BYTES,
+  headerBytes,
+  isSigned,
+  urgentOffset,
+} from './header.ts'
+import type { Reassembler } from './reassembler.ts'
+import { judgeReset, RESET_OBEYED, RESET_UNPROVEN } from './reset.ts'
+import { seqAdd, seqDiff, WINDOW_BYTES } from './seq.ts'
 
-/** A flow without segments for this long is closed (flows.closed.idle). */
-const IDLE_MICROS = 600_000_000
-/** How long a closed flow's tuple answers stray segments. */
+/** How long a closed flow's tuple absorbs late segments. */
 const LINGER_MICROS = 10_000_000
-/** How often, in packet time, the lists of flows are looked at. */
+/** How often, in packet time, idle and closed flows are looked for. */
 const SWEEP_MICROS = 50_000
-/** A reset further than this from the stream's position is not the connection's (RFC 5961 §3 asks for the window). */
-const RESET_WINDOW = 4 * 1024 * 1024
-/** A SYN whose sequence number lies this close before known data was merely captured late. */
-const LATE_SYN_BYTES = 65_536
-
-/** A frame captured twice, or late, follows its connection's others by less than this. */
+/** A frame captured twice, or late, follows its connection's other frames by less than this. */
 const TWIN_MICROS = 5_000
-
-/** And its numbers lie within this of what was last delivered. */
-const TWIN_BYTES = 262_144
 
 const C = ASSEMBLE_COUNTERS.index
 
-/** Who keeps something for flows. */
+/** Keeps state for flows. */
 export interface FlowOwner {
   /** Whether flows of the interface may be forwarded traffic, so that `hopLimit` is called for their first packets. */
   checksHopLimit(interfaceId: number): boolean
@@ -60,10 +71,12 @@ export class ConnectionTracker {
   readonly #time: PacketTime
   readonly #reassembler: Reassembler
   readonly #owner: FlowOwner
+  readonly #idleMicros: number
   #lastMicros = 0
   /** Packet time of the last sweep. */
   #sweptMicros = 0
 
+  /** @param idleMicros a flow without segments for this long is closed (flows.closed.idle) */
   constructor(
     arena: Arena,
     counts: Float64Array,
@@ -71,6 +84,7 @@ export class ConnectionTracker {
     reassembler: Reassembler,
     owner: FlowOwner,
     flows: FlowTable,
+    idleMicros: number,
   ) {
     this.#arena = arena
     this.#counts = counts
@@ -78,10 +92,11 @@ export class ConnectionTracker {
     this.#reassembler = reassembler
     this.flows = flows
     this.#owner = owner
+    this.#idleMicros = idleMicros
   }
 
   /**
-   * Takes one segment.
+   * Processes one segment.
    *
    * @param ip, tcp addresses of its headers; @param end end of the IP packet
    * @param domain network namespace; @param network virtual network in it; @param hash symmetric flow hash
@@ -98,36 +113,38 @@ export class ConnectionTracker {
     const view = this.#arena.view
     const counts = this.#counts
     counts[C.segments]++
-    const flags = view.getUint8(tcp + 13)
-    const headerBytes = (view.getUint8(tcp + 12) >>> 4) * 4
-    const payload = tcp + headerBytes
-    if (headerBytes < 20 || payload > end) {
+    const header = headerBytes(view, tcp)
+    const payload = tcp + header
+    if (header < HEADER_BYTES || payload > end) {
       counts[C.segmentsIgnored]++
       return
     }
     this.advance()
     counts[C.bytesPayload] += end - payload
-    const found = this.flows.find(ip, tcp, domain, network, hash)
-    const direction = this.flows.direction
+    const flags = view.getUint8(tcp + 13)
     const seq = view.getInt32(tcp + 4)
     const ack = view.getInt32(tcp + 8)
-    const flow = found ?? this.#twin(direction, seq, ack, flags)
-    const current = this.#connection(flow, direction, seq, ack, flags, end - payload, interfaceId)
-    if (current === null) {
-      counts[C.segmentsIgnored]++
+    const signed = isSigned(view, tcp, header)
+    const known = this.flows.find(ip, tcp, domain, network, hash)
+    const direction = this.flows.direction
+    const found = known ?? this.#twin(direction, seq, ack, flags)
+    if (found !== null && found.signed !== signed && found.state === FLOW_OPEN && (flags & FLAG_SYN) === 0) {
+      // Receivers drop a segment with a signature that nobody agreed on, and one without where both did.
+      counts[C.segmentsSignature]++
       return
     }
-    this.flows.touch(current)
-    if (current.hopLimitPending) {
-      this.#owner.hopLimit(current, direction, view.getUint8(ip + hopLimitAt(view.getUint8(ip))))
-    }
-    this.#segmentOfOpen(current, direction, payload, end, seq, ack, flags)
+    const flow = this.#flowOf(found, direction, seq, ack, flags, end - payload, interfaceId)
+    if (flow === null) return
+    if (!flow.streams[direction].captured) this.#agree(flow, direction, flags, signed)
+    this.flows.touch(flow)
+    if (flow.hopLimitPending) this.#owner.hopLimit(flow, direction, view.getUint8(ip + hopLimitAt(view.getUint8(ip))))
+    if ((flags & FLAG_URG) !== 0 && end > payload) this.#urgent(flow, direction, seqAdd(seq, urgentOffset(view, tcp)))
+    this.#segmentOf(flow, direction, payload, end, seq, ack, flags)
   }
 
   /**
-   * Finds the connection of a segment that was captured in a virtual network in which it is not known: a bridge, a VLAN
-   * interface or a tunnel's end shows each packet once with its tag and once without. Sequence numbers are the proof,
-   * since two connections choose theirs at random (RFC 6528).
+   * Finds the connection of a segment that was captured in a virtual network in which the connection is not known: a bridge,
+   * a VLAN interface or a tunnel's end shows each packet once with its tag and once without.
    */
   #twin(direction: Direction, seq: number, ack: number, flags: number): Flow | null {
     for (const flow of this.flows.elsewhere) {
@@ -138,7 +155,7 @@ export class ConnectionTracker {
     return null
   }
 
-  /** Moves the clock on. It goes back only where a file does. */
+  /** Advances the clock. It goes back only where a file does. */
   advance(): void {
     const time = this.#time
     const { micros } = time
@@ -149,7 +166,7 @@ export class ConnectionTracker {
     if (Math.abs(time.clock - this.#sweptMicros) >= SWEEP_MICROS) this.#sweep()
   }
 
-  /** Closes what has been idle too long and forgets what lingered, oldest first. */
+  /** Closes flows that have been idle too long and removes closed flows that have lingered, oldest first. */
   #sweep(): void {
     const time = this.#time
     this.#sweptMicros = time.clock
@@ -160,7 +177,7 @@ export class ConnectionTracker {
     }
     for (let open = this.flows.oldestOpen; open !== null; open = this.flows.oldestOpen) {
       if (time.isStray(open.lastMicros)) this.flows.restamp(open)
-      else if (time.clock - open.lastMicros > IDLE_MICROS) this.#close(open, END_IDLE)
+      else if (time.clock - open.lastMicros > this.#idleMicros) this.#close(open, END_IDLE)
       else break
     }
   }
@@ -177,9 +194,9 @@ export class ConnectionTracker {
     this.flows.eachOpen((flow) => this.#close(flow, END_INPUT))
   }
 
-  /** @returns the open flow that the segment belongs to, made if it starts one; null when it belongs to none */
-  #connection(
-    flow: Flow | null,
+  /** @returns the open flow that the segment belongs to, new if the segment starts one; null, and counted, if it has none */
+  #flowOf(
+    found: Flow | null,
     direction: Direction,
     seq: number,
     ack: number,
@@ -189,88 +206,94 @@ export class ConnectionTracker {
   ): Flow | null {
     const syn = (flags & FLAG_SYN) !== 0
     const starts = (syn || length > 0) && (flags & FLAG_RST) === 0
-    if (flow === null) return starts ? this.#open(null, interfaceId) : null
-    if (flow.state === FLOW_CLOSED) {
-      const fresh = syn
-        ? this.#begins(flow.streams[direction], seq, flags)
-        : Math.abs(this.#time.micros - flow.lastMicros) > LINGER_MICROS
-      return starts && fresh ? this.#open(flow, interfaceId) : null
-    }
+    let flow: Flow | null = null
+    let counter: number = C.segmentsIgnored
+    if (found === null) flow = starts ? this.#open(null, interfaceId) : null
+    else if (found.state === FLOW_CLOSED) {
+      flow = starts && this.#isFresh(found, direction, seq, flags, length) ? this.#open(found, interfaceId) : null
+      counter = C.segmentsAfterEnd
+    } else if (!syn) flow = this.#continued(found, direction, seq, flags, interfaceId)
+    else if ((flags & FLAG_ACK) === 0) flow = this.#synOnOpenFlow(found, direction, seq, length, flags, interfaceId)
+    else flow = this.#synAckOnOpenFlow(found, direction, seq, ack, flags, interfaceId)
+    if (flow === null) this.#counts[counter]++
+    return flow
+  }
+
+  /** Whether a segment on a closed flow's tuple starts another connection, and is not a late one of the old. */
+  #isFresh(flow: Flow, direction: Direction, seq: number, flags: number, length: number): boolean {
     const stream = flow.streams[direction]
-    if (!syn) {
-      if (!stream.rivalKnown || seq !== stream.rivalSeq || seq === stream.firstSeq || (flags & FLAG_RST) !== 0)
-        return flow
-      return this.#prevail(flow, direction, seq, interfaceId)
-    }
-    return (flags & FLAG_ACK) === 0
-      ? this.#asked(flow, direction, seq, length, flags, interfaceId)
-      : this.#answered(flow, direction, seq, ack, flags, interfaceId)
+    // A client does not repeat a SYN once both ends are done, but a server may repeat its SYN+ACK.
+    if ((flags & FLAG_SYN) !== 0) return (flags & FLAG_ACK) === 0 || !isRepeatedSyn(stream, seq)
+    if (Math.abs(this.#time.micros - flow.lastMicros) > LINGER_MICROS) return true
+    // Only the sender of a RST can have more to send: its peer's segments were on their way already.
+    if (flow.closedBy === END_RESET && direction !== flow.resetDirection) return false
+    if (flow.closedBy !== END_RESET && flow.closedBy !== END_FIN) return true
+    return isNewData(stream, seq, length)
+  }
+
+  /** The flow of a segment without SYN; a new one where the segment follows a SYN that was only remembered. */
+  #continued(flow: Flow, direction: Direction, seq: number, flags: number, interfaceId: number): Flow {
+    const stream = flow.streams[direction]
+    if (!stream.otherSynSeen || seq !== stream.otherFirstSeq || seq === stream.firstSeq) return flow
+    return (flags & FLAG_RST) === 0 ? this.#adoptOtherSyn(flow, direction, seq, interfaceId) : flow
   }
 
   /**
-   * A SYN on an open flow's tuple. Where the connection has carried data it may be a stray one, which the server answers
-   * by going on (RFC 9293 §3.10.7.4, RFC 5961 §4), or a capture that is being replayed, or read, once more: the answer
-   * tells.
+   * A SYN on an open flow's tuple. Where the connection has carried data it may be a stray one, which the server challenges
+   * while the connection continues (RFC 9293 §3.10.7.4, RFC 5961 §4), or a capture that is being replayed or read again:
+   * the segments after it decide.
    */
-  #asked(flow: Flow, direction: Direction, seq: number, length: number, flags: number, id: number): Flow | null {
+  #synOnOpenFlow(
+    flow: Flow,
+    direction: Direction,
+    seq: number,
+    length: number,
+    flags: number,
+    id: number,
+  ): Flow | null {
     const stream = flow.streams[direction]
-    const continues = this.#continues(flow, direction, seq, flags)
+    const continues = continuesConnection(flow, direction, seq, flags)
     if (continues && Math.abs(this.#time.micros - flow.lastMicros) <= TWIN_MICROS) return flow
-    if (!delivered(stream)) return continues ? flow : this.#supersede(flow, id)
-    if (length > 0 && !continues) return this.#supersede(flow, id)
-    setAside(stream, seq)
+    if (!hasDelivered(stream)) return continues ? flow : this.#supersede(flow, id)
+    if (!continues && (length > 0 || mayBeReset(flow))) return this.#supersede(flow, id)
+    rememberSyn(stream, seq)
     return continues ? flow : null
   }
 
   /** A SYN+ACK on an open flow's tuple. */
-  #answered(flow: Flow, direction: Direction, seq: number, ack: number, flags: number, id: number): Flow | null {
+  #synAckOnOpenFlow(
+    flow: Flow,
+    direction: Direction,
+    seq: number,
+    ack: number,
+    flags: number,
+    id: number,
+  ): Flow | null {
     const stream = flow.streams[direction]
     const client = flow.streams[1 - direction]
-    if (client.rivalKnown && ack === client.rivalSeq) return this.#supersede(flow, id)
-    if (this.#continues(flow, direction, seq, flags)) return flow
-    if (!client.synSeen || ack !== client.firstSeq || delivered(stream)) return this.#supersede(flow, id)
-    // Two answers to one SYN, as balancers without a memory give them: the client takes one.
-    setAside(stream, seq)
+    if (client.otherSynSeen && ack === client.otherFirstSeq) return this.#supersede(flow, id)
+    if (continuesConnection(flow, direction, seq, flags)) return flow
+    if (!client.synSeen || ack !== client.firstSeq || hasDelivered(stream)) return this.#supersede(flow, id)
+    // Two answers to one SYN, as stateless load balancers cause them: the client accepts one.
+    rememberSyn(stream, seq)
     return null
   }
 
-  /** A segment goes on from a SYN that had been set aside: it was a new connection's, or the answer that the client took. */
-  #prevail(flow: Flow, direction: Direction, seq: number, interfaceId: number): Flow {
+  /** A segment follows a SYN that was only remembered: a new connection's, or the SYN+ACK that the client accepted. */
+  #adoptOtherSyn(flow: Flow, direction: Direction, seq: number, interfaceId: number): Flow {
     const stream = flow.streams[direction]
-    const superseded = delivered(stream)
-    // Numbers cannot change under what is held.
+    const superseded = hasDelivered(stream)
+    // The numbers cannot change while segments are held.
     if (!superseded && stream.held !== null) return flow
     const current = superseded ? this.#supersede(flow, interfaceId) : flow
     if (superseded) current.clientDirection = direction
-    beginAnew(current.streams[direction], seq)
+    restartStream(current.streams[direction], seq)
     return current
   }
 
   #supersede(flow: Flow, interfaceId: number): Flow {
     this.#close(flow, END_SUPERSEDED)
     return this.#open(flow, interfaceId)
-  }
-
-  /** Whether a SYN on a closed flow's tuple starts another connection: a SYN alone is not repeated once both ends are done. */
-  #begins(stream: Stream, seq: number, flags: number): boolean {
-    return (flags & FLAG_ACK) === 0 || !this.#repeats(stream, seq)
-  }
-
-  #repeats(stream: Stream, seq: number): boolean {
-    return stream.synSeen && stream.firstSeq === seqAdd(seq, 1)
-  }
-
-  /** Whether a SYN belongs to the open connection: a repetition, the handshake's answer, or one captured late. */
-  #continues(flow: Flow, direction: Direction, seq: number, flags: number): boolean {
-    const stream = flow.streams[direction]
-    if (stream.synSeen) return this.#repeats(stream, seq)
-    if ((flags & FLAG_ACK) !== 0 || !stream.known) {
-      const other = flow.streams[1 - direction]
-      if (other.synSeen) return true
-    }
-    if (!stream.known) return false
-    const ahead = seqDiff(seqAdd(seq, 1), stream.nextSeq)
-    return ahead >= 0 && ahead <= LATE_SYN_BYTES
   }
 
   #open(closed: Flow | null, interfaceId: number): Flow {
@@ -284,7 +307,7 @@ export class ConnectionTracker {
     return flow
   }
 
-  /** Makes room between the ends last looked up. */
+  /** Evicts one of the flows between the ends last looked up. */
   #evictElsewhere(): void {
     const idlest = this.flows.elsewhere.reduce((a, b) => (b.lastMicros < a.lastMicros ? b : a))
     this.#close(idlest, END_EVICTED)
@@ -298,7 +321,7 @@ export class ConnectionTracker {
     if (closed !== null) this.flows.remove(closed)
   }
 
-  #segmentOfOpen(
+  #segmentOf(
     flow: Flow,
     direction: Direction,
     payload: number,
@@ -310,115 +333,115 @@ export class ConnectionTracker {
     const stream = flow.streams[direction]
     const other = flow.streams[1 - direction]
     if ((flags & FLAG_RST) !== 0) {
-      if (stream.known && Math.abs(seqDiff(stream.nextSeq, seq)) > RESET_WINDOW) this.#counts[C.segmentsIgnored]++
-      else this.#close(flow, END_RESET)
+      this.#reset(flow, direction, seq, ack, flags)
       return
     }
+    stream.captured = true
+    if (stream.resetSeen) this.#reviewReset(stream, seqAdd(seq, end - payload))
     let first = seq
     if ((flags & FLAG_SYN) !== 0) {
       first = seqAdd(seq, 1)
       this.#handshake(flow, direction, first, ack, flags)
     } else if (!stream.known || !other.known) this.#learn(flow, direction, seq, ack)
-    if (!delivered(other) && direction === flow.clientDirection) takeAnswer(other, ack, flags)
-    let acknowledged = ack
-    let told = flags
-    if (ack === 0 || (flags & FLAG_ACK) === 0) {
-      // Written by a hand that cares for no acknowledgements: what came before it counts as acknowledged.
-      if (other.known) acknowledged = other.nextSeq
-      told &= ~FLAG_ACK
-    }
-    if (flow.protocol !== PROTOCOL_OPAQUE) {
-      this.#reassembler.segment(flow, direction, payload, end, first, acknowledged, told)
-    } else if ((flags & FLAG_FIN) !== 0) stream.ended = true
+    if (!hasDelivered(other) && direction === flow.clientDirection) acceptSynAck(other, ack, flags)
+    if (flow.protocol === PROTOCOL_OPAQUE) watchEnd(stream, first, end - payload, flags)
+    else if (ack === 0 || (flags & FLAG_ACK) === 0) {
+      // A synthetic capture without acknowledgements: all bytes captured of the peer before count as acknowledged.
+      const acknowledged = other.known ? other.nextSeq : ack
+      this.#reassembler.segment(flow, direction, payload, end, first, acknowledged, flags & ~FLAG_ACK)
+    } else this.#reassembler.segment(flow, direction, payload, end, first, ack, flags)
     if (stream.ended && other.ended) this.#close(flow, END_FIN)
   }
 
+  /** A RST: closes the flow if its receiver obeys it. */
+  #reset(flow: Flow, direction: Direction, seq: number, ack: number, flags: number): void {
+    const stream = flow.streams[direction]
+    const verdict = judgeReset(stream, flow.streams[1 - direction], seq, ack, flags)
+    if (verdict === RESET_OBEYED) {
+      flow.resetDirection = direction
+      this.#close(flow, END_RESET)
+      return
+    }
+    this.#counts[C.segmentsInexactReset]++
+    if (verdict !== RESET_UNPROVEN) return
+    stream.resetSeen = true
+    stream.resetSeq = seq
+    stream.resetMicros = this.#time.micros
+  }
+
+  /** A sender that goes on, beyond its RST or well after it, was not reset. @param end end of what it sends now */
+  #reviewReset(stream: Stream, end: number): void {
+    const late = Math.abs(this.#time.micros - stream.resetMicros) > TWIN_MICROS
+    if (late || seqDiff(stream.resetSeq, end) > 0) stream.resetSeen = false
+  }
+
+  /** Signatures are agreed on in the handshake; midstream the first segment shows whether they are in use. */
+  #agree(flow: Flow, direction: Direction, flags: number, signed: boolean): void {
+    if ((flags & FLAG_SYN) !== 0 || !flow.streams[1 - direction].captured) flow.signed = signed
+  }
+
+  #urgent(flow: Flow, direction: Direction, seq: number): void {
+    if (flow.protocol !== PROTOCOL_OPAQUE) this.#reassembler.urgent(flow, direction, seq)
+  }
+
   #handshake(flow: Flow, direction: Direction, firstSeq: number, ack: number, flags: number): void {
-    begin(flow.streams[direction], firstSeq)
+    beginStream(flow.streams[direction], firstSeq)
     if ((flags & FLAG_ACK) === 0) {
       if (flow.clientDirection === -1) flow.clientDirection = direction
       return
     }
     const client = (1 - direction) as Direction
     if (flow.clientDirection === -1) flow.clientDirection = client
-    begin(flow.streams[client], ack)
+    beginStream(flow.streams[client], ack)
   }
 
-  /** Of a connection whose handshake was not (wholly) seen: what the first segments still tell. */
+  /** What the first segments reveal of a connection whose handshake was not captured, or not all of it. */
   #learn(flow: Flow, direction: Direction, seq: number, ack: number): void {
     const stream = flow.streams[direction]
     const other = flow.streams[1 - direction]
     if (!stream.known && !other.known) {
       flow.midstream = true
       this.#counts[C.midstream]++
-    } else if (stream.synSeen && seq === stream.firstSeq && !other.known) begin(other, ack)
+    } else if (stream.synSeen && seq === stream.firstSeq && !other.known) beginStream(other, ack)
   }
 
   #close(flow: Flow, how: number): void {
     if (flow.state !== FLOW_OPEN) return
-    if (flow.protocol !== PROTOCOL_OPAQUE) this.#reassembler.finish(flow, how)
+    const unseen = how === END_IDLE || how === END_INPUT || how === END_INTERFACE_GONE || how === END_SUPERSEDED
+    const cause = unseen && mayBeReset(flow) ? END_RESET : how
+    if (flow.protocol !== PROTOCOL_OPAQUE) this.#reassembler.finish(flow, cause)
     this.#reassembler.discard(flow)
     this.#owner.release(flow)
-    this.#counts[CLOSED_COUNTERS[how]]++
+    const [a, b] = flow.streams
+    if (a.captured !== b.captured && hasDelivered(a.captured ? a : b)) this.#counts[C.flowsOneDirection]++
+    this.#counts[CLOSED_COUNTERS[cause]]++
     this.#counts[C.flowsOpen]--
+    flow.closedBy = cause
     this.flows.close(flow)
   }
 }
 
-/** Whether a segment has the numbers of this connection, of which it is a copy or the peer's answer. */
-function continuesNumbers(flow: Flow, direction: Direction, seq: number, ack: number, flags: number): boolean {
-  const stream = flow.streams[direction]
-  const other = flow.streams[1 - direction]
-  if ((flags & FLAG_SYN) !== 0) {
-    const first = stream.synSeen && stream.firstSeq === seqAdd(seq, 1)
-    if ((flags & FLAG_ACK) === 0) return first
-    return other.synSeen && other.firstSeq === ack && (first || !stream.synSeen)
-  }
-  // What is not followed any more has no numbers to compare.
-  if (flow.protocol === PROTOCOL_OPAQUE) return false
-  const acknowledges = (flags & FLAG_ACK) !== 0 && ack !== 0 && other.known
-  if (!stream.known && !acknowledges) return false
-  return (!stream.known || near(stream.nextSeq, seq)) && (!acknowledges || near(other.nextSeq, ack))
-}
+/** Whether one of its ends has sent a RST that may have been obeyed. */
+const mayBeReset = ({ streams: [a, b] }: Flow): boolean => a.resetSeen || b.resetSeen
 
-const near = (a: number, b: number): boolean => Math.abs(seqDiff(a, b)) <= TWIN_BYTES
-
-/** Where the header that begins with this byte has its TTL, or its hop limit. */
+/** Offset of the TTL, or of the hop limit, in an IP header that begins with this byte. */
 const hopLimitAt = (first: number): number => (first >>> 4 === 4 ? 8 : 7)
 
-/** Whether bytes of it have gone on to whoever reads them. */
-const delivered = (stream: Stream): boolean => stream.known && (!stream.synSeen || stream.nextSeq !== stream.firstSeq)
-
-/** Remembers a SYN of this number beside the stream's own, until it is known which counts. */
-function setAside(stream: Stream, seq: number): void {
-  stream.rivalSeq = seqAdd(seq, 1)
-  stream.rivalKnown = true
-}
-
-/**
- * The client has answered the server's SYN: of two it took the one that it acknowledges, and where it acknowledges what
- * no answer seen can have sent, one that was not seen.
- */
-function takeAnswer(server: Stream, ack: number, flags: number): void {
-  if (!server.synSeen || server.held !== null || ack === 0 || (flags & (FLAG_ACK | FLAG_SYN)) !== FLAG_ACK) return
-  const ahead = seqDiff(server.firstSeq, ack)
-  if (ahead < 0 || ahead > RESET_WINDOW || (server.rivalKnown && ack === server.rivalSeq)) beginAnew(server, ack)
-}
-
-function beginAnew(stream: Stream, firstSeq: number): void {
-  stream.synSeen = false
-  stream.known = false
-  stream.ackedKnown = false
-  stream.rivalKnown = false
-  begin(stream, firstSeq)
-}
-
-function begin(stream: Stream, firstSeq: number): void {
-  if (stream.synSeen) return
-  stream.synSeen = true
-  stream.firstSeq = firstSeq
-  if (stream.known) return
+/** Of an opaque flow: how far the stream has come, and whether it has ended. Its bytes are not put in order. */
+function watchEnd(stream: Stream, seq: number, length: number, flags: number): void {
+  const end = seqAdd(seq, length)
+  const ahead = seqDiff(stream.nextSeq, end)
+  // Far behind: an earlier segment was a stray one.
+  if (!stream.known || ahead > 0 || ahead < -WINDOW_BYTES) stream.nextSeq = end
   stream.known = true
-  stream.nextSeq = firstSeq
-  stream.reached = firstSeq
+  if ((flags & FLAG_FIN) !== 0 && end === stream.nextSeq) stream.ended = true
+}
+
+/** Whether a segment of `length` bytes holds bytes that a closed stream had not sent. */
+function isNewData(stream: Stream, seq: number, length: number): boolean {
+  if (!stream.known) return true
+  // A FIN takes a number too.
+  const beyond = seqDiff(stream.nextSeq, seqAdd(seq, length)) > 1
+  const before = stream.synSeen && seqDiff(seq, stream.firstSeq) > 0
+  return beyond || before
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { END_FIN, END_INPUT } from '../../../src/ledger/reasons.ts'
-import { cutAll, FIN, type Segment, START_MICROS, TcpScript } from '../../support/tcp-script.ts'
+import { cutAll, FIN, type Segment, START_MICROS, TcpScript, URG } from '../../support/tcp-script.ts'
 import { fromClient, fromServer, handshake } from './raw-segments.ts'
 import { deliver, TcpHarness } from './tcp-harness.ts'
 
@@ -202,7 +202,7 @@ describe('reassembler: causes come before effects', () => {
 
   test('at the end of the input too', () => {
     const tcp = harness(fromServer(0, 'answer', { acks: 7 })).finish()
-    assert.deepEqual([tcp.only.client, tcp.only.server], ['', 'answer'])
+    assert.deepEqual([tcp.only.client, tcp.only.server], ['[7]', 'answer'])
   })
 })
 
@@ -247,6 +247,101 @@ describe('reassembler: ends', () => {
   test('bytes after a FIN are not delivered', () => {
     const tcp = harness(fromClient(0, 'ab', { flags: FIN }), fromClient(2, 'cd'), fromClient(3, 'ef'))
     assert.equal(tcp.only.client, 'ab')
+  })
+})
+
+describe('reassembler: FINs that are not the sender’s', () => {
+  test('bytes after a FIN that lies behind a hole are not delivered', () => {
+    const tcp = harness(
+      fromClient(0, 'ab'),
+      fromClient(4, '', { flags: FIN }),
+      fromClient(4, 'XX'),
+      fromClient(2, 'cd'),
+    )
+    assert.equal(tcp.only.client, 'abcd')
+    assert.equal(tcp.only.clientEnd, END_FIN)
+    assert.equal(tcp.pool.usedBytes, 0)
+  })
+
+  test('a FIN ahead of the stream is void once bytes cover its place', () => {
+    for (const ahead of [1, 3, 100]) {
+      const tcp = harness(
+        fromClient(0, 'ab'),
+        fromClient(2 + ahead, '', { flags: FIN }),
+        fromClient(2, 'x'.repeat(101)),
+      )
+      assert.equal(tcp.only.clientEnd, -1, `${ahead}`)
+      tcp.segment(fromClient(103, 'end', { flags: FIN }))
+      assert.equal(tcp.only.client.slice(-3), 'end')
+      assert.equal(tcp.only.clientEnd, END_FIN)
+    }
+  })
+
+  test('the sender’s own FIN counts beside one further ahead, whichever comes first', () => {
+    const [stray, own] = [fromClient(100_000, '', { flags: FIN }), fromClient(4, '', { flags: FIN })]
+    for (const fins of [
+      [stray, own],
+      [own, stray],
+    ]) {
+      const tcp = harness(fromClient(0, 'ab'), ...fins, fromClient(2, 'cd'))
+      assert.equal(tcp.only.client, 'abcd')
+      assert.equal(tcp.only.clientEnd, END_FIN)
+    }
+  })
+
+  test('an old FIN is nothing', () => {
+    const tcp = harness(fromClient(0, 'abcd'), fromClient(2, '', { flags: FIN }), fromClient(4, 'ef'))
+    assert.equal(tcp.only.client, 'abcdef')
+    assert.equal(tcp.only.clientEnd, -1)
+  })
+
+  test('bytes after a delivered FIN are counted as such', () => {
+    const tcp = harness(fromClient(0, 'ab', { flags: FIN }), fromClient(3, 'cd'), fromClient(0, 'ab'))
+    assert.equal(tcp.only.client, 'ab')
+    assert.equal(tcp.count('segments.afterEnd'), 1)
+    assert.equal(tcp.count('segments.duplicate'), 1)
+  })
+})
+
+describe('reassembler: urgent bytes', () => {
+  const urgent = (offset: number, text: string, pointer: number): Segment => ({
+    ...fromClient(offset, text, { flags: URG }),
+    urgent: pointer,
+  })
+
+  test('the byte before the pointer is removed, wherever it is in its segment', () => {
+    for (const [pointer, expected] of [
+      [0, 'bcdef'],
+      [1, 'bcdef'],
+      [3, 'abdef'],
+      [6, 'abcde'],
+    ] as const) {
+      assert.equal(harness(urgent(0, 'abcdef', pointer)).only.client, expected, `${pointer}`)
+    }
+  })
+
+  test('in a later segment, behind a hole, and sent again', () => {
+    assert.equal(harness(urgent(0, 'ab', 4), fromClient(2, 'cd'), fromClient(4, 'ef')).only.client, 'abcef')
+    assert.equal(harness(urgent(2, 'cd', 1), fromClient(4, 'ef'), fromClient(0, 'ab')).only.client, 'abdef')
+    assert.equal(harness(urgent(0, 'abc', 2), fromClient(0, 'abcd')).only.client, 'acd')
+    assert.equal(harness(urgent(0, 'abc', 2), urgent(0, 'abcd', 2)).only.client, 'acd')
+  })
+
+  test('a pointer to a byte that has passed, and one into a gap, remove nothing', () => {
+    assert.equal(harness(fromClient(0, 'abc'), urgent(1, 'bcd', 1)).only.client, 'abcd')
+    assert.equal(harness(urgent(0, 'ab', 4), fromClient(6, 'gh')).finish().only.client, 'ab[4]gh')
+  })
+
+  test('without the flag the pointer means nothing', () => {
+    assert.equal(harness({ ...fromClient(0, 'abc'), urgent: 2 }).only.client, 'abc')
+  })
+
+  test('a second one is certain only if the peer has sent something in between', () => {
+    const answered = harness(urgent(0, 'abc', 2), fromServer(0, 'one', { acks: 3 }), urgent(3, 'def', 2))
+    assert.equal(answered.only.client, 'acdf')
+    assert.equal(answered.only.ambiguous, false)
+    assert.equal(harness(urgent(0, 'abc', 2), urgent(3, 'def', 2)).only.ambiguous, true)
+    assert.equal(harness(urgent(0, 'abc', 20), urgent(3, 'def', 2)).only.ambiguous, true)
   })
 })
 

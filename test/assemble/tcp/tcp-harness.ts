@@ -24,11 +24,13 @@ export interface Delivered {
   clientEnd: number
   serverEnd: number
   released: boolean
+  ambiguous: boolean
 }
 
 export interface TcpHarnessOptions {
   poolBytes?: number
   flows?: number
+  idleMicros?: number
 }
 
 export class TcpHarness implements StreamConsumer, FlowOwner {
@@ -43,12 +45,12 @@ export class TcpHarness implements StreamConsumer, FlowOwner {
   readonly #counts = allocateCounters(ASSEMBLE_COUNTERS)
   readonly #byFlow = new Map<Flow, Delivered>()
 
-  constructor({ poolBytes = 8 * 1024 * 1024, flows = 1000 }: TcpHarnessOptions = {}) {
+  constructor({ poolBytes = 8 * 1024 * 1024, flows = 1000, idleMicros = 600_000_000 }: TcpHarnessOptions = {}) {
     this.#arena = new Arena(INPUT_BYTES, 0, 0, poolBytes)
     this.pool = new BlockPool(this.#arena)
     const reassembler = new Reassembler(this.pool, this.#counts, this.#time, this)
     const table = new FlowTable(this.#arena, this.#time, flows)
-    this.tracker = new ConnectionTracker(this.#arena, this.#counts, this.#time, reassembler, this, table)
+    this.tracker = new ConnectionTracker(this.#arena, this.#counts, this.#time, reassembler, this, table, idleMicros)
   }
 
   /** @param domain network namespace, and @param network virtual network, that the frame was captured in */
@@ -113,6 +115,10 @@ export class TcpHarness implements StreamConsumer, FlowOwner {
     this.#add(flow, direction, `[${bytes}]`)
   }
 
+  ambiguous(flow: Flow): void {
+    this.#of(flow).ambiguous = true
+  }
+
   end(flow: Flow, direction: Direction, how: number): void {
     const delivered = this.#of(flow)
     const end = this.#isClient(flow, direction) ? 'clientEnd' : 'serverEnd'
@@ -144,7 +150,7 @@ export class TcpHarness implements StreamConsumer, FlowOwner {
   #of(flow: Flow): Delivered {
     let delivered = this.#byFlow.get(flow)
     if (delivered === undefined) {
-      delivered = { client: '', server: '', clientEnd: -1, serverEnd: -1, released: false }
+      delivered = { client: '', server: '', clientEnd: -1, serverEnd: -1, released: false, ambiguous: false }
       this.#byFlow.set(flow, delivered)
       this.connections.push(delivered)
     }

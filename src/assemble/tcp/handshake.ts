@@ -1,0 +1,87 @@
+/** Which segments belong to a connection, by their sequence numbers, and where its SYNs say that the streams begin. */
+import { type Direction, type Flow, PROTOCOL_OPAQUE, type Stream } from './flow.ts'
+import { FLAG_ACK, FLAG_SYN } from './header.ts'
+import { seqAdd, seqDiff, WINDOW_BYTES } from './seq.ts'
+
+/** A SYN whose sequence number lies this close before known data was merely captured late. */
+const LATE_SYN_BYTES = 65_536
+/** The numbers of a segment that was captured at a second point lie within this of those last delivered. */
+const TWIN_BYTES = 262_144
+
+/** Whether bytes of the stream, or gaps, have been delivered. */
+export const hasDelivered = (stream: Stream): boolean =>
+  stream.known && (!stream.synSeen || stream.nextSeq !== stream.firstSeq)
+
+/** Whether a SYN with this number is the stream's own again. */
+export const isRepeatedSyn = (stream: Stream, seq: number): boolean =>
+  stream.synSeen && stream.firstSeq === seqAdd(seq, 1)
+
+/** Whether a SYN belongs to the open connection: a repetition, the handshake's answer, or one captured late. */
+export function continuesConnection(flow: Flow, direction: Direction, seq: number, flags: number): boolean {
+  const stream = flow.streams[direction]
+  if (stream.synSeen) return isRepeatedSyn(stream, seq)
+  if ((flags & FLAG_ACK) !== 0 || !stream.known) {
+    if (flow.streams[1 - direction].synSeen) return true
+  }
+  if (!stream.known) return false
+  const ahead = seqDiff(seqAdd(seq, 1), stream.nextSeq)
+  return ahead >= 0 && ahead <= LATE_SYN_BYTES
+}
+
+/** The stream's SYN, or the peer's acknowledgement of it, says where the stream begins. */
+export function beginStream(stream: Stream, firstSeq: number): void {
+  if (stream.synSeen) return
+  stream.synSeen = true
+  stream.firstSeq = firstSeq
+  if (stream.known) return
+  stream.known = true
+  stream.nextSeq = firstSeq
+  stream.reached = firstSeq
+}
+
+/** The stream begins elsewhere than its first SYN said. Nothing of it was delivered yet. */
+export function restartStream(stream: Stream, firstSeq: number): void {
+  stream.synSeen = false
+  stream.known = false
+  stream.ackedKnown = false
+  stream.otherSynSeen = false
+  beginStream(stream, firstSeq)
+}
+
+/** Remembers a SYN beside the stream's own, until a later segment shows which of the two counts. */
+export function rememberSyn(stream: Stream, seq: number): void {
+  stream.otherFirstSeq = seqAdd(seq, 1)
+  stream.otherSynSeen = true
+}
+
+/**
+ * The client's first acknowledgement. Of two SYN+ACKs the client accepted the one that it acknowledges, and where it
+ * acknowledges what neither can have sent, one that was not captured.
+ */
+export function acceptSynAck(server: Stream, ack: number, flags: number): void {
+  if (!server.synSeen || server.held !== null || ack === 0 || (flags & (FLAG_ACK | FLAG_SYN)) !== FLAG_ACK) return
+  const ahead = seqDiff(server.firstSeq, ack)
+  const accepted = server.otherSynSeen && ack === server.otherFirstSeq
+  if (ahead < 0 || ahead > WINDOW_BYTES || accepted) restartStream(server, ack)
+}
+
+/**
+ * Whether a segment of another virtual network has the numbers of this connection, of which it is a copy or the peer's
+ * answer. Numbers are proof enough: two connections choose theirs at random (RFC 6528).
+ */
+export function continuesNumbers(flow: Flow, direction: Direction, seq: number, ack: number, flags: number): boolean {
+  const stream = flow.streams[direction]
+  const other = flow.streams[1 - direction]
+  if ((flags & FLAG_SYN) !== 0) {
+    const first = isRepeatedSyn(stream, seq)
+    if ((flags & FLAG_ACK) === 0) return first
+    return other.synSeen && other.firstSeq === ack && (first || !stream.synSeen)
+  }
+  // The numbers of an opaque flow are not followed closely enough.
+  if (flow.protocol === PROTOCOL_OPAQUE) return false
+  const acknowledges = (flags & FLAG_ACK) !== 0 && ack !== 0 && other.known
+  if (!stream.known && !acknowledges) return false
+  return (!stream.known || isNear(stream.nextSeq, seq)) && (!acknowledges || isNear(other.nextSeq, ack))
+}
+
+const isNear = (a: number, b: number): boolean => Math.abs(seqDiff(a, b)) <= TWIN_BYTES

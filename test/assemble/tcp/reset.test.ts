@@ -1,0 +1,278 @@
+/** Resets as their receivers treat them (RFC 5961 §3, RFC 9293 §3.10.7), and what follows a connection's end. */
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { END_FIN, END_RESET } from '../../../src/ledger/reasons.ts'
+import { AssembleHarness, assemble, summary } from '../../support/assemble-harness.ts'
+import { numbered, request } from '../../support/http-script.ts'
+import { FIN, RST, type Segment, START_MICROS, TcpScript } from '../../support/tcp-script.ts'
+import { CLIENT_ISN, fromClient, fromServer, handshake, syn } from './raw-segments.ts'
+import { TcpHarness } from './tcp-harness.ts'
+
+const SECOND = 1_000_000
+/** TCP-MD5 (RFC 2385) and TCP-AO (RFC 5925), with a zero signature. */
+const MD5 = Uint8Array.of(1, 1, 19, 18, ...new Uint8Array(16))
+const AO = Uint8Array.of(29, 16, ...new Uint8Array(14))
+const TIMESTAMPS = Uint8Array.of(1, 1, 8, 10, ...new Uint8Array(8))
+
+const harness = (...segments: Segment[]): TcpHarness => new TcpHarness().segments([...handshake(), ...segments])
+const rst = (segment: Segment): Segment => ({ ...segment, flags: RST })
+
+describe('reset: what a receiver obeys', () => {
+  const obeyed = (tcp: TcpHarness): void => {
+    assert.equal(tcp.count('flows.closed.reset'), 1)
+    assert.equal(tcp.count('segments.inexactReset'), 0)
+  }
+
+  test('the next sequence number, with and without ACK, whatever the acknowledgement number', () => {
+    obeyed(harness(fromClient(0, 'abc'), rst(fromClient(3, ''))))
+    obeyed(harness(fromClient(0, 'abc'), fromClient(3, '', { flags: RST, acks: 0 })))
+    obeyed(harness(fromClient(0, 'abc'), fromClient(3, '', { flags: RST, acks: 77_000 })))
+    obeyed(harness(fromClient(0, 'abc'), rst(fromServer(0, ''))))
+  })
+
+  test('the number that the receiver has acknowledged, where bytes before it were not captured', () => {
+    obeyed(harness(fromClient(0, 'abc'), fromServer(0, '', { acks: 9 }), rst(fromClient(9, ''))))
+  })
+
+  test('the number after the last segment behind a hole', () => {
+    obeyed(harness(fromClient(0, 'ab'), fromClient(4, 'ef'), fromClient(8, 'ij'), rst(fromClient(10, ''))))
+  })
+
+  test('the number of the sender’s FIN, and the one after it', () => {
+    for (const offset of [2, 3]) obeyed(harness(fromClient(0, 'ab', { flags: FIN }), rst(fromClient(offset, ''))))
+    obeyed(harness(fromClient(4, '', { flags: FIN }), rst(fromClient(5, ''))))
+  })
+
+  test('in answer to a SYN: whatever the number, if it acknowledges the SYN', () => {
+    const answer = { ...fromServer(0, '', { flags: RST }), seq: 0 }
+    obeyed(new TcpHarness().segments([syn(CLIENT_ISN), answer]))
+    const stray = { ...answer, ack: CLIENT_ISN }
+    const tcp = new TcpHarness().segments([syn(CLIENT_ISN), stray, { ...answer, flags: RST }])
+    assert.equal(tcp.count('flows.closed'), 0)
+    assert.equal(tcp.count('segments.inexactReset'), 2)
+  })
+
+  test('of a connection seen midstream: the next number, and the acknowledged one', () => {
+    obeyed(new TcpHarness().segments([fromClient(70, 'abc'), rst(fromClient(73, ''))]))
+    obeyed(new TcpHarness().segments([fromClient(70, 'abc', { acks: 500 }), rst(fromServer(500, ''))]))
+  })
+
+  test('across the wrap of sequence numbers', () => {
+    for (let before = 0; before <= 6; before++) {
+      const script = new TcpScript({ clientIsn: 2 ** 32 - before }).handshake().client('abcd')
+      assert.equal(new TcpHarness().script(script.reset('client')).count('flows.closed.reset'), 1, `${before}`)
+    }
+  })
+})
+
+describe('reset: what a receiver does not obey', () => {
+  for (const off of [1, 2, 100, 1460, 65_535, 100_000, 5_000_000, 2 ** 31, -1, -2, -100_000]) {
+    test(`a number off by ${off}: the connection continues`, () => {
+      const tcp = harness(
+        fromClient(0, 'a'),
+        rst(fromClient(1 + off, '')),
+        fromClient(1, 'b'),
+        fromServer(0, 'c', { acks: 2 }),
+      )
+      assert.deepEqual([tcp.only.client, tcp.only.server], ['ab', 'c'])
+      assert.equal(tcp.count('segments.inexactReset'), 1)
+      assert.equal(tcp.count('flows.open'), 1)
+      assert.equal(tcp.finish().count('flows.closed.reset'), off > 0 && off < 5_000_000 ? 1 : 0)
+    })
+  }
+
+  test('a sender that goes on 5 ms later was not reset, though it has not come to that number', () => {
+    const micros = START_MICROS + SECOND
+    const tcp = harness({ ...rst(fromClient(100, '')), micros }, fromClient(0, 'a', { micros: micros + 6000 }))
+    assert.equal(tcp.finish().count('flows.closed.ended'), 1)
+  })
+
+  test('bytes captured after the RST that was sent after them do not speak against it', () => {
+    const tcp = harness(rst(fromClient(4, '')), fromClient(0, 'abcd'))
+    assert.equal(tcp.only.client, 'abcd')
+    assert.equal(tcp.finish().count('flows.closed.reset'), 1)
+    assert.equal(tcp.only.clientEnd, END_RESET)
+  })
+
+  test('a new SYN after it ends the old connection as reset', () => {
+    const tcp = harness(fromClient(0, 'a'), rst(fromClient(5, '')), syn(700_000))
+    assert.equal(tcp.count('flows.closed.reset'), 1)
+    assert.equal(tcp.count('flows.open'), 1)
+  })
+
+  for (const [name, options] of [
+    ['TCP-MD5', MD5],
+    ['TCP-AO', AO],
+  ] as const) {
+    test(`${name} that nobody agreed on, in any segment`, () => {
+      const [asked, answered, acked] = handshake()
+      const plain = [asked, answered, acked].map((segment) => ({ ...segment, options: TIMESTAMPS }) as Segment)
+      const tcp = new TcpHarness().segments([
+        ...plain,
+        fromClient(0, 'a'),
+        { ...rst(fromClient(1, '')), options },
+        { ...fromClient(1, 'x'), options },
+        fromClient(1, 'b'),
+      ])
+      assert.equal(tcp.only.client, 'ab')
+      assert.equal(tcp.count('segments.signature'), 2)
+      assert.equal(tcp.count('flows.open'), 1)
+    })
+
+    test(`no ${name} where both ends agreed on it`, () => {
+      const signed = [...handshake(), fromClient(0, 'a')].map((segment) => ({ ...segment, options }))
+      const tcp = new TcpHarness().segments([...signed, rst(fromClient(1, '')), { ...fromClient(1, 'b'), options }])
+      assert.equal(tcp.only.client, 'ab')
+      assert.equal(tcp.count('segments.signature'), 1)
+    })
+
+    test(`${name} on a connection seen midstream that does not use it`, () => {
+      const tcp = new TcpHarness().segments([fromClient(70, 'a'), { ...rst(fromClient(71, '')), options }])
+      assert.equal(tcp.count('flows.closed'), 0)
+    })
+  }
+
+  test('a server that does not answer a signed SYN with a signature does not use it', () => {
+    const [asked, answered, acked] = handshake()
+    const tcp = new TcpHarness().segments([
+      { ...asked, options: MD5 } as Segment,
+      answered!,
+      acked!,
+      fromClient(0, 'a'),
+    ])
+    assert.equal(tcp.only.client, 'a')
+  })
+
+  test('on a connection that is not HTTP', () => {
+    const hello = '\x16\x03\x01\0\x05hello'
+    const script = new TcpScript().handshake().client(hello)
+    const assembler = new AssembleHarness().script(script)
+    const next = script.next('client')
+    script.segments.splice(0)
+    for (const off of [1, 1000, -1]) script.stray('client', { flags: RST, seq: (next + off) >>> 0 })
+    assembler.script(script)
+    assert.equal(assembler.count('flows.closed'), 0)
+    assembler.segments(script.reset('client').segments.slice(-1))
+    assert.equal(assembler.count('flows.closed.reset'), 1)
+    assert.equal(assembler.count('segments.inexactReset'), 3)
+    assembler.finish()
+  })
+})
+
+describe('reset: exchanges', () => {
+  for (const off of [1, 17, 29, 100_000]) {
+    test(`those after a RST off by ${off} are paired`, () => {
+      const script = new TcpScript().handshake().client(request('/a')).server(numbered(0))
+      script.stray('client', { flags: RST, seq: (script.next('client') + off) >>> 0 })
+      for (const n of [1, 2, 3]) script.client(request(`/b${n}`)).server(numbered(n))
+      const { pairs, ledger } = assemble(script.close())
+      assert.deepEqual(summary(pairs), ['GET /a 200', 'GET /b1 200', 'GET /b2 200', 'GET /b3 200'])
+      assert.deepEqual((ledger.flows as { closed: object }).closed, {
+        ...(ledger.flows as { closed: object }).closed,
+        fin: 1,
+        reset: 0,
+      })
+    })
+  }
+
+  test('those of a sender that goes on after an exact RST are a new connection, seen midstream', () => {
+    const script = new TcpScript().handshake().client(request('/a')).server(numbered(0)).reset('client')
+    for (const n of [1, 2]) script.client(request(`/b${n}`)).server(numbered(n))
+    const { pairs, ledger } = assemble(script)
+    assert.deepEqual(summary(pairs), ['GET /a 200', 'GET /b1 200', 'GET /b2 200'])
+    assert.deepEqual(
+      pairs.map(({ flags }) => flags),
+      [[], ['midstream'], ['midstream']],
+    )
+    assert.equal((ledger.flows as { seen: number }).seen, 2)
+  })
+})
+
+describe('tracker: segments after a connection’s end', () => {
+  const closed = (): Segment[] => new TcpScript().handshake().client('first').server('one').close().segments
+
+  test('late copies are counted, and start no connection', () => {
+    const tcp = new TcpHarness().segments(closed()).segments(closed().slice(2))
+    assert.equal(tcp.count('flows.seen'), 1)
+    assert.equal(tcp.count('segments.afterEnd'), 1 + closed().length - 2)
+    assert.equal(tcp.count('segments.ignored'), 0)
+  })
+
+  test('bytes beyond both FINs are a new connection at once', () => {
+    const tcp = new TcpHarness().segments([...closed(), fromClient(6, 'second')])
+    assert.deepEqual(
+      tcp.connections.map(({ client }) => client),
+      ['first', 'second'],
+    )
+    assert.equal(tcp.count('flows.midstream'), 1)
+  })
+
+  test('a keep-alive probe after the close starts no connection', () => {
+    const tcp = new TcpHarness().segments([...closed(), fromClient(5, '\0')])
+    assert.equal(tcp.count('flows.seen'), 1)
+  })
+
+  test('after a reset the peer’s bytes were on their way; those of its sender are a new connection', () => {
+    const tcp = harness(fromClient(0, 'ab'), fromServer(0, 'one'), rst(fromClient(2, '')), fromServer(3, 'two'))
+    assert.equal(tcp.count('flows.seen'), 1)
+    assert.equal(tcp.count('segments.afterEnd'), 1)
+    tcp.segments([fromClient(2, 'cd'), fromServer(6, '!', { acks: 4 })])
+    assert.equal(tcp.count('flows.seen'), 2)
+    assert.deepEqual([tcp.connections[1]?.client, tcp.connections[1]?.server], ['cd', '!'])
+  })
+
+  test('after an idle connection was closed its next bytes are a new one', () => {
+    const tcp = harness(fromClient(0, 'ab'))
+    for (let second = 0; second <= 610; second += 5) tcp.tick(START_MICROS + second * SECOND)
+    tcp.segment(fromServer(0, 'one', { micros: START_MICROS + 611 * SECOND, acks: 2 }))
+    assert.equal(tcp.count('flows.closed.idle'), 1)
+    assert.equal(tcp.connections[1]?.server, 'one')
+  })
+})
+
+describe('tracker: the end of input of a connection that lost its last bytes', () => {
+  test('bytes that the peer acknowledged are a gap', () => {
+    const tcp = harness(
+      fromClient(0, 'ab', { acks: 0 }),
+      fromServer(0, '', { acks: 2 }),
+      fromClient(2, '', { acks: 40 }),
+    )
+    assert.equal(tcp.finish().only.server, '[40]')
+  })
+
+  test('bytes that the sender’s own numbers show are a gap', () => {
+    const tcp = harness(fromClient(0, 'ab'), fromServer(40, '', { acks: 2 }))
+    assert.equal(tcp.finish().only.server, '[40]')
+  })
+
+  test('a FIN behind bytes that were not captured ends the stream behind a gap', () => {
+    const tcp = harness(fromClient(0, 'ab'), fromServer(40, '', { acks: 2, flags: FIN }))
+    assert.equal(tcp.finish().only.server, '[40]')
+    assert.equal(tcp.only.serverEnd, END_FIN)
+  })
+
+  test('one acknowledged number more may be a FIN: no gap', () => {
+    const tcp = harness(fromClient(0, 'ab'), fromServer(0, 'one', { acks: 2 }), fromClient(2, '', { acks: 4 }))
+    assert.equal(tcp.finish().only.server, 'one')
+  })
+})
+
+describe('tracker: connections of which one direction is captured', () => {
+  const script = (): TcpScript => new TcpScript().handshake().client(request('/0')).server(numbered(0)).close()
+
+  for (const fromClientSide of [false, true]) {
+    test(`the ${fromClientSide ? 'client' : 'server'}'s: counted when they end`, () => {
+      const segments = script().segments.filter((segment) => segment.fromClient === fromClientSide)
+      const { ledger } = assemble(segments)
+      assert.equal((ledger.flows as { oneDirection: number }).oneDirection, 1)
+      const midstream = segments.filter(({ payload }) => payload.length > 0)
+      assert.equal((assemble(midstream).ledger.flows as { oneDirection: number }).oneDirection, 1)
+    })
+  }
+
+  test('not where both are, nor where nothing was sent', () => {
+    assert.equal((assemble(script()).ledger.flows as { oneDirection: number }).oneDirection, 0)
+    const asked = [syn(CLIENT_ISN), syn(CLIENT_ISN, START_MICROS + SECOND)]
+    assert.equal(new TcpHarness().segments(asked).finish().count('flows.oneDirection'), 0)
+  })
+})
