@@ -79,6 +79,4 @@ export const CIRCLES: readonly { files: readonly string[]; why: string }[] = [
     ],
     why: 'four parts of one state that point at each other; types only',
   },
-  { files: ['src/discovery/decide/decision.ts', 'src/discovery/decide/selection.ts'], why: 'to be removed' },
-  { files: ['src/discovery/decide/pod-mesh.ts', 'src/discovery/kubernetes/known-pod.ts'], why: 'to be removed' },
 ]
