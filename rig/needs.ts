@@ -51,6 +51,7 @@ const PARTS = {
   go: { here: () => inPath('go'), mend: 'install Go 1.25 or later' },
   etcd: { here: () => inPath('etcd'), mend: 'install etcd-server' },
   openssl: { here: () => inPath('openssl'), mend: 'install openssl' },
+  jq: { here: () => inPath('jq'), mend: 'install jq' },
   python: { here: () => inPath('python3'), mend: 'install python3' },
   'python-msgpack': { here: () => pythonHas('msgpack'), mend: 'install python3-msgpack' },
   libpcap: {

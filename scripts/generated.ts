@@ -3,7 +3,7 @@
  * test/scripts/generated.test.ts fails when one of the files is not what its generator returns.
  */
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
@@ -18,6 +18,7 @@ import { needs } from '../rig/needs.ts'
 import { ROOT } from '../rig/root.ts'
 import { METRIC_GROUPS } from '../src/admin/metrics.ts'
 import { configJsonSchema, configReference } from '../src/config/reference.ts'
+import { refreshSessions } from './documents/console.ts'
 
 export interface Generator {
   /** What it generates from what. */
@@ -47,6 +48,7 @@ export const GENERATORS: readonly Generator[] = [
   { title: 'the chart’s README has every value', files: chartReadmeFile },
   { title: 'deploy/manifests is what the chart renders', files: plainManifests, skip: needsKubeTools },
   { title: 'deploy/kustomize/base is what the chart renders', files: kustomizeBase, skip: needsKubeTools },
+  { title: 'sessions in the documents show what their commands print', files: sessions, skip: () => needs('jq') },
   { title: 'docs/images/read.svg shows the example capture', files: picture, skip: () => needs('python') },
 ]
 
@@ -61,6 +63,13 @@ function fillIn(page: string, name: string, text: string): string {
   const end = rest?.indexOf('<!-- end -->') ?? -1
   if (end === -1) throw new Error(`there is no place for "${name}"`)
   return `${head}${begin}${text}${rest.slice(end)}`
+}
+
+/** Pages with blocks of sessions, see documents/console.ts. */
+function sessions(): GeneratedFile[] {
+  const docs = readdirSync(join(ROOT, 'docs')).filter((name) => name.endsWith('.md'))
+  const pages = ['README.md', 'examples/README.md', 'deploy/README.md', ...docs.map((name) => `docs/${name}`)]
+  return pages.map((page) => [page, refreshSessions(page, read(page))])
 }
 
 const table = (rows: readonly (readonly string[])[]): string =>

@@ -6,10 +6,19 @@ import { test } from 'node:test'
 import { ROOT } from '../../rig/root.ts'
 import { GENERATORS } from '../../scripts/generated.ts'
 
+/** The first line in which a file is not as it should be. */
+function firstDifference(path: string, wanted: string): string | null {
+  const [lines, wantedLines] = [readFileSync(join(ROOT, path), 'utf8'), wanted].map((text) => text.split('\n'))
+  const at = wantedLines.findIndex((line, index) => line !== lines[index])
+  if (at === -1 && lines.length === wantedLines.length) return null
+  const line = at === -1 ? wantedLines.length : at
+  return `${path}:${line + 1}: is\n${lines[line]}\nand should be\n${wantedLines[line]}`
+}
+
 for (const { title, files, skip } of GENERATORS) {
   test(`generated: ${title}`, { skip: skip?.() ?? false }, () => {
     for (const [path, text] of files()) {
-      assert.equal(readFileSync(join(ROOT, path), 'utf8'), text, `${path} is not current: run npm run generate`)
+      assert.equal(firstDifference(path, text), null, 'not current: run npm run generate')
     }
   })
 }
