@@ -27,7 +27,8 @@ export const LAYERS: readonly { folders: readonly string[]; why: string }[] = [
     why: 'what every stage reports to, and what all of them know a capture point by',
   },
   { folders: ['pair', 'ring'], why: 'the two formats between the stages: a pair, and a ring of records' },
-  { folders: ['async', 'net', 'sys', 'errors.ts', 'version.ts'], why: 'tools that know nothing of this program' },
+  { folders: ['async', 'net', 'sys'], why: 'tools that know nothing of this program but its errors' },
+  { folders: ['errors.ts', 'version.ts'], why: 'errors with their exit codes and hints; the version' },
 ]
 
 /** What the other folders of the checkout import, beside themselves. */
