@@ -22,6 +22,7 @@ export interface OutputFlags extends ConfigFlags {
   output?: OutputFormat
   write?: string
   count?: number
+  body?: number
   decode: boolean
   progress: When
 }
@@ -38,6 +39,13 @@ const count = (text: string): number => {
   const value = Number(text)
   if (!Number.isSafeInteger(value) || value < 1) throw new InvalidArgumentError('It must be a whole number, 1 or more.')
   return value
+}
+
+/** @returns rows; Infinity for `all` */
+const bodyRows = (text: string): number => {
+  if (text === 'all') return Number.POSITIVE_INFINITY
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('It must be all or a whole number, 0 or more.')
+  return Number(text)
 }
 
 /** Collects a repeatable option. */
@@ -76,13 +84,14 @@ export function addGeneralOptions(command: Command, verbose: string): Command {
     .addOption(when('--color <when>', 'when to use colors'))
 }
 
-/** Adds -o, -w, -c and --no-decode, and --progress. */
+/** Adds -o, -w, -c, --body, --no-decode and --progress. */
 export function addOutputOptions(command: Command): Command {
   return command
     .optionsGroup('Output:')
     .addOption(new Option('-o, --output <format>', 'output format of pairs (default: text)').choices(OUTPUT_FORMATS))
     .option('-w, --write <file>', 'write pairs to a file instead of standard output')
     .option('-c, --count <n>', 'stop after n pairs', count)
+    .option('--body <rows>', 'rows of each body to print in text, or all (default: 100); implies -v', bodyRows)
     .option('--no-decode', 'do not undo the Content-Encoding of bodies (gzip, deflate, br, zstd)')
     .addOption(when('--progress <when>', 'when to show progress on standard error'))
 }

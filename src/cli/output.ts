@@ -2,6 +2,7 @@
 import type { LoadedConfig } from '../config/load.ts'
 import { usageError } from '../errors.ts'
 import type { OutputFormat } from '../format/output-format.ts'
+import type { Logger } from '../log/logger.ts'
 import type { OutputOptions } from '../supervisor/options.ts'
 import type { ConfigFlags, OutputFlags } from './options.ts'
 import { wantsColor } from './terminal.ts'
@@ -17,6 +18,7 @@ export interface OutputTerminal {
 
 /**
  * Chooses where pairs go. The first of these that applies decides:
+ * - `-o none`: Kafka if `--brokers` or `--topic` is given, else nowhere, and `-w` is ignored;
  * - `-o` or `-w`: standard output, or the file;
  * - `--brokers` or `--topic`: Kafka;
  * - `ship.sink`, if the environment, the file or `--set` sets it;
@@ -35,7 +37,7 @@ export function chooseSink(flags: OutputFlags & { format?: string }, loaded: Loa
 }
 
 function sinkOf(flags: OutputFlags, { config, origins }: LoadedConfig): Sink {
-  const prints = flags.write !== undefined || (flags.output ?? 'none') !== 'none'
+  const prints = flags.output === undefined ? flags.write !== undefined : flags.output !== 'none'
   const ships = flags.brokers !== undefined || flags.topic !== undefined
   if (prints && ships) {
     throw usageError('pairs can be printed (-o, -w) or shipped to Kafka (--brokers, --topic), not both', {
@@ -66,6 +68,8 @@ export function outputOptions(
   const format: OutputFormat =
     flags.output ?? (configured ? (config.ship.format === 'json' ? 'ndjson' : 'msgpack') : 'text')
   const onTerminal = sink === 'stdout' && terminal.isTerminal
+  const prints = (sink === 'stdout' || sink === 'file') && format === 'text'
+  if (flags.body !== undefined && !prints) throw usageError('--body limits bodies in text: use it with -o text')
   if (format === 'msgpack' && onTerminal) {
     throw usageError('msgpack is binary and would garble the terminal: write it to a file with -w FILE, or to a pipe')
   }
@@ -75,8 +79,14 @@ export function outputOptions(
     decode: configured ? config.ship.decode : flags.decode,
     color: wantsColor(flags.color, onTerminal),
     width: onTerminal ? terminal.columns : null,
-    verbose: (flags.verbose ?? 0) > 0,
+    verbose: (flags.verbose ?? 0) > 0 || flags.body !== undefined,
+    ...(flags.body === undefined ? {} : { bodyRows: flags.body }),
   }
+}
+
+/** Warns of `-o none -w FILE`, which writes no file. */
+export function warnOfIgnoredWrite(flags: OutputFlags, log: Logger): void {
+  if (flags.output === 'none' && flags.write !== undefined) log.warn('-w is ignored: -o none writes no pairs')
 }
 
 /** The log level of a run: error with -q, debug with -vv, else as configured. */

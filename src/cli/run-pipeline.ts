@@ -1,8 +1,9 @@
 /**
  * Runs the pipeline for a command: progress, signals, summary, exit code. Main thread.
  *
- * The first SIGINT or SIGTERM drains the run within `shutdown.timeout`; the second stops it at once.
+ * The first SIGINT or SIGTERM, and a SIGHUP, drain the run within `shutdown.timeout`; a second signal stops it at once.
  */
+import { configFilePath } from '../config/file-path.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import { EXIT_DONE, EXIT_INTERRUPTED, EXIT_PRIVILEGE, EXIT_RUNTIME, EXIT_USAGE } from '../errors.ts'
 import { count } from '../ledger/ledger.ts'
@@ -10,7 +11,8 @@ import { createLogger, type Logger } from '../log/logger.ts'
 import type { Outcome, PipelineInput, PipelineOptions } from '../supervisor/options.ts'
 import { startPipeline } from '../supervisor/pipeline.ts'
 import type { PipelineFlags } from './options.ts'
-import { chooseSink, logLevel, outputOptions } from './output.ts'
+import { chooseSink, logLevel, outputOptions, type Sink, warnOfIgnoredWrite } from './output.ts'
+import { type NamedFile, rejectOverwrites } from './overwrites.ts'
 import { type ProgressLine, progressLine } from './progress-line.ts'
 import { damageLines, type RunFacts, summaryLine, writeLedger } from './summary.ts'
 import { errorColumns, errorIsTerminal, outputColumns, outputIsTerminal, wantsColor, writeError } from './terminal.ts'
@@ -32,6 +34,7 @@ export async function runPipeline(
   const sink = chooseSink(flags, loaded)
   const terminal = { isTerminal: outputIsTerminal(), columns: outputColumns() }
   const output = outputOptions(flags, sink, loaded, terminal)
+  rejectOverwrites(inputFiles(input, flags), outputFiles(output.file, sink, flags))
   const config = { ...loaded.config, ship: { ...loaded.config.ship, sink } }
   const onTerminal = sink === 'stdout' && terminal.isTerminal
   const shown = wantsProgress(flags, onTerminal && (input.kind === 'interfaces' || output.format !== 'text'))
@@ -42,14 +45,33 @@ export async function runPipeline(
     color: wantsColor(flags.color, errorIsTerminal()),
     write: clearing(progress),
   })
+  warnOfIgnoredWrite(flags, log)
   const limit = flags.count ?? null
   const all = flags.all === true
   const onProgress = watcher(progress, flags.quiet === true ? null : announcement)
   const handle = startPipeline({ config, input, output, limit, all, log, onProgress })
-  const ended = await untilDone(handle, config.shutdown.timeout, log)
+  const ended = await untilDone(handle, config.shutdown.timeout, log, { hangup: true })
   progress?.clear()
   log.flush()
   return conclude(ended, { sink, all, limit, signalled: ended.signals > 0 }, flags, log)
+}
+
+function inputFiles(input: PipelineInput, flags: PipelineFlags): NamedFile[] {
+  const captures = input.kind === 'files' ? input.paths : []
+  const config = configFilePath(flags.config)
+  return [
+    ...captures.map((path) => ({ name: path === '-' ? 'standard input' : `the input ${path}`, path })),
+    ...(config === undefined ? [] : [{ name: `the configuration file ${config}`, path: config }]),
+  ]
+}
+
+function outputFiles(file: string | null, sink: Sink, flags: PipelineFlags): NamedFile[] {
+  const { summary } = flags
+  return [
+    ...(sink === 'stdout' ? [{ name: 'standard output', path: '-' }] : []),
+    ...(file === null ? [] : [{ name: flags.write === undefined ? `ship.file ${file}` : `-w ${file}`, path: file }]),
+    ...(summary === undefined || summary === '-' ? [] : [{ name: `--summary ${summary}`, path: summary }]),
+  ]
 }
 
 /** Hides the progress line while other output on the same terminal could leave fragments of it behind. */

@@ -1,11 +1,13 @@
 /** `interceptor tail`: prints the pairs in a Kafka topic. */
 import { openSync } from 'node:fs'
 import { Command, InvalidArgumentError } from 'commander'
+import { configFilePath } from '../config/file-path.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import { EXIT_DONE, EXIT_INTERRUPTED, errorText, runtimeError } from '../errors.ts'
 import type { TailFrom } from '../tail/topic-reader.ts'
 import { addConfigOptions, addExamples, addOutputOptions, configFlags, type OutputFlags } from './options.ts'
-import { logLevel, outputOptions, requireBrokers } from './output.ts'
+import { logLevel, outputOptions, requireBrokers, warnOfIgnoredWrite } from './output.ts'
+import { rejectOverwrites } from './overwrites.ts'
 import { errorIsTerminal, outputColumns, outputIsTerminal, wantsColor, writeError } from './terminal.ts'
 
 interface TailFlags extends OutputFlags {
@@ -77,15 +79,17 @@ async function tailTopic(flags: TailFlags): Promise<number> {
     import('../version.ts'),
   ])
   const { format, file, ...formatOptions } = tailOutput(flags, loaded)
+  const { kafka } = loaded.config
   const log = createLogger({
     level: logLevel(flags, loaded),
     form: 'lines',
     color: wantsColor(flags.color, errorIsTerminal()),
   })
+  warnOfIgnoredWrite(flags, log)
   const output = new FdOutput(file === null ? STANDARD_OUTPUT : openOutput(file), () => {})
   return untilInterrupted(async (signal) => {
     const result = await tail({
-      kafka: loaded.config.kafka,
+      kafka,
       from: flags.from,
       follow: flags.follow,
       limit: flags.count ?? null,
@@ -93,6 +97,7 @@ async function tailTopic(flags: TailFlags): Promise<number> {
       output,
       log,
       signal,
+      onWait: () => flags.quiet !== true && writeError(waitingLine(kafka)),
     }).finally(() => output.close())
     log.flush()
     if (flags.quiet !== true && result.foreign > 0) {
@@ -101,10 +106,19 @@ async function tailTopic(flags: TailFlags): Promise<number> {
   })
 }
 
+const waitingLine = ({ topic, brokers }: LoadedConfig['config']['kafka']): string =>
+  `waiting for pairs in the topic ${topic} at ${brokers.join(', ')}; press Ctrl-C to stop\n`
+
 function tailOutput(flags: TailFlags, loaded: LoadedConfig) {
-  const sink = flags.write === undefined || flags.write === '-' ? 'stdout' : 'file'
+  const printed = flags.write === undefined || flags.write === '-' ? 'stdout' : 'file'
   const terminal = { isTerminal: outputIsTerminal(), columns: outputColumns() }
-  return outputOptions(flags, flags.output === 'none' ? 'none' : sink, loaded, terminal)
+  const output = outputOptions(flags, flags.output === 'none' ? 'none' : printed, loaded, terminal)
+  const config = configFilePath(flags.config)
+  if (config !== undefined && output.file !== null) {
+    const inputs = [{ name: `the configuration file ${config}`, path: config }]
+    rejectOverwrites(inputs, [{ name: `-w ${output.file}`, path: output.file }])
+  }
+  return output
 }
 
 function openOutput(path: string): number {
@@ -115,23 +129,23 @@ function openOutput(path: string): number {
   }
 }
 
-/** The first SIGINT or SIGTERM aborts the work and waits for it; the second does not wait. */
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
+/** The first signal aborts the work and waits for it; the second does not wait. */
 async function untilInterrupted(work: (signal: AbortSignal) => Promise<void>): Promise<number> {
   const abort = new AbortController()
   let interrupt: (code: number) => void = () => {}
   const interrupted = new Promise<number>((resolve) => {
     interrupt = resolve
   })
-  const onSignal = (): void => {
-    if (abort.signal.aborted) interrupt(EXIT_INTERRUPTED)
+  const onSignal = (signal: NodeJS.Signals): void => {
+    if (abort.signal.aborted && signal !== 'SIGHUP') interrupt(EXIT_INTERRUPTED)
     abort.abort()
   }
-  process.on('SIGINT', onSignal)
-  process.on('SIGTERM', onSignal)
+  for (const signal of SIGNALS) process.on(signal, onSignal)
   try {
     return await Promise.race([work(abort.signal).then(() => EXIT_DONE), interrupted])
   } finally {
-    process.off('SIGINT', onSignal)
-    process.off('SIGTERM', onSignal)
+    for (const signal of SIGNALS) process.off(signal, onSignal)
   }
 }

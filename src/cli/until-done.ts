@@ -12,7 +12,7 @@ const AT_ONCE_MS = 500
 export interface Ended {
   /** Null: the run was stopped and did not report what it lost in time. */
   outcome: Outcome | null
-  /** Number of SIGINT and SIGTERM received. */
+  /** Number of signals that asked it to end. */
   signals: number
 }
 
@@ -20,11 +20,13 @@ export interface Ended {
  * Waits for the end of a run. The first SIGINT or SIGTERM drains it, the second stops it at once.
  *
  * @param drainMs  a drain that takes longer becomes a stop
+ * @param options  `hangup`: a SIGHUP drains the run too. It never stops one: a closing terminal sends several
  */
 export async function untilDone(
   handle: Pick<PipelineHandle, 'done' | 'drain' | 'stop'>,
   drainMs: number,
   log: Logger,
+  options: { hangup: boolean } = { hangup: false },
 ): Promise<Ended> {
   let signals = 0
   let timer: NodeJS.Timeout | undefined
@@ -38,11 +40,13 @@ export async function untilDone(
     timer = setTimeout(giveUp, ms, null)
   }
   const onSignal = (signal: NodeJS.Signals): void => {
-    signals += 1
-    if (signals > 1) {
+    if (signals > 0) {
+      if (signal === 'SIGHUP') return
+      signals += 1
       stop(AT_ONCE_MS)
       return
     }
+    signals = 1
     log.debug(`${signal}: draining; send it again to stop at once`)
     handle.drain()
     timer = setTimeout(() => {
@@ -50,9 +54,10 @@ export async function untilDone(
       stop(STOP_MS)
     }, drainMs)
   }
-  process.on('SIGINT', onSignal)
-  process.on('SIGTERM', onSignal)
   // The listeners stay: a second signal may arrive while the run is concluded.
+  for (const signal of ['SIGINT', 'SIGTERM', ...(options.hangup ? (['SIGHUP'] as const) : [])] as const) {
+    process.on(signal, onSignal)
+  }
   const outcome = await Promise.race([handle.done, stopped])
   clearTimeout(timer)
   return { outcome, signals }

@@ -180,7 +180,8 @@ export function harFormat(options: FormatOptions): PairFormat {
   })
   return {
     ...entries,
-    begin: () => `{"log":{"version":"1.2","creator":${creator},"entries":[`,
+    // Pages are optional in HAR; Firefox refuses a file without the key.
+    begin: () => `{"log":{"version":"1.2","creator":${creator},"pages":[],"entries":[`,
     end: () => '\n]}}\n',
   }
 }

@@ -1,5 +1,11 @@
 /** Indents JSON token by token, so that numbers, escapes, duplicate keys and key order stay as sent. */
 
+/** A line of a formatted text, and the index in the source text at which it ends. */
+export interface SourceLine {
+  readonly text: string
+  readonly end: number
+}
+
 /** Deeper levels get no more indentation, so that a body of brackets does not become megabytes of spaces. */
 const MAX_INDENTED_LEVELS = 32
 
@@ -12,49 +18,42 @@ function stringEnd(text: string, start: number): number {
   return Math.min(index + 1, text.length)
 }
 
-const blankEnd = (text: string, start: number): number => {
+function blankEnd(text: string, start: number): number {
   let index = start
   while (index < text.length && ' \t\n\r'.includes(text[index])) index++
   return index
 }
 
+const opens = (character: string | undefined): boolean => character === '{' || character === '['
+const closes = (character: string | undefined): boolean => character === '}' || character === ']'
+
 /**
- * Indents JSON by two spaces per level.
+ * Indents JSON by two spaces per level, one line at a time: the caller stops when it has enough.
  *
  * @param text  JSON, possibly cut off
- * @returns its lines
  */
-export function indentJson(text: string): string[] {
-  const lines: string[] = []
+export function* indentJson(text: string): Generator<SourceLine> {
   let line = ''
   let level = 0
-  const breakLine = () => {
-    lines.push(line)
-    line = indentation(level)
-  }
-  for (let at = blankEnd(text, 0); at < text.length; at = blankEnd(text, at)) {
+  for (let at = blankEnd(text, 0); at < text.length; ) {
     const character = text[at]
     const end = character === '"' ? stringEnd(text, at) : at + 1
-    if (character === '{' || character === '[') {
-      const next = blankEnd(text, end)
-      if (text[next] === '}' || text[next] === ']') {
-        line += character + text[next]
-        at = next + 1
-        continue
-      }
-      line += character
-      level++
-      breakLine()
-    } else if (character === '}' || character === ']') {
+    const next = blankEnd(text, end)
+    if (closes(character)) {
       level--
-      breakLine()
-      line += character
-    } else {
-      line += character === ':' ? ': ' : text.slice(at, end)
-      if (character === ',') breakLine()
+      yield { text: line, end: at }
+      line = indentation(level)
     }
-    at = end
+    line += character === ':' ? ': ' : text.slice(at, end)
+    at = next
+    if (opens(character) && closes(text[next])) {
+      line += text[next]
+      at = blankEnd(text, next + 1)
+    } else if (opens(character) || character === ',') {
+      if (opens(character)) level++
+      yield { text: line, end }
+      line = indentation(level)
+    }
   }
-  lines.push(line)
-  return lines
+  yield { text: line, end: text.length }
 }

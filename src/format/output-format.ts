@@ -16,6 +16,8 @@ export interface FormatOptions {
   width: number | null
   /** Print heads and bodies in the text format (`-v`). */
   verbose: boolean
+  /** Most rows of a body in the text format (`--body`); absent: the defaults of text.ts. */
+  bodyRows?: number
   /** This program's version, for formats that name their creator (HAR). */
   version: string
 }

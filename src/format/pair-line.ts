@@ -40,7 +40,7 @@ const FIRST_WIDTHS: Record<Column, number> = {
   time: 12,
   client: 17,
   server: 15,
-  method: 4,
+  method: 7,
   target: 36,
   status: 3,
   latency: 6,

@@ -65,19 +65,42 @@ export function pad(text: string, width: number, side: 'left' | 'right' = 'right
   return side === 'left' ? ' '.repeat(missing) + text : text + ' '.repeat(missing)
 }
 
+/** A row of a text: safe to print, and the index in the text at which it ends. */
+export interface Row {
+  readonly text: string
+  readonly end: number
+}
+
 /**
- * Splits a safe text into pieces.
+ * Escapes a text and splits it into rows, one at a time: the caller stops when it has enough.
  *
- * @param width  most columns of a piece, at least 2; null: one piece
- * @returns at least one piece
+ * @param text  any text
+ * @param width  most columns of a row, at least the 10 of the longest escape
+ * @returns at least one row
  */
-export function wrap(text: string, width: number | null): string[] {
-  if (width === null || columns(text) <= width) return [text]
-  const pieces: string[] = []
-  for (let start = 0; start < text.length; ) {
-    const length = pieceLength(text, start, width)
-    pieces.push(text.slice(start, start + length))
-    start += length
+export function* safeRows(text: string, width: number): Generator<Row> {
+  let start = 0
+  do {
+    const row = rowAt(text, start, width)
+    yield row
+    start = row.end
+  } while (start < text.length)
+}
+
+function rowAt(text: string, start: number, width: number): Row {
+  // One character more: a combining one after the last column belongs to this row.
+  const ahead = text.slice(start, start + width + 1)
+  if (PRINTABLE_ASCII.test(ahead)) return { text: ahead.slice(0, width), end: start + Math.min(width, ahead.length) }
+  let row = ''
+  let used = 0
+  let end = start
+  while (end < text.length) {
+    const character = String.fromCodePoint(text.codePointAt(end) ?? 0)
+    const shown = safe(character)
+    used += shown === character ? characterColumns(character) : shown.length
+    if (used > width) break
+    row += shown
+    end += character.length
   }
-  return pieces
+  return { text: row, end }
 }

@@ -4,46 +4,115 @@
  */
 import pico from 'picocolors'
 import type { Message, Pair } from '../pair/pair.ts'
+import { formatBody } from './body-lines.ts'
+import type { SourceLine } from './indent-json.ts'
 import type { FormatOptions, PairFormat } from './output-format.ts'
 import { pairFormat } from './pair-format.ts'
 import { type Colors, type Paint, PairLine } from './pair-line.ts'
-import { safe, wrap } from './terminal.ts'
-import { bodyLines, headerLines } from './text-body.ts'
+import { safe, safeRows } from './terminal.ts'
 
 /** Lines are formatted for at least this many columns. */
 const MIN_WIDTH = 30
 
-/** Heads and bodies of a pair in lines of at most `width` columns. */
-function details(pair: Pair, width: number | null, colors: Colors): string {
-  const { request, response } = pair
-  const requestLine = `${request.method} ${request.target} HTTP/${request.httpVersion}`
-  const statusLine = `HTTP/${response.httpVersion} ${response.status} ${response.reason}`
-  return messageText(request, requestLine, '>', width, colors) + messageText(response, statusLine, '<', width, colors)
-}
+/** The mark and the spaces around it. */
+const MARGIN = 4
 
-function messageText(message: Message, startLine: string, mark: string, width: number | null, colors: Colors): string {
-  const margin = `  ${colors.dim(mark)} `
-  const room = width === null ? null : width - 4
-  let text = ''
-  const put = (line: string, paint?: Paint) => {
-    const [first = '', ...more] = wrap(safe(line), room)
-    text += `${margin}${paint === undefined ? first : paint(first)}\n`
-    for (const piece of more) text += `${margin}${piece}\n`
-  }
-  put(startLine, colors.bold)
-  for (const line of headerLines(message)) put(line, (shown) => shown.replace(/^[^:]+/, colors.cyan))
-  const body = bodyLines(message)
-  if (body.length > 0) put('')
-  for (const line of body) put(line)
-  return text
-}
+/** Rows of a body that are printed by default: of text, and of a dump of bytes. */
+const TEXT_ROWS = 100
+const DUMP_ROWS = 4
+
+/** Columns of a row without a terminal. Longer lines are not broken there, but count as several rows. */
+const COLUMNS_WITHOUT_TERMINAL = 200
 
 /** `-o text`. */
 export function textFormat(options: FormatOptions): PairFormat {
   const colors = pico.createColors(options.color)
   const width = options.width === null ? null : Math.max(MIN_WIDTH, options.width)
   const line = new PairLine(colors, width)
+  const details = new Details(colors, width, options.bodyRows)
   return pairFormat(options, (pair) =>
-    options.verbose ? `${line.format(pair)}\n${details(pair, width, colors)}\n` : `${line.format(pair)}\n`,
+    options.verbose ? `${line.format(pair)}\n${details.format(pair)}\n` : `${line.format(pair)}\n`,
   )
+}
+
+const plain: Paint = (text) => text
+
+/** Formats the heads and bodies of pairs. */
+class Details {
+  readonly #colors: Colors
+  readonly #bodyRows: number | undefined
+  readonly #breaksLines: boolean
+  readonly #columns: number
+
+  /** @param width  columns of the terminal; null: lines are not broken */
+  constructor(colors: Colors, width: number | null, bodyRows: number | undefined) {
+    this.#colors = colors
+    this.#bodyRows = bodyRows
+    this.#breaksLines = width !== null
+    this.#columns = width === null ? COLUMNS_WITHOUT_TERMINAL : width - MARGIN
+  }
+
+  format({ request, response }: Pair): string {
+    const requestLine = `${request.method} ${request.target} HTTP/${request.httpVersion}`
+    const statusLine = `HTTP/${response.httpVersion} ${response.status} ${response.reason}`
+    return this.#message(request, requestLine, '>') + this.#message(response, statusLine, '<')
+  }
+
+  #message(message: Message, startLine: string, mark: string): string {
+    const { bold, cyan, dim } = this.#colors
+    const lines = this.#line(startLine, bold)
+    for (const [name, value] of message.headers) {
+      lines.push(...this.#line(`${name}: ${value}`, (shown) => shown.replace(/^[^:]+/, cyan)))
+    }
+    lines.push(...this.#body(message))
+    return lines.map((line) => `  ${dim(mark)} ${line}\n`).join('')
+  }
+
+  /** @param paint  colours the first row */
+  #line(text: string, paint: Paint): string[] {
+    if (!this.#breaksLines) return [paint(safe(text))]
+    const [first = '', ...more] = Array.from(safeRows(text, this.#columns), (row) => row.text)
+    return [paint(first), ...more]
+  }
+
+  /** An empty line, the body up to the limit, and what is left out of it. */
+  #body(message: Message): string[] {
+    const body = formatBody(message)
+    if (body === null) return []
+    const title = body.title === null ? [] : this.#line(body.title, plain)
+    const { rows, end } = this.#limited(body.lines, this.#bodyRows ?? (body.isDump ? DUMP_ROWS : TEXT_ROWS))
+    const rest = end === null ? 0 : body.bytesAfter(end)
+    const note =
+      rest === 0 ? [] : this.#line(`… ${rest.toLocaleString('en')} more bytes (--body all prints them)`, plain)
+    return ['', ...title, ...rows, ...note]
+  }
+
+  /** @returns at most `most` rows, and where in the source they end; null: at its end */
+  #limited(lines: Iterable<SourceLine>, most: number): { rows: string[]; end: number | null } {
+    const rows: string[] = []
+    let left = most
+    let end = 0
+    for (const line of lines) {
+      if (left === 0) return { rows, end }
+      const { texts, length } = take(line.text, this.#columns, left)
+      rows.push(...(this.#breaksLines ? texts : [texts.join('')]))
+      left -= texts.length
+      // A line's end stands in the source unchanged, except that tabs and decoded fields have another length there.
+      end = line.end - (line.text.length - length)
+      if (length < line.text.length) return { rows, end }
+    }
+    return { rows, end: null }
+  }
+}
+
+/** The first rows of a line, at most `most`, and the length of the line that they show. */
+function take(line: string, columns: number, most: number): { texts: string[]; length: number } {
+  const texts: string[] = []
+  let length = 0
+  for (const row of safeRows(line, columns)) {
+    if (texts.length === most) break
+    texts.push(row.text)
+    length = row.end
+  }
+  return { texts, length }
 }

@@ -2,7 +2,7 @@
 
 import type { Config } from '../config/schema.ts'
 import type { Failure, RunCode } from '../errors.ts'
-import type { OutputFormat } from '../format/output-format.ts'
+import type { FormatOptions, OutputFormat } from '../format/output-format.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Observation } from '../ledger/observation.ts'
 import type { Logger } from '../log/logger.ts'
@@ -10,18 +10,11 @@ import type { AddressEntry } from '../pair/endpoint-pod.ts'
 import type { CaptureTarget } from '../target/capture-target.ts'
 import type { VantagePolicy } from '../target/interface-info.ts'
 
-/** How pairs look, and where they are written. */
-export interface OutputOptions {
+/** How pairs are formatted and where they are written. */
+export interface OutputOptions extends Omit<FormatOptions, 'version'> {
   format: OutputFormat
   /** Null: standard output. */
   file: string | null
-  /** Undo Content-Encoding of bodies. */
-  decode: boolean
-  color: boolean
-  /** Columns to cut a line of text to; null: not cut. */
-  width: number | null
-  /** Heads and bodies too, in text. */
-  verbose: boolean
 }
 
 /**

@@ -82,13 +82,13 @@ function sinkSpec({ config, output }: PipelineOptions, node: string): SinkSpec {
     case 'file':
     case 'stdout': {
       if (output.format === 'none') return { kind: 'none' }
-      const { decode, color, width, verbose } = output
+      const { format, file, ...formatOptions } = output
       return {
         kind: 'stream',
-        path: output.file,
+        path: file,
         append: false,
-        format: output.format,
-        formatOptions: { decode, color, width, verbose, version: VERSION },
+        format,
+        formatOptions: { ...formatOptions, version: VERSION },
       }
     }
   }

@@ -30,6 +30,8 @@ export interface TailOptions {
   log: Logger
   /** Stops reading; what has been read is written. */
   signal: AbortSignal
+  /** Called once, when `follow` waits at the end of the topic. */
+  onWait: () => void
 }
 
 export interface TailResult {
@@ -51,7 +53,12 @@ export async function tail(options: TailOptions): Promise<TailResult> {
   options.signal.addEventListener('abort', abort, { once: true })
   try {
     printer.begin()
+    let waits = false
     for (let failures = 0; !printer.done && !options.signal.aborted; ) {
+      if (options.follow && !waits && reader.atEnd) {
+        waits = true
+        options.onWait()
+      }
       try {
         printer.print(await reader.read())
         if (!options.follow && reader.atEnd) break

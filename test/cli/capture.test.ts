@@ -65,6 +65,20 @@ test('capture: prints each pair on lo once, until SIGINT', { skip }, async (t) =
   assert.equal(JSON.parse(lines(stdout)[0]).capture.interface, 'lo')
 })
 
+test('capture: drains on SIGHUP: completes the JSON and prints the summary', { skip }, async (t) => {
+  const { namespace, under } = await place(t)
+  const file = join(folder, 'hangup.json')
+  const child = start(['capture', '-i', 'lo', '--all', '-o', 'json', '-w', file], { under })
+  const ended = finish(child)
+  await announced(child)
+  requestHttp(namespace, URL_OF_SERVER, 3)
+  child.kill('SIGHUP')
+  const { code, signal, stderr } = await ended
+  assert.deepEqual([code, signal], [0, null])
+  assert.equal(JSON.parse(readFileSync(file, 'utf8')).length, 3)
+  assert.match(stderr, /\n3 pairs written\n$/)
+})
+
 /** Waits until the program has printed a number of lines or ended. */
 async function arrived(child: ChildProcess, ended: Promise<Finished>, wanted: number): Promise<void> {
   let seen = 0

@@ -65,8 +65,18 @@ describe('the command line with a Kafka broker', { skip }, () => {
       seen += chunk.toString()
       if (lines(seen).length >= printed.length) child.kill('SIGINT')
     })
-    const { code, stdout } = await ended
+    const { code, stdout, stderr } = await ended
     assert.deepEqual([code, lines(stdout).sort()], [0, printed])
+    assert.match(stderr, /^waiting for pairs in the topic secured at .*; press Ctrl-C to stop\n$/)
+  })
+
+  test('tail: announces at once that it waits, and ends on SIGHUP', async () => {
+    const child = start(['tail', '--config', config, '-o', 'json'])
+    const ended = finish(child)
+    child.stderr!.once('data', () => child.kill('SIGHUP'))
+    const { code, stdout, stderr } = await ended
+    assert.deepEqual([code, stdout], [0, '[\n]\n'])
+    assert.match(stderr, /^waiting for pairs /)
   })
 
   test('doctor: checks the cluster', async () => {

@@ -16,7 +16,7 @@ const set = (path: string, value: string): FlagValue => ({ path, value, name: '-
 const BROKERS = set('kafka.brokers', 'a:1')
 
 const sinks: [string, Partial<OutputFlags>, FlagValue[], Sink][] = [
-  ['nothing said', {}, [], 'stdout'],
+  ['no option', {}, [], 'stdout'],
   ['brokers in the configuration alone', {}, [BROKERS], 'kafka'],
   ['brokers, and ship.sink stdout', {}, [BROKERS, set('ship.sink', 'stdout')], 'stdout'],
   ['--brokers', { brokers: 'a:1' }, [BROKERS], 'kafka'],
@@ -25,6 +25,7 @@ const sinks: [string, Partial<OutputFlags>, FlagValue[], Sink][] = [
   ['-o over ship.sink', { output: 'json' }, [BROKERS, set('ship.sink', 'kafka')], 'stdout'],
   ['-o none', { output: 'none' }, [], 'none'],
   ['-o none with --brokers', { output: 'none', brokers: 'a:1' }, [BROKERS], 'kafka'],
+  ['-o none with -w', { output: 'none', write: 'x' }, [], 'none'],
   ['-w', { write: 'x' }, [], 'file'],
   ['-w -', { write: '-' }, [], 'stdout'],
   ['ship.sink kafka', {}, [BROKERS, set('ship.sink', 'kafka')], 'kafka'],
@@ -60,6 +61,14 @@ test('outputOptions: colours and truncates text on a terminal only', () => {
   const seen = outputOptions(flags({ color: 'always' }), 'stdout', loaded, TERMINAL)
   assert.deepEqual([seen.width, seen.color], [120, true])
   assert.equal(outputOptions(flags({ write: 'x' }), 'file', loaded, TERMINAL).width, null)
+})
+
+test('outputOptions: passes --body on with text, and rejects it otherwise', () => {
+  const loaded = loadConfig({ env: {}, flags: [BROKERS] })
+  const { verbose, bodyRows } = outputOptions(flags({ body: 7 }), 'stdout', loaded, NO_TERMINAL)
+  assert.deepEqual({ verbose, bodyRows }, { verbose: true, bodyRows: 7 })
+  assert.throws(() => outputOptions(flags({ body: 7, output: 'json' }), 'stdout', loaded, NO_TERMINAL), /-o text/)
+  assert.throws(() => outputOptions(flags({ body: 7 }), 'kafka', loaded, NO_TERMINAL), /-o text/)
 })
 
 test('outputOptions: rejects msgpack on a terminal', () => {

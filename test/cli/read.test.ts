@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
@@ -84,6 +84,36 @@ test('read: writes to a file instead of standard output with -w', async () => {
   assert.match(stderr, new RegExp(`^${lines(readFileSync(file, 'utf8')).length} pairs written`))
 })
 
+test('read: writes no file with -o none and does not claim to', async () => {
+  const file = join(folder, 'none.txt')
+  const { code, stdout, stderr } = await run(['read', '-o', 'none', '-w', file, CAPTURE])
+  assert.deepEqual([code, stdout, existsSync(file)], [0, '', false])
+  assert.match(stderr, /^warning: -w is ignored: -o none writes no pairs\n\d+ pairs counted; /)
+})
+
+test('read: rejects an output that is its input, and leaves that as it is', async () => {
+  const input = join(folder, 'own.pcap')
+  const before = gunzipSync(readFileSync(CAPTURE))
+  writeFileSync(input, before)
+  const link = join(folder, 'own-link.pcap')
+  symlinkSync(input, link)
+  for (const option of ['-w', '--summary']) {
+    const { code, stderr } = await run(['read', option, link, input])
+    assert.equal(code, 2)
+    assert.equal(
+      stderr,
+      `interceptor: ${option} ${link} is the same file as the input ${input} and would overwrite it\n`,
+    )
+  }
+  assert.deepEqual(readFileSync(input), before)
+})
+
+test('read: prints as many rows of a body as --body allows', async () => {
+  const rows = async (...options: string[]) => lines((await run(['read', '--all', ...options, CAPTURE])).stdout).length
+  assert.ok((await rows('--body', '0')) < (await rows('-v')))
+  assert.ok((await rows('-v')) < (await rows('--body', 'all')))
+})
+
 test('read: reads several files in order, including standard input', async () => {
   const [first = '', second = ''] = CAPTURES
   const apart = await Promise.all([first, second].map((path) => run(['read', '-o', 'ndjson', path])))
@@ -127,6 +157,20 @@ test('read: ends quietly if the reader closes the output', async () => {
   assert.deepEqual({ code, signal, stderr }, { code: 0, signal: null, stderr: '' })
 })
 
+test('read: drains on SIGHUP, however many come, and completes the JSON', async () => {
+  const file = join(folder, 'hangup.json')
+  const child = start(['read', '--follow', '-o', 'json', '-w', file, '--progress', 'always', '-'])
+  child.stdin!.write(gunzipSync(readFileSync(CAPTURE)))
+  child.stderr!.once('data', () => {
+    child.kill('SIGHUP')
+    child.kill('SIGHUP')
+  })
+  const { code, stderr } = await finish(child)
+  assert.equal(code, 0)
+  assert.match(stderr, /\d+ pairs written/)
+  assert.ok(JSON.parse(readFileSync(file, 'utf8')).length > 20)
+})
+
 test('read: drains on the first SIGINT and counts everything', async () => {
   const summary = join(folder, 'drained.json')
   const child = start(['read', '--follow', '-o', 'ndjson', '--summary', summary, '-'])
@@ -145,7 +189,8 @@ async function stalled(...options: string[]): Promise<{ child: ChildProcess; pri
     child.stderr!.on('data', (chunk: Buffer) => {
       text += chunk.toString()
       const counts = [...text.matchAll(/([\d,]+) pairs/g)].map(([, pairs]) => pairs)
-      if (counts.length > 3 && counts.slice(-3).every((pairs) => pairs === counts.at(-1))) resolve()
+      const last = counts.slice(-5)
+      if (last.length === 5 && last[0] !== '0' && last.every((pairs) => pairs === last[0])) resolve()
     })
     child.on('close', () => reject(new Error(`ended: ${text}`)))
   })

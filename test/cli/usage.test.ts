@@ -45,6 +45,14 @@ const wrong: [string[], string][] = [
     ['read', '-o', 'xml', 'x'],
     `interceptor: option '-o, --output <format>' argument 'xml' is invalid. Allowed choices are text, ndjson, json, har, msgpack, none.\n${HINT}`,
   ],
+  [
+    ['read', '--body', 'some', 'x'],
+    `interceptor: option '--body <rows>' argument 'some' is invalid. It must be all or a whole number, 0 or more.\n${HINT}`,
+  ],
+  [
+    ['read', '--body', '3', '-o', 'json', '/dev/null'],
+    'interceptor: --body limits bodies in text: use it with -o text\n',
+  ],
   [['config', 'print', '--set', 'a'], 'interceptor: --set a: must be key=value, such as --set ship.maxAge=10m\n'],
   [
     ['config', 'print', '--set', 'ship.maxage=1m'],

@@ -49,6 +49,7 @@ suite('tail: reading a real Kafka', { skip: needsKafka() }, () => {
       output,
       log,
       signal: abort.signal,
+      onWait: () => {},
       ...options,
     }).finally(() => output.close())
     const text = (): string => readFileSync(path, 'utf8')

@@ -24,9 +24,10 @@ const validate = ajv.compile(HAR_SCHEMA)
 function archive(pairs: Pair[]): Entry[] {
   const format = createFormat('har', { decode: true, color: false, width: null, verbose: false, version: '0.1.0' })
   const text = [format.begin(), ...pairs.map((pair) => format.pair(packPair(pair))), format.end()].join('')
-  const har = JSON.parse(text) as { log: { creator: object; entries: Entry[] } }
+  const har = JSON.parse(text) as { log: { creator: object; pages: object[]; entries: Entry[] } }
   assert.ok(validate(har), ajv.errorsText(validate.errors))
   assert.deepEqual(har.log.creator, { name: 'Interceptor', version: '0.1.0' })
+  assert.deepEqual(har.log.pages, [], 'Firefox and Chrome iterate over pages')
   return har.log.entries
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { columns, cut, pad, safe, wrap } from '../../src/format/terminal.ts'
+import { columns, cut, pad, safe, safeRows } from '../../src/format/terminal.ts'
 import { anyText } from '../pair/samples.ts'
 
 test('safe: escapes what a terminal interprets', () => {
@@ -51,15 +51,18 @@ test('pad: pads on either side and keeps longer texts', () => {
   assert.equal(pad('abc', 2), 'abc')
 })
 
-test('wrap: keeps to the width and loses nothing', () => {
-  assert.deepEqual(wrap('', 10), [''])
-  assert.deepEqual(wrap('a日本', 2), ['a', '日', '本'])
-  assert.deepEqual(wrap('abc', null), ['abc'])
+test('safeRows: keeps to the width, escapes, and loses nothing', () => {
+  const texts = (text: string, width: number) => Array.from(safeRows(text, width), (row) => row.text)
+  assert.deepEqual(texts('', 10), [''])
+  assert.deepEqual(texts('a日本', 2), ['a', '日', '本'])
+  assert.deepEqual(texts('abcde\u0301f', 5), ['abcde\u0301', 'f'])
+  assert.deepEqual(texts('abcd\u001be', 6), ['abcd', '\\x1be'])
   fc.assert(
-    fc.property(anyText.map(safe), fc.integer({ min: 2, max: 50 }), (text, width) => {
-      const pieces = wrap(text, width)
-      assert.equal(pieces.join(''), text)
-      for (const piece of pieces) assert.ok(columns(piece) <= width)
+    fc.property(anyText, fc.integer({ min: 10, max: 50 }), (text, width) => {
+      const rows = [...safeRows(text, width)]
+      assert.equal(rows.map((row) => row.text).join(''), safe(text))
+      assert.equal(rows.at(-1)?.end, text.length)
+      for (const row of rows) assert.ok(columns(row.text) <= width)
     }),
   )
 })

@@ -183,7 +183,7 @@ test('text -v: prints size, type and first bytes of a binary body', () => {
     '<5 bytes of image/png>',
     '0000  89 50 4e 47 ff                                   .PNG.',
   ])
-  assert.equal(bodyOf(body(Buffer.alloc(100, 0xff), 'image/png')).at(-1), '…')
+  assert.equal(bodyOf(body(Buffer.alloc(100, 0xff), 'image/png')).at(-1), '… 36 more bytes (--body all prints them)')
 })
 
 test('text -v: decodes bodies, or names their coding with --no-decode', () => {
@@ -195,13 +195,40 @@ test('text -v: decodes bodies, or names their coding with --no-decode', () => {
   )
 })
 
-test('text -v: truncates large bodies and counts what is left out', () => {
-  assert.deepEqual(bodyOf(body('x'.repeat(20_000), 'text/plain')), [
-    'x'.repeat(16_384),
-    '… 3616 more characters (-o ndjson has them all)',
-  ])
-  const json = JSON.stringify(Array.from({ length: 10_000 }, (_, index) => index))
+const json = JSON.stringify(Array.from({ length: 10_000 }, (_, index) => index))
+
+test('text -v: prints 100 rows of a body and counts what is left out', () => {
   const lines = bodyOf(body(json, 'application/json'))
   assert.deepEqual(lines.slice(0, 3), ['[', '  0,', '  1,'])
-  assert.equal(lines.at(-1), `… ${json.length - 16_384} more characters (-o ndjson has them all)`)
+  const printed = JSON.stringify(Array.from({ length: 99 }, (_, index) => index)).length
+  assert.equal(lines.length, 101)
+  assert.equal(lines.at(-1), `… ${(json.length - printed).toLocaleString('en')} more bytes (--body all prints them)`)
+})
+
+test('text -v: counts a long line as the rows that it fills', () => {
+  assert.deepEqual(bodyOf(body('x'.repeat(30_001), 'text/plain')), [
+    'x'.repeat(20_000),
+    '… 10,001 more bytes (--body all prints them)',
+  ])
+  const onTerminal = responseLines(samplePair({ response: body('x'.repeat(30_001), 'text/plain') }), { width: 54 })
+  assert.deepEqual(onTerminal.slice(-2), ['x'.repeat(50), '… 25,001 more bytes (--body all prints them)'])
+})
+
+test('text -v: prints as many rows of a body as --body allows', () => {
+  const rows = (content: ReturnType<typeof body>, bodyRows: number) => {
+    const lines = responseLines(samplePair({ response: content }), { bodyRows })
+    return lines.slice(lines.indexOf('') + 1)
+  }
+  const form = body('a=1&b=2&c=3', 'application/x-www-form-urlencoded')
+  assert.deepEqual(rows(form, 2), ['a = 1', 'b = 2', '… 4 more bytes (--body all prints them)'])
+  assert.deepEqual(rows(form, 3), ['a = 1', 'b = 2', 'c = 3'])
+  assert.deepEqual(rows(form, 0), ['… 11 more bytes (--body all prints them)'])
+  assert.equal(rows(body(json, 'application/json'), Number.POSITIVE_INFINITY).length, 10_002)
+  assert.equal(rows(body(Buffer.alloc(1000, 0xff), 'image/png'), 10).length, 12)
+})
+
+test('text: prints the column after the method at the same place for every common method', () => {
+  const methods = ['GET', 'POST', 'PATCH', 'DELETE', 'OPTIONS', 'CONNECT']
+  const lines = print(methods.map((method) => samplePair({ request: { method } })))
+  assert.equal(new Set(lines.map((line) => line.indexOf('/users'))).size, 1)
 })

@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict'
+import { linkSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { type NamedFile, rejectOverwrites } from '../../src/cli/overwrites.ts'
+import { InterceptorError } from '../../src/errors.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'interceptor-overwrites-'))
+after(() => rmSync(folder, { recursive: true }))
+
+const capture = join(folder, 'a.pcap')
+writeFileSync(capture, 'x')
+const [symbolic, hard] = [join(folder, 'symbolic'), join(folder, 'hard')]
+symlinkSync(capture, symbolic)
+linkSync(capture, hard)
+
+const named = (path: string): NamedFile => ({ name: path, path })
+
+const rejected = (inputs: string[], outputs: string[]): boolean => {
+  try {
+    rejectOverwrites(inputs.map(named), outputs.map(named))
+    return false
+  } catch (error) {
+    assert.ok(error instanceof InterceptorError)
+    assert.equal(error.exitCode, 2)
+    return true
+  }
+}
+
+for (const [title, path] of [
+  ['by its name', capture],
+  ['by another spelling of its name', `${folder}/./a.pcap`],
+  ['through a symbolic link', symbolic],
+  ['through a hard link', hard],
+]) {
+  test(`rejectOverwrites: recognises an input ${title}`, () => {
+    assert.ok(rejected([capture], [path]))
+    assert.ok(rejected(['/dev/null', symbolic], ['/dev/null', path]))
+  })
+}
+
+test('rejectOverwrites: accepts other files, devices and files that do not exist yet', () => {
+  writeFileSync(join(folder, 'b.pcap'), 'x')
+  assert.ok(!rejected([capture], [join(folder, 'b.pcap'), join(folder, 'new')]))
+  assert.ok(!rejected(['/dev/null', join(folder, 'none')], ['/dev/null']))
+})
+
+test('rejectOverwrites: rejects one file for two outputs', () => {
+  assert.ok(rejected([], [join(folder, 'new'), join(folder, 'x/../new')]))
+})
