@@ -28,6 +28,7 @@ export function liveness({ observation }: AgentState): Check[] {
 /** Fails while the agent cannot do its work yet, or not any more. An output that is away does not make it fail. */
 export function readiness(state: AgentState): Check[] {
   return [
+    workersCheck(state),
     captureCheck(state),
     discoveryCheck(state),
     ...state.watches.map((watch) => watchCheck(watch, state.uptimeMs)),
@@ -58,6 +59,14 @@ const seconds = (ms: number): string => `${Math.floor(ms / 1000)} s`
 function threadCheck({ role, slot, silentMs }: ThreadObservation): Check {
   const name = `thread/${role}-${slot}`
   return silentMs < LIVE_SILENCE_MS ? ok(name) : failed(name, `no heartbeat for ${seconds(silentMs)}`)
+}
+
+/** A thread that crashes again and again loses what it holds each time. */
+function workersCheck({ observation }: AgentState): Check {
+  const looping = (observation?.threads ?? []).filter(({ crashLooping }) => crashLooping)
+  if (looping.length === 0) return ok('workers')
+  const named = looping.map(({ role, slot, restarts }) => `${role}-${slot} (restarted ${restarts} times)`)
+  return failed('workers', `crashing repeatedly: ${named.join(', ')}`)
 }
 
 function captureCheck({ observation }: AgentState): Check {

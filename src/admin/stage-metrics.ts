@@ -71,6 +71,12 @@ export const STAGE_METRICS: readonly Metric<StageState>[] = [
     'Times the thread was started again after it failed',
     ({ restarts }) => restarts,
   ),
+  threadMetric(
+    'gauge',
+    'interceptor_thread_crash_looping',
+    'Whether the thread crashed at least three times within the last minute',
+    ({ crashLooping }) => (crashLooping ? 1 : 0),
+  ),
   single(
     'gauge',
     'interceptor_buffer_bytes',

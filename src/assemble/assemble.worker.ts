@@ -10,7 +10,7 @@ import type { PairSink } from './http1/outcomes.ts'
 import type { Arena } from './memory/arena.ts'
 import { PairRingSink } from './pair-ring-sink.ts'
 import { warmUp } from './warm-up.ts'
-import type { AssembleTask, KnownInterface, ToAssembler } from './worker-data.ts'
+import type { AssembleTask, FromAssembler, ToAssembler } from './worker-data.ts'
 
 /** How long an idle assembler sleeps at most before it shows a heartbeat. */
 const IDLE_MS = 100
@@ -18,7 +18,9 @@ const WARM_UP_RING_BYTES = 256 * 1024
 /** After work, how long to let frames gather before asking to be woken for them. A ring holds 20 times as much. */
 const NAP_MS = 1
 
-/** Runs the slot to the end of its input. Rejecting means a fault of ours: the supervisor runs the slot again. */
+const post = (message: FromAssembler): void => parentPort?.postMessage(message)
+
+/** Works until the rings are closed and empty, or until COMMAND_STOP. Whatever it throws makes the supervisor restart it. */
 export function assemble(task: AssembleTask): void {
   const bell = new Doorbell(task.ownBell)
   const control = new Control(task.control)
@@ -31,7 +33,7 @@ export function assemble(task: AssembleTask): void {
   const createSink = (ring: RingProducer) => new PairRingSink(arena, ring, task.whenFull, bell, control)
   if (task.whenFull === 'drop') warmUpLive(arena, task, createSink)
   const assembler = new Assembler(arena, task.options, task.counters, createSink(pairs), (id, info) =>
-    parentPort?.postMessage({ id, info } satisfies KnownInterface),
+    post({ t: 'interface', id, info }),
   )
   for (const { id, info } of task.interfaces) assembler.addInterface(id, info)
   assembler.setAddresses(task.addresses)
@@ -41,6 +43,7 @@ export function assemble(task: AssembleTask): void {
   const ready = (): boolean =>
     rings.some((ring) => !ring.empty || ring.finished) || control.hasMail || control.command === COMMAND_STOP
   let busy = false
+  post({ t: 'ready' })
   while (control.command !== COMMAND_STOP) {
     control.beat()
     cpuTime.update(performance.now())

@@ -25,7 +25,14 @@ export interface AssembleTask {
   port: MessagePort
 }
 
-/** An interface that the assemblers know. The thread posts one to the supervisor for each interface that a ring announces. */
+/** What an assembler posts to the main thread. */
+export type FromAssembler =
+  /** It starts to read its rings. */
+  | { t: 'ready' }
+  /** A ring has announced an interface, which the next assembler in this slot must know too. */
+  | ({ t: 'interface' } & KnownInterface)
+
+/** An interface that the assemblers know. */
 export interface KnownInterface {
   id: number
   info: InterfaceInfo

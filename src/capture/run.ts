@@ -1,9 +1,9 @@
 /**
  * A capture worker's whole life, apart from its thread: opens its ends of the rings, runs its source to the end, closes
- * every ring, says how it went. Never throws.
+ * every ring, reports how it ended.
  */
 import type { MessagePort } from 'node:worker_threads'
-import { failureOf } from '../errors.ts'
+import { failureOf, InterceptorError } from '../errors.ts'
 import { RingProducer } from '../ring/byte-ring.ts'
 import { Doorbell } from '../ring/doorbell.ts'
 import { Control } from '../thread/control.ts'
@@ -15,7 +15,10 @@ import { Intake } from './intake/intake.ts'
 import { warmUp } from './intake/warm-up.ts'
 import type { CaptureWorkerData, ToCapture } from './worker-data.ts'
 
-/** @param port what the main thread posts to the worker comes out of it; packet sockets alone are told more than commands */
+/**
+ * @param port receives what the main thread posts; only packet sockets get more than commands
+ * @throws what a fault of the program throws: the thread ends, its rings stay open, and the supervisor replaces it
+ */
 export async function runCapture(
   data: CaptureWorkerData,
   port: MessagePort,
@@ -31,6 +34,7 @@ export async function runCapture(
   try {
     await runSource(data, port, { sink, control, bell, post })
   } catch (error) {
+    if (!(error instanceof InterceptorError)) throw error
     outcome = { t: 'failed', ...failureOf(error) }
   }
   sink.finish()

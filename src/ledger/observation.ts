@@ -1,15 +1,15 @@
-/** What a running pipeline shows of itself, for metrics and health. Read from shared memory: no worker is asked. */
+/** What a running pipeline shows of itself, for metrics and health: read from shared memory, so that no worker can delay it. */
 import type { CounterBlock } from './ledger.ts'
 
 export interface Observation {
-  /** Counters that belong to no interface: assemblers, shipper, and interfaces that are gone, added up. */
+  /** Counters of assemblers and shipper, and the sums over interfaces that are no longer captured. */
   blocks: readonly CounterBlock[]
   interfaces: readonly InterfaceObservation[]
   rings: readonly RingObservation[]
   threads: readonly ThreadObservation[]
-  /** The newest and the oldest pair that waits in the shipper, and what they take. */
+  /** Pairs that wait in the shipper: their bytes, and the age of the oldest. */
   buffer: { bytes: number; limitBytes: number; oldestMs: number }
-  /** Of the output: Kafka takes pairs. null: it was not tried yet. */
+  /** Whether the output accepts pairs; null: not tried yet. */
   outputReachable: boolean | null
 }
 
@@ -17,11 +17,11 @@ export interface Observation {
 export interface InterfaceObservation {
   key: string
   name: string
-  /** Namespace and pod, where it is one's. */
+  /** `namespace` and `pod`, where the interface is a pod's. */
   labels: Readonly<Record<string, string>>
   /** A block of CAPTURE_COUNTERS. */
   block: CounterBlock
-  /** false: it went down or away, and is waited for. */
+  /** false: it went down or was deleted; capture resumes when it returns. */
   up: boolean
 }
 
@@ -35,13 +35,20 @@ export interface RingObservation {
   capacityBytes: number
 }
 
+/** A worker's lifecycle (supervisor/worker-slot.ts). `waiting`: it crashed, and is restarted after a delay. */
+export type WorkerState = 'idle' | 'starting' | 'ready' | 'draining' | 'waiting' | 'stopped'
+
+/** A thread, or the slot of one that is about to be restarted. */
 export interface ThreadObservation {
   /** `main`, `capture`, `assemble`, `ship`. */
   role: string
   slot: number
-  /** CPU time it has used so far, seconds; null where the system does not tell. */
+  state: WorkerState
+  /** CPU time used so far, seconds; null where the system does not report it. */
   cpuSeconds: number | null
-  /** Milliseconds since its heartbeat moved. */
+  /** Milliseconds since its heartbeat last changed. */
   silentMs: number
   restarts: number
+  /** Whether it has crashed several times within a minute. */
+  crashLooping: boolean
 }

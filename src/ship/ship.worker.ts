@@ -1,6 +1,6 @@
 /** Thread entry of the shipper. Posts `ready`, then `done` or `failed`; the rest is shared memory. */
 import { parentPort, workerData } from 'node:worker_threads'
-import { EXIT_RUNTIME, failureOf } from '../errors.ts'
+import { EXIT_RUNTIME, failureOf, InterceptorError } from '../errors.ts'
 import { ShipLedger } from '../ledger/ship-ledger.ts'
 import { FoldedLog } from '../log/folded-log.ts'
 import { RingConsumer } from '../ring/byte-ring.ts'
@@ -49,5 +49,7 @@ try {
   const { failure } = await shipper.run()
   post(failure === null ? { t: 'done' } : { t: 'failed', message: failure, exitCode: EXIT_RUNTIME, hint: null })
 } catch (error) {
+  // Anything else is a fault of the program: the thread ends, and the supervisor replaces it.
+  if (!(error instanceof InterceptorError)) throw error
   post({ t: 'failed', ...failureOf(error) })
 }

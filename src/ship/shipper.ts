@@ -24,6 +24,8 @@ const BUSY_BYTES = 256 * 1024
 const NAP_MS = 1
 /** The longest sleep: the heartbeat must go on, and ages are looked at. */
 const MAX_SLEEP_MS = 500
+/** Heartbeat while the sink closes. */
+const BEAT_MS = 250
 /** After COMMAND_STOP or a passed deadline, how long we go on emptying rings whose producers have not closed them. */
 const GRACE_MS = 1000
 
@@ -68,14 +70,16 @@ export class Shipper {
 
   /** Runs until every ring is closed and empty and its pairs are shipped or dropped. Never rejects. */
   async run(): Promise<ShipperResult> {
-    const { sink } = this.#parts
+    const { sink, control } = this.#parts
     for (;;) {
       const nowMs = shipClock()
       const taken = this.#turn(nowMs)
       if (this.#finished(nowMs)) break
       await this.#pause(this.#paused ? 0 : taken, nowMs)
     }
+    const beating = setInterval(() => control.beat(), BEAT_MS)
     await sink.close()
+    clearInterval(beating)
     this.#publish(shipClock())
     return { failure: sink.end?.kind === 'failed' ? sink.end.message : null }
   }

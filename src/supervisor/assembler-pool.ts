@@ -1,174 +1,98 @@
-/**
- * The assemblers: a Piscina pool of fixed size with one long task per slot. A slot whose task rejects has its books
- * closed and is run again on the same rings; a pool whose worker failed while starting is built anew, because Piscina
- * respawns nothing after that.
- */
-import { MessageChannel, type MessagePort } from 'node:worker_threads'
-import { Piscina } from 'piscina'
-import type { AssembleTask, KnownInterface, ToAssembler } from '../assemble/worker-data.ts'
-import { pause } from '../async/pause.ts'
-import { errorText } from '../errors.ts'
+/** The assemblers: a fixed number of slots, and what is posted to all of them. Main thread. */
+import type { AssembleTask, ToAssembler } from '../assemble/worker-data.ts'
 import { countAssemblerLosses } from '../ledger/crash-losses.ts'
 import type { ThreadObservation } from '../ledger/observation.ts'
-import type { Logger } from '../log/logger.ts'
+import type { Log } from '../log/folded-log.ts'
+import { RingProducer } from '../ring/byte-ring.ts'
 import { Doorbell } from '../ring/doorbell.ts'
-import { COMMAND_STOP, Control } from '../thread/control.ts'
-import { HeartbeatMonitor } from '../thread/heartbeat-monitor.ts'
 import type { AssemblerState } from './assembler-state.ts'
-import { THREAD_LIMITS } from './worker-thread.ts'
+import { AssemblerThread } from './assembler-thread.ts'
+import { WorkerSlot } from './worker-slot.ts'
+import type { WorkerEnd } from './worker-thread.ts'
 
-/** First pause before a slot is run again; doubles up to the longest. */
-const FIRST_PAUSE_MS = 50
-const LONGEST_PAUSE_MS = 5_000
-const READY_LOOK_MS = 5
-
-/** What a slot works with, whichever thread does. */
+/** What an assembler works with, whichever thread works there. */
 export type AssembleSlot = Omit<AssembleTask, 'interfaces' | 'addresses' | 'port'>
 
-/** A slot as the pool keeps it. */
-interface Place {
-  readonly slot: AssembleSlot
-  readonly control: Control
-  readonly bell: Doorbell
-  readonly heartbeat: HeartbeatMonitor
-  /** The way to the thread that works there; null while none does. */
-  port: MessagePort | null
-  restarts: number
-}
-
 export class AssemblerPool {
-  /** Resolves when every slot has come to the end of its input. */
-  readonly ended: Promise<void>
-  readonly #places: readonly Place[]
+  /** Resolves once every slot has ended, with how each did. */
+  readonly ended: Promise<WorkerEnd[]>
+  readonly #workers: readonly WorkerSlot[]
   readonly #state: AssemblerState
-  readonly #log: Logger
-  #pool: Piscina
-  #stopping = false
 
-  /** @param state what the assemblers know from the beginning; it is to be told all that is posted, before */
-  constructor(slots: readonly AssembleSlot[], state: AssemblerState, log: Logger) {
-    this.#places = slots.map(placeOf)
+  /** Starts every slot. @param state what the assembler of a new thread must know: `post` keeps it up to date */
+  constructor(slots: readonly AssembleSlot[], state: AssemblerState, log: Log) {
     this.#state = state
-    this.#log = log
-    this.#pool = this.#build()
-    this.ended = Promise.all(this.#places.map((place) => this.#keepRunning(place))).then(() => this.#pool.destroy())
+    this.#workers = slots.map((slot) => this.#workerOf(slot, log))
+    this.ended = Promise.all(this.#workers.map((worker, i) => untilEnded(worker, slots[i])))
+    for (const worker of this.#workers) void worker.start()
   }
 
-  /** Times a slot was run again. */
+  /** Crashed threads that were replaced. */
   get restarts(): number {
-    return this.#places.reduce((sum, { restarts }) => sum + restarts, 0)
+    return this.#workers.reduce((sum, { restarts }) => sum + restarts, 0)
   }
 
-  /** Resolves when every slot has begun to look for frames, or the pool has ended. */
+  /** Resolves once every slot reads its rings, or has ended. */
   async ready(): Promise<void> {
-    let ended = false
-    void this.ended.then(() => {
-      ended = true
-    })
-    while (!ended && this.#places.some(({ control }) => control.heartbeat === 0)) await pause(READY_LOOK_MS)
+    await Promise.all(this.#workers.map((worker) => worker.start()))
   }
 
-  /** Tells every assembler. What one reads from its rings after this, it reads knowing it. */
+  /** Posts to every assembler what `state` has already applied. It knows the message before it meets a record that was put into its rings after this call. */
   post(message: ToAssembler): void {
-    for (const { port, control, bell } of this.#places) {
-      port?.postMessage(message)
-      control.announceMail()
-      bell.ring()
-    }
+    for (const worker of this.#workers) worker.post(message)
   }
 
-  /** To be called several times a second. */
-  observe(now: number): ThreadObservation[] {
-    return this.#places.map(({ slot, control, heartbeat, restarts }) => ({
-      role: 'assemble',
-      slot: slot.slot,
-      cpuSeconds: control.cpuSeconds,
-      silentMs: heartbeat.silentMs(now),
-      restarts,
-    }))
+  /** Replaces crashed and hung threads. Call it several times a second. */
+  check(): void {
+    for (const worker of this.#workers) worker.check()
+  }
+
+  observe(): ThreadObservation[] {
+    return this.#workers.map((worker) => worker.observe()).filter((thread) => thread !== null)
+  }
+
+  /** No more frames will be put into the rings. The end of the rings is the command; this only limits restarts. */
+  drain(): void {
+    for (const worker of this.#workers) worker.drain()
   }
 
   /** Ends every slot now. */
   stop(): void {
-    this.#stopping = true
-    for (const { control, bell } of this.#places) {
-      control.command = COMMAND_STOP
-      bell.ring()
-    }
+    for (const worker of this.#workers) worker.stop()
   }
 
-  /** The last resort, for slots that obey no command. */
+  /** The last resort, for threads that obey no command. */
   terminate(): void {
-    void this.#pool.destroy()
+    for (const worker of this.#workers) worker.terminate()
   }
 
-  #build(): Piscina {
-    const pool = new Piscina({
-      filename: new URL('../assemble/assemble.worker.js', import.meta.url).href,
-      name: 'assemble',
-      minThreads: this.#places.length,
-      maxThreads: this.#places.length,
-      idleTimeout: Number.POSITIVE_INFINITY,
-      concurrentTasksPerWorker: 1,
-      atomics: 'disabled',
-      recordTiming: false,
-      resourceLimits: THREAD_LIMITS,
+  #workerOf(slot: AssembleSlot, log: Log): WorkerSlot {
+    return new WorkerSlot({
+      role: 'assemble',
+      slot: slot.slot,
+      control: slot.control,
+      ownBell: slot.ownBell,
+      launch: () => this.#launch(slot),
+      isRestartable: true,
+      mayHang: true,
+      onCrash: () => countAssemblerLosses(slot.counters),
+      log,
     })
-    pool.on('message', ({ id, info }: KnownInterface) => this.#state.apply({ t: 'interface', id, info }))
-    pool.on('error', (error: unknown) => this.#log.error('assembler thread failed', { error: errorText(error) }))
-    return pool
   }
 
-  async #keepRunning(place: Place): Promise<void> {
-    const { slot } = place
-    let pauseMs = FIRST_PAUSE_MS
-    for (;;) {
-      const pool = this.#pool
-      try {
-        await this.#run(pool, place)
-        return
-      } catch (error) {
-        countAssemblerLosses(slot.counters)
-        if (this.#stopping) return
-        place.restarts++
-        this.#log.error('assembler failed and is started again', { slot: slot.slot, error: errorText(error) })
-        await pause(pauseMs)
-        pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)
-        if (pool === this.#pool && pool.threads.length < this.#places.length) this.#rebuild(pool)
-      }
-    }
-  }
-
-  /** One run of a slot, which knows all that was said until now and hears what is said meanwhile. */
-  async #run(pool: Piscina, place: Place): Promise<void> {
-    const { port1, port2 } = new MessageChannel()
-    place.port = port1
+  /** A thread that knows everything posted so far, and receives what is posted from now on. */
+  #launch(slot: AssembleSlot): AssemblerThread {
     const { interfaces, addresses, filter, policy } = this.#state
-    const { slot } = place
-    const task: AssembleTask = {
-      ...slot,
-      options: { ...slot.options, ...policy, filter },
-      interfaces,
-      addresses,
-      port: port2,
-    }
-    try {
-      await pool.run(task, { transferList: [port2] })
-    } finally {
-      place.port = null
-      port1.close()
-    }
-  }
-
-  /** Threads are missing: the pool has stopped replacing them. Tasks of the old one reject and run in the new one. */
-  #rebuild(old: Piscina): void {
-    this.#pool = this.#build()
-    void old.destroy()
+    const options = { ...slot.options, ...policy, filter }
+    return new AssemblerThread({ ...slot, options, interfaces, addresses }, ({ id, info }) =>
+      this.#state.apply({ t: 'interface', id, info }),
+    )
   }
 }
 
-function placeOf(slot: AssembleSlot): Place {
-  const control = new Control(slot.control)
-  const bell = new Doorbell(slot.ownBell)
-  return { slot, control, bell, heartbeat: new HeartbeatMonitor(control, performance.now()), port: null, restarts: 0 }
+/** An assembler that did not come to its end leaves its ring to the shipper open: closes it in its place. */
+async function untilEnded(worker: WorkerSlot, { pairRing, shipperBell }: AssembleSlot): Promise<WorkerEnd> {
+  const end = await worker.ended
+  new RingProducer(pairRing, new Doorbell(shipperBell)).close()
+  return end
 }

@@ -1,44 +1,46 @@
 /**
- * One capture worker's place: its rings to every assembler, its doorbell, its counters. They stay for the run, whichever
- * thread works there, and whether one ever does. Main thread.
+ * One capture worker's slot, with its rings to every assembler, its doorbell and its counters. They exist for the whole
+ * run, whichever thread works there and whether one ever does. Main thread.
  */
-
 import type { CaptureWorkerData, SourceSpec } from '../capture/worker-data.ts'
 import { allocateCounters, CAPTURE_COUNTERS } from '../ledger/counters.ts'
 import { countCaptureLosses } from '../ledger/crash-losses.ts'
 import type { CounterBlock } from '../ledger/ledger.ts'
-import type { Logger } from '../log/logger.ts'
+import type { Log } from '../log/folded-log.ts'
 import { allocateRing, RingProducer } from '../ring/byte-ring.ts'
 import { Doorbell } from '../ring/doorbell.ts'
 import { Control } from '../thread/control.ts'
 import type { FromWorker } from '../thread/messages.ts'
 import { WorkerSlot } from './worker-slot.ts'
+import { type WorkerEnd, WorkerThread } from './worker-thread.ts'
 
 export interface CaptureSlotSpec {
   slot: number
   frameRingBytes: number
   assemblerBells: readonly SharedArrayBuffer[]
   whenFull: 'wait' | 'drop'
-  /** Whether a crashed thread is started again: what reads a file cannot begin in its middle. */
-  survives: boolean
+  /** Whether a crashed thread is replaced. One that reads a file cannot be: it would have to start in the middle. */
+  isRestartable: boolean
   onMessage: (message: FromWorker) => void
-  log: Logger
+  log: Log
 }
 
 export class CaptureSlot {
   readonly slot: number
   readonly worker: WorkerSlot
+  /** Resolves once no more frames will be put into the rings, which are closed. */
+  readonly ended: Promise<WorkerEnd>
   /** One per assembler. */
   readonly rings: readonly SharedArrayBuffer[]
   readonly bell = Doorbell.allocate()
-  /** What the slot captures, whenever a thread is started there. */
+  /** What a thread that starts in the slot captures. */
   source: () => SourceSpec = () => ({ kind: 'af-packet', sockets: [] })
-  /** Blocks of the interfaces it captures now. */
+  /** Counter blocks of the interfaces that it captures now. */
   openBlocks: () => Float64Array[] = () => []
   readonly #spec: CaptureSlotSpec
   readonly #control = Control.allocate()
   readonly #own = allocateCounters(CAPTURE_COUNTERS)
-  readonly #gone = allocateCounters(CAPTURE_COUNTERS)
+  readonly #retired = allocateCounters(CAPTURE_COUNTERS)
 
   constructor(spec: CaptureSlotSpec) {
     this.slot = spec.slot
@@ -47,42 +49,31 @@ export class CaptureSlot {
     this.worker = new WorkerSlot({
       role: 'capture',
       slot: spec.slot,
-      entry: '../capture/capture.worker.js',
       control: this.#control,
-      workerData: () => this.#workerData(),
-      survives: spec.survives,
-      onMessage: spec.onMessage,
-      onCrash: () => countCaptureLosses([this.#own, this.#gone, ...this.openBlocks()], this.#gone),
+      ownBell: this.bell,
+      launch: () => this.#launch(),
+      isRestartable: spec.isRestartable,
+      mayHang: spec.isRestartable,
+      onCrash: () => countCaptureLosses([this.#own, this.#retired, ...this.openBlocks()], this.#retired),
       log: spec.log,
     })
+    this.ended = this.#untilEnded()
   }
 
-  /** Counters of the worker itself, and of interfaces it captures no longer. */
+  /** Counters of the worker itself, and the sums over interfaces that it no longer captures. */
   get blocks(): CounterBlock[] {
-    return [this.#own, this.#gone].map((values) => ({ layout: CAPTURE_COUNTERS, values }))
+    return [this.#own, this.#retired].map((values) => ({ layout: CAPTURE_COUNTERS, values }))
   }
 
   /** Adds the counters of an interface that is no longer captured to the sum of all such. */
   retire(counters: Float64Array): void {
     counters.forEach((value, index) => {
-      this.#gone[index] += value
+      this.#retired[index] += value
     })
   }
 
-  /** Takes no more frames: what is in the rings is finished. */
-  drain(): void {
-    if (!this.worker.started) this.#closeRings()
-    this.worker.drain()
-  }
-
-  /** Ends at once; what is lost is counted. */
-  stop(): void {
-    if (!this.worker.started) this.#closeRings()
-    this.worker.stop()
-  }
-
-  #workerData(): CaptureWorkerData {
-    return {
+  #launch(): WorkerThread {
+    const workerData: CaptureWorkerData = {
       source: this.source(),
       rings: [...this.rings],
       assemblerBells: [...this.#spec.assemblerBells],
@@ -91,11 +82,16 @@ export class CaptureSlot {
       counters: this.#own,
       whenFull: this.#spec.whenFull,
     }
+    const { onMessage } = this.#spec
+    return new WorkerThread({ role: 'capture', entry: '../capture/capture.worker.js', workerData, onMessage })
   }
 
-  #closeRings(): void {
+  /** A worker that was never started, or has crashed, has left its rings open: closes them in its place. */
+  async #untilEnded(): Promise<WorkerEnd> {
+    const end = await this.worker.ended
     this.rings.forEach((ring, assembler) => {
       new RingProducer(ring, new Doorbell(this.#spec.assemblerBells[assembler])).close()
     })
+    return end
   }
 }

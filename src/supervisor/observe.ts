@@ -58,8 +58,15 @@ function threads(
   assemblers: AssemblerPool | null,
   shipper: ShipperSlot | null,
 ): ThreadObservation[] {
-  const now = performance.now()
-  const main = { role: 'main', slot: 0, cpuSeconds: threadCpuSeconds(), silentMs: 0, restarts: 0 }
-  const others = [...captures.map(({ worker }) => worker.observe(now)), shipper?.worker.observe(now) ?? null]
-  return [main, ...others.filter((thread) => thread !== null), ...(assemblers?.observe(now) ?? [])]
+  const main: ThreadObservation = {
+    role: 'main',
+    slot: 0,
+    state: 'ready',
+    cpuSeconds: threadCpuSeconds(),
+    silentMs: 0,
+    restarts: 0,
+    crashLooping: false,
+  }
+  const others = [...captures.map(({ worker }) => worker.observe()), shipper?.worker.observe() ?? null]
+  return [main, ...others.filter((thread) => thread !== null), ...(assemblers?.observe() ?? [])]
 }

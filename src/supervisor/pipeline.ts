@@ -35,8 +35,8 @@ import { targetEnded } from './target-failure.ts'
 import type { TargetSet } from './target-set.ts'
 import type { WorkerEnd } from './worker-thread.ts'
 
-/** How often the supervisor looks at what shared memory says: output gone, progress, heartbeats. */
-const LOOK_MS = 50
+/** How often the supervisor reads what workers report in shared memory: heartbeats, progress, the output's end. */
+const CHECK_MS = 50
 /** Everything has begun by then, and its memory for that is free. */
 const STARTED_MS = 5_000
 /** A worker that has not obeyed a stop by then is terminated. */
@@ -65,6 +65,8 @@ class Pipeline implements TargetPipeline {
   #stopping = false
   #bytes = 0
   #totalBytes: number | null = null
+  #checking: NodeJS.Timeout | undefined
+  #reportsProgress = false
 
   constructor(options: PipelineOptions) {
     this.#options = options
@@ -119,13 +121,14 @@ class Pipeline implements TargetPipeline {
   drain(): void {
     this.#draining = true
     this.#capturing.resolve(null)
-    for (const capture of this.#captures) capture.drain()
+    for (const { worker } of this.#captures) worker.drain()
+    this.#assemblers?.drain()
   }
 
   stop(): void {
     this.#stopping = true
     this.#capturing.resolve(null)
-    for (const capture of this.#captures) capture.stop()
+    for (const { worker } of this.#captures) worker.stop()
     this.#assemblers?.stop()
     this.#shipper?.worker.stop()
     setTimeout(() => this.#terminate(), OBEY_MS).unref()
@@ -149,6 +152,7 @@ class Pipeline implements TargetPipeline {
     }
     this.#capturing.resolve(null)
     await this.#ended()
+    clearInterval(this.#checking)
     await this.#targets?.end()
     if (input?.kind === 'sockets') await input.sockets.closeAll(input.opened.map(({ socket }) => socket))
     return this.#outcome()
@@ -156,7 +160,7 @@ class Pipeline implements TargetPipeline {
 
   /** No worker is left that could touch a ring or a counter. */
   async #ended(): Promise<void> {
-    await Promise.all(this.#captures.map(({ worker }) => worker.ended))
+    await Promise.all(this.#captures.map(({ ended }) => ended))
     await this.#assemblers?.ended
     await this.#shipper?.worker.ended
   }
@@ -178,6 +182,7 @@ class Pipeline implements TargetPipeline {
       onMessage: (message) => this.#onMessage(message),
     })
     const shipped = this.#shipper.worker.ended.then((end) => this.#shipperEnded(end))
+    this.#checking = setInterval(() => this.#check(), CHECK_MS)
     await this.#shipper.worker.start()
     if (this.#failure !== null) return
     this.#assemblers = new AssemblerPool(
@@ -196,20 +201,17 @@ class Pipeline implements TargetPipeline {
       this.#state,
       this.#options.log,
     )
+    const assembled = this.#assemblers.ended.then((ends) => this.#assemblersEnded(ends, waits))
     if (!waits) await this.#assemblers.ready()
     this.#captures = captures
     for (const capture of captures) this.#runLedger.addSource(capture)
     const captured = captures.map((capture) => this.#untilCaptured(capture))
     await this.#capture(input)
-    // Not before: the first progress says that frames are taken.
-    const looking = setInterval(() => this.#look(), LOOK_MS)
-    try {
-      await Promise.all(captured)
-      await this.#assemblers.ended
-      await shipped
-    } finally {
-      clearInterval(looking)
-    }
+    // Only now: the first progress event announces that capture has started.
+    this.#reportsProgress = true
+    await Promise.all(captured)
+    await assembled
+    await shipped
   }
 
   #captureSlot(slot: number, plan: Plan, assemblerBells: SharedArrayBuffer[], input: OpenInput): CaptureSlot {
@@ -218,7 +220,7 @@ class Pipeline implements TargetPipeline {
       frameRingBytes: plan.budget.frameRingBytes,
       assemblerBells,
       whenFull: plan.whenFull,
-      survives: input.kind === 'sockets' || input.source.kind === 'cap',
+      isRestartable: input.kind === 'sockets' || input.source.kind === 'cap',
       onMessage: (message) => this.#onMessage(message),
       log: this.#options.log,
     })
@@ -264,18 +266,26 @@ class Pipeline implements TargetPipeline {
 
   /** A capture worker's slot, to its end. */
   async #untilCaptured(capture: CaptureSlot): Promise<void> {
-    if (this.#draining) capture.drain()
-    if (this.#stopping) capture.stop()
-    const end = await capture.worker.ended
+    if (this.#draining) capture.worker.drain()
+    if (this.#stopping) capture.worker.stop()
+    const end = await capture.ended
     this.#fail(failureOfWorker(end))
-    if (end.how === 'failed') this.drain()
-    else if (end.how === 'crashed') this.stop()
+    // Its rings are closed: what was captured so far still comes out.
+    if (end.how !== 'done' && !this.#stopping) this.drain()
   }
 
   #shipperEnded(end: WorkerEnd): void {
     if (end.how === 'done') return
     this.#fail(failureOfWorker(end))
     this.stop()
+  }
+
+  /** An assembler that stays down has left frames unread. A file's reader would wait for room in its ring for ever. */
+  #assemblersEnded(ends: readonly WorkerEnd[], waits: boolean): void {
+    const crashed = ends.find(({ how }) => how === 'crashed')
+    if (crashed === undefined || this.#stopping) return
+    this.#fail(failureOfWorker(crashed))
+    if (waits || !this.#draining) this.stop()
   }
 
   #onMessage(message: FromWorker): void {
@@ -297,15 +307,14 @@ class Pipeline implements TargetPipeline {
     }
   }
 
-  /** What shared memory has to say. */
-  #look(): void {
-    const now = performance.now()
-    for (const { worker } of this.#captures) worker.observe(now)
-    this.#shipper?.worker.observe(now)
-    this.#assemblers?.observe(now)
+  /** Replaces workers that have crashed or hang, and reads what the others report in shared memory. */
+  #check(): void {
+    for (const { worker } of this.#captures) worker.check()
+    this.#shipper?.worker.check()
+    this.#assemblers?.check()
     if (!this.#draining && this.#shipper !== null && this.#shipper.worker.control.state !== OUTPUT_OPEN) this.drain()
     const { onProgress } = this.#options
-    if (onProgress === null) return
+    if (onProgress === null || !this.#reportsProgress) return
     onProgress({ bytes: this.#bytes, totalBytes: this.#totalBytes, pairs: count(this.ledger, 'pairs.kept') })
   }
 

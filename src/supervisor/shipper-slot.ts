@@ -1,5 +1,6 @@
-/** The shipper's place in the pipeline. Main thread. */
+/** The shipper's slot. Main thread. */
 
+import { countShipperLosses } from '../ledger/crash-losses.ts'
 import { ShipStatus } from '../ship/status.ts'
 import type { ShipWorkerData } from '../ship/worker-data.ts'
 import { Control } from '../thread/control.ts'
@@ -7,6 +8,7 @@ import type { FromWorker } from '../thread/messages.ts'
 import type { PipelineOptions } from './options.ts'
 import type { Plan } from './plan.ts'
 import { WorkerSlot } from './worker-slot.ts'
+import { WorkerThread } from './worker-thread.ts'
 
 export interface ShipperParts {
   plan: Plan
@@ -22,7 +24,7 @@ export interface ShipperParts {
 
 export class ShipperSlot {
   readonly worker: WorkerSlot
-  /** What it says of its buffer and its output. */
+  /** What the shipper reports of its buffer and its output. */
   readonly status: ShipStatus
 
   constructor({ plan, options, rings, assemblerBells, ownBell, counters, onMessage }: ShipperParts) {
@@ -48,12 +50,13 @@ export class ShipperSlot {
     this.worker = new WorkerSlot({
       role: 'ship',
       slot: 0,
-      entry: '../ship/ship.worker.js',
       control,
-      workerData: () => workerData,
-      survives: !waits,
-      onMessage,
-      onCrash: () => {},
+      ownBell,
+      launch: () => new WorkerThread({ role: 'ship', entry: '../ship/ship.worker.js', workerData, onMessage }),
+      isRestartable: !waits,
+      // Writing to a pipe may take as long as its reader likes.
+      mayHang: !waits && plan.sink.kind !== 'stream',
+      onCrash: () => countShipperLosses(counters),
       log,
     })
   }

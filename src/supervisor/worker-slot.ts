@@ -1,122 +1,248 @@
 /**
- * A place in the pipeline where a capture worker or the shipper runs: started when it is needed, run to its end, and after
- * a crash started again on the same rings, where a crash can be survived. Main thread.
+ * A worker's place in the pipeline, and the one lifecycle of all workers: a thread is started when it is needed, watched
+ * through its heartbeat, and replaced after a crash, with the same rings and counters. Main thread.
+ *
+ *     idle ──start──▶ starting ──▶ ready ──drain──▶ draining ──done──▶ stopped
+ *                        ▲  │        │                  │                 ▲
+ *                  delay │  ▼ crash  ▼ crash or hang    ▼ crash           │
+ *                        └─ waiting ◀────────────────────      failed ────┘
+ *
+ * A crash is followed by a delay that grows with each crash and starts over once a run was healthy. A slot ends when its
+ * run is done or reports a failure that a restart would not change, when a stopped run has ended, and when restarting
+ * does not help: while draining, or at the very beginning.
  */
-
-import { pause } from '../async/pause.ts'
+import { Backoff } from '../async/backoff.ts'
 import { withResolvers } from '../async/with-resolvers.ts'
-import type { ToCapture } from '../capture/worker-data.ts'
-import type { ThreadObservation } from '../ledger/observation.ts'
-import type { Logger } from '../log/logger.ts'
-import { Control } from '../thread/control.ts'
+import type { ThreadObservation, WorkerState } from '../ledger/observation.ts'
+import type { Log } from '../log/folded-log.ts'
+import { Doorbell } from '../ring/doorbell.ts'
+import { COMMAND_DRAIN, COMMAND_STOP, Control } from '../thread/control.ts'
 import { HeartbeatMonitor } from '../thread/heartbeat-monitor.ts'
-import type { FromWorker } from '../thread/messages.ts'
-import { type WorkerEnd, type WorkerSpec, WorkerThread } from './worker-thread.ts'
-
-/** Pause before a crashed worker is started again. */
-const RESTART_MS = 200
+import type { WorkerEnd, WorkerRun } from './worker-thread.ts'
 
 export interface WorkerSlotSpec {
-  role: WorkerSpec['role']
+  role: 'capture' | 'assemble' | 'ship'
   slot: number
-  entry: string
   control: SharedArrayBuffer
-  /** What a thread is started with: of the moment, with the same control block, rings and counters each time. */
-  workerData: () => WorkerSpec['workerData']
-  /** Whether a crashed one is started again. */
-  survives: boolean
-  onMessage: (message: FromWorker) => void
-  /** The thread has crashed, and has gone: its books are to be closed. */
+  ownBell: SharedArrayBuffer
+  /** Starts a thread, with the slot's control block, rings and counters. */
+  launch: () => WorkerRun
+  /** Whether a crashed run is followed by another. */
+  isRestartable: boolean
+  /** Whether a silent heartbeat is a crash. False where a worker may wait for others inside a system call. */
+  mayHang: boolean
+  /** A run has crashed and its thread has ended: counts what it held. */
   onCrash: () => void
-  log: Logger
+  log: Log
+  /** A monotonic clock, milliseconds. Absent: `performance.now`. */
+  now?: () => number
+  /** 0 to 1, for the delays. Absent: `Math.random`. */
+  random?: () => number
 }
 
+/** Delays before restarts. A run that was ready for a second was healthy. */
+const RESTART = { minMs: 50, firstMs: 50, maxMs: 10_000, healthyMs: 1_000 }
+/** A worker advances its heartbeat at least once a second, so this is a hang. Replacing it takes less than the rest of 5 s. */
+const HANG_MS = 2_500
+/** The same before the worker is ready: loading code on a busy machine takes long, and advances no heartbeat. */
+const START_HANG_MS = 30_000
+/** A terminated thread that still runs after this sits in a system call. */
+const TERMINATE_MS = 2_000
+/** So many crashes within this time are a crash loop. */
+const LOOP_CRASHES = 3
+const LOOP_MS = 60_000
+/** Crashes before the first `ready` after which a slot ends: it has never worked, and a restart does not change that. */
+const MAX_FIRST_CRASHES = 5
+/** Crashes while draining after which a slot ends, so that the run can. */
+const MAX_DRAIN_CRASHES = 3
+
+const NAMES = { capture: 'capture worker', assemble: 'assembler', ship: 'shipper' } as const
+
 export class WorkerSlot {
-  /** Resolves once the slot's last thread has gone, or the slot is to stay empty. */
+  /** Resolves once the slot's last thread has ended and no other will be started. */
   readonly ended: Promise<WorkerEnd>
   readonly control: Control
-  /** Times a crashed thread was started again. */
+  /** Crashed runs that were followed by another. */
   restarts = 0
   readonly #spec: WorkerSlotSpec
+  readonly #bell: Doorbell
+  readonly #now: () => number
   readonly #end = withResolvers<WorkerEnd>()
   readonly #heartbeat: HeartbeatMonitor
-  #thread: WorkerThread | null = null
+  readonly #backoff: Backoff
+  #state: WorkerState = 'idle'
+  #run: WorkerRun | null = null
+  #ready = withResolvers<void>()
+  /** When the run became ready; null: not yet. */
+  #readySinceMs: number | null = null
+  #wasReady = false
+  #restartAtMs = 0
+  /** Times of the newest crashes, oldest first. */
+  #crashes: number[] = []
+  #drainCrashes = 0
   #draining = false
   #stopping = false
-  #over = false
+  /** Why and when the run was terminated as hung; null: it was not. */
+  #hang: { message: string; atMs: number; reported: boolean } | null = null
 
   constructor(spec: WorkerSlotSpec) {
     this.#spec = spec
+    this.#now = spec.now ?? (() => performance.now())
     this.control = new Control(spec.control)
-    this.#heartbeat = new HeartbeatMonitor(this.control, performance.now())
+    this.#bell = new Doorbell(spec.ownBell)
+    this.#heartbeat = new HeartbeatMonitor(this.control, this.#now())
+    this.#backoff = new Backoff(RESTART, spec.random)
     this.ended = this.#end.promise
   }
 
+  get state(): WorkerState {
+    return this.#state
+  }
+
+  /** Whether a thread was ever started. */
   get started(): boolean {
-    return this.#thread !== null
+    return this.#state !== 'idle'
   }
 
-  /** Starts the thread, if it was not yet. @returns resolves once it works, or has ended */
+  /** Starts a thread, if none was. @returns resolves once a run is ready, or the slot has ended */
   start(): Promise<void> {
-    if (this.#thread === null && !this.#over) void this.#run()
-    return this.#thread?.ready ?? Promise.resolve()
+    if (this.#state === 'idle') this.#launch()
+    return this.#ready.promise
   }
 
-  /** Tells the thread; one that starts later knows by what it is started with. */
-  post(message: ToCapture): void {
-    this.#thread?.post(message)
+  /** Posts to the running thread. One that starts later gets what it needs to know from `launch`. */
+  post(message: unknown): void {
+    this.#run?.post(message)
+    this.control.announceMail()
+    this.#bell.ring()
   }
 
-  /** Finish what is there, then end. A thread that was never started will not be. */
+  /** Finish pending work, then end. A slot that was never started ends at once; one that waits restarts to finish. */
   drain(): void {
     this.#draining = true
-    if (this.#thread === null) this.#finish({ how: 'done' })
-    else this.#thread.drain()
+    if (this.#state === 'idle') this.#finish({ how: 'done' })
+    if (this.#state === 'stopped') return
+    if (this.#state === 'ready') this.#state = 'draining'
+    this.#restartAtMs = 0
+    this.#command(COMMAND_DRAIN)
   }
 
   /** End now; what is lost is counted. */
   stop(): void {
     this.#stopping = true
-    if (this.#thread === null) this.#finish({ how: 'done' })
-    else this.#thread.stop()
+    if (this.#run === null) this.#finish({ how: 'done' })
+    if (this.#state !== 'stopped') this.#command(COMMAND_STOP)
   }
 
-  /** The last resort, for a thread that obeys no command. */
+  /** The last resort, for a thread that does not obey a command. */
   terminate(): void {
-    void this.#thread?.terminate()
+    this.#run?.terminate()
   }
 
-  /** To be called several times a second. null: it does not run. */
-  observe(now: number): ThreadObservation | null {
-    const silentMs = this.#heartbeat.silentMs(now)
-    if (this.#thread === null || this.#over) return null
+  /** Notices a hung thread, and starts the next one when its time has come. Call it several times a second. */
+  check(): void {
+    const nowMs = this.#now()
+    const silentMs = this.#heartbeat.silentMs(nowMs)
+    if (this.#state === 'waiting' && nowMs >= this.#restartAtMs) this.#launch()
+    if (this.#run === null || !this.#spec.mayHang) return
+    if (this.#hang !== null) this.#reportStuck(nowMs)
+    else if (silentMs >= (this.#readySinceMs === null ? START_HANG_MS : HANG_MS)) this.#terminateHung(nowMs, silentMs)
+  }
+
+  /** What the slot shows of itself; null: it has no thread and will not get one by itself. */
+  observe(): ThreadObservation | null {
+    if (this.#state === 'idle' || this.#state === 'stopped') return null
     const { role, slot } = this.#spec
-    return { role, slot, cpuSeconds: this.control.cpuSeconds, silentMs, restarts: this.restarts }
-  }
-
-  async #run(): Promise<void> {
-    const { role, slot, entry, workerData, survives, onMessage, onCrash, log } = this.#spec
-    for (;;) {
-      const thread = new WorkerThread({ role, entry, workerData: workerData(), onMessage })
-      this.#thread = thread
-      if (this.#draining) thread.drain()
-      if (this.#stopping) thread.stop()
-      const end = await thread.ended
-      if (end.how === 'crashed') onCrash()
-      if (end.how !== 'crashed' || !survives || this.#stopping) {
-        this.#finish(end)
-        return
-      }
-      log.error(`${NAMES[role]} failed and is started again`, { slot, error: end.message })
-      this.restarts += 1
-      await pause(RESTART_MS)
+    const nowMs = this.#now()
+    return {
+      role,
+      slot,
+      state: this.#state,
+      cpuSeconds: this.control.cpuSeconds,
+      silentMs: this.#heartbeat.silentMs(nowMs),
+      restarts: this.restarts,
+      crashLooping: this.#crashes.length === LOOP_CRASHES && nowMs - this.#crashes[0] < LOOP_MS,
     }
   }
 
+  #launch(): void {
+    const run = this.#spec.launch()
+    this.#run = run
+    this.#state = 'starting'
+    this.#readySinceMs = null
+    this.#hang = null
+    this.#heartbeat.reset(this.#now())
+    void run.ready.then(() => this.#onReady(run))
+    void run.ended.then((end) => this.#onEnd(run, end))
+  }
+
+  #onReady(run: WorkerRun): void {
+    if (run !== this.#run || this.#state !== 'starting') return
+    this.#state = this.#draining ? 'draining' : 'ready'
+    this.#readySinceMs = this.#now()
+    this.#heartbeat.reset(this.#readySinceMs)
+    this.#wasReady = true
+    this.#ready.resolve()
+  }
+
+  #onEnd(run: WorkerRun, end: WorkerEnd): void {
+    if (run !== this.#run) return
+    this.#run = null
+    if (end.how !== 'crashed') {
+      this.#finish(end)
+      return
+    }
+    const message = this.#hang?.message ?? end.message
+    this.#spec.onCrash()
+    if (this.#mayRestart()) this.#restartLater(message)
+    else this.#finish({ how: 'crashed', message: `the ${NAMES[this.#spec.role]} failed: ${message}` })
+  }
+
+  /** Whether a crash is followed by another run. */
+  #mayRestart(): boolean {
+    const nowMs = this.#now()
+    this.#crashes = [...this.#crashes, nowMs].slice(-LOOP_CRASHES)
+    if (!this.#spec.isRestartable || this.#stopping) return false
+    if (this.#draining) {
+      this.#drainCrashes += 1
+      return this.#drainCrashes < MAX_DRAIN_CRASHES
+    }
+    return this.#wasReady || this.restarts < MAX_FIRST_CRASHES - 1
+  }
+
+  #restartLater(message: string): void {
+    const nowMs = this.#now()
+    if (this.#readySinceMs !== null) this.#backoff.worked(nowMs - this.#readySinceMs)
+    const delayMs = this.#draining ? 0 : this.#backoff.next()
+    this.#restartAtMs = nowMs + delayMs
+    this.#state = 'waiting'
+    if (this.#readySinceMs !== null) this.#ready = withResolvers()
+    this.restarts += 1
+    const { role, slot, log } = this.#spec
+    log.error(`the ${NAMES[role]} failed and is restarted`, { slot, delayMs, error: message })
+  }
+
+  #terminateHung(nowMs: number, silentMs: number): void {
+    this.#hang = { message: `no heartbeat for ${(silentMs / 1000).toFixed(1)} s`, atMs: nowMs, reported: false }
+    this.#run?.terminate()
+  }
+
+  #reportStuck(nowMs: number): void {
+    if (this.#hang === null || this.#hang.reported || nowMs - this.#hang.atMs < TERMINATE_MS) return
+    this.#hang.reported = true
+    const { role, slot, log } = this.#spec
+    log.error(`the ${NAMES[role]} does not respond and cannot be terminated: it waits in a system call`, { slot })
+  }
+
   #finish(end: WorkerEnd): void {
-    this.#over = true
+    if (this.#state === 'stopped') return
+    this.#state = 'stopped'
+    this.#ready.resolve()
     this.#end.resolve(end)
   }
-}
 
-const NAMES = { capture: 'capture worker', ship: 'shipper' } as const
+  #command(command: number): void {
+    this.control.command = command
+    this.#bell.ring()
+  }
+}

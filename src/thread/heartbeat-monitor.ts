@@ -1,35 +1,42 @@
 /** Measures how long a worker's heartbeat has not changed. Main thread. */
 import type { Control } from './control.ts'
 
+/**
+ * Time between two calls counts up to here. After a longer pause the process itself was stopped or had no CPU, and its
+ * workers no more than the main thread: that is no sign of a hung worker.
+ */
+const MAX_STEP_MS = 500
+
 export class HeartbeatMonitor {
   readonly #control: Control
   #heartbeat: number
-  #changedAtMs: number
+  #calledAtMs: number
+  #silentMs = 0
 
   /** @param nowMs a monotonic clock, milliseconds */
   constructor(control: Control, nowMs: number) {
     this.#control = control
     this.#heartbeat = control.heartbeat
-    this.#changedAtMs = nowMs
+    this.#calledAtMs = nowMs
   }
 
   /**
-   * Reads the heartbeat. The answer is as exact as the calls are frequent: call it several times a second.
+   * Reads the heartbeat. Call it several times a second.
    *
-   * @returns milliseconds since a call first saw the present heartbeat
+   * @returns milliseconds since it was first seen at its present value
    */
   silentMs(nowMs: number): number {
     const { heartbeat } = this.#control
-    if (heartbeat !== this.#heartbeat) {
-      this.#heartbeat = heartbeat
-      this.#changedAtMs = nowMs
-    }
-    return nowMs - this.#changedAtMs
+    if (heartbeat === this.#heartbeat) this.#silentMs += Math.min(nowMs - this.#calledAtMs, MAX_STEP_MS)
+    else this.reset(nowMs)
+    this.#calledAtMs = nowMs
+    return this.#silentMs
   }
 
-  /** Starts the measurement anew: a new thread has been started. */
+  /** Starts the measurement anew, for a new thread. */
   reset(nowMs: number): void {
     this.#heartbeat = this.#control.heartbeat
-    this.#changedAtMs = nowMs
+    this.#calledAtMs = nowMs
+    this.#silentMs = 0
   }
 }

@@ -33,8 +33,8 @@ export const observation = (parts: Partial<Observation> = {}): Observation => ({
   interfaces: [],
   rings: [{ kind: 'frames', from: 'capture-0', to: 'assemble-0', usedBytes: 1024, capacityBytes: 4096 }],
   threads: [
-    { role: 'main', slot: 0, cpuSeconds: 1.5, silentMs: 0, restarts: 0 },
-    { role: 'assemble', slot: 0, cpuSeconds: null, silentMs: 500, restarts: 2 },
+    { role: 'main', slot: 0, cpuSeconds: 1.5, silentMs: 0, restarts: 0, state: 'ready', crashLooping: false },
+    { role: 'assemble', slot: 0, cpuSeconds: null, silentMs: 500, restarts: 2, state: 'ready', crashLooping: false },
   ],
   buffer: { bytes: 100, limitBytes: 1000, oldestMs: 2500 },
   outputReachable: true,

@@ -13,7 +13,9 @@ import type { AgentState } from '../../src/admin/state.ts'
 import { agentState, observation, podInterface } from './agent-state.ts'
 
 const well = agentState()
-const thread = (silentMs: number) => [{ role: 'ship', slot: 0, cpuSeconds: 1, silentMs, restarts: 0 }]
+const thread = (silentMs: number) => [
+  { role: 'ship', slot: 0, cpuSeconds: 1, silentMs, restarts: 0, state: 'ready' as const, crashLooping: false },
+]
 
 /** Lines that are not ok, and whether it passes all the same. */
 function complaints(state: AgentState): [boolean, string[]] {
@@ -43,6 +45,7 @@ test('readiness: all is well', () => {
   assert.equal(
     healthText('readyz', readiness(well)),
     [
+      '[+]workers ok',
       '[+]capture ok',
       '[+]discovery ok',
       '[+]watch/pods ok',

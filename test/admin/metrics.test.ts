@@ -102,7 +102,9 @@ test('metrics: no total goes back while interfaces come and go', () => {
 test('metrics: CPU time of a thread goes on where it was when the thread is started again', () => {
   const page = new MetricsPage()
   const spent = (cpuSeconds: number | null) => {
-    const threads = [{ role: 'ship', slot: 0, cpuSeconds, silentMs: 0, restarts: 0 }]
+    const threads = [
+      { role: 'ship', slot: 0, cpuSeconds, silentMs: 0, restarts: 0, state: 'ready' as const, crashLooping: false },
+    ]
     return scrape(agentState({ observation: observation({ threads }) }), page)
   }
   const seconds = [2, 5, 1, 3, 0.5].map((cpu) =>

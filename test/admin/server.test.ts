@@ -56,7 +56,17 @@ test('admin server: serves metrics, live and ready', async (t) => {
 })
 
 test('admin server: 503 when a check fails, and the body says which', async (t) => {
-  const threads = [{ role: 'ship', slot: 0, cpuSeconds: null, silentMs: 99_000, restarts: 0 }]
+  const threads = [
+    {
+      role: 'ship',
+      slot: 0,
+      cpuSeconds: null,
+      silentMs: 99_000,
+      restarts: 0,
+      state: 'ready' as const,
+      crashLooping: false,
+    },
+  ]
   const { server } = await serve(t, () => agentState({ observation: observation({ threads }), discovery: null }))
   const live = await ask(`${server.url}/livez`)
   assert.deepEqual([live.status, live.body.includes('[-]thread/ship-0 failed')], [503, true])

@@ -1,6 +1,10 @@
 /** Dealing interfaces out to capture workers, and what must end the process. Real sockets, real threads. */
+
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { needs } from '../../rig/needs.ts'
 import { SocketOpener } from '../../src/capture/af-packet/socket-opener.ts'
@@ -35,7 +39,7 @@ function rigOf(t: TestContext, workers: number): Rig {
         frameRingBytes: 2 * MIB,
         assemblerBells,
         whenFull: 'drop',
-        survives: true,
+        isRestartable: true,
         onMessage: (message) => set?.hear(message),
         log,
       }),
@@ -43,7 +47,7 @@ function rigOf(t: TestContext, workers: number): Rig {
   const sockets = new SocketOpener({ filter: '', exclude: [], snapLength: 65536, ringBytes: MIB, promiscuous: false })
   set = new TargetSet({ sockets, slots, announce: (id, info) => told.push({ id, info }), ownNetns: ownNetns(), log })
   t.after(async () => {
-    for (const slot of slots) slot.drain()
+    for (const { worker } of slots) worker.drain()
     await Promise.all(slots.map(({ worker }) => worker.ended))
     await set?.end()
   })
@@ -110,7 +114,7 @@ const ONE_WAY = `
   const path = '/proc/' + pod.pid + '/ns/net'
   const log = createLogger({ level: 'silent', form: 'lines' })
   const slot = new CaptureSlot({
-    slot: 0, frameRingBytes: 1 << 21, assemblerBells: [Doorbell.allocate()], whenFull: 'drop', survives: true,
+    slot: 0, frameRingBytes: 1 << 21, assemblerBells: [Doorbell.allocate()], whenFull: 'drop', isRestartable: true,
     onMessage: () => {}, log,
   })
   const options = { filter: '', exclude: [], snapLength: 65536, ringBytes: 1 << 20, promiscuous: false }
@@ -121,8 +125,13 @@ const ONE_WAY = `
   console.log('went on')
   process.exit(0)`
 
-test('target set: no way back out of a namespace ends the process', { skip: needs('root', 'userns') }, () => {
-  const node = [process.execPath, '--input-type=module', '-e', ONE_WAY]
+test('target set: no way back out of a namespace ends the process', { skip: needs('root', 'userns') }, (t) => {
+  // A file, because worker threads inherit the options of `node --eval` and refuse them.
+  const folder = mkdtempSync(join(tmpdir(), 'target-set-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const program = join(folder, 'one-way.mjs')
+  writeFileSync(program, ONE_WAY)
+  const node = [process.execPath, program]
   const { status, stdout, stderr } = spawnSync('unshare', ['--user', '--map-root-user', ...node], { encoding: 'utf8' })
   assert.equal(stdout, '')
   assert.equal(status, 1, stderr)

@@ -1,0 +1,70 @@
+/**
+ * The thread of one run of an assembler: a Piscina pool of a single thread with one long task. Each slot has a pool of its
+ * own, because replacing a hung thread means to destroy its pool, and no other assembler may notice. Main thread.
+ */
+import { MessageChannel, type MessagePort } from 'node:worker_threads'
+import { Piscina } from 'piscina'
+import type { AssembleTask, FromAssembler, KnownInterface, ToAssembler } from '../assemble/worker-data.ts'
+import { withResolvers } from '../async/with-resolvers.ts'
+import { errorText } from '../errors.ts'
+import { THREAD_LIMITS, type WorkerEnd, type WorkerRun } from './worker-thread.ts'
+
+export class AssemblerThread implements WorkerRun {
+  readonly ready: Promise<void>
+  readonly ended: Promise<WorkerEnd>
+  readonly #pool: Piscina
+  readonly #port: MessagePort
+  #destroyed: Promise<void> | null = null
+
+  /** @param onInterface called for each interface that a ring announces */
+  constructor(task: Omit<AssembleTask, 'port'>, onInterface: (known: KnownInterface) => void) {
+    const ready = withResolvers<void>()
+    this.#pool = new Piscina({
+      filename: new URL('../assemble/assemble.worker.js', import.meta.url).href,
+      name: 'assemble',
+      minThreads: 1,
+      maxThreads: 1,
+      idleTimeout: Number.POSITIVE_INFINITY,
+      concurrentTasksPerWorker: 1,
+      atomics: 'disabled',
+      recordTiming: false,
+      resourceLimits: THREAD_LIMITS,
+    })
+    this.#pool.on('message', (message: FromAssembler) => {
+      if (message.t === 'ready') ready.resolve()
+      else onInterface({ id: message.id, info: message.info })
+    })
+    // A thread that fails without its task: the task rejects too.
+    this.#pool.on('error', () => {})
+    const { port1, port2 } = new MessageChannel()
+    this.#port = port1
+    this.ready = ready.promise
+    this.ended = this.#work({ ...task, port: port2 })
+  }
+
+  post(message: ToAssembler): void {
+    this.#port.postMessage(message)
+  }
+
+  terminate(): void {
+    void this.#destroy()
+  }
+
+  async #work(task: AssembleTask): Promise<WorkerEnd> {
+    let end: WorkerEnd = { how: 'done' }
+    try {
+      await this.#pool.run(task, { transferList: [task.port] })
+    } catch (error) {
+      end = { how: 'crashed', message: errorText(error) }
+    }
+    this.#port.close()
+    await this.#destroy()
+    return end
+  }
+
+  /** Resolves once the thread has ended. A second call to Piscina's `destroy` would resolve earlier. */
+  #destroy(): Promise<void> {
+    this.#destroyed ??= this.#pool.destroy()
+    return this.#destroyed
+  }
+}
