@@ -1,26 +1,31 @@
 /**
- * What `npm test` runs: every *.test.ts under test/, compiled, with node:test, each file in a process of its own.
+ * Runs every *.test.ts under test/, compiled, with node:test, each file in a process of its own: `npm test`.
  *
  *     npm test                       everything
- *     node dist/test/run.js assemble cli/read    only files whose path holds one of the words
+ *     node dist/test/run.js assemble cli/read    only files whose path contains one of the words
  *
- * Files outside e2e/ run two at a time; those in e2e/ take the machine's interfaces, ports and cores for themselves and
- * run one after the other. A file is told in one line, a failure in full. The closing lines name what was missing on
- * this machine, with the mend (support/needs.ts; with CI=true such tests run, and fail). Exit code 0 when all went well, else 1.
+ * Files run side by side, the longest first, as far as they do not need the same thing (schedule.ts). Each finished file is
+ * one line, a failure in full. Meanwhile a line shows what runs and how much is left (progress.ts). The last lines name what
+ * this machine lacks and how to get it (rig/needs.ts; with CI=true such tests fail), and the counts. Exit code 0 when no
+ * test failed, else 1.
  */
+import { AssertionError } from 'node:assert'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { dirname, join, relative } from 'node:path'
+import { join, relative } from 'node:path'
 import { run } from 'node:test'
 import { inspect } from 'node:util'
 import pc from 'picocolors'
 import { missingParts } from '../rig/needs.ts'
 import { ROOT } from '../rig/root.ts'
+import { Progress } from './support/progress.ts'
+import { FileTimes, nextFile } from './support/schedule.ts'
 
 const SOURCES = join(ROOT, 'test')
-const UNIT_CONCURRENCY = 2
+/** One more than the cores of a small machine: many files wait for programs that they have started. */
+const LANES = 3
 /** A file that takes longer hangs: the longest take three minutes on two busy cores. */
-const FILE_TIMEOUT_MS = 480_000
-/** What a failed file printed is repeated up to here. */
+const FILE_TIMEOUT_MS = 600_000
+/** The output of a failed file is repeated up to this length. */
 const OUTPUT_CHARS = 20_000
 
 interface Failure {
@@ -50,6 +55,8 @@ const sourceFiles = (): string[] =>
 /** A file that holds tests under a name that the runner would not find. */
 const isStray = (path: string): boolean =>
   !path.endsWith('.test.ts') && /^\s*(?:test|describe|it)\(/m.test(readFileSync(join(SOURCES, path), 'utf8'))
+
+const nameOf = (path: string): string => path.replace(/\.test\.ts$/, '')
 
 const compiledPath = (path: string): string => join(ROOT, 'dist', 'test', path.replace(/\.ts$/, '.js'))
 
@@ -83,16 +90,17 @@ function countEvent(result: FileResult, path: string, { type, data }: TestEvent)
   else if (!own && details.type !== 'suite') result.passed += 1
 }
 
-/** node:test wraps what was thrown. */
+/** node:test wraps what was thrown. An assertion's values are in its message already. */
 function describeError(error: Error | undefined): string {
   const thrown = error?.cause ?? error
+  if (thrown instanceof AssertionError) return String(thrown.stack)
   return thrown instanceof Error ? inspect(thrown, { depth: 8, maxStringLength: 4000 }) : String(thrown)
 }
 
 async function runFile(path: string): Promise<FileResult> {
-  const name = path.replace(/\.test\.ts$/, '')
+  const name = nameOf(path)
   const file = compiledPath(path)
-  if (!existsSync(file)) return failedFile(name, `${relative(ROOT, file)} is not there: npm run build`)
+  if (!existsSync(file)) return failedFile(name, `${relative(ROOT, file)} is missing: run npm run build`)
   const result: FileResult = { name, passed: 0, failures: [], skips: [], output: '', seconds: 0 }
   const start = performance.now()
   const events = run({ files: [file], concurrency: 1, timeout: FILE_TIMEOUT_MS })
@@ -104,24 +112,39 @@ async function runFile(path: string): Promise<FileResult> {
   return result
 }
 
-/** Runs the files, `width` at a time, telling each when it is done. */
-async function runFiles(paths: string[], width: number): Promise<FileResult[]> {
+/** Runs the files in LANES lanes and reports each when it is done. */
+async function runFiles(paths: readonly string[]): Promise<FileResult[]> {
   const results: FileResult[] = []
-  const left = [...paths]
+  const times = FileTimes.read()
+  const left = times.longestFirst(paths.map(nameOf))
+  const progress = new Progress(left, times)
+  const running: string[] = []
   const lane = async (): Promise<void> => {
-    for (let path = left.shift(); path !== undefined; path = left.shift()) {
-      const result = await runFile(path)
-      tell(result)
+    while (left.length > 0) {
+      const name = nextFile(left, running)
+      if (name === null) {
+        // Whatever holds back the files that are left runs in another lane.
+        await progress.nextEnd()
+        continue
+      }
+      running.push(name)
+      progress.begin(name)
+      const result = await runFile(`${name}.test.ts`)
+      running.splice(running.indexOf(name), 1)
+      times.note(name, result.seconds)
+      progress.end(name, () => report(result))
       results.push(result)
     }
   }
-  await Promise.all(Array.from({ length: width }, lane))
+  await Promise.all(Array.from({ length: LANES }, lane))
+  progress.close()
+  times.write()
   return results
 }
 
 const indent = (text: string): string => text.trimEnd().replace(/^/gm, '    ')
 
-function tell(result: FileResult): void {
+function report(result: FileResult): void {
   const { failures, skips } = result
   const counts = [`${result.passed} passed`]
   if (failures.length > 0) counts.push(pc.red(`${failures.length} failed`))
@@ -131,11 +154,11 @@ function tell(result: FileResult): void {
   for (const { title, error } of failures) {
     if (error !== '') console.log(`\n  ${pc.red(title)}\n${indent(error)}\n`)
   }
-  if (failures.length > 0 && result.output !== '') console.log(`  ${pc.dim('it printed:')}\n${indent(result.output)}\n`)
+  if (failures.length > 0 && result.output !== '') console.log(`  ${pc.dim('output:')}\n${indent(result.output)}\n`)
 }
 
-/** The closing lines: failures again by name, missing parts with their mend, and the counts. */
-function close(results: FileResult[]): void {
+/** The last lines: failures again by name, missing parts and how to get them, and the counts. */
+function summarize(results: FileResult[]): void {
   const failed = results.filter((result) => result.failures.length > 0)
   const skips = results.flatMap((result) => result.skips)
   if (failed.length > 0) console.log('\nFailed:')
@@ -152,14 +175,14 @@ async function main(words: string[]): Promise<void> {
   const sources = sourceFiles()
   const wanted = (path: string): boolean => words.length === 0 || words.some((word) => path.includes(word))
   const tests = sources.filter((path) => path.endsWith('.test.ts') && wanted(path))
-  const results = sources.filter(isStray).map((path) => failedFile(path, 'it holds tests, but is not named *.test.ts'))
-  if (tests.length === 0) results.push(failedFile(words.join(' '), 'no test file has that in its path'))
-  results.forEach(tell)
-  const isE2e = (path: string): boolean => dirname(path).startsWith('e2e')
-  const unit = tests.filter((path) => !isE2e(path))
+  const results = sources
+    .filter(isStray)
+    .map((path) => failedFile(path, 'it contains tests, but is not named *.test.ts'))
+  if (tests.length === 0) results.push(failedFile(words.join(' '), 'no test file has this in its path'))
+  results.forEach(report)
   console.log(pc.dim(`Node.js ${process.version}, ${tests.length} files`))
-  results.push(...(await runFiles(unit, UNIT_CONCURRENCY)), ...(await runFiles(tests.filter(isE2e), 1)))
-  close(results)
+  results.push(...(await runFiles(tests)))
+  summarize(results)
 }
 
 await main(process.argv.slice(2))

@@ -15,6 +15,7 @@ const FOLDERS: Readonly<Record<string, string>> = {
   rig: 'mirrors rig/',
   golden: 'recorded captures, against what the servers logged',
   scripts: 'mirrors scripts/',
+  support: 'what the tests share',
   structure: 'rules about the sources',
 }
 

@@ -1,0 +1,90 @@
+/**
+ * Shows what runs and how much is left: on a terminal one line that is always current, else a line now and then while no
+ * file ends.
+ */
+import type { FileTimes } from './schedule.ts'
+
+const TERMINAL_MS = 1000
+/** Logs get no more than this. */
+const LOG_MS = 30_000
+const CLEAR_LINE = '\r\x1b[2K'
+
+export class Progress {
+  readonly #times: FileTimes
+  readonly #isTerminal = process.stdout.isTTY === true
+  /** Start of each running file, in ms of performance.now(). */
+  readonly #running = new Map<string, number>()
+  readonly #waiting: Set<string>
+  readonly #total: number
+  readonly #timer: NodeJS.Timeout
+  #ended: (() => void)[] = []
+
+  /** @param names files that have not begun */
+  constructor(names: readonly string[], times: FileTimes) {
+    this.#times = times
+    this.#waiting = new Set(names)
+    this.#total = names.length
+    this.#timer = setInterval(() => this.#show(), this.#isTerminal ? TERMINAL_MS : LOG_MS)
+  }
+
+  begin(name: string): void {
+    this.#waiting.delete(name)
+    this.#running.set(name, performance.now())
+    if (this.#isTerminal) this.#show()
+  }
+
+  /** @param report prints the file's result */
+  end(name: string, report: () => void): void {
+    this.#running.delete(name)
+    if (this.#isTerminal) process.stdout.write(CLEAR_LINE)
+    else this.#timer.refresh()
+    report()
+    if (this.#isTerminal && this.#running.size > 0) this.#show()
+    for (const resolve of this.#ended.splice(0)) resolve()
+  }
+
+  /** Resolves when the next file has ended. */
+  nextEnd(): Promise<void> {
+    return new Promise((resolve) => this.#ended.push(resolve))
+  }
+
+  close(): void {
+    clearInterval(this.#timer)
+    if (this.#isTerminal) process.stdout.write(CLEAR_LINE)
+  }
+
+  #show(): void {
+    const line = progressLine({
+      done: this.#total - this.#waiting.size - this.#running.size,
+      total: this.#total,
+      running: [...this.#running].map(([name, start]) => ({ name, seconds: (performance.now() - start) / 1000 })),
+      secondsLeft: this.#secondsLeft(),
+    })
+    if (!this.#isTerminal) console.log(line)
+    else process.stdout.write(CLEAR_LINE + line.slice(0, (process.stdout.columns ?? 80) - 1))
+  }
+
+  /** By what the files took the last time, when the lanes stay full. */
+  #secondsLeft(): number {
+    const rests = [...this.#running].map(([name, start]) =>
+      Math.max(1, this.#times.secondsOf(name) - (performance.now() - start) / 1000),
+    )
+    const work = [...this.#waiting].reduce((sum, name) => sum + this.#times.secondsOf(name), 0)
+    const lanes = Math.max(1, this.#running.size)
+    return Math.max(...rests, 0, (work + rests.reduce((sum, seconds) => sum + seconds, 0)) / lanes)
+  }
+}
+
+interface ProgressState {
+  done: number
+  total: number
+  running: readonly { name: string; seconds: number }[]
+  secondsLeft: number
+}
+
+/** `57 of 168 files done, about 4 min left; running: golden/tshark (12 s), cli/read (3 s)` */
+export function progressLine({ done, total, running, secondsLeft }: ProgressState): string {
+  const left = secondsLeft < 60 ? `${Math.ceil(secondsLeft / 10) * 10} s` : `${Math.ceil(secondsLeft / 60)} min`
+  const names = running.map(({ name, seconds }) => `${name} (${Math.round(seconds)} s)`).join(', ')
+  return `${done} of ${total} files done, about ${left} left; running: ${names}`
+}

@@ -1,0 +1,80 @@
+/** Which test file runs next: the longest first, and none beside one that needs the same thing of the machine. */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { CACHE } from '../../rig/root.ts'
+
+/** Things of which the machine has one, and the files that need it. */
+const RESOURCES: readonly { files: RegExp; why: string }[] = [
+  {
+    files: /^(?:e2e\/agent-|cli\/pods$|discovery\/node$|deploy\/privileges$)/,
+    why: 'they see every pod of this machine',
+  },
+  { files: /^e2e\/live-/, why: 'they measure what interfaces and CPUs of this machine deliver' },
+  {
+    files: /^(?:deploy\/(?:cluster|rbac)|discovery\/kubernetes\/(?:kwok|many-pods))$/,
+    why: 'clusters fill the memory',
+  },
+]
+
+/** Seconds of files that have not run here yet; others take 2. */
+const GUESSES: readonly [RegExp, number][] = [
+  [/^(?:deploy\/(?:cluster|image|rbac)|discovery\/kubernetes\/kwok)$/, 120],
+  [/^(?:e2e|golden)\//, 40],
+  [/^(?:cli\/kafka|discovery\/kubernetes\/(?:list-watch|many-pods)|assemble\/http1\/(?:loss|transcript))$/, 30],
+]
+const OTHERS_SECONDS = 2
+
+const resourcesOf = (name: string): string[] => RESOURCES.filter(({ files }) => files.test(name)).map(({ why }) => why)
+
+/**
+ * Takes the first file that may run now.
+ *
+ * @param left files that have not begun, in the wanted order; the chosen one is removed
+ * @param running files that run now
+ * @returns its name, null when each has to wait
+ */
+export function nextFile(left: string[], running: readonly string[]): string | null {
+  const taken = new Set(running.flatMap(resourcesOf))
+  const at = left.findIndex((name) => !resourcesOf(name).some((resource) => taken.has(resource)))
+  return at === -1 ? null : left.splice(at, 1)[0]
+}
+
+/** How long each file took on this machine the last time. */
+export class FileTimes {
+  static readonly #file = join(CACHE, 'test-seconds.json')
+  readonly #seconds: Record<string, number>
+
+  constructor(seconds: Record<string, number>) {
+    this.#seconds = seconds
+  }
+
+  static read(): FileTimes {
+    try {
+      return new FileTimes(JSON.parse(readFileSync(FileTimes.#file, 'utf8')) as Record<string, number>)
+    } catch {
+      return new FileTimes({})
+    }
+  }
+
+  secondsOf(name: string): number {
+    return this.#seconds[name] ?? GUESSES.find(([files]) => files.test(name))?.[1] ?? OTHERS_SECONDS
+  }
+
+  longestFirst(names: readonly string[]): string[] {
+    return [...names].sort((one, other) => this.secondsOf(other) - this.secondsOf(one))
+  }
+
+  note(name: string, seconds: number): void {
+    this.#seconds[name] = Math.ceil(seconds)
+  }
+
+  /** Where it cannot be written the next run guesses again. */
+  write(): void {
+    try {
+      mkdirSync(dirname(FileTimes.#file), { recursive: true })
+      writeFileSync(FileTimes.#file, JSON.stringify(this.#seconds, null, 1))
+    } catch {
+      // A checkout that may only be read.
+    }
+  }
+}
