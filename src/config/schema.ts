@@ -153,7 +153,7 @@ const capture = section('Live capture.', {
   ),
   snapLength: size(
     262_144,
-    'Bytes captured of each frame. Bodies have gaps if this is below the interface’s largest segment: up to 64 KiB with offload, more with BIG TCP.',
+    'Bytes captured of each frame. Bodies have gaps if this is below the interface’s largest segment: up to 64 KiB with offload, more with BIG TCP. At most a 64th of `capture.ringBytes`, but at least 124 KiB: for frames of BIG TCP set `capture.ringBytes` to 32MiB.',
     64,
     16 * MIB,
   ),

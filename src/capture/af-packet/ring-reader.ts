@@ -45,6 +45,10 @@ export class RingReader {
   #block: number
   /** That block's frames have been given to the sink. */
   #given = false
+  /** Number of the block that was given last. */
+  #lastNumber = 0
+  /** No frame is added any more: see `finish`. */
+  #finished = false
 
   constructor(socket: LentSocket) {
     this.#blockBytes = socket.blockBytes
@@ -61,13 +65,22 @@ export class RingReader {
 
   /** Bytes of the block the kernel hands over next, which bound those of its frames; 0 while it has none ready. */
   get readyBytes(): number {
-    return this.#isReady(this.#block) ? this.#words[(this.#block + BLOCK_LENGTH) >> 2] : 0
+    const isReady = this.#isReady(this.#block) || (this.#finished && this.#isOpen(this.#block))
+    return isReady ? this.#words[(this.#block + BLOCK_LENGTH) >> 2] : 0
   }
 
   /** Whether three quarters of the ring wait for us: leaving frames there any longer means losing some. */
   get crowded(): boolean {
     const ahead = Math.floor((this.#ringBytes / this.#blockBytes) * CROWDED_SHARE) * this.#blockBytes
     return this.#isReady((this.#block + ahead) % this.#ringBytes)
+  }
+
+  /**
+   * No frame is added from here on, and none is being added: the block that the kernel is filling is as good as closed, and
+   * waiting for its timer would only delay the end. Its header is current, because the kernel writes it with every frame.
+   */
+  finish(): void {
+    this.#finished = true
   }
 
   /** Gives the ready block's frames to the sink, in place. `release` follows once they are safe. */
@@ -79,6 +92,7 @@ export class RingReader {
       packet += this.#words[(packet + PACKET_NEXT) >> 2]
     }
     this.#given = true
+    this.#lastNumber = this.#blockNumber(block)
   }
 
   /** Gives the block whose frames were given back to the kernel, if there is one. */
@@ -92,6 +106,11 @@ export class RingReader {
 
   #isReady(block: number): boolean {
     return (Atomics.load(this.#words, (block + BLOCK_STATUS) >> 2) & TP_STATUS_USER) !== 0
+  }
+
+  /** Whether the kernel is filling a block, and has put a frame into it. Blocks that were read keep their old numbers. */
+  #isOpen(block: number): boolean {
+    return this.#blockNumber(block) > this.#lastNumber && this.#words[(block + BLOCK_PACKETS) >> 2] > 0
   }
 
   #give(packet: number, sink: FrameSink): void {

@@ -12,11 +12,13 @@ import type { Mailbox } from '../../thread/mailbox.ts'
 import type { FromWorker } from '../../thread/messages.ts'
 import type { PressedSink } from '../frame-sink.ts'
 import type { AfPacketSource, LentSocket, ToCapture } from '../worker-data.ts'
-import { DRAIN_MS, RETIRE_MS } from './ring-geometry.ts'
+import { RETIRE_MS } from './ring-geometry.ts'
 import { WorkerSocket } from './worker-socket.ts'
 
 /** A sleeping worker sees a command or a message after this time at the latest. */
 const POLL_MS = 100
+/** The same while sockets are being closed. */
+const DRAIN_POLL_MS = 5
 const HOUSEKEEPING_MS = 1000
 /** How long blocks are left with the kernel before the assemblers are looked at again. */
 const HOLD_MS = 1
@@ -45,21 +47,22 @@ export function runAfPacket(source: AfPacketSource, context: CaptureContext): vo
   const { control, sink } = context
   const capture = new AfPacketCapture(source, context)
   const cpuTime = new CpuTimeRecorder(control)
-  let drainUntil = Number.POSITIVE_INFINITY
+  let draining = false
   while (control.command !== COMMAND_STOP) {
     control.beat()
     const now = performance.now()
     cpuTime.update(now)
     capture.readMail(now)
-    if (control.command === COMMAND_DRAIN && drainUntil === Number.POSITIVE_INFINITY) {
-      capture.closeToNewFrames()
-      drainUntil = now + DRAIN_MS
+    if (control.command === COMMAND_DRAIN && !draining) {
+      capture.closeToNewFrames(now)
+      draining = true
     }
     capture.keepHouse(now)
+    capture.settle(now)
     capture.letGo(now)
     if (capture.takeBlocks(now)) continue
-    if (now >= drainUntil) break
-    capture.wait(Math.min(POLL_MS, Math.max(1, drainUntil - now)))
+    if (draining && capture.isDone(now)) break
+    capture.wait(draining || capture.isClosing ? DRAIN_POLL_MS : POLL_MS)
   }
   capture.countKernelDrops()
   sink.countInto(context.counters)
@@ -85,6 +88,21 @@ class AfPacketCapture {
     this.#use(source.sockets.map((socket) => this.#take(socket)))
     const now = performance.now()
     for (const { interfaceId, closing } of source.sockets) if (closing) this.#close(interfaceId, now)
+  }
+
+  /** Whether sockets are being closed. */
+  get isClosing(): boolean {
+    return this.#closing > 0
+  }
+
+  /** Makes the last frames of sockets that are being closed readable. Before anything asks whether their rings are empty. */
+  settle(now: number): void {
+    for (const socket of this.#sockets) socket.settle(now)
+  }
+
+  /** Whether every socket was closed to new frames, and its ring is empty. */
+  isDone(now: number): boolean {
+    return this.#sockets.every((socket) => socket.isDone(now))
   }
 
   /** Sockets to take on and to let go. */
@@ -149,8 +167,8 @@ class AfPacketCapture {
   }
 
   /** From here on nothing enters the rings; what is in them stays. */
-  closeToNewFrames(): void {
-    for (const socket of this.#sockets) socket.closeToNewFrames()
+  closeToNewFrames(now: number): void {
+    for (const socket of this.#sockets) socket.closeToNewFrames(now)
   }
 
   /** Once a second, however busy: kernel drops, interfaces that went away or are back. */
@@ -172,8 +190,7 @@ class AfPacketCapture {
   #close(interfaceId: number, now: number): void {
     const socket = this.#sockets.find((candidate) => candidate.interfaceId === interfaceId)
     if (socket === undefined) return
-    socket.closeToNewFrames()
-    socket.closeAt = now + DRAIN_MS
+    socket.closeToNewFrames(now)
     this.#closing += 1
   }
 

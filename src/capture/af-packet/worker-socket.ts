@@ -8,6 +8,9 @@ import { InterfaceWatch } from './interface-watch.ts'
 import { RingReader } from './ring-reader.ts'
 import { attachFilter, takeKernelDrops } from './socket-calls.ts'
 
+/** A frame that passed the filter before it was replaced has reached the ring by then. */
+const SETTLE_MS = 20
+
 export class WorkerSocket {
   readonly fd: number
   readonly interfaceId: number
@@ -15,7 +18,7 @@ export class WorkerSocket {
   readonly counters: Float64Array
   readonly ring: RingReader
   readonly watch: InterfaceWatch
-  /** When the kernel has handed over all it had, once the socket is being closed. Milliseconds of `performance.now`. */
+  /** When the ring's last frame is complete, once the socket is being closed. Milliseconds of `performance.now`. */
   closeAt = Number.POSITIVE_INFINITY
 
   constructor(socket: LentSocket, sink: FrameSink, post: (message: FromWorker) => void) {
@@ -26,9 +29,15 @@ export class WorkerSocket {
     this.watch = new InterfaceWatch(socket, this.ring, sink, post)
   }
 
-  /** Nothing enters the ring from here on. */
-  closeToNewFrames(): void {
+  /** No frame enters the ring from here on. */
+  closeToNewFrames(now: number): void {
     attachFilter(this.fd, refuseAll)
+    this.closeAt = now + SETTLE_MS
+  }
+
+  /** Makes the last block readable once no frame is on its way into it. */
+  settle(now: number): void {
+    if (now >= this.closeAt) this.ring.finish()
   }
 
   /** Its last frames are not to wait any longer, whether the assemblers have room or not. */
