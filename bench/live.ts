@@ -73,7 +73,7 @@ async function replayOnce(trace: Trace, workers: number): Promise<LiveSample> {
   }
 }
 
-/** Replays each trace `rounds` times, in turn. */
+/** Replays each trace `rounds` times, alternating between them. */
 export async function measureLive(traces: readonly Trace[], options: LiveOptions): Promise<Section | Missing> {
   const missing = liveMissing('live capture')
   if (missing !== null) return missing

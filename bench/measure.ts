@@ -1,4 +1,4 @@
-/** Runs programs to their end and says what they cost: wall time, CPU time, the most memory they held. Linux. */
+/** Runs programs to their end and measures wall time, CPU time and peak memory. Linux. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 
@@ -86,7 +86,7 @@ function statFields(who: string): string[] {
   return text.slice(text.lastIndexOf(')') + 2).split(' ')
 }
 
-/** Memory a process has resident now and had at most, MiB; 0 when it has gone. */
+/** Current and peak resident memory of a process, MiB; 0 after its end. */
 export const residentMiB = (pid: number): number => statusMiB(pid, 'VmRSS')
 const peakRss = (pid: number | undefined): number => (pid === undefined ? 0 : statusMiB(pid, 'VmHWM'))
 

@@ -20,7 +20,7 @@ interface Sample extends Cost {
 interface Contender {
   name: string
   run(trace: Trace): Promise<Sample>
-  /** Rounds it takes part in, at most. */
+  /** Maximum number of rounds. */
   rounds: number
 }
 
@@ -84,7 +84,7 @@ function contenders({ rounds, passes, goPeer }: OfflineOptions): { present: Cont
   const peer = buildGoPeer(goPeer)
   if (typeof peer !== 'string') missing.push(peer)
   else present.push({ name: 'Go: gopacket, net/http', run: (trace) => goRun(peer, trace), rounds })
-  // Some fifty times slower than everything else: two rounds say enough.
+  // About fifty times slower than the others: two rounds are enough.
   if (inPath('tshark')) present.push({ name: 'tshark', run: tsharkRun, rounds: Math.min(2, rounds) })
   else missing.push({ what: 'tshark', why: 'install tshark' })
   return { present, missing }

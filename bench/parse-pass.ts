@@ -45,7 +45,7 @@ export interface ParsePass {
 /** Takes a finished pair, `length` bytes of MessagePack from `at` on, which are overwritten afterwards. */
 type TakePair = (bytes: Uint8Array, at: number, length: number) => void
 
-/** One pass over the capture, with rings and tables of its own. @param take for whom the pairs are of use */
+/** One pass over the capture, with new rings and tables. @param take receives the pairs, if given */
 export function parsePass(file: Uint8Array, take: TakePair | null = null): ParsePass {
   const ring = allocateRing(RING_BYTES)
   const bell = new Doorbell(Doorbell.allocate())

@@ -1,4 +1,4 @@
-/** Programs and files the benchmarks use where they are there. */
+/** Programs and files that the benchmarks use where they exist. */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { ROOT } from '../rig/root.ts'

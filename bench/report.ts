@@ -1,4 +1,4 @@
-/** What a benchmark says: a table for people, the same as JSON for programs, and what could not be measured. */
+/** Results of a benchmark: a table, the same as JSON, and what could not be measured. */
 import { readFileSync } from 'node:fs'
 import { cpus, loadavg, release, totalmem } from 'node:os'
 import type { Spread } from './statistics.ts'
@@ -15,7 +15,7 @@ export interface Section {
   data: unknown
 }
 
-/** What a benchmark needs and this machine lacks, with the mend. */
+/** What this machine lacks for a benchmark, and how to get it. */
 export interface Missing {
   what: string
   why: string

@@ -1,6 +1,6 @@
 /**
  * `npm run bench`: measures the program side by side with others in one run, prints tables, and names what could not be
- * measured. Everything runs in processes of its own, so that nothing here warms up or fills the heap of what is measured.
+ * measured. Each measurement runs in a separate process, so that no other code warms it up or fills its heap.
  */
 import { writeFileSync } from 'node:fs'
 import { measureAllocation } from './allocation.ts'

@@ -94,22 +94,22 @@ const pairs = encodedPairs(path)
 const [shared, bell] = [allocateRing(RING_BYTES), Doorbell.allocate()]
 const data = workerData(brokers, topic, shared, bell)
 const worker = new Worker(new URL('../src/ship/ship.worker.js', import.meta.url), { workerData: data })
-const said: FromWorker[] = []
-worker.on('message', (message: FromWorker) => said.push(message))
+const messages: FromWorker[] = []
+worker.on('message', (message: FromWorker) => messages.push(message))
 await once(worker, 'message')
 /** CPU time of all threads but the main one, which feeds. Its id is the process's. */
 const shipCpu = (): number => cpuMs(process.pid) - cpuMs(process.pid, process.pid)
 const [cpuStart, start] = [shipCpu(), process.hrtime.bigint()]
 feed(new RingProducer(shared, new Doorbell(data.ownBell)), new Doorbell(bell), pairs)
 await once(worker, 'exit')
-const failure = said.find(({ t }) => t === 'failed')
+const failure = messages.find(({ t }) => t === 'failed')
 if (failure !== undefined) throw new Error(`the shipper failed: ${JSON.stringify(failure)}`)
 process.stdout.write(
   `${JSON.stringify({
     pairs: pairs.ends.length,
     pairBytes: Math.round(pairs.bytes.length / pairs.ends.length),
     wallMs: Number(process.hrtime.bigint() - start) / 1e6,
-    // A process's time goes on counting threads that have ended.
+    // The CPU time of a process includes threads that have ended.
     shipCpuMs: shipCpu() - cpuStart,
     shipped: data.counters[SHIP_COUNTERS.index.shipped],
   })}\n`,

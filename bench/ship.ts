@@ -23,7 +23,7 @@ interface KafkaSupport {
   fetchKafka: typeof fetchKafka
 }
 
-/** Ships the trace's pairs `rounds` times, each in a process of its own. */
+/** Ships the trace's pairs `rounds` times, each in a new process. */
 export async function measureShip(trace: Trace, rounds: number): Promise<Section | Missing> {
   for (const program of ['java', 'mvn', 'openssl']) {
     if (!inPath(program)) return { what: WHAT, why: `install ${program === 'mvn' ? 'Maven' : program}` }

@@ -29,7 +29,7 @@ export type TraceName = 'small' | 'api'
 export interface Trace {
   name: string
   path: string
-  /** Request and response pairs in it; null when nobody has counted them. */
+  /** Request and response pairs in it; null when unknown. */
   pairs: number | null
   bytes: number
 }

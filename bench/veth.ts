@@ -1,5 +1,5 @@
 /**
- * A veth pair between two namespaces of our own, without offloads and without IPv6, so that what crosses it is the trace
+ * A veth pair between two new namespaces, without offloads and without IPv6, so that what crosses it is the trace
  * and nothing else.
  */
 import { Namespace } from '../rig/netns.ts'
@@ -8,7 +8,7 @@ import { outputOf } from './measure.ts'
 const DEVICE = 'eth0'
 const PREFIX = 'itb'
 
-/** What tcpreplay says that it sent. */
+/** What tcpreplay reports as sent. */
 export interface Replayed {
   frames: number
   seconds: number

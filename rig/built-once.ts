@@ -1,4 +1,4 @@
-/** Programs that tests build from source: once, whichever test process asks first, while the others wait. Synchronous. */
+/** Builds programs from source, once: the first process that asks builds, others wait. Synchronous. */
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 
@@ -7,9 +7,9 @@ const LOOK_MS = 500
 /**
  * Builds a program where it is missing.
  *
- * @param program its path; others know by it that it is built
- * @param build makes it at the path it is given. @returns null, or why it could not
- * @returns null, or why it cannot be had
+ * @param program its path; its existence means that it is built
+ * @param build builds it at the given path. @returns null, or the reason why it failed
+ * @returns null, or the reason why it cannot be built
  */
 export function buildOnce(program: string, build: (path: string) => string | null): string | null {
   if (existsSync(program)) return null
@@ -28,14 +28,14 @@ export function buildOnce(program: string, build: (path: string) => string | nul
   }
 }
 
-/** For a build's own script: says what went wrong, and ends with 1. */
+/** For a script that builds: prints the problem and sets the exit code to 1. */
 export function reportBuild(problem: string | null): void {
   if (problem === null) return
   console.error(problem)
   process.exitCode = 1
 }
 
-/** Waits while another process builds; where that went well, there is nothing left to do. The lock holds its id. */
+/** Waits while another process builds. The lock file contains the id of that process. */
 function takeLock(lock: string, program: string): void {
   for (;;) {
     try {
@@ -44,10 +44,10 @@ function takeLock(lock: string, program: string): void {
     } catch {
       // Another process builds.
     }
-    // Synchronous like the build: whoever asks cannot go on without the answer.
+    // Synchronous like the build, without whose result the caller cannot continue.
     while (isHeld(lock)) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LOOK_MS)
     if (existsSync(program)) return
-    // Its holder was ended in the middle, or failed.
+    // The process that held it was killed or failed.
     rmSync(lock, { force: true })
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Builds the image with buildah where no registry is needed: its base images are made from Debian's packages
+ * Builds the image with buildah, without a registry: its base images are made from Debian's packages
  * (debootstrap) and Node.js's npm package, under the names that the Dockerfile gives. The file system of the base is kept in
  * `.cache/image`; images live in a temporary folder.
  */
@@ -27,7 +27,7 @@ const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 export const needsImageBuilder = (): string | false =>
   needs('linux', 'x64', 'root', 'buildah', 'debootstrap', 'npm') || fetchBase()
 
-/** Makes what base images are made of, where it is missing. */
+/** Fetches the parts of the base images that are missing. */
 function fetchBase(): string | false {
   if (existsSync(ROOT_FILES)) return false
   const partial = `${IMAGE_CACHE}.${process.pid}`
@@ -113,7 +113,7 @@ export class ImageBuilder {
     this.#buildah('rm', id)
   }
 
-  /** Where this is in a container itself, the kernel may refuse an overlay upon an overlay; vfs copies, and takes minutes. */
+  /** In a container the kernel may refuse an overlay on an overlay; the vfs driver copies, which takes minutes. */
   #storage(): string[] {
     const driver = statfsSync(this.#folder).type === OVERLAYFS_MAGIC ? 'vfs' : 'overlay'
     const run = join(this.#folder, 'run')

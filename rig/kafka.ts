@@ -1,6 +1,6 @@
 /**
  * A real Apache Kafka for tests: one KRaft broker from Maven Central's JARs (pom.xml beside this), which are fetched once
- * into `.cache/kafka`. Listeners: PLAINTEXT, and SASL_SSL with PLAIN and SCRAM users and a certificate authority of its own.
+ * into `.cache/kafka`. Listeners: PLAINTEXT, and SASL_SSL with PLAIN and SCRAM users and a certificate authority created for it.
  *
  * Data, keys and logs live in a temporary folder; the process is started and ended by its own id.
  */
@@ -40,7 +40,7 @@ export interface KafkaOptions {
   properties?: string[]
 }
 
-/** Fetches the JARs where they are missing. @returns null, or why Kafka cannot be had */
+/** Fetches the JARs where they are missing. @returns null, or the reason why Kafka cannot be fetched */
 export function fetchKafka(): string | null {
   if (existsSync(JARS)) return null
   const partial = `${JARS}.${process.pid}`
@@ -88,7 +88,7 @@ export class KafkaBroker {
   #process: ChildProcess | null = null
   #starts = 0
 
-  /** Prepares keys and storage; `start` runs it. @throws when a tool fails, with its words */
+  /** Prepares keys and storage; `start` runs it. @throws when a tool fails, with its output */
   constructor(options: KafkaOptions) {
     const { port } = options
     this.plaintext = `127.0.0.1:${port}`
@@ -103,7 +103,7 @@ export class KafkaBroker {
     java('kafka.tools.StorageTool', ['format', '--standalone', '-t', id, '-c', this.#properties, ...users])
   }
 
-  /** Starts the broker and waits until it says that it serves. */
+  /** Starts the broker and waits until it reports that it has started. */
   async start(): Promise<void> {
     const logFile = join(this.folder, 'broker.log')
     const log = openSync(logFile, 'a')

@@ -1,7 +1,7 @@
 /**
- * The real kube-apiserver for tests, built from source with Go, once, into `.cache/kube-apiserver`. go.mod and go.sum
- * beside this say of what: k8s.io/kubernetes cannot be installed by its name, because its go.mod points at folders of
- * its own repository. It takes some minutes, so CI runs this file before the tests:
+ * The real kube-apiserver for tests, built from source with Go, once, into `.cache/kube-apiserver`. The go.mod beside
+ * this file is needed because k8s.io/kubernetes cannot be installed by name: its go.mod replaces modules by folders of its
+ * repository. A build takes minutes, so CI runs this file before the tests:
  *
  *     node dist/rig/kube-apiserver-build.js
  */
@@ -17,7 +17,7 @@ const MODULE = join(ROOT, 'rig', 'kube-apiserver')
 /** The binary, once it is built. */
 export const KUBE_APISERVER = join(CACHE, 'kube-apiserver', `kube-apiserver-${VERSION}`)
 
-/** Builds the binary where it is missing. @returns null, or why it cannot be had */
+/** Builds the binary where it is missing. @returns null, or the reason why it cannot be built */
 export const buildKubeApiserver = (): string | null => buildOnce(KUBE_APISERVER, compile)
 
 function compile(path: string): string | null {

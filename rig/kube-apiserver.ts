@@ -34,7 +34,7 @@ export interface KubeApiserverOptions {
 /** An object of the API, as JSON. */
 export type KubeObject = Record<string, unknown>
 
-/** What the API server said no with. */
+/** An error response of the API server. */
 export class KubeError extends Error {
   readonly status: number
 
@@ -123,7 +123,7 @@ export class KubeApiserver {
     rmSync(this.folder, { recursive: true, force: true })
   }
 
-  /** Forgets etcd's history, so that what goes on from an older revision gets 410 Gone. */
+  /** Compacts etcd, so that a watch from an older revision gets 410 Gone. */
   async compact(): Promise<void> {
     const { header } = (await this.#etcdCall('/v3/kv/range', { key: 'Lw==' })) as { header: { revision: string } }
     await this.#etcdCall('/v3/kv/compaction', { revision: header.revision, physical: true })
@@ -218,7 +218,7 @@ export class KubeApiserver {
   }
 }
 
-/** Whatever is left of a test that failed early ends with its process. */
+/** Processes of a test that failed early end with the test process. */
 const running = new Set<ChildProcess>()
 process.once('exit', () => {
   for (const child of running) child.kill('SIGKILL')
@@ -288,7 +288,7 @@ function serverArgs(folder: string, port: number, etcdPort: number): string[] {
   ]
 }
 
-/** An authority, a certificate of the server's and an administrator's, and the key that signs tokens. */
+/** An authority, a certificate of the server's and an administrator's certificate, and the key that signs tokens. */
 function makeKeys(folder: string): void {
   const openssl = (...args: string[]): void => {
     execFileSync('openssl', args, { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] })

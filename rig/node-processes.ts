@@ -24,9 +24,9 @@ export interface ProcessOptions {
   /** What runs under the name. Without it: sleep. */
   program?: readonly string[]
   env?: Record<string, string>
-  /** A container that is there already. */
+  /** An existing container. */
   containerId?: string
-  /** Its group, by number, as a mesh's proxy has one of its own. */
+  /** Numeric group id, which rules for a mesh's proxy match. */
   group?: number
 }
 

@@ -1,7 +1,7 @@
 /**
- * A Kubernetes node made of its parts, without Kubernetes: processes in cgroups named as container runtimes name them, in
- * network namespaces joined by a bridge. Needs root, iproute2 and a cgroup hierarchy one may write to. Everything is
- * ended and deleted after the test.
+ * A Kubernetes node without Kubernetes: processes in cgroups named as container runtimes name them, in
+ * network namespaces joined by a bridge. Needs root, iproute2 and a writable cgroup hierarchy. Everything is ended and
+ * deleted after the test.
  */
 import { execFileSync } from 'node:child_process'
 import { randomBytes, randomUUID } from 'node:crypto'
@@ -53,7 +53,7 @@ export interface PodOptions {
 
 const BRIDGE_LINK_ADDRESS = '0a:58:0a:f4:00:01'
 
-/** Who says when a rig is to go: a test, say. */
+/** Where a rig registers its removal: a test, for example. */
 type Ends = Pick<TestContext, 'after'>
 
 /** One node. */
@@ -127,7 +127,7 @@ export class NodeRig {
     this.#podPids.delete(uid)
     if (namespace === null) return
     namespace.ip('link', 'del', 'eth0')
-    // Whoever takes its address next has another one on the link.
+    // The next pod with this address has another link-layer address.
     this.network.ip('neigh', 'flush', 'dev', 'cni0')
     this.#namespaces.delete(namespace)
     namespace.delete()

@@ -4,8 +4,8 @@
     scripts/terminal-svg.py [--columns N] [--rows N] [--shown TEXT] PICTURE.svg COMMAND...
 
 The command runs on a pseudo-terminal of N columns, so that it colours and cuts its lines as for a person. TEXT is the
-command as the picture shows it, where that differs from what runs. Of the output the first N rows are kept, and what
-was left out is told. Understood are SGR colours, bold and dim; other control sequences are passed over.
+command as the picture shows it, where that differs from what runs. The first N rows of the output are kept, and the
+picture says how many were left out. SGR colours, bold and dim are rendered; other control sequences are ignored.
 """
 import argparse
 import fcntl

@@ -30,7 +30,7 @@ const OUTPUT_CHARS = 20_000
 
 interface Failure {
   title: string
-  /** The error as people read it. */
+  /** The error, formatted. */
   error: string
 }
 

@@ -17,7 +17,7 @@ export const SYN = 0x02
 export const PUSH = 0x08
 export const ACK = 0x10
 
-/** What one segment says. Addresses are IPv4 as 32-bit numbers. */
+/** The fields of a segment. Addresses are IPv4 as 32-bit numbers. */
 export interface Segment {
   from: number
   fromPort: number

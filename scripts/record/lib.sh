@@ -1,5 +1,5 @@
 # Shared by every recording case: network namespaces, servers, the capture, and the list of what the server logged.
-# Sourced by record.sh; needs root. Everything it makes is named itg-* or lives in $WORK, and is taken down at the end.
+# Sourced by record.sh; needs root. Everything it makes is named itg-* or lives in $WORK, and is removed at the end.
 #
 # A case calls, in order:
 #   pair_up                     two namespaces c (10.77.0.2, fd77::2) and s (10.77.0.1, fd77::1) joined by a veth pair

@@ -25,7 +25,7 @@ export function droppedTo(capabilities: readonly string[]): string[] {
 /**
  * The same, on a root that nothing can write to.
  *
- * @param prepare shell commands that may do anything yet: mounts in a mount namespace of its own
+ * @param prepare shell commands run with full privileges in a new mount namespace, before privileges are dropped
  */
 export function confined(capabilities: readonly string[], prepare = 'true'): string[] {
   // setpriv comes last: making the root read-only needs more than the program may.

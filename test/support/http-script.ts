@@ -1,4 +1,4 @@
-/** Requests and responses as text, and conversations of many of them that can tell a right pair from a wrong one. */
+/** Requests and responses as text, and conversations whose contents reveal a wrong pair. */
 import type { Pair } from '../../src/pair/pair.ts'
 import { type ScriptOptions, TcpScript } from './tcp-script.ts'
 

@@ -54,7 +54,7 @@ export async function requestToken(cluster: KubeApiserver, namespace: string, na
   return (answer['status'] as { token: string }).token
 }
 
-/** Gives the service account a ClusterRole of exactly these rules, in place of what it had. */
+/** Gives the service account a ClusterRole of exactly these rules, in place of the one it had. */
 export async function grant(
   cluster: KubeApiserver,
   namespace: string,

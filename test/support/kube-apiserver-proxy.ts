@@ -12,7 +12,7 @@ export interface ProxiedRequest {
   query: URLSearchParams
 }
 
-/** What the proxy says in the server's place. */
+/** A response of the proxy instead of the server's. */
 export interface Answer {
   status: number
   headers?: Record<string, string>
@@ -21,7 +21,7 @@ export interface Answer {
 
 export class KubeApiserverProxy {
   readonly requests: ProxiedRequest[] = []
-  /** Asked for each request; null: the API server answers; `none`: nobody does, the connection ends. */
+  /** Called for each request; null: the API server answers; `none`: the connection is closed without an answer. */
   answer: (request: ProxiedRequest) => Answer | 'none' | null = () => null
   readonly #cluster: KubeApiserver
   readonly #server: Server

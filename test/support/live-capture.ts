@@ -1,6 +1,6 @@
 /**
- * The real way of a live frame up to the assemblers: sockets opened as the supervisor opens them, the real capture worker
- * and its rings, with the test in the assembler's place.
+ * Live capture up to the assemblers: sockets opened as the supervisor opens them, the capture worker and its rings, and the
+ * test instead of the assembler.
  */
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
@@ -14,7 +14,7 @@ import { FRAME, INTERFACE_GONE } from '../../src/ring/layout.ts'
 import { COMMAND_DRAIN, COMMAND_STOP, Control } from '../../src/thread/control.ts'
 import type { FromWorker } from '../../src/thread/messages.ts'
 
-/** What arrived for one TCP packet. */
+/** A TCP packet that arrived. */
 export interface SeenPacket {
   interfaceId: number
   micros: number
@@ -68,7 +68,7 @@ export class LiveCapture {
   #control = Control.allocate()
   #worker: Worker | null = null
 
-  /** Opens the interfaces: frames gather from here on. @param keep remember packets, or only count */
+  /** Opens the interfaces: the kernel collects frames from now on. @param keep remember packets, or only count */
   constructor(interfaces: LiveInterface[], options: Partial<LiveOptions> = {}, keep = true, ringBytes = RING_BYTES) {
     this.#keep = keep
     this.#ring = allocateRing(ringBytes)
@@ -103,7 +103,7 @@ export class LiveCapture {
     this.#keepTaking()
   }
 
-  /** Starts the worker, and leaves what it puts into the ring there. */
+  /** Starts the worker without reading the ring. */
   startUnread(): void {
     this.#control = Control.allocate()
     const data: CaptureWorkerData = {
@@ -119,7 +119,7 @@ export class LiveCapture {
     this.#worker.on('message', (message: FromWorker) => this.messages.push(message))
   }
 
-  /** Resolves when a message is there, or has been; throws when the worker ends without it. */
+  /** Resolves once a message has arrived; throws when the worker ends without it. */
   async message<T extends FromWorker['t']>(t: T): Promise<FromWorker> {
     for (;;) {
       const found = this.messages.find((message) => message.t === t)
@@ -161,7 +161,7 @@ export class LiveCapture {
     this.#worker!.on('exit', () => clearInterval(timer))
   }
 
-  /** Takes what is in the ring. */
+  /** Reads and releases the contents of the ring. */
   take(): void {
     for (;;) {
       const count = this.#consumer.peek(this.#block, this.#block.length)

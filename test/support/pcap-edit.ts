@@ -1,5 +1,5 @@
 /**
- * Capture files taken apart and put together differently, for invariance tests: the same traffic in other frames.
+ * Rewrites capture files for invariance tests: the same traffic in other frames.
  * Reads little-endian microsecond pcap, as tcpdump writes it (plain or gzip). Frames are Ethernet, Linux cooked or
  * whatever the file holds; only what re-segments looks inside (Ethernet, IPv4 and IPv6 without extension headers, TCP).
  * Every function returns new frames and leaves its input alone.
@@ -216,7 +216,7 @@ function endpoints(frame: Buffer, parts: SegmentParts): [from: string, to: strin
   return [end(at, parts.tcp), end(at + size, parts.tcp + 2)]
 }
 
-/** Repeats some frames, each right away or some frames later. */
+/** Repeats some frames, immediately or some frames later. */
 export function duplicate(file: CaptureFile, share: number, chance: () => number): CaptureFile {
   const keyed = file.frames.flatMap((frame, at) => [
     { frame, key: at },
@@ -235,7 +235,7 @@ export function drop(file: CaptureFile, share: number, chance: () => number): Ca
   return each(file, (frame) => (chance() < share ? [] : [frame]))
 }
 
-/** Frames from one place up to another, as if the capture had been begun late or cut short. */
+/** A range of frames, as if the capture had started late or ended early. */
 export function slice(file: CaptureFile, from: number, to = file.frames.length): CaptureFile {
   return { linkType: file.linkType, frames: file.frames.slice(from, to) }
 }
@@ -276,7 +276,7 @@ export function rawIp(file: CaptureFile): CaptureFile {
   }
 }
 
-/** Gives every TCP port another number, so that no port tells the protocol. */
+/** Replaces every TCP port, so that no port reveals the protocol. */
 export function movePorts(file: CaptureFile, by: number): CaptureFile {
   return each(file, ({ micros, bytes }) => {
     const parts = segmentOf(bytes)

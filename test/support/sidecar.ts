@@ -1,6 +1,6 @@
 /**
  * A sidecar as Istio makes one: Envoy beside an application, which iptables sends all its traffic through, with mutual TLS
- * between sidecars. Ports, the proxy's group and the rules are Istio's; what istiod would tell Envoy is a file here.
+ * between sidecars. Ports, the proxy's group and the rules are Istio's; a file replaces istiod.
  */
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -121,7 +121,7 @@ function redirect({ namespace }: RigPod): void {
 
 const address = (ip: string, port: number) => ({ socket_address: { address: ip, port_value: port } })
 
-/** Where the connection was going before the rules turned it. */
+/** The original destination, before redirection. */
 const originalDestination = (name: string) => ({ name, type: 'ORIGINAL_DST', lb_policy: 'CLUSTER_PROVIDED' })
 
 function cluster(name: string, pod: string): object {
@@ -130,7 +130,7 @@ function cluster(name: string, pod: string): object {
   return { name, type: 'STATIC', load_assignment: { cluster_name: name, endpoints: [{ lb_endpoints: [endpoint] }] } }
 }
 
-/** The application is told by whose certificate it is asked. */
+/** Passes the client certificate's details to the application. */
 const CLIENT_TOLD = {
   forward_client_cert_details: 'APPEND_FORWARD',
   set_current_client_cert_details: { subject: true },

@@ -40,7 +40,7 @@ export function targetOf(
   }
 }
 
-/** The same under a name of its own. */
+/** The same with another name. */
 export const named = (name: string, target: CaptureTarget): CaptureTarget => ({
   ...target,
   info: { ...target.info, name },

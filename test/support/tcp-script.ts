@@ -36,7 +36,7 @@ export interface ScriptOptions {
   startMicros?: number
   /** Packet time between segments. */
   stepMicros?: number
-  /** The receiver of data acknowledges it at once with a segment of its own. */
+  /** The receiver acknowledges data immediately with a separate segment. */
   bareAcks?: boolean
 }
 
@@ -73,7 +73,7 @@ export class TcpScript {
     return this.ack('client')
   }
 
-  /** The numbers of a connection after its handshake, which nobody saw. */
+  /** The numbers of a connection whose handshake was not captured. */
   midstream(): this {
     for (const side of ['client', 'server'] as const) {
       this.#next[side] = (this.#next[side] + 1) >>> 0
@@ -130,7 +130,7 @@ export class TcpScript {
     return this.#next[side]
   }
 
-  /** Any segment, with the numbers that would be right but for what `parts` says. Moves nothing on. */
+  /** Any segment, with the expected numbers, except for those in `parts`. Does not advance the script. */
   stray(side: Side, parts: Partial<Segment>): this {
     this.segments.push({
       fromClient: side === 'client',
