@@ -68,6 +68,13 @@ export function errorText(error: unknown): string {
   return error.message
 }
 
+/**
+ * Why a file could not be opened, read or written, for a message that names the file: of
+ * `ENOENT: no such file or directory, open '/x'`, as Node.js words it, only the reason.
+ */
+export const fileErrorText = (error: unknown): string =>
+  /^E[A-Z0-9]+: (.+?), [a-z]+( '.*')?$/s.exec(errorText(error))?.[1] ?? errorText(error)
+
 /** The hint of anything thrown; null if it has none. */
 export const hintOf = (error: unknown): string | null => (error instanceof InterceptorError ? error.hint : null)
 

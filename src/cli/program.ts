@@ -34,12 +34,29 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
     code = value
   })
   try {
-    await program.parseAsync(args, { from: 'user' })
+    await program.parseAsync(helpOption(args, program), { from: 'user' })
     return code
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_DONE : EXIT_USAGE
     return reportError(error, args.some(isVerbose))
   }
+}
+
+/**
+ * Rewrites `help config print` and `config help print` to `config print --help`: commander's own help command does not
+ * know commands of commands, and prints help for names that do not exist.
+ */
+function helpOption(args: readonly string[], program: Command): readonly string[] {
+  const [first, second, ...more] = args
+  const words = first === 'help' ? args.slice(1) : first === 'config' && second === 'help' ? [first, ...more] : null
+  if (words === null) return args
+  let command: Command | undefined = program
+  for (const word of words) {
+    if (command.commands.length > 0) command = command.commands.find((known) => known.name() === word)
+    // Without --help, it is an unknown command.
+    if (command === undefined) return words
+  }
+  return [...words, '--help']
 }
 
 /** Recognises -v even if the options could not be parsed. */

@@ -2,7 +2,7 @@
 import { accessSync, constants, statSync } from 'node:fs'
 import { isatty } from 'node:tty'
 import { Command } from 'commander'
-import { errorText, runtimeError, usageError } from '../errors.ts'
+import { fileErrorText, runtimeError, usageError } from '../errors.ts'
 import { addExamples, addPipelineOptions, configFlags, type PipelineFlags } from './options.ts'
 
 interface ReadFlags extends PipelineFlags {
@@ -60,5 +60,5 @@ function checkFile(path: string): void {
 function reasonOf(error: unknown): string {
   const { code } = error as NodeJS.ErrnoException
   if (code === 'ENOENT') return 'no such file'
-  return code === 'EACCES' ? 'permission denied' : errorText(error)
+  return code === 'EACCES' ? 'permission denied' : fileErrorText(error)
 }

@@ -5,7 +5,7 @@
  */
 import { configFilePath } from '../config/file-path.ts'
 import type { LoadedConfig } from '../config/load.ts'
-import { EXIT_DONE, EXIT_INTERRUPTED, EXIT_PRIVILEGE, EXIT_RUNTIME, EXIT_USAGE } from '../errors.ts'
+import { EXIT_DONE, EXIT_INTERRUPTED, EXIT_RUNTIME } from '../errors.ts'
 import { count } from '../ledger/ledger.ts'
 import { createLogger, type Logger } from '../log/logger.ts'
 import type { Outcome, PipelineInput, PipelineOptions } from '../supervisor/options.ts'
@@ -107,7 +107,8 @@ function conclude({ outcome, signals }: Ended, facts: RunFacts, flags: PipelineF
   const { failure } = outcome
   if (failure !== null) writeError(`interceptor: ${failure.message}\n`)
   if (failure !== null && failure.hint !== null) writeError(`${failure.hint}\n`)
-  const started = outcome.exitCode !== EXIT_PRIVILEGE && outcome.exitCode !== EXIT_USAGE
+  // A run that failed before its first frame has nothing to summarise.
+  const started = outcome.failure === null || count(outcome.ledger, 'frames.seen') > 0
   const line = started && flags.quiet !== true ? summaryLine(outcome.ledger, facts) : null
   if (line !== null) writeError(`${line}\n`)
   if (signals > 1) return EXIT_INTERRUPTED

@@ -1,6 +1,6 @@
 /** The summary of a run: a line for the user, and the ledger as JSON. */
 import { writeFileSync } from 'node:fs'
-import { errorText, runtimeError } from '../errors.ts'
+import { fileErrorText, runtimeError } from '../errors.ts'
 import { count, type Ledger } from '../ledger/ledger.ts'
 import type { Outcome } from '../supervisor/options.ts'
 import type { Sink } from './output.ts'
@@ -24,7 +24,7 @@ export function writeLedger(target: string, ledger: Ledger): void {
   try {
     writeFileSync(target, text)
   } catch (error) {
-    throw runtimeError(`cannot write the summary to ${target}: ${errorText(error)}`, { cause: error })
+    throw runtimeError(`cannot write the summary to ${target}: ${fileErrorText(error)}`, { cause: error })
   }
 }
 
@@ -69,8 +69,19 @@ export function summaryLine(ledger: Ledger, { sink, all, limit, signalled }: Run
     ...kernelClause(ledger),
   ]
   const nothing = count(ledger, 'pairs.kept') === 0
-  return (nothing ? [...clauses, ...nothingSeen(ledger), ...advice(ledger, all)] : clauses).join('; ')
+  const seen = nothing ? [...oneDirection(ledger), ...nothingSeen(ledger), ...advice(ledger, all)] : []
+  return [...clauses, ...seen].join('; ')
 }
+
+/** Messages of one kind only: with asymmetric routing, or a mirror port that copies one direction, none can be paired. */
+function oneDirection(ledger: Ledger): string[] {
+  const [requests, responses] = [count(ledger, 'messages.requests'), count(ledger, 'messages.responses')]
+  const isSeen = count(ledger, 'flows.oneDirection') > 0
+  if (requests > 0 || responses === 0) return isSeen && requests > 0 && responses === 0 ? [ONE_DIRECTION] : []
+  return [`${counted(responses, 'response')} without a request${isSeen ? `: ${ONE_DIRECTION}` : ''}`]
+}
+
+const ONE_DIRECTION = 'only one direction is seen'
 
 /** Why there is no pair: what was seen instead. */
 function nothingSeen(ledger: Ledger): string[] {

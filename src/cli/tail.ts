@@ -3,7 +3,7 @@ import { openSync } from 'node:fs'
 import { Command, InvalidArgumentError } from 'commander'
 import { configFilePath } from '../config/file-path.ts'
 import type { LoadedConfig } from '../config/load.ts'
-import { EXIT_DONE, EXIT_INTERRUPTED, errorText, runtimeError } from '../errors.ts'
+import { EXIT_DONE, EXIT_INTERRUPTED, fileErrorText, runtimeError } from '../errors.ts'
 import type { TailFrom } from '../tail/topic-reader.ts'
 import { addConfigOptions, addExamples, addOutputOptions, configFlags, type OutputFlags } from './options.ts'
 import { logLevel, outputOptions, requireBrokers, warnOfIgnoredWrite } from './output.ts'
@@ -125,7 +125,7 @@ function openOutput(path: string): number {
   try {
     return openSync(path, 'w')
   } catch (error) {
-    throw runtimeError(`cannot write ${path}: ${errorText(error)}`, { cause: error })
+    throw runtimeError(`cannot write ${path}: ${fileErrorText(error)}`, { cause: error })
   }
 }
 

@@ -36,7 +36,7 @@ export interface FlagValue {
 /** Describes an unknown key, with the nearest known one. */
 export function unknownKey(written: string, where: string, known: readonly string[]): string {
   const guess = nearest(written, known)
-  return `unknown key ${written} (${where})${guess === null ? '' : `: did you mean ${guess}?`}`
+  return `unknown key ${written} (${where}): ${guess === null ? 'interceptor config print lists every key' : `did you mean ${guess}?`}`
 }
 
 const KNOWN_PATHS = configKeys.map(({ path }) => path)

@@ -23,7 +23,7 @@ export function editDistance(from: string, to: string): number {
  * @param word  what was written
  * @param known  what could have been meant
  * @returns the known word at the least distance, compared without case or separators; the last part of a dotted path
- *   counts double, so that `maxAge` alone finds `ship.maxAge`. Null when `known` is empty.
+ *   counts double, so that `maxAge` alone finds `ship.maxAge`. Null if none is similar.
  */
 export function nearest(word: string, known: Iterable<string>): string | null {
   let best: string | null = null
@@ -35,8 +35,20 @@ export function nearest(word: string, known: Iterable<string>): string | null {
       bestDistance = distance
     }
   }
-  return best
+  return best !== null && isSimilar(word, best) ? best : null
 }
 
-const plain = (text: string): string => text.toLowerCase().replaceAll(/[._-]/g, '')
+/** Whether the whole word or its last part differs in at most a third of its characters, of short ones in one. */
+function isSimilar(word: string, known: string): boolean {
+  const close = (from: string, to: string): boolean =>
+    editDistance(from, to) <= Math.max(1, Math.floor(Math.max(from.length, to.length) / 3)) && from.length > 1
+  return close(plain(word), plain(known)) || close(lastPart(word), lastPart(known))
+}
+
+/** The prefix that all variables share would make any two of them similar. */
+const plain = (text: string): string =>
+  text
+    .toLowerCase()
+    .replace(/^interceptor_/, '')
+    .replaceAll(/[._-]/g, '')
 const lastPart = (path: string): string => plain(path.slice(path.lastIndexOf('.') + 1))

@@ -1,7 +1,7 @@
 /** Reads the layer of a YAML file: values by path, each with the line of its key. */
 import { readFileSync } from 'node:fs'
 import { type Document, isMap, isScalar, LineCounter, parseDocument } from 'yaml'
-import { errorText } from '../errors.ts'
+import { fileErrorText } from '../errors.ts'
 import { configKeys, configSections, isSection, keyAt } from './keys.ts'
 import { type Layer, unknownKey } from './layers.ts'
 
@@ -11,7 +11,7 @@ export function fileLayer(path: string): Layer {
   try {
     readYaml(path, readFileSync(path, 'utf8'), layer)
   } catch (error) {
-    layer.problems.push(`cannot read the configuration file ${path}: ${errorText(error)}`)
+    layer.problems.push(`cannot read the configuration file ${path}: ${fileErrorText(error)}`)
   }
   return layer
 }

@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import type { Config } from '../config/schema.ts'
-import { errorText, usageError } from '../errors.ts'
+import { fileErrorText, usageError } from '../errors.ts'
 import { RefusedError } from './errors.ts'
 
 /** A command that has not ended by then is killed. */
@@ -17,7 +17,7 @@ export function readSetting(key: string, path: string): string {
   try {
     return readFileSync(path, 'utf8')
   } catch (error) {
-    throw usageError(`${key}: cannot read it: ${errorText(error)}`, { cause: error })
+    throw usageError(`${key}: cannot read ${path}: ${fileErrorText(error)}`, { cause: error })
   }
 }
 
@@ -40,7 +40,7 @@ async function readFileOf(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8')
   } catch (error) {
-    throw new RefusedError(`kafka.sasl.tokenFile: cannot read it: ${errorText(error)}`)
+    throw new RefusedError(`kafka.sasl.tokenFile: cannot read ${path}: ${fileErrorText(error)}`)
   }
 }
 

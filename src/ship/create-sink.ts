@@ -1,6 +1,6 @@
 /** Makes the sink a shipper was configured with. */
 import { openSync } from 'node:fs'
-import { errorText, runtimeError } from '../errors.ts'
+import { fileErrorText, runtimeError } from '../errors.ts'
 import { createFormat } from '../format/create-format.ts'
 import type { Log } from '../log/folded-log.ts'
 import { FdOutput } from '../output/fd-output.ts'
@@ -35,6 +35,6 @@ function open(spec: StreamSinkSpec): number {
   try {
     return openSync(spec.path, spec.append ? 'a' : 'w')
   } catch (error) {
-    throw runtimeError(`cannot open the output: ${errorText(error)}`, { cause: error })
+    throw runtimeError(`cannot write ${spec.path}: ${fileErrorText(error)}`, { cause: error })
   }
 }

@@ -4,7 +4,7 @@
  * Records that are not pairs are skipped and counted, never an error: a topic may have other producers.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { errorText, InterceptorError, runtimeError } from '../errors.ts'
+import { fileErrorText, InterceptorError, runtimeError } from '../errors.ts'
 import type { PairFormat } from '../format/output-format.ts'
 import type { KafkaSettings } from '../kafka/client.ts'
 import { diagnose } from '../kafka/diagnosis.ts'
@@ -165,7 +165,7 @@ class Printer {
 
   #check(result: WriteResult): boolean {
     if (result === 'ok') return true
-    if (result !== 'closed') throw runtimeError(`cannot write the output: ${errorText(result)}`, { cause: result })
+    if (result !== 'closed') throw runtimeError(`cannot write the output: ${fileErrorText(result)}`, { cause: result })
     this.done = true
     return false
   }

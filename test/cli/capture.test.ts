@@ -114,8 +114,9 @@ test('capture: announces nothing with -q', { skip }, async (t) => {
 test('capture: exits with 2 for an unknown interface and names the known ones', { skip }, async () => {
   const { code, stdout, stderr } = await run(['capture', '-i', 'nope0'])
   assert.deepEqual([code, stdout], [2, ''])
-  assert.match(stderr, /^interceptor: there is no network interface nope0\n/)
-  assert.match(stderr, /\blo\b/)
+  assert.match(stderr, /^interceptor: there is no network interface nope0\nInterfaces of this host: .*\blo\b.*any/)
+  const mistyped = await run(['capture', '-i', 'lo0'])
+  assert.match(mistyped.stderr, /^interceptor: there is no network interface lo0: did you mean lo\?\nInterfaces /)
 })
 
 test('capture: exits with 2 for an expression that libpcap rejects', { skip: skip || needs('libpcap') }, async () => {

@@ -61,7 +61,7 @@ test('read: prints the summary on standard error with --summary -', async () => 
 test('read: exits with 1 if the summary cannot be written', async () => {
   const { code, stderr } = await run(['read', '-q', '-o', 'none', '--summary', '/nowhere/s.json', CAPTURE])
   assert.equal(code, 1)
-  assert.match(stderr, /^interceptor: cannot write the summary to \/nowhere\/s\.json: ENOENT/)
+  assert.match(stderr, /^interceptor: cannot write the summary to \/nowhere\/s\.json: no such file or directory\n/)
 })
 
 test('read: prints filtered pairs with --all', async () => {
@@ -142,6 +142,19 @@ test('read: exits with 3 for a file that is not a capture', async () => {
   const { code, stderr } = await run(['read', '/dev/null'])
   assert.equal(code, 3)
   assert.match(stderr, /^warning: \/dev\/null: damaged at byte 0: /)
+})
+
+test('read: ends at once on input without end that is not a capture', {
+  skip: process.platform !== 'linux',
+}, async () => {
+  const { code, stderr } = await run(['read', '/dev/zero'])
+  assert.equal(code, 3)
+  assert.match(stderr, /^warning: \/dev\/zero: damaged at byte 0: not a capture file /)
+})
+
+test('read: names an output that cannot be created, and summarises nothing', async () => {
+  const { code, stderr } = await run(['read', '-w', '/nowhere/x', CAPTURE])
+  assert.deepEqual([code, stderr], [1, 'interceptor: cannot write /nowhere/x: no such file or directory\n'])
 })
 
 test('read: reports what was seen if nothing is kept, and suggests --all', async () => {

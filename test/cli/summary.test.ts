@@ -27,6 +27,30 @@ const cases: [string, Ledger, Partial<RunFacts>, string | null][] = [
     'no pairs shown; 16 connections seen (12 TLS, 3 HTTP/2)',
   ],
   [
+    'only responses seen',
+    {
+      frames: { seen: 10 },
+      flows: { seen: 1, oneDirection: 1, protocol: { tls: 0, http1: 1 } },
+      messages: { requests: 0, responses: 4 },
+      responses: { orphaned: { noRequest: 4 } },
+      pairs: { kept: 0, shipped: 0 },
+    },
+    {},
+    'no pairs shown; 4 responses without a request: only one direction is seen; 1 connection seen',
+  ],
+  [
+    'only requests seen',
+    {
+      frames: { seen: 10 },
+      flows: { seen: 1, oneDirection: 1, protocol: { tls: 0, http1: 1 } },
+      messages: { requests: 2, responses: 0 },
+      requests: { abandoned: { ended: 2 } },
+      pairs: { kept: 0, shipped: 0 },
+    },
+    {},
+    'no pairs shown; 2 requests without a response (ended 2); only one direction is seen; 1 connection seen',
+  ],
+  [
     'everything filtered',
     {
       frames: { seen: 99 },

@@ -26,6 +26,22 @@ for (const words of [
   })
 }
 
+for (const words of [
+  ['help', 'config', 'print'],
+  ['config', 'help', 'print'],
+]) {
+  test(`${words.join(' ')}: prints the help of config print`, async () => {
+    const { code, stdout } = await run(words)
+    assert.equal(code, 0)
+    assert.match(stdout, /^Usage: interceptor config print /)
+  })
+}
+
+test('help: prints the help of the program, and of a command', async () => {
+  assert.match((await run(['help'])).stdout, /^Usage: interceptor \[options\]/)
+  assert.match((await run(['help', 'read'])).stdout, /^Usage: interceptor read /)
+})
+
 test('--version: prints the version of the package', async () => {
   const { code, stdout } = await run(['--version'])
   assert.deepEqual([code, stdout], [0, `${version}\n`])
@@ -36,6 +52,8 @@ const wrong: [string[], string][] = [
   [['reed', 'x'], `interceptor: unknown command 'reed'\n(Did you mean read?)\n${HINT}`],
   [['read'], `interceptor: missing required argument 'file'\n${HINT}`],
   [['read', '--folow', 'x'], `interceptor: unknown option '--folow'\n(Did you mean --follow?)\n${HINT}`],
+  [['help', 'prnt'], `interceptor: unknown command 'prnt'\n${HINT}`],
+  [['help', 'config', 'prnt'], `interceptor: unknown command 'prnt'\n(Did you mean print?)\n${HINT}`],
   [['config', 'prnt'], `interceptor: unknown command 'prnt'\n(Did you mean print?)\n${HINT}`],
   [
     ['read', '-c', '0', 'x'],

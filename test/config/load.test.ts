@@ -389,5 +389,8 @@ test('loadConfig: names the line of broken YAML', () => {
 })
 
 test('loadConfig: names a file that does not exist', () => {
-  assert.match(problemOf({ file: join(folder, 'none.yaml') }), /cannot read the configuration file none\.yaml: ENOENT/)
+  assert.match(
+    problemOf({ file: join(folder, 'none.yaml') }),
+    /cannot read the configuration file none\.yaml: no such file or directory/,
+  )
 })

@@ -53,6 +53,16 @@ for (const [written, meant] of guesses) {
   })
 }
 
+for (const written of ['foo', 'zzzzzzzz', 'max', 'x', 'INTERCEPTOR_XYZ', 'verbose']) {
+  test(`nearest: suggests nothing for ${written}`, () => {
+    const { paths, variables } = {
+      paths: configKeys.map(({ path }) => path),
+      variables: configKeys.map(({ environment }) => environment),
+    }
+    assert.equal(nearest(written, written.startsWith('INTERCEPTOR_') ? variables : paths), null)
+  })
+}
+
 test('nearest: returns null without known words', () => {
   assert.equal(nearest('anything', []), null)
 })

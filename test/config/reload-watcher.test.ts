@@ -113,7 +113,7 @@ test('ConfigReloader: reports an invalid and a missing file and keeps the config
     'error',
     'configuration: unknown key filter.pathes (FILE:1): did you mean filter.paths?',
   ])
-  assert.match(String(errors[1][1]), /cannot read the configuration file FILE: ENOENT/)
+  assert.match(String(errors[1][1]), /cannot read the configuration file FILE: no such file or directory/)
   assert.equal(errors.length, 2)
   writeFileSync(file, 'filter: { paths: [/c] }\n')
   await until(() => reloader.state.applied === 1)

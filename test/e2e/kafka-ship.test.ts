@@ -264,7 +264,7 @@ suite('shipping to a real Kafka', { skip }, () => {
       [
         { kafka: { ...right, sasl: { ...right.sasl, passwordFile: '/none' } } },
         'Kafka settings',
-        /passwordFile.*ENOENT/,
+        /passwordFile: cannot read \/none: no such file or directory/,
       ],
     ]
     for (const [overrides, name, found] of problems) {

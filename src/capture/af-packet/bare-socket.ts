@@ -5,7 +5,9 @@
  * Another network namespace is entered for the moment in which the socket is made; it stays the socket's, and all that
  * follows is done from our own.
  */
+
 import { close as closeDescriptor } from 'node:fs'
+import { nearest } from '../../config/nearest.ts'
 import { EXIT_USAGE, InterceptorError, privilegeError, runtimeError } from '../../errors.ts'
 import { findInterface, interfaceNames, type NetworkInterface } from '../../sys/interfaces.ts'
 import { close, mapShared, setsockopt, setsockoptInt, socket, unmap } from '../../sys/libc.ts'
@@ -43,8 +45,11 @@ export interface CapturePoint {
 /** No interface of this name is there: a usage error where a person named it. */
 export class NoInterfaceError extends InterceptorError {
   constructor(device: string) {
-    const hint = `there are: ${[...interfaceNames(), ANY].join(', ')}`
-    super(EXIT_USAGE, `there is no network interface ${device}`, { hint })
+    const names = interfaceNames()
+    const guess = nearest(device, [...names, ANY])
+    const question = guess === null ? '' : `: did you mean ${guess}?`
+    const hint = `Interfaces of this host: ${names.join(', ')}; any captures all of them.`
+    super(EXIT_USAGE, `there is no network interface ${device}${question}`, { hint })
   }
 }
 

@@ -8,7 +8,7 @@ import { closeSync, constants, createReadStream, fstatSync, openSync, readSync, 
 import { Socket } from 'node:net'
 import { basename } from 'node:path'
 import type { Readable } from 'node:stream'
-import { errorText, runtimeError } from '../../errors.ts'
+import { fileErrorText, runtimeError } from '../../errors.ts'
 import type { Doorbell } from '../../ring/doorbell.ts'
 import type { Control } from '../../thread/control.ts'
 import type { FromWorker } from '../../thread/messages.ts'
@@ -99,6 +99,7 @@ export class FileInput implements FormatHost {
         window.filled(count)
         this.#bytesRead += count
         this.#reader.advance()
+        if (this.#reader.isForeign) return
         this.sink.flush()
       } else if (follow) bell.wait(FOLLOW_MS, this.#commanded)
       else {
@@ -140,7 +141,7 @@ export class FileInput implements FormatHost {
       if (gunzip === null) this.#reader.push(bytes)
       else if (!(await this.#unzipped(gunzip.push(bytes)))) return
       this.sink.flush()
-      if (this.#commanded()) return
+      if (this.#commanded() || this.#reader.isForeign) return
     }
     if (head.length < 2) this.#reader.push(head)
     if (gunzip === null || (await this.#unzipped(gunzip.end()))) this.#reader.end()
@@ -181,7 +182,7 @@ function open(path: string): number {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'ENOENT') throw runtimeError(`${path}: there is no such file`, { cause: error })
     if (code === 'EACCES') throw runtimeError(`${path}: no permission to read it`, { cause: error })
-    throw runtimeError(`${path} cannot be opened: ${errorText(error)}`, { cause: error })
+    throw runtimeError(`${path} cannot be opened: ${fileErrorText(error)}`, { cause: error })
   }
 }
 

@@ -56,6 +56,11 @@ export class FileReader {
     this.#reader?.read(this.window)
   }
 
+  /** Whether the bytes are no capture file, which has been reported: reading on is of no use. */
+  get isForeign(): boolean {
+    return this.#foreign
+  }
+
   /** The file has ended: reports what is left over as damage. */
   end(): void {
     if (this.#foreign) return

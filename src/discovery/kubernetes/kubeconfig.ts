@@ -9,7 +9,7 @@ import {
   type User,
 } from '@kubernetes/client-node/dist/config_types.js'
 import { parse } from 'yaml'
-import { errorText, usageError } from '../../errors.ts'
+import { fileErrorText, usageError } from '../../errors.ts'
 import { asObject, type JsonObject, listAt, objectAt, textAt } from './json.ts'
 import { tokenFileOf, tokenFileProvider } from './token-file.ts'
 
@@ -27,7 +27,7 @@ export async function readKubeconfig(path: string): Promise<Identity> {
     return { cluster: { ...cluster, ...absolute(cluster, folder, ['caFile']) }, user: withPaths(user, folder) }
   } catch (error) {
     const hint = 'The file is set by kubernetes.kubeconfig.'
-    throw usageError(`kubeconfig ${path}: ${errorText(error)}`, { hint })
+    throw usageError(`kubeconfig ${path}: ${fileErrorText(error)}`, { hint })
   }
 }
 

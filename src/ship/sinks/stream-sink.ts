@@ -2,6 +2,7 @@
  * Pairs to standard output or a file, in one of the output formats. What is in the queue is written at once; a pair
  * counts as shipped when its bytes have been handed to the kernel.
  */
+import { fileErrorText } from '../../errors.ts'
 import type { PairFormat } from '../../format/output-format.ts'
 import type { Log } from '../../log/folded-log.ts'
 import type { FdOutput, WriteResult } from '../../output/fd-output.ts'
@@ -103,6 +104,6 @@ export class StreamSink implements Sink {
     this.end =
       result === 'closed'
         ? { kind: 'closed' }
-        : { kind: 'failed', message: `cannot write the output: ${result.message}` }
+        : { kind: 'failed', message: `cannot write the output: ${fileErrorText(result)}` }
   }
 }

@@ -94,7 +94,7 @@ test('findApiServer: reports why a kubeconfig cannot be used', async (t) => {
     proxied: kubeconfig({ 'proxy-url': 'http://proxy' }, {}),
   })
   const cases: [string, RegExp][] = [
-    ['absent', /ENOENT/],
+    ['absent', /no such file or directory/],
     ['empty', /it has no current-context/],
     ['list', /it has no current-context/],
     ['no yaml', /kubeconfig .*no yaml: /],
