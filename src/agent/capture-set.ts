@@ -10,7 +10,7 @@
 import { backoffMs } from '../async/backoff.ts'
 import type { Logger } from '../log/logger.ts'
 import type { TargetFailure, TargetPipeline } from '../supervisor/options.ts'
-import type { CaptureTarget } from '../target/capture-target.ts'
+import { type CaptureTarget, targetLogFields } from '../target/capture-target.ts'
 
 /** Backoff between the attempts to capture a target. */
 const RETRY = { minMs: 250, firstMs: 250, maxMs: 30_000 }
@@ -95,7 +95,7 @@ export class CaptureSet {
     entry.failures = 0
     this.#succeeded[placeOf(target)] = true
     if (!sameCapture(target, entry.target)) this.#options.pipeline.update(entry.target)
-    this.#options.log.info('captured', fieldsOf(entry.target))
+    this.#options.log.info('captured', targetLogFields(entry.target))
   }
 
   #failed(entry: Entry, failure: TargetFailure): void {
@@ -115,7 +115,7 @@ export class CaptureSet {
     }
     void this.#options.pipeline.remove(key).then(() => {
       this.#entries.delete(key)
-      this.#options.log.info('no longer captured', fieldsOf(entry.target))
+      this.#options.log.info('no longer captured', targetLogFields(entry.target))
     })
   }
 }
@@ -125,5 +125,3 @@ const sameCapture = (left: CaptureTarget, right: CaptureTarget): boolean =>
   left === right || JSON.stringify({ ...left, netns: null }) === JSON.stringify({ ...right, netns: null })
 
 const placeOf = ({ netns }: CaptureTarget) => (netns === null ? 'here' : 'elsewhere')
-
-const fieldsOf = ({ key, device, labels }: CaptureTarget) => ({ key, interface: device, ...labels })

@@ -290,7 +290,7 @@ class Pipeline implements TargetPipeline {
 
   #onMessage(message: FromWorker): void {
     const { log } = this.#options
-    this.#targets?.hear(message)
+    this.#targets?.onMessage(message)
     switch (message.t) {
       case 'log':
         log.log(message.level, message.message, message.fields)

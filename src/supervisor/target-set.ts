@@ -1,9 +1,9 @@
 /**
- * The interfaces being captured through packet sockets, while they come and go: opens and closes sockets, deals them out
- * to capture workers, keeps their numbers and counters. Main thread, which owns every descriptor and mapping: a worker
- * only borrows them, and a ring is unmapped once its worker has said that it let go of it, or has ended.
+ * The interfaces that are captured through packet sockets, which come and go during a run: opens and closes the sockets,
+ * assigns them to capture workers, keeps their numbers and counters. Main thread, which owns every descriptor and mapping:
+ * a worker only borrows them, and a ring is unmapped once its worker has released it or has ended.
  *
- *     wanted ──opened──▶ captured ──remove──▶ closing ──worker has let go──▶ gone
+ *     wanted ──opened──▶ captured ──remove──▶ closing ──worker answers `closed`──▶ gone
  */
 
 import { SerialQueue } from '../async/serial-queue.ts'
@@ -16,7 +16,7 @@ import type { CounterBlock } from '../ledger/ledger.ts'
 import type { InterfaceObservation } from '../ledger/observation.ts'
 import type { Logger } from '../log/logger.ts'
 import { NetnsReturnError } from '../sys/netns.ts'
-import type { CaptureTarget } from '../target/capture-target.ts'
+import { type CaptureTarget, targetLogFields } from '../target/capture-target.ts'
 import type { InterfaceInfo } from '../target/interface-info.ts'
 import type { FromWorker } from '../thread/messages.ts'
 import type { CaptureSlot } from './capture-slot.ts'
@@ -25,8 +25,8 @@ import { IdPool } from './id-pool.ts'
 import type { AddResult, TargetFailure } from './options.ts'
 import { targetEnded, targetFailure } from './target-failure.ts'
 
-/** Frames of an interface that has gone may lie in a ring for a moment, and the assemblers keep what they know of it. */
-const RESTING_IDS = 256
+/** Frames of an interface may still be in a ring after it was closed, and the assemblers still know it by its number. */
+const ID_QUARANTINE = 256
 const C = TARGET_COUNTERS.index
 
 const FAILURE_COUNTERS = { gone: C.failedGone, denied: C.failedDenied, refused: C.failedRefused } as const
@@ -34,9 +34,9 @@ const FAILURE_COUNTERS = { gone: C.failedGone, denied: C.failedDenied, refused: 
 export interface TargetSetParts {
   sockets: SocketOpener
   slots: readonly CaptureSlot[]
-  /** Tells the assemblers of an interface, or more of it. */
+  /** Announces an interface, or new facts about it, to the assemblers. */
   announce: (id: number, info: InterfaceInfo) => void
-  /** Inode of our own network namespace. */
+  /** Inode of the process's own network namespace. */
   ownNetns: number
   log: Logger
 }
@@ -55,15 +55,15 @@ export class TargetSet {
   /** Laid out by TARGET_COUNTERS. */
   readonly #counters = allocateCounters(TARGET_COUNTERS)
   readonly #parts: TargetSetParts
-  /** Asked for and not captured yet, as last told. */
+  /** Requested and not captured yet, as of the last request. */
   readonly #wanted = new Map<string, CaptureTarget>()
   readonly #byKey = new Map<string, Captured>()
-  /** Also those that are closing. */
+  /** Including those that are closing. */
   readonly #byId = new Map<number, Captured>()
-  readonly #ids = new IdPool(0, RESTING_IDS)
+  readonly #ids = new IdPool(0, ID_QUARANTINE)
   readonly #domains: Domains
-  /** Sockets that are being opened, by their slot. */
-  readonly #coming = new Map<CaptureSlot, number>()
+  /** Number of sockets that are being opened, by slot. */
+  readonly #opens = new Map<CaptureSlot, number>()
   readonly #closings = new Set<Promise<void>>()
   readonly #opening = new SerialQueue()
   #ended = false
@@ -79,16 +79,16 @@ export class TargetSet {
   }
 
   /**
-   * Captures a target; what is captured already is updated. Opening keeps the main thread for some 10 ms each, so that
-   * many at once take turns with everything else here.
+   * Captures a target, or updates it if it is captured already. Opening a socket occupies the main thread for some 10 ms,
+   * so several are opened one per iteration of the event loop.
    *
-   * A failed way back out of its network namespace is thrown where nobody can catch it, and ends the process.
+   * NetnsReturnError is thrown where nothing can catch it, and ends the process.
    */
   async add(target: CaptureTarget): Promise<AddResult> {
     this.#wanted.set(target.key, target)
     const slot = this.#reserve()
     try {
-      // Its ring is too small for what comes while a thread begins.
+      // Start the worker first: the kernel ring cannot absorb a thread's start.
       await slot.worker.start()
       return await this.#opening.run(() => this.#open(target.key, slot))
     } finally {
@@ -97,7 +97,7 @@ export class TargetSet {
   }
 
   /**
-   * Captures sockets that are open already, once their workers are ready, and takes them out of the list.
+   * Captures sockets that are open already, once their workers are ready, and removes them from the list.
    *
    * @throws InterceptorError, SystemError as `SocketOpener.bind` does
    */
@@ -125,13 +125,13 @@ export class TargetSet {
       this.#parts.sockets.filter(captured.socket, target)
     } catch (error) {
       this.#parts.log.warn('the filter of an interface could not be changed', {
-        interface: target.key,
+        ...targetLogFields(target),
         error: errorText(error),
       })
     }
   }
 
-  /** Lets a target go. Resolves when its last frames were taken and its descriptor and ring are given back. */
+  /** Ends a target's capture. Resolves once its last frames were read and its descriptor and ring are released. */
   async remove(key: string): Promise<void> {
     this.#wanted.delete(key)
     const captured = this.#byKey.get(key)
@@ -142,9 +142,9 @@ export class TargetSet {
     await captured.closed.promise
   }
 
-  /** A capture worker has said something of one of its interfaces. */
-  hear(message: FromWorker): void {
-    if (message.t === 'closed') this.#giveBack(this.#byId.get(message.interfaceId))
+  /** Handles what a capture worker reports of one of its interfaces. */
+  onMessage(message: FromWorker): void {
+    if (message.t === 'closed') this.#close(this.#byId.get(message.interfaceId))
     else if (message.t === 'interfaceLost' || message.t === 'interfaceBack') {
       const captured = this.#byId.get(message.interfaceId)
       if (captured !== undefined) this.#changed(captured, message)
@@ -153,25 +153,25 @@ export class TargetSet {
 
   #changed(captured: Captured, message: FromWorker & { t: 'interfaceLost' | 'interfaceBack' }): void {
     captured.up = message.t === 'interfaceBack'
-    const { key, netns } = captured.target
+    const { target } = captured
     const { log } = this.#parts
-    // That a pod's interface goes is the ordinary end of a pod.
-    const level = netns !== null ? 'debug' : captured.up ? 'info' : 'warn'
-    if (message.t === 'interfaceBack') log.log(level, 'an interface is back', { interface: key })
+    const fields = targetLogFields(target)
+    // A pod's interface disappears at the ordinary end of the pod.
+    const level = target.netns !== null ? 'debug' : captured.up ? 'info' : 'warn'
+    if (message.t === 'interfaceBack') log.log(level, 'an interface is back', fields)
     else {
-      const fields = { interface: key, reason: message.reason }
-      log.log(level, 'an interface is gone; capture goes on when it is back', fields)
+      log.log(level, `an interface is ${message.reason}; capture resumes when it is back`, fields)
     }
   }
 
-  /** Gives everything back. Every worker has ended. */
+  /** Releases every descriptor and ring. Every worker must have ended. */
   async end(): Promise<void> {
     this.#ended = true
-    for (const captured of [...this.#byId.values()]) this.#giveBack(captured)
+    for (const captured of [...this.#byId.values()]) this.#close(captured)
     await Promise.all(this.#closings)
   }
 
-  /** Counters of what becomes of targets, and of interfaces that are being let go. */
+  /** Counters of opened and closed targets, and of interfaces that are closing. */
   get blocks(): CounterBlock[] {
     const closing = [...this.#byId.values()].filter(({ lent }) => lent.closing)
     return [{ layout: TARGET_COUNTERS, values: this.#counters }, ...closing.map(blockOf)]
@@ -182,7 +182,7 @@ export class TargetSet {
     return [...this.#byKey.values()].map(blockOf)
   }
 
-  /** The interfaces that are captured; the same key is never there twice. */
+  /** The interfaces that are captured, each key once. */
   observe(): InterfaceObservation[] {
     return [...this.#byKey.values()].map((captured) => ({
       key: captured.target.key,
@@ -193,18 +193,18 @@ export class TargetSet {
     }))
   }
 
-  /** The slot with the fewest interfaces; one that works already before one that does not. */
+  /** The slot with the fewest interfaces; among equals one whose thread runs already. */
   #reserve(): CaptureSlot {
-    const load = new Map(this.#coming)
+    const load = new Map(this.#opens)
     for (const { slot } of this.#byId.values()) load.set(slot, (load.get(slot) ?? 0) + 1)
     const order = (slot: CaptureSlot): number => 2 * (load.get(slot) ?? 0) + (slot.worker.started ? 0 : 1)
     const slot = this.#parts.slots.reduce((least, other) => (order(other) < order(least) ? other : least))
-    this.#coming.set(slot, (this.#coming.get(slot) ?? 0) + 1)
+    this.#opens.set(slot, (this.#opens.get(slot) ?? 0) + 1)
     return slot
   }
 
   #release(slot: CaptureSlot): void {
-    this.#coming.set(slot, (this.#coming.get(slot) ?? 0) - 1)
+    this.#opens.set(slot, (this.#opens.get(slot) ?? 0) - 1)
   }
 
   #open(key: string, slot: CaptureSlot): AddResult {
@@ -224,26 +224,23 @@ export class TargetSet {
     }
   }
 
-  #failed({ key }: CaptureTarget, failure: TargetFailure): AddResult {
+  #failed(target: CaptureTarget, failure: TargetFailure): AddResult {
     const { reason, message, hint } = failure
     if (reason !== 'ended') this.#counters[FAILURE_COUNTERS[reason]] += 1
     const { log } = this.#parts
-    if (reason === 'gone') log.debug('a pod had gone before it could be captured', { interface: key, error: message })
-    else
-      log.error(
-        `an interface cannot be captured: ${message}`,
-        hint === null ? { interface: key } : { interface: key, hint },
-      )
+    const fields = targetLogFields(target)
+    if (reason === 'gone') log.debug('a pod ended before it could be captured', { ...fields, error: message })
+    else log.error(`an interface cannot be captured: ${message}`, hint === null ? fields : { ...fields, hint })
     return failure
   }
 
-  /** From here on frames gather, and their worker knows. @throws as `SocketOpener.bind` does, with the socket closed */
+  /** From now on the kernel collects frames, and the worker reads them. @throws as `SocketOpener.bind`, the socket closed */
   #capture(target: CaptureTarget, socket: PacketSocket, slot: CaptureSlot): void {
     const { sockets, announce } = this.#parts
     const interfaceId = this.#ids.acquire()
     const domain = this.#domains.enter(target.netns?.inode ?? null)
     try {
-      // First: no assembler may meet a frame of an interface it does not know.
+      // Before the first frame: no assembler may meet a frame of an interface that it does not know.
       announce(interfaceId, { ...target.info, domain })
       const lent: LentSocket = {
         interfaceId,
@@ -272,8 +269,8 @@ export class TargetSet {
     }
   }
 
-  /** No worker touches it any more. */
-  #giveBack(captured: Captured | undefined): void {
+  /** Closes the socket of an interface that no worker uses any more. */
+  #close(captured: Captured | undefined): void {
     if (captured === undefined || !this.#byId.delete(captured.lent.interfaceId)) return
     const { target, lent, slot, socket } = captured
     if (this.#byKey.get(target.key) === captured) this.#byKey.delete(target.key)
@@ -291,7 +288,7 @@ export class TargetSet {
 
 const blockOf = ({ lent }: Captured): CounterBlock => ({ layout: CAPTURE_COUNTERS, values: lent.counters })
 
-/** The first of a mesh's outgoing ports is the one to which its rules turn connections. */
+/** A mesh's rules redirect outgoing connections to the first of its outbound ports. */
 const proxyPort = ({ info }: CaptureTarget): number => info.vantagePoint?.outboundPorts[0] ?? 0
 
 const sameRules = (a: CaptureTarget, b: CaptureTarget): boolean =>

@@ -17,3 +17,12 @@ export interface CaptureTarget {
   /** Labels of its metrics beside `interface`: namespace and pod. */
   readonly labels: Readonly<Record<string, string>>
 }
+
+/**
+ * The fields of a log record about a target: `interface`, where it is a pod's `namespace` and `pod`, and the key where that
+ * says more than the interface's name.
+ */
+export function targetLogFields({ key, device, labels }: CaptureTarget): Record<string, string> {
+  const known = Object.entries(labels).filter(([, value]) => value !== '')
+  return { interface: device, ...Object.fromEntries(known), ...(key === device ? {} : { key }) }
+}

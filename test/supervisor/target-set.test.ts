@@ -40,7 +40,7 @@ function rigOf(t: TestContext, workers: number): Rig {
         assemblerBells,
         whenFull: 'drop',
         isRestartable: true,
-        onMessage: (message) => set?.hear(message),
+        onMessage: (message) => set?.onMessage(message),
         log,
       }),
   )

@@ -1,0 +1,102 @@
+/** Worker threads of a live pipeline that hang, throw or run out of memory: replaced, with a ledger that balances. */
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import { needs } from '../../rig/needs.ts'
+import type { Namespace } from '../../rig/netns.ts'
+import { count } from '../../src/ledger/ledger.ts'
+import type { ThreadObservation } from '../../src/ledger/observation.ts'
+import { endServer, requestHttp, serveHttp } from '../support/http-traffic.ts'
+import { assertLaws } from '../support/ledger.ts'
+import { named, namespaces, TargetRig, targetOf } from '../support/target-rig.ts'
+import { type Fault, type Role, WorkerFaults } from '../support/worker-faults.ts'
+
+const PORT = 21180
+const URL_ = `http://127.0.0.1:${PORT}/`
+const skip = needs('root', 'ip')
+const ROLES: readonly Role[] = ['capture', 'assemble', 'ship']
+
+interface Setup {
+  rig: TargetRig
+  faults: WorkerFaults
+  pod: Namespace
+}
+
+/** A captured pod with a server, whose pairs are counted and discarded. */
+async function setUp(t: TestContext): Promise<Setup> {
+  const [pod] = namespaces(t, 1)
+  const server = await serveHttp(pod, PORT, 200)
+  t.after(() => endServer(server))
+  const faults = await WorkerFaults.attach(t)
+  const rig = new TargetRig(t, { config: (config) => ({ ...config, ship: { ...config.ship, sink: 'none' } }) })
+  await rig.add(named('shop', targetOf(pod)))
+  requestHttp(pod, URL_, 10)
+  await rig.until(() => rig.count('pairs.shipped') === 10)
+  return { rig, faults, pod }
+}
+
+function thread(rig: TargetRig, role: Role): ThreadObservation | undefined {
+  return rig.pipeline.observe().threads.find((of) => of.role === role)
+}
+
+/** Waits until a fault has led to another thread that works. @returns milliseconds it took */
+async function untilReplaced(rig: TargetRig, role: Role, restarts: number): Promise<number> {
+  const since = performance.now()
+  await rig.until(() => thread(rig, role)?.restarts === restarts && thread(rig, role)?.state === 'ready', role)
+  return performance.now() - since
+}
+
+for (const role of ROLES) {
+  test(`faults: a hung ${role} thread is replaced, and the run goes on`, { skip }, async (t) => {
+    const { rig, faults, pod } = await setUp(t)
+    await faults.inject(role, 'hang')
+    const ms = await untilReplaced(rig, role, 1)
+    // 2.5 s to notice; the rest of 5 s, and what a busy machine adds, to start a thread.
+    assert.ok(ms < 10_000, `${ms} ms`)
+    requestHttp(pod, URL_, 10)
+    await rig.until(() => rig.count('pairs.shipped') === 20)
+    await rig.end()
+    assert.match(rig.lines.join(''), /no heartbeat for 2\.\d s/)
+  })
+
+  for (const fault of ['throw', 'exhaust'] satisfies Fault[]) {
+    test(`faults: after the fault “${fault}” the ${role} thread is replaced, and the run goes on`, {
+      skip,
+    }, async (t) => {
+      const { rig, faults, pod } = await setUp(t)
+      await faults.inject(role, fault)
+      await untilReplaced(rig, role, 1)
+      requestHttp(pod, URL_, 10)
+      await rig.until(() => rig.count('pairs.shipped') === 20)
+      await rig.end()
+    })
+  }
+}
+
+test('faults: what a hung assembler held is counted as lost, by its reason', { skip }, async (t) => {
+  const { rig, faults, pod } = await setUp(t)
+  await faults.inject('assemble', 'hang')
+  requestHttp(pod, URL_, 50)
+  await untilReplaced(rig, 'assemble', 1)
+  await rig.until(() => rig.count('frames.queued') === rig.count('frames.consumed') + rig.count('frames.lost'))
+  const { ledger } = await rig.end()
+  // The frames of the 50 exchanges waited in the ring, which outlives the thread.
+  assert.equal(count(ledger, 'pairs.shipped'), 60)
+})
+
+test('faults: a crash loop shows, and a drain meanwhile ends in order', { skip }, async (t) => {
+  const { rig, faults } = await setUp(t)
+  for (let restarts = 1; restarts <= 3; restarts++) {
+    await faults.inject('ship', 'throw')
+    await untilReplaced(rig, 'ship', restarts)
+  }
+  assert.equal(thread(rig, 'ship')?.crashLooping, true)
+  assert.equal(thread(rig, 'capture')?.crashLooping, false)
+  await faults.inject('ship', 'throw')
+  await rig.until(() => thread(rig, 'ship')?.state === 'waiting')
+  const since = performance.now()
+  rig.pipeline.drain()
+  const outcome = await rig.pipeline.done
+  assertLaws(outcome.ledger)
+  assert.equal(outcome.exitCode, 0, outcome.failure?.message)
+  assert.ok(performance.now() - since < 5000, `${performance.now() - since} ms`)
+})

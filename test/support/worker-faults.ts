@@ -1,0 +1,68 @@
+/**
+ * Makes threads of this process hang, throw or run out of memory, whatever they are doing: evaluates code inside them
+ * through Node.js's inspector, which interrupts even a loop.
+ */
+import { Session } from 'node:inspector/promises'
+import type { TestContext } from 'node:test'
+
+export type Role = 'capture' | 'assemble' | 'ship'
+
+/** Code evaluated in a thread. Every loop calls `Atomics.add`, for its heartbeat. */
+const FAULTS = {
+  hang: 'for (;;) {}',
+  throw: `{
+    const fail = () => { throw new Error('thrown by the test') }
+    Atomics.add = fail
+  }`,
+  exhaust: `{
+    const fill = () => { for (const held = []; ; ) held.push(new Array(100_000).fill({})) }
+    Atomics.add = fill
+  }`,
+} as const
+
+export type Fault = keyof typeof FAULTS
+
+interface AttachedWorker {
+  sessionId: string
+  workerInfo: { title: string; url: string }
+}
+
+/** Sees every worker thread that is started after it. */
+export class WorkerFaults {
+  readonly #session = new Session()
+  /** Newest session of each role. */
+  readonly #workers = new Map<string, string>()
+  #ids = 0
+
+  static async attach(t: TestContext): Promise<WorkerFaults> {
+    const faults = new WorkerFaults()
+    await faults.#start()
+    t.after(() => faults.#session.disconnect())
+    return faults
+  }
+
+  /** Injects a fault into the newest thread of a role. */
+  async inject(role: Role, fault: Fault): Promise<void> {
+    const sessionId = this.#workers.get(role)
+    if (sessionId === undefined) throw new Error(`no thread of role ${role}: ${[...this.#workers.keys()].join(', ')}`)
+    this.#ids += 1
+    const message = { id: this.#ids, method: 'Runtime.evaluate', params: { expression: FAULTS[fault] } }
+    await this.#session.post('NodeWorker.sendMessageToWorker', { sessionId, message: JSON.stringify(message) })
+  }
+
+  async #start(): Promise<void> {
+    this.#session.connect()
+    this.#session.on('NodeWorker.attachedToWorker', ({ params }: { params: AttachedWorker }) => {
+      const { sessionId, workerInfo } = params
+      const role = roleOf(workerInfo.url)
+      if (role !== null) this.#workers.set(role, sessionId)
+    })
+    await this.#session.post('NodeWorker.enable', { waitForDebuggerOnStart: false })
+  }
+}
+
+function roleOf(url: string): Role | null {
+  if (url.includes('capture.worker')) return 'capture'
+  if (url.includes('ship.worker')) return 'ship'
+  return url.includes('piscina') ? 'assemble' : null
+}
