@@ -45,7 +45,9 @@ async function capture(words: string[], flags: CaptureFlags): Promise<number> {
   if (names.length === 0) throw noInterface()
   const { runPipeline } = await import('./run-pipeline.ts')
   const input = { kind: 'interfaces' as const, names: [...new Set(names)] }
-  return runPipeline(flags, loaded, input, `capturing on ${input.names.join(', ')}; press Ctrl-C to stop`)
+  const { filter } = loaded.config.capture
+  const where = `${input.names.join(', ')}${filter === '' ? '' : ` with the filter ${JSON.stringify(filter)}`}`
+  return runPipeline(flags, loaded, input, `capturing on ${where}; press Ctrl-C to stop`)
 }
 
 function captureFlags(words: string[], flags: CaptureFlags): FlagValue[] {

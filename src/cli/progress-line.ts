@@ -10,6 +10,8 @@ const REDRAW_MS = 100
 /** A line that is redrawn in place. */
 export interface ProgressLine {
   update(progress: Progress): void
+  /** Draws a text instead of the progress. */
+  show(text: string): void
   /** Erases the line. */
   clear(): void
 }
@@ -27,14 +29,16 @@ export function progressLine({ write, columns, now = () => performance.now() }: 
   const began = now()
   let drawn = false
   let drawnAt = Number.NEGATIVE_INFINITY
+  const draw = (describe: (ms: number) => string): void => {
+    const ms = now() - began
+    if (ms < QUIET_MS || (drawn && ms - drawnAt < REDRAW_MS)) return
+    write(`\r\x1b[2K${describe(ms).slice(0, columns - 1)}\r`)
+    drawn = true
+    drawnAt = ms
+  }
   return {
-    update(progress) {
-      const ms = now() - began
-      if (ms < QUIET_MS || (drawn && ms - drawnAt < REDRAW_MS)) return
-      write(`\r\x1b[2K${describeProgress(progress, ms).slice(0, columns - 1)}\r`)
-      drawn = true
-      drawnAt = ms
-    },
+    update: (progress) => draw((ms) => describeProgress(progress, ms)),
+    show: (text) => draw(() => text),
     clear() {
       if (drawn) write('\r\x1b[2K')
       drawn = false

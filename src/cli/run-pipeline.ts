@@ -17,6 +17,7 @@ import { type ProgressLine, progressLine } from './progress-line.ts'
 import { damageLines, type RunFacts, summaryLine, writeLedger } from './summary.ts'
 import { errorColumns, errorIsTerminal, outputColumns, outputIsTerminal, wantsColor, writeError } from './terminal.ts'
 import { type Ended, untilDone } from './until-done.ts'
+import { WaitingStatus } from './waiting-status.ts'
 
 /**
  * Runs the pipeline until its input ends or a signal stops it.
@@ -37,21 +38,25 @@ export async function runPipeline(
   rejectOverwrites(inputFiles(input, flags), outputFiles(output.file, sink, flags))
   const config = { ...loaded.config, ship: { ...loaded.config.ship, sink } }
   const onTerminal = sink === 'stdout' && terminal.isTerminal
-  const shown = wantsProgress(flags, onTerminal && (input.kind === 'interfaces' || output.format !== 'text'))
-  const progress = shown ? progressLine({ write: writeError, columns: errorColumns() }) : null
+  const isLive = input.kind === 'interfaces'
+  const showsProgress = wantsProgress(flags, onTerminal && (isLive || output.format !== 'text'))
+  const waits = isLive && flags.quiet !== true && flags.progress !== 'never'
+  const line =
+    showsProgress || (waits && errorIsTerminal()) ? progressLine({ write: writeError, columns: errorColumns() }) : null
   const log = createLogger({
     level: logLevel(flags, loaded),
     form: 'lines',
     color: wantsColor(flags.color, errorIsTerminal()),
-    write: clearing(progress),
+    write: clearing(line),
   })
   warnOfIgnoredWrite(flags, log)
   const limit = flags.count ?? null
   const all = flags.all === true
-  const onProgress = watcher(progress, flags.quiet === true ? null : announcement)
+  const waiting = waits ? new WaitingStatus({ ledger: () => handle.ledger, line, write: writeError }) : null
+  const onProgress = watcher(showsProgress ? line : null, waiting, flags.quiet === true ? null : announcement)
   const handle = startPipeline({ config, input, output, limit, all, log, onProgress })
   const ended = await untilDone(handle, config.shutdown.timeout, log, { hangup: true })
-  progress?.clear()
+  line?.clear()
   log.flush()
   return conclude(ended, { sink, all, limit, signalled: ended.signals > 0 }, flags, log)
 }
@@ -80,20 +85,24 @@ function wantsProgress(flags: PipelineFlags, disturbs: boolean): boolean {
   return errorIsTerminal() && flags.quiet !== true && !disturbs
 }
 
-/** Prints the announcement at the first progress event, then draws the line. Null if there is neither. */
-function watcher(line: ProgressLine | null, announcement: string | null): PipelineOptions['onProgress'] {
-  if (line === null && announcement === null) return null
+/** Prints the announcement at the first progress event, then the status, and the progress once there are pairs. */
+function watcher(
+  line: ProgressLine | null,
+  waiting: WaitingStatus | null,
+  announcement: string | null,
+): PipelineOptions['onProgress'] {
+  if (line === null && waiting === null && announcement === null) return null
   let announced = announcement === null
   return (progress) => {
     if (!announced) writeError(`${announcement}\n`)
     announced = true
-    line?.update(progress)
+    if (waiting?.update() !== true) line?.update(progress)
   }
 }
 
-const clearing = (progress: ProgressLine | null) => (line: string) => {
-  progress?.clear()
-  writeError(line)
+const clearing = (line: ProgressLine | null) => (text: string) => {
+  line?.clear()
+  writeError(text)
 }
 
 /** Writes the ledger and reports how the run ended. */

@@ -73,6 +73,12 @@ export function summaryLine(ledger: Ledger, { sink, all, limit, signalled }: Run
   return [...clauses, ...seen].join('; ')
 }
 
+/** What a live capture sees while it has no pair: `no pairs yet; 3 pairs filtered (contentType 3); 12 connections seen (9 TLS)`. */
+export function waitingLine(ledger: Ledger): string {
+  const filtered = reasonClause(ledger, 'pairs.filtered', 'pair', 'filtered')
+  return ['no pairs yet', ...filtered, ...oneDirection(ledger), ...nothingSeen(ledger)].join('; ')
+}
+
 /** Messages of one kind only: with asymmetric routing, or a mirror port that copies one direction, none can be paired. */
 function oneDirection(ledger: Ledger): string[] {
   const [requests, responses] = [count(ledger, 'messages.requests'), count(ledger, 'messages.responses')]

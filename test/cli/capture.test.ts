@@ -99,7 +99,27 @@ test('capture: captures what an expression matches, and stops at -c', { skip: sk
   requestHttp(namespace, URL_OF_SERVER, 5)
   const { code, stdout, stderr } = await ended
   assert.deepEqual([code, lines(stdout).length], [0, 3])
-  assert.match(stderr, /^capturing on any; press Ctrl-C to stop\n3 pairs shown; stopped by -c 3\n$/)
+  assert.match(
+    stderr,
+    /^capturing on any with the filter "tcp port 21900"; press Ctrl-C to stop\n3 pairs shown; stopped by -c 3\n$/,
+  )
+})
+
+test('capture: reports what it sees while it shows nothing', { skip }, async (t) => {
+  const { namespace, under } = await place(t)
+  const child = start(['capture', '-i', 'lo', '--set', 'filter.contentTypes=text/none'], { under })
+  const ended = finish(child)
+  await announced(child)
+  requestHttp(namespace, URL_OF_SERVER, 4)
+  await new Promise<void>((resolve) => {
+    child.stderr!.on('data', (chunk: Buffer) => {
+      if (chunk.includes('no pairs yet')) resolve()
+    })
+  })
+  child.kill('SIGINT')
+  const { code, stdout, stderr } = await ended
+  assert.deepEqual([code, stdout], [0, ''])
+  assert.match(stderr, /\nno pairs yet; 4 pairs filtered \(contentType 4\); \d+ connections? seen\n/)
 })
 
 test('capture: announces nothing with -q', { skip }, async (t) => {

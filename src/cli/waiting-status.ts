@@ -1,0 +1,66 @@
+/**
+ * Reports what a live capture sees while it has no pair to show: on a terminal in a line that is redrawn, otherwise in a
+ * line now and then. Main thread.
+ */
+import { count, type Ledger } from '../ledger/ledger.ts'
+import type { ProgressLine } from './progress-line.ts'
+import { waitingLine } from './summary.ts'
+
+/** Counts are collected no more often than this. Milliseconds. */
+const COLLECT_MS = 500
+
+/** Without a terminal: when the first line is printed, and the longest time between two. Milliseconds. */
+const FIRST_MS = 5_000
+const LONGEST_MS = 60_000
+
+/** Where the status is written. */
+export interface WaitingOptions {
+  /** The counts so far. */
+  ledger: () => Ledger
+  /** A line on a terminal; null: standard error is not one. */
+  line: ProgressLine | null
+  write: (text: string) => void
+  /** Milliseconds; monotonic. */
+  now?: () => number
+}
+
+/** The status of one run, from its start to its first pair. */
+export class WaitingStatus {
+  readonly #options: WaitingOptions
+  readonly #now: () => number
+  #done = false
+  #collectMs: number
+  #printMs: number
+  #intervalMs = FIRST_MS
+  #printed = ''
+
+  constructor(options: WaitingOptions) {
+    this.#options = options
+    this.#now = options.now ?? (() => performance.now())
+    this.#collectMs = this.#now() + COLLECT_MS
+    this.#printMs = this.#now() + FIRST_MS
+  }
+
+  /** Call a few times a second. @returns whether there is still no pair */
+  update(): boolean {
+    const now = this.#now()
+    if (this.#done || now < this.#collectMs) return !this.#done
+    this.#collectMs = now + COLLECT_MS
+    const { line } = this.#options
+    const ledger = this.#options.ledger()
+    this.#done = count(ledger, 'pairs.kept') > 0
+    if (this.#done) line?.clear()
+    else if (line !== null) line.show(waitingLine(ledger))
+    else this.#print(waitingLine(ledger), now)
+    return !this.#done
+  }
+
+  /** Prints a text that is new, at growing intervals. */
+  #print(text: string, now: number): void {
+    if (now < this.#printMs || text === this.#printed) return
+    this.#printed = text
+    this.#intervalMs = Math.min(LONGEST_MS, this.#intervalMs * 2)
+    this.#printMs = now + this.#intervalMs
+    this.#options.write(`${text}\n`)
+  }
+}
