@@ -54,6 +54,7 @@ function outputOf({ config: { ship } }: LoadedConfig): OutputOptions {
   return {
     format: toFile && ship.format === 'msgpack' ? 'msgpack' : 'ndjson',
     file: toFile ? ship.file : null,
+    append: toFile,
     decode: ship.decode,
     color: false,
     width: null,

@@ -76,6 +76,7 @@ export function outputOptions(
   return {
     format: sink === 'none' || sink === 'kafka' ? 'none' : format,
     file: sink !== 'file' ? null : configured ? config.ship.file : flags.write!,
+    append: configured,
     decode: configured ? config.ship.decode : flags.decode,
     color: wantsColor(flags.color, onTerminal),
     width: onTerminal ? terminal.columns : null,

@@ -86,7 +86,7 @@ async function tailTopic(flags: TailFlags): Promise<number> {
     color: wantsColor(flags.color, errorIsTerminal()),
   })
   warnOfIgnoredWrite(flags, log)
-  const output = new FdOutput(file === null ? STANDARD_OUTPUT : openOutput(file), () => {})
+  const output = new FdOutput(file === null ? STANDARD_OUTPUT : openOutput(file))
   return untilInterrupted(async (signal) => {
     const result = await tail({
       kafka,

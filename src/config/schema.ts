@@ -243,6 +243,14 @@ const ship = section('The destination of pairs, and their buffer.', {
   linger: duration('50ms', 'How long a batch waits to fill before it is sent.', 0, 60_000),
   batchBytes: size('512KiB', 'A batch is sent once it has this many bytes.', KIB, 64 * MIB),
   file: text('', 'The file of `ship.sink: file`: one pair per line in JSON, a sequence of values in MessagePack.'),
+  fileMaxBytes: size(
+    0,
+    'A file of this size is put aside under its name and the time, and a new one is begun. 0: never.',
+    0,
+    1024 * GIB,
+  ),
+  fileMaxAge: duration('0s', 'A file of this age is put aside in the same way. 0: never.'),
+  fileKeep: integer(0, 'How many files that were put aside are kept. 0: all.', 0, 100_000),
 })
 
 const kafka = section('The Kafka cluster and topic.', {

@@ -182,6 +182,9 @@ export function harFormat(options: FormatOptions): PairFormat {
     ...entries,
     // Pages are optional in HAR; Firefox refuses a file without the key.
     begin: () => `{"log":{"version":"1.2","creator":${creator},"pages":[],"entries":[`,
+    resume(hasPairs) {
+      if (hasPairs) before = ',\n'
+    },
     end: () => '\n]}}\n',
   }
 }

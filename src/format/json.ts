@@ -22,6 +22,9 @@ export function jsonFormat({ decode }: FormatOptions): PairFormat {
   let before = LINE_END
   return {
     begin: () => '[',
+    resume(hasPairs) {
+      if (hasPairs) before = SEPARATOR
+    },
     pair(raw) {
       const json = encoder.encode(raw, before)
       if (!(json instanceof Error)) before = SEPARATOR

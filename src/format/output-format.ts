@@ -28,6 +28,8 @@ export interface FormatOptions {
  */
 export interface PairFormat {
   begin(): string
+  /** In place of `begin`, to continue a document that another instance began. @param hasPairs  whether it has any */
+  resume?(hasPairs: boolean): void
   /**
    * @param raw  one pair in its MessagePack or JSON form
    * @returns what to write, valid until the next call and possibly `raw` itself: copy to keep. An Error where `raw` is

@@ -1,77 +1,98 @@
 /**
- * Blocking, buffered writing to a file descriptor from a worker thread: standard output (terminal, pipe, file) or a
- * file. Writes are synchronous because that is the backpressure: while the reader of a pipe is slow, the rings fill and
- * file input waits.
+ * Buffered writing to a file descriptor: a file, a pipe, a terminal. Nothing that is written is lost: what the
+ * descriptor does not accept now stays pending for the next `flush`.
  *
- * A pipe may be non-blocking (whoever shares it may have made it so): EAGAIN waits a millisecond. write(2), pipe(7).
+ * A non-blocking pipe whose reader is slow answers EAGAIN (write(2), pipe(7)). It gets a few milliseconds, in which most
+ * readers catch up, and then `later` is the answer, so that the caller's thread never stands still.
  */
 import { closeSync, writeSync } from 'node:fs'
 
 const BUFFER_BYTES = 64 * 1024
+/** How long a flush waits for a slow reader, and how long each look takes. */
+const MAX_WAIT_MS = 5
+const WAIT_MS = 1
 
-/** What became of a write: all there, nobody reads any more (EPIPE), or an error. */
-export type WriteResult = 'ok' | 'closed' | Error
+/** Everything is written; the reader is slow, so try again; the reader has closed the pipe (EPIPE); an error. */
+export type WriteResult = 'ok' | 'later' | 'closed' | Error
 
-/** Something to sleep on that nobody rings. */
-const nobody = new Int32Array(new SharedArrayBuffer(4))
+/** Nothing ever wakes who waits on this. */
+const never = new Int32Array(new SharedArrayBuffer(4))
 
 export class FdOutput {
-  /** Bytes taken and not yet written. */
-  pending = 0
   /** Bytes written in all. */
   written = 0
-  readonly #fd: number
+  readonly fd: number
   readonly #buffer = Buffer.allocUnsafe(BUFFER_BYTES)
-  readonly #idle: () => void
+  /** What is pending in the buffer: [from, to). */
+  #from = 0
+  #to = 0
+  /** Pending behind the buffer's content: what did not fit. */
+  #long: Buffer | null = null
 
-  /** @param idle called at each millisecond of waiting for a slow reader (a heartbeat) */
-  constructor(fd: number, idle: () => void) {
-    this.#fd = fd
-    this.#idle = idle
+  constructor(fd: number) {
+    this.fd = fd
   }
 
-  /** Takes `data`, writing when 64 KiB have come together. */
+  /** Bytes accepted and not written yet. */
+  get pending(): number {
+    return this.#to - this.#from + (this.#long?.length ?? 0)
+  }
+
+  /** Accepts `data`; it is written when 64 KiB have come together, or at `flush`. @returns as `flush` */
   write(data: string | Uint8Array): WriteResult {
     const bytes = typeof data === 'string' ? Buffer.byteLength(data) : data.length
-    if (this.pending + bytes > BUFFER_BYTES) {
+    if (this.#long === null && this.#to + bytes > BUFFER_BYTES) {
       const result = this.flush()
-      if (result !== 'ok') return result
-      if (bytes > BUFFER_BYTES) return this.#writeAll(typeof data === 'string' ? Buffer.from(data) : data)
+      if (result !== 'ok' || bytes > BUFFER_BYTES) {
+        this.#long = Buffer.from(data as string)
+        return result === 'ok' ? this.flush() : result
+      }
     }
-    if (typeof data === 'string') this.#buffer.write(data, this.pending)
-    else this.#buffer.set(data, this.pending)
-    this.pending += bytes
+    if (this.#long !== null) this.#long = Buffer.concat([this.#long, Buffer.from(data as string)])
+    else if (typeof data === 'string') this.#to += this.#buffer.write(data, this.#to)
+    else {
+      this.#buffer.set(data, this.#to)
+      this.#to += bytes
+    }
     return 'ok'
   }
 
-  /** Writes everything taken so far. */
+  /** Writes what is pending, as far as the descriptor accepts it. */
   flush(): WriteResult {
-    if (this.pending === 0) return 'ok'
-    const chunk = this.#buffer.subarray(0, this.pending)
-    this.pending = 0
-    return this.#writeAll(chunk)
+    while (this.#from < this.#to) {
+      const count = this.#write(this.#buffer, this.#from, this.#to)
+      if (typeof count !== 'number') return count
+      this.#from += count
+    }
+    this.#from = 0
+    this.#to = 0
+    while (this.#long !== null) {
+      const count = this.#write(this.#long, 0, this.#long.length)
+      if (typeof count !== 'number') return count
+      this.#long = count === this.#long.length ? null : this.#long.subarray(count)
+    }
+    return 'ok'
   }
 
   /** Closes the descriptor, unless it is one of the standard ones. */
   close(): void {
-    if (this.#fd > 2) closeSync(this.#fd)
+    if (this.fd > 2) closeSync(this.fd)
   }
 
-  #writeAll(bytes: Uint8Array): WriteResult {
-    let done = 0
-    while (done < bytes.length) {
+  /** @returns bytes written, at least one, or why there are none */
+  #write(bytes: Buffer, from: number, to: number): number | WriteResult {
+    for (let waitedMs = 0; ; waitedMs += WAIT_MS) {
       try {
-        const count = writeSync(this.#fd, bytes, done, bytes.length - done)
-        done += count
+        const count = writeSync(this.fd, bytes, from, to - from)
         this.written += count
+        return count
       } catch (error) {
         const { code } = error as NodeJS.ErrnoException
         if (code === 'EPIPE') return 'closed'
         if (code !== 'EAGAIN') return error as Error
-        this.#idle()
-        Atomics.wait(nobody, 0, 0, 1)
+        if (waitedMs >= MAX_WAIT_MS) return 'later'
+        Atomics.wait(never, 0, 0, WAIT_MS)
       }
     }
-    return 'ok'
   }
 }

@@ -9,7 +9,7 @@ import { Control } from '../thread/control.ts'
 import type { FromWorker } from '../thread/messages.ts'
 import { createSink } from './create-sink.ts'
 import { Shipper } from './shipper.ts'
-import { ShipStatus } from './status.ts'
+import { OutputProgress, ShipStatus } from './status.ts'
 import type { ShipWorkerData } from './worker-data.ts'
 
 /** A broker that is unreachable for an hour costs sixty lines. */
@@ -30,7 +30,8 @@ const rings = data.rings.map((ring, slot) => {
 
 try {
   const context = { ledger, limit, wake: () => bell.ring() }
-  const sink = await createSink(data.sink, context, log, () => control.beat())
+  const progress = new OutputProgress(data.status)
+  const sink = await createSink(data.sink, { context, log, progress, retries: data.whenFull === 'drop' })
   const shipper = new Shipper({
     rings,
     bell,

@@ -5,7 +5,11 @@
 const BYTES = 0
 const OLDEST_MS = 1
 const REACHABLE = 2
-const FIELDS = 3
+/** Of OutputProgress. */
+const BEGUN = 3
+const PAIRS = 4
+const SIZE = 5
+const FIELDS = 6
 
 const UNKNOWN = 0
 const YES = 1
@@ -43,5 +47,42 @@ export class ShipStatus {
     this.#fields[BYTES] = bytes
     this.#fields[OLDEST_MS] = oldestMs
     this.#fields[REACHABLE] = reachable === null ? UNKNOWN : reachable ? YES : NO
+  }
+}
+
+/** How far an output has come, in shared memory: a shipper that replaces one that failed continues the same file. */
+export class OutputProgress {
+  readonly #fields: Float64Array
+
+  /** @param shared the block of ShipStatus */
+  constructor(shared: SharedArrayBuffer) {
+    this.#fields = new Float64Array(shared)
+  }
+
+  /** Whether the document's beginning was written. */
+  get begun(): boolean {
+    return this.#fields[BEGUN] === 1
+  }
+
+  set begun(value: boolean) {
+    this.#fields[BEGUN] = value ? 1 : 0
+  }
+
+  /** Pairs written. */
+  get pairs(): number {
+    return this.#fields[PAIRS]
+  }
+
+  set pairs(value: number) {
+    this.#fields[PAIRS] = value
+  }
+
+  /** Size of the file after the last of them. */
+  get bytes(): number {
+    return this.#fields[SIZE]
+  }
+
+  set bytes(value: number) {
+    this.#fields[SIZE] = value
   }
 }

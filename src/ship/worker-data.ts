@@ -2,6 +2,7 @@
 import type { Config } from '../config/schema.ts'
 import type { FormatOptions, OutputFormat } from '../format/output-format.ts'
 import { largestRecordBytes } from '../kafka/record-size.ts'
+import type { Rotation } from '../output/output-file.ts'
 import type { ValueFormat } from '../pair/encode-value.ts'
 
 /** CONTROL_STATE: the output takes pairs. */
@@ -43,8 +44,10 @@ export interface StreamSinkSpec {
   kind: 'stream'
   /** null: standard output. */
   path: string | null
-  /** Add to a file that is there already, as the agent does; false: begin it anew. */
+  /** Add to a file and keep it for as long as the agent runs (OutputTarget); false: replace its content. */
   append: boolean
+  /** Absent: never. */
+  rotation?: Rotation
   format: OutputFormat
   formatOptions: FormatOptions
 }

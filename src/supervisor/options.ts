@@ -15,6 +15,8 @@ export interface OutputOptions extends Omit<FormatOptions, 'version'> {
   format: OutputFormat
   /** Null: standard output. */
   file: string | null
+  /** Add to the file, open it again when it is moved away, and rotate it; absent: replace its content. */
+  append?: boolean
 }
 
 /**

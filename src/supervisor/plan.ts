@@ -4,6 +4,7 @@
  */
 import type { AssemblerOptions } from '../assemble/assembler.ts'
 import type { Config } from '../config/schema.ts'
+import type { Rotation } from '../output/output-file.ts'
 import { kafkaSinkSpec, type SinkSpec } from '../ship/worker-data.ts'
 import { VERSION } from '../version.ts'
 import { type Budget, divideMemory } from './budget.ts'
@@ -82,14 +83,22 @@ function sinkSpec({ config, output }: PipelineOptions, node: string): SinkSpec {
     case 'file':
     case 'stdout': {
       if (output.format === 'none') return { kind: 'none' }
-      const { format, file, ...formatOptions } = output
+      const { format, file, append, ...formatOptions } = output
       return {
         kind: 'stream',
         path: file,
-        append: false,
+        append: append === true,
+        rotation: rotationOf(config.ship),
         format,
         formatOptions: { ...formatOptions, version: VERSION },
       }
     }
   }
 }
+
+/** 0 is never, and all. */
+const rotationOf = ({ fileMaxBytes, fileMaxAge, fileKeep }: Config['ship']): Rotation => ({
+  maxBytes: fileMaxBytes || Number.POSITIVE_INFINITY,
+  maxAgeMs: fileMaxAge || Number.POSITIVE_INFINITY,
+  keep: fileKeep || Number.POSITIVE_INFINITY,
+})

@@ -17,6 +17,8 @@ import { type TailFrom, TopicReader } from './topic-reader.ts'
 
 /** Failures in a row after which reading a topic to its end gives up. Following a topic retries forever. */
 const MAX_FAILURES = 5
+/** Between two attempts to write to a slow reader. */
+const SLOW_READER_MS = 10
 
 export interface TailOptions {
   kafka: KafkaSettings
@@ -60,7 +62,7 @@ export async function tail(options: TailOptions): Promise<TailResult> {
         options.onWait()
       }
       try {
-        printer.print(await reader.read())
+        await printer.print(await reader.read())
         if (!options.follow && reader.atEnd) break
         failures = 0
       } catch (error) {
@@ -69,7 +71,7 @@ export async function tail(options: TailOptions): Promise<TailResult> {
         reader = await reopen(reader, error, failures, options)
       }
     }
-    printer.end()
+    await printer.end()
   } finally {
     options.signal.removeEventListener('abort', abort)
     reader.close()
@@ -134,17 +136,28 @@ class Printer {
     this.#check(this.#options.output.write(this.#options.format.begin()))
   }
 
-  print(records: readonly TopicRecord[]): void {
+  async print(records: readonly TopicRecord[]): Promise<void> {
     for (const record of records) {
       if (this.done) return
       this.#printRecord(record)
     }
-    this.#check(this.#options.output.flush())
+    await this.#flush()
   }
 
-  end(): void {
+  async end(): Promise<void> {
     const { format, output } = this.#options
-    if (this.#check(output.write(format.end()))) this.#check(output.flush())
+    if (this.#check(output.write(format.end()))) await this.#flush()
+  }
+
+  /** Waits for a slow reader, until aborted. */
+  async #flush(): Promise<void> {
+    const { output, signal } = this.#options
+    let result = output.flush()
+    while (result === 'later' && !signal.aborted) {
+      await sleep(SLOW_READER_MS)
+      result = output.flush()
+    }
+    this.#check(result)
   }
 
   #printRecord({ value, contentType }: TopicRecord): void {
@@ -164,7 +177,8 @@ class Printer {
   }
 
   #check(result: WriteResult): boolean {
-    if (result === 'ok') return true
+    // What a slow reader does not accept now stays pending.
+    if (result === 'ok' || result === 'later') return true
     if (result !== 'closed') throw runtimeError(`cannot write the output: ${fileErrorText(result)}`, { cause: result })
     this.done = true
     return false

@@ -57,7 +57,7 @@ const TERMINAL = { isTerminal: true, columns: 120 }
 test('outputOptions: colours and truncates text on a terminal only', () => {
   const loaded = loadConfig({ env: {} })
   const { color: _, ...plain } = outputOptions(flags({ verbose: 1 }), 'stdout', loaded, NO_TERMINAL)
-  assert.deepEqual(plain, { format: 'text', file: null, decode: true, width: null, verbose: true })
+  assert.deepEqual(plain, { format: 'text', file: null, append: false, decode: true, width: null, verbose: true })
   const seen = outputOptions(flags({ color: 'always' }), 'stdout', loaded, TERMINAL)
   assert.deepEqual([seen.width, seen.color], [120, true])
   assert.equal(outputOptions(flags({ write: 'x' }), 'file', loaded, TERMINAL).width, null)

@@ -39,7 +39,7 @@ suite('tail: reading a real Kafka', { skip: needsKafka() }, () => {
     outputs += 1
     const path = join(broker.folder, `tail-${outputs}`)
     const abort = new AbortController()
-    const output = new FdOutput(openSync(path, 'w'), () => {})
+    const output = new FdOutput(openSync(path, 'w'))
     const done: Promise<TailResult> = tail({
       kafka: configFor(broker, topic).kafka,
       from: 'beginning',

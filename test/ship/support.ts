@@ -76,14 +76,15 @@ export class ShipperRun {
   readonly status = new ShipStatus(this.#status)
   readonly control: Control
   readonly messages: FromWorker[] = []
-  readonly worker: Worker
+  worker!: Worker
   /** Pairs put into the rings: the assemblers' `pairs.kept`. */
   kept = 0
   readonly #producers: RingProducer[]
   readonly #bell: Doorbell
-  readonly #ended: Promise<FromWorker>
-  readonly #ready: Promise<void>
-  readonly #exited: Promise<unknown>
+  readonly #workerData: ShipWorkerData
+  #ended!: Promise<FromWorker>
+  #ready!: Promise<void>
+  #exited!: Promise<unknown>
 
   constructor(options: ShipperOptions) {
     const control = Control.allocate()
@@ -106,6 +107,20 @@ export class ShipperRun {
       shutdownTimeoutMs: options.shutdownTimeoutMs ?? 10_000,
       sink: options.sink,
     }
+    this.#workerData = workerData
+    this.#start()
+  }
+
+  /** Ends the thread in mid-flow, as a crash does, and starts another on the same rings. */
+  async replace(): Promise<void> {
+    this.#ended.catch(() => {})
+    await this.worker.terminate()
+    this.#start()
+    await this.#ready
+  }
+
+  #start(): void {
+    const workerData = this.#workerData
     this.worker = new Worker(new URL('../../src/ship/ship.worker.js', import.meta.url), { workerData })
     this.#exited = new Promise((resolve) => this.worker.once('exit', resolve))
     let ready = (): void => {}

@@ -1,0 +1,173 @@
+/**
+ * Where a stream of records is written: standard output, or a file that may be a FIFO, may be moved away by logrotate,
+ * and may be rotated here. Nothing blocks: a FIFO without a reader and a pipe with a slow one are waited for by the caller.
+ *
+ * Linux: a pipe or terminal that is standard output is opened anew, non-blocking, through /proc/self/fd. Its own
+ * descriptor stays as it is, because other processes share it. Where that is not possible, writes block.
+ */
+import {
+  constants,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  type Stats,
+  statSync,
+} from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import { FdOutput, type WriteResult } from './fd-output.ts'
+
+const { O_WRONLY, O_CREAT, O_APPEND, O_TRUNC, O_NONBLOCK } = constants
+const STDOUT = 1
+const MODE = 0o666
+
+/** When a file is put aside for a new one. */
+export interface Rotation {
+  /** From this size on; Infinity: never for its size. */
+  maxBytes: number
+  /** From this age on; Infinity: never for its age. */
+  maxAgeMs: number
+  /** How many put aside are kept; Infinity: all. */
+  keep: number
+}
+
+export interface OutputTarget {
+  /** null: standard output. */
+  path: string | null
+  /**
+   * A file to add to, for as long as the program runs: it is opened again when it was moved away, and rotated. False: one
+   * document, which replaces the file's content.
+   */
+  append: boolean
+  /** Absent: never. */
+  rotation?: Rotation
+}
+
+const NEVER: Rotation = { maxBytes: Infinity, maxAgeMs: Infinity, keep: Infinity }
+
+export class OutputFile {
+  readonly #target: OutputTarget
+  readonly #rotation: Rotation
+  /** Size to which the file is cut when it is opened; null: as `append` says. */
+  #resumeAt: number | null
+  #output: FdOutput | null = null
+  /** The open file, where it is a regular one of its own name. */
+  #file: { stats: Stats; startBytes: number } | null = null
+  #writtenBefore = 0
+
+  /** @param resumeAt size of the file when its last writer, which is gone, had written its last whole record; null: none */
+  constructor(target: OutputTarget, resumeAt: number | null) {
+    this.#target = target
+    this.#rotation = target.rotation ?? NEVER
+    this.#resumeAt = resumeAt
+  }
+
+  /** For messages. */
+  get name(): string {
+    return this.#target.path ?? 'standard output'
+  }
+
+  /** Bytes written in all. */
+  get written(): number {
+    return this.#writtenBefore + (this.#output?.written ?? 0)
+  }
+
+  get pending(): number {
+    return this.#output?.pending ?? 0
+  }
+
+  /** Size of the file now; 0 where it is none. */
+  get size(): number {
+    return this.#file === null ? 0 : this.#file.startBytes + (this.#output?.written ?? 0)
+  }
+
+  /** Opens the output, where it is not open. @returns later: a FIFO has no reader yet */
+  open(): WriteResult {
+    if (this.#output !== null) return 'ok'
+    const { path } = this.#target
+    try {
+      const fd = path === null ? openStdout() : openSync(path, this.#flags(path), MODE)
+      const stats = fstatSync(fd)
+      if (path !== null && stats.isFile()) {
+        if (this.#resumeAt !== null && stats.size > this.#resumeAt) ftruncateSync(fd, this.#resumeAt)
+        this.#file = { stats, startBytes: Math.min(stats.size, this.#resumeAt ?? stats.size) }
+      }
+      this.#resumeAt = null
+      this.#output = new FdOutput(fd)
+      return 'ok'
+    } catch (error) {
+      return (error as NodeJS.ErrnoException).code === 'ENXIO' ? 'later' : (error as Error)
+    }
+  }
+
+  /** As FdOutput's. Only while it is open. */
+  write(data: string | Uint8Array): WriteResult {
+    return this.#output === null ? 'later' : this.#output.write(data)
+  }
+
+  flush(): WriteResult {
+    return this.#output === null ? 'ok' : this.#output.flush()
+  }
+
+  /** Between two records, with nothing pending: opens a new file where the old one was moved away, or is full or old. */
+  turnOver(nowMs: number): void {
+    const { path, append } = this.#target
+    if (this.#file === null || path === null || !append || this.pending > 0) return
+    if (!isSame(path, this.#file.stats)) this.close()
+    else if (this.#isDue(nowMs)) {
+      this.close()
+      putAside(path, nowMs, this.#rotation.keep)
+    }
+  }
+
+  close(): void {
+    if (this.#output === null) return
+    this.#writtenBefore += this.#output.written
+    this.#output.close()
+    this.#output = null
+    this.#file = null
+  }
+
+  #isDue(nowMs: number): boolean {
+    const { maxBytes, maxAgeMs } = this.#rotation
+    if (this.size === 0 || this.#file === null) return false
+    return this.size >= maxBytes || nowMs - this.#file.stats.birthtimeMs >= maxAgeMs
+  }
+
+  #flags(path: string): number {
+    const add = this.#target.append || this.#resumeAt !== null
+    const isFifo = statSync(path, { throwIfNoEntry: false })?.isFIFO() ?? false
+    return isFifo ? O_WRONLY | O_NONBLOCK : O_WRONLY | O_CREAT | O_APPEND | (add ? 0 : O_TRUNC)
+  }
+}
+
+function openStdout(): number {
+  const stats = fstatSync(STDOUT)
+  if (process.platform !== 'linux' || !(stats.isFIFO() || stats.isCharacterDevice())) return STDOUT
+  try {
+    return openSync(`/proc/self/fd/${STDOUT}`, O_WRONLY | O_NONBLOCK)
+  } catch {
+    return STDOUT
+  }
+}
+
+function isSame(path: string, { dev, ino }: Stats): boolean {
+  const now = statSync(path, { throwIfNoEntry: false })
+  return now !== undefined && now.dev === dev && now.ino === ino
+}
+
+/** Names of files put aside: the path, and when that was. */
+const asideName = (path: string, nowMs: number): string =>
+  `${path}.${new Date(nowMs).toISOString().replaceAll(/[-:]/g, '')}`
+const ASIDE = /^\.\d{8}T\d{6}\.\d{3}Z$/
+
+function putAside(path: string, nowMs: number, keep: number): void {
+  renameSync(path, asideName(path, nowMs))
+  const name = basename(path)
+  const aside = readdirSync(dirname(path)).filter(
+    (other) => other.startsWith(name) && ASIDE.test(other.slice(name.length)),
+  )
+  for (const old of aside.sort().slice(0, Math.max(0, aside.length - keep))) rmSync(join(dirname(path), old))
+}
