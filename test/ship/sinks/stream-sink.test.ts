@@ -5,9 +5,9 @@ import { closeSync, constants, mkdtempSync, openSync, readFileSync, rmSync, writ
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import type { StreamSinkSpec } from '../../src/ship/worker-data.ts'
-import { COMMAND_DRAIN } from '../../src/thread/control.ts'
-import { ShipperRun, until } from './support.ts'
+import type { StreamSinkSpec } from '../../../src/ship/worker-data.ts'
+import { COMMAND_DRAIN } from '../../../src/thread/control.ts'
+import { ShipperRun, until } from '../support.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'faults-'))
 const mounts: string[] = []
@@ -27,7 +27,7 @@ const targets = (text: string): string[] =>
     .filter((line) => line !== '')
     .map((line) => (JSON.parse(line) as { request: { target: string } }).request.target)
 
-test('shipper: a FIFO that nobody reads holds up neither the intake nor the end', async () => {
+test('stream sink: a FIFO that nobody reads holds up neither the intake nor the end', async () => {
   const path = join(folder, 'fifo')
   execFileSync('mkfifo', [path])
   const run = new ShipperRun({ sink: toFile(path), whenFull: 'drop', shutdownTimeoutMs: 200 })
@@ -42,7 +42,7 @@ test('shipper: a FIFO that nobody reads holds up neither the intake nor the end'
   assert.equal(run.counter('droppedShutdown'), 100)
 })
 
-test('shipper: a reader that stops reading gets bufferBytes of patience, then the oldest pairs are dropped', async () => {
+test('stream sink: a reader that stops reading gets bufferBytes of patience, then the oldest pairs are dropped', async () => {
   const path = join(folder, 'stuck')
   execFileSync('mkfifo', [path])
   const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
@@ -58,7 +58,7 @@ test('shipper: a reader that stops reading gets bufferBytes of patience, then th
 
 const mayMount = process.platform === 'linux' && process.getuid?.() === 0
 
-test('shipper: a full disk is reported at once and written to again when it has room, without a torn record', {
+test('stream sink: a full disk is reported at once and written to again when it has room, without a torn record', {
   skip: mayMount ? false : 'needs root, for a small file system',
 }, async () => {
   const mount = mkdtempSync(join(folder, 'disk-'))
@@ -87,7 +87,7 @@ test('shipper: a full disk is reported at once and written to again when it has 
 for (const format of ['ndjson', 'json', 'har'] as const) {
   for (const append of [false, true]) {
     const how = append ? 'added to' : 'replaced'
-    test(`shipper: one that replaces a failed one continues its ${format} file (${how})`, async () => {
+    test(`stream sink: one that replaces a failed one continues its ${format} file (${how})`, async () => {
       const path = join(folder, `${format}-${append}`)
       const run = new ShipperRun({ sink: toFile(path, { format, append }) })
       for (let number = 0; number < 3; number += 1) {
