@@ -23,13 +23,13 @@ const MAX_UNITS = Math.ceil(MAX_PACKET_BYTES / UNIT)
 const KEY_WORDS = 12
 
 /** What `add` made of a fragment. */
-export const WAITING = 0
+const WAITING = 0
 /** Its packet is complete. */
 export const COMPLETE = 1
 /** Its packet cannot hold TCP; `frames` says how many frames that settles. */
 export const UNWANTED = 2
 /** It was dropped, and its datagram with it; `takeDropped` says how many frames. */
-export const DROPPED = 3
+const DROPPED = 3
 export type FragmentResult = typeof WAITING | typeof COMPLETE | typeof UNWANTED | typeof DROPPED
 
 /** One packet being put together. Its memory is used again. */

@@ -7,7 +7,7 @@
  */
 
 /** What an identifier is of. */
-export const VLAN = 1
+const VLAN = 1
 export const OVERLAY = 2
 export const GRE_KEY = 3
 /** 802.1ah service instance. */

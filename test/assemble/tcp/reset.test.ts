@@ -134,12 +134,7 @@ describe('reset: what a receiver does not obey', () => {
 
   test('a server that does not answer a signed SYN with a signature does not use it', () => {
     const [asked, answered, acked] = handshake()
-    const tcp = new TcpHarness().segments([
-      { ...asked, options: MD5 } as Segment,
-      answered!,
-      acked!,
-      fromClient(0, 'a'),
-    ])
+    const tcp = new TcpHarness().segments([{ ...asked, options: MD5 } as Segment, answered, acked, fromClient(0, 'a')])
     assert.equal(tcp.only.client, 'a')
   })
 
