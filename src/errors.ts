@@ -84,9 +84,20 @@ export const lacksPrivilege = (error: unknown): boolean =>
 
 /** Converts anything thrown to a failure: exit 1 unless it is an InterceptorError. */
 export function failureOf(error: unknown): Failure {
-  const message = errorText(error)
-  if (!(error instanceof InterceptorError)) return { message, exitCode: EXIT_RUNTIME, hint: null }
-  return { message, exitCode: error.exitCode, hint: error.hint }
+  const known = error instanceof InterceptorError ? error : descriptorError(error)
+  if (known === null) return { message: errorText(error), exitCode: EXIT_RUNTIME, hint: null }
+  return { message: known.message, exitCode: known.exitCode, hint: known.hint }
+}
+
+/** An error for the user where a thrown one means that file descriptors are exhausted; null: it means something else. */
+export function descriptorError(error: unknown): InterceptorError | null {
+  const code = error instanceof Error && 'code' in error ? error.code : null
+  if (code === 'ENFILE') return runtimeError('this system has no file descriptors left (ENFILE)', { cause: error })
+  if (code !== 'EMFILE') return null
+  return runtimeError('this process may not open more files (EMFILE)', {
+    hint: 'Raise its limit of file descriptors, as with `ulimit -n 4096`. The program needs about 200, and 3 per interface.',
+    cause: error,
+  })
 }
 
 /** Converts a failure that another thread posted to an error. */

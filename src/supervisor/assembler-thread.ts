@@ -6,7 +6,7 @@ import { MessageChannel, type MessagePort } from 'node:worker_threads'
 import { Piscina } from 'piscina'
 import type { AssembleTask, FromAssembler, KnownInterface, ToAssembler } from '../assemble/worker-data.ts'
 import { withResolvers } from '../async/with-resolvers.ts'
-import { errorText } from '../errors.ts'
+import { failureOf } from '../errors.ts'
 import { THREAD_LIMITS, type WorkerEnd, type WorkerRun } from './worker-thread.ts'
 
 export class AssemblerThread implements WorkerRun {
@@ -55,7 +55,7 @@ export class AssemblerThread implements WorkerRun {
     try {
       await this.#pool.run(task, { transferList: [task.port] })
     } catch (error) {
-      end = { how: 'crashed', message: errorText(error) }
+      end = { how: 'crashed', message: failureOf(error).message }
     }
     this.#port.close()
     await this.#destroy()

@@ -1,7 +1,7 @@
 /** The thread of one run of a capture worker or of the shipper. Main thread. */
 import { Worker } from 'node:worker_threads'
 import { withResolvers } from '../async/with-resolvers.ts'
-import { errorText, type Failure } from '../errors.ts'
+import { type Failure, failureOf } from '../errors.ts'
 import type { FromWorker } from '../thread/messages.ts'
 
 /**
@@ -64,7 +64,7 @@ export class WorkerThread implements WorkerRun {
       } else onMessage(message)
     })
     this.#worker.on('error', (thrown) => {
-      error = errorText(thrown)
+      error = failureOf(thrown).message
     })
     this.#worker.on('exit', (code) => {
       ended.resolve(reported ?? { how: 'crashed', message: error ?? `the thread ended with code ${code}` })

@@ -1,5 +1,6 @@
 /** Work inside another network namespace (setns(2), network_namespaces(7)), on the calling thread, synchronously. */
 import { closeSync, fstatSync, openSync, statSync } from 'node:fs'
+import { runtimeError } from '../errors.ts'
 import { setns } from './libc.ts'
 
 const CLONE_NEWNET = 0x40000000
@@ -28,7 +29,16 @@ export class NetnsChangedError extends Error {
 }
 
 /** Inode number of the calling thread's network namespace: what tells it from others while it exists. */
-export const ownNetns = (): number => statSync(OWN_NAMESPACE).ino
+export function ownNetns(): number {
+  try {
+    return statSync(OWN_NAMESPACE).ino
+  } catch (error) {
+    throw runtimeError('the proc filesystem is not mounted at /proc', {
+      hint: 'Capturing live needs it. Mount it: `mount -t proc proc /proc`.',
+      cause: error,
+    })
+  }
+}
 
 /**
  * Runs `work` in a network namespace. What it opens stays there; it must not await anything, since whatever else runs on
