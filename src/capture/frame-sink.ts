@@ -7,7 +7,10 @@ import type { InterfaceInfo } from '../target/interface-info.ts'
 export class FrameStamp {
   /** Capture time, microseconds since the Unix epoch. */
   micros = 0
-  /** Control information of the VLAN tag that the kernel has taken out of the bytes; 0: none. Only live sources set it. */
+  /**
+   * Control information of up to two VLAN tags that are not in the bytes, because the kernel took them out: the outer tag
+   * in the lower 16 bits, the inner one in the upper; 0: none. Only live sources set it.
+   */
   vlan = 0
 }
 
@@ -39,6 +42,8 @@ export interface FrameSink {
     linkType: number,
     interfaceId: number,
   ): void
+  /** Frames, by link type, that could not be read for their link type since last asked. */
+  takeUnread(): ReadonlyMap<number, number>
   /** Packet time went on without a frame (live sources call this when idle). */
   tick(): void
   /** End of a batch: makes everything so far visible to the assemblers. */

@@ -4,6 +4,7 @@
  */
 import type { MessagePort } from 'node:worker_threads'
 import { failureOf, InterceptorError } from '../errors.ts'
+import { parseTunnels } from '../net/tunnels.ts'
 import { RingProducer } from '../ring/byte-ring.ts'
 import { Doorbell } from '../ring/doorbell.ts'
 import { Control } from '../thread/control.ts'
@@ -11,9 +12,10 @@ import { Mailbox } from '../thread/mailbox.ts'
 import type { FromWorker } from '../thread/messages.ts'
 import type { FileContext } from './files/file-input.ts'
 import { readFiles } from './files/file-source.ts'
+import type { FrameFilter } from './filter/frame-filter.ts'
 import { Intake } from './intake/intake.ts'
 import { warmUp } from './intake/warm-up.ts'
-import type { CaptureWorkerData, ToCapture } from './worker-data.ts'
+import type { CaptureWorkerData, SourceSpec, ToCapture } from './worker-data.ts'
 
 /**
  * @param port receives what the main thread posts; only packet sockets get more than commands
@@ -27,7 +29,15 @@ export async function runCapture(
   const control = new Control(data.control)
   const bell = new Doorbell(data.ownBell)
   const rings = data.rings.map((ring, slot) => new RingProducer(ring, new Doorbell(data.assemblerBells[slot])))
-  const sink = new Intake({ rings, counters: data.counters, whenFull: data.whenFull, bell, control })
+  const sink = new Intake({
+    rings,
+    counters: data.counters,
+    whenFull: data.whenFull,
+    bell,
+    control,
+    tunnels: parseTunnels(data.tunnels),
+    filter: await fileFilter(data.source),
+  })
   if (data.source.kind === 'af-packet') await prepare(data.rings.length)
   post({ t: 'ready' })
   let outcome: FromWorker = { t: 'done' }
@@ -39,6 +49,13 @@ export async function runCapture(
   }
   sink.finish()
   post(outcome)
+}
+
+/** Live sources filter in the kernel. */
+async function fileFilter(source: SourceSpec): Promise<FrameFilter | null> {
+  if (source.kind !== 'file' || source.filter === '') return null
+  const { ExpressionFilter } = await import('./filter/frame-filter.ts')
+  return new ExpressionFilter(source.filter)
 }
 
 /** Compiles, loads and binds what would be while the first frames wait in a kernel's ring. */

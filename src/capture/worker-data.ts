@@ -7,6 +7,8 @@ export interface FileSource {
   paths: string[]
   /** Keep reading at the end of the last file, as it is still being written. */
   follow: boolean
+  /** BPF expression that frames must match, as `capture.filter`; empty: none. */
+  filter: string
 }
 
 /** AF_PACKET rings that the main thread has opened and mapped. `ToCapture` adds and removes some later. */
@@ -62,6 +64,8 @@ export interface CaptureWorkerData {
   counters: Float64Array
   /** When a ring is full: files wait for room, live capture drops the newest frame and counts it. */
   whenFull: 'wait' | 'drop'
+  /** Tunnels whose contents count, as in the configuration's `capture.tunnels`. */
+  tunnels: readonly string[]
 }
 
 /** What the main thread posts to a worker that reads packet sockets. */

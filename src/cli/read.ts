@@ -2,10 +2,12 @@
 import { accessSync, constants, statSync } from 'node:fs'
 import { isatty } from 'node:tty'
 import { Command } from 'commander'
+import type { FlagValue } from '../config/layers.ts'
 import { fileErrorText, runtimeError, usageError } from '../errors.ts'
 import { addExamples, addPipelineOptions, configFlags, type PipelineFlags } from './options.ts'
 
 interface ReadFlags extends PipelineFlags {
+  filter?: string
   follow?: boolean
 }
 
@@ -14,6 +16,7 @@ export function readCommand(exit: (code: number) => void): Command {
   const command = new Command('read')
     .description('Print the HTTP pairs in pcap and pcapng files, which may be gzipped.')
     .argument('<file...>', 'capture files, read one after the other; - for standard input')
+    .option('--filter <expression>', 'BPF expression that frames must match, as for tcpdump; needs libpcap')
     .option('-f, --follow', 'at the end of the last file, wait for more data while it is being written')
   addPipelineOptions(command)
   addExamples(command, [
@@ -29,9 +32,17 @@ export function readCommand(exit: (code: number) => void): Command {
 async function read(paths: string[], flags: ReadFlags): Promise<number> {
   checkPaths(paths)
   const { loadConfig } = await import('../config/load.ts')
-  const loaded = loadConfig({ file: flags.config, flags: configFlags(flags) })
+  const loaded = loadConfig({ file: flags.config, flags: readFlags(flags) })
   const { runPipeline } = await import('./run-pipeline.ts')
   return runPipeline(flags, loaded, { kind: 'files', paths, follow: flags.follow === true })
+}
+
+function readFlags(flags: ReadFlags): FlagValue[] {
+  const { filter } = flags
+  return [
+    ...configFlags(flags),
+    ...(filter === undefined ? [] : [{ path: 'capture.filter', value: filter, name: '--filter' }]),
+  ]
 }
 
 function checkPaths(paths: string[]): void {

@@ -32,7 +32,9 @@ export function writeLedger(target: string, ledger: Ledger): void {
 export function damageLines(outcome: Outcome): string[] {
   const lines = outcome.damage
     .slice(0, DAMAGE_SHOWN)
-    .map(({ path, offset, reason }) => `${path}: damaged at byte ${offset}: ${reason}`)
+    .map(({ path, offset, reason }) =>
+      offset === null ? `${path}: ${reason}` : `${path}: damaged at byte ${offset}: ${reason}`,
+    )
   const more = outcome.damage.length - lines.length
   return more > 0 ? [...lines, `${counted(more, 'more damaged place')}`] : lines
 }
@@ -94,6 +96,8 @@ function nothingSeen(ledger: Ledger): string[] {
   if (count(ledger, 'frames.seen') === 0) return ['no frames were seen']
   if (count(ledger, 'flows.seen') === 0) {
     const frames = counted(count(ledger, 'frames.seen'), 'frame')
+    if (count(ledger, 'frames.skipped.filter') === count(ledger, 'frames.seen'))
+      return [`${frames}, all rejected by the filter`]
     return [`${frames}, none with readable TCP`]
   }
   const kinds = [

@@ -6,6 +6,7 @@
  */
 import { isIP } from 'node:net'
 import { z } from 'zod'
+import { TUNNEL_NAMES, TUNNEL_PATTERN } from '../net/tunnels.ts'
 import {
   ARGUMENT,
   BROKER,
@@ -150,6 +151,14 @@ const capture = section('Live capture.', {
   filter: text(
     '',
     'BPF expression as for tcpdump. A frame must match it and the built-in filter, which rejects frames that cannot carry HTTP. Needs libpcap.',
+  ),
+  tunnels: list(
+    [...TUNNEL_NAMES],
+    'Tunnels whose inner packets are captured, in `capture`, in `read` and on the `interfaces` above; pods are captured without. A UDP tunnel may name its port, as in `vxlan:6635`; without one it has its usual ports. Empty: none.',
+    {
+      pattern: TUNNEL_PATTERN,
+      error: `must be a tunnel: ${TUNNEL_NAMES.join(', ')}; UDP tunnels also with a port, such as vxlan:6635`,
+    },
   ),
   snapLength: size(
     262_144,

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { release } from 'node:os'
 import { SocketOpener } from '../capture/af-packet/socket-opener.ts'
 import { requireCap } from '../capture/choose-source.ts'
-import { compileFilter } from '../capture/filter/expression.ts'
+import { compileForEthernet } from '../capture/filter/expression.ts'
 import type { Config } from '../config/schema.ts'
 import { errorText, hintOf, lacksPrivilege } from '../errors.ts'
 import { ffi } from '../sys/ffi.ts'
@@ -48,7 +48,7 @@ function foreignFunctions(): Check {
 function packetSockets({ capture }: Config): Check {
   try {
     const sockets = new SocketOpener({ ...capture, filter: '', exclude: [] })
-    const opened = sockets.open({ device: 'lo', netns: null, excludePorts: [], onlyAddresses: null })
+    const opened = sockets.open({ device: 'lo', netns: null, excludePorts: [], onlyAddresses: null, tunnels: false })
     const mebibytes = (opened.blockBytes * opened.blockCount) / (1024 * 1024)
     void sockets.close(opened)
     return ok(PACKET_SOCKETS, `${held('CAP_NET_RAW')}; TPACKET_V3 ring of ${mebibytes} MiB`)
@@ -115,7 +115,7 @@ function libpcap(filter: string): Check {
 
 function expression(filter: string): Check {
   try {
-    compileFilter(filter, false, 65535)
+    compileForEthernet(filter)
     return ok('capture.filter', filter)
   } catch (error) {
     return refusal('capture.filter', error)

@@ -44,6 +44,8 @@ export const CAPTURE_COUNTERS = defineCounters({
   kernelDropped: 'frames.kernelDropped',
   /** Not IP, or IP that is not TCP. */
   skippedNonTcp: 'frames.skipped.nonTcp',
+  /** Rejected by the user's expression; live capture rejects frames in the kernel instead (files only). */
+  skippedFilter: 'frames.skipped.filter',
   /** A link type or link-layer header that is not supported. */
   skippedLinkType: 'frames.skipped.linkType',
   /** Headers that are cut short or contradict each other. */

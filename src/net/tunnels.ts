@@ -50,23 +50,22 @@ export const NO_TUNNELS: Tunnels = { ip: new Set(), udp: new Map() }
 const isIpTunnel = (name: string): name is IpTunnel => Object.hasOwn(IP_PROTOCOLS, name)
 const isUdpTunnel = (name: string): name is UdpTunnel => Object.hasOwn(UDP_PORTS, name)
 
-/** @param text `gre`, `vxlan` (its usual ports) or `vxlan:6635` (this port) */
-export function isTunnel(text: string): boolean {
-  const [name = '', port, ...rest] = text.split(':')
-  if (rest.length > 0) return false
-  if (port === undefined) return isIpTunnel(name) || isUdpTunnel(name)
-  return isUdpTunnel(name) && /^[1-9]\d{0,4}$/.test(port) && Number(port) <= 65535
-}
+const PORT = '(?:[1-9]\\d{0,3}|[1-5]\\d{4}|6[0-4]\\d{3}|65[0-4]\\d{2}|655[0-2]\\d|6553[0-5])'
+
+/** One tunnel: `gre`, `vxlan` (at its usual ports) or `vxlan:6635` (at this port). */
+export const TUNNEL_PATTERN = new RegExp(
+  `^(?:${Object.keys(IP_PROTOCOLS).join('|')}|(?:${Object.keys(UDP_PORTS).join('|')})(?::${PORT})?)$`,
+)
 
 /**
- * @param names as `isTunnel` accepts them; where two name one port the later one holds
+ * @param names as TUNNEL_PATTERN accepts them; where two name one port the later one holds
  * @throws TypeError for any other text
  */
 export function parseTunnels(names: readonly string[]): Tunnels {
   const ip = new Set<IpTunnel>()
   const udp = new Map<number, UdpTunnel>()
   for (const text of names) {
-    if (!isTunnel(text)) throw new TypeError(`not a tunnel: ${text}`)
+    if (!TUNNEL_PATTERN.test(text)) throw new TypeError(`not a tunnel: ${text}`)
     const [name = '', port] = text.split(':')
     if (isIpTunnel(name)) ip.add(name)
     else if (isUdpTunnel(name)) {
@@ -75,6 +74,9 @@ export function parseTunnels(names: readonly string[]): Tunnels {
   }
   return { ip, udp }
 }
+
+/** All tunnels, at their usual ports. */
+export const ALL_TUNNELS: Tunnels = parseTunnels(TUNNEL_NAMES)
 
 /** IP protocol numbers of the tunnels in the list that have one of their own. */
 export const ipProtocolsOf = ({ ip }: Tunnels): number[] => [...new Set([...ip].flatMap((name) => IP_PROTOCOLS[name]))]

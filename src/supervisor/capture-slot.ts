@@ -19,6 +19,8 @@ export interface CaptureSlotSpec {
   frameRingBytes: number
   assemblerBells: readonly SharedArrayBuffer[]
   whenFull: 'wait' | 'drop'
+  /** As in the configuration's `capture.tunnels`. */
+  tunnels: readonly string[]
   /** Whether a crashed thread is replaced. One that reads a file cannot be: it would have to start in the middle. */
   isRestartable: boolean
   onMessage: (message: FromWorker) => void
@@ -81,6 +83,7 @@ export class CaptureSlot {
       control: this.#control,
       counters: this.#own,
       whenFull: this.#spec.whenFull,
+      tunnels: this.#spec.tunnels,
     }
     const { onMessage } = this.#spec
     return new WorkerThread({ role: 'capture', entry: '../capture/capture.worker.js', workerData, onMessage })

@@ -30,7 +30,8 @@ export type OpenInput = WholeInput | SocketInput
 export async function openInput({ input, config }: PipelineOptions): Promise<OpenInput> {
   if (input.kind === 'files') {
     const { paths, follow } = input
-    return { kind: 'whole', source: { kind: 'file', paths, follow }, interfaces: [] }
+    const source = { kind: 'file' as const, paths, follow, filter: config.capture.filter }
+    return { kind: 'whole', source, interfaces: [] }
   }
   // Loaded only here: reading files needs no foreign functions.
   const { chooseSource } = await import('../capture/choose-source.ts')
@@ -62,7 +63,7 @@ async function openSockets(
   const sockets = new SocketOpener(options)
   const opened: SocketInput['opened'] = []
   try {
-    sockets.checkExpression()
+    if (open) sockets.checkExpression()
     for (const target of targets) opened.push({ target, socket: sockets.open(target) })
     return { kind: 'sockets', sockets, opened, open }
   } catch (error) {
@@ -81,6 +82,7 @@ const ofHost = (name: string): CaptureTarget => ({
   info: infoOf(name),
   excludePorts: [],
   onlyAddresses: null,
+  tunnels: true,
   labels: {},
 })
 

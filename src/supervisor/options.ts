@@ -55,8 +55,8 @@ export interface Progress {
 /** A place where a capture file could not be read. */
 export interface Damage {
   path: string
-  /** Bytes into the (unzipped) file. */
-  offset: number
+  /** Bytes into the unzipped file; null: no place in particular. */
+  offset: number | null
   reason: string
 }
 

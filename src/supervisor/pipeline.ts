@@ -220,6 +220,7 @@ class Pipeline implements TargetPipeline {
       frameRingBytes: plan.budget.frameRingBytes,
       assemblerBells,
       whenFull: plan.whenFull,
+      tunnels: this.#options.config.capture.tunnels,
       isRestartable: input.kind === 'sockets' || input.source.kind === 'cap',
       onMessage: (message) => this.#onMessage(message),
       log: this.#options.log,

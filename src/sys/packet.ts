@@ -38,6 +38,8 @@ export const ARPHRD_LOOPBACK = 772
 /** Block status words. */
 export const TP_STATUS_KERNEL = 0
 export const TP_STATUS_USER = 1
+/** Bit of a packet's status word. */
+export const TP_STATUS_VLAN_VALID = 0x10
 
 /** Offsets in `struct tpacket_block_desc`: version, offset_to_priv, then `tpacket_hdr_v1`. */
 export const BLOCK_STATUS = 8
@@ -54,7 +56,10 @@ export const PACKET_SECONDS = 4
 export const PACKET_NANOSECONDS = 8
 export const PACKET_CAPTURED = 12
 export const PACKET_LENGTH = 16
+export const PACKET_STATUS = 20
 export const PACKET_MAC = 24
+/** Control information of the VLAN tag that the kernel took out; only with TP_STATUS_VLAN_VALID. */
+export const PACKET_VLAN = 32
 
 /** `struct sockaddr_ll` for bind. @param interfaceIndex 0 for every interface */
 export function encodeSockaddrLl(protocol: number, interfaceIndex: number): Uint8Array {

@@ -1,6 +1,6 @@
 /**
- * BPF expressions (pcap-filter(7)) compiled by the system's libpcap. It is an optional part of the host: only who writes
- * an expression needs it.
+ * BPF expressions (pcap-filter(7)) compiled by the system's libpcap. libpcap is optional on a host: only an expression
+ * needs it.
  */
 import { ffi, type Library, viewMemory } from './ffi.ts'
 import { type BpfInstruction, decodeInstructions } from './packet.ts'
@@ -8,10 +8,14 @@ import { type BpfInstruction, decodeInstructions } from './packet.ts'
 /** DLT_ values of what a filter sees (pcap-linktype(7)). */
 export const DLT_EN10MB = 1
 export const DLT_RAW = 12
+export const DLT_LINUX_SLL = 113
 
 const SONAMES = ['libpcap.so.0.8', 'libpcap.so.1', 'libpcap.so']
-/** No netmask is known; `ip broadcast` alone needs one. */
+/** The netmask is unknown; `ip broadcast` alone needs it. */
 const PCAP_NETMASK_UNKNOWN = 0xffffffff
+const PCAP_ERRBUF_SIZE = 256
+/** The smallest buffer that libpcap accepts for the handle that it compiles for: nothing is read from it. */
+const HANDLE_BUFFER_BYTES = 128 * 1024
 
 /** libpcap is not on this host. */
 export class LibpcapMissing extends Error {
@@ -21,12 +25,16 @@ export class LibpcapMissing extends Error {
   }
 }
 
-/** libpcap refuses the expression; the message is its own. */
+/** libpcap rejects the expression, or the interface it is for; the message is its own. */
 export class ExpressionError extends Error {
   override name = 'ExpressionError'
 }
 
 interface Libpcap {
+  create(device: string, error: Uint8Array): bigint | null
+  setSnapLength(handle: bigint, bytes: number): number
+  setBufferSize(handle: bigint, bytes: number): number
+  activate(handle: bigint): number
   openDead(linkType: number, snapLength: number): bigint | null
   compile(handle: bigint, program: Uint8Array, expression: string, optimize: number, netmask: number): number
   freeCode(program: Uint8Array): void
@@ -41,6 +49,10 @@ function libpcap(): Libpcap {
   if (bound !== undefined) return bound
   const lib = loadLibrary()
   bound = {
+    create: lib.func('pcap_create', 'void *', ['str', 'void *']),
+    setSnapLength: lib.func('pcap_set_snaplen', 'int', ['void *', 'int']),
+    setBufferSize: lib.func('pcap_set_buffer_size', 'int', ['void *', 'int']),
+    activate: lib.func('pcap_activate', 'int', ['void *']),
     openDead: lib.func('pcap_open_dead', 'void *', ['int', 'int']),
     compile: lib.func('pcap_compile', 'int', ['void *', 'void *', 'str', 'int', 'uint32']),
     freeCode: lib.func('pcap_freecode', 'void', ['void *']),
@@ -62,29 +74,55 @@ function loadLibrary(): Library {
   throw new LibpcapMissing()
 }
 
-/** As libpcap says it, such as `libpcap version 1.10.3 (with TPACKET_V3)`. @throws LibpcapMissing */
+/** libpcap's own text, such as `libpcap version 1.10.3 (with TPACKET_V3)`. @throws LibpcapMissing */
 export const libpcapVersion = (): string => libpcap().version()
 
 /**
- * Compiles an expression. An accepted packet is answered with `snapLength`, a refused one with 0.
+ * Compiles an expression for frames of a link type, with all their headers in the bytes. The program returns `snapLength`
+ * for a packet that it accepts, 0 for others.
  *
- * @param linkType DLT_EN10MB or DLT_RAW
+ * @param linkType a DLT_ value
  * @throws LibpcapMissing, ExpressionError
  */
 export function compileExpression(expression: string, linkType: number, snapLength: number): BpfInstruction[] {
   const pcap = libpcap()
   const handle = pcap.openDead(linkType, snapLength)
   if (handle === null) throw new Error('pcap_open_dead: out of memory')
-  const program = Buffer.alloc(16)
   try {
-    if (pcap.compile(handle, program, expression, 1, PCAP_NETMASK_UNKNOWN) !== 0) {
-      throw new ExpressionError(pcap.errorText(handle))
-    }
-    const instructions = new Uint8Array(viewMemory(program.readBigUInt64LE(8), program.readUInt32LE(0) * 8))
-    const copy = decodeInstructions(instructions)
-    pcap.freeCode(program)
-    return copy
+    return compile(pcap, handle, expression)
   } finally {
     pcap.close(handle)
   }
+}
+
+/**
+ * As `compileExpression`, for an interface of the calling thread's network namespace: only there libpcap compiles `vlan`
+ * for a kernel that takes tags out of the bytes. Opens a capture for the moment, which needs CAP_NET_RAW and some 50 ms.
+ *
+ * @throws LibpcapMissing, ExpressionError
+ */
+export function compileForInterface(expression: string, device: string, snapLength: number): BpfInstruction[] {
+  const pcap = libpcap()
+  const error = Buffer.alloc(PCAP_ERRBUF_SIZE)
+  const handle = pcap.create(device, error)
+  if (handle === null) throw new ExpressionError(error.toString('utf8', 0, error.indexOf(0)))
+  try {
+    pcap.setSnapLength(handle, snapLength)
+    pcap.setBufferSize(handle, HANDLE_BUFFER_BYTES)
+    if (pcap.activate(handle) < 0) throw new ExpressionError(pcap.errorText(handle))
+    return compile(pcap, handle, expression)
+  } finally {
+    pcap.close(handle)
+  }
+}
+
+function compile(pcap: Libpcap, handle: bigint, expression: string): BpfInstruction[] {
+  const program = Buffer.alloc(16)
+  if (pcap.compile(handle, program, expression, 1, PCAP_NETMASK_UNKNOWN) !== 0) {
+    throw new ExpressionError(pcap.errorText(handle))
+  }
+  const instructions = new Uint8Array(viewMemory(program.readBigUInt64LE(8), program.readUInt32LE(0) * 8))
+  const copy = decodeInstructions(instructions)
+  pcap.freeCode(program)
+  return copy
 }

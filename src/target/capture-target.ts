@@ -14,6 +14,8 @@ export interface CaptureTarget {
   readonly excludePorts: readonly number[]
   /** Only packets from or to these addresses; null: all. For the host, whose interfaces carry what is forwarded too. */
   readonly onlyAddresses: readonly string[] | null
+  /** Packets in the tunnels of `capture.tunnels` pass the kernel's filter too. Not for pods: what they tunnel is theirs. */
+  readonly tunnels: boolean
   /** Labels of its metrics beside `interface`: namespace and pod. */
   readonly labels: Readonly<Record<string, string>>
 }

@@ -39,6 +39,8 @@ export interface VantagePoint {
    * one, which distinguishes masqueraded traffic of pods from the host's own. 0: not checked.
    */
   hopLimit: number
+  /** `host`: connections in tunnels are captured too, such as those that a port mirror sends here; see `judge`. */
+  tunnels: boolean
 }
 
 /** Which vantages are kept, as in the configuration's section `targets`. */

@@ -7,8 +7,11 @@ export type FromWorker =
   | { t: 'ready' }
   /** A log record; the main thread writes it. */
   | { t: 'log'; level: LogLevel; message: string; fields?: LogFields }
-  /** A capture file is damaged or cut short; reading continued where possible. `offset` in bytes of the unzipped file. */
-  | { t: 'damage'; path: string; offset: number; reason: string }
+  /**
+   * A capture file is damaged or cut short, or holds frames that cannot be read; reading continued where possible. `offset`
+   * in bytes of the unzipped file; null: no place in particular.
+   */
+  | { t: 'damage'; path: string; offset: number | null; reason: string }
   /** Bytes of a capture file read so far, of `totalBytes`; null: unknown. */
   | { t: 'progress'; path: string; bytes: number; totalBytes: number | null }
   /** An interface stopped delivering frames. The worker waits for it and posts `interfaceBack` when it returns. */

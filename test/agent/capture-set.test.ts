@@ -11,6 +11,7 @@ const target = (key: string, changes: Partial<CaptureTarget> = {}): CaptureTarge
   netns: { path: '/proc/1/ns/net', inode: 1 },
   info: { name: 'eth0', vantage: 'server', mesh: null, vantagePoint: null },
   excludePorts: [],
+  tunnels: false,
   onlyAddresses: null,
   labels: {},
   ...changes,

@@ -46,6 +46,10 @@ export class RememberingSink implements FrameSink {
     this.frames.push({ bytes: bytes.slice(start, start + capturedLength), wireLength, linkType, micros, interfaceId })
   }
 
+  takeUnread(): ReadonlyMap<number, number> {
+    return new Map()
+  }
+
   tick(): void {}
 
   flush(): void {}

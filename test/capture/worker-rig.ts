@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import type { CaptureWorkerData } from '../../src/capture/worker-data.ts'
 import { allocateCounters, CAPTURE_COUNTERS } from '../../src/ledger/counters.ts'
+import { TUNNEL_NAMES } from '../../src/net/tunnels.ts'
 import { allocateRing, RingConsumer } from '../../src/ring/byte-ring.ts'
 import { Doorbell } from '../../src/ring/doorbell.ts'
 import { FRAME, INTERFACE } from '../../src/ring/layout.ts'
@@ -28,16 +29,17 @@ export class WorkerRig {
   readonly #exited: Promise<unknown>
 
   /** Rings are large enough to hold what the tests read. */
-  constructor(paths: string[], options: { follow?: boolean; rings?: number } = {}) {
-    const { follow = false, rings = 1 } = options
+  constructor(paths: string[], options: { follow?: boolean; rings?: number; filter?: string } = {}) {
+    const { follow = false, rings = 1, filter = '' } = options
     this.#data = {
-      source: { kind: 'file', paths, follow },
+      source: { kind: 'file', paths, follow, filter },
       rings: Array.from({ length: rings }, () => allocateRing(16 << 20)),
       assemblerBells: Array.from({ length: rings }, () => Doorbell.allocate()),
       ownBell: Doorbell.allocate(),
       control: Control.allocate(),
       counters: allocateCounters(CAPTURE_COUNTERS),
       whenFull: 'wait',
+      tunnels: TUNNEL_NAMES,
     }
     this.control = new Control(this.#data.control)
     this.#worker = new Worker(WORKER, { workerData: this.#data })
@@ -71,8 +73,10 @@ export class WorkerRig {
 }
 
 /** Runs a worker to its end. */
-export const readFiles = (paths: string[], options: { follow?: boolean; rings?: number } = {}): Promise<WorkerRun> =>
-  new WorkerRig(paths, options).end()
+export const readFiles = (
+  paths: string[],
+  options: { follow?: boolean; rings?: number; filter?: string } = {},
+): Promise<WorkerRun> => new WorkerRig(paths, options).end()
 
 function takeAll(ring: SharedArrayBuffer, run: WorkerRun): void {
   const consumer = new RingConsumer(ring, null)

@@ -8,6 +8,7 @@ import { configKeys } from '../../src/config/keys.ts'
 import type { FlagValue } from '../../src/config/layers.ts'
 import { type ConfigSources, defaultConfig, loadConfig } from '../../src/config/load.ts'
 import { InterceptorError } from '../../src/errors.ts'
+import { TUNNEL_NAMES } from '../../src/net/tunnels.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'interceptor-config-'))
 after(() => rmSync(folder, { recursive: true }))
@@ -43,6 +44,7 @@ test('loadConfig: returns the documented defaults', () => {
       interfaces: [],
       filter: '',
       snapLength: 262144,
+      tunnels: [...TUNNEL_NAMES],
       ringBytes: 8 * 1024 * 1024,
       maxWorkers: 8,
       promiscuous: false,

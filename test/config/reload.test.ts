@@ -28,6 +28,7 @@ const OTHER: Record<string, string> = {
   'priority.io': 'normal',
   'log.level': 'warn',
   'admin.address': ':1',
+  'capture.tunnels': 'gre',
   'limits.messageBytes': '2KiB',
   'limits.pairBytes': '2KiB',
   'limits.memory': '512MiB',

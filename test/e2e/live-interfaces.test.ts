@@ -18,8 +18,9 @@ const OPTIONS: SocketOptions = {
   snapLength: 262144,
   ringBytes: 8 * 1024 * 1024,
   promiscuous: false,
+  tunnels: [],
 }
-const ALL = { excludePorts: [], onlyAddresses: null }
+const ALL = { excludePorts: [], onlyAddresses: null, tunnels: true }
 
 const open = (device: string, options: Partial<SocketOptions> = {}) =>
   new SocketOpener({ ...OPTIONS, ...options }).open({ device, netns: null, ...ALL })

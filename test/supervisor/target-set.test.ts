@@ -39,12 +39,20 @@ function rigOf(t: TestContext, workers: number): Rig {
         frameRingBytes: 2 * MIB,
         assemblerBells,
         whenFull: 'drop',
+        tunnels: [],
         isRestartable: true,
         onMessage: (message) => set?.onMessage(message),
         log,
       }),
   )
-  const sockets = new SocketOpener({ filter: '', exclude: [], snapLength: 65536, ringBytes: MIB, promiscuous: false })
+  const sockets = new SocketOpener({
+    filter: '',
+    exclude: [],
+    snapLength: 65536,
+    ringBytes: MIB,
+    promiscuous: false,
+    tunnels: [],
+  })
   set = new TargetSet({ sockets, slots, announce: (id, info) => told.push({ id, info }), ownNetns: ownNetns(), log })
   t.after(async () => {
     for (const { worker } of slots) worker.drain()
@@ -117,11 +125,11 @@ const ONE_WAY = `
     slot: 0, frameRingBytes: 1 << 21, assemblerBells: [Doorbell.allocate()], whenFull: 'drop', isRestartable: true,
     onMessage: () => {}, log,
   })
-  const options = { filter: '', exclude: [], snapLength: 65536, ringBytes: 1 << 20, promiscuous: false }
+  const options = { filter: '', exclude: [], snapLength: 65536, ringBytes: 1 << 20, promiscuous: false, tunnels: [] }
   const set = new TargetSet({ sockets: new SocketOpener(options), slots: [slot], announce: () => {}, ownNetns: 0, log })
   const netns = { path, inode: statSync(path).ino }
   const info = { name: 'lo', vantage: 'server', mesh: null, vantagePoint: null }
-  await set.add({ key: 'k', device: 'lo', netns, info, excludePorts: [], onlyAddresses: null, labels: {} }).catch(() => {})
+  await set.add({ key: 'k', device: 'lo', netns, info, excludePorts: [], onlyAddresses: null, tunnels: false, labels: {} }).catch(() => {})
   console.log('went on')
   process.exit(0)`
 

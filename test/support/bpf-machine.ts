@@ -1,7 +1,5 @@
-/**
- * A small interpreter of classic BPF (the BSD Packet Filter paper; Documentation/networking/filter.rst) for checking our
- * filters without a kernel. Knows the ancillary loads our filters use.
- */
+/** Runs kernel filters without a kernel, with the notes that it would have of a packet. */
+import { BpfProgram } from '../../src/capture/filter/bpf-program.ts'
 import type { BpfInstruction } from '../../src/sys/packet.ts'
 
 export interface BpfPacket {
@@ -13,81 +11,30 @@ export interface BpfPacket {
   packetType?: number
   /** Device type, ARPHRD_. */
   hardwareType?: number
+  /** VLAN tag that the kernel has taken out of the bytes. */
+  vlan?: number
 }
 
-const AD_BASE = 0xfffff000
-
-/** Runs a program. @returns bytes to keep, 0: refused. A load beyond the packet refuses it, as in the kernel. */
+/** @returns bytes to keep, 0: rejected */
 export function runBpf(program: readonly BpfInstruction[], packet: BpfPacket): number {
-  const view = new DataView(packet.data.buffer, packet.data.byteOffset, packet.data.byteLength)
-  const memory = new Uint32Array(16)
-  let a = 0
-  let x = 0
-  for (let pc = 0; pc < program.length; pc++) {
-    const { code, jt, jf, k } = program[pc]
-    const kind = code & 0x07
-    if (kind === 0x06) return code & 0x10 ? a : k
-    if (kind === 0x05) {
-      pc += code === 0x05 ? k : jumps(code, a, code & 0x08 ? x : k) ? jt : jf
-    } else if (kind === 0x04) {
-      a = compute(code, a, code & 0x08 ? x : k)
-    } else if (kind === 0x07) {
-      if (code === 0x87) a = x
-      else x = a
-    } else if (kind === 0x02) memory[k] = a
-    else if (kind === 0x03) memory[k] = x
-    else {
-      const value = load(code, k, x, view, memory, packet)
-      if (value === null) return 0
-      if (kind === 0x00) a = value
-      else x = value
-    }
+  const { data } = packet
+  const view = new DataView(data.buffer, data.byteOffset, data.byteLength)
+  return new BpfProgram(program, (what) => noteOf(packet, what)).run(view, 0, data.length, data.length)
+}
+
+function noteOf(packet: BpfPacket, what: number): number {
+  switch (what) {
+    case 0:
+      return packet.protocol ?? 0
+    case 4:
+      return packet.packetType ?? 0
+    case 28:
+      return packet.hardwareType ?? 1
+    case 44:
+      return packet.vlan ?? 0
+    case 48:
+      return packet.vlan === undefined ? 0 : 1
+    default:
+      throw new Error(`ancillary load ${what} is not known here`)
   }
-  throw new Error('program runs off its end')
-}
-
-function load(
-  code: number,
-  k: number,
-  x: number,
-  view: DataView,
-  memory: Uint32Array,
-  packet: BpfPacket,
-): number | null {
-  const mode = code & 0xe0
-  if (mode === 0x00) return k
-  if (mode === 0x60) return memory[k]
-  if (mode === 0x80) return view.byteLength
-  if (mode === 0x20 && k >= AD_BASE) return ancillary(k - AD_BASE, packet)
-  const size = [4, 2, 1][(code & 0x18) >> 3]
-  const at = mode === 0x40 ? (x + k) >>> 0 : k
-  if (at + size > view.byteLength) return null
-  if (mode === 0xa0) return 4 * (view.getUint8(at) & 0xf)
-  return size === 4 ? view.getUint32(at) : size === 2 ? view.getUint16(at) : view.getUint8(at)
-}
-
-function ancillary(what: number, packet: BpfPacket): number {
-  if (what === 0) return packet.protocol ?? 0
-  if (what === 4) return packet.packetType ?? 0
-  if (what === 28) return packet.hardwareType ?? 1
-  throw new Error(`ancillary load ${what} is not in this machine`)
-}
-
-function jumps(code: number, a: number, operand: number): boolean {
-  const test = code & 0xf0
-  if (test === 0x10) return a === operand >>> 0
-  if (test === 0x20) return a > operand >>> 0
-  if (test === 0x30) return a >= operand >>> 0
-  return (a & operand) >>> 0 !== 0
-}
-
-function compute(code: number, a: number, operand: number): number {
-  const operation = code & 0xf0
-  if (operation === 0x00) return (a + operand) >>> 0
-  if (operation === 0x10) return (a - operand) >>> 0
-  if (operation === 0x40) return (a | operand) >>> 0
-  if (operation === 0x50) return (a & operand) >>> 0
-  if (operation === 0x60) return (a << operand) >>> 0
-  if (operation === 0x70) return a >>> operand
-  throw new Error(`operation ${operation} is not in this machine`)
 }

@@ -8,6 +8,7 @@ import { type PacketSocket, SocketOpener, type SocketOptions } from '../../src/c
 import { capSource } from '../../src/capture/cap/spec.ts'
 import type { AfPacketSource, CapSource, CaptureWorkerData, LentSocket } from '../../src/capture/worker-data.ts'
 import { allocateCounters, CAPTURE_COUNTERS } from '../../src/ledger/counters.ts'
+import { TUNNEL_NAMES } from '../../src/net/tunnels.ts'
 import { allocateRing, RingConsumer } from '../../src/ring/byte-ring.ts'
 import { Doorbell } from '../../src/ring/doorbell.ts'
 import { FRAME, INTERFACE_GONE } from '../../src/ring/layout.ts'
@@ -34,6 +35,7 @@ const DEFAULTS: LiveOptions = {
   snapLength: 262144,
   ringBytes: 8 * 1024 * 1024,
   promiscuous: false,
+  tunnels: TUNNEL_NAMES,
 }
 
 export interface LiveInterface {
@@ -43,6 +45,7 @@ export interface LiveInterface {
   netns: string | null
   excludePorts?: number[]
   onlyAddresses?: string[]
+  tunnels?: boolean
 }
 
 export const liveInterface = (interfaceId: number, device: string, netns: string | null = null): LiveInterface => ({
@@ -62,6 +65,7 @@ export class LiveCapture {
   readonly #sockets: SocketOpener
   readonly #opened: PacketSocket[] = []
   readonly #keep: boolean
+  readonly #tunnels: readonly string[]
   readonly #ring: SharedArrayBuffer
   readonly #consumer: RingConsumer
   readonly #block = Buffer.alloc(RING_BYTES / 2)
@@ -74,6 +78,7 @@ export class LiveCapture {
     this.#ring = allocateRing(ringBytes)
     this.#consumer = new RingConsumer(this.#ring, null)
     const all = { ...DEFAULTS, ...options }
+    this.#tunnels = all.tunnels
     this.#sockets = new SocketOpener(all)
     if (all.source === 'cap') {
       const ids = interfaces.map(({ interfaceId, device }) => ({ interfaceId, device }))
@@ -83,12 +88,20 @@ export class LiveCapture {
     this.source = { kind: 'af-packet', sockets: interfaces.map((wanted) => this.#open(wanted)) }
   }
 
-  #open({ interfaceId, device, netns, excludePorts = [], onlyAddresses = [] }: LiveInterface): LentSocket {
+  #open({
+    interfaceId,
+    device,
+    netns,
+    excludePorts = [],
+    onlyAddresses = [],
+    tunnels = false,
+  }: LiveInterface): LentSocket {
     const opened = this.#sockets.open({
       device,
       netns: netns === null ? null : { path: netns, inode: null },
       excludePorts,
       onlyAddresses: onlyAddresses.length === 0 ? null : onlyAddresses,
+      tunnels,
     })
     this.#opened.push(opened)
     const interfaceIndex = this.#sockets.bind(opened)
@@ -114,6 +127,7 @@ export class LiveCapture {
       control: this.#control,
       counters: this.counters,
       whenFull: 'drop',
+      tunnels: this.#tunnels,
     }
     this.#worker = new Worker(new URL('../../src/capture/capture.worker.js', import.meta.url), { workerData: data })
     this.#worker.on('message', (message: FromWorker) => this.messages.push(message))

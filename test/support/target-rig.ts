@@ -34,6 +34,7 @@ export function targetOf(
     netns: { path: namespace.path, inode },
     info: { name: device, vantage: 'server', mesh: null, vantagePoint: null },
     excludePorts: [],
+    tunnels: false,
     onlyAddresses: null,
     labels: {},
     ...parts,

@@ -95,7 +95,7 @@ export class Vantages {
     if (scope === 'loopback') return this.#judgeLoopback(flow, point)
     if (point.local.contains(this.#server)) flow.vantage = VANTAGE_SERVER
     else if (point.local.contains(this.#client)) return this.#judgeClient(flow)
-    else if (scope === 'host') return FORWARDED
+    else if (scope === 'host') return this.#judgeForeign(flow, point)
     else flow.vantage = VANTAGE_HOST
     return KEEP
   }
@@ -139,11 +139,25 @@ export class Vantages {
     return KEEP
   }
 
+  /**
+   * Between two other hosts, on the host's interfaces: forwarded, or out of a tunnel. Pods' own traffic in the cluster's
+   * overlay is left out like forwarded traffic: it is captured at the pods.
+   */
+  #judgeForeign(flow: Flow, { info }: Point): number {
+    if (!info.tunnels || this.#isInside(this.#server, flow) || this.#isInside(this.#client, flow)) return FORWARDED
+    flow.vantage = VANTAGE_HOST
+    return KEEP
+  }
+
   #judgeClient(flow: Flow): number {
     flow.vantage = VANTAGE_CLIENT
     if (this.#keepBoth) return KEEP
-    const inside = this.#networks.contains(this.#server) || this.#directory.find(this.#server, flow.lastMicros) !== null
-    return inside ? LEAVE_OUT : KEEP
+    return this.#isInside(this.#server, flow) ? LEAVE_OUT : KEEP
+  }
+
+  /** Whether an address is the cluster's. */
+  #isInside(address: AddressWords, flow: Flow): boolean {
+    return this.#networks.contains(address) || this.#directory.find(address, flow.lastMicros) !== null
   }
 
   #pod(address: AddressWords, micros: number, port: number): Uint8Array | null {

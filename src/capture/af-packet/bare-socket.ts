@@ -27,7 +27,7 @@ import {
 } from '../../sys/packet.ts'
 import { hasCode } from '../../sys/system-error.ts'
 import type { OutgoingRule } from '../filter/kernel-filter.ts'
-import { LINKTYPE_RAW } from '../wire/link.ts'
+import { LINKTYPE_RAW } from '../wire/link-types.ts'
 import { RETIRE_MS, ringShape } from './ring-geometry.ts'
 import { bindToInterface, linkTypeOf } from './socket-calls.ts'
 

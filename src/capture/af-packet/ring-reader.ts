@@ -19,11 +19,14 @@ import {
   PACKET_NANOSECONDS,
   PACKET_NEXT,
   PACKET_SECONDS,
+  PACKET_STATUS,
+  PACKET_VLAN,
   TP_STATUS_KERNEL,
   TP_STATUS_USER,
+  TP_STATUS_VLAN_VALID,
 } from '../../sys/packet.ts'
 import type { FrameSink } from '../frame-sink.ts'
-import { LINKTYPE_RAW } from '../wire/link.ts'
+import { LINKTYPE_RAW } from '../wire/link-types.ts'
 import type { LentSocket } from '../worker-data.ts'
 import { RedirectedReplies } from './redirected-replies.ts'
 
@@ -115,13 +118,18 @@ export class RingReader {
 
   #give(packet: number, sink: FrameSink): void {
     const words = this.#words
+    const { stamp } = sink
     const seconds = words[(packet + PACKET_SECONDS) >> 2] >>> 0
-    sink.stamp.micros = seconds * 1e6 + ((words[(packet + PACKET_NANOSECONDS) >> 2] / 1000) | 0)
+    stamp.micros = seconds * 1e6 + ((words[(packet + PACKET_NANOSECONDS) >> 2] / 1000) | 0)
+    const tagged = (words[(packet + PACKET_STATUS) >> 2] & TP_STATUS_VLAN_VALID) !== 0
+    stamp.vlan = tagged ? words[(packet + PACKET_VLAN) >> 2] & 0xffff : 0
     let captured = words[(packet + PACKET_CAPTURED) >> 2]
     let length = words[(packet + PACKET_LENGTH) >> 2]
     let start = packet + this.#view.getUint16(packet + PACKET_MAC, true)
     if (this.#linkType === LINKTYPE_RAW) {
       const tags = this.#tagBytes(start, captured, length)
+      for (let at = 0; at < tags; at += VLAN_TAG_BYTES)
+        stamp.vlan = addTag(stamp.vlan, this.#view.getUint16(start + at))
       start += tags
       captured -= tags
       length -= tags
@@ -131,8 +139,8 @@ export class RingReader {
 
   /**
    * Bytes of VLAN tags that a cooked frame still begins with. It begins where the kernel sees the network header, which
-   * is in front of tags or behind them, by the way it came and by kernel version, and the protocol it gives does not
-   * tell; so we look where a packet begins.
+   * is before the tags or after them, depending on the way it came and on the kernel's version, and its protocol field
+   * does not say which; so the place where a packet begins decides.
    */
   #tagBytes(start: number, captured: number, length: number): number {
     for (let tags = 0; tags <= 2 * VLAN_TAG_BYTES && captured - tags >= LEAST_PACKET_BYTES; tags += VLAN_TAG_BYTES) {
@@ -167,3 +175,6 @@ export class RingReader {
     return Number(this.#view.getBigUint64(block + BLOCK_NUMBER, true))
   }
 }
+
+/** A third tag has no room, and is not needed to tell networks apart. */
+const addTag = (vlan: number, control: number): number => (vlan === 0 ? control : (vlan & 0xffff) | (control << 16))

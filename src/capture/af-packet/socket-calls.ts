@@ -22,7 +22,7 @@ import {
   SOL_PACKET,
   SOL_SOCKET,
 } from '../../sys/packet.ts'
-import { LINKTYPE_ETHERNET, LINKTYPE_RAW } from '../wire/link.ts'
+import { LINKTYPE_ETHERNET, LINKTYPE_RAW } from '../wire/link-types.ts'
 
 /**
  * How an interface's frames are taken: with their Ethernet header where they have one, else as bare packets (tunnels,

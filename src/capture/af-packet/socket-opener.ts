@@ -3,10 +3,12 @@
  * one is lent to it as an `LentSocket`.
  */
 
+import { parseTunnels, type Tunnels } from '../../net/tunnels.ts'
+import { withNetns } from '../../sys/netns.ts'
 import type { BpfInstruction } from '../../sys/packet.ts'
-import { compileFilter } from '../filter/expression.ts'
+import { compileForEthernet, compileForSocket, type SocketView } from '../filter/expression.ts'
 import { buildFilter, type Exclusion } from '../filter/kernel-filter.ts'
-import { LINKTYPE_ETHERNET, LINKTYPE_RAW } from '../wire/link.ts'
+import { LINKTYPE_ETHERNET, LINKTYPE_RAW } from '../wire/link-types.ts'
 import {
   type BareSocket,
   bindSocket,
@@ -27,6 +29,8 @@ export interface SocketOptions {
   readonly snapLength: number
   readonly ringBytes: number
   readonly promiscuous: boolean
+  /** Tunnels that pass, where `CaptureRules.tunnels` says so. */
+  readonly tunnels: readonly string[]
 }
 
 /** An interface, and what of its traffic is wanted. */
@@ -35,40 +39,48 @@ export interface CaptureRules extends CapturePoint {
   readonly excludePorts: readonly number[]
   /** Only packets from or to these addresses; null: all. */
   readonly onlyAddresses: readonly string[] | null
+  /** Packets in tunnels pass too. */
+  readonly tunnels: boolean
 }
 
 /** A socket with its filter and ring; it receives from `begin` on. */
-export interface PacketSocket extends BareSocket, MappedRing {
-  readonly device: string
+export interface PacketSocket extends BareSocket, MappedRing, CapturePoint {
   /** LINKTYPE_ value of its frames. */
   readonly linkType: number
 }
 
 export class SocketOpener {
   readonly #options: SocketOptions
-  /** The user's expression as each kind of socket takes it: compiling may ask the name server. */
-  readonly #expressions = new Map<boolean, readonly BpfInstruction[]>()
+  readonly #tunnels: Tunnels
+  /** The user's expression, compiled once for each view: that may ask the name server. */
+  readonly #expressions = new Map<SocketView, readonly BpfInstruction[]>()
 
   constructor(options: SocketOptions) {
     this.#options = options
+    this.#tunnels = parseTunnels(options.tunnels)
   }
 
   get promiscuous(): boolean {
     return this.#options.promiscuous
   }
 
-  /** @throws InterceptorError (usage) when the user's expression is bad, or libpcap missing */
+  /**
+   * Checks the user's expression before any interface is known.
+   *
+   * @throws InterceptorError (usage) when it is bad for Ethernet frames, or libpcap is missing
+   */
   checkExpression(): void {
-    if (this.#options.filter !== '') compileFilter(this.#options.filter, true, this.#options.snapLength)
+    if (this.#options.filter !== '') compileForEthernet(this.#options.filter)
   }
 
   /** @throws as `openBareSocket` and `mapRing` do, and InterceptorError (usage) for a bad expression; nothing is left open */
   open(wanted: CaptureRules): PacketSocket {
     const bare = openBareSocket(wanted)
     try {
-      this.filter(bare, wanted)
+      this.filter({ ...bare, ...wanted }, wanted)
       const linkType = bare.cooked ? LINKTYPE_RAW : LINKTYPE_ETHERNET
-      return { ...bare, ...mapRing(bare.fd, wanted.device, this.#options), device: wanted.device, linkType }
+      const { device, netns } = wanted
+      return { ...bare, ...mapRing(bare.fd, device, this.#options), device, netns, linkType }
     } catch (error) {
       void closeSocket(bare.fd)
       throw error
@@ -77,8 +89,8 @@ export class SocketOpener {
 
   /** Sets what a socket lets pass, at once for all frames from here on. @throws InterceptorError (usage) */
   filter(
-    socket: BareSocket,
-    { excludePorts, onlyAddresses }: Pick<CaptureRules, 'excludePorts' | 'onlyAddresses'>,
+    socket: BareSocket & CapturePoint,
+    { excludePorts, onlyAddresses, tunnels }: Pick<CaptureRules, 'excludePorts' | 'onlyAddresses' | 'tunnels'>,
   ): void {
     const { exclude, snapLength } = this.#options
     const program = buildFilter({
@@ -86,7 +98,8 @@ export class SocketOpener {
       outgoing: socket.outgoing,
       exclude: [...exclude, ...excludePorts.map((port) => ({ address: null, port }))],
       onlyAddresses,
-      expression: this.#expression(socket.cooked),
+      tunnels: tunnels ? this.#tunnels : null,
+      expression: this.#expression(socket),
       snapLength,
     })
     attachFilter(socket.fd, program)
@@ -108,13 +121,15 @@ export class SocketOpener {
     await Promise.all(sockets.map((socket) => this.close(socket)))
   }
 
-  #expression(cooked: boolean): readonly BpfInstruction[] | null {
+  #expression({ cooked, link, device, netns }: BareSocket & CapturePoint): readonly BpfInstruction[] | null {
     const { filter, snapLength } = this.#options
     if (filter === '') return null
-    const known = this.#expressions.get(cooked)
+    const view = link === null ? 'any' : cooked ? 'packet' : 'ethernet'
+    const known = this.#expressions.get(view)
     if (known !== undefined) return known
-    const compiled = compileFilter(filter, cooked, snapLength)
-    this.#expressions.set(cooked, compiled)
+    const compile = () => compileForSocket(filter, view, device, snapLength)
+    const compiled = netns === null ? compile() : withNetns(netns.path, compile, netns.inode)
+    this.#expressions.set(view, compiled)
     return compiled
   }
 }

@@ -13,6 +13,7 @@ import { COMMAND_RUN, COMMAND_STOP, type Control } from '../../thread/control.ts
 import { CpuTimeRecorder } from '../../thread/cpu-time.ts'
 import type { FromWorker } from '../../thread/messages.ts'
 import type { FrameSink } from '../frame-sink.ts'
+import { describeLinkType } from '../wire/link-types.ts'
 import type { CapSource } from '../worker-data.ts'
 import { type CapFailure, FAILED, OPENED, RECORD_HEADER_BYTES, RecordReader } from './records.ts'
 
@@ -73,6 +74,8 @@ class CapCapture {
   readonly #sink: FrameSink
   readonly #post: (message: FromWorker) => void
   readonly #records = new RecordReader((bytes, view, start) => this.#take(bytes, view, start))
+  /** Link types that have been reported. */
+  readonly #unread = new Set<number>()
   failure: CapFailure | null = null
 
   constructor(source: CapSource, sink: FrameSink, post: (message: FromWorker) => void) {
@@ -84,6 +87,14 @@ class CapCapture {
   take(chunk: Uint8Array): void {
     this.#records.push(chunk)
     this.#sink.flush()
+    for (const linkType of this.#sink.takeUnread().keys()) this.#reportUnread(linkType)
+  }
+
+  #reportUnread(linkType: number): void {
+    if (this.#unread.has(linkType)) return
+    this.#unread.add(linkType)
+    const message = `frames of link type ${describeLinkType(linkType)} cannot be read`
+    this.#post({ t: 'log', level: 'warn', message })
   }
 
   #take(bytes: Uint8Array, view: DataView, start: number): void {

@@ -1,5 +1,6 @@
 /** What a capture through libpcap is started with. Main thread. */
 
+import { ipProtocolsOf, parseTunnels, type Tunnels } from '../../net/tunnels.ts'
 import type { SocketOptions } from '../af-packet/socket-opener.ts'
 import type { Exclusion } from '../filter/kernel-filter.ts'
 import type { CapSource } from '../worker-data.ts'
@@ -9,25 +10,40 @@ const CAP_BUFFER_SHARE = 4
 /** libpcap takes an int. */
 const MAX_CAP_BUFFER = 2 ** 31 - 1
 
+const PROTOCOL_TCP = 6
+
 /** @param devices by interface id; `any`: every interface with an address */
 export function capSource(devices: readonly string[], options: SocketOptions): CapSource {
   return {
     kind: 'cap',
     interfaces: devices.map((device, interfaceId) => ({ interfaceId, device })),
-    filter: capFilter(options.filter, options.exclude),
+    filter: capFilter(options.filter, options.exclude, parseTunnels(options.tunnels)),
     snapLength: options.snapLength,
     bufferBytes: Math.min(options.ringBytes * CAP_BUFFER_SHARE, MAX_CAP_BUFFER),
   }
 }
 
-/** What cannot be HTTP. Said in the negative, so that tagged and encapsulated packets pass. */
-const NOT_TCP = 'arp or (ip and not ip proto 6) or (ip6 and (ip6 proto 17 or ip6 proto 58))'
-
-/** @param expression the user's; empty: none */
-export function capFilter(expression: string, exclude: readonly Exclusion[]): string {
-  const parts = [`not (${NOT_TCP})`, ...exclude.map((exclusion) => `not ${excluded(exclusion)}`)]
+/**
+ * The filter of all interfaces, as an expression of pcap-filter(7). It names what cannot be HTTP and negates that, so that
+ * frames whose headers it cannot see, tagged and encapsulated ones, pass.
+ *
+ * @param expression the user's; empty: none
+ */
+export function capFilter(expression: string, exclude: readonly Exclusion[], tunnels: Tunnels): string {
+  const parts = [`not (${notWanted(tunnels)})`, ...exclude.map((exclusion) => `not ${excluded(exclusion)}`)]
   if (expression !== '') parts.push(`(${expression})`)
   return parts.join(' and ')
+}
+
+function notWanted(tunnels: Tunnels): string {
+  const ports = [...tunnels.udp].map(([port, name]) =>
+    name === 'teredo' ? `udp port ${port}` : `udp dst port ${port}`,
+  )
+  const protocols = [PROTOCOL_TCP, ...ipProtocolsOf(tunnels)].map((protocol) => `ip proto ${protocol}`)
+  // A later fragment has no ports.
+  const udp = ports.length === 0 ? [] : [`(ip proto 17 and (ip[6:2] & 0x1fff != 0 or ${ports.join(' or ')}))`]
+  const udp6 = ports.length === 0 ? 'ip6 proto 17' : `(ip6 proto 17 and not (${ports.join(' or ')}))`
+  return `arp or (ip and not (${[...protocols, ...udp].join(' or ')})) or (ip6 and (ip6 proto 58 or ${udp6}))`
 }
 
 function excluded({ address, port }: Exclusion): string {

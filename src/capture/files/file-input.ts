@@ -13,6 +13,7 @@ import type { Doorbell } from '../../ring/doorbell.ts'
 import type { Control } from '../../thread/control.ts'
 import type { FromWorker } from '../../thread/messages.ts'
 import type { FrameSink } from '../frame-sink.ts'
+import { describeLinkType } from '../wire/link-types.ts'
 import { FileReader } from './file-reader.ts'
 import type { FormatHost } from './format.ts'
 import { Gunzip, isGzip } from './gunzip.ts'
@@ -86,7 +87,16 @@ export class FileInput implements FormatHost {
       if (this.#path !== STDIN) closeSync(fd)
     } else await this.#readStream(openStream(fd, stats))
     this.sink.flush()
+    this.#reportUnread()
     this.#turn(true)
+  }
+
+  /** Frames that could not be read are missing from the output as those of a damaged file are. */
+  #reportUnread(): void {
+    for (const [linkType, frames] of this.sink.takeUnread()) {
+      const reason = `${frames} ${frames === 1 ? 'frame' : 'frames'} of link type ${describeLinkType(linkType)} cannot be read`
+      this.#context.post({ t: 'damage', path: this.#path, offset: null, reason })
+    }
   }
 
   #readBlocking(fd: number, follow: boolean): void {

@@ -1,15 +1,102 @@
-/** The user's BPF expression, compiled for what a socket's filter sees. */
+/** The user's BPF expression, compiled for what a socket's filter sees, or for the frames of a capture file. */
 import { usageError } from '../../errors.ts'
 import type { BpfInstruction } from '../../sys/packet.ts'
-import { compileExpression, DLT_EN10MB, DLT_RAW, ExpressionError, LibpcapMissing } from '../../sys/pcap-compile.ts'
+import {
+  compileExpression,
+  compileForInterface,
+  DLT_EN10MB,
+  DLT_LINUX_SLL,
+  DLT_RAW,
+  ExpressionError,
+  LibpcapMissing,
+} from '../../sys/pcap-compile.ts'
+import { AD_HARDWARE_TYPE, AD_PACKET_TYPE, AD_PROTOCOL, ANCILLARY, LD_W_ABS } from './bpf.ts'
+import { asksKernel } from './bpf-program.ts'
 
 /**
- * @param cooked without a link layer: expressions about it (`ether host`, `vlan`) are refused
- * @throws InterceptorError usage: libpcap is missing, or refuses the expression
+ * What a packet socket's filter sees: Ethernet frames; bare packets of an interface without a link layer; or, on all
+ * interfaces at once, bare packets with the kernel's notes about them.
  */
-export function compileFilter(expression: string, cooked: boolean, snapLength: number): readonly BpfInstruction[] {
+export type SocketView = 'ethernet' | 'packet' | 'any'
+
+/** Fields of the Linux cooked header that libpcap's programs load, and where a cooked socket's filter finds them. */
+const COOKED_FIELDS = new Map([
+  [0, AD_PACKET_TYPE],
+  [2, AD_HARDWARE_TYPE],
+  [14, AD_PROTOCOL],
+])
+const COOKED_HEADER_BYTES = 16
+
+/**
+ * Compiles the expression for a packet socket, as tcpdump does for the same interface.
+ *
+ * @param device an interface of the calling thread's network namespace
+ * @throws InterceptorError usage: libpcap is missing, or rejects the expression
+ */
+export function compileForSocket(
+  expression: string,
+  view: SocketView,
+  device: string,
+  snapLength: number,
+): readonly BpfInstruction[] {
+  return explained(expression, () => {
+    switch (view) {
+      case 'packet':
+        return compileExpression(expression, DLT_RAW, snapLength)
+      case 'any':
+        return forCookedSocket(compileExpression(expression, DLT_LINUX_SLL, snapLength))
+      case 'ethernet':
+        // Any other expression compiles to the same program without the cost of a live handle.
+        if (/\bvlan\b/.test(expression)) return compileForInterface(expression, device, snapLength)
+        return compileExpression(expression, DLT_EN10MB, snapLength)
+    }
+  })
+}
+
+/**
+ * Compiles the expression for Ethernet frames with all headers in their bytes.
+ *
+ * @throws InterceptorError as `compileForSocket`
+ */
+export const compileForEthernet = (expression: string): readonly BpfInstruction[] =>
+  explained(expression, () => compileExpression(expression, DLT_EN10MB, MAX_SNAP_LENGTH))
+
+/**
+ * Compiles the expression for frames of a capture file.
+ *
+ * @param linkType a DLT_ value; @param name of the link type, for the message
+ * @throws InterceptorError as `compileForSocket`; also where the expression asks for what a file does not hold
+ */
+export function compileForFile(expression: string, linkType: number, name: string): readonly BpfInstruction[] {
+  const program = explained(expression, () => compileExpression(expression, linkType, MAX_SNAP_LENGTH), name)
+  if (!asksKernel(program)) return program
+  throw usageError(`the filter expression "${expression}" cannot be applied to a capture file of link type ${name}`, {
+    hint: 'such files do not record which packets were inbound and which outbound',
+  })
+}
+
+/** Accepted packets are answered with it; only whether it is 0 counts. */
+const MAX_SNAP_LENGTH = 262_144
+
+/** A program for the Linux cooked header, changed for a socket whose packets come without it. */
+function forCookedSocket(program: readonly BpfInstruction[]): BpfInstruction[] {
+  return program.map((instruction) => {
+    const { code, k } = instruction
+    const mode = code & 0xe0
+    const loadsPacket = (code & 7) <= 1 && (mode === 0x20 || mode === 0x40 || mode === 0xa0)
+    if (!loadsPacket || k >= ANCILLARY) return instruction
+    if (k >= COOKED_HEADER_BYTES) return { ...instruction, k: k - COOKED_HEADER_BYTES }
+    const field = COOKED_FIELDS.get(k)
+    if (field === undefined || mode !== 0x20) {
+      throw new ExpressionError('link-layer addresses are not available on all interfaces at once')
+    }
+    return { ...instruction, code: LD_W_ABS, k: field }
+  })
+}
+
+function explained<T>(expression: string, compile: () => T, linkType?: string): T {
   try {
-    return compileExpression(expression, cooked ? DLT_RAW : DLT_EN10MB, snapLength)
+    return compile()
   } catch (error) {
     if (error instanceof LibpcapMissing) {
       throw usageError(`a filter expression needs libpcap, which is not installed: ${expression}`, {
@@ -18,7 +105,8 @@ export function compileFilter(expression: string, cooked: boolean, snapLength: n
       })
     }
     if (error instanceof ExpressionError) {
-      throw usageError(`bad filter expression "${expression}": ${error.message}`, {
+      const where = linkType === undefined ? '' : ` for link type ${linkType}`
+      throw usageError(`bad filter expression "${expression}"${where}: ${error.message}`, {
         hint: 'the language is that of tcpdump: man 7 pcap-filter',
         cause: error,
       })

@@ -1,18 +1,52 @@
 /**
- * The kernel filter, laid by hand in classic BPF (Documentation/networking/filter.rst): it keeps what cannot be HTTP out
- * of the ring before the kernel copies it. What is in doubt passes; the rest of the pipeline is exact.
+ * The kernel filter in classic BPF: it rejects what cannot be HTTP before the kernel copies it into the ring. What is in
+ * doubt passes; the rest of the pipeline is exact.
  *
- * Passes: IPv4 with protocol TCP, fragments too; IPv6 with next header TCP or an extension header; the same behind up to
- * two VLAN tags. A tag that the kernel has taken out of the bytes is not there for us either.
- * Refuses: everything else, the exclusions, and where only certain addresses are wanted, packets from and to others.
+ * Passes: IPv4 with protocol TCP, fragments too; IPv6 with next header TCP or an extension header; both behind up to two
+ * VLAN tags in the bytes (the kernel takes the outer tag out before a filter sees the packet). With `tunnels`, also the
+ * tunnels listed and whatever else the decoder finds a packet in: MPLS, PPPoE, 802.1ah, SNAP.
+ * Rejects: everything else, the exclusions, and with `onlyAddresses` packets from and to all other addresses.
  *
  * On a cooked socket every packet that came with a VLAN tag passes.
  */
 import { usageError } from '../../errors.ts'
 import { parseAddress } from '../../net/ip-address.ts'
+import { ipProtocolsOf, type Tunnels } from '../../net/tunnels.ts'
 import { ARPHRD_LOOPBACK, type BpfInstruction, PACKET_OUTGOING } from '../../sys/packet.ts'
+import {
+  AD_HARDWARE_TYPE,
+  AD_PACKET_TYPE,
+  AD_PROTOCOL,
+  ALU_ADD_X,
+  ALU_AND_K,
+  ALU_LSH_K,
+  assemble,
+  JEQ_K,
+  JGT_K,
+  JSET_K,
+  jump,
+  jumpIf,
+  jumpUnless,
+  type Label,
+  LD_B_IND,
+  LD_H_ABS,
+  LD_H_IND,
+  LD_MEM,
+  LD_W_ABS,
+  LD_W_IND,
+  LDX_IMM,
+  type Line,
+  label,
+  MAX_INSTRUCTIONS,
+  op,
+  place,
+  RET_K,
+  refuse,
+  ST,
+  TAX,
+} from './bpf.ts'
 
-/** Traffic to leave out: both directions of connections with this end. */
+/** Traffic to exclude: both directions of connections with this end. */
 export interface Exclusion {
   /** IPv4 or IPv6 address in text; null: any. */
   readonly address: string | null
@@ -22,7 +56,7 @@ export interface Exclusion {
 /** What the filter sees at offset 0: an Ethernet header, or (cooked) the packet itself. */
 export type FilterView = 'ethernet' | 'cooked'
 
-/** Which outgoing copies the filter refuses: a loopback packet is delivered outgoing and incoming, one of them is enough. */
+/** Which outgoing copies the filter rejects: loopback delivers each packet outgoing and incoming, and one is enough. */
 export type OutgoingRule = 'keep' | 'drop' | 'drop-on-loopback'
 
 export interface FilterRequest {
@@ -31,48 +65,32 @@ export interface FilterRequest {
   readonly exclude: readonly Exclusion[]
   /** Only packets from or to these addresses, in text; null: all. */
   readonly onlyAddresses: readonly string[] | null
+  /** Encapsulated packets pass too, in these tunnels; null: only TCP itself passes. */
+  readonly tunnels: Tunnels | null
   /** A compiled expression for the same view; it decides about what the built-in filter lets pass. */
   readonly expression: readonly BpfInstruction[] | null
   /** Bytes kept of a frame. */
   readonly snapLength: number
 }
 
-/** Most instructions the kernel takes (BPF_MAXINSNS). */
-export const MAX_INSTRUCTIONS = 4096
-
-/** Addresses of either family that `onlyAddresses` compares. With more all pass, and it is for the assemblers to tell. */
+/** Addresses of either family that `onlyAddresses` compares. With more, all pass, and the assemblers decide. */
 export const MAX_ADDRESSES = 64
-
-// Opcodes: class | size | mode (linux/bpf_common.h).
-const LD_W_ABS = 0x20
-const LD_H_ABS = 0x28
-const LD_W_IND = 0x40
-const LD_H_IND = 0x48
-const LD_B_IND = 0x50
-const LD_MEM = 0x60
-const LDX_IMM = 0x01
-const ST = 0x02
-const ALU_ADD_X = 0x0c
-const ALU_LSH_K = 0x64
-const ALU_AND_K = 0x54
-const JA = 0x05
-const JEQ_K = 0x15
-const JSET_K = 0x45
-const RET_K = 0x06
-const TAX = 0x07
-
-// Ancillary data (SKF_AD_OFF = -0x1000), read as if at these offsets.
-const AD_PROTOCOL = 0xfffff000
-const AD_PKTTYPE = 0xfffff004
-const AD_HATYPE = 0xfffff01c
 
 const ETHERTYPE_IPV4 = 0x0800
 const ETHERTYPE_IPV6 = 0x86dd
 const ETHERTYPES_VLAN = [0x8100, 0x88a8, 0x9100]
+/** MPLS, PPPoE session, 802.1ah, VN-Tag, FabricPath: as wire/link.ts reads them. */
+const ETHERTYPES_CARRYING_IP = [0x8847, 0x8848, 0x8864, 0x88e7, 0x8926, 0x8903]
+/** EtherTypes up to here are lengths of 802.3 frames, whose LLC header says SNAP where IP follows. */
+const MAX_LENGTH = 1500
+const LLC_SNAP = 0xaaaa
+
 const PROTOCOL_TCP = 6
+const PROTOCOL_UDP = 17
 /** Hop-by-hop, routing, fragment, authentication, destination, mobility, HIP, shim6 (IANA IPv6 extension header types). */
 const EXTENSION_HEADERS = [0, 43, 44, 51, 60, 135, 139, 140]
 const IPV4_FRAGMENT_OFFSET = 0x1fff
+const IPV6_HEADER_BYTES = 40
 
 // Scratch memory: the packet's addresses and ports, for the exclusions.
 const SOURCE_ADDRESS = 0
@@ -80,176 +98,218 @@ const DESTINATION_ADDRESS = 4
 const SOURCE_PORT = 8
 const DESTINATION_PORT = 9
 
-const op = (code: number, k = 0, jt = 0, jf = 0): BpfInstruction => ({ code, jt, jf, k })
-const refuse = op(RET_K, 0)
-
 /**
  * Builds the filter.
  *
  * @throws InterceptorError usage over MAX_INSTRUCTIONS; TypeError for an exclusion whose address is none
  */
 export function buildFilter(request: FilterRequest): BpfInstruction[] {
-  const verdict = request.expression ?? [op(RET_K, request.snapLength)]
-  const rules = byEtherType(ipv4Rules(request), ipv6Rules(request))
-  // Everything before the verdict refuses by itself and falls through to accept, so programs combine by concatenation.
-  const program = [
-    ...outgoingRule(request.outgoing),
-    ...(request.view === 'ethernet' ? findPacket() : findCookedPacket(rules.length)),
-    ...rules,
-    ...verdict,
-  ]
+  const accept = label('accept')
+  const verdict = request.expression ?? [{ code: RET_K, jt: 0, jf: 0, k: request.snapLength }]
+  const builtIn = assemble([
+    ...rejectOutgoing(request.outgoing),
+    ...(request.view === 'ethernet' ? findPacket() : findCookedPacket(accept)),
+    ...byEtherType(request, accept),
+    place(accept),
+  ])
+  // The verdict's jumps are relative, so the programs combine by concatenation.
+  const program = [...builtIn, ...verdict]
   if (program.length > MAX_INSTRUCTIONS) {
     throw usageError(
-      `the capture filter is too long: ${program.length} instructions, the kernel takes ${MAX_INSTRUCTIONS}`,
-      {
-        hint: 'exclude fewer ports, or simplify the expression',
-      },
+      `the capture filter is too long: ${program.length} instructions, the kernel accepts ${MAX_INSTRUCTIONS}`,
+      { hint: 'exclude fewer ports, or simplify the expression' },
     )
   }
   return program
 }
 
-/** A filter that lets nothing pass: what closes a ring before it is drained. */
-export const refuseAll: readonly BpfInstruction[] = [refuse]
+/** A filter that lets nothing pass: it closes a ring to new frames before the ring is drained. */
+export const refuseAll: readonly BpfInstruction[] = [{ code: RET_K, jt: 0, jf: 0, k: 0 }]
 
-function outgoingRule(rule: OutgoingRule): BpfInstruction[] {
+function rejectOutgoing(rule: OutgoingRule): Line[] {
   if (rule === 'keep') return []
-  const dropOutgoing = [op(LD_W_ABS, AD_PKTTYPE), op(JEQ_K, PACKET_OUTGOING, 0, 1), refuse]
-  if (rule === 'drop') return dropOutgoing
-  return [op(LD_W_ABS, AD_HATYPE), op(JEQ_K, ARPHRD_LOOPBACK, 0, dropOutgoing.length), ...dropOutgoing]
-}
-
-/** Leaves the ethertype in A and the offset of the IP header in X, past up to two VLAN tags. */
-function findPacket(): BpfInstruction[] {
-  const pastTag = (offset: number) => [op(LDX_IMM, offset + 4), op(LD_H_ABS, offset + 2)]
-  return [op(LDX_IMM, 14), op(LD_H_ABS, 12), ...whenTagged([...pastTag(14), ...whenTagged(pastTag(18))])]
-}
-
-/**
- * The same without a link layer. Of a tagged packet the kernel shows us the tag or what is behind it, depending on where
- * it comes from; it passes, past all rules.
- */
-function findCookedPacket(rules: number): BpfInstruction[] {
-  return [op(LDX_IMM, 0), op(LD_W_ABS, AD_PROTOCOL), ...whenTagged([op(JA, rules)])]
-}
-
-/** Runs `body` when A is the ethertype of a VLAN tag. */
-function whenTagged(body: readonly BpfInstruction[]): BpfInstruction[] {
-  const last = ETHERTYPES_VLAN.length - 1
-  const tests = ETHERTYPES_VLAN.map((type, index) => op(JEQ_K, type, last - index, index === last ? body.length : 0))
-  return [...tests, ...body]
-}
-
-function byEtherType(ipv4: readonly BpfInstruction[], ipv6: readonly BpfInstruction[]): BpfInstruction[] {
-  // Sections may be longer than a conditional jump reaches (255), so those only choose between unconditional ones.
+  const incoming = label('incoming')
+  const onLoopback =
+    rule === 'drop' ? [] : [op(LD_W_ABS, AD_HARDWARE_TYPE), jumpUnless(JEQ_K, ARPHRD_LOOPBACK, incoming)]
   return [
-    op(JEQ_K, ETHERTYPE_IPV4, 2, 0),
-    op(JEQ_K, ETHERTYPE_IPV6, 2, 0),
+    ...onLoopback,
+    op(LD_W_ABS, AD_PACKET_TYPE),
+    jumpUnless(JEQ_K, PACKET_OUTGOING, incoming),
     refuse,
-    op(JA, 1),
-    op(JA, ipv4.length + 1),
-    ...ipv4,
-    op(JA, ipv6.length),
-    ...ipv6,
+    place(incoming),
   ]
 }
 
-type Rules = Pick<FilterRequest, 'exclude' | 'onlyAddresses'>
+/** Leaves the ethertype in A and the offset of the IP header in X, past up to two VLAN tags. */
+function findPacket(): Line[] {
+  const untagged = label('untagged')
+  const pastTag = (offset: number): Line[] => [
+    ...unlessTagged(untagged),
+    op(LDX_IMM, offset + 4),
+    op(LD_H_ABS, offset + 2),
+  ]
+  return [op(LDX_IMM, 14), op(LD_H_ABS, 12), ...pastTag(14), ...pastTag(18), place(untagged)]
+}
 
-function ipv4Rules({ exclude, onlyAddresses }: Rules): BpfInstruction[] {
+/**
+ * The same without a link layer. Of a tagged packet the kernel shows the tag or what is behind it, depending on where it
+ * comes from; it passes, past all rules.
+ */
+function findCookedPacket(accept: Label): Line[] {
+  const tests = ETHERTYPES_VLAN.map((type) => jumpIf(JEQ_K, type, accept))
+  return [op(LDX_IMM, 0), op(LD_W_ABS, AD_PROTOCOL), ...tests]
+}
+
+function unlessTagged(to: Label): Line[] {
+  const tagged = label('tagged')
+  return [...ETHERTYPES_VLAN.map((type) => jumpIf(JEQ_K, type, tagged)), jump(to), place(tagged)]
+}
+
+function byEtherType(request: FilterRequest, accept: Label): Line[] {
+  const ipv4 = label('IPv4')
+  const ipv6 = label('IPv6')
+  return [
+    jumpIf(JEQ_K, ETHERTYPE_IPV4, ipv4),
+    jumpIf(JEQ_K, ETHERTYPE_IPV6, ipv6),
+    ...(request.tunnels === null ? [refuse] : linkEncapsulations(accept)),
+    place(ipv4),
+    ...ipv4Rules(request, accept),
+    place(ipv6),
+    ...ipv6Rules(request, accept),
+  ]
+}
+
+/** Which frames of other EtherTypes may hold IP. They pass all rules, which look at an IP header. */
+function linkEncapsulations(accept: Label): Line[] {
+  const other = label('other')
+  return [
+    ...ETHERTYPES_CARRYING_IP.map((type) => jumpIf(JEQ_K, type, accept)),
+    jumpIf(JGT_K, MAX_LENGTH, other),
+    op(LD_H_IND, 0),
+    jumpIf(JEQ_K, LLC_SNAP, accept),
+    place(other),
+    refuse,
+  ]
+}
+
+function ipv4Rules({ exclude, onlyAddresses, tunnels }: FilterRequest, accept: Label): Line[] {
   const rules = exclude.flatMap((exclusion) => {
     const address = exclusion.address === null ? [] : parseAddress(exclusion.address)
     return address.length > 1 ? [] : excludeRule(exclusion.port, address)
   })
-  const ours = onlyRules(onlyAddresses, 1, 12, 16)
-  const isTcp = [op(LD_B_IND, 9), op(JEQ_K, PROTOCOL_TCP, 1, 0), refuse, ...ours]
-  if (rules.length === 0) return isTcp
-  const load = [
+  // A later fragment has no ports to look at: it passes.
+  const ipv4Ports = [op(LD_H_IND, 6), jumpIf(JSET_K, IPV4_FRAGMENT_OFFSET, accept), ...pastIpv4Header()]
+  const addresses = [
     ...[op(LD_W_IND, 12), op(ST, SOURCE_ADDRESS), op(LD_W_IND, 16), op(ST, DESTINATION_ADDRESS)],
-    // X += 4 * IHL: the TCP header.
-    ...[op(LD_B_IND, 0), op(ALU_AND_K, 0xf), op(ALU_LSH_K, 2), op(ALU_ADD_X), op(TAX)],
+    ...ipv4Ports,
     ...loadPorts(0),
   ]
-  const section = [...load, ...rules]
-  // A later fragment has no ports to look at: it passes.
-  const isFirst = [op(LD_H_IND, 6), op(JSET_K, IPV4_FRAGMENT_OFFSET, 0, 1), op(JA, section.length)]
-  return [...isTcp, ...isFirst, ...section]
+  const tcp = label('TCP over IPv4')
+  return [
+    ...onlyRules(onlyAddresses, 1, 12, 16),
+    op(LD_B_IND, 9),
+    jumpIf(JEQ_K, PROTOCOL_TCP, tcp),
+    ...tunnelRules(tunnels, accept, ipv4Ports, 0),
+    place(tcp),
+    ...(rules.length === 0 ? [] : [...addresses, ...rules]),
+    jump(accept),
+  ]
 }
 
-function ipv6Rules({ exclude, onlyAddresses }: Rules): BpfInstruction[] {
+/** X += 4 * IHL. */
+const pastIpv4Header = (): Line[] => [op(LD_B_IND, 0), op(ALU_AND_K, 0xf), op(ALU_LSH_K, 2), op(ALU_ADD_X), op(TAX)]
+
+function ipv6Rules({ exclude, onlyAddresses, tunnels }: FilterRequest, accept: Label): Line[] {
   const rules = exclude.flatMap((exclusion) => {
     const address = exclusion.address === null ? [] : parseAddress(exclusion.address)
     return address.length === 1 ? [] : excludeRule(exclusion.port, address)
   })
   const words = [0, 1, 2, 3]
-  const section =
-    rules.length === 0
-      ? []
-      : [
-          ...words.flatMap((word) => [op(LD_W_IND, 8 + word * 4), op(ST, SOURCE_ADDRESS + word)]),
-          ...words.flatMap((word) => [op(LD_W_IND, 24 + word * 4), op(ST, DESTINATION_ADDRESS + word)]),
-          ...loadPorts(40),
-          ...rules,
-        ]
-  // Behind an extension header anything may follow: it passes.
-  const extensions = EXTENSION_HEADERS.map((type, index) => op(JEQ_K, type, EXTENSION_HEADERS.length - index, 0))
+  const addresses = [
+    ...words.flatMap((word) => [op(LD_W_IND, 8 + word * 4), op(ST, SOURCE_ADDRESS + word)]),
+    ...words.flatMap((word) => [op(LD_W_IND, 24 + word * 4), op(ST, DESTINATION_ADDRESS + word)]),
+    ...loadPorts(IPV6_HEADER_BYTES),
+  ]
+  const tcp = label('TCP over IPv6')
   return [
     ...onlyRules(onlyAddresses, 4, 8, 24),
     op(LD_B_IND, 6),
-    op(JEQ_K, PROTOCOL_TCP, extensions.length + 2, 0),
-    ...extensions,
-    refuse,
-    op(JA, section.length),
-    ...section,
+    jumpIf(JEQ_K, PROTOCOL_TCP, tcp),
+    // Behind an extension header anything may follow: it passes.
+    ...EXTENSION_HEADERS.map((type) => jumpIf(JEQ_K, type, accept)),
+    ...tunnelRules(tunnels, accept, [], IPV6_HEADER_BYTES),
+    place(tcp),
+    ...(rules.length === 0 ? [] : [...addresses, ...rules]),
+    jump(accept),
   ]
 }
 
 /**
- * Refuses what has none of the addresses at either end; falls through otherwise.
+ * Decides about what is not TCP: A holds its protocol.
  *
- * @param words of an address of this family; @param source,destination where they lie, from X on
+ * @param toUdp moves X, accepts fragments without a UDP header; @param at offset of that header from X
  */
-function onlyRules(
-  only: readonly string[] | null,
-  words: number,
-  source: number,
-  destination: number,
-): BpfInstruction[] {
+function tunnelRules(tunnels: Tunnels | null, accept: Label, toUdp: readonly Line[], at: number): Line[] {
+  if (tunnels === null) return [refuse]
+  const protocols = ipProtocolsOf(tunnels).map((protocol) => jumpIf(JEQ_K, protocol, accept))
+  if (tunnels.udp.size === 0) return [...protocols, refuse]
+  const udp = label('UDP')
+  const either = [...tunnels.udp].filter(([, name]) => name === 'teredo')
+  return [
+    ...protocols,
+    jumpIf(JEQ_K, PROTOCOL_UDP, udp),
+    refuse,
+    place(udp),
+    ...toUdp,
+    op(LD_H_IND, at + 2),
+    ...[...tunnels.udp.keys()].map((port) => jumpIf(JEQ_K, port, accept)),
+    op(LD_H_IND, at),
+    ...either.map(([port]) => jumpIf(JEQ_K, port, accept)),
+    refuse,
+  ]
+}
+
+/**
+ * Rejects what has none of the addresses at either end; continues otherwise.
+ *
+ * @param words of an address of this family; @param source,destination their offsets from X
+ */
+function onlyRules(only: readonly string[] | null, words: number, source: number, destination: number): Line[] {
   if (only === null) return []
   const addresses = [...new Set(only)].map(parseAddress).filter(({ length }) => length === words)
   if (addresses.length > MAX_ADDRESSES) return []
-  const pairs = [source, destination].flatMap((end) => addresses.map((address) => ({ end, address })))
-  const blockLength = 2 * words + 1
-  const blocks = pairs.map(({ end, address }, position) => [
-    // The last word first: addresses of one network differ there.
-    ...address.flatMap((_, index) => {
-      const word = words - 1 - index
-      return [op(LD_W_IND, end + word * 4), op(JEQ_K, address[word], 0, blockLength - 2 * (index + 1))]
+  const ours = label('ours')
+  const tests = [source, destination].flatMap((end) =>
+    addresses.flatMap((address) => {
+      const next = label('next address')
+      // The last word first: addresses of one network differ there.
+      const compare = address.flatMap((_, index) => {
+        const word = words - 1 - index
+        return [op(LD_W_IND, end + word * 4), jumpUnless(JEQ_K, address[word], next)]
+      })
+      return [...compare, jump(ours), place(next)]
     }),
-    op(JA, (pairs.length - 1 - position) * blockLength + 1),
-  ])
-  return [...blocks.flat(), refuse]
+  )
+  return [...tests, refuse, place(ours)]
 }
 
-const loadPorts = (tcpOffset: number): BpfInstruction[] => [
+const loadPorts = (tcpOffset: number): Line[] => [
   op(LD_H_IND, tcpOffset),
   op(ST, SOURCE_PORT),
   op(LD_H_IND, tcpOffset + 2),
   op(ST, DESTINATION_PORT),
 ]
 
-/** Refuses when either end has this port and these address words (none: any address); falls through otherwise. */
-function excludeRule(port: number, address: readonly number[]): BpfInstruction[] {
-  const oneEnd = (portSlot: number, addressSlot: number): BpfInstruction[] => {
-    const toNextEnd = address.length * 2 + 1
+/** Rejects when either end has this port and these address words (none: any address); continues otherwise. */
+function excludeRule(port: number, address: readonly number[]): Line[] {
+  const oneEnd = (portSlot: number, addressSlot: number): Line[] => {
+    const other = label('other end')
     return [
       op(LD_MEM, portSlot),
-      op(JEQ_K, port, 0, toNextEnd),
-      ...address.flatMap((word, index) => [
-        op(LD_MEM, addressSlot + index),
-        op(JEQ_K, word, 0, toNextEnd - 2 * (index + 1)),
-      ]),
+      jumpUnless(JEQ_K, port, other),
+      ...address.flatMap((word, index) => [op(LD_MEM, addressSlot + index), jumpUnless(JEQ_K, word, other)]),
       refuse,
+      place(other),
     ]
   }
   return [...oneEnd(SOURCE_PORT, SOURCE_ADDRESS), ...oneEnd(DESTINATION_PORT, DESTINATION_ADDRESS)]

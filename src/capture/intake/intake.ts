@@ -7,16 +7,17 @@
  */
 
 import { CAPTURE_COUNTERS } from '../../ledger/counters.ts'
-import { parseTunnels, TUNNEL_NAMES, type Tunnels } from '../../net/tunnels.ts'
+import { ALL_TUNNELS, type Tunnels } from '../../net/tunnels.ts'
 import type { RingProducer } from '../../ring/byte-ring.ts'
 import type { Doorbell } from '../../ring/doorbell.ts'
 import { FRAME_FIELDS_BYTES, INTERFACE, INTERFACE_GONE, MAX_FRAME_BYTES, TICK } from '../../ring/layout.ts'
 import type { InterfaceInfo } from '../../target/interface-info.ts'
 import { COMMAND_STOP, type Control } from '../../thread/control.ts'
+import type { FrameFilter } from '../filter/frame-filter.ts'
 import type { PressedSink } from '../frame-sink.ts'
 import { FrameStamp } from '../frame-sink.ts'
 import { COMPLETE, FragmentTable, UNWANTED } from '../wire/fragments.ts'
-import { FRAGMENT, MALFORMED, NON_TCP, PacketDecoder, TCP, type Verdict } from '../wire/ip.ts'
+import { FRAGMENT, MALFORMED, NON_TCP, PacketDecoder, TCP, UNKNOWN_LINK_TYPE, type Verdict } from '../wire/ip.ts'
 import { flowHash, slotOf } from './flow-hash.ts'
 import { FlowShedder } from './flow-shedder.ts'
 import { FrameBytes } from './frame-bytes.ts'
@@ -42,6 +43,8 @@ export interface IntakeOptions {
   control: Control
   /** Tunnels whose contents count; default: all that are known, at their usual ports. */
   tunnels?: Tunnels
+  /** Decides about each frame before it is decoded; default: all are wanted. */
+  filter?: FrameFilter | null
 }
 
 export class Intake implements PressedSink {
@@ -55,6 +58,9 @@ export class Intake implements PressedSink {
   readonly #source = new FrameBytes()
   readonly #fragments = new FragmentTable()
   readonly #shedder = new FlowShedder()
+  readonly #filter: FrameFilter | null
+  /** Frames of link types that cannot be read, by link type, since they were last asked for. */
+  #unread = new Map<number, number>()
   readonly #maxFrame: number
   /** What `#hasRoom` looks for, so that waiting needs no closure of its own. */
   #wantedLane: FrameLane
@@ -70,7 +76,8 @@ export class Intake implements PressedSink {
     this.#waits = options.whenFull === 'wait'
     this.#bell = options.bell
     this.#control = options.control
-    this.#decoder = new PacketDecoder(options.tunnels ?? parseTunnels(TUNNEL_NAMES))
+    this.#filter = options.filter ?? null
+    this.#decoder = new PacketDecoder(options.tunnels ?? ALL_TUNNELS)
     const smallest = Math.min(...options.rings.map((ring) => ring.maxRecord))
     this.#maxFrame = Math.min(MAX_FRAME_BYTES, smallest - FRAME_FIELDS_BYTES - 8)
   }
@@ -96,10 +103,23 @@ export class Intake implements PressedSink {
     counters[C.seen]++
     counters[C.bytesCaptured] += capturedLength
     const end = start + capturedLength
+    if (this.#filter !== null && !this.#filter.accepts(view, start, end, wireLength, linkType)) {
+      counters[C.skippedFilter]++
+      return
+    }
     const verdict = this.#decoder.decode(view, start, end, start + wireLength, linkType, this.stamp.vlan)
     if (verdict === TCP) this.#queue(bytes, view, start, interfaceId)
     else if (verdict === FRAGMENT) this.#fragment(bytes, view, interfaceId)
-    else this.#skip(verdict)
+    else {
+      if (verdict === UNKNOWN_LINK_TYPE) this.#unread.set(linkType, (this.#unread.get(linkType) ?? 0) + 1)
+      this.#skip(verdict)
+    }
+  }
+
+  takeUnread(): ReadonlyMap<number, number> {
+    const unread = this.#unread
+    if (unread.size > 0) this.#unread = new Map()
+    return unread
   }
 
   hasRoom(bytes: number): boolean {

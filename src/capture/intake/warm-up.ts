@@ -7,7 +7,7 @@ import { allocateCounters, CAPTURE_COUNTERS } from '../../ledger/counters.ts'
 import { allocateRing, RingConsumer, RingProducer } from '../../ring/byte-ring.ts'
 import { Doorbell } from '../../ring/doorbell.ts'
 import { Control } from '../../thread/control.ts'
-import { LINKTYPE_ETHERNET, LINKTYPE_RAW } from '../wire/link.ts'
+import { LINKTYPE_ETHERNET, LINKTYPE_RAW } from '../wire/link-types.ts'
 import { Intake } from './intake.ts'
 
 const FRAMES = 30_000

@@ -5,7 +5,8 @@
  * capture sees them before they are filled in. Header fields are believed only within the bytes that are there.
  */
 import type { Tunnels } from '../../net/tunnels.ts'
-import { CUT_LINK, findIp, NOT_IP } from './link.ts'
+import { CUT_LINK, NOT_IP } from './ether-type.ts'
+import { findIp } from './link.ts'
 import { NetworkId } from './network-id.ts'
 import { NO_TUNNEL, TunnelDecoder } from './tunnel.ts'
 
@@ -91,11 +92,14 @@ export class PacketDecoder {
    * @param start first byte of the link-layer header; @param end one past the last captured byte
    * @param wireEnd where the frame ended on the wire, ≥ end where a snap length cut it
    * @param linkType a LINKTYPE_ value
-   * @param vlan control information of a VLAN tag that the kernel has taken out of the bytes; 0: none
+   * @param vlan as FrameStamp.vlan
    */
   decode(view: DataView, start: number, end: number, wireEnd: number, linkType: number, vlan = 0): Verdict {
     this.#network.value = 0
-    if (vlan !== 0) this.#network.enterVlan(vlan)
+    if (vlan !== 0) {
+      this.#network.enterVlan(vlan & 0xffff)
+      this.#network.enterVlan(vlan >>> 16)
+    }
     this.#tunnels = 0
     const ip = findIp(view, start, end, linkType, this.#network)
     if (ip < 0) return ip === NOT_IP ? NON_TCP : ip === CUT_LINK ? MALFORMED : UNKNOWN_LINK_TYPE

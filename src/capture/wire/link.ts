@@ -1,38 +1,17 @@
 /**
- * Finds the IP header behind a link-layer header. Pure functions over a frame's bytes; nothing here throws or allocates.
+ * Finds the IP header behind the link-layer header of a frame, by its link type. Nothing here throws or allocates.
  *
  * Whether the packet is IPv4 or IPv6 is read from its version field, not from the link layer, so the two cannot disagree.
  */
+import { afterEthernet, afterEtherType, afterLlc, afterMpls, afterPpp, CUT_LINK, NOT_IP } from './ether-type.ts'
+import { LINKTYPE_ETHERNET, LINKTYPE_RAW } from './link-types.ts'
+import type { NetworkId } from './network-id.ts'
 
-import { type NetworkId, SERVICE } from './network-id.ts'
-
-/** A link type this module does not know. */
+/** A link type that cannot be read. */
 export const UNKNOWN_LINK = -1
-/** A known link layer that carries something other than IP. */
-export const NOT_IP = -2
-/** The link-layer header ends before it should. */
-export const CUT_LINK = -3
 
-/** LINKTYPE_ values (https://www.tcpdump.org/linktypes.html). */
-export const LINKTYPE_NULL = 0
-export const LINKTYPE_ETHERNET = 1
-export const LINKTYPE_PPP = 9
-export const LINKTYPE_PPP_HDLC = 50
-export const LINKTYPE_PPP_ETHER = 51
-export const LINKTYPE_RAW = 101
-export const LINKTYPE_C_HDLC = 104
-export const LINKTYPE_LOOP = 108
-export const LINKTYPE_LINUX_SLL = 113
-export const LINKTYPE_IPV4 = 228
-export const LINKTYPE_IPV6 = 229
-export const LINKTYPE_NFLOG = 239
-export const LINKTYPE_LINUX_SLL2 = 276
-/** DLT_RAW as BSD/OS and others wrote it into files. */
-const DLT_RAW_BSDI = 12
-const DLT_RAW_OPENBSD = 14
-
-/** VLAN tags, MPLS labels and the like in front of one packet: more is not traffic but an attack on the loop. */
-const MAX_TAGS = 16
+/** @returns offset of the IP header, not yet checked to be one; NOT_IP, CUT_LINK or UNKNOWN_LINK */
+type LinkReader = (view: DataView, start: number, end: number, network: NetworkId) => number
 
 /**
  * @param start first byte of the link-layer header; @param end one past the last captured byte
@@ -40,141 +19,47 @@ const MAX_TAGS = 16
  * @returns offset of the IP header, not yet checked to be one; or UNKNOWN_LINK, NOT_IP, CUT_LINK
  */
 export function findIp(view: DataView, start: number, end: number, linkType: number, network: NetworkId): number {
-  switch (linkType) {
-    case LINKTYPE_ETHERNET:
-      if (start + 14 > end) return CUT_LINK
-      return afterEtherType(view, view.getUint16(start + 12), start + 14, end, network)
-    case LINKTYPE_LINUX_SLL:
-      if (start + 16 > end) return CUT_LINK
-      return afterEtherType(view, view.getUint16(start + 14), start + 16, end, network)
-    case LINKTYPE_LINUX_SLL2:
-      if (start + 20 > end) return CUT_LINK
-      return afterEtherType(view, view.getUint16(start), start + 20, end, network)
-    case LINKTYPE_RAW:
-    case LINKTYPE_IPV4:
-    case LINKTYPE_IPV6:
-    case DLT_RAW_BSDI:
-    case DLT_RAW_OPENBSD:
-      return start
-    case LINKTYPE_NULL:
-    case LINKTYPE_LOOP:
-      return afterFamily(view, start, end)
-    case LINKTYPE_PPP_ETHER:
-      return afterPpp(view, start + 6, end)
-    case LINKTYPE_PPP:
-    case LINKTYPE_PPP_HDLC:
-    case LINKTYPE_C_HDLC:
-      return afterHdlc(view, start, end, linkType, network)
-    case LINKTYPE_NFLOG:
-      return afterNflog(view, start, end)
-    default:
-      return UNKNOWN_LINK
-  }
+  if (linkType === LINKTYPE_ETHERNET) return afterEthernet(view, start, end, network)
+  if (linkType === LINKTYPE_RAW) return start
+  const reader = READERS.get(linkType)
+  return reader === undefined ? UNKNOWN_LINK : reader(view, start, end, network)
 }
 
-/**
- * Follows tags and encapsulations from an EtherType (IEEE 802 Numbers) to the IP header.
- *
- * @param offset first byte after the EtherType
- * @returns as `findIp`
- */
-export function afterEtherType(
-  view: DataView,
-  etherType: number,
-  offset: number,
-  end: number,
-  network: NetworkId,
-): number {
-  let type = etherType
-  let at = offset
-  for (let tags = 0; tags < MAX_TAGS; tags++) {
-    switch (type) {
-      case 0x0800: // IPv4
-      case 0x86dd: // IPv6
-        return at
-      case 0x8100: // 802.1Q
-      case 0x88a8: // 802.1ad
-      case 0x9100: // QinQ before 802.1ad
-        if (at + 4 > end) return CUT_LINK
-        network.enterVlan(view.getUint16(at))
-        type = view.getUint16(at + 2)
-        at += 4
-        break
-      case 0x8926: // VN-Tag (802.1Qbh): 4 bytes, then the next EtherType
-        if (at + 6 > end) return CUT_LINK
-        type = view.getUint16(at + 4)
-        at += 6
-        break
-      case 0x88e7: // 802.1ah: 4 bytes of tag, then the customer's whole Ethernet header
-        if (at + 18 > end) return CUT_LINK
-        network.enter(SERVICE, view.getUint32(at) & 0xffffff)
-        type = view.getUint16(at + 16)
-        at += 18
-        break
-      case 0x8903: // Cisco FabricPath: 2 bytes of tag, then the inner Ethernet header
-        if (at + 16 > end) return CUT_LINK
-        type = view.getUint16(at + 14)
-        at += 16
-        break
-      case 0x8847: // MPLS
-      case 0x8848:
-        return afterMpls(view, at, end)
-      case 0x8864: // PPPoE session: 6 bytes, then PPP (RFC 2516 §4)
-        return afterPpp(view, at + 6, end)
-      default: {
-        // A length instead of a type: LLC, and IP only behind a SNAP header without an organisation (RFC 1042).
-        if (type > 1500) return NOT_IP
-        if (at + 8 > end) return NOT_IP
-        if (view.getUint32(at) !== 0xaaaa0300 || view.getUint16(at + 4) !== 0) return NOT_IP
-        type = view.getUint16(at + 6)
-        at += 8
-      }
-    }
-  }
-  return NOT_IP
-}
+/** Whether frames of a link type can be read. */
+export const isReadable = (linkType: number): boolean => READERS.has(linkType)
 
-/** Labels up to the bottom of the stack (RFC 3032 §2.1); what follows shows its version itself, or is not IP. */
-export function afterMpls(view: DataView, offset: number, end: number): number {
-  let at = offset
-  for (let labels = 0; labels < MAX_TAGS; labels++) {
-    if (at + 5 > end) return CUT_LINK
-    const bottom = view.getUint8(at + 2) & 1
-    at += 4
-    if (bottom === 0) continue
-    const version = view.getUint8(at) >> 4
-    return version === 4 || version === 6 ? at : NOT_IP
-  }
-  return NOT_IP
-}
+/** The packet begins after so many bytes. */
+const packetAt =
+  (bytes: number): LinkReader =>
+  (_view, start, end) =>
+    start + bytes > end ? CUT_LINK : start + bytes
 
-/**
- * PPP with or without its HDLC address and control bytes; the protocol may be one byte (RFC 1661 §2, RFC 1662 §3.1).
- *
- * @returns as `findIp`
- */
-export function afterPpp(view: DataView, offset: number, end: number): number {
-  let at = offset
-  if (at + 2 > end) return CUT_LINK
-  if (view.getUint16(at) === 0xff03) at += 2
-  if (at + 2 > end) return CUT_LINK
-  const first = view.getUint8(at)
-  const compressed = (first & 1) === 1
-  const protocol = compressed ? first : view.getUint16(at)
-  return protocol === 0x0021 || protocol === 0x0057 ? at + (compressed ? 1 : 2) : NOT_IP
-}
+/** An Ethernet frame begins after so many bytes. */
+const ethernetAt =
+  (bytes: number): LinkReader =>
+  (view, start, end, network) =>
+    afterEthernet(view, start + bytes, end, network)
 
-/** Captures of serial lines name PPP and Cisco HDLC by each other's link types; the address byte tells them apart. */
-function afterHdlc(view: DataView, start: number, end: number, linkType: number, network: NetworkId): number {
-  if (start + 4 > end) return linkType === LINKTYPE_PPP ? afterPpp(view, start, end) : CUT_LINK
-  const address = view.getUint8(start)
-  const cisco = address === 0x0f || address === 0x8f
-  if (address === 0xff || (linkType === LINKTYPE_PPP && !cisco)) return afterPpp(view, start, end)
-  return afterEtherType(view, view.getUint16(start + 2), start + 4, end, network)
-}
+/** A header of so many bytes, with an EtherType in it. */
+const etherTypeAt =
+  (typeAt: number, bytes: number): LinkReader =>
+  (view, start, end, network) =>
+    start + bytes > end ? CUT_LINK : afterEtherType(view, view.getUint16(start + typeAt), start + bytes, end, network)
 
-/** An address family of four bytes in the byte order of whoever captured; AF_INET6 differs from system to system. */
-function afterFamily(view: DataView, start: number, end: number): number {
+/** An LLC header begins after so many bytes. */
+const llcAt =
+  (bytes: number): LinkReader =>
+  (view, start, end, network) =>
+    afterLlc(view, start + bytes, end, network)
+
+/** The same link layer after a byte that tells the direction. */
+const afterDirection =
+  (reader: LinkReader): LinkReader =>
+  (view, start, end, network) =>
+    reader(view, start + 1, end, network)
+
+/** An address family of four bytes in the byte order of the capturing host; AF_INET6 differs from system to system. */
+const afterFamily: LinkReader = (view, start, end) => {
   if (start + 4 > end) return CUT_LINK
   const big = view.getUint32(start)
   const family = big > 0xffff ? view.getUint32(start, true) : big
@@ -191,8 +76,93 @@ function afterFamily(view: DataView, start: number, end: number): number {
   }
 }
 
-/** Attributes of type, length and value, in the byte order of whoever captured; one is the packet. */
-function afterNflog(view: DataView, start: number, end: number): number {
+/** PPP where the capturing host may have kept less than the HDLC header; Cisco HDLC shows in the address byte. */
+const pppOrHdlc: LinkReader = (view, start, end, network) => {
+  if (start + 4 > end) return afterPpp(view, start, end)
+  const address = view.getUint8(start)
+  return address === 0x0f || address === 0x8f ? ciscoHdlc(view, start, end, network) : afterPpp(view, start, end)
+}
+
+/** Captures of serial lines name PPP and Cisco HDLC by each other's link types; PPP's address byte tells them apart. */
+const ciscoHdlc: LinkReader = (view, start, end, network) => {
+  if (start + 4 > end) return CUT_LINK
+  if (view.getUint8(start) === 0xff) return afterPpp(view, start, end)
+  return afterEtherType(view, view.getUint16(start + 2), start + 4, end, network)
+}
+
+const MAX_FRAME_RELAY_ADDRESS = 4
+
+/** An address whose last byte has its lowest bit set, then RFC 2427 §3, or an EtherType as Cisco writes it. */
+const frameRelay: LinkReader = (view, start, end, network) => {
+  let at = start
+  let last = false
+  while (!last) {
+    if (at === start + MAX_FRAME_RELAY_ADDRESS) return NOT_IP
+    if (at + 3 > end) return CUT_LINK
+    last = (view.getUint8(at) & 1) === 1
+    at++
+  }
+  if (view.getUint8(at) !== 3) return afterEtherType(view, view.getUint16(at), at + 2, end, network)
+  // A padding byte may align what follows.
+  at += view.getUint8(at + 1) === 0 ? 2 : 1
+  if (at >= end) return CUT_LINK
+  switch (view.getUint8(at)) {
+    case 0xcc: // IPv4
+    case 0x8e: // IPv6
+      return at + 1
+    case 0x80: // SNAP: three bytes of organisation, then an EtherType
+      if (at + 6 > end) return CUT_LINK
+      return afterEtherType(view, view.getUint16(at + 4), at + 6, end, network)
+    default:
+      return NOT_IP
+  }
+}
+
+/** IEEE 802.5: source routing information follows the addresses where the source says so. */
+const tokenRing: LinkReader = (view, start, end, network) => {
+  if (start + 15 > end) return CUT_LINK
+  const routed = (view.getUint8(start + 8) & 0x80) !== 0
+  return afterLlc(view, start + 14 + (routed ? view.getUint8(start + 14) & 31 : 0), end, network)
+}
+
+/** OpenBSD's packet filter log: its header begins with its length, which is rounded up to a multiple of 4. */
+const pflog: LinkReader = (view, start, end) => {
+  if (start + 1 > end) return CUT_LINK
+  const at = start + ((view.getUint8(start) + 3) & ~3)
+  return at > end ? CUT_LINK : at
+}
+
+export const LINKTYPE_PKTAP = 258
+const DLT_RAW = 12
+const PKTAP_FIELDS_BYTES = 12
+
+/** Apple's pktap. */
+const pktap: LinkReader = (view, start, end, network) => {
+  const frame = pktapFrame(view, start, end)
+  return frame < 0 ? frame : findIp(view, frame, end, pktapLinkType(view, start), network)
+}
+
+/**
+ * A PKTAP record begins with its header's length, a record type and the DLT_ value of the frame that follows, each 32 bits
+ * little-endian.
+ *
+ * @returns where the frame begins; CUT_LINK
+ */
+export function pktapFrame(view: DataView, start: number, end: number): number {
+  if (start + PKTAP_FIELDS_BYTES > end) return CUT_LINK
+  const frame = start + view.getUint32(start, true)
+  return frame > end || frame < start + PKTAP_FIELDS_BYTES ? CUT_LINK : frame
+}
+
+/** LINKTYPE_ value of the frame in a PKTAP record. A record within a record is none: -1. */
+export function pktapLinkType(view: DataView, start: number): number {
+  const dlt = view.getUint32(start + 8, true)
+  if (dlt === LINKTYPE_PKTAP) return -1
+  return dlt === DLT_RAW ? LINKTYPE_RAW : dlt
+}
+
+/** Attributes of type, length and value, in the byte order of the capturing host; one is the packet. */
+const nflog: LinkReader = (view, start, end) => {
   const payload = 9
   let at = start + 4
   while (at + 4 <= end) {
@@ -205,3 +175,77 @@ function afterNflog(view: DataView, start: number, end: number): number {
   }
   return CUT_LINK
 }
+
+/** Endace's record: 16 bytes and extension headers, then 2 bytes before an Ethernet frame, or the packet itself. */
+const erf: LinkReader = (view, start, end, network) => {
+  if (start + 16 > end) return CUT_LINK
+  const type = view.getUint8(start + 8)
+  let at = start + 16
+  for (let more = type & 0x80; more !== 0; at += 8) {
+    if (at + 8 > end) return CUT_LINK
+    more = view.getUint8(at) & 0x80
+  }
+  switch (type & 0x7f) {
+    case 2: // Ethernet, and the same with colours or a hash
+    case 11:
+    case 16:
+    case 20:
+      return afterEthernet(view, at + 2, end, network)
+    case 22: // IPv4
+    case 23: // IPv6
+      return at > end ? CUT_LINK : at
+    default:
+      return NOT_IP
+  }
+}
+
+/** IEEE 802.3br: seven bytes of preamble and a delimiter, which shows a whole frame or a piece of one. */
+const mPacket: LinkReader = (view, start, end, network) => {
+  if (start + 8 > end) return CUT_LINK
+  return view.getUint8(start + 7) === 0xd5 ? afterEthernet(view, start + 8, end, network) : NOT_IP
+}
+
+/** By LINKTYPE_ value (https://www.tcpdump.org/linktypes.html). */
+const READERS: ReadonlyMap<number, LinkReader> = new Map<number, LinkReader>([
+  [0, afterFamily], // NULL: BSD loopback
+  [1, ethernetAt(0)],
+  [6, tokenRing],
+  [8, packetAt(16)], // SLIP
+  [9, pppOrHdlc], // PPP
+  [10, llcAt(13)], // FDDI
+  [12, packetAt(0)], // DLT_RAW as BSD/OS and others wrote it into files
+  [14, packetAt(0)], // the same of OpenBSD
+  [50, ciscoHdlc], // PPP_HDLC
+  [51, (view, start, end) => afterPpp(view, start + 6, end)], // PPP_ETHER
+  [100, llcAt(0)], // ATM_RFC1483
+  [101, packetAt(0)], // RAW
+  [104, ciscoHdlc], // C_HDLC
+  [107, frameRelay],
+  [108, afterFamily], // LOOP: OpenBSD loopback
+  [109, packetAt(12)], // ENC: IPsec of OpenBSD
+  [113, etherTypeAt(14, 16)], // LINUX_SLL
+  [117, pflog],
+  [122, llcAt(16)], // IP_OVER_FC
+  [138, etherTypeAt(16, 18)], // APPLE_IP_OVER_IEEE1394
+  [166, (view, start, end) => afterPpp(view, start + 2, end)], // PPP_PPPD: direction and control, then the protocol
+  [197, erf],
+  [204, afterDirection(pppOrHdlc)], // PPP_WITH_DIR
+  [205, afterDirection(ciscoHdlc)], // C_HDLC_WITH_DIR
+  [206, afterDirection(frameRelay)], // FRELAY_WITH_DIR
+  [219, (view, start, end) => afterMpls(view, start, end)], // MPLS
+  [226, packetAt(24)], // IPNET of Solaris
+  [228, packetAt(0)], // IPV4
+  [229, packetAt(0)], // IPV6
+  [239, nflog],
+  [240, ethernetAt(4)], // NETANALYZER
+  [241, ethernetAt(12)], // NETANALYZER_TRANSPARENT: with the preamble
+  [242, etherTypeAt(0, 4)], // IPOIB (RFC 4391 §6)
+  [LINKTYPE_PKTAP, pktap],
+  [259, ethernetAt(8)], // EPON: the preamble with its link identifier
+  [274, mPacket],
+  [276, etherTypeAt(0, 20)], // LINUX_SLL2
+  [281, etherTypeAt(16, 18)], // DSA_TAG_BRCM: a switch's tag of 4 bytes after the addresses
+  [282, ethernetAt(4)], // DSA_TAG_BRCM_PREPEND: before them
+  [284, etherTypeAt(16, 18)], // DSA_TAG_DSA
+  [285, etherTypeAt(20, 22)], // DSA_TAG_EDSA: with an EtherType of its own
+])

@@ -6,7 +6,7 @@
  * Nothing here throws or allocates.
  */
 import type { Tunnels, UdpTunnel } from '../../net/tunnels.ts'
-import { afterEtherType, afterMpls, afterPpp, findIp, LINKTYPE_ETHERNET } from './link.ts'
+import { afterEthernet, afterEtherType, afterMpls, afterPpp } from './ether-type.ts'
 import { GRE_KEY, type NetworkId, OVERLAY } from './network-id.ts'
 
 /** There is no packet inside. */
@@ -206,7 +206,7 @@ export class TunnelDecoder {
   }
 
   #ethernet(view: DataView, at: number, end: number): number {
-    return findIp(view, at, end, LINKTYPE_ETHERNET, this.#network)
+    return afterEthernet(view, at, end, this.#network)
   }
 }
 

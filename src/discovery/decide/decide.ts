@@ -112,10 +112,12 @@ function podTarget(
         outboundPorts: scope === 'loopback' ? [...(mesh?.outboundPorts ?? [])] : [],
         listeners: {},
         hopLimit: 0,
+        tunnels: false,
       },
     },
     excludePorts,
     onlyAddresses: null,
+    tunnels: false,
     labels: { namespace: known?.namespace ?? '', pod: known?.name ?? pod.uid },
   }
 }

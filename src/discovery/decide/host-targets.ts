@@ -26,6 +26,8 @@ export function hostTargets(host: Host, pods: readonly PodDecision[], rules: Tar
   const leftOut = onHost.filter(({ capture }) => capture === null).flatMap(portsOf)
   const unwanted = [...new Set(leftOut)].filter((port) => !isServed(port, captured))
   const ports = [...rules.excludePorts, ...(rules.adminPort === null ? [] : [rules.adminPort]), ...unwanted]
+  // Where interfaces are configured, tunnels that end on this host are wanted: port mirrors above all.
+  const tunnels = rules.hostInterfaces.length > 0
   const addresses = host.allAddresses.slice(0, MAX_ADDRESSES)
   return devices.map((device) => ({
     key: `${host.netns}/${device}`,
@@ -35,10 +37,19 @@ export function hostTargets(host: Host, pods: readonly PodDecision[], rules: Tar
       name: device,
       vantage: 'host',
       mesh: null,
-      vantagePoint: { scope: 'host', pod: null, addresses, outboundPorts: [], listeners, hopLimit: host.hopLimit },
+      vantagePoint: {
+        scope: 'host',
+        pod: null,
+        addresses,
+        outboundPorts: [],
+        listeners,
+        hopLimit: host.hopLimit,
+        tunnels,
+      },
     },
     excludePorts: [...new Set(ports)].slice(0, MAX_PORTS),
     onlyAddresses: addresses,
+    tunnels,
     labels: { namespace: '', pod: '' },
   }))
 }

@@ -29,6 +29,7 @@ const vantagePoint = (more: Partial<VantagePoint>): VantagePoint => ({
   outboundPorts: [],
   listeners: {},
   hopLimit: 0,
+  tunnels: false,
   ...more,
 })
 
@@ -201,6 +202,17 @@ suite('vantage: the host’s interfaces', () => {
     const { pair, count } = see(shown, {})
     assert.equal(pair, undefined)
     assert.equal(count('flows.leftOut.forwarded'), 1)
+  })
+
+  test('between others, out of a tunnel: kept, unless an end is the cluster’s', () => {
+    const mirrored = { ...shown, tunnels: true }
+    const outside = { client: at('198.51.100.7', 4000), server: at('198.51.100.8') }
+    assert.equal(see(mirrored, outside).pair?.capture.vantage, 'host')
+    for (const end of ['client', 'server'] as const) {
+      const { pair, count } = see(mirrored, { ...outside, [end]: at('10.3.3.3') })
+      assert.equal(pair, undefined)
+      assert.equal(count('flows.leftOut.forwarded'), 1)
+    }
   })
 
   for (const [what, server, client, source] of [

@@ -2,15 +2,13 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { needs } from '../../../rig/needs.ts'
-import {
-  buildFilter,
-  type FilterRequest,
-  MAX_ADDRESSES,
-  MAX_INSTRUCTIONS,
-} from '../../../src/capture/filter/kernel-filter.ts'
+import { MAX_INSTRUCTIONS } from '../../../src/capture/filter/bpf.ts'
+import { buildFilter, type FilterRequest, MAX_ADDRESSES } from '../../../src/capture/filter/kernel-filter.ts'
+import { ALL_TUNNELS, NO_TUNNELS, parseTunnels } from '../../../src/net/tunnels.ts'
 import { compileExpression, DLT_EN10MB } from '../../../src/sys/pcap-compile.ts'
 import { type BpfPacket, runBpf } from '../../support/bpf-machine.ts'
 import { ethernet, packet, tcp } from '../../support/frames.ts'
+import { OUTER, OUTER6, udp, WRAPPED } from '../wire/tunnel-samples.ts'
 
 const IPV4 = { source: [10, 0, 0, 1], destination: [10, 0, 0, 2], protocol: 6, payload: tcp(1234, 80) }
 const ADDRESS6 = (last: number) => [0xfd, 0x77, ...new Array<number>(13).fill(0), last]
@@ -20,6 +18,7 @@ const REQUEST: FilterRequest = {
   outgoing: 'keep',
   exclude: [],
   onlyAddresses: null,
+  tunnels: null,
   expression: null,
   snapLength: 262144,
 }
@@ -164,6 +163,81 @@ test('bpf: an expression decides about what the built-in filter lets pass', { sk
   const other = packet({ ...IPV4, payload: tcp(1, 2) })
   assert.equal(keeps({ expression }, ethernet({ payload: other })), false)
   assert.equal(keeps({ expression }, ethernet({ payload: packet({ ...IPV4, protocol: 17 }) })), false, 'UDP stays out')
+})
+
+const WIDE = { tunnels: ALL_TUNNELS }
+
+test('bpf: keeps every tunnel of the list, over IPv4 and IPv6, tagged or not; without a list none', () => {
+  for (const [name, protocol, payload] of WRAPPED) {
+    for (const addresses of [OUTER, OUTER6]) {
+      for (const tags of [[], [0x8100]]) {
+        const data = ethernet({ tags, payload: packet({ ...addresses, protocol, payload }) })
+        assert.deepEqual(
+          [keeps(WIDE, data), keeps({}, data), keeps({ tunnels: NO_TUNNELS }, data)],
+          [true, false, false],
+          name,
+        )
+      }
+      const bare = {
+        data: packet({ ...addresses, protocol, payload }),
+        protocol: addresses === OUTER ? 0x0800 : 0x86dd,
+      }
+      assert.equal(keeps({ ...WIDE, view: 'cooked' }, bare), true, `${name}, cooked`)
+    }
+  }
+})
+
+test('bpf: of UDP keeps the ports of the list alone, behind options too, and later fragments', () => {
+  const tunnels = parseTunnels(['vxlan:6635', 'teredo'])
+  const datagram = (from: number, to: number, more: object = {}) =>
+    ethernet({ payload: packet({ ...OUTER, protocol: 17, payload: udp(to, new Uint8Array(40), from), ...more }) })
+  const cases: [frame: Uint8Array, kept: boolean][] = [
+    [datagram(1, 6635), true],
+    [datagram(6635, 1), false],
+    [datagram(1, 4789), false],
+    [datagram(1, 3544), true],
+    [datagram(3544, 1), true],
+    [datagram(1, 6635, { optionBytes: 12 }), true],
+    [datagram(1, 53, { optionBytes: 12 }), false],
+    [datagram(1, 6635, { fragmentOffset: 0x2000 }), true],
+    [datagram(1, 53, { fragmentOffset: 0x2000 }), false],
+    [datagram(1, 53, { fragmentOffset: 100 }), true],
+  ]
+  for (const [i, [frame, kept]] of cases.entries()) assert.equal(keeps({ tunnels }, frame), kept, `case ${i}`)
+  const six = (port: number) =>
+    ethernet({ payload: packet({ ...OUTER6, protocol: 17, payload: udp(port, new Uint8Array(40)) }) })
+  assert.deepEqual([keeps({ tunnels }, six(6635)), keeps({ tunnels }, six(53))], [true, false])
+})
+
+test('bpf: with tunnels keeps frames of other EtherTypes that carry IP, and SNAP', () => {
+  const frames: [name: string, frame: Uint8Array, kept: boolean][] = [
+    ['MPLS', ethernet({ ethertype: 0x8847, payload: new Uint8Array(40) }), true],
+    ['PPPoE session', ethernet({ ethertype: 0x8864, payload: new Uint8Array(40) }), true],
+    ['PPPoE discovery', ethernet({ ethertype: 0x8863, payload: new Uint8Array(40) }), false],
+    [
+      'SNAP',
+      ethernet({ ethertype: 48, payload: Uint8Array.from([0xaa, 0xaa, 3, 0, 0, 0, 8, 0, ...new Uint8Array(40)]) }),
+      true,
+    ],
+    [
+      'spanning tree',
+      ethernet({ ethertype: 38, payload: Uint8Array.from([0x42, 0x42, 3, ...new Uint8Array(40)]) }),
+      false,
+    ],
+    ['ARP', ethernet({ ethertype: 0x0806, payload: new Uint8Array(28) }), false],
+  ]
+  for (const [name, frame, kept] of frames)
+    assert.deepEqual([keeps(WIDE, frame), keeps({}, frame)], [kept, false], name)
+})
+
+test('bpf: tunnels are subject to the addresses and to the expression, not to the exclusions', () => {
+  const [, protocol, payload] = WRAPPED.find(([name]) => name === 'VXLAN with IPv4') ?? assert.fail()
+  const data = ethernet({ payload: packet({ ...OUTER, protocol, payload }) })
+  assert.equal(keeps({ ...WIDE, onlyAddresses: ['192.168.0.2'] }, data), true)
+  assert.equal(keeps({ ...WIDE, onlyAddresses: ['10.0.0.1'] }, data), false)
+  assert.equal(keeps({ ...WIDE, exclude: [{ address: null, port: 4789 }] }, data), true)
+  const refusing = [{ code: 0x06, jt: 0, jf: 0, k: 0 }]
+  assert.equal(keeps({ ...WIDE, expression: refusing }, data), false)
 })
 
 test('bpf: agrees with libpcap about which untagged frames are TCP', { skip: needs('libpcap') }, () => {

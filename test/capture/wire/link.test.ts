@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { CUT_LINK, findIp, NOT_IP, UNKNOWN_LINK } from '../../../src/capture/wire/link.ts'
+import { CUT_LINK, NOT_IP } from '../../../src/capture/wire/ether-type.ts'
+import { findIp, isReadable, UNKNOWN_LINK } from '../../../src/capture/wire/link.ts'
+import { describeLinkType } from '../../../src/capture/wire/link-types.ts'
 import { NetworkId } from '../../../src/capture/wire/network-id.ts'
 import { concat } from '../support.ts'
 
@@ -8,6 +10,23 @@ const MACS = new Array<number>(12).fill(2)
 /** Enough of an IPv4 header to be told from other things. */
 const IP = [0x45, 0, 0, 40, 0, 0, 0, 0, 64, 6]
 const zeros = (count: number): number[] => new Array<number>(count).fill(0)
+
+/** A PKTAP header of so many bytes, before a frame of this DLT. */
+const pktap = (length: number, dlt: number): number[] => [
+  length,
+  0,
+  0,
+  0,
+  1,
+  0,
+  0,
+  0,
+  dlt,
+  0,
+  0,
+  0,
+  ...zeros(length - 12),
+]
 
 /** Link-layer headers; the IP header follows each. */
 const CARRYING: [name: string, linkType: number, header: number[]][] = [
@@ -48,6 +67,50 @@ const CARRYING: [name: string, linkType: number, header: number[]][] = [
   ['NFLOG, little-endian', 239, [2, 0, 0, 0, 8, 0, 1, 0, 8, 0, 0, 0, 5, 0, 10, 0, 0, 0, 0, 0, 14, 0, 9, 0]],
   ['NFLOG, big-endian', 239, [2, 0, 0, 0, 0, 8, 0, 1, 8, 0, 0, 0, 0, 14, 0, 9]],
   ['Cisco HDLC', 104, [0x0f, 0, 8, 0]],
+  ['PPP of pppd, outgoing', 166, [1, 3, 0, 0x21]],
+  ['PPP with direction', 204, [1, 0xff, 3, 0, 0x57]],
+  ['Cisco HDLC with direction', 205, [0, 0x0f, 0, 8, 0]],
+  ['Frame Relay, IPv4', 107, [0x18, 0x41, 3, 0xcc]],
+  ['Frame Relay, IPv6, an address of four bytes', 107, [0x18, 0x40, 0x40, 0x41, 3, 0x8e]],
+  ['Frame Relay, SNAP behind padding', 107, [0x18, 0x41, 3, 0, 0x80, 0, 0, 0, 8, 0]],
+  ['Frame Relay as Cisco writes it', 107, [0x18, 0x41, 8, 0]],
+  ['Frame Relay with direction', 206, [1, 0x18, 0x41, 3, 0xcc]],
+  ['PFLOG of OpenBSD', 117, [100, 2, ...zeros(98)]],
+  ['PFLOG whose header length is not a multiple of 4', 117, [61, 2, ...zeros(62)]],
+  ['PKTAP with Ethernet', 258, [...pktap(108, 1), ...MACS, 8, 0]],
+  ['PKTAP with raw IP', 258, pktap(156, 12)],
+  ['PKTAP with loopback', 258, [...pktap(108, 0), 2, 0, 0, 0]],
+  ['PKTAP with a VLAN', 258, [...pktap(108, 1), ...MACS, 0x81, 0, 0, 7, 8, 0]],
+  ['IPsec of OpenBSD', 109, [2, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 1]],
+  ['SLIP', 8, zeros(16)],
+  ['FDDI', 10, [0x50, ...MACS, 0xaa, 0xaa, 3, 0, 0, 0, 8, 0]],
+  ['Token Ring', 6, [0x10, 0x40, ...MACS, 0xaa, 0xaa, 3, 0, 0, 0, 8, 0]],
+  [
+    'Token Ring with a route',
+    6,
+    [0x10, 0x40, ...zeros(6), 0x80, ...zeros(5), 6, 0, 1, 2, 3, 4, 0xaa, 0xaa, 3, 0, 0, 0, 8, 0],
+  ],
+  ['ATM with LLC', 100, [0xaa, 0xaa, 3, 0, 0, 0, 0x86, 0xdd]],
+  ['IP over Fibre Channel', 122, [...zeros(16), 0xaa, 0xaa, 3, 0, 0, 0, 8, 0]],
+  ['IP over FireWire', 138, [...zeros(16), 8, 0]],
+  ['ERF, Ethernet', 197, [...zeros(8), 2, 4, ...zeros(6), 0, 0, ...MACS, 8, 0]],
+  [
+    'ERF, Ethernet behind two extension headers',
+    197,
+    [...zeros(8), 0x82, ...zeros(7), 0x80, ...zeros(15), 0, 0, ...MACS, 8, 0],
+  ],
+  ['ERF, IPv4', 197, [...zeros(8), 22, ...zeros(7)]],
+  ['MPLS', 219, [0, 1, 0x20, 64, 0, 1, 0x31, 64]],
+  ['IPNET of Solaris', 226, [1, 2, ...zeros(22)]],
+  ['netANALYZER', 240, [...zeros(4), ...MACS, 8, 0]],
+  ['netANALYZER with the preamble', 241, [...zeros(4), ...new Array<number>(7).fill(0x55), 0xd5, ...MACS, 8, 0]],
+  ['IP over InfiniBand', 242, [8, 0, 0, 0]],
+  ['EPON', 259, [...zeros(8), ...MACS, 8, 0]],
+  ['mPacket', 274, [...new Array<number>(7).fill(0x55), 0xd5, ...MACS, 8, 0]],
+  ['switch tag of Broadcom', 281, [...MACS, 1, 2, 3, 4, 8, 0]],
+  ['switch tag of Broadcom in front', 282, [1, 2, 3, 4, ...MACS, 8, 0]],
+  ['switch tag of Marvell', 284, [...MACS, 1, 2, 3, 4, 0x81, 0, 0, 7, 8, 0]],
+  ['switch tag of Marvell with an EtherType', 285, [...MACS, 0xda, 0xda, 0, 0, 1, 2, 3, 4, 8, 0]],
 ]
 
 for (const [name, linkType, header] of CARRYING) {
@@ -79,6 +142,13 @@ const OTHERS: [name: string, linkType: number, bytes: number[], expected: number
   ['VLAN tags without end', 1, [...MACS, ...Array.from({ length: 50 }, () => [0x81, 0, 0, 1]).flat()], NOT_IP],
   ['PPP, link control', 9, [0xff, 3, 0xc0, 0x21, ...zeros(20)], NOT_IP],
   ['null, unknown family', 0, [7, 0, 0, 0, ...IP], NOT_IP],
+  ['PKTAP in PKTAP', 258, [...[108, 0, 0, 0, 1, 0, 0, 0, 2, 1, 0, 0], ...zeros(140)], UNKNOWN_LINK],
+  ['PKTAP with a shorter header than its own', 258, [4, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, ...IP], CUT_LINK],
+  ['PKTAP with wireless LAN', 258, [...pktap(108, 105), ...zeros(60)], UNKNOWN_LINK],
+  ['a piece of an mPacket', 274, [...new Array<number>(7).fill(0x55), 0x61, ...MACS, 8, 0, ...IP], NOT_IP],
+  ['Frame Relay, link management', 107, [0, 1, 3, 8, 0, 0x75, ...zeros(20)], NOT_IP],
+  ['Frame Relay without the end of an address', 107, zeros(30), NOT_IP],
+  ['ERF, ATM', 197, [...zeros(8), 3, ...zeros(60)], NOT_IP],
   ['an unknown link type', 105, [8, 0, ...zeros(60)], UNKNOWN_LINK],
 ]
 
@@ -88,3 +158,13 @@ for (const [name, linkType, bytes, expected] of OTHERS) {
     assert.equal(findIp(view, 0, bytes.length, linkType, new NetworkId()), expected)
   })
 }
+
+test('link types: a name follows the number, where there is one', () => {
+  assert.equal(describeLinkType(127), '127 (IEEE802_11_RADIOTAP)')
+  assert.equal(describeLinkType(9999), '9999')
+  for (const [name, linkType] of CARRYING) {
+    if (linkType === 12 || linkType === 14) continue
+    assert.match(describeLinkType(linkType), /^\d+ \([A-Z0-9_]+\)$/, name)
+    assert.ok(isReadable(linkType), name)
+  }
+})

@@ -1,4 +1,4 @@
-/** Packets of every tunnel that can be read, encoded by hand. */
+/** Packets in every tunnel that can be read, encoded by hand. */
 import { ethernet, packet, tcp } from '../../support/frames.ts'
 import { concat } from '../support.ts'
 
@@ -20,63 +20,76 @@ export function udp(destination: number, payload: Uint8Array, source = 50000): U
 
 /** VXLAN with an Ethernet frame inside. */
 export const vxlan = (inner: Uint8Array, vni = 1): Uint8Array =>
-  bytes([8, 0, 0, 0, vni >> 16, (vni >> 8) & 255, vni & 255, 0], ethernet({ payload: inner }))
+  bytes([8, 0, 0, 0, vni >> 16, (vni >> 8) & 255, vni & 255, 0], frame(inner))
 
-/** Outer protocol, and what it carries in front of and with the inner packet. */
-export const TUNNELS: [name: string, protocol: number, payload: Uint8Array][] = [
-  ['IP in IP', 4, INNER],
-  ['IPv6 in IP', 41, INNER6],
-  ['GRE', 47, bytes([0, 0, 8, 0], INNER)],
-  ['GRE with checksum, key and sequence', 47, bytes([0xb0, 0, 0x86, 0xdd], new Array<number>(12).fill(7), INNER6)],
-  ['GRE with Ethernet', 47, bytes([0, 0, 0x65, 0x58], ethernet({ payload: INNER }))],
-  ['PPTP', 47, bytes([0x30, 0x81, 0x88, 0x0b], new Array<number>(12).fill(0), [0xff, 3, 0, 0x21], INNER)],
-  ['VXLAN', 17, udp(4789, vxlan(INNER))],
-  [
-    'VXLAN by its Linux port, tagged',
-    17,
-    udp(8472, bytes(new Array<number>(8).fill(0), ethernet({ tags: [0x8100], payload: INNER6 }))),
-  ],
-  [
-    'Geneve with options',
-    17,
-    udp(6081, bytes([2, 0, 0x65, 0x58, 0, 0, 1, 0], new Array<number>(8).fill(1), ethernet({ payload: INNER }))),
-  ],
-  ['GTP', 17, udp(2152, bytes([0x30, 255, 0, 40, 0, 0, 0, 1], INNER))],
-  [
-    'GTP with sequence and an extension header',
-    17,
-    udp(2152, bytes([0x36, 255, 0, 40, 0, 0, 0, 1], [0, 1, 0, 0x85, 1, 0, 0, 0], INNER)),
-  ],
-  ['Teredo', 17, udp(3544, INNER6)],
-  ['Teredo, from the relay', 17, udp(50000, INNER6, 3544)],
-  ['L2TP', 17, udp(1701, bytes([0, 2, 0, 7, 0, 9], [0xff, 3, 0, 0x21], INNER))],
-  [
-    'L2TP with length, sequence and padding',
-    17,
-    udp(1701, bytes([0x4a, 2, 0, 80, 0, 7, 0, 9], [0, 1, 0, 0], [0, 3, 0, 0, 0], [0xff, 3, 0, 0x57], INNER6)),
-  ],
-  ['ERSPAN type I', 47, bytes([0, 0, 0x88, 0xbe], ethernet({ payload: INNER }))],
-  ['ERSPAN type II', 47, bytes([0x10, 0, 0x88, 0xbe], new Array<number>(12).fill(7), ethernet({ payload: INNER }))],
-  [
-    'ERSPAN type III with its subheader',
-    47,
-    bytes(
-      [0x10, 0, 0x22, 0xeb],
-      new Array<number>(15).fill(7),
-      [1],
-      new Array<number>(8).fill(7),
-      ethernet({ payload: INNER }),
-    ),
-  ],
-  ['MPLS in GRE', 47, bytes([0, 0, 0x88, 0x47], [0, 1, 1, 64], INNER)],
-  ['Ethernet in IP', 97, bytes([0x30, 0], ethernet({ payload: INNER6 }))],
-  ['IP in IP in VXLAN', 17, udp(4789, vxlan(packet({ ...OUTER, protocol: 4, payload: INNER })))],
-  ['GRE in UDP', 17, udp(4754, bytes([0x20, 0, 0x65, 0x58, 0, 0, 0, 9], ethernet({ payload: INNER })))],
-  ['MPLS in UDP', 17, udp(6635, bytes([0, 1, 1, 64], INNER6))],
-  ['VXLAN-GPE with IPv4', 17, udp(4790, bytes([0x0c, 0, 0, 1, 0, 0, 1, 0], INNER))],
-  ['VXLAN-GPE with IPv6', 17, udp(4790, bytes([0x0c, 0, 0, 2, 0, 0, 1, 0], INNER6))],
-  ['VXLAN-GPE with Ethernet', 17, udp(4790, bytes([0x0c, 0, 0, 3, 0, 0, 1, 0], ethernet({ payload: INNER })))],
-  ['GUE with IPv4', 17, udp(6080, bytes([1, 4, 0, 0, 7, 7, 7, 7], INNER))],
-  ['GUE, the packet itself', 17, udp(6080, INNER)],
-  ['GUE with GRE', 17, udp(6080, bytes([0, 47, 0, 0], [0, 0, 0x86, 0xdd], INNER6))],
+const frame = (inner: Uint8Array, tags: number[] = []): Uint8Array => ethernet({ tags, payload: inner })
+const isV6 = (inner: Uint8Array): boolean => inner[0] >> 4 === 6
+const etherType = (inner: Uint8Array): number[] => (isV6(inner) ? [0x86, 0xdd] : [8, 0])
+const pppProtocol = (inner: Uint8Array): number[] => [0, isV6(inner) ? 0x57 : 0x21]
+const sevens = (count: number): number[] => new Array<number>(count).fill(7)
+const zeros = (count: number): number[] => new Array<number>(count).fill(0)
+
+/** What the outer packet carries, and how it wraps an inner packet of either version. */
+export interface Tunnel {
+  name: string
+  protocol: (inner: Uint8Array) => number
+  wrap: (inner: Uint8Array) => Uint8Array
+}
+
+const over =
+  (protocol: number) =>
+  (name: string, wrap: Tunnel['wrap']): Tunnel => ({ name, protocol: () => protocol, wrap })
+const gre = over(47)
+const inUdp = over(17)
+
+export const TUNNELS: Tunnel[] = [
+  { name: 'IP in IP', protocol: (inner) => (isV6(inner) ? 41 : 4), wrap: (inner) => inner },
+  gre('GRE', (inner) => bytes([0, 0], etherType(inner), inner)),
+  gre('GRE with checksum, key and sequence', (inner) => bytes([0xb0, 0], etherType(inner), sevens(12), inner)),
+  gre('GRE with Ethernet', (inner) => bytes([0, 0, 0x65, 0x58], frame(inner))),
+  gre('PPTP', (inner) => bytes([0x30, 0x81, 0x88, 0x0b], zeros(12), [0xff, 3], pppProtocol(inner), inner)),
+  gre('ERSPAN type I', (inner) => bytes([0, 0, 0x88, 0xbe], frame(inner))),
+  gre('ERSPAN type II', (inner) => bytes([0x10, 0, 0x88, 0xbe], sevens(12), frame(inner))),
+  gre('ERSPAN type III with its subheader', (inner) =>
+    bytes([0x10, 0, 0x22, 0xeb], sevens(15), [1], sevens(8), frame(inner)),
+  ),
+  gre('MPLS in GRE', (inner) => bytes([0, 0, 0x88, 0x47], [0, 1, 1, 64], inner)),
+  over(97)('Ethernet in IP', (inner) => bytes([0x30, 0], frame(inner))),
+  inUdp('VXLAN', (inner) => udp(4789, vxlan(inner))),
+  inUdp('VXLAN by its Linux port, tagged', (inner) => udp(8472, bytes(zeros(8), frame(inner, [0x8100])))),
+  inUdp('VXLAN-GPE', (inner) => udp(4790, bytes([0x0c, 0, 0, isV6(inner) ? 2 : 1, 0, 0, 1, 0], inner))),
+  inUdp('VXLAN-GPE with Ethernet', (inner) => udp(4790, bytes([0x0c, 0, 0, 3, 0, 0, 1, 0], frame(inner)))),
+  inUdp('Geneve', (inner) => udp(6081, bytes([0, 0], etherType(inner), [0, 0, 1, 0], inner))),
+  inUdp('Geneve with options and Ethernet', (inner) =>
+    udp(6081, bytes([2, 0, 0x65, 0x58, 0, 0, 1, 0], new Array<number>(8).fill(1), frame(inner))),
+  ),
+  inUdp('GRE in UDP', (inner) => udp(4754, bytes([0x20, 0, 0x65, 0x58, 0, 0, 0, 9], frame(inner)))),
+  inUdp('MPLS in UDP', (inner) => udp(6635, bytes([0, 1, 1, 64], inner))),
+  inUdp('GUE', (inner) => udp(6080, bytes([1, isV6(inner) ? 41 : 4, 0, 0, 7, 7, 7, 7], inner))),
+  inUdp('GUE, the packet itself', (inner) => udp(6080, inner)),
+  inUdp('GUE with GRE', (inner) => udp(6080, bytes([0, 47, 0, 0], [0, 0], etherType(inner), inner))),
+  inUdp('GTP', (inner) => udp(2152, bytes([0x30, 255, 0, 40, 0, 0, 0, 1], inner))),
+  inUdp('GTP with sequence and an extension header', (inner) =>
+    udp(2152, bytes([0x36, 255, 0, 40, 0, 0, 0, 1], [0, 1, 0, 0x85, 1, 0, 0, 0], inner)),
+  ),
+  inUdp('Teredo', (inner) => udp(3544, inner)),
+  inUdp('Teredo, from the relay', (inner) => udp(50000, inner, 3544)),
+  inUdp('L2TP', (inner) => udp(1701, bytes([0, 2, 0, 7, 0, 9], [0xff, 3], pppProtocol(inner), inner))),
+  inUdp('L2TP with length, sequence and padding', (inner) =>
+    udp(1701, bytes([0x4a, 2, 0, 80, 0, 7, 0, 9], [0, 1, 0, 0], [0, 3, 0, 0, 0], [0xff, 3], pppProtocol(inner), inner)),
+  ),
+  inUdp('IP in IP in VXLAN', (inner) =>
+    udp(4789, vxlan(packet({ ...OUTER, protocol: isV6(inner) ? 41 : 4, payload: inner }))),
+  ),
 ]
+
+/** Every tunnel with each inner packet. */
+export const WRAPPED: [name: string, protocol: number, payload: Uint8Array, inner: Uint8Array][] = TUNNELS.flatMap(
+  ({ name, protocol, wrap }) =>
+    [INNER, INNER6].map((inner): (typeof WRAPPED)[number] => [
+      `${name} with IPv${isV6(inner) ? 6 : 4}`,
+      protocol(inner),
+      wrap(inner),
+      inner,
+    ]),
+)

@@ -5,7 +5,7 @@ import { FRAGMENT, MALFORMED, NON_TCP, PacketDecoder, TCP } from '../../../src/c
 import { NO_TUNNELS, parseTunnels, TUNNEL_NAMES } from '../../../src/net/tunnels.ts'
 import { ethernet, packet } from '../../support/frames.ts'
 import { concat } from '../support.ts'
-import { bytes, INNER, INNER6, OUTER, OUTER6, TUNNELS, udp, vxlan } from './tunnel-samples.ts'
+import { bytes, INNER, OUTER, OUTER6, udp, vxlan, WRAPPED } from './tunnel-samples.ts'
 
 const ALL_TUNNELS = parseTunnels(TUNNEL_NAMES)
 function decode(outer: Uint8Array, tunnels = ALL_TUNNELS): PacketDecoder & { verdict: number } {
@@ -14,14 +14,13 @@ function decode(outer: Uint8Array, tunnels = ALL_TUNNELS): PacketDecoder & { ver
   return Object.assign(decoder, { verdict })
 }
 
-for (const [name, protocol, payload] of TUNNELS) {
+for (const [name, protocol, payload, wrapped] of WRAPPED) {
   test(`tunnels: ${name}`, () => {
     for (const addresses of [OUTER, OUTER6]) {
       const outer = packet({ ...addresses, protocol, payload })
       const { verdict, ipOffset, tcpOffset, endOffset } = decode(concat([outer, new Uint8Array(5)]))
       assert.deepEqual([verdict, endOffset], [TCP, outer.length])
-      const inner = [INNER, INNER6].find((one) => Buffer.compare(one, outer.subarray(ipOffset)) === 0)
-      assert.ok(inner !== undefined)
+      assert.deepEqual(outer.subarray(ipOffset), wrapped)
       assert.equal(tcpOffset, outer.length - 20)
     }
   })
@@ -60,7 +59,7 @@ test('tunnels: a first fragment is wanted where it can be a tunnel’s, and a la
 })
 
 test('tunnels: one that is not in the list is not looked into', () => {
-  for (const [name, protocol, payload] of TUNNELS) {
+  for (const [name, protocol, payload] of WRAPPED) {
     const outer = packet({ ...OUTER, protocol, payload })
     assert.equal(decode(outer, NO_TUNNELS).verdict, NON_TCP, name)
     const cut = packet({ ...OUTER, protocol, payload, fragmentOffset: 0x2000 })
@@ -118,7 +117,7 @@ test('tunnels: nesting has an end', () => {
 
 test('tunnels: whatever is in there, offsets stay within the packet', () => {
   const change = fc.tuple(fc.nat(140), fc.nat(255))
-  const tunnel = fc.constantFrom(...TUNNELS)
+  const tunnel = fc.constantFrom(...WRAPPED)
   fc.assert(
     fc.property(tunnel, fc.array(change, { maxLength: 5 }), fc.nat(80), ([, protocol, payload], changes, cut) => {
       const outer = packet({ ...OUTER, protocol, payload })

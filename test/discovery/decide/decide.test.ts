@@ -43,10 +43,12 @@ test('decide: captures a pod without a mesh on its external interface, with its 
           outboundPorts: [],
           listeners: {},
           hopLimit: 0,
+          tunnels: false,
         },
       },
       excludePorts: [5432],
       onlyAddresses: null,
+      tunnels: false,
       labels: { namespace: 'shop', pod: 'a' },
     },
   ])
@@ -190,6 +192,25 @@ test('decide: pods with the host’s network share one target that maps ports to
   assert.deepEqual(listeners, [
     ['9100', 'exporter'],
     ['10256', 'proxy'],
+  ])
+})
+
+test('decide: tunnels are captured on the host where interfaces are configured, and nowhere else', () => {
+  const tunnels = (hostInterfaces: string[]) => {
+    const { targets } = decided({
+      pods: [onHost('exporter'), procPod('a')],
+      known: [exporter, knownPod('a')],
+      rules: { hostInterfaces },
+    })
+    return targets.map(({ device, tunnels: passes, info }) => [device, passes, info.vantagePoint?.tunnels])
+  }
+  assert.deepEqual(tunnels([]).sort(), [
+    ['any', false, false],
+    ['eth0', false, false],
+  ])
+  assert.deepEqual(tunnels(['mirror0']).sort(), [
+    ['any', true, true],
+    ['eth0', false, false],
   ])
 })
 

@@ -1,0 +1,121 @@
+/**
+ * Classic BPF (Documentation/networking/filter.rst): opcodes, and an assembler whose jumps name labels. Conditional jumps
+ * reach 255 instructions; longer ones become a short jump over an unconditional one.
+ */
+import type { BpfInstruction } from '../../sys/packet.ts'
+
+/** Opcodes: class | size | mode (linux/bpf_common.h). `IND` adds X to the offset. */
+export const LD_W_ABS = 0x20
+export const LD_W_IND = 0x40
+export const LD_H_ABS = 0x28
+export const LD_H_IND = 0x48
+export const LD_B_ABS = 0x30
+export const LD_B_IND = 0x50
+export const LD_MEM = 0x60
+export const LDX_IMM = 0x01
+export const ST = 0x02
+export const ALU_ADD_X = 0x0c
+export const ALU_AND_K = 0x54
+export const ALU_LSH_K = 0x64
+export const JEQ_K = 0x15
+export const JGT_K = 0x25
+export const JSET_K = 0x45
+export const RET_K = 0x06
+export const TAX = 0x07
+const JA = 0x05
+
+/** Ancillary data of the kernel (SKF_AD_OFF = -0x1000): loads from offsets at or above this are no packet bytes. */
+export const ANCILLARY = 0xfffff000
+export const AD_PROTOCOL = ANCILLARY
+export const AD_PACKET_TYPE = ANCILLARY + 4
+export const AD_INTERFACE = ANCILLARY + 8
+export const AD_HARDWARE_TYPE = ANCILLARY + 28
+
+/** Most instructions that the kernel accepts (BPF_MAXINSNS). */
+export const MAX_INSTRUCTIONS = 4096
+
+const FARTHEST = 255
+
+/** A place in a program, unique by identity. */
+export type Label = { readonly label: string }
+
+/** One line of a program. */
+export type Line =
+  | { readonly code: number; readonly k: number }
+  | { readonly code: number; readonly k: number; readonly to: Label; readonly when: boolean }
+  | { readonly goto: Label }
+  | { readonly place: Label }
+
+/** @param name for whoever debugs a program */
+export const label = (name: string): Label => ({ label: name })
+export const op = (code: number, k = 0): Line => ({ code, k })
+/** Jumps where the test holds, else continues. */
+export const jumpIf = (code: number, k: number, to: Label): Line => ({ code, k, to, when: true })
+/** Jumps where the test fails, else continues. */
+export const jumpUnless = (code: number, k: number, to: Label): Line => ({ code, k, to, when: false })
+export const jump = (to: Label): Line => ({ goto: to })
+export const place = (at: Label): Line => ({ place: at })
+
+/** Refuses the packet. */
+export const refuse: Line = op(RET_K, 0)
+
+/**
+ * @param lines every label used must be placed behind its jumps: classic BPF has no loops
+ * @throws RangeError for a label that is not placed, or placed before a jump to it
+ */
+export function assemble(lines: readonly Line[]): BpfInstruction[] {
+  // Lengthening a jump moves what is behind it, which may lengthen others: until nothing changes.
+  let long: ReadonlySet<Line> = new Set()
+  for (;;) {
+    const places = layOut(lines, long)
+    const longer = tooFar(lines, places, long)
+    if (longer.length === 0) return lines.flatMap(encoder(places, long))
+    long = new Set([...long, ...longer])
+  }
+}
+
+/** The short jumps that do not reach their labels. */
+function tooFar(lines: readonly Line[], places: ReadonlyMap<Label, number>, long: ReadonlySet<Line>): Line[] {
+  let at = 0
+  return lines.filter((line) => {
+    at += sizeOf(line, long)
+    return 'to' in line && !long.has(line) && distance(places, line.to, at) > FARTHEST
+  })
+}
+
+function layOut(lines: readonly Line[], long: ReadonlySet<Line>): Map<Label, number> {
+  const places = new Map<Label, number>()
+  let at = 0
+  for (const line of lines) {
+    if ('place' in line) places.set(line.place, at)
+    at += sizeOf(line, long)
+  }
+  return places
+}
+
+function sizeOf(line: Line, long: ReadonlySet<Line>): number {
+  if ('place' in line) return 0
+  return long.has(line) ? 2 : 1
+}
+
+function distance(places: ReadonlyMap<Label, number>, to: Label, from: number): number {
+  const target = places.get(to)
+  if (target === undefined || target < from) throw new RangeError(`no ${to.label} ahead of instruction ${from}`)
+  return target - from
+}
+
+function encoder(places: ReadonlyMap<Label, number>, long: ReadonlySet<Line>): (line: Line) => BpfInstruction[] {
+  let at = 0
+  return (line) => {
+    const from = at + sizeOf(line, long)
+    at = from
+    if ('place' in line) return []
+    if ('goto' in line) return [{ code: JA, jt: 0, jf: 0, k: distance(places, line.goto, from) }]
+    const { code, k } = line
+    if (!('to' in line)) return [{ code, jt: 0, jf: 0, k }]
+    const far = distance(places, line.to, from)
+    if (!long.has(line)) return [{ code, jt: line.when ? far : 0, jf: line.when ? 0 : far, k }]
+    const skip: BpfInstruction = { code, jt: line.when ? 0 : 1, jf: line.when ? 1 : 0, k }
+    return [skip, { code: JA, jt: 0, jf: 0, k: far }]
+  }
+}
