@@ -1,6 +1,5 @@
 /**
- * The ledger: every stage's counters by name, summed over workers, with the sums that its laws speak of (contract, "The
- * ledger").
+ * The ledger: every stage's counters by name, summed over workers (docs/ledger.md).
  */
 import type { CounterLayout } from './counters.ts'
 

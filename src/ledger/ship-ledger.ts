@@ -1,9 +1,9 @@
-/** The shipper's side of the ledger: `pairs.kept = shipped + Σ dropped + queued`, one owner, plain stores. */
+/** The shipper's part of the ledger. The shipper is the only writer, so plain stores are enough. */
 import { SHIP_COUNTERS } from './counters.ts'
 
 const { index } = SHIP_COUNTERS
 
-/** Why a pair that was kept did not reach the output. The contract's `pairs.dropped` reasons, as far as they are ours. */
+/** Why a kept pair did not reach the output: the `pairs.dropped` reasons that the shipper itself counts. */
 export type DropReason = 'maxAge' | 'bufferBytes' | 'rejected' | 'shutdown'
 
 const DROP_INDEX: Readonly<Record<DropReason, number>> = {
@@ -21,7 +21,7 @@ export class ShipLedger {
     this.#counters = counters
   }
 
-  /** Pairs the output has taken. @param bytes as written or as acknowledged by the broker */
+  /** Pairs accepted by the output. @param bytes as written, or as acknowledged by the broker */
   shipped(pairs: number, bytes: number): void {
     this.#counters[index.shipped] += pairs
     this.#counters[index.bytesShipped] += bytes

@@ -1,14 +1,13 @@
 /**
- * A wake-up for one sleeping thread, whoever has news for it. A thread owns one doorbell and hands it to every ring it
- * consumes (or waits for room in); the other side rings it after publishing, which costs one atomic load while the
- * owner is awake.
+ * Wakes one sleeping thread. A thread owns one doorbell and passes it to every ring it reads from (or waits for room in);
+ * the other side rings it after publishing, which costs one atomic load while the owner is awake.
  *
- * No wake-up is lost: the sleeper announces itself first and looks for work second, the other side publishes first and
- * looks for the sleeper second, and all four accesses are sequentially consistent (ECMA-262 §29).
+ * No wake-up is lost: the owner first announces that it sleeps and then looks for work, the other side first publishes
+ * and then looks for a sleeper, and all four accesses are sequentially consistent (ECMA-262 §29).
  */
 const SLEEPING = 0
 const RINGS = 1
-/** Nobody writes this word or wakes who waits on it. */
+/** This word is never written and its waiter never notified. */
 const NAP = 2
 
 export class Doorbell {
@@ -32,8 +31,8 @@ export class Doorbell {
   }
 
   /**
-   * Sleeps until rung or for `timeoutMs`, unless `ready` says there is no need to. Blocks the thread; owner only.
-   * Waking early is allowed, so callers look again.
+   * Sleeps until rung or for `timeoutMs`, unless `ready` returns true. Blocks the thread; owner only. It may wake early, so
+   * callers check for work again.
    */
   wait(timeoutMs: number, ready: () => boolean): void {
     const words = this.#words
@@ -44,8 +43,8 @@ export class Doorbell {
   }
 
   /**
-   * Sleeps for `ms` whatever happens. For an owner that has just worked and expects more: being woken costs whoever rings
-   * as much as several pairs, and a nap lets a batch gather instead. `wait` follows when a nap brought nothing.
+   * Sleeps for `ms` and cannot be woken. For an owner that has just worked and expects more: waking it costs the other
+   * thread as much as several pairs, and a nap lets a batch gather instead. If nothing came, `wait` follows.
    */
   nap(ms: number): void {
     Atomics.wait(this.#words, NAP, 0, ms)
@@ -58,8 +57,8 @@ export class Doorbell {
     Atomics.store(words, SLEEPING, 1)
     if (!ready()) {
       const waiting = waitAsync(words, RINGS, rings, timeoutMs)
-      // waitAsync alone does not keep a thread alive; the timer does, and goes away with the wait. It repeats: firing
-      // once, it could be gone just before the wait times out, and the thread would end.
+      // waitAsync alone does not keep a thread alive; the timer does, until the wait is over. It repeats, because a timer
+      // that fires once could fire just before the wait times out, and the thread would end.
       const alive = setInterval(() => {}, timeoutMs)
       if (waiting.async) await waiting.value
       clearInterval(alive)

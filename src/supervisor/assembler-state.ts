@@ -1,7 +1,7 @@
 /**
- * All that was said to the assemblers until now, beside frames: what one that is started again has to know. Main thread.
+ * Everything posted to the assemblers so far, which a restarted one must know. Main thread.
  *
- * Interfaces that have gone stay until their number is used again: frames of theirs may be in a ring still.
+ * Interfaces that are no longer captured stay until their number is reused, because a ring may still hold their frames.
  */
 import type { KnownInterface, ToAssembler } from '../assemble/worker-data.ts'
 import type { Config } from '../config/schema.ts'
@@ -9,7 +9,7 @@ import type { AddressEntry } from '../pair/endpoint-pod.ts'
 import type { InterfaceInfo, VantagePolicy } from '../target/interface-info.ts'
 
 export class AssemblerState {
-  /** Rules and policy in force. */
+  /** The filter and the vantage policy in force. */
   filter: Config['filter']
   policy: VantagePolicy
   readonly #interfaces = new Map<number, InterfaceInfo>()
@@ -28,7 +28,7 @@ export class AssemblerState {
     return [...this.#addresses.values()]
   }
 
-  /** Takes in what is being said to all of them. */
+  /** Applies a message that is being posted to all of them. */
   apply(message: ToAssembler): void {
     switch (message.t) {
       case 'interface':

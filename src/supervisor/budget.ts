@@ -1,18 +1,17 @@
 /**
- * How `limits.memory` is divided. It bounds what the pipeline holds of other people's bytes: rings between threads,
- * what assemblers keep for later, what waits for Kafka. Kernel rings (`capture.ringBytes` each) and Node itself come on
- * top.
+ * Divides `limits.memory`, which bounds the captured bytes that the pipeline holds: in rings between threads, in the
+ * assemblers' pools, and in the buffer for Kafka. Kernel rings (`capture.ringBytes` each) and Node.js itself come on top.
  */
 import { usageError } from '../errors.ts'
 
 export interface Budget {
-  /** Capture workers whose rings fit: as many as were asked for, where memory is not short. */
+  /** Capture workers whose rings fit: as many as requested, unless memory is short. */
   captures: number
   /** One frame ring, between one capture worker and one assembler. */
   frameRingBytes: number
   /** One pair ring, between one assembler and the shipper. */
   pairRingBytes: number
-  /** What one assembler holds: messages waiting, segments behind holes. */
+  /** One assembler's pool, for messages that wait and segments behind holes. */
   poolBytes: number
 }
 
@@ -21,12 +20,12 @@ const LARGEST_FRAME_RING = 4 * MIB
 const LEAST_PAIR_RING = 4 * MIB
 const LEAST_FRAME_RING = 2 * MIB
 const LEAST_POOL = 4 * MIB
-/** Pools below this many times the least are worth smaller rings and fewer capture workers. */
+/** Below this multiple of the smallest pool, rings are made smaller and capture workers fewer. */
 const COMFORT = 4
 
 /**
  * @param memory, bufferBytes, pairBytes `limits.memory`, `ship.bufferBytes`, `limits.pairBytes`
- * @param captures capture workers wanted; one takes several interfaces where there are fewer
+ * @param captures capture workers requested; with fewer of them, one reads several interfaces
  * @throws InterceptorError (usage) when the parts do not fit
  */
 export function divideMemory(

@@ -1,6 +1,6 @@
 /**
- * CPUs this process may use. A container's quota counts, which `os.availableParallelism` does not see; cgroup v2's
- * `cpu.max`, v1's `cpu.cfs_quota_us` (Documentation/admin-guide/cgroup-v2.rst, "CPU").
+ * CPUs that this process may use, including the limit of a container's quota, which `os.availableParallelism` ignores:
+ * cgroup v2's `cpu.max`, v1's `cpu.cfs_quota_us` (Documentation/admin-guide/cgroup-v2.rst, "CPU").
  */
 import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'

@@ -1,4 +1,4 @@
-/** Opens what a run captures or reads, before anything is started: what cannot be opened is told at once. Main thread. */
+/** Opens a run's input before any worker is started, so that what cannot be opened is reported at once. Main thread. */
 import type { PacketSocket, SocketOpener, SocketOptions } from '../capture/af-packet/socket-opener.ts'
 import type { CapSource, FileSource } from '../capture/worker-data.ts'
 import { usageError } from '../errors.ts'
@@ -6,21 +6,21 @@ import type { CaptureTarget } from '../target/capture-target.ts'
 import type { InterfaceInfo } from '../target/interface-info.ts'
 import type { PipelineOptions } from './options.ts'
 
-/** What one capture worker takes from beginning to end. */
+/** Input that one capture worker reads from beginning to end. */
 export interface WholeInput {
   kind: 'whole'
   source: FileSource | CapSource
-  /** Interfaces by id, where they are known before it begins. */
+  /** Interfaces by id, where they are known in advance. */
   interfaces: InterfaceInfo[]
 }
 
-/** Packet sockets, which come and go. */
+/** Packet sockets, which may come and go. */
 export interface SocketInput {
   kind: 'sockets'
   sockets: SocketOpener
-  /** Those that are there from the beginning. */
+  /** Sockets that are open from the beginning. */
   opened: { target: CaptureTarget; socket: PacketSocket }[]
-  /** Others are added while the run goes on; without, `opened` is all there will be. */
+  /** Whether others are added during the run. */
   open: boolean
 }
 
@@ -33,7 +33,7 @@ export async function openInput({ input, config }: PipelineOptions): Promise<Ope
     const source = { kind: 'file' as const, paths, follow, filter: config.capture.filter }
     return { kind: 'whole', source, interfaces: [] }
   }
-  // Loaded only here: reading files needs no foreign functions.
+  // Loaded only here, because reading files needs no foreign functions.
   const { chooseSource } = await import('../capture/choose-source.ts')
   const { brokerExclusions } = await import('../capture/filter/exclusions.ts')
   const exclude = config.ship.sink === 'kafka' ? await brokerExclusions(config.kafka.brokers) : []
@@ -48,7 +48,7 @@ export async function openInput({ input, config }: PipelineOptions): Promise<Ope
   return { kind: 'whole', source: capSource(input.names, options), interfaces: input.names.map(infoOf) }
 }
 
-/** How many interfaces there will be; null: they come and go. */
+/** The number of interfaces; null: they come and go. */
 export function interfacesOf(input: OpenInput): number | null {
   if (input.kind === 'whole') return 1
   return input.open ? null : input.opened.length

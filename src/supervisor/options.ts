@@ -1,4 +1,4 @@
-/** What a command asks of the pipeline, and what it gets back. */
+/** What a command passes to the pipeline, and what it gets back. */
 
 import type { Config } from '../config/schema.ts'
 import type { Failure, RunCode } from '../errors.ts'
@@ -21,7 +21,7 @@ export interface OutputOptions extends Omit<FormatOptions, 'version'> {
 
 /**
  * Where frames come from: capture files (`-` is standard input), interfaces of this host (`any`: all), or targets that
- * are added and removed while the run goes on.
+ * are added and removed during the run.
  */
 export type PipelineInput =
   | { kind: 'files'; paths: string[]; follow: boolean }
@@ -30,22 +30,22 @@ export type PipelineInput =
 
 /** One run. */
 export interface PipelineOptions {
-  /** `ship.sink` says where pairs go: to `output` for stdout and file, to the cluster for kafka. */
+  /** `ship.sink` selects where pairs go: to `output` for stdout and file, to the cluster for kafka. */
   config: Config
   input: PipelineInput
   output: OutputOptions
   /** Stop after this many pairs; null: at the end of the input. */
   limit: number | null
-  /** Every pair: content-type, status, header, URL and user-agent rules off. Size limits stay. */
+  /** Emit every pair: disables the rules about content type, status, headers, path and user agent, not the size limits. */
   all: boolean
   log: Logger
-  /** Called a few times a second while running; null: not wanted. */
+  /** Called several times a second during capture; null: never. */
   onProgress: ((progress: Progress) => void) | null
 }
 
-/** How far a run is. */
+/** The progress of a run. */
 export interface Progress {
-  /** Bytes of the input read, of `totalBytes`; null where that is not known (standard input, compressed, live). */
+  /** Bytes of the input read, of `totalBytes`; null where the total is unknown (standard input, compressed, live). */
   bytes: number
   totalBytes: number | null
   /** Pairs kept so far. */
@@ -60,7 +60,7 @@ export interface Damage {
   reason: string
 }
 
-/** What a run came to. */
+/** The result of a run. */
 export interface Outcome {
   ledger: Ledger
   damage: Damage[]
@@ -69,17 +69,17 @@ export interface Outcome {
   failure: Failure | null
 }
 
-/** A run under way. */
+/** A run in progress. */
 export interface PipelineHandle {
   /** Resolves when everything is flushed and every worker has ended; does not reject. */
   done: Promise<Outcome>
-  /** Take no more input, finish what is there in stream order. */
+  /** Stop reading input, and finish pending work in stream order. */
   drain(): void
   /** End at once; what is lost is counted. */
   stop(): void
   /** The counts so far. The laws hold once the run is done. */
   readonly ledger: Ledger
-  /** What the run shows of itself. Asks no worker, so none can hold it up. */
+  /** The run's state, for metrics and health. Read from shared memory, so that no worker can delay it. */
   observe(): Observation
 }
 
@@ -95,23 +95,23 @@ export interface TargetFailure extends Failure {
 export type AddResult = 'captured' | TargetFailure
 
 /**
- * A run whose input is `targets`, as the node agent steers it. All of it may be called from the beginning. A failed way
- * back out of a pod's network namespace ends the process.
+ * A run whose input is `targets`, controlled by the node agent. Every method may be called from the beginning. If the main
+ * thread cannot return from a pod's network namespace, the process ends.
  */
 export interface TargetPipeline extends PipelineHandle {
   /** Captures a target; one that is captured already is updated. Does not reject. */
   add(target: CaptureTarget): Promise<AddResult>
-  /** New names, labels, excluded ports or addresses of a target with the same key; flows go on. */
+  /** Replaces names, labels, excluded ports and addresses of the target with the same key; its flows continue. */
   update(target: CaptureTarget): void
   /**
-   * Captures a target no longer. Resolves once its last frames were taken, its flows have ended, and descriptor and
-   * kernel ring are given back; at once when it is not captured.
+   * Ends a target's capture. Resolves once its last frames were read, its flows have ended, and its descriptor and kernel
+   * ring are released; at once when it is not captured.
    */
   remove(key: string): Promise<void>
-  /** What is known now of these addresses; of others what was known stays. */
+  /** Replaces what is known of these addresses; other addresses keep what they have. */
   setAddresses(entries: readonly AddressEntry[]): void
-  /** Keeps pairs by other rules from here on. */
+  /** Applies other rules from now on. */
   setFilter(filter: Config['filter']): void
-  /** Which vantages are kept, for connections that begin from here on. */
+  /** Sets which vantages are kept, for connections that begin from now on. */
   setPolicy(policy: VantagePolicy): void
 }

@@ -1,4 +1,4 @@
-/** What a run's end means to its caller. */
+/** Derives a run's outcome from how its workers ended. */
 import { EXIT_DAMAGED, EXIT_DONE, EXIT_RUNTIME, type Failure } from '../errors.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Damage, Outcome } from './options.ts'

@@ -1,6 +1,6 @@
 /**
- * One run of the pipeline: opens the input, starts the workers from the end of the stream to its beginning, watches them,
- * and drains them in stream order. Main thread.
+ * One run of the pipeline: opens the input, starts the workers from the end of the stream to its beginning, supervises
+ * them, and drains them in stream order. Main thread.
  *
  *     capture worker × slot ──frame rings──▶ assembler × N ──pair rings──▶ shipper
  *
@@ -37,12 +37,12 @@ import type { WorkerEnd } from './worker-thread.ts'
 
 /** How often the supervisor reads what workers report in shared memory: heartbeats, progress, the output's end. */
 const CHECK_MS = 50
-/** Everything has begun by then, and its memory for that is free. */
+/** By then start-up is over and its memory can be returned. */
 const STARTED_MS = 5_000
-/** A worker that has not obeyed a stop by then is terminated. */
+/** A worker that has not obeyed a stop within this time is terminated. */
 const OBEY_MS = 2_000
 
-/** Starts a run. Nothing is thrown: what cannot be started is the outcome. */
+/** Starts a run. Throws nothing: why a run could not start is part of its outcome. */
 export function startPipeline(options: PipelineOptions): TargetPipeline {
   return new Pipeline(options)
 }
@@ -55,7 +55,7 @@ class Pipeline implements TargetPipeline {
   #captures: readonly CaptureSlot[] = []
   #targets: TargetSet | null = null
   readonly #state: AssemblerState
-  /** Resolves with the targets once they can be captured; with null when that will not be. */
+  /** Resolves with the target set once targets can be captured; with null if the run ends before. */
   readonly #capturing = withResolvers<TargetSet | null>()
   #assemblers: AssemblerPool | null = null
   #shipper: ShipperSlot | null = null
@@ -158,7 +158,7 @@ class Pipeline implements TargetPipeline {
     return this.#outcome()
   }
 
-  /** No worker is left that could touch a ring or a counter. */
+  /** Resolves once no worker is left that could touch a ring or a counter. */
   async #ended(): Promise<void> {
     await Promise.all(this.#captures.map(({ ended }) => ended))
     await this.#assemblers?.ended
@@ -227,7 +227,7 @@ class Pipeline implements TargetPipeline {
     })
   }
 
-  /** Lets frames come: from here on, everything behind the capture workers is ready. */
+  /** Starts capturing: everything behind the capture workers is ready. */
   async #capture(input: OpenInput): Promise<void> {
     if (this.#draining || this.#stopping) return
     if (input.kind === 'sockets') {
@@ -265,7 +265,7 @@ class Pipeline implements TargetPipeline {
     this.#assemblers?.post(message)
   }
 
-  /** A capture worker's slot, to its end. */
+  /** Follows a capture worker's slot to its end. */
   async #untilCaptured(capture: CaptureSlot): Promise<void> {
     if (this.#draining) capture.worker.drain()
     if (this.#stopping) capture.worker.stop()

@@ -1,6 +1,6 @@
 /**
- * What a run is made of, decided before anything is started: how many workers, how large their rings, what the shipper
- * writes to. Pure but for the CPU limit.
+ * Plans a run before anything is started: the number of workers, the size of their rings, the shipper's output. Pure,
+ * except that it reads the CPU limit.
  */
 import type { AssemblerOptions } from '../assemble/assembler.ts'
 import type { Config } from '../config/schema.ts'
@@ -14,20 +14,20 @@ import type { PipelineOptions } from './options.ts'
 export interface Plan {
   node: string
   assemblers: number
-  /** Capture workers at most. */
+  /** The most capture workers. */
   captures: number
   budget: Budget
   assemblerOptions: AssemblerOptions
   sink: SinkSpec
-  /** Files wait for whoever is slower; live capture cannot. */
+  /** File input waits for slower stages; live capture cannot. */
   whenFull: 'wait' | 'drop'
 }
 
-/** Assemblers that `auto` starts at most: one keeps up with several hundred thousand pairs a second. */
+/** The most assemblers that `auto` starts. */
 const MOST_ASSEMBLERS = 8
 
 /**
- * @param interfaces how many are to be captured; null: that is not known, they come and go. 1 for files
+ * @param interfaces how many will be captured; null: unknown, because they come and go; 1 for files
  * @throws InterceptorError (usage) when limits contradict each other
  */
 export function planRun(options: PipelineOptions, interfaces: number | null): Plan {
@@ -61,13 +61,13 @@ export function planRun(options: PipelineOptions, interfaces: number | null): Pl
   }
 }
 
-/** A file's pairs come out in the file's order, the same at every run, which takes one assembler. */
+/** One assembler for files, so that pairs come out in the file's order, the same in every run. */
 function assemblerCount(config: Config, isFile: boolean): number {
   if (config.assemble.workers !== 'auto') return config.assemble.workers
   return isFile ? 1 : Math.min(MOST_ASSEMBLERS, shareOfCpus(1 / 2))
 }
 
-/** To take a frame is a fraction of the work of assembling it, and a thread is 10 MB even where it does nothing. */
+/** Capturing a frame is a fraction of the work of assembling it, and even an idle thread takes 10 MB. */
 function captureWorkers(config: Config, interfaces: number | null): number {
   return Math.min(config.capture.maxWorkers, shareOfCpus(1 / 4), interfaces ?? Number.POSITIVE_INFINITY)
 }
