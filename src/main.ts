@@ -1,20 +1,27 @@
 #!/usr/bin/env node
 /** The program. Only this module ends the process. */
-import { descriptorError, EXIT_RUNTIME } from './errors.ts'
+import { writeError, writeOutput } from './cli/terminal.ts'
+import { descriptorError, EXIT_DONE, EXIT_RUNTIME } from './errors.ts'
 import { setInliningBudgets } from './thread/v8-flags.ts'
+import { VERSION } from './version.ts'
 
 setInliningBudgets()
-process.exit(await main())
+process.exit(await main(process.argv.slice(2)))
 
-async function main(): Promise<number> {
+async function main(args: readonly string[]): Promise<number> {
+  // Without the command line, which takes longer to load than all the rest.
+  if (args.length === 1 && (args[0] === '--version' || args[0] === '-V')) {
+    writeOutput(`${VERSION}\n`)
+    return EXIT_DONE
+  }
   try {
     // Loading some hundred files may already take more descriptors than the process is allowed.
     const { runCommandLine } = await import('./cli/program.ts')
-    return await runCommandLine(process.argv.slice(2))
+    return await runCommandLine(args)
   } catch (error) {
     const failure = descriptorError(error)
     if (failure === null) throw error
-    process.stderr.write(`interceptor: ${failure.message}\n${failure.hint ?? ''}\n`)
+    writeError(`interceptor: ${failure.message}\n${failure.hint ?? ''}\n`)
     return EXIT_RUNTIME
   }
 }

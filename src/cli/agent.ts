@@ -4,7 +4,7 @@ import { configFilePath } from '../config/file-path.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import { EXIT_INTERRUPTED, EXIT_RUNTIME, errorOf } from '../errors.ts'
 import { count } from '../ledger/ledger.ts'
-import { createLogger, type Logger } from '../log/logger.ts'
+import type { Logger } from '../log/logger.ts'
 import type { OutputOptions } from '../supervisor/options.ts'
 import { addExamples, addGeneralOptions, addKafkaOptions, type ConfigFlags, configFlags } from './options.ts'
 import { requireBrokers } from './output.ts'
@@ -38,8 +38,11 @@ async function agent(flags: AgentFlags): Promise<number> {
   const loaded = await load()
   const { config } = loaded
   if (config.ship.sink === 'kafka') requireBrokers(loaded)
+  const [{ createLogger }, { startAgent }] = await Promise.all([
+    import('../log/logger.ts'),
+    import('../agent/agent.ts'),
+  ])
   const log = createLogger({ level: levelOf(flags, loaded), form: errorIsTerminal() ? 'lines' : 'json', times: true })
-  const { startAgent } = await import('../agent/agent.ts')
   const running = await startAgent({ loaded, file: configFilePath(flags.config), load, output: outputOf(loaded), log })
   const ended = await untilDone(running, config.shutdown.timeout, log)
   return conclude(ended, config.ship.sink === 'kafka', log)
