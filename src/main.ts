@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** The program. Only this module ends the process. */
 import { writeError, writeOutput } from './cli/terminal.ts'
-import { descriptorError, EXIT_DONE, EXIT_RUNTIME } from './errors.ts'
+import { descriptorError, EXIT_DONE, EXIT_RUNTIME, InterceptorError } from './errors.ts'
 import { setInliningBudgets } from './thread/v8-flags.ts'
 import { VERSION } from './version.ts'
 
@@ -9,19 +9,19 @@ setInliningBudgets()
 process.exit(await main(process.argv.slice(2)))
 
 async function main(args: readonly string[]): Promise<number> {
-  // Without the command line, which takes longer to load than all the rest.
-  if (args.length === 1 && (args[0] === '--version' || args[0] === '-V')) {
-    writeOutput(`${VERSION}\n`)
-    return EXIT_DONE
-  }
   try {
+    // Without the command line, which takes longer to load than all the rest.
+    if (args.length === 1 && (args[0] === '--version' || args[0] === '-V')) {
+      writeOutput(`${VERSION}\n`)
+      return EXIT_DONE
+    }
     // Loading some hundred files may already take more descriptors than the process is allowed.
     const { runCommandLine } = await import('./cli/program.ts')
     return await runCommandLine(args)
   } catch (error) {
-    const failure = descriptorError(error)
+    const failure = error instanceof InterceptorError ? error : descriptorError(error)
     if (failure === null) throw error
-    writeError(`interceptor: ${failure.message}\n${failure.hint ?? ''}\n`)
+    writeError(`interceptor: ${failure.message}\n${failure.hint === null ? '' : `${failure.hint}\n`}`)
     return EXIT_RUNTIME
   }
 }

@@ -4,6 +4,7 @@
  */
 import { writeSync } from 'node:fs'
 import { isatty } from 'node:tty'
+import { fileErrorText, runtimeError } from '../errors.ts'
 
 const STANDARD_OUTPUT = 1
 const STANDARD_ERROR = 2
@@ -16,13 +17,24 @@ export const outputIsTerminal = (): boolean => isatty(STANDARD_OUTPUT)
 /** Whether standard error is a terminal. */
 export const errorIsTerminal = (): boolean => isatty(STANDARD_ERROR)
 
-/** Writes a text to standard output. If the reader has closed it, the text is discarded without an error. */
-export const writeOutput = (text: string): void => writeAll(STANDARD_OUTPUT, text)
+/**
+ * Writes a text to standard output. If the reader has closed it, the text is discarded without an error.
+ *
+ * @throws InterceptorError (exit 1) if it cannot be written for another reason, such as a full disk
+ */
+export function writeOutput(text: string): void {
+  const error = writeAll(STANDARD_OUTPUT, text)
+  if (error === null || (error as NodeJS.ErrnoException).code === 'EPIPE') return
+  throw runtimeError(`cannot write the output: ${fileErrorText(error)}`, { cause: error })
+}
 
-/** Writes a text to standard error. If it is closed, the text is discarded. */
-export const writeError = (text: string): void => writeAll(STANDARD_ERROR, text)
+/** Writes a text to standard error. If that fails, the text is discarded: there is no other place to report it. */
+export function writeError(text: string): void {
+  writeAll(STANDARD_ERROR, text)
+}
 
-function writeAll(descriptor: number, text: string): void {
+/** @returns why not all of the text was written; null: it was */
+function writeAll(descriptor: number, text: string): unknown {
   const bytes = Buffer.from(text)
   let written = 0
   while (written < bytes.length) {
@@ -30,10 +42,11 @@ function writeAll(descriptor: number, text: string): void {
       written += writeSync(descriptor, bytes, written)
     } catch (error) {
       // Another process may have made the descriptor non-blocking: the reader is slow, not gone.
-      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') return
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') return error
       Atomics.wait(PAUSE, 0, 0, PAUSE_MS)
     }
   }
+  return null
 }
 
 const PAUSE = new Int32Array(new SharedArrayBuffer(4))

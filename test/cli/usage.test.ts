@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { closeSync, openSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { run } from './support.ts'
+import { MAIN, run } from './support.ts'
 
 const version = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')).version
 
@@ -121,6 +122,16 @@ test('usage: lists the interfaces for capture without one', async () => {
 test('usage: exits with 1 for a file that does not exist', async () => {
   const { code, stderr } = await run(['read', '/nowhere/x.pcap'])
   assert.deepEqual([code, stderr], [1, 'interceptor: cannot read /nowhere/x.pcap: no such file\n'])
+})
+
+test('usage: exits with 1 if standard output is full', { skip: process.platform !== 'linux' }, async () => {
+  for (const args of [['config', 'print'], ['config', 'schema'], ['--help'], ['--version'], ['doctor']]) {
+    const full = openSync('/dev/full', 'w')
+    const { status, stderr } = spawnSync(process.execPath, [MAIN, ...args], { stdio: ['ignore', full, 'pipe'] })
+    closeSync(full)
+    assert.equal(status, 1, args.join(' '))
+    assert.match(String(stderr), /^interceptor: cannot write the output: no space left on device\n/)
+  }
 })
 
 test('usage: exits with 1 for a directory', async () => {
