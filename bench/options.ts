@@ -19,6 +19,8 @@ Measures the program beside others over generated traffic and prints tables.
   --trace FILE     a pcap file of Ethernet frames, instead of the generated traces; repeatable
   --go-peer DIR    where the Go program to compare with has its source
   --json FILE      everything measured, as JSON
+  --check PERCENT  end with 1 when a ratio to Go or tshark is that much lower than in bench/baseline.json
+  --store          write the ratios of this run into bench/baseline.json
   --help
 
 Needs Linux. What else is missing here (root, tcpreplay, tshark, Go, Java) is named at the end.
@@ -33,6 +35,9 @@ export interface BenchOptions {
   traces: readonly string[]
   goPeer: string
   json: string | null
+  /** By how many percent a ratio may be lower than the baseline's; null: nothing is compared. */
+  check: number | null
+  store: boolean
 }
 
 /** @returns null when help was asked for and printed. @throws Error naming the argument that is wrong */
@@ -49,6 +54,8 @@ export function readOptions(args: string[]): BenchOptions | null {
       trace: { type: 'string', multiple: true, default: [] },
       'go-peer': { type: 'string', default: GO_PEER_SOURCE },
       json: { type: 'string' },
+      check: { type: 'string' },
+      store: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   })
@@ -66,6 +73,8 @@ export function readOptions(args: string[]): BenchOptions | null {
     traces: values.trace,
     goPeer: values['go-peer'],
     json: values.json ?? null,
+    check: values.check === undefined ? null : positive('--check', values.check),
+    store: values.store,
   }
 }
 

@@ -4,6 +4,7 @@
  */
 import { writeFileSync } from 'node:fs'
 import { measureAllocation } from './allocation.ts'
+import { isOffline, type OfflineData, ratiosOf, regressions, storeBaseline, storedBaseline } from './baseline.ts'
 import { measureDiscovery } from './discovery.ts'
 import { measureLive } from './live.ts'
 import { measureMemory } from './memory.ts'
@@ -42,6 +43,20 @@ async function measure(part: Part, options: BenchOptions, traces: readonly Trace
   }
 }
 
+/** Compares the ratios of this run with the baseline's, and stores them. */
+function compare(sections: readonly OfflineData[], { check, store }: BenchOptions): void {
+  const ratios = ratiosOf(sections)
+  if (check !== null) {
+    const baseline = storedBaseline()
+    const worse = regressions(ratios, baseline ?? {}, check)
+    const verdict = worse.length > 0 ? 'Slower than the baseline:' : 'No ratio is lower than the baseline allows.'
+    process.stdout.write(`\n${baseline === null ? 'There is no baseline for this Node.js.' : verdict}\n`)
+    for (const line of worse) process.stdout.write(`  ${line}\n`)
+    if (worse.length > 0) process.exitCode = 1
+  }
+  if (store) storeBaseline(ratios)
+}
+
 async function run(options: BenchOptions): Promise<void> {
   const machine = describeMachine()
   process.stdout.write(machineText(machine))
@@ -56,8 +71,9 @@ async function run(options: BenchOptions): Promise<void> {
   const missing = new Map(results.filter(isMissing).map(({ what, why }) => [what, why]))
   if (missing.size > 0) process.stdout.write('\nNot measured here:\n')
   for (const [what, why] of missing) process.stdout.write(`  ${what}: ${why}\n`)
-  if (options.json === null) return
   const sections = results.filter(isSection).map(({ title, data }) => ({ title, data }))
+  compare(sections.map(({ data }) => data).filter(isOffline), options)
+  if (options.json === null) return
   writeFileSync(
     options.json,
     `${JSON.stringify({ machine, sections, missing: Object.fromEntries(missing) }, null, 2)}\n`,
