@@ -33,6 +33,7 @@ const SPANNING: Readonly<Record<string, string>> = {
   'capture/files/tshark': 'captures in every format, against tshark',
   'cli/kafka': 'the commands that use Kafka',
   'cli/log-secrets': 'no log line holds captured content',
+  'cli/missing-system': 'commands without descriptors or /proc',
   'cli/usage': 'options and errors of every command',
   'discovery/kubernetes/kwok': 'the watch of pods, with kubelets that kwok simulates',
   'discovery/kubernetes/many-pods': 'the watch of pods, in a cluster of thousands',
