@@ -9,7 +9,6 @@
  * this machine lacks and how to get it (rig/needs.ts; with CI=true such tests fail), and the counts. Exit code 0 when no
  * test failed, else 1.
  */
-import { AssertionError } from 'node:assert'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { run } from 'node:test'
@@ -93,8 +92,9 @@ function countEvent(result: FileResult, path: string, { type, data }: TestEvent)
 /** node:test wraps what was thrown. An assertion's values are in its message already. */
 function describeError(error: Error | undefined): string {
   const thrown = error?.cause ?? error
-  if (thrown instanceof AssertionError) return String(thrown.stack)
-  return thrown instanceof Error ? inspect(thrown, { depth: 8, maxStringLength: 4000 }) : String(thrown)
+  if (!(thrown instanceof Error)) return String(thrown)
+  // From another process: only the name tells.
+  return thrown.name === 'AssertionError' ? String(thrown.stack) : inspect(thrown, { depth: 8, maxStringLength: 4000 })
 }
 
 async function runFile(path: string): Promise<FileResult> {
