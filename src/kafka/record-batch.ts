@@ -16,7 +16,7 @@
 import { crc32c } from '@node-rs/crc32'
 import { copyBytes } from '../ring/copy-bytes.ts'
 
-const BATCH_HEADER_BYTES = 61
+export const BATCH_HEADER_BYTES = 61
 const LENGTH_FROM = 12
 const CRC_AT = 17
 const ATTRIBUTES_AT = 21

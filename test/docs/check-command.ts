@@ -28,6 +28,7 @@ const OTHERS = [
   'ip',
   'jq',
   'kcat',
+  'kafka-topics',
   'kill',
   'ps',
   'setcap',

@@ -94,6 +94,25 @@ export class Batcher {
     batch.heldBytes += heldBytes
   }
 
+  /**
+   * Bytes of encoded records, apart for partitions that can be sent to and for those that cannot.
+   *
+   * @returns for those that cannot, by how much they are larger than what their pairs count for
+   */
+  encoded(isStalled: (leader: number) => boolean): { moving: number; stalledGrowth: number } {
+    let moving = 0
+    let stalledGrowth = 0
+    for (const lane of this.#lanes) {
+      const stalled = isStalled(lane.leader)
+      for (const batch of [lane.inFlight, ...lane.sealed, lane.open]) {
+        if (batch === null) continue
+        if (stalled) stalledGrowth += Math.max(0, batch.size - batch.heldBytes)
+        else moving += batch.size
+      }
+    }
+    return { moving, stalledGrowth }
+  }
+
   /** The batch a lane should send now, marked as in flight; null when it has none, waits, or has one in flight. */
   next(lane: Lane, nowMs: number): RecordBatch | null {
     if (lane.inFlight !== null || lane.retryAtMs > nowMs) return null

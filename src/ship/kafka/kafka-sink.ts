@@ -28,6 +28,14 @@ const MIN_BATCH_BYTES = 16 * 1024
 /** A batch is at most this share of the buffer, so that dropping one batch does not drop half of what waits. */
 const BATCH_SHARE = 8
 
+/**
+ * Share of the buffer that may wait as encoded records for brokers that accept them: pairs are encoded as they are sent,
+ * because JSON may take several times the memory.
+ */
+const ENCODED_SHARE = 8
+/** Encoded in one turn at most, so that the rings do not fill meanwhile. */
+const TURN_BYTES = 2 * 1024 * 1024
+
 /** A batch on its way, ready to be written. */
 interface Parcel {
   lane: Lane
@@ -47,6 +55,8 @@ export class KafkaSink implements Sink {
   readonly #encoder: RecordEncoder
   readonly #compressor: Compressor | null
   readonly #failing = new Set<number>()
+  /** The smallest batch of one pair that was refused for its size since the topic was last looked at. */
+  #refusedBytes = Infinity
   #nextDueMs = 0
 
   /** @throws InterceptorError (exit 2) when the settings cannot work here */
@@ -73,7 +83,7 @@ export class KafkaSink implements Sink {
   }
 
   get byteCount(): number {
-    return this.#batcher.byteCount
+    return this.#batcher.byteCount + this.#batcher.encoded((leader) => this.#isStalled(leader)).stalledGrowth
   }
 
   /** No broker that leads a partition answers, or none was ever found. */
@@ -98,8 +108,9 @@ export class KafkaSink implements Sink {
 
   pump(queue: PairQueue, nowMs: number): void {
     this.#cluster.refreshIfDue(nowMs)
-    if (this.#batcher.lanes.length > 0 && !this.away) this.#takeFrom(queue, nowMs)
+    const more = this.#batcher.lanes.length > 0 && !this.away && this.#takeFrom(queue, nowMs)
     this.#dispatch(nowMs)
+    if (more) this.#nextDueMs = nowMs
   }
 
   flush(nowMs: number): void {
@@ -124,15 +135,33 @@ export class KafkaSink implements Sink {
     return Promise.resolve()
   }
 
-  #takeFrom(queue: PairQueue, nowMs: number): void {
+  /** Encodes pairs of the queue. @returns whether this turn's share is used up, while more could be encoded */
+  #takeFrom(queue: PairQueue, nowMs: number): boolean {
     const { ledger, limit } = this.#context
-    while (ledger.shippedPairs + this.#batcher.pairs < limit && queue.front()) {
-      const error = this.#encoder.add(queue, nowMs)
+    const { moving } = this.#batcher.encoded((leader) => this.#isStalled(leader))
+    const window = this.#spec.bufferBytes / ENCODED_SHARE - moving
+    let room = Math.min(TURN_BYTES, window)
+    while (room > 0 && ledger.shippedPairs + this.#batcher.pairs < limit && queue.front()) {
+      const added = this.#encoder.add(queue, nowMs, this.#maxBatchBytes)
       queue.pop()
-      if (error === null) continue
+      if (typeof added === 'number') {
+        room -= added
+        continue
+      }
       ledger.dropped('rejected', 1)
-      this.#log.warn(`a pair could not be read back and was left out: ${error.message}`)
+      this.#log.warn(`a pair cannot be shipped and is dropped: ${added.message}`)
     }
+    return room <= 0 && window > TURN_BYTES
+  }
+
+  #isStalled(leader: number): boolean {
+    return leader === -1 || this.#failing.has(leader)
+  }
+
+  /** What the topic accepts of an uncompressed batch; how far a compressed one shrinks shows when it is sent. */
+  get #maxBatchBytes(): number {
+    if (this.#compressor !== null) return Infinity
+    return Math.min(this.#cluster.maxMessageBytes ?? Infinity, this.#refusedBytes - 1)
   }
 
   /** Sends what is ready, and notes when to look again. */
@@ -203,6 +232,7 @@ export class KafkaSink implements Sink {
       return
     }
     this.#context.ledger.dropped('rejected', 1)
+    if (failure === 'tooLarge') this.#refusedBytes = Math.min(this.#refusedBytes, batch.size)
     const why = failure === 'tooLarge' ? `it is too large (${batch.size} bytes)` : 'it is invalid there'
     this.#log.warn(`Kafka refuses a pair, which is dropped: ${why}`, { code, bytes: batch.size })
     this.#batcher.done(lane)
@@ -246,6 +276,9 @@ export class KafkaSink implements Sink {
 
   #clusterChanged(recovered: boolean): void {
     this.#batcher.setLeaders(this.#cluster.leaders)
+    this.#refusedBytes = Infinity
+    const { maxMessageBytes } = this.#cluster
+    if (maxMessageBytes !== null) this.#batcher.batchBytes = Math.min(this.#batcher.batchBytes, maxMessageBytes)
     this.#failing.clear()
     if (recovered) for (const lane of this.#batcher.lanes) lane.retryAtMs = 0
     this.#context.wake()

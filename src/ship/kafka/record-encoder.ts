@@ -1,4 +1,6 @@
 /** Lays pairs as records: value, key, headers, partition. No object per pair on the way from the queue to the batch. */
+
+import { BATCH_HEADER_BYTES } from '../../kafka/record-batch.ts'
 import { encodeValue, type ValueFormat } from '../../pair/encode-value.ts'
 import type { PairQueue } from '../pair-queue.ts'
 import type { Batcher } from './batcher.ts'
@@ -36,27 +38,37 @@ export class RecordEncoder {
   /**
    * Appends the pair at the queue's front to its partition's batch; the queue stays as it is.
    *
-   * @returns why the pair cannot be read; null when all is well
+   * @param maxBatchBytes the largest batch that the topic accepts; a pair that needs more is not appended
+   * @returns bytes of the record, about; or why the pair cannot be shipped
    */
-  add(queue: PairQueue, nowMs: number): Error | null {
+  add(queue: PairQueue, nowMs: number, maxBatchBytes: number): number | Error {
     const { bytes, start, length } = queue
     if (this.#format === 'msgpack' && !this.#decode) {
-      this.#append(queue, bytes, start, length, nowMs)
-      return null
+      return this.#append(queue, bytes, start, length, nowMs, maxBatchBytes)
     }
     const value = encodeValue(bytes.subarray(start, start + length), this.#format, this.#decode)
-    if (value instanceof Error) return value
-    this.#append(queue, value, 0, value.length, nowMs)
-    return null
+    return value instanceof Error ? value : this.#append(queue, value, 0, value.length, nowMs, maxBatchBytes)
   }
 
-  #append(queue: PairQueue, value: Uint8Array, start: number, length: number, nowMs: number): void {
+  #append(
+    queue: PairQueue,
+    value: Uint8Array,
+    start: number,
+    length: number,
+    nowMs: number,
+    maxBatchBytes: number,
+  ): number | Error {
     const idAt = findId(queue.bytes, queue.start, queue.length)
     this.#headers.lay(queue.bytes, idAt, idAt === -1 ? 0 : idLength(queue.bytes, idAt), queue.micros)
     const headers = this.#headers.bytes
+    const recordBytes = length + headers.length + FRAMING_BYTES
+    if (recordBytes + BATCH_HEADER_BYTES - FRAMING_BYTES > maxBatchBytes) {
+      return new Error(`its record of ${recordBytes} bytes is larger than the topic’s max.message.bytes`)
+    }
     const partition = this.#partitioner.assign(queue.connection, queue.server, this.#batcher.lanes.length)
-    const batch = this.#batcher.batchFor(partition, length + headers.length + FRAMING_BYTES, nowMs)
+    const batch = this.#batcher.batchFor(partition, recordBytes, nowMs)
     batch.append(value, start, length, this.#partitioner.key, headers, Date.now(), nowMs - queue.ageMs(nowMs))
     this.#batcher.added(batch, queue.recordBytes)
+    return recordBytes
   }
 }

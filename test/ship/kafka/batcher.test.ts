@@ -140,6 +140,19 @@ test('batcher: batches of a partition that is gone go to one that is there', () 
   assert.equal(batcher.byteCount, 0)
 })
 
+test('batcher: encoded bytes are told apart by whether their broker accepts them', () => {
+  const batcher = makeBatcher()
+  batcher.setLeaders([1, 2])
+  for (let number = 0; number < 30; number += 1) add(batcher, number % 2, number, 0, 600)
+  batcher.next(batcher.lanes[0], 100)
+  const all = batcher.encoded(() => false)
+  assert.ok(all.moving > 30 * 600)
+  assert.equal(all.stalledGrowth, 0)
+  const { moving, stalledGrowth } = batcher.encoded((leader) => leader === 2)
+  assert.ok(moving > 15 * 600 && moving < 16 * 700)
+  assert.ok(stalledGrowth > 15 * (600 - HELD) && stalledGrowth < 16 * 700)
+})
+
 test('batcher: a partition without a leader is not due', () => {
   const batcher = makeBatcher()
   batcher.setLeaders([-1, -1])
