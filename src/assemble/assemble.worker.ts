@@ -12,15 +12,15 @@ import { PairRingSink } from './pair-ring-sink.ts'
 import { warmUp } from './warm-up.ts'
 import type { AssembleTask, FromAssembler, ToAssembler } from './worker-data.ts'
 
-/** How long an idle assembler sleeps at most before it shows a heartbeat. */
+/** Longest sleep of an idle assembler, between two heartbeats. */
 const IDLE_MS = 100
 const WARM_UP_RING_BYTES = 256 * 1024
-/** After work, how long to let frames gather before asking to be woken for them. A ring holds 20 times as much. */
+/** How long frames may gather after a block before a wake-up is requested. A ring holds 20 times as many. */
 const NAP_MS = 1
 
 const post = (message: FromAssembler): void => parentPort?.postMessage(message)
 
-/** Works until the rings are closed and empty, or until COMMAND_STOP. Whatever it throws makes the supervisor restart it. */
+/** Runs until the rings are closed and empty, or until COMMAND_STOP. A failure makes the supervisor restart the slot. */
 export function assemble(task: AssembleTask): void {
   const bell = new Doorbell(task.ownBell)
   const control = new Control(task.control)
@@ -51,7 +51,7 @@ export function assemble(task: AssembleTask): void {
     try {
       for (const ring of rings) worked += takeBlock(assembler, ring, mail, obey)
     } finally {
-      // Also when it fails: what is whole has been counted as kept.
+      // Also after a failure: complete pairs have been counted as kept.
       pairs.flush()
     }
     if (worked > 0) {
@@ -85,7 +85,7 @@ function take(assembler: Assembler, message: ToAssembler): void {
   }
 }
 
-/** Live capture cannot wait for a cold assembler. Its pairs go to a ring of their own, and nowhere from there. */
+/** Live capture cannot wait for a cold assembler. The warm-up's pairs go to a ring of their own and are discarded. */
 function warmUpLive(arena: Arena, { options }: AssembleTask, createSink: (ring: RingProducer) => PairSink): void {
   const shared = allocateRing(WARM_UP_RING_BYTES)
   const ring = new RingProducer(shared, new Doorbell(Doorbell.allocate()))
@@ -96,7 +96,7 @@ function warmUpLive(arena: Arena, { options }: AssembleTask, createSink: (ring: 
   })
 }
 
-/** Works through one block of a ring. @returns bytes taken */
+/** Processes one block of a ring. @returns its length in bytes */
 function takeBlock(
   assembler: Assembler,
   ring: RingConsumer,
@@ -105,10 +105,10 @@ function takeBlock(
 ): number {
   let length = assembler.wholeRecords(ring.peek(assembler.input, BLOCK_BYTES))
   if (length === 0) length = assembler.wholeRecords(ring.peek(assembler.input, assembler.input.length))
-  // Behind the look into the ring: what was said before a frame came is known before the frame is met.
+  // Read messages after the ring was peeked at, so that those sent before a frame are applied before the frame.
   mail.read(obey)
   if (length === 0) return 0
-  // Released first: the block is a private copy, and a frame that we cannot work through is not met again after a restart.
+  // Release first: the block is a private copy, and a frame that makes the assembler fail is not read again after a restart.
   ring.release(length)
   assembler.consume(length)
   return length

@@ -1,10 +1,10 @@
 /**
- * The assembler: records of a frame ring in, pairs out. Wires the parts that own one step each:
+ * The assembler: records of a frame ring in, pairs out. Connects the parts, each of which owns one step:
  *
  *     record → ConnectionTracker → Reassembler → Connections → MessageParser → Exchanges → PairSink
  *              flow, handshake     order, holes   protocol      framing         pairing, rules, encoding
  *
- * Pure: bytes and packet times in, calls of the sink out; the worker around it owns rings, threads and waiting.
+ * It does no I/O: bytes and packet times in, calls of the sink out. The worker around it owns rings, threads and waiting.
  */
 
 import { ASSEMBLE_COUNTERS } from '../ledger/counters.ts'
@@ -48,30 +48,30 @@ export interface AssemblerOptions extends VantagePolicy {
   /** Name of the node, for the pairs. */
   node: string
   filter: FilterConfig
-  /** Keep every pair whatever the rules say; size limits stay. */
+  /** Keep every pair, whatever the rules; size limits still apply. */
   everything: boolean
   messageBytes: number
   pairBytes: number
   responseTimeoutMicros: number
   /** A connection without segments for this long is closed. */
   idleTimeoutMicros: number
-  /** Connections tracked at once. */
+  /** Maximum number of connections tracked at the same time. */
   flows: number
-  /** Bound of everything held: messages waiting, segments behind holes, heads cut between segments. */
+  /** Bound on all bytes held: messages waiting, segments behind holes, heads cut between segments. */
   poolBytes: number
 }
 
 const C = ASSEMBLE_COUNTERS.index
 
-/** A ring block is copied in pieces of this size; a larger record comes alone. */
+/** A ring is copied in blocks of this size; a larger record is copied alone. */
 export const BLOCK_BYTES = 64 * 1024
 const INPUT_BYTES = MAX_FRAME_BYTES + BLOCK_BYTES
-/** Addresses are signed words; what the arena needs beside its regions is far below the rest. */
+/** Addresses are signed words; the rest is far more than the arena needs beside its regions. */
 const LARGEST_ARENA = 2 ** 31 - 2 ** 26
 
-/** The memory that an assembler with these options works in. One at a time: a later one takes the place of an earlier. */
+/** The memory that an assembler with these options works in. A later assembler on the same arena replaces an earlier one. */
 export function assemblerArena({ messageBytes, pairBytes, poolBytes }: AssemblerOptions): Arena {
-  // Encoding at most doubles a message: a byte of a head may become two, a field costs less than it took on the wire twice.
+  // Encoding at most doubles a message: a byte of a head may become two, and a field takes less than twice its bytes.
   const scratchBytes = 2 * Math.max(messageBytes, pairBytes) + PAIR_FRAME_BYTES
   const room = LARGEST_ARENA - INPUT_BYTES - messageBytes - scratchBytes
   return new Arena(INPUT_BYTES, messageBytes, scratchBytes, Math.min(poolBytes, room))
@@ -79,7 +79,7 @@ export function assemblerArena({ messageBytes, pairBytes, poolBytes }: Assembler
 
 export class Assembler {
   readonly arena: Arena
-  /** Where ring blocks are put before `consume`. */
+  /** Where the caller copies ring blocks before `consume`. */
   readonly input: Uint8Array
   readonly #pool: BlockPool
   readonly #tracker: ConnectionTracker
@@ -96,8 +96,8 @@ export class Assembler {
   /**
    * @param arena of `assemblerArena`
    * @param counts an ASSEMBLE_COUNTERS block
-   * @param sink takes finished pairs, which lie in the arena
-   * @param announced told of each interface that a record announces
+   * @param sink receives finished pairs, which are in the arena
+   * @param announced called for each interface that a record announces
    */
   constructor(
     arena: Arena,
@@ -117,8 +117,8 @@ export class Assembler {
     const pairs = new PairWriter(arena, pool, flows, messages, vantages, options.node)
     const outcomes = new Outcomes(arena, pool, pairs, options, counts, sink)
     const position = new Position()
-    const told = { time, position, vantages, limits: options, counts }
-    const exchanges = new Exchanges({ arena, pool, head, filter, messages, outcomes, ...told })
+    const shared = { time, position, vantages, limits: options, counts }
+    const exchanges = new Exchanges({ arena, pool, head, filter, messages, outcomes, ...shared })
     const parser = new MessageParser(arena, pool, head, exchanges, time, position, options.messageBytes)
     const connections = new Connections(arena, pool, head, parser, exchanges, counts, vantages)
     const reassembler = new Reassembler(pool, counts, time, connections)
@@ -143,7 +143,7 @@ export class Assembler {
     this.#counts = counts
   }
 
-  /** Bytes held now, of `poolBytes`. */
+  /** Bytes of `poolBytes` in use. */
   get heldBytes(): number {
     return this.#pool.usedBytes
   }
@@ -152,7 +152,7 @@ export class Assembler {
    * Measures the whole records in the first `available` bytes of `input`, which were read from a ring, and counts their
    * frames as read. Called once for each block that is consumed.
    *
-   * @returns their bytes together, padding included; 0 when the first record is cut
+   * @returns their total length, padding included; 0 when the first record is cut
    */
   wholeRecords(available: number): number {
     const { view, input } = this.arena
@@ -172,7 +172,7 @@ export class Assembler {
     return at
   }
 
-  /** Works through the whole records in the first `length` bytes of `input`. */
+  /** Processes the whole records in the first `length` bytes of `input`. */
   consume(length: number): void {
     const { view, input } = this.arena
     const end = input + length
@@ -187,14 +187,14 @@ export class Assembler {
     this.#exchanges.expire()
   }
 
-  /** Makes an interface known, as its record in the ring does, or what is known of it anew. */
+  /** Adds an interface, as its record in the ring does, or replaces what is known of it. */
   addInterface(id: number, info: InterfaceInfo): void {
     this.#domains[id] = info.domain
     this.#pairs.addInterface(id, info)
     this.#vantages.addInterface(id, info)
   }
 
-  /** Replaces what is known of these addresses' pods. */
+  /** Replaces the pods that hold these addresses. */
   setAddresses(entries: readonly AddressEntry[]): void {
     this.#vantages.setAddresses(entries)
   }
@@ -204,7 +204,7 @@ export class Assembler {
     this.#vantages.setPolicy(policy)
   }
 
-  /** The rules from now on: each head is judged by those that hold when it comes. */
+  /** Replaces the rules: each head is judged by those in force when it arrives. */
   setFilter(filter: FilterConfig): void {
     this.#filter.configure(filter)
   }

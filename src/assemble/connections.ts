@@ -1,6 +1,6 @@
 /**
- * Between TCP and HTTP: finds out what a flow carries and which side is the client, and gives its bytes, gaps and ends to
- * the HTTP parser. Direction is by handshake, else by content, never by who was seen first.
+ * Between TCP and HTTP: recognises the protocol of a flow and which side is the client, and passes its bytes, gaps and ends
+ * to the HTTP parser. The client is known by the handshake, or else by content, never by which side was captured first.
  */
 
 import { ASSEMBLE_COUNTERS } from '../ledger/counters.ts'
@@ -39,7 +39,7 @@ import { KEEP, LEAVE_OUT, type Vantages } from './vantage/vantage.ts'
 
 const C = ASSEMBLE_COUNTERS.index
 
-/** Why messages of an ended stream are given up, by END_ value. */
+/** Why messages of an ended stream are abandoned, by END_ value. */
 const REASONS: readonly number[] = (() => {
   const reasons: number[] = []
   reasons[END_FIN] = REASON_CLOSED
@@ -135,7 +135,7 @@ export class Connections implements StreamConsumer, FlowOwner {
     this.#spare.push(http)
   }
 
-  /** @returns the connection to parse with, or null while (or because) it is none of HTTP/1 */
+  /** @returns the connection to parse with; null while it is not recognised as HTTP/1, or because it is another protocol */
   #recognise(flow: Flow, direction: Direction, at: number, end: number): HttpConnection | null {
     const kind = sniff(this.#arena, at, end)
     if (kind === SNIFF_TLS || kind === SNIFF_HTTP2) {
@@ -160,7 +160,7 @@ export class Connections implements StreamConsumer, FlowOwner {
     return false
   }
 
-  /** Without the beginning of the streams only a whole start line and a field tell. */
+  /** Midstream, require a complete start line and one header field. */
   #recogniseMidstream(flow: Flow, direction: Direction, at: number, end: number): HttpConnection | null {
     let client = flow.clientDirection
     if (client === -1) {

@@ -14,10 +14,10 @@ import { COMMAND_STOP, type Control } from '../thread/control.ts'
 import type { PairSink } from './http1/outcomes.ts'
 import type { Arena } from './memory/arena.ts'
 
-/** How long a wait for room sleeps at most before it looks at its command and shows a heartbeat. */
+/** Longest sleep while waiting for room, between two heartbeats. */
 const WAIT_SLICE_MS = 100
 
-/** Puts finished pairs into the ring to the shipper, in records laid out as ring/layout.ts says. */
+/** Writes finished pairs into the ring to the shipper, as records of ring/layout.ts. */
 export class PairRingSink implements PairSink {
   readonly #arena: Arena
   readonly #ring: RingProducer

@@ -1,5 +1,5 @@
 /**
- * What a flow carries, told from the first bytes of a stream, so that what is not HTTP/1 costs nothing afterwards.
+ * Recognises the protocol of a flow by the first bytes of a stream, so that protocols other than HTTP/1 cost little.
  */
 import type { Arena } from './memory/arena.ts'
 

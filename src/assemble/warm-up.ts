@@ -1,9 +1,9 @@
 /**
- * Runs made-up traffic through a throwaway assembler, so that live capture begins with compiled code: a cold assembler is
- * some ten times slower for its first tens of thousands of frames, and a kernel ring holds a few hundredths of a second of
- * a busy link. Files need none of this: they wait.
+ * Runs synthetic traffic through a temporary assembler, so that live capture begins with compiled code: a cold assembler is
+ * about ten times slower for its first tens of thousands of frames, while a kernel ring holds a few hundredths of a second
+ * of a busy link. File input does not need it: the reader waits.
  *
- * The traffic has every shape that is common on the wire: small and large heads, counted and chunked bodies, several
+ * The traffic has the shapes that are common on the wire: small and large heads, counted and chunked bodies, several
  * segments, some out of order, both IP versions.
  */
 import { ASSEMBLE_COUNTERS, allocateCounters } from '../ledger/counters.ts'
@@ -26,11 +26,11 @@ import type { PairSink } from './http1/outcomes.ts'
 import type { Arena } from './memory/arena.ts'
 import { FLAG_ACK, FLAG_FIN, FLAG_SYN } from './tcp/header.ts'
 
-/** Enough for the optimising compiler to have seen every loop often (measured: more changes nothing). */
+/** Enough for V8 to optimise every loop (measured: more has no effect). */
 const ROUNDS = 40
-/** Connections open at the same time, so that queues, lists and buckets hold more than one. */
+/** Connections open at the same time, so that queues, lists and buckets hold several. */
 const FLOWS = 64
-/** Distinct client ports: more than the flow table begins with. */
+/** Distinct client ports: more than the flow table's initial capacity. */
 const PORTS = 1500
 const SEGMENT_BYTES = 1400
 
@@ -61,9 +61,9 @@ const EXCHANGES: readonly (readonly [Uint8Array, Uint8Array])[] = [
 ].map(([request, response]) => [bytesOf(request as string), bytesOf(response as string)] as const)
 
 /**
- * @param arena the one the assembler will really have
- * @param sink as it will really have, over a ring of its own
- * @param drain empties that ring; called now and then
+ * @param arena the one that the real assembler will use
+ * @param sink of the same class as the real one, over a ring of its own
+ * @param drain empties that ring; called after each round
  */
 export function warmUp(arena: Arena, options: AssemblerOptions, sink: PairSink, drain: () => void): void {
   const assembler = new Assembler(arena, { ...options, flows: PORTS }, allocateCounters(ASSEMBLE_COUNTERS), sink)
@@ -76,7 +76,7 @@ export function warmUp(arena: Arena, options: AssemblerOptions, sink: PairSink, 
   assembler.finish()
 }
 
-/** Lays frame records (ring/layout.ts) into the assembler's input. */
+/** Writes frame records (ring/layout.ts) into the assembler's input. */
 class Traffic {
   readonly #assembler: Assembler
   readonly #view: DataView
@@ -95,7 +95,7 @@ class Traffic {
     this.#view = new DataView(this.#bytes.buffer, this.#bytes.byteOffset, this.#bytes.byteLength)
   }
 
-  /** Opens FLOWS connections, has every exchange on all of them side by side, and closes most of them. */
+  /** Opens FLOWS connections, runs every exchange on all of them in parallel, and closes most of them. */
   round(round: number): void {
     this.#eachFlow(round, (flow) => {
       this.#seqs[2 * flow] = round * 100_003
@@ -127,7 +127,7 @@ class Traffic {
     }
   }
 
-  /** Lets the assembler work through what was laid. */
+  /** Has the assembler process the records written so far. */
   flush(): void {
     this.#assembler.consume(this.#assembler.wholeRecords(this.#at))
     this.#at = 0
@@ -178,7 +178,7 @@ class Traffic {
     this.#at += align8(length)
   }
 
-  /** 10.0.0.1 and 10.0.0.2, or fd00::1 and fd00::2; lengths and checksums are nobody's business here. */
+  /** 10.0.0.1 and 10.0.0.2, or fd00::1 and fd00::2; lengths and checksums are not checked. */
   #addresses(ip: number, side: 0 | 1): void {
     const view = this.#view
     view.setUint8(ip, this.#ipv6 ? 0x60 : 0x45)

@@ -164,7 +164,7 @@ export class TcpScript {
 const other = (side: Side): Side => (side === 'client' ? 'server' : 'client')
 
 /** A segment's payload in pieces of at most `size` bytes; its SYN goes with the first, its FIN with the last. */
-function cut(segment: Segment, size: number): Segment[] {
+export function cut(segment: Segment, size: number): Segment[] {
   const { payload, flags } = segment
   if (payload.length <= size) return [segment]
   const pieces: Segment[] = []

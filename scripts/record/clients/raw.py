@@ -3,6 +3,7 @@
 raw.py HOST PORT STEP...   each step is one of
   text:STRING   send the string, with \\r \\n \\xNN escapes undone
   file:PATH     send a file's bytes
+  oob:STRING    like text, with its last byte urgent (MSG_OOB)
   wait:SECONDS  wait
   bytes:N:STRING like text, but one segment per N bytes (TCP_NODELAY, a short wait between)
   pad:N         send N letters
@@ -43,6 +44,8 @@ for step in sys.argv[3:]:
     try:
         if kind == 'text':
             sock.sendall(unescape(rest))
+        elif kind == 'oob':
+            sock.send(unescape(rest), socket.MSG_OOB)
         elif kind == 'file':
             sock.sendall(open(rest, 'rb').read())
         elif kind == 'pad':

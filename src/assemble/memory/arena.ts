@@ -12,7 +12,7 @@ import { RESULTS_AT, RESULTS_BYTES, SCANNER_END } from '../head-scanner/layout.t
  *     +-----------+---------+-------------------+----------------+--------------------+---------------+------------------+
  *
  * The operating system backs pages when they are first touched, so a large pool costs nothing until it is used.
- * Word-wise loops read and write up to 15 bytes past a range; every region ends in slack for that.
+ * Loops over words read and write up to 15 bytes past a range; every region ends in slack for that.
  */
 export class Arena {
   readonly bytes: Uint8Array
@@ -48,22 +48,22 @@ export class Arena {
     this.results = new Int32Array(memory.buffer, RESULTS_AT, RESULTS_BYTES / 4)
   }
 
-  /** Makes room for other templates. */
+  /** Removes all templates. */
   clear(): void {
     this.#template = 0
   }
 
-  /** Copies `length` bytes; may clobber up to 15 bytes after the target range. Ranges of under 97 bytes must not overlap. */
+  /** Copies `length` bytes; may overwrite up to 15 bytes after the target range. Ranges below 97 bytes must not overlap. */
   copy(to: number, from: number, length: number): void {
     if (length > WORD_LOOP_BYTES) this.headScanner.copy(to, from, length)
     else copyWords(this.view, to, from, length)
   }
 
   /**
-   * Keeps constant bytes until `clear`. Start-up only.
+   * Stores constant bytes until `clear`. Start-up only.
    *
    * @returns their address
-   * @throws RangeError when the region is full: the set of templates is fixed, so that is a programmer's fault
+   * @throws RangeError when the region is full, which is a programming error: the set of templates is fixed
    */
   addTemplate(content: Uint8Array): number {
     const at = this.#template
@@ -75,8 +75,8 @@ export class Arena {
 }
 
 /**
- * Copies by words, 16 bytes a turn: most strings take one turn and so no branch that could be predicted wrongly.
- * Clobbers up to 15 bytes after the target range, 16 where `length` is 0. The ranges must not overlap.
+ * Copies by words, 16 bytes an iteration: most strings take one, so that no branch is mispredicted.
+ * Overwrites up to 15 bytes after the target range, 16 where `length` is 0. The ranges must not overlap.
  */
 export function copyWords(view: DataView, to: number, from: number, length: number): void {
   let i = 0
@@ -96,5 +96,5 @@ const SLACK_BYTES = 64
 /** Slots that hold the ends of connections as pairs name them (encode/ends.ts), and the bytes of one. */
 export const ENDS_SLOTS = 2048
 export const ENDS_SLOT_BYTES = 176
-/** Up to here a loop over words beats a call (measured). */
+/** Up to this length a loop over words is faster than a call (measured). */
 const WORD_LOOP_BYTES = 96

@@ -1,17 +1,17 @@
 /**
- * Bytes that must outlive the segment they came in (messages waiting for their other half, segments waiting for a hole,
- * heads cut between segments) are kept in chains of fixed blocks. One pool per assembler bounds all of them together.
+ * Stores bytes that outlive the segment they arrived in (messages waiting for their other half, segments behind a hole,
+ * heads cut between segments) in chains of fixed blocks. One pool per assembler bounds all of them together.
  *
- * At the bound `append` answers false and changes nothing; the caller gives up what it was keeping and counts it.
+ * At the bound `append` returns false and changes nothing; the caller gives up what it was storing and counts it.
  */
 import type { Arena } from './arena.ts'
 
-/** Distance of blocks; what one holds is less, so that word-wise copies cannot touch the next block. */
+/** Distance of blocks. A block holds less, so that copies by words cannot touch the next one. */
 const BLOCK_STRIDE = 2048
 export const BLOCK_BYTES = BLOCK_STRIDE - 16
 const NONE = -1
 
-/** A sequence of bytes in a pool. Owned by whoever holds the object; empty after `free`. */
+/** A sequence of bytes in a pool. Owned by the holder of the object; empty after `free`. */
 export class Chain {
   first = NONE
   last = NONE
@@ -33,7 +33,7 @@ export class BlockPool {
     this.#next = new Int32Array(this.#blocks)
   }
 
-  /** Bytes taken from the bound, whole blocks. */
+  /** Bytes in use, in whole blocks. */
   get usedBytes(): number {
     return this.#used * BLOCK_STRIDE
   }
@@ -67,7 +67,7 @@ export class BlockPool {
   }
 
   /**
-   * Takes a block for an empty chain, to be written in place: up to BLOCK_BYTES from there on. `filled` must follow.
+   * Allocates a block for an empty chain, to be written in place: up to BLOCK_BYTES. `filled` must follow.
    *
    * @returns the block's address; -1 when the pool has no room
    */
@@ -75,7 +75,7 @@ export class BlockPool {
     return this.#used < this.#blocks ? this.#address(this.#take(chain)) : -1
   }
 
-  /** `length` bytes were written to the block that `claim` gave. */
+  /** `length` bytes were written to the block that `claim` returned. */
   filled(chain: Chain, length: number): void {
     chain.length = length
   }
@@ -105,7 +105,7 @@ export class BlockPool {
     return this.#address(block)
   }
 
-  /** Gives the chain's blocks back; the chain is empty afterwards. */
+  /** Returns the chain's blocks to the pool; the chain is empty afterwards. */
   free(chain: Chain): void {
     if (chain.first === NONE) return
     let blocks = 1

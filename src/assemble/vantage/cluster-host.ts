@@ -1,6 +1,6 @@
 /**
- * Whether a Host names a service inside the cluster (Kubernetes, "DNS for Services and Pods"). Asked where a sidecar hides
- * the server's address. Pure.
+ * Decides whether a Host field names a service inside the cluster (Kubernetes, "DNS for Services and Pods"), for pods whose
+ * sidecar hides the server's address.
  */
 import { isIP } from 'node:net'
 import { addressWords, type Networks } from './network-set.ts'

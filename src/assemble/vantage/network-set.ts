@@ -7,7 +7,7 @@ interface Network {
   readonly masks: Int32Array
 }
 
-/** Four words of an address, IPv4 in the first, big-endian, and which of the two it is. */
+/** Four big-endian words of an address, of which IPv4 uses the first. */
 export interface AddressWords {
   readonly ipv6: boolean
   readonly words: Int32Array
@@ -27,7 +27,7 @@ export function addressWords(text: string): AddressWords {
 export class Networks {
   readonly #networks: readonly Network[]
 
-  /** @param cidrs such as `10.0.0.0/8`; a bare address is a network of its own. @throws TypeError when one is neither */
+  /** @param cidrs such as `10.0.0.0/8`, or bare addresses. @throws TypeError when one is neither */
   constructor(cidrs: readonly string[]) {
     this.#networks = cidrs.map(parseNetwork)
   }

@@ -1,7 +1,4 @@
-/**
- * A pod as a pair carries it (contract, "A pair"): MessagePack, made once for each pod and container and spliced into
- * every pair from then on.
- */
+/** A pod as pairs contain it (docs/pair.md): MessagePack, encoded once for each pod and container and copied into pairs. */
 import { Packr } from 'msgpackr'
 import type { EndpointPod } from '../../pair/endpoint-pod.ts'
 
@@ -18,7 +15,7 @@ export class PodBytes {
     this.namespace = pod.identity.namespace
   }
 
-  /** @param port where it is the server: that of its socket; 0: nobody knows */
+  /** @param port of its socket, where the pod is the server; 0 where it is unknown */
   at(port: number): Uint8Array {
     const { container, containersByPort } = this.#pod
     const name = containersByPort[port] ?? container ?? ''
@@ -31,7 +28,7 @@ export class PodBytes {
   }
 }
 
-/** Keys in the order of the schema: readers that copy a pair on without making objects go by it. */
+/** Keys in the order of the schema: readers that copy a pair without decoding it rely on the order. */
 function encode({ identity }: EndpointPod, container: string): Uint8Array {
   const { name, namespace, uid, workload, labels } = identity
   const owner = workload === null ? null : { kind: workload.kind, name: workload.name }

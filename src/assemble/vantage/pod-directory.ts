@@ -1,9 +1,9 @@
-/** Which pod held an address, and when. Kept by whoever lays pairs; changed by the main thread's messages alone. */
+/** Which pod held an address, and when. One per assembler; only messages of the main thread change it. */
 import type { AddressEntry, AddressHolder } from '../../pair/endpoint-pod.ts'
 import { type AddressWords, addressWords } from './network-set.ts'
 import { PodBytes } from './pod-bytes.ts'
 
-/** A pod's first packets may be captured before it is known to hold its address, and its last ones come after its end. */
+/** A pod's first packets may be captured before its address is known, and its last ones after its end. */
 const SLACK_MICROS = 10_000_000
 
 interface Holder {
@@ -18,11 +18,11 @@ interface Entry {
 }
 
 export class PodDirectory {
-  /** By a hash of the address, so that a look-up makes no string. */
+  /** By a hash of the address, so that a lookup creates no string. */
   readonly #entries = new Map<number, Entry[]>()
   readonly #namespaces = new Map<string, number>()
 
-  /** Replaces what is known of these addresses. */
+  /** Replaces the holders of these addresses. */
   set(entries: readonly AddressEntry[]): void {
     for (const { address, holders } of entries) {
       const key = addressWords(address)
@@ -31,12 +31,12 @@ export class PodDirectory {
     }
   }
 
-  /** Whether some pod known here is of that namespace. */
+  /** Whether a known pod is in that namespace. */
   hasNamespace(namespace: string): boolean {
     return this.#namespaces.has(namespace)
   }
 
-  /** @returns the pod that held the address at a packet time, microseconds; null when none did, as far as is known */
+  /** @returns the pod that held the address at a packet time, microseconds; null when none is known */
   find(key: AddressWords, micros: number): PodBytes | null {
     const entry = this.#entries.get(hash(key))?.find((other) => same(other.key, key))
     if (entry === undefined) return null
