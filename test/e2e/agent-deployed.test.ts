@@ -59,6 +59,7 @@ suite('the agent as deployed', { skip }, () => {
   /** Installs the chart. @returns the pod that its DaemonSet would make, and its configuration */
   async function install(): Promise<{ spec: PodSpec; config: string }> {
     const values = [
+      'image.repository=interceptor',
       `config.kafka.brokers={${broker.plaintext}}`,
       `config.kafka.topic=${TOPIC}`,
       `config.admin.address=127.0.0.1:${ADMIN_PORT}`,
