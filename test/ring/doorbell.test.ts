@@ -38,7 +38,7 @@ function startPartner(turns: number): { own: Doorbell; other: Doorbell; turn: In
   }
 }
 
-test('Doorbell: two threads take turns without losing a wake-up', { timeout: 60_000 }, async () => {
+test('Doorbell: two threads alternate without losing a wake-up', { timeout: 60_000 }, async () => {
   const turns = 40_000
   const { own, other, turn, done } = startPartner(turns)
   for (let expected = 0; expected < turns; expected += 2) {
@@ -49,7 +49,7 @@ test('Doorbell: two threads take turns without losing a wake-up', { timeout: 60_
   assert.equal(await done, 'done')
 })
 
-test('Doorbell: waiting asynchronously loses no wake-up either', { timeout: 60_000 }, async () => {
+test('Doorbell: waitAsync loses no wake-up either', { timeout: 60_000 }, async () => {
   const turns = 4000
   const { own, other, turn, done } = startPartner(turns)
   for (let expected = 0; expected < turns; expected += 2) {
@@ -60,7 +60,7 @@ test('Doorbell: waiting asynchronously loses no wake-up either', { timeout: 60_0
   assert.equal(await done, 'done')
 })
 
-test('Doorbell: does not sleep when there is work, and wakes at its timeout when there is none', {
+test('Doorbell: does not sleep when there is work, and wakes at its timeout otherwise', {
   timeout: 60_000,
 }, async () => {
   const bell = new Doorbell(Doorbell.allocate())

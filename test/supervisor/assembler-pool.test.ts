@@ -163,7 +163,7 @@ const exchange = (n: number): TcpScript =>
     .close()
 const open = (n: number): TcpScript => new TcpScript().handshake().client(request(`/${n}`))
 
-test('assembler pool: without a fault every slot runs once to the end of its input', async () => {
+test('assembler pool: every assembler runs once, to the end of its input', async () => {
   const rig = new Rig()
   const { pairs, ledger } = await rig.send(exchange(1), 1).send(exchange(2), 2).finish()
   assert.deepEqual(summary(pairs), ['GET /1 200', 'GET /2 200'])
@@ -171,7 +171,7 @@ test('assembler pool: without a fault every slot runs once to the end of its inp
   assert.equal(rig.pool.restarts, 0)
 })
 
-test('assembler pool: a slot that fails is run again and goes on with the next frames', async () => {
+test('assembler pool: restarts an assembler that fails, which continues with the next frames', async () => {
   const rig = new Rig()
   rig.send(exchange(1), 1).flush()
   await rig.until(() => rig.published)
@@ -184,7 +184,7 @@ test('assembler pool: a slot that fails is run again and goes on with the next f
   assert.match(rig.lines[0], /the assembler failed and is restarted/)
 })
 
-test('assembler pool: after a failure interfaces announced before are still known', async () => {
+test('assembler pool: a restarted assembler knows the interfaces announced before', async () => {
   const rig = new Rig()
   rig.send(exchange(1), 1).corrupt().flush()
   await rig.until(() => rig.pool.restarts === 1)
@@ -203,7 +203,7 @@ const named = (name: string): ToAssembler => ({
   info: { name, vantage: 'server', mesh: null, domain: 1, vantagePoint: null },
 })
 
-test('assembler pool: what is said is known to frames behind it, and still is after a failure', async () => {
+test('assembler pool: a message applies to the frames after it, also after a restart', async () => {
   const rig = new Rig()
   await rig.pool.ready()
   for (const [n, name] of ['first', 'second', 'third'].entries()) {
@@ -219,7 +219,7 @@ test('assembler pool: what is said is known to frames behind it, and still is af
   assert.deepEqual(names, ['first', 'second', 'third', 'third', 'fourth'])
 })
 
-test('assembler pool: what is said while nobody listens is known to who comes', async () => {
+test('assembler pool: a message posted while no thread runs reaches the next one', async () => {
   const rig = new Rig()
   rig.tell(named('early'))
   rig.corrupt().flush()
@@ -232,7 +232,7 @@ test('assembler pool: what is said while nobody listens is known to who comes', 
   )
 })
 
-test('assembler pool: threads show their CPU time, and that they live', async () => {
+test('assembler pool: reports the CPU time while they run', async () => {
   const rig = new Rig()
   await rig.until(() => rig.pool.observe()[0].cpuSeconds !== null)
   const [thread] = rig.pool.observe()
@@ -242,14 +242,14 @@ test('assembler pool: threads show their CPU time, and that they live', async ()
   assert.deepEqual(rig.pool.observe(), [], 'no thread is left')
 })
 
-test('assembler pool: pairs finished right before a failure are not lost', async () => {
+test('assembler pool: pairs completed just before a failure are not lost', async () => {
   const rig = new Rig()
   const { pairs, ledger } = await rig.send(exchange(1), 1).corrupt().send(exchange(2), 2).finish()
   assert.ok(summary(pairs).includes('GET /1 200'))
   assertLaws(ledger)
 })
 
-test('assembler pool: what a failed slot had in hand is counted as lost to a crash', async () => {
+test('assembler pool: counts what a failed assembler held as lost by a crash', async () => {
   const rig = new Rig()
   rig.send(open(1), 1).send(open(2), 2).send(exchange(3), 3).flush()
   await rig.until(() => rig.published)
@@ -261,7 +261,7 @@ test('assembler pool: what a failed slot had in hand is counted as lost to a cra
   assert.equal(count(ledger, 'flows.closed.crash'), 2)
 })
 
-test('assembler pool: threads that are gone are replaced, and the slot goes on', async () => {
+test('assembler pool: replaces terminated threads, which continue', async () => {
   const rig = new Rig()
   rig.send(exchange(1), 1).send(open(2), 2).flush()
   await rig.until(() => rig.published)
@@ -273,7 +273,7 @@ test('assembler pool: threads that are gone are replaced, and the slot goes on',
   assert.equal(count(ledger, 'requests.abandoned.crash'), 1)
 })
 
-test('assembler pool: stopped, it ends at once and its books balance', async () => {
+test('assembler pool: a stop ends it at once, and the ledger balances', async () => {
   const rig = new Rig()
   rig.send(open(1), 1).flush()
   await rig.until(() => count(rig.ledger([]), 'messages.requests') === 1)

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import fc from 'fast-check'
 import { defaultConfig } from '../../src/config/load.ts'
 import type { AddressEntry, EndpointPod } from '../../src/pair/endpoint-pod.ts'
 import { AssemblerState } from '../../src/supervisor/assembler-state.ts'
@@ -14,7 +15,7 @@ const held = (address: string, fromMicros: number): AddressEntry => ({
   holders: [{ pod, fromMicros, toMicros: null }],
 })
 
-test('assembler state: the last said of everything, and addresses without holders forgotten', () => {
+test('AssemblerState: keeps the latest of everything, and forgets addresses without holders', () => {
   const config = defaultConfig()
   const state = new AssemblerState(config)
   assert.deepEqual([state.filter, state.policy.keep, state.interfaces], [config.filter, 'server', []])
@@ -29,4 +30,33 @@ test('assembler state: the last said of everything, and addresses without holder
   state.apply({ t: 'filter', filter })
   state.apply({ t: 'policy', policy: { keep: 'both', clusterNetworks: ['10.0.0.0/8'] } })
   assert.deepEqual([state.filter, state.policy], [filter, { keep: 'both', clusterNetworks: ['10.0.0.0/8'] }])
+})
+
+test('AssemblerState: a restarted assembler knows what one that heard every message knows', () => {
+  const address = fc.constantFrom('10.0.0.1', '10.0.0.2', '10.0.0.3')
+  const message = fc.oneof(
+    fc.record({ t: fc.constant('interface' as const), id: fc.nat(3), name: fc.constantFrom('a', 'b') }),
+    fc.record({ t: fc.constant('addresses' as const), address, isHeld: fc.boolean() }),
+  )
+  fc.assert(
+    fc.property(fc.array(message, { maxLength: 50 }), (messages) => {
+      const state = new AssemblerState(defaultConfig())
+      const names = new Map<number, string>()
+      const addresses = new Set<string>()
+      for (const one of messages) {
+        if (one.t === 'interface') {
+          names.set(one.id, one.name)
+          const info = { name: one.name, vantage: 'server' as const, mesh: null, domain: 0, vantagePoint: null }
+          state.apply({ t: 'interface', id: one.id, info })
+        } else {
+          if (one.isHeld) addresses.add(one.address)
+          else addresses.delete(one.address)
+          const entry = one.isHeld ? held(one.address, 1) : { address: one.address, holders: [] }
+          state.apply({ t: 'addresses', entries: [entry] })
+        }
+        assert.deepEqual(new Map(state.interfaces.map(({ id, info }) => [id, info.name])), names)
+        assert.deepEqual(new Set(state.addresses.map(({ address: of }) => of)), addresses)
+      }
+    }),
+  )
 })

@@ -19,7 +19,7 @@ test('budget: the defaults fit one interface and eight assemblers', () => {
   }
 })
 
-test('budget: where memory is short there are fewer capture workers, not smaller pools', () => {
+test('budget: short memory leads to fewer capture workers, not to smaller pools', () => {
   const { limits, ship } = defaultConfig()
   const plenty = divideMemory(1024 * MIB, ship.bufferBytes, limits.pairBytes, 8, 4)
   assert.equal(plenty.captures, 8)
@@ -28,7 +28,7 @@ test('budget: where memory is short there are fewer capture workers, not smaller
   assert.ok(short.poolBytes >= 16 * MIB, `${short.poolBytes}`)
 })
 
-test('budget: the parts never exceed the whole, and what the error asks for suffices', () => {
+test('budget: the parts never exceed the whole, and the size named by the error is enough', () => {
   const shape = fc.record({
     memory: fc.integer({ min: 1, max: 2048 }),
     buffer: fc.integer({ min: 1, max: 512 }),

@@ -44,12 +44,12 @@ describe('cpu limit', () => {
     assert.equal(cpuLimit('/nowhere'), all)
   })
 
-  test('never more than there are, never nothing', () => {
+  test('never more CPUs than exist, never zero', () => {
     assert.equal(cpuLimit(cgroup({ 'cpu.max': '99900000 100000\n' })), all)
     assert.equal(cpuLimit(cgroup({ 'cpu.max': '1 100000\n' })), 0.01)
   })
 
-  test('files that make no sense: all CPUs', () => {
+  test('unreadable numbers: all CPUs', () => {
     for (const text of ['', 'x y', '0 100000', '-5 100000', '100000', '100000 0']) {
       assert.equal(cpuLimit(cgroup({ 'cpu.max': text })), all, JSON.stringify(text))
     }

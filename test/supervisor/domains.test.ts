@@ -36,3 +36,15 @@ test('Domains: interfaces of one namespace share a number while one of them is c
     }),
   )
 })
+
+test('Domains: a namespace has one number while any of its interfaces is captured, and another one later', () => {
+  const domains = new Domains(1000)
+  assert.deepEqual([domains.enter(null), domains.enter(1000)], [0, 0])
+  assert.deepEqual([domains.enter(7), domains.enter(8), domains.enter(7)], [1, 2, 1])
+  domains.leave(7)
+  assert.equal(domains.enter(7), 1, 'one was left')
+  domains.leave(7)
+  domains.leave(7)
+  domains.leave(null)
+  assert.equal(domains.enter(7), 3, 'its inode may be another namespace by now')
+})

@@ -52,7 +52,7 @@ function assertEnded(outcome: Outcome, exitCode: number): void {
 }
 
 describe('pipeline', () => {
-  test('a capture file comes out as pairs', async () => {
+  test('emits the pairs of a capture file', async () => {
     const to = path()
     const outcome = await startPipeline(options({ paths: [captureFile(traffic(3, 5))], to })).done
     assertEnded(outcome, 0)
@@ -60,21 +60,21 @@ describe('pipeline', () => {
     assert.equal(readFileSync(to, 'utf8').trimEnd().split('\n').length, 15)
   })
 
-  test('several assemblers give the same pairs', async () => {
+  test('emits the same pairs with several assemblers', async () => {
     const { config, ...rest } = options({ paths: [captureFile(traffic(40, 5))] })
     const outcome = await startPipeline({ ...rest, config: { ...config, assemble: { workers: 3 } } }).done
     assertEnded(outcome, 0)
     assert.equal(count(outcome.ledger, 'pairs.shipped'), 200)
   })
 
-  test('a file that is not there: one clear message', async () => {
+  test('a missing file: one clear message', async () => {
     const outcome = await startPipeline(options({ paths: [join(folder, 'missing.pcap')] })).done
     assertLaws(outcome.ledger)
     assert.notEqual(outcome.exitCode, 0)
     assert.match(outcome.failure?.message ?? '', /missing\.pcap/)
   })
 
-  test('a file that is cut short: its pairs, and exit code 3', async () => {
+  test('a truncated file: its pairs, and exit code 3', async () => {
     const file = captureFile(traffic(2, 5))
     writeFileSync(file, readFileSync(file).subarray(0, -7))
     const outcome = await startPipeline(options({ paths: [file] })).done
@@ -83,13 +83,13 @@ describe('pipeline', () => {
     assert.equal(count(outcome.ledger, 'pairs.shipped'), 10)
   })
 
-  test('a full disk: the message says so, and what was not written is counted', async () => {
+  test('a full disk: the message names it, and unwritten pairs are counted', async () => {
     const outcome = await startPipeline(options({ paths: [captureFile(traffic(20, 50))], to: '/dev/full' })).done
     assertEnded(outcome, 1)
     assert.match(outcome.failure?.message ?? '', /no space/i)
   })
 
-  test('an output that cannot be opened ends the run before it begins', async () => {
+  test('an output that cannot be opened ends the run before it starts', async () => {
     const outcome = await startPipeline(
       options({ paths: [captureFile(traffic(1, 1))], to: join(folder, 'no', 'such') }),
     ).done
@@ -98,7 +98,7 @@ describe('pipeline', () => {
     assert.equal(count(outcome.ledger, 'pairs.shipped'), 0)
   })
 
-  test('limits that contradict each other are a usage error', async () => {
+  test('contradictory limits are a usage error', async () => {
     const { config, ...rest } = options({ paths: [captureFile([])] })
     const limits = { ...config.limits, memory: 1024 * 1024 }
     const outcome = await startPipeline({ ...rest, config: { ...config, limits } }).done
@@ -106,33 +106,33 @@ describe('pipeline', () => {
     assert.match(outcome.failure?.message ?? '', /limits\.memory/)
   })
 
-  test('stopped while it runs, it ends and what is lost is counted', async () => {
+  test('a stop during the run ends it, and what is lost is counted', async () => {
     const handle = startPipeline(options({ paths: [captureFile(traffic(200, 100))] }))
     setTimeout(() => handle.stop(), 150)
     const outcome = await handle.done
     assertLaws(outcome.ledger)
   })
 
-  test('stopped before it has begun', async () => {
+  test('a stop before the start', async () => {
     const handle = startPipeline(options({ paths: [captureFile(traffic(2, 2))] }))
     handle.stop()
     assertLaws((await handle.done).ledger)
   })
 
-  test('drained before it has begun', async () => {
+  test('a drain before the start', async () => {
     const handle = startPipeline(options({ paths: [captureFile(traffic(2, 2))] }))
     handle.drain()
     assertEnded(await handle.done, 0)
   })
 
-  test('stopped while it drains', async () => {
+  test('a stop during a drain', async () => {
     const handle = startPipeline(options({ paths: [captureFile(traffic(200, 100))] }))
     setTimeout(() => handle.drain(), 100)
     setTimeout(() => handle.stop(), 120)
     assertLaws((await handle.done).ledger)
   })
 
-  test('following a file goes on until it is drained', async () => {
+  test('follows a growing file until it is drained', async () => {
     const input = { kind: 'files', paths: [captureFile(traffic(2, 3))], follow: true } as const
     let pairs = 0
     const handle = startPipeline({
@@ -149,7 +149,7 @@ describe('pipeline', () => {
     assert.equal(count(outcome.ledger, 'pairs.shipped'), 6)
   })
 
-  test('after so many pairs it stops by itself', async () => {
+  test('stops by itself after the requested number of pairs', async () => {
     const to = path()
     const outcome = await startPipeline(options({ paths: [captureFile(traffic(50, 20))], to, limit: 7 })).done
     assertEnded(outcome, 0)

@@ -32,18 +32,18 @@ describe('plan', () => {
     assert.equal(plan((config) => ({ ...config, node: { name: 'configured' } })).node, 'configured')
   })
 
-  test('files are read by one assembler and wait, so that a run is the same every time', () => {
+  test('file input uses one assembler and waits, so that every run gives the same', () => {
     assert.equal(plan().assemblers, 1)
     assert.equal(plan().whenFull, 'wait')
   })
 
-  test('live capture drops rather than waits, with one to eight assemblers', () => {
+  test('live capture drops instead of waiting, with one to eight assemblers', () => {
     const { whenFull, assemblers } = plan(undefined, live)
     assert.equal(whenFull, 'drop')
     assert.ok(assemblers >= 1 && assemblers <= 8)
   })
 
-  test('capture workers are as many as interfaces, the configuration and the CPUs allow', () => {
+  test('interfaces, configuration and CPUs bound the number of capture workers', () => {
     const capturesOf = (maxWorkers: number, interfaces: number | null): number =>
       plan((config) => ({ ...config, capture: { ...config.capture, maxWorkers } }), live, interfaces).captures
     const allowed = Math.max(1, Math.floor(cpuLimit() / 4))
@@ -53,7 +53,7 @@ describe('plan', () => {
     assert.equal(plan().captures, 1)
   })
 
-  test('a configured number of assemblers holds for both, and they share the flows', () => {
+  test('a configured number of assemblers applies to both, and divides the flows', () => {
     const three = (config: Config): Config => ({ ...config, assemble: { workers: 3 } })
     assert.equal(plan(three).assemblers, 3)
     assert.equal(plan(three, live).assemblers, 3)
@@ -61,7 +61,7 @@ describe('plan', () => {
     assert.equal(plan().assemblerOptions.flows, 100_000)
   })
 
-  test('limits are carried in their units: bytes and microseconds', () => {
+  test('limits keep their units: bytes and microseconds', () => {
     const { messageBytes, pairBytes, responseTimeoutMicros, everything } = plan().assemblerOptions
     assert.deepEqual([messageBytes, pairBytes, responseTimeoutMicros], [1_048_576, 1_048_576, 60_000_000])
     assert.equal(everything, false)

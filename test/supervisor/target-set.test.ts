@@ -68,7 +68,7 @@ const loads = ({ slots }: Rig): number[] =>
     return spec.kind === 'af-packet' ? spec.sockets.length : 0
   })
 
-test('target set: the worker with the fewest interfaces takes the next, and one is started only for one', {
+test('target set: assigns an interface to the worker with the fewest, and starts a worker only when needed', {
   skip,
 }, async (t) => {
   const rig = rigOf(t, 3)
@@ -85,7 +85,7 @@ test('target set: the worker with the fewest interfaces takes the next, and one 
   assert.deepEqual(loads(rig), [1, 1, 1])
 })
 
-test('target set: interfaces of one namespace have one domain, those of ours 0', { skip }, async (t) => {
+test('target set: interfaces of one namespace share a domain, which is 0 for our own', { skip }, async (t) => {
   const rig = rigOf(t, 1)
   const [one, other] = namespaces(t, 2)
   const home = { ...targetOf(one), key: 'home', netns: null }
@@ -122,7 +122,7 @@ const ONE_WAY = `
   const path = '/proc/' + pod.pid + '/ns/net'
   const log = createLogger({ level: 'silent', form: 'lines' })
   const slot = new CaptureSlot({
-    slot: 0, frameRingBytes: 1 << 21, assemblerBells: [Doorbell.allocate()], whenFull: 'drop', isRestartable: true,
+    slot: 0, frameRingBytes: 1 << 21, assemblerBells: [Doorbell.allocate()], whenFull: 'drop', tunnels: [], isRestartable: true,
     onMessage: () => {}, log,
   })
   const options = { filter: '', exclude: [], snapLength: 65536, ringBytes: 1 << 20, promiscuous: false, tunnels: [] }
@@ -133,7 +133,7 @@ const ONE_WAY = `
   console.log('went on')
   process.exit(0)`
 
-test('target set: no way back out of a namespace ends the process', { skip: needs('root', 'userns') }, (t) => {
+test('target set: failing to return from a namespace ends the process', { skip: needs('root', 'userns') }, (t) => {
   // A file, because worker threads inherit the options of `node --eval` and refuse them.
   const folder = mkdtempSync(join(tmpdir(), 'target-set-'))
   t.after(() => rmSync(folder, { recursive: true }))

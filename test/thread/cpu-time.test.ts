@@ -11,7 +11,7 @@ function burn(ms: number): void {
   while (process.cpuUsage().user < until) Math.sqrt(Math.random())
 }
 
-test("thread usage: a thread's CPU time grows with what it does, and is no more than the process's", { skip }, () => {
+test('threadCpuSeconds: grows with the work, and never exceeds that of the process', { skip }, () => {
   const before = threadCpuSeconds()!
   burn(200)
   const used = threadCpuSeconds()! - before
@@ -20,7 +20,7 @@ test("thread usage: a thread's CPU time grows with what it does, and is no more 
   assert.ok(threadCpuSeconds()! <= (user + system) / 1e6 + 0.05)
 })
 
-test('thread usage: noted in the control block, once a second', { skip }, () => {
+test('CpuTimeRecorder: records into the control block once a second', { skip }, () => {
   const control = new Control(Control.allocate())
   assert.equal(control.cpuSeconds, null)
   const recorder = new CpuTimeRecorder(control)

@@ -4,7 +4,7 @@ import { MessageChannel } from 'node:worker_threads'
 import { Control } from '../../src/thread/control.ts'
 import { Mailbox } from '../../src/thread/mailbox.ts'
 
-test('mailbox: messages come in order once they are announced, and each once', (t) => {
+test('Mailbox: delivers announced messages once, in order', (t) => {
   const control = new Control(Control.allocate())
   const { port1, port2 } = new MessageChannel()
   t.after(() => port1.close())
