@@ -65,6 +65,8 @@ async function openSockets(
   try {
     if (open) sockets.checkExpression()
     for (const target of targets) opened.push({ target, socket: sockets.open(target) })
+    // Frames gather in the kernel's rings while the threads start.
+    for (const { socket } of opened) sockets.bind(socket)
     return { kind: 'sockets', sockets, opened, open }
   } catch (error) {
     await sockets.closeAll(opened.map(({ socket }) => socket))

@@ -145,6 +145,8 @@ class Pipeline implements TargetPipeline {
     try {
       checkHeadScanner()
       input = await openInput(this.#options)
+      // Its sockets are bound: the first progress event announces that capture has started.
+      if (input.kind === 'sockets' && input.opened.length > 0) this.#reportProgress()
       await this.#work(input, planRun(this.#options, interfacesOf(input)))
     } catch (error) {
       this.#fail(failureOf(error))
@@ -205,9 +207,10 @@ class Pipeline implements TargetPipeline {
     if (!waits) await this.#assemblers.ready()
     this.#captures = captures
     for (const capture of captures) this.#runLedger.addSource(capture)
-    const captured = captures.map((capture) => this.#untilCaptured(capture))
     await this.#capture(input)
-    // Only now: the first progress event announces that capture has started.
+    const captured = captures.map((capture) => this.#untilCaptured(capture))
+    // It was called before there was anything to drain.
+    if (this.#draining) this.drain()
     this.#reportsProgress = true
     await Promise.all(captured)
     await assembled
@@ -229,7 +232,9 @@ class Pipeline implements TargetPipeline {
 
   /** Starts capturing: everything behind the capture workers is ready. */
   async #capture(input: OpenInput): Promise<void> {
-    if (this.#draining || this.#stopping) return
+    if (this.#stopping) return
+    // Bound sockets hold frames by now, which a drain still reads.
+    if (this.#draining && !(input.kind === 'sockets' && input.opened.length > 0)) return
     if (input.kind === 'sockets') {
       await this.#captureTargets(input)
       return
@@ -314,9 +319,15 @@ class Pipeline implements TargetPipeline {
     this.#shipper?.worker.check()
     this.#assemblers?.check()
     if (!this.#draining && this.#shipper !== null && this.#shipper.worker.control.state !== OUTPUT_OPEN) this.drain()
-    const { onProgress } = this.#options
-    if (onProgress === null || !this.#reportsProgress) return
-    onProgress({ bytes: this.#bytes, totalBytes: this.#totalBytes, pairs: count(this.ledger, 'pairs.kept') })
+    if (this.#reportsProgress) this.#reportProgress()
+  }
+
+  #reportProgress(): void {
+    this.#options.onProgress?.({
+      bytes: this.#bytes,
+      totalBytes: this.#totalBytes,
+      pairs: count(this.ledger, 'pairs.kept'),
+    })
   }
 
   /** The first failure is the run's. */

@@ -52,6 +52,8 @@ export interface PacketSocket extends BareSocket, MappedRing, CapturePoint {
 export class SocketOpener {
   readonly #options: SocketOptions
   readonly #tunnels: Tunnels
+  /** Index of the interface that a socket is bound to, by descriptor. */
+  readonly #bound = new Map<number, number>()
   /** The user's expression, compiled once for each view: that may ask the name server. */
   readonly #expressions = new Map<SocketView, readonly BpfInstruction[]>()
 
@@ -105,13 +107,23 @@ export class SocketOpener {
     attachFilter(socket.fd, program)
   }
 
-  /** Lets frames gather. @returns the interface's index, 0 for all. @throws as `bindSocket` does */
+  /**
+   * Lets frames gather in the socket's ring, from the first call on.
+   *
+   * @returns the interface's index, 0 for all
+   * @throws as `bindSocket` does
+   */
   bind(socket: PacketSocket): number {
-    return bindSocket(socket.fd, socket.device, this.#options.promiscuous)
+    const known = this.#bound.get(socket.fd)
+    if (known !== undefined) return known
+    const index = bindSocket(socket.fd, socket.device, this.#options.promiscuous)
+    this.#bound.set(socket.fd, index)
+    return index
   }
 
   /** Gives descriptor and memory back. No worker may hold the ring any more: reading it would end the process. */
   close(socket: PacketSocket): Promise<void> {
+    this.#bound.delete(socket.fd)
     unmapRing(socket)
     return closeSocket(socket.fd)
   }
