@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** The program. Only this module ends the process. */
+import './thread/no-inspector.ts'
 import { writeError, writeOutput } from './cli/terminal.ts'
 import { descriptorError, EXIT_DONE, EXIT_RUNTIME, InterceptorError } from './errors.ts'
 import { setInliningBudgets } from './thread/v8-flags.ts'

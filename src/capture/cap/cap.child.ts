@@ -6,6 +6,7 @@
  *
  * The first argument is a `CapSource` as JSON. It ends when its standard input ends, so never outlives its parent.
  */
+import '../../thread/no-inspector.ts'
 import { writeSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import type { CapSource } from '../worker-data.ts'
