@@ -1,16 +1,16 @@
-/** Where the admin server listens, as `admin.address` says. Pure. */
+/** Parses `admin.address`, and describes why the admin server cannot listen there. Pure. */
 import { type InterceptorError, privilegeError, runtimeError, usageError } from '../errors.ts'
 
-/** For node:net. */
+/** As node:net expects it. */
 export interface ListenAddress {
-  /** undefined: every address of the machine. */
+  /** undefined: all addresses of this machine. */
   readonly host: string | undefined
   readonly port: number
 }
 
 /**
  * @param address `host:port`, `[v6]:port`, `:port`; empty: nowhere
- * @throws InterceptorError with exit code 2 when it is none of these
+ * @throws InterceptorError, exit 2, when it is none of these
  */
 export function parseListenAddress(address: string): ListenAddress | null {
   if (address === '') return null
@@ -22,22 +22,22 @@ export function parseListenAddress(address: string): ListenAddress | null {
   return { host: match[1] || match[2] || undefined, port }
 }
 
-/** Why it cannot listen there, with the mend. */
+/** Describes the error, with a hint. */
 export function listenError(address: string, error: NodeJS.ErrnoException): InterceptorError {
   const details = {
     cause: error,
-    hint: 'Set admin.address to another one, or to nothing to serve neither metrics nor health.',
+    hint: 'Set admin.address to another address, or leave it empty to disable metrics and health.',
   }
   switch (error.code) {
     case 'EADDRINUSE':
-      return runtimeError(`admin.address: ${address} is taken by another program`, details)
+      return runtimeError(`admin.address: ${address} is in use by another program`, details)
     case 'EACCES':
       return privilegeError(`admin.address: ${address} needs the capability NET_BIND_SERVICE`, details)
     case 'EADDRNOTAVAIL':
-      return usageError(`admin.address: ${address} is no address of this machine`, details)
+      return usageError(`admin.address: ${address} is not an address of this machine`, details)
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
-      return usageError(`admin.address: the host of ${address} is not known`, details)
+      return usageError(`admin.address: the host of ${address} cannot be resolved`, details)
     default:
       return runtimeError(`admin.address: cannot listen on ${address}: ${error.message}`, details)
   }

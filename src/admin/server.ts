@@ -1,57 +1,62 @@
 /**
- * The HTTP server of metrics and health. Main thread; it answers from what is at hand there, so no worker can hold it up.
+ * The HTTP server of metrics and health. Main thread; it reads shared memory and this thread's own state, so no worker can
+ * delay it.
  *
- * It is open to whoever reaches the address, so everything is bounded: headers, time, connections. Each connection is for
- * one request, and is gone after CONNECTION_MS whatever its other end does.
+ * Anyone who reaches the address can connect, so everything is bounded: connections by peer and in total, the size and
+ * duration of a request, one request per connection, and the CPU for pages, which are rendered at most once in PAGE_MS.
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { errorText } from '../errors.ts'
 import type { Logger } from '../log/logger.ts'
+import { ConnectionLimit } from './connection-limit.ts'
 import { EXPOSITION_TYPE } from './exposition.ts'
 import { type Check, healthText, liveness, passes, readiness } from './health.ts'
 import { listenError, parseListenAddress } from './listen-address.ts'
 import { MetricsPage } from './metrics.ts'
+import { type Request, type Response, serveOne } from './one-request.ts'
 import type { AgentState } from './state.ts'
 
 export interface AdminServer {
-  /** Where it listens, with the port the system chose for port 0: `http://127.0.0.1:9464`. */
+  /** Its URL, with the port that the system chose for port 0: `http://127.0.0.1:9464`. */
   readonly url: string
-  /** Closes it, with every connection. */
+  /** Stops listening and closes every connection. */
   close(): Promise<void>
 }
 
-const LIMITS = {
-  maxHeaderSize: 8 * 1024,
-  headersTimeout: 5_000,
-  requestTimeout: 5_000,
-  connectionsCheckingInterval: 1_000,
-} as const
-
-/** From opening to the last byte of the answer. */
-const CONNECTION_MS = 15_000
-const MAX_CONNECTIONS = 64
+const CONNECTIONS = { total: 256, perPeer: 16, graceMs: 50 } as const
+const LIMITS = { headBytes: 8 * 1024, headMs: 3_000, connectionMs: 10_000 } as const
+/** A rendered page is served again for this long. */
+const PAGE_MS = 100
 
 /**
- * Serves /metrics, /livez, /readyz and /healthz, which is another name of /livez.
+ * Serves /metrics, /livez, /readyz and /healthz, which is an alias of /livez.
  *
  * @param address  `admin.address`; empty: nothing is served
- * @param look     the agent's state now; called once for each request
- * @returns null where nothing is to be served
+ * @param readState  returns the agent's current state; called at most once in PAGE_MS for each page
+ * @returns null when nothing is served
  * @throws InterceptorError that names admin.address when it cannot listen there
  */
-export async function serveAdmin(address: string, look: () => AgentState, log: Logger): Promise<AdminServer | null> {
+export async function serveAdmin(
+  address: string,
+  readState: () => AgentState,
+  log: Logger,
+): Promise<AdminServer | null> {
   const at = parseListenAddress(address)
   if (at === null) return null
-  const pages = pagesOf(look)
-  const server = createServer(LIMITS, (request, response) => answer(pages, request, response, log))
-  server.maxConnections = MAX_CONNECTIONS
-  server.on('connection', limitConnection)
+  const pages = pagesOf(readState)
+  const limit = new ConnectionLimit(CONNECTIONS)
+  const open = new Set<Socket>()
+  const server = createServer((socket) => {
+    open.add(socket)
+    socket.on('close', () => open.delete(socket))
+    limit.admit(socket)
+    serveOne(socket, LIMITS, (request) => answer(pages, request, log))
+  })
   await listen(server, at).catch((error: NodeJS.ErrnoException) => {
     throw listenError(address, error)
   })
-  server.on('error', (error) => log.warn('admin server', { error: errorText(error) }))
-  return { url: urlOf(server.address() as AddressInfo), close: () => close(server) }
+  server.on('error', (error) => log.warn('the admin server failed', { error: errorText(error) }))
+  return { url: urlOf(server.address() as AddressInfo), close: () => close(server, open) }
 }
 
 interface Page {
@@ -62,15 +67,25 @@ interface Page {
 
 const TEXT = 'text/plain; charset=utf-8'
 
-function pagesOf(look: () => AgentState): ReadonlyMap<string, () => Page> {
+function pagesOf(readState: () => AgentState): ReadonlyMap<string, () => Page> {
   const metrics = new MetricsPage()
-  const live = (): Page => healthPage('livez', liveness(look()))
+  const live = cached(() => healthPage('livez', liveness(readState())))
   return new Map([
-    ['/metrics', () => ({ status: 200, type: EXPOSITION_TYPE, text: metrics.text(look()) })],
+    ['/metrics', cached(() => ({ status: 200, type: EXPOSITION_TYPE, text: metrics.text(readState()) }))],
     ['/livez', live],
     ['/healthz', live],
-    ['/readyz', () => healthPage('readyz', readiness(look()))],
+    ['/readyz', cached(() => healthPage('readyz', readiness(readState())))],
   ])
+}
+
+/** Renders a page at most once in PAGE_MS, however often it is requested. */
+function cached(render: () => Page): () => Page {
+  let last: { readonly page: Page; readonly at: number } | null = null
+  return () => {
+    const now = performance.now()
+    if (last === null || now - last.at >= PAGE_MS) last = { page: render(), at: now }
+    return last.page
+  }
 }
 
 const healthPage = (name: string, checks: readonly Check[]): Page => ({
@@ -81,40 +96,25 @@ const healthPage = (name: string, checks: readonly Check[]): Page => ({
 
 const METHODS = ['GET', 'HEAD']
 
-function answer(
-  pages: ReadonlyMap<string, () => Page>,
-  request: IncomingMessage,
-  response: ServerResponse,
-  log: Logger,
-): void {
-  const { status, type, text } = choose(pages, request, log)
-  response.writeHead(status, {
-    'content-type': type,
-    'content-length': Buffer.byteLength(text),
-    'cache-control': 'no-store',
-    connection: 'close',
-    ...(status === 405 ? { allow: METHODS.join(', ') } : {}),
-  })
-  response.end(request.method === 'HEAD' ? undefined : text)
+function answer(pages: ReadonlyMap<string, () => Page>, request: Request, log: Logger): Response {
+  const { status, type, text } = pageFor(pages, request, log)
+  const allow: Record<string, string> = status === 405 ? { allow: METHODS.join(', ') } : {}
+  return { status, headers: { 'content-type': type, 'cache-control': 'no-store', ...allow }, body: text }
 }
 
-function choose(pages: ReadonlyMap<string, () => Page>, { url = '', method = '' }: IncomingMessage, log: Logger): Page {
-  const path = url.split('?', 1)[0]
+function pageFor(pages: ReadonlyMap<string, () => Page>, { target, method }: Request, log: Logger): Page {
+  const [path] = target.split('?', 1)
   const page = pages.get(path)
-  if (page === undefined)
-    return { status: 404, type: TEXT, text: `not found; there is ${[...pages.keys()].join(', ')}\n` }
+  if (page === undefined) {
+    return { status: 404, type: TEXT, text: `not found; the pages are ${[...pages.keys()].join(', ')}\n` }
+  }
   if (!METHODS.includes(method)) return { status: 405, type: TEXT, text: `only ${METHODS.join(' and ')}\n` }
   try {
     return page()
   } catch (error) {
     log.error('a page of the admin server failed', { path, error: errorText(error) })
-    return { status: 500, type: TEXT, text: 'failed; the log says why\n' }
+    return { status: 500, type: TEXT, text: 'failed; the reason is in the log\n' }
   }
-}
-
-function limitConnection(socket: Socket): void {
-  const timer = setTimeout(() => socket.destroy(), CONNECTION_MS)
-  socket.once('close', () => clearTimeout(timer))
 }
 
 function listen(server: Server, { host, port }: { host: string | undefined; port: number }): Promise<void> {
@@ -127,10 +127,10 @@ function listen(server: Server, { host, port }: { host: string | undefined; port
   })
 }
 
-function close(server: Server): Promise<void> {
+function close(server: Server, open: ReadonlySet<Socket>): Promise<void> {
   return new Promise((resolve) => {
     server.close(() => resolve())
-    server.closeAllConnections()
+    for (const socket of open) socket.destroy()
   })
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { request } from 'node:http'
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { type TestContext, test } from 'node:test'
 import { Worker } from 'node:worker_threads'
@@ -39,7 +39,7 @@ function ask(url: string, method = 'GET', headers: Record<string, string> = {}):
   })
 }
 
-test('admin server: serves metrics, live and ready', async (t) => {
+test('admin server: serves metrics, liveness and readiness', async (t) => {
   const { server } = await serve(t)
   const metrics = await ask(`${server.url}/metrics`)
   assert.equal(metrics.status, 200)
@@ -55,7 +55,7 @@ test('admin server: serves metrics, live and ready', async (t) => {
   }
 })
 
-test('admin server: 503 when a check fails, and the body says which', async (t) => {
+test('admin server: returns 503 and names the check that fails', async (t) => {
   const threads = [
     {
       role: 'ship',
@@ -74,14 +74,14 @@ test('admin server: 503 when a check fails, and the body says which', async (t) 
   assert.deepEqual([ready.status, ready.body.includes('[-]discovery failed')], [503, true])
 })
 
-test('admin server: HEAD is GET without the body', async (t) => {
+test('admin server: answers HEAD like GET, without the body', async (t) => {
   const { server } = await serve(t)
   const [get, head] = [await ask(`${server.url}/livez`), await ask(`${server.url}/livez`, 'HEAD')]
   assert.deepEqual([head.status, head.body], [200, ''])
   assert.equal(head.headers['content-length'], get.headers['content-length'])
 })
 
-test('admin server: other paths are 404, other methods 405', async (t) => {
+test('admin server: returns 404 for other paths and 405 for other methods', async (t) => {
   const { server } = await serve(t)
   for (const path of ['/', '/metrics/', '/debug', '//metrics', '/%00']) {
     assert.equal((await ask(server.url + path)).status, 404, path)
@@ -90,7 +90,7 @@ test('admin server: other paths are 404, other methods 405', async (t) => {
   assert.deepEqual([post.status, post.headers['allow']], [405, 'GET, HEAD'])
 })
 
-test('admin server: a page that fails is 500 and a line in the log, and the next one is served', async (t) => {
+test('admin server: returns 500 and logs when a page fails, and serves the next one', async (t) => {
   let fails = true
   const { server, lines } = await serve(t, () => {
     if (fails) throw new Error('no state')
@@ -99,10 +99,11 @@ test('admin server: a page that fails is 500 and a line in the log, and the next
   assert.equal((await ask(`${server.url}/metrics`)).status, 500)
   assert.match(lines.join(''), /no state/)
   fails = false
+  await new Promise((resolve) => setTimeout(resolve, 150))
   assert.equal((await ask(`${server.url}/metrics`)).status, 200)
 })
 
-test('admin server: what is no HTTP, or too much of it, ends the connection and nothing else', async (t) => {
+test('admin server: rejects what is not HTTP, and headers that are too large', async (t) => {
   const { server } = await serve(t)
   const port = Number(new URL(server.url).port)
   const speak = async (text: string): Promise<string> => {
@@ -118,26 +119,113 @@ test('admin server: what is no HTTP, or too much of it, ends the connection and 
   assert.equal((await ask(`${server.url}/livez`)).status, 200)
 })
 
-test('admin server: connections that ask nothing are bounded, and closed with the server', async (t) => {
+/** A client that opens connections and never completes a request. */
+class SlowClient {
+  readonly #port: number
+  readonly #sockets = new Set<Socket>()
+
+  constructor(t: TestContext, url: string) {
+    this.#port = Number(new URL(url).port)
+    t.after(() => this.close())
+  }
+
+  get open(): number {
+    return this.#sockets.size
+  }
+
+  async connect(count: number): Promise<void> {
+    const sockets = Array.from({ length: count }, () => connect(this.#port, '127.0.0.1'))
+    for (const socket of sockets) {
+      this.#sockets.add(socket)
+      socket.on('error', () => {}).on('close', () => this.#sockets.delete(socket))
+      socket.resume().write('GET /livez HTTP/1.1\r\nX-Slow: ')
+    }
+    await Promise.all(sockets.map((socket) => Promise.race([once(socket, 'connect'), once(socket, 'close')])))
+  }
+
+  close(): void {
+    for (const socket of this.#sockets) socket.destroy()
+  }
+}
+
+/** Probes as the kubelet does, with its default timeout of a second. @returns the longest wait, in milliseconds */
+async function probe(url: string, count: number): Promise<number> {
+  let longest = 0
+  for (let i = 0; i < count; i += 1) {
+    const began = performance.now()
+    const { status } = await ask(`${url}/livez`)
+    longest = Math.max(longest, performance.now() - began)
+    assert.equal(status, 200)
+  }
+  return longest
+}
+
+test('admin server: answers probes while a client of the same host holds slow connections', async (t) => {
   const { server } = await serve(t)
-  const port = Number(new URL(server.url).port)
-  let closed = 0
-  const sockets = Array.from({ length: 80 }, () => {
-    const socket = connect(port, '127.0.0.1')
-    socket.on('error', () => {})
-    socket.on('close', () => {
-      closed += 1
-    })
-    return socket
-  })
-  await Promise.all(sockets.slice(64).map((socket) => once(socket, 'close')))
-  assert.equal(closed, 16, 'those beyond the bound are closed at once')
-  const rest = sockets.slice(0, 64).map((socket) => once(socket, 'close'))
-  await server.close()
-  await Promise.all(rest)
+  const slow = new SlowClient(t, server.url)
+  for (let round = 0; round < 20; round += 1) {
+    await slow.connect(80)
+    const longest = await probe(server.url, 5)
+    assert.ok(longest < 1000, `${longest} ms`)
+  }
+  assert.ok(slow.open <= 256)
 })
 
-test('admin server: a thread that never turns its event loop does not hold up a scrape', async (t) => {
+test('admin server: closes a connection without a complete request after seconds', async (t) => {
+  const { server } = await serve(t)
+  const slow = new SlowClient(t, server.url)
+  await slow.connect(1)
+  for (const end = Date.now() + 8000; slow.open > 0; ) {
+    assert.ok(Date.now() < end, 'still open')
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+})
+
+test('admin server: answers one request of thousands that are pipelined, and probes meanwhile', async (t) => {
+  let reads = 0
+  const { server } = await serve(t, () => {
+    reads += 1
+    return agentState()
+  })
+  const clients = Array.from({ length: 8 }, async () => {
+    const socket = connect(Number(new URL(server.url).port), '127.0.0.1')
+    let text = ''
+    socket
+      .on('error', () => {})
+      .on('data', (chunk) => {
+        text += String(chunk)
+      })
+    socket.write('GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(3000))
+    await once(socket, 'close')
+    return text.match(/^HTTP\/1\.1 /gm)?.length
+  })
+  const longest = await probe(server.url, 20)
+  for (const answers of await Promise.all(clients)) assert.ok(answers === undefined || answers <= 1, `${answers}`)
+  assert.ok(longest < 1000, `${longest} ms`)
+  assert.ok(reads < 40, `${reads} pages rendered`)
+})
+
+test('admin server: renders a page once for many requests at a time', async (t) => {
+  let reads = 0
+  const { server } = await serve(t, () => {
+    reads += 1
+    return agentState()
+  })
+  await Promise.all(Array.from({ length: 50 }, () => ask(`${server.url}/metrics`)))
+  assert.ok(reads < 25, `${reads} of 50`)
+})
+
+test('admin server: closes open connections with the server', async (t) => {
+  const { server } = await serve(t)
+  const slow = new SlowClient(t, server.url)
+  await slow.connect(10)
+  await server.close()
+  for (const end = Date.now() + 5000; slow.open > 0 && Date.now() < end; )
+    await new Promise((resolve) => setImmediate(resolve))
+  assert.equal(slow.open, 0)
+})
+
+test('admin server: a busy worker thread does not delay a scrape', async (t) => {
   const counters = block(ASSEMBLE_COUNTERS)
   const { server } = await serve(t, () => agentState({ observation: observation({ blocks: [counters] }) }))
   const workerData = { values: counters.values, index: ASSEMBLE_COUNTERS.index.segments }
@@ -166,17 +254,20 @@ const problem = (address: string) =>
     },
   )
 
-test('admin server: cannot listen: one error that names admin.address', async (t) => {
+test('admin server: reports why it cannot listen, with admin.address', async (t) => {
   const { server } = await serve(t)
   const taken = server.url.replace('http://', '')
-  assert.deepEqual(await problem(taken), [1, `admin.address: ${taken} is taken by another program`])
-  assert.deepEqual(await problem('192.0.2.1:9464'), [2, 'admin.address: 192.0.2.1:9464 is no address of this machine'])
+  assert.deepEqual(await problem(taken), [1, `admin.address: ${taken} is in use by another program`])
+  assert.deepEqual(await problem('192.0.2.1:9464'), [
+    2,
+    'admin.address: 192.0.2.1:9464 is not an address of this machine',
+  ])
   const [code, message] = await problem('127.0.0.1:70000')
   assert.equal(code, 2)
   assert.match(String(message), /^admin\.address: 127\.0\.0\.1:70000 is not host:port/)
 })
 
-test('admin server: empty address serves nothing; no host is every address', async (t) => {
+test('admin server: an empty address serves nothing; an empty host listens on all addresses', async (t) => {
   const log = createLogger({ level: 'silent', form: 'json' })
   assert.equal(await serveAdmin('', agentState, log), null)
   const { server } = await serve(t, agentState, ':0')
@@ -185,7 +276,7 @@ test('admin server: empty address serves nothing; no host is every address', asy
 
 const hasIpv6 = Object.values(networkInterfaces()).some((of) => of?.some(({ address }) => address === '::1'))
 
-test('admin server: an IPv6 address in brackets', { skip: !hasIpv6 && 'no ::1 on this machine' }, async (t) => {
+test('admin server: accepts an IPv6 address in brackets', { skip: !hasIpv6 && 'no ::1 on this machine' }, async (t) => {
   const { server } = await serve(t, agentState, '[::1]:0')
   assert.match(server.url, /^http:\/\/\[::1\]:\d+$/)
   assert.equal((await ask(`${server.url}/livez`)).status, 200)

@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict'
+import { EventEmitter } from 'node:events'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { ConnectionLimit } from '../../src/admin/connection-limit.ts'
+
+class FakeSocket extends EventEmitter {
+  readonly localAddress = '192.0.2.1'
+  readonly remoteAddress: string
+  open = true
+
+  constructor(remoteAddress: string) {
+    super()
+    this.remoteAddress = remoteAddress
+  }
+
+  destroy(): void {
+    this.open = false
+    this.emit('close')
+  }
+}
+
+const LIMITS = { total: 8, perPeer: 3, graceMs: 50 }
+
+class Peers {
+  now = 0
+  readonly limit = new ConnectionLimit(LIMITS, () => this.now)
+  readonly sockets: FakeSocket[] = []
+
+  connect(address: string): FakeSocket {
+    const socket = new FakeSocket(address)
+    this.sockets.push(socket)
+    this.limit.admit(socket)
+    return socket
+  }
+
+  open(address?: string): FakeSocket[] {
+    return this.sockets.filter(
+      ({ open, remoteAddress }) => open && (address === undefined || remoteAddress === address),
+    )
+  }
+}
+
+test('ConnectionLimit: closes the oldest connection of a peer at its limit', () => {
+  const peers = new Peers()
+  const [first, second] = ['10.0.0.1', '10.0.0.1', '10.0.0.1'].map((address) => peers.connect(address))
+  peers.now = 100
+  const last = peers.connect('10.0.0.1')
+  assert.deepEqual([first.open, second.open, last.open], [false, true, true])
+})
+
+test('ConnectionLimit: does not close young connections of a peer below the total', () => {
+  const peers = new Peers()
+  for (let i = 0; i < LIMITS.total; i += 1) peers.connect('10.0.0.1')
+  assert.equal(peers.open().length, LIMITS.total)
+})
+
+test('ConnectionLimit: at the total, closes a connection of the peer with the most', () => {
+  const peers = new Peers()
+  const probe = peers.connect('10.0.0.2')
+  for (let i = 0; i < 20; i += 1) peers.connect('10.0.0.1')
+  assert.ok(probe.open)
+  assert.equal(peers.open().length, LIMITS.total)
+})
+
+test('ConnectionLimit: local and remote connections do not take each other’s places', () => {
+  const peers = new Peers()
+  const local = ['127.0.0.1', '::1', '::ffff:127.0.0.1', '192.0.2.1'].map((address) => peers.connect(address))
+  for (let i = 0; i < 50; i += 1) peers.connect(`10.0.0.${i}`)
+  assert.ok(local.every(({ open }) => open))
+  assert.equal(peers.open().length, LIMITS.total + local.length)
+})
+
+test('ConnectionLimit: a closed connection makes room', () => {
+  const peers = new Peers()
+  const [first, ...others] = Array.from({ length: LIMITS.total }, (_, i) => peers.connect(`10.0.0.${i}`))
+  first.destroy()
+  peers.connect('10.0.1.1')
+  assert.ok(others.every(({ open }) => open))
+})
+
+test('ConnectionLimit: model: a new connection is admitted, limits hold, and idle peers never close another’s only one', () => {
+  const step = fc.record({
+    peer: fc.integer({ min: 0, max: 5 }),
+    waitMs: fc.integer({ min: 0, max: 60 }),
+    closes: fc.boolean(),
+  })
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      const peers = new Peers()
+      for (const { peer, waitMs, closes } of steps) {
+        peers.now += waitMs
+        const before = new Set(peers.open())
+        const socket = peers.connect(`10.0.0.${peer}`)
+        assert.ok(socket.open)
+        assert.ok(peers.open().length <= LIMITS.total)
+        const closed = [...before].filter(({ open }) => !open)
+        for (const { remoteAddress } of closed) assert.ok(peers.open(remoteAddress).length >= 1)
+        if (closes) socket.destroy()
+      }
+    }),
+  )
+})
