@@ -3,7 +3,7 @@
  * https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format
  */
 
-/** The media type of what `exposition` returns. */
+/** The media type of the format. */
 export const EXPOSITION_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 
 /** One value of a metric; `labels` are the values of the metric's labels, in its order. */
@@ -12,23 +12,23 @@ export interface Sample {
   readonly value: number
 }
 
-/** A metric: what it is called, what it means, and how its values are read off a state. */
+/** A metric: its name, its meaning, and how its values are read from a state. */
 export interface Metric<S> {
   readonly name: string
   readonly type: 'counter' | 'gauge'
-  /** One line for people, without a full stop. */
+  /** One line, without a full stop. */
   readonly help: string
   /** Label names. */
   readonly labels: readonly string[]
   readonly read: (state: S) => Iterable<Sample>
 }
 
-/** All metrics with the values they have now. A metric without a value is left out. */
+/** Renders all metrics with their current values. A metric without a value is left out. */
 export function exposition<S>(metrics: readonly Metric<S>[], state: S): string {
   return metrics.map((metric) => family(metric, metric.read(state))).join('')
 }
 
-/** Values of one metric with the same labels are added up: a series may stand in a scrape only once. */
+/** Adds up values with equal labels, because a scrape may contain a series only once. */
 function family({ name, type, help, labels }: Omit<Metric<never>, 'read'>, samples: Iterable<Sample>): string {
   const series = new Map<string, number>()
   for (const sample of samples) {
@@ -55,7 +55,7 @@ function numberText(value: number): string {
   return Number.isNaN(value) ? 'NaN' : value > 0 ? '+Inf' : '-Inf'
 }
 
-/** A metric with one value and no labels; null: it has none now. */
+/** A metric without labels. @param read null: it has no value now */
 export function single<S>(
   type: Metric<S>['type'],
   name: string,
@@ -74,5 +74,5 @@ export function single<S>(
   }
 }
 
-/** 1 for yes, 0 for no, as Prometheus writes truth. */
+/** Prometheus's notation of a truth value. */
 export const truth = (value: boolean): number => (value ? 1 : 0)

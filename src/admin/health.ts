@@ -1,31 +1,30 @@
 /**
- * /livez and /readyz: what is checked, and their text, one line per check as Kubernetes's own components write it with
- * `?verbose`. A line with `[!]` is for people: something is not as it should be, but a restart or fewer pods in a rollout
- * would not mend it. Pure.
+ * The checks of /livez and /readyz and their text: one line per check, in the format of Kubernetes's own components with
+ * `?verbose`. `[!]` is a warning: something is degraded, but neither a restart nor a halted rollout would help. Pure.
  */
 import type { InterfaceObservation, ThreadObservation } from '../ledger/observation.ts'
-import type { AgentState, WatchState } from './state.ts'
+import type { AgentState, StartState, WatchState } from './state.ts'
 
 export interface Check {
   readonly name: string
   readonly status: 'ok' | 'degraded' | 'failed'
-  /** Why it is not ok; empty where it is. */
+  /** Why it is not ok; empty if it is. */
   readonly detail: string
 }
 
-/** A thread that has shown no life for this long is stuck. It is to do so once a second, also while it waits. */
+/** A thread without a heartbeat for this long is stuck. Threads send one every second, also while they wait. */
 export const LIVE_SILENCE_MS = 30_000
-/** For so long after the start the agent is not ready while the API server has not listed the pods. */
+/** How long after its start the agent is not ready if the API server has not listed the pods. */
 export const NAMES_GRACE_MS = 60_000
-/** Without a pass of discovery for so long pods that start are not noticed. */
+/** Without a pass of discovery for this long, new pods are not noticed. */
 export const SCAN_SILENCE_MS = 30_000
 
-/** Fails when only a restart helps: a thread is stuck. That the main thread runs is shown by the answer itself. */
+/** Fails when only a restart helps: a thread is stuck. The response itself shows that the main thread runs. */
 export function liveness({ observation }: AgentState): Check[] {
   return [ok('ping'), ...(observation?.threads ?? []).map(threadCheck)]
 }
 
-/** Fails while the agent cannot do its work yet, or not any more. An output that is away does not make it fail. */
+/** Fails while the agent is not capturing yet, or is stopping. An unreachable output does not make it fail. */
 export function readiness(state: AgentState): Check[] {
   return [
     workersCheck(state),
@@ -69,12 +68,16 @@ function workersCheck({ observation }: AgentState): Check {
   return failed('workers', `crashing repeatedly: ${named.join(', ')}`)
 }
 
-function captureCheck({ observation }: AgentState): Check {
+function captureCheck({ observation, start }: AgentState): Check {
   if (observation === null) return failed('capture', 'the pipeline has not started')
+  if (!start.done) return failed('capture', startDetail(start))
   const down = observation.interfaces.filter(({ up }) => !up)
   if (down.length === 0) return ok('capture')
   return degraded('capture', `${down.length} of ${observation.interfaces.length} interfaces are down: ${named(down)}`)
 }
+
+const startDetail = ({ opening }: StartState): string =>
+  opening === 0 ? 'the pods of this node are not known yet' : `${opening} interfaces are being opened`
 
 const MOST_NAMED = 5
 
@@ -87,7 +90,7 @@ function named(interfaces: readonly InterfaceObservation[]): string {
 
 function discoveryCheck({ discovery }: AgentState): Check {
   if (discovery === null || discovery.scans === discovery.failures) {
-    return failed('discovery', 'no pass over the node’s processes is done')
+    return failed('discovery', 'no pass over the node’s processes has succeeded')
   }
   const { lastScanAgeMs } = discovery
   if (lastScanAgeMs < SCAN_SILENCE_MS) return ok('discovery')
@@ -96,20 +99,24 @@ function discoveryCheck({ discovery }: AgentState): Check {
 
 function watchCheck({ resource, synced, connected }: WatchState, uptimeMs: number): Check {
   const name = `watch/${resource}`
-  if (synced) return connected ? ok(name) : degraded(name, 'the API server is away; what it said before is used')
+  if (synced)
+    return connected ? ok(name) : degraded(name, 'the API server is unreachable; its last state stays in effect')
   const missing = `the API server has not listed ${resource}`
   if (uptimeMs < NAMES_GRACE_MS) return failed(name, `${missing} yet`)
-  return degraded(name, `${missing}; pairs go without names`)
+  return degraded(name, `${missing}; pairs have no names`)
 }
 
 function outputCheck({ observation }: AgentState): Check {
   if (observation?.outputReachable !== false) return ok('output')
   const { bytes, limitBytes, oldestMs } = observation.buffer
-  return degraded('output', `away; ${bytes} of ${limitBytes} bytes wait, the oldest for ${seconds(oldestMs)}`)
+  return degraded(
+    'output',
+    `unreachable; ${bytes} of ${limitBytes} bytes are waiting, the oldest for ${seconds(oldestMs)}`,
+  )
 }
 
 function configurationCheck({ reload }: AgentState): Check {
-  if (!reload.lastSuccessful) return degraded('configuration', 'the last one was refused; the log says why')
+  if (!reload.lastSuccessful) return degraded('configuration', 'the last reload was rejected; the reason is in the log')
   if (reload.needRestart.length === 0) return ok('configuration')
-  return degraded('configuration', `these keys need a restart: ${reload.needRestart.join(', ')}`)
+  return degraded('configuration', `these keys require a restart: ${reload.needRestart.join(', ')}`)
 }

@@ -2,80 +2,80 @@
  * The ledger as metrics. Names follow from the ledger's paths: `pairs.kept` is interceptor_pairs_kept_total,
  * `frames.skipped.nonTcp` interceptor_frames_skipped_total{reason="nonTcp"}, `bytes.gap` interceptor_gap_bytes_total.
  *
- * There are two views. The node's totals have no labels of an interface, hold what interfaces that are gone have counted,
- * and never go back while the process runs. Beside them each interface being captured has its own interceptor_interface_…
- * series, which end with it. They are metrics apart, not labels of one: were an interface's count moved from its series
- * into one for what is gone, `sum(rate())` would show all of it as a burst.
+ * The node's totals have no interface labels, include the counts of interfaces that no longer exist, and never decrease
+ * while the process runs. In addition, each captured interface has interceptor_interface_… series of its own, which end
+ * with it. These are separate metrics rather than labels of one metric: moving the count of a deleted interface to another
+ * series would look like a burst in `sum(rate())`.
  */
 import { ASSEMBLE_COUNTERS, CAPTURE_COUNTERS, SHIP_COUNTERS } from '../ledger/counters.ts'
 import { count, type Ledger } from '../ledger/ledger.ts'
 import type { InterfaceObservation } from '../ledger/observation.ts'
 import type { Metric, Sample } from './exposition.ts'
 
-/** The ledger summed up for one scrape, and the interfaces being captured. */
+/** The ledger of one scrape, and the captured interfaces. */
 export interface LedgerState {
   readonly ledger: Ledger
   readonly interfaces: readonly InterfaceObservation[]
 }
 
-/** Counts that go down again. */
+/** Counts that can decrease. */
 const GAUGES = new Set(['flows.open', 'requests.waiting', 'pairs.queued'])
 
-/** What each count is, by its path without the reason. docs/ledger.md says more of each. */
+/** The help text of each count, by its path without the reason. docs/ledger.md describes them in detail. */
 const MEANINGS: Readonly<Record<string, string>> = {
-  'frames.seen': 'Frames the sources delivered',
-  'frames.queued': 'Packets handed to an assembler',
+  'frames.seen': 'Frames delivered by the capture sources',
+  'frames.queued': 'Packets queued for an assembler',
   'frames.consumed': 'Packets read by an assembler',
-  'frames.lost': 'Packets handed to an assembler that were never processed, by reason',
-  'frames.kernelDropped': 'Frames the kernel dropped before they were seen: its ring was full',
-  'frames.skipped': 'Frames that hold no TCP packet, by reason',
-  'frames.dropped': 'Frames lost because a bound was hit, by reason',
-  'frames.truncated': 'Frames cut by a snap length within their TCP payload',
+  'frames.lost': 'Packets queued for an assembler that were never processed, by reason',
+  'frames.kernelDropped': 'Frames dropped by the kernel because its ring was full',
+  'frames.skipped': 'Frames without a TCP packet, by reason',
+  'frames.dropped': 'Frames dropped because a limit was reached, by reason',
+  'frames.truncated': 'Frames cut by the snap length within their TCP payload',
   'bytes.captured': 'Bytes of all frames seen',
-  'interfaces.lost': 'Times an interface went down or away while it was captured',
-  'interfaces.back': 'Times an interface came back',
+  'interfaces.lost': 'Times a captured interface went down, was deleted or renamed',
+  'interfaces.back': 'Times such an interface could be captured again',
   'flows.seen': 'TCP connections seen',
-  'flows.open': 'TCP connections being followed now',
-  'flows.closed': 'TCP connections no longer followed, by reason',
-  'flows.leftOut': 'TCP connections whose pairs another capture point has, by reason',
+  'flows.open': 'TCP connections currently tracked',
+  'flows.closed': 'TCP connections no longer tracked, by reason',
+  'flows.leftOut': 'TCP connections left out because another capture point sees them, by reason',
   'flows.midstream': 'TCP connections first seen after their handshake',
-  'flows.oneDirection': 'TCP connections with data of which only one direction was captured',
-  'flows.protocol': 'TCP connections by what was found on them',
+  'flows.oneDirection': 'Closed TCP connections with data of which only one direction was captured',
+  'flows.protocol': 'TCP connections by detected protocol',
   'segments.seen': 'TCP segments seen',
-  'segments.outOfOrder': 'TCP segments kept until what comes before them arrived',
-  'segments.duplicate': 'TCP segments with nothing new in them',
-  'segments.ignored': 'TCP segments of no connection that is followed',
-  'segments.noRoom': 'TCP segments behind a hole for which the pool had no room',
-  'segments.afterEnd': 'TCP segments of a connection that has ended',
-  'segments.inexactReset': 'RSTs that their receivers do not obey (RFC 5961)',
-  'segments.signature': 'TCP segments with an unexpected signature, or without an expected one',
-  'gaps.acked': 'Holes whose bytes the receiver acknowledged: not captured',
-  'gaps.bound': 'Holes given up because too much waited behind them',
-  'gaps.expired': 'Holes given up because of their age',
-  'gaps.ended': 'Holes still open when the connection ended',
-  'bytes.payload': 'Bytes of TCP payload, repeats included',
-  'bytes.gap': 'Bytes given up in gaps',
+  'segments.outOfOrder': 'TCP segments held until earlier ones arrived',
+  'segments.duplicate': 'TCP segments without new bytes',
+  'segments.ignored': 'TCP segments of connections that are not tracked',
+  'segments.afterEnd': 'TCP segments after the end of their connection or direction',
+  'segments.inexactReset': 'RST segments without the exact sequence number, which receivers ignore',
+  'segments.signature': 'TCP segments with an unexpected or missing signature, which receivers drop',
+  'segments.noRoom': 'TCP segments behind a hole that did not fit into the pool',
+  'gaps.acked': 'Gaps: the receiver acknowledged bytes that were not captured',
+  'gaps.bound': 'Gaps: too many bytes were waiting behind the hole',
+  'gaps.expired': 'Gaps: the hole was too old',
+  'gaps.ended': 'Gaps: the connection ended before the hole was filled',
+  'bytes.payload': 'Bytes of TCP payload, including retransmissions',
+  'bytes.gap': 'Bytes missing in gaps',
   'bytes.http': 'Bytes of HTTP messages',
-  'messages.requests': 'HTTP requests whose head was complete',
-  'messages.responses': 'Final HTTP responses whose head was complete',
-  'messages.interim': 'Interim HTTP responses (1xx), part of no pair',
-  'requests.waiting': 'Requests whose pair is not decided yet',
-  'requests.abandoned': 'Requests that never became part of a pair, by reason',
-  'responses.orphaned': 'Responses that never became part of a pair, by reason',
-  'pairs.assembled': 'Requests that have their response',
-  'pairs.filtered': 'Pairs left out on purpose, by rule',
-  'pairs.kept': 'Pairs that were not filtered',
-  'pairs.dropped': 'Pairs lost because a bound was hit, by reason',
+  'messages.requests': 'HTTP requests with a complete head',
+  'messages.responses': 'Final HTTP responses with a complete head',
+  'messages.interim': 'Interim HTTP responses (1xx), which are not part of a pair',
+  'requests.waiting': 'Requests that wait for their response',
+  'requests.abandoned': 'Requests without a pair, by reason',
+  'responses.orphaned': 'Responses without a pair, by reason',
+  'pairs.assembled': 'Requests paired with their response',
+  'pairs.filtered': 'Pairs filtered by the configuration, by rule',
+  'pairs.kept': 'Pairs that passed the filters',
+  'pairs.dropped': 'Pairs dropped because a limit was reached, by reason',
   'pairs.queued': 'Pairs waiting for the output',
   'pairs.shipped': 'Pairs written to the output',
   'bytes.shipped': 'Bytes of the pairs written to the output',
 }
 
-/** Counts that become one metric: those of one path, or of all its reasons. */
+/** The counts that one metric consists of: that of a path, or those of all its reasons. */
 interface Group {
   /** Path without the reason: `frames.skipped`. */
   readonly base: string
-  /** Reasons, or a protocol's names; none: it is a plain count. */
+  /** Reasons or protocol names; empty: a plain count. */
   readonly reasons: string[]
 }
 
@@ -103,7 +103,7 @@ function metricName(base: string, ofInterface: boolean): string {
 const reasonLabel = ({ base, reasons }: Group): string[] =>
   reasons.length === 0 ? [] : [base === 'flows.protocol' ? 'protocol' : 'reason']
 
-/** Paths of a group with the values of its label. */
+/** The paths of a group, with the values of its label. */
 const members = ({ base, reasons }: Group): [string, string[]][] =>
   reasons.length === 0 ? [[base, []]] : reasons.map((reason) => [`${base}.${reason}`, [reason]])
 
@@ -118,10 +118,10 @@ export const LEDGER_METRICS: readonly Metric<LedgerState>[] = groupsOf(ALL_PATHS
   read: ({ ledger }) => members(group).map(([path, labels]) => ({ labels, value: count(ledger, path) })),
 }))
 
-/** Labels of an interface. `netns`, the inode of its network namespace, keeps pods apart that have no name yet. */
+/** Labels of an interface. `netns`, the inode of its network namespace, distinguishes pods that have no name yet. */
 export const INTERFACE_LABELS = ['interface', 'namespace', 'pod', 'netns'] as const
 
-/** Interfaces with series of their own; those beyond are in the totals only. */
+/** Most interfaces with series of their own; further ones are only in the totals. */
 const MAX_LISTED = 1024
 
 function interfaceLabels({ key, name, labels }: InterfaceObservation): string[] {
@@ -129,7 +129,7 @@ function interfaceLabels({ key, name, labels }: InterfaceObservation): string[] 
   return [name, labels['namespace'] ?? '', labels['pod'] ?? '', netns]
 }
 
-/** What each interface being captured has counted. */
+/** The counts of each captured interface. */
 export const INTERFACE_METRICS: readonly Metric<LedgerState>[] = groupsOf(CAPTURE_COUNTERS.paths).map((group) => ({
   name: metricName(group.base, true),
   type: 'counter',
@@ -147,11 +147,11 @@ function interfaceSamples(group: Group, one: InterfaceObservation): Sample[] {
   }))
 }
 
-/** Whether each interface is there. */
+/** Whether each interface is up. */
 export const INTERFACE_UP: Metric<LedgerState> = {
   name: 'interceptor_interface_up',
   type: 'gauge',
-  help: 'Whether the interface is up; 0: it went down or away and is waited for',
+  help: 'Whether the interface is up; 0: it is down or deleted, and captured again once it is back',
   labels: INTERFACE_LABELS,
   read: ({ interfaces }) =>
     interfaces.slice(0, MAX_LISTED).map((one) => ({ labels: interfaceLabels(one), value: one.up ? 1 : 0 })),

@@ -8,10 +8,10 @@ import { PROCESS_METRICS, type ProcessState } from './process-metrics.ts'
 import { STAGE_METRICS, type StageState } from './stage-metrics.ts'
 import type { AgentState } from './state.ts'
 
-/** The agent at one scrape. */
+/** The agent's state at one scrape. */
 export type ScrapeState = LedgerState & StageState & NodeState & ProcessState
 
-/** Every metric there is, in groups as docs/metrics.md has them. */
+/** Every metric, in the groups of docs/metrics.md. */
 export const METRIC_GROUPS = {
   ledger: LEDGER_METRICS,
   interfaces: [...INTERFACE_METRICS, INTERFACE_UP],
@@ -24,26 +24,26 @@ export const METRIC_GROUPS = {
 
 const METRICS: readonly Metric<ScrapeState>[] = Object.values(METRIC_GROUPS).flat()
 
-/** Writes scrapes, one after the other. It remembers only what keeps CPU time from going back. */
+/** Renders scrapes. It keeps only what is needed so that CPU times never decrease. */
 export class MetricsPage {
   readonly #spent = new Map<string, { last: number; before: number }>()
 
-  /** The page's text. */
+  /** Renders the page. */
   text(state: AgentState): string {
     const { observation } = state
     const blocks = observation?.blocks ?? []
     const interfaces = observation?.interfaces ?? []
     return exposition(METRICS, {
       ...state,
-      observation: observation && { ...observation, threads: this.#steady(observation) },
+      observation: observation && { ...observation, threads: this.#withEarlierCpu(observation) },
       interfaces,
       ledger: sumLedger([...blocks, ...interfaces.map(({ block }) => block)]),
       memory: process.memoryUsage(),
     })
   }
 
-  /** A thread that was started again has used no CPU time yet: what the one before it had used is added. */
-  #steady({ threads }: Observation): ThreadObservation[] {
+  /** Adds the CPU time of the threads that a restarted thread replaced, so that its counter does not restart at 0. */
+  #withEarlierCpu({ threads }: Observation): ThreadObservation[] {
     return threads.map((thread) => {
       if (thread.cpuSeconds === null) return thread
       const key = `${thread.role} ${thread.slot}`

@@ -1,8 +1,8 @@
-/** Discovery, watches of the API server and the configuration, as metrics. */
+/** Metrics of discovery, of watches of the API server and of the configuration. */
 import { type Metric, single, truth } from './exposition.ts'
 import type { AgentState, DiscoveryState, WatchState } from './state.ts'
 
-/** What these metrics are read off. */
+/** The state that these metrics are read from. */
 export type NodeState = Pick<AgentState, 'discovery' | 'watches' | 'reload'>
 
 const MS = 1000
@@ -39,7 +39,7 @@ export const DISCOVERY_METRICS: readonly Metric<NodeState>[] = [
   {
     name: 'interceptor_pods',
     type: 'gauge',
-    help: 'Pods found on the node, by mesh and by what was decided of them',
+    help: 'Pods of the node, by mesh and by the decision about them',
     labels: ['mesh', 'captured', 'reason'],
     read: ({ discovery }) =>
       (discovery?.pods ?? []).map(({ mesh, captured, reason, pods }) => ({
@@ -47,41 +47,44 @@ export const DISCOVERY_METRICS: readonly Metric<NodeState>[] = [
         value: pods,
       })),
   },
-  ofDiscovery('counter', 'scans_total', 'Passes over the processes of the node', ({ scans }) => scans),
-  ofDiscovery('counter', 'scan_failures_total', 'Passes that could not be finished', ({ failures }) => failures),
-  ofDiscovery('counter', 'scan_seconds_total', 'Time that passes took', ({ scanSeconds }) => scanSeconds),
-  ofDiscovery('counter', 'scan_cpu_seconds_total', 'CPU time that passes took', ({ scanCpuSeconds }) => scanCpuSeconds),
-  ofDiscovery('gauge', 'last_scan_seconds', 'Time the last pass took', ({ lastScanSeconds }) => lastScanSeconds),
+  ofDiscovery('counter', 'scans_total', 'Passes over the node’s processes', ({ scans }) => scans),
+  ofDiscovery('counter', 'scan_failures_total', 'Passes that failed', ({ failures }) => failures),
+  ofDiscovery('counter', 'scan_seconds_total', 'Duration of all passes', ({ scanSeconds }) => scanSeconds),
+  ofDiscovery('counter', 'scan_cpu_seconds_total', 'CPU time of all passes', ({ scanCpuSeconds }) => scanCpuSeconds),
+  ofDiscovery('gauge', 'last_scan_seconds', 'Duration of the last pass', ({ lastScanSeconds }) => lastScanSeconds),
   ofDiscovery(
     'gauge',
     'last_scan_age_seconds',
-    'Time since the last pass ended',
+    'Time since the end of the last pass',
     ({ lastScanAgeMs }) => lastScanAgeMs / MS,
   ),
   ofDiscovery('gauge', 'processes', 'Processes read in the last pass', ({ processes }) => processes),
   ofDiscovery(
     'gauge',
     'processes_denied',
-    'Processes that did not show their namespaces in the last pass',
+    'Processes whose namespaces could not be read in the last pass',
     ({ processesDenied }) => processesDenied,
   ),
 ]
 
 export const WATCH_METRICS: readonly Metric<NodeState>[] = [
-  ofWatch('gauge', 'synced', 'Whether the objects have been listed once', ({ synced }) => truth(synced)),
-  ofWatch('gauge', 'connected', 'Whether a watch is open now', ({ connected }) => truth(connected)),
-  ofWatch('counter', 'restarts_total', 'Times the watch was opened anew', ({ restarts }) => restarts),
-  ofWatch('gauge', 'last_event_age_seconds', 'Time since the API server last sent something', ({ lastEventMs }) =>
-    lastEventMs === null ? null : lastEventMs / MS,
+  ofWatch('gauge', 'synced', 'Whether the objects have been listed', ({ synced }) => truth(synced)),
+  ofWatch('gauge', 'connected', 'Whether the watch is open', ({ connected }) => truth(connected)),
+  ofWatch('counter', 'restarts_total', 'Restarts of the watch', ({ restarts }) => restarts),
+  ofWatch(
+    'gauge',
+    'last_event_age_seconds',
+    'Time since the last event or bookmark of the API server',
+    ({ lastEventMs }) => (lastEventMs === null ? null : lastEventMs / MS),
   ),
-  ofWatch('gauge', 'objects', 'Objects known from the API server', ({ objects }) => objects),
+  ofWatch('gauge', 'objects', 'Objects received from the API server', ({ objects }) => objects),
 ]
 
 export const CONFIG_METRICS: readonly Metric<NodeState>[] = [
   {
     name: 'interceptor_config_reloads_total',
     type: 'counter',
-    help: 'Times the configuration was read again, by what came of it',
+    help: 'Reloads of the configuration, by result',
     labels: ['result'],
     read: ({ reload }) =>
       (['applied', 'unchanged', 'refused'] as const).map((result) => ({ labels: [result], value: reload[result] })),
@@ -89,13 +92,13 @@ export const CONFIG_METRICS: readonly Metric<NodeState>[] = [
   single(
     'gauge',
     'interceptor_config_last_reload_successful',
-    'Whether the configuration could be read and applied the last time',
+    'Whether the last reload of the configuration succeeded',
     ({ reload }) => truth(reload.lastSuccessful),
   ),
   single(
     'gauge',
     'interceptor_config_restart_needed',
-    'Whether the configuration holds changes that take effect only with a restart',
+    'Whether the configuration contains changes that require a restart',
     ({ reload }) => truth(reload.needRestart.length > 0),
   ),
 ]

@@ -1,13 +1,13 @@
-/** The process and its main thread, under the names that Prometheus's client libraries use. */
+/** Metrics of the process and its main thread, named as in Prometheus's client libraries. */
 import { readdirSync } from 'node:fs'
 import { VERSION } from '../version.ts'
 import { type Metric, single } from './exposition.ts'
 
-/** What of these is not the process's own to say. */
+/** Inputs that the process does not know by itself. */
 export interface ProcessState {
   /** The Kubernetes node's name. */
   readonly node: string
-  /** Of the process and its main thread, bytes. */
+  /** Memory of the process and its main thread. Bytes. */
   readonly memory: NodeJS.MemoryUsage
 }
 
@@ -22,35 +22,35 @@ export const PROCESS_METRICS: readonly Metric<ProcessState>[] = [
     labels: ['version', 'node', 'node_version'],
     read: ({ node }) => [{ labels: [VERSION, node, process.version], value: 1 }],
   },
-  single('gauge', 'process_start_time_seconds', 'When the process began, in Unix time', () => START_SECONDS),
+  single('gauge', 'process_start_time_seconds', 'Start time of the process, in Unix time', () => START_SECONDS),
   single('counter', 'process_cpu_seconds_total', 'CPU time of all threads, user and system', () => {
     const { user, system } = process.cpuUsage()
     return (user + system) / MICROS
   }),
-  single('gauge', 'process_resident_memory_bytes', 'Memory of the process in RAM', ({ memory }) => memory.rss),
-  single('gauge', 'process_open_fds', 'Open file descriptors; absent where the system does not tell', openDescriptors),
-  single('gauge', 'nodejs_heap_size_total_bytes', 'Heap of the main thread', ({ memory }) => memory.heapTotal),
+  single('gauge', 'process_resident_memory_bytes', 'Resident memory of the process', ({ memory }) => memory.rss),
+  single('gauge', 'process_open_fds', 'Open file descriptors; absent if unknown on this system', openDescriptors),
+  single('gauge', 'nodejs_heap_size_total_bytes', 'Size of the main thread’s heap', ({ memory }) => memory.heapTotal),
   single(
     'gauge',
     'nodejs_heap_size_used_bytes',
-    'Heap of the main thread that is in use',
+    'Used part of the main thread’s heap',
     ({ memory }) => memory.heapUsed,
   ),
   single(
     'gauge',
     'nodejs_external_memory_bytes',
-    'Memory outside of the heap that objects of the main thread hold',
+    'Memory outside of the heap held by objects of the main thread',
     ({ memory }) => memory.external,
   ),
   single(
     'gauge',
     'nodejs_array_buffers_bytes',
-    'Buffers of the main thread, memory shared with other threads included',
+    'Buffers of the main thread, including memory shared with other threads',
     ({ memory }) => memory.arrayBuffers,
   ),
 ]
 
-/** The descriptor that reads the folder is not counted. */
+/** Excludes the descriptor that reads the folder. */
 function openDescriptors(): number | null {
   try {
     return readdirSync('/proc/self/fd').length - 1

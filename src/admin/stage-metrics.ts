@@ -1,8 +1,8 @@
-/** Rings, threads and the buffer in front of the output, as metrics. */
+/** Metrics of rings, threads and the output's buffer. */
 import type { Observation, RingObservation, ThreadObservation } from '../ledger/observation.ts'
 import { type Metric, single, truth } from './exposition.ts'
 
-/** Of a pipeline: null before its threads have started. */
+/** The pipeline's observation; null before its threads have started. */
 export interface StageState {
   readonly observation: Observation | null
 }
@@ -20,7 +20,7 @@ function ringMetric(name: string, help: string, value: (ring: RingObservation) =
   }
 }
 
-/** @param value null: the system does not tell, and there is no series */
+/** @param value null: unknown on this system; there is no series */
 function threadMetric(
   type: 'counter' | 'gauge',
   name: string,
@@ -41,34 +41,25 @@ function threadMetric(
 }
 
 export const STAGE_METRICS: readonly Metric<StageState>[] = [
-  single(
-    'gauge',
-    'interceptor_interfaces',
-    'Interfaces being captured',
-    ({ observation }) => observation?.interfaces.length,
-  ),
-  ringMetric('interceptor_ring_used_bytes', 'Bytes that wait in a ring between two threads', (ring) => ring.usedBytes),
-  ringMetric(
-    'interceptor_ring_capacity_bytes',
-    'Bytes a ring between two threads can hold',
-    (ring) => ring.capacityBytes,
-  ),
+  single('gauge', 'interceptor_interfaces', 'Captured interfaces', ({ observation }) => observation?.interfaces.length),
+  ringMetric('interceptor_ring_used_bytes', 'Bytes queued in a ring between two threads', (ring) => ring.usedBytes),
+  ringMetric('interceptor_ring_capacity_bytes', 'Capacity of a ring between two threads', (ring) => ring.capacityBytes),
   threadMetric(
     'counter',
     'interceptor_thread_cpu_seconds_total',
-    'CPU time the threads of a role and slot have used',
+    'CPU time used by the threads of a role and slot',
     ({ cpuSeconds }) => cpuSeconds,
   ),
   threadMetric(
     'gauge',
     'interceptor_thread_heartbeat_age_seconds',
-    'Time since the thread last showed that it is alive; a healthy one does so every second',
+    'Time since the thread’s last heartbeat; a healthy thread sends one every second',
     ({ silentMs }) => silentMs / MS,
   ),
   threadMetric(
     'counter',
     'interceptor_thread_restarts_total',
-    'Times the thread was started again after it failed',
+    'Restarts of the thread after a failure',
     ({ restarts }) => restarts,
   ),
   threadMetric(
@@ -80,25 +71,25 @@ export const STAGE_METRICS: readonly Metric<StageState>[] = [
   single(
     'gauge',
     'interceptor_buffer_bytes',
-    'Bytes of pairs that wait for the output',
+    'Bytes of pairs waiting for the output',
     ({ observation }) => observation?.buffer.bytes,
   ),
   single(
     'gauge',
     'interceptor_buffer_limit_bytes',
-    'Most bytes of pairs that may wait for the output: ship.bufferBytes',
+    'Limit of bytes waiting for the output: ship.bufferBytes',
     ({ observation }) => observation?.buffer.limitBytes,
   ),
   single(
     'gauge',
     'interceptor_buffer_oldest_age_seconds',
-    'Age of the oldest pair that waits for the output: the lag to the broker; 0: none waits',
+    'Age of the oldest pair waiting for the output; 0: none is waiting',
     ({ observation }) => (observation === null ? null : observation.buffer.oldestMs / MS),
   ),
   single(
     'gauge',
     'interceptor_output_reachable',
-    'Whether the output takes pairs; absent until it was tried',
+    'Whether the output is reachable; absent before the first attempt',
     (state) => {
       const reachable = state.observation?.outputReachable ?? null
       return reachable === null ? null : truth(reachable)

@@ -1,6 +1,6 @@
 /**
- * What the agent tells of itself to /metrics, /livez and /readyz. All of it is at hand on the main thread: counters and
- * heartbeats in shared memory, the rest in its own variables, so no worker is asked.
+ * The agent's state that /metrics, /livez and /readyz report. All of it is available on the main thread: counters and
+ * heartbeats in shared memory, the rest in its own variables.
  */
 import type { ReloadState } from '../config/reload.ts'
 import type { Observation } from '../ledger/observation.ts'
@@ -8,42 +8,52 @@ import type { Observation } from '../ledger/observation.ts'
 export interface AgentState {
   /** The Kubernetes node's name: `node.name`. */
   readonly node: string
-  /** Milliseconds since the agent began. */
+  /** Milliseconds since the agent started. */
   readonly uptimeMs: number
   /** The pipeline; null: its threads have not started yet. */
   readonly observation: Observation | null
+  /** The captures of the pods found at the start. */
+  readonly start: StartState
   /** null: the first pass has not ended yet. */
   readonly discovery: DiscoveryState | null
-  /** One for each kind of object that is watched; none where the API server is not asked. */
+  /** One for each watched kind of object; empty without an API server. */
   readonly watches: readonly WatchState[]
   readonly reload: ReloadState
-  /** The agent has been told to stop and finishes what is there. */
+  /** The agent is stopping and finishes what is in the pipeline. */
   readonly draining: boolean
 }
 
-/** Passes over the host's processes so far, and what the last one found. */
+/** How far the agent has started. */
+export interface StartState {
+  /** Interfaces that are being opened. */
+  readonly opening: number
+  /** Every pod found at the start is captured, or counted as not captured. Stays true. */
+  readonly done: boolean
+}
+
+/** Totals over all passes, and the result of the last one. */
 export interface DiscoveryState {
-  /** Passes that ended, and those of them that failed. */
+  /** Passes made, and those of them that failed. */
   readonly scans: number
   readonly failures: number
-  /** What all passes together took: of the clock, and of CPU time. */
+  /** Duration and CPU time of all passes. */
   readonly scanSeconds: number
   readonly scanCpuSeconds: number
   readonly lastScanSeconds: number
-  /** Milliseconds since the last pass ended. */
+  /** Milliseconds since the end of the last pass. */
   readonly lastScanAgeMs: number
-  /** Processes read, and those that did not show their namespaces. */
+  /** Processes read, and those whose namespaces could not be read. */
   readonly processes: number
   readonly processesDenied: number
   readonly pods: readonly PodTally[]
 }
 
-/** How many pods of the node share a mesh and a decision. */
+/** The number of pods with the same mesh and decision. */
 export interface PodTally {
   /** `none`, `istio`, `linkerd`, `consul`, `kuma`. */
   readonly mesh: string
   readonly captured: boolean
-  /** One word out of a fixed set; a sentence for people is in `interceptor pods`. */
+  /** One word of a fixed set; `interceptor pods` shows a sentence. */
   readonly reason: string
   readonly pods: number
 }
@@ -52,22 +62,22 @@ export interface PodTally {
 export interface WatchState {
   /** Plural, as in the API: `pods`. */
   readonly resource: string
-  /** It has been listed at least once. */
+  /** Whether it has been listed. */
   readonly synced: boolean
-  /** A watch is open now. */
+  /** Whether the watch is open. */
   readonly connected: boolean
-  /** Times the watch was opened anew after it ended or failed. */
+  /** How often the watch was restarted. */
   readonly restarts: number
-  /** Milliseconds since the API server last sent something, bookmarks included; null: never. */
+  /** Milliseconds since the last event or bookmark; null: none yet. */
   readonly lastEventMs: number | null
-  /** Objects held. */
+  /** Objects in the watched copy. */
   readonly objects: number
 }
 
-/** Tallies beyond this many are added up under the reason `other`: label sets stay bounded, whatever the reasons are. */
+/** Further tallies are added up under the reason `other`, which bounds the label sets. */
 const MAX_TALLIES = 64
 
-/** Adds pods up by mesh and decision. */
+/** Counts pods by mesh and decision. */
 export function tallyPods(
   pods: Iterable<{ readonly mesh: string | null; readonly captured: boolean; readonly reason: string }>,
 ): PodTally[] {

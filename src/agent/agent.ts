@@ -3,6 +3,7 @@
  * the admin server serves metrics and health; and the configuration can be reloaded. Main thread; the hot path is in
  * workers.
  */
+import { NAMES_GRACE_MS } from '../admin/health.ts'
 import { type AdminServer, serveAdmin } from '../admin/server.ts'
 import { type AgentState, tallyPods } from '../admin/state.ts'
 import type { LoadedConfig } from '../config/load.ts'
@@ -16,6 +17,7 @@ import { neededFacts } from '../discovery/decide/selection.ts'
 import { targetRules } from '../discovery/decide/target-rules.ts'
 import { type OwnPod, readOwnPod } from '../discovery/proc/own-pod.ts'
 import { NodeScanner } from '../discovery/proc/scanner.ts'
+import type { Ledger } from '../ledger/ledger.ts'
 import type { Logger } from '../log/logger.ts'
 import type { Outcome, OutputOptions, TargetFailure, TargetPipeline } from '../supervisor/options.ts'
 import { startPipeline } from '../supervisor/pipeline.ts'
@@ -84,6 +86,7 @@ export class Agent {
   readonly #own: OwnPod
   readonly #directory = new AddressDirectory()
   readonly #pipeline: TargetPipeline
+  readonly #captures: CaptureSet
   readonly #discovery: NodeDiscovery
   readonly #api: ApiWatch
   readonly #reloader: ConfigReloader
@@ -92,6 +95,8 @@ export class Agent {
   #admin: AdminServer | null = null
   #denied: TargetFailure | null = null
   #draining = false
+  /** Whether all pods found at the start were captured, or could not be. Stays true once it is. */
+  #started = false
   #policy: VantagePolicy | null = null
 
   constructor(options: AgentOptions, { own, rules, scanner, startApi }: Prepared) {
@@ -101,11 +106,11 @@ export class Agent {
     this.#own = own
     const input = { kind: 'targets' as const }
     this.#pipeline = startPipeline({ config, input, output, limit: null, all: false, log, onProgress: null })
-    const captures = new CaptureSet({ pipeline: this.#pipeline, log, onDenied: (failure) => this.#deny(failure) })
+    this.#captures = new CaptureSet({ pipeline: this.#pipeline, log, onDenied: (failure) => this.#deny(failure) })
     this.#discovery = new NodeDiscovery({
       scanner,
       rules,
-      captures,
+      captures: this.#captures,
       directory: this.#directory,
       knownPods: () => this.#api.pods(),
       setAddresses: (entries) => this.#pipeline.setAddresses(entries),
@@ -146,6 +151,7 @@ export class Agent {
       node: this.#config.node.name,
       uptimeMs: now - this.#began,
       observation: this.#pipeline.observe(),
+      start: { opening: this.#captures.opening, done: this.#isStarted() },
       discovery: snapshot && {
         scans: tally.scans,
         failures: tally.failures,
@@ -161,6 +167,11 @@ export class Agent {
       reload: this.#reloader.state,
       draining: this.#draining,
     }
+  }
+
+  /** The counts so far. */
+  get ledger(): Ledger {
+    return this.#pipeline.ledger
   }
 
   /** Stops capturing and finishes what is in the pipeline, in stream order. */
@@ -198,6 +209,12 @@ export class Agent {
     return this.#denied === null ? outcome : { ...outcome, exitCode: this.#denied.exitCode, failure: this.#denied }
   }
 
+  #isStarted(): boolean {
+    const isNamed = this.#api.problem === null || performance.now() - this.#began > NAMES_GRACE_MS
+    this.#started ||= isNamed && this.#discovery.isCurrent && this.#captures.opening === 0
+    return this.#started
+  }
+
   #warnOfRules(): void {
     if (this.#api.isConfigured || neededFacts(targetRules(this.#config, this.#own)) === null) return
     this.#log.warn('targets has rules about namespaces or labels, but there is no API server: no pod is captured', {
@@ -231,8 +248,8 @@ export class Agent {
   }
 }
 
-const tallied = ({ mesh, ambient, capture, reason }: PodDecision) => ({
+const tallied = ({ mesh, ambient, captures, reason }: PodDecision) => ({
   mesh: mesh?.name ?? (ambient ? 'istio' : null),
-  captured: capture !== null,
+  captured: captures.length > 0,
   reason,
 })

@@ -47,6 +47,11 @@ export class CaptureSet {
     this.#now = options.now ?? (() => performance.now())
   }
 
+  /** Targets whose first attempt has no result yet. */
+  get opening(): number {
+    return [...this.#entries.values()].filter(({ state, failures }) => state === 'opening' && failures === 0).length
+  }
+
   /** Targets that wait for another attempt. */
   get failing(): number {
     return [...this.#entries.values()].filter(({ state }) => state === 'failed').length

@@ -84,6 +84,11 @@ export class NodeDiscovery {
     return this.#snapshot
   }
 
+  /** Whether the last pass reflects everything that the API server has reported and all rules. */
+  get isCurrent(): boolean {
+    return this.#snapshot !== null && !this.#isStale
+  }
+
   /** Of the last pass. */
   get decisions(): Decisions {
     return this.#decisions

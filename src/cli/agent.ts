@@ -8,11 +8,13 @@ import type { Logger } from '../log/logger.ts'
 import type { OutputOptions } from '../supervisor/options.ts'
 import { addExamples, addGeneralOptions, addKafkaOptions, type ConfigFlags, configFlags } from './options.ts'
 import { requireBrokers } from './output.ts'
+import { writeLedger } from './summary.ts'
 import { errorIsTerminal } from './terminal.ts'
 import { type Ended, untilDone } from './until-done.ts'
 
 interface AgentFlags extends ConfigFlags {
   proc?: string
+  summary?: string
 }
 
 /** @param exit  receives the exit code */
@@ -22,6 +24,7 @@ export function agentCommand(exit: (code: number) => void): Command {
       'Capture the pods of this node, including those that start later, and ship their HTTP pairs to Kafka, until SIGTERM.',
     )
     .option('--proc <dir>', 'where the host’s /proc is mounted (default: /proc)')
+    .option('--summary <file>', 'write the ledger of counts as JSON to a file at the end, or - for standard error')
   addExamples(addGeneralOptions(addKafkaOptions(command), 'log at debug level'), [
     ['interceptor agent --config interceptor.yaml', 'run as the DaemonSet does'],
     ['interceptor agent --brokers kafka:9092', 'run with the defaults'],
@@ -45,6 +48,7 @@ async function agent(flags: AgentFlags): Promise<number> {
   const log = createLogger({ level: levelOf(flags, loaded), form: errorIsTerminal() ? 'lines' : 'json', times: true })
   const running = await startAgent({ loaded, file: configFilePath(flags.config), load, output: outputOf(loaded), log })
   const ended = await untilDone(running, config.shutdown.timeout, log)
+  if (flags.summary !== undefined) writeLedger(flags.summary, ended.outcome?.ledger ?? running.ledger)
   return conclude(ended, config.ship.sink === 'kafka', log)
 }
 

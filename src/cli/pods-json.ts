@@ -1,8 +1,10 @@
 /** The JSON of `interceptor pods -o json`. Its keys are documented (docs/discovery.md, "JSON"), so each is named here. */
 
 import type { NodeReport } from '../agent/inspect-node.ts'
-import type { PodDecision } from '../discovery/decide/decision.ts'
+import type { CapturePoint, PodDecision } from '../discovery/decide/decision.ts'
 import type { KnownPod } from '../discovery/kubernetes/known-pod.ts'
+import { loopbackPorts, reachablePorts } from '../discovery/proc/snapshot.ts'
+import { formatPortRanges } from '../net/port-ranges.ts'
 
 /** Converts a view of the node to what `pods -o json` prints. */
 export function podsJson({ snapshot, joined, decisions, apiProblem }: NodeReport) {
@@ -22,8 +24,8 @@ export function podsJson({ snapshot, joined, decisions, apiProblem }: NodeReport
   }
 }
 
-function podJson({ pod, known, mesh, ambient, capture, reason, why }: PodDecision) {
-  const { uid, nameHint, namespaceHint, containers, pid, netns, hostNetwork, addresses, interfaces, listens } = pod
+function podJson({ pod, known, mesh, ambient, captures, reason, why }: PodDecision) {
+  const { uid, nameHint, namespaceHint, containers, pid, netns, hostNetwork, addresses, interfaces, further } = pod
   return {
     uid,
     name: known?.name ?? null,
@@ -37,13 +39,25 @@ function podJson({ pod, known, mesh, ambient, capture, reason, why }: PodDecisio
     hostNetwork,
     addresses,
     interfaces,
-    listens,
+    further,
+    listens: reachablePorts(pod),
+    listensOnLoopback: loopbackPorts(pod),
     mesh: mesh === null ? null : { name: mesh.name, role: mesh.role },
     ambient,
-    capture,
+    capture: captures.map(captureJson)[0] ?? null,
+    captures: captures.map(captureJson),
     reason,
     why,
   }
+}
+
+function captureJson({ scope, interface: device, excludePorts, bypass }: CapturePoint) {
+  const onlyPorts = bypass && {
+    inbound: formatPortRanges(bypass.inbound),
+    outbound: formatPortRanges(bypass.outbound),
+    outboundNetworks: bypass.outboundNetworks,
+  }
+  return { scope, interface: device, excludePorts, onlyPorts }
 }
 
 /** The container's name in the pod's specification; null: unknown. */

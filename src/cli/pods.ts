@@ -51,8 +51,8 @@ function podTable({ decisions, joined }: NodeReport, color: boolean): string {
   return table(POD_HEADINGS, [...decisions.pods.map(podRow), ...joined.unseen.map(unseenRow)], color)
 }
 
-function podRow({ pod, known, mesh, ambient, capture, why }: PodDecision): string[] {
-  const where = capture === null ? '-' : capture.scope === 'host' ? `${capture.interface} (host)` : capture.interface
+function podRow({ pod, known, mesh, ambient, captures, why }: PodDecision): string[] {
+  const where = captures.map((point) => (point.scope === 'host' ? `${point.interface} (host)` : point.interface))
   return [
     known?.name ?? (pod.nameHint === null ? pod.uid : `~${pod.nameHint}`),
     known?.namespace ?? (pod.namespaceHint === null ? '-' : `~${pod.namespaceHint}`),
@@ -67,7 +67,7 @@ function podRow({ pod, known, mesh, ambient, capture, why }: PodDecision): strin
       : mesh.role === 'sidecar'
         ? mesh.name
         : `${mesh.name} ${mesh.role}`,
-    where,
+    list(where),
     why,
   ]
 }

@@ -2,6 +2,7 @@
  * The layers of the configuration, each a flat map of (path → value). This module reads the environment and the command
  * line, yaml-file.ts the file. Each reports unknown keys with the nearest known one.
  */
+import { parse } from 'yaml'
 import { CONFIG_FILE_VARIABLE } from './file-path.ts'
 import { configKeys, keyAt, keyOfEnvironment } from './keys.ts'
 import { nearest } from './nearest.ts'
@@ -52,8 +53,18 @@ function valueOfText(path: string, text: string): unknown {
     const items = text.split(',').map((item) => item.trim())
     return items.filter((item) => item !== '').map(numberIfExact)
   }
+  if (kind === 'rules') return parseRules(text)
   if (kind === 'boolean') return text === 'true' ? true : text === 'false' ? false : text
   return kind === 'integer' ? numberIfExact(text) : text
+}
+
+/** Rules are written as YAML, which includes JSON: `[{selector: app=api, interfaces: [lo]}]`. */
+function parseRules(text: string): unknown {
+  try {
+    return parse(text) ?? []
+  } catch {
+    return text
+  }
 }
 
 const numberIfExact = (text: string): string | number => (/^(0|[1-9]\d{0,14})$/.test(text) ? Number(text) : text)

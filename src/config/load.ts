@@ -4,7 +4,7 @@ import type { z } from 'zod'
 import { type InterceptorError, usageError } from '../errors.ts'
 import { impossibleCombinations } from './combinations.ts'
 import { configFilePath } from './file-path.ts'
-import { configKeys } from './keys.ts'
+import { configKeys, keyAt } from './keys.ts'
 import { environmentLayer, type FlagValue, flagLayer, type Layer, type Origin, type Setting } from './layers.ts'
 import { type Config, configSchema } from './schema.ts'
 import { fileLayer } from './yaml-file.ts'
@@ -76,13 +76,26 @@ function nest(settings: Map<string, Setting>): Tree {
 }
 
 function describe(issue: z.core.$ZodIssue, settings: Map<string, Setting>): string {
-  const names = issue.path.filter((part) => typeof part === 'string')
-  const path = names.join('.')
+  const path = keyPath(issue.path)
   const setting = settings.get(path)
-  const index = issue.path.find((part) => typeof part === 'number')
-  const whole = setting?.value
-  const value = index !== undefined && Array.isArray(whole) ? whole[index] : whole
-  return `${path}: ${JSON.stringify(value)} ${issue.message}${setting === undefined ? '' : ` (${setting.origin.name})`}`
+  const inner = issue.path.slice(path.split('.').length)
+  const value = inner.reduce<unknown>(
+    (at, part) => (at as Record<PropertyKey, unknown> | undefined)?.[part],
+    setting?.value,
+  )
+  const place = inner.some((part) => typeof part === 'string') ? `, ${inner.join('.')}` : ''
+  const origin = setting === undefined ? '' : ` (${setting.origin.name})`
+  return `${path}${place}: ${JSON.stringify(value)} ${issue.message}${origin}`
+}
+
+/** The key that an issue is about: the longest prefix of its path that is one. */
+function keyPath(path: readonly PropertyKey[]): string {
+  const names = path.map(String)
+  for (let length = names.length; length > 0; length -= 1) {
+    const prefix = names.slice(0, length).join('.')
+    if (keyAt(prefix) !== undefined) return prefix
+  }
+  return names.join('.')
 }
 
 function problemsError(problems: string[]): InterceptorError {

@@ -32,7 +32,7 @@ import {
 } from './units.ts'
 
 /** How a key's value is written. Determines how text (environment, flags) is parsed and how values are printed. */
-export type KeyKind = 'duration' | 'size' | 'integer' | 'boolean' | 'text' | 'choice' | 'list'
+export type KeyKind = 'duration' | 'size' | 'integer' | 'boolean' | 'text' | 'choice' | 'list' | 'rules'
 
 /** The kind of each leaf, by its schema. */
 export const keyKinds = z.registry<{ kind: KeyKind }>()
@@ -326,6 +326,26 @@ const PORT = z.number({ error: PORT_ERROR }).int(PORT_ERROR).min(1, PORT_ERROR).
 const LISTEN_ADDRESS_ERROR = 'must be host:port, such as 127.0.0.1:9464, or empty'
 const LISTEN_ADDRESS = /^$|^(\[[0-9a-fA-F:.]+\]|[^\s:/[\]]*):\d{1,5}$/
 
+const INTERFACE_ERROR = 'must be an interface name, a glob, lo or pod'
+
+/** A rule of `targets.interfaces`. */
+const interfaceRule = z.strictObject(
+  {
+    namespaces: z.array(z.string().regex(/\S/, 'must not be empty'), { error: 'must be a list' }).default([]),
+    workload: z
+      .string({ error: 'must be text' })
+      .regex(/^$|^[^/]+\/[^/]+$/, 'must be a kind and a name, such as Deployment/api')
+      .default(''),
+    selector: z.string({ error: 'must be text' }).default(''),
+    interfaces: z
+      .array(z.string({ error: INTERFACE_ERROR }).regex(/^[^\s,/]{1,15}$/, INTERFACE_ERROR), {
+        error: 'must be a list of interfaces',
+      })
+      .min(1, 'must name an interface'),
+  },
+  { error: 'must be a rule with interfaces' },
+)
+
 /** The whole configuration. Parsing `{}` returns the defaults. */
 export const configSchema = z
   .strictObject({
@@ -370,6 +390,12 @@ export const configSchema = z
         exclude: list([], 'Capture none of these.', NAMESPACE),
       }),
       selector: text('', 'Kubernetes label selector. Only matching pods are captured.'),
+      interfaces: key(
+        'rules',
+        z.array(interfaceRule, { error: 'must be a list of rules' }),
+        [],
+        'On which interfaces pods are captured, in place of the default. The first rule that matches a pod applies; the pod’s annotation `interceptor.dev/interfaces` takes precedence. A rule has `interfaces` (names or globs; `lo`: loopback; `pod`: the interface of the default route) and, to select pods, `namespaces` (names or globs), `workload` (such as `Deployment/api`, globs) and `selector` (labels).',
+      ),
       excludePorts: key(
         'list',
         z.array(PORT, { error: 'must be a list of port numbers' }),

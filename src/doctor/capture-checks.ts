@@ -48,7 +48,14 @@ function foreignFunctions(): Check {
 function packetSockets({ capture }: Config): Check {
   try {
     const sockets = new SocketOpener({ ...capture, filter: '', exclude: [] })
-    const opened = sockets.open({ device: 'lo', netns: null, excludePorts: [], onlyAddresses: null, tunnels: false })
+    const opened = sockets.open({
+      device: 'lo',
+      netns: null,
+      excludePorts: [],
+      onlyAddresses: null,
+      onlyPorts: null,
+      tunnels: false,
+    })
     const mebibytes = (opened.blockBytes * opened.blockCount) / (1024 * 1024)
     void sockets.close(opened)
     return ok(PACKET_SOCKETS, `${held('CAP_NET_RAW')}; TPACKET_V3 ring of ${mebibytes} MiB`)

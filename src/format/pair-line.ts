@@ -60,8 +60,10 @@ const MOST_WIDTHS: Record<Column, number> = {
 
 const plain: Paint = (text) => text
 
+/** The pod and port; `~` marks a name that the API server has not confirmed. Without a name, address and port. */
 function endpoint(end: Endpoint): string {
-  if (end.pod !== null) return safe(`${end.pod.namespace}/${end.pod.name}:${end.port}`)
+  const { name = null, namespace = null } = end.pod ?? {}
+  if (name !== null) return safe(`${namespace === null ? '~' : `${namespace}/`}${name}:${end.port}`)
   return safe(end.address.includes(':') ? `[${end.address}]:${end.port}` : `${end.address}:${end.port}`)
 }
 

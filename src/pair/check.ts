@@ -15,6 +15,8 @@ const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (val
 
 const isString = (value: unknown): value is string => typeof value === 'string'
 
+const isStringOrNull = (value: unknown): boolean => value === null || isString(value)
+
 const isHeader = (value: unknown): boolean =>
   Array.isArray(value) && value.length === 2 && isString(value[0]) && isString(value[1])
 
@@ -25,8 +27,8 @@ function isPod(pod: unknown): boolean {
   if (!isObject(pod)) return false
   const { workload, labels } = pod
   return (
-    isString(pod['name']) &&
-    isString(pod['namespace']) &&
+    isStringOrNull(pod['name']) &&
+    isStringOrNull(pod['namespace']) &&
     isString(pod['uid']) &&
     isString(pod['container']) &&
     (workload === null || (isObject(workload) && isString(workload['kind']) && isString(workload['name']))) &&

@@ -2,8 +2,10 @@
 
 /** A pod as a pair names it, without the container. */
 export interface PodIdentity {
-  name: string
-  namespace: string
+  /** null: unknown. Without a namespace it is a hint from the environment of the pod's processes. */
+  name: string | null
+  /** null: the API server has not reported the pod. */
+  namespace: string | null
   uid: string
   workload: { kind: string; name: string } | null
   labels: Record<string, string>
@@ -12,9 +14,10 @@ export interface PodIdentity {
 /** A pod at an end of a connection. */
 export interface EndpointPod {
   identity: PodIdentity
-  /** Name of the pod's only container, mesh proxies aside; null: there are several, or they are unknown. */
+  /** The pod's only container, sidecar proxies aside; null: there are several, or they are unknown. A name or, if the API
+   * server has not reported the pod, an id. */
   container: string | null
-  /** Container names by the TCP ports that the containers declare. */
+  /** Containers, likewise, by the TCP ports that they declare or listen on. */
   containersByPort: Record<string, string>
 }
 

@@ -132,9 +132,9 @@ export class JsonWriter {
     const to = this.#copier
     return (
       to.token(POD_NAME) &&
-      to.text() &&
+      (to.nil() || to.text()) &&
       to.token(NAMESPACE) &&
-      to.text() &&
+      (to.nil() || to.text()) &&
       to.token(UID) &&
       to.text() &&
       to.token(WORKLOAD) &&

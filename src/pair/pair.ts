@@ -40,12 +40,14 @@ export interface Endpoint {
 
 /** A Kubernetes pod. */
 export interface Pod {
-  name: string
-  namespace: string
+  /** null: unknown. With `namespace` null it is a hint from the environment of the pod's processes. */
+  name: string | null
+  /** null: the API server has not reported the pod, and `name` and `container` come from /proc. */
+  namespace: string | null
   uid: string
   /** The pod's controller, such as `{kind: 'Deployment', name: 'api'}`; null: none, or unknown. */
   workload: { kind: string; name: string } | null
-  /** The container that owns the socket; empty: unknown. */
+  /** The container that owns the socket: its name or, with `namespace` null, its id. Empty: unknown. */
   container: string
   labels: Record<string, string>
 }

@@ -83,6 +83,7 @@ const ofHost = (name: string): CaptureTarget => ({
   netns: null,
   info: infoOf(name),
   excludePorts: [],
+  onlyPorts: null,
   onlyAddresses: null,
   tunnels: true,
   labels: {},

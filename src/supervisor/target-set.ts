@@ -292,7 +292,10 @@ const blockOf = ({ lent }: Captured): CounterBlock => ({ layout: CAPTURE_COUNTER
 const proxyPort = ({ info }: CaptureTarget): number => info.vantagePoint?.outboundPorts[0] ?? 0
 
 const sameRules = (a: CaptureTarget, b: CaptureTarget): boolean =>
-  a.tunnels === b.tunnels && sameSet(a.excludePorts, b.excludePorts) && sameSet(a.onlyAddresses, b.onlyAddresses)
+  a.tunnels === b.tunnels &&
+  sameSet(a.excludePorts, b.excludePorts) &&
+  sameSet(a.onlyAddresses, b.onlyAddresses) &&
+  JSON.stringify(a.onlyPorts) === JSON.stringify(b.onlyPorts)
 
 function sameSet<T>(a: readonly T[] | null, b: readonly T[] | null): boolean {
   if (a === null || b === null) return a === b

@@ -1,4 +1,5 @@
 /** What discovery asks the pipeline to capture, while it runs. */
+import type { PortRange } from '../net/port-ranges.ts'
 import type { InterfaceInfo } from './interface-info.ts'
 
 export interface CaptureTarget {
@@ -12,6 +13,8 @@ export interface CaptureTarget {
   readonly info: Omit<InterfaceInfo, 'domain'>
   /** TCP ports at either end that the kernel's filter leaves out. */
   readonly excludePorts: readonly number[]
+  /** The only TCP ports, at either end, that the kernel's filter passes; null: all. */
+  readonly onlyPorts: readonly PortRange[] | null
   /** Only packets from or to these addresses; null: all. For the host, whose interfaces carry what is forwarded too. */
   readonly onlyAddresses: readonly string[] | null
   /** Packets in the tunnels of `capture.tunnels` pass the kernel's filter too. Not for pods: what they tunnel is theirs. */

@@ -1,4 +1,5 @@
 /** What the stages know of an interface that frames are captured on. Sent to the assemblers as JSON. */
+import type { PortRange } from '../net/port-ranges.ts'
 import type { EndpointPod } from '../pair/endpoint-pod.ts'
 
 export interface InterfaceInfo {
@@ -22,7 +23,7 @@ export interface InterfaceInfo {
  */
 export interface VantagePoint {
   /**
-   * `pod`: a pod's external interface. `loopback`: the loopback interface of a pod with a sidecar. `host`: the host's own
+   * `pod`: a pod's external interface. `loopback`: a pod's loopback interface. `host`: the host's own
    * interfaces, of which only connections of the host's own sockets count.
    */
   scope: 'pod' | 'loopback' | 'host'
@@ -41,6 +42,18 @@ export interface VantagePoint {
   hopLimit: number
   /** `host`: connections in tunnels are captured too, such as those that a port mirror sends here; see `judge`. */
   tunnels: boolean
+  /** `pod`: the only connections that are kept, because all others are kept at another capture point; null: all. */
+  bypass: Bypass | null
+}
+
+/** Connections that bypass a mesh's proxy. */
+export interface Bypass {
+  /** Ports of the pod. */
+  readonly inbound: readonly PortRange[]
+  /** Ports of the servers that the pod connects to. */
+  readonly outbound: readonly PortRange[]
+  /** CIDRs or addresses of servers to which all ports bypass the proxy. */
+  readonly outboundNetworks: readonly string[]
 }
 
 /** Which vantages are kept, as in the configuration's section `targets`. */

@@ -1,4 +1,4 @@
-/** States of an agent, on real counter blocks. */
+/** States of an agent, with real counter blocks. */
 import type { AgentState } from '../../src/admin/state.ts'
 import {
   ASSEMBLE_COUNTERS,
@@ -20,14 +20,14 @@ export function block(
   return { layout, values }
 }
 
-/** `shop/cart-0` captured on eth0. */
+/** An interface eth0 of a pod, such as `shop/cart-0`. */
 export function podInterface(netns: number, pod: string, counts: Record<string, number> = {}): InterfaceObservation {
   const [namespace = '', name = ''] = pod.split('/')
   const labels = pod === '' ? {} : { namespace, pod: name }
   return { key: `${netns}/eth0`, name: 'eth0', labels, block: block(CAPTURE_COUNTERS, counts), up: true }
 }
 
-/** A pipeline that works well and captures nothing yet. */
+/** A healthy pipeline without interfaces. */
 export const observation = (parts: Partial<Observation> = {}): Observation => ({
   blocks: [block(CAPTURE_COUNTERS), block(ASSEMBLE_COUNTERS), block(SHIP_COUNTERS)],
   interfaces: [],
@@ -41,11 +41,12 @@ export const observation = (parts: Partial<Observation> = {}): Observation => ({
   ...parts,
 })
 
-/** An agent that is well. */
+/** A healthy agent. */
 export const agentState = (parts: Partial<AgentState> = {}): AgentState => ({
   node: 'n1',
   uptimeMs: 5_000,
   observation: observation(),
+  start: { opening: 0, done: true },
   discovery: {
     scans: 3,
     failures: 1,

@@ -12,27 +12,27 @@ import {
 import type { AgentState } from '../../src/admin/state.ts'
 import { agentState, observation, podInterface } from './agent-state.ts'
 
-const well = agentState()
+const healthy = agentState()
 const thread = (silentMs: number) => [
   { role: 'ship', slot: 0, cpuSeconds: 1, silentMs, restarts: 0, state: 'ready' as const, crashLooping: false },
 ]
 
-/** Lines that are not ok, and whether it passes all the same. */
+/** The lines that are not ok, and whether the page passes. */
 function complaints(state: AgentState): [boolean, string[]] {
   const checks = readiness(state)
   const lines = healthText('readyz', checks).split('\n')
   return [passes(checks), lines.filter((line) => /^\[[!-]/.test(line))]
 }
 
-test('liveness: a line for the main loop and for each thread', () => {
+test('liveness: has a line for the main loop and for each thread', () => {
   assert.equal(
-    healthText('livez', liveness(well)),
+    healthText('livez', liveness(healthy)),
     '[+]ping ok\n[+]thread/main-0 ok\n[+]thread/assemble-0 ok\nlivez check passed\n',
   )
   assert.equal(healthText('livez', liveness(agentState({ observation: null }))), '[+]ping ok\nlivez check passed\n')
 })
 
-test('liveness: fails when a thread is silent for too long, and names it', () => {
+test('liveness: fails and names a thread without a heartbeat', () => {
   const silent = (ms: number) => liveness(agentState({ observation: observation({ threads: thread(ms) }) }))
   assert.ok(passes(silent(LIVE_SILENCE_MS - 1)))
   assert.equal(
@@ -41,9 +41,9 @@ test('liveness: fails when a thread is silent for too long, and names it', () =>
   )
 })
 
-test('readiness: all is well', () => {
+test('readiness: passes for a healthy agent', () => {
   assert.equal(
-    healthText('readyz', readiness(well)),
+    healthText('readyz', readiness(healthy)),
     [
       '[+]workers ok',
       '[+]capture ok',
@@ -57,8 +57,8 @@ test('readiness: all is well', () => {
   )
 })
 
-test('readiness: not before capture has started and one pass of discovery is done', () => {
-  const failing = { ...well.discovery!, scans: 2, failures: 2 }
+test('readiness: fails before the pipeline has started and a pass of discovery has succeeded', () => {
+  const failing = { ...healthy.discovery!, scans: 2, failures: 2 }
   assert.deepEqual(complaints(agentState({ observation: null })), [
     false,
     ['[-]capture failed: the pipeline has not started'],
@@ -66,18 +66,30 @@ test('readiness: not before capture has started and one pass of discovery is don
   for (const discovery of [null, failing]) {
     assert.deepEqual(complaints(agentState({ discovery })), [
       false,
-      ['[-]discovery failed: no pass over the node’s processes is done'],
+      ['[-]discovery failed: no pass over the node’s processes has succeeded'],
     ])
   }
 })
 
-test('readiness: waits for the names of pods, but not for ever', () => {
-  const watches = [{ ...well.watches[0], synced: false, connected: false }]
+test('readiness: fails until the pods found at the start are captured', () => {
+  assert.deepEqual(complaints(agentState({ start: { opening: 3, done: false } })), [
+    false,
+    ['[-]capture failed: 3 interfaces are being opened'],
+  ])
+  assert.deepEqual(complaints(agentState({ start: { opening: 0, done: false } })), [
+    false,
+    ['[-]capture failed: the pods of this node are not known yet'],
+  ])
+  assert.deepEqual(complaints(agentState({ start: { opening: 3, done: true } })), [true, []])
+})
+
+test('readiness: fails until pods are listed, for a limited time', () => {
+  const watches = [{ ...healthy.watches[0], synced: false, connected: false }]
   const [early, why] = complaints(agentState({ watches, uptimeMs: NAMES_GRACE_MS - 1 }))
   assert.deepEqual([early, why], [false, ['[-]watch/pods failed: the API server has not listed pods yet']])
   assert.deepEqual(complaints(agentState({ watches, uptimeMs: NAMES_GRACE_MS })), [
     true,
-    ['[!]watch/pods degraded: the API server has not listed pods; pairs go without names'],
+    ['[!]watch/pods degraded: the API server has not listed pods; pairs have no names'],
   ])
   assert.deepEqual(
     complaints(agentState({ watches: [] })),
@@ -86,7 +98,7 @@ test('readiness: waits for the names of pods, but not for ever', () => {
   )
 })
 
-test('readiness: not while the agent stops', () => {
+test('readiness: fails while the agent is stopping', () => {
   assert.deepEqual(complaints(agentState({ draining: true })), [false, ['[-]shutdown failed: the agent is stopping']])
 })
 
@@ -94,12 +106,12 @@ const DEGRADED: [string, Partial<AgentState>, string][] = [
   [
     'Kafka is unreachable',
     { observation: observation({ outputReachable: false }) },
-    '[!]output degraded: away; 100 of 1000 bytes wait, the oldest for 2 s',
+    '[!]output degraded: unreachable; 100 of 1000 bytes are waiting, the oldest for 2 s',
   ],
   [
-    'the API server is away',
-    { watches: [{ ...well.watches[0], connected: false }] },
-    '[!]watch/pods degraded: the API server is away; what it said before is used',
+    'the API server is unreachable',
+    { watches: [{ ...healthy.watches[0], connected: false }] },
+    '[!]watch/pods degraded: the API server is unreachable; its last state stays in effect',
   ],
   [
     'an interface is down',
@@ -111,28 +123,28 @@ const DEGRADED: [string, Partial<AgentState>, string][] = [
     '[!]capture degraded: 1 of 2 interfaces are down: eth0 of shop/a',
   ],
   [
-    'discovery is late',
-    { discovery: { ...well.discovery!, lastScanAgeMs: SCAN_SILENCE_MS } },
+    'passes of discovery are late',
+    { discovery: { ...healthy.discovery!, lastScanAgeMs: SCAN_SILENCE_MS } },
     '[!]discovery degraded: no pass over the node’s processes for 30 s',
   ],
   [
-    'the configuration was refused',
-    { reload: { ...well.reload, lastSuccessful: false } },
-    '[!]configuration degraded: the last one was refused; the log says why',
+    'a reload was rejected',
+    { reload: { ...healthy.reload, lastSuccessful: false } },
+    '[!]configuration degraded: the last reload was rejected; the reason is in the log',
   ],
   [
-    'keys need a restart',
-    { reload: { ...well.reload, needRestart: ['kafka.topic', 'ship.linger'] } },
-    '[!]configuration degraded: these keys need a restart: kafka.topic, ship.linger',
+    'keys require a restart',
+    { reload: { ...healthy.reload, needRestart: ['kafka.topic', 'ship.linger'] } },
+    '[!]configuration degraded: these keys require a restart: kafka.topic, ship.linger',
   ],
 ]
 
 for (const [title, parts, line] of DEGRADED) {
-  test(`readiness: ready and says so when ${title}`, () => {
+  test(`readiness: passes with a warning when ${title}`, () => {
     assert.deepEqual(complaints(agentState(parts)), [true, [line]])
   })
 }
 
-test('readiness: an output that was never tried is no complaint', () => {
+test('readiness: an output that was not tried yet is not degraded', () => {
   assert.deepEqual(complaints(agentState({ observation: observation({ outputReachable: null }) })), [true, []])
 })

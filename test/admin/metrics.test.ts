@@ -25,7 +25,7 @@ function seriesOf(path: string): [string, Record<string, string>] {
   return [`interceptor_${snake}${gauge ? '' : '_total'}`, reason === undefined ? {} : { [label]: reason }]
 }
 
-test('metrics: every count of the ledger is exported, added up over all blocks', () => {
+test('metrics: exports every count of the ledger, added up over all blocks', () => {
   const counts = (factor: number) => Object.fromEntries(PATHS.map((path, i) => [path, factor * (i + 1)]))
   const blocks = [...LAYOUTS, ASSEMBLE_COUNTERS].map((layout) => {
     const own = Object.entries(counts(1)).filter(([path]) => layout.paths.includes(path))
@@ -41,7 +41,7 @@ test('metrics: every count of the ledger is exported, added up over all blocks',
   }
 })
 
-test('metrics: what one interface counted has its own series, with its pod', () => {
+test('metrics: each interface has series of its own, labelled with its pod', () => {
   const interfaces = [
     podInterface(4026532411, 'shop/cart-0', { 'frames.seen': 10, 'frames.skipped.nonTcp': 3, 'bytes.captured': 99 }),
     { ...podInterface(4026531840, '', { 'interfaces.lost': 2 }), name: 'ens5', up: false },
@@ -60,13 +60,13 @@ test('metrics: what one interface counted has its own series, with its pod', () 
   assert.deepEqual([...seen.values()], [{ labels: {}, value: 10 }], 'the total is one series: sums count nothing twice')
 })
 
-test('metrics: pods without a name yet are kept apart by their namespaces', () => {
+test('metrics: pods without a name are distinguished by their network namespaces', () => {
   const interfaces = [podInterface(7, '', { 'frames.seen': 1 }), podInterface(8, '', { 'frames.seen': 2 })]
   const families = scrape(agentState({ observation: observation({ interfaces }) }))
   assert.equal(families.get('interceptor_interface_frames_seen_total')?.samples.size, 2)
 })
 
-test('metrics: no total goes back while interfaces come and go', () => {
+test('metrics: totals never decrease while interfaces are added and removed', () => {
   const names = fc.constantFrom('a', 'b', 'c', 'd')
   const step = fc.record({ name: names, goes: fc.boolean(), frames: fc.nat(1000) })
   const totals = (state: AgentState, page: MetricsPage) =>
@@ -99,7 +99,7 @@ test('metrics: no total goes back while interfaces come and go', () => {
   )
 })
 
-test('metrics: CPU time of a thread goes on where it was when the thread is started again', () => {
+test('metrics: the CPU time of a restarted thread continues', () => {
   const page = new MetricsPage()
   const spent = (cpuSeconds: number | null) => {
     const threads = [
@@ -114,7 +114,7 @@ test('metrics: CPU time of a thread goes on where it was when the thread is star
   assert.ok(!spent(null).has('interceptor_thread_cpu_seconds_total'))
 })
 
-test('metrics: rings, threads, buffer, output', () => {
+test('metrics: exports rings, threads, buffer and output', () => {
   const families = scrape(agentState())
   const ring = { kind: 'frames', from: 'capture-0', to: 'assemble-0' }
   assert.equal(seriesValue(families, 'interceptor_ring_used_bytes', ring), 1024)
@@ -127,7 +127,7 @@ test('metrics: rings, threads, buffer, output', () => {
   assert.equal(seriesValue(families, 'interceptor_output_reachable'), 1)
 })
 
-test('metrics: discovery, watches, configuration', () => {
+test('metrics: exports discovery, watches and configuration', () => {
   const reload = { applied: 2, unchanged: 1, refused: 3, lastSuccessful: false, needRestart: ['kafka.topic'] }
   const families = scrape(agentState({ reload }))
   assert.equal(seriesValue(families, 'interceptor_pods', { mesh: 'istio', captured: 'true', reason: 'sidecar' }), 4)
@@ -145,7 +145,7 @@ test('metrics: discovery, watches, configuration', () => {
   assert.equal(seriesValue(families, 'interceptor_config_restart_needed'), 1)
 })
 
-test('metrics: before anything has started only zero counts and the process are there', () => {
+test('metrics: before the pipeline has started, exports zero counts and the process', () => {
   const families = scrape(agentState({ observation: null, discovery: null, watches: [] }))
   assert.equal(seriesValue(families, 'interceptor_frames_seen_total'), 0)
   const absent = [
@@ -168,7 +168,7 @@ test('metrics: before anything has started only zero counts and the process are 
   )
 })
 
-test('metrics: every one is named after its type and unit, and has a meaning of its own', () => {
+test('metrics: every metric is named after its type and unit, and has a help text of its own', () => {
   const metrics: readonly Omit<Metric<never>, 'read'>[] = Object.values(METRIC_GROUPS).flat()
   for (const { name, type, help } of metrics) {
     assert.equal(name.endsWith('_total') && !name.endsWith('heap_size_total'), type === 'counter', name)
@@ -177,13 +177,13 @@ test('metrics: every one is named after its type and unit, and has a meaning of 
   assert.equal(new Set(metrics.map(({ name }) => name)).size, metrics.length)
 })
 
-test('metrics: a ledger of zeros names each path once', () => {
+test('metrics: names each path of the ledger once', () => {
   assert.equal(JSON.stringify(sumLedger(LAYOUTS.map((layout) => block(layout)))).match(/:0/g)?.length, PATHS.length)
 })
 
 const tricky = fc.string({ unit: fc.constantFrom('\\', '"', '\n', 'n', '{', '}', ',', '=', ' ', 'é', '#') })
 
-test('exposition: any label value and meaning reads back as it was', () => {
+test('exposition: label values and help texts survive a round trip', () => {
   fc.assert(
     fc.property(
       tricky,
@@ -205,13 +205,13 @@ test('exposition: any label value and meaning reads back as it was', () => {
   )
 })
 
-test('exposition: values with the same labels are one series', () => {
+test('exposition: adds up values with equal labels', () => {
   const read = () => [1, 2].map((value) => ({ labels: ['x'], value }))
   const text = exposition([{ name: 'm', type: 'gauge', help: 'of two', labels: ['a'], read }], null)
   assert.equal(text, '# HELP m of two\n# TYPE m gauge\nm{a="x"} 3\n')
 })
 
-test('tallyPods: adds up by mesh and decision, and its series are bounded', () => {
+test('tallyPods: counts by mesh and decision, with a bounded number of series', () => {
   const pod = (mesh: string | null, reason: string) => ({ mesh, captured: true, reason })
   assert.deepEqual(tallyPods([pod(null, 'x'), pod('istio', 'x'), pod(null, 'x')]), [
     { mesh: 'none', captured: true, reason: 'x', pods: 2 },

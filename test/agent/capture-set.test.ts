@@ -13,6 +13,7 @@ const target = (key: string, changes: Partial<CaptureTarget> = {}): CaptureTarge
   excludePorts: [],
   tunnels: false,
   onlyAddresses: null,
+  onlyPorts: null,
   labels: {},
   ...changes,
 })

@@ -99,6 +99,7 @@ test('loadConfig: returns the documented defaults', () => {
       procRoot: '/proc',
       namespaces: { include: [], exclude: [] },
       selector: '',
+      interfaces: [],
       excludePorts: [],
       keep: 'server',
       clusterNetworks: [],
@@ -144,12 +145,16 @@ test('loadConfig: reads every key from the environment by its name', () => {
     INTERCEPTOR_KUBERNETES_ENABLED: 'false',
     INTERCEPTOR_FILTER_USER_AGENT_PREFIXES: '',
     INTERCEPTOR_LIMITS_MEMORY: '536870912',
+    INTERCEPTOR_TARGETS_INTERFACES: '[{ selector: app=api, interfaces: [lo, net1] }]',
   }
   const { config } = loadConfig({ env })
   assert.deepEqual(config.kafka.brokers, ['a:1', 'b:9092', 'c.d:3'])
   assert.deepEqual(config.filter.statuses, ['301', '4xx'])
   assert.deepEqual(config.targets.excludePorts, [80, 443])
   assert.deepEqual(config.targets.namespaces.include, ['shop', 'team-*'])
+  assert.deepEqual(config.targets.interfaces, [
+    { namespaces: [], workload: '', selector: 'app=api', interfaces: ['lo', 'net1'] },
+  ])
   assert.equal(config.capture.promiscuous, true)
   assert.equal(config.assemble.workers, 3)
   assert.equal(config.kubernetes.enabled, false)
@@ -265,6 +270,21 @@ const refused: [string, ConfigSources, string][] = [
     'an invalid network',
     { flags: [flag('targets.clusterNetworks', '10.0.0.0/33')] },
     'targets.clusterNetworks: "10.0.0.0/33" must be a network such as 10.0.0.0/8 (--set)',
+  ],
+  [
+    'a rule without interfaces',
+    { flags: [flag('targets.interfaces', '[{ selector: app=api }]')] },
+    'targets.interfaces, 0.interfaces: undefined must be a list of interfaces (--set)',
+  ],
+  [
+    'a rule with an invalid interface',
+    { flags: [flag('targets.interfaces', '[{ interfaces: ["lo", "et h0"] }]')] },
+    'targets.interfaces, 0.interfaces.1: "et h0" must be an interface name, a glob, lo or pod (--set)',
+  ],
+  [
+    'a rule that is not a map',
+    { flags: [flag('targets.interfaces', 'lo')] },
+    'targets.interfaces: "lo" must be a list of rules (--set)',
   ],
   [
     'a port out of range',

@@ -43,6 +43,7 @@ const BY_KIND: Record<string, string> = {
   boolean: 'true',
   text: 'x',
   list: 'x',
+  rules: '[{ interfaces: [lo] }]',
 }
 /** Keys that need others. */
 const JOINED = /^kafka\.(tls\.(caFile|certFile|keyFile|serverName)|sasl\.\w+)$/

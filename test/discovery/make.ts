@@ -26,7 +26,9 @@ export const procPod = (uid: string, changes: Partial<Pod> = {}): Pod => ({
   addresses: ['10.244.0.7'],
   interfaces: ['lo', 'eth0'],
   external: { name: 'eth0', by: 'default-route' },
-  listens: [],
+  further: [],
+  applications: [],
+  listeners: [],
   mesh: null,
   sandbox: null,
   ...changes,
@@ -68,10 +70,16 @@ export const knownPod = (uid: string, changes: Partial<KnownPod> = {}): KnownPod
   ...changes,
 })
 
+/** Listeners that others can reach. */
+export const listening = (...ports: number[]): Pod['listeners'] =>
+  ports.map((port) => ({ port, loopbackOnly: false, podUid: null, containerId: null }))
+
 export const container = (name: string, changes: Partial<KnownContainer> = {}): KnownContainer => ({
   name,
   role: 'app',
   ports: [],
+  tlsPorts: [],
+  args: [],
   id: null,
   ...changes,
 })
@@ -86,6 +94,7 @@ export const rulesWith = (changes: Partial<TargetRules> = {}): TargetRules => ({
   excludePorts: [],
   adminPort: null,
   hostInterfaces: [],
+  interfaceRules: [],
   own: { uid: null, name: null, namespace: null, netns: null },
   ...changes,
 })

@@ -20,7 +20,7 @@ const OPTIONS: SocketOptions = {
   promiscuous: false,
   tunnels: [],
 }
-const ALL = { excludePorts: [], onlyAddresses: null, tunnels: true }
+const ALL = { excludePorts: [], onlyAddresses: null, onlyPorts: null, tunnels: true }
 
 const open = (device: string, options: Partial<SocketOptions> = {}) =>
   new SocketOpener({ ...OPTIONS, ...options }).open({ device, netns: null, ...ALL })

@@ -106,8 +106,8 @@ const anyEndpoint = record({
   port: fc.nat({ max: 65535 }),
   pod: fc.option(
     record({
-      name: anyText,
-      namespace: anyText,
+      name: fc.option(anyText),
+      namespace: fc.option(anyText),
       uid: fc.uuid(),
       workload: fc.option(record({ kind: anyText, name: anyText })),
       container: anyText,

@@ -129,7 +129,7 @@ const ONE_WAY = `
   const set = new TargetSet({ sockets: new SocketOpener(options), slots: [slot], announce: () => {}, ownNetns: 0, log })
   const netns = { path, inode: statSync(path).ino }
   const info = { name: 'lo', vantage: 'server', mesh: null, vantagePoint: null }
-  await set.add({ key: 'k', device: 'lo', netns, info, excludePorts: [], onlyAddresses: null, tunnels: false, labels: {} }).catch(() => {})
+  await set.add({ key: 'k', device: 'lo', netns, info, excludePorts: [], onlyAddresses: null, onlyPorts: null, tunnels: false, labels: {} }).catch(() => {})
   console.log('went on')
   process.exit(0)`
 

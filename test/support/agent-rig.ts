@@ -14,12 +14,20 @@ import { type NodeProcess, programOf } from '../../rig/node-processes.ts'
 import type { RigPod } from '../../rig/node-rig.ts'
 import { start } from '../cli/support.ts'
 
-/** What tests look at of a pair. */
+/** The pod at an end of a pair. */
+export interface SeenPod {
+  name: string | null
+  namespace: string | null
+  uid: string
+  container: string
+}
+
+/** The fields of a pair that tests check. */
 export interface SeenPair {
   id: string
   request: { target: string }
-  client: { address: string; pod: { name: string } | null }
-  server: { address: string; port: number; pod: { name: string; container: string } | null }
+  client: { address: string; pod: SeenPod | null }
+  server: { address: string; port: number; pod: SeenPod | null }
   capture: { node: string; interface: string; vantage: string; mesh: string | null; forwarded?: [string, string][] }
 }
 
@@ -180,7 +188,8 @@ export function isListening(pid: number, port: number): boolean {
 
 const CLIENT = `
 const [url, count, pause, host] = process.argv.slice(1)
-const http = require('http'), agent = new http.Agent({ keepAlive: true })
+const http = require(url.startsWith('https:') ? 'https' : 'http')
+const agent = new http.Agent({ keepAlive: true, rejectUnauthorized: false })
 const one = (n) => new Promise((resolve) => {
   const request = http.get(url + '/' + n, { agent, timeout: 5000, headers: host === '' ? {} : { host } }, (response) => {
     response.resume().on('end', () => { console.log(n); resolve() }).on('error', resolve)

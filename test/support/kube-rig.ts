@@ -48,6 +48,14 @@ export class KubeRig {
     return pod
   }
 
+  /** Changes a pod's annotations or labels. */
+  async change(
+    name: string,
+    metadata: { annotations?: Record<string, string>; labels?: Record<string, string> },
+  ): Promise<void> {
+    await this.cluster.patch(`/api/v1/namespaces/default/pods/${name}`, { metadata })
+  }
+
   async deletePods(): Promise<void> {
     const { items } = (await this.cluster.get('/api/v1/namespaces/default/pods')) as {
       items: { metadata: { name: string } }[]

@@ -102,6 +102,7 @@ export class LiveCapture {
       excludePorts,
       onlyAddresses: onlyAddresses.length === 0 ? null : onlyAddresses,
       tunnels,
+      onlyPorts: null,
     })
     this.#opened.push(opened)
     const interfaceIndex = this.#sockets.bind(opened)

@@ -36,6 +36,7 @@ export function targetOf(
     excludePorts: [],
     tunnels: false,
     onlyAddresses: null,
+    onlyPorts: null,
     labels: {},
     ...parts,
   }

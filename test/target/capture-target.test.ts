@@ -9,6 +9,7 @@ const target = (parts: Partial<CaptureTarget>): CaptureTarget => ({
   info: { name: 'eth0', vantage: 'host', mesh: null, vantagePoint: null },
   excludePorts: [],
   onlyAddresses: null,
+  onlyPorts: null,
   tunnels: false,
   labels: {},
   ...parts,

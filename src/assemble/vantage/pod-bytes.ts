@@ -6,7 +6,8 @@ import type { EndpointPod } from '../../pair/endpoint-pod.ts'
 const packr = new Packr({ useRecords: false, variableMapSize: true })
 
 export class PodBytes {
-  readonly namespace: string
+  /** null: the API server has not reported the pod. */
+  readonly namespace: string | null
   readonly #pod: EndpointPod
   readonly #byContainer = new Map<string, Uint8Array>()
 

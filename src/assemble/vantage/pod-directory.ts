@@ -71,6 +71,7 @@ export class PodDirectory {
 
   #countNamespaces({ holders }: Entry, step: number): void {
     for (const { pod } of holders) {
+      if (pod.namespace === null) continue
       const count = (this.#namespaces.get(pod.namespace) ?? 0) + step
       if (count === 0) this.#namespaces.delete(pod.namespace)
       else this.#namespaces.set(pod.namespace, count)

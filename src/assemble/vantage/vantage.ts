@@ -5,6 +5,7 @@
  * An exchange between two pods passes several capture points. With `keep: server` only the server's vantage is kept, and
  * the client's only where the server is outside the cluster, so that the cluster's agents ship each exchange once.
  */
+import { portRangesContain } from '../../net/port-ranges.ts'
 import type { AddressEntry } from '../../pair/endpoint-pod.ts'
 import type { InterfaceInfo, VantagePoint, VantagePolicy } from '../../target/interface-info.ts'
 import type { Direction, Flow } from '../tcp/flow.ts'
@@ -32,6 +33,7 @@ interface Point {
   readonly local: Networks
   readonly pod: PodBytes | null
   readonly listeners: ReadonlyMap<number, PodBytes>
+  readonly bypassNetworks: Networks
 }
 
 const LOOPBACK = new Networks(['127.0.0.0/8', '::1'])
@@ -93,6 +95,7 @@ export class Vantages {
     this.#readEnds(flow)
     const { scope } = point.info
     if (scope === 'loopback') return this.#judgeLoopback(flow, point)
+    if (!this.#bypasses(flow, point)) return LEAVE_OUT
     if (point.local.contains(this.#server)) flow.vantage = VANTAGE_SERVER
     else if (point.local.contains(this.#client)) return this.#judgeClient(flow)
     else if (scope === 'host') return this.#judgeForeign(flow, point)
@@ -149,6 +152,14 @@ export class Vantages {
     return KEEP
   }
 
+  /** Whether a connection at a pod's external interface bypasses the mesh's proxy; true where none is in its way. */
+  #bypasses(flow: Flow, { info: { bypass }, local, bypassNetworks }: Point): boolean {
+    if (bypass === null) return true
+    const port = this.#flows.port(flow, (1 - flow.clientDirection) as Direction)
+    if (local.contains(this.#server)) return portRangesContain(bypass.inbound, port)
+    return portRangesContain(bypass.outbound, port) || bypassNetworks.contains(this.#server)
+  }
+
   #judgeClient(flow: Flow): number {
     flow.vantage = VANTAGE_CLIENT
     if (this.#keepBoth) return KEEP
@@ -181,13 +192,15 @@ function parsePoint(info: VantagePoint): Point {
     // Skip addresses that cannot be parsed (scoped ones, say): no packet can match them.
     local: new Networks(info.addresses.filter(isAddress)),
     pod: info.pod === null ? null : new PodBytes(info.pod),
+    bypassNetworks: new Networks((info.bypass?.outboundNetworks ?? []).filter(isAddress)),
     listeners: new Map(Object.entries(info.listeners).map(([port, pod]) => [Number(port), new PodBytes(pod)])),
   }
 }
 
+/** @param text an address or a network */
 function isAddress(text: string): boolean {
   try {
-    addressWords(text)
+    addressWords(text.split('/', 1)[0])
     return true
   } catch {
     return false

@@ -3,6 +3,7 @@
  * one is lent to it as an `LentSocket`.
  */
 
+import type { PortRange } from '../../net/port-ranges.ts'
 import { parseTunnels, type Tunnels } from '../../net/tunnels.ts'
 import { withNetns } from '../../sys/netns.ts'
 import type { BpfInstruction } from '../../sys/packet.ts'
@@ -39,6 +40,8 @@ export interface CaptureRules extends CapturePoint {
   readonly excludePorts: readonly number[]
   /** Only packets from or to these addresses; null: all. */
   readonly onlyAddresses: readonly string[] | null
+  /** Only packets from or to these ports; null: all. */
+  readonly onlyPorts: readonly PortRange[] | null
   /** Packets in tunnels pass too. */
   readonly tunnels: boolean
 }
@@ -92,7 +95,7 @@ export class SocketOpener {
   /** Sets what a socket lets pass, at once for all frames from here on. @throws InterceptorError (usage) */
   filter(
     socket: BareSocket & CapturePoint,
-    { excludePorts, onlyAddresses, tunnels }: Pick<CaptureRules, 'excludePorts' | 'onlyAddresses' | 'tunnels'>,
+    { excludePorts, onlyAddresses, onlyPorts, tunnels }: Omit<CaptureRules, keyof CapturePoint>,
   ): void {
     const { exclude, snapLength } = this.#options
     const program = buildFilter({
@@ -100,6 +103,7 @@ export class SocketOpener {
       outgoing: socket.outgoing,
       exclude: [...exclude, ...excludePorts.map((port) => ({ address: null, port }))],
       onlyAddresses,
+      onlyPorts,
       tunnels: tunnels ? this.#tunnels : null,
       expression: this.#expression(socket),
       snapLength,

@@ -18,6 +18,7 @@ export const ALU_ADD_X = 0x0c
 export const ALU_AND_K = 0x54
 export const ALU_LSH_K = 0x64
 export const JEQ_K = 0x15
+export const JGE_K = 0x35
 export const JGT_K = 0x25
 export const JSET_K = 0x45
 export const RET_K = 0x06

@@ -5,12 +5,13 @@
  * Passes: IPv4 with protocol TCP, fragments too; IPv6 with next header TCP or an extension header; both behind up to two
  * VLAN tags in the bytes (the kernel takes the outer tag out before a filter sees the packet). With `tunnels`, also the
  * tunnels listed and whatever else the decoder finds a packet in: MPLS, PPPoE, 802.1ah, SNAP.
- * Rejects: everything else, the exclusions, and with `onlyAddresses` packets from and to all other addresses.
+ * Rejects: everything else, the exclusions, and with `onlyAddresses` and `onlyPorts` packets from and to all others.
  *
  * On a cooked socket every packet that came with a VLAN tag passes.
  */
 import { usageError } from '../../errors.ts'
 import { parseAddress } from '../../net/ip-address.ts'
+import type { PortRange } from '../../net/port-ranges.ts'
 import { ipProtocolsOf, type Tunnels } from '../../net/tunnels.ts'
 import { ARPHRD_LOOPBACK, type BpfInstruction, PACKET_OUTGOING } from '../../sys/packet.ts'
 import {
@@ -22,6 +23,7 @@ import {
   ALU_LSH_K,
   assemble,
   JEQ_K,
+  JGE_K,
   JGT_K,
   JSET_K,
   jump,
@@ -65,6 +67,8 @@ export interface FilterRequest {
   readonly exclude: readonly Exclusion[]
   /** Only packets from or to these addresses, in text; null: all. */
   readonly onlyAddresses: readonly string[] | null
+  /** Only packets from or to these ports; null: all. */
+  readonly onlyPorts: readonly PortRange[] | null
   /** Encapsulated packets pass too, in these tunnels; null: only TCP itself passes. */
   readonly tunnels: Tunnels | null
   /** A compiled expression for the same view; it decides about what the built-in filter lets pass. */
@@ -75,6 +79,9 @@ export interface FilterRequest {
 
 /** Addresses of either family that `onlyAddresses` compares. With more, all pass, and the assemblers decide. */
 export const MAX_ADDRESSES = 64
+
+/** Ranges that `onlyPorts` compares. With more, all ports pass, and the assemblers decide. */
+const MAX_PORT_RANGES = 128
 
 const ETHERTYPE_IPV4 = 0x0800
 const ETHERTYPE_IPV6 = 0x86dd
@@ -192,11 +199,12 @@ function linkEncapsulations(accept: Label): Line[] {
   ]
 }
 
-function ipv4Rules({ exclude, onlyAddresses, tunnels }: FilterRequest, accept: Label): Line[] {
-  const rules = exclude.flatMap((exclusion) => {
+function ipv4Rules({ exclude, onlyAddresses, onlyPorts, tunnels }: FilterRequest, accept: Label): Line[] {
+  const exclusions = exclude.flatMap((exclusion) => {
     const address = exclusion.address === null ? [] : parseAddress(exclusion.address)
     return address.length > 1 ? [] : excludeRule(exclusion.port, address)
   })
+  const rules = [...exclusions, ...onlyPortRules(onlyPorts)]
   // A later fragment has no ports to look at: it passes.
   const ipv4Ports = [op(LD_H_IND, 6), jumpIf(JSET_K, IPV4_FRAGMENT_OFFSET, accept), ...pastIpv4Header()]
   const addresses = [
@@ -219,11 +227,12 @@ function ipv4Rules({ exclude, onlyAddresses, tunnels }: FilterRequest, accept: L
 /** X += 4 * IHL. */
 const pastIpv4Header = (): Line[] => [op(LD_B_IND, 0), op(ALU_AND_K, 0xf), op(ALU_LSH_K, 2), op(ALU_ADD_X), op(TAX)]
 
-function ipv6Rules({ exclude, onlyAddresses, tunnels }: FilterRequest, accept: Label): Line[] {
-  const rules = exclude.flatMap((exclusion) => {
+function ipv6Rules({ exclude, onlyAddresses, onlyPorts, tunnels }: FilterRequest, accept: Label): Line[] {
+  const exclusions = exclude.flatMap((exclusion) => {
     const address = exclusion.address === null ? [] : parseAddress(exclusion.address)
     return address.length === 1 ? [] : excludeRule(exclusion.port, address)
   })
+  const rules = [...exclusions, ...onlyPortRules(onlyPorts)]
   const words = [0, 1, 2, 3]
   const addresses = [
     ...words.flatMap((word) => [op(LD_W_IND, 8 + word * 4), op(ST, SOURCE_ADDRESS + word)]),
@@ -299,6 +308,19 @@ const loadPorts = (tcpOffset: number): Line[] => [
   op(LD_H_IND, tcpOffset + 2),
   op(ST, DESTINATION_PORT),
 ]
+
+/** Rejects what has none of the ports at either end; continues otherwise. */
+function onlyPortRules(ranges: readonly PortRange[] | null): Line[] {
+  if (ranges === null || ranges.length > MAX_PORT_RANGES) return []
+  const wanted = label('wanted port')
+  const tests = [SOURCE_PORT, DESTINATION_PORT].flatMap((slot) =>
+    ranges.flatMap(({ first, last }) => {
+      const next = label('next range')
+      return [op(LD_MEM, slot), jumpUnless(JGE_K, first, next), jumpIf(JGT_K, last, next), jump(wanted), place(next)]
+    }),
+  )
+  return [...tests, refuse, place(wanted)]
+}
 
 /** Rejects when either end has this port and these address words (none: any address); continues otherwise. */
 function excludeRule(port: number, address: readonly number[]): Line[] {

@@ -3,7 +3,7 @@
  * the pods of other nodes and Services (`kubernetes.remoteNames`), from the API server. Pure, but for the directory.
  */
 import type { EndpointPod, PodIdentity } from '../../pair/endpoint-pod.ts'
-import { endpointOf } from '../decide/endpoint.ts'
+import { endpointOf, endpointOfKnown } from '../decide/endpoint.ts'
 import type { Joined } from '../decide/join-pods.ts'
 import type { KnownPod } from '../kubernetes/known-pod.ts'
 import type { RemoteChange } from '../kubernetes/pod-watch.ts'
@@ -14,25 +14,25 @@ import type { AddressDirectory, Held } from './directory.ts'
 const TICK_MICROS = 10_000
 
 /**
- * The addresses held by pods of this node. A pod with the host's network holds none, since its addresses are the host's.
- * /proc is more up to date than the API server, so its entries come last, where they win.
+ * The addresses held by pods of this node. A pod with the host's network holds none, since its addresses are the host's; a
+ * pod that the API server has not reported is described by /proc alone. /proc is more up to date than the API server, so its entries come last, where they win.
  *
  * @param nowMicros the time of the snapshot, on the clock of packets
  */
 export function heldAddresses(snapshot: Snapshot, { known, unseen }: Joined, nowMicros: number): Held[] {
   const fromApi = unseen.filter(({ hostNetwork }) => !hostNetwork).flatMap((pod) => heldByUnseen(pod, nowMicros))
-  const fromProc = snapshot.pods.flatMap(({ uid, hostNetwork, addresses, startTicks }) => {
-    const pod = known.get(uid)
-    if (pod === undefined || hostNetwork) return []
-    const fromMicros = nowMicros - Math.max(0, snapshot.uptimeTicks - startTicks) * TICK_MICROS
-    return addresses.map((address) => ({ address, pod: endpointOf(pod), fromMicros }))
+  const fromProc = snapshot.pods.flatMap((pod) => {
+    if (pod.hostNetwork) return []
+    const fromMicros = nowMicros - Math.max(0, snapshot.uptimeTicks - pod.startTicks) * TICK_MICROS
+    const endpoint = endpointOf(pod, known.get(pod.uid) ?? null)
+    return pod.addresses.map((address) => ({ address, pod: endpoint, fromMicros }))
   })
   return [...fromApi, ...fromProc]
 }
 
 /** Addresses of a pod whose processes are not visible, such as a virtual machine's. */
 const heldByUnseen = (pod: KnownPod, nowMicros: number): Held[] =>
-  pod.addresses.map((address) => ({ address, pod: endpointOf(pod), fromMicros: pod.startMicros ?? nowMicros }))
+  pod.addresses.map((address) => ({ address, pod: endpointOfKnown(pod), fromMicros: pod.startMicros ?? nowMicros }))
 
 /**
  * Applies a change of a remote pod or a Service to the directory.

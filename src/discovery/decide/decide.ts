@@ -3,12 +3,14 @@
  * The result is a decision for each pod and the list of capture targets. The agent acts on it, and `interceptor pods` shows
  * it. Pure.
  */
+import { mergePortRanges, type PortRange } from '../../net/port-ranges.ts'
 import type { CaptureTarget } from '../../target/capture-target.ts'
+import type { Bypass } from '../../target/interface-info.ts'
 import type { KnownPod } from '../kubernetes/known-pod.ts'
-import { MESH_TITLES } from '../proc/mesh.ts'
 import type { OwnPod } from '../proc/own-pod.ts'
 import type { Pod, Snapshot } from '../proc/snapshot.ts'
-import type { CapturePoint, DecisionReason, Decisions, PodDecision, TargetRules } from './decision.ts'
+import { isRedirectedToZtunnel, placePod } from './capture-points.ts'
+import type { CapturePoint, DecisionReason, Decisions, PodDecision, PodFacts, TargetRules } from './decision.ts'
 import { endpointOf } from './endpoint.ts'
 import { hostTargets } from './host-targets.ts'
 import type { Joined } from './join-pods.ts'
@@ -20,9 +22,11 @@ export function decide(snapshot: Snapshot, { known }: Pick<Joined, 'known'>, rul
   const pods = snapshot.pods.map((pod) => decidePod(pod, known.get(pod.uid) ?? null, { snapshot, rules, select }))
   const targets = new Map<string, CaptureTarget>()
   for (const decision of pods) {
-    if (decision.capture === null || decision.capture.scope === 'host') continue
-    const target = podTarget(decision, decision.capture, rules)
-    if (!targets.has(target.key)) targets.set(target.key, target)
+    for (const point of decision.captures) {
+      if (point.scope === 'host') continue
+      const target = podTarget(decision, point, rules)
+      if (!targets.has(target.key)) targets.set(target.key, target)
+    }
   }
   return { pods, targets: [...targets.values(), ...hostTargets(snapshot.host, pods, rules)] }
 }
@@ -35,20 +39,23 @@ interface Context {
 }
 
 function decidePod(pod: Pod, known: KnownPod | null, { snapshot, rules, select }: Context): PodDecision {
-  const facts: PodFacts = { pod, known, mesh: meshOf(pod, known), ambient: known !== null && isAmbient(known) }
-  const leftOut = (reason: DecisionReason, why: string): PodDecision => ({ ...facts, capture: null, reason, why })
+  const facts = factsOf(pod, known)
+  const leftOut = (reason: DecisionReason, why: string): PodDecision => ({ ...facts, captures: [], reason, why })
   if (isOwn(rules.own, pod, known)) return leftOut('ownPod', 'Interceptor’s own pod')
   if (pod.sandbox !== null) return leftOut('sandbox', pod.sandbox)
   const selection = select(known)
   if (!selection.selected) return leftOut(selection.reason, selection.why)
-  const place = placeOf(facts, snapshot)
-  if (place === null) return leftOut('noInterface', 'no interface except loopback has an address or a route')
-  const { scope, device } = place
-  const own = scope === 'loopback' ? (facts.mesh?.ownPorts ?? []) : []
-  const excludePorts = [...new Set([...own, ...rules.excludePorts])]
-  const why = selection.why === null ? place.why : `${place.why}; ${selection.why}`
-  const reason = scope === 'pod' ? 'interface' : scope
-  return { ...facts, capture: { scope, interface: device, excludePorts }, reason, why }
+  const { points, reason, why } = placePod(facts, snapshot, rules.interfaceRules)
+  if (points.length === 0) return leftOut('noInterface', why)
+  const captures = points.map((point) => {
+    return { ...point, excludePorts: [...new Set([...point.excludePorts, ...rules.excludePorts])] }
+  })
+  return { ...facts, captures, reason, why: selection.why === null ? why : `${why}; ${selection.why}` }
+}
+
+function factsOf(pod: Pod, known: KnownPod | null): PodFacts {
+  const mesh = meshOf(pod, known)
+  return { pod, known, mesh, ambient: (known !== null && isAmbient(known)) || isRedirectedToZtunnel({ pod, mesh }) }
 }
 
 /** Whether a pod is the one that this process runs in. */
@@ -58,45 +65,8 @@ function isOwn(own: OwnPod, pod: Pod, known: KnownPod | null): boolean {
   return own.name !== null && known?.name === own.name && known.namespace === own.namespace
 }
 
-type PodFacts = Omit<PodDecision, 'capture' | 'reason' | 'why'>
-
-/** Where a pod's traffic can be read in plaintext, and why there. */
-interface Place {
-  readonly scope: CapturePoint['scope']
-  readonly device: string
-  readonly why: string
-}
-
-function placeOf(facts: PodFacts, snapshot: Snapshot): Place | null {
-  const { pod, mesh } = facts
-  if (pod.hostNetwork) {
-    if (snapshot.host.allAddresses.length === 0) return null
-    return { scope: 'host', device: 'any', why: 'host network: the host’s interfaces are captured once for all pods' }
-  }
-  if (mesh?.role === 'sidecar') {
-    const why = `${MESH_TITLES[mesh.name]} sidecar: traffic is in plaintext on loopback`
-    return { scope: 'loopback', device: 'lo', why }
-  }
-  if (pod.external === null) return null
-  const { name, by } = pod.external
-  const route = by === 'default-route' ? 'its default route' : 'no default route: the first interface in use'
-  return { scope: 'pod', device: name, why: `${meshReason(facts, snapshot)}; ${route}` }
-}
-
-/** The mesh of a pod without a sidecar. */
-function meshReason({ mesh, ambient, known }: PodFacts, snapshot: Snapshot): string {
-  if (mesh !== null) return `${MESH_TITLES[mesh.name]} gateway without an application`
-  if (ambient) return 'Istio ambient: traffic through the mesh is encrypted (HBONE) and counted as TLS'
-  if (known !== null || !snapshot.ambient) return 'no mesh'
-  return 'no sidecar; ztunnel runs here: in Istio’s ambient mode, traffic through the mesh is counted as TLS'
-}
-
-function podTarget(
-  { pod, known, mesh, ambient }: PodDecision,
-  point: CapturePoint,
-  { procRoot }: TargetRules,
-): CaptureTarget {
-  const { scope, interface: device, excludePorts } = point
+function podTarget({ pod, known }: PodDecision, point: CapturePoint, { procRoot }: TargetRules): CaptureTarget {
+  const { scope, interface: device, mesh, excludePorts, outboundPorts, bypass } = point
   return {
     key: `${pod.netns}/${device}`,
     device,
@@ -104,20 +74,26 @@ function podTarget(
     info: {
       name: device,
       vantage: 'server',
-      mesh: mesh?.name ?? (ambient ? 'istio' : null),
+      mesh,
       vantagePoint: {
         scope,
-        pod: known === null ? null : endpointOf(known),
+        pod: endpointOf(pod, known),
         addresses: [...pod.addresses],
-        outboundPorts: scope === 'loopback' ? [...(mesh?.outboundPorts ?? [])] : [],
+        outboundPorts: [...outboundPorts],
         listeners: {},
         hopLimit: 0,
         tunnels: false,
+        bypass,
       },
     },
     excludePorts,
+    onlyPorts: bypass === null ? null : portsOf(bypass),
     onlyAddresses: null,
     tunnels: false,
     labels: { namespace: known?.namespace ?? '', pod: known?.name ?? pod.uid },
   }
 }
+
+/** The ports that the kernel filter passes; null: all. It sees no directions, so an assembler decides. */
+const portsOf = ({ inbound, outbound, outboundNetworks }: Bypass): PortRange[] | null =>
+  outboundNetworks.length > 0 ? null : mergePortRanges([...inbound, ...outbound])

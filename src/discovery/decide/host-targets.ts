@@ -5,7 +5,7 @@
  */
 import type { EndpointPod } from '../../pair/endpoint-pod.ts'
 import type { CaptureTarget } from '../../target/capture-target.ts'
-import type { Host } from '../proc/snapshot.ts'
+import { type Host, reachablePorts } from '../proc/snapshot.ts'
 import type { PodDecision, TargetRules } from './decision.ts'
 import { endpointOf } from './endpoint.ts'
 import { isLasting } from './pod-mesh.ts'
@@ -19,11 +19,11 @@ const MAX_PORTS = 256
 /** @returns empty if no pod with the host's network is captured and no interface is configured */
 export function hostTargets(host: Host, pods: readonly PodDecision[], rules: TargetRules): CaptureTarget[] {
   const onHost = pods.filter(({ pod }) => pod.hostNetwork)
-  const captured = onHost.filter(({ capture }) => capture !== null)
+  const captured = onHost.filter(({ captures }) => captures.length > 0)
   const devices = captured.length > 0 || rules.hostInterfaces.includes(ANY) ? [ANY] : [...new Set(rules.hostInterfaces)]
   if (host.allAddresses.length === 0) return []
   const listeners = listenersOf(captured)
-  const leftOut = onHost.filter(({ capture }) => capture === null).flatMap(portsOf)
+  const leftOut = onHost.filter(({ captures }) => captures.length === 0).flatMap(portsOf)
   const unwanted = [...new Set(leftOut)].filter((port) => !isServed(port, captured))
   const ports = [...rules.excludePorts, ...(rules.adminPort === null ? [] : [rules.adminPort]), ...unwanted]
   // Where interfaces are configured, tunnels that end on this host are wanted: port mirrors above all.
@@ -45,9 +45,11 @@ export function hostTargets(host: Host, pods: readonly PodDecision[], rules: Tar
         listeners,
         hopLimit: host.hopLimit,
         tunnels,
+        bypass: null,
       },
     },
     excludePorts: [...new Set(ports)].slice(0, MAX_PORTS),
+    onlyPorts: null,
     onlyAddresses: addresses,
     tunnels,
     labels: { namespace: '', pod: '' },
@@ -57,7 +59,7 @@ export function hostTargets(host: Host, pods: readonly PodDecision[], rules: Tar
 /** Ports that a pod's processes listen on, and ports that its containers declare. */
 function portsOf({ pod, known }: PodDecision): number[] {
   const lasting = known?.containers.filter(isLasting) ?? []
-  return [...pod.listens, ...lasting.flatMap(({ ports }) => ports)]
+  return [...reachablePorts(pod), ...lasting.flatMap(({ ports }) => ports)]
 }
 
 const isServed = (port: number, captured: readonly PodDecision[]): boolean =>
@@ -66,10 +68,10 @@ const isServed = (port: number, captured: readonly PodDecision[]): boolean =>
 /** Pods by their ports. A listening socket takes precedence over a declared port. */
 function listenersOf(captured: readonly PodDecision[]): Record<string, EndpointPod> {
   const listeners: Record<string, EndpointPod> = {}
-  const named = captured.flatMap((decision) =>
-    decision.known === null ? [] : [{ decision, endpoint: endpointOf(decision.known) }],
-  )
-  for (const { decision, endpoint } of named) for (const port of portsOf(decision)) listeners[port] ??= endpoint
-  for (const { decision, endpoint } of named) for (const port of decision.pod.listens) listeners[port] = endpoint
+  for (const decision of captured) {
+    for (const port of portsOf(decision)) listeners[port] ??= endpointOf(decision.pod, decision.known)
+  }
+  for (const { pod, known } of captured)
+    for (const port of reachablePorts(pod)) listeners[port] = endpointOf(pod, known)
   return listeners
 }

@@ -1,12 +1,13 @@
 /** Derives the rules of discovery from the configuration. */
+import { globMatcher } from '../../config/glob.ts'
 import type { Config } from '../../config/schema.ts'
 import type { OwnPod } from '../proc/own-pod.ts'
-import type { TargetRules } from './decision.ts'
+import type { InterfaceRule, TargetRules } from './decision.ts'
 import { parseLabelSelector } from './label-selector.ts'
 
 /**
  * @param own the pod that this process runs in
- * @throws InterceptorError, exit 2, when `targets.selector` is not a label selector
+ * @throws InterceptorError, exit 2, when a selector of `targets` is not a label selector
  */
 export function targetRules({ targets, capture, admin }: Config, own: OwnPod): TargetRules {
   return {
@@ -17,6 +18,21 @@ export function targetRules({ targets, capture, admin }: Config, own: OwnPod): T
     excludePorts: targets.excludePorts,
     adminPort: admin.address === '' ? null : Number(admin.address.slice(admin.address.lastIndexOf(':') + 1)),
     hostInterfaces: capture.interfaces,
+    interfaceRules: targets.interfaces.map(interfaceRule),
     own,
+  }
+}
+
+function interfaceRule(rule: Config['targets']['interfaces'][number]): InterfaceRule {
+  const { namespaces, workload, selector, interfaces } = rule
+  const [kind = '', name = ''] = workload.split('/')
+  const [isNamespace, isKind, isName] = [namespaces, [kind], [name]].map(globMatcher)
+  const labels = parseLabelSelector(selector)
+  return {
+    matches: (pod) =>
+      (namespaces.length === 0 || isNamespace(pod.namespace)) &&
+      (workload === '' || (pod.workload !== null && isKind(pod.workload.kind) && isName(pod.workload.name))) &&
+      labels.matches(pod.labels),
+    interfaces,
   }
 }

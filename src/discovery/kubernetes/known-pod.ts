@@ -10,6 +10,10 @@ export interface KnownContainer {
   readonly role: 'app' | 'sidecar' | 'init' | 'ephemeral'
   /** Declared TCP ports, in the order of the pod's specification. */
   readonly ports: readonly number[]
+  /** Those of `ports` whose name says that they serve TLS, such as `https` or `tls-admin`. */
+  readonly tlsPorts: readonly number[]
+  /** Arguments; only of a mesh's init container, which configures the redirection to the proxy. */
+  readonly args: readonly string[]
   /** As in a cgroup path, without the prefix `containerd://`; null: it has not been started. */
   readonly id: string | null
 }
@@ -41,6 +45,17 @@ export interface KnownPod {
   /** The last owner in the chain of owners; null: it has none. */
   readonly workload: Workload | null
 }
+
+/** Init containers that configure the redirection to a mesh's proxy, or check it, with the same arguments. */
+const REDIRECTING_CONTAINERS = new Set([
+  'istio-init',
+  'istio-validation',
+  'linkerd-init',
+  'linkerd-network-validator',
+  'kuma-init',
+  'kuma-validation',
+])
+const TLS_NAME = /^(?:https|tls|ssl)(?:-|$)|-(?:https|tls|ssl)$/
 
 /** A mirror pod's annotation with the uid that its static pod has on the node. */
 const STATIC_POD_UID = 'kubernetes.io/config.hash'
@@ -117,7 +132,16 @@ function containersOf(spec: JsonObject, status: JsonObject): KnownContainer[] {
     listAt(spec, list).map((entry) => {
       const container = asObject(entry)
       const name = textAt(container, 'name')
-      return { name, role: roleOf(container), ports: tcpPorts(container), id: ids.get(name) ?? null }
+      const ports = tcpPorts(container)
+      const tls = ports.filter((port) => TLS_NAME.test(port.name))
+      return {
+        name,
+        role: roleOf(container),
+        ports: ports.map(({ number }) => number),
+        tlsPorts: tls.map(({ number }) => number),
+        args: REDIRECTING_CONTAINERS.has(name) ? texts(listAt(container, 'args')) : [],
+        id: ids.get(name) ?? null,
+      }
     })
   return [
     ...read('containers', () => 'app'),
@@ -126,10 +150,18 @@ function containersOf(spec: JsonObject, status: JsonObject): KnownContainer[] {
   ]
 }
 
-function tcpPorts(container: JsonObject): number[] {
+function tcpPorts(container: JsonObject): { number: number; name: string }[] {
   return listAt(container, 'ports').flatMap((entry) => {
     const port = asObject(entry)
     const number = port['containerPort']
-    return typeof number === 'number' && (port['protocol'] ?? 'TCP') === 'TCP' ? [number] : []
+    const isTcp = typeof number === 'number' && (port['protocol'] ?? 'TCP') === 'TCP'
+    return isTcp ? [{ number, name: textAt(port, 'name') }] : []
   })
 }
+
+/** Most arguments kept of a container, and the most characters of one. */
+const MAX_ARGS = 64
+const MAX_ARG_LENGTH = 1024
+
+const texts = (values: readonly unknown[]): string[] =>
+  values.slice(0, MAX_ARGS).map((value) => (typeof value === 'string' ? value.slice(0, MAX_ARG_LENGTH) : ''))

@@ -1,8 +1,12 @@
 /** Describes a pod from its processes and its network. Pure. */
 import type { NetworkFacts } from './interfaces.ts'
-import { decideMesh } from './mesh.ts'
+import type { Listener } from './listener-table.ts'
+import { decideMesh, proxyContainers } from './mesh.ts'
 import { isPause, type ProcessFacts } from './process.ts'
 import type { Container, Host, Pod } from './snapshot.ts'
+
+/** The program of Dapr's sidecar. */
+export const DAPR_SIDECAR = 'daprd'
 
 /** Everything that a pod's description depends on. */
 export interface PodParts {
@@ -14,11 +18,11 @@ export interface PodParts {
   /** null: its last process has just exited. */
   readonly network: NetworkFacts | null
   readonly host: Host
-  /** TCP ports that its processes listen on; only with the host's network. */
-  readonly listens: readonly number[]
+  /** Listeners of its network namespace; with the host's network, those of its own processes. */
+  readonly listeners: readonly Listener[]
 }
 
-export function describePod({ uid, all, members, network, host, listens }: PodParts): Pod {
+export function describePod({ uid, all, members, network, host, listeners }: PodParts): Pod {
   const holder = members.find(isPause) ?? oldest(members)
   const hostNetwork = holder.netns === host.netns
   const programs = members.filter((process) => !isPause(process))
@@ -26,6 +30,7 @@ export function describePod({ uid, all, members, network, host, listens }: PodPa
     uid,
     ...hints(members, hostNetwork),
     containers: containersOf(programs),
+    applications: applicationsOf(programs),
     pid: holder.pid,
     startTicks: holder.startTicks,
     netns: holder.netns,
@@ -33,7 +38,8 @@ export function describePod({ uid, all, members, network, host, listens }: PodPa
     addresses: hostNetwork ? host.addresses : (network?.addresses ?? []),
     interfaces: hostNetwork ? [] : (network?.interfaces ?? []),
     external: hostNetwork ? hostInterface(host) : (network?.external ?? null),
-    listens,
+    further: hostNetwork ? [] : (network?.further ?? []),
+    listeners,
     mesh: decideMesh(programs),
     sandbox: sandboxReason(all),
   }
@@ -69,6 +75,14 @@ function containersOf(programs: readonly ProcessFacts[]): Container[] {
   }
   const inOrder = [...mains].sort(([, left], [, right]) => (isOlder(left, right) ? -1 : 1))
   return inOrder.map(([id, { pid, name, cgroup }]) => ({ id, runtime: cgroup.runtime, pid, process: name }))
+}
+
+/** Ids of the containers that are not the sidecar of a mesh or of Dapr. */
+function applicationsOf(programs: readonly ProcessFacts[]): string[] {
+  const proxies = proxyContainers(programs)
+  return containersOf(programs)
+    .filter(({ id, process }) => !proxies.has(id) && process !== DAPR_SIDECAR)
+    .map(({ id }) => id)
 }
 
 const HYPERVISOR = /^(?:qemu-.*|cloud-hypervisor|firecracker|stratovirt)$/

@@ -11,6 +11,11 @@ export interface NetworkFacts {
   readonly interfaces: readonly string[]
   /** The interface by which traffic leaves; null: there is none yet. */
   readonly external: ExternalInterface | null
+  /**
+   * Further interfaces with an address or a route of their own, such as those that Multus attaches. Without loopback and
+   * without bridges and tunnels, whose packets pass another interface too.
+   */
+  readonly further: readonly string[]
   /** Every address at which others can reach the namespace: IPv4, then IPv6 in RFC 5952 form. */
   readonly addresses: readonly string[]
   /** Those of `addresses` within a network of the external interface. */
@@ -27,6 +32,13 @@ export interface ExternalInterface {
   readonly name: string
   readonly by: 'default-route' | 'address'
 }
+
+/**
+ * Names of bridges and tunnels that container engines, CNI plugins and the kernel create within a namespace. What they
+ * carry is forwarded from or to another interface of the same namespace.
+ */
+const FORWARDING_INTERFACE =
+  /^(?:docker\d+|docker_gwbridge|podman\d+|br-[0-9a-f]+|cni\d+|cbr\d+|kube-.*|nodelocaldns|virbr\d+|lxcbr\d+|veth.*|cali.*|lxc.*|flannel.*|vxlan.*|tunl\d+|sit\d+|ip6tnl\d+|ip6gre\d+|gre\d+|gretap\d+|erspan\d+|ip_vti\d+|ip6_vti\d+|dummy\d+)$/
 
 const RTF_UP = 0x0001
 const RTF_REJECT = 0x0200
@@ -87,13 +99,15 @@ function describeNetwork([devices = '', routes = '', routes6 = '', trie = '', ad
   const parsed = [...parseRoutes(routes), ...parseRoutes6(routes6)]
   const v4 = parseTrie(trie)
   const v6 = parseAddresses6(addresses6)
-  const external = externalInterface(interfaces, parsed, v6)
+  const used = interfacesInUse(interfaces, parsed, v6)
+  const external = externalInterface(parsed, used)
   const { near, placed } = placeAddresses(v4, parsed, external?.name ?? null)
   const near6 = v6.filter(({ device }) => device === external?.name)
   const placed6 = v6.filter(({ device }) => device !== IPVS_INTERFACE)
   return {
     interfaces,
     external,
+    further: used.filter((name) => name !== external?.name && !FORWARDING_INTERFACE.test(name)),
     addresses: [...v4, ...v6.map(({ address }) => address)],
     externalAddresses: [...near, ...near6.map(({ address }) => address)],
     interfaceAddresses: [...placed, ...placed6.map(({ address }) => address)],
@@ -114,20 +128,25 @@ function placeAddresses(v4: readonly string[], routes: readonly Route[], externa
   return { near: unplaced, placed: [...placed, ...unplaced] }
 }
 
-/**
- * The interface of the default route: IPv4 before IPv6, lowest metric first. Without a default route, the first
- * interface with an address or a route.
- */
-function externalInterface(
+/** Interfaces other than loopback with an address or a route, in the kernel's order. */
+function interfacesInUse(
   interfaces: readonly string[],
   routes: readonly Route[],
   addresses6: readonly Address6[],
-): ExternalInterface | null {
+): string[] {
+  const used = new Set([...routes, ...addresses6].map(({ device }) => device))
+  return interfaces.filter((device) => device !== 'lo' && used.has(device))
+}
+
+/**
+ * The interface of the default route: IPv4 before IPv6, lowest metric first. Without a default route, the first
+ * interface in use.
+ */
+function externalInterface(routes: readonly Route[], used: readonly string[]): ExternalInterface | null {
   const defaults = routes.filter(({ isDefault }) => isDefault)
   const [best] = defaults.sort((left, right) => left.version - right.version || left.metric - right.metric)
   if (best !== undefined) return { name: best.device, by: 'default-route' }
-  const used = new Set([...routes, ...addresses6].map(({ device }) => device))
-  const name = interfaces.find((device) => device !== 'lo' && used.has(device))
+  const [name] = used
   return name === undefined ? null : { name, by: 'address' }
 }
 

@@ -1,80 +1,129 @@
 /**
- * Which TCP ports the pods with the host's network listen on, by the sockets of the host's namespace and the descriptors
- * of the pods' processes. Kept from pass to pass: descriptors are looked at only when a socket appears whose owner is not
- * known yet. Main thread.
+ * Listening TCP sockets of network namespaces, and the containers that own them, cached between passes. Main thread.
+ *
+ * Reading /proc/<pid>/net/tcp makes the kernel walk the connections of all namespaces, so an unchanged namespace is read
+ * ever less often: a pause is a quarter of the time since its processes last changed. Descriptors are read only when a
+ * socket appears whose owner is unknown.
  */
 import type { ProcFiles } from './proc-files.ts'
 import type { ProcessFacts } from './process.ts'
 
-/** The sockets are read once in this many passes, and in each where a pod or a process of one is new. */
-const READ_EVERY = 8
-/** Read of a socket table, which begins with the listening ones: some 800 of them. Bytes. */
+/** Share of the passes since the last change after which a namespace is read again, and the most passes between reads. */
+const READ_SHARE = 0.25
+const MAX_PASSES_BETWEEN_READS = 256
+/** Bytes read of a socket table, which begins with the listening sockets: about 800 of them. */
 const MAX_TABLE_BYTES = 128 * 1024
-/** Processes of one pod, and descriptors of one process, that are looked at. */
+/** Processes read of one pod, and descriptors of one process. */
 const MAX_PROCESSES = 64
 const MAX_DESCRIPTORS = 1024
 
 /** State of a listening socket (include/net/tcp_states.h). */
 const TCP_LISTEN = '0A'
-/** Addresses that only the host itself reaches, as the tables write them. */
+/** Loopback addresses in the notation of the tables. */
 const LOOPBACK = /^(?:[0-9A-F]{6}7F|0{24}01000000|0{16}FFFF0000[0-9A-F]{6}7F)$/
 
-const NONE: readonly number[] = []
+const NO_LISTENERS: readonly Listener[] = []
 
-/** Processes of the pods with the host's network, by the pod's uid. */
-export type HostPods = ReadonlyMap<string, readonly ProcessFacts[]>
+/** A listening TCP socket. */
+export interface Listener {
+  readonly port: number
+  /** Whether it is bound to a loopback address, where only the same namespace can reach it. */
+  readonly loopbackOnly: boolean
+  /** Uid of the pod that owns it; null: unknown, or a process outside of the pods looked at, such as ztunnel. */
+  readonly podUid: string | null
+  /** Id of the container that owns it; null: unknown. */
+  readonly containerId: string | null
+}
 
+/** A socket according to the table, without its owner. */
+export type ListeningSocket = Pick<Listener, 'port' | 'loopbackOnly'>
+
+type Owner = Pick<Listener, 'podUid' | 'containerId'>
+
+const NO_OWNER: Owner = { podUid: null, containerId: null }
+
+interface Entry {
+  processes: readonly ProcessFacts[]
+  /** By the socket's inode. */
+  owners: Map<number, Owner>
+  listeners: readonly Listener[]
+  /** The pass in which the processes last changed, the next pass that reads, and the last pass that asked. */
+  changedPass: number
+  nextRead: number
+  pass: number
+}
+
+/** The cache of listeners by network namespace. */
 export class ListenerTable {
   readonly #files: ProcFiles
+  readonly #entries = new Map<number, Entry>()
   #pass = 0
-  #pods: HostPods = new Map()
-  /** Ports by the inode of their socket. */
-  #sockets = new Map<number, number>()
-  /** Pod by the inode of a socket; null: of none. */
-  #owners = new Map<number, string | null>()
-  #ports = new Map<string, readonly number[]>()
 
   constructor(files: ProcFiles) {
     this.#files = files
   }
 
-  /**
-   * @param hostPid a process in the host's namespace
-   * @returns ports in ascending order, the same object as before when they did not change. Without the privilege to look
-   *   at descriptors of other users' processes (DAC_READ_SEARCH) theirs are missing.
-   */
-  look(hostPid: number, pods: HostPods): ReadonlyMap<string, readonly number[]> {
+  /** Begins a pass: namespaces that the last pass did not ask for are forgotten. */
+  beginPass(): void {
+    for (const [netns, entry] of this.#entries) if (entry.pass !== this.#pass) this.#entries.delete(netns)
     this.#pass += 1
-    const same = samePods(pods, this.#pods)
-    if (same && this.#pass % READ_EVERY !== 0) return this.#ports
-    this.#pods = pods
-    this.#sockets = pods.size === 0 ? new Map() : this.#readSockets(hostPid)
-    // A new process may have been given a socket that was nobody's.
-    const known = [...this.#owners].filter(([inode, owner]) => this.#sockets.has(inode) && (same || owner !== null))
-    this.#owners = new Map(known.filter(([, owner]) => owner === null || pods.has(owner)))
-    this.#findOwners()
-    this.#ports = this.#portsOf(pods)
-    return this.#ports
   }
 
-  #readSockets(hostPid: number): Map<number, number> {
-    const sockets = new Map<number, number>()
-    for (const name of ['tcp', 'tcp6']) {
-      const text = this.#files.read(`${hostPid}/net/${name}`, MAX_TABLE_BYTES)
-      if (typeof text === 'string') for (const [inode, port] of parseListening(text)) sockets.set(inode, port)
+  /**
+   * The listeners of a namespace.
+   *
+   * @param netns inode of the namespace
+   * @param pid a process in it
+   * @param processes the processes that may own its sockets; without any, nothing is read
+   * @returns by port, ascending; unchanged listeners are the same objects as before. Without the capability
+   *   DAC_READ_SEARCH the owners of other users' sockets are unknown
+   */
+  read(netns: number, pid: number, processes: readonly ProcessFacts[]): readonly Listener[] {
+    if (processes.length === 0) return NO_LISTENERS
+    let entry = this.#entries.get(netns)
+    const changed = entry === undefined || !sameItems(entry.processes, processes)
+    if (entry === undefined || changed) {
+      const owners = new Map([...(entry?.owners ?? [])].filter(([, owner]) => owner !== NO_OWNER))
+      const listeners = entry?.listeners ?? NO_LISTENERS
+      entry = { processes, owners, listeners, changedPass: this.#pass, nextRead: this.#pass, pass: this.#pass }
+      this.#entries.set(netns, entry)
     }
-    return sockets
+    entry.pass = this.#pass
+    if (this.#pass >= entry.nextRead) this.#refresh(pid, entry)
+    return entry.listeners
   }
 
-  #findOwners(): void {
-    const wanted = new Set([...this.#sockets.keys()].filter((inode) => !this.#owners.has(inode)))
-    for (const [uid, processes] of this.#pods) {
-      for (const { pid } of processes.slice(0, MAX_PROCESSES)) {
-        if (wanted.size === 0) return
-        for (const inode of this.#socketsOf(pid)) if (wanted.delete(inode)) this.#owners.set(inode, uid)
-      }
+  #refresh(pid: number, entry: Entry): void {
+    const pause = Math.ceil((this.#pass - entry.changedPass) * READ_SHARE)
+    entry.nextRead = this.#pass + Math.min(Math.max(pause, 1), MAX_PASSES_BETWEEN_READS)
+    const sockets = this.#readSockets(pid)
+    // The process has exited. The next pass passes another one.
+    if (sockets === null) return
+    for (const inode of entry.owners.keys()) if (!sockets.has(inode)) entry.owners.delete(inode)
+    this.#findOwners(entry, sockets)
+    const listeners = [...sockets].map(([inode, socket]) => ({ ...socket, ...(entry.owners.get(inode) ?? NO_OWNER) }))
+    entry.listeners = reuse(entry.listeners, listeners.sort(byPort))
+  }
+
+  #readSockets(pid: number): Map<number, ListeningSocket> | null {
+    const texts = ['tcp', 'tcp6'].map((name) => this.#files.read(`${pid}/net/${name}`, MAX_TABLE_BYTES))
+    // A kernel without IPv6 lacks tcp6.
+    if (typeof texts[0] !== 'string') return null
+    return new Map(texts.flatMap((text) => (typeof text === 'string' ? [...parseListening(text)] : [])))
+  }
+
+  #findOwners({ processes, owners }: Entry, sockets: ReadonlyMap<number, ListeningSocket>): void {
+    const wanted = new Set([...sockets.keys()].filter((inode) => !owners.has(inode)))
+    const looked = new Map<string | null, number>()
+    for (const { pid, cgroup } of processes) {
+      if (wanted.size === 0) return
+      const count = looked.get(cgroup.podUid) ?? 0
+      looked.set(cgroup.podUid, count + 1)
+      if (count >= MAX_PROCESSES) continue
+      const { podUid, containerId } = cgroup
+      for (const inode of this.#socketsOf(pid)) if (wanted.delete(inode)) owners.set(inode, { podUid, containerId })
     }
-    for (const inode of wanted) this.#owners.set(inode, null)
+    for (const inode of wanted) owners.set(inode, NO_OWNER)
   }
 
   *#socketsOf(pid: number): Iterable<number> {
@@ -85,52 +134,35 @@ export class ListenerTable {
       if (typeof link === 'string' && link.startsWith('socket:[')) yield Number(link.slice(8, -1))
     }
   }
-
-  #portsOf(pods: HostPods): Map<string, readonly number[]> {
-    const found = new Map<string, Set<number>>()
-    for (const uid of pods.keys()) found.set(uid, new Set())
-    for (const [inode, owner] of this.#owners) {
-      if (owner !== null) found.get(owner)?.add(this.#sockets.get(inode)!)
-    }
-    const entries = [...found].map(([uid, ports]) => [uid, this.#asBefore(uid, ports)] as const)
-    return new Map(entries)
-  }
-
-  #asBefore(uid: string, ports: ReadonlySet<number>): readonly number[] {
-    if (ports.size === 0) return NONE
-    const sorted = [...ports].sort((left, right) => left - right)
-    const before = this.#ports.get(uid) ?? NONE
-    return before.join() === sorted.join() ? before : sorted
-  }
 }
 
 /**
- * Reads /proc/<pid>/net/tcp or tcp6: `sl local remote state …`, with the inode as tenth field. Listening sockets come
- * first, so the rest is not looked at.
+ * Parses /proc/net/tcp or tcp6: `sl local remote state … uid timeout inode …`. Listening sockets come first.
  *
- * @returns ports that others can reach, by the inode of their socket
+ * @returns listening sockets by inode
  */
-export function parseListening(text: string): Map<number, number> {
-  const sockets = new Map<number, number>()
-  // A line that was cut is not the last one's end.
-  for (const line of text
-    .slice(0, text.lastIndexOf('\n') + 1)
-    .split('\n')
-    .slice(1)) {
+export function parseListening(text: string): Map<number, ListeningSocket> {
+  const sockets = new Map<number, ListeningSocket>()
+  // A last line without a line feed was cut at the read limit.
+  const lines = text.slice(0, text.lastIndexOf('\n') + 1).split('\n')
+  for (const line of lines.slice(1)) {
     const fields = line.trim().split(/\s+/)
     if (fields[3] !== TCP_LISTEN) break
     const [address = '', port = ''] = fields[1].split(':')
-    if (!LOOPBACK.test(address)) sockets.set(Number(fields[9]), Number.parseInt(port, 16))
+    sockets.set(Number(fields[9]), { port: Number.parseInt(port, 16), loopbackOnly: LOOPBACK.test(address) })
   }
   return sockets
 }
 
-function samePods(left: HostPods, right: HostPods): boolean {
-  if (left.size !== right.size) return false
-  for (const [uid, processes] of left) {
-    const others = right.get(uid)
-    if (others?.length !== processes.length) return false
-    if (processes.some((process, index) => process !== others[index])) return false
-  }
-  return true
+const byPort = (left: Listener, right: Listener): number =>
+  left.port - right.port || Number(left.loopbackOnly) - Number(right.loopbackOnly)
+
+/** Replaces equal listeners by the earlier objects, and an equal list by the earlier list. */
+function reuse(before: readonly Listener[], now: readonly Listener[]): readonly Listener[] {
+  const known = new Map(before.map((listener) => [JSON.stringify(listener), listener]))
+  const reused = now.map((listener) => known.get(JSON.stringify(listener)) ?? listener)
+  return sameItems(before, reused) ? before : reused
 }
+
+const sameItems = (left: readonly unknown[], right: readonly unknown[]): boolean =>
+  left.length === right.length && left.every((item, index) => item === right[index])

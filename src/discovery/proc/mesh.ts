@@ -126,6 +126,13 @@ export function decideMesh(programs: readonly Program[]): MeshDecision | null {
   return null
 }
 
+/** Ids of the containers of the pod's mesh proxy; empty without a mesh. @param programs as for decideMesh */
+export function proxyContainers(programs: readonly Program[]): ReadonlySet<string | null> {
+  const mesh = MESHES.find(({ complete }) => complete(programs))
+  const owned = mesh === undefined ? [] : programs.filter(mesh.owns)
+  return new Set(owned.map(({ cgroup }) => cgroup.containerId))
+}
+
 /** A proxy is a gateway if every container of the pod is the proxy's. */
 function roleByNeighbours(programs: readonly Program[], owns: Mesh['owns']): MeshDecision['role'] {
   const proxies = new Set(programs.filter(owns).map(({ cgroup }) => cgroup.containerId))

@@ -5,7 +5,7 @@
 import { privilegeError, usageError } from '../../errors.ts'
 import { describePod, oldest, type PodParts } from './describe-pod.ts'
 import { InterfaceCache } from './interface-cache.ts'
-import { ListenerTable } from './listener-table.ts'
+import { type Listener, ListenerTable } from './listener-table.ts'
 import { ProcFiles } from './proc-files.ts'
 import { HOST_PID, isPause, type ProcessFacts, readHostNetns } from './process.ts'
 import { ProcessTable } from './process-table.ts'
@@ -19,7 +19,6 @@ const PTRACE_HINT =
 const HOST_OWNER = 'host'
 /** Linux's default (IPDEFTTL). */
 const DEFAULT_HOP_LIMIT = 64
-const NO_PORTS: readonly number[] = []
 
 /** A pod of the last pass, with the parts that it was described from. */
 interface Described {
@@ -59,6 +58,7 @@ export class NodeScanner {
     const { facts, denied, uptimeTicks } = this.#processes.refresh(listed, hostNetns)
     if (denied > facts.length) throw cannotRead(`${denied} of ${denied + facts.length} processes`)
     this.#interfaces.beginPass()
+    this.#listeners.beginPass()
     const host = this.#describeHost(hostNetns)
     const namespaces = groupBy(facts, ({ netns }) => netns)
     const pods = this.#describePods(facts, namespaces, host)
@@ -103,15 +103,16 @@ export class NodeScanner {
     )
     const members = new Map<string, ProcessFacts[]>()
     for (const [uid, all] of byUid) members.set(uid, membersOf(uid, all, namespaces, host))
-    const onHost = new Map([...members].filter(([, processes]) => processes[0]?.netns === host.netns))
-    const listeners = this.#listeners.look(HOST_PID, onHost)
+    const hostProcesses = [...members.values()].flat().filter(({ netns }) => netns === host.netns)
+    const hostListeners = this.#listeners.read(host.netns, HOST_PID, hostProcesses)
     const described = new Map<string, Described>()
     for (const [uid, all] of byUid) {
-      const own = members.get(uid)!
-      const netns = own[0].netns
-      const network = netns === host.netns ? null : this.#interfaces.read(netns, uid, pidsOf(own))
-      const listens = listeners.get(uid) ?? NO_PORTS
-      described.set(uid, this.#describe({ uid, all, members: own, network, host, listens }))
+      const own = members.get(uid) ?? all
+      const [{ netns, pid }] = own
+      const onHost = netns === host.netns
+      const network = onHost ? null : this.#interfaces.read(netns, uid, pidsOf(own))
+      const listeners = onHost ? hostListeners.filter(isOf(uid)) : this.#listeners.read(netns, pid, own)
+      described.set(uid, this.#describe({ uid, all, members: own, network, host, listeners }))
     }
     this.#described = described
     return [...described.keys()].sort().map((uid) => described.get(uid)!.pod)
@@ -139,10 +140,12 @@ export class NodeScanner {
   }
 }
 
+const isOf = (uid: string) => (listener: Listener) => listener.podUid === uid
+
 const sameParts = (left: PodParts, right: PodParts): boolean =>
   left.network === right.network &&
   left.host === right.host &&
-  left.listens === right.listens &&
+  sameItems(left.listeners, right.listeners) &&
   sameItems(left.all, right.all) &&
   sameItems(left.members, right.members)
 

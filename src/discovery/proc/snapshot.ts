@@ -4,6 +4,7 @@
  */
 import type { ContainerRuntime } from './cgroup.ts'
 import type { ExternalInterface } from './interfaces.ts'
+import type { Listener } from './listener-table.ts'
 import type { MeshDecision } from './mesh.ts'
 
 /** The node, according to its processes. */
@@ -48,6 +49,8 @@ export interface Pod {
   readonly namespaceHint: string | null
   /** Without the pause container. */
   readonly containers: readonly Container[]
+  /** Ids of those containers that are not a sidecar of a mesh or of Dapr. */
+  readonly applications: readonly string[]
   /** A process that lives as long as the pod, if there is one: `/proc/<pid>/ns/net` is the pod's namespace. */
   readonly pid: number
   /** When that process started. Ticks of 10 ms since the host booted. */
@@ -60,13 +63,25 @@ export interface Pod {
   readonly interfaces: readonly string[]
   /** The interface by which its traffic leaves; null: there is none yet. With the host's network, the host's. */
   readonly external: ExternalInterface | null
-  /** TCP ports that its processes listen on; only with the host's network. */
-  readonly listens: readonly number[]
+  /** Further interfaces of its namespace with an address or a route, such as Multus' `net1`. */
+  readonly further: readonly string[]
+  /** Listening TCP sockets of its namespace, by port; with the host's network, those of its own processes. */
+  readonly listeners: readonly Listener[]
   /** The mesh according to its processes. */
   readonly mesh: MeshDecision | null
   /** Why the host cannot see its traffic, for example because it is a virtual machine; null: it can. */
   readonly sandbox: string | null
 }
+
+/** TCP ports on which others can reach the pod, ascending. */
+export const reachablePorts = ({ listeners }: Pick<Pod, 'listeners'>): number[] => [
+  ...new Set(listeners.flatMap(({ port, loopbackOnly }) => (loopbackOnly ? [] : [port]))),
+]
+
+/** TCP ports that are listened on only on loopback, ascending. */
+export const loopbackPorts = ({ listeners }: Pick<Pod, 'listeners'>): number[] => [
+  ...new Set(listeners.flatMap(({ port, loopbackOnly }) => (loopbackOnly ? [port] : []))),
+]
 
 export interface Container {
   /** 64 hexadecimal digits. */

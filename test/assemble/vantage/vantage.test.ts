@@ -30,6 +30,7 @@ const vantagePoint = (more: Partial<VantagePoint>): VantagePoint => ({
   listeners: {},
   hopLimit: 0,
   tunnels: false,
+  bypass: null,
   ...more,
 })
 
@@ -69,6 +70,49 @@ function see(
 }
 
 const names = ({ client, server }: Pair) => [client.pod?.name ?? null, server.pod?.name ?? null]
+
+suite('vantage: the external interface of a pod in a mesh', () => {
+  const bypass = {
+    inbound: [{ first: 8080, last: 8081 }],
+    outbound: [{ first: 3306, last: 3306 }],
+    outboundNetworks: ['198.51.100.0/24'],
+  }
+  const shown = vantagePoint({ pod: pod('api-1'), addresses: ['10.0.0.9'], bypass })
+  const own = at('10.0.0.9', 4000)
+
+  test('keeps requests to a port that bypasses the proxy', () => {
+    assert.equal(see(shown, {}).pair?.capture.vantage, 'server')
+  })
+
+  test('leaves out requests to any other port, also from a port that bypasses the proxy on the way out', () => {
+    for (const client of [CLIENT, at('10.0.0.5', 3306)]) {
+      const { pair, count } = see(shown, { client, server: at('10.0.0.9', 9090) })
+      assert.deepEqual([pair, count('flows.leftOut.view')], [undefined, 1])
+    }
+  })
+
+  test('keeps its own requests to ports and networks that bypass the proxy', () => {
+    for (const server of [at('203.0.113.9', 3306), at('198.51.100.7', 80)]) {
+      assert.equal(see(shown, { client: own, server }).pair?.capture.vantage, 'client')
+    }
+  })
+
+  test('leaves out all of its other requests, also to a port that bypasses the proxy on the way in', () => {
+    assert.equal(see(shown, { client: own, server: at('203.0.113.9', 8080) }).pair, undefined)
+  })
+})
+
+suite('vantage: a pod without a name', () => {
+  const identity = { name: null, namespace: null, uid: 'u1', workload: null, labels: {} }
+
+  test('has its uid and its container’s id', () => {
+    const unnamed = { identity, container: 'c1', containersByPort: { 9090: 'c2' } }
+    const shown = vantagePoint({ pod: unnamed, addresses: ['10.0.0.9'] })
+    const { pair } = see(shown, {})
+    assert.deepEqual(pair?.server.pod, { ...identity, container: 'c1' })
+    assert.equal(see(shown, { server: at('10.0.0.9', 9090) }).pair?.server.pod?.container, 'c2')
+  })
+})
 
 suite('vantage: a pod’s interface', () => {
   const shown = vantagePoint({ pod: pod('api-1'), addresses: ['10.0.0.9', 'fd00::9'] })

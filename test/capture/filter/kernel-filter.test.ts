@@ -19,6 +19,7 @@ const REQUEST: FilterRequest = {
   exclude: [],
   onlyAddresses: null,
   tunnels: null,
+  onlyPorts: null,
   expression: null,
   snapLength: 262144,
 }
@@ -127,6 +128,28 @@ test('bpf: only certain addresses, at either end, of either family', () => {
   assert.deepEqual([keeps6(2, 1), keeps6(1, 9), keeps6(1, 3), keeps6(1, 3, 43)], [true, true, false, false])
   assert.equal(keeps({ onlyAddresses: ['10.0.0.2'] }, ethernet({ payload: packet(IPV6) })), false, 'none of IPv6')
   assert.equal(keeps({ onlyAddresses: [] }, ethernet({ payload: packet(IPV4) })), false, 'none at all')
+})
+
+test('bpf: only certain ports, at either end, of either family', () => {
+  const onlyPorts = [
+    { first: 80, last: 80 },
+    { first: 8000, last: 8010 },
+  ]
+  const keeps4 = (from: number, to: number, more: object = {}) =>
+    keeps({ onlyPorts }, ethernet({ payload: packet({ ...IPV4, payload: tcp(from, to), ...more }) }))
+  const keeps6 = (from: number, to: number) =>
+    keeps({ onlyPorts }, ethernet({ payload: packet({ ...IPV6, payload: tcp(from, to) }), tags: [0x8100] }))
+  for (const keepsPorts of [keeps4, keeps6]) {
+    for (const wanted of [80, 8000, 8005, 8010]) {
+      assert.deepEqual([keepsPorts(wanted, 1), keepsPorts(1, wanted)], [true, true], String(wanted))
+    }
+    for (const unwanted of [79, 81, 7999, 8011, 443]) assert.equal(keepsPorts(unwanted, 1), false, String(unwanted))
+  }
+  assert.equal(keeps4(1, 2, { fragmentOffset: 185 }), true, 'a later fragment has no ports')
+  assert.equal(keeps({ onlyPorts: [] }, ethernet({ payload: packet(IPV4) })), false, 'none at all')
+  const excluded = { onlyPorts, exclude: [{ address: null, port: 8005 }] }
+  assert.equal(keeps(excluded, ethernet({ payload: packet({ ...IPV4, payload: tcp(1, 8005) }) })), false)
+  assert.equal(keeps(excluded, ethernet({ payload: packet({ ...IPV4, payload: tcp(1, 8006) }) })), true)
 })
 
 test('bpf: an address and an exclusion decide together', () => {

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { AddressDirectory, type Held } from '../../../src/discovery/addresses/directory.ts'
 import { heldAddresses } from '../../../src/discovery/addresses/sources.ts'
-import { endpointOf } from '../../../src/discovery/decide/endpoint.ts'
+import { endpointOfKnown } from '../../../src/discovery/decide/endpoint.ts'
 import { joinPods } from '../../../src/discovery/decide/join-pods.ts'
 import type { AddressEntry } from '../../../src/pair/endpoint-pod.ts'
 import { knownPod, onHost, procPod, snapshotOf } from '../make.ts'
@@ -35,7 +35,7 @@ class Copy {
 const SECOND = 1_000_000
 const MINUTE = 60 * SECOND
 const held = (name: string, fromMicros: number, address = '10.244.0.7'): Held => {
-  return { address, pod: endpointOf(knownPod(name)), fromMicros }
+  return { address, pod: endpointOfKnown(knownPod(name)), fromMicros }
 }
 
 /** `address name from–to …` for each entry. */
@@ -76,7 +76,7 @@ test('AddressDirectory: a holder cannot begin before the previous one did', () =
 test('AddressDirectory: an updated pod replaces the earlier record for its whole span', () => {
   const directory = new Directory()
   directory.update([held('a', 5)], 10)
-  const pod = endpointOf(knownPod('a', { labels: { version: '2' } }))
+  const pod = endpointOfKnown(knownPod('a', { labels: { version: '2' } }))
   const [entry] = directory.update([{ ...held('a', 9), pod }], 20)
   assert.deepEqual(entry?.holders, [{ pod, fromMicros: 5, toMicros: null }])
 })
@@ -159,7 +159,7 @@ test('heldAddresses: begins when the pod’s first process started, in packet ti
   )
 })
 
-test('heldAddresses: excludes unnamed and host-network pods; includes a pod without visible processes', () => {
+test('heldAddresses: excludes host-network pods; includes unnamed pods and pods without visible processes', () => {
   const pods = [procPod('unnamed'), onHost('host')]
   const host = knownPod('host', { hostNetwork: true, addresses: ['192.0.2.2'] })
   const machine = knownPod('kata', { addresses: ['10.244.0.9'], startMicros: 7 })
@@ -170,6 +170,9 @@ test('heldAddresses: excludes unnamed and host-network pods; includes a pod with
   )
   assert.deepEqual(
     found.map(({ address, pod, fromMicros }) => [address, pod.identity.name, fromMicros]),
-    [['10.244.0.9', 'kata', 7]],
+    [
+      ['10.244.0.9', 'kata', 7],
+      ['10.244.0.7', null, -8_999_991],
+    ],
   )
 })

@@ -5,7 +5,7 @@ import type { Decisions, TargetRules } from '../../../src/discovery/decide/decis
 import { joinPods } from '../../../src/discovery/decide/join-pods.ts'
 import type { KnownPod } from '../../../src/discovery/kubernetes/known-pod.ts'
 import type { Pod, Snapshot } from '../../../src/discovery/proc/snapshot.ts'
-import { container, HOST, knownPod, onHost, procPod, rulesWith, sidecar, snapshotOf } from '../make.ts'
+import { container, HOST, knownPod, listening, onHost, procPod, rulesWith, sidecar, snapshotOf } from '../make.ts'
 
 interface Node {
   pods: readonly Pod[]
@@ -44,9 +44,11 @@ test('decide: captures a pod without a mesh on its external interface, with its 
           listeners: {},
           hopLimit: 0,
           tunnels: false,
+          bypass: null,
         },
       },
       excludePorts: [5432],
+      onlyPorts: null,
       onlyAddresses: null,
       tunnels: false,
       labels: { namespace: 'shop', pod: 'a' },
@@ -54,12 +56,26 @@ test('decide: captures a pod without a mesh on its external interface, with its 
   ])
 })
 
-test('decide: without an API server a pod is captured without a name', () => {
-  const { targets } = decided({ pods: [procPod('a', { nameHint: 'shop-0', namespaceHint: 'shop' })] })
-  assert.deepEqual(
-    targets.map(({ key, info, labels }) => [key, info.vantagePoint?.pod, labels]),
-    [['2000/eth0', null, { namespace: '', pod: 'a' }]],
-  )
+test('decide: without an API server a pod has its uid, its containers’ ids and the name from its environment', () => {
+  const listeners = [
+    { port: 8080, loopbackOnly: false, podUid: 'a', containerId: 'c1' },
+    { port: 9000, loopbackOnly: false, podUid: null, containerId: null },
+  ]
+  const pod = procPod('a', { nameHint: 'shop-0', namespaceHint: 'shop', applications: ['c1'], listeners })
+  const [target] = decided({ pods: [pod] }).targets
+  assert.deepEqual(target.labels, { namespace: '', pod: 'a' })
+  assert.deepEqual(target.info.vantagePoint?.pod, {
+    identity: { name: 'shop-0', namespace: null, uid: 'a', workload: null, labels: {} },
+    container: 'c1',
+    containersByPort: { 8080: 'c1' },
+  })
+})
+
+test('decide: without an API server the container of a pod with several is that of the port', () => {
+  const listeners = [{ port: 8080, loopbackOnly: false, podUid: 'a', containerId: 'c2' }]
+  const [target] = decided({ pods: [procPod('a', { applications: ['c1', 'c2'], listeners })] }).targets
+  const { container, containersByPort } = target.info.vantagePoint?.pod ?? {}
+  assert.deepEqual([container, containersByPort], [null, { 8080: 'c2' }])
 })
 
 test('decide: captures a pod with a sidecar on loopback, without the proxy’s own ports', () => {
@@ -97,7 +113,7 @@ const reasons: [title: string, node: Node, captured: string | null, why: RegExp]
     'ambient, by the label',
     { pods: [procPod('a')], known: [knownPod('a', { labels: { 'istio.io/dataplane-mode': 'ambient' } })] },
     'eth0',
-    /^Istio ambient: .*HBONE.*TLS; its default route$/,
+    /^Istio ambient .*HBONE.*TLS; its default route$/,
   ],
   [
     'ambient, by the CNI plugin’s annotation',
@@ -162,7 +178,7 @@ for (const [title, node, captured, why] of reasons) {
   test(`decide: ${title}`, () => {
     const { pods, targets } = decided(node)
     assert.match(pods[0].why, why)
-    assert.equal(pods[0].capture?.interface ?? null, captured)
+    assert.equal(pods[0].captures[0]?.interface ?? null, captured)
     assert.deepEqual(
       targets.map(({ device }) => device),
       captured === null ? [] : [captured],
@@ -173,8 +189,8 @@ for (const [title, node, captured, why] of reasons) {
 const exporter = knownPod('exporter', { hostNetwork: true, containers: [container('exporter', { ports: [9100] })] })
 
 test('decide: pods with the host’s network share one target that maps ports to pods', () => {
-  const proxy = onHost('proxy', { listens: [10256] })
-  const unnamed = onHost('unnamed', { listens: [4444] })
+  const proxy = onHost('proxy', { listeners: listening(10256) })
+  const unnamed = onHost('unnamed', { listeners: listening(4444) })
   const { targets } = decided({
     pods: [onHost('exporter'), proxy, unnamed],
     known: [exporter, knownPod('proxy', { hostNetwork: true })],
@@ -190,6 +206,7 @@ test('decide: pods with the host’s network share one target that maps ports to
     pod.identity.name,
   ])
   assert.deepEqual(listeners, [
+    ['4444', null],
     ['9100', 'exporter'],
     ['10256', 'proxy'],
   ])
@@ -216,7 +233,7 @@ test('decide: tunnels are captured on the host where interfaces are configured, 
 
 test('decide: a listening socket takes precedence over a declared port', () => {
   const { targets } = decided({
-    pods: [onHost('exporter'), onHost('proxy', { listens: [9100] })],
+    pods: [onHost('exporter'), onHost('proxy', { listeners: listening(9100) })],
     known: [exporter, knownPod('proxy', { hostNetwork: true })],
   })
   assert.equal(targets[0]?.info.vantagePoint?.listeners['9100']?.identity.name, 'proxy')
@@ -225,12 +242,12 @@ test('decide: a listening socket takes precedence over a declared port', () => {
 test('decide: excludes the ports of a host-network pod that is not captured, unless a captured one serves them', () => {
   const annotations = { 'interceptor.dev/capture': 'false' }
   const { targets, pods } = decided({
-    pods: [onHost('exporter', { listens: [9100, 9200] }), onHost('proxy', { listens: [9200] })],
+    pods: [onHost('exporter', { listeners: listening(9100, 9200) }), onHost('proxy', { listeners: listening(9200) })],
     known: [{ ...exporter, annotations }, knownPod('proxy', { hostNetwork: true })],
   })
   assert.deepEqual(targets[0]?.excludePorts, [9100])
   assert.deepEqual(Object.keys(targets[0]?.info.vantagePoint?.listeners ?? {}), ['9200'])
-  assert.equal(pods[0]?.capture, null)
+  assert.deepEqual(pods[0]?.captures, [])
 })
 
 test('decide: does not enter the host’s namespace if the agent runs in it', () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { endpointOf } from '../../../src/discovery/decide/endpoint.ts'
+import { endpointOfKnown } from '../../../src/discovery/decide/endpoint.ts'
 import { isAmbient, meshOf } from '../../../src/discovery/decide/pod-mesh.ts'
 import type { KnownPod } from '../../../src/discovery/kubernetes/known-pod.ts'
 import type { MeshDecision } from '../../../src/discovery/proc/mesh.ts'
@@ -89,11 +89,11 @@ const containers: [title: string, pod: KnownPod, name: string | null][] = [
 ]
 
 for (const [title, pod, name] of containers) {
-  test(`endpointOf: container: ${title}`, () => assert.equal(endpointOf(pod).container, name))
+  test(`endpointOfKnown: container: ${title}`, () => assert.equal(endpointOfKnown(pod).container, name))
 }
 
-test('endpointOf: maps declared ports to containers, and returns the same object for the same record', () => {
+test('endpointOfKnown: maps declared ports to containers, and returns the same object for the same record', () => {
   const pod = withContainers(container('a', { ports: [80, 81] }), container('b', { ports: [81, 82] }))
-  assert.deepEqual(endpointOf(pod).containersByPort, { 80: 'a', 81: 'a', 82: 'b' })
-  assert.equal(endpointOf(pod), endpointOf(pod))
+  assert.deepEqual(endpointOfKnown(pod).containersByPort, { 80: 'a', 81: 'a', 82: 'b' })
+  assert.equal(endpointOfKnown(pod), endpointOfKnown(pod))
 })

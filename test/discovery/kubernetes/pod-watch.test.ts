@@ -204,7 +204,7 @@ suite('PodWatch: a node of a real API server', { skip: needsKubeApiserver() }, (
       const holder = holders.get(address)?.holders.at(-1)
       if (holder === undefined || holder.toMicros !== null) return 'none'
       const { name, workload } = holder.pod.identity
-      return workload?.kind === 'Service' ? `service ${name}` : name
+      return workload?.kind === 'Service' ? `service ${name}` : String(name)
     }
     await until('listed', () => watch.remote!.state.pods.connected && watch.remote!.state.services.connected)
     assert.deepEqual(['10.244.1.7', '192.0.2.2', '10.244.0.7', '10.96.7.7'].map(nameAt), [

@@ -32,6 +32,7 @@ test('readNetwork: finds the interface of the default route and the address in i
   assert.deepEqual(read(t, podNetwork(7)), {
     interfaces: ['lo', 'eth0'],
     external: { name: 'eth0', by: 'default-route' },
+    further: [],
     addresses: ['10.244.0.7'],
     externalAddresses: ['10.244.0.7'],
     interfaceAddresses: ['10.244.0.7'],
@@ -95,6 +96,21 @@ const external: [string, FakeNetwork, NetworkFacts['external']][] = [
 for (const [title, network, expected] of external) {
   test(`readNetwork: external interface: ${title}`, (t) => assert.deepEqual(read(t, network).external, expected))
 }
+
+test('readNetwork: further interfaces have an address or a route, and are neither bridges nor tunnels', (t) => {
+  const devices = ['lo', 'eth0', 'net1', 'macvlan0', 'idle0', 'docker0', 'br-0a1b2c3d4e5f', 'tunl0', 'wg0']
+  const routed = ['net1', 'docker0', 'br-0a1b2c3d4e5f', 'tunl0', 'wg0']
+  const facts = read(t, {
+    devices,
+    routes: [
+      route('eth0', '00000000', '0100F40A', GATEWAY),
+      ...routed.map((name) => route(name, '000010AC', '00000000', UP)),
+    ],
+    addresses6: ['fd440000000000000000000000000008 05 40 00 80 macvlan0'],
+  })
+  assert.equal(facts.external?.name, 'eth0')
+  assert.deepEqual(facts.further, ['net1', 'macvlan0', 'wg0'])
+})
 
 test('readNetwork: leaves out loopback and link-local addresses', (t) => {
   const { addresses } = read(t, {

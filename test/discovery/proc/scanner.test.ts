@@ -6,7 +6,7 @@ import fc from 'fast-check'
 import { NodeScanner } from '../../../src/discovery/proc/scanner.ts'
 import type { Pod, Snapshot } from '../../../src/discovery/proc/snapshot.ts'
 import { EXIT_PRIVILEGE, EXIT_USAGE, InterceptorError } from '../../../src/errors.ts'
-import { FakeProc, type FakeProcess, HOST_NETNS, PROCESS_FILES, podNetwork, UPTIME } from '../fake-proc.ts'
+import { FakeProc, type FakeProcess, HOST_NETNS, PROCESS_FILES, podNetwork, tcpSocket, UPTIME } from '../fake-proc.ts'
 
 const uid = (index: number): string => `00000000-0000-4000-8000-${String(index).padStart(12, '0')}`
 const id = (index: number): string => String(index).padStart(64, 'a')
@@ -58,6 +58,7 @@ test('NodeScanner: describes a pod from its processes', (t) => {
         nameHint: 'shop-7',
         namespaceHint: null,
         containers: [{ id: id(71), runtime: 'containerd', pid: 701, process: 'node' }],
+        applications: [id(71)],
         pid: 700,
         startTicks: 700,
         netns: HOST_NETNS + 7,
@@ -65,7 +66,8 @@ test('NodeScanner: describes a pod from its processes', (t) => {
         addresses: ['10.244.0.7'],
         interfaces: ['lo', 'eth0'],
         external: { name: 'eth0', by: 'default-route' },
-        listens: [],
+        further: [],
+        listeners: [],
         mesh: null,
         sandbox: null,
       },
@@ -185,6 +187,30 @@ for (const [title, command, why] of [
 test('NodeScanner: KubeVirt guests are ordinary pods', (t) => {
   const pod = onlyPod(scan(t, inPod(4, 40, 400, '/usr/libexec/qemu-kvm', '-name', 'guest=shop_vm')))
   assert.equal(pod.sandbox, null)
+})
+
+test('NodeScanner: reports the listeners of a pod, and which containers are applications', (t) => {
+  const [pause, app] = plainPod(4)
+  const tcp = [tcpSocket(8080, 1), tcpSocket(3500, 2, '0100007F'), tcpSocket(15008, 3)]
+  const network = { ...podNetwork(4), tcp }
+  const dapr = { ...inPod(4, 42, 402, '/daprd', '--app-id', 'shop'), sockets: [2] }
+  const pod = onlyPod(scan(t, { ...pause, network }, { ...app, sockets: [1] }, dapr))
+  assert.deepEqual(pod.applications, [id(41)])
+  assert.deepEqual(
+    pod.listeners.map(({ port, loopbackOnly, containerId }) => [port, loopbackOnly, containerId]),
+    [
+      [3500, true, id(42)],
+      [8080, false, id(41)],
+      [15008, false, null],
+    ],
+  )
+})
+
+test('NodeScanner: a sidecar’s container is not an application', (t) => {
+  const sidecar = [inPod(4, 42, 402, 'pilot-agent', 'proxy', 'sidecar'), inPod(4, 42, 403, 'envoy')]
+  assert.deepEqual(onlyPod(scan(t, ...plainPod(4), ...sidecar)).applications, [id(41)])
+  const lone = { ...inPod(5, 50, 500, 'envoy') }
+  assert.deepEqual(onlyPod(scan(t, lone)).applications, [id(50)])
 })
 
 test('NodeScanner: a pod without an interface yet', (t) => {
