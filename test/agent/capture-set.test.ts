@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import fc from 'fast-check'
 import { CaptureSet } from '../../src/agent/capture-set.ts'
 import type { TargetFailure } from '../../src/supervisor/options.ts'
 import type { CaptureTarget } from '../../src/target/capture-target.ts'
@@ -32,7 +33,7 @@ function make() {
   return { pipeline, clock, denied, set }
 }
 
-test('captures: what is wanted is opened once, what is not any more is let go once', async () => {
+test('CaptureSet: opens a wanted target once, and closes it once when it is no longer wanted', async () => {
   const { pipeline, set } = make()
   set.want([target('a'), target('b')])
   await settled()
@@ -43,7 +44,7 @@ test('captures: what is wanted is opened once, what is not any more is let go on
   assert.deepEqual(pipeline.take(), ['remove a'])
 })
 
-test('captures: other names, ports or addresses are an update; another process to find the namespace by is none', async () => {
+test('CaptureSet: updates a target with changed names, ports or addresses, but not for another path to its namespace', async () => {
   const { pipeline, set } = make()
   set.want([target('a')])
   await settled()
@@ -55,7 +56,7 @@ test('captures: other names, ports or addresses are an update; another process t
   assert.deepEqual(pipeline.take(), ['update a'])
 })
 
-test('captures: what changes while it is being opened is updated afterwards', async () => {
+test('CaptureSet: applies a change made during opening afterwards', async () => {
   const { pipeline, set } = make()
   pipeline.answer = null
   set.want([target('a')])
@@ -65,7 +66,7 @@ test('captures: what changes while it is being opened is updated afterwards', as
   assert.deepEqual(pipeline.take(), ['update a'])
 })
 
-test('captures: what is not wanted any more while it is being opened is let go', async () => {
+test('CaptureSet: closes a target that is no longer wanted during opening', async () => {
   const { pipeline, set } = make()
   pipeline.answer = null
   set.want([target('a')])
@@ -76,7 +77,7 @@ test('captures: what is not wanted any more while it is being opened is let go',
   assert.equal(set.failing, 0)
 })
 
-test('captures: what is wanted again while it is being let go is opened when that is done', async () => {
+test('CaptureSet: opens a target again after it has closed', async () => {
   const { pipeline, set } = make()
   set.want([target('a')])
   await settled()
@@ -88,7 +89,7 @@ test('captures: what is wanted again while it is being let go is opened when tha
   assert.deepEqual(pipeline.take(), ['add a'])
 })
 
-test('captures: a failure is tried again later and later, and from the beginning after a success', async () => {
+test('CaptureSet: retries a failure with exponential backoff, which a success resets', async () => {
   const { pipeline, clock, set } = make()
   pipeline.answer = failure('refused')
   const tries: number[] = []
@@ -106,7 +107,7 @@ test('captures: a failure is tried again later and later, and from the beginning
   assert.equal(set.failing, 0)
 })
 
-test('captures: a pod that ended before it could be opened is not asked for again', async () => {
+test('CaptureSet: does not retry a pod that has ended', async () => {
   const { pipeline, clock, set } = make()
   pipeline.answer = failure('gone')
   set.want([target('a')])
@@ -116,7 +117,7 @@ test('captures: a pod that ended before it could be opened is not asked for agai
   assert.deepEqual([set.failing, pipeline.take()], [0, ['add a']])
 })
 
-test('captures: what could be captured here says nothing of other namespaces', async () => {
+test('CaptureSet: a capture in the own namespace does not prove the privilege for others', async () => {
   const { pipeline, set, denied } = make()
   set.want([target('host', { netns: null })])
   await settled()
@@ -126,7 +127,7 @@ test('captures: what could be captured here says nothing of other namespaces', a
   assert.equal(denied.length, 1)
 })
 
-test('captures: a missing privilege is told while nothing was captured yet', async () => {
+test('CaptureSet: reports a missing privilege only before the first capture', async () => {
   const { pipeline, set, denied } = make()
   pipeline.answer = failure('denied')
   set.want([target('a')])
@@ -139,4 +140,74 @@ test('captures: a missing privilege is told while nothing was captured yet', asy
   set.want([target('b'), target('c')])
   await settled()
   assert.equal(denied.length, 1)
+})
+
+test('CaptureSet: counts targets as opening until their first result', async () => {
+  const { pipeline, clock, set } = make()
+  pipeline.answer = null
+  set.want([target('a'), target('b')])
+  assert.equal(set.opening, 2)
+  await pipeline.opened('a')
+  await pipeline.opened('b', failure('refused'))
+  assert.deepEqual([set.opening, set.failing], [0, 1])
+  clock.now += 60_000
+  set.want([target('a'), target('b')])
+  assert.deepEqual([set.opening, set.failing], [0, 0])
+})
+
+const KEYS = ['a', 'b', 'c']
+const steps = fc.array(
+  fc.oneof(
+    fc.record({ kind: fc.constant('want' as const), keys: fc.subarray(KEYS) }),
+    fc.record({ kind: fc.constant('opened' as const), key: fc.constantFrom(...KEYS), fails: fc.boolean() }),
+    fc.record({ kind: fc.constant('closed' as const), key: fc.constantFrom(...KEYS) }),
+    fc.record({ kind: fc.constant('wait' as const), ms: fc.integer({ min: 0, max: 40_000 }) }),
+  ),
+  { maxLength: 40 },
+)
+
+test('CaptureSet: model: opens and closes each target in turn, and ends with exactly the wanted ones', async () => {
+  await fc.assert(
+    fc.asyncProperty(steps, fc.subarray(KEYS), async (all, last) => {
+      const { pipeline, clock, set } = make()
+      pipeline.answer = null
+      const state = new Map<string, 'opening' | 'open' | 'closing'>()
+      /** Checks that the calls since the last check are valid in the pipeline's state. */
+      const check = (): void => {
+        for (const call of pipeline.take()) {
+          const [verb, key] = call.split(' ')
+          if (verb === 'add') assert.ok(!state.has(key), call)
+          if (verb === 'remove') assert.ok(state.get(key) === 'open' || state.get(key) === 'opening', call)
+          if (verb !== 'update') state.set(key, verb === 'add' ? 'opening' : 'closing')
+        }
+      }
+      const settle = async (key: string, fails: boolean): Promise<void> => {
+        if (state.get(key) === 'opening') {
+          state.set(key, 'open')
+          if (fails) state.delete(key)
+          await pipeline.opened(key, fails ? failure('refused') : 'captured')
+        } else if (state.get(key) === 'closing') {
+          state.delete(key)
+          pipeline.finishOpening(key)
+          await pipeline.closed(key)
+        }
+      }
+      for (const step of all) {
+        if (step.kind === 'want') set.want(step.keys.map((key) => target(key)))
+        else if (step.kind === 'wait') clock.now += step.ms
+        else if (step.kind === 'opened' && state.get(step.key) === 'opening') await settle(step.key, step.fails)
+        else if (step.kind === 'closed' && state.get(step.key) === 'closing') await settle(step.key, false)
+        check()
+      }
+      for (let round = 0; round < 4; round += 1) {
+        clock.now += 60_000
+        set.want(last.map((key) => target(key)))
+        check()
+        for (const key of KEYS) await settle(key, false)
+      }
+      assert.deepEqual([...state.keys()].sort(), [...last].sort())
+      assert.deepEqual([set.opening, set.failing], [0, 0])
+    }),
+    { numRuns: 200 },
+  )
 })

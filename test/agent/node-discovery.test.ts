@@ -42,7 +42,7 @@ class Node {
     t.after(() => this.discovery.stop())
   }
 
-  /** What is asked of the pipeline from here on, as soon as something is. */
+  /** The next calls of the pipeline; empty when there are none in time. */
   async next(): Promise<string[]> {
     for (const end = Date.now() + MORE_THAN_A_PASS; Date.now() < end; ) {
       const calls = this.pipeline.take()
@@ -53,18 +53,18 @@ class Node {
   }
 }
 
-test('discovery: pods that are there, that come, and that go', async (t) => {
+test('NodeDiscovery: captures existing and new pods, and releases ended ones', async (t) => {
   const node = new Node(t, pod(1), pod(2))
   node.discovery.start()
   const key = (index: number): string => `${HOST_NETNS + index}/eth0`
-  assert.deepEqual(await node.next(), [`add ${key(1)}`, `add ${key(2)}`])
+  assert.deepEqual(await node.next(), ['addresses 2', `add ${key(1)}`, `add ${key(2)}`])
   node.proc.put(pod(3))
-  assert.deepEqual(await node.next(), [`add ${key(3)}`])
+  assert.deepEqual(await node.next(), ['addresses 1', `add ${key(3)}`])
   node.proc.remove(100)
-  assert.deepEqual(await node.next(), [`remove ${key(1)}`])
+  assert.deepEqual(await node.next(), ['addresses 1', `remove ${key(1)}`])
 })
 
-test('discovery: names that come later are knownPod, addresses before the capture', async (t) => {
+test('NodeDiscovery: sends a later name to the directory before it updates the capture', async (t) => {
   const node = new Node(t, pod(1))
   node.discovery.start()
   await node.next()
@@ -73,7 +73,7 @@ test('discovery: names that come later are knownPod, addresses before the captur
   assert.deepEqual(await node.next(), ['addresses 1', `update ${HOST_NETNS + 1}/eth0`])
 })
 
-test('discovery: other rules hold at once', async (t) => {
+test('NodeDiscovery: applies new rules at once', async (t) => {
   const node = new Node(t, pod(1))
   node.known = [knownPod(uid(1))]
   node.discovery.start()
@@ -83,7 +83,7 @@ test('discovery: other rules hold at once', async (t) => {
   assert.equal(node.discovery.decisions.pods[0]?.reason, 'namespace')
 })
 
-test('discovery: a pass that fails is counted, and what was known goes on', async (t) => {
+test('NodeDiscovery: counts a failed pass, and keeps the last result', async (t) => {
   const node = new Node(t, pod(1))
   node.discovery.start()
   await node.next()
@@ -94,5 +94,5 @@ test('discovery: a pass that fails is counted, and what was known goes on', asyn
   assert.ok(node.discovery.tally.failures > 0)
   assert.deepEqual(node.pipeline.take(), [])
   node.proc.put({ pid: 1, command: ['init'] }, pod(2))
-  assert.deepEqual(await node.next(), [`add ${HOST_NETNS + 2}/eth0`])
+  assert.deepEqual(await node.next(), ['addresses 1', `add ${HOST_NETNS + 2}/eth0`])
 })

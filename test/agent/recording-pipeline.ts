@@ -1,15 +1,15 @@
-/** Takes the place of a pipeline for tests of what is asked of it, and when: openings end when and as the test says. */
+/** Records the calls of a pipeline in its place. The test decides when and how openings and closings end. */
 
 import type { AddressEntry } from '../../src/pair/endpoint-pod.ts'
 import type { AddResult, TargetFailure } from '../../src/supervisor/options.ts'
 import type { CaptureTarget } from '../../src/target/capture-target.ts'
 
 export class RecordingPipeline {
-  /** `add KEY`, `update KEY`, `remove KEY`, `addresses N`, since they were taken the last time. */
+  /** `add KEY`, `update KEY`, `remove KEY`, `addresses N`, since the last `take`. */
   #calls: string[] = []
   readonly #opening = new Map<string, (result: AddResult) => void>()
   readonly #closing = new Map<string, () => void>()
-  /** null: openings wait for `opened`. */
+  /** The result of every opening; null: openings wait for `opened`. */
   answer: AddResult | null = 'captured'
 
   add(target: CaptureTarget): Promise<AddResult> {
@@ -42,13 +42,18 @@ export class RecordingPipeline {
     await settled()
   }
 
+  /** An opening that ends because its target is being removed; none may be under way. */
+  finishOpening(key: string): void {
+    this.#opening.get(key)?.(failure('ended'))
+  }
+
   async closed(key: string): Promise<void> {
     this.#closing.get(key)!()
     await settled()
   }
 }
 
-/** Lets promises that are fulfilled be acted upon. */
+/** Lets the continuations of fulfilled promises run. */
 export const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 export const failure = (reason: TargetFailure['reason']): TargetFailure => ({
