@@ -44,9 +44,6 @@ export interface Tunnels {
   readonly udp: ReadonlyMap<number, UdpTunnel>
 }
 
-/** No tunnel at all. */
-export const NO_TUNNELS: Tunnels = { ip: new Set(), udp: new Map() }
-
 const isIpTunnel = (name: string): name is IpTunnel => Object.hasOwn(IP_PROTOCOLS, name)
 const isUdpTunnel = (name: string): name is UdpTunnel => Object.hasOwn(UDP_PORTS, name)
 

@@ -9,7 +9,6 @@ export const LD_W_ABS = 0x20
 export const LD_W_IND = 0x40
 export const LD_H_ABS = 0x28
 export const LD_H_IND = 0x48
-export const LD_B_ABS = 0x30
 export const LD_B_IND = 0x50
 export const LD_MEM = 0x60
 export const LDX_IMM = 0x01
@@ -29,7 +28,6 @@ const JA = 0x05
 export const ANCILLARY = 0xfffff000
 export const AD_PROTOCOL = ANCILLARY
 export const AD_PACKET_TYPE = ANCILLARY + 4
-export const AD_INTERFACE = ANCILLARY + 8
 export const AD_HARDWARE_TYPE = ANCILLARY + 28
 
 /** Most instructions that the kernel accepts (BPF_MAXINSNS). */

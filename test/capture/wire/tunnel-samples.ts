@@ -6,7 +6,7 @@ export const OUTER = { source: [192, 168, 0, 1], destination: [192, 168, 0, 2] }
 export const OUTER6 = { source: new Array<number>(16).fill(3), destination: new Array<number>(16).fill(4) }
 /** What is inside: a TCP segment over IPv4, and over IPv6. */
 export const INNER = packet({ source: [10, 0, 0, 1], destination: [10, 0, 0, 2], protocol: 6, payload: tcp(1, 80) })
-export const INNER6 = packet({ ...OUTER6, protocol: 6, payload: tcp(1, 80) })
+const INNER6 = packet({ ...OUTER6, protocol: 6, payload: tcp(1, 80) })
 
 /** Joins byte lists. */
 export const bytes = (...parts: ArrayLike<number>[]): Uint8Array => concat(parts.map((part) => Uint8Array.from(part)))
@@ -42,7 +42,7 @@ const over =
 const gre = over(47)
 const inUdp = over(17)
 
-export const TUNNELS: Tunnel[] = [
+const TUNNELS: Tunnel[] = [
   { name: 'IP in IP', protocol: (inner) => (isV6(inner) ? 41 : 4), wrap: (inner) => inner },
   gre('GRE', (inner) => bytes([0, 0], etherType(inner), inner)),
   gre('GRE with checksum, key and sequence', (inner) => bytes([0xb0, 0], etherType(inner), sevens(12), inner)),
