@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { KafkaBroker, needsKafka } from '../../rig/kafka.ts'
-import { type ShipperRun, until } from '../ship/support.ts'
+import { makePair, type ShipperRun, until } from '../ship/support.ts'
 import { assertOrderPerKey, configFor, pairNumber, readTopic, shipTo } from './kafka-support.ts'
 
 const CONNECTIONS = 8
@@ -122,6 +122,25 @@ suite('Kafka that goes and comes back', { skip: needsKafka() }, () => {
     assert.equal(run.counter('droppedShutdown'), 50)
     assert.ok(Date.now() - startedMs < 10_000)
     await broker.start()
+  })
+
+  test('kafka: a backlog that grows as JSON is encoded as it is sent, and none of it is dropped', async () => {
+    await broker.stop()
+    const bufferBytes = 8 * 1024 * 1024
+    const config = configFor(broker, 'grows', { ship: { bufferBytes, format: 'json' } })
+    const run = shipTo(config, { whenFull: 'drop' })
+    const body = new Uint8Array(20_000).fill(1)
+    for (let number = 0; number < 350; number += 1) {
+      const pair = makePair(number)
+      pair.response.body = body
+      await run.putPair(pair)
+    }
+    run.flush()
+    await until('pairs wait', () => run.counter('queued') === 350)
+    await broker.start()
+    await until('all are shipped', () => run.counter('shipped') === 350, RECOVERY_MS)
+    await run.finish()
+    assert.equal(run.dropped, 0)
   })
 
   test('kafka: file input waits for a slow broker instead of dropping', async () => {
