@@ -1,0 +1,101 @@
+/** `interceptor capture` on the interface where a tunnel's packets arrive: a port mirror, an overlay. */
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { needs } from '../../rig/needs.ts'
+import { Namespace } from '../../rig/netns.ts'
+import { OUTER, TUNNELS, udp, vxlan } from '../capture/wire/tunnel-samples.ts'
+import { ethernet, packet, pcapFile } from '../support/frames.ts'
+import { layFrames } from '../support/tcp-frames.ts'
+import { TcpScript } from '../support/tcp-script.ts'
+
+const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url))
+const ETHERNET_BYTES = 14
+const RESPONSE = 'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}'
+
+/** The packets of one exchange on a connection of its own. */
+const exchange = (target: string, port: number): Uint8Array[] =>
+  layFrames(
+    new TcpScript({ clientIsn: port * 100_000, serverIsn: port * 90_000 })
+      .handshake()
+      .client(`GET ${target} HTTP/1.1\r\nHost: a\r\n\r\n`)
+      .server(RESPONSE).segments,
+    { client: { address: '10.0.0.5', port } },
+  ).map(({ bytes }) => bytes.subarray(ETHERNET_BYTES))
+
+/** Captures on the right end of a veth what is replayed into its left end. @returns the targets of the pairs, sorted */
+async function captured(t: TestContext, frames: Uint8Array[], args: string[]): Promise<string[]> {
+  const [left, right] = Namespace.pair()
+  const folder = mkdtempSync(join(tmpdir(), 'itl-tunnels-'))
+  t.after(() => {
+    left.delete()
+    right.delete()
+    rmSync(folder, { recursive: true })
+  })
+  const file = join(folder, 'frames.pcap')
+  writeFileSync(file, pcapFile(frames))
+  const command = ['netns', 'exec', right.name, process.execPath, MAIN, 'capture', '-o', 'ndjson', ...args]
+  const program = spawn('ip', command, { stdio: ['ignore', 'pipe', 'pipe'] })
+  t.after(() => program.kill('SIGKILL'))
+  let output = ''
+  program.stdout.on('data', (chunk) => {
+    output += String(chunk)
+  })
+  for (let text = ''; !text.includes('capturing on'); ) text += String((await once(program.stderr, 'data'))[0])
+  // From here on nothing may be lost, although the threads still start.
+  left.exec('tcpreplay', '-q', '-i', 'eth0', file)
+  program.kill('SIGINT')
+  await once(program, 'close')
+  const lines = output.split('\n').slice(0, -1)
+  return lines.map((line) => JSON.parse(line).request.target as string).sort()
+}
+
+const skip = needs('root', 'ip', 'tcpreplay')
+
+for (const device of ['eth0', 'any']) {
+  test(`tunnels live: every tunnel is read on ${device}`, { skip }, async (t) => {
+    const frames = TUNNELS.flatMap(({ protocol, wrap }, i) =>
+      exchange(`/${i}`, 5000 + i).map((inner) =>
+        ethernet({ payload: packet({ ...OUTER, protocol: protocol(inner), payload: wrap(inner) }) }),
+      ),
+    )
+    assert.deepEqual(await captured(t, frames, ['-i', device]), TUNNELS.map((_, i) => `/${i}`).sort())
+  })
+}
+
+test('tunnels live: a UDP tunnel is read at the port that capture.tunnels names', { skip }, async (t) => {
+  const mirrored = (port: number, target: string) =>
+    exchange(target, port).map((inner) =>
+      ethernet({ payload: packet({ ...OUTER, protocol: 17, payload: udp(port, vxlan(inner)) }) }),
+    )
+  const frames = [...mirrored(6636, '/named'), ...mirrored(4789, '/usual')]
+  assert.deepEqual(await captured(t, frames, ['-i', 'eth0', '--set', 'capture.tunnels=vxlan:6636']), ['/named'])
+})
+
+test('tunnels live: an expression applies to the outer packets', {
+  skip: needs('root', 'ip', 'tcpreplay', 'libpcap'),
+}, async (t) => {
+  const inner = exchange('/mirrored', 5000)
+  const frames = [
+    ...inner.map((payload) =>
+      ethernet({ payload: packet({ ...OUTER, protocol: 17, payload: udp(4789, vxlan(payload)) }) }),
+    ),
+    ...exchange('/plain', 5001).map((payload) => ethernet({ payload })),
+  ]
+  assert.deepEqual(await captured(t, frames, ['-i', 'eth0', 'udp port 4789']), ['/mirrored'])
+})
+
+test('filters live: vlan and ether host mean what they mean to tcpdump', {
+  skip: needs('root', 'ip', 'tcpreplay', 'libpcap'),
+}, async (t) => {
+  const tagged = exchange('/tagged', 5000).map((payload) => ethernet({ tags: [0x8100], payload }))
+  const frames = [...tagged, ...exchange('/plain', 5001).map((payload) => ethernet({ payload }))]
+  assert.deepEqual(await captured(t, frames, ['-i', 'eth0', 'vlan 100 and tcp port 8080']), ['/tagged'])
+  assert.deepEqual(await captured(t, frames, ['-i', 'eth0', 'vlan 200']), [])
+  assert.deepEqual(await captured(t, frames, ['-i', 'eth0', 'ether host 02:00:00:00:00:01 and not vlan']), ['/plain'])
+})
