@@ -23,7 +23,7 @@ export interface FrameSink {
   readonly stamp: FrameStamp
   /** Announces an interface before its first frame. Ids are chosen by the source, unique within its worker. */
   addInterface(id: number, info: InterfaceInfo): void
-  /** The interface is gone: what its flows still hold ends here. */
+  /** The interface was removed: its flows end here. */
   removeInterface(id: number): void
   /**
    * One frame. Nothing is kept: `bytes` may be overwritten once this returns.

@@ -1,5 +1,5 @@
 /**
- * Gives memory back to the system that a start has taken and does not need any more: compilers' scratch space, garbage of
+ * Returns memory to the system that only the start needed: compilers' scratch space, garbage of
  * configuration and loading. By themselves V8 and the C library keep it for later use.
  */
 import { readFileSync } from 'node:fs'

@@ -111,7 +111,7 @@ export function unmap(address: bigint, byteLength: number): void {
  * poll(2). A signal that interrupts it counts as a timeout.
  *
  * @param fds `struct pollfd[count]`, 8 bytes each: fd i32, events i16, revents i16
- * @returns how many descriptors have something to say
+ * @returns how many descriptors have events
  */
 export function poll(fds: Uint8Array, count: number, timeoutMs: number): number {
   const ready = libc().poll(fds, count, timeoutMs)

@@ -20,7 +20,7 @@ export class NetnsReturnError extends Error {
   }
 }
 
-/** The path leads to another namespace than it did: the process it was of has gone, and its pid is another's now. */
+/** The path leads to another namespace than before: its process ended, and the pid was reused. */
 export class NetnsChangedError extends Error {
   constructor(path: string) {
     super(`${path} is another network namespace by now`)
@@ -28,7 +28,7 @@ export class NetnsChangedError extends Error {
   }
 }
 
-/** Inode number of the calling thread's network namespace: what tells it from others while it exists. */
+/** Inode number of the calling thread's network namespace: identifies it while it exists. */
 export function ownNetns(): number {
   try {
     return statSync(OWN_NAMESPACE).ino

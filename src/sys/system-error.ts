@@ -1,4 +1,4 @@
-/** A failed system call, told by name. */
+/** A failed system call, with the names of the call and of its error. */
 import { getSystemErrorMap } from 'node:util'
 
 /** What a system call failed with. `code` is the errno's name, such as `EPERM`. */

@@ -82,7 +82,7 @@ export interface MappedRing {
  *
  * @returns to be given back with `closeSocket`
  * @throws InterceptorError: privilege (CAP_NET_RAW, CAP_SYS_ADMIN for another namespace), NoInterfaceError, runtime
- *   (no AF_PACKET here); NetnsChangedError, or the error of opening the namespace: it has gone; NetnsReturnError,
+ *   (no AF_PACKET here); NetnsChangedError, or the error of opening the namespace, which no longer exists; NetnsReturnError,
  *   which must end the process
  */
 export function openBareSocket({ device, netns }: CapturePoint): BareSocket {
@@ -119,7 +119,7 @@ export function mapRing(fd: number, device: string, { snapLength, ringBytes }: R
     return { address: mapShared(fd, blockBytes * blockCount), blockBytes, blockCount }
   } catch (error) {
     throw runtimeError(
-      `the kernel gives no ring of ${blockCount} blocks of ${blockBytes} bytes for ${device}: ${(error as Error).message}`,
+      `the kernel allocates no ring of ${blockCount} blocks of ${blockBytes} bytes for ${device}: ${(error as Error).message}`,
       { hint: 'make capture.ringBytes smaller', cause: error },
     )
   }
@@ -129,7 +129,7 @@ export function mapRing(fd: number, device: string, { snapLength, ringBytes }: R
  * Binds a socket to its interface: frames gather in its ring from here on.
  *
  * @returns the interface's index, 0 for all
- * @throws NoInterfaceError when the interface has gone since, SystemError when it cannot be bound
+ * @throws NoInterfaceError when the interface was deleted since, SystemError when it cannot be bound
  */
 export function bindSocket(fd: number, device: string, promiscuous: boolean): number {
   const link = device === ANY ? null : requireInterface(fd, device)
@@ -170,7 +170,7 @@ function openHere(device: string): BareSocket {
   }
 }
 
-/** Through a socket of another kind: closing a packet socket takes long. */
+/** Through a socket of another kind: closing a packet socket is slow. */
 function lookUp(device: string): NetworkInterface {
   const fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)
   try {

@@ -1,7 +1,7 @@
 /**
  * What becomes of an interface while it is captured. A plain down and up keeps the socket attached; after the interface
  * was deleted and made again under its name, the same socket is bound to the new one, so neither the ring nor the worker
- * changes. Flows of a deleted interface end, once its last frames were taken; those of one that was only down go on.
+ * changes. Flows of a deleted interface end once its last frames have been read; those of one that was only down continue.
  */
 import { CAPTURE_COUNTERS } from '../../ledger/counters.ts'
 import { findInterface, type NetworkInterface } from '../../sys/interfaces.ts'
@@ -25,7 +25,7 @@ export class InterfaceWatch {
   #boundIndex: number
   /** The kernel has reported an error, and it is not known yet that all is well again. */
   #troubled = false
-  /** The supervisor has been told. */
+  /** The loss has been reported to the supervisor. */
   #lost = false
   /** The interface the socket is bound to is there; up or down. */
   #attached = true
@@ -52,14 +52,14 @@ export class InterfaceWatch {
     return this.#forgotten
   }
 
-  /** poll reported an error on the socket: the kernel tells so that its interface goes down or away. */
+  /** poll reported an error on the socket: its interface went down or was deleted. */
   onError(): void {
     takeError(this.#socket.fd)
     // A deletion begins as a down: what it is shows at the next check.
     this.#troubled = this.#boundIndex !== 0
   }
 
-  /** To be called now and then: tells of losses, and looks whether a lost interface is back. Free while all is well. */
+  /** Call regularly: reports losses, and checks whether a lost interface is back. Costs nothing while all is well. */
   check(): void {
     if (!this.#troubled) return
     const { fd, device } = this.#socket
@@ -82,7 +82,7 @@ export class InterfaceWatch {
 
   #takeBack(link: NetworkInterface): void {
     const { fd, device, interfaceId, linkType, promiscuous } = this.#socket
-    // An Ethernet socket cannot take the frames of a tunnel that now has the name.
+    // An Ethernet socket cannot read the frames of a tunnel that has the name now.
     if (linkType !== LINKTYPE_RAW && linkTypeOf(link.hardwareType) !== linkType) return
     if (!this.#attached) {
       if (!bindsTo(fd, link, promiscuous)) return
@@ -111,7 +111,7 @@ export class InterfaceWatch {
   }
 }
 
-/** @returns false when the interface has gone again meanwhile */
+/** @returns false when the interface was deleted again meanwhile */
 function bindsTo(fd: number, link: NetworkInterface, promiscuous: boolean): boolean {
   try {
     bindToInterface(fd, link, promiscuous)

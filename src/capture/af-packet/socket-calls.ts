@@ -25,7 +25,7 @@ import {
 import { LINKTYPE_ETHERNET, LINKTYPE_RAW } from '../wire/link-types.ts'
 
 /**
- * How an interface's frames are taken: with their Ethernet header where they have one, else as bare packets (tunnels,
+ * How an interface's frames are captured: with their Ethernet header where they have one, else as bare packets (tunnels,
  * WireGuard, and `any`, whose frames begin with whatever each interface has): cooked sockets leave the link layer to the
  * kernel.
  */
@@ -57,7 +57,7 @@ export function isAttached(fd: number, interfaceIndex: number): boolean {
 const statistics = new Uint32Array(3)
 const statisticsBytes = new Uint8Array(statistics.buffer)
 
-/** Frames the kernel had to drop since the last call, for want of room in the ring. @throws SystemError */
+/** Frames that the kernel dropped since the last call because the ring was full. @throws SystemError */
 export function takeKernelDrops(fd: number): number {
   getsockopt(fd, SOL_PACKET, PACKET_STATISTICS, statisticsBytes, 'PACKET_STATISTICS')
   // struct tpacket_stats_v3: tp_packets, tp_drops, tp_freeze_q_cnt; reading resets it.

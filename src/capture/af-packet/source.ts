@@ -35,11 +35,11 @@ export interface CaptureContext {
   readonly post: (message: FromWorker) => void
 }
 
-/** Loads the foreign functions, which takes some 50 ms. */
+/** Loads the foreign functions: some 50 ms. */
 export const bindAfPacket = (): unknown => poll(new Uint8Array(0), 0, 0)
 
 /**
- * Captures until told to drain (the rings are closed to new frames, then emptied) or to stop (at once).
+ * Captures until the command is drain (the rings are closed to new frames, then emptied) or stop (at once).
  *
  * @throws SystemError when the kernel refuses what it granted before
  */
@@ -105,7 +105,7 @@ class AfPacketCapture {
     return this.#sockets.every((socket) => socket.isDone(now))
   }
 
-  /** Sockets to take on and to let go. */
+  /** Adds and releases sockets. */
   readMail(now: number): void {
     this.#context.mail.read((message) => {
       if (message.t === 'open') this.#use([...this.#sockets, this.#take(message.socket)])
@@ -152,7 +152,7 @@ class AfPacketCapture {
     }
     if (taken) {
       this.#sink.flush()
-      // Only now: a successor takes again what we had and the assemblers cannot see yet.
+      // Release blocks only now: a successor re-reads whatever the assemblers could not see yet.
       for (const { ring } of this.#sockets) ring.release()
     } else if (held) Atomics.wait(this.#pause, 0, 0, HOLD_MS)
     return taken || held

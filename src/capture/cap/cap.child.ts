@@ -29,7 +29,7 @@ interface Device {
 const STDOUT = 1
 const NOTHING = new Uint8Array(0)
 
-/** LINKTYPE_ values of the names cap gives link types; others it gives as `Unknown linktype <DLT>`. */
+/** LINKTYPE_ values of cap's names for link types; others are reported as `Unknown linktype <DLT>`. */
 const LINK_TYPES = new Map([
   ['NULL', 0],
   ['ETHERNET', 1],
@@ -65,7 +65,7 @@ function capture(cap: Cap, device: string, position: number): void {
   try {
     const name = cap.open(device, source.filter, source.bufferBytes, buffer)
     const linkType = LINK_TYPES.get(name) ?? Number(name.replace('Unknown linktype ', ''))
-    // cap gives no packet time: the time of delivery stands for it.
+    // cap reports no packet time: the time of delivery replaces it.
     cap.on('packet', (length) => add(position, linkType, buffer, length))
     open.push(cap)
   } catch (error) {
@@ -107,7 +107,7 @@ function stop(): void {
   process.stdin.destroy()
 }
 
-// A terminal sends Ctrl-C to us too: our parent says when to stop.
+// A terminal sends Ctrl-C to this process too, but the parent decides when to stop.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
 // What is there to read in the same turn is read before.
 process.stdin.on('end', () => setImmediate(stop)).resume()

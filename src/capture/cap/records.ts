@@ -16,7 +16,7 @@ export const RECORD_HEADER_BYTES = 16
 export const OPENED = 0xfffe
 export const FAILED = 0xffff
 
-/** What libpcap, or the loading of cap, said. */
+/** The message of libpcap, or of the loading of cap. */
 export interface CapFailure {
   message: string
 }
@@ -49,7 +49,7 @@ export class RecordReader {
     this.#used -= at
   }
 
-  /** A record is at most a snap length, a chunk at most what the pipe gives at once: this stops growing soon. */
+  /** A record is at most a snap length, a chunk at most what the pipe delivers at once, which bounds the buffer. */
   #reserve(length: number): void {
     if (this.#used + length <= this.#bytes.length) return
     const larger = new Uint8Array((this.#used + length) * 2)

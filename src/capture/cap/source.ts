@@ -3,7 +3,7 @@
  * hands its frames to the sink. Capture worker's thread, with its event loop.
  *
  * What cap cannot do, beside AF_PACKET: promiscuous mode is always on; frames are cut at 65535 bytes; packet times are
- * times of delivery, in microseconds; frames the kernel dropped are not told; an interface that goes away is not noticed.
+ * times of delivery, in microseconds; kernel drops are not reported; the removal of an interface is not noticed.
  */
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { networkInterfaces } from 'node:os'
@@ -23,9 +23,9 @@ const TURN_MS = 100
 const CLOCK_LAG_MICROS = 100_000
 
 /**
- * Captures until told to drain (the child stops capturing, what it has captured is still taken) or to stop (at once).
+ * Captures until the command is drain (the child stops capturing, and what it has captured is still read) or stop.
  *
- * @throws InterceptorError privilege, usage (no such interface, bad expression) or runtime, from what libpcap said
+ * @throws InterceptorError privilege, usage (no such interface, bad expression) or runtime, by libpcap's message
  */
 export async function runCap(
   source: CapSource,
@@ -108,7 +108,7 @@ class CapCapture {
     } else {
       const { interfaceId } = this.#source.interfaces[view.getUint16(start + 4, true)]
       this.#sink.stamp.micros = Math.floor(view.getFloat64(start + 8, true))
-      // The length on the wire is not told; the IP header has it.
+      // cap does not report the length on the wire; the IP header has it.
       this.#sink.frame(bytes, view, data, length, length, linkType, interfaceId)
     }
   }

@@ -5,9 +5,9 @@ import type { SocketOptions } from '../af-packet/socket-opener.ts'
 import type { Exclusion } from '../filter/kernel-filter.ts'
 import type { CapSource } from '../worker-data.ts'
 
-/** libpcap takes a whole snap length of its buffer for every frame, so for the same traffic it needs more of it. */
+/** libpcap reserves a whole snap length of its buffer for every frame, so the same traffic needs a larger one. */
 const CAP_BUFFER_SHARE = 4
-/** libpcap takes an int. */
+/** The parameter of libpcap is an int. */
 const MAX_CAP_BUFFER = 2 ** 31 - 1
 
 const PROTOCOL_TCP = 6

@@ -73,7 +73,7 @@ export class FileInput implements FormatHost {
   /**
    * Reads the file to its end, or until a command.
    *
-   * @param follow at the end of a regular file, wait for more until told to drain
+   * @param follow at the end of a regular file, wait for more until the command is drain
    * @throws InterceptorError when the file cannot be opened; Error when reading it fails (a broken disk)
    */
   async run(follow: boolean): Promise<void> {

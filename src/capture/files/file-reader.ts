@@ -6,7 +6,7 @@ import { isPcap, PcapReader } from './pcap.ts'
 import { isPcapng, PcapngReader } from './pcapng.ts'
 import { Window } from './window.ts'
 
-/** Bytes that tell the formats apart. */
+/** Bytes that identify the format. */
 const MAGIC_BYTES = 4
 
 /** The push machine for one file (unzipped bytes in, frames out). */

@@ -1,4 +1,4 @@
-/** Says what a file is that is no capture file, as far as its first bytes tell, so that the mend is obvious. */
+/** Describes a file that is not a capture file by its first bytes, so that the user sees what to do. */
 
 /** First bytes of what people hand over by mistake. */
 const KINDS: [magic: number[], what: string][] = [

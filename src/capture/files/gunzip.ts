@@ -1,4 +1,4 @@
-/** Unzips a gzip stream of any number of members (RFC 1952), handing on all that can be had of a damaged one. */
+/** Unzips a gzip stream of any number of members (RFC 1952), and delivers all that can be recovered of a damaged one. */
 import { createGunzip } from 'node:zlib'
 
 /** Bytes unzipped at once: what is lost of a damaged stream is less than this. */
@@ -22,7 +22,7 @@ export class Gunzip {
   }
 
   /**
-   * Unzips a chunk; what came out was taken once this resolves.
+   * Unzips a chunk. Its output has been delivered once this resolves.
    *
    * @throws Error when the stream is damaged
    */

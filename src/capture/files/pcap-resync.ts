@@ -1,7 +1,7 @@
 /**
  * Finds the next record of a pcap file after damage. The format has no marks, so a place counts as a record only when
  * its header and those of the records behind it make sense together: lengths within bounds, and times near those
- * before. Better to lose a few frames more than to take noise for frames.
+ * before. Losing a few more frames is better than reading noise as frames.
  */
 import type { Window } from './window.ts'
 
@@ -33,7 +33,7 @@ const MAX_SPAN_SECONDS = 30 * 86400
  *
  * @param firstSeconds, lastSeconds times of the first and the last record before the damage, -1 when there was none
  * @param ended no more bytes will come
- * @returns false when none was found in what is there; what has been searched is let go
+ * @returns false when none was found in the available bytes; the searched ones are discarded
  */
 export function findRecord(
   window: Window,

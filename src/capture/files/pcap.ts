@@ -13,7 +13,7 @@ const MAGIC_MODIFIED = 0xa1b2cd34
 const FILE_HEADER_BYTES = 24
 const RECORD_HEADER_BYTES = 16
 const MODIFIED_RECORD_HEADER_BYTES = 24
-/** What every reader of the format takes; a file header may claim less than its records have. */
+/** Every reader of the format accepts this much; a file header may claim less than its records have. */
 const USUAL_MAX_BYTES = 512 * 1024
 
 const isMagic = (magic: number): boolean => magic === MAGIC_MICROS || magic === MAGIC_NANOS || magic === MAGIC_MODIFIED

@@ -9,13 +9,13 @@ export interface TimeUnit {
   offsetMicros: number
 }
 
-/** What a section says of one of its interfaces. */
+/** A section's description of one of its interfaces. */
 export interface SectionInterface {
   /** Id at the sink, -1 before its first frame. */
   id: number
   name: string | null
   linkType: number
-  /** Bytes kept of each frame, Infinity for all: simple packet blocks do not say. */
+  /** Bytes kept of each frame, Infinity for all: simple packet blocks do not record it. */
   snapLength: number
   unit: TimeUnit
 }

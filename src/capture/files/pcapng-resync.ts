@@ -16,7 +16,7 @@ export const padded = (length: number): number => (length + 3) & ~3
  * Moves `window.begin` to the next believable block, in the section's byte order or beginning a section of its own.
  *
  * @param ended no more bytes will come
- * @returns false when none was found in what is there; what has been searched is let go
+ * @returns false when none was found in the available bytes; the searched ones are discarded
  */
 export function findBlock(window: Window, little: boolean, ended: boolean): boolean {
   for (; window.available >= MIN_BLOCK_BYTES; window.begin++) {

@@ -1,5 +1,5 @@
 /**
- * The way into one assembler's ring: lays FRAME and control records as ring/layout.ts describes them.
+ * The way into one assembler's ring: encodes FRAME and control records as ring/layout.ts describes them.
  *
  * Thread: the capture worker's. Control records are never lost: while the ring is full they wait here, and until they
  * are in, no frame passes them.

@@ -148,7 +148,7 @@ export class Intake implements PressedSink {
     this.#shedder.endBatch()
   }
 
-  /** The input has ended: gives up what waits for fragments and closes every ring. */
+  /** The input has ended: drops incomplete fragments and closes every ring. */
   finish(): void {
     this.#counters[C.droppedFragment] += this.#fragments.clear()
     for (const lane of this.#lanes) {

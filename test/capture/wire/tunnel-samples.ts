@@ -42,7 +42,7 @@ const over =
 const gre = over(47)
 const inUdp = over(17)
 
-const TUNNELS: Tunnel[] = [
+export const TUNNELS: Tunnel[] = [
   { name: 'IP in IP', protocol: (inner) => (isV6(inner) ? 41 : 4), wrap: (inner) => inner },
   gre('GRE', (inner) => bytes([0, 0], etherType(inner), inner)),
   gre('GRE with checksum, key and sequence', (inner) => bytes([0xb0, 0], etherType(inner), sevens(12), inner)),
