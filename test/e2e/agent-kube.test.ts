@@ -153,7 +153,7 @@ suite('agent: a node of a real API server', { skip, timeout: 360_000 }, () => {
       await request(client.namespace, `http://${server.addresses[0]}:${PORT}${path}-back`, 1, { pauseMs: 100 })
     }
     assert.equal(await agent.end(), 0)
-    assert.deepEqual(names(agent.pairs(`${path}-away`)), ['undefined undefined'])
+    assert.deepEqual(names(agent.pairs(`${path}-away`)), ['null null'])
     assert.ok(names(agent.pairs(`${path}-back`)).includes('client-0 api-0'))
   })
 
@@ -231,7 +231,7 @@ suite('agent: a node of a real API server', { skip, timeout: 360_000 }, () => {
     const { code, stdout, stderr } = await run(['pods', ...flags])
     assert.equal(code, 0, stderr)
     assert.match(stdout, /^shop-0 +default +shop +\d+ .* eth0 +no mesh; its default route$/m)
-    assert.match(stdout, /^away-0 +default +app +- .* Running: none of its processes is in sight$/m)
+    assert.match(stdout, /^away-0 +default +app +- .* Running: no process found$/m)
   })
 
   test('interceptor pods: with the API server away it says so, and shows the rest', async (t) => {
