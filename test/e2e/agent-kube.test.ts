@@ -244,6 +244,6 @@ suite('agent: a node of a real API server', { skip, timeout: 360_000 }, () => {
     await cluster.startServer()
     assert.equal(code, 0, stderr)
     assert.match(stdout, /^~hint-0 /m)
-    assert.match(stderr, /^no names, .*: .*ECONNREFUSED/m)
+    assert.match(stderr, /^pods have no names, .*: .*ECONNREFUSED/m)
   })
 })
