@@ -145,7 +145,8 @@ export class Connections implements StreamConsumer, FlowOwner {
     if (flow.lossy || flow.midstream || flow.clientDirection === -1)
       return this.#recogniseMidstream(flow, direction, at, end)
     const isResponse = direction !== flow.clientDirection
-    if (this.#head.scan(skipEmptyLines(this.#arena.bytes, at, end), end, isResponse) === HEAD_INVALID) {
+    const result = this.#head.scan(skipEmptyLines(this.#arena.bytes, at, end), end, isResponse)
+    if (result === HEAD_INVALID && this.#head.startLineEnd === 0) {
       this.#becomeOpaque(flow, C.protocolOther)
       return null
     }

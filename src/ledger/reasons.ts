@@ -24,6 +24,9 @@ export const CLOSED_COUNTERS: readonly number[] = [
   C.closedEnded,
 ]
 
+/** In place of a reason. Nothing was lost: what came before was sent before the capture began. */
+export const REASON_NONE = -1
+
 /** Why a message cannot become part of a pair. */
 export const REASON_TIMEOUT = 0
 export const REASON_GAP = 1

@@ -24,6 +24,7 @@ const SPANNING: Readonly<Record<string, string>> = {
   'assemble/allocation': 'the hot path allocates nothing',
   'assemble/encode/pair': 'encoded pairs, against objects built from what was sent',
   'assemble/fuzz': 'hostile segments through a whole assembler',
+  'assemble/http1/framing-doubt': 'messages whose end their own framing does not prove',
   'assemble/http1/loss': 'lost segments never make a wrong pair',
   'assemble/http1/oversize': 'messages over the limits',
   'assemble/http1/timeouts': 'requests that wait for their response',

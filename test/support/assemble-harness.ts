@@ -6,6 +6,7 @@
  */
 import assert from 'node:assert/strict'
 import { Assembler, type AssemblerOptions, assemblerArena, BLOCK_BYTES } from '../../src/assemble/assembler.ts'
+import type { Arena } from '../../src/assemble/memory/arena.ts'
 import { Intake } from '../../src/capture/intake/intake.ts'
 import { defaultConfig } from '../../src/config/load.ts'
 import { ASSEMBLE_COUNTERS, allocateCounters, CAPTURE_COUNTERS, SHIP_COUNTERS } from '../../src/ledger/counters.ts'
@@ -42,8 +43,16 @@ export const HOST_INTERFACE: InterfaceInfo = {
   vantagePoint: null,
 }
 
+/** Memories of finished harnesses by their sizes: making one takes longer than most scripts. */
+const spareArenas = new Map<string, Arena[]>()
+
+const sizesOf = ({ messageBytes, pairBytes, poolBytes }: AssemblerOptions): string =>
+  `${messageBytes} ${pairBytes} ${poolBytes}`
+
 export class AssembleHarness {
   readonly pairs: Pair[] = []
+  readonly #arena: Arena
+  readonly #options: AssemblerOptions
   readonly assembler: Assembler
   readonly #assembleCounts = allocateCounters(ASSEMBLE_COUNTERS)
   readonly #captureCounts = allocateCounters(CAPTURE_COUNTERS)
@@ -64,7 +73,9 @@ export class AssembleHarness {
     })
     const take = onPair ?? ((bytes: Uint8Array) => this.#remember(bytes))
     const all = assemblerOptions(options)
-    const arena = assemblerArena(all)
+    const arena = spareArenas.get(sizesOf(all))?.pop() ?? assemblerArena(all)
+    this.#arena = arena
+    this.#options = all
     this.assembler = new Assembler(arena, all, this.#assembleCounts, {
       emit: (at, length) => {
         take(arena.bytes.subarray(at, at + length))
@@ -131,6 +142,9 @@ export class AssembleHarness {
     assertLaws(ledger)
     assert.equal(count(ledger, 'frames.dropped.ring'), 0, 'the harness lost a frame')
     assert.equal(this.assembler.heldBytes, 0, 'memory is still held after the end')
+    const sizes = sizesOf(this.#options)
+    const spare = spareArenas.get(sizes) ?? []
+    if (!spare.includes(this.#arena)) spareArenas.set(sizes, [...spare, this.#arena])
     return { pairs: this.pairs, ledger }
   }
 

@@ -21,7 +21,7 @@ export const BODY_LENGTH = 4
 const METHOD = template(fixmap(9), key('method'))
 const TARGET = template(key('target'))
 const STATUS = template(key('response'), fixmap(9), key('status'), uint(0, 2), key('reason'))
-const VERSION = template(key('httpVersion'), key('1.x'), key('headers'))
+const VERSION = template(key('httpVersion'), key('1.1'), key('headers'))
 const BODY = template(key('body'), [0xc6, 0, 0, 0, 0])
 const TAIL = template(
   key('bodyEncoding'),
@@ -33,9 +33,9 @@ const TAIL = template(
   key('wireSize'),
   uint(0, 4),
 )
-/** Offsets of values: the status, the minor version's digit, the body's size. */
+/** Offsets of the values that are patched: the status, the version, the size of the body. */
 const STATUS_VALUE = STATUS.length - key('reason').length - 2
-const VERSION_DIGIT = key('httpVersion').length + 3
+const VERSION_VALUE = key('httpVersion').length + 1
 const BODY_SIZE_VALUE = key('bodyEncoding').length + key('bin').length + key('bodySize').length + 1
 
 /** Bytes a field takes more than on the wire, at most: array and two long string headers instead of ":" and LF. */
@@ -66,7 +66,7 @@ export class MessageWriter {
     addPart(PART_METHOD, METHOD)
     addPart(PART_TARGET, TARGET)
     addPart(PART_STATUS, STATUS, STATUS_VALUE)
-    addPart(PART_VERSION, VERSION, VERSION_DIGIT)
+    addPart(PART_VERSION, VERSION, VERSION_VALUE)
     addPart(PART_BODY, BODY)
     this.#parts = arena.addTemplate(new Uint8Array(parts.buffer))
     this.#tail = arena.addTemplate(TAIL)

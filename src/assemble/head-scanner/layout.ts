@@ -12,7 +12,9 @@ export const FIRST_START = 12
 export const FIRST_END = 16
 export const SECOND_START = 20
 export const SECOND_END = 24
-export const MINOR_VERSION = 28
+/** Two bytes, ASCII digits. */
+export const MAJOR_VERSION = 28
+export const MINOR_VERSION = 29
 export const STATUS = 32
 export const FIELD_COUNT = 36
 /** A float64. */
@@ -38,7 +40,7 @@ export const LONGEST_LENGTH = 31
 
 /**
  * Table of the constant parts of an encoded message. Each entry has three words: address, length, and the offset of the
- * value to patch in (the status, or the digit of the minor version).
+ * value to patch in (the status, or the version).
  */
 export const PART_METHOD = 0
 export const PART_TARGET = 12

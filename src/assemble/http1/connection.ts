@@ -1,31 +1,41 @@
-import type { Flow } from '../tcp/flow.ts'
+import { REASON_GAP, REASON_NONE } from '../../ledger/reasons.ts'
+import type { Flow, Stream } from '../tcp/flow.ts'
 import { seqDiff } from '../tcp/seq.ts'
 import type { Exchange } from './exchange.ts'
 import { MessageStream, SEEK } from './message-stream.ts'
 
-/** A flow that speaks HTTP/1: two message streams and the requests that wait for their responses. Pooled. */
+/** A flow that carries HTTP/1: two message streams and the requests that wait for their responses. Pooled. */
 export class HttpConnection {
   flow: Flow | null = null
   readonly requests: MessageStream = new MessageStream(this, false)
   readonly responses: MessageStream = new MessageStream(this, true)
-  /** Requests in order, answered ones excluded. Abandoned ones stay to consume their responses. */
+  /** Unanswered requests in order. Abandoned ones stay in the queue to absorb their responses. */
   first: Exchange | null = null
   last: Exchange | null = null
   queued = 0
-  /** After a loss among the responses it is unknown which request the next one answers. */
+  /** The order of responses proves nothing: some may be missing. Until sequence numbers prove a match. */
   responseDoubt = false
-  /** After a loss among the requests the next one follows an unknown number of others. */
+  /** Why, a REASON_ value; REASON_NONE if the capture began within the connection. */
+  responseDoubtReason = REASON_NONE
+  /** An unknown number of requests may be missing before the next one. */
   requestDoubt = false
+  requestDoubtReason = REASON_NONE
   /** Up to where the client had been answered before those, once `ackBeforeGapKnown`. */
   ackBeforeGap = 0
   ackBeforeGapKnown = false
-  /** What the server had received when its last final response ended, once `answeredKnown`. */
+  /** Of the last final response that ended: the sequence number after it, and how much the server had received by then. */
+  answeredSeq = 0
   answeredAck = 0
   answeredKnown = false
-  /** The client has sent a request before the answer to the one before: sequence numbers prove nothing then. */
+  /** The sequence number after the last final response for which no request was waiting. */
+  orphanSeq = 0
+  orphanKnown = false
+  /** The client has sent a request before the answer to the previous one: sequence numbers prove nothing then. */
   pipelining = false
-  /** A pair matched by sequence numbers that the client's next move confirms or refutes. */
+  /** A pair matched by sequence numbers that the client's next request confirms or refutes. */
   confirming: Exchange | null = null
+  /** A pair whose response is followed by another one, or by none, if it ends where it seems to end. */
+  contested: Exchange | null = null
   /** Counted as a flow that carries HTTP/1. */
   recognised = false
 
@@ -37,46 +47,74 @@ export class HttpConnection {
     this.last = null
     this.queued = 0
     this.responseDoubt = false
+    this.responseDoubtReason = REASON_NONE
     this.requestDoubt = false
+    this.requestDoubtReason = REASON_NONE
     this.ackBeforeGap = 0
     this.ackBeforeGapKnown = false
+    this.answeredSeq = 0
     this.answeredAck = 0
     this.answeredKnown = false
+    this.orphanSeq = 0
+    this.orphanKnown = false
     this.pipelining = false
     this.confirming = null
+    this.contested = null
     this.recognised = false
   }
 
-  /** A final response has ended, in a segment with this acknowledgement number. */
-  answered(ack: number): void {
-    this.answeredAck = ack
-    this.answeredKnown = true
+  /** The server's stream, as TCP has it. */
+  get serverStream(): Stream {
+    const flow = this.flow as Flow
+    return flow.streams[flow.clientDirection === 0 ? 1 : 0]
   }
 
   /**
-   * The requests before this point were not seen.
+   * A final response has ended before `seq`, in a segment with acknowledgement number `ack`.
+   *
+   * @param isOrphan no request was waiting for it
+   */
+  answered(seq: number, ack: number, isOrphan: boolean): void {
+    this.answeredSeq = seq
+    this.answeredAck = ack
+    this.answeredKnown = true
+    if (!isOrphan) return
+    this.orphanSeq = seq
+    this.orphanKnown = true
+  }
+
+  /**
+   * The requests before this point were not captured.
    *
    * @param fromStart they begin with the connection, when the client had received up to `serverSeq`
    */
   startInDoubt(fromStart: boolean, serverSeq: number): void {
     this.requests.state = SEEK
     this.responses.state = SEEK
-    this.responseDoubt = true
+    this.doubtResponses(REASON_NONE)
     this.requestDoubt = true
+    this.requestDoubtReason = fromStart ? REASON_GAP : REASON_NONE
     this.ackBeforeGap = serverSeq
     this.ackBeforeGapKnown = fromStart
   }
 
+  /** From here on responses may be missing, or bytes that seem to be responses may be none. @param reason a REASON_ value */
+  doubtResponses(reason: number): void {
+    this.responseDoubt = true
+    this.responseDoubtReason = reason
+  }
+
   /**
-   * Requests of unknown number are missing here.
+   * An unknown number of requests is missing here.
    *
-   * @param lastAck what the client had acknowledged before, if `ackKnown`; more may have been answered by now
+   * @param reason a REASON_ value
+   * @param lastAck what the client had acknowledged before, if `ackKnown`; more may have been answered since
    */
-  doubtRequests(lastAck: number, ackKnown: boolean): void {
-    const flow = this.flow as Flow
-    const answers = flow.streams[flow.clientDirection === 0 ? 1 : 0]
+  doubtRequests(reason: number, lastAck: number, ackKnown: boolean): void {
+    const answers = this.serverStream
     const more = answers.known && (!ackKnown || seqDiff(lastAck, answers.nextSeq) > 0)
     this.requestDoubt = true
+    this.requestDoubtReason = reason
     this.ackBeforeGap = more ? answers.nextSeq : lastAck
     this.ackBeforeGapKnown = ackKnown || answers.known
   }

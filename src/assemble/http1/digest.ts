@@ -1,12 +1,12 @@
 /**
- * The message's half of a pair's id: 64 bits of its head's bytes and its first sequence number. What changes between two
- * places that see the same exchange (addresses, ports, times) does not enter.
+ * One message's half of a pair id: a 64-bit hash of its head and its first sequence number. Whatever differs between two
+ * capture points of one exchange (addresses, ports, times) is not part of it.
  */
 import type { HeadScanner } from '../head-scanner/head-scanner.ts'
 import { DIGEST_1, DIGEST_2, NON_ASCII } from '../head-scanner/layout.ts'
 import type { Arena } from '../memory/arena.ts'
 
-/** Of the last head that was taken. */
+/** The digest of one head at a time. */
 export class HeadDigest {
   readonly #scanner: HeadScanner
   readonly #results: Int32Array
@@ -16,8 +16,8 @@ export class HeadDigest {
     this.#results = arena.results
   }
 
-  /** @param start, end the head in the arena; @param seq sequence number of its first byte */
-  take(start: number, end: number, seq: number): void {
+  /** Digests the head [start, end) in the arena. @param seq sequence number of its first byte */
+  compute(start: number, end: number, seq: number): void {
     this.#scanner.digest(start, end, seq)
   }
 
@@ -29,7 +29,7 @@ export class HeadDigest {
     return this.#results[DIGEST_2 / 4]
   }
 
-  /** The head has bytes over 127. */
+  /** Whether the head has bytes over 127. */
   get nonAscii(): boolean {
     return this.#results[NON_ASCII / 4] !== 0
   }

@@ -1,17 +1,18 @@
+import { REASON_NONE, REASON_TIMEOUT } from '../../ledger/reasons.ts'
 import { METHOD_OTHER } from '../head-scanner/layout.ts'
 import { Chain } from '../memory/block-pool.ts'
 import type { HttpConnection } from './connection.ts'
 
-/** One half of an exchange: what the pair needs of it, and its encoded bytes where they are kept. */
+/** One half of an exchange. */
 export class MessageRecord {
-  /** The message's map up to and with its body, as `MessageWriter` lays it; empty when not kept. */
+  /** The encoded message up to the end of its body (see MessageWriter); empty if the pair is not kept. */
   readonly chain = new Chain()
   startMicros = 0
   endMicros = 0
-  /** Sequence numbers of the first byte, and of the byte after the last. */
+  /** Sequence numbers of the first byte and of the byte after the last. */
   startSeq = 0
   endSeq = 0
-  /** Its half of the pair's id. */
+  /** This message's half of the pair id. */
   digest1 = 0
   digest2 = 0
   wireBytes = 0
@@ -21,8 +22,8 @@ export class MessageRecord {
 }
 
 /**
- * A request and the response it gets. Pooled; it goes back to the pool once neither the queue, nor a stream, nor a
- * pending confirmation refers to it.
+ * A request and its response. Pooled: returned to the pool once neither the queue, nor a stream, nor a pending
+ * confirmation refers to it.
  */
 export class Exchange {
   next: Exchange | null = null
@@ -30,13 +31,13 @@ export class Exchange {
   readonly request = new MessageRecord()
   readonly response = new MessageRecord()
   method = METHOD_OTHER
-  /** The rule that leaves the pair out, RULE_NONE while none does. */
+  /** The rule that filters the pair, or RULE_NONE. */
   rule = 0
   contentTypeListed = false
-  /** Given up: counted already, it only consumes its response. */
+  /** Already counted; stays queued only to absorb its response. */
   abandoned = false
   /** Why, a REASON_ value. */
-  reason = 0
+  reason = REASON_TIMEOUT
   queued = false
   requestOpen = false
   requestDone = false
@@ -45,17 +46,27 @@ export class Exchange {
   responseDone = false
   /** The response began before the request had ended. */
   early = false
-  /** Acknowledgement numbers of the segments with the request's first and last byte: where the response may begin. */
+  /** Acknowledgement numbers of the segments with the request's first and last byte: the response begins there. */
   ackFirst = 0
   ackLast = 0
-  /** Unknown requests may lie between the one before and this one. */
+  /** A request head seems to begin right after the head of this request, in a segment with this acknowledgement number. */
+  headInBody = false
+  headInBodyAck = 0
+  /** The client has sent something new before this response was complete, or may have: its end has to be confirmed. */
+  contested = false
+  /** Where the last of the 1xx responses that were seen has ended, once `interimKnown`: the final response begins there. */
+  interimSeq = 0
+  interimKnown = false
+  /** Unknown requests may lie between the previous one and this one. */
   gapBefore = false
-  /** Up to where the client had been answered before that gap, once `ackBeforeGapKnown`. */
+  /** Why, a REASON_ value. */
+  gapReason = REASON_NONE
+  /** How much the client had acknowledged before that gap, once `ackBeforeGapKnown`. */
   ackBeforeGap = 0
   ackBeforeGapKnown = false
-  /** Matched by sequence numbers after a loss; waits for the client's next move to confirm it. */
+  /** Matched by sequence numbers; the client's next request has to confirm it. */
   unconfirmed = false
-  /** Deadline list, in order of the time waiting began. */
+  /** Links of the deadline list, in the order in which waiting began. */
   listed = false
   sooner: Exchange | null = null
   later: Exchange | null = null
@@ -68,7 +79,7 @@ export class Exchange {
     this.rule = 0
     this.contentTypeListed = false
     this.abandoned = false
-    this.reason = 0
+    this.reason = REASON_TIMEOUT
     this.queued = false
     this.requestOpen = false
     this.requestDone = false
@@ -78,7 +89,13 @@ export class Exchange {
     this.early = false
     this.ackFirst = 0
     this.ackLast = 0
+    this.headInBody = false
+    this.headInBodyAck = 0
+    this.contested = false
+    this.interimSeq = 0
+    this.interimKnown = false
     this.gapBefore = false
+    this.gapReason = REASON_NONE
     this.ackBeforeGap = 0
     this.ackBeforeGapKnown = false
     this.unconfirmed = false

@@ -1,6 +1,6 @@
 /**
- * Turns messages into exchanges: decides how a message ends, stores what must wait, asks the rules as soon as their answer
- * is known, finds the request that a response answers, and hands whole or hopeless exchanges to `Outcomes`.
+ * Builds exchanges from messages: decides how each message ends, applies the filter as soon as a head decides it, finds the
+ * request that a response answers, and passes complete or abandoned exchanges to `Outcomes`.
  */
 
 import { ASSEMBLE_COUNTERS } from '../../ledger/counters.ts'
@@ -10,14 +10,13 @@ import {
   REASON_DOUBTFUL,
   REASON_EVICTED,
   REASON_GAP,
+  REASON_NONE,
   REASON_OVERSIZE,
   REASON_TIMEOUT,
   RULE_NONE,
-  RULE_PAIR_BYTES,
   RULE_VANTAGE,
 } from '../../ledger/reasons.ts'
 import type { MessageWriter } from '../encode/message-writer.ts'
-import { STAGE_AT } from '../encode/pair-writer.ts'
 import type { Filter } from '../filter.ts'
 import {
   CODING_CHUNKED,
@@ -28,36 +27,38 @@ import {
   METHOD_HEAD,
 } from '../head-scanner/layout.ts'
 import type { Arena } from '../memory/arena.ts'
-import { BLOCK_BYTES, type BlockPool } from '../memory/block-pool.ts'
+import type { BlockPool } from '../memory/block-pool.ts'
 import type { PacketTime } from '../packet-time.ts'
 import { type Flow, PROTOCOL_OPAQUE } from '../tcp/flow.ts'
+import { seqDiff } from '../tcp/seq.ts'
 import { LEAVE_OUT, type Vantages } from '../vantage/vantage.ts'
+import { Confirmation } from './confirmation.ts'
 import type { HttpConnection } from './connection.ts'
-import { HeadDigest } from './digest.ts'
-import type { Exchange, MessageRecord } from './exchange.ts'
+import { answerCovered, answersNext, goesOnAfter, headAnswered, headOvertaken } from './contradiction.ts'
+import type { Exchange } from './exchange.ts'
 import type { MessageHead } from './message-head.ts'
 import { expectChunked, expectCounted, expectToClose, type MessageHandler } from './message-parser.ts'
-import { HEAD, type MessageStream, OPAQUE, SEEK } from './message-stream.ts'
+import { MessageRecorder } from './message-recorder.ts'
+import { HEAD, HEAD_PART, type MessageStream, OPAQUE, SEEK, TO_CLOSE } from './message-stream.ts'
 import type { ExchangeLimits, Outcomes } from './outcomes.ts'
-import { abandonQueue, enqueue, match } from './pairing.ts'
+import { abandonQueue, enqueue, match, missed, noteInterim, orphanReason, unansweredReason } from './pairing.ts'
 import type { Position } from './position.ts'
 
-/** Requests one connection may have outstanding. At the bound all are abandoned (`evicted`) and a new epoch begins. */
+/** Unanswered requests that one connection may have. At the bound all are abandoned (`evicted`). */
 const QUEUE_LENGTH = 4096
 
 const C = ASSEMBLE_COUNTERS.index
 
 export class Exchanges implements MessageHandler {
   readonly #arena: Arena
-  readonly #pool: BlockPool
   readonly #time: PacketTime
   readonly #head: MessageHead
   readonly #filter: Filter
-  readonly #messages: MessageWriter
+  readonly #recorder: MessageRecorder
   readonly #outcomes: Outcomes
+  readonly #confirmation: Confirmation
   readonly #limits: ExchangeLimits
   readonly #counts: Float64Array
-  readonly #digest: HeadDigest
   readonly #at: Position
   readonly #vantages: Vantages
 
@@ -75,13 +76,12 @@ export class Exchanges implements MessageHandler {
     vantages: Vantages
   }) {
     this.#arena = parts.arena
-    this.#pool = parts.pool
     this.#time = parts.time
     this.#head = parts.head
     this.#filter = parts.filter
-    this.#messages = parts.messages
-    this.#digest = new HeadDigest(parts.arena)
+    this.#recorder = new MessageRecorder(parts)
     this.#outcomes = parts.outcomes
+    this.#confirmation = new Confirmation(parts.outcomes, parts.time)
     this.#limits = parts.limits
     this.#counts = parts.counts
     this.#at = parts.position
@@ -89,30 +89,31 @@ export class Exchanges implements MessageHandler {
   }
 
   head(stream: MessageStream, start: number, headEnd: number, bodyStart: number, end: number): number {
-    this.#recognise(stream.connection)
+    this.recognise(stream.connection)
+    stream.bodySeq = this.#at.seqAt(bodyStart)
     return stream.isResponse
       ? this.#responseHead(stream, start, headEnd, bodyStart, end)
       : this.#requestHead(stream, start, headEnd, bodyStart, end)
   }
 
+  requestBegins({ connection }: MessageStream): void {
+    const { responses } = connection
+    const { exchange } = responses
+    if (goesOnAfter(responses, this.#at.ack)) this.#leaveToClose(connection, REASON_DOUBTFUL)
+    else if (exchange !== null && seqDiff(responses.bodySeq, this.#at.ack) >= 0) exchange.contested = true
+  }
+
   body(stream: MessageStream, at: number, end: number): void {
-    const exchange = stream.exchange
-    if (exchange === null) return
-    if (stream.wireBytes > this.#limits.messageBytes) this.#outcomes.abandon(exchange, REASON_OVERSIZE)
-    if (exchange.abandoned || exchange.rule !== RULE_NONE) return
-    const record = stream.isResponse ? exchange.response : exchange.request
-    const other = stream.isResponse ? exchange.request : exchange.response
-    if (stream.wireBytes + other.wireBytes > this.#limits.pairBytes) this.#outcomes.leaveOut(exchange, RULE_PAIR_BYTES)
-    else if (!this.#pool.append(record.chain, at, end - at)) this.#outcomes.abandon(exchange, REASON_EVICTED)
+    if (stream.exchange !== null) this.#recorder.append(stream, stream.exchange, at, end)
   }
 
   complete(stream: MessageStream, seq: number): void {
     const exchange = stream.exchange
-    if (stream.isResponse) stream.connection.answered(this.#at.ack)
+    if (stream.isResponse) stream.connection.answered(seq, this.#at.ack, exchange === null)
     stream.exchange = null
     if (exchange === null) return
     const record = stream.isResponse ? exchange.response : exchange.request
-    this.#record(record, stream, seq)
+    this.#recorder.finish(record, stream, seq)
     if (record.wireBytes > this.#limits.messageBytes) this.#outcomes.abandon(exchange, REASON_OVERSIZE)
     if (stream.isResponse) {
       exchange.responseOpen = false
@@ -123,7 +124,7 @@ export class Exchanges implements MessageHandler {
       exchange.ackLast = this.#at.ack
     }
     if (exchange.abandoned) this.#outcomes.settle(exchange)
-    else if (exchange.requestDone && exchange.responseDone) this.#conclude(exchange)
+    else if (exchange.requestDone && exchange.responseDone) this.#confirmation.conclude(exchange)
     else if (!exchange.responseBegun) this.#outcomes.awaitFrom(exchange, this.#time.start)
   }
 
@@ -132,28 +133,60 @@ export class Exchanges implements MessageHandler {
   }
 
   lost(stream: MessageStream, reason: number): void {
-    this.#letGo(stream, reason)
+    this.#leave(stream, reason)
     const connection = stream.connection
-    this.#doubt(connection)
-    // A head that long is one: only its length is at fault.
-    if (reason === REASON_OVERSIZE) this.#recognise(connection)
-    if (stream.isResponse) connection.responseDoubt = true
-    else connection.doubtRequests(stream.lastAck, stream.ackKnown)
+    this.#confirmation.doubt(connection, reason)
+    if (stream.isResponse) {
+      this.#confirmation.reject(connection)
+      connection.doubtResponses(reason)
+      return
+    }
+    const { responses } = connection
+    connection.doubtRequests(reason, stream.lastAck, stream.ackKnown)
+    if (responses.state === TO_CLOSE) this.#leaveToClose(connection, reason)
+    else if (responses.exchange !== null) responses.exchange.contested = true
+  }
+
+  contradicts(stream: MessageStream, seq: number): boolean {
+    const { ack } = this.#at
+    if (stream.isResponse) return answersNext(stream, seq, ack)
+    return stream.state === HEAD_PART ? headOvertaken(stream, ack) : answerCovered(stream, ack)
+  }
+
+  isAnswered(stream: MessageStream): boolean {
+    return headAnswered(stream)
+  }
+
+  contradicted(stream: MessageStream): void {
+    const connection = stream.connection
+    this.#leave(stream, REASON_DOUBTFUL)
+    if (!stream.isResponse && connection.responses.state === TO_CLOSE) this.#leaveToClose(connection, REASON_DOUBTFUL)
+    this.#confirmation.doubt(connection, REASON_DOUBTFUL)
+    connection.doubtResponses(REASON_DOUBTFUL)
+  }
+
+  suspect(stream: MessageStream): void {
+    const { exchange } = stream
+    if (exchange === null) return
+    exchange.headInBody = true
+    exchange.headInBodyAck = this.#at.ack
   }
 
   /**
    * A stream of the connection has ended, and the parser with it.
    *
-   * @param reason why what is still incomplete is given up
+   * @param reason why what is still incomplete is abandoned
    */
   ended(stream: MessageStream, reason: number): void {
-    this.#letGo(stream, reason)
+    const { connection } = stream
+    this.#leave(stream, stream.isResponse && missed(connection) ? REASON_GAP : reason)
     if (!stream.isResponse) return
-    this.#settleUnconfirmed(stream.connection, reason === REASON_CLOSED)
-    abandonQueue(stream.connection, this.#outcomes, reason)
+    this.#confirmation.settle(connection, reason === REASON_CLOSED)
+    this.#confirmation.uphold(connection, connection.serverStream.nextSeq)
+    abandonQueue(connection, this.#outcomes, reason)
   }
 
-  /** The connection carries something else from here on. */
+  /** The connection carries another protocol from here on. */
   becomeOpaque(connection: HttpConnection, reason: number): void {
     this.ended(connection.requests, reason)
     this.ended(connection.responses, reason)
@@ -161,7 +194,7 @@ export class Exchanges implements MessageHandler {
     connection.responses.state = OPAQUE
   }
 
-  /** Gives up requests that have waited too long. */
+  /** Abandons requests that have waited longer than `responseTimeoutMicros`. */
   expire(): void {
     const time = this.#time
     const { responseTimeoutMicros } = this.#limits
@@ -174,12 +207,15 @@ export class Exchanges implements MessageHandler {
       }
       if (time.clock - exchange.listedMicros <= responseTimeoutMicros) return
       this.#outcomes.awaited(exchange)
-      if (exchange.connection?.confirming === exchange) this.#settleUnconfirmed(exchange.connection, false)
-      else this.#outcomes.abandon(exchange, REASON_TIMEOUT)
+      const { connection } = exchange
+      if (connection === null) continue
+      if (connection.confirming === exchange) this.#confirmation.settle(connection, false)
+      else if (connection.contested === exchange) this.#confirmation.reject(connection)
+      else this.#outcomes.abandon(exchange, unansweredReason(connection, exchange, REASON_TIMEOUT))
     }
   }
 
-  #recognise(connection: HttpConnection): void {
+  recognise(connection: HttpConnection): void {
     if (connection.recognised) return
     connection.recognised = true
     this.#counts[C.protocolHttp1]++
@@ -190,52 +226,53 @@ export class Exchanges implements MessageHandler {
     const head = this.#head
     this.#counts[C.requests]++
     this.#counts[C.requestsWaiting]++
-    this.#resolve(connection, this.#at.headAck)
+    this.#confirmation.resolve(connection, this.#at.headAck)
     const exchange = this.#outcomes.begin(connection)
     const request = exchange.request
-    this.#recordHead(request, start, headEnd)
+    this.#recorder.begin(request, start, headEnd)
     exchange.ackFirst = this.#at.headAck
     exchange.ackLast = this.#at.ack
     exchange.method = head.method
     exchange.contentTypeListed = head.contentTypeListed
-    exchange.rule = head.rule
-    if (exchange.rule === RULE_NONE) {
-      exchange.rule = this.#filter.target(this.#arena.bytes, head.secondStart, head.secondEnd)
-    }
-    const flow = connection.flow as Flow
-    if (flow.hostPending) this.#judgeHost(flow)
-    if (exchange.rule === RULE_NONE) exchange.rule = flow.rule
+    exchange.rule = this.#ruleOfRequest(connection.flow as Flow)
     exchange.requestOpen = true
     stream.exchange = exchange
     enqueue(connection, exchange)
     if (connection.queued > QUEUE_LENGTH) {
       abandonQueue(connection, this.#outcomes, REASON_EVICTED)
-      connection.responseDoubt = true
+      connection.doubtResponses(REASON_EVICTED)
     }
     const chunked = head.coding === CODING_CHUNKED
     const length = head.contentLength === LENGTH_ABSENT ? 0 : head.contentLength
     if (!chunked && (head.coding !== CODING_NONE || length === LENGTH_INVALID)) return this.#unknowable(stream, end)
-    this.#announce(exchange, request, chunked ? 0 : length)
-    this.#store(exchange, request, false)
+    this.#recorder.announce(exchange, request, chunked ? 0 : length)
+    this.#recorder.store(exchange, request, false)
     if (chunked) expectChunked(stream)
     else if (length > 0) expectCounted(stream, length)
-    else this.complete(stream, this.#at.seqAt(bodyStart))
+    else this.complete(stream, stream.bodySeq)
     return bodyStart
   }
 
-  /** The first request of a connection whose server a sidecar hides: its Host tells whether it is inside the cluster. */
-  #judgeHost(flow: Flow): void {
-    if (this.#vantages.judgeHost(flow, this.#head.hostField()) === LEAVE_OUT) flow.rule = RULE_VANTAGE
+  /** The rule that filters a request by its head alone, or RULE_NONE. */
+  #ruleOfRequest(flow: Flow): number {
+    const head = this.#head
+    // A sidecar hides the server: the Host of the first request shows whether it is inside the cluster.
+    if (flow.hostPending && this.#vantages.judgeHost(flow, head.hostField()) === LEAVE_OUT) flow.rule = RULE_VANTAGE
+    if (head.rule !== RULE_NONE) return head.rule
+    const rule = this.#filter.target(this.#arena.bytes, head.secondStart, head.secondEnd)
+    return rule !== RULE_NONE ? rule : flow.rule
   }
 
   #responseHead(stream: MessageStream, start: number, headEnd: number, bodyStart: number, end: number): number {
     const connection = stream.connection
     const head = this.#head
     const interim = head.status < 200 && head.status !== 101
-    this.#refute(connection)
-    const exchange = match(connection, this.#at.headSeq, this.#at.headAck, interim, this.#outcomes, REASON_GAP)
+    this.#confirmation.refute(connection)
+    this.#confirmation.uphold(connection, this.#at.headSeq)
+    const exchange = match(connection, this.#at.headSeq, this.#at.headAck, interim, this.#outcomes)
     if (interim) {
       this.#counts[C.interim]++
+      noteInterim(connection, this.#at.headSeq, stream.bodySeq)
       stream.state = HEAD
       return bodyStart
     }
@@ -245,12 +282,17 @@ export class Exchanges implements MessageHandler {
     const response = exchange.response
     exchange.responseBegun = true
     exchange.responseOpen = true
+    exchange.contested = connection.requestDoubt && connection.requestDoubtReason !== REASON_NONE
     exchange.early = !exchange.requestDone
     this.#outcomes.awaited(exchange)
-    this.#recordHead(response, start, headEnd)
+    this.#recorder.begin(response, start, headEnd)
     const waited = exchange.requestDone ? response.startMicros - exchange.request.endMicros : 0
     if (exchange.abandoned) this.#counts[ORPHANED_COUNTERS[exchange.reason]]++
     else if (waited > this.#limits.responseTimeoutMicros) this.#outcomes.abandon(exchange, REASON_TIMEOUT)
+    // The client had begun to receive this answer when it sent what was read as the request's body.
+    if (exchange.headInBody && seqDiff(this.#at.headSeq, exchange.headInBodyAck) > 0) {
+      this.#outcomes.abandon(exchange, REASON_DOUBTFUL)
+    }
     if (exchange.rule === RULE_NONE) {
       const rule = this.#filter.response(head.status, exchange.contentTypeListed || head.contentTypeListed)
       if (rule !== RULE_NONE) this.#outcomes.leaveOut(exchange, rule)
@@ -258,9 +300,10 @@ export class Exchanges implements MessageHandler {
     return this.#responseBody(stream, exchange, bodyStart, end)
   }
 
-  /** Decides how the response ends (RFC 9112 §6.3), and emits the pair at once when it ends within the bytes at hand. */
+  /** Decides how the response ends (RFC 9112 §6.3). Emits the pair at once if the response ends within the bytes at hand. */
   #responseBody(stream: MessageStream, exchange: Exchange, bodyStart: number, end: number): number {
     const head = this.#head
+    const { connection } = stream
     const { response } = exchange
     const tunnel = head.status === 101 || (exchange.method === METHOD_CONNECT && head.status < 300)
     const bodiless = tunnel || exchange.method === METHOD_HEAD || head.status === 204 || head.status === 304
@@ -268,34 +311,37 @@ export class Exchanges implements MessageHandler {
     const length = bodiless ? 0 : head.contentLength
     if (!bodiless && head.coding === CODING_NONE && length === LENGTH_INVALID) return this.#unknowable(stream, end)
     const counted = bodiless || (head.coding === CODING_NONE && length >= 0)
-    this.#announce(exchange, response, counted ? length : 0)
+    this.#recorder.announce(exchange, response, counted ? length : 0)
     const atHand = counted && length <= end - bodyStart
-    if (atHand && !tunnel && exchange.requestDone && !exchange.unconfirmed && this.#kept(exchange)) {
+    const kept = !exchange.abandoned && exchange.rule === RULE_NONE
+    const { requestDone, unconfirmed, contested } = exchange
+    if (atHand && !tunnel && kept && requestDone && !unconfirmed && !contested) {
       this.#emitInPlace(stream, exchange, bodyStart, length)
       return bodyStart + length
     }
-    this.#store(exchange, response, true)
+    this.#recorder.store(exchange, response, true)
     if (chunked) expectChunked(stream)
-    else if (!counted) expectToClose(stream)
+    else if (!counted) return this.#bodyToClose(stream, bodyStart, end)
     else if (length > 0) expectCounted(stream, length)
-    else this.complete(stream, this.#at.seqAt(bodyStart))
-    if (tunnel) this.#tunnel(stream.connection, head.status === 101)
+    else this.complete(stream, stream.bodySeq)
+    if (tunnel) this.#tunnel(connection, head.status === 101)
     return bodyStart
   }
 
-  /** A response that belongs to no request we know. It is followed to its end to stay in step. */
+  /** A response that answers no known request. It is followed to its end so that the stream stays in sync. */
   #orphan(stream: MessageStream, bodyStart: number, end: number): number {
     const connection = stream.connection
     const head = this.#head
-    const doubt = connection.responseDoubt || connection.first !== null
-    this.#counts[doubt ? C.orphanedGap : C.orphanedNoRequest]++
+    const reason = orphanReason(connection)
+    this.#counts[reason === REASON_NONE ? C.orphanedNoRequest : ORPHANED_COUNTERS[reason]]++
     stream.exchange = null
     if (head.status === 101) this.#tunnel(connection, true)
-    else if (head.status === 204 || head.status === 304) this.complete(stream, this.#at.seqAt(bodyStart))
+    else if (head.status === 204 || head.status === 304) this.complete(stream, stream.bodySeq)
     else if (head.coding === CODING_CHUNKED) expectChunked(stream)
-    else if (head.coding !== CODING_NONE || head.contentLength === LENGTH_ABSENT) expectToClose(stream)
-    else if (head.contentLength === LENGTH_INVALID) return this.#unknowable(stream, end)
-    else if (head.contentLength === 0) this.complete(stream, this.#at.seqAt(bodyStart))
+    else if (head.coding !== CODING_NONE || head.contentLength === LENGTH_ABSENT) {
+      return this.#bodyToClose(stream, bodyStart, end)
+    } else if (head.contentLength === LENGTH_INVALID) return this.#unknowable(stream, end)
+    else if (head.contentLength === 0) this.complete(stream, stream.bodySeq)
     else {
       expectCounted(stream, head.contentLength)
       stream.lengthUnsure = true
@@ -303,7 +349,29 @@ export class Exchanges implements MessageHandler {
     return bodyStart
   }
 
-  /** The head contradicts itself about its end: the message is given up and the stream's place with it. */
+  /** The response would run to the end of the connection, unless the client goes on after it, or may have done so. */
+  #bodyToClose(stream: MessageStream, bodyStart: number, end: number): number {
+    const { connection } = stream
+    const { first, requestDoubt, requestDoubtReason } = connection
+    expectToClose(stream)
+    if (first !== null && goesOnAfter(stream, first.ackFirst)) this.#leaveToClose(connection, REASON_DOUBTFUL)
+    else if (requestDoubt && requestDoubtReason !== REASON_NONE) this.#leaveToClose(connection, requestDoubtReason)
+    else return bodyStart
+    return end
+  }
+
+  /**
+   * A response was to run to the end of the connection, but the client goes on: its end is unknown.
+   *
+   * @param reason a REASON_ value
+   */
+  #leaveToClose(connection: HttpConnection, reason: number): void {
+    this.#leave(connection.responses, reason)
+    connection.responses.state = SEEK
+    connection.doubtResponses(reason)
+  }
+
+  /** The head contradicts itself about its message's end: the message is abandoned, and the stream's place is lost. */
   #unknowable(stream: MessageStream, end: number): number {
     this.damaged(stream, REASON_DOUBTFUL)
     stream.state = SEEK
@@ -311,100 +379,18 @@ export class Exchanges implements MessageHandler {
     return end
   }
 
-  /** Lets go of what is too large by its own account, before any of it is stored. */
-  #announce(exchange: Exchange, record: MessageRecord, bodyBytes: number): void {
-    const wireBytes = record.wireBytes + bodyBytes
-    const other = record === exchange.request ? exchange.response : exchange.request
-    if (wireBytes > this.#limits.messageBytes) this.#outcomes.abandon(exchange, REASON_OVERSIZE)
-    else if (exchange.rule === RULE_NONE && wireBytes + other.wireBytes > this.#limits.pairBytes) {
-      this.#outcomes.leaveOut(exchange, RULE_PAIR_BYTES)
-    }
-  }
-
-  #kept(exchange: Exchange): boolean {
-    return !exchange.abandoned && exchange.rule === RULE_NONE
-  }
-
-  /** Encodes the head scanned last and stores it. */
-  #store(exchange: Exchange, record: MessageRecord, isResponse: boolean): void {
-    if (!this.#kept(exchange)) return
-    const pool = this.#pool
-    const { chain } = record
-    let stored: boolean
-    if (this.#messages.bound(record.wireBytes, this.#digest.nonAscii) <= BLOCK_BYTES) {
-      const block = pool.claim(chain)
-      stored = block >= 0
-      if (stored) pool.filled(chain, this.#messages.head(block, isResponse) - block)
-    } else {
-      const start = this.#arena.scratch + STAGE_AT
-      stored = pool.append(chain, start, this.#messages.head(start, isResponse) - start)
-    }
-    if (!stored) this.#outcomes.abandon(exchange, REASON_EVICTED)
-  }
-
   #emitInPlace(stream: MessageStream, exchange: Exchange, bodyStart: number, length: number): void {
     const { response } = exchange
+    const endSeq = this.#at.seqAt(bodyStart + length)
     stream.wireBytes += length
     stream.bodyBytes = length
     stream.exchange = null
     stream.state = HEAD
-    stream.connection.answered(this.#at.ack)
-    this.#record(response, stream, this.#at.seqAt(bodyStart + length))
+    stream.connection.answered(endSeq, this.#at.ack, false)
+    this.#recorder.finish(response, stream, endSeq)
     exchange.responseOpen = false
     exchange.responseDone = true
     this.#outcomes.emitInPlace(exchange, bodyStart)
-  }
-
-  #conclude(exchange: Exchange): void {
-    const { connection } = exchange
-    if (!exchange.unconfirmed || connection === null) {
-      this.#outcomes.emit(exchange)
-      return
-    }
-    connection.confirming = exchange
-    if (connection.first !== null) this.#resolve(connection, connection.first.ackFirst)
-    else this.#outcomes.awaitFrom(exchange, this.#time.start)
-  }
-
-  /** The client's next request shows whether it had received the answer it waited for, and nothing more. */
-  #resolve(connection: HttpConnection, ack: number): void {
-    const exchange = connection.confirming
-    if (exchange === null) return
-    if (exchange.response.endSeq === ack) this.#confirm(connection)
-    else this.#refute(connection)
-  }
-
-  #confirm(connection: HttpConnection): void {
-    const exchange = connection.confirming
-    if (exchange === null) return
-    connection.confirming = null
-    this.#outcomes.awaited(exchange)
-    this.#outcomes.emit(exchange)
-  }
-
-  /**
-   * The client made no further move. That the server ended its stream right after the response proves the match; else
-   * it stands if nothing but the connection's beginning is missing.
-   */
-  #settleUnconfirmed(connection: HttpConnection, proven: boolean): void {
-    if (proven || connection.flow?.lossy === false) this.#confirm(connection)
-    else this.#doubt(connection)
-  }
-
-  /** Another response without another request: the match was one of several outstanding requests. */
-  #refute(connection: HttpConnection): void {
-    if (connection.confirming === null) return
-    connection.pipelining = true
-    this.#doubt(connection)
-  }
-
-  /** What would have confirmed or refuted the match is lost. */
-  #doubt(connection: HttpConnection): void {
-    const exchange = connection.confirming
-    if (exchange === null) return
-    connection.confirming = null
-    connection.responseDoubt = true
-    this.#outcomes.abandon(exchange, REASON_DOUBTFUL)
   }
 
   #tunnel(connection: HttpConnection, upgraded: boolean): void {
@@ -413,37 +399,13 @@ export class Exchanges implements MessageHandler {
     if (connection.flow !== null) connection.flow.protocol = PROTOCOL_OPAQUE
   }
 
-  /** A stream stops in the middle of a message. */
-  #letGo(stream: MessageStream, reason: number): void {
+  /** Abandons the message in progress, if any. */
+  #leave(stream: MessageStream, reason: number): void {
     const exchange = stream.exchange
     stream.exchange = null
     if (exchange === null) return
     if (stream.isResponse) exchange.responseOpen = false
     else exchange.requestOpen = false
     this.#outcomes.abandon(exchange, reason)
-  }
-
-  #recordHead(record: MessageRecord, start: number, headEnd: number): void {
-    const at = this.#at
-    const digest = this.#digest
-    digest.take(start, headEnd, at.headSeq)
-    record.digest1 = digest.word1
-    record.digest2 = digest.word2
-    record.startSeq = at.headSeq
-    record.startMicros = at.headMicros
-    record.endMicros = this.#time.micros
-    record.wireBytes = headEnd - start
-    record.bodyBytes = 0
-    record.anomalies = this.#head.anomalies
-    this.#counts[C.bytesHttp] += headEnd - start
-  }
-
-  #record(record: MessageRecord, stream: MessageStream, endSeq: number): void {
-    // The last byte may have been captured before the first: what was lost in between came again.
-    record.endMicros = Math.max(record.startMicros, this.#time.micros)
-    record.endSeq = endSeq
-    this.#counts[C.bytesHttp] += stream.wireBytes - record.wireBytes
-    record.wireBytes = stream.wireBytes
-    record.bodyBytes = stream.bodyBytes
   }
 }

@@ -23,7 +23,6 @@ import {
   HEAD_INCOMPLETE,
   MAX_FIELDS,
   METHOD,
-  MINOR_VERSION,
   RESULTS_AT,
   RULE_FIELD_COUNT,
   RULE_FIELDS_AT,
@@ -33,13 +32,20 @@ import {
   STATUS,
 } from '../head-scanner/layout.ts'
 import type { Arena } from '../memory/arena.ts'
-import { Caseless } from './text.ts'
+import { Caseless, SPACE } from './text.ts'
 
 const CONTENT_TYPE = new Caseless('content-type')
 const USER_AGENT = new Caseless('user-agent')
 /** Bits of the lengths of names that rules are about. */
 const RESPONSE_LENGTHS = 1 << CONTENT_TYPE.length
 const REQUEST_LENGTHS = RESPONSE_LENGTHS | (1 << USER_AGENT.length)
+const HYPHEN = 45
+/** The first four bytes of the standard methods. */
+const METHODS: ReadonlySet<number> = new Set(
+  ['GET ', 'HEAD', 'POST', 'PUT ', 'DELE', 'CONN', 'OPTI', 'TRAC', 'PATC'].map((start) =>
+    new DataView(new TextEncoder().encode(start).buffer).getInt32(0, true),
+  ),
+)
 const HOST = new Caseless('host')
 /** Longest DNS name with a port. */
 const LONGEST_HOST = 260
@@ -92,6 +98,26 @@ export class MessageHead {
     return this.fieldCount > 0 || this.startLineEnd === end
   }
 
+  /** Whether the bytes may be the beginning of a message: one that is cut off before anything proves it, or an invalid one. */
+  mayBegin(at: number, end: number, isResponse: boolean): boolean {
+    const isOpen = this.scan(at, end, isResponse) === HEAD_INCOMPLETE
+    return (isOpen || this.startLineEnd !== 0) && (isResponse || this.isMethod(at, end))
+  }
+
+  /** Whether bytes begin with a method, or a part of one, of capital letters and hyphens, as all methods in use are. */
+  isMethod(at: number, end: number): boolean {
+    for (let i = at; i < end && this.#bytes[i] !== SPACE; i++) {
+      const c = this.#bytes[i]
+      if ((c < 65 || c > 90) && c !== HYPHEN) return false
+    }
+    return true
+  }
+
+  /** Whether a method of RFC 9110 §9.3 or RFC 5789 begins at `at`. */
+  isStandardMethod(at: number): boolean {
+    return METHODS.has(this.#view.getInt32(at, true))
+  }
+
   /** End of the head, after the empty line. */
   get end(): number {
     return this.#results[END / 4]
@@ -123,11 +149,6 @@ export class MessageHead {
 
   get secondEnd(): number {
     return this.#results[SECOND_END / 4]
-  }
-
-  /** The minor version's digit, ASCII. */
-  get minorVersion(): number {
-    return this.#results[MINOR_VERSION / 4]
   }
 
   /** 0 for a request. */

@@ -9,18 +9,23 @@ import { HEAD_COMPLETE, HEAD_INCOMPLETE, HEAD_INVALID, HEAD_OVERSIZE } from '../
 import type { Arena } from '../memory/arena.ts'
 import type { BlockPool } from '../memory/block-pool.ts'
 import type { PacketTime } from '../packet-time.ts'
+import type { HttpConnection } from './connection.ts'
 import type { MessageHead } from './message-head.ts'
 import {
   CHUNK_DATA,
   CHUNK_DATA_END,
   CHUNK_EXTENSION,
   CHUNK_SIZE,
+  CHUNK_SIZE_END,
   COUNTED,
   HEAD,
   HEAD_PART,
   type MessageStream,
   OPAQUE,
   SEEK,
+  SIZE_DIGITS,
+  SIZE_DONE,
+  SIZE_NONE,
   TO_CLOSE,
   TRAILERS,
 } from './message-stream.ts'
@@ -38,17 +43,32 @@ export interface MessageHandler {
   head(stream: MessageStream, start: number, headEnd: number, bodyStart: number, end: number): number
   /** Body bytes without chunk framing. */
   body(stream: MessageStream, at: number, end: number): void
+  /** A start line proves that the connection carries HTTP/1, whatever follows it. */
+  recognise(connection: HttpConnection): void
+  /** A request begins in the segment at hand; its head may be incomplete, or turn out to be none. */
+  requestBegins(stream: MessageStream): void
   /** The message is complete; the parser goes on in HEAD. `seq` is the first byte's after it. */
   complete(stream: MessageStream, seq: number): void
   /** Part of the message in progress is lost or its end is unknown: it cannot become part of a pair. */
   damaged(stream: MessageStream, reason: number): void
-  /** The stream's place is lost; it will seek. Messages of unknown number may be missing from here on. */
+  /** The stream's place is lost and it will seek. An unknown number of messages may be missing from here on. */
   lost(stream: MessageStream, reason: number): void
+  /**
+   * Whether sequence numbers speak against it that the message in progress goes on with the segment at hand, which begins
+   * at `seq`.
+   */
+  contradicts(stream: MessageStream, seq: number): boolean
+  /** Whether the server has answered a request whose head is still open. */
+  isAnswered(stream: MessageStream): boolean
+  /** As `contradicts` suspected, another message provably begins with this segment. */
+  contradicted(stream: MessageStream): void
+  /** The body of a request begins with what may as well be the next request. */
+  suspect(stream: MessageStream): void
 }
 
-/** A chunk size has this many digits at most, well within exact numbers. */
-const CHUNK_DIGITS = 13
-/** Bytes of one chunk extension, and of a trailer section: more is no HTTP. */
+/** A chunk is smaller than this; 16 times as much is still an exact number. */
+const CHUNK_BYTES = 2 ** 48
+/** Most bytes of a chunk line, and of a trailer section: longer ones are not HTTP. */
 const CHUNK_LINE_BYTES = 65_536
 
 export class MessageParser {
@@ -85,7 +105,14 @@ export class MessageParser {
     this.#position.ack = ack
     let p = at
     if (stream.state === SEEK) p = this.#seek(stream, at, end)
+    else if (stream.state >= HEAD_PART && stream.state !== OPAQUE) this.#checkProgress(stream, at, end, seq)
+    const isInside = stream.state >= HEAD_PART && stream.state !== OPAQUE
     while (p < end) p = this.#step(stream, p, end)
+    // The message that has led the parser astray began before this segment, and may have ended there.
+    if (isInside && stream.state === SEEK) {
+      p = this.#seek(stream, at, end)
+      while (p < end) p = this.#step(stream, p, end)
+    }
     stream.lastAck = ack
     stream.ackKnown = true
   }
@@ -130,6 +157,7 @@ export class MessageParser {
     const whole = stream.state === TO_CLOSE || (stream.state === TRAILERS && stream.lineBytes === 0)
     if (whole && proper) this.#handler.complete(stream, seq)
     else if (stream.state >= COUNTED && stream.state !== OPAQUE) this.#handler.damaged(stream, reason)
+    else if (stream.state === HEAD_PART && stream.isResponse) this.#handler.lost(stream, reason)
     this.#pool.free(stream.partial)
     stream.state = OPAQUE
   }
@@ -146,6 +174,8 @@ export class MessageParser {
         return this.#chunkSize(stream, p, end)
       case CHUNK_EXTENSION:
         return this.#chunkExtension(stream, p, end)
+      case CHUNK_SIZE_END:
+        return this.#chunkSizeEnd(stream, p, end)
       case CHUNK_DATA:
         return this.#chunkData(stream, p, end)
       case CHUNK_DATA_END:
@@ -167,9 +197,50 @@ export class MessageParser {
     return at
   }
 
+  /** The peers may know that the message in progress has ended, although its framing says that it goes on. */
+  #checkProgress(stream: MessageStream, at: number, end: number, seq: number): void {
+    const handler = this.#handler
+    const { isResponse, state } = stream
+    if (!handler.contradicts(stream, seq)) {
+      // The segments of the two directions may be captured out of order: the answer may show it later.
+      const isBodyStart = !isResponse && state !== HEAD_PART && stream.bodyBytes === 0
+      if (isBodyStart && isUpperCase(this.#arena.bytes[at]) && this.#restarts(stream, at, end)) handler.suspect(stream)
+      return
+    }
+    const head = this.#head
+    if (this.#restarts(stream, at, end)) {
+      this.#pool.free(stream.partial)
+      stream.state = HEAD
+      handler.contradicted(stream)
+    } else if (
+      state === HEAD_PART
+        ? handler.isAnswered(stream)
+        : !this.#goesOn(stream, at, end) && head.mayBegin(at, end, isResponse)
+    ) {
+      this.#lose(stream, REASON_DOUBTFUL)
+    }
+  }
+
+  /** Whether a message provably begins at `at`, and not after the rest of the body in progress. */
+  #restarts(stream: MessageStream, at: number, end: number): boolean {
+    const head = this.#head
+    if (!head.begins(at, end, stream.isResponse) || !(stream.isResponse || head.isMethod(at, end))) return false
+    return !this.#goesOn(stream, at, end)
+  }
+
+  /**
+   * Whether the rest of a counted body lies at `at`, with the next message right behind it. The two together may read as a
+   * request with an odd method.
+   */
+  #goesOn({ state, remaining, isResponse }: MessageStream, at: number, end: number): boolean {
+    if (!isResponse && this.#head.isStandardMethod(at)) return false
+    return state === COUNTED && at + remaining < end && this.#head.begins(at + remaining, end, isResponse)
+  }
+
   #headBegins(stream: MessageStream, at: number, end: number): number {
     const start = skipEmptyLines(this.#arena.bytes, at, end)
     if (start === end) return end
+    if (!stream.isResponse) this.#handler.requestBegins(stream)
     const result = this.#head.scan(start, end, stream.isResponse)
     if (result === HEAD_COMPLETE) {
       const position = this.#position
@@ -183,6 +254,7 @@ export class MessageParser {
       this.#loseHead(stream, result)
       return end
     }
+    if (this.#head.startLineEnd !== 0) this.#handler.recognise(stream.connection)
     stream.partialSeq = this.#position.seqAt(start)
     stream.partialAck = this.#position.ack
     stream.partialMicros = this.#time.micros
@@ -222,7 +294,6 @@ export class MessageParser {
   }
 
   #handleHead(stream: MessageStream, start: number, headEnd: number, bodyStart: number, end: number): number {
-    stream.heads++
     stream.wireBytes = headEnd - start
     stream.bodyBytes = 0
     stream.lengthUnsure = false
@@ -271,7 +342,7 @@ export class MessageParser {
     return end - at >= 12 && this.#head.scan(at, end, true) !== HEAD_INVALID
   }
 
-  /** chunk-size in hexadecimal (RFC 9112 §7.1); spaces around it and bare LF are met in the wild */
+  /** chunk-size in hexadecimal (RFC 9112 §7.1). Blanks around it and a bare LF behind it occur in practice. */
   #chunkSize(stream: MessageStream, at: number, end: number): number {
     const bytes = this.#arena.bytes
     let p = at
@@ -279,21 +350,24 @@ export class MessageParser {
       const c = bytes[p++]
       const digit = hexValue(c)
       if (digit >= 0) {
-        if (stream.lineBytes >= CHUNK_DIGITS) return this.#badChunk(stream, end)
+        // Digits behind a blank would be another number.
+        if (stream.sizeState === SIZE_DONE || stream.remaining >= CHUNK_BYTES) return this.#badChunk(stream, end)
         stream.remaining = stream.remaining * 16 + digit
-        stream.lineBytes++
-      } else if (c === SPACE || c === TAB) continue
-      else if (c === CR || c === LF || c === SEMICOLON) {
-        if (stream.lineBytes === 0) return this.#badChunk(stream, end)
+        stream.sizeState = SIZE_DIGITS
+      } else if (c === SPACE || c === TAB) {
+        if (stream.sizeState === SIZE_DIGITS) stream.sizeState = SIZE_DONE
+      } else if (c === CR || c === LF || c === SEMICOLON) {
+        if (stream.sizeState === SIZE_NONE) return this.#badChunk(stream, end)
         stream.wireBytes += p - at
         stream.lineBytes = 0
         if (c === LF) this.#chunkBegins(stream)
-        else stream.state = CHUNK_EXTENSION
+        else stream.state = c === CR ? CHUNK_SIZE_END : CHUNK_EXTENSION
         return p
       } else return this.#badChunk(stream, end)
     }
     stream.wireBytes += p - at
-    return p
+    stream.lineBytes += p - at
+    return stream.lineBytes > CHUNK_LINE_BYTES ? this.#badChunk(stream, end) : p
   }
 
   #chunkExtension(stream: MessageStream, at: number, end: number): number {
@@ -308,6 +382,14 @@ export class MessageParser {
     stream.lineBytes = 0
     this.#chunkBegins(stream)
     return p + 1
+  }
+
+  /** Behind the CR of a line that has no extension. */
+  #chunkSizeEnd(stream: MessageStream, at: number, end: number): number {
+    if (this.#arena.bytes[at] !== LF) return this.#badChunk(stream, end)
+    stream.wireBytes++
+    this.#chunkBegins(stream)
+    return at + 1
   }
 
   #chunkBegins(stream: MessageStream): void {
@@ -333,8 +415,7 @@ export class MessageParser {
       const c = bytes[p++]
       if (c === LF) {
         stream.wireBytes += p - at
-        stream.state = CHUNK_SIZE
-        stream.lineBytes = 0
+        expectChunked(stream)
         return p
       }
       if (c !== CR) return this.#badChunk(stream, end)
@@ -372,6 +453,7 @@ export class MessageParser {
 
   /** @param result of the scan that failed */
   #loseHead(stream: MessageStream, result: number): void {
+    if (this.#head.startLineEnd !== 0) this.#handler.recognise(stream.connection)
     this.#lose(stream, result === HEAD_OVERSIZE ? REASON_OVERSIZE : REASON_DOUBTFUL)
   }
 
@@ -381,6 +463,8 @@ export class MessageParser {
     this.#handler.lost(stream, reason)
   }
 }
+
+const isUpperCase = (c: number): boolean => c >= 65 && c <= 90
 
 /** Value of a hexadecimal digit, or -1. */
 function hexValue(c: number): number {
@@ -399,6 +483,7 @@ export function expectCounted(stream: MessageStream, length: number): void {
 export function expectChunked(stream: MessageStream): void {
   stream.state = CHUNK_SIZE
   stream.remaining = 0
+  stream.sizeState = SIZE_NONE
   stream.lineBytes = 0
 }
 

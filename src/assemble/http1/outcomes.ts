@@ -163,7 +163,8 @@ export class Outcomes implements ExchangeOwner {
   /** Back to the pool, once nothing refers to it. */
   settle(exchange: Exchange): void {
     if (exchange.queued || exchange.requestOpen || exchange.responseOpen) return
-    if (exchange.connection === null || exchange.connection.confirming === exchange) return
+    const { connection } = exchange
+    if (connection === null || connection.confirming === exchange || connection.contested === exchange) return
     exchange.connection = null
     exchange.next = this.#spare
     this.#spare = exchange

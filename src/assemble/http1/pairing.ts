@@ -1,25 +1,27 @@
 /**
- * Which response answers which request. In order and without loss that is the queue of outstanding requests (RFC 9112
- * §9.3.2). After a loss it is unknown how many messages are missing, and the pairing epoch ends: nothing is paired until
- * sequence numbers prove a match, and a doubtful pair is never made.
+ * Decides which response answers which request. In order and without loss it is the oldest outstanding request (RFC 9112
+ * §9.3.2). After a loss an unknown number of messages is missing and the order proves nothing: responses pair only with
+ * requests that sequence numbers prove they answer.
  *
- * The proof. A client that does not pipeline sends a request when it has received everything before: the request's
- * acknowledgement number is where its response begins. The server, answering, has received that request and nothing
- * after it: the response's acknowledgement number is where the request ended. Both must hold, for one request only; on
- * a connection that was seen to pipeline they prove nothing. The client's next request, begun at that response's end,
- * confirms the match; a second response instead refutes it, so such a pair waits for either.
+ * The proof: a client that does not pipeline sends a request after it has received everything before, so the request's
+ * acknowledgement number is where its response begins. The server, when it answers, has received that request and nothing
+ * after it, so the response's acknowledgement number is where the request ended. Both must hold, and for exactly one
+ * request. On a connection that was seen to pipeline they prove nothing. The client's next request confirms the match if it
+ * acknowledges that response and nothing beyond; a second response without another request refutes it. See docs/pairing.md.
  */
+
+import { REASON_GAP, REASON_NONE } from '../../ledger/reasons.ts'
 import { seqDiff } from '../tcp/seq.ts'
 import type { HttpConnection } from './connection.ts'
 import type { Exchange } from './exchange.ts'
 
-/** What happens to exchanges that leave the queue. */
+/** Receives exchanges that leave the queue without a response. */
 export interface ExchangeOwner {
-  /** Counts the exchange as abandoned, unless it is already, and frees what it holds. */
+  /** Counts the exchange as abandoned, unless it already is, and frees what it holds. */
   abandon(exchange: Exchange, reason: number): void
 }
 
-/** Appends a request to the queue and notes what its acknowledgement says about the client. */
+/** Appends a request to the queue, and notes whether the client pipelines. */
 export function enqueue(connection: HttpConnection, exchange: Exchange): void {
   const last = connection.last
   if (last !== null && !last.abandoned && !connection.requestDoubt && last.ackLast === exchange.ackFirst) {
@@ -28,6 +30,7 @@ export function enqueue(connection: HttpConnection, exchange: Exchange): void {
   if (connection.requestDoubt) {
     connection.requestDoubt = false
     exchange.gapBefore = true
+    exchange.gapReason = connection.requestDoubtReason
     exchange.ackBeforeGap = connection.ackBeforeGap
     exchange.ackBeforeGapKnown = connection.ackBeforeGapKnown
   }
@@ -39,11 +42,12 @@ export function enqueue(connection: HttpConnection, exchange: Exchange): void {
 }
 
 /**
- * Takes the request that a response answers out of the queue.
+ * Finds the request that a response answers, and removes it from the queue.
  *
- * @param seq sequence number of the response's first byte; @param ack acknowledgement number of its segment
+ * @param seq sequence number of the response's first byte
+ * @param ack acknowledgement number of its segment
  * @param interim the response is a 1xx: its request stays in the queue
- * @returns the request, perhaps an abandoned one; null when there is none, or none for sure
+ * @returns the request, which may be abandoned; null if none is waiting, or none provably gets this response
  */
 export function match(
   connection: HttpConnection,
@@ -51,7 +55,6 @@ export function match(
   ack: number,
   interim: boolean,
   owner: ExchangeOwner,
-  lossReason: number,
 ): Exchange | null {
   const first = connection.first
   if (first === null) return null
@@ -61,7 +64,7 @@ export function match(
     while (connection.first !== null && connection.first !== proven) {
       const skipped = connection.first
       dequeue(connection)
-      owner.abandon(skipped, lossReason)
+      owner.abandon(skipped, unansweredReason(connection, skipped, REASON_GAP))
     }
     connection.responseDoubt = false
     proven.gapBefore = false
@@ -69,22 +72,64 @@ export function match(
     if (!interim) dequeue(connection)
     return proven
   }
-  // The server cannot answer what it has not begun to receive: a timeout notice, say (RFC 9110 §15.5.9).
+  // A server cannot answer a request of which it has received nothing: this is a timeout notice, say (RFC 9110 §15.5.9).
   if (seqDiff(first.request.startSeq, ack) <= 0) return null
   if (!interim) dequeue(connection)
   return first
 }
 
-/** Empties the queue. */
+/** Abandons all waiting requests. @param reason for those whose response was neither lost nor doubtful */
 export function abandonQueue(connection: HttpConnection, owner: ExchangeOwner, reason: number): void {
   while (connection.first !== null) {
     const exchange = connection.first
     dequeue(connection)
-    owner.abandon(exchange, reason)
+    owner.abandon(exchange, unansweredReason(connection, exchange, reason))
   }
 }
 
-/** Takes the oldest request out of the queue. */
+/**
+ * Why a request is abandoned without a response: its response was lost, or what came could not be proved to be it.
+ *
+ * @param otherwise the reason if the server sent nothing after the request
+ */
+export function unansweredReason(connection: HttpConnection, exchange: Exchange, otherwise: number): number {
+  const server = connection.serverStream
+  if (missed(connection)) return REASON_GAP
+  if (!server.known || seqDiff(exchange.ackLast, server.nextSeq) <= 0) return otherwise
+  if (connection.responseDoubt && connection.responseDoubtReason !== REASON_NONE) return connection.responseDoubtReason
+  return exchange.gapBefore && exchange.gapReason !== REASON_NONE ? exchange.gapReason : otherwise
+}
+
+/** Whether the client has acknowledged bytes of the server that were not captured, more than a FIN. */
+export function missed(connection: HttpConnection): boolean {
+  const server = connection.serverStream
+  return server.known && server.ackedKnown && seqDiff(server.nextSeq, server.acked) > 1
+}
+
+/** Why a response has no request: a REASON_ value, or REASON_NONE if no request was captured that it could answer. */
+export function orphanReason(connection: HttpConnection): number {
+  // Only the server's direction is captured.
+  if (!connection.serverStream.ackedKnown) return REASON_NONE
+  const { first } = connection
+  if (connection.requestDoubt && connection.requestDoubtReason !== REASON_NONE) return connection.requestDoubtReason
+  if (first?.gapBefore && first.gapReason !== REASON_NONE) return first.gapReason
+  return connection.responseDoubt ? connection.responseDoubtReason : REASON_NONE
+}
+
+/** A 1xx response from `seq` to `endSeq` was seen: notes it for the request it belongs to, if that is certain. */
+export function noteInterim(connection: HttpConnection, seq: number, endSeq: number): void {
+  let found: Exchange | null = null
+  for (let exchange = connection.first; exchange !== null; exchange = exchange.next) {
+    if (exchange.ackFirst !== seq && !(exchange.interimKnown && exchange.interimSeq === seq)) continue
+    if (found !== null) return
+    found = exchange
+  }
+  if (found === null) return
+  found.interimSeq = endSeq
+  found.interimKnown = true
+}
+
+/** Removes the oldest request from the queue. */
 function dequeue(connection: HttpConnection): void {
   const exchange = connection.first
   if (exchange === null) return
@@ -95,7 +140,7 @@ function dequeue(connection: HttpConnection): void {
   connection.queued--
 }
 
-/** The one request that provably is answered by a response at `seq` with acknowledgement `ack`, or null. */
+/** The one request that a response at `seq` with acknowledgement number `ack` provably answers, or null. */
 function prove(connection: HttpConnection, seq: number, ack: number): Exchange | null {
   if (connection.pipelining) return null
   let found: Exchange | null = null
@@ -105,15 +150,17 @@ function prove(connection: HttpConnection, seq: number, ack: number): Exchange |
     found = exchange
   }
   if (found === null || !found.requestDone || found.abandoned || found.request.endSeq !== ack) return null
+  // What the client received while it sent the request must have been 1xx responses: a final one may be lost.
+  if (found.ackFirst !== seq && !(found.interimKnown && found.interimSeq === seq)) return null
   return found.gapBefore && found.ackBeforeGapKnown && !beganBehindGap(connection, found) ? null : found
 }
 
 /**
- * Whether a request behind a gap is one, and not the rest of what the gap hid (a body may hold requests): the answer before
- * this one was seen to its end, when the server had received just what is in front of the request.
+ * Whether a request behind a gap is one, and not the rest of a message whose beginning was lost (a body may contain requests):
+ * the answer before this one was seen to its end, when the server had received just what is in front of the request.
  */
 function beganBehindGap(connection: HttpConnection, request: Exchange): boolean {
-  // Nothing was answered between the gap and this request: what the gap hid may still be waiting, and be answered here.
+  // Nothing was answered between the gap and this request: a request lost in the gap may be answered here.
   if (request.ackBeforeGap === request.ackFirst) return false
   return connection.answeredKnown && connection.answeredAck === request.request.startSeq
 }

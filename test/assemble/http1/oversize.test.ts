@@ -115,7 +115,7 @@ describe('oversize: heads', () => {
       // A field takes more room in a pair than such a line on the wire.
       const { pairs, ledger } = assemble(tcp, { messageBytes: 2 ** 20, pairBytes: 2 ** 20 })
       assert.deepEqual(summary(pairs), expected)
-      assert.equal(count(ledger, 'responses.orphaned.noRequest'), 2 - expected.length)
+      assert.equal(count(ledger, 'responses.orphaned.oversize'), 2 - expected.length)
     }
   })
 

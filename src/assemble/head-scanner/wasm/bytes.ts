@@ -7,41 +7,42 @@ export const SPACE: u8 = 32
 export const COMMA: u8 = 44
 export const COLON: u8 = 58
 export const SEMICOLON: u8 = 59
+const DELETE: u8 = 127
 
 /** Mask that turns ASCII letters into lower case. */
 export const LOWER: u64 = 0x2020202020202020
 
-/** @returns the address of the first LF in [at, end), or `end` */
-export function findLf(at: usize, end: usize): usize {
-  for (; at < end; at += 16) {
-    const hits = i8x16.bitmask(i8x16.eq(v128.load(at), i8x16.splat(LF)))
-    if (hits !== 0) return min(at + ctz(hits), end)
-  }
-  return end
-}
-
-/** @returns the address of the first colon or LF in [at, end), or `end` */
-export function findColonOrLf(at: usize, end: usize): usize {
+/** @returns the address of the first CR or LF in [at, end), or `end` */
+export function findLineEnd(at: usize, end: usize): usize {
   for (; at < end; at += 16) {
     const bytes = v128.load(at)
-    const hits = i8x16.bitmask(v128.or(i8x16.eq(bytes, i8x16.splat(LF)), i8x16.eq(bytes, i8x16.splat(COLON))))
+    const hits = i8x16.bitmask(v128.or(i8x16.eq(bytes, i8x16.splat(LF)), i8x16.eq(bytes, i8x16.splat(CR))))
     if (hits !== 0) return min(at + ctz(hits), end)
   }
   return end
 }
 
-/** Space, tab or CR: bytes that may precede the LF of a line. */
-export function isLineSpace(c: u8): bool {
-  return c === SPACE || c === CR || c === TAB
+/** @returns the address of the first colon or control byte (below 32) in [at, end), or `end` */
+export function findColonOrControl(at: usize, end: usize): usize {
+  for (; at < end; at += 16) {
+    const bytes = v128.load(at)
+    const hits = i8x16.bitmask(v128.or(i8x16.lt_u(bytes, i8x16.splat(SPACE)), i8x16.eq(bytes, i8x16.splat(COLON))))
+    if (hits !== 0) return min(at + ctz(hits), end)
+  }
+  return end
 }
 
 /** White space inside a value that may be folded (RFC 9112 §5.2). */
 export function isFold(c: u8): bool {
-  return isLineSpace(c) || c === LF
+  return isBlank(c) || c === CR || c === LF
 }
 
 export function isBlank(c: u8): bool {
   return c === SPACE || c === TAB
+}
+
+export function isControl(c: u8): bool {
+  return c < SPACE || c === DELETE
 }
 
 export function isDigit(c: u8): bool {
@@ -57,8 +58,8 @@ export function isTokenByte(c: u8): bool {
 const TOKEN_LOW: u64 = 0x03ff6cfa00000000
 const TOKEN_HIGH: u64 = 0x57ffffffc7fffffe
 
-/** @returns `end` moved before trailing spaces, tabs and CRs */
-export function trimEnd(start: usize, end: usize): usize {
-  while (end > start && isLineSpace(load<u8>(end - 1))) end--
+/** @returns `end` moved before trailing spaces and tabs */
+export function trimBlanks(start: usize, end: usize): usize {
+  while (end > start && isBlank(load<u8>(end - 1))) end--
   return end
 }

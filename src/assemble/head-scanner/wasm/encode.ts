@@ -7,6 +7,7 @@ import {
   FIELDS_AT,
   FIRST_END,
   FIRST_START,
+  MAJOR_VERSION,
   MINOR_VERSION,
   NON_ASCII,
   PART_BODY,
@@ -43,7 +44,9 @@ export function writeHead(to: usize, isResponse: bool, parts: usize): usize {
   at = writeWire(at, load<usize>(RESULTS_AT + SECOND_START), load<usize>(RESULTS_AT + SECOND_END), nonAscii)
   const version = at
   at = writePart(at, parts + PART_VERSION)
-  store<u8>(version + load<usize>(parts, PART_VERSION + 8), load<u8>(RESULTS_AT + MINOR_VERSION))
+  const digits = version + load<usize>(parts, PART_VERSION + 8)
+  store<u8>(digits, load<u8>(RESULTS_AT + MAJOR_VERSION))
+  store<u8>(digits + 2, load<u8>(RESULTS_AT + MINOR_VERSION))
   at = writeFields(writeArrayHeader(at, count), count, nonAscii, isFolded)
   return writePart(at, parts + PART_BODY)
 }

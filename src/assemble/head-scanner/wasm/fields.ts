@@ -1,4 +1,4 @@
-/** What fields mean, once the whole head is known: those that say where a message ends (RFC 9112 §6), and those for the rules. */
+/** Interprets the fields of a complete head: those that decide where the message ends (RFC 9112 §6), and those for the filter. */
 import {
   ANOMALIES,
   ANOMALY_LENGTH_IGNORED,
@@ -16,7 +16,7 @@ import {
   RULE_FIELD_COUNT,
   RULE_FIELDS_AT,
 } from '../layout'
-import { COMMA, isBlank, isDigit, isFold, LOWER, SEMICOLON } from './bytes'
+import { COLON, COMMA, isBlank, isDigit, isFold, LOWER } from './bytes'
 
 /** "content-", "t-length"; "transfer", "-encodin", "encoding"; lower case. */
 const CONTENT_: u64 = 0x2d746e65746e6f63
@@ -27,20 +27,20 @@ const ENCODING: u64 = 0x676e69646f636e65
 const CHUNKED: u64 = 0x0064656b6e756863
 const CHUNKED_MASK: u64 = 0x00ffffffffffffff
 const IDENTITY: u64 = 0x797469746e656469
-/** Largest integer up to which a float64 has every one. */
+/** Every integer up to this has an exact float64. */
 const MAX_SAFE: f64 = 9007199254740991
 
-/** @param end address after the last field; @param lengths bits of the lengths of names that rules may be about */
+/** @param end address after the last field; @param lengths bit n set: list names of n bytes for the filter */
 export function interpretFields(end: usize, lengths: u32): void {
   let length: f64 = LENGTH_ABSENT
   let coding = CODING_NONE
-  let judged: usize = RULE_FIELDS_AT
+  let listed: usize = RULE_FIELDS_AT
   for (let field: usize = FIELDS_AT; field < end; field += FIELD_BYTES) {
     const name = load<usize>(field)
     const bytes = load<usize>(field, 4) - name
     if (((lengths >> <u32>min(bytes, LONGEST_LENGTH)) & 1) !== 0) {
-      store<usize>(judged, (field - FIELDS_AT) / 4)
-      judged += 4
+      store<usize>(listed, (field - FIELDS_AT) / 4)
+      listed += 4
     }
     if (bytes === 14) {
       if (length !== LENGTH_INVALID && isContentLength(name)) {
@@ -50,7 +50,7 @@ export function interpretFields(end: usize, lengths: u32): void {
       coding = transferCoding(load<usize>(field, 8), load<usize>(field, 12), coding)
     }
   }
-  store<usize>(RESULTS_AT + RULE_FIELD_COUNT, (judged - RULE_FIELDS_AT) / 4)
+  store<usize>(RESULTS_AT + RULE_FIELD_COUNT, (listed - RULE_FIELDS_AT) / 4)
   store<f64>(RESULTS_AT + CONTENT_LENGTH, length)
   store<i32>(RESULTS_AT + CODING, coding)
   if (coding !== CODING_NONE && length !== LENGTH_ABSENT) noteAnomaly(ANOMALY_LENGTH_IGNORED)
@@ -65,8 +65,10 @@ function isContentLength(name: usize): bool {
   return (load<u64>(name) | LOWER) === CONTENT_ && (load<u64>(name + 6) | LOWER) === T_LENGTH
 }
 
+/** A blank in front of the colon hides the field from most recipients. */
 function isTransferEncoding(name: usize): bool {
   return (
+    load<u8>(name + 17) === COLON &&
     (load<u64>(name) | LOWER) === TRANSFER &&
     (load<u64>(name + 8) | LOWER) === _ENCODIN &&
     (load<u64>(name + 9) | LOWER) === ENCODING
@@ -76,7 +78,7 @@ function isTransferEncoding(name: usize): bool {
 /**
  * A number, or the same number repeated as a list or in several fields (RFC 9112 §6.3, item 5).
  *
- * @param before what the fields before it said
+ * @param before result of the fields before
  */
 function contentLength(at: usize, end: usize, before: f64): f64 {
   let length = before
@@ -95,19 +97,20 @@ function contentLength(at: usize, end: usize, before: f64): f64 {
 }
 
 /**
- * Only the last coding matters for the framing (RFC 9112 §6.1); several fields are one list. `identity` alone is none:
- * servers that still send it (RFC 2616 §3.6) send a Content-Length or close beside it.
+ * Only the last coding decides the framing (RFC 9112 §6.1); several fields form one list. A coding with a parameter is
+ * another one than `chunked`. `identity` alone is none: servers that still send it (RFC 2616 §3.6) also send a Content-Length
+ * or close.
  *
- * @param before what the fields before it said
+ * @param before result of the fields before
  */
 function transferCoding(at: usize, end: usize, before: i32): i32 {
   let last = end
   while (last > at && load<u8>(last - 1) !== COMMA) last--
   while (last < end && isFold(load<u8>(last))) last++
-  let stop = last
-  while (stop < end && load<u8>(stop) !== SEMICOLON && !isBlank(load<u8>(stop))) stop++
+  let stop = end
+  while (stop > last && isFold(load<u8>(stop - 1))) stop--
   const word = load<u64>(last) | LOWER
-  const alone = last === at && stop === end && before === CODING_NONE
+  const alone = last === at && before === CODING_NONE
   if (alone && stop - last === 8 && word === IDENTITY) return CODING_NONE
   return stop - last === 7 && (word & CHUNKED_MASK) === CHUNKED ? CODING_CHUNKED : CODING_OTHER
 }

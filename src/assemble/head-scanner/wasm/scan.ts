@@ -15,59 +15,79 @@ import {
   RULE_FIELDS_AT,
   START_LINE_END,
 } from '../layout'
-import { COLON, CR, findColonOrLf, findLf, isBlank, isLineSpace, SPACE, trimEnd } from './bytes'
+import { COLON, findColonOrControl, findLineEnd, isBlank, isControl, LF, SPACE, trimBlanks } from './bytes'
 import { interpretFields, noteAnomaly } from './fields'
 import { isPlausible, requestLine, statusLine } from './start-line'
 
 /** Address after the last field found. */
 let fieldsEnd: usize = FIELDS_AT
 
-/** Scans the head that begins at `at`. @param lengths as `interpretFields` has them. @returns a HEAD_ result */
+/**
+ * Scans the head that begins at `at`. A line ends in CR LF or LF. Recipients disagree on what a CR without LF means, so a
+ * head that has one is invalid (RFC 9112 §2.2).
+ *
+ * @param lengths as `interpretFields` has them
+ * @returns a HEAD_ result
+ */
 export function scan(at: usize, end: usize, isResponse: bool, lengths: u32): i32 {
   fieldsEnd = FIELDS_AT
   store<i32>(RESULTS_AT + START_LINE_END, 0)
   store<i32>(RESULTS_AT + FIELD_COUNT, 0)
-  const eol = findLf(at, end)
-  if (eol === end) return isPlausible(at, end, isResponse) ? HEAD_INCOMPLETE : HEAD_INVALID
+  const stop = findLineEnd(at, end)
+  const next = nextLine(stop, end)
+  if (next > end) return isPlausible(at, stop, isResponse) ? HEAD_INCOMPLETE : HEAD_INVALID
   store<i32>(RESULTS_AT + ANOMALIES, 0)
-  const lineEnd = trimEnd(at, eol)
+  const lineEnd = trimBlanks(at, stop)
   if (!(isResponse ? statusLine(at, lineEnd) : requestLine(at, lineEnd))) return HEAD_INVALID
-  store<usize>(RESULTS_AT + START_LINE_END, eol + 1)
-  const result = fieldLines(eol + 1, end, lengths)
+  store<usize>(RESULTS_AT + START_LINE_END, stop + 1)
+  if (next === BARE_CR) return HEAD_INVALID
+  const result = fieldLines(next, end, lengths)
   store<usize>(RESULTS_AT + FIELD_COUNT, (fieldsEnd - FIELDS_AT) / FIELD_BYTES)
   return result
 }
 
-function fieldLines(line: usize, end: usize, lengths: u32): i32 {
+const BARE_CR: usize = 0
+
+/** @param stop a line's CR or LF, or `end`. @returns where the next line begins; more than `end` if that is unknown yet */
+function nextLine(stop: usize, end: usize): usize {
+  if (stop === end) return end + 1
+  if (load<u8>(stop) === LF) return stop + 1
+  if (stop + 1 === end) return end + 1
+  return load<u8>(stop + 1) === LF ? stop + 2 : BARE_CR
+}
+
+function fieldLines(at: usize, end: usize, lengths: u32): i32 {
+  let line = at
   while (true) {
-    const nameEnd = findColonOrLf(line, end)
-    if (nameEnd === end) return HEAD_INCOMPLETE
-    const hasColon = load<u8>(nameEnd) === COLON
-    const eol = hasColon ? findLf(nameEnd, end) : nameEnd
-    if (eol === end) return HEAD_INCOMPLETE
     const first = load<u8>(line)
-    if (eol === line || (first === CR && eol === line + 1)) {
-      store<usize>(RESULTS_AT + END, eol + 1)
+    // A colon behind the bytes at hand, or in a folded line, is none of a name.
+    const colon = isBlank(first) ? line : findColonOrControl(line, end)
+    const stop = findLineEnd(colon, end)
+    const next = nextLine(stop, end)
+    if (next > end) return HEAD_INCOMPLETE
+    if (next === BARE_CR) return HEAD_INVALID
+    if (stop === line) {
+      store<usize>(RESULTS_AT + END, next)
       interpretFields(fieldsEnd, lengths)
       return HEAD_COMPLETE
     }
     if (fieldsEnd === RULE_FIELDS_AT) return HEAD_OVERSIZE
-    if (isBlank(first)) fold(line, eol)
-    else if (!hasColon) malformed(line, eol)
-    else if (
-      // Nearly every line: a name, a colon, a space, a value, CR.
-      nameEnd > line &&
-      load<u8>(nameEnd - 1) > SPACE &&
-      load<u8>(nameEnd + 1) === SPACE &&
-      load<u8>(nameEnd + 2) > SPACE &&
-      load<u8>(eol - 1) === CR &&
-      load<u8>(eol - 2) > SPACE
+    if (
+      // Nearly every line: a name, a colon, a space, and a value.
+      load<u16>(colon) === COLON_SPACE &&
+      colon > line &&
+      load<u8>(colon - 1) > SPACE &&
+      load<u8>(colon + 2) > SPACE &&
+      load<u8>(stop - 1) > SPACE
     ) {
-      field(line, nameEnd, nameEnd + 2, eol - 1)
-    } else spaced(line, nameEnd, eol)
-    line = eol + 1
+      field(line, colon, colon + 2, stop)
+    } else if (!oddLine(line, colon, stop)) return HEAD_INVALID
+    line = next
   }
 }
+
+/** A colon and a space, little-endian. */
+const COLON_SPACE: u16 = 0x203a
 
 function field(name: usize, nameEnd: usize, value: usize, valueEnd: usize): void {
   const at = fieldsEnd
@@ -78,36 +98,52 @@ function field(name: usize, nameEnd: usize, value: usize, valueEnd: usize): void
   fieldsEnd = at + FIELD_BYTES
 }
 
-/** field-name ":" OWS field-value OWS (RFC 9112 §5), with whatever space is met around name and value */
-function spaced(line: usize, colon: usize, eol: usize): void {
-  let nameEnd = colon
+/**
+ * A line that is folded, that has no colon, or that has no or other white space around name and value.
+ *
+ * @param from the line's first colon or control byte, or its beginning
+ * @returns false if the name has a control byte in it: no recipient agrees with another on what that means
+ */
+function oddLine(line: usize, from: usize, stop: usize): bool {
+  if (isBlank(load<u8>(line))) {
+    fold(line, stop)
+    return true
+  }
+  let colon = from
+  while (colon < stop && load<u8>(colon) !== COLON) colon++
+  if (colon === stop) {
+    malformed(line, stop)
+    return true
+  }
+  const nameEnd = trimBlanks(line, colon)
+  for (let i = line; i < nameEnd; i++) if (isControl(load<u8>(i))) return false
   let value = colon + 1
-  const valueEnd = trimEnd(value, eol)
-  while (nameEnd > line && load<u8>(nameEnd - 1) <= SPACE) nameEnd--
-  while (value < valueEnd && isLineSpace(load<u8>(value))) value++
+  const valueEnd = trimBlanks(value, stop)
+  while (value < valueEnd && isBlank(load<u8>(value))) value++
   field(line, nameEnd, value, valueEnd)
+  return true
 }
 
 /** A line that is no field is a name without a value. */
-function malformed(line: usize, eol: usize): void {
+function malformed(line: usize, stop: usize): void {
   noteAnomaly(ANOMALY_MALFORMED_FIELD)
-  const end = trimEnd(line, eol)
+  const end = trimBlanks(line, stop)
   field(line, end, end, end)
 }
 
 /** A line that begins with white space continues the value before it (RFC 9112 §5.2). */
-function fold(line: usize, eol: usize): void {
+function fold(line: usize, stop: usize): void {
   if (fieldsEnd === FIELDS_AT) {
     noteAnomaly(ANOMALY_MALFORMED_FIELD)
     return
   }
   noteAnomaly(ANOMALY_FOLDED)
-  const valueEnd = trimEnd(line, eol)
+  const valueEnd = trimBlanks(line, stop)
   if (valueEnd === line) return
   const last = fieldsEnd - FIELD_BYTES
   if (load<usize>(last, 8) === load<usize>(last, 12)) {
     let value = line
-    while (isLineSpace(load<u8>(value))) value++
+    while (isBlank(load<u8>(value))) value++
     store<usize>(last, value, 8)
   }
   store<usize>(last, valueEnd, 12)

@@ -1,7 +1,8 @@
-/** Start lines (RFC 9112 §3 and §4): where their parts lie. As lenient as the servers and clients in use. */
+/** Start lines (RFC 9112 §3 and §4), parsed as leniently as widely used servers and clients do. */
 import {
   FIRST_END,
   FIRST_START,
+  MAJOR_VERSION,
   METHOD,
   METHOD_CONNECT,
   METHOD_HEAD,
@@ -15,19 +16,23 @@ import {
 import { isBlank, isDigit, isTokenByte, SPACE } from './bytes'
 
 const LONGEST_METHOD: usize = 32
-/** "HTTP/1." with the byte after it left out. */
+/** "HTTP/1.", and "HTTP/2." */
 const HTTP_1: u64 = 0x002e312f50545448
+const HTTP_2: u64 = 0x002e322f50545448
+const ZERO: u8 = 48
 const VERSION_MASK: u64 = 0x00ffffffffffffff
 const HEAD_WORD: u32 = 0x44414548
 const CONN: u32 = 0x4e4e4f43
 const NECT: u32 = 0x5443454e
 
-/** Whether a start line may begin like this; its LF is yet to come. */
+/** Whether a start line may begin with these bytes; its end is not known yet. */
 export function isPlausible(at: usize, end: usize, isResponse: bool): bool {
   if (isResponse) {
     const known = min(end - at, 7)
     const mask = ((<u64>1) << (<u64>known * 8)) - 1
-    return ((load<u64>(at) ^ HTTP_1) & mask) === 0 && (end - at < 8 || isDigit(load<u8>(at + 7)))
+    const word = load<u64>(at)
+    if (((word ^ HTTP_1) & mask) !== 0 && ((word ^ HTTP_2) & mask) !== 0) return false
+    return end - at < 8 || version(at, true)
   }
   for (let i = at; i < end && i <= at + LONGEST_METHOD; i++) {
     const c = load<u8>(i)
@@ -43,7 +48,7 @@ export function requestLine(at: usize, end: usize): bool {
   while (i < end && isTokenByte(load<u8>(i))) i++
   const length = i - at
   if (length === 0 || length > LONGEST_METHOD || load<u8>(i) !== SPACE) return false
-  if (end - i < 11 || !version(end - 8)) return false
+  if (end - i < 11 || !version(end - 8, false)) return false
   let target = i + 1
   while (load<u8>(target) === SPACE) target++
   let targetEnd = end - 8
@@ -59,9 +64,9 @@ export function requestLine(at: usize, end: usize): bool {
   return true
 }
 
-/** HTTP-version SP status-code SP [ reason-phrase ] (RFC 9112 §4); servers in use leave the last space out too. */
+/** HTTP-version SP status-code SP [ reason-phrase ] (RFC 9112 §4). Some servers omit the last space. */
 export function statusLine(at: usize, end: usize): bool {
-  if (end - at < 12 || !version(at) || load<u8>(at + 8) !== SPACE) return false
+  if (end - at < 12 || !version(at, true) || load<u8>(at + 8) !== SPACE) return false
   let i = at + 9
   while (i < end - 3 && load<u8>(i) === SPACE) i++
   const hundreds = load<u8>(i)
@@ -77,11 +82,13 @@ export function statusLine(at: usize, end: usize): bool {
   return true
 }
 
-function version(at: usize): bool {
-  if ((load<u64>(at) & VERSION_MASK) !== HTTP_1) return false
+/** HTTP/1 with any minor version; of a response HTTP/2.0 too, which most clients read as HTTP/1.1 on such a connection. */
+function version(at: usize, isResponse: bool): bool {
+  const word = load<u64>(at) & VERSION_MASK
   const minor = load<u8>(at + 7)
-  store<i32>(RESULTS_AT + MINOR_VERSION, minor)
-  return isDigit(minor)
+  store<u8>(RESULTS_AT + MAJOR_VERSION, load<u8>(at + 5))
+  store<u8>(RESULTS_AT + MINOR_VERSION, minor)
+  return word === HTTP_1 ? isDigit(minor) : isResponse && word === HTTP_2 && minor === ZERO
 }
 
 function parts(firstStart: usize, firstEnd: usize, secondStart: usize, secondEnd: usize): void {

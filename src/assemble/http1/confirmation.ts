@@ -1,0 +1,117 @@
+/**
+ * Complete pairs that something has to confirm before they are emitted:
+ *
+ * - a pair that was matched by sequence numbers (see pairing.ts) waits for the client's next request;
+ * - a pair whose client has sent something new before the response seemed complete waits for the server's next response, which
+ *   has to begin right behind it. Else the client pipelines, or its response was read beyond its end.
+ *
+ * At most one pair of a connection waits for each.
+ */
+
+import { REASON_DOUBTFUL } from '../../ledger/reasons.ts'
+import type { PacketTime } from '../packet-time.ts'
+import type { HttpConnection } from './connection.ts'
+import type { Exchange } from './exchange.ts'
+import type { Outcomes } from './outcomes.ts'
+
+export class Confirmation {
+  readonly #outcomes: Outcomes
+  readonly #time: PacketTime
+
+  constructor(outcomes: Outcomes, time: PacketTime) {
+    this.#outcomes = outcomes
+    this.#time = time
+  }
+
+  /** Both messages are complete: emits the pair, or waits for its confirmation. */
+  conclude(exchange: Exchange): void {
+    const { connection } = exchange
+    if (connection === null) return
+    if (exchange.contested) {
+      this.#contest(connection, exchange)
+      return
+    }
+    if (!exchange.unconfirmed) {
+      this.#outcomes.emit(exchange)
+      return
+    }
+    connection.confirming = exchange
+    if (connection.first !== null) this.resolve(connection, connection.first.ackFirst)
+    else this.#outcomes.awaitFrom(exchange, this.#time.start)
+  }
+
+  #contest(connection: HttpConnection, exchange: Exchange): void {
+    const { first } = connection
+    const { endSeq } = exchange.response
+    if (exchange.unconfirmed) this.#outcomes.abandon(exchange, REASON_DOUBTFUL)
+    // The segments of the two directions were captured out of order: the client had received just this response.
+    else if (first !== null && first.ackFirst === endSeq) this.#outcomes.emit(exchange)
+    else {
+      connection.contested = exchange
+      this.#outcomes.awaitFrom(exchange, this.#time.start)
+    }
+  }
+
+  /** Another response begins at `seq`, or the stream ends there: right behind the last response, if that was read rightly. */
+  uphold(connection: HttpConnection, seq: number): void {
+    const exchange = connection.contested
+    if (exchange === null) return
+    if (exchange.response.endSeq !== seq) {
+      this.reject(connection)
+      return
+    }
+    connection.contested = null
+    this.#outcomes.awaited(exchange)
+    this.#outcomes.emit(exchange)
+  }
+
+  /** What follows the last response is not another one. */
+  reject(connection: HttpConnection): void {
+    const exchange = connection.contested
+    if (exchange === null) return
+    connection.contested = null
+    connection.doubtResponses(REASON_DOUBTFUL)
+    this.#outcomes.abandon(exchange, REASON_DOUBTFUL)
+  }
+
+  /** The client has sent its next request. @param ack acknowledgement number of that request */
+  resolve(connection: HttpConnection, ack: number): void {
+    const exchange = connection.confirming
+    if (exchange === null) return
+    if (exchange.response.endSeq === ack) this.#confirm(connection)
+    else this.refute(connection)
+  }
+
+  /** The server has sent another response although no other request was seen: the client pipelines. */
+  refute(connection: HttpConnection): void {
+    if (connection.confirming === null) return
+    connection.pipelining = true
+    this.doubt(connection, REASON_DOUBTFUL)
+  }
+
+  /**
+   * The client sends no further request. The match stands if the server has closed its stream right after the response, or
+   * if nothing of the connection is missing but its beginning.
+   */
+  settle(connection: HttpConnection, closed: boolean): void {
+    if (closed || connection.flow?.lossy === false) this.#confirm(connection)
+    else this.doubt(connection, REASON_DOUBTFUL)
+  }
+
+  /** What would have confirmed or refuted the match is lost. @param reason why, a REASON_ value */
+  doubt(connection: HttpConnection, reason: number): void {
+    const exchange = connection.confirming
+    if (exchange === null) return
+    connection.confirming = null
+    connection.doubtResponses(reason)
+    this.#outcomes.abandon(exchange, REASON_DOUBTFUL)
+  }
+
+  #confirm(connection: HttpConnection): void {
+    const exchange = connection.confirming
+    if (exchange === null) return
+    connection.confirming = null
+    this.#outcomes.awaited(exchange)
+    this.#outcomes.emit(exchange)
+  }
+}

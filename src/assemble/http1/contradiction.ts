@@ -1,0 +1,62 @@
+/**
+ * Evidence that a message believed open has ended, although its own framing says that it goes on: a missing length, a
+ * transfer coding that the peers read in another way, a body that was announced and never sent. The peers know better than
+ * we do, and what they acknowledge and send next shows it (docs/pairing.md).
+ */
+import { seqDiff } from '../tcp/seq.ts'
+import type { HttpConnection } from './connection.ts'
+import { HEAD_PART, type MessageStream, TO_CLOSE } from './message-stream.ts'
+import { missed } from './pairing.ts'
+
+/** Responses may have been lost. */
+const isLossy = (connection: HttpConnection): boolean => connection.responseDoubt || missed(connection)
+
+/** Whether the client goes on, having acknowledged `ack`, after a response that was to run to the end of the connection. */
+export function goesOnAfter(responses: MessageStream, ack: number): boolean {
+  return responses.state === TO_CLOSE && seqDiff(responses.bodySeq, ack) >= 0
+}
+
+/**
+ * Whether a segment of the client acknowledges the whole answer to the request whose body is still believed open. It may have
+ * been lost: more than 1xx responses is acknowledged then since the request began.
+ */
+export function answerCovered({ exchange, connection }: MessageStream, ack: number): boolean {
+  if (exchange === null) return false
+  if (!exchange.responseBegun) {
+    const received = exchange.interimKnown ? exchange.interimSeq : exchange.ackFirst
+    return isLossy(connection) && seqDiff(received, ack) > 0
+  }
+  if (exchange.responseDone) return seqDiff(exchange.response.endSeq, ack) >= 0
+  const { responses } = connection
+  return responses.exchange === exchange && goesOnAfter(responses, ack)
+}
+
+/**
+ * Whether an answer has ended since a request head began that is still open, and the client has acknowledged it, or bytes
+ * that were lost. With a client that pipelines it may be the answer to an earlier request.
+ */
+export function headOvertaken({ connection, partialAck }: MessageStream, ack: number): boolean {
+  const { answeredKnown, answeredSeq, responses } = connection
+  if (isLossy(connection) && seqDiff(partialAck, ack) > 0) return true
+  if (answeredKnown && seqDiff(partialAck, answeredSeq) > 0 && seqDiff(answeredSeq, ack) >= 0) return true
+  return goesOnAfter(responses, ack) && seqDiff(partialAck, responses.bodySeq) > 0
+}
+
+/** Whether that answer was not to an earlier request: none was waiting for it. */
+export function headAnswered({ connection, partialAck }: MessageStream): boolean {
+  const { orphanKnown, orphanSeq, responses } = connection
+  if (orphanKnown && seqDiff(partialAck, orphanSeq) > 0) return true
+  return responses.state === TO_CLOSE && responses.exchange === null
+}
+
+/**
+ * Whether a segment of the server begins where the answer to the next waiting request has to begin, and acknowledges some
+ * of that request, while another response is still believed open.
+ */
+export function answersNext({ state, connection }: MessageStream, seq: number, ack: number): boolean {
+  const { first } = connection
+  // While its head is open, the request that a response answers is still the first one.
+  const next = state === HEAD_PART && first !== null ? first.next : first
+  if (next === null) return false
+  return (next.ackFirst === seq || next.ackLast === seq) && seqDiff(next.request.startSeq, ack) > 0
+}

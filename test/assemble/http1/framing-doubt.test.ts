@@ -1,0 +1,164 @@
+/**
+ * Messages that end where their heads do not say: servers and clients that frame them wrongly and go on. Such an exchange may
+ * be missing, but no pair ever has a part of another message, and the exchanges after it are found again.
+ */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { count } from '../../../src/ledger/ledger.ts'
+import type { Pair } from '../../../src/pair/pair.ts'
+import { assemble, type HarnessOptions } from '../../support/assemble-harness.ts'
+import { type Segment, TcpScript } from '../../support/tcp-script.ts'
+
+const SMALL: HarnessOptions = { messageBytes: 65_536, pairBytes: 65_536, poolBytes: 1024 * 1024, flows: 64 }
+
+/** One exchange as it is sent, and the bodies it has if it becomes a pair. */
+interface Exchange {
+  asked: string
+  answered: string
+  requestBody?: string
+  responseBody: string
+}
+
+type Shape = (n: number) => Exchange
+
+const json = (n: number): string => `{"n":${n}}`
+const get = (n: number, method = 'GET'): string => `${method} /${n} HTTP/1.1\r\nHost: a\r\n\r\n`
+const ok = (fields: string, body: string): string => `HTTP/1.1 200 OK\r\n${fields}\r\n${body}`
+const counted = (body: string, length = body.length): string => ok(`Content-Length: ${length}\r\n`, body)
+
+const right: Shape = (n) => ({ asked: get(n), answered: counted(json(n)), responseBody: json(n) })
+
+/** An answer to GET that is framed in some way, with the body that a client may see. */
+const answer =
+  (framed: (body: string) => string, seen = (body: string): string => body): Shape =>
+  (n) => ({ asked: get(n), answered: framed(json(n)), responseBody: seen(json(n)) })
+
+/** A request whose body is announced and never sent, because the answer comes at once. */
+const unsent =
+  (fields: string): Shape =>
+  (n) => ({
+    asked: `POST /${n} HTTP/1.1\r\nExpect: 100-continue\r\n${fields}\r\n`,
+    answered: `HTTP/1.1 401 No\r\nContent-Length: 2\r\n\r\n${n % 10}!`,
+    requestBody: '',
+    responseBody: `${n % 10}!`,
+  })
+
+/** A request of any bytes, answered in order. */
+const odd =
+  (asked: (n: number) => string, requestBody = ''): Shape =>
+  (n) => ({ asked: asked(n), answered: counted(json(n)), requestBody, responseBody: json(n) })
+
+const chunk = (body: string): string => `${body.length.toString(16)}\r\n${body}\r\n`
+
+const SHAPES: Record<string, Shape> = {
+  'no length': answer((body) => ok('', body)),
+  'no length, no body': (n) => ({ asked: get(n), answered: 'HTTP/1.1 302 F\r\nLocation: /\r\n\r\n', responseBody: '' }),
+  'unknown transfer coding': answer((body) => ok(`Transfer-Encoding: xyz\r\nContent-Length: ${body.length}\r\n`, body)),
+  'a transfer coding with a parameter': answer(
+    (body) => ok('Transfer-Encoding: chunked;a=b\r\n', `${chunk(body)}0\r\n\r\n`),
+    (body) => `${chunk(body)}0\r\n\r\n`,
+  ),
+  'a length beyond the body': answer((body) => counted(body, body.length + 60)),
+  'a length within the body': answer(
+    (body) => counted(`${body} and more`, body.length),
+    (body) => body,
+  ),
+  'a body after HEAD': (n) => ({ asked: get(n, 'HEAD'), answered: counted(json(n)), responseBody: '' }),
+  'a body after 204': (n) => ({ asked: get(n), answered: `HTTP/1.1 204 N\r\n\r\n${json(n)}`, responseBody: '' }),
+  'no line end after the last chunk': answer((body) => ok('Transfer-Encoding: chunked\r\n', `${chunk(body)}0\r\n`)),
+  'no last chunk': answer((body) => ok('Transfer-Encoding: chunked\r\n', chunk(body))),
+  'a chunk larger than it is': answer((body) => ok('Transfer-Encoding: chunked\r\n', `80\r\n${body}\r\n0\r\n\r\n`)),
+  'bytes after the last chunk': answer((body) =>
+    ok('Transfer-Encoding: chunked\r\n', `${chunk(body)}0\r\n\r\nmore\r\n`),
+  ),
+  'an unknown version': answer((body) => counted(body).replace('/1.1', '/2')),
+  'CR as line end of the response': answer((body) => counted(body).replaceAll('\r\n', '\r')),
+  'CR within the response': answer((body) =>
+    ok(`A: b\rContent-Length: ${body.length}\r\r`, body).replace('\r\n', '\r'),
+  ),
+  'no body, as announced': unsent('Content-Length: 90\r\n'),
+  'no body, of as many bytes as the next request': unsent(`Content-Length: ${get(3).length}\r\n`),
+  'no chunks': unsent('Transfer-Encoding: chunked\r\n'),
+  'CR as line end of the request': odd((n) => get(n).replaceAll('\r\n', '\r')),
+  'CR within the request': odd((n) => get(n).replace('Host: a\r\n\r\n', 'Host: a\r\r')),
+  'a request head without end': odd((n) => `GET /${n} HTTP/1.1\r\nHost: a\r\n`),
+  'bytes after the request': odd((n) => `${get(n)}xyz`),
+  'empty lines after the request': odd((n) => `${get(n)}\r\n\r\n`),
+  'bytes after the request body': odd((n) => `POST /${n} HTTP/1.1\r\nContent-Length: 2\r\n\r\nokmore`, 'ok'),
+}
+
+/** Sends exchanges one after the other. */
+function play(exchanges: readonly Exchange[], segmentBytes: number): Segment[] {
+  const script = new TcpScript({ segmentBytes }).handshake()
+  for (const { asked, answered } of exchanges) script.client(asked).server(answered)
+  return script.close().segments
+}
+
+/** Pairs that are not as an exchange was sent. */
+function wrong(pairs: readonly Pair[], exchanges: readonly Exchange[]): string[] {
+  const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1')
+  return pairs.flatMap(({ request, response }) => {
+    const sent = exchanges[Number(request.target.slice(1))]
+    const [requestBody, responseBody] = [text(request.body), text(response.body)]
+    const isRight =
+      sent?.asked.startsWith(`${request.method} ${request.target} `) &&
+      requestBody === (sent.requestBody ?? '') &&
+      responseBody === sent.responseBody
+    return isRight ? [] : [`${request.method} ${request.target} ${requestBody} ${response.status} ${responseBody}`]
+  })
+}
+
+const targets = (pairs: readonly Pair[]): number[] => pairs.map(({ request }) => Number(request.target.slice(1)))
+
+for (const [name, shape] of Object.entries(SHAPES)) {
+  test(`framing: ${name}: the exchange is right or missing, and those after it are right`, () => {
+    for (const at of [0, 1, 2]) {
+      const exchanges = Array.from({ length: at + 4 }, (_, n) => (n === at ? shape : right)(n))
+      const { pairs, ledger } = assemble(play(exchanges, 1448), SMALL)
+      assert.deepEqual(wrong(pairs, exchanges), [])
+      const others = targets(pairs).filter((n) => n !== at)
+      assert.deepEqual(
+        others,
+        [...exchanges.keys()].filter((n) => n !== at),
+        `exchange ${at} misframed`,
+      )
+      for (const reason of ['gap', 'closed', 'reset', 'timeout', 'ended']) {
+        assert.equal(count(ledger, `requests.abandoned.${reason}`), 0, reason)
+        assert.equal(count(ledger, `responses.orphaned.${reason}`), 0, reason)
+      }
+    }
+  })
+}
+
+/**
+ * Shapes for conversations in small segments. Bytes behind a request are left out: a server reads them as the beginning of the
+ * next one, as we do, and only a segment that begins with a whole request can show that it does not.
+ */
+const names = Object.keys(SHAPES).filter((name) => !name.startsWith('bytes after the request'))
+const shapes = fc.array(fc.option(fc.constantFrom(...names), { freq: 2 }), { minLength: 2, maxLength: 8 })
+const shaped = (chosen: readonly (string | null)[]): Exchange[] =>
+  chosen.map((name, n) => (name === null ? right : (SHAPES[name] ?? right))(n))
+
+test('framing: any mixture, in any segments, never makes a wrong pair', () => {
+  fc.assert(
+    fc.property(shapes, fc.integer({ min: 1, max: 200 }), (chosen, segmentBytes) => {
+      const exchanges = shaped(chosen)
+      assert.deepEqual(wrong(assemble(play(exchanges, segmentBytes), SMALL).pairs, exchanges), [])
+    }),
+    { numRuns: 3000 },
+  )
+})
+
+test('framing: any mixture with lost segments never makes a wrong pair', () => {
+  const losses = fc.array(fc.nat(100), { minLength: 1, maxLength: 4 })
+  fc.assert(
+    fc.property(shapes, fc.integer({ min: 30, max: 1448 }), losses, (chosen, segmentBytes, lost) => {
+      const exchanges = shaped(chosen)
+      const segments = play(exchanges, segmentBytes)
+      const kept = segments.filter((_, i) => i < 3 || !lost.some((at) => 3 + (at % (segments.length - 3)) === i))
+      assert.deepEqual(wrong(assemble(kept, SMALL).pairs, exchanges), [])
+    }),
+    { numRuns: 3000 },
+  )
+})
