@@ -80,7 +80,7 @@ const without = (resource: string, verb: string): PolicyRule[] =>
 for (const { resource, verb } of rights) {
   test(`rbac: without ${verb} on ${resource} the log names the missing permission`, { skip }, async (t) => {
     const watch = await watchWith(t, without(resource, verb), true)
-    const refused = new RegExp(`does not let system:serviceaccount:ops:agent ${verb} ${resource} \\(403\\)`)
-    await until(`told ${refused}`, () => watch.said.some((line) => refused.test(line)))
+    const refused = new RegExp(`does not allow system:serviceaccount:ops:agent to ${verb} ${resource} \\(403\\)`)
+    await until(`the log has ${refused}`, () => watch.said.some((line) => refused.test(line)))
   })
 }
