@@ -47,7 +47,7 @@ suite('agent: a node of a real API server', { skip, timeout: 360_000 }, () => {
       ])
       return stdout.split('\n').find((line) => line.includes('Kubernetes API')) ?? ''
     }
-    assert.match(await look(files.kubeconfig), /^✓ .* tells the pods of n1$/)
+    assert.match(await look(files.kubeconfig), /^✓ .* lists the pods of n1$/)
     const nobody = await AgentFiles.create(cluster, [], cluster.url, 'nobody')
     assert.match(await look(nobody.kubeconfig), /^✗ .*list.*pods.* → /)
   })
@@ -234,7 +234,7 @@ suite('agent: a node of a real API server', { skip, timeout: 360_000 }, () => {
     assert.match(stdout, /^away-0 +default +app +- .* Running: no process found$/m)
   })
 
-  test('interceptor pods: with the API server away it says so, and shows the rest', async (t) => {
+  test('interceptor pods: without the API server it reports that, and lists the rest', async (t) => {
     const rig = makeNode(t)
     const pod = await makePod(rig, 'shop-0')
     await pod.run('shop', { env: { HOSTNAME: 'hint-0' } })

@@ -78,6 +78,8 @@ export class AddressDirectory {
     }
     const same = last.pod.identity.uid === pod.identity.uid
     if (same && last.toMicros === null) {
+      // What the API server reports of a pod is not replaced by what /proc shows of it.
+      if (pod.identity.namespace === null && last.pod.identity.namespace !== null) return false
       if (last.pod === pod || JSON.stringify(last.pod) === JSON.stringify(pod)) return false
       holders[holders.length - 1] = { ...last, pod }
       return true

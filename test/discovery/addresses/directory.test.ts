@@ -45,6 +45,21 @@ const shown = (entries: readonly AddressEntry[]): string[] =>
     return [address, ...spans].join(' ')
   })
 
+test('AddressDirectory: what the API server reports of a pod is not replaced by what /proc shows of it', () => {
+  const directory = new Directory()
+  const named = held('client-0', 0)
+  const unnamed: Held = {
+    ...named,
+    pod: { ...named.pod, identity: { ...named.pod.identity, name: null, namespace: null } },
+  }
+  const holders = (entries: AddressEntry[]) =>
+    entries.flatMap((entry) => entry.holders.map(({ pod }) => pod.identity.name))
+  assert.deepEqual(holders(directory.update([unnamed], SECOND)), [null])
+  directory.hold(named, 2 * SECOND)
+  assert.deepEqual(holders(directory.takeChanges(2 * SECOND)), ['client-0'])
+  assert.deepEqual(directory.update([unnamed], 3 * SECOND), [])
+})
+
 test('AddressDirectory: reports a new holder once', () => {
   const directory = new Directory()
   const pod = held('a', 5)
