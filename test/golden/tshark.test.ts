@@ -13,6 +13,8 @@ import { captureFile, expectedOf, goldenNames, readCapture } from '../support/go
 interface Known {
   requests?: number
   responses?: number
+  /** Pairs as tshark reads them, `METHOD target status`. */
+  pairs?: readonly string[]
   why: string
 }
 
@@ -27,6 +29,10 @@ const KNOWN: Record<string, Known> = {
   'node-curl': { requests: 2, responses: 6, why: `${LOWER_CASE}; one request's body was refused; ${HEAD_FRAMING}` },
   'not-http': { requests: -2, why: 'tshark takes any line that begins with a method for a request' },
   'python-stdlib': { responses: 1, why: HEAD_FRAMING },
+  urgent: {
+    pairs: ['GET /echo?n=in-tarXget 200', 'GET /echo?n=secondYZ 200'],
+    why: 'tshark leaves the urgent byte in the stream; a server without SO_OOBINLINE does not receive it there',
+  },
 }
 
 const FIELDS = ['frame.number', 'http.request.method', 'http.request.uri', 'http.response.code', 'http.request_in']
@@ -86,7 +92,10 @@ for (const name of goldenNames()) {
     assert.ok(within(requests, known?.requests), `${requests} requests more than tshark (${known?.why ?? ''})`)
     assert.ok(within(responses, known?.responses), `${responses} responses more than tshark (${known?.why ?? ''})`)
     const never = expectedOf(name).filter(({ expect }) => expect === 'never')
-    const fine = new Set([...pairs, ...never].map(({ method, target, status }) => `${method} ${target} ${status}`))
+    const fine = new Set([
+      ...[...pairs, ...never].map(({ method, target, status }) => `${method} ${target} ${status}`),
+      ...(known?.pairs ?? []),
+    ])
     assert.deepEqual(
       pairsOf(rows).filter((pair) => !fine.has(pair)),
       [],

@@ -9,8 +9,11 @@ export interface Case {
   title: string
   steps: Step[]
   expected: string
-  /** Cut into segments of every size; false: in one piece only. */
-  cut: boolean
+  /**
+   * How the outcome depends on the segments: it does not; it does, and the case runs in one piece only; in other segments the
+   * same pairs come out or fewer.
+   */
+  chunks: 'any' | 'whole' | 'fewer'
 }
 
 const FENCE = /^```(\w.*)\n([\s\S]*?)^```$/gm
@@ -22,7 +25,7 @@ export function readCases(path: string): Case[] {
       title: text.slice(0, text.indexOf('\n')).trim(),
       steps: blocks.flatMap(({ info, body }) => toStep(info, body)),
       expected: blocks.find(({ info }) => info === 'expect')?.body ?? '',
-      cut: !text.includes('\nchunks: whole\n'),
+      chunks: text.includes('\nchunks: whole\n') ? 'whole' : text.includes('\nchunks: fewer\n') ? 'fewer' : 'any',
     }
   })
 }
