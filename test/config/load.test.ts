@@ -74,6 +74,9 @@ test('loadConfig: returns the documented defaults', () => {
       linger: 50,
       batchBytes: 512 * 1024,
       file: '',
+      fileMaxBytes: 0,
+      fileMaxAge: 0,
+      fileKeep: 0,
     },
     kafka: {
       brokers: [],

@@ -59,7 +59,9 @@ for (const version of VERSIONS) {
         addresses: rigged.addresses,
         interfaces: ['lo', 'eth0'],
         external: { name: 'eth0', by: 'default-route' },
-        listens: [],
+        further: [],
+        listeners: [],
+        applications: [app.containerId],
         mesh: null,
         sandbox: null,
       })
