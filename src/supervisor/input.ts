@@ -22,6 +22,8 @@ export interface SocketInput {
   opened: { target: CaptureTarget; socket: PacketSocket }[]
   /** Whether others are added during the run. */
   open: boolean
+  /** Inode of the main thread's network namespace. */
+  readonly ownNetns: number
 }
 
 export type OpenInput = WholeInput | SocketInput
@@ -60,6 +62,8 @@ async function openSockets(
   open: boolean,
 ): Promise<SocketInput> {
   const { SocketOpener } = await import('../capture/af-packet/socket-opener.ts')
+  const { ownNetns } = await import('../sys/netns.ts')
+  const own = ownNetns()
   const sockets = new SocketOpener(options)
   const opened: SocketInput['opened'] = []
   try {
@@ -67,7 +71,7 @@ async function openSockets(
     for (const target of targets) opened.push({ target, socket: sockets.open(target) })
     // Frames gather in the kernel's rings while the threads start.
     for (const { socket } of opened) sockets.bind(socket)
-    return { kind: 'sockets', sockets, opened, open }
+    return { kind: 'sockets', sockets, opened, open, ownNetns: own }
   } catch (error) {
     await sockets.closeAll(opened.map(({ socket }) => socket))
     throw error

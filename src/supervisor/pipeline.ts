@@ -247,15 +247,14 @@ class Pipeline implements TargetPipeline {
     await capture.worker.start()
   }
 
-  async #captureTargets({ sockets, opened }: SocketInput): Promise<void> {
+  async #captureTargets({ sockets, opened, ownNetns }: SocketInput): Promise<void> {
     const { TargetSet } = await import('./target-set.ts')
-    const { ownNetns } = await import('../sys/netns.ts')
     const { giveBackMemory } = await import('../sys/give-back.ts')
     const targets = new TargetSet({
       sockets,
       slots: this.#captures,
       announce: (id, info) => this.#postToAssemblers({ t: 'interface', id, info }),
-      ownNetns: ownNetns(),
+      ownNetns,
       log: this.#options.log,
     })
     this.#targets = targets
