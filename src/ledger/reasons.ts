@@ -25,7 +25,7 @@ export const CLOSED_COUNTERS: readonly number[] = [
 ]
 
 /** In place of a reason. Nothing was lost: what came before was sent before the capture began. */
-export const REASON_NONE = -1
+export const NO_REASON = -1
 
 /** Why a message cannot become part of a pair. */
 export const REASON_TIMEOUT = 0

@@ -1,4 +1,4 @@
-import { REASON_GAP, REASON_NONE } from '../../ledger/reasons.ts'
+import { NO_REASON, REASON_GAP } from '../../ledger/reasons.ts'
 import type { Flow, Stream } from '../tcp/flow.ts'
 import { seqDiff } from '../tcp/seq.ts'
 import type { Exchange } from './exchange.ts'
@@ -15,11 +15,11 @@ export class HttpConnection {
   queued = 0
   /** The order of responses proves nothing: some may be missing. Until sequence numbers prove a match. */
   responseDoubt = false
-  /** Why, a REASON_ value; REASON_NONE if the capture began within the connection. */
-  responseDoubtReason = REASON_NONE
+  /** Why, a REASON_ value; NO_REASON if the capture began within the connection. */
+  responseDoubtReason = NO_REASON
   /** An unknown number of requests may be missing before the next one. */
   requestDoubt = false
-  requestDoubtReason = REASON_NONE
+  requestDoubtReason = NO_REASON
   /** Up to where the client had been answered before those, once `ackBeforeGapKnown`. */
   ackBeforeGap = 0
   ackBeforeGapKnown = false
@@ -47,9 +47,9 @@ export class HttpConnection {
     this.last = null
     this.queued = 0
     this.responseDoubt = false
-    this.responseDoubtReason = REASON_NONE
+    this.responseDoubtReason = NO_REASON
     this.requestDoubt = false
-    this.requestDoubtReason = REASON_NONE
+    this.requestDoubtReason = NO_REASON
     this.ackBeforeGap = 0
     this.ackBeforeGapKnown = false
     this.answeredSeq = 0
@@ -91,9 +91,9 @@ export class HttpConnection {
   startInDoubt(fromStart: boolean, serverSeq: number): void {
     this.requests.state = SEEK
     this.responses.state = SEEK
-    this.doubtResponses(REASON_NONE)
+    this.doubtResponses(NO_REASON)
     this.requestDoubt = true
-    this.requestDoubtReason = fromStart ? REASON_GAP : REASON_NONE
+    this.requestDoubtReason = fromStart ? REASON_GAP : NO_REASON
     this.ackBeforeGap = serverSeq
     this.ackBeforeGapKnown = fromStart
   }

@@ -1,4 +1,4 @@
-import { REASON_NONE, REASON_TIMEOUT } from '../../ledger/reasons.ts'
+import { NO_REASON, REASON_TIMEOUT } from '../../ledger/reasons.ts'
 import { METHOD_OTHER } from '../head-scanner/layout.ts'
 import { Chain } from '../memory/block-pool.ts'
 import type { HttpConnection } from './connection.ts'
@@ -60,7 +60,7 @@ export class Exchange {
   /** Unknown requests may lie between the previous one and this one. */
   gapBefore = false
   /** Why, a REASON_ value. */
-  gapReason = REASON_NONE
+  gapReason = NO_REASON
   /** How much the client had acknowledged before that gap, once `ackBeforeGapKnown`. */
   ackBeforeGap = 0
   ackBeforeGapKnown = false
@@ -95,7 +95,7 @@ export class Exchange {
     this.interimSeq = 0
     this.interimKnown = false
     this.gapBefore = false
-    this.gapReason = REASON_NONE
+    this.gapReason = NO_REASON
     this.ackBeforeGap = 0
     this.ackBeforeGapKnown = false
     this.unconfirmed = false

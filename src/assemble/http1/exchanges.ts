@@ -5,12 +5,12 @@
 
 import { ASSEMBLE_COUNTERS } from '../../ledger/counters.ts'
 import {
+  NO_REASON,
   ORPHANED_COUNTERS,
   REASON_CLOSED,
   REASON_DOUBTFUL,
   REASON_EVICTED,
   REASON_GAP,
-  REASON_NONE,
   REASON_OVERSIZE,
   REASON_TIMEOUT,
   RULE_NONE,
@@ -282,7 +282,7 @@ export class Exchanges implements MessageHandler {
     const response = exchange.response
     exchange.responseBegun = true
     exchange.responseOpen = true
-    exchange.contested = connection.requestDoubt && connection.requestDoubtReason !== REASON_NONE
+    exchange.contested = connection.requestDoubt && connection.requestDoubtReason !== NO_REASON
     exchange.early = !exchange.requestDone
     this.#outcomes.awaited(exchange)
     this.#recorder.begin(response, start, headEnd)
@@ -333,7 +333,7 @@ export class Exchanges implements MessageHandler {
     const connection = stream.connection
     const head = this.#head
     const reason = orphanReason(connection)
-    this.#counts[reason === REASON_NONE ? C.orphanedNoRequest : ORPHANED_COUNTERS[reason]]++
+    this.#counts[reason === NO_REASON ? C.orphanedNoRequest : ORPHANED_COUNTERS[reason]]++
     stream.exchange = null
     if (head.status === 101) this.#tunnel(connection, true)
     else if (head.status === 204 || head.status === 304) this.complete(stream, stream.bodySeq)
@@ -355,7 +355,7 @@ export class Exchanges implements MessageHandler {
     const { first, requestDoubt, requestDoubtReason } = connection
     expectToClose(stream)
     if (first !== null && goesOnAfter(stream, first.ackFirst)) this.#leaveToClose(connection, REASON_DOUBTFUL)
-    else if (requestDoubt && requestDoubtReason !== REASON_NONE) this.#leaveToClose(connection, requestDoubtReason)
+    else if (requestDoubt && requestDoubtReason !== NO_REASON) this.#leaveToClose(connection, requestDoubtReason)
     else return bodyStart
     return end
   }

@@ -10,7 +10,7 @@
  * acknowledges that response and nothing beyond; a second response without another request refutes it. See docs/pairing.md.
  */
 
-import { REASON_GAP, REASON_NONE } from '../../ledger/reasons.ts'
+import { NO_REASON, REASON_GAP } from '../../ledger/reasons.ts'
 import { seqDiff } from '../tcp/seq.ts'
 import type { HttpConnection } from './connection.ts'
 import type { Exchange } from './exchange.ts'
@@ -96,8 +96,8 @@ export function unansweredReason(connection: HttpConnection, exchange: Exchange,
   const server = connection.serverStream
   if (missed(connection)) return REASON_GAP
   if (!server.known || seqDiff(exchange.ackLast, server.nextSeq) <= 0) return otherwise
-  if (connection.responseDoubt && connection.responseDoubtReason !== REASON_NONE) return connection.responseDoubtReason
-  return exchange.gapBefore && exchange.gapReason !== REASON_NONE ? exchange.gapReason : otherwise
+  if (connection.responseDoubt && connection.responseDoubtReason !== NO_REASON) return connection.responseDoubtReason
+  return exchange.gapBefore && exchange.gapReason !== NO_REASON ? exchange.gapReason : otherwise
 }
 
 /** Whether the client has acknowledged bytes of the server that were not captured, more than a FIN. */
@@ -106,14 +106,14 @@ export function missed(connection: HttpConnection): boolean {
   return server.known && server.ackedKnown && seqDiff(server.nextSeq, server.acked) > 1
 }
 
-/** Why a response has no request: a REASON_ value, or REASON_NONE if no request was captured that it could answer. */
+/** Why a response has no request: a REASON_ value, or NO_REASON if no request was captured that it could answer. */
 export function orphanReason(connection: HttpConnection): number {
   // Only the server's direction is captured.
-  if (!connection.serverStream.ackedKnown) return REASON_NONE
+  if (!connection.serverStream.ackedKnown) return NO_REASON
   const { first } = connection
-  if (connection.requestDoubt && connection.requestDoubtReason !== REASON_NONE) return connection.requestDoubtReason
-  if (first?.gapBefore && first.gapReason !== REASON_NONE) return first.gapReason
-  return connection.responseDoubt ? connection.responseDoubtReason : REASON_NONE
+  if (connection.requestDoubt && connection.requestDoubtReason !== NO_REASON) return connection.requestDoubtReason
+  if (first?.gapBefore && first.gapReason !== NO_REASON) return first.gapReason
+  return connection.responseDoubt ? connection.responseDoubtReason : NO_REASON
 }
 
 /** A 1xx response from `seq` to `endSeq` was seen: notes it for the request it belongs to, if that is certain. */
