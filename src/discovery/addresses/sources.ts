@@ -15,7 +15,8 @@ const TICK_MICROS = 10_000
 
 /**
  * The addresses held by pods of this node. A pod with the host's network holds none, since its addresses are the host's; a
- * pod that the API server has not reported is described by /proc alone. /proc is more up to date than the API server, so its entries come last, where they win.
+ * pod that the API server has not reported is described by /proc alone. /proc is more up to date than the API server, so its
+ * entries come last, where they win.
  *
  * @param nowMicros the time of the snapshot, on the clock of packets
  */
