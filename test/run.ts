@@ -7,23 +7,27 @@
  * Files run side by side, the longest first, as far as they do not need the same thing (schedule.ts). Each finished file is
  * one line, a failure in full. Meanwhile a line shows what runs and how much is left (progress.ts). The last lines name what
  * this machine lacks and how to get it (rig/needs.ts; with CI=true such tests fail), and the counts. Exit code 0 when no
- * test failed, else 1.
+ * test failed, else 1. TEST_LANES=1 runs one file at a time.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { run } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { inspect } from 'node:util'
 import pc from 'picocolors'
 import { missingParts } from '../rig/needs.ts'
+import { killChildren } from '../rig/process-tree.ts'
 import { ROOT } from '../rig/root.ts'
 import { Progress } from './support/progress.ts'
 import { FileTimes, nextFile } from './support/schedule.ts'
 
 const SOURCES = join(ROOT, 'test')
 /** One more than the cores of a small machine: many files wait for programs that they have started. */
-const LANES = 3
+const LANES = Number(process.env['TEST_LANES'] ?? 3)
 /** A file that takes longer hangs: the longest take three minutes on two busy cores. */
 const FILE_TIMEOUT_MS = 600_000
+/** After its processes are killed, the events of a file end at once, or never. */
+const KILLED_MS = 5000
 /** The output of a failed file is repeated up to this length. */
 const OUTPUT_CHARS = 20_000
 
@@ -97,15 +101,39 @@ function describeError(error: Error | undefined): string {
   return thrown.name === 'AssertionError' ? String(thrown.stack) : inspect(thrown, { depth: 8, maxStringLength: 4000 })
 }
 
+/**
+ * Waits for a file's run. When it takes too long, the file's processes are killed, whatever signals they ignore, and the run
+ * is given up even where its events do not end then: one file never holds up the others.
+ *
+ * @returns whether it took too long
+ */
+async function withinTimeout(file: string, work: () => Promise<void>): Promise<boolean> {
+  const working = work()
+  const cancel = new AbortController()
+  const expired = sleep(FILE_TIMEOUT_MS, true, { signal: cancel.signal }).catch(() => false)
+  const timedOut = await Promise.race([working.then(() => false), expired])
+  cancel.abort()
+  if (!timedOut) return false
+  killChildren(file)
+  await Promise.race([working, sleep(KILLED_MS)])
+  return true
+}
+
 async function runFile(path: string): Promise<FileResult> {
   const name = nameOf(path)
   const file = compiledPath(path)
   if (!existsSync(file)) return failedFile(name, `${relative(ROOT, file)} is missing: run npm run build`)
   const result: FileResult = { name, passed: 0, failures: [], skips: [], output: '', seconds: 0 }
   const start = performance.now()
-  const events = run({ files: [file], concurrency: 1, timeout: FILE_TIMEOUT_MS })
-  for await (const event of events) countEvent(result, file, event as unknown as TestEvent)
+  const timedOut = await withinTimeout(file, async () => {
+    const events = run({ files: [file], concurrency: 1 })
+    for await (const event of events) countEvent(result, file, event as unknown as TestEvent)
+  })
   result.seconds = (performance.now() - start) / 1000
+  if (timedOut) {
+    const error = `its process was killed: it had not ended after ${FILE_TIMEOUT_MS / 1000} s`
+    result.failures.push({ title: name, error })
+  }
   if (result.passed + result.failures.length + result.skips.length === 0) {
     result.failures.push({ title: name, error: 'the file has no tests' })
   }
@@ -186,3 +214,5 @@ async function main(words: string[]): Promise<void> {
 }
 
 await main(process.argv.slice(2))
+// A run that was given up may keep this process alive.
+process.stdout.write('', () => process.exit())
