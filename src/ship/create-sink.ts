@@ -1,4 +1,4 @@
-/** Makes the sink a shipper was configured with. */
+/** Creates the configured sink. */
 import { createFormat } from '../format/create-format.ts'
 import type { Log } from '../log/folded-log.ts'
 import { OutputFile } from '../output/output-file.ts'
@@ -13,7 +13,7 @@ export interface SinkParts {
   context: SinkContext
   log: Log
   progress: OutputProgress
-  /** Whether an output that fails is retried, while pairs wait; otherwise its failure ends the run. */
+  /** Whether a failing output is retried while pairs wait; otherwise its failure ends the run. */
   retries: boolean
 }
 
@@ -26,7 +26,7 @@ export async function createSink(spec: SinkSpec, parts: SinkParts): Promise<Sink
     case 'stream':
       return streamSink(spec, parts)
     case 'kafka': {
-      // Loaded only where it is used: kafkajs takes 60 ms and 15 MB.
+      // Loaded only when needed: kafkajs costs 60 ms and 15 MB.
       const { KafkaSink } = await import('./kafka/kafka-sink.ts')
       return new KafkaSink(spec, context, log, shipClock)
     }

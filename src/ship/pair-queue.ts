@@ -1,9 +1,9 @@
 /**
- * The bounded buffer between the pair rings and the output: pairs in order of arrival, in blocks copied from the rings
- * as they are. A pair is copied once on its way in and looked at in place.
+ * The buffer between the pair rings and the output: pairs in order of arrival, in blocks of records copied unchanged
+ * from the rings. A pair is copied once, on its way in, and read in place.
  *
- * Thread: the shipper's. Bounds are kept by whoever owns the queue, through `dropOlder` and `dropOver`: the queue itself
- * never refuses a pair. Order of arrival per ring, and so per connection, is kept.
+ * Thread: the shipper's. The queue never refuses a pair: its owner enforces the bounds through `dropOlder` and
+ * `dropOver`. Pairs of one ring, and so of one connection, stay in order.
  */
 import type { RingConsumer } from '../ring/byte-ring.ts'
 import {
@@ -18,7 +18,7 @@ import {
 
 /** Large enough to copy at memory speed, small enough that an idle agent holds little. */
 const BLOCK_BYTES = 256 * 1024
-/** A block with less room than this takes no more. */
+/** A block with less room than this is full. */
 const MIN_ROOM = 8 * 1024
 /** Empty blocks kept for the next pairs. */
 const SPARE_BLOCKS = 4
@@ -27,7 +27,7 @@ interface Block {
   bytes: Uint8Array
   words: Int32Array
   doubles: Float64Array
-  /** Bytes taken: the next pair goes here. */
+  /** Bytes in use; the next pair is written here. */
   end: number
 }
 
@@ -42,20 +42,20 @@ function newBlock(size: number): Block {
 }
 
 export class PairQueue {
-  /** Pairs and bytes waiting (bytes with their record headers). */
+  /** Pairs waiting, and their bytes, record headers included. */
   pairs = 0
   byteCount = 0
 
-  /** The oldest pair, valid after `front()` answered true and until `pop`: `bytes[start … start + length)`. */
+  /** The oldest pair, valid after `front()` returned true and until `pop`: `bytes[start … start + length)`. */
   bytes: Uint8Array
   start = 0
   length = 0
-  /** What it counts for in `byteCount`. */
+  /** Its bytes in `byteCount`. */
   recordBytes = 0
   /** uint32 hashes of the connection and of the server's address. */
   connection = 0
   server = 0
-  /** The request's first byte, microseconds since the Unix epoch. */
+  /** Capture time of the request's first byte, microseconds since the Unix epoch. */
   micros = 0
 
   readonly #blocks: Block[]
@@ -69,21 +69,21 @@ export class PairQueue {
   }
 
   /**
-   * Moves what one ring holds now, up to about `limit` bytes (always at least one pair when there is one).
+   * Moves the pairs of one ring into the queue, up to about `limit` bytes, and at least one pair when there is one.
    *
    * @param nowMs a monotonic clock, whole milliseconds
-   * @returns bytes taken from the ring, padding included; 0 when it was empty
+   * @returns bytes read from the ring, padding included; 0 when it was empty
    */
-  take(ring: RingConsumer, limit: number, nowMs: number): number {
+  read(ring: RingConsumer, limit: number, nowMs: number): number {
     let total = 0
     while (total < limit) {
       const block = this.#roomyBlock()
       const room = block.bytes.length - block.end
       const count = ring.peek(block.bytes, room, block.end)
       if (count === 0) break
-      const consumed = this.#admit(block, count, nowMs)
+      const consumed = this.#append(block, count, nowMs)
       if (consumed === 0) {
-        this.#replaceTail(block.words[(block.end + LENGTH_AT) >> 2])
+        this.#addBlockFor(block.words[(block.end + LENGTH_AT) >> 2])
         continue
       }
       ring.release(consumed)
@@ -92,7 +92,7 @@ export class PairQueue {
     return total
   }
 
-  /** Looks at the oldest pair. False when there is none. */
+  /** Points the fields above to the oldest pair. @returns false when there is none */
   front(): boolean {
     if (this.pairs === 0) return false
     const block = this.#blocks[0]
@@ -108,12 +108,12 @@ export class PairQueue {
     return true
   }
 
-  /** Milliseconds since the oldest pair came out of its ring, on the clock given to `take`. Exact for 24 days. */
+  /** Milliseconds since the oldest pair was read from its ring, on the clock passed to `read`. Exact for 24 days. */
   ageMs(nowMs: number): number {
     return ((nowMs | 0) - this.#blocks[0].words[(this.#position + ARRIVAL_AT) >> 2]) | 0
   }
 
-  /** Lets the oldest pair go; its bytes may be overwritten by the next `take`. */
+  /** Removes the oldest pair; the next `read` may overwrite its bytes. */
   pop(): void {
     const block = this.#blocks[0]
     const size = block.words[(this.#position + LENGTH_AT) >> 2]
@@ -123,22 +123,26 @@ export class PairQueue {
     if (this.#position >= block.end) this.#nextBlock(block)
   }
 
-  /** Lets go of pairs older than `maxAgeMs`, oldest first. @returns how many */
+  /** Drops pairs older than `maxAgeMs`, oldest first. @returns how many */
   dropOlder(maxAgeMs: number, nowMs: number): number {
     const before = this.pairs
     while (this.pairs > 0 && this.ageMs(nowMs) > maxAgeMs) this.pop()
     return before - this.pairs
   }
 
-  /** Lets go of the oldest pairs until no more than `maxBytes` are held. @returns how many */
+  /** Drops the oldest pairs until at most `maxBytes` are held. @returns how many */
   dropOver(maxBytes: number): number {
     const before = this.pairs
     while (this.byteCount > maxBytes && this.pairs > 0) this.pop()
     return before - this.pairs
   }
 
-  /** Takes in the whole records among `count` fresh bytes at the block's end. @returns bytes done with, 0 if the first is cut */
-  #admit(block: Block, count: number, nowMs: number): number {
+  /**
+   * Appends the complete records among `count` bytes that were copied to the block's end.
+   *
+   * @returns bytes consumed; 0 when the first record is incomplete
+   */
+  #append(block: Block, count: number, nowMs: number): number {
     const { words } = block
     const begin = block.end
     const limit = begin + count
@@ -168,8 +172,8 @@ export class PairQueue {
     return block
   }
 
-  /** The next record is longer than the tail's room: put a block behind it (or in its place) that takes it. */
-  #replaceTail(recordBytes: number): void {
+  /** Adds a block that holds the next record, for which the tail has no room, or replaces an empty tail by it. */
+  #addBlockFor(recordBytes: number): void {
     const last = this.#blocks.length - 1
     // Long pairs get blocks of their own length: two to a block would leave much of it empty.
     const block = newBlock(recordBytes > BLOCK_BYTES / 4 ? recordBytes : BLOCK_BYTES)

@@ -1,4 +1,6 @@
-/** Thread entry of the shipper. Posts `ready`, then `done` or `failed`; the rest is shared memory. */
+/**
+ * Thread entry of the shipper. Posts `ready`, then `done` or `failed`; everything else passes through shared memory.
+ */
 import { parentPort, workerData } from 'node:worker_threads'
 import { EXIT_RUNTIME, failureOf, InterceptorError } from '../errors.ts'
 import { ShipLedger } from '../ledger/ship-ledger.ts'
@@ -12,7 +14,7 @@ import { Shipper } from './shipper.ts'
 import { OutputProgress, ShipStatus } from './status.ts'
 import type { ShipWorkerData } from './worker-data.ts'
 
-/** A broker that is unreachable for an hour costs sixty lines. */
+/** Repeated lines are folded over this period: an unreachable broker costs one line per minute. */
 const LOG_FOLD_MS = 60_000
 
 const post = (message: FromWorker): void => parentPort?.postMessage(message)
@@ -50,7 +52,7 @@ try {
   const { failure } = await shipper.run()
   post(failure === null ? { t: 'done' } : { t: 'failed', message: failure, exitCode: EXIT_RUNTIME, hint: null })
 } catch (error) {
-  // Anything else is a fault of the program: the thread ends, and the supervisor replaces it.
+  // Anything else is a bug: the thread ends, and the supervisor replaces it.
   if (!(error instanceof InterceptorError)) throw error
   post({ t: 'failed', ...failureOf(error) })
 }

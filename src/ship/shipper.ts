@@ -1,8 +1,8 @@
 /**
- * The last stage: takes pairs from the pair rings into a bounded buffer and moves them on to one sink.
+ * The last stage: reads pairs from the pair rings into a bounded buffer and passes them to one sink.
  *
- * Thread: the shipper's. One loop, one turn at a time: obey, take in, move on, keep the bounds. Law, exact after every
- * turn: pairs taken from the rings = shipped + Σ dropped + queued.
+ * Thread: the shipper's. Each iteration of its loop applies the command, reads the rings, pumps the sink and enforces
+ * the bounds. After each of them, exactly: pairs read from the rings = shipped + Σ dropped + queued.
  */
 
 import type { DropReason, ShipLedger } from '../ledger/ship-ledger.ts'
@@ -17,16 +17,16 @@ import type { Sink } from './sink.ts'
 import type { ShipStatus } from './status.ts'
 import { OUTPUT_CLOSED, OUTPUT_ENOUGH } from './worker-data.ts'
 
-/** Taken from each ring per turn, so that none starves the others or the event loop. */
-const TURN_BYTES = 1024 * 1024
-/** A turn that took less is followed by a nap. */
+/** Limit of bytes read from each ring per iteration, so that no ring starves the others or the event loop. */
+const MAX_READ_BYTES = 1024 * 1024
+/** After an iteration that read less, the loop sleeps for NAP_MS. */
 const BUSY_BYTES = 256 * 1024
 const NAP_MS = 1
-/** The longest sleep: the heartbeat must go on, and ages are looked at. */
+/** The longest sleep: heartbeats continue, and pairs over their age are dropped. */
 const MAX_SLEEP_MS = 500
 /** Heartbeat while the sink closes. */
 const BEAT_MS = 250
-/** After COMMAND_STOP or a passed deadline, how long we go on emptying rings whose producers have not closed them. */
+/** After COMMAND_STOP or a passed deadline, for how long rings are still read whose producers have not closed them. */
 const GRACE_MS = 1000
 
 export interface ShipperParts {
@@ -51,7 +51,7 @@ export class Shipper {
   readonly #parts: ShipperParts
   readonly #queue = new PairQueue()
   readonly #cpuTime: CpuTimeRecorder
-  /** Set once nothing may be shipped any more: all that still comes is counted as dropped. */
+  /** Set once nothing may be shipped any more: pairs that still arrive are counted as dropped. */
   #discarding = false
   /** When the run ends even if a ring is still open. */
   #hardEndMs = Infinity
@@ -73,9 +73,9 @@ export class Shipper {
     const { sink, control } = this.#parts
     for (;;) {
       const nowMs = shipClock()
-      const taken = this.#turn(nowMs)
+      const bytesRead = this.#iterate(nowMs)
       if (this.#finished(nowMs)) break
-      await this.#pause(this.#paused ? 0 : taken, nowMs)
+      await this.#pause(this.#paused ? 0 : bytesRead, nowMs)
     }
     const beating = setInterval(() => control.beat(), BEAT_MS)
     await sink.close()
@@ -84,23 +84,24 @@ export class Shipper {
     return { failure: sink.end?.kind === 'failed' ? sink.end.message : null }
   }
 
-  #turn(nowMs: number): number {
+  /** @returns bytes read from the rings */
+  #iterate(nowMs: number): number {
     const { control, sink } = this.#parts
     control.beat()
     this.#cpuTime.update(nowMs)
-    this.#obey(nowMs)
-    const taken = this.#intake(nowMs)
-    if (!this.#discarding) this.#moveOn(nowMs)
+    this.#applyCommand(nowMs)
+    const bytesRead = this.#readRings(nowMs)
+    if (!this.#discarding) this.#pumpSink(nowMs)
     if (this.#discarding) this.#discard()
     if (this.#inputEnded(nowMs) && !this.#flushed) {
       this.#flushed = true
       sink.flush(nowMs)
     }
     this.#publish(nowMs)
-    return taken
+    return bytesRead
   }
 
-  #obey(nowMs: number): void {
+  #applyCommand(nowMs: number): void {
     const { command } = this.#parts.control
     if (command === COMMAND_RUN) return
     if (this.#drainSinceMs === null) {
@@ -113,25 +114,25 @@ export class Shipper {
     this.#hardEndMs = nowMs + GRACE_MS
   }
 
-  #intake(nowMs: number): number {
+  #readRings(nowMs: number): number {
     const { rings, sink, whenFull, bufferBytes, ledger } = this.#parts
-    let taken = 0
+    let bytesRead = 0
     this.#paused = false
     for (const ring of rings) {
       const full = this.#queue.byteCount + sink.byteCount >= bufferBytes
-      this.#paused = full && whenFull === 'wait' && !sink.away && !this.#discarding
+      this.#paused = full && whenFull === 'wait' && !sink.down && !this.#discarding
       if (this.#paused) break
       const before = this.#queue.pairs
-      taken += this.#queue.take(ring, TURN_BYTES, nowMs)
+      bytesRead += this.#queue.read(ring, MAX_READ_BYTES, nowMs)
       ledger.read(this.#queue.pairs - before)
     }
-    return taken
+    return bytesRead
   }
 
-  #moveOn(nowMs: number): void {
+  #pumpSink(nowMs: number): void {
     const { sink, limit, ledger, control } = this.#parts
     sink.pump(this.#queue, nowMs)
-    this.#keepBounds(nowMs)
+    this.#enforceBounds(nowMs)
     if (sink.end !== null) {
       this.#discarding = true
       if (sink.end.kind === 'closed') control.state = OUTPUT_CLOSED
@@ -141,11 +142,11 @@ export class Shipper {
     }
   }
 
-  /** Oldest first, and what the sink holds is older than what waits in the queue. */
-  #keepBounds(nowMs: number): void {
+  /** Drops the oldest pairs first: those in the sink are older than those in the queue. */
+  #enforceBounds(nowMs: number): void {
     const { sink, maxAgeMs, bufferBytes, whenFull } = this.#parts
     this.#drop('maxAge', sink.dropOlder(maxAgeMs, nowMs) + this.#queue.dropOlder(maxAgeMs, nowMs))
-    if (whenFull === 'wait' && !sink.away) return
+    if (whenFull === 'wait' && !sink.down) return
     if (this.#queue.byteCount + sink.byteCount <= bufferBytes) return
     const fromSink = sink.dropOver(Math.max(0, bufferBytes - this.#queue.byteCount))
     const fromQueue = this.#queue.dropOver(Math.max(0, bufferBytes - sink.byteCount))
@@ -170,7 +171,7 @@ export class Shipper {
     return true
   }
 
-  /** True when the run is over. Notices a passed deadline: the next turn discards what is left. */
+  /** True when the run is over. After a passed deadline, makes the next iteration discard the remaining pairs. */
   #finished(nowMs: number): boolean {
     const { sink, shutdownTimeoutMs } = this.#parts
     const held = this.#queue.pairs + sink.pairs
@@ -185,7 +186,7 @@ export class Shipper {
 
   #giveUp(held: number): void {
     this.#discarding = true
-    this.#parts.log.warn('the output did not take the last pairs within shutdown.timeout', { pairs: held })
+    this.#parts.log.warn('the output did not accept the last pairs within shutdown.timeout', { pairs: held })
   }
 
   #noteProgress(held: number, nowMs: number): void {
@@ -195,13 +196,14 @@ export class Shipper {
   }
 
   /**
-   * Busy: lets sockets and timers have their turn. After a small turn: lets pairs gather, because being woken for each
-   * few costs the assembler and us more than they do (measured). Idle: sleeps until a pair, a command or something due.
+   * Busy: only yields to sockets and timers. After few bytes: sleeps briefly so that pairs accumulate, because a
+   * wake-up for each few costs both threads more than the pairs do (measured). Idle: sleeps until there is a pair or a
+   * command, or the sink has something due.
    */
-  async #pause(taken: number, nowMs: number): Promise<void> {
+  async #pause(bytesRead: number, nowMs: number): Promise<void> {
     const { bell, sink, control } = this.#parts
-    if (taken >= BUSY_BYTES) return new Promise((resolve) => setImmediate(resolve))
-    if (taken > 0) return new Promise((resolve) => setTimeout(resolve, NAP_MS))
+    if (bytesRead >= BUSY_BYTES) return new Promise((resolve) => setImmediate(resolve))
+    if (bytesRead > 0) return new Promise((resolve) => setTimeout(resolve, NAP_MS))
     const sleepMs = Math.max(1, Math.min(MAX_SLEEP_MS, sink.nextDueMs - nowMs))
     const { command } = control
     await bell.waitAsync(sleepMs, () => control.command !== command || this.#hasNews())

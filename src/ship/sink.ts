@@ -1,11 +1,11 @@
 /**
- * Where pairs go. The shipper owns the queue and its bounds; a sink takes pairs from the queue's front when it can and
- * answers for them from then on: each ends up shipped or dropped in the ledger, exactly once.
+ * The interface of outputs. The shipper owns the queue and its bounds. A sink removes pairs from the queue's front when
+ * it can, and counts each of them exactly once as shipped or dropped in the ledger.
  */
 import type { ShipLedger } from '../ledger/ship-ledger.ts'
 import type { PairQueue } from './pair-queue.ts'
 
-/** Why a sink wants no more pairs. */
+/** Why a sink accepts no more pairs. */
 export type SinkEnd =
   /** The reader of the output has gone: a closed pipe. */
   | { kind: 'closed' }
@@ -14,38 +14,38 @@ export type SinkEnd =
 
 /** Every method is called on the shipper's thread; times are milliseconds of its monotonic clock. */
 export interface Sink {
-  /** Pairs and bytes taken from the queue and neither shipped nor dropped yet. */
+  /** Pairs and bytes removed from the queue and neither shipped nor dropped yet. */
   readonly pairs: number
   readonly byteCount: number
-  /** True while the output cannot be reached: the bounds of the buffer apply then, also for input that could wait. */
-  readonly away: boolean
+  /** True while the output is unreachable: the bounds of the buffer then apply to input that could wait, too. */
+  readonly down: boolean
   /** When the oldest of these pairs arrived; Infinity while there is none. */
   readonly oldestMs: number
-  /** Whether the output takes pairs, as far as was tried; null: it was not tried yet. */
+  /** Whether the last attempt to write to the output succeeded; null: there was none yet. */
   readonly reachable: boolean | null
   /** Set once; the shipper discards everything from then on. */
   readonly end: SinkEnd | null
-  /** When `pump` wants to be called again even if no pair comes; Infinity for never. */
+  /** When `pump` is to be called again even if no pair arrives; Infinity for never. */
   readonly nextDueMs: number
-  /** Takes what it can from the queue's front and moves it on, within the context's `limit`. */
+  /** Removes pairs from the queue's front and sends them, as far as the output and the context's `limit` permit. */
   pump(queue: PairQueue, nowMs: number): void
-  /** No more pairs will come: hold nothing back for the sake of batching. */
+  /** No more pairs will arrive: sends pairs without waiting for fuller batches. */
   flush(nowMs: number): void
-  /** Drops held pairs older than `maxAgeMs`, oldest first, except what is on its way. @returns how many */
+  /** Drops held pairs older than `maxAgeMs`, oldest first, except those in flight. @returns how many */
   dropOlder(maxAgeMs: number, nowMs: number): number
-  /** Drops the oldest held pairs until at most `maxBytes` are held or the rest is on its way. @returns how many */
+  /** Drops the oldest held pairs until at most `maxBytes` are held or the rest is in flight. @returns how many */
   dropOver(maxBytes: number): number
-  /** Gives up on everything held. @returns how many */
+  /** Drops all held pairs. @returns how many */
   discard(): number
-  /** Ends the output (a format's closing bracket, connections). Called once, last. Never rejects. */
+  /** Ends the output: writes a format's closing bracket, closes connections. Called once, last. Never rejects. */
   close(): Promise<void>
 }
 
-/** What a sink is given by the shipper. */
+/** What the shipper passes to a sink. */
 export interface SinkContext {
   readonly ledger: ShipLedger
   /** Pairs to ship in all (`-c N`); Infinity when there is no such limit. */
   readonly limit: number
-  /** Brings the shipper's loop round, for sinks whose work completes outside of `pump`. */
+  /** Wakes the shipper's loop, for sinks whose work completes outside `pump`. */
   wake(): void
 }

@@ -1,11 +1,11 @@
 /**
- * What the shipper says of its buffer and its output, in shared memory: written by the shipper after every turn, read by
- * whoever wants to know.
+ * State of the shipper's buffer and output, in shared memory: the shipper writes it after every iteration of its loop,
+ * any thread may read it.
  */
 const BYTES = 0
 const OLDEST_MS = 1
 const REACHABLE = 2
-/** Of OutputProgress. */
+/** Fields of OutputProgress. */
 const BEGUN = 3
 const PAIRS = 4
 const SIZE = 5
@@ -26,17 +26,17 @@ export class ShipStatus {
     return new SharedArrayBuffer(FIELDS * 8)
   }
 
-  /** Bytes that wait, in the queue and in the sink. */
+  /** Bytes waiting in the queue and in the sink. */
   get bytes(): number {
     return this.#fields[BYTES]
   }
 
-  /** How long the oldest pair has waited; 0 when none waits. */
+  /** Milliseconds that the oldest pair has waited; 0 when none waits. */
   get oldestMs(): number {
     return this.#fields[OLDEST_MS]
   }
 
-  /** Whether the output takes pairs; null: it was not tried yet. */
+  /** Whether the last attempt to write to the output succeeded; null: there was none yet. */
   get reachable(): boolean | null {
     const value = this.#fields[REACHABLE]
     return value === UNKNOWN ? null : value === YES
@@ -50,7 +50,7 @@ export class ShipStatus {
   }
 }
 
-/** How far an output has come, in shared memory: a shipper that replaces one that failed continues the same file. */
+/** How far an output is written, in shared memory: a shipper that replaces a failed one continues the same file. */
 export class OutputProgress {
   readonly #fields: Float64Array
 
@@ -59,7 +59,7 @@ export class OutputProgress {
     this.#fields = new Float64Array(shared)
   }
 
-  /** Whether the document's beginning was written. */
+  /** Whether the format's opening was written. */
   get begun(): boolean {
     return this.#fields[BEGUN] === 1
   }
@@ -77,7 +77,7 @@ export class OutputProgress {
     this.#fields[PAIRS] = value
   }
 
-  /** Size of the file after the last of them. */
+  /** Size of the file in bytes after the last pair. */
   get bytes(): number {
     return this.#fields[SIZE]
   }

@@ -1,21 +1,21 @@
-/** What the main thread starts a shipper with, and what the shipper's CONTROL_STATE word says. */
+/** The shipper's start-up data, and the values of its CONTROL_STATE word. */
 import type { Config } from '../config/schema.ts'
 import type { FormatOptions, OutputFormat } from '../format/output-format.ts'
 import { largestRecordBytes } from '../kafka/record-size.ts'
 import type { Rotation } from '../output/output-file.ts'
 import type { ValueFormat } from '../pair/encode-value.ts'
 
-/** CONTROL_STATE: the output takes pairs. */
+/** CONTROL_STATE: the output accepts pairs. */
 export const OUTPUT_OPEN = 0
 /** CONTROL_STATE: `-c N` is reached. */
 export const OUTPUT_ENOUGH = 1
-/** CONTROL_STATE: the reader of the output has gone. */
+/** CONTROL_STATE: the reader closed the output. */
 export const OUTPUT_CLOSED = 2
 
 export interface ShipWorkerData {
   /** One pair ring per assembler. */
   rings: SharedArrayBuffer[]
-  /** Each assembler's doorbell, for those that wait for room in their ring; null for those that never do. */
+  /** Doorbells of the assemblers that wait for room in their ring; null for those that drop instead. */
   assemblerBells: (SharedArrayBuffer | null)[]
   ownBell: SharedArrayBuffer
   control: SharedArrayBuffer
@@ -24,15 +24,17 @@ export interface ShipWorkerData {
   /** See ship/status.ts. */
   status: SharedArrayBuffer
   /**
-   * A full buffer with an output that works, but slowly: `wait` leaves pairs in the rings (file input waits), `drop`
-   * drops the oldest. An output that is away always makes it drop.
+   * What happens when the buffer is full and the output is slow: `wait` leaves pairs in the rings, so that file input
+   * waits; `drop` drops the oldest. While the output is down, the oldest are always dropped.
    */
   whenFull: 'wait' | 'drop'
   /** Stop after this many pairs; null: never. */
   limit: number | null
   bufferBytes: number
   maxAgeMs: number
-  /** After the last pair has come, how long the output may stand still; after COMMAND_DRAIN, how long it may take. */
+  /**
+   * After the end of the input, how long the output may make no progress; after COMMAND_DRAIN, how long it may work.
+   */
   shutdownTimeoutMs: number
   sink: SinkSpec
 }
@@ -44,9 +46,9 @@ export interface StreamSinkSpec {
   kind: 'stream'
   /** null: standard output. */
   path: string | null
-  /** Add to a file and keep it for as long as the agent runs (OutputTarget); false: replace its content. */
+  /** Append to the file and keep it open for as long as the agent runs; false: replace its content. */
   append: boolean
-  /** Absent: never. */
+  /** Absent: the file is never rotated. */
   rotation?: Rotation
   format: OutputFormat
   formatOptions: FormatOptions
@@ -64,7 +66,7 @@ export interface KafkaSinkSpec {
   lingerMs: number
   bufferBytes: number
   maxAgeMs: number
-  /** What a pair within the limits needs at most; for a topic that is created. */
+  /** Bytes of the largest record that a pair within the limits can become: the limit of a topic that is created. */
   largestRecordBytes: number
 }
 

@@ -8,7 +8,7 @@ import { PairQueue } from '../../src/ship/pair-queue.ts'
 
 const RING_BYTES = 64 * 1024
 
-/** A ring with both its ends, and a way to put pairs in. */
+/** A ring with its producer and consumer, and a method that writes pairs. */
 function makeRing(bytes = RING_BYTES) {
   const shared = allocateRing(bytes)
   const producer = new RingProducer(shared, new Doorbell(Doorbell.allocate()))
@@ -47,7 +47,7 @@ const steps = fc.array(
   { maxLength: 300 },
 )
 
-test('pair queue: behaves as a list of what was put, whatever is taken, popped and dropped', () => {
+test('pair queue: behaves like a list under any sequence of reads, pops and drops', () => {
   fc.assert(
     fc.property(steps, (all) => {
       const { put, consumer } = makeRing()
@@ -64,7 +64,7 @@ test('pair queue: behaves as a list of what was put, whatever is taken, popped a
           number += 1
         } else if ('take' in step) {
           const before = queue.pairs
-          queue.take(consumer, step.take, nowMs)
+          queue.read(consumer, step.take, nowMs)
           const taken = inRing.splice(0, queue.pairs - before)
           model.push(...taken.map((pair) => ({ ...pair, arrivedMs: nowMs })))
         } else if ('pop' in step) {
@@ -107,11 +107,11 @@ function assertFront(queue: PairQueue, { number, length, arrivedMs }: Waiting, n
   assert.ok(bytes.every((byte) => byte === (number & 0xff)))
 }
 
-test('pair queue: takes a pair longer than its blocks, and small ones after it', () => {
+test('pair queue: holds a pair longer than its blocks, and small ones after it', () => {
   const { put, consumer } = makeRing(4 * 1024 * 1024)
   const queue = new PairQueue()
   for (const [number, length] of [100, 1_500_000, 100].entries()) assert.ok(put(number, length))
-  while (queue.take(consumer, 1, 0) > 0);
+  while (queue.read(consumer, 1, 0) > 0);
   for (const [number, length] of [100, 1_500_000, 100].entries()) {
     assertFront(queue, { number, length, arrivedMs: 0 }, 0)
     queue.pop()
@@ -119,13 +119,13 @@ test('pair queue: takes a pair longer than its blocks, and small ones after it',
   assert.equal(queue.front(), false)
 })
 
-test('pair queue: a long run needs no more memory than what waits', () => {
+test('pair queue: memory is bounded by what waits, however long it runs', () => {
   const { put, consumer } = makeRing()
   const queue = new PairQueue()
   const blocks = new Set<ArrayBufferLike>()
   for (let number = 0; number < 20_000; number += 1) {
     put(number, 1000)
-    queue.take(consumer, 4096, 0)
+    queue.read(consumer, 4096, 0)
     while (queue.front()) {
       blocks.add(queue.bytes.buffer)
       queue.pop()

@@ -42,7 +42,7 @@ test('shipper: every pair of every ring is written once, in the order of its rin
   }
 })
 
-test('shipper: an output that works is reachable, and nothing waits', async () => {
+test('shipper: a working output is reported reachable, and no pair waits', async () => {
   const run = new ShipperRun({ sink: toFile() })
   assert.equal(run.status.reachable, null, 'not tried yet')
   await run.put(1)
@@ -53,7 +53,7 @@ test('shipper: an output that works is reachable, and nothing waits', async () =
   await run.finish()
 })
 
-test('shipper: a broker that is away is not reachable, and pairs that wait grow older', async () => {
+test('shipper: an unreachable broker is reported, and the age of waiting pairs grows', async () => {
   const { kafka, ...rest } = defaultConfig()
   const sink = kafkaSinkSpec({ ...rest, kafka: { ...kafka, brokers: ['127.0.0.1:1'] } }, 'n1')
   const run = new ShipperRun({ sink, whenFull: 'drop', shutdownTimeoutMs: 100 })
@@ -67,7 +67,7 @@ test('shipper: a broker that is away is not reachable, and pairs that wait grow 
   assert.deepEqual([run.status.bytes, run.status.oldestMs], [0, 0])
 })
 
-test('shipper: pairs larger than a block come through whole', async () => {
+test('shipper: writes pairs larger than a block whole', async () => {
   const sink = toFile({ format: 'msgpack' })
   const run = new ShipperRun({ sink, ringBytes: 8 * 1024 * 1024 })
   const sizes = [10, 300_000, 20, 1_100_000, 2_000_000, 30, 250_000]
@@ -78,7 +78,7 @@ test('shipper: pairs larger than a block come through whole', async () => {
   assert.equal(run.counter('bytesShipped'), written.length)
 })
 
-test('shipper: pairs that wait are written without waiting for more', async () => {
+test('shipper: writes pairs without waiting for more', async () => {
   const sink = toFile()
   const run = new ShipperRun({ sink })
   await run.put(1)
@@ -89,7 +89,7 @@ test('shipper: pairs that wait are written without waiting for more', async () =
   await run.finish()
 })
 
-test('shipper: -c N writes exactly N pairs, says so, and counts the rest as dropped', async () => {
+test('shipper: -c N writes exactly N pairs, reports it, and counts the rest as dropped', async () => {
   const sink = toFile()
   const run = new ShipperRun({ sink, limit: 7 })
   for (let number = 0; number < 20; number += 1) await run.put(number)
@@ -101,7 +101,7 @@ test('shipper: -c N writes exactly N pairs, says so, and counts the rest as drop
   assert.equal(run.counter('droppedShutdown'), 23)
 })
 
-test('shipper: an array of JSON is whole also when no pair came', async () => {
+test('shipper: a JSON array without pairs is complete', async () => {
   const sink = toFile({ format: 'json' })
   const run = new ShipperRun({ sink })
   await run.finish()
@@ -109,7 +109,7 @@ test('shipper: an array of JSON is whole also when no pair came', async () => {
   assert.doesNotThrow(() => text === '' || JSON.parse(text))
 })
 
-test('shipper: an output that cannot be opened is told by name', async () => {
+test('shipper: an output that cannot be opened is reported by name', async () => {
   const run = new ShipperRun({ sink: toFile({ path: join(folder, 'no', 'such', 'folder') }) })
   run.closeRings()
   await until('it failed', () => run.messages.length > 0)
@@ -127,7 +127,7 @@ test('shipper: a full disk ends the run with the error, and the ledger holds', a
   assert.equal(run.counter('shipped'), 0)
 })
 
-test('shipper: append adds to a file, otherwise it is begun anew', async () => {
+test('shipper: `append` adds to a file, otherwise its content is replaced', async () => {
   for (const append of [true, false]) {
     const sink = toFile({ append })
     writeFileSync(sink.path, '{"request":{"target":"/old"}}\n')
@@ -138,7 +138,7 @@ test('shipper: append adds to a file, otherwise it is begun anew', async () => {
   }
 })
 
-test('shipper: a draining shipper takes what still comes until the rings close', async () => {
+test('shipper: reads pairs until the rings close while it drains', async () => {
   const run = new ShipperRun({ sink: { kind: 'none' } })
   await run.put(1)
   run.flush()
@@ -148,7 +148,7 @@ test('shipper: a draining shipper takes what still comes until the rings close',
   assert.equal(run.counter('shipped'), 49)
 })
 
-test('shipper: stop ends the run though a ring stays open, and counts what was left', async () => {
+test('shipper: stop ends the run while a ring is still open, and counts the remaining pairs', async () => {
   const run = new ShipperRun({ sink: { kind: 'none' } })
   await run.ready
   run.command(COMMAND_STOP)
@@ -158,7 +158,7 @@ test('shipper: stop ends the run though a ring stays open, and counts what was l
   run.assertLedger()
 })
 
-test('shipper: a pair nobody can read is left out, counted and told', async () => {
+test('shipper: drops, counts and logs a pair that cannot be formatted', async () => {
   const sink = toFile()
   const run = new ShipperRun({ sink })
   await run.put(1)
@@ -167,5 +167,5 @@ test('shipper: a pair nobody can read is left out, counted and told', async () =
   await run.finish()
   assert.equal(lines(sink.path).length, 2)
   assert.equal(run.counter('droppedRejected'), 1)
-  assert.match(run.logs.join(), /could not be read back/)
+  assert.match(run.logs.join(), /could not be formatted/)
 })

@@ -28,7 +28,7 @@ function start(count: number, bodyBytes: number) {
   return { child, outcome }
 }
 
-test('stdout: a reader that goes ends the run quietly, and every pair is accounted for', async () => {
+test('stdout: a reader that closes the pipe ends the run without an error, and every pair is counted', async () => {
   const { child, outcome } = start(5000, 1000)
   await once(child.stdout, 'data')
   child.stdout.destroy()
@@ -39,7 +39,7 @@ test('stdout: a reader that goes ends the run quietly, and every pair is account
   assert.equal(shipped + dropped, kept)
 })
 
-test('stdout: a slow reader gets everything', async () => {
+test('stdout: a slow reader receives every pair', async () => {
   const { child, outcome } = start(2000, 1000)
   let lines = 0
   for await (const chunk of child.stdout) {

@@ -1,4 +1,4 @@
-/** What shipper tests share: pairs as an assembler lays them, a real shipper thread, and the ledger law. */
+/** Shared by shipper tests: pairs as an assembler writes them, a real shipper thread, and the ledger's law. */
 import assert from 'node:assert/strict'
 import { Worker } from 'node:worker_threads'
 import { allocateCounters, SHIP_COUNTERS } from '../../src/ledger/counters.ts'
@@ -17,7 +17,7 @@ const MESSAGE = { httpVersion: '1.1', bodyEncoding: 'bin', decoded: false, wireS
 /** 2026-11-23T12:58:07.123456Z and one microsecond more for each pair. */
 export const BASE_MICROS = 1795438687123456
 
-/** @param number tells pairs apart: it is in the id, the target and the time @param bodyBytes of the response */
+/** @param number identifies the pair: it is in the id, the target and the time @param bodyBytes of the response */
 export function makePair(number: number, bodyBytes = 20): Pair {
   const body = new TextEncoder().encode(`{"n":${number},"x":"${'y'.repeat(Math.max(0, bodyBytes - 20))}"}`)
   const micros = BASE_MICROS + number
@@ -68,11 +68,11 @@ export interface ShipperOptions {
   shutdownTimeoutMs?: number
 }
 
-/** A real ship worker and the producing ends of its rings. */
+/** A real ship worker and the producers of its rings. */
 export class ShipperRun {
   readonly counters = allocateCounters(SHIP_COUNTERS)
   readonly #status = ShipStatus.allocate()
-  /** What it says of its buffer and output. */
+  /** The state of its buffer and output. */
   readonly status = new ShipStatus(this.#status)
   readonly control: Control
   readonly messages: FromWorker[] = []
@@ -111,7 +111,7 @@ export class ShipperRun {
     this.#start()
   }
 
-  /** Ends the thread in mid-flow, as a crash does, and starts another on the same rings. */
+  /** Terminates the thread, as a crash does, and starts another one on the same rings. */
   async replace(): Promise<void> {
     this.#ended.catch(() => {})
     await this.worker.terminate()
@@ -175,7 +175,7 @@ export class ShipperRun {
     for (const ring of this.#producers) ring.flush()
   }
 
-  /** Gives a command as the supervisor does. */
+  /** Sends a command as the supervisor does. */
   command(command: number): void {
     this.control.command = command
     this.#bell.ring()
@@ -220,7 +220,7 @@ export class ShipperRun {
   }
 }
 
-/** Waits until `condition` holds, looking every few milliseconds; throws after `timeoutMs`. */
+/** Polls until `condition` holds; throws after `timeoutMs`. */
 export async function until(what: string, condition: () => boolean, timeoutMs = 20_000): Promise<void> {
   const end = Date.now() + timeoutMs
   while (!condition()) {

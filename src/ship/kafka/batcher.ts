@@ -1,49 +1,51 @@
 /**
- * Record batches per partition, on their way: laid, waiting, in flight. Pure: no network, time is given.
+ * The record batches of each partition until they are acknowledged: being filled, waiting, in flight. Pure: no network,
+ * time is passed in.
  *
- * A lane is one partition. At most one of its batches is in flight, and a batch that failed goes back to the front, so
- * the records of a partition (and of each connection in it) stay in order, whatever happens.
+ * A partition has at most one batch in flight, and a batch that failed returns to the front of the waiting ones. So the
+ * records of a partition, and of each connection in it, stay in order through any failure.
  *
  *     open (being filled) → sealed (full, waiting) → inFlight → shipped, or back to the front of sealed
  */
 import { RecordBatch } from '../../kafka/record-batch.ts'
 
-/** Memory of done batches kept for the next ones. */
+/** Memory of acknowledged batches that is kept for the next ones. */
 const POOL_BYTES = 8 * 1024 * 1024
-/** A batch takes pairs for at most this share of `maxAge`, so that dropping it drops nothing much younger. */
+/** A batch is closed to new pairs after this share of `maxAge`, so that dropping it drops no pair much younger. */
 const AGE_SHARE = 16
 
 /** One partition. The sender owns `leader`, `retryAtMs` and `attempts`. */
-export interface Lane {
-  readonly partition: number
+export interface Partition {
+  /** The partition's number in its topic. */
+  readonly id: number
   /** The leading broker; −1: none known. */
   leader: number
   open: RecordBatch | null
   /** Oldest first. */
   sealed: RecordBatch[]
   inFlight: RecordBatch | null
-  /** Not before this time, after a failure. */
+  /** Nothing is sent before this time, after a failure. */
   retryAtMs: number
   attempts: number
 }
 
 export interface BatcherOptions {
-  /** A batch is full with this many bytes. A longer record goes alone. */
+  /** A batch is full with this many bytes. A longer record is sent in a batch of its own. */
   batchBytes: number
   lingerMs: number
   maxAgeMs: number
 }
 
 export class Batcher {
-  /** Pairs in all lanes, in flight too, and what they count for in the buffer. */
+  /** Pairs in all batches, also those in flight, and the bytes they count for in the buffer. */
   pairs = 0
   byteCount = 0
-  /** May fall when brokers turn out to take less. */
+  /** Lowered when brokers refuse batches for their size. */
   batchBytes: number
-  /** No more pairs come: nothing waits to become fuller. */
+  /** No more pairs will come, so batches are sent without waiting for more. */
   flushing = false
   readonly #options: BatcherOptions
-  #lanes: Lane[] = []
+  #partitions: Partition[] = []
   #pool: RecordBatch[] = []
   #poolBytes = 0
 
@@ -52,41 +54,42 @@ export class Batcher {
     this.batchBytes = options.batchBytes
   }
 
-  /** By partition. */
-  get lanes(): readonly Lane[] {
-    return this.#lanes
+  /** By number. */
+  get partitions(): readonly Partition[] {
+    return this.#partitions
   }
 
-  /** Makes as many lanes as there are partitions and notes who leads them. Batches of vanished partitions move on. */
+  /** Sets the topic's partitions and their leaders. Batches of partitions that were removed move to another one. */
   setLeaders(leaders: readonly number[]): void {
-    const gone = this.#lanes.slice(leaders.length)
-    this.#lanes = leaders.map((leader, partition) => {
-      const lane = this.#lanes[partition] ?? newLane(partition)
-      lane.leader = leader
-      return lane
+    const removed = this.#partitions.slice(leaders.length)
+    this.#partitions = leaders.map((leader, id) => {
+      const partition = this.#partitions[id] ?? newPartition(id)
+      partition.leader = leader
+      return partition
     })
-    for (const lane of gone) this.#moveOn(lane)
+    for (const partition of removed) this.#reassign(partition)
   }
 
   /**
-   * Where the next record of a partition is to be appended; call `added` after that.
+   * Returns the batch to append the next record of a partition to; call `added` after that.
    *
-   * @param recordBytes about what it will take
+   * @param id the partition's number
+   * @param recordBytes estimated length of the record
    */
-  batchFor(partition: number, recordBytes: number, nowMs: number): RecordBatch {
-    const lane = this.#lanes[partition]
-    const { open } = lane
+  batchFor(id: number, recordBytes: number, nowMs: number): RecordBatch {
+    const partition = this.#partitions[id]
+    const { open } = partition
     if (open !== null && !this.#isFull(open, recordBytes, nowMs)) return open
-    if (open !== null) lane.sealed.push(open)
-    lane.open = this.#take()
-    return lane.open
+    if (open !== null) partition.sealed.push(open)
+    partition.open = this.#emptyBatch()
+    return partition.open
   }
 
   /**
    * Accounts for a pair appended to an open batch.
    *
-   * @param heldBytes what it counted for in the queue: it counts for the same here, however long its record is, so that
-   *   moving pairs on never overfills the buffer
+   * @param heldBytes the bytes it counted for in the queue. It counts for the same here, whatever the length of its
+   *   record, so that moving pairs from the queue never overfills the buffer
    */
   added(batch: RecordBatch, heldBytes: number): void {
     this.pairs += 1
@@ -95,16 +98,16 @@ export class Batcher {
   }
 
   /**
-   * Bytes of encoded records, apart for partitions that can be sent to and for those that cannot.
+   * Bytes of encoded records, separately for partitions that accept batches (`moving`) and for those that do not.
    *
-   * @returns for those that cannot, by how much they are larger than what their pairs count for
+   * @returns `stalledGrowth`: by how many bytes the records that cannot be sent exceed what their pairs count for
    */
   encoded(isStalled: (leader: number) => boolean): { moving: number; stalledGrowth: number } {
     let moving = 0
     let stalledGrowth = 0
-    for (const lane of this.#lanes) {
-      const stalled = isStalled(lane.leader)
-      for (const batch of [lane.inFlight, ...lane.sealed, lane.open]) {
+    for (const partition of this.#partitions) {
+      const stalled = isStalled(partition.leader)
+      for (const batch of [partition.inFlight, ...partition.sealed, partition.open]) {
         if (batch === null) continue
         if (stalled) stalledGrowth += Math.max(0, batch.size - batch.heldBytes)
         else moving += batch.size
@@ -113,95 +116,101 @@ export class Batcher {
     return { moving, stalledGrowth }
   }
 
-  /** The batch a lane should send now, marked as in flight; null when it has none, waits, or has one in flight. */
-  next(lane: Lane, nowMs: number): RecordBatch | null {
-    if (lane.inFlight !== null || lane.retryAtMs > nowMs) return null
-    const sealed = lane.sealed.shift()
-    if (sealed !== undefined) lane.inFlight = sealed
-    else if (lane.open !== null && this.#isDue(lane.open, nowMs)) {
-      lane.inFlight = lane.open
-      lane.open = null
+  /** Marks the batch to send now as in flight and returns it; null when none is due, or one is already in flight. */
+  next(partition: Partition, nowMs: number): RecordBatch | null {
+    if (partition.inFlight !== null || partition.retryAtMs > nowMs) return null
+    const sealed = partition.sealed.shift()
+    if (sealed !== undefined) partition.inFlight = sealed
+    else if (partition.open !== null && this.#isDue(partition.open, nowMs)) {
+      partition.inFlight = partition.open
+      partition.open = null
     }
-    return lane.inFlight
+    return partition.inFlight
   }
 
-  /** When the oldest pair arrived, of those in flight too; Infinity while there is none. */
+  /** When the oldest pair arrived, including pairs in flight; Infinity while there is none. */
   oldestMs(): number {
     let oldest = Infinity
-    for (const lane of this.#lanes) {
-      const batch = lane.inFlight ?? lane.sealed[0] ?? lane.open
+    for (const partition of this.#partitions) {
+      const batch = partition.inFlight ?? partition.sealed[0] ?? partition.open
       if (batch != null && batch.count > 0) oldest = Math.min(oldest, batch.oldestMs)
     }
     return oldest
   }
 
-  /** When `next` may have something, by time alone; Infinity: not before something else happens. */
+  /** When a batch becomes due by time alone; Infinity: none does. */
   nextDueMs(): number {
     let due = Infinity
-    for (const lane of this.#lanes) {
-      if (lane.inFlight !== null || lane.leader === -1) continue
-      const head = lane.sealed[0]
-      if (head !== undefined) due = Math.min(due, lane.retryAtMs)
-      else if (lane.open !== null) due = Math.min(due, Math.max(lane.retryAtMs, this.#dueMs(lane.open)))
+    for (const partition of this.#partitions) {
+      if (partition.inFlight !== null || partition.leader === -1) continue
+      const head = partition.sealed[0]
+      if (head !== undefined) due = Math.min(due, partition.retryAtMs)
+      else if (partition.open !== null) due = Math.min(due, Math.max(partition.retryAtMs, this.#dueMs(partition.open)))
     }
     return due
   }
 
-  /** The batch in flight is settled: shipped or dropped. */
-  done(lane: Lane): void {
-    const batch = lane.inFlight
+  /** Removes the batch in flight, which was shipped or dropped. */
+  done(partition: Partition): void {
+    const batch = partition.inFlight
     if (batch === null) return
-    lane.inFlight = null
-    this.#forget(batch)
+    partition.inFlight = null
+    this.#subtract(batch)
     this.#recycle(batch)
   }
 
-  /** The batch in flight failed: it goes first again. Its memory may still be in a socket's hands, but is only read. */
-  putBack(lane: Lane): void {
-    if (lane.inFlight === null) return
-    lane.sealed.unshift(lane.inFlight)
-    lane.inFlight = null
+  /** Returns a failed batch to the front. A socket may still be reading its memory, which a sealed batch permits. */
+  putBack(partition: Partition): void {
+    if (partition.inFlight === null) return
+    partition.sealed.unshift(partition.inFlight)
+    partition.inFlight = null
   }
 
-  /** The batch in flight is to be sent again in two halves; it has at least two records. */
-  splitInFlight(lane: Lane): void {
-    const batch = lane.inFlight
+  /** Replaces the batch in flight, of at least two records, by its two halves at the front. */
+  splitInFlight(partition: Partition): void {
+    const batch = partition.inFlight
     if (batch === null) return
-    lane.sealed.unshift(batch, batch.split())
-    lane.inFlight = null
+    partition.sealed.unshift(batch, batch.split())
+    partition.inFlight = null
   }
 
   /** Drops waiting batches whose every pair is older than `maxAgeMs`. @returns pairs dropped */
   dropOlder(maxAgeMs: number, nowMs: number): number {
     const before = this.pairs
     const cutoff = nowMs - maxAgeMs
-    for (const lane of this.#lanes) {
-      while (lane.sealed.length > 0 && lane.sealed[0].newestMs < cutoff) this.#dropOldest(lane)
-      if (lane.sealed.length === 0 && lane.open !== null && lane.open.newestMs < cutoff) this.#dropOldest(lane)
+    for (const partition of this.#partitions) {
+      const { sealed } = partition
+      while (sealed.length > 0 && sealed[0].newestMs < cutoff) this.#dropOldest(partition)
+      const { open } = partition
+      if (sealed.length === 0 && open !== null && open.newestMs < cutoff) this.#dropOldest(partition)
     }
     return before - this.pairs
   }
 
-  /** Drops waiting batches, oldest first across partitions, until at most `maxBytes` are held. @returns pairs dropped */
+  /**
+   * Drops waiting batches, oldest first across partitions, until at most `maxBytes` are held.
+   *
+   * @returns pairs dropped
+   */
   dropOver(maxBytes: number): number {
     const before = this.pairs
     while (this.byteCount > maxBytes) {
-      const lane = this.#oldestLane()
-      if (lane === null) break
-      this.#dropOldest(lane)
+      const partition = this.#oldestPartition()
+      if (partition === null) break
+      this.#dropOldest(partition)
     }
     return before - this.pairs
   }
 
-  /** Forgets everything, in flight too. @returns pairs forgotten */
+  /** Drops all batches, also those in flight. @returns pairs dropped */
   discard(): number {
     const { pairs } = this
     this.pairs = 0
     this.byteCount = 0
-    for (const lane of this.#lanes) {
-      lane.sealed = []
-      lane.open = null
-      lane.inFlight = null
+    for (const partition of this.#partitions) {
+      partition.sealed = []
+      partition.open = null
+      partition.inFlight = null
     }
     return pairs
   }
@@ -221,40 +230,40 @@ export class Batcher {
     return batch.count > 0 && this.#dueMs(batch) <= nowMs
   }
 
-  #oldestLane(): Lane | null {
-    let oldest: Lane | null = null
+  #oldestPartition(): Partition | null {
+    let oldest: Partition | null = null
     let oldestMs = Infinity
-    for (const lane of this.#lanes) {
-      const batch = lane.sealed[0] ?? lane.open
+    for (const partition of this.#partitions) {
+      const batch = partition.sealed[0] ?? partition.open
       if (batch == null || batch.count === 0 || batch.oldestMs >= oldestMs) continue
-      oldest = lane
+      oldest = partition
       oldestMs = batch.oldestMs
     }
     return oldest
   }
 
-  #dropOldest(lane: Lane): void {
-    const batch = lane.sealed.shift() ?? lane.open
+  #dropOldest(partition: Partition): void {
+    const batch = partition.sealed.shift() ?? partition.open
     if (batch === null) return
-    if (batch === lane.open) lane.open = null
-    this.#forget(batch)
+    if (batch === partition.open) partition.open = null
+    this.#subtract(batch)
   }
 
-  #moveOn(lane: Lane): void {
-    const target = this.#lanes[lane.partition % this.#lanes.length]
-    const batches = [lane.inFlight, ...lane.sealed, lane.open].filter((batch) => batch !== null)
+  #reassign(partition: Partition): void {
+    const target = this.#partitions[partition.id % this.#partitions.length]
+    const batches = [partition.inFlight, ...partition.sealed, partition.open].filter((batch) => batch !== null)
     target.sealed.unshift(...batches)
-    lane.inFlight = null
-    lane.sealed = []
-    lane.open = null
+    partition.inFlight = null
+    partition.sealed = []
+    partition.open = null
   }
 
-  #forget(batch: RecordBatch): void {
+  #subtract(batch: RecordBatch): void {
     this.pairs -= batch.count
     this.byteCount -= batch.heldBytes
   }
 
-  #take(): RecordBatch {
+  #emptyBatch(): RecordBatch {
     const batch = this.#pool.pop() ?? new RecordBatch()
     this.#poolBytes -= this.#pool.length === 0 ? this.#poolBytes : batch.capacity
     return batch
@@ -268,8 +277,8 @@ export class Batcher {
   }
 }
 
-const newLane = (partition: number): Lane => ({
-  partition,
+const newPartition = (id: number): Partition => ({
+  id,
   leader: -1,
   open: null,
   sealed: [],

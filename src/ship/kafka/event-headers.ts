@@ -1,6 +1,6 @@
 /**
- * CloudEvents 1.0 in binary mode (Kafka protocol binding §3.2): the attributes of a pair's event as record headers, kept
- * laid out in one buffer of which only the id and the time change from pair to pair.
+ * CloudEvents 1.0 in binary mode (Kafka protocol binding §3.2): the attributes of a pair's event as record headers.
+ * They stay encoded in one buffer, in which only the id and the time are overwritten from pair to pair.
  */
 import { varintBytes, writeVarint } from '../../kafka/record-batch.ts'
 
@@ -15,20 +15,20 @@ const ZERO = 0x30
 
 const text = new TextEncoder()
 
-/** One header as laid in a record: key and value, each with its length. */
-function layHeader(key: string, value: Uint8Array): Uint8Array {
+/** One header as it appears in a record: key and value, each with its length. */
+function encodeHeader(key: string, value: Uint8Array): Uint8Array {
   const name = text.encode(key)
-  const laid = new Uint8Array(varintBytes(name.length) + name.length + varintBytes(value.length) + value.length)
-  let at = writeVarint(laid, 0, name.length)
-  laid.set(name, at)
-  at = writeVarint(laid, at + name.length, value.length)
-  laid.set(value, at)
-  return laid
+  const header = new Uint8Array(varintBytes(name.length) + name.length + varintBytes(value.length) + value.length)
+  let at = writeVarint(header, 0, name.length)
+  header.set(name, at)
+  at = writeVarint(header, at + name.length, value.length)
+  header.set(value, at)
+  return header
 }
 
-/** The headers of one record, laid again for each pair. */
+/** The headers of one record, rewritten for each pair. */
 export class EventHeaders {
-  /** The headers with their count in front, as a record ends with them. Valid until the next `lay`. */
+  /** The headers with their count in front: the end of a record. Valid until the next `write`. */
   bytes = new Uint8Array(0)
   readonly #fixed: readonly Uint8Array[]
   #idAt = 0
@@ -39,27 +39,27 @@ export class EventHeaders {
   /** @param source `ce_source`, a URI reference @param contentType the media type of the values */
   constructor(source: string, contentType: string) {
     this.#fixed = [
-      layHeader('ce_specversion', text.encode('1.0')),
-      layHeader('ce_type', text.encode(EVENT_TYPE)),
-      layHeader('ce_source', text.encode(source)),
-      layHeader('content-type', text.encode(contentType)),
+      encodeHeader('ce_specversion', text.encode('1.0')),
+      encodeHeader('ce_type', text.encode(EVENT_TYPE)),
+      encodeHeader('ce_source', text.encode(source)),
+      encodeHeader('content-type', text.encode(contentType)),
     ]
   }
 
   /**
-   * Lays the headers of a pair.
+   * Writes the headers of a pair to `bytes`.
    *
    * @param pair,idStart,idLength where the pair's id is, UTF-8
    * @param micros the request's first byte, microseconds since the Unix epoch: `ce_time`, RFC 3339
    */
-  lay(pair: Uint8Array, idStart: number, idLength: number, micros: number): void {
-    if (idLength !== this.#idLength) this.#layOut(idLength)
+  write(pair: Uint8Array, idStart: number, idLength: number, micros: number): void {
+    if (idLength !== this.#idLength) this.#allocate(idLength)
     const { bytes } = this
     for (let index = 0; index < idLength; index += 1) bytes[this.#idAt + index] = pair[idStart + index]
-    this.#layTime(micros)
+    this.#writeTime(micros)
   }
 
-  #layTime(micros: number): void {
+  #writeTime(micros: number): void {
     const second = Math.floor(micros / 1e6)
     if (second !== this.#second) {
       this.#second = second
@@ -73,9 +73,9 @@ export class EventHeaders {
     }
   }
 
-  #layOut(idLength: number): void {
-    const id = layHeader('ce_id', new Uint8Array(idLength))
-    const time = layHeader('ce_time', new Uint8Array(TIME_BYTES))
+  #allocate(idLength: number): void {
+    const id = encodeHeader('ce_id', new Uint8Array(idLength))
+    const time = encodeHeader('ce_time', new Uint8Array(TIME_BYTES))
     const parts = [Uint8Array.of(HEADER_COUNT * 2), ...this.#fixed, id, time]
     this.bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
     let at = 0
@@ -90,7 +90,7 @@ export class EventHeaders {
   }
 }
 
-/** A whole second as RFC 3339 with a fraction of zeros. Times a Date cannot hold become its epoch. */
+/** A whole second as RFC 3339 with a fraction of zeros. Times outside a Date's range become 1970-01-01. */
 function rfc3339(second: number): string {
   const inRange = second >= 0 && second < 253_402_300_800
   return `${new Date(inRange ? second * 1000 : 0).toISOString().slice(0, 19)}.000000Z`

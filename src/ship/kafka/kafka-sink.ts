@@ -1,10 +1,10 @@
 /**
- * Pairs to a Kafka topic. Takes pairs from the queue while some broker can be reached, lays them into record batches per
- * partition and keeps one batch per partition in flight; several ready ones for one broker share a request.
+ * Sends pairs to a Kafka topic. While a broker is reachable, pairs from the queue are encoded into one record batch per
+ * partition. Each partition has at most one batch in flight; the ready batches of one broker share a request.
  *
- * At least once: a batch whose fate is unknown is sent again. Whatever goes wrong is tried again until the buffer's
- * bounds let the pairs go, except records a broker refuses for good: those are found by halving their batch and dropped
- * alone. Thread: the shipper's, on its event loop.
+ * Delivery is at least once: a batch without a response is sent again. Every failure is retried until the buffer's
+ * bounds drop the pairs, except for records that a broker will never accept: those are isolated by halving their batch,
+ * and only they are dropped. Thread: the shipper's, on its event loop.
  */
 
 import { type Compressor, createCompressor } from '../../kafka/codecs.ts'
@@ -16,29 +16,29 @@ import type { Log } from '../../log/folded-log.ts'
 import type { PairQueue } from '../pair-queue.ts'
 import type { Sink, SinkContext } from '../sink.ts'
 import type { KafkaSinkSpec } from '../worker-data.ts'
-import { Batcher, type Lane } from './batcher.ts'
+import { Batcher, type Partition } from './batcher.ts'
 import { RecordEncoder } from './record-encoder.ts'
 import { TopicClient } from './topic-client.ts'
 
 const ACKS = { none: 0, leader: 1, all: -1 } as const
-/** Where a person must act, asking often helps nobody. */
+/** Retry interval where a person must act first: credentials, permissions, settings. */
 const REFUSED_RETRY_MS = 5_000
-/** Brokers that refuse batches for their size are not tried with smaller ones than this. */
+/** Lower limit when batches shrink because brokers refuse them for their size. */
 const MIN_BATCH_BYTES = 16 * 1024
-/** A batch is at most this share of the buffer, so that dropping one batch does not drop half of what waits. */
+/** A batch is at most this share of the buffer, so that dropping one batch drops a small part of what waits. */
 const BATCH_SHARE = 8
 
 /**
- * Share of the buffer that may wait as encoded records for brokers that accept them: pairs are encoded as they are sent,
- * because JSON may take several times the memory.
+ * Share of the buffer that may wait as encoded records for brokers that accept them: pairs are encoded as they are
+ * sent, because JSON may take several times the memory.
  */
 const ENCODED_SHARE = 8
-/** Encoded in one turn at most, so that the rings do not fill meanwhile. */
-const TURN_BYTES = 2 * 1024 * 1024
+/** Limit of bytes encoded per `pump`, so that the rings do not fill meanwhile. */
+const MAX_ENCODE_BYTES = 2 * 1024 * 1024
 
-/** A batch on its way, ready to be written. */
-interface Parcel {
-  lane: Lane
+/** A sealed batch, ready to be written. */
+interface PackedBatch {
+  partition: Partition
   batch: RecordBatch
   chunks: readonly Uint8Array[]
   bytes: number
@@ -55,7 +55,7 @@ export class KafkaSink implements Sink {
   readonly #encoder: RecordEncoder
   readonly #compressor: Compressor | null
   readonly #failing = new Set<number>()
-  /** The smallest batch of one pair that was refused for its size since the topic was last looked at. */
+  /** The smallest batch of one pair that was refused for its size since the last refresh of the metadata. */
   #refusedBytes = Infinity
   #nextDueMs = 0
 
@@ -86,11 +86,11 @@ export class KafkaSink implements Sink {
     return this.#batcher.byteCount + this.#batcher.encoded((leader) => this.#isStalled(leader)).stalledGrowth
   }
 
-  /** No broker that leads a partition answers, or none was ever found. */
-  get away(): boolean {
-    const { lanes } = this.#batcher
-    if (lanes.length === 0) return this.#cluster.failing
-    return this.#failing.size > 0 && lanes.every(({ leader }) => leader === -1 || this.#failing.has(leader))
+  /** No leader of a partition responds, or no broker was ever reached. */
+  get down(): boolean {
+    const { partitions } = this.#batcher
+    if (partitions.length === 0) return this.#cluster.failing
+    return this.#failing.size > 0 && partitions.every(({ leader }) => leader === -1 || this.#failing.has(leader))
   }
 
   get oldestMs(): number {
@@ -98,8 +98,8 @@ export class KafkaSink implements Sink {
   }
 
   get reachable(): boolean | null {
-    if (this.away) return false
-    return this.#batcher.lanes.length > 0 ? true : null
+    if (this.down) return false
+    return this.#batcher.partitions.length > 0 ? true : null
   }
 
   get nextDueMs(): number {
@@ -108,7 +108,7 @@ export class KafkaSink implements Sink {
 
   pump(queue: PairQueue, nowMs: number): void {
     this.#cluster.refreshIfDue(nowMs)
-    const more = this.#batcher.lanes.length > 0 && !this.away && this.#takeFrom(queue, nowMs)
+    const more = this.#batcher.partitions.length > 0 && !this.down && this.#encodeFrom(queue, nowMs)
     this.#dispatch(nowMs)
     if (more) this.#nextDueMs = nowMs
   }
@@ -135,12 +135,12 @@ export class KafkaSink implements Sink {
     return Promise.resolve()
   }
 
-  /** Encodes pairs of the queue. @returns whether this turn's share is used up, while more could be encoded */
-  #takeFrom(queue: PairQueue, nowMs: number): boolean {
+  /** Encodes pairs of the queue. @returns whether this call reached its limit and more could be encoded */
+  #encodeFrom(queue: PairQueue, nowMs: number): boolean {
     const { ledger, limit } = this.#context
     const { moving } = this.#batcher.encoded((leader) => this.#isStalled(leader))
     const window = this.#spec.bufferBytes / ENCODED_SHARE - moving
-    let room = Math.min(TURN_BYTES, window)
+    let room = Math.min(MAX_ENCODE_BYTES, window)
     while (room > 0 && ledger.shippedPairs + this.#batcher.pairs < limit && queue.front()) {
       const added = this.#encoder.add(queue, nowMs, this.#maxBatchBytes)
       queue.pop()
@@ -151,127 +151,131 @@ export class KafkaSink implements Sink {
       ledger.dropped('rejected', 1)
       this.#log.warn(`a pair cannot be shipped and is dropped: ${added.message}`)
     }
-    return room <= 0 && window > TURN_BYTES
+    return room <= 0 && window > MAX_ENCODE_BYTES
   }
 
   #isStalled(leader: number): boolean {
     return leader === -1 || this.#failing.has(leader)
   }
 
-  /** What the topic accepts of an uncompressed batch; how far a compressed one shrinks shows when it is sent. */
+  /** The largest uncompressed batch that the topic accepts; the size of a compressed one is known only once packed. */
   get #maxBatchBytes(): number {
     if (this.#compressor !== null) return Infinity
     return Math.min(this.#cluster.maxMessageBytes ?? Infinity, this.#refusedBytes - 1)
   }
 
-  /** Sends what is ready, and notes when to look again. */
+  /** Sends the batches that are due, and sets when the next one will be. */
   #dispatch(nowMs: number): void {
     if (!this.#cluster.connected) {
       this.#nextDueMs = this.#cluster.nextDueMs
       return
     }
-    const byLeader = new Map<number, Lane[]>()
-    for (const lane of this.#batcher.lanes) {
-      if (lane.leader === -1 || this.#batcher.next(lane, nowMs) === null) continue
-      const lanes = byLeader.get(lane.leader)
-      if (lanes === undefined) byLeader.set(lane.leader, [lane])
-      else lanes.push(lane)
+    const byLeader = new Map<number, Partition[]>()
+    for (const partition of this.#batcher.partitions) {
+      if (partition.leader === -1 || this.#batcher.next(partition, nowMs) === null) continue
+      const partitions = byLeader.get(partition.leader)
+      if (partitions === undefined) byLeader.set(partition.leader, [partition])
+      else partitions.push(partition)
     }
-    for (const [leader, lanes] of byLeader) void this.#send(leader, lanes)
+    for (const [leader, partitions] of byLeader) void this.#send(leader, partitions)
     this.#nextDueMs = Math.min(this.#batcher.nextDueMs(), this.#cluster.nextDueMs)
   }
 
-  /** One request. Never rejects. */
-  async #send(leader: number, lanes: readonly Lane[]): Promise<void> {
-    const parcels: Parcel[] = []
+  /** Sends one request with the batches in flight of partitions that one broker leads. Never rejects. */
+  async #send(leader: number, partitions: readonly Partition[]): Promise<void> {
+    const packed: PackedBatch[] = []
     try {
-      for (const lane of lanes) {
-        if (lane.inFlight !== null) parcels.push(await this.#pack(lane, lane.inFlight))
+      for (const partition of partitions) {
+        if (partition.inFlight !== null) packed.push(await this.#pack(partition, partition.inFlight))
       }
-      const partitions = parcels.map(({ lane, chunks, bytes }) => ({ partition: lane.partition, batch: chunks, bytes }))
-      const answers = await this.#cluster.produce(leader, { acks: ACKS[this.#spec.kafka.acks], partitions })
+      const batches = packed.map(({ partition, chunks, bytes }) => ({
+        partition: partition.id,
+        batch: chunks,
+        bytes,
+      }))
+      const answers = await this.#cluster.produce(leader, { acks: ACKS[this.#spec.kafka.acks], partitions: batches })
       this.#reached(leader)
-      for (const parcel of parcels) this.#settle(parcel, answers)
+      for (const one of packed) this.#settle(one, answers)
     } catch (error) {
-      this.#failed(leader, lanes, error)
+      this.#failed(leader, partitions, error)
     }
     this.#dispatch(this.#clock())
     this.#context.wake()
   }
 
-  async #pack(lane: Lane, batch: RecordBatch): Promise<Parcel> {
+  async #pack(partition: Partition, batch: RecordBatch): Promise<PackedBatch> {
     if (this.#compressor === null) {
       const whole = batch.seal()
-      return { lane, batch, chunks: [whole], bytes: whole.length }
+      return { partition, batch, chunks: [whole], bytes: whole.length }
     }
     const compressed = await this.#compressor.compress(batch.records)
     const header = batch.sealCompressed(compressed, this.#compressor.number)
-    return { lane, batch, chunks: [header, compressed], bytes: header.length + compressed.length }
+    return { partition, batch, chunks: [header, compressed], bytes: header.length + compressed.length }
   }
 
-  #settle({ lane, batch, bytes }: Parcel, answers: readonly PartitionAnswer[]): void {
-    // Given up on while it was on its way: already counted.
-    if (lane.inFlight !== batch) return
-    const code = answers.find(({ partition }) => partition === lane.partition)?.errorCode ?? -1
+  #settle({ partition, batch, bytes }: PackedBatch, answers: readonly PartitionAnswer[]): void {
+    // Discarded while it was in flight, and counted then.
+    if (partition.inFlight !== batch) return
+    const code = answers.find((answer) => answer.partition === partition.id)?.errorCode ?? -1
     if (code === 0) {
       this.#context.ledger.shipped(batch.count, bytes)
-      lane.attempts = 0
-      this.#batcher.done(lane)
+      partition.attempts = 0
+      this.#batcher.done(partition)
       return
     }
     const failure = failureOfCode(code)
-    if (failure === 'invalidRecord' || failure === 'tooLarge') this.#narrow(lane, batch, failure, code)
-    else this.#backOff(lane, failure, `partition ${lane.partition} answered with error ${code}`)
+    if (failure === 'invalidRecord' || failure === 'tooLarge') this.#isolateRefused(partition, batch, failure, code)
+    else this.#backOff(partition, failure, `partition ${partition.id} answered with error ${code}`)
   }
 
-  /** A record in this batch is refused for good: find it by halving. */
-  #narrow(lane: Lane, batch: RecordBatch, failure: KafkaFailure, code: number): void {
+  /** The broker will never accept a record of this batch: halves the batch until that record is alone, and drops it. */
+  #isolateRefused(partition: Partition, batch: RecordBatch, failure: KafkaFailure, code: number): void {
     if (batch.count > 1) {
-      if (failure === 'tooLarge') this.#learnBatchBytes(batch.size)
-      this.#batcher.splitInFlight(lane)
+      if (failure === 'tooLarge') this.#lowerBatchBytes(batch.size)
+      this.#batcher.splitInFlight(partition)
       return
     }
     this.#context.ledger.dropped('rejected', 1)
     if (failure === 'tooLarge') this.#refusedBytes = Math.min(this.#refusedBytes, batch.size)
     const why = failure === 'tooLarge' ? `it is too large (${batch.size} bytes)` : 'it is invalid there'
     this.#log.warn(`Kafka refuses a pair, which is dropped: ${why}`, { code, bytes: batch.size })
-    this.#batcher.done(lane)
+    this.#batcher.done(partition)
   }
 
-  /** Batches of several records are never larger than `batchBytes`, so this one says that the brokers take less. */
-  #learnBatchBytes(size: number): void {
+  /** Batches of several records never exceed `batchBytes`: a refused one shows that the brokers' limit is lower. */
+  #lowerBatchBytes(size: number): void {
     const smaller = Math.max(MIN_BATCH_BYTES, Math.floor(size / 2))
     if (smaller >= this.#batcher.batchBytes) return
     this.#batcher.batchBytes = smaller
-    this.#log.info('the brokers refuse batches of this size; smaller ones are made', { batchBytes: smaller })
+    this.#log.info('the brokers refuse batches of this size; sending smaller ones', { batchBytes: smaller })
   }
 
-  /** A broker could not be reached, or did not answer. */
-  #failed(leader: number, lanes: readonly Lane[], error: unknown): void {
+  /** A broker is unreachable or did not respond. */
+  #failed(leader: number, partitions: readonly Partition[], error: unknown): void {
     const failure = failureOf(error)
     this.#failing.add(leader)
-    for (const lane of lanes) this.#backOff(lane, failure, null)
-    this.#cluster.suspect(failure)
-    if (this.away) this.#cluster.reportDown(error)
+    for (const partition of partitions) this.#backOff(partition, failure, null)
+    this.#cluster.requestFailed(failure)
+    if (this.down) this.#cluster.reportDown(error)
     else this.#log.warn(`a broker does not accept pairs: ${failureText(error)}`, { broker: leader })
   }
 
-  #backOff(lane: Lane, failure: KafkaFailure, reason: string | null): void {
-    this.#batcher.putBack(lane)
-    const delay = failure === 'refused' ? REFUSED_RETRY_MS : retryDelay(lane.attempts)
-    lane.attempts += 1
-    lane.retryAtMs = this.#clock() + delay
+  #backOff(partition: Partition, failure: KafkaFailure, reason: string | null): void {
+    this.#batcher.putBack(partition)
+    const delay = failure === 'refused' ? REFUSED_RETRY_MS : retryDelay(partition.attempts)
+    partition.attempts += 1
+    partition.retryAtMs = this.#clock() + delay
     if (reason !== null) {
       this.#log.warn(`Kafka does not accept pairs now: ${reason} (${failure})`)
-      this.#cluster.suspect(failure)
+      this.#cluster.requestFailed(failure)
     }
   }
 
   #reached(leader: number): void {
     this.#cluster.reportUp()
     if (!this.#failing.delete(leader)) return
-    // What waits for this broker need not wait any longer.
-    for (const lane of this.#batcher.lanes) if (lane.leader === leader) lane.retryAtMs = 0
+    // The broker responds again: send its batches now instead of waiting for their retry.
+    for (const partition of this.#batcher.partitions) if (partition.leader === leader) partition.retryAtMs = 0
   }
 
   #clusterChanged(recovered: boolean): void {
@@ -280,7 +284,7 @@ export class KafkaSink implements Sink {
     const { maxMessageBytes } = this.#cluster
     if (maxMessageBytes !== null) this.#batcher.batchBytes = Math.min(this.#batcher.batchBytes, maxMessageBytes)
     this.#failing.clear()
-    if (recovered) for (const lane of this.#batcher.lanes) lane.retryAtMs = 0
+    if (recovered) for (const partition of this.#batcher.partitions) partition.retryAtMs = 0
     this.#context.wake()
   }
 }

@@ -1,4 +1,4 @@
-/** Finds a pair's id in its MessagePack form without reading the rest: `{"v": 1, "id": "…", …}`, always in this order. */
+/** Finds a pair's id in its MessagePack form without decoding it: a pair always begins `{"v": 1, "id": "…"`. */
 
 const FIXMAP = 0x80
 const MAP16 = 0xde

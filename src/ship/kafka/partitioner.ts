@@ -1,6 +1,7 @@
 /**
- * Which partition a pair goes to, and the record's key. Keys are eight hexadecimal digits of a hash, partitions are
- * what Kafka's own default partitioner makes of such a key, so any other producer of the same keys agrees with us.
+ * Chooses a pair's partition and the record's key. A key is a hash as eight hexadecimal digits, and its partition is
+ * the one that Kafka's default partitioner computes, so that another producer with the same keys chooses the same
+ * partitions.
  */
 
 export type PartitionBy = 'connection' | 'server' | 'round-robin'
@@ -8,7 +9,11 @@ export type PartitionBy = 'connection' | 'server' | 'round-robin'
 export interface Partitioner {
   /** The record's key for the pair last assigned; one buffer, overwritten each time. Null: records have no key. */
   readonly key: Uint8Array | null
-  /** @param connection,server uint32 hashes @param partitions how many there are, at least 1 */
+  /**
+   * @param connection,server uint32 hashes
+   * @param partitions their number, at least 1
+   * @returns the partition's number
+   */
   assign(connection: number, server: number, partitions: number): number
 }
 
@@ -18,7 +23,7 @@ export function createPartitioner(by: PartitionBy): Partitioner {
   return {
     key,
     assign(connection, server, partitions) {
-      layHex(key, by === 'connection' ? connection : server)
+      writeHex(key, by === 'connection' ? connection : server)
       return (murmur2(key) & 0x7fffffff) % partitions
     },
   }
@@ -37,7 +42,7 @@ function roundRobin(): Partitioner {
 
 const HEX = new TextEncoder().encode('0123456789abcdef')
 
-function layHex(key: Uint8Array, hash: number): void {
+function writeHex(key: Uint8Array, hash: number): void {
   for (let digit = 0; digit < 8; digit += 1) key[digit] = HEX[(hash >>> (28 - 4 * digit)) & 15]
 }
 

@@ -1,4 +1,4 @@
-/** Lays pairs as records: value, key, headers, partition. No object per pair on the way from the queue to the batch. */
+/** Encodes pairs as records: value, key, headers, partition. Allocates no object per pair between queue and batch. */
 
 import { BATCH_HEADER_BYTES } from '../../kafka/record-batch.ts'
 import { encodeValue, type ValueFormat } from '../../pair/encode-value.ts'
@@ -8,11 +8,11 @@ import { EventHeaders } from './event-headers.ts'
 import { findId, idLength } from './pair-id.ts'
 import { createPartitioner, type PartitionBy, type Partitioner } from './partitioner.ts'
 
-/** More than a record takes beside value and headers: varints and key. */
+/** Upper bound of a record's bytes beside value and headers: varints and key. */
 const FRAMING_BYTES = 48
 
 export interface RecordEncoderOptions {
-  /** Names this agent in `ce_source`. */
+  /** Node name for `ce_source`. */
   node: string
   format: ValueFormat
   decode: boolean
@@ -36,10 +36,10 @@ export class RecordEncoder {
   }
 
   /**
-   * Appends the pair at the queue's front to its partition's batch; the queue stays as it is.
+   * Appends the pair at the queue's front to its partition's batch. The queue does not change.
    *
    * @param maxBatchBytes the largest batch that the topic accepts; a pair that needs more is not appended
-   * @returns bytes of the record, about; or why the pair cannot be shipped
+   * @returns the record's approximate length in bytes; or why the pair cannot be shipped
    */
   add(queue: PairQueue, nowMs: number, maxBatchBytes: number): number | Error {
     const { bytes, start, length } = queue
@@ -59,13 +59,13 @@ export class RecordEncoder {
     maxBatchBytes: number,
   ): number | Error {
     const idAt = findId(queue.bytes, queue.start, queue.length)
-    this.#headers.lay(queue.bytes, idAt, idAt === -1 ? 0 : idLength(queue.bytes, idAt), queue.micros)
+    this.#headers.write(queue.bytes, idAt, idAt === -1 ? 0 : idLength(queue.bytes, idAt), queue.micros)
     const headers = this.#headers.bytes
     const recordBytes = length + headers.length + FRAMING_BYTES
     if (recordBytes + BATCH_HEADER_BYTES - FRAMING_BYTES > maxBatchBytes) {
       return new Error(`its record of ${recordBytes} bytes is larger than the topic’s max.message.bytes`)
     }
-    const partition = this.#partitioner.assign(queue.connection, queue.server, this.#batcher.lanes.length)
+    const partition = this.#partitioner.assign(queue.connection, queue.server, this.#batcher.partitions.length)
     const batch = this.#batcher.batchFor(partition, recordBytes, nowMs)
     batch.append(value, start, length, this.#partitioner.key, headers, Date.now(), nowMs - queue.ageMs(nowMs))
     this.#batcher.added(batch, queue.recordBytes)

@@ -1,7 +1,7 @@
 /**
- * The sink's connection to the cluster: who leads which partition, kept current, and one client to send through.
- * Whatever fails on the way is retried, with a new client where the old one may be the cause, for as long as the agent
- * runs.
+ * The sink's connection to the cluster: one client to send through, and the partitions' leaders, refreshed
+ * periodically. Every failure is retried for as long as the agent runs, with a new client where the old one may be the
+ * cause.
  *
  * Thread: the shipper's, on its event loop. Nothing here rejects but `produce`.
  */
@@ -13,11 +13,11 @@ import type { ProduceRequest } from '../../kafka/produce-request.ts'
 import { retryDelay } from '../../kafka/retry.ts'
 import type { Log } from '../../log/folded-log.ts'
 
-/** How often the partitions are asked for when nothing fails: added ones are used from then on. */
+/** Interval of metadata refreshes while nothing fails: partitions that were added are used from the next one on. */
 const REFRESH_MS = 60_000
-/** kafkajs has its own time limits for each step; this is for a step that has none. */
+/** kafkajs limits the time of most steps; this limits those it does not. */
 const WATCHDOG_MS = 40_000
-/** Where a person must act, frequent retries help nobody. */
+/** Refresh interval where a person must act first: credentials, permissions, settings. */
 const REFUSED_REFRESH_MS = 5_000
 
 export interface TopicClientOptions {
@@ -27,12 +27,12 @@ export interface TopicClientOptions {
   log: Log
   /** Monotonic, milliseconds. */
   clock: () => number
-  /** Called after each successful look at the cluster; with true when the one before had failed. */
+  /** Called after each successful metadata refresh; with true when the one before had failed. */
   onChange: (recovered: boolean) => void
 }
 
 export class TopicClient {
-  /** Leader of each partition, −1 where there is none; empty until the topic has been seen. */
+  /** Leader of each partition, −1 where there is none; empty before the first metadata of the topic. */
   leaders: readonly number[] = []
   /** The topic's `max.message.bytes`; null: not known. */
   maxMessageBytes: number | null = null
@@ -41,7 +41,7 @@ export class TopicClient {
   readonly #options: TopicClientOptions
   #client: Client | null = null
   #wire: KafkaWire | null = null
-  /** The client has reached the cluster: `produce` makes sense. */
+  /** The client has received the topic's metadata, so that `produce` can find the leaders. */
   #ready = false
   #refreshing = false
   #closed = false
@@ -59,20 +59,20 @@ export class TopicClient {
     return this.#ready
   }
 
-  /** When the partitions are to be asked for next. */
+  /** When the next metadata refresh is due. */
   get nextDueMs(): number {
     return this.#refreshing ? Infinity : this.#dueMs
   }
 
-  /** Starts a look at the cluster when one is due. */
+  /** Starts a metadata refresh when one is due. */
   refreshIfDue(nowMs: number): void {
     if (nowMs < this.nextDueMs || this.#closed) return
     this.#refreshing = true
     void this.#refresh()
   }
 
-  /** A request failed: a look at the cluster may repair it, or a new client. */
-  suspect(failure: KafkaFailure): void {
+  /** Schedules an early metadata refresh after a failed request, and a new client where the answer was invalid. */
+  requestFailed(failure: KafkaFailure): void {
     if (failure === 'temporary' || this.#refreshing) return
     if (failure === 'badAnswer') this.#discard()
     this.#dueMs = Math.min(this.#dueMs, this.#options.clock() + retryDelay(this.#attempts))
@@ -81,10 +81,10 @@ export class TopicClient {
   /** As KafkaWire.produce. */
   produce(leader: number, request: ProduceRequest): Promise<PartitionAnswer[]> {
     if (this.#wire === null) return Promise.reject(new Error('not connected to any broker'))
-    return inTime(this.#wire.produce(leader, request))
+    return withWatchdog(this.#wire.produce(leader, request))
   }
 
-  /** Logs that the cluster does not accept pairs, and why. */
+  /** Logs why the cluster does not accept pairs. */
   reportDown(error: unknown): void {
     this.#downSinceMs ??= this.#options.clock()
     const diagnosis = diagnose(error, this.#options.settings, this.#client?.reached ?? 'nothing')
@@ -92,7 +92,7 @@ export class TopicClient {
     this.#options.log.warn(`${this.#describe(diagnosis)}${hint}; pairs wait in the buffer`)
   }
 
-  /** Logs that the cluster accepts pairs, where the contrary was logged. */
+  /** Logs that the cluster accepts pairs again, if `reportDown` was called before. */
   reportUp(): void {
     if (this.#downSinceMs === null) return
     this.#options.log.info('Kafka accepts pairs again', { downMs: this.#options.clock() - this.#downSinceMs })
@@ -111,7 +111,7 @@ export class TopicClient {
     return this.#wire
   }
 
-  /** The next client asks the name server again, and reads secrets that may have changed. */
+  /** Closes the client. The next one resolves names anew and rereads secrets, which may have changed. */
   #discard(): void {
     this.#wire?.close()
     this.#wire = null
@@ -121,9 +121,9 @@ export class TopicClient {
   async #refresh(): Promise<void> {
     try {
       const wire = this.#wire ?? this.#open()
-      const leaders = await inTime(wire.leaders())
+      const leaders = await withWatchdog(wire.leaders())
       if (leaders.length === 0) throw new Error('the topic has no partitions yet')
-      this.maxMessageBytes = await inTime(readMaxMessageBytes(wire, leaders))
+      this.maxMessageBytes = await withWatchdog(readMaxMessageBytes(wire, leaders))
       this.leaders = leaders
       const recovered = this.failing
       this.failing = false
@@ -132,12 +132,12 @@ export class TopicClient {
       this.#dueMs = this.#options.clock() + REFRESH_MS
       if (!this.#closed) this.#options.onChange(recovered)
     } catch (error) {
-      await this.#missed(error)
+      await this.#refreshFailed(error)
     }
     this.#refreshing = false
   }
 
-  async #missed(error: unknown): Promise<void> {
+  async #refreshFailed(error: unknown): Promise<void> {
     const { settings, clock } = this.#options
     const { failure } = diagnose(error, settings, 'nothing')
     if (failure === 'missingTopic' && !this.#closed && settings.createTopic && (await this.#createTopic())) {
@@ -156,7 +156,7 @@ export class TopicClient {
     const { settings, maxMessageBytes, log } = this.#options
     try {
       const configs = { [MAX_MESSAGE_BYTES]: String(maxMessageBytes) }
-      const created = await inTime(createTopic(settings, configs))
+      const created = await withWatchdog(createTopic(settings, configs))
       if (created) log.info(`created the topic ${settings.topic}`, configs)
       return true
     } catch (error) {
@@ -173,7 +173,7 @@ export class TopicClient {
   }
 }
 
-/** What any leader answers; null where this user may not ask (DescribeConfigs on the topic). */
+/** The topic's limit, from any leader; null where this user lacks DescribeConfigs on the topic. */
 async function readMaxMessageBytes(wire: KafkaWire, leaders: readonly number[]): Promise<number | null> {
   const leader = leaders.find((broker) => broker !== -1)
   if (leader === undefined) return null
@@ -184,8 +184,8 @@ async function readMaxMessageBytes(wire: KafkaWire, leaders: readonly number[]):
   }
 }
 
-/** The promise, or a rejection if it takes far too long. */
-function inTime<T>(work: Promise<T>): Promise<T> {
+/** @returns the promise's result; rejects after WATCHDOG_MS */
+function withWatchdog<T>(work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`no answer within ${WATCHDOG_MS / 1000} s`)), WATCHDOG_MS)

@@ -1,11 +1,11 @@
-/** Pairs to nowhere: everything runs and is counted, nothing is written (`-o none`, `ship.sink: none`). */
+/** Counts pairs as shipped and discards them (`-o none`, `ship.sink: none`). */
 import type { PairQueue } from '../pair-queue.ts'
 import type { Sink, SinkContext } from '../sink.ts'
 
 export class NoneSink implements Sink {
   readonly pairs = 0
   readonly byteCount = 0
-  readonly away = false
+  readonly down = false
   readonly oldestMs = Infinity
   readonly reachable = true
   readonly end = null

@@ -1,9 +1,9 @@
 /**
- * Pairs to standard output or a file, in one of the output formats. A pair counts as shipped when its bytes have been
- * handed to the kernel.
+ * Writes pairs to standard output or a file, in one of the output formats. A pair counts as shipped once the kernel has
+ * accepted its bytes.
  *
- * An output that does not accept bytes now (a slow reader, a FIFO without one, a full disk) leaves pairs in the queue,
- * under the buffer's bounds, and is tried again. Where input waits for the output, an error ends the run at once.
+ * While the output accepts no bytes (a slow reader, a FIFO without one, a full disk), pairs wait in the queue, within
+ * the buffer's bounds, and the write is retried. Where input waits for the output, an error ends the run at once.
  */
 import { fileErrorText, runtimeError } from '../../errors.ts'
 import type { PairFormat } from '../../format/output-format.ts'
@@ -14,10 +14,10 @@ import type { PairQueue } from '../pair-queue.ts'
 import type { Sink, SinkContext, SinkEnd } from '../sink.ts'
 import type { OutputProgress } from '../status.ts'
 
-/** Between two tries: for a slow reader, and after an error. */
+/** Between two attempts: for a slow reader, and after an error. */
 const LATER_MS = 10
 const RETRY_MS = 1_000
-/** How long the end waits for a slow reader. */
+/** How long closing waits for a slow reader. */
 const CLOSE_MS = 1_000
 
 export interface StreamSinkOptions {
@@ -25,7 +25,7 @@ export interface StreamSinkOptions {
   format: PairFormat
   context: SinkContext
   log: Log
-  /** What is known of the output beyond this thread's life. */
+  /** How far the output has been written, kept across restarts of this thread. */
   progress: OutputProgress
   /** Whether an error is retried; otherwise it ends the run. */
   retries: boolean
@@ -34,9 +34,9 @@ export interface StreamSinkOptions {
 export class StreamSink implements Sink {
   pairs = 0
   readonly byteCount = 0
-  away = false
+  down = false
   reachable: boolean | null = null
-  /** What is taken is written before the shipper looks again, or waits for the reader. */
+  /** Pairs leave the queue only to be written, so none of them ages here. */
   readonly oldestMs = Infinity
   nextDueMs = Infinity
   end: SinkEnd | null = null
@@ -65,10 +65,10 @@ export class StreamSink implements Sink {
     while (ledger.shippedPairs + this.pairs < limit && queue.front()) {
       const text = format.pair(queue.bytes.subarray(queue.start, queue.start + queue.length))
       queue.pop()
-      if (text instanceof Error) this.#refuse(text)
+      if (text instanceof Error) this.#reject(text)
       else if (!this.#write(text, nowMs)) return
     }
-    // The queue is empty: readers want to see what there is.
+    // The queue is empty: flush, so that a reader sees the last pairs.
     this.#settle(output.flush(), nowMs)
   }
 
@@ -97,7 +97,7 @@ export class StreamSink implements Sink {
       await new Promise((resolve) => setTimeout(resolve, LATER_MS))
     }
     output.close()
-    if (this.end === null && this.away) {
+    if (this.end === null && this.down) {
       this.end = { kind: 'failed', message: 'the output could not be written to the end' }
     }
   }
@@ -116,7 +116,7 @@ export class StreamSink implements Sink {
     return output.pending === 0 ? this.#settle(result, nowMs) : this.#check(result, nowMs)
   }
 
-  /** Where all is written, the pairs that were held are shipped. @returns whether to go on */
+  /** Counts the held pairs as shipped once all their bytes are written. @returns whether to continue */
   #settle(result: WriteResult, nowMs: number): boolean {
     if (!this.#check(result, nowMs)) return false
     const { output, context, progress } = this.#options
@@ -131,9 +131,9 @@ export class StreamSink implements Sink {
 
   #check(result: WriteResult, nowMs: number): boolean {
     if (result === 'ok') {
-      if (this.away) this.#options.log.info('the output accepts pairs again')
-      if (this.away || this.#options.output.written > 0) this.reachable = true
-      this.away = false
+      if (this.down) this.#options.log.info('the output accepts pairs again')
+      if (this.down || this.#options.output.written > 0) this.reachable = true
+      this.down = false
       return true
     }
     if (result === 'later') this.nextDueMs = nowMs + LATER_MS
@@ -148,13 +148,13 @@ export class StreamSink implements Sink {
       this.end = { kind: 'failed', message: `cannot write the output: ${fileErrorText(error)}` }
       return
     }
-    this.away = true
+    this.down = true
     this.nextDueMs = nowMs + RETRY_MS
     this.#options.log.warn(`cannot write the output: ${fileErrorText(error)}; pairs wait in the buffer`)
   }
 
-  #refuse(error: Error): void {
+  #reject(error: Error): void {
     this.#options.context.ledger.dropped('rejected', 1)
-    this.#options.log.warn(`a pair could not be read back and was dropped: ${error.message}`)
+    this.#options.log.warn(`a pair could not be formatted and was dropped: ${error.message}`)
   }
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { Batcher, type Lane } from '../../../src/ship/kafka/batcher.ts'
+import { Batcher, type Partition } from '../../../src/ship/kafka/batcher.ts'
 
 const HELD = 100
 const NO_HEADERS = Uint8Array.of(0)
@@ -15,12 +15,12 @@ function add(batcher: Batcher, partition: number, number: number, nowMs: number,
   batcher.added(batch, HELD)
 }
 
-/** The numbers in a batch: values follow a length of one or two bytes, so they are found by their places. */
-function numbersIn(lane: Lane): number[] {
-  const records = lane.inFlight!.records
+/** The numbers in a batch. They are read at fixed places, because a length has one or two bytes. */
+function numbersIn(partition: Partition): number[] {
+  const records = partition.inFlight!.records
   const view = new DataView(records.buffer, records.byteOffset, records.length)
-  const size = records.length / lane.inFlight!.count
-  return Array.from({ length: lane.inFlight!.count }, (_, index) => view.getUint32(index * size + size - 61))
+  const size = records.length / partition.inFlight!.count
+  return Array.from({ length: partition.inFlight!.count }, (_, index) => view.getUint32(index * size + size - 61))
 }
 
 function makeBatcher(overrides: Partial<ConstructorParameters<typeof Batcher>[0]> = {}): Batcher {
@@ -29,72 +29,72 @@ function makeBatcher(overrides: Partial<ConstructorParameters<typeof Batcher>[0]
   return batcher
 }
 
-test('batcher: a batch goes when it has lingered, or is full, or the input has ended', () => {
+test('batcher: a batch is due after the linger time, when it is full, or when the input has ended', () => {
   const batcher = makeBatcher()
-  const [lane, other] = batcher.lanes
+  const [partition, other] = batcher.partitions
   add(batcher, 0, 1, 100)
-  assert.equal(batcher.next(lane, 149), null)
+  assert.equal(batcher.next(partition, 149), null)
   assert.equal(batcher.nextDueMs(), 150)
-  assert.equal(batcher.next(lane, 150)?.count, 1)
+  assert.equal(batcher.next(partition, 150)?.count, 1)
   for (let number = 0; number < 20; number += 1) add(batcher, 1, number, 200)
   assert.ok((batcher.next(other, 200)?.count ?? 0) < 20)
-  batcher.done(lane)
+  batcher.done(partition)
   add(batcher, 0, 2, 300)
-  assert.equal(batcher.next(lane, 300), null)
+  assert.equal(batcher.next(partition, 300), null)
   batcher.flushing = true
-  assert.equal(batcher.next(lane, 300)?.count, 1)
+  assert.equal(batcher.next(partition, 300)?.count, 1)
 })
 
-test('batcher: the oldest pair is the one in flight, else the first that waits', () => {
+test('batcher: the oldest pair is in the batch in flight, else in the first one that waits', () => {
   const batcher = makeBatcher()
-  const [lane, other] = batcher.lanes
+  const [partition, other] = batcher.partitions
   assert.equal(batcher.oldestMs(), Infinity)
   add(batcher, 0, 1, 100)
   add(batcher, 1, 2, 120)
   assert.equal(batcher.oldestMs(), 100)
-  assert.ok(batcher.next(lane, 200))
+  assert.ok(batcher.next(partition, 200))
   add(batcher, 0, 3, 210)
   assert.equal(batcher.oldestMs(), 100)
-  batcher.done(lane)
+  batcher.done(partition)
   assert.equal(batcher.oldestMs(), 120)
   assert.ok(batcher.next(other, 200))
   batcher.done(other)
   assert.equal(batcher.oldestMs(), 210)
 })
 
-test('batcher: a partition has one batch in flight, and waits after a failure', () => {
+test('batcher: a partition has at most one batch in flight, and waits after a failure', () => {
   const batcher = makeBatcher()
-  const [lane] = batcher.lanes
+  const [partition] = batcher.partitions
   for (let number = 0; number < 40; number += 1) add(batcher, 0, number, 0)
-  const first = batcher.next(lane, 100)
-  assert.equal(batcher.next(lane, 100), null)
-  lane.retryAtMs = 500
-  batcher.putBack(lane)
-  assert.equal(batcher.next(lane, 499), null)
-  assert.equal(batcher.next(lane, 500), first)
+  const first = batcher.next(partition, 100)
+  assert.equal(batcher.next(partition, 100), null)
+  partition.retryAtMs = 500
+  batcher.putBack(partition)
+  assert.equal(batcher.next(partition, 499), null)
+  assert.equal(batcher.next(partition, 500), first)
 })
 
-test('batcher: order and account hold whatever is sent, fails, is halved or moves to another partition', () => {
+test('batcher: keeps order and counts while batches are sent, fail, are halved or move to another partition', () => {
   const step = fc.constantFrom('add', 'send', 'fail', 'halve', 'done')
   fc.assert(
     fc.property(fc.array(step, { maxLength: 400 }), (steps) => {
       const batcher = makeBatcher({ lingerMs: 0 })
-      const [lane] = batcher.lanes
+      const [partition] = batcher.partitions
       let added = 0
       const shipped: number[] = []
       const apply = (what: string): void => {
         if (what === 'add') add(batcher, 0, added++, 0)
-        else if (what === 'send') batcher.next(lane, 1)
-        else if (what === 'fail') batcher.putBack(lane)
-        else if (what === 'halve' && (lane.inFlight?.count ?? 0) > 1) batcher.splitInFlight(lane)
-        else if (what === 'done' && lane.inFlight !== null) {
-          shipped.push(...numbersIn(lane))
-          batcher.done(lane)
+        else if (what === 'send') batcher.next(partition, 1)
+        else if (what === 'fail') batcher.putBack(partition)
+        else if (what === 'halve' && (partition.inFlight?.count ?? 0) > 1) batcher.splitInFlight(partition)
+        else if (what === 'done' && partition.inFlight !== null) {
+          shipped.push(...numbersIn(partition))
+          batcher.done(partition)
         }
         assert.equal(batcher.pairs, added - shipped.length)
       }
       steps.forEach(apply)
-      batcher.putBack(lane)
+      batcher.putBack(partition)
       while (batcher.pairs > 0) ['send', 'done'].forEach(apply)
       assert.deepEqual(
         shipped,
@@ -105,21 +105,21 @@ test('batcher: order and account hold whatever is sent, fails, is halved or move
   )
 })
 
-test('batcher: over the bound the oldest batches go, across partitions, but none in flight', () => {
+test('batcher: drops the oldest batches of all partitions over the bound, except those in flight', () => {
   const batcher = makeBatcher()
   for (let number = 0; number < 100; number += 1) add(batcher, number % 2, number, number)
-  const [lane] = batcher.lanes
-  const inFlight = batcher.next(lane, 1000)
+  const [partition] = batcher.partitions
+  const inFlight = batcher.next(partition, 1000)
   const dropped = batcher.dropOver(40 * HELD)
   assert.ok(batcher.byteCount <= 40 * HELD)
   assert.equal(batcher.pairs, 100 - dropped)
-  assert.equal(lane.inFlight, inFlight)
-  const oldest = Math.min(...batcher.lanes.map(({ sealed, open }) => (sealed[0] ?? open)?.oldestMs ?? Infinity))
+  assert.equal(partition.inFlight, inFlight)
+  const oldest = Math.min(...batcher.partitions.map(({ sealed, open }) => (sealed[0] ?? open)?.oldestMs ?? Infinity))
   assert.ok(oldest >= dropped)
   assert.equal(batcher.dropOver(0), 100 - dropped - (inFlight?.count ?? 0))
 })
 
-test('batcher: only batches whose every pair is too old go by age', () => {
+test('batcher: drops only batches whose every pair is too old', () => {
   const batcher = makeBatcher({ maxAgeMs: 1600, batchBytes: 100_000 })
   for (let nowMs = 0; nowMs < 4000; nowMs += 10) add(batcher, 0, nowMs, nowMs)
   const dropped = batcher.dropOlder(1600, 4000)
@@ -127,24 +127,24 @@ test('batcher: only batches whose every pair is too old go by age', () => {
   assert.ok(dropped <= 240 && dropped > 240 - 12, `${dropped}`)
 })
 
-test('batcher: batches of a partition that is gone go to one that is there', () => {
+test('batcher: moves the batches of a removed partition to a remaining one', () => {
   const batcher = makeBatcher()
   add(batcher, 1, 7, 0)
-  batcher.next(batcher.lanes[1], 100)
+  batcher.next(batcher.partitions[1], 100)
   batcher.setLeaders([5])
-  const [lane] = batcher.lanes
-  assert.equal(lane.leader, 5)
-  assert.equal(batcher.next(lane, 100)?.count, 1)
-  batcher.done(lane)
+  const [partition] = batcher.partitions
+  assert.equal(partition.leader, 5)
+  assert.equal(batcher.next(partition, 100)?.count, 1)
+  batcher.done(partition)
   assert.equal(batcher.pairs, 0)
   assert.equal(batcher.byteCount, 0)
 })
 
-test('batcher: encoded bytes are told apart by whether their broker accepts them', () => {
+test('batcher: counts encoded bytes separately for brokers that do not accept them', () => {
   const batcher = makeBatcher()
   batcher.setLeaders([1, 2])
   for (let number = 0; number < 30; number += 1) add(batcher, number % 2, number, 0, 600)
-  batcher.next(batcher.lanes[0], 100)
+  batcher.next(batcher.partitions[0], 100)
   const all = batcher.encoded(() => false)
   assert.ok(all.moving > 30 * 600)
   assert.equal(all.stalledGrowth, 0)

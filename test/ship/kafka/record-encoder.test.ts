@@ -1,4 +1,4 @@
-/** What makes a record of a pair beside its bytes: id, headers, key and partition. */
+/** The parts of a record beside the pair's bytes: id, headers, key and partition. */
 import assert from 'node:assert/strict'
 import { createRequire } from 'node:module'
 import { test } from 'node:test'
@@ -25,7 +25,7 @@ const headersOf = ({ bytes }: EventHeaders): Record<string, string> =>
 
 const text = (value: string): Uint8Array => new TextEncoder().encode(value)
 
-test('pair id: found in a packed pair, wherever the pair begins', () => {
+test('pair id: is found in a packed pair at any offset', () => {
   const pair = packPair({ ...makePair(1), id: 'x'.repeat(40) })
   for (const bytes of [packPair(makePair(0xfeed)), pair]) {
     const moved = Uint8Array.of(1, 2, 3, ...bytes)
@@ -35,17 +35,17 @@ test('pair id: found in a packed pair, wherever the pair begins', () => {
   }
 })
 
-test('pair id: bytes that are no pair have none, and nothing is read behind them', () => {
+test('pair id: finds none in other bytes, and reads nothing past their end', () => {
   fc.assert(fc.property(fc.uint8Array(), (bytes) => findId(bytes, 0, bytes.length) === -1))
   const pair = packPair(makePair(1))
   for (let length = 0; length < 40; length += 1) assert.equal(findId(pair, 0, length), -1)
 })
 
-test('headers: id and time change from pair to pair, the rest stays', () => {
+test('headers: id and time change from pair to pair, the others stay', () => {
   const headers = new EventHeaders('/interceptor/n', 'application/json')
   fc.assert(
     fc.property(fc.stringMatching(/^[0-9a-f]{1,40}$/), fc.integer({ min: 0, max: 4e15 }), (id, micros) => {
-      headers.lay(text(`--${id}`), 2, id.length, micros)
+      headers.write(text(`--${id}`), 2, id.length, micros)
       const seconds = new Date(Math.floor(micros / 1e6) * 1000).toISOString().slice(0, 19)
       assert.deepEqual(headersOf(headers), {
         ce_specversion: '1.0',
@@ -59,12 +59,12 @@ test('headers: id and time change from pair to pair, the rest stays', () => {
   )
 })
 
-test('partitioner: its murmur2 is Kafka’s', () => {
+test('partitioner: computes Kafka’s murmur2', () => {
   const key = fc.uint8Array({ minLength: 8, maxLength: 8 })
   fc.assert(fc.property(key, (bytes) => murmur2(bytes) === theirMurmur2(Buffer.from(bytes))))
 })
 
-test('partitioner: one connection keeps its partition and key, whatever its server', () => {
+test('partitioner: a connection keeps its partition and key, whatever its server', () => {
   const partitioner = createPartitioner('connection')
   const hash = fc.nat(0xffffffff)
   fc.assert(
@@ -77,7 +77,7 @@ test('partitioner: one connection keeps its partition and key, whatever its serv
   )
 })
 
-test('partitioner: by server it looks at nothing else; in turns it has no key and misses no partition', () => {
+test('partitioner: `server` depends on the server alone; `round-robin` has no key and uses every partition', () => {
   const byServer = createPartitioner('server')
   assert.equal(byServer.assign(1, 77, 12), byServer.assign(2, 77, 12))
   const inTurns = createPartitioner('round-robin')

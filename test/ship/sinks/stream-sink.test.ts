@@ -1,4 +1,4 @@
-/** What becomes of pairs when the output does not accept them: a stuck reader, a full disk, a shipper that fails. */
+/** An output that does not accept pairs: a stuck reader, a full disk, a shipper that fails. */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { closeSync, constants, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -27,7 +27,7 @@ const targets = (text: string): string[] =>
     .filter((line) => line !== '')
     .map((line) => (JSON.parse(line) as { request: { target: string } }).request.target)
 
-test('stream sink: a FIFO that nobody reads holds up neither the intake nor the end', async () => {
+test('stream sink: a FIFO without a reader delays neither the input nor the end', async () => {
   const path = join(folder, 'fifo')
   execFileSync('mkfifo', [path])
   const run = new ShipperRun({ sink: toFile(path), whenFull: 'drop', shutdownTimeoutMs: 200 })
@@ -42,7 +42,7 @@ test('stream sink: a FIFO that nobody reads holds up neither the intake nor the 
   assert.equal(run.counter('droppedShutdown'), 100)
 })
 
-test('stream sink: a reader that stops reading gets bufferBytes of patience, then the oldest pairs are dropped', async () => {
+test('stream sink: buffers bufferBytes for a reader that stops reading, then drops the oldest pairs', async () => {
   const path = join(folder, 'stuck')
   execFileSync('mkfifo', [path])
   const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
@@ -58,7 +58,7 @@ test('stream sink: a reader that stops reading gets bufferBytes of patience, the
 
 const mayMount = process.platform === 'linux' && process.getuid?.() === 0
 
-test('stream sink: a full disk is reported at once and written to again when it has room, without a torn record', {
+test('stream sink: a full disk is reported at once and retried; no record is torn', {
   skip: mayMount ? false : 'needs root, for a small file system',
 }, async () => {
   const mount = mkdtempSync(join(folder, 'disk-'))
@@ -87,7 +87,7 @@ test('stream sink: a full disk is reported at once and written to again when it 
 for (const format of ['ndjson', 'json', 'har'] as const) {
   for (const append of [false, true]) {
     const how = append ? 'added to' : 'replaced'
-    test(`stream sink: one that replaces a failed one continues its ${format} file (${how})`, async () => {
+    test(`stream sink: the replacement of a failed sink continues its ${format} file (${how})`, async () => {
       const path = join(folder, `${format}-${append}`)
       const run = new ShipperRun({ sink: toFile(path, { format, append }) })
       for (let number = 0; number < 3; number += 1) {
