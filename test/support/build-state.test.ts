@@ -1,0 +1,28 @@
+import assert from 'node:assert/strict'
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { unbuiltSource } from './build-state.ts'
+
+test('build state: a source that is newer than the last successful build is found', (t) => {
+  const root = mkdtempSync(join(tmpdir(), 'build-state-'))
+  t.after(() => rmSync(root, { recursive: true }))
+  for (const folder of ['src/net', 'rig', 'test', 'bench', 'deploy', 'scripts', 'dist/src']) {
+    mkdirSync(join(root, folder), { recursive: true })
+  }
+  const [source, program] = [join(root, 'src/net/ip.ts'), join(root, 'dist/src/main.js')]
+  writeFileSync(source, '')
+  utimesSync(source, 1, 1)
+  assert.equal(unbuiltSource(root), 'src/net/ip.ts', 'nothing is built')
+  writeFileSync(program, '')
+  assert.equal(unbuiltSource(root), null)
+  const later = Date.now() / 1000 + 100
+  utimesSync(source, later, later)
+  assert.equal(unbuiltSource(root), 'src/net/ip.ts')
+  // What a build does that has found nothing to write.
+  const before = Date.now() / 1000 - 0.01
+  utimesSync(source, before, before)
+  chmodSync(program, 0o755)
+  assert.equal(unbuiltSource(root), null)
+})

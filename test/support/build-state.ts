@@ -1,0 +1,21 @@
+/** Whether dist/ is what the sources compile to: tests of old code must not pass for tests of the new. */
+import { existsSync, readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+
+/** What tsconfig.json includes. */
+const FOLDERS = ['src', 'rig', 'test', 'bench', 'deploy', 'scripts']
+/** `npm run build` makes it executable as its last step, which a build that fails does not reach. */
+const LAST_BUILT = join('dist', 'src', 'main.js')
+
+/** @returns a source file, from `root`, that the last successful build has not seen; null when it has seen all */
+export function unbuiltSource(root: string): string | null {
+  const built = join(root, LAST_BUILT)
+  // Made executable again where it already was, a file changes its ctime only.
+  const builtMs = existsSync(built) ? statSync(built).ctimeMs : 0
+  for (const folder of FOLDERS) {
+    for (const path of readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })) {
+      if (path.endsWith('.ts') && statSync(join(root, folder, path)).mtimeMs > builtMs) return join(folder, path)
+    }
+  }
+  return null
+}

@@ -1,0 +1,7 @@
+/** Runs the test file named by the first argument, for at most as many milliseconds as the second; prints its result as JSON. */
+import { runTestFile } from './test-file.ts'
+
+const [file, timeoutMs] = process.argv.slice(2)
+const never = new Promise<string>(() => {})
+const result = await runTestFile('file', file, Number(timeoutMs), never)
+process.stdout.write(JSON.stringify(result), () => process.exit())

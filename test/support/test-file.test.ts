@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import type { FileResult } from './test-file.ts'
+
+const PROGRAM = fileURLToPath(new URL('./test-file-program.js', import.meta.url))
+/** Starting two processes of Node.js on a busy machine takes a second or two. */
+const ENDED_MS = 30_000
+
+/** The result of a test file with this content. */
+function resultOf(t: TestContext, content: string, timeoutMs = ENDED_MS): FileResult {
+  const folder = mkdtempSync(join(tmpdir(), 'test-file-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const file = join(folder, 'it.test.mjs')
+  writeFileSync(file, `import { test } from 'node:test'; import { Worker } from 'node:worker_threads'\n${content}`)
+  // With it, node:test would take the program for a test.
+  const { NODE_TEST_CONTEXT: _, ...env } = process.env
+  const run = spawnSync(process.execPath, [PROGRAM, file, String(timeoutMs)], {
+    encoding: 'utf8',
+    env,
+    timeout: 2 * ENDED_MS,
+  })
+  assert.equal(run.status, 0, run.stderr)
+  return JSON.parse(run.stdout) as FileResult
+}
+
+test('test file: a thread that a failed test leaves does not keep its file alive', (t) => {
+  const leave = `new Worker('setInterval(() => {}, 1000)', { eval: true })`
+  const { passed, failures } = resultOf(t, `test('a', () => { ${leave}; throw new Error('no') }); test('b', () => {})`)
+  assert.deepEqual(
+    [passed, ...failures.map(({ title, error }) => [title, error.includes('Error: no')])],
+    [1, ['a', true]],
+  )
+})
+
+for (const [what, hang] of [
+  ['waits for ever', 'setInterval(() => {}, 1000); await new Promise(() => {})'],
+  ['loops for ever', 'await new Promise((done) => setTimeout(done, 100)); for (;;);'],
+  ['leaves a thread that loops, and waits', `new Worker('for (;;);', { eval: true }); await new Promise(() => {})`],
+  ['ignores SIGTERM', `process.on('SIGTERM', () => {}); await new Promise((done) => setTimeout(done, 1e9))`],
+]) {
+  test(`test file: one that ${what} is killed, and keeps the counts of what has ended`, (t) => {
+    const { passed, failures } = resultOf(t, `test('a', () => {}); test('b', async () => { ${hang} })`, 2000)
+    assert.equal(passed, 1)
+    assert.match(failures.map(({ error }) => error).join('\n'), /its process was killed: it had not ended after 2 s/)
+  })
+}
+
+test('test file: one without tests has failed', (t) => {
+  assert.deepEqual(
+    resultOf(t, '').failures.map(({ error }) => error),
+    ['the file has no tests'],
+  )
+})

@@ -1,0 +1,125 @@
+/**
+ * One test file in a process of its own. When its tests have ended the process ends, whatever threads and timers a failed
+ * test has left; a process that hangs is killed with all that it has started.
+ */
+import { run } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { inspect } from 'node:util'
+import { killChildren } from '../../rig/process-tree.ts'
+
+/** After its processes are killed, the events of a file end at once, or never. */
+const KILLED_MS = 5000
+/** The output of a failed file is repeated up to this length. */
+const OUTPUT_CHARS = 20_000
+
+interface Failure {
+  title: string
+  /** The error, formatted. */
+  error: string
+}
+
+export interface FileResult {
+  /** Path from test/, without the ending. */
+  name: string
+  passed: number
+  failures: Failure[]
+  /** The reason of each skipped test. */
+  skips: string[]
+  /** What the file's process printed. */
+  output: string
+  seconds: number
+}
+
+const emptyResult = (name: string): FileResult => ({
+  name,
+  passed: 0,
+  failures: [],
+  skips: [],
+  output: '',
+  seconds: 0,
+})
+
+/** One failure that no test reported. */
+export const failedFile = (name: string, error: string): FileResult => ({
+  ...emptyResult(name),
+  failures: [{ title: name, error }],
+})
+
+/**
+ * Runs a compiled test file.
+ *
+ * @param name as the result names it
+ * @param file path of the compiled file
+ * @param timeoutMs a file that takes longer hangs: it is killed, and has failed
+ * @param cancelled resolves with a reason when the file is to be killed earlier
+ */
+export async function runTestFile(
+  name: string,
+  file: string,
+  timeoutMs: number,
+  cancelled: Promise<string>,
+): Promise<FileResult> {
+  const result = emptyResult(name)
+  const start = performance.now()
+  const killed = await killedBefore(file, timeoutMs, cancelled, async () => {
+    const events = run({ files: [file], concurrency: 1, forceExit: true })
+    for await (const event of events) countEvent(result, file, event as unknown as TestEvent)
+  })
+  result.seconds = (performance.now() - start) / 1000
+  if (killed !== null) result.failures.push({ title: name, error: `its process was killed: ${killed}` })
+  if (result.passed + result.failures.length + result.skips.length === 0) {
+    result.failures.push({ title: name, error: 'the file has no tests' })
+  }
+  return result
+}
+
+/**
+ * Waits for a file's run. When it takes too long or is cancelled, the file's processes are killed, whatever signals they
+ * ignore, and the run is given up even where its events do not end then: one file never holds up the others.
+ *
+ * @returns why it was killed; null: it ended by itself
+ */
+async function killedBefore(
+  file: string,
+  timeoutMs: number,
+  cancelled: Promise<string>,
+  work: () => Promise<void>,
+): Promise<string | null> {
+  const working = work()
+  const timer = new AbortController()
+  const late = sleep(timeoutMs, `it had not ended after ${timeoutMs / 1000} s`, { signal: timer.signal })
+  const reason = await Promise.race([working.then(() => null), late.catch(() => null), cancelled])
+  timer.abort()
+  if (reason === null) return null
+  killChildren(file)
+  await Promise.race([working, sleep(KILLED_MS)])
+  return reason
+}
+
+type TestEvent = { type: string; data: Record<string, unknown> }
+
+/** Counts one event of node:test into the result. Events of the file itself are not tests. */
+function countEvent(result: FileResult, path: string, { type, data }: TestEvent): void {
+  if (type === 'test:stdout' || type === 'test:stderr') {
+    if (result.output.length < OUTPUT_CHARS) result.output += String(data['message'])
+    return
+  }
+  if (type !== 'test:pass' && type !== 'test:fail') return
+  const details = data['details'] as { type?: string; error?: Error & { failureType?: string } }
+  const skip = data['skip'] ?? data['todo']
+  const own = data['name'] === path
+  if (type === 'test:fail' && skip === undefined) {
+    if (details.error?.failureType === 'subtestsFailed')
+      result.failures.push({ title: String(data['name']), error: '' })
+    else result.failures.push({ title: own ? result.name : String(data['name']), error: describeError(details.error) })
+  } else if (skip !== undefined && skip !== false) result.skips.push(skip === true ? 'no reason given' : String(skip))
+  else if (!own && details.type !== 'suite') result.passed += 1
+}
+
+/** node:test wraps what was thrown. An assertion's values are in its message already. */
+function describeError(error: Error | undefined): string {
+  const thrown = error?.cause ?? error
+  if (!(thrown instanceof Error)) return String(thrown)
+  // From another process: only the name tells.
+  return thrown.name === 'AssertionError' ? String(thrown.stack) : inspect(thrown, { depth: 8, maxStringLength: 4000 })
+}
