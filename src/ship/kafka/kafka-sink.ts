@@ -218,6 +218,8 @@ export class KafkaSink implements Sink {
     if (partition.inFlight !== batch) return
     const code = answers.find((answer) => answer.partition === partition.id)?.errorCode ?? -1
     if (code === 0) {
+      // A broker that has just started answers, and refuses batches until it leads its partitions again.
+      this.#cluster.reportUp()
       this.#context.ledger.shipped(batch.count, bytes)
       partition.attempts = 0
       this.#batcher.done(partition)
@@ -272,7 +274,6 @@ export class KafkaSink implements Sink {
   }
 
   #reached(leader: number): void {
-    this.#cluster.reportUp()
     if (!this.#failing.delete(leader)) return
     // The broker responds again: send its batches now instead of waiting for their retry.
     for (const partition of this.#batcher.partitions) if (partition.leader === leader) partition.retryAtMs = 0
