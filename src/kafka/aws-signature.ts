@@ -1,5 +1,5 @@
 /**
- * The client's message of the SASL mechanism AWS_MSK_IAM: a signed request to connect, as JSON.
+ * The message that a client sends in the SASL mechanism AWS_MSK_IAM: a signed request to connect, as JSON.
  *
  * Sources: the wire format in the README of aws/aws-msk-iam-auth (Authentication Payload); AWS Signature Version 4 with
  * query parameters, "Create a signed AWS API request" in the IAM User Guide. Pure.
@@ -9,22 +9,22 @@ import { createHash, createHmac } from 'node:crypto'
 export interface AwsCredentials {
   accessKeyId: string
   secretAccessKey: string
-  /** Of temporary credentials; null: long-lived ones. */
+  /** Set for temporary credentials; null for long-lived ones. */
   sessionToken: string | null
 }
 
 export interface SigningRequest {
   host: string
   path: string
-  /** Parameters to be signed beside those of the signature itself. */
+  /** Parameters to sign, without those of the signature itself. */
   query: Readonly<Record<string, string>>
   region: string
   service: string
   credentials: AwsCredentials
-  /** When it is signed. */
+  /** Time of signing. */
   time: Date
   expiresSeconds: number
-  /** Hexadecimal SHA-256 of the body, or what stands for it. */
+  /** Hexadecimal SHA-256 of the body, or a placeholder that the service defines. */
   payloadHash: string
 }
 
@@ -58,7 +58,7 @@ export function presign(request: SigningRequest): Record<string, string> {
   return { ...query, 'X-Amz-Signature': hmac(key, toSign).toString('hex') }
 }
 
-/** The message that authenticates at one broker. @param userAgent names this client in AWS's logs */
+/** The message that authenticates at one broker. @param userAgent this client's name in AWS's logs */
 export function mskIamMessage(
   host: string,
   region: string,

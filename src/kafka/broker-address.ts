@@ -13,15 +13,15 @@ export function parseBroker(broker: string): BrokerAddress {
   return { host, port: Number(broker.slice(colon + 1)) }
 }
 
-/** Ends an IPv6 literal in a name without colons: the form in which Windows writes one in a UNC path. */
+/** Suffix of an IPv6 literal written without colons, the form that Windows uses in UNC paths. */
 const LITERAL_SUFFIX = '.ipv6-literal.net'
 
-/** The address in the form that kafkajs parses, which splits at the first colon. `resolveAlias` undoes it. */
+/** The address in a form that kafkajs can parse: it splits at the first colon. `resolveAlias` reverses it. */
 export function kafkajsBroker(broker: string): string {
   const { host, port } = parseBroker(broker)
   return host.includes(':') ? `${host.replaceAll(':', '-')}${LITERAL_SUFFIX}:${port}` : broker
 }
 
-/** The host to connect to, of one that kafkajs asks for. */
+/** The host to connect to, from the one that kafkajs passes on. */
 export const resolveAlias = (host: string): string =>
   host.endsWith(LITERAL_SUFFIX) ? host.slice(0, -LITERAL_SUFFIX.length).replaceAll('-', ':') : host

@@ -1,4 +1,4 @@
-/** A Kafka client out of the configuration. Used by the shipper, `tail` and `doctor`, each on its own thread. */
+/** Creates Kafka clients from the configuration, for the shipper, `tail` and `doctor`, each on its own thread. */
 import { connect as connectTcp, isIP, type Socket } from 'node:net'
 import { type ConnectionOptions, connect as connectTls } from 'node:tls'
 import { type ISocketFactoryArgs, type KafkaConfig, logLevel } from 'kafkajs'
@@ -17,22 +17,22 @@ const AUTHENTICATION_TIMEOUT_MS = 10_000
 export const REQUEST_TIMEOUT_MS = 15_000
 const KEEP_ALIVE_MS = 30_000
 const MIB = 1024 * 1024
-/** Largest answer to what a producer asks: metadata of 10,000 partitions is 1 MiB. */
+/** Largest answer to a producer's requests: metadata of 10,000 partitions is 1 MiB. */
 const PRODUCER_ANSWER_BYTES = 4 * MIB
 /** Largest answer to a fetch: 8 MiB of records, or one batch that is larger. */
 const CONSUMER_ANSWER_BYTES = 256 * MIB
 
 export interface ClientOptions {
-  /** Receives kafkajs's own warnings and errors; each also reaches the caller, as an error. */
+  /** Receives the warnings and errors that kafkajs logs. Each error also reaches the caller. */
   log(message: string): void
-  /** Whether records are fetched, so that answers may be long. Default: false. */
+  /** Whether records are fetched, which permits long answers. Default: false. */
   reads?: boolean
-  /** How often kafkajs retries. Default: never, because the caller knows better when to retry. */
+  /** How often kafkajs retries. Default: never, because the callers have retry policies of their own. */
   retries?: number
 }
 
 /**
- * Secrets are read from their files now, so a new client has new ones.
+ * Reads the secrets from their files, so that a new client uses their current content.
  *
  * @throws InterceptorError (exit 2) when a file cannot be read or the settings contradict each other
  */
@@ -55,7 +55,7 @@ export function clientFor(settings: KafkaSettings, { log, reads = false, retries
   return createClient(config, openSocket, reads ? CONSUMER_ANSWER_BYTES : PRODUCER_ANSWER_BYTES)
 }
 
-/** As kafkajs opens its sockets, without Nagle's delay for the last part of a request. */
+/** Opens a socket as kafkajs does, and disables Nagle's algorithm, which delays the last part of a request. */
 function openSocket({ host: alias, port, ssl, onConnect }: ISocketFactoryArgs): Socket {
   const host = resolveAlias(alias)
   const socket = ssl
@@ -80,7 +80,7 @@ function tlsOptions(tls: KafkaSettings['tls']): ConnectionOptions | null {
  * Creates the configured topic with the brokers' default partitions and replicas.
  *
  * @param configs the topic's own configuration, by name
- * @returns whether it was created now; false: it exists
+ * @returns true when it was created; false when it already existed
  * @throws kafkajs's errors
  */
 export async function createTopic(

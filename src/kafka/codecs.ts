@@ -1,7 +1,8 @@
 /**
- * Compression codecs of record batches, both ways: what the shipper writes, and what `tail` reads of any producer.
+ * Compression codecs of record batches: compression for the shipper, decompression of any producer's batches for
+ * `tail`.
  *
- * A codec works on the records of a batch as a whole, off this thread. Snappy is written as one raw block, which Kafka's
+ * A codec processes all records of a batch at once, off this thread. Snappy is written as one raw block, which Kafka's
  * readers accept as well as the framed form; LZ4 as a frame (KIP-57).
  */
 import { promisify } from 'node:util'
@@ -11,7 +12,7 @@ import { compressFrame, decompressFrame } from 'lz4-napi'
 import { compress as compressSnappy, uncompress as uncompressSnappy } from 'snappy'
 import { runtimeError, usageError } from '../errors.ts'
 
-// A CommonJS package, of whose names Node.js recognises only some.
+// kafkajs is a CommonJS package, and Node.js detects only some of its named exports.
 const { CompressionCodecs, CompressionTypes } = kafkajs
 
 /** `kafka.compression`. */
@@ -26,7 +27,7 @@ export interface Compressor {
   compress(records: Uint8Array): Promise<Uint8Array>
 }
 
-/** Limit for one decompressed batch: a damaged or hostile one may claim any size. */
+/** Limit of one decompressed batch: a damaged or hostile one may claim any size. */
 const MAX_DECOMPRESSED_BYTES = 256 * 1024 * 1024
 
 type ZstdCall = (
@@ -62,7 +63,7 @@ export function createCompressor(name: Compression): Compressor | null {
   }
 }
 
-/** Makes kafkajs read every compression that Kafka has; its own list is gzip alone. Safe to call again. */
+/** Adds decompression of all of Kafka's codecs to kafkajs, which has only gzip. Idempotent. */
 export function registerCodecs(): void {
   const codec = (decompress: (data: Buffer) => Promise<Buffer>) => () => ({ compress: readOnly, decompress })
   CompressionCodecs[CompressionTypes.GZIP] = codec((data) => gunzip(data, { maxOutputLength: MAX_DECOMPRESSED_BYTES }))
@@ -71,14 +72,14 @@ export function registerCodecs(): void {
   CompressionCodecs[CompressionTypes.ZSTD] = codec(decompressZstd)
 }
 
-/** kafkajs compresses through a codec when it produces, which it never does here. */
+/** kafkajs compresses only when it produces, which it never does here. */
 const readOnly = (): Promise<Buffer> => Promise.reject(new Error('this codec only reads'))
 
-/** What Java's clients put in front of Snappy (xerial): magic, version, compatible version. */
+/** Start of the frame that Java clients write around Snappy (xerial): magic, version, compatible version. */
 const XERIAL_MAGIC = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0x00])
 const XERIAL_HEADER_BYTES = 16
 
-/** Snappy as one raw block, or in xerial's frame: blocks, each behind its length. */
+/** Reads Snappy as one raw block, or in xerial's frame: blocks, each preceded by its length. */
 export async function decompressSnappy(data: Buffer): Promise<Buffer> {
   if (!data.subarray(0, XERIAL_MAGIC.length).equals(XERIAL_MAGIC)) return decompressSnappyBlock(data)
   const blocks: Buffer[] = []
@@ -91,7 +92,7 @@ export async function decompressSnappy(data: Buffer): Promise<Buffer> {
 }
 
 async function decompressSnappyBlock(block: Buffer): Promise<Buffer> {
-  // The block begins with its uncompressed length, which the decoder allocates before it reads on.
+  // The decoder allocates the uncompressed length that the block claims before it reads the block.
   if (snappyLength(block) > MAX_DECOMPRESSED_BYTES) throw new Error('a Snappy block claims an impossible length')
   return (await uncompressSnappy(block, { asBuffer: true })) as Buffer
 }

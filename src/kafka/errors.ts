@@ -1,17 +1,17 @@
 /**
- * What a failed request means for the pairs that wait. Judged by cause and code: kafkajs's own verdict (`retriable`, the
- * class name) calls a broker that is down "NonRetriable" although it comes back.
+ * Classifies failed requests by what has to happen to the waiting pairs. The classification uses causes and codes, not
+ * kafkajs's own (`retriable`, the class name), which calls a broker that is down "NonRetriable" although it may return.
  *
  * Codes: https://kafka.apache.org/protocol#protocol_error_codes
  */
 
 /**
- * - `unreachable`: the broker does not answer; it recovers without us
- * - `badAnswer`: its answer violates the protocol; nothing learnt over this client can be trusted
+ * - `unreachable`: the broker does not answer; retry until it does
+ * - `badAnswer`: its answer violates the protocol; nothing received through this client can be trusted
  * - `staleMetadata`: the partitions' leaders have changed
- * - `temporary`: the broker cannot take this now
+ * - `temporary`: the broker cannot accept the request now
  * - `invalidRecord`: the broker will never accept at least one of these records
- * - `tooLarge`: as invalidRecord, for the size of a record or of the whole batch
+ * - `tooLarge`: the same, because of the size of a record or of the whole batch
  * - `refused`: credentials, permissions or settings; a person must act, so retry slowly
  * - `missingTopic`: the topic does not exist
  */
@@ -26,7 +26,9 @@ export type KafkaFailure =
   | 'missingTopic'
 
 export const OFFSET_OUT_OF_RANGE = 1
-/** A batch whose checksum is wrong and, below Produce v8, also what a record the topic does not permit is answered with. */
+/**
+ * The checksum of a batch is wrong. Below Produce v8 it is also the answer to a record that the topic does not permit.
+ */
 export const CORRUPT_MESSAGE = 2
 export const INVALID_RECORD = 87
 
@@ -56,14 +58,14 @@ const FAILURE_BY_CODE: ReadonlyMap<number, KafkaFailure> = new Map<number, Kafka
 
 const BAD_ANSWER = 'BAD_ANSWER'
 
-/** Bytes from a broker's port that no broker sends: a length out of bounds, an answer to no request. */
+/** The broker's port sent bytes that no broker sends: a length out of bounds, an answer to no request. */
 export class BadAnswerError extends Error {
   override readonly name = 'BadAnswerError'
-  /** kafkajs passes on the code of a socket's error, not the error. */
+  /** From a socket's error, kafkajs keeps only the code. */
   readonly code = BAD_ANSWER
 }
 
-/** Authentication cannot succeed, by the broker's word or before it was asked. */
+/** Authentication cannot succeed: the broker refused it, or the credentials are unusable. */
 export class RefusedError extends Error {
   override readonly name = 'RefusedError'
 }
@@ -71,7 +73,7 @@ export class RefusedError extends Error {
 /** The failure behind an error code of an answer; not for 0, which is success. */
 export const failureOfCode = (code: number): KafkaFailure => FAILURE_BY_CODE.get(code) ?? 'temporary'
 
-/** What kafkajs's errors may carry. */
+/** Properties that kafkajs's errors may have. */
 interface Details {
   name?: unknown
   code?: unknown
@@ -90,7 +92,7 @@ export function codeOf(error: unknown): number | null {
   return null
 }
 
-/** The failure behind anything thrown on the way to a broker. */
+/** The failure behind anything that a request to a broker throws. */
 export function failureOf(error: unknown): KafkaFailure {
   const code = codeOf(error)
   if (code !== null) return failureOfCode(code)
@@ -102,10 +104,10 @@ export function failureOf(error: unknown): KafkaFailure {
   return 'unreachable'
 }
 
-/** An error without a code of Kafka's that only an answer out of order explains. */
+/** An error without a protocol code that only an invalid answer explains. */
 const isBadAnswer = (error: Error & Details): boolean =>
   error.code === BAD_ANSWER ||
-  // What Buffer and Array throw in kafkajs's decoders where an answer is shorter or longer than it claims.
+  // Thrown by Buffer and Array in kafkajs's decoders when an answer is shorter or longer than it claims.
   error instanceof RangeError ||
   error instanceof TypeError ||
   error.name === 'KafkaJSServerDoesNotSupportApiKey'
@@ -117,7 +119,7 @@ const isRefusal = ({ name, code, message }: Error & Details): boolean =>
   (typeof code === 'string' && /CERT|^ERR_TLS|^ERR_SSL|^ERR_OSSL|^UNABLE_TO/.test(code)) ||
   /certificate/i.test(message)
 
-/** The innermost text of a failure, which says most, in one line. */
+/** The text of a failure's innermost cause, which is the most specific, in one line. */
 export function failureText(error: unknown): string {
   let text = String(error)
   for (const { message } of causesOf(error)) if (message !== '') text = message

@@ -1,36 +1,36 @@
 /**
- * Cuts what a broker sends into whole frames: a length of four bytes, big-endian, then as many bytes
- * (https://kafka.apache.org/protocol#protocol_common). One reader per connection, so that half a frame of a connection
- * that broke never meets the bytes of its successor. Pure.
+ * Splits a broker's byte stream into frames: a length of four bytes, big-endian, then as many bytes
+ * (https://kafka.apache.org/protocol#protocol_common). Each connection has its own reader, so that half a frame of a
+ * broken connection is never joined to bytes of the next one. Pure.
  */
 import { BadAnswerError } from './errors.ts'
 
 const LENGTH_BYTES = 4
 /** Each answer begins with the correlation id of its request. */
 const MIN_BODY_BYTES = 4
-/** TLS records that a TLS port may answer plain bytes with (RFC 8446 §5.1): alert and handshake, version 3. */
+/** Start of the TLS records with which a TLS port answers plaintext (RFC 8446 §5.1): alert and handshake, version 3. */
 const TLS_RECORDS: readonly number[] = [0x1503, 0x1603]
 
 const NOTHING: Buffer = Buffer.alloc(0)
 
 export class FrameReader {
   readonly #maxBytes: number
-  /** The first bytes of a length that is not complete yet. */
+  /** The first bytes of an incomplete length. */
   #start = NOTHING
-  /** The frame being received, and how much of it is there; null between frames. */
+  /** The incomplete frame, and how many of its bytes were received; null between frames. */
   #frame: Buffer | null = null
   #filled = 0
 
-  /** @param maxBytes largest frame to accept: more than that is never held */
+  /** @param maxBytes largest frame to accept, and so the most memory that a reader holds */
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes
   }
 
   /**
-   * Adds what was received.
+   * Adds received bytes.
    *
-   * @returns the frames that are complete now, each with its length in front
-   * @throws BadAnswerError for a length no answer has; the reader is of no use afterwards
+   * @returns the frames that they complete, each with its length in front
+   * @throws BadAnswerError for an impossible length; the reader must not be used afterwards
    */
   push(chunk: Buffer): Buffer[] {
     const frames: Buffer[] = []

@@ -1,6 +1,6 @@
 /**
- * kafkajs 2.2.4 is the last release there is. What of it fails against brokers that are slow, short-lived or hostile is
- * repaired here, in place, once per thread. With kafkajs-wire.ts this is all that knows kafkajs from the inside.
+ * Repairs to kafkajs 2.2.4, its last release, for brokers that are slow, short-lived or hostile. They are applied in
+ * place, once per thread. Only this file and kafkajs-wire.ts depend on kafkajs's internals.
  *
  * `test/kafka/kafkajs-wire.test.ts` fails when something this relies on has moved.
  */
@@ -14,7 +14,7 @@ const require = createRequire(import.meta.url)
 
 /** A broker may ask a client to pause (KIP-219), within its quota window; a damaged answer may ask for weeks. */
 const MAX_THROTTLE_MS = 15_000
-/** Of a session's lifetime, what may pass before a client authenticates again; Java's client waits for 85 to 95 %. */
+/** Share of a session's lifetime after which a client authenticates again; Java's client waits for 85 to 95 %. */
 const SESSION_SHARE = 0.8
 
 let repaired = false
@@ -38,12 +38,12 @@ interface RequestQueue {
 }
 
 /**
- * - After every answer it sets a timer with a negative delay, which fires at once and sets the next: a connection that
- *   has once answered wakes a thousand times a second (kafkajs#1751). The timer is needed only while requests wait for a
- *   throttle to pass.
- * - It believes any throttle.
- * - An answer to no request is ignored. It shows that the two sides disagree, so the connection must end: the request
- *   that was meant waits for its timeout otherwise.
+ * - After every answer kafkajs sets a timer with a negative delay, which fires at once and sets the next one, so that
+ *   the connection wakes a thousand times a second (kafkajs#1751). The timer is needed only while requests wait for the end
+ *   of a throttle.
+ * - kafkajs obeys a throttle of any length.
+ * - kafkajs ignores an answer to no request. Such an answer means that the two sides disagree, and the request it was
+ *   meant for would wait for its timeout, so the connection must end.
  */
 function repairRequestQueue(): void {
   const { prototype } = require('kafkajs/src/network/requestQueue/index.js') as { prototype: RequestQueue }
@@ -61,7 +61,7 @@ function repairRequestQueue(): void {
 }
 
 interface Connection {
-  /** As `process.hrtime` answers it; null: not authenticated. */
+  /** As returned by `process.hrtime`; null: not authenticated. */
   readonly authenticatedAt: [number, number] | null
   /** Milliseconds, a Long; 0: unlimited. */
   readonly sessionLifetime: { toString(): string }
@@ -69,8 +69,8 @@ interface Connection {
 }
 
 /**
- * It authenticates again ten seconds before a session ends, so that a shorter session (`connections.max.reauth.ms`, or a
- * token that expires soon) has ended when it begins, and no request is ever sent.
+ * kafkajs authenticates again ten seconds before a session ends. A shorter session (`connections.max.reauth.ms`, or a
+ * token that expires soon) would count as ended from its start, and no request would ever be sent.
  */
 function repairSessions(): void {
   const { prototype } = require('kafkajs/src/network/connection.js') as { prototype: Connection }
@@ -95,8 +95,9 @@ interface Decoder {
 }
 
 /**
- * It believes lengths: a negative one moves it backwards, so that an array may never end, and one past the end reads
- * zeros. Every step must now move forwards and stay within the answer. Arrays are bounded by their elements then.
+ * kafkajs's decoder trusts lengths: a negative one moves it backwards, so that decoding an array may never end, and one
+ * past the end reads zeros. With this repair each step must move forwards and stay within the answer, which also bounds
+ * arrays by their elements.
  */
 function repairDecoder(): void {
   const { prototype } = require('kafkajs/src/protocol/decoder.js') as { prototype: Decoder }
@@ -119,8 +120,8 @@ interface PartitionMetadata {
 }
 
 /**
- * One partition without a leader makes it refuse the metadata of the whole topic. Such a partition is one without a
- * leader, no more. Version 6 is what it speaks with every broker that knows Produce v7.
+ * kafkajs refuses the metadata of a whole topic when one partition has no leader. With this repair only that partition
+ * has none. Version 6 is the one that kafkajs uses with every broker that supports Produce v7.
  */
 function repairMetadata(): void {
   const response = require('kafkajs/src/protocol/requests/metadata/v6/response.js') as {
@@ -138,9 +139,9 @@ function repairMetadata(): void {
 }
 
 /**
- * Has a socket hand whole frames to its listeners. kafkajs's own reader keeps half a frame when its connection breaks,
- * and reads the next connection's bytes as the rest of it; and it waits for as many bytes as the first four announce.
- * What its listener throws on the way ends the connection, not the thread.
+ * Makes a socket deliver whole frames to its listeners. kafkajs's own reader keeps half a frame when its connection
+ * breaks, reads the next connection's bytes as the rest of it, and waits for as many bytes as any length announces.
+ * An exception of the listener ends the connection and not the thread.
  *
  * @param maxFrameBytes largest answer to accept
  * @param onFrame called for each, before the listener

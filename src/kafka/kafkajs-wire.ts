@@ -1,12 +1,12 @@
 /**
- * A connected Kafka cluster and one topic of it, on the inside of kafkajs (2.2.4, pinned): its cluster, broker connections
- * and request queue.
+ * A connected Kafka cluster and one topic of it, built on internals of kafkajs (2.2.4, pinned): its cluster, broker
+ * connections and request queue.
  *
- * kafkajs finds brokers, speaks TLS and SASL, keeps metadata and matches answers to requests. Its own way of encoding and
- * sending records costs ten times the CPU (docs/architecture.md), so a produce request's bytes go straight to the socket
- * of kafkajs's connection, entered in kafkajs's request queue like one of its own.
+ * kafkajs finds brokers, speaks TLS and SASL, keeps metadata and matches answers to requests. Producing through kafkajs
+ * costs ten times the CPU (docs/architecture.md), so produce requests are encoded here and written to the socket of
+ * kafkajs's connection, with an entry in kafkajs's request queue as for its own requests.
  *
- * `test/kafka/kafkajs-wire.test.ts` fails when something this relies on has moved.
+ * `test/kafka/kafkajs-wire.test.ts` fails when an internal that this relies on has changed.
  */
 import { createRequire } from 'node:module'
 import type { Socket } from 'node:net'
@@ -20,7 +20,7 @@ const require = createRequire(import.meta.url)
 /** Short enough to notice added partitions within minutes. */
 const METADATA_MAX_AGE_MS = 60_000
 
-/** As kafkajs's consumers ask for. */
+/** Limits of a fetch, as in kafkajs's consumers. */
 const FETCH_BYTES = 8 * 1024 * 1024
 const FETCH_PARTITION_BYTES = 1024 * 1024
 const READ_COMMITTED = 1
@@ -107,13 +107,13 @@ export interface PartitionAnswer {
   errorCode: number
 }
 
-/** A place in a partition. */
+/** An offset in a partition. */
 export interface Position {
   partition: number
   offset: number
 }
 
-/** One record read back. */
+/** One fetched record. */
 export interface TopicRecord extends Position {
   /** CreateTime, milliseconds since the Unix epoch. */
   timestampMs: number
@@ -122,14 +122,17 @@ export interface TopicRecord extends Position {
   contentType: string | null
 }
 
-/** How far a client has come, at best: a connection stands (with TLS: secured), an answer was read on one. */
+/** How far a client got: it established a connection (with TLS: a secure one), or it read an answer. */
 export type Reached = 'nothing' | 'connection' | 'answer'
 
-/** A client of kafkajs with its connections in our hands. */
+/** A client of kafkajs whose connections can be closed at once. */
 export interface Client {
   readonly kafka: Kafka
   readonly reached: Reached
-  /** Ends every connection, also those being made; kafkajs's own way waits for answers. Nothing works afterwards. */
+  /**
+   * Ends every connection, also those being established, whereas kafkajs's own methods wait for answers. The client is
+   * unusable afterwards.
+   */
   close(): void
 }
 
@@ -143,7 +146,7 @@ export function createClient(config: KafkaConfig, openSocket: ISocketFactory, ma
   const sockets = new Set<Socket>()
   let closed = false
   let reached: Reached = 'nothing'
-  // With an error, because kafkajs rejects the requests in flight and stops its timers only then.
+  // Only on an error does kafkajs reject the requests in flight and stop its timers.
   const end = (socket: Socket): Socket => socket.destroy(new Error('this client was closed'))
   const socketFactory: ISocketFactory = (where) => {
     const onConnect = (): void => {
@@ -172,8 +175,8 @@ export function createClient(config: KafkaConfig, openSocket: ISocketFactory, ma
 }
 
 /**
- * One connected cluster and one topic of it. After a failure to reach any broker, or a bad answer, close it and make
- * another: it keeps what it was told.
+ * One connected cluster and one topic of it. It caches metadata: close it and create another one after a bad answer, or
+ * when no broker is reachable.
  */
 export class KafkaWire {
   readonly #internals: Internals
@@ -194,7 +197,7 @@ export class KafkaWire {
   }
 
   /**
-   * Asks the cluster for the topic's partitions, connecting first where that is needed.
+   * Requests the topic's partitions, after connecting to the cluster where necessary.
    *
    * @returns each partition's leader, by partition; −1 where there is none now
    * @throws kafkajs's errors; errors.ts has their meaning
@@ -207,10 +210,10 @@ export class KafkaWire {
   }
 
   /**
-   * The topic's effective `max.message.bytes`, which a topic without a value of its own has from its brokers.
+   * The topic's effective `max.message.bytes`: its own, or the brokers' default.
    *
-   * @param nodeId any broker @returns null where it is not answered
-   * @throws kafkajs's errors, among them that this user may not describe the topic's configuration
+   * @param nodeId any broker @returns null where the answer lacks it
+   * @throws kafkajs's errors, among them the one for a user that lacks DescribeConfigs on the topic
    */
   async maxMessageBytes(nodeId: number): Promise<number | null> {
     const broker = await this.#cluster.findBroker({ nodeId })
@@ -224,8 +227,8 @@ export class KafkaWire {
   /**
    * Sends one request to a broker. The batches' bytes must stay as they are until the promise settles.
    *
-   * @returns an answer for each partition; for acks 0 once the bytes have left, all without error
-   * @throws when the broker could not be reached or did not answer: whether it took the batches is unknown
+   * @returns an answer for each partition; with acks 0, success for all of them once the bytes are written
+   * @throws when the broker was unreachable or did not answer: it may have accepted the batches nevertheless
    */
   async produce(nodeId: number, request: ProduceRequest): Promise<PartitionAnswer[]> {
     const broker = await this.#cluster.findBroker({ nodeId })
@@ -240,9 +243,10 @@ export class KafkaWire {
   }
 
   /**
-   * Where each partition begins, ends, or has its first record of a time or later (its end when there is none).
+   * Finds an offset in each partition: its beginning, its end, or its first record at or after a time (its end when
+   * there is none).
    *
-   * @param at a time in milliseconds since the Unix epoch @returns offsets by partition, of those that have a leader
+   * @param at a time is in milliseconds since the Unix epoch @returns offsets by partition, of those that have a leader
    */
   async offsets(at: 'beginning' | 'end' | number, partitions: readonly number[]): Promise<Map<number, number>> {
     const where = typeof at === 'number' ? { fromTimestamp: at } : { fromBeginning: at === 'beginning' }
@@ -256,9 +260,9 @@ export class KafkaWire {
   }
 
   /**
-   * Reads on from some places, all led by one broker.
+   * Fetches records from positions in partitions that one broker leads.
    *
-   * @param maxWaitMs how long the broker may wait for records to come @returns records in the order of each partition
+   * @param maxWaitMs how long the broker may wait for new records @returns records in the order of each partition
    */
   async fetch(nodeId: number, positions: readonly Position[], maxWaitMs: number): Promise<TopicRecord[]> {
     const broker = await this.#cluster.findBroker({ nodeId })
@@ -293,7 +297,7 @@ export class KafkaWire {
       if (!connection.isConnected()) throw new Error('the connection to the broker was closed')
       const fail = (error: Error): void => {
         reject(error)
-        // kafkajs leaves a connection open that has stopped answering; whatever comes next needs a new one.
+        // kafkajs keeps a connection open that has stopped answering; later requests need a new one.
         if (error.name === 'KafkaJSRequestTimeoutError') connection.socket.destroy(error)
       }
       const entry: QueueEntry = {
@@ -319,7 +323,7 @@ export class KafkaWire {
   }
 }
 
-/** Partitions are numbered from 0 without holes; anything else is no metadata, whatever its size. */
+/** Partitions are numbered from 0 without holes; any other numbers mean a bad answer. */
 function leadersByPartition(partitions: readonly { partitionId: number; leader: number }[]): number[] {
   const leaders = new Array<number>(partitions.length).fill(-1)
   const known = new Set<number>()
@@ -345,7 +349,7 @@ function topicRecord(partition: number, message: FetchedMessage): TopicRecord {
   }
 }
 
-/** Loads what is used of kafkajs's inside. @throws when it is not where it was */
+/** Loads the internals of kafkajs that are used here. @throws when one is missing */
 export function internals(): Internals {
   const response = require('kafkajs/src/protocol/requests/produce/v7/response.js') as {
     decode(payload: Buffer): Promise<ProduceAnswer>

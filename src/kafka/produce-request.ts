@@ -1,6 +1,8 @@
-/** The one request that is encoded here and not by kafkajs, whose way costs ten times the CPU (docs/architecture.md). */
+/**
+ * Encodes produce requests, the only ones not left to kafkajs, which needs ten times the CPU (docs/architecture.md).
+ */
 
-/** The API key of Produce, and the version whose layout this is: Kafka 2.1 and later, the first with zstd (KIP-110). */
+/** API key and version of the request: v7 is the first with zstd (KIP-110), and Kafka 2.1 and later support it. */
 export const PRODUCE = 0
 export const PRODUCE_VERSION = 7
 
@@ -11,7 +13,7 @@ export interface ProduceRequest {
 }
 
 /**
- * A produce request, version 7, in chunks to be written one after the other: size · header (api key, version,
+ * Encodes a produce request, version 7, as chunks to be written one after the other: size · header (api key, version,
  * correlation id, client id) · no transactional id · acks · timeout · one topic · for each partition its number, its
  * batch's size and its batch. https://kafka.apache.org/protocol#The_Messages_Produce
  *

@@ -1,6 +1,6 @@
 /**
- * Kafka record batches, format v2 (magic 2; KIP-98, KIP-82; kafka.apache.org/documentation/#recordbatch), laid straight
- * from a pair's bytes into a reused buffer. Pure: no network, no clock.
+ * Kafka record batches, format v2 (magic 2; KIP-98, KIP-82; kafka.apache.org/documentation/#recordbatch), encoded from
+ * a pair's bytes into a reused buffer. Pure: no network, no clock.
  *
  *      0 baseOffset i64 = 0          21 attributes i16 (bits 0–2: compression)     43 producerId i64 = −1
  *      8 batchLength i32 (from 12)   23 lastOffsetDelta i32                        51 producerEpoch i16 = −1
@@ -21,7 +21,7 @@ const LENGTH_FROM = 12
 const CRC_AT = 17
 const ATTRIBUTES_AT = 21
 const MAGIC = 2
-/** More than a record takes beside its key, value and headers: five varints of at most 5 bytes, one byte of attributes. */
+/** Bound of a record's bytes beside key, value and headers: five varints of at most 5 bytes, one byte of attributes. */
 const RECORD_FRAMING_BYTES = 32
 const INITIAL_BYTES = 16 * 1024
 
@@ -34,7 +34,7 @@ export function varintBytes(value: number): number {
   return zigzag < 0x10000000 ? 4 : 5
 }
 
-/** Lays `value` (int32) as a zigzag varint at `at`. @returns the offset behind it */
+/** Writes `value` (int32) as a zigzag varint at `at`. @returns the offset behind it */
 export function writeVarint(bytes: Uint8Array, at: number, value: number): number {
   let zigzag = ((value << 1) ^ (value >> 31)) >>> 0
   let end = at
@@ -47,7 +47,7 @@ export function writeVarint(bytes: Uint8Array, at: number, value: number): numbe
   return end + 1
 }
 
-/** Reads a zigzag varint at `at`; its length is `varintBytes` of the answer. */
+/** Reads a zigzag varint at `at`; its length is `varintBytes` of the result. */
 export function readVarint(bytes: Uint8Array, at: number): number {
   let zigzag = 0
   for (let shift = 0, end = at; ; shift += 7, end += 1) {
@@ -57,14 +57,14 @@ export function readVarint(bytes: Uint8Array, at: number): number {
   return (zigzag >>> 1) ^ -(zigzag & 1)
 }
 
-/** The records of one batch, growing in a buffer of their own. */
+/** The records of one batch, in a buffer that grows with them. */
 export class RecordBatch {
   count = 0
-  /** Bytes laid, batch header included. */
+  /** Bytes used, batch header included. */
   size = BATCH_HEADER_BYTES
-  /** What its pairs count for in the buffer: kept by whoever adds them, halved with the batch. */
+  /** Bytes that its pairs count for in the shipper's buffer: set by the caller, divided when the batch is split. */
   heldBytes = 0
-  /** When the oldest and the newest of its pairs arrived, on the shipper's clock. */
+  /** Arrival times of the oldest and the newest pair, on the shipper's clock. */
   oldestMs = 0
   newestMs = 0
   #bytes: Uint8Array
@@ -81,7 +81,7 @@ export class RecordBatch {
     return this.#bytes.length
   }
 
-  /** Forgets its records and keeps its memory. */
+  /** Removes all records and keeps the memory. */
   clear(): void {
     this.count = 0
     this.size = BATCH_HEADER_BYTES
@@ -93,7 +93,7 @@ export class RecordBatch {
    *
    * @param value,start,length the value's bytes, copied
    * @param key null: a record without key
-   * @param headers the headers as laid, count in front, copied
+   * @param headers the encoded headers with their count in front, copied
    * @param timestampMs the record's CreateTime, wall clock
    * @param arrivedMs when the pair arrived, on the shipper's clock
    */
@@ -140,28 +140,28 @@ export class RecordBatch {
     return this.#bytes.subarray(BATCH_HEADER_BYTES, this.size)
   }
 
-  /** Completes the header. @returns the whole batch, uncompressed; valid until it changes */
+  /** Writes the batch header. @returns the whole batch, uncompressed; valid until the batch changes */
   seal(): Uint8Array {
     const whole = this.#bytes.subarray(0, this.size)
-    this.#layHeader(this.#view, 0, this.size)
+    this.#writeHeader(this.#view, 0, this.size)
     this.#view.setUint32(CRC_AT, crc32c(whole.subarray(ATTRIBUTES_AT)))
     return whole
   }
 
   /**
-   * As `seal`, with its records compressed.
+   * Like `seal`, for compressed records.
    *
-   * @param attributes the codec's number (compress.ts) @returns a new header; `compressed` follows it
+   * @param attributes the codec's number (codecs.ts) @returns the batch header, to be followed by `compressed`
    */
   sealCompressed(compressed: Uint8Array, attributes: number): Uint8Array {
     const header = new Uint8Array(BATCH_HEADER_BYTES)
     const view = new DataView(header.buffer)
-    this.#layHeader(view, attributes, BATCH_HEADER_BYTES + compressed.length)
+    this.#writeHeader(view, attributes, BATCH_HEADER_BYTES + compressed.length)
     view.setUint32(CRC_AT, crc32c(compressed, crc32c(header.subarray(ATTRIBUTES_AT))))
     return header
   }
 
-  /** Moves the newer half of at least two records to a batch of its own, which is returned. */
+  /** Moves the newer half of its records, at least two, to a new batch. @returns the new batch */
   split(): RecordBatch {
     const keep = this.count >> 1
     let at = BATCH_HEADER_BYTES
@@ -189,7 +189,10 @@ export class RecordBatch {
     return at + varintBytes(length) + length
   }
 
-  /** Copies a record of another batch with the same base timestamp; its offset delta changes, and so its length may. */
+  /**
+   * Copies a record of another batch with the same base timestamp. Its offset delta changes, which may change its
+   * length.
+   */
   #adopt(source: Uint8Array, from: number): void {
     const length = readVarint(source, from)
     const body = from + varintBytes(length)
@@ -208,7 +211,7 @@ export class RecordBatch {
     this.count += 1
   }
 
-  #layHeader(view: DataView, attributes: number, size: number): void {
+  #writeHeader(view: DataView, attributes: number, size: number): void {
     view.setBigInt64(0, 0n)
     view.setInt32(8, size - LENGTH_FROM)
     view.setInt32(12, -1)

@@ -1,6 +1,6 @@
 /**
- * Authentication to the brokers. Passwords are read when a client is made; tokens and temporary credentials each time
- * that a connection authenticates, as they are short-lived.
+ * Authentication to the brokers. Passwords are read when a client is created; tokens and temporary credentials are
+ * short-lived, so they are read each time that a connection authenticates.
  */
 import type { AuthenticationProviderArgs, Mechanism, SASLOptions } from 'kafkajs'
 import type { Config } from '../config/schema.ts'
@@ -14,7 +14,7 @@ type SaslSettings = Config['kafka']['sasl']
 const SEPARATOR = '\x01'
 const USER_AGENT = 'interceptor'
 
-/** What kafkajs is to authenticate with; null: nothing. @throws InterceptorError (exit 2) */
+/** kafkajs's authentication options; null: no authentication. @throws InterceptorError (exit 2) */
 export function saslOptions(settings: SaslSettings): SASLOptions | Mechanism | null {
   const { mechanism, username, passwordFile } = settings
   switch (mechanism) {
@@ -56,7 +56,7 @@ const awsMskIam = (settings: SaslSettings, { host, saslAuthenticate }: Authentic
   },
 })
 
-/** One message and its answer, both behind a length of four bytes, as kafkajs wants them. */
+/** Sends one message and returns the answer; kafkajs expects both to be preceded by a length of four bytes. */
 async function exchange(
   saslAuthenticate: AuthenticationProviderArgs['saslAuthenticate'],
   message: string,
@@ -73,8 +73,8 @@ async function exchange(
 }
 
 /**
- * Of `tokenFile` or `tokenCommand` in the form that AWS's `credential_process` prints (Configuration and credential file
- * settings of the AWS CLI), else of the environment.
+ * Reads AWS credentials from `tokenFile` or `tokenCommand`, in the format of AWS's `credential_process` (Configuration
+ * and credential file settings of the AWS CLI), else from the environment.
  *
  * @throws RefusedError
  */
@@ -90,17 +90,17 @@ async function awsCredentials(settings: SaslSettings): Promise<AwsCredentials> {
   return parseCredentials(await readToken(settings))
 }
 
-/** @throws RefusedError, whose message holds nothing of the text */
+/** @throws RefusedError, whose message quotes nothing of the text */
 export function parseCredentials(text: string): AwsCredentials {
   let fields: Record<string, unknown> = {}
   try {
     fields = JSON.parse(text) as Record<string, unknown>
   } catch {
-    // Not JSON: reported below, without the parser's message, which quotes the text.
+    // Text that is not JSON is reported below, without the parser's message, which quotes it.
   }
   const { AccessKeyId: accessKeyId, SecretAccessKey: secretAccessKey, SessionToken: session } = fields ?? {}
   if (typeof accessKeyId !== 'string' || typeof secretAccessKey !== 'string') {
-    throw new RefusedError('the AWS credentials are no JSON object with AccessKeyId and SecretAccessKey')
+    throw new RefusedError('the AWS credentials are not a JSON object with AccessKeyId and SecretAccessKey')
   }
   return { accessKeyId, secretAccessKey, sessionToken: typeof session === 'string' ? session : null }
 }

@@ -1,4 +1,4 @@
-/** What the configuration names but does not hold: certificates, passwords, and short-lived tokens and credentials. */
+/** Reads what the configuration refers to: certificates, passwords, and short-lived tokens and credentials. */
 import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
@@ -6,13 +6,13 @@ import type { Config } from '../config/schema.ts'
 import { fileErrorText, usageError } from '../errors.ts'
 import { RefusedError } from './errors.ts'
 
-/** A command that has not ended by then is killed. */
+/** A command that runs longer is killed. */
 const COMMAND_MS = 8_000
 const MAX_BYTES = 64 * 1024
 
 type TokenSettings = Pick<Config['kafka']['sasl'], 'tokenFile' | 'tokenCommand'>
 
-/** @param key the configuration's, for the message @throws InterceptorError (exit 2) */
+/** @param key the configuration key, for the error message @throws InterceptorError (exit 2) */
 export function readSetting(key: string, path: string): string {
   try {
     return readFileSync(path, 'utf8')
@@ -22,10 +22,10 @@ export function readSetting(key: string, path: string): string {
 }
 
 /**
- * Reads the token's file, or runs its command, now.
+ * Reads the token's file or runs its command.
  *
- * @returns what it holds or prints, without white space around it
- * @throws RefusedError that names the source, and nothing of its content
+ * @returns the file's content or the command's output, without surrounding white space
+ * @throws RefusedError that names the source and quotes nothing of its content
  */
 export async function readToken({ tokenFile, tokenCommand }: TokenSettings): Promise<string> {
   const token = tokenFile === '' ? await runCommand(tokenCommand) : await readFileOf(tokenFile)
@@ -44,7 +44,7 @@ async function readFileOf(path: string): Promise<string> {
   }
 }
 
-/** Several connections authenticate at once; a command that asks a server for a token need not run for each. */
+/** Running commands by their words: connections that authenticate at the same time share one run. */
 const running = new Map<string, Promise<string>>()
 
 function runCommand(command: readonly string[]): Promise<string> {
@@ -66,7 +66,7 @@ function run([program, ...args]: readonly string[]): Promise<string> {
   })
 }
 
-/** Node.js's own message repeats the whole command line. */
+/** Replaces Node.js's own message, which repeats the whole command line. */
 function commandFailure(
   { code, killed, message }: Error & { code?: unknown; killed?: boolean },
   stderr: string,

@@ -1,4 +1,4 @@
-/** Ways to reach and to authenticate at a real Kafka, and what is said where the port wants another one. */
+/** Ways to connect and authenticate to a real Kafka, and the errors where the port requires another one. */
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
@@ -20,7 +20,7 @@ const SESSION_MS = 3_000
 
 const hasIpv6 = Object.values(networkInterfaces()).some((all) => all?.some(({ address }) => address === '::1'))
 
-/** Every listener of the broker: those of KafkaBroker, bearer tokens, an IPv6 literal, SASL without TLS. */
+/** The broker's listeners: those of KafkaBroker, bearer tokens, an IPv6 literal, SASL without TLS. */
 function properties(): string[] {
   const listeners = [
     `PLAINTEXT://127.0.0.1:${PORT}`,
@@ -90,7 +90,7 @@ suite('reaching a real Kafka', { skip: needsKafka() }, () => {
     assertOrderPerKey(readTopic(broker, topic), number)
   }
 
-  test('kafka: sessions shorter than ten seconds ship, and authenticate again in mid-flow', async () => {
+  test('kafka: ships over sessions shorter than ten seconds and reauthenticates meanwhile', async () => {
     const mechanism = 'scram-sha-512'
     const kafka = {
       brokers: [broker.saslSsl],
@@ -100,7 +100,7 @@ suite('reaching a real Kafka', { skip: needsKafka() }, () => {
     await shipForSessions('short-sessions', kafka)
   })
 
-  test('kafka: OAUTHBEARER with a token that is renewed in its file', async () => {
+  test('kafka: authenticates with OAUTHBEARER and a token renewed in its file', async () => {
     const tokenFile = file('token', bearerToken(4))
     const renewing = setInterval(() => writeFileSync(tokenFile, bearerToken(4)), 1_000)
     try {
@@ -110,7 +110,7 @@ suite('reaching a real Kafka', { skip: needsKafka() }, () => {
     }
   })
 
-  test('kafka: OAUTHBEARER with a token from a command', async () => {
+  test('kafka: authenticates with OAUTHBEARER and a token from a command', async () => {
     const program = `const claims = { sub: 'agent', iat: Date.now() / 1000 | 0, exp: (Date.now() / 1000 | 0) + 60 }
       const encode = (value) => Buffer.from(JSON.stringify(value)).toString('base64url')
       console.log(encode({ alg: 'none' }) + '.' + encode(claims) + '.')`
@@ -122,7 +122,7 @@ suite('reaching a real Kafka', { skip: needsKafka() }, () => {
     assert.equal(run.counter('shipped'), 1)
   })
 
-  test('kafka: a token that the broker refuses is reported with its answer, and replaced once the file is', async () => {
+  test('kafka: a refused token is reported with the broker’s answer, and replaced once the file changes', async () => {
     const tokenFile = file('expired', bearerToken(-60))
     const kafka = { brokers: [OAUTH], sasl: sasl({ mechanism: 'oauthbearer', tokenFile }) }
     const run = shipTo(configFor(broker, 'bearer-refused', { kafka }))
@@ -135,7 +135,7 @@ suite('reaching a real Kafka', { skip: needsKafka() }, () => {
     await run.finish()
   })
 
-  test('kafka: MSK IAM at a broker that does not have it is refused', async () => {
+  test('kafka: MSK IAM is refused by a broker without it', async () => {
     const tokenFile = file('credentials', '{"AccessKeyId":"a","SecretAccessKey":"b"}')
     const settings = sasl({ mechanism: 'aws-msk-iam', tokenFile, awsRegion: 'eu-west-1' })
     const config = configFor(broker, 'msk', { kafka: { brokers: [SASL_PLAIN], sasl: settings } })
@@ -143,7 +143,9 @@ suite('reaching a real Kafka', { skip: needsKafka() }, () => {
     assert.match(last.found, /SASL mechanism/)
   })
 
-  test('kafka: a broker at an IPv6 address', { skip: hasIpv6 ? false : 'this machine has no IPv6' }, async () => {
+  test('kafka: connects to a broker at an IPv6 address', {
+    skip: hasIpv6 ? false : 'this machine has no IPv6',
+  }, async () => {
     const config = configFor(broker, 'ipv6', { kafka: { brokers: [IPV6] } })
     const run = shipTo(config)
     await run.put(1)
@@ -162,7 +164,7 @@ suite('reaching a real Kafka', { skip: needsKafka() }, () => {
     return last
   }
 
-  /** What the doctor says of a way to connect, and what a run logs of it. */
+  /** The doctor's answer to a way to connect, and a run's log of it. */
   async function reports(kafka: Partial<Config['kafka']>): Promise<string[]> {
     const config = configFor(broker, 'never', { kafka })
     const { found, hint } = await lastCheck(config)
@@ -175,7 +177,7 @@ suite('reaching a real Kafka', { skip: needsKafka() }, () => {
     return [`${found}: ${hint}`, run.logs.find(isReport) ?? '']
   }
 
-  test('kafka: a plain client at a TLS or a SASL port is told of both, in the run as by the doctor', async () => {
+  test('kafka: run and doctor suggest TLS and SASL to a plaintext client at a TLS or SASL port', async () => {
     for (const port of [broker.saslSsl, SASL_PLAIN]) {
       for (const report of await reports({ brokers: [port] })) {
         assert.match(report, /kafka\.tls\.enabled/, port)
@@ -184,19 +186,19 @@ suite('reaching a real Kafka', { skip: needsKafka() }, () => {
     }
   })
 
-  test('kafka: a TLS client at a plain port is told that it may speak no TLS', async () => {
+  test('kafka: disabling TLS is suggested to a TLS client at a plaintext port', async () => {
     for (const report of await reports({ brokers: [broker.plaintext], tls: tls() })) {
       assert.match(report, /not speak TLS/)
     }
   })
 
-  test('kafka: a TLS client without SASL at a SASL port is told of SASL', async () => {
+  test('kafka: SASL is suggested to a TLS client without SASL at a SASL port', async () => {
     for (const report of await reports({ brokers: [broker.saslSsl], tls: tls() })) {
       assert.match(report, /kafka\.sasl\.mechanism/)
     }
   })
 
-  test('kafka: a SASL client at a TLS port, and at a port without SASL, is told so', async () => {
+  test('kafka: reports a SASL client at a TLS port and at a port without SASL', async () => {
     const settings = sasl({ mechanism: 'plain', username: KAFKA_USER, passwordFile })
     for (const report of await reports({ brokers: [broker.saslSsl], sasl: settings })) {
       assert.match(report, /kafka\.tls\.enabled/)

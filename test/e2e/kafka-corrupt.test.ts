@@ -10,7 +10,7 @@ import { configFor, shipTo } from './kafka-support.ts'
 const PORT = 21290
 const PROXY_PORT = PORT + 3
 
-/** What becomes of a chunk on its way from the broker; null: the connection is cut after half of it. */
+/** Changes a chunk from the broker; null: cuts the connection after half of it. */
 type Damage = (chunk: Buffer) => Buffer | null
 
 const DAMAGES: Record<string, Damage> = {
@@ -48,7 +48,7 @@ suite('a broker that answers nonsense', { skip: needsKafka() }, () => {
   })
 
   for (const [what, harm] of Object.entries(DAMAGES)) {
-    test(`kafka: ${what}: the shipper lives on, loses nothing, and resumes within seconds`, async () => {
+    test(`kafka: ${what}: the shipper survives, loses nothing, and resumes within seconds`, async () => {
       const config = configFor(broker, what.replaceAll(' ', '-'), { kafka: { brokers: [`127.0.0.1:${PROXY_PORT}`] } })
       const run = shipTo(config, { whenFull: 'drop' })
       await run.put(0)

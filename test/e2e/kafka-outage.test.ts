@@ -7,7 +7,7 @@ import { assertOrderPerKey, configFor, pairNumber, readTopic, shipTo } from './k
 
 const CONNECTIONS = 8
 
-/** Puts pairs one after the other, a few a millisecond, until told to stop. @returns how to stop, and how many there were */
+/** Writes a few pairs per millisecond until stopped. @returns a function that stops it and returns their number */
 function flow(run: ShipperRun): () => Promise<number> {
   let going = true
   const running = (async () => {
@@ -27,7 +27,7 @@ function flow(run: ShipperRun): () => Promise<number> {
   }
 }
 
-/** Recovery after a crash takes Kafka itself some ten seconds, and a request in its way may time out first. */
+/** Kafka needs some ten seconds to recover from a crash, and a request may have to time out first. */
 const RECOVERY_MS = 60_000
 
 const isAway = (run: ShipperRun): boolean => run.logs.some((line) => line.startsWith('Kafka is unreachable'))
@@ -42,7 +42,7 @@ suite('Kafka that goes and comes back', { skip: needsKafka() }, () => {
   after(() => broker?.remove())
 
   for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
-    test(`kafka: a broker ended by ${signal} and started again loses nothing and keeps order`, async () => {
+    test(`kafka: a broker restart by ${signal} loses no pair and keeps order`, async () => {
       const topic = `restart-${signal}`
       const run = shipTo(configFor(broker, topic, { kafka: { acks: 'all' } }), { whenFull: 'drop' })
       const stop = flow(run)
@@ -61,7 +61,7 @@ suite('Kafka that goes and comes back', { skip: needsKafka() }, () => {
     })
   }
 
-  test('kafka: away from the start, pairs wait; what is over bufferBytes goes, oldest first, counted', async () => {
+  test('kafka: down from the start, pairs wait; those over bufferBytes are dropped, oldest first, and counted', async () => {
     await broker.stop()
     const bufferBytes = 256 * 1024
     const run = shipTo(configFor(broker, 'purged', { ship: { bufferBytes } }), { whenFull: 'drop' })
@@ -83,7 +83,7 @@ suite('Kafka that goes and comes back', { skip: needsKafka() }, () => {
     )
   })
 
-  test('kafka: gone in mid-flow, what is over bufferBytes goes, oldest first; the rest arrives in order', async () => {
+  test('kafka: down during the run, pairs over bufferBytes are dropped, oldest first; the others arrive in order', async () => {
     const run = shipTo(configFor(broker, 'overflow', { ship: { bufferBytes: 256 * 1024 } }), { whenFull: 'drop' })
     const stop = flow(run)
     await until('pairs are shipped', () => run.counter('shipped') > 200)
@@ -98,7 +98,7 @@ suite('Kafka that goes and comes back', { skip: needsKafka() }, () => {
     assertOrderPerKey(readTopic(broker, 'overflow'), run.counter('shipped'), true)
   })
 
-  test('kafka: what waits longer than maxAge goes, and what is younger arrives', async () => {
+  test('kafka: pairs that wait longer than maxAge are dropped, and younger ones arrive', async () => {
     await broker.stop()
     const run = shipTo(configFor(broker, 'aged', { ship: { maxAge: 1000 } }), { whenFull: 'drop' })
     for (let number = 0; number < 100; number += 1) await run.put(number)
@@ -113,7 +113,7 @@ suite('Kafka that goes and comes back', { skip: needsKafka() }, () => {
     assert.ok(readTopic(broker, 'aged').every((record) => pairNumber(record) === 1000))
   })
 
-  test('kafka: away when the run ends, pairs are counted as dropped within shutdown.timeout', async () => {
+  test('kafka: down at the end of the run, pairs are counted as dropped within shutdown.timeout', async () => {
     await broker.stop()
     const run = shipTo(configFor(broker, 'ended'), { shutdownTimeoutMs: 500 })
     for (let number = 0; number < 50; number += 1) await run.put(number)
@@ -124,7 +124,7 @@ suite('Kafka that goes and comes back', { skip: needsKafka() }, () => {
     await broker.start()
   })
 
-  test('kafka: a backlog that grows as JSON is encoded as it is sent, and none of it is dropped', async () => {
+  test('kafka: a backlog that is larger as JSON is encoded while it is sent, and nothing is dropped', async () => {
     await broker.stop()
     const bufferBytes = 8 * 1024 * 1024
     const config = configFor(broker, 'grows', { ship: { bufferBytes, format: 'json' } })
@@ -153,7 +153,7 @@ suite('Kafka that goes and comes back', { skip: needsKafka() }, () => {
     assert.equal(run.counter('shipped'), 5000)
   })
 
-  test('kafka: a broker that freezes is given up on, and nothing is lost', async () => {
+  test('kafka: a frozen broker’s connection is abandoned, and nothing is lost', async () => {
     const run = shipTo(configFor(broker, 'frozen'), { whenFull: 'drop' })
     const stop = flow(run)
     await until('pairs are shipped', () => run.counter('shipped') > 200)
@@ -168,7 +168,7 @@ suite('Kafka that goes and comes back', { skip: needsKafka() }, () => {
     assertOrderPerKey(readTopic(broker, 'frozen'), count, true)
   })
 
-  test('kafka: a topic that was deleted is made again, and used', async () => {
+  test('kafka: a deleted topic is created again, and used', async () => {
     const run = shipTo(configFor(broker, 'remade', { kafka: { partitionBy: 'round-robin' } }), { whenFull: 'drop' })
     await run.put(0)
     run.flush()

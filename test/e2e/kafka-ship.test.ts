@@ -19,13 +19,13 @@ const hasZstd = 'zstdCompress' in zlib
 suite('shipping to a real Kafka', { skip }, () => {
   let broker: KafkaBroker
   before(async () => {
-    // kafkajs authenticates again ten seconds before the broker wants it: half a second into a connection.
+    // kafkajs reauthenticates ten seconds before the broker requires it: half a second into a connection.
     broker = new KafkaBroker({ port: 21220, properties: ['connections.max.reauth.ms=10500'] })
     await broker.start()
   })
   after(() => broker?.remove())
 
-  test('kafka: a pair arrives as it was laid, as a CloudEvent, keyed by its connection', async () => {
+  test('kafka: a pair arrives unchanged as a CloudEvent, keyed by its connection', async () => {
     const run = shipTo(configFor(broker, 'one'))
     await run.put(0xabc, { connection: 0xfedc0123 })
     await run.finish()
@@ -45,7 +45,7 @@ suite('shipping to a real Kafka', { skip }, () => {
 
   for (const compression of ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const) {
     const lacks = compression === 'zstd' && !hasZstd ? 'needs Node.js 22.15 (zstd)' : false
-    test(`kafka: ${compression} batches are read back whole by librdkafka`, { skip: lacks }, async () => {
+    test(`kafka: librdkafka reads ${compression} batches`, { skip: lacks }, async () => {
       const topic = `codec-${compression}`
       const run = shipTo(configFor(broker, topic, { kafka: { compression } }))
       for (let number = 0; number < 2000; number += 1) {
@@ -61,7 +61,7 @@ suite('shipping to a real Kafka', { skip }, () => {
     })
   }
 
-  test('kafka: zstd without support in this Node.js is a clear usage error', {
+  test('kafka: zstd without support in this Node.js is a usage error', {
     skip: hasZstd && 'has zstd',
   }, async () => {
     const run = shipTo(configFor(broker, 'no-zstd', { kafka: { compression: 'zstd' } }))
@@ -84,7 +84,7 @@ suite('shipping to a real Kafka', { skip }, () => {
     })
   }
 
-  test('kafka: JSON values say so and read as JSON', async () => {
+  test('kafka: JSON values have their content type and parse as JSON', async () => {
     const run = shipTo(configFor(broker, 'json', { ship: { format: 'json' } }))
     await run.put(7)
     await run.finish()
@@ -108,7 +108,7 @@ suite('shipping to a real Kafka', { skip }, () => {
     assert.deepEqual([...new Set(spread.map(({ key }) => key))], [''])
   })
 
-  test('kafka: keys go where Kafka’s own partitioner would put them', async () => {
+  test('kafka: a key’s partition is the one that Kafka’s partitioner chooses', async () => {
     const run = shipTo(configFor(broker, 'ours'))
     for (let number = 0; number < 200; number += 1) await run.put(number, { connection: number * 0x01234567 })
     await run.finish()
@@ -122,7 +122,7 @@ suite('shipping to a real Kafka', { skip }, () => {
     assert.ok([...places.values()].every((partitions) => partitions.size === 1))
   })
 
-  test('kafka: -c N ships exactly N', async () => {
+  test('kafka: -c N ships exactly N pairs', async () => {
     const run = shipTo(configFor(broker, 'limited'), { limit: 100 })
     for (let number = 0; number < 500; number += 1) await run.put(number, { connection: number })
     run.flush()
@@ -132,7 +132,7 @@ suite('shipping to a real Kafka', { skip }, () => {
     assert.equal(readTopic(broker, 'limited').length, 100)
   })
 
-  test('kafka: a pair over the broker’s limit is dropped alone', async () => {
+  test('kafka: only a pair over the broker’s limit is dropped', async () => {
     await broker.createTopic('oversize')
     const run = shipTo(configFor(broker, 'oversize'), { ringBytes: 16 * 1024 * 1024 })
     for (let number = 0; number < 300; number += 1) {
@@ -149,7 +149,7 @@ suite('shipping to a real Kafka', { skip }, () => {
     assertOrderPerKey(readTopic(broker, 'oversize'), 299)
   })
 
-  test('kafka: brokers that take less than batchBytes get smaller batches, and only what is too large alone is dropped', async () => {
+  test('kafka: brokers that refuse batchBytes receive smaller batches, and only pairs too large by themselves are dropped', async () => {
     await broker.createTopic('small', ['max.message.bytes=20000'])
     const run = shipTo(configFor(broker, 'small'))
     for (let number = 0; number < 2000; number += 1) {
@@ -161,7 +161,7 @@ suite('shipping to a real Kafka', { skip }, () => {
     assertOrderPerKey(readTopic(broker, 'small'), 1996)
   })
 
-  test('kafka: records a topic refuses for good are dropped and counted, one by one', async () => {
+  test('kafka: records that a topic will never accept are dropped and counted one by one', async () => {
     await broker.createTopic('compacted', ['cleanup.policy=compact'])
     const run = shipTo(configFor(broker, 'compacted', { kafka: { partitionBy: 'round-robin' } }))
     for (let number = 0; number < 20; number += 1) await run.put(number)
@@ -170,7 +170,7 @@ suite('shipping to a real Kafka', { skip }, () => {
   })
 
   for (const mechanism of ['plain', 'scram-sha-256', 'scram-sha-512'] as const) {
-    test(`kafka: TLS and SASL ${mechanism}, authenticating again in mid-flow`, async () => {
+    test(`kafka: ships over TLS and SASL ${mechanism} and reauthenticates meanwhile`, async () => {
       const passwordFile = join(broker.folder, 'password')
       writeFileSync(passwordFile, `${KAFKA_PASSWORD}\n`)
       const topic = `sasl-${mechanism}`
@@ -188,7 +188,7 @@ suite('shipping to a real Kafka', { skip }, () => {
     })
   }
 
-  test('kafka: a wrong password is told, tried again, and right once the file is', async () => {
+  test('kafka: a wrong password is reported and retried, and works once the file is corrected', async () => {
     const passwordFile = join(broker.folder, 'changing')
     writeFileSync(passwordFile, 'wrong')
     const run = shipTo(configFor(broker, 'password', { kafka: secured(broker, 'scram-sha-256', passwordFile) }))
@@ -201,7 +201,7 @@ suite('shipping to a real Kafka', { skip }, () => {
     assert.ok(!JSON.stringify(run.messages).includes(KAFKA_PASSWORD))
   })
 
-  test('kafka: a topic that does not exist is told with its mend, and used once it is there', async () => {
+  test('kafka: a missing topic is reported with a hint, and used once it exists', async () => {
     const run = shipTo(configFor(broker, 'late', { kafka: { createTopic: false } }))
     await run.put(1)
     run.flush()
@@ -213,7 +213,7 @@ suite('shipping to a real Kafka', { skip }, () => {
     await run.finish()
   })
 
-  test('kafka: what the broker did not take in time is counted as dropped at shutdown', async () => {
+  test('kafka: pairs that the broker did not accept in time are counted as dropped at shutdown', async () => {
     const config = configFor(broker, 'nowhere', { kafka: { createTopic: false } })
     const run = shipTo(config, { shutdownTimeoutMs: 300 })
     for (let number = 0; number < 10; number += 1) await run.put(number)
@@ -221,7 +221,7 @@ suite('shipping to a real Kafka', { skip }, () => {
     assert.equal(run.counter('droppedShutdown'), 10)
   })
 
-  test('doctor: a broker that is there, a topic that is, and permission to write, without writing', async () => {
+  test('doctor: checks broker, topic and permission to write, without writing', async () => {
     await broker.createTopic('examined', ['max.message.bytes=4000000'])
     const checks = []
     for await (const check of kafkaChecks(configFor(broker, 'examined'))) checks.push(check)
@@ -248,14 +248,14 @@ suite('shipping to a real Kafka', { skip }, () => {
     assert.match(check?.hint ?? '', /kafka-configs --alter --topic stock --add-config max\.message\.bytes=2162688/)
   })
 
-  test('kafka: a topic that is created accepts the largest pair within the limits', async () => {
+  test('kafka: a topic created by the shipper accepts the largest pair within the limits', async () => {
     const run = shipTo(configFor(broker, 'made'), { ringBytes: 8 * 1024 * 1024 })
     await run.put(1, { bodyBytes: 1_048_000 })
     await run.finish()
     assert.equal(run.counter('shipped'), 1)
   })
 
-  test('doctor: each thing that is wrong is named with its mend', async () => {
+  test('doctor: each fault is reported with a hint', async () => {
     const passwordFile = join(broker.folder, 'bad-password')
     writeFileSync(passwordFile, 'wrong')
     const right = secured(broker, 'plain', passwordFile)
@@ -280,13 +280,13 @@ suite('shipping to a real Kafka', { skip }, () => {
     }
   })
 
-  test('doctor: Kafka is among its checks', async () => {
+  test('doctor: checks Kafka', async () => {
     const names = []
     for await (const check of allChecks(configFor(broker, 'examined'))) names.push(check.name)
     assert.ok(names.includes('Kafka cluster'))
   })
 
-  test('kafka: time, id and key survive ids and times at their edges', async () => {
+  test('kafka: time, id and key are right for ids and times at their limits', async () => {
     const run = shipTo(configFor(broker, 'edges'))
     await run.put(-BASE_MICROS)
     await run.finish()

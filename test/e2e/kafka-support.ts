@@ -1,4 +1,4 @@
-/** What the Kafka end-to-end tests share: configuration, shipping a number of pairs, and reading a topic with kcat. */
+/** Shared by the Kafka end-to-end tests: configuration, shipping a number of pairs, and reading a topic with kcat. */
 import assert from 'node:assert/strict'
 import type { KafkaBroker } from '../../rig/kafka.ts'
 import { defaultConfig } from '../../src/config/load.ts'
@@ -26,7 +26,7 @@ export function shipTo(config: Config, options: Partial<ShipperOptions> = {}): S
   return new ShipperRun({ sink: kafkaSinkSpec(config, 'node-1'), bufferBytes, maxAgeMs: maxAge, ...options })
 }
 
-/** One record as kcat prints it: checksums are checked by librdkafka. */
+/** One record as kcat prints it; librdkafka checks its checksums. */
 export interface Record {
   partition: number
   offset: number
@@ -55,7 +55,7 @@ export function readTopic(broker: KafkaBroker, topic: string): Record[] {
   return records
 }
 
-/** The number a test's pair was made with. */
+/** The number of a test's pair. */
 export function pairNumber({ value }: Record): number {
   const pair = unpackPair(value)
   if (pair instanceof Error) throw pair
@@ -63,9 +63,9 @@ export function pairNumber({ value }: Record): number {
 }
 
 /**
- * Numbers rise per key, and `count` different ones are there (with `again`: at least).
+ * Asserts that numbers rise per key and that there are `count` different ones (with `again`: at least).
  *
- * @param again records may have been sent twice: what comes a second time is left out of account
+ * @param again records may have been sent twice: repetitions are ignored
  */
 export function assertOrderPerKey(records: readonly Record[], count: number, again = false): void {
   const seen = new Set<number>()
@@ -77,7 +77,7 @@ export function assertOrderPerKey(records: readonly Record[], count: number, aga
     assert.ok(number > (last.get(record.key) ?? -1), `pair ${number} of ${record.key} is out of order`)
     last.set(record.key, number)
   }
-  // What was on its way when the broker died may have been taken though nobody said so.
+  // The broker may have accepted batches in flight when it died, without an answer.
   if (again) assert.ok(seen.size >= count, `${seen.size} of ${count}`)
   else assert.equal(records.length, count)
 }

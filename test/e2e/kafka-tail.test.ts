@@ -66,7 +66,7 @@ suite('tail: reading a real Kafka', { skip: needsKafka() }, () => {
 
   for (const compression of ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const) {
     const skip = compression === 'zstd' && !hasZstd ? 'zstd comes with Node.js 22.15' : false
-    test(`tail: everything from the beginning, then it ends: ${compression}`, { skip }, async () => {
+    test(`tail: reads a ${compression} topic from the beginning and ends`, { skip }, async () => {
       const topic = `all-${compression}`
       await ship(topic, 0, 1500, { kafka: { compression } })
       const { done, numbers } = startTail(topic)
@@ -75,7 +75,7 @@ suite('tail: reading a real Kafka', { skip: needsKafka() }, () => {
     })
   }
 
-  test('tail: JSON values and MessagePack values in one topic', async () => {
+  test('tail: reads JSON and MessagePack values in one topic', async () => {
     await ship('both', 0, 10)
     await ship('both', 10, 20, { ship: { format: 'json' } })
     const { done, numbers } = startTail('both')
@@ -83,14 +83,14 @@ suite('tail: reading a real Kafka', { skip: needsKafka() }, () => {
     assert.deepEqual(sorted(numbers()), range(0, 20))
   })
 
-  test('tail: a limit is met exactly, and the document is whole', async () => {
+  test('tail: prints exactly the limit, and a complete document', async () => {
     await ship('limit', 0, 50)
     const { done, text } = startTail('limit', { limit: 7, follow: true, format: createFormat('json', FORMAT_OPTIONS) })
     assert.equal((await done).pairs, 7)
     assert.equal((JSON.parse(text()) as unknown[]).length, 7)
   })
 
-  test('tail: records that are no pairs are skipped and counted', async () => {
+  test('tail: skips and counts records that are not pairs', async () => {
     await ship('mixed', 0, 3)
     broker.kcat(['-P', '-t', 'mixed'], { input: 'hello\n{"v":1}\n' })
     broker.kcat(['-P', '-t', 'mixed', '-H', 'content-type=application/avro'], { input: 'x\n' })
@@ -100,7 +100,7 @@ suite('tail: reading a real Kafka', { skip: needsKafka() }, () => {
     assert.deepEqual(sorted(numbers()), range(0, 3))
   })
 
-  test('tail: from the end, only what comes; until aborted', async () => {
+  test('tail: from the end, prints only new pairs, until aborted', async () => {
     await ship('following', 0, 20)
     const { done, numbers, abort } = startTail('following', { from: 'end', follow: true })
     await new Promise((resolve) => setTimeout(resolve, 1500))
@@ -111,7 +111,7 @@ suite('tail: reading a real Kafka', { skip: needsKafka() }, () => {
     assert.deepEqual(sorted(numbers()), range(100, 120))
   })
 
-  test('tail: from a time, what was shipped since', async () => {
+  test('tail: from a time, prints pairs shipped since', async () => {
     await ship('timed', 0, 20)
     await new Promise((resolve) => setTimeout(resolve, 50))
     const from = Date.now()
@@ -121,12 +121,12 @@ suite('tail: reading a real Kafka', { skip: needsKafka() }, () => {
     assert.deepEqual(sorted(numbers()), range(20, 30))
   })
 
-  test('tail: nothing is left behind: no group, no offsets', async () => {
+  test('tail: leaves no consumer group and no offsets', async () => {
     const groups = await broker.listGroups()
     assert.deepEqual(groups, [])
   })
 
-  test('tail: goes on after the broker was away, and repeats nothing', async () => {
+  test('tail: continues after a broker restart, and repeats nothing', async () => {
     await ship('resumed', 0, 20)
     const { done, numbers, abort } = startTail('resumed', { follow: true })
     await until('the first are printed', () => numbers().length === 20)
@@ -140,7 +140,7 @@ suite('tail: reading a real Kafka', { skip: needsKafka() }, () => {
     assert.deepEqual(sorted(numbers()), range(0, 40))
   })
 
-  test('tail: a topic that is not there, and a broker that is not, are told as such', async () => {
+  test('tail: reports a missing topic and an unreachable broker', async () => {
     await assert.rejects(
       startTail('none-such').done,
       (error: unknown) => error instanceof InterceptorError && /there is no topic none-such at 127/.test(error.message),
@@ -153,7 +153,7 @@ suite('tail: reading a real Kafka', { skip: needsKafka() }, () => {
     )
   })
 
-  test('tail: bodies are decoded as the format asks', async () => {
+  test('tail: decodes bodies as the format requires', async () => {
     const run = shipTo(configFor(broker, 'encoded'))
     const body = zlib.gzipSync('{"hidden":true}')
     const pair = makePair(1)

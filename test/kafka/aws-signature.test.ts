@@ -2,14 +2,14 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { mskIamMessage, presign, regionOf } from '../../src/kafka/aws-signature.ts'
 
-/** The keys of AWS's own documentation. */
+/** The keys used in AWS's documentation. */
 const CREDENTIALS = {
   accessKeyId: 'AKIAIOSFODNN7EXAMPLE',
   secretAccessKey: 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY',
   sessionToken: null,
 }
 
-test('aws signature: is that of AWS’s published example of a presigned request', () => {
+test('aws signature: equals AWS’s published example of a presigned request', () => {
   // Amazon S3 API Reference, "Authenticating Requests: Using Query Parameters (AWS Signature Version 4)".
   const signed = presign({
     host: 'examplebucket.s3.amazonaws.com',

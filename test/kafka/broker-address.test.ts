@@ -10,11 +10,11 @@ const ADDRESSES = [
   ['[::ffff:10.0.0.1]:9092', '::ffff:10.0.0.1', 9092],
 ] as const
 
-test('broker address: host and port are told apart, IPv6 in brackets too', () => {
+test('broker address: separates host and port, also of IPv6 literals in brackets', () => {
   for (const [broker, host, port] of ADDRESSES) assert.deepEqual(parseBroker(broker), { host, port })
 })
 
-test('broker address: what kafkajs splits at the first colon resolves to the host again', () => {
+test('broker address: the form for kafkajs resolves to the original host', () => {
   for (const [broker, host, port] of ADDRESSES) {
     const [alias, ...rest] = kafkajsBroker(broker).split(':')
     assert.deepEqual([resolveAlias(alias), rest], [host, [String(port)]])

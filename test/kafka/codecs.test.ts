@@ -17,7 +17,7 @@ const undo = {
 } as const
 
 for (const name of ['gzip', 'snappy', 'lz4'] as const) {
-  test(`codecs: ${name} is undone by its reader, and carries Kafka's number`, async () => {
+  test(`codecs: ${name} is decompressed by its reader, and has Kafka's number`, async () => {
     const compressor = createCompressor(name)
     assert.ok(compressor !== null)
     assert.equal(compressor.number, CODEC_NUMBERS[name])
@@ -27,15 +27,15 @@ for (const name of ['gzip', 'snappy', 'lz4'] as const) {
   })
 }
 
-test('codecs: none is no compressor', () => assert.equal(createCompressor('none'), null))
+test('codecs: `none` has no compressor', () => assert.equal(createCompressor('none'), null))
 
-test('codecs: zstd where Node.js has it', { skip: lacksZstd }, async () => {
+test('codecs: zstd works where Node.js has it', { skip: lacksZstd }, async () => {
   const compressed = await createCompressor('zstd')!.compress(records)
   const { zstdDecompressSync } = zlib as unknown as { zstdDecompressSync(data: Uint8Array): Buffer }
   assert.deepEqual(zstdDecompressSync(compressed), records)
 })
 
-test('codecs: zstd where it is missing is a usage error with a hint', {
+test('codecs: zstd is a usage error with a hint where Node.js lacks it', {
   skip: lacksZstd === false && 'has zstd',
 }, () => {
   assert.throws(
@@ -44,7 +44,7 @@ test('codecs: zstd where it is missing is a usage error with a hint', {
   )
 })
 
-test('codecs: Snappy in the framed form of Java’s clients is read too', async () => {
+test('codecs: reads Snappy in the framed form of Java clients', async () => {
   const header = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0, 0, 0, 0, 1, 0, 0, 0, 1])
   const blocks: Buffer[] = [header]
   for (let at = 0; at < records.length; at += 1000) {

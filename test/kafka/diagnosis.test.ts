@@ -11,21 +11,21 @@ const withSasl = { ...kafka, sasl: { ...kafka.sasl, mechanism: 'plain' as const,
 const hintFor = (text: string, settings: typeof kafka, reached: Reached): string =>
   diagnose(new Error(text), settings, reached).hint ?? ''
 
-test('diagnosis: a plain client whose connection is closed hears of TLS and of SASL', () => {
+test('diagnosis: suggests TLS and SASL to a plaintext client whose connection is closed', () => {
   for (const reached of ['connection', 'answer'] as const) {
     const hint = hintFor('Closed connection', kafka, reached)
     assert.match(hint, /kafka\.tls\.enabled/)
     assert.match(hint, /kafka\.sasl\.mechanism/)
   }
-  assert.match(hintFor('Closed connection', kafka, 'answer'), /^the port may want SASL/)
-  assert.match(hintFor('Closed connection', kafka, 'connection'), /^the port may want TLS/)
+  assert.match(hintFor('Closed connection', kafka, 'answer'), /^the port may require SASL/)
+  assert.match(hintFor('Closed connection', kafka, 'connection'), /^the port may require TLS/)
 })
 
-test('diagnosis: a port that answers with a TLS record wants TLS', () => {
+test('diagnosis: suggests TLS for a port that answers with a TLS record', () => {
   assert.match(hintFor('the port speaks TLS', kafka, 'connection'), /^set kafka\.tls\.enabled/)
 })
 
-test('diagnosis: a TLS client at a plain port hears that it may not speak TLS', () => {
+test('diagnosis: suggests to disable TLS for a port that may not speak it', () => {
   const texts = [
     'Client network socket disconnected before secure TLS connection was established',
     'read ECONNRESET',
@@ -34,16 +34,16 @@ test('diagnosis: a TLS client at a plain port hears that it may not speak TLS', 
   for (const text of texts) assert.match(hintFor(text, overTls, 'nothing'), /not speak TLS/)
 })
 
-test('diagnosis: a client that speaks what it can hears of what is left', () => {
+test('diagnosis: suggests only what is not configured yet', () => {
   assert.match(hintFor('Closed connection', overTls, 'answer'), /kafka\.sasl\.mechanism/)
   assert.match(hintFor('Closed connection', withSasl, 'connection'), /kafka\.tls\.enabled/)
 })
 
-test('diagnosis: a broker that is not there is looked for by its address', () => {
+test('diagnosis: suggests to check the addresses of an unreachable broker', () => {
   assert.match(hintFor('connect ECONNREFUSED 127.0.0.1:1', kafka, 'nothing'), /addresses/)
 })
 
-test('diagnosis: a refused user hears what is to be allowed or checked', () => {
+test('diagnosis: suggests which permission or credential to check after a refusal', () => {
   const refused = (message: string, name = 'KafkaJSSASLAuthenticationError') =>
     diagnose(Object.assign(new Error(message), { name }), withSasl, 'answer').hint
   assert.match(refused('SASL PLAIN authentication failed') ?? '', /check kafka\.sasl/)

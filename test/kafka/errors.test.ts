@@ -7,7 +7,7 @@ const require = createRequire(import.meta.url)
 const kafkajs = require('kafkajs/src/errors.js') as Record<string, new (...args: unknown[]) => Error>
 const { createErrorFromCode } = require('kafkajs/src/protocol/error.js') as { createErrorFromCode(code: number): Error }
 
-test('errors: a broker that is down is unreachable, though kafkajs calls it NonRetriable', () => {
+test('errors: a broker that is down is `unreachable`, although kafkajs calls it NonRetriable', () => {
   const refused = new kafkajs['KafkaJSConnectionError']('Connection error: connect ECONNREFUSED 10.0.0.1:9092', {
     code: 'ECONNREFUSED',
   })
@@ -30,14 +30,14 @@ test('errors: the protocol code decides, however deep kafkajs wraps it', () => {
   }
 })
 
-test('errors: failed authentication and bad certificates need a person', () => {
+test('errors: failed authentication and bad certificates are `refused`', () => {
   assert.equal(failureOf(new kafkajs['KafkaJSSASLAuthenticationError']('wrong password')), 'refused')
   for (const code of ['SELF_SIGNED_CERT_IN_CHAIN', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'ERR_TLS_CERT_ALTNAME_INVALID']) {
     assert.equal(failureOf(new kafkajs['KafkaJSConnectionError']('Connection error', { code })), 'refused')
   }
 })
 
-test('errors: codes of invalid records, of moved leaders, and of what is temporary', () => {
+test('errors: classifies codes of invalid records, moved leaders and temporary failures', () => {
   assert.deepEqual([2, 32, 87].map(failureOfCode), ['invalidRecord', 'invalidRecord', 'invalidRecord'])
   assert.deepEqual([10, 18].map(failureOfCode), ['tooLarge', 'tooLarge'])
   assert.deepEqual([6, 74, 75].map(failureOfCode), ['staleMetadata', 'staleMetadata', 'staleMetadata'])
@@ -50,14 +50,14 @@ test('errors: codes of invalid records, of moved leaders, and of what is tempora
   ])
 })
 
-test('errors: anything thrown has a failure and one line of text', () => {
+test('errors: any exception has a failure and one line of text', () => {
   for (const thrown of [undefined, null, 'text', 7, new Error('two\nlines'), { code: 3 }]) {
     assert.equal(failureOf(thrown), 'unreachable')
     assert.ok(!failureText(thrown).includes('\n'))
   }
 })
 
-test('errors: an answer that violates the protocol is a bad answer, however kafkajs reports it', () => {
+test('errors: an answer that violates the protocol is `badAnswer`, however kafkajs reports it', () => {
   const decoder = new RangeError('The value of "offset" is out of range')
   const wrapped = new kafkajs['KafkaJSNonRetriableError'](decoder, { cause: decoder })
   assert.equal(failureOf(wrapped), 'badAnswer')
@@ -65,10 +65,10 @@ test('errors: an answer that violates the protocol is a bad answer, however kafk
   assert.equal(failureOf(new kafkajs['KafkaJSConnectionError'](`Connection error: ${message}`, { code })), 'badAnswer')
 })
 
-test('errors: authentication that cannot succeed is refused before the broker is asked', () => {
+test('errors: authentication with unusable credentials is `refused`', () => {
   assert.equal(failureOf(new RefusedError('there are no AWS credentials')), 'refused')
 })
 
-test('errors: a leader that the metadata does not know calls for new metadata', () => {
+test('errors: a leader missing from the metadata is `staleMetadata`', () => {
   assert.equal(failureOf(new kafkajs['KafkaJSBrokerNotFound']('Broker 7 not found')), 'staleMetadata')
 })

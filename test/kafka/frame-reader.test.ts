@@ -14,7 +14,7 @@ function frame(body: Uint8Array): Buffer {
 const frames = fc.array(fc.uint8Array({ minLength: 4, maxLength: 300 }).map(frame), { maxLength: 20 })
 const cuts = fc.array(fc.nat(400), { maxLength: 60 })
 
-test('frame reader: frames come out whole and in order, however the bytes are cut', () => {
+test('frame reader: returns whole frames in order, however the bytes are split', () => {
   fc.assert(
     fc.property(frames, cuts, (sent, sizes) => {
       const reader = new FrameReader(MAX_BYTES)
@@ -30,14 +30,14 @@ test('frame reader: frames come out whole and in order, however the bytes are cu
   )
 })
 
-test('frame reader: a byte at a time is enough', () => {
+test('frame reader: accepts a byte at a time', () => {
   const reader = new FrameReader(MAX_BYTES)
   const sent = frame(Buffer.from('correlated'))
   const received = [...sent].flatMap((byte) => reader.push(Buffer.from([byte])))
   assert.deepEqual(received, [sent])
 })
 
-test('frame reader: lengths that no answer has are refused as soon as they are read', () => {
+test('frame reader: refuses an impossible length as soon as it is read', () => {
   const lengths = [0, 1, 3, -1, -(2 ** 31), 2 ** 31 - 1, MAX_BYTES - 3]
   for (const length of lengths) {
     const bytes = Buffer.alloc(4)
@@ -50,12 +50,12 @@ test('frame reader: lengths that no answer has are refused as soon as they are r
   }
 })
 
-test('frame reader: the largest frame is accepted', () => {
+test('frame reader: accepts the largest frame', () => {
   const largest = frame(Buffer.alloc(MAX_BYTES - 4, 7))
   assert.deepEqual(new FrameReader(MAX_BYTES).push(largest), [largest])
 })
 
-test('frame reader: a TLS record is named as such', () => {
+test('frame reader: recognises a TLS record', () => {
   for (const type of [0x15, 0x16]) {
     const record = Buffer.from([type, 3, 3, 0, 2, 2, 80])
     assert.throws(() => new FrameReader(MAX_BYTES).push(record), { message: 'the port speaks TLS' })

@@ -1,4 +1,4 @@
-/** Fails when kafkajs's inside, as src/kafka/kafkajs-wire.ts knows it, has moved. */
+/** Fails when an internal of kafkajs that src/kafka/kafkajs-wire.ts relies on has changed. */
 import assert from 'node:assert/strict'
 import { createRequire } from 'node:module'
 import { connect } from 'node:net'
@@ -16,11 +16,11 @@ const client = createClient(
   ANSWER_BYTES,
 )
 
-test('kafkajs: is the version whose inside is known', () => {
+test('kafkajs: is the version whose internals are known', () => {
   assert.equal((require('kafkajs/package.json') as { version: string }).version, '2.2.4')
 })
 
-test('kafkajs: a client makes a cluster with the methods that are called', () => {
+test('kafkajs: a client creates a cluster with the methods that are called', () => {
   const cluster = internals().createCluster(client.kafka) as unknown as Record<string, unknown>
   const calls = [
     'connect',
@@ -100,7 +100,7 @@ test('repairs: a throttle is bounded', () => {
   queue.maybeThrottle(null)
 })
 
-test('repairs: an answer to no request is refused', () => {
+test('repairs: refuses an answer to no request', () => {
   assert.throws(() => newRequestQueue().fulfillRequest({ correlationId: 7 }), { name: 'BadAnswerError' })
 })
 
@@ -145,7 +145,7 @@ test('repairs: no decoder moves backwards or past the end of an answer', () => {
   assert.equal(new KafkaDecoder(Buffer.from([0xff, 0xff])).readString(), null)
 })
 
-test('repairs: random answers are decoded or refused, and soon', async () => {
+test('repairs: random answers are decoded or refused, in bounded time', async () => {
   const files = ['metadata/v6', 'apiVersions/v2', 'produce/v7', 'fetch/v11', 'listOffsets/v3', 'describeConfigs/v1']
   const decoders = files.map(
     (file) =>
@@ -159,7 +159,7 @@ test('repairs: random answers are decoded or refused, and soon', async () => {
   )
 })
 
-test('repairs: a partition without a leader is just that, and the others keep theirs', async () => {
+test('repairs: a partition without a leader does not affect the others', async () => {
   const { decode, parse } = require('kafkajs/src/protocol/requests/metadata/v6/response.js') as {
     decode(payload: Buffer): Promise<never>
     parse(data: never): Promise<{ topicMetadata: { partitionMetadata: { partitionId: number; leader: number }[] }[] }>
@@ -223,7 +223,7 @@ test('produce request: is encoded as kafkajs encodes its own', async () => {
   })
   const { buffer: theirs } = await createRequest({ correlationId: 7, clientId: 'me', request })
   const head = ours.length - batch.length
-  // The same up to the sizes, which are of the whole and of the batch.
+  // Equal except for the sizes of the whole and of the batch.
   assert.deepEqual(ours.subarray(4, head - 4), theirs.subarray(4, head - 4))
   assert.equal(ours.readInt32BE(0), ours.length - 4)
   assert.equal(ours.readInt32BE(head - 4), batch.length)

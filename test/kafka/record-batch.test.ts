@@ -14,7 +14,7 @@ interface DecodedRecord {
   headers: Record<string, Buffer>
 }
 
-/** kafkajs's reader: written by others from the same specification. */
+/** kafkajs's decoder: an independent implementation of the same specification. */
 const Decoder = require('kafkajs/src/protocol/decoder.js') as new (bytes: Buffer) => object
 const decodeBatch = require('kafkajs/src/protocol/recordBatch/v0/decoder.js') as (
   decoder: object,
@@ -50,7 +50,7 @@ function lay(all: readonly { value: Uint8Array; key: Uint8Array | null; timestam
   return batch
 }
 
-test('record batch: kafkajs reads back what was laid', async () => {
+test('record batch: kafkajs decodes what was encoded', async () => {
   await fc.assert(
     fc.asyncProperty(records, async (all) => {
       const { records: read, lastOffsetDelta } = await decode(lay(all).seal())
@@ -81,7 +81,7 @@ test('record batch: its length and checksum cover what follows them', () => {
   )
 })
 
-test('record batch: a header made for compressed records has their checksum and codec', () => {
+test('record batch: the header of compressed records has their checksum and codec', () => {
   const batch = lay([{ value: new Uint8Array(10), key: null, timestampMs: 0 }])
   const compressed = Uint8Array.of(9, 8, 7)
   const whole = Buffer.concat([batch.sealCompressed(compressed, 3), compressed])
@@ -90,7 +90,7 @@ test('record batch: a header made for compressed records has their checksum and 
   assert.equal(whole.readInt32BE(8), whole.length - 12)
 })
 
-test('record batch: two halves hold what the whole held, in order, offsets from 0', async () => {
+test('record batch: two halves hold the records of the whole, in order, offsets from 0', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(record, { minLength: 2, maxLength: 300 }), async (all) => {
       const older = lay(all)
@@ -114,7 +114,7 @@ test('record batch: two halves hold what the whole held, in order, offsets from 
   )
 })
 
-test('record batch: a cleared one starts again', async () => {
+test('record batch: is reusable after `clear`', async () => {
   const batch = lay([{ value: new Uint8Array(500), key: null, timestampMs: 5 }])
   batch.clear()
   batch.append(Uint8Array.of(1), 0, 1, null, NO_HEADERS, BASE_MS, 0)
@@ -123,7 +123,7 @@ test('record batch: a cleared one starts again', async () => {
   assert.equal(maxTimestamp, String(BASE_MS))
 })
 
-test('varint: what is written is read, in as many bytes as said', () => {
+test('varint: a written value reads back, in as many bytes as computed', () => {
   const bytes = new Uint8Array(8)
   fc.assert(
     fc.property(fc.integer(), (value) => {

@@ -1,4 +1,4 @@
-/** What is sent to authenticate, and where it comes from; test/e2e/kafka-auth.test.ts has real brokers. */
+/** Authentication messages and the sources of their secrets; test/e2e/kafka-auth.test.ts uses real brokers. */
 import assert from 'node:assert/strict'
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -37,20 +37,20 @@ async function authenticate(settings: Partial<SaslSettings>, answer = '', host =
   return sent
 }
 
-test('sasl: a bearer token is read from its file at each authentication', async () => {
+test('sasl: reads a bearer token from its file at each authentication', async () => {
   const tokenFile = file('token', 'first\n')
   assert.equal(await authenticate({ mechanism: 'oauthbearer', tokenFile }), 'n,,\x01auth=Bearer first\x01\x01')
   writeFileSync(tokenFile, 'second')
   assert.equal(await authenticate({ mechanism: 'oauthbearer', tokenFile }), 'n,,\x01auth=Bearer second\x01\x01')
 })
 
-test('sasl: a bearer token is printed by a command, run without a shell, and extensions follow it', async () => {
+test('sasl: reads a bearer token from a command run without a shell, and appends extensions', async () => {
   const tokenCommand = [process.execPath, '-e', 'console.log(process.argv[1])', '$(id)']
   const sent = await authenticate({ mechanism: 'oauthbearer', tokenCommand, extensions: ['logicalCluster=lkc-1'] })
   assert.equal(sent, 'n,,\x01auth=Bearer $(id)\x01logicalCluster=lkc-1\x01\x01')
 })
 
-test('sasl: a token that the broker refuses is an error with its answer', async () => {
+test('sasl: a refused token is an error with the broker’s answer', async () => {
   const tokenFile = file('bad', 'secret-token')
   await assert.rejects(authenticate({ mechanism: 'oauthbearer', tokenFile }, '{"status":"invalid_token"}'), {
     name: 'RefusedError',
@@ -58,7 +58,7 @@ test('sasl: a token that the broker refuses is an error with its answer', async 
   })
 })
 
-test('sasl: no failure of a token’s source shows a token', async () => {
+test('sasl: no error of a token’s source quotes a token', async () => {
   const script = file('fails', '#!/bin/sh\necho secret-token; echo "no login" >&2; exit 3\n')
   chmodSync(script, 0o755)
   const cases: [Partial<SaslSettings>, RegExp][] = [
@@ -77,7 +77,7 @@ test('sasl: no failure of a token’s source shows a token', async () => {
 
 const CREDENTIALS = { Version: 1, AccessKeyId: 'AKIA1', SecretAccessKey: 'secret', SessionToken: 'session' }
 
-test('sasl: MSK IAM signs with credentials from a file, for the broker that is connected to', async () => {
+test('sasl: MSK IAM signs for the connected broker, with credentials from a file', async () => {
   const tokenFile = file('credentials', JSON.stringify(CREDENTIALS))
   const host = 'b-1.c.abc.c2.kafka.eu-west-1.amazonaws.com'
   const sent = JSON.parse(await authenticate({ mechanism: 'aws-msk-iam', tokenFile }, '', host)) as Record<
@@ -89,7 +89,7 @@ test('sasl: MSK IAM signs with credentials from a file, for the broker that is c
   assert.equal(sent['x-amz-security-token'], 'session')
 })
 
-test('sasl: MSK IAM takes the region from the configuration, and credentials from the environment', async () => {
+test('sasl: MSK IAM reads the region from the configuration and credentials from the environment', async () => {
   const before = { ...process.env }
   Object.assign(process.env, { AWS_ACCESS_KEY_ID: 'AKIA2', AWS_SECRET_ACCESS_KEY: 'secret' })
   try {
@@ -101,7 +101,7 @@ test('sasl: MSK IAM takes the region from the configuration, and credentials fro
   }
 })
 
-test('sasl: MSK IAM without region or credentials says what to set', async () => {
+test('sasl: MSK IAM without region or credentials reports what to set', async () => {
   const tokenFile = file('credentials-2', JSON.stringify(CREDENTIALS))
   await assert.rejects(authenticate({ mechanism: 'aws-msk-iam', tokenFile }), /set kafka\.sasl\.awsRegion/)
   await assert.rejects(
@@ -110,7 +110,7 @@ test('sasl: MSK IAM without region or credentials says what to set', async () =>
   )
 })
 
-test('sasl: credentials that are none are refused without being shown', () => {
+test('sasl: malformed credentials are refused without being quoted', () => {
   for (const text of ['secret', '{"SecretAccessKey":"secret"}', 'null', '[]']) {
     assert.throws(
       () => parseCredentials(text),
