@@ -17,7 +17,7 @@ import type { Arena } from './memory/arena.ts'
 /** Longest sleep while waiting for room, between two heartbeats. */
 const WAIT_SLICE_MS = 100
 
-/** Writes finished pairs into the ring to the shipper, as records of ring/layout.ts. */
+/** Writes complete pairs to the ring to the shipper, as records of ring/layout.ts. */
 export class PairRingSink implements PairSink {
   readonly #arena: Arena
   readonly #ring: RingProducer

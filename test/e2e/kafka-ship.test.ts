@@ -194,7 +194,7 @@ suite('shipping to a real Kafka', { skip }, () => {
     const run = shipTo(configFor(broker, 'password', { kafka: secured(broker, 'scram-sha-256', passwordFile) }))
     await run.put(1)
     run.flush()
-    await until('it is told', () => run.logs.some((line) => /Kafka refuses this client/.test(line)))
+    await until('it is reported', () => run.logs.some((line) => /Kafka refuses this client/.test(line)))
     writeFileSync(passwordFile, KAFKA_PASSWORD)
     await until('the pair is shipped', () => run.counter('shipped') === 1)
     await run.finish()
@@ -205,7 +205,7 @@ suite('shipping to a real Kafka', { skip }, () => {
     const run = shipTo(configFor(broker, 'late', { kafka: { createTopic: false } }))
     await run.put(1)
     run.flush()
-    await until('it is told', () =>
+    await until('it is reported', () =>
       run.logs.some((line) => /has no topic late: create it, or set kafka\.createTopic/.test(line)),
     )
     await broker.createTopic('late')

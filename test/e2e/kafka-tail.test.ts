@@ -131,7 +131,7 @@ suite('tail: reading a real Kafka', { skip: needsKafka() }, () => {
     const { done, numbers, abort } = startTail('resumed', { follow: true })
     await until('the first are printed', () => numbers().length === 20)
     await broker.stop()
-    await until('it is told', () => logged.some((line) => /cannot read from Kafka, retrying/.test(line)))
+    await until('it is reported', () => logged.some((line) => /cannot read from Kafka, retrying/.test(line)))
     await broker.start()
     await ship('resumed', 20, 40)
     await until('the rest is printed', () => numbers().length === 40, 60_000)

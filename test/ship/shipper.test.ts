@@ -48,7 +48,7 @@ test('shipper: a working output is reported reachable, and no pair waits', async
   await run.put(1)
   run.flush()
   await until('the pair is shipped', () => run.counter('shipped') === 1)
-  await until('it says so', () => run.status.reachable === true)
+  await until('it is reported', () => run.status.reachable === true)
   assert.deepEqual([run.status.bytes, run.status.oldestMs], [0, 0])
   await run.finish()
 })

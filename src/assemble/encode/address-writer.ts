@@ -1,10 +1,10 @@
-/** IP addresses as text, ASCII, without a MessagePack header. */
+/** Writes IP addresses as ASCII text, without a MessagePack header. */
 import type { Arena } from '../memory/arena.ts'
 
 /** Longest text of an address. */
 export const ADDRESS_BYTES = 45
 
-/** The decimal digits of every octet and a dot, as one little-endian word; and how many bytes that is. */
+/** The decimal digits of each octet and a dot, as one little-endian word, and their number of bytes. */
 const OCTETS = new Int32Array(256)
 const OCTET_BYTES = new Uint8Array(256)
 for (let octet = 0; octet < 256; octet++) {
@@ -23,7 +23,7 @@ export class AddressWriter {
     this.#arena = arena
   }
 
-  /** Dotted decimal of a big-endian word; may clobber one byte after it. @returns the address after it */
+  /** Writes a big-endian word in dotted decimal; may overwrite one byte after it. @returns the address after it */
   ipv4(to: number, word: number): number {
     const view = this.#arena.view
     let at = to
@@ -35,7 +35,11 @@ export class AddressWriter {
     return at - 1
   }
 
-  /** The canonical text of four big-endian words (RFC 5952 §4; IPv4-mapped in mixed notation, §5). */
+  /**
+   * Writes four big-endian words in canonical text (RFC 5952 §4; IPv4-mapped in mixed notation, §5).
+   *
+   * @returns as ipv4
+   */
   ipv6(to: number, word0: number, word1: number, word2: number, word3: number): number {
     const groups = this.#groups
     groups[0] = word0 >>> 16
@@ -58,7 +62,7 @@ export class AddressWriter {
     return this.#groupsText(to)
   }
 
-  /** Groups in hexadecimal; the longest run of two or more zero groups, the first of equals, becomes "::". */
+  /** Writes groups in hexadecimal; the first longest run of two or more zero groups becomes "::". */
   #groupsText(to: number): number {
     const { bytes } = this.#arena
     const groups = this.#groups

@@ -1,6 +1,7 @@
 /**
- * The end of a pair: its `capture` map, which says where and from whose side it was seen, and the beginning of its flags.
- * Made once for each interface and vantage; only a pair from behind a mesh's proxy has a part of its own, `forwarded`.
+ * Writes a pair's `capture` map (its node, interface, vantage and mesh) and the header of its flags. The bytes are
+ * encoded once per interface and vantage; only `forwarded`, of pairs from behind a mesh's proxy, differs from pair to
+ * pair.
  */
 import type { InterfaceInfo } from '../../target/interface-info.ts'
 import type { Arena } from '../memory/arena.ts'
@@ -8,20 +9,20 @@ import type { Flow } from '../tcp/flow.ts'
 import type { ForwardedWriter } from './forwarded.ts'
 import { fixmap, key, template } from './templates.ts'
 
-/** By `Flow.vantage`; the first is the interface's own. */
+/** Indexed by `Flow.vantage`; the first stands for the interface's own vantage. */
 const VANTAGES = ['', 'server', 'client', 'host'] as const
 
 const CAPTURE = key('capture')
 const FORWARDED = key('forwarded')
-/** Behind the map. */
+/** Follows the map: an empty array. */
 const FLAGS = template(key('flags'), [0x90])
 
 export class CaptureMaps {
   readonly #bytes: Uint8Array
   readonly #forwarded: ForwardedWriter
-  /** By interface id, then vantage. */
+  /** Indexed by interface id, then vantage. */
   readonly #maps: Uint8Array[][] = []
-  /** Likewise: whether requests have come through a mesh's proxy. */
+  /** Indexed likewise: whether requests arrive through a mesh's proxy. */
   readonly #behindProxy: boolean[][] = []
   readonly #node: Uint8Array
 
@@ -52,9 +53,9 @@ export class CaptureMaps {
   }
 
   /**
-   * Writes the map and the header of an array without flags, its last byte.
+   * Writes the map, followed by one byte: the header of an empty array of flags.
    *
-   * @param request address of the laid request
+   * @param request address of the encoded request
    * @returns the address after it
    */
   write(to: number, flow: Flow, request: number): number {
@@ -64,7 +65,11 @@ export class CaptureMaps {
     return this.#behindProxy[flow.interfaceId][flow.vantage] ? this.#addForwarded(to, at, request) : at
   }
 
-  /** Adds a key to the map, in front of the flags, where the request has what it is made of. */
+  /**
+   * Inserts `forwarded` between the map and the flags, if the request has such fields.
+   *
+   * @returns the address after it
+   */
   #addForwarded(map: number, end: number, request: number): number {
     const bytes = this.#bytes
     const to = end - FLAGS.length
@@ -78,7 +83,7 @@ export class CaptureMaps {
   }
 }
 
-/** A string of up to 64 KiB, always with a header for a long one. */
+/** A string, cut at 64 KiB, with a str 8 or str 16 header. */
 function text(value: string): Uint8Array {
   const bytes = new TextEncoder().encode(value).subarray(0, 65_535)
   return template(bytes.length < 256 ? [0xd9, bytes.length] : [0xda, bytes.length >>> 8, bytes.length & 255], bytes)

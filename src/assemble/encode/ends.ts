@@ -1,8 +1,8 @@
 /**
- * Both ends of a connection as its pairs name them: `client` and `server` with address, port and pod. They are the same
- * for all pairs of a connection, so they are laid once and copied from then on.
+ * Writes the endpoints of a connection: `client` and `server` with address, port and pod. They are the same for all
+ * pairs of a connection, so they are encoded once into a slot and copied from there.
  *
- * Slots are taken by the flow's index modulo their number; a flow that finds another's ends in its slot lays its own anew.
+ * A flow's slot is its index modulo the number of slots; a flow that finds another one's endpoints there replaces them.
  */
 import type { Arena } from '../memory/arena.ts'
 import { ENDS_SLOT_BYTES, ENDS_SLOTS } from '../memory/arena.ts'
@@ -14,14 +14,14 @@ import { fixmap, key, type Template, template, uint } from './templates.ts'
 const NIL = [0xc0]
 const ENDPOINT = template(fixmap(3), key('address'))
 const PORT = template(key('port'), uint(0, 2), key('pod'))
-/** What follows the client's pod, and the server's. */
+/** Keys that follow the client's pod and the server's pod. */
 const SERVER = template(key('server'))
 const REQUEST = template(key('request'))
 const PORT_VALUE = key('port').length + 1
-/** Strings from this length on have a header of two bytes. */
+/** Shorter strings have a header of one byte, others of two. */
 const SHORT_STRING = 32
 
-/** Bytes of a slot: two ends without pods, and the keys around them, with room for copies by words. */
+/** Bytes used of a slot at most: two endpoints without pods, the keys around them, and slack for copies by words. */
 const LONGEST =
   2 * (ENDPOINT.length + 2 + ADDRESS_BYTES + PORT.length + NIL.length) + SERVER.length + REQUEST.length + 16
 
@@ -33,7 +33,7 @@ export class Ends {
   readonly #port: Template
   readonly #server: Template
   readonly #request: Template
-  /** Which connection a slot belongs to, by its serial number; where the server's part begins, and how long all is. */
+  /** Per slot: the serial number of its connection, the offset of the server's part, and the length of the whole. */
   readonly #owners = new Int32Array(ENDS_SLOTS)
   readonly #serverAt = new Uint8Array(ENDS_SLOTS)
   readonly #lengths = new Uint8Array(ENDS_SLOTS)
@@ -63,7 +63,7 @@ export class Ends {
     return this.#withPods(to, from, this.#serverAt[slot], length, flow)
   }
 
-  /** The parts between the pods, and the pods. */
+  /** Writes the encoded parts with the pods between them. */
   #withPods(to: number, from: number, serverAt: number, length: number, flow: Flow): number {
     const arena = this.#arena
     arena.copy(to, from, serverAt - 1)
@@ -94,12 +94,12 @@ export class Ends {
     this.#owners[slot] = flow.serial
   }
 
-  /** One end up to the key of its pod. */
+  /** Encodes one endpoint up to the key of its pod. */
   #end(to: number, flow: Flow, direction: Direction): number {
     const arena = this.#arena
     const flows = this.#flows
     const at = this.#put(this.#endpoint, to)
-    // Written behind the header of a short string; only a long IPv6 address takes the longer header, and moves.
+    // Written after a one-byte header. Only a long IPv6 address needs the longer header, and is moved to make room.
     const text = at + 1
     const end = flows.isIpv6(flow)
       ? this.#addresses.ipv6(

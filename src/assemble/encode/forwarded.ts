@@ -1,21 +1,22 @@
 /**
- * What a mesh's proxy says of the real client, for pairs from a sidecar's loopback, where the client is the proxy itself:
- * those fields of the request by which proxies pass it on. They are claims, told as attributes and never used as addresses.
+ * Writes `capture.forwarded` for pairs captured between a mesh's proxy and its application, where the connection's
+ * client is the proxy: the request's header fields in which proxies name the original client. They are claims of the
+ * sender, so they are reported as attributes and never used as addresses.
  */
 import { Caseless } from '../http1/text.ts'
 import type { Arena } from '../memory/arena.ts'
 import type { MessageWriter } from './message-writer.ts'
 import { TextReader } from './text-reader.ts'
 
-/** Fields by their whole name: RFC 7239, common practice, and Linkerd's client identity. */
+/** Fields matched by their whole name: RFC 7239, common practice, and Linkerd's client identity. */
 const NAMES = ['forwarded', 'x-real-ip', 'l5d-client-id'].map((name) => new Caseless(name))
-/** Fields by what their name begins with. */
+/** Fields matched by the start of their name. */
 const PREFIXES = ['x-forwarded-', 'x-envoy-'].map((prefix) => new Caseless(prefix))
 
-/** Most bytes laid: client certificates are passed on too, and all of it is in the request's headers once more. */
+/** Limit in bytes. Fields with client certificates may exceed it; they are still in the request's headers. */
 export const FORWARDED_BYTES = 4096
-/** Most fields told: as many as a short array has. */
-const MOST_FIELDS = 15
+/** Limit of fields: the most that a fixarray header can count. */
+const MAX_FIELDS = 15
 
 export class ForwardedWriter {
   readonly #arena: Arena
@@ -29,9 +30,9 @@ export class ForwardedWriter {
   }
 
   /**
-   * Lays an array of such fields, each as it stands in the request's `headers`: `[name, value]`.
+   * Writes an array of such fields, each as in the request's `headers`: `[name, value]`.
    *
-   * @param request address of the laid request
+   * @param request address of the encoded request
    * @returns the address after it; `to` where there is no such field
    */
   write(to: number, request: number): number {
@@ -41,10 +42,10 @@ export class ForwardedWriter {
     let at = to + 1
     let found = 0
     let field = text.afterArrayHeader(headers)
-    for (let left = text.arrayLength(headers); left > 0 && found < MOST_FIELDS; left--) {
+    for (let left = text.arrayLength(headers); left > 0 && found < MAX_FIELDS; left--) {
       const value = text.afterString(field + 1)
       const end = text.afterString(value)
-      if (this.#tells(field + 1, value) && at + end - field - to <= FORWARDED_BYTES) {
+      if (this.#isForwarding(field + 1, value) && at + end - field - to <= FORWARDED_BYTES) {
         bytes.copyWithin(at, field, end)
         at += end - field
         found++
@@ -56,8 +57,8 @@ export class ForwardedWriter {
     return at
   }
 
-  /** Whether the string at `name`, which ends before `end`, is the name of such a field. */
-  #tells(name: number, end: number): boolean {
+  /** @returns whether the string at `name`, which ends before `end`, is the name of such a field */
+  #isForwarding(name: number, end: number): boolean {
     const { view } = this.#arena
     const start = this.#text.afterStringHeader(name)
     const length = end - start

@@ -1,11 +1,11 @@
 /**
- * Lays one message's map, in the pair's schema, from the head scanner's findings:
+ * Writes one message's map, as in the pair's schema, from the results of the head scanner:
  *
  *     request    9 keys: method, target, httpVersion, headers, body, bodyEncoding, bodySize, decoded, wireSize
- *     response   9 keys: status, reason, httpVersion, headers, body, … the same; its own key, `response`, is in front
+ *     response   9 keys: status, reason, httpVersion, headers, body, … the same; preceded by its key, `response`
  *
- * `head` writes everything up to the body's bytes, with a bin32 header whose length is patched once it is known (BODY_LENGTH
- * bytes before the body); the body's bytes follow; `tail` writes the rest.
+ * `head` writes everything up to the body's bytes, with a bin 32 header whose length, BODY_LENGTH bytes before the
+ * body, is patched once it is known. The caller adds the body's bytes, and `tail` writes the rest.
  */
 
 import type { HeadScanner } from '../head-scanner/head-scanner.ts'
@@ -38,9 +38,11 @@ const STATUS_VALUE = STATUS.length - key('reason').length - 2
 const VERSION_VALUE = key('httpVersion').length + 1
 const BODY_SIZE_VALUE = key('bodyEncoding').length + key('bin').length + key('bodySize').length + 1
 
-/** Bytes a field takes more than on the wire, at most: array and two long string headers instead of ":" and LF. */
+/**
+ * Growth of a header field over its wire bytes, at most: an array and two long string headers instead of ":" and LF.
+ */
 const FIELD_OVERHEAD = 5
-/** Bytes of everything else up to the body. */
+/** Bytes of everything else before the body, at most. */
 const HEAD_OVERHEAD = STATUS.length + METHOD.length + TARGET.length + VERSION.length + BODY.length + 3 * 5 + 16
 
 export class MessageWriter {
@@ -48,7 +50,7 @@ export class MessageWriter {
   readonly #view: DataView
   readonly #text: TextReader
   readonly #head: MessageHead
-  /** Address of the table of parts. */
+  /** Address of the table of parts (PARTS_BYTES in layout.ts). */
   readonly #parts: number
   readonly #tail: number
 
@@ -72,17 +74,17 @@ export class MessageWriter {
     this.#tail = arena.addTemplate(TAIL)
   }
 
-  /** Bytes that `head` writes at most. @param wireBytes those of the head on the wire */
+  /** Upper bound of the bytes that `head` writes. @param wireBytes bytes of the head on the wire */
   bound(wireBytes: number, nonAscii: boolean): number {
     return (nonAscii ? 2 : 1) * wireBytes + FIELD_OVERHEAD * this.#head.fieldCount + HEAD_OVERHEAD
   }
 
-  /** Lays the head that was scanned and digested last. @returns the address after the body's bin header */
+  /** Writes the head that was scanned and digested last. @returns the address after the body's bin header */
   head(to: number, isResponse: boolean): number {
     return this.#scanner.writeHead(to, isResponse ? 1 : 0, this.#parts)
   }
 
-  /** What follows the body. @returns the address after it */
+  /** Writes the keys that follow the body. @returns the address after them */
   tail(to: number, bodyBytes: number, wireBytes: number): number {
     const view = this.#view
     copyWords(view, to, this.#tail, TAIL.length)
@@ -91,7 +93,7 @@ export class MessageWriter {
     return to + TAIL.length
   }
 
-  /** Where the headers of a laid request are: the address of their array. */
+  /** The address of the `headers` array of an encoded request. */
   requestHeaders(request: number): number {
     const text = this.#text
     const target = text.afterString(request + METHOD.length) + TARGET.length

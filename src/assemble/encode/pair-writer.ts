@@ -1,6 +1,6 @@
 /**
- * Lays a whole pair (contract, "A pair") in the arena's scratch region: the keys up to the client's address, which stay
- * there from pair to pair and are patched in place, then both ends, both messages, where it was captured, and flags.
+ * Writes a whole pair (docs/pair.md) to the arena's scratch region: the keys up to the client's address, which stay
+ * there from pair to pair and are patched in place, then both endpoints, both messages, the capture map and the flags.
  */
 import type { InterfaceInfo } from '../../target/interface-info.ts'
 import { ANOMALY_FOLDED, ANOMALY_LENGTH_IGNORED, ANOMALY_MALFORMED_FIELD } from '../head-scanner/layout.ts'
@@ -16,7 +16,7 @@ import { FORWARDED_BYTES, ForwardedWriter } from './forwarded.ts'
 import { BODY_LENGTH, type MessageWriter } from './message-writer.ts'
 import { fixmap, key, type Template, template, uint } from './templates.ts'
 
-/** Flags of a pair, as consumers see them. */
+/** The values of a pair's `flags`. */
 const FLAG_NAMES = {
   midstream: 'midstream',
   early: 'earlyResponse',
@@ -29,12 +29,12 @@ const TIME = (name: string): Uint8Array => template(key(name), uint(0, 8))
 const ID = template(fixmap(12), key('v'), [1], key('id'), [0xd9, 32])
 const TIMES = ['requestStartMicros', 'requestEndMicros', 'responseStartMicros', 'responseEndMicros'].map(TIME)
 const PREFIX = template(ID, new Uint8Array(32), ...TIMES, key('client'))
-/** Offsets into the prefix: the id's digits, and each time's value. */
+/** Offsets in the prefix: the id's digits, and each time's value. */
 const ID_AT = ID.length
 const TIME_AT = TIMES.map((_, i) => ID.length + 32 + TIMES.slice(0, i + 1).reduce((sum, t) => sum + t.length, 0) - 8)
 const [REQUEST_START_AT = 0, REQUEST_END_AT = 0, RESPONSE_START_AT = 0, RESPONSE_END_AT = 0] = TIME_AT
 
-/** Where in the scratch region messages may be laid that are yet to be stored: behind the prefix. */
+/** Offset in the scratch region, behind the prefix, at which a message may be encoded before it is stored. */
 export const STAGE_AT = 256
 const TWO_TO_32 = 4_294_967_296
 
@@ -47,7 +47,7 @@ export class PairWriter {
   readonly #vantages: Vantages
   readonly #ends: Ends
   readonly #captures: CaptureMaps
-  /** Where the pair at hand has its request. */
+  /** Address of the current pair's request. */
   #request = 0
   readonly #flagTemplates: readonly [number, Template][]
   readonly #midstream: Template
@@ -83,18 +83,18 @@ export class PairWriter {
     arena.bytes.set(PREFIX, arena.scratch)
   }
 
-  /** Prepares the `capture` map of an interface. */
+  /** Encodes the `capture` maps of an interface. */
   addInterface(id: number, info: InterfaceInfo): void {
     this.#captures.addInterface(id, info)
   }
 
-  /** Starts a pair: everything before the request. @returns the address after it */
+  /** Writes everything before the request. @returns the address after it */
   begin(exchange: Exchange, flow: Flow): number {
     const start = this.#arena.scratch
     const { request, response } = exchange
     const { headScanner } = this.#arena
     headScanner.writeId(start + ID_AT, request.digest1, request.digest2, response.digest1, response.digest2)
-    // All four have mostly the same upper half. Doubles hold a uint64 time exactly until the year 2255.
+    // The four times usually have the same upper half. Doubles hold microseconds exactly until the year 2255.
     const view = this.#view
     const high = Math.floor(request.startMicros / TWO_TO_32)
     const base = high * TWO_TO_32
@@ -108,15 +108,20 @@ export class PairWriter {
     return this.#request
   }
 
-  /** Adds a message that was kept. */
-  kept(to: number, record: MessageRecord): number {
+  /** Appends a message stored in the pool. @returns the address after it */
+  stored(to: number, record: MessageRecord): number {
     this.#pool.copyOut(record.chain, to)
     const end = to + record.chain.length
     this.#view.setUint32(end - record.bodyBytes - BODY_LENGTH, record.bodyBytes)
     return this.#messages.tail(end, record.bodyBytes, record.wireBytes)
   }
 
-  /** Adds the response, whose head the scanner still holds and whose body lies at [bodyStart, bodyStart + bodyBytes). */
+  /**
+   * Appends the response that is being parsed: the scanner still holds its head, and its body is at `bodyStart`, length
+   * `record.bodyBytes`.
+   *
+   * @returns the address after it
+   */
   responseInPlace(to: number, record: MessageRecord, bodyStart: number): number {
     const body = this.#messages.head(to, true)
     this.#arena.copy(body, bodyStart, record.bodyBytes)
@@ -124,14 +129,14 @@ export class PairWriter {
     return this.#messages.tail(body + record.bodyBytes, record.bodyBytes, record.wireBytes)
   }
 
-  /** Completes the pair. @returns its end; it began at the scratch region's start */
+  /** Completes the pair. @returns its end; its start is that of the scratch region */
   finish(to: number, exchange: Exchange, flow: Flow): number {
     const at = this.#captures.write(to, flow, this.#request)
     const anomalies = exchange.request.anomalies | exchange.response.anomalies
     return flow.midstream || exchange.early || anomalies !== 0 ? this.#flags(at, flow, exchange.early, anomalies) : at
   }
 
-  /** The same for all connections to one server endpoint; for partitioning. */
+  /** A hash of the server endpoint's address and port, for partitioning. */
   serverHash(flow: Flow, server: Direction): number {
     const flows = this.#flows
     let hash = flows.port(flow, server)
@@ -139,7 +144,7 @@ export class PairWriter {
     return hash ^ (hash >>> 15)
   }
 
-  /** Fills the array of flags, whose header, of an empty one, lies before `to`. */
+  /** Writes the flags at `to`, and their number into the array header before it. */
   #flags(to: number, flow: Flow, early: boolean, anomalies: number): number {
     let at = to
     let flags = 0
@@ -166,7 +171,7 @@ export class PairWriter {
   }
 }
 
-/** Writes a uint64. @param high, base upper half of a time near this one, and that half's value */
+/** Writes a time as uint64. @param high, base upper half of a time near this one, and that half times 2^32 */
 function writeTime(view: DataView, to: number, high: number, base: number, micros: number): void {
   const low = micros - base
   if (low >= 0 && low < TWO_TO_32) {
@@ -179,5 +184,7 @@ function writeTime(view: DataView, to: number, high: number, base: number, micro
   view.setUint32(to + 4, micros - other * TWO_TO_32)
 }
 
-/** Bytes a pair takes beside its two messages' maps, at most: prefix, ends with their pods, capture with its names, flags. */
+/**
+ * Upper bound of a pair's bytes without its messages: prefix, endpoints with their pods, capture with its names, flags.
+ */
 export const PAIR_FRAME_BYTES = 2048 + 2 * 65_536 + 2 * 65_536 + FORWARDED_BYTES

@@ -1,15 +1,15 @@
-/** Constant MessagePack bytes, made once at start-up and copied by the writers. */
+/** Constant MessagePack bytes, encoded once at start-up and copied by the writers. */
 
-/** Constant bytes kept in the arena. */
+/** Constant bytes in the arena. */
 export interface Template {
   readonly at: number
   readonly length: number
 }
 
-/** Bytes to be joined. */
+/** Bytes to concatenate. */
 export type Part = Uint8Array | readonly number[]
 
-/** Bytes one after the other. */
+/** Concatenates bytes. */
 export function template(...parts: Part[]): Uint8Array {
   return Uint8Array.from(parts.flatMap((part) => [...part]))
 }
@@ -23,7 +23,7 @@ export function key(text: string): Uint8Array {
   return bytes.length < 32 ? template([0xa0 | bytes.length], bytes) : template([0xd9, bytes.length], bytes)
 }
 
-/** An unsigned integer in a form of fixed size, to be patched: 2 bytes (uint16), 4 (uint32) or 8 (uint64). */
+/** An unsigned integer of fixed size, to be patched later: 2 bytes (uint16), 4 (uint32) or 8 (uint64). */
 export function uint(value: number, size: 2 | 4 | 8): Uint8Array {
   const bytes = new Uint8Array(1 + size)
   const view = new DataView(bytes.buffer)

@@ -1,4 +1,4 @@
-/** The way past MessagePack strings and arrays that were laid (MessagePack specification, "Formats"). */
+/** Skips encoded strings and arrays (MessagePack specification, "Formats"). */
 import type { Arena } from '../memory/arena.ts'
 
 export class TextReader {
@@ -17,20 +17,20 @@ export class TextReader {
     return first === 0xda ? at + 3 + view.getUint16(at + 1) : at + 5 + view.getUint32(at + 1)
   }
 
-  /** The address of its first byte. */
+  /** The address of the first byte of the string at `at`. */
   afterStringHeader(at: number): number {
     const first = this.#arena.bytes[at]
     return first < 0xc0 ? at + 1 : first === 0xd9 ? at + 2 : first === 0xda ? at + 3 : at + 5
   }
 
-  /** Elements of the array at `at`. */
+  /** The number of elements of the array at `at`. */
   arrayLength(at: number): number {
     const { bytes, view } = this.#arena
     const first = bytes[at]
     return first < 0xdc ? first & 15 : first === 0xdc ? view.getUint16(at + 1) : view.getUint32(at + 1)
   }
 
-  /** The address of its first element. */
+  /** The address of the first element of the array at `at`. */
   afterArrayHeader(at: number): number {
     const first = this.#arena.bytes[at]
     return first < 0xdc ? at + 1 : first === 0xdc ? at + 3 : at + 5

@@ -37,7 +37,7 @@ export class Confirmation {
     }
     connection.confirming = exchange
     if (connection.first !== null) this.resolve(connection, connection.first.ackFirst)
-    else this.#outcomes.awaitFrom(exchange, this.#time.start)
+    else this.#outcomes.startDeadline(exchange, this.#time.start)
   }
 
   #contest(connection: HttpConnection, exchange: Exchange): void {
@@ -48,11 +48,14 @@ export class Confirmation {
     else if (first !== null && first.ackFirst === endSeq) this.#outcomes.emit(exchange)
     else {
       connection.contested = exchange
-      this.#outcomes.awaitFrom(exchange, this.#time.start)
+      this.#outcomes.startDeadline(exchange, this.#time.start)
     }
   }
 
-  /** Another response begins at `seq`, or the stream ends there: right behind the last response, if that was read rightly. */
+  /**
+   * Another response begins at `seq`, or the stream ends there: right behind the last response, if that was read
+   * rightly.
+   */
   uphold(connection: HttpConnection, seq: number): void {
     const exchange = connection.contested
     if (exchange === null) return
@@ -61,7 +64,7 @@ export class Confirmation {
       return
     }
     connection.contested = null
-    this.#outcomes.awaited(exchange)
+    this.#outcomes.stopDeadline(exchange)
     this.#outcomes.emit(exchange)
   }
 
@@ -90,8 +93,8 @@ export class Confirmation {
   }
 
   /**
-   * The client sends no further request. The match stands if the server has closed its stream right after the response, or
-   * if nothing of the connection is missing but its beginning.
+   * The client sends no further request. The match stands if the server has closed its stream right after the response,
+   * or if nothing of the connection is missing but its beginning.
    */
   settle(connection: HttpConnection, closed: boolean): void {
     if (closed || connection.flow?.lossy === false) this.#confirm(connection)
@@ -111,7 +114,7 @@ export class Confirmation {
     const exchange = connection.confirming
     if (exchange === null) return
     connection.confirming = null
-    this.#outcomes.awaited(exchange)
+    this.#outcomes.stopDeadline(exchange)
     this.#outcomes.emit(exchange)
   }
 }

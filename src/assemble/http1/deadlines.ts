@@ -1,6 +1,6 @@
 import type { Exchange } from './exchange.ts'
 
-/** Exchanges that wait for something, in the order they began to. Time is packet time. */
+/** A list of waiting exchanges, ordered by the packet time at which their waiting began. */
 export class Deadlines {
   #soonest: Exchange | null = null
   #latest: Exchange | null = null

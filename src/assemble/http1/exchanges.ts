@@ -1,6 +1,6 @@
 /**
- * Builds exchanges from messages: decides how each message ends, applies the filter as soon as a head decides it, finds the
- * request that a response answers, and passes complete or abandoned exchanges to `Outcomes`.
+ * Builds exchanges from messages: decides how each message ends, applies the filter as soon as a head decides it, finds
+ * the request that a response answers, and passes complete or abandoned exchanges to `Outcomes`.
  */
 
 import { ASSEMBLE_COUNTERS } from '../../ledger/counters.ts'
@@ -125,7 +125,7 @@ export class Exchanges implements MessageHandler {
     }
     if (exchange.abandoned) this.#outcomes.settle(exchange)
     else if (exchange.requestDone && exchange.responseDone) this.#confirmation.conclude(exchange)
-    else if (!exchange.responseBegun) this.#outcomes.awaitFrom(exchange, this.#time.start)
+    else if (!exchange.responseBegun) this.#outcomes.startDeadline(exchange, this.#time.start)
   }
 
   damaged(stream: MessageStream, reason: number): void {
@@ -202,11 +202,11 @@ export class Exchanges implements MessageHandler {
       const exchange = this.#outcomes.longestWaiting
       if (exchange === null) return
       if (time.isStray(exchange.listedMicros)) {
-        this.#outcomes.awaitFrom(exchange, time.clock)
+        this.#outcomes.startDeadline(exchange, time.clock)
         continue
       }
       if (time.clock - exchange.listedMicros <= responseTimeoutMicros) return
-      this.#outcomes.awaited(exchange)
+      this.#outcomes.stopDeadline(exchange)
       const { connection } = exchange
       if (connection === null) continue
       if (connection.confirming === exchange) this.#confirmation.settle(connection, false)
@@ -284,7 +284,7 @@ export class Exchanges implements MessageHandler {
     exchange.responseOpen = true
     exchange.contested = connection.requestDoubt && connection.requestDoubtReason !== NO_REASON
     exchange.early = !exchange.requestDone
-    this.#outcomes.awaited(exchange)
+    this.#outcomes.stopDeadline(exchange)
     this.#recorder.begin(response, start, headEnd)
     const waited = exchange.requestDone ? response.startMicros - exchange.request.endMicros : 0
     if (exchange.abandoned) this.#counts[ORPHANED_COUNTERS[exchange.reason]]++
@@ -295,12 +295,15 @@ export class Exchanges implements MessageHandler {
     }
     if (exchange.rule === RULE_NONE) {
       const rule = this.#filter.response(head.status, exchange.contentTypeListed || head.contentTypeListed)
-      if (rule !== RULE_NONE) this.#outcomes.leaveOut(exchange, rule)
+      if (rule !== RULE_NONE) this.#outcomes.filter(exchange, rule)
     }
     return this.#responseBody(stream, exchange, bodyStart, end)
   }
 
-  /** Decides how the response ends (RFC 9112 §6.3). Emits the pair at once if the response ends within the bytes at hand. */
+  /**
+   * Decides how the response ends (RFC 9112 §6.3). Emits the pair at once if the response ends within the bytes at
+   * hand.
+   */
   #responseBody(stream: MessageStream, exchange: Exchange, bodyStart: number, end: number): number {
     const head = this.#head
     const { connection } = stream

@@ -1,6 +1,6 @@
 /**
- * Keeps messages until their exchange is complete: fills in their records, encodes their heads, and stores them and their
- * bodies in the pool. What is too large by its own account is abandoned before any of it is stored.
+ * Keeps messages until their exchange is complete: fills in their records, encodes their heads, and stores them and
+ * their bodies in the pool. What is too large by its own account is abandoned before any of it is stored.
  */
 import { ASSEMBLE_COUNTERS } from '../../ledger/counters.ts'
 import { REASON_EVICTED, REASON_OVERSIZE, RULE_NONE, RULE_PAIR_BYTES } from '../../ledger/reasons.ts'
@@ -85,7 +85,7 @@ export class MessageRecorder {
     const other = record === exchange.request ? exchange.response : exchange.request
     if (wireBytes > this.#limits.messageBytes) this.#outcomes.abandon(exchange, REASON_OVERSIZE)
     else if (exchange.rule === RULE_NONE && wireBytes + other.wireBytes > this.#limits.pairBytes) {
-      this.#outcomes.leaveOut(exchange, RULE_PAIR_BYTES)
+      this.#outcomes.filter(exchange, RULE_PAIR_BYTES)
     }
   }
 
@@ -112,7 +112,7 @@ export class MessageRecorder {
     if (exchange.abandoned || exchange.rule !== RULE_NONE) return
     const record = stream.isResponse ? exchange.response : exchange.request
     const other = stream.isResponse ? exchange.request : exchange.response
-    if (stream.wireBytes + other.wireBytes > this.#limits.pairBytes) this.#outcomes.leaveOut(exchange, RULE_PAIR_BYTES)
+    if (stream.wireBytes + other.wireBytes > this.#limits.pairBytes) this.#outcomes.filter(exchange, RULE_PAIR_BYTES)
     else if (!this.#pool.append(record.chain, at, end - at)) this.#outcomes.abandon(exchange, REASON_EVICTED)
   }
 }

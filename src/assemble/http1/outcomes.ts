@@ -1,6 +1,6 @@
 /**
- * Where exchanges end: as a pair, handed on or left out by a rule, or abandoned. Every request and response that was
- * counted leaves through exactly one counter here, and its bytes go back to the pool.
+ * The ends of exchanges: a pair is emitted, or filtered by a rule, or the exchange is abandoned. Every request and
+ * response that was counted leaves through exactly one counter here, and its memory returns to the pool.
  */
 
 import { ASSEMBLE_COUNTERS } from '../../ledger/counters.ts'
@@ -20,18 +20,18 @@ import { Deadlines } from './deadlines.ts'
 import { Exchange } from './exchange.ts'
 import type { ExchangeOwner } from './pairing.ts'
 
-/** Takes finished pairs. */
+/** Receives complete pairs. */
 export interface PairSink {
   /**
    * @param at, length the pair in the arena, valid during the call
    * @param key the connection's hash, @param server the server endpoint's hash
-   * @returns false when there was no room: the pair is lost (pairs.dropped.ring)
+   * @returns false when there was no room and the pair is lost (pairs.dropped.ring)
    */
   emit(at: number, length: number, key: number, server: number, micros: number): boolean
 }
 
 export interface ExchangeLimits {
-  /** Bytes of one message on the wire, and of both of a pair together. */
+  /** Limits in wire bytes of one message and of both messages of a pair. */
   messageBytes: number
   pairBytes: number
   responseTimeoutMicros: number
@@ -65,7 +65,7 @@ export class Outcomes implements ExchangeOwner {
     this.#sink = sink
   }
 
-  /** An exchange to fill, for a request that begins. */
+  /** Returns a reset exchange for a request that begins. */
   begin(connection: HttpConnection): Exchange {
     const exchange = this.#spare ?? new Exchange()
     this.#spare = exchange.next
@@ -74,18 +74,18 @@ export class Outcomes implements ExchangeOwner {
     return exchange
   }
 
-  /** The exchange that has waited longest for its response, or for its confirmation. */
+  /** The exchange that has waited longest for its response or its confirmation. */
   get longestWaiting(): Exchange | null {
     return this.#deadlines.soonest
   }
 
-  /** The exchange waits from packet time `micros` on. */
-  awaitFrom(exchange: Exchange, micros: number): void {
+  /** Starts the exchange's deadline at packet time `micros`. */
+  startDeadline(exchange: Exchange, micros: number): void {
     this.#deadlines.add(exchange, micros)
   }
 
-  /** The exchange waits no longer. */
-  awaited(exchange: Exchange): void {
+  /** Ends the exchange's deadline. */
+  stopDeadline(exchange: Exchange): void {
     this.#deadlines.remove(exchange)
   }
 
@@ -97,18 +97,18 @@ export class Outcomes implements ExchangeOwner {
       this.#counts[C.requestsWaiting]--
       if (exchange.responseBegun) this.#counts[ORPHANED_COUNTERS[reason]]++
       this.#deadlines.remove(exchange)
-      this.#forget(exchange)
+      this.#freeMessages(exchange)
     }
     this.settle(exchange)
   }
 
-  /** A rule leaves the pair out: it is followed to its end, but not kept. */
-  leaveOut(exchange: Exchange, rule: number): void {
+  /** A rule filters the pair: its messages are parsed to their end, but not stored. */
+  filter(exchange: Exchange, rule: number): void {
     exchange.rule = rule
-    this.#forget(exchange)
+    this.#freeMessages(exchange)
   }
 
-  /** The pair is whole: counts it and, unless a rule leaves it out, lays and hands it on. */
+  /** Counts a complete pair and, unless a rule filters it, writes it and passes it to the sink. */
   emit(exchange: Exchange): void {
     const { request, response } = exchange
     const flow = flowOf(exchange)
@@ -123,21 +123,21 @@ export class Outcomes implements ExchangeOwner {
       return
     }
     let at = this.#pairs.begin(exchange, flow)
-    at = this.#pairs.kept(at, request)
-    at = this.#pairs.kept(at, response)
-    this.#hand(exchange, flow, at)
+    at = this.#pairs.stored(at, request)
+    at = this.#pairs.stored(at, response)
+    this.#pass(exchange, flow, at)
   }
 
-  /** As `emit`, for a pair to keep whose response is at hand: its head in the scanner, its body at `bodyStart`. */
+  /** As `emit`, for an unfiltered pair whose response is being parsed: head in the scanner, body at `bodyStart`. */
   emitInPlace(exchange: Exchange, bodyStart: number): void {
     const flow = flowOf(exchange)
     let at = this.#pairs.begin(exchange, flow)
-    at = this.#pairs.kept(at, exchange.request)
+    at = this.#pairs.stored(at, exchange.request)
     at = this.#pairs.responseInPlace(at, exchange.response, bodyStart)
-    this.#hand(exchange, flow, at)
+    this.#pass(exchange, flow, at)
   }
 
-  #hand(exchange: Exchange, flow: Flow, at: number): void {
+  #pass(exchange: Exchange, flow: Flow, at: number): void {
     const counts = this.#counts
     const end = this.#pairs.finish(at, exchange, flow)
     counts[C.pairsAssembled]++
@@ -149,18 +149,18 @@ export class Outcomes implements ExchangeOwner {
     this.#retire(exchange)
   }
 
-  #forget(exchange: Exchange): void {
+  #freeMessages(exchange: Exchange): void {
     this.#pool.free(exchange.request.chain)
     this.#pool.free(exchange.response.chain)
   }
 
   #retire(exchange: Exchange): void {
-    this.#forget(exchange)
+    this.#freeMessages(exchange)
     exchange.abandoned = true
     this.settle(exchange)
   }
 
-  /** Back to the pool, once nothing refers to it. */
+  /** Makes the exchange available for reuse once nothing refers to it. */
   settle(exchange: Exchange): void {
     if (exchange.queued || exchange.requestOpen || exchange.responseOpen) return
     const { connection } = exchange
@@ -171,5 +171,5 @@ export class Outcomes implements ExchangeOwner {
   }
 }
 
-/** An exchange that is neither emitted nor given up belongs to an open connection, and that to its flow. */
+/** An exchange that is neither emitted nor abandoned belongs to an open connection, which belongs to a flow. */
 const flowOf = (exchange: Exchange): Flow => exchange.connection?.flow as Flow
