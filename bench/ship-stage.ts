@@ -53,6 +53,7 @@ function workerData(brokers: string, topic: string, ring: SharedArrayBuffer, bel
     maxAgeMs: config.ship.maxAge,
     shutdownTimeoutMs: config.shutdown.timeout,
     sink: kafkaSinkSpec({ ...config, kafka }, 'bench'),
+    left: [],
   }
 }
 

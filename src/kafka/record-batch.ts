@@ -1,6 +1,6 @@
 /**
  * Kafka record batches, format v2 (magic 2; KIP-98, KIP-82; kafka.apache.org/documentation/#recordbatch), encoded from
- * a pair's bytes into a reused buffer. Pure: no network, no clock.
+ * a pair's bytes into reused memory. Pure: no network, no clock.
  *
  *      0 baseOffset i64 = 0          21 attributes i16 (bits 0–2: compression)     43 producerId i64 = −1
  *      8 batchLength i32 (from 12)   23 lastOffsetDelta i32                        51 producerEpoch i16 = −1
@@ -57,35 +57,117 @@ export function readVarint(bytes: Uint8Array, at: number): number {
   return (zigzag >>> 1) ^ -(zigzag & 1)
 }
 
-/** The records of one batch, in a buffer that grows with them. */
-export class RecordBatch {
-  count = 0
-  /** Bytes used, batch header included. */
-  size = BATCH_HEADER_BYTES
-  /** Bytes that its pairs count for in the shipper's buffer: set by the caller, divided when the batch is split. */
-  heldBytes = 0
-  /** Arrival times of the oldest and the newest pair, on the shipper's clock. */
-  oldestMs = 0
-  newestMs = 0
-  #bytes: Uint8Array
-  #view: DataView
-  #baseTimestamp = 0
-  #maxTimestamp = 0
+/** Memory of a batch: its bytes, and `BATCH_FIELDS` numbers that describe them. Both may outlive the batch. */
+export interface BatchMemory {
+  readonly id: number
+  readonly state: Float64Array
+  readonly bytes: Uint8Array
+}
 
-  constructor(capacity = INITIAL_BYTES) {
-    this.#bytes = new Uint8Array(capacity)
-    this.#view = new DataView(this.#bytes.buffer)
+export interface BatchMemorySource {
+  allocate(bytes: number): BatchMemory
+  /** @param inUse somebody else, such as a socket, may still read it */
+  release(memory: BatchMemory, inUse: boolean): void
+}
+
+/** Of the batch alone, returned by garbage collection. */
+const OWN_MEMORY: BatchMemorySource = {
+  allocate: (bytes) => ({ id: 0, state: new Float64Array(BATCH_FIELDS), bytes: new Uint8Array(bytes) }),
+  release: () => {},
+}
+
+const COUNT = 0
+const SIZE = 1
+const HELD_BYTES = 2
+const OLDEST_MS = 3
+const NEWEST_MS = 4
+const BASE_TIMESTAMP = 5
+const MAX_TIMESTAMP = 6
+const PARTITION = 7
+const ORDER = 8
+const SPAN = 9
+export const BATCH_FIELDS = 10
+
+/** Records of the batch in this memory. */
+export const countRecords = ({ state }: BatchMemory): number => state[COUNT]
+
+/** The records of one batch. Its whole state is in its memory, so that another thread can continue with it. */
+export class RecordBatch {
+  /** Whether it was ever passed to a connection, which may read it until it answers. */
+  wasSent = false
+  readonly #source: BatchMemorySource
+  #memory: BatchMemory
+  #view: DataView
+
+  /** @param left the memory of a batch whose thread has ended; null: an empty batch */
+  constructor(source = OWN_MEMORY, left: BatchMemory | null = null) {
+    this.#source = source
+    this.#memory = left ?? source.allocate(INITIAL_BYTES)
+    this.#view = viewOf(this.#memory.bytes)
+    if (left === null) this.clear()
+  }
+
+  get count(): number {
+    return this.#memory.state[COUNT]
+  }
+
+  /** Bytes used, batch header included. */
+  get size(): number {
+    return this.#memory.state[SIZE]
+  }
+
+  /** Bytes that its pairs count for in the shipper's buffer: set by the caller, divided when the batch is split. */
+  get heldBytes(): number {
+    return this.#memory.state[HELD_BYTES]
+  }
+
+  set heldBytes(bytes: number) {
+    this.#memory.state[HELD_BYTES] = bytes
+  }
+
+  /** Arrival times of the oldest and the newest pair, on the shipper's clock. */
+  get oldestMs(): number {
+    return this.#memory.state[OLDEST_MS]
+  }
+
+  get newestMs(): number {
+    return this.#memory.state[NEWEST_MS]
+  }
+
+  /** The partition it was begun for, and its place among that partition's batches: lower ones were begun earlier. */
+  get partition(): number {
+    return this.#memory.state[PARTITION]
+  }
+
+  get order(): number {
+    return this.#memory.state[ORDER]
   }
 
   get capacity(): number {
-    return this.#bytes.length
+    return this.#memory.bytes.length
+  }
+
+  /** Begins a batch. @param order a whole number that grows with every batch */
+  place(partition: number, order: number): void {
+    const { state } = this.#memory
+    state[PARTITION] = partition
+    state[ORDER] = order
+    state[SPAN] = 1
   }
 
   /** Removes all records and keeps the memory. */
   clear(): void {
-    this.count = 0
-    this.size = BATCH_HEADER_BYTES
-    this.heldBytes = 0
+    const { state } = this.#memory
+    state[COUNT] = 0
+    state[SIZE] = BATCH_HEADER_BYTES
+    state[HELD_BYTES] = 0
+    this.wasSent = false
+  }
+
+  /** Removes all records and releases the memory. @param inUse as of BatchMemorySource */
+  release(inUse: boolean): void {
+    this.#memory.state[COUNT] = 0
+    this.#source.release(this.#memory, inUse)
   }
 
   /**
@@ -108,41 +190,37 @@ export class RecordBatch {
   ): void {
     const keyBytes = key === null ? 0 : key.length
     this.#reserve(length + keyBytes + headers.length + RECORD_FRAMING_BYTES)
-    if (this.count === 0) this.#begin(timestampMs, arrivedMs)
-    if (timestampMs > this.#maxTimestamp) this.#maxTimestamp = timestampMs
-    this.newestMs = arrivedMs
-    const delta = timestampMs - this.#baseTimestamp
+    const { state, bytes } = this.#memory
+    const count = state[COUNT]
+    if (count === 0) this.#begin(timestampMs, arrivedMs)
+    if (timestampMs > state[MAX_TIMESTAMP]) state[MAX_TIMESTAMP] = timestampMs
+    state[NEWEST_MS] = arrivedMs
+    const delta = timestampMs - state[BASE_TIMESTAMP]
     const keyLength = key === null ? -1 : keyBytes
-    const bytes = this.#bytes
     const body =
-      1 +
-      varintBytes(delta) +
-      varintBytes(this.count) +
-      varintBytes(keyLength) +
-      keyBytes +
-      varintBytes(length) +
-      length
-    let at = writeVarint(bytes, this.size, body + headers.length)
+      1 + varintBytes(delta) + varintBytes(count) + varintBytes(keyLength) + keyBytes + varintBytes(length) + length
+    let at = writeVarint(bytes, state[SIZE], body + headers.length)
     bytes[at] = 0
     at = writeVarint(bytes, at + 1, delta)
-    at = writeVarint(bytes, at, this.count)
+    at = writeVarint(bytes, at, count)
     at = writeVarint(bytes, at, keyLength)
     for (let index = 0; index < keyBytes; index += 1) bytes[at + index] = key![index]
     at = writeVarint(bytes, at + keyBytes, length)
     copyBytes(value, start, start + length, bytes, at)
     bytes.set(headers, at + length)
-    this.size = at + length + headers.length
-    this.count += 1
+    // Directly after each other: a thread that ends has added the record or not.
+    state[SIZE] = at + length + headers.length
+    state[COUNT] = count + 1
   }
 
   /** The records alone, to be compressed. Valid until the batch changes. */
   get records(): Uint8Array {
-    return this.#bytes.subarray(BATCH_HEADER_BYTES, this.size)
+    return this.#memory.bytes.subarray(BATCH_HEADER_BYTES, this.size)
   }
 
   /** Writes the batch header. @returns the whole batch, uncompressed; valid until the batch changes */
   seal(): Uint8Array {
-    const whole = this.#bytes.subarray(0, this.size)
+    const whole = this.#memory.bytes.subarray(0, this.size)
     this.#writeHeader(this.#view, 0, this.size)
     this.#view.setUint32(CRC_AT, crc32c(whole.subarray(ATTRIBUTES_AT)))
     return whole
@@ -163,29 +241,39 @@ export class RecordBatch {
 
   /** Moves the newer half of its records, at least two, to a new batch. @returns the new batch */
   split(): RecordBatch {
-    const keep = this.count >> 1
+    const { state, bytes } = this.#memory
+    const { count, size, heldBytes } = this
+    const keep = count >> 1
     let at = BATCH_HEADER_BYTES
     for (let index = 0; index < keep; index += 1) at = this.#recordEnd(at)
-    const newer = new RecordBatch(this.size - at + BATCH_HEADER_BYTES)
-    newer.#begin(this.#baseTimestamp, this.oldestMs)
-    newer.#maxTimestamp = this.#maxTimestamp
-    newer.newestMs = this.newestMs
-    for (let from = at; from < this.size; from = this.#recordEnd(from)) newer.#adopt(this.#bytes, from)
-    newer.heldBytes = Math.round((this.heldBytes * newer.count) / this.count)
-    this.heldBytes -= newer.heldBytes
-    this.count = keep
-    this.size = at
+    state[SPAN] /= 2
+    state[HELD_BYTES] = Math.round((heldBytes * keep) / count)
+    state[SIZE] = at
+    state[COUNT] = keep
+    const newer = new RecordBatch(this.#source)
+    newer.#succeed(this)
+    for (let from = at; from < size; from = this.#recordEnd(from)) newer.#adopt(bytes, from)
+    newer.heldBytes = heldBytes - state[HELD_BYTES]
     return newer
   }
 
+  /** Comes directly after another batch, and has its times. */
+  #succeed(older: RecordBatch): void {
+    const { state } = older.#memory
+    const own = this.#memory.state
+    for (let field = OLDEST_MS; field < BATCH_FIELDS; field += 1) own[field] = state[field]
+    own[ORDER] += own[SPAN]
+  }
+
   #begin(timestampMs: number, arrivedMs: number): void {
-    this.#baseTimestamp = timestampMs
-    this.#maxTimestamp = timestampMs
-    this.oldestMs = arrivedMs
+    const { state } = this.#memory
+    state[BASE_TIMESTAMP] = timestampMs
+    state[MAX_TIMESTAMP] = timestampMs
+    state[OLDEST_MS] = arrivedMs
   }
 
   #recordEnd(at: number): number {
-    const length = readVarint(this.#bytes, at)
+    const length = readVarint(this.#memory.bytes, at)
     return at + varintBytes(length) + length
   }
 
@@ -201,14 +289,14 @@ export class RecordBatch {
     const rest = offsetAt + varintBytes(readVarint(source, offsetAt))
     const restBytes = body + length - rest
     this.#reserve(length + RECORD_FRAMING_BYTES)
-    const bytes = this.#bytes
+    const { state, bytes } = this.#memory
     let at = writeVarint(bytes, this.size, 1 + varintBytes(delta) + varintBytes(this.count) + restBytes)
     bytes[at] = 0
     at = writeVarint(bytes, at + 1, delta)
     at = writeVarint(bytes, at, this.count)
     bytes.set(source.subarray(rest, rest + restBytes), at)
-    this.size = at + restBytes
-    this.count += 1
+    state[SIZE] = at + restBytes
+    state[COUNT] += 1
   }
 
   #writeHeader(view: DataView, attributes: number, size: number): void {
@@ -218,8 +306,8 @@ export class RecordBatch {
     view.setInt8(16, MAGIC)
     view.setInt16(ATTRIBUTES_AT, attributes)
     view.setInt32(23, this.count - 1)
-    view.setBigInt64(27, BigInt(this.#baseTimestamp))
-    view.setBigInt64(35, BigInt(this.#maxTimestamp))
+    view.setBigInt64(27, BigInt(this.#memory.state[BASE_TIMESTAMP]))
+    view.setBigInt64(35, BigInt(this.#memory.state[MAX_TIMESTAMP]))
     view.setBigInt64(43, -1n)
     view.setInt16(51, -1)
     view.setInt32(53, -1)
@@ -228,12 +316,27 @@ export class RecordBatch {
 
   #reserve(bytes: number): void {
     const needed = this.size + bytes
-    if (needed <= this.#bytes.length) return
-    let capacity = this.#bytes.length
+    const old = this.#memory
+    let capacity = old.bytes.length
+    if (needed <= capacity) return
     while (capacity < needed) capacity *= 2
-    const grown = new Uint8Array(capacity)
-    grown.set(this.#bytes.subarray(0, this.size))
-    this.#bytes = grown
-    this.#view = new DataView(grown.buffer)
+    const grown = this.#source.allocate(capacity)
+    grown.bytes.set(old.bytes.subarray(0, this.size))
+    this.#move(old.state, grown)
+    this.#source.release(old, false)
+  }
+
+  /** One assignment after the other, without a call: a thread that ends leaves the records in one place. */
+  #move(old: Float64Array, to: BatchMemory): void {
+    const { state } = to
+    for (let field = SIZE; field < BATCH_FIELDS; field += 1) state[field] = old[field]
+    const count = old[COUNT]
+    old[COUNT] = 0
+    state[COUNT] = count
+    this.#memory = to
+    this.#view = viewOf(to.bytes)
   }
 }
+
+const viewOf = ({ buffer, byteOffset, byteLength }: Uint8Array): DataView =>
+  new DataView(buffer, byteOffset, byteLength)

@@ -1,7 +1,7 @@
 /**
  * Counts what a crashed or hung thread held as lost, so that every law holds whatever happens: an assembler's frames,
- * connections, waiting requests and unfinished responses, a capture worker's frames that went nowhere yet, the shipper's
- * buffer. Main thread; the worker's thread must have ended, so that nobody else writes its counters.
+ * connections, waiting requests and unfinished responses, a capture worker's frames that went nowhere yet, the pairs that the
+ * shipper was handling. Main thread; the worker's thread must have ended, so that nobody else writes its counters.
  */
 import { ASSEMBLE_COUNTERS, CAPTURE_COUNTERS, SHIP_COUNTERS } from './counters.ts'
 
@@ -31,12 +31,18 @@ export function countCaptureLosses(blocks: readonly Float64Array[], into: Float6
   into[C.droppedCrash] += total(C.seen) - total(C.queued) - known
 }
 
-/** Balances the shipper's counters. */
-export function countShipperLosses(counts: Float64Array): void {
+/**
+ * Balances the shipper's counters.
+ *
+ * @param heldPairs pairs that outlived it: the next shipper has them
+ */
+export function countShipperLosses(counts: Float64Array, heldPairs: number): void {
   const { index: C, paths } = SHIP_COUNTERS
-  counts[C.droppedCrash] +=
-    counts[C.pairsRead] - counts[C.shipped] - sumOf(paths, 'pairs.dropped.', (index) => counts[index])
-  counts[C.queued] = 0
+  const known = counts[C.shipped] + sumOf(paths, 'pairs.dropped.', (index) => counts[index]) + heldPairs
+  // Pairs are counted as read directly after they were: fewer were counted when the thread ended between the two.
+  counts[C.pairsRead] = Math.max(counts[C.pairsRead], known)
+  counts[C.droppedCrash] += counts[C.pairsRead] - known
+  counts[C.queued] = heldPairs
 }
 
 /** Adds up the counters whose path begins with `section`. */

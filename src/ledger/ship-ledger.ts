@@ -4,13 +4,14 @@ import { SHIP_COUNTERS } from './counters.ts'
 const { index } = SHIP_COUNTERS
 
 /** Why a kept pair did not reach the output: the `pairs.dropped` reasons that the shipper itself counts. */
-export type DropReason = 'maxAge' | 'bufferBytes' | 'rejected' | 'shutdown'
+export type DropReason = 'maxAge' | 'bufferBytes' | 'rejected' | 'shutdown' | 'crash'
 
 const DROP_INDEX: Readonly<Record<DropReason, number>> = {
   maxAge: index.droppedMaxAge,
   bufferBytes: index.droppedBufferBytes,
   rejected: index.droppedRejected,
   shutdown: index.droppedShutdown,
+  crash: index.droppedCrash,
 }
 
 export class ShipLedger {

@@ -2,6 +2,7 @@
 import { createFormat } from '../format/create-format.ts'
 import type { Log } from '../log/folded-log.ts'
 import { OutputFile } from '../output/output-file.ts'
+import type { BatchStore } from './left-pairs.ts'
 import { shipClock } from './ship-clock.ts'
 import type { Sink, SinkContext } from './sink.ts'
 import { NoneSink } from './sinks/none-sink.ts'
@@ -13,13 +14,15 @@ export interface SinkParts {
   context: SinkContext
   log: Log
   progress: OutputProgress
+  /** For Kafka. */
+  batches: BatchStore
   /** Whether a failing output is retried while pairs wait; otherwise its failure ends the run. */
   retries: boolean
 }
 
 /** @throws InterceptorError when the output cannot be opened or the settings cannot work */
 export async function createSink(spec: SinkSpec, parts: SinkParts): Promise<Sink> {
-  const { context, log } = parts
+  const { context } = parts
   switch (spec.kind) {
     case 'none':
       return new NoneSink(context)
@@ -28,7 +31,7 @@ export async function createSink(spec: SinkSpec, parts: SinkParts): Promise<Sink
     case 'kafka': {
       // Loaded only when needed: kafkajs costs 60 ms and 15 MB.
       const { KafkaSink } = await import('./kafka/kafka-sink.ts')
-      return new KafkaSink(spec, context, log, shipClock)
+      return new KafkaSink({ ...parts, spec, clock: shipClock })
     }
   }
 }

@@ -2,6 +2,9 @@
  * The buffer between the pair rings and the output: pairs in order of arrival, in blocks of records copied unchanged
  * from the rings. A pair is copied once, on its way in, and read in place.
  *
+ * The blocks outlive the shipper (held-memory.ts). A queue that is made from the blocks of an earlier one continues with
+ * the first pair that was not settled.
+ *
  * Thread: the shipper's. The queue never refuses a pair: its owner enforces the bounds through `dropOlder` and
  * `dropOver`. Pairs of one ring, and so of one connection, stay in order.
  */
@@ -15,6 +18,7 @@ import {
   PAIR_START_AT,
   SERVER_AT,
 } from '../ring/layout.ts'
+import { type Held, type HeldMemory, PAIRS } from './held-memory.ts'
 
 /** Large enough to copy at memory speed, small enough that an idle agent holds little. */
 const BLOCK_BYTES = 256 * 1024
@@ -23,49 +27,69 @@ const MIN_ROOM = 8 * 1024
 /** Empty blocks kept for the next pairs. */
 const SPARE_BLOCKS = 4
 
-interface Block {
-  bytes: Uint8Array
-  words: Int32Array
-  doubles: Float64Array
-  /** Bytes in use; the next pair is written here. */
-  end: number
-}
+/** In place of a pair's offset in its record, which is never 0. */
+const SUSPECT = 0
 
-function newBlock(size: number): Block {
-  const memory = new ArrayBuffer(size)
-  return {
-    bytes: new Uint8Array(memory),
-    words: new Int32Array(memory),
-    doubles: new Float64Array(memory),
-    end: 0,
-  }
+/** State of a block: its place among the others; where its pairs that are not settled begin and end. */
+const ORDER = 0
+const START = 1
+const END = 2
+
+/** Pairs in a block that are not settled. Called by another thread once the queue's has ended. */
+export function countPairs({ state, words }: Held): number {
+  let pairs = 0
+  for (let at = state[START]; at < state[END]; at += words[(at + LENGTH_AT) >> 2]) pairs += 1
+  return pairs
 }
 
 export class PairQueue {
-  /** Pairs waiting, and their bytes, record headers included. */
+  /** Pairs and bytes waiting (bytes with their record headers). */
   pairs = 0
   byteCount = 0
+  /** Pairs popped since the last `settle`. */
+  unsettled = 0
 
-  /** The oldest pair, valid after `front()` returned true and until `pop`: `bytes[start … start + length)`. */
+  /** The oldest pair, valid after `front()` returned true, until the next `read`: `bytes[start … start + length)`. */
   bytes: Uint8Array
   start = 0
   length = 0
-  /** Its bytes in `byteCount`. */
+  /** The bytes it counts for in `byteCount`. */
   recordBytes = 0
   /** uint32 hashes of the connection and of the server's address. */
   connection = 0
   server = 0
-  /** Capture time of the request's first byte, microseconds since the Unix epoch. */
+  /** The request's first byte, microseconds since the Unix epoch. */
   micros = 0
+  /** When it was read from its ring, on the clock passed to `read`, modulo 2^32. */
+  arrivedMs = 0
+  /** An earlier thread ended between `mark` and `unmark` of this pair; its bytes are not to be read. */
+  isSuspect = false
 
-  readonly #blocks: Block[]
-  readonly #spare: Block[] = []
+  readonly #memory: HeldMemory
+  /** Oldest first; never empty. The last one is being filled, those before the one that is read are settled or popped. */
+  readonly #blocks: Held[]
+  readonly #spare: Held[] = []
+  /** Index of the block that is read, and the next pair's offset in it. */
+  #reading = 0
   #position = 0
+  /** End of the records that `#append` has prepared. */
+  #preparedEnd = 0
+  #order = 0
 
-  constructor() {
-    const block = newBlock(BLOCK_BYTES)
-    this.#blocks = [block]
-    this.bytes = block.bytes
+  /** @param left blocks of a queue whose thread has ended */
+  constructor(memory: HeldMemory, left: readonly Held[] = []) {
+    this.#memory = memory
+    this.#blocks = left.filter((block) => !isSettled(block))
+    this.#blocks.sort((a, b) => a.state[ORDER] - b.state[ORDER])
+    for (const block of left) if (isSettled(block)) memory.release(block)
+    for (const block of this.#blocks) {
+      this.pairs += countPairs(block)
+      this.byteCount += block.state[END] - block.state[START]
+      this.#order = block.state[ORDER] + 1
+    }
+    if (this.#blocks.length === 0) this.#push(this.#newBlock(BLOCK_BYTES))
+    this.#position = this.#blocks[0].state[START]
+    this.bytes = this.#blocks[0].bytes
   }
 
   /**
@@ -75,18 +99,21 @@ export class PairQueue {
    * @returns bytes read from the ring, padding included; 0 when it was empty
    */
   read(ring: RingConsumer, limit: number, nowMs: number): number {
+    this.#reclaim()
     let total = 0
     while (total < limit) {
       const block = this.#roomyBlock()
-      const room = block.bytes.length - block.end
-      const count = ring.peek(block.bytes, room, block.end)
+      const end = block.state[END]
+      const count = ring.peek(block.bytes, block.bytes.length - end, end)
       if (count === 0) break
       const consumed = this.#append(block, count, nowMs)
       if (consumed === 0) {
-        this.#addBlockFor(block.words[(block.end + LENGTH_AT) >> 2])
+        this.#addBlockFor(block.words[(end + LENGTH_AT) >> 2])
         continue
       }
       ring.release(consumed)
+      // With no call after the release, where the thread could end: the pairs are in the ring or here.
+      block.state[END] = this.#preparedEnd
       total += consumed
     }
     return total
@@ -95,38 +122,60 @@ export class PairQueue {
   /** Points the fields above to the oldest pair. @returns false when there is none */
   front(): boolean {
     if (this.pairs === 0) return false
-    const block = this.#blocks[0]
-    const { words, doubles } = block
+    const { bytes, words, doubles } = this.#blocks[this.#reading]
     const at = this.#position
-    this.bytes = block.bytes
+    this.bytes = bytes
     this.recordBytes = words[(at + LENGTH_AT) >> 2]
     this.length = words[(at + PAIR_LENGTH_AT) >> 2]
-    this.start = at + words[(at + PAIR_START_AT) >> 2]
+    const offset = words[(at + PAIR_START_AT) >> 2]
+    this.start = at + offset
+    this.isSuspect = offset === SUSPECT
     this.connection = words[(at + CONNECTION_AT) >> 2] >>> 0
     this.server = words[(at + SERVER_AT) >> 2] >>> 0
     this.micros = doubles[(at + MICROS_AT) >> 3]
+    this.arrivedMs = words[(at + ARRIVAL_AT) >> 2]
     return true
   }
 
   /** Milliseconds since the oldest pair was read from its ring, on the clock passed to `read`. Exact for 24 days. */
   ageMs(nowMs: number): number {
-    return ((nowMs | 0) - this.#blocks[0].words[(this.#position + ARRIVAL_AT) >> 2]) | 0
+    return ((nowMs | 0) - this.#blocks[this.#reading].words[(this.#position + ARRIVAL_AT) >> 2]) | 0
   }
 
-  /** Removes the oldest pair; the next `read` may overwrite its bytes. */
+  /** Marks the oldest pair for as long as it is processed: if that ends the thread, the next one skips the pair. */
+  mark(): void {
+    this.#blocks[this.#reading].words[(this.#position + PAIR_START_AT) >> 2] = SUSPECT
+  }
+
+  unmark(): void {
+    this.#blocks[this.#reading].words[(this.#position + PAIR_START_AT) >> 2] = this.start - this.#position
+  }
+
+  /** Removes the oldest pair. Its bytes remain until it is settled and `read` is called again. */
   pop(): void {
-    const block = this.#blocks[0]
-    const size = block.words[(this.#position + LENGTH_AT) >> 2]
+    const { words, state } = this.#blocks[this.#reading]
+    const size = words[(this.#position + LENGTH_AT) >> 2]
     this.#position += size
     this.byteCount -= size
     this.pairs -= 1
-    if (this.#position >= block.end) this.#nextBlock(block)
+    this.unsettled += 1
+    if (this.#position < state[END] || this.#reading === this.#blocks.length - 1) return
+    this.#reading += 1
+    this.#position = 0
+  }
+
+  /** Gives up every popped pair: it was shipped or dropped, or the sink keeps it in memory of its own. */
+  settle(): void {
+    for (let index = 0; index < this.#reading; index += 1) this.#blocks[index].state[START] = Infinity
+    this.#blocks[this.#reading].state[START] = this.#position
+    this.unsettled = 0
   }
 
   /** Drops pairs older than `maxAgeMs`, oldest first. @returns how many */
   dropOlder(maxAgeMs: number, nowMs: number): number {
     const before = this.pairs
     while (this.pairs > 0 && this.ageMs(nowMs) > maxAgeMs) this.pop()
+    if (this.pairs < before) this.settle()
     return before - this.pairs
   }
 
@@ -134,24 +183,24 @@ export class PairQueue {
   dropOver(maxBytes: number): number {
     const before = this.pairs
     while (this.byteCount > maxBytes && this.pairs > 0) this.pop()
+    if (this.pairs < before) this.settle()
     return before - this.pairs
   }
 
   /**
-   * Appends the complete records among `count` bytes that were copied to the block's end.
+   * Prepares the complete records among `count` bytes that were copied to the block's end.
    *
    * @returns bytes consumed; 0 when the first record is incomplete
    */
-  #append(block: Block, count: number, nowMs: number): number {
-    const { words } = block
-    const begin = block.end
+  #append({ state, words }: Held, count: number, nowMs: number): number {
+    const begin = state[END]
     const limit = begin + count
     let at = begin
     while (at < limit) {
       const size = words[(at + LENGTH_AT) >> 2]
       // Padding reaches to the wrap, where a peek ends anyway.
       if (size < 0) {
-        block.end = at
+        this.#preparedEnd = at
         return at - begin - size
       }
       if (at + size > limit) break
@@ -160,32 +209,59 @@ export class PairQueue {
       this.pairs += 1
       this.byteCount += size
     }
-    block.end = at
+    this.#preparedEnd = at
     return at - begin
   }
 
-  #roomyBlock(): Block {
+  #roomyBlock(): Held {
     const tail = this.#blocks[this.#blocks.length - 1]
-    if (tail.bytes.length - tail.end >= MIN_ROOM) return tail
-    const block = this.#spare.pop() ?? newBlock(BLOCK_BYTES)
+    if (tail.bytes.length - tail.state[END] >= MIN_ROOM) return tail
+    return this.#push(this.#spare.pop() ?? this.#newBlock(BLOCK_BYTES))
+  }
+
+  /** Adds a block that holds the next record, for which the tail has no room. */
+  #addBlockFor(recordBytes: number): void {
+    // Long pairs get blocks of their own length: two to a block would leave much of it empty.
+    this.#push(this.#newBlock(recordBytes > BLOCK_BYTES / 4 ? recordBytes : BLOCK_BYTES))
+  }
+
+  #push(block: Held): Held {
+    block.state[ORDER] = this.#order
+    this.#order += 1
     this.#blocks.push(block)
+    if (this.#blocks.length > 1 && this.#position >= this.#blocks[this.#reading].state[END]) {
+      this.#reading += 1
+      this.#position = 0
+    }
     return block
   }
 
-  /** Adds a block that holds the next record, for which the tail has no room, or replaces an empty tail by it. */
-  #addBlockFor(recordBytes: number): void {
-    const last = this.#blocks.length - 1
-    // Long pairs get blocks of their own length: two to a block would leave much of it empty.
-    const block = newBlock(recordBytes > BLOCK_BYTES / 4 ? recordBytes : BLOCK_BYTES)
-    if (this.#blocks[last].end === 0) this.#blocks[last] = block
-    else this.#blocks.push(block)
+  /** Recycles the blocks whose pairs are all settled. */
+  #reclaim(): void {
+    while (this.#reading > 0 && isSettled(this.#blocks[0])) {
+      this.#reading -= 1
+      this.#recycle(this.#blocks.shift())
+    }
+    if (this.pairs > 0 || this.unsettled > 0) return
+    clear(this.#blocks[0])
+    this.#position = 0
   }
 
-  #nextBlock(done: Block): void {
-    this.#position = 0
-    done.end = 0
-    if (this.#blocks.length === 1) return
-    this.#blocks.shift()
-    if (done.bytes.length === BLOCK_BYTES && this.#spare.length < SPARE_BLOCKS) this.#spare.push(done)
+  #recycle(block: Held | undefined): void {
+    if (block === undefined) return
+    clear(block)
+    if (block.bytes.length === BLOCK_BYTES && this.#spare.length < SPARE_BLOCKS) this.#spare.push(block)
+    else this.#memory.release(block)
   }
+
+  #newBlock(size: number): Held {
+    return this.#memory.allocate(PAIRS, size)
+  }
+}
+
+const isSettled = ({ state }: Held): boolean => state[START] >= state[END]
+
+function clear({ state }: Held): void {
+  state[END] = 0
+  state[START] = 0
 }

@@ -10,6 +10,7 @@ import { Doorbell } from '../ring/doorbell.ts'
 import { Control } from '../thread/control.ts'
 import type { FromWorker } from '../thread/messages.ts'
 import { createSink } from './create-sink.ts'
+import { openStore } from './left-pairs.ts'
 import { Shipper } from './shipper.ts'
 import { OutputProgress, ShipStatus } from './status.ts'
 import type { ShipWorkerData } from './worker-data.ts'
@@ -33,9 +34,13 @@ const rings = data.rings.map((ring, slot) => {
 try {
   const context = { ledger, limit, wake: () => bell.ring() }
   const progress = new OutputProgress(data.status)
-  const sink = await createSink(data.sink, { context, log, progress, retries: data.whenFull === 'drop' })
+  // Where input waits for the output, a shipper is not replaced.
+  const isReplaced = data.whenFull === 'drop'
+  const { queue, batches } = openStore(data.left, isReplaced ? post : null)
+  const sink = await createSink(data.sink, { context, log, progress, batches, retries: isReplaced })
   const shipper = new Shipper({
     rings,
+    queue,
     bell,
     control,
     ledger,

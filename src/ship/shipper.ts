@@ -11,7 +11,7 @@ import type { RingConsumer } from '../ring/byte-ring.ts'
 import type { Doorbell } from '../ring/doorbell.ts'
 import { COMMAND_RUN, COMMAND_STOP, type Control } from '../thread/control.ts'
 import { CpuTimeRecorder } from '../thread/cpu-time.ts'
-import { PairQueue } from './pair-queue.ts'
+import type { PairQueue } from './pair-queue.ts'
 import { shipClock } from './ship-clock.ts'
 import type { Sink } from './sink.ts'
 import type { ShipStatus } from './status.ts'
@@ -31,6 +31,7 @@ const GRACE_MS = 1000
 
 export interface ShipperParts {
   readonly rings: readonly RingConsumer[]
+  readonly queue: PairQueue
   readonly bell: Doorbell
   readonly control: Control
   readonly ledger: ShipLedger
@@ -49,7 +50,7 @@ export type ShipperResult = { failure: string | null }
 
 export class Shipper {
   readonly #parts: ShipperParts
-  readonly #queue = new PairQueue()
+  readonly #queue: PairQueue
   readonly #cpuTime: CpuTimeRecorder
   /** Set once nothing may be shipped any more: pairs that still arrive are counted as dropped. */
   #discarding = false
@@ -65,6 +66,7 @@ export class Shipper {
 
   constructor(parts: ShipperParts) {
     this.#parts = parts
+    this.#queue = parts.queue
     this.#cpuTime = new CpuTimeRecorder(parts.control)
   }
 

@@ -37,6 +37,8 @@ export interface ShipWorkerData {
    */
   shutdownTimeoutMs: number
   sink: SinkSpec
+  /** What earlier shippers held when they ended (ship/held-memory.ts). */
+  left: SharedArrayBuffer[]
 }
 
 export type SinkSpec = { kind: 'none' } | StreamSinkSpec | KafkaSinkSpec

@@ -1,8 +1,10 @@
 /** The shipper's slot. Main thread. */
 
 import { countShipperLosses } from '../ledger/crash-losses.ts'
+import { countLeftPairs } from '../ship/left-pairs.ts'
 import { ShipStatus } from '../ship/status.ts'
 import type { ShipWorkerData } from '../ship/worker-data.ts'
+import { discardPages } from '../sys/give-back.ts'
 import { Control } from '../thread/control.ts'
 import type { FromWorker } from '../thread/messages.ts'
 import type { PipelineOptions } from './options.ts'
@@ -27,8 +29,13 @@ export class ShipperSlot {
   /** What the shipper reports of its buffer and its output. */
   readonly status: ShipStatus
 
+  /** What the shipper holds, by number: it outlives the shipper. */
+  readonly #held = new Map<number, SharedArrayBuffer>()
+  readonly #onMessage: (message: FromWorker) => void
+
   constructor({ plan, options, rings, assemblerBells, ownBell, counters, onMessage }: ShipperParts) {
     const { config, limit, log } = options
+    this.#onMessage = onMessage
     const waits = plan.whenFull === 'wait'
     const control = Control.allocate()
     const status = ShipStatus.allocate()
@@ -45,6 +52,7 @@ export class ShipperSlot {
       maxAgeMs: config.ship.maxAge,
       shutdownTimeoutMs: config.shutdown.timeout,
       sink: plan.sink,
+      left: [],
     }
     this.status = new ShipStatus(status)
     this.worker = new WorkerSlot({
@@ -52,12 +60,31 @@ export class ShipperSlot {
       slot: 0,
       control,
       ownBell,
-      launch: () => new WorkerThread({ role: 'ship', entry: '../ship/ship.worker.js', workerData, onMessage }),
+      launch: () => this.#launch({ ...workerData, left: [...this.#held.values()] }),
       isRestartable: !waits,
       // Writing to a pipe may take as long as its reader likes.
       mayHang: !waits && plan.sink.kind !== 'stream',
-      onCrash: () => countShipperLosses(counters),
+      onCrash: () => countShipperLosses(counters, countLeftPairs(this.#held.values())),
       log,
     })
+  }
+
+  #launch(workerData: ShipWorkerData): WorkerThread {
+    const onMessage = (message: FromWorker): void => this.#receive(message)
+    return new WorkerThread({ role: 'ship', entry: '../ship/ship.worker.js', workerData, onMessage })
+  }
+
+  /** Messages that a thread posted before it ended arrive before its end is reported. */
+  #receive(message: FromWorker): void {
+    if (message.t === 'held') this.#held.set(message.id, message.memory)
+    else if (message.t === 'released') this.#release(message.id, message.inUse)
+    else this.#onMessage(message)
+  }
+
+  /** Garbage collection alone would not do: V8 does not see how large shared memory is. */
+  #release(id: number, inUse: boolean): void {
+    const memory = this.#held.get(id)
+    this.#held.delete(id)
+    if (memory !== undefined && !inUse && process.platform === 'linux') discardPages(memory)
   }
 }

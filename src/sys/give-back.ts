@@ -5,9 +5,13 @@
 import { readFileSync } from 'node:fs'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { ffi } from './ffi.ts'
+import { addressOf, ffi } from './ffi.ts'
 
 const MADV_DONTNEED = 4
+/** A multiple of the page size; other platforms than x64 have pages of up to 64 KiB. */
+const PAGE = process.arch === 'x64' ? 4096n : 65_536n
+
+let advise: ((address: bigint, bytes: number, advice: number) => number) | undefined
 
 /**
  * Collects the main thread's garbage, has the C library release what is free in it for all threads, and lets go of the
@@ -23,6 +27,19 @@ export function giveBackMemory(): void {
   collect({ type: 'major', execution: 'sync', flavor: 'last-resort' })
   trim()
   releaseProgram()
+}
+
+/** Returns the pages of memory that nobody reads any more, and which is never written again (Linux). Its content is lost. */
+export function discardPages(memory: SharedArrayBuffer): void {
+  const begin = addressOf(Buffer.from(memory))
+  const start = (begin + PAGE - 1n) & -PAGE
+  const end = (begin + BigInt(memory.byteLength)) & -PAGE
+  if (end > start) madvise(start, Number(end - start))
+}
+
+function madvise(start: bigint, bytes: number): void {
+  advise ??= ffi().load(null).func('madvise', 'int', ['void *', 'size_t', 'int'])
+  advise(start, bytes, MADV_DONTNEED)
 }
 
 /** malloc_trim(3). Other C libraries than glibc's have none. */
@@ -47,8 +64,7 @@ function releaseProgram(): void {
   } catch {
     return
   }
-  const madvise = ffi().load(null).func('madvise', 'int', ['void *', 'size_t', 'int'])
-  for (const { start, bytes } of unwritten(maps, process.execPath)) madvise(start, bytes, MADV_DONTNEED)
+  for (const { start, bytes } of unwritten(maps, process.execPath)) madvise(start, bytes)
 }
 
 /** The mappings of a file in the text of smaps (proc_pid_smaps(5)) that cannot be written and were not. */

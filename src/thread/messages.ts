@@ -19,6 +19,10 @@ export type FromWorker =
   | { t: 'interfaceBack'; interfaceId: number; name: string }
   /** The worker will not touch this socket or its ring again. */
   | { t: 'closed'; interfaceId: number }
+  /** The shipper is about to hold pairs in this memory, until it posts `released`. */
+  | { t: 'held'; id: number; memory: SharedArrayBuffer }
+  /** @see HeldMemory.release */
+  | { t: 'released'; id: number; inUse: boolean }
   /** The input has ended and every ring is closed, or the drain is complete. */
   | { t: 'done' }
   /** The worker cannot continue, and a restart would not help. */

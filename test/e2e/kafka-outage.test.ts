@@ -83,6 +83,42 @@ suite('Kafka that goes and comes back', { skip: needsKafka() }, () => {
     )
   })
 
+  test('kafka: pairs that wait for an unreachable broker outlive the shipper', async () => {
+    const topic = 'outlived'
+    const run = shipTo(configFor(broker, topic), { whenFull: 'drop' })
+    const stop = flow(run)
+    await until('pairs are shipped', () => run.counter('shipped') > 200)
+    await broker.stop('SIGKILL')
+    await until('the outage is noticed', () => isAway(run))
+    for (let kill = 0; kill < 3; kill += 1) {
+      const before = run.counter('queued')
+      await until('more pairs wait', () => run.counter('queued') > before + 1000)
+      await run.replace()
+    }
+    const count = await stop()
+    await broker.start()
+    await until('all are shipped', () => run.counter('shipped') === count, RECOVERY_MS)
+    await run.finish()
+    assert.equal(run.dropped, 0)
+    assertOrderPerKey(readTopic(broker, topic), count, true)
+  })
+
+  test('kafka: a shipper that ends while it ships repeats at most the batches in flight, and loses at most one pair', async () => {
+    const topic = 'ended-in-flight'
+    const run = shipTo(configFor(broker, topic), { whenFull: 'drop' })
+    const stop = flow(run)
+    for (let kill = 0; kill < 5; kill += 1) {
+      const before = run.counter('shipped')
+      await until('pairs are shipped', () => run.counter('shipped') > before + 300)
+      await run.replace()
+    }
+    const count = await stop()
+    await run.finish()
+    assert.equal(run.counter('shipped') + run.counter('droppedCrash'), count)
+    assert.ok(run.counter('droppedCrash') <= 5, `${run.counter('droppedCrash')} lost`)
+    assertOrderPerKey(readTopic(broker, topic), run.counter('shipped'), true)
+  })
+
   test('kafka: down during the run, pairs over bufferBytes are dropped, oldest first; the others arrive in order', async () => {
     const run = shipTo(configFor(broker, 'overflow', { ship: { bufferBytes: 256 * 1024 } }), { whenFull: 'drop' })
     const stop = flow(run)

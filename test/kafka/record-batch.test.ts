@@ -42,7 +42,7 @@ const records = fc.array(record, { minLength: 1, maxLength: 200 })
 const BASE_MS = 1_795_000_000_000
 
 function lay(all: readonly { value: Uint8Array; key: Uint8Array | null; timestampMs: number }[]): RecordBatch {
-  const batch = new RecordBatch(64)
+  const batch = new RecordBatch()
   for (const [index, { value, key, timestampMs }] of all.entries()) {
     const shifted = Uint8Array.of(1, 2, 3, ...value, 4)
     batch.append(shifted, 3, value.length, key, NO_HEADERS, BASE_MS + timestampMs, index)

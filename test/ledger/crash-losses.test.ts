@@ -84,14 +84,23 @@ test('crash losses: frames that a capture worker had seen and not queued are cou
   assert.equal(count(ledger, 'frames.queued') + count(ledger, 'frames.skipped') + count(ledger, 'frames.dropped'), 18)
 })
 
-test('crash losses: pairs that the shipper had read and neither shipped nor dropped are counted once', () => {
+test('crash losses: pairs that the shipper had read and neither shipped, dropped nor left are counted once', () => {
   const { index } = SHIP_COUNTERS
   const counts = allocateCounters(SHIP_COUNTERS)
   counts[index.pairsRead] = 20
   counts[index.shipped] = 11
   counts[index.droppedMaxAge] = 2
   counts[index.queued] = 6
-  countShipperLosses(counts)
-  countShipperLosses(counts)
-  assert.deepEqual([counts[index.droppedCrash], counts[index.queued]], [7, 0])
+  countShipperLosses(counts, 4)
+  countShipperLosses(counts, 4)
+  assert.deepEqual([counts[index.droppedCrash], counts[index.queued]], [3, 4])
+})
+
+test('crash losses: pairs that outlived the shipper before it could count them are counted as read', () => {
+  const { index } = SHIP_COUNTERS
+  const counts = allocateCounters(SHIP_COUNTERS)
+  counts[index.pairsRead] = 20
+  counts[index.shipped] = 20
+  countShipperLosses(counts, 5)
+  assert.deepEqual([counts[index.pairsRead], counts[index.droppedCrash], counts[index.queued]], [25, 0, 5])
 })

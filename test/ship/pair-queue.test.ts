@@ -4,7 +4,10 @@ import fc from 'fast-check'
 import { allocateRing, FULL, RingConsumer, RingProducer } from '../../src/ring/byte-ring.ts'
 import { Doorbell } from '../../src/ring/doorbell.ts'
 import { PAIR_FIELDS_BYTES } from '../../src/ring/layout.ts'
+import { HeldMemory } from '../../src/ship/held-memory.ts'
+import { countLeftPairs, openStore } from '../../src/ship/left-pairs.ts'
 import { PairQueue } from '../../src/ship/pair-queue.ts'
+import { HeldCollector } from './held-collector.ts'
 
 const RING_BYTES = 64 * 1024
 
@@ -41,6 +44,8 @@ const steps = fc.array(
     fc.record({ put: lengths }),
     fc.record({ take: fc.integer({ min: 1, max: 100_000 }) }),
     fc.record({ pop: fc.integer({ min: 1, max: 30 }) }),
+    fc.constant({ settle: true }),
+    fc.constant({ replace: true }),
     fc.record({ maxAge: fc.integer({ min: 0, max: 20 }) }),
     fc.record({ maxBytes: fc.integer({ min: 0, max: 100_000 }) }),
   ),
@@ -51,9 +56,11 @@ test('pair queue: behaves like a list under any sequence of reads, pops and drop
   fc.assert(
     fc.property(steps, (all) => {
       const { put, consumer } = makeRing()
-      const queue = new PairQueue()
+      const collector = new HeldCollector()
+      let { queue } = openStore([], collector.post)
       const inRing: Omit<Waiting, 'arrivedMs'>[] = []
       const model: Waiting[] = []
+      let popped: Waiting[] = []
       // Clocks of long-lived agents pass 2^31 milliseconds.
       let nowMs = 2 ** 31 - 100
       let number = 0
@@ -69,18 +76,31 @@ test('pair queue: behaves like a list under any sequence of reads, pops and drop
           model.push(...taken.map((pair) => ({ ...pair, arrivedMs: nowMs })))
         } else if ('pop' in step) {
           for (let count = step.pop; count > 0 && queue.front(); count -= 1) {
-            assertFront(queue, model.shift()!, nowMs)
+            assertFront(queue, model[0], nowMs)
             queue.pop()
+            popped.push(model.shift()!)
           }
+        } else if ('settle' in step) {
+          queue.settle()
+          popped = []
+        } else if ('replace' in step) {
+          model.unshift(...popped)
+          popped = []
+          assert.equal(countLeftPairs(collector.left), model.length)
+          queue = openStore(collector.left, collector.post).queue
         } else if ('maxAge' in step) {
           const young = model.filter(({ arrivedMs }) => nowMs - arrivedMs <= step.maxAge)
           assert.equal(queue.dropOlder(step.maxAge, nowMs), model.length - young.length)
+          if (young.length < model.length) popped = []
           model.splice(0, model.length - young.length)
         } else {
-          model.splice(0, queue.dropOver(step.maxBytes))
+          const dropped = queue.dropOver(step.maxBytes)
+          if (dropped > 0) popped = []
+          model.splice(0, dropped)
           assert.ok(queue.byteCount <= step.maxBytes)
         }
         assert.equal(queue.pairs, model.length)
+        assert.equal(queue.unsettled, popped.length)
         assert.equal(
           queue.byteCount,
           model.reduce((sum, { length }) => sum + recordBytes(length), 0),
@@ -109,7 +129,7 @@ function assertFront(queue: PairQueue, { number, length, arrivedMs }: Waiting, n
 
 test('pair queue: holds a pair longer than its blocks, and small ones after it', () => {
   const { put, consumer } = makeRing(4 * 1024 * 1024)
-  const queue = new PairQueue()
+  const queue = new PairQueue(new HeldMemory(null))
   for (const [number, length] of [100, 1_500_000, 100].entries()) assert.ok(put(number, length))
   while (queue.read(consumer, 1, 0) > 0);
   for (const [number, length] of [100, 1_500_000, 100].entries()) {
@@ -121,7 +141,7 @@ test('pair queue: holds a pair longer than its blocks, and small ones after it',
 
 test('pair queue: memory is bounded by what waits, however long it runs', () => {
   const { put, consumer } = makeRing()
-  const queue = new PairQueue()
+  const queue = new PairQueue(new HeldMemory(null))
   const blocks = new Set<ArrayBufferLike>()
   for (let number = 0; number < 20_000; number += 1) {
     put(number, 1000)
@@ -129,7 +149,26 @@ test('pair queue: memory is bounded by what waits, however long it runs', () => 
     while (queue.front()) {
       blocks.add(queue.bytes.buffer)
       queue.pop()
+      queue.settle()
     }
   }
   assert.ok(blocks.size <= 2, `${blocks.size} blocks`)
+})
+
+test('pair queue: a pair whose processing ended the thread is reported to the next one, and only that pair', () => {
+  const { put, consumer } = makeRing()
+  const collector = new HeldCollector()
+  const { queue } = openStore([], collector.post)
+  for (const number of [1, 2, 3]) put(number, 100)
+  queue.read(consumer, 10_000, 0)
+  queue.front()
+  queue.mark()
+  queue.unmark()
+  queue.pop()
+  queue.front()
+  queue.mark()
+  const next = openStore(collector.left, collector.post).queue
+  const suspects: boolean[] = []
+  for (; next.front(); next.pop()) suspects.push(next.isSuspect)
+  assert.deepEqual(suspects, [false, true, false])
 })

@@ -2,15 +2,18 @@
 import assert from 'node:assert/strict'
 import { Worker } from 'node:worker_threads'
 import { allocateCounters, SHIP_COUNTERS } from '../../src/ledger/counters.ts'
+import { countShipperLosses } from '../../src/ledger/crash-losses.ts'
 import type { Pair } from '../../src/pair/pair.ts'
 import { packPair } from '../../src/pair/unpack.ts'
 import { allocateRing, FULL, RingProducer } from '../../src/ring/byte-ring.ts'
 import { Doorbell } from '../../src/ring/doorbell.ts'
 import { PAIR_FIELDS_BYTES } from '../../src/ring/layout.ts'
+import { countLeftPairs } from '../../src/ship/left-pairs.ts'
 import { ShipStatus } from '../../src/ship/status.ts'
 import type { ShipWorkerData, SinkSpec } from '../../src/ship/worker-data.ts'
 import { Control } from '../../src/thread/control.ts'
 import type { FromWorker } from '../../src/thread/messages.ts'
+import { HeldCollector } from './held-collector.ts'
 
 const MESSAGE = { httpVersion: '1.1', bodyEncoding: 'bin', decoded: false, wireSize: 100 } as const
 
@@ -82,6 +85,7 @@ export class ShipperRun {
   readonly #producers: RingProducer[]
   readonly #bell: Doorbell
   readonly #workerData: ShipWorkerData
+  readonly #held = new HeldCollector()
   #ended!: Promise<FromWorker>
   #ready!: Promise<void>
   #exited!: Promise<unknown>
@@ -106,6 +110,7 @@ export class ShipperRun {
       maxAgeMs: options.maxAgeMs ?? 300_000,
       shutdownTimeoutMs: options.shutdownTimeoutMs ?? 10_000,
       sink: options.sink,
+      left: [],
     }
     this.#workerData = workerData
     this.#start()
@@ -115,12 +120,14 @@ export class ShipperRun {
   async replace(): Promise<void> {
     this.#ended.catch(() => {})
     await this.worker.terminate()
+    await this.#exited
+    countShipperLosses(this.counters, countLeftPairs(this.#held.left))
     this.#start()
     await this.#ready
   }
 
   #start(): void {
-    const workerData = this.#workerData
+    const workerData: ShipWorkerData = { ...this.#workerData, left: this.#held.left }
     this.worker = new Worker(new URL('../../src/ship/ship.worker.js', import.meta.url), { workerData })
     this.#exited = new Promise((resolve) => this.worker.once('exit', resolve))
     let ready = (): void => {}
@@ -130,6 +137,7 @@ export class ShipperRun {
     this.#ended = new Promise((resolve, reject) => {
       this.worker.on('message', (message: FromWorker) => {
         this.messages.push(message)
+        this.#held.post(message)
         if (message.t === 'ready') ready()
         if (message.t === 'done' || message.t === 'failed') resolve(message)
       })

@@ -7,7 +7,8 @@
  *
  *     open (being filled) → sealed (full, waiting) → inFlight → shipped, or back to the front of sealed
  */
-import { RecordBatch } from '../../kafka/record-batch.ts'
+import { type BatchMemorySource, RecordBatch } from '../../kafka/record-batch.ts'
+import type { BatchStore } from '../left-pairs.ts'
 
 /** Memory of acknowledged batches that is kept for the next ones. */
 const POOL_BYTES = 8 * 1024 * 1024
@@ -45,13 +46,24 @@ export class Batcher {
   /** No more pairs will come, so batches are sent without waiting for more. */
   flushing = false
   readonly #options: BatcherOptions
+  readonly #memory: BatchMemorySource
   #partitions: Partition[] = []
+  /** Batches of an earlier batcher, until the topic's partitions are known. Never sent from here. */
+  readonly #unassigned = newPartition(-1)
+  #order = 0
   #pool: RecordBatch[] = []
   #poolBytes = 0
 
-  constructor(options: BatcherOptions) {
+  constructor(options: BatcherOptions, { source, left }: BatchStore) {
     this.#options = options
+    this.#memory = source
     this.batchBytes = options.batchBytes
+    this.#unassigned.sealed = [...left].sort((a, b) => a.order - b.order)
+    for (const batch of left) {
+      this.pairs += batch.count
+      this.byteCount += batch.heldBytes
+      this.#order = Math.max(this.#order, Math.floor(batch.order) + 1)
+    }
   }
 
   /** By number. */
@@ -68,6 +80,9 @@ export class Batcher {
       return partition
     })
     for (const partition of removed) this.#reassign(partition)
+    if (leaders.length === 0) return
+    for (const batch of this.#unassigned.sealed) this.#partitions[batch.partition % leaders.length].sealed.push(batch)
+    this.#unassigned.sealed = []
   }
 
   /**
@@ -82,6 +97,8 @@ export class Batcher {
     if (open !== null && !this.#isFull(open, recordBytes, nowMs)) return open
     if (open !== null) partition.sealed.push(open)
     partition.open = this.#emptyBatch()
+    partition.open.place(id, this.#order)
+    this.#order += 1
     return partition.open
   }
 
@@ -105,7 +122,7 @@ export class Batcher {
   encoded(isStalled: (leader: number) => boolean): { moving: number; stalledGrowth: number } {
     let moving = 0
     let stalledGrowth = 0
-    for (const partition of this.#partitions) {
+    for (const partition of this.#all) {
       const stalled = isStalled(partition.leader)
       for (const batch of [partition.inFlight, ...partition.sealed, partition.open]) {
         if (batch === null) continue
@@ -125,13 +142,14 @@ export class Batcher {
       partition.inFlight = partition.open
       partition.open = null
     }
+    if (partition.inFlight !== null) partition.inFlight.wasSent = true
     return partition.inFlight
   }
 
   /** When the oldest pair arrived, including pairs in flight; Infinity while there is none. */
   oldestMs(): number {
     let oldest = Infinity
-    for (const partition of this.#partitions) {
+    for (const partition of this.#all) {
       const batch = partition.inFlight ?? partition.sealed[0] ?? partition.open
       if (batch != null && batch.count > 0) oldest = Math.min(oldest, batch.oldestMs)
     }
@@ -178,7 +196,7 @@ export class Batcher {
   dropOlder(maxAgeMs: number, nowMs: number): number {
     const before = this.pairs
     const cutoff = nowMs - maxAgeMs
-    for (const partition of this.#partitions) {
+    for (const partition of this.#all) {
       const { sealed } = partition
       while (sealed.length > 0 && sealed[0].newestMs < cutoff) this.#dropOldest(partition)
       const { open } = partition
@@ -207,12 +225,17 @@ export class Batcher {
     const { pairs } = this
     this.pairs = 0
     this.byteCount = 0
-    for (const partition of this.#partitions) {
+    for (const partition of this.#all) {
+      for (const batch of [partition.inFlight, ...partition.sealed, partition.open]) batch?.release(batch.wasSent)
       partition.sealed = []
       partition.open = null
       partition.inFlight = null
     }
     return pairs
+  }
+
+  get #all(): readonly Partition[] {
+    return this.#unassigned.sealed.length === 0 ? this.#partitions : [...this.#partitions, this.#unassigned]
   }
 
   #isFull(batch: RecordBatch, recordBytes: number, nowMs: number): boolean {
@@ -233,7 +256,7 @@ export class Batcher {
   #oldestPartition(): Partition | null {
     let oldest: Partition | null = null
     let oldestMs = Infinity
-    for (const partition of this.#partitions) {
+    for (const partition of this.#all) {
       const batch = partition.sealed[0] ?? partition.open
       if (batch == null || batch.count === 0 || batch.oldestMs >= oldestMs) continue
       oldest = partition
@@ -247,6 +270,9 @@ export class Batcher {
     if (batch === null) return
     if (batch === partition.open) partition.open = null
     this.#subtract(batch)
+    // One that was sent before may still be read by a socket.
+    if (batch.wasSent) batch.release(true)
+    else this.#recycle(batch)
   }
 
   #reassign(partition: Partition): void {
@@ -264,13 +290,16 @@ export class Batcher {
   }
 
   #emptyBatch(): RecordBatch {
-    const batch = this.#pool.pop() ?? new RecordBatch()
+    const batch = this.#pool.pop() ?? new RecordBatch(this.#memory)
     this.#poolBytes -= this.#pool.length === 0 ? this.#poolBytes : batch.capacity
     return batch
   }
 
   #recycle(batch: RecordBatch): void {
-    if (this.#poolBytes + batch.capacity > POOL_BYTES) return
+    if (this.#poolBytes + batch.capacity > POOL_BYTES) {
+      batch.release(false)
+      return
+    }
     batch.clear()
     this.#pool.push(batch)
     this.#poolBytes += batch.capacity

@@ -13,6 +13,7 @@ import type { PartitionAnswer } from '../../kafka/kafkajs-wire.ts'
 import type { RecordBatch } from '../../kafka/record-batch.ts'
 import { retryDelay } from '../../kafka/retry.ts'
 import type { Log } from '../../log/folded-log.ts'
+import type { BatchStore } from '../left-pairs.ts'
 import type { PairQueue } from '../pair-queue.ts'
 import type { Sink, SinkContext } from '../sink.ts'
 import type { KafkaSinkSpec } from '../worker-data.ts'
@@ -44,6 +45,14 @@ interface PackedBatch {
   bytes: number
 }
 
+export interface KafkaSinkParts {
+  spec: KafkaSinkSpec
+  context: SinkContext
+  log: Log
+  clock: () => number
+  batches: BatchStore
+}
+
 export class KafkaSink implements Sink {
   readonly end = null
   readonly #spec: KafkaSinkSpec
@@ -60,14 +69,15 @@ export class KafkaSink implements Sink {
   #nextDueMs = 0
 
   /** @throws InterceptorError (exit 2) when the settings cannot work here */
-  constructor(spec: KafkaSinkSpec, context: SinkContext, log: Log, clock: () => number) {
+  constructor({ spec, context, log, clock, batches }: KafkaSinkParts) {
     this.#spec = spec
     this.#context = context
     this.#log = log
     this.#clock = clock
     this.#compressor = createCompressor(spec.kafka.compression)
     const batchBytes = Math.min(spec.batchBytes, Math.max(MIN_BATCH_BYTES, spec.bufferBytes / BATCH_SHARE))
-    this.#batcher = new Batcher({ batchBytes, lingerMs: spec.lingerMs, maxAgeMs: spec.maxAgeMs })
+    const options = { batchBytes, lingerMs: spec.lingerMs, maxAgeMs: spec.maxAgeMs }
+    this.#batcher = new Batcher(options, batches)
     this.#encoder = new RecordEncoder({ ...spec, partitionBy: spec.kafka.partitionBy }, this.#batcher)
     this.#cluster = new TopicClient({
       settings: spec.kafka,
@@ -142,8 +152,10 @@ export class KafkaSink implements Sink {
     const window = this.#spec.bufferBytes / ENCODED_SHARE - moving
     let room = Math.min(MAX_ENCODE_BYTES, window)
     while (room > 0 && ledger.shippedPairs + this.#batcher.pairs < limit && queue.front()) {
-      const added = this.#encoder.add(queue, nowMs, this.#maxBatchBytes)
+      // Before it is encoded: a pair whose encoding ended this thread would end the next one, too.
       queue.pop()
+      queue.settle()
+      const added = this.#encoder.add(queue, nowMs, this.#maxBatchBytes)
       if (typeof added === 'number') {
         room -= added
         continue

@@ -36,7 +36,7 @@ export class RecordEncoder {
   }
 
   /**
-   * Appends the pair at the queue's front to its partition's batch. The queue does not change.
+   * Appends the pair that the queue's fields point to to its partition's batch. The queue does not change.
    *
    * @param maxBatchBytes the largest batch that the topic accepts; a pair that needs more is not appended
    * @returns the record's approximate length in bytes; or why the pair cannot be shipped
@@ -66,8 +66,9 @@ export class RecordEncoder {
       return new Error(`its record of ${recordBytes} bytes is larger than the topic’s max.message.bytes`)
     }
     const partition = this.#partitioner.assign(queue.connection, queue.server, this.#batcher.partitions.length)
+    const arrivedMs = nowMs - (((nowMs | 0) - queue.arrivedMs) | 0)
     const batch = this.#batcher.batchFor(partition, recordBytes, nowMs)
-    batch.append(value, start, length, this.#partitioner.key, headers, Date.now(), nowMs - queue.ageMs(nowMs))
+    batch.append(value, start, length, this.#partitioner.key, headers, Date.now(), arrivedMs)
     this.#batcher.added(batch, queue.recordBytes)
     return recordBytes
   }

@@ -19,8 +19,9 @@ export class NoneSink implements Sink {
   pump(queue: PairQueue): void {
     const { limit, ledger } = this.#context
     while (ledger.shippedPairs < limit && queue.front()) {
-      ledger.shipped(1, queue.length)
       queue.pop()
+      queue.settle()
+      ledger.shipped(1, queue.length)
     }
   }
 

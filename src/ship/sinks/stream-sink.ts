@@ -20,6 +20,8 @@ const RETRY_MS = 1_000
 /** How long closing waits for a slow reader. */
 const CLOSE_MS = 1_000
 
+const SUSPECT = new Error('the shipper failed while it formatted this pair')
+
 export interface StreamSinkOptions {
   output: OutputFile
   format: PairFormat
@@ -42,6 +44,8 @@ export class StreamSink implements Sink {
   end: SinkEnd | null = null
   readonly #options: StreamSinkOptions
   #written = 0
+  /** Of `pairs`, those that could not be formatted. */
+  #rejected = 0
 
   /** @throws InterceptorError when the output cannot be opened */
   constructor(options: StreamSinkOptions) {
@@ -57,19 +61,20 @@ export class StreamSink implements Sink {
   pump(queue: PairQueue, nowMs: number): void {
     if (nowMs < this.nextDueMs && this.nextDueMs !== Infinity) return
     this.nextDueMs = Infinity
-    const { output, context, format } = this.#options
-    if (!this.#settle(output.flush(), nowMs)) return
+    const { output, context } = this.#options
+    if (!this.#settle(queue, output.flush(), nowMs)) return
     output.turnOver(Date.now())
-    if (!this.#settle(output.open(), nowMs) || !this.#begin(nowMs)) return
+    if (!this.#settle(queue, output.open(), nowMs) || !this.#begin(nowMs)) return
     const { limit, ledger } = context
     while (ledger.shippedPairs + this.pairs < limit && queue.front()) {
-      const text = format.pair(queue.bytes.subarray(queue.start, queue.start + queue.length))
+      const text = queue.isSuspect ? SUSPECT : this.#format(queue)
       queue.pop()
+      this.pairs += 1
       if (text instanceof Error) this.#reject(text)
-      else if (!this.#write(text, nowMs)) return
+      else if (!this.#write(queue, text, nowMs)) return
     }
     // The queue is empty: flush, so that a reader sees the last pairs.
-    this.#settle(output.flush(), nowMs)
+    this.#settle(queue, output.flush(), nowMs)
   }
 
   flush(): void {}
@@ -85,6 +90,7 @@ export class StreamSink implements Sink {
   discard(): number {
     const { pairs } = this
     this.pairs = 0
+    this.#rejected = 0
     return pairs
   }
 
@@ -109,23 +115,34 @@ export class StreamSink implements Sink {
     return this.#check(output.write(format.begin()), nowMs)
   }
 
-  #write(text: string | Uint8Array, nowMs: number): boolean {
+  /** Formats the oldest pair. If that ends the thread, the next one skips the pair. */
+  #format(queue: PairQueue): string | Uint8Array | Error {
+    queue.mark()
+    const text = this.#options.format.pair(queue.bytes.subarray(queue.start, queue.start + queue.length))
+    queue.unmark()
+    return text
+  }
+
+  #write(queue: PairQueue, text: string | Uint8Array, nowMs: number): boolean {
     const { output } = this.#options
     const result = output.write(text)
-    this.pairs += 1
-    return output.pending === 0 ? this.#settle(result, nowMs) : this.#check(result, nowMs)
+    return output.pending === 0 ? this.#settle(queue, result, nowMs) : this.#check(result, nowMs)
   }
 
   /** Counts the held pairs as shipped once all their bytes are written. @returns whether to continue */
-  #settle(result: WriteResult, nowMs: number): boolean {
+  #settle(queue: PairQueue, result: WriteResult, nowMs: number): boolean {
     if (!this.#check(result, nowMs)) return false
     const { output, context, progress } = this.#options
     if (output.pending > 0) return true
-    context.ledger.shipped(this.pairs, output.written - this.#written)
-    progress.pairs += this.pairs
+    const shipped = this.pairs - this.#rejected
+    queue.settle()
+    progress.pairs += shipped
     progress.bytes = output.size
+    context.ledger.shipped(shipped, output.written - this.#written)
+    context.ledger.dropped('rejected', this.#rejected)
     this.#written = output.written
     this.pairs = 0
+    this.#rejected = 0
     return true
   }
 
@@ -154,7 +171,7 @@ export class StreamSink implements Sink {
   }
 
   #reject(error: Error): void {
-    this.#options.context.ledger.dropped('rejected', 1)
+    this.#rejected += 1
     this.#options.log.warn(`a pair could not be formatted and was dropped: ${error.message}`)
   }
 }

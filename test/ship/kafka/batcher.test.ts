@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { Batcher, type Partition } from '../../../src/ship/kafka/batcher.ts'
+import { Batcher, type BatcherOptions, type Partition } from '../../../src/ship/kafka/batcher.ts'
+import { countLeftPairs, openStore } from '../../../src/ship/left-pairs.ts'
+import { HeldCollector } from '../held-collector.ts'
 
 const HELD = 100
 const NO_HEADERS = Uint8Array.of(0)
@@ -23,8 +25,10 @@ function numbersIn(partition: Partition): number[] {
   return Array.from({ length: partition.inFlight!.count }, (_, index) => view.getUint32(index * size + size - 61))
 }
 
-function makeBatcher(overrides: Partial<ConstructorParameters<typeof Batcher>[0]> = {}): Batcher {
-  const batcher = new Batcher({ batchBytes: 1000, lingerMs: 50, maxAgeMs: 16_000, ...overrides })
+/** @param collector has what an earlier batcher left */
+function makeBatcher(overrides: Partial<BatcherOptions> = {}, collector = new HeldCollector()): Batcher {
+  const store = openStore(collector.left, collector.post)
+  const batcher = new Batcher({ batchBytes: 1000, lingerMs: 50, maxAgeMs: 16_000, ...overrides }, store.batches)
   batcher.setLeaders([1, 1])
   return batcher
 }
@@ -74,12 +78,13 @@ test('batcher: a partition has at most one batch in flight, and waits after a fa
   assert.equal(batcher.next(partition, 500), first)
 })
 
-test('batcher: keeps order and counts while batches are sent, fail, are halved or move to another partition', () => {
-  const step = fc.constantFrom('add', 'send', 'fail', 'halve', 'done')
+test('batcher: keeps order and counts while batches are sent, fail, are halved or left to another batcher', () => {
+  const step = fc.constantFrom('add', 'send', 'fail', 'halve', 'done', 'replace')
   fc.assert(
     fc.property(fc.array(step, { maxLength: 400 }), (steps) => {
-      const batcher = makeBatcher({ lingerMs: 0 })
-      const [partition] = batcher.partitions
+      const collector = new HeldCollector()
+      let batcher = makeBatcher({ lingerMs: 0 }, collector)
+      let [partition] = batcher.partitions
       let added = 0
       const shipped: number[] = []
       const apply = (what: string): void => {
@@ -90,7 +95,12 @@ test('batcher: keeps order and counts while batches are sent, fail, are halved o
         else if (what === 'done' && partition.inFlight !== null) {
           shipped.push(...numbersIn(partition))
           batcher.done(partition)
+        } else if (what === 'replace') {
+          batcher = makeBatcher({ lingerMs: 0 }, collector)
+          partition = batcher.partitions[0]
         }
+        assert.equal(countLeftPairs(collector.left), batcher.pairs)
+        assert.equal(batcher.byteCount, batcher.pairs * HELD)
         assert.equal(batcher.pairs, added - shipped.length)
       }
       steps.forEach(apply)

@@ -84,6 +84,23 @@ test('stream sink: a full disk is reported at once and retried; no record is tor
   )
 })
 
+test('stream sink: a thread that ends at any time while it writes loses what it was handling at most, and repeats nothing', async () => {
+  const path = join(folder, 'ended')
+  const run = new ShipperRun({ sink: toFile(path), whenFull: 'drop' })
+  await run.ready
+  for (let kill = 0; kill < 6; kill += 1) {
+    for (let number = 0; number < 2000; number += 1) await run.put(kill * 2000 + number, { bodyBytes: 300 })
+    run.flush()
+    await until('some are written', () => run.counter('shipped') > kill * 1500)
+    await run.replace()
+  }
+  assert.equal((await run.finish()).t, 'done')
+  const written = targets(readFileSync(path, 'utf8'))
+  assert.equal(new Set(written).size, written.length)
+  assert.equal(written.length, run.counter('shipped'))
+  assert.ok(run.counter('droppedCrash') <= 6, `${run.counter('droppedCrash')} lost`)
+})
+
 for (const format of ['ndjson', 'json', 'har'] as const) {
   for (const append of [false, true]) {
     const how = append ? 'added to' : 'replaced'

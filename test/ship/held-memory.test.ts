@@ -1,0 +1,31 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { BATCH, HeldMemory, PAIRS, viewHeld } from '../../src/ship/held-memory.ts'
+import { HeldCollector } from './held-collector.ts'
+
+test('held memory: another view of a piece has its number, kind, state and bytes', () => {
+  const collector = new HeldCollector()
+  const memory = new HeldMemory(collector.post, 7)
+  memory.allocate(PAIRS, 100)
+  const piece = memory.allocate(BATCH, 13)
+  piece.state[13] = 2.5
+  piece.bytes[15] = 255
+  const [, seen] = collector.left.map(viewHeld)
+  assert.deepEqual([seen.id, seen.kind, seen.state[13], seen.bytes.length], [8, BATCH, 2.5, 16])
+  assert.deepEqual([seen.bytes[15], seen.words[3] >>> 24], [255, 255])
+})
+
+test('held memory: the main thread is sent each piece once, until it is released', () => {
+  const collector = new HeldCollector()
+  const memory = new HeldMemory(collector.post)
+  const pieces = [1, 2, 3].map(() => memory.allocate(PAIRS, 64))
+  memory.release(pieces[1])
+  assert.deepEqual(
+    collector.left.map((left) => viewHeld(left).id),
+    [pieces[0].id, pieces[2].id],
+  )
+})
+
+test('held memory: what need not outlive the thread is not shared', () => {
+  assert.ok(new HeldMemory(null).allocate(PAIRS, 64).bytes.buffer instanceof ArrayBuffer)
+})
