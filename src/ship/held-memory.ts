@@ -13,7 +13,7 @@ import type { FromWorker } from '../thread/messages.ts'
 
 /** `PairQueue` keeps pairs in it. */
 export const PAIRS = 1
-/** A `RecordBatch` is laid in it. */
+/** A `RecordBatch` is in it. */
 export const BATCH = 2
 export type HeldKind = typeof PAIRS | typeof BATCH
 
@@ -76,7 +76,7 @@ export class HeldMemory {
   /**
    * Returns a piece to the system.
    *
-   * @param inUse somebody else, such as a socket, may still read it: it is only forgotten
+   * @param inUse somebody else, such as a socket, may still read it, so that its pages must stay
    */
   release(held: { readonly id: number }, inUse = false): void {
     this.#post?.({ t: 'released', id: held.id, inUse })
