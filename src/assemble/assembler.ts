@@ -120,7 +120,7 @@ export class Assembler {
     const shared = { time, position, vantages, limits: options, counts }
     const exchanges = new Exchanges({ arena, pool, head, filter, messages, outcomes, ...shared })
     const parser = new MessageParser(arena, pool, head, exchanges, time, position, options.messageBytes)
-    const connections = new Connections(arena, pool, head, parser, exchanges, counts, vantages)
+    const connections = new Connections(arena, pool, head, parser, exchanges, counts, vantages, time)
     const reassembler = new Reassembler(pool, counts, time, connections)
     this.arena = arena
     this.input = arena.bytes.subarray(arena.input, arena.input + arena.inputBytes)

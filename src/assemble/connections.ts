@@ -30,8 +30,18 @@ import { type MessageStream, SEEK } from './http1/message-stream.ts'
 import { skipEmptyLines } from './http1/text.ts'
 import type { Arena } from './memory/arena.ts'
 import type { BlockPool } from './memory/block-pool.ts'
-import { proxyHeaderBytes, SNIFF_HTTP2, SNIFF_TLS, sniff } from './protocol.ts'
-import { type Direction, type Flow, PROTOCOL_HTTP1, PROTOCOL_OPAQUE } from './tcp/flow.ts'
+import type { PacketTime } from './packet-time.ts'
+import { Preambles } from './preamble/preambles.ts'
+import { SNIFF_HTTP2, SNIFF_TLS, sniff } from './protocol.ts'
+import {
+  type Direction,
+  type Flow,
+  PROTOCOL_HTTP1,
+  PROTOCOL_OPAQUE,
+  PROTOCOL_TUNNEL,
+  PROTOCOL_UNKNOWN,
+  TUNNEL_CONNECT,
+} from './tcp/flow.ts'
 import type { StreamConsumer } from './tcp/reassembler.ts'
 import { seqAdd } from './tcp/seq.ts'
 import type { FlowOwner } from './tcp/tracker.ts'
@@ -60,6 +70,7 @@ export class Connections implements StreamConsumer, FlowOwner {
   readonly #exchanges: Exchanges
   readonly #counts: Float64Array
   readonly #vantages: Vantages
+  readonly #preambles: Preambles
   readonly #spare: HttpConnection[] = []
 
   constructor(
@@ -70,6 +81,7 @@ export class Connections implements StreamConsumer, FlowOwner {
     exchanges: Exchanges,
     counts: Float64Array,
     vantages: Vantages,
+    time: PacketTime,
   ) {
     this.#arena = arena
     this.#pool = pool
@@ -78,25 +90,24 @@ export class Connections implements StreamConsumer, FlowOwner {
     this.#exchanges = exchanges
     this.#counts = counts
     this.#vantages = vantages
+    this.#preambles = new Preambles(arena, time, (...bytes) => this.#content(...bytes))
   }
 
   data(flow: Flow, direction: Direction, at: number, end: number, seq: number, ack: number): void {
     if (flow.protocol === PROTOCOL_OPAQUE) return
-    let start = at
-    if (flow.http === null) {
-      start += proxyHeaderBytes(this.#arena, at, end)
-      if (start === end || this.#recognise(flow, direction, start, end) === null) return
+    if (flow.protocol === PROTOCOL_HTTP1) {
+      this.#content(flow, direction, at, end, seq, ack)
+      return
     }
-    const http = flow.http as HttpConnection | null
-    if (http === null) return
-    const stream = direction === flow.clientDirection ? http.requests : http.responses
-    this.#parser.data(stream, start, end, seqAdd(seq, start - at), ack)
-    if (stream.state === SEEK && !http.recognised && !flow.lossy && !flow.midstream)
-      this.#becomeOpaque(flow, C.protocolOther)
+    if (flow.protocol === PROTOCOL_TUNNEL) this.#enterTunnel(flow)
+    const start = this.#preambles.skip(flow, direction, at, end, seq, ack)
+    if (start < 0) this.#becomeOpaque(flow, C.protocolOther)
+    else if (start < end) this.#content(flow, direction, start, end, seqAdd(seq, start - at), ack)
   }
 
   gap(flow: Flow, direction: Direction, bytes: number): void {
     flow.lossy = true
+    this.#preambles.release(flow)
     const stream = streamOf(flow, direction)
     if (stream !== null) this.#parser.gap(stream, bytes, flow.streams[direction].nextSeq)
   }
@@ -125,6 +136,7 @@ export class Connections implements StreamConsumer, FlowOwner {
   }
 
   release(flow: Flow): void {
+    this.#preambles.release(flow)
     const http = flow.http
     if (http === null) return
     this.#exchanges.becomeOpaque(http, REASON_CLOSED)
@@ -133,6 +145,23 @@ export class Connections implements StreamConsumer, FlowOwner {
     http.flow = null
     flow.http = null
     this.#spare.push(http)
+  }
+
+  /** In-order bytes of what the connection carries. */
+  #content(flow: Flow, direction: Direction, at: number, end: number, seq: number, ack: number): void {
+    const http = flow.http ?? this.#recognise(flow, direction, at, end)
+    if (http === null) return
+    const stream = direction === flow.clientDirection ? http.requests : http.responses
+    this.#parser.data(stream, at, end, seq, ack)
+    if (stream.state === SEEK && !http.recognised && !flow.lossy && !flow.midstream)
+      this.#becomeOpaque(flow, C.protocolOther)
+  }
+
+  /** From the reply to CONNECT on the connection is another one, between the client and what is behind the proxy. */
+  #enterTunnel(flow: Flow): void {
+    this.release(flow)
+    flow.protocol = PROTOCOL_UNKNOWN
+    flow.tunnel = TUNNEL_CONNECT
   }
 
   /** @returns the connection to parse with; null while it is not recognised as HTTP/1, or because it is another protocol */
@@ -187,7 +216,8 @@ export class Connections implements StreamConsumer, FlowOwner {
   }
 
   #becomeOpaque(flow: Flow, counter: number): void {
-    this.#counts[counter]++
+    // What a CONNECT tunnel carries is not counted: the TCP connection was, as HTTP/1 and as a tunnel.
+    if (flow.tunnel !== TUNNEL_CONNECT) this.#counts[counter]++
     flow.protocol = PROTOCOL_OPAQUE
     if (flow.http !== null) this.#exchanges.becomeOpaque(flow.http, REASON_DOUBTFUL)
   }

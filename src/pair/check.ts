@@ -37,8 +37,10 @@ function isPod(pod: unknown): boolean {
   )
 }
 
-const isEndpoint = (end: unknown): boolean =>
-  isObject(end) && isString(end['address']) && isCount(end['port']) && isPod(end['pod'])
+const isSocketAddress = (end: unknown): end is Fields =>
+  isObject(end) && isString(end['address']) && isCount(end['port'])
+
+const isEndpoint = (end: unknown): boolean => isSocketAddress(end) && isPod(end['pod'])
 
 const isMessage = (message: unknown): message is Fields =>
   isObject(message) &&
@@ -56,13 +58,17 @@ const isRequest = (message: unknown): boolean =>
 const isResponse = (message: unknown): boolean =>
   isMessage(message) && isCount(message['status']) && isString(message['reason'])
 
+const isProxyProtocol = (ends: unknown): boolean =>
+  isObject(ends) && isSocketAddress(ends['source']) && isSocketAddress(ends['destination'])
+
 const isCapture = (capture: unknown): boolean =>
   isObject(capture) &&
   isString(capture['node']) &&
   isString(capture['interface']) &&
   isString(capture['vantage']) &&
   (capture['mesh'] === null || isString(capture['mesh'])) &&
-  (capture['forwarded'] === undefined || isHeaders(capture['forwarded']))
+  (capture['forwarded'] === undefined || isHeaders(capture['forwarded'])) &&
+  (capture['proxyProtocol'] === undefined || isProxyProtocol(capture['proxyProtocol']))
 
 const FIELD_CHECKS: readonly (readonly [name: keyof Pair, check: (value: unknown) => boolean])[] = [
   ['id', isString],

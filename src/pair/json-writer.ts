@@ -44,12 +44,20 @@ const BODY = key('body')
 const BODY_SIZE = token(',"bodySize":', name('bodyEncoding'), name('bin'), name('bodySize'))
 const DECODED = key('decoded')
 const WIRE_SIZE = key('wireSize')
-const CAPTURE = token('},"capture":{"node":', name('capture'), mapOf(4), name('node'))
-const CAPTURE_FORWARDED = token('},"capture":{"node":', name('capture'), mapOf(5), name('node'))
+/** By how many of its optional keys it has. */
+const [CAPTURE, CAPTURE_MORE, CAPTURE_ALL] = [4, 5, 6].map((size) =>
+  token('},"capture":{"node":', name('capture'), mapOf(size), name('node')),
+) as [Token, Token, Token]
 const INTERFACE = key('interface')
 const VANTAGE = key('vantage')
 const MESH = key('mesh')
 const FORWARDED = key('forwarded')
+const PROXY_PROTOCOL = token(
+  ',"proxyProtocol":{"source":{"address":',
+  ...[name('proxyProtocol'), mapOf(2), name('source'), mapOf(2), name('address')],
+)
+const DESTINATION = token('},"destination":{"address":', name('destination'), mapOf(2), name('address'))
+const CLOSE_ENDPOINTS = Buffer.from('}}')
 const FLAGS = token('},"flags":[', name('flags'))
 
 const ENCODED_AS_UTF8 = Buffer.from(',"bodyEncoding":"utf8"')
@@ -199,17 +207,37 @@ export class JsonWriter {
 
   #capture(): boolean {
     const to = this.#copier
-    const forwarded = !to.token(CAPTURE)
-    return (
-      (!forwarded || to.token(CAPTURE_FORWARDED)) &&
+    let optional = 0
+    if (!to.token(CAPTURE)) optional = to.token(CAPTURE_MORE) ? 1 : to.token(CAPTURE_ALL) ? 2 : -1
+    if (optional < 0) return false
+    const isWritten =
       to.text() &&
       to.token(INTERFACE) &&
       to.text() &&
       to.token(VANTAGE) &&
       to.text() &&
       to.token(MESH) &&
-      (to.nil() || to.text()) &&
-      (!forwarded || (to.token(FORWARDED) && this.#fields(false)))
+      (to.nil() || to.text())
+    if (!isWritten) return false
+    if (optional > 0 && to.token(FORWARDED)) {
+      if (!this.#fields(false)) return false
+      optional--
+    }
+    return optional === 0 || (optional === 1 && this.#proxyProtocol())
+  }
+
+  #proxyProtocol(): boolean {
+    const to = this.#copier
+    return (
+      to.token(PROXY_PROTOCOL) &&
+      to.text() &&
+      to.token(PORT) &&
+      to.integer() &&
+      to.token(DESTINATION) &&
+      to.text() &&
+      to.token(PORT) &&
+      to.integer() &&
+      to.put(CLOSE_ENDPOINTS)
     )
   }
 

@@ -99,6 +99,17 @@ export interface CaptureInfo {
    * claims. Absent if there are none, or no proxy is in front of the server.
    */
   forwarded?: Header[]
+  /**
+   * The real client, and the address that it connected to, as a load balancer names them in the PROXY protocol's head at the
+   * beginning of the connection. Unverified claims. Absent without such a head, or if it names none.
+   */
+  proxyProtocol?: { source: SocketAddress; destination: SocketAddress }
+}
+
+/** An address, as in `Endpoint`, and a TCP port. */
+export interface SocketAddress {
+  address: string
+  port: number
 }
 
 /** The side from which the exchange was captured. */

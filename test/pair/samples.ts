@@ -101,9 +101,11 @@ function record<T extends object>(parts: { [K in keyof T]: Arbitrary<T[K]> }): A
   return fc.record(parts, { noNullPrototype: true }) as Arbitrary<T>
 }
 
+const socketAddress = { address: fc.oneof(fc.ipV4(), fc.ipV6()), port: fc.nat({ max: 65535 }) }
+const anySocketAddress = record(socketAddress)
+
 const anyEndpoint = record({
-  address: fc.oneof(fc.ipV4(), fc.ipV6()),
-  port: fc.nat({ max: 65535 }),
+  ...socketAddress,
   pod: fc.option(
     record({
       name: fc.option(anyText),
@@ -144,7 +146,12 @@ export const anyPair: Arbitrary<Pair> = record({
         mesh: fc.option(anyText),
       }),
       fc.array(anyHeader, { maxLength: 3 }),
+      fc.option(record({ source: anySocketAddress, destination: anySocketAddress })),
     )
-    .map(([capture, forwarded]) => (forwarded.length === 0 ? capture : { ...capture, forwarded })),
+    .map(([capture, forwarded, proxyProtocol]) => ({
+      ...capture,
+      ...(forwarded.length === 0 ? {} : { forwarded }),
+      ...(proxyProtocol === null ? {} : { proxyProtocol }),
+    })),
   flags: fc.array(anyText, { maxLength: 3 }),
 })

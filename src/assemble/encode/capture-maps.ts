@@ -1,7 +1,6 @@
 /**
  * Writes a pair's `capture` map (its node, interface, vantage and mesh) and the header of its flags. The bytes are
- * encoded once per interface and vantage; only `forwarded`, of pairs from behind a mesh's proxy, differs from pair to
- * pair.
+ * encoded once per interface and vantage; only `forwarded`, of pairs from behind a mesh's proxy, and `proxyProtocol` differ.
  */
 import type { InterfaceInfo } from '../../target/interface-info.ts'
 import type { Arena } from '../memory/arena.ts'
@@ -14,6 +13,7 @@ const VANTAGES = ['', 'server', 'client', 'host'] as const
 
 const CAPTURE = key('capture')
 const FORWARDED = key('forwarded')
+const PROXY_PROTOCOL = key('proxyProtocol')
 /** Follows the map: an empty array. */
 const FLAGS = template(key('flags'), [0x90])
 
@@ -61,23 +61,30 @@ export class CaptureMaps {
   write(to: number, flow: Flow, request: number): number {
     const map = this.#maps[flow.interfaceId][flow.vantage]
     this.#bytes.set(map, to)
-    const at = to + map.length
-    return this.#behindProxy[flow.interfaceId][flow.vantage] ? this.#addForwarded(to, at, request) : at
+    let at = to + map.length
+    if (this.#behindProxy[flow.interfaceId][flow.vantage]) at = this.#addForwarded(to, at, request)
+    return flow.proxied === null ? at : this.#addProxied(to, at, flow.proxied)
   }
 
-  /**
-   * Inserts `forwarded` between the map and the flags, if the request has such fields.
-   *
-   * @returns the address after it
-   */
+  /** Inserts `forwarded` between the map and the flags, if the request has such fields. @returns the address after it */
   #addForwarded(map: number, end: number, request: number): number {
+    const value = end - FLAGS.length + FORWARDED.length
+    const after = this.#forwarded.write(value, request)
+    return after === value ? end : this.#added(FORWARDED, map, value, after)
+  }
+
+  /** Inserts the endpoints that a PROXY head names likewise. */
+  #addProxied(map: number, end: number, endpoints: Uint8Array): number {
+    const value = end - FLAGS.length + PROXY_PROTOCOL.length
+    this.#bytes.set(endpoints, value)
+    return this.#added(PROXY_PROTOCOL, map, value, value + endpoints.length)
+  }
+
+  /** Completes a map that has a value more, written at [value, after): its key, the map's header, and the flags. */
+  #added(name: Uint8Array, map: number, value: number, after: number): number {
     const bytes = this.#bytes
-    const to = end - FLAGS.length
-    const fields = to + FORWARDED.length
-    const after = this.#forwarded.write(fields, request)
-    if (after === fields) return end
     bytes[map + CAPTURE.length]++
-    bytes.set(FORWARDED, to)
+    bytes.set(name, value - name.length)
     bytes.set(FLAGS, after)
     return after + FLAGS.length
   }

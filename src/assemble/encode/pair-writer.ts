@@ -7,7 +7,8 @@ import { ANOMALY_FOLDED, ANOMALY_LENGTH_IGNORED, ANOMALY_MALFORMED_FIELD } from 
 import type { Exchange, MessageRecord } from '../http1/exchange.ts'
 import type { Arena } from '../memory/arena.ts'
 import type { BlockPool } from '../memory/block-pool.ts'
-import type { Direction, Flow } from '../tcp/flow.ts'
+import { ENDPOINTS_BYTES } from '../preamble/proxy-head.ts'
+import { type Direction, type Flow, TUNNEL_NONE } from '../tcp/flow.ts'
 import type { FlowTable } from '../tcp/flow-table.ts'
 import type { Vantages } from '../vantage/vantage.ts'
 import { CaptureMaps } from './capture-maps.ts'
@@ -23,6 +24,7 @@ const FLAG_NAMES = {
   folded: 'obsFold',
   malformed: 'malformedHeader',
   lengthIgnored: 'contentLengthIgnored',
+  tunnel: 'tunnel',
 } as const
 
 const TIME = (name: string): Uint8Array => template(key(name), uint(0, 8))
@@ -52,6 +54,7 @@ export class PairWriter {
   readonly #flagTemplates: readonly [number, Template][]
   readonly #midstream: Template
   readonly #early: Template
+  readonly #tunnel: Template
 
   constructor(
     arena: Arena,
@@ -75,6 +78,7 @@ export class PairWriter {
     }
     this.#midstream = keep(FLAG_NAMES.midstream)
     this.#early = keep(FLAG_NAMES.early)
+    this.#tunnel = keep(FLAG_NAMES.tunnel)
     this.#flagTemplates = [
       [ANOMALY_FOLDED, keep(FLAG_NAMES.folded)],
       [ANOMALY_MALFORMED_FIELD, keep(FLAG_NAMES.malformed)],
@@ -133,7 +137,8 @@ export class PairWriter {
   finish(to: number, exchange: Exchange, flow: Flow): number {
     const at = this.#captures.write(to, flow, this.#request)
     const anomalies = exchange.request.anomalies | exchange.response.anomalies
-    return flow.midstream || exchange.early || anomalies !== 0 ? this.#flags(at, flow, exchange.early, anomalies) : at
+    const isPlain = !flow.midstream && !exchange.early && anomalies === 0 && flow.tunnel === TUNNEL_NONE
+    return isPlain ? at : this.#flags(at, flow, exchange.early, anomalies)
   }
 
   /** A hash of the server endpoint's address and port, for partitioning. */
@@ -154,6 +159,10 @@ export class PairWriter {
     }
     if (early) {
       at = this.#put(this.#early, at)
+      flags++
+    }
+    if (flow.tunnel !== TUNNEL_NONE) {
+      at = this.#put(this.#tunnel, at)
       flags++
     }
     for (const [bit, name] of this.#flagTemplates) {
@@ -187,4 +196,4 @@ function writeTime(view: DataView, to: number, high: number, base: number, micro
 /**
  * Upper bound of a pair's bytes without its messages: prefix, endpoints with their pods, capture with its names, flags.
  */
-export const PAIR_FRAME_BYTES = 2048 + 2 * 65_536 + 2 * 65_536 + FORWARDED_BYTES
+export const PAIR_FRAME_BYTES = 2048 + 2 * 65_536 + 2 * 65_536 + FORWARDED_BYTES + ENDPOINTS_BYTES

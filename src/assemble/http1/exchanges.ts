@@ -29,7 +29,7 @@ import {
 import type { Arena } from '../memory/arena.ts'
 import type { BlockPool } from '../memory/block-pool.ts'
 import type { PacketTime } from '../packet-time.ts'
-import { type Flow, PROTOCOL_OPAQUE } from '../tcp/flow.ts'
+import { type Flow, PROTOCOL_OPAQUE, PROTOCOL_TUNNEL, TUNNEL_CONNECT } from '../tcp/flow.ts'
 import { seqDiff } from '../tcp/seq.ts'
 import { LEAVE_OUT, type Vantages } from '../vantage/vantage.ts'
 import { Confirmation } from './confirmation.ts'
@@ -218,7 +218,7 @@ export class Exchanges implements MessageHandler {
   recognise(connection: HttpConnection): void {
     if (connection.recognised) return
     connection.recognised = true
-    this.#counts[C.protocolHttp1]++
+    if (connection.flow?.tunnel !== TUNNEL_CONNECT) this.#counts[C.protocolHttp1]++
   }
 
   #requestHead(stream: MessageStream, start: number, headEnd: number, bodyStart: number, end: number): number {
@@ -396,10 +396,14 @@ export class Exchanges implements MessageHandler {
     this.#outcomes.emitInPlace(exchange, bodyStart)
   }
 
+  /** A CONNECT whose client waited for the reply begins another connection; else where that begins is unknown. */
   #tunnel(connection: HttpConnection, upgraded: boolean): void {
-    this.#counts[upgraded ? C.protocolUpgraded : C.protocolTunnel]++
+    const { flow, requests, first } = connection
+    const begins = !upgraded && requests.state === HEAD && first === null
+    if (upgraded) this.#counts[C.protocolUpgraded]++
+    else if (flow?.tunnel !== TUNNEL_CONNECT) this.#counts[C.protocolTunnel]++
     this.becomeOpaque(connection, REASON_DOUBTFUL)
-    if (connection.flow !== null) connection.flow.protocol = PROTOCOL_OPAQUE
+    if (flow !== null) flow.protocol = begins ? PROTOCOL_TUNNEL : PROTOCOL_OPAQUE
   }
 
   /** Abandons the message in progress, if any. */

@@ -3,6 +3,8 @@
 import { END_FIN } from '../../ledger/reasons.ts'
 import type { HttpConnection } from '../http1/connection.ts'
 import { Chain } from '../memory/block-pool.ts'
+import type { ProxyHead } from '../preamble/proxy-head.ts'
+import type { SocksHandshake } from '../preamble/socks-handshake.ts'
 
 /** Index of a stream in its flow: the endpoint that sorts lower sends on stream 0 (see FlowTable). */
 export type Direction = 0 | 1
@@ -16,6 +18,13 @@ export const PROTOCOL_UNKNOWN = 0
 export const PROTOCOL_HTTP1 = 1
 /** Not HTTP/1: its segments are only watched for the connection's end. */
 export const PROTOCOL_OPAQUE = 2
+/** A CONNECT succeeded: what follows is a connection of its own, of any protocol. */
+export const PROTOCOL_TUNNEL = 3
+
+/** `Flow.tunnel`. */
+export const TUNNEL_NONE = 0
+export const TUNNEL_SOCKS = 1
+export const TUNNEL_CONNECT = 2
 
 /** A segment that waits behind a hole, or for the client bytes that it answers. */
 export class HeldSegment {
@@ -135,6 +144,12 @@ export class Flow {
   /** Packet time of the last segment, not before the clock. */
   lastMicros = 0
   http: HttpConnection | null = null
+  /** Parses what precedes the protocol, while that is incomplete. */
+  preamble: ProxyHead | SocksHandshake | null = null
+  /** The real client and the address it connected to, as the load balancer in front names them, encoded for pairs. */
+  proxied: Uint8Array | null = null
+  /** The tunnel through which `http` was exchanged, a TUNNEL_ value. */
+  tunnel = TUNNEL_NONE
   /** Recency list, most recent first; `touchedMicros` is when the flow was last moved to its front. */
   newer: Flow | null = null
   older: Flow | null = null
@@ -166,6 +181,9 @@ export class Flow {
     this.namesVersion = 0
     this.lastMicros = micros
     this.http = null
+    this.preamble = null
+    this.proxied = null
+    this.tunnel = TUNNEL_NONE
     this.touchedMicros = micros
     this.streams[0].reset()
     this.streams[1].reset()

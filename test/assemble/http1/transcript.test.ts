@@ -4,7 +4,7 @@ import { readdirSync } from 'node:fs'
 import { after, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { Ledger } from '../../../src/ledger/ledger.ts'
-import type { Message, Pair } from '../../../src/pair/pair.ts'
+import type { Message, Pair, SocketAddress } from '../../../src/pair/pair.ts'
 import { type AssembleRun, assemble, type HarnessOptions } from '../../support/assemble-harness.ts'
 import { cutAll, RST, type Segment, TcpScript } from '../../support/tcp-script.ts'
 import { type Case, readCases, writeExpectations } from './case-file.ts'
@@ -130,15 +130,19 @@ function nonZero(ledger: Ledger, section: string): string {
   return flat(at as Ledger, '').join(', ')
 }
 
-function describePair({ request, response, flags }: Pair): string[] {
+function describePair({ request, response, capture, flags }: Pair): string[] {
+  const { source, destination } = capture.proxyProtocol ?? {}
   return [
     `${request.method} ${shorten(request.target)} ${describeMessage(request)}`,
     ...headers(request),
     `${response.status} ${response.reason} ${describeMessage(response)}`,
     ...headers(response),
+    ...(source && destination ? [`  proxyProtocol: ${describeEnd(source)} to ${describeEnd(destination)}`] : []),
     ...(flags.length > 0 ? [`  flags: ${flags.join(', ')}`] : []),
   ]
 }
+
+const describeEnd = ({ address, port }: SocketAddress): string => `${address} ${port}`
 
 function describeMessage({ httpVersion, wireSize, body, bodySize }: Message): string {
   assert.equal(bodySize, body.length)

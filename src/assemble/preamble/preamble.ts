@@ -1,0 +1,23 @@
+/** What a client may send in front of HTTP, and a server answer: the head of a PROXY protocol, the handshake of a SOCKS proxy. */
+
+/** States of a preamble. */
+/** More bytes belong to it. */
+export const PREAMBLE_OPEN = 0
+/** It is complete: what follows is what the connection carries. */
+export const PREAMBLE_DONE = 1
+/** The bytes are no preamble: they already belong to what the connection carries. */
+export const PREAMBLE_NONE = 2
+/** What follows cannot be read: the preamble is malformed, was refused, or is of a form that is not supported. */
+export const PREAMBLE_INVALID = 3
+
+/** A parser of one preamble. Accepts its bytes in whatever pieces they arrive. */
+export interface Preamble {
+  /** A PREAMBLE_ value. */
+  readonly state: number
+  /**
+   * Consumes the bytes [at, end) of one side, as far as they belong to the preamble.
+   *
+   * @returns the address after the last byte consumed
+   */
+  data(bytes: Uint8Array, at: number, end: number, fromClient: boolean): number
+}
