@@ -45,12 +45,24 @@ async function parseStage(trace: Trace, passes: number): Promise<Sample> {
   }
 }
 
-async function readRun(trace: Trace, format: string): Promise<Sample> {
+/** @param selection options that select pairs */
+async function readRun(trace: Trace, format: string, selection: readonly string[] = []): Promise<Sample> {
   const folder = mkdtempSync(join(tmpdir(), 'interceptor-bench-'))
   try {
     const summary = join(folder, 'summary.json')
     const output = format === 'none' ? [] : ['-w', '/dev/null']
-    const args = ['read', '--all', '-q', '-o', format, ...output, '--summary', summary, trace.path] as const
+    const args = [
+      'read',
+      '--all',
+      '-q',
+      '-o',
+      format,
+      ...output,
+      ...selection,
+      '--summary',
+      summary,
+      trace.path,
+    ] as const
     const cost = await runProgram([process.execPath, INTERCEPTOR, ...args])
     const { pairs } = JSON.parse(readFileSync(summary, 'utf8')) as { pairs: { shipped: number } }
     return { ...cost, pairs: pairs.shipped }
@@ -78,6 +90,12 @@ function contenders({ rounds, passes, goPeer }: OfflineOptions): { present: Cont
   const present: Contender[] = [
     { name: PARSE_STAGE, run: (trace) => parseStage(trace, passes), rounds },
     { name: 'read -o none', run: (trace) => readRun(trace, 'none'), rounds },
+    { name: 'read -o none --path', run: (trace) => readRun(trace, 'none', ['--path', '/**']), rounds },
+    {
+      name: 'read -o none --where',
+      run: (trace) => readRun(trace, 'none', ['--where', 'response.status > 0']),
+      rounds,
+    },
     { name: 'read -o ndjson', run: (trace) => readRun(trace, 'ndjson'), rounds },
   ]
   const missing: Missing[] = []

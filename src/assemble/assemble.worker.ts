@@ -2,6 +2,8 @@
 import { parentPort } from 'node:worker_threads'
 import { allocateRing, RingConsumer, RingProducer } from '../ring/byte-ring.ts'
 import { Doorbell } from '../ring/doorbell.ts'
+import { PairSelector } from '../select/selector.ts'
+import type { InterfaceInfo } from '../target/interface-info.ts'
 import { COMMAND_STOP, Control } from '../thread/control.ts'
 import { CpuTimeRecorder } from '../thread/cpu-time.ts'
 import { Mailbox } from '../thread/mailbox.ts'
@@ -21,7 +23,8 @@ const NAP_MS = 1
 const post = (message: FromAssembler): void => parentPort?.postMessage(message)
 
 /** Runs until the rings are closed and empty, or until COMMAND_STOP. A failure makes the supervisor restart the slot. */
-export function assemble(task: AssembleTask): void {
+export async function assemble(task: AssembleTask): Promise<void> {
+  const selector = await PairSelector.create(task.options.selection)
   const bell = new Doorbell(task.ownBell)
   const control = new Control(task.control)
   const rings = task.rings.map((ring, i) => {
@@ -32,9 +35,8 @@ export function assemble(task: AssembleTask): void {
   const arena = assemblerArena(task.options)
   const createSink = (ring: RingProducer) => new PairRingSink(arena, ring, task.whenFull, bell, control)
   if (task.whenFull === 'drop') warmUpLive(arena, task, createSink)
-  const assembler = new Assembler(arena, task.options, task.counters, createSink(pairs), (id, info) =>
-    post({ t: 'interface', id, info }),
-  )
+  const announced = (id: number, info: InterfaceInfo): void => post({ t: 'interface', id, info })
+  const assembler = new Assembler(arena, task.options, task.counters, createSink(pairs), announced, selector)
   for (const { id, info } of task.interfaces) assembler.addInterface(id, info)
   assembler.setAddresses(task.addresses)
   const mail = new Mailbox<ToAssembler>(task.port, control)

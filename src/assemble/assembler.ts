@@ -26,6 +26,7 @@ import {
   TEXT_AT,
   TEXT_LENGTH_AT,
 } from '../ring/layout.ts'
+import type { PairSelector, Selection } from '../select/selector.ts'
 import type { InterfaceInfo, VantagePolicy } from '../target/interface-info.ts'
 import { Connections } from './connections.ts'
 import { MessageWriter } from './encode/message-writer.ts'
@@ -48,8 +49,10 @@ export interface AssemblerOptions extends VantagePolicy {
   /** Name of the node, for the pairs. */
   node: string
   filter: FilterConfig
-  /** Keep every pair, whatever the rules; size limits still apply. */
+  /** Keep every pair, whatever the rules; size limits and `filter.include` still apply. */
   everything: boolean
+  /** What only complete pairs decide; absent: all are kept. */
+  selection?: Selection | undefined
   messageBytes: number
   pairBytes: number
   responseTimeoutMicros: number
@@ -98,6 +101,7 @@ export class Assembler {
    * @param counts an ASSEMBLE_COUNTERS block
    * @param sink receives finished pairs, which are in the arena
    * @param announced called for each interface that a record announces
+   * @param selector of `options.selection`; null: it selects everything
    */
   constructor(
     arena: Arena,
@@ -105,6 +109,7 @@ export class Assembler {
     counts: Float64Array,
     sink: PairSink,
     announced: (id: number, info: InterfaceInfo) => void = () => {},
+    selector: PairSelector | null = null,
   ) {
     arena.clear()
     const pool = new BlockPool(arena)
@@ -115,7 +120,7 @@ export class Assembler {
     const messages = new MessageWriter(arena, head)
     const vantages = new Vantages(flows, options)
     const pairs = new PairWriter(arena, pool, flows, messages, vantages, options.node)
-    const outcomes = new Outcomes(arena, pool, pairs, options, counts, sink)
+    const outcomes = new Outcomes(arena, pool, pairs, options, counts, sink, filter.include, selector)
     const position = new Position()
     const shared = { time, position, vantages, limits: options, counts }
     const exchanges = new Exchanges({ arena, pool, head, filter, messages, outcomes, ...shared })

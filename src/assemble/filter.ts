@@ -3,20 +3,24 @@
  * most traffic is filtered before its body is copied.
  *
  * A pair is counted under the first rule that matches, in this order: userAgent and header (whichever field comes first),
- * path, vantage, status, contentType, pairBytes.
+ * path, vantage, include (what the request decides), status, contentType, include (what the response decides), pairBytes,
+ * include (the latency), selection.
  */
 
 import { Glob, hasWildcard } from '../config/glob.ts'
 import {
   RULE_CONTENT_TYPE,
   RULE_HEADER,
+  RULE_INCLUDE,
   RULE_NONE,
   RULE_PATH,
   RULE_STATUS,
   RULE_USER_AGENT,
 } from '../ledger/reasons.ts'
+import { Include, type IncludeConfig } from '../select/include.ts'
+import { pathEnd, pathStart } from '../select/request-path.ts'
 import { LONGEST_LENGTH } from './head-scanner/layout.ts'
-import { Caseless, COLON, CR, LF, SEMICOLON, SPACE, TAB } from './http1/text.ts'
+import { Caseless, CR, LF, SEMICOLON, SPACE, TAB } from './http1/text.ts'
 
 export interface FilterConfig {
   /** Media types, with wildcards (`application/*+json`); empty: every pair. */
@@ -28,6 +32,8 @@ export interface FilterConfig {
   statuses: readonly string[]
   /** Paths, with wildcards (`/actuator/**`). */
   paths: readonly string[]
+  /** Only these; `--all` does not disable it. */
+  include: IncludeConfig
 }
 
 /** Rules that are applied to the fields of a head. */
@@ -40,6 +46,7 @@ export interface HeadRules {
   userAgent(bytes: Uint8Array, at: number, end: number): number
   /** RULE_HEADER or RULE_NONE, for the name of a request's field */
   requestHeader(view: DataView, name: number, length: number): number
+  readonly include: Include
 }
 
 /** Longest Content-Type whose result is cached. */
@@ -47,6 +54,7 @@ const CACHED_BYTES = 60
 
 export class Filter implements HeadRules {
   headerLengths = 0
+  readonly include: Include
   readonly #everything: boolean
   #contentTypes: readonly Caseless[] = []
   #contentTypeGlobs: readonly Glob[] = []
@@ -63,6 +71,7 @@ export class Filter implements HeadRules {
   /** @param everything disable the rules (`--all`) */
   constructor(config: FilterConfig, everything: boolean) {
     this.#everything = everything
+    this.include = new Include(config.include)
     this.configure(config)
   }
 
@@ -74,6 +83,7 @@ export class Filter implements HeadRules {
     this.#contentTypeGlobs = typeGlobs.map((pattern) => new Glob(pattern, { ignoreCase: true }))
     this.#userAgents = config.userAgentPrefixes.map(encode)
     this.#headers = config.requestHeaders.map((name) => new Caseless(name))
+    this.include.configure(config.include)
     this.#cachedBytes = -1
     this.#statuses.fill(0)
     this.headerLengths = this.#headers.reduce((bits, { length }) => bits | lengthBit(length), 0)
@@ -131,37 +141,26 @@ export class Filter implements HeadRules {
   target(bytes: Uint8Array, at: number, end: number): number {
     if (this.#everything) return RULE_NONE
     const start = pathStart(bytes, at, end)
-    let stop = start
-    while (stop < end && bytes[stop] !== 63 && bytes[stop] !== 35) stop++ // ? and #
-    if (stop - start > 1 && bytes[stop - 1] === 47) stop--
+    const stop = pathEnd(bytes, start, end)
     for (const path of this.#paths) if (path.length === stop - start && equal(bytes, start, path)) return RULE_PATH
     for (const glob of this.#pathGlobs) if (glob.matches(bytes, start, stop)) return RULE_PATH
     return RULE_NONE
   }
 
-  /** RULE_STATUS, RULE_CONTENT_TYPE or RULE_NONE, once both heads are known. */
+  /** RULE_STATUS, RULE_CONTENT_TYPE, RULE_INCLUDE or RULE_NONE, once both heads are known. */
   response(status: number, contentTypeListed: boolean): number {
-    if (this.#everything) return RULE_NONE
-    if (this.#statuses[status] === 1) return RULE_STATUS
-    const every = this.#contentTypes.length === 0 && this.#contentTypeGlobs.length === 0
-    return contentTypeListed || every ? RULE_NONE : RULE_CONTENT_TYPE
+    if (!this.#everything) {
+      if (this.#statuses[status] === 1) return RULE_STATUS
+      const every = this.#contentTypes.length === 0 && this.#contentTypeGlobs.length === 0
+      if (!contentTypeListed && !every) return RULE_CONTENT_TYPE
+    }
+    return this.include.status(status) ? RULE_NONE : RULE_INCLUDE
   }
 
   #addStatus(status: string): void {
     if (/^[1-9]xx$/i.test(status)) this.#statuses.fill(1, Number(status[0]) * 100, Number(status[0]) * 100 + 100)
     else this.#statuses[Number(status)] = 1
   }
-}
-
-/** Start of the path: after the scheme and authority of an absolute-form target, else the target's start. */
-function pathStart(bytes: Uint8Array, at: number, end: number): number {
-  if (bytes[at] === 47) return at
-  let i = at
-  while (i < end && bytes[i] !== COLON && bytes[i] !== 47) i++
-  if (i + 2 >= end || bytes[i] !== COLON || bytes[i + 1] !== 47 || bytes[i + 2] !== 47) return at
-  i += 3
-  while (i < end && bytes[i] !== 47 && bytes[i] !== 63 && bytes[i] !== 35) i++
-  return i
 }
 
 function equal(bytes: Uint8Array, at: number, other: Uint8Array): boolean {

@@ -3,7 +3,8 @@ import { networkInterfaces } from 'node:os'
 import { Command, Option } from 'commander'
 import type { FlagValue } from '../config/layers.ts'
 import { usageError } from '../errors.ts'
-import { addExamples, addPipelineOptions, append, configFlags, type PipelineFlags } from './options.ts'
+import { addExamples, addPipelineOptions, configFlags, type PipelineFlags } from './options.ts'
+import { append } from './select.ts'
 
 interface CaptureFlags extends PipelineFlags {
   interface?: string[]

@@ -3,6 +3,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { FlagValue } from '../config/layers.ts'
 import { usageError } from '../errors.ts'
 import { OUTPUT_FORMATS, type OutputFormat } from '../format/output-format.ts'
+import { addSelectOptions, append, type SelectFlags, selectFlags } from './select.ts'
 import type { When } from './terminal.ts'
 
 /** Options of every command that reads the configuration. */
@@ -18,7 +19,7 @@ export interface ConfigFlags {
 }
 
 /** Options of commands that print or write pairs. */
-export interface OutputFlags extends ConfigFlags {
+export interface OutputFlags extends ConfigFlags, SelectFlags {
   output?: OutputFormat
   write?: string
   count?: number
@@ -47,9 +48,6 @@ const bodyRows = (text: string): number => {
   if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('It must be all or a whole number, 0 or more.')
   return Number(text)
 }
-
-/** Collects a repeatable option. */
-export const append = (value: string, before: string[] = []): string[] => [...before, value]
 
 const increase = (_: unknown, before = 0): number => before + 1
 
@@ -84,9 +82,9 @@ export function addGeneralOptions(command: Command, verbose: string): Command {
     .addOption(when('--color <when>', 'when to use colors'))
 }
 
-/** Adds -o, -w, -c, --body, --no-decode and --progress. */
+/** Adds the options that select pairs, and -o, -w, -c, --body, --no-decode and --progress. */
 export function addOutputOptions(command: Command): Command {
-  return command
+  return addSelectOptions(command)
     .optionsGroup('Output:')
     .addOption(new Option('-o, --output <format>', 'output format of pairs (default: text)').choices(OUTPUT_FORMATS))
     .option('-w, --write <file>', 'write pairs to a file instead of standard output')
@@ -118,7 +116,7 @@ export function addExamples(command: Command, examples: readonly (readonly [stri
  *
  * @throws InterceptorError (exit 2) for a `--set` without `=`
  */
-export function configFlags(flags: ConfigFlags & Partial<PipelineFlags>): FlagValue[] {
+export function configFlags(flags: ConfigFlags & SelectFlags & Partial<PipelineFlags>): FlagValue[] {
   const values: FlagValue[] = (flags.set ?? []).map((text) => {
     const at = text.indexOf('=')
     if (at < 1) throw usageError(`--set ${text}: must be key=value, such as --set ship.maxAge=10m`)
@@ -131,5 +129,5 @@ export function configFlags(flags: ConfigFlags & Partial<PipelineFlags>): FlagVa
     ['assemble.workers', flags.workers, '--workers'],
   ] as const
   for (const [path, value, name] of named) if (value !== undefined) values.push({ path, value, name })
-  return values
+  return [...values, ...selectFlags(flags)]
 }

@@ -14,6 +14,7 @@ import type { PipelineFlags } from './options.ts'
 import { chooseSink, logLevel, outputOptions, type Sink, warnOfIgnoredWrite } from './output.ts'
 import { type NamedFile, rejectOverwrites } from './overwrites.ts'
 import { type ProgressLine, progressLine } from './progress-line.ts'
+import { selectionOf } from './select.ts'
 import { damageLines, type RunFacts, summaryLine, writeLedger } from './summary.ts'
 import { errorColumns, errorIsTerminal, outputColumns, outputIsTerminal, wantsColor, writeError } from './terminal.ts'
 import { type Ended, untilDone } from './until-done.ts'
@@ -35,6 +36,7 @@ export async function runPipeline(
   const sink = chooseSink(flags, loaded)
   const terminal = { isTerminal: outputIsTerminal(), columns: outputColumns() }
   const output = outputOptions(flags, sink, loaded, terminal)
+  const selection = await selectionOf(flags)
   rejectOverwrites(inputFiles(input, flags), outputFiles(output.file, sink, flags))
   const config = { ...loaded.config, ship: { ...loaded.config.ship, sink } }
   const onTerminal = sink === 'stdout' && terminal.isTerminal
@@ -54,7 +56,7 @@ export async function runPipeline(
   const all = flags.all === true
   const waiting = waits ? new WaitingStatus({ ledger: () => handle.ledger, line, write: writeError }) : null
   const onProgress = watcher(showsProgress ? line : null, waiting, flags.quiet === true ? null : announcement)
-  const handle = startPipeline({ config, input, output, limit, all, log, onProgress })
+  const handle = startPipeline({ config, input, output, limit, all, ...selection, log, onProgress })
   const ended = await untilDone(handle, config.shutdown.timeout, log, { hangup: true })
   line?.clear()
   log.flush()

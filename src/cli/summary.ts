@@ -113,8 +113,12 @@ function nothingSeen(ledger: Ledger): string[] {
   return [seen.length === 0 ? `${flows} seen` : `${flows} seen (${seen.join(', ')})`]
 }
 
+/** Filters that `--all` does not disable. */
+const NOT_BY_ALL = ['pairBytes', 'include', 'selection']
+
 function advice(ledger: Ledger, all: boolean): string[] {
-  const filtered = count(ledger, 'pairs.filtered') - count(ledger, 'pairs.filtered.pairBytes')
+  const others = NOT_BY_ALL.reduce((sum, reason) => sum + count(ledger, `pairs.filtered.${reason}`), 0)
+  const filtered = count(ledger, 'pairs.filtered') - others
   return filtered > 0 && !all ? ['use --all to show filtered pairs'] : []
 }
 

@@ -8,6 +8,7 @@ import type { TailFrom } from '../tail/topic-reader.ts'
 import { addConfigOptions, addExamples, addOutputOptions, configFlags, type OutputFlags } from './options.ts'
 import { logLevel, outputOptions, requireBrokers, warnOfIgnoredWrite } from './output.ts'
 import { rejectOverwrites } from './overwrites.ts'
+import { selectionOf } from './select.ts'
 import { errorIsTerminal, outputColumns, outputIsTerminal, wantsColor, writeError } from './terminal.ts'
 
 interface TailFlags extends OutputFlags {
@@ -71,13 +72,16 @@ async function tailTopic(flags: TailFlags): Promise<number> {
   const { loadConfig } = await import('../config/load.ts')
   const loaded = loadConfig({ file: flags.config, flags: configFlags(flags) })
   requireBrokers(loaded)
-  const [{ tail }, { createFormat }, { FdOutput }, { createLogger }, { VERSION }] = await Promise.all([
-    import('../tail/tail.ts'),
-    import('../format/create-format.ts'),
-    import('../output/fd-output.ts'),
-    import('../log/logger.ts'),
-    import('../version.ts'),
-  ])
+  const [{ tail }, { PairSelector }, { createFormat }, { FdOutput }, { createLogger }, { VERSION }] = await Promise.all(
+    [
+      import('../tail/tail.ts'),
+      import('../select/selector.ts'),
+      import('../format/create-format.ts'),
+      import('../output/fd-output.ts'),
+      import('../log/logger.ts'),
+      import('../version.ts'),
+    ],
+  )
   const { format, file, ...formatOptions } = tailOutput(flags, loaded)
   const { kafka } = loaded.config
   const log = createLogger({
@@ -86,6 +90,8 @@ async function tailTopic(flags: TailFlags): Promise<number> {
     color: wantsColor(flags.color, errorIsTerminal()),
   })
   warnOfIgnoredWrite(flags, log)
+  const { selection } = await selectionOf(flags)
+  const selector = await PairSelector.create(selection, loaded.config.filter.include)
   const output = new FdOutput(file === null ? STANDARD_OUTPUT : openOutput(file))
   return untilInterrupted(async (signal) => {
     const result = await tail({
@@ -93,6 +99,7 @@ async function tailTopic(flags: TailFlags): Promise<number> {
       from: flags.from,
       follow: flags.follow,
       limit: flags.count ?? null,
+      selector,
       format: createFormat(format, { ...formatOptions, version: VERSION }),
       output,
       log,

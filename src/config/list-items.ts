@@ -77,6 +77,31 @@ export const NAMESPACE: ListItem = {
     text.replaceAll('*', '').length > 63 ? 'can match no namespace: their names have at most 63 characters' : null,
 }
 
+/** Methods (RFC 9110 §9.1). Standard ones are in capitals; others in lower case are not in use. */
+export const METHOD: ListItem = {
+  pattern: /^[A-Za-z][A-Za-z_-]*$/,
+  error: 'must be a method, such as POST',
+  clean: (text) => text.toUpperCase(),
+}
+
+/** Hosts without a port, with wildcards. */
+export const HOST: ListItem = {
+  pattern: /^(\[[0-9a-fA-F:.]+\]|[^\s:/[\]]+)$/,
+  error: 'must be a host without scheme and port, such as api.shop or, with the wildcards * and ?, *.shop',
+}
+
+/** Names of pods (RFC 1123 subdomains) or globs. */
+export const POD: ListItem = {
+  pattern: /^[a-z0-9*?]([a-z0-9.*?-]*[a-z0-9*?])?$/,
+  error: 'must be the name of a pod, such as api-7d4b9-x2x or, with the wildcards * and ?, api-*',
+}
+
+/** Names of workloads or globs, with or without the kind. */
+export const WORKLOAD: ListItem = {
+  pattern: /^([A-Za-z*?]+\/)?[a-z0-9*?]([a-z0-9.*?-]*[a-z0-9*?])?$/,
+  error: 'must be the name of a workload, such as api or Deployment/api, or a glob of it',
+}
+
 /** Names of network interfaces. Linux accepts wildcards as characters of a name, but no interface in use has one. */
 export const INTERFACE: ListItem = {
   pattern: /^[^\s/:@*?[\]]+$/,

@@ -11,14 +11,18 @@ import {
   ARGUMENT,
   BROKER,
   HEADER_NAME,
+  HOST,
   INTERFACE,
   type ListItem,
   MEDIA_TYPE,
+  METHOD,
   NAMESPACE,
   PATH,
+  POD,
   SASL_EXTENSION,
   STATUS,
   USER_AGENT_PREFIX,
+  WORKLOAD,
 } from './list-items.ts'
 import {
   DURATION_FORMS,
@@ -231,6 +235,42 @@ const filter = section(
       ['/metrics', '/healthz', '/api/health', '/api/v2/alive', '/api/v2/detect'],
       'Requests for one of these paths are filtered. Query, fragment and a trailing slash are ignored. `*` matches any text without a slash, `?` one character, `**` any text: `/actuator/**` matches `/actuator` and everything below it.',
       PATH,
+    ),
+    include: section(
+      'What is kept: a pair must match each of these that is set, beside passing the rules above. `--all` does not disable them.',
+      {
+        methods: list([], 'Methods of requests, such as `POST`.', METHOD),
+        hosts: list(
+          [],
+          'Host header fields of requests, without the port. `*` and `?` are wildcards (`*.shop.svc.cluster.local`); case does not matter.',
+          HOST,
+        ),
+        paths: list(
+          [],
+          'Paths of requests, as in `filter.paths`: `/api/**` matches `/api` and everything below it.',
+          PATH,
+        ),
+        statuses: list(
+          [],
+          'Statuses of responses or classes of them (`404`, `5xx`). `filter.statuses` still applies: clear it to keep errors.',
+          STATUS,
+        ),
+        namespaces: list(
+          [],
+          'Namespaces, as names or globs: one end of the connection is a pod in one of them.',
+          NAMESPACE,
+        ),
+        workloads: list(
+          [],
+          'Workloads of the pod at one end, as names or globs, with or without the kind: `api`, `Deployment/api-*`.',
+          WORKLOAD,
+        ),
+        pods: list([], 'Pods at one end, as names or globs: `api-*`.', POD),
+        minLatency: duration(
+          '0s',
+          'The least time from the first byte of the request to the last of the response. 0: any.',
+        ),
+      },
     ),
   },
 )

@@ -78,6 +78,10 @@ export const RULE_STATUS = 5
 export const RULE_PATH = 6
 /** Another capture point's view of the exchange is kept. */
 export const RULE_VANTAGE = 7
+/** Not on a list of `filter.include`. */
+export const RULE_INCLUDE = 8
+/** Not selected by `--grep` or `--where`. */
+export const RULE_SELECTION = 9
 
 /** `pairs.filtered`, by RULE_ value; RULE_NONE has no counter. */
 export const FILTERED_COUNTERS: readonly number[] = [
@@ -89,4 +93,6 @@ export const FILTERED_COUNTERS: readonly number[] = [
   C.filteredStatus,
   C.filteredPath,
   C.filteredVantage,
+  C.filteredInclude,
+  C.filteredSelection,
 ]

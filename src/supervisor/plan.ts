@@ -47,6 +47,7 @@ export function planRun(options: PipelineOptions, interfaces: number | null): Pl
       node,
       filter: config.filter,
       everything: options.all,
+      selection: options.selection,
       messageBytes: limits.messageBytes,
       pairBytes: limits.pairBytes,
       responseTimeoutMicros: limits.responseTimeout * 1000,

@@ -13,6 +13,7 @@ import type { TopicRecord } from '../kafka/kafkajs-wire.ts'
 import { retryDelay } from '../kafka/retry.ts'
 import type { Logger } from '../log/logger.ts'
 import type { FdOutput, WriteResult } from '../output/fd-output.ts'
+import type { PairSelector } from '../select/selector.ts'
 import { type TailFrom, TopicReader } from './topic-reader.ts'
 
 /** Failures in a row after which reading a topic to its end gives up. Following a topic retries forever. */
@@ -27,6 +28,8 @@ export interface TailOptions {
   follow: boolean
   /** Stop after this many pairs; null: never. */
   limit: number | null
+  /** Which pairs are printed; null: all. */
+  selector: PairSelector | null
   format: PairFormat
   output: FdOutput
   log: Logger
@@ -161,11 +164,13 @@ class Printer {
   }
 
   #printRecord({ value, contentType }: TopicRecord): void {
-    const { format, output, limit } = this.#options
+    const { selector, format, output, limit } = this.#options
     if (value === null || !isOurs(contentType)) {
       this.result.foreign += 1
       return
     }
+    // A record that is not a pair is left to the format, which finds the same fault.
+    if (selector?.selects(value) === false) return
     const text = format.pair(value)
     if (text instanceof Error) {
       this.result.foreign += 1

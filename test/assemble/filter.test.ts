@@ -3,7 +3,8 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { defaultConfig } from '../../src/config/load.ts'
 import { count } from '../../src/ledger/ledger.ts'
-import { type AssembleRun, assemble, type HarnessOptions } from '../support/assemble-harness.ts'
+import { PairSelector } from '../../src/select/selector.ts'
+import { AssembleHarness, type AssembleRun, assemble, type HarnessOptions } from '../support/assemble-harness.ts'
 import { TcpScript } from '../support/tcp-script.ts'
 
 interface Exchange {
@@ -235,6 +236,63 @@ describe('filter: one rule counts', () => {
   test('with everything kept only sizes are left', () => {
     const options = { everything: true }
     ruled({ target: '/metrics', status: 500, answered: [], asked: ['User-Agent: kube-probe'] }, null, options)
+  })
+})
+
+describe('filter: include', () => {
+  const { filter } = defaultConfig()
+  const only = (lists: Partial<typeof filter.include>, everything = false): HarnessOptions => ({
+    everything,
+    filter: { ...filter, statuses: [], include: { ...filter.include, ...lists } },
+  })
+
+  test('each list leaves out what is not on it, whatever else is disabled', () => {
+    const exchange = { method: 'PUT', target: '/api/a?b', asked: ['hOsT: shop.local:80'], status: 503 }
+    const cases: [Parameters<typeof only>[0], string | null][] = [
+      [{ methods: ['PUT'], paths: ['/api/**'], hosts: ['*.local'], statuses: ['5xx'] }, null],
+      [{ methods: ['PU', 'PUTS'] }, 'include'],
+      [{ paths: ['/api'] }, 'include'],
+      [{ hosts: ['shop'] }, 'include'],
+      [{ statuses: ['200'] }, 'include'],
+      [{ namespaces: ['*'] }, 'include'],
+      [{ minLatency: 1000 }, 'include'],
+      [{ minLatency: 0.001 }, null],
+    ]
+    for (const [lists, rule] of cases) {
+      for (const everything of [true, false]) ruled(exchange, rule, only(lists, everything))
+    }
+  })
+
+  test('a request without a Host field is on no list of hosts', () => {
+    ruled({ asked: ['X-Host: shop.local', 'Hosts: shop.local'] }, 'include', only({ hosts: ['*'] }))
+    ruled({ asked: ['Host: shop.local'] }, null, only({ hosts: ['*'] }))
+  })
+
+  test('an excluding rule counts before a list', () => {
+    ruled({ target: '/metrics' }, 'path', only({ paths: ['/api'] }))
+    ruled({ asked: ['User-Agent: kube-probe/1'] }, 'userAgent', only({ hosts: ['a'] }))
+    ruled({ answered: [] }, 'contentType', only({ statuses: ['201'] }))
+  })
+
+  test('the body of a request that is not on the lists is not held', () => {
+    const script = new TcpScript({ segmentBytes: 1000 }).handshake()
+    script.client(`POST /b HTTP/1.1\r\nContent-Length: 5000\r\n\r\n${'x'.repeat(3000)}`)
+    const held = (paths: string[]): number => {
+      const harness = new AssembleHarness(only({ paths }, true)).script(script)
+      const bytes = harness.assembler.heldBytes
+      harness.finish()
+      return bytes
+    }
+    assert.ok(held(['/b']) > 0)
+    assert.equal(held(['/a']), 0)
+  })
+})
+
+describe('filter: selection', () => {
+  test('a pair that the selector refuses is filtered, not kept', async () => {
+    const selector = await PairSelector.create({ grep: ['wanted'], where: null })
+    ruled({ responseBody: '{"wanted":1}' }, null, { everything: true, selector })
+    ruled({ responseBody: '{"other":1}' }, 'selection', { everything: true, selector })
   })
 })
 

@@ -81,6 +81,18 @@ const LISTS: [path: string, accepted: string[], rejected: string[]][] = [
       '',
     ],
   ],
+  ['filter.include.methods', ['GET', 'post', 'M-SEARCH', 'VERSION_CONTROL'], ['GET /', '*', '1', '']],
+  [
+    'filter.include.hosts',
+    ['api', 'API.shop', '*.shop.svc.cluster.local', '10.0.0.1', '[fd00::1]'],
+    ['api:80', 'http://api', 'a b', 'api/x', ''],
+  ],
+  ['filter.include.pods', ['api-7d4b9-x2x', 'api-*', '*', 'a.b'], ['Api', 'shop/api', '-a', '']],
+  [
+    'filter.include.workloads',
+    ['api', 'Deployment/api', '*/api-*', 'Deployment/*'],
+    ['deployment/api/x', 'Api', '/', ''],
+  ],
   [
     'capture.interfaces',
     ['eth0', 'any', 'eth0.100', 'br-lan', 'veth12'],
@@ -121,7 +133,14 @@ for (const [path, accepted, rejected] of LISTS) {
 }
 
 const DEFAULTS = configSchema.parse({}).filter
-const NO_RULES = { contentTypes: [], userAgentPrefixes: [], requestHeaders: [], statuses: [], paths: [] }
+const NO_RULES = {
+  contentTypes: [],
+  userAgentPrefixes: [],
+  requestHeaders: [],
+  statuses: [],
+  paths: [],
+  include: DEFAULTS.include,
+}
 
 const filterOf = (rules: Partial<Config['filter']>): Filter => new Filter({ ...NO_RULES, ...rules }, false)
 

@@ -41,6 +41,7 @@ suite('tail: reading a real Kafka', { skip: needsKafka() }, () => {
     const abort = new AbortController()
     const output = new FdOutput(openSync(path, 'w'))
     const done: Promise<TailResult> = tail({
+      selector: null,
       kafka: configFor(broker, topic).kafka,
       from: 'beginning',
       follow: false,

@@ -271,7 +271,15 @@ test('targets: other rules hold from when they are set', { skip }, async (t) => 
   await rig.add(targetOf(pod))
   requestHttp(pod, URL_, 2)
   await rig.until(() => rig.count('pairs.filtered.contentType') === 2)
-  const rules = { contentTypes: [], userAgentPrefixes: [], requestHeaders: [], statuses: [], paths: ['/health'] }
+  const { include } = defaultConfig().filter
+  const rules = {
+    contentTypes: [],
+    userAgentPrefixes: [],
+    requestHeaders: [],
+    statuses: [],
+    paths: ['/health'],
+    include,
+  }
   rig.pipeline.setFilter(rules)
   requestHttp(pod, URL_, 3)
   requestHttp(pod, `${URL_}health`, 1)

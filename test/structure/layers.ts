@@ -17,8 +17,8 @@ export const LAYERS: readonly { folders: readonly string[]; why: string }[] = [
     why: 'the stages: they meet in shared memory and in messages, so one can be changed, or crash, without the others',
   },
   {
-    folders: ['kafka', 'format', 'output'],
-    why: 'the client that ships, reads and checks; the forms that people read',
+    folders: ['kafka', 'format', 'output', 'select'],
+    why: 'the client that ships, reads and checks; the forms that people read; which pairs they want to see',
   },
   { folders: ['thread'], why: 'what threads share: control words, mailboxes, and the messages between them' },
   { folders: ['config'], why: 'the settings' },
@@ -62,6 +62,11 @@ export const SEAMS: readonly { packages: RegExp; within: string; why: string }[]
     packages: /^@kubernetes\//,
     within: 'src/discovery/kubernetes/',
     why: 'it is large: loaded only where there is an API server',
+  },
+  {
+    packages: /^@marcbachmann\/cel-js$/,
+    within: 'src/select/expression.ts',
+    why: 'loaded only for --where',
   },
   { packages: /^pino$/, within: 'src/log/', why: 'lines are written from the main thread only' },
 ]

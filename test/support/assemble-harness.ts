@@ -6,6 +6,7 @@
  */
 import assert from 'node:assert/strict'
 import { Assembler, type AssemblerOptions, assemblerArena, BLOCK_BYTES } from '../../src/assemble/assembler.ts'
+import type { PairSink } from '../../src/assemble/http1/outcomes.ts'
 import type { Arena } from '../../src/assemble/memory/arena.ts'
 import { Intake } from '../../src/capture/intake/intake.ts'
 import { defaultConfig } from '../../src/config/load.ts'
@@ -15,6 +16,7 @@ import type { Pair } from '../../src/pair/pair.ts'
 import { unpackPair } from '../../src/pair/unpack.ts'
 import { allocateRing, RingConsumer, RingProducer } from '../../src/ring/byte-ring.ts'
 import { Doorbell } from '../../src/ring/doorbell.ts'
+import type { PairSelector } from '../../src/select/selector.ts'
 import type { InterfaceInfo } from '../../src/target/interface-info.ts'
 import { Control } from '../../src/thread/control.ts'
 import { assertLaws } from './ledger.ts'
@@ -28,6 +30,8 @@ export interface HarnessOptions extends Partial<AssemblerOptions> {
   interfaces?: InterfaceInfo[]
   /** What becomes of each pair; default: it is unpacked and remembered. */
   onPair?: (bytes: Uint8Array) => void
+  /** Of the option `selection`. */
+  selector?: PairSelector | null
 }
 
 export interface AssembleRun {
@@ -60,7 +64,7 @@ export class AssembleHarness {
   readonly #intake: Intake
   readonly #consumer: RingConsumer
 
-  constructor({ interfaces = [HOST_INTERFACE], onPair, ...options }: HarnessOptions = {}) {
+  constructor({ interfaces = [HOST_INTERFACE], onPair, selector = null, ...options }: HarnessOptions = {}) {
     const bell = new Doorbell(Doorbell.allocate())
     const ring = allocateRing(RING_BYTES)
     this.#consumer = new RingConsumer(ring, null)
@@ -76,13 +80,14 @@ export class AssembleHarness {
     const arena = spareArenas.get(sizesOf(all))?.pop() ?? assemblerArena(all)
     this.#arena = arena
     this.#options = all
-    this.assembler = new Assembler(arena, all, this.#assembleCounts, {
+    const sink: PairSink = {
       emit: (at, length) => {
         take(arena.bytes.subarray(at, at + length))
         this.#shipCounts[SHIP_COUNTERS.index.shipped]++
         return true
       },
-    })
+    }
+    this.assembler = new Assembler(arena, all, this.#assembleCounts, sink, () => {}, selector)
     for (const [id, info] of interfaces.entries()) this.#intake.addInterface(id, info)
     this.#drain()
   }

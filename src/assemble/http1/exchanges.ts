@@ -13,6 +13,7 @@ import {
   REASON_GAP,
   REASON_OVERSIZE,
   REASON_TIMEOUT,
+  RULE_INCLUDE,
   RULE_NONE,
   RULE_VANTAGE,
 } from '../../ledger/reasons.ts'
@@ -260,7 +261,22 @@ export class Exchanges implements MessageHandler {
     if (flow.hostPending && this.#vantages.judgeHost(flow, head.hostField()) === LEAVE_OUT) flow.rule = RULE_VANTAGE
     if (head.rule !== RULE_NONE) return head.rule
     const rule = this.#filter.target(this.#arena.bytes, head.secondStart, head.secondEnd)
-    return rule !== RULE_NONE ? rule : flow.rule
+    if (rule !== RULE_NONE) return rule
+    if (flow.rule !== RULE_NONE) return flow.rule
+    return this.#isIncluded(flow) ? RULE_NONE : RULE_INCLUDE
+  }
+
+  /** Whether the request is on the lists of `filter.include` that its head and its ends decide. */
+  #isIncluded(flow: Flow): boolean {
+    const { include } = this.#filter
+    const { bytes } = this.#arena
+    const head = this.#head
+    if (include.hasRequestRules) {
+      if (!include.method(bytes, head.firstStart, head.firstEnd)) return false
+      if (!include.target(bytes, head.secondStart, head.secondEnd)) return false
+      if (include.hasHosts && !head.hostListed) return false
+    }
+    return !include.hasPods || this.#vantages.podsAre(flow, include)
   }
 
   #responseHead(stream: MessageStream, start: number, headEnd: number, bodyStart: number, end: number): number {

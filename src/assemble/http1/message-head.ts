@@ -36,9 +36,11 @@ import { Caseless, SPACE } from './text.ts'
 
 const CONTENT_TYPE = new Caseless('content-type')
 const USER_AGENT = new Caseless('user-agent')
+const HOST = new Caseless('host')
 /** Bits of the lengths of names that rules are about. */
 const RESPONSE_LENGTHS = 1 << CONTENT_TYPE.length
 const REQUEST_LENGTHS = RESPONSE_LENGTHS | (1 << USER_AGENT.length)
+const HOST_LENGTHS = 1 << HOST.length
 const HYPHEN = 45
 /** The first four bytes of the standard methods. */
 const METHODS: ReadonlySet<number> = new Set(
@@ -46,7 +48,6 @@ const METHODS: ReadonlySet<number> = new Set(
     new DataView(new TextEncoder().encode(start).buffer).getInt32(0, true),
   ),
 )
-const HOST = new Caseless('host')
 /** Longest DNS name with a port. */
 const LONGEST_HOST = 260
 
@@ -55,6 +56,8 @@ export class MessageHead {
   readonly fields: Int32Array
   /** A media type of the configured list is among the Content-Type fields. */
   contentTypeListed = false
+  /** A Host field is on the list of `filter.include`, where there is one. */
+  hostListed = false
   /** Number of the first head rule that lets this request go, 0 when none does. */
   rule = 0
   readonly #scanner: HeadScanner
@@ -83,7 +86,7 @@ export class MessageHead {
   scan(at: number, end: number, isResponse: boolean): number {
     const result = isResponse
       ? this.#scanner.scan(at, end, 1, RESPONSE_LENGTHS)
-      : this.#scanner.scan(at, end, 0, REQUEST_LENGTHS | this.#rules.headerLengths)
+      : this.#scanner.scan(at, end, 0, this.#requestLengths())
     if (result === HEAD_COMPLETE) this.#judge(isResponse)
     return result
   }
@@ -185,12 +188,18 @@ export class MessageHead {
     return ''
   }
 
+  #requestLengths(): number {
+    const { headerLengths, include } = this.#rules
+    return REQUEST_LENGTHS | headerLengths | (include.hasHosts ? HOST_LENGTHS : 0)
+  }
+
   /** Asks the rules about the fields they may be about, in their order. */
   #judge(isResponse: boolean): void {
     const { fields } = this
     const view = this.#view
     const count = this.#results[RULE_FIELD_COUNT / 4]
     this.contentTypeListed = false
+    this.hostListed = false
     this.rule = 0
     for (let k = 0; k < count; k++) {
       const i = this.#judged[k]
@@ -204,6 +213,9 @@ export class MessageHead {
         this.rule = this.#rules.userAgent(this.#bytes, fields[i + 2], fields[i + 3])
       }
       if (this.rule === 0) this.rule = this.#rules.requestHeader(view, name, length)
+      if (length === HOST.length && this.#rules.include.hasHosts && HOST.matches(view, name)) {
+        if (this.#rules.include.host(this.#bytes, fields[i + 2], fields[i + 3])) this.hostListed = true
+      }
     }
   }
 }

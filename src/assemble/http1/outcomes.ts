@@ -8,9 +8,13 @@ import {
   ABANDONED_COUNTERS,
   FILTERED_COUNTERS,
   ORPHANED_COUNTERS,
+  RULE_INCLUDE,
   RULE_NONE,
   RULE_PAIR_BYTES,
+  RULE_SELECTION,
 } from '../../ledger/reasons.ts'
+import type { Include } from '../../select/include.ts'
+import type { PairSelector } from '../../select/selector.ts'
 import type { PairWriter } from '../encode/pair-writer.ts'
 import type { Arena } from '../memory/arena.ts'
 import type { BlockPool } from '../memory/block-pool.ts'
@@ -46,6 +50,8 @@ export class Outcomes implements ExchangeOwner {
   readonly #pairBytes: number
   readonly #counts: Float64Array
   readonly #sink: PairSink
+  readonly #include: Include
+  readonly #selector: PairSelector | null
   readonly #deadlines = new Deadlines()
   #spare: Exchange | null = null
 
@@ -56,6 +62,8 @@ export class Outcomes implements ExchangeOwner {
     limits: ExchangeLimits,
     counts: Float64Array,
     sink: PairSink,
+    include: Include,
+    selector: PairSelector | null,
   ) {
     this.#arena = arena
     this.#pool = pool
@@ -63,6 +71,8 @@ export class Outcomes implements ExchangeOwner {
     this.#pairBytes = limits.pairBytes
     this.#counts = counts
     this.#sink = sink
+    this.#include = include
+    this.#selector = selector
   }
 
   /** Returns a reset exchange for a request that begins. */
@@ -115,13 +125,7 @@ export class Outcomes implements ExchangeOwner {
     if (exchange.rule === RULE_NONE && request.wireBytes + response.wireBytes > this.#pairBytes) {
       exchange.rule = RULE_PAIR_BYTES
     }
-    if (exchange.rule !== RULE_NONE) {
-      this.#counts[C.pairsAssembled]++
-      this.#counts[C.requestsWaiting]--
-      this.#counts[FILTERED_COUNTERS[exchange.rule]]++
-      this.#retire(exchange)
-      return
-    }
+    if (this.#filtered(exchange)) return
     let at = this.#pairs.begin(exchange, flow)
     at = this.#pairs.stored(at, request)
     at = this.#pairs.stored(at, response)
@@ -130,6 +134,7 @@ export class Outcomes implements ExchangeOwner {
 
   /** As `emit`, for an unfiltered pair whose response is being parsed: head in the scanner, body at `bodyStart`. */
   emitInPlace(exchange: Exchange, bodyStart: number): void {
+    if (this.#filtered(exchange)) return
     const flow = flowOf(exchange)
     let at = this.#pairs.begin(exchange, flow)
     at = this.#pairs.stored(at, exchange.request)
@@ -137,15 +142,36 @@ export class Outcomes implements ExchangeOwner {
     this.#pass(exchange, flow, at)
   }
 
-  #pass(exchange: Exchange, flow: Flow, at: number): void {
+  /** Counts a complete pair that a rule filters. @returns whether one does */
+  #filtered(exchange: Exchange): boolean {
+    const { request, response } = exchange
+    if (exchange.rule === RULE_NONE && !this.#include.latency(response.endMicros - request.startMicros)) {
+      exchange.rule = RULE_INCLUDE
+    }
+    if (exchange.rule === RULE_NONE) return false
+    this.#complete(FILTERED_COUNTERS[exchange.rule])
+    this.#retire(exchange)
+    return true
+  }
+
+  #complete(counter: number): void {
     const counts = this.#counts
-    const end = this.#pairs.finish(at, exchange, flow)
     counts[C.pairsAssembled]++
     counts[C.requestsWaiting]--
-    counts[C.pairsKept]++
+    counts[counter]++
+  }
+
+  #pass(exchange: Exchange, flow: Flow, at: number): void {
+    const end = this.#pairs.finish(at, exchange, flow)
     const start = this.#arena.scratch
-    const server = this.#pairs.serverHash(flow, (1 - flow.clientDirection) as Direction)
-    if (!this.#sink.emit(start, end - start, flow.hash, server, exchange.request.startMicros)) counts[C.droppedRing]++
+    if (this.#selector !== null && this.#selector.selects(this.#arena.bytes.subarray(start, end)) !== true) {
+      this.#complete(FILTERED_COUNTERS[RULE_SELECTION])
+    } else {
+      this.#complete(C.pairsKept)
+      const server = this.#pairs.serverHash(flow, (1 - flow.clientDirection) as Direction)
+      const { startMicros } = exchange.request
+      if (!this.#sink.emit(start, end - start, flow.hash, server, startMicros)) this.#counts[C.droppedRing]++
+    }
     this.#retire(exchange)
   }
 

@@ -1,9 +1,16 @@
 /** A pod as pairs contain it (docs/pair.md): MessagePack, encoded once for each pod and container and copied into pairs. */
 import { Packr } from 'msgpackr'
-import type { EndpointPod } from '../../pair/endpoint-pod.ts'
+import type { EndpointPod, PodIdentity } from '../../pair/endpoint-pod.ts'
 
 /** Standard MessagePack only, so that every language reads it. */
 const packr = new Packr({ useRecords: false, variableMapSize: true })
+
+/** Whose bytes they are. Pods that are gone are forgotten with their bytes. */
+const identities = new WeakMap<Uint8Array, PodIdentity>()
+
+/** The pod that bytes of `PodBytes.at` encode; null for null. */
+export const identityOf = (bytes: Uint8Array | null): PodIdentity | null =>
+  bytes === null ? null : (identities.get(bytes) ?? null)
 
 export class PodBytes {
   /** null: the API server has not reported the pod. */
@@ -23,6 +30,7 @@ export class PodBytes {
     let bytes = this.#byContainer.get(name)
     if (bytes === undefined) {
       bytes = encode(this.#pod, name)
+      identities.set(bytes, this.#pod.identity)
       this.#byContainer.set(name, bytes)
     }
     return bytes

@@ -7,12 +7,13 @@
  */
 import { portRangesContain } from '../../net/port-ranges.ts'
 import type { AddressEntry } from '../../pair/endpoint-pod.ts'
+import type { Include } from '../../select/include.ts'
 import type { InterfaceInfo, VantagePoint, VantagePolicy } from '../../target/interface-info.ts'
 import type { Direction, Flow } from '../tcp/flow.ts'
 import type { FlowTable } from '../tcp/flow-table.ts'
 import { isClusterHost } from './cluster-host.ts'
 import { type AddressWords, addressWords, Networks } from './network-set.ts'
-import { PodBytes } from './pod-bytes.ts'
+import { identityOf, PodBytes } from './pod-bytes.ts'
 import { PodDirectory } from './pod-directory.ts'
 
 /** `Flow.vantage`: from whose side a connection is seen. 0: as `InterfaceInfo.vantage` says (files, interfaces by name). */
@@ -124,6 +125,12 @@ export class Vantages {
     flow.clientPod = ownClient?.at(0) ?? this.#pod(this.#client, micros, 0)
     const ownServer = flow.vantage === VANTAGE_SERVER ? (point.pod ?? point.listeners.get(port)) : null
     flow.serverPod = ownServer?.at(port) ?? this.#pod(this.#server, micros, port)
+  }
+
+  /** Whether one of the connection's ends is a pod on the lists. */
+  podsAre(flow: Flow, include: Include): boolean {
+    this.name(flow)
+    return include.pods(identityOf(flow.clientPod), identityOf(flow.serverPod))
   }
 
   /**

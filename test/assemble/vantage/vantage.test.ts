@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
+import { defaultConfig } from '../../../src/config/load.ts'
 import type { AddressEntry, EndpointPod } from '../../../src/pair/endpoint-pod.ts'
 import type { Pair } from '../../../src/pair/pair.ts'
 import type { InterfaceInfo, VantagePoint } from '../../../src/target/interface-info.ts'
@@ -99,6 +100,23 @@ suite('vantage: the external interface of a pod in a mesh', () => {
 
   test('leaves out all of its other requests, also to a port that bypasses the proxy on the way in', () => {
     assert.equal(see(shown, { client: own, server: at('203.0.113.9', 8080) }).pair, undefined)
+  })
+})
+
+suite('vantage: filter.include about pods', () => {
+  const shown = vantagePoint({ pod: pod('api-1'), addresses: ['10.0.0.9'] })
+  const { filter } = defaultConfig()
+
+  test('keeps pairs of which one end is listed, and counts the others', () => {
+    for (const [lists, kept] of [
+      [{ namespaces: ['sh*'], workloads: ['Deployment/api'] }, 1],
+      [{ pods: ['api-?'] }, 1],
+      [{ namespaces: ['web'] }, 0],
+      [{ workloads: ['web'] }, 0],
+    ] as [Partial<typeof filter.include>, number][]) {
+      const { pair, count } = see(shown, {}, { filter: { ...filter, include: { ...filter.include, ...lists } } })
+      assert.deepEqual([pair === undefined, count('pairs.filtered.include')], [kept === 0, 1 - kept])
+    }
   })
 })
 

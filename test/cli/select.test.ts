@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { selectFlags, selectionOf } from '../../src/cli/select.ts'
+import { loadConfig } from '../../src/config/load.ts'
+import { run } from './support.ts'
+
+const SHOP = fileURLToPath(new URL('../../../examples/shop.pcap.gz', import.meta.url))
+
+const filterOf = (flags: Parameters<typeof selectFlags>[0]) =>
+  loadConfig({ env: {}, flags: selectFlags(flags) }).config.filter
+
+test('select: options set the lists of filter.include', () => {
+  const { include, statuses } = filterOf({
+    method: ['get,post', 'PUT'],
+    host: ['*.shop'],
+    workload: ['Deployment/api'],
+    minLatency: '200ms',
+  })
+  assert.deepEqual(include.methods, ['GET', 'POST', 'PUT'])
+  assert.deepEqual([include.hosts, include.workloads, include.minLatency], [['*.shop'], ['Deployment/api'], 200])
+  assert.ok(statuses.includes('5xx'))
+})
+
+test('select: --status and --path replace the rules about the same', () => {
+  const { include, statuses, paths } = filterOf({ status: ['5xx,404'], path: ['/metrics'] })
+  assert.deepEqual([include.statuses, statuses], [['5xx', '404'], []])
+  assert.deepEqual([include.paths, paths], [['/metrics'], []])
+})
+
+test('select: a wrong expression is reported before anything is read', async () => {
+  await assert.rejects(selectionOf({ where: 'response.stats == 1' }), /column 10/)
+  assert.deepEqual(await selectionOf({}), {})
+  assert.deepEqual(await selectionOf({ grep: ['a'] }), { selection: { grep: ['a'], where: null } })
+})
+
+test('read: --path, --status and --where print the matching pairs and count the others', async () => {
+  const args = ['read', '--path', '/api/**', '--status', '5xx', '--where', 'request.method == "POST"', SHOP]
+  const { code, stdout, stderr } = await run(args)
+  assert.equal(code, 0)
+  assert.match(stdout, /^\S+ +\S+ → +\S+ +POST +\/api\/payments +500 [^\n]*\n$/)
+  assert.match(stderr, /^1 pair shown; 50 pairs filtered \(include \d+, userAgent 9, contentType 1\)\n$/)
+})
+
+test('read: what a selection filters is not advertised as shown by --all', async () => {
+  const { stderr } = await run(['read', '--all', '-q', '--summary', '-', '-o', 'none', '--grep', 'no such text', SHOP])
+  const { pairs } = JSON.parse(stderr) as {
+    pairs: { filtered: Record<string, number>; kept: number; assembled: number }
+  }
+  assert.equal(pairs.kept, 0)
+  assert.equal(pairs.filtered['selection'], pairs.assembled)
+  const said = await run([
+    'read',
+    '--method',
+    'DELETE',
+    '--set',
+    'filter.contentTypes=',
+    '--set',
+    'filter.statuses=',
+    SHOP,
+  ])
+  assert.doesNotMatch((await run(['read', '--method', 'BREW', '--all', SHOP])).stderr, /--all/)
+  assert.match(said.stderr, /include/)
+})
