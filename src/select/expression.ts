@@ -5,6 +5,7 @@
 import { Environment } from '@marcbachmann/cel-js'
 import { nearest } from '../config/nearest.ts'
 import { usageError } from '../errors.ts'
+import type { Pair } from '../pair/pair.ts'
 import {
   CaptureFields,
   EndpointFields,
@@ -17,7 +18,6 @@ import {
   variablesOf,
   WorkloadFields,
 } from './pair-fields.ts'
-import type { PairPredicate } from './selector.ts'
 
 /** Limits of one expression, far above what people write: they bound the time that one evaluation takes. */
 const LIMITS = { maxAstNodes: 1000, maxDepth: 50, maxListElements: 1000, maxMapEntries: 100, maxCallArguments: 10 }
@@ -50,7 +50,7 @@ interface ExpressionError {
  *
  * @throws InterceptorError (exit 2) that names the column and, for a wrong field, the nearest known one
  */
-export function compileExpression(text: string): PairPredicate {
+export function compileExpression(text: string): (pair: Pair) => boolean {
   const evaluate = parse(text)
   const checked = evaluate.check()
   if (!checked.valid) throw wrongExpression(text, checked.error as ExpressionError)

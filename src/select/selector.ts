@@ -17,7 +17,7 @@ export interface Selection {
 }
 
 /** Whether a pair is selected. */
-export type PairPredicate = (pair: Pair) => boolean
+type PairPredicate = (pair: Pair) => boolean
 
 const NOTHING: Selection = { grep: [], where: null }
 

@@ -4,7 +4,6 @@ export const CR = 13
 export const LF = 10
 export const SPACE = 32
 export const TAB = 9
-export const COLON = 58
 export const SEMICOLON = 59
 
 /** @returns where a start line may begin: servers ignore empty lines in front of one (RFC 9112 §2.2) */
