@@ -1,5 +1,4 @@
 /** The shipper into a real Kafka: CPU time for a pair of 1.4 KB. */
-import type { fetchKafka, KafkaBroker } from '../rig/kafka.ts'
 import { runProgram } from './measure.ts'
 import { inPath, script } from './parts.ts'
 import { figure, type Missing, type Section, spreadText, whole } from './report.ts'
@@ -18,20 +17,16 @@ interface ShipSample {
   shipped: number
 }
 
-interface KafkaSupport {
-  KafkaBroker: typeof KafkaBroker
-  fetchKafka: typeof fetchKafka
-}
-
 /** Ships the trace's pairs `rounds` times, each in a new process. */
 export async function measureShip(trace: Trace, rounds: number): Promise<Section | Missing> {
   for (const program of ['java', 'mvn', 'openssl']) {
     if (!inPath(program)) return { what: WHAT, why: `install ${program === 'mvn' ? 'Maven' : program}` }
   }
-  const support: KafkaSupport = await import('../rig/kafka.ts')
-  const unfetched = support.fetchKafka()
+  const { fetchKafka } = await import('../rig/kafka-jars.ts')
+  const unfetched = fetchKafka()
   if (unfetched !== null) return { what: WHAT, why: unfetched }
-  const broker = new support.KafkaBroker({ port: PORT })
+  const { KafkaBroker } = await import('../rig/kafka.ts')
+  const broker = new KafkaBroker({ port: PORT })
   try {
     await broker.start()
     const samples: ShipSample[] = []

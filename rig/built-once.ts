@@ -1,4 +1,4 @@
-/** Builds programs from source, once: the first process that asks builds, others wait. Synchronous. */
+/** Builds or fetches programs, once: the first process that asks builds, others wait. Synchronous. */
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 
@@ -7,7 +7,7 @@ const LOOK_MS = 500
 /**
  * Builds a program where it is missing.
  *
- * @param program its path; its existence means that it is built
+ * @param program its path, a file or a folder; its existence means that it is built
  * @param build builds it at the given path. @returns null, or the reason why it failed
  * @returns null, or the reason why it cannot be built
  */
@@ -23,7 +23,7 @@ export function buildOnce(program: string, build: (path: string) => string | nul
     if (problem === null) renameSync(partial, program)
     return problem
   } finally {
-    rmSync(partial, { force: true })
+    rmSync(partial, { recursive: true, force: true })
     rmSync(lock, { force: true })
   }
 }

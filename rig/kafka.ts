@@ -1,31 +1,22 @@
 /**
- * A real Apache Kafka for tests: one KRaft broker from Maven Central's JARs (pom.xml beside this), which are fetched once
- * into `.cache/kafka`. Listeners: PLAINTEXT, and SASL_SSL with PLAIN and SCRAM users and a certificate authority created for it.
+ * A real Apache Kafka for tests: one KRaft broker from Maven Central's JARs (kafka-jars.ts). Listeners: PLAINTEXT, and
+ * SASL_SSL with PLAIN and SCRAM users and a certificate authority created for it.
  *
- * Data, keys and logs live in a temporary folder; the process is started and ended by its own id.
+ * Data, keys and logs live in a temporary folder; the process is started and ended by its own id, and ends with this one.
  */
-import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
-import {
-  closeSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Admin } from 'kafkajs'
 import { defaultConfig } from '../src/config/load.ts'
 import { clientFor } from '../src/kafka/client.ts'
+import { fetchKafka, KAFKA_CLASSES, KAFKA_JARS } from './kafka-jars.ts'
 import { needs } from './needs.ts'
-import { CACHE, ROOT } from './root.ts'
 
-const JARS = join(CACHE, 'kafka', 'libs')
-const POM = join(ROOT, 'rig', 'kafka', 'pom.xml')
+/** Short runs: most code is run too few times to be worth compiling well. */
+const JVM_FLAGS = ['-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1']
 const READY_MS = 60_000
 const STOP_MS = 30_000
 
@@ -38,35 +29,6 @@ export interface KafkaOptions {
   port: number
   /** Lines added to server.properties. */
   properties?: string[]
-}
-
-/** Fetches the JARs where they are missing. @returns null, or the reason why Kafka cannot be fetched */
-export function fetchKafka(): string | null {
-  if (existsSync(JARS)) return null
-  const partial = `${JARS}.${process.pid}`
-  try {
-    mkdirSync(partial, { recursive: true })
-  } catch (error) {
-    return `Kafka's JARs have no place: ${(error as Error).message}`
-  }
-  const goal = [
-    '-q',
-    '-B',
-    '-f',
-    POM,
-    'dependency:copy-dependencies',
-    '-DincludeScope=runtime',
-    `-DoutputDirectory=${partial}`,
-  ]
-  const run = spawnSync('mvn', goal, { encoding: 'utf8' })
-  if (run.status !== 0) {
-    rmSync(partial, { recursive: true, force: true })
-    return `Kafka's JARs cannot be fetched: ${run.error?.message ?? run.stdout.trim().split('\n')[0]}`
-  }
-  // Another test process may have been quicker.
-  if (existsSync(JARS)) rmSync(partial, { recursive: true, force: true })
-  else renameSync(partial, JARS)
-  return null
 }
 
 /** For node:test's `skip`: false where Kafka can run here, else why not; with CI=true always false. */
@@ -98,20 +60,24 @@ export class KafkaBroker {
     makeKeys(this.folder)
     writeFileSync(this.#properties, serverProperties(this.folder, port, options.properties ?? []))
     const scram = (mechanism: string): string => `${mechanism}=[name=${KAFKA_USER},password=${KAFKA_PASSWORD}]`
-    const id = java('kafka.tools.StorageTool', ['random-uuid']).trim()
+    // A UUID as Kafka writes it, without the leading hyphen that its command line would take for an option.
+    const id = `A${randomBytes(16).toString('base64url').slice(1)}`
     const users = ['--add-scram', scram('SCRAM-SHA-256'), '--add-scram', scram('SCRAM-SHA-512')]
-    java('kafka.tools.StorageTool', ['format', '--standalone', '-t', id, '-c', this.#properties, ...users])
+    const format = ['format', '--standalone', '-t', id, '-c', this.#properties, ...users]
+    execFileSync('java', javaArgs('kafka.tools.StorageTool', format), { stdio: ['ignore', 'ignore', 'pipe'] })
   }
 
   /** Starts the broker and waits until it reports that it has started. */
   async start(): Promise<void> {
     const logFile = join(this.folder, 'broker.log')
     const log = openSync(logFile, 'a')
-    const flags = ['-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1']
-    const child = spawn('java', [...flags, '-cp', `${JARS}/*`, 'kafka.Kafka', this.#properties], {
+    const record = existsSync(KAFKA_CLASSES) ? [] : [`-XX:ArchiveClassesAtExit=${this.#recordedClasses}`]
+    const child = spawn('java', [...record, ...javaArgs('kafka.Kafka', [this.#properties])], {
       stdio: ['ignore', log, log],
     })
     closeSync(log)
+    running.add(child)
+    child.once('exit', () => running.delete(child))
     this.#process = child
     this.#starts += 1
     const end = Date.now() + READY_MS
@@ -131,6 +97,12 @@ export class KafkaBroker {
     await exited
     clearTimeout(timer)
     this.#process = null
+    // The first broker that ends in good order on this machine leaves what makes the start of others faster.
+    if (child.signalCode === null && existsSync(this.#recordedClasses)) renameSync(this.#recordedClasses, KAFKA_CLASSES)
+  }
+
+  get #recordedClasses(): string {
+    return `${KAFKA_CLASSES}.${process.pid}`
   }
 
   /** Freezes (SIGSTOP) or thaws (SIGCONT) the broker: connections stay, nothing answers. */
@@ -140,7 +112,7 @@ export class KafkaBroker {
 
   /** Stops and removes everything. */
   async remove(): Promise<void> {
-    await this.stop('SIGKILL')
+    await this.stop(existsSync(KAFKA_CLASSES) ? 'SIGKILL' : 'SIGTERM')
     rmSync(this.folder, { recursive: true, force: true })
   }
 
@@ -198,12 +170,16 @@ export class KafkaBroker {
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
-function java(main: string, args: string[]): string {
-  return execFileSync('java', ['-cp', `${JARS}/*`, main, ...args], {
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
+function javaArgs(main: string, args: readonly string[]): string[] {
+  const classes = existsSync(KAFKA_CLASSES) ? [`-XX:SharedArchiveFile=${KAFKA_CLASSES}`] : []
+  return [...JVM_FLAGS, ...classes, '-cp', `${KAFKA_JARS}/*`, main, ...args]
 }
+
+/** Brokers of a test that failed early end with the test process. */
+const running = new Set<ChildProcess>()
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL')
+})
 
 /** An authority, and a key store for the broker with a certificate for localhost and 127.0.0.1 that it signed. */
 function makeKeys(folder: string): void {

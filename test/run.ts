@@ -3,6 +3,7 @@
  *
  *     npm test                       everything
  *     node dist/test/run.js assemble cli/read    only files whose path contains one of the words
+ *     node dist/test/run.js '!e2e/' '!kwok'      all but those
  *
  * Files run side by side, the longest first, as far as they do not need the same thing (schedule.ts). Each finished file is
  * one line, a failure in full. Meanwhile a line shows what runs and how much is left (progress.ts). The last lines name what
@@ -114,7 +115,10 @@ function summarize(results: FileResult[]): void {
 
 async function main(words: string[]): Promise<void> {
   const sources = sourceFiles()
-  const wanted = (path: string): boolean => words.length === 0 || words.some((word) => path.includes(word))
+  const unwanted = words.filter((word) => word.startsWith('!')).map((word) => word.slice(1))
+  const named = words.filter((word) => !word.startsWith('!'))
+  const wanted = (path: string): boolean =>
+    !unwanted.some((word) => path.includes(word)) && (named.length === 0 || named.some((word) => path.includes(word)))
   const tests = sources.filter((path) => path.endsWith('.test.ts') && wanted(path))
   const results = sources
     .filter(isStray)
