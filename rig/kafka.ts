@@ -14,6 +14,7 @@ import { defaultConfig } from '../src/config/load.ts'
 import { clientFor } from '../src/kafka/client.ts'
 import { fetchKafka, KAFKA_CLASSES, KAFKA_JARS } from './kafka-jars.ts'
 import { needs } from './needs.ts'
+import { killAtExit } from './process-tree.ts'
 
 /** Short runs: most code is run too few times to be worth compiling well. */
 const JVM_FLAGS = ['-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1']
@@ -72,12 +73,9 @@ export class KafkaBroker {
     const logFile = join(this.folder, 'broker.log')
     const log = openSync(logFile, 'a')
     const record = existsSync(KAFKA_CLASSES) ? [] : [`-XX:ArchiveClassesAtExit=${this.#recordedClasses}`]
-    const child = spawn('java', [...record, ...javaArgs('kafka.Kafka', [this.#properties])], {
-      stdio: ['ignore', log, log],
-    })
+    const command = [...record, ...javaArgs('kafka.Kafka', [this.#properties])]
+    const child = killAtExit(spawn('java', command, { stdio: ['ignore', log, log] }))
     closeSync(log)
-    running.add(child)
-    child.once('exit', () => running.delete(child))
     this.#process = child
     this.#starts += 1
     const end = Date.now() + READY_MS
@@ -174,12 +172,6 @@ function javaArgs(main: string, args: readonly string[]): string[] {
   const classes = existsSync(KAFKA_CLASSES) ? [`-XX:SharedArchiveFile=${KAFKA_CLASSES}`] : []
   return [...JVM_FLAGS, ...classes, '-cp', `${KAFKA_JARS}/*`, main, ...args]
 }
-
-/** Brokers of a test that failed early end with the test process. */
-const running = new Set<ChildProcess>()
-process.once('exit', () => {
-  for (const child of running) child.kill('SIGKILL')
-})
 
 /** An authority, and a key store for the broker with a certificate for localhost and 127.0.0.1 that it signed. */
 function makeKeys(folder: string): void {

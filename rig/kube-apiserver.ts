@@ -13,6 +13,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { buildKubeApiserver, KUBE_APISERVER } from './kube-apiserver-build.ts'
 import { needs } from './needs.ts'
+import { killAtExit } from './process-tree.ts'
 
 const READY_MS = 90_000
 const STOP_MS = 20_000
@@ -203,10 +204,8 @@ export class KubeApiserver {
 
   #spawn(name: string, program: string, args: string[]): ChildProcess {
     const log = openSync(join(this.folder, `${name}.log`), 'a')
-    const child = spawn(program, args, { stdio: ['ignore', log, log] })
+    const child = killAtExit(spawn(program, args, { stdio: ['ignore', log, log] }))
     closeSync(log)
-    running.add(child)
-    child.once('exit', () => running.delete(child))
     return child
   }
 
@@ -217,12 +216,6 @@ export class KubeApiserver {
       .join('\n')
   }
 }
-
-/** Processes of a test that failed early end with the test process. */
-const running = new Set<ChildProcess>()
-process.once('exit', () => {
-  for (const child of running) child.kill('SIGKILL')
-})
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 

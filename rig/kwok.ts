@@ -13,6 +13,7 @@ import { buildOnce, reportBuild } from './built-once.ts'
 import type { KubeApiserver } from './kube-apiserver.ts'
 import { writeAdminKubeconfig } from './kube-tools.ts'
 import { needs } from './needs.ts'
+import { killAtExit } from './process-tree.ts'
 import { CACHE } from './root.ts'
 
 const VERSION = '0.7.0'
@@ -64,7 +65,7 @@ export class Kwok {
       podNetwork,
       '--node-lease-duration-seconds',
     ]
-    return new Kwok(spawn(KWOK, [...args, '0'], { stdio: ['ignore', 'pipe', 'pipe'] }))
+    return new Kwok(killAtExit(spawn(KWOK, [...args, '0'], { stdio: ['ignore', 'pipe', 'pipe'] })))
   }
 
   /** The end of its output. */

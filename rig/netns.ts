@@ -1,8 +1,13 @@
 /** Network namespaces and veth pairs for a test, which deletes them. Needs root and iproute2. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { statSync } from 'node:fs'
+import { killAtExit } from './process-tree.ts'
 
 let made = 0
+const existing = new Set<string>()
+process.once('exit', () => {
+  for (const name of existing) run('ip', 'netns', 'delete', name)
+})
 
 const run = (program: string, ...args: string[]): string =>
   execFileSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
@@ -14,11 +19,12 @@ export class Namespace {
     this.name = name
   }
 
-  /** A new namespace with `lo` up. The caller deletes it: `t.after(() => ns.delete())`. */
+  /** A new namespace with `lo` up. The caller deletes it: `t.after(() => ns.delete())`; at the latest it goes with this process. */
   static create(prefix = 'itl'): Namespace {
     made += 1
     const namespace = new Namespace(`${prefix}-${process.pid}-${made}`)
     run('ip', 'netns', 'add', namespace.name)
+    existing.add(namespace.name)
     namespace.ip('link', 'set', 'lo', 'up')
     return namespace
   }
@@ -68,12 +74,13 @@ export class Namespace {
     return run('ip', 'netns', 'exec', this.name, program, ...args)
   }
 
-  /** Starts a program inside. The caller kills it. */
+  /** Starts a program inside. The caller kills it; at the latest it ends with this process. */
   spawn(program: string, ...args: string[]): ChildProcess {
-    return spawn('ip', ['netns', 'exec', this.name, program, ...args], { stdio: ['pipe', 'pipe', 'pipe'] })
+    return killAtExit(spawn('ip', ['netns', 'exec', this.name, program, ...args], { stdio: ['pipe', 'pipe', 'pipe'] }))
   }
 
   delete(): void {
     run('ip', 'netns', 'delete', this.name)
+    existing.delete(this.name)
   }
 }

@@ -2,11 +2,12 @@
  * Processes of a node made of its parts: in cgroups, in network namespaces, and, for a node apart from this machine, in a
  * pid namespace whose first process is the node's. Everything is ended and deleted after the test.
  */
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, readdirSync, readFileSync, rmdirSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Namespace } from './netns.ts'
+import { killAtExit } from './process-tree.ts'
 
 const STEP_MS = 5
 const START_MS = 20_000
@@ -51,7 +52,7 @@ export class NodeProcesses {
     // New network namespaces are mounted here later on: mounts have to come through.
     const apart = ['unshare', '--pid', '--fork', '--kill-child', '--mount-proc', '--propagation', 'slave']
     const words = [`--net=${network.path}`, ...apart, 'bash', '-c', 'exec -a init sleep infinity']
-    const child = spawn('nsenter', words, { stdio: 'ignore' })
+    const child = killAtExit(spawn('nsenter', words, { stdio: 'ignore' }))
     this.#init = { child, pid: await waitFor('init', child, 'init') }
   }
 
@@ -79,10 +80,8 @@ export class NodeProcesses {
     const become = ['bash', '-c', 'exec -a "$0" "$@"', name, ...program]
     // Within first where that starts another process: it is that one that enters the cgroup.
     const words = [...this.within(network), ...enter, ...regroup, ...become]
-    const child = spawn(words[0], words.slice(1), {
-      stdio: 'ignore',
-      env: { PATH: process.env['PATH'] ?? '', ...env },
-    })
+    const options: SpawnOptions = { stdio: 'ignore', env: { PATH: process.env['PATH'] ?? '', ...env } }
+    const child = killAtExit(spawn(words[0], words.slice(1), options))
     const pid = await waitFor(`${name} in ${cgroup}`, child, name)
     this.#started.add({ child, pid })
     return { pid, containerId }

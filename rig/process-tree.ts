@@ -1,4 +1,5 @@
-/** Ends processes together with what they have started. */
+/** Ends processes: with what they have started, or with this process. */
+import type { ChildProcess } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 
 interface Process {
@@ -45,4 +46,17 @@ export function killChildren(text: string): number {
     }
   }
   return doomed.length
+}
+
+/** Those that are killed when this process exits, while they run. */
+const owned = new Set<ChildProcess>()
+process.once('exit', () => {
+  for (const child of owned) child.kill('SIGKILL')
+})
+
+/** Has a process killed when this one exits before it: what a failed test has started does not outlive its file. */
+export function killAtExit<T extends ChildProcess>(child: T): T {
+  owned.add(child)
+  child.once('exit', () => owned.delete(child))
+  return child
 }

@@ -1,5 +1,6 @@
 /** A real capture worker on files, with its rings emptied after it has ended. */
 import { once } from 'node:events'
+import { after } from 'node:test'
 import { Worker } from 'node:worker_threads'
 import type { CaptureWorkerData } from '../../src/capture/worker-data.ts'
 import { allocateCounters, CAPTURE_COUNTERS } from '../../src/ledger/counters.ts'
@@ -28,7 +29,7 @@ export class WorkerRig {
   readonly #worker: Worker
   readonly #exited: Promise<unknown>
 
-  /** Rings are large enough to hold what the tests read. */
+  /** Rings are large enough to hold what the tests read. The thread is stopped with the test that runs now. */
   constructor(paths: string[], options: { follow?: boolean; rings?: number; filter?: string } = {}) {
     const { follow = false, rings = 1, filter = '' } = options
     this.#data = {
@@ -45,6 +46,7 @@ export class WorkerRig {
     this.#worker = new Worker(WORKER, { workerData: this.#data })
     this.#worker.on('message', (message: FromWorker) => this.messages.push(message))
     this.#exited = once(this.#worker, 'exit')
+    after(() => this.#worker.terminate())
   }
 
   /** Sends a command as the supervisor does. */

@@ -1,6 +1,7 @@
 /** Runs the real program, as a shell does. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { killAtExit } from '../../rig/process-tree.ts'
 
 export const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url))
 
@@ -43,7 +44,7 @@ export interface StartOptions {
 /** Starts the program. */
 export function start(args: readonly string[], { env = {}, under = [] }: StartOptions = {}): ChildProcess {
   const [program = process.execPath, ...words] = [...under, process.execPath, MAIN, ...args]
-  return spawn(program, words, { stdio: 'pipe', env: cleanEnv(env) })
+  return killAtExit(spawn(program, words, { stdio: 'pipe', env: cleanEnv(env) }))
 }
 
 /** Waits for the end of a started program. */
@@ -72,8 +73,6 @@ export function run(args: readonly string[], options: RunOptions = {}): Promise<
 export function startOnTerminal(args: readonly string[]): ChildProcess {
   const line = [process.execPath, MAIN, ...args].map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ')
   // exec: a shell in between would receive Ctrl-C too, and some then exit with 130 themselves.
-  return spawn('script', ['-qefc', `exec ${line}`, '/dev/null'], {
-    stdio: 'pipe',
-    env: cleanEnv({ TERM: 'xterm', SHELL: '/bin/sh' }),
-  })
+  const env = cleanEnv({ TERM: 'xterm', SHELL: '/bin/sh' })
+  return killAtExit(spawn('script', ['-qefc', `exec ${line}`, '/dev/null'], { stdio: 'pipe', env }))
 }

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { KafkaBroker, needsKafka } from '../../rig/kafka.ts'
 import { needs } from '../../rig/needs.ts'
 import { Namespace } from '../../rig/netns.ts'
+import { killAtExit } from '../../rig/process-tree.ts'
 import { finish, run, start } from '../cli/support.ts'
 import { confined } from '../support/agent-container.ts'
 import { readCompose, shopCommand } from '../support/compose.ts'
@@ -48,7 +49,10 @@ test('compose: the customer’s orders come out of tail', { skip }, async (t) =>
   const here = { INTERCEPTOR_KAFKA_BROKERS: broker.plaintext, INTERCEPTOR_TARGETS_PROC_ROOT: '/proc' }
 
   keep(t, namespace.spawn(process.execPath, ...shopCommand(services.shop, '8080')))
-  keep(t, spawn(process.execPath, shopCommand(services.customer, `http://${SHOP}:8080`), { stdio: 'ignore' }))
+  keep(
+    t,
+    killAtExit(spawn(process.execPath, shopCommand(services.customer, `http://${SHOP}:8080`), { stdio: 'ignore' })),
+  )
   const { command, environment, cap_add: capabilities = [] } = services.agent
   const addresses = { INTERCEPTOR_CAPTURE_INTERFACES: name, INTERCEPTOR_ADMIN_ADDRESS: '127.0.0.1:0' }
   const env = { ...environment, ...here, ...addresses }

@@ -21,10 +21,12 @@ function flow(run: ShipperRun): () => Promise<number> {
     }
     return number
   })()
-  return () => {
+  const stop = (): Promise<number> => {
     going = false
     return running
   }
+  after(stop)
+  return stop
 }
 
 /** Kafka needs some ten seconds to recover from a crash, and a request may have to time out first. */

@@ -5,7 +5,7 @@ import { defaultConfig } from '../../src/config/load.ts'
 import type { Config } from '../../src/config/schema.ts'
 import { unpackPair } from '../../src/pair/unpack.ts'
 import { kafkaSinkSpec } from '../../src/ship/worker-data.ts'
-import { type ShipperOptions, ShipperRun } from '../ship/support.ts'
+import { type ShipperOptions, type ShipperRun, startShipper } from '../ship/support.ts'
 
 export interface Overrides {
   kafka?: Partial<Config['kafka']>
@@ -23,7 +23,7 @@ export function configFor(broker: KafkaBroker, topic: string, { kafka, ship }: O
 /** A real shipper thread with the Kafka sink. */
 export function shipTo(config: Config, options: Partial<ShipperOptions> = {}): ShipperRun {
   const { bufferBytes, maxAge } = config.ship
-  return new ShipperRun({ sink: kafkaSinkSpec(config, 'node-1'), bufferBytes, maxAgeMs: maxAge, ...options })
+  return startShipper({ sink: kafkaSinkSpec(config, 'node-1'), bufferBytes, maxAgeMs: maxAge, ...options })
 }
 
 /** One record as kcat prints it; librdkafka checks its checksums. */

@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import { defaultConfig } from '../../src/config/load.ts'
 import { kafkaSinkSpec, OUTPUT_ENOUGH, type StreamSinkSpec } from '../../src/ship/worker-data.ts'
 import { COMMAND_DRAIN, COMMAND_STOP } from '../../src/thread/control.ts'
-import { ShipperRun, until } from './support.ts'
+import { startShipper, until } from './support.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'ship-'))
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
@@ -27,7 +27,7 @@ const lines = (path: string): { request: { target: string } }[] =>
 
 test('shipper: every pair of every ring is written once, in the order of its ring', async () => {
   const sink = toFile()
-  const run = new ShipperRun({ sink, rings: 3, ringBytes: 64 * 1024 })
+  const run = startShipper({ sink, rings: 3, ringBytes: 64 * 1024 })
   for (let number = 0; number < 3000; number += 1) await run.put(number, {}, number % 3)
   const last = await run.finish()
   assert.equal(last.t, 'done')
@@ -43,7 +43,7 @@ test('shipper: every pair of every ring is written once, in the order of its rin
 })
 
 test('shipper: a working output is reported reachable, and no pair waits', async () => {
-  const run = new ShipperRun({ sink: toFile() })
+  const run = startShipper({ sink: toFile() })
   assert.equal(run.status.reachable, null, 'not tried yet')
   await run.put(1)
   run.flush()
@@ -56,7 +56,7 @@ test('shipper: a working output is reported reachable, and no pair waits', async
 test('shipper: an unreachable broker is reported, and the age of waiting pairs grows', async () => {
   const { kafka, ...rest } = defaultConfig()
   const sink = kafkaSinkSpec({ ...rest, kafka: { ...kafka, brokers: ['127.0.0.1:1'] } }, 'n1')
-  const run = new ShipperRun({ sink, whenFull: 'drop', shutdownTimeoutMs: 100 })
+  const run = startShipper({ sink, whenFull: 'drop', shutdownTimeoutMs: 100 })
   await run.put(1)
   run.flush()
   await until('it was tried', () => run.status.reachable === false)
@@ -69,7 +69,7 @@ test('shipper: an unreachable broker is reported, and the age of waiting pairs g
 
 test('shipper: writes pairs larger than a block whole', async () => {
   const sink = toFile({ format: 'msgpack' })
-  const run = new ShipperRun({ sink, ringBytes: 8 * 1024 * 1024 })
+  const run = startShipper({ sink, ringBytes: 8 * 1024 * 1024 })
   const sizes = [10, 300_000, 20, 1_100_000, 2_000_000, 30, 250_000]
   for (const [number, bodyBytes] of sizes.entries()) await run.put(number, { bodyBytes })
   await run.finish()
@@ -80,7 +80,7 @@ test('shipper: writes pairs larger than a block whole', async () => {
 
 test('shipper: writes pairs without waiting for more', async () => {
   const sink = toFile()
-  const run = new ShipperRun({ sink })
+  const run = startShipper({ sink })
   await run.put(1)
   run.flush()
   await until('the pair is shipped', () => run.counter('shipped') === 1)
@@ -91,7 +91,7 @@ test('shipper: writes pairs without waiting for more', async () => {
 
 test('shipper: -c N writes exactly N pairs, reports it, and counts the rest as dropped', async () => {
   const sink = toFile()
-  const run = new ShipperRun({ sink, limit: 7 })
+  const run = startShipper({ sink, limit: 7 })
   for (let number = 0; number < 20; number += 1) await run.put(number)
   run.flush()
   await until('enough', () => run.control.state === OUTPUT_ENOUGH)
@@ -103,14 +103,14 @@ test('shipper: -c N writes exactly N pairs, reports it, and counts the rest as d
 
 test('shipper: a JSON array without pairs is complete', async () => {
   const sink = toFile({ format: 'json' })
-  const run = new ShipperRun({ sink })
+  const run = startShipper({ sink })
   await run.finish()
   const text = readFileSync(sink.path, 'utf8')
   assert.doesNotThrow(() => text === '' || JSON.parse(text))
 })
 
 test('shipper: an output that cannot be opened is reported by name', async () => {
-  const run = new ShipperRun({ sink: toFile({ path: join(folder, 'no', 'such', 'folder') }) })
+  const run = startShipper({ sink: toFile({ path: join(folder, 'no', 'such', 'folder') }) })
   run.closeRings()
   await until('it failed', () => run.messages.length > 0)
   assert.deepEqual(run.messages[0].t, 'failed')
@@ -119,7 +119,7 @@ test('shipper: an output that cannot be opened is reported by name', async () =>
 
 test('shipper: a full disk ends the run with the error, and the ledger holds', async (context) => {
   if (process.platform !== 'linux') return context.skip('needs /dev/full')
-  const run = new ShipperRun({ sink: toFile({ path: '/dev/full' }) })
+  const run = startShipper({ sink: toFile({ path: '/dev/full' }) })
   for (let number = 0; number < 100; number += 1) await run.put(number)
   const last = await run.finish()
   assert.equal(last.t, 'failed')
@@ -131,7 +131,7 @@ test('shipper: `append` adds to a file, otherwise its content is replaced', asyn
   for (const append of [true, false]) {
     const sink = toFile({ append })
     writeFileSync(sink.path, '{"request":{"target":"/old"}}\n')
-    const run = new ShipperRun({ sink })
+    const run = startShipper({ sink })
     await run.put(1)
     await run.finish()
     assert.equal(lines(sink.path).length, append ? 2 : 1)
@@ -139,7 +139,7 @@ test('shipper: `append` adds to a file, otherwise its content is replaced', asyn
 })
 
 test('shipper: reads pairs until the rings close while it drains', async () => {
-  const run = new ShipperRun({ sink: { kind: 'none' } })
+  const run = startShipper({ sink: { kind: 'none' } })
   await run.put(1)
   run.flush()
   run.command(COMMAND_DRAIN)
@@ -149,7 +149,7 @@ test('shipper: reads pairs until the rings close while it drains', async () => {
 })
 
 test('shipper: stop ends the run while a ring is still open, and counts the remaining pairs', async () => {
-  const run = new ShipperRun({ sink: { kind: 'none' } })
+  const run = startShipper({ sink: { kind: 'none' } })
   await run.ready
   run.command(COMMAND_STOP)
   await run.put(1)
@@ -160,7 +160,7 @@ test('shipper: stop ends the run while a ring is still open, and counts the rema
 
 test('shipper: drops, counts and logs a pair that cannot be formatted', async () => {
   const sink = toFile()
-  const run = new ShipperRun({ sink })
+  const run = startShipper({ sink })
   await run.put(1)
   await run.putBytes(Uint8Array.of(0xc1, 0xff), 0)
   await run.put(2)

@@ -1,5 +1,6 @@
 /** Shared by shipper tests: pairs as an assembler writes them, a real shipper thread, and the ledger's law. */
 import assert from 'node:assert/strict'
+import { after } from 'node:test'
 import { Worker } from 'node:worker_threads'
 import { allocateCounters, SHIP_COUNTERS } from '../../src/ledger/counters.ts'
 import { countShipperLosses } from '../../src/ledger/crash-losses.ts'
@@ -89,6 +90,7 @@ export class ShipperRun {
   #ended!: Promise<FromWorker>
   #ready!: Promise<void>
   #exited!: Promise<unknown>
+  #running = false
 
   constructor(options: ShipperOptions) {
     const control = Control.allocate()
@@ -118,18 +120,27 @@ export class ShipperRun {
 
   /** Terminates the thread, as a crash does, and starts another one on the same rings. */
   async replace(): Promise<void> {
-    this.#ended.catch(() => {})
-    await this.worker.terminate()
-    await this.#exited
+    await this.stop()
     countShipperLosses(this.counters, countLeftPairs(this.#held.left))
     this.#start()
     await this.#ready
   }
 
+  /** Ends the thread wherever it is. */
+  async stop(): Promise<void> {
+    this.#ended.catch(() => {})
+    await this.worker.terminate()
+    await this.#exited
+  }
+
   #start(): void {
     const workerData: ShipWorkerData = { ...this.#workerData, left: this.#held.left }
     this.worker = new Worker(new URL('../../src/ship/ship.worker.js', import.meta.url), { workerData })
+    this.#running = true
     this.#exited = new Promise((resolve) => this.worker.once('exit', resolve))
+    void this.#exited.then(() => {
+      this.#running = false
+    })
     let ready = (): void => {}
     this.#ready = new Promise((resolve) => {
       ready = resolve
@@ -163,6 +174,7 @@ export class ShipperRun {
     const ring = this.#producers[slot]
     let at = ring.tryClaim(PAIR_FIELDS_BYTES + pair.length)
     while (at === FULL) {
+      if (!this.#running) throw new Error('the shipper has ended, and its ring is full')
       ring.flush()
       await new Promise((resolve) => setImmediate(resolve))
       at = ring.tryClaim(PAIR_FIELDS_BYTES + pair.length)
@@ -226,6 +238,13 @@ export class ShipperRun {
     assert.equal(this.counter('queued'), 0, 'pairs.queued after a run')
     assert.equal(this.counter('shipped') + this.dropped, this.kept, 'pairs.kept = shipped + Σ dropped')
   }
+}
+
+/** A shipper thread for the test that runs now, with whose end it is stopped. */
+export function startShipper(options: ShipperOptions): ShipperRun {
+  const run = new ShipperRun(options)
+  after(() => run.stop())
+  return run
 }
 
 /** Polls until `condition` holds; throws after `timeoutMs`. */

@@ -12,6 +12,7 @@ import type { TestContext } from 'node:test'
 import type { Namespace } from '../../rig/netns.ts'
 import { type NodeProcess, programOf } from '../../rig/node-processes.ts'
 import type { RigPod } from '../../rig/node-rig.ts'
+import { killAtExit } from '../../rig/process-tree.ts'
 import { start } from '../cli/support.ts'
 
 /** The pod at an end of a pair. */
@@ -225,7 +226,7 @@ export async function request(
 ): Promise<number[]> {
   const within = namespace === null ? [] : ['ip', 'netns', 'exec', namespace.name]
   const client = [...within, process.execPath, '-e', CLIENT, url, String(count), String(pauseMs), host]
-  const child = spawn(client[0], client.slice(1), { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = killAtExit(spawn(client[0], client.slice(1), { stdio: ['ignore', 'pipe', 'inherit'] }))
   const exited = once(child, 'exit')
   const answered = Buffer.concat(await child.stdout.toArray()).toString()
   await exited

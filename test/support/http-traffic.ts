@@ -2,6 +2,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import type { Namespace } from '../../rig/netns.ts'
+import { killAtExit } from '../../rig/process-tree.ts'
 
 const SERVER = `
 const [port, bytes] = process.argv.slice(1).map(Number)
@@ -25,7 +26,7 @@ const within = (namespace: Namespace | null): string[] =>
 /** Starts a server that answers everything with `bytes` bytes; it ends when its standard input does. */
 export async function serveHttp(namespace: Namespace | null, port: number, bytes: number): Promise<ChildProcess> {
   const [program, ...args] = [...within(namespace), process.execPath, '-e', SERVER, String(port), String(bytes)]
-  const server = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] })
+  const server = killAtExit(spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] }))
   await once(server.stdout, 'data')
   return server
 }

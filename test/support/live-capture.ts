@@ -3,6 +3,7 @@
  * test instead of the assembler.
  */
 import { once } from 'node:events'
+import { after } from 'node:test'
 import { Worker } from 'node:worker_threads'
 import { type PacketSocket, SocketOpener, type SocketOptions } from '../../src/capture/af-packet/socket-opener.ts'
 import { capSource } from '../../src/capture/cap/spec.ts'
@@ -72,8 +73,13 @@ export class LiveCapture {
   #control = Control.allocate()
   #worker: Worker | null = null
 
-  /** Opens the interfaces: the kernel collects frames from now on. @param keep remember packets, or only count */
+  /**
+   * Opens the interfaces: the kernel collects frames from now on. The thread is stopped with the test that runs now.
+   *
+   * @param keep remember packets, or only count
+   */
   constructor(interfaces: LiveInterface[], options: Partial<LiveOptions> = {}, keep = true, ringBytes = RING_BYTES) {
+    after(() => this.#worker?.terminate())
     this.#keep = keep
     this.#ring = allocateRing(ringBytes)
     this.#consumer = new RingConsumer(this.#ring, null)

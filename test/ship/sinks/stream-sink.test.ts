@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import type { StreamSinkSpec } from '../../../src/ship/worker-data.ts'
 import { COMMAND_DRAIN } from '../../../src/thread/control.ts'
-import { ShipperRun, until } from '../support.ts'
+import { startShipper, until } from '../support.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'faults-'))
 const mounts: string[] = []
@@ -30,7 +30,7 @@ const targets = (text: string): string[] =>
 test('stream sink: a FIFO without a reader delays neither the input nor the end', async () => {
   const path = join(folder, 'fifo')
   execFileSync('mkfifo', [path])
-  const run = new ShipperRun({ sink: toFile(path), whenFull: 'drop', shutdownTimeoutMs: 200 })
+  const run = startShipper({ sink: toFile(path), whenFull: 'drop', shutdownTimeoutMs: 200 })
   await run.ready
   for (let number = 0; number < 100; number += 1) await run.put(number)
   run.flush()
@@ -47,7 +47,7 @@ test('stream sink: buffers bufferBytes for a reader that stops reading, then dro
   execFileSync('mkfifo', [path])
   const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
   const bufferBytes = 256 * 1024
-  const run = new ShipperRun({ sink: toFile(path), whenFull: 'drop', bufferBytes, shutdownTimeoutMs: 200 })
+  const run = startShipper({ sink: toFile(path), whenFull: 'drop', bufferBytes, shutdownTimeoutMs: 200 })
   for (let number = 0; number < 2_000; number += 1) await run.put(number, { bodyBytes: 1000 })
   run.flush()
   await until('the oldest are dropped', () => run.counter('droppedBufferBytes') > 500)
@@ -67,7 +67,7 @@ test('stream sink: a full disk is reported at once and retried; no record is tor
   const ballast = join(mount, 'ballast')
   writeFileSync(ballast, Buffer.alloc(900 * 1024))
   const path = join(mount, 'pairs')
-  const run = new ShipperRun({ sink: toFile(path, { append: true }), whenFull: 'drop' })
+  const run = startShipper({ sink: toFile(path, { append: true }), whenFull: 'drop' })
   for (let number = 0; number < 150; number += 1) await run.put(number, { bodyBytes: 1000 })
   run.flush()
   await until('it is reported', () => run.logs.some((line) => /cannot write the output: (ENOSPC|no space)/.test(line)))
@@ -86,7 +86,7 @@ test('stream sink: a full disk is reported at once and retried; no record is tor
 
 test('stream sink: a thread that ends at any time while it writes loses what it was handling at most, and repeats nothing', async () => {
   const path = join(folder, 'ended')
-  const run = new ShipperRun({ sink: toFile(path), whenFull: 'drop' })
+  const run = startShipper({ sink: toFile(path), whenFull: 'drop' })
   await run.ready
   for (let kill = 0; kill < 6; kill += 1) {
     for (let number = 0; number < 2000; number += 1) await run.put(kill * 2000 + number, { bodyBytes: 300 })
@@ -106,7 +106,7 @@ for (const format of ['ndjson', 'json', 'har'] as const) {
     const how = append ? 'added to' : 'replaced'
     test(`stream sink: the replacement of a failed sink continues its ${format} file (${how})`, async () => {
       const path = join(folder, `${format}-${append}`)
-      const run = new ShipperRun({ sink: toFile(path, { format, append }) })
+      const run = startShipper({ sink: toFile(path, { format, append }) })
       for (let number = 0; number < 3; number += 1) {
         await run.put(number)
         run.flush()
