@@ -1,4 +1,4 @@
-/** The capture worker's thread entry: `workerData` is a `CaptureWorkerData`, what it posts is `FromWorker`. */
+/** Thread entry of the capture worker. `workerData` is a `CaptureWorkerData`; it posts `FromWorker` messages. */
 import { parentPort, workerData } from 'node:worker_threads'
 import { runCapture } from './run.ts'
 import type { CaptureWorkerData } from './worker-data.ts'

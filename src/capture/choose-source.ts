@@ -1,4 +1,4 @@
-/** Which way of live capture works on this host. Main thread. */
+/** Chooses a source of live capture that works on this host. Main thread. */
 import { createRequire } from 'node:module'
 import { EXIT_PRIVILEGE, InterceptorError, runtimeError } from '../errors.ts'
 import { probeAfPacket } from './af-packet/bare-socket.ts'
@@ -6,10 +6,10 @@ import { probeAfPacket } from './af-packet/bare-socket.ts'
 export type LiveSource = 'af-packet' | 'cap'
 
 /**
- * The source to capture with: the one asked for, or with `auto` the first that works, AF_PACKET before cap.
+ * Returns the configured source; for `auto` the first that works, AF_PACKET before cap.
  *
- * @throws InterceptorError privilege, when only that is missing (it would be for the other source too); runtime, when
- *   neither works here
+ * @throws InterceptorError privilege, when only privileges are missing, which cap needs as well; runtime, when neither
+ *   source works
  */
 export function chooseSource(wanted: 'auto' | LiveSource): LiveSource {
   if (wanted === 'cap') {
@@ -27,9 +27,9 @@ export function chooseSource(wanted: 'auto' | LiveSource): LiveSource {
 }
 
 /**
- * Whether the optional package `cap` is installed and built.
+ * Checks that the optional package `cap` is installed and built.
  *
- * @throws InterceptorError runtime, naming what to install
+ * @throws InterceptorError (runtime) with a hint how to install it
  */
 export function requireCap(): void {
   try {

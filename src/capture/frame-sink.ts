@@ -1,36 +1,35 @@
 import type { InterfaceInfo } from '../target/interface-info.ts'
 
 /**
- * What a source knows of the frame at hand beside its bytes. Source and sink share this object because a double passed as
- * an argument is boxed, which would allocate for every frame.
+ * Metadata of the current frame. Source and sink share this object because V8 allocates for a double that is passed as
+ * an argument, which would happen for every frame.
  */
 export class FrameStamp {
   /** Capture time, microseconds since the Unix epoch. */
   micros = 0
   /**
-   * Control information of up to two VLAN tags that are not in the bytes, because the kernel took them out: the outer tag
-   * in the lower 16 bits, the inner one in the upper; 0: none. Only live sources set it.
+   * Control information of up to two VLAN tags that the kernel removed from the bytes: the outer tag in the lower 16
+   * bits, the inner one in the upper; 0: none. Only live sources set it.
    */
   vlan = 0
 }
 
 /**
- * Where a source puts its frames. Calls happen in capture order on the capture worker's thread; `Intake` is the
- * implementation that decodes just enough to steer a frame, then copies it into a ring.
+ * Receives a source's frames, in capture order, on the capture worker's thread. `Intake` is the implementation.
  */
 export interface FrameSink {
-  /** The source sets it before each frame and tick. */
+  /** Set by the source before each frame and tick. */
   readonly stamp: FrameStamp
   /** Announces an interface before its first frame. Ids are chosen by the source, unique within its worker. */
   addInterface(id: number, info: InterfaceInfo): void
-  /** The interface was removed: its flows end here. */
+  /** Ends the flows of an interface that was removed. */
   removeInterface(id: number): void
   /**
-   * One frame. Nothing is kept: `bytes` may be overwritten once this returns.
+   * Processes one frame. `bytes` may be overwritten once this returns.
    *
-   * @param bytes,view the same memory, two views
+   * @param bytes,view the same memory
    * @param start first byte of the link-layer header
-   * @param capturedLength bytes present; @param wireLength bytes the frame had, when a snap length cut it
+   * @param capturedLength bytes present; @param wireLength bytes on the wire, more than captured if a snap length cut it
    * @param linkType a LINKTYPE_ value (pcap-linktype(7))
    */
   frame(
@@ -42,20 +41,23 @@ export interface FrameSink {
     linkType: number,
     interfaceId: number,
   ): void
-  /** Frames, by link type, that could not be read for their link type since last asked. */
-  takeUnread(): ReadonlyMap<number, number>
-  /** Packet time went on without a frame (live sources call this when idle). */
+  /** Returns the number of frames skipped for an unreadable link type, by link type, since the last call. */
+  drainUnread(): ReadonlyMap<number, number>
+  /** Advances packet time without a frame; live sources call this when idle. */
   tick(): void
-  /** End of a batch: makes everything so far visible to the assemblers. */
+  /** Ends a batch: makes all frames so far visible to the assemblers. */
   flush(): void
 }
 
-/** For sources that can hold frames back for a while, but not for ever. */
-export interface PressedSink extends FrameSink {
-  /** Whether frames of `bytes` altogether have room, whichever assembler they are for. Asked before handing them over. */
+/** A sink for sources that can delay frames for a limited time. */
+export interface SheddingSink extends FrameSink {
+  /** Whether every assembler has room for frames of `bytes` in total. */
   hasRoom(bytes: number): boolean
-  /** Frames cannot be held back any longer, and some will be lost: leave whole connections out. */
-  press(): void
-  /** Counts what comes from here on into another CAPTURE_COUNTERS block: the interface's whose frames these are. */
+  /**
+   * Frames cannot be delayed any longer and some will be lost: sheds whole connections, so that the others are
+   * complete.
+   */
+  shed(): void
+  /** Counts the following frames in another CAPTURE_COUNTERS block, that of their interface. */
   countInto(counters: Float64Array): void
 }

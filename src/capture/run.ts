@@ -1,6 +1,6 @@
 /**
- * A capture worker's whole life, apart from its thread: opens its ends of the rings, runs its source to the end, closes
- * every ring, reports how it ended.
+ * Runs a capture worker: opens the rings for writing, runs the source to its end, closes every ring, reports the
+ * outcome.
  */
 import type { MessagePort } from 'node:worker_threads'
 import { failureOf, InterceptorError } from '../errors.ts'
@@ -18,8 +18,8 @@ import { warmUp } from './intake/warm-up.ts'
 import type { CaptureWorkerData, SourceSpec, ToCapture } from './worker-data.ts'
 
 /**
- * @param port receives what the main thread posts; only packet sockets get more than commands
- * @throws what a fault of the program throws: the thread ends, its rings stay open, and the supervisor replaces it
+ * @param port receives the main thread's messages, which only exist for packet sockets
+ * @throws any bug's exception: the thread ends, its rings stay open, and the supervisor replaces it
  */
 export async function runCapture(
   data: CaptureWorkerData,
@@ -51,16 +51,16 @@ export async function runCapture(
   post(outcome)
 }
 
-/** Live sources filter in the kernel. */
+/** The filter of file input; live sources filter in the kernel. */
 async function fileFilter(source: SourceSpec): Promise<FrameFilter | null> {
   if (source.kind !== 'file' || source.filter === '') return null
   const { ExpressionFilter } = await import('./filter/frame-filter.ts')
   return new ExpressionFilter(source.filter)
 }
 
-/** Compiles, loads and binds what would be while the first frames wait in a kernel's ring. */
-async function prepare(lanes: number): Promise<void> {
-  warmUp(lanes)
+/** Compiles and loads code in advance, because the first frames would wait for it in the kernel's ring. */
+async function prepare(ringCount: number): Promise<void> {
+  warmUp(ringCount)
   const { bindAfPacket } = await import('./af-packet/source.ts')
   bindAfPacket()
 }
@@ -69,7 +69,7 @@ interface RunContext extends FileContext {
   sink: Intake
 }
 
-/** Live sources are loaded where they are used: reading files needs neither the FFI nor libpcap. */
+/** Loads live sources only when used: reading files needs neither the FFI nor libpcap. */
 async function runSource(
   { source, counters }: CaptureWorkerData,
   port: MessagePort,

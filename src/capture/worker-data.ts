@@ -1,17 +1,17 @@
-/** What the main thread starts a capture worker with, and what it posts to it later. */
+/** A capture worker's start-up data, and the messages that the main thread posts to it. */
 
 /** A capture file and how to read it. */
 export interface FileSource {
   kind: 'file'
   /** `-` is standard input. */
   paths: string[]
-  /** Keep reading at the end of the last file, as it is still being written. */
+  /** At the end of the last file, wait for more data. */
   follow: boolean
   /** BPF expression that frames must match, as `capture.filter`; empty: none. */
   filter: string
 }
 
-/** AF_PACKET rings that the main thread has opened and mapped. `ToCapture` adds and removes some later. */
+/** AF_PACKET rings that the main thread has opened and mapped. `ToCapture` messages add and remove rings later. */
 export interface AfPacketSource {
   kind: 'af-packet'
   sockets: LentSocket[]
@@ -20,7 +20,7 @@ export interface AfPacketSource {
 /** One AF_PACKET ring, lent to the worker by descriptor and address. */
 export interface LentSocket {
   interfaceId: number
-  /** The worker must release it, as after `close` of `ToCapture`. */
+  /** The worker must close it, as after a `close` message. */
   closing: boolean
   /** The interface's own block of CAPTURE_COUNTERS. */
   counters: Float64Array
@@ -36,7 +36,10 @@ export interface LentSocket {
   blockCount: number
   /** LINKTYPE_ value of its frames: Ethernet, or raw IP where the kernel removes the link layer. */
   linkType: number
-  /** Shared, one word: on the loopback of a pod with a sidecar, the port its outgoing connections are redirected to; else 0. */
+  /**
+   * Shared, one word: on the loopback interface of a pod with a sidecar, the proxy's port to which outgoing connections
+   * are redirected; else 0.
+   */
   proxyPort: Int32Array
 }
 
@@ -57,20 +60,20 @@ export interface CaptureWorkerData {
   rings: SharedArrayBuffer[]
   /** Each assembler's doorbell, in slot order. */
   assemblerBells: SharedArrayBuffer[]
-  /** Rung when a ring this worker waits on has room again, or the command changed. */
+  /** Rung when a full ring has room again, or the command has changed. */
   ownBell: SharedArrayBuffer
   control: SharedArrayBuffer
-  /** Block of CAPTURE_COUNTERS for what belongs to no single interface. */
+  /** A CAPTURE_COUNTERS block for counts that belong to no single interface. */
   counters: Float64Array
   /** When a ring is full: files wait for room, live capture drops the newest frame and counts it. */
   whenFull: 'wait' | 'drop'
-  /** Tunnels whose contents count, as in the configuration's `capture.tunnels`. */
+  /** Tunnels to decode, as in the configuration's `capture.tunnels`. */
   tunnels: readonly string[]
 }
 
-/** What the main thread posts to a worker that reads packet sockets. */
+/** Messages from the main thread to a worker that reads packet sockets. */
 export type ToCapture =
-  /** Read this socket too; it is already bound to its interface. */
+  /** Also read this socket; it is already bound to its interface. */
   | { t: 'open'; socket: LentSocket }
-  /** Read what this socket's ring still holds, end its flows, and answer `closed`. */
+  /** Read the remaining frames of this socket's ring, end its flows, and answer `closed`. */
   | { t: 'close'; interfaceId: number }

@@ -46,7 +46,7 @@ export class RememberingSink implements FrameSink {
     this.frames.push({ bytes: bytes.slice(start, start + capturedLength), wireLength, linkType, micros, interfaceId })
   }
 
-  takeUnread(): ReadonlyMap<number, number> {
+  drainUnread(): ReadonlyMap<number, number> {
     return new Map()
   }
 

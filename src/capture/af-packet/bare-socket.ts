@@ -1,9 +1,10 @@
 /**
  * Opens AF_PACKET sockets with a TPACKET_V3 ring (packet(7)). Main thread: it owns descriptors and mappings and lends
- * them to a capture worker by number and address, so that a worker can die and its successor go on with the same ring.
+ * them to a capture worker by number and address, so that the successor of a crashed worker continues with the same
+ * ring.
  *
- * Another network namespace is entered for the moment in which the socket is made; it stays the socket's, and all that
- * follows is done from our own.
+ * Another network namespace is entered only while the socket is created. The socket stays in it, and everything else is
+ * done from the process's own namespace.
  */
 
 import { close as closeDescriptor } from 'node:fs'
@@ -31,18 +32,18 @@ import { LINKTYPE_RAW } from '../wire/link-types.ts'
 import { RETIRE_MS, ringShape } from './ring-geometry.ts'
 import { bindToInterface, linkTypeOf } from './socket-calls.ts'
 
-/** The pseudo-interface that means all. */
+/** The pseudo-interface that stands for all interfaces. */
 const ANY = 'any'
 
-/** Where to capture. */
+/** An interface to capture on. */
 export interface CapturePoint {
   /** Interface name within its namespace, or ANY. */
   readonly device: string
-  /** Its network namespace, of this inode, or of whatever inode; null: our own. */
+  /** Its network namespace, which must have this inode (null: any); null: the process's own namespace. */
   readonly netns: { readonly path: string; readonly inode: number | null } | null
 }
 
-/** No interface of this name is there: a usage error where a person named it. */
+/** There is no interface of this name: a usage error where a person named it. */
 export class NoInterfaceError extends InterceptorError {
   constructor(device: string) {
     const names = interfaceNames()
@@ -53,17 +54,17 @@ export class NoInterfaceError extends InterceptorError {
   }
 }
 
-/** How large the kernel's ring is to be. */
+/** Size of the kernel's ring. */
 export interface RingSize {
   /** Bytes kept of a frame. */
   readonly snapLength: number
   readonly ringBytes: number
 }
 
-/** A socket that receives nothing yet: it has no filter, no ring, and is not bound. */
+/** A socket that receives nothing yet: it has no filter and no ring, and is not bound. */
 export interface BareSocket {
   readonly fd: number
-  /** Without a link layer: the filter sees packets. */
+  /** Whether frames come without a link layer, so that the filter sees packets. */
   readonly cooked: boolean
   /** null: all interfaces. */
   readonly link: NetworkInterface | null
@@ -78,9 +79,9 @@ export interface MappedRing {
 }
 
 /**
- * Makes a socket for an interface, in its namespace.
+ * Opens a socket for an interface, in its namespace.
  *
- * @returns to be given back with `closeSocket`
+ * @returns the socket, to be closed with `closeSocket`
  * @throws InterceptorError: privilege (CAP_NET_RAW, CAP_SYS_ADMIN for another namespace), NoInterfaceError, runtime
  *   (no AF_PACKET here); NetnsChangedError, or the error of opening the namespace, which no longer exists; NetnsReturnError,
  *   which must end the process
@@ -91,12 +92,12 @@ export function openBareSocket({ device, netns }: CapturePoint): BareSocket {
     return withNetns(netns.path, () => openHere(device), netns.inode)
   } catch (error) {
     if (hasCode(error, 'EPERM')) throw namespaceDenied('entering', netns.path, 'SYS_ADMIN', error)
-    if (isHidden(error)) throw namespaceDenied('looking at', netns.path, 'SYS_PTRACE', error)
+    if (isHidden(error)) throw namespaceDenied('opening', netns.path, 'SYS_PTRACE', error)
     throw error
   }
 }
 
-/** Whether opening a path of another process was refused. */
+/** Whether permission to open a path of another process was denied. */
 const isHidden = (error: unknown): boolean =>
   error instanceof Error && 'code' in error && 'syscall' in error && error.syscall === 'open' && error.code === 'EACCES'
 
@@ -107,7 +108,7 @@ const namespaceDenied = (what: string, path: string, capability: string, cause: 
   })
 
 /**
- * Gives a socket its ring.
+ * Creates and maps a socket's ring.
  *
  * @throws InterceptorError (runtime) when the kernel has no memory for it
  */
@@ -119,17 +120,17 @@ export function mapRing(fd: number, device: string, { snapLength, ringBytes }: R
     return { address: mapShared(fd, blockBytes * blockCount), blockBytes, blockCount }
   } catch (error) {
     throw runtimeError(
-      `the kernel allocates no ring of ${blockCount} blocks of ${blockBytes} bytes for ${device}: ${(error as Error).message}`,
-      { hint: 'make capture.ringBytes smaller', cause: error },
+      `the kernel cannot allocate a ring of ${blockCount} blocks of ${blockBytes} bytes for ${device}: ${(error as Error).message}`,
+      { hint: 'lower capture.ringBytes', cause: error },
     )
   }
 }
 
 /**
- * Binds a socket to its interface: frames gather in its ring from here on.
+ * Binds a socket to its interface, which starts delivery into its ring.
  *
  * @returns the interface's index, 0 for all
- * @throws NoInterfaceError when the interface was deleted since, SystemError when it cannot be bound
+ * @throws NoInterfaceError when the interface was deleted meanwhile, SystemError when the socket cannot be bound
  */
 export function bindSocket(fd: number, device: string, promiscuous: boolean): number {
   const link = device === ANY ? null : requireInterface(fd, device)
@@ -137,14 +138,14 @@ export function bindSocket(fd: number, device: string, promiscuous: boolean): nu
   return link?.index ?? 0
 }
 
-/** Unmaps. Only when no worker reads the ring any more: reading it afterwards ends the process. */
+/** Unmaps a ring. No worker may read it any more: a later read crashes the process. */
 export function unmapRing({ address, blockBytes, blockCount }: MappedRing): void {
   unmap(address, blockBytes * blockCount)
 }
 
 /**
- * Closes a socket, and with its mapping gone frees its ring. The kernel waits for all its CPUs meanwhile, some 25 ms, so
- * this is done beside the main thread.
+ * Closes a socket, which frees its ring if it is unmapped. Meanwhile the kernel waits for all CPUs, some 25 ms, so the
+ * call runs in Node.js's thread pool.
  */
 export const closeSocket = (fd: number): Promise<void> =>
   new Promise((resolve) => {
@@ -152,7 +153,7 @@ export const closeSocket = (fd: number): Promise<void> =>
   })
 
 /**
- * Tries whether AF_PACKET sockets can be opened here at all.
+ * Checks whether AF_PACKET sockets can be opened.
  *
  * @throws InterceptorError: privilege or runtime, as `openBareSocket`
  */
@@ -170,7 +171,7 @@ function openHere(device: string): BareSocket {
   }
 }
 
-/** Through a socket of another kind: closing a packet socket is slow. */
+/** Uses a socket of another kind, because closing a packet socket is slow. */
 function lookUp(device: string): NetworkInterface {
   const fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)
   try {
@@ -180,13 +181,13 @@ function lookUp(device: string): NetworkInterface {
   }
 }
 
-/** A packet socket of no protocol: it receives nothing before it is bound, so nothing passes unfiltered. */
+/** Opens a packet socket without a protocol: it receives nothing until it is bound, so no frame passes unfiltered. */
 function packetSocket(type: number): number {
   try {
     return socket(AF_PACKET, type | SOCK_CLOEXEC, 0)
   } catch (error) {
     if (hasCode(error, 'EPERM', 'EACCES')) throw captureDenied(error)
-    throw runtimeError(`this system opens no AF_PACKET socket: ${(error as Error).message}`, {
+    throw runtimeError(`cannot open an AF_PACKET socket: ${(error as Error).message}`, {
       hint: 'capture with --source cap instead',
       cause: error,
     })
@@ -205,7 +206,10 @@ function requireInterface(fd: number, device: string): NetworkInterface {
   throw new NoInterfaceError(device)
 }
 
-/** Loopback delivers each packet twice; where the kernel can (4.20) it spares itself the second one altogether. */
+/**
+ * Loopback delivers each packet twice. Kernels from 4.20 on can suppress the second copy; otherwise the filter drops
+ * it.
+ */
 function outgoingRule(fd: number, link: NetworkInterface | null): OutgoingRule {
   if (link === null) return 'drop-on-loopback'
   if (!link.loopback) return 'keep'

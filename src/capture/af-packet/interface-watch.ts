@@ -1,7 +1,8 @@
 /**
- * What becomes of an interface while it is captured. A plain down and up keeps the socket attached; after the interface
- * was deleted and made again under its name, the same socket is bound to the new one, so neither the ring nor the worker
- * changes. Flows of a deleted interface end once its last frames have been read; those of one that was only down continue.
+ * Follows an interface that goes down or is deleted while it is captured. A socket stays attached while its interface
+ * is down. When a deleted interface is created again under its name, the same socket is bound to the new one, so
+ * neither the ring nor the worker changes. Flows of a deleted interface end once its last frames have been read; those
+ * of an interface that was only down continue.
  */
 import { CAPTURE_COUNTERS } from '../../ledger/counters.ts'
 import { findInterface, type NetworkInterface } from '../../sys/interfaces.ts'
@@ -12,7 +13,7 @@ import { LINKTYPE_RAW } from '../wire/link-types.ts'
 import type { LentSocket } from '../worker-data.ts'
 import { DRAIN_MS } from './ring-geometry.ts'
 import type { RingReader } from './ring-reader.ts'
-import { bindToInterface, isAttached, linkTypeOf, takeError } from './socket-calls.ts'
+import { bindToInterface, clearError, isAttached, linkTypeOf } from './socket-calls.ts'
 
 const { index: COUNTER } = CAPTURE_COUNTERS
 
@@ -21,18 +22,18 @@ export class InterfaceWatch {
   readonly #ring: Pick<RingReader, 'readyBytes'>
   readonly #sink: FrameSink
   readonly #post: (message: FromWorker) => void
-  /** The interface the socket is bound to. */
+  /** Index of the interface that the socket is bound to. */
   #boundIndex: number
-  /** The kernel has reported an error, and it is not known yet that all is well again. */
-  #troubled = false
+  /** The kernel has reported an error, and the interface is not known to be up again. */
+  #suspect = false
   /** The loss has been reported to the supervisor. */
   #lost = false
-  /** The interface the socket is bound to is there; up or down. */
+  /** The interface that the socket is bound to exists, up or down. */
   #attached = true
-  /** When it was seen to be deleted. Milliseconds of `performance.now`. */
+  /** When its deletion was detected. Milliseconds of `performance.now`. */
   #deletedAt = 0
-  /** Its flows have ended with it. */
-  #forgotten = false
+  /** The flows of the deleted interface have ended. */
+  #flowsEnded = false
 
   constructor(
     socket: LentSocket,
@@ -47,71 +48,74 @@ export class InterfaceWatch {
     this.#boundIndex = socket.interfaceIndex
   }
 
-  /** From when the interface was deleted, and its flows ended, until it is back. */
-  get forgotten(): boolean {
-    return this.#forgotten
+  /** Whether the interface was deleted, its flows have ended, and it has not been created again. */
+  get flowsEnded(): boolean {
+    return this.#flowsEnded
   }
 
-  /** poll reported an error on the socket: its interface went down or was deleted. */
+  /** Handles an error that poll reported on the socket: its interface went down or was deleted. */
   onError(): void {
-    takeError(this.#socket.fd)
-    // A deletion begins as a down: what it is shows at the next check.
-    this.#troubled = this.#boundIndex !== 0
+    clearError(this.#socket.fd)
+    // A deletion is first reported as down, so the next check distinguishes the two.
+    this.#suspect = this.#boundIndex !== 0
   }
 
-  /** Call regularly: reports losses, and checks whether a lost interface is back. Costs nothing while all is well. */
+  /** Reports a lost interface, and one that has returned. To be called regularly; costs nothing without an error. */
   check(): void {
-    if (!this.#troubled) return
+    if (!this.#suspect) return
     const { fd, device } = this.#socket
-    this.#lookForDeletion()
-    this.#forgetIfDrained()
+    this.#checkDeletion()
+    this.#endFlowsIfDrained()
     const link = findInterface(fd, device)
-    if (this.#attached && link?.up && !this.#lost) this.#troubled = false
+    if (this.#attached && link?.up && !this.#lost) this.#suspect = false
     else {
-      if (!this.#lost) this.#tellLost()
-      if (link?.up && (this.#attached || this.#forgotten)) this.#takeBack(link)
+      if (!this.#lost) this.#reportLost()
+      if (link?.up && (this.#attached || this.#flowsEnded)) this.#recover(link)
     }
   }
 
-  #tellLost(): void {
+  #reportLost(): void {
     this.#lost = true
     this.#socket.counters[COUNTER.interfacesLost] += 1
     const { interfaceId, device } = this.#socket
     this.#post({ t: 'interfaceLost', interfaceId, name: device, reason: this.#attached ? 'down' : 'deleted' })
   }
 
-  #takeBack(link: NetworkInterface): void {
+  #recover(link: NetworkInterface): void {
     const { fd, device, interfaceId, linkType, promiscuous } = this.#socket
-    // An Ethernet socket cannot read the frames of a tunnel that has the name now.
+    // The name may now belong to an interface of another kind, such as a tunnel, whose frames this socket cannot read.
     if (linkType !== LINKTYPE_RAW && linkTypeOf(link.hardwareType) !== linkType) return
     if (!this.#attached) {
       if (!bindsTo(fd, link, promiscuous)) return
       this.#boundIndex = link.index
       this.#attached = true
-      this.#forgotten = false
+      this.#flowsEnded = false
     }
     this.#lost = false
-    this.#troubled = false
+    this.#suspect = false
     this.#socket.counters[COUNTER.interfacesBack] += 1
     this.#post({ t: 'interfaceBack', interfaceId, name: device })
   }
 
-  #lookForDeletion(): void {
+  #checkDeletion(): void {
     if (!this.#attached || isAttached(this.#socket.fd, this.#boundIndex)) return
     this.#attached = false
     this.#deletedAt = performance.now()
   }
 
-  /** The kernel hands over the block it was filling a while after the deletion: flows go on up to its last frame. */
-  #forgetIfDrained(): void {
-    if (this.#attached || this.#forgotten) return
+  /**
+   * Ends the flows once the ring is empty. The kernel hands over the block it was filling within DRAIN_MS.
+   * `ring.finish` would not wait for it, but is final, and the socket may be bound again.
+   */
+  #endFlowsIfDrained(): void {
+    if (this.#attached || this.#flowsEnded) return
     if (performance.now() < this.#deletedAt + DRAIN_MS || this.#ring.readyBytes > 0) return
-    this.#forgotten = true
+    this.#flowsEnded = true
     this.#sink.removeInterface(this.#socket.interfaceId)
   }
 }
 
-/** @returns false when the interface was deleted again meanwhile */
+/** @returns false when the interface has been deleted again meanwhile */
 function bindsTo(fd: number, link: NetworkInterface, promiscuous: boolean): boolean {
   try {
     bindToInterface(fd, link, promiscuous)

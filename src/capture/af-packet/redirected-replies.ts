@@ -1,18 +1,21 @@
 /**
- * Replies of a sidecar's proxy, as the proxy sent them. What an application sends out, iptables turns (REDIRECT) to the
- * proxy's port on loopback; the kernel has the replies come from where the application had asked, already where loopback
- * shows them. So requests and replies are between different endpoints there; with the proxy's own in the replies again they
- * are one connection.
+ * Undoes the address translation of a sidecar's replies, so that both directions form one connection.
  *
- * Only what goes to a port is renamed from which something went to the proxy: where the proxy is transparent the other way
- * (TPROXY), a far client's address on loopback is nobody's reply.
+ * iptables (REDIRECT) sends an application's outgoing connections to the proxy's port on the loopback interface. The
+ * proxy's replies appear there already translated: their source is the address that the application connected to.
+ * Requests and replies therefore have different endpoints. Here the source of a reply is set to the proxy's endpoint
+ * again.
+ *
+ * A reply is changed only if its destination port has sent to the proxy before. Otherwise, where the proxy is
+ * transparent for inbound connections (TPROXY), segments of a remote client on loopback would be changed, which are no
+ * replies.
  *
  * Thread: the capture worker's. No allocation per frame.
  */
 
 const ETHERNET_BYTES = 14
 const IPV6_BYTES = 40
-/** First bytes of a TCP header that are looked at: up to its flags. */
+/** Bytes of a TCP header that are read: up to its flags. */
 const TCP_BYTES = 14
 const TCP = 6
 const SYN_OR_ACK = 0x12
@@ -23,15 +26,15 @@ const LOOPBACK4 = 0x7f000001
 
 export class RedirectedReplies {
   readonly #proxyPort: Int32Array
-  /** A bit for each local port: whether its latest connection goes to the proxy. */
+  /** One bit per local port: whether its latest connection goes to the proxy. */
   readonly #redirected = new Uint8Array(PORTS / 8)
 
-  /** @param proxyPort shared: its one word is the port, and changes when the proxy's does; 0: there is none */
+  /** @param proxyPort shared, one word: the proxy's current port; 0: there is no proxy */
   constructor(proxyPort: Int32Array) {
     this.#proxyPort = proxyPort
   }
 
-  /** Takes each frame of the loopback interface in order; a redirected reply is changed in place. Offsets in bytes. */
+  /** Processes a frame of the loopback interface, in capture order, and changes a redirected reply in place. */
   frame(view: DataView, start: number, end: number): void {
     const port = this.#proxyPort[0]
     const ip = start + ETHERNET_BYTES
@@ -63,7 +66,7 @@ export class RedirectedReplies {
   }
 }
 
-/** @param at of the address in the IP header */
+/** @param at offset of the address in the IP header */
 function isLoopback(view: DataView, ip: number, isIpv4: boolean, at: number): boolean {
   if (isIpv4) return view.getUint8(ip + at) === LOOPBACK_NETWORK
   for (let word = 0; word < 4; word++) if (view.getInt32(ip + at + word * 4) !== (word === 3 ? 1 : 0)) return false

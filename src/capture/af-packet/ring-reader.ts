@@ -1,9 +1,9 @@
 /**
- * The reader's side of one TPACKET_V3 ring, on memory the main thread mapped. Capture worker only; one reader per ring.
+ * Reads one TPACKET_V3 ring in memory that the main thread has mapped. Capture worker only; one reader per ring.
  *
- *     ring    block | block | block | …            the kernel fills them in turn and sets `status` when done
- *     block   status · packets · first packet …    ours until we set `status` back
- *     packet  next · time · lengths · mac …        `mac` leads to the frame's first byte
+ *     ring    block | block | block | …            the kernel fills them in order and sets `status` of each full one
+ *     block   status · packets · first packet …    belongs to the reader until it resets `status`
+ *     packet  next · time · lengths · mac …        `mac` is the offset of the frame's first byte
  */
 
 import { viewMemory } from '../../sys/ffi.ts'
@@ -33,7 +33,7 @@ import { RedirectedReplies } from './redirected-replies.ts'
 const CROWDED_SHARE = 3 / 4
 const VLAN_TAG_BYTES = 4
 /** IPv4 and TCP headers without options. */
-const LEAST_PACKET_BYTES = 40
+const MIN_PACKET_BYTES = 40
 
 export class RingReader {
   readonly #bytes: Uint8Array
@@ -44,13 +44,13 @@ export class RingReader {
   readonly #linkType: number
   readonly #interfaceId: number
   readonly #replies: RedirectedReplies
-  /** Offset of the block the kernel hands over next. */
+  /** Offset of the block that the kernel hands over next. */
   #block: number
-  /** That block's frames have been given to the sink. */
-  #given = false
-  /** Number of the block that was given last. */
+  /** That block's frames have been delivered to the sink. */
+  #delivered = false
+  /** Number of the block that was delivered last. */
   #lastNumber = 0
-  /** No frame is added any more: see `finish`. */
+  /** No frame will be added: see `finish`. */
   #finished = false
 
   constructor(socket: LentSocket) {
@@ -66,42 +66,42 @@ export class RingReader {
     this.#block = this.#nextBlock()
   }
 
-  /** Bytes of the block the kernel hands over next, which bound those of its frames; 0 while it has none ready. */
+  /** Bytes of the next block, an upper bound of its frames' bytes; 0 while the block is not ready. */
   get readyBytes(): number {
     const isReady = this.#isReady(this.#block) || (this.#finished && this.#isOpen(this.#block))
     return isReady ? this.#words[(this.#block + BLOCK_LENGTH) >> 2] : 0
   }
 
-  /** Whether three quarters of the ring wait for us: leaving frames there any longer means losing some. */
+  /** Whether three quarters of the ring wait to be read, so that waiting any longer would lose frames. */
   get crowded(): boolean {
     const ahead = Math.floor((this.#ringBytes / this.#blockBytes) * CROWDED_SHARE) * this.#blockBytes
     return this.#isReady((this.#block + ahead) % this.#ringBytes)
   }
 
   /**
-   * No frame is added from here on, and none is being added: the block that the kernel is filling is as good as closed, and
-   * waiting for its timer would only delay the end. Its header is current, because the kernel writes it with every frame.
+   * Makes the block readable that the kernel is filling, instead of waiting for its timer. The caller guarantees that
+   * no frame is being added or will be. The block's header is current, because the kernel updates it with every frame.
    */
   finish(): void {
     this.#finished = true
   }
 
-  /** Gives the ready block's frames to the sink, in place. `release` follows once they are safe. */
-  giveBlock(sink: FrameSink): void {
+  /** Delivers the ready block's frames to the sink, in place. Call `release` once the sink has flushed them. */
+  deliverBlock(sink: FrameSink): void {
     const block = this.#block
     let packet = block + this.#words[(block + BLOCK_FIRST_PACKET) >> 2]
     for (let left = this.#words[(block + BLOCK_PACKETS) >> 2]; left > 0; left--) {
-      this.#give(packet, sink)
+      this.#deliver(packet, sink)
       packet += this.#words[(packet + PACKET_NEXT) >> 2]
     }
-    this.#given = true
+    this.#delivered = true
     this.#lastNumber = this.#blockNumber(block)
   }
 
-  /** Gives the block whose frames were given back to the kernel, if there is one. */
+  /** Returns a delivered block to the kernel, if there is one. */
   release(): void {
-    if (!this.#given) return
-    this.#given = false
+    if (!this.#delivered) return
+    this.#delivered = false
     const block = this.#block
     Atomics.store(this.#words, (block + BLOCK_STATUS) >> 2, TP_STATUS_KERNEL)
     this.#block = block + this.#blockBytes === this.#ringBytes ? 0 : block + this.#blockBytes
@@ -111,12 +111,12 @@ export class RingReader {
     return (Atomics.load(this.#words, (block + BLOCK_STATUS) >> 2) & TP_STATUS_USER) !== 0
   }
 
-  /** Whether the kernel is filling a block, and has put a frame into it. Blocks that were read keep their old numbers. */
+  /** Whether the kernel is filling this block and has written a frame. Blocks that were read keep their old numbers. */
   #isOpen(block: number): boolean {
     return this.#blockNumber(block) > this.#lastNumber && this.#words[(block + BLOCK_PACKETS) >> 2] > 0
   }
 
-  #give(packet: number, sink: FrameSink): void {
+  #deliver(packet: number, sink: FrameSink): void {
     const words = this.#words
     const { stamp } = sink
     const seconds = words[(packet + PACKET_SECONDS) >> 2] >>> 0
@@ -138,12 +138,12 @@ export class RingReader {
   }
 
   /**
-   * Bytes of VLAN tags that a cooked frame still begins with. It begins where the kernel sees the network header, which
-   * is before the tags or after them, depending on the way it came and on the kernel's version, and its protocol field
-   * does not say which; so the place where a packet begins decides.
+   * Bytes of VLAN tags at the start of a cooked frame. Depending on its path and the kernel's version, the frame begins
+   * before or after its tags, and its protocol field does not distinguish the two. So the tags are skipped up to the
+   * first position that looks like a packet.
    */
   #tagBytes(start: number, captured: number, length: number): number {
-    for (let tags = 0; tags <= 2 * VLAN_TAG_BYTES && captured - tags >= LEAST_PACKET_BYTES; tags += VLAN_TAG_BYTES) {
+    for (let tags = 0; tags <= 2 * VLAN_TAG_BYTES && captured - tags >= MIN_PACKET_BYTES; tags += VLAN_TAG_BYTES) {
       if (this.#looksLikePacket(start + tags, length - tags)) return tags
     }
     return 0
@@ -156,9 +156,9 @@ export class RingReader {
   }
 
   /**
-   * Where to begin. A ring that another worker read before is somewhere in its round: the kernel numbers blocks from 1 as
-   * it begins to fill them, so next is the ready one with the lowest number, and with none ready the one being filled,
-   * which has the highest.
+   * Finds the block to start with, since another worker may have read the ring before. The kernel numbers blocks from 1
+   * as it begins to fill them, so the next one is the ready block with the lowest number; with none ready it is the
+   * block being filled, which has the highest.
    */
   #nextBlock(): number {
     let oldest = -1
@@ -176,5 +176,5 @@ export class RingReader {
   }
 }
 
-/** A third tag has no room, and is not needed to tell networks apart. */
+/** Adds an outer tag's control information. A third tag is ignored: two suffice to distinguish networks. */
 const addTag = (vlan: number, control: number): number => (vlan === 0 ? control : (vlan & 0xffff) | (control << 16))

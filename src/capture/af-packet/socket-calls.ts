@@ -1,6 +1,6 @@
 /**
- * What is done to a packet socket through its descriptor alone, from whatever thread holds it: filter, binding,
- * statistics. The socket stays in the network namespace it was opened in.
+ * Operations on a packet socket that need only its descriptor and work on any thread: filter, binding, statistics. The
+ * socket stays in the network namespace in which it was opened.
  */
 import { addressOf } from '../../sys/ffi.ts'
 import type { NetworkInterface } from '../../sys/interfaces.ts'
@@ -25,21 +25,20 @@ import {
 import { LINKTYPE_ETHERNET, LINKTYPE_RAW } from '../wire/link-types.ts'
 
 /**
- * How an interface's frames are captured: with their Ethernet header where they have one, else as bare packets (tunnels,
- * WireGuard, and `any`, whose frames begin with whatever each interface has): cooked sockets leave the link layer to the
- * kernel.
+ * The link type to capture an interface with: Ethernet where its frames have that header, otherwise bare packets, from
+ * which the kernel removes the link layer (tunnels, WireGuard, and `any`, whose interfaces differ).
  */
 export const linkTypeOf = (hardwareType: number): number =>
   hardwareType === ARPHRD_ETHER || hardwareType === ARPHRD_LOOPBACK ? LINKTYPE_ETHERNET : LINKTYPE_RAW
 
-/** Replaces the socket's filter, at once for all frames from here on. @throws SystemError */
+/** Replaces the socket's filter, atomically for all following frames. @throws SystemError */
 export function attachFilter(fd: number, program: readonly BpfInstruction[]): void {
   const instructions = encodeInstructions(program)
   const filter = encodeProgram(program.length, addressOf(instructions))
   setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, filter, 'SO_ATTACH_FILTER')
 }
 
-/** Starts delivery from one interface, or with null from all. @throws SystemError */
+/** Starts delivery from one interface; null: from all. @throws SystemError */
 export function bindToInterface(fd: number, link: NetworkInterface | null, promiscuous: boolean): void {
   bind(fd, encodeSockaddrLl(ETH_P_ALL, link?.index ?? 0))
   if (promiscuous && link !== null) {
@@ -47,7 +46,10 @@ export function bindToInterface(fd: number, link: NetworkInterface | null, promi
   }
 }
 
-/** Whether the interface a socket was bound to still exists. An interface made again is another one, also with its index. */
+/**
+ * Whether the interface that a socket was bound to still exists. One created again under its name or index does not
+ * count.
+ */
 export function isAttached(fd: number, interfaceIndex: number): boolean {
   const address = encodeSockaddrLl(0, 0)
   getsockname(fd, address)
@@ -58,7 +60,7 @@ const statistics = new Uint32Array(3)
 const statisticsBytes = new Uint8Array(statistics.buffer)
 
 /** Frames that the kernel dropped since the last call because the ring was full. @throws SystemError */
-export function takeKernelDrops(fd: number): number {
+export function readKernelDrops(fd: number): number {
   getsockopt(fd, SOL_PACKET, PACKET_STATISTICS, statisticsBytes, 'PACKET_STATISTICS')
   // struct tpacket_stats_v3: tp_packets, tp_drops, tp_freeze_q_cnt; reading resets it.
   return statistics[1]
@@ -67,8 +69,8 @@ export function takeKernelDrops(fd: number): number {
 const pending = new Int32Array(1)
 const pendingBytes = new Uint8Array(pending.buffer)
 
-/** Takes the socket's pending error, so that poll reports it no longer. @returns an errno, 0 for none */
-export function takeError(fd: number): number {
+/** Reads and clears the socket's pending error, so that poll stops reporting it. @returns an errno, 0 for none */
+export function clearError(fd: number): number {
   getsockopt(fd, SOL_SOCKET, SO_ERROR, pendingBytes, 'SO_ERROR')
   return pending[0]
 }

@@ -1,6 +1,6 @@
 /**
- * The packet sockets of a run, as the supervisor opens, refilters and closes them. Main thread; what a worker does with
- * one is lent to it as an `LentSocket`.
+ * Opens, refilters and closes the packet sockets of a run, for the supervisor. Main thread; a worker receives each
+ * socket as a `LentSocket`.
  */
 
 import type { PortRange } from '../../net/port-ranges.ts'
@@ -22,7 +22,7 @@ import {
 } from './bare-socket.ts'
 import { attachFilter } from './socket-calls.ts'
 
-/** How to capture, the same for all interfaces. Names as in the configuration's section `capture`. */
+/** Options common to all interfaces, named as in the configuration's section `capture`. */
 export interface SocketOptions {
   /** BPF expression, ANDed to the built-in filter; empty: none. */
   readonly filter: string
@@ -30,23 +30,23 @@ export interface SocketOptions {
   readonly snapLength: number
   readonly ringBytes: number
   readonly promiscuous: boolean
-  /** Tunnels that pass, where `CaptureRules.tunnels` says so. */
+  /** Tunnels that pass on interfaces with `CaptureRules.tunnels`. */
   readonly tunnels: readonly string[]
 }
 
-/** An interface, and what of its traffic is wanted. */
+/** An interface, and the selection of its traffic. */
 export interface CaptureRules extends CapturePoint {
-  /** TCP ports at either end that are left out. */
+  /** Excluded TCP ports, at either end. */
   readonly excludePorts: readonly number[]
   /** Only packets from or to these addresses; null: all. */
   readonly onlyAddresses: readonly string[] | null
   /** Only packets from or to these ports; null: all. */
   readonly onlyPorts: readonly PortRange[] | null
-  /** Packets in tunnels pass too. */
+  /** Whether tunnelled packets pass too. */
   readonly tunnels: boolean
 }
 
-/** A socket with its filter and ring; it receives from `begin` on. */
+/** A socket with its filter and ring; it receives nothing before `bind`. */
 export interface PacketSocket extends BareSocket, MappedRing, CapturePoint {
   /** LINKTYPE_ value of its frames. */
   readonly linkType: number
@@ -57,7 +57,7 @@ export class SocketOpener {
   readonly #tunnels: Tunnels
   /** Index of the interface that a socket is bound to, by descriptor. */
   readonly #bound = new Map<number, number>()
-  /** The user's expression, compiled once for each view: that may ask the name server. */
+  /** The user's expression, compiled once per view, because compiling may resolve names. */
   readonly #expressions = new Map<SocketView, readonly BpfInstruction[]>()
 
   constructor(options: SocketOptions) {
@@ -78,7 +78,10 @@ export class SocketOpener {
     if (this.#options.filter !== '') compileForEthernet(this.#options.filter)
   }
 
-  /** @throws as `openBareSocket` and `mapRing` do, and InterceptorError (usage) for a bad expression; nothing is left open */
+  /**
+   * @throws as `openBareSocket` and `mapRing`, and InterceptorError (usage) for a bad expression; leaves no descriptor
+   *   open
+   */
   open(wanted: CaptureRules): PacketSocket {
     const bare = openBareSocket(wanted)
     try {
@@ -92,7 +95,7 @@ export class SocketOpener {
     }
   }
 
-  /** Sets what a socket lets pass, at once for all frames from here on. @throws InterceptorError (usage) */
+  /** Sets a socket's filter, atomically for all following frames. @throws InterceptorError (usage) */
   filter(
     socket: BareSocket & CapturePoint,
     { excludePorts, onlyAddresses, onlyPorts, tunnels }: Omit<CaptureRules, keyof CapturePoint>,
@@ -112,10 +115,10 @@ export class SocketOpener {
   }
 
   /**
-   * Lets frames gather in the socket's ring, from the first call on.
+   * Binds the socket, which starts delivery into its ring. Later calls have no effect.
    *
    * @returns the interface's index, 0 for all
-   * @throws as `bindSocket` does
+   * @throws as `bindSocket`
    */
   bind(socket: PacketSocket): number {
     const known = this.#bound.get(socket.fd)
@@ -125,14 +128,14 @@ export class SocketOpener {
     return index
   }
 
-  /** Gives descriptor and memory back. No worker may hold the ring any more: reading it would end the process. */
+  /** Closes the descriptor and frees the ring. No worker may read the ring any more: that would crash the process. */
   close(socket: PacketSocket): Promise<void> {
     this.#bound.delete(socket.fd)
     unmapRing(socket)
     return closeSocket(socket.fd)
   }
 
-  /** The same for several. */
+  /** Closes several sockets. */
   async closeAll(sockets: readonly PacketSocket[]): Promise<void> {
     await Promise.all(sockets.map((socket) => this.close(socket)))
   }

@@ -1,7 +1,7 @@
 /**
- * Live capture from AF_PACKET rings: polls over all sockets of a worker and hands each frame to the sink straight from
- * the kernel's memory. Sockets come and go while it runs. Capture worker's thread, which it does not leave before it is
- * told to.
+ * Live capture from AF_PACKET rings: polls all sockets of a worker and passes each frame to the sink directly from the
+ * kernel's memory. Sockets are added and removed while it runs. It occupies the capture worker's thread until a command
+ * ends it.
  */
 
 import { poll } from '../../sys/libc.ts'
@@ -10,24 +10,27 @@ import { COMMAND_DRAIN, COMMAND_STOP, type Control } from '../../thread/control.
 import { CpuTimeRecorder } from '../../thread/cpu-time.ts'
 import type { Mailbox } from '../../thread/mailbox.ts'
 import type { FromWorker } from '../../thread/messages.ts'
-import type { PressedSink } from '../frame-sink.ts'
+import type { SheddingSink } from '../frame-sink.ts'
 import type { AfPacketSource, LentSocket, ToCapture } from '../worker-data.ts'
 import { RETIRE_MS } from './ring-geometry.ts'
 import { WorkerSocket } from './worker-socket.ts'
 
-/** A sleeping worker sees a command or a message after this time at the latest. */
+/** Longest sleep, after which a command or a message is noticed. */
 const POLL_MS = 100
-/** The same while sockets are being closed. */
+/** Longest sleep while sockets are being closed. */
 const DRAIN_POLL_MS = 5
 const HOUSEKEEPING_MS = 1000
-/** How long blocks are left with the kernel before the assemblers are looked at again. */
+/** Interval of checking whether the assemblers have room again while blocks are held back. */
 const HOLD_MS = 1
-/** The packet clock of a quiet interface runs this much behind, or frames of a block not yet ours would be in its past. */
+/**
+ * The packet clock of an idle interface lags by this much, so that frames in the kernel's open block are not in its
+ * past.
+ */
 const CLOCK_LAG_MICROS = 2 * RETIRE_MS * 1000
 
-/** What the worker's run has beside its sockets. */
+/** The parts of a worker that its sockets share. */
 export interface CaptureContext {
-  readonly sink: PressedSink
+  readonly sink: SheddingSink
   readonly control: Control
   readonly mail: Mailbox<ToCapture>
   /** The worker's own CAPTURE_COUNTERS block, beside those of its interfaces. */
@@ -35,13 +38,13 @@ export interface CaptureContext {
   readonly post: (message: FromWorker) => void
 }
 
-/** Loads the foreign functions: some 50 ms. */
+/** Loads the foreign functions, which costs some 50 ms. */
 export const bindAfPacket = (): unknown => poll(new Uint8Array(0), 0, 0)
 
 /**
- * Captures until the command is drain (the rings are closed to new frames, then emptied) or stop (at once).
+ * Captures until the command is drain (the rings are closed to new frames, then read to their end) or stop (at once).
  *
- * @throws SystemError when the kernel refuses what it granted before
+ * @throws SystemError when a system call fails that succeeded before
  */
 export function runAfPacket(source: AfPacketSource, context: CaptureContext): void {
   const { control, sink } = context
@@ -57,10 +60,10 @@ export function runAfPacket(source: AfPacketSource, context: CaptureContext): vo
       capture.closeToNewFrames(now)
       draining = true
     }
-    capture.keepHouse(now)
-    capture.settle(now)
-    capture.letGo(now)
-    if (capture.takeBlocks(now)) continue
+    capture.doHousekeeping(now)
+    capture.finishRings(now)
+    capture.removeClosed(now)
+    if (capture.readBlocks(now)) continue
     if (draining && capture.isDone(now)) break
     capture.wait(draining || capture.isClosing ? DRAIN_POLL_MS : POLL_MS)
   }
@@ -71,21 +74,21 @@ export function runAfPacket(source: AfPacketSource, context: CaptureContext): vo
 /** The sockets of one worker. */
 class AfPacketCapture {
   readonly #context: CaptureContext
-  readonly #sink: PressedSink
+  readonly #sink: SheddingSink
   #sockets: WorkerSocket[] = []
-  /** `struct pollfd` of each socket, by position. */
+  /** One `struct pollfd` per socket, in the same order. */
   #pollFds = new DataView(new ArrayBuffer(0))
   #pollBytes = new Uint8Array(0)
   /** Sockets that are being closed. */
   #closing = 0
-  /** Never woken: only to sleep on. */
+  /** A word to sleep on, which is never notified. */
   readonly #pause = new Int32Array(new SharedArrayBuffer(4))
   #nextHousekeeping = 0
 
   constructor(source: AfPacketSource, context: CaptureContext) {
     this.#context = context
     this.#sink = context.sink
-    this.#use(source.sockets.map((socket) => this.#take(socket)))
+    this.#setSockets(source.sockets.map((socket) => this.#workerSocket(socket)))
     const now = performance.now()
     for (const { interfaceId, closing } of source.sockets) if (closing) this.#close(interfaceId, now)
   }
@@ -95,46 +98,46 @@ class AfPacketCapture {
     return this.#closing > 0
   }
 
-  /** Makes the last frames of sockets that are being closed readable. Before anything asks whether their rings are empty. */
-  settle(now: number): void {
-    for (const socket of this.#sockets) socket.settle(now)
+  /** Makes the last frames of closing sockets readable. To be called before `isDone` and `removeClosed`. */
+  finishRings(now: number): void {
+    for (const socket of this.#sockets) socket.finishRing(now)
   }
 
-  /** Whether every socket was closed to new frames, and its ring is empty. */
+  /** Whether every socket is closed to new frames and its ring is empty. */
   isDone(now: number): boolean {
     return this.#sockets.every((socket) => socket.isDone(now))
   }
 
-  /** Adds and releases sockets. */
+  /** Adds and closes sockets as the main thread's messages require. */
   readMail(now: number): void {
     this.#context.mail.read((message) => {
-      if (message.t === 'open') this.#use([...this.#sockets, this.#take(message.socket)])
+      if (message.t === 'open') this.#setSockets([...this.#sockets, this.#workerSocket(message.socket)])
       else this.#close(message.interfaceId, now)
     })
   }
 
-  /** Parts with sockets that were closed a while ago, once their rings are empty. */
-  letGo(now: number): void {
+  /** Removes closed sockets whose rings are empty, and reports them. */
+  removeClosed(now: number): void {
     if (this.#closing === 0) return
     const done = this.#sockets.filter((socket) => socket.isDone(now))
     if (done.length === 0) return
     for (const socket of done) socket.end(this.#sink)
     this.#closing -= done.length
     this.#sink.countInto(this.#context.counters)
-    // Before the supervisor hears of it: the flows' end must be in the ring whatever becomes of us.
+    // Flush before reporting: the end of the flows must be in the ring even if this thread fails now.
     this.#sink.flush()
-    this.#use(this.#sockets.filter((socket) => !done.includes(socket)))
+    this.#setSockets(this.#sockets.filter((socket) => !done.includes(socket)))
     for (const { interfaceId } of done) this.#context.post({ t: 'closed', interfaceId })
   }
 
   /**
-   * Takes at most one block from each ring, in turn. While the assemblers are behind, blocks stay with the kernel, whose
-   * ring is so much more room; when that runs full, connections are shed.
+   * Reads at most one block from each ring. While the assemblers are behind, blocks stay in the kernel's ring, which
+   * serves as additional buffer; when that is nearly full, connections are shed.
    *
-   * @returns whether there was any
+   * @returns whether a block was ready
    */
-  takeBlocks(now: number): boolean {
-    let taken = false
+  readBlocks(now: number): boolean {
+    let delivered = false
     let held = false
     for (const socket of this.#sockets) {
       const { ring } = socket
@@ -145,45 +148,45 @@ class AfPacketCapture {
         held = true
         continue
       }
-      if (!room) this.#sink.press()
+      if (!room) this.#sink.shed()
       this.#sink.countInto(socket.counters)
-      ring.giveBlock(this.#sink)
-      taken = true
+      ring.deliverBlock(this.#sink)
+      delivered = true
     }
-    if (taken) {
+    if (delivered) {
       this.#sink.flush()
-      // Release blocks only now: a successor re-reads whatever the assemblers could not see yet.
+      // Blocks are released only now, so that a successor rereads frames that were not visible to the assemblers yet.
       for (const { ring } of this.#sockets) ring.release()
     } else if (held) Atomics.wait(this.#pause, 0, 0, HOLD_MS)
-    return taken || held
+    return delivered || held
   }
 
-  /** Sleeps until there is a block or an error, and lets the packet clock go on. */
+  /** Sleeps until there is a block or an error, and advances the packet clock. */
   wait(timeoutMs: number): void {
-    this.#lookAtInterfaces(timeoutMs)
+    this.#pollInterfaces(timeoutMs)
     this.#sink.stamp.micros = Date.now() * 1000 - CLOCK_LAG_MICROS
     this.#sink.tick()
     this.#sink.flush()
   }
 
-  /** From here on nothing enters the rings; what is in them stays. */
+  /** Stops delivery into the rings; frames that they hold remain readable. */
   closeToNewFrames(now: number): void {
     for (const socket of this.#sockets) socket.closeToNewFrames(now)
   }
 
-  /** Once a second, however busy: kernel drops, interfaces that went away or are back. */
-  keepHouse(now: number): void {
+  /** Once a second, however busy the worker is: counts kernel drops and checks for lost interfaces. */
+  doHousekeeping(now: number): void {
     if (now < this.#nextHousekeeping) return
     this.#nextHousekeeping = now + HOUSEKEEPING_MS
     this.countKernelDrops()
-    this.#lookAtInterfaces(0)
+    this.#pollInterfaces(0)
   }
 
   countKernelDrops(): void {
     for (const socket of this.#sockets) socket.countKernelDrops()
   }
 
-  #take(socket: LentSocket): WorkerSocket {
+  #workerSocket(socket: LentSocket): WorkerSocket {
     return new WorkerSocket(socket, this.#sink, this.#context.post)
   }
 
@@ -194,8 +197,8 @@ class AfPacketCapture {
     this.#closing += 1
   }
 
-  /** Not while the sockets are walked through. */
-  #use(sockets: WorkerSocket[]): void {
+  /** Must not be called while `#sockets` is iterated. */
+  #setSockets(sockets: WorkerSocket[]): void {
     this.#sockets = sockets
     this.#pollFds = new DataView(new ArrayBuffer(sockets.length * 8))
     this.#pollBytes = new Uint8Array(this.#pollFds.buffer)
@@ -205,7 +208,7 @@ class AfPacketCapture {
     })
   }
 
-  #lookAtInterfaces(timeoutMs: number): void {
+  #pollInterfaces(timeoutMs: number): void {
     const count = this.#sockets.length
     const reported = poll(this.#pollBytes, count, timeoutMs)
     for (let position = 0; position < count; position++) {

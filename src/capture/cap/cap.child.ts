@@ -1,10 +1,11 @@
 /**
- * The process that runs the `cap` package and writes what it captures to standard output (see cap-records.ts).
+ * Entry of the child process that runs the `cap` package and writes captured frames to standard output (records.ts).
  *
- * A process of its own, because cap hangs its descriptors into the main thread's event loop: loaded in a worker it ends
- * the whole process at the first packet, and in our main thread it would stand beside everything else there.
+ * It is a separate process because cap registers its descriptors in the main thread's event loop: loaded in a worker,
+ * cap crashes the process at the first packet, and in the main thread it would compete with everything else there.
  *
- * The first argument is a `CapSource` as JSON. It ends when its standard input ends, so never outlives its parent.
+ * The first argument is a `CapSource` as JSON. The process exits when its standard input ends, so it never outlives its
+ * parent.
  */
 import '../../thread/no-inspector.ts'
 import { writeSync } from 'node:fs'
@@ -12,7 +13,7 @@ import { createRequire } from 'node:module'
 import type { CapSource } from '../worker-data.ts'
 import { type CapFailure, FAILED, OPENED, RecordWriter } from './records.ts'
 
-/** What we use of the package; it has no types of its own. */
+/** The part of the package's interface that is used here; the package has no types. */
 interface Cap {
   open(device: string, filter: string, bufferBytes: number, buffer: Buffer): string
   on(event: 'packet', listener: (length: number, truncated: boolean) => void): void
@@ -29,7 +30,7 @@ interface Device {
 const STDOUT = 1
 const NOTHING = new Uint8Array(0)
 
-/** LINKTYPE_ values of cap's names for link types; others are reported as `Unknown linktype <DLT>`. */
+/** LINKTYPE_ values of cap's names for link types; cap reports others as `Unknown linktype <DLT>`. */
 const LINK_TYPES = new Map([
   ['NULL', 0],
   ['ETHERNET', 1],
@@ -48,7 +49,7 @@ const writer = new RecordWriter(source.snapLength, (bytes) => {
 function start(): void {
   const { Cap } = createRequire(import.meta.url)('cap') as CapModule
   source.interfaces.forEach(({ device }, position) => {
-    // libpcap's own `any` refuses promiscuous mode, which cap always asks for.
+    // libpcap's `any` device refuses promiscuous mode, which cap always requests.
     const devices = device === 'any' ? withAddresses(Cap.deviceList()) : [device]
     for (const name of devices) capture(new Cap(), name, position)
   })
@@ -65,7 +66,7 @@ function capture(cap: Cap, device: string, position: number): void {
   try {
     const name = cap.open(device, source.filter, source.bufferBytes, buffer)
     const linkType = LINK_TYPES.get(name) ?? Number(name.replace('Unknown linktype ', ''))
-    // cap reports no packet time: the time of delivery replaces it.
+    // cap does not report packet times, so the time of delivery is used.
     cap.on('packet', (length) => add(position, linkType, buffer, length))
     open.push(cap)
   } catch (error) {
@@ -77,7 +78,7 @@ function add(position: number, linkType: number, buffer: Buffer, length: number)
   try {
     writer.add(position, linkType, (performance.timeOrigin + performance.now()) * 1000, buffer, length)
   } catch {
-    // Nobody reads any more.
+    // The parent has closed the pipe.
     stop()
   }
   if (flushing) return
@@ -109,7 +110,7 @@ function stop(): void {
 
 // A terminal sends Ctrl-C to this process too, but the parent decides when to stop.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
-// What is there to read in the same turn is read before.
+// Deferred, so that packets which are readable now are delivered first.
 process.stdin.on('end', () => setImmediate(stop)).resume()
 try {
   start()

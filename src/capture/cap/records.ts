@@ -1,5 +1,5 @@
 /**
- * What the cap child writes to its standard output: records, each beginning at a multiple of 8.
+ * The records that the cap child writes to its standard output, each beginning at a multiple of 8.
  *
  *     0        4          6          8                16
  *     +--------+----------+----------+----------------+------------ … -+
@@ -7,8 +7,9 @@
  *     |  u32   |   u16    |   u16    |      f64       |                |
  *     +--------+----------+----------+----------------+------------ … -+
  *
- * `position` is the interface's place in the source's list. Two link types are none: OPENED once all interfaces are
- * captured, FAILED with a JSON `CapFailure` as bytes, after which the child ends. Host byte order: it never leaves the host.
+ * `position` is the interface's index in the source's list. Two special link types mark events: OPENED once all
+ * interfaces are captured, and FAILED with a JSON `CapFailure` as bytes, after which the child exits. The byte order is
+ * the host's.
  */
 import { align8 } from '../../ring/layout.ts'
 
@@ -16,24 +17,24 @@ export const RECORD_HEADER_BYTES = 16
 export const OPENED = 0xfffe
 export const FAILED = 0xffff
 
-/** The message of libpcap, or of the loading of cap. */
+/** An error of libpcap, or of loading cap. */
 export interface CapFailure {
   message: string
 }
 
-/** Takes a stream of chunks apart into records. */
+/** Splits a stream of chunks into records. */
 export class RecordReader {
   readonly #onRecord: (bytes: Uint8Array, view: DataView, start: number) => void
   #bytes = new Uint8Array(1 << 20)
   #view = new DataView(this.#bytes.buffer)
   #used = 0
 
-  /** @param onRecord called with the memory a record lies in, valid during the call, the record at `start` */
+  /** @param onRecord called with the memory that holds a record, valid during the call, and the record's offset */
   constructor(onRecord: (bytes: Uint8Array, view: DataView, start: number) => void) {
     this.#onRecord = onRecord
   }
 
-  /** Takes the next chunk, of any size. */
+  /** Processes the next chunk, of any size. */
   push(chunk: Uint8Array): void {
     this.#reserve(chunk.length)
     this.#bytes.set(chunk, this.#used)
@@ -49,7 +50,9 @@ export class RecordReader {
     this.#used -= at
   }
 
-  /** A record is at most a snap length, a chunk at most what the pipe delivers at once, which bounds the buffer. */
+  /**
+   * Grows the buffer. Its size is bounded: a record has at most a snap length, a chunk at most one read of the pipe.
+   */
   #reserve(length: number): void {
     if (this.#used + length <= this.#bytes.length) return
     const larger = new Uint8Array((this.#used + length) * 2)
@@ -59,14 +62,14 @@ export class RecordReader {
   }
 }
 
-/** Gathers records and writes them out in large pieces. */
+/** Collects records and writes them in large chunks. */
 export class RecordWriter {
   readonly #write: (bytes: Uint8Array) => void
   readonly #bytes: Uint8Array
   readonly #view: DataView
   #used = 0
 
-  /** @param maxLength most bytes of a record */
+  /** @param maxLength maximum length of a record's bytes */
   constructor(maxLength: number, write: (bytes: Uint8Array) => void) {
     this.#write = write
     this.#bytes = new Uint8Array(256 * 1024 + RECORD_HEADER_BYTES + align8(maxLength))
@@ -86,7 +89,7 @@ export class RecordWriter {
     this.#used = at + size
   }
 
-  /** Writes what was gathered. */
+  /** Writes the collected records. */
   flush(): void {
     if (this.#used === 0) return
     const used = this.#used

@@ -1,13 +1,13 @@
-/** What a capture through libpcap is started with. Main thread. */
+/** Builds the parameters of a capture through libpcap. Main thread. */
 
 import { ipProtocolsOf, parseTunnels, type Tunnels } from '../../net/tunnels.ts'
 import type { SocketOptions } from '../af-packet/socket-opener.ts'
 import type { Exclusion } from '../filter/kernel-filter.ts'
 import type { CapSource } from '../worker-data.ts'
 
-/** libpcap reserves a whole snap length of its buffer for every frame, so the same traffic needs a larger one. */
+/** libpcap reserves a whole snap length of its buffer per frame, so the same traffic needs a larger buffer. */
 const CAP_BUFFER_SHARE = 4
-/** The parameter of libpcap is an int. */
+/** libpcap's parameter is an int. */
 const MAX_CAP_BUFFER = 2 ** 31 - 1
 
 const PROTOCOL_TCP = 6
@@ -24,8 +24,8 @@ export function capSource(devices: readonly string[], options: SocketOptions): C
 }
 
 /**
- * The filter of all interfaces, as an expression of pcap-filter(7). It names what cannot be HTTP and negates that, so that
- * frames whose headers it cannot see, tagged and encapsulated ones, pass.
+ * Builds the filter of all interfaces as an expression of pcap-filter(7). It excludes traffic that cannot be HTTP
+ * instead of selecting traffic that can, so that frames whose headers it cannot see (tagged, encapsulated) pass.
  *
  * @param expression the user's; empty: none
  */
@@ -40,7 +40,7 @@ function notWanted(tunnels: Tunnels): string {
     name === 'teredo' ? `udp port ${port}` : `udp dst port ${port}`,
   )
   const protocols = [PROTOCOL_TCP, ...ipProtocolsOf(tunnels)].map((protocol) => `ip proto ${protocol}`)
-  // A later fragment has no ports.
+  // Fragments after the first have no ports.
   const udp = ports.length === 0 ? [] : [`(ip proto 17 and (ip[6:2] & 0x1fff != 0 or ${ports.join(' or ')}))`]
   const udp6 = ports.length === 0 ? 'ip6 proto 17' : `(ip6 proto 17 and not (${ports.join(' or ')}))`
   return `arp or (ip and not (${[...protocols, ...udp].join(' or ')})) or (ip6 and (ip6 proto 58 or ${udp6}))`

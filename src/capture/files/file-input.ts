@@ -1,8 +1,8 @@
 /**
- * One capture file being read, from opening to its end.
+ * Reads one capture file, from opening to its end.
  *
- * Regular files are read with blocking calls straight into the reader's window; pipes and gzip go through streams.
- * Either way the control words are obeyed between two reads, and a silent pipe is left within a fraction of a second.
+ * Regular files are read with blocking calls directly into the reader's window; pipes and gzip are read through
+ * streams. Commands are applied between two reads, and on a silent pipe within PROGRESS_MS.
  */
 import { closeSync, constants, createReadStream, fstatSync, openSync, readSync, type Stats } from 'node:fs'
 import { Socket } from 'node:net'
@@ -20,14 +20,14 @@ import { Gunzip, isGzip } from './gunzip.ts'
 
 /** The path that means standard input. */
 const STDIN = '-'
-/** Progress is posted and a stream's control words are looked at this often. */
-const TURN_MS = 100
-/** A file still being written is looked at this often. */
+/** Interval of progress messages and of checking a stream's command. */
+const PROGRESS_MS = 100
+/** Interval of checking a followed file for new data. */
 const FOLLOW_MS = 200
-/** Damaged places of one file reported one by one; with more of them it is not read on. */
+/** Damaged positions reported per file; after the last one the file is not read any further. */
 const MAX_DAMAGE = 16
 
-/** What reading files needs from its worker. */
+/** The parts of a worker that reading files needs. */
 export interface FileContext {
   sink: FrameSink
   control: Control
@@ -47,7 +47,7 @@ export class FileInput implements FormatHost {
   #damages = 0
   #bytesRead = 0
   #totalBytes: number | null = null
-  #lastTurn = 0
+  #lastProgress = 0
 
   constructor(path: string, context: FileContext, interfaceId: (name: string, fallback: string) => number) {
     this.sink = context.sink
@@ -73,7 +73,7 @@ export class FileInput implements FormatHost {
   /**
    * Reads the file to its end, or until a command.
    *
-   * @param follow at the end of a regular file, wait for more until the command is drain
+   * @param follow at the end of a regular file, wait for more data until the command is drain
    * @throws InterceptorError when the file cannot be opened; Error when reading it fails (a broken disk)
    */
   async run(follow: boolean): Promise<void> {
@@ -88,12 +88,12 @@ export class FileInput implements FormatHost {
     } else await this.#readStream(openStream(fd, stats))
     this.sink.flush()
     this.#reportUnread()
-    this.#turn(true)
+    this.#reportProgress(true)
   }
 
-  /** Frames that could not be read are missing from the output as those of a damaged file are. */
+  /** Reports frames of unreadable link types as damage, since they are missing from the output likewise. */
   #reportUnread(): void {
-    for (const [linkType, frames] of this.sink.takeUnread()) {
+    for (const [linkType, frames] of this.sink.drainUnread()) {
       const reason = `${frames} ${frames === 1 ? 'frame' : 'frames'} of link type ${describeLinkType(linkType)} cannot be read`
       this.#context.post({ t: 'damage', path: this.#path, offset: null, reason })
     }
@@ -116,19 +116,19 @@ export class FileInput implements FormatHost {
         this.#reader.end()
         return
       }
-      this.#turn(false)
+      this.#reportProgress(false)
     }
   }
 
   async #readStream(stream: Readable): Promise<void> {
     const watch = setInterval(() => {
-      this.#turn(false)
+      this.#reportProgress(false)
       if (this.#commanded()) stream.destroy()
-    }, TURN_MS)
+    }, PROGRESS_MS)
     try {
       await this.#chunks(stream)
     } catch (error) {
-      // Leaving a stream early is an error to the stream, not to us.
+      // A stream destroyed after a command reports an error, which is expected.
       if (!this.#commanded()) throw error
     } finally {
       clearInterval(watch)
@@ -140,7 +140,7 @@ export class FileInput implements FormatHost {
     let gunzip: Gunzip | null = null
     for await (const chunk of stream as AsyncIterable<Buffer>) {
       this.#bytesRead += chunk.length
-      this.#turn(false)
+      this.#reportProgress(false)
       const first = head.length < 2
       if (first) {
         head = Buffer.concat([head, chunk])
@@ -157,7 +157,7 @@ export class FileInput implements FormatHost {
     if (gunzip === null || (await this.#unzipped(gunzip.end()))) this.#reader.end()
   }
 
-  /** Waits for a step of unzipping. @returns false when the stream is damaged, which has been reported */
+  /** Awaits a step of unzipping. @returns false when the stream is damaged, which has been reported */
   async #unzipped(step: Promise<void>): Promise<boolean> {
     try {
       await step
@@ -174,17 +174,17 @@ export class FileInput implements FormatHost {
     }
   }
 
-  /** Shows that the worker lives and how far it is. */
-  #turn(last: boolean): void {
+  /** Sends a heartbeat and, every PROGRESS_MS and at the end, a progress message. */
+  #reportProgress(last: boolean): void {
     this.#context.control.beat()
     const now = Date.now()
-    if (!last && now - this.#lastTurn < TURN_MS) return
-    this.#lastTurn = now
+    if (!last && now - this.#lastProgress < PROGRESS_MS) return
+    this.#lastProgress = now
     this.#context.post({ t: 'progress', path: this.#path, bytes: this.#bytesRead, totalBytes: this.#totalBytes })
   }
 }
 
-/** Without O_NONBLOCK, opening a named pipe would wait for its writer, deaf to commands. */
+/** Without O_NONBLOCK, opening a named pipe would block until it has a writer, and ignore commands meanwhile. */
 function open(path: string): number {
   try {
     return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
@@ -196,13 +196,15 @@ function open(path: string): number {
   }
 }
 
-/** Looks without moving the file's position. */
+/** Reads the first bytes without moving the file's position. */
 function startsAsGzip(fd: number): boolean {
   const head = new Uint8Array(2)
   return readSync(fd, head, 0, 2, 0) === 2 && isGzip(head)
 }
 
-/** Pipes and sockets by the event loop, so that a silent one holds no thread; anything else by the file system. */
+/**
+ * Pipes and sockets are read on the event loop, so that a silent one occupies no thread of the pool; others are not.
+ */
 function openStream(fd: number, stats: Stats): Readable {
   if (stats.isFIFO() || stats.isSocket()) return new Socket({ fd, readable: true, writable: false })
   return createReadStream('', { fd, highWaterMark: 256 * 1024 })

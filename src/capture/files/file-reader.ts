@@ -1,4 +1,4 @@
-/** Reads one capture file's bytes, whatever its format: looks at the first bytes and hands on to the right reader. */
+/** Reads the bytes of one capture file: detects the format by the first bytes and passes them to its reader. */
 
 import { describeForeign } from './foreign.ts'
 import type { FormatHost, FormatReader } from './format.ts'
@@ -9,9 +9,9 @@ import { Window } from './window.ts'
 /** Bytes that identify the format. */
 const MAGIC_BYTES = 4
 
-/** The push machine for one file (unzipped bytes in, frames out). */
+/** Converts one file's unzipped bytes to frames. */
 export class FileReader {
-  /** Read into it, then call `advance`. */
+  /** Callers read bytes into it and then call `advance`. */
   readonly window = new Window()
   readonly #host: FormatHost
   #reader: FormatReader | null = null
@@ -22,22 +22,22 @@ export class FileReader {
   }
 
   /**
-   * Takes what is whole: the record that the chunk before has cut is completed in the window, the others are read where
-   * they lie, and what the chunk cuts is kept. Frames are copied to where they agree with their source modulo 8, which a
-   * chunk that begins elsewhere does not allow: it is copied in.
+   * Parses a chunk. A record that began in the previous chunk is completed in the window; the others are parsed in
+   * place, and the incomplete rest is kept. Copying frames into the rings requires a chunk aligned to 8 bytes; any
+   * other chunk is copied to the window.
    */
   push(chunk: Uint8Array): void {
     const { window } = this
-    const lendable = (chunk.byteOffset & 7) === 0
+    const isAligned = (chunk.byteOffset & 7) === 0
     let from = 0
     while (from < chunk.length) {
-      if (lendable && window.available === 0) {
-        window.lend(chunk, from)
+      if (isAligned && window.available === 0) {
+        window.borrow(chunk, from)
         this.advance()
-        window.takeBack()
+        window.unborrow()
         return
       }
-      const wanted = lendable ? Math.max(1, window.wanted - window.available) : chunk.length
+      const wanted = isAligned ? Math.max(1, window.wanted - window.available) : chunk.length
       const count = Math.min(window.prepare(), wanted, chunk.length - from)
       window.bytes.set(chunk.subarray(from, from + count), window.end)
       window.filled(count)
@@ -46,7 +46,7 @@ export class FileReader {
     }
   }
 
-  /** Takes what is whole in the window. */
+  /** Parses the complete records in the window. */
   advance(): void {
     if (this.#foreign) {
       this.window.skip(this.window.available)
@@ -56,12 +56,12 @@ export class FileReader {
     this.#reader?.read(this.window)
   }
 
-  /** Whether the bytes are no capture file, which has been reported: reading on is of no use. */
+  /** Whether this is not a capture file, which has been reported. The rest need not be read. */
   get isForeign(): boolean {
     return this.#foreign
   }
 
-  /** The file has ended: reports what is left over as damage. */
+  /** Ends the file: reports an incomplete rest as damage. */
   end(): void {
     if (this.#foreign) return
     if (this.#reader !== null) {

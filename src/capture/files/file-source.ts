@@ -4,7 +4,7 @@ import type { FrameSink } from '../frame-sink.ts'
 import type { FileSource } from '../worker-data.ts'
 import { type FileContext, FileInput } from './file-input.ts'
 
-/** Interfaces with an id of their own; the packets of any beyond these count as the file's, then as the first interface's. */
+/** Limit of interfaces. Packets of further ones are attributed to the file's own interface, else to the first one. */
 const MAX_INTERFACES = 1024
 
 /**
@@ -22,7 +22,7 @@ export async function readFiles(source: FileSource, context: FileContext): Promi
   }
 }
 
-/** Interfaces by name, over all files of a run: rotated captures of one interface stay one interface. */
+/** Interface ids by name, over all files of a run, so that rotated captures of one interface share its id. */
 class InterfaceNames {
   readonly #ids = new Map<string, number>()
   readonly #sink: FrameSink
@@ -31,7 +31,7 @@ class InterfaceNames {
     this.#sink = sink
   }
 
-  /** @returns the id of `name`, announced to the sink at its first use; of `fallback` where there are too many */
+  /** @returns the id of `name`, announced to the sink at its first use; over the limit, the id of `fallback` */
   idOf(name: string, fallback: string): number {
     const known = this.#ids.get(name)
     if (known !== undefined) return known

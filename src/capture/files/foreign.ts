@@ -1,6 +1,6 @@
-/** Describes a file that is not a capture file by its first bytes, so that the user sees what to do. */
+/** Identifies a file that is not a capture file by its first bytes, for an error message with a remedy. */
 
-/** First bytes of what people hand over by mistake. */
+/** First bytes of files that are mistaken for captures. */
 const KINDS: [magic: number[], what: string][] = [
   [[0x28, 0xb5, 0x2f, 0xfd], 'a zstd archive; unpack it first: zstd -dc FILE | interceptor read -'],
   [[0x42, 0x5a, 0x68], 'a bzip2 archive; unpack it first: bzip2 -dc FILE | interceptor read -'],
@@ -16,7 +16,7 @@ const KINDS: [magic: number[], what: string][] = [
 
 /**
  * @param head the file's first bytes, at least one
- * @returns a sentence for a person: what the file is instead of a capture
+ * @returns what the file is instead of a capture, for a message
  */
 export function describeForeign(head: Uint8Array): string {
   const known = KINDS.find(([magic]) => magic.every((byte, i) => head[i] === byte))

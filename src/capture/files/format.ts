@@ -1,30 +1,30 @@
-/** What the readers of capture formats and the file source owe each other. */
+/** The interface between the readers of capture formats and the file input. */
 import type { FrameSink } from '../frame-sink.ts'
 import type { Window } from './window.ts'
 
 /**
- * A push machine over one file's bytes: it takes whole records from the window as they become available and never
- * throws, whatever the bytes are. The split of the input into reads changes nothing.
+ * Parses the records of one file as its bytes become available in the window. It never throws, whatever the bytes are,
+ * and its result does not depend on how the input is split into reads.
  */
 export interface FormatReader {
-  /** Takes what is whole; sets `window.wanted` to what the next step needs. */
+  /** Parses the complete records; sets `window.wanted` to the bytes that the next step needs. */
   read(window: Window): void
-  /** The input has ended with `window` holding what is left. */
+  /** Ends the input; `window` holds the incomplete rest. */
   end(window: Window): void
 }
 
-/** Where a reader's findings go. */
+/** Receives a reader's results. */
 export interface FormatHost {
   readonly sink: FrameSink
-  /** Id of the interface of that name, announced at its first use; null is the file's own. */
+  /** Id of the interface of this name, announced at its first use; null: the file's own interface. */
   interfaceId(name: string | null): number
   /**
-   * Something is wrong at `offset` of the unzipped file.
+   * Reports damage at `offset` of the unzipped file.
    *
-   * @returns false when the file is not worth reading on
+   * @returns false when the file is not to be read any further
    */
   damage(offset: number, reason: string): boolean
 }
 
-/** A record that claims to be longer is damage: BIG TCP packets have 512 KiB. */
+/** Longest record; a longer one counts as damage. BIG TCP packets have 512 KiB. */
 export const MAX_RECORD_BYTES = 16 * 1024 * 1024

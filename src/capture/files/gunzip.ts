@@ -1,7 +1,7 @@
-/** Unzips a gzip stream of any number of members (RFC 1952), and delivers all that can be recovered of a damaged one. */
+/** Unzips a gzip stream of any number of members (RFC 1952), a damaged one as far as possible. */
 import { createGunzip } from 'node:zlib'
 
-/** Bytes unzipped at once: what is lost of a damaged stream is less than this. */
+/** Bytes unzipped at a time, which bounds the loss before the damage in a stream. */
 const CHUNK_BYTES = 64 * 1024
 
 export const isGzip = (head: Uint8Array): boolean => head[0] === 0x1f && head[1] === 0x8b
@@ -9,12 +9,12 @@ export const isGzip = (head: Uint8Array): boolean => head[0] === 0x1f && head[1]
 export class Gunzip {
   readonly #engine = createGunzip({ chunkSize: CHUNK_BYTES })
   #failure: Error | null = null
-  /** Whoever waits for the step at hand. The engine never calls back for a write that failed. */
+  /** Rejects the current step, because the engine never calls back for a write that failed. */
   #fail: (error: Error) => void = () => {}
 
-  /** @param take gets unzipped bytes, valid during the call */
-  constructor(take: (bytes: Uint8Array) => void) {
-    this.#engine.on('data', take)
+  /** @param onBytes receives unzipped bytes, valid during the call */
+  constructor(onBytes: (bytes: Uint8Array) => void) {
+    this.#engine.on('data', onBytes)
     this.#engine.on('error', (error) => {
       this.#failure = error
       this.#fail(error)

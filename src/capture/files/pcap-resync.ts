@@ -1,39 +1,39 @@
 /**
- * Finds the next record of a pcap file after damage. The format has no marks, so a place counts as a record only when
- * its header and those of the records behind it make sense together: lengths within bounds, and times near those
- * before. Losing a few more frames is better than reading noise as frames.
+ * Finds the next record of a pcap file after damage. The format has no markers, so a position counts as a record only
+ * if its header and those of the records after it are consistent: lengths within bounds, and times near the earlier
+ * ones. Losing a few more frames is better than reading noise as frames.
  */
 import type { Window } from './window.ts'
 
-/** How the records of one file are laid out. */
+/** The layout of one file's records. */
 export interface RecordShape {
   little: boolean
   headerBytes: number
-  /** The wire length stands before the captured one. */
+  /** Whether the wire length precedes the captured length. */
   swapped: boolean
   mayBeSwapped: boolean
   /** 1 for microseconds, 1000 for nanoseconds. */
   fractionsPerMicro: number
-  /** A record that claims more is damage, bytes. */
+  /** Longest record in bytes; a longer one counts as damage. */
   maxLength: number
 }
 
-/** Records in a row that must make sense. */
+/** Consecutive records that must be consistent. */
 const CHAIN = 3
-/** A candidate's lengths: frames of more than this are not looked for. */
+/** Longest frame that is searched for. */
 const MAX_CANDIDATE_BYTES = 128 * 1024
 const MIN_CANDIDATE_BYTES = 14
-/** How far a candidate's time may lie from that of the record before, seconds. */
+/** Largest distance of a candidate's time from that of the previous record, seconds. */
 const MAX_STEP_SECONDS = 3600
-/** And from that of the file's first record, in case the record before was noise itself. */
+/** Largest distance from the time of the file's first record, in case the previous record was noise. */
 const MAX_SPAN_SECONDS = 30 * 86400
 
 /**
  * Moves `window.begin` to the next record.
  *
  * @param firstSeconds, lastSeconds times of the first and the last record before the damage, -1 when there was none
- * @param ended no more bytes will come
- * @returns false when none was found in the available bytes; the searched ones are discarded
+ * @param ended whether the file has ended
+ * @returns false when the available bytes hold none; they are discarded as far as they were searched
  */
 export function findRecord(
   window: Window,
@@ -59,7 +59,7 @@ function beginsChain(window: Window, shape: RecordShape, startSeconds: number): 
   let at = window.begin
   let seconds = startSeconds
   for (let count = 0; count < CHAIN; count++) {
-    // A chain may end with the file, but not before its second record: one header alone proves nothing.
+    // A chain of records may end with the file, but not before its second record: one header alone proves nothing.
     if (at === window.end && count > 0) return true
     if (at + shape.headerBytes > window.end) return false
     const next = plausibleRecord(window.view, at, shape, seconds)

@@ -13,7 +13,7 @@ const MAGIC_MODIFIED = 0xa1b2cd34
 const FILE_HEADER_BYTES = 24
 const RECORD_HEADER_BYTES = 16
 const MODIFIED_RECORD_HEADER_BYTES = 24
-/** Every reader of the format accepts this much; a file header may claim less than its records have. */
+/** Readers of the format accept records of this length even if the file header claims less. */
 const USUAL_MAX_BYTES = 512 * 1024
 
 const isMagic = (magic: number): boolean => magic === MAGIC_MICROS || magic === MAGIC_NANOS || magic === MAGIC_MODIFIED
@@ -27,7 +27,7 @@ export class PcapReader implements FormatReader {
   #shape: RecordShape | null = null
   #linkType = 0
   #interfaceId = 0
-  /** Times of the first and the last record, to tell a record from noise after damage; -1 before the first. */
+  /** Times of the first and the last record, for `resync` after damage; -1 before the first. */
   #firstSeconds = -1
   #lastSeconds = -1
   #lost = false
@@ -59,7 +59,7 @@ export class PcapReader implements FormatReader {
       if (this.#shape === null && !this.#fileHeader(window)) return
       if (this.#lost && !this.#findAgain(window, ended)) return
       if (!this.#records(window)) return
-      // Captures joined by `cat`, or gzip members of them: a file header stands where a record should.
+      // Captures joined with `cat`, or their gzip members: a file header takes the place of a record.
       if (isPcap(window.view, window.begin)) this.#shape = null
       else this.#lose(window)
     }
@@ -67,7 +67,7 @@ export class PcapReader implements FormatReader {
     window.wanted = 1
   }
 
-  /** @returns false when it is not all there */
+  /** @returns false when the header is incomplete */
   #fileHeader(window: Window): boolean {
     window.wanted = FILE_HEADER_BYTES
     if (window.available < FILE_HEADER_BYTES) return false

@@ -1,6 +1,6 @@
-/** Interface description blocks of pcapng and the units their timestamps count (draft-ietf-opsawg-pcapng §4.2). */
+/** Interface description blocks of pcapng and the units of their timestamps (draft-ietf-opsawg-pcapng §4.2). */
 
-/** How an interface's timestamps become microseconds. */
+/** Conversion of an interface's timestamps to microseconds. */
 export interface TimeUnit {
   /** One unit is base ** -exponent seconds. */
   base: 2 | 10
@@ -27,7 +27,7 @@ const OPTION_OFFSET = 14
 const MAX_NAME_BYTES = 256
 const TWO_32 = 2 ** 32
 
-/** Reads the block at `begin`, whose closing length begins at `end`; at least its fixed fields are there. */
+/** Reads the block at `begin`, whose closing length is at `end`; its fixed fields are complete. */
 export function readInterface(
   bytes: Uint8Array,
   view: DataView,
@@ -69,8 +69,8 @@ function applyOption(described: SectionInterface, code: number, value: Uint8Arra
 }
 
 /**
- * A timestamp in microseconds since the Unix epoch, cut rather than rounded; exact for every decimal resolution to
- * picoseconds and every binary one to 2^-32 s. What lies before the epoch or beyond exact integers is clamped.
+ * Converts a timestamp to microseconds since the Unix epoch, truncated; exact for every decimal resolution to
+ * picoseconds and every binary one to 2^-32 s. Times before the epoch or beyond exact integers are clamped.
  *
  * @param high upper, @param low lower 32 bits of the timestamp
  */
@@ -83,7 +83,7 @@ export function toMicros(high: number, low: number, unit: TimeUnit): number {
 
 function fromDecimal(high: number, low: number, exponent: number): number {
   if (exponent <= 6) return (high * TWO_32 + low) * 10 ** (6 - exponent)
-  // A divisor below 2^21 keeps every step an exact integer; what is finer is divided in a second step.
+  // A divisor below 2^21 keeps every step an exact integer; finer resolutions are divided in a second step.
   const divisor = 10 ** (Math.min(exponent, 12) - 6)
   const rest = high % divisor
   const micros = ((high - rest) / divisor) * TWO_32 + Math.floor((rest * TWO_32 + low) / divisor)

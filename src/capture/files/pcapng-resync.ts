@@ -1,22 +1,26 @@
-/** Finds the next block of a pcapng file after damage, by what no chance produces: a length that stands at both ends. */
+/**
+ * Finds the next block of a pcapng file after damage: one whose length is repeated at its end, which is hardly chance.
+ */
 import type { Window } from './window.ts'
 
 const SECTION_HEADER_BYTES = [0x0a, 0x0d, 0x0d, 0x0a]
 const BYTE_ORDER_MAGIC = 0x1a2b3c4d
-/** Types in the registry that hold something; 0 is reserved. */
+/** Block types of the registry; 0 is reserved. */
 const MAX_TYPE = 10
 const MIN_BLOCK_BYTES = 16
-/** Larger blocks are not looked for. */
+/** Larger blocks are not searched for. */
 const MAX_CANDIDATE_BYTES = 1024 * 1024
 
-/** Blocks end on a multiple of 4; some writers forget that in the length (draft-ietf-opsawg-pcapng §3.1). */
+/**
+ * Blocks are padded to a multiple of 4; some writers omit the padding from the length (draft-ietf-opsawg-pcapng §3.1).
+ */
 export const padded = (length: number): number => (length + 3) & ~3
 
 /**
- * Moves `window.begin` to the next believable block, in the section's byte order or beginning a section of its own.
+ * Moves `window.begin` to the next plausible block, in the section's byte order or at the start of a new section.
  *
- * @param ended no more bytes will come
- * @returns false when none was found in the available bytes; the searched ones are discarded
+ * @param ended whether the file has ended
+ * @returns false when the available bytes hold none; they are discarded as far as they were searched
  */
 export function findBlock(window: Window, little: boolean, ended: boolean): boolean {
   for (; window.available >= MIN_BLOCK_BYTES; window.begin++) {

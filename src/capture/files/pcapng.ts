@@ -2,8 +2,8 @@
  * Reads pcapng files (draft-ietf-opsawg-pcapng): any number of sections in either byte order, each with its own
  * interfaces; enhanced, simple and obsolete packet blocks. Blocks that hold no packets are skipped by their length.
  *
- * A block's length stands at both its ends. Where the two agree, a block that makes no sense inside is skipped alone;
- * where they do not, the next section or packet block is looked for.
+ * A block's length is at both of its ends. If the two agree, only a block with invalid content is skipped; if they do
+ * not, the next section or packet block is searched for.
  */
 
 import { type FormatHost, type FormatReader, MAX_RECORD_BYTES } from './format.ts'
@@ -17,9 +17,9 @@ const PACKET = 2
 const SIMPLE_PACKET = 3
 const ENHANCED_PACKET = 6
 const BYTE_ORDER_MAGIC = 0x1a2b3c4d
-/** Type, length, and length again at the end. */
+/** Type, length, and the length again at the end. */
 const BLOCK_BYTES = 12
-/** Interfaces of one section; a file with more of them is no capture but an attack on memory. */
+/** Limit of interfaces per section, which bounds memory. */
 const MAX_SECTION_INTERFACES = 65536
 
 /** @returns true when the four bytes at `at` begin a pcapng file: they read the same in both byte orders */
@@ -29,9 +29,9 @@ export class PcapngReader implements FormatReader {
   readonly #host: FormatHost
   #little = true
   #interfaces: SectionInterface[] = []
-  /** Simple packet blocks carry no time: they get that of the packet before. */
+  /** Simple packet blocks have no time and use that of the previous packet. */
   #lastMicros = 0
-  /** The section is of a version that we know; otherwise its blocks are passed over. */
+  /** Whether the section's version is known; otherwise its blocks are skipped. */
   #known = true
   #lost = false
   #stopped = false
@@ -65,7 +65,7 @@ export class PcapngReader implements FormatReader {
     window.wanted = 1
   }
 
-  /** Takes one block. @returns false when it needs more bytes */
+  /** Parses one block. @returns false when more bytes are needed */
   #block(window: Window): boolean {
     window.wanted = BLOCK_BYTES
     if (window.available < BLOCK_BYTES) return false
@@ -98,7 +98,7 @@ export class PcapngReader implements FormatReader {
     return true
   }
 
-  /** @param end where the block's closing length begins; @returns what is wrong with it, null when nothing is */
+  /** @param end offset of the block's closing length @returns the damage found, null when there is none */
   #content(window: Window, type: number, begin: number, end: number): string | null {
     if (type === SECTION_HEADER) return this.#section(window.view, begin, end)
     if (!this.#known) return null
@@ -114,7 +114,7 @@ export class PcapngReader implements FormatReader {
       case SIMPLE_PACKET:
         return this.#simplePacket(window, begin, end)
       default:
-        // Names, statistics, secrets, custom blocks: nothing here reads them.
+        // Blocks of names, statistics, secrets and custom data are not used.
         return null
     }
   }
@@ -166,9 +166,10 @@ export class PcapngReader implements FormatReader {
   }
 
   /**
-   * Reports damage, then goes on behind the block, or where it has no believable length (`length` 0) looks for another.
+   * Reports damage and continues after the block; if its length is not plausible (`length` 0), searches for another
+   * block.
    *
-   * @returns true: reading goes on
+   * @returns true: reading continues
    */
   #damaged(window: Window, reason: string, length: number): true {
     this.#stopped = !this.#host.damage(window.offset, reason)

@@ -1,26 +1,26 @@
 /**
- * The stretch of a file that is in memory: read into at its end, parsed from its beginning. One buffer for a whole
- * file, so reading allocates nothing; it grows only for a record that does not fit.
+ * The part of a file that is in memory: bytes are read to its end and parsed from its beginning. One buffer serves the
+ * whole file, so reading allocates nothing; it grows only for a record that does not fit.
  *
  * Thread: the capture worker's. Positions in `bytes` are valid until the next `prepare`.
  */
 
-/** Small enough to stay in a core's cache between read and parse, large enough to make system calls rare. */
+/** Small enough to stay in a core's cache between reading and parsing, large enough to make system calls rare. */
 const WINDOW_BYTES = 512 * 1024
-/** Room that is worth a read. */
+/** With less room than this, the unparsed bytes are moved to the front before the next read. */
 const MIN_READ_BYTES = 64 * 1024
 
 export class Window {
   bytes: Uint8Array = new Uint8Array(WINDOW_BYTES)
   view: DataView = new DataView(this.bytes.buffer)
-  /** Unparsed bytes lie in begin…end. */
+  /** Unparsed bytes are at begin…end. */
   begin = 0
   end = 0
-  /** Bytes from `begin` that the parser needs before it can go on. Bounded by the parsers. */
+  /** Bytes from `begin` that the parser needs in order to continue. Bounded by the parsers. */
   wanted = 1
   /** File offset of bytes[0]. */
   #origin = 0
-  /** Its own buffer, while another one is lent to it. */
+  /** The window's own buffer while it shows a borrowed chunk. */
   #own: Uint8Array | null = null
 
   /** File offset of the next unparsed byte. */
@@ -50,20 +50,23 @@ export class Window {
     return this.bytes.length - this.end
   }
 
-  /** `count` bytes were read to `end`. */
+  /** Adds `count` bytes that were read to `end`. */
   filled(count: number): void {
     this.end += count
   }
 
-  /** Looks into the next bytes of the file where they lie, from `from` of `chunk` on. It must be empty; `takeBack` must follow. */
-  lend(chunk: Uint8Array, from: number): void {
+  /**
+   * Shows the next bytes of the file, `chunk` from offset `from` on, without copying them. The window must be empty,
+   * and `unborrow` must follow.
+   */
+  borrow(chunk: Uint8Array, from: number): void {
     const { offset } = this
     this.#own = this.bytes
     this.#show(chunk, from, chunk.length, offset - from)
   }
 
-  /** Ends the loan: what is left of it moves into the window's own buffer. */
-  takeBack(): void {
+  /** Copies the unparsed rest of a borrowed chunk to the window's own buffer. */
+  unborrow(): void {
     const { bytes, begin, end, offset } = this
     if (this.#own === null) return
     this.#show(this.#own, 0, 0, offset)
@@ -81,7 +84,7 @@ export class Window {
     this.#origin = origin
   }
 
-  /** Lets `count` of the available bytes go. */
+  /** Marks `count` of the available bytes as parsed. */
   skip(count: number): void {
     this.begin += count
   }

@@ -1,6 +1,6 @@
 /**
- * Runs a classic BPF program over packet bytes, with the semantics of libpcap's bpf_filter(3): 32-bit unsigned arithmetic;
- * a load beyond the captured bytes, or a division by zero, rejects the packet.
+ * Runs a classic BPF program over packet bytes, with the semantics of libpcap's bpf_filter(3): 32-bit unsigned
+ * arithmetic; a load beyond the captured bytes, or a division by zero, rejects the packet.
  *
  * No allocation per packet.
  */
@@ -25,7 +25,7 @@ const RET_A = 0x10
 const TXA = 0x87
 const JA = 0x00
 
-/** Answers a load of the kernel's ancillary data. @param what its offset from ANCILLARY */
+/** Loads ancillary data of the kernel. @param what its offset from ANCILLARY */
 export type AncillaryData = (what: number) => number
 
 export class BpfProgram {
@@ -35,10 +35,10 @@ export class BpfProgram {
   readonly #operands: Uint32Array
   readonly #scratch = new Uint32Array(SCRATCH_WORDS)
   readonly #ancillary: AncillaryData | null
-  /** A load has gone beyond the packet. */
+  /** A load was beyond the packet. */
   #beyond = false
 
-  /** @param ancillary null: there is no kernel to ask, and such loads reject the packet */
+  /** @param ancillary null: loads of ancillary data reject the packet */
   constructor(program: readonly BpfInstruction[], ancillary: AncillaryData | null = null) {
     this.#codes = Uint16Array.from(program, ({ code }) => code)
     this.#jumpsTrue = Uint8Array.from(program, ({ jt }) => jt)
@@ -140,7 +140,7 @@ export class BpfProgram {
   }
 }
 
-/** Whether the program asks for what only a kernel knows: the packet's direction, or a VLAN tag that it took out. */
+/** Whether the program loads ancillary data, which only a kernel has: the packet's direction, or a removed VLAN tag. */
 export const asksKernel = (program: readonly BpfInstruction[]): boolean =>
   program.some(({ code, k }) => (code & 7) <= LDX && (code & 0xe0) === 0x20 && k >>> 0 >= ANCILLARY)
 

@@ -1,6 +1,6 @@
 /**
- * Classic BPF (Documentation/networking/filter.rst): opcodes, and an assembler whose jumps name labels. Conditional jumps
- * reach 255 instructions; longer ones become a short jump over an unconditional one.
+ * Classic BPF (Documentation/networking/filter.rst): opcodes, and an assembler with labels. Conditional jumps reach 255
+ * instructions; a longer one becomes a short jump over an unconditional one.
  */
 import type { BpfInstruction } from '../../sys/packet.ts'
 
@@ -24,18 +24,18 @@ export const RET_K = 0x06
 export const TAX = 0x07
 const JA = 0x05
 
-/** Ancillary data of the kernel (SKF_AD_OFF = -0x1000): loads from offsets at or above this are no packet bytes. */
+/** Ancillary data of the kernel (SKF_AD_OFF = -0x1000): loads at or above this offset do not read packet bytes. */
 export const ANCILLARY = 0xfffff000
 export const AD_PROTOCOL = ANCILLARY
 export const AD_PACKET_TYPE = ANCILLARY + 4
 export const AD_HARDWARE_TYPE = ANCILLARY + 28
 
-/** Most instructions that the kernel accepts (BPF_MAXINSNS). */
+/** The most instructions that the kernel accepts (BPF_MAXINSNS). */
 export const MAX_INSTRUCTIONS = 4096
 
 const FARTHEST = 255
 
-/** A place in a program, unique by identity. */
+/** A position in a program, identified by object identity. */
 export type Label = { readonly label: string }
 
 /** One line of a program. */
@@ -45,12 +45,12 @@ export type Line =
   | { readonly goto: Label }
   | { readonly place: Label }
 
-/** @param name for whoever debugs a program */
+/** @param name for debugging */
 export const label = (name: string): Label => ({ label: name })
 export const op = (code: number, k = 0): Line => ({ code, k })
-/** Jumps where the test holds, else continues. */
+/** Jumps if the test holds, else continues. */
 export const jumpIf = (code: number, k: number, to: Label): Line => ({ code, k, to, when: true })
-/** Jumps where the test fails, else continues. */
+/** Jumps if the test fails, else continues. */
 export const jumpUnless = (code: number, k: number, to: Label): Line => ({ code, k, to, when: false })
 export const jump = (to: Label): Line => ({ goto: to })
 export const place = (at: Label): Line => ({ place: at })
@@ -63,7 +63,7 @@ export const refuse: Line = op(RET_K, 0)
  * @throws RangeError for a label that is not placed, or placed before a jump to it
  */
 export function assemble(lines: readonly Line[]): BpfInstruction[] {
-  // Lengthening a jump moves what is behind it, which may lengthen others: until nothing changes.
+  // A longer jump moves the instructions after it, which may lengthen other jumps: repeat until nothing changes.
   let long: ReadonlySet<Line> = new Set()
   for (;;) {
     const places = layOut(lines, long)

@@ -1,12 +1,12 @@
-/** The agent's own traffic to its brokers, which it must not capture. */
+/** Exclusions for the agent's own traffic to its brokers, which it must not capture. */
 import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import type { Exclusion } from './kernel-filter.ts'
 
 /**
  * @param brokers `host:port` each, IPv6 addresses in brackets
- * @returns an exclusion for every address of every broker. A name that does not resolve now is left out: the traffic to
- *   it is no HTTP, and costs little.
+ * @returns an exclusion for every address of every broker. A name that does not resolve now gets none; its traffic would
+ *   be captured, which costs little, as it is not HTTP
  */
 export async function brokerExclusions(brokers: readonly string[]): Promise<Exclusion[]> {
   const found = await Promise.all(brokers.map(addressesOf))

@@ -1,4 +1,4 @@
-/** The user's BPF expression, compiled for what a socket's filter sees, or for the frames of a capture file. */
+/** Compiles the user's BPF expression for a socket's filter or for the frames of a capture file. */
 import { usageError } from '../../errors.ts'
 import type { BpfInstruction } from '../../sys/packet.ts'
 import {
@@ -14,12 +14,14 @@ import { AD_HARDWARE_TYPE, AD_PACKET_TYPE, AD_PROTOCOL, ANCILLARY, LD_W_ABS } fr
 import { asksKernel } from './bpf-program.ts'
 
 /**
- * What a packet socket's filter sees: Ethernet frames; bare packets of an interface without a link layer; or, on all
- * interfaces at once, bare packets with the kernel's notes about them.
+ * The input of a packet socket's filter: Ethernet frames; bare packets of an interface without a link layer; or, with
+ * all interfaces at once, bare packets with the kernel's ancillary data.
  */
 export type SocketView = 'ethernet' | 'packet' | 'any'
 
-/** Fields of the Linux cooked header that libpcap's programs load, and where a cooked socket's filter finds them. */
+/**
+ * Fields of the Linux cooked header that libpcap's programs load, and their ancillary data in a cooked socket's filter.
+ */
 const COOKED_FIELDS = new Map([
   [0, AD_PACKET_TYPE],
   [2, AD_HARDWARE_TYPE],
@@ -65,7 +67,7 @@ export const compileForEthernet = (expression: string): readonly BpfInstruction[
  * Compiles the expression for frames of a capture file.
  *
  * @param linkType a DLT_ value; @param name of the link type, for the message
- * @throws InterceptorError as `compileForSocket`; also where the expression asks for what a file does not hold
+ * @throws InterceptorError as `compileForSocket`, and if the expression needs data that a file does not have
  */
 export function compileForFile(expression: string, linkType: number, name: string): readonly BpfInstruction[] {
   const program = explained(expression, () => compileExpression(expression, linkType, MAX_SNAP_LENGTH), name)
@@ -75,10 +77,10 @@ export function compileForFile(expression: string, linkType: number, name: strin
   })
 }
 
-/** Accepted packets are answered with it; only whether it is 0 counts. */
+/** The program's result for accepted packets, of which only whether it is 0 matters. */
 const MAX_SNAP_LENGTH = 262_144
 
-/** A program for the Linux cooked header, changed for a socket whose packets come without it. */
+/** Rewrites a program for the Linux cooked header for a socket whose packets come without it. */
 function forCookedSocket(program: readonly BpfInstruction[]): BpfInstruction[] {
   return program.map((instruction) => {
     const { code, k } = instruction
@@ -107,7 +109,7 @@ function explained<T>(expression: string, compile: () => T, linkType?: string): 
     if (error instanceof ExpressionError) {
       const where = linkType === undefined ? '' : ` for link type ${linkType}`
       throw usageError(`bad filter expression "${expression}"${where}: ${error.message}`, {
-        hint: 'the language is that of tcpdump: man 7 pcap-filter',
+        hint: 'filters are written as for tcpdump: man 7 pcap-filter',
         cause: error,
       })
     }

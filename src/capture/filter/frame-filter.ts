@@ -1,4 +1,4 @@
-/** The user's BPF expression over the frames of capture files, before anything is decoded. Capture worker's thread. */
+/** Applies the user's BPF expression to frames of capture files before they are decoded. Capture worker's thread. */
 
 import { isReadable, LINKTYPE_PKTAP, pktapFrame, pktapLinkType } from '../wire/link.ts'
 import { describeLinkType, dltOf } from '../wire/link-types.ts'
@@ -10,7 +10,7 @@ export interface FrameFilter {
   /**
    * @param start first byte of the link-layer header; @param end one past the last captured byte
    * @param wireLength bytes that the frame had on the wire; @param linkType a LINKTYPE_ value
-   * @throws InterceptorError (usage) where the filter has no meaning for frames of this link type
+   * @throws InterceptorError (usage) if the filter cannot be applied to frames of this link type
    */
   accepts(view: DataView, start: number, end: number, wireLength: number, linkType: number): boolean
 }
@@ -19,7 +19,7 @@ export interface FrameFilter {
 export class ExpressionFilter implements FrameFilter {
   readonly #expression: string
   readonly #programs = new Map<number, BpfProgram>()
-  /** Of the frame before, as most files have one link type. */
+  /** Cache for the previous frame's link type, since most files have only one. */
   #linkType = -1
   #program: BpfProgram | null = null
 
@@ -27,11 +27,11 @@ export class ExpressionFilter implements FrameFilter {
     this.#expression = expression
   }
 
-  /** Frames of link types that cannot be read pass: they are counted and reported as such. */
+  /** Frames of unreadable link types pass, and are counted and reported as unreadable later. */
   accepts(view: DataView, start: number, end: number, wireLength: number, linkType: number): boolean {
     if (linkType === LINKTYPE_PKTAP) {
       const frame = pktapFrame(view, start, end)
-      // libpcap has no filters for PKTAP: what is in the record is looked at.
+      // libpcap has no filters for PKTAP, so the filter is applied to the frame in the record.
       return frame < 0 || this.accepts(view, frame, end, wireLength - (frame - start), pktapLinkType(view, start))
     }
     if (linkType !== this.#linkType) this.#use(linkType)

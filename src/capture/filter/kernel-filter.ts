@@ -1,13 +1,13 @@
 /**
- * The kernel filter in classic BPF: it rejects what cannot be HTTP before the kernel copies it into the ring. What is in
- * doubt passes; the rest of the pipeline is exact.
+ * The kernel filter in classic BPF: it rejects packets that cannot hold HTTP before the kernel copies them into the
+ * ring. In doubt a packet passes; the rest of the pipeline is exact.
  *
- * Passes: IPv4 with protocol TCP, fragments too; IPv6 with next header TCP or an extension header; both behind up to two
- * VLAN tags in the bytes (the kernel takes the outer tag out before a filter sees the packet). With `tunnels`, also the
- * tunnels listed and whatever else the decoder finds a packet in: MPLS, PPPoE, 802.1ah, SNAP.
- * Rejects: everything else, the exclusions, and with `onlyAddresses` and `onlyPorts` packets from and to all others.
+ * Passes: IPv4 with protocol TCP, fragments too; IPv6 with next header TCP or an extension header; both behind up to
+ * two VLAN tags in the bytes (the kernel removes the outer tag before it runs the filter). With `tunnels`, also the
+ * configured tunnels and other encapsulations that the decoder reads: MPLS, PPPoE, 802.1ah, SNAP. Rejects: everything
+ * else, the exclusions, and with `onlyAddresses` and `onlyPorts` packets from and to all others.
  *
- * On a cooked socket every packet that came with a VLAN tag passes.
+ * On a cooked socket every packet with a VLAN tag passes.
  */
 import { usageError } from '../../errors.ts'
 import { parseAddress } from '../../net/ip-address.ts'
@@ -48,14 +48,14 @@ import {
   TAX,
 } from './bpf.ts'
 
-/** Traffic to exclude: both directions of connections with this end. */
+/** Traffic to exclude: both directions of connections with this endpoint. */
 export interface Exclusion {
   /** IPv4 or IPv6 address in text; null: any. */
   readonly address: string | null
   readonly port: number
 }
 
-/** What the filter sees at offset 0: an Ethernet header, or (cooked) the packet itself. */
+/** What is at offset 0 of the filter's input: an Ethernet header, or (cooked) the packet itself. */
 export type FilterView = 'ethernet' | 'cooked'
 
 /** Which outgoing copies the filter rejects: loopback delivers each packet outgoing and incoming, and one is enough. */
@@ -69,18 +69,18 @@ export interface FilterRequest {
   readonly onlyAddresses: readonly string[] | null
   /** Only packets from or to these ports; null: all. */
   readonly onlyPorts: readonly PortRange[] | null
-  /** Encapsulated packets pass too, in these tunnels; null: only TCP itself passes. */
+  /** Tunnels whose packets pass too; null: only TCP that is not encapsulated passes. */
   readonly tunnels: Tunnels | null
-  /** A compiled expression for the same view; it decides about what the built-in filter lets pass. */
+  /** A compiled expression for the same view, applied to packets that pass the built-in filter. */
   readonly expression: readonly BpfInstruction[] | null
   /** Bytes kept of a frame. */
   readonly snapLength: number
 }
 
-/** Addresses of either family that `onlyAddresses` compares. With more, all pass, and the assemblers decide. */
+/** Limit of addresses of each family for `onlyAddresses`. With more, all pass, and the assemblers filter. */
 export const MAX_ADDRESSES = 64
 
-/** Ranges that `onlyPorts` compares. With more, all ports pass, and the assemblers decide. */
+/** Limit of ranges for `onlyPorts`. With more, all ports pass, and the assemblers filter. */
 const MAX_PORT_RANGES = 128
 
 const ETHERTYPE_IPV4 = 0x0800
@@ -94,7 +94,9 @@ const LLC_SNAP = 0xaaaa
 
 const PROTOCOL_TCP = 6
 const PROTOCOL_UDP = 17
-/** Hop-by-hop, routing, fragment, authentication, destination, mobility, HIP, shim6 (IANA IPv6 extension header types). */
+/**
+ * Hop-by-hop, routing, fragment, authentication, destination, mobility, HIP, shim6 (IANA IPv6 extension header types).
+ */
 const EXTENSION_HEADERS = [0, 43, 44, 51, 60, 135, 139, 140]
 const IPV4_FRAGMENT_OFFSET = 0x1fff
 const IPV6_HEADER_BYTES = 40
@@ -108,7 +110,7 @@ const DESTINATION_PORT = 9
 /**
  * Builds the filter.
  *
- * @throws InterceptorError usage over MAX_INSTRUCTIONS; TypeError for an exclusion whose address is none
+ * @throws InterceptorError (usage) over MAX_INSTRUCTIONS; TypeError for an exclusion with an invalid address
  */
 export function buildFilter(request: FilterRequest): BpfInstruction[] {
   const accept = label('accept')
@@ -130,7 +132,7 @@ export function buildFilter(request: FilterRequest): BpfInstruction[] {
   return program
 }
 
-/** A filter that lets nothing pass: it closes a ring to new frames before the ring is drained. */
+/** A filter that rejects everything: it closes a ring to new frames before the ring is drained. */
 export const refuseAll: readonly BpfInstruction[] = [{ code: RET_K, jt: 0, jf: 0, k: 0 }]
 
 function rejectOutgoing(rule: OutgoingRule): Line[] {
@@ -159,8 +161,8 @@ function findPacket(): Line[] {
 }
 
 /**
- * The same without a link layer. Of a tagged packet the kernel shows the tag or what is behind it, depending on where it
- * comes from; it passes, past all rules.
+ * The same without a link layer. A tagged packet begins with its tag or after it, depending on its path, so it passes
+ * without any rule being applied.
  */
 function findCookedPacket(accept: Label): Line[] {
   const tests = ETHERTYPES_VLAN.map((type) => jumpIf(JEQ_K, type, accept))
@@ -186,7 +188,7 @@ function byEtherType(request: FilterRequest, accept: Label): Line[] {
   ]
 }
 
-/** Which frames of other EtherTypes may hold IP. They pass all rules, which look at an IP header. */
+/** Passes frames of other EtherTypes that may hold IP, without applying the rules, which need an IP header. */
 function linkEncapsulations(accept: Label): Line[] {
   const other = label('other')
   return [
@@ -205,7 +207,7 @@ function ipv4Rules({ exclude, onlyAddresses, onlyPorts, tunnels }: FilterRequest
     return address.length > 1 ? [] : excludeRule(exclusion.port, address)
   })
   const rules = [...exclusions, ...onlyPortRules(onlyPorts)]
-  // A later fragment has no ports to look at: it passes.
+  // Fragments after the first have no ports, so they pass.
   const ipv4Ports = [op(LD_H_IND, 6), jumpIf(JSET_K, IPV4_FRAGMENT_OFFSET, accept), ...pastIpv4Header()]
   const addresses = [
     ...[op(LD_W_IND, 12), op(ST, SOURCE_ADDRESS), op(LD_W_IND, 16), op(ST, DESTINATION_ADDRESS)],
@@ -244,7 +246,7 @@ function ipv6Rules({ exclude, onlyAddresses, onlyPorts, tunnels }: FilterRequest
     ...onlyRules(onlyAddresses, 4, 8, 24),
     op(LD_B_IND, 6),
     jumpIf(JEQ_K, PROTOCOL_TCP, tcp),
-    // Behind an extension header anything may follow: it passes.
+    // After an extension header anything may follow, so the packet passes.
     ...EXTENSION_HEADERS.map((type) => jumpIf(JEQ_K, type, accept)),
     ...tunnelRules(tunnels, accept, [], IPV6_HEADER_BYTES),
     place(tcp),
@@ -254,7 +256,7 @@ function ipv6Rules({ exclude, onlyAddresses, onlyPorts, tunnels }: FilterRequest
 }
 
 /**
- * Decides about what is not TCP: A holds its protocol.
+ * Decides about packets that are not TCP. A holds the protocol.
  *
  * @param toUdp moves X, accepts fragments without a UDP header; @param at offset of that header from X
  */
@@ -279,7 +281,7 @@ function tunnelRules(tunnels: Tunnels | null, accept: Label, toUdp: readonly Lin
 }
 
 /**
- * Rejects what has none of the addresses at either end; continues otherwise.
+ * Rejects packets with none of the addresses at either end; continues otherwise.
  *
  * @param words of an address of this family; @param source,destination their offsets from X
  */
@@ -309,7 +311,7 @@ const loadPorts = (tcpOffset: number): Line[] => [
   op(ST, DESTINATION_PORT),
 ]
 
-/** Rejects what has none of the ports at either end; continues otherwise. */
+/** Rejects packets with none of the ports at either end; continues otherwise. */
 function onlyPortRules(ranges: readonly PortRange[] | null): Line[] {
   if (ranges === null || ranges.length > MAX_PORT_RANGES) return []
   const wanted = label('wanted port')

@@ -1,12 +1,12 @@
 /**
- * Which assembler gets a frame: a hash of both endpoints that is the same in both directions, so that one assembler
- * sees the whole connection.
+ * Chooses the assembler of a frame by a hash of both endpoints. The hash is the same in both directions, so that one
+ * assembler receives the whole connection.
  */
 
 /**
- * Each endpoint is mixed by itself and the two are added, which is symmetric; xor-ing raw addresses instead would put
- * all connections of equal distance together (10.0.0.1→10.0.0.2 with 10.0.0.5→10.0.0.6). Constants from MurmurHash3's
- * finaliser (public domain, A. Appleby).
+ * Each endpoint is mixed by itself and the two results are added, which is symmetric. XOR of the raw addresses would
+ * map connections with equal differences to one assembler (10.0.0.1→10.0.0.2 and 10.0.0.5→10.0.0.6). The constants are
+ * those of MurmurHash3's finaliser (public domain, A. Appleby).
  */
 function mix(value: number): number {
   let h = value
@@ -28,7 +28,7 @@ function endpoint6(view: DataView, address: number, port: number): number {
 }
 
 /**
- * @param version 4 or 6; the header at @param ip must be whole, and so must the ports at @param tcp
+ * @param version 4 or 6; the header at @param ip must be complete, and so must the ports at @param tcp
  * @returns int32, equal for both directions of a connection
  */
 export function flowHash(view: DataView, version: number, ip: number, tcp: number): number {
@@ -39,5 +39,5 @@ export function flowHash(view: DataView, version: number, ip: number, tcp: numbe
   return mix(sum)
 }
 
-/** The slot of a hash among @param slots, of which there are at most 65536: its upper half, scaled. */
+/** Maps the upper half of a hash to a slot. @param slots their number, at most 65536 */
 export const slotOf = (hash: number, slots: number): number => ((hash >>> 16) * slots) >>> 16

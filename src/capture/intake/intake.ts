@@ -1,8 +1,8 @@
 /**
- * Takes every frame of a capture worker: decodes just enough to steer it, copies it into its assembler's ring, and
- * counts where it went.
+ * Receives every frame of a capture worker, finds its TCP header, copies it into its assembler's ring, and counts what
+ * became of it.
  *
- * Invariant, exact once `finish` was called: seen = queued + Σ skipped + Σ dropped.
+ * Invariant, exact once `finish` has been called: seen = queued + Σ skipped + Σ dropped.
  * Thread: the capture worker's. No allocation per frame.
  */
 
@@ -14,42 +14,42 @@ import { FRAME_FIELDS_BYTES, INTERFACE, INTERFACE_GONE, MAX_FRAME_BYTES, TICK } 
 import type { InterfaceInfo } from '../../target/interface-info.ts'
 import { COMMAND_STOP, type Control } from '../../thread/control.ts'
 import type { FrameFilter } from '../filter/frame-filter.ts'
-import type { PressedSink } from '../frame-sink.ts'
+import type { SheddingSink } from '../frame-sink.ts'
 import { FrameStamp } from '../frame-sink.ts'
 import { COMPLETE, FragmentTable, UNWANTED } from '../wire/fragments.ts'
 import { FRAGMENT, MALFORMED, NON_TCP, PacketDecoder, TCP, UNKNOWN_LINK_TYPE, type Verdict } from '../wire/ip.ts'
 import { flowHash, slotOf } from './flow-hash.ts'
 import { FlowShedder } from './flow-shedder.ts'
 import { FrameBytes } from './frame-bytes.ts'
-import { FrameLane } from './frame-lane.ts'
+import { FrameRingWriter } from './frame-ring-writer.ts'
 
 const C = CAPTURE_COUNTERS.index
 
-/** Offsets in a record are 16 bits wide; headers before TCP that are longer are nobody's. */
+/** Offsets in a record have 16 bits. No real packet has longer headers before TCP. */
 const MAX_HEADER_BYTES = 0xffff - FRAME_FIELDS_BYTES - 8
 
-/** How long a wait for room sleeps at most before it looks at its command and shows a heartbeat. */
+/** Longest sleep while waiting for room, between two heartbeats and checks of the command. */
 const WAIT_SLICE_MS = 100
 
 export interface IntakeOptions {
   /** One frame ring per assembler, in slot order. */
   rings: RingProducer[]
-  /** A CAPTURE_COUNTERS block, until `countInto` names another. */
+  /** A CAPTURE_COUNTERS block, until `countInto` sets another. */
   counters: Float64Array
-  /** Full ring: files wait for room, live capture drops the frame, counts it, and sheds connections for a while. */
+  /** When a ring is full: `wait` for room (files), or `drop` the frame and shed connections for a while (live). */
   whenFull: 'wait' | 'drop'
   /** This thread's doorbell, rung when a ring has room again. */
   bell: Doorbell
   control: Control
-  /** Tunnels whose contents count; default: all that are known, at their usual ports. */
+  /** Tunnels to decode; default: all that are known, at their usual ports. */
   tunnels?: Tunnels
-  /** Decides about each frame before it is decoded; default: all are wanted. */
+  /** Applied to each frame before it is decoded; default: none. */
   filter?: FrameFilter | null
 }
 
-export class Intake implements PressedSink {
+export class Intake implements SheddingSink {
   readonly stamp = new FrameStamp()
-  readonly #lanes: FrameLane[]
+  readonly #writers: FrameRingWriter[]
   #counters: Float64Array
   readonly #waits: boolean
   readonly #bell: Doorbell
@@ -59,19 +59,19 @@ export class Intake implements PressedSink {
   readonly #fragments = new FragmentTable()
   readonly #shedder = new FlowShedder()
   readonly #filter: FrameFilter | null
-  /** Frames of link types that cannot be read, by link type, since they were last asked for. */
+  /** Frames of unreadable link types, by link type, since the last `drainUnread`. */
   #unread = new Map<number, number>()
   readonly #maxFrame: number
-  /** What `#hasRoom` looks for, so that waiting needs no closure of its own. */
-  #wantedLane: FrameLane
+  /** Arguments of `#hasRoom`, kept in fields so that a wait allocates no closure. */
+  #wantedWriter: FrameRingWriter
   #wantedStart = 0
   #wantedLength = 0
-  readonly #hasRoom = (): boolean => this.#wantedLane.claim(this.#wantedStart, this.#wantedLength) || this.#stopped
-  readonly #settled = (): boolean => this.#wantedLane.settle() || this.#stopped
+  readonly #hasRoom = (): boolean => this.#wantedWriter.claim(this.#wantedStart, this.#wantedLength) || this.#stopped
+  readonly #allWritten = (): boolean => this.#wantedWriter.writeWaiting() || this.#stopped
 
   constructor(options: IntakeOptions) {
-    this.#lanes = options.rings.map((ring) => new FrameLane(ring, this.stamp))
-    this.#wantedLane = this.#lanes[0]
+    this.#writers = options.rings.map((ring) => new FrameRingWriter(ring, this.stamp))
+    this.#wantedWriter = this.#writers[0]
     this.#counters = options.counters
     this.#waits = options.whenFull === 'wait'
     this.#bell = options.bell
@@ -116,19 +116,19 @@ export class Intake implements PressedSink {
     }
   }
 
-  takeUnread(): ReadonlyMap<number, number> {
+  drainUnread(): ReadonlyMap<number, number> {
     const unread = this.#unread
     if (unread.size > 0) this.#unread = new Map()
     return unread
   }
 
   hasRoom(bytes: number): boolean {
-    for (const lane of this.#lanes) if (!lane.hasRoom(bytes)) return false
+    for (const writer of this.#writers) if (!writer.hasRoom(bytes)) return false
     return true
   }
 
-  press(): void {
-    this.#shedder.press()
+  shed(): void {
+    this.#shedder.shedMore()
   }
 
   countInto(counters: Float64Array): void {
@@ -136,24 +136,24 @@ export class Intake implements PressedSink {
   }
 
   tick(): void {
-    for (const lane of this.#lanes) lane.offer(TICK)
+    for (const writer of this.#writers) writer.tryControl(TICK)
     this.flush()
   }
 
   flush(): void {
-    for (const lane of this.#lanes) {
-      lane.settle()
-      lane.ring.flush()
+    for (const writer of this.#writers) {
+      writer.writeWaiting()
+      writer.ring.flush()
     }
     this.#shedder.endBatch()
   }
 
-  /** The input has ended: drops incomplete fragments and closes every ring. */
+  /** Ends the input: drops incomplete fragments and closes every ring. */
   finish(): void {
     this.#counters[C.droppedFragment] += this.#fragments.clear()
-    for (const lane of this.#lanes) {
-      if (this.#waits && !this.#stopped) this.#settle(lane)
-      lane.ring.close()
+    for (const writer of this.#writers) {
+      if (this.#waits && !this.#stopped) this.#waitForControl(writer)
+      writer.ring.close()
     }
   }
 
@@ -167,7 +167,7 @@ export class Intake implements PressedSink {
     this.#counters[reason]++
   }
 
-  /** Queues what the decoder has just found; the record's bytes begin at `start` and end with the packet. */
+  /** Queues the packet that the decoder has just found; the record's bytes begin at `start` and end with the packet. */
   #queue(bytes: Uint8Array, view: DataView, start: number, interfaceId: number): void {
     const decoder = this.#decoder
     const counters = this.#counters
@@ -185,29 +185,29 @@ export class Intake implements PressedSink {
       counters[C.droppedShed]++
       return
     }
-    const lanes = this.#lanes
-    const lane = lanes[slotOf(hash, lanes.length)]
-    if (!lane.claim(start, length) && !this.#waitForRoom(lane, start, length)) {
-      this.#shedder.press()
+    const writers = this.#writers
+    const writer = writers[slotOf(hash, writers.length)]
+    if (!writer.claim(start, length) && !this.#waitForRoom(writer, start, length)) {
+      this.#shedder.shedMore()
       counters[C.droppedRing]++
       return
     }
     this.#source.use(bytes)
-    lane.fill(this.#source, start, decoder, hash, interfaceId)
+    writer.fill(this.#source, start, decoder, hash, interfaceId)
     counters[C.queued]++
     if (decoder.truncated) counters[C.truncated]++
   }
 
-  /** A fragment waits for the others; the one that completes the packet is queued as the packet. */
+  /** Stores a fragment; if it completes the packet, queues the packet. */
   #fragment(bytes: Uint8Array, view: DataView, interfaceId: number): void {
     const fragments = this.#fragments
     const counters = this.#counters
     let from = bytes
     let seen = view
-    // Once for each tunnel whose inner packet is a fragment too.
+    // One iteration per tunnel whose inner packet is again a fragment.
     for (let verdict: Verdict = FRAGMENT; verdict === FRAGMENT; ) {
       const result = fragments.add(from, seen, this.#decoder, this.stamp.micros, interfaceId)
-      counters[C.droppedFragment] += fragments.takeDropped()
+      counters[C.droppedFragment] += fragments.drainDropped()
       if (result === UNWANTED) counters[C.skippedNonTcp] += fragments.frames
       if (result !== COMPLETE) return
       from = fragments.packetBytes
@@ -220,14 +220,14 @@ export class Intake implements PressedSink {
     }
   }
 
-  /** @returns true with the lane's claim made; false when the frame is to be dropped */
-  #waitForRoom(lane: FrameLane, start: number, length: number): boolean {
+  /** @returns true once the writer has claimed room; false when the frame is to be dropped */
+  #waitForRoom(writer: FrameRingWriter, start: number, length: number): boolean {
     if (!this.#waits) return false
     this.flush()
-    this.#wantedLane = lane
+    this.#wantedWriter = writer
     this.#wantedStart = start
     this.#wantedLength = length
-    while (!lane.claim(start, length)) {
+    while (!writer.claim(start, length)) {
       if (this.#stopped) return false
       this.#control.beat()
       this.#bell.wait(WAIT_SLICE_MS, this.#hasRoom)
@@ -236,20 +236,20 @@ export class Intake implements PressedSink {
   }
 
   #announce(tag: number, interfaceId: number, payload: Uint8Array): void {
-    for (const lane of this.#lanes) {
-      lane.control(tag, interfaceId, payload)
-      if (this.#waits) this.#settle(lane)
+    for (const writer of this.#writers) {
+      writer.control(tag, interfaceId, payload)
+      if (this.#waits) this.#waitForControl(writer)
     }
   }
 
-  /** Waits until the lane's control records are in. */
-  #settle(lane: FrameLane): void {
-    this.#wantedLane = lane
-    while (!lane.settle()) {
+  /** Waits until all control records are in the writer's ring. */
+  #waitForControl(writer: FrameRingWriter): void {
+    this.#wantedWriter = writer
+    while (!writer.writeWaiting()) {
       if (this.#stopped) return
-      lane.ring.flush()
+      writer.ring.flush()
       this.#control.beat()
-      this.#bell.wait(WAIT_SLICE_MS, this.#settled)
+      this.#bell.wait(WAIT_SLICE_MS, this.#allWritten)
     }
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Runs made-up frames through a throwaway intake, so that live capture begins with compiled code (see assemble/warm-up.ts,
- * which has the figures).
+ * Runs generated frames through a temporary intake, so that live capture starts with compiled code. assemble/warm-up.ts
+ * has the figures.
  */
 
 import { allocateCounters, CAPTURE_COUNTERS } from '../../ledger/counters.ts'
@@ -17,9 +17,9 @@ const LARGEST_PAYLOAD = 1448
 const ETHERNET_BYTES = 14
 const HEADERS_BYTES = 40
 
-/** @param lanes how many rings the real intake has */
-export function warmUp(lanes: number): void {
-  const shared = Array.from({ length: lanes }, () => allocateRing(RING_BYTES))
+/** @param ringCount the number of rings of the real intake */
+export function warmUp(ringCount: number): void {
+  const shared = Array.from({ length: ringCount }, () => allocateRing(RING_BYTES))
   const bell = new Doorbell(Doorbell.allocate())
   const consumers = shared.map((ring) => new RingConsumer(ring, null))
   const intake = new Intake({
@@ -33,7 +33,7 @@ export function warmUp(lanes: number): void {
   const view = new DataView(bytes.buffer)
   for (let i = 0; i < FRAMES; i++) {
     const linkType = i % 8 === 7 ? LINKTYPE_RAW : LINKTYPE_ETHERNET
-    const length = layFrame(view, linkType, i)
+    const length = writeFrame(view, linkType, i)
     intake.stamp.micros = 1e15 + i
     intake.frame(bytes, view, i & 7, length, length, linkType, 0)
     if (i % BATCH !== 0) continue
@@ -42,8 +42,8 @@ export function warmUp(lanes: number): void {
   }
 }
 
-/** An IPv4 TCP segment at offset `i & 7`. @returns its length */
-function layFrame(view: DataView, linkType: number, i: number): number {
+/** Writes an IPv4 TCP segment at offset `i & 7`. @returns the frame's length */
+function writeFrame(view: DataView, linkType: number, i: number): number {
   const payload = (i * 131) % LARGEST_PAYLOAD
   const start = i & 7
   const ip = linkType === LINKTYPE_ETHERNET ? start + ETHERNET_BYTES : start

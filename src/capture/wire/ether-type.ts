@@ -1,6 +1,6 @@
 /**
- * Follows EtherTypes, tags and labels to the IP header: Ethernet, and what tunnels and other link layers have in common
- * with it. Pure functions over a frame's bytes; nothing here throws or allocates.
+ * Follows EtherTypes, tags and labels to the IP header, for Ethernet and for tunnels and link layers that use the same
+ * types. Pure functions over a frame's bytes; nothing here throws or allocates.
  */
 import { type NetworkId, SERVICE } from './network-id.ts'
 
@@ -10,7 +10,7 @@ export const NOT_IP = -2
 export const CUT_LINK = -3
 
 const ETHERNET_BYTES = 14
-/** VLAN tags, MPLS labels and the like in front of one packet. With more, the frame is an attack on the loop. */
+/** Limit of VLAN tags, MPLS labels and the like before one packet, which bounds the loop. */
 const MAX_TAGS = 16
 /** An EtherType up to here is a length: an LLC header follows (IEEE 802.3 §3.2.6). */
 const MAX_LENGTH = 1500
@@ -25,7 +25,7 @@ export function afterEthernet(view: DataView, start: number, end: number, networ
  * Follows tags and encapsulations from an EtherType (IEEE 802 Numbers) to the IP header.
  *
  * @param offset first byte after the EtherType
- * @param network entered for each VLAN passed
+ * @param network updated with each VLAN
  * @returns as `afterEthernet`
  */
 export function afterEtherType(

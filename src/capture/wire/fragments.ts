@@ -1,11 +1,11 @@
 /**
- * Puts fragmented packets together again: IPv4 (RFC 791 §3.2) and IPv6 (RFC 8200 §4.5).
+ * Reassembles fragmented packets: IPv4 (RFC 791 §3.2) and IPv6 (RFC 8200 §4.5).
  *
- * The first copy of a byte wins. Three bounds hold, and frames that they cost are counted: datagrams waiting at once (the
- * oldest is dropped), a datagram's size (64 KiB, the format's own), and its age in packet time.
+ * The first copy of a byte wins. Three bounds apply, and frames dropped by them are counted: the number of incomplete
+ * datagrams (the oldest is dropped), a datagram's size (64 KiB, the format's own limit), and its age in packet time.
  *
- * A datagram whose first fragment proves it unwanted, UDP that is no tunnel, keeps its place until it is complete, so that
- * its other fragments are recognised; its bytes are not kept.
+ * A datagram whose first fragment shows that it cannot hold TCP (UDP that is not a tunnel) keeps its slot until it is
+ * complete, so that its other fragments are recognised; its bytes are not stored.
  *
  * Thread: the capture worker's. Nothing is allocated once MAX_DATAGRAMS are in use.
  */
@@ -16,23 +16,23 @@ const MAX_DATAGRAMS = 64
 const MAX_AGE_MICROS = 30e6
 const MAX_PACKET_BYTES = 65535
 const IPV4_HEADER_BYTES = 20
-/** Fragments lie on a grid of 8 bytes. */
+/** Fragment offsets are multiples of 8 bytes. */
 const UNIT = 8
 const MAX_UNITS = Math.ceil(MAX_PACKET_BYTES / UNIT)
 /** Words of a key: interface, network, identification, protocol and version, two addresses of up to four words. */
 const KEY_WORDS = 12
 
-/** What `add` made of a fragment. */
+/** Results of `add`. */
 const WAITING = 0
-/** Its packet is complete. */
+/** The packet is complete. */
 export const COMPLETE = 1
-/** Its packet cannot hold TCP; `frames` says how many frames that settles. */
+/** The packet cannot hold TCP; `frames` is the number of its frames that are now accounted for. */
 export const UNWANTED = 2
-/** It was dropped, and its datagram with it; `takeDropped` says how many frames. */
+/** The fragment was dropped, and its datagram with it; `drainDropped` returns the number of frames. */
 const DROPPED = 3
 export type FragmentResult = typeof WAITING | typeof COMPLETE | typeof UNWANTED | typeof DROPPED
 
-/** One packet being put together. Its memory is used again. */
+/** One incomplete packet. Its memory is reused. */
 class Datagram {
   readonly bytes = new Uint8Array((MAX_PACKET_BYTES + IPV6_HEADER_BYTES + UNIT) & ~7)
   readonly view = new DataView(this.bytes.buffer)
@@ -46,7 +46,7 @@ class Datagram {
   /** Units received, and the end of the farthest one. */
   units = 0
   extent = 0
-  /** Frames that are accounted for with this datagram. */
+  /** Frames to be accounted for with this datagram. */
   frames = 0
   startMicros = 0
 }
@@ -55,7 +55,7 @@ export class FragmentTable {
   /** Oldest first. */
   readonly #open: Datagram[] = []
   readonly #spare: Datagram[] = []
-  /** The datagram completed last: its bytes are lent until the next one is complete. */
+  /** The datagram completed last; its bytes are valid until the next one is complete. */
   #completed: Datagram | null = null
   readonly #key = new Int32Array(KEY_WORDS)
   #hash = 0
@@ -68,7 +68,7 @@ export class FragmentTable {
   /** Frames of the packet that `add` completed or found unwanted. */
   frames = 0
 
-  /** Takes the fragment that the decoder has just found in `bytes`, seen by `view`. */
+  /** Adds the fragment that the decoder has just found in `bytes`, of which `view` is a view. */
   add(bytes: Uint8Array, view: DataView, decoder: PacketDecoder, micros: number, interfaceId: number): FragmentResult {
     this.#expire(micros)
     this.#setKey(view, decoder, interfaceId)
@@ -91,24 +91,24 @@ export class FragmentTable {
     return COMPLETE
   }
 
-  /** @returns frames dropped since last asked */
-  takeDropped(): number {
+  /** @returns frames dropped since the last call */
+  drainDropped(): number {
     const dropped = this.#dropped
     this.#dropped = 0
     return dropped
   }
 
-  /** Drops everything incomplete. @returns its frames */
+  /** Drops all incomplete datagrams. @returns the number of their frames */
   clear(): number {
     while (this.#open.length > 0) this.#drop(this.#open[0])
-    return this.takeDropped()
+    return this.drainDropped()
   }
 
   #expire(micros: number): void {
     while (this.#open.length > 0 && micros - this.#open[0].startMicros > MAX_AGE_MICROS) this.#drop(this.#open[0])
   }
 
-  /** RFC 791: addresses, protocol, identification; RFC 8200: addresses, identification. And where it was captured. */
+  /** RFC 791: addresses, protocol, identification; RFC 8200: addresses, identification. Plus interface and network. */
   #setKey(view: DataView, decoder: PacketDecoder, interfaceId: number): void {
     const key = this.#key
     const v4 = decoder.version === 4
@@ -144,14 +144,14 @@ export class FragmentTable {
     datagram.frames = 0
     datagram.startMicros = micros
     for (let i = 0; i < datagram.headerLength; i++) datagram.bytes[i] = bytes[decoder.ipOffset + i]
-    // Options and extension headers before the fragment header are left out: nothing downstream reads them.
+    // Options and extension headers before the fragment header are omitted: nothing downstream reads them.
     if (decoder.version === 4) datagram.bytes[0] = 0x45
     else datagram.bytes[6] = decoder.fragmentProtocol
     this.#open.push(datagram)
     return datagram
   }
 
-  /** Settles the frames that came before it was known, and this one. */
+  /** Accounts for the frames that arrived before it was known to be unwanted, and for this one. */
   #settleUnwanted(datagram: Datagram, complete: boolean): FragmentResult {
     this.frames = datagram.frames
     datagram.frames = 0
@@ -191,7 +191,7 @@ function sameKey(a: Int32Array, b: Int32Array): boolean {
   return true
 }
 
-/** A middle fragment is whole units long, and nothing goes beyond the packet's end or the format's. */
+/** Only the last fragment may end within a unit, and none may pass the packet's end or the format's limit. */
 function acceptable(datagram: Datagram, decoder: PacketDecoder, position: number, length: number): boolean {
   if (decoder.moreFragments && !decoder.truncated && (length & 7) !== 0) return false
   const end = position + length
@@ -201,7 +201,7 @@ function acceptable(datagram: Datagram, decoder: PacketDecoder, position: number
   return decoder.moreFragments || datagram.extent <= end
 }
 
-/** Copies the units that are still missing. With `more`, a cut unit at the end does not count as received. */
+/** Copies the units that are still missing. With `more`, an incomplete unit at the end does not count as received. */
 function place(
   datagram: Datagram,
   bytes: Uint8Array,

@@ -1,8 +1,8 @@
 /**
- * Walks one IP packet to its TCP header: IPv4 with options, IPv6 with extension headers, and tunnels of either.
+ * Finds the TCP header of an IP packet: IPv4 with options, IPv6 with extension headers, and tunnels of either.
  *
- * Results are fields of the decoder, so that a frame costs no object. Checksums are never looked at: with offload the
- * capture sees them before they are filled in. Header fields are believed only within the bytes that are there.
+ * Results are fields of the decoder, so that a frame costs no object. Checksums are not verified: with offload, packets
+ * are captured before they are filled in. Lengths in headers are bounded by the captured bytes.
  */
 import type { Tunnels } from '../../net/tunnels.ts'
 import { CUT_LINK, NOT_IP } from './ether-type.ts'
@@ -10,15 +10,15 @@ import { findIp } from './link.ts'
 import { NetworkId } from './network-id.ts'
 import { NO_TUNNEL, TunnelDecoder } from './tunnel.ts'
 
-/** What a frame turned out to be. */
+/** Results of decoding a frame. */
 export const TCP = 0
-/** A piece of a packet; the fragment fields tell which. */
+/** A fragment of a packet, described by the fragment fields. */
 export const FRAGMENT = 1
 /** Not IP, or IP that does not carry TCP. */
 export const NON_TCP = 2
-/** Headers that end before they should, or contradict themselves. */
+/** Truncated or inconsistent headers. */
 export const MALFORMED = 3
-/** A link type we do not know. */
+/** An unknown link type. */
 export const UNKNOWN_LINK_TYPE = 4
 export type Verdict = typeof TCP | typeof FRAGMENT | typeof NON_TCP | typeof MALFORMED | typeof UNKNOWN_LINK_TYPE
 
@@ -37,13 +37,13 @@ const MOBILITY = 135
 const HIP = 139
 const SHIM6 = 140
 
-/** A sane packet has at most six extension headers (RFC 8200 §4.1); some slack for odd ones. */
+/** A regular packet has at most six extension headers (RFC 8200 §4.1); some slack for irregular ones. */
 const MAX_EXTENSION_HEADERS = 16
 
-/** Packets within packets within packets. */
+/** Limit of nested tunnels. */
 const MAX_TUNNELS = 4
 
-/** True where Next Header names a header that may stand before TCP. */
+/** Indexed by Next Header: whether it is a header that may precede TCP. */
 const isExtension = (next: number): boolean =>
   next === HOP_BY_HOP ||
   next === ROUTING ||
@@ -54,23 +54,23 @@ const isExtension = (next: number): boolean =>
   next === HIP ||
   next === SHIM6
 
-/** Decodes a frame at a time; each call overwrites the results of the one before. Offsets are into the view given. */
+/** Decodes one frame at a time; each call overwrites the results of the previous one. Offsets are those of the view. */
 export class PacketDecoder {
   /** 4 or 6. */
   version = 4
   ipOffset = 0
   /** First byte of the TCP header (verdict TCP). */
   tcpOffset = 0
-  /** One past the packet's last byte that is there: link-layer padding excluded. */
+  /** One past the packet's last captured byte, without link-layer padding. */
   endOffset = 0
-  /** The packet goes on past the captured bytes. */
+  /** Whether the packet is longer than the captured bytes. */
   truncated = false
-  /** Of a FRAGMENT: where its data begins, the data's place in the whole, and whether more follows. */
+  /** Of a FRAGMENT: where its data begins, the data's offset in the packet, and whether more fragments follow. */
   fragmentDataOffset = 0
   fragmentPosition = 0
   moreFragments = false
   fragmentId = 0
-  /** Of a FRAGMENT: false once its data shows that the whole cannot hold TCP. */
+  /** Of a FRAGMENT: false if its data shows that the packet cannot hold TCP. */
   fragmentWanted = true
   /** Of a FRAGMENT: the protocol (IPv4) or the header (IPv6) that the reassembled data begins with. */
   fragmentProtocol = 0
@@ -78,12 +78,12 @@ export class PacketDecoder {
   readonly #tunnelDecoder: TunnelDecoder
   #tunnels = 0
 
-  /** @param tunnels the tunnels whose contents are looked at */
+  /** @param tunnels the tunnels to decode */
   constructor(tunnels: Tunnels) {
     this.#tunnelDecoder = new TunnelDecoder(this.#network, tunnels)
   }
 
-  /** The virtual network that the packet lies in (wire/network-id.ts). int32, 0 for none. */
+  /** The virtual network of the packet (wire/network-id.ts). int32, 0 for none. */
   get network(): number {
     return this.#network.value
   }
@@ -107,8 +107,8 @@ export class PacketDecoder {
   }
 
   /**
-   * Decodes a packet that was put together from fragments, the last of which this decoder has found: it lies in the same
-   * virtual network, and as deep in tunnels.
+   * Decodes a reassembled packet, whose last fragment this decoder has just found: the packet has that fragment's
+   * virtual network and tunnel depth.
    *
    * @returns MALFORMED for a fragment of a fragment, which only a tunnel between the two allows (RFC 8200 §4.5)
    */
@@ -133,7 +133,7 @@ export class PacketDecoder {
     const headerLength = (view.getUint8(ip) & 15) << 2
     const totalLength = view.getUint16(ip + 2)
     if (headerLength < IPV4_HEADER_BYTES) return MALFORMED
-    // Length 0 is segmentation offload or BIG TCP: a packet over 64 KiB that no one has cut yet.
+    // Length 0 means segmentation offload or BIG TCP: a packet over 64 KiB that has not been segmented yet.
     if (totalLength !== 0 && totalLength < headerLength) return MALFORMED
     this.#bound(totalLength === 0 ? wireEnd : ip + totalLength, end)
     const protocol = view.getUint8(ip + 9)
@@ -170,7 +170,7 @@ export class PacketDecoder {
     return next === PROTOCOL_TCP ? this.#tcp(at) : this.#tunnel(view, next, at)
   }
 
-  /** Looks for TCP in a packet within the packet; what does not prove to be one is just not TCP. */
+  /** Looks for TCP in a tunnelled packet; anything that is not a valid packet counts as not TCP. */
   #tunnel(view: DataView, protocol: number, at: number): Verdict {
     if (++this.#tunnels > MAX_TUNNELS) return NON_TCP
     const end = this.endOffset
@@ -193,7 +193,7 @@ export class PacketDecoder {
     return this.fragmentPosition !== 0 || this.moreFragments
   }
 
-  /** @param protocol what the whole packet carries; @param data where the fragment's share of it begins */
+  /** @param protocol protocol of the packet's payload @param data offset of the fragment's data */
   #fragment(view: DataView, protocol: number, data: number): Verdict {
     const tunnels = this.#tunnelDecoder
     const first = this.fragmentPosition === 0

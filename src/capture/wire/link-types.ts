@@ -3,7 +3,7 @@
 export const LINKTYPE_ETHERNET = 1
 export const LINKTYPE_RAW = 101
 
-/** LINKTYPE_ names, those that are read and those that are not. */
+/** LINKTYPE_ names, whether they can be read or not. */
 const NAMES: ReadonlyMap<number, string> = new Map([
   [0, 'NULL'],
   [1, 'ETHERNET'],
@@ -168,5 +168,5 @@ const DLTS: ReadonlyMap<number, number> = new Map([
   [246, 18],
 ])
 
-/** The DLT_ value of a LINKTYPE_ value. On Linux they are the same with few exceptions. */
+/** The DLT_ value of a LINKTYPE_ value: on Linux the same, with few exceptions. */
 export const dltOf = (linkType: number): number => DLTS.get(linkType) ?? linkType

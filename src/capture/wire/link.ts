@@ -1,7 +1,7 @@
 /**
  * Finds the IP header behind the link-layer header of a frame, by its link type. Nothing here throws or allocates.
  *
- * Whether the packet is IPv4 or IPv6 is read from its version field, not from the link layer, so the two cannot disagree.
+ * The IP version is read from the packet's version field and not from the link layer, so the two cannot disagree.
  */
 import { afterEthernet, afterEtherType, afterLlc, afterMpls, afterPpp, CUT_LINK, NOT_IP } from './ether-type.ts'
 import { LINKTYPE_ETHERNET, LINKTYPE_RAW } from './link-types.ts'
@@ -15,7 +15,7 @@ type LinkReader = (view: DataView, start: number, end: number, network: NetworkI
 
 /**
  * @param start first byte of the link-layer header; @param end one past the last captured byte
- * @param linkType a LINKTYPE_ value; @param network entered for each VLAN passed
+ * @param linkType a LINKTYPE_ value; @param network updated with each VLAN
  * @returns offset of the IP header, not yet checked to be one; or UNKNOWN_LINK, NOT_IP, CUT_LINK
  */
 export function findIp(view: DataView, start: number, end: number, linkType: number, network: NetworkId): number {
@@ -28,31 +28,31 @@ export function findIp(view: DataView, start: number, end: number, linkType: num
 /** Whether frames of a link type can be read. */
 export const isReadable = (linkType: number): boolean => READERS.has(linkType)
 
-/** The packet begins after so many bytes. */
+/** The packet begins after a fixed number of bytes. */
 const packetAt =
   (bytes: number): LinkReader =>
   (_view, start, end) =>
     start + bytes > end ? CUT_LINK : start + bytes
 
-/** An Ethernet frame begins after so many bytes. */
+/** An Ethernet frame begins after a fixed number of bytes. */
 const ethernetAt =
   (bytes: number): LinkReader =>
   (view, start, end, network) =>
     afterEthernet(view, start + bytes, end, network)
 
-/** A header of so many bytes, with an EtherType in it. */
+/** A header of fixed length that contains an EtherType. */
 const etherTypeAt =
   (typeAt: number, bytes: number): LinkReader =>
   (view, start, end, network) =>
     start + bytes > end ? CUT_LINK : afterEtherType(view, view.getUint16(start + typeAt), start + bytes, end, network)
 
-/** An LLC header begins after so many bytes. */
+/** An LLC header begins after a fixed number of bytes. */
 const llcAt =
   (bytes: number): LinkReader =>
   (view, start, end, network) =>
     afterLlc(view, start + bytes, end, network)
 
-/** The same link layer after a byte that tells the direction. */
+/** A link layer preceded by one byte for the direction. */
 const afterDirection =
   (reader: LinkReader): LinkReader =>
   (view, start, end, network) =>
@@ -83,7 +83,7 @@ const pppOrHdlc: LinkReader = (view, start, end, network) => {
   return address === 0x0f || address === 0x8f ? ciscoHdlc(view, start, end, network) : afterPpp(view, start, end)
 }
 
-/** Captures of serial lines name PPP and Cisco HDLC by each other's link types; PPP's address byte tells them apart. */
+/** Captures of serial lines confuse the link types of PPP and Cisco HDLC; PPP's address byte distinguishes them. */
 const ciscoHdlc: LinkReader = (view, start, end, network) => {
   if (start + 4 > end) return CUT_LINK
   if (view.getUint8(start) === 0xff) return afterPpp(view, start, end)
@@ -92,7 +92,9 @@ const ciscoHdlc: LinkReader = (view, start, end, network) => {
 
 const MAX_FRAME_RELAY_ADDRESS = 4
 
-/** An address whose last byte has its lowest bit set, then RFC 2427 §3, or an EtherType as Cisco writes it. */
+/**
+ * Frame Relay: an address whose last byte has its lowest bit set, then RFC 2427 §3, or an EtherType as Cisco writes it.
+ */
 const frameRelay: LinkReader = (view, start, end, network) => {
   let at = start
   let last = false
@@ -118,7 +120,7 @@ const frameRelay: LinkReader = (view, start, end, network) => {
   }
 }
 
-/** IEEE 802.5: source routing information follows the addresses where the source says so. */
+/** IEEE 802.5: source routing information follows the addresses if a bit of the source address is set. */
 const tokenRing: LinkReader = (view, start, end, network) => {
   if (start + 15 > end) return CUT_LINK
   const routed = (view.getUint8(start + 8) & 0x80) !== 0
@@ -143,8 +145,8 @@ const pktap: LinkReader = (view, start, end, network) => {
 }
 
 /**
- * A PKTAP record begins with its header's length, a record type and the DLT_ value of the frame that follows, each 32 bits
- * little-endian.
+ * A PKTAP record begins with its header's length, a record type and the DLT_ value of the frame that follows, each 32
+ * bits little-endian.
  *
  * @returns where the frame begins; CUT_LINK
  */
@@ -166,7 +168,7 @@ const nflog: LinkReader = (view, start, end) => {
   const payload = 9
   let at = start + 4
   while (at + 4 <= end) {
-    // Types and lengths are small, so the byte order shows in the type's upper byte.
+    // Types and lengths are small, so the type's upper byte shows the byte order.
     const little = view.getUint8(at + 3) === 0
     if (view.getUint16(at + 2, little) === payload) return at + 4
     const length = view.getUint16(at, little)
@@ -199,7 +201,7 @@ const erf: LinkReader = (view, start, end, network) => {
   }
 }
 
-/** IEEE 802.3br: seven bytes of preamble and a delimiter, which shows a whole frame or a piece of one. */
+/** IEEE 802.3br: seven bytes of preamble and a delimiter, which distinguishes whole frames from fragments. */
 const mPacket: LinkReader = (view, start, end, network) => {
   if (start + 8 > end) return CUT_LINK
   return view.getUint8(start + 7) === 0xd5 ? afterEthernet(view, start + 8, end, network) : NOT_IP

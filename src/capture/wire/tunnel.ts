@@ -1,8 +1,8 @@
 /**
- * Finds the packet within a packet: what overlay networks (VXLAN of Flannel, IP-in-IP of Calico, Geneve of OVN and
- * Cilium), port mirrors (ERSPAN, VXLAN) and mobile networks wrap around the traffic of a pod or a phone.
+ * Finds the packet within a tunnelled packet: of overlay networks (Flannel's VXLAN, Calico's IP-in-IP, OVN's and
+ * Cilium's Geneve), port mirrors (ERSPAN, VXLAN) and mobile networks.
  *
- * UDP tunnels are known by their port alone, so what is found is only a guess until it has proved to be a whole packet.
+ * UDP tunnels are recognised by their port alone, so the caller has to check that the result is a complete packet.
  * Nothing here throws or allocates.
  */
 import type { Tunnels, UdpTunnel } from '../../net/tunnels.ts'
@@ -20,7 +20,7 @@ const GRE = 47
 const ETHERNET_IN_IP = 97
 
 const UDP_HEADER_BYTES = 8
-/** The shortest header that a UDP tunnel begins with, and some of what follows. */
+/** The shortest header of a UDP tunnel, and some bytes after it. */
 const MIN_UDP_PAYLOAD_BYTES = 8
 
 /** EtherTypes that only tunnels carry. */
@@ -51,7 +51,7 @@ const KINDS: Readonly<Record<UdpTunnel, number>> = {
 }
 const PORTS = 65536
 
-/** Finds inner packets, for the tunnels it is made for. One for each decoder. */
+/** Finds inner packets of the configured tunnels. One instance per decoder. */
 export class TunnelDecoder {
   readonly #network: NetworkId
   readonly #ipip: boolean
@@ -59,10 +59,10 @@ export class TunnelDecoder {
   readonly #erspan: boolean
   readonly #etherip: boolean
   readonly #udp: boolean
-  /** A kind for each UDP port. */
+  /** The kind of tunnel by UDP port. */
   readonly #kinds = new Uint8Array(PORTS)
 
-  /** @param network entered for each overlay network that a packet lies in */
+  /** @param network updated with each overlay network of a packet */
   constructor(network: NetworkId, { ip, udp }: Tunnels) {
     this.#network = network
     this.#ipip = ip.has('ipip')
@@ -73,7 +73,7 @@ export class TunnelDecoder {
     for (const [port, tunnel] of udp) this.#kinds[port] = KINDS[tunnel]
   }
 
-  /** Whether packets of this protocol can hold a tunnel's. */
+  /** Whether packets of this protocol may be tunnels. */
   mayCarry(protocol: number): boolean {
     switch (protocol) {
       case UDP:
@@ -88,13 +88,13 @@ export class TunnelDecoder {
     }
   }
 
-  /** Whether the packet whose data begins at `at` can, of a protocol that may. @param end one past the last byte present */
+  /** Whether a packet of such a protocol may be one, by its data at `at`. @param end one past the last captured byte */
   carries(view: DataView, protocol: number, at: number, end: number): boolean {
     return protocol !== UDP || at + UDP_HEADER_BYTES > end || this.#udpKind(view, at) !== 0
   }
 
   /**
-   * @param protocol what the outer packet carries; @param at its first byte; @param end one past its last
+   * @param protocol of the outer packet's payload, from @param at to @param end (exclusive)
    * @returns offset of the inner IP header, not yet checked to be one; or NO_TUNNEL
    */
   findInner(view: DataView, protocol: number, at: number, end: number): number {
@@ -145,7 +145,7 @@ export class TunnelDecoder {
   /**
    * RFC 2784 and RFC 2890; version 1 is PPTP's, with PPP inside and a call number for a key (RFC 2637 §4.1).
    *
-   * @param plain whether GRE itself is wanted, and not ERSPAN alone
+   * @param plain whether GRE is decoded, and not only ERSPAN
    */
   #afterGre(view: DataView, at: number, end: number, plain: boolean): number {
     if (at + 4 > end) return NO_TUNNEL
@@ -166,8 +166,8 @@ export class TunnelDecoder {
   }
 
   /**
-   * A mirrored Ethernet frame (draft-foschiano-erspan-03 §4). Type I comes without a GRE sequence number and has no header
-   * of its own; the headers of the others hold the VLAN that the mirror has taken off the frame.
+   * A mirrored Ethernet frame (draft-foschiano-erspan-03 §4). Type I has neither a GRE sequence number nor a header;
+   * the headers of the others contain the VLAN that the mirror has removed from the frame.
    */
   #afterErspan(view: DataView, type: number, greFlags: number, at: number, end: number): number {
     if (!this.#erspan) return NO_TUNNEL
@@ -179,7 +179,7 @@ export class TunnelDecoder {
     return this.#ethernet(view, at + 12 + subheader, end)
   }
 
-  /** draft-ietf-nvo3-vxlan-gpe-13 §3: as VXLAN, with the type of what is inside where the P flag says so. */
+  /** draft-ietf-nvo3-vxlan-gpe-13 §3: as VXLAN; with the P flag, a field has the type of the payload. */
   #afterVxlanGpe(view: DataView, at: number, end: number): number {
     this.#network.enter(OVERLAY, view.getUint32(at + 4) >>> 8)
     const next = (view.getUint8(at) & 4) === 0 ? 3 : view.getUint8(at + 3)
@@ -227,7 +227,7 @@ function afterGtp(view: DataView, at: number, end: number): number {
   const flags = view.getUint8(at)
   if (flags >> 4 !== 3 || view.getUint8(at + 1) !== 255) return NO_TUNNEL
   if ((flags & 7) === 0) return at + 8
-  // Sequence number, N-PDU number and the type of the first extension header stand together or not at all.
+  // Sequence number, N-PDU number and the type of the first extension header are either all present or all absent.
   let inner = at + 12
   while (inner < end && view.getUint8(inner - 1) !== 0) {
     const length = view.getUint8(inner) << 2

@@ -19,17 +19,17 @@ test('flow shedder: keeps everything without pressure', () => {
 
 test('flow shedder: pressure costs an eighth, once per batch however often it is felt', () => {
   const shedder = new FlowShedder()
-  for (let frame = 0; frame < 1000; frame++) shedder.press()
+  for (let frame = 0; frame < 1000; frame++) shedder.shedMore()
   assert.equal(kept(shedder), 0x10000 * (7 / 8))
   shedder.endBatch()
-  shedder.press()
+  shedder.shedMore()
   assert.equal(kept(shedder), 0x10000 * (7 / 8) ** 2)
 })
 
 test('flow shedder: something is always kept, and all of it again after a while', () => {
   const shedder = new FlowShedder()
   for (let batch = 0; batch < 1000; batch++) {
-    shedder.press()
+    shedder.shedMore()
     shedder.endBatch()
   }
   assert.equal(kept(shedder), 0x10000 / 64)
@@ -42,10 +42,10 @@ test('flow shedder: who is kept under more pressure is kept under less', () => {
     fc.property(fc.array(fc.integer()), fc.integer({ min: 1, max: 40 }), (hashes, batches) => {
       const [less, more] = [new FlowShedder(), new FlowShedder()]
       for (let batch = 0; batch < batches; batch++) {
-        more.press()
+        more.shedMore()
         more.endBatch()
         if (batch % 2 === 0) {
-          less.press()
+          less.shedMore()
           less.endBatch()
         }
       }

@@ -1,8 +1,8 @@
 /**
- * The way into one assembler's ring: encodes FRAME and control records as ring/layout.ts describes them.
+ * Writes FRAME and control records (ring/layout.ts) to one assembler's ring.
  *
- * Thread: the capture worker's. Control records are never lost: while the ring is full they wait here, and until they
- * are in, no frame passes them.
+ * Thread: the capture worker's. Control records are never lost: while the ring is full they wait here, and no frame is
+ * written before them.
  */
 
 import { FULL, type RingProducer } from '../../ring/byte-ring.ts'
@@ -31,12 +31,12 @@ interface ControlRecord {
   payload: Uint8Array
 }
 
-export class FrameLane {
+export class FrameRingWriter {
   readonly ring: RingProducer
   readonly #stamp: FrameStamp
   readonly #halves: Uint16Array
   readonly #waiting: ControlRecord[] = []
-  /** Claim of the frame at hand, between `claim` and `fill`. */
+  /** Offset of the claimed record, between `claim` and `fill`. */
   #at = 0
 
   constructor(ring: RingProducer, stamp: FrameStamp) {
@@ -45,34 +45,36 @@ export class FrameLane {
     this.#halves = new Uint16Array(ring.bytes.buffer, ring.bytes.byteOffset, ring.bytes.byteLength >> 1)
   }
 
-  /** True while nothing stands between a frame and the ring but room. */
-  get open(): boolean {
-    return this.#waiting.length === 0 || this.settle()
+  /** True when no control record waits, so that a frame may be written. */
+  get #ready(): boolean {
+    return this.#waiting.length === 0 || this.writeWaiting()
   }
 
   /**
-   * Room for a frame of `length` bytes that begins at `start` of its source.
+   * Claims room for a frame of `length` bytes that begins at offset `start` of its source.
    *
-   * @returns false when the ring has none now; asking again is free
+   * @returns false when the ring has no room now; the call may be repeated
    */
   claim(start: number, length: number): boolean {
-    if (!this.open) return false
+    if (!this.#ready) return false
     this.#at = this.ring.tryClaim(FRAME_FIELDS_BYTES + (start & 7) + length)
     return this.#at !== FULL
   }
 
-  /** Whether frames of `bytes` altogether would fit, with the padding that one of them may need at the wrap. */
+  /** Whether frames of `bytes` in total would fit, including the padding that one of them may need at the wrap. */
   hasRoom(bytes: number): boolean {
     const { capacity, used } = this.ring
     return capacity - used >= Math.min(2 * bytes, capacity)
   }
 
-  /** Fills and commits the claim with the packet that the decoder has found in `source`, from `start` on. */
+  /**
+   * Writes the packet that the decoder has found in `source`, from `start` on, into the claimed record and commits it.
+   */
   fill(source: FrameBytes, start: number, decoder: PacketDecoder, hash: number, interfaceId: number): void {
     const ring = this.ring
     const end = decoder.endOffset
     const at = this.#at
-    // From an offset of the source to one of the record. Records begin at a multiple of 8, so the two stay congruent.
+    // Maps offsets of the source to offsets of the record. Records begin at multiples of 8, so both stay congruent.
     const shift = FRAME_FIELDS_BYTES - (start & ~7)
     ring.words[(at + TAG_AT) >> 2] = FRAME
     ring.doubles[(at + MICROS_AT) >> 3] = this.#stamp.micros
@@ -86,27 +88,27 @@ export class FrameLane {
     ring.commit()
   }
 
-  /** Puts a control record behind everything before it, now or as soon as there is room. */
+  /** Writes a control record, now or as soon as there is room, in order with frames and other control records. */
   control(tag: number, interfaceId: number, payload: Uint8Array): void {
     const record = { tag, micros: this.#stamp.micros, interfaceId, payload }
-    if (!this.open || !this.#put(record)) this.#waiting.push(record)
+    if (!this.#ready || !this.#write(record)) this.#waiting.push(record)
   }
 
-  /** As `control`, for a record that may be lost: @returns false when there was no room. */
-  offer(tag: number): boolean {
-    return this.open && this.#put({ tag, micros: this.#stamp.micros, interfaceId: 0, payload: NOTHING })
+  /** Writes a control record that may be lost. @returns false when there was no room */
+  tryControl(tag: number): boolean {
+    return this.#ready && this.#write({ tag, micros: this.#stamp.micros, interfaceId: 0, payload: NOTHING })
   }
 
-  /** Moves waiting control records into the ring. @returns true when none is left */
-  settle(): boolean {
+  /** Writes waiting control records. @returns true when none is left */
+  writeWaiting(): boolean {
     const waiting = this.#waiting
     let count = 0
-    while (count < waiting.length && this.#put(waiting[count])) count++
+    while (count < waiting.length && this.#write(waiting[count])) count++
     waiting.splice(0, count)
     return waiting.length === 0
   }
 
-  #put(record: ControlRecord): boolean {
+  #write(record: ControlRecord): boolean {
     const ring = this.ring
     const at = ring.tryClaim(TEXT_AT + record.payload.length)
     if (at === FULL) return false
