@@ -1,5 +1,5 @@
 /**
- * Undoes `Content-Encoding` (RFC 9110 §8.4). Limits keep the cost of a decompression bomb low.
+ * Undoes `Content-Encoding` (RFC 9110 §8.4), and codings of `Transfer-Encoding` beside `chunked` (RFC 9112 §7.2). Limits keep the cost of a decompression bomb low.
  *
  * A body is decoded through its whole chain of codings, or it stays as sent and the pair is flagged.
  */
@@ -55,17 +55,24 @@ const DECODERS: ReadonlyMap<string, Decoder> = new Map<string, Decoder>([
   ...(zstd === undefined ? [] : [['zstd', zstd] as const]),
 ])
 
-/** Codings of all `Content-Encoding` lines in the order in which they were applied, without `identity`. */
-function codingsOf(message: Message): string[] {
+/** Codings of all lines with this name, in lower case, in the order in which they were applied, without `identity`. */
+function codingsIn(message: Message, field: string): string[] {
   const codings: string[] = []
   for (const [name, value] of message.headers) {
-    if (name.length !== 16 || name.toLowerCase() !== 'content-encoding') continue
+    if (name.length !== field.length || name.toLowerCase() !== field) continue
     for (const part of value.split(',')) {
       const coding = part.trim().toLowerCase()
       if (coding !== '' && coding !== 'identity') codings.push(coding)
     }
   }
   return codings
+}
+
+/** Codings of the body after de-chunking, in the order in which they were applied. */
+function codingsOf(message: Message): string[] {
+  const transfer = codingsIn(message, 'transfer-encoding')
+  if (transfer.at(-1) === 'chunked') transfer.pop()
+  return [...codingsIn(message, 'content-encoding'), ...transfer]
 }
 
 /** @returns the decoded body; undefined if it must stay as sent */

@@ -39,6 +39,8 @@ const HTTP_VERSION = key('httpVersion')
 const HEADERS = key('headers')
 const HEADER = token('[', [0x92])
 const CONTENT_ENCODING = Buffer.from('content-encoding')
+const TRANSFER_ENCODING = Buffer.from('transfer-encoding')
+const CHUNKED = Buffer.from('chunked')
 const BODY = key('body')
 /** `bodyEncoding` depends on the body and is written with it. */
 const BODY_SIZE = token(',"bodySize":', name('bodyEncoding'), name('bin'), name('bodySize'))
@@ -71,7 +73,7 @@ export class JsonWriter {
   readonly #copier = new JsonCopier()
   readonly #leaveEncoded: boolean
 
-  /** @param leaveEncoded  also return undefined for a message with a Content-Encoding, so that the caller can undo it */
+  /** @param leaveEncoded  also return undefined for a message with a coding beside `chunked`, so that the caller can undo it */
   constructor(leaveEncoded: boolean) {
     this.#leaveEncoded = leaveEncoded
   }
@@ -191,7 +193,7 @@ export class JsonWriter {
     )
   }
 
-  /** An array of names and values. @param leaveEncoded  return false at a Content-Encoding */
+  /** An array of names and values. @param leaveEncoded  return false at a coding beside `chunked` */
   #fields(leaveEncoded: boolean): boolean {
     const to = this.#copier
     const count = to.arrayHeader()
@@ -200,7 +202,9 @@ export class JsonWriter {
     for (let i = 0; i < count; i++) {
       if (i > 0) to.put(COMMA)
       if (!to.token(HEADER) || (leaveEncoded && to.isNext(CONTENT_ENCODING))) return false
-      if (!(to.text() && to.put(COMMA) && to.text() && to.put(CLOSE_BRACKET))) return false
+      const isTransfer = leaveEncoded && to.isNext(TRANSFER_ENCODING)
+      if (!to.text() || (isTransfer && !to.isNext(CHUNKED))) return false
+      if (!(to.put(COMMA) && to.text() && to.put(CLOSE_BRACKET))) return false
     }
     return to.put(CLOSE_BRACKET)
   }

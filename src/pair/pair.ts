@@ -60,13 +60,13 @@ export interface Message {
   /** `1.1` or `1.0`. */
   httpVersion: string
   headers: Header[]
-  /** After de-chunking; after undoing `Content-Encoding` where `decoded` is true. */
+  /** After de-chunking; after undoing its codings where `decoded` is true. */
   body: Uint8Array
   /** How `body` is encoded: `bin` in MessagePack, `utf8` or `base64` in JSON. */
   bodyEncoding: 'bin'
-  /** Bytes of the body after de-chunking, still in its Content-Encoding: not `body.length` if `decoded` is true. */
+  /** Bytes of the body after de-chunking, still in its codings: not `body.length` if `decoded` is true. */
   bodySize: number
-  /** Whether `Content-Encoding` has been undone. */
+  /** Whether `Content-Encoding`, and codings of `Transfer-Encoding` beside `chunked`, have been undone. */
   decoded: boolean
   /** Bytes of start line, headers, framing and body as seen on the wire. */
   wireSize: number

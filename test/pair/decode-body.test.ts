@@ -91,6 +91,23 @@ test('decodeBodies: ignores the case of header names and codings', () => {
   assert.equal(pair.request.decoded, true)
 })
 
+test('decodeBodies: undoes codings of Transfer-Encoding beside the last chunked, after those of Content-Encoding', () => {
+  const gzip = zlib.gzipSync(TEXT)
+  const brotliInGzip = zlib.gzipSync(zlib.brotliCompressSync(TEXT))
+  const sent = (body: Uint8Array, ...headers: Header[]): Pair =>
+    samplePair({ response: { headers, body, bodySize: body.length } })
+  assertDecoded(sent(gzip, ['Transfer-Encoding', 'gzip, chunked']), TEXT)
+  assertDecoded(sent(gzip, ['transfer-encoding', 'GZIP'], ['Transfer-Encoding', 'Chunked']), TEXT)
+  assertDecoded(sent(gzip, ['Transfer-Encoding', 'gzip']), TEXT)
+  assertDecoded(sent(brotliInGzip, ['Transfer-Encoding', 'gzip, chunked'], ['Content-Encoding', 'br']), TEXT)
+  assertAsSent(sent(TEXT, ['Transfer-Encoding', 'xyz, chunked']))
+  assertAsSent(sent(TEXT, ['Transfer-Encoding', 'chunked, gzip']))
+  const plain = sent(TEXT, ['Transfer-Encoding', 'chunked'])
+  decodeBodies(plain)
+  assert.equal(plain.response.decoded, false)
+  assert.deepEqual(plain.flags, [])
+})
+
 test('decodeBodies: reads several gzip members as one body', () => {
   const parts = [TEXT.subarray(0, 10), TEXT.subarray(10)]
   assertDecoded(encodedPair(Buffer.concat(parts.map((part) => zlib.gzipSync(part))), 'gzip'), TEXT)

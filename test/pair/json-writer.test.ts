@@ -68,23 +68,25 @@ test('JsonWriter: writes the given text around the object', () => {
 })
 
 test('JsonWriter: returns undefined for encoded messages, header names in any case', () => {
-  const encoded = (part: 'request' | 'response', name: string): Uint8Array =>
+  const encoded = (part: 'request' | 'response', name: string, value = 'gzip'): Uint8Array =>
     packPair(
       samplePair({
         [part]: {
           headers: [
             ['Host', 'x'],
-            [name, 'gzip'],
+            [name, value],
           ] as Header[],
         },
       }),
     )
-  for (const name of ['Content-Encoding', 'content-encoding', 'CONTENT-ENCODING']) {
+  for (const name of ['Content-Encoding', 'content-encoding', 'CONTENT-ENCODING', 'Transfer-Encoding']) {
     for (const part of ['request', 'response'] as const) {
       assert.equal(written(encoded(part, name), leaving), undefined)
       assert.notEqual(written(encoded(part, name)), undefined)
     }
   }
+  assert.equal(written(encoded('response', 'Transfer-Encoding', 'gzip, chunked'), leaving), undefined)
+  assert.notEqual(written(encoded('response', 'Transfer-Encoding', 'Chunked'), leaving), undefined)
   assert.notEqual(written(encoded('request', 'Content-Encodinh'), leaving), undefined)
   assert.notEqual(written(packPair(samplePair()), leaving), undefined)
 })
