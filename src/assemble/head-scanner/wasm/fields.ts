@@ -31,7 +31,7 @@ const IDENTITY: u64 = 0x797469746e656469
 const MAX_SAFE: f64 = 9007199254740991
 
 /** @param end address after the last field; @param lengths bit n set: list names of n bytes for the filter */
-export function interpretFields(end: usize, lengths: u32): void {
+export function interpretFields(end: usize, lengths: u32, isResponse: bool): void {
   let length: f64 = LENGTH_ABSENT
   let coding = CODING_NONE
   let listed: usize = RULE_FIELDS_AT
@@ -47,7 +47,9 @@ export function interpretFields(end: usize, lengths: u32): void {
         length = contentLength(load<usize>(field, 8), load<usize>(field, 12), length)
       }
     } else if (bytes === 17 && isTransferEncoding(name)) {
-      coding = transferCoding(load<usize>(field, 8), load<usize>(field, 12), coding)
+      // A blank in front of the colon hides the field from most clients. Servers disagree (RFC 9112 §5.1).
+      if (load<u8>(name, 17) === COLON) coding = transferCoding(load<usize>(field, 8), load<usize>(field, 12), coding)
+      else if (!isResponse) coding = CODING_OTHER
     }
   }
   store<usize>(RESULTS_AT + RULE_FIELD_COUNT, (listed - RULE_FIELDS_AT) / 4)
@@ -65,10 +67,8 @@ function isContentLength(name: usize): bool {
   return (load<u64>(name) | LOWER) === CONTENT_ && (load<u64>(name + 6) | LOWER) === T_LENGTH
 }
 
-/** A blank in front of the colon hides the field from most recipients. */
 function isTransferEncoding(name: usize): bool {
   return (
-    load<u8>(name + 17) === COLON &&
     (load<u64>(name) | LOWER) === TRANSFER &&
     (load<u64>(name + 8) | LOWER) === _ENCODIN &&
     (load<u64>(name + 9) | LOWER) === ENCODING

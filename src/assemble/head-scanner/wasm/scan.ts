@@ -41,7 +41,7 @@ export function scan(at: usize, end: usize, isResponse: bool, lengths: u32): i32
   if (!(isResponse ? statusLine(at, lineEnd) : requestLine(at, lineEnd))) return HEAD_INVALID
   store<usize>(RESULTS_AT + START_LINE_END, stop + 1)
   if (next === BARE_CR) return HEAD_INVALID
-  const result = fieldLines(next, end, lengths)
+  const result = fieldLines(next, end, lengths, isResponse)
   store<usize>(RESULTS_AT + FIELD_COUNT, (fieldsEnd - FIELDS_AT) / FIELD_BYTES)
   return result
 }
@@ -56,7 +56,7 @@ function nextLine(stop: usize, end: usize): usize {
   return load<u8>(stop + 1) === LF ? stop + 2 : BARE_CR
 }
 
-function fieldLines(at: usize, end: usize, lengths: u32): i32 {
+function fieldLines(at: usize, end: usize, lengths: u32, isResponse: bool): i32 {
   let line = at
   while (true) {
     const first = load<u8>(line)
@@ -68,7 +68,7 @@ function fieldLines(at: usize, end: usize, lengths: u32): i32 {
     if (next === BARE_CR) return HEAD_INVALID
     if (stop === line) {
       store<usize>(RESULTS_AT + END, next)
-      interpretFields(fieldsEnd, lengths)
+      interpretFields(fieldsEnd, lengths, isResponse)
       return HEAD_COMPLETE
     }
     if (fieldsEnd === RULE_FIELDS_AT) return HEAD_OVERSIZE
