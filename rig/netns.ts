@@ -1,4 +1,4 @@
-/** Network namespaces and veth pairs for a test, which deletes them. Needs root and iproute2. */
+/** Network namespaces and veth pairs for tests. Needs root and iproute2. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { statSync } from 'node:fs'
 import { killAtExit } from './process-tree.ts'
@@ -19,7 +19,10 @@ export class Namespace {
     this.name = name
   }
 
-  /** A new namespace with `lo` up. The caller deletes it: `t.after(() => ns.delete())`; at the latest it goes with this process. */
+  /**
+   * Creates a namespace with `lo` up. The caller deletes it (`t.after(() => ns.delete())`); it is deleted at the exit
+   * of this process at the latest.
+   */
   static create(prefix = 'itl'): Namespace {
     made += 1
     const namespace = new Namespace(`${prefix}-${process.pid}-${made}`)
@@ -30,8 +33,8 @@ export class Namespace {
   }
 
   /**
-   * Two namespaces joined by a veth pair named `eth0` on both sides, 10.77.0.1 and 10.77.0.2 (and fd77::1, fd77::2).
-   * Offloads are the kernel's defaults: segments up to 64 KB cross the pair whole.
+   * Creates two namespaces connected by a veth pair named `eth0` on both sides, 10.77.0.1 and 10.77.0.2 (and fd77::1,
+   * fd77::2). Offloads are the kernel's defaults, so segments of up to 64 KB pass unsplit.
    */
   static pair(prefix = 'itl'): [Namespace, Namespace] {
     const [left, right] = [Namespace.create(prefix), Namespace.create(prefix)]
@@ -39,7 +42,11 @@ export class Namespace {
     return [left, right]
   }
 
-  /** Makes that veth pair, anew after one end was deleted. @param index of the left end; undefined: the next one */
+  /**
+   * Creates that veth pair, possibly again after it was deleted.
+   *
+   * @param index of the left end; undefined: the next one
+   */
   static join(left: Namespace, right: Namespace, index?: number): void {
     const wanted = index === undefined ? [] : ['index', String(index)]
     left.ip('link', 'add', 'eth0', ...wanted, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', right.name)
@@ -52,12 +59,12 @@ export class Namespace {
     return `/run/netns/${this.name}`
   }
 
-  /** Identifies the namespace to the kernel. */
+  /** The inode that identifies the namespace. */
   get inode(): number {
     return statSync(this.path).ino
   }
 
-  /** Gives a device 10.77.0.`host`/24 and fd77::`host`/64, and sets it up. */
+  /** Assigns 10.77.0.`host`/24 and fd77::`host`/64 to a device and brings it up. */
   configure(device: string, host: number): void {
     this.ip('addr', 'add', `10.77.0.${host}/24`, 'dev', device)
     this.ip('-6', 'addr', 'add', `fd77::${host}/64`, 'dev', device, 'nodad')
@@ -69,12 +76,12 @@ export class Namespace {
     return run('ip', '-n', this.name, ...args)
   }
 
-  /** Runs a program inside, to its end. @returns its standard output */
+  /** Runs a program in the namespace to its end. @returns its standard output */
   exec(program: string, ...args: string[]): string {
     return run('ip', 'netns', 'exec', this.name, program, ...args)
   }
 
-  /** Starts a program inside. The caller kills it; at the latest it ends with this process. */
+  /** Starts a program in the namespace. The caller kills it; it is killed at the exit of this process at the latest. */
   spawn(program: string, ...args: string[]): ChildProcess {
     return killAtExit(spawn('ip', ['netns', 'exec', this.name, program, ...args], { stdio: ['pipe', 'pipe', 'pipe'] }))
   }

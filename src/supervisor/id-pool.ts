@@ -1,4 +1,6 @@
-/** Hands out small numbers, and reuses each as late as possible, because late messages and frames may still refer to it. */
+/**
+ * Hands out small numbers, and reuses each as late as possible, because late messages and frames may still refer to it.
+ */
 export class IdPool {
   readonly #quarantine: number
   readonly #released: number[] = []
@@ -13,7 +15,7 @@ export class IdPool {
     this.#quarantine = quarantine
   }
 
-  /** A number that nobody holds. Numbers stay below `first` + the most ever held at once + `quarantine`. */
+  /** Returns a free number. Numbers stay below `first` + the most ever held at once + `quarantine`. */
   acquire(): number {
     if (this.#released.length > this.#quarantine) return this.#released.shift() as number
     return this.#next++

@@ -4,8 +4,8 @@
  *
  *     capture worker × slot ──frame rings──▶ assembler × N ──pair rings──▶ shipper
  *
- * Draining needs no protocol of its own: a capture worker that ends closes its rings, an assembler whose rings are closed
- * and empty closes its own, and the shipper flushes when all of those are empty.
+ * Draining needs no protocol of its own: a capture worker that ends closes its rings, an assembler whose rings are
+ * closed and empty closes its own, and the shipper flushes when all of those are empty.
  */
 
 import { checkHeadScanner } from '../assemble/head-scanner/head-scanner.ts'
@@ -233,7 +233,7 @@ class Pipeline implements TargetPipeline {
   /** Starts capturing: everything behind the capture workers is ready. */
   async #capture(input: OpenInput): Promise<void> {
     if (this.#stopping) return
-    // Bound sockets hold frames by now, which a drain still reads.
+    // Bound sockets already hold frames, which a drain still reads.
     if (this.#draining && !(input.kind === 'sockets' && input.opened.length > 0)) return
     if (input.kind === 'sockets') {
       await this.#captureTargets(input)
@@ -249,7 +249,7 @@ class Pipeline implements TargetPipeline {
 
   async #captureTargets({ sockets, opened, ownNetns }: SocketInput): Promise<void> {
     const { TargetSet } = await import('./target-set.ts')
-    const { giveBackMemory } = await import('../sys/give-back.ts')
+    const { releaseStartMemory } = await import('../sys/release-memory.ts')
     const targets = new TargetSet({
       sockets,
       slots: this.#captures,
@@ -261,7 +261,7 @@ class Pipeline implements TargetPipeline {
     this.#runLedger.addSource(targets)
     await targets.adopt(opened)
     this.#capturing.resolve(targets)
-    setTimeout(giveBackMemory, STARTED_MS).unref()
+    setTimeout(releaseStartMemory, STARTED_MS).unref()
   }
 
   #postToAssemblers(message: ToAssembler): void {

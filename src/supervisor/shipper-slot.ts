@@ -4,7 +4,7 @@ import { countShipperLosses } from '../ledger/crash-losses.ts'
 import { countLeftPairs } from '../ship/left-pairs.ts'
 import { ShipStatus } from '../ship/status.ts'
 import type { ShipWorkerData } from '../ship/worker-data.ts'
-import { discardPages } from '../sys/give-back.ts'
+import { discardPages } from '../sys/release-memory.ts'
 import { Control } from '../thread/control.ts'
 import type { FromWorker } from '../thread/messages.ts'
 import type { PipelineOptions } from './options.ts'
@@ -62,7 +62,7 @@ export class ShipperSlot {
       ownBell,
       launch: () => this.#launch({ ...workerData, left: [...this.#held.values()] }),
       isRestartable: !waits,
-      // Writing to a pipe may take as long as its reader likes.
+      // A write to a pipe may block for as long as its reader does not read.
       mayHang: !waits && plan.sink.kind !== 'stream',
       onCrash: () => countShipperLosses(counters, countLeftPairs(this.#held.values())),
       log,

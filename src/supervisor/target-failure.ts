@@ -12,7 +12,7 @@ const DENIED_CODES = ['EACCES', 'EPERM']
 /** What it means that opening a target threw `error`. */
 export const targetFailure = (error: unknown): TargetFailure => ({ ...failureOf(error), reason: reasonOf(error) })
 
-/** The failure of a target that nobody wants any more. */
+/** The failure of a target that was removed before it was captured. */
 export const targetEnded = (message: string): TargetFailure => ({
   message,
   exitCode: EXIT_RUNTIME,

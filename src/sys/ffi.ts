@@ -1,9 +1,9 @@
 /**
- * The only way to C in this project. koffi is loaded on first use and per thread: what never captures live (`read`,
- * `tail`, `config`) never pays for it.
+ * The only access to C in this project. koffi is loaded on first use and per thread, so that commands without live
+ * capture (`read`, `tail`, `config`) do not load it.
  *
- * Rules of the seam: synchronous calls only, no callbacks out of C, no library that starts threads of its own; pointers
- * are bigints; every platform koffi is built for is little-endian. A wrong pointer ends the process, not the worker.
+ * Rules: synchronous calls only, no callbacks from C, no library that starts threads of its own; pointers are bigints.
+ * Every platform that koffi is built for is little-endian. A wrong pointer crashes the process, not only the worker.
  */
 import { createRequire } from 'node:module'
 
@@ -23,8 +23,10 @@ export function ffi(): Koffi {
   return koffi
 }
 
-/** An ArrayBuffer over `byteLength` bytes of foreign memory. It does not own them: never touch it after munmap or free. */
+/**
+ * An ArrayBuffer over `byteLength` bytes of foreign memory, which it does not own: do not use it after munmap or free.
+ */
 export const viewMemory = (address: bigint, byteLength: number): ArrayBuffer => ffi().view(address, byteLength)
 
-/** Where a buffer's bytes lie. Valid while the buffer is referenced: an external backing store does not move. */
+/** The address of a buffer's bytes. Valid while the buffer is referenced: an external backing store does not move. */
 export const addressOf = (buffer: Buffer): bigint => ffi().address(buffer)

@@ -1,6 +1,6 @@
 /**
- * Network interfaces of the calling thread's network namespace, or of a socket's, by netdevice(7). Not from
- * /sys/class/net: a mounted sysfs keeps showing the namespace it was mounted in.
+ * Network interfaces of the calling thread's network namespace, or of a socket's, through netdevice(7). A mounted sysfs
+ * cannot be used, because it keeps showing the namespace in which it was mounted.
  */
 import { readFileSync } from 'node:fs'
 import { close, ioctl, socket } from './libc.ts'
@@ -15,19 +15,19 @@ const IFF_LOOPBACK = 0x8
 const IFREQ_BYTES = 40
 const IFNAMSIZ = 16
 
-/** What there is to know of an interface before capturing on it. */
+/** A network interface. */
 export interface NetworkInterface {
   readonly name: string
-  /** Changes when the interface is deleted and made again. */
+  /** Changes when the interface is deleted and created again. */
   readonly index: number
-  /** ARPHRD_ value: what its frames begin with. */
+  /** ARPHRD_ value, which determines the header of its frames. */
   readonly hardwareType: number
   readonly up: boolean
   readonly loopback: boolean
 }
 
 /**
- * Looks an interface up in the namespace of a socket, whatever thread asks.
+ * Looks up an interface in the network namespace of a socket, from any thread.
  *
  * @param fd any socket
  * @returns null when there is none of this name
@@ -62,7 +62,7 @@ export function interfaceNames(): string[] {
   return table.map((line) => line.slice(0, line.lastIndexOf(':')).trim()).filter((name) => name !== '')
 }
 
-/** All interfaces of the calling thread's namespace. One that vanishes meanwhile is left out. */
+/** All interfaces of the calling thread's namespace, except those that are deleted meanwhile. */
 export function listInterfaces(): NetworkInterface[] {
   const fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)
   try {

@@ -1,6 +1,7 @@
 /**
- * The libc calls live capture needs, bound from the process itself (`load(null)`), so glibc and musl are the same to us.
- * Every function throws SystemError on failure. All are synchronous on the calling thread, which `setns` relies on.
+ * The C library's functions that live capture needs, bound from the process itself (`load(null)`), so that glibc and
+ * musl both work. Every function throws SystemError on failure. All run synchronously on the calling thread, as `setns`
+ * requires.
  */
 import { constants } from 'node:os'
 import { ffi } from './ffi.ts'
@@ -42,7 +43,8 @@ function libc(): Libc {
     mmap: lib.func('mmap', 'void *', ['void *', 'size_t', 'int', 'int', 'int', 'long']),
     munmap: lib.func('munmap', 'int', ['void *', 'size_t']),
     poll: lib.func('poll', 'int', ['void *', 'ulong', 'int']),
-    // Variadic in C. The kernel interfaces we use take one pointer, which every 64-bit ABI of Linux passes the same way.
+    // Variadic in C. The requests used here have one pointer argument, which every 64-bit ABI of Linux passes the same
+    // way.
     ioctl: lib.func('ioctl', 'int', ['int', 'ulong', 'void *']),
     close: lib.func('close', 'int', ['int']),
     setns: lib.func('setns', 'int', ['int', 'int']),
@@ -83,13 +85,13 @@ export function setsockoptInt(fd: number, level: number, option: number, value: 
 const length = new Uint32Array(1)
 const lengthBytes = new Uint8Array(length.buffer)
 
-/** getsockname(2) into `address`, whose length bounds the answer. */
+/** getsockname(2) into `address`, whose length bounds the result. */
 export function getsockname(fd: number, address: Uint8Array): void {
   length[0] = address.byteLength
   checked('getsockname', libc().getsockname(fd, address, lengthBytes))
 }
 
-/** getsockopt(2) into `value`, whose length bounds the answer. */
+/** getsockopt(2) into `value`, whose length bounds the result. */
 export function getsockopt(fd: number, level: number, option: number, value: Uint8Array, what: string): void {
   length[0] = value.byteLength
   checked(`getsockopt ${what}`, libc().getsockopt(fd, level, option, value, lengthBytes))
@@ -102,7 +104,7 @@ export function mapShared(fd: number, byteLength: number): bigint {
   return address
 }
 
-/** munmap(2). Every view of the memory is dead afterwards, in every thread. */
+/** munmap(2). No view of the memory may be used afterwards, in any thread. */
 export function unmap(address: bigint, byteLength: number): void {
   checked('munmap', libc().munmap(address, byteLength))
 }
@@ -111,7 +113,7 @@ export function unmap(address: bigint, byteLength: number): void {
  * poll(2). A signal that interrupts it counts as a timeout.
  *
  * @param fds `struct pollfd[count]`, 8 bytes each: fd i32, events i16, revents i16
- * @returns how many descriptors have events
+ * @returns the number of descriptors with events
  */
 export function poll(fds: Uint8Array, count: number, timeoutMs: number): number {
   const ready = libc().poll(fds, count, timeoutMs)
@@ -121,7 +123,7 @@ export function poll(fds: Uint8Array, count: number, timeoutMs: number): number 
   throw error
 }
 
-/** ioctl(2) with a structure that is read, written or both. */
+/** ioctl(2) with a structure that the kernel reads or writes. */
 export function ioctl(fd: number, request: number, argument: Uint8Array, what: string): void {
   checked(`ioctl ${what}`, libc().ioctl(fd, request, argument))
 }
@@ -136,7 +138,7 @@ export function setns(fd: number, type: number): void {
   checked('setns', libc().setns(fd, type))
 }
 
-/** Linux's numbers of system calls without a portable function in C libraries, by architecture as Node.js names it. */
+/** Linux's numbers of system calls without a portable C function, by Node.js's name of the architecture. */
 const SYSTEM_CALLS = {
   getdents64: { x64: 217, arm64: 61 },
   sched_setscheduler: { x64: 144, arm64: 119 },
@@ -152,7 +154,7 @@ function systemCall(name: keyof typeof SYSTEM_CALLS): number {
 }
 
 /**
- * getdents64(2): the next entries of a folder, as many as there is room for.
+ * getdents64(2): the next entries of a folder, as many as fit.
  *
  * @returns bytes of `struct linux_dirent64` in `buffer`; 0 at the end
  */
@@ -160,7 +162,12 @@ export function getdents64(fd: number, buffer: Uint8Array): number {
   return checked('getdents64', libc().syscall(systemCall('getdents64'), fd, buffer, buffer.byteLength))
 }
 
-/** sched_setscheduler(2) with the static priority 0. @param thread a thread id @param policy SCHED_BATCH or SCHED_IDLE */
+/**
+ * sched_setscheduler(2) with the static priority 0.
+ *
+ * @param thread a thread id
+ * @param policy SCHED_BATCH or SCHED_IDLE
+ */
 export function setScheduler(thread: number, policy: number): void {
   const parameters = new Uint8Array(4)
   checked('sched_setscheduler', libc().sched_setscheduler(systemCall('sched_setscheduler'), thread, policy, parameters))

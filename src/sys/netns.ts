@@ -1,34 +1,34 @@
-/** Work inside another network namespace (setns(2), network_namespaces(7)), on the calling thread, synchronously. */
+/** Runs synchronous work in another network namespace (setns(2), network_namespaces(7)), on the calling thread. */
 import { closeSync, fstatSync, openSync, statSync } from 'node:fs'
 import { runtimeError } from '../errors.ts'
 import { setns } from './libc.ts'
 
 const CLONE_NEWNET = 0x40000000
-/** /proc/self is the main thread's, whoever asks. */
+/** The calling thread's namespace. /proc/self would be the main thread's. */
 const OWN_NAMESPACE = '/proc/thread-self/ns/net'
 
 /**
- * The thread could not return to its own namespace: everything it opened from here on would be in the wrong place, so
- * the process has to end.
+ * The thread could not return to its own namespace. The process must exit, because everything that the thread would
+ * open would be in the wrong namespace.
  */
 export class NetnsReturnError extends Error {
   readonly exitCode = 1
 
   constructor(path: string, cause: unknown) {
-    super(`cannot leave the network namespace ${path}; the process cannot go on`, { cause })
+    super(`cannot leave the network namespace ${path}; the process cannot continue`, { cause })
     this.name = 'NetnsReturnError'
   }
 }
 
-/** The path leads to another namespace than before: its process ended, and the pid was reused. */
+/** The path refers to another namespace than before: its process ended and the pid was reused. */
 export class NetnsChangedError extends Error {
   constructor(path: string) {
-    super(`${path} is another network namespace by now`)
+    super(`${path} now refers to another network namespace`)
     this.name = 'NetnsChangedError'
   }
 }
 
-/** Inode number of the calling thread's network namespace: identifies it while it exists. */
+/** Inode number of the calling thread's network namespace, which identifies it while it exists. */
 export function ownNetns(): number {
   try {
     return statSync(OWN_NAMESPACE).ino
@@ -41,13 +41,13 @@ export function ownNetns(): number {
 }
 
 /**
- * Runs `work` in a network namespace. What it opens stays there; it must not await anything, since whatever else runs on
- * this thread meanwhile would be in that namespace too.
+ * Runs `work` in a network namespace. Sockets that it opens stay in the namespace. It must not await anything, because
+ * other code on this thread would then run in that namespace, too.
  *
  * @param path such as `/proc/<pid>/ns/net` or `/run/netns/<name>`
- * @param inode of the namespace meant; null: whichever is there
- * @throws SystemError EPERM without CAP_SYS_ADMIN; the error of opening `path`; NetnsChangedError, with nothing entered;
- *   whatever `work` throws; NetnsReturnError, which must end the process
+ * @param inode expected inode of the namespace; null: any
+ * @throws SystemError EPERM without CAP_SYS_ADMIN; the error of opening `path`; NetnsChangedError, without having entered
+ *   the namespace; any error of `work`; NetnsReturnError, which must end the process
  */
 export function withNetns<T>(
   path: string,
@@ -58,7 +58,7 @@ export function withNetns<T>(
   try {
     const target = openSync(path, 'r')
     try {
-      // Of the descriptor, which is what will be entered, whatever becomes of the path.
+      // The inode of the open descriptor, because the path may change meanwhile.
       if (inode !== null && fstatSync(target).ino !== inode) throw new NetnsChangedError(path)
       setns(target, CLONE_NEWNET)
     } finally {

@@ -1,6 +1,6 @@
 /**
  * packet(7) and its memory-mapped ring (Documentation/networking/packet_mmap.rst, include/uapi/linux/if_packet.h):
- * constants, and structures laid out as bytes. Host byte order is little-endian, network fields are big-endian.
+ * constants, and encoders of structures. Host byte order is little-endian, network fields are big-endian.
  */
 
 export const AF_PACKET = 17
@@ -47,7 +47,7 @@ export const BLOCK_PACKETS = 12
 export const BLOCK_FIRST_PACKET = 16
 /** Bytes used of the block. */
 export const BLOCK_LENGTH = 20
-/** u64, counted from 1 as the kernel begins to fill blocks. */
+/** u64, counted from 1, assigned when the kernel begins to fill the block. */
 export const BLOCK_NUMBER = 24
 
 /** Offsets in `struct tpacket3_hdr`. */
@@ -58,7 +58,7 @@ export const PACKET_CAPTURED = 12
 export const PACKET_LENGTH = 16
 export const PACKET_STATUS = 20
 export const PACKET_MAC = 24
-/** Control information of the VLAN tag that the kernel took out; only with TP_STATUS_VLAN_VALID. */
+/** Control information of the VLAN tag that the kernel removed; only with TP_STATUS_VLAN_VALID. */
 export const PACKET_VLAN = 32
 
 /** `struct sockaddr_ll` for bind. @param interfaceIndex 0 for every interface */
@@ -74,7 +74,11 @@ export function encodeSockaddrLl(protocol: number, interfaceIndex: number): Uint
 export const interfaceIndexOf = (address: Uint8Array): number =>
   new DataView(address.buffer, address.byteOffset).getInt32(4, true)
 
-/** `struct tpacket_req3`. @param retireMs when a block with something in it is handed over although not full */
+/**
+ * `struct tpacket_req3`.
+ *
+ * @param retireMs time after which a block with frames is handed over although it is not full
+ */
 export function encodeTpacketReq3(blockBytes: number, blockCount: number, retireMs: number): Uint8Array {
   // V3 packs frames of any size; the frame size only has to divide the block.
   const frameBytes = 2048
@@ -82,7 +86,7 @@ export function encodeTpacketReq3(blockBytes: number, blockCount: number, retire
   return new Uint8Array(Uint32Array.from(fields).buffer)
 }
 
-/** `struct packet_mreq` that asks for everything on the wire. */
+/** `struct packet_mreq` that requests promiscuous mode. */
 export function encodePromiscuous(interfaceIndex: number): Uint8Array {
   const view = new DataView(new ArrayBuffer(16))
   view.setInt32(0, interfaceIndex, true)
@@ -98,9 +102,9 @@ export interface BpfInstruction {
   readonly k: number
 }
 
-/** `struct sock_filter[]`, 8 bytes an instruction. */
+/** `struct sock_filter[]`, 8 bytes per instruction. */
 export function encodeInstructions(program: readonly BpfInstruction[]): Buffer {
-  // Not from the pool: its address is handed to the kernel.
+  // Not from Buffer's pool, because the kernel receives its address.
   const bytes = Buffer.alloc(program.length * 8)
   program.forEach(({ code, jt, jf, k }, index) => {
     bytes.writeUInt16LE(code, index * 8)

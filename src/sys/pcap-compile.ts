@@ -1,23 +1,23 @@
 /**
- * BPF expressions (pcap-filter(7)) compiled by the system's libpcap. libpcap is optional on a host: only an expression
- * needs it.
+ * Compiles BPF expressions (pcap-filter(7)) with the system's libpcap, which only configurations with an expression
+ * need.
  */
 import { ffi, type Library, viewMemory } from './ffi.ts'
 import { type BpfInstruction, decodeInstructions } from './packet.ts'
 
-/** DLT_ values of what a filter sees (pcap-linktype(7)). */
+/** DLT_ values of a filter's input (pcap-linktype(7)). */
 export const DLT_EN10MB = 1
 export const DLT_RAW = 12
 export const DLT_LINUX_SLL = 113
 
 const SONAMES = ['libpcap.so.0.8', 'libpcap.so.1', 'libpcap.so']
-/** The netmask is unknown; `ip broadcast` alone needs it. */
+/** The netmask is unknown; only `ip broadcast` needs it. */
 const PCAP_NETMASK_UNKNOWN = 0xffffffff
 const PCAP_ERRBUF_SIZE = 256
-/** The smallest buffer that libpcap accepts for the handle that it compiles for: nothing is read from it. */
+/** The smallest buffer that libpcap accepts; nothing is read from it. */
 const HANDLE_BUFFER_BYTES = 128 * 1024
 
-/** libpcap is not on this host. */
+/** libpcap is not installed. */
 export class LibpcapMissing extends Error {
   constructor() {
     super(`libpcap is not installed (tried ${SONAMES.join(', ')})`)
@@ -25,7 +25,7 @@ export class LibpcapMissing extends Error {
   }
 }
 
-/** libpcap rejects the expression, or the interface it is for; the message is its own. */
+/** libpcap rejects the expression or its interface; the message is libpcap's. */
 export class ExpressionError extends Error {
   override name = 'ExpressionError'
 }
@@ -68,18 +68,18 @@ function loadLibrary(): Library {
     try {
       return ffi().load(soname)
     } catch {
-      // Not under this name; the last one fails for all of them.
+      // Not installed under this name: try the next.
     }
   }
   throw new LibpcapMissing()
 }
 
-/** libpcap's own text, such as `libpcap version 1.10.3 (with TPACKET_V3)`. @throws LibpcapMissing */
+/** libpcap's version text, such as `libpcap version 1.10.3 (with TPACKET_V3)`. @throws LibpcapMissing */
 export const libpcapVersion = (): string => libpcap().version()
 
 /**
- * Compiles an expression for frames of a link type, with all their headers in the bytes. The program returns `snapLength`
- * for a packet that it accepts, 0 for others.
+ * Compiles an expression for frames of a link type that include all headers. The program returns `snapLength` for
+ * accepted packets and 0 for others.
  *
  * @param linkType a DLT_ value
  * @throws LibpcapMissing, ExpressionError
@@ -96,8 +96,9 @@ export function compileExpression(expression: string, linkType: number, snapLeng
 }
 
 /**
- * As `compileExpression`, for an interface of the calling thread's network namespace: only there libpcap compiles `vlan`
- * for a kernel that takes tags out of the bytes. Opens a capture for the moment, which needs CAP_NET_RAW and some 50 ms.
+ * As `compileExpression`, for an interface of the calling thread's network namespace. Only for an interface does
+ * libpcap compile `vlan` for kernels, which remove tags from the bytes. Opens a capture temporarily, which needs
+ * CAP_NET_RAW and some 50 ms.
  *
  * @throws LibpcapMissing, ExpressionError
  */

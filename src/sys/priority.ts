@@ -1,7 +1,7 @@
 /**
- * Lowers the priority of this process: CPU scheduling and I/O class of every thread it has (threads started later inherit
- * them), and how readily the kernel kills it when the host runs out of memory. Only ever lowers it, which needs no privilege.
- * Linux only.
+ * Lowers the priority of this process: CPU scheduling and I/O class of its current threads, which later threads
+ * inherit, and its protection from the OOM killer. Lowering needs no privilege; the priority is never raised. Linux
+ * only.
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { setPriority } from 'node:os'
@@ -29,7 +29,7 @@ const IOPRIO_CLASS_IDLE = 3 << 13
 const OOM_SCORE_ADJUST = '/proc/self/oom_score_adj'
 
 /**
- * Applies a priority to the process as it is now. Call before worker threads are started.
+ * Applies a priority to all current threads. To be called before worker threads are started.
  *
  * @returns one line for each part that the system refused; empty when all were applied
  */
@@ -59,11 +59,11 @@ function attempt(name: string, apply: () => void): string[] {
   }
 }
 
-/** A negative score was set on purpose, by the kubelet for a critical pod, and stays. */
+/** Keeps a negative score, which was set on purpose, by the kubelet for a critical pod. */
 function raiseOomScore(score: number): void {
   const current = Number(readFileSync(OOM_SCORE_ADJUST, 'latin1'))
   if (mayRaise(current, score)) writeFileSync(OOM_SCORE_ADJUST, String(score))
 }
 
-/** Whether a score is to be replaced by a wanted one. */
+/** Whether the current score is replaced by the wanted one. */
 export const mayRaise = (current: number, wanted: number): boolean => current >= 0 && current < wanted

@@ -1,13 +1,13 @@
-/** A failed system call, with the names of the call and of its error. */
+/** The error of a failed system call. */
 import { getSystemErrorMap } from 'node:util'
 
-/** What a system call failed with. `code` is the errno's name, such as `EPERM`. */
+/** A failed system call. `code` is the errno's name, such as `EPERM`. */
 export class SystemError extends Error {
   readonly call: string
   readonly code: string
   readonly errno: number
 
-  /** @param errno as errno(3) has it, positive */
+  /** @param errno positive, as in errno(3) */
   constructor(call: string, errno: number) {
     const [code, meaning] = getSystemErrorMap().get(-errno) ?? [`errno ${errno}`, 'unknown error']
     super(`${call}: ${meaning} (${code})`)

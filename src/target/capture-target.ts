@@ -7,7 +7,7 @@ export interface CaptureTarget {
   readonly key: string
   /** Interface name within its network namespace, or `any`. */
   readonly device: string
-  /** The namespace: a path such as `/host/proc/4211/ns/net`, and its inode, since the pid may be another's by now. */
+  /** The namespace: a path such as `/host/proc/4211/ns/net`, and its inode, because the pid may have been reused. */
   readonly netns: { readonly path: string; readonly inode: number } | null
   /** `domain` is the pipeline's to choose. */
   readonly info: Omit<InterfaceInfo, 'domain'>
@@ -17,15 +17,17 @@ export interface CaptureTarget {
   readonly onlyPorts: readonly PortRange[] | null
   /** Only packets from or to these addresses; null: all. For the host, whose interfaces carry what is forwarded too. */
   readonly onlyAddresses: readonly string[] | null
-  /** Packets in the tunnels of `capture.tunnels` pass the kernel's filter too. Not for pods: what they tunnel is theirs. */
+  /**
+   * Packets in the tunnels of `capture.tunnels` pass the kernel's filter too. Not for pods: what they tunnel is theirs.
+   */
   readonly tunnels: boolean
   /** Labels of its metrics beside `interface`: namespace and pod. */
   readonly labels: Readonly<Record<string, string>>
 }
 
 /**
- * The fields of a log record about a target: `interface`, where it is a pod's `namespace` and `pod`, and the key where that
- * says more than the interface's name.
+ * The fields of a log record about a target: `interface`, where it is a pod's `namespace` and `pod`, and the key where
+ * that says more than the interface's name.
  */
 export function targetLogFields({ key, device, labels }: CaptureTarget): Record<string, string> {
   const known = Object.entries(labels).filter(([, value]) => value !== '')

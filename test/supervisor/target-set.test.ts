@@ -145,6 +145,6 @@ test('target set: failing to return from a namespace ends the process', { skip: 
   assert.equal(status, 1, stderr)
   assert.match(
     stderr,
-    /NetnsReturnError: cannot leave the network namespace \/proc\/\d+\/ns\/net; the process cannot go on/,
+    /NetnsReturnError: cannot leave the network namespace \/proc\/\d+\/ns\/net; the process cannot continue/,
   )
 })

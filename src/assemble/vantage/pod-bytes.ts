@@ -1,11 +1,13 @@
-/** A pod as pairs contain it (docs/pair.md): MessagePack, encoded once for each pod and container and copied into pairs. */
+/**
+ * A pod as pairs contain it (docs/pair.md): MessagePack, encoded once for each pod and container and copied into pairs.
+ */
 import { Packr } from 'msgpackr'
 import type { EndpointPod, PodIdentity } from '../../pair/endpoint-pod.ts'
 
 /** Standard MessagePack only, so that every language reads it. */
 const packr = new Packr({ useRecords: false, variableMapSize: true })
 
-/** Whose bytes they are. Pods that are gone are forgotten with their bytes. */
+/** The pod that encoded bytes belong to; weak, so that an entry disappears with its bytes. */
 const identities = new WeakMap<Uint8Array, PodIdentity>()
 
 /** The pod that bytes of `PodBytes.at` encode; null for null. */

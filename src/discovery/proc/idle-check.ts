@@ -1,6 +1,6 @@
 /**
- * Detects that a node has not changed since the last pass, at a fraction of a pass's cost: no process was started since,
- * none had been for a while before, and the processes that hold pods still exist. Main thread.
+ * Detects that a node has not changed since the last pass, at a fraction of a pass's cost: no process was started
+ * since, none had been for a while before, and the processes that hold pods still exist. Main thread.
  */
 import { ProcFiles } from './proc-files.ts'
 import type { Snapshot } from './snapshot.ts'
@@ -47,7 +47,7 @@ export class IdleCheck {
     return [...this.#holders].every(([pid, before]) => this.#files.inode(String(pid)) === before)
   }
 
-  /** Processes and threads started since boot (/proc/stat), as text; null when the file does not say. */
+  /** Processes and threads started since boot (/proc/stat), as text; null when the file lacks the count. */
   #readForks(): string | null {
     const text = this.#files.read('stat')
     return typeof text === 'string' ? (/^processes (\d+)$/m.exec(text)?.[1] ?? null) : null

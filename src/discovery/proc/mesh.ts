@@ -1,6 +1,6 @@
 /**
- * Detects a pod's service mesh from the programs that run in it. In a pod with a sidecar proxy, traffic is in plaintext on
- * the loopback interface, between the application and the proxy. Pure.
+ * Detects a pod's service mesh from the programs that run in it. In a pod with a sidecar proxy, traffic is in plaintext
+ * on the loopback interface, between the application and the proxy. Pure.
  */
 import type { ProcessFacts } from './process.ts'
 
@@ -12,8 +12,8 @@ export interface MeshDecision {
   /** sidecar: beside an application; gateway: without one, so its loopback carries no application traffic. */
   readonly role: 'sidecar' | 'gateway'
   /**
-   * TCP ports of the proxy that carry no application traffic of their own: administration, health, metrics, DNS, and the
-   * inbound port, whose requests the proxy sends to the application over loopback.
+   * TCP ports of the proxy that carry no application traffic of their own: administration, health, metrics, DNS, and
+   * the inbound port, whose requests the proxy sends to the application over loopback.
    */
   readonly ownPorts: readonly number[]
   /** TCP ports on which the proxy accepts the application's outgoing requests in plaintext: the client's vantage. */
@@ -28,7 +28,7 @@ interface Mesh {
   readonly owns: (program: Program) => boolean
   /** Whether all programs of this mesh's proxy are running. */
   readonly complete: (programs: readonly Program[]) => boolean
-  /** The role according to the command lines; null: they do not say. */
+  /** The role according to the command lines; null: unknown. */
   readonly role: (programs: readonly Program[]) => MeshDecision['role'] | null
 }
 
@@ -100,7 +100,9 @@ const MESHES: readonly Mesh[] = [
   },
 ]
 
-/** consul-dataplane starts Envoy; before 1.0 `consul connect envoy` executed Envoy with a bootstrap file below /consul. */
+/**
+ * consul-dataplane starts Envoy; before 1.0 `consul connect envoy` executed Envoy with a bootstrap file below /consul.
+ */
 function isConsulProxy({ name, command }: Program): boolean {
   if (name === 'consul-dataplane' || name === 'envoy-sidecar') return true
   return name === 'envoy' && command.includes('/consul/')

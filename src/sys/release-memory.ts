@@ -1,6 +1,6 @@
 /**
- * Returns memory to the system that only the start needed: compilers' scratch space, garbage of
- * configuration and loading. By themselves V8 and the C library keep it for later use.
+ * Returns memory to the system that V8, the C library and the page tables would keep for later use: after the start,
+ * the compilers' scratch space, and the garbage of loading code and configuration.
  */
 import { readFileSync } from 'node:fs'
 import { setFlagsFromString } from 'node:v8'
@@ -14,22 +14,22 @@ const PAGE = process.arch === 'x64' ? 4096n : 65_536n
 let advise: ((address: bigint, bytes: number, advice: number) => number) | undefined
 
 /**
- * Collects the main thread's garbage, has the C library release what is free in it for all threads, and lets go of the
- * program's pages that the start alone has run through; those that are still used come back from the page cache. Holds the
- * main thread for some 20 ms; measured with Node.js 24: 20 to 30 MB less resident, and 30 of the program's pages.
+ * Collects the main thread's garbage, makes the C library release the free memory of all threads, and discards the
+ * pages of the program's own file; those that are still used are read from the page cache again. Blocks the main thread
+ * for some 20 ms. Measured with Node.js 24: 20 to 30 MB less resident, and 30 MB of the program's pages.
  */
-export function giveBackMemory(): void {
+export function releaseStartMemory(): void {
   setFlagsFromString('--expose-gc')
   const collect: (options?: object) => void = runInNewContext('gc')
   setFlagsFromString('--no-expose-gc')
-  // Node.js 20 knows the first only; of later ones it does not shrink the heap, as the second does.
+  // Node.js 20 supports only the first call; in later versions only the second one shrinks the heap.
   collect()
   collect({ type: 'major', execution: 'sync', flavor: 'last-resort' })
   trim()
   releaseProgram()
 }
 
-/** Returns the pages of memory that nobody reads any more, and which is never written again (Linux). Its content is lost. */
+/** Discards the pages of memory that will be neither read nor written any more (Linux). */
 export function discardPages(memory: SharedArrayBuffer): void {
   const begin = addressOf(Buffer.from(memory))
   const start = (begin + PAGE - 1n) & -PAGE
@@ -42,7 +42,7 @@ function madvise(start: bigint, bytes: number): void {
   advise(start, bytes, MADV_DONTNEED)
 }
 
-/** malloc_trim(3). Other C libraries than glibc's have none. */
+/** malloc_trim(3), which only glibc has. */
 function trim(): void {
   let mallocTrim: (padding: number) => number
   try {
@@ -54,8 +54,8 @@ function trim(): void {
 }
 
 /**
- * madvise(2) for the parts of Node.js's own file that are mapped read-only and have no page of their own: nothing in them
- * can be lost. Where smaps are not to be read, nothing happens.
+ * madvise(2) for read-only mappings of Node.js's own file that have no modified page, so that no data can be lost. Does
+ * nothing where smaps cannot be read.
  */
 function releaseProgram(): void {
   let maps: string
@@ -67,7 +67,7 @@ function releaseProgram(): void {
   for (const { start, bytes } of unwritten(maps, process.execPath)) madvise(start, bytes)
 }
 
-/** The mappings of a file in the text of smaps (proc_pid_smaps(5)) that cannot be written and were not. */
+/** The mappings of a file, in the text of smaps (proc_pid_smaps(5)), that are read-only and unmodified. */
 function* unwritten(maps: string, path: string): Generator<{ start: bigint; bytes: number }> {
   for (const mapping of maps.split(/^(?=[0-9a-f]+-[0-9a-f]+ )/m)) {
     const [, from, to, name] = /^([0-9a-f]+)-([0-9a-f]+) r-[x-]p \S+ \S+ \d+ +(.*)$/m.exec(mapping) ?? []

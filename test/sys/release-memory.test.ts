@@ -3,11 +3,11 @@ import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { needs } from '../../rig/needs.ts'
-import { giveBackMemory } from '../../src/sys/give-back.ts'
+import { releaseStartMemory } from '../../src/sys/release-memory.ts'
 
 const MIB = 1024 * 1024
 
-/** @returns resident bytes while it is not garbage yet */
+/** Allocates objects that are garbage afterwards. @returns resident bytes while they were in use */
 function makeGarbage(): number {
   const garbage = Array.from({ length: 500_000 }, (_, i) => ({ i, text: `number ${i}` }))
   const { rss } = process.memoryUsage()
@@ -21,24 +21,24 @@ function residentFiles(): number {
   return Number(kib) * 1024
 }
 
-// First: once they are given back, they are.
-test('give back: the program’s own pages are resident no longer, and it goes on', { skip: needs('linux') }, () => {
+// This test comes first, because the pages can be discarded only once.
+test('release memory: discards the program’s own pages, and the program continues', { skip: needs('linux') }, () => {
   const before = residentFiles()
-  giveBackMemory()
-  const given = before - residentFiles()
-  assert.ok(given >= 10 * MIB, `${given / MIB} of ${before / MIB} MiB`)
+  releaseStartMemory()
+  const released = before - residentFiles()
+  assert.ok(released >= 10 * MIB, `${released / MIB} of ${before / MIB} MiB`)
   assert.equal(JSON.parse(JSON.stringify({ still: [1, 2.5, 'ä'] })).still.length, 3)
 })
 
-test('give back: garbage is resident no longer, and nobody else can collect', { skip: needs('linux') }, async () => {
+test('release memory: returns the memory of garbage, and exposes no `gc`', { skip: needs('linux') }, async () => {
   const before = makeGarbage()
   // V8 unmaps on another thread.
-  let given = 0
-  for (let tries = 0; tries < 20 && given < 10 * MIB; tries++) {
-    giveBackMemory()
+  let released = 0
+  for (let tries = 0; tries < 20 && released < 10 * MIB; tries++) {
+    releaseStartMemory()
     await pause(50)
-    given = before - process.memoryUsage.rss()
+    released = before - process.memoryUsage.rss()
   }
-  assert.ok(given >= 10 * MIB, `${given / MIB} MiB`)
+  assert.ok(released >= 10 * MIB, `${released / MIB} MiB`)
   assert.equal('gc' in globalThis, false)
 })
