@@ -3,6 +3,7 @@ import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { AssembleHarness, assemble, type HarnessOptions } from '../support/assemble-harness.ts'
 import { chunked, numbered, request } from '../support/http-script.ts'
+import { propertyRuns } from '../support/property-runs.ts'
 import { layFrames } from '../support/tcp-frames.ts'
 import { TcpScript } from '../support/tcp-script.ts'
 
@@ -64,7 +65,7 @@ describe('fuzz', () => {
           assemble(close ? script.close() : script, SMALL)
         },
       ),
-      { numRuns: 1500 },
+      { numRuns: propertyRuns(1500) },
     )
   })
 
@@ -98,7 +99,7 @@ describe('fuzz', () => {
         }
         new AssembleHarness(SMALL).frames(mutated).finish()
       }),
-      { numRuns: 2000 },
+      { numRuns: propertyRuns(2000) },
     )
   })
 
@@ -120,7 +121,7 @@ describe('fuzz', () => {
       fc.property(fc.array(segment, { maxLength: 60 }), (segments) => {
         assemble(segments, SMALL)
       }),
-      { numRuns: 1500 },
+      { numRuns: propertyRuns(1500) },
     )
   })
 })

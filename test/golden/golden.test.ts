@@ -1,22 +1,55 @@
 /**
- * Every golden capture through the real program: each pair it emits is one the server logged, and each exchange that
- * the capture holds whole is emitted. The ledger's laws hold exactly.
+ * Every golden capture through the real program, once: each pair it emits is one the server logged, and each exchange that
+ * the capture holds whole is emitted; tshark agrees; the pairs have the promised forms. The ledger's laws hold exactly.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { needs } from '../../rig/needs.ts'
 import { count } from '../../src/ledger/ledger.ts'
-import { captureFile, compare, EXAMPLE, expectedOf, goldenNames, readCapture } from '../support/golden.ts'
+import { unpackPair } from '../../src/pair/unpack.ts'
+import { asPythonReads, readWithPython } from '../pair/python.ts'
+import { captureFile, compare, EXAMPLE, expectedOf, goldenNames, type Run, readCapture } from '../support/golden.ts'
 import { assertLaws } from '../support/ledger.ts'
+import { assertPairForms } from './pair-forms.ts'
+import { assertAgreesWithTshark } from './tshark.ts'
+
+/** This capture contains no pair on purpose. */
+const WITHOUT_PAIRS = 'not-http'
+
+const runs = new Map<string, Promise<Run>>()
+/** The program's reading of a capture: a test that runs alone starts it. */
+function runOf(name: string): Promise<Run> {
+  const run = runs.get(name) ?? readCapture([captureFile(name)])
+  runs.set(name, run)
+  return run
+}
 
 for (const name of goldenNames()) {
   test(`golden: ${name} gives the pairs that the server logged`, async () => {
-    const run = await readCapture([captureFile(name)])
+    const run = await runOf(name)
     assert.equal(run.code, 0, run.stderr)
     assert.deepEqual(compare(expectedOf(name), run.pairs), { others: [], missing: [] })
     assertLaws(run.ledger)
     assert.equal(count(run.ledger, 'pairs.shipped'), run.pairs.length)
   })
+
+  test(`golden: ${name} has the same messages and pairs in tshark`, { skip: needs('tshark') }, async () => {
+    assertAgreesWithTshark(name, await runOf(name))
+  })
+
+  if (name === WITHOUT_PAIRS) continue
+  test(`golden: pairs of ${name} fit the schema in both forms and are transcoded to JSON directly`, async () => {
+    assertPairForms((await runOf(name)).raw)
+  })
 }
+
+test('golden: Python reads the same values', { skip: needs('python', 'python-msgpack') }, async () => {
+  const { raw } = await runOf('python-stdlib')
+  assert.deepEqual(
+    readWithPython(Buffer.concat(raw)),
+    raw.map((pair) => asPythonReads(unpackPair(pair))),
+  )
+})
 
 test('golden: the example capture shows the shop with the default rules', async () => {
   const run = await readCapture([EXAMPLE], { all: false })

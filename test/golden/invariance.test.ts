@@ -12,7 +12,7 @@ import { assertLaws } from '../support/ledger.ts'
 import * as edit from '../support/pcap-edit.ts'
 
 const CAPTURES = ['go', 'node-curl', 'nginx-curl', 'python-stdlib', 'aborts', 'loss-server']
-const ROUNDS = Number(process.env['INVARIANCE_ROUNDS'] ?? 3)
+const ROUNDS = Number(process.env['INVARIANCE_ROUNDS'] ?? 2)
 const SEED = Number(process.env['INVARIANCE_SEED'] ?? 1)
 
 /** How far apart the ports of two rounds are: no difference of two server ports in the captures is a multiple of it. */

@@ -40,7 +40,6 @@ const SPANNING: Readonly<Record<string, string>> = {
   'discovery/kubernetes/kwok': 'the watch of pods, with kubelets that kwok simulates',
   'discovery/kubernetes/many-pods': 'the watch of pods, in a cluster of thousands',
   'discovery/node': 'discovery on processes in cgroups and namespaces',
-  'pair/assembled': 'pairs of recorded captures, read by other programs',
   'pair/schema': 'pairs against schema/pair.schema.json',
   'ship/stdout': 'the shipper in a process of its own, at the end of a pipe',
 }

@@ -172,8 +172,9 @@ export class AssembleHarness {
   }
 }
 
+const { filter, limits } = defaultConfig()
+
 function assemblerOptions(options: Partial<AssemblerOptions>): AssemblerOptions {
-  const { filter, limits } = defaultConfig()
   return {
     node: 'test',
     filter,

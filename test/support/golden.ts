@@ -8,7 +8,10 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { Unpackr } from 'msgpackr'
 import type { Ledger } from '../../src/ledger/ledger.ts'
+import type { Message, Pair } from '../../src/pair/pair.ts'
+import { unpackPair } from '../../src/pair/unpack.ts'
 
 /** A body as it was sent: after de-chunking, still encoded; sizes in bytes. */
 export interface Body {
@@ -43,6 +46,8 @@ export interface Emitted {
 export interface Run {
   code: number
   pairs: Emitted[]
+  /** The same pairs as they were emitted, in MessagePack. */
+  raw: Uint8Array[]
   ledger: Ledger
   stderr: string
 }
@@ -75,25 +80,15 @@ export function expectedOf(name: string): Exchange[] {
   return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as Exchange)
 }
 
-interface NdjsonHalf {
-  body: string
-  bodyEncoding: 'utf8' | 'base64'
-}
+const bodyOf = ({ body }: Message): Required<Body> => ({
+  size: body.length,
+  sha256: createHash('sha256').update(body).digest('hex'),
+})
 
-interface NdjsonPair {
-  id: string
-  server: { port: number }
-  request: NdjsonHalf & { method: string; target: string }
-  response: NdjsonHalf & { status: number }
-}
-
-const bodyOf = (half: NdjsonHalf): Required<Body> => {
-  const bytes = Buffer.from(half.body, half.bodyEncoding)
-  return { size: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') }
-}
-
-const emittedOf = (line: string): Emitted => {
-  const { id, server, request, response } = JSON.parse(line) as NdjsonPair
+function emittedOf(raw: Uint8Array): Emitted {
+  const pair: Pair | Error = unpackPair(raw)
+  if (pair instanceof Error) throw pair
+  const { id, server, request, response } = pair
   return {
     id,
     serverPort: server.port,
@@ -105,15 +100,25 @@ const emittedOf = (line: string): Emitted => {
   }
 }
 
+/** Cuts a file of consecutive MessagePack values. */
+function valuesOf(bytes: Buffer): Uint8Array[] {
+  const values: Uint8Array[] = []
+  if (bytes.length === 0) return values
+  new Unpackr({ useRecords: false }).unpackMultiple(bytes, (_value, start, end) => {
+    values.push(bytes.subarray(start, end))
+  })
+  return values
+}
+
 /**
  * Runs `interceptor read` on capture files, through the program's own threads and rings: with `--all` unless set
  * otherwise. Bodies are left as they were sent. Rejects only when the program cannot be started.
  */
 export async function readCapture(files: readonly string[], { all = true } = {}): Promise<Run> {
   const folder = mkdtempSync(join(tmpdir(), 'interceptor-golden-'))
-  const [out, summary] = [join(folder, 'pairs.ndjson'), join(folder, 'summary.json')]
+  const [out, summary] = [join(folder, 'pairs.msgpack'), join(folder, 'summary.json')]
   try {
-    const options = ['read', ...(all ? ['--all'] : []), '--no-decode', '-o', 'ndjson', '-w', out, '--summary', summary]
+    const options = ['read', ...(all ? ['--all'] : []), '--no-decode', '-o', 'msgpack', '-w', out, '--summary', summary]
     const child = spawn(process.execPath, [MAIN, ...options, ...files], { stdio: ['ignore', 'ignore', 'pipe'] })
     let stderr = ''
     child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
@@ -121,9 +126,9 @@ export async function readCapture(files: readonly string[], { all = true } = {})
       child.on('error', reject)
       child.on('close', (status) => resolve(status ?? -1))
     })
-    const lines = readFileSync(out, 'utf8').split('\n')
-    const pairs = lines.filter((line) => line !== '').map(emittedOf)
-    return { code, pairs, ledger: JSON.parse(readFileSync(summary, 'utf8')) as Ledger, stderr }
+    const raw = valuesOf(readFileSync(out))
+    const ledger = JSON.parse(readFileSync(summary, 'utf8')) as Ledger
+    return { code, pairs: raw.map(emittedOf), raw, ledger, stderr }
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }

@@ -82,7 +82,7 @@ interface ProgressState {
   secondsLeft: number
 }
 
-/** `57 of 168 files done, about 4 min left; running: golden/tshark (12 s), cli/read (3 s)` */
+/** `57 of 168 files done, about 4 min left; running: golden/golden (12 s), cli/read (3 s)` */
 export function progressLine({ done, total, running, secondsLeft }: ProgressState): string {
   const left = secondsLeft < 60 ? `${Math.ceil(secondsLeft / 10) * 10} s` : `${Math.ceil(secondsLeft / 60)} min`
   const names = running.map(({ name, seconds }) => `${name} (${Math.round(seconds)} s)`).join(', ')

@@ -19,10 +19,10 @@ test('schedule: runs no two files that need the same thing', () => {
 })
 
 test('progress: says what runs and how much is left', () => {
-  const running = [{ name: 'golden/tshark', seconds: 12.4 }]
+  const running = [{ name: 'golden/golden', seconds: 12.4 }]
   assert.equal(
     progressLine({ done: 57, total: 168, running, secondsLeft: 200 }),
-    '57 of 168 files done, about 4 min left; running: golden/tshark (12 s)',
+    '57 of 168 files done, about 4 min left; running: golden/golden (12 s)',
   )
   assert.match(progressLine({ done: 1, total: 2, running, secondsLeft: 33 }), /about 40 s left/)
 })

@@ -77,13 +77,21 @@ function layTcp(frame: Buffer, at: number, sourcePort: number, targetPort: numbe
   frame.set(segment.payload, at + TCP_BYTES + options.length)
 }
 
-/** The 4 or 16 bytes of an address. */
+const knownAddresses = new Map<string, Uint8Array>()
+
+/** The 4 or 16 bytes of an address: every frame has two, and most tests use the same two. */
 function addressBytes(address: string): Uint8Array {
+  const bytes = knownAddresses.get(address) ?? parseAddress(address)
+  knownAddresses.set(address, bytes)
+  return bytes
+}
+
+function parseAddress(address: string): Uint8Array {
   if (!address.includes(':')) return Uint8Array.from(address.split('.').map(Number))
   const mixed = /^(.*:)(\d+)\.(\d+)\.(\d+)\.(\d+)$/.exec(address)
   if (mixed !== null) {
     const [a, b, c, d] = mixed.slice(2).map(Number) as [number, number, number, number]
-    return addressBytes(`${mixed[1]}${(a * 256 + b).toString(16)}:${(c * 256 + d).toString(16)}`)
+    return parseAddress(`${mixed[1]}${(a * 256 + b).toString(16)}:${(c * 256 + d).toString(16)}`)
   }
   const [head = '', tail] = address.split('::')
   const groups = (text: string): number[] =>

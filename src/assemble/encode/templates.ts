@@ -11,7 +11,13 @@ export type Part = Uint8Array | readonly number[]
 
 /** Concatenates bytes. */
 export function template(...parts: Part[]): Uint8Array {
-  return Uint8Array.from(parts.flatMap((part) => [...part]))
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
+  let at = 0
+  for (const part of parts) {
+    bytes.set(part, at)
+    at += part.length
+  }
+  return bytes
 }
 
 /** Header of a map with up to 15 keys. */

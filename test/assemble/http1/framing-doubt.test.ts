@@ -8,6 +8,7 @@ import fc from 'fast-check'
 import { count } from '../../../src/ledger/ledger.ts'
 import type { Pair } from '../../../src/pair/pair.ts'
 import { assemble, type HarnessOptions } from '../../support/assemble-harness.ts'
+import { propertyRuns } from '../../support/property-runs.ts'
 import { type Segment, TcpScript } from '../../support/tcp-script.ts'
 
 const SMALL: HarnessOptions = { messageBytes: 65_536, pairBytes: 65_536, poolBytes: 1024 * 1024, flows: 64 }
@@ -146,7 +147,7 @@ test('framing: any mixture, in any segments, never makes a wrong pair', () => {
       const exchanges = shaped(chosen)
       assert.deepEqual(wrong(assemble(play(exchanges, segmentBytes), SMALL).pairs, exchanges), [])
     }),
-    { numRuns: 3000 },
+    { numRuns: propertyRuns(3000) },
   )
 })
 
@@ -159,6 +160,6 @@ test('framing: any mixture with lost segments never makes a wrong pair', () => {
       const kept = segments.filter((_, i) => i < 3 || !lost.some((at) => 3 + (at % (segments.length - 3)) === i))
       assert.deepEqual(wrong(assemble(kept, SMALL).pairs, exchanges), [])
     }),
-    { numRuns: 3000 },
+    { numRuns: propertyRuns(3000) },
   )
 })

@@ -8,6 +8,7 @@ import fc from 'fast-check'
 import { count } from '../../../src/ledger/ledger.ts'
 import { assemble, type HarnessOptions } from '../../support/assemble-harness.ts'
 import { chunked, numbered, request, response, sequential, wrongPairs } from '../../support/http-script.ts'
+import { propertyRuns } from '../../support/property-runs.ts'
 import { FIN, type Segment, SYN, TcpScript } from '../../support/tcp-script.ts'
 
 /** Small regions: thousands of runs are made. */
@@ -136,7 +137,7 @@ test('loss: random bursts in sequential and pipelined conversations never make a
     fc.property(conversations(), losses, (conversation, lost) => {
       assert.deepEqual(wrongPairs(assemble(lose(play(conversation), lost), SMALL).pairs), [])
     }),
-    { numRuns: 4000 },
+    { numRuns: propertyRuns(4000) },
   )
 })
 
@@ -162,7 +163,7 @@ test('loss: a capture that begins anywhere never makes a wrong pair', () => {
       const segments = play(conversation)
       assert.deepEqual(wrongPairs(assemble(segments.slice(start % segments.length), SMALL).pairs), [])
     }),
-    { numRuns: 2000 },
+    { numRuns: propertyRuns(2000) },
   )
 })
 
@@ -171,7 +172,7 @@ test('loss: a capture that ends anywhere never makes a wrong pair', () => {
     fc.property(conversations(), fc.nat(200), (conversation, length) => {
       assert.deepEqual(wrongPairs(assemble(play(conversation).slice(0, length), SMALL).pairs), [])
     }),
-    { numRuns: 1000 },
+    { numRuns: propertyRuns(1000) },
   )
 })
 
@@ -183,7 +184,7 @@ test('loss: a capture of sequential exchanges that begins and ends anywhere neve
       const from = start % segments.length
       assert.deepEqual(wrongPairs(assemble(segments.slice(from, from + 1 + length), SMALL).pairs), [])
     }),
-    { numRuns: 2000 },
+    { numRuns: propertyRuns(2000) },
   )
 })
 

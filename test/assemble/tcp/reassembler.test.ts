@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { END_FIN, END_INPUT } from '../../../src/ledger/reasons.ts'
+import { propertyRuns } from '../../support/property-runs.ts'
 import { cutAll, FIN, type Segment, START_MICROS, TcpScript, URG } from '../../support/tcp-script.ts'
 import { fromClient, fromServer, handshake } from './raw-segments.ts'
 import { deliver, TcpHarness } from './tcp-harness.ts'
@@ -379,7 +380,7 @@ describe('reassembler: any capture', () => {
         streams.server.check(delivered.server)
         assert.equal(tcp.pool.usedBytes, 0)
       }),
-      { numRuns: 5000 },
+      { numRuns: propertyRuns(5000) },
     )
   })
 
@@ -400,7 +401,7 @@ describe('reassembler: any capture', () => {
         const tcp = new TcpHarness().segments([...segments.slice(0, 3), ...order.map(({ segment }) => segment)])
         assert.equal(tcp.only.server, text)
       }),
-      { numRuns: 1000 },
+      { numRuns: propertyRuns(1000) },
     )
   })
 })

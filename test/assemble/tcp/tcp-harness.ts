@@ -33,6 +33,9 @@ export interface TcpHarnessOptions {
   idleMicros?: number
 }
 
+/** Memories of finished harnesses by the sizes of their pools: making one takes longer than most scripts. */
+const spareArenas = new Map<number, Arena[]>()
+
 export class TcpHarness implements StreamConsumer, FlowOwner {
   checksHopLimit = (): boolean => false
   hopLimit = (): void => {}
@@ -46,7 +49,7 @@ export class TcpHarness implements StreamConsumer, FlowOwner {
   readonly #byFlow = new Map<Flow, Delivered>()
 
   constructor({ poolBytes = 8 * 1024 * 1024, flows = 1000, idleMicros = 600_000_000 }: TcpHarnessOptions = {}) {
-    this.#arena = new Arena(INPUT_BYTES, 0, 0, poolBytes)
+    this.#arena = spareArenas.get(poolBytes)?.pop() ?? new Arena(INPUT_BYTES, 0, 0, poolBytes)
     this.pool = new BlockPool(this.#arena)
     const reassembler = new Reassembler(this.pool, this.#counts, this.#time, this)
     const table = new FlowTable(this.#arena, this.#time, flows)
@@ -85,6 +88,9 @@ export class TcpHarness implements StreamConsumer, FlowOwner {
 
   finish(): this {
     this.tracker.endAll()
+    const { poolBytes } = this.#arena
+    const spare = spareArenas.get(poolBytes) ?? []
+    if (!spare.includes(this.#arena)) spareArenas.set(poolBytes, [...spare, this.#arena])
     return this
   }
 

@@ -1,13 +1,11 @@
 /**
- * The golden captures through tshark as well: how many requests and responses it sees, and which it pairs. Where the two
- * are known to differ, KNOWN names the capture, the most they may differ by, and why; everything else has to agree.
+ * The golden captures through tshark: how many requests and responses it sees, and which it pairs. Where the two are known
+ * to differ, KNOWN names the capture, the most they may differ by, and why; everything else has to agree.
  */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { test } from 'node:test'
-import { needs } from '../../rig/needs.ts'
 import { count } from '../../src/ledger/ledger.ts'
-import { captureFile, expectedOf, goldenNames, readCapture } from '../support/golden.ts'
+import { captureFile, expectedOf, type Run } from '../support/golden.ts'
 
 /** How many more (or, below zero, fewer) messages than tshark the program may count. */
 interface Known {
@@ -81,24 +79,22 @@ function pairsOf(rows: readonly Row[]): string[] {
 const within = (difference: number, known = 0): boolean =>
   difference >= Math.min(0, known) && difference <= Math.max(0, known)
 
-for (const name of goldenNames()) {
-  test(`tshark: ${name} has the same messages and pairs`, { skip: needs('tshark') }, async () => {
-    const rows = dissect(name)
-    const { ledger, pairs } = await readCapture([captureFile(name)])
-    const known = KNOWN[name]
-    const requests = count(ledger, 'messages.requests') - rows.flatMap(({ methods }) => methods).length
-    const answers = count(ledger, 'messages.responses') + count(ledger, 'messages.interim')
-    const responses = answers - rows.flatMap(({ codes }) => codes).length
-    assert.ok(within(requests, known?.requests), `${requests} requests more than tshark (${known?.why ?? ''})`)
-    assert.ok(within(responses, known?.responses), `${responses} responses more than tshark (${known?.why ?? ''})`)
-    const never = expectedOf(name).filter(({ expect }) => expect === 'never')
-    const fine = new Set([
-      ...[...pairs, ...never].map(({ method, target, status }) => `${method} ${target} ${status}`),
-      ...(known?.pairs ?? []),
-    ])
-    assert.deepEqual(
-      pairsOf(rows).filter((pair) => !fine.has(pair)),
-      [],
-    )
-  })
+/** Checks a reading of the golden capture `name` against tshark's. @throws AssertionError where they differ */
+export function assertAgreesWithTshark(name: string, { ledger, pairs }: Run): void {
+  const rows = dissect(name)
+  const known = KNOWN[name]
+  const requests = count(ledger, 'messages.requests') - rows.flatMap(({ methods }) => methods).length
+  const answers = count(ledger, 'messages.responses') + count(ledger, 'messages.interim')
+  const responses = answers - rows.flatMap(({ codes }) => codes).length
+  assert.ok(within(requests, known?.requests), `${requests} requests more than tshark (${known?.why ?? ''})`)
+  assert.ok(within(responses, known?.responses), `${responses} responses more than tshark (${known?.why ?? ''})`)
+  const never = expectedOf(name).filter(({ expect }) => expect === 'never')
+  const fine = new Set([
+    ...[...pairs, ...never].map(({ method, target, status }) => `${method} ${target} ${status}`),
+    ...(known?.pairs ?? []),
+  ])
+  assert.deepEqual(
+    pairsOf(rows).filter((pair) => !fine.has(pair)),
+    [],
+  )
 }
