@@ -22,6 +22,7 @@ const LOWER_CASE = 'tshark shows no method for a lower-case one'
 const KNOWN: Record<string, Known> = {
   aborts: { requests: 5, responses: 6, why: 'tshark shows a message once it is whole; these were cut off' },
   apache: { responses: 1, why: HEAD_FRAMING },
+  'forward-proxy': { requests: 2, responses: 2, why: 'tshark does not read HTTP inside a tunnel of CONNECT' },
   go: { requests: 1, why: LOWER_CASE },
   'nginx-curl': { requests: 2, responses: 2, why: `${LOWER_CASE}, nor a request after empty lines; ${HEAD_FRAMING}` },
   'node-curl': { requests: 2, responses: 6, why: `${LOWER_CASE}; one request's body was refused; ${HEAD_FRAMING}` },
