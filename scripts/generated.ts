@@ -17,6 +17,8 @@ import { needsKubeTools } from '../rig/kube-tools.ts'
 import { needs } from '../rig/needs.ts'
 import { ROOT } from '../rig/root.ts'
 import { METRIC_GROUPS } from '../src/admin/metrics.ts'
+import { configKeys } from '../src/config/keys.ts'
+import { defaultConfig } from '../src/config/load.ts'
 import { configJsonSchema, configReference } from '../src/config/reference.ts'
 import { refreshSessions } from './documents/console.ts'
 
@@ -41,6 +43,7 @@ export const GENERATORS: readonly Generator[] = [
     title: 'schema/config.schema.json is the schema of the configuration',
     files: () => [['schema/config.schema.json', configJsonSchema()]],
   },
+  { title: 'src/config/defaults.ts has the defaults of the schema', files: defaultsModule },
   { title: 'docs/cli.md has the help of every command', files: commandLinePage },
   { title: 'docs/metrics.md has every metric', files: metricsPage },
   { title: 'test/fixtures/README.md lists every capture of manifest.json', files: fixturesPage },
@@ -74,6 +77,31 @@ function sessions(): GeneratedFile[] {
 
 const table = (rows: readonly (readonly string[])[]): string =>
   rows.map((cells) => `|${cells.map((cell) => (cell === '' ? ' ' : ` ${cell} `)).join('|')}|\n`).join('')
+
+/** Lets commands without settings run without the schema library. */
+function defaultsModule(): GeneratedFile[] {
+  const path = 'src/config/defaults.ts'
+  const config = defaultConfig()
+  // Set from the environment where it is empty.
+  config.node.name = ''
+  const paths = configKeys.map((key) => key.path)
+  const module = `/** The defaults of the configuration. Generated from schema.ts by \`npm run generate\`. */
+import type { Config } from './schema.ts'
+
+/** The dotted path of every key, in the schema's order. */
+export const CONFIG_PATHS: readonly string[] = ${JSON.stringify(paths)}
+
+export const DEFAULTS = ${JSON.stringify(config)} as Config
+`
+  const formatter = join(ROOT, 'node_modules', '.bin', 'biome')
+  const run = spawnSync(formatter, ['format', `--stdin-file-path=${path}`], {
+    cwd: ROOT,
+    input: module,
+    encoding: 'utf8',
+  })
+  if (run.status !== 0) throw new Error(`cannot format ${path}: ${run.error?.message ?? run.stderr}`)
+  return [[path, run.stdout]]
+}
 
 /** The program's own words, so that page and `--help` cannot differ. */
 function commandLinePage(): GeneratedFile[] {

@@ -35,9 +35,10 @@ export function agentCommand(exit: (code: number) => void): Command {
 }
 
 async function agent(flags: AgentFlags): Promise<number> {
-  const { loadConfigApart } = await import('../config/load-apart.ts')
+  const { effectiveConfig } = await import('../config/effective.ts')
   const proc = flags.proc === undefined ? [] : [{ path: 'targets.procRoot', value: flags.proc, name: '--proc' }]
-  const load = () => loadConfigApart({ file: flags.config, flags: [...configFlags(flags), ...proc] })
+  const settings = [...configFlags(flags), ...proc]
+  const load = () => effectiveConfig({ file: flags.config, flags: settings }, { apart: true })
   const loaded = await load()
   const { config } = loaded
   if (config.ship.sink === 'kafka') requireBrokers(loaded)

@@ -37,11 +37,9 @@ export function captureCommand(exit: (code: number) => void): Command {
 }
 
 async function capture(words: string[], flags: CaptureFlags): Promise<number> {
-  const { loadConfigApart } = await import('../config/load-apart.ts')
-  const loaded = await loadConfigApart({
-    file: flags.config,
-    flags: [...configFlags(flags), ...captureFlags(words, flags)],
-  })
+  const { effectiveConfig } = await import('../config/effective.ts')
+  const settings = [...configFlags(flags), ...captureFlags(words, flags)]
+  const loaded = await effectiveConfig({ file: flags.config, flags: settings }, { apart: true })
   const names = flags.interface ?? loaded.config.capture.interfaces
   if (names.length === 0) throw noInterface()
   const { runPipeline } = await import('./run-pipeline.ts')

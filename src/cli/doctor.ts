@@ -19,8 +19,8 @@ export function doctorCommand(exit: (code: number) => void): Command {
 }
 
 async function doctor(flags: ConfigFlags): Promise<number> {
-  const { loadConfig } = await import('../config/load.ts')
-  const { config } = loadConfig({ file: flags.config, flags: configFlags(flags) })
+  const { effectiveConfig } = await import('../config/effective.ts')
+  const { config } = await effectiveConfig({ file: flags.config, flags: configFlags(flags) })
   const { allChecks } = await import('../doctor/all-checks.ts')
   const color = wantsColor(flags.color, outputIsTerminal())
   const checks: Check[] = []

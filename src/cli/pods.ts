@@ -28,10 +28,10 @@ export function podsCommand(): Command {
 }
 
 async function pods(flags: PodsFlags): Promise<void> {
-  const { loadConfig } = await import('../config/load.ts')
+  const { effectiveConfig } = await import('../config/effective.ts')
   const proc = flags.proc === undefined ? [] : [{ path: 'targets.procRoot', value: flags.proc, name: '--proc' }]
   const { output, ...shared } = flags
-  const { config } = loadConfig({ file: flags.config, flags: [...configFlags(shared), ...proc] })
+  const { config } = await effectiveConfig({ file: flags.config, flags: [...configFlags(shared), ...proc] })
   const { inspectNode } = await import('../agent/inspect-node.ts')
   const report = await inspectNode(config)
   if (output === 'json') {

@@ -1,4 +1,5 @@
 /** A progress line on a terminal, redrawn in place. Main thread. */
+import { grouped } from '../format/units.ts'
 import type { Progress } from '../supervisor/options.ts'
 
 /** Short runs draw nothing: the first line appears after this time. Milliseconds. */
@@ -55,8 +56,8 @@ export function progressLine({ write, columns, now = () => performance.now() }: 
 export function describeProgress(progress: Progress, ms: number): string {
   const { bytes, totalBytes, pairs } = progress
   const perMilli = ms > 0 ? bytes / ms : 0
-  if (bytes === 0 && totalBytes === null) return `${pairs.toLocaleString('en')} pairs`
-  const parts = [`${pairs.toLocaleString('en')} pairs`, `${formatBytes(perMilli * 1000)}/s`]
+  if (bytes === 0 && totalBytes === null) return `${grouped(pairs)} pairs`
+  const parts = [`${grouped(pairs)} pairs`, `${formatBytes(perMilli * 1000)}/s`]
   if (totalBytes === null || totalBytes <= 0) return [formatBytes(bytes), ...parts].join(', ')
   const percent = Math.min(100, Math.floor((100 * bytes) / totalBytes))
   const left = perMilli > 0 ? [`${formatSeconds((totalBytes - bytes) / perMilli)} left`] : []

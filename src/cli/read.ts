@@ -31,8 +31,8 @@ export function readCommand(exit: (code: number) => void): Command {
 
 async function read(paths: string[], flags: ReadFlags): Promise<number> {
   checkPaths(paths)
-  const { loadConfig } = await import('../config/load.ts')
-  const loaded = loadConfig({ file: flags.config, flags: readFlags(flags) })
+  const { effectiveConfig } = await import('../config/effective.ts')
+  const loaded = await effectiveConfig({ file: flags.config, flags: readFlags(flags) })
   const { runPipeline } = await import('./run-pipeline.ts')
   return runPipeline(flags, loaded, { kind: 'files', paths, follow: flags.follow === true })
 }

@@ -1,6 +1,8 @@
 /** The summary of a run: a line for the user, and the ledger as JSON. */
+
 import { writeFileSync } from 'node:fs'
 import { fileErrorText, runtimeError } from '../errors.ts'
+import { grouped } from '../format/units.ts'
 import { count, type Ledger } from '../ledger/ledger.ts'
 import type { Outcome } from '../supervisor/options.ts'
 import type { Sink } from './output.ts'
@@ -108,7 +110,7 @@ function nothingSeen(ledger: Ledger): string[] {
   const seen = kinds
     .map(([path, name]) => [count(ledger, path), name] as const)
     .filter(([flows]) => flows > 0)
-    .map(([flows, name]) => `${flows.toLocaleString('en')} ${name}`)
+    .map(([flows, name]) => `${grouped(flows)} ${name}`)
   const flows = counted(count(ledger, 'flows.seen'), 'connection')
   return [seen.length === 0 ? `${flows} seen` : `${flows} seen (${seen.join(', ')})`]
 }
@@ -130,7 +132,7 @@ function reasonClause(ledger: Ledger, path: string, noun: string, what: string):
     .map((reason) => [reason, count(ledger, `${path}.${reason}`)] as const)
     .filter(([, value]) => value > 0)
     .sort((left, right) => right[1] - left[1])
-  const shown = reasons.map(([reason, value]) => `${reason} ${value.toLocaleString('en')}`)
+  const shown = reasons.map(([reason, value]) => `${reason} ${grouped(value)}`)
   return [`${counted(sum, noun)} ${what} (${shown.join(', ')})`]
 }
 
@@ -139,5 +141,4 @@ function kernelClause(ledger: Ledger): string[] {
   return dropped === 0 ? [] : [`${counted(dropped, 'frame')} dropped by the kernel`]
 }
 
-const counted = (value: number, noun: string): string =>
-  `${value.toLocaleString('en')} ${noun}${value === 1 ? '' : 's'}`
+const counted = (value: number, noun: string): string => `${grouped(value)} ${noun}${value === 1 ? '' : 's'}`

@@ -69,8 +69,8 @@ export function parseFrom(text: string, _previous?: unknown, now = Date.now()): 
 }
 
 async function tailTopic(flags: TailFlags): Promise<number> {
-  const { loadConfig } = await import('../config/load.ts')
-  const loaded = loadConfig({ file: flags.config, flags: configFlags(flags) })
+  const { effectiveConfig } = await import('../config/effective.ts')
+  const loaded = await effectiveConfig({ file: flags.config, flags: configFlags(flags) })
   requireBrokers(loaded)
   const [{ tail }, { PairSelector }, { createFormat }, { FdOutput }, { createLogger }, { VERSION }] = await Promise.all(
     [

@@ -2,10 +2,10 @@
  * The layers of the configuration, each a flat map of (path → value). This module reads the environment and the command
  * line, yaml-file.ts the file. Each reports unknown keys with the nearest known one.
  */
-import { parse } from 'yaml'
 import { CONFIG_FILE_VARIABLE } from './file-path.ts'
 import { configKeys, keyAt, keyOfEnvironment } from './keys.ts'
 import { nearest } from './nearest.ts'
+import { yamlParser } from './yaml-parser.ts'
 
 /** Where a value was set. `name` is printed: `interceptor.yaml:12`, `INTERCEPTOR_SHIP_MAX_AGE`, `--brokers`. */
 export interface Origin {
@@ -61,7 +61,7 @@ function valueOfText(path: string, text: string): unknown {
 /** Rules are written as YAML, which includes JSON: `[{selector: app=api, interfaces: [lo]}]`. */
 function parseRules(text: string): unknown {
   try {
-    return parse(text) ?? []
+    return yamlParser().parse(text) ?? []
   } catch {
     return text
   }

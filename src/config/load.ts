@@ -1,11 +1,11 @@
 /** Merges the layers: flags > environment > file > defaults. Reports all problems in one error. */
-import { hostname } from 'node:os'
 import type { z } from 'zod'
 import { type InterceptorError, usageError } from '../errors.ts'
 import { impossibleCombinations } from './combinations.ts'
 import { configFilePath } from './file-path.ts'
 import { configKeys, keyAt } from './keys.ts'
 import { environmentLayer, type FlagValue, flagLayer, type Layer, type Origin, type Setting } from './layers.ts'
+import { setNodeName } from './node-name.ts'
 import { type Config, configSchema } from './schema.ts'
 import { fileLayer } from './yaml-file.ts'
 
@@ -43,7 +43,7 @@ export function loadConfig(sources: ConfigSources = {}): LoadedConfig {
   if (parsed.data !== undefined && problems.length === 0) problems.push(...impossibleCombinations(parsed.data))
   if (parsed.data === undefined || problems.length > 0) throw problemsError(problems)
   const origins = originsOf(settings)
-  nameNode(parsed.data, origins, env)
+  setNodeName(parsed.data, origins, env)
   return { config: parsed.data, origins }
 }
 
@@ -111,15 +111,4 @@ function originsOf(settings: Map<string, Setting>): Map<string, Origin> {
     origins.set(path, settings.get(path)?.origin ?? { kind: 'default', name: 'default' })
   }
   return origins
-}
-
-/** Sets an empty node.name to NODE_NAME, else to the host name. */
-function nameNode(config: Config, origins: Map<string, Origin>, env: NodeJS.ProcessEnv): void {
-  if (config.node.name !== '') return
-  const given = env['NODE_NAME'] ?? ''
-  config.node.name = given === '' ? hostname() : given
-  origins.set(
-    'node.name',
-    given === '' ? { kind: 'default', name: 'host name' } : { kind: 'environment', name: 'NODE_NAME' },
-  )
 }

@@ -1,8 +1,8 @@
 /** Thread entry: loads the configuration once and posts it, or the error. */
 import { parentPort, workerData } from 'node:worker_threads'
 import { failureOf, InterceptorError } from '../errors.ts'
+import type { LoadAnswer } from './effective.ts'
 import { loadConfig } from './load.ts'
-import type { LoadAnswer } from './load-apart.ts'
 
 function answer(): LoadAnswer {
   try {

@@ -1,15 +1,10 @@
 /** Reads the layer of a YAML file: values by path, each with the line of its key. */
 import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import type { Document, LineCounter } from 'yaml'
 import { fileErrorText } from '../errors.ts'
 import { configKeys, configSections, isSection, keyAt } from './keys.ts'
 import { type Layer, unknownKey } from './layers.ts'
-
-type Yaml = typeof import('yaml')
-
-/** Loads the parser when a file is read: most commands have none, and loading it takes half as long as the start of Node.js. */
-const loadYaml = (): Yaml => createRequire(import.meta.url)('yaml')
+import { yamlParser } from './yaml-parser.ts'
 
 /** Reads a file. A file that cannot be read or parsed is a problem of its layer. */
 export function fileLayer(path: string): Layer {
@@ -23,14 +18,14 @@ export function fileLayer(path: string): Layer {
 }
 
 interface Source {
-  yaml: Yaml
+  yaml: ReturnType<typeof yamlParser>
   path: string
   document: Document
   lines: LineCounter
 }
 
 function readYaml(path: string, text: string, layer: Layer): void {
-  const yaml = loadYaml()
+  const yaml = yamlParser()
   const lines = new yaml.LineCounter()
   const document = yaml.parseDocument(text, { lineCounter: lines, prettyErrors: false })
   for (const error of document.errors) {

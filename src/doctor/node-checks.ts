@@ -1,6 +1,8 @@
 /** Checks what every run needs: Node.js, shared memory, CPUs, memory. */
+
 import * as zlib from 'node:zlib'
 import type { Config } from '../config/schema.ts'
+import { grouped } from '../format/units.ts'
 import { cpuLimit } from '../supervisor/cpu-limit.ts'
 import { type Check, failed, ok, warning } from './check.ts'
 import { memoryLimit } from './memory-limit.ts'
@@ -11,7 +13,7 @@ const LEAST_NODE = [20, 19] as const
 /** Memory of the process itself, in addition to `limits.memory`. */
 const PROCESS_BYTES = 96 * 1024 * 1024
 
-const mebibytes = (bytes: number): string => `${Math.round(bytes / (1024 * 1024)).toLocaleString('en')} MiB`
+const mebibytes = (bytes: number): string => `${grouped(Math.round(bytes / (1024 * 1024)))} MiB`
 
 /** @returns the checks in the order of the output */
 export const nodeChecks = (config: Config): Check[] => [

@@ -1,7 +1,9 @@
 /** Formats bodies as lines for the text format (`-v`). */
+
 import { isUtf8 } from 'node:buffer'
 import { headerValue, type Message, mediaType } from '../pair/pair.ts'
 import { indentJson, type SourceLine } from './indent-json.ts'
+import { grouped } from './units.ts'
 
 const DUMP_ROW_BYTES = 16
 
@@ -44,7 +46,7 @@ function binaryTitle(message: Message): string {
   const coding = message.decoded ? undefined : headerValue(message, 'content-encoding')
   const kind = [mediaType(message), coding].filter((part) => part).join(', ')
   const { length } = message.body
-  return `<${length.toLocaleString('en')} byte${length === 1 ? '' : 's'}${kind === '' ? '' : ` of ${kind}`}>`
+  return `<${grouped(length)} byte${length === 1 ? '' : 's'}${kind === '' ? '' : ` of ${kind}`}>`
 }
 
 /** Rows of offset, bytes and characters, as `xxd` prints them. */

@@ -2,6 +2,7 @@
  * The text format: one line per pair (pair-line.ts), with `-v` followed by heads and bodies, marked `>` and `<` as curl
  * marks them. All text from the wire is escaped.
  */
+
 import pico from 'picocolors'
 import type { Message, Pair } from '../pair/pair.ts'
 import { formatBody } from './body-lines.ts'
@@ -10,6 +11,7 @@ import type { FormatOptions, PairFormat } from './output-format.ts'
 import { pairFormat } from './pair-format.ts'
 import { type Colors, type Paint, PairLine } from './pair-line.ts'
 import { safe, safeRows } from './terminal.ts'
+import { grouped } from './units.ts'
 
 /** Lines are formatted for at least this many columns. */
 const MIN_WIDTH = 30
@@ -82,8 +84,7 @@ class Details {
     const title = body.title === null ? [] : this.#line(body.title, plain)
     const { rows, end } = this.#limited(body.lines, this.#bodyRows ?? (body.isDump ? DUMP_ROWS : TEXT_ROWS))
     const rest = end === null ? 0 : body.bytesAfter(end)
-    const note =
-      rest === 0 ? [] : this.#line(`… ${rest.toLocaleString('en')} more bytes (--body all prints them)`, plain)
+    const note = rest === 0 ? [] : this.#line(`… ${grouped(rest)} more bytes (--body all prints them)`, plain)
     return ['', ...title, ...rows, ...note]
   }
 

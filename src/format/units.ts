@@ -40,3 +40,6 @@ export function size(bytes: number): string {
   }
   return value.toFixed(value < 9.95 ? 1 : 0) + SIZE_UNITS[unit]
 }
+
+/** Formats a count with separators: `12,345`. Without `toLocaleString`, whose first call costs 20 ms. */
+export const grouped = (count: number): string => String(count).replace(/\B(?=(?:\d{3})+$)/g, ',')

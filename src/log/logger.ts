@@ -6,7 +6,8 @@
  * record's fields. `lines` writes one plain line per record, for a person.
  */
 import { writeSync } from 'node:fs'
-import pino from 'pino'
+import { createRequire } from 'node:module'
+import type { Logger as PinoLogger } from 'pino'
 import { FoldedLog, type Log, type LogFields, type LogLevel, type LogRecord } from './folded-log.ts'
 
 /** The log of a process, of which there is one. */
@@ -33,32 +34,43 @@ export interface LoggerOptions {
 
 const FOLD_MS = 10_000
 
+/** From the least severe to the most. */
+const LEVELS: readonly (LogLevel | 'silent')[] = ['debug', 'info', 'warn', 'error', 'silent']
+
 /** Never throws: records are lost where standard error is closed. */
 export function createLogger(options: LoggerOptions): Logger {
-  const { level, write = writeToStandardError, foldMs = FOLD_MS, now } = options
-  const sink = pino(
-    {
-      level,
-      timestamp: pino.stdTimeFunctions.isoTime,
-      formatters: { level: (label) => ({ level: label }) },
-      ...(options.form === 'json' ? {} : { base: null }),
-    },
-    { write: options.form === 'json' ? write : (line: string) => write(plainLine(line, options)) },
-  )
-  const log = new FoldedLog((record) => emit(sink, record), {
+  const { foldMs = FOLD_MS, now } = options
+  let { level } = options
+  let sink: PinoLogger | null = null
+  const emit = ({ level: of, message, fields }: LogRecord): void => {
+    sink ??= openSink(options)
+    sink[of](fields, message)
+  }
+  const log = new FoldedLog(emit, {
     periodMs: foldMs,
     now,
-    isEnabled: (of) => sink.isLevelEnabled(of),
+    isEnabled: (of) => LEVELS.indexOf(of) >= LEVELS.indexOf(level),
   })
   return Object.assign(log, {
     setLevel: (to: LogLevel | 'silent') => {
-      sink.level = to
+      level = to
     },
   })
 }
 
-function emit(sink: pino.Logger, { level, message, fields }: LogRecord): void {
-  sink[level](fields, message)
+/** Loads pino with the first record: most runs of a command write none. */
+function openSink(options: LoggerOptions): PinoLogger {
+  const pino = createRequire(import.meta.url)('pino') as typeof import('pino').pino
+  const { form, write = writeToStandardError } = options
+  return pino(
+    {
+      level: 'debug',
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+      ...(form === 'json' ? {} : { base: null }),
+    },
+    { write: form === 'json' ? write : (line: string) => write(plainLine(line, options)) },
+  )
 }
 
 const STANDARD_ERROR = 2

@@ -1,5 +1,5 @@
 /** Converts pairs between bytes and objects. A topic or a file may hold both forms, MessagePack and JSON. */
-import { Packr, Unpackr } from 'msgpackr'
+import { Packr, Unpackr } from 'msgpackr/pack'
 import { checkPair } from './check.ts'
 import type { Pair } from './pair.ts'
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { duration, size, timeOfDay } from '../../src/format/units.ts'
+import { duration, grouped, size, timeOfDay } from '../../src/format/units.ts'
 
 test('duration: prints three digits and a unit', () => {
   const cases: [micros: number, expected: string][] = [
@@ -50,4 +50,12 @@ test('size: uses at most 4 columns', () => {
 test('timeOfDay: prints local time, truncated to milliseconds', () => {
   const date = new Date(2026, 10, 23, 3, 4, 5, 67)
   assert.equal(timeOfDay(date.getTime() * 1000 + 999), '03:04:05.067')
+})
+
+test('grouped: separates thousands as the English locale does', () => {
+  fc.assert(
+    fc.property(fc.nat({ max: Number.MAX_SAFE_INTEGER }), (count) => {
+      assert.equal(grouped(count), count.toLocaleString('en'))
+    }),
+  )
 })

@@ -1,7 +1,7 @@
 /**
  * A pod as pairs contain it (docs/pair.md): MessagePack, encoded once for each pod and container and copied into pairs.
  */
-import { Packr } from 'msgpackr'
+import { Packr } from 'msgpackr/pack'
 import type { EndpointPod, PodIdentity } from '../../pair/endpoint-pod.ts'
 
 /** Standard MessagePack only, so that every language reads it. */
