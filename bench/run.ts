@@ -35,7 +35,7 @@ async function measure(part: Part, options: BenchOptions, traces: readonly Trace
     case 'live':
       return [await measureLive(traces, { rounds, workers })]
     case 'ship':
-      return [await measureShip(makeTrace('small', pairs), rounds)]
+      return measureShip(traces, rounds)
     case 'discovery':
       return [await measureDiscovery()]
     case 'memory':

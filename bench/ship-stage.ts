@@ -2,12 +2,13 @@
  * The shipper on its own: pairs of a capture are assembled first, then go through a ring to the real shipper thread and
  * its Kafka sink.
  *
- *     node dist/bench/ship-stage.js TRACE BROKERS TOPIC    one JSON line
+ *     node dist/bench/ship-stage.js TRACE BROKERS TOPIC CODEC    one JSON line; CODEC as in `kafka.compression`
  */
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import { defaultConfig } from '../src/config/load.ts'
+import { CODEC_NUMBERS, type Compression } from '../src/kafka/codecs.ts'
 import { allocateCounters, SHIP_COUNTERS } from '../src/ledger/counters.ts'
 import { allocateRing, FULL, RingProducer } from '../src/ring/byte-ring.ts'
 import { Doorbell } from '../src/ring/doorbell.ts'
@@ -37,9 +38,15 @@ function encodedPairs(path: string): { bytes: Buffer; ends: number[] } {
   return { bytes: Buffer.concat(chunks), ends }
 }
 
-function workerData(brokers: string, topic: string, ring: SharedArrayBuffer, bell: SharedArrayBuffer): ShipWorkerData {
+interface Destination {
+  brokers: string
+  topic: string
+  compression: Compression
+}
+
+function workerData(to: Destination, ring: SharedArrayBuffer, bell: SharedArrayBuffer): ShipWorkerData {
   const config = defaultConfig()
-  const kafka = { ...config.kafka, brokers: [brokers], topic, createTopic: true }
+  const kafka = { ...config.kafka, ...to, brokers: [to.brokers], createTopic: true }
   return {
     rings: [ring],
     assemblerBells: [bell],
@@ -87,13 +94,15 @@ function feed(ring: RingProducer, bell: Doorbell, { bytes, ends }: { bytes: Buff
   ring.close()
 }
 
-const [path, brokers, topic] = process.argv.slice(2)
-if (path === undefined || brokers === undefined || topic === undefined) {
-  throw new Error('usage: ship-stage TRACE BROKERS TOPIC')
+const isCompression = (name: string): name is Compression => Object.hasOwn(CODEC_NUMBERS, name)
+
+const [path, brokers, topic, compression = ''] = process.argv.slice(2)
+if (path === undefined || brokers === undefined || topic === undefined || !isCompression(compression)) {
+  throw new Error('usage: ship-stage TRACE BROKERS TOPIC CODEC')
 }
 const pairs = encodedPairs(path)
 const [shared, bell] = [allocateRing(RING_BYTES), Doorbell.allocate()]
-const data = workerData(brokers, topic, shared, bell)
+const data = workerData({ brokers, topic, compression }, shared, bell)
 const worker = new Worker(new URL('../src/ship/ship.worker.js', import.meta.url), { workerData: data })
 const messages: FromWorker[] = []
 worker.on('message', (message: FromWorker) => messages.push(message))
@@ -113,5 +122,6 @@ process.stdout.write(
     // The CPU time of a process includes threads that have ended.
     shipCpuMs: shipCpu() - cpuStart,
     shipped: data.counters[SHIP_COUNTERS.index.shipped],
+    bytesShipped: data.counters[SHIP_COUNTERS.index.bytesShipped],
   })}\n`,
 )

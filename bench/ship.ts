@@ -1,5 +1,8 @@
-/** The shipper into a real Kafka: CPU time for a pair of 1.4 KB. */
-import { runProgram } from './measure.ts'
+/** The shipper into a real Kafka, with each compression: CPU time of shipper and broker, and bytes on the wire for a pair. */
+import * as zlib from 'node:zlib'
+import type { KafkaBroker } from '../rig/kafka.ts'
+import type { Compression } from '../src/kafka/codecs.ts'
+import { cpuMs, runProgram } from './measure.ts'
 import { inPath, script } from './parts.ts'
 import { figure, type Missing, type Section, spreadText, whole } from './report.ts'
 import { spread } from './statistics.ts'
@@ -8,58 +11,87 @@ import type { Trace } from './traces.ts'
 /** The broker's first port of three. */
 const PORT = 29_392
 const WHAT = 'shipping to Kafka'
+/** Node.js has zstd since 22.15. */
+const CODECS: readonly Compression[] = [
+  'none',
+  'lz4',
+  'snappy',
+  ...('zstdCompress' in zlib ? ['zstd' as const] : []),
+  'gzip',
+]
 
 interface ShipSample {
   pairs: number
   pairBytes: number
   wallMs: number
   shipCpuMs: number
+  brokerCpuMs: number
   shipped: number
+  bytesShipped: number
 }
 
-/** Ships the trace's pairs `rounds` times, each in a new process. */
-export async function measureShip(trace: Trace, rounds: number): Promise<Section | Missing> {
+/** Ships the traces' pairs `rounds` times with each compression, each time in a new process. */
+export async function measureShip(traces: readonly Trace[], rounds: number): Promise<(Section | Missing)[]> {
   for (const program of ['java', 'mvn', 'openssl']) {
-    if (!inPath(program)) return { what: WHAT, why: `install ${program === 'mvn' ? 'Maven' : program}` }
+    if (!inPath(program)) return [{ what: WHAT, why: `install ${program === 'mvn' ? 'Maven' : program}` }]
   }
   const { fetchKafka } = await import('../rig/kafka-jars.ts')
   const unfetched = fetchKafka()
-  if (unfetched !== null) return { what: WHAT, why: unfetched }
+  if (unfetched !== null) return [{ what: WHAT, why: unfetched }]
   const { KafkaBroker } = await import('../rig/kafka.ts')
   const broker = new KafkaBroker({ port: PORT })
   try {
     await broker.start()
-    const samples: ShipSample[] = []
-    for (let round = 0; round < rounds; round++) {
-      const topic = `bench-${round}`
-      const { stdout } = await runProgram([process.execPath, script('ship-stage'), trace.path, broker.plaintext, topic])
-      samples.push(JSON.parse(stdout) as ShipSample)
+    // The broker's JVM compiles its code for each codec during the first pass.
+    for (const codec of CODECS) await shipOnce(broker, traces[0], codec, `warm-${codec}`)
+    const sections: Section[] = []
+    for (const trace of traces) {
+      const samples = new Map<Compression, ShipSample[]>(CODECS.map((codec) => [codec, []]))
+      for (let round = 0; round < rounds; round++) {
+        for (const [codec, taken] of samples) {
+          taken.push(await shipOnce(broker, trace, codec, `${trace.name}-${codec}-${round}`))
+        }
+      }
+      sections.push(shipSection(trace, samples))
     }
-    return shipSection(samples)
+    return sections
   } finally {
     await broker.remove()
   }
 }
 
-function shipSection(samples: readonly ShipSample[]): Section {
-  const over = (pick: (sample: ShipSample) => number) => spread(samples.map(pick))
-  const cpuMicrosPerPair = over(({ shipCpuMs, shipped }) => (shipCpuMs * 1000) / shipped)
-  const pairsPerSecond = over(({ shipped, wallMs }) => (shipped / wallMs) * 1000)
-  const { pairs, pairBytes } = samples[0]
+async function shipOnce(broker: KafkaBroker, { path }: Trace, codec: Compression, topic: string): Promise<ShipSample> {
+  const brokerCpu = (): number => (broker.pid === undefined ? 0 : cpuMs(broker.pid))
+  const before = brokerCpu()
+  const { stdout } = await runProgram([process.execPath, script('ship-stage'), path, broker.plaintext, topic, codec])
+  return { ...(JSON.parse(stdout) as Omit<ShipSample, 'brokerCpuMs'>), brokerCpuMs: brokerCpu() - before }
+}
+
+function shipSection(trace: Trace, samples: ReadonlyMap<Compression, readonly ShipSample[]>): Section {
+  const figures = [...samples].map(([codec, taken]) => {
+    const over = (pick: (sample: ShipSample) => number) => spread(taken.map(pick))
+    return {
+      codec,
+      wireBytesPerPair: over(({ bytesShipped, shipped }) => bytesShipped / shipped),
+      pairsPerSecond: over(({ shipped, wallMs }) => (shipped / wallMs) * 1000),
+      cpuMicrosPerPair: over(({ shipCpuMs, shipped }) => (shipCpuMs * 1000) / shipped),
+      brokerCpuMicrosPerPair: over(({ brokerCpuMs, shipped }) => (brokerCpuMs * 1000) / shipped),
+    }
+  })
+  const { pairs = 0, pairBytes = 0 } = samples.get('none')?.[0] ?? {}
   return {
-    title: 'Shipping: one shipper into a real Kafka on this machine, acks from the leader, no compression',
-    columns: ['', 'pairs', 'bytes a pair', 'shipped', 'pairs/s', 'CPU µs/pair'],
-    rows: [
-      [
-        'shipper',
-        whole(pairs),
-        whole(pairBytes),
-        spreadText(over(({ shipped }) => shipped)),
-        spreadText(pairsPerSecond),
-        spreadText(cpuMicrosPerPair, figure),
-      ],
+    title: `Shipping: one shipper into a real Kafka on this machine, acks from the leader; ${whole(pairs)} pairs of ${whole(pairBytes)} bytes (${trace.name})`,
+    columns: ['', 'bytes on the wire', 'pairs/s', 'shipper CPU µs/pair', 'broker CPU µs/pair'],
+    rows: figures.map((row) => [
+      row.codec,
+      spreadText(row.wireBytesPerPair),
+      spreadText(row.pairsPerSecond),
+      spreadText(row.cpuMicrosPerPair, figure),
+      spreadText(row.brokerCpuMicrosPerPair, figure),
+    ]),
+    notes: [
+      'shipper: user and system time of its thread and its helpers, compression included; broker: of its process',
     ],
-    notes: ["user and system time of the shipper's thread and its helpers; the broker's is not in it"],
-    data: { pairs, pairBytes, cpuMicrosPerPair, pairsPerSecond },
+    data: { pairs, pairBytes, figures },
   }
 }

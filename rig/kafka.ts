@@ -99,6 +99,11 @@ export class KafkaBroker {
     if (child.signalCode === null && existsSync(this.#recordedClasses)) renameSync(this.#recordedClasses, KAFKA_CLASSES)
   }
 
+  /** Process id of the running broker; undefined if it is stopped. */
+  get pid(): number | undefined {
+    return this.#process?.pid
+  }
+
   get #recordedClasses(): string {
     return `${KAFKA_CLASSES}.${process.pid}`
   }
