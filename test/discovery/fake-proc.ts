@@ -86,6 +86,11 @@ export class FakeProc {
     }
   }
 
+  /** Replaces the text of one file of a process, which stays the same process. */
+  rewrite(pid: number, file: string, text: string): void {
+    writeFileSync(join(this.root, String(pid), file), text)
+  }
+
   /** Removes a process, or one file of it. */
   remove(pid: number, file = ''): void {
     const path = join(this.root, String(pid), file)
