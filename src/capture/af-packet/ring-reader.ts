@@ -30,6 +30,11 @@ import { LINKTYPE_RAW } from '../wire/link-types.ts'
 import type { LentSocket } from '../worker-data.ts'
 import { RedirectedReplies } from './redirected-replies.ts'
 
+/**
+ * BLOCK_LENGTH of a released block until the kernel fills it again, so that a successor does not take it for an open
+ * one.
+ */
+const RELEASED = 0
 const CROWDED_SHARE = 3 / 4
 const VLAN_TAG_BYTES = 4
 /** IPv4 and TCP headers without options. */
@@ -48,8 +53,7 @@ export class RingReader {
   #block: number
   /** That block's frames have been delivered to the sink. */
   #delivered = false
-  /** Number of the block that was delivered last. */
-  #lastNumber = 0
+
   /** No frame will be added: see `finish`. */
   #finished = false
 
@@ -95,7 +99,6 @@ export class RingReader {
       packet += this.#words[(packet + PACKET_NEXT) >> 2]
     }
     this.#delivered = true
-    this.#lastNumber = this.#blockNumber(block)
   }
 
   /** Returns a delivered block to the kernel, if there is one. */
@@ -103,17 +106,32 @@ export class RingReader {
     if (!this.#delivered) return
     this.#delivered = false
     const block = this.#block
+    this.#words[(block + BLOCK_LENGTH) >> 2] = RELEASED
+    this.#returnToKernel(block)
+    this.#block = this.#after(block)
+  }
+
+  #returnToKernel(block: number): void {
     Atomics.store(this.#words, (block + BLOCK_STATUS) >> 2, TP_STATUS_KERNEL)
-    this.#block = block + this.#blockBytes === this.#ringBytes ? 0 : block + this.#blockBytes
+  }
+
+  #after(block: number): number {
+    return block + this.#blockBytes === this.#ringBytes ? 0 : block + this.#blockBytes
   }
 
   #isReady(block: number): boolean {
     return (Atomics.load(this.#words, (block + BLOCK_STATUS) >> 2) & TP_STATUS_USER) !== 0
   }
 
-  /** Whether the kernel is filling this block and has written a frame. Blocks that were read keep their old numbers. */
+  /**
+   * Whether the kernel is filling this block and has written a frame. Blocks that were read keep their packet counts.
+   */
   #isOpen(block: number): boolean {
-    return this.#blockNumber(block) > this.#lastNumber && this.#words[(block + BLOCK_PACKETS) >> 2] > 0
+    return !this.#isReleased(block) && this.#words[(block + BLOCK_PACKETS) >> 2] > 0
+  }
+
+  #isReleased(block: number): boolean {
+    return this.#words[(block + BLOCK_LENGTH) >> 2] === RELEASED
   }
 
   #deliver(packet: number, sink: FrameSink): void {
@@ -157,18 +175,22 @@ export class RingReader {
 
   /**
    * Finds the block to start with, since another worker may have read the ring before. The kernel numbers blocks from 1
-   * as it begins to fill them, so the next one is the ready block with the lowest number; with none ready it is the
-   * block being filled, which has the highest.
+   * as it begins to fill them, so the next one is the ready block with the lowest number; with none ready it is the block
+   * being filled, which has the highest. Once a full ring has been read to its end, no block is being filled until the next
+   * frame arrives: then it is the one after the highest.
    */
   #nextBlock(): number {
     let oldest = -1
     let newest = 0
     for (let block = 0; block < this.#ringBytes; block += this.#blockBytes) {
+      // The predecessor of this reader failed while it released the block.
+      if (this.#isReady(block) && this.#isReleased(block)) this.#returnToKernel(block)
       const number = this.#blockNumber(block)
       if (number > this.#blockNumber(newest)) newest = block
       if (this.#isReady(block) && (oldest === -1 || number < this.#blockNumber(oldest))) oldest = block
     }
-    return oldest === -1 ? newest : oldest
+    if (oldest !== -1) return oldest
+    return this.#isReleased(newest) ? this.#after(newest) : newest
   }
 
   #blockNumber(block: number): number {

@@ -1,0 +1,252 @@
+/** The reader of a packet ring against a model of the kernel's side (net/packet/af_packet.c), in memory that both map. */
+import assert from 'node:assert/strict'
+import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import fc from 'fast-check'
+import { needs } from '../../../rig/needs.ts'
+import { RingReader } from '../../../src/capture/af-packet/ring-reader.ts'
+import { LINKTYPE_ETHERNET, LINKTYPE_RAW } from '../../../src/capture/wire/link-types.ts'
+import type { LentSocket } from '../../../src/capture/worker-data.ts'
+import { viewMemory } from '../../../src/sys/ffi.ts'
+import { mapShared, unmap } from '../../../src/sys/libc.ts'
+import {
+  BLOCK_FIRST_PACKET,
+  BLOCK_LENGTH,
+  BLOCK_NUMBER,
+  BLOCK_PACKETS,
+  BLOCK_STATUS,
+  PACKET_CAPTURED,
+  PACKET_LENGTH,
+  PACKET_MAC,
+  PACKET_NANOSECONDS,
+  PACKET_NEXT,
+  PACKET_SECONDS,
+  PACKET_STATUS,
+  PACKET_VLAN,
+  TP_STATUS_KERNEL,
+  TP_STATUS_USER,
+  TP_STATUS_VLAN_VALID,
+} from '../../../src/sys/packet.ts'
+import { packet, tcp } from '../../support/frames.ts'
+import { RememberingSink } from '../support.ts'
+
+const skip = needs('linux')
+const BLOCK_BYTES = 1024
+const MAX_BLOCKS = 6
+const BLOCK_HEADER_BYTES = 48
+const PACKET_HEADER_BYTES = 82
+const SECONDS = 1_700_000_000
+
+const folder = mkdtempSync(join(tmpdir(), 'interceptor-ring-'))
+let address = 0n
+let memory = new ArrayBuffer(0)
+before(() => {
+  if (skip !== false) return
+  const fd = openSync(join(folder, 'ring'), 'w+')
+  ftruncateSync(fd, BLOCK_BYTES * MAX_BLOCKS)
+  address = mapShared(fd, BLOCK_BYTES * MAX_BLOCKS)
+  memory = viewMemory(address, BLOCK_BYTES * MAX_BLOCKS)
+  closeSync(fd)
+})
+after(() => {
+  rmSync(folder, { recursive: true })
+  if (address !== 0n) unmap(address, BLOCK_BYTES * MAX_BLOCKS)
+})
+
+/** The kernel's side of the ring: fills blocks in order, and drops frames while the next block is not free. */
+class KernelRing {
+  readonly blockCount: number
+  /** Frames that were not dropped and not released yet, by their numbers; the last entry is the open block's. */
+  readonly held: number[][] = []
+  readonly #view = new DataView(memory)
+  #block = 0
+  #number = 0
+  #frozen = false
+  #end = 0
+
+  constructor(blockCount: number) {
+    this.blockCount = blockCount
+    new Uint8Array(memory).fill(0)
+    this.#open()
+  }
+
+  /** Adds a frame with `number` in its first four bytes. @returns whether there was room */
+  add(number: number, length: number): boolean {
+    const bytes = new Uint8Array(length)
+    new DataView(bytes.buffer).setUint32(0, number)
+    return this.put(bytes, { micros: number })?.push(number) !== undefined
+  }
+
+  /** Does the first half of the reader's `release` for the oldest ready block. */
+  markReleased(): void {
+    const ready = Array.from({ length: this.blockCount }, (_, block) => block * BLOCK_BYTES)
+      .filter((at) => this.#get(at + BLOCK_STATUS) === TP_STATUS_USER)
+      .sort((left, right) => this.#get(left + BLOCK_NUMBER) - this.#get(right + BLOCK_NUMBER))
+    this.#set(ready[0] + BLOCK_LENGTH, 0)
+  }
+
+  /** @returns the open block's frames; null: the frame was dropped */
+  put(bytes: Uint8Array, { micros = 0, vlan = null as number | null } = {}): number[] | null {
+    const size = (PACKET_HEADER_BYTES + bytes.length + 15) & ~15
+    if (!this.#frozen && this.#end + size > this.#start + BLOCK_BYTES) this.#close()
+    if (this.#frozen && !this.timer()) return null
+    const at = this.#end
+    this.#set(at + PACKET_NEXT, size)
+    this.#set(at + PACKET_SECONDS, SECONDS)
+    this.#set(at + PACKET_NANOSECONDS, micros * 1000)
+    this.#set(at + PACKET_CAPTURED, bytes.length)
+    this.#set(at + PACKET_LENGTH, bytes.length)
+    this.#set(at + PACKET_STATUS, vlan === null ? 0 : TP_STATUS_VLAN_VALID)
+    this.#set(at + PACKET_VLAN, vlan ?? 0)
+    this.#view.setUint16(at + PACKET_MAC, PACKET_HEADER_BYTES, true)
+    new Uint8Array(memory).set(bytes, at + PACKET_HEADER_BYTES)
+    this.#end += size
+    this.#set(this.#start + BLOCK_PACKETS, this.#get(this.#start + BLOCK_PACKETS) + 1)
+    this.#set(this.#start + BLOCK_LENGTH, this.#end - this.#start)
+    return this.held[this.held.length - 1]
+  }
+
+  /** The timer: closes an open block that has frames, and opens one where the ring was full. @returns whether one is open */
+  timer(): boolean {
+    if (this.#frozen) {
+      if (this.#get(this.#start + BLOCK_STATUS) !== TP_STATUS_USER) this.#open()
+    } else if (this.#get(this.#start + BLOCK_PACKETS) > 0) this.#close()
+    return !this.#frozen
+  }
+
+  get #start(): number {
+    return this.#block * BLOCK_BYTES
+  }
+
+  #open(): void {
+    this.#frozen = false
+    this.#number += 1
+    this.#view.setBigUint64(this.#start + BLOCK_NUMBER, BigInt(this.#number), true)
+    this.#set(this.#start + BLOCK_PACKETS, 0)
+    this.#set(this.#start + BLOCK_LENGTH, BLOCK_HEADER_BYTES)
+    this.#set(this.#start + BLOCK_FIRST_PACKET, BLOCK_HEADER_BYTES)
+    this.#set(this.#start + BLOCK_STATUS, TP_STATUS_KERNEL)
+    this.#end = this.#start + BLOCK_HEADER_BYTES
+    this.held.push([])
+  }
+
+  #close(): void {
+    this.#set(this.#start + BLOCK_STATUS, TP_STATUS_USER)
+    this.#block = (this.#block + 1) % this.blockCount
+    if (this.#get(this.#start + BLOCK_STATUS) === TP_STATUS_USER) this.#frozen = true
+    else this.#open()
+  }
+
+  #get(at: number): number {
+    return this.#view.getUint32(at, true)
+  }
+
+  #set(at: number, value: number): void {
+    this.#view.setUint32(at, value, true)
+  }
+}
+
+const readerOf = (kernel: KernelRing, linkType = LINKTYPE_ETHERNET): RingReader =>
+  new RingReader({
+    address,
+    blockBytes: BLOCK_BYTES,
+    blockCount: kernel.blockCount,
+    linkType,
+    interfaceId: 3,
+    proxyPort: Int32Array.of(0),
+  } as LentSocket)
+
+/** Delivers one block. @returns the numbers of its frames */
+function deliver(reader: RingReader): number[] {
+  const sink = new RememberingSink()
+  reader.deliverBlock(sink)
+  return sink.frames.map(({ bytes, micros, wireLength, interfaceId }) => {
+    const number = new DataView(bytes.buffer).getUint32(0)
+    assert.deepEqual([micros, wireLength, interfaceId], [SECONDS * 1e6 + number, bytes.length, 3])
+    return number
+  })
+}
+
+const step = fc.oneof(
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('frame' as const), length: fc.integer({ min: 60, max: 700 }) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('timer' as const, 'replace' as const) }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({ do: fc.constantFrom('read' as const, 'crash' as const, 'crashInRelease' as const) }),
+  },
+)
+
+test('ring reader: delivers every frame in order, across full rings and replaced workers', { skip }, () => {
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 2, max: MAX_BLOCKS }),
+      fc.array(step, { maxLength: 120, size: 'max' }),
+      (blockCount, steps) => {
+        const kernel = new KernelRing(blockCount)
+        let reader = readerOf(kernel)
+        let next = 0
+        for (const one of steps) {
+          if (one.do === 'frame') kernel.add(next++, one.length)
+          else if (one.do === 'timer') kernel.timer()
+          else if (one.do === 'replace') reader = readerOf(kernel)
+          else if (reader.readyBytes === 0) assert.ok(kernel.held.length <= 1, 'a block is ready')
+          else {
+            assert.ok(reader.readyBytes <= BLOCK_BYTES)
+            assert.deepEqual(deliver(reader), kernel.held[0])
+            // A worker that crashes before it releases a block leaves it to its successor.
+            if (one.do === 'crash') reader = readerOf(kernel)
+            else {
+              reader.release()
+              kernel.held.shift()
+            }
+          }
+          const ready = kernel.held.length === blockCount && !kernel.add(next++, BLOCK_BYTES - 200)
+          if (ready) assert.ok(reader.crowded, 'a full ring is crowded')
+        }
+        reader.finish()
+        while (reader.readyBytes > 0) {
+          assert.deepEqual(deliver(reader), kernel.held.shift())
+          reader.release()
+        }
+        assert.deepEqual(kernel.held.flat(), [])
+      },
+    ),
+    { numRuns: 200 },
+  )
+})
+
+test('ring reader: is crowded once three quarters of the ring are ready', { skip }, () => {
+  const kernel = new KernelRing(4)
+  const reader = readerOf(kernel)
+  for (const expected of [false, false, false, true]) {
+    kernel.add(0, 100)
+    kernel.timer()
+    assert.equal(reader.crowded, expected)
+  }
+})
+
+test('ring reader: reports the VLAN tag that the kernel removed, and tags that a cooked frame begins with', {
+  skip,
+}, () => {
+  const bare = packet({ source: [10, 0, 0, 1], destination: [10, 0, 0, 2], protocol: 6, payload: tcp(1, 2) })
+  const kernel = new KernelRing(2)
+  kernel.put(bare, { vlan: 0x3007 })
+  kernel.put(Uint8Array.from([0x00, 0x09, 0x08, 0x00, ...bare]), { vlan: 0x3007 })
+  kernel.put(bare)
+  kernel.timer()
+  const seen: unknown[] = []
+  const sink = new RememberingSink()
+  const frame = sink.frame.bind(sink)
+  sink.frame = (...args) => {
+    frame(...args)
+    seen.push([sink.stamp.vlan, sink.frames.at(-1)!.bytes.length])
+  }
+  readerOf(kernel, LINKTYPE_RAW).deliverBlock(sink)
+  assert.deepEqual(seen, [
+    [0x3007, bare.length],
+    [0x3007 | (0x0009 << 16), bare.length],
+    [0, bare.length],
+  ])
+})
