@@ -52,6 +52,7 @@ const MEANINGS: Readonly<Record<string, string>> = {
   'gaps.acked': 'Gaps: the receiver acknowledged bytes that were not captured',
   'gaps.bound': 'Gaps: too many bytes were waiting behind the hole',
   'gaps.expired': 'Gaps: the hole was too old',
+  'gaps.evicted': 'Gaps: the pool was full',
   'gaps.ended': 'Gaps: the connection ended before the hole was filled',
   'bytes.payload': 'Bytes of TCP payload, including retransmissions',
   'bytes.gap': 'Bytes missing in gaps',

@@ -39,8 +39,10 @@ import { Outcomes, type PairSink } from './http1/outcomes.ts'
 import { Position } from './http1/position.ts'
 import { Arena } from './memory/arena.ts'
 import { BlockPool } from './memory/block-pool.ts'
+import { CellPool } from './memory/cell-pool.ts'
 import { PacketTime } from './packet-time.ts'
 import { FlowTable } from './tcp/flow-table.ts'
+import { HeldPieces } from './tcp/held-pieces.ts'
 import { Reassembler } from './tcp/reassembler.ts'
 import { ConnectionTracker } from './tcp/tracker.ts'
 import { Vantages } from './vantage/vantage.ts'
@@ -84,7 +86,7 @@ export class Assembler {
   readonly arena: Arena
   /** Where the caller copies ring blocks before `consume`. */
   readonly input: Uint8Array
-  readonly #pool: BlockPool
+  readonly #cells: CellPool
   readonly #tracker: ConnectionTracker
   readonly #exchanges: Exchanges
   readonly #time: PacketTime
@@ -112,7 +114,8 @@ export class Assembler {
     selector: PairSelector | null = null,
   ) {
     arena.clear()
-    const pool = new BlockPool(arena)
+    const cells = new CellPool(arena)
+    const pool = new BlockPool(arena, cells)
     const filter = new Filter(options.filter, options.everything)
     const head = new MessageHead(arena, filter)
     const time = new PacketTime()
@@ -126,16 +129,17 @@ export class Assembler {
     const exchanges = new Exchanges({ arena, pool, head, filter, messages, outcomes, ...shared })
     const parser = new MessageParser(arena, pool, head, exchanges, time, position, options.messageBytes)
     const connections = new Connections(arena, pool, head, parser, exchanges, counts, vantages, time)
-    const reassembler = new Reassembler(pool, counts, time, connections)
+    const reassembler = new Reassembler(new HeldPieces(arena, cells), flows, counts, time, connections)
     this.arena = arena
     this.input = arena.bytes.subarray(arena.input, arena.input + arena.inputBytes)
-    this.#pool = pool
+    this.#cells = cells
     this.#pairs = pairs
     this.#vantages = vantages
     this.#filter = filter
     this.#exchanges = exchanges
     this.#tracker = new ConnectionTracker(
       arena,
+      cells,
       counts,
       time,
       reassembler,
@@ -150,7 +154,7 @@ export class Assembler {
 
   /** Bytes of `poolBytes` in use. */
   get heldBytes(): number {
-    return this.#pool.usedBytes
+    return this.#cells.usedBytes
   }
 
   /**

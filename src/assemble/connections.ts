@@ -22,11 +22,11 @@ import {
   REASON_TIMEOUT,
 } from '../ledger/reasons.ts'
 import { HEAD_INVALID } from './head-scanner/layout.ts'
-import { HttpConnection } from './http1/connection.ts'
+import { HttpConnection, type MessageStream } from './http1/connection.ts'
 import type { Exchanges } from './http1/exchanges.ts'
 import type { MessageHead } from './http1/message-head.ts'
 import type { MessageParser } from './http1/message-parser.ts'
-import { type MessageStream, SEEK } from './http1/message-stream.ts'
+import { SEEK } from './http1/stream-states.ts'
 import { skipEmptyLines } from './http1/text.ts'
 import type { Arena } from './memory/arena.ts'
 import type { BlockPool } from './memory/block-pool.ts'
@@ -72,6 +72,8 @@ export class Connections implements StreamConsumer, FlowOwner {
   readonly #vantages: Vantages
   readonly #preambles: Preambles
   readonly #spare: HttpConnection[] = []
+  /** Of the flows that carry HTTP/1, by their index. */
+  readonly #http: (HttpConnection | null)[] = []
 
   constructor(
     arena: Arena,
@@ -108,7 +110,7 @@ export class Connections implements StreamConsumer, FlowOwner {
   gap(flow: Flow, direction: Direction, bytes: number): void {
     flow.lossy = true
     this.#preambles.release(flow)
-    const stream = streamOf(flow, direction)
+    const stream = this.#streamOf(flow, direction)
     if (stream !== null) this.#parser.gap(stream, bytes, flow.streams[direction].nextSeq)
   }
 
@@ -117,7 +119,7 @@ export class Connections implements StreamConsumer, FlowOwner {
   }
 
   end(flow: Flow, direction: Direction, how: number): void {
-    const stream = streamOf(flow, direction)
+    const stream = this.#streamOf(flow, direction)
     if (stream === null) return
     const reason = REASONS[how]
     this.#parser.end(stream, how === END_FIN, reason, flow.streams[direction].nextSeq)
@@ -137,19 +139,23 @@ export class Connections implements StreamConsumer, FlowOwner {
 
   release(flow: Flow): void {
     this.#preambles.release(flow)
-    const http = flow.http
+    const http = this.#httpOf(flow)
     if (http === null) return
     this.#exchanges.becomeOpaque(http, REASON_CLOSED)
     this.#pool.free(http.requests.partial)
     this.#pool.free(http.responses.partial)
     http.flow = null
-    flow.http = null
+    this.#http[flow.index] = null
     this.#spare.push(http)
+  }
+
+  evictOldest(): boolean {
+    return this.#exchanges.evictOldest()
   }
 
   /** In-order bytes of what the connection carries. */
   #content(flow: Flow, direction: Direction, at: number, end: number, seq: number, ack: number): void {
-    const http = flow.http ?? this.#recognise(flow, direction, at, end)
+    const http = this.#httpOf(flow) ?? this.#recognise(flow, direction, at, end)
     if (http === null) return
     const stream = direction === flow.clientDirection ? http.requests : http.responses
     this.#parser.data(stream, at, end, seq, ack)
@@ -210,7 +216,7 @@ export class Connections implements StreamConsumer, FlowOwner {
     if (!this.#admits(flow)) return null
     const http = this.#spare.pop() ?? new HttpConnection()
     http.open(flow)
-    flow.http = http
+    this.#http[flow.index] = http
     flow.protocol = PROTOCOL_HTTP1
     return http
   }
@@ -219,11 +225,17 @@ export class Connections implements StreamConsumer, FlowOwner {
     // What a CONNECT tunnel carries is not counted: the TCP connection was, as HTTP/1 and as a tunnel.
     if (flow.tunnel !== TUNNEL_CONNECT) this.#counts[counter]++
     flow.protocol = PROTOCOL_OPAQUE
-    if (flow.http !== null) this.#exchanges.becomeOpaque(flow.http, REASON_DOUBTFUL)
+    const http = this.#httpOf(flow)
+    if (http !== null) this.#exchanges.becomeOpaque(http, REASON_DOUBTFUL)
   }
-}
 
-function streamOf(flow: Flow, direction: Direction): MessageStream | null {
-  if (flow.http === null || flow.protocol === PROTOCOL_OPAQUE) return null
-  return direction === flow.clientDirection ? flow.http.requests : flow.http.responses
+  #httpOf(flow: Flow): HttpConnection | null {
+    return this.#http[flow.index] ?? null
+  }
+
+  #streamOf(flow: Flow, direction: Direction): MessageStream | null {
+    const http = this.#httpOf(flow)
+    if (http === null || flow.protocol === PROTOCOL_OPAQUE) return null
+    return direction === flow.clientDirection ? http.requests : http.responses
+  }
 }

@@ -117,6 +117,7 @@ export const ASSEMBLE_COUNTERS = defineCounters(
     gapsAcked: 'gaps.acked',
     gapsBound: 'gaps.bound',
     gapsExpired: 'gaps.expired',
+    gapsEvicted: 'gaps.evicted',
     gapsEnded: 'gaps.ended',
     bytesPayload: 'bytes.payload',
     bytesGap: 'bytes.gap',

@@ -11,7 +11,7 @@
 import { checkHeadScanner } from '../assemble/head-scanner/head-scanner.ts'
 import type { ToAssembler } from '../assemble/worker-data.ts'
 import { withResolvers } from '../async/with-resolvers.ts'
-import { type Failure, failureOf } from '../errors.ts'
+import { EXIT_RUNTIME, type Failure, failureOf } from '../errors.ts'
 import { count, type Ledger } from '../ledger/ledger.ts'
 import type { Observation } from '../ledger/observation.ts'
 import { RunLedger } from '../ledger/run-ledger.ts'
@@ -41,6 +41,13 @@ const CHECK_MS = 50
 const STARTED_MS = 5_000
 /** A worker that has not obeyed a stop within this time is terminated. */
 const OBEY_MS = 2_000
+
+/** A worker was replaced while files were read. */
+const PAIRS_MISSING: Failure = {
+  message: 'a worker failed and was replaced: pairs may be missing',
+  exitCode: EXIT_RUNTIME,
+  hint: 'the ledger (--summary) counts what was lost as crash',
+}
 
 /** Starts a run. Throws nothing: why a run could not start is part of its outcome. */
 export function startPipeline(options: PipelineOptions): TargetPipeline {
@@ -338,6 +345,8 @@ class Pipeline implements TargetPipeline {
     const crashed = (this.#shipper?.worker.restarts ?? 0) > 0 || (this.#assemblers?.restarts ?? 0) > 0
     if (this.#stopping) this.#runLedger.countLeftovers('shutdown')
     else if (crashed) this.#runLedger.countLeftovers('crash')
+    // Live capture goes on after a crash; what is read from files is expected to be whole.
+    if (crashed && this.#options.input.kind === 'files') this.#fail(PAIRS_MISSING)
     return outcomeOf(this.ledger, this.#damage, this.#failure)
   }
 }

@@ -23,6 +23,7 @@ const FOLDERS: Readonly<Record<string, string>> = {
 const SPANNING: Readonly<Record<string, string>> = {
   'assemble/allocation': 'the hot path allocates nothing',
   'assemble/encode/pair': 'encoded pairs, against objects built from what was sent',
+  'assemble/floods': 'more connections, requests and held bytes than there is room for',
   'assemble/fuzz': 'hostile segments through a whole assembler',
   'assemble/http1/framing-doubt': 'messages whose end their own framing does not prove',
   'assemble/http1/loss': 'lost segments never make a wrong pair',

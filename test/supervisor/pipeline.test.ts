@@ -7,11 +7,12 @@ import { after, describe, test } from 'node:test'
 import { defaultConfig } from '../../src/config/load.ts'
 import { count } from '../../src/ledger/ledger.ts'
 import { createLogger } from '../../src/log/logger.ts'
-import type { Outcome, PipelineOptions } from '../../src/supervisor/options.ts'
+import type { Outcome, PipelineInput, PipelineOptions } from '../../src/supervisor/options.ts'
 import { startPipeline } from '../../src/supervisor/pipeline.ts'
 import { sequential } from '../support/http-script.ts'
 import { assertLaws } from '../support/ledger.ts'
 import { type Frame, layFrames, pcapOf } from '../support/tcp-frames.ts'
+import { WorkerFaults } from '../support/worker-faults.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'pipeline-'))
 after(() => rmSync(folder, { recursive: true }))
@@ -65,6 +66,20 @@ describe('pipeline', () => {
     const outcome = await startPipeline({ ...rest, config: { ...config, assemble: { workers: 3 } } }).done
     assertEnded(outcome, 0)
     assert.equal(count(outcome.ledger, 'pairs.shipped'), 200)
+  })
+
+  test('a worker that fails while a file is read: exit code 1, though it was replaced', async (t) => {
+    const faults = await WorkerFaults.attach(t)
+    const input: PipelineInput = { kind: 'files', paths: [captureFile(traffic(3, 5))], follow: true }
+    const pipeline = startPipeline({ ...options({ paths: [] }), input })
+    const poll = () => new Promise((resolve) => setTimeout(resolve, 20))
+    while (count(pipeline.ledger, 'pairs.shipped') < 15) await poll()
+    await faults.inject('assemble', 'throw')
+    while (pipeline.observe().threads.every(({ restarts }) => restarts === 0)) await poll()
+    pipeline.drain()
+    const outcome = await pipeline.done
+    assertEnded(outcome, 1)
+    assert.match(outcome.failure?.message ?? '', /pairs may be missing/)
   })
 
   test('a missing file: one clear message', async () => {

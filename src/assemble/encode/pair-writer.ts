@@ -4,7 +4,7 @@
  */
 import type { InterfaceInfo } from '../../target/interface-info.ts'
 import { ANOMALY_FOLDED, ANOMALY_LENGTH_IGNORED, ANOMALY_MALFORMED_FIELD } from '../head-scanner/layout.ts'
-import type { Exchange, MessageRecord } from '../http1/exchange.ts'
+import type { Exchange, MessageRecord } from '../http1/connection.ts'
 import type { Arena } from '../memory/arena.ts'
 import type { BlockPool } from '../memory/block-pool.ts'
 import { ENDPOINTS_BYTES } from '../preamble/proxy-head.ts'

@@ -10,8 +10,7 @@
 
 import { REASON_DOUBTFUL } from '../../ledger/reasons.ts'
 import type { PacketTime } from '../packet-time.ts'
-import type { HttpConnection } from './connection.ts'
-import type { Exchange } from './exchange.ts'
+import type { Exchange, HttpConnection } from './connection.ts'
 import type { Outcomes } from './outcomes.ts'
 
 export class Confirmation {
@@ -43,9 +42,9 @@ export class Confirmation {
   #contest(connection: HttpConnection, exchange: Exchange): void {
     const { first } = connection
     const { endSeq } = exchange.response
-    if (exchange.unconfirmed) this.#outcomes.abandon(exchange, REASON_DOUBTFUL)
     // The segments of the two directions were captured out of order: the client had received just this response.
-    else if (first !== null && first.ackFirst === endSeq) this.#outcomes.emit(exchange)
+    if (first !== null && first.ackFirst === endSeq) this.#outcomes.emit(exchange)
+    else if (exchange.unconfirmed) this.#outcomes.abandon(exchange, REASON_DOUBTFUL)
     else {
       connection.contested = exchange
       this.#outcomes.startDeadline(exchange, this.#time.start)

@@ -1,8 +1,20 @@
-import { NO_REASON, REASON_GAP } from '../../ledger/reasons.ts'
+/**
+ * What is known of a connection that carries HTTP/1: its two streams of messages, and the exchanges of which they are halves.
+ *
+ *     HttpConnection ─┬─ requests:  MessageStream ── exchange ──▶ Exchange ◀── the one whose request is in progress
+ *                     ├─ responses: MessageStream ── exchange ──▶ Exchange ◀── the one whose response is
+ *                     ├─ first … last: Exchange ─next─▶ Exchange  requests that wait for their responses
+ *                     ├─ confirming, contested: Exchange          complete pairs that wait for a proof
+ *                     └─ flow
+ *
+ * One state in four classes that refer to each other; the modules around this file hold the rules. Objects are pooled.
+ */
+import { NO_REASON, REASON_GAP, REASON_TIMEOUT } from '../../ledger/reasons.ts'
+import { METHOD_OTHER } from '../head-scanner/layout.ts'
+import { Chain } from '../memory/block-pool.ts'
 import type { Flow, Stream } from '../tcp/flow.ts'
 import { seqDiff } from '../tcp/seq.ts'
-import type { Exchange } from './exchange.ts'
-import { MessageStream, SEEK } from './message-stream.ts'
+import { HEAD, SEEK, SIZE_NONE } from './stream-states.ts'
 
 /** A flow that carries HTTP/1: two message streams and the requests that wait for their responses. Pooled. */
 export class HttpConnection {
@@ -30,6 +42,9 @@ export class HttpConnection {
   /** The sequence number after the last final response for which no request was waiting. */
   orphanSeq = 0
   orphanKnown = false
+  /** Acknowledgement number of the segment in which the last request began, whatever became of it. */
+  begunAck = 0
+  begunKnown = false
   /** The client has sent a request before the answer to the previous one: sequence numbers prove nothing then. */
   pipelining = false
   /** A pair matched by sequence numbers that the client's next request confirms or refutes. */
@@ -57,6 +72,8 @@ export class HttpConnection {
     this.answeredKnown = false
     this.orphanSeq = 0
     this.orphanKnown = false
+    this.begunAck = 0
+    this.begunKnown = false
     this.pipelining = false
     this.confirming = null
     this.contested = null
@@ -117,5 +134,156 @@ export class HttpConnection {
     this.requestDoubtReason = reason
     this.ackBeforeGap = more ? answers.nextSeq : lastAck
     this.ackBeforeGapKnown = ackKnown || answers.known
+  }
+}
+
+/** Parser state of one direction of a connection: its requests or its responses. Pooled with its connection. */
+export class MessageStream {
+  readonly isResponse: boolean
+  readonly connection: HttpConnection
+  state = HEAD
+  /** Bytes left of a counted body or a chunk. */
+  remaining = 0
+  /** Line scanning inside heads, chunk lines and trailers: 0 within a line, 1 after LF, 2 after LF CR. */
+  eol = 0
+  /** Progress within a chunk size, a SIZE_ value. */
+  sizeState = SIZE_NONE
+  /** Bytes of the current chunk line or trailer section, to bound them. */
+  lineBytes = 0
+  /** The first bytes of a head that is cut between segments, and where and when it began. */
+  readonly partial = new Chain()
+  partialSeq = 0
+  partialAck = 0
+  partialMicros = 0
+  /** The exchange of the message in progress; null for a response that answers no known request. */
+  exchange: Exchange | null = null
+  /** Bytes of the message in progress as on the wire, and of its body without the chunk framing. */
+  wireBytes = 0
+  bodyBytes = 0
+  /** Sequence number of the first byte after the head of the message in progress. */
+  bodySeq = 0
+  /** A counted body of an orphaned response, which is absent if the request was HEAD. */
+  lengthUnsure = false
+  /** Acknowledgement number of the last segment delivered, once `ackKnown`. */
+  lastAck = 0
+  ackKnown = false
+
+  constructor(connection: HttpConnection, isResponse: boolean) {
+    this.connection = connection
+    this.isResponse = isResponse
+  }
+
+  reset(): void {
+    this.state = HEAD
+    this.remaining = 0
+    this.eol = 0
+    this.sizeState = SIZE_NONE
+    this.lineBytes = 0
+    this.exchange = null
+    this.wireBytes = 0
+    this.bodyBytes = 0
+    this.bodySeq = 0
+    this.lengthUnsure = false
+    this.lastAck = 0
+    this.ackKnown = false
+  }
+}
+
+/** One half of an exchange. */
+export class MessageRecord {
+  /** The encoded message up to the end of its body (see MessageWriter); empty if the pair is not kept. */
+  readonly chain = new Chain()
+  startMicros = 0
+  endMicros = 0
+  /** Sequence numbers of the first byte and of the byte after the last. */
+  startSeq = 0
+  endSeq = 0
+  /** This message's half of the pair id. */
+  digest1 = 0
+  digest2 = 0
+  wireBytes = 0
+  bodyBytes = 0
+  /** ANOMALY_ bits. */
+  anomalies = 0
+}
+
+/**
+ * A request and its response. Pooled: returned to the pool once neither the queue, nor a stream, nor a pending
+ * confirmation refers to it.
+ */
+export class Exchange {
+  next: Exchange | null = null
+  connection: HttpConnection | null = null
+  readonly request = new MessageRecord()
+  readonly response = new MessageRecord()
+  method = METHOD_OTHER
+  /** The rule that filters the pair, or RULE_NONE. */
+  rule = 0
+  contentTypeListed = false
+  /** Already counted; stays queued only to absorb its response. */
+  abandoned = false
+  /** Why, a REASON_ value. */
+  reason = REASON_TIMEOUT
+  queued = false
+  requestOpen = false
+  requestDone = false
+  responseOpen = false
+  responseBegun = false
+  responseDone = false
+  /** The response began before the request had ended. */
+  early = false
+  /** Acknowledgement numbers of the segments with the request's first and last byte: the response begins there. */
+  ackFirst = 0
+  ackLast = 0
+  /** A request head seems to begin right after the head of this request, in a segment with this acknowledgement number. */
+  headInBody = false
+  headInBodyAck = 0
+  /** The client has sent something new before this response was complete, or may have: its end has to be confirmed. */
+  contested = false
+  /** Where the last of the 1xx responses that were seen has ended, once `interimKnown`: the final response begins there. */
+  interimSeq = 0
+  interimKnown = false
+  /** Unknown requests may lie between the previous one and this one. */
+  gapBefore = false
+  /** Why, a REASON_ value. */
+  gapReason = NO_REASON
+  /** How much the client had acknowledged before that gap, once `ackBeforeGapKnown`. */
+  ackBeforeGap = 0
+  ackBeforeGapKnown = false
+  /** Matched by sequence numbers; the client's next request has to confirm it. */
+  unconfirmed = false
+  /** Links of the deadline list, in the order in which waiting began. */
+  listed = false
+  sooner: Exchange | null = null
+  later: Exchange | null = null
+  listedMicros = 0
+
+  reset(connection: HttpConnection): void {
+    this.next = null
+    this.connection = connection
+    this.method = METHOD_OTHER
+    this.rule = 0
+    this.contentTypeListed = false
+    this.abandoned = false
+    this.reason = REASON_TIMEOUT
+    this.queued = false
+    this.requestOpen = false
+    this.requestDone = false
+    this.responseOpen = false
+    this.responseBegun = false
+    this.responseDone = false
+    this.early = false
+    this.ackFirst = 0
+    this.ackLast = 0
+    this.headInBody = false
+    this.headInBodyAck = 0
+    this.contested = false
+    this.interimSeq = 0
+    this.interimKnown = false
+    this.gapBefore = false
+    this.gapReason = NO_REASON
+    this.ackBeforeGap = 0
+    this.ackBeforeGapKnown = false
+    this.unconfirmed = false
   }
 }

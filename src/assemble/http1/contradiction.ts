@@ -4,9 +4,9 @@
  * we do, and what they acknowledge and send next shows it (docs/pairing.md).
  */
 import { seqDiff } from '../tcp/seq.ts'
-import type { HttpConnection } from './connection.ts'
-import { HEAD_PART, type MessageStream, TO_CLOSE } from './message-stream.ts'
+import type { HttpConnection, MessageStream } from './connection.ts'
 import { missed } from './pairing.ts'
+import { HEAD_PART, TO_CLOSE } from './stream-states.ts'
 
 /** Responses may have been lost. */
 const isLossy = (connection: HttpConnection): boolean => connection.responseDoubt || missed(connection)
@@ -15,6 +15,13 @@ const isLossy = (connection: HttpConnection): boolean => connection.responseDoub
 export function goesOnAfter(responses: MessageStream, ack: number): boolean {
   return responses.state === TO_CLOSE && seqDiff(responses.bodySeq, ack) >= 0
 }
+
+/**
+ * Whether the client has begun another request after it received the beginning of a response whose head is captured only
+ * now: it knew by then where that response ends. @param bodySeq the first byte after that head
+ */
+export const wentOnAfter = ({ begunKnown, begunAck }: HttpConnection, bodySeq: number): boolean =>
+  begunKnown && seqDiff(bodySeq, begunAck) >= 0
 
 /**
  * Whether a segment of the client acknowledges the whole answer to the request whose body is still believed open. It may have

@@ -1,4 +1,4 @@
-import type { Exchange } from './exchange.ts'
+import type { Exchange } from './connection.ts'
 
 /** A list of waiting exchanges, ordered by the packet time at which their waiting began. */
 export class Deadlines {

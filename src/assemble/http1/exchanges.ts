@@ -34,16 +34,15 @@ import { type Flow, PROTOCOL_OPAQUE, PROTOCOL_TUNNEL, TUNNEL_CONNECT } from '../
 import { seqDiff } from '../tcp/seq.ts'
 import { LEAVE_OUT, type Vantages } from '../vantage/vantage.ts'
 import { Confirmation } from './confirmation.ts'
-import type { HttpConnection } from './connection.ts'
-import { answerCovered, answersNext, goesOnAfter, headAnswered, headOvertaken } from './contradiction.ts'
-import type { Exchange } from './exchange.ts'
+import type { Exchange, HttpConnection, MessageStream } from './connection.ts'
+import { answerCovered, answersNext, goesOnAfter, headAnswered, headOvertaken, wentOnAfter } from './contradiction.ts'
 import type { MessageHead } from './message-head.ts'
 import { expectChunked, expectCounted, expectToClose, type MessageHandler } from './message-parser.ts'
 import { MessageRecorder } from './message-recorder.ts'
-import { HEAD, HEAD_PART, type MessageStream, OPAQUE, SEEK, TO_CLOSE } from './message-stream.ts'
 import type { ExchangeLimits, Outcomes } from './outcomes.ts'
 import { abandonQueue, enqueue, match, missed, noteInterim, orphanReason, unansweredReason } from './pairing.ts'
 import type { Position } from './position.ts'
+import { HEAD, HEAD_PART, OPAQUE, SEEK, TO_CLOSE } from './stream-states.ts'
 
 /** Unanswered requests that one connection may have. At the bound all are abandoned (`evicted`). */
 const QUEUE_LENGTH = 4096
@@ -98,6 +97,8 @@ export class Exchanges implements MessageHandler {
   }
 
   requestBegins({ connection }: MessageStream): void {
+    connection.begunAck = this.#at.ack
+    connection.begunKnown = true
     const { responses } = connection
     const { exchange } = responses
     if (goesOnAfter(responses, this.#at.ack)) this.#leaveToClose(connection, REASON_DOUBTFUL)
@@ -208,12 +209,26 @@ export class Exchanges implements MessageHandler {
       }
       if (time.clock - exchange.listedMicros <= responseTimeoutMicros) return
       this.#outcomes.stopDeadline(exchange)
-      const { connection } = exchange
-      if (connection === null) continue
-      if (connection.confirming === exchange) this.#confirmation.settle(connection, false)
-      else if (connection.contested === exchange) this.#confirmation.reject(connection)
-      else this.#outcomes.abandon(exchange, unansweredReason(connection, exchange, REASON_TIMEOUT))
+      this.#giveUp(exchange, REASON_TIMEOUT)
     }
+  }
+
+  /** An exchange has waited long enough. @param reason a REASON_ value, unless something better is known */
+  #giveUp(exchange: Exchange, reason: number): void {
+    const { connection } = exchange
+    if (connection === null) return
+    if (connection.confirming === exchange) this.#confirmation.settle(connection, false)
+    else if (connection.contested === exchange) this.#confirmation.reject(connection)
+    else this.#outcomes.abandon(exchange, unansweredReason(connection, exchange, reason))
+  }
+
+  /** Drops the exchange that has waited longest, for lack of room. @returns false when none waits */
+  evictOldest(): boolean {
+    const exchange = this.#outcomes.longestWaiting
+    if (exchange === null) return false
+    this.#outcomes.stopDeadline(exchange)
+    this.#giveUp(exchange, REASON_EVICTED)
+    return true
   }
 
   recognise(connection: HttpConnection): void {
@@ -298,7 +313,9 @@ export class Exchanges implements MessageHandler {
     const response = exchange.response
     exchange.responseBegun = true
     exchange.responseOpen = true
-    exchange.contested = connection.requestDoubt && connection.requestDoubtReason !== NO_REASON
+    exchange.contested =
+      (connection.requestDoubt && connection.requestDoubtReason !== NO_REASON) ||
+      wentOnAfter(connection, stream.bodySeq)
     exchange.early = !exchange.requestDone
     this.#outcomes.stopDeadline(exchange)
     this.#recorder.begin(response, start, headEnd)
@@ -371,9 +388,9 @@ export class Exchanges implements MessageHandler {
   /** The response would run to the end of the connection, unless the client goes on after it, or may have done so. */
   #bodyToClose(stream: MessageStream, bodyStart: number, end: number): number {
     const { connection } = stream
-    const { first, requestDoubt, requestDoubtReason } = connection
+    const { requestDoubt, requestDoubtReason } = connection
     expectToClose(stream)
-    if (first !== null && goesOnAfter(stream, first.ackFirst)) this.#leaveToClose(connection, REASON_DOUBTFUL)
+    if (wentOnAfter(connection, stream.bodySeq)) this.#leaveToClose(connection, REASON_DOUBTFUL)
     else if (requestDoubt && requestDoubtReason !== NO_REASON) this.#leaveToClose(connection, requestDoubtReason)
     else return bodyStart
     return end

@@ -9,8 +9,9 @@ import { HEAD_COMPLETE, HEAD_INCOMPLETE, HEAD_INVALID, HEAD_OVERSIZE } from '../
 import type { Arena } from '../memory/arena.ts'
 import type { BlockPool } from '../memory/block-pool.ts'
 import type { PacketTime } from '../packet-time.ts'
-import type { HttpConnection } from './connection.ts'
+import type { HttpConnection, MessageStream } from './connection.ts'
 import type { MessageHead } from './message-head.ts'
+import type { Position } from './position.ts'
 import {
   CHUNK_DATA,
   CHUNK_DATA_END,
@@ -20,7 +21,6 @@ import {
   COUNTED,
   HEAD,
   HEAD_PART,
-  type MessageStream,
   OPAQUE,
   SEEK,
   SIZE_DIGITS,
@@ -28,8 +28,7 @@ import {
   SIZE_NONE,
   TO_CLOSE,
   TRAILERS,
-} from './message-stream.ts'
-import type { Position } from './position.ts'
+} from './stream-states.ts'
 import { CR, LF, SEMICOLON, SPACE, skipEmptyLines, TAB } from './text.ts'
 
 /** What happens to messages. Addresses are into the arena and valid during the call. */

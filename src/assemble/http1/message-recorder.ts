@@ -9,10 +9,9 @@ import { STAGE_AT } from '../encode/pair-writer.ts'
 import type { Arena } from '../memory/arena.ts'
 import { BLOCK_BYTES, type BlockPool } from '../memory/block-pool.ts'
 import type { PacketTime } from '../packet-time.ts'
+import type { Exchange, MessageRecord, MessageStream } from './connection.ts'
 import { HeadDigest } from './digest.ts'
-import type { Exchange, MessageRecord } from './exchange.ts'
 import type { MessageHead } from './message-head.ts'
-import type { MessageStream } from './message-stream.ts'
 import type { ExchangeLimits, Outcomes } from './outcomes.ts'
 import type { Position } from './position.ts'
 
@@ -95,8 +94,9 @@ export class MessageRecorder {
     const pool = this.#pool
     const { chain } = record
     let stored: boolean
-    if (this.#messages.bound(record.wireBytes, this.#digest.nonAscii) <= BLOCK_BYTES) {
-      const block = pool.claim(chain)
+    const bound = this.#messages.bound(record.wireBytes, this.#digest.nonAscii)
+    if (bound <= BLOCK_BYTES) {
+      const block = pool.claim(chain, bound)
       stored = block >= 0
       if (stored) pool.filled(chain, this.#messages.head(block, isResponse) - block)
     } else {

@@ -19,9 +19,8 @@ import type { PairWriter } from '../encode/pair-writer.ts'
 import type { Arena } from '../memory/arena.ts'
 import type { BlockPool } from '../memory/block-pool.ts'
 import type { Direction, Flow } from '../tcp/flow.ts'
-import type { HttpConnection } from './connection.ts'
+import { Exchange, type HttpConnection } from './connection.ts'
 import { Deadlines } from './deadlines.ts'
-import { Exchange } from './exchange.ts'
 import type { ExchangeOwner } from './pairing.ts'
 
 /** Receives complete pairs. */

@@ -12,8 +12,13 @@
 
 import { NO_REASON, REASON_GAP } from '../../ledger/reasons.ts'
 import { seqDiff } from '../tcp/seq.ts'
-import type { HttpConnection } from './connection.ts'
-import type { Exchange } from './exchange.ts'
+import type { Exchange, HttpConnection } from './connection.ts'
+
+/**
+ * Waiting requests among which the one that a response answers is looked for. So many wait only where the client pipelines,
+ * and then sequence numbers prove nothing.
+ */
+const LONGEST_PROVABLE_QUEUE = 64
 
 /** Receives exchanges that leave the queue without a response. */
 export interface ExchangeOwner {
@@ -118,6 +123,7 @@ export function orphanReason(connection: HttpConnection): number {
 
 /** A 1xx response from `seq` to `endSeq` was seen: notes it for the request it belongs to, if that is certain. */
 export function noteInterim(connection: HttpConnection, seq: number, endSeq: number): void {
+  if (connection.queued > LONGEST_PROVABLE_QUEUE) return
   let found: Exchange | null = null
   for (let exchange = connection.first; exchange !== null; exchange = exchange.next) {
     if (exchange.ackFirst !== seq && !(exchange.interimKnown && exchange.interimSeq === seq)) continue
@@ -142,7 +148,7 @@ function dequeue(connection: HttpConnection): void {
 
 /** The one request that a response at `seq` with acknowledgement number `ack` provably answers, or null. */
 function prove(connection: HttpConnection, seq: number, ack: number): Exchange | null {
-  if (connection.pipelining) return null
+  if (connection.pipelining || connection.queued > LONGEST_PROVABLE_QUEUE) return null
   let found: Exchange | null = null
   for (let exchange = connection.first; exchange !== null; exchange = exchange.next) {
     if (exchange.ackFirst !== seq && exchange.ackLast !== seq) continue

@@ -1,41 +1,36 @@
 /**
- * Stores bytes that outlive the segment they arrived in (messages waiting for their other half, segments behind a hole,
- * heads cut between segments) in chains of fixed blocks. One pool per assembler bounds all of them together.
+ * Stores bytes that outlive the segment they arrived in (messages that wait for their other half, heads cut between
+ * segments) in chains of cells, whose sizes grow with the chain. One pool per assembler bounds all of them together.
  *
- * At the bound `append` returns false and changes nothing; the caller gives up what it was storing and counts it.
+ *     Chain ─first─▶ cell of 256 ─link─▶ cell of 2048 ─link─▶ cell of 2048 ◀─last─ Chain
+ *                    full                full                 room left
+ *
+ * At the bound `append` returns false and changes nothing; the caller drops what it was storing and counts it.
  */
 import type { Arena } from './arena.ts'
+import { type CellPool, CONTENT_AT, LARGEST_CELL_BYTES, NO_CELL } from './cell-pool.ts'
 
-/** Distance of blocks. A block holds less, so that copies by words cannot touch the next one. */
-const BLOCK_STRIDE = 2048
-export const BLOCK_BYTES = BLOCK_STRIDE - 16
-const NONE = -1
+/** The most that one block holds. */
+export const BLOCK_BYTES = LARGEST_CELL_BYTES
 
 /** A sequence of bytes in a pool. Owned by the holder of the object; empty after `free`. */
 export class Chain {
-  first = NONE
-  last = NONE
-  /** Bytes in the chain. */
+  first = NO_CELL
+  last = NO_CELL
+  /** Bytes in the chain, and the room that is left in its last cell. */
   length = 0
+  room = 0
 }
 
 export class BlockPool {
   readonly #arena: Arena
-  readonly #next: Int32Array
-  readonly #blocks: number
-  #free = NONE
-  #untouched = 0
-  #used = 0
+  readonly #view: DataView
+  readonly #cells: CellPool
 
-  constructor(arena: Arena) {
+  constructor(arena: Arena, cells: CellPool) {
     this.#arena = arena
-    this.#blocks = Math.floor(arena.poolBytes / BLOCK_STRIDE)
-    this.#next = new Int32Array(this.#blocks)
-  }
-
-  /** Bytes in use, in whole blocks. */
-  get usedBytes(): number {
-    return this.#used * BLOCK_STRIDE
+    this.#view = arena.view
+    this.#cells = cells
   }
 
   /**
@@ -44,99 +39,101 @@ export class BlockPool {
    * @returns false when the pool has no room for all of them; the chain is as before
    */
   append(chain: Chain, from: number, length: number): boolean {
-    const room = chain.first === NONE ? 0 : BLOCK_BYTES - this.#fill(chain)
-    const wanted = Math.ceil((length - room) / BLOCK_BYTES)
-    if (wanted > this.#blocks - this.#used) return false
-    let left = length
-    let source = from
-    if (room > 0 && left > 0) {
-      const count = Math.min(room, left)
-      this.#arena.copy(this.#address(chain.last) + BLOCK_BYTES - room, source, count)
+    const { room } = chain
+    if (length <= room) {
+      this.#fill(chain, from, length)
+      return true
+    }
+    if (length - room > this.#cells.freePages * BLOCK_BYTES) return this.#appendLast(chain, from, length)
+    this.#fill(chain, from, room)
+    let source = from + room
+    for (let left = length - room; left > 0; ) {
+      if (!this.#extend(chain, left)) throw new RangeError('the pool has fewer cells than it counts')
+      const count = Math.min(left, chain.room)
+      this.#fill(chain, source, count)
       source += count
       left -= count
     }
-    while (left > 0) {
-      const block = this.#take(chain)
-      const count = Math.min(BLOCK_BYTES, left)
-      this.#arena.copy(this.#address(block), source, count)
-      source += count
-      left -= count
-    }
-    chain.length += length
     return true
   }
 
   /**
-   * Allocates a block for an empty chain, to be written in place: up to BLOCK_BYTES. `filled` must follow.
+   * Allocates a block for an empty chain, to be written in place. `filled` must follow.
    *
-   * @returns the block's address; -1 when the pool has no room
+   * @param bytes the most that will be written, at most BLOCK_BYTES
+   * @returns the address to write at; -1 when the pool has no room
    */
-  claim(chain: Chain): number {
-    return this.#used < this.#blocks ? this.#address(this.#take(chain)) : -1
+  claim(chain: Chain, bytes: number): number {
+    return this.#extend(chain, bytes) ? chain.first + CONTENT_AT : -1
   }
 
   /** `length` bytes were written to the block that `claim` returned. */
   filled(chain: Chain, length: number): void {
     chain.length = length
+    chain.room -= length
   }
 
   /** Copies the whole chain to `to`. */
   copyOut(chain: Chain, to: number): void {
     let left = chain.length
     let target = to
-    for (let block = chain.first; left > 0; block = this.#next[block]) {
-      const count = Math.min(BLOCK_BYTES, left)
-      this.#arena.copy(target, this.#address(block), count)
+    for (let cell = chain.first; left > 0; cell = this.#view.getInt32(cell, true)) {
+      const count = cell === chain.last ? left : this.#cells.capacity(cell)
+      this.#arena.copy(target, cell + CONTENT_AT, count)
       target += count
       left -= count
     }
   }
 
-  /** Address of the first byte of a chain's block; walk with `nextBlock`. Every block but the last is full. */
-  firstBlock(chain: Chain): number {
-    return chain.first
-  }
-
-  nextBlock(block: number): number {
-    return this.#next[block]
-  }
-
-  blockAddress(block: number): number {
-    return this.#address(block)
-  }
-
-  /** Returns the chain's blocks to the pool; the chain is empty afterwards. */
+  /** Returns the chain's cells to the pool; the chain is empty afterwards. */
   free(chain: Chain): void {
-    if (chain.first === NONE) return
-    let blocks = 1
-    for (let block = chain.first; block !== chain.last; block = this.#next[block]) blocks++
-    this.#next[chain.last] = this.#free
-    this.#free = chain.first
-    this.#used -= blocks
-    chain.first = NONE
-    chain.last = NONE
+    if (chain.first === NO_CELL) return
+    for (let cell = chain.first; cell !== NO_CELL; ) {
+      const next = this.#view.getInt32(cell, true)
+      this.#cells.free(cell)
+      cell = next
+    }
+    chain.first = NO_CELL
+    chain.last = NO_CELL
     chain.length = 0
+    chain.room = 0
   }
 
-  #take(chain: Chain): number {
-    let block = this.#free
-    if (block === NONE) block = this.#untouched++
-    else this.#free = this.#next[block]
-    this.#used++
-    if (chain.first === NONE) chain.first = block
-    else this.#next[chain.last] = block
-    chain.last = block
-    this.#next[block] = NONE
-    return block
+  /** With no page free a cell of a page with room may still do. */
+  #appendLast(chain: Chain, from: number, length: number): boolean {
+    const { room } = chain
+    const left = length - room
+    if (left > BLOCK_BYTES) return false
+    const { last } = chain
+    if (!this.#extend(chain, left)) return false
+    const added = chain.room
+    if (room > 0) this.#arena.copy(last + CONTENT_AT + this.#cells.capacity(last) - room, from, room)
+    this.#arena.copy(chain.last + CONTENT_AT, from + room, left)
+    chain.length += length
+    chain.room = added - left
+    return true
   }
 
-  #address(block: number): number {
-    return this.#arena.pool + block * BLOCK_STRIDE
+  /** Copies bytes into the room of the last cell. */
+  #fill(chain: Chain, from: number, count: number): void {
+    if (count === 0) return
+    const { last } = chain
+    this.#arena.copy(last + CONTENT_AT + this.#cells.capacity(last) - chain.room, from, count)
+    chain.length += count
+    chain.room -= count
   }
 
-  /** Bytes in the chain's last block. */
-  #fill(chain: Chain): number {
-    const rest = chain.length % BLOCK_BYTES
-    return rest === 0 ? BLOCK_BYTES : rest
+  /** Adds a cell for `bytes`, or for as many as fit, at least twice as large as the last one: chains stay short. */
+  #extend(chain: Chain, bytes: number): boolean {
+    const { last } = chain
+    const grown = last === NO_CELL ? bytes : Math.max(bytes, 2 * this.#cells.capacity(last))
+    const cell = this.#cells.allocate(Math.min(BLOCK_BYTES, grown))
+    if (cell === NO_CELL) return false
+    this.#view.setInt32(cell, NO_CELL, true)
+    if (last === NO_CELL) chain.first = cell
+    else this.#view.setInt32(last, cell, true)
+    chain.last = cell
+    chain.room = this.#cells.capacity(cell)
+    return true
   }
 }

@@ -12,16 +12,21 @@
 import type { Arena } from '../memory/arena.ts'
 import type { PacketTime } from '../packet-time.ts'
 import { type Direction, FLOW_CLOSED, FLOW_OPEN, Flow } from './flow.ts'
+import { TupleHash } from './tuple-hash.ts'
 
 /**
- * Words of a key: domain and IP version, ports, address A and address B, IPv4 in the first word of each; then the virtual
- * network, and another one in which the same connection was seen (the same again: none).
+ * Words of a key: domain and IP version, ports, the first word of address A and of address B, which is all of an IPv4
+ * address, their other words; then the virtual network, and another one in which the same connection was seen (the same
+ * again: none). The bucket depends on the words before the network.
  */
 const KEY_WORDS = 12
 const TAG = 0
 const PORTS = 1
 const ADDRESS_A = 2
-const ADDRESS_B = 6
+const ADDRESS_B = 3
+const TAIL_A = 4
+const TAIL_B = 7
+const IPV4_WORDS = 4
 const NETWORK = 10
 const ALSO_IN = 11
 const NONE = -1
@@ -57,6 +62,8 @@ class RecencyList {
 export class FlowTable {
   /** Set by `find`: the direction of the segment looked up. */
   direction: Direction = 0
+  /** Flows that all lookups have compared: what a test of their cost counts. */
+  visits = 0
   /** Set by a `find` without result: open and closed flows between the same ends in other virtual networks. */
   elsewhere: readonly Flow[] = NO_FLOWS
   readonly #elsewhere: Flow[] = []
@@ -67,8 +74,13 @@ export class FlowTable {
   #keys = new Int32Array(256 * KEY_WORDS)
   #chain = new Int32Array(256)
   #buckets = new Int32Array(1024).fill(NONE)
+  /** By flow: the hash that chooses its bucket. */
+  #hashes = new Int32Array(256)
   readonly #probe = new Int32Array(KEY_WORDS)
+  /** Of the probe: the hash that chooses its bucket, and the connection's own. */
   #probeHash = 0
+  #probeKey = 0
+  readonly #tupleHash = new TupleHash(NETWORK)
   #free: Flow | null = null
   #size = 0
   #serial = 0
@@ -88,6 +100,11 @@ export class FlowTable {
 
   get full(): boolean {
     return this.#size >= this.#capacity
+  }
+
+  /** The flow with this `index`. */
+  at(index: number): Flow {
+    return this.#flows[index]
   }
 
   /** The open flow that has been idle longest. */
@@ -113,12 +130,14 @@ export class FlowTable {
     this.elsewhere = NO_FLOWS
     this.#probe[NETWORK] = network
     this.#probe[ALSO_IN] = network
-    const mixed = mix(hash, domain)
-    this.#probeHash = mixed
+    this.#probeKey = mix(hash, domain)
     const keys = this.#keys
     const probe = this.#probe
     const version6 = (probe[TAG] & 1) !== 0
-    for (let i = this.#buckets[mixed & (this.#buckets.length - 1)]; i !== NONE; i = this.#chain[i]) {
+    const bucket = this.#tupleHash.of(probe, version6 ? NETWORK : IPV4_WORDS)
+    this.#probeHash = bucket
+    for (let i = this.#buckets[bucket & (this.#buckets.length - 1)]; i !== NONE; i = this.#chain[i]) {
+      this.visits++
       const key = i * KEY_WORDS
       if (keys[key + PORTS] !== probe[PORTS] || keys[key + ADDRESS_A] !== probe[ADDRESS_A]) continue
       if (keys[key + ADDRESS_B] !== probe[ADDRESS_B] || keys[key + TAG] !== probe[TAG]) continue
@@ -148,8 +167,9 @@ export class FlowTable {
     let flow = this.#free
     if (flow !== null) this.#free = flow.older
     else flow = this.#grow()
-    flow.open(this.#probeHash, interfaceId, this.#time.start, this.#nextSerial())
+    flow.open(this.#probeKey, interfaceId, this.#time.start, this.#nextSerial())
     this.#keys.set(this.#probe, flow.index * KEY_WORDS)
+    this.#hashes[flow.index] = this.#probeHash
     const bucket = this.#probeHash & (this.#buckets.length - 1)
     this.#chain[flow.index] = this.#buckets[bucket]
     this.#buckets[bucket] = flow.index
@@ -160,7 +180,7 @@ export class FlowTable {
 
   /** Removes the flow; the object will be used for another connection. */
   remove(flow: Flow): void {
-    const bucket = flow.hash & (this.#buckets.length - 1)
+    const bucket = this.#hashes[flow.index] & (this.#buckets.length - 1)
     const chain = this.#chain
     if (this.#buckets[bucket] === flow.index) this.#buckets[bucket] = chain[flow.index]
     else {
@@ -222,7 +242,9 @@ export class FlowTable {
 
   /** Word `word` (0 to 3, big-endian value) of the address that sends on `direction`; IPv4 is word 0 alone. */
   addressWord(flow: Flow, direction: Direction, word: number): number {
-    return this.#keys[flow.index * KEY_WORDS + (direction === 0 ? ADDRESS_A : ADDRESS_B) + word]
+    const first = word === 0 ? ADDRESS_A : TAIL_A + word - 1
+    const step = word === 0 ? ADDRESS_B - ADDRESS_A : TAIL_B - TAIL_A
+    return this.#keys[flow.index * KEY_WORDS + first + direction * step]
   }
 
   /** Calls `visit` for every open flow, oldest first; `visit` may close or remove the flow it is given. */
@@ -254,6 +276,7 @@ export class FlowTable {
     const sourcePort = view.getUint16(tcp)
     const targetPort = view.getUint16(tcp + 2)
     if (view.getUint8(ip) >>> 4 === 4) {
+      if ((probe[TAG] & 1) !== 0) probe.fill(0, TAIL_A, NETWORK)
       const source = view.getInt32(ip + 12)
       const target = view.getInt32(ip + 16)
       const order = source === target ? sourcePort - targetPort : source - target
@@ -269,9 +292,11 @@ export class FlowTable {
       const a = ip + (order <= 0 ? 8 : 24)
       const b = ip + (order <= 0 ? 24 : 8)
       probe[TAG] = (domain << 1) | 1
-      for (let i = 0; i < 4; i++) {
-        probe[ADDRESS_A + i] = view.getInt32(a + i * 4)
-        probe[ADDRESS_B + i] = view.getInt32(b + i * 4)
+      probe[ADDRESS_A] = view.getInt32(a)
+      probe[ADDRESS_B] = view.getInt32(b)
+      for (let i = 0; i < 3; i++) {
+        probe[TAIL_A + i] = view.getInt32(a + 4 + i * 4)
+        probe[TAIL_B + i] = view.getInt32(b + 4 + i * 4)
       }
     }
     probe[PORTS] = this.direction === 0 ? (sourcePort << 16) | targetPort : (targetPort << 16) | sourcePort
@@ -286,6 +311,9 @@ export class FlowTable {
       const chain = new Int32Array(this.#chain.length * 2)
       chain.set(this.#chain)
       this.#chain = chain
+      const hashes = new Int32Array(chain.length)
+      hashes.set(this.#hashes)
+      this.#hashes = hashes
       if (chain.length > this.#buckets.length) this.#rehash(chain.length * 2)
     }
     const flow = new Flow(index)
@@ -297,7 +325,7 @@ export class FlowTable {
     this.#buckets = new Int32Array(buckets).fill(NONE)
     for (const list of [this.#open, this.#closed]) {
       for (let flow = list.newest; flow !== null; flow = flow.older) {
-        const bucket = flow.hash & (buckets - 1)
+        const bucket = this.#hashes[flow.index] & (buckets - 1)
         this.#chain[flow.index] = this.#buckets[bucket]
         this.#buckets[bucket] = flow.index
       }
@@ -318,9 +346,6 @@ function mix(hash: number, domain: number): number {
 }
 
 function sameTail(keys: Int32Array, key: number, probe: Int32Array): boolean {
-  for (let i = 1; i < 4; i++) {
-    if (keys[key + ADDRESS_A + i] !== probe[ADDRESS_A + i] || keys[key + ADDRESS_B + i] !== probe[ADDRESS_B + i])
-      return false
-  }
+  for (let i = TAIL_A; i < NETWORK; i++) if (keys[key + i] !== probe[i]) return false
   return true
 }

@@ -1,8 +1,6 @@
 /** A TCP connection as the assembler follows it. Objects are pooled: one for each connection, none for a segment. */
 
 import { END_FIN } from '../../ledger/reasons.ts'
-import type { HttpConnection } from '../http1/connection.ts'
-import { Chain } from '../memory/block-pool.ts'
 import type { ProxyHead } from '../preamble/proxy-head.ts'
 import type { SocksHandshake } from '../preamble/socks-handshake.ts'
 
@@ -26,17 +24,10 @@ export const TUNNEL_NONE = 0
 export const TUNNEL_SOCKS = 1
 export const TUNNEL_CONNECT = 2
 
-/** A segment that waits behind a hole, or for the client bytes that it answers. */
-export class HeldSegment {
-  next: HeldSegment | null = null
-  seq = 0
-  ack = 0
-  micros = 0
-  readonly chain = new Chain()
-}
-
 /** One direction of a flow. Sequence numbers are int32. */
 export class Stream {
+  /** Index of the flow times two, plus the direction. */
+  readonly owner: number
   /** A segment of this direction was captured. */
   captured = false
   /** The next byte to deliver, once `known`. Of an opaque flow: behind the furthest byte captured. */
@@ -72,14 +63,28 @@ export class Stream {
   /** An urgent byte was removed, when the peer's next byte was `urgentPeerSeq`. */
   urgentRemoved = false
   urgentPeerSeq = 0
-  /** Segments that cannot be delivered yet, in sequence order, without overlaps. */
-  held: HeldSegment | null = null
+  /** What cannot be delivered yet (see HeldPieces): the first piece, the root of their tree, and how much it is. */
+  held = 0
+  heldRoot = 0
+  heldPieces = 0
   heldBytes = 0
   /** End of the furthest byte that was ever held. */
   heldEnd = 0
   /** Furthest segment start captured: the sender has sent at least up to here. */
   reached = 0
+  /** Bytes up to `suspectedAck` seem to be lost (see Suspicions), since then. */
+  suspected = false
+  suspectedAck = 0
+  suspectedMicros = 0
+  suspectedSegments = 0
+  suspectedBefore: Stream | null = null
+  suspectedAfter: Stream | null = null
 
+  constructor(owner: number) {
+    this.owner = owner
+  }
+
+  /** Nothing may be held, or suspected. */
   reset(): void {
     this.captured = false
     this.nextSeq = 0
@@ -102,8 +107,6 @@ export class Stream {
     this.urgentSeen = false
     this.urgentRemoved = false
     this.urgentPeerSeq = 0
-    this.held = null
-    this.heldBytes = 0
     this.heldEnd = 0
     this.reached = 0
   }
@@ -111,7 +114,7 @@ export class Stream {
 
 export class Flow {
   readonly index: number
-  readonly streams: readonly [Stream, Stream] = [new Stream(), new Stream()]
+  readonly streams: readonly [Stream, Stream]
   hash = 0
   state = FLOW_OPEN
   /** Of a closed flow: an END_ value, and of END_RESET the direction that the RST was sent on. */
@@ -141,14 +144,15 @@ export class Flow {
   clientPod: Uint8Array | null = null
   serverPod: Uint8Array | null = null
   namesVersion = 0
+  /** Segments processed, modulo 2^32. */
+  segments = 0
   /** Packet time of the last segment, not before the clock. */
   lastMicros = 0
-  http: HttpConnection | null = null
   /** Parses what precedes the protocol, while that is incomplete. */
   preamble: ProxyHead | SocksHandshake | null = null
   /** The real client and the address it connected to, as the load balancer in front names them, encoded for pairs. */
   proxied: Uint8Array | null = null
-  /** The tunnel through which `http` was exchanged, a TUNNEL_ value. */
+  /** The tunnel through which its HTTP was exchanged, a TUNNEL_ value. */
   tunnel = TUNNEL_NONE
   /** Recency list, most recent first; `touchedMicros` is when the flow was last moved to its front. */
   newer: Flow | null = null
@@ -157,6 +161,7 @@ export class Flow {
 
   constructor(index: number) {
     this.index = index
+    this.streams = [new Stream(2 * index), new Stream(2 * index + 1)]
   }
 
   /** Prepares the object for a new connection. */
@@ -179,8 +184,8 @@ export class Flow {
     this.clientPod = null
     this.serverPod = null
     this.namesVersion = 0
+    this.segments = 0
     this.lastMicros = micros
-    this.http = null
     this.preamble = null
     this.proxied = null
     this.tunnel = TUNNEL_NONE

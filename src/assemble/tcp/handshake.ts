@@ -1,6 +1,7 @@
 /** Which segments belong to a connection, by their sequence numbers, and where its SYNs say that the streams begin. */
 import { type Direction, type Flow, PROTOCOL_OPAQUE, type Stream } from './flow.ts'
 import { FLAG_ACK, FLAG_SYN } from './header.ts'
+import { NO_PIECE } from './held-pieces.ts'
 import { seqAdd, seqDiff, WINDOW_BYTES } from './seq.ts'
 
 /** A SYN whose sequence number lies this close before known data was merely captured late. */
@@ -59,7 +60,7 @@ export function rememberSyn(stream: Stream, seq: number): void {
  * acknowledges what neither can have sent, one that was not captured.
  */
 export function acceptSynAck(server: Stream, ack: number, flags: number): void {
-  if (!server.synSeen || server.held !== null || ack === 0 || (flags & (FLAG_ACK | FLAG_SYN)) !== FLAG_ACK) return
+  if (!server.synSeen || server.held !== NO_PIECE || ack === 0 || (flags & (FLAG_ACK | FLAG_SYN)) !== FLAG_ACK) return
   const ahead = seqDiff(server.firstSeq, ack)
   const accepted = server.otherSynSeen && ack === server.otherFirstSeq
   if (ahead < 0 || ahead > WINDOW_BYTES || accepted) restartStream(server, ack)

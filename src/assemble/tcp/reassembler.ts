@@ -1,12 +1,15 @@
 /**
  * Puts a flow's segments in order and delivers each byte once: the first copy of a byte wins, whatever the boundaries of
- * later copies (RFC 9293 §3.10.7.4 trims the same way).
+ * later copies (RFC 9293 §3.10.7.4 trims the same way). Segments behind a hole are held (held-pieces.ts).
  *
- * A hole becomes a gap as soon as waiting is pointless: the receiver has acknowledged past it and the sender has sent past
- * it, so it will never be sent again and the capture has lost it. Otherwise it becomes a gap at the bound of what one
- * stream may hold, after HOLE_MICROS of packet time, or when the flow ends. A bare acknowledgement alone leaves the hole
- * open for one more segment of its sender, because merged captures show an acknowledgement before the last of the bytes
- * that it acknowledges; an acknowledgement that carries the receiver's next bytes, or covers the FIN, closes it.
+ *     in order ──────────────────────────────────────▶ data
+ *     behind a hole ──▶ held ──the hole is filled────▶ data
+ *                         └────the hole is given up──▶ gap, data
+ *
+ * A hole becomes a gap when waiting is pointless: the receiver has acknowledged past it and the sender has sent past it, so
+ * it will never be sent again and the capture has lost it. Captures are not quite in order, so that is believed a few
+ * segments later (suspicions.ts). Otherwise a hole becomes a gap at the bound of what one stream may hold, after HOLE_MICROS
+ * of packet time, when the pool has no room left (the oldest first), or when the flow ends.
  *
  * Causes come before effects: a server's segment that acknowledges client bytes not captured yet waits for them, because
  * captures of several queues or interfaces deliver the two directions slightly out of step.
@@ -16,11 +19,14 @@
  */
 import { ASSEMBLE_COUNTERS } from '../../ledger/counters.ts'
 import { END_FIN } from '../../ledger/reasons.ts'
-import { BLOCK_BYTES, type BlockPool } from '../memory/block-pool.ts'
 import type { PacketTime } from '../packet-time.ts'
-import { type Direction, type Flow, HeldSegment, type Stream } from './flow.ts'
+import { atFin, lostBytes, missingTail, noteFin, voidPassedFin } from './fin.ts'
+import type { Direction, Flow, Stream } from './flow.ts'
+import type { FlowTable } from './flow-table.ts'
 import { FLAG_ACK, FLAG_FIN } from './header.ts'
-import { seqAdd, seqDiff, WINDOW_BYTES } from './seq.ts'
+import { type HeldPieces, NO_PIECE } from './held-pieces.ts'
+import { seqAdd, seqDiff } from './seq.ts'
+import { Suspicions } from './suspicions.ts'
 
 /** Receives a flow's bytes, in order. Addresses are into the arena and valid during the call. */
 export interface StreamConsumer {
@@ -39,6 +45,8 @@ export interface StreamConsumer {
 
 /** Bytes that one stream may hold behind a hole. At the bound the oldest hole becomes a gap (gaps.bound). */
 const STREAM_HELD_BYTES = 1024 * 1024
+/** Pieces that one stream may hold: as many as fill that with segments of 64 bytes. */
+const STREAM_PIECES = 16_384
 /** Lifetime, in packet time, of a hole that nobody acknowledges (gaps.expired): longer than a TCP retransmits. */
 const HOLE_MICROS = 30_000_000
 /** A distance of exactly 2^31 is both ahead and behind: such a segment is ignored. */
@@ -47,14 +55,16 @@ const OPPOSITE = -(2 ** 31)
 const C = ASSEMBLE_COUNTERS.index
 
 export class Reassembler {
-  readonly #pool: BlockPool
+  readonly #pieces: HeldPieces
+  readonly #flows: FlowTable
   readonly #counts: Float64Array
   readonly #time: PacketTime
   readonly #consumer: StreamConsumer
-  #spare: HeldSegment | null = null
+  readonly #suspicions = new Suspicions()
 
-  constructor(pool: BlockPool, counts: Float64Array, time: PacketTime, consumer: StreamConsumer) {
-    this.#pool = pool
+  constructor(pieces: HeldPieces, flows: FlowTable, counts: Float64Array, time: PacketTime, consumer: StreamConsumer) {
+    this.#pieces = pieces
+    this.#flows = flows
     this.#counts = counts
     this.#time = time
     this.#consumer = consumer
@@ -70,7 +80,8 @@ export class Reassembler {
   segment(flow: Flow, direction: Direction, at: number, end: number, seq: number, ack: number, flags: number): void {
     const stream = flow.streams[direction]
     const length = end - at
-    if ((flags & FLAG_ACK) !== 0) this.#acknowledge(flow, (1 - direction) as Direction, ack, length > 0)
+    flow.segments = (flow.segments + 1) | 0
+    if ((flags & FLAG_ACK) !== 0) this.#acknowledge(flow, (1 - direction) as Direction, ack)
     if (!stream.known) {
       stream.known = true
       stream.nextSeq = seq
@@ -79,16 +90,16 @@ export class Reassembler {
       if (!flow.midstream) this.#consumer.gap(flow, direction, 0)
     } else if (seqDiff(stream.reached, seq) > 0) stream.reached = seq
     if (length > 0) {
-      if (seq === stream.nextSeq && stream.held === null && !stream.ended && !this.#isEarly(flow, direction, ack)) {
+      if (seq === stream.nextSeq && stream.held === NO_PIECE && !stream.ended && !this.#isEarly(flow, direction, ack)) {
         this.#pass(flow, direction, stream, at, end, seq, ack)
       } else this.#outOfOrder(flow, direction, stream, at, end, seq, ack)
     }
     if ((flags & FLAG_FIN) !== 0) noteFin(stream, seqAdd(seq, length))
-    if (stream.held !== null || stream.finSeen || seqDiff(stream.nextSeq, stream.reached) > 0) {
+    if (stream.held !== NO_PIECE || stream.finSeen || seqDiff(stream.nextSeq, stream.reached) > 0) {
       this.#release(flow, direction)
     }
     const server = (1 - direction) as Direction
-    if (flow.clientDirection === direction && flow.streams[server].held !== null) this.#deliver(flow, server)
+    if (flow.clientDirection === direction && flow.streams[server].held !== NO_PIECE) this.#deliver(flow, server)
   }
 
   /**
@@ -114,6 +125,28 @@ export class Reassembler {
     this.#finishStream(flow, (1 - first) as Direction, how)
   }
 
+  /**
+   * Gives up one hole whose time is over, whatever else its flow does. Called between segments, until it returns null.
+   *
+   * @returns the hole's flow, whose streams may have ended
+   */
+  expire(): Flow | null {
+    const pieces = this.#pieces
+    const { clock } = this.#time
+    const { oldest } = pieces
+    if (oldest !== NO_PIECE && clock - pieces.heldSince(oldest) > HOLE_MICROS) {
+      return this.#giveUpThrough(oldest, C.gapsExpired)
+    }
+    const suspected = this.#suspicions.overdue(clock)
+    return suspected === null ? null : this.#review(suspected.owner)
+  }
+
+  /** Gives up the hole that has been open longest, for lack of room. Called between segments. @returns its flow, or null */
+  evict(): Flow | null {
+    const { oldest } = this.#pieces
+    return oldest === NO_PIECE ? null : this.#giveUpThrough(oldest, C.gapsEvicted)
+  }
+
   /** Frees what a flow holds without delivering it. */
   discard(flow: Flow): void {
     for (const stream of flow.streams) this.#dropAll(stream)
@@ -121,8 +154,8 @@ export class Reassembler {
 
   #finishStream(flow: Flow, direction: Direction, how: number): void {
     const stream = flow.streams[direction]
-    while (stream.held !== null && !atFin(stream)) {
-      const hole = seqDiff(stream.nextSeq, stream.held.seq)
+    while (stream.held !== NO_PIECE && !atFin(stream)) {
+      const hole = seqDiff(stream.nextSeq, this.#pieces.seq(stream.held))
       if (hole > 0) this.#gap(flow, direction, hole, C.gapsEnded)
       this.#deliverFirst(flow, direction, stream)
     }
@@ -133,16 +166,14 @@ export class Reassembler {
     this.#end(flow, direction, stream, atFin(stream) ? END_FIN : how)
   }
 
-  /** @param conclusive the receiver has sent bytes of its own since */
-  #acknowledge(flow: Flow, direction: Direction, ack: number, conclusive: boolean): void {
+  #acknowledge(flow: Flow, direction: Direction, ack: number): void {
     const stream = flow.streams[direction]
     if (!stream.ackedKnown || seqDiff(stream.acked, ack) > 0) {
       stream.ackedKnown = true
       stream.acked = ack
     }
     if (!stream.known || stream.ended) return
-    if (!conclusive && !(stream.finSeen && seqDiff(stream.finSeq, ack) > 0)) return
-    if (stream.held !== null || seqDiff(stream.nextSeq, stream.reached) > 0) this.#release(flow, direction)
+    if (stream.held !== NO_PIECE || seqDiff(stream.nextSeq, stream.reached) > 0) this.#release(flow, direction)
   }
 
   /** Whether a segment is a server's answer to client bytes that were not captured yet. */
@@ -175,7 +206,7 @@ export class Reassembler {
     let first = behind > 0 ? stream.nextSeq : seq
     if (first === stream.nextSeq && !this.#isEarly(flow, direction, ack)) {
       // Bytes that fill a hole are delivered at once, up to the held ones: they must not depend on room in the pool.
-      const hole = stream.held === null ? end - start : seqDiff(first, stream.held.seq)
+      const hole = stream.held === NO_PIECE ? end - start : seqDiff(first, this.#pieces.seq(stream.held))
       const stop = Math.min(end, start + Math.max(0, hole))
       if (stop > start) this.#pass(flow, direction, stream, start, stop, first, ack)
       if (stop === end) return
@@ -184,91 +215,108 @@ export class Reassembler {
     }
     counts[C.segmentsOutOfOrder]++
     this.#hold(stream, start, end, first, ack)
-    while (stream.heldBytes > STREAM_HELD_BYTES) this.#giveUpOldest(flow, direction, stream, C.gapsBound)
+    while (stream.heldBytes > STREAM_HELD_BYTES || stream.heldPieces > STREAM_PIECES) {
+      this.#giveUpFirst(flow, direction, stream, C.gapsBound)
+    }
   }
 
-  /** Stores the parts of [at, end) that no held segment has yet. */
+  /** Holds the parts of [at, end) that no piece has yet. Without room they count as never captured, and become a gap. */
   #hold(stream: Stream, at: number, end: number, seq: number, ack: number): void {
-    let previous: HeldSegment | null = null
-    let next = stream.held
-    let from = at
-    let fromSeq = seq
+    const pieces = this.#pieces
+    const time = this.#time
     const endSeq = seqAdd(seq, end - at)
-    if (stream.held === null || seqDiff(stream.heldEnd, endSeq) > 0) stream.heldEnd = endSeq
-    while (from < end) {
-      while (next !== null && seqDiff(seqAdd(next.seq, next.chain.length), fromSeq) >= 0) {
-        previous = next
-        next = next.next
+    if (stream.held === NO_PIECE || seqDiff(stream.heldEnd, endSeq) > 0) stream.heldEnd = endSeq
+    let previous = pieces.floor(stream, seq)
+    for (let from = at; from < end; ) {
+      const fromSeq = seqAdd(seq, from - at)
+      const covered = previous === NO_PIECE ? 0 : seqDiff(fromSeq, pieces.endSeq(previous))
+      if (covered > 0) {
+        from += covered
+        continue
       }
-      let to = end
-      if (next !== null) to = Math.min(end, from + Math.max(0, seqDiff(fromSeq, next.seq)))
-      if (to > from) {
-        const kept = this.#store(from, to, fromSeq, ack)
-        if (kept === null) return
-        kept.next = next
-        if (previous === null) stream.held = kept
-        else previous.next = kept
-        previous = kept
-        stream.heldBytes += to - from
+      const next = previous === NO_PIECE ? stream.held : pieces.next(previous)
+      const room = next === NO_PIECE ? end - from : seqDiff(fromSeq, pieces.seq(next))
+      if (room > 0) {
+        const to = Math.min(end, from + room)
+        const piece = pieces.add(stream, previous, from, to, fromSeq, ack, time.clock, time.micros)
+        if (piece === NO_PIECE) {
+          this.#counts[C.segmentsNoRoom]++
+          return
+        }
+        from = to
       }
-      if (next === null) return
-      const covered = seqDiff(fromSeq, seqAdd(next.seq, next.chain.length))
-      from += covered
-      fromSeq = seqAdd(fromSeq, covered)
+      previous = next
     }
   }
 
-  /** @returns null when the pool is at its bound: the bytes count as never captured, and become a gap */
-  #store(from: number, to: number, seq: number, ack: number): HeldSegment | null {
-    const held = this.#spare ?? new HeldSegment()
-    if (!this.#pool.append(held.chain, from, to - from)) {
-      this.#spare = held
-      this.#counts[C.segmentsNoRoom]++
-      return null
-    }
-    this.#spare = held.next
-    held.next = null
-    held.seq = seq
-    held.ack = ack
-    held.micros = this.#time.micros
-    return held
-  }
-
-  /** Delivers what has become deliverable, turns pointless holes into gaps, and ends the stream at its FIN. */
+  /** Delivers what has become deliverable, turns holes that are believed lost into gaps, and ends the stream at its FIN. */
   #release(flow: Flow, direction: Direction): void {
     const stream = flow.streams[direction]
+    const suspicions = this.#suspicions
     for (;;) {
       this.#deliver(flow, direction)
       voidPassedFin(stream)
-      const held = stream.held
-      const lost = atFin(stream) ? 0 : lostBytes(stream)
-      if (lost > 0) this.#gap(flow, direction, lost, C.gapsAcked)
-      else if (held !== null && !atFin(stream) && this.#time.clock - held.micros > HOLE_MICROS) {
-        this.#giveUpOldest(flow, direction, stream, C.gapsExpired)
-      } else break
+      const lost = atFin(stream) ? 0 : lostBytes(stream, this.#firstSeq(stream))
+      if (lost <= 0) {
+        suspicions.clear(stream)
+        break
+      }
+      if (!suspicions.isBelieved(flow, stream, this.#time.clock)) break
+      const covered = suspicions.covered(stream, lost)
+      if (covered > 0) this.#gap(flow, direction, covered, C.gapsAcked)
+      else suspicions.clear(stream)
     }
     if (!stream.ended && atFin(stream)) this.#end(flow, direction, stream, END_FIN)
+  }
+
+  /** Sequence number of the first piece held; without one, of the furthest segment captured. */
+  #firstSeq(stream: Stream): number {
+    return stream.held === NO_PIECE ? stream.reached : this.#pieces.seq(stream.held)
+  }
+
+  /** Releases both streams of a flow, each of which may wait for the other. @param owner of one of them */
+  #review(owner: number): Flow {
+    const flow = this.#flows.at(owner >> 1)
+    const direction = (owner & 1) as Direction
+    this.#release(flow, direction)
+    this.#release(flow, (1 - direction) as Direction)
+    return flow
   }
 
   /** Delivers held segments that are next in order and answer no missing bytes, up to the FIN. */
   #deliver(flow: Flow, direction: Direction): void {
     const stream = flow.streams[direction]
-    for (let held = stream.held; held !== null; held = stream.held) {
-      if (seqDiff(stream.nextSeq, held.seq) > 0 || atFin(stream)) return
-      if (this.#isEarly(flow, direction, held.ack)) return
+    const pieces = this.#pieces
+    for (let held = stream.held; held !== NO_PIECE; held = stream.held) {
+      if (seqDiff(stream.nextSeq, pieces.seq(held)) > 0 || atFin(stream)) return
+      if (this.#isEarly(flow, direction, pieces.ack(held))) return
       this.#deliverFirst(flow, direction, stream)
     }
   }
 
-  /** At a bound: the hole in front becomes a gap, or the client bytes do that the held segments answer. */
-  #giveUpOldest(flow: Flow, direction: Direction, stream: Stream, reason: number): void {
-    const held = stream.held
-    if (held === null) return
-    const hole = seqDiff(stream.nextSeq, held.seq)
+  /** Gives up whatever the piece waits for. */
+  #giveUpThrough(piece: number, reason: number): Flow {
+    const pieces = this.#pieces
+    const owner = pieces.owner(piece)
+    const flow = this.#flows.at(owner >> 1)
+    const direction = (owner & 1) as Direction
+    do {
+      this.#giveUpFirst(flow, direction, flow.streams[direction], reason)
+      this.#review(owner)
+    } while (pieces.oldest === piece)
+    return flow
+  }
+
+  /** The hole in front becomes a gap, or the client bytes do that the first piece answers. */
+  #giveUpFirst(flow: Flow, direction: Direction, stream: Stream, reason: number): void {
+    const { held } = stream
+    if (held === NO_PIECE) return
+    const hole = seqDiff(stream.nextSeq, this.#pieces.seq(held))
+    const ack = this.#pieces.ack(held)
     if (hole > 0) this.#gap(flow, direction, hole, reason)
-    else if (this.#isEarly(flow, direction, held.ack)) {
+    else if (this.#isEarly(flow, direction, ack)) {
       const client = (1 - direction) as Direction
-      this.#gap(flow, client, seqDiff(flow.streams[client].nextSeq, held.ack), reason)
+      this.#gap(flow, client, seqDiff(flow.streams[client].nextSeq, ack), reason)
     }
     this.#deliverFirst(flow, direction, stream)
   }
@@ -310,98 +358,31 @@ export class Reassembler {
     if (at + rest < end) this.#pass(flow, direction, stream, at + rest, end, seqAdd(seq, rest), ack)
   }
 
-  /** Delivers the first held segment without the bytes that have been delivered since, block by block. */
+  /** Delivers the first piece without the bytes that have been delivered since. */
   #deliverFirst(flow: Flow, direction: Direction, stream: Stream): void {
-    const held = stream.held
-    if (held === null) return
-    const pool = this.#pool
+    const pieces = this.#pieces
     const time = this.#time
+    const piece = stream.held
     const now = time.micros
-    time.micros = held.micros
-    let skip = seqDiff(held.seq, stream.nextSeq)
-    let left = held.chain.length
-    let block = pool.firstBlock(held.chain)
-    while (left > 0) {
-      const count = Math.min(BLOCK_BYTES, left)
+    time.micros = pieces.micros(piece)
+    const ack = pieces.ack(piece)
+    let skip = seqDiff(pieces.seq(piece), stream.nextSeq)
+    let cell = piece
+    for (let left = pieces.length(piece); left > 0; ) {
+      cell = pieces.bytes(piece, cell, left)
+      const { bytesAt: at, bytesLength: count } = pieces
       if (skip < count) {
-        const at = pool.blockAddress(block)
-        this.#pass(flow, direction, stream, at + skip, at + count, stream.nextSeq, held.ack)
+        this.#pass(flow, direction, stream, at + skip, at + count, stream.nextSeq, ack)
         skip = 0
       } else skip -= count
       left -= count
-      block = pool.nextBlock(block)
     }
     time.micros = now
-    this.#drop(stream)
+    pieces.removeFirst(stream)
   }
 
   #dropAll(stream: Stream): void {
-    while (stream.held !== null) this.#drop(stream)
+    this.#pieces.clear(stream)
+    this.#suspicions.clear(stream)
   }
-
-  /** Frees the first held segment. */
-  #drop(stream: Stream): void {
-    const held = stream.held
-    if (held === null) return
-    stream.held = held.next
-    stream.heldBytes -= held.chain.length
-    this.#pool.free(held.chain)
-    held.next = this.#spare
-    this.#spare = held
-  }
-}
-
-/** Whether everything before the FIN was delivered. */
-const atFin = (stream: Stream): boolean => stream.finSeen && stream.finSeq === stream.nextSeq
-
-/** Whether the FIN ends what the sender has sent, as far as was captured. */
-const finIsLast = (stream: Stream): boolean =>
-  stream.finSeen && (stream.held === null || seqDiff(stream.finSeq, stream.heldEnd) <= 0)
-
-/** Remembers a FIN. Of several the nearest counts: a receiver queues a FIN that lies ahead. */
-function noteFin(stream: Stream, finSeq: number): void {
-  if (stream.ended || seqDiff(stream.nextSeq, finSeq) < 0 || (stream.finSeen && finSeq === stream.finSeq)) return
-  let further = finSeq
-  if (!stream.finSeen || seqDiff(finSeq, stream.finSeq) > 0) {
-    further = stream.finSeq
-    stream.finSeq = finSeq
-  }
-  stream.furtherFinSeen = stream.finSeen
-  stream.furtherFinSeq = further
-  stream.finSeen = true
-}
-
-/** A receiver discards a queued FIN when data covers its place. */
-function voidPassedFin(stream: Stream): void {
-  while (stream.finSeen && seqDiff(stream.finSeq, stream.nextSeq) > 0) {
-    stream.finSeen = stream.furtherFinSeen
-    stream.finSeq = stream.furtherFinSeq
-    stream.furtherFinSeen = false
-  }
-}
-
-/** Bytes from `nextSeq` on that the receiver has acknowledged and the sender has sent past. */
-function lostBytes(stream: Stream): number {
-  if (!stream.ackedKnown || stream.ended) return 0
-  const { held } = stream
-  let sent = held === null ? stream.reached : held.seq
-  if (finIsLast(stream) && (held === null || seqDiff(stream.finSeq, held.seq) > 0)) sent = stream.finSeq
-  return Math.min(seqDiff(stream.nextSeq, sent), seqDiff(stream.nextSeq, stream.acked))
-}
-
-/**
- * At a flow's end: bytes that were certainly sent, because the receiver acknowledged them or the sender's own numbers show
- * it, but were never captured.
- */
-function missingTail(stream: Stream): number {
-  if (!stream.captured || !stream.known) return 0
-  const { nextSeq } = stream
-  let missing: number
-  if (finIsLast(stream)) missing = seqDiff(nextSeq, stream.finSeq)
-  else {
-    missing = Math.max(seqDiff(nextSeq, stream.reached), stream.ackedKnown ? seqDiff(nextSeq, stream.acked) : 0)
-    // A single number may be that of a FIN which was not captured.
-    if (missing === 1) missing = 0
-  }
-  return missing > 0 && missing <= WINDOW_BYTES ? missing : 0
 }

@@ -17,6 +17,7 @@ import {
   END_SUPERSEDED,
 } from '../../ledger/reasons.ts'
 import type { Arena } from '../memory/arena.ts'
+import type { CellPool } from '../memory/cell-pool.ts'
 import { CLOCK_STEP_MICROS, type PacketTime } from '../packet-time.ts'
 import { type Direction, FLOW_CLOSED, FLOW_OPEN, type Flow, PROTOCOL_OPAQUE, type Stream } from './flow.ts'
 import type { FlowTable } from './flow-table.ts'
@@ -41,6 +42,7 @@ import {
   isSigned,
   urgentOffset,
 } from './header.ts'
+import { NO_PIECE } from './held-pieces.ts'
 import type { Reassembler } from './reassembler.ts'
 import { judgeReset, RESET_OBEYED, RESET_UNPROVEN } from './reset.ts'
 import { seqAdd, seqDiff, WINDOW_BYTES } from './seq.ts'
@@ -62,11 +64,14 @@ export interface FlowOwner {
   hopLimit(flow: Flow, direction: Direction, hopLimit: number): void
   /** The flow is over: frees what is kept for it. Called once per flow. */
   release(flow: Flow): void
+  /** The pool is low, and nothing is held behind holes: drops what has waited longest. @returns false when nothing waits */
+  evictOldest(): boolean
 }
 
 export class ConnectionTracker {
   readonly flows: FlowTable
   readonly #arena: Arena
+  readonly #cells: CellPool
   readonly #counts: Float64Array
   readonly #time: PacketTime
   readonly #reassembler: Reassembler
@@ -79,6 +84,7 @@ export class ConnectionTracker {
   /** @param idleMicros a flow without segments for this long is closed (flows.closed.idle) */
   constructor(
     arena: Arena,
+    cells: CellPool,
     counts: Float64Array,
     time: PacketTime,
     reassembler: Reassembler,
@@ -87,6 +93,7 @@ export class ConnectionTracker {
     idleMicros: number,
   ) {
     this.#arena = arena
+    this.#cells = cells
     this.#counts = counts
     this.#time = time
     this.#reassembler = reassembler
@@ -120,6 +127,7 @@ export class ConnectionTracker {
       return
     }
     this.advance()
+    if (this.#cells.low) this.#makeRoom()
     counts[C.bytesPayload] += end - payload
     const flags = view.getUint8(tcp + 13)
     const seq = view.getInt32(tcp + 4)
@@ -166,10 +174,23 @@ export class ConnectionTracker {
     if (Math.abs(time.clock - this.#sweptMicros) >= SWEEP_MICROS) this.#sweep()
   }
 
-  /** Closes flows that have been idle too long and removes closed flows that have lingered, oldest first. */
+  /** Drops what has been held longest until the next segment surely finds room: holes first, then waiting messages. */
+  #makeRoom(): void {
+    while (this.#cells.low) {
+      const flow = this.#reassembler.evict()
+      if (flow !== null) this.#closeEnded(flow)
+      else if (!this.#owner.evictOldest()) return
+    }
+  }
+
+  /**
+   * Gives up holes that are too old, closes flows that have been idle too long, and removes closed flows that have lingered,
+   * oldest first.
+   */
   #sweep(): void {
     const time = this.#time
     this.#sweptMicros = time.clock
+    for (let flow = this.#reassembler.expire(); flow !== null; flow = this.#reassembler.expire()) this.#closeEnded(flow)
     for (let closed = this.flows.oldestClosed; closed !== null; closed = this.flows.oldestClosed) {
       if (time.isStray(closed.lastMicros)) this.flows.restamp(closed)
       else if (time.clock - closed.lastMicros > LINGER_MICROS) this.flows.remove(closed)
@@ -284,7 +305,7 @@ export class ConnectionTracker {
     const stream = flow.streams[direction]
     const superseded = hasDelivered(stream)
     // The numbers cannot change while segments are held.
-    if (!superseded && stream.held !== null) return flow
+    if (!superseded && stream.held !== NO_PIECE) return flow
     const current = superseded ? this.#supersede(flow, interfaceId) : flow
     if (superseded) current.clientDirection = direction
     restartStream(current.streams[direction], seq)
@@ -350,7 +371,12 @@ export class ConnectionTracker {
       const acknowledged = other.known ? other.nextSeq : ack
       this.#reassembler.segment(flow, direction, payload, end, first, acknowledged, flags & ~FLAG_ACK)
     } else this.#reassembler.segment(flow, direction, payload, end, first, ack, flags)
-    if (stream.ended && other.ended) this.#close(flow, END_FIN)
+    this.#closeEnded(flow)
+  }
+
+  #closeEnded(flow: Flow): void {
+    const [a, b] = flow.streams
+    if (a.ended && b.ended) this.#close(flow, END_FIN)
   }
 
   /** A RST: closes the flow if its receiver obeys it. */

@@ -18,11 +18,9 @@ import { digest, type Exchange, fieldsText, keyOf, referenceExchanges } from './
 
 /** Frames delivered late by up to this many places. */
 const DISTANCE = 3
-/**
- * Of the exchanges, this part may be lost by that. The goal is one in a thousand; a hole that is acknowledged before its bytes
- * come is a gap at once, which costs about a sixth of the exchanges where every sixth frame is late.
- */
-const TOLERATED = 0.3
+/** Of the exchanges, this part may be lost by that, about twice what is measured; and in a short run a connection's. */
+const TOLERATED = 0.005
+const TOLERATED_ANYWAY = 8
 
 const FIRST_PORT = 50_000
 const OPTIONS = { poolBytes: 4 * 1024 * 1024, flows: 64 } as const
@@ -45,7 +43,10 @@ export function holdToLaws(seed: number, frames: number): Tally {
     }
   }
   const lost = tally.reordered - tally.kept
-  assert.ok(lost <= tally.reordered * TOLERATED, `${lost} of ${tally.reordered} exchanges lost by reordering`)
+  assert.ok(
+    lost <= tally.reordered * TOLERATED + TOLERATED_ANYWAY,
+    `${lost} of ${tally.reordered} exchanges lost by reordering`,
+  )
   return tally
 }
 

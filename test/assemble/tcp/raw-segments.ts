@@ -6,6 +6,11 @@ export const SERVER_ISN = 5000
 
 let clock = START_MICROS
 
+/** The segments made after this are captured later than `micros`. */
+export const continueAt = (micros: number): void => {
+  clock = micros
+}
+
 interface Parts {
   /** Bytes of the other stream that the segment acknowledges. */
   acks?: number

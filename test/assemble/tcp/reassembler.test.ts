@@ -3,14 +3,12 @@ import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { END_FIN, END_INPUT } from '../../../src/ledger/reasons.ts'
 import { propertyRuns } from '../../support/property-runs.ts'
-import { cutAll, FIN, type Segment, START_MICROS, TcpScript, URG } from '../../support/tcp-script.ts'
-import { fromClient, fromServer, handshake } from './raw-segments.ts'
-import { deliver, TcpHarness } from './tcp-harness.ts'
+import { cutAll, type Segment, START_MICROS, TcpScript, URG } from '../../support/tcp-script.ts'
+import { continueAt, fromClient, fromServer, handshake } from './raw-segments.ts'
+import { deliver, harness, later, patient, TcpHarness } from './tcp-harness.ts'
 
 const letters = (count: number): string =>
   Array.from({ length: count }, (_, i) => String.fromCharCode(97 + (i % 26))).join('')
-
-const harness = (...segments: Segment[]): TcpHarness => new TcpHarness().segments([...handshake(), ...segments])
 
 describe('reassembler: sequence numbers', () => {
   test('wrap at 2^32 inside, before and after every byte of a stream', () => {
@@ -107,41 +105,74 @@ describe('reassembler: overlaps', () => {
 })
 
 describe('reassembler: holes and gaps', () => {
-  test('a hole that the receiver acknowledges with its own bytes is a gap at once', () => {
-    const tcp = harness(fromClient(0, 'ab'), fromClient(4, 'ef'), fromServer(0, 'x', { acks: 6 }))
-    assert.equal(tcp.only.client, 'ab[2]ef')
+  test('a hole that the receiver acknowledges is a gap after four more segments and a millisecond', () => {
+    const tcp = patient(fromClient(0, 'ab'), fromClient(4, 'ef'), fromServer(0, 'x', { acks: 6 }))
+    for (let i = 0; i < 3; i++) assert.equal(tcp.segment(fromServer(1, '', { acks: 6 })).only.client, 'ab')
+    assert.equal(tcp.segment(fromServer(1, '', { acks: 6 })).only.client, 'ab[2]ef')
     assert.equal(tcp.only.server, 'x')
     assert.equal(tcp.count('gaps.acked'), 1)
     assert.equal(tcp.count('bytes.gap'), 2)
   })
 
-  test('a bare acknowledgement leaves the hole one more segment of its sender', () => {
-    const tcp = harness(fromServer(0, 'ab'), fromServer(4, 'ef'), fromClient(0, '', { acks: 6 }))
-    assert.equal(tcp.only.server, 'ab')
-    assert.equal(tcp.segment(fromServer(2, 'cd')).only.server, 'abcdef')
-    assert.equal(tcp.count('bytes.gap'), 0)
+  test('four segments within a millisecond are not enough, and a millisecond without segments is not', () => {
+    const hole = [fromClient(0, 'ab'), fromClient(4, 'ef'), fromServer(0, 'x', { acks: 6 })]
+    const fast = harness(...hole)
+    continueAt(hole[2].micros)
+    assert.equal(later(fast, 6).only.client, 'ab')
+    const tcp = patient(...hole)
+    assert.equal(tcp.segment(fromServer(1, '', { acks: 6 })).only.client, 'ab')
   })
 
-  test('after a bare acknowledgement the next other segment makes the hole a gap', () => {
-    const tcp = harness(fromServer(0, 'ab'), fromServer(4, 'ef'), fromClient(0, '', { acks: 6 }), fromServer(6, 'gh'))
-    assert.equal(tcp.only.server, 'ab[2]efgh')
+  test('a hole that is acknowledged is a gap after 50 ms, whatever its connection does', () => {
+    const hole = [fromClient(0, 'ab'), fromClient(4, 'ef'), fromServer(0, 'x', { acks: 6 })]
+    const tcp = harness(...hole)
+    const { micros } = hole[2]
+    tcp.tick(micros + 49_000)
+    assert.equal(tcp.only.client, 'ab')
+    tcp.tick(micros + 100_000)
+    assert.equal(tcp.only.client, 'ab[2]ef')
+    assert.equal(tcp.count('gaps.acked'), 1)
   })
+
+  for (const [what, ack] of [
+    ['a bare acknowledgement', fromClient(0, '', { acks: 6 })],
+    ['an acknowledgement with data', fromClient(0, 'next', { acks: 6 })],
+  ] as const) {
+    test(`${what} is captured up to three places before the bytes that it covers`, () => {
+      const data = ['ab', 'cd', 'ef'].map((text, i) => fromServer(2 * i, text))
+      for (const order of permutations([0, 1, 2])) {
+        for (const at of [0, 1, 2, 3]) {
+          const segments = order.map((i) => data[i]).toSpliced(at, 0, ack)
+          const tcp = patient(...segments)
+          assert.equal(tcp.only.server, 'abcdef', `${order.join()}, acknowledged at ${at}`)
+          assert.equal(tcp.count('bytes.gap'), 0)
+        }
+      }
+    })
+  }
 
   test('lost bytes at the end of what was sent are a gap once acknowledged and passed', () => {
-    const tcp = harness(fromClient(0, 'ab'), fromServer(0, 'x', { acks: 4 }), fromClient(4, 'ef'))
-    assert.equal(tcp.only.client, 'ab[2]ef')
+    const tcp = patient(fromClient(0, 'ab'), fromServer(0, 'x', { acks: 4 }), fromClient(4, 'ef'))
+    assert.equal(later(tcp, 4).only.client, 'ab[2]ef')
     assert.equal(tcp.only.server, 'x')
   })
 
   test('a hole that is only partly acknowledged stays open for the rest', () => {
-    const tcp = harness(fromClient(0, 'ab'), fromClient(6, 'gh'), fromServer(0, 'x', { acks: 4 }))
-    assert.equal(tcp.only.client, 'ab[2]')
+    const tcp = patient(fromClient(0, 'ab'), fromClient(6, 'gh'), fromServer(0, 'x', { acks: 4 }))
+    assert.equal(later(tcp, 4).only.client, 'ab[2]')
     assert.equal(tcp.segment(fromClient(4, 'ef')).only.client, 'ab[2]efgh')
   })
 
+  test('patience begins anew for bytes that are acknowledged later', () => {
+    const tcp = patient(fromClient(0, 'ab'), fromClient(4, 'ef'), fromServer(0, 'x', { acks: 3 }))
+    for (let i = 0; i < 3; i++) tcp.segment(fromServer(1, '', { acks: 3 }))
+    assert.equal(tcp.segment(fromServer(1, '', { acks: 6 })).only.client, 'ab[1]')
+    assert.equal(tcp.segment(fromClient(3, 'd')).only.client, 'ab[1]def')
+  })
+
   test('late copies of a gap are duplicates', () => {
-    const tcp = harness(fromClient(0, 'ab'), fromClient(4, 'ef'), fromServer(0, 'x', { acks: 6 }), fromClient(2, 'cd'))
-    assert.equal(tcp.only.client, 'ab[2]ef')
+    const tcp = later(patient(fromClient(0, 'ab'), fromClient(4, 'ef'), fromServer(0, 'x', { acks: 6 })), 6)
+    assert.equal(tcp.segment(fromClient(2, 'cd')).only.client, 'ab[2]ef')
     assert.equal(tcp.count('segments.duplicate'), 1)
   })
 
@@ -149,8 +180,8 @@ describe('reassembler: holes and gaps', () => {
     const micros = START_MICROS + 1000
     const tcp = harness(fromServer(2, 'cd', { micros }), fromServer(4, 'ef', { micros: micros + 30_000_000 }))
     assert.equal(tcp.connections.length, 0)
-    tcp.segment(fromServer(6, 'gh', { micros: micros + 30_000_001 }))
-    assert.equal(tcp.only.server, '[2]cdefgh')
+    tcp.tick(micros + 30_100_000)
+    assert.equal(tcp.only.server, '[2]cdef')
     assert.equal(tcp.count('gaps.expired'), 1)
   })
 
@@ -173,13 +204,61 @@ describe('reassembler: holes and gaps', () => {
     assert.equal(tcp.only.client.length, '[1]'.length + 1024 * 1024 + 1)
   })
 
-  test('at the bound of the pool segments behind a hole are as if never captured', () => {
-    const tcp = new TcpHarness({ poolBytes: 4 * 2048 }).segments(handshake())
-    for (let i = 0; i < 10; i++) tcp.segment(fromClient(1 + i, String(i)))
-    tcp.segment(fromClient(0, '.')).segment(fromClient(11, '!'))
-    assert.ok(tcp.pool.usedBytes <= 4 * 2048)
+  test('the cost of a piece grows with the logarithm of their number, in any order', () => {
+    const orders: Record<string, (i: number, count: number) => number> = {
+      ascending: (i) => i,
+      descending: (i, count) => count - 1 - i,
+      scattered: (i, count) => (i * 7919) % count,
+      'from both ends': (i, count) => (i % 2 === 0 ? i >> 1 : count - 1 - (i >> 1)),
+    }
+    for (const [name, place] of Object.entries(orders)) {
+      const visits = (count: number): number => {
+        const tcp = harness()
+        for (let i = 0; i < count; i++) tcp.segment(fromClient(1 + 2 * place(i, count), 'x'))
+        tcp.finish()
+        return tcp.pieces.visits / count
+      }
+      const [few, many] = [visits(1000), visits(16_000)]
+      assert.ok(many < 100, `${name}: ${many} nodes visited for a piece`)
+      assert.ok(many < 2.5 * few, `${name}: ${few} nodes visited for a piece, with 16 times as many pieces ${many}`)
+    }
+  })
+
+  test('one stream holds 16,384 pieces at most, and 80,000 one-byte segments cost little each', () => {
+    const tcp = harness()
+    for (let i = 0; i < 16_384; i++) tcp.segment(fromClient(1 + i, 'x'))
+    assert.equal(tcp.pool.usedBytes, 16_384 * 128)
+    for (let i = 16_384; i < 80_000; i++) tcp.segment(fromClient(1 + i, 'x'))
+    assert.ok(tcp.pieces.visits < 80_000 * 60, `${tcp.pieces.visits} nodes visited`)
+    assert.equal(tcp.count('gaps.bound'), 1)
+    assert.equal(tcp.pool.usedBytes, 0)
+    assert.equal(tcp.finish().only.client.length, '[1]'.length + 80_000)
+  })
+
+  test('when the pool is low the oldest holes are given up, so that later ones find room', () => {
+    const tcp = new TcpHarness({ poolBytes: 16 * 2048 })
+    for (let port = 1; port <= 40; port++) {
+      tcp.segments([...handshake(), fromClient(1, 'x'.repeat(1500))], { client: { address: '10.0.0.1', port } })
+    }
+    assert.ok(tcp.pool.usedBytes <= 16 * 2048)
+    assert.deepEqual(
+      tcp.connections.map(({ client }) => client.slice(0, 4)),
+      Array.from({ length: 25 }, () => '[1]x'),
+    )
+    assert.equal(tcp.count('gaps.evicted'), 25)
+    assert.equal(tcp.count('segments.noRoom'), 0)
     tcp.finish()
-    assert.equal(tcp.only.client, '.0123[6]!')
+    assert.equal(tcp.pool.usedBytes, 0)
+  })
+
+  test('without room for a segment behind a hole it is as if never captured', () => {
+    const tcp = new TcpHarness({ poolBytes: 4 * 2048 }).segments(handshake())
+    tcp
+      .segment(fromClient(1, 'x'.repeat(9000)))
+      .segment(fromClient(0, '.'))
+      .finish()
+    assert.equal(tcp.count('segments.noRoom'), 1)
+    assert.equal(tcp.only.client, '.')
     assert.equal(tcp.pool.usedBytes, 0)
   })
 })
@@ -197,7 +276,7 @@ describe('reassembler: causes come before effects', () => {
   })
 
   test('when the request never comes its bytes become a gap', () => {
-    const tcp = harness(fromServer(0, 'answer', { acks: 7 }), fromClient(7, 'next', { acks: 6 }))
+    const tcp = later(patient(fromServer(0, 'answer', { acks: 7 }), fromClient(7, 'next', { acks: 6 })), 7)
     assert.deepEqual([tcp.only.client, tcp.only.server], ['[7]next', 'answer'])
   })
 
@@ -221,86 +300,6 @@ describe('reassembler: probes', () => {
       fromServer(0, '', { acks: 3 }),
     )
     assert.equal(tcp.segment(fromClient(3, 'defg')).only.client, 'abcdefg')
-  })
-})
-
-describe('reassembler: ends', () => {
-  test('a FIN ends its stream once everything before it was delivered', () => {
-    const tcp = harness(fromClient(0, 'ab'), fromClient(4, 'ef', { flags: FIN }))
-    assert.equal(tcp.only.clientEnd, -1)
-    tcp.segment(fromClient(2, 'cd'))
-    assert.equal(tcp.only.client, 'abcdef')
-    assert.equal(tcp.only.clientEnd, END_FIN)
-  })
-
-  test('a FIN in a segment of its own, captured before the last data', () => {
-    const tcp = harness(fromClient(0, 'ab'), fromClient(4, '', { flags: FIN }), fromClient(2, 'cd'))
-    assert.equal(tcp.only.client, 'abcd')
-    assert.equal(tcp.only.clientEnd, END_FIN)
-  })
-
-  test('an acknowledged FIN makes the hole before it a gap', () => {
-    const tcp = harness(fromServer(0, 'ab'), fromServer(4, '', { flags: FIN }), fromClient(0, '', { acks: 5 }))
-    assert.equal(tcp.only.server, 'ab[2]')
-    assert.equal(tcp.only.serverEnd, END_FIN)
-  })
-
-  test('bytes after a FIN are not delivered', () => {
-    const tcp = harness(fromClient(0, 'ab', { flags: FIN }), fromClient(2, 'cd'), fromClient(3, 'ef'))
-    assert.equal(tcp.only.client, 'ab')
-  })
-})
-
-describe('reassembler: FINs that are not the sender’s', () => {
-  test('bytes after a FIN that lies behind a hole are not delivered', () => {
-    const tcp = harness(
-      fromClient(0, 'ab'),
-      fromClient(4, '', { flags: FIN }),
-      fromClient(4, 'XX'),
-      fromClient(2, 'cd'),
-    )
-    assert.equal(tcp.only.client, 'abcd')
-    assert.equal(tcp.only.clientEnd, END_FIN)
-    assert.equal(tcp.pool.usedBytes, 0)
-  })
-
-  test('a FIN ahead of the stream is void once bytes cover its place', () => {
-    for (const ahead of [1, 3, 100]) {
-      const tcp = harness(
-        fromClient(0, 'ab'),
-        fromClient(2 + ahead, '', { flags: FIN }),
-        fromClient(2, 'x'.repeat(101)),
-      )
-      assert.equal(tcp.only.clientEnd, -1, `${ahead}`)
-      tcp.segment(fromClient(103, 'end', { flags: FIN }))
-      assert.equal(tcp.only.client.slice(-3), 'end')
-      assert.equal(tcp.only.clientEnd, END_FIN)
-    }
-  })
-
-  test('the sender’s own FIN counts beside one further ahead, whichever comes first', () => {
-    const [stray, own] = [fromClient(100_000, '', { flags: FIN }), fromClient(4, '', { flags: FIN })]
-    for (const fins of [
-      [stray, own],
-      [own, stray],
-    ]) {
-      const tcp = harness(fromClient(0, 'ab'), ...fins, fromClient(2, 'cd'))
-      assert.equal(tcp.only.client, 'abcd')
-      assert.equal(tcp.only.clientEnd, END_FIN)
-    }
-  })
-
-  test('an old FIN is nothing', () => {
-    const tcp = harness(fromClient(0, 'abcd'), fromClient(2, '', { flags: FIN }), fromClient(4, 'ef'))
-    assert.equal(tcp.only.client, 'abcdef')
-    assert.equal(tcp.only.clientEnd, -1)
-  })
-
-  test('bytes after a delivered FIN are counted as such', () => {
-    const tcp = harness(fromClient(0, 'ab', { flags: FIN }), fromClient(3, 'cd'), fromClient(0, 'ab'))
-    assert.equal(tcp.only.client, 'ab')
-    assert.equal(tcp.count('segments.afterEnd'), 1)
-    assert.equal(tcp.count('segments.duplicate'), 1)
   })
 })
 

@@ -1,10 +1,11 @@
 /** The TCP half of the assembler alone: segments in; in-order bytes, gaps and ends out. */
 
 import { Arena } from '../../../src/assemble/memory/arena.ts'
-import { BlockPool } from '../../../src/assemble/memory/block-pool.ts'
+import { CellPool } from '../../../src/assemble/memory/cell-pool.ts'
 import { PacketTime } from '../../../src/assemble/packet-time.ts'
 import type { Direction, Flow } from '../../../src/assemble/tcp/flow.ts'
 import { FlowTable } from '../../../src/assemble/tcp/flow-table.ts'
+import { HeldPieces } from '../../../src/assemble/tcp/held-pieces.ts'
 import { Reassembler, type StreamConsumer } from '../../../src/assemble/tcp/reassembler.ts'
 import { ConnectionTracker, type FlowOwner } from '../../../src/assemble/tcp/tracker.ts'
 import { flowHash } from '../../../src/capture/intake/flow-hash.ts'
@@ -12,6 +13,7 @@ import { ASSEMBLE_COUNTERS, allocateCounters } from '../../../src/ledger/counter
 import { count, type Ledger, sumLedger } from '../../../src/ledger/ledger.ts'
 import { type Link, layFrame } from '../../support/tcp-frames.ts'
 import type { Segment, TcpScript } from '../../support/tcp-script.ts'
+import { continueAt, fromServer, handshake } from './raw-segments.ts'
 
 const ETHERNET_BYTES = 14
 const INPUT_BYTES = 70_000
@@ -39,10 +41,13 @@ const spareArenas = new Map<number, Arena[]>()
 export class TcpHarness implements StreamConsumer, FlowOwner {
   checksHopLimit = (): boolean => false
   hopLimit = (): void => {}
+  evictOldest = (): boolean => false
   /** In the order of the connections. */
   readonly connections: Delivered[] = []
   readonly tracker: ConnectionTracker
-  readonly pool: BlockPool
+  readonly pool: CellPool
+  readonly pieces: HeldPieces
+  readonly flows: FlowTable
   readonly #arena: Arena
   readonly #time = new PacketTime()
   readonly #counts = allocateCounters(ASSEMBLE_COUNTERS)
@@ -50,10 +55,20 @@ export class TcpHarness implements StreamConsumer, FlowOwner {
 
   constructor({ poolBytes = 8 * 1024 * 1024, flows = 1000, idleMicros = 600_000_000 }: TcpHarnessOptions = {}) {
     this.#arena = spareArenas.get(poolBytes)?.pop() ?? new Arena(INPUT_BYTES, 0, 0, poolBytes)
-    this.pool = new BlockPool(this.#arena)
-    const reassembler = new Reassembler(this.pool, this.#counts, this.#time, this)
-    const table = new FlowTable(this.#arena, this.#time, flows)
-    this.tracker = new ConnectionTracker(this.#arena, this.#counts, this.#time, reassembler, this, table, idleMicros)
+    this.pool = new CellPool(this.#arena)
+    this.pieces = new HeldPieces(this.#arena, this.pool)
+    this.flows = new FlowTable(this.#arena, this.#time, flows)
+    const reassembler = new Reassembler(this.pieces, this.flows, this.#counts, this.#time, this)
+    this.tracker = new ConnectionTracker(
+      this.#arena,
+      this.pool,
+      this.#counts,
+      this.#time,
+      reassembler,
+      this,
+      this.flows,
+      idleMicros,
+    )
   }
 
   /** @param domain network namespace, and @param network virtual network, that the frame was captured in */
@@ -168,4 +183,19 @@ export class TcpHarness implements StreamConsumer, FlowOwner {
 export function deliver(input: TcpScript | readonly Segment[], options?: TcpHarnessOptions): Delivered {
   const segments = 'segments' in input ? input.segments : input
   return new TcpHarness(options).segments(segments).finish().only
+}
+
+/** A connection whose handshake was captured, and these segments of it. */
+export const harness = (...segments: Segment[]): TcpHarness => new TcpHarness().segments([...handshake(), ...segments])
+
+/** Segments of the connection after which an acknowledged hole is a gap, and the packet time that they span. */
+export const later = (tcp: TcpHarness, acks = 0): TcpHarness => {
+  for (let i = 0; i < 4; i++) tcp.segment(fromServer(0, '', { acks }))
+  return tcp
+}
+/** As `harness`; what comes next is captured more than a millisecond later. */
+export const patient = (...segments: Segment[]): TcpHarness => {
+  const tcp = harness(...segments)
+  continueAt(Math.max(...segments.map(({ micros }) => micros)) + 2000)
+  return tcp
 }

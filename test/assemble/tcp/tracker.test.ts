@@ -212,6 +212,18 @@ describe('tracker: bounds', () => {
     assert.equal(tcp.count('flows.open'), 2)
   })
 
+  test('peers that choose addresses whose steering hashes collide do not choose their bucket', () => {
+    const tcp = new TcpHarness({ flows: 5000 })
+    for (let port = 1; port <= 4096; port++) {
+      // endpoint4() of flow-hash.ts mixes address ^ (port + 1) * 0x9e3779b1: always the same here.
+      const address = (0x0a000005 ^ Math.imul(port + 1, 0x9e3779b1)) >>> 0
+      const dotted = [24, 16, 8, 0].map((shift) => (address >>> shift) & 255).join('.')
+      tcp.segment(syn(port), { client: { address: dotted, port } })
+    }
+    assert.equal(tcp.flows.size, 4096)
+    assert.ok(tcp.flows.visits < 4096 * 4, `${tcp.flows.visits} flows compared`)
+  })
+
   test('thousands of connections come and go within the cap', () => {
     const tcp = new TcpHarness({ flows: 100 })
     for (let i = 0; i < 3000; i++) {

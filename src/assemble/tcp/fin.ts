@@ -1,0 +1,62 @@
+/** Where a stream ends, and which of its bytes were sent but not captured, by its FINs and its acknowledgements. */
+import type { Stream } from './flow.ts'
+import { NO_PIECE } from './held-pieces.ts'
+import { seqDiff, WINDOW_BYTES } from './seq.ts'
+
+/** Whether everything before the FIN was delivered. */
+export const atFin = (stream: Stream): boolean => stream.finSeen && stream.finSeq === stream.nextSeq
+
+/** Whether the FIN ends what the sender has sent, as far as was captured. */
+const finIsLast = (stream: Stream): boolean =>
+  stream.finSeen && (stream.held === NO_PIECE || seqDiff(stream.finSeq, stream.heldEnd) <= 0)
+
+/** Remembers a FIN. Of several the nearest counts: a receiver queues a FIN that lies ahead. */
+export function noteFin(stream: Stream, finSeq: number): void {
+  if (stream.ended || seqDiff(stream.nextSeq, finSeq) < 0 || (stream.finSeen && finSeq === stream.finSeq)) return
+  let further = finSeq
+  if (!stream.finSeen || seqDiff(finSeq, stream.finSeq) > 0) {
+    further = stream.finSeq
+    stream.finSeq = finSeq
+  }
+  stream.furtherFinSeen = stream.finSeen
+  stream.furtherFinSeq = further
+  stream.finSeen = true
+}
+
+/** A receiver discards a queued FIN when data covers its place. */
+export function voidPassedFin(stream: Stream): void {
+  while (stream.finSeen && seqDiff(stream.finSeq, stream.nextSeq) > 0) {
+    stream.finSeen = stream.furtherFinSeen
+    stream.finSeq = stream.furtherFinSeq
+    stream.furtherFinSeen = false
+  }
+}
+
+/**
+ * Bytes from `nextSeq` on that the receiver has acknowledged and the sender has sent past.
+ *
+ * @param firstSeq of the first piece held, or else of the furthest segment captured
+ */
+export function lostBytes(stream: Stream, firstSeq: number): number {
+  if (!stream.ackedKnown || stream.ended) return 0
+  const isFinFirst = stream.held === NO_PIECE || seqDiff(stream.finSeq, firstSeq) > 0
+  const sent = finIsLast(stream) && isFinFirst ? stream.finSeq : firstSeq
+  return Math.min(seqDiff(stream.nextSeq, sent), seqDiff(stream.nextSeq, stream.acked))
+}
+
+/**
+ * At a flow's end: bytes that were certainly sent, because the receiver acknowledged them or the sender's own numbers show
+ * it, but were never captured.
+ */
+export function missingTail(stream: Stream): number {
+  if (!stream.captured || !stream.known) return 0
+  const { nextSeq } = stream
+  let missing: number
+  if (finIsLast(stream)) missing = seqDiff(nextSeq, stream.finSeq)
+  else {
+    missing = Math.max(seqDiff(nextSeq, stream.reached), stream.ackedKnown ? seqDiff(nextSeq, stream.acked) : 0)
+    // A single number may be that of a FIN which was not captured.
+    if (missing === 1) missing = 0
+  }
+  return missing > 0 && missing <= WINDOW_BYTES ? missing : 0
+}

@@ -1,0 +1,92 @@
+/** Floods of what an assembler has to remember: it stays within its memory, and newcomers find room. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { AssembleHarness, HOST_INTERFACE } from '../support/assemble-harness.ts'
+import { numbered, request } from '../support/http-script.ts'
+import { type Frame, layFrame, layFrames } from '../support/tcp-frames.ts'
+import { ACK, START_MICROS, TcpScript } from '../support/tcp-script.ts'
+
+/** Offsets in an Ethernet frame with IPv4: the last two bytes of the source, the ports, the sequence number. */
+const SOURCE = 28
+const SOURCE_PORT = 34
+const TARGET_PORT = 36
+const SEQ = 38
+
+/** The same one-byte segment again and again, of another connection or at another place. */
+class OneByte {
+  readonly #frame: Frame = layFrame({
+    fromClient: true,
+    seq: 0,
+    ack: 1,
+    flags: ACK,
+    payload: Buffer.from('x'),
+    micros: START_MICROS,
+  })
+  readonly #view = new DataView(this.#frame.bytes.buffer, this.#frame.bytes.byteOffset)
+
+  at(connection: number, seq: number): Frame {
+    this.#view.setUint16(SOURCE, 1 + (connection >> 15))
+    this.#view.setUint16(SOURCE_PORT, 1 + (connection & 0x7fff))
+    this.#view.setUint32(SEQ, seq)
+    return this.#frame
+  }
+}
+
+/** One conversation again and again, each time from another port of the client. */
+class Conversation {
+  readonly #frames: Frame[]
+  readonly #views: { view: DataView; port: number }[]
+
+  constructor({ segments }: TcpScript) {
+    this.#frames = layFrames(segments)
+    this.#views = this.#frames.map(({ bytes }, i) => ({
+      view: new DataView(bytes.buffer, bytes.byteOffset),
+      port: segments[i].fromClient ? SOURCE_PORT : TARGET_PORT,
+    }))
+  }
+
+  from(clientPort: number): readonly Frame[] {
+    for (const { view, port } of this.#views) view.setUint16(port, clientPort)
+    return this.#frames
+  }
+}
+
+test('floods: 5,000 connections with 80 one-byte segments behind a lost byte cost no other connection a pair', () => {
+  const good = 20_000
+  let pairs = 0
+  const harness = new AssembleHarness({ onPair: () => pairs++, flows: 100_000, interfaces: [HOST_INTERFACE] })
+  const flood = new OneByte()
+  const exchange = new Conversation(new TcpScript().handshake().client(request('/0')).server(numbered(0)).close())
+  const step = 400_000 / good
+  for (let i = 0; i < good; i++) {
+    for (let k = 0; k < step; k++) {
+      const n = i * step + k
+      harness.frames([flood.at(n % 5000, 100 + (n < 5000 ? 0 : 1 + Math.floor(n / 5000)))])
+    }
+    harness.frames(exchange.from(1 + i))
+  }
+  assert.ok(pairs >= 0.999 * good, `${pairs} pairs`)
+  assert.ok(harness.count('gaps.evicted') > 1000, 'the pool was never full')
+  harness.finish()
+})
+
+test('floods: unanswered requests fill the pool, and a newcomer is still paired', () => {
+  const pairs: number[] = []
+  const harness = new AssembleHarness({ onPair: () => pairs.push(0), flows: 10_000, poolBytes: 1024 * 1024 })
+  const asked = layFrames(
+    new TcpScript().handshake().client(request('/', { headers: [`X: ${'x'.repeat(300)}`] })).segments,
+  )
+  for (let port = 1; port <= 3000; port++) {
+    for (const { bytes } of asked) {
+      const view = new DataView(bytes.buffer, bytes.byteOffset)
+      view.setUint16(view.getUint16(36) === 8080 ? SOURCE_PORT : 36, port)
+    }
+    harness.frames(asked)
+  }
+  assert.ok(harness.count('requests.abandoned.evicted') > 500)
+  harness.script(new TcpScript().handshake().client(request('/0')).server(numbered(0)), {
+    client: { address: '10.0.0.7', port: 1 },
+  })
+  assert.equal(pairs.length, 1)
+  harness.finish()
+})
