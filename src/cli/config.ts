@@ -1,11 +1,13 @@
-/** `interceptor config print|schema`: prints the effective configuration or its JSON Schema. */
+/** `interceptor config print|schema|validate`: prints the effective configuration or its JSON Schema, or checks it. */
 import { Command } from 'commander'
 import { addConfigOptions, addExamples, type ConfigFlags, configFlags } from './options.ts'
 import { writeOutput } from './terminal.ts'
 
 /** Creates the command with its subcommands. */
 export function configCommand(): Command {
-  const command = new Command('config').description('Print the effective configuration or its JSON Schema.')
+  const command = new Command('config').description(
+    'Print the effective configuration or its JSON Schema, or check a configuration.',
+  )
   addExamples(command, [
     ['interceptor config print --config agent.yaml', 'print every key, its value and the origin of the value'],
     ['INTERCEPTOR_SHIP_MAX_AGE=10m interceptor config print', 'set a value from the environment'],
@@ -13,6 +15,7 @@ export function configCommand(): Command {
   ])
   command.addCommand(printCommand())
   command.addCommand(schemaCommand())
+  command.addCommand(validateCommand())
   return command
 }
 
@@ -29,6 +32,21 @@ function printCommand(): Command {
     const { loadConfig } = await import('../config/load.ts')
     const { printConfig } = await import('../config/print.ts')
     writeOutput(printConfig(loadConfig({ file: flags.config, flags: configFlags(flags) })))
+  })
+}
+
+function validateCommand(): Command {
+  const command = new Command('validate').description(
+    'Check a configuration: exit with 0 if the agent would accept it, else with 2 and every problem.',
+  )
+  addExamples(addConfigOptions(command), [
+    ['interceptor config validate --config agent.yaml', 'check a file'],
+    ['interceptor config validate --config agent.yaml && kubectl apply -f .', 'apply it only if it is valid'],
+  ])
+  return command.action(async (flags: ConfigFlags) => {
+    const { loadConfig } = await import('../config/load.ts')
+    loadConfig({ file: flags.config, flags: configFlags(flags) })
+    if (flags.quiet !== true) writeOutput('the configuration is valid\n')
   })
 }
 

@@ -1,5 +1,5 @@
 /** `interceptor doctor`: checks whether this machine can capture and ship, one line per check, with a hint if it fails. */
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import type { Check } from '../doctor/check.ts'
 import { EXIT_DONE, EXIT_PRIVILEGE, EXIT_RUNTIME } from '../errors.ts'
 import { addConfigOptions, addExamples, type ConfigFlags, configFlags } from './options.ts'
@@ -10,15 +10,21 @@ export function doctorCommand(exit: (code: number) => void): Command {
   const command = new Command('doctor').description(
     'Check whether this machine can capture, find pods, and reach Kafka and the Kubernetes API, and suggest fixes.',
   )
+  command.addOption(new Option('-o, --output <format>', 'output format').choices(['text', 'json']).default('text'))
   addExamples(addConfigOptions(command), [
     ['interceptor doctor', 'check this machine'],
+    ['interceptor doctor -o json | jq \'.[] | select(.state != "ok")\'', 'list what is not in order, for a script'],
     ['interceptor doctor --brokers kafka:9092 --topic pairs', 'also check a broker and a topic'],
     ['interceptor doctor --config agent.yaml', 'check with the TLS and authentication settings of the agent'],
   ])
-  return command.action(async (flags: ConfigFlags) => exit(await doctor(flags)))
+  return command.action(async (flags: DoctorFlags) => exit(await doctor(flags)))
 }
 
-async function doctor(flags: ConfigFlags): Promise<number> {
+interface DoctorFlags extends ConfigFlags {
+  output: 'text' | 'json'
+}
+
+async function doctor({ output, ...flags }: DoctorFlags): Promise<number> {
   const { effectiveConfig } = await import('../config/effective.ts')
   const { config } = await effectiveConfig({ file: flags.config, flags: configFlags(flags) })
   const { allChecks } = await import('../doctor/all-checks.ts')
@@ -26,8 +32,9 @@ async function doctor(flags: ConfigFlags): Promise<number> {
   const checks: Check[] = []
   for await (const check of allChecks(config)) {
     checks.push(check)
-    if (!flags.quiet || isFailure(check)) writeOutput(checkLine(check, color))
+    if (output === 'text' && (!flags.quiet || isFailure(check))) writeOutput(checkLine(check, color))
   }
+  if (output === 'json') writeOutput(`${JSON.stringify(checks, null, 2)}\n`)
   return doctorExitCode(checks)
 }
 

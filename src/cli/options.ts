@@ -3,6 +3,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { FlagValue } from '../config/layers.ts'
 import { usageError } from '../errors.ts'
 import { OUTPUT_FORMATS, type OutputFormat } from '../format/output-format.ts'
+import { fieldFault } from '../select/fields.ts'
 import { addSelectOptions, append, type SelectFlags, selectFlags } from './select.ts'
 import type { When } from './terminal.ts'
 
@@ -24,6 +25,7 @@ export interface OutputFlags extends ConfigFlags, SelectFlags {
   write?: string
   count?: number
   body?: number
+  fields?: string[]
   decode: boolean
   progress: When
 }
@@ -44,9 +46,20 @@ const count = (text: string): number => {
 
 /** @returns rows; Infinity for `all` */
 const bodyRows = (text: string): number => {
-  if (text === 'all') return Number.POSITIVE_INFINITY
-  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('It must be all or a whole number, 0 or more.')
+  if (text === 'all' || text === 'full') return Number.POSITIVE_INFINITY
+  if (text === 'none') return 0
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('It must be all, none or a whole number, 0 or more.')
   return Number(text)
+}
+
+/** @throws InvalidArgumentError for a field that does not exist */
+function fields(text: string): string[] {
+  const names = text.split(',').map((name) => name.trim())
+  for (const name of names) {
+    const fault = fieldFault(name)
+    if (fault !== null) throw new InvalidArgumentError(fault)
+  }
+  return names
 }
 
 const increase = (_: unknown, before = 0): number => before + 1
@@ -89,7 +102,8 @@ export function addOutputOptions(command: Command): Command {
     .addOption(new Option('-o, --output <format>', 'output format of pairs (default: text)').choices(OUTPUT_FORMATS))
     .option('-w, --write <file>', 'write pairs to a file instead of standard output')
     .option('-c, --count <n>', 'stop after n pairs', count)
-    .option('--body <rows>', 'rows of each body to print in text, or all (default: 100); implies -v', bodyRows)
+    .option('--body <rows>', 'rows of each body to print in text, all or none (default: 100); implies -v', bodyRows)
+    .option('--fields <list>', 'columns of text and tsv, such as time,request.target,response.status', fields)
     .option('--no-decode', 'do not undo the Content-Encoding of bodies (gzip, deflate, br, zstd)')
     .addOption(when('--progress <when>', 'when to show progress on standard error'))
 }

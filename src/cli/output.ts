@@ -70,6 +70,9 @@ export function outputOptions(
   const onTerminal = sink === 'stdout' && terminal.isTerminal
   const prints = (sink === 'stdout' || sink === 'file') && format === 'text'
   if (flags.body !== undefined && !prints) throw usageError('--body limits bodies in text: use it with -o text')
+  if (flags.fields !== undefined && !(format === 'text' || format === 'tsv')) {
+    throw usageError('--fields chooses columns of text and tsv: use it with -o text or -o tsv')
+  }
   if (format === 'msgpack' && onTerminal) {
     throw usageError('msgpack is binary and would garble the terminal: write it to a file with -w FILE, or to a pipe')
   }
@@ -82,6 +85,7 @@ export function outputOptions(
     width: onTerminal ? terminal.columns : null,
     verbose: (flags.verbose ?? 0) > 0 || flags.body !== undefined,
     ...(flags.body === undefined ? {} : { bodyRows: flags.body }),
+    ...(flags.fields === undefined ? {} : { fields: flags.fields }),
   }
 }
 

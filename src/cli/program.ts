@@ -4,6 +4,7 @@ import { descriptorError, EXIT_DONE, EXIT_RUNTIME, EXIT_USAGE, errorText, Interc
 import { VERSION } from '../version.ts'
 import { agentCommand } from './agent.ts'
 import { captureCommand } from './capture.ts'
+import { completionCommand } from './completion.ts'
 import { configCommand } from './config.ts'
 import { doctorCommand } from './doctor.ts'
 import { addExamples } from './options.ts'
@@ -19,6 +20,7 @@ import {
   writeError,
   writeOutput,
 } from './terminal.ts'
+import { versionCommand } from './version.ts'
 
 const WIDTH_WITHOUT_TERMINAL = 100
 
@@ -104,6 +106,8 @@ function createProgram(exit: (code: number) => void): Command {
     podsCommand(),
     doctorCommand(exit),
     configCommand(),
+    completionCommand(() => program),
+    versionCommand(),
   ]
   for (const command of commands) program.addCommand(inherit(command, program))
   return program

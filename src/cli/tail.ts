@@ -13,6 +13,8 @@ import { errorIsTerminal, outputColumns, outputIsTerminal, wantsColor, writeErro
 
 interface TailFlags extends OutputFlags {
   from: TailFrom
+  partition?: number[]
+  offset?: number
   follow: boolean
 }
 
@@ -28,6 +30,8 @@ export function tailCommand(exit: (code: number) => void): Command {
       parseFrom,
       'end',
     )
+    .option('--partition <list>', 'only these partitions', parsePartitions)
+    .option('--offset <n>', 'the first offset in each partition, in place of --from', wholeNumber)
     .option('--no-follow', 'stop at the end of the topic instead of waiting for more')
   addOutputOptions(command)
   addConfigOptions(command)
@@ -68,6 +72,16 @@ export function parseFrom(text: string, _previous?: unknown, now = Date.now()): 
   return time
 }
 
+function wholeNumber(text: string): number {
+  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('It must be a whole number, 0 or more.')
+  return Number(text)
+}
+
+const parsePartitions = (text: string, before: number[] = []): number[] => [
+  ...before,
+  ...text.split(',').map(wholeNumber),
+]
+
 async function tailTopic(flags: TailFlags): Promise<number> {
   const { effectiveConfig } = await import('../config/effective.ts')
   const loaded = await effectiveConfig({ file: flags.config, flags: configFlags(flags) })
@@ -96,7 +110,7 @@ async function tailTopic(flags: TailFlags): Promise<number> {
   return untilInterrupted(async (signal) => {
     const result = await tail({
       kafka,
-      from: flags.from,
+      range: { from: flags.from, partitions: flags.partition ?? null, offset: flags.offset ?? null },
       follow: flags.follow,
       limit: flags.count ?? null,
       selector,

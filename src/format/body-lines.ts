@@ -13,6 +13,8 @@ export interface Body {
   readonly title: string | null
   /** Whether the lines are a dump of bytes. */
   readonly isDump: boolean
+  /** Whether the lines are indented JSON. */
+  readonly isJson: boolean
   /** Formatted on demand: the caller stops when it has enough. */
   readonly lines: Iterable<SourceLine>
   /** Bytes of the body after the `end` of a line. */
@@ -29,16 +31,15 @@ export function formatBody(message: Message): Body | null {
   if (body.length === 0) return null
   if (!isUtf8(body)) {
     const bytesAfter = (end: number): number => body.length - end
-    return { title: binaryTitle(message), isDump: true, lines: hexDump(body), bytesAfter }
+    return { title: binaryTitle(message), isDump: true, isJson: false, lines: hexDump(body), bytesAfter }
   }
   const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString()
   const bytesAfter = (end: number): number => Buffer.byteLength(text.slice(end))
-  return { title: null, isDump: false, lines: textLines(text, mediaType(message)), bytesAfter }
-}
-
-function textLines(text: string, type: string): Iterable<SourceLine> {
-  if (type === 'application/x-www-form-urlencoded') return formFields(text)
-  return /[/+]json$/.test(type) && isJson(text) ? indentJson(text) : plainLines(text)
+  const type = mediaType(message)
+  const asJson = /[/+]json$/.test(type) && isJson(text)
+  const asForm = type === 'application/x-www-form-urlencoded'
+  const lines = asJson ? indentJson(text) : asForm ? formFields(text) : plainLines(text)
+  return { title: null, isDump: false, isJson: asJson, lines, bytesAfter }
 }
 
 /** `<68 bytes of image/png, gzip>` */

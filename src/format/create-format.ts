@@ -1,5 +1,7 @@
 /** Creates an output format by its name. */
 import { packPair } from '../pair/unpack.ts'
+import { curlFormat } from './curl.ts'
+import { alignedFields, tsvFormat } from './fields.ts'
 import { harFormat } from './har.ts'
 import { jsonFormat, ndjsonFormat } from './json.ts'
 import type { FormatOptions, OutputFormat, PairFormat } from './output-format.ts'
@@ -10,11 +12,15 @@ import { textFormat } from './text.ts'
 export function createFormat(name: OutputFormat, options: FormatOptions): PairFormat {
   switch (name) {
     case 'text':
-      return textFormat(options)
+      return options.fields === undefined ? textFormat(options) : alignedFields(options.fields, options)
     case 'ndjson':
       return ndjsonFormat(options)
     case 'json':
       return jsonFormat(options)
+    case 'tsv':
+      return tsvFormat(options)
+    case 'curl':
+      return curlFormat(options)
     case 'har':
       return harFormat(options)
     case 'msgpack':

@@ -9,32 +9,11 @@ import { headerValue, type Message, mediaType, type Pair, type RequestMessage } 
 import { bodyText } from '../pair/to-json.ts'
 import type { FormatOptions, PairFormat } from './output-format.ts'
 import { pairFormat } from './pair-format.ts'
+import { requestUrl } from './request-url.ts'
 
 interface NameValue {
   name: string
   value: string
-}
-
-/** Host and port of a URL (RFC 3986 §3.2), without user information. */
-const AUTHORITY = /^(\[[\da-f:.]+\]|[\w.~!$&'()*+,;=%-]+)(:\d*)?$/i
-const NOT_IN_URL = /[^\x21-\x7e]|["<>\\^`{|}]/gu
-
-const percentEncode = (text: string): string =>
-  Array.from(Buffer.from(text), (byte) => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`).join('')
-
-/** Percent-encodes characters that a URL cannot contain; existing escapes stay. */
-const urlText = (text: string): string => text.replace(NOT_IN_URL, percentEncode)
-
-/** The target URI (RFC 9112 §3.3), made of the target, the Host field or else the server's address. */
-function requestUrl(pair: Pair): string {
-  const { method, target } = pair.request
-  if (/^[a-z][a-z\d+.-]*:\/\//i.test(target)) return urlText(target)
-  if (method === 'CONNECT' && AUTHORITY.test(target)) return `http://${target}/`
-  const host = headerValue(pair.request, 'host')?.trim() ?? ''
-  const { address, port } = pair.server
-  const authority = AUTHORITY.test(host) ? host : `${address.includes(':') ? `[${address}]` : address}:${port}`
-  const path = target.startsWith('/') ? target : target === '*' ? '/' : `/${target}`
-  return `http://${authority}${urlText(path)}`
 }
 
 const parameters = (text: string): NameValue[] =>

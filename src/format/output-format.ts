@@ -1,7 +1,7 @@
 /** The output formats of `-o`: their names, their options and what each implements. Loads nothing. */
 
 /** Values of `-o`. */
-export const OUTPUT_FORMATS = ['text', 'ndjson', 'json', 'har', 'msgpack', 'none'] as const
+export const OUTPUT_FORMATS = ['text', 'ndjson', 'json', 'tsv', 'har', 'curl', 'msgpack', 'none'] as const
 
 /** One of OUTPUT_FORMATS. */
 export type OutputFormat = (typeof OUTPUT_FORMATS)[number]
@@ -18,6 +18,8 @@ export interface FormatOptions {
   verbose: boolean
   /** Most rows of a body in the text format (`--body`); absent: the defaults of text.ts. */
   bodyRows?: number
+  /** Fields of `text` and `tsv` in place of the usual columns (`--fields`); absent: the usual ones. */
+  fields?: readonly string[]
   /** This program's version, for formats that name their creator (HAR). */
   version: string
 }

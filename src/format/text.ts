@@ -11,7 +11,7 @@ import type { FormatOptions, PairFormat } from './output-format.ts'
 import { pairFormat } from './pair-format.ts'
 import { type Colors, type Paint, PairLine } from './pair-line.ts'
 import { safe, safeRows } from './terminal.ts'
-import { grouped } from './units.ts'
+import { dayOf, grouped } from './units.ts'
 
 /** Lines are formatted for at least this many columns. */
 const MIN_WIDTH = 30
@@ -23,6 +23,9 @@ const MARGIN = 4
 const TEXT_ROWS = 100
 const DUMP_ROWS = 4
 
+/** A text, and whether a colon follows it; or a number, true, false or null. */
+const JSON_TOKEN = /("(?:[^"\\]|\\.)*")(:)?|-?\d[\d.eE+-]*|true|false|null/g
+
 /** Columns of a row without a terminal. Longer lines are not broken there, but count as several rows. */
 const COLUMNS_WITHOUT_TERMINAL = 200
 
@@ -32,9 +35,31 @@ export function textFormat(options: FormatOptions): PairFormat {
   const width = options.width === null ? null : Math.max(MIN_WIDTH, options.width)
   const line = new PairLine(colors, width)
   const details = new Details(colors, width, options.bodyRows)
-  return pairFormat(options, (pair) =>
-    options.verbose ? `${line.format(pair)}\n${details.format(pair)}\n` : `${line.format(pair)}\n`,
-  )
+  const day = new DayLine(colors)
+  return pairFormat(options, (pair) => {
+    const shown = `${day.before(pair)}${line.format(pair)}\n`
+    return options.verbose ? `${shown}${details.format(pair)}\n` : shown
+  })
+}
+
+/** A line with the date, once a pair is of a later day than those before it. */
+class DayLine {
+  readonly #colors: Colors
+  #day: string | null = null
+
+  constructor(colors: Colors) {
+    this.#colors = colors
+  }
+
+  /** @returns the line, or nothing */
+  before({ requestStartMicros }: Pair): string {
+    const day = dayOf(requestStartMicros)
+    // Pairs are in the order of their responses: one that began before midnight may come after one of the new day.
+    if (this.#day !== null && day <= this.#day) return ''
+    const isFirst = this.#day === null
+    this.#day = day
+    return isFirst ? '' : this.#colors.dim(`-- ${day} --\n`)
+  }
 }
 
 const plain: Paint = (text) => text
@@ -82,21 +107,32 @@ class Details {
     const body = formatBody(message)
     if (body === null) return []
     const title = body.title === null ? [] : this.#line(body.title, plain)
-    const { rows, end } = this.#limited(body.lines, this.#bodyRows ?? (body.isDump ? DUMP_ROWS : TEXT_ROWS))
+    const paint = body.isJson ? this.#paintJson : plain
+    const { rows, end } = this.#limited(body.lines, this.#bodyRows ?? (body.isDump ? DUMP_ROWS : TEXT_ROWS), paint)
     const rest = end === null ? 0 : body.bytesAfter(end)
     const note = rest === 0 ? [] : this.#line(`… ${grouped(rest)} more bytes (--body all prints them)`, plain)
     return ['', ...title, ...rows, ...note]
   }
 
-  /** @returns at most `most` rows, and where in the source they end; null: at its end */
-  #limited(lines: Iterable<SourceLine>, most: number): { rows: string[]; end: number | null } {
+  /** Colours names, texts and other values of one whole line of JSON. */
+  #paintJson = (line: string): string => {
+    const { cyan, green, yellow } = this.#colors
+    return line.replace(JSON_TOKEN, (token, text: string | undefined, colon: string | undefined) => {
+      if (text === undefined) return yellow(token)
+      return colon === undefined ? green(text) : cyan(text) + colon
+    })
+  }
+
+  /** @param paint colours a line that fits into a row @returns at most `most` rows, and where in the source they end; null: at its end */
+  #limited(lines: Iterable<SourceLine>, most: number, paint: Paint): { rows: string[]; end: number | null } {
     const rows: string[] = []
     let left = most
     let end = 0
     for (const line of lines) {
       if (left === 0) return { rows, end }
       const { texts, length } = take(line.text, this.#columns, left)
-      rows.push(...(this.#breaksLines ? texts : [texts.join('')]))
+      if (texts.length === 1 || !this.#breaksLines) rows.push(paint(texts.join('')))
+      else rows.push(...texts)
       left -= texts.length
       // A line's end stands in the source unchanged, except that tabs and decoded fields have another length there.
       end = line.end - (line.text.length - length)

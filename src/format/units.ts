@@ -14,6 +14,12 @@ export function timeOfDay(micros: number): string {
   return `${hours}:${minutes}:${seconds}.${String(date.getMilliseconds()).padStart(3, '0')}`
 }
 
+/** Formats a day. @param micros  microseconds since the Unix epoch @returns local date, YYYY-MM-DD */
+export function dayOf(micros: number): string {
+  const date = new Date(Math.floor(micros / 1000))
+  return `${date.getFullYear()}-${twoDigits(date.getMonth() + 1)}-${twoDigits(date.getDate())}`
+}
+
 /**
  * Formats a duration.
  *

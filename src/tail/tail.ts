@@ -14,7 +14,7 @@ import { retryDelay } from '../kafka/retry.ts'
 import type { Logger } from '../log/logger.ts'
 import type { FdOutput, WriteResult } from '../output/fd-output.ts'
 import type { PairSelector } from '../select/selector.ts'
-import { type TailFrom, TopicReader } from './topic-reader.ts'
+import { type TailRange, TopicReader } from './topic-reader.ts'
 
 /** Failures in a row after which reading a topic to its end gives up. Following a topic retries forever. */
 const MAX_FAILURES = 5
@@ -23,7 +23,7 @@ const SLOW_READER_MS = 10
 
 export interface TailOptions {
   kafka: KafkaSettings
-  from: TailFrom
+  range: TailRange
   /** At the end, wait for more records until aborted. */
   follow: boolean
   /** Stop after this many pairs; null: never. */
@@ -82,10 +82,10 @@ export async function tail(options: TailOptions): Promise<TailResult> {
   return printer.result
 }
 
-async function openReader({ kafka, from, log }: TailOptions): Promise<TopicReader> {
+async function openReader({ kafka, range, log }: TailOptions): Promise<TopicReader> {
   const reader = new TopicReader(kafka, (message) => log.debug(`kafkajs: ${message}`))
   try {
-    await reader.open(from)
+    await reader.open(range)
     return reader
   } catch (error) {
     reader.close()

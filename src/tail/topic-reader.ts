@@ -3,6 +3,7 @@
  * readers.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { usageError } from '../errors.ts'
 import { clientFor, type KafkaSettings, REQUEST_TIMEOUT_MS } from '../kafka/client.ts'
 import { registerCodecs } from '../kafka/codecs.ts'
 import { codeOf, OFFSET_OUT_OF_RANGE } from '../kafka/errors.ts'
@@ -16,11 +17,21 @@ const REFRESH_MS = 60_000
 /** Where to begin: a number is a time, milliseconds since the Unix epoch. */
 export type TailFrom = 'beginning' | 'end' | number
 
+/** Which records are read. */
+export interface TailRange {
+  from: TailFrom
+  /** Only these partitions; null: all. */
+  partitions: readonly number[] | null
+  /** In place of `from`: the first offset in each partition; null: as `from` says. */
+  offset: number | null
+}
+
 export class TopicReader {
   readonly #client: Client
   readonly #wire: KafkaWire
   #leaders: readonly number[] = []
   #refreshedMs = -Infinity
+  #wanted: readonly number[] | null = null
   readonly #next = new Map<number, number>()
   readonly #ends = new Map<number, number>()
 
@@ -37,15 +48,26 @@ export class TopicReader {
   }
 
   /** Finds where to begin, and where the topic ends now. @throws kafkajs's errors */
-  async open(from: TailFrom): Promise<void> {
+  async open({ from, partitions: wanted, offset }: TailRange): Promise<void> {
     await this.#refresh()
-    const partitions = this.#leaders.flatMap((leader, partition) => (leader === -1 ? [] : [partition]))
+    const absent = wanted?.find((partition) => partition >= this.#leaders.length)
+    if (absent !== undefined) {
+      throw usageError(`--partition ${absent}: the topic has the partitions 0 to ${this.#leaders.length - 1}`)
+    }
+    this.#wanted = wanted
+    const partitions = this.#leaders.flatMap((leader, partition) =>
+      leader === -1 || wanted?.includes(partition) === false ? [] : [partition],
+    )
     for (const [partition, offset] of await this.#wire.offsets('end', partitions)) this.#ends.set(partition, offset)
-    for (const [partition, offset] of await this.#wire.offsets(from, partitions)) this.#next.set(partition, offset)
+    for (const [partition, at] of await this.#wire.offsets(offset === null ? from : 'beginning', partitions)) {
+      const end = this.#ends.get(partition) ?? at
+      this.#next.set(partition, offset === null ? at : Math.min(Math.max(at, offset), end))
+    }
   }
 
   /** Continues where another reader of the same topic failed. */
   resume(before: TopicReader): void {
+    this.#wanted = before.#wanted
     for (const [partition, offset] of before.#ends) this.#ends.set(partition, offset)
     for (const [partition, offset] of before.#next) this.#next.set(partition, offset)
   }
@@ -102,7 +124,7 @@ export class TopicReader {
     const known = this.#leaders.length
     this.#leaders = await this.#wire.leaders()
     this.#refreshedMs = performance.now()
-    if (known === 0) return
+    if (known === 0 || this.#wanted !== null) return
     for (let partition = known; partition < this.#leaders.length; partition += 1) this.#next.set(partition, 0)
   }
 }

@@ -13,6 +13,21 @@ test('config print: shows flags and environment as origins', async () => {
   assert.match(stdout, /\n {2}maxAge: 10m # from INTERCEPTOR_SHIP_MAX_AGE\n/)
 })
 
+test('config validate: accepts the defaults, and names every problem otherwise', async () => {
+  assert.deepEqual((await run(['config', 'validate'])).stdout, 'the configuration is valid\n')
+  const { code, stdout, stderr } = await run([
+    'config',
+    'validate',
+    '--set',
+    'log.level=loud',
+    '--set',
+    'ship.maxAge=x',
+  ])
+  assert.deepEqual([code, stdout], [2, ''])
+  assert.match(stderr, /log\.level/)
+  assert.match(stderr, /ship\.maxAge/)
+})
+
 test('config print: exits with 2 for an unknown variable', async () => {
   const { code, stdout, stderr } = await run(['config', 'print'], { env: { INTERCEPTOR_LOG_LEVL: 'info' } })
   assert.deepEqual([code, stdout], [2, ''])

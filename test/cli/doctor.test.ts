@@ -39,3 +39,12 @@ test('doctor: prints one line per check, Node.js first', async () => {
   for (const line of lines) assert.match(line, /^[✓✗!–] [^:]+: /)
   assert.match(lines[0], /Node\.js/)
 })
+
+test('doctor -o json: prints the checks of the text, with the same exit code', async () => {
+  const text = await run(['doctor'])
+  const { stdout, code } = await run(['doctor', '-o', 'json'])
+  const checks = JSON.parse(stdout) as Check[]
+  assert.equal(checks.length, text.stdout.trimEnd().split('\n').length)
+  assert.equal(code, text.code)
+  for (const { name, state, found } of checks) assert.ok(name !== '' && state !== undefined && found !== undefined)
+})

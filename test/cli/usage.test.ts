@@ -62,11 +62,11 @@ const wrong: [string[], string][] = [
   ],
   [
     ['read', '-o', 'xml', 'x'],
-    `interceptor: option '-o, --output <format>' argument 'xml' is invalid. Allowed choices are text, ndjson, json, har, msgpack, none.\n${HINT}`,
+    `interceptor: option '-o, --output <format>' argument 'xml' is invalid. Allowed choices are text, ndjson, json, tsv, har, curl, msgpack, none.\n${HINT}`,
   ],
   [
     ['read', '--body', 'some', 'x'],
-    `interceptor: option '--body <rows>' argument 'some' is invalid. It must be all or a whole number, 0 or more.\n${HINT}`,
+    `interceptor: option '--body <rows>' argument 'some' is invalid. It must be all, none or a whole number, 0 or more.\n${HINT}`,
   ],
   [
     ['read', '--body', '3', '-o', 'json', '/dev/null'],

@@ -9,12 +9,15 @@ import { InterceptorError } from '../../src/errors.ts'
 import { createFormat } from '../../src/format/create-format.ts'
 import { createLogger } from '../../src/log/logger.ts'
 import { FdOutput } from '../../src/output/fd-output.ts'
+import { PairSelector } from '../../src/select/selector.ts'
 import { type TailOptions, type TailResult, tail } from '../../src/tail/tail.ts'
 import { makePair, until } from '../ship/support.ts'
 import { configFor, type Overrides, shipTo } from './kafka-support.ts'
 
 const FORMAT_OPTIONS = { decode: true, color: false, width: null, verbose: false, version: '0' }
 const hasZstd = 'zstdCompress' in zlib
+
+const BEGINNING: TailOptions['range'] = { from: 'beginning', partitions: null, offset: null }
 
 suite('tail: reading a real Kafka', { skip: needsKafka() }, () => {
   let broker: KafkaBroker
@@ -43,7 +46,7 @@ suite('tail: reading a real Kafka', { skip: needsKafka() }, () => {
     const done: Promise<TailResult> = tail({
       selector: null,
       kafka: configFor(broker, topic).kafka,
-      from: 'beginning',
+      range: BEGINNING,
       follow: false,
       limit: null,
       format: createFormat('ndjson', FORMAT_OPTIONS),
@@ -84,6 +87,30 @@ suite('tail: reading a real Kafka', { skip: needsKafka() }, () => {
     assert.deepEqual(sorted(numbers()), range(0, 20))
   })
 
+  test('tail: some partitions, from an offset', async () => {
+    await broker.createTopic('parts')
+    await ship('parts', 0, 300)
+    const count = async (part: Partial<TailOptions['range']>): Promise<number> =>
+      (await startTail('parts', { range: { ...BEGINNING, ...part } }).done).pairs
+    const odd = await count({ partitions: [1, 3] })
+    assert.ok(odd > 0)
+    assert.equal(odd + (await count({ partitions: [0, 2] })), 300)
+    const all = await Promise.all([0, 1, 2, 3].map((partition) => count({ partitions: [partition] })))
+    const after = all.reduce((sum, pairs) => sum + Math.max(0, pairs - 10), 0)
+    assert.equal(await count({ offset: 10 }), after)
+    assert.equal(await count({ offset: 1_000_000 }), 0)
+    await assert.rejects(count({ partitions: [4] }), /--partition 4: the topic has the partitions 0 to 3/)
+  })
+
+  test('tail: prints only pairs that are selected, in both forms', async () => {
+    await ship('selected', 0, 10)
+    await ship('selected', 10, 20, { ship: { format: 'json' } })
+    const selector = await PairSelector.create({ grep: [], where: `id == "${'0'.repeat(31)}5" || id.endsWith("f")` })
+    const { done, numbers } = startTail('selected', { selector })
+    assert.deepEqual(await done, { pairs: 2, foreign: 0 })
+    assert.deepEqual(sorted(numbers()), [5, 15])
+  })
+
   test('tail: prints exactly the limit, and a complete document', async () => {
     await ship('limit', 0, 50)
     const { done, text } = startTail('limit', { limit: 7, follow: true, format: createFormat('json', FORMAT_OPTIONS) })
@@ -103,7 +130,7 @@ suite('tail: reading a real Kafka', { skip: needsKafka() }, () => {
 
   test('tail: from the end, prints only new pairs, until aborted', async () => {
     await ship('following', 0, 20)
-    const { done, numbers, abort } = startTail('following', { from: 'end', follow: true })
+    const { done, numbers, abort } = startTail('following', { range: { ...BEGINNING, from: 'end' }, follow: true })
     await new Promise((resolve) => setTimeout(resolve, 1500))
     await ship('following', 100, 120)
     await until('they are printed', () => numbers().length === 20)
@@ -117,7 +144,7 @@ suite('tail: reading a real Kafka', { skip: needsKafka() }, () => {
     await new Promise((resolve) => setTimeout(resolve, 50))
     const from = Date.now()
     await ship('timed', 20, 30)
-    const { done, numbers } = startTail('timed', { from })
+    const { done, numbers } = startTail('timed', { range: { ...BEGINNING, from } })
     await done
     assert.deepEqual(sorted(numbers()), range(20, 30))
   })

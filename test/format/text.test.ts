@@ -108,7 +108,9 @@ test('text: prints no control character, for any pair', () => {
 
 test('text: prints one line per pair without -v, for any pair', () => {
   fc.assert(
-    fc.property(fc.array(anyPair, { maxLength: 4 }), (pairs) => assert.equal(print(pairs).length, pairs.length)),
+    fc.property(fc.array(anyPair, { maxLength: 4 }), (pairs) =>
+      assert.equal(print(pairs).filter((line) => !line.startsWith('-- ')).length, pairs.length),
+    ),
   )
 })
 
@@ -231,4 +233,26 @@ test('text: prints the column after the method at the same place for every commo
   const methods = ['GET', 'POST', 'PATCH', 'DELETE', 'OPTIONS', 'CONNECT']
   const lines = print(methods.map((method) => samplePair({ request: { method } })))
   assert.equal(new Set(lines.map((line) => line.indexOf('/users'))).size, 1)
+})
+
+test('text: prints the date once pairs are of a later day', () => {
+  const at = (day: number, hour: number) =>
+    samplePair({ requestStartMicros: new Date(2026, 10, day, hour).getTime() * 1000 })
+  const lines = print([at(23, 23), at(24, 0), at(23, 23), at(24, 1), at(26, 0)])
+  assert.deepEqual(
+    lines.map((line) => (line.startsWith('--') ? line : 'pair')),
+    ['pair', '-- 2026-11-24 --', 'pair', 'pair', 'pair', '-- 2026-11-26 --', 'pair'],
+  )
+})
+
+test('text: colours JSON without changing it', () => {
+  const response = body('{"a":"x:\\"y\\"","b":[1,-2.5e3,true,null],"c":{"d":"\\u001b[2J"}}', 'application/json')
+  const lines = responseLines(samplePair({ response }))
+  const coloured = print([samplePair({ response })], { verbose: true, color: true })
+  const shown = coloured.map(stripVTControlCharacters).filter((line) => line.startsWith('  < '))
+  assert.deepEqual(
+    shown.map((line) => line.slice(4)),
+    lines,
+  )
+  assert.ok(coloured.some((line) => line.includes('\x1b[36m"b"\x1b[39m: [')))
 })

@@ -17,9 +17,10 @@ export const LAYERS: readonly { folders: readonly string[]; why: string }[] = [
     why: 'the stages: they meet in shared memory and in messages, so one can be changed, or crash, without the others',
   },
   {
-    folders: ['kafka', 'format', 'output', 'select'],
-    why: 'the client that ships, reads and checks; the forms that people read; which pairs they want to see',
+    folders: ['kafka', 'format', 'output'],
+    why: 'the client that ships, reads and checks; the forms that people read',
   },
+  { folders: ['select'], why: 'which pairs people want to see, and which fields of them' },
   { folders: ['thread'], why: 'what threads share: control words, mailboxes, and the messages between them' },
   { folders: ['config'], why: 'the settings' },
   {
