@@ -13,7 +13,7 @@
  *
  * Varints are zigzag and little-endian base 128 (Protocol Buffers' sint32); everything else is big-endian.
  */
-import { crc32c } from '@node-rs/crc32'
+import { createRequire } from 'node:module'
 import { copyBytes } from '../ring/copy-bytes.ts'
 
 export const BATCH_HEADER_BYTES = 61
@@ -24,6 +24,14 @@ const MAGIC = 2
 /** Bound of a record's bytes beside key, value and headers: five varints of at most 5 bytes, one byte of attributes. */
 const RECORD_FRAMING_BYTES = 32
 const INITIAL_BYTES = 16 * 1024
+
+let native: typeof import('@node-rs/crc32') | null = null
+
+/** CRC-32C. Its library is loaded with the first batch: outputs other than Kafka seal none. */
+function crc32c(bytes: Uint8Array, initial?: number): number {
+  native ??= createRequire(import.meta.url)('@node-rs/crc32') as typeof import('@node-rs/crc32')
+  return native.crc32c(bytes, initial)
+}
 
 /** Bytes of `value` as a zigzag varint; int32. */
 export function varintBytes(value: number): number {

@@ -192,8 +192,8 @@ class Pipeline implements TargetPipeline {
     })
     const shipped = this.#shipper.worker.ended.then((end) => this.#shipperEnded(end))
     this.#checking = setInterval(() => this.#check(), CHECK_MS)
-    await this.#shipper.worker.start()
-    if (this.#failure !== null) return
+    const shipping = this.#shipper.worker.start()
+    // Their threads start side by side; a shipper that fails stops the assemblers.
     this.#assemblers = new AssemblerPool(
       bells.map((ownBell, slot) => ({
         slot,
@@ -211,6 +211,8 @@ class Pipeline implements TargetPipeline {
       this.#options.log,
     )
     const assembled = this.#assemblers.ended.then((ends) => this.#assemblersEnded(ends, waits))
+    await shipping
+    if (this.#failure !== null) return
     if (!waits) await this.#assemblers.ready()
     this.#captures = captures
     for (const capture of captures) this.#runLedger.addSource(capture)
