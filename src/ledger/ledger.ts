@@ -17,22 +17,23 @@ export interface CounterBlock {
 export function sumLedger(blocks: readonly CounterBlock[]): Ledger {
   const ledger: Ledger = {}
   for (const { layout, values } of blocks) {
-    for (const [index, path] of layout.paths.entries()) add(ledger, path.split('.'), values[index])
+    for (const [index, path] of layout.paths.entries()) add(ledger, path, values[index])
   }
   return ledger
 }
 
-function add(ledger: Ledger, path: readonly string[], count: number): void {
-  const [name, ...rest] = path
-  if (rest.length === 0) {
-    const before = ledger[name]
-    ledger[name] = (typeof before === 'number' ? before : 0) + count
-    return
+function add(ledger: Ledger, path: string, count: number): void {
+  const names = path.split('.')
+  const last = names.length - 1
+  let at = ledger
+  for (let depth = 0; depth < last; depth += 1) {
+    const inner = at[names[depth]]
+    const next = typeof inner === 'object' ? inner : {}
+    at[names[depth]] = next
+    at = next
   }
-  const inner = ledger[name]
-  const next = typeof inner === 'object' ? inner : {}
-  ledger[name] = next
-  add(next, rest, count)
+  const before = at[names[last]]
+  at[names[last]] = (typeof before === 'number' ? before : 0) + count
 }
 
 /** The count at a path such as `pairs.kept`; a section's counts together; 0 where there is none. */

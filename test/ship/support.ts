@@ -91,6 +91,7 @@ export class ShipperRun {
   #ready!: Promise<void>
   #exited!: Promise<unknown>
   #running = false
+  #replacing = false
 
   constructor(options: ShipperOptions) {
     const control = Control.allocate()
@@ -120,9 +121,11 @@ export class ShipperRun {
 
   /** Terminates the thread, as a crash does, and starts another one on the same rings. */
   async replace(): Promise<void> {
+    this.#replacing = true
     await this.stop()
     countShipperLosses(this.counters, countLeftPairs(this.#held.left))
     this.#start()
+    this.#replacing = false
     await this.#ready
   }
 
@@ -174,7 +177,7 @@ export class ShipperRun {
     const ring = this.#producers[slot]
     let at = ring.tryClaim(PAIR_FIELDS_BYTES + pair.length)
     while (at === FULL) {
-      if (!this.#running) throw new Error('the shipper has ended, and its ring is full')
+      if (!this.#running && !this.#replacing) throw new Error('the shipper has ended, and its ring is full')
       ring.flush()
       await new Promise((resolve) => setImmediate(resolve))
       at = ring.tryClaim(PAIR_FIELDS_BYTES + pair.length)

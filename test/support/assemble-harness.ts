@@ -47,8 +47,9 @@ export const HOST_INTERFACE: InterfaceInfo = {
   vantagePoint: null,
 }
 
-/** Memories of finished harnesses by their sizes: making one takes longer than most scripts. */
+/** Memories of finished harnesses by their sizes, and their empty rings: making them takes longer than most scripts. */
 const spareArenas = new Map<string, Arena[]>()
+const spareRings: SharedArrayBuffer[] = []
 
 const sizesOf = ({ messageBytes, pairBytes, poolBytes }: AssemblerOptions): string =>
   `${messageBytes} ${pairBytes} ${poolBytes}`
@@ -62,11 +63,13 @@ export class AssembleHarness {
   readonly #captureCounts = allocateCounters(CAPTURE_COUNTERS)
   readonly #shipCounts = allocateCounters(SHIP_COUNTERS)
   readonly #intake: Intake
+  readonly #ring: SharedArrayBuffer
   readonly #consumer: RingConsumer
 
   constructor({ interfaces = [HOST_INTERFACE], onPair, selector = null, ...options }: HarnessOptions = {}) {
     const bell = new Doorbell(Doorbell.allocate())
-    const ring = allocateRing(RING_BYTES)
+    const ring = spareRings.pop() ?? allocateRing(RING_BYTES)
+    this.#ring = ring
     this.#consumer = new RingConsumer(ring, null)
     this.#intake = new Intake({
       rings: [new RingProducer(ring, bell)],
@@ -149,7 +152,10 @@ export class AssembleHarness {
     assert.equal(this.assembler.heldBytes, 0, 'memory is still held after the end')
     const sizes = sizesOf(this.#options)
     const spare = spareArenas.get(sizes) ?? []
-    if (!spare.includes(this.#arena)) spareArenas.set(sizes, [...spare, this.#arena])
+    if (!spare.includes(this.#arena)) {
+      spareArenas.set(sizes, [...spare, this.#arena])
+      spareRings.push(this.#ring)
+    }
     return { pairs: this.pairs, ledger }
   }
 

@@ -1,4 +1,4 @@
-/** A cluster of thousands of pods whose kubelets kwok plays: pods get their status, and end, as on real nodes. */
+/** A cluster of a thousand pods whose kubelets kwok plays: pods get their status, and end, as on real nodes. */
 import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
 import { KubeApiserver, needsKubeApiserver } from '../../../rig/kube-apiserver.ts'
@@ -8,14 +8,14 @@ import { RemoteWatch } from '../../../src/discovery/kubernetes/remote-watch.ts'
 import { createNode, createPod, deletePod } from '../../support/kube-apiserver-objects.ts'
 import { AgentFiles, inLanes, Lines, PODS_RULE, PodsUnderTest, podsOf, QUICK, until } from './rig.ts'
 
-const NODES = 20
+const NODES = 10
 const PODS_PER_NODE = 110
 /** Of the node under test those that end, and those that come in their place. */
 const REPLACED = 40
-/** Waits for kwok, which takes its time with thousands. */
+/** Waits for kwok, which takes its time with a thousand. */
 const SECONDS = 120
 
-suite('Thousands of pods with kwok for kubelets', { skip: needsKubeApiserver() || needsKwok() }, () => {
+suite('A thousand pods with kwok for kubelets', { skip: needsKubeApiserver() || needsKwok() }, () => {
   let cluster: KubeApiserver
   let kwok: Kwok
   let files: AgentFiles
