@@ -24,6 +24,8 @@ const STDIN = '-'
 const PROGRESS_MS = 100
 /** Interval of checking a followed file for new data. */
 const FOLLOW_MS = 200
+/** Bytes of a gzip stream that are unzipped in one step. */
+const UNZIP_BYTES = 16 * 1024
 /** Damaged positions reported per file; after the last one the file is not read any further. */
 const MAX_DAMAGE = 16
 
@@ -145,31 +147,56 @@ export class FileInput implements FormatHost {
       if (first) {
         head = Buffer.concat([head, chunk])
         if (head.length < 2) continue
-        if (isGzip(head)) gunzip = new Gunzip((bytes) => this.#reader.push(bytes))
+        if (isGzip(head)) gunzip = this.#newGunzip()
       }
       const bytes = first ? head : chunk
       if (gunzip === null) this.#reader.push(bytes)
-      else if (!(await this.#unzipped(gunzip.push(bytes)))) return
+      else if (!(await this.#unzip(gunzip, bytes))) return
       this.sink.flush()
       if (this.#commanded() || this.#reader.isForeign) return
     }
     if (head.length < 2) this.#reader.push(head)
-    if (gunzip === null || (await this.#unzipped(gunzip.end()))) this.#reader.end()
+    if (gunzip === null || this.#endGunzip(gunzip)) this.#reader.end()
   }
 
-  /** Awaits a step of unzipping. @returns false when the stream is damaged, which has been reported */
-  async #unzipped(step: Promise<void>): Promise<boolean> {
+  #newGunzip(): Gunzip {
+    return new Gunzip(
+      (bytes) => {
+        if (!this.#commanded()) this.#reader.push(bytes)
+      },
+      (reason) => this.damage(this.#unzippedBytes, reason),
+    )
+  }
+
+  get #unzippedBytes(): number {
+    const { window } = this.#reader
+    return window.offset + window.available
+  }
+
+  /**
+   * Unzips a chunk in steps between which commands are obeyed: a few hundred KiB may become as many MiB.
+   *
+   * @returns false when the stream is damaged, which has been reported
+   */
+  async #unzip(gunzip: Gunzip, chunk: Uint8Array): Promise<boolean> {
     try {
-      await step
+      for (let at = 0; at < chunk.length && !this.#commanded(); at += UNZIP_BYTES) {
+        await gunzip.push(chunk.subarray(at, at + UNZIP_BYTES))
+        this.#reportProgress(false)
+      }
       return true
     } catch (error) {
-      const { window } = this.#reader
-      const offset = window.offset + window.available
-      const cut = (error as NodeJS.ErrnoException).code === 'Z_BUF_ERROR'
-      this.damage(
-        offset,
-        cut ? 'the gzip stream is cut short' : `the gzip stream is damaged: ${(error as Error).message}`,
-      )
+      this.damage(this.#unzippedBytes, (error as Error).message)
+      return false
+    }
+  }
+
+  #endGunzip(gunzip: Gunzip): boolean {
+    try {
+      gunzip.end()
+      return true
+    } catch (error) {
+      this.damage(this.#unzippedBytes, (error as Error).message)
       return false
     }
   }

@@ -23,6 +23,8 @@ const CHAIN = 3
 /** Longest frame that is searched for. */
 const MAX_CANDIDATE_BYTES = 128 * 1024
 const MIN_CANDIDATE_BYTES = 14
+/** Bytes searched between two reads. With fewer, the bytes that are looked ahead would be copied too often. */
+const STRIDE_BYTES = 64 * 1024
 /** Largest distance of a candidate's time from that of the previous record, seconds. */
 const MAX_STEP_SECONDS = 3600
 /** Largest distance from the time of the file's first record, in case the previous record was noise. */
@@ -43,10 +45,15 @@ export function findRecord(
   ended: boolean,
 ): boolean {
   const lookAhead = CHAIN * (shape.headerBytes + MAX_CANDIDATE_BYTES)
-  window.wanted = lookAhead
+  window.wanted = lookAhead + STRIDE_BYTES
   const last = ended ? window.end - shape.headerBytes : window.end - lookAhead
+  const { view } = window
+  const capturedAt = shape.swapped ? 12 : 8
   for (; window.begin <= last; window.begin++) {
-    const seconds = window.view.getUint32(window.begin, shape.little)
+    // First of all: most bytes of damage fail here, and a zip bomb has gigabytes of them.
+    const captured = view.getUint32(window.begin + capturedAt, shape.little)
+    if (captured < MIN_CANDIDATE_BYTES || captured > MAX_CANDIDATE_BYTES) continue
+    const seconds = view.getUint32(window.begin, shape.little)
     const near =
       Math.abs(seconds - lastSeconds) <= MAX_STEP_SECONDS || Math.abs(seconds - firstSeconds) <= MAX_SPAN_SECONDS
     if ((near || firstSeconds < 0) && beginsChain(window, shape, seconds)) return true

@@ -96,6 +96,31 @@ test('readFiles: a damaged gzip file is reported, not fatal', async () => {
   assert.equal(messages.at(-1)?.t, 'done')
 })
 
+for (const [what, damage, reason] of [
+  ['a wrong checksum', (zipped: Buffer) => zipped.fill(0, zipped.length - 8, zipped.length - 4), /checksum is wrong/],
+  ['bytes behind it', (zipped: Buffer) => Buffer.concat([zipped, Buffer.from('more')]), /not gzip follow/],
+] as const) {
+  test(`readFiles: a gzip file with ${what} is read whole, and reported`, async () => {
+    const { messages, packets } = await readFiles([file('wrong.gz', damage(gzipSync(CAPTURE)))])
+    assert.deepEqual(packets, PACKETS)
+    const damages = messages.filter(({ t }) => t === 'damage')
+    assert.equal(damages.length, 1)
+    assert.match(JSON.stringify(damages), reason)
+  })
+}
+
+test('readFiles: a member with a wrong checksum does not hide those behind it', async () => {
+  const one = gzipSync(CAPTURE)
+  const wrong = Buffer.from(one).fill(0, one.length - 8, one.length - 4)
+  const { packets } = await readFiles([file('second.gz', concat([wrong, one]))])
+  assert.equal(packets.length, 2 * PACKETS.length)
+})
+
+test('readFiles: zeros behind a gzip stream, as tapes have them, are no damage', async () => {
+  const { messages } = await readFiles([file('tape.gz', concat([gzipSync(CAPTURE), new Uint8Array(600)]))])
+  assert.deepEqual(said(messages), [{ t: 'ready' }, { t: 'done' }])
+})
+
 /** What is no capture, and what is said of it. */
 const FOREIGN: [name: string, content: Uint8Array, reason: RegExp][] = [
   ['empty', new Uint8Array(0), /^the file is empty$/],
