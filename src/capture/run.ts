@@ -36,6 +36,8 @@ export async function runCapture(
     bell,
     control,
     tunnels: parseTunnels(data.tunnels),
+    secret: data.secret,
+    pairRings: data.pairRings,
     filter: await fileFilter(data.source),
   })
   if (data.source.kind === 'af-packet') await prepare(data.rings.length)

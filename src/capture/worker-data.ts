@@ -67,6 +67,10 @@ export interface CaptureWorkerData {
   counters: Float64Array
   /** When a ring is full: files wait for room, live capture drops the newest frame and counts it. */
   whenFull: 'wait' | 'drop'
+  /** Secret of the flow hash, int32; 0 for files, so that a run can be repeated. */
+  secret: number
+  /** The assemblers' rings to the shipper, where nothing waits for them. */
+  pairRings: SharedArrayBuffer[]
   /** Tunnels to decode, as in the configuration's `capture.tunnels`. */
   tunnels: readonly string[]
 }

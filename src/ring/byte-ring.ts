@@ -37,11 +37,19 @@ export function allocateRing(capacityBytes: number): SharedArrayBuffer {
 }
 
 /** How full a ring is, for a thread that holds neither of its ends. */
-export function ringFill(shared: SharedArrayBuffer): { usedBytes: number; capacityBytes: number } {
-  const control = new Int32Array(shared, 0, RING_HEADER_BYTES / 4)
-  const head = Atomics.load(control, HEAD_WORD)
-  const usedBytes = (Atomics.load(control, TAIL_WORD) - head) | 0
-  return { usedBytes, capacityBytes: shared.byteLength - RING_HEADER_BYTES }
+export class RingLevel {
+  readonly capacityBytes: number
+  readonly #control: Int32Array
+
+  constructor(shared: SharedArrayBuffer) {
+    this.#control = new Int32Array(shared, 0, RING_HEADER_BYTES / 4)
+    this.capacityBytes = shared.byteLength - RING_HEADER_BYTES
+  }
+
+  get usedBytes(): number {
+    const head = Atomics.load(this.#control, HEAD_WORD)
+    return (Atomics.load(this.#control, TAIL_WORD) - head) | 0
+  }
 }
 
 /** The producer's end. claim → fill → commit; `flush` at the end of a batch makes all of it visible. */

@@ -19,6 +19,9 @@ export interface CaptureSlotSpec {
   frameRingBytes: number
   assemblerBells: readonly SharedArrayBuffer[]
   whenFull: 'wait' | 'drop'
+  /** As CaptureWorkerData's. */
+  secret: number
+  pairRings: SharedArrayBuffer[]
   /** As in the configuration's `capture.tunnels`. */
   tunnels: readonly string[]
   /** Whether a crashed thread is replaced. One that reads a file cannot be: it would have to start in the middle. */
@@ -84,6 +87,8 @@ export class CaptureSlot {
       counters: this.#own,
       whenFull: this.#spec.whenFull,
       tunnels: this.#spec.tunnels,
+      secret: this.#spec.secret,
+      pairRings: this.#spec.pairRings,
     }
     const { onMessage } = this.#spec
     return new WorkerThread({ role: 'capture', entry: '../capture/capture.worker.js', workerData, onMessage })

@@ -1,7 +1,7 @@
 /** Puts together what a run shows of itself (ledger/observation.ts) from shared memory and the supervisor's own state. */
 import type { Observation, RingObservation, ThreadObservation } from '../ledger/observation.ts'
 import type { RunLedger } from '../ledger/run-ledger.ts'
-import { ringFill } from '../ring/byte-ring.ts'
+import { RingLevel } from '../ring/byte-ring.ts'
 import { threadCpuSeconds } from '../thread/cpu-time.ts'
 import type { AssemblerPool } from './assembler-pool.ts'
 import type { CaptureSlot } from './capture-slot.ts'
@@ -33,6 +33,11 @@ export function observe(observed: Observed): Observation {
   }
 }
 
+function levelOf(ring: SharedArrayBuffer): { usedBytes: number; capacityBytes: number } {
+  const { usedBytes, capacityBytes } = new RingLevel(ring)
+  return { usedBytes, capacityBytes }
+}
+
 /** Of capture workers that run, and all assemblers. */
 function rings(captures: readonly CaptureSlot[], pairRings: readonly SharedArrayBuffer[]): RingObservation[] {
   const running = captures.filter(({ worker }) => worker.started)
@@ -41,14 +46,14 @@ function rings(captures: readonly CaptureSlot[], pairRings: readonly SharedArray
       kind: 'frames' as const,
       from: `capture-${slot}`,
       to: `assemble-${assembler}`,
-      ...ringFill(ring),
+      ...levelOf(ring),
     })),
   )
   const pairs = pairRings.map((ring, assembler) => ({
     kind: 'pairs' as const,
     from: `assemble-${assembler}`,
     to: 'ship-0',
-    ...ringFill(ring),
+    ...levelOf(ring),
   }))
   return [...frames, ...pairs]
 }

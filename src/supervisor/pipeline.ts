@@ -233,6 +233,8 @@ class Pipeline implements TargetPipeline {
       assemblerBells,
       whenFull: plan.whenFull,
       tunnels: this.#options.config.capture.tunnels,
+      secret: plan.flowSecret,
+      pairRings: plan.whenFull === 'wait' ? [] : this.#pairRings,
       isRestartable: input.kind === 'sockets' || input.source.kind === 'cap',
       onMessage: (message) => this.#onMessage(message),
       log: this.#options.log,

@@ -1,7 +1,8 @@
 /**
  * Plans a run before anything is started: the number of workers, the size of their rings, the shipper's output. Pure,
- * except that it reads the CPU limit.
+ * except that it reads the CPU limit and chooses the secret of the flow hash.
  */
+import { randomBytes } from 'node:crypto'
 import type { AssemblerOptions } from '../assemble/assembler.ts'
 import type { Config } from '../config/schema.ts'
 import type { Rotation } from '../output/output-file.ts'
@@ -21,6 +22,8 @@ export interface Plan {
   sink: SinkSpec
   /** File input waits for slower stages; live capture cannot. */
   whenFull: 'wait' | 'drop'
+  /** Of the flow hash, int32. */
+  flowSecret: number
 }
 
 /** The most assemblers that `auto` starts. */
@@ -59,6 +62,7 @@ export function planRun(options: PipelineOptions, interfaces: number | null): Pl
     },
     sink: sinkSpec(options, node),
     whenFull: isFile ? 'wait' : 'drop',
+    flowSecret: isFile ? 0 : randomBytes(4).readInt32LE(),
   }
 }
 

@@ -41,6 +41,8 @@ export class WorkerRig {
       counters: allocateCounters(CAPTURE_COUNTERS),
       whenFull: 'wait',
       tunnels: TUNNEL_NAMES,
+      secret: 0,
+      pairRings: [],
     }
     this.control = new Control(this.#data.control)
     this.#worker = new Worker(WORKER, { workerData: this.#data })

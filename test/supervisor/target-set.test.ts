@@ -40,6 +40,8 @@ function rigOf(t: TestContext, workers: number): Rig {
         assemblerBells,
         whenFull: 'drop',
         tunnels: [],
+        secret: 0,
+        pairRings: [],
         isRestartable: true,
         onMessage: (message) => set?.onMessage(message),
         log,

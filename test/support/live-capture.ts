@@ -135,6 +135,8 @@ export class LiveCapture {
       counters: this.counters,
       whenFull: 'drop',
       tunnels: this.#tunnels,
+      secret: 0,
+      pairRings: [],
     }
     this.#worker = new Worker(new URL('../../src/capture/capture.worker.js', import.meta.url), { workerData: data })
     this.#worker.on('message', (message: FromWorker) => this.messages.push(message))

@@ -15,12 +15,12 @@ function mix(value: number): number {
   return h ^ (h >>> 16)
 }
 
-function endpoint4(view: DataView, address: number, port: number): number {
-  return mix(view.getInt32(address) ^ Math.imul(view.getUint16(port) + 1, 0x9e3779b1))
+function endpoint4(view: DataView, address: number, port: number, secret: number): number {
+  return mix(mix(view.getInt32(address) ^ secret) ^ Math.imul(view.getUint16(port) + 1, 0x9e3779b1))
 }
 
-function endpoint6(view: DataView, address: number, port: number): number {
-  let h = mix(view.getInt32(address) ^ 0x3c6ef372)
+function endpoint6(view: DataView, address: number, port: number, secret: number): number {
+  let h = mix(view.getInt32(address) ^ secret)
   h = mix(h ^ view.getInt32(address + 4))
   h = mix(h ^ view.getInt32(address + 8))
   h = mix(h ^ view.getInt32(address + 12))
@@ -29,14 +29,15 @@ function endpoint6(view: DataView, address: number, port: number): number {
 
 /**
  * @param version 4 or 6; the header at @param ip must be complete, and so must the ports at @param tcp
+ * @param secret int32, the same for all capture workers. Without it, a client could choose connections with equal hashes
  * @returns int32, equal for both directions of a connection
  */
-export function flowHash(view: DataView, version: number, ip: number, tcp: number): number {
+export function flowHash(view: DataView, version: number, ip: number, tcp: number, secret: number): number {
   const sum =
     version === 4
-      ? (endpoint4(view, ip + 12, tcp) + endpoint4(view, ip + 16, tcp + 2)) | 0
-      : (endpoint6(view, ip + 8, tcp) + endpoint6(view, ip + 24, tcp + 2)) | 0
-  return mix(sum)
+      ? (endpoint4(view, ip + 12, tcp, secret) + endpoint4(view, ip + 16, tcp + 2, secret)) | 0
+      : (endpoint6(view, ip + 8, tcp, secret) + endpoint6(view, ip + 24, tcp + 2, secret)) | 0
+  return mix(sum ^ secret)
 }
 
 /** Maps the upper half of a hash to a slot. @param slots their number, at most 65536 */

@@ -8,7 +8,7 @@
 
 import { CAPTURE_COUNTERS } from '../../ledger/counters.ts'
 import { ALL_TUNNELS, type Tunnels } from '../../net/tunnels.ts'
-import type { RingProducer } from '../../ring/byte-ring.ts'
+import { RingLevel, type RingProducer } from '../../ring/byte-ring.ts'
 import type { Doorbell } from '../../ring/doorbell.ts'
 import { FRAME_FIELDS_BYTES, INTERFACE, INTERFACE_GONE, MAX_FRAME_BYTES, TICK } from '../../ring/layout.ts'
 import type { InterfaceInfo } from '../../target/interface-info.ts'
@@ -28,6 +28,9 @@ const C = CAPTURE_COUNTERS.index
 /** Offsets in a record have 16 bits. No real packet has longer headers before TCP. */
 const MAX_HEADER_BYTES = 0xffff - FRAME_FIELDS_BYTES - 8
 
+/** A pair ring that is fuller than this makes the intake shed connections. */
+const CROWDED_SHARE = 3 / 4
+
 /** Longest sleep while waiting for room, between two heartbeats and checks of the command. */
 const WAIT_SLICE_MS = 100
 
@@ -45,6 +48,10 @@ export interface IntakeOptions {
   tunnels?: Tunnels
   /** Applied to each frame before it is decoded; default: none. */
   filter?: FrameFilter | null
+  /** Of the flow hash; default: 0, for results that can be repeated. */
+  secret?: number
+  /** The rings behind the assemblers: when one runs full, connections are shed. Default: none. */
+  pairRings?: readonly SharedArrayBuffer[]
 }
 
 export class Intake implements SheddingSink {
@@ -59,6 +66,8 @@ export class Intake implements SheddingSink {
   readonly #fragments = new FragmentTable()
   readonly #shedder = new FlowShedder()
   readonly #filter: FrameFilter | null
+  readonly #secret: number
+  readonly #pairRings: readonly RingLevel[]
   /** Frames of unreadable link types, by link type, since the last `drainUnread`. */
   #unread = new Map<number, number>()
   readonly #maxFrame: number
@@ -77,6 +86,8 @@ export class Intake implements SheddingSink {
     this.#bell = options.bell
     this.#control = options.control
     this.#filter = options.filter ?? null
+    this.#secret = options.secret ?? 0
+    this.#pairRings = (options.pairRings ?? []).map((ring) => new RingLevel(ring))
     this.#decoder = new PacketDecoder(options.tunnels ?? ALL_TUNNELS)
     const smallest = Math.min(...options.rings.map((ring) => ring.maxRecord))
     this.#maxFrame = Math.min(MAX_FRAME_BYTES, smallest - FRAME_FIELDS_BYTES - 8)
@@ -145,6 +156,8 @@ export class Intake implements SheddingSink {
       writer.writeWaiting()
       writer.ring.flush()
     }
+    // Pairs that the output cannot accept would be dropped one by one, after the work of assembling them.
+    for (const ring of this.#pairRings) if (ring.usedBytes > ring.capacityBytes * CROWDED_SHARE) this.#shedder.shedMore()
     this.#shedder.endBatch()
   }
 
@@ -180,7 +193,7 @@ export class Intake implements SheddingSink {
       counters[C.skippedMalformed]++
       return
     }
-    const hash = flowHash(view, decoder.version, decoder.ipOffset, decoder.tcpOffset)
+    const hash = flowHash(view, decoder.version, decoder.ipOffset, decoder.tcpOffset, this.#secret)
     if (!this.#shedder.keeps(hash)) {
       counters[C.droppedShed]++
       return

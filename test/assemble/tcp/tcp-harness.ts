@@ -79,7 +79,7 @@ export class TcpHarness implements StreamConsumer, FlowOwner {
     const ip = arena.input + ETHERNET_BYTES
     const version = arena.view.getUint8(ip) >> 4
     const tcp = ip + (version === 4 ? 20 : 40)
-    const hash = flowHash(arena.view, version, ip, tcp)
+    const hash = flowHash(arena.view, version, ip, tcp, 0)
     this.#time.micros = micros
     this.tracker.segment(ip, tcp, arena.input + bytes.length, link.interfaceId ?? 0, domain, network, hash)
     return this

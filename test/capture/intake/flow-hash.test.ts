@@ -4,10 +4,10 @@ import fc from 'fast-check'
 import { flowHash, slotOf } from '../../../src/capture/intake/flow-hash.ts'
 import { packet, tcp } from '../../support/frames.ts'
 
-function hashOf(source: number[], destination: number[], ports: [number, number]): number {
+function hashOf(source: number[], destination: number[], ports: [number, number], secret = 0): number {
   const bytes = packet({ source, destination, protocol: 6, payload: tcp(...ports) })
   const version = source.length === 4 ? 4 : 6
-  return flowHash(new DataView(bytes.buffer), version, 0, version === 4 ? 20 : 40)
+  return flowHash(new DataView(bytes.buffer), version, 0, version === 4 ? 20 : 40, secret)
 }
 
 test('flowHash: equal in both directions', () => {
@@ -20,6 +20,23 @@ test('flowHash: equal in both directions', () => {
       }),
     )
   }
+})
+
+test('flowHash: connections chosen to have equal hashes do not have them under another secret', () => {
+  const byHash = new Map<number, [number[], number]>()
+  const chosen: [[number[], number], [number[], number]][] = []
+  for (let i = 0; chosen.length < 20; i += 1) {
+    const address = [10, (i >> 16) & 255, (i >> 8) & 255, i & 255]
+    const port = (i * 7919) & 0xffff
+    // Equal in the 16 bits that choose a bucket of a small table.
+    const hash = hashOf(address, [10, 255, 0, 1], [port, 80]) & 0xffff
+    const other = byHash.get(hash)
+    if (other !== undefined) chosen.push([other, [address, port]])
+    byHash.set(hash, [address, port])
+  }
+  const hash = ([address, port]: [number[], number]): number =>
+    hashOf(address, [10, 255, 0, 1], [port, 80], 0x5eed5eed) & 0xffff
+  assert.ok(chosen.filter(([a, b]) => hash(a) === hash(b)).length <= 2)
 })
 
 /** Families of connections as they are found in clusters, where a weak hash shows. */

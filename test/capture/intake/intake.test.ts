@@ -6,7 +6,7 @@ import { Worker } from 'node:worker_threads'
 import fc from 'fast-check'
 import { Intake } from '../../../src/capture/intake/intake.ts'
 import { allocateCounters, CAPTURE_COUNTERS } from '../../../src/ledger/counters.ts'
-import { allocateRing, RingProducer } from '../../../src/ring/byte-ring.ts'
+import { allocateRing, FULL, RingProducer } from '../../../src/ring/byte-ring.ts'
 import { Doorbell } from '../../../src/ring/doorbell.ts'
 import { FRAME, FRAME_FIELDS_BYTES, INTERFACE, INTERFACE_GONE, TICK } from '../../../src/ring/layout.ts'
 import { COMMAND_STOP, Control } from '../../../src/thread/control.ts'
@@ -166,6 +166,35 @@ test('Intake: told to stop while it waits for room, it gives up the frame and co
   rig.intake.addInterface(1, INFO)
   rig.intake.finish()
   assert.equal(rig.law().accounted, rig.law().seen)
+})
+
+test('Intake: connections are shed while a ring behind the assemblers is nearly full', () => {
+  const pairRing = allocateRing(4096)
+  const bell = new Doorbell(Doorbell.allocate())
+  const pairs = new RingProducer(pairRing, bell)
+  const counters = allocateCounters(CAPTURE_COUNTERS)
+  const intake = new Intake({
+    rings: [new RingProducer(allocateRing(1024 * 1024), bell)],
+    counters,
+    whenFull: 'drop',
+    bell,
+    control: new Control(Control.allocate()),
+    pairRings: [pairRing],
+  })
+  const send = (): void => {
+    for (let port = 1; port <= 200; port++) {
+      const frame = tcpFrame(10, [port, 80])
+      intake.frame(frame, new DataView(frame.buffer), 0, frame.length, frame.length, 1, 0)
+    }
+  }
+  for (const bytes of [2000, 1400]) {
+    assert.notEqual(pairs.tryClaim(bytes), FULL)
+    pairs.commit()
+    pairs.flush()
+    for (let batch = 0; batch < 5; batch++) intake.flush()
+    send()
+    assert.equal(counters[CAPTURE_COUNTERS.index.droppedShed] > 0, bytes === 1400)
+  }
 })
 
 test('Intake: reading a file waits for a slow assembler, and loses nothing', async () => {
