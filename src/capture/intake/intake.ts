@@ -157,7 +157,8 @@ export class Intake implements SheddingSink {
       writer.ring.flush()
     }
     // Pairs that the output cannot accept would be dropped one by one, after the work of assembling them.
-    for (const ring of this.#pairRings) if (ring.usedBytes > ring.capacityBytes * CROWDED_SHARE) this.#shedder.shedMore()
+    for (const ring of this.#pairRings)
+      if (ring.usedBytes > ring.capacityBytes * CROWDED_SHARE) this.#shedder.shedMore()
     this.#shedder.endBatch()
   }
 
