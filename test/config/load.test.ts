@@ -64,6 +64,16 @@ test('loadConfig: returns the documented defaults', () => {
       requestHeaders: ['X-Soveren-Request'],
       statuses: ['301', '308', '4xx', '5xx'],
       paths: ['/metrics', '/healthz', '/api/health', '/api/v2/alive', '/api/v2/detect'],
+      include: {
+        methods: [],
+        hosts: [],
+        paths: [],
+        statuses: [],
+        namespaces: [],
+        workloads: [],
+        pods: [],
+        minLatency: 0,
+      },
     },
     ship: {
       sink: 'kafka',

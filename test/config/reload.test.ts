@@ -24,6 +24,8 @@ const OTHER: Record<string, string> = {
   'filter.contentTypes': 'text/html',
   'filter.statuses': '204',
   'filter.paths': '/other',
+  'filter.include.paths': '/other',
+  'filter.include.statuses': '204',
   'priority.scheduler': 'idle',
   'priority.io': 'normal',
   'log.level': 'warn',
