@@ -119,14 +119,26 @@ export class KafkaBroker {
     rmSync(this.folder, { recursive: true, force: true })
   }
 
-  /** Creates a topic of four partitions. @param configs as `cleanup.policy=compact` */
+  /** Creates a topic of four partitions, and waits until the broker knows it. @param configs as `cleanup.policy=compact` */
   createTopic(topic: string, configs: string[] = []): Promise<void> {
     const configEntries = configs.map((line) => {
       const [name, value] = line.split('=')
       return { name, value }
     })
+    const wanted = { topic, numPartitions: 4, replicationFactor: 1, configEntries }
     return this.#asAdmin(async (admin) => {
-      await admin.createTopics({ topics: [{ topic, numPartitions: 4, replicationFactor: 1, configEntries }] })
+      // kafkajs's own wait fails while the broker does not know yet what the controller has created.
+      await admin.createTopics({ waitForLeaders: false, topics: [wanted] })
+      const end = Date.now() + READY_MS
+      const isKnown = (): Promise<boolean> =>
+        admin.fetchTopicMetadata({ topics: [topic] }).then(
+          () => true,
+          () => false,
+        )
+      while (!(await isKnown())) {
+        if (Date.now() > end) throw new Error(`the topic ${topic} was not created:\n${this.#lastLog()}`)
+        await sleep(20)
+      }
     })
   }
 
@@ -252,6 +264,9 @@ function serverProperties(folder: string, port: number, more: string[]): string 
     'share.coordinator.state.topic.replication.factor=1',
     'share.coordinator.state.topic.min.isr=1',
     'group.initial.rebalance.delay.ms=0',
+    // A killed broker may come back only when its session has ended; the default is 9 s.
+    'broker.session.timeout.ms=4000',
+    'broker.heartbeat.interval.ms=500',
     'auto.create.topics.enable=false',
     'ssl.keystore.type=PKCS12',
     `ssl.keystore.location=${join(folder, 'broker.p12')}`,

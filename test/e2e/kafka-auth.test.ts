@@ -52,7 +52,7 @@ function bearerToken(lifetimeSeconds: number): string {
 
 type Sasl = Partial<Config['kafka']['sasl']>
 
-suite('reaching a real Kafka', { skip: needsKafka() }, () => {
+suite('reaching a real Kafka', { skip: needsKafka(), concurrency: true }, () => {
   let broker: KafkaBroker
   let passwordFile: string
   const file = (name: string, content: string): string => {
