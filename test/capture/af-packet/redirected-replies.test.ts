@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import fc from 'fast-check'
 import { RedirectedReplies } from '../../../src/capture/af-packet/redirected-replies.ts'
 import { ethernet, packet, tcp } from '../../support/frames.ts'
 
@@ -14,7 +15,7 @@ const pod6 = (last: number): number[] => [0xfd, 0x44, ...new Array<number>(13).f
 
 type Endpoint = [address: number[], port: number]
 
-/** What is left of a frame's sender. */
+/** The sender of a frame after it was processed. */
 function senderOf(replies: RedirectedReplies, [source, from]: Endpoint, [target, to]: Endpoint, flags = ACK): Endpoint {
   const header = tcp(from, to)
   header[13] = flags
@@ -27,7 +28,7 @@ function senderOf(replies: RedirectedReplies, [source, from]: Endpoint, [target,
 
 const made = (port = PROXY): RedirectedReplies => new RedirectedReplies(Int32Array.of(port))
 
-test('RedirectedReplies: a reply comes from the proxy again, whatever address it shows', () => {
+test('redirected replies: sets the sender of a reply to the proxy, whatever address it had', () => {
   for (const [pod, far, loopback] of [
     [POD, FAR, LOOPBACK],
     [pod6(7), pod6(9), LOOPBACK6],
@@ -39,7 +40,7 @@ test('RedirectedReplies: a reply comes from the proxy again, whatever address it
   }
 })
 
-test('RedirectedReplies: a port that asked elsewhere gets its replies as they are', () => {
+test('redirected replies: leaves replies to connections that do not go to the proxy', () => {
   const replies = made()
   assert.deepEqual(senderOf(replies, [FAR, 80], [POD, 40_000]), [FAR, 80], 'nothing was sent from there')
   senderOf(replies, [POD, 40_000], [LOOPBACK, PROXY], SYN)
@@ -47,7 +48,7 @@ test('RedirectedReplies: a port that asked elsewhere gets its replies as they ar
   assert.deepEqual(senderOf(replies, [FAR, 8080], [POD, 40_000], SYN | ACK), [FAR, 8080])
 })
 
-test('RedirectedReplies: what comes in stays as it is', () => {
+test('redirected replies: leaves inbound connections', () => {
   const replies = made()
   senderOf(replies, [POD, 40_000], [LOOPBACK, PROXY], SYN)
   const proxyToApplication: Endpoint = [[127, 0, 0, 6], 40_001]
@@ -56,7 +57,7 @@ test('RedirectedReplies: what comes in stays as it is', () => {
   assert.deepEqual(senderOf(replies, [LOOPBACK, 9000], [POD, 40_000]), [LOOPBACK, 9000])
 })
 
-test('RedirectedReplies: without a proxy, and with its port known later', () => {
+test('redirected replies: does nothing without a proxy, and starts once its port is known', () => {
   const port = Int32Array.of(0)
   const replies = new RedirectedReplies(port)
   const ask = (): Endpoint => senderOf(replies, [POD, 40_000], [LOOPBACK, PROXY], SYN)
@@ -67,7 +68,7 @@ test('RedirectedReplies: without a proxy, and with its port known later', () => 
   assert.deepEqual(senderOf(replies, [FAR, 80], [POD, 40_000]), [LOOPBACK, PROXY])
 })
 
-test('RedirectedReplies: what is cut or no TCP is passed over', () => {
+test('redirected replies: ignores truncated packets and other protocols than TCP', () => {
   const replies = made()
   const frame = ethernet({ payload: packet({ source: FAR, destination: POD, protocol: 6, payload: tcp(80, 40_000) }) })
   const view = new DataView(frame.buffer)
@@ -75,4 +76,26 @@ test('RedirectedReplies: what is cut or no TCP is passed over', () => {
   const datagram = ethernet({ payload: packet({ source: FAR, destination: POD, protocol: 17, payload: tcp(1, 2) }) })
   replies.frame(new DataView(datagram.buffer), 0, datagram.length)
   assert.deepEqual([...datagram.subarray(26, 30)], FAR)
+})
+
+const connection = fc.record({
+  port: fc.constantFrom(40_000, 40_001, 40_008),
+  redirected: fc.boolean(),
+  replies: fc.integer({ min: 0, max: 3 }),
+})
+
+test('redirected replies: the latest connection of a port decides, in any sequence of connections', () => {
+  fc.assert(
+    fc.property(fc.array(connection, { maxLength: 40 }), (connections) => {
+      const replies = made()
+      for (const { port, redirected, replies: count } of connections) {
+        const target: Endpoint = redirected ? [LOOPBACK, PROXY] : [FAR, 443]
+        assert.deepEqual(senderOf(replies, [POD, port], target, SYN), [POD, port])
+        for (let reply = 0; reply < count; reply++) {
+          const expected: Endpoint = redirected ? [LOOPBACK, PROXY] : [FAR, 443]
+          assert.deepEqual(senderOf(replies, [FAR, 443], [POD, port]), expected)
+        }
+      }
+    }),
+  )
 })
