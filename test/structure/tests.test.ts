@@ -1,4 +1,4 @@
-/** Where tests are: beside nothing but what they test, so that whoever changes a file finds its test by its path. */
+/** The place of tests: the path of a test is the path of the file that it tests, so that either is found from the other. */
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
@@ -6,20 +6,20 @@ import { test } from 'node:test'
 import { ROOT } from '../../rig/root.ts'
 import { filesIn } from './source-tree.ts'
 
-/** Folders of test/ whose tests mirror another folder than src/, or that test no file of their own. */
+/** Folders of the checkout whose tests are in a folder of the same name; the others mirror src/. */
+const MIRRORED = ['bench', 'rig', 'scripts']
+
+/** Folders of test/ whose tests test no file of their own. */
 const FOLDERS: Readonly<Record<string, string>> = {
-  bench: 'mirrors bench/',
   deploy: 'the chart, the manifests and the image of deploy/',
   docs: 'README.md and docs/: commands, outputs, links, figures',
   e2e: 'the whole program, against networks, Kafka and an API server',
-  rig: 'mirrors rig/',
   golden: 'recorded captures, against what the servers logged',
-  scripts: 'mirrors scripts/',
   support: 'what the tests share',
   structure: 'rules about the sources',
 }
 
-/** Tests in a folder of src/ that no single file of it answers for, and what they are about. */
+/** Tests that no single source file answers for, and their subjects. */
 const SPANNING: Readonly<Record<string, string>> = {
   'assemble/allocation': 'the hot path allocates nothing',
   'assemble/encode/pair': 'encoded pairs, against objects built from what was sent',
@@ -50,9 +50,12 @@ const tests = filesIn('test')
   .filter((path) => path.endsWith('.test.ts'))
   .map((path) => path.slice('test/'.length, -'.test.ts'.length))
 
-const hasSource = (name: string): boolean => existsSync(join(ROOT, 'src', `${name}.ts`))
+const hasSource = (name: string): boolean => {
+  const folder = MIRRORED.includes(name.split('/')[0]) ? '.' : 'src'
+  return existsSync(join(ROOT, folder, `${name}.ts`))
+}
 
-test('tests: each mirrors a file of src/, or is declared', () => {
+test('tests: each mirrors a source file, or is declared', () => {
   const isDeclared = (name: string): boolean => name.split('/')[0] in FOLDERS || name in SPANNING
   assert.deepEqual(
     tests.filter((name) => !hasSource(name) && !isDeclared(name)),

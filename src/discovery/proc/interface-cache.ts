@@ -4,6 +4,7 @@
  * rotation. Main thread.
  */
 import { type NetworkFacts, type NetworkReading, readNetwork } from './interfaces.ts'
+import { PassCache } from './pass-cache.ts'
 import type { ProcFiles } from './proc-files.ts'
 
 /** A namespace is read in this many passes from its first one on. */
@@ -16,14 +17,12 @@ interface Entry {
   readonly owner: string
   reading: NetworkReading
   readonly firstPass: number
-  pass: number
 }
 
 /** The cache of interfaces by network namespace. */
 export class InterfaceCache {
   readonly #files: ProcFiles
-  readonly #entries = new Map<number, Entry>()
-  #pass = 0
+  readonly #entries = new PassCache<Entry>()
 
   constructor(files: ProcFiles) {
     this.#files = files
@@ -31,8 +30,7 @@ export class InterfaceCache {
 
   /** Begins a pass: namespaces that the last pass did not ask for are forgotten. */
   beginPass(): void {
-    for (const [inode, entry] of this.#entries) if (entry.pass !== this.#pass) this.#entries.delete(inode)
-    this.#pass += 1
+    this.#entries.beginPass()
   }
 
   /**
@@ -45,14 +43,13 @@ export class InterfaceCache {
    *   before the namespace was first read
    */
   read(inode: number, owner: string, pids: Iterable<number>): NetworkFacts | null {
-    const known = this.#entries.get(inode)
+    const known = this.#entries.use(inode)
     const entry = known?.owner === owner ? known : undefined
-    if (entry !== undefined) entry.pass = this.#pass
     if (entry !== undefined && !this.#isDue(inode, entry)) return entry.reading.facts
     for (const pid of pids) {
       const reading = readNetwork(this.#files, pid, entry?.reading ?? null)
       if (reading === null) continue
-      if (entry === undefined) this.#entries.set(inode, { owner, reading, firstPass: this.#pass, pass: this.#pass })
+      if (entry === undefined) this.#entries.set(inode, { owner, reading, firstPass: this.#entries.pass })
       else entry.reading = reading
       return reading.facts
     }
@@ -60,7 +57,8 @@ export class InterfaceCache {
   }
 
   #isDue(inode: number, { reading, firstPass }: Entry): boolean {
-    if (reading.facts.external === null || this.#pass - firstPass < NEW_PASSES) return true
-    return (inode + this.#pass) % READ_EVERY === 0
+    const { pass } = this.#entries
+    if (reading.facts.external === null || pass - firstPass < NEW_PASSES) return true
+    return (inode + pass) % READ_EVERY === 0
   }
 }

@@ -5,6 +5,7 @@
  * ever less often: a pause is a quarter of the time since its processes last changed. Descriptors are read only when a
  * socket appears whose owner is unknown.
  */
+import { PassCache } from './pass-cache.ts'
 import type { ProcFiles } from './proc-files.ts'
 import type { ProcessFacts } from './process.ts'
 
@@ -47,17 +48,15 @@ interface Entry {
   /** By the socket's inode. */
   owners: Map<number, Owner>
   listeners: readonly Listener[]
-  /** The pass in which the processes last changed, the next pass that reads, and the last pass that asked. */
+  /** The pass in which the processes last changed, and the next pass that reads. */
   changedPass: number
   nextRead: number
-  pass: number
 }
 
 /** The cache of listeners by network namespace. */
 export class ListenerTable {
   readonly #files: ProcFiles
-  readonly #entries = new Map<number, Entry>()
-  #pass = 0
+  readonly #entries = new PassCache<Entry>()
 
   constructor(files: ProcFiles) {
     this.#files = files
@@ -65,8 +64,7 @@ export class ListenerTable {
 
   /** Begins a pass: namespaces that the last pass did not ask for are forgotten. */
   beginPass(): void {
-    for (const [netns, entry] of this.#entries) if (entry.pass !== this.#pass) this.#entries.delete(netns)
-    this.#pass += 1
+    this.#entries.beginPass()
   }
 
   /**
@@ -80,22 +78,23 @@ export class ListenerTable {
    */
   read(netns: number, pid: number, processes: readonly ProcessFacts[]): readonly Listener[] {
     if (processes.length === 0) return NO_LISTENERS
-    let entry = this.#entries.get(netns)
+    const { pass } = this.#entries
+    let entry = this.#entries.use(netns)
     const changed = entry === undefined || !sameItems(entry.processes, processes)
     if (entry === undefined || changed) {
       const owners = new Map([...(entry?.owners ?? [])].filter(([, owner]) => owner !== NO_OWNER))
       const listeners = entry?.listeners ?? NO_LISTENERS
-      entry = { processes, owners, listeners, changedPass: this.#pass, nextRead: this.#pass, pass: this.#pass }
+      entry = { processes, owners, listeners, changedPass: pass, nextRead: pass }
       this.#entries.set(netns, entry)
     }
-    entry.pass = this.#pass
-    if (this.#pass >= entry.nextRead) this.#refresh(pid, entry)
+    if (pass >= entry.nextRead) this.#refresh(pid, entry)
     return entry.listeners
   }
 
   #refresh(pid: number, entry: Entry): void {
-    const pause = Math.ceil((this.#pass - entry.changedPass) * READ_SHARE)
-    entry.nextRead = this.#pass + Math.min(Math.max(pause, 1), MAX_PASSES_BETWEEN_READS)
+    const { pass } = this.#entries
+    const pause = Math.ceil((pass - entry.changedPass) * READ_SHARE)
+    entry.nextRead = pass + Math.min(Math.max(pause, 1), MAX_PASSES_BETWEEN_READS)
     const sockets = this.#readSockets(pid)
     // The process has exited. The next pass passes another one.
     if (sockets === null) return
