@@ -26,6 +26,7 @@ const OPTIONS: AssemblerOptions = {
   flows: CONFIG.limits.flows,
   keep: 'both',
   clusterNetworks: [],
+  stateBytes: 1024 * 1024 * 1024,
   poolBytes: 64 * 1024 * 1024,
 }
 /** One for all passes, as a thread has one for its life. */

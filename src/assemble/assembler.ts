@@ -40,6 +40,7 @@ import { Position } from './http1/position.ts'
 import { Arena } from './memory/arena.ts'
 import { BlockPool } from './memory/block-pool.ts'
 import { CellPool } from './memory/cell-pool.ts'
+import { stateBounds } from './memory/state-bounds.ts'
 import { PacketTime } from './packet-time.ts'
 import { FlowTable } from './tcp/flow-table.ts'
 import { HeldPieces } from './tcp/held-pieces.ts'
@@ -62,6 +63,8 @@ export interface AssemblerOptions extends VantagePolicy {
   idleTimeoutMicros: number
   /** Maximum number of connections tracked at the same time. */
   flows: number
+  /** Memory for the state of connections and exchanges; `flows` and the number of exchanges are bounded by it. */
+  stateBytes: number
   /** Bound on all bytes held: messages waiting, segments behind holes, heads cut between segments. */
   poolBytes: number
 }
@@ -119,11 +122,12 @@ export class Assembler {
     const filter = new Filter(options.filter, options.everything)
     const head = new MessageHead(arena, filter)
     const time = new PacketTime()
-    const flows = new FlowTable(arena, time, options.flows)
+    const bounds = stateBounds(options.stateBytes, options.flows)
+    const flows = new FlowTable(arena, time, bounds.connections)
     const messages = new MessageWriter(arena, head)
     const vantages = new Vantages(flows, options)
     const pairs = new PairWriter(arena, pool, flows, messages, vantages, options.node)
-    const outcomes = new Outcomes(arena, pool, pairs, options, counts, sink, filter.include, selector)
+    const outcomes = new Outcomes(arena, pool, pairs, options, counts, sink, filter.include, selector, bounds.exchanges)
     const position = new Position()
     const shared = { time, position, vantages, limits: options, counts }
     const exchanges = new Exchanges({ arena, pool, head, filter, messages, outcomes, ...shared })

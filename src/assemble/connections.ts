@@ -142,11 +142,19 @@ export class Connections implements StreamConsumer, FlowOwner {
     const http = this.#httpOf(flow)
     if (http === null) return
     this.#exchanges.becomeOpaque(http, REASON_CLOSED)
-    this.#pool.free(http.requests.partial)
-    this.#pool.free(http.responses.partial)
+    http.requests.freePartial(this.#pool)
+    http.responses.freePartial(this.#pool)
     http.flow = null
     this.#http[flow.index] = null
     this.#spare.push(http)
+  }
+
+  get crowded(): boolean {
+    return this.#exchanges.crowded
+  }
+
+  get longestWaiting(): Flow | null {
+    return this.#exchanges.longestWaiting
   }
 
   evictOldest(): boolean {

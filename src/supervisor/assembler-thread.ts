@@ -4,6 +4,7 @@
  */
 import { MessageChannel, type MessagePort } from 'node:worker_threads'
 import { Piscina } from 'piscina'
+import { heapMiB } from '../assemble/memory/state-bounds.ts'
 import type { AssembleTask, FromAssembler, KnownInterface, ToAssembler } from '../assemble/worker-data.ts'
 import { withResolvers } from '../async/with-resolvers.ts'
 import { failureOf } from '../errors.ts'
@@ -28,7 +29,7 @@ export class AssemblerThread implements WorkerRun {
       concurrentTasksPerWorker: 1,
       atomics: 'disabled',
       recordTiming: false,
-      resourceLimits: THREAD_LIMITS,
+      resourceLimits: { ...THREAD_LIMITS, maxOldGenerationSizeMb: heapMiB(task.options.stateBytes) },
     })
     this.#pool.on('message', (message: FromAssembler) => {
       if (message.t === 'ready') ready.resolve()

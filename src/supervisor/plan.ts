@@ -26,6 +26,8 @@ export interface Plan {
   flowSecret: number
 }
 
+/** Of an assembler's memory, the part for its connections and exchanges; the rest is for bytes. */
+const STATE_PART = 1 / 3
 /** The most assemblers that `auto` starts. */
 const MOST_ASSEMBLERS = 8
 
@@ -56,7 +58,8 @@ export function planRun(options: PipelineOptions, interfaces: number | null): Pl
       responseTimeoutMicros: limits.responseTimeout * 1000,
       idleTimeoutMicros: limits.idleTimeout * 1000,
       flows: Math.max(16, Math.floor(limits.flows / assemblers)),
-      poolBytes: budget.poolBytes,
+      stateBytes: Math.floor(budget.poolBytes * STATE_PART),
+      poolBytes: budget.poolBytes - Math.floor(budget.poolBytes * STATE_PART),
       keep: config.targets.keep,
       clusterNetworks: config.targets.clusterNetworks,
     },

@@ -76,7 +76,7 @@ describe('assembler: connections seen midstream', () => {
 
   test('from a request on, whoever sorts first', () => {
     for (const link of [{}, { client: SERVER, server: CLIENT }]) {
-      const { pairs } = assemble(middle().client(request('/0')).server(numbered(0)), undefined, link)
+      const { pairs } = assemble(middle().client(request('/0')).server(numbered(0)).close(), undefined, link)
       assert.deepEqual(wrongPairs(pairs), [])
       assert.equal(pairs.length, 1)
       assert.deepEqual(pairs[0].flags, ['midstream'])
@@ -87,7 +87,7 @@ describe('assembler: connections seen midstream', () => {
   test('from a response on: it belongs to nobody, the next exchange is right', () => {
     for (const link of [{}, { client: SERVER, server: CLIENT }]) {
       const { pairs, ledger } = assemble(
-        middle().server(numbered(9)).client(request('/0')).server(numbered(0)),
+        middle().server(numbered(9)).client(request('/0')).server(numbered(0)).close(),
         undefined,
         link,
       )
@@ -95,6 +95,21 @@ describe('assembler: connections seen midstream', () => {
       assert.deepEqual(wrongPairs(pairs), [])
       assert.equal(count(ledger, 'responses.orphaned'), 1)
     }
+  })
+
+  test('one exchange without a next one is doubtful: a request before it may have been pipelined', () => {
+    const { segments } = new TcpScript({ bareAcks: false })
+      .handshake()
+      .client(request('/0'))
+      .client(request('/1'))
+      .server(numbered(0))
+      .server(numbered(1))
+    const { pairs, ledger } = assemble(segments.slice(4, 6))
+    assert.deepEqual(wrongPairs(pairs), [])
+    assert.equal(count(ledger, 'requests.abandoned.doubtful'), 1)
+    const single = assemble(middle().client(request('/0')).server(numbered(0)))
+    assert.equal(single.pairs.length, 0)
+    assert.equal(count(single.ledger, 'requests.abandoned.doubtful'), 1)
   })
 
   test('from the middle of a body on', () => {

@@ -1,10 +1,11 @@
 /** Floods of what an assembler has to remember: it stays within its memory, and newcomers find room. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { stateBounds } from '../../src/assemble/memory/state-bounds.ts'
 import { AssembleHarness, HOST_INTERFACE } from '../support/assemble-harness.ts'
 import { numbered, request } from '../support/http-script.ts'
 import { type Frame, layFrame, layFrames } from '../support/tcp-frames.ts'
-import { ACK, START_MICROS, TcpScript } from '../support/tcp-script.ts'
+import { ACK, type Segment, START_MICROS, TcpScript } from '../support/tcp-script.ts'
 
 /** Offsets in an Ethernet frame with IPv4: the last two bytes of the source, the ports, the sequence number. */
 const SOURCE = 28
@@ -37,7 +38,8 @@ class Conversation {
   readonly #frames: Frame[]
   readonly #views: { view: DataView; port: number }[]
 
-  constructor({ segments }: TcpScript) {
+  constructor(script: TcpScript | readonly Segment[]) {
+    const segments = 'segments' in script ? script.segments : script
     this.#frames = layFrames(segments)
     this.#views = this.#frames.map(({ bytes }, i) => ({
       view: new DataView(bytes.buffer, bytes.byteOffset),
@@ -84,6 +86,42 @@ test('floods: unanswered requests fill the pool, and a newcomer is still paired'
     harness.frames(asked)
   }
   assert.ok(harness.count('requests.abandoned.evicted') > 500)
+  harness.script(new TcpScript().handshake().client(request('/0')).server(numbered(0)), {
+    client: { address: '10.0.0.7', port: 1 },
+  })
+  assert.equal(pairs.length, 1)
+  harness.finish()
+})
+
+test('floods: connections that are opened and carry nothing do not evict those that carry HTTP', () => {
+  const pairs: number[] = []
+  const harness = new AssembleHarness({ onPair: () => pairs.push(0), flows: 1000 })
+  const first = new Conversation(new TcpScript().handshake().client(request('/0')).server(numbered(0)))
+  for (let port = 1; port <= 800; port++) harness.frames(first.from(port))
+  const opened = new Conversation(new TcpScript().handshake())
+  for (let port = 10_000; port < 30_000; port++) harness.frames(opened.from(port))
+  const { segments } = new TcpScript()
+    .handshake()
+    .client(request('/0'))
+    .server(numbered(0))
+    .client(request('/1'))
+    .server(numbered(1))
+  const second = new Conversation(segments.slice(-4))
+  for (let port = 1; port <= 800; port++) harness.frames(second.from(port))
+  assert.equal(pairs.length, 1600)
+  assert.ok(harness.count('flows.closed.evicted') > 19_000)
+  harness.finish()
+})
+
+test('floods: unanswered requests take no more memory than there is for state, and a newcomer is still paired', () => {
+  const pairs: number[] = []
+  const harness = new AssembleHarness({ onPair: () => pairs.push(0), flows: 100_000, stateBytes: 4 * 1024 * 1024 })
+  const asked = new Conversation(new TcpScript().handshake().client(request('/').repeat(8)))
+  for (let port = 1; port <= 5000; port++) harness.frames(asked.from(port))
+  const { exchanges, connections } = stateBounds(4 * 1024 * 1024, 100_000)
+  assert.ok(harness.count('requests.waiting') <= exchanges + 8)
+  assert.ok(harness.count('flows.open') <= connections)
+  assert.equal(harness.count('requests.waiting') + harness.count('requests.abandoned.evicted'), 40_000)
   harness.script(new TcpScript().handshake().client(request('/0')).server(numbered(0)), {
     client: { address: '10.0.0.7', port: 1 },
   })

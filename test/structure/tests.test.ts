@@ -34,6 +34,7 @@ const SPANNING: Readonly<Record<string, string>> = {
   'assemble/tcp/tuple-reuse': 'connections with the addresses and ports of an earlier one',
   'capture/files/fuzz': 'damaged captures through the whole stage',
   'capture/files/tshark': 'captures in every format, against tshark',
+  'cli/heap': 'captures of more connections and requests than fit',
   'cli/kafka': 'the commands that use Kafka',
   'cli/log-secrets': 'no log line holds captured content',
   'cli/missing-system': 'commands without descriptors or /proc',

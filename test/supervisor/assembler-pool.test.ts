@@ -70,6 +70,7 @@ class Rig {
         keep: 'both',
         clusterNetworks: [],
         poolBytes: 4 * MIB,
+        stateBytes: 4 * MIB,
       },
     }
     this.pool = new AssemblerPool([slot], this.state, log)

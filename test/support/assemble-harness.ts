@@ -192,6 +192,7 @@ function assemblerOptions(options: Partial<AssemblerOptions>): AssemblerOptions 
     flows: 1000,
     keep: 'both',
     clusterNetworks: [],
+    stateBytes: 1024 * 1024 * 1024,
     poolBytes: 8 * 1024 * 1024,
     ...options,
   }

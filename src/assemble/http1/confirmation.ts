@@ -93,10 +93,12 @@ export class Confirmation {
 
   /**
    * The client sends no further request. The match stands if the server has closed its stream right after the response,
-   * or if nothing of the connection is missing but its beginning.
+   * or if nothing of the connection is missing. Midstream, a request in front of the capture may have been pipelined.
    */
   settle(connection: HttpConnection, closed: boolean): void {
-    if (closed || connection.flow?.lossy === false) this.#confirm(connection)
+    const { flow, confirming } = connection
+    const isWhole = flow !== null && !flow.lossy && (!flow.midstream || beginsAtZero(confirming))
+    if (closed || isWhole) this.#confirm(connection)
     else this.doubt(connection, REASON_DOUBTFUL)
   }
 
@@ -117,3 +119,7 @@ export class Confirmation {
     this.#outcomes.emit(exchange)
   }
 }
+
+/** Captures made by hand number from 0 and leave out the handshake: nothing was sent before this request. */
+const beginsAtZero = (exchange: Exchange | null): boolean =>
+  exchange !== null && exchange.request.startSeq === 0 && exchange.ackFirst === 0

@@ -11,7 +11,7 @@
  */
 import { NO_REASON, REASON_GAP, REASON_TIMEOUT } from '../../ledger/reasons.ts'
 import { METHOD_OTHER } from '../head-scanner/layout.ts'
-import { Chain } from '../memory/block-pool.ts'
+import { type BlockPool, Chain } from '../memory/block-pool.ts'
 import type { Flow, Stream } from '../tcp/flow.ts'
 import { seqDiff } from '../tcp/seq.ts'
 import { HEAD, SEEK, SIZE_NONE } from './stream-states.ts'
@@ -137,6 +137,14 @@ export class HttpConnection {
   }
 }
 
+/** The first bytes of a head that is cut between segments, and where and when it began. */
+class PartialHead {
+  readonly chain = new Chain()
+  seq = 0
+  ack = 0
+  micros = 0
+}
+
 /** Parser state of one direction of a connection: its requests or its responses. Pooled with its connection. */
 export class MessageStream {
   readonly isResponse: boolean
@@ -150,11 +158,7 @@ export class MessageStream {
   sizeState = SIZE_NONE
   /** Bytes of the current chunk line or trailer section, to bound them. */
   lineBytes = 0
-  /** The first bytes of a head that is cut between segments, and where and when it began. */
-  readonly partial = new Chain()
-  partialSeq = 0
-  partialAck = 0
-  partialMicros = 0
+  #partial: PartialHead | null = null
   /** The exchange of the message in progress; null for a response that answers no known request. */
   exchange: Exchange | null = null
   /** Bytes of the message in progress as on the wire, and of its body without the chunk framing. */
@@ -171,6 +175,17 @@ export class MessageStream {
   constructor(connection: HttpConnection, isResponse: boolean) {
     this.connection = connection
     this.isResponse = isResponse
+  }
+
+  /** The head that is cut between segments; made when first needed. */
+  get partial(): PartialHead {
+    this.#partial ??= new PartialHead()
+    return this.#partial
+  }
+
+  /** Frees the bytes of a head that was cut between segments, if there are any. */
+  freePartial(pool: BlockPool): void {
+    if (this.#partial !== null) pool.free(this.#partial.chain)
   }
 
   reset(): void {
@@ -215,7 +230,7 @@ export class Exchange {
   next: Exchange | null = null
   connection: HttpConnection | null = null
   readonly request = new MessageRecord()
-  readonly response = new MessageRecord()
+  #response: MessageRecord | null = null
   method = METHOD_OTHER
   /** The rule that filters the pair, or RULE_NONE. */
   rule = 0
@@ -257,6 +272,23 @@ export class Exchange {
   sooner: Exchange | null = null
   later: Exchange | null = null
   listedMicros = 0
+
+  /** Made when first needed: most waiting exchanges have none. */
+  get response(): MessageRecord {
+    this.#response ??= new MessageRecord()
+    return this.#response
+  }
+
+  /** Bytes on the wire of the response, as far as they are known. */
+  get responseWireBytes(): number {
+    return this.responseBegun ? this.response.wireBytes : 0
+  }
+
+  /** Frees the bytes that are stored of both messages. */
+  free(pool: BlockPool): void {
+    pool.free(this.request.chain)
+    if (this.#response !== null) pool.free(this.#response.chain)
+  }
 
   reset(connection: HttpConnection): void {
     this.next = null

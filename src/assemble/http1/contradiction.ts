@@ -42,7 +42,8 @@ export function answerCovered({ exchange, connection }: MessageStream, ack: numb
  * Whether an answer has ended since a request head began that is still open, and the client has acknowledged it, or bytes
  * that were lost. With a client that pipelines it may be the answer to an earlier request.
  */
-export function headOvertaken({ connection, partialAck }: MessageStream, ack: number): boolean {
+export function headOvertaken({ connection, partial }: MessageStream, ack: number): boolean {
+  const partialAck = partial.ack
   const { answeredKnown, answeredSeq, responses } = connection
   if (isLossy(connection) && seqDiff(partialAck, ack) > 0) return true
   if (answeredKnown && seqDiff(partialAck, answeredSeq) > 0 && seqDiff(answeredSeq, ack) >= 0) return true
@@ -50,7 +51,8 @@ export function headOvertaken({ connection, partialAck }: MessageStream, ack: nu
 }
 
 /** Whether that answer was not to an earlier request: none was waiting for it. */
-export function headAnswered({ connection, partialAck }: MessageStream): boolean {
+export function headAnswered({ connection, partial }: MessageStream): boolean {
+  const partialAck = partial.ack
   const { orphanKnown, orphanSeq, responses } = connection
   if (orphanKnown && seqDiff(partialAck, orphanSeq) > 0) return true
   return responses.state === TO_CLOSE && responses.exchange === null

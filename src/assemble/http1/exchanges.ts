@@ -222,6 +222,16 @@ export class Exchanges implements MessageHandler {
     else this.#outcomes.abandon(exchange, unansweredReason(connection, exchange, reason))
   }
 
+  /** Whether there are as many exchanges as may be. */
+  get crowded(): boolean {
+    return this.#outcomes.crowded
+  }
+
+  /** The flow of the exchange that has waited longest. */
+  get longestWaiting(): Flow | null {
+    return this.#outcomes.longestWaiting?.connection?.flow ?? null
+  }
+
   /** Drops the exchange that has waited longest, for lack of room. @returns false when none waits */
   evictOldest(): boolean {
     const exchange = this.#outcomes.longestWaiting

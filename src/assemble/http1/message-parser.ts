@@ -157,7 +157,7 @@ export class MessageParser {
     if (whole && proper) this.#handler.complete(stream, seq)
     else if (stream.state >= COUNTED && stream.state !== OPAQUE) this.#handler.damaged(stream, reason)
     else if (stream.state === HEAD_PART && stream.isResponse) this.#handler.lost(stream, reason)
-    this.#pool.free(stream.partial)
+    stream.freePartial(this.#pool)
     stream.state = OPAQUE
   }
 
@@ -208,7 +208,7 @@ export class MessageParser {
     }
     const head = this.#head
     if (this.#restarts(stream, at, end)) {
-      this.#pool.free(stream.partial)
+      stream.freePartial(this.#pool)
       stream.state = HEAD
       handler.contradicted(stream)
     } else if (
@@ -254,9 +254,10 @@ export class MessageParser {
       return end
     }
     if (this.#head.startLineEnd !== 0) this.#handler.recognise(stream.connection)
-    stream.partialSeq = this.#position.seqAt(start)
-    stream.partialAck = this.#position.ack
-    stream.partialMicros = this.#time.micros
+    const { partial } = stream
+    partial.seq = this.#position.seqAt(start)
+    partial.ack = this.#position.ack
+    partial.micros = this.#time.micros
     stream.eol = 0
     stream.state = HEAD_PART
     return this.#headPart(stream, start, end)
@@ -265,29 +266,30 @@ export class MessageParser {
   #headPart(stream: MessageStream, at: number, end: number): number {
     const headEnd = this.#findHeadEnd(stream, at, end)
     const stop = headEnd < 0 ? end : headEnd
-    const partial = stream.partial
-    if (partial.length + stop - at > this.#headBytes) {
+    const { partial } = stream
+    const { chain } = partial
+    if (chain.length + stop - at > this.#headBytes) {
       this.#lose(stream, REASON_OVERSIZE)
       return end
     }
-    if (!this.#pool.append(partial, at, stop - at)) {
+    if (!this.#pool.append(chain, at, stop - at)) {
       this.#lose(stream, REASON_EVICTED)
       return end
     }
     if (headEnd < 0) return end
     const start = this.#arena.heads
-    const length = partial.length
-    this.#pool.copyOut(partial, start)
-    this.#pool.free(partial)
+    const { length } = chain
+    this.#pool.copyOut(chain, start)
+    this.#pool.free(chain)
     const result = this.#head.scan(start, start + length, stream.isResponse)
     if (result !== HEAD_COMPLETE) {
       this.#loseHead(stream, result)
       return end
     }
     const position = this.#position
-    position.headSeq = stream.partialSeq
-    position.headAck = stream.partialAck
-    position.headMicros = stream.partialMicros
+    position.headSeq = partial.seq
+    position.headAck = partial.ack
+    position.headMicros = partial.micros
     stream.state = HEAD
     return this.#handleHead(stream, start, start + length, headEnd, end)
   }
@@ -457,7 +459,7 @@ export class MessageParser {
   }
 
   #lose(stream: MessageStream, reason: number): void {
-    this.#pool.free(stream.partial)
+    stream.freePartial(this.#pool)
     stream.state = SEEK
     this.#handler.lost(stream, reason)
   }

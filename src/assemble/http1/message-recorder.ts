@@ -81,9 +81,9 @@ export class MessageRecorder {
   /** Checks the limits as soon as a head announces the size of its body. */
   announce(exchange: Exchange, record: MessageRecord, bodyBytes: number): void {
     const wireBytes = record.wireBytes + bodyBytes
-    const other = record === exchange.request ? exchange.response : exchange.request
+    const other = record === exchange.request ? exchange.responseWireBytes : exchange.request.wireBytes
     if (wireBytes > this.#limits.messageBytes) this.#outcomes.abandon(exchange, REASON_OVERSIZE)
-    else if (exchange.rule === RULE_NONE && wireBytes + other.wireBytes > this.#limits.pairBytes) {
+    else if (exchange.rule === RULE_NONE && wireBytes + other > this.#limits.pairBytes) {
       this.#outcomes.filter(exchange, RULE_PAIR_BYTES)
     }
   }
@@ -111,8 +111,8 @@ export class MessageRecorder {
     if (stream.wireBytes > this.#limits.messageBytes) this.#outcomes.abandon(exchange, REASON_OVERSIZE)
     if (exchange.abandoned || exchange.rule !== RULE_NONE) return
     const record = stream.isResponse ? exchange.response : exchange.request
-    const other = stream.isResponse ? exchange.request : exchange.response
-    if (stream.wireBytes + other.wireBytes > this.#limits.pairBytes) this.#outcomes.filter(exchange, RULE_PAIR_BYTES)
+    const other = stream.isResponse ? exchange.request.wireBytes : exchange.responseWireBytes
+    if (stream.wireBytes + other > this.#limits.pairBytes) this.#outcomes.filter(exchange, RULE_PAIR_BYTES)
     else if (!this.#pool.append(record.chain, at, end - at)) this.#outcomes.abandon(exchange, REASON_EVICTED)
   }
 }

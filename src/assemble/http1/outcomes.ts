@@ -53,6 +53,9 @@ export class Outcomes implements ExchangeOwner {
   readonly #selector: PairSelector | null
   readonly #deadlines = new Deadlines()
   #spare: Exchange | null = null
+  /** Exchanges made, and the most that may be. */
+  #exchanges = 0
+  readonly #most: number
 
   constructor(
     arena: Arena,
@@ -63,6 +66,7 @@ export class Outcomes implements ExchangeOwner {
     sink: PairSink,
     include: Include,
     selector: PairSelector | null,
+    most: number,
   ) {
     this.#arena = arena
     this.#pool = pool
@@ -72,15 +76,21 @@ export class Outcomes implements ExchangeOwner {
     this.#sink = sink
     this.#include = include
     this.#selector = selector
+    this.#most = most
   }
 
   /** Returns a reset exchange for a request that begins. */
   begin(connection: HttpConnection): Exchange {
+    if (this.#spare === null) this.#exchanges++
     const exchange = this.#spare ?? new Exchange()
     this.#spare = exchange.next
     exchange.reset(connection)
-    exchange.response.wireBytes = 0
     return exchange
+  }
+
+  /** Whether all exchanges that may be are in use. Those of one segment may be more. */
+  get crowded(): boolean {
+    return this.#spare === null && this.#exchanges >= this.#most
   }
 
   /** The exchange that has waited longest for its response or its confirmation. */
@@ -175,8 +185,7 @@ export class Outcomes implements ExchangeOwner {
   }
 
   #freeMessages(exchange: Exchange): void {
-    this.#pool.free(exchange.request.chain)
-    this.#pool.free(exchange.response.chain)
+    exchange.free(this.#pool)
   }
 
   #retire(exchange: Exchange): void {

@@ -8,7 +8,7 @@ export const atFin = (stream: Stream): boolean => stream.finSeen && stream.finSe
 
 /** Whether the FIN ends what the sender has sent, as far as was captured. */
 const finIsLast = (stream: Stream): boolean =>
-  stream.finSeen && (stream.held === NO_PIECE || seqDiff(stream.finSeq, stream.heldEnd) <= 0)
+  stream.finSeen && (stream.held === NO_PIECE || seqDiff(stream.finSeq, stream.rare.heldEnd) <= 0)
 
 /** Remembers a FIN. Of several the nearest counts: a receiver queues a FIN that lies ahead. */
 export function noteFin(stream: Stream, finSeq: number): void {
@@ -18,8 +18,10 @@ export function noteFin(stream: Stream, finSeq: number): void {
     further = stream.finSeq
     stream.finSeq = finSeq
   }
-  stream.furtherFinSeen = stream.finSeen
-  stream.furtherFinSeq = further
+  if (stream.finSeen) {
+    stream.furtherFinSeen = true
+    stream.rare.furtherFinSeq = further
+  }
   stream.finSeen = true
 }
 
@@ -27,7 +29,7 @@ export function noteFin(stream: Stream, finSeq: number): void {
 export function voidPassedFin(stream: Stream): void {
   while (stream.finSeen && seqDiff(stream.finSeq, stream.nextSeq) > 0) {
     stream.finSeen = stream.furtherFinSeen
-    stream.finSeq = stream.furtherFinSeq
+    stream.finSeq = stream.rare.furtherFinSeq
     stream.furtherFinSeen = false
   }
 }

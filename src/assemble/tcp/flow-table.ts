@@ -7,11 +7,11 @@
  * Equal addresses and ports in two virtual networks (VLANs, overlays) are two flows, but one connection captured at two
  * points, inside a VLAN and outside it, is one flow: `join` makes `find` return it for a second network as well.
  *
- * At capacity the caller evicts: `oldestClosed` first, then `oldestOpen`, the flow that has been idle longest.
+ * At capacity the caller evicts what is least likely to carry another pair: `oldestClosed` first, then `leastLikely`.
  */
 import type { Arena } from '../memory/arena.ts'
 import type { PacketTime } from '../packet-time.ts'
-import { type Direction, FLOW_CLOSED, FLOW_OPEN, Flow } from './flow.ts'
+import { type Direction, FLOW_CLOSED, FLOW_OPEN, Flow, PROTOCOL_HTTP1 } from './flow.ts'
 import { TupleHash } from './tuple-hash.ts'
 
 /**
@@ -37,11 +37,13 @@ const TOUCH_MICROS = 1_000_000
 
 /** Flows in order of their last move, linked through the flows themselves. A flow is in at most one list. */
 class RecencyList {
+  size = 0
   newest: Flow | null = null
   oldest: Flow | null = null
 
   /** Adds a flow that is in no list, as the newest. */
   push(flow: Flow): void {
+    this.size++
     flow.older = this.newest
     flow.newer = null
     if (this.newest !== null) this.newest.newer = flow
@@ -50,6 +52,7 @@ class RecencyList {
   }
 
   unlink(flow: Flow): void {
+    this.size--
     if (flow.newer !== null) flow.newer.older = flow.older
     else this.newest = flow.older
     if (flow.older !== null) flow.older.newer = flow.newer
@@ -84,7 +87,9 @@ export class FlowTable {
   #free: Flow | null = null
   #size = 0
   #serial = 0
-  readonly #open = new RecencyList()
+  /** Open flows that carry HTTP/1 as far as known, and the others. */
+  readonly #proven = new RecencyList()
+  readonly #unproven = new RecencyList()
   readonly #closed = new RecencyList()
 
   /** @param capacity maximum number of flows, closed ones that linger included */
@@ -107,9 +112,18 @@ export class FlowTable {
     return this.#flows[index]
   }
 
-  /** The open flow that has been idle longest. */
-  get oldestOpen(): Flow | null {
-    return this.#open.oldest
+  /** The open flow that has been idle longest, of those that carry HTTP/1 or of the others. */
+  oldestOpen(proven: boolean): Flow | null {
+    return (proven ? this.#proven : this.#unproven).oldest
+  }
+
+  /**
+   * The open flow to evict: the idlest of those that are not known to carry HTTP/1, unless these are so few that new
+   * connections would not last until their first request.
+   */
+  get leastLikely(): Flow | null {
+    const { oldest, size } = this.#unproven
+    return size > this.#capacity >> 3 ? oldest : (this.#proven.oldest ?? oldest)
   }
 
   /** Of the closed flows that linger, the one that closed first. */
@@ -174,7 +188,7 @@ export class FlowTable {
     this.#chain[flow.index] = this.#buckets[bucket]
     this.#buckets[bucket] = flow.index
     this.#size++
-    this.#open.push(flow)
+    this.#unproven.push(flow)
     return flow
   }
 
@@ -196,7 +210,7 @@ export class FlowTable {
 
   /** Marks a flow as closed. It stays in the table, so that late segments find it. */
   close(flow: Flow): void {
-    this.#open.unlink(flow)
+    this.#listOf(flow).unlink(flow)
     flow.state = FLOW_CLOSED
     this.#closed.push(flow)
   }
@@ -206,18 +220,19 @@ export class FlowTable {
     this.#listOf(flow).unlink(flow)
     this.#keys.set(this.#probe, flow.index * KEY_WORDS)
     flow.open(flow.hash, interfaceId, this.#time.start, this.#nextSerial())
-    this.#open.push(flow)
+    this.#unproven.push(flow)
   }
 
   /** Records activity of an open flow. */
   touch(flow: Flow): void {
     const { start } = this.#time
     flow.lastMicros = start
-    if (start - flow.touchedMicros < TOUCH_MICROS && start >= flow.touchedMicros) return
+    const proven = flow.protocol === PROTOCOL_HTTP1
+    if (proven === flow.proven && start - flow.touchedMicros < TOUCH_MICROS && start >= flow.touchedMicros) return
     flow.touchedMicros = start
-    if (this.#open.newest === flow) return
-    this.#open.unlink(flow)
-    this.#open.push(flow)
+    this.#listOf(flow).unlink(flow)
+    flow.proven = proven
+    this.#listOf(flow).push(flow)
   }
 
   /** Makes a flow the newest of its list, as of the clock, because it had a stray timestamp. */
@@ -249,10 +264,12 @@ export class FlowTable {
 
   /** Calls `visit` for every open flow, oldest first; `visit` may close or remove the flow it is given. */
   eachOpen(visit: (flow: Flow) => void): void {
-    for (let flow = this.#open.oldest; flow !== null; ) {
-      const next: Flow | null = flow.newer
-      visit(flow)
-      flow = next
+    for (const list of [this.#unproven, this.#proven]) {
+      for (let flow = list.oldest; flow !== null; ) {
+        const next: Flow | null = flow.newer
+        visit(flow)
+        flow = next
+      }
     }
   }
 
@@ -323,7 +340,7 @@ export class FlowTable {
 
   #rehash(buckets: number): void {
     this.#buckets = new Int32Array(buckets).fill(NONE)
-    for (const list of [this.#open, this.#closed]) {
+    for (const list of [this.#unproven, this.#proven, this.#closed]) {
       for (let flow = list.newest; flow !== null; flow = flow.older) {
         const bucket = this.#hashes[flow.index] & (buckets - 1)
         this.#chain[flow.index] = this.#buckets[bucket]
@@ -333,7 +350,8 @@ export class FlowTable {
   }
 
   #listOf(flow: Flow): RecencyList {
-    return flow.state === FLOW_OPEN ? this.#open : this.#closed
+    if (flow.state !== FLOW_OPEN) return this.#closed
+    return flow.proven ? this.#proven : this.#unproven
   }
 }
 

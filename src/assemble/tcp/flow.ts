@@ -24,6 +24,33 @@ export const TUNNEL_NONE = 0
 export const TUNNEL_SOCKS = 1
 export const TUNNEL_CONNECT = 2
 
+/** What only some streams need: holes, losses, urgent bytes, RSTs that may be stray, a second SYN or FIN. */
+class Rarities {
+  /** First sequence number after a different SYN, once `otherSynSeen`. */
+  otherFirstSeq = 0
+  /** Another FIN, further ahead, once `furtherFinSeen`. */
+  furtherFinSeq = 0
+  /** A RST that its receiver obeyed only if bytes before it were not captured, once `resetSeen`, and its packet time. */
+  resetSeq = 0
+  resetMicros = 0
+  /** Sequence number of the urgent byte ahead, once `urgentSeen`. */
+  urgentSeq = 0
+  /** The peer's next byte when an urgent one was removed, once `urgentRemoved`. */
+  urgentPeerSeq = 0
+  /** The root of the tree of pieces, and how much they are. */
+  heldRoot = 0
+  heldPieces = 0
+  heldBytes = 0
+  /** End of the furthest byte that was ever held. */
+  heldEnd = 0
+  /** Bytes up to here seem to be lost, since then (see Suspicions), once `suspected`. */
+  suspectedAck = 0
+  suspectedMicros = 0
+  suspectedSegments = 0
+  suspectedBefore: Stream | null = null
+  suspectedAfter: Stream | null = null
+}
+
 /** One direction of a flow. Sequence numbers are int32. */
 export class Stream {
   /** Index of the flow times two, plus the direction. */
@@ -36,52 +63,36 @@ export class Stream {
   /** First sequence number after the SYN, once `synSeen`; distinguishes a repeated SYN from a new connection's. */
   firstSeq = 0
   synSeen = false
-  /**
-   * First sequence number after a different SYN, once `otherSynSeen`: a new connection's, or the SYN+ACK of two that the
-   * client may accept.
-   */
-  otherFirstSeq = 0
+  /** Another SYN was captured: a new connection's, or the SYN+ACK of two that the client may accept. */
   otherSynSeen = false
   /** Where the stream ends, once `finSeen`: the nearest FIN captured, void once bytes beyond it are delivered. */
   finSeen = false
   finSeq = 0
-  /** Another FIN, further ahead. */
   furtherFinSeen = false
-  furtherFinSeq = 0
   /** Its end was delivered; nothing follows. */
   ended = false
   /** Highest acknowledgement that the receiver sent for this stream, once `ackedKnown`. */
   acked = 0
   ackedKnown = false
-  /** A RST that its receiver obeyed only if bytes before it were not captured, once `resetSeen`, and its packet time. */
-  resetSeq = 0
   resetSeen = false
-  resetMicros = 0
-  /** Sequence number of the urgent byte ahead, once `urgentSeen`. */
-  urgentSeq = 0
+  /** An urgent byte lies ahead, or was removed. */
   urgentSeen = false
-  /** An urgent byte was removed, when the peer's next byte was `urgentPeerSeq`. */
   urgentRemoved = false
-  urgentPeerSeq = 0
-  /** What cannot be delivered yet (see HeldPieces): the first piece, the root of their tree, and how much it is. */
+  /** The first piece of what cannot be delivered yet (see HeldPieces), or 0. */
   held = 0
-  heldRoot = 0
-  heldPieces = 0
-  heldBytes = 0
-  /** End of the furthest byte that was ever held. */
-  heldEnd = 0
   /** Furthest segment start captured: the sender has sent at least up to here. */
   reached = 0
-  /** Bytes up to `suspectedAck` seem to be lost (see Suspicions), since then. */
   suspected = false
-  suspectedAck = 0
-  suspectedMicros = 0
-  suspectedSegments = 0
-  suspectedBefore: Stream | null = null
-  suspectedAfter: Stream | null = null
+  #rare: Rarities | null = null
 
   constructor(owner: number) {
     this.owner = owner
+  }
+
+  /** Made when first needed. */
+  get rare(): Rarities {
+    this.#rare ??= new Rarities()
+    return this.#rare
   }
 
   /** Nothing may be held, or suspected. */
@@ -91,23 +102,16 @@ export class Stream {
     this.known = false
     this.firstSeq = 0
     this.synSeen = false
-    this.otherFirstSeq = 0
     this.otherSynSeen = false
     this.finSeen = false
     this.finSeq = 0
     this.furtherFinSeen = false
-    this.furtherFinSeq = 0
     this.ended = false
     this.acked = 0
     this.ackedKnown = false
-    this.resetSeq = 0
     this.resetSeen = false
-    this.resetMicros = 0
-    this.urgentSeq = 0
     this.urgentSeen = false
     this.urgentRemoved = false
-    this.urgentPeerSeq = 0
-    this.heldEnd = 0
     this.reached = 0
   }
 }
@@ -154,6 +158,8 @@ export class Flow {
   proxied: Uint8Array | null = null
   /** The tunnel through which its HTTP was exchanged, a TUNNEL_ value. */
   tunnel = TUNNEL_NONE
+  /** It is in the list of those that carry HTTP/1 (see FlowTable). */
+  proven = false
   /** Recency list, most recent first; `touchedMicros` is when the flow was last moved to its front. */
   newer: Flow | null = null
   older: Flow | null = null
@@ -190,6 +196,7 @@ export class Flow {
     this.proxied = null
     this.tunnel = TUNNEL_NONE
     this.touchedMicros = micros
+    this.proven = false
     this.streams[0].reset()
     this.streams[1].reset()
   }

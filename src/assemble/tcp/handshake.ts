@@ -51,7 +51,7 @@ export function restartStream(stream: Stream, firstSeq: number): void {
 
 /** Remembers a SYN beside the stream's own, until a later segment shows which of the two counts. */
 export function rememberSyn(stream: Stream, seq: number): void {
-  stream.otherFirstSeq = seqAdd(seq, 1)
+  stream.rare.otherFirstSeq = seqAdd(seq, 1)
   stream.otherSynSeen = true
 }
 
@@ -62,7 +62,7 @@ export function rememberSyn(stream: Stream, seq: number): void {
 export function acceptSynAck(server: Stream, ack: number, flags: number): void {
   if (!server.synSeen || server.held !== NO_PIECE || ack === 0 || (flags & (FLAG_ACK | FLAG_SYN)) !== FLAG_ACK) return
   const ahead = seqDiff(server.firstSeq, ack)
-  const accepted = server.otherSynSeen && ack === server.otherFirstSeq
+  const accepted = server.otherSynSeen && ack === server.rare.otherFirstSeq
   if (ahead < 0 || ahead > WINDOW_BYTES || accepted) restartStream(server, ack)
 }
 

@@ -2,7 +2,7 @@
  * The segments, or parts of them, that cannot be delivered yet: of each stream in sequence order and without overlaps, and
  * of all streams together in the order in which they were captured.
  *
- *     stream.heldRoot ─▶  treap by sequence number: insertion and lookup in O(log n)
+ *     stream.rare.heldRoot ─▶  treap by sequence number: insertion and lookup in O(log n)
  *     stream.held ──▶ piece ─next─▶ piece ─next─▶ …   the same pieces in order, from the one behind the first hole on
  *     oldest ──▶ piece ─newer─▶ piece ─newer─▶ …      pieces of all streams, by capture: which hole is given up first
  *
@@ -95,7 +95,7 @@ export class HeldPieces {
   floor(stream: Stream, seq: number): number {
     const view = this.#view
     let found = NO_PIECE
-    for (let piece = stream.heldRoot; piece !== NO_PIECE; ) {
+    for (let piece = stream.rare.heldRoot; piece !== NO_PIECE; ) {
       this.visits++
       if (seqDiff(view.getInt32(piece + SEQ, true), seq) >= 0) {
         found = piece
@@ -140,8 +140,8 @@ export class HeldPieces {
     }
     this.#insert(stream, piece, seq)
     this.#append(piece)
-    stream.heldBytes += end - at
-    stream.heldPieces++
+    stream.rare.heldBytes += end - at
+    stream.rare.heldPieces++
     return piece
   }
 
@@ -149,32 +149,33 @@ export class HeldPieces {
   removeFirst(stream: Stream): void {
     const view = this.#view
     let parent = NO_PIECE
-    let first = stream.heldRoot
+    let first = stream.rare.heldRoot
     for (let left = view.getInt32(first + LEFT, true); left !== NO_PIECE; left = view.getInt32(left + LEFT, true)) {
       this.visits++
       parent = first
       first = left
     }
     const rest = view.getInt32(first + RIGHT, true)
-    if (parent === NO_PIECE) stream.heldRoot = rest
+    if (parent === NO_PIECE) stream.rare.heldRoot = rest
     else view.setInt32(parent + LEFT, rest, true)
     stream.held = view.getInt32(first + NEXT, true)
-    stream.heldBytes -= view.getInt32(first + LENGTH, true)
-    stream.heldPieces--
+    stream.rare.heldBytes -= view.getInt32(first + LENGTH, true)
+    stream.rare.heldPieces--
     this.#free(first)
   }
 
   /** Removes all pieces of the stream. */
   clear(stream: Stream): void {
+    if (stream.held === NO_PIECE) return
     for (let piece = stream.held; piece !== NO_PIECE; ) {
       const next = this.#view.getInt32(piece + NEXT, true)
       this.#free(piece)
       piece = next
     }
     stream.held = NO_PIECE
-    stream.heldRoot = NO_PIECE
-    stream.heldBytes = 0
-    stream.heldPieces = 0
+    stream.rare.heldRoot = NO_PIECE
+    stream.rare.heldBytes = 0
+    stream.rare.heldPieces = 0
   }
 
   /**
@@ -240,13 +241,13 @@ export class HeldPieces {
     const priority = this.#nextRandom()
     view.setInt32(piece + PRIORITY, priority, true)
     let slot = 0
-    let at = stream.heldRoot
+    let at = stream.rare.heldRoot
     while (at !== NO_PIECE && view.getInt32(at + PRIORITY, true) >= priority) {
       this.visits++
       slot = at + (seqDiff(view.getInt32(at + SEQ, true), seq) >= 0 ? RIGHT : LEFT)
       at = view.getInt32(slot, true)
     }
-    if (slot === 0) stream.heldRoot = piece
+    if (slot === 0) stream.rare.heldRoot = piece
     else view.setInt32(slot, piece, true)
     let left = piece + LEFT
     let right = piece + RIGHT

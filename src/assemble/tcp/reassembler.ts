@@ -111,11 +111,11 @@ export class Reassembler {
   urgent(flow: Flow, direction: Direction, seq: number): void {
     const stream = flow.streams[direction]
     if (stream.known && seqDiff(stream.nextSeq, seq) < 0) return
-    if (stream.urgentSeen && stream.urgentSeq === seq) return
-    const unread = stream.urgentRemoved && stream.urgentPeerSeq === flow.streams[1 - direction].nextSeq
+    if (stream.urgentSeen && stream.rare.urgentSeq === seq) return
+    const unread = stream.urgentRemoved && stream.rare.urgentPeerSeq === flow.streams[1 - direction].nextSeq
     if (stream.urgentSeen || unread) this.#consumer.ambiguous(flow)
     stream.urgentSeen = true
-    stream.urgentSeq = seq
+    stream.rare.urgentSeq = seq
   }
 
   /** Gives up every hole, delivers the bytes behind it, and ends both streams. */
@@ -215,7 +215,7 @@ export class Reassembler {
     }
     counts[C.segmentsOutOfOrder]++
     this.#hold(stream, start, end, first, ack)
-    while (stream.heldBytes > STREAM_HELD_BYTES || stream.heldPieces > STREAM_PIECES) {
+    while (stream.rare.heldBytes > STREAM_HELD_BYTES || stream.rare.heldPieces > STREAM_PIECES) {
       this.#giveUpFirst(flow, direction, stream, C.gapsBound)
     }
   }
@@ -225,7 +225,7 @@ export class Reassembler {
     const pieces = this.#pieces
     const time = this.#time
     const endSeq = seqAdd(seq, end - at)
-    if (stream.held === NO_PIECE || seqDiff(stream.heldEnd, endSeq) > 0) stream.heldEnd = endSeq
+    if (stream.held === NO_PIECE || seqDiff(stream.rare.heldEnd, endSeq) > 0) stream.rare.heldEnd = endSeq
     let previous = pieces.floor(stream, seq)
     for (let from = at; from < end; ) {
       const fromSeq = seqAdd(seq, from - at)
@@ -338,7 +338,7 @@ export class Reassembler {
 
   /** Delivers the next bytes [at, end) of the stream, without the urgent byte. */
   #pass(flow: Flow, direction: Direction, stream: Stream, at: number, end: number, seq: number, ack: number): void {
-    const urgent = stream.urgentSeen ? seqDiff(seq, stream.urgentSeq) : end - at
+    const urgent = stream.urgentSeen ? seqDiff(seq, stream.rare.urgentSeq) : end - at
     if (urgent >= end - at) {
       stream.nextSeq = seqAdd(seq, end - at)
       this.#consumer.data(flow, direction, at, end, seq, ack)
@@ -352,7 +352,7 @@ export class Reassembler {
     }
     if (urgent > 0) this.#pass(flow, direction, stream, at, at + urgent, seq, ack)
     stream.urgentRemoved = true
-    stream.urgentPeerSeq = flow.streams[1 - direction].nextSeq
+    stream.rare.urgentPeerSeq = flow.streams[1 - direction].nextSeq
     const rest = urgent + 1
     stream.nextSeq = seqAdd(seq, rest)
     if (at + rest < end) this.#pass(flow, direction, stream, at + rest, end, seqAdd(seq, rest), ack)

@@ -29,7 +29,7 @@ export function judgeReset(stream: Stream, peer: Stream, seq: number, ack: numbe
   // The receiver has received more than was captured: its acknowledgement says how much.
   if (stream.ackedKnown && seq === stream.acked) return RESET_OBEYED
   // Linux accepts the number after the last byte received out of order, as after a SACK.
-  if (stream.held !== NO_PIECE && seq === stream.heldEnd) return RESET_OBEYED
+  if (stream.held !== NO_PIECE && seq === stream.rare.heldEnd) return RESET_OBEYED
   if (stream.finSeen && seqDiff(stream.finSeq, seq) === 1) return RESET_OBEYED
   return ahead <= WINDOW_BYTES ? RESET_UNPROVEN : RESET_IGNORED
 }

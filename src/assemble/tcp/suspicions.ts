@@ -26,47 +26,47 @@ export class Suspicions {
    * @returns whether they are believed to be lost
    */
   isBelieved(flow: Flow, stream: Stream, clock: number): boolean {
-    const since = clock - stream.suspectedMicros
+    const since = clock - stream.rare.suspectedMicros
     if (!stream.suspected || since < 0) this.#suspect(flow, stream, clock)
     else if (since >= LONG_PATIENCE_MICROS) return true
-    else if (since >= PATIENCE_MICROS && flow.segments - stream.suspectedSegments >= PATIENCE_SEGMENTS) return true
+    else if (since >= PATIENCE_MICROS && flow.segments - stream.rare.suspectedSegments >= PATIENCE_SEGMENTS) return true
     return false
   }
 
   /** How many of the `lost` bytes at the stream's place were acknowledged when the suspicion began. */
   covered(stream: Stream, lost: number): number {
-    return Math.min(lost, Math.max(0, seqDiff(stream.nextSeq, stream.suspectedAck)))
+    return Math.min(lost, Math.max(0, seqDiff(stream.nextSeq, stream.rare.suspectedAck)))
   }
 
   /** The oldest suspicion that has lasted long enough to be believed without further segments, or null. */
   overdue(clock: number): Stream | null {
     const { oldest } = this
-    return oldest !== null && Math.abs(clock - oldest.suspectedMicros) >= LONG_PATIENCE_MICROS ? oldest : null
+    return oldest !== null && Math.abs(clock - oldest.rare.suspectedMicros) >= LONG_PATIENCE_MICROS ? oldest : null
   }
 
   /** Nothing of the stream seems to be lost any more. */
   clear(stream: Stream): void {
     if (!stream.suspected) return
     stream.suspected = false
-    const { suspectedBefore: before, suspectedAfter: after } = stream
+    const { suspectedBefore: before, suspectedAfter: after } = stream.rare
     if (before === null) this.oldest = after
-    else before.suspectedAfter = after
+    else before.rare.suspectedAfter = after
     if (after === null) this.#newest = before
-    else after.suspectedBefore = before
-    stream.suspectedBefore = null
-    stream.suspectedAfter = null
+    else after.rare.suspectedBefore = before
+    stream.rare.suspectedBefore = null
+    stream.rare.suspectedAfter = null
   }
 
   #suspect(flow: Flow, stream: Stream, clock: number): void {
     this.clear(stream)
     stream.suspected = true
-    stream.suspectedMicros = clock
-    stream.suspectedSegments = flow.segments
-    stream.suspectedAck = stream.acked
+    stream.rare.suspectedMicros = clock
+    stream.rare.suspectedSegments = flow.segments
+    stream.rare.suspectedAck = stream.acked
     const newest = this.#newest
-    stream.suspectedBefore = newest
+    stream.rare.suspectedBefore = newest
     if (newest === null) this.oldest = stream
-    else newest.suspectedAfter = stream
+    else newest.rare.suspectedAfter = stream
     this.#newest = stream
   }
 }

@@ -64,6 +64,10 @@ export interface FlowOwner {
   hopLimit(flow: Flow, direction: Direction, hopLimit: number): void
   /** The flow is over: frees what is kept for it. Called once per flow. */
   release(flow: Flow): void
+  /** More messages wait than are to be remembered: connections have to be evicted. */
+  readonly crowded: boolean
+  /** The flow on which a message has waited longest, or null. */
+  readonly longestWaiting: Flow | null
   /** The pool is low, and nothing is held behind holes: drops what has waited longest. @returns false when nothing waits */
   evictOldest(): boolean
 }
@@ -127,7 +131,7 @@ export class ConnectionTracker {
       return
     }
     this.advance()
-    if (this.#cells.low) this.#makeRoom()
+    if (this.#cells.low || this.#owner.crowded) this.#makeRoom()
     counts[C.bytesPayload] += end - payload
     const flags = view.getUint8(tcp + 13)
     const seq = view.getInt32(tcp + 4)
@@ -174,8 +178,16 @@ export class ConnectionTracker {
     if (Math.abs(time.clock - this.#sweptMicros) >= SWEEP_MICROS) this.#sweep()
   }
 
-  /** Drops what has been held longest until the next segment surely finds room: holes first, then waiting messages. */
+  /**
+   * Drops what has been held longest until the next segment surely finds room: of bytes those behind holes first, then
+   * waiting messages; of exchanges those of the connection on which one has waited longest.
+   */
   #makeRoom(): void {
+    while (this.#owner.crowded) {
+      const flow = this.#owner.longestWaiting ?? this.flows.leastLikely
+      if (flow === null) break
+      this.#close(flow, END_EVICTED)
+    }
     while (this.#cells.low) {
       const flow = this.#reassembler.evict()
       if (flow !== null) this.#closeEnded(flow)
@@ -196,7 +208,13 @@ export class ConnectionTracker {
       else if (time.clock - closed.lastMicros > LINGER_MICROS) this.flows.remove(closed)
       else break
     }
-    for (let open = this.flows.oldestOpen; open !== null; open = this.flows.oldestOpen) {
+    this.#closeIdle(false)
+    this.#closeIdle(true)
+  }
+
+  #closeIdle(proven: boolean): void {
+    const time = this.#time
+    for (let open = this.flows.oldestOpen(proven); open !== null; open = this.flows.oldestOpen(proven)) {
       if (time.isStray(open.lastMicros)) this.flows.restamp(open)
       else if (time.clock - open.lastMicros > this.#idleMicros) this.#close(open, END_IDLE)
       else break
@@ -255,7 +273,7 @@ export class ConnectionTracker {
   /** The flow of a segment without SYN; a new one where the segment follows a SYN that was only remembered. */
   #continued(flow: Flow, direction: Direction, seq: number, flags: number, interfaceId: number): Flow {
     const stream = flow.streams[direction]
-    if (!stream.otherSynSeen || seq !== stream.otherFirstSeq || seq === stream.firstSeq) return flow
+    if (!stream.otherSynSeen || seq !== stream.rare.otherFirstSeq || seq === stream.firstSeq) return flow
     return (flags & FLAG_RST) === 0 ? this.#adoptOtherSyn(flow, direction, seq, interfaceId) : flow
   }
 
@@ -292,7 +310,7 @@ export class ConnectionTracker {
   ): Flow | null {
     const stream = flow.streams[direction]
     const client = flow.streams[1 - direction]
-    if (client.otherSynSeen && ack === client.otherFirstSeq) return this.#supersede(flow, id)
+    if (client.otherSynSeen && ack === client.rare.otherFirstSeq) return this.#supersede(flow, id)
     if (continuesConnection(flow, direction, seq, flags)) return flow
     if (!client.synSeen || ack !== client.firstSeq || hasDelivered(stream)) return this.#supersede(flow, id)
     // Two answers to one SYN, as stateless load balancers cause them: the client accepts one.
@@ -336,7 +354,7 @@ export class ConnectionTracker {
   }
 
   #evict(): void {
-    const open = this.flows.oldestOpen
+    const open = this.flows.leastLikely
     if (this.flows.oldestClosed === null && open !== null) this.#close(open, END_EVICTED)
     const closed = this.flows.oldestClosed
     if (closed !== null) this.flows.remove(closed)
@@ -391,14 +409,14 @@ export class ConnectionTracker {
     this.#counts[C.segmentsInexactReset]++
     if (verdict !== RESET_UNPROVEN) return
     stream.resetSeen = true
-    stream.resetSeq = seq
-    stream.resetMicros = this.#time.micros
+    stream.rare.resetSeq = seq
+    stream.rare.resetMicros = this.#time.micros
   }
 
   /** A sender that goes on, beyond its RST or well after it, was not reset. @param end end of what it sends now */
   #reviewReset(stream: Stream, end: number): void {
-    const late = Math.abs(this.#time.micros - stream.resetMicros) > TWIN_MICROS
-    if (late || seqDiff(stream.resetSeq, end) > 0) stream.resetSeen = false
+    const late = Math.abs(this.#time.micros - stream.rare.resetMicros) > TWIN_MICROS
+    if (late || seqDiff(stream.rare.resetSeq, end) > 0) stream.resetSeen = false
   }
 
   /** Signatures are agreed on in the handshake; midstream the first segment shows whether they are in use. */

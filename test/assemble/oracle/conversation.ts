@@ -14,8 +14,6 @@ export interface Conversation {
   readonly segments: readonly Segment[]
   /** Those whose every byte was sent by both sides, in order. */
   readonly exchanges: readonly Exchange[]
-  /** The client has sent a request before the answer to the one before. */
-  readonly pipelines: boolean
 }
 
 interface Message {
@@ -46,7 +44,6 @@ class Conversing {
   readonly #exchanges: Exchange[] = []
   #number = 0
   #over = false
-  #pipelines = false
 
   constructor(random: Random, name: string, startMicros: number) {
     this.#random = random
@@ -71,7 +68,7 @@ class Conversing {
       if (random.oneIn(25)) this.#strayReset()
     }
     if (!this.#over) this.#close()
-    return { segments: this.#script.segments, exchanges: this.#exchanges, pipelines: this.#pipelines }
+    return { segments: this.#script.segments, exchanges: this.#exchanges }
   }
 
   #exchange(last: boolean): void {
@@ -89,7 +86,6 @@ class Conversing {
   }
 
   #pipelined(count: number): void {
-    this.#pipelines = true
     const requests = Array.from({ length: count }, () =>
       this.#request(this.#random.pick(['GET', 'GET', 'HEAD', 'POST'])),
     )

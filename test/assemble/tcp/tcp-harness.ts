@@ -42,6 +42,8 @@ export class TcpHarness implements StreamConsumer, FlowOwner {
   checksHopLimit = (): boolean => false
   hopLimit = (): void => {}
   evictOldest = (): boolean => false
+  readonly crowded = false
+  readonly longestWaiting = null
   /** In the order of the connections. */
   readonly connections: Delivered[] = []
   readonly tracker: ConnectionTracker
