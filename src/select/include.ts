@@ -103,7 +103,8 @@ export class Include {
 
   /** Whether an exchange took long enough. @param micros from the request's first byte to the response's last */
   latency(micros: number): boolean {
-    return micros >= this.#minLatencyMicros
+    // Reordered captures may show a response before its request.
+    return this.#minLatencyMicros === 0 || micros >= this.#minLatencyMicros
   }
 
   /** Whether a whole pair is on every list. */
