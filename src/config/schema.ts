@@ -205,7 +205,7 @@ const limits = section('Limits on what is held in memory. Whatever exceeds one i
   ),
   flows: integer(
     100_000,
-    'Most connections tracked at the same time, over all assemblers. At the limit, the connection that has been idle longest is evicted.',
+    'Most connections tracked at the same time, over all assemblers, as far as they fit into `limits.memory`. At the limit those that carry no HTTP are evicted first, the one idle longest before others.',
     16,
     10_000_000,
   ),
