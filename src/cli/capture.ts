@@ -36,7 +36,8 @@ export function captureCommand(exit: (code: number) => void): Command {
   return command.action(async (words: string[], flags: CaptureFlags) => exit(await capture(words, flags)))
 }
 
-async function capture(words: string[], flags: CaptureFlags): Promise<number> {
+/** Captures interfaces. @returns the exit code */
+export async function capture(words: string[], flags: CaptureFlags): Promise<number> {
   const { effectiveConfig } = await import('../config/effective.ts')
   const settings = [...configFlags(flags), ...captureFlags(words, flags)]
   const loaded = await effectiveConfig({ file: flags.config, flags: settings }, { apart: true })

@@ -2,7 +2,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { FlagValue } from '../config/layers.ts'
 import { usageError } from '../errors.ts'
-import { OUTPUT_FORMATS, type OutputFormat } from '../format/output-format.ts'
+import { OUTPUT_FORMATS, type OutputFormat, type TopOptions } from '../format/output-format.ts'
 import { fieldFault } from '../select/fields.ts'
 import { addSelectOptions, append, type SelectFlags, selectFlags } from './select.ts'
 import type { When } from './terminal.ts'
@@ -26,6 +26,9 @@ export interface OutputFlags extends ConfigFlags, SelectFlags {
   count?: number
   body?: number
   fields?: string[]
+  /** Set by commands that summarise pairs. */
+  top?: TopOptions
+  examples?: boolean
   decode: boolean
   progress: When
 }

@@ -86,6 +86,8 @@ export function outputOptions(
     verbose: (flags.verbose ?? 0) > 0 || flags.body !== undefined,
     ...(flags.body === undefined ? {} : { bodyRows: flags.body }),
     ...(flags.fields === undefined ? {} : { fields: flags.fields }),
+    ...(flags.top === undefined ? {} : { top: flags.top }),
+    ...(flags.examples === undefined ? {} : { examples: flags.examples }),
   }
 }
 

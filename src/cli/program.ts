@@ -7,6 +7,7 @@ import { captureCommand } from './capture.ts'
 import { completionCommand } from './completion.ts'
 import { configCommand } from './config.ts'
 import { doctorCommand } from './doctor.ts'
+import { openapiCommand } from './openapi.ts'
 import { addExamples } from './options.ts'
 import { podsCommand } from './pods.ts'
 import { readCommand } from './read.ts'
@@ -20,6 +21,7 @@ import {
   writeError,
   writeOutput,
 } from './terminal.ts'
+import { topCommand } from './top.ts'
 import { versionCommand } from './version.ts'
 
 const WIDTH_WITHOUT_TERMINAL = 100
@@ -106,6 +108,8 @@ function createProgram(exit: (code: number) => void): Command {
     podsCommand(),
     doctorCommand(exit),
     configCommand(),
+    topCommand(exit),
+    openapiCommand(exit),
     completionCommand(() => program),
     versionCommand(),
   ]

@@ -29,7 +29,8 @@ export function readCommand(exit: (code: number) => void): Command {
   return command.action(async (paths: string[], flags: ReadFlags) => exit(await read(paths, flags)))
 }
 
-async function read(paths: string[], flags: ReadFlags): Promise<number> {
+/** Reads capture files. @returns the exit code */
+export async function read(paths: string[], flags: ReadFlags): Promise<number> {
   checkPaths(paths)
   const { effectiveConfig } = await import('../config/effective.ts')
   const loaded = await effectiveConfig({ file: flags.config, flags: readFlags(flags) })

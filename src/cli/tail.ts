@@ -82,7 +82,8 @@ const parsePartitions = (text: string, before: number[] = []): number[] => [
   ...text.split(',').map(wholeNumber),
 ]
 
-async function tailTopic(flags: TailFlags): Promise<number> {
+/** Prints the pairs in a topic. @returns the exit code */
+export async function tailTopic(flags: TailFlags): Promise<number> {
   const { effectiveConfig } = await import('../config/effective.ts')
   const loaded = await effectiveConfig({ file: flags.config, flags: configFlags(flags) })
   requireBrokers(loaded)

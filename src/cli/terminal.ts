@@ -55,6 +55,9 @@ const PAUSE_MS = 5
 /** Columns of the terminal on standard output; null if it is not a terminal. */
 export const outputColumns = (): number | null => (outputIsTerminal() ? process.stdout.columns || null : null)
 
+/** Rows of the terminal on standard output; null if it is not a terminal. */
+export const outputRows = (): number | null => (outputIsTerminal() ? process.stdout.rows || null : null)
+
 /** Columns of the terminal on standard error; 80 if unknown. */
 export const errorColumns = (): number => (errorIsTerminal() ? process.stderr.columns || 80 : 80)
 

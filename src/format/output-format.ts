@@ -1,10 +1,23 @@
 /** The output formats of `-o`: their names, their options and what each implements. Loads nothing. */
 
+import type { Grouping, SortKey } from '../routes/route-names.ts'
+
 /** Values of `-o`. */
 export const OUTPUT_FORMATS = ['text', 'ndjson', 'json', 'tsv', 'har', 'curl', 'msgpack', 'none'] as const
 
-/** One of OUTPUT_FORMATS. */
-export type OutputFormat = (typeof OUTPUT_FORMATS)[number]
+/** One of OUTPUT_FORMATS, or a summary of all pairs that a command of its own prints. */
+export type OutputFormat = (typeof OUTPUT_FORMATS)[number] | 'routes' | 'openapi'
+
+/** Options of the table of routes. */
+export interface TopOptions {
+  by: Grouping
+  sort: SortKey
+  json: boolean
+  /** Redraw the table on a terminal as pairs arrive. */
+  redraw: boolean
+  /** Most rows of a redrawn table; null: all. */
+  rows: number | null
+}
 
 /** Options of all formats; each format ignores those that do not apply to it. */
 export interface FormatOptions {
@@ -20,6 +33,10 @@ export interface FormatOptions {
   bodyRows?: number
   /** Fields of `text` and `tsv` in place of the usual columns (`--fields`); absent: the usual ones. */
   fields?: readonly string[]
+  /** Of `routes`. */
+  top?: TopOptions
+  /** Whether `openapi` includes bodies as examples. */
+  examples?: boolean
   /** This program's version, for formats that name their creator (HAR). */
   version: string
 }

@@ -11,12 +11,16 @@ import { ROOT } from '../../rig/root.ts'
 import { simpleCommands } from '../../scripts/documents/shell.ts'
 import { agentCommand } from '../../src/cli/agent.ts'
 import { captureCommand } from '../../src/cli/capture.ts'
+import { completionCommand } from '../../src/cli/completion.ts'
 import { configCommand } from '../../src/cli/config.ts'
 import { doctorCommand } from '../../src/cli/doctor.ts'
+import { openapiCommand } from '../../src/cli/openapi.ts'
 import { type ConfigFlags, configFlags } from '../../src/cli/options.ts'
 import { podsCommand } from '../../src/cli/pods.ts'
 import { readCommand } from '../../src/cli/read.ts'
 import { tailCommand } from '../../src/cli/tail.ts'
+import { topCommand } from '../../src/cli/top.ts'
+import { versionCommand } from '../../src/cli/version.ts'
 import { loadConfig } from '../../src/config/load.ts'
 
 /** Programs that documents may use and whose arguments nothing here checks. */
@@ -78,9 +82,18 @@ function createProgram(): Command {
     .exitOverride()
     .configureOutput({ writeErr: () => {}, writeOut: () => {} })
   const none = (): void => {}
-  for (const make of [readCommand, captureCommand, agentCommand, tailCommand, doctorCommand])
+  for (const make of [
+    readCommand,
+    captureCommand,
+    agentCommand,
+    tailCommand,
+    topCommand,
+    openapiCommand,
+    doctorCommand,
+  ])
     program.addCommand(make(none))
-  for (const make of [podsCommand, configCommand]) program.addCommand(make())
+  for (const make of [podsCommand, configCommand, versionCommand]) program.addCommand(make())
+  program.addCommand(completionCommand(() => program))
   for (const command of program.commands) prepare(command, program)
   return program
 }

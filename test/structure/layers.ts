@@ -20,6 +20,8 @@ export const LAYERS: readonly { folders: readonly string[]; why: string }[] = [
     folders: ['kafka', 'format', 'output'],
     why: 'the client that ships, reads and checks; the forms that people read',
   },
+  { folders: ['openapi'], why: 'what an API looks like, from its pairs' },
+  { folders: ['routes'], why: 'routes of requests, and what is counted of each' },
   { folders: ['select'], why: 'which pairs people want to see, and which fields of them' },
   { folders: ['thread'], why: 'what threads share: control words, mailboxes, and the messages between them' },
   { folders: ['config'], why: 'the settings' },

@@ -1,0 +1,59 @@
+/** The sources of commands that summarise pairs: capture files, interfaces of this host, or a Kafka topic. */
+import { type Command, InvalidArgumentError } from 'commander'
+import { usageError } from '../errors.ts'
+import type { OutputFormat } from '../format/output-format.ts'
+import { capture } from './capture.ts'
+import { addConfigOptions, type OutputFlags } from './options.ts'
+import { read } from './read.ts'
+import { addSelectOptions, append } from './select.ts'
+import { parseFrom, tailTopic } from './tail.ts'
+
+/** Options of those commands. */
+export interface SourceFlags extends Omit<OutputFlags, 'output' | 'decode' | 'progress'> {
+  interface?: string[]
+  from?: ReturnType<typeof parseFrom>
+  follow?: boolean
+}
+
+/** Adds the sources and the options that select pairs. */
+export function addSourceOptions(command: Command): Command {
+  command
+    .argument('[file...]', 'capture files; - for standard input')
+    .optionsGroup('Source, in place of files:')
+    .option('-i, --interface <name>', 'interface to capture, or any for all; repeatable', append)
+    .option('--from <where>', 'with --brokers or --topic: where to start, as for tail (default: end)', (text) =>
+      parseFrom(text),
+    )
+    .option('--no-follow', 'with --brokers or --topic: stop at the end of the topic')
+    .option('-c, --count <n>', 'stop after n pairs', wholeNumber)
+  addSelectOptions(command)
+  return addConfigOptions(command).option('-w, --write <file>', 'write to a file instead of standard output')
+}
+
+function wholeNumber(text: string): number {
+  if (!/^[1-9]\d{0,14}$/.test(text)) throw new InvalidArgumentError('It must be a whole number, 1 or more.')
+  return Number(text)
+}
+
+/**
+ * Runs a command over its source, with a format that summarises.
+ *
+ * Errors, probes and bodies of all types count: the rules that `--all` disables do not apply.
+ *
+ * @returns the exit code
+ * @throws InterceptorError (exit 2) without a source, or with two
+ */
+export function runSource(files: string[], flags: SourceFlags, output: OutputFormat, format: object): Promise<number> {
+  const isTopic = flags.brokers !== undefined || flags.topic !== undefined
+  const sources = [files.length > 0, flags.interface !== undefined, isTopic].filter(Boolean).length
+  if (sources !== 1) {
+    throw usageError(
+      `${sources === 0 ? 'there is no source' : 'there is more than one source'}: name capture files, -i or --brokers`,
+    )
+  }
+  const { interface: names, from = 'end', follow = true, ...common } = flags
+  const all = { ...common, ...format, output, decode: true, progress: 'auto' as const }
+  if (isTopic) return tailTopic({ ...all, from, follow })
+  const pipeline = { ...all, all: true }
+  return names === undefined ? read(files, pipeline) : capture([], { ...pipeline, interface: names })
+}
