@@ -56,7 +56,8 @@ export class AssemblerThread implements WorkerRun {
     try {
       await this.#pool.run(task, { transferList: [task.port] })
     } catch (error) {
-      end = { how: 'crashed', message: failureOf(error).message }
+      const { message, hint } = failureOf(error)
+      end = { how: 'crashed', message, hint }
     }
     this.#port.close()
     await this.#destroy()

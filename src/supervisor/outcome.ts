@@ -7,7 +7,7 @@ import type { WorkerEnd } from './worker-thread.ts'
 /** How a worker failed; null when it did not. */
 export function failureOfWorker(end: WorkerEnd): Failure | null {
   if (end.how === 'failed') return end.failure
-  return end.how === 'crashed' ? { message: end.message, exitCode: EXIT_RUNTIME, hint: null } : null
+  return end.how === 'crashed' ? { message: end.message, exitCode: EXIT_RUNTIME, hint: end.hint ?? null } : null
 }
 
 /** A damaged input is no failure of the run, but has an exit code of its own. */

@@ -195,6 +195,7 @@ export class WorkerSlot {
     const message = this.#hang?.message ?? end.message
     this.#spec.onCrash()
     if (this.#mayRestart()) this.#restartLater(message)
+    else if (end.hint != null) this.#finish(end)
     else this.#finish({ how: 'crashed', message: `the ${NAMES[this.#spec.role]} failed: ${message}` })
   }
 

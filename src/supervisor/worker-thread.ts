@@ -10,8 +10,14 @@ import type { FromWorker } from '../thread/messages.ts'
  */
 export const THREAD_LIMITS = { maxYoungGenerationSizeMb: 3 } as const
 
-/** How a run ended: at the end of its work, by a failure that a restart would not change, or by a crash. */
-export type WorkerEnd = { how: 'done' } | { how: 'failed'; failure: Failure } | { how: 'crashed'; message: string }
+/**
+ * How a run ended: at the end of its work, by a failure that a restart would not change, or by a crash. A crash has a hint
+ * where the system and not the program is at fault.
+ */
+export type WorkerEnd =
+  | { how: 'done' }
+  | { how: 'failed'; failure: Failure }
+  | { how: 'crashed'; message: string; hint?: string | null | undefined }
 
 /** One thread at work in a slot, from its start to its end. */
 export interface WorkerRun {
@@ -49,7 +55,7 @@ export class WorkerThread implements WorkerRun {
       resourceLimits: THREAD_LIMITS,
     })
     let reported: WorkerEnd | null = null
-    let error: string | null = null
+    let error: Failure | null = null
     const ready = withResolvers<void>()
     const ended = withResolvers<WorkerEnd>()
     this.#worker.on('message', (message: FromWorker) => {
@@ -64,10 +70,11 @@ export class WorkerThread implements WorkerRun {
       } else onMessage(message)
     })
     this.#worker.on('error', (thrown) => {
-      error = failureOf(thrown).message
+      error = failureOf(thrown)
     })
     this.#worker.on('exit', (code) => {
-      ended.resolve(reported ?? { how: 'crashed', message: error ?? `the thread ended with code ${code}` })
+      const { message = `the thread ended with code ${code}`, hint } = error ?? {}
+      ended.resolve(reported ?? { how: 'crashed', message, hint })
     })
     this.ready = ready.promise
     this.ended = ended.promise
