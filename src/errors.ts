@@ -73,6 +73,9 @@ export function errorText(error: unknown): string {
  * `ENOENT: no such file or directory, open '/x'`, as Node.js words it, only the reason.
  */
 export const fileErrorText = (error: unknown): string =>
+  (error as NodeJS.ErrnoException).code === 'EISDIR' ? 'it is a directory' : systemErrorText(error)
+
+const systemErrorText = (error: unknown): string =>
   /^E[A-Z0-9]+: (.+?), [a-z]+( '.*')?$/s.exec(errorText(error))?.[1] ?? errorText(error)
 
 /** The hint of anything thrown; null if it has none. */

@@ -42,7 +42,7 @@ export async function capture(words: string[], flags: CaptureFlags): Promise<num
   const settings = [...configFlags(flags), ...captureFlags(words, flags)]
   const loaded = await effectiveConfig({ file: flags.config, flags: settings }, { apart: true })
   const names = flags.interface ?? loaded.config.capture.interfaces
-  if (names.length === 0) throw noInterface()
+  if (names.length === 0 || names.includes('')) throw noInterface(words)
   const { runPipeline } = await import('./run-pipeline.ts')
   const input = { kind: 'interfaces' as const, names: [...new Set(names)] }
   const { filter } = loaded.config.capture
@@ -60,9 +60,10 @@ function captureFlags(words: string[], flags: CaptureFlags): FlagValue[] {
   return named.flatMap(([path, value, name]) => (value === undefined ? [] : [{ path, value, name }]))
 }
 
-function noInterface() {
+function noInterface([word = '']: string[]) {
   const here = Object.keys(networkInterfaces())
-  return usageError('no interface to capture: name one with -i', {
+  const suggestion = here.includes(word) || word === 'any' ? `: did you mean -i ${word}?` : ': name one with -i'
+  return usageError(`no interface to capture${suggestion}`, {
     hint: `Interfaces of this host: ${here.join(', ')}; any captures all of them.`,
   })
 }

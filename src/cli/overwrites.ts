@@ -1,7 +1,10 @@
-/** Rejects outputs that would overwrite an input or each other: an output file is emptied before the input is read. */
-import { type BigIntStats, fstatSync, statSync } from 'node:fs'
-import { resolve } from 'node:path'
-import { usageError } from '../errors.ts'
+/**
+ * Checks the files of a command line before a run: an output that would overwrite an input or another output, because an output
+ * file is emptied before the input is read, and an output that cannot be written.
+ */
+import { accessSync, type BigIntStats, constants, existsSync, fstatSync, statSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { fileErrorText, runtimeError, usageError } from '../errors.ts'
 
 const STANDARD_INPUT = 0
 const STANDARD_OUTPUT = 1
@@ -32,6 +35,24 @@ export function rejectOverwrites(inputs: readonly NamedFile[], outputs: readonly
     if (other !== undefined) throw usageError(`${name} is the same file as ${other} and would overwrite it`)
     seen.set(identity, name)
   }
+}
+
+/**
+ * Reports now what opening the file would report only once the run has begun, or at its end.
+ *
+ * @param what  for the message: `cannot write ${what}: …`
+ * @throws InterceptorError (exit 1)
+ */
+export function requireWritable(path: string, what: string): void {
+  let reason: string | null = null
+  try {
+    const exists = existsSync(path)
+    if (exists && statSync(path).isDirectory()) reason = 'it is a directory'
+    accessSync(exists ? path : `${dirname(resolve(path))}/.`, constants.W_OK)
+  } catch (error) {
+    reason = fileErrorText(error)
+  }
+  if (reason !== null) throw runtimeError(`cannot write ${what}: ${reason}`)
 }
 
 /** Null: not a regular file, such as a pipe or /dev/null, which nothing overwrites. */

@@ -46,6 +46,22 @@ function readFlags(flags: ReadFlags): FlagValue[] {
   ]
 }
 
+/** Words that capture filters begin with, where `capture` expects them: behind its options. */
+const FILTER_WORDS = new Set([
+  'tcp',
+  'udp',
+  'ip',
+  'ip6',
+  'host',
+  'net',
+  'port',
+  'portrange',
+  'src',
+  'dst',
+  'vlan',
+  'not',
+])
+
 function checkPaths(paths: string[]): void {
   if (paths.filter((path) => path === '-').length > 1) throw usageError('standard input (-) can be read only once')
   for (const path of paths) {
@@ -64,7 +80,10 @@ function checkFile(path: string): void {
     accessSync(path, constants.R_OK)
     directory = statSync(path).isDirectory()
   } catch (error) {
-    throw runtimeError(`cannot read ${path}: ${reasonOf(error)}`, { cause: error })
+    const hint = FILTER_WORDS.has(path.split(' ', 1)[0])
+      ? "Filters follow --filter: --filter 'tcp port 80'."
+      : undefined
+    throw runtimeError(`cannot read ${path}: ${reasonOf(error)}`, { cause: error, hint })
   }
   if (directory) throw runtimeError(`cannot read ${path}: it is a directory`)
 }

@@ -5,14 +5,14 @@
  */
 import { configFilePath } from '../config/file-path.ts'
 import type { LoadedConfig } from '../config/load.ts'
-import { EXIT_DONE, EXIT_INTERRUPTED, EXIT_RUNTIME } from '../errors.ts'
+import { EXIT_DONE, EXIT_INTERRUPTED, EXIT_RUNTIME, EXIT_USAGE } from '../errors.ts'
 import { count } from '../ledger/ledger.ts'
 import { createLogger, type Logger } from '../log/logger.ts'
 import type { Outcome, PipelineInput, PipelineOptions } from '../supervisor/options.ts'
 import { startPipeline } from '../supervisor/pipeline.ts'
 import type { PipelineFlags } from './options.ts'
 import { chooseSink, logLevel, outputOptions, type Sink, warnOfIgnoredWrite } from './output.ts'
-import { type NamedFile, rejectOverwrites } from './overwrites.ts'
+import { type NamedFile, rejectOverwrites, requireWritable } from './overwrites.ts'
 import { type ProgressLine, progressLine } from './progress-line.ts'
 import { selectionOf } from './select.ts'
 import { damageLines, type RunFacts, summaryLine, writeLedger } from './summary.ts'
@@ -38,6 +38,9 @@ export async function runPipeline(
   const output = outputOptions(flags, sink, loaded, terminal)
   const selection = await selectionOf(flags)
   rejectOverwrites(inputFiles(input, flags), outputFiles(output.file, sink, flags))
+  if (output.file !== null) requireWritable(output.file, output.file)
+  if (flags.summary !== undefined && flags.summary !== '-')
+    requireWritable(flags.summary, `the summary to ${flags.summary}`)
   const config = { ...loaded.config, ship: { ...loaded.config.ship, sink } }
   const onTerminal = sink === 'stdout' && terminal.isTerminal
   const isLive = input.kind === 'interfaces'
@@ -118,8 +121,9 @@ function conclude({ outcome, signals }: Ended, facts: RunFacts, flags: PipelineF
   const { failure } = outcome
   if (failure !== null) writeError(`interceptor: ${failure.message}\n`)
   if (failure !== null && failure.hint !== null) writeError(`${failure.hint}\n`)
-  // A run that failed before its first frame has nothing to summarise.
-  const started = outcome.failure === null || count(outcome.ledger, 'frames.seen') > 0
+  // A run that a wrong option ended, or that failed before its first frame, has nothing to summarise.
+  const wrong = failure?.exitCode === EXIT_USAGE
+  const started = failure === null || (!wrong && count(outcome.ledger, 'frames.seen') > 0)
   const line = started && flags.quiet !== true ? summaryLine(outcome.ledger, facts) : null
   if (line !== null) writeError(`${line}\n`)
   if (signals > 1) return EXIT_INTERRUPTED

@@ -459,7 +459,7 @@ export const configSchema = z
         'text',
         z
           .string()
-          .regex(LISTEN_ADDRESS, LISTEN_ADDRESS_ERROR)
+          .regex(LISTEN_ADDRESS, { error: LISTEN_ADDRESS_ERROR, abort: true })
           .refine(
             (address) => address === '' || Number(address.slice(address.lastIndexOf(':') + 1)) <= 65_535,
             LISTEN_ADDRESS_ERROR,

@@ -3,7 +3,7 @@ import { linkSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { type NamedFile, rejectOverwrites } from '../../src/cli/overwrites.ts'
+import { type NamedFile, rejectOverwrites, requireWritable } from '../../src/cli/overwrites.ts'
 import { InterceptorError } from '../../src/errors.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'interceptor-overwrites-'))
@@ -48,4 +48,21 @@ test('rejectOverwrites: accepts other files, devices and files that do not exist
 
 test('rejectOverwrites: rejects one file for two outputs', () => {
   assert.ok(rejected([], [join(folder, 'new'), join(folder, 'x/../new')]))
+})
+
+test('requireWritable: names the reason before the run, and accepts what exists and what can be created', () => {
+  const reasonOf = (path: string): string => {
+    try {
+      requireWritable(path, 'it')
+      return ''
+    } catch (error) {
+      assert.ok(error instanceof InterceptorError)
+      assert.equal(error.exitCode, 1)
+      return error.message
+    }
+  }
+  assert.equal(reasonOf(folder), 'cannot write it: it is a directory')
+  assert.equal(reasonOf(join(folder, 'none', 'file')), 'cannot write it: no such file or directory')
+  assert.equal(reasonOf(join(capture, 'file')), 'cannot write it: not a directory')
+  for (const path of [capture, join(folder, 'new'), '/dev/null']) assert.equal(reasonOf(path), '')
 })

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { gunzipSync } from 'node:zlib'
+import { needs } from '../../rig/needs.ts'
 import { count, type Ledger } from '../../src/ledger/ledger.ts'
 import { assertLaws } from '../support/ledger.ts'
 import { CAPTURE, CAPTURES, ESCAPE, finish, MAIN, run, start } from './support.ts'
@@ -58,9 +59,9 @@ test('read: prints the summary on standard error with --summary -', async () => 
   assertLaws(JSON.parse(stderr) as Ledger)
 })
 
-test('read: exits with 1 if the summary cannot be written', async () => {
-  const { code, stderr } = await run(['read', '-q', '-o', 'none', '--summary', '/nowhere/s.json', CAPTURE])
-  assert.equal(code, 1)
+test('read: exits with 1 before it reads if the summary cannot be written', async () => {
+  const { code, stdout, stderr } = await run(['read', '--summary', '/nowhere/s.json', CAPTURE])
+  assert.deepEqual([code, stdout], [1, ''])
   assert.match(stderr, /^interceptor: cannot write the summary to \/nowhere\/s\.json: no such file or directory\n/)
 })
 
@@ -155,6 +156,18 @@ test('read: ends at once on input without end that is not a capture', {
 test('read: names an output that cannot be created, and summarises nothing', async () => {
   const { code, stderr } = await run(['read', '-w', '/nowhere/x', CAPTURE])
   assert.deepEqual([code, stderr], [1, 'interceptor: cannot write /nowhere/x: no such file or directory\n'])
+})
+
+test('read: names --filter if a filter stands where files do', async () => {
+  const { code, stderr } = await run(['read', 'tcp', 'port', '80'])
+  const hint = "Filters follow --filter: --filter 'tcp port 80'."
+  assert.deepEqual([code, stderr], [1, `interceptor: cannot read tcp: no such file\n${hint}\n`])
+})
+
+test('read: reports a wrong filter once, and summarises nothing', { skip: needs('libpcap') }, async () => {
+  const { code, stderr } = await run(['read', CAPTURE, '--filter', 'tcp prt 80'])
+  assert.equal(code, 2)
+  assert.match(stderr, /^interceptor: bad filter expression "tcp prt 80" .*\nfilters are written as for tcpdump.*\n$/)
 })
 
 test('read: reports what was seen if nothing is kept, and suggests --all', async () => {

@@ -143,3 +143,21 @@ test('-v: prints the stack of an error', async () => {
   const { stderr } = await run(['read', '-v', '/nowhere/x.pcap'])
   assert.match(stderr, /\n {4}at /)
 })
+
+test('usage: an interface in place of the filter, or an empty one, is a missing -i', async () => {
+  const swapped = await run(['capture', 'lo'])
+  assert.equal(swapped.code, 2)
+  assert.match(
+    swapped.stderr,
+    /^interceptor: no interface to capture: did you mean -i lo\?\nInterfaces of this host: lo/,
+  )
+  const empty = await run(['capture', '-i', ''])
+  assert.equal(empty.code, 2)
+  assert.match(empty.stderr, /^interceptor: no interface to capture: name one with -i\n/)
+})
+
+test('usage: a wrong value is reported once', async () => {
+  const { code, stderr } = await run(['agent', '--set', 'admin.address=nope', '--set', 'ship.sink=none'])
+  assert.equal(code, 2)
+  assert.equal(stderr.match(/admin\.address/g)?.length, 1, stderr)
+})

@@ -8,7 +8,7 @@ import { closeSync, constants, createReadStream, fstatSync, openSync, readSync, 
 import { Socket } from 'node:net'
 import { basename } from 'node:path'
 import type { Readable } from 'node:stream'
-import { fileErrorText, runtimeError } from '../../errors.ts'
+import { fileErrorText, InterceptorError, runtimeError } from '../../errors.ts'
 import type { Doorbell } from '../../ring/doorbell.ts'
 import type { Control } from '../../thread/control.ts'
 import type { FromWorker } from '../../thread/messages.ts'
@@ -186,6 +186,7 @@ export class FileInput implements FormatHost {
       }
       return true
     } catch (error) {
+      if (error instanceof InterceptorError) throw error
       this.damage(this.#unzippedBytes, (error as Error).message)
       return false
     }

@@ -30,11 +30,13 @@ export class Gunzip {
   #rest: Buffer = Buffer.alloc(0)
   #state: 'header' | 'data' | 'trailer' | 'foreign' = 'header'
   #members = 0
+  /** What `take` has thrown: an event of a stream cannot pass it on. */
+  #failure: { error: unknown } | null = null
   #crc = 0
   #length = 0
 
   /**
-   * @param take receives unzipped bytes, valid during the call
+   * @param take receives unzipped bytes, valid during the call. What it throws, `push` throws
    * @param warn receives what is wrong with a stream that can be read on all the same
    */
   constructor(take: (bytes: Uint8Array) => void, warn: (reason: string) => void) {
@@ -92,7 +94,7 @@ export class Gunzip {
     this.#engine.on('data', (data: Buffer) => {
       this.#crc = crc32(data, this.#crc)
       this.#length = (this.#length + data.length) >>> 0
-      this.#take(data)
+      if (this.#failure === null) this.#pass(data)
     })
   }
 
@@ -102,8 +104,17 @@ export class Gunzip {
     if (engine === null) return
     const from = engine.bytesWritten
     const ended = await write(engine, this.#rest)
+    if (this.#failure !== null) throw this.#failure.error
     this.#rest = this.#rest.subarray(engine.bytesWritten - from)
     if (ended) this.#endData(engine)
+  }
+
+  #pass(data: Buffer): void {
+    try {
+      this.#take(data)
+    } catch (error) {
+      this.#failure = { error }
+    }
   }
 
   #endData(engine: InflateRaw): void {

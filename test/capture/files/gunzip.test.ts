@@ -17,6 +17,17 @@ test('gunzip: the optional fields of a member header are skipped, however the st
   }
 })
 
+test('gunzip: throws what its receiver throws', async () => {
+  const error = new Error('no')
+  const gunzip = new Gunzip(
+    () => {
+      throw error
+    },
+    () => {},
+  )
+  await assert.rejects(gunzip.push(gzipSync('x'.repeat(300_000))), error)
+})
+
 /** Unzips byte by byte. */
 async function unzipBytes(content: Uint8Array): Promise<Buffer> {
   const parts: Buffer[] = []
