@@ -21,6 +21,7 @@ import { configKeys } from '../src/config/keys.ts'
 import { defaultConfig } from '../src/config/load.ts'
 import { configJsonSchema, configReference } from '../src/config/reference.ts'
 import { refreshSessions } from './documents/console.ts'
+import { pairTypes } from './documents/pair-types.ts'
 
 export interface Generator {
   /** What it generates from what. */
@@ -42,6 +43,10 @@ export const GENERATORS: readonly Generator[] = [
   {
     title: 'schema/config.schema.json is the schema of the configuration',
     files: () => [['schema/config.schema.json', configJsonSchema()]],
+  },
+  {
+    title: 'types/index.d.ts is the schema of a pair',
+    files: () => [['types/index.d.ts', pairTypes(JSON.parse(read('schema/pair.schema.json')))]],
   },
   { title: 'src/config/defaults.ts has the defaults of the schema', files: defaultsModule },
   { title: 'docs/cli.md has the help of every command', files: commandLinePage },
