@@ -1,5 +1,5 @@
 # Shared by every recording case: network namespaces, servers, the capture, and the list of what the server logged.
-# Sourced by record.sh; needs root. Everything it makes is named itg-* or lives in $WORK, and is removed at the end.
+# Sourced by record.sh; needs root. Everything it creates is named itg-* or is in $WORK, and is removed at the end.
 #
 # A case calls, in order:
 #   pair_up                     two namespaces c (10.77.0.2, fd77::2) and s (10.77.0.1, fd77::1) joined by a veth pair
@@ -25,10 +25,10 @@ CAPTURES=()
 
 on() { ip netns exec "itg-$1" "${@:2}"; }
 
-# like on, for the background: $! is then the process itself, not a shell around it
+# like on, for background processes: $! is then the process itself and not a shell around it
 exec_in() { exec ip netns exec "itg-$1" "${@:2}"; }
 
-# curl in namespace c; what it prints and how it ends does not matter, the server's log does
+# curl in namespace c; its output and exit code are ignored, because the server's log is the reference
 get() { on c env -u no_proxy -u NO_PROXY -u http_proxy -u https_proxy curl -s -m 20 "$@" >/dev/null 2>&1 || true; }
 
 ns_up() { # NS

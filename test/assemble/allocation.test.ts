@@ -1,4 +1,4 @@
-/** The hot path makes nothing that the garbage collector has to take back: what it needs is there from the beginning. */
+/** The hot path allocates nothing: all memory that it needs exists from the start. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setFlagsFromString } from 'node:v8'

@@ -1,4 +1,4 @@
-/** The traffic the benchmarks are measured over is what they say: every pair is there to be found. */
+/** The traffic of the benchmarks is as declared: every pair can be found. */
 import assert from 'node:assert/strict'
 import { readFileSync, rmSync } from 'node:fs'
 import { type TestContext, test } from 'node:test'
@@ -15,13 +15,13 @@ function make(t: TestContext, name: TraceName): Trace {
 }
 
 for (const name of ['small', 'api'] as const) {
-  test(`traces: every pair of ${name} is found`, (t) => {
+  test(`traces: finds every pair of ${name}`, (t) => {
     const { pairs } = parsePass(readFileSync(make(t, name).path))
     assert.equal(pairs, PAIRS)
   })
 }
 
-test('traces: made twice, a trace is the same to the byte', (t) => {
+test('traces: generates the same bytes twice', (t) => {
   const first = readFileSync(make(t, 'api').path)
   rmSync(make(t, 'api').path)
   assert.deepEqual(readFileSync(make(t, 'api').path), first)

@@ -4,13 +4,15 @@ import { test } from 'node:test'
 import { needs } from '../../rig/needs.ts'
 import { chooseSource } from '../../src/capture/choose-source.ts'
 
-test('choose source: packet sockets where they work, cap only when asked for', { skip: needs('root', 'cap') }, () => {
+test('choose source: chooses packet sockets where they work, and cap only if configured', {
+  skip: needs('root', 'cap'),
+}, () => {
   assert.equal(chooseSource('auto'), 'af-packet')
   assert.equal(chooseSource('af-packet'), 'af-packet')
   assert.equal(chooseSource('cap'), 'cap')
 })
 
-test('choose source: a missing privilege is told as such, not hidden by the other source', {
+test('choose source: reports a missing privilege instead of trying the other source', {
   skip: needs('root', 'setpriv'),
 }, () => {
   const module = JSON.stringify(new URL('../../src/capture/choose-source.js', import.meta.url).href)
@@ -20,7 +22,7 @@ test('choose source: a missing privilege is told as such, not hidden by the othe
   assert.match(spawnSync('setpriv', args, { encoding: 'utf8' }).stdout, /^4 .*CAP_NET_RAW/)
 })
 
-test('choose source: without packet sockets cap is taken', { skip: needs('root', 'cap', 'python') }, () => {
+test('choose source: falls back to cap without packet sockets', { skip: needs('root', 'cap', 'python') }, () => {
   const module = JSON.stringify(new URL('../../src/capture/choose-source.js', import.meta.url).href)
   const script = `import { chooseSource } from ${module}; console.log(chooseSource('auto'))`
   // A seccomp filter that answers socket(AF_PACKET, …) with EAFNOSUPPORT, as a system without it does.

@@ -1,4 +1,4 @@
-/** Rigs for the capture stage: files laid by hand, a sink that remembers, and an intake with its rings in view. */
+/** Rigs for the capture stage: captures built by hand, a recording sink, and an intake with accessible rings. */
 
 import { FileReader } from '../../src/capture/files/file-reader.ts'
 import type { FrameSink } from '../../src/capture/frame-sink.ts'
@@ -65,7 +65,7 @@ export interface ReadResult {
 /**
  * Reads a capture from memory.
  *
- * @param chunks lengths of the pieces it comes in, repeated as needed; default: all at once
+ * @param chunks lengths of the chunks it is read in, repeated as needed; default: one chunk
  */
 export function readCapture(file: Uint8Array, chunks: number[] = [file.length || 1]): ReadResult {
   const sink = new RememberingSink()

@@ -61,7 +61,7 @@ export class WorkerRig {
     return this.#data.counters[CAPTURE_COUNTERS.paths.indexOf(path)]
   }
 
-  /** Waits for the end of the thread, then takes what it left in the rings. */
+  /** Waits for the end of the thread, then reads what it left in the rings. */
   async end(): Promise<WorkerRun> {
     await this.#exited
     const run: WorkerRun = {

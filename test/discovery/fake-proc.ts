@@ -24,7 +24,7 @@ export interface FakeProcess {
   sockets?: readonly number[]
 }
 
-/** What /proc/<pid>/net says. */
+/** The content of /proc/<pid>/net. */
 export interface FakeNetwork {
   devices?: readonly string[]
   /** Lines of /proc/net/route without the heading, fields apart by tabs. */

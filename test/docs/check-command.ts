@@ -1,6 +1,6 @@
 /**
- * Commands of the documents that are not run (a cluster, root or an interface is missing) are checked by the program that
- * they start: Interceptor's own parser and configuration, helm, kubectl, npm's scripts, files of the checkout.
+ * Commands of the documents that are not run (a cluster, root or an interface is missing) are checked by the program
+ * that they start: Interceptor's own parser and configuration, helm, kubectl, npm's scripts, files of the checkout.
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -128,7 +128,7 @@ function prepare(command: Command, parent: Command): void {
   })
 }
 
-/** Helm says what is wrong with options before it helps; a chart of ours is rendered with the values. */
+/** Helm reports wrong options before it prints help; a chart of this checkout is rendered with the values. */
 function checkHelm(args: readonly string[]): string | null {
   const { code, stderr } = runTool('helm', [...args, '--help'])
   if (code !== 0) return `helm ${args.join(' ')}: ${stderr.trim()}`

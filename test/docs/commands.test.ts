@@ -1,6 +1,7 @@
 /**
- * The commands that the documents show. Those that a test machine can run are run, in the order of their page, and must end
- * well; the others are checked by the programs that they start. Outputs are compared by test/scripts/generated.test.ts.
+ * The commands that the documents show. Those that a test machine can run are run, in the order of their page, and must
+ * end well; the others are checked by the programs that they start. Outputs are compared by
+ * test/scripts/generated.test.ts.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -27,7 +28,7 @@ const isRun = (line: string): boolean =>
 
 /** Exit codes of commands that judge the machine. */
 const MAY_FAIL = /^(?:npx )?interceptor doctor\b/
-/** A comment says which exit code a command ends with, where it is not 0: `# exit code 3`. */
+/** A comment names a command's exit code if it is not 0: `# exit code 3`. */
 const EXIT_CODE = /exit code (\d+)/
 
 const skip = needsKubeTools()

@@ -1,6 +1,7 @@
 /**
- * Pods whose plaintext passes several interfaces, or another one than the external: each exchange comes out once, with the
- * right pod. What chooses the interface is what a cluster shows: programs, sockets and annotations. Real API server.
+ * Pods whose plaintext passes several interfaces, or another one than the external: each exchange comes out once, with
+ * the right pod. What chooses the interface is what a cluster shows: programs, sockets and annotations. Real API
+ * server.
  */
 import assert from 'node:assert/strict'
 import { after, before, suite, type TestContext, test } from 'node:test'
@@ -69,7 +70,7 @@ suite('agent: capture points', { skip, timeout: 300_000 }, () => {
     return '192.168.77.1'
   }
 
-  test('six kinds of pods: every exchange once, named after its pod', async (t) => {
+  test('agent: emits every exchange of six kinds of pods once, with the pod’s name', async (t) => {
     const { rig, client, make } = await node(t)
     const proxy = new TlsProxy(t)
     const plain = await make('plain')
@@ -135,7 +136,7 @@ suite('agent: capture points', { skip, timeout: 300_000 }, () => {
       assert.ok(target.includes(`-${server.pod?.name}/`), target)
   })
 
-  test('an annotation chooses the interfaces, and its change takes effect', async (t) => {
+  test('agent: an annotation chooses the interfaces, and its change takes effect', async (t) => {
     const { rig, client, make } = await node(t)
     const pod = await make('chosen', { 'interceptor.dev/interfaces': 'net1,lo' })
     await serveIn(pod, PORT)
@@ -164,7 +165,7 @@ suite('agent: capture points', { skip, timeout: 300_000 }, () => {
     assert.equal(agent.pairs(`${path}-eth0-second`).length, 3)
   })
 
-  test('a rule chooses the interfaces of the pods that it selects', async (t) => {
+  test('agent: a rule chooses the interfaces of the pods that it selects', async (t) => {
     const { rig, client, make } = await node(t)
     const [chosen, other] = [await make('chosen'), await make('other')]
     for (const pod of [chosen, other]) await serveIn(pod, PORT)

@@ -1,7 +1,7 @@
 /**
- * The agent as it is deployed: the chart is installed into a real API server, and what its DaemonSet says is run here as a
- * kubelet would run it, with its capabilities, its service account and its configuration, on a node of real pods, into a real
- * Kafka.
+ * The agent as it is deployed: the chart is installed into a real API server, and what its DaemonSet says is run here
+ * as a kubelet would run it, with its capabilities, its service account and its configuration, on a node of real pods,
+ * into a real Kafka.
  */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
@@ -112,7 +112,7 @@ suite('the agent as deployed', { skip }, () => {
     return pod
   }
 
-  /** What the kubelet's probe would be told. */
+  /** The response to the kubelet's probe. */
   const probe = async ({ httpGet }: { httpGet: Record<string, unknown> }): Promise<number> => {
     const answer = await fetch(`http://${httpGet['host']}:${httpGet['port']}${httpGet['path']}`).catch(() => null)
     return answer?.status ?? 0
@@ -129,7 +129,7 @@ suite('the agent as deployed', { skip }, () => {
       .map(({ value }) => unpackPair(value))
       .filter((pair): pair is Pair => !(pair instanceof Error) && pair.request.target.startsWith(path))
 
-  test('pods are named in Kafka, probes answer, and it ends within its time of grace', async (t) => {
+  test('agent: names pods in Kafka, answers probes, and exits within its grace period', async (t) => {
     const rig = NodeRig.create(t, cgroupMount('v1') === null ? 'v2' : 'v1')
     const [client, server] = [await makePod(rig, 'client-0'), await makePod(rig, 'api-0')]
     await client.run('client')

@@ -1,6 +1,6 @@
 /**
- * Pods come, go and take over each other's addresses while requests run: no exchange of a pod that stays is lost or doubled,
- * and each pair names the pod that held the address at the time. (agent-kube.test.ts kills the API server.)
+ * Pods come, go and take over each other's addresses while requests run: no exchange of a pod that stays is lost or
+ * doubled, and each pair names the pod that held the address at the time. (agent-kube.test.ts kills the API server.)
  */
 import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
@@ -33,7 +33,7 @@ suite('agent: following under traffic', { skip, timeout: 360_000 }, () => {
     ...new Set(pairs.map(({ client, server }) => `${client.pod?.name} → ${server.pod?.name}`)),
   ]
 
-  test('what stays is complete, what passes is complete and has its own name', async (t) => {
+  test('agent: pairs of lasting and of short-lived pods are complete and have the right names', async (t) => {
     const rig = await NodeRig.createApart(t, cgroupMount('v1') === null ? 'v2' : 'v1')
     const make = (name: string, host?: number): Promise<RigPod> => kube.pod(rig, { name, node: 'n1' }, host)
     const [client, steady] = [await make('client'), await make('steady')]

@@ -1,6 +1,6 @@
 /**
- * One exchange is one pair also where the node translates addresses, and captures its own interfaces beside the pods': a node
- * apart from this machine, with a world outside. The agent has the node's network, as with `hostNetwork: true`.
+ * One exchange is one pair also where the node translates addresses, and captures its own interfaces beside the pods':
+ * a node apart from this machine, with a world outside. The agent has the node's network, as with `hostNetwork: true`.
  */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
@@ -71,7 +71,7 @@ function views(agent: AgentRig, path: string): Record<string, number> {
   return counts
 }
 
-test('host: what the node forwards and translates is kept once, where it is a pod’s', { skip }, async (t) => {
+test('host: forwarded and translated traffic is captured once, at the pod', { skip }, async (t) => {
   const { agent, client, server, outside } = await world(t)
   const [from] = client.addresses
   const [to] = server.addresses
@@ -94,7 +94,7 @@ test('host: what the node forwards and translates is kept once, where it is a po
   })
 })
 
-test('host: what its own sockets send and receive is kept once, where the server is', { skip }, async (t) => {
+test('host: traffic of the host’s own sockets is kept once, at the server', { skip }, async (t) => {
   const { agent, client, server, outside, network } = await world(t)
   const [from] = client.addresses
   const [to] = server.addresses
@@ -119,7 +119,7 @@ test('host: what its own sockets send and receive is kept once, where the server
   })
 })
 
-test('host: with both views kept, an exchange has one id at every point', { skip }, async (t) => {
+test('host: with `targets.keep: both`, an exchange has the same id at every capture point', { skip }, async (t) => {
   const { agent, client, server, network } = await world(t, ['targets.keep=both'])
   const [to] = server.addresses
   const path = uniquePath()

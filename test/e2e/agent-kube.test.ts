@@ -1,4 +1,4 @@
-/** The agent with a real API server: names, what pods say of themselves, and what happens while the server is away. */
+/** The agent with a real API server: names, annotations, and an API server that is unreachable. */
 import assert from 'node:assert/strict'
 import { after, before, suite, type TestContext, test } from 'node:test'
 import { cgroupMount } from '../../rig/cgroup-mount.ts'
@@ -37,7 +37,7 @@ suite('agent: a node of a real API server', { skip, timeout: 360_000 }, () => {
     `node.name=${node}`,
   ]
 
-  test('doctor: the right to list pods, had and missing', async () => {
+  test('doctor: checks the permission to list pods', async () => {
     const look = async (kubeconfig: string) => {
       const { stdout } = await run([
         'doctor',
@@ -60,7 +60,7 @@ suite('agent: a node of a real API server', { skip, timeout: 360_000 }, () => {
     return pod
   }
 
-  /** A node whose pods are gone from the API when the test ends. */
+  /** A node whose pods are deleted from the API when the test ends. */
   function makeNode(t: TestContext): NodeRig {
     t.after(async () => {
       for (const { name } of await podsOf()) await deletePod(cluster, 'default', name)
@@ -78,7 +78,7 @@ suite('agent: a node of a real API server', { skip, timeout: 360_000 }, () => {
   const names = (pairs: readonly SeenPair[]): string[] =>
     [...new Set(pairs.map(({ client, server }) => `${client.pod?.name} ${server.pod?.name}`))].sort()
 
-  test('both ends of a pair are named, with workload, labels and container; each exchange is kept once', async (t) => {
+  test('agent: names both endpoints of a pair, with workload, labels and container; keeps each exchange once', async (t) => {
     const rig = makeNode(t)
     const owner = { apiVersion: 'apps/v1', kind: 'StatefulSet', name: 'api' }
     const ports = {
@@ -116,7 +116,7 @@ suite('agent: a node of a real API server', { skip, timeout: 360_000 }, () => {
     assert.equal(pairs[0]?.capture.vantage, 'server')
   })
 
-  test('an annotation takes a pod out, also while it runs, and brings one in', async (t) => {
+  test('agent: an annotation excludes or includes a pod, also while it runs', async (t) => {
     const rig = makeNode(t)
     const annotations = (value: string) => ({ annotations: { 'interceptor.dev/capture': value } })
     const [never, first] = [
@@ -137,7 +137,7 @@ suite('agent: a node of a real API server', { skip, timeout: 360_000 }, () => {
     assert.ok(!agent.records.some(({ msg, pod }) => msg === 'captured' && pod === 'never'))
   })
 
-  test('without the API server pods are captured, and named when it comes', async (t) => {
+  test('agent: captures pods without the API server, and names them once it is reachable', async (t) => {
     const rig = makeNode(t)
     const client = await makePod(rig, 'client-0')
     const server = await makePod(rig, 'api-0')
@@ -157,7 +157,7 @@ suite('agent: a node of a real API server', { skip, timeout: 360_000 }, () => {
     assert.ok(names(agent.pairs(`${path}-back`)).includes('client-0 api-0'))
   })
 
-  test('an address that another pod takes names who had it at the time', async (t) => {
+  test('agent: names the pod that had an address at the time of the exchange', async (t) => {
     const rig = makeNode(t)
     const client = await makePod(rig, 'client-0')
     await client.run('client')
@@ -182,7 +182,7 @@ suite('agent: a node of a real API server', { skip, timeout: 360_000 }, () => {
     assert.deepEqual(names(agent.pairs(`${path}-second`)), ['client-0 second'])
   })
 
-  test('a server with the host’s network is named by the port it listens on', async (t) => {
+  test('agent: names a server with the host’s network by the port that it listens on', async (t) => {
     const rig = makeNode(t)
     const address = rig.joinHost()
     const client = await makePod(rig, 'client-0')
@@ -200,7 +200,7 @@ suite('agent: a node of a real API server', { skip, timeout: 360_000 }, () => {
     assert.equal(agent.pairs(path).length, 3)
   })
 
-  test('pods of two nodes with an agent each: one pair, at the server’s node, with the far end’s name', async (t) => {
+  test('agent: between two nodes, the server’s agent emits one pair, with the name of the remote endpoint', async (t) => {
     const rig = makeNode(t)
     const here = await makePod(rig, 'client-0')
     const there = await makePod(rig, 'api-0', { node: 'n2' })
@@ -212,7 +212,7 @@ suite('agent: a node of a real API server', { skip, timeout: 360_000 }, () => {
     const second = await AgentRig.create(t, [there.namespace!], { settings: ofNode('n2') })
     const path = uniquePath()
     const url = `http://${there.addresses[0]}:${PORT}${path}`
-    // Capture does not wait for far names: they come when the API server has listed every other pod.
+    // Capture does not wait for remote names: they are known once the API server has listed all other pods.
     for (let tries = 0; tries < 300 && !names(second.pairs(`${path}-early`)).includes('client-0 api-0'); tries += 1) {
       await request(here.namespace, `${url}-early`, 1, { pauseMs: 50 })
     }
@@ -223,7 +223,7 @@ suite('agent: a node of a real API server', { skip, timeout: 360_000 }, () => {
     assert.deepEqual(names(second.pairs(`${path}-named`)), ['client-0 api-0'])
   })
 
-  test('interceptor pods: names, and pods of which nothing is in sight', async (t) => {
+  test('interceptor pods: lists names, and pods without a visible process', async (t) => {
     const rig = makeNode(t)
     await (await makePod(rig, 'shop-0')).run('shop')
     await makePod(rig, 'away-0')
@@ -234,7 +234,7 @@ suite('agent: a node of a real API server', { skip, timeout: 360_000 }, () => {
     assert.match(stdout, /^away-0 +default +app +- .* Running: no process found$/m)
   })
 
-  test('interceptor pods: without the API server it reports that, and lists the rest', async (t) => {
+  test('interceptor pods: reports an unreachable API server, and lists the pods of /proc', async (t) => {
     const rig = makeNode(t)
     const pod = await makePod(rig, 'shop-0')
     await pod.run('shop', { env: { HOSTNAME: 'hint-0' } })

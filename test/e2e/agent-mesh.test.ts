@@ -1,6 +1,6 @@
 /**
- * A mesh of real Envoys as sidecars with mutual TLS between them, as Istio sets them up: only loopback shows plaintext, and
- * each exchange comes out once, from the server's side. Names are from a real API server.
+ * A mesh of real Envoys as sidecars with mutual TLS between them, as Istio sets them up: only loopback shows plaintext,
+ * and each exchange is emitted once, from the server's vantage. Names are from a real API server.
  */
 import assert from 'node:assert/strict'
 import { after, before, suite, type TestContext, test } from 'node:test'
@@ -82,7 +82,7 @@ suite('agent: a mesh', { skip, timeout: 360_000 }, () => {
     return found
   }
 
-  test('each exchange once: inside the mesh from the server’s loopback, to the outside from the client’s', async (t) => {
+  test('agent: emits each exchange once: within the mesh from the server’s loopback, to the outside from the client’s', async (t) => {
     const { agent, client } = await meshed(t)
     const path = uniquePath()
     const inside = await request(client.namespace, `http://${SERVICE}:${PORT}${path}-inside`, 5, { host: HOST })
@@ -99,13 +99,13 @@ suite('agent: a mesh', { skip, timeout: 360_000 }, () => {
     assert.match(metrics, /^interceptor_pairs_filtered_total\{reason="view"\} 5$/m)
     const [first] = agent.pairs(`${path}-inside`)
     assert.equal(first?.server.pod?.container, 'app')
-    // The connection comes from the proxy; who really asked is what that says.
+    // The connection comes from the proxy, which names the original client in a header.
     const told = first.capture.forwarded?.find(([name]) => name === 'x-forwarded-client-cert')
     assert.match(told?.[1] ?? '', /Subject="CN=sidecar-1"/)
     assert.equal(agent.pairs(`${path}-out`)[0]?.capture.forwarded, undefined)
   })
 
-  test('with both views kept, both legs of an exchange come out', async (t) => {
+  test('agent: with `targets.keep: both`, emits both legs of an exchange', async (t) => {
     const { agent, client } = await meshed(t, ['targets.keep=both'])
     const path = uniquePath()
     await request(client.namespace, `http://${SERVICE}:${PORT}${path}`, 5, { host: HOST })
@@ -117,7 +117,7 @@ suite('agent: a mesh', { skip, timeout: 360_000 }, () => {
     })
   })
 
-  test('between the sidecars there is nothing but TLS', async (t) => {
+  test('agent: there is only TLS between the sidecars', async (t) => {
     const { client, server } = await meshed(t)
     const path = uniquePath()
     const tcpdump = await Tcpdump.start(server.namespace!, 'eth0', 'tcp')

@@ -1,4 +1,7 @@
-/** The agent on a node of real processes, namespaces and cgroups: what it captures, and how it follows. Without Kubernetes. */
+/**
+ * The agent on a node of real processes, namespaces and cgroups: what it captures, and how it follows. Without
+ * Kubernetes.
+ */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type TestContext, test } from 'node:test'
@@ -12,7 +15,7 @@ const PORT = 8080
 
 const node = (t: TestContext): NodeRig => NodeRig.create(t, cgroupMount('v1') === null ? 'v2' : 'v1')
 
-test('agent: pods of every runtime, each request once, and a drain at SIGTERM', { skip }, async (t) => {
+test('agent: captures pods of every runtime, each request once, and drains on SIGTERM', { skip }, async (t) => {
   const rig = node(t)
   const client = rig.pod()
   const servers = Object.values(CGROUP_STYLES).map((style) => rig.pod({ style }))
@@ -34,7 +37,7 @@ test('agent: pods of every runtime, each request once, and a drain at SIGTERM', 
   )
 })
 
-test('agent: a pod that starts is captured within 2 s, one that ends is let go, others lose nothing', {
+test('agent: captures a new pod within 2 s and releases an ended one, and other pods lose nothing', {
   skip,
 }, async (t) => {
   const rig = node(t)
@@ -69,7 +72,7 @@ test('agent: a pod that starts is captured within 2 s, one that ends is let go, 
   assert.equal(numbers.length, 300)
 })
 
-test('agent: a server with the host’s network is captured once, without being asked for', { skip }, async (t) => {
+test('agent: captures a server with the host’s network once, without configuration', { skip }, async (t) => {
   const rig = node(t)
   const [onHost, another] = [rig.pod({ hostNetwork: true }), rig.pod({ hostNetwork: true })]
   const address = rig.joinHost()
@@ -87,7 +90,7 @@ test('agent: a server with the host’s network is captured once, without being 
   assert.equal(agent.pairs(path).length, 5)
 })
 
-test('agent: what is left out by the rules is not captured', { skip }, async (t) => {
+test('agent: does not capture pods that the rules exclude', { skip }, async (t) => {
   const rig = node(t)
   const pod = rig.pod()
   await serveIn(pod, PORT)
@@ -105,7 +108,7 @@ test('agent: what is left out by the rules is not captured', { skip }, async (t)
   assert.equal(await agent.end(), 0)
 })
 
-test('agent: a privilege that is missing ends it with 4 and is named', {
+test('agent: exits with 4 and names a missing privilege', {
   skip: skip || needs('setpriv'),
 }, async (t) => {
   const rig = node(t)
@@ -128,7 +131,7 @@ for (const [title, settings, code, message] of [
   ['a place that is no proc', ['targets.procRoot=/usr'], 2, /no proc filesystem/],
   ['no API server where one is wanted', ['kubernetes.enabled=true'], 2, /no API server/],
 ] as const) {
-  test(`agent: ${title} ends it with ${code}`, { skip }, async (t) => {
+  test(`agent: exits with ${code} on ${title}`, { skip }, async (t) => {
     const agent = AgentRig.under(t, [], { settings, env: { KUBERNETES_SERVICE_HOST: '' } })
     if (agent.child.exitCode === null) await once(agent.child, 'exit')
     assert.equal(agent.child.exitCode, code)

@@ -40,7 +40,7 @@ const vantages = (pairs: readonly SeenPair[]): Record<string, number> => {
   return counts
 }
 
-test('once: between two pods of a node the server’s view is kept', { skip }, async (t) => {
+test('once: between two pods of a node, keeps the server’s vantage', { skip }, async (t) => {
   const { client, server } = await pods(t)
   const agent = await AgentRig.create(t, [client.namespace!, server.namespace!])
   const path = uniquePath()
@@ -50,7 +50,7 @@ test('once: between two pods of a node the server’s view is kept', { skip }, a
   assert.deepEqual(vantages(agent.pairs(path)), { server: 5 })
 })
 
-test('once: through a Service’s address', { skip: skip || needs('iptables') }, async (t) => {
+test('once: keeps an exchange through a Service’s address once', { skip: skip || needs('iptables') }, async (t) => {
   const { rig, client, server } = await pods(t)
   rig.service(SERVICE, 80, server.addresses[0], PORT)
   const settings = ['targets.clusterNetworks=10.96.0.0/12']
@@ -67,7 +67,7 @@ test('once: through a Service’s address', { skip: skip || needs('iptables') },
   )
 })
 
-test('once: with both views kept they have the same id, also before and after translation', {
+test('once: with `targets.keep: both`, both pairs have the same id, also across address translation', {
   skip: skip || needs('iptables'),
 }, async (t) => {
   const { rig, client, server } = await pods(t)
@@ -82,7 +82,7 @@ test('once: with both views kept they have the same id, also before and after tr
   assert.equal(new Set(pairs.map(({ id }) => id)).size, 5)
 })
 
-test('once: to a server outside the cluster the client’s view is kept', { skip }, async (t) => {
+test('once: with a server outside the cluster, keeps the client’s vantage', { skip }, async (t) => {
   const { rig, client } = await pods(t)
   const outside = rig.namespace()
   outside.ip('addr', 'add', '203.0.113.9/32', 'dev', 'lo')
@@ -98,7 +98,7 @@ test('once: to a server outside the cluster the client’s view is kept', { skip
   assert.deepEqual(vantages(agent.pairs(path)), { client: 5 })
 })
 
-test('once: pods’ traffic that the host forwards does not come out at the host again', { skip }, async (t) => {
+test('once: does not emit pods’ traffic that the host forwards again', { skip }, async (t) => {
   const { rig, client, server } = await pods(t)
   rig.joinHost()
   await rig.pod({ hostNetwork: true }).run('on-host')

@@ -1,4 +1,6 @@
-/** What changes while the agent runs: filter, targets and log level, at SIGHUP and with its file; and what it serves. */
+/**
+ * What changes while the agent runs: filter, targets and log level, at SIGHUP and with its file; and what it serves.
+ */
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -20,7 +22,7 @@ function configFile(t: TestContext): { path: string; write: (text: string) => vo
   return { path, write: (text) => writeFileSync(path, text) }
 }
 
-test('reload: other rules hold without a restart and without a flow lost', { skip }, async (t) => {
+test('reload: applies other rules without a restart, and loses no flow', { skip }, async (t) => {
   const rig = NodeRig.create(t, cgroupMount('v1') === null ? 'v2' : 'v1')
   const [client, server] = [rig.pod(), rig.pod()]
   await serveIn(server, PORT)
@@ -50,7 +52,7 @@ test('reload: other rules hold without a restart and without a flow lost', { ski
   assert.equal(agent.pairs(`${path}/left-out`).length, 1)
 })
 
-test('agent: it is ready once it captures, and its metrics tell of pods, interfaces and pairs', { skip }, async (t) => {
+test('agent: is ready once it captures, and its metrics count pods, interfaces and pairs', { skip }, async (t) => {
   const rig = NodeRig.create(t, cgroupMount('v1') === null ? 'v2' : 'v1')
   const [client, server] = [rig.pod(), rig.pod()]
   await serveIn(server, PORT)

@@ -1,4 +1,7 @@
-/** The start of an agent: what /readyz promises, and what pairs carry without an API server. Real processes and namespaces. */
+/**
+ * The start of an agent: what /readyz promises, and what pairs carry without an API server. Real processes and
+ * namespaces.
+ */
 import assert from 'node:assert/strict'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -34,7 +37,7 @@ async function ready(agent: AgentRig): Promise<string[]> {
   throw new Error(`never ready: ${bodies.at(-1)}`)
 }
 
-test('agent: the first requests after /readyz turns 200 are captured, of every pod', {
+test('agent: captures the first requests of every pod after /readyz returns 200', {
   skip,
   timeout: 240_000,
 }, async (t) => {
@@ -61,7 +64,7 @@ test('agent: the first requests after /readyz turns 200 are captured, of every p
   )
 })
 
-test('agent: without an API server, pairs carry uid, container id and the name from HOSTNAME', {
+test('agent: without an API server, pairs have uid, container id and the name from HOSTNAME', {
   skip,
   timeout: 120_000,
 }, async (t) => {

@@ -1,6 +1,6 @@
 /**
- * Two nodes with an agent each, a real API server that names pods, and a real Kafka that both agents ship to: what comes out
- * of the topic holds every exchange between pods of the two nodes once.
+ * Two nodes with an agent each, a real API server that names pods, and a real Kafka that both agents ship to: what
+ * comes out of the topic holds every exchange between pods of the two nodes once.
  */
 import assert from 'node:assert/strict'
 import { after, before, suite, type TestContext, test } from 'node:test'
@@ -102,7 +102,7 @@ suite('agent: two nodes', { skip, timeout: 360_000 }, () => {
     return counts
   }
 
-  test('each exchange comes once, from the server’s node; an agent names its own node’s pods', async (t) => {
+  test('agent: emits each exchange once, at the server’s node, and names the pods of its own node', async (t) => {
     const all = await nodes(t, 'own-names')
     const path = uniquePath()
     await traffic(all, path)
@@ -115,7 +115,7 @@ suite('agent: two nodes', { skip, timeout: 360_000 }, () => {
     assert.equal(new Set(pairs.map(({ id }) => id)).size, 40)
   })
 
-  test('with remoteNames both ends have their names, also those of the other node', async (t) => {
+  test('agent: with `remoteNames` names both endpoints, also pods of the other node', async (t) => {
     const all = await nodes(t, 'all-names', ['kubernetes.remoteNames=true'])
     const path = uniquePath()
     await traffic(all, path)
@@ -128,7 +128,7 @@ suite('agent: two nodes', { skip, timeout: 360_000 }, () => {
     })
   })
 
-  test('with both views kept, the two nodes’ views of an exchange have one id', async (t) => {
+  test('agent: with `targets.keep: both`, both nodes’ pairs of an exchange have the same id', async (t) => {
     const all = await nodes(t, 'both', ['targets.keep=both', 'kubernetes.remoteNames=true'])
     const path = uniquePath()
     await traffic(all, path)

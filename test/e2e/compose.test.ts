@@ -1,4 +1,7 @@
-/** What deploy/compose.yaml starts, without Docker: its commands, environments and privileges, on a bridge and a Kafka of ours. */
+/**
+ * What deploy/compose.yaml starts, without Docker: its commands, environments and privileges, on a bridge and a Kafka
+ * of ours.
+ */
 import assert from 'node:assert/strict'
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -41,7 +44,7 @@ function shopNetwork(t: TestContext): [Namespace, string] {
   return [namespace, name]
 }
 
-test('compose: the customer’s orders come out of tail', { skip }, async (t) => {
+test('compose: tail prints the customer’s orders', { skip }, async (t) => {
   const broker = new KafkaBroker({ port: 21_500 })
   t.after(() => broker.remove())
   await broker.start()

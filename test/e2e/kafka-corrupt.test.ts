@@ -19,7 +19,7 @@ const SEED = 7_300_631
 const CONVERSATIONS = 300
 /** A wrong address or port of a broker is tried for seconds: such a conversation is given up on. */
 const LATE_MS = 200
-/** Longer than any machine takes for what LATE_MS bounds. */
+/** Longer than any machine needs for the steps that LATE_MS bounds. */
 const BLOCKED_MS = 10_000
 /** Length and correlation id, with which kafkajs finds the request that is answered. */
 const HEADER_BYTES = 8
@@ -78,7 +78,7 @@ class DamagingProxy {
   }
 }
 
-/** Settings of a broker with a listener of its own for each proxy, which it names to whoever comes through. */
+/** Settings of a broker with one listener per proxy, which it advertises to clients of that proxy. */
 function listeners(proxies: readonly DamagingProxy[]): string[] {
   const own = [
     `PLAINTEXT://127.0.0.1:${PORT}`,

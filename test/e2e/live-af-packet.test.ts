@@ -39,7 +39,7 @@ const hex = (packets: readonly Buffer[]) => packets.map((bytes) => bytes.toStrin
 const packetsOf = (capture: LiveCapture, interfaceId: number) =>
   capture.packets.filter((seen) => seen.interfaceId === interfaceId).map((seen) => seen.packet)
 
-test('af-packet: takes every TCP packet of a veth both ways, those larger than the MTU whole', {
+test('af-packet: captures every TCP packet of a veth in both directions, also whole ones larger than the MTU', {
   skip: needs('root', 'ip', 'tcpdump'),
 }, async (t) => {
   const [left, right] = pair(t)
@@ -62,7 +62,7 @@ test('af-packet: takes every TCP packet of a veth both ways, those larger than t
   )
 })
 
-test('af-packet: packet times are the wall clock in microseconds, in order', { skip }, async (t) => {
+test('af-packet: packet times are wall clock times in microseconds, in order', { skip }, async (t) => {
   const [left, right] = pair(t)
   await server(t, right, PORT, 100)
   const capture = new LiveCapture([liveInterface(1, 'eth0', left.path)])
@@ -80,7 +80,7 @@ test('af-packet: packet times are the wall clock in microseconds, in order', { s
   )
 })
 
-test('af-packet: loopback delivers each packet twice and is counted once', { skip }, async (t) => {
+test('af-packet: captures each packet on loopback once, although it is delivered twice', { skip }, async (t) => {
   const namespace = Namespace.create()
   t.after(() => namespace.delete())
   await server(t, namespace, PORT, 100_000)
@@ -94,7 +94,7 @@ test('af-packet: loopback delivers each packet twice and is counted once', { ski
   assert.equal(new Set(hex(packetsOf(capture, 1))).size, transmitted, 'IPv4 identifications tell packets apart')
 })
 
-test('af-packet: any is every interface, loopback once', { skip }, async (t) => {
+test('af-packet: `any` captures every interface, and loopback once', { skip }, async (t) => {
   const [left, right] = pair(t)
   await server(t, right, PORT, 50_000)
   await server(t, left, PORT, 50_000)
@@ -113,7 +113,7 @@ test('af-packet: any is every interface, loopback once', { skip }, async (t) => 
   assert.deepEqual(hex(any), hex([...eth0, ...lo]))
 })
 
-test('af-packet: VLAN tags, in the bytes or taken off by the kernel, hide nothing', {
+test('af-packet: reads frames with VLAN tags, in the bytes or removed by the kernel', {
   skip: needs('root', 'ip', 'tcpreplay'),
 }, async (t) => {
   const [left, right] = pair(t)
@@ -133,7 +133,7 @@ test('af-packet: VLAN tags, in the bytes or taken off by the kernel, hide nothin
   ])
   const capture = new LiveCapture(interfaces)
   capture.start()
-  // Outgoing on the left with all tags in the bytes; on the right the kernel takes the outer one off.
+  // Outgoing on the left with all tags in the bytes; on the right the kernel removes the outer one.
   left.exec('tcpreplay', '-q', '-i', 'eth0', file)
   const counters = await capture.stop()
   for (const interfaceId of [1, 2, 3, 4]) {
@@ -143,13 +143,13 @@ test('af-packet: VLAN tags, in the bytes or taken off by the kernel, hide nothin
   assert.equal(counters['frames.queued'], 16)
 })
 
-test('af-packet: BIG TCP packets over 64 KB come whole', { skip: needs('root', 'ip') }, async (t) => {
+test('af-packet: captures BIG TCP packets over 64 KB whole', { skip: needs('root', 'ip') }, async (t) => {
   const [left, right] = pair(t)
   for (const namespace of [left, right]) {
     namespace.ip('link', 'set', 'eth0', 'gso_max_size', '180000', 'gro_max_size', '180000')
   }
   await server(t, right, PORT, 3_000_000)
-  // The answers come before the worker has begun: the ring takes them all.
+  // The answers arrive before the worker has started: the ring holds them all.
   const capture = new LiveCapture([liveInterface(1, 'eth0', left.path)], { ringBytes: 64 * 1024 * 1024 })
   capture.start()
   requestHttp(left, `http://[fd77::2]:${PORT}/`, 3)
@@ -163,7 +163,7 @@ test('af-packet: BIG TCP packets over 64 KB come whole', { skip: needs('root', '
   assert.equal(counters['frames.truncated'], 0)
 })
 
-test('af-packet: the expression and the exclusions hold in the kernel', {
+test('af-packet: the kernel applies the expression and the exclusions', {
   skip: needs('root', 'ip', 'libpcap'),
 }, async (t) => {
   const [left, right] = pair(t)
@@ -188,7 +188,7 @@ test('af-packet: the expression and the exclusions hold in the kernel', {
   assert.equal(counters['frames.seen'], capture.packets.length, 'nothing else came out of the kernel')
 })
 
-test('af-packet: a snap length cuts frames, and says so', { skip }, async (t) => {
+test('af-packet: counts frames that a snap length truncates', { skip }, async (t) => {
   const [left, right] = pair(t)
   await server(t, right, PORT, 100_000)
   const capture = new LiveCapture([liveInterface(1, 'eth0', left.path)], { snapLength: 200 })
@@ -201,7 +201,7 @@ test('af-packet: a snap length cuts frames, and says so', { skip }, async (t) =>
   assert.equal(counters['frames.truncated'], cut.length)
 })
 
-test('af-packet: frames between two workers stay in the ring', { skip }, async (t) => {
+test('af-packet: frames that arrive while a worker is replaced stay in the ring', { skip }, async (t) => {
   const [left, right] = pair(t)
   await server(t, right, PORT, 5000)
   const capture = new LiveCapture([liveInterface(1, 'eth0', left.path)])

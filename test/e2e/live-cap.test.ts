@@ -24,7 +24,7 @@ const startCap = async (...[interfaces, options]: ConstructorParameters<typeof L
   return capture
 }
 
-test('cap: takes loopback traffic once, request and answer whole', { skip }, async (t) => {
+test('cap: captures loopback traffic once, requests and responses whole', { skip }, async (t) => {
   await server(t, PORT, 20_000)
   const capture = await startCap([liveInterface(1, 'lo')], { filter: `port ${PORT}` })
   const before = Date.now() * 1000
@@ -42,7 +42,7 @@ test('cap: takes loopback traffic once, request and answer whole', { skip }, asy
   assert.ok(capture.packets.every(({ micros }) => micros >= before && micros <= after))
 })
 
-test('cap: several interfaces share a worker, any is all that have addresses', { skip }, async (t) => {
+test('cap: several interfaces share a worker; `any` captures all that have addresses', { skip }, async (t) => {
   await server(t, PORT + 1, 1000)
   const capture = await startCap([liveInterface(1, 'any'), liveInterface(2, 'lo')], { filter: `port ${PORT + 1}` })
   requestHttp(null, `http://127.0.0.1:${PORT + 1}/`, 3)
@@ -68,7 +68,7 @@ const portsOf = (packet: Buffer): number[] => {
   return [sourcePort, destinationPort]
 }
 
-test('cap: what libpcap refuses comes with the exit code of its kind', { skip }, async () => {
+test('cap: errors of libpcap have the exit code of their kind', { skip }, async () => {
   for (const [device, filter, text] of [
     ['none0', '', /none0: No such device/],
     ['lo', 'tcp prt 80', /lo: .*syntax error/],
@@ -81,7 +81,7 @@ test('cap: what libpcap refuses comes with the exit code of its kind', { skip },
   }
 })
 
-test('cap: stops at once when told to', { skip }, async () => {
+test('cap: stops at once on command', { skip }, async () => {
   const capture = await startCap([liveInterface(1, 'lo')], { filter: `port ${PORT}` })
   await capture.halt()
   assert.equal(capture.messages.at(-1)?.t, 'done')

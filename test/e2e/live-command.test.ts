@@ -1,4 +1,4 @@
-/** `interceptor capture` as it is typed: pairs of real traffic come out, and Ctrl-C ends it with all of them. */
+/** `interceptor capture` as a user runs it: it prints pairs of real traffic, and Ctrl-C ends it after all of them. */
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'

@@ -46,7 +46,7 @@ async function untilReplaced(rig: TargetRig, role: Role, restarts: number): Prom
 }
 
 for (const role of ROLES) {
-  test(`faults: a hung ${role} thread is replaced, and the run goes on`, { skip }, async (t) => {
+  test(`faults: a hung ${role} thread is replaced, and the run continues`, { skip }, async (t) => {
     const { rig, faults, pod } = await setUp(t)
     await faults.inject(role, 'hang')
     const ms = await untilReplaced(rig, role, 1)
@@ -59,7 +59,7 @@ for (const role of ROLES) {
   })
 
   for (const fault of ['throw', 'exhaust'] satisfies Fault[]) {
-    test(`faults: after the fault “${fault}” the ${role} thread is replaced, and the run goes on`, {
+    test(`faults: after the fault “${fault}” the ${role} thread is replaced, and the run continues`, {
       skip,
     }, async (t) => {
       const { rig, faults, pod } = await setUp(t)
@@ -72,7 +72,7 @@ for (const role of ROLES) {
   }
 }
 
-test('faults: what a hung assembler held is counted as lost, by its reason', { skip }, async (t) => {
+test('faults: what a hung assembler held is counted as lost, by reason', { skip }, async (t) => {
   const { rig, faults, pod } = await setUp(t)
   await faults.inject('assemble', 'hang')
   requestHttp(pod, URL_, 50)
@@ -83,7 +83,7 @@ test('faults: what a hung assembler held is counted as lost, by its reason', { s
   assert.equal(count(ledger, 'pairs.shipped'), 60)
 })
 
-test('faults: a crash loop shows, and a drain meanwhile ends in order', { skip }, async (t) => {
+test('faults: reports a crash loop, and drains in order during it', { skip }, async (t) => {
   const { rig, faults } = await setUp(t)
   for (let restarts = 1; restarts <= 3; restarts++) {
     await faults.inject('ship', 'throw')

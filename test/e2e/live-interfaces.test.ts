@@ -1,4 +1,4 @@
-/** Interfaces that go away and come back while they are captured, and what is refused from the beginning. */
+/** Interfaces that disappear and return while they are captured, and captures that cannot start. */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { type TestContext, test } from 'node:test'
@@ -38,7 +38,9 @@ const connections = (capture: LiveCapture): number =>
   capture.packets.map(({ packet }) => segmentOf(packet)).filter(({ syn, sourcePort }) => syn && sourcePort !== PORT)
     .length
 
-test('interfaces: down and up again is told, counted, and the flows go on', { skip }, async (t) => {
+test('interfaces: reports and counts an interface that goes down and up again; its flows continue', {
+  skip,
+}, async (t) => {
   const [left, right] = pair(t)
   const server = await serveHttp(right, PORT, 1000)
   t.after(() => endServer(server))
@@ -61,7 +63,7 @@ test('interfaces: down and up again is told, counted, and the flows go on', { sk
   assert.deepEqual([counters['interfaces.lost'], counters['interfaces.back']], [1, 1])
 })
 
-test('interfaces: deleted and made again under the same name, capture goes on', { skip }, async (t) => {
+test('interfaces: captures an interface again that is deleted and created under the same name', { skip }, async (t) => {
   const [left, right] = pair(t)
   const server = await serveHttp(right, PORT, 1000)
   t.after(() => endServer(server))
@@ -75,7 +77,7 @@ test('interfaces: deleted and made again under the same name, capture goes on', 
     name: 'eth0',
     reason: 'deleted',
   })
-  // Takes the old index away, so that the new interface has another one.
+  // Occupies the old index, so that the new interface has another one.
   left.ip('link', 'add', 'other0', 'type', 'veth', 'peer', 'name', 'other1')
   Namespace.join(left, right)
   await capture.message('interfaceBack')
@@ -86,7 +88,9 @@ test('interfaces: deleted and made again under the same name, capture goes on', 
   assert.deepEqual([counters['interfaces.lost'], counters['interfaces.back']], [1, 1])
 })
 
-test('interfaces: made again with the same index before anyone looked, capture goes on', { skip }, async (t) => {
+test('interfaces: captures an interface again that is created with the same index before the next check', {
+  skip,
+}, async (t) => {
   const [left, right] = pair(t)
   const server = await serveHttp(right, PORT, 1000)
   t.after(() => endServer(server))
@@ -101,7 +105,7 @@ test('interfaces: made again with the same index before anyone looked, capture g
   assert.equal(connections(capture), 1)
 })
 
-test('interfaces: one that is down is captured from when it is up', { skip }, async (t) => {
+test('interfaces: captures an interface that is down as soon as it is up', { skip }, async (t) => {
   const [left, right] = pair(t)
   const server = await serveHttp(right, PORT, 1000)
   t.after(() => endServer(server))
@@ -116,7 +120,7 @@ test('interfaces: one that is down is captured from when it is up', { skip }, as
   assert.equal(connections(capture), 1)
 })
 
-test('interfaces: the others go on while one is gone', { skip }, async (t) => {
+test('interfaces: captures the others while one is deleted', { skip }, async (t) => {
   const [left, right] = pair(t)
   const server = await serveHttp(left, PORT, 1000)
   t.after(() => endServer(server))
@@ -129,7 +133,7 @@ test('interfaces: the others go on while one is gone', { skip }, async (t) => {
   assert.deepEqual([...new Set(capture.packets.map(({ interfaceId }) => interfaceId))], [2])
 })
 
-test('interfaces: promiscuous only when asked', { skip }, async (t) => {
+test('interfaces: enables promiscuous mode only if configured', { skip }, async (t) => {
   const [left] = pair(t)
   const promiscuity = () => JSON.parse(left.ip('-d', '-j', 'link', 'show', 'eth0'))[0].promiscuity
   for (const promiscuous of [false, true]) {
@@ -140,7 +144,7 @@ test('interfaces: promiscuous only when asked', { skip }, async (t) => {
   }
 })
 
-test('interfaces: one that is not there is a usage error that names those that are', { skip }, () => {
+test('interfaces: a missing interface is a usage error that names the existing ones', { skip }, () => {
   assert.throws(
     () => open('none0'),
     (error) =>
@@ -151,7 +155,7 @@ test('interfaces: one that is not there is a usage error that names those that a
   )
 })
 
-test('interfaces: a bad expression is a usage error in the words of libpcap', {
+test('interfaces: an invalid expression is a usage error with libpcap’s message', {
   skip: needs('root', 'libpcap'),
 }, () => {
   assert.throws(
@@ -161,14 +165,14 @@ test('interfaces: a bad expression is a usage error in the words of libpcap', {
   )
 })
 
-test('interfaces: a ring the kernel has no memory for is told with its key', { skip }, () => {
+test('interfaces: a ring that the kernel cannot allocate is reported with its configuration key', { skip }, () => {
   assert.throws(
     () => open('lo', { ringBytes: 2 ** 40 }),
     (error) => error instanceof InterceptorError && error.exitCode === 1 && /capture\.ringBytes/.test(error.hint ?? ''),
   )
 })
 
-test('interfaces: without CAP_NET_RAW the error is one of privilege and names the mend', {
+test('interfaces: a missing CAP_NET_RAW is a privilege error with a hint', {
   skip: needs('root', 'setpriv'),
 }, () => {
   const { stdout } = withoutCapability('net_raw', null)
@@ -176,14 +180,14 @@ test('interfaces: without CAP_NET_RAW the error is one of privilege and names th
   assert.match(stdout, /setcap cap_net_raw\+ep/)
 })
 
-test('interfaces: another namespace without CAP_SYS_ADMIN is an error of privilege', {
+test('interfaces: another namespace without CAP_SYS_ADMIN is a privilege error', {
   skip: needs('root', 'ip', 'setpriv'),
 }, (t) => {
   const [left] = pair(t)
   assert.match(withoutCapability('sys_admin', left.path).stdout, /^4 entering the network namespace .* CAP_SYS_ADMIN/)
 })
 
-test('interfaces: CAP_NET_RAW is all that capturing needs', { skip: needs('root', 'setpriv') }, () => {
+test('interfaces: capturing needs only CAP_NET_RAW', { skip: needs('root', 'setpriv') }, () => {
   const script = openingScript(null)
   const only = [
     '--bounding-set',

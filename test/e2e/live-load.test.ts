@@ -15,7 +15,11 @@ const skip = needs('root', 'ip', 'tcpreplay')
 const FRAMES = 20_000
 const MIB = 1024 * 1024
 
-/** A veth pair without addresses of its own making traffic, and a file of FRAMES frames. @param bytes of payload; up to 200 more */
+/**
+ * A veth pair without addresses of its own making traffic, and a file of FRAMES frames.
+ *
+ * @param bytes of payload; up to 200 more
+ */
 function prepare(t: TestContext, bytes = 600): { left: Namespace; right: Namespace; file: string } {
   const [left, right] = Namespace.pair()
   const folder = mkdtempSync(join(tmpdir(), 'itl-'))
@@ -39,7 +43,7 @@ function prepare(t: TestContext, bytes = 600): { left: Namespace; right: Namespa
 const replay = (namespace: Namespace, file: string, loops: number) =>
   namespace.exec('tcpreplay', '-q', '-i', 'eth0', '--topspeed', '--preload-pcap', '--loop', String(loops), file)
 
-test('load: every frame of a burst arrives while the kernel ring has room', { skip }, async (t) => {
+test('load: captures every frame of a burst while the kernel ring has room', { skip }, async (t) => {
   const { left, right, file } = prepare(t)
   const capture = new LiveCapture([liveInterface(1, 'eth0', right.path)], { ringBytes: 64 * MIB, filter: 'ip' }, false)
   capture.start()
@@ -50,7 +54,7 @@ test('load: every frame of a burst arrives while the kernel ring has room', { sk
   assert.equal(counters['frames.seen'], 2 * FRAMES)
 })
 
-test('load: every frame that the kernel drops is counted', { skip }, async (t) => {
+test('load: counts every frame that the kernel drops', { skip }, async (t) => {
   const { left, right, file } = prepare(t)
   const capture = new LiveCapture([liveInterface(1, 'eth0', right.path)], { ringBytes: MIB, filter: 'ip' }, false)
   // No worker reads yet, so the ring fills up.

@@ -1,4 +1,4 @@
-/** Interfaces that come and go while the pipeline runs, in network namespaces as pods have them. */
+/** Interfaces that are added and removed while the pipeline runs, in network namespaces like those of pods. */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
@@ -21,7 +21,7 @@ const PORT = 21130
 const URL_ = `http://127.0.0.1:${PORT}/`
 const skip = needs('root', 'ip')
 
-/** Kernel rings that hold what comes while a worker has to wait for a CPU, or is started again. */
+/** Kernel rings that hold the frames that arrive while a worker waits for a CPU or is restarted. */
 const roomy = (config: Config): Config => ({
   ...config,
   capture: { ...config.capture, ringBytes: 32 * MIB },
@@ -34,7 +34,11 @@ async function serve(t: TestContext, ...where: Namespace[]): Promise<void> {
   }
 }
 
-/** Requests one after another over one connection, with pauses that leave others a CPU, from a process of its own. @returns ends it; resolves with how many */
+/**
+ * Requests one after another over one connection, with pauses that leave others a CPU, from a process of its own.
+ *
+ * @returns ends it; resolves with how many
+ */
 async function keepRequesting(namespace: Namespace): Promise<() => Promise<number>> {
   const script = `const http = require('http'), agent = new http.Agent({ keepAlive: true })
     const one = () => new Promise((done, failed) => {
@@ -59,7 +63,7 @@ async function keepRequesting(namespace: Namespace): Promise<() => Promise<numbe
   }
 }
 
-test('targets: pairs come from when one is added until it is removed', { skip }, async (t) => {
+test('targets: emits pairs from the addition of a target until its removal', { skip }, async (t) => {
   const [pod] = namespaces(t, 1)
   await serve(t, pod)
   const rig = new TargetRig(t)
@@ -74,7 +78,7 @@ test('targets: pairs come from when one is added until it is removed', { skip },
   assert.deepEqual([count(ledger, 'interfaces.opened'), count(ledger, 'interfaces.closed')], [1, 1])
 })
 
-test('targets: what a removed one had in hand is given up, and its connections end', { skip }, async (t) => {
+test('targets: removing a target abandons its pending exchanges and ends its connections', { skip }, async (t) => {
   const [pod] = namespaces(t, 1)
   await serve(t, pod)
   const rig = new TargetRig(t)
@@ -94,7 +98,7 @@ test('targets: what a removed one had in hand is given up, and its connections e
   await rig.end()
 })
 
-test('targets: others lose nothing while some come and go', { skip }, async (t) => {
+test('targets: others lose nothing while some are added and removed', { skip }, async (t) => {
   const [steady, ...others] = namespaces(t, 5)
   await serve(t, steady, others[0])
   const rig = new TargetRig(t, { config: roomy })
@@ -113,7 +117,7 @@ test('targets: others lose nothing while some come and go', { skip }, async (t) 
   assert.equal(count(ledger, 'frames.dropped') + count(ledger, 'frames.kernelDropped'), 0)
 })
 
-test('targets: a removed one gives its descriptor and ring back at once', { skip }, async (t) => {
+test('targets: removing a target releases its descriptor and ring at once', { skip }, async (t) => {
   const pods = namespaces(t, 4)
   const targets = pods.map((pod) => targetOf(pod))
   const rig = new TargetRig(t)
@@ -130,7 +134,7 @@ test('targets: a removed one gives its descriptor and ring back at once', { skip
   assert.equal(rings(), 0, 'the run gives back the rest')
 })
 
-test('targets: one that is captured already is updated, and what changes reaches its pairs', { skip }, async (t) => {
+test('targets: adding a captured target updates it, and its pairs show the change', { skip }, async (t) => {
   const [pod] = namespaces(t, 1)
   await serve(t, pod)
   const rig = new TargetRig(t)
@@ -156,7 +160,7 @@ test('targets: one that is captured already is updated, and what changes reaches
   assert.equal(rings(), 0)
 })
 
-test('targets: only packets of certain addresses, and not of certain ports', { skip }, async (t) => {
+test('targets: captures only packets of the given addresses, without the excluded ports', { skip }, async (t) => {
   const [pod] = namespaces(t, 1)
   pod.ip('addr', 'add', '10.9.0.1/32', 'dev', 'lo')
   pod.ip('addr', 'add', 'fd99::1/128', 'dev', 'lo', 'nodad')
@@ -175,7 +179,7 @@ test('targets: only packets of certain addresses, and not of certain ports', { s
   assert.deepEqual(rig.pairs(), { any: 4 })
 })
 
-test('targets: a pod that has gone, or whose pid is another by now, is counted and no more', { skip }, async (t) => {
+test('targets: only counts a pod that has ended, or whose pid was reused', { skip }, async (t) => {
   const [pod, other] = namespaces(t, 2)
   const rig = new TargetRig(t)
   const before = descriptors()
@@ -199,7 +203,7 @@ test('targets: a pod that has gone, or whose pid is another by now, is counted a
   assert.ok(descriptors() <= before)
 })
 
-test('targets: removed before it was opened, it is not captured', { skip }, async (t) => {
+test('targets: does not capture a target that is removed before it is opened', { skip }, async (t) => {
   const [pod] = namespaces(t, 1)
   const rig = new TargetRig(t)
   const target = targetOf(pod)
@@ -211,7 +215,7 @@ test('targets: removed before it was opened, it is not captured', { skip }, asyn
   await rig.end()
 })
 
-test('targets: a capture worker is started when it is needed', { skip }, async (t) => {
+test('targets: starts a capture worker when it is needed', { skip }, async (t) => {
   const [pod] = namespaces(t, 1)
   const rig = new TargetRig(t)
   const workers = (): number => rig.pipeline.observe().threads.filter(({ role }) => role === 'capture').length
@@ -264,7 +268,7 @@ test('targets: a run shows its interfaces, threads, rings and buffer', { skip },
   await rig.end()
 })
 
-test('targets: other rules hold from when they are set', { skip }, async (t) => {
+test('targets: new rules apply from the moment they are set', { skip }, async (t) => {
   const [pod] = namespaces(t, 1)
   await serve(t, pod)
   const rig = new TargetRig(t, { all: false })
@@ -287,7 +291,9 @@ test('targets: other rules hold from when they are set', { skip }, async (t) => 
   assert.deepEqual(rig.pairs(), { lo: 3 })
 })
 
-test('targets: a crashed capture worker goes on with all its sockets, and loses nothing', { skip }, async (t) => {
+test('targets: the successor of a crashed capture worker continues with all its sockets, and loses nothing', {
+  skip,
+}, async (t) => {
   const pods = namespaces(t, 3)
   await serve(t, ...pods)
   const started: Worker[] = []
@@ -305,7 +311,7 @@ test('targets: a crashed capture worker goes on with all its sockets, and loses 
   for (let crash = 1; crash <= 3; crash++) {
     await rig.until(() => rig.count('pairs.assembled') > 300 * crash)
     await started.at(-1)!.terminate()
-    // Taken by nobody before there is a successor.
+    // No worker reads them before there is a successor.
     if (crash === 1) requestHttp(pods[2], URL_, 5)
     if (crash === 2) void rig.pipeline.remove(targetOf(pods[2]).key)
     await rig.until(() => started.length === crash + 1)
@@ -313,13 +319,13 @@ test('targets: a crashed capture worker goes on with all its sockets, and loses 
   const [first, second] = await Promise.all(stops.map((stop) => stop()))
   const outcome = await rig.end()
   assert.equal(count(outcome.ledger, 'frames.kernelDropped'), 0)
-  // The burst behind a crash may be more than the output takes at once; it is the capture that must not have lost any.
+  // The burst after a crash may exceed what the output accepts at once; only the capture must not lose any.
   assert.equal(count(outcome.ledger, 'pairs.assembled'), first + second + 5)
   assert.equal(count(outcome.ledger, 'interfaces.closed'), 3)
   assert.equal(rings(), 0)
 })
 
-test('targets: a thousand changes leave nothing behind', { skip }, async (t) => {
+test('targets: a thousand changes leak nothing', { skip }, async (t) => {
   const pods = namespaces(t, 25)
   const rig = new TargetRig(t)
   const change = async (): Promise<void> => {
@@ -339,7 +345,7 @@ test('targets: a thousand changes leave nothing behind', { skip }, async (t) => 
   assert.equal(count(ledger, 'interfaces.closed'), 26 * 25)
 })
 
-test('targets: a node full of pods takes 150 MiB beside its kernel rings', { skip }, async (t) => {
+test('targets: a node full of pods needs at most 150 MiB beside its kernel rings', { skip }, async (t) => {
   const pods = namespaces(t, 110)
   const program = fileURLToPath(new URL('many-targets-program.js', import.meta.url))
   const { stdout } = await promisify(execFile)(process.execPath, [program, ...pods.map(({ path }) => path)])

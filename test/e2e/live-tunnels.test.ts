@@ -58,7 +58,7 @@ async function captured(t: TestContext, frames: Uint8Array[], args: string[]): P
 const skip = needs('root', 'ip', 'tcpreplay')
 
 for (const device of ['eth0', 'any']) {
-  test(`tunnels live: every tunnel is read on ${device}`, { skip }, async (t) => {
+  test(`tunnels live: reads every tunnel on ${device}`, { skip }, async (t) => {
     const frames = TUNNELS.flatMap(({ protocol, wrap }, i) =>
       exchange(`/${i}`, 5000 + i).map((inner) =>
         ethernet({ payload: packet({ ...OUTER, protocol: protocol(inner), payload: wrap(inner) }) }),
@@ -68,7 +68,7 @@ for (const device of ['eth0', 'any']) {
   })
 }
 
-test('tunnels live: a UDP tunnel is read at the port that capture.tunnels names', { skip }, async (t) => {
+test('tunnels live: reads a UDP tunnel at the port in capture.tunnels', { skip }, async (t) => {
   const mirrored = (port: number, target: string) =>
     exchange(target, port).map((inner) =>
       ethernet({ payload: packet({ ...OUTER, protocol: 17, payload: udp(port, vxlan(inner)) }) }),
@@ -90,7 +90,7 @@ test('tunnels live: an expression applies to the outer packets', {
   assert.deepEqual(await captured(t, frames, ['-i', 'eth0', 'udp port 4789']), ['/mirrored'])
 })
 
-test('filters live: vlan and ether host mean what they mean to tcpdump', {
+test('filters live: `vlan` and `ether host` have the same meaning as in tcpdump', {
   skip: needs('root', 'ip', 'tcpreplay', 'libpcap'),
 }, async (t) => {
   const tagged = exchange('/tagged', 5000).map((payload) => ethernet({ tags: [0x8100], payload }))

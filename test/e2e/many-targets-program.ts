@@ -1,6 +1,6 @@
 /**
- * Captures `lo` of the namespaces named on the command line, all at once, says in JSON what that takes, and ends. A process
- * of its own, so that its memory is the pipeline's alone.
+ * Captures `lo` of the namespaces named on the command line, all at once, prints their cost as JSON, and exits. A
+ * process of its own, so that its memory is the pipeline's alone.
  */
 import { readFileSync } from 'node:fs'
 import { defaultConfig } from '../../src/config/load.ts'
@@ -40,7 +40,7 @@ const { capture, kafka, ship } = defaults
 const pipeline = startPipeline({
   config: {
     ...defaults,
-    // As many threads as on a small node, whatever this machine has.
+    // As many threads as on a small node, regardless of this machine's CPUs.
     capture: { ...capture, maxWorkers: 2 },
     assemble: { workers: 1 },
     // A broker that is not there: everything of shipping is loaded all the same.

@@ -1,6 +1,7 @@
 /**
- * Every golden capture through the real program, once: each pair it emits is one the server logged, and each exchange that
- * the capture holds whole is emitted; tshark agrees; the pairs have the promised forms. The ledger's laws hold exactly.
+ * Every golden capture through the real program, once: each pair it emits is one the server logged, and each exchange
+ * that the capture holds whole is emitted; tshark agrees; the pairs have the promised forms. The ledger's laws hold
+ * exactly.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -38,7 +39,7 @@ for (const name of goldenNames()) {
   })
 
   if (name === WITHOUT_PAIRS) continue
-  test(`golden: pairs of ${name} fit the schema in both forms and are transcoded to JSON directly`, async () => {
+  test(`golden: pairs of ${name} match the schema in both forms and are transcoded to JSON directly`, async () => {
     assertPairForms((await runOf(name)).raw)
   })
 }

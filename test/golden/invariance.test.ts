@@ -1,6 +1,6 @@
 /**
- * The same traffic in other frames gives the same pairs, and traffic with parts missing gives some of them, never others.
- * The seed is in the titles: INVARIANCE_SEED=N sets it, INVARIANCE_ROUNDS=N tries N seeds from there on.
+ * The same traffic in other frames gives the same pairs, and traffic with parts missing gives some of them, never
+ * others. The seed is in the titles: INVARIANCE_SEED=N sets it, INVARIANCE_ROUNDS=N tries N seeds from there on.
  */
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -42,7 +42,7 @@ const runOf = async (...contents: readonly Buffer[]): Promise<Run> => {
   return run
 }
 
-/** What a pair says, without its id, as one line. */
+/** A pair without its id, as one line. */
 const said = ({ id: _, ...rest }: Emitted): string => JSON.stringify(rest)
 const linesOf = (pairs: readonly Emitted[], line: (pair: Emitted) => string): string[] => pairs.map(line).sort()
 const withId = (pair: Emitted): string => `${pair.id} ${said(pair)}`
@@ -92,7 +92,9 @@ interface Variant {
   known: string[]
 }
 
-/** Each edit of a capture with each seed, every one on ports of its own, and the pairs of the original on those ports. */
+/**
+ * Each edit of a capture with each seed, every one on ports of its own, and the pairs of the original on those ports.
+ */
 async function variantsOf(name: string, edits: Readonly<Record<string, Edit>>): Promise<Variant[]> {
   const file = edit.readPcap(captureFile(name))
   const { pairs } = await originalOf(name)
@@ -107,7 +109,9 @@ async function variantsOf(name: string, edits: Readonly<Record<string, Edit>>): 
   return variants
 }
 
-/** Runs all variants as one capture; what is emitted and not known (or more often than known), and the other way round. */
+/**
+ * Runs all variants as one capture; what is emitted and not known (or more often than known), and the other way round.
+ */
 async function differences(variants: readonly Variant[]): Promise<{ others: string[]; missing: string[] }> {
   const run = await runOf(edit.writePcap(edit.merge(variants.map(({ file }) => file))))
   assert.notEqual(run.pairs.length, 0)
@@ -125,10 +129,10 @@ async function differences(variants: readonly Variant[]): Promise<{ others: stri
 }
 
 for (const name of CAPTURES) {
-  test(`invariance: ${name} in other frames gives the same pairs (seed ${SEED})`, async () => {
+  test(`invariance: ${name} gives the same pairs in other frames (seed ${SEED})`, async () => {
     assert.deepEqual(await differences(await variantsOf(name, LOSSLESS)), { others: [], missing: [] })
   })
-  test(`invariance: ${name} with frames missing gives no other pairs (seed ${SEED})`, async () => {
+  test(`invariance: ${name} gives no other pairs with frames missing (seed ${SEED})`, async () => {
     assert.deepEqual((await differences(await variantsOf(name, LOSSY))).others, [])
   })
 }
@@ -145,7 +149,7 @@ for (const by of [0x7fffffff, 0xfffff000]) {
   })
 }
 
-test('invariance: byte order, resolution and container of the file do not matter', async () => {
+test('invariance: byte order, resolution and format of the file change nothing', async () => {
   const file = edit.readPcap(captureFile('nginx-curl'))
   const expected = linesOf((await originalOf('nginx-curl')).pairs, withId)
   const layouts = [{ bigEndian: true }, { nanoseconds: true }, { bigEndian: true, nanoseconds: true }]

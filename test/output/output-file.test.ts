@@ -45,7 +45,7 @@ test('output file: replaces a file, or adds to it', () => {
   }
 })
 
-test('output file: continues where its last writer had written its last whole record', () => {
+test('output file: continues after the last whole record of its previous writer', () => {
   for (const append of [false, true]) {
     const path = newPath()
     writeFileSync(path, 'whole\nhal')
@@ -57,7 +57,7 @@ test('output file: continues where its last writer had written its last whole re
   }
 })
 
-test('output file: a file that is moved away is begun anew, without a signal', () => {
+test('output file: opens a new file when the old one is moved, without a signal', () => {
   const path = newPath()
   const output = new OutputFile({ path, append: true }, null)
   put(output, 'one\n')
@@ -81,7 +81,7 @@ test('output file: a document stays with its file', () => {
   assert.equal(readFileSync(`${path}.moved`, 'utf8'), 'one\ntwo\n')
 })
 
-test('output file: rotates by size, and keeps as many as it should', () => {
+test('output file: rotates by size, and keeps the configured number of files', () => {
   const path = newPath()
   const rotation = { maxBytes: 10, maxAgeMs: Infinity, keep: 2 }
   const output = new OutputFile({ path, append: true, rotation }, null)
@@ -111,7 +111,7 @@ test('output file: rotates by age, but no empty file', () => {
   assert.equal(readFileSync(path, 'utf8'), 'three\n')
 })
 
-test('output file: a FIFO without a reader is not waited for, and a reader that stops reading neither', () => {
+test('output file: waits neither for a FIFO’s reader nor for a reader that stops reading', () => {
   const path = newPath()
   execFileSync('mkfifo', [path])
   const output = new OutputFile({ path, append: false }, null)

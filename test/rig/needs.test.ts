@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { missingParts } from '../../rig/needs.ts'
 
-test('missingParts: each part once, with its mend and the number of tests', () => {
+test('missingParts: lists each part once, with the way to install it and the number of tests', () => {
   const reasons = [
     'needs root (run as root), ip (install iproute2)',
     'needs ip (install iproute2)',

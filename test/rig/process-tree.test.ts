@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { test } from 'node:test'
 import { killChildren } from '../../rig/process-tree.ts'
 
-test('process tree: a child that ignores SIGTERM is killed with its own child, others live on', async () => {
+test('process tree: kills a child that ignores SIGTERM and its own child, and no others', async () => {
   const script = 'trap "" TERM; sleep 300 & echo $!; wait'
   const child = spawn('sh', ['-c', script, 'process-tree-victim'], { stdio: ['ignore', 'pipe', 'inherit'] })
   const other = spawn('sleep', ['300'])
@@ -12,7 +12,7 @@ test('process tree: a child that ignores SIGTERM is killed with its own child, o
   const grandchild = Number(output.toString())
   child.kill('SIGTERM')
   assert.equal(killChildren('process-tree-victim'), 2)
-  // Both held the pipe: its end tells that both are gone.
+  // Both held the pipe, so its end shows that both have ended.
   const [, signal] = await once(child, 'close')
   assert.equal(signal, 'SIGKILL')
   assert.ok(grandchild > 0)
@@ -21,6 +21,6 @@ test('process tree: a child that ignores SIGTERM is killed with its own child, o
   await once(other, 'close')
 })
 
-test('process tree: nothing is killed where no child has the text in its command line', () => {
+test('process tree: kills nothing if no child has the text in its command line', () => {
   assert.equal(killChildren('no process has this in its command line'), 0)
 })

@@ -68,14 +68,14 @@ test('ByteRing: positions run on through 2^31 and 2^32', () => {
   }
 })
 
-test('ByteRing: the largest record fits an empty ring, wherever it stands', () => {
+test('ByteRing: the largest record fits an empty ring at any position', () => {
   for (let position = 0; position < CAPACITY; position += 8) {
     const [producer] = ends(position)
     assert.notEqual(producer.tryClaim(producer.maxRecord), FULL)
   }
 })
 
-test('ByteRing: claiming a record that never fits throws, and leaves the ring as it was', () => {
+test('ByteRing: claiming a record that can never fit throws, and leaves the ring unchanged', () => {
   for (const position of [0, CAPACITY - 8]) {
     const [producer, consumer] = ends(position)
     for (const length of [producer.maxRecord + 1, CAPACITY, 2 * CAPACITY]) {
@@ -89,7 +89,7 @@ test('ByteRing: claiming a record that never fits throws, and leaves the ring as
   }
 })
 
-test('ByteRing: full is answered, nothing is overwritten, and room comes back with release', () => {
+test('ByteRing: a full ring returns FULL, overwrites nothing, and has room again after release', () => {
   const [producer, consumer] = ends()
   let number = 0
   while (produce(producer, number, 64)) number++
@@ -114,7 +114,7 @@ test('ByteRing: a claim is invisible before its commit, a commit before its publ
   assert.equal(consumer.used, 64)
 })
 
-test('ByteRing: claiming again without commit gives the same place', () => {
+test('ByteRing: claiming again without commit returns the same offset', () => {
   const [producer, consumer] = ends(CAPACITY - 32)
   const verifier = new Verifier(consumer, CAPACITY, () => 100)
   assert.equal(producer.tryClaim(100), producer.tryClaim(100))
@@ -134,7 +134,7 @@ test('ByteRing: finished only once closed and empty', () => {
   assert.ok(consumer.finished)
 })
 
-test('ByteRing: an end opened anew goes on where the last one stopped', () => {
+test('ByteRing: a new producer or consumer continues where the last one stopped', () => {
   const shared = allocateRing(CAPACITY)
   const bell = new Doorbell(Doorbell.allocate())
   const first = new RingProducer(shared, bell)
@@ -149,7 +149,7 @@ test('ByteRing: an end opened anew goes on where the last one stopped', () => {
   assert.equal(resumed.used, 64)
 })
 
-test('ByteRing: a producer opened anew continues after what was committed but not published', () => {
+test('ByteRing: a new producer continues after records that were committed but not published', () => {
   const shared = allocateRing(CAPACITY)
   const bell = new Doorbell(Doorbell.allocate())
   const consumer = new RingConsumer(shared, null)

@@ -23,7 +23,7 @@ const log = createLogger({ level: 'silent', form: 'lines' })
 interface Rig {
   set: TargetSet
   slots: CaptureSlot[]
-  /** As the assemblers were told. */
+  /** As announced to the assemblers. */
   told: { id: number; info: InterfaceInfo }[]
 }
 
@@ -87,7 +87,9 @@ test('target set: assigns an interface to the worker with the fewest, and starts
   assert.deepEqual(loads(rig), [1, 1, 1])
 })
 
-test('target set: interfaces of one namespace share a domain, which is 0 for our own', { skip }, async (t) => {
+test('target set: interfaces of one namespace share a domain, which is 0 for the process’s own', {
+  skip,
+}, async (t) => {
   const rig = rigOf(t, 1)
   const [one, other] = namespaces(t, 2)
   const home = { ...targetOf(one), key: 'home', netns: null }
@@ -107,7 +109,7 @@ test('target set: interfaces of one namespace share a domain, which is 0 for our
   )
 })
 
-/** Between the user namespaces of home and pod lies what a process may not cross: it can go, and not come back. */
+/** A process that enters the pod's user namespace has no privilege to return to its own. */
 const ONE_WAY = `
   import { spawn } from 'node:child_process'
   import { once } from 'node:events'

@@ -154,7 +154,7 @@ test('worker slot: a worker whose heartbeat stands still is replaced within 3 s'
   assert.deepEqual([rig.runs[0].terminated, rig.crashes], [true, 1])
 })
 
-test('worker slot: a pause of the whole process is no hang', async () => {
+test('worker slot: a pause of the whole process is not a hang', async () => {
   const rig = new Rig()
   await rig.startReady()
   rig.nowMs += 30_000
@@ -239,7 +239,7 @@ test('worker slot: a drain during the delay of a crash loop starts the worker at
   assert.deepEqual(rig.ended, { how: 'done' })
 })
 
-test('worker slot: a worker that crashes while draining is given up after three crashes', async () => {
+test('worker slot: ends after three crashes while draining', async () => {
   const rig = new Rig()
   await rig.startReady()
   rig.slot.drain()

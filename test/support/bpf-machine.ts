@@ -11,7 +11,7 @@ export interface BpfPacket {
   packetType?: number
   /** Device type, ARPHRD_. */
   hardwareType?: number
-  /** VLAN tag that the kernel has taken out of the bytes. */
+  /** VLAN tag that the kernel has removed from the bytes. */
   vlan?: number
 }
 

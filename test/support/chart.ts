@@ -72,7 +72,7 @@ export function only(objects: readonly KubeObject[], kind: string): KubeObject {
   return found[0]
 }
 
-/** The pod template of the main DaemonSet, which comes before those of pools. */
+/** The pod template of the main DaemonSet, which precedes those of pools. */
 export function agentPod(objects: readonly KubeObject[]): { spec: PodSpec; metadata: KubeObject['metadata'] } {
   const [main] = objects.filter(({ kind }) => kind === 'DaemonSet')
   if (main === undefined) throw new Error('no DaemonSet')

@@ -19,7 +19,7 @@ export interface CaptureFile {
   frames: CapturedFrame[]
 }
 
-/** How a pcap file is laid out; the default is what tcpdump writes. */
+/** The format of a pcap file; the default is tcpdump's. */
 export interface PcapLayout {
   bigEndian?: boolean
   nanoseconds?: boolean
@@ -168,8 +168,9 @@ export function shuffle(file: CaptureFile, window: number, chance: () => number)
 }
 
 /**
- * Moves segments as a network can: those of one stream overtake each other, up to `window` places, but none overtakes what
- * the other side sent, so that an acknowledgement never comes before what it acknowledges. Runs that end in RST stay.
+ * Moves segments as a network can: those of one stream overtake each other, up to `window` places, but none overtakes
+ * what the other side sent, so that an acknowledgement never comes before what it acknowledges. Runs that end in RST
+ * stay.
  */
 export function reorder(file: CaptureFile, window: number, chance: () => number): CaptureFile {
   const keys = file.frames.map((_, at) => at)

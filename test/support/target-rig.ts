@@ -1,4 +1,7 @@
-/** A pipeline whose targets come and go, with its pairs in a file; network namespaces as pods. Needs root and iproute2. */
+/**
+ * A pipeline with targets that are added and removed, its pairs in a file, network namespaces as pods. Needs root and
+ * iproute2.
+ */
 import assert from 'node:assert/strict'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -28,7 +28,7 @@ const loadsKoffi = (log: string, ...args: string[]): boolean => {
   return /load .*koffi/.test(loaded)
 }
 
-test('ffi: reading files loads no foreign functions, looking at capture does', { skip: needs('linux') }, (t) => {
+test('ffi: reading files loads no foreign functions, live capture does', { skip: needs('linux') }, (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'itl-'))
   t.after(() => rmSync(folder, { recursive: true }))
   const payload = packet({ source: [10, 0, 0, 1], destination: [10, 0, 0, 2], protocol: 6, payload: tcp(1, 80) })

@@ -7,14 +7,16 @@ import { close, socket } from '../../src/sys/libc.ts'
 import { withNetns } from '../../src/sys/netns.ts'
 import { AF_INET, ARPHRD_ETHER, ARPHRD_LOOPBACK, SOCK_DGRAM } from '../../src/sys/packet.ts'
 
-test('interfaces: loopback is there and known as such', { skip: needs('linux') }, () => {
+test('interfaces: finds loopback and marks it as such', { skip: needs('linux') }, () => {
   const lo = listInterfaces().find(({ name }) => name === 'lo')
   assert.equal(lo?.hardwareType, ARPHRD_LOOPBACK)
   assert.equal(lo?.loopback, true)
   assert.ok(lo.index > 0)
 })
 
-test('interfaces: those of another namespace, by the thread or by a socket', { skip: needs('root', 'ip') }, (t) => {
+test('interfaces: finds those of another namespace, through the thread or a socket', {
+  skip: needs('root', 'ip'),
+}, (t) => {
   const [left, right] = Namespace.pair()
   t.after(() => {
     left.delete()
@@ -29,7 +31,7 @@ test('interfaces: those of another namespace, by the thread or by a socket', { s
   assert.equal(findInterface(inside, 'down0')?.up, false)
 })
 
-test('interfaces: a name that is none is null, also when no name can be so long', { skip: needs('linux') }, (t) => {
+test('interfaces: returns null for an unknown name, also for one that is too long', { skip: needs('linux') }, (t) => {
   const fd = socket(AF_INET, SOCK_DGRAM, 0)
   t.after(() => close(fd))
   assert.equal(findInterface(fd, 'none0'), null)

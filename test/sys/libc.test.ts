@@ -7,7 +7,7 @@ import { hasCode, SystemError } from '../../src/sys/system-error.ts'
 
 const SO_RCVBUF = 8
 
-test('libc: a failed call is told by name', { skip: needs('linux') }, () => {
+test('libc: the error of a failed call names the call', { skip: needs('linux') }, () => {
   assert.throws(
     () => close(-1),
     (error) => error instanceof SystemError && error.code === 'EBADF' && /close: .*EBADF/.test(error.message),
@@ -19,13 +19,13 @@ test('libc: a failed call is told by name', { skip: needs('linux') }, () => {
   assert.equal(hasCode(new Error('EBADF'), 'EBADF'), false)
 })
 
-test('libc: a mapping the kernel refuses is an error, not an address', { skip: needs('linux') }, (t) => {
+test('libc: a mapping that the kernel refuses is an error, not an address', { skip: needs('linux') }, (t) => {
   const fd = socket(AF_INET, SOCK_DGRAM, 0)
   t.after(() => close(fd))
   assert.throws(() => mapShared(fd, 4096), SystemError)
 })
 
-test('libc: options are written and read through our memory', { skip: needs('linux') }, (t) => {
+test('libc: writes and reads socket options', { skip: needs('linux') }, (t) => {
   const fd = socket(AF_INET, SOCK_DGRAM, 0)
   t.after(() => close(fd))
   setsockoptInt(fd, SOL_SOCKET, SO_RCVBUF, 50_000, 'SO_RCVBUF')
@@ -37,7 +37,7 @@ test('libc: options are written and read through our memory', { skip: needs('lin
   assert.equal(value[0], 0)
 })
 
-test('libc: poll answers what the descriptor has to say', { skip: needs('linux') }, (t) => {
+test('libc: poll returns the events of a descriptor', { skip: needs('linux') }, (t) => {
   const fd = socket(AF_INET, SOCK_DGRAM, 0)
   t.after(() => close(fd))
   const [POLLIN, POLLOUT] = [1, 4]

@@ -17,7 +17,7 @@ const inChild = (script: string, path: string, ...wrapper: string[]) => {
   return spawnSync(program, args, { encoding: 'utf8' })
 }
 
-test('netns: work runs inside, and the thread is back afterwards, also after a throw', {
+test('netns: runs work in the namespace and returns, also after an exception', {
   skip: needs('root', 'ip'),
 }, (t) => {
   const namespace = Namespace.create()
@@ -47,7 +47,9 @@ test('netns: leaves no descriptor open', { skip: needs('root', 'ip') }, (t) => {
   assert.equal(inChild(script, namespace.path).stdout.trim(), '0')
 })
 
-test('netns: a path that is no namespace is an error, and nothing has moved', { skip: needs('root', 'ip') }, () => {
+test('netns: a path that is not a namespace is an error, and the thread stays in its own', {
+  skip: needs('root', 'ip'),
+}, () => {
   const home = whereAmI()
   assert.throws(() => withNetns('/run/netns/itl-none', () => 0), /ENOENT/)
   assert.throws(
@@ -57,7 +59,7 @@ test('netns: a path that is no namespace is an error, and nothing has moved', { 
   assert.equal(whereAmI(), home)
 })
 
-test('netns: without CAP_SYS_ADMIN it is EPERM', { skip: needs('root', 'ip') }, (t) => {
+test('netns: throws EPERM without CAP_SYS_ADMIN', { skip: needs('root', 'ip') }, (t) => {
   const namespace = Namespace.create()
   t.after(() => namespace.delete())
   const { stderr, status } = inChild(
@@ -71,7 +73,7 @@ test('netns: without CAP_SYS_ADMIN it is EPERM', { skip: needs('root', 'ip') }, 
   assert.match(stderr, /SystemError: setns: .*EPERM/)
 })
 
-test('netns: no way back is an error of its own, which ends the process', { skip: needs('root', 'ip') }, (t) => {
+test('netns: a failed return is an error of its own, which ends the process', { skip: needs('root', 'ip') }, (t) => {
   const namespace = Namespace.create()
   t.after(() => namespace.delete())
   // The work replaces the descriptor that leads home.

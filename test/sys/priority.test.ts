@@ -43,7 +43,7 @@ const program = (priority: object, before: string): string => `
   process.exit(0)
 `
 
-test('priority: every thread, and threads started later, are lowered', { skip }, () => {
+test('priority: lowers every thread, and threads that start later', { skip }, () => {
   const { problems, threads, oom } = lowered({ nice: 7, scheduler: 'batch', io: 'idle', oomScoreAdjust: 400 })
   assert.deepEqual(problems, [])
   assert.ok(threads.length > 2)
@@ -54,25 +54,25 @@ test('priority: every thread, and threads started later, are lowered', { skip },
   assert.equal(oom, 400)
 })
 
-test('priority: the idle scheduling policy', { skip }, () => {
+test('priority: sets the idle scheduling policy', { skip }, () => {
   const { threads } = lowered({ nice: 0, scheduler: 'idle', io: 'normal', oomScoreAdjust: 0 })
   assert.ok(threads.every(({ policy, nice, io }) => policy === 5 && nice === 0 && io !== 'idle'))
 })
 
-test('priority: with every part off nothing changes', { skip }, () => {
+test('priority: changes nothing with every part disabled', { skip }, () => {
   const { problems, threads, oom } = lowered({ nice: 0, scheduler: 'normal', io: 'normal', oomScoreAdjust: 0 })
   assert.deepEqual([problems, oom], [[], 0])
   assert.ok(threads.every(({ policy, nice }) => policy === 0 && nice === 0))
 })
 
-test('priority: a process that is protected from the out-of-memory killer stays protected', () => {
+test('priority: keeps the protection from the OOM killer', () => {
   assert.deepEqual(
     [-997, -1, 0, 500].map((current) => mayRaise(current, 500)),
     [false, false, true, false],
   )
 })
 
-test('priority: one that is already lower is not raised', { skip }, () => {
+test('priority: does not raise a lower priority', { skip }, () => {
   const yield_ = "writeFileSync('/proc/self/oom_score_adj', '800')"
   assert.equal(lowered({ nice: 0, scheduler: 'normal', io: 'normal', oomScoreAdjust: 500 }, yield_).oom, 800)
 })

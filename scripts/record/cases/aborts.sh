@@ -25,7 +25,7 @@ on c python3 "$N" 10.77.0.1 80 'text:GET /data/big.bin HTTP/1.1\r\nHost: a\r\n\r
 capture_end
 python3 "$RECORD/servers/nginx_truth.py" "$WORK/nginx/access.log" >>"$TRUTH"
 python3 "$RECORD/tools/limits.py" "$TRUTH"
-# patterns have no "=" of their own: it ends them
+# a pattern ends at its first "="
 cut='the answer ends before its length'
 python3 "$RECORD/tools/amend.py" "$TRUTH" "^/reset=never:$cut" "^/cut=never:$cut" "n.left=never:reset before the answer" "n.abandoned=never:$cut" \
   "cut-upload=never:the request ends before its length" "cut-chunk=never:the request ends before its last chunk" "slow-body=never:the request ends before its length" \

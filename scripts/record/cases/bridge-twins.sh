@@ -1,4 +1,4 @@
-# A bridge captured with -i any: every packet is seen at the port it comes in by and at the one it leaves by.
+# A bridge captured with -i any: every packet is captured at its ingress and at its egress port.
 ns_up c; ns_up b; ns_up s
 link c eth0 10.77.0.2/24 - b p1 - -
 link s eth0 10.77.0.1/24 - b p2 - -

@@ -19,7 +19,7 @@ P=http://10.77.0.1:8888
 for n in 1 2 3; do get -x $P "http://10.77.1.1:8080/echo?n=$n" "http://10.77.1.1:8080/chunked?chunks=$n"; done
 get -x $P -H 'content-type: application/json' -d '{"via":"proxy"}' "http://10.77.1.1:8080/echo?n=post"
 get -x $P -I "http://10.77.1.1:8080/echo?n=head"
-# what the server answered was seen on both sides of the proxy, with the absolute form on the client's
+# the server's exchanges are captured on both sides of the proxy, in absolute form on the client's
 python3 - "$TRUTH" <<'PY'
 import json, sys
 entries = [json.loads(line) for line in open(sys.argv[1])]

@@ -1,4 +1,4 @@
-# Loopback, IPv4 and IPv6, with its large segments; once on lo and once with -i any.
+# Loopback with its large segments, IPv4 and IPv6; captured once on lo and once with -i any.
 ns_up c
 serve c 8080 node "$RECORD/servers/node.mjs" 8080
 capture c lo loopback tcp

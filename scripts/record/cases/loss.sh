@@ -1,4 +1,4 @@
-# A network that loses, doubles and reorders frames in both directions, captured at both ends: real retransmissions.
+# A network that loses, duplicates and reorders frames in both directions, captured at both ends: real retransmissions.
 ns_up c; ns_up r; ns_up s
 link c eth0 10.77.0.2/24 - r p1 - -
 link s eth0 10.77.0.1/24 - r p2 - -

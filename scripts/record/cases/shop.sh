@@ -1,4 +1,4 @@
-# The capture that ships as the first example: a small shop as a node of a cluster sees it, on the node's bridge.
+# The capture that ships as the first example: a small shop, captured on the bridge of a cluster's node.
 # client 10.244.1.5, gateway (nginx) .10, catalog (Node) .21, orders (Go) .22, payments (gunicorn) .23, Redis .30,
 # kubelet .1, Prometheus .40
 . "$RECORD/servers/nginx_root.sh"

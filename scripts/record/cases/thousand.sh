@@ -1,4 +1,4 @@
-# A thousand requests on one kept-alive connection, for tests that take one answer away.
+# A thousand requests on one kept-alive connection, for tests that remove one response.
 pair_up
 serve s 8080 node "$RECORD/servers/node.mjs" 8080
 capture s eth0 thousand

@@ -1,4 +1,4 @@
-# wrk with a script (mixed methods, pipelined in threes) against Node: four connections, cut by wrk's own end.
+# wrk with a script (mixed methods, pipelined in threes) against Node: four connections, cut when wrk exits.
 pair_up
 serve s 8080 node "$RECORD/servers/node.mjs" 8080
 capture s eth0 wrk

@@ -1,4 +1,4 @@
-"""A client of plain sockets, for what well-behaved clients never send.
+"""A client on plain sockets, for bytes that regular clients never send.
 
 raw.py HOST PORT STEP...   each step is one of
   text:STRING   send the string, with \\r \\n \\xNN escapes undone

@@ -7,7 +7,7 @@ import sys
 for line in open(sys.argv[1]):
     method, target, status, length, encoding, protocol, path, request = line.rstrip('\n').split('\t')
     if protocol == 'HTTP/2.0':
-        # after its upgrade (logged as 101) a connection speaks HTTP/2
+        # after its upgrade (logged as 101) a connection carries HTTP/2
         continue
     target = request.split(' ')[1]
     entry = {'method': method, 'target': target, 'status': int(status)}

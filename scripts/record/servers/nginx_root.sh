@@ -1,4 +1,4 @@
-# Lays out nginx's folder: nginx_root DIR makes DIR/www, a certificate and the configuration.
+# Creates nginx's folder: nginx_root DIR makes DIR/www, a certificate and the configuration.
 nginx_root() {
   mkdir -p "$1/www/data" "$1/tmp"
   cp "$RECORD/servers/nginx.conf" "$1/nginx.conf"

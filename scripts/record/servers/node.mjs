@@ -21,7 +21,7 @@ const sum = (chunks) => {
 }
 const bytes = (chunk, encoding) => (typeof chunk === 'string' ? Buffer.from(chunk, encoding) : Buffer.from(chunk))
 
-/** Wraps write and end so that what is sent is known. */
+/** Wraps write and end to record the bytes that are sent. */
 function watch(req, res) {
   const received = []
   const sent = []
@@ -34,12 +34,12 @@ function watch(req, res) {
     return write(chunk, encoding)
   }
   res.end = (chunk) => {
-    // end calls write itself on some versions of Node: hand over in one place only
+    // end calls write itself on some versions of Node: record the bytes in one place only
     if (chunk !== undefined && chunk !== null) sent.push(bytes(chunk, 'utf8'))
     res.write = write
     return end(chunk)
   }
-  // an exchange is over when the answer has left and the request has ended, in whichever order
+  // an exchange is complete when the response is sent and the request has ended, in either order
   let finished = false
   let open = 2
   const over = () => {
@@ -259,7 +259,7 @@ const handle = async (req, res) => {
 server.on('request', handle)
 server.on('checkContinue', (req, res) => {
   if (req.url.startsWith('/refuse')) {
-    // the client asked first and is told no: no body follows
+    // the expectation is refused: no body follows
     res.writeHead(417, { 'content-type': 'text/plain', connection: 'close' })
     res.end('no\n')
     const entry = { method: req.method, target: req.url, status: 417, expect: 'may', why: 'the body was refused and never sent' }
@@ -280,7 +280,7 @@ server.on('upgrade', (req, socket) => {
   setTimeout(() => socket.end(Buffer.from([0x88, 0])), 150)
 })
 server.on('clientError', (error, socket) => {
-  // what Node could not parse never becomes a request; it answers 400 and closes
+  // bytes that Node cannot parse never become a request; it answers 400 and closes
   const [method, target] = (error.rawPacket ?? Buffer.alloc(0)).toString('latin1').split(' ', 2)
   if (socket.writable && target) log({ method, target, status: 400, expect: 'may', why: 'refused as malformed' })
   if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n')

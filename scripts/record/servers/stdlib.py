@@ -21,7 +21,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if path == '/missing':
             status = 404
         if path == '/nl-only':
-            # a server that ends its lines with LF alone
+            # a server that ends its lines with LF only
             self.wfile.write(b'HTTP/1.1 200 OK\nContent-Type: application/json\nContent-Length: %d\n\n' % len(sent) + sent)
         elif path == '/extensions':
             self.send_response(200)

@@ -1,4 +1,4 @@
-"""Marks what is over the default size limits: limits.py TRUTH. Sizes within 4 KiB of a limit are not for recordings."""
+"""Marks what is over the default size limits: limits.py TRUTH. Recordings must not contain sizes within 4 KiB of a limit."""
 import json
 import sys
 

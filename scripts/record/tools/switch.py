@@ -1,4 +1,4 @@
-"""A switch in user space between two interfaces, for what the kernel at hand may not do by itself.
+"""A switch in user space between two interfaces, for features that the kernel may lack.
 
 switch.py impair A B SEED           forwards both ways with 5 % lost, 2 % twice, and 4 ms of delay that varies, so that frames
                                     overtake each other

@@ -1,11 +1,11 @@
 /**
- * Complete pairs that something has to confirm before they are emitted:
+ * Complete pairs that have to be confirmed before they are emitted:
  *
  * - a pair that was matched by sequence numbers (see pairing.ts) waits for the client's next request;
- * - a pair whose client has sent something new before the response seemed complete waits for the server's next response, which
- *   has to begin right behind it. Else the client pipelines, or its response was read beyond its end.
+ * - a pair whose client has sent new bytes before the response seemed complete waits for the server's next response, which
+ *   has to begin right after it. Otherwise the client pipelines, or the response was read past its end.
  *
- * At most one pair of a connection waits for each.
+ * At most one pair of a connection waits for each of the two.
  */
 
 import { REASON_DOUBTFUL } from '../../ledger/reasons.ts'

@@ -1,7 +1,7 @@
 /**
- * Evidence that a message believed open has ended, although its own framing says that it goes on: a missing length, a
- * transfer coding that the peers read in another way, a body that was announced and never sent. The peers know better than
- * we do, and what they acknowledge and send next shows it (docs/pairing.md).
+ * Evidence that a message has ended although its framing claims that it continues: a missing length, a transfer coding that
+ * the peers interpret differently, a body that was announced and never sent. The peers know where the message ended, and
+ * their acknowledgements and next messages show it (docs/pairing.md).
  */
 import { seqDiff } from '../tcp/seq.ts'
 import type { HttpConnection, MessageStream } from './connection.ts'
@@ -11,14 +11,14 @@ import { HEAD_PART, TO_CLOSE } from './stream-states.ts'
 /** Responses may have been lost. */
 const isLossy = (connection: HttpConnection): boolean => connection.responseDoubt || missed(connection)
 
-/** Whether the client goes on, having acknowledged `ack`, after a response that was to run to the end of the connection. */
+/** Whether the client, having acknowledged `ack`, continues after a response that would extend to the connection's end. */
 export function goesOnAfter(responses: MessageStream, ack: number): boolean {
   return responses.state === TO_CLOSE && seqDiff(responses.bodySeq, ack) >= 0
 }
 
 /**
  * Whether the client has begun another request after it received the beginning of a response whose head is captured only
- * now: it knew by then where that response ends. @param bodySeq the first byte after that head
+ * now: so it already knew where that response ends. @param bodySeq the first byte after that head
  */
 export const wentOnAfter = ({ begunKnown, begunAck }: HttpConnection, bodySeq: number): boolean =>
   begunKnown && seqDiff(bodySeq, begunAck) >= 0

@@ -44,7 +44,7 @@ import { abandonQueue, enqueue, match, missed, noteInterim, orphanReason, unansw
 import type { Position } from './position.ts'
 import { HEAD, HEAD_PART, OPAQUE, SEEK, TO_CLOSE } from './stream-states.ts'
 
-/** Unanswered requests that one connection may have. At the bound all are abandoned (`evicted`). */
+/** Limit of unanswered requests of one connection. At the limit all are abandoned (`evicted`). */
 const QUEUE_LENGTH = 4096
 
 const C = ASSEMBLE_COUNTERS.index
@@ -344,8 +344,7 @@ export class Exchanges implements MessageHandler {
   }
 
   /**
-   * Decides how the response ends (RFC 9112 §6.3). Emits the pair at once if the response ends within the bytes at
-   * hand.
+   * Decides how the response ends (RFC 9112 §6.3). Emits the pair at once if the response ends within the available bytes.
    */
   #responseBody(stream: MessageStream, exchange: Exchange, bodyStart: number, end: number): number {
     const head = this.#head
@@ -395,7 +394,7 @@ export class Exchanges implements MessageHandler {
     return bodyStart
   }
 
-  /** The response would run to the end of the connection, unless the client goes on after it, or may have done so. */
+  /** The response extends to the end of the connection, unless the client continues after it, or may have done so. */
   #bodyToClose(stream: MessageStream, bodyStart: number, end: number): number {
     const { connection } = stream
     const { requestDoubt, requestDoubtReason } = connection
@@ -407,7 +406,7 @@ export class Exchanges implements MessageHandler {
   }
 
   /**
-   * A response was to run to the end of the connection, but the client goes on: its end is unknown.
+   * A response would extend to the end of the connection, but the client continues: its end is unknown.
    *
    * @param reason a REASON_ value
    */
@@ -417,7 +416,7 @@ export class Exchanges implements MessageHandler {
     connection.doubtResponses(reason)
   }
 
-  /** The head contradicts itself about its message's end: the message is abandoned, and the stream's place is lost. */
+  /** The head is ambiguous about its message's end: the message is abandoned, and the stream loses its place. */
   #unknowable(stream: MessageStream, end: number): number {
     this.damaged(stream, REASON_DOUBTFUL)
     stream.state = SEEK
@@ -439,7 +438,7 @@ export class Exchanges implements MessageHandler {
     this.#outcomes.emitInPlace(exchange, bodyStart)
   }
 
-  /** A CONNECT whose client waited for the reply begins another connection; else where that begins is unknown. */
+  /** Begins another connection after a CONNECT whose client waited for the reply; otherwise its start is unknown. */
   #tunnel(connection: HttpConnection, upgraded: boolean): void {
     const { flow, requests, first } = connection
     const begins = !upgraded && requests.state === HEAD && first === null

@@ -1,10 +1,10 @@
 /**
- * What a message's head says (RFC 9112): the head scanner finds the parts of the start line, where each field's name and value
- * lie, and what decides the framing; the rules that a head alone decides are asked here. Nothing is copied and nothing is
- * made; the results are there until the next scan.
+ * A message's head (RFC 9112): the head scanner finds the parts of the start line, the position of each field's name and
+ * value, and the framing; the rules that depend on a head alone are evaluated here. Nothing is copied or allocated; the
+ * results are valid until the next scan.
  *
- * As lenient as the servers and clients in use: bare LF (RFC 9112 §2.2), spaces around values and before the colon,
- * obs-fold (§5.2), lines that are no field (kept as malformed). What makes the framing unknowable is reported, not guessed.
+ * It is as lenient as the servers and clients in use: bare LF (RFC 9112 §2.2), spaces around values and before the colon,
+ * obs-fold (§5.2), lines that are no field (kept as malformed). Ambiguous framing is reported, not guessed.
  */
 
 import type { HeadRules } from '../filter.ts'
@@ -58,7 +58,7 @@ export class MessageHead {
   contentTypeListed = false
   /** A Host field is on the list of `filter.include`, where there is one. */
   hostListed = false
-  /** Number of the first head rule that lets this request go, 0 when none does. */
+  /** Number of the first head rule that filters this request, 0 when none does. */
   rule = 0
   readonly #scanner: HeadScanner
   readonly #bytes: Uint8Array
@@ -80,8 +80,8 @@ export class MessageHead {
   /**
    * Scans the head that begins at `at`.
    *
-   * @returns HEAD_COMPLETE with everything known; else only `startLineEnd` and `fieldCount` mean something: how far the
-   *   head was plausible (startLineEnd 0 while the start line is incomplete)
+   * @returns HEAD_COMPLETE with all results; otherwise only `startLineEnd` and `fieldCount` are valid: how far the head was
+   *   plausible (startLineEnd 0 while the start line is incomplete)
    */
   scan(at: number, end: number, isResponse: boolean): number {
     const result = isResponse
@@ -92,8 +92,8 @@ export class MessageHead {
   }
 
   /**
-   * Whether a message provably begins at `at`, by more than its first bytes: a whole start line, and a whole field unless
-   * the segment ends with that line. Lines that look alike occur inside bodies.
+   * Whether a message provably begins at `at`: by a complete start line and a complete field, unless the segment ends with
+   * the start line. Start lines alone also occur inside bodies.
    */
   begins(at: number, end: number, isResponse: boolean): boolean {
     const result = this.scan(at, end, isResponse)
@@ -178,7 +178,7 @@ export class MessageHead {
     return this.#results[ANOMALIES / 4]
   }
 
-  /** Value of the first Host field; empty where there is none. Makes a string: not for every message. */
+  /** Value of the first Host field; empty where there is none. Allocates a string: not for every message. */
   hostField(): string {
     for (let i = 0; i < this.fieldCount * 4; i += 4) {
       const [name = 0, nameEnd = 0, value = 0, valueEnd = 0] = this.fields.subarray(i, i + 4)
@@ -193,7 +193,7 @@ export class MessageHead {
     return REQUEST_LENGTHS | headerLengths | (include.hasHosts ? HOST_LENGTHS : 0)
   }
 
-  /** Asks the rules about the fields they may be about, in their order. */
+  /** Applies the rules to the fields that they may refer to, in their order. */
   #judge(isResponse: boolean): void {
     const { fields } = this
     const view = this.#view

@@ -1,7 +1,7 @@
 /**
- * The framing of HTTP/1 messages (RFC 9112 §6 and §7): cuts a stream into heads, bodies and ends, at whatever segment
- * boundaries, and says when it has lost its place. Which request a response belongs to, and so whether it has a body, is
- * the handler's knowledge.
+ * The framing of HTTP/1 messages (RFC 9112 §6 and §7): splits a stream into heads, bodies and ends, at any segment
+ * boundaries, and reports when it has lost its place. The handler decides which request a response belongs to, and so
+ * whether it has a body.
  */
 
 import { REASON_DOUBTFUL, REASON_EVICTED, REASON_GAP, REASON_OVERSIZE } from '../../ledger/reasons.ts'
@@ -31,35 +31,35 @@ import {
 } from './stream-states.ts'
 import { CR, LF, SEMICOLON, SPACE, skipEmptyLines, TAB } from './text.ts'
 
-/** What happens to messages. Addresses are into the arena and valid during the call. */
+/** Receives messages. Addresses are into the arena and valid during the call. */
 export interface MessageHandler {
   /**
    * A head is complete and scanned (see MessageHead). Sets the stream's state for what follows, and may consume the body.
    *
-   * @param start, headEnd where the head lies; @param bodyStart, end the bytes after it that are at hand
-   * @returns the address to go on at, `bodyStart` or behind it
+   * @param start, headEnd the head; @param bodyStart, end the available bytes after it
+   * @returns the address to continue at: `bodyStart` or a later one
    */
   head(stream: MessageStream, start: number, headEnd: number, bodyStart: number, end: number): number
   /** Body bytes without chunk framing. */
   body(stream: MessageStream, at: number, end: number): void
   /** A start line proves that the connection carries HTTP/1, whatever follows it. */
   recognise(connection: HttpConnection): void
-  /** A request begins in the segment at hand; its head may be incomplete, or turn out to be none. */
+  /** A request begins in the current segment; its head may be incomplete, or prove to be none. */
   requestBegins(stream: MessageStream): void
-  /** The message is complete; the parser goes on in HEAD. `seq` is the first byte's after it. */
+  /** The message is complete, and the parser continues in HEAD. `seq` is the number of the first byte after it. */
   complete(stream: MessageStream, seq: number): void
   /** Part of the message in progress is lost or its end is unknown: it cannot become part of a pair. */
   damaged(stream: MessageStream, reason: number): void
-  /** The stream's place is lost and it will seek. An unknown number of messages may be missing from here on. */
+  /** The stream has lost its place and will seek. An unknown number of messages may be missing here. */
   lost(stream: MessageStream, reason: number): void
   /**
-   * Whether sequence numbers speak against it that the message in progress goes on with the segment at hand, which begins
-   * at `seq`.
+   * Whether sequence numbers contradict that the message in progress continues with the current segment, which begins at
+   * `seq`.
    */
   contradicts(stream: MessageStream, seq: number): boolean
   /** Whether the server has answered a request whose head is still open. */
   isAnswered(stream: MessageStream): boolean
-  /** As `contradicts` suspected, another message provably begins with this segment. */
+  /** Another message provably begins with this segment, which confirms `contradicts`. */
   contradicted(stream: MessageStream): void
   /** The body of a request begins with what may as well be the next request. */
   suspect(stream: MessageStream): void
@@ -98,7 +98,7 @@ export class MessageParser {
     this.#headBytes = headBytes
   }
 
-  /** Takes the next in-order bytes [at, end) of a stream. */
+  /** Parses the next in-order bytes [at, end) of a stream. */
   data(stream: MessageStream, at: number, end: number, seq: number, ack: number): void {
     this.#position.base = (seq - at) | 0
     this.#position.ack = ack
@@ -107,7 +107,7 @@ export class MessageParser {
     else if (stream.state >= HEAD_PART && stream.state !== OPAQUE) this.#checkProgress(stream, at, end, seq)
     const isInside = stream.state >= HEAD_PART && stream.state !== OPAQUE
     while (p < end) p = this.#step(stream, p, end)
-    // The message that has led the parser astray began before this segment, and may have ended there.
+    // The message that misled the parser began before this segment, and may have ended there.
     if (isInside && stream.state === SEEK) {
       p = this.#seek(stream, at, end)
       while (p < end) p = this.#step(stream, p, end)
@@ -117,8 +117,8 @@ export class MessageParser {
   }
 
   /**
-   * `bytes` bytes of the stream will never come. Within a body or chunk of known length the count goes on; elsewhere the
-   * stream's place is lost.
+   * Handles `bytes` bytes of the stream that will never arrive. Within a body or chunk of known length they are counted;
+   * elsewhere the stream loses its place.
    *
    * @param seq sequence number of the first byte after them
    */
@@ -147,7 +147,7 @@ export class MessageParser {
    * The stream ends. A body that only the end delimits is complete if the end is proper, and so is a chunked one that
    * lacks no more than the empty line after its last chunk.
    *
-   * @param proper a FIN in sequence; @param reason why an unfinished message is given up
+   * @param proper a FIN in sequence; @param reason why an incomplete message is abandoned
    * @param seq sequence number after the last byte
    */
   end(stream: MessageStream, proper: boolean, reason: number, seq: number): void {
@@ -196,7 +196,7 @@ export class MessageParser {
     return at
   }
 
-  /** The peers may know that the message in progress has ended, although its framing says that it goes on. */
+  /** The peers may know that the message in progress has ended, although its framing claims that it continues. */
   #checkProgress(stream: MessageStream, at: number, end: number, seq: number): void {
     const handler = this.#handler
     const { isResponse, state } = stream
@@ -228,8 +228,8 @@ export class MessageParser {
   }
 
   /**
-   * Whether the rest of a counted body lies at `at`, with the next message right behind it. The two together may read as a
-   * request with an odd method.
+   * Whether the rest of a counted body is at `at`, directly followed by the next message. Together the two may look like a
+   * request with an unknown method.
    */
   #goesOn({ state, remaining, isResponse }: MessageStream, at: number, end: number): boolean {
     if (!isResponse && this.#head.isStandardMethod(at)) return false

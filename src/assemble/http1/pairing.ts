@@ -3,11 +3,11 @@
  * §9.3.2). After a loss an unknown number of messages is missing and the order proves nothing: responses pair only with
  * requests that sequence numbers prove they answer.
  *
- * The proof: a client that does not pipeline sends a request after it has received everything before, so the request's
- * acknowledgement number is where its response begins. The server, when it answers, has received that request and nothing
- * after it, so the response's acknowledgement number is where the request ended. Both must hold, and for exactly one
- * request. On a connection that was seen to pipeline they prove nothing. The client's next request confirms the match if it
- * acknowledges that response and nothing beyond; a second response without another request refutes it. See docs/pairing.md.
+ * The proof: a client that does not pipeline sends a request after it has received everything before it, so the request's
+ * acknowledgement number is where its response begins. When the server answers, it has received that request and nothing
+ * after it, so the response's acknowledgement number is where the request ended. Both must hold for exactly one request. On
+ * a connection that has pipelined they prove nothing. The client's next request confirms the match if it acknowledges that
+ * response and nothing beyond; a second response without another request refutes it. See docs/pairing.md.
  */
 
 import { NO_REASON, REASON_GAP } from '../../ledger/reasons.ts'
@@ -15,7 +15,7 @@ import { seqDiff } from '../tcp/seq.ts'
 import type { Exchange, HttpConnection } from './connection.ts'
 
 /**
- * Waiting requests among which the one that a response answers is looked for. So many wait only where the client pipelines,
+ * Limit of waiting requests that are searched for the one that a response answers. More wait only if the client pipelines,
  * and then sequence numbers prove nothing.
  */
 const LONGEST_PROVABLE_QUEUE = 64

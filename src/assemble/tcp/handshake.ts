@@ -1,12 +1,12 @@
-/** Which segments belong to a connection, by their sequence numbers, and where its SYNs say that the streams begin. */
+/** Decides by sequence numbers which segments belong to a connection, and where its SYNs start the streams. */
 import { type Direction, type Flow, PROTOCOL_OPAQUE, type Stream } from './flow.ts'
 import { FLAG_ACK, FLAG_SYN } from './header.ts'
 import { NO_PIECE } from './held-pieces.ts'
 import { seqAdd, seqDiff, WINDOW_BYTES } from './seq.ts'
 
-/** A SYN whose sequence number lies this close before known data was merely captured late. */
+/** A SYN whose sequence number is this close before known data was merely captured late. */
 const LATE_SYN_BYTES = 65_536
-/** The numbers of a segment that was captured at a second point lie within this of those last delivered. */
+/** The numbers of a segment that was captured at a second point are this close to those delivered last. */
 const TWIN_BYTES = 262_144
 
 /** Whether bytes of the stream, or gaps, have been delivered. */
@@ -29,7 +29,7 @@ export function continuesConnection(flow: Flow, direction: Direction, seq: numbe
   return ahead >= 0 && ahead <= LATE_SYN_BYTES
 }
 
-/** The stream's SYN, or the peer's acknowledgement of it, says where the stream begins. */
+/** Sets the stream's first sequence number, from its SYN or from the peer's acknowledgement of it. */
 export function beginStream(stream: Stream, firstSeq: number): void {
   if (stream.synSeen) return
   stream.synSeen = true
@@ -40,7 +40,7 @@ export function beginStream(stream: Stream, firstSeq: number): void {
   stream.reached = firstSeq
 }
 
-/** The stream begins elsewhere than its first SYN said. Nothing of it was delivered yet. */
+/** Corrects the stream's first sequence number after another SYN, before any byte was delivered. */
 export function restartStream(stream: Stream, firstSeq: number): void {
   stream.synSeen = false
   stream.known = false

@@ -141,7 +141,7 @@ export class ConnectionTracker {
     const direction = this.flows.direction
     const found = known ?? this.#twin(direction, seq, ack, flags)
     if (found !== null && found.signed !== signed && found.state === FLOW_OPEN && (flags & FLAG_SYN) === 0) {
-      // Receivers drop a segment with a signature that nobody agreed on, and one without where both did.
+      // Receivers drop a segment with a signature if none was negotiated, and one without if it was.
       counts[C.segmentsSignature]++
       return
     }
@@ -167,7 +167,7 @@ export class ConnectionTracker {
     return null
   }
 
-  /** Advances the clock. It goes back only where a file does. */
+  /** Advances the clock. It is set back only if the times of a file are. */
   advance(): void {
     const time = this.#time
     const { micros } = time
@@ -397,7 +397,7 @@ export class ConnectionTracker {
     if (a.ended && b.ended) this.#close(flow, END_FIN)
   }
 
-  /** A RST: closes the flow if its receiver obeys it. */
+  /** Handles a RST: closes the flow if its receiver accepts it. */
   #reset(flow: Flow, direction: Direction, seq: number, ack: number, flags: number): void {
     const stream = flow.streams[direction]
     const verdict = judgeReset(stream, flow.streams[1 - direction], seq, ack, flags)
@@ -413,7 +413,7 @@ export class ConnectionTracker {
     stream.rare.resetMicros = this.#time.micros
   }
 
-  /** A sender that goes on, beyond its RST or well after it, was not reset. @param end end of what it sends now */
+  /** Revokes a reset: a sender that continues beyond its RST, or well after it, was not reset. @param end of its segment */
   #reviewReset(stream: Stream, end: number): void {
     const late = Math.abs(this.#time.micros - stream.rare.resetMicros) > TWIN_MICROS
     if (late || seqDiff(stream.rare.resetSeq, end) > 0) stream.resetSeen = false

@@ -1,4 +1,4 @@
-/** Pairs as the assembler lays them, against objects built from what was sent. */
+/** Pairs as the assembler encodes them, compared with objects built from what was sent. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
@@ -195,7 +195,7 @@ describe('pair encoding', () => {
 describe('pair encoding: what a proxy says of the client', () => {
   const request = (fields: string): string => `POST / HTTP/1.1\r\nHost: a\r\n${fields}Content-Length: 2\r\n\r\n{}`
 
-  /** What the pair of such a request says, seen at an interface. */
+  /** The pair of such a request, captured at an interface. */
   function forwardedOf(fields: string, place: { vantage?: Vantage; mesh?: string | null } = {}): Header[] | undefined {
     const info = { name: 'lo', vantage: 'server' as const, mesh: 'istio', domain: 0, vantagePoint: null, ...place }
     const harness = new AssembleHarness({ interfaces: [info] })

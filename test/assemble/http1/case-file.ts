@@ -10,8 +10,8 @@ export interface Case {
   steps: Step[]
   expected: string
   /**
-   * How the outcome depends on the segments: it does not; it does, and the case runs in one piece only; in other segments the
-   * same pairs come out or fewer.
+   * How the outcome depends on the segments: it does not; it does, and the case runs in one piece only; in other
+   * segments the same pairs are emitted, or fewer.
    */
   chunks: 'any' | 'whole' | 'fewer'
 }

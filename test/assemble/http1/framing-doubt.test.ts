@@ -1,6 +1,6 @@
 /**
- * Messages that end where their heads do not say: servers and clients that frame them wrongly and go on. Such an exchange may
- * be missing, but no pair ever has a part of another message, and the exchanges after it are found again.
+ * Messages that do not end where their heads claim: servers and clients that frame them wrongly and continue. Such an
+ * exchange may be missing, but no pair ever has a part of another message, and the exchanges after it are found again.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -35,7 +35,7 @@ const answer =
   (framed: (body: string) => string, seen = (body: string): string => body): Shape =>
   (n) => ({ asked: get(n), answered: framed(json(n)), responseBody: seen(json(n)) })
 
-/** A request whose body is announced and never sent, because the answer comes at once. */
+/** A request whose body is announced and never sent, because the server answers at once. */
 const unsent =
   (fields: string): Shape =>
   (n) => ({
@@ -133,8 +133,8 @@ for (const [name, shape] of Object.entries(SHAPES)) {
 }
 
 /**
- * Shapes for conversations in small segments. Bytes behind a request are left out: a server reads them as the beginning of the
- * next one, as we do, and only a segment that begins with a whole request can show that it does not.
+ * Shapes for conversations in small segments. Bytes behind a request are left out: a server reads them as the beginning
+ * of the next one, as we do, and only a segment that begins with a whole request can show that it does not.
  */
 const names = Object.keys(SHAPES).filter((name) => !name.startsWith('bytes after the request'))
 const shapes = fc.array(fc.option(fc.constantFrom(...names), { freq: 2 }), { minLength: 2, maxLength: 8 })

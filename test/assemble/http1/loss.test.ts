@@ -1,6 +1,6 @@
 /**
- * Lost segments: an exchange they touch may be missing, but a response is never paired with a request it does not answer
- * (contract: a doubtful pair is never emitted).
+ * Lost segments: an exchange they touch may be missing, but a response is never paired with a request it does not
+ * answer (docs/pairing.md: a doubtful pair is never emitted).
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -156,7 +156,10 @@ test('loss: without any, random conversations give every pair in order', () => {
   )
 })
 
-/** Without the last shape: a capture that begins with a request inside a body cannot be told from one that does not. */
+/**
+ * Without the last shape: a capture that begins with a request inside a body cannot be distinguished from one that does
+ * not.
+ */
 test('loss: a capture that begins anywhere never makes a wrong pair', () => {
   fc.assert(
     fc.property(conversations(6), fc.nat(200), (conversation, start) => {
@@ -176,7 +179,9 @@ test('loss: a capture that ends anywhere never makes a wrong pair', () => {
   )
 })
 
-/** Pipelined ones are excepted: whether the only exchange that was seen answers the only request is undecidable then. */
+/**
+ * Pipelined ones are excepted: whether the only exchange that was seen answers the only request is undecidable then.
+ */
 test('loss: a capture of sequential exchanges that begins and ends anywhere never makes a wrong pair', () => {
   fc.assert(
     fc.property(conversations(6), fc.nat(200), fc.nat(200), (conversation, start, length) => {

@@ -10,7 +10,7 @@ import { TcpScript } from '../../support/tcp-script.ts'
 const GIB = 1024 ** 3
 const PIECE = Buffer.alloc(64_000, 'x')
 
-/** Feeds `bytes` of body from the server, segment by segment, and tells the most memory held at any time. */
+/** Feeds `bytes` of body from the server, segment by segment. @returns the most memory held at any time */
 function stream(
   harness: AssembleHarness,
   script: TcpScript,
@@ -112,7 +112,7 @@ describe('oversize: heads', () => {
     ] as const) {
       const tcp = new TcpScript({ segmentBytes: 60_000 }).handshake().client(lines(fields)).server(response('a'))
       tcp.client(request('/next')).server(response('b')).close()
-      // A field takes more room in a pair than such a line on the wire.
+      // A field needs more room in a pair than such a line on the wire.
       const { pairs, ledger } = assemble(tcp, { messageBytes: 2 ** 20, pairBytes: 2 ** 20 })
       assert.deepEqual(summary(pairs), expected)
       assert.equal(count(ledger, 'responses.orphaned.oversize'), 2 - expected.length)

@@ -1,4 +1,4 @@
-/** Waiting for responses, in packet time (contract, rule 4). */
+/** Waiting for responses, in packet time (docs/limits.md). */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { count } from '../../../src/ledger/ledger.ts'

@@ -54,7 +54,7 @@ function play({ steps }: Case): Segment[] {
   return script.segments.flatMap((segment) => cutAll([segment], 65_000, 65_000))
 }
 
-/** The same conversation in other segments. Names say how, for failures. */
+/** The same conversation in other segments, named for failure messages. */
 function* cuttings(segments: readonly Segment[]): Generator<[string, Segment[]]> {
   const longest = Math.max(...segments.map(({ payload }) => payload.length))
   for (const size of sizes(longest)) {
@@ -69,7 +69,7 @@ function* cuttings(segments: readonly Segment[]): Generator<[string, Segment[]]>
   yield ['server captured first, in small segments', serverFirst(cutAll(segments, small * 4, small * 3))]
 }
 
-/** Every size of a small conversation, some of a large one: its tiny segments would say no more than a small one's. */
+/** Every size of a small conversation, some of a large one: its tiny segments would test nothing new. */
 function sizes(longest: number): number[] {
   const all: number[] = []
   for (let size = longest > LARGE ? 500 : 1; size < longest; size += size < 48 ? 1 : Math.ceil(size / 3)) all.push(size)

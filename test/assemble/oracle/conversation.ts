@@ -1,7 +1,7 @@
 /**
- * Makes up conversations of HTTP/1 as real clients and servers have them, with the exchanges that they complete: keep-alive
- * and pipelining; HEAD, 204, 304, interim responses, Expect, CONNECT and upgrades; bodies of known length, in chunks, or
- * up to the close; connections that are closed, half-closed, reset or left open.
+ * Makes up conversations of HTTP/1 as real clients and servers have them, with the exchanges that they complete:
+ * keep-alive and pipelining; HEAD, 204, 304, interim responses, Expect, CONNECT and upgrades; bodies of known length,
+ * in chunks, or up to the close; connections that are closed, half-closed, reset or left open.
  *
  * Every target is unique, and bodies contain messages that nobody sent, also at the beginning of segments: an assembler
  * that loses its place and guesses pairs the wrong ones and is found out.
@@ -24,7 +24,7 @@ interface Message {
   readonly bytes: Buffer
 }
 
-/** Messages that nobody sent, as they occur in bodies. */
+/** Messages inside bodies, which were not sent as messages. */
 const IMPOSTORS = [
   'GET /nobody HTTP/1.1\r\nHost: nobody\r\n\r\n',
   'POST /nobody HTTP/1.1\r\nHost: nobody\r\nContent-Length: 5\r\n\r\nhello',
@@ -190,7 +190,7 @@ class Conversing {
     return Buffer.concat(parts)
   }
 
-  /** A body, often with messages in it that nobody sent. */
+  /** A body, often with the text of messages in it. */
   #content(longest: number): Buffer {
     const random = this.#random
     if (random.oneIn(12)) return Buffer.alloc(0)

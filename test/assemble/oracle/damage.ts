@@ -1,4 +1,7 @@
-/** What a network and a capture do to the frames of a conversation. Each function returns other frames; none changes its own. */
+/**
+ * What a network and a capture do to the frames of a conversation. Each function returns other frames; none changes its
+ * own.
+ */
 import { cut, type Segment } from '../../support/tcp-script.ts'
 import type { Random } from './random.ts'
 
@@ -23,7 +26,7 @@ export function interleave(random: Random, connections: readonly (readonly Segme
   return inTime(frames)
 }
 
-/** Takes frames away, each with the chance of one in `times`, and now and then a few in a row. */
+/** Removes frames, each with a probability of one in `times`, and sometimes a few in a row. */
 export function drop(random: Random, frames: readonly Frame[], times: number): Frame[] {
   let burst = 0
   return frames.filter(() => {

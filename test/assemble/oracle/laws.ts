@@ -1,9 +1,9 @@
 /**
  * Holds the assembler to the laws of pairing on made-up conversations:
  *
- * - What is captured whole comes out whole: exactly the exchanges that the reference assembler finds.
- * - No pair comes out that was not exchanged, whatever is done to the frames.
- * - Taking frames away makes no pair; showing frames again changes nothing.
+ * - Without loss, exactly the exchanges that the reference assembler finds are emitted.
+ * - Whatever is done to the frames, no pair is emitted that was not exchanged.
+ * - Removing frames adds no pair; repeating frames changes nothing.
  * - Frames delivered up to three places late cost exchanges, but never too many, and make no wrong pair.
  */
 import assert from 'node:assert/strict'
@@ -81,7 +81,7 @@ function scenario(random: Random, tally: Tally): void {
   run('everything', random.oneIn(2) ? snap(random, all, 20) : all)
 }
 
-/** @returns the keys of the pairs that come out; throws where one was not exchanged, or comes twice */
+/** @returns the keys of the emitted pairs; throws if one was not exchanged, or was emitted twice */
 function pairsOf(name: string, frames: readonly Frame[], exchanged: readonly string[]): string[] {
   const harness = new AssembleHarness(OPTIONS)
   harness.frames(frames.map(({ connection, segment }) => layFrame(segment, linkOf(connection))))

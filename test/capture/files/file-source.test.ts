@@ -121,7 +121,7 @@ test('readFiles: zeros behind a gzip stream, as tapes have them, are no damage',
   assert.deepEqual(said(messages), [{ t: 'ready' }, { t: 'done' }])
 })
 
-/** What is no capture, and what is said of it. */
+/** Files that are not captures, and the message for each. */
 const FOREIGN: [name: string, content: Uint8Array, reason: RegExp][] = [
   ['empty', new Uint8Array(0), /^the file is empty$/],
   ['empty.gz', gzipSync(new Uint8Array(0)), /^the file is empty$/],

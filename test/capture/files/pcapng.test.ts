@@ -165,7 +165,7 @@ test('PcapngReader: cut anywhere, all whole blocks are read and the cut is repor
   }
 })
 
-/** What is done to the fifth packet's block at `at`, and what the report says. */
+/** Damage to the fifth packet's block at `at`, and the reported reason. */
 const DAMAGES: [name: string, damage: (view: DataView, at: number, length: number) => void, reason: RegExp][] = [
   ['a length that is too large', (view, at) => view.setUint32(at + 4, 0x7fffffff, true), /claims 2147483647 bytes/],
   ['a length that is too small', (view, at) => view.setUint32(at + 4, 8, true), /claims 8 bytes/],
@@ -194,7 +194,7 @@ test('PcapngReader: finds a section of the other byte order behind damage', () =
   assert.deepEqual([frames.length, damages.length], [13, 1])
 })
 
-test('PcapngReader: a block whose length is not a multiple of 4 is read', () => {
+test('PcapngReader: reads a block whose length is not a multiple of 4', () => {
   const bytes = tcpFrame(1)
   const odd = new Layer(true)
     .int(6, 4)
@@ -212,13 +212,13 @@ test('PcapngReader: a block whose length is not a multiple of 4 is read', () => 
   assert.deepEqual([frames.length, damages.length], [2, 0])
 })
 
-test('PcapngReader: a file damaged all over is given up', () => {
+test('PcapngReader: stops reading a file that is damaged everywhere', () => {
   const packets = Array.from({ length: 100 }, () => b.enhanced(9, START, FRAMES[0]))
   const { frames, damages } = readCapture(concat([b.section(), b.interface(1), ...packets]))
   assert.deepEqual([frames.length, damages.length], [0, 16])
 })
 
-test('PcapngReader: a section of an unknown version is reported and passed over', () => {
+test('PcapngReader: reports and skips a section of an unknown version', () => {
   const body = [b.interface(1), b.enhanced(0, START, FRAMES[0])]
   const { frames, damages } = readCapture(concat([b.section(2), ...body, b.section(1), ...body]))
   assert.deepEqual([frames.length, damages.length], [1, 1])

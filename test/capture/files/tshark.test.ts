@@ -33,7 +33,7 @@ for host in ('127.0.0.1', '[::1]'):
         urllib.request.urlopen(f'http://{host}:21001/{size}').read()
 `
 
-/** One TCP segment, as both sides tell it. */
+/** One TCP segment, as tshark and the intake report it. */
 interface Segment {
   micros: number
   ports: string
@@ -117,7 +117,7 @@ describe('readFiles sees what tshark sees', { skip }, () => {
         const ours = fromRun(run)
         assert.ok(expected.length > 50)
         if (link === 'snapped') {
-          // tshark tells the length before the cut, we queue what is there.
+          // tshark reports the length before truncation, the intake queues the captured bytes.
           assert.ok(run.count('frames.truncated') > 0)
           for (const segment of [...expected, ...ours]) segment.length = 0
         }

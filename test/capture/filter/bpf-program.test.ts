@@ -71,7 +71,7 @@ const frames = fc
     return { data: data.slice(0, Math.max(0, data.length - cut)), wireLength: data.length }
   })
 
-test('BPF program: decides as libpcap does', { skip: needs('libpcap') }, () => {
+test('BPF program: agrees with libpcap on real filters', { skip: needs('libpcap') }, () => {
   const theirs = libpcapFilter()
   const programs = EXPRESSIONS.map((expression) => compileExpression(expression, DLT_EN10MB, 1000))
   const accepted = new Set<string>()
@@ -112,7 +112,7 @@ function inRange(one: BpfInstruction): BpfInstruction {
 /** libpcap leaves scratch memory as it finds it. */
 const CLEAR_SCRATCH: BpfInstruction[] = Array.from({ length: 16 }, (_, k) => ({ code: 0x02, jt: 0, jf: 0, k }))
 
-test('BPF program: any program computes what libpcap computes', { skip: needs('libpcap') }, () => {
+test('BPF program: agrees with libpcap on random programs', { skip: needs('libpcap') }, () => {
   const theirs = libpcapFilter()
   const operand = fc.oneof(fc.nat(15), fc.nat(70), fc.nat(0xffff), fc.constantFrom(0xffffffff, 0x80000000, 31, 33))
   const step = fc.oneof(
@@ -131,7 +131,7 @@ test('BPF program: any program computes what libpcap computes', { skip: needs('l
   )
 })
 
-test('BPF program: bytes behind the captured ones are not read', () => {
+test('BPF program: does not read past the captured bytes', () => {
   const accepts: BpfInstruction[] = [
     { code: 0x20, jt: 0, jf: 0, k: 4 },
     { code: 0x06, jt: 0, jf: 0, k: 1 },
@@ -140,7 +140,7 @@ test('BPF program: bytes behind the captured ones are not read', () => {
   assert.deepEqual([run(accepts, data, 8), run(accepts, data, 7)], [1, 0])
 })
 
-test('BPF program: an expression about the direction asks the kernel, others do not', {
+test('BPF program: only an expression about the direction needs the kernel', {
   skip: needs('libpcap'),
 }, () => {
   assert.equal(asksKernel(compileExpression('inbound', DLT_EN10MB, 100)), true)

@@ -37,7 +37,7 @@ test('BPF assembler: jumps reach their labels over any distance', () => {
   )
 })
 
-test('BPF assembler: a jump where the test fails, and one without a test', () => {
+test('BPF assembler: jumps if a test fails, and without a test', () => {
   for (const distance of [1, 300]) {
     const [other, end] = [label('other'), label('end')]
     const lines: Line[] = [
@@ -56,7 +56,7 @@ test('BPF assembler: a jump where the test fails, and one without a test', () =>
   }
 })
 
-test('BPF assembler: refuses a jump back, and to nowhere', () => {
+test('BPF assembler: refuses backward jumps, and unplaced labels', () => {
   const at = label('there')
   assert.throws(() => assemble([place(at), jump(at)]), /there/)
   assert.throws(() => assemble([jump(at)]), /there/)

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { brokerExclusions } from '../../../src/capture/filter/exclusions.ts'
 
-test('broker exclusions: addresses as they are, names as they resolve, what does not resolve left out', async () => {
+test('broker exclusions: excludes addresses and resolved names, and ignores names that do not resolve', async () => {
   assert.deepEqual(await brokerExclusions(['10.0.0.1:9092', '[fd77::1]:9093']), [
     { address: '10.0.0.1', port: 9092 },
     { address: 'fd77::1', port: 9093 },

@@ -56,7 +56,7 @@ test('bpf: looks behind one and two VLAN tags of every kind', () => {
   }
 })
 
-test('bpf: takes the packet type of a cooked socket from the kernel, and lets tagged packets pass', () => {
+test('bpf: reads the packet type of a cooked socket from the kernel, and passes tagged packets', () => {
   assert.equal(keeps({ view: 'cooked' }, { data: packet(IPV4), protocol: 0x0800 }), true)
   assert.equal(keeps({ view: 'cooked' }, { data: packet(IPV6), protocol: 0x86dd }), true)
   assert.equal(keeps({ view: 'cooked' }, { data: packet({ ...IPV4, protocol: 17 }), protocol: 0x0800 }), false)
@@ -68,7 +68,7 @@ test('bpf: takes the packet type of a cooked socket from the kernel, and lets ta
   assert.equal(keeps({ view: 'cooked' }, { data: new Uint8Array(28), protocol: 0x0806 }), false)
 })
 
-test('bpf: drops outgoing copies where told to', () => {
+test('bpf: drops outgoing copies if configured', () => {
   const data = ethernet({ payload: packet(IPV4) })
   const [outgoing, incoming] = [4, 0]
   assert.equal(keeps({ outgoing: 'keep' }, { data, packetType: outgoing, hardwareType: 772 }), true)
@@ -93,7 +93,7 @@ test('bpf: excludes both directions of an address and port, and nothing else', (
   }
 })
 
-test('bpf: excludes IPv6 ends, and ports of any address', () => {
+test('bpf: excludes IPv6 endpoints, and ports of any address', () => {
   const exclude = [
     { address: 'fd77::2', port: 9092 },
     { address: null, port: 15001 },
@@ -107,13 +107,13 @@ test('bpf: excludes IPv6 ends, and ports of any address', () => {
   assert.equal(keeps({ exclude }, ethernet({ payload: optioned, tags: [0x8100] })), false, 'behind options and a tag')
 })
 
-test('bpf: lets later fragments pass, whose first bytes are no ports', () => {
+test('bpf: passes later fragments, whose first bytes are not ports', () => {
   const exclude = [{ address: null, port: 80 }]
   assert.equal(keeps({ exclude }, ethernet({ payload: packet({ ...IPV4, fragmentOffset: 0 }) })), false)
   assert.equal(keeps({ exclude }, ethernet({ payload: packet({ ...IPV4, fragmentOffset: 185 }) })), true)
 })
 
-test('bpf: only certain addresses, at either end, of either family', () => {
+test('bpf: passes only the given addresses, at either end, of either family', () => {
   const onlyAddresses = ['192.168.0.1', '10.0.0.2', 'fd77::9', 'fd77::2']
   const keeps4 = (source: number[], destination: number[], more: object = {}) =>
     keeps({ onlyAddresses }, ethernet({ payload: packet({ ...IPV4, source, destination, ...more }) }))
@@ -130,7 +130,7 @@ test('bpf: only certain addresses, at either end, of either family', () => {
   assert.equal(keeps({ onlyAddresses: [] }, ethernet({ payload: packet(IPV4) })), false, 'none at all')
 })
 
-test('bpf: only certain ports, at either end, of either family', () => {
+test('bpf: passes only the given ports, at either end, of either family', () => {
   const onlyPorts = [
     { first: 80, last: 80 },
     { first: 8000, last: 8010 },
@@ -152,13 +152,13 @@ test('bpf: only certain ports, at either end, of either family', () => {
   assert.equal(keeps(excluded, ethernet({ payload: packet({ ...IPV4, payload: tcp(1, 8006) }) })), true)
 })
 
-test('bpf: an address and an exclusion decide together', () => {
+test('bpf: applies addresses and exclusions together', () => {
   const rules = { onlyAddresses: ['10.0.0.2'], exclude: [{ address: null, port: 80 }] }
   const to = (port: number) => keeps(rules, ethernet({ payload: packet({ ...IPV4, payload: tcp(1234, port) }) }))
   assert.deepEqual([to(80), to(81)], [false, true])
 })
 
-test('bpf: of more addresses than are worth comparing all pass', () => {
+test('bpf: passes all packets if there are more addresses than it compares', () => {
   const addresses = (count: number) => Array.from({ length: count }, (_, index) => `192.168.1.${index}`)
   const data = ethernet({ payload: packet(IPV4) })
   assert.equal(keeps({ onlyAddresses: addresses(MAX_ADDRESSES) }, data), false)
@@ -166,7 +166,7 @@ test('bpf: of more addresses than are worth comparing all pass', () => {
   assert.equal(keeps({ onlyAddresses: addresses(MAX_ADDRESSES + 1) }, data), true)
 })
 
-test('bpf: takes hundreds of exclusions, and refuses more than the kernel does', () => {
+test('bpf: supports hundreds of exclusions, and refuses more than the kernel supports', () => {
   const exclusions = (count: number) =>
     Array.from({ length: count }, (_, index) => ({ address: 'fd77::2', port: index + 1 }))
   assert.equal(
@@ -180,7 +180,7 @@ test('bpf: takes hundreds of exclusions, and refuses more than the kernel does',
   assert.throws(() => buildFilter({ ...REQUEST, exclude: exclusions(1000) }), new RegExp(`${MAX_INSTRUCTIONS}`))
 })
 
-test('bpf: an expression decides about what the built-in filter lets pass', { skip: needs('libpcap') }, () => {
+test('bpf: applies an expression to packets that pass the built-in filter', { skip: needs('libpcap') }, () => {
   const expression = compileExpression('port 80 or udp', DLT_EN10MB, 1000)
   assert.equal(runBpf(buildFilter({ ...REQUEST, expression }), { data: ethernet({ payload: packet(IPV4) }) }), 1000)
   const other = packet({ ...IPV4, payload: tcp(1, 2) })
@@ -190,7 +190,7 @@ test('bpf: an expression decides about what the built-in filter lets pass', { sk
 
 const WIDE = { tunnels: ALL_TUNNELS }
 
-test('bpf: keeps every tunnel of the list, over IPv4 and IPv6, tagged or not; without a list none', () => {
+test('bpf: passes every configured tunnel over IPv4 and IPv6, tagged or not; without configuration none', () => {
   for (const [name, protocol, payload] of WRAPPED) {
     for (const addresses of [OUTER, OUTER6]) {
       for (const tags of [[], [0x8100]]) {
@@ -210,7 +210,7 @@ test('bpf: keeps every tunnel of the list, over IPv4 and IPv6, tagged or not; wi
   }
 })
 
-test('bpf: of UDP keeps the ports of the list alone, behind options too, and later fragments', () => {
+test('bpf: of UDP passes only the configured ports, also behind options, and later fragments', () => {
   const tunnels = parseTunnels(['vxlan:6635', 'teredo'])
   const datagram = (from: number, to: number, more: object = {}) =>
     ethernet({ payload: packet({ ...OUTER, protocol: 17, payload: udp(to, new Uint8Array(40), from), ...more }) })

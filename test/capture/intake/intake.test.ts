@@ -18,7 +18,7 @@ const INFO = { name: 'eth0', vantage: 'file', mesh: null, domain: 0, vantagePoin
 const v4 = (protocol: number, payload: Uint8Array): Uint8Array =>
   ethernet({ payload: packet({ source: [10, 0, 0, 1], destination: [10, 0, 0, 2], protocol, payload }) })
 
-test('Intake: a frame crosses the ring whole, at any place of its source', () => {
+test('Intake: passes a frame through the ring whole, at any offset of its source', () => {
   for (let at = 0; at < 16; at++) {
     for (const length of [0, 1, 5, 8, 100, 1400, 1546, 1600, 9000]) {
       const rig = new IntakeRig()
@@ -32,7 +32,7 @@ test('Intake: a frame crosses the ring whole, at any place of its source', () =>
   }
 })
 
-test('Intake: frames are counted into the block of the interface they are of', () => {
+test('Intake: counts frames in the block of their interface', () => {
   const shared = allocateRing(64 * 1024)
   const blocks = [0, 1].map(() => allocateCounters(CAPTURE_COUNTERS))
   const bell = new Doorbell(Doorbell.allocate())
@@ -73,7 +73,7 @@ test('Intake: a copy by words never touches the neighbouring records', () => {
   )
 })
 
-test('Intake: link-layer padding never crosses', () => {
+test('Intake: removes link-layer padding', () => {
   const rig = new IntakeRig()
   rig.push(concat([tcpFrame(0), new Uint8Array(6).fill(0xff)]))
   assert.equal(rig.take()[0].packet.length, 40)
@@ -96,7 +96,7 @@ test('Intake: both directions of a connection go to one ring, connections to all
   assert.equal(pair[0][0].word0, pair[0][1].word0)
 })
 
-test('Intake: what is not queued is counted by its reason', () => {
+test('Intake: counts frames that are not queued by reason', () => {
   const rig = new IntakeRig()
   rig.push(v4(17, tcp(1, 2)))
   rig.push(ethernet({ ethertype: 0x0806, payload: new Uint8Array(28) }))
@@ -157,7 +157,7 @@ test('Intake: a full ring drops frames in live capture, never control records or
   assert.equal(rig.law().accounted, rig.law().seen)
 })
 
-test('Intake: told to stop while it waits for room, it gives up the frame and counts it', () => {
+test('Intake: drops and counts a frame that waits for room when it is stopped', () => {
   const rig = new IntakeRig({ capacity: 4096, whenFull: 'wait' })
   while (rig.producers[0].used < 3900) rig.push(tcpFrame(0))
   rig.control.command = COMMAND_STOP
@@ -226,7 +226,7 @@ test('Intake: reading a file waits for a slow assembler, and loses nothing', asy
   assert.equal(counters[CAPTURE_COUNTERS.index.queued], count)
 })
 
-test('Intake: half a million frames leave the heap as it was', () => {
+test('Intake: half a million frames leave the heap unchanged', () => {
   setFlagsFromString('--expose-gc')
   const collect = runInNewContext('gc') as () => void
   const rig = new IntakeRig()

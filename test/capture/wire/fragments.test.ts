@@ -16,7 +16,7 @@ interface Piece {
   to: number
 }
 
-/** TCP header and payload; every byte tells its place. */
+/** TCP header and payload; the bytes depend on their offsets. */
 const segment = (length: number): Uint8Array =>
   concat([tcp(1000, 80), Uint8Array.from({ length: length - 20 }, (_, i) => (i * 7 + (i >> 8)) & 0xff)])
 
@@ -45,7 +45,7 @@ function onlySegment(rig: IntakeRig): Uint8Array {
 }
 
 for (const version of [4, 6] as const) {
-  test(`FragmentTable: IPv${version} fragments in any order, cut anywhere, doubled: the packet comes out once`, () => {
+  test(`FragmentTable: IPv${version} fragments in any order, cut anywhere, duplicated, give the packet once`, () => {
     const data = segment(203)
     const units = Math.ceil(data.length / 8)
     const plan = fc.tuple(
@@ -60,7 +60,7 @@ for (const version of [4, 6] as const) {
           .flatMap((piece) => [{ piece, key: random.next().value }])
           .sort((a, b) => a.key - b.key)
           .map(({ piece }) => piece)
-        // All but the last come twice, as only the last completes the packet.
+        // All but the last are sent twice, because only the last one completes the packet.
         const sent = [...order.slice(0, -1), ...order.slice(0, -1), ...order.slice(-1)]
         const rig = new IntakeRig()
         for (const piece of sent) rig.push(fragment(version, data, piece), RAW)
@@ -97,7 +97,7 @@ test('FragmentTable: the packet has its length and no trace of fragments, option
   }
 })
 
-test('FragmentTable: interleaved packets are told apart by identification', () => {
+test('FragmentTable: distinguishes interleaved packets by identification', () => {
   const [one, two] = [segment(64), segment(72)]
   const rig = new IntakeRig()
   rig.push(fragment(4, one, { from: 0, to: 3 }, 1), RAW)
@@ -108,7 +108,7 @@ test('FragmentTable: interleaved packets are told apart by identification', () =
   assert.deepEqual(lengths, [72, 64])
 })
 
-test('FragmentTable: what stays incomplete is dropped at the end, and counted', () => {
+test('FragmentTable: drops and counts incomplete packets at the end', () => {
   const rig = new IntakeRig()
   rig.push(fragment(4, segment(64), { from: 0, to: 3 }), RAW)
   rig.push(fragment(4, segment(64), { from: 4, to: 8 }), RAW)
@@ -118,7 +118,7 @@ test('FragmentTable: what stays incomplete is dropped at the end, and counted', 
   assert.equal(rig.law().accounted, rig.law().seen)
 })
 
-test('FragmentTable: what stays incomplete for 30 s of packet time is dropped, and a late rest does not join it', () => {
+test('FragmentTable: drops packets that are incomplete after 30 s of packet time; late fragments do not join them', () => {
   const data = segment(64)
   const rig = new IntakeRig()
   rig.push(fragment(4, data, { from: 0, to: 3 }), { ...RAW, micros: 1e15 })
@@ -128,7 +128,7 @@ test('FragmentTable: what stays incomplete for 30 s of packet time is dropped, a
   assert.equal(rig.law().accounted, rig.law().seen)
 })
 
-test('FragmentTable: over the bound the oldest packet gives way', () => {
+test('FragmentTable: drops the oldest packet over the bound', () => {
   const data = segment(64)
   const rig = new IntakeRig()
   for (let id = 0; id < 65; id++) rig.push(fragment(4, data, { from: 0, to: 3 }, id), RAW)
@@ -139,7 +139,7 @@ test('FragmentTable: over the bound the oldest packet gives way', () => {
   assert.equal(rig.law().accounted, rig.law().seen)
 })
 
-test('FragmentTable: packets of two VLANs are told apart', () => {
+test('FragmentTable: distinguishes packets of two VLANs', () => {
   const pieces = (tag: number, data: Uint8Array) =>
     [
       { from: 0, to: 3 },
@@ -227,7 +227,7 @@ test('FragmentTable: a fragment header in reassembled data is malformed', () => 
   assert.equal(rig.law().accounted, rig.law().seen)
 })
 
-test('FragmentTable: fragmented UDP that is no tunnel is not TCP, in whatever order it comes', () => {
+test('FragmentTable: fragmented UDP that is not a tunnel is not TCP, in any order', () => {
   for (const [order, arrange] of OTHER_ORDERS) {
     const pieces = arrange(cut(packet({ ...OUTER, protocol: 17, payload: udp(53, new Uint8Array(200)) }), 5))
     const rig = new IntakeRig()
@@ -290,7 +290,7 @@ test('FragmentTable: an end before bytes already received drops the packet', () 
   assert.equal(rig.count('droppedFragment'), 2)
 })
 
-test('FragmentTable: any fragments at all keep the law of frames', () => {
+test('FragmentTable: the law of frames holds for any fragments', () => {
   const piece = fc.record({
     version: fc.constantFrom(4 as const, 6 as const),
     from: fc.nat(12),

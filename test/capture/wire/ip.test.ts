@@ -51,7 +51,7 @@ test('PacketDecoder: bytes behind the IP length are padding, not data', () => {
   }
 })
 
-test('PacketDecoder: length 0 means what was captured (segmentation offload, BIG TCP)', () => {
+test('PacketDecoder: length 0 means the captured length (segmentation offload, BIG TCP)', () => {
   const big4 = patched(v4(concat([tcp(1, 2), new Uint8Array(70000)])), 2, [0, 0])
   assert.equal(decode(big4).endOffset, big4.length)
   const big6 = patched(v6(6, concat([tcp(1, 2), new Uint8Array(70000)])), 4, [0, 0])
@@ -64,7 +64,7 @@ test('PacketDecoder: length 0 means what was captured (segmentation offload, BIG
   )
 })
 
-test('PacketDecoder: a snap length cuts the packet, and says so', () => {
+test('PacketDecoder: marks packets that a snap length truncates', () => {
   const bytes = v4()
   const cut = decode(bytes, bytes.length - 3)
   assert.deepEqual([cut.verdict, cut.endOffset, cut.truncated], [TCP, bytes.length - 3, true])
@@ -115,7 +115,7 @@ test('PacketDecoder: fragments that can hold neither TCP nor a tunnel are not ke
   assert.equal(decode(v6(44, Uint8Array.from([58, 0, 0, 1, 1, 2, 3, 4, ...SEGMENT]))).verdict, NON_TCP)
 })
 
-test('PacketDecoder: VLAN tags in the bytes and one that the kernel has taken out name the same network', () => {
+test('PacketDecoder: VLAN tags in the bytes and those removed by the kernel give the same network', () => {
   const network = (tags: number[], vlan = 0): number => {
     const decoder = new PacketDecoder(ALL_TUNNELS)
     const frame = tagged(tags)
@@ -162,7 +162,7 @@ for (const [name, bytes, expected] of BAD) {
   })
 }
 
-test('PacketDecoder: whatever the bytes and the link type, offsets stay within the frame', () => {
+test('PacketDecoder: offsets stay within the frame for any bytes and link type', () => {
   const linkTypes = fc.constantFrom(0, 1, 9, 12, 101, 104, 108, 113, 228, 229, 276, 105)
   const seeds = [v4(), v6(0, Uint8Array.from([...extension(44, 0), 6, 0, 0, 1, 0, 0, 0, 0, ...SEGMENT]))]
   const mutated = fc

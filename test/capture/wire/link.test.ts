@@ -7,7 +7,7 @@ import { NetworkId } from '../../../src/capture/wire/network-id.ts'
 import { concat } from '../support.ts'
 
 const MACS = new Array<number>(12).fill(2)
-/** Enough of an IPv4 header to be told from other things. */
+/** Enough of an IPv4 header to be recognised. */
 const IP = [0x45, 0, 0, 40, 0, 0, 0, 0, 64, 6]
 const zeros = (count: number): number[] => new Array<number>(count).fill(0)
 
@@ -124,7 +124,7 @@ for (const [name, linkType, header] of CARRYING) {
     }
   })
 
-  test(`findIp: ${name}, cut anywhere in its header, is never taken for more than is there`, () => {
+  test(`findIp: ${name}, truncated anywhere in its header, is never read past its end`, () => {
     const bytes = Uint8Array.from([...header, ...IP])
     for (let end = 0; end < header.length; end++) {
       const found = findIp(new DataView(bytes.buffer, 0, end), 0, end, linkType, new NetworkId())
@@ -153,13 +153,13 @@ const OTHERS: [name: string, linkType: number, bytes: number[], expected: number
 ]
 
 for (const [name, linkType, bytes, expected] of OTHERS) {
-  test(`findIp: ${name} is no IP`, () => {
+  test(`findIp: ${name} is not IP`, () => {
     const view = new DataView(Uint8Array.from(bytes).buffer)
     assert.equal(findIp(view, 0, bytes.length, linkType, new NetworkId()), expected)
   })
 }
 
-test('link types: a name follows the number, where there is one', () => {
+test('link types: adds the name to the number, if there is one', () => {
   assert.equal(describeLinkType(127), '127 (IEEE802_11_RADIOTAP)')
   assert.equal(describeLinkType(9999), '9999')
   for (const [name, linkType] of CARRYING) {

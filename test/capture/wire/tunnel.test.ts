@@ -43,7 +43,7 @@ for (const [name, protocol, payload] of NOTHING_INSIDE) {
   })
 }
 
-test('tunnels: a first fragment is wanted where it can be a tunnel’s, and a later one of UDP as long as nothing is known', () => {
+test('tunnels: keeps first fragments that can be a tunnel’s, and later ones of UDP', () => {
   const cases: [protocol: number, payload: Uint8Array, offset: number, verdict: number, wanted: boolean][] = [
     [4, INNER, 0x2000, FRAGMENT, true],
     [47, bytes([0, 0, 8, 0], INNER), 0x2000, FRAGMENT, true],
@@ -58,7 +58,7 @@ test('tunnels: a first fragment is wanted where it can be a tunnel’s, and a la
   }
 })
 
-test('tunnels: one that is not in the list is not looked into', () => {
+test('tunnels: does not decode a tunnel that is not configured', () => {
   for (const [name, protocol, payload] of WRAPPED) {
     const outer = packet({ ...OUTER, protocol, payload })
     assert.equal(decode(outer, parseTunnels([])).verdict, NON_TCP, name)
@@ -77,7 +77,7 @@ test('tunnels: one that is not in the list is not looked into', () => {
   }
 })
 
-test('tunnels: a UDP tunnel is known by the port that it was given', () => {
+test('tunnels: recognises a UDP tunnel by its configured port', () => {
   const outer = packet({ ...OUTER, protocol: 17, payload: udp(6635, vxlan(INNER)) })
   assert.equal(decode(outer, parseTunnels(['vxlan:6635'])).verdict, TCP)
   assert.equal(decode(outer, parseTunnels(['vxlan'])).verdict, NON_TCP)
@@ -92,7 +92,7 @@ const gtp = (endpoint: number) => udp(2152, bytes([0x30, 255, 0, 40, 0, 0, 0, en
 const mirrored = (vlan: number) =>
   bytes([0x10, 0, 0x88, 0xbe], [0, 0, 0, 1], [0x10, vlan, 0, 7, 0, 0, 0, 0], ethernet({ payload: INNER }))
 
-test('tunnels: VNI, GRE key and the VLAN that a mirror has taken off are networks', () => {
+test('tunnels: VNI, GRE key and the VLAN that a mirror removed identify networks', () => {
   for (const [protocol, make] of [
     [17, (id: number) => udp(4789, vxlan(INNER, id))],
     [17, geneve],
@@ -104,18 +104,18 @@ test('tunnels: VNI, GRE key and the VLAN that a mirror has taken off are network
   }
 })
 
-test('tunnels: what each direction has its own of is no network', () => {
+test('tunnels: identifiers that differ by direction are no networks', () => {
   assert.equal(network(17, gtp(1)), network(17, gtp(2)))
   assert.equal(network(4, INNER), 0)
 })
 
-test('tunnels: nesting has an end', () => {
+test('tunnels: limits nesting', () => {
   let wrapped: Uint8Array = INNER
   for (let depth = 0; depth < 5; depth++) wrapped = packet({ ...OUTER, protocol: 4, payload: wrapped })
   assert.equal(decode(wrapped).verdict, NON_TCP)
 })
 
-test('tunnels: whatever is in there, offsets stay within the packet', () => {
+test('tunnels: offsets stay within the packet for any bytes', () => {
   const change = fc.tuple(fc.nat(140), fc.nat(255))
   const tunnel = fc.constantFrom(...WRAPPED)
   fc.assert(

@@ -10,9 +10,9 @@ import { AgentFiles, inLanes, Lines, PODS_RULE, PodsUnderTest, podsOf, QUICK, un
 
 const NODES = 10
 const PODS_PER_NODE = 110
-/** Of the node under test those that end, and those that come in their place. */
+/** Pods of the node under test that end, and their replacements. */
 const REPLACED = 40
-/** Waits for kwok, which takes its time with a thousand. */
+/** Waits for kwok, which is slow with a thousand pods. */
 const SECONDS = 120
 
 suite('A thousand pods with kwok for kubelets', { skip: needsKubeApiserver() || needsKwok() }, () => {
