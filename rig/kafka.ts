@@ -119,7 +119,7 @@ export class KafkaBroker {
     rmSync(this.folder, { recursive: true, force: true })
   }
 
-  /** Creates a topic of four partitions, and waits until the broker knows it. @param configs as `cleanup.policy=compact` */
+  /** Creates a topic of four partitions, and waits until all have a leader. @param configs as `cleanup.policy=compact` */
   createTopic(topic: string, configs: string[] = []): Promise<void> {
     const configEntries = configs.map((line) => {
       const [name, value] = line.split('=')
@@ -130,12 +130,12 @@ export class KafkaBroker {
       // kafkajs's own wait fails while the broker does not know yet what the controller has created.
       await admin.createTopics({ waitForLeaders: false, topics: [wanted] })
       const end = Date.now() + READY_MS
-      const isKnown = (): Promise<boolean> =>
+      const isLed = (): Promise<boolean> =>
         admin.fetchTopicMetadata({ topics: [topic] }).then(
-          () => true,
+          ({ topics }) => topics.every(({ partitions }) => partitions.every(({ leader }) => leader >= 0)),
           () => false,
         )
-      while (!(await isKnown())) {
+      while (!(await isLed())) {
         if (Date.now() > end) throw new Error(`the topic ${topic} was not created:\n${this.#lastLog()}`)
         await sleep(20)
       }
