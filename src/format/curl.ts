@@ -23,7 +23,7 @@ const OWN_FIELDS = new Set([
   'keep-alive',
   'upgrade',
 ])
-/** Fields that curl adds unless it is told not to. */
+/** Fields that curl adds by default. */
 const ADDED_FIELDS = ['User-Agent', 'Accept']
 const CONTINUATION = ' \\\n  '
 

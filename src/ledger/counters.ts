@@ -110,7 +110,7 @@ export const ASSEMBLE_COUNTERS = defineCounters(
     segmentsAfterEnd: 'segments.afterEnd',
     /** RSTs that their receiver does not obey: the sequence number is not exactly the next one. */
     segmentsInexactReset: 'segments.inexactReset',
-    /** With a TCP-MD5 or TCP-AO signature that nobody agreed on, or without one where both ends did. */
+    /** With a TCP-MD5 or TCP-AO signature that was not negotiated, or without one that was. */
     segmentsSignature: 'segments.signature',
     /** Segments behind a hole for which the pool had no room: as good as never seen. */
     segmentsNoRoom: 'segments.noRoom',

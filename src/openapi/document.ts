@@ -7,7 +7,7 @@ import { type PartKind, routeTemplate } from '../routes/template.ts'
 import { requestPath } from '../select/request-path.ts'
 import { MergedSchema } from './schema-merge.ts'
 
-/** Bounds of a document. What exceeds them is left out, and the description says so. */
+/** Bounds of a document. Content beyond them is left out, which the description reports. */
 const MOST_PATHS = 2000
 const MOST_SERVERS = 50
 const MOST_QUERY_NAMES = 50

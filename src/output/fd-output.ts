@@ -8,14 +8,14 @@
 import { closeSync, writeSync } from 'node:fs'
 
 const BUFFER_BYTES = 64 * 1024
-/** How long a flush waits for a slow reader, and how long each look takes. */
+/** How long a flush waits for a slow reader, and the pause between two attempts. */
 const MAX_WAIT_MS = 5
 const WAIT_MS = 1
 
 /** Everything is written; the reader is slow, so try again; the reader has closed the pipe (EPIPE); an error. */
 export type WriteResult = 'ok' | 'later' | 'closed' | Error
 
-/** Nothing ever wakes who waits on this. */
+/** A word to sleep on, which is never notified. */
 const never = new Int32Array(new SharedArrayBuffer(4))
 
 export class FdOutput {

@@ -37,7 +37,7 @@ export interface OutputTarget {
   /** null: standard output. */
   path: string | null
   /**
-   * A file to add to, for as long as the program runs: it is opened again when it was moved away, and rotated. False: one
+   * Append to the file for as long as the program runs: it is reopened when it was moved, and rotated. False: one
    * document, which replaces the file's content.
    */
   append: boolean
@@ -50,14 +50,14 @@ const NEVER: Rotation = { maxBytes: Infinity, maxAgeMs: Infinity, keep: Infinity
 export class OutputFile {
   readonly #target: OutputTarget
   readonly #rotation: Rotation
-  /** Size to which the file is cut when it is opened; null: as `append` says. */
+  /** Size to which the file is truncated when it is opened; null: `append` decides. */
   #resumeAt: number | null
   #output: FdOutput | null = null
   /** The open file, where it is a regular one of its own name. */
   #file: { stats: Stats; startBytes: number } | null = null
   #writtenBefore = 0
 
-  /** @param resumeAt size of the file when its last writer, which is gone, had written its last whole record; null: none */
+  /** @param resumeAt size of the file after the last whole record of a previous writer; null: there was none */
   constructor(target: OutputTarget, resumeAt: number | null) {
     this.#target = target
     this.#rotation = target.rotation ?? NEVER
@@ -111,7 +111,7 @@ export class OutputFile {
     return this.#output === null ? 'ok' : this.#output.flush()
   }
 
-  /** Between two records, with nothing pending: opens a new file where the old one was moved away, or is full or old. */
+  /** Opens a new file if the old one was moved, or is full or old. Call between two records, with nothing pending. */
   turnOver(nowMs: number): void {
     const { path, append } = this.#target
     if (this.#file === null || path === null || !append || this.pending > 0) return

@@ -7,7 +7,7 @@ import type { PairQueue } from './pair-queue.ts'
 
 /** Why a sink accepts no more pairs. */
 export type SinkEnd =
-  /** The reader of the output has gone: a closed pipe. */
+  /** The reader has closed the output, a pipe. */
   | { kind: 'closed' }
   /** The output cannot be written any more. */
   | { kind: 'failed'; message: string }

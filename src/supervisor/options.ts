@@ -16,7 +16,7 @@ export interface OutputOptions extends Omit<FormatOptions, 'version'> {
   format: OutputFormat
   /** Null: standard output. */
   file: string | null
-  /** Add to the file, open it again when it is moved away, and rotate it; absent: replace its content. */
+  /** Append to the file, reopen it when it is moved, and rotate it; absent: replace its content. */
   append?: boolean
 }
 

@@ -349,7 +349,7 @@ class Pipeline implements TargetPipeline {
     const crashed = (this.#shipper?.worker.restarts ?? 0) > 0 || (this.#assemblers?.restarts ?? 0) > 0
     if (this.#stopping) this.#runLedger.countLeftovers('shutdown')
     else if (crashed) this.#runLedger.countLeftovers('crash')
-    // Live capture goes on after a crash; what is read from files is expected to be whole.
+    // Live capture continues after a crash; the pairs of a file are expected to be complete.
     if (crashed && this.#options.input.kind === 'files') this.#fail(PAIRS_MISSING)
     return outcomeOf(this.ledger, this.#damage, this.#failure)
   }

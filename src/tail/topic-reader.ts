@@ -22,7 +22,7 @@ export interface TailRange {
   from: TailFrom
   /** Only these partitions; null: all. */
   partitions: readonly number[] | null
-  /** In place of `from`: the first offset in each partition; null: as `from` says. */
+  /** Replaces `from`: the first offset in each partition; null: `from` applies. */
   offset: number | null
 }
 

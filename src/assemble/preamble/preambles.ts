@@ -1,4 +1,4 @@
-/** Recognises preambles by the first bytes of a connection, owns their parsers, and notes in the flow what they say. */
+/** Recognises preambles by the first bytes of a connection, owns their parsers, and stores their content in the flow. */
 import { CR } from '../http1/text.ts'
 import type { Arena } from '../memory/arena.ts'
 import type { PacketTime } from '../packet-time.ts'

@@ -22,7 +22,7 @@ const REQUEST_4_BYTES = 8
 const LONGEST_NAME = 255
 const LONGEST_MESSAGE = REQUEST_4_BYTES + 2 * (LONGEST_NAME + 1)
 
-/** Messages, by what their first byte and their place say. */
+/** Messages, by their first byte and their position. */
 const NOTHING = 0
 const GREETING = 1
 const PASSWORD = 2

@@ -30,13 +30,13 @@ export class Gunzip {
   #rest: Buffer = Buffer.alloc(0)
   #state: 'header' | 'data' | 'trailer' | 'foreign' = 'header'
   #members = 0
-  /** What `take` has thrown: an event of a stream cannot pass it on. */
+  /** An exception of `take`, kept because an event of a stream cannot pass it on. */
   #failure: { error: unknown } | null = null
   #crc = 0
   #length = 0
 
   /**
-   * @param take receives unzipped bytes, valid during the call. What it throws, `push` throws
+   * @param take receives unzipped bytes, valid during the call; `push` throws its exceptions
    * @param warn receives what is wrong with a stream that can be read on all the same
    */
   constructor(take: (bytes: Uint8Array) => void, warn: (reason: string) => void) {

@@ -85,7 +85,7 @@ export class PcapReader implements FormatReader {
       fractionsPerMicro: magic === MAGIC_NANOS ? 1000 : 1,
       maxLength: Math.min(MAX_RECORD_BYTES, Math.max(USUAL_MAX_BYTES, snapLength)),
     }
-    // The upper bits say how long the frames' check sequences are; packets are cut to their IP length anyway.
+    // The upper bits hold the length of the frames' check sequences; packets are cut to their IP length anyway.
     this.#linkType = view.getUint32(begin + 20, little) & 0xffff
     this.#interfaceId = this.#host.interfaceId(null)
     window.skip(FILE_HEADER_BYTES)

@@ -60,7 +60,7 @@ function fieldLines(at: usize, end: usize, lengths: u32, isResponse: bool): i32 
   let line = at
   while (true) {
     const first = load<u8>(line)
-    // A colon behind the bytes at hand, or in a folded line, is none of a name.
+    // A colon after the available bytes, or in a folded line, does not end a name.
     const colon = isBlank(first) ? line : findColonOrControl(line, end)
     const stop = findLineEnd(colon, end)
     const next = nextLine(stop, end)
