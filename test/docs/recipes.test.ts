@@ -1,9 +1,11 @@
 /** The consumers in docs/pair.md are run as they are written. */
 import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import { needs } from '../../rig/needs.ts'
 import { packPair } from '../../src/pair/unpack.ts'
 import { BASE_MICROS, makePair } from '../ship/support.ts'
 
@@ -50,4 +52,17 @@ message = Message()
   const path = program(`recipe-${process.pid}.py`, `${stub}${recipe('python')}`)
   const printed = execFileSync('python3', [path], { encoding: 'utf8' })
   assert.match(printed, /^GET \/orders\/7 200 \d+$/m)
+})
+
+test('docs: the Go consumer reads values one behind the other', { skip: needs('go') }, (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'interceptor-recipe-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  writeFileSync(join(folder, 'main.go'), recipe('go'))
+  const required = 'require github.com/vmihailenco/msgpack/v5 v5.4.1'
+  writeFileSync(join(folder, 'go.mod'), `module recipe\n\ngo 1.21\n\n${required}\n`)
+  execFileSync('go', ['mod', 'tidy'], { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] })
+  const input = Buffer.concat([Buffer.from(value, 'base64'), Buffer.from(value, 'base64')])
+  const printed = execFileSync('go', ['run', '.'], { cwd: folder, input, encoding: 'utf8' })
+  const line = `${makePair(7).id} GET /orders/7 200 ${makePair(7).response.body.length}\n`
+  assert.equal(printed, line + line)
 })

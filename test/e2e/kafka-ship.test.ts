@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
-import { writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import * as zlib from 'node:zlib'
 import { KAFKA_PASSWORD, KAFKA_USER, KafkaBroker, needsKafka } from '../../rig/kafka.ts'
+import { needs } from '../../rig/needs.ts'
 import { defaultConfig } from '../../src/config/load.ts'
 import { allChecks } from '../../src/doctor/all-checks.ts'
 import { kafkaChecks } from '../../src/doctor/kafka-checks.ts'
@@ -41,6 +43,22 @@ suite('shipping to a real Kafka', { skip }, () => {
       'content-type': 'application/msgpack',
     })
     assert.equal(run.counter('shipped'), 1)
+  })
+
+  test('kafka: the kcat commands of docs/pair.md', { skip: needs('jq') }, async () => {
+    const run = shipTo(configFor(broker, 'recipes', { ship: { format: 'json' } }))
+    await run.put(1)
+    await run.finish()
+    const page = readFileSync(join(import.meta.dirname, '..', '..', '..', 'docs', 'pair.md'), 'utf8')
+    const commands = [...page.matchAll(/^kcat .*$/gm)].map(([command]) =>
+      command.replace('kafka:9092', broker.plaintext).replace('interceptor.pairs', 'recipes'),
+    )
+    const [headers, status] = commands.map((command) =>
+      execFileSync('sh', ['-c', command], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }),
+    )
+    assert.match(headers, new RegExp(`content-type=application/json,.*ce_id=${makePair(1).id},`))
+    assert.equal(status, '200\n')
+    assert.equal(commands.length, 2)
   })
 
   for (const compression of ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const) {
