@@ -128,14 +128,19 @@ function conclude({ outcome, signals }: Ended, facts: RunFacts, flags: PipelineF
   if (line !== null) writeError(`${line}\n`)
   if (signals > 1) return EXIT_INTERRUPTED
   const unshipped = unshippedPairs(outcome, facts)
-  if (unshipped > 0)
-    writeError(`interceptor: ${unshipped} pairs could not be shipped to Kafka within shutdown.timeout\n`)
+  if (unshipped > 0) {
+    writeError(
+      `interceptor: ${unshipped} pairs could not be shipped to Kafka in time (ship.maxAge, shutdown.timeout)\n`,
+    )
+  }
   return unshipped > 0 && outcome.exitCode === EXIT_DONE ? EXIT_RUNTIME : outcome.exitCode
 }
 
-/** Pairs that were dropped at shutdown instead of shipped to Kafka, except those beyond -c. */
+/** Pairs that Kafka did not accept in time, except those beyond -c. */
 function unshippedPairs({ ledger }: Outcome, { sink, limit }: RunFacts): number {
   if (sink !== 'kafka') return 0
   const enough = limit !== null && count(ledger, 'pairs.shipped') >= limit
-  return enough ? 0 : count(ledger, 'pairs.dropped.shutdown')
+  if (enough) return 0
+  const reasons = ['maxAge', 'bufferBytes', 'shutdown']
+  return reasons.reduce((sum, reason) => sum + count(ledger, `pairs.dropped.${reason}`), 0)
 }

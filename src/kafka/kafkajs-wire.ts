@@ -313,6 +313,7 @@ export class KafkaWire {
         expectResponse,
         requestTimeout: this.#timeoutMs,
         sendRequest: () => {
+          request.onSend?.()
           writeAll(connection.socket, chunks, (error) => {
             if (error != null) fail(error)
             else if (!expectResponse) resolve(null)

@@ -10,6 +10,8 @@ export const PRODUCE_VERSION = 7
 export interface ProduceRequest {
   acks: 0 | 1 | -1
   partitions: readonly { partition: number; batch: readonly Uint8Array[]; bytes: number }[]
+  /** Called when the request is about to be written: from then on a broker may receive it. */
+  onSend?: () => void
 }
 
 /**

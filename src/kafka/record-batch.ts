@@ -101,7 +101,7 @@ export const countRecords = ({ state }: BatchMemory): number => state[COUNT]
 
 /** The records of one batch. Its whole state is in its memory, so that another thread can continue with it. */
 export class RecordBatch {
-  /** Whether it was ever passed to a connection, which may read it until it answers. */
+  /** Whether it was ever passed to a connection: a socket may still read it, and a broker may have stored it. */
   wasSent = false
   readonly #source: BatchMemorySource
   #memory: BatchMemory

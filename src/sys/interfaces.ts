@@ -7,6 +7,7 @@ import { close, ioctl, socket } from './libc.ts'
 import { AF_INET, SOCK_CLOEXEC, SOCK_DGRAM } from './packet.ts'
 import { hasCode } from './system-error.ts'
 
+const SIOCGIFNAME = 0x8910
 const SIOCGIFFLAGS = 0x8913
 const SIOCGIFHWADDR = 0x8927
 const SIOCGIFINDEX = 0x8933
@@ -47,6 +48,19 @@ export function findInterface(fd: number, name: string): NetworkInterface | null
     if (hasCode(error, 'ENODEV')) return null
     throw error
   }
+}
+
+/** As `findInterface`, by index: whatever its name is now. @returns null when there is none of this index */
+export function interfaceAt(fd: number, index: number): NetworkInterface | null {
+  const ifreq = Buffer.alloc(IFREQ_BYTES)
+  ifreq.writeInt32LE(index, IFNAMSIZ)
+  try {
+    ioctl(fd, SIOCGIFNAME, ifreq, 'SIOCGIFNAME')
+  } catch (error) {
+    if (hasCode(error, 'ENODEV')) return null
+    throw error
+  }
+  return findInterface(fd, ifreq.toString('utf8', 0, ifreq.indexOf(0)))
 }
 
 function query(fd: number, request: number, name: string, what: string): DataView {

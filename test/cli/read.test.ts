@@ -252,7 +252,9 @@ test('read: exits with 1 if Kafka is unreachable and counts what is lost', async
   const lost = count(ledgerOf(summary), 'pairs.dropped.shutdown')
   assert.ok(lost > 0)
   assert.ok(
-    stderr.endsWith(`interceptor: ${lost} pairs could not be shipped to Kafka within shutdown.timeout\n`),
+    stderr.endsWith(
+      `interceptor: ${lost} pairs could not be shipped to Kafka in time (ship.maxAge, shutdown.timeout)\n`,
+    ),
     stderr,
   )
 })

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { needs } from '../../rig/needs.ts'
 import type { Namespace } from '../../rig/netns.ts'
+import type { Config } from '../../src/config/schema.ts'
 import { count } from '../../src/ledger/ledger.ts'
 import type { ThreadObservation } from '../../src/ledger/observation.ts'
 import { endServer, requestHttp, serveHttp } from '../support/http-traffic.ts'
@@ -21,16 +22,18 @@ interface Setup {
   pod: Namespace
 }
 
-/** A captured pod with a server, whose pairs are counted and discarded. */
-async function setUp(t: TestContext): Promise<Setup> {
+const discarding = (config: Config): Config => ({ ...config, ship: { ...config.ship, sink: 'none' } })
+
+/** A captured pod with a server. */
+async function setUp(t: TestContext, configure = discarding): Promise<Setup> {
   const [pod] = namespaces(t, 1)
   const server = await serveHttp(pod, PORT, 200)
   t.after(() => endServer(server))
   const faults = await WorkerFaults.attach(t)
-  const rig = new TargetRig(t, { config: (config) => ({ ...config, ship: { ...config.ship, sink: 'none' } }) })
+  const rig = new TargetRig(t, { config: configure })
   await rig.add(named('shop', targetOf(pod)))
   requestHttp(pod, URL_, 10)
-  await rig.until(() => rig.count('pairs.shipped') === 10)
+  await rig.until(() => rig.count('pairs.shipped') + rig.count('pairs.queued') === 10)
   return { rig, faults, pod }
 }
 
@@ -81,6 +84,24 @@ test('faults: what a hung assembler held is counted as lost, by reason', { skip 
   const { ledger } = await rig.end()
   // The frames of the 50 exchanges waited in the ring, which outlives the thread.
   assert.equal(count(ledger, 'pairs.shipped'), 60)
+})
+
+test('faults: pairs that wait for Kafka outlive the shipper, whatever ends it', { skip }, async (t) => {
+  const { rig, faults, pod } = await setUp(t, (config) => ({
+    ...config,
+    ship: { ...config.ship, sink: 'kafka' },
+    kafka: { ...config.kafka, brokers: ['127.0.0.1:1'] },
+    shutdown: { timeout: 100 },
+  }))
+  for (const [restarts, fault] of (['throw', 'exhaust'] satisfies Fault[]).entries()) {
+    requestHttp(pod, URL_, 10)
+    await rig.until(() => rig.count('pairs.queued') === 10 * (restarts + 2))
+    await faults.inject('ship', fault)
+    await untilReplaced(rig, 'ship', restarts + 1)
+    assert.equal(rig.count('pairs.queued'), 10 * (restarts + 2))
+  }
+  const { ledger } = await rig.end()
+  assert.deepEqual([count(ledger, 'pairs.dropped.crash'), count(ledger, 'pairs.dropped.shutdown')], [0, 30])
 })
 
 test('faults: reports a crash loop, and drains in order during it', { skip }, async (t) => {

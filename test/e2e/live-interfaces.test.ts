@@ -63,6 +63,23 @@ test('interfaces: reports and counts an interface that goes down and up again; i
   assert.deepEqual([counters['interfaces.lost'], counters['interfaces.back']], [1, 1])
 })
 
+test('interfaces: continues to capture an interface that is renamed', { skip }, async (t) => {
+  const [left, right] = pair(t)
+  const server = await serveHttp(right, PORT, 1000)
+  t.after(() => endServer(server))
+  const capture = new LiveCapture([liveInterface(1, 'eth0', left.path)])
+  capture.start()
+  left.ip('link', 'set', 'eth0', 'down')
+  await capture.message('interfaceLost')
+  left.ip('link', 'set', 'eth0', 'name', 'net0')
+  left.ip('link', 'set', 'net0', 'up')
+  await capture.message('interfaceBack')
+  requestHttp(left, `http://10.77.0.2:${PORT}/`, 2)
+  const counters = await capture.stop()
+  assert.equal(connections(capture), 1)
+  assert.deepEqual([counters['interfaces.lost'], counters['interfaces.back']], [1, 1])
+})
+
 test('interfaces: captures an interface again that is deleted and created under the same name', { skip }, async (t) => {
   const [left, right] = pair(t)
   const server = await serveHttp(right, PORT, 1000)

@@ -5,7 +5,7 @@
  * of an interface that was only down continue.
  */
 import { CAPTURE_COUNTERS } from '../../ledger/counters.ts'
-import { findInterface, type NetworkInterface } from '../../sys/interfaces.ts'
+import { findInterface, interfaceAt, type NetworkInterface } from '../../sys/interfaces.ts'
 import { hasCode } from '../../sys/system-error.ts'
 import type { FromWorker } from '../../thread/messages.ts'
 import type { FrameSink } from '../frame-sink.ts'
@@ -66,7 +66,8 @@ export class InterfaceWatch {
     const { fd, device } = this.#socket
     this.#checkDeletion()
     this.#endFlowsIfDrained()
-    const link = findInterface(fd, device)
+    // An interface may be renamed while it is captured; only a deleted one is looked up by its name.
+    const link = this.#attached ? interfaceAt(fd, this.#boundIndex) : findInterface(fd, device)
     if (this.#attached && link?.up && !this.#lost) this.#suspect = false
     else {
       if (!this.#lost) this.#reportLost()

@@ -142,7 +142,6 @@ export class Batcher {
       partition.inFlight = partition.open
       partition.open = null
     }
-    if (partition.inFlight !== null) partition.inFlight.wasSent = true
     return partition.inFlight
   }
 
@@ -198,6 +197,8 @@ export class Batcher {
     const cutoff = nowMs - maxAgeMs
     for (const partition of this.#all) {
       const { sealed } = partition
+      // A batch that was sent may have been stored: it stays until it is acknowledged, or the buffer is full.
+      if (sealed[0]?.wasSent === true) continue
       while (sealed.length > 0 && sealed[0].newestMs < cutoff) this.#dropOldest(partition)
       const { open } = partition
       if (sealed.length === 0 && open !== null && open.newestMs < cutoff) this.#dropOldest(partition)

@@ -205,7 +205,11 @@ export class KafkaSink implements Sink {
         batch: chunks,
         bytes,
       }))
-      const answers = await this.#cluster.produce(leader, { acks: ACKS[this.#spec.kafka.acks], partitions: batches })
+      const onSend = (): void => {
+        for (const { batch } of packed) batch.wasSent = true
+      }
+      const acks = ACKS[this.#spec.kafka.acks]
+      const answers = await this.#cluster.produce(leader, { acks, partitions: batches, onSend })
       this.#reached(leader)
       for (const one of packed) this.#settle(one, answers)
     } catch (error) {

@@ -33,6 +33,16 @@ function makeBatcher(overrides: Partial<BatcherOptions> = {}, collector = new He
   return batcher
 }
 
+test('batcher: a batch that was sent, and may have been stored, is not dropped for its age', () => {
+  const batcher = makeBatcher()
+  const [partition] = batcher.partitions
+  add(batcher, 0, 1, 0)
+  batcher.next(partition, 100)!.wasSent = true
+  batcher.putBack(partition)
+  assert.equal(batcher.dropOlder(1000, 5000), 0)
+  assert.equal(batcher.dropOver(0), 1)
+})
+
 test('batcher: a batch is due after the linger time, when it is full, or when the input has ended', () => {
   const batcher = makeBatcher()
   const [partition, other] = batcher.partitions
