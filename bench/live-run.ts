@@ -16,12 +16,12 @@ const IDLE_MS = 30
 
 export class LiveRun {
   readonly #child: ChildProcess
-  readonly #pid: number
+  readonly pid: number
   readonly #ended: Promise<string>
 
   private constructor(child: ChildProcess) {
     this.#child = child
-    this.#pid = child.pid!
+    this.pid = child.pid!
     this.#ended = outputOf(child, 'interceptor')
   }
 
@@ -37,12 +37,12 @@ export class LiveRun {
 
   /** User and system time so far. Milliseconds. */
   get cpuMs(): number {
-    return cpuMs(this.#pid)
+    return cpuMs(this.pid)
   }
 
   /** Resident now, MiB. */
   get rssMiB(): number {
-    return residentMiB(this.#pid)
+    return residentMiB(this.pid)
   }
 
   /** Waits until it has worked through what came. */
@@ -61,7 +61,7 @@ export class LiveRun {
 
   /** /proc/net/packet lists the packet sockets of the namespace, one a line under a heading. */
   #hasSocket(): boolean {
-    const path = `/proc/${this.#pid}/net/packet`
+    const path = `/proc/${this.pid}/net/packet`
     return existsSync(path) && readFileSync(path, 'utf8').trim().includes('\n')
   }
 }

@@ -1,0 +1,232 @@
+/**
+ * `npm run load`: offers traffic at rising rates to `capture` on a veth pair, and to `tcpdump -w /dev/null` as a ruler,
+ * prints a table, and draws it. Ends by itself after rates × (2 × seconds + a few).
+ */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+import { limitCpu } from './cpu-quota.ts'
+import { lineChart } from './line-chart.ts'
+import { liveMissing } from './live.ts'
+import { LiveRun } from './live-run.ts'
+import { outputOf } from './measure.ts'
+import { inPath } from './parts.ts'
+import { describeMachine, figure, machineText, type Section, sectionText, whole } from './report.ts'
+import { makeTrace, type Trace } from './traces.ts'
+import { type Replayed, VethPair } from './veth.ts'
+
+const HELP = `Usage: npm run load -- [options]
+
+Offers traffic at rising rates and prints what came of it.
+
+  --rates LIST     frames per second, separated by commas; top: as fast as the sender can
+                   (default 25000,50000,100000,200000,400000,top)
+  --seconds N      how long each rate is offered (default 5)
+  --workers N      assemblers (default 1)
+  --pairs N        pairs of the trace, which is repeated (default 50000)
+  --cpu PERCENT    of one core that the program may use: overload begins earlier (needs cgroups)
+  --svg FILE       draw the figures there
+  --help
+
+Needs Linux, root, iproute2, ethtool and tcpreplay; tcpdump is measured where it is installed.
+`
+
+interface LoadOptions {
+  /** Frames per second; null: as fast as the sender can. */
+  rates: readonly (number | null)[]
+  seconds: number
+  workers: number
+  pairs: number
+  /** Percent of one core; null: no limit. */
+  cpu: number | null
+  svg: string | null
+}
+
+/** One rate. Shares are of the frames offered. */
+interface LoadSample {
+  framesPerSecond: number
+  /** Pairs assembled per second, and their share of those sent. */
+  pairsPerSecond: number
+  coverage: number
+  kernelDrops: number
+  /** Frames of shed connections, and frames dropped one by one in front of a full ring. */
+  shed: number
+  ringDrops: number
+  cores: number
+  rssMiB: number
+  /** Frames that tcpdump's kernel ring dropped; null: not measured. */
+  tcpdumpDrops: number | null
+}
+
+function readOptions(args: string[]): LoadOptions | null {
+  const { values } = parseArgs({
+    args,
+    options: {
+      rates: { type: 'string', default: '25000,50000,100000,200000,400000,top' },
+      seconds: { type: 'string', default: '5' },
+      workers: { type: 'string', default: '1' },
+      pairs: { type: 'string', default: '50000' },
+      cpu: { type: 'string' },
+      svg: { type: 'string' },
+      help: { type: 'boolean', default: false },
+    },
+  })
+  if (values.help) return null
+  return {
+    rates: values.rates.split(',').map((rate) => (rate === 'top' ? null : positive('--rates', rate))),
+    seconds: positive('--seconds', values.seconds),
+    workers: positive('--workers', values.workers),
+    pairs: positive('--pairs', values.pairs),
+    cpu: values.cpu === undefined ? null : positive('--cpu', values.cpu),
+    svg: values.svg ?? null,
+  }
+}
+
+function positive(option: string, text: string): number {
+  const value = Number(text)
+  if (!(value > 0)) throw new Error(`${option} ${text}: a number over 0 is needed`)
+  return value
+}
+
+/** Arguments of tcpreplay for one rate. */
+function replayArguments(trace: Trace, rate: number | null, seconds: number): string[] {
+  const speed = rate === null ? ['--topspeed'] : [`--pps=${rate}`]
+  return [...speed, '--preload-pcap', '--loop=0', `--duration=${seconds}`, trace.path]
+}
+
+/** Frames in a trace that `makeTrace` has written. */
+function countFrames({ path }: Trace): number {
+  const bytes = readFileSync(path)
+  let frames = 0
+  for (let at = 24; at < bytes.length; at += 16 + bytes.readUInt32LE(at + 8)) frames += 1
+  return frames
+}
+
+interface Summary {
+  frames: { kernelDropped: number; dropped: { ring: number; shed: number } }
+  pairs: { shipped: number }
+}
+
+async function offer(trace: Trace, rate: number | null, options: LoadOptions): Promise<LoadSample> {
+  const folder = mkdtempSync(join(tmpdir(), 'interceptor-load-'))
+  const veth = new VethPair()
+  try {
+    const file = join(folder, 'summary.json')
+    const run = await LiveRun.start(veth, ['--workers', String(options.workers), '--summary', file])
+    const unlimit = options.cpu === null ? null : limitCpu(run.pid, options.cpu)
+    const cpuBefore = run.cpuMs
+    const sent = await veth.replay(replayArguments(trace, rate, options.seconds))
+    const cores = (run.cpuMs - cpuBefore) / (sent.seconds * 1000)
+    const { rssMiB } = run
+    await run.settle()
+    await run.stop()
+    unlimit?.()
+    const { frames, pairs } = JSON.parse(readFileSync(file, 'utf8')) as Summary
+    const sentPairs = (sent.frames * trace.pairs!) / countFrames(trace)
+    return {
+      framesPerSecond: sent.frames / sent.seconds,
+      pairsPerSecond: pairs.shipped / sent.seconds,
+      coverage: pairs.shipped / sentPairs,
+      kernelDrops: frames.kernelDropped / sent.frames,
+      shed: frames.dropped.shed / sent.frames,
+      ringDrops: frames.dropped.ring / sent.frames,
+      cores,
+      rssMiB,
+      tcpdumpDrops: await tcpdumpDrops(veth, replayArguments(trace, rate, options.seconds)),
+    }
+  } finally {
+    veth.delete()
+    rmSync(folder, { recursive: true })
+  }
+}
+
+/** The share of frames that tcpdump's kernel ring drops when it writes them to nowhere; null: it is not installed. */
+async function tcpdumpDrops(veth: VethPair, args: readonly string[]): Promise<number | null> {
+  if (!inPath('tcpdump')) return null
+  const child = veth.receiver.spawn('tcpdump', '-i', 'eth0', '-n', '-w', '/dev/null')
+  const said: Buffer[] = []
+  child.stderr?.on('data', (chunk: Buffer) => said.push(chunk))
+  const ended = outputOf(child, 'tcpdump')
+  while (!Buffer.concat(said).includes('listening on')) await Promise.race([sleep(50), ended])
+  const sent: Replayed = await veth.replay(args)
+  child.kill('SIGINT')
+  await ended
+  const [, dropped = '0'] = /(\d+) packets dropped by kernel/.exec(Buffer.concat(said).toString()) ?? []
+  return Number(dropped) / sent.frames
+}
+
+const percent = (share: number): string => `${(100 * share).toFixed(share > 0 && share < 0.1 ? 2 : 1)} %`
+
+function section(samples: readonly LoadSample[], { workers, cpu }: LoadOptions): Section {
+  const peak = Math.max(...samples.map(({ pairsPerSecond }) => pairsPerSecond))
+  const limit = cpu === null ? '' : `, at most ${cpu} % of a core`
+  return {
+    title: `Load: one interface, ${workers} ${workers === 1 ? 'assembler' : 'assemblers'}${limit}`,
+    columns: [
+      'frames/s',
+      'pairs/s',
+      'of peak',
+      'coverage',
+      'kernel drops',
+      'shed',
+      'ring drops',
+      'cores',
+      'RSS',
+      'tcpdump drops',
+    ],
+    rows: samples.map((sample) => [
+      whole(sample.framesPerSecond),
+      whole(sample.pairsPerSecond),
+      percent(sample.pairsPerSecond / peak),
+      percent(sample.coverage),
+      percent(sample.kernelDrops),
+      percent(sample.shed),
+      percent(sample.ringDrops),
+      figure(sample.cores),
+      `${whole(sample.rssMiB)} MiB`,
+      sample.tcpdumpDrops === null ? '–' : percent(sample.tcpdumpDrops),
+    ]),
+    notes: ['Shares are of the frames that tcpreplay sent; sender and program share the machine’s CPUs.'],
+    data: samples,
+  }
+}
+
+function draw(samples: readonly LoadSample[], file: string): void {
+  const x = samples.map(({ framesPerSecond }) => framesPerSecond)
+  const over = (pick: (sample: LoadSample) => number): number[] => samples.map(pick)
+  const panels = [
+    { title: 'pairs/s', lines: [{ name: 'assembled', values: over((s) => s.pairsPerSecond) }] },
+    {
+      title: 'frames lost, %',
+      lines: [
+        { name: 'kernel drops', values: over((s) => 100 * s.kernelDrops) },
+        { name: 'shed and ring drops', values: over((s) => 100 * (s.shed + s.ringDrops)) },
+        { name: 'tcpdump', values: over((s) => 100 * (s.tcpdumpDrops ?? 0)) },
+      ],
+    },
+    { title: 'CPU, cores', lines: [{ name: 'whole program', values: over((s) => s.cores) }] },
+    { title: 'memory, MiB', lines: [{ name: 'resident', values: over((s) => s.rssMiB) }] },
+  ]
+  writeFileSync(file, lineChart({ xTitle: 'frames per second offered', x, panels }))
+}
+
+async function run(options: LoadOptions): Promise<void> {
+  const missing = liveMissing('load')
+  if (missing !== null) {
+    process.stderr.write(`load cannot be measured here: ${missing.why}\n`)
+    process.exitCode = 1
+    return
+  }
+  process.stdout.write(machineText(describeMachine()))
+  const trace = makeTrace('api', options.pairs)
+  const samples: LoadSample[] = []
+  for (const rate of options.rates) samples.push(await offer(trace, rate, options))
+  process.stdout.write(sectionText(section(samples, options)))
+  if (options.svg !== null) draw(samples, options.svg)
+}
+
+const options = readOptions(process.argv.slice(2))
+if (options === null) process.stdout.write(HELP)
+else await run(options)

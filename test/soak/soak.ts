@@ -1,0 +1,193 @@
+/**
+ * `npm run soak -- --minutes N --seed S`: the pipeline under traffic while pods come and go, Kafka is stopped, killed and
+ * frozen, and threads are made to throw, hang or run out of memory, all drawn from the seed. Once a minute, and at the
+ * end, the laws are checked, and whether memory and descriptors grow. Fails at the first violation.
+ */
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { type TestContext, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+import { KafkaBroker, needsKafka } from '../../rig/kafka.ts'
+import { needs } from '../../rig/needs.ts'
+import { Namespace } from '../../rig/netns.ts'
+import { killAtExit } from '../../rig/process-tree.ts'
+import { count } from '../../src/ledger/ledger.ts'
+import { Random } from '../assemble/oracle/random.ts'
+import { descriptors, named, TargetRig, targetOf } from '../support/target-rig.ts'
+import { type Fault, type Role, WorkerFaults } from '../support/worker-faults.ts'
+
+const { values } = parseArgs({ options: { minutes: { type: 'string' }, seed: { type: 'string' } } })
+const MINUTES = Number(values.minutes ?? 5)
+const SEED = Number(values.seed ?? Date.now() % 1_000_000_000)
+
+const KAFKA_PORT = 21900
+const PODS = 6
+/** Between two events. */
+const EVENT_MS = 2_000
+const REPORT_MS = 60_000
+/** Restarted threads and JIT code settle within this time; growth is counted from then on. */
+const WARM_UP_MS = 60_000
+const MAX_GROWTH_MIB = 96
+const MAX_NEW_DESCRIPTORS = 40
+/** By then every thread has been replaced and what waited has been shipped. */
+const SETTLE_MS = 90_000
+
+/** Serves on the loopback interface of its namespace, and requests from itself at an uneven pace, until it is killed. */
+const POD = `
+const http = require('http')
+const sizes = [20, 900, 9000]
+http.createServer((request, response) => {
+  request.resume().on('end', () => response.end(Buffer.alloc(sizes[request.url.length % 3], 'x')))
+}).listen(8080, '127.0.0.1')
+const agent = new http.Agent({ keepAlive: true, maxSockets: 4 })
+let number = 0
+setInterval(() => {
+  for (let i = 0; i < 5; i++) {
+    const path = '/' + 'a'.repeat(number++ % 7)
+    http.get({ port: 8080, host: '127.0.0.1', path, agent }, (response) => response.resume()).on('error', () => {})
+  }
+}, 20)`
+
+interface Pod {
+  namespace: Namespace
+  process: ChildProcess
+  key: string
+}
+
+class Soak {
+  readonly #random = new Random(SEED)
+  readonly #rig: TargetRig
+  readonly #broker: KafkaBroker
+  readonly #faults: WorkerFaults
+  readonly #pods: Pod[] = []
+  readonly #happened: Record<string, number> = {}
+  #started = 0
+
+  constructor(rig: TargetRig, broker: KafkaBroker, faults: WorkerFaults) {
+    this.#rig = rig
+    this.#broker = broker
+    this.#faults = faults
+  }
+
+  async run(): Promise<void> {
+    const since = performance.now()
+    const end = since + MINUTES * 60_000
+    let nextReport = since + REPORT_MS
+    let base: Usage | null = null
+    for (let pod = 0; pod < PODS / 2; pod++) await this.#addPod()
+    while (performance.now() < end) {
+      await sleep(EVENT_MS)
+      await this.#event()
+      const now = performance.now()
+      if (base === null && now > since + WARM_UP_MS) base = usage()
+      if (now < nextReport) continue
+      nextReport += REPORT_MS
+      this.#report(now - since, base)
+    }
+    for (const pod of this.#pods.splice(0)) await this.#removePod(pod)
+    this.#report(performance.now() - since, base)
+  }
+
+  /** Something from the seed. */
+  async #event(): Promise<void> {
+    const what = this.#random.below(10)
+    if (what < 3 && this.#pods.length < PODS) await this.#count('pods added', () => this.#addPod())
+    else if (what < 5 && this.#pods.length > 1) {
+      const [pod] = this.#pods.splice(this.#random.below(this.#pods.length), 1)
+      await this.#count('pods removed', () => this.#removePod(pod))
+    } else if (what < 6) await this.#count('outages', () => this.#outage())
+    else await this.#count('faults', () => this.#fault())
+  }
+
+  async #count(what: string, work: () => Promise<void>): Promise<void> {
+    await work()
+    this.#happened[what] = (this.#happened[what] ?? 0) + 1
+  }
+
+  async #addPod(): Promise<void> {
+    const namespace = Namespace.create('soak')
+    const args = ['netns', 'exec', namespace.name, process.execPath, '-e', POD]
+    const pod = killAtExit(spawn('ip', args, { stdio: 'ignore' }))
+    this.#started += 1
+    const target = named(`pod-${this.#started}`, targetOf(namespace))
+    await this.#rig.add(target)
+    this.#pods.push({ namespace, process: pod, key: target.key })
+  }
+
+  async #removePod({ namespace, process: pod, key }: Pod): Promise<void> {
+    pod.kill('SIGKILL')
+    await this.#rig.pipeline.remove(key)
+    namespace.delete()
+  }
+
+  async #outage(): Promise<void> {
+    if (this.#random.below(2) === 0) {
+      this.#broker.signal('SIGSTOP')
+      await sleep(3_000)
+      this.#broker.signal('SIGCONT')
+      return
+    }
+    await this.#broker.stop(this.#random.below(2) === 0 ? 'SIGKILL' : 'SIGTERM')
+    await this.#broker.start()
+  }
+
+  async #fault(): Promise<void> {
+    const role = (['capture', 'assemble', 'ship'] satisfies Role[])[this.#random.below(3)]
+    const fault = (['throw', 'throw', 'hang', 'exhaust'] satisfies Fault[])[this.#random.below(4)]
+    const thread = this.#rig.pipeline.observe().threads.find((one) => one.role === role)
+    // A thread that is about to be replaced is left alone.
+    if (thread?.state !== 'ready') return
+    await this.#faults.inject(role, fault)
+  }
+
+  #report(ms: number, base: Usage | null): void {
+    const now = usage()
+    const counts = ['pairs.kept', 'pairs.shipped', 'pairs.queued', 'pairs.dropped', 'frames.lost'].map(
+      (path) => `${path} ${this.#rig.count(path)}`,
+    )
+    const events = Object.entries(this.#happened).map(([what, howMany]) => `${howMany} ${what}`)
+    const use = `${now.rssMiB} MiB, ${now.descriptors} descriptors`
+    process.stderr.write(`${Math.round(ms / 1000)} s: ${[...counts, ...events, use].join(', ')}\n`)
+    if (base === null) return
+    assert.ok(now.rssMiB < base.rssMiB + MAX_GROWTH_MIB, `memory grew from ${base.rssMiB} to ${now.rssMiB} MiB`)
+    assert.ok(
+      now.descriptors < base.descriptors + MAX_NEW_DESCRIPTORS,
+      `${base.descriptors} to ${now.descriptors} descriptors`,
+    )
+  }
+}
+
+interface Usage {
+  rssMiB: number
+  descriptors: number
+}
+
+const usage = (): Usage => ({ rssMiB: Math.round(process.memoryUsage.rss() / 2 ** 20), descriptors: descriptors() })
+
+async function soak(t: TestContext): Promise<void> {
+  process.stderr.write(`seed ${SEED}, ${MINUTES} minutes\n`)
+  const broker = new KafkaBroker({ port: KAFKA_PORT })
+  t.after(() => broker.remove())
+  await broker.start()
+  const faults = await WorkerFaults.attach(t)
+  const rig = new TargetRig(t, {
+    config: (config) => ({
+      ...config,
+      ship: { ...config.ship, sink: 'kafka' },
+      kafka: { ...config.kafka, brokers: [broker.plaintext], topic: 'soak', createTopic: true },
+    }),
+  })
+  await new Soak(rig, broker, faults).run()
+  const settled = (): boolean =>
+    count(rig.pipeline.ledger, 'pairs.queued') === 0 &&
+    rig.pipeline.observe().threads.every(({ state }) => state === 'ready')
+  for (const end = performance.now() + SETTLE_MS; !settled() && performance.now() < end; ) await sleep(100)
+  // The laws, exact to the unit.
+  const { ledger } = await rig.end()
+  assert.ok(count(ledger, 'pairs.shipped') > 0)
+  process.stderr.write(`every law holds: ${JSON.stringify(ledger['pairs'])}\n`)
+}
+
+const skip = needs('root', 'ip') || needsKafka()
+test('soak', { skip, timeout: MINUTES * 60_000 + SETTLE_MS + 120_000 }, soak)
