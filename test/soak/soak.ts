@@ -190,4 +190,4 @@ async function soak(t: TestContext): Promise<void> {
 }
 
 const skip = needs('root', 'ip') || needsKafka()
-test('soak', { skip, timeout: MINUTES * 60_000 + SETTLE_MS + 120_000 }, soak)
+await test('soak', { skip, timeout: MINUTES * 60_000 + SETTLE_MS + 120_000 }, soak)
