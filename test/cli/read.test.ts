@@ -158,6 +158,27 @@ test('read: names an output that cannot be created, and summarises nothing', asy
   assert.deepEqual([code, stderr], [1, 'interceptor: cannot write /nowhere/x: no such file or directory\n'])
 })
 
+test('read: names a link type that it cannot read, and exits with 3', async () => {
+  for (const [linkType, name] of [
+    [105, '105 (IEEE802_11)'],
+    [999, '999'],
+  ] as const) {
+    const path = join(folder, `link-${linkType}.pcap`)
+    const [fileHeader, recordHeader] = [Buffer.alloc(24), Buffer.alloc(16)]
+    fileHeader.writeUInt32LE(0xa1b2c3d4)
+    fileHeader.writeUInt16LE(2, 4)
+    fileHeader.writeUInt16LE(4, 6)
+    fileHeader.writeUInt32LE(65_535, 16)
+    fileHeader.writeUInt32LE(linkType, 20)
+    recordHeader.writeUInt32LE(40, 8)
+    recordHeader.writeUInt32LE(40, 12)
+    writeFileSync(path, Buffer.concat([fileHeader, recordHeader, Buffer.alloc(40)]))
+    const { code, stderr } = await run(['read', path])
+    assert.equal(code, 3)
+    assert.ok(stderr.startsWith(`warning: ${path}: 1 frame of link type ${name} cannot be read\n`), stderr)
+  }
+})
+
 test('read: names --filter if a filter stands where files do', async () => {
   const { code, stderr } = await run(['read', 'tcp', 'port', '80'])
   const hint = "Filters follow --filter: --filter 'tcp port 80'."
