@@ -52,6 +52,9 @@ const PARTS = {
   etcd: { here: () => inPath('etcd'), hint: 'install etcd-server' },
   openssl: { here: () => inPath('openssl'), hint: 'install openssl' },
   jq: { here: () => inPath('jq'), hint: 'install jq' },
+  bash: { here: () => inPath('bash'), hint: 'install bash' },
+  zsh: { here: () => inPath('zsh'), hint: 'install zsh' },
+  fish: { here: () => inPath('fish'), hint: 'install fish' },
   python: { here: () => inPath('python3'), hint: 'install python3' },
   'python-msgpack': { here: () => pythonHas('msgpack'), hint: 'install python3-msgpack' },
   libpcap: {

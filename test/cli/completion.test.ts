@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
+import { needs } from '../../rig/needs.ts'
 import { run } from './support.ts'
 
-const has = (shell: string): boolean => spawnSync(shell, ['-c', 'exit 0']).status === 0
 const script = async (shell: string): Promise<string> => (await run(['completion', shell])).stdout
 
 /** What bash offers for a line whose last word is being typed. */
@@ -14,9 +17,7 @@ function offered(completion: string, words: string[]): string[] {
   return stdout.split('\n').filter((word) => word !== '')
 }
 
-test('completion bash: offers commands, options, choices and subcommands', {
-  skip: !has('bash') && 'needs bash',
-}, async () => {
+test('completion bash: offers commands, options, choices and subcommands', { skip: needs('bash') }, async () => {
   const completion = await script('bash')
   assert.deepEqual(offered(completion, ['interceptor', 're']), ['read'])
   assert.deepEqual(offered(completion, ['interceptor', 'read', '--min']), ['--min-latency'])
@@ -27,13 +28,17 @@ test('completion bash: offers commands, options, choices and subcommands', {
   assert.deepEqual(offered(completion, ['interceptor', 'read', '-w', '']), [])
 })
 
-test('completion zsh: is a valid script', { skip: !has('zsh') && 'needs zsh' }, async () => {
+test('completion zsh: is a valid script', { skip: needs('zsh') }, async () => {
   const { status, stderr } = spawnSync('zsh', ['-n'], { input: await script('zsh'), encoding: 'utf8' })
   assert.deepEqual([status, stderr], [0, ''])
 })
 
-test('completion fish: is a valid script', { skip: !has('fish') && 'needs fish' }, async () => {
-  const { status, stderr } = spawnSync('fish', ['--no-execute'], { input: await script('fish'), encoding: 'utf8' })
+test('completion fish: is a valid script', { skip: needs('fish') }, async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'interceptor-fish-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const file = join(folder, 'interceptor.fish')
+  writeFileSync(file, await script('fish'))
+  const { status, stderr } = spawnSync('fish', ['--no-execute', file], { encoding: 'utf8' })
   assert.deepEqual([status, stderr], [0, ''])
 })
 

@@ -100,7 +100,7 @@ export class KafkaSink implements Sink {
   get down(): boolean {
     const { partitions } = this.#batcher
     if (partitions.length === 0) return this.#cluster.failing
-    return this.#failing.size > 0 && partitions.every(({ leader }) => leader === -1 || this.#failing.has(leader))
+    return partitions.every(({ leader }) => leader === -1 || this.#failing.has(leader))
   }
 
   get oldestMs(): number {

@@ -128,13 +128,27 @@ export class TopicClient {
       const recovered = this.failing
       this.failing = false
       this.#ready = true
-      this.#attempts = 0
-      this.#dueMs = this.#options.clock() + REFRESH_MS
+      this.#scheduleRefresh(leaders)
       if (!this.#closed) this.#options.onChange(recovered)
     } catch (error) {
       await this.#refreshFailed(error)
     }
     this.#refreshing = false
+  }
+
+  /** Metadata of a broker that is stopping, or has just started, names no leader: nothing would fail and cause a refresh. */
+  #scheduleRefresh(leaders: readonly number[]): void {
+    const { clock, log, settings } = this.#options
+    if (!leaders.includes(-1)) {
+      this.#attempts = 0
+      this.#dueMs = clock() + REFRESH_MS
+      return
+    }
+    this.#dueMs = clock() + retryDelay(this.#attempts)
+    this.#attempts += 1
+    if (leaders.some((leader) => leader !== -1)) return
+    this.#downSinceMs ??= clock()
+    log.warn(`no partition of the topic ${settings.topic} has a leader; pairs wait in the buffer`)
   }
 
   async #refreshFailed(error: unknown): Promise<void> {

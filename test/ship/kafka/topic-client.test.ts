@@ -1,0 +1,43 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
+import { defaultConfig } from '../../../src/config/load.ts'
+import { KafkaWire } from '../../../src/kafka/kafkajs-wire.ts'
+import { FoldedLog } from '../../../src/log/folded-log.ts'
+import { TopicClient } from '../../../src/ship/kafka/topic-client.ts'
+
+/** The metadata are given, because a real broker names no leader for a moment only. */
+test('topic client: metadata without a leader are refreshed soon, complete ones after a minute', async (t) => {
+  let leaders = [-1, -1]
+  t.mock.method(KafkaWire.prototype, 'leaders', () => Promise.resolve(leaders))
+  t.mock.method(KafkaWire.prototype, 'maxMessageBytes', () => Promise.resolve(null))
+  let nowMs = 0
+  const lines: string[] = []
+  const client = new TopicClient({
+    settings: { ...defaultConfig().kafka, brokers: ['127.0.0.1:1'], topic: 'pairs' },
+    maxMessageBytes: 1,
+    log: new FoldedLog(({ message }) => lines.push(message), { periodMs: 0 }),
+    clock: () => nowMs,
+    onChange: () => {},
+  })
+  t.after(() => client.close())
+  const refresh = async (): Promise<number> => {
+    nowMs = Math.max(nowMs, client.nextDueMs)
+    client.refreshIfDue(nowMs)
+    while (client.nextDueMs === Infinity) await turn()
+    return client.nextDueMs - nowMs
+  }
+  for (let attempt = 0; attempt < 10; attempt += 1) {
+    const delayMs = await refresh()
+    assert.ok(delayMs > 0 && delayMs <= 2_000, `${delayMs} ms`)
+  }
+  assert.ok(lines.every((line) => line === 'no partition of the topic pairs has a leader; pairs wait in the buffer'))
+  assert.equal(lines.length, 10)
+  leaders = [1, -1]
+  assert.ok((await refresh()) <= 2_000)
+  assert.equal(lines.length, 10)
+  leaders = [1, 2]
+  assert.equal(await refresh(), 60_000)
+  client.reportUp()
+  assert.equal(lines.at(-1), 'Kafka accepts pairs again')
+})
