@@ -94,7 +94,7 @@ export function failureOf(error: unknown): Failure {
 
 /** An error for the user where a thrown one means that file descriptors are exhausted; null: it means something else. */
 export function descriptorError(error: unknown): InterceptorError | null {
-  const code = error instanceof Error && 'code' in error ? error.code : null
+  const code = error instanceof Error ? descriptorCode(error) : null
   if (code === 'ENFILE') return runtimeError('this system has no file descriptors left (ENFILE)', { cause: error })
   if (code !== 'EMFILE') return null
   return runtimeError('this process may not open more files (EMFILE)', {
@@ -102,6 +102,10 @@ export function descriptorError(error: unknown): InterceptorError | null {
     cause: error,
   })
 }
+
+/** The code of the system; the error of a thread that cannot start has it in its text (ERR_WORKER_INIT_FAILED). */
+const descriptorCode = (error: Error & { code?: unknown }): unknown =>
+  error.code === 'ERR_WORKER_INIT_FAILED' ? /\bE[MN]FILE\b/.exec(error.message)?.[0] : error.code
 
 /** Converts a failure that another thread posted to an error. */
 export const errorOf = ({ message, exitCode, hint }: Failure): InterceptorError =>

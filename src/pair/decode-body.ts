@@ -5,6 +5,7 @@
  */
 import * as zlib from 'node:zlib'
 import type { Message, Pair } from './pair.ts'
+import { isWholeZstd } from './zstd-frame.ts'
 
 /** Limits of decoding. A body that exceeds one stays as sent. */
 export interface DecodeLimits {
@@ -47,12 +48,20 @@ const inflateEither: Decoder = (body, options) => {
 /** Undefined before Node.js 22.15. */
 const zstd = (zlib as { zstdDecompressSync?: Decoder }).zstdDecompressSync
 
+/** Node.js 22 returns what a truncated body begins with, without an error. */
+const wholeZstd =
+  (decoder: Decoder): Decoder =>
+  (body, options) => {
+    if (!isWholeZstd(body)) throw new Error('the body is truncated')
+    return decoder(body, options)
+  }
+
 const DECODERS: ReadonlyMap<string, Decoder> = new Map<string, Decoder>([
   ['gzip', zlib.gunzipSync],
   ['x-gzip', zlib.gunzipSync],
   ['deflate', inflateEither],
   ['br', zlib.brotliDecompressSync],
-  ...(zstd === undefined ? [] : [['zstd', zstd] as const]),
+  ...(zstd === undefined ? [] : [['zstd', wholeZstd(zstd)] as const]),
 ])
 
 /** Codings of all lines with this name, in lower case, in the order in which they were applied, without `identity`. */

@@ -194,7 +194,9 @@ export class WorkerSlot {
     }
     const message = this.#hang?.message ?? end.message
     this.#spec.onCrash()
-    if (this.#mayRestart()) this.#restartLater(message)
+    // The system lacks something, and did from the beginning: only a person can change that.
+    if (end.hint != null && !this.#wasReady) this.#finish(end)
+    else if (this.#mayRestart()) this.#restartLater(message)
     else if (end.hint != null) this.#finish(end)
     else this.#finish({ how: 'crashed', message: `the ${NAMES[this.#spec.role]} failed: ${message}` })
   }

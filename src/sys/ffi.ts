@@ -28,5 +28,15 @@ export function ffi(): Koffi {
  */
 export const viewMemory = (address: bigint, byteLength: number): ArrayBuffer => ffi().view(address, byteLength)
 
-/** The address of a buffer's bytes. Valid while the buffer is referenced: an external backing store does not move. */
-export const addressOf = (buffer: Buffer): bigint => ffi().address(buffer)
+/** Buffers whose addresses are in use: an address is a number, and does not keep the garbage collector from the bytes. */
+const inUse = new Set<Buffer>()
+
+/** Calls `use` with the address of a buffer's bytes, which stay there until it returns. @returns what `use` returns */
+export function withAddress<T>(buffer: Buffer, use: (address: bigint) => T): T {
+  inUse.add(buffer)
+  try {
+    return use(ffi().address(buffer))
+  } finally {
+    inUse.delete(buffer)
+  }
+}

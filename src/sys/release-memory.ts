@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { addressOf, ffi } from './ffi.ts'
+import { ffi, withAddress } from './ffi.ts'
 
 const MADV_DONTNEED = 4
 /** A multiple of the page size; other platforms than x64 have pages of up to 64 KiB. */
@@ -31,10 +31,11 @@ export function releaseStartMemory(): void {
 
 /** Discards the pages of memory that will be neither read nor written any more (Linux). */
 export function discardPages(memory: SharedArrayBuffer): void {
-  const begin = addressOf(Buffer.from(memory))
-  const start = (begin + PAGE - 1n) & -PAGE
-  const end = (begin + BigInt(memory.byteLength)) & -PAGE
-  if (end > start) madvise(start, Number(end - start))
+  withAddress(Buffer.from(memory), (begin) => {
+    const start = (begin + PAGE - 1n) & -PAGE
+    const end = (begin + BigInt(memory.byteLength)) & -PAGE
+    if (end > start) madvise(start, Number(end - start))
+  })
 }
 
 function madvise(start: bigint, bytes: number): void {

@@ -1,6 +1,6 @@
 /** Ways to connect and authenticate to a real Kafka, and the errors where the port requires another one. */
 import assert from 'node:assert/strict'
-import { writeFileSync } from 'node:fs'
+import { renameSync, writeFileSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
@@ -102,7 +102,8 @@ suite('reaching a real Kafka', { skip: needsKafka(), concurrency: true }, () => 
 
   test('kafka: authenticates with OAUTHBEARER and a token renewed in its file', async () => {
     const tokenFile = file('token', bearerToken(4))
-    const renewing = setInterval(() => writeFileSync(tokenFile, bearerToken(4)), 1_000)
+    // As the kubelet does it: no reader sees half a token.
+    const renewing = setInterval(() => renameSync(file('token.new', bearerToken(4)), tokenFile), 1_000)
     try {
       await shipForSessions('bearer-file', { brokers: [OAUTH], sasl: sasl({ mechanism: 'oauthbearer', tokenFile }) })
     } finally {

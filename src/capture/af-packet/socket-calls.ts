@@ -2,7 +2,7 @@
  * Operations on a packet socket that need only its descriptor and work on any thread: filter, binding, statistics. The
  * socket stays in the network namespace in which it was opened.
  */
-import { addressOf } from '../../sys/ffi.ts'
+import { withAddress } from '../../sys/ffi.ts'
 import type { NetworkInterface } from '../../sys/interfaces.ts'
 import { bind, getsockname, getsockopt, setsockopt } from '../../sys/libc.ts'
 import {
@@ -34,8 +34,10 @@ export const linkTypeOf = (hardwareType: number): number =>
 /** Replaces the socket's filter, atomically for all following frames. @throws SystemError */
 export function attachFilter(fd: number, program: readonly BpfInstruction[]): void {
   const instructions = encodeInstructions(program)
-  const filter = encodeProgram(program.length, addressOf(instructions))
-  setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, filter, 'SO_ATTACH_FILTER')
+  withAddress(instructions, (address) => {
+    const filter = encodeProgram(program.length, address)
+    setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, filter, 'SO_ATTACH_FILTER')
+  })
 }
 
 /** Starts delivery from one interface; null: from all. @throws SystemError */

@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { needs } from '../../../rig/needs.ts'
 import { asksKernel, BpfProgram } from '../../../src/capture/filter/bpf-program.ts'
-import { addressOf, ffi } from '../../../src/sys/ffi.ts'
+import { ffi, withAddress } from '../../../src/sys/ffi.ts'
 import { type BpfInstruction, encodeInstructions } from '../../../src/sys/packet.ts'
 import { compileExpression, DLT_EN10MB } from '../../../src/sys/pcap-compile.ts'
 import { ethernet, packet, tcp } from '../../support/frames.ts'
@@ -21,7 +21,9 @@ function libpcapFilter(): (program: readonly BpfInstruction[], data: Uint8Array,
     // Never a null pointer, also for no bytes.
     const bytes = Buffer.alloc(data.length + 1)
     bytes.set(data)
-    return filter(addressOf(instructions), addressOf(bytes), wireLength, data.length)
+    return withAddress(instructions, (program) =>
+      withAddress(bytes, (packet) => filter(program, packet, wireLength, data.length)),
+    )
   }
 }
 
