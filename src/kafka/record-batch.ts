@@ -172,6 +172,15 @@ export class RecordBatch {
     this.wasSent = false
   }
 
+  /** Removes all records and adds their number to a counter. */
+  countInto({ counts, index }: { readonly counts: Float64Array; readonly index: number }): void {
+    const { state } = this.#memory
+    const count = state[COUNT]
+    // Directly after each other: a thread that ends has done both or neither.
+    state[COUNT] = 0
+    counts[index] += count
+  }
+
   /** Removes all records and releases the memory. @param inUse as of BatchMemorySource */
   release(inUse: boolean): void {
     this.#memory.state[COUNT] = 0

@@ -14,12 +14,31 @@ const DROP_INDEX: Readonly<Record<DropReason, number>> = {
   crash: index.droppedCrash,
 }
 
+/** One counter in its block. */
+export interface CounterCell {
+  readonly counts: Float64Array
+  readonly index: number
+}
+
 export class ShipLedger {
   readonly #counters: Float64Array
 
   /** @param counters a block laid out by SHIP_COUNTERS; this thread is its only writer */
   constructor(counters: Float64Array) {
     this.#counters = counters
+  }
+
+  /**
+   * Where pairs that were shipped, or dropped for a reason, are counted. For a batch that ends with its count: a thread that
+   * ends between the two would leave pairs that were counted.
+   */
+  cell(what: 'shipped' | DropReason): CounterCell {
+    return { counts: this.#counters, index: what === 'shipped' ? index.shipped : DROP_INDEX[what] }
+  }
+
+  /** Bytes that the output accepted, of pairs that are counted otherwise. */
+  shippedBytes(bytes: number): void {
+    this.#counters[index.bytesShipped] += bytes
   }
 
   /** Pairs accepted by the output. @param bytes as written, or as acknowledged by the broker */

@@ -8,6 +8,7 @@
  *     open (being filled) → sealed (full, waiting) → inFlight → shipped, or back to the front of sealed
  */
 import { type BatchMemorySource, RecordBatch } from '../../kafka/record-batch.ts'
+import type { CounterCell } from '../../ledger/ship-ledger.ts'
 import type { BatchStore } from '../left-pairs.ts'
 
 /** Memory of acknowledged batches that is kept for the next ones. */
@@ -167,12 +168,13 @@ export class Batcher {
     return due
   }
 
-  /** Removes the batch in flight, which was shipped or dropped. */
-  done(partition: Partition): void {
+  /** Removes the batch in flight, which was shipped or dropped. @param cell where its pairs are counted */
+  done(partition: Partition, cell: CounterCell): void {
     const batch = partition.inFlight
     if (batch === null) return
     partition.inFlight = null
     this.#subtract(batch)
+    batch.countInto(cell)
     this.#recycle(batch)
   }
 

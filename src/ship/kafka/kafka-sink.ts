@@ -236,9 +236,10 @@ export class KafkaSink implements Sink {
     if (code === 0) {
       // A broker that has just started answers, and refuses batches until it leads its partitions again.
       this.#cluster.reportUp()
-      this.#context.ledger.shipped(batch.count, bytes)
+      const { ledger } = this.#context
       partition.attempts = 0
-      this.#batcher.done(partition)
+      this.#batcher.done(partition, ledger.cell('shipped'))
+      ledger.shippedBytes(bytes)
       return
     }
     const failure = failureOfCode(code)
@@ -253,11 +254,10 @@ export class KafkaSink implements Sink {
       this.#batcher.splitInFlight(partition)
       return
     }
-    this.#context.ledger.dropped('rejected', 1)
     if (failure === 'tooLarge') this.#refusedBytes = Math.min(this.#refusedBytes, batch.size)
     const why = failure === 'tooLarge' ? `it is too large (${batch.size} bytes)` : 'it is invalid there'
     this.#log.warn(`Kafka refuses a pair, which is dropped: ${why}`, { code, bytes: batch.size })
-    this.#batcher.done(partition)
+    this.#batcher.done(partition, this.#context.ledger.cell('rejected'))
   }
 
   /** Batches of several records never exceed `batchBytes`: a refused one shows that the brokers' limit is lower. */

@@ -1,12 +1,16 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import type { CounterCell } from '../../../src/ledger/ship-ledger.ts'
 import { Batcher, type BatcherOptions, type Partition } from '../../../src/ship/kafka/batcher.ts'
 import { countLeftPairs, openStore } from '../../../src/ship/left-pairs.ts'
 import { HeldCollector } from '../held-collector.ts'
 
 const HELD = 100
 const NO_HEADERS = Uint8Array.of(0)
+
+/** A counter. */
+const cell = (): CounterCell => ({ counts: new Float64Array(1), index: 0 })
 
 /** Adds a pair whose value is its number. */
 function add(batcher: Batcher, partition: number, number: number, nowMs: number, bytes = 60): void {
@@ -52,7 +56,7 @@ test('batcher: a batch is due after the linger time, when it is full, or when th
   assert.equal(batcher.next(partition, 150)?.count, 1)
   for (let number = 0; number < 20; number += 1) add(batcher, 1, number, 200)
   assert.ok((batcher.next(other, 200)?.count ?? 0) < 20)
-  batcher.done(partition)
+  batcher.done(partition, cell())
   add(batcher, 0, 2, 300)
   assert.equal(batcher.next(partition, 300), null)
   batcher.flushing = true
@@ -69,10 +73,10 @@ test('batcher: the oldest pair is in the batch in flight, else in the first one 
   assert.ok(batcher.next(partition, 200))
   add(batcher, 0, 3, 210)
   assert.equal(batcher.oldestMs(), 100)
-  batcher.done(partition)
+  batcher.done(partition, cell())
   assert.equal(batcher.oldestMs(), 120)
   assert.ok(batcher.next(other, 200))
-  batcher.done(other)
+  batcher.done(other, cell())
   assert.equal(batcher.oldestMs(), 210)
 })
 
@@ -97,6 +101,7 @@ test('batcher: keeps order and counts while batches are sent, fail, are halved o
       let [partition] = batcher.partitions
       let added = 0
       const shipped: number[] = []
+      const counted = cell()
       const apply = (what: string): void => {
         if (what === 'add') add(batcher, 0, added++, 0)
         else if (what === 'send') batcher.next(partition, 1)
@@ -104,7 +109,7 @@ test('batcher: keeps order and counts while batches are sent, fail, are halved o
         else if (what === 'halve' && (partition.inFlight?.count ?? 0) > 1) batcher.splitInFlight(partition)
         else if (what === 'done' && partition.inFlight !== null) {
           shipped.push(...numbersIn(partition))
-          batcher.done(partition)
+          batcher.done(partition, counted)
         } else if (what === 'replace') {
           batcher = makeBatcher({ lingerMs: 0 }, collector)
           partition = batcher.partitions[0]
@@ -112,6 +117,7 @@ test('batcher: keeps order and counts while batches are sent, fail, are halved o
         assert.equal(countLeftPairs(collector.left), batcher.pairs)
         assert.equal(batcher.byteCount, batcher.pairs * HELD)
         assert.equal(batcher.pairs, added - shipped.length)
+        assert.equal(counted.counts[0], shipped.length)
       }
       steps.forEach(apply)
       batcher.putBack(partition)
@@ -155,7 +161,7 @@ test('batcher: moves the batches of a removed partition to a remaining one', () 
   const [partition] = batcher.partitions
   assert.equal(partition.leader, 5)
   assert.equal(batcher.next(partition, 100)?.count, 1)
-  batcher.done(partition)
+  batcher.done(partition, cell())
   assert.equal(batcher.pairs, 0)
   assert.equal(batcher.byteCount, 0)
 })
