@@ -2,7 +2,8 @@
  * A real Apache Kafka for tests: one KRaft broker from Maven Central's JARs (kafka-jars.ts). Listeners: PLAINTEXT, and
  * SASL_SSL with PLAIN and SCRAM users and a certificate authority created for it.
  *
- * Data, keys and logs live in a temporary folder; the process is started and ended by its own id, and ends with this one.
+ * Data, keys and logs live in a temporary folder; the process is started and ended by its own id, and ends with this
+ * one.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
@@ -108,7 +109,7 @@ export class KafkaBroker {
     return `${KAFKA_CLASSES}.${process.pid}`
   }
 
-  /** Freezes (SIGSTOP) or thaws (SIGCONT) the broker: connections stay, nothing answers. */
+  /** Freezes (SIGSTOP) or thaws (SIGCONT) the broker: connections stay open without any response. */
   signal(signal: 'SIGSTOP' | 'SIGCONT'): void {
     this.#process?.kill(signal)
   }

@@ -1,6 +1,6 @@
 /**
- * A real Kubernetes API server for tests: kube-apiserver with etcd beside it, TLS, RBAC and service account tokens. There
- * are no controllers, no scheduler and no kubelet: a test makes the objects they would make, statuses too.
+ * A real Kubernetes API server for tests: kube-apiserver with etcd beside it, TLS, RBAC and service account tokens.
+ * There are no controllers, no scheduler and no kubelet: a test makes the objects they would make, statuses too.
  *
  * Data, keys and logs live in a temporary folder; both processes are started and ended by their own ids.
  */
@@ -178,9 +178,9 @@ export class KubeApiserver {
       response.on('error', reject)
       response.on('end', () => {
         const status = response.statusCode ?? 0
-        const answer = text.startsWith('{') ? (JSON.parse(text) as KubeObject) : { text }
-        if (status < 300) resolve(answer)
-        else reject(new KubeError(status, `${method} ${path}: ${status} ${answer['message'] ?? text}`))
+        const result = text.startsWith('{') ? (JSON.parse(text) as KubeObject) : { text }
+        if (status < 300) resolve(result)
+        else reject(new KubeError(status, `${method} ${path}: ${status} ${result['message'] ?? text}`))
       })
     })
     call.on('error', reject)

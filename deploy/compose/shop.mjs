@@ -10,10 +10,10 @@ function serve(port) {
   const server = createServer(async (request, response) => {
     const body = Buffer.concat(await request.toArray()).toString()
     const order = body === '' ? null : JSON.parse(body)
-    const answer =
+    const result =
       order === null ? { goods: GOODS.map((name) => ({ name, stock: 12 })) } : { number: Date.now(), ...order }
     response.writeHead(order === null ? 200 : 201, { 'content-type': 'application/json' })
-    response.end(JSON.stringify(answer))
+    response.end(JSON.stringify(result))
   })
   server.listen(port, () => console.log(`listening on port ${port}`))
 }

@@ -1,6 +1,6 @@
 /**
- * Serves a single HTTP/1 request without a body on a connection (RFC 9112), and closes it. node:http is not used, because it
- * parses all pipelined requests of a chunk, thousands of them, before anything else in this thread runs.
+ * Serves a single HTTP/1 request without a body on a connection (RFC 9112), and closes it. node:http is not used,
+ * because it parses all pipelined requests of a chunk, thousands of them, before anything else in this thread runs.
  */
 import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
@@ -32,8 +32,8 @@ const LINGER_MS = 1000
 
 const REQUEST_LINE = /^\r?\n?([!#$%&'*+\-.^_`|~0-9A-Za-z]+) (\S+) HTTP\/1\.\d$/
 
-/** Serves a connection that has just been opened. @param answer must not throw */
-export function serveOne(socket: Socket, limits: RequestLimits, answer: (request: Request) => Response): void {
+/** Serves a connection that has just been opened. @param respond must not throw */
+export function serveOne(socket: Socket, limits: RequestLimits, respond: (request: Request) => Response): void {
   const closing = setTimeout(() => socket.destroy(), limits.connectionMs)
   const waiting = setTimeout(() => socket.destroy(), limits.headMs)
   socket.on('close', () => {
@@ -45,7 +45,7 @@ export function serveOne(socket: Socket, limits: RequestLimits, answer: (request
   let head = ''
   const onData = (chunk: Buffer): void => {
     head += chunk.subarray(0, limits.headBytes + 1 - head.length).toString('latin1')
-    const response = responseTo(head, limits.headBytes, answer)
+    const response = responseTo(head, limits.headBytes, respond)
     if (response === null) return
     clearTimeout(waiting)
     socket.off('data', onData)
@@ -56,12 +56,12 @@ export function serveOne(socket: Socket, limits: RequestLimits, answer: (request
 }
 
 /** @returns null while the head is incomplete */
-function responseTo(head: string, maxBytes: number, answer: (request: Request) => Response): string | null {
+function responseTo(head: string, maxBytes: number, respond: (request: Request) => Response): string | null {
   const end = /\r?\n\r?\n/.exec(head)
   if (end === null || end.index > maxBytes) return head.length > maxBytes ? format('GET', plain(431)) : badStart(head)
   const [line = ''] = head.split(/\r?\n(?!$)/, 1)
   const [, method, target] = REQUEST_LINE.exec(line) ?? []
-  return method === undefined ? format('GET', plain(400)) : format(method, answer({ method, target }))
+  return method === undefined ? format('GET', plain(400)) : format(method, respond({ method, target }))
 }
 
 /** Rejects what cannot become a request, such as TLS, without waiting for more of it. */

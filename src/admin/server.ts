@@ -1,6 +1,6 @@
 /**
- * The HTTP server of metrics and health. Main thread; it reads shared memory and this thread's own state, so no worker can
- * delay it.
+ * The HTTP server of metrics and health. Main thread; it reads shared memory and this thread's own state, so no worker
+ * can delay it.
  *
  * Anyone who reaches the address can connect, so everything is bounded: connections by peer and in total, the size and
  * duration of a request, one request per connection, and the CPU for pages, which are rendered at most once in PAGE_MS.
@@ -50,7 +50,7 @@ export async function serveAdmin(
     open.add(socket)
     socket.on('close', () => open.delete(socket))
     limit.admit(socket)
-    serveOne(socket, LIMITS, (request) => answer(pages, request, log))
+    serveOne(socket, LIMITS, (request) => respond(pages, request, log))
   })
   await listen(server, at).catch((error: NodeJS.ErrnoException) => {
     throw listenError(address, error)
@@ -96,7 +96,7 @@ const healthPage = (name: string, checks: readonly Check[]): Page => ({
 
 const METHODS = ['GET', 'HEAD']
 
-function answer(pages: ReadonlyMap<string, () => Page>, request: Request, log: Logger): Response {
+function respond(pages: ReadonlyMap<string, () => Page>, request: Request, log: Logger): Response {
   const { status, type, text } = pageFor(pages, request, log)
   const allow: Record<string, string> = status === 405 ? { allow: METHODS.join(', ') } : {}
   return { status, headers: { 'content-type': type, 'cache-control': 'no-store', ...allow }, body: text }

@@ -1,7 +1,7 @@
 /**
- * The node agent. Discovery decides what is captured; the pipeline captures, pairs and ships; the API server provides names;
- * the admin server serves metrics and health; and the configuration can be reloaded. Main thread; the hot path is in
- * workers.
+ * The node agent. Discovery decides what is captured; the pipeline captures, pairs and ships; the API server provides
+ * names; the admin server serves metrics and health; and the configuration can be reloaded. Main thread; the hot path
+ * is in workers.
  */
 import { NAMES_GRACE_MS } from '../admin/health.ts'
 import { type AdminServer, serveAdmin } from '../admin/server.ts'
@@ -55,8 +55,8 @@ interface Prepared {
 /**
  * Starts an agent. It runs until it is drained or stopped, or fails.
  *
- * @throws InterceptorError: the configuration is invalid (exit 2), a privilege is missing (exit 4), or the admin server's
- *   address is in use (exit 1); nothing is left running then
+ * @throws InterceptorError: the configuration is invalid (exit 2), a privilege is missing (exit 4), or the admin
+ * server's address is in use (exit 1); nothing is left running then
  */
 export async function startAgent(options: AgentOptions): Promise<Agent> {
   const { config } = options.loaded
@@ -195,7 +195,7 @@ export class Agent {
   async #run(): Promise<Outcome> {
     this.#reloader.start()
     const ended = this.#pipeline.done
-    await Promise.race([this.#api.firstAnswer(NAMES_TIMEOUT_MS), ended])
+    await Promise.race([this.#api.firstResponse(NAMES_TIMEOUT_MS), ended])
     this.#warnOfRules()
     if (this.#api.problem !== null) {
       this.#log.warn('pods are captured without names until the API server reports them', { error: this.#api.problem })

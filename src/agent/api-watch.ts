@@ -7,7 +7,7 @@ import type { KnownPod } from '../discovery/kubernetes/known-pod.ts'
 import type { PodWatch, RemoteChange } from '../discovery/kubernetes/pod-watch.ts'
 import type { Logger } from '../log/logger.ts'
 
-/** How often `firstAnswer` polls. */
+/** How often `firstResponse` polls. */
 const POLL_MS = 20
 
 export interface ApiWatchOptions {
@@ -26,8 +26,8 @@ export type StartApiWatch = (options: ApiWatchOptions) => ApiWatch
 /**
  * Finds the API server of the configuration without connecting to it. Without one, the watch stays empty.
  *
- * @throws InterceptorError, exit 2: `kubernetes.enabled` is true but no API server is configured, or the kubeconfig cannot
- *   be used
+ * @throws InterceptorError, exit 2: `kubernetes.enabled` is true but no API server is configured, or the kubeconfig
+ * cannot be used
  */
 export async function prepareApiWatch({ kubernetes, node, targets }: Config): Promise<StartApiWatch> {
   // Imported on demand: a run without an API server needs none of it.
@@ -74,7 +74,7 @@ export class ApiWatch {
   }
 
   /** Resolves when this node's pods are listed, when the first attempt has failed, or after a time. Milliseconds. */
-  async firstAnswer(timeoutMs: number): Promise<void> {
+  async firstResponse(timeoutMs: number): Promise<void> {
     const end = performance.now() + timeoutMs
     while (this.problem !== null && this.#watch?.state.lastError === null && performance.now() < end) {
       await pause(POLL_MS)

@@ -31,7 +31,7 @@ export async function inspectNode(config: Config): Promise<NodeReport> {
   const log = { info: ignore, warn: ignore }
   const api = startApi({ log, onPods: ignore, onRemote: ignore, onNetworks: ignore })
   try {
-    await api.firstAnswer(API_TIMEOUT_MS)
+    await api.firstResponse(API_TIMEOUT_MS)
     const snapshot = scanner.scan()
     const joined = joinPods(snapshot.pods, api.pods())
     return { snapshot, joined, decisions: decide(snapshot, joined, rules), apiProblem: api.problem }

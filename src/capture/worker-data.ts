@@ -79,5 +79,5 @@ export interface CaptureWorkerData {
 export type ToCapture =
   /** Also read this socket; it is already bound to its interface. */
   | { t: 'open'; socket: LentSocket }
-  /** Read the remaining frames of this socket's ring, end its flows, and answer `closed`. */
+  /** Read the remaining frames of this socket's ring, end its flows, and report `closed`. */
   | { t: 'close'; interfaceId: number }

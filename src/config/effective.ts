@@ -1,6 +1,6 @@
 /**
- * Loads the effective configuration of a command in the cheapest way that serves it. The schema library takes half as long
- * to load as Node.js takes to start, and 10 MB: a command without any setting uses the generated defaults, and a
+ * Loads the effective configuration of a command in the cheapest way that serves it. The schema library takes half as
+ * long to load as Node.js takes to start, and 10 MB: a command without any setting uses the generated defaults, and a
  * long-running one loads the library in a thread that ends afterwards.
  */
 import { Worker } from 'node:worker_threads'
@@ -12,7 +12,7 @@ import type { ConfigSources, LoadedConfig } from './load.ts'
 import { setNodeName } from './node-name.ts'
 
 /** The thread's result. */
-export type LoadAnswer = { loaded: LoadedConfig } | { failure: Failure }
+export type LoadResult = { loaded: LoadedConfig } | { failure: Failure }
 
 /**
  * As `loadConfig` (load.ts), with the environment of this process.
@@ -41,11 +41,11 @@ function defaults(): LoadedConfig {
 
 async function loadApart(sources: Omit<ConfigSources, 'env'>): Promise<LoadedConfig> {
   const worker = new Worker(new URL('./load.worker.js', import.meta.url), { workerData: sources })
-  const answer = await new Promise<LoadAnswer>((resolve, reject) => {
+  const result = await new Promise<LoadResult>((resolve, reject) => {
     worker.once('message', resolve)
     worker.once('error', reject)
   })
   await worker.terminate()
-  if ('loaded' in answer) return answer.loaded
-  throw errorOf(answer.failure)
+  if ('loaded' in result) return result.loaded
+  throw errorOf(result.failure)
 }

@@ -1,10 +1,10 @@
 /** Thread entry: loads the configuration once and posts it, or the error. */
 import { parentPort, workerData } from 'node:worker_threads'
 import { failureOf, InterceptorError } from '../errors.ts'
-import type { LoadAnswer } from './effective.ts'
+import type { LoadResult } from './effective.ts'
 import { loadConfig } from './load.ts'
 
-function answer(): LoadAnswer {
+function load(): LoadResult {
   try {
     return { loaded: loadConfig(workerData) }
   } catch (error) {
@@ -13,4 +13,4 @@ function answer(): LoadAnswer {
   }
 }
 
-parentPort?.postMessage(answer())
+parentPort?.postMessage(load())

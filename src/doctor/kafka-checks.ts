@@ -50,7 +50,7 @@ function brokerCheck(broker: string): Promise<Check> {
       socket.destroy()
       resolve(check)
     }
-    socket.setTimeout(CONNECT_MS, () => settle(failed(name, `no answer within ${CONNECT_MS / 1000} s`, hint)))
+    socket.setTimeout(CONNECT_MS, () => settle(failed(name, `no response within ${CONNECT_MS / 1000} s`, hint)))
     socket.once('connect', () => settle(ok(name, 'accepts connections')))
     socket.once('error', (error) => settle(failed(name, errorText(error), hint)))
   })
@@ -115,7 +115,7 @@ async function sizeCheck(config: Config, wire: KafkaWire, broker: number): Promi
   } catch (error) {
     return skipped(name, `not readable: ${failureText(error)}; pairs within the limits need ${needed}`)
   }
-  if (limit === null) return skipped(name, `not answered; pairs within the limits need ${needed}`)
+  if (limit === null) return skipped(name, `the broker does not report it; pairs within the limits need ${needed}`)
   if (limit >= needed) return ok(name, `${limit}, enough for every pair within the limits`)
   const found = `${limit}, but pairs within the limits need up to ${needed} (${formatSize(needed)}): larger ones are dropped`
   const command = `kafka-configs --alter --topic ${config.kafka.topic} --add-config ${MAX_MESSAGE_BYTES}=${needed}`
@@ -123,8 +123,8 @@ async function sizeCheck(config: Config, wire: KafkaWire, broker: number): Promi
 }
 
 /**
- * Whether this user may write, without writing: a broker checks permissions before it checks the batch, and this one has
- * a wrong checksum.
+ * Whether this user may write, without writing: a broker checks permissions before it checks the batch, and this one
+ * has a wrong checksum.
  */
 async function writeCheck(wire: KafkaWire, leader: number, partition: number, acks: 1 | -1): Promise<Check> {
   const name = 'Kafka write'
@@ -133,14 +133,14 @@ async function writeCheck(wire: KafkaWire, leader: number, partition: number, ac
   const bytes = batch.seal()
   bytes[bytes.length - 1] ^= 1
   try {
-    const [answer] = await wire.produce(leader, {
+    const [result] = await wire.produce(leader, {
       acks,
       partitions: [{ partition, batch: [bytes], bytes: bytes.length }],
     })
-    const code = answer?.errorCode ?? -1
+    const code = result?.errorCode ?? -1
     if (code === CORRUPT_MESSAGE || code === INVALID_RECORD) return ok(name, 'permitted')
     if (failureOfCode(code) === 'refused') return failed(name, 'not permitted', 'allow this user to Write the topic')
-    return warning(name, `the broker answered with error ${code}`, 'see the broker’s log')
+    return warning(name, `the broker responded with error ${code}`, 'see the broker’s log')
   } catch (error) {
     return failed(name, failureText(error), 'check the addresses that the brokers advertise')
   }

@@ -1,6 +1,6 @@
 /**
- * Formats requests as curl commands, to be pasted into a shell (`-o curl`): one command for each pair, after a comment with
- * what was answered.
+ * Formats requests as curl commands, to be pasted into a shell (`-o curl`): one command for each pair, after a comment
+ * with the response.
  *
  * A command sends what was seen: curl's own User-Agent, Accept and Content-Type are removed where the request had none.
  * Nothing in it can reach the terminal or the shell as anything but an argument.
@@ -33,9 +33,9 @@ export function curlFormat(options: FormatOptions): PairFormat {
 }
 
 const comment = ({ request, response, requestStartMicros, responseEndMicros }: Pair): string => {
-  const answer = `${response.status} ${response.reason}`.trim()
+  const status = `${response.status} ${response.reason}`.trim()
   return safe(
-    `# ${request.method} ${request.target}: ${answer} after ${duration(responseEndMicros - requestStartMicros)}`,
+    `# ${request.method} ${request.target}: ${status} after ${duration(responseEndMicros - requestStartMicros)}`,
   )
 }
 

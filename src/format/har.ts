@@ -61,8 +61,8 @@ function responseCookie(line: string): object {
 }
 
 /**
- * In HAR `text` and `params` exclude each other, but browsers write both and importers show `text`, so both are written.
- * HAR cannot mark `text` as base64 here; `_encoding` does.
+ * In HAR `text` and `params` exclude each other, but browsers write both and importers show `text`, so both are
+ * written. HAR cannot mark `text` as base64 here; `_encoding` does.
  */
 function postData(request: RequestMessage): object {
   if (request.body.length === 0) return {}
@@ -98,12 +98,12 @@ function isoTime(micros: number): string {
 /** Milliseconds, never negative: where a response begins before its request has ended, `wait` is 0. */
 function timings(pair: Pair): { send: number; wait: number; receive: number } {
   const sent = Math.max(pair.requestStartMicros, Math.min(pair.requestEndMicros, pair.responseStartMicros))
-  const answered = Math.max(sent, pair.responseStartMicros)
-  const received = Math.max(answered, pair.responseEndMicros)
+  const started = Math.max(sent, pair.responseStartMicros)
+  const received = Math.max(started, pair.responseEndMicros)
   return {
     send: (sent - pair.requestStartMicros) / 1000,
-    wait: (answered - sent) / 1000,
-    receive: (received - answered) / 1000,
+    wait: (started - sent) / 1000,
+    receive: (received - started) / 1000,
   }
 }
 

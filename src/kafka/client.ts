@@ -13,19 +13,19 @@ export type KafkaSettings = Config['kafka']
 
 const CONNECT_TIMEOUT_MS = 5_000
 const AUTHENTICATION_TIMEOUT_MS = 10_000
-/** A broker that has not answered within this counts as unreachable. */
+/** A broker that has not responded within this counts as unreachable. */
 export const REQUEST_TIMEOUT_MS = 15_000
 const KEEP_ALIVE_MS = 30_000
 const MIB = 1024 * 1024
-/** Largest answer to a producer's requests: metadata of 10,000 partitions is 1 MiB. */
+/** Largest response to a producer's requests: metadata of 10,000 partitions is 1 MiB. */
 const PRODUCER_ANSWER_BYTES = 4 * MIB
-/** Largest answer to a fetch: 8 MiB of records, or one batch that is larger. */
+/** Largest response to a fetch: 8 MiB of records, or one batch that is larger. */
 const CONSUMER_ANSWER_BYTES = 256 * MIB
 
 export interface ClientOptions {
   /** Receives the warnings and errors that kafkajs logs. Each error also reaches the caller. */
   log(message: string): void
-  /** Whether records are fetched, which permits long answers. Default: false. */
+  /** Whether records are fetched, which permits long responses. Default: false. */
   reads?: boolean
   /** How often kafkajs retries. Default: never, because the callers have retry policies of their own. */
   retries?: number

@@ -39,7 +39,7 @@ function hintOf(failure: KafkaFailure, text: string, settings: KafkaSettings, re
   }
   if (sasl.mechanism !== '') return tls.enabled ? null : 'the port may require TLS (kafka.tls.enabled)'
   if (tls.enabled) return 'the port may require authentication (kafka.sasl.mechanism)'
-  return reached === 'answer'
+  return reached === 'response'
     ? 'the port may require SASL (kafka.sasl.mechanism) or TLS (kafka.tls.enabled)'
     : 'the port may require TLS (kafka.tls.enabled) or SASL (kafka.sasl.mechanism)'
 }

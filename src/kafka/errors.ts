@@ -6,8 +6,8 @@
  */
 
 /**
- * - `unreachable`: the broker does not answer; retry until it does
- * - `badAnswer`: its answer violates the protocol; nothing received through this client can be trusted
+ * - `unreachable`: the broker does not respond; retry until it does
+ * - `badResponse`: its response violates the protocol; nothing received through this client can be trusted
  * - `staleMetadata`: the partitions' leaders have changed
  * - `temporary`: the broker cannot accept the request now
  * - `invalidRecord`: the broker will never accept at least one of these records
@@ -17,7 +17,7 @@
  */
 export type KafkaFailure =
   | 'unreachable'
-  | 'badAnswer'
+  | 'badResponse'
   | 'staleMetadata'
   | 'temporary'
   | 'invalidRecord'
@@ -27,7 +27,8 @@ export type KafkaFailure =
 
 export const OFFSET_OUT_OF_RANGE = 1
 /**
- * The checksum of a batch is wrong. Below Produce v8 it is also the answer to a record that the topic does not permit.
+ * The checksum of a batch is wrong. Below Produce v8 it is also the response to a record that the topic does not
+ * permit.
  */
 export const CORRUPT_MESSAGE = 2
 export const INVALID_RECORD = 87
@@ -58,9 +59,9 @@ const FAILURE_BY_CODE: ReadonlyMap<number, KafkaFailure> = new Map<number, Kafka
 
 const BAD_ANSWER = 'BAD_ANSWER'
 
-/** The broker's port sent bytes that no broker sends: a length out of bounds, an answer to no request. */
-export class BadAnswerError extends Error {
-  override readonly name = 'BadAnswerError'
+/** The broker's port sent bytes that no broker sends: a length out of bounds, a response to no request. */
+export class BadResponseError extends Error {
+  override readonly name = 'BadResponseError'
   /** From a socket's error, kafkajs keeps only the code. */
   readonly code = BAD_ANSWER
 }
@@ -70,7 +71,7 @@ export class RefusedError extends Error {
   override readonly name = 'RefusedError'
 }
 
-/** The failure behind an error code of an answer; not for 0, which is success. */
+/** The failure behind an error code of a response; not for 0, which is success. */
 export const failureOfCode = (code: number): KafkaFailure => FAILURE_BY_CODE.get(code) ?? 'temporary'
 
 /** Properties that kafkajs's errors may have. */
@@ -99,15 +100,15 @@ export function failureOf(error: unknown): KafkaFailure {
   for (const cause of causesOf(error)) {
     if (isRefusal(cause)) return 'refused'
     if (cause.name === 'KafkaJSBrokerNotFound') return 'staleMetadata'
-    if (isBadAnswer(cause)) return 'badAnswer'
+    if (isBadResponse(cause)) return 'badResponse'
   }
   return 'unreachable'
 }
 
-/** An error without a protocol code that only an invalid answer explains. */
-const isBadAnswer = (error: Error & Details): boolean =>
+/** An error without a protocol code that only an invalid response explains. */
+const isBadResponse = (error: Error & Details): boolean =>
   error.code === BAD_ANSWER ||
-  // Thrown by Buffer and Array in kafkajs's decoders when an answer is shorter or longer than it claims.
+  // Thrown by Buffer and Array in kafkajs's decoders when a response is shorter or longer than it claims.
   error instanceof RangeError ||
   error instanceof TypeError ||
   error.name === 'KafkaJSServerDoesNotSupportApiKey'

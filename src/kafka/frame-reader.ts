@@ -3,10 +3,10 @@
  * (https://kafka.apache.org/protocol#protocol_common). Each connection has its own reader, so that half a frame of a
  * broken connection is never joined to bytes of the next one. Pure.
  */
-import { BadAnswerError } from './errors.ts'
+import { BadResponseError } from './errors.ts'
 
 const LENGTH_BYTES = 4
-/** Each answer begins with the correlation id of its request. */
+/** Each response begins with the correlation id of its request. */
 const MIN_BODY_BYTES = 4
 /** Start of the TLS records with which a TLS port answers plaintext (RFC 8446 §5.1): alert and handshake, version 3. */
 const TLS_RECORDS: readonly number[] = [0x1503, 0x1603]
@@ -30,7 +30,7 @@ export class FrameReader {
    * Adds received bytes.
    *
    * @returns the frames that they complete, each with its length in front
-   * @throws BadAnswerError for an impossible length; the reader must not be used afterwards
+   * @throws BadResponseError for an impossible length; the reader must not be used afterwards
    */
   push(chunk: Buffer): Buffer[] {
     const frames: Buffer[] = []
@@ -71,7 +71,7 @@ export class FrameReader {
   #readLength(bytes: Buffer): number {
     const body = bytes.readInt32BE(0)
     if (body >= MIN_BODY_BYTES && body <= this.#maxBytes - LENGTH_BYTES) return LENGTH_BYTES + body
-    if (TLS_RECORDS.includes(bytes.readUInt16BE(0))) throw new BadAnswerError('the port speaks TLS')
-    throw new BadAnswerError(`the broker announces an answer of ${body} bytes`)
+    if (TLS_RECORDS.includes(bytes.readUInt16BE(0))) throw new BadResponseError('the port speaks TLS')
+    throw new BadResponseError(`the broker announces a response of ${body} bytes`)
   }
 }

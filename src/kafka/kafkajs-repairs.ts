@@ -7,12 +7,12 @@
 import { createRequire } from 'node:module'
 import type { Socket } from 'node:net'
 import { errorText } from '../errors.ts'
-import { BadAnswerError } from './errors.ts'
+import { BadResponseError } from './errors.ts'
 import { FrameReader } from './frame-reader.ts'
 
 const require = createRequire(import.meta.url)
 
-/** A broker may ask a client to pause (KIP-219), within its quota window; a damaged answer may ask for weeks. */
+/** A broker may ask a client to pause (KIP-219), within its quota window; a damaged response may ask for weeks. */
 const MAX_THROTTLE_MS = 15_000
 /** Share of a session's lifetime after which a client authenticates again; Java's client waits for 85 to 95 %. */
 const SESSION_SHARE = 0.8
@@ -34,15 +34,15 @@ interface RequestQueue {
   readonly inflight: ReadonlyMap<number, unknown>
   scheduleCheckPendingRequests(): void
   maybeThrottle(ms: number | null): void
-  fulfillRequest(answer: { correlationId: number }): void
+  fulfillRequest(response: { correlationId: number }): void
 }
 
 /**
- * - After every answer kafkajs sets a timer with a negative delay, which fires at once and sets the next one, so that
- *   the connection wakes a thousand times a second (kafkajs#1751). The timer is needed only while requests wait for the end
- *   of a throttle.
+ * - After every response kafkajs sets a timer with a negative delay, which fires at once and sets the next one, so that
+ *   the connection wakes a thousand times a second (kafkajs#1751). The timer is needed only while requests wait for the
+ *   end of a throttle.
  * - kafkajs obeys a throttle of any length.
- * - kafkajs ignores an answer to no request. Such an answer means that the two sides disagree, and the request it was
+ * - kafkajs ignores a response to no request. Such a response means that the two sides disagree, and the request it was
  *   meant for would wait for its timeout, so the connection must end.
  */
 function repairRequestQueue(): void {
@@ -54,9 +54,10 @@ function repairRequestQueue(): void {
   prototype.maybeThrottle = function (ms): void {
     maybeThrottle.call(this, ms === null ? ms : Math.min(ms, MAX_THROTTLE_MS))
   }
-  prototype.fulfillRequest = function (answer): void {
-    if (!this.inflight.has(answer.correlationId)) throw new BadAnswerError('the broker answers what was not asked')
-    fulfillRequest.call(this, answer)
+  prototype.fulfillRequest = function (response): void {
+    if (!this.inflight.has(response.correlationId))
+      throw new BadResponseError('the broker sent a response to no request')
+    fulfillRequest.call(this, response)
   }
 }
 
@@ -96,8 +97,8 @@ interface Decoder {
 
 /**
  * kafkajs's decoder trusts lengths: a negative one moves it backwards, so that decoding an array may never end, and one
- * past the end reads zeros. With this repair each step must move forwards and stay within the answer, which also bounds
- * arrays by their elements.
+ * past the end reads zeros. With this repair each step must move forwards and stay within the response, which also
+ * bounds arrays by their elements.
  */
 function repairDecoder(): void {
   const { prototype } = require('kafkajs/src/protocol/decoder.js') as { prototype: Decoder }
@@ -107,7 +108,7 @@ function repairDecoder(): void {
       const before = this.offset
       const value = method.apply(this, args)
       if (this.offset < before || this.offset > this.buffer.length) {
-        throw new BadAnswerError('an answer is shorter than it claims')
+        throw new BadResponseError('a response is shorter than it claims')
       }
       return value
     }
@@ -143,7 +144,7 @@ function repairMetadata(): void {
  * breaks, reads the next connection's bytes as the rest of it, and waits for as many bytes as any length announces.
  * An exception of the listener ends the connection and not the thread.
  *
- * @param maxFrameBytes largest answer to accept
+ * @param maxFrameBytes largest response to accept
  * @param onFrame called for each, before the listener
  */
 export function deliverFrames(socket: Socket, maxFrameBytes: number, onFrame: () => void): void {
@@ -158,7 +159,7 @@ export function deliverFrames(socket: Socket, maxFrameBytes: number, onFrame: ()
           ;(listener as (frame: Buffer) => void)(frame)
         }
       } catch (error) {
-        socket.destroy(error instanceof BadAnswerError ? error : new BadAnswerError(errorText(error)))
+        socket.destroy(error instanceof BadResponseError ? error : new BadResponseError(errorText(error)))
       }
     })
   }

@@ -2,16 +2,16 @@
  * A connected Kafka cluster and one topic of it, built on internals of kafkajs (2.2.4, pinned): its cluster, broker
  * connections and request queue.
  *
- * kafkajs finds brokers, speaks TLS and SASL, keeps metadata and matches answers to requests. Producing through kafkajs
- * costs ten times the CPU (docs/architecture.md), so produce requests are encoded here and written to the socket of
- * kafkajs's connection, with an entry in kafkajs's request queue as for its own requests.
+ * kafkajs finds brokers, speaks TLS and SASL, keeps metadata and matches responses to requests. Producing through
+ * kafkajs costs ten times the CPU (docs/architecture.md), so produce requests are encoded here and written to the
+ * socket of kafkajs's connection, with an entry in kafkajs's request queue as for its own requests.
  *
  * `test/kafka/kafkajs-wire.test.ts` fails when an internal that this relies on has changed.
  */
 import { createRequire } from 'node:module'
 import type { Socket } from 'node:net'
 import { type ISocketFactory, Kafka, type KafkaConfig } from 'kafkajs'
-import { BadAnswerError } from './errors.ts'
+import { BadResponseError } from './errors.ts'
 import { deliverFrames, repairKafkajs } from './kafkajs-repairs.ts'
 import { encodeProduceRequest, PRODUCE, PRODUCE_VERSION, type ProduceRequest } from './produce-request.ts'
 
@@ -34,7 +34,7 @@ interface QueueEntry {
   apiName: string
   apiVersion: number
   correlationId: number
-  resolve(answer: { payload: Buffer | null }): void
+  resolve(response: { payload: Buffer | null }): void
   reject(error: Error): void
 }
 
@@ -61,7 +61,7 @@ interface Broker {
     readonly sasl: unknown
     getConnectionByRequest(request: { request: { apiKey: number } }): Promise<Connection>
   }
-  fetch(request: object): Promise<FetchAnswer>
+  fetch(request: object): Promise<FetchResponse>
   describeConfigs(request: object): Promise<{ resources: { configEntries: ConfigEntry[] }[] }>
 }
 
@@ -70,7 +70,7 @@ interface ConfigEntry {
   configValue: string | null
 }
 
-interface FetchAnswer {
+interface FetchResponse {
   responses: { partitions: { partition: number; errorCode: number; messages: FetchedMessage[] }[] }[]
 }
 
@@ -91,18 +91,18 @@ interface Cluster {
   fetchTopicsOffset(topics: object[]): Promise<{ partitions: { partition: number; offset: string }[] }[]>
 }
 
-interface ProduceAnswer {
+interface ProduceResponse {
   topics: { partitions: { partition: number; errorCode: number }[] }[]
   clientSideThrottleTime: number
 }
 
 interface Internals {
   createCluster(client: Kafka): Cluster
-  decodeAnswer(payload: Buffer): Promise<ProduceAnswer>
+  decodeResponse(payload: Buffer): Promise<ProduceResponse>
 }
 
-/** One partition's answer to its batch: 0 or an error code. */
-export interface PartitionAnswer {
+/** One partition's response to its batch: 0 or an error code. */
+export interface PartitionResponse {
   partition: number
   errorCode: number
 }
@@ -122,16 +122,16 @@ export interface TopicRecord extends Position {
   contentType: string | null
 }
 
-/** How far a client got: it established a connection (with TLS: a secure one), or it read an answer. */
-export type Reached = 'nothing' | 'connection' | 'answer'
+/** How far a client got: it established a connection (with TLS: a secure one), or it read a response. */
+export type Reached = 'nothing' | 'connection' | 'response'
 
 /** A client of kafkajs whose connections can be closed at once. */
 export interface Client {
   readonly kafka: Kafka
   readonly reached: Reached
   /**
-   * Ends every connection, also those being established, whereas kafkajs's own methods wait for answers. The client is
-   * unusable afterwards.
+   * Ends every connection, also those being established, whereas kafkajs's own methods wait for responses. The client
+   * is unusable afterwards.
    */
   close(): void
 }
@@ -139,9 +139,9 @@ export interface Client {
 /**
  * @param config as kafkajs documents it
  * @param openSocket opens its connections
- * @param maxAnswerBytes largest answer a broker may send
+ * @param maxResponseBytes largest response a broker may send
  */
-export function createClient(config: KafkaConfig, openSocket: ISocketFactory, maxAnswerBytes: number): Client {
+export function createClient(config: KafkaConfig, openSocket: ISocketFactory, maxResponseBytes: number): Client {
   repairKafkajs()
   const sockets = new Set<Socket>()
   let closed = false
@@ -154,8 +154,8 @@ export function createClient(config: KafkaConfig, openSocket: ISocketFactory, ma
       where.onConnect()
     }
     const socket = openSocket({ ...where, onConnect })
-    deliverFrames(socket, maxAnswerBytes, () => {
-      reached = 'answer'
+    deliverFrames(socket, maxResponseBytes, () => {
+      reached = 'response'
     })
     sockets.add(socket)
     socket.once('close', () => sockets.delete(socket))
@@ -175,8 +175,8 @@ export function createClient(config: KafkaConfig, openSocket: ISocketFactory, ma
 }
 
 /**
- * One connected cluster and one topic of it. It caches metadata: close it and create another one after a bad answer, or
- * when no broker is reachable.
+ * One connected cluster and one topic of it. It caches metadata: close it and create another one after a bad response,
+ * or when no broker is reachable.
  */
 export class KafkaWire {
   readonly #internals: Internals
@@ -186,7 +186,7 @@ export class KafkaWire {
   readonly #clientId: Buffer
   readonly #timeoutMs: number
 
-  /** @param timeoutMs how long a broker may take to answer */
+  /** @param timeoutMs how long a broker may take to respond */
   constructor(client: Client, clientId: string, topic: string, timeoutMs: number) {
     this.#internals = internals()
     this.#client = client
@@ -212,7 +212,7 @@ export class KafkaWire {
   /**
    * The topic's effective `max.message.bytes`: its own, or the brokers' default.
    *
-   * @param nodeId any broker @returns null where the answer lacks it
+   * @param nodeId any broker @returns null where the response lacks it
    * @throws kafkajs's errors, among them the one for a user that lacks DescribeConfigs on the topic
    */
   async maxMessageBytes(nodeId: number): Promise<number | null> {
@@ -227,19 +227,19 @@ export class KafkaWire {
   /**
    * Sends one request to a broker. The batches' bytes must stay as they are until the promise settles.
    *
-   * @returns an answer for each partition; with acks 0, success for all of them once the bytes are written
-   * @throws when the broker was unreachable or did not answer: it may have accepted the batches nevertheless
+   * @returns a response for each partition; with acks 0, success for all of them once the bytes are written
+   * @throws when the broker was unreachable or did not respond: it may have accepted the batches nevertheless
    */
-  async produce(nodeId: number, request: ProduceRequest): Promise<PartitionAnswer[]> {
+  async produce(nodeId: number, request: ProduceRequest): Promise<PartitionResponse[]> {
     const broker = await this.#cluster.findBroker({ nodeId })
     requireProduceVersion(broker, nodeId)
     const connection = await broker.connectionPool.getConnectionByRequest({ request: { apiKey: PRODUCE } })
     if (broker.connectionPool.sasl !== undefined && !connection.isAuthenticated()) await reauthenticate(connection)
     const payload = await this.#exchange(connection, request)
     if (payload === null) return request.partitions.map(({ partition }) => ({ partition, errorCode: 0 }))
-    const answer = await this.#internals.decodeAnswer(payload)
-    connection.requestQueue.maybeThrottle(answer.clientSideThrottleTime)
-    return answer.topics.flatMap(({ partitions }) => partitions)
+    const response = await this.#internals.decodeResponse(payload)
+    connection.requestQueue.maybeThrottle(response.clientSideThrottleTime)
+    return response.topics.flatMap(({ partitions }) => partitions)
   }
 
   /**
@@ -251,8 +251,8 @@ export class KafkaWire {
   async offsets(at: 'beginning' | 'end' | number, partitions: readonly number[]): Promise<Map<number, number>> {
     const where = typeof at === 'number' ? { fromTimestamp: at } : { fromBeginning: at === 'beginning' }
     const query = { topic: this.#topic, partitions: partitions.map((partition) => ({ partition })), ...where }
-    const answers = await this.#cluster.fetchTopicsOffset([query])
-    const found = answers.flatMap((topic) => topic.partitions)
+    const topics = await this.#cluster.fetchTopicsOffset([query])
+    const found = topics.flatMap((topic) => topic.partitions)
     const offsets = new Map(found.map(({ partition, offset }) => [partition, Number(offset)]))
     const none = [...offsets].filter(([, offset]) => offset === -1).map(([partition]) => partition)
     if (none.length === 0) return offsets
@@ -271,7 +271,7 @@ export class KafkaWire {
       fetchOffset: String(offset),
       maxBytes: FETCH_PARTITION_BYTES,
     }))
-    const answer = await broker.fetch({
+    const response = await broker.fetch({
       replicaId: -1,
       isolationLevel: READ_COMMITTED,
       maxWaitTime: maxWaitMs,
@@ -279,7 +279,7 @@ export class KafkaWire {
       maxBytes: FETCH_BYTES,
       topics: [{ topic: this.#topic, partitions }],
     })
-    return answer.responses.flatMap((topic) =>
+    return response.responses.flatMap((topic) =>
       topic.partitions.flatMap(({ partition, messages }) => messages.map((message) => topicRecord(partition, message))),
     )
   }
@@ -297,7 +297,7 @@ export class KafkaWire {
       if (!connection.isConnected()) throw new Error('the connection to the broker was closed')
       const fail = (error: Error): void => {
         reject(error)
-        // kafkajs keeps a connection open that has stopped answering; later requests need a new one.
+        // kafkajs keeps a connection open on which the broker no longer responds; later requests need a new one.
         if (error.name === 'KafkaJSRequestTimeoutError') connection.socket.destroy(error)
       }
       const entry: QueueEntry = {
@@ -324,17 +324,17 @@ export class KafkaWire {
   }
 }
 
-/** Partitions are numbered from 0 without holes; any other numbers mean a bad answer. */
+/** Partitions are numbered from 0 without holes; any other numbers mean a bad response. */
 function leadersByPartition(partitions: readonly { partitionId: number; leader: number }[]): number[] {
   const leaders = new Array<number>(partitions.length).fill(-1)
   const known = new Set<number>()
   for (const { partitionId, leader } of partitions) {
     if (partitionId < 0 || partitionId >= leaders.length)
-      throw new BadAnswerError(`the topic’s metadata has a partition ${partitionId}`)
+      throw new BadResponseError(`the topic’s metadata has a partition ${partitionId}`)
     known.add(partitionId)
     leaders[partitionId] = leader
   }
-  if (known.size < leaders.length) throw new BadAnswerError('the topic’s metadata has a partition twice')
+  if (known.size < leaders.length) throw new BadResponseError('the topic’s metadata has a partition twice')
   return leaders
 }
 
@@ -353,7 +353,7 @@ function topicRecord(partition: number, message: FetchedMessage): TopicRecord {
 /** Loads the internals of kafkajs that are used here. @throws when one is missing */
 export function internals(): Internals {
   const response = require('kafkajs/src/protocol/requests/produce/v7/response.js') as {
-    decode(payload: Buffer): Promise<ProduceAnswer>
+    decode(payload: Buffer): Promise<ProduceResponse>
   }
   return {
     createCluster(client) {
@@ -364,14 +364,14 @@ export function internals(): Internals {
       const create = (client as unknown as Record<symbol, (options: object) => Cluster>)[symbol]
       return create({ metadataMaxAge: METADATA_MAX_AGE_MS, allowAutoTopicCreation: false })
     },
-    decodeAnswer: (payload) => response.decode(payload),
+    decodeResponse: (payload) => response.decode(payload),
   }
 }
 
 function requireProduceVersion({ versions }: Broker, nodeId: number): void {
   const range = versions?.[PRODUCE]
   if (range !== undefined && range.minVersion <= PRODUCE_VERSION && PRODUCE_VERSION <= range.maxVersion) return
-  throw new BadAnswerError(`broker ${nodeId} does not accept Produce v${PRODUCE_VERSION}, as Kafka 2.1 and later do`)
+  throw new BadResponseError(`broker ${nodeId} does not accept Produce v${PRODUCE_VERSION}, as Kafka 2.1 and later do`)
 }
 
 /** Between the handshake and the end of an authentication a broker accepts no other request (KIP-368). */

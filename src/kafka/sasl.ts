@@ -40,8 +40,8 @@ const oauthBearer = (settings: SaslSettings, { saslAuthenticate }: Authenticatio
     const token = await readToken(settings)
     const fields = [`auth=Bearer ${token}`, ...settings.extensions]
     const message = `n,,${SEPARATOR}${fields.join(SEPARATOR)}${SEPARATOR}${SEPARATOR}`
-    const answer = await exchange(saslAuthenticate, message)
-    if (answer !== '') throw new RefusedError(`the broker refuses the token: ${answer}`)
+    const response = await exchange(saslAuthenticate, message)
+    if (response !== '') throw new RefusedError(`the broker refuses the token: ${response}`)
   },
 })
 
@@ -56,7 +56,7 @@ const awsMskIam = (settings: SaslSettings, { host, saslAuthenticate }: Authentic
   },
 })
 
-/** Sends one message and returns the answer; kafkajs expects both to be preceded by a length of four bytes. */
+/** Sends one message and returns the response; kafkajs expects both to be preceded by a length of four bytes. */
 async function exchange(
   saslAuthenticate: AuthenticationProviderArgs['saslAuthenticate'],
   message: string,
@@ -65,11 +65,11 @@ async function exchange(
   const encoded = Buffer.allocUnsafe(4 + bytes.length)
   encoded.writeInt32BE(bytes.length)
   bytes.copy(encoded, 4)
-  const answer = await saslAuthenticate<string>({
+  const response = await saslAuthenticate<string>({
     request: { encode: () => encoded },
     response: { decode: (raw) => raw, parse: (raw) => raw.toString('utf8', 4) },
   })
-  return answer ?? ''
+  return response ?? ''
 }
 
 /**

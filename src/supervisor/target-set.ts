@@ -1,9 +1,9 @@
 /**
- * The interfaces that are captured through packet sockets, which come and go during a run: opens and closes the sockets,
- * assigns them to capture workers, keeps their numbers and counters. Main thread, which owns every descriptor and mapping:
- * a worker only borrows them, and a ring is unmapped once its worker has released it or has ended.
+ * The interfaces that are captured through packet sockets, which come and go during a run: opens and closes the
+ * sockets, assigns them to capture workers, keeps their numbers and counters. Main thread, which owns every descriptor
+ * and mapping: a worker only borrows them, and a ring is unmapped once its worker has released it or has ended.
  *
- *     wanted ──opened──▶ captured ──remove──▶ closing ──worker answers `closed`──▶ gone
+ *     wanted ──opened──▶ captured ──remove──▶ closing ──worker reports `closed`──▶ gone
  */
 
 import { SerialQueue } from '../async/serial-queue.ts'
@@ -79,8 +79,8 @@ export class TargetSet {
   }
 
   /**
-   * Captures a target, or updates it if it is captured already. Opening a socket occupies the main thread for some 10 ms,
-   * so several are opened one per iteration of the event loop.
+   * Captures a target, or updates it if it is captured already. Opening a socket occupies the main thread for some 10
+   * ms, so several are opened one per iteration of the event loop.
    *
    * NetnsReturnError is thrown where nothing can catch it, and ends the process.
    */

@@ -1,6 +1,6 @@
 /**
- * Reads a topic's records without a consumer group: it commits nothing, leaves no group behind, and does not affect other
- * readers.
+ * Reads a topic's records without a consumer group: it commits nothing, leaves no group behind, and does not affect
+ * other readers.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { usageError } from '../errors.ts'
@@ -9,7 +9,7 @@ import { registerCodecs } from '../kafka/codecs.ts'
 import { codeOf, OFFSET_OUT_OF_RANGE } from '../kafka/errors.ts'
 import { type Client, KafkaWire, type Reached, type TopicRecord } from '../kafka/kafkajs-wire.ts'
 
-/** How long a broker waits for records before it answers without any. */
+/** How long a broker waits for records before it responds without any. */
 const MAX_WAIT_MS = 500
 /** How often the partitions are asked for, so that added ones are read. */
 const REFRESH_MS = 60_000

@@ -21,13 +21,13 @@ async function serve(t: TestContext, look: () => AgentState = agentState, addres
   return { server, lines }
 }
 
-interface Answer {
+interface Reply {
   status: number
   headers: NodeJS.Dict<string | string[]>
   body: string
 }
 
-function ask(url: string, method = 'GET', headers: Record<string, string> = {}): Promise<Answer> {
+function ask(url: string, method = 'GET', headers: Record<string, string> = {}): Promise<Reply> {
   return new Promise((resolve, reject) => {
     const call = request(url, { method, headers, agent: false }, async (response) => {
       const chunks: Buffer[] = []

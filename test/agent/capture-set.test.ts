@@ -58,7 +58,7 @@ test('CaptureSet: updates a target with changed names, ports or addresses, but n
 
 test('CaptureSet: applies a change made during opening afterwards', async () => {
   const { pipeline, set } = make()
-  pipeline.answer = null
+  pipeline.result = null
   set.want([target('a')])
   set.want([target('a', { excludePorts: [80] })])
   assert.deepEqual(pipeline.take(), ['add a'])
@@ -68,7 +68,7 @@ test('CaptureSet: applies a change made during opening afterwards', async () => 
 
 test('CaptureSet: closes a target that is no longer wanted during opening', async () => {
   const { pipeline, set } = make()
-  pipeline.answer = null
+  pipeline.result = null
   set.want([target('a')])
   set.want([])
   assert.deepEqual(pipeline.take(), ['add a', 'remove a'])
@@ -91,7 +91,7 @@ test('CaptureSet: opens a target again after it has closed', async () => {
 
 test('CaptureSet: retries a failure with exponential backoff, which a success resets', async () => {
   const { pipeline, clock, set } = make()
-  pipeline.answer = failure('refused')
+  pipeline.result = failure('refused')
   const tries: number[] = []
   for (; clock.now <= 120_000; clock.now += 100) {
     set.want([target('a')])
@@ -100,7 +100,7 @@ test('CaptureSet: retries a failure with exponential backoff, which a success re
   }
   assert.deepEqual(tries, [0, 500, 1300, 2600, 4900, 9200, 17_500, 33_800, 63_800, 93_800])
   assert.equal(set.failing, 1)
-  pipeline.answer = 'captured'
+  pipeline.result = 'captured'
   clock.now += 30_000
   set.want([target('a')])
   await settled()
@@ -109,7 +109,7 @@ test('CaptureSet: retries a failure with exponential backoff, which a success re
 
 test('CaptureSet: does not retry a pod that has ended', async () => {
   const { pipeline, clock, set } = make()
-  pipeline.answer = failure('gone')
+  pipeline.result = failure('gone')
   set.want([target('a')])
   await settled()
   clock.now += 60_000
@@ -121,7 +121,7 @@ test('CaptureSet: a capture in the own namespace does not prove the privilege fo
   const { pipeline, set, denied } = make()
   set.want([target('host', { netns: null })])
   await settled()
-  pipeline.answer = failure('denied')
+  pipeline.result = failure('denied')
   set.want([target('host', { netns: null }), target('a')])
   await settled()
   assert.equal(denied.length, 1)
@@ -129,14 +129,14 @@ test('CaptureSet: a capture in the own namespace does not prove the privilege fo
 
 test('CaptureSet: reports a missing privilege only before the first capture', async () => {
   const { pipeline, set, denied } = make()
-  pipeline.answer = failure('denied')
+  pipeline.result = failure('denied')
   set.want([target('a')])
   await settled()
   assert.equal(denied.length, 1)
-  pipeline.answer = 'captured'
+  pipeline.result = 'captured'
   set.want([target('b')])
   await settled()
-  pipeline.answer = failure('denied')
+  pipeline.result = failure('denied')
   set.want([target('b'), target('c')])
   await settled()
   assert.equal(denied.length, 1)
@@ -144,7 +144,7 @@ test('CaptureSet: reports a missing privilege only before the first capture', as
 
 test('CaptureSet: counts targets as opening until their first result', async () => {
   const { pipeline, clock, set } = make()
-  pipeline.answer = null
+  pipeline.result = null
   set.want([target('a'), target('b')])
   assert.equal(set.opening, 2)
   await pipeline.opened('a')
@@ -170,7 +170,7 @@ test('CaptureSet: model: opens and closes each target in turn, and ends with exa
   await fc.assert(
     fc.asyncProperty(steps, fc.subarray(KEYS), async (all, last) => {
       const { pipeline, clock, set } = make()
-      pipeline.answer = null
+      pipeline.result = null
       const state = new Map<string, 'opening' | 'open' | 'closing'>()
       /** Checks that the calls since the last check are valid in the pipeline's state. */
       const check = (): void => {

@@ -10,11 +10,11 @@ export class RecordingPipeline {
   readonly #opening = new Map<string, (result: AddResult) => void>()
   readonly #closing = new Map<string, () => void>()
   /** The result of every opening; null: openings wait for `opened`. */
-  answer: AddResult | null = 'captured'
+  result: AddResult | null = 'captured'
 
   add(target: CaptureTarget): Promise<AddResult> {
     this.#calls.push(`add ${target.key}`)
-    if (this.answer !== null) return Promise.resolve(this.answer)
+    if (this.result !== null) return Promise.resolve(this.result)
     return new Promise((resolve) => this.#opening.set(target.key, resolve))
   }
 

@@ -165,7 +165,7 @@ describe('assembler: acknowledgements that nobody wrote, as in captures made by 
     })
   }
 
-  test('one request and one answer whose numbers are all 0', () => {
+  test('one request and one response whose numbers are all 0', () => {
     const exchange = conversation()
       .segments.filter(({ payload }) => payload.length > 0)
       .slice(0, 2)

@@ -114,8 +114,8 @@ suite('the agent as deployed', { skip }, () => {
 
   /** The response to the kubelet's probe. */
   const probe = async ({ httpGet }: { httpGet: Record<string, unknown> }): Promise<number> => {
-    const answer = await fetch(`http://${httpGet['host']}:${httpGet['port']}${httpGet['path']}`).catch(() => null)
-    return answer?.status ?? 0
+    const response = await fetch(`http://${httpGet['host']}:${httpGet['port']}${httpGet['path']}`).catch(() => null)
+    return response?.status ?? 0
   }
 
   async function until(what: () => string, isSo: () => Promise<boolean> | boolean): Promise<void> {

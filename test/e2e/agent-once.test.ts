@@ -91,7 +91,7 @@ test('once: with a server outside the cluster, keeps the client’s vantage', { 
   const server = await rig.start('outside', 'outside', outside, { program: serverProgram(PORT) })
   const agent = await AgentRig.create(t, [client.namespace!])
   const path = uniquePath()
-  await until('an answer', () => isListening(server.pid, PORT))
+  await until('the server to listen', () => isListening(server.pid, PORT))
   await request(client.namespace, `http://203.0.113.9:${PORT}${path}`, 5)
   await until('the pairs', () => agent.pairs(path).length >= 5)
   assert.equal(await agent.end(), 0)

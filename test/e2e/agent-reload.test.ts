@@ -61,8 +61,8 @@ test('agent: is ready once it captures, and its metrics count pods, interfaces a
   await request(client.namespace, `http://${server.addresses[0]}:${PORT}${path}`, 5)
   await until('the pairs', () => agent.pairs(path).length >= 5)
   for (const page of ['livez', 'readyz']) {
-    const answer = await fetch(`${agent.url}/${page}`)
-    assert.equal(answer.status, 200, await answer.text())
+    const response = await fetch(`${agent.url}/${page}`)
+    assert.equal(response.status, 200, await response.text())
   }
   const metrics = await (await fetch(`${agent.url}/metrics`)).text()
   assert.match(metrics, /^interceptor_pods\{mesh="none",captured="true",reason="interface"\} [1-9]/m)

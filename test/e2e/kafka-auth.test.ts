@@ -123,7 +123,7 @@ suite('reaching a real Kafka', { skip: needsKafka(), concurrency: true }, () => 
     assert.equal(run.counter('shipped'), 1)
   })
 
-  test('kafka: a refused token is reported with the broker’s answer, and replaced once the file changes', async () => {
+  test('kafka: a refused token is reported with the broker’s response, and replaced once the file changes', async () => {
     const tokenFile = file('expired', bearerToken(-60))
     const kafka = { brokers: [OAUTH], sasl: sasl({ mechanism: 'oauthbearer', tokenFile }) }
     const run = shipTo(configFor(broker, 'bearer-refused', { kafka }))
@@ -165,7 +165,7 @@ suite('reaching a real Kafka', { skip: needsKafka(), concurrency: true }, () => 
     return last
   }
 
-  /** The doctor's answer to a way to connect, and a run's log of it. */
+  /** The doctor's output for a way to connect, and a run's log of it. */
   async function reports(kafka: Partial<Config['kafka']>): Promise<string[]> {
     const config = configFor(broker, 'never', { kafka })
     const { found, hint } = await lastCheck(config)

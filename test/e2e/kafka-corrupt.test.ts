@@ -1,4 +1,4 @@
-/** Proxies in front of a real Kafka that damage what the broker answers. */
+/** Proxies in front of a real Kafka that damage the broker’s responses. */
 import assert from 'node:assert/strict'
 import { connect, createServer, type Server } from 'node:net'
 import { after, before, suite, test } from 'node:test'
@@ -21,7 +21,7 @@ const CONVERSATIONS = 300
 const LATE_MS = 200
 /** Longer than any machine needs for the steps that LATE_MS bounds. */
 const BLOCKED_MS = 10_000
-/** Length and correlation id, with which kafkajs finds the request that is answered. */
+/** Length and correlation id, with which kafkajs finds the request of a response. */
 const HEADER_BYTES = 8
 
 /** What becomes of a chunk on its way from the broker; null: the connection is cut after half of it. */
@@ -45,7 +45,7 @@ function randomDamage(random: () => number, share: number, start = 0): Damage {
 }
 
 const DAMAGES: Readonly<Record<string, Damage>> = {
-  'answers cut in the middle': () => null,
+  'responses cut in the middle': () => null,
   'lengths below zero': (chunk) => Buffer.concat([Buffer.from([0xff, 0xff, 0xff, 0xfb]), chunk.subarray(4)]),
   'lengths of 2 GB': (chunk) => Buffer.concat([Buffer.from([0x7f, 0xff, 0xff, 0xf0]), chunk.subarray(4)]),
   'other correlation ids': (chunk) => Buffer.concat([chunk.subarray(0, 4), Buffer.alloc(4, 0x7e), chunk.subarray(8)]),
@@ -95,7 +95,7 @@ function listeners(proxies: readonly DamagingProxy[]): string[] {
   ]
 }
 
-suite('a broker that answers nonsense', { skip: needsKafka(), concurrency: true }, () => {
+suite('a broker that sends invalid responses', { skip: needsKafka(), concurrency: true }, () => {
   const proxies: DamagingProxy[] = []
   let broker: KafkaBroker
   before(async () => {
@@ -131,7 +131,7 @@ suite('a broker that answers nonsense', { skip: needsKafka(), concurrency: true 
     })
   }
 
-  test(`kafka: answers with a few wrong bytes end a client’s attempt, never its thread (seed ${SEED})`, async (t) => {
+  test(`kafka: responses with a few wrong bytes end a client’s attempt, never its thread (seed ${SEED})`, async (t) => {
     const proxy = proxies[Object.keys(DAMAGES).length]
     const { kafka } = configFor(broker, 'few-wrong-bytes', { kafka: { brokers: [`127.0.0.1:${proxy.port}`] } })
     await broker.createTopic(kafka.topic)

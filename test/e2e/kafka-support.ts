@@ -77,7 +77,7 @@ export function assertOrderPerKey(records: readonly Record[], count: number, aga
     assert.ok(number > (last.get(record.key) ?? -1), `pair ${number} of ${record.key} is out of order`)
     last.set(record.key, number)
   }
-  // The broker may have accepted batches in flight when it died, without an answer.
+  // The broker may have accepted batches in flight when it died, without a response.
   if (again) assert.ok(seen.size >= count, `${seen.size} of ${count}`)
   else assert.equal(records.length, count)
 }

@@ -149,7 +149,7 @@ test('af-packet: captures BIG TCP packets over 64 KB whole', { skip: needs('root
     namespace.ip('link', 'set', 'eth0', 'gso_max_size', '180000', 'gro_max_size', '180000')
   }
   await server(t, right, PORT, 3_000_000)
-  // The answers arrive before the worker has started: the ring holds them all.
+  // The responses arrive before the worker has started: the ring holds them all.
   const capture = new LiveCapture([liveInterface(1, 'eth0', left.path)], { ringBytes: 64 * 1024 * 1024 })
   capture.start()
   requestHttp(left, `http://[fd77::2]:${PORT}/`, 3)
@@ -159,7 +159,7 @@ test('af-packet: captures BIG TCP packets over 64 KB whole', { skip: needs('root
   assert.ok(largest.length > 66_000, `the largest packet has ${largest.length} bytes`)
   assert.equal(segmentOf(largest).headerLength, 0, 'a length that 16 bits cannot hold is 0')
   const body = streamBytes(packets, PORT)
-  assert.ok(body > 9_000_000 && body < 9_010_000, `${body} bytes of three answers`)
+  assert.ok(body > 9_000_000 && body < 9_010_000, `${body} bytes of three responses`)
   assert.equal(counters['frames.truncated'], 0)
 })
 

@@ -33,7 +33,7 @@ test('cap: captures loopback traffic once, requests and responses whole', { skip
   const counters = await capture.stop()
   const packets = capture.packets.map(({ packet }) => packet)
   const answered = streamBytes(packets, PORT)
-  assert.ok(answered > 200_000 && answered < 205_000, `${answered} bytes of ten answers`)
+  assert.ok(answered > 200_000 && answered < 205_000, `${answered} bytes of ten responses`)
   const clientPort = segmentOf(packets[0]).sourcePort
   const asked = streamBytes(packets, clientPort)
   assert.ok(asked > 10_000 && asked < 12_000, `${asked} bytes of ten requests`)

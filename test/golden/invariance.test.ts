@@ -165,7 +165,7 @@ test('invariance: a capture in two files gives the same pairs', async () => {
 })
 
 /** Frames of a capture that carry a payload from this port. */
-const answersFrom = (file: edit.CaptureFile, port: number): number[] =>
+const responsesFrom = (file: edit.CaptureFile, port: number): number[] =>
   [...file.frames.keys()].filter((at) => {
     const { bytes } = file.frames[at]
     const parts = edit.segmentOf(bytes)
@@ -174,12 +174,12 @@ const answersFrom = (file: edit.CaptureFile, port: number): number[] =>
 
 test(`invariance: of 1,000 requests with one response lost, 999 right pairs (seed ${SEED})`, async () => {
   const file = edit.readPcap(captureFile('thousand'))
-  const answers = answersFrom(file, 8080)
-  assert.equal(answers.length, 1000)
+  const responses = responsesFrom(file, 8080)
+  assert.equal(responses.length, 1000)
   const chance = edit.random(SEED)
   const expected = expectedOf('thousand')
   for (const lost of [1, 998, Math.floor(chance() * 1000), Math.floor(chance() * 1000)]) {
-    const frames = file.frames.filter((_, at) => at !== answers[lost])
+    const frames = file.frames.filter((_, at) => at !== responses[lost])
     const run = await runOf(edit.writePcap({ linkType: file.linkType, frames }))
     const { others, missing } = compare(expected, run.pairs)
     assert.deepEqual(others, [], `response ${lost} lost`)

@@ -1,6 +1,6 @@
 /**
- * The golden captures through tshark: how many requests and responses it sees, and which it pairs. Where the two are known
- * to differ, KNOWN names the capture, the most they may differ by, and why; everything else has to agree.
+ * The golden captures through tshark: how many requests and responses it sees, and which it pairs. Where the two are
+ * known to differ, KNOWN names the capture, the most they may differ by, and why; everything else has to agree.
  */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
@@ -16,7 +16,7 @@ interface Known {
   why: string
 }
 
-const HEAD_FRAMING = 'tshark takes what follows the head of an answer to a pipelined HEAD for its body'
+const HEAD_FRAMING = 'tshark takes what follows the head of a response to a pipelined HEAD for its body'
 const LOWER_CASE = 'tshark shows no method for a lower-case one'
 
 const KNOWN: Record<string, Known> = {
@@ -38,7 +38,7 @@ const FIELDS = ['frame.number', 'http.request.method', 'http.request.uri', 'http
 const BETWEEN_FIELDS = '\u0002'
 const WITHIN_FIELD = '\u0001'
 
-/** One frame that ends messages: as many methods as targets, codes and request frames for its answers. */
+/** One frame that ends messages: as many methods as targets, codes and request frames for its responses. */
 interface Row {
   frame: string
   methods: string[]

@@ -12,12 +12,12 @@ const hintFor = (text: string, settings: typeof kafka, reached: Reached): string
   diagnose(new Error(text), settings, reached).hint ?? ''
 
 test('diagnosis: suggests TLS and SASL to a plaintext client whose connection is closed', () => {
-  for (const reached of ['connection', 'answer'] as const) {
+  for (const reached of ['connection', 'response'] as const) {
     const hint = hintFor('Closed connection', kafka, reached)
     assert.match(hint, /kafka\.tls\.enabled/)
     assert.match(hint, /kafka\.sasl\.mechanism/)
   }
-  assert.match(hintFor('Closed connection', kafka, 'answer'), /^the port may require SASL/)
+  assert.match(hintFor('Closed connection', kafka, 'response'), /^the port may require SASL/)
   assert.match(hintFor('Closed connection', kafka, 'connection'), /^the port may require TLS/)
 })
 
@@ -35,7 +35,7 @@ test('diagnosis: suggests to disable TLS for a port that may not speak it', () =
 })
 
 test('diagnosis: suggests only what is not configured yet', () => {
-  assert.match(hintFor('Closed connection', overTls, 'answer'), /kafka\.sasl\.mechanism/)
+  assert.match(hintFor('Closed connection', overTls, 'response'), /kafka\.sasl\.mechanism/)
   assert.match(hintFor('Closed connection', withSasl, 'connection'), /kafka\.tls\.enabled/)
 })
 
@@ -45,9 +45,9 @@ test('diagnosis: suggests to check the addresses of an unreachable broker', () =
 
 test('diagnosis: suggests which permission or credential to check after a refusal', () => {
   const refused = (message: string, name = 'KafkaJSSASLAuthenticationError') =>
-    diagnose(Object.assign(new Error(message), { name }), withSasl, 'answer').hint
+    diagnose(Object.assign(new Error(message), { name }), withSasl, 'response').hint
   assert.match(refused('SASL PLAIN authentication failed') ?? '', /check kafka\.sasl/)
   assert.match(refused('self-signed certificate in certificate chain') ?? '', /kafka\.tls\.caFile/)
   const denied = Object.assign(new Error('Not authorized to access topics: [Topic authorization failed]'), { code: 29 })
-  assert.equal(diagnose(denied, withSasl, 'answer').hint, `allow me to Describe and Write ${kafka.topic}`)
+  assert.equal(diagnose(denied, withSasl, 'response').hint, `allow me to Describe and Write ${kafka.topic}`)
 })

@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict'
 import { createRequire } from 'node:module'
 import { test } from 'node:test'
-import { BadAnswerError, codeOf, failureOf, failureOfCode, failureText, RefusedError } from '../../src/kafka/errors.ts'
+import {
+  BadResponseError,
+  codeOf,
+  failureOf,
+  failureOfCode,
+  failureText,
+  RefusedError,
+} from '../../src/kafka/errors.ts'
 
 const require = createRequire(import.meta.url)
 const kafkajs = require('kafkajs/src/errors.js') as Record<string, new (...args: unknown[]) => Error>
@@ -57,12 +64,15 @@ test('errors: any exception has a failure and one line of text', () => {
   }
 })
 
-test('errors: an answer that violates the protocol is `badAnswer`, however kafkajs reports it', () => {
+test('errors: a response that violates the protocol is `badResponse`, however kafkajs reports it', () => {
   const decoder = new RangeError('The value of "offset" is out of range')
   const wrapped = new kafkajs['KafkaJSNonRetriableError'](decoder, { cause: decoder })
-  assert.equal(failureOf(wrapped), 'badAnswer')
-  const { message, code } = new BadAnswerError('the broker announces an answer of -5 bytes')
-  assert.equal(failureOf(new kafkajs['KafkaJSConnectionError'](`Connection error: ${message}`, { code })), 'badAnswer')
+  assert.equal(failureOf(wrapped), 'badResponse')
+  const { message, code } = new BadResponseError('the broker announces a response of -5 bytes')
+  assert.equal(
+    failureOf(new kafkajs['KafkaJSConnectionError'](`Connection error: ${message}`, { code })),
+    'badResponse',
+  )
 })
 
 test('errors: authentication with unusable credentials is `refused`', () => {

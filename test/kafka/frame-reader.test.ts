@@ -42,7 +42,7 @@ test('frame reader: refuses an impossible length as soon as it is read', () => {
   for (const length of lengths) {
     const bytes = Buffer.alloc(4)
     bytes.writeInt32BE(length)
-    const announced = { name: 'BadAnswerError', message: `the broker announces an answer of ${length} bytes` }
+    const announced = { name: 'BadResponseError', message: `the broker announces a response of ${length} bytes` }
     assert.throws(() => new FrameReader(MAX_BYTES).push(bytes), announced)
     const cut = new FrameReader(MAX_BYTES)
     assert.deepEqual(cut.push(bytes.subarray(0, 3)), [])

@@ -49,7 +49,7 @@ test('kafkajs: connections and request queues have the methods that are called',
   }
 })
 
-test('kafkajs: reads an answer to a produce request, version 7, with each partition’s error', async () => {
+test('kafkajs: reads a response to a produce request, version 7, with each partition’s error', async () => {
   const parts: Buffer[] = []
   const int = (value: number): void => void parts.push(Buffer.from(new Uint32Array([value]).buffer).swap32())
   int(1)
@@ -63,21 +63,21 @@ test('kafkajs: reads an answer to a produce request, version 7, with each partit
     parts.push(Buffer.from([0, code]), Buffer.alloc(24))
   }
   int(250)
-  const answer = await internals().decodeAnswer(Buffer.concat(parts))
+  const response = await internals().decodeResponse(Buffer.concat(parts))
   assert.deepEqual(
-    answer.topics[0].partitions.map(({ partition, errorCode }) => [partition, errorCode]),
+    response.topics[0].partitions.map(({ partition, errorCode }) => [partition, errorCode]),
     [
       [0, 0],
       [1, 10],
     ],
   )
-  assert.equal(answer.clientSideThrottleTime, 250)
+  assert.equal(response.clientSideThrottleTime, 250)
 })
 
 interface RequestQueue {
   checkPendingRequests(): void
   maybeThrottle(ms: number | null): void
-  fulfillRequest(answer: { correlationId: number }): void
+  fulfillRequest(response: { correlationId: number }): void
   readonly throttleCheckTimeoutId: unknown
   readonly throttledUntil: number
 }
@@ -100,8 +100,8 @@ test('repairs: a throttle is bounded', () => {
   queue.maybeThrottle(null)
 })
 
-test('repairs: refuses an answer to no request', () => {
-  assert.throws(() => newRequestQueue().fulfillRequest({ correlationId: 7 }), { name: 'BadAnswerError' })
+test('repairs: refuses a response to no request', () => {
+  assert.throws(() => newRequestQueue().fulfillRequest({ correlationId: 7 }), { name: 'BadResponseError' })
 })
 
 test('repairs: a session counts as authenticated for 80 % of its lifetime, however short it is', () => {
@@ -126,7 +126,7 @@ interface Decoder {
   [method: string]: () => unknown
 }
 
-test('repairs: no decoder moves backwards or past the end of an answer', () => {
+test('repairs: no decoder moves backwards or past the end of a response', () => {
   const KafkaDecoder = require('kafkajs/src/protocol/decoder.js') as new (bytes: Buffer) => Decoder
   const bad: [string, number[]][] = [
     ['readString', [0xff, 0xf0]],
@@ -145,7 +145,7 @@ test('repairs: no decoder moves backwards or past the end of an answer', () => {
   assert.equal(new KafkaDecoder(Buffer.from([0xff, 0xff])).readString(), null)
 })
 
-test('repairs: random answers are decoded or refused, in bounded time', async () => {
+test('repairs: random responses are decoded or refused, in bounded time', async () => {
   const files = ['metadata/v6', 'apiVersions/v2', 'produce/v7', 'fetch/v11', 'listOffsets/v3', 'describeConfigs/v1']
   const decoders = files.map(
     (file) =>

@@ -20,8 +20,8 @@ function file(name: string, content: string): string {
   return path
 }
 
-/** Authenticates with a broker that answers `answer`. @returns what was sent */
-async function authenticate(settings: Partial<SaslSettings>, answer = '', host = 'broker'): Promise<string> {
+/** Authenticates with a broker that answers `reply`. @returns what was sent */
+async function authenticate(settings: Partial<SaslSettings>, reply = '', host = 'broker'): Promise<string> {
   const { authenticationProvider } = saslOptions({ ...defaultConfig().kafka.sasl, ...settings }) as Mechanism
   let sent = ''
   const saslAuthenticate: AuthenticationProviderArgs['saslAuthenticate'] = async ({ request, response }) => {
@@ -29,8 +29,8 @@ async function authenticate(settings: Partial<SaslSettings>, answer = '', host =
     assert.equal(encoded.readInt32BE(0), encoded.length - 4)
     sent = encoded.toString('utf8', 4)
     const length = Buffer.alloc(4)
-    length.writeInt32BE(answer.length)
-    return response?.parse(await response.decode(Buffer.concat([length, Buffer.from(answer)])))
+    length.writeInt32BE(reply.length)
+    return response?.parse(await response.decode(Buffer.concat([length, Buffer.from(reply)])))
   }
   const args = { host, port: 9092, saslAuthenticate } as unknown as AuthenticationProviderArgs
   await authenticationProvider(args).authenticate()
@@ -50,7 +50,7 @@ test('sasl: reads a bearer token from a command run without a shell, and appends
   assert.equal(sent, 'n,,\x01auth=Bearer $(id)\x01logicalCluster=lkc-1\x01\x01')
 })
 
-test('sasl: a refused token is an error with the broker’s answer', async () => {
+test('sasl: a refused token is an error with the broker’s response', async () => {
   const tokenFile = file('bad', 'secret-token')
   await assert.rejects(authenticate({ mechanism: 'oauthbearer', tokenFile }, '{"status":"invalid_token"}'), {
     name: 'RefusedError',

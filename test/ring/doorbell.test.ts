@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { Worker } from 'node:worker_threads'
 import { Doorbell } from '../../src/ring/doorbell.ts'
 
-/** Answers each turn of the counter with the next one; hangs if a wake-up is lost. */
+/** Replies to each value of the counter with the next one; hangs if a wake-up is lost. */
 const PARTNER = `
 const { parentPort, workerData } = require('node:worker_threads')
 import(workerData.module).then(({ Doorbell }) => {

@@ -13,7 +13,7 @@ export interface ProxiedRequest {
 }
 
 /** A response of the proxy instead of the server's. */
-export interface Answer {
+export interface Reply {
   status: number
   headers?: Record<string, string>
   body?: string
@@ -21,8 +21,8 @@ export interface Answer {
 
 export class KubeApiserverProxy {
   readonly requests: ProxiedRequest[] = []
-  /** Called for each request; null: the API server answers; `none`: the connection is closed without an answer. */
-  answer: (request: ProxiedRequest) => Answer | 'none' | null = () => null
+  /** Called for each request; null: the API server answers; `none`: the connection is closed without a response. */
+  reply: (request: ProxiedRequest) => Reply | 'none' | null = () => null
   readonly #cluster: KubeApiserver
   readonly #server: Server
   readonly #agent: Agent
@@ -87,13 +87,13 @@ export class KubeApiserverProxy {
     const url = new URL(incoming.url ?? '/', this.url)
     const proxied = { at: performance.now(), path: url.pathname, query: url.searchParams }
     this.requests.push(proxied)
-    const answer = this.answer(proxied)
-    if (answer === 'none') {
+    const reply = this.reply(proxied)
+    if (reply === 'none') {
       response.destroy()
       return
     }
-    if (answer !== null) {
-      response.writeHead(answer.status, answer.headers).end(answer.body)
+    if (reply !== null) {
+      response.writeHead(reply.status, reply.headers).end(reply.body)
       return
     }
     const { method = 'GET', headers } = incoming

@@ -12,9 +12,9 @@ const agent = new http.Agent({ keepAlive: true })
 const options = { key: fs.readFileSync(folder + '/key.pem'), cert: fs.readFileSync(folder + '/cert.pem') }
 https.createServer(options, (request, response) => {
   const { method, url, headers } = request
-  request.pipe(http.request(target + url, { method, headers, agent }, (answer) => {
-    response.writeHead(answer.statusCode, answer.headers)
-    answer.pipe(response)
+  request.pipe(http.request(target + url, { method, headers, agent }, (reply) => {
+    response.writeHead(reply.statusCode, reply.headers)
+    reply.pipe(response)
   }))
 }).listen(Number(port), '0.0.0.0')
 for (const other of others) net.createServer().listen(Number(other), '0.0.0.0')

@@ -1,5 +1,6 @@
 /**
- * What is known of a connection that carries HTTP/1: its two streams of messages, and the exchanges of which they are halves.
+ * What is known of a connection that carries HTTP/1: its two streams of messages, and the exchanges of which they are
+ * halves.
  *
  *     HttpConnection ─┬─ requests:  MessageStream ── exchange ──▶ Exchange ◀── the one whose request is in progress
  *                     ├─ responses: MessageStream ── exchange ──▶ Exchange ◀── the one whose response is
@@ -45,7 +46,7 @@ export class HttpConnection {
   /** Acknowledgement number of the segment in which the last request began, whatever became of it. */
   begunAck = 0
   begunKnown = false
-  /** The client has sent a request before the answer to the previous one: sequence numbers prove nothing then. */
+  /** The client has sent a request before the response to the previous one: sequence numbers prove nothing then. */
   pipelining = false
   /** A pair matched by sequence numbers that the client's next request confirms or refutes. */
   confirming: Exchange | null = null

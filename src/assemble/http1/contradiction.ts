@@ -1,7 +1,7 @@
 /**
- * Evidence that a message has ended although its framing claims that it continues: a missing length, a transfer coding that
- * the peers interpret differently, a body that was announced and never sent. The peers know where the message ended, and
- * their acknowledgements and next messages show it (docs/pairing.md).
+ * Evidence that a message has ended although its framing claims that it continues: a missing length, a transfer coding
+ * that the peers interpret differently, a body that was announced and never sent. The peers know where the message
+ * ended, and their acknowledgements and next messages show it (docs/pairing.md).
  */
 import { seqDiff } from '../tcp/seq.ts'
 import type { HttpConnection, MessageStream } from './connection.ts'
@@ -17,17 +17,17 @@ export function goesOnAfter(responses: MessageStream, ack: number): boolean {
 }
 
 /**
- * Whether the client has begun another request after it received the beginning of a response whose head is captured only
- * now: so it already knew where that response ends. @param bodySeq the first byte after that head
+ * Whether the client has begun another request after it received the beginning of a response whose head is captured
+ * only now: so it already knew where that response ends. @param bodySeq the first byte after that head
  */
 export const wentOnAfter = ({ begunKnown, begunAck }: HttpConnection, bodySeq: number): boolean =>
   begunKnown && seqDiff(bodySeq, begunAck) >= 0
 
 /**
- * Whether a segment of the client acknowledges the whole answer to the request whose body is still believed open. It may have
- * been lost: more than 1xx responses is acknowledged then since the request began.
+ * Whether a segment of the client acknowledges the whole response to the request whose body is still believed open. It
+ * may have been lost: more than 1xx responses is acknowledged then since the request began.
  */
-export function answerCovered({ exchange, connection }: MessageStream, ack: number): boolean {
+export function responseCovered({ exchange, connection }: MessageStream, ack: number): boolean {
   if (exchange === null) return false
   if (!exchange.responseBegun) {
     const received = exchange.interimKnown ? exchange.interimSeq : exchange.ackFirst
@@ -39,8 +39,8 @@ export function answerCovered({ exchange, connection }: MessageStream, ack: numb
 }
 
 /**
- * Whether an answer has ended since a request head began that is still open, and the client has acknowledged it, or bytes
- * that were lost. With a client that pipelines it may be the answer to an earlier request.
+ * Whether a response has ended since a request head began that is still open, and the client has acknowledged it, or
+ * bytes that were lost. With a client that pipelines it may be the response to an earlier request.
  */
 export function headOvertaken({ connection, partial }: MessageStream, ack: number): boolean {
   const partialAck = partial.ack
@@ -50,7 +50,7 @@ export function headOvertaken({ connection, partial }: MessageStream, ack: numbe
   return goesOnAfter(responses, ack) && seqDiff(partialAck, responses.bodySeq) > 0
 }
 
-/** Whether that answer was not to an earlier request: none was waiting for it. */
+/** Whether that response was not to an earlier request: none was waiting for it. */
 export function headAnswered({ connection, partial }: MessageStream): boolean {
   const partialAck = partial.ack
   const { orphanKnown, orphanSeq, responses } = connection
@@ -59,8 +59,8 @@ export function headAnswered({ connection, partial }: MessageStream): boolean {
 }
 
 /**
- * Whether a segment of the server begins where the answer to the next waiting request has to begin, and acknowledges some
- * of that request, while another response is still believed open.
+ * Whether a segment of the server begins where the response to the next waiting request has to begin, and acknowledges
+ * some of that request, while another response is still believed open.
  */
 export function answersNext({ state, connection }: MessageStream, seq: number, ack: number): boolean {
   const { first } = connection

@@ -35,7 +35,7 @@ import { seqDiff } from '../tcp/seq.ts'
 import { LEAVE_OUT, type Vantages } from '../vantage/vantage.ts'
 import { Confirmation } from './confirmation.ts'
 import type { Exchange, HttpConnection, MessageStream } from './connection.ts'
-import { answerCovered, answersNext, goesOnAfter, headAnswered, headOvertaken, wentOnAfter } from './contradiction.ts'
+import { answersNext, goesOnAfter, headAnswered, headOvertaken, responseCovered, wentOnAfter } from './contradiction.ts'
 import type { MessageHead } from './message-head.ts'
 import { expectChunked, expectCounted, expectToClose, type MessageHandler } from './message-parser.ts'
 import { MessageRecorder } from './message-recorder.ts'
@@ -152,7 +152,7 @@ export class Exchanges implements MessageHandler {
   contradicts(stream: MessageStream, seq: number): boolean {
     const { ack } = this.#at
     if (stream.isResponse) return answersNext(stream, seq, ack)
-    return stream.state === HEAD_PART ? headOvertaken(stream, ack) : answerCovered(stream, ack)
+    return stream.state === HEAD_PART ? headOvertaken(stream, ack) : responseCovered(stream, ack)
   }
 
   isAnswered(stream: MessageStream): boolean {
@@ -332,7 +332,7 @@ export class Exchanges implements MessageHandler {
     const waited = exchange.requestDone ? response.startMicros - exchange.request.endMicros : 0
     if (exchange.abandoned) this.#counts[ORPHANED_COUNTERS[exchange.reason]]++
     else if (waited > this.#limits.responseTimeoutMicros) this.#outcomes.abandon(exchange, REASON_TIMEOUT)
-    // The client had begun to receive this answer when it sent what was read as the request's body.
+    // The client had begun to receive this response when it sent what was read as the request's body.
     if (exchange.headInBody && seqDiff(this.#at.headSeq, exchange.headInBodyAck) > 0) {
       this.#outcomes.abandon(exchange, REASON_DOUBTFUL)
     }
@@ -344,7 +344,8 @@ export class Exchanges implements MessageHandler {
   }
 
   /**
-   * Decides how the response ends (RFC 9112 §6.3). Emits the pair at once if the response ends within the available bytes.
+   * Decides how the response ends (RFC 9112 §6.3). Emits the pair at once if the response ends within the available
+   * bytes.
    */
   #responseBody(stream: MessageStream, exchange: Exchange, bodyStart: number, end: number): number {
     const head = this.#head

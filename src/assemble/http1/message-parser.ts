@@ -34,7 +34,8 @@ import { CR, LF, SEMICOLON, SPACE, skipEmptyLines, TAB } from './text.ts'
 /** Receives messages. Addresses are into the arena and valid during the call. */
 export interface MessageHandler {
   /**
-   * A head is complete and scanned (see MessageHead). Sets the stream's state for what follows, and may consume the body.
+   * A head is complete and scanned (see MessageHead). Sets the stream's state for what follows, and may consume the
+   * body.
    *
    * @param start, headEnd the head; @param bodyStart, end the available bytes after it
    * @returns the address to continue at: `bodyStart` or a later one
@@ -53,8 +54,8 @@ export interface MessageHandler {
   /** The stream has lost its place and will seek. An unknown number of messages may be missing here. */
   lost(stream: MessageStream, reason: number): void
   /**
-   * Whether sequence numbers contradict that the message in progress continues with the current segment, which begins at
-   * `seq`.
+   * Whether sequence numbers contradict that the message in progress continues with the current segment, which begins
+   * at `seq`.
    */
   contradicts(stream: MessageStream, seq: number): boolean
   /** Whether the server has answered a request whose head is still open. */
@@ -117,8 +118,8 @@ export class MessageParser {
   }
 
   /**
-   * Handles `bytes` bytes of the stream that will never arrive. Within a body or chunk of known length they are counted;
-   * elsewhere the stream loses its place.
+   * Handles `bytes` bytes of the stream that will never arrive. Within a body or chunk of known length they are
+   * counted; elsewhere the stream loses its place.
    *
    * @param seq sequence number of the first byte after them
    */
@@ -201,7 +202,7 @@ export class MessageParser {
     const handler = this.#handler
     const { isResponse, state } = stream
     if (!handler.contradicts(stream, seq)) {
-      // The segments of the two directions may be captured out of order: the answer may show it later.
+      // The segments of the two directions may be captured out of order: the response may show it later.
       const isBodyStart = !isResponse && state !== HEAD_PART && stream.bodyBytes === 0
       if (isBodyStart && isUpperCase(this.#arena.bytes[at]) && this.#restarts(stream, at, end)) handler.suspect(stream)
       return
@@ -228,8 +229,8 @@ export class MessageParser {
   }
 
   /**
-   * Whether the rest of a counted body is at `at`, directly followed by the next message. Together the two may look like a
-   * request with an unknown method.
+   * Whether the rest of a counted body is at `at`, directly followed by the next message. Together the two may look
+   * like a request with an unknown method.
    */
   #goesOn({ state, remaining, isResponse }: MessageStream, at: number, end: number): boolean {
     if (!isResponse && this.#head.isStandardMethod(at)) return false

@@ -1,13 +1,14 @@
 /**
- * Decides which response answers which request. In order and without loss it is the oldest outstanding request (RFC 9112
- * §9.3.2). After a loss an unknown number of messages is missing and the order proves nothing: responses pair only with
- * requests that sequence numbers prove they answer.
+ * Decides which response answers which request. In order and without loss it is the oldest outstanding request (RFC
+ * 9112 §9.3.2). After a loss an unknown number of messages is missing and the order proves nothing: responses pair only
+ * with requests that sequence numbers prove they answer.
  *
- * The proof: a client that does not pipeline sends a request after it has received everything before it, so the request's
- * acknowledgement number is where its response begins. When the server answers, it has received that request and nothing
- * after it, so the response's acknowledgement number is where the request ended. Both must hold for exactly one request. On
- * a connection that has pipelined they prove nothing. The client's next request confirms the match if it acknowledges that
- * response and nothing beyond; a second response without another request refutes it. See docs/pairing.md.
+ * The proof: a client that does not pipeline sends a request after it has received everything before it, so the
+ * request's acknowledgement number is where its response begins. When the server answers, it has received that request
+ * and nothing after it, so the response's acknowledgement number is where the request ended. Both must hold for exactly
+ * one request. On a connection that has pipelined they prove nothing. The client's next request confirms the match if
+ * it acknowledges that response and nothing beyond; a second response without another request refutes it. See
+ * docs/pairing.md.
  */
 
 import { NO_REASON, REASON_GAP } from '../../ledger/reasons.ts'
@@ -15,8 +16,8 @@ import { seqDiff } from '../tcp/seq.ts'
 import type { Exchange, HttpConnection } from './connection.ts'
 
 /**
- * Limit of waiting requests that are searched for the one that a response answers. More wait only if the client pipelines,
- * and then sequence numbers prove nothing.
+ * Limit of waiting requests that are searched for the one that a response answers. More wait only if the client
+ * pipelines, and then sequence numbers prove nothing.
  */
 const LONGEST_PROVABLE_QUEUE = 64
 
@@ -77,7 +78,8 @@ export function match(
     if (!interim) dequeue(connection)
     return proven
   }
-  // A server cannot answer a request of which it has received nothing: this is a timeout notice, say (RFC 9110 §15.5.9).
+  // A server cannot answer a request of which it has received nothing: this is a timeout notice, say (RFC 9110
+  // §15.5.9).
   if (seqDiff(first.request.startSeq, ack) <= 0) return null
   if (!interim) dequeue(connection)
   return first
@@ -162,8 +164,9 @@ function prove(connection: HttpConnection, seq: number, ack: number): Exchange |
 }
 
 /**
- * Whether a request behind a gap is one, and not the rest of a message whose beginning was lost (a body may contain requests):
- * the answer before this one was seen to its end, when the server had received just what is in front of the request.
+ * Whether a request behind a gap is one, and not the rest of a message whose beginning was lost (a body may contain
+ * requests): the response before this one was seen to its end, when the server had received just what is in front of
+ * the request.
  */
 function beganBehindGap(connection: HttpConnection, request: Exchange): boolean {
   // Nothing was answered between the gap and this request: a request lost in the gap may be answered here.

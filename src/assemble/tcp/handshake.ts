@@ -17,7 +17,7 @@ export const hasDelivered = (stream: Stream): boolean =>
 export const isRepeatedSyn = (stream: Stream, seq: number): boolean =>
   stream.synSeen && stream.firstSeq === seqAdd(seq, 1)
 
-/** Whether a SYN belongs to the open connection: a repetition, the handshake's answer, or one captured late. */
+/** Whether a SYN belongs to the open connection: a repetition, the SYN-ACK, or one captured late. */
 export function continuesConnection(flow: Flow, direction: Direction, seq: number, flags: number): boolean {
   const stream = flow.streams[direction]
   if (stream.synSeen) return isRepeatedSyn(stream, seq)
@@ -68,7 +68,7 @@ export function acceptSynAck(server: Stream, ack: number, flags: number): void {
 
 /**
  * Whether a segment of another virtual network has the numbers of this connection, of which it is a copy or the peer's
- * answer. Numbers are proof enough: two connections choose theirs at random (RFC 6528).
+ * SYN-ACK. Numbers are proof enough: two connections choose theirs at random (RFC 6528).
  */
 export function continuesNumbers(flow: Flow, direction: Direction, seq: number, ack: number, flags: number): boolean {
   const stream = flow.streams[direction]

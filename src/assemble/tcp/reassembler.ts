@@ -1,18 +1,18 @@
 /**
- * Puts a flow's segments in order and delivers each byte once: the first copy of a byte wins, whatever the boundaries of
- * later copies (RFC 9293 §3.10.7.4 trims the same way). Segments behind a hole are held (held-pieces.ts).
+ * Puts a flow's segments in order and delivers each byte once: the first copy of a byte wins, whatever the boundaries
+ * of later copies (RFC 9293 §3.10.7.4 trims the same way). Segments behind a hole are held (held-pieces.ts).
  *
  *     in order ──────────────────────────────────────▶ data
  *     behind a hole ──▶ held ──the hole is filled────▶ data
  *                         └────the hole is given up──▶ gap, data
  *
- * A hole becomes a gap when waiting is pointless: the receiver has acknowledged past it and the sender has sent past it, so
- * it will never be sent again and the capture has lost it. Captures are not quite in order, so that is believed a few
- * segments later (suspicions.ts). Otherwise a hole becomes a gap at the bound of what one stream may hold, after HOLE_MICROS
- * of packet time, when the pool has no room left (the oldest first), or when the flow ends.
+ * A hole becomes a gap when waiting is pointless: the receiver has acknowledged past it and the sender has sent past
+ * it, so it will never be sent again and the capture has lost it. Captures are not quite in order, so that is believed
+ * a few segments later (suspicions.ts). Otherwise a hole becomes a gap at the bound of what one stream may hold, after
+ * HOLE_MICROS of packet time, when the pool has no room left (the oldest first), or when the flow ends.
  *
- * Causes come before effects: a server's segment that acknowledges client bytes not captured yet waits for them, because
- * captures of several queues or interfaces deliver the two directions slightly out of step.
+ * Causes come before effects: a server's segment that acknowledges client bytes not captured yet waits for them,
+ * because captures of several queues or interfaces deliver the two directions slightly out of step.
  *
  * The urgent byte is removed: receivers that do not ask for it inline, as no HTTP implementation does, read the stream
  * without it (RFC 6093 §3).
@@ -31,8 +31,8 @@ import { Suspicions } from './suspicions.ts'
 /** Receives a flow's bytes, in order. Addresses are into the arena and valid during the call. */
 export interface StreamConsumer {
   /**
-   * In-order bytes [at, end); `seq` is the first one's, `ack` belongs to the segment that carried them, as does the packet
-   * time during the call.
+   * In-order bytes [at, end); `seq` is the first one's, `ack` belongs to the segment that carried them, as does the
+   * packet time during the call.
    */
   data(flow: Flow, direction: Direction, at: number, end: number, seq: number, ack: number): void
   /** `bytes` bytes are given up on, 0 where their number is unknown; the next data continues after them. */
@@ -105,8 +105,8 @@ export class Reassembler {
   /**
    * The sender marks the byte at `seq` as urgent (RFC 9293 §3.8.5).
    *
-   * A second urgent byte makes the first an ordinary one where the application has not read that far: unless the peer has
-   * sent something since, nobody but the application knows.
+   * A second urgent byte makes the first an ordinary one where the application has not read that far: unless the peer
+   * has sent something since, nobody but the application knows.
    */
   urgent(flow: Flow, direction: Direction, seq: number): void {
     const stream = flow.streams[direction]
@@ -176,7 +176,7 @@ export class Reassembler {
     if (stream.held !== NO_PIECE || seqDiff(stream.nextSeq, stream.reached) > 0) this.#release(flow, direction)
   }
 
-  /** Whether a segment is a server's answer to client bytes that were not captured yet. */
+  /** Whether a segment is a server's response to client bytes that were not captured yet. */
   #isEarly(flow: Flow, direction: Direction, ack: number): boolean {
     if (flow.clientDirection !== 1 - direction) return false
     const client = flow.streams[1 - direction]

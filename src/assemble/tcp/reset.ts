@@ -1,6 +1,6 @@
 /**
- * What the receiver of a RST does with it (RFC 5961 §3): it resets the connection only where the sequence number is exactly
- * the next one it expects; it challenges a number within its window and ignores any other.
+ * What the receiver of a RST does with it (RFC 5961 §3): it resets the connection only where the sequence number is
+ * exactly the next one it expects; it challenges a number within its window and ignores any other.
  */
 import type { Stream } from './flow.ts'
 import { FLAG_ACK } from './header.ts'
@@ -38,7 +38,7 @@ export function judgeReset(stream: Stream, peer: Stream, seq: number, ack: numbe
 function judgeFirst(stream: Stream, peer: Stream, seq: number, ack: number, flags: number): number {
   if (stream.ackedKnown) return seq === stream.acked ? RESET_OBEYED : RESET_UNPROVEN
   if (!peer.synSeen) return RESET_UNPROVEN
-  // In answer to a SYN, which it must acknowledge; its own number does not matter (RFC 9293 §3.10.7.3).
+  // In response to a SYN, which it must acknowledge; its own number does not matter (RFC 9293 §3.10.7.3).
   const acknowledged = seqDiff(peer.firstSeq, ack)
   const answers = (flags & FLAG_ACK) !== 0 && acknowledged >= 0 && seqDiff(ack, peer.nextSeq) >= 0
   return answers ? RESET_OBEYED : RESET_IGNORED

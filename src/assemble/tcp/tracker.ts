@@ -1,9 +1,9 @@
 /**
- * Follows connections from their first segment to their last: which flow a segment belongs to, when a tuple starts a new
- * connection, when a flow is over. The bytes are the reassembler's task.
+ * Follows connections from their first segment to their last: which flow a segment belongs to, when a tuple starts a
+ * new connection, when a flow is over. The bytes are the reassembler's task.
  *
- * A closed flow stays in the table for LINGER_MICROS, so that its late retransmissions are not taken for a new connection.
- * Time is packet time; a single frame with a stray timestamp cannot age anything (see `advance`).
+ * A closed flow stays in the table for LINGER_MICROS, so that its late retransmissions are not taken for a new
+ * connection. Time is packet time; a single frame with a stray timestamp cannot age anything (see `advance`).
  */
 import { ASSEMBLE_COUNTERS } from '../../ledger/counters.ts'
 import {
@@ -155,8 +155,8 @@ export class ConnectionTracker {
   }
 
   /**
-   * Finds the connection of a segment that was captured in a virtual network in which the connection is not known: a bridge,
-   * a VLAN interface or a tunnel's end shows each packet once with its tag and once without.
+   * Finds the connection of a segment that was captured in a virtual network in which the connection is not known: a
+   * bridge, a VLAN interface or a tunnel's end shows each packet once with its tag and once without.
    */
   #twin(direction: Direction, seq: number, ack: number, flags: number): Flow | null {
     for (const flow of this.flows.elsewhere) {
@@ -196,8 +196,8 @@ export class ConnectionTracker {
   }
 
   /**
-   * Gives up holes that are too old, closes flows that have been idle too long, and removes closed flows that have lingered,
-   * oldest first.
+   * Gives up holes that are too old, closes flows that have been idle too long, and removes closed flows that have
+   * lingered, oldest first.
    */
   #sweep(): void {
     const time = this.#time
@@ -278,9 +278,9 @@ export class ConnectionTracker {
   }
 
   /**
-   * A SYN on an open flow's tuple. Where the connection has carried data it may be a stray one, which the server challenges
-   * while the connection continues (RFC 9293 §3.10.7.4, RFC 5961 §4), or a capture that is being replayed or read again:
-   * the segments after it decide.
+   * A SYN on an open flow's tuple. Where the connection has carried data it may be a stray one, which the server
+   * challenges while the connection continues (RFC 9293 §3.10.7.4, RFC 5961 §4), or a capture that is being replayed or
+   * read again: the segments after it decide.
    */
   #synOnOpenFlow(
     flow: Flow,
@@ -313,7 +313,7 @@ export class ConnectionTracker {
     if (client.otherSynSeen && ack === client.rare.otherFirstSeq) return this.#supersede(flow, id)
     if (continuesConnection(flow, direction, seq, flags)) return flow
     if (!client.synSeen || ack !== client.firstSeq || hasDelivered(stream)) return this.#supersede(flow, id)
-    // Two answers to one SYN, as stateless load balancers cause them: the client accepts one.
+    // Two SYN-ACKs to one SYN, as stateless load balancers cause them: the client accepts one.
     rememberSyn(stream, seq)
     return null
   }

@@ -1,6 +1,6 @@
 /**
  * Reads a proc filesystem (proc(5)), wherever it is mounted. A process may exit between any two reads, so "gone" is an
- * ordinary answer and never an error. All reads are synchronous and share one buffer. Main thread.
+ * ordinary result and never an error. All reads are synchronous and share one buffer. Main thread.
  */
 import { closeSync, openSync, readdirSync, readlinkSync, readSync, statSync } from 'node:fs'
 import { getdents64 } from '../../sys/libc.ts'

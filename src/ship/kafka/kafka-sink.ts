@@ -9,7 +9,7 @@
 
 import { type Compressor, createCompressor } from '../../kafka/codecs.ts'
 import { failureOf, failureOfCode, failureText, type KafkaFailure } from '../../kafka/errors.ts'
-import type { PartitionAnswer } from '../../kafka/kafkajs-wire.ts'
+import type { PartitionResponse } from '../../kafka/kafkajs-wire.ts'
 import type { RecordBatch } from '../../kafka/record-batch.ts'
 import { retryDelay } from '../../kafka/retry.ts'
 import type { Log } from '../../log/folded-log.ts'
@@ -209,9 +209,9 @@ export class KafkaSink implements Sink {
         for (const { batch } of packed) batch.wasSent = true
       }
       const acks = ACKS[this.#spec.kafka.acks]
-      const answers = await this.#cluster.produce(leader, { acks, partitions: batches, onSend })
+      const responses = await this.#cluster.produce(leader, { acks, partitions: batches, onSend })
       this.#reached(leader)
-      for (const one of packed) this.#settle(one, answers)
+      for (const one of packed) this.#settle(one, responses)
     } catch (error) {
       this.#failed(leader, partitions, error)
     }
@@ -229,12 +229,12 @@ export class KafkaSink implements Sink {
     return { partition, batch, chunks: [header, compressed], bytes: header.length + compressed.length }
   }
 
-  #settle({ partition, batch, bytes }: PackedBatch, answers: readonly PartitionAnswer[]): void {
+  #settle({ partition, batch, bytes }: PackedBatch, responses: readonly PartitionResponse[]): void {
     // Discarded while it was in flight, and counted then.
     if (partition.inFlight !== batch) return
-    const code = answers.find((answer) => answer.partition === partition.id)?.errorCode ?? -1
+    const code = responses.find((response) => response.partition === partition.id)?.errorCode ?? -1
     if (code === 0) {
-      // A broker that has just started answers, and refuses batches until it leads its partitions again.
+      // A broker that has just started responds, but refuses batches until it leads its partitions again.
       this.#cluster.reportUp()
       const { ledger } = this.#context
       partition.attempts = 0
@@ -244,7 +244,7 @@ export class KafkaSink implements Sink {
     }
     const failure = failureOfCode(code)
     if (failure === 'invalidRecord' || failure === 'tooLarge') this.#isolateRefused(partition, batch, failure, code)
-    else this.#backOff(partition, failure, `partition ${partition.id} answered with error ${code}`)
+    else this.#backOff(partition, failure, `the batch for partition ${partition.id} was refused with error ${code}`)
   }
 
   /** The broker will never accept a record of this batch: halves the batch until that record is alone, and drops it. */

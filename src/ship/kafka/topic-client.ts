@@ -8,7 +8,7 @@
 import { clientFor, createTopic, type KafkaSettings, REQUEST_TIMEOUT_MS } from '../../kafka/client.ts'
 import { type Diagnosis, diagnose } from '../../kafka/diagnosis.ts'
 import { failureText, type KafkaFailure } from '../../kafka/errors.ts'
-import { type Client, KafkaWire, MAX_MESSAGE_BYTES, type PartitionAnswer } from '../../kafka/kafkajs-wire.ts'
+import { type Client, KafkaWire, MAX_MESSAGE_BYTES, type PartitionResponse } from '../../kafka/kafkajs-wire.ts'
 import type { ProduceRequest } from '../../kafka/produce-request.ts'
 import { retryDelay } from '../../kafka/retry.ts'
 import type { Log } from '../../log/folded-log.ts'
@@ -71,15 +71,15 @@ export class TopicClient {
     void this.#refresh()
   }
 
-  /** Schedules an early metadata refresh after a failed request, and a new client where the answer was invalid. */
+  /** Schedules an early metadata refresh after a failed request, and a new client where the response was invalid. */
   requestFailed(failure: KafkaFailure): void {
     if (failure === 'temporary' || this.#refreshing) return
-    if (failure === 'badAnswer') this.#discard()
+    if (failure === 'badResponse') this.#discard()
     this.#dueMs = Math.min(this.#dueMs, this.#options.clock() + retryDelay(this.#attempts))
   }
 
   /** As KafkaWire.produce. */
-  produce(leader: number, request: ProduceRequest): Promise<PartitionAnswer[]> {
+  produce(leader: number, request: ProduceRequest): Promise<PartitionResponse[]> {
     if (this.#wire === null) return Promise.reject(new Error('not connected to any broker'))
     return withWatchdog(this.#wire.produce(leader, request))
   }
@@ -160,7 +160,7 @@ export class TopicClient {
     }
     this.failing = true
     if (!this.#closed) this.reportDown(error)
-    if (failure === 'unreachable' || failure === 'badAnswer' || failure === 'refused') this.#discard()
+    if (failure === 'unreachable' || failure === 'badResponse' || failure === 'refused') this.#discard()
     this.#dueMs = clock() + (failure === 'refused' ? REFUSED_REFRESH_MS : retryDelay(this.#attempts))
     this.#attempts += 1
   }
@@ -202,7 +202,7 @@ async function readMaxMessageBytes(wire: KafkaWire, leaders: readonly number[]):
 function withWatchdog<T>(work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${WATCHDOG_MS / 1000} s`)), WATCHDOG_MS)
+    timer = setTimeout(() => reject(new Error(`no response within ${WATCHDOG_MS / 1000} s`)), WATCHDOG_MS)
   })
   return Promise.race([work, late]).finally(() => clearTimeout(timer))
 }

@@ -210,9 +210,9 @@ test('head scanner: any bytes have a result, and none of it lies outside of them
   )
   fc.assert(
     fc.property(content, fc.boolean(), (head, isResponse) => {
-      const answer = scan(head, isResponse)
-      assert.ok([HEAD_COMPLETE, HEAD_INCOMPLETE, HEAD_INVALID].includes(answer))
-      if (answer !== HEAD_COMPLETE) return
+      const verdict = scan(head, isResponse)
+      assert.ok([HEAD_COMPLETE, HEAD_INCOMPLETE, HEAD_INVALID].includes(verdict))
+      if (verdict !== HEAD_COMPLETE) return
       assert.ok(result(END) <= input + head.length)
       for (let at = FIELDS_AT; at < FIELDS_AT + result(FIELD_COUNT) * FIELD_BYTES; at += 4) {
         const address = view.getInt32(at, true)

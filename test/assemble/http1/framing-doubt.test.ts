@@ -30,8 +30,8 @@ const counted = (body: string, length = body.length): string => ok(`Content-Leng
 
 const right: Shape = (n) => ({ asked: get(n), answered: counted(json(n)), responseBody: json(n) })
 
-/** An answer to GET that is framed in some way, with the body that a client may see. */
-const answer =
+/** A response to GET that is framed in some way, with the body that a client may see. */
+const framedResponse =
   (framed: (body: string) => string, seen = (body: string): string => body): Shape =>
   (n) => ({ asked: get(n), answered: framed(json(n)), responseBody: seen(json(n)) })
 
@@ -53,29 +53,35 @@ const odd =
 const chunk = (body: string): string => `${body.length.toString(16)}\r\n${body}\r\n`
 
 const SHAPES: Record<string, Shape> = {
-  'no length': answer((body) => ok('', body)),
+  'no length': framedResponse((body) => ok('', body)),
   'no length, no body': (n) => ({ asked: get(n), answered: 'HTTP/1.1 302 F\r\nLocation: /\r\n\r\n', responseBody: '' }),
-  'unknown transfer coding': answer((body) => ok(`Transfer-Encoding: xyz\r\nContent-Length: ${body.length}\r\n`, body)),
-  'a transfer coding with a parameter': answer(
+  'unknown transfer coding': framedResponse((body) =>
+    ok(`Transfer-Encoding: xyz\r\nContent-Length: ${body.length}\r\n`, body),
+  ),
+  'a transfer coding with a parameter': framedResponse(
     (body) => ok('Transfer-Encoding: chunked;a=b\r\n', `${chunk(body)}0\r\n\r\n`),
     (body) => `${chunk(body)}0\r\n\r\n`,
   ),
-  'a length beyond the body': answer((body) => counted(body, body.length + 60)),
-  'a length within the body': answer(
+  'a length beyond the body': framedResponse((body) => counted(body, body.length + 60)),
+  'a length within the body': framedResponse(
     (body) => counted(`${body} and more`, body.length),
     (body) => body,
   ),
   'a body after HEAD': (n) => ({ asked: get(n, 'HEAD'), answered: counted(json(n)), responseBody: '' }),
   'a body after 204': (n) => ({ asked: get(n), answered: `HTTP/1.1 204 N\r\n\r\n${json(n)}`, responseBody: '' }),
-  'no line end after the last chunk': answer((body) => ok('Transfer-Encoding: chunked\r\n', `${chunk(body)}0\r\n`)),
-  'no last chunk': answer((body) => ok('Transfer-Encoding: chunked\r\n', chunk(body))),
-  'a chunk larger than it is': answer((body) => ok('Transfer-Encoding: chunked\r\n', `80\r\n${body}\r\n0\r\n\r\n`)),
-  'bytes after the last chunk': answer((body) =>
+  'no line end after the last chunk': framedResponse((body) =>
+    ok('Transfer-Encoding: chunked\r\n', `${chunk(body)}0\r\n`),
+  ),
+  'no last chunk': framedResponse((body) => ok('Transfer-Encoding: chunked\r\n', chunk(body))),
+  'a chunk larger than it is': framedResponse((body) =>
+    ok('Transfer-Encoding: chunked\r\n', `80\r\n${body}\r\n0\r\n\r\n`),
+  ),
+  'bytes after the last chunk': framedResponse((body) =>
     ok('Transfer-Encoding: chunked\r\n', `${chunk(body)}0\r\n\r\nmore\r\n`),
   ),
-  'an unknown version': answer((body) => counted(body).replace('/1.1', '/2')),
-  'CR as line end of the response': answer((body) => counted(body).replaceAll('\r\n', '\r')),
-  'CR within the response': answer((body) =>
+  'an unknown version': framedResponse((body) => counted(body).replace('/1.1', '/2')),
+  'CR as line end of the response': framedResponse((body) => counted(body).replaceAll('\r\n', '\r')),
+  'CR within the response': framedResponse((body) =>
     ok(`A: b\rContent-Length: ${body.length}\r\r`, body).replace('\r\n', '\r'),
   ),
   'no body, as announced': unsent('Content-Length: 90\r\n'),

@@ -58,7 +58,7 @@ describe('tracker: how connections begin', () => {
     assert.equal(new TcpHarness().segment(fromServer(0, '', { flags: RST })).count('flows.seen'), 0)
   })
 
-  test('repeated SYNs and a repeated answer are one connection', () => {
+  test('repeated SYNs and a repeated SYN-ACK are one connection', () => {
     const [first, second, third] = handshake()
     const tcp = new TcpHarness().segments([first, first, second, first, second, third, fromClient(0, 'ab')])
     assert.equal(tcp.count('flows.seen'), 1)

@@ -12,7 +12,7 @@ import { readFiles, type WorkerRun } from '../worker-rig.ts'
 
 const skip = needs('root', 'ip', 'tcpdump', 'tshark', 'python')
 
-/** A server and a client in one: small and large answers, over IPv4 and IPv6. */
+/** A server and a client in one: small and large responses, over IPv4 and IPv6. */
 const TRAFFIC = `
 import http.server, socket, threading, urllib.request
 class Server(http.server.ThreadingHTTPServer):

@@ -123,7 +123,7 @@ suite('ListWatch: pods of a real API server', { skip: needsKubeApiserver() }, ()
     await Promise.all(Array.from({ length: 30 }, (_, index) => make(`gone-${index}`)))
     const pods = new PodsUnderTest(t, await files.access(), podsOf('spec.nodeName=n1', 10))
     await until('watching', () => pods.watch.state.connected)
-    proxy.answer = ({ query }) => (query.get('watch') === 'true' ? { status: 503 } : null)
+    proxy.reply = ({ query }) => (query.get('watch') === 'true' ? { status: 503 } : null)
     proxy.cutWatches('reset')
     await deletePod(cluster, 'default', 'gone-3')
     await make('gone-30')
@@ -133,7 +133,7 @@ suite('ListWatch: pods of a real API server', { skip: needsKubeApiserver() }, ()
     await cluster.compact()
     const from = proxy.requests.length
     const reportedFrom = pods.reported.length
-    proxy.answer = () => null
+    proxy.reply = () => null
     await until('caught up', () => pods.names.includes('gone-30') && pods.watch.state.connected)
     assert.deepEqual(pods.reported.slice(reportedFrom).sort(), ['added gone-30', 'removed gone-3'])
     assert.equal(only(pods, 'gone-').length, 30)
@@ -196,23 +196,23 @@ suite('ListWatch: pods of a real API server', { skip: needsKubeApiserver() }, ()
   })
 
   test('ListWatch: the first response of a server that was unreachable resets the backoff', async (t) => {
-    proxy.answer = () => 'none'
+    proxy.reply = () => 'none'
     const from = proxy.requests.length
     const timing = { ...QUICK, minPauseMs: 50, maxPauseMs: 60_000 }
     const pods = new PodsUnderTest(t, await files.access(), undefined, timing)
     await until('the backoff has grown', () => proxy.requests.length >= from + 7)
     const back = proxy.requests.length
-    proxy.answer = () => ({ status: 403 })
+    proxy.reply = () => ({ status: 403 })
     await until('refused three times', () => proxy.requests.length >= back + 3)
     const [first, , third] = proxy.requests.slice(back)
     // Two pauses: at most 50 + 50 and 50 + 100 ms.
     assert.ok(third.at - first.at < 1000, `${third.at - first.at} ms`)
-    proxy.answer = () => null
+    proxy.reply = () => null
     await until('watching', () => pods.watch.state.connected)
   })
 
   test('ListWatch: obeys Retry-After', async (t) => {
-    proxy.answer = ({ query }) =>
+    proxy.reply = ({ query }) =>
       query.get('watch') === 'true' ? { status: 429, headers: { 'retry-after': '2' } } : null
     const from = proxy.watchRequests.length
     const pods = new PodsUnderTest(t, await files.access())
@@ -220,7 +220,7 @@ suite('ListWatch: pods of a real API server', { skip: needsKubeApiserver() }, ()
     const [first, second] = proxy.watchRequests.slice(from)
     assert.ok(second.at - first.at >= 2000)
     assert.match(pods.watch.state.lastError ?? '', /429/)
-    proxy.answer = () => null
+    proxy.reply = () => null
     await until('watching', () => pods.watch.state.connected)
   })
 
@@ -228,12 +228,12 @@ suite('ListWatch: pods of a real API server', { skip: needsKubeApiserver() }, ()
     const pods = new PodsUnderTest(t, await files.access())
     await until('watching', () => pods.watch.state.connected)
     for (const body of ['{"type":"ADDED","object":{\n', 'x'.repeat(9 * 1024 * 1024)]) {
-      proxy.answer = ({ query }) => (query.get('watch') === 'true' ? { status: 200, body } : null)
+      proxy.reply = ({ query }) => (query.get('watch') === 'true' ? { status: 200, body } : null)
       const { restarts } = pods.watch.state
       proxy.cutWatches('end')
       await until('noticed', () => pods.watch.state.restarts > restarts + 1 && pods.watch.state.lastError !== null)
     }
-    proxy.answer = () => null
+    proxy.reply = () => null
     await make('broken-0')
     await until('seen', () => pods.names.includes('broken-0'))
   })

@@ -47,14 +47,12 @@ class Rig {
       rig.requests.push(path)
       rig.#open += 1
       rig.mostOpen = Math.max(rig.mostOpen, rig.#open)
-      const answer = responses[path] ?? 404
-      const status = typeof answer === 'number' ? answer : 200
+      const reply = responses[path] ?? 404
+      const status = typeof reply === 'number' ? reply : 200
       setImmediate(() => {
         rig.#open -= 1
         response.writeHead(status, { 'content-type': 'application/json' })
-        response.end(
-          JSON.stringify(typeof answer === 'number' ? { code: status, message: `status ${status}` } : answer),
-        )
+        response.end(JSON.stringify(typeof reply === 'number' ? { code: status, message: `status ${status}` } : reply))
       })
     })
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))

@@ -8,7 +8,7 @@ const { NAMESPACE, DAEMONSETS, SELECTOR, TIMEOUT_SECONDS, KUBERNETES_SERVICE_HOS
 const CREDENTIALS = process.env.CREDENTIALS ?? '/var/run/secrets/kubernetes.io/serviceaccount'
 const PAUSE_MS = 2000
 
-/** GETs an object. @throws with the API server's answer when it is missing or forbidden */
+/** GETs an object. @throws with the API server's response when it is missing or forbidden */
 function get(path) {
   const options = {
     host: KUBERNETES_SERVICE_HOST,
