@@ -9,6 +9,7 @@
  * one line, a failure in full. Meanwhile a line shows what runs and how much is left (progress.ts). The last lines name what
  * this machine lacks and how to get it (rig/needs.ts; with CI=true such tests fail), and the counts. Exit code 0 when no
  * test failed, else 1. SIGINT and SIGTERM end the run early, with its counts. TEST_LANES=1 runs one file at a time.
+ * TEST_REPEAT=1 runs a failed file once more, when no other runs: what passes then is passed, and named at the end.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -17,12 +18,15 @@ import { missingParts } from '../rig/needs.ts'
 import { ROOT } from '../rig/root.ts'
 import { unbuiltSource } from './support/build-state.ts'
 import { Progress } from './support/progress.ts'
+import { repeatFailed } from './support/repeat.ts'
 import { FileTimes, nextFile } from './support/schedule.ts'
 import { type FileResult, failedFile, runTestFile } from './support/test-file.ts'
 
 const SOURCES = join(ROOT, 'test')
 /** One more than the cores of a small machine: many files wait for programs that they have started. */
 const LANES = Number(process.env['TEST_LANES'] ?? 3)
+/** For machines whose speed nobody knows, such as those of a CI service. */
+const REPEATS = process.env['TEST_REPEAT'] === '1'
 /** A file that takes longer hangs: the longest take three minutes on two busy cores. */
 const FILE_TIMEOUT_MS = 600_000
 
@@ -81,7 +85,13 @@ async function runFiles(paths: readonly string[]): Promise<FileResult[]> {
   progress.close()
   times.write()
   if (left.length > 0) results.push(failedFile(`${left.length} files`, `they were not run: ${ended}`))
-  return results
+  if (!REPEATS || ended !== null) return results
+  return repeatFailed(results, async (name) => {
+    console.log(pc.dim(`repeating ${name}`))
+    const result = await runTestFile(name, compiledPath(name), FILE_TIMEOUT_MS, cancelled)
+    report(result)
+    return result
+  })
 }
 
 const indent = (text: string): string => text.trimEnd().replace(/^/gm, '    ')
@@ -105,6 +115,9 @@ function summarize(results: FileResult[]): void {
   const skips = results.flatMap((result) => result.skips)
   if (failed.length > 0) console.log('\nFailed:')
   for (const { name, failures } of failed) for (const { title } of failures) console.log(`  ${name}: ${title}`)
+  const unsteady = results.filter((result) => result.failedFirst.length > 0)
+  if (unsteady.length > 0) console.log('\nPassed only when repeated:')
+  for (const { name, failedFirst } of unsteady) for (const title of failedFirst) console.log(`  ${name}: ${title}`)
   if (skips.length > 0) console.log('\nSkipped:')
   for (const line of missingParts(skips)) console.log(`  ${line}`)
   const passed = results.reduce((sum, result) => sum + result.passed, 0)

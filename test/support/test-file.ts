@@ -25,6 +25,8 @@ export interface FileResult {
   failures: Failure[]
   /** The reason of each skipped test. */
   skips: string[]
+  /** Titles of tests that passed only when the file was repeated. */
+  failedFirst: string[]
   /** What the file's process printed. */
   output: string
   seconds: number
@@ -35,6 +37,7 @@ const emptyResult = (name: string): FileResult => ({
   passed: 0,
   failures: [],
   skips: [],
+  failedFirst: [],
   output: '',
   seconds: 0,
 })
