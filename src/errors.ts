@@ -2,6 +2,9 @@
  * Errors that end a run, each with its exit code and a message for the user: what is wrong, and a hint how to fix it.
  * Bytes from the wire or from a file never cause one of these; they are counted.
  */
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, isAbsolute, join } from 'node:path'
 
 /** The exit codes (listed in README.md). */
 export const EXIT_DONE = 0
@@ -87,25 +90,58 @@ export const lacksPrivilege = (error: unknown): boolean =>
 
 /** Converts anything thrown to a failure: exit 1 unless it is an InterceptorError. */
 export function failureOf(error: unknown): Failure {
-  const known = error instanceof InterceptorError ? error : descriptorError(error)
+  const known = descriptorError(error) ?? (error instanceof InterceptorError ? error : null)
   if (known === null) return { message: errorText(error), exitCode: EXIT_RUNTIME, hint: null }
   return { message: known.message, exitCode: known.exitCode, hint: known.hint }
 }
 
-/** An error for the user where a thrown one means that file descriptors are exhausted; null: it means something else. */
+/**
+ * An error for the user where a thrown one, or one that caused it, means that file descriptors are exhausted; null: it
+ * means something else.
+ */
 export function descriptorError(error: unknown): InterceptorError | null {
-  const code = error instanceof Error ? descriptorCode(error) : null
+  const code = descriptorCode(error)
+  if (code === null) return null
   if (code === 'ENFILE') return runtimeError('this system has no file descriptors left (ENFILE)', { cause: error })
-  if (code !== 'EMFILE') return null
   return runtimeError('this process may not open more files (EMFILE)', {
     hint: 'Raise its limit of file descriptors, as with `ulimit -n 4096`. The program needs about 200, and 3 per interface.',
     cause: error,
   })
 }
 
-/** The code of the system; the error of a thread that cannot start has it in its text (ERR_WORKER_INIT_FAILED). */
-const descriptorCode = (error: Error & { code?: unknown }): unknown =>
-  error.code === 'ERR_WORKER_INIT_FAILED' ? /\bE[MN]FILE\b/.exec(error.message)?.[0] : error.code
+type DescriptorCode = 'EMFILE' | 'ENFILE'
+
+function descriptorCode(error: unknown): DescriptorCode | null {
+  if (!(error instanceof Error)) return null
+  const { code } = error as NodeJS.ErrnoException
+  if (code === 'EMFILE' || code === 'ENFILE') return code
+  const causes: unknown[] = error instanceof AggregateError ? [error.cause, ...error.errors] : [error.cause]
+  for (const cause of causes) {
+    const found = descriptorCode(cause)
+    if (found !== null) return found
+  }
+  if (/^(?:ERR_)?MODULE_NOT_FOUND$/.test(code ?? '')) return isUnreadPackage(error.message) ? 'EMFILE' : null
+  // An InterceptorError quotes others, such as an API server's, whose descriptors are not those of this process.
+  return error instanceof InterceptorError ? null : codeInText(error.message)
+}
+
+/** Threads that cannot start, Node.js's loader of modules and the dynamic linker report the code only in their text. */
+function codeInText(text: string): DescriptorCode | null {
+  if (/\bENFILE\b|file table overflow|too many open files in system/i.test(text)) return 'ENFILE'
+  return /\bEMFILE\b|too many open files/i.test(text) ? 'EMFILE' : null
+}
+
+/** Node.js reports a package as missing, or as one without a main file, if it may not open the package.json that exists. */
+function isUnreadPackage(text: string): boolean {
+  const name = /^Cannot find (?:package|module) '([^']+)'/.exec(text)?.[1]
+  if (name === undefined) return false
+  const folders = isAbsolute(name)
+    ? [name, dirname(name)]
+    : createRequire(import.meta.url)
+        .resolve.paths(name)
+        ?.map((folder) => join(folder, name))
+  return folders?.some((folder) => existsSync(join(folder, 'package.json'))) ?? false
+}
 
 /** Converts a failure that another thread posted to an error. */
 export const errorOf = ({ message, exitCode, hint }: Failure): InterceptorError =>

@@ -20,7 +20,7 @@ async function main(args: readonly string[]): Promise<number> {
     const { runCommandLine } = await import('./cli/program.ts')
     return await runCommandLine(args)
   } catch (error) {
-    const failure = error instanceof InterceptorError ? error : descriptorError(error)
+    const failure = descriptorError(error) ?? (error instanceof InterceptorError ? error : null)
     if (failure === null) throw error
     writeError(`interceptor: ${failure.message}\n${failure.hint === null ? '' : `${failure.hint}\n`}`)
     return EXIT_RUNTIME

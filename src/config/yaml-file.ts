@@ -1,17 +1,23 @@
 /** Reads the layer of a YAML file: values by path, each with the line of its key. */
 import { readFileSync } from 'node:fs'
 import type { Document, LineCounter } from 'yaml'
-import { fileErrorText } from '../errors.ts'
+import { descriptorError, fileErrorText } from '../errors.ts'
 import { configKeys, configSections, isSection, keyAt } from './keys.ts'
 import { type Layer, unknownKey } from './layers.ts'
 import { yamlParser } from './yaml-parser.ts'
 
-/** Reads a file. A file that cannot be read or parsed is a problem of its layer. */
+/**
+ * Reads a file. A file that cannot be read or parsed is a problem of its layer.
+ *
+ * @throws InterceptorError when this process may not open another file
+ */
 export function fileLayer(path: string): Layer {
   const layer: Layer = { settings: new Map(), problems: [] }
   try {
     readYaml(path, readFileSync(path, 'utf8'), layer)
   } catch (error) {
+    const limit = descriptorError(error)
+    if (limit !== null) throw limit
     layer.problems.push(`cannot read the configuration file ${path}: ${fileErrorText(error)}`)
   }
   return layer

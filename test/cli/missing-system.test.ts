@@ -1,29 +1,73 @@
 /** Commands where the system gives them too little: a message with a way out, and no stack trace. */
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
+import { type ChildProcess, spawnSync } from 'node:child_process'
 import { test } from 'node:test'
-import { fileURLToPath } from 'node:url'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { needs } from '../../rig/needs.ts'
-import { EXIT_RUNTIME } from '../../src/errors.ts'
+import { EXIT_DAMAGED, EXIT_PRIVILEGE, EXIT_RUNTIME } from '../../src/errors.ts'
+import { finish, MAIN, start } from './support.ts'
 
-const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url))
+/** Node.js itself needs about this many. */
+const LEAST = 20
+/** More than any command needs here, whatever this process has inherited. */
+const MOST = 200
+const STEP = 3
+/** The empty input is damaged, and the agent asks for privileges, both after all has been opened. */
+const WORKED: (number | null)[] = [EXIT_DAMAGED, EXIT_PRIVILEGE]
 
-/** How few descriptors are enough depends on the version of Node.js. */
-test('few file descriptors: the commands name the limit, or work', { skip: needs('linux') }, () => {
-  const named = new Set<string>()
-  for (const limit of [24, 28, 32, 36, 40]) {
-    for (const command of ['read -', 'agent --set ship.sink=none']) {
-      const script = `ulimit -n ${limit}; exec timeout 5 ${process.execPath} ${MAIN} ${command}`
-      const { status, stderr } = spawnSync('sh', ['-c', script], { encoding: 'utf8', input: '' })
-      if (!stderr.includes('EMFILE')) continue
-      assert.match(stderr, /^interceptor: this process may not open more files \(EMFILE\)\nRaise its limit .*\n$/m)
-      assert.doesNotMatch(stderr, /restarted|^ {4}at /m)
-      assert.equal(status, EXIT_RUNTIME)
-      named.add(command)
+test('few file descriptors: the commands name the limit until there are enough', { skip: needs('linux') }, async () => {
+  const agent = ['agent', '--set', 'ship.sink=none', '--set', 'admin.address=127.0.0.1:0']
+  for (const command of [['read', '-'], agent]) {
+    const named: number[] = []
+    for (let limit = LEAST; await lacksDescriptors(command, limit, named); limit += STEP) {
+      assert.ok(limit < MOST, `${command[0]} does not work with ${limit} descriptors`)
     }
+    assert.notEqual(named.length, 0, `${command[0]} has not named the limit`)
   }
-  assert.equal(named.size, 2)
 })
+
+/** Runs a command. @returns whether it, or Node.js before it, has failed. @param named receives the limit if it named it */
+async function lacksDescriptors(command: readonly string[], limit: number, named: number[]): Promise<boolean> {
+  const child = start(command, { under: ['sh', '-c', `ulimit -n ${limit}; exec "$@"`, 'sh'] })
+  child.stdin?.end()
+  const ready = killOnceReady(child)
+  const { code, signal, stderr } = await finish(child)
+  if (await ready) return false
+  const where = `${command[0]} with ${limit} descriptors, exit code ${code}, signal ${signal}:\n${stderr}`
+  if (!stderr.includes('interceptor: ') && diedInNode(code, signal, stderr)) return true
+  if (WORKED.includes(code)) return false
+  assert.match(stderr, /^interceptor: this process may not open more files \(EMFILE\)\nRaise its limit .*\n$/m, where)
+  assert.doesNotMatch(stderr, /restarted|^ {4}at /m, where)
+  assert.equal(code, EXIT_RUNTIME, where)
+  named.push(limit)
+  return true
+}
+
+/** Whether Node.js ended before a module of this program ran, or could not start a thread and aborted. */
+const diedInNode = (code: number | null, signal: string | null, stderr: string): boolean =>
+  signal !== null ||
+  code! > 128 ||
+  (/^node:internal|Assertion failed/m.test(stderr) && !/^ {4}at .*\/dist\/src/m.test(stderr))
+
+/** Ends an agent that captures. @returns whether it did */
+async function killOnceReady(child: ChildProcess): Promise<boolean> {
+  let log = ''
+  child.stderr?.on('data', (chunk: Buffer) => {
+    log += chunk
+  })
+  while (child.exitCode === null && child.signalCode === null) {
+    const url = /"url":"([^"]+)"/.exec(log)?.[1]
+    const isReady =
+      url !== undefined &&
+      (await fetch(`${url}/readyz`).then(
+        ({ ok }) => ok,
+        () => false,
+      ))
+    if (isReady) return child.kill('SIGKILL')
+    await sleep(20)
+  }
+  return false
+}
 
 test('no /proc: capture asks for it', { skip: needs('root', 'unshare') }, () => {
   const script = `mount -t tmpfs none /proc; exec ${process.execPath} ${MAIN} capture -i lo -o none`

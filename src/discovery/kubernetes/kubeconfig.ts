@@ -27,7 +27,7 @@ export async function readKubeconfig(path: string): Promise<Identity> {
     return { cluster: { ...cluster, ...absolute(cluster, folder, ['caFile']) }, user: withPaths(user, folder) }
   } catch (error) {
     const hint = 'The file is set by kubernetes.kubeconfig.'
-    throw usageError(`kubeconfig ${path}: ${fileErrorText(error)}`, { hint })
+    throw usageError(`kubeconfig ${path}: ${fileErrorText(error)}`, { cause: error, hint })
   }
 }
 
