@@ -1,43 +1,31 @@
 /** What the state of a connection and of an exchange takes on V8's heap, by which their numbers are bounded. */
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { test } from 'node:test'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
+import { fileURLToPath } from 'node:url'
 import { CONNECTION_BYTES, EXCHANGE_BYTES, stateBounds } from '../../../src/assemble/memory/state-bounds.ts'
-import { AssembleHarness } from '../../support/assemble-harness.ts'
-import { numbered, request } from '../../support/http-script.ts'
-import { TcpScript } from '../../support/tcp-script.ts'
 
-setFlagsFromString('--expose-gc')
-const collect = runInNewContext('gc') as () => void
 const MIB = 1024 * 1024
-/** Enough that what is there once does not count. */
-const COUNT = 20_000
+const PROGRAM = fileURLToPath(new URL('../../support/state-bytes-program.js', import.meta.url))
+/** What is measured as a part of what the constants count; the rest is for tables that have just grown. */
+const LEAST_PART = 0.68
+const MOST_PART = 0.85
 
-/** Heap and buffers that each of `count` connections with this conversation takes. */
-function bytesEach(script: TcpScript, count: number): number {
-  const harness = new AssembleHarness({ flows: count + 1, onPair: () => {}, poolBytes: 32 * MIB })
-  const used = (): number => {
-    collect()
-    const { heapUsed, arrayBuffers } = process.memoryUsage()
-    return heapUsed + arrayBuffers
-  }
-  harness.script(script, { client: { address: '10.0.0.1', port: 1 } })
-  const before = used()
-  for (let port = 2; port <= count; port++) harness.script(script, { client: { address: '10.0.0.1', port } })
-  const bytes = (used() - before) / count
-  harness.finish()
-  return bytes
+function bytesEach(requests: number, responses: number): number {
+  const args = ['--expose-gc', PROGRAM, String(requests), String(responses)]
+  return Number(execFileSync(process.execPath, args, { encoding: 'utf8' }))
+}
+
+function assertCounted(what: string, bytes: number, counted: number): void {
+  const text = `${bytes} bytes for ${what}, of which the constant counts ${counted}`
+  assert.ok(bytes < counted * MOST_PART, `${text}: raise the constant`)
+  assert.ok(bytes > counted * LEAST_PART, `${text}: lower the constant`)
 }
 
 test('state bounds: connections and exchanges take no more than they count', () => {
-  const idle = bytesEach(new TcpScript().handshake().client(request('/0')).server(numbered(0)), COUNT)
-  assert.ok(idle < CONNECTION_BYTES, `${idle} bytes for a connection`)
-  assert.ok(idle > CONNECTION_BYTES / 2, `${idle} bytes for a connection: lower the constant`)
-  const waiting = bytesEach(new TcpScript().handshake().client(request('/0').repeat(3)), COUNT)
-  const each = (waiting - idle) / 3
-  assert.ok(each < EXCHANGE_BYTES, `${each} bytes for an exchange`)
-  assert.ok(each > EXCHANGE_BYTES / 2, `${each} bytes for an exchange: lower the constant`)
+  const idle = bytesEach(1, 1)
+  assertCounted('a connection', idle, CONNECTION_BYTES)
+  assertCounted('an exchange', (bytesEach(3, 0) - idle) / 3, EXCHANGE_BYTES)
 })
 
 test('state bounds: memory for state is divided; what may be tracked anyway is the most', () => {
