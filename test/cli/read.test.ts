@@ -267,8 +267,8 @@ test('read: stops a drain that takes too long and counts what is lost', async ()
 
 test('read: exits with 1 if Kafka is unreachable and counts what is lost', async () => {
   const summary = join(folder, 'unshipped.json')
-  const away = ['--brokers', '127.0.0.1:1', '--set', 'shutdown.timeout=200ms']
-  const { code, stderr } = await run(['read', ...away, '--summary', summary, CAPTURE])
+  const unreachable = ['--brokers', '127.0.0.1:1', '--set', 'shutdown.timeout=200ms']
+  const { code, stderr } = await run(['read', ...unreachable, '--summary', summary, CAPTURE])
   assert.equal(code, 1)
   const lost = count(ledgerOf(summary), 'pairs.dropped.shutdown')
   assert.ok(lost > 0)

@@ -177,7 +177,7 @@ for (const [name, command] of [
   ['drain', COMMAND_DRAIN],
   ['stop', COMMAND_STOP],
 ] as const) {
-  test(`readFiles: told to ${name} while a pipe is silent, it ends`, { skip: needs('linux') }, async () => {
+  test(`readFiles: ends on ${name} while a pipe is silent`, { skip: needs('linux') }, async () => {
     const path = join(folder, `silent-${name}`)
     execFileSync('mkfifo', [path])
     const rig = new WorkerRig([path])
@@ -191,7 +191,7 @@ for (const [name, command] of [
   })
 }
 
-test('readFiles: follows a file that is still being written, until told to drain', async () => {
+test('readFiles: follows a file that is still being written, until the command to drain', async () => {
   const path = file('growing.pcap', pcapHeader())
   const rig = new WorkerRig([path], { follow: true })
   for (const frame of FRAMES.slice(0, 5)) {

@@ -74,8 +74,8 @@ test('findApiServer: supports a token, a token file, a certificate and a credent
     contexts: [{ name: 'x', context: { cluster: 'c' } }],
   })
   const path = join(folder(t, { config: anonymous }), 'config')
-  const nobody = (await findApiServer({ enabled: true, kubeconfig: path, env: {} }))!
-  assert.deepEqual(await nobody.credentials(), { headers: {}, rejectUnauthorized: true })
+  const withoutUser = (await findApiServer({ enabled: true, kubeconfig: path, env: {} }))!
+  assert.deepEqual(await withoutUser.credentials(), { headers: {}, rejectUnauthorized: true })
 
   const credential = JSON.stringify({ status: { token: 'ghi' } })
   const plugin = await fromFile(t, {}, { exec: { command: 'echo', args: [credential] } })
