@@ -10,7 +10,7 @@ import { errorText } from '../errors.ts'
 import type { Logger } from '../log/logger.ts'
 import { ConnectionLimit } from './connection-limit.ts'
 import { EXPOSITION_TYPE } from './exposition.ts'
-import { type Check, healthText, liveness, passes, readiness } from './health.ts'
+import { type HealthCheck, healthText, liveness, passes, readiness } from './health.ts'
 import { listenError, parseListenAddress } from './listen-address.ts'
 import { MetricsPage } from './metrics.ts'
 import { type Request, type Response, serveOne } from './one-request.ts'
@@ -88,7 +88,7 @@ function cached(render: () => Page): () => Page {
   }
 }
 
-const healthPage = (name: string, checks: readonly Check[]): Page => ({
+const healthPage = (name: string, checks: readonly HealthCheck[]): Page => ({
   status: passes(checks) ? 200 : 503,
   type: TEXT,
   text: healthText(name, checks),

@@ -17,7 +17,7 @@ export interface AgentState {
   /** null: the first pass has not ended yet. */
   readonly discovery: DiscoveryState | null
   /** One for each watched kind of object; empty without an API server. */
-  readonly watches: readonly WatchState[]
+  readonly watches: readonly WatchReport[]
   readonly reload: ReloadState
   /** The agent is stopping and finishes what is in the pipeline. */
   readonly draining: boolean
@@ -59,7 +59,7 @@ export interface PodTally {
 }
 
 /** A list-and-watch of the API server. */
-export interface WatchState {
+export interface WatchReport {
   /** Plural, as in the API: `pods`. */
   readonly resource: string
   /** Whether it has been listed. */

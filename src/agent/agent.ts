@@ -55,8 +55,8 @@ interface Prepared {
 /**
  * Starts an agent. It runs until it is drained or stopped, or fails.
  *
- * @throws InterceptorError: the configuration is invalid (exit 2), a privilege is missing (exit 4), or the admin
- * server's address is in use (exit 1); nothing is left running then
+ * @throws InterceptorError: the configuration is invalid (EXIT_USAGE), a privilege is missing (EXIT_PRIVILEGE), or the admin
+ * server's address is in use (EXIT_RUNTIME); nothing is left running then
  */
 export async function startAgent(options: AgentOptions): Promise<Agent> {
   const { config } = options.loaded

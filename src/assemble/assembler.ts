@@ -26,7 +26,7 @@ import {
   TEXT_AT,
   TEXT_LENGTH_AT,
 } from '../ring/layout.ts'
-import type { PairSelector, Selection } from '../select/selector.ts'
+import type { PairSelection, PairSelector } from '../select/selector.ts'
 import type { InterfaceInfo, VantagePolicy } from '../target/interface-info.ts'
 import { Connections } from './connections.ts'
 import { MessageWriter } from './encode/message-writer.ts'
@@ -55,7 +55,7 @@ export interface AssemblerOptions extends VantagePolicy {
   /** Keep every pair, whatever the rules; size limits and `filter.include` still apply. */
   everything: boolean
   /** What only complete pairs decide; absent: all are kept. */
-  selection?: Selection | undefined
+  selection?: PairSelection | undefined
   messageBytes: number
   pairBytes: number
   responseTimeoutMicros: number

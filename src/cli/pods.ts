@@ -13,7 +13,7 @@ interface PodsFlags extends ConfigFlags {
   proc?: string
 }
 
-/** Creates the command. It exits with 4 if the namespaces of other processes cannot be read. */
+/** Creates the command. It ends with EXIT_PRIVILEGE if the namespaces of other processes cannot be read. */
 export function podsCommand(): Command {
   const command = new Command('pods')
     .description('List the pods of this node, where the agent would capture each, and why.')

@@ -7,7 +7,7 @@ import { type TestContext, test } from 'node:test'
 import { Worker } from 'node:worker_threads'
 import { type AdminServer, serveAdmin } from '../../src/admin/server.ts'
 import type { AgentState } from '../../src/admin/state.ts'
-import { InterceptorError } from '../../src/errors.ts'
+import { EXIT_USAGE, InterceptorError } from '../../src/errors.ts'
 import { ASSEMBLE_COUNTERS } from '../../src/ledger/counters.ts'
 import { createLogger } from '../../src/log/logger.ts'
 import { agentState, block, observation } from './agent-state.ts'
@@ -263,7 +263,7 @@ test('admin server: reports why it cannot listen, with admin.address', async (t)
     'admin.address: 192.0.2.1:9464 is not an address of this machine',
   ])
   const [code, message] = await problem('127.0.0.1:70000')
-  assert.equal(code, 2)
+  assert.equal(code, EXIT_USAGE)
   assert.match(String(message), /^admin\.address: 127\.0\.0\.1:70000 is not host:port/)
 })
 

@@ -5,6 +5,7 @@ import { cgroupMount } from '../../rig/cgroup-mount.ts'
 import { needs } from '../../rig/needs.ts'
 import { NodeRig } from '../../rig/node-rig.ts'
 import type { podsJson } from '../../src/cli/pods-json.ts'
+import { EXIT_PRIVILEGE } from '../../src/errors.ts'
 import { FakeProc, type FakeProcess, HOST_NETNS, podNetwork } from '../discovery/fake-proc.ts'
 import { ESCAPE, run } from './support.ts'
 
@@ -89,8 +90,8 @@ test('pods: exits with 2 for a directory that is not a proc filesystem', async (
 const ANY_FILE = ['--inh-caps=+dac_override', '--ambient-caps=+dac_override']
 
 const privileges: [title: string, under: string[], code: number][] = [
-  ['nobody', ['--reuid=65534', '--clear-groups', ...ANY_FILE], 4],
-  ['root without SYS_PTRACE', ['--bounding-set=-all,+net_raw,+sys_admin,+dac_read_search'], 4],
+  ['nobody', ['--reuid=65534', '--clear-groups', ...ANY_FILE], EXIT_PRIVILEGE],
+  ['root without SYS_PTRACE', ['--bounding-set=-all,+net_raw,+sys_admin,+dac_read_search'], EXIT_PRIVILEGE],
   ['root with SYS_PTRACE alone', ['--bounding-set=-all,+sys_ptrace'], 0],
 ]
 

@@ -8,6 +8,7 @@ import { type TestContext, test } from 'node:test'
 import { cgroupMount } from '../../rig/cgroup-mount.ts'
 import { needs } from '../../rig/needs.ts'
 import { CGROUP_STYLES, NodeRig } from '../../rig/node-rig.ts'
+import { EXIT_PRIVILEGE } from '../../src/errors.ts'
 import { AgentRig, request, serveIn, uniquePath, until } from '../support/agent-rig.ts'
 
 const skip = needs('linux', 'root', 'ip', 'cgroup')
@@ -120,7 +121,7 @@ test('agent: exits with 4 and names a missing privilege', {
   ] as const) {
     const agent = AgentRig.under(t, ['setpriv', `--bounding-set=${left}`])
     if (agent.child.exitCode === null) await once(agent.child, 'exit')
-    assert.equal(agent.child.exitCode, 4, agent.log)
+    assert.equal(agent.child.exitCode, EXIT_PRIVILEGE, agent.log)
     assert.match(agent.log, named)
   }
 })

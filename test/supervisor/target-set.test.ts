@@ -9,6 +9,7 @@ import { type TestContext, test } from 'node:test'
 import fc from 'fast-check'
 import { needs } from '../../rig/needs.ts'
 import { SocketOpener } from '../../src/capture/af-packet/socket-opener.ts'
+import { EXIT_RUNTIME } from '../../src/errors.ts'
 import { count, sumLedger } from '../../src/ledger/ledger.ts'
 import { createLogger } from '../../src/log/logger.ts'
 import { Doorbell } from '../../src/ring/doorbell.ts'
@@ -263,7 +264,7 @@ test('target set: failing to return from a namespace ends the process', { skip: 
   const node = [process.execPath, program]
   const { status, stdout, stderr } = spawnSync('unshare', ['--user', '--map-root-user', ...node], { encoding: 'utf8' })
   assert.equal(stdout, '')
-  assert.equal(status, 1, stderr)
+  assert.equal(status, EXIT_RUNTIME, stderr)
   assert.match(
     stderr,
     /NetnsReturnError: cannot leave the network namespace \/proc\/\d+\/ns\/net; the process cannot continue/,

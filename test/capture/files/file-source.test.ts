@@ -7,6 +7,7 @@ import { after, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { gzipSync } from 'node:zlib'
 import { needs } from '../../../rig/needs.ts'
+import { EXIT_RUNTIME } from '../../../src/errors.ts'
 import { COMMAND_DRAIN, COMMAND_STOP } from '../../../src/thread/control.ts'
 import type { FromWorker } from '../../../src/thread/messages.ts'
 import { concat, PcapngBlocks, pcapFile, pcapHeader, pcapRecord, tcpFrame } from '../support.ts'
@@ -155,7 +156,7 @@ test('readFiles: a file that cannot be opened fails the run, after those before 
     const { messages, packets } = await readFiles([good, bad])
     assert.equal(packets.length, PACKETS.length)
     const last = messages.at(-1)!
-    assert.ok(last.t === 'failed' && last.exitCode === 1)
+    assert.ok(last.t === 'failed' && last.exitCode === EXIT_RUNTIME)
     assert.match(last.message, reason)
   }
 })
