@@ -123,7 +123,7 @@ export class Assembler {
     const head = new MessageHead(arena, filter)
     const time = new PacketTime()
     const bounds = stateBounds(options.stateBytes, options.flows)
-    const flows = new FlowTable(arena, time, bounds.connections)
+    const flows = new FlowTable(arena, time, bounds.connections, bounds.objects)
     const messages = new MessageWriter(arena, head)
     const vantages = new Vantages(flows, options)
     const pairs = new PairWriter(arena, pool, flows, messages, vantages, options.node)

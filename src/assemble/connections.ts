@@ -23,6 +23,7 @@ import {
 } from '../ledger/reasons.ts'
 import { HEAD_INVALID } from './head-scanner/layout.ts'
 import { HttpConnection, type MessageStream } from './http1/connection.ts'
+import { isIdle, isSaved, loadConnection, saveConnection } from './http1/connection-record.ts'
 import type { Exchanges } from './http1/exchanges.ts'
 import type { MessageHead } from './http1/message-head.ts'
 import type { MessageParser } from './http1/message-parser.ts'
@@ -72,7 +73,7 @@ export class Connections implements StreamConsumer, FlowOwner {
   readonly #vantages: Vantages
   readonly #preambles: Preambles
   readonly #spare: HttpConnection[] = []
-  /** Of the flows that carry HTTP/1, by their index. */
+  /** Of the active flows that carry HTTP/1, by their slot. */
   readonly #http: (HttpConnection | null)[] = []
 
   constructor(
@@ -142,11 +143,21 @@ export class Connections implements StreamConsumer, FlowOwner {
     const http = this.#httpOf(flow)
     if (http === null) return
     this.#exchanges.becomeOpaque(http, REASON_CLOSED)
-    http.requests.freePartial(this.#pool)
-    http.responses.freePartial(this.#pool)
-    http.flow = null
-    this.#http[flow.index] = null
-    this.#spare.push(http)
+    this.#putBack(flow, http)
+  }
+
+  park(flow: Flow, words: Int32Array, at: number): boolean {
+    const http = this.#httpOf(flow)
+    if (http !== null && !isIdle(http)) return false
+    saveConnection(http, words, at)
+    if (http !== null) this.#putBack(flow, http)
+    return true
+  }
+
+  unpark(flow: Flow, words: Int32Array, at: number): void {
+    if (!isSaved(words, at)) return
+    const http = this.#attach(flow)
+    loadConnection(http, words, at)
   }
 
   get crowded(): boolean {
@@ -222,11 +233,24 @@ export class Connections implements StreamConsumer, FlowOwner {
 
   #open(flow: Flow): HttpConnection | null {
     if (!this.#admits(flow)) return null
+    flow.protocol = PROTOCOL_HTTP1
+    return this.#attach(flow)
+  }
+
+  #attach(flow: Flow): HttpConnection {
     const http = this.#spare.pop() ?? new HttpConnection()
     http.open(flow)
-    this.#http[flow.index] = http
-    flow.protocol = PROTOCOL_HTTP1
+    this.#http[flow.slot] = http
     return http
+  }
+
+  #putBack(flow: Flow, http: HttpConnection): void {
+    // A head may have been cut where the connection became another protocol's.
+    http.requests.freePartial(this.#pool)
+    http.responses.freePartial(this.#pool)
+    http.flow = null
+    this.#http[flow.slot] = null
+    this.#spare.push(http)
   }
 
   #becomeOpaque(flow: Flow, counter: number): void {
@@ -238,7 +262,7 @@ export class Connections implements StreamConsumer, FlowOwner {
   }
 
   #httpOf(flow: Flow): HttpConnection | null {
-    return this.#http[flow.index] ?? null
+    return this.#http[flow.slot] ?? null
   }
 
   #streamOf(flow: Flow, direction: Direction): MessageStream | null {
