@@ -1,6 +1,6 @@
 /** Runs synchronous work in another network namespace (setns(2), network_namespaces(7)), on the calling thread. */
 import { closeSync, fstatSync, openSync, statSync } from 'node:fs'
-import { EXIT_RUNTIME, runtimeError } from '../errors.ts'
+import { runtimeError } from '../errors.ts'
 import { setns } from './libc.ts'
 
 const CLONE_NEWNET = 0x40000000
@@ -12,7 +12,7 @@ const OWN_NAMESPACE = '/proc/thread-self/ns/net'
  * open would be in the wrong namespace.
  */
 export class NetnsReturnError extends Error {
-  readonly exitCode = EXIT_RUNTIME
+  readonly exitCode = 1
 
   constructor(path: string, cause: unknown) {
     super(`cannot leave the network namespace ${path}; the process cannot continue`, { cause })
