@@ -21,12 +21,12 @@ export interface LiveOptions {
 /** Why live capture cannot be measured here, or null. */
 export function liveMissing(what: string): Missing | null {
   if (process.getuid?.() !== 0) return { what, why: 'run as root' }
-  for (const [program, mend] of [
+  for (const [program, hint] of [
     ['ip', 'iproute2'],
     ['ethtool', 'ethtool'],
     ['tcpreplay', 'tcpreplay'],
   ] as const) {
-    if (!inPath(program)) return { what, why: `install ${mend}` }
+    if (!inPath(program)) return { what, why: `install ${hint}` }
   }
   return null
 }

@@ -146,14 +146,14 @@ async function offer(trace: Trace, rate: number | null, options: LoadOptions): P
 async function tcpdumpDrops(veth: VethPair, args: readonly string[]): Promise<number | null> {
   if (!inPath('tcpdump')) return null
   const child = veth.receiver.spawn('tcpdump', '-i', 'eth0', '-n', '-w', '/dev/null')
-  const said: Buffer[] = []
-  child.stderr?.on('data', (chunk: Buffer) => said.push(chunk))
+  const stderr: Buffer[] = []
+  child.stderr?.on('data', (chunk: Buffer) => stderr.push(chunk))
   const ended = outputOf(child, 'tcpdump')
-  while (!Buffer.concat(said).includes('listening on')) await Promise.race([sleep(50), ended])
+  while (!Buffer.concat(stderr).includes('listening on')) await Promise.race([sleep(50), ended])
   const sent: Replayed = await veth.replay(args)
   child.kill('SIGINT')
   await ended
-  const [, dropped = '0'] = /(\d+) packets dropped by kernel/.exec(Buffer.concat(said).toString()) ?? []
+  const [, dropped = '0'] = /(\d+) packets dropped by kernel/.exec(Buffer.concat(stderr).toString()) ?? []
   return Number(dropped) / sent.frames
 }
 

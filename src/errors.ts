@@ -52,15 +52,15 @@ interface Details {
   cause?: unknown
 }
 
-/** The command line or the configuration is wrong: exit 2. */
+/** The command line or the configuration is wrong: EXIT_USAGE. */
 export const usageError = (message: string, details: Details = {}): InterceptorError =>
   new InterceptorError(EXIT_USAGE, message, details)
 
-/** Something failed while running: exit 1. */
+/** Something failed while running: EXIT_RUNTIME. */
 export const runtimeError = (message: string, details: Details = {}): InterceptorError =>
   new InterceptorError(EXIT_RUNTIME, message, details)
 
-/** A privilege or capability is missing; the message must name it: exit 4. */
+/** A privilege or capability is missing; the message must name it: EXIT_PRIVILEGE. */
 export const privilegeError = (message: string, details: Details = {}): InterceptorError =>
   new InterceptorError(EXIT_PRIVILEGE, message, details)
 
@@ -88,7 +88,7 @@ export const hintOf = (error: unknown): string | null => (error instanceof Inter
 export const lacksPrivilege = (error: unknown): boolean =>
   error instanceof InterceptorError && error.exitCode === EXIT_PRIVILEGE
 
-/** Converts anything thrown to a failure: exit 1 unless it is an InterceptorError. */
+/** Converts anything thrown to a failure: EXIT_RUNTIME unless it is an InterceptorError. */
 export function failureOf(error: unknown): Failure {
   const known = descriptorError(error) ?? (error instanceof InterceptorError ? error : null)
   if (known === null) return { message: errorText(error), exitCode: EXIT_RUNTIME, hint: null }

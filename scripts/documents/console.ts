@@ -46,7 +46,7 @@ export function isShownAs(actual: readonly string[], shown: readonly string[]): 
 
 const escapeText = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')
 
-/** The lines of an output; spaces at their ends are nobody's intention in a document. */
+/** The lines of an output; trailing spaces are removed. */
 const linesOf = (output: string): string[] => {
   const lines = output.split('\n').map((line) => line.trimEnd())
   while (lines.at(-1) === '') lines.pop()

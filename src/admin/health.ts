@@ -3,9 +3,9 @@
  * `?verbose`. `[!]` is a warning: something is degraded, but neither a restart nor a halted rollout would help. Pure.
  */
 import type { InterfaceObservation, ThreadObservation } from '../ledger/observation.ts'
-import type { AgentState, StartState, WatchState } from './state.ts'
+import type { AgentState, StartState, WatchReport } from './state.ts'
 
-export interface Check {
+export interface HealthCheck {
   readonly name: string
   readonly status: 'ok' | 'degraded' | 'failed'
   /** Why it is not ok; empty if it is. */
@@ -20,12 +20,12 @@ export const NAMES_GRACE_MS = 60_000
 export const SCAN_SILENCE_MS = 30_000
 
 /** Fails when only a restart helps: a thread is stuck. The response itself shows that the main thread runs. */
-export function liveness({ observation }: AgentState): Check[] {
+export function liveness({ observation }: AgentState): HealthCheck[] {
   return [ok('ping'), ...(observation?.threads ?? []).map(threadCheck)]
 }
 
 /** Fails while the agent is not capturing yet, or is stopping. An unreachable output does not make it fail. */
-export function readiness(state: AgentState): Check[] {
+export function readiness(state: AgentState): HealthCheck[] {
   return [
     workersCheck(state),
     captureCheck(state),
@@ -38,10 +38,10 @@ export function readiness(state: AgentState): Check[] {
 }
 
 /** Whether no check failed. */
-export const passes = (checks: readonly Check[]): boolean => checks.every(({ status }) => status !== 'failed')
+export const passes = (checks: readonly HealthCheck[]): boolean => checks.every(({ status }) => status !== 'failed')
 
 /** `[+]ping ok`, `[!]output degraded: …`, `[-]thread/ship-0 failed: …`, and the verdict. */
-export function healthText(page: string, checks: readonly Check[]): string {
+export function healthText(page: string, checks: readonly HealthCheck[]): string {
   const lines = checks.map(({ name, status, detail }) => {
     const mark = { ok: '+', degraded: '!', failed: '-' }[status]
     return `[${mark}]${name} ${status}${detail === '' ? '' : `: ${detail}`}`
@@ -49,26 +49,26 @@ export function healthText(page: string, checks: readonly Check[]): string {
   return `${[...lines, `${page} check ${passes(checks) ? 'passed' : 'failed'}`].join('\n')}\n`
 }
 
-const ok = (name: string): Check => ({ name, status: 'ok', detail: '' })
-const degraded = (name: string, detail: string): Check => ({ name, status: 'degraded', detail })
-const failed = (name: string, detail: string): Check => ({ name, status: 'failed', detail })
+const ok = (name: string): HealthCheck => ({ name, status: 'ok', detail: '' })
+const degraded = (name: string, detail: string): HealthCheck => ({ name, status: 'degraded', detail })
+const failed = (name: string, detail: string): HealthCheck => ({ name, status: 'failed', detail })
 
 const seconds = (ms: number): string => `${Math.floor(ms / 1000)} s`
 
-function threadCheck({ role, slot, silentMs }: ThreadObservation): Check {
+function threadCheck({ role, slot, silentMs }: ThreadObservation): HealthCheck {
   const name = `thread/${role}-${slot}`
   return silentMs < LIVE_SILENCE_MS ? ok(name) : failed(name, `no heartbeat for ${seconds(silentMs)}`)
 }
 
 /** A thread that crashes again and again loses what it holds each time. */
-function workersCheck({ observation }: AgentState): Check {
+function workersCheck({ observation }: AgentState): HealthCheck {
   const looping = (observation?.threads ?? []).filter(({ crashLooping }) => crashLooping)
   if (looping.length === 0) return ok('workers')
   const named = looping.map(({ role, slot, restarts }) => `${role}-${slot} (restarted ${restarts} times)`)
   return failed('workers', `crashing repeatedly: ${named.join(', ')}`)
 }
 
-function captureCheck({ observation, start }: AgentState): Check {
+function captureCheck({ observation, start }: AgentState): HealthCheck {
   if (observation === null) return failed('capture', 'the pipeline has not started')
   if (!start.done) return failed('capture', startDetail(start))
   const down = observation.interfaces.filter(({ up }) => !up)
@@ -88,7 +88,7 @@ function named(interfaces: readonly InterfaceObservation[]): string {
   return `${names.join(', ')}${interfaces.length > MOST_NAMED ? ', …' : ''}`
 }
 
-function discoveryCheck({ discovery }: AgentState): Check {
+function discoveryCheck({ discovery }: AgentState): HealthCheck {
   if (discovery === null || discovery.scans === discovery.failures) {
     return failed('discovery', 'no pass over the node’s processes has succeeded')
   }
@@ -97,7 +97,7 @@ function discoveryCheck({ discovery }: AgentState): Check {
   return degraded('discovery', `no pass over the node’s processes for ${seconds(lastScanAgeMs)}`)
 }
 
-function watchCheck({ resource, synced, connected }: WatchState, uptimeMs: number): Check {
+function watchCheck({ resource, synced, connected }: WatchReport, uptimeMs: number): HealthCheck {
   const name = `watch/${resource}`
   if (synced)
     return connected ? ok(name) : degraded(name, 'the API server is unreachable; its last state stays in effect')
@@ -106,7 +106,7 @@ function watchCheck({ resource, synced, connected }: WatchState, uptimeMs: numbe
   return degraded(name, `${missing}; pairs have no names`)
 }
 
-function outputCheck({ observation }: AgentState): Check {
+function outputCheck({ observation }: AgentState): HealthCheck {
   if (observation?.outputReachable !== false) return ok('output')
   const { bytes, limitBytes, oldestMs } = observation.buffer
   return degraded(
@@ -115,7 +115,7 @@ function outputCheck({ observation }: AgentState): Check {
   )
 }
 
-function configurationCheck({ reload }: AgentState): Check {
+function configurationCheck({ reload }: AgentState): HealthCheck {
   if (!reload.lastSuccessful) return degraded('configuration', 'the last reload was rejected; the reason is in the log')
   if (reload.needRestart.length === 0) return ok('configuration')
   return degraded('configuration', `these keys require a restart: ${reload.needRestart.join(', ')}`)

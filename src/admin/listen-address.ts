@@ -10,7 +10,7 @@ export interface ListenAddress {
 
 /**
  * @param address `host:port`, `[v6]:port`, `:port`; empty: nowhere
- * @throws InterceptorError, exit 2, when it is none of these
+ * @throws InterceptorError (EXIT_USAGE) when it is none of these
  */
 export function parseListenAddress(address: string): ListenAddress | null {
   if (address === '') return null

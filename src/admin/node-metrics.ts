@@ -1,6 +1,6 @@
 /** Metrics of discovery, of watches of the API server and of the configuration. */
 import { type Metric, single, truth } from './exposition.ts'
-import type { AgentState, DiscoveryState, WatchState } from './state.ts'
+import type { AgentState, DiscoveryState, WatchReport } from './state.ts'
 
 /** The state that these metrics are read from. */
 export type NodeState = Pick<AgentState, 'discovery' | 'watches' | 'reload'>
@@ -20,7 +20,7 @@ function ofWatch(
   type: 'counter' | 'gauge',
   name: string,
   help: string,
-  value: (watch: WatchState) => number | null,
+  value: (watch: WatchReport) => number | null,
 ): Metric<NodeState> {
   return {
     name: `interceptor_watch_${name}`,

@@ -4,7 +4,6 @@
  */
 import type { ReloadState } from '../config/reload.ts'
 import type { Observation } from '../ledger/observation.ts'
-import type { PodsPage } from './pod-traffic.ts'
 
 export interface AgentState {
   /** The Kubernetes node's name: `node.name`. */
@@ -17,10 +16,8 @@ export interface AgentState {
   readonly start: StartState
   /** null: the first pass has not ended yet. */
   readonly discovery: DiscoveryState | null
-  /** Reads what was seen of each pod, which takes longer than the rest. */
-  readonly readPods: () => Pick<PodsPage, 'pods' | 'leftOut'>
   /** One for each watched kind of object; empty without an API server. */
-  readonly watches: readonly WatchState[]
+  readonly watches: readonly WatchReport[]
   readonly reload: ReloadState
   /** The agent is stopping and finishes what is in the pipeline. */
   readonly draining: boolean
@@ -62,7 +59,7 @@ export interface PodTally {
 }
 
 /** A list-and-watch of the API server. */
-export interface WatchState {
+export interface WatchReport {
   /** Plural, as in the API: `pods`. */
   readonly resource: string
   /** Whether it has been listed. */

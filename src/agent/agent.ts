@@ -26,7 +26,6 @@ import type { VantagePolicy } from '../target/interface-info.ts'
 import { type ApiWatch, prepareApiWatch, type StartApiWatch } from './api-watch.ts'
 import { CaptureSet } from './capture-set.ts'
 import { NodeDiscovery } from './node-discovery.ts'
-import { podsSeen } from './pods-seen.ts'
 
 /** How long a pod waits for its name before it is captured without one. */
 const NAMES_TIMEOUT_MS = 5000
@@ -56,8 +55,8 @@ interface Prepared {
 /**
  * Starts an agent. It runs until it is drained or stopped, or fails.
  *
- * @throws InterceptorError: the configuration is invalid (exit 2), a privilege is missing (exit 4), or the admin
- * server's address is in use (exit 1); nothing is left running then
+ * @throws InterceptorError: the configuration is invalid (EXIT_USAGE), a privilege is missing (EXIT_PRIVILEGE), or the admin
+ * server's address is in use (EXIT_RUNTIME); nothing is left running then
  */
 export async function startAgent(options: AgentOptions): Promise<Agent> {
   const { config } = options.loaded
@@ -148,11 +147,10 @@ export class Agent {
   state(): AgentState {
     const { tally, snapshot, decisions } = this.#discovery
     const now = performance.now()
-    const observation = this.#pipeline.observe()
     return {
       node: this.#config.node.name,
       uptimeMs: now - this.#began,
-      observation,
+      observation: this.#pipeline.observe(),
       start: { opening: this.#captures.opening, done: this.#isStarted() },
       discovery: snapshot && {
         scans: tally.scans,
@@ -165,7 +163,6 @@ export class Agent {
         processesDenied: snapshot.denied,
         pods: tallyPods(decisions.pods.map(tallied)),
       },
-      readPods: () => podsSeen(decisions.pods, observation.interfaces),
       watches: this.#api.states(),
       reload: this.#reloader.state,
       draining: this.#draining,

@@ -1,8 +1,9 @@
 /** The agent's connection to the API server: what it reports while the agent runs, and its state. Main thread. */
-import type { WatchState } from '../admin/state.ts'
-import { pause } from '../async/pause.ts'
+
+import { setTimeout as pause } from 'node:timers/promises'
+import type { WatchReport } from '../admin/state.ts'
 import type { Config } from '../config/schema.ts'
-import type { WatchState as ListWatchState } from '../discovery/kubernetes/collection.ts'
+import type { WatchState } from '../discovery/kubernetes/collection.ts'
 import type { KnownPod } from '../discovery/kubernetes/known-pod.ts'
 import type { PodWatch, RemoteChange } from '../discovery/kubernetes/pod-watch.ts'
 import type { Logger } from '../log/logger.ts'
@@ -26,7 +27,7 @@ export type StartApiWatch = (options: ApiWatchOptions) => ApiWatch
 /**
  * Finds the API server of the configuration without connecting to it. Without one, the watch stays empty.
  *
- * @throws InterceptorError, exit 2: `kubernetes.enabled` is true but no API server is configured, or the kubeconfig
+ * @throws InterceptorError (EXIT_USAGE): `kubernetes.enabled` is true but no API server is configured, or the kubeconfig
  * cannot be used
  */
 export async function prepareApiWatch({ kubernetes, node, targets }: Config): Promise<StartApiWatch> {
@@ -81,7 +82,7 @@ export class ApiWatch {
     }
   }
 
-  states(): WatchState[] {
+  states(): WatchReport[] {
     if (this.#watch === null) return []
     const { state, pods, remote } = this.#watch
     const own = stateOf('pods', state, pods.size)
@@ -95,7 +96,7 @@ export class ApiWatch {
   }
 }
 
-function stateOf(resource: string, state: ListWatchState, objects: number): WatchState {
+function stateOf(resource: string, state: WatchState, objects: number): WatchReport {
   const { synced, connected, restarts, lastEventMs } = state
   const age = lastEventMs === null ? null : Math.max(0, Date.now() - lastEventMs)
   return { resource, synced, connected, restarts, lastEventMs: age, objects }

@@ -12,7 +12,7 @@ import type { PairSink } from './http1/outcomes.ts'
 import type { Arena } from './memory/arena.ts'
 import { PairRingSink } from './pair-ring-sink.ts'
 import { warmUp } from './warm-up.ts'
-import type { AssembleTask, FromAssembler, KnownInterface, ToAssembler } from './worker-data.ts'
+import type { AssembleTask, FromAssembler, ToAssembler } from './worker-data.ts'
 
 /** Longest sleep of an idle assembler, between two heartbeats. */
 const IDLE_MS = 100
@@ -37,11 +37,10 @@ export async function assemble(task: AssembleTask): Promise<void> {
   if (task.whenFull === 'drop') warmUpLive(arena, task, createSink)
   const announced = (id: number, info: InterfaceInfo): void => post({ t: 'interface', id, info })
   const assembler = new Assembler(arena, task.options, task.counters, createSink(pairs), announced, selector)
-  const add = ({ id, info, traffic }: KnownInterface) => assembler.addInterface(id, info, traffic?.[task.slot])
-  for (const known of task.interfaces) add(known)
+  for (const { id, info } of task.interfaces) assembler.addInterface(id, info)
   assembler.setAddresses(task.addresses)
   const mail = new Mailbox<ToAssembler>(task.port, control)
-  const obey = (message: ToAssembler): void => take(assembler, add, message)
+  const obey = (message: ToAssembler): void => take(assembler, message)
   const cpuTime = new CpuTimeRecorder(control)
   const ready = (): boolean =>
     rings.some((ring) => !ring.empty || ring.finished) || control.hasMail || control.command === COMMAND_STOP
@@ -71,10 +70,10 @@ export async function assemble(task: AssembleTask): Promise<void> {
   task.port.close()
 }
 
-function take(assembler: Assembler, add: (known: KnownInterface) => void, message: ToAssembler): void {
+function take(assembler: Assembler, message: ToAssembler): void {
   switch (message.t) {
     case 'interface':
-      add(message)
+      assembler.addInterface(message.id, message.info)
       break
     case 'addresses':
       assembler.setAddresses(message.entries)

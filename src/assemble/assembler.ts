@@ -26,7 +26,7 @@ import {
   TEXT_AT,
   TEXT_LENGTH_AT,
 } from '../ring/layout.ts'
-import type { PairSelector, Selection } from '../select/selector.ts'
+import type { PairSelection, PairSelector } from '../select/selector.ts'
 import type { InterfaceInfo, VantagePolicy } from '../target/interface-info.ts'
 import { Connections } from './connections.ts'
 import { MessageWriter } from './encode/message-writer.ts'
@@ -37,7 +37,6 @@ import { MessageHead } from './http1/message-head.ts'
 import { MessageParser } from './http1/message-parser.ts'
 import { Outcomes, type PairSink } from './http1/outcomes.ts'
 import { Position } from './http1/position.ts'
-import { InterfaceTraffic } from './interface-traffic.ts'
 import { Arena } from './memory/arena.ts'
 import { BlockPool } from './memory/block-pool.ts'
 import { CellPool } from './memory/cell-pool.ts'
@@ -56,7 +55,7 @@ export interface AssemblerOptions extends VantagePolicy {
   /** Keep every pair, whatever the rules; size limits and `filter.include` still apply. */
   everything: boolean
   /** What only complete pairs decide; absent: all are kept. */
-  selection?: Selection | undefined
+  selection?: PairSelection | undefined
   messageBytes: number
   pairBytes: number
   responseTimeoutMicros: number
@@ -96,7 +95,6 @@ export class Assembler {
   readonly #time: PacketTime
   readonly #pairs: PairWriter
   readonly #vantages: Vantages
-  readonly #traffic: InterfaceTraffic
   readonly #filter: Filter
   readonly #announced: (id: number, info: InterfaceInfo) => void
   /** Network domain of each interface, by id. */
@@ -125,35 +123,22 @@ export class Assembler {
     const head = new MessageHead(arena, filter)
     const time = new PacketTime()
     const bounds = stateBounds(options.stateBytes, options.flows)
-    const flows = new FlowTable(arena, time, bounds.connections)
+    const flows = new FlowTable(arena, time, bounds.connections, bounds.objects)
     const messages = new MessageWriter(arena, head)
     const vantages = new Vantages(flows, options)
     const pairs = new PairWriter(arena, pool, flows, messages, vantages, options.node)
-    const traffic = new InterfaceTraffic(arena)
-    const outcomes = new Outcomes(
-      arena,
-      pool,
-      pairs,
-      options,
-      counts,
-      sink,
-      filter.include,
-      selector,
-      traffic,
-      bounds.exchanges,
-    )
+    const outcomes = new Outcomes(arena, pool, pairs, options, counts, sink, filter.include, selector, bounds.exchanges)
     const position = new Position()
-    const shared = { time, position, vantages, traffic, limits: options, counts }
+    const shared = { time, position, vantages, limits: options, counts }
     const exchanges = new Exchanges({ arena, pool, head, filter, messages, outcomes, ...shared })
     const parser = new MessageParser(arena, pool, head, exchanges, time, position, options.messageBytes)
-    const connections = new Connections(arena, pool, head, parser, exchanges, counts, vantages, traffic, time)
+    const connections = new Connections(arena, pool, head, parser, exchanges, counts, vantages, time)
     const reassembler = new Reassembler(new HeldPieces(arena, cells), flows, counts, time, connections)
     this.arena = arena
     this.input = arena.bytes.subarray(arena.input, arena.input + arena.inputBytes)
     this.#cells = cells
     this.#pairs = pairs
     this.#vantages = vantages
-    this.#traffic = traffic
     this.#filter = filter
     this.#exchanges = exchanges
     this.#tracker = new ConnectionTracker(
@@ -215,16 +200,11 @@ export class Assembler {
     this.#exchanges.expire()
   }
 
-  /**
-   * Adds an interface, as its record in the ring does, or replaces what is known of it.
-   *
-   * @param traffic the block (ledger/traffic.ts) that counts what this assembler sees of it; undefined: none
-   */
-  addInterface(id: number, info: InterfaceInfo, traffic?: SharedArrayBuffer): void {
+  /** Adds an interface, as its record in the ring does, or replaces what is known of it. */
+  addInterface(id: number, info: InterfaceInfo): void {
     this.#domains[id] = info.domain
     this.#pairs.addInterface(id, info)
     this.#vantages.addInterface(id, info)
-    this.#traffic.count(id, traffic)
   }
 
   /** Replaces the pods that hold these addresses. */

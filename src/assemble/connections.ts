@@ -23,12 +23,12 @@ import {
 } from '../ledger/reasons.ts'
 import { HEAD_INVALID } from './head-scanner/layout.ts'
 import { HttpConnection, type MessageStream } from './http1/connection.ts'
+import { isIdle, isSaved, loadConnection, saveConnection } from './http1/connection-record.ts'
 import type { Exchanges } from './http1/exchanges.ts'
 import type { MessageHead } from './http1/message-head.ts'
 import type { MessageParser } from './http1/message-parser.ts'
 import { SEEK } from './http1/stream-states.ts'
 import { skipEmptyLines } from './http1/text.ts'
-import type { InterfaceTraffic } from './interface-traffic.ts'
 import type { Arena } from './memory/arena.ts'
 import type { BlockPool } from './memory/block-pool.ts'
 import type { PacketTime } from './packet-time.ts'
@@ -71,10 +71,9 @@ export class Connections implements StreamConsumer, FlowOwner {
   readonly #exchanges: Exchanges
   readonly #counts: Float64Array
   readonly #vantages: Vantages
-  readonly #traffic: InterfaceTraffic
   readonly #preambles: Preambles
   readonly #spare: HttpConnection[] = []
-  /** Of the flows that carry HTTP/1, by their index. */
+  /** Of the active flows that carry HTTP/1, by their slot. */
   readonly #http: (HttpConnection | null)[] = []
 
   constructor(
@@ -85,7 +84,6 @@ export class Connections implements StreamConsumer, FlowOwner {
     exchanges: Exchanges,
     counts: Float64Array,
     vantages: Vantages,
-    traffic: InterfaceTraffic,
     time: PacketTime,
   ) {
     this.#arena = arena
@@ -95,7 +93,6 @@ export class Connections implements StreamConsumer, FlowOwner {
     this.#exchanges = exchanges
     this.#counts = counts
     this.#vantages = vantages
-    this.#traffic = traffic
     this.#preambles = new Preambles(arena, time, (...bytes) => this.#content(...bytes))
   }
 
@@ -107,7 +104,7 @@ export class Connections implements StreamConsumer, FlowOwner {
     }
     if (flow.protocol === PROTOCOL_TUNNEL) this.#enterTunnel(flow)
     const start = this.#preambles.skip(flow, direction, at, end, seq, ack)
-    if (start < 0) this.#becomeOpaque(flow, C.protocolOther, at, end)
+    if (start < 0) this.#becomeOpaque(flow, C.protocolOther)
     else if (start < end) this.#content(flow, direction, start, end, seqAdd(seq, start - at), ack)
   }
 
@@ -130,10 +127,6 @@ export class Connections implements StreamConsumer, FlowOwner {
     this.#exchanges.ended(stream, reason)
   }
 
-  opened(interfaceId: number): void {
-    this.#traffic.add(interfaceId, C.flowsSeen)
-  }
-
   checksHopLimit(interfaceId: number): boolean {
     return this.#vantages.hopLimit(interfaceId) > 0
   }
@@ -150,11 +143,21 @@ export class Connections implements StreamConsumer, FlowOwner {
     const http = this.#httpOf(flow)
     if (http === null) return
     this.#exchanges.becomeOpaque(http, REASON_CLOSED)
-    http.requests.freePartial(this.#pool)
-    http.responses.freePartial(this.#pool)
-    http.flow = null
-    this.#http[flow.index] = null
-    this.#spare.push(http)
+    this.#putBack(flow, http)
+  }
+
+  park(flow: Flow, words: Int32Array, at: number): boolean {
+    const http = this.#httpOf(flow)
+    if (http !== null && !isIdle(http)) return false
+    saveConnection(http, words, at)
+    if (http !== null) this.#putBack(flow, http)
+    return true
+  }
+
+  unpark(flow: Flow, words: Int32Array, at: number): void {
+    if (!isSaved(words, at)) return
+    const http = this.#attach(flow)
+    loadConnection(http, words, at)
   }
 
   get crowded(): boolean {
@@ -176,7 +179,7 @@ export class Connections implements StreamConsumer, FlowOwner {
     const stream = direction === flow.clientDirection ? http.requests : http.responses
     this.#parser.data(stream, at, end, seq, ack)
     if (stream.state === SEEK && !http.recognised && !flow.lossy && !flow.midstream)
-      this.#becomeOpaque(flow, C.protocolOther, at, end)
+      this.#becomeOpaque(flow, C.protocolOther)
   }
 
   /** From the reply to CONNECT on the connection is another one, between the client and what is behind the proxy. */
@@ -190,7 +193,7 @@ export class Connections implements StreamConsumer, FlowOwner {
   #recognise(flow: Flow, direction: Direction, at: number, end: number): HttpConnection | null {
     const kind = sniff(this.#arena, at, end)
     if (kind === SNIFF_TLS || kind === SNIFF_HTTP2) {
-      this.#becomeOpaque(flow, kind === SNIFF_TLS ? C.protocolTls : C.protocolHttp2, at, end)
+      this.#becomeOpaque(flow, kind === SNIFF_TLS ? C.protocolTls : C.protocolHttp2)
       return null
     }
     if (flow.lossy || flow.midstream || flow.clientDirection === -1)
@@ -198,7 +201,7 @@ export class Connections implements StreamConsumer, FlowOwner {
     const isResponse = direction !== flow.clientDirection
     const result = this.#head.scan(skipEmptyLines(this.#arena.bytes, at, end), end, isResponse)
     if (result === HEAD_INVALID && this.#head.startLineEnd === 0) {
-      this.#becomeOpaque(flow, C.protocolOther, at, end)
+      this.#becomeOpaque(flow, C.protocolOther)
       return null
     }
     return this.#open(flow)
@@ -230,27 +233,36 @@ export class Connections implements StreamConsumer, FlowOwner {
 
   #open(flow: Flow): HttpConnection | null {
     if (!this.#admits(flow)) return null
+    flow.protocol = PROTOCOL_HTTP1
+    return this.#attach(flow)
+  }
+
+  #attach(flow: Flow): HttpConnection {
     const http = this.#spare.pop() ?? new HttpConnection()
     http.open(flow)
-    this.#http[flow.index] = http
-    flow.protocol = PROTOCOL_HTTP1
+    this.#http[flow.slot] = http
     return http
   }
 
-  /** @param at, end the bytes that decided it; empty: none did */
-  #becomeOpaque(flow: Flow, counter: number, at = 0, end = 0): void {
+  #putBack(flow: Flow, http: HttpConnection): void {
+    // A head may have been cut where the connection became another protocol's.
+    http.requests.freePartial(this.#pool)
+    http.responses.freePartial(this.#pool)
+    http.flow = null
+    this.#http[flow.slot] = null
+    this.#spare.push(http)
+  }
+
+  #becomeOpaque(flow: Flow, counter: number): void {
     // What a CONNECT tunnel carries is not counted: the TCP connection was, as HTTP/1 and as a tunnel.
-    if (flow.tunnel !== TUNNEL_CONNECT) {
-      this.#counts[counter]++
-      this.#traffic.addOpaque(flow.interfaceId, counter, at, end)
-    }
+    if (flow.tunnel !== TUNNEL_CONNECT) this.#counts[counter]++
     flow.protocol = PROTOCOL_OPAQUE
     const http = this.#httpOf(flow)
     if (http !== null) this.#exchanges.becomeOpaque(http, REASON_DOUBTFUL)
   }
 
   #httpOf(flow: Flow): HttpConnection | null {
-    return this.#http[flow.index] ?? null
+    return this.#http[flow.slot] ?? null
   }
 
   #streamOf(flow: Flow, direction: Direction): MessageStream | null {

@@ -30,8 +30,10 @@ import { FLAG_ACK, FLAG_FIN, FLAG_SYN } from './tcp/header.ts'
 const ROUNDS = 40
 /** Connections open at the same time, so that queues, lists and buckets hold several. */
 const FLOWS = 64
-/** Distinct client ports: more than the flow table's initial capacity. */
+/** Distinct client ports. */
 const PORTS = 1500
+/** Room for objects of a few of these connections, so that others become records and objects again. */
+const STATE_BYTES = 1024 * 1024
 const SEGMENT_BYTES = 1400
 
 const FIELDS =
@@ -66,7 +68,8 @@ const EXCHANGES: readonly (readonly [Uint8Array, Uint8Array])[] = [
  * @param drain empties that ring; called after each round
  */
 export function warmUp(arena: Arena, options: AssemblerOptions, sink: PairSink, drain: () => void): void {
-  const assembler = new Assembler(arena, { ...options, flows: PORTS }, allocateCounters(ASSEMBLE_COUNTERS), sink)
+  const bounds = { flows: PORTS, stateBytes: STATE_BYTES }
+  const assembler = new Assembler(arena, { ...options, ...bounds }, allocateCounters(ASSEMBLE_COUNTERS), sink)
   assembler.addInterface(0, { name: 'warm-up', vantage: 'host', mesh: null, domain: 0, vantagePoint: null })
   const traffic = new Traffic(assembler)
   for (let round = 0; round < ROUNDS; round++) {

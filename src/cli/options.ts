@@ -131,7 +131,7 @@ export function addExamples(command: Command, examples: readonly (readonly [stri
 /**
  * Collects the configuration values that the shared options set. Named options follow `--set`, so that they win.
  *
- * @throws InterceptorError (exit 2) for a `--set` without `=`
+ * @throws InterceptorError (EXIT_USAGE) for a `--set` without `=`
  */
 export function configFlags(flags: ConfigFlags & SelectFlags & Partial<PipelineFlags>): FlagValue[] {
   const values: FlagValue[] = (flags.set ?? []).map((text) => {

@@ -8,7 +8,7 @@ import type { ConfigFlags, OutputFlags } from './options.ts'
 import { wantsColor } from './terminal.ts'
 
 /** A value of `ship.sink`. */
-export type Sink = LoadedConfig['config']['ship']['sink']
+export type SinkName = LoadedConfig['config']['ship']['sink']
 
 /** Properties of standard output. */
 export interface OutputTerminal {
@@ -25,9 +25,9 @@ export interface OutputTerminal {
  * - configured brokers: Kafka;
  * - otherwise standard output, as text.
  *
- * @throws InterceptorError (exit 2) for options that exclude each other, and for Kafka without brokers
+ * @throws InterceptorError (EXIT_USAGE) for options that exclude each other, and for Kafka without brokers
  */
-export function chooseSink(flags: OutputFlags & { format?: string }, loaded: LoadedConfig): Sink {
+export function chooseSink(flags: OutputFlags & { format?: string }, loaded: LoadedConfig): SinkName {
   const sink = sinkOf(flags, loaded)
   if (sink === 'kafka') requireBrokers(loaded)
   if (sink === 'stdout' && flags.format !== undefined) {
@@ -36,7 +36,7 @@ export function chooseSink(flags: OutputFlags & { format?: string }, loaded: Loa
   return sink
 }
 
-function sinkOf(flags: OutputFlags, { config, origins }: LoadedConfig): Sink {
+function sinkOf(flags: OutputFlags, { config, origins }: LoadedConfig): SinkName {
   const prints = flags.output === undefined ? flags.write !== undefined : flags.output !== 'none'
   const ships = flags.brokers !== undefined || flags.topic !== undefined
   if (prints && ships) {
@@ -51,7 +51,7 @@ function sinkOf(flags: OutputFlags, { config, origins }: LoadedConfig): Sink {
   return config.kafka.brokers.length > 0 ? 'kafka' : 'stdout'
 }
 
-/** @throws InterceptorError (exit 2) if no broker is configured */
+/** @throws InterceptorError (EXIT_USAGE) if no broker is configured */
 export function requireBrokers({ config }: LoadedConfig): void {
   if (config.kafka.brokers.length > 0) return
   throw usageError('no Kafka broker is configured: name one with --brokers host:port or set kafka.brokers')
@@ -60,7 +60,7 @@ export function requireBrokers({ config }: LoadedConfig): void {
 /** Chooses how pairs are printed or written, for a sink from chooseSink. */
 export function outputOptions(
   flags: OutputFlags,
-  sink: Sink,
+  sink: SinkName,
   { config }: LoadedConfig,
   terminal: OutputTerminal,
 ): OutputOptions {

@@ -20,7 +20,7 @@ export interface NamedFile {
  * Compares files by device and inode, so that links do not hide that two names are one file.
  *
  * @param outputs  `-` only where standard output carries pairs
- * @throws InterceptorError (exit 2)
+ * @throws InterceptorError (EXIT_USAGE)
  */
 export function rejectOverwrites(inputs: readonly NamedFile[], outputs: readonly NamedFile[]): void {
   const seen = new Map<string, string>()
@@ -41,7 +41,7 @@ export function rejectOverwrites(inputs: readonly NamedFile[], outputs: readonly
  * Reports now what opening the file would report only once the run has begun, or at its end.
  *
  * @param what  for the message: `cannot write ${what}: …`
- * @throws InterceptorError (exit 1)
+ * @throws InterceptorError (EXIT_RUNTIME)
  */
 export function requireWritable(path: string, what: string): void {
   let reason: string | null = null

@@ -11,7 +11,7 @@ import { createLogger, type Logger } from '../log/logger.ts'
 import type { Outcome, PipelineInput, PipelineOptions } from '../supervisor/options.ts'
 import { startPipeline } from '../supervisor/pipeline.ts'
 import type { PipelineFlags } from './options.ts'
-import { chooseSink, logLevel, outputOptions, type Sink, warnOfIgnoredWrite } from './output.ts'
+import { chooseSink, logLevel, outputOptions, type SinkName, warnOfIgnoredWrite } from './output.ts'
 import { type NamedFile, rejectOverwrites, requireWritable } from './overwrites.ts'
 import { type ProgressLine, progressLine } from './progress-line.ts'
 import { selectionOf } from './select.ts'
@@ -25,7 +25,7 @@ import { WaitingStatus } from './waiting-status.ts'
  *
  * @param announcement  printed on standard error once the input is open; null: nothing
  * @returns the exit code
- * @throws InterceptorError (exit 2) if the options exclude each other
+ * @throws InterceptorError (EXIT_USAGE) if the options exclude each other
  */
 export async function runPipeline(
   flags: PipelineFlags,
@@ -75,7 +75,7 @@ function inputFiles(input: PipelineInput, flags: PipelineFlags): NamedFile[] {
   ]
 }
 
-function outputFiles(file: string | null, sink: Sink, flags: PipelineFlags): NamedFile[] {
+function outputFiles(file: string | null, sink: SinkName, flags: PipelineFlags): NamedFile[] {
   const { summary } = flags
   return [
     ...(sink === 'stdout' ? [{ name: 'standard output', path: '-' }] : []),

@@ -4,7 +4,7 @@
  */
 import type { Command } from 'commander'
 import type { FlagValue } from '../config/layers.ts'
-import type { Selection } from '../select/selector.ts'
+import type { PairSelection } from '../select/selector.ts'
 
 /** Collects a repeatable option. */
 export const append = (value: string, before: string[] = []): string[] => [...before, value]
@@ -70,9 +70,9 @@ export function selectFlags(flags: SelectFlags): FlagValue[] {
 /**
  * What `--grep` and `--where` select; absent without them.
  *
- * @throws InterceptorError (exit 2) for an expression that is wrong, before any worker is started
+ * @throws InterceptorError (EXIT_USAGE) for an expression that is wrong, before any worker is started
  */
-export async function selectionOf({ grep = [], where }: SelectFlags): Promise<{ selection?: Selection }> {
+export async function selectionOf({ grep = [], where }: SelectFlags): Promise<{ selection?: PairSelection }> {
   if (grep.length === 0 && where === undefined) return {}
   const selection = { grep, where: where ?? null }
   const { PairSelector } = await import('../select/selector.ts')

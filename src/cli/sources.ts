@@ -41,7 +41,7 @@ function wholeNumber(text: string): number {
  * Errors, probes and bodies of all types count: the rules that `--all` disables do not apply.
  *
  * @returns the exit code
- * @throws InterceptorError (exit 2) without a source, or with two
+ * @throws InterceptorError (EXIT_USAGE) without a source, or with two
  */
 export function runSource(files: string[], flags: SourceFlags, output: OutputFormat, format: object): Promise<number> {
   const isTopic = flags.brokers !== undefined || flags.topic !== undefined

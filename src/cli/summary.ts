@@ -5,7 +5,7 @@ import { fileErrorText, runtimeError } from '../errors.ts'
 import { grouped } from '../format/units.ts'
 import { count, type Ledger } from '../ledger/ledger.ts'
 import type { Outcome } from '../supervisor/options.ts'
-import type { Sink } from './output.ts'
+import type { SinkName } from './output.ts'
 import { writeError } from './terminal.ts'
 
 /** Most damaged places that are reported one by one. */
@@ -15,7 +15,7 @@ const DAMAGE_SHOWN = 5
  * Writes the ledger.
  *
  * @param target  a file, or `-` for standard error
- * @throws InterceptorError (exit 1) if the file cannot be written
+ * @throws InterceptorError (EXIT_RUNTIME) if the file cannot be written
  */
 export function writeLedger(target: string, ledger: Ledger): void {
   const text = `${JSON.stringify(ledger)}\n`
@@ -41,11 +41,11 @@ export function damageLines(outcome: Outcome): string[] {
   return more > 0 ? [...lines, `${counted(more, 'more damaged place')}`] : lines
 }
 
-const VERBS: Record<Sink, string> = { stdout: 'shown', file: 'written', kafka: 'shipped to Kafka', none: 'counted' }
+const VERBS: Record<SinkName, string> = { stdout: 'shown', file: 'written', kafka: 'shipped to Kafka', none: 'counted' }
 
 /** Facts about a run that are not in its ledger. */
 export interface RunFacts {
-  sink: Sink
+  sink: SinkName
   /** Whether --all was given; the summary then does not suggest it. */
   all: boolean
   /** -c */

@@ -20,7 +20,7 @@ export const errorIsTerminal = (): boolean => isatty(STANDARD_ERROR)
 /**
  * Writes a text to standard output. If the reader has closed it, the text is discarded without an error.
  *
- * @throws InterceptorError (exit 1) if it cannot be written for another reason, such as a full disk
+ * @throws InterceptorError (EXIT_RUNTIME) if it cannot be written for another reason, such as a full disk
  */
 export function writeOutput(text: string): void {
   const error = writeAll(STANDARD_OUTPUT, text)

@@ -28,7 +28,7 @@ export interface ConfigSources {
 /**
  * Loads the effective configuration of a run.
  *
- * @throws InterceptorError (exit 2) that lists every problem: unknown keys with the nearest known one, invalid values
+ * @throws InterceptorError (EXIT_USAGE) that lists every problem: unknown keys with the nearest known one, invalid values
  *   with the accepted forms, and combinations that cannot work
  */
 export function loadConfig(sources: ConfigSources = {}): LoadedConfig {

@@ -104,6 +104,6 @@ function quoted(text: string): string {
   return `$'${escaped.join('')}'`
 }
 
-/** Octal, because a hexadecimal escape would go on into digits that follow. */
+/** Octal, because a hexadecimal escape would absorb digits that follow. */
 const escapedBytes = (character: string): string =>
   Array.from(Buffer.from(character), (byte) => `\\${byte.toString(8).padStart(3, '0')}`).join('')

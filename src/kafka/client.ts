@@ -34,7 +34,7 @@ export interface ClientOptions {
 /**
  * Reads the secrets from their files, so that a new client uses their current content.
  *
- * @throws InterceptorError (exit 2) when a file cannot be read or the settings contradict each other
+ * @throws InterceptorError (EXIT_USAGE) when a file cannot be read or the settings contradict each other
  */
 export function clientFor(settings: KafkaSettings, { log, reads = false, retries = 0 }: ClientOptions): Client {
   if (settings.brokers.length === 0) throw usageError('kafka.brokers is empty', { hint: 'Name at least one broker.' })

@@ -42,7 +42,7 @@ const { zstdCompress, zstdDecompress } = zlib as unknown as { zstdCompress?: Zst
 const gzip = promisify<Uint8Array, zlib.ZlibOptions, Buffer>(zlib.gzip)
 const gunzip = promisify<Uint8Array, zlib.ZlibOptions, Buffer>(zlib.gunzip)
 
-/** @returns null for no compression @throws InterceptorError (exit 2) where this Node.js lacks the codec */
+/** @returns null for no compression @throws InterceptorError (EXIT_USAGE) where this Node.js lacks the codec */
 export function createCompressor(name: Compression): Compressor | null {
   const number = CODEC_NUMBERS[name]
   switch (name) {

@@ -1,6 +1,6 @@
 /** Explains a failed request to Kafka to a person: the failure's text, and a hint what to change. Pure. */
 import type { KafkaSettings } from './client.ts'
-import { failureOf, failureText, type KafkaFailure } from './errors.ts'
+import { failureText, type KafkaFailure, kafkaFailureOf } from './errors.ts'
 import type { Reached } from './kafkajs-wire.ts'
 
 export interface Diagnosis {
@@ -22,7 +22,7 @@ const NOT_TLS = /wrong version number|packet length too long|unsupported protoco
  *   this is all there is to distinguish the causes
  */
 export function diagnose(error: unknown, settings: KafkaSettings, reached: Reached): Diagnosis {
-  const failure = failureOf(error)
+  const failure = kafkaFailureOf(error)
   const text = failureText(error)
   return { failure, text, hint: hintOf(failure, text, settings, reached) }
 }

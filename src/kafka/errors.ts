@@ -94,7 +94,7 @@ export function codeOf(error: unknown): number | null {
 }
 
 /** The failure behind anything that a request to a broker throws. */
-export function failureOf(error: unknown): KafkaFailure {
+export function kafkaFailureOf(error: unknown): KafkaFailure {
   const code = codeOf(error)
   if (code !== null) return failureOfCode(code)
   for (const cause of causesOf(error)) {

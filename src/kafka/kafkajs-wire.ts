@@ -108,13 +108,13 @@ export interface PartitionResponse {
 }
 
 /** An offset in a partition. */
-export interface Position {
+export interface FetchPosition {
   partition: number
   offset: number
 }
 
 /** One fetched record. */
-export interface TopicRecord extends Position {
+export interface TopicRecord extends FetchPosition {
   /** CreateTime, milliseconds since the Unix epoch. */
   timestampMs: number
   value: Uint8Array | null
@@ -264,7 +264,7 @@ export class KafkaWire {
    *
    * @param maxWaitMs how long the broker may wait for new records @returns records in the order of each partition
    */
-  async fetch(nodeId: number, positions: readonly Position[], maxWaitMs: number): Promise<TopicRecord[]> {
+  async fetch(nodeId: number, positions: readonly FetchPosition[], maxWaitMs: number): Promise<TopicRecord[]> {
     const broker = await this.#cluster.findBroker({ nodeId })
     const partitions = positions.map(({ partition, offset }) => ({
       partition,

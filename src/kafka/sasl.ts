@@ -14,7 +14,7 @@ type SaslSettings = Config['kafka']['sasl']
 const SEPARATOR = '\x01'
 const USER_AGENT = 'interceptor'
 
-/** kafkajs's authentication options; null: no authentication. @throws InterceptorError (exit 2) */
+/** kafkajs's authentication options; null: no authentication. @throws InterceptorError (EXIT_USAGE) */
 export function saslOptions(settings: SaslSettings): SASLOptions | Mechanism | null {
   const { mechanism, username, passwordFile } = settings
   switch (mechanism) {

@@ -12,7 +12,7 @@ const MAX_BYTES = 64 * 1024
 
 type TokenSettings = Pick<Config['kafka']['sasl'], 'tokenFile' | 'tokenCommand'>
 
-/** @param key the configuration key, for the error message @throws InterceptorError (exit 2) */
+/** @param key the configuration key, for the error message @throws InterceptorError (EXIT_USAGE) */
 export function readSetting(key: string, path: string): string {
   try {
     return readFileSync(path, 'utf8')

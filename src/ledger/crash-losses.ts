@@ -1,7 +1,7 @@
 /**
  * Counts what a crashed or hung thread held as lost, so that every law holds whatever happens: an assembler's frames,
  * connections, waiting requests and unfinished responses, a capture worker's frames that went nowhere yet, the pairs that the
- * shipper was handling. Main thread; the worker's thread must have ended, so that nobody else writes its counters.
+ * shipper was handling. Main thread; the worker's thread must have ended, so that nothing else writes its counters.
  */
 import { ASSEMBLE_COUNTERS, CAPTURE_COUNTERS, SHIP_COUNTERS } from './counters.ts'
 

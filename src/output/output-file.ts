@@ -1,5 +1,5 @@
 /**
- * Where a stream of records is written: standard output, or a file that may be a FIFO, may be moved away by logrotate,
+ * Where a stream of records is written: standard output, or a file that may be a FIFO, may be renamed by logrotate,
  * and may be rotated here. Nothing blocks: a FIFO without a reader and a pipe with a slow one are waited for by the caller.
  *
  * Linux: a pipe or terminal that is standard output is opened anew, non-blocking, through /proc/self/fd. Its own

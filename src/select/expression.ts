@@ -48,7 +48,7 @@ interface ExpressionError {
  * Compiles an expression over the fields of a pair (docs/select.md). An expression that fails on a pair, because that pair
  * has no such field in its JSON, does not select it.
  *
- * @throws InterceptorError (exit 2) that names the column and, for a wrong field, the nearest known one
+ * @throws InterceptorError (EXIT_USAGE) that names the column and, for a wrong field, the nearest known one
  */
 export function compileExpression(text: string): (pair: Pair) => boolean {
   const evaluate = parse(text)

@@ -9,7 +9,7 @@ import { readPair } from '../pair/unpack.ts'
 import { Include, type IncludeConfig } from './include.ts'
 
 /** The options `--grep` and `--where`. Plain data: it is sent to worker threads. */
-export interface Selection {
+export interface PairSelection {
   /** Each of these texts has to occur in a start line, a header or a body. */
   grep: readonly string[]
   /** A CEL expression; null: none. */
@@ -19,7 +19,7 @@ export interface Selection {
 /** Whether a pair is selected. */
 type PairPredicate = (pair: Pair) => boolean
 
-const NOTHING: Selection = { grep: [], where: null }
+const NOTHING: PairSelection = { grep: [], where: null }
 
 export class PairSelector {
   readonly #include: Include | null
@@ -35,7 +35,7 @@ export class PairSelector {
    *
    * @param include lists that no assembler has applied; null: none
    * @returns null if it would select every pair
-   * @throws InterceptorError (exit 2) for an expression that is wrong
+   * @throws InterceptorError (EXIT_USAGE) for an expression that is wrong
    */
   static async create(selection = NOTHING, include: IncludeConfig | null = null): Promise<PairSelector | null> {
     const lists = include === null ? null : new Include(include)
@@ -59,7 +59,7 @@ export class PairSelector {
 }
 
 /** @returns null if every pair is selected */
-async function pairPredicate({ grep, where }: Selection): Promise<PairPredicate | null> {
+async function pairPredicate({ grep, where }: PairSelection): Promise<PairPredicate | null> {
   if (grep.length === 0 && where === null) return null
   const texts = grep.map((text) => ({ text, bytes: Buffer.from(text) }))
   const holds = where === null ? null : (await import('./expression.ts')).compileExpression(where)

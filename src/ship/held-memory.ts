@@ -24,7 +24,7 @@ const HEADER_FIELDS = 16
 const HEADER_BYTES = HEADER_FIELDS * 8
 
 /** One piece. The views share its memory. */
-export interface Held {
+export interface HeldBlock {
   readonly id: number
   readonly kind: HeldKind
   /** Numbers that describe the data; their meaning is the kind's. */
@@ -35,7 +35,7 @@ export interface Held {
 }
 
 /** @param memory what `HeldMemory` allocated; its size is a multiple of 8 */
-export function viewHeld(memory: ArrayBuffer | SharedArrayBuffer): Held {
+export function viewHeld(memory: ArrayBuffer | SharedArrayBuffer): HeldBlock {
   const header = new Float64Array(memory, 0, HEADER_FIELDS)
   return {
     id: header[ID],
@@ -61,7 +61,7 @@ export class HeldMemory {
   }
 
   /** @param bytes rounded up to a multiple of 8 */
-  allocate(kind: HeldKind, bytes: number): Held {
+  allocate(kind: HeldKind, bytes: number): HeldBlock {
     const size = HEADER_BYTES + Math.ceil(bytes / 8) * 8
     const memory = this.#post === null ? new ArrayBuffer(size) : new SharedArrayBuffer(size)
     const header = new Float64Array(memory, 0, HEADER_FIELDS)

@@ -18,7 +18,7 @@ import {
   PAIR_START_AT,
   SERVER_AT,
 } from '../ring/layout.ts'
-import { type Held, type HeldMemory, PAIRS } from './held-memory.ts'
+import { type HeldBlock, type HeldMemory, PAIRS } from './held-memory.ts'
 
 /** Large enough to copy at memory speed, small enough that an idle agent holds little. */
 const BLOCK_BYTES = 256 * 1024
@@ -36,7 +36,7 @@ const START = 1
 const END = 2
 
 /** Pairs in a block that are not settled. Called by another thread once the queue's has ended. */
-export function countPairs({ state, words }: Held): number {
+export function countPairs({ state, words }: HeldBlock): number {
   let pairs = 0
   for (let at = state[START]; at < state[END]; at += words[(at + LENGTH_AT) >> 2]) pairs += 1
   return pairs
@@ -67,8 +67,8 @@ export class PairQueue {
 
   readonly #memory: HeldMemory
   /** Oldest first; never empty. The last one is being filled, those before the one that is read are settled or popped. */
-  readonly #blocks: Held[]
-  readonly #spare: Held[] = []
+  readonly #blocks: HeldBlock[]
+  readonly #spare: HeldBlock[] = []
   /** Index of the block that is read, and the next pair's offset in it. */
   #reading = 0
   #position = 0
@@ -77,7 +77,7 @@ export class PairQueue {
   #order = 0
 
   /** @param left blocks of a queue whose thread has ended */
-  constructor(memory: HeldMemory, left: readonly Held[] = []) {
+  constructor(memory: HeldMemory, left: readonly HeldBlock[] = []) {
     this.#memory = memory
     this.#blocks = left.filter((block) => !isSettled(block))
     this.#blocks.sort((a, b) => a.state[ORDER] - b.state[ORDER])
@@ -192,7 +192,7 @@ export class PairQueue {
    *
    * @returns bytes consumed; 0 when the first record is incomplete
    */
-  #append({ state, words }: Held, count: number, nowMs: number): number {
+  #append({ state, words }: HeldBlock, count: number, nowMs: number): number {
     const begin = state[END]
     const limit = begin + count
     let at = begin
@@ -213,7 +213,7 @@ export class PairQueue {
     return at - begin
   }
 
-  #roomyBlock(): Held {
+  #roomyBlock(): HeldBlock {
     const tail = this.#blocks[this.#blocks.length - 1]
     if (tail.bytes.length - tail.state[END] >= MIN_ROOM) return tail
     return this.#push(this.#spare.pop() ?? this.#newBlock(BLOCK_BYTES))
@@ -225,7 +225,7 @@ export class PairQueue {
     this.#push(this.#newBlock(recordBytes > BLOCK_BYTES / 4 ? recordBytes : BLOCK_BYTES))
   }
 
-  #push(block: Held): Held {
+  #push(block: HeldBlock): HeldBlock {
     block.state[ORDER] = this.#order
     this.#order += 1
     this.#blocks.push(block)
@@ -247,21 +247,21 @@ export class PairQueue {
     this.#position = 0
   }
 
-  #recycle(block: Held | undefined): void {
+  #recycle(block: HeldBlock | undefined): void {
     if (block === undefined) return
     clear(block)
     if (block.bytes.length === BLOCK_BYTES && this.#spare.length < SPARE_BLOCKS) this.#spare.push(block)
     else this.#memory.release(block)
   }
 
-  #newBlock(size: number): Held {
+  #newBlock(size: number): HeldBlock {
     return this.#memory.allocate(PAIRS, size)
   }
 }
 
-const isSettled = ({ state }: Held): boolean => state[START] >= state[END]
+const isSettled = ({ state }: HeldBlock): boolean => state[START] >= state[END]
 
-function clear({ state }: Held): void {
+function clear({ state }: HeldBlock): void {
   state[END] = 0
   state[START] = 0
 }

@@ -7,7 +7,7 @@ import type { Ledger } from '../ledger/ledger.ts'
 import type { Observation } from '../ledger/observation.ts'
 import type { Logger } from '../log/logger.ts'
 import type { AddressEntry } from '../pair/endpoint-pod.ts'
-import type { Selection } from '../select/selector.ts'
+import type { PairSelection } from '../select/selector.ts'
 import type { CaptureTarget } from '../target/capture-target.ts'
 import type { VantagePolicy } from '../target/interface-info.ts'
 
@@ -40,7 +40,7 @@ export interface PipelineOptions {
   /** Emit every pair: disables the rules about content type, status, headers, path and user agent, not the size limits. */
   all: boolean
   /** Emit only the pairs that these options of the command line select; absent: all. */
-  selection?: Selection
+  selection?: PairSelection
   log: Logger
   /** Called several times a second during capture; null: never. */
   onProgress: ((progress: Progress) => void) | null

@@ -264,7 +264,7 @@ class Pipeline implements TargetPipeline {
     const targets = new TargetSet({
       sockets,
       slots: this.#captures,
-      announce: (known) => this.#postToAssemblers({ t: 'interface', ...known }),
+      announce: (id, info) => this.#postToAssemblers({ t: 'interface', id, info }),
       ownNetns,
       log: this.#options.log,
     })

@@ -12,7 +12,7 @@ import type { Plan } from './plan.ts'
 import { WorkerSlot } from './worker-slot.ts'
 import { WorkerThread } from './worker-thread.ts'
 
-export interface ShipperParts {
+export interface ShipperSlotParts {
   plan: Plan
   options: PipelineOptions
   /** One ring and doorbell per assembler. */
@@ -33,7 +33,7 @@ export class ShipperSlot {
   readonly #held = new Map<number, SharedArrayBuffer>()
   readonly #onMessage: (message: FromWorker) => void
 
-  constructor({ plan, options, rings, assemblerBells, ownBell, counters, onMessage }: ShipperParts) {
+  constructor({ plan, options, rings, assemblerBells, ownBell, counters, onMessage }: ShipperSlotParts) {
     const { config, limit, log } = options
     this.#onMessage = onMessage
     const waits = plan.whenFull === 'wait'

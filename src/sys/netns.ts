@@ -1,6 +1,6 @@
 /** Runs synchronous work in another network namespace (setns(2), network_namespaces(7)), on the calling thread. */
 import { closeSync, fstatSync, openSync, statSync } from 'node:fs'
-import { runtimeError } from '../errors.ts'
+import { EXIT_RUNTIME, runtimeError } from '../errors.ts'
 import { setns } from './libc.ts'
 
 const CLONE_NEWNET = 0x40000000
@@ -12,7 +12,7 @@ const OWN_NAMESPACE = '/proc/thread-self/ns/net'
  * open would be in the wrong namespace.
  */
 export class NetnsReturnError extends Error {
-  readonly exitCode = 1
+  readonly exitCode = EXIT_RUNTIME
 
   constructor(path: string, cause: unknown) {
     super(`cannot leave the network namespace ${path}; the process cannot continue`, { cause })

@@ -35,7 +35,7 @@ export class TopicReader {
   readonly #next = new Map<number, number>()
   readonly #ends = new Map<number, number>()
 
-  /** @param log receives kafkajs's warnings @throws InterceptorError (exit 2) when the settings cannot work */
+  /** @param log receives kafkajs's warnings @throws InterceptorError (EXIT_USAGE) when the settings cannot work */
   constructor(settings: KafkaSettings, log: (message: string) => void) {
     registerCodecs()
     this.#client = clientFor(settings, { log, reads: true, retries: 2 })

@@ -1,5 +1,6 @@
 /** Records the calls of a pipeline in its place. The test decides when and how openings and closings end. */
 
+import { EXIT_RUNTIME } from '../../src/errors.ts'
 import type { AddressEntry } from '../../src/pair/endpoint-pod.ts'
 import type { AddResult, TargetFailure } from '../../src/supervisor/options.ts'
 import type { CaptureTarget } from '../../src/target/capture-target.ts'
@@ -58,7 +59,7 @@ export const settled = (): Promise<void> => new Promise((resolve) => setImmediat
 
 export const failure = (reason: TargetFailure['reason']): TargetFailure => ({
   message: reason,
-  exitCode: 1,
+  exitCode: EXIT_RUNTIME,
   reason,
   hint: null,
 })

@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { AssembleHarness } from '../support/assemble-harness.ts'
-import { layFrames } from '../support/tcp-frames.ts'
+import { encodeFrames } from '../support/tcp-frames.ts'
 import { TcpScript } from '../support/tcp-script.ts'
 
 setFlagsFromString('--expose-gc')
@@ -26,7 +26,7 @@ class Repeater {
     .midstream()
     .client('GET /a HTTP/1.1\r\nHost: api\r\n\r\n')
     .server('HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}')
-  readonly #frames = layFrames(this.#round.segments)
+  readonly #frames = encodeFrames(this.#round.segments)
 
   constructor(harness: AssembleHarness) {
     this.#harness = harness

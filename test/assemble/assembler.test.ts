@@ -5,7 +5,7 @@ import { count } from '../../src/ledger/ledger.ts'
 import type { InterfaceInfo } from '../../src/target/interface-info.ts'
 import { AssembleHarness, assemble, HOST_INTERFACE, summary } from '../support/assemble-harness.ts'
 import { numbered, request, response, sequential, wrongPairs } from '../support/http-script.ts'
-import { CLIENT, type Link, layFrames, SERVER } from '../support/tcp-frames.ts'
+import { CLIENT, encodeFrames, type Link, SERVER } from '../support/tcp-frames.ts'
 import { ACK, type Segment, START_MICROS, SYN, TcpScript } from '../support/tcp-script.ts'
 
 const SECOND = 1_000_000
@@ -17,8 +17,8 @@ describe('assembler: places', () => {
   test('equal addresses and ports in two network namespaces are two connections', () => {
     const interfaces: InterfaceInfo[] = [1, 2].map((domain) => ({ ...HOST_INTERFACE, name: `pod${domain}`, domain }))
     const harness = new AssembleHarness({ interfaces })
-    const one = layFrames(new TcpScript().handshake().client(request('/0')).server(numbered(0)).close().segments)
-    const two = layFrames(
+    const one = encodeFrames(new TcpScript().handshake().client(request('/0')).server(numbered(0)).close().segments)
+    const two = encodeFrames(
       new TcpScript({ clientIsn: 7 }).handshake().client(request('/1')).server(numbered(1)).close().segments,
     )
     for (const [i, frame] of one.entries())
@@ -84,7 +84,7 @@ describe('assembler: connections seen midstream', () => {
     }
   })
 
-  test('from a response on: it belongs to nobody, the next exchange is right', () => {
+  test('from a response on: it is an orphan, and the next exchange is paired', () => {
     for (const link of [{}, { client: SERVER, server: CLIENT }]) {
       const { pairs, ledger } = assemble(
         middle().server(numbered(9)).client(request('/0')).server(numbered(0)).close(),
@@ -145,7 +145,7 @@ test('assembler: a message does not end before it begins, though its first segme
   assert.equal(pairs[0].responseEndMicros, late.micros)
 })
 
-describe('assembler: acknowledgements that nobody wrote, as in captures made by hand', () => {
+describe('assembler: no acknowledgements, as in synthetic captures', () => {
   const conversation = (): TcpScript => {
     const script = new TcpScript({ bareAcks: false }).handshake()
     for (let i = 0; i < 3; i++) script.client(request(`/${i}`)).server(numbered(i))
@@ -287,7 +287,7 @@ test('assembler: frames that are cut by a snap length lose their end, not their 
     .client(request('/0'))
     .server(numbered(0, 'x'.repeat(1000)))
   script.client(request('/1')).server(numbered(1)).close()
-  harness.frames(layFrames(script.segments).map((frame) => ({ ...frame, bytes: frame.bytes.slice(0, 300) })))
+  harness.frames(encodeFrames(script.segments).map((frame) => ({ ...frame, bytes: frame.bytes.slice(0, 300) })))
   const { pairs } = harness.finish()
   assert.deepEqual(summary(pairs), ['GET /1 200'])
 })

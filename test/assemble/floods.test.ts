@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { stateBounds } from '../../src/assemble/memory/state-bounds.ts'
 import { AssembleHarness, HOST_INTERFACE } from '../support/assemble-harness.ts'
 import { numbered, request } from '../support/http-script.ts'
-import { type Frame, layFrame, layFrames } from '../support/tcp-frames.ts'
+import { encodeFrames, type Frame, layFrame } from '../support/tcp-frames.ts'
 import { ACK, type Segment, START_MICROS, TcpScript } from '../support/tcp-script.ts'
 
 /** Offsets in an Ethernet frame with IPv4: the last two bytes of the source, the ports, the sequence number. */
@@ -40,7 +40,7 @@ class Conversation {
 
   constructor(script: TcpScript | readonly Segment[]) {
     const segments = 'segments' in script ? script.segments : script
-    this.#frames = layFrames(segments)
+    this.#frames = encodeFrames(segments)
     this.#views = this.#frames.map(({ bytes }, i) => ({
       view: new DataView(bytes.buffer, bytes.byteOffset),
       port: segments[i].fromClient ? SOURCE_PORT : TARGET_PORT,
@@ -75,7 +75,7 @@ test('floods: 5,000 connections with 80 one-byte segments behind a lost byte cos
 test('floods: unanswered requests fill the pool, and a newcomer is still paired', () => {
   const pairs: number[] = []
   const harness = new AssembleHarness({ onPair: () => pairs.push(0), flows: 10_000, poolBytes: 1024 * 1024 })
-  const asked = layFrames(
+  const asked = encodeFrames(
     new TcpScript().handshake().client(request('/', { headers: [`X: ${'x'.repeat(300)}`] })).segments,
   )
   for (let port = 1; port <= 3000; port++) {

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { AssembleHarness, assemble, type HarnessOptions } from '../support/assemble-harness.ts'
 import { chunked, numbered, request } from '../support/http-script.ts'
 import { propertyRuns } from '../support/property-runs.ts'
-import { layFrames } from '../support/tcp-frames.ts'
+import { encodeFrames } from '../support/tcp-frames.ts'
 import { TcpScript } from '../support/tcp-script.ts'
 
 const SMALL: HarnessOptions = { messageBytes: 4096, pairBytes: 6000, poolBytes: 128 * 1024, flows: 16 }
@@ -78,7 +78,7 @@ describe('fuzz', () => {
       .client(request('/4'))
       .server(numbered(4))
       .close()
-    const frames = layFrames(script.segments)
+    const frames = encodeFrames(script.segments)
     const change = fc.record({
       kind: fc.constantFrom('byte', 'byte', 'byte', 'swap', 'repeat', 'cut', 'drop'),
       frame: fc.nat(frames.length - 1),

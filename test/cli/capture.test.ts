@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { after, type TestContext, test } from 'node:test'
 import { needs } from '../../rig/needs.ts'
 import { Namespace } from '../../rig/netns.ts'
+import { EXIT_PRIVILEGE, EXIT_USAGE } from '../../src/errors.ts'
 import { count, type Ledger } from '../../src/ledger/ledger.ts'
 import { endServer, requestHttp, serveHttp } from '../support/http-traffic.ts'
 import { assertLaws } from '../support/ledger.ts'
@@ -133,7 +134,7 @@ test('capture: announces nothing with -q', { skip }, async (t) => {
 
 test('capture: exits with 2 for an unknown interface and names the known ones', { skip }, async () => {
   const { code, stdout, stderr } = await run(['capture', '-i', 'nope0'])
-  assert.deepEqual([code, stdout], [2, ''])
+  assert.deepEqual([code, stdout], [EXIT_USAGE, ''])
   assert.match(stderr, /^interceptor: there is no network interface nope0\nInterfaces of this host: .*\blo\b.*any/)
   const mistyped = await run(['capture', '-i', 'lo0'])
   assert.match(mistyped.stderr, /^interceptor: there is no network interface lo0: did you mean lo\?\nInterfaces /)
@@ -141,7 +142,7 @@ test('capture: exits with 2 for an unknown interface and names the known ones', 
 
 test('capture: exits with 2 for an expression that libpcap rejects', { skip: skip || needs('libpcap') }, async () => {
   const { code, stderr } = await run(['capture', '-i', 'lo', 'tcp', 'prt', '80'])
-  assert.equal(code, 2)
+  assert.equal(code, EXIT_USAGE)
   assert.match(stderr, /^interceptor: bad filter expression "tcp prt 80"/)
 })
 
@@ -151,7 +152,7 @@ test('capture: exits with 4 without CAP_NET_RAW and names the fix', {
   skip: skip || needs('setpriv'),
 }, async () => {
   const { code, stderr } = await run(['capture', '-i', 'lo'], { under: WITHOUT_CAPABILITY })
-  assert.equal(code, 4)
+  assert.equal(code, EXIT_PRIVILEGE)
   assert.match(stderr, /^interceptor: .*CAP_NET_RAW.*\n.*setcap/)
 })
 
@@ -159,6 +160,6 @@ test('doctor: exits with 4 without CAP_NET_RAW', {
   skip: skip || needs('setpriv'),
 }, async () => {
   const { code, stdout } = await run(['doctor'], { under: WITHOUT_CAPABILITY })
-  assert.equal(code, 4)
+  assert.equal(code, EXIT_PRIVILEGE)
   assert.match(stdout, /✗ packet sockets: .*CAP_NET_RAW/)
 })

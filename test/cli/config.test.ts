@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
+import { EXIT_USAGE } from '../../src/errors.ts'
 import { run } from './support.ts'
 
 test('config print: shows flags and environment as origins', async () => {
@@ -23,14 +24,14 @@ test('config validate: accepts the defaults, and names every problem otherwise',
     '--set',
     'ship.maxAge=x',
   ])
-  assert.deepEqual([code, stdout], [2, ''])
+  assert.deepEqual([code, stdout], [EXIT_USAGE, ''])
   assert.match(stderr, /log\.level/)
   assert.match(stderr, /ship\.maxAge/)
 })
 
 test('config print: exits with 2 for an unknown variable', async () => {
   const { code, stdout, stderr } = await run(['config', 'print'], { env: { INTERCEPTOR_LOG_LEVL: 'info' } })
-  assert.deepEqual([code, stdout], [2, ''])
+  assert.deepEqual([code, stdout], [EXIT_USAGE, ''])
   assert.match(stderr, /did you mean INTERCEPTOR_LOG_LEVEL\?/)
 })
 

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { checkLine, doctorExitCode } from '../../src/cli/doctor.ts'
 import { type Check, failed, ok, privilege, skipped, warning } from '../../src/doctor/check.ts'
 import { nodeVersion } from '../../src/doctor/node-checks.ts'
+import { EXIT_PRIVILEGE, EXIT_RUNTIME } from '../../src/errors.ts'
 import { run } from './support.ts'
 
 test('checkLine: formats mark, name, finding and hint', () => {
@@ -15,8 +16,8 @@ test('checkLine: formats mark, name, finding and hint', () => {
 
 const codes: [string, Check[], number][] = [
   ['no failure', [ok('a', ''), skipped('b', ''), warning('c', '', '')], 0],
-  ['a failure', [ok('a', ''), failed('b', '', '')], 1],
-  ['a missing privilege among other failures', [failed('a', '', ''), privilege('b', '', '')], 4],
+  ['a failure', [ok('a', ''), failed('b', '', '')], EXIT_RUNTIME],
+  ['a missing privilege among other failures', [failed('a', '', ''), privilege('b', '', '')], EXIT_PRIVILEGE],
 ]
 
 for (const [title, checks, code] of codes) {

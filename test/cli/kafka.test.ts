@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { KAFKA_PASSWORD, KAFKA_USER, KafkaBroker, needsKafka } from '../../rig/kafka.ts'
+import { EXIT_RUNTIME } from '../../src/errors.ts'
 import { CAPTURE, finish, run, start } from './support.ts'
 
 const skip = needsKafka()
@@ -87,7 +88,7 @@ describe('the command line with a Kafka broker', { skip }, () => {
 
   test('tail: exits with 1 for a topic that does not exist and names it', async () => {
     const { code, stderr } = await run(['tail', '--brokers', broker.plaintext, '--topic', 'none', '--no-follow'])
-    assert.equal(code, 1)
+    assert.equal(code, EXIT_RUNTIME)
     assert.match(stderr, /^interceptor: there is no topic none at 127\.0\.0\.1:\d+/)
   })
 })

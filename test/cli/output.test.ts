@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { OutputFlags } from '../../src/cli/options.ts'
-import { chooseSink, outputOptions, type Sink } from '../../src/cli/output.ts'
+import { chooseSink, outputOptions, type SinkName } from '../../src/cli/output.ts'
 import { wantsColor } from '../../src/cli/terminal.ts'
 import type { FlagValue } from '../../src/config/layers.ts'
 import { loadConfig } from '../../src/config/load.ts'
@@ -15,7 +15,7 @@ const flags = (given: Partial<OutputFlags> = {}): OutputFlags => ({
 const set = (path: string, value: string): FlagValue => ({ path, value, name: '--set' })
 const BROKERS = set('kafka.brokers', 'a:1')
 
-const sinks: [string, Partial<OutputFlags>, FlagValue[], Sink][] = [
+const sinks: [string, Partial<OutputFlags>, FlagValue[], SinkName][] = [
   ['no option', {}, [], 'stdout'],
   ['brokers in the configuration alone', {}, [BROKERS], 'kafka'],
   ['brokers, and ship.sink stdout', {}, [BROKERS, set('ship.sink', 'stdout')], 'stdout'],

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { type NamedFile, rejectOverwrites, requireWritable } from '../../src/cli/overwrites.ts'
-import { InterceptorError } from '../../src/errors.ts'
+import { EXIT_RUNTIME, EXIT_USAGE, InterceptorError } from '../../src/errors.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'interceptor-overwrites-'))
 after(() => rmSync(folder, { recursive: true }))
@@ -23,7 +23,7 @@ const rejected = (inputs: string[], outputs: string[]): boolean => {
     return false
   } catch (error) {
     assert.ok(error instanceof InterceptorError)
-    assert.equal(error.exitCode, 2)
+    assert.equal(error.exitCode, EXIT_USAGE)
     return true
   }
 }
@@ -57,7 +57,7 @@ test('requireWritable: names the reason before the run, and accepts what exists 
       return ''
     } catch (error) {
       assert.ok(error instanceof InterceptorError)
-      assert.equal(error.exitCode, 1)
+      assert.equal(error.exitCode, EXIT_RUNTIME)
       return error.message
     }
   }

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { gunzipSync } from 'node:zlib'
 import { needs } from '../../rig/needs.ts'
+import { EXIT_DAMAGED, EXIT_INTERRUPTED, EXIT_RUNTIME, EXIT_USAGE } from '../../src/errors.ts'
 import { count, type Ledger } from '../../src/ledger/ledger.ts'
 import { assertLaws } from '../support/ledger.ts'
 import { CAPTURE, CAPTURES, ESCAPE, finish, MAIN, run, start } from './support.ts'
@@ -38,7 +39,7 @@ test('read: exits with 1 at once on a processor without SIMD', {
   const { code, stdout, stderr } = await finish(
     spawn(process.execPath, ['--no-enable-sse4-1', '--no-enable-ssse3', MAIN, 'read', CAPTURE]),
   )
-  assert.deepEqual([code, stdout], [1, ''])
+  assert.deepEqual([code, stdout], [EXIT_RUNTIME, ''])
   assert.match(stderr, /^interceptor: this processor lacks the SIMD instructions .*\n.*SSE4\.1/)
 })
 
@@ -61,7 +62,7 @@ test('read: prints the summary on standard error with --summary -', async () => 
 
 test('read: exits with 1 before it reads if the summary cannot be written', async () => {
   const { code, stdout, stderr } = await run(['read', '--summary', '/nowhere/s.json', CAPTURE])
-  assert.deepEqual([code, stdout], [1, ''])
+  assert.deepEqual([code, stdout], [EXIT_RUNTIME, ''])
   assert.match(stderr, /^interceptor: cannot write the summary to \/nowhere\/s\.json: no such file or directory\n/)
 })
 
@@ -100,7 +101,7 @@ test('read: rejects an output that is its input, and leaves that as it is', asyn
   symlinkSync(input, link)
   for (const option of ['-w', '--summary']) {
     const { code, stderr } = await run(['read', option, link, input])
-    assert.equal(code, 2)
+    assert.equal(code, EXIT_USAGE)
     assert.equal(
       stderr,
       `interceptor: ${option} ${link} is the same file as the input ${input} and would overwrite it\n`,
@@ -133,7 +134,7 @@ test('read: exits with 3 for truncated input, after the pairs that could be read
   const { code, stdout, stderr } = await run(['read', '--all', '--summary', summary, '-'], {
     stdin: whole.subarray(0, (whole.length >> 1) + 7),
   })
-  assert.equal(code, 3)
+  assert.equal(code, EXIT_DAMAGED)
   assert.ok(lines(stdout).length > 5)
   assert.match(stderr, /^warning: .*: damaged at byte \d+: /)
   ledgerOf(summary)
@@ -141,7 +142,7 @@ test('read: exits with 3 for truncated input, after the pairs that could be read
 
 test('read: exits with 3 for a file that is not a capture', async () => {
   const { code, stderr } = await run(['read', '/dev/null'])
-  assert.equal(code, 3)
+  assert.equal(code, EXIT_DAMAGED)
   assert.match(stderr, /^warning: \/dev\/null: damaged at byte 0: /)
 })
 
@@ -149,13 +150,13 @@ test('read: ends at once on input without end that is not a capture', {
   skip: process.platform !== 'linux',
 }, async () => {
   const { code, stderr } = await run(['read', '/dev/zero'])
-  assert.equal(code, 3)
+  assert.equal(code, EXIT_DAMAGED)
   assert.match(stderr, /^warning: \/dev\/zero: damaged at byte 0: not a capture file /)
 })
 
 test('read: names an output that cannot be created, and summarises nothing', async () => {
   const { code, stderr } = await run(['read', '-w', '/nowhere/x', CAPTURE])
-  assert.deepEqual([code, stderr], [1, 'interceptor: cannot write /nowhere/x: no such file or directory\n'])
+  assert.deepEqual([code, stderr], [EXIT_RUNTIME, 'interceptor: cannot write /nowhere/x: no such file or directory\n'])
 })
 
 test('read: names a link type that it cannot read, and exits with 3', async () => {
@@ -174,7 +175,7 @@ test('read: names a link type that it cannot read, and exits with 3', async () =
     recordHeader.writeUInt32LE(40, 12)
     writeFileSync(path, Buffer.concat([fileHeader, recordHeader, Buffer.alloc(40)]))
     const { code, stderr } = await run(['read', path])
-    assert.equal(code, 3)
+    assert.equal(code, EXIT_DAMAGED)
     assert.ok(stderr.startsWith(`warning: ${path}: 1 frame of link type ${name} cannot be read\n`), stderr)
   }
 })
@@ -182,12 +183,12 @@ test('read: names a link type that it cannot read, and exits with 3', async () =
 test('read: names --filter if a filter stands where files do', async () => {
   const { code, stderr } = await run(['read', 'tcp', 'port', '80'])
   const hint = "Filters follow --filter: --filter 'tcp port 80'."
-  assert.deepEqual([code, stderr], [1, `interceptor: cannot read tcp: no such file\n${hint}\n`])
+  assert.deepEqual([code, stderr], [EXIT_RUNTIME, `interceptor: cannot read tcp: no such file\n${hint}\n`])
 })
 
 test('read: reports a wrong filter once, and summarises nothing', { skip: needs('libpcap') }, async () => {
   const { code, stderr } = await run(['read', CAPTURE, '--filter', 'tcp prt 80'])
-  assert.equal(code, 2)
+  assert.equal(code, EXIT_USAGE)
   assert.match(stderr, /^interceptor: bad filter expression "tcp prt 80" .*\nfilters are written as for tcpdump.*\n$/)
 })
 
@@ -252,7 +253,7 @@ test('read: stops at once on the second SIGINT', async () => {
   child.kill('SIGINT')
   const [code] = await once(child, 'exit')
   child.stdout!.destroy()
-  assert.equal(code, 130, printed())
+  assert.equal(code, EXIT_INTERRUPTED, printed())
 })
 
 test('read: stops a drain that takes too long and counts what is lost', async () => {
@@ -267,9 +268,9 @@ test('read: stops a drain that takes too long and counts what is lost', async ()
 
 test('read: exits with 1 if Kafka is unreachable and counts what is lost', async () => {
   const summary = join(folder, 'unshipped.json')
-  const away = ['--brokers', '127.0.0.1:1', '--set', 'shutdown.timeout=200ms']
-  const { code, stderr } = await run(['read', ...away, '--summary', summary, CAPTURE])
-  assert.equal(code, 1)
+  const unreachable = ['--brokers', '127.0.0.1:1', '--set', 'shutdown.timeout=200ms']
+  const { code, stderr } = await run(['read', ...unreachable, '--summary', summary, CAPTURE])
+  assert.equal(code, EXIT_RUNTIME)
   const lost = count(ledgerOf(summary), 'pairs.dropped.shutdown')
   assert.ok(lost > 0)
   assert.ok(

@@ -49,7 +49,7 @@ test('read: what a selection filters is not advertised as shown by --all', async
   }
   assert.equal(pairs.kept, 0)
   assert.equal(pairs.filtered['selection'], pairs.assembled)
-  const said = await run([
+  const result = await run([
     'read',
     '--method',
     'DELETE',
@@ -60,5 +60,5 @@ test('read: what a selection filters is not advertised as shown by --all', async
     SHOP,
   ])
   assert.doesNotMatch((await run(['read', '--method', 'BREW', '--all', SHOP])).stderr, /--all/)
-  assert.match(said.stderr, /include/)
+  assert.match(result.stderr, /include/)
 })

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { damageLines, type RunFacts, summaryLine } from '../../src/cli/summary.ts'
+import { EXIT_DAMAGED } from '../../src/errors.ts'
 import type { Ledger } from '../../src/ledger/ledger.ts'
 
 const facts = (given: Partial<RunFacts> = {}): RunFacts => ({
@@ -105,7 +106,7 @@ for (const [title, ledger, given, line] of cases) {
 
 test('damageLines: reports the first five places and counts the rest', () => {
   const damage = Array.from({ length: 7 }, (_, offset) => ({ path: 'x.pcap', offset, reason: 'bad length' }))
-  const shown = damageLines({ ledger: {}, damage, exitCode: 3, failure: null })
+  const shown = damageLines({ ledger: {}, damage, exitCode: EXIT_DAMAGED, failure: null })
   assert.equal(shown.length, 6)
   assert.equal(shown[0], 'x.pcap: damaged at byte 0: bad length')
   assert.equal(shown[5], '2 more damaged places')

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { gunzipSync } from 'node:zlib'
 import { needs } from '../../rig/needs.ts'
+import { EXIT_USAGE } from '../../src/errors.ts'
 import { CAPTURE, ESCAPE, finish, startOnTerminal } from './support.ts'
 
 const skip = needs('script')
@@ -44,12 +45,12 @@ test('terminal: prints text in colour', { skip }, async () => {
 
 test('terminal: rejects msgpack', { skip }, async () => {
   const { code, stdout } = await finish(startOnTerminal(['read', '-o', 'msgpack', CAPTURE]))
-  assert.equal(code, 2)
+  assert.equal(code, EXIT_USAGE)
   assert.match(stdout, /msgpack is binary/)
 })
 
 test('terminal: rejects - if standard input is a terminal', { skip }, async () => {
   const { code, stdout } = await finish(startOnTerminal(['read', '-']))
-  assert.equal(code, 2)
+  assert.equal(code, EXIT_USAGE)
   assert.match(stdout, /which is a terminal: pipe a capture into it/)
 })

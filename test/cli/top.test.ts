@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { EXIT_USAGE } from '../../src/errors.ts'
 import { ESCAPE, run } from './support.ts'
 
 const SHOP = fileURLToPath(new URL('../../../examples/shop.pcap.gz', import.meta.url))
@@ -33,7 +34,7 @@ test('top -o json: counts every selected pair once, by what was asked for', asyn
 test('top: names its sources when there is none, or more than one', async () => {
   for (const args of [['top'], ['top', '-i', 'lo', SHOP], ['top', '--brokers', 'a:1', SHOP]]) {
     const { code, stderr } = await run(args)
-    assert.equal(code, 2)
+    assert.equal(code, EXIT_USAGE)
     assert.match(stderr, /source: name capture files, -i or --brokers/)
   }
 })

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
+import { EXIT_RUNTIME, EXIT_USAGE } from '../../src/errors.ts'
 import { MAIN, run } from './support.ts'
 
 const version = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')).version
@@ -91,19 +92,19 @@ const wrong: [string[], string][] = [
 for (const [args, message] of wrong) {
   test(`usage: ${args.join(' ')} exits with 2 and the reason`, async () => {
     const { code, stdout, stderr } = await run(args)
-    assert.deepEqual({ code, stdout, stderr }, { code: 2, stdout: '', stderr: message })
+    assert.deepEqual({ code, stdout, stderr }, { code: EXIT_USAGE, stdout: '', stderr: message })
   })
 }
 
 test('usage: exits with 2 and prints help on standard error without a command', async () => {
   const { code, stdout, stderr } = await run([])
-  assert.deepEqual([code, stdout], [2, ''])
+  assert.deepEqual([code, stdout], [EXIT_USAGE, ''])
   assert.match(stderr, /^Usage: interceptor/)
 })
 
 test('usage: rejects printing and shipping at once with a hint', async () => {
   const { code, stderr } = await run(['read', '/dev/null', '-o', 'json', '--brokers', 'a:1'])
-  assert.equal(code, 2)
+  assert.equal(code, EXIT_USAGE)
   assert.match(
     stderr,
     /can be printed \(-o, -w\) or shipped to Kafka \(--brokers, --topic\), not both\n.*interceptor tail/,
@@ -112,7 +113,7 @@ test('usage: rejects printing and shipping at once with a hint', async () => {
 
 test('usage: lists the interfaces for capture without one', async () => {
   const { code, stderr } = await run(['capture'])
-  assert.equal(code, 2)
+  assert.equal(code, EXIT_USAGE)
   assert.match(
     stderr,
     /^interceptor: no interface to capture: name one with -i\nInterfaces of this host: .*lo.*; any captures all of them\.\n$/,
@@ -121,7 +122,7 @@ test('usage: lists the interfaces for capture without one', async () => {
 
 test('usage: exits with 1 for a file that does not exist', async () => {
   const { code, stderr } = await run(['read', '/nowhere/x.pcap'])
-  assert.deepEqual([code, stderr], [1, 'interceptor: cannot read /nowhere/x.pcap: no such file\n'])
+  assert.deepEqual([code, stderr], [EXIT_RUNTIME, 'interceptor: cannot read /nowhere/x.pcap: no such file\n'])
 })
 
 test('usage: exits with 1 if standard output is full', { skip: process.platform !== 'linux' }, async () => {
@@ -129,14 +130,14 @@ test('usage: exits with 1 if standard output is full', { skip: process.platform 
     const full = openSync('/dev/full', 'w')
     const { status, stderr } = spawnSync(process.execPath, [MAIN, ...args], { stdio: ['ignore', full, 'pipe'] })
     closeSync(full)
-    assert.equal(status, 1, args.join(' '))
+    assert.equal(status, EXIT_RUNTIME, args.join(' '))
     assert.match(String(stderr), /^interceptor: cannot write the output: no space left on device\n/)
   }
 })
 
 test('usage: exits with 1 for a directory', async () => {
   const { code, stderr } = await run(['read', '/tmp'])
-  assert.deepEqual([code, stderr], [1, 'interceptor: cannot read /tmp: it is a directory\n'])
+  assert.deepEqual([code, stderr], [EXIT_RUNTIME, 'interceptor: cannot read /tmp: it is a directory\n'])
 })
 
 test('-v: prints the stack of an error', async () => {
@@ -146,18 +147,18 @@ test('-v: prints the stack of an error', async () => {
 
 test('usage: an interface in place of the filter, or an empty one, is a missing -i', async () => {
   const swapped = await run(['capture', 'lo'])
-  assert.equal(swapped.code, 2)
+  assert.equal(swapped.code, EXIT_USAGE)
   assert.match(
     swapped.stderr,
     /^interceptor: no interface to capture: did you mean -i lo\?\nInterfaces of this host: lo/,
   )
   const empty = await run(['capture', '-i', ''])
-  assert.equal(empty.code, 2)
+  assert.equal(empty.code, EXIT_USAGE)
   assert.match(empty.stderr, /^interceptor: no interface to capture: name one with -i\n/)
 })
 
 test('usage: a wrong value is reported once', async () => {
   const { code, stderr } = await run(['agent', '--set', 'admin.address=nope', '--set', 'ship.sink=none'])
-  assert.equal(code, 2)
+  assert.equal(code, EXIT_USAGE)
   assert.equal(stderr.match(/admin\.address/g)?.length, 1, stderr)
 })

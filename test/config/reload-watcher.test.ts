@@ -186,19 +186,19 @@ async function startProgram(t: TestContext, file: string, pollMs: number) {
       .filter(Boolean)
       .map((line) => JSON.parse(line).msg)
   await until(() => messages().includes('started'))
-  return { child, messages, said: (message: string) => until(() => messages().includes(message)) }
+  return { child, messages, logged: (message: string) => until(() => messages().includes(message)) }
 }
 
 test('ConfigReloader: reloads on SIGHUP, which changes the log level and does not end the process', async (t) => {
   const file = join(folder(t), 'interceptor.yaml')
   writeFileSync(file, 'log: { level: error }\n')
-  const { child, messages, said } = await startProgram(t, file, 3_600_000)
+  const { child, messages, logged } = await startProgram(t, file, 3_600_000)
   writeFileSync(file, 'log: { level: info }\n')
   child.kill('SIGHUP')
-  await said('configuration reloaded')
+  await logged('configuration reloaded')
   writeFileSync(file, 'log: { level: loud }\n')
   child.kill('SIGHUP')
-  await said('configuration not reloaded; the previous one stays in effect')
+  await logged('configuration not reloaded; the previous one stays in effect')
   assert.deepEqual(messages().slice(0, 2), ['started', 'configuration reloaded'])
   assert.equal(child.exitCode, null)
   child.stdin?.end()

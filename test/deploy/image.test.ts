@@ -11,6 +11,7 @@ import {
 } from '../../rig/image-builder.ts'
 import { needsKubeTools } from '../../rig/kube-tools.ts'
 import { ROOT } from '../../rig/root.ts'
+import { EXIT_PRIVILEGE } from '../../src/errors.ts'
 import { run } from '../cli/support.ts'
 import { addedCapabilities, droppedTo } from '../support/agent-container.ts'
 import { agentPod, render, valueSet } from '../support/chart.ts'
@@ -71,7 +72,7 @@ test('image: with the chart’s capabilities and the host’s /proc the agent’
   assert.match(doctor.stdout, found)
   const pods = ['pods', '--proc', '/host/proc']
   assert.equal(runWith(added, ...pods).code, 0)
-  assert.equal(runWith([], ...pods).code, 4)
+  assert.equal(runWith([], ...pods).code, EXIT_PRIVILEGE)
 })
 
 test('image: it contains no compiler, no package manager of Node.js and no build tools', { skip }, () => {

@@ -62,18 +62,18 @@ test('privileges: with the chart’s capabilities doctor reports nothing missing
 })
 
 /** By capability: the command that fails without it, and its message. */
-const NEEDED: Record<string, [command: string, code: number, said: RegExp]> = {
+const NEEDED: Record<string, [command: string, code: number, message: RegExp]> = {
   NET_RAW: ['doctor', 4, /✗ packet sockets: .*CAP_NET_RAW/],
   SYS_ADMIN: ['doctor', 0, /! namespaces of pods: not permitted .*SYS_ADMIN/],
   SYS_PTRACE: ['pods', 4, /cannot read the network namespace.*SYS_PTRACE/s],
 }
 
-for (const [missing, [command, expected, said]] of Object.entries(NEEDED)) {
+for (const [missing, [command, expected, message]] of Object.entries(NEEDED)) {
   test(`privileges: without ${missing}, ${command} names it`, { skip }, async () => {
     const rest = chartCapabilities().filter((name) => name !== missing)
     const { code, stdout, stderr } = await run([command], { under: confined(rest) })
     assert.equal(code, expected, stderr)
-    assert.match(stdout + stderr, said)
+    assert.match(stdout + stderr, message)
   })
 }
 

@@ -35,14 +35,14 @@ async function watchWith(
   t: TestContext,
   rules: PolicyRule[],
   remoteNames: boolean,
-): Promise<PodWatch & { said: string[] }> {
+): Promise<PodWatch & { logged: string[] }> {
   await grant(cluster, AGENT.namespace, AGENT.name, rules)
   const log = new Lines()
   const access = await files.access()
   const options = { access, node: 'n1', remoteNames, clusterNetworks: [], log, onChange: () => {}, timing: QUICK }
   const watch = new PodWatch(options)
   t.after(() => watch.close())
-  return Object.assign(watch, { said: log.lines })
+  return Object.assign(watch, { logged: log.lines })
 }
 
 test('rbac: with the chart’s rules pods are named, and no request is denied', { skip }, async (t) => {
@@ -54,7 +54,7 @@ test('rbac: with the chart’s rules pods are named, and no request is denied', 
     await until('named', () => [...watch.pods.values()].filter(({ workload }) => workload !== null).length === 2)
     await watch.close()
     assert.deepEqual(
-      watch.said.filter((line) => line.includes('403') || line.includes('hint')),
+      watch.logged.filter((line) => line.includes('403') || line.includes('hint')),
       [],
     )
   }
@@ -81,6 +81,6 @@ for (const { resource, verb } of rights) {
   test(`rbac: without ${verb} on ${resource} the log names the missing permission`, { skip }, async (t) => {
     const watch = await watchWith(t, without(resource, verb), true)
     const refused = new RegExp(`does not allow system:serviceaccount:ops:agent to ${verb} ${resource} \\(403\\)`)
-    await until(`the log has ${refused}`, () => watch.said.some((line) => refused.test(line)))
+    await until(`the log has ${refused}`, () => watch.logged.some((line) => refused.test(line)))
   })
 }

@@ -22,7 +22,7 @@ const failure = (...values: string[]): string => {
 const POOL = ['pools.far.nodeLabel.key=zone', 'pools.far.nodeLabel.values={far}']
 const MOUNT = 'extraVolumeMounts[0]'
 
-const contradictions: [values: string[], said: RegExp][] = [
+const contradictions: [values: string[], message: RegExp][] = [
   [['config.kafka.brokers=null'], /config\.kafka\.brokers is empty: name a broker/],
   [['image.repository='], /image\.repository is empty: name your image/],
   [['config.ship.sink=file'], /config\.ship\.file is empty/],
@@ -53,15 +53,15 @@ const contradictions: [values: string[], said: RegExp][] = [
   [['priorityClass.create=true', 'priorityClassName=mine'], /exclude each other: set one of them/],
 ]
 
-for (const [values, said] of contradictions) {
+for (const [values, message] of contradictions) {
   test(`values: ${values.join(', ')} is rejected`, { skip }, () => {
-    assert.match(failure(...values), said)
+    assert.match(failure(...values), message)
   })
 }
 
 test('values: every contradiction is reported at once', { skip }, () => {
-  const said = failure('terminationGracePeriodSeconds=1', 'podMonitor.enabled=true')
-  assert.equal(said.match(/^ {2}- /gm)?.length, 2)
+  const message = failure('terminationGracePeriodSeconds=1', 'podMonitor.enabled=true')
+  assert.equal(message.match(/^ {2}- /gm)?.length, 2)
 })
 
 const refused: string[] = [

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { needs } from '../../rig/needs.ts'
+import { EXIT_PRIVILEGE, EXIT_RUNTIME } from '../../src/errors.ts'
 
 const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url))
 
@@ -31,7 +32,7 @@ test('capture checks: exit with 4 and a hint without a capability', { skip: need
   const { status, line } = doctor(['setpriv', '--bounding-set', '-net_raw,-sys_admin'])
   assert.match(line('packet sockets'), /^✗ .*CAP_NET_RAW → .*setcap cap_net_raw\+ep/)
   assert.match(line('namespaces of pods'), /^! .*EPERM.* → .*SYS_ADMIN/)
-  assert.equal(status, 4)
+  assert.equal(status, EXIT_PRIVILEGE)
 })
 
 test('capture checks: pass with CAP_NET_RAW alone', { skip: needs('root', 'setpriv') }, () => {
@@ -45,7 +46,7 @@ test('capture checks: try configured interfaces and expressions', { skip: needs(
   const wrong = doctor([], { INTERCEPTOR_CAPTURE_INTERFACES: 'lo,none0', INTERCEPTOR_CAPTURE_FILTER: 'tcp prt 80' })
   assert.match(wrong.line('interfaces'), /^✗ interfaces: not found: none0; this host has .*lo/)
   assert.match(wrong.line('capture.filter'), /^✗ .*"tcp prt 80".*syntax error/)
-  assert.equal(wrong.status, 1)
+  assert.equal(wrong.status, EXIT_RUNTIME)
   const right = doctor([], { INTERCEPTOR_CAPTURE_INTERFACES: 'lo', INTERCEPTOR_CAPTURE_FILTER: 'tcp port 80' })
   assert.match(right.line('capture.filter'), /^✓ /)
   assert.equal(right.status, 0)

@@ -100,8 +100,8 @@ suite('agent: a mesh', { skip, timeout: 360_000 }, () => {
     const [first] = agent.pairs(`${path}-inside`)
     assert.equal(first?.server.pod?.container, 'app')
     // The connection comes from the proxy, which names the original client in a header.
-    const told = first.capture.forwarded?.find(([name]) => name === 'x-forwarded-client-cert')
-    assert.match(told?.[1] ?? '', /Subject="CN=sidecar-1"/)
+    const forwarded = first.capture.forwarded?.find(([name]) => name === 'x-forwarded-client-cert')
+    assert.match(forwarded?.[1] ?? '', /Subject="CN=sidecar-1"/)
     assert.equal(agent.pairs(`${path}-out`)[0]?.capture.forwarded, undefined)
   })
 

@@ -10,6 +10,7 @@ import { needs } from '../../rig/needs.ts'
 import { defaultConfig } from '../../src/config/load.ts'
 import { allChecks } from '../../src/doctor/all-checks.ts'
 import { kafkaChecks } from '../../src/doctor/kafka-checks.ts'
+import { EXIT_USAGE } from '../../src/errors.ts'
 import { packPair } from '../../src/pair/unpack.ts'
 import { OUTPUT_ENOUGH } from '../../src/ship/worker-data.ts'
 import { BASE_MICROS, makePair, until } from '../ship/support.ts'
@@ -85,7 +86,7 @@ suite('shipping to a real Kafka', { skip }, () => {
     const run = shipTo(configFor(broker, 'no-zstd', { kafka: { compression: 'zstd' } }))
     await until('it failed', () => run.messages.length > 0)
     const [message] = run.messages
-    assert.ok(message.t === 'failed' && message.exitCode === 2)
+    assert.ok(message.t === 'failed' && message.exitCode === EXIT_USAGE)
     assert.match(message.message, /this Node\.js .* has no zstd/)
     assert.match(message.hint ?? '', /Run Node\.js 22\.15/)
   })

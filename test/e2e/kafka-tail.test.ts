@@ -5,7 +5,7 @@ import { after, before, suite, test } from 'node:test'
 import * as zlib from 'node:zlib'
 import { KafkaBroker, needsKafka } from '../../rig/kafka.ts'
 import { defaultConfig } from '../../src/config/load.ts'
-import { InterceptorError } from '../../src/errors.ts'
+import { EXIT_USAGE, InterceptorError } from '../../src/errors.ts'
 import { createFormat } from '../../src/format/create-format.ts'
 import { createLogger } from '../../src/log/logger.ts'
 import { FdOutput } from '../../src/output/fd-output.ts'
@@ -204,7 +204,7 @@ suite('tail: reading a real Kafka', { skip: needsKafka() }, () => {
     const kafka = configFor(broker, 'x', { kafka: { sasl } }).kafka
     await assert.rejects(
       startTail('x', { kafka }).done,
-      (error: unknown) => error instanceof InterceptorError && error.exitCode === 2,
+      (error: unknown) => error instanceof InterceptorError && error.exitCode === EXIT_USAGE,
     )
   })
 })

@@ -91,7 +91,7 @@ test('af-packet: captures each packet on loopback once, although it is delivered
   const transmitted = JSON.parse(namespace.ip('-s', '-j', 'link', 'show', 'lo'))[0].stats64.tx.packets
   assert.equal(capture.packets.length, transmitted)
   assert.equal(counters['frames.seen'], transmitted)
-  assert.equal(new Set(hex(packetsOf(capture, 1))).size, transmitted, 'IPv4 identifications tell packets apart')
+  assert.equal(new Set(hex(packetsOf(capture, 1))).size, transmitted, 'IPv4 identifications distinguish packets')
 })
 
 test('af-packet: `any` captures every interface, and loopback once', { skip }, async (t) => {

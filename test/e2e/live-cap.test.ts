@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { needs } from '../../rig/needs.ts'
+import { EXIT_USAGE } from '../../src/errors.ts'
 import { endServer, requestHttp, serveHttp } from '../support/http-traffic.ts'
 import { LiveCapture, liveInterface } from '../support/live-capture.ts'
 import { segmentOf, streamBytes } from '../support/segments.ts'
@@ -76,7 +77,7 @@ test('cap: errors of libpcap have the exit code of their kind', { skip }, async 
     const capture = new LiveCapture([liveInterface(1, device)], { source: 'cap', snapLength: 65535, filter })
     capture.start()
     const failed = await capture.message('failed')
-    assert.ok(failed.t === 'failed' && failed.exitCode === 2)
+    assert.ok(failed.t === 'failed' && failed.exitCode === EXIT_USAGE)
     assert.match(failed.message, text)
   }
 })

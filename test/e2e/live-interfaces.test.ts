@@ -5,7 +5,7 @@ import { type TestContext, test } from 'node:test'
 import { needs } from '../../rig/needs.ts'
 import { Namespace } from '../../rig/netns.ts'
 import { SocketOpener, type SocketOptions } from '../../src/capture/af-packet/socket-opener.ts'
-import { InterceptorError } from '../../src/errors.ts'
+import { EXIT_RUNTIME, EXIT_USAGE, InterceptorError } from '../../src/errors.ts'
 import { endServer, requestHttp, serveHttp } from '../support/http-traffic.ts'
 import { LiveCapture, liveInterface } from '../support/live-capture.ts'
 import { segmentOf } from '../support/segments.ts'
@@ -166,7 +166,7 @@ test('interfaces: a missing interface is a usage error that names the existing o
     () => open('none0'),
     (error) =>
       error instanceof InterceptorError &&
-      error.exitCode === 2 &&
+      error.exitCode === EXIT_USAGE &&
       error.message === 'there is no network interface none0' &&
       /lo.*any/.test(error.hint ?? ''),
   )
@@ -178,14 +178,19 @@ test('interfaces: an invalid expression is a usage error with libpcap’s messag
   assert.throws(
     () => open('lo', { filter: 'tcp prt 80' }),
     (error) =>
-      error instanceof InterceptorError && error.exitCode === 2 && /"tcp prt 80": .*syntax error/.test(error.message),
+      error instanceof InterceptorError &&
+      error.exitCode === EXIT_USAGE &&
+      /"tcp prt 80": .*syntax error/.test(error.message),
   )
 })
 
 test('interfaces: a ring that the kernel cannot allocate is reported with its configuration key', { skip }, () => {
   assert.throws(
     () => open('lo', { ringBytes: 2 ** 40 }),
-    (error) => error instanceof InterceptorError && error.exitCode === 1 && /capture\.ringBytes/.test(error.hint ?? ''),
+    (error) =>
+      error instanceof InterceptorError &&
+      error.exitCode === EXIT_RUNTIME &&
+      /capture\.ringBytes/.test(error.hint ?? ''),
   )
 })
 

@@ -11,7 +11,7 @@ import { needs } from '../../rig/needs.ts'
 import { Namespace } from '../../rig/netns.ts'
 import { OUTER, TUNNELS, udp, vxlan } from '../capture/wire/tunnel-samples.ts'
 import { ethernet, packet, pcapFile } from '../support/frames.ts'
-import { layFrames } from '../support/tcp-frames.ts'
+import { encodeFrames } from '../support/tcp-frames.ts'
 import { TcpScript } from '../support/tcp-script.ts'
 
 const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url))
@@ -20,7 +20,7 @@ const RESPONSE = 'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-L
 
 /** The packets of one exchange on a connection of its own. */
 const exchange = (target: string, port: number): Uint8Array[] =>
-  layFrames(
+  encodeFrames(
     new TcpScript({ clientIsn: port * 100_000, serverIsn: port * 90_000 })
       .handshake()
       .client(`GET ${target} HTTP/1.1\r\nHost: a\r\n\r\n`)

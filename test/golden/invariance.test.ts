@@ -43,9 +43,9 @@ const runOf = async (...contents: readonly Buffer[]): Promise<Run> => {
 }
 
 /** A pair without its id, as one line. */
-const said = ({ id: _, ...rest }: Emitted): string => JSON.stringify(rest)
+const textOf = ({ id: _, ...rest }: Emitted): string => JSON.stringify(rest)
 const linesOf = (pairs: readonly Emitted[], line: (pair: Emitted) => string): string[] => pairs.map(line).sort()
-const withId = (pair: Emitted): string => `${pair.id} ${said(pair)}`
+const withId = (pair: Emitted): string => `${pair.id} ${textOf(pair)}`
 
 type Edit = (file: edit.CaptureFile, chance: () => number) => edit.CaptureFile
 
@@ -145,7 +145,7 @@ test('invariance: raw IP gives the same pairs', async () => {
 for (const by of [0x7fffffff, 0xfffff000]) {
   test(`invariance: sequence numbers moved by ${by} give the same pairs`, async () => {
     const run = await runOf(edit.writePcap(edit.moveSequences(edit.readPcap(captureFile('go')), by)))
-    assert.deepEqual(linesOf(run.pairs, said), linesOf((await originalOf('go')).pairs, said))
+    assert.deepEqual(linesOf(run.pairs, textOf), linesOf((await originalOf('go')).pairs, textOf))
   })
 }
 

@@ -4,9 +4,9 @@ import { test } from 'node:test'
 import {
   BadResponseError,
   codeOf,
-  failureOf,
   failureOfCode,
   failureText,
+  kafkaFailureOf,
   RefusedError,
 } from '../../src/kafka/errors.ts'
 
@@ -19,7 +19,7 @@ test('errors: a broker that is down is `unreachable`, although kafkajs calls it 
     code: 'ECONNREFUSED',
   })
   const wrapped = new kafkajs['KafkaJSNonRetriableError'](refused, { cause: refused })
-  assert.equal(failureOf(wrapped), 'unreachable')
+  assert.equal(kafkaFailureOf(wrapped), 'unreachable')
   assert.equal(failureText(wrapped), 'connect ECONNREFUSED 10.0.0.1:9092')
 })
 
@@ -33,14 +33,14 @@ test('errors: the protocol code decides, however deep kafkajs wraps it', () => {
     const cause = createErrorFromCode(code)
     const wrapped = new kafkajs['KafkaJSNumberOfRetriesExceeded'](cause, { retryCount: 0, retryTime: 1 })
     assert.equal(codeOf(wrapped), code)
-    assert.equal(failureOf(wrapped), failure)
+    assert.equal(kafkaFailureOf(wrapped), failure)
   }
 })
 
 test('errors: failed authentication and bad certificates are `refused`', () => {
-  assert.equal(failureOf(new kafkajs['KafkaJSSASLAuthenticationError']('wrong password')), 'refused')
+  assert.equal(kafkaFailureOf(new kafkajs['KafkaJSSASLAuthenticationError']('wrong password')), 'refused')
   for (const code of ['SELF_SIGNED_CERT_IN_CHAIN', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'ERR_TLS_CERT_ALTNAME_INVALID']) {
-    assert.equal(failureOf(new kafkajs['KafkaJSConnectionError']('Connection error', { code })), 'refused')
+    assert.equal(kafkaFailureOf(new kafkajs['KafkaJSConnectionError']('Connection error', { code })), 'refused')
   }
 })
 
@@ -59,7 +59,7 @@ test('errors: classifies codes of invalid records, moved leaders and temporary f
 
 test('errors: any exception has a failure and one line of text', () => {
   for (const thrown of [undefined, null, 'text', 7, new Error('two\nlines'), { code: 3 }]) {
-    assert.equal(failureOf(thrown), 'unreachable')
+    assert.equal(kafkaFailureOf(thrown), 'unreachable')
     assert.ok(!failureText(thrown).includes('\n'))
   }
 })
@@ -67,18 +67,18 @@ test('errors: any exception has a failure and one line of text', () => {
 test('errors: a response that violates the protocol is `badResponse`, however kafkajs reports it', () => {
   const decoder = new RangeError('The value of "offset" is out of range')
   const wrapped = new kafkajs['KafkaJSNonRetriableError'](decoder, { cause: decoder })
-  assert.equal(failureOf(wrapped), 'badResponse')
+  assert.equal(kafkaFailureOf(wrapped), 'badResponse')
   const { message, code } = new BadResponseError('the broker announces a response of -5 bytes')
   assert.equal(
-    failureOf(new kafkajs['KafkaJSConnectionError'](`Connection error: ${message}`, { code })),
+    kafkaFailureOf(new kafkajs['KafkaJSConnectionError'](`Connection error: ${message}`, { code })),
     'badResponse',
   )
 })
 
 test('errors: authentication with unusable credentials is `refused`', () => {
-  assert.equal(failureOf(new RefusedError('there are no AWS credentials')), 'refused')
+  assert.equal(kafkaFailureOf(new RefusedError('there are no AWS credentials')), 'refused')
 })
 
 test('errors: a leader missing from the metadata is `staleMetadata`', () => {
-  assert.equal(failureOf(new kafkajs['KafkaJSBrokerNotFound']('Broker 7 not found')), 'staleMetadata')
+  assert.equal(kafkaFailureOf(new kafkajs['KafkaJSBrokerNotFound']('Broker 7 not found')), 'staleMetadata')
 })

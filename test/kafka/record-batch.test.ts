@@ -41,7 +41,7 @@ const record = fc.record({
 const records = fc.array(record, { minLength: 1, maxLength: 200 })
 const BASE_MS = 1_795_000_000_000
 
-function lay(all: readonly { value: Uint8Array; key: Uint8Array | null; timestampMs: number }[]): RecordBatch {
+function encode(all: readonly { value: Uint8Array; key: Uint8Array | null; timestampMs: number }[]): RecordBatch {
   const batch = new RecordBatch()
   for (const [index, { value, key, timestampMs }] of all.entries()) {
     const shifted = Uint8Array.of(1, 2, 3, ...value, 4)
@@ -53,7 +53,7 @@ function lay(all: readonly { value: Uint8Array; key: Uint8Array | null; timestam
 test('record batch: kafkajs decodes what was encoded', async () => {
   await fc.assert(
     fc.asyncProperty(records, async (all) => {
-      const { records: read, lastOffsetDelta } = await decode(lay(all).seal())
+      const { records: read, lastOffsetDelta } = await decode(encode(all).seal())
       assert.equal(lastOffsetDelta, all.length - 1)
       assert.deepEqual(
         read.map(({ key, value, timestamp, offset }) => [key, value, timestamp, offset]),
@@ -72,7 +72,7 @@ test('record batch: kafkajs decodes what was encoded', async () => {
 test('record batch: its length and checksum cover what follows them', () => {
   fc.assert(
     fc.property(records, (all) => {
-      const bytes = lay(all).seal()
+      const bytes = encode(all).seal()
       const view = new DataView(bytes.buffer, bytes.byteOffset)
       assert.equal(view.getInt32(8), bytes.length - 12)
       assert.equal(view.getUint32(17), crc32c(bytes.subarray(21)))
@@ -82,7 +82,7 @@ test('record batch: its length and checksum cover what follows them', () => {
 })
 
 test('record batch: the header of compressed records has their checksum and codec', () => {
-  const batch = lay([{ value: new Uint8Array(10), key: null, timestampMs: 0 }])
+  const batch = encode([{ value: new Uint8Array(10), key: null, timestampMs: 0 }])
   const compressed = Uint8Array.of(9, 8, 7)
   const whole = Buffer.concat([batch.sealCompressed(compressed, 3), compressed])
   assert.equal(whole.readInt16BE(21), 3)
@@ -93,7 +93,7 @@ test('record batch: the header of compressed records has their checksum and code
 test('record batch: two halves hold the records of the whole, in order, offsets from 0', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(record, { minLength: 2, maxLength: 300 }), async (all) => {
-      const older = lay(all)
+      const older = encode(all)
       older.heldBytes = 1000
       const newer = older.split()
       assert.equal(older.count + newer.count, all.length)
@@ -115,7 +115,7 @@ test('record batch: two halves hold the records of the whole, in order, offsets 
 })
 
 test('record batch: is reusable after `clear`', async () => {
-  const batch = lay([{ value: new Uint8Array(500), key: null, timestampMs: 5 }])
+  const batch = encode([{ value: new Uint8Array(500), key: null, timestampMs: 5 }])
   batch.clear()
   batch.append(Uint8Array.of(1), 0, 1, null, NO_HEADERS, BASE_MS, 0)
   const { records: read, maxTimestamp } = await decode(batch.seal())

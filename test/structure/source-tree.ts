@@ -28,7 +28,7 @@ import { ROOT } from '../../rig/root.ts'
 export interface Import {
   /** A path from the root (`src/errors.ts`), or a package (`koffi`, `node:fs`). */
   target: string
-  /** What is imported by name; `*`: all of it, or what cannot be told apart. */
+  /** What is imported by name; `*`: all of it, or where the names are unknown. */
   names: string[]
   /**
    * `import`: an import or a re-export, of types too; `load`: the file is named in a string, as an entry of a thread or

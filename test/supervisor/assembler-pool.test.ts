@@ -18,7 +18,7 @@ import { Control } from '../../src/thread/control.ts'
 import { summary } from '../support/assemble-harness.ts'
 import { numbered, request } from '../support/http-script.ts'
 import { assertLaws } from '../support/ledger.ts'
-import { layFrames } from '../support/tcp-frames.ts'
+import { encodeFrames } from '../support/tcp-frames.ts'
 import { TcpScript } from '../support/tcp-script.ts'
 
 const MIB = 1024 * 1024
@@ -80,7 +80,7 @@ class Rig {
   }
 
   send(script: TcpScript, port: number, interfaceId = 0): this {
-    for (const { bytes, micros } of layFrames(script.segments, { client: { address: '10.0.0.1', port } })) {
+    for (const { bytes, micros } of encodeFrames(script.segments, { client: { address: '10.0.0.1', port } })) {
       const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
       this.#intake.stamp.micros = micros
       this.#intake.frame(bytes, view, 0, bytes.length, bytes.length, 1, interfaceId)
@@ -88,8 +88,8 @@ class Rig {
     return this
   }
 
-  /** Says something to the assemblers as the pipeline does. */
-  tell(message: ToAssembler): this {
+  /** Posts a message to the assemblers as the pipeline does. */
+  post(message: ToAssembler): this {
     this.state.apply(message)
     this.pool.post(message)
     return this
@@ -208,24 +208,24 @@ test('assembler pool: a message applies to the frames after it, also after a res
   const rig = new Rig()
   await rig.pool.ready()
   for (const [n, name] of ['first', 'second', 'third'].entries()) {
-    rig.tell(named(name)).send(exchange(n), n, 1).flush()
+    rig.post(named(name)).send(exchange(n), n, 1).flush()
     await rig.until(() => count(rig.ledger([]), 'pairs.kept') === n + 1)
   }
   rig.corrupt().flush()
   await rig.until(() => rig.pool.restarts === 1)
   rig.send(exchange(3), 3, 1).flush()
   await rig.until(() => count(rig.ledger([]), 'pairs.kept') === 4)
-  const { pairs } = await rig.tell(named('fourth')).send(exchange(4), 4, 1).finish()
+  const { pairs } = await rig.post(named('fourth')).send(exchange(4), 4, 1).finish()
   const names = pairs.map(({ capture }) => capture.interface)
   assert.deepEqual(names, ['first', 'second', 'third', 'third', 'fourth'])
 })
 
 test('assembler pool: a message posted while no thread runs reaches the next one', async () => {
   const rig = new Rig()
-  rig.tell(named('early'))
+  rig.post(named('early'))
   rig.corrupt().flush()
   await rig.until(() => rig.lines.length === 1)
-  rig.tell(named('late'))
+  rig.post(named('late'))
   const { pairs } = await rig.send(exchange(1), 1, 1).finish()
   assert.deepEqual(
     pairs.map(({ capture }) => capture.interface),

@@ -11,7 +11,7 @@ import type { Outcome, PipelineInput, PipelineOptions } from '../../src/supervis
 import { startPipeline } from '../../src/supervisor/pipeline.ts'
 import { sequential } from '../support/http-script.ts'
 import { assertLaws } from '../support/ledger.ts'
-import { type Frame, layFrames, pcapOf } from '../support/tcp-frames.ts'
+import { encodeFrames, type Frame, pcapOf } from '../support/tcp-frames.ts'
 import { WorkerFaults } from '../support/worker-faults.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'pipeline-'))
@@ -29,7 +29,7 @@ function captureFile(frames: readonly Frame[]): string {
 /** Exchanges of many connections. */
 const traffic = (connections: number, exchanges: number): Frame[] =>
   Array.from({ length: connections }, (_, i) =>
-    layFrames(sequential(exchanges).segments, { client: { address: '10.0.0.1', port: 1024 + i } }),
+    encodeFrames(sequential(exchanges).segments, { client: { address: '10.0.0.1', port: 1024 + i } }),
   ).flat()
 
 function options(parts: Partial<PipelineOptions> & { paths: string[]; to?: string }): PipelineOptions {

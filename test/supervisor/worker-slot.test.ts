@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import fc from 'fast-check'
 import { withResolvers } from '../../src/async/with-resolvers.ts'
+import { EXIT_RUNTIME } from '../../src/errors.ts'
 import { Doorbell } from '../../src/ring/doorbell.ts'
 import { WorkerSlot } from '../../src/supervisor/worker-slot.ts'
 import type { WorkerEnd, WorkerRun } from '../../src/supervisor/worker-thread.ts'
@@ -315,7 +316,8 @@ test('worker slot: in any order of events, at most one thread runs, every crash 
         if (what === 'ready' && rig.runs.length > 0) await rig.run.becomeReady()
         if (what === 'crash') await finish({ how: 'crashed', message: 'boom' })
         if (what === 'done') await finish({ how: 'done' })
-        if (what === 'fail') await finish({ how: 'failed', failure: { message: 'no', exitCode: 1, hint: null } })
+        if (what === 'fail')
+          await finish({ how: 'failed', failure: { message: 'no', exitCode: EXIT_RUNTIME, hint: null } })
         if (what === 'drain') rig.slot.drain()
         if (what === 'stop') rig.slot.stop()
         if (what === 'pass') await rig.pass(100, true)

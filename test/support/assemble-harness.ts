@@ -20,7 +20,7 @@ import type { PairSelector } from '../../src/select/selector.ts'
 import type { InterfaceInfo } from '../../src/target/interface-info.ts'
 import { Control } from '../../src/thread/control.ts'
 import { assertLaws } from './ledger.ts'
-import { type Frame, type Link, layFrames } from './tcp-frames.ts'
+import { encodeFrames, type Frame, type Link } from './tcp-frames.ts'
 import type { Segment, TcpScript } from './tcp-script.ts'
 
 const LINKTYPE_ETHERNET = 1
@@ -108,7 +108,7 @@ export class AssembleHarness {
   }
 
   segments(segments: readonly Segment[], link?: Link): this {
-    return this.frames(layFrames(segments, link))
+    return this.frames(encodeFrames(segments, link))
   }
 
   script(script: TcpScript, link?: Link): this {

@@ -44,7 +44,7 @@ export function layFrame(segment: Segment, link: Link = {}): Frame {
   return { bytes: frame, micros: segment.micros, interfaceId }
 }
 
-export const layFrames = (segments: readonly Segment[], link: Link = {}): Frame[] =>
+export const encodeFrames = (segments: readonly Segment[], link: Link = {}): Frame[] =>
   segments.map((segment) => layFrame(segment, link))
 
 function layIp(frame: Buffer, at: number, source: Uint8Array, target: Uint8Array, payload: number): void {

@@ -1,6 +1,6 @@
 /**
  * Scripts a TCP connection: what both ends send, with the sequence and acknowledgement numbers a real stack would use,
- * as segments that a test then cuts, drops, swaps or repeats before it lays them as frames.
+ * as segments that a test then cuts, drops, swaps or repeats before it encodes them as frames.
  */
 
 /** Bits of the TCP header's flags byte (RFC 9293 §3.1). */

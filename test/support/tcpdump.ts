@@ -29,7 +29,7 @@ export class Tcpdump {
   /** @returns when it captures */
   static async start(namespace: Namespace, device: string, expression: string): Promise<Tcpdump> {
     const tcpdump = new Tcpdump(namespace, device, expression)
-    for (let said = ''; !said.includes('listening on'); ) said += String(await once(tcpdump.#process.stderr!, 'data'))
+    for (let text = ''; !text.includes('listening on'); ) text += String(await once(tcpdump.#process.stderr!, 'data'))
     return tcpdump
   }
 

@@ -123,6 +123,6 @@ function countEvent(result: FileResult, path: string, { type, data }: TestEvent)
 function describeError(error: Error | undefined): string {
   const thrown = error?.cause ?? error
   if (!(thrown instanceof Error)) return String(thrown)
-  // From another process: only the name tells.
+  // From another process: only the name is known.
   return thrown.name === 'AssertionError' ? String(thrown.stack) : inspect(thrown, { depth: 8, maxStringLength: 4000 })
 }

@@ -11,7 +11,7 @@ import { ethernet, packet, pcapFile, tcp } from '../support/frames.ts'
 const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url))
 
 /**
- * Runs a command. What the module system tells goes to a file: Node writes it past its streams, and what a full pipe
+ * Runs a command. What the module system logs goes to a file: Node writes it past its streams, and what a full pipe
  * refuses would be lost.
  *
  * @returns whether any of its threads has required koffi
@@ -24,7 +24,7 @@ const loadsKoffi = (log: string, ...args: string[]): boolean => {
   })
   closeSync(fd)
   const loaded = readFileSync(log, 'utf8')
-  assert.match(loaded, /MODULE/, 'the module system tells what it loads')
+  assert.match(loaded, /MODULE/, 'the module system logs what it loads')
   return /load .*koffi/.test(loaded)
 }
 

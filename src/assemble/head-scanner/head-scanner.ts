@@ -30,7 +30,7 @@ export interface HeadScanner {
   copy(to: number, from: number, length: number): void
 }
 
-/** @throws InterceptorError, exit 1: this processor cannot run the head scanner */
+/** @throws InterceptorError (EXIT_RUNTIME): this processor cannot run the head scanner */
 export function checkHeadScanner(): void {
   if (WebAssembly.validate(program())) return
   throw runtimeError('this processor lacks the SIMD instructions that the HTTP parser needs', {

@@ -1,7 +1,8 @@
 /** Where a stream ends, and which of its bytes were sent but not captured, by its FINs and its acknowledgements. */
 import type { Stream } from './flow.ts'
+import { FLAG_FIN } from './header.ts'
 import { NO_PIECE } from './held-pieces.ts'
-import { seqDiff, WINDOW_BYTES } from './seq.ts'
+import { seqAdd, seqDiff, WINDOW_BYTES } from './seq.ts'
 
 /** Whether everything before the FIN was delivered. */
 export const atFin = (stream: Stream): boolean => stream.finSeen && stream.finSeq === stream.nextSeq
@@ -61,4 +62,14 @@ export function missingTail(stream: Stream): number {
     if (missing === 1) missing = 0
   }
   return missing > 0 && missing <= WINDOW_BYTES ? missing : 0
+}
+
+/** Of an opaque flow: how far the stream has come, and whether it has ended. Its bytes are not put in order. */
+export function watchEnd(stream: Stream, seq: number, length: number, flags: number): void {
+  const end = seqAdd(seq, length)
+  const ahead = seqDiff(stream.nextSeq, end)
+  // Far behind: an earlier segment was a stray one.
+  if (!stream.known || ahead > 0 || ahead < -WINDOW_BYTES) stream.nextSeq = end
+  stream.known = true
+  if ((flags & FLAG_FIN) !== 0 && end === stream.nextSeq) stream.ended = true
 }

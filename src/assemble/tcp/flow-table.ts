@@ -1,8 +1,8 @@
 /**
  * Finds a segment's flow by network domain, virtual network, addresses and ports; holds at most `capacity` flows.
  *
- * Keys are stored inline in one Int32Array, buckets and chains in two more, so a lookup touches no object but the flow it
- * finds. The endpoint that sorts lower by (address, port) is A; stream 0 runs from A to B, stream 1 from B to A.
+ * Whatever a flow has at rest is in typed arrays by its index, and nothing of it is an object (see ActiveFlows). Of the ends
+ * of a connection the endpoint that sorts lower by (address, port) is A; stream 0 runs from A to B, stream 1 from B to A.
  *
  * Equal addresses and ports in two virtual networks (VLANs, overlays) are two flows, but one connection captured at two
  * points, inside a VLAN and outside it, is one flow: `join` makes `find` return it for a second network as well.
@@ -11,15 +11,19 @@
  */
 import type { Arena } from '../memory/arena.ts'
 import type { PacketTime } from '../packet-time.ts'
-import { type Direction, FLOW_CLOSED, FLOW_OPEN, Flow, PROTOCOL_HTTP1 } from './flow.ts'
+import { ActiveFlows } from './active-flows.ts'
+import { type Direction, FLOW_CLOSED, type Flow, PROTOCOL_HTTP1 } from './flow.ts'
+import { RECORD_WORDS } from './flow-record.ts'
+import { Links, NO_FLOW, RecencyList } from './recency-list.ts'
 import { TupleHash } from './tuple-hash.ts'
 
 /**
- * Words of a key: domain and IP version, ports, the first word of address A and of address B, which is all of an IPv4
+ * Words of a probe: domain and IP version, ports, the first word of address A and of address B, which is all of an IPv4
  * address, their other words; then the virtual network, and another one in which the same connection was seen (the same
- * again: none). The bucket depends on the words before the network.
+ * again: none). The bucket depends on the words before the network. A key has the same words in two arrays, so that the
+ * other words of addresses take memory for IPv6 only.
  */
-const KEY_WORDS = 12
+const PROBE_WORDS = 12
 const TAG = 0
 const PORTS = 1
 const ADDRESS_A = 2
@@ -29,74 +33,83 @@ const TAIL_B = 7
 const IPV4_WORDS = 4
 const NETWORK = 10
 const ALSO_IN = 11
-const NONE = -1
+/** The words of a key that every connection has; its networks are behind the first words of the addresses. */
+const KEY_WORDS = 6
+const KEY_NETWORK = 4
+const KEY_ALSO_IN = 5
+const TAIL_WORDS = NETWORK - TAIL_A
+/** Bytes that each connection takes: record, key, tail, hash, chain, bucket, links, list, two times (see the constructor). */
+export const FLOW_BYTES = 4 * (RECORD_WORDS + KEY_WORDS + TAIL_WORDS) + 4 + 4 + 8 + 8 + 1 + 16
+
+/** The lists that a connection may be in. */
+const UNPROVEN = 0
+const PROVEN = 1
+const CLOSED = 2
 /** Flows between the same ends in different virtual networks. Beyond it the idlest is evicted, which keeps chains short. */
 const MAX_NETWORKS = 16
+/** Objects of connections at rest that are kept for their next segments. */
+const RESTING_OBJECTS = 4096
 /** Flows move to the front of the recency list at most this often, so that not every segment of a busy flow writes it. */
 const TOUCH_MICROS = 1_000_000
-
-/** Flows in order of their last move, linked through the flows themselves. A flow is in at most one list. */
-class RecencyList {
-  size = 0
-  newest: Flow | null = null
-  oldest: Flow | null = null
-
-  /** Adds a flow that is in no list, as the newest. */
-  push(flow: Flow): void {
-    this.size++
-    flow.older = this.newest
-    flow.newer = null
-    if (this.newest !== null) this.newest.newer = flow
-    else this.oldest = flow
-    this.newest = flow
-  }
-
-  unlink(flow: Flow): void {
-    this.size--
-    if (flow.newer !== null) flow.newer.older = flow.older
-    else this.newest = flow.older
-    if (flow.older !== null) flow.older.newer = flow.newer
-    else this.oldest = flow.newer
-    flow.newer = null
-    flow.older = null
-  }
-}
 
 export class FlowTable {
   /** Set by `find`: the direction of the segment looked up. */
   direction: Direction = 0
-  /** Flows that all lookups have compared: what a test of their cost counts. */
+  /** Keys that all lookups have compared: what a test of their cost counts. */
   visits = 0
   /** Set by a `find` without result: open and closed flows between the same ends in other virtual networks. */
   elsewhere: readonly Flow[] = NO_FLOWS
+  /** Which flows are objects. */
+  readonly active: ActiveFlows
   readonly #elsewhere: Flow[] = []
   readonly #arena: Arena
   readonly #time: PacketTime
   readonly #capacity: number
-  readonly #flows: Flow[] = []
-  #keys = new Int32Array(256 * KEY_WORDS)
-  #chain = new Int32Array(256)
-  #buckets = new Int32Array(1024).fill(NONE)
-  /** By flow: the hash that chooses its bucket. */
-  #hashes = new Int32Array(256)
-  readonly #probe = new Int32Array(KEY_WORDS)
+  readonly #keys: Int32Array
+  readonly #tails: Int32Array
+  /** By flow: the hash that chooses its bucket, and the next one of the bucket plus one, or 0. */
+  readonly #hashes: Int32Array
+  readonly #chain: Int32Array
+  /** The first flow of each bucket plus one, or 0. */
+  readonly #buckets: Int32Array
+  /** By flow: packet time of its last segment, not before the clock; and when it was last moved to the front of its list. */
+  readonly #lastMicros: Float64Array
+  readonly #touchedMicros: Float64Array
+  readonly #lists: Uint8Array
+  readonly #list: readonly [RecencyList, RecencyList, RecencyList]
+  readonly #links: Links
+  readonly #probe = new Int32Array(PROBE_WORDS)
   /** Of the probe: the hash that chooses its bucket, and the connection's own. */
   #probeHash = 0
   #probeKey = 0
   readonly #tupleHash = new TupleHash(NETWORK)
-  #free: Flow | null = null
+  /** Indices that were used before, linked by `#chain`, plus one; then those from `#untouched` on. */
+  #free = 0
+  #untouched = 0
   #size = 0
   #serial = 0
-  /** Open flows that carry HTTP/1 as far as known, and the others. */
-  readonly #proven = new RecencyList()
-  readonly #unproven = new RecencyList()
-  readonly #closed = new RecencyList()
 
-  /** @param capacity maximum number of flows, closed ones that linger included */
-  constructor(arena: Arena, time: PacketTime, capacity: number) {
+  /**
+   * Allocates all memory at once. The system provides pages of it when they are first used, and indices are reused.
+   *
+   * @param capacity maximum number of flows, closed ones that linger included
+   * @param most flows that may be objects at the same time; @param resting those of them that may be at rest
+   */
+  constructor(arena: Arena, time: PacketTime, capacity: number, most: number, resting = RESTING_OBJECTS) {
     this.#arena = arena
     this.#time = time
     this.#capacity = capacity
+    this.active = new ActiveFlows(capacity, Math.min(resting, most >> 1), most)
+    this.#keys = new Int32Array(capacity * KEY_WORDS)
+    this.#tails = new Int32Array(capacity * TAIL_WORDS)
+    this.#hashes = new Int32Array(capacity)
+    this.#chain = new Int32Array(capacity)
+    this.#buckets = new Int32Array(2 ** Math.ceil(Math.log2(capacity)))
+    this.#lastMicros = new Float64Array(capacity)
+    this.#touchedMicros = new Float64Array(capacity)
+    this.#lists = new Uint8Array(capacity)
+    this.#links = new Links(capacity)
+    this.#list = [new RecencyList(this.#links), new RecencyList(this.#links), new RecencyList(this.#links)]
   }
 
   get size(): number {
@@ -107,28 +120,34 @@ export class FlowTable {
     return this.#size >= this.#capacity
   }
 
-  /** The flow with this `index`. */
+  /** The flow with this index. */
   at(index: number): Flow {
-    return this.#flows[index]
+    return this.active.at(index)
   }
 
-  /** The open flow that has been idle longest, of those that carry HTTP/1 or of the others. */
-  oldestOpen(proven: boolean): Flow | null {
-    return (proven ? this.#proven : this.#unproven).oldest
+  /** Packet time of a flow's last segment. */
+  lastMicros(index: number): number {
+    return this.#lastMicros[index]
+  }
+
+  /** Index of the open flow that has been idle longest, of those that carry HTTP/1 or of the others; NO_FLOW: none. */
+  oldestOpen(proven: boolean): number {
+    return this.#list[proven ? PROVEN : UNPROVEN].oldest
   }
 
   /**
-   * The open flow to evict: the idlest of those that are not known to carry HTTP/1, unless these are so few that new
-   * connections would not last until their first request.
+   * Index of the open flow to evict: the idlest of those that are not known to carry HTTP/1, unless these are so few that
+   * new connections would not last until their first request. NO_FLOW: none.
    */
-  get leastLikely(): Flow | null {
-    const { oldest, size } = this.#unproven
-    return size > this.#capacity >> 3 ? oldest : (this.#proven.oldest ?? oldest)
+  get leastLikely(): number {
+    const { oldest, size } = this.#list[UNPROVEN]
+    const proven = this.#list[PROVEN].oldest
+    return size > this.#capacity >> 3 || proven === NO_FLOW ? oldest : proven
   }
 
-  /** Of the closed flows that linger, the one that closed first. */
-  get oldestClosed(): Flow | null {
-    return this.#closed.oldest
+  /** Index of the closed flow that closed first, of those that linger. NO_FLOW: none. */
+  get oldestClosed(): number {
+    return this.#list[CLOSED].oldest
   }
 
   /**
@@ -150,17 +169,17 @@ export class FlowTable {
     const version6 = (probe[TAG] & 1) !== 0
     const bucket = this.#tupleHash.of(probe, version6 ? NETWORK : IPV4_WORDS)
     this.#probeHash = bucket
-    for (let i = this.#buckets[bucket & (this.#buckets.length - 1)]; i !== NONE; i = this.#chain[i]) {
+    for (let i = this.#buckets[bucket & (this.#buckets.length - 1)] - 1; i >= 0; i = this.#chain[i] - 1) {
       this.visits++
       const key = i * KEY_WORDS
       if (keys[key + PORTS] !== probe[PORTS] || keys[key + ADDRESS_A] !== probe[ADDRESS_A]) continue
       if (keys[key + ADDRESS_B] !== probe[ADDRESS_B] || keys[key + TAG] !== probe[TAG]) continue
-      if (version6 && !sameTail(keys, key, probe)) continue
-      if (keys[key + NETWORK] === network || keys[key + ALSO_IN] === network) {
+      if (version6 && !sameTail(this.#tails, i * TAIL_WORDS, probe)) continue
+      if (keys[key + KEY_NETWORK] === network || keys[key + KEY_ALSO_IN] === network) {
         this.elsewhere = NO_FLOWS
-        return this.#flows[i]
+        return this.active.at(i)
       }
-      this.#addElsewhere(this.#flows[i])
+      this.#addElsewhere(this.active.at(i))
     }
     return null
   }
@@ -172,76 +191,72 @@ export class FlowTable {
 
   /** The segment that the last `find` did not find is one of this flow, captured at another point. */
   join(flow: Flow): void {
+    const keys = this.#keys
     const key = flow.index * KEY_WORDS
-    if (this.#keys[key + ALSO_IN] === this.#keys[key + NETWORK]) this.#keys[key + ALSO_IN] = this.#probe[NETWORK]
+    if (keys[key + KEY_ALSO_IN] === keys[key + KEY_NETWORK]) keys[key + KEY_ALSO_IN] = this.#probe[NETWORK]
   }
 
   /** Adds the flow that the last `find` did not find. The table must not be full. */
   add(interfaceId: number): Flow {
-    let flow = this.#free
-    if (flow !== null) this.#free = flow.older
-    else flow = this.#grow()
-    flow.open(this.#probeKey, interfaceId, this.#time.start, this.#nextSerial())
-    this.#keys.set(this.#probe, flow.index * KEY_WORDS)
-    this.#hashes[flow.index] = this.#probeHash
+    const index = this.#free !== 0 ? this.#free - 1 : this.#untouched++
+    if (this.#free !== 0) this.#free = this.#chain[index]
+    const flow = this.active.add(index)
+    this.#hashes[index] = this.#probeHash
     const bucket = this.#probeHash & (this.#buckets.length - 1)
-    this.#chain[flow.index] = this.#buckets[bucket]
-    this.#buckets[bucket] = flow.index
+    this.#chain[index] = this.#buckets[bucket]
+    this.#buckets[bucket] = index + 1
     this.#size++
-    this.#unproven.push(flow)
+    this.#begin(flow, this.#probeKey, interfaceId)
     return flow
   }
 
-  /** Removes the flow; the object will be used for another connection. */
-  remove(flow: Flow): void {
-    const bucket = this.#hashes[flow.index] & (this.#buckets.length - 1)
+  /** Removes a flow; its index will be used for another connection. */
+  remove(index: number): void {
+    const bucket = this.#hashes[index] & (this.#buckets.length - 1)
     const chain = this.#chain
-    if (this.#buckets[bucket] === flow.index) this.#buckets[bucket] = chain[flow.index]
+    if (this.#buckets[bucket] === index + 1) this.#buckets[bucket] = chain[index]
     else {
-      let i = this.#buckets[bucket]
-      while (chain[i] !== flow.index) i = chain[i]
-      chain[i] = chain[flow.index]
+      let i = this.#buckets[bucket] - 1
+      while (chain[i] !== index + 1) i = chain[i] - 1
+      chain[i] = chain[index]
     }
-    this.#listOf(flow).unlink(flow)
-    flow.older = this.#free
-    this.#free = flow
+    this.#listOf(index).unlink(index)
+    this.active.remove(index)
+    chain[index] = this.#free
+    this.#free = index + 1
     this.#size--
   }
 
   /** Marks a flow as closed. It stays in the table, so that late segments find it. */
   close(flow: Flow): void {
-    this.#listOf(flow).unlink(flow)
     flow.state = FLOW_CLOSED
-    this.#closed.push(flow)
+    this.#move(flow.index, CLOSED)
   }
 
   /** Starts a new connection on the tuple of a closed flow, in the network of the segment last looked up. */
   reopen(flow: Flow, interfaceId: number): void {
-    this.#listOf(flow).unlink(flow)
-    this.#keys.set(this.#probe, flow.index * KEY_WORDS)
-    flow.open(flow.hash, interfaceId, this.#time.start, this.#nextSerial())
-    this.#unproven.push(flow)
+    this.#listOf(flow.index).unlink(flow.index)
+    this.#begin(flow, flow.hash, interfaceId)
   }
 
   /** Records activity of an open flow. */
   touch(flow: Flow): void {
     const { start } = this.#time
-    flow.lastMicros = start
-    const proven = flow.protocol === PROTOCOL_HTTP1
-    if (proven === flow.proven && start - flow.touchedMicros < TOUCH_MICROS && start >= flow.touchedMicros) return
-    flow.touchedMicros = start
-    this.#listOf(flow).unlink(flow)
-    flow.proven = proven
-    this.#listOf(flow).push(flow)
+    const { index } = flow
+    flow.recent = true
+    this.#lastMicros[index] = start
+    const list = flow.protocol === PROTOCOL_HTTP1 ? PROVEN : UNPROVEN
+    const since = start - this.#touchedMicros[index]
+    if (list === this.#lists[index] && since < TOUCH_MICROS && since >= 0) return
+    this.#touchedMicros[index] = start
+    this.#move(index, list)
   }
 
   /** Makes a flow the newest of its list, as of the clock, because it had a stray timestamp. */
-  restamp(flow: Flow): void {
-    const list = this.#listOf(flow)
-    flow.lastMicros = this.#time.clock
-    flow.touchedMicros = this.#time.clock
-    list.unlink(flow)
-    list.push(flow)
+  restamp(index: number): void {
+    this.#lastMicros[index] = this.#time.clock
+    this.#touchedMicros[index] = this.#time.clock
+    this.#move(index, this.#lists[index])
   }
 
   /** Whether the flow's addresses are IPv6. */
@@ -257,18 +272,18 @@ export class FlowTable {
 
   /** Word `word` (0 to 3, big-endian value) of the address that sends on `direction`; IPv4 is word 0 alone. */
   addressWord(flow: Flow, direction: Direction, word: number): number {
-    const first = word === 0 ? ADDRESS_A : TAIL_A + word - 1
-    const step = word === 0 ? ADDRESS_B - ADDRESS_A : TAIL_B - TAIL_A
-    return this.#keys[flow.index * KEY_WORDS + first + direction * step]
+    if (word === 0) return this.#keys[flow.index * KEY_WORDS + ADDRESS_A + direction * (ADDRESS_B - ADDRESS_A)]
+    return this.#tails[flow.index * TAIL_WORDS + word - 1 + direction * (TAIL_B - TAIL_A)]
   }
 
   /** Calls `visit` for every open flow, oldest first; `visit` may close or remove the flow it is given. */
   eachOpen(visit: (flow: Flow) => void): void {
-    for (const list of [this.#unproven, this.#proven]) {
-      for (let flow = list.oldest; flow !== null; ) {
-        const next: Flow | null = flow.newer
-        visit(flow)
-        flow = next
+    for (const list of [UNPROVEN, PROVEN]) {
+      for (let index = this.#list[list].oldest; index !== NO_FLOW; ) {
+        const next = this.#links.newer[index]
+        this.active.settle()
+        visit(this.active.at(index))
+        index = next
       }
     }
   }
@@ -281,10 +296,25 @@ export class FlowTable {
     this.#elsewhere.push(flow)
   }
 
-  /** Never 0, which means: of no connection. */
-  #nextSerial(): number {
+  /** A connection begins, between the ends last looked up. The flow is in no list. */
+  #begin(flow: Flow, hash: number, interfaceId: number): void {
+    const { index } = flow
+    const { start } = this.#time
+    const probe = this.#probe
+    const keys = this.#keys
+    const key = index * KEY_WORDS
+    for (let i = 0; i < TAIL_A; i++) keys[key + i] = probe[i]
+    keys[key + KEY_NETWORK] = probe[NETWORK]
+    keys[key + KEY_ALSO_IN] = probe[ALSO_IN]
+    if ((probe[TAG] & 1) !== 0)
+      for (let i = 0; i < TAIL_WORDS; i++) this.#tails[index * TAIL_WORDS + i] = probe[TAIL_A + i]
+    // Never 0, which means: of no connection.
     this.#serial = (this.#serial + 1) | 0 || 1
-    return this.#serial
+    flow.open(hash, interfaceId, this.#serial)
+    this.#lastMicros[index] = start
+    this.#touchedMicros[index] = start
+    this.#lists[index] = UNPROVEN
+    this.#list[UNPROVEN].push(index)
   }
 
   #readKey(ip: number, tcp: number, domain: number): void {
@@ -319,39 +349,15 @@ export class FlowTable {
     probe[PORTS] = this.direction === 0 ? (sourcePort << 16) | targetPort : (targetPort << 16) | sourcePort
   }
 
-  #grow(): Flow {
-    const index = this.#flows.length
-    if (index === this.#chain.length) {
-      const keys = new Int32Array(this.#keys.length * 2)
-      keys.set(this.#keys)
-      this.#keys = keys
-      const chain = new Int32Array(this.#chain.length * 2)
-      chain.set(this.#chain)
-      this.#chain = chain
-      const hashes = new Int32Array(chain.length)
-      hashes.set(this.#hashes)
-      this.#hashes = hashes
-      if (chain.length > this.#buckets.length) this.#rehash(chain.length * 2)
-    }
-    const flow = new Flow(index)
-    this.#flows.push(flow)
-    return flow
+  #listOf(index: number): RecencyList {
+    return this.#list[this.#lists[index]]
   }
 
-  #rehash(buckets: number): void {
-    this.#buckets = new Int32Array(buckets).fill(NONE)
-    for (const list of [this.#unproven, this.#proven, this.#closed]) {
-      for (let flow = list.newest; flow !== null; flow = flow.older) {
-        const bucket = this.#hashes[flow.index] & (buckets - 1)
-        this.#chain[flow.index] = this.#buckets[bucket]
-        this.#buckets[bucket] = flow.index
-      }
-    }
-  }
-
-  #listOf(flow: Flow): RecencyList {
-    if (flow.state !== FLOW_OPEN) return this.#closed
-    return flow.proven ? this.#proven : this.#unproven
+  /** Makes a flow the newest of a list. */
+  #move(index: number, list: number): void {
+    this.#listOf(index).unlink(index)
+    this.#lists[index] = list
+    this.#list[list].push(index)
   }
 }
 
@@ -363,7 +369,7 @@ function mix(hash: number, domain: number): number {
   return mixed ^ (mixed >>> 15)
 }
 
-function sameTail(keys: Int32Array, key: number, probe: Int32Array): boolean {
-  for (let i = TAIL_A; i < NETWORK; i++) if (keys[key + i] !== probe[i]) return false
+function sameTail(tails: Int32Array, tail: number, probe: Int32Array): boolean {
+  for (let i = 0; i < TAIL_WORDS; i++) if (tails[tail + i] !== probe[TAIL_A + i]) return false
   return true
 }

@@ -1,4 +1,4 @@
-/** A TCP connection as the assembler follows it. Objects are pooled: one for each connection, none for a segment. */
+/** A TCP connection as the assembler follows it while it is active. Objects are pooled (see ActiveFlows). */
 
 import { END_FIN } from '../../ledger/reasons.ts'
 import type { ProxyHead } from '../preamble/proxy-head.ts'
@@ -54,7 +54,7 @@ class Rarities {
 /** One direction of a flow. Sequence numbers are int32. */
 export class Stream {
   /** Index of the flow times two, plus the direction. */
-  readonly owner: number
+  owner = 0
   /** A segment of this direction was captured. */
   captured = false
   /** The next byte to deliver, once `known`. Of an opaque flow: behind the furthest byte captured. */
@@ -85,10 +85,6 @@ export class Stream {
   suspected = false
   #rare: Rarities | null = null
 
-  constructor(owner: number) {
-    this.owner = owner
-  }
-
   /** Made when first needed. */
   get rare(): Rarities {
     this.#rare ??= new Rarities()
@@ -117,8 +113,13 @@ export class Stream {
 }
 
 export class Flow {
-  readonly index: number
-  readonly streams: readonly [Stream, Stream]
+  /** The object's own number: what is kept for it elsewhere. */
+  readonly slot: number
+  /** The connection's number (see FlowTable). */
+  index = -1
+  readonly streams: readonly [Stream, Stream] = [new Stream(), new Stream()]
+  /** Used since ActiveFlows last looked at it. */
+  recent = false
   hash = 0
   state = FLOW_OPEN
   /** Of a closed flow: an END_ value, and of END_RESET the direction that the RST was sent on. */
@@ -134,7 +135,7 @@ export class Flow {
   /** Bytes of it are lost. */
   lossy = false
   interfaceId = 0
-  /** Distinguishes this connection from others that used the same object. */
+  /** Distinguishes this connection from others that had the same index. */
   serial = 0
   /** From whose side it is seen: a VANTAGE_ value (vantage/vantage.ts). */
   vantage = 0
@@ -150,28 +151,26 @@ export class Flow {
   namesVersion = 0
   /** Segments processed, modulo 2^32. */
   segments = 0
-  /** Packet time of the last segment, not before the clock. */
-  lastMicros = 0
   /** Parses what precedes the protocol, while that is incomplete. */
   preamble: ProxyHead | SocksHandshake | null = null
   /** The real client and the address it connected to, as the load balancer in front names them, encoded for pairs. */
   proxied: Uint8Array | null = null
   /** The tunnel through which its HTTP was exchanged, a TUNNEL_ value. */
   tunnel = TUNNEL_NONE
-  /** It is in the list of those that carry HTTP/1 (see FlowTable). */
-  proven = false
-  /** Recency list, most recent first; `touchedMicros` is when the flow was last moved to its front. */
-  newer: Flow | null = null
-  older: Flow | null = null
-  touchedMicros = 0
 
-  constructor(index: number) {
+  constructor(slot: number) {
+    this.slot = slot
+  }
+
+  /** Uses the object for another connection. */
+  assign(index: number): void {
     this.index = index
-    this.streams = [new Stream(2 * index), new Stream(2 * index + 1)]
+    this.streams[0].owner = 2 * index
+    this.streams[1].owner = 2 * index + 1
   }
 
   /** Prepares the object for a new connection. */
-  open(hash: number, interfaceId: number, micros: number, serial: number): void {
+  open(hash: number, interfaceId: number, serial: number): void {
     this.hash = hash
     this.state = FLOW_OPEN
     this.closedBy = END_FIN
@@ -191,12 +190,10 @@ export class Flow {
     this.serverPod = null
     this.namesVersion = 0
     this.segments = 0
-    this.lastMicros = micros
     this.preamble = null
     this.proxied = null
     this.tunnel = TUNNEL_NONE
-    this.touchedMicros = micros
-    this.proven = false
+    this.recent = true
     this.streams[0].reset()
     this.streams[1].reset()
   }

@@ -86,3 +86,12 @@ export function continuesNumbers(flow: Flow, direction: Direction, seq: number, 
 }
 
 const isNear = (a: number, b: number): boolean => Math.abs(seqDiff(a, b)) <= TWIN_BYTES
+
+/** Whether a segment of `length` bytes holds bytes that a closed stream had not sent. */
+export function isNewData(stream: Stream, seq: number, length: number): boolean {
+  if (!stream.known) return true
+  // A FIN takes a number too.
+  const beyond = seqDiff(stream.nextSeq, seqAdd(seq, length)) > 1
+  const before = stream.synSeen && seqDiff(seq, stream.firstSeq) > 0
+  return beyond || before
+}

@@ -6,7 +6,7 @@
  *     stream.held ──▶ piece ─next─▶ piece ─next─▶ …   the same pieces in order, from the one behind the first hole on
  *     oldest ──▶ piece ─newer─▶ piece ─newer─▶ …      pieces of all streams, by capture: which hole is given up first
  *
- * A piece is a cell of the pool: the fields below, then its bytes, which go on in further cells where they do not fit.
+ * A piece is a cell of the pool: the fields below, then its bytes, which continue in further cells where they do not fit.
  * The treap's priorities are random, so that no order of arrival makes it deep.
  */
 import type { Arena } from '../memory/arena.ts'

@@ -47,7 +47,7 @@ export interface StreamConsumer {
 const STREAM_HELD_BYTES = 1024 * 1024
 /** Pieces that one stream may hold: as many as fill that with segments of 64 bytes. */
 const STREAM_PIECES = 16_384
-/** Lifetime, in packet time, of a hole that nobody acknowledges (gaps.expired): longer than a TCP retransmits. */
+/** Lifetime, in packet time, of an unacknowledged hole (gaps.expired): longer than a TCP retransmits. */
 const HOLE_MICROS = 30_000_000
 /** A distance of exactly 2^31 is both ahead and behind: such a segment is ignored. */
 const OPPOSITE = -(2 ** 31)
@@ -106,7 +106,7 @@ export class Reassembler {
    * The sender marks the byte at `seq` as urgent (RFC 9293 §3.8.5).
    *
    * A second urgent byte makes the first an ordinary one where the application has not read that far: unless the peer
-   * has sent something since, nobody but the application knows.
+   * has sent something since, only the application knows.
    */
   urgent(flow: Flow, direction: Direction, seq: number): void {
     const stream = flow.streams[direction]

@@ -19,6 +19,8 @@ import {
 import type { Arena } from '../memory/arena.ts'
 import type { CellPool } from '../memory/cell-pool.ts'
 import { CLOCK_STEP_MICROS, type PacketTime } from '../packet-time.ts'
+import type { FlowKeeper } from './active-flows.ts'
+import { watchEnd } from './fin.ts'
 import { type Direction, FLOW_CLOSED, FLOW_OPEN, type Flow, PROTOCOL_OPAQUE, type Stream } from './flow.ts'
 import type { FlowTable } from './flow-table.ts'
 import {
@@ -27,25 +29,17 @@ import {
   continuesConnection,
   continuesNumbers,
   hasDelivered,
+  isNewData,
   isRepeatedSyn,
   rememberSyn,
   restartStream,
 } from './handshake.ts'
-import {
-  FLAG_ACK,
-  FLAG_FIN,
-  FLAG_RST,
-  FLAG_SYN,
-  FLAG_URG,
-  HEADER_BYTES,
-  headerBytes,
-  isSigned,
-  urgentOffset,
-} from './header.ts'
+import { FLAG_ACK, FLAG_RST, FLAG_SYN, FLAG_URG, HEADER_BYTES, headerBytes, isSigned, urgentOffset } from './header.ts'
 import { NO_PIECE } from './held-pieces.ts'
 import type { Reassembler } from './reassembler.ts'
+import { NO_FLOW } from './recency-list.ts'
 import { judgeReset, RESET_OBEYED, RESET_UNPROVEN } from './reset.ts'
-import { seqAdd, seqDiff, WINDOW_BYTES } from './seq.ts'
+import { seqAdd, seqDiff } from './seq.ts'
 
 /** How long a closed flow's tuple absorbs late segments. */
 const LINGER_MICROS = 10_000_000
@@ -57,9 +51,7 @@ const TWIN_MICROS = 5_000
 const C = ASSEMBLE_COUNTERS.index
 
 /** Keeps state for flows. */
-export interface FlowOwner {
-  /** A connection begins that was first captured on this interface. */
-  opened(interfaceId: number): void
+export interface FlowOwner extends FlowKeeper {
   /** Whether flows of the interface may be forwarded traffic, so that `hopLimit` is called for their first packets. */
   checksHopLimit(interfaceId: number): boolean
   /** A packet of a flow with `hopLimitPending`. @param hopLimit its TTL (IPv6: hop limit) */
@@ -104,6 +96,7 @@ export class ConnectionTracker {
     this.#time = time
     this.#reassembler = reassembler
     this.flows = flows
+    flows.active.keeper = owner
     this.#owner = owner
     this.#idleMicros = idleMicros
   }
@@ -133,7 +126,8 @@ export class ConnectionTracker {
       return
     }
     this.advance()
-    if (this.#cells.low || this.#owner.crowded) this.#makeRoom()
+    this.flows.active.settle()
+    if (this.#cells.low || this.#owner.crowded || this.flows.active.crowded) this.#makeRoom()
     counts[C.bytesPayload] += end - payload
     const flags = view.getUint8(tcp + 13)
     const seq = view.getInt32(tcp + 4)
@@ -182,13 +176,19 @@ export class ConnectionTracker {
 
   /**
    * Drops what has been held longest until the next segment surely finds room: of bytes those behind holes first, then
-   * waiting messages; of exchanges those of the connection on which one has waited longest.
+   * waiting messages; of exchanges those of the connection on which one has waited longest; of connections that are not at
+   * rest those without a recent segment.
    */
   #makeRoom(): void {
+    const { active } = this.flows
     while (this.#owner.crowded) {
-      const flow = this.#owner.longestWaiting ?? this.flows.leastLikely
+      const flow = this.#owner.longestWaiting ?? this.#leastLikely
       if (flow === null) break
       this.#close(flow, END_EVICTED)
+    }
+    for (let flow = active.victim(); flow !== null; flow = active.victim()) {
+      this.#close(flow, END_EVICTED)
+      active.park(flow)
     }
     while (this.#cells.low) {
       const flow = this.#reassembler.evict()
@@ -205,9 +205,11 @@ export class ConnectionTracker {
     const time = this.#time
     this.#sweptMicros = time.clock
     for (let flow = this.#reassembler.expire(); flow !== null; flow = this.#reassembler.expire()) this.#closeEnded(flow)
-    for (let closed = this.flows.oldestClosed; closed !== null; closed = this.flows.oldestClosed) {
-      if (time.isStray(closed.lastMicros)) this.flows.restamp(closed)
-      else if (time.clock - closed.lastMicros > LINGER_MICROS) this.flows.remove(closed)
+    const { flows } = this
+    for (let closed = flows.oldestClosed; closed !== NO_FLOW; closed = flows.oldestClosed) {
+      const lastMicros = flows.lastMicros(closed)
+      if (time.isStray(lastMicros)) flows.restamp(closed)
+      else if (time.clock - lastMicros > LINGER_MICROS) flows.remove(closed)
       else break
     }
     this.#closeIdle(false)
@@ -216,10 +218,14 @@ export class ConnectionTracker {
 
   #closeIdle(proven: boolean): void {
     const time = this.#time
-    for (let open = this.flows.oldestOpen(proven); open !== null; open = this.flows.oldestOpen(proven)) {
-      if (time.isStray(open.lastMicros)) this.flows.restamp(open)
-      else if (time.clock - open.lastMicros > this.#idleMicros) this.#close(open, END_IDLE)
-      else break
+    const { flows } = this
+    for (let open = flows.oldestOpen(proven); open !== NO_FLOW; open = flows.oldestOpen(proven)) {
+      const lastMicros = flows.lastMicros(open)
+      if (time.isStray(lastMicros)) flows.restamp(open)
+      else if (time.clock - lastMicros > this.#idleMicros) {
+        this.#close(flows.at(open), END_IDLE)
+        flows.active.settle()
+      } else break
     }
   }
 
@@ -265,7 +271,7 @@ export class ConnectionTracker {
     const stream = flow.streams[direction]
     // A client does not repeat a SYN once both ends are done, but a server may repeat its SYN+ACK.
     if ((flags & FLAG_SYN) !== 0) return (flags & FLAG_ACK) === 0 || !isRepeatedSyn(stream, seq)
-    if (Math.abs(this.#time.micros - flow.lastMicros) > LINGER_MICROS) return true
+    if (Math.abs(this.#time.micros - this.flows.lastMicros(flow.index)) > LINGER_MICROS) return true
     // Only the sender of a RST can have more to send: its peer's segments were on their way already.
     if (flow.closedBy === END_RESET && direction !== flow.resetDirection) return false
     if (flow.closedBy !== END_RESET && flow.closedBy !== END_FIN) return true
@@ -294,7 +300,7 @@ export class ConnectionTracker {
   ): Flow | null {
     const stream = flow.streams[direction]
     const continues = continuesConnection(flow, direction, seq, flags)
-    if (continues && Math.abs(this.#time.micros - flow.lastMicros) <= TWIN_MICROS) return flow
+    if (continues && Math.abs(this.#time.micros - this.flows.lastMicros(flow.index)) <= TWIN_MICROS) return flow
     if (!hasDelivered(stream)) return continues ? flow : this.#supersede(flow, id)
     if (!continues && (length > 0 || mayBeReset(flow))) return this.#supersede(flow, id)
     rememberSyn(stream, seq)
@@ -344,23 +350,30 @@ export class ConnectionTracker {
     if (closed === null && this.flows.full) this.#evict()
     const flow = closed ?? this.flows.add(interfaceId)
     if (closed !== null) this.flows.reopen(closed, interfaceId)
-    this.#owner.opened(interfaceId)
     flow.hopLimitPending = this.#owner.checksHopLimit(interfaceId)
     return flow
   }
 
   /** Evicts one of the flows between the ends last looked up. */
   #evictElsewhere(): void {
-    const idlest = this.flows.elsewhere.reduce((a, b) => (b.lastMicros < a.lastMicros ? b : a))
+    const { flows } = this
+    const idlest = flows.elsewhere.reduce((a, b) => (flows.lastMicros(b.index) < flows.lastMicros(a.index) ? b : a))
     this.#close(idlest, END_EVICTED)
-    this.flows.remove(idlest)
+    flows.remove(idlest.index)
   }
 
   #evict(): void {
-    const open = this.flows.leastLikely
-    if (this.flows.oldestClosed === null && open !== null) this.#close(open, END_EVICTED)
+    if (this.flows.oldestClosed === NO_FLOW) {
+      const open = this.#leastLikely
+      if (open !== null) this.#close(open, END_EVICTED)
+    }
     const closed = this.flows.oldestClosed
-    if (closed !== null) this.flows.remove(closed)
+    if (closed !== NO_FLOW) this.flows.remove(closed)
+  }
+
+  get #leastLikely(): Flow | null {
+    const index = this.flows.leastLikely
+    return index === NO_FLOW ? null : this.flows.at(index)
   }
 
   #segmentOf(
@@ -473,22 +486,3 @@ const mayBeReset = ({ streams: [a, b] }: Flow): boolean => a.resetSeen || b.rese
 
 /** Offset of the TTL, or of the hop limit, in an IP header that begins with this byte. */
 const hopLimitAt = (first: number): number => (first >>> 4 === 4 ? 8 : 7)
-
-/** Of an opaque flow: how far the stream has come, and whether it has ended. Its bytes are not put in order. */
-function watchEnd(stream: Stream, seq: number, length: number, flags: number): void {
-  const end = seqAdd(seq, length)
-  const ahead = seqDiff(stream.nextSeq, end)
-  // Far behind: an earlier segment was a stray one.
-  if (!stream.known || ahead > 0 || ahead < -WINDOW_BYTES) stream.nextSeq = end
-  stream.known = true
-  if ((flags & FLAG_FIN) !== 0 && end === stream.nextSeq) stream.ended = true
-}
-
-/** Whether a segment of `length` bytes holds bytes that a closed stream had not sent. */
-function isNewData(stream: Stream, seq: number, length: number): boolean {
-  if (!stream.known) return true
-  // A FIN takes a number too.
-  const beyond = seqDiff(stream.nextSeq, seqAdd(seq, length)) > 1
-  const before = stream.synSeen && seqDiff(seq, stream.firstSeq) > 0
-  return beyond || before
-}

@@ -120,7 +120,7 @@ export class Vantages {
     if (point === null || point === undefined) return
     this.#readEnds(flow)
     const port = this.#flows.port(flow, (1 - flow.clientDirection) as Direction)
-    const micros = flow.lastMicros
+    const micros = this.#flows.lastMicros(flow.index)
     const ownClient = flow.vantage === VANTAGE_CLIENT ? point.pod : null
     flow.clientPod = ownClient?.at(0) ?? this.#pod(this.#client, micros, 0)
     const ownServer = flow.vantage === VANTAGE_SERVER ? (point.pod ?? point.listeners.get(port)) : null
@@ -175,7 +175,9 @@ export class Vantages {
 
   /** Whether an address is the cluster's. */
   #isInside(address: AddressWords, flow: Flow): boolean {
-    return this.#networks.contains(address) || this.#directory.find(address, flow.lastMicros) !== null
+    return (
+      this.#networks.contains(address) || this.#directory.find(address, this.#flows.lastMicros(flow.index)) !== null
+    )
   }
 
   #pod(address: AddressWords, micros: number, port: number): Uint8Array | null {

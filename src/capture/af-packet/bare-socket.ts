@@ -35,8 +35,8 @@ import { bindToInterface, linkTypeOf } from './socket-calls.ts'
 /** The pseudo-interface that stands for all interfaces. */
 const ANY = 'any'
 
-/** An interface to capture on. */
-export interface CapturePoint {
+/** The interface that a socket captures on. */
+export interface SocketPlace {
   /** Interface name within its namespace, or ANY. */
   readonly device: string
   /** Its network namespace, which must have this inode (null: any); null: the process's own namespace. */
@@ -86,7 +86,7 @@ export interface MappedRing {
  *   (no AF_PACKET here); NetnsChangedError, or the error of opening the namespace, which no longer exists; NetnsReturnError,
  *   which must end the process
  */
-export function openBareSocket({ device, netns }: CapturePoint): BareSocket {
+export function openBareSocket({ device, netns }: SocketPlace): BareSocket {
   if (netns === null) return openHere(device)
   try {
     return withNetns(netns.path, () => openHere(device), netns.inode)

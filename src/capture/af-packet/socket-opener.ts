@@ -13,11 +13,11 @@ import { LINKTYPE_ETHERNET, LINKTYPE_RAW } from '../wire/link-types.ts'
 import {
   type BareSocket,
   bindSocket,
-  type CapturePoint,
   closeSocket,
   type MappedRing,
   mapRing,
   openBareSocket,
+  type SocketPlace,
   unmapRing,
 } from './bare-socket.ts'
 import { attachFilter } from './socket-calls.ts'
@@ -35,7 +35,7 @@ export interface SocketOptions {
 }
 
 /** An interface, and the selection of its traffic. */
-export interface CaptureRules extends CapturePoint {
+export interface CaptureRules extends SocketPlace {
   /** Excluded TCP ports, at either end. */
   readonly excludePorts: readonly number[]
   /** Only packets from or to these addresses; null: all. */
@@ -47,7 +47,7 @@ export interface CaptureRules extends CapturePoint {
 }
 
 /** A socket with its filter and ring; it receives nothing before `bind`. */
-export interface PacketSocket extends BareSocket, MappedRing, CapturePoint {
+export interface PacketSocket extends BareSocket, MappedRing, SocketPlace {
   /** LINKTYPE_ value of its frames. */
   readonly linkType: number
 }
@@ -97,8 +97,8 @@ export class SocketOpener {
 
   /** Sets a socket's filter, atomically for all following frames. @throws InterceptorError (usage) */
   filter(
-    socket: BareSocket & CapturePoint,
-    { excludePorts, onlyAddresses, onlyPorts, tunnels }: Omit<CaptureRules, keyof CapturePoint>,
+    socket: BareSocket & SocketPlace,
+    { excludePorts, onlyAddresses, onlyPorts, tunnels }: Omit<CaptureRules, keyof SocketPlace>,
   ): void {
     const { exclude, snapLength } = this.#options
     const program = buildFilter({
@@ -140,7 +140,7 @@ export class SocketOpener {
     await Promise.all(sockets.map((socket) => this.close(socket)))
   }
 
-  #expression({ cooked, link, device, netns }: BareSocket & CapturePoint): readonly BpfInstruction[] | null {
+  #expression({ cooked, link, device, netns }: BareSocket & SocketPlace): readonly BpfInstruction[] | null {
     const { filter, snapLength } = this.#options
     if (filter === '') return null
     const view = link === null ? 'any' : cooked ? 'packet' : 'ethernet'

@@ -10,7 +10,7 @@ const MAX_HOLDERS = 4
 const FORGET_MICROS = 10 * 60 * 1_000_000
 
 /** An address and its current holder. */
-export interface Held {
+export interface HeldAddress {
   readonly address: string
   readonly pod: EndpointPod
   /** Since when, as far as is known. Microseconds since the Unix epoch. */
@@ -33,8 +33,8 @@ export class AddressDirectory {
    * @param held if several pods hold an address, the last one counts
    * @param nowMicros the current time, on the clock of packets
    */
-  holdAll(held: Iterable<Held>, nowMicros: number): void {
-    const present = new Map<string, Held>()
+  holdAll(held: Iterable<HeldAddress>, nowMicros: number): void {
+    const present = new Map<string, HeldAddress>()
     for (const item of held) present.set(item.address, item)
     for (const [address, uid] of this.#all) {
       if (present.get(address)?.pod.identity.uid !== uid) this.release(address, uid, nowMicros)
@@ -47,7 +47,7 @@ export class AddressDirectory {
   }
 
   /** Sets the holder of one address, which `holdAll` does not manage. */
-  hold(held: Held, nowMicros: number): void {
+  hold(held: HeldAddress, nowMicros: number): void {
     if (this.#hold(held.address, held, nowMicros)) this.#changed.add(held.address)
   }
 
@@ -69,7 +69,7 @@ export class AddressDirectory {
   }
 
   /** @returns whether anything changed */
-  #hold(address: string, { pod, fromMicros }: Held, nowMicros: number): boolean {
+  #hold(address: string, { pod, fromMicros }: HeldAddress, nowMicros: number): boolean {
     const holders = this.#holders.get(address)
     const last = holders?.at(-1)
     if (last === undefined || holders === undefined) {

@@ -8,7 +8,7 @@ import type { Joined } from '../decide/join-pods.ts'
 import type { KnownPod } from '../kubernetes/known-pod.ts'
 import type { RemoteChange } from '../kubernetes/pod-watch.ts'
 import type { Snapshot } from '../proc/snapshot.ts'
-import type { AddressDirectory, Held } from './directory.ts'
+import type { AddressDirectory, HeldAddress } from './directory.ts'
 
 /** A tick of 10 ms. Microseconds. */
 const TICK_MICROS = 10_000
@@ -20,7 +20,7 @@ const TICK_MICROS = 10_000
  *
  * @param nowMicros the time of the snapshot, on the clock of packets
  */
-export function heldAddresses(snapshot: Snapshot, { known, unseen }: Joined, nowMicros: number): Held[] {
+export function heldAddresses(snapshot: Snapshot, { known, unseen }: Joined, nowMicros: number): HeldAddress[] {
   const fromApi = unseen.filter(({ hostNetwork }) => !hostNetwork).flatMap((pod) => heldByUnseen(pod, nowMicros))
   const fromProc = snapshot.pods.flatMap((pod) => {
     if (pod.hostNetwork) return []
@@ -32,7 +32,7 @@ export function heldAddresses(snapshot: Snapshot, { known, unseen }: Joined, now
 }
 
 /** Addresses of a pod whose processes are not visible, such as a virtual machine's. */
-const heldByUnseen = (pod: KnownPod, nowMicros: number): Held[] =>
+const heldByUnseen = (pod: KnownPod, nowMicros: number): HeldAddress[] =>
   pod.addresses.map((address) => ({ address, pod: endpointOfKnown(pod), fromMicros: pod.startMicros ?? nowMicros }))
 
 /**

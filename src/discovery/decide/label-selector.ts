@@ -19,7 +19,7 @@ export interface LabelSelector {
   matches(labels: Labels): boolean
 }
 
-/** @throws InterceptorError, exit 2, with the position of the error and what is expected there */
+/** @throws InterceptorError (EXIT_USAGE) with the position of the error and what is expected there */
 export function parseLabelSelector(text: string): LabelSelector {
   const requirements = new SelectorParser(text).parse()
   return { matches: (labels) => requirements.every((requirement) => holds(requirement, labels)) }

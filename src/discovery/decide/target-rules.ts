@@ -7,7 +7,7 @@ import { parseLabelSelector } from './label-selector.ts'
 
 /**
  * @param own the pod that this process runs in
- * @throws InterceptorError, exit 2, when a selector of `targets` is not a label selector
+ * @throws InterceptorError (EXIT_USAGE) when a selector of `targets` is not a label selector
  */
 export function targetRules({ targets, capture, admin }: Config, own: OwnPod): TargetRules {
   return {

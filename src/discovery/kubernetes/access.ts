@@ -39,7 +39,7 @@ export interface AccessOptions extends Pick<Config['kubernetes'], 'enabled' | 'k
  * Finds the API server of the configuration.
  *
  * @returns null: no API server is to be used
- * @throws InterceptorError, exit 2: `kubernetes.enabled` is true but no API server is configured, or the kubeconfig cannot
+ * @throws InterceptorError (EXIT_USAGE): `kubernetes.enabled` is true but no API server is configured, or the kubeconfig cannot
  *   be used
  */
 export async function findApiServer(options: AccessOptions): Promise<ApiAccess | null> {

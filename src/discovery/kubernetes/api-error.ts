@@ -72,7 +72,7 @@ function retryAfterOf(header: string | undefined, details: JsonObject): number {
 const bounded = (ms: number): number => (ms > 0 ? Math.min(ms, RETRY_AFTER_MAX_MS) : 0)
 
 /** A failure as it is logged. */
-export interface Failure {
+export interface ApiFailure {
   /** Failures of one kind are logged once, even if their messages differ. */
   readonly kind: 'forbidden' | 'unauthenticated' | 'throttled' | 'unreachable' | 'refused'
   readonly message: string
@@ -81,7 +81,7 @@ export interface Failure {
 }
 
 /** Describes a failure and what to do about it. */
-export function describeFailure(error: unknown, action: ApiAction): Failure {
+export function describeFailure(error: unknown, action: ApiAction): ApiFailure {
   const { verb, resource } = action
   const failed = `cannot ${verb} ${resource} at the API server`
   if (!(error instanceof ApiError) || error.status === 0) {

@@ -19,7 +19,7 @@ export interface Identity {
   readonly user: User
 }
 
-/** @throws InterceptorError, exit 2: the file cannot be read, or refers to an entry that it does not contain */
+/** @throws InterceptorError (EXIT_USAGE): the file cannot be read, or refers to an entry that it does not contain */
 export async function readKubeconfig(path: string): Promise<Identity> {
   try {
     const { cluster, user } = currentContext(asObject(parse(await readFile(path, 'utf8'))))

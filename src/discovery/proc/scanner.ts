@@ -47,7 +47,7 @@ export class NodeScanner {
   /**
    * Makes one pass.
    *
-   * @throws InterceptorError: exit 2 when procRoot is not a proc filesystem; exit 4 when the namespace of the host's first
+   * @throws InterceptorError: EXIT_USAGE when procRoot is not a proc filesystem; EXIT_PRIVILEGE when the namespace of the host's first
    *   process, or of most processes, cannot be read. Processes that exit during the pass are not an error.
    */
   scan(): Snapshot {

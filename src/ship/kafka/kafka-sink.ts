@@ -8,7 +8,7 @@
  */
 
 import { type Compressor, createCompressor } from '../../kafka/codecs.ts'
-import { failureOf, failureOfCode, failureText, type KafkaFailure } from '../../kafka/errors.ts'
+import { failureOfCode, failureText, type KafkaFailure, kafkaFailureOf } from '../../kafka/errors.ts'
 import type { PartitionResponse } from '../../kafka/kafkajs-wire.ts'
 import type { RecordBatch } from '../../kafka/record-batch.ts'
 import { retryDelay } from '../../kafka/retry.ts'
@@ -68,7 +68,7 @@ export class KafkaSink implements Sink {
   #refusedBytes = Infinity
   #nextDueMs = 0
 
-  /** @throws InterceptorError (exit 2) when the settings cannot work here */
+  /** @throws InterceptorError (EXIT_USAGE) when the settings cannot work here */
   constructor({ spec, context, log, clock, batches }: KafkaSinkParts) {
     this.#spec = spec
     this.#context = context
@@ -270,7 +270,7 @@ export class KafkaSink implements Sink {
 
   /** A broker is unreachable or did not respond. */
   #failed(leader: number, partitions: readonly Partition[], error: unknown): void {
-    const failure = failureOf(error)
+    const failure = kafkaFailureOf(error)
     this.#failing.add(leader)
     for (const partition of partitions) this.#backOff(partition, failure, null)
     this.#cluster.requestFailed(failure)

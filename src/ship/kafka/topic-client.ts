@@ -49,7 +49,7 @@ export class TopicClient {
   #attempts = 0
   #downSinceMs: number | null = null
 
-  /** @throws InterceptorError (exit 2) when the settings cannot work */
+  /** @throws InterceptorError (EXIT_USAGE) when the settings cannot work */
   constructor(options: TopicClientOptions) {
     this.#options = options
     this.#open()

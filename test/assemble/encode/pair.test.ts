@@ -205,7 +205,7 @@ describe('pair encoding: what a proxy says of the client', () => {
     return pair.capture.forwarded
   }
 
-  test('tells the fields by which proxies pass the client on, as they were sent, and no others', () => {
+  test('has the fields by which proxies forward the client, as they were sent, and no others', () => {
     const fields: Header[] = [
       ['X-Forwarded-For', '10.1.2.3, 10.4.5.6'],
       ['x-envoy-external-address', '10.1.2.3'],

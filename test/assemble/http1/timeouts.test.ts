@@ -83,7 +83,7 @@ test('timeouts: a late response is not paired with the next request', () => {
   assert.equal(count(ledger, 'responses.orphaned.timeout'), 1)
 })
 
-test('timeouts: a request is given up, and its memory freed, while other connections go on', () => {
+test('timeouts: a request is given up, and its memory freed, while other connections continue', () => {
   const harness = new AssembleHarness()
   harness.script(new TcpScript().handshake().client(request('/', { body: 'x'.repeat(10_000) })))
   assert.ok(harness.assembler.heldBytes > 0)

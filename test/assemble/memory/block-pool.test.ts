@@ -45,7 +45,7 @@ test('block pool: chains hold what was appended, in any pieces, and an append wi
   assert.equal(cells.usedBytes, 0)
 })
 
-test('block pool: a block that is written in place goes on where it ends', () => {
+test('block pool: a block that is written in place is extended where it ends', () => {
   const pool = new BlockPool(arena, new CellPool(arena))
   const chain = new Chain()
   arena.bytes.set(Buffer.from('head'), pool.claim(chain, 100))

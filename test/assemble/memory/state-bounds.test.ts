@@ -3,7 +3,10 @@ import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { CONNECTION_BYTES, EXCHANGE_BYTES, stateBounds } from '../../../src/assemble/memory/state-bounds.ts'
+import { Arena } from '../../../src/assemble/memory/arena.ts'
+import { EXCHANGE_BYTES, OBJECT_BYTES, stateBounds } from '../../../src/assemble/memory/state-bounds.ts'
+import { PacketTime } from '../../../src/assemble/packet-time.ts'
+import { FLOW_BYTES, FlowTable } from '../../../src/assemble/tcp/flow-table.ts'
 
 const MIB = 1024 * 1024
 const PROGRAM = fileURLToPath(new URL('../../support/state-bytes-program.js', import.meta.url))
@@ -11,8 +14,9 @@ const PROGRAM = fileURLToPath(new URL('../../support/state-bytes-program.js', im
 const LEAST_PART = 0.68
 const MOST_PART = 0.85
 
+/** In one thread, V8 collects and compiles at the same points in each run. */
 function bytesEach(requests: number, responses: number): number {
-  const args = ['--expose-gc', PROGRAM, String(requests), String(responses)]
+  const args = ['--expose-gc', '--single-threaded', PROGRAM, String(requests), String(responses)]
   return Number(execFileSync(process.execPath, args, { encoding: 'utf8' }))
 }
 
@@ -23,14 +27,28 @@ function assertCounted(what: string, bytes: number, counted: number): void {
 }
 
 test('state bounds: connections and exchanges take no more than they count', () => {
+  const waiting = bytesEach(1, 0)
+  const each = (bytesEach(3, 0) - waiting) / 2
+  assertCounted('an exchange', each, EXCHANGE_BYTES)
+  assertCounted('a connection', bytesEach(0, 0), OBJECT_BYTES)
+})
+
+test('state bounds: an idle connection takes nothing beside its record, whose size is counted', () => {
   const idle = bytesEach(1, 1)
-  assertCounted('a connection', idle, CONNECTION_BYTES)
-  assertCounted('an exchange', (bytesEach(3, 0) - idle) / 3, EXCHANGE_BYTES)
+  assert.ok(idle < 16, `${idle} bytes for an idle connection`)
+  const flows = 100_000
+  const arena = new Arena(0, 0, 0, 0)
+  const before = process.memoryUsage().arrayBuffers
+  const table = new FlowTable(arena, new PacketTime(), flows, 16)
+  const bytes = (process.memoryUsage().arrayBuffers - before) / flows
+  assert.ok(bytes <= FLOW_BYTES && bytes > FLOW_BYTES * 0.95, `${bytes} bytes for a record of ${FLOW_BYTES}`)
+  assert.equal(table.size, 0)
 })
 
 test('state bounds: memory for state is divided; what may be tracked anyway is the most', () => {
-  const { connections, exchanges } = stateBounds(64 * MIB, 100_000)
-  assert.ok(connections * CONNECTION_BYTES + exchanges * EXCHANGE_BYTES <= 64 * MIB)
+  const { connections, objects, exchanges } = stateBounds(64 * MIB, 100_000)
+  assert.equal(connections, 100_000)
+  assert.ok(connections * FLOW_BYTES + objects * OBJECT_BYTES + exchanges * EXCHANGE_BYTES <= 64 * MIB)
   assert.equal(stateBounds(1024 * MIB, 1000).connections, 1000)
-  assert.deepEqual(stateBounds(0, 1000), { connections: 16, exchanges: 16 })
+  assert.deepEqual(stateBounds(0, 1000), { connections: 16, objects: 16, exchanges: 16 })
 })

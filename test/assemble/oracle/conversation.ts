@@ -3,7 +3,7 @@
  * keep-alive and pipelining; HEAD, 204, 304, interim responses, Expect, CONNECT and upgrades; bodies of known length,
  * in chunks, or up to the close; connections that are closed, half-closed, reset or left open.
  *
- * Every target is unique, and bodies contain messages that nobody sent, also at the beginning of segments: an assembler
+ * Every target is unique, and bodies contain text that looks like messages, also at the beginning of segments: an assembler
  * that loses its place and guesses pairs the wrong ones and is found out.
  */
 import { RST, type Segment, TcpScript } from '../../support/tcp-script.ts'

@@ -176,7 +176,7 @@ describe('reassembler: holes and gaps', () => {
     assert.equal(tcp.count('segments.duplicate'), 1)
   })
 
-  test('a hole that nobody acknowledges expires after 30 s of packet time', () => {
+  test('an unacknowledged hole expires after 30 s of packet time', () => {
     const micros = START_MICROS + 1000
     const tcp = harness(fromServer(2, 'cd', { micros }), fromServer(4, 'ef', { micros: micros + 30_000_000 }))
     assert.equal(tcp.connections.length, 0)
@@ -185,7 +185,7 @@ describe('reassembler: holes and gaps', () => {
     assert.equal(tcp.count('gaps.expired'), 1)
   })
 
-  test('holes left at the end of the input are gaps, and what lay behind them is delivered', () => {
+  test('holes left at the end of the input are gaps, and what follows them is delivered', () => {
     const tcp = harness(fromClient(2, 'cd'), fromClient(6, 'gh')).finish()
     assert.equal(tcp.only.client, '[2]cd[2]gh')
     assert.equal(tcp.only.clientEnd, END_INPUT)

@@ -81,7 +81,7 @@ describe('reset: what a receiver does not obey', () => {
     })
   }
 
-  test('a sender that goes on 5 ms later was not reset, though it has not come to that number', () => {
+  test('a sender that continues 5 ms later was not reset, though it has not reached that number', () => {
     const micros = START_MICROS + SECOND
     const tcp = harness({ ...rst(fromClient(100, '')), micros }, fromClient(0, 'a', { micros: micros + 6000 }))
     assert.equal(tcp.finish().count('flows.closed.ended'), 1)
@@ -104,7 +104,7 @@ describe('reset: what a receiver does not obey', () => {
     ['TCP-MD5', MD5],
     ['TCP-AO', AO],
   ] as const) {
-    test(`${name} that nobody agreed on, in any segment`, () => {
+    test(`${name} that was not negotiated, in any segment`, () => {
       const [asked, answered, acked] = handshake()
       const plain = [asked, answered, acked].map((segment) => ({ ...segment, options: TIMESTAMPS }) as Segment)
       const tcp = new TcpHarness().segments([
@@ -170,7 +170,7 @@ describe('reset: exchanges', () => {
     })
   }
 
-  test('those of a sender that goes on after an exact RST are a new connection, seen midstream', () => {
+  test('those of a sender that continues after an exact RST are a new connection, seen midstream', () => {
     const script = new TcpScript().handshake().client(request('/a')).server(numbered(0)).reset('client')
     for (const n of [1, 2]) script.client(request(`/b${n}`)).server(numbered(n))
     const { pairs, ledger } = assemble(script)

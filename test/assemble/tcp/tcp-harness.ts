@@ -33,16 +33,19 @@ export interface TcpHarnessOptions {
   poolBytes?: number
   flows?: number
   idleMicros?: number
+  /** Flows at rest that stay objects. */
+  resting?: number
 }
 
 /** Memories of finished harnesses by the sizes of their pools: making one takes longer than most scripts. */
 const spareArenas = new Map<number, Arena[]>()
 
 export class TcpHarness implements StreamConsumer, FlowOwner {
-  opened = (): void => {}
   checksHopLimit = (): boolean => false
   hopLimit = (): void => {}
   evictOldest = (): boolean => false
+  park = (): boolean => true
+  unpark = (): void => {}
   readonly crowded = false
   readonly longestWaiting = null
   /** In the order of the connections. */
@@ -54,13 +57,14 @@ export class TcpHarness implements StreamConsumer, FlowOwner {
   readonly #arena: Arena
   readonly #time = new PacketTime()
   readonly #counts = allocateCounters(ASSEMBLE_COUNTERS)
-  readonly #byFlow = new Map<Flow, Delivered>()
+  readonly #bySerial = new Map<number, Delivered>()
 
-  constructor({ poolBytes = 8 * 1024 * 1024, flows = 1000, idleMicros = 600_000_000 }: TcpHarnessOptions = {}) {
+  constructor(options: TcpHarnessOptions = {}) {
+    const { poolBytes = 8 * 1024 * 1024, flows = 1000, idleMicros = 600_000_000, resting } = options
     this.#arena = spareArenas.get(poolBytes)?.pop() ?? new Arena(INPUT_BYTES, 0, 0, poolBytes)
     this.pool = new CellPool(this.#arena)
     this.pieces = new HeldPieces(this.#arena, this.pool)
-    this.flows = new FlowTable(this.#arena, this.#time, flows)
+    this.flows = new FlowTable(this.#arena, this.#time, flows, flows, resting)
     const reassembler = new Reassembler(this.pieces, this.flows, this.#counts, this.#time, this)
     this.tracker = new ConnectionTracker(
       this.#arena,
@@ -152,7 +156,7 @@ export class TcpHarness implements StreamConsumer, FlowOwner {
 
   release(flow: Flow): void {
     this.#of(flow).released = true
-    this.#byFlow.delete(flow)
+    this.#bySerial.delete(flow.serial)
   }
 
   #add(flow: Flow, direction: Direction, text: string): void {
@@ -172,10 +176,10 @@ export class TcpHarness implements StreamConsumer, FlowOwner {
   }
 
   #of(flow: Flow): Delivered {
-    let delivered = this.#byFlow.get(flow)
+    let delivered = this.#bySerial.get(flow.serial)
     if (delivered === undefined) {
       delivered = { client: '', server: '', clientEnd: -1, serverEnd: -1, released: false, ambiguous: false }
-      this.#byFlow.set(flow, delivered)
+      this.#bySerial.set(flow.serial, delivered)
       this.connections.push(delivered)
     }
     return delivered

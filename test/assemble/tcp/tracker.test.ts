@@ -117,7 +117,7 @@ describe('tracker: how connections end', () => {
     assert.equal(tcp.count('flows.seen'), 1)
   })
 
-  test('after a half-close the other side goes on', () => {
+  test('after a half-close the other side can still send', () => {
     const script = new TcpScript().handshake().client('question').fin('client').ack('server').server('a long answer')
     const tcp = new TcpHarness().script(script)
     assert.equal(tcp.only.clientEnd, END_FIN)
@@ -162,7 +162,7 @@ describe('tracker: how connections end', () => {
     assert.equal(tcp.only.clientEnd, END_IDLE)
   })
 
-  test('its interface goes away, and only its own', () => {
+  test('ends when its own interface disappears, and no other', () => {
     const tcp = new TcpHarness()
     tcp.script(new TcpScript().handshake().client('a'), { ...from(1), interfaceId: 0 })
     tcp.script(new TcpScript().handshake().client('b'), { ...from(2), interfaceId: 1 })

@@ -5,7 +5,7 @@ import type { AddressEntry, EndpointPod } from '../../../src/pair/endpoint-pod.t
 import type { Pair } from '../../../src/pair/pair.ts'
 import type { InterfaceInfo, VantagePoint } from '../../../src/target/interface-info.ts'
 import { AssembleHarness, type HarnessOptions } from '../../support/assemble-harness.ts'
-import { type Endpoint, type Frame, layFrames } from '../../support/tcp-frames.ts'
+import { type Endpoint, encodeFrames, type Frame } from '../../support/tcp-frames.ts'
 import { START_MICROS, TcpScript } from '../../support/tcp-script.ts'
 
 const POLICY = { keep: 'server', clusterNetworks: ['10.0.0.0/8', 'fd00::/8'] } as const
@@ -227,7 +227,7 @@ suite('vantage: a sidecar’s loopback', () => {
     })
   }
 
-  test('keep: both asks nobody', () => {
+  test('keep: both looks no address up', () => {
     assert.equal(see(shown, outbound, { keep: 'both' }, 'cart').pair?.capture.vantage, 'client')
   })
 
@@ -256,7 +256,7 @@ suite('vantage: the host’s interfaces', () => {
     assert.deepEqual(names(pair), [null, 'ingress'])
   })
 
-  test('a server that nobody is known to be is kept without a name', () => {
+  test('a server of unknown identity is kept without a name', () => {
     assert.deepEqual(names(see(shown, { server: at('192.0.2.2', 99) }).pair), [null, null])
   })
 
@@ -285,7 +285,7 @@ suite('vantage: the host’s interfaces', () => {
       const ends = { client: at(client, 4000), server: at(server) }
       const run = (hopLimit: number) => {
         const harness = new AssembleHarness({ interfaces: [point(shown)], ...POLICY })
-        const frames = withHopLimit(layFrames(exchange().segments, ends), hopLimit, source)
+        const frames = withHopLimit(encodeFrames(exchange().segments, ends), hopLimit, source)
         return { pairs: harness.frames(frames).finish().pairs, forwarded: harness.count('flows.leftOut.forwarded') }
       }
       assert.deepEqual(run(63), { pairs: [], forwarded: 1 })
@@ -320,7 +320,7 @@ suite('vantage: names of the remote end', () => {
     ])
   })
 
-  test('nobody’s long after its holder has gone', () => {
+  test('without a pod long after its holder has gone', () => {
     const harness = new AssembleHarness({ interfaces: [point(shown)], ...POLICY })
     harness.assembler.setAddresses([held(CLIENT.address, 'gone', 0, START_MICROS - 60 * SECOND)])
     assert.deepEqual(names(harness.script(exchange()).finish().pairs[0]), [null, 'api-1'])

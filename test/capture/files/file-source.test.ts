@@ -7,6 +7,7 @@ import { after, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { gzipSync } from 'node:zlib'
 import { needs } from '../../../rig/needs.ts'
+import { EXIT_RUNTIME } from '../../../src/errors.ts'
 import { COMMAND_DRAIN, COMMAND_STOP } from '../../../src/thread/control.ts'
 import type { FromWorker } from '../../../src/thread/messages.ts'
 import { concat, PcapngBlocks, pcapFile, pcapHeader, pcapRecord, tcpFrame } from '../support.ts'
@@ -155,7 +156,7 @@ test('readFiles: a file that cannot be opened fails the run, after those before 
     const { messages, packets } = await readFiles([good, bad])
     assert.equal(packets.length, PACKETS.length)
     const last = messages.at(-1)!
-    assert.ok(last.t === 'failed' && last.exitCode === 1)
+    assert.ok(last.t === 'failed' && last.exitCode === EXIT_RUNTIME)
     assert.match(last.message, reason)
   }
 })
@@ -177,7 +178,7 @@ for (const [name, command] of [
   ['drain', COMMAND_DRAIN],
   ['stop', COMMAND_STOP],
 ] as const) {
-  test(`readFiles: told to ${name} while a pipe is silent, it ends`, { skip: needs('linux') }, async () => {
+  test(`readFiles: ends on ${name} while a pipe is silent`, { skip: needs('linux') }, async () => {
     const path = join(folder, `silent-${name}`)
     execFileSync('mkfifo', [path])
     const rig = new WorkerRig([path])
@@ -191,7 +192,7 @@ for (const [name, command] of [
   })
 }
 
-test('readFiles: follows a file that is still being written, until told to drain', async () => {
+test('readFiles: follows a file that is still being written, until the command to drain', async () => {
   const path = file('growing.pcap', pcapHeader())
   const rig = new WorkerRig([path], { follow: true })
   for (const frame of FRAMES.slice(0, 5)) {

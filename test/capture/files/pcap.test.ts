@@ -137,7 +137,7 @@ function patch(file: Uint8Array, at: number, bytes: number[]): Uint8Array {
 
 for (const [name, damage, lost] of DAMAGES) {
   for (const little of [true, false]) {
-    test(`PcapReader: goes on after damage: ${name}, ${little ? 'little' : 'big'}-endian`, () => {
+    test(`PcapReader: resumes after damage: ${name}, ${little ? 'little' : 'big'}-endian`, () => {
       const options = { little }
       const at = pcapFile(many.slice(0, 10), options).length
       const file = damage(pcapFile(many, options), at)

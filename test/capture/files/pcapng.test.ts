@@ -176,7 +176,7 @@ const DAMAGES: [name: string, damage: (view: DataView, at: number, length: numbe
 ]
 
 for (const [name, damage, reason] of DAMAGES) {
-  test(`PcapngReader: goes on behind a damaged block: ${name}`, () => {
+  test(`PcapngReader: resumes behind a damaged block: ${name}`, () => {
     const file = FILE.slice()
     damage(new DataView(file.buffer), STARTS[6], PARTS[6].length)
     const { frames, damages } = readCapture(file, [200])

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { AddressDirectory, type Held } from '../../../src/discovery/addresses/directory.ts'
+import { AddressDirectory, type HeldAddress } from '../../../src/discovery/addresses/directory.ts'
 import { heldAddresses } from '../../../src/discovery/addresses/sources.ts'
 import { endpointOfKnown } from '../../../src/discovery/decide/endpoint.ts'
 import { joinPods } from '../../../src/discovery/decide/join-pods.ts'
@@ -10,7 +10,7 @@ import { knownPod, onHost, procPod, snapshotOf } from '../make.ts'
 
 /** Sets the pods of this node in one call. */
 class Directory extends AddressDirectory {
-  update(all: readonly Held[], nowMicros: number): AddressEntry[] {
+  update(all: readonly HeldAddress[], nowMicros: number): AddressEntry[] {
     this.holdAll(all, nowMicros)
     return this.takeChanges(nowMicros)
   }
@@ -34,7 +34,7 @@ class Copy {
 
 const SECOND = 1_000_000
 const MINUTE = 60 * SECOND
-const held = (name: string, fromMicros: number, address = '10.244.0.7'): Held => {
+const held = (name: string, fromMicros: number, address = '10.244.0.7'): HeldAddress => {
   return { address, pod: endpointOfKnown(knownPod(name)), fromMicros }
 }
 
@@ -48,7 +48,7 @@ const shown = (entries: readonly AddressEntry[]): string[] =>
 test('AddressDirectory: what the API server reports of a pod is not replaced by what /proc shows of it', () => {
   const directory = new Directory()
   const named = held('client-0', 0)
-  const unnamed: Held = {
+  const unnamed: HeldAddress = {
     ...named,
     pod: { ...named.pod, identity: { ...named.pod.identity, name: null, namespace: null } },
   }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { parseLabelSelector } from '../../../src/discovery/decide/label-selector.ts'
+import { EXIT_USAGE } from '../../../src/errors.ts'
 
 const LABELS = { app: 'web', tier: 'front', 'example.com/team': 'a_b.c', empty: '' }
 
@@ -62,6 +63,10 @@ test('parseLabelSelector: reports the position of an error and what is expected 
     ['!', /at its end/],
   ]
   for (const [selector, message] of cases) {
-    assert.throws(() => parseLabelSelector(selector), { name: 'InterceptorError', exitCode: 2, message }, selector)
+    assert.throws(
+      () => parseLabelSelector(selector),
+      { name: 'InterceptorError', exitCode: EXIT_USAGE, message },
+      selector,
+    )
   }
 })

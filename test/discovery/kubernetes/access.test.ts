@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { parse, stringify } from 'yaml'
 import { findApiServer } from '../../../src/discovery/kubernetes/access.ts'
+import { EXIT_USAGE } from '../../../src/errors.ts'
 
 function folder(t: TestContext, files: Record<string, string>): string {
   const path = mkdtempSync(join(tmpdir(), 'access-'))
@@ -31,7 +32,7 @@ test('findApiServer: returns null if disabled or not configured', async () => {
   assert.equal(await findApiServer({ enabled: false, kubeconfig: 'config', env }), null)
   assert.equal(await findApiServer({ enabled: 'auto', kubeconfig: '', env: {} }), null)
   await assert.rejects(findApiServer({ enabled: true, kubeconfig: '', env: {} }), {
-    exitCode: 2,
+    exitCode: EXIT_USAGE,
     message: 'kubernetes.enabled is true, but there is no API server',
   })
 })
@@ -74,8 +75,8 @@ test('findApiServer: supports a token, a token file, a certificate and a credent
     contexts: [{ name: 'x', context: { cluster: 'c' } }],
   })
   const path = join(folder(t, { config: anonymous }), 'config')
-  const nobody = (await findApiServer({ enabled: true, kubeconfig: path, env: {} }))!
-  assert.deepEqual(await nobody.credentials(), { headers: {}, rejectUnauthorized: true })
+  const withoutUser = (await findApiServer({ enabled: true, kubeconfig: path, env: {} }))!
+  assert.deepEqual(await withoutUser.credentials(), { headers: {}, rejectUnauthorized: true })
 
   const credential = JSON.stringify({ status: { token: 'ghi' } })
   const plugin = await fromFile(t, {}, { exec: { command: 'echo', args: [credential] } })
@@ -106,6 +107,10 @@ test('findApiServer: reports why a kubeconfig cannot be used', async (t) => {
   ]
   for (const [name, message] of cases) {
     const found = findApiServer({ enabled: 'auto', kubeconfig: join(path, name), env: {} })
-    await assert.rejects(found, { exitCode: 2, message, hint: 'The file is set by kubernetes.kubeconfig.' }, name)
+    await assert.rejects(
+      found,
+      { exitCode: EXIT_USAGE, message, hint: 'The file is set by kubernetes.kubeconfig.' },
+      name,
+    )
   }
 })
