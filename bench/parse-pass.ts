@@ -2,7 +2,7 @@
  * The parse stage on one core: a capture's bytes in memory → frames → ring → reassembly → HTTP → pairs, encoded and let
  * go. Everything the threads do but the waiting.
  */
-import { Assembler, type AssemblerOptions, assemblerArena, BLOCK_BYTES } from '../src/assemble/assembler.ts'
+import { Assembler, type AssemblerOptions, assemblerArena, INPUT_BLOCK_BYTES } from '../src/assemble/assembler.ts'
 import { FileReader } from '../src/capture/files/file-reader.ts'
 import { Intake } from '../src/capture/intake/intake.ts'
 import { defaultConfig } from '../src/config/load.ts'
@@ -80,7 +80,7 @@ export function parsePass(file: Uint8Array, take: TakePair | null = null): Parse
   })
   const drain = (): void => {
     for (;;) {
-      const length = assembler.wholeRecords(consumer.peek(assembler.input, BLOCK_BYTES))
+      const length = assembler.wholeRecords(consumer.peek(assembler.input, INPUT_BLOCK_BYTES))
       if (length === 0) return
       consumer.release(length)
       assembler.consume(length)

@@ -7,11 +7,11 @@ import type { InterfaceInfo } from '../target/interface-info.ts'
 import { COMMAND_STOP, Control } from '../thread/control.ts'
 import { CpuTimeRecorder } from '../thread/cpu-time.ts'
 import { Mailbox } from '../thread/mailbox.ts'
-import { Assembler, assemblerArena, BLOCK_BYTES } from './assembler.ts'
+import { Assembler, assemblerArena, INPUT_BLOCK_BYTES } from './assembler.ts'
 import type { PairSink } from './http1/outcomes.ts'
 import type { Arena } from './memory/arena.ts'
 import { PairRingSink } from './pair-ring-sink.ts'
-import { warmUp } from './warm-up.ts'
+import { warmUpAssembler } from './warm-up.ts'
 import type { AssembleTask, FromAssembler, ToAssembler } from './worker-data.ts'
 
 /** Longest sleep of an idle assembler, between two heartbeats. */
@@ -92,7 +92,7 @@ function warmUpLive(arena: Arena, { options }: AssembleTask, createSink: (ring: 
   const shared = allocateRing(WARM_UP_RING_BYTES)
   const ring = new RingProducer(shared, new Doorbell(Doorbell.allocate()))
   const consumer = new RingConsumer(shared, null)
-  warmUp(arena, options, createSink(ring), () => {
+  warmUpAssembler(arena, options, createSink(ring), () => {
     ring.flush()
     consumer.release(consumer.used)
   })
@@ -105,7 +105,7 @@ function takeBlock(
   mail: Mailbox<ToAssembler>,
   obey: (message: ToAssembler) => void,
 ): number {
-  let length = assembler.wholeRecords(ring.peek(assembler.input, BLOCK_BYTES))
+  let length = assembler.wholeRecords(ring.peek(assembler.input, INPUT_BLOCK_BYTES))
   if (length === 0) length = assembler.wholeRecords(ring.peek(assembler.input, assembler.input.length))
   // Read messages after the ring was peeked at, so that those sent before a frame are applied before the frame.
   mail.read(obey)

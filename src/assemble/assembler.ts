@@ -72,8 +72,8 @@ export interface AssemblerOptions extends VantagePolicy {
 const C = ASSEMBLE_COUNTERS.index
 
 /** A ring is copied in blocks of this size; a larger record is copied alone. */
-export const BLOCK_BYTES = 64 * 1024
-const INPUT_BYTES = MAX_FRAME_BYTES + BLOCK_BYTES
+export const INPUT_BLOCK_BYTES = 64 * 1024
+const INPUT_BYTES = MAX_FRAME_BYTES + INPUT_BLOCK_BYTES
 /** Addresses are signed words; the rest is far more than the arena needs beside its regions. */
 const LARGEST_ARENA = 2 ** 31 - 2 ** 26
 

@@ -67,7 +67,7 @@ const EXCHANGES: readonly (readonly [Uint8Array, Uint8Array])[] = [
  * @param sink of the same class as the real one, over a ring of its own
  * @param drain empties that ring; called after each round
  */
-export function warmUp(arena: Arena, options: AssemblerOptions, sink: PairSink, drain: () => void): void {
+export function warmUpAssembler(arena: Arena, options: AssemblerOptions, sink: PairSink, drain: () => void): void {
   const bounds = { flows: PORTS, stateBytes: STATE_BYTES }
   const assembler = new Assembler(arena, { ...options, ...bounds }, allocateCounters(ASSEMBLE_COUNTERS), sink)
   assembler.addInterface(0, { name: 'warm-up', vantage: 'host', mesh: null, domain: 0, vantagePoint: null })

@@ -14,7 +14,7 @@ import type { FileContext } from './files/file-input.ts'
 import { readFiles } from './files/file-source.ts'
 import type { FrameFilter } from './filter/frame-filter.ts'
 import { Intake } from './intake/intake.ts'
-import { warmUp } from './intake/warm-up.ts'
+import { warmUpIntake } from './intake/warm-up.ts'
 import type { CaptureWorkerData, SourceSpec, ToCapture } from './worker-data.ts'
 
 /**
@@ -62,7 +62,7 @@ async function fileFilter(source: SourceSpec): Promise<FrameFilter | null> {
 
 /** Compiles and loads code in advance, because the first frames would wait for it in the kernel's ring. */
 async function prepare(ringCount: number): Promise<void> {
-  warmUp(ringCount)
+  warmUpIntake(ringCount)
   const { bindAfPacket } = await import('./af-packet/source.ts')
   bindAfPacket()
 }

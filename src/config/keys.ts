@@ -1,6 +1,7 @@
 /** The configuration's keys as dotted paths (`ship.maxAge`), derived from the schema. */
 import type { z } from 'zod'
-import { configSchema, type KeyKind, keyKinds } from './schema.ts'
+import { type KeyKind, keyKinds } from './key-kinds.ts'
+import { configSchema } from './schema.ts'
 
 /** A key of the configuration. */
 export interface ConfigKey {

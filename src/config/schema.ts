@@ -7,133 +7,27 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
 import { TUNNEL_NAMES, TUNNEL_PATTERN } from '../net/tunnels.ts'
+import { choice, choiceInAnyCase, duration, flag, integer, key, list, section, size, text } from './key-kinds.ts'
 import {
-  ARGUMENT,
-  BROKER,
-  HEADER_NAME,
-  HOST,
-  INTERFACE,
-  type ListItem,
-  MEDIA_TYPE,
-  METHOD,
-  NAMESPACE,
-  PATH,
-  POD,
-  SASL_EXTENSION,
-  STATUS,
-  USER_AGENT_PREFIX,
-  WORKLOAD,
+  ARGUMENT_ITEM,
+  BROKER_ITEM,
+  HEADER_NAME_ITEM,
+  HOST_ITEM,
+  INTERFACE_ITEM,
+  MEDIA_TYPE_ITEM,
+  METHOD_ITEM,
+  NAMESPACE_ITEM,
+  PATH_ITEM,
+  POD_ITEM,
+  SASL_EXTENSION_ITEM,
+  STATUS_ITEM,
+  USER_AGENT_PREFIX_ITEM,
+  WORKLOAD_ITEM,
 } from './list-items.ts'
-import {
-  DURATION_FORMS,
-  DURATION_PATTERN,
-  formatDuration,
-  formatSize,
-  parseDuration,
-  parseSize,
-  SIZE_FORMS,
-  SIZE_PATTERN,
-} from './units.ts'
-
-/** How a key's value is written. Determines how text (environment, flags) is parsed and how values are printed. */
-export type KeyKind = 'duration' | 'size' | 'integer' | 'boolean' | 'text' | 'choice' | 'list' | 'rules'
-
-/** The kind of each leaf, by its schema. */
-export const keyKinds = z.registry<{ kind: KeyKind }>()
-
-/** A leaf of the configuration: its schema, its default as a user writes it, and its description in the reference. */
-function key<S extends z.ZodType>(kind: KeyKind, schema: S, fallback: z.input<S>, description: string) {
-  const leaf = schema.prefault(fallback as never).meta({ description })
-  keyKinds.add(leaf, { kind })
-  return leaf
-}
-
-function section<T extends z.ZodRawShape>(description: string, shape: T) {
-  return z
-    .strictObject(shape)
-    .prefault({} as never)
-    .meta({ description })
-}
-
-/** Milliseconds, from `60s` or a bare number. */
-function duration(fallback: string, description: string, least = 0, most = 86_400_000 * 30) {
-  const error = `is not a duration: write ${DURATION_FORMS}`
-  const written = z.union(
-    [z.number({ error }).int(error).nonnegative(error), z.string().regex(DURATION_PATTERN, error)],
-    {
-      error,
-    },
-  )
-  const ms = written.transform((value) => (typeof value === 'number' ? value : (parseDuration(value) ?? Number.NaN)))
-  const range = z
-    .number()
-    .min(least, `must be at least ${formatDuration(least)}`)
-    .max(most, `must be at most ${formatDuration(most)}`)
-  return key('duration', ms.pipe(range), fallback, description)
-}
 
 const KIB = 1024
 const MIB = 1024 * KIB
 const GIB = 1024 * MIB
-
-/** Bytes, from `64MiB` or a bare number. */
-function size(fallback: string | number, description: string, least: number, most: number) {
-  const error = `is not a size: write ${SIZE_FORMS}`
-  const written = z.union([z.number({ error }).int(error).nonnegative(error), z.string().regex(SIZE_PATTERN, error)], {
-    error,
-  })
-  const bytes = written.transform((value) => (typeof value === 'number' ? value : (parseSize(value) ?? Number.NaN)))
-  const range = z
-    .number()
-    .min(least, `must be at least ${formatSize(least)}`)
-    .max(most, `must be at most ${formatSize(most)}`)
-  return key('size', bytes.pipe(range), fallback, description)
-}
-
-function integer(fallback: number, description: string, least: number, most: number) {
-  const error = `must be a whole number from ${least} to ${most}`
-  return key('integer', z.number({ error }).int(error).min(least, error).max(most, error), fallback, description)
-}
-
-const flag = (fallback: boolean, description: string) =>
-  key('boolean', z.boolean({ error: 'must be true or false' }), fallback, description)
-
-const text = (fallback: string, description: string) =>
-  key('text', z.string({ error: 'must be text' }), fallback, description)
-
-function choice<const T extends readonly [string, ...string[]]>(values: T, fallback: T[number], description: string) {
-  const shown = values.map((value) => (value === '' ? '"" (none)' : value)).join(', ')
-  return key('choice', z.enum(values, { error: `must be one of: ${shown}` }), fallback as never, description)
-}
-
-/** A choice whose values may also be written in capitals and with underscores. */
-function choiceInAnyCase<const T extends readonly [string, ...string[]]>(
-  values: T,
-  fallback: T[number],
-  description: string,
-) {
-  const error = `must be one of: ${values.map((value) => (value === '' ? '"" (none)' : value)).join(', ')}`
-  const written = z.string({ error }).transform((value) => value.toLowerCase().replaceAll('_', '-'))
-  const leaf = key('choice', written.pipe(z.enum(values, { error })), fallback, description)
-  const described = leaf.meta({ description, examples: [...values] })
-  keyKinds.add(described, { kind: 'choice' })
-  return described
-}
-
-/** A list of texts of one form. Accepts numbers as texts, for YAML lists of bare numbers. */
-function list(fallback: string[], description: string, item: ListItem) {
-  const { pattern, error, clean = (text: string) => text, futile = () => null } = item
-  const entry = z.union([z.string().regex(pattern, error), z.number().int(error).transform(String)], { error })
-  const cleaned = entry
-    .transform((text) => clean(text))
-    .pipe(
-      z.string().superRefine((text, context) => {
-        const message = pattern.test(text) ? futile(text) : error
-        if (message !== null) context.addIssue({ code: 'custom', message })
-      }),
-    )
-  return key('list', z.array(cleaned, { error: 'must be a list' }), fallback, description)
-}
 
 function isNetwork(value: string): boolean {
   const [address = '', bits = '', ...rest] = value.split('/')
@@ -150,7 +44,7 @@ const capture = section('Live capture.', {
   interfaces: list(
     [],
     'Interfaces of the host that the agent captures in addition to the pods it discovers.',
-    INTERFACE,
+    INTERFACE_ITEM,
   ),
   filter: text(
     '',
@@ -218,54 +112,54 @@ const filter = section(
     contentTypes: list(
       ['application/json', 'application/x-www-form-urlencoded'],
       'A pair is kept if its request or its response has one of these media types. Parameters and case are ignored; `*` and `?` are wildcards (`application/*+json`). Empty: pairs of any type, or of none, are kept.',
-      MEDIA_TYPE,
+      MEDIA_TYPE_ITEM,
     ),
     userAgentPrefixes: list(
       ['kube-probe'],
       'Requests whose User-Agent begins with one of these are filtered. Case matters; there are no wildcards.',
-      USER_AGENT_PREFIX,
+      USER_AGENT_PREFIX_ITEM,
     ),
-    requestHeaders: list(['X-Soveren-Request'], 'Requests with one of these headers are filtered.', HEADER_NAME),
+    requestHeaders: list(['X-Soveren-Request'], 'Requests with one of these headers are filtered.', HEADER_NAME_ITEM),
     statuses: list(
       ['301', '308', '4xx', '5xx'],
       'Pairs whose response has one of these statuses or classes of statuses are filtered.',
-      STATUS,
+      STATUS_ITEM,
     ),
     paths: list(
       ['/metrics', '/healthz', '/api/health', '/api/v2/alive', '/api/v2/detect'],
       'Requests for one of these paths are filtered. Query, fragment and a trailing slash are ignored. `*` matches any text without a slash, `?` one character, `**` any text: `/actuator/**` matches `/actuator` and everything below it.',
-      PATH,
+      PATH_ITEM,
     ),
     include: section(
       'What is kept: a pair must match each of these that is set, beside passing the rules above. `--all` does not disable them.',
       {
-        methods: list([], 'Methods of requests, such as `POST`.', METHOD),
+        methods: list([], 'Methods of requests, such as `POST`.', METHOD_ITEM),
         hosts: list(
           [],
           'Host header fields of requests, without the port. `*` and `?` are wildcards (`*.shop.svc.cluster.local`); case does not matter.',
-          HOST,
+          HOST_ITEM,
         ),
         paths: list(
           [],
           'Paths of requests, as in `filter.paths`: `/api/**` matches `/api` and everything below it.',
-          PATH,
+          PATH_ITEM,
         ),
         statuses: list(
           [],
           'Statuses of responses or classes of them (`404`, `5xx`). `filter.statuses` still applies: clear it to keep errors.',
-          STATUS,
+          STATUS_ITEM,
         ),
         namespaces: list(
           [],
           'Namespaces, as names or globs: one end of the connection is a pod in one of them.',
-          NAMESPACE,
+          NAMESPACE_ITEM,
         ),
         workloads: list(
           [],
           'Workloads of the pod at one end, as names or globs, with or without the kind: `api`, `Deployment/api-*`.',
-          WORKLOAD,
+          WORKLOAD_ITEM,
         ),
-        pods: list([], 'Pods at one end, as names or globs: `api-*`.', POD),
+        pods: list([], 'Pods at one end, as names or globs: `api-*`.', POD_ITEM),
         minLatency: duration(
           '0s',
           'The least time from the first byte of the request to the last of the response. 0: any.',
@@ -303,7 +197,7 @@ const ship = section('The destination of pairs, and their buffer.', {
 })
 
 const kafka = section('The Kafka cluster and topic.', {
-  brokers: list([], 'Bootstrap brokers, as host:port.', BROKER),
+  brokers: list([], 'Bootstrap brokers, as host:port.', BROKER_ITEM),
   topic: key(
     'text',
     z
@@ -351,9 +245,13 @@ const kafka = section('The Kafka cluster and topic.', {
     tokenCommand: list(
       [],
       'Program and arguments that print what tokenFile would hold. Run without a shell each time a connection authenticates; it has 8 seconds.',
-      ARGUMENT,
+      ARGUMENT_ITEM,
     ),
-    extensions: list([], 'SASL extensions sent with a bearer token, such as logicalCluster=lkc-1.', SASL_EXTENSION),
+    extensions: list(
+      [],
+      'SASL extensions sent with a bearer token, such as logicalCluster=lkc-1.',
+      SASL_EXTENSION_ITEM,
+    ),
     awsRegion: text('', 'AWS region, for aws-msk-iam. Empty: from the broker’s name, else AWS_REGION.'),
   }),
 })
@@ -426,8 +324,8 @@ export const configSchema = z
     targets: section('Which pods of the node the agent captures.', {
       procRoot: text('/proc', 'Where the host’s /proc is mounted.'),
       namespaces: section('Kubernetes namespaces, as names or with the wildcards `*` and `?`.', {
-        include: list([], 'Capture only these. Empty: all.', NAMESPACE),
-        exclude: list([], 'Capture none of these.', NAMESPACE),
+        include: list([], 'Capture only these. Empty: all.', NAMESPACE_ITEM),
+        exclude: list([], 'Capture none of these.', NAMESPACE_ITEM),
       }),
       selector: text('', 'Kubernetes label selector. Only matching pods are captured.'),
       interfaces: key(

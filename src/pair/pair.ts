@@ -35,11 +35,11 @@ export interface Endpoint {
   /** TCP port, 0 to 65535. */
   port: number
   /** The pod that held the address; null: unknown, or not a pod. */
-  pod: Pod | null
+  pod: PairPod | null
 }
 
 /** A Kubernetes pod. */
-export interface Pod {
+export interface PairPod {
   /** null: unknown. With `namespace` null it is a hint from the environment of the pod's processes. */
   name: string | null
   /** null: the API server has not reported the pod, and `name` and `container` come from /proc. */

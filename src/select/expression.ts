@@ -50,7 +50,7 @@ interface ExpressionError {
  *
  * @throws InterceptorError (EXIT_USAGE) that names the column and, for a wrong field, the nearest known one
  */
-export function compileExpression(text: string): (pair: Pair) => boolean {
+export function compilePredicate(text: string): (pair: Pair) => boolean {
   const evaluate = parse(text)
   const checked = evaluate.check()
   if (!checked.valid) throw wrongExpression(text, checked.error as ExpressionError)

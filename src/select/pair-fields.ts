@@ -3,7 +3,7 @@
  * are BigInts, as CEL's `int` requires; header names are in lower case; an end that is no known pod has empty names.
  */
 import { isUtf8 } from 'node:buffer'
-import { type Endpoint, type Message, mediaType, type Pair, type Pod, type RequestMessage } from '../pair/pair.ts'
+import { type Endpoint, type Message, mediaType, type Pair, type PairPod, type RequestMessage } from '../pair/pair.ts'
 import { requestPath } from './request-path.ts'
 
 /** The CEL type of each field. Bodies' JSON is dynamic: its fields are known only when it is read. */
@@ -147,7 +147,7 @@ export class WorkloadFields {
   readonly kind: string
   readonly name: string
 
-  constructor(pod: Pod | null) {
+  constructor(pod: PairPod | null) {
     this.kind = pod?.workload?.kind ?? ''
     this.name = pod?.workload?.name ?? ''
   }
@@ -162,7 +162,7 @@ export class PodFields {
   readonly workload: WorkloadFields
   readonly labels: Map<string, string>
 
-  constructor(pod: Pod | null) {
+  constructor(pod: PairPod | null) {
     this.name = pod?.name ?? ''
     this.namespace = pod?.namespace ?? ''
     this.uid = pod?.uid ?? ''
@@ -176,7 +176,7 @@ export class PodFields {
 export class EndpointFields {
   readonly address: string
   readonly port: bigint
-  readonly #pod: Pod | null
+  readonly #pod: PairPod | null
 
   constructor({ address, port, pod }: Endpoint) {
     this.address = address

@@ -1,9 +1,9 @@
 /** The rule of `filter.include` about the pods at the ends of a connection. */
 import { globMatcher } from '../config/glob.ts'
-import type { Pod } from '../pair/pair.ts'
+import type { PairPod } from '../pair/pair.ts'
 
 /** What the rule looks at. */
-type NamedPod = Pick<Pod, 'name' | 'namespace' | 'workload'>
+type NamedPod = Pick<PairPod, 'name' | 'namespace' | 'workload'>
 
 /** Whether one end is a listed pod. null: the end is no known pod. */
 export type PodRule = (client: NamedPod | null, server: NamedPod | null) => boolean

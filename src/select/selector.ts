@@ -62,7 +62,7 @@ export class PairSelector {
 async function pairPredicate({ grep, where }: PairSelection): Promise<PairPredicate | null> {
   if (grep.length === 0 && where === null) return null
   const texts = grep.map((text) => ({ text, bytes: Buffer.from(text) }))
-  const holds = where === null ? null : (await import('./expression.ts')).compileExpression(where)
+  const holds = where === null ? null : (await import('./expression.ts')).compilePredicate(where)
   return (pair) => texts.every((text) => occurs(pair, text)) && (holds === null || holds(pair))
 }
 

@@ -4,15 +4,15 @@ import fc from 'fast-check'
 import { Filter } from '../../src/assemble/filter.ts'
 import { Glob } from '../../src/config/glob.ts'
 import {
-  BROKER,
-  HEADER_NAME,
-  INTERFACE,
+  BROKER_ITEM,
+  HEADER_NAME_ITEM,
+  INTERFACE_ITEM,
   type ListItem,
-  MEDIA_TYPE,
-  NAMESPACE,
-  PATH,
-  STATUS,
-  USER_AGENT_PREFIX,
+  MEDIA_TYPE_ITEM,
+  NAMESPACE_ITEM,
+  PATH_ITEM,
+  STATUS_ITEM,
+  USER_AGENT_PREFIX_ITEM,
 } from '../../src/config/list-items.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { type Config, configSchema } from '../../src/config/schema.ts'
@@ -164,38 +164,40 @@ const accepted = ({ pattern, clean = (text) => text, futile = () => null }: List
 
 test('list items: whatever is accepted can match', () => {
   fc.assert(
-    fc.property(accepted(PATH), (path) => {
+    fc.property(accepted(PATH_ITEM), (path) => {
       const target = path.startsWith('**') ? path.replace(/^\*\*/, '/x') : path
       const { memory, at, end } = padded(example(target))
       assert.equal(filterOf({ paths: [path] }).target(memory, at, end), RULE_PATH, path)
     }),
   )
   fc.assert(
-    fc.property(accepted(MEDIA_TYPE), (type) => {
+    fc.property(accepted(MEDIA_TYPE_ITEM), (type) => {
       const { memory, view, at, end } = padded(example(type))
       assert.ok(filterOf({ contentTypes: [type] }).contentType(memory, view, at, end), type)
     }),
   )
   fc.assert(
-    fc.property(accepted(HEADER_NAME), (name) => {
+    fc.property(accepted(HEADER_NAME_ITEM), (name) => {
       const { view, at, end } = padded(name)
       assert.equal(filterOf({ requestHeaders: [name] }).requestHeader(view, at, end - at), RULE_HEADER, name)
     }),
   )
   fc.assert(
-    fc.property(accepted(USER_AGENT_PREFIX), (prefix) => {
+    fc.property(accepted(USER_AGENT_PREFIX_ITEM), (prefix) => {
       const { memory, at, end } = padded(prefix)
       assert.equal(filterOf({ userAgentPrefixes: [prefix] }).userAgent(memory, at, end), RULE_USER_AGENT, prefix)
     }),
   )
   fc.assert(
-    fc.property(accepted(NAMESPACE), (pattern) => assert.ok(new Glob(pattern).matchesText(example(pattern)), pattern)),
+    fc.property(accepted(NAMESPACE_ITEM), (pattern) =>
+      assert.ok(new Glob(pattern).matchesText(example(pattern)), pattern),
+    ),
   )
 })
 
 test('filter.statuses: matches exactly the accepted codes and classes', () => {
   fc.assert(
-    fc.property(accepted(STATUS), fc.integer({ min: 100, max: 999 }), (item, status) => {
+    fc.property(accepted(STATUS_ITEM), fc.integer({ min: 100, max: 999 }), (item, status) => {
       const matches = item.endsWith('xx') ? item[0] === String(status)[0] : item === String(status)
       assert.equal(filterOf({ statuses: [item] }).response(status, true), matches ? RULE_STATUS : RULE_NONE)
     }),
@@ -204,13 +206,13 @@ test('filter.statuses: matches exactly the accepted codes and classes', () => {
 
 test('list items: the defaults are accepted as they are', () => {
   const items: [ListItem, readonly string[]][] = [
-    [MEDIA_TYPE, DEFAULTS.contentTypes],
-    [USER_AGENT_PREFIX, DEFAULTS.userAgentPrefixes],
-    [HEADER_NAME, DEFAULTS.requestHeaders],
-    [STATUS, DEFAULTS.statuses],
-    [PATH, DEFAULTS.paths],
-    [INTERFACE, ['any']],
-    [BROKER, ['kafka:9092']],
+    [MEDIA_TYPE_ITEM, DEFAULTS.contentTypes],
+    [USER_AGENT_PREFIX_ITEM, DEFAULTS.userAgentPrefixes],
+    [HEADER_NAME_ITEM, DEFAULTS.requestHeaders],
+    [STATUS_ITEM, DEFAULTS.statuses],
+    [PATH_ITEM, DEFAULTS.paths],
+    [INTERFACE_ITEM, ['any']],
+    [BROKER_ITEM, ['kafka:9092']],
   ]
   for (const [{ pattern, futile = () => null }, values] of items) {
     for (const value of values) assert.ok(pattern.test(value) && futile(value) === null, value)

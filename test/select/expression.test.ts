@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { InterceptorError } from '../../src/errors.ts'
-import { compileExpression } from '../../src/select/expression.ts'
+import { compilePredicate } from '../../src/select/expression.ts'
 import { samplePair } from '../pair/samples.ts'
 
 const POD = {
@@ -30,7 +30,7 @@ const PAIR = samplePair({
 /** The error of a wrong expression. */
 function faultOf(text: string): InterceptorError {
   try {
-    compileExpression(text)
+    compilePredicate(text)
   } catch (error) {
     assert.ok(error instanceof InterceptorError, text)
     assert.equal(error.exitCode, 2)
@@ -57,7 +57,7 @@ test('expression: fields of a pair, bodies as JSON, header names in lower case',
     'capture.vantage == "file" && flags == [] && request.bodySize == 7',
     'request.json.nobody.id == 1 || response.status == 503',
   ]) {
-    assert.ok(compileExpression(text)(PAIR), text)
+    assert.ok(compilePredicate(text)(PAIR), text)
   }
 })
 
@@ -71,7 +71,7 @@ test('expression: one that fails on a pair does not select it', () => {
     'request.json.items[9].price > 1',
     'response.status < 500',
   ]) {
-    assert.equal(compileExpression(text)(PAIR), false, text)
+    assert.equal(compilePredicate(text)(PAIR), false, text)
   }
 })
 
@@ -105,6 +105,6 @@ test('expression: errors of syntax and type are reported without a guess', () =>
 test('expression: a body of deeply nested arrays does no harm', () => {
   const body = Buffer.from('['.repeat(500_000) + ']'.repeat(500_000))
   const pair = samplePair({ request: { body } })
-  assert.equal(typeof compileExpression('request.json != null')(pair), 'boolean')
-  assert.equal(compileExpression('request.json.a == 1')(pair), false)
+  assert.equal(typeof compilePredicate('request.json != null')(pair), 'boolean')
+  assert.equal(compilePredicate('request.json.a == 1')(pair), false)
 })

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { defaultConfig } from '../../src/config/load.ts'
-import type { Pod } from '../../src/pair/pair.ts'
+import type { PairPod } from '../../src/pair/pair.ts'
 import { Include, type IncludeConfig } from '../../src/select/include.ts'
 import { samplePair } from '../pair/samples.ts'
 
 const include = (lists: Partial<IncludeConfig>): Include => new Include({ ...defaultConfig().filter.include, ...lists })
 
-const POD: Pod = {
+const POD: PairPod = {
   name: 'api-7d4-x2',
   namespace: 'shop',
   uid: 'u',

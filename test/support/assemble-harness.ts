@@ -5,7 +5,7 @@
  * `finish` holds every run to the laws of the ledger and every pair to its schema.
  */
 import assert from 'node:assert/strict'
-import { Assembler, type AssemblerOptions, assemblerArena, BLOCK_BYTES } from '../../src/assemble/assembler.ts'
+import { Assembler, type AssemblerOptions, assemblerArena, INPUT_BLOCK_BYTES } from '../../src/assemble/assembler.ts'
 import type { PairSink } from '../../src/assemble/http1/outcomes.ts'
 import type { Arena } from '../../src/assemble/memory/arena.ts'
 import { Intake } from '../../src/capture/intake/intake.ts'
@@ -169,7 +169,7 @@ export class AssembleHarness {
     this.#intake.flush()
     for (;;) {
       const { assembler } = this
-      let length = assembler.wholeRecords(this.#consumer.peek(assembler.input, BLOCK_BYTES))
+      let length = assembler.wholeRecords(this.#consumer.peek(assembler.input, INPUT_BLOCK_BYTES))
       if (length === 0) length = assembler.wholeRecords(this.#consumer.peek(assembler.input, assembler.input.length))
       if (length === 0) return
       this.#consumer.release(length)

@@ -62,7 +62,7 @@ export const refuse: Line = op(RET_K, 0)
  * @param lines every label used must be placed behind its jumps: classic BPF has no loops
  * @throws RangeError for a label that is not placed, or placed before a jump to it
  */
-export function assemble(lines: readonly Line[]): BpfInstruction[] {
+export function assembleBpf(lines: readonly Line[]): BpfInstruction[] {
   // A longer jump moves the instructions after it, which may lengthen other jumps: repeat until nothing changes.
   let long: ReadonlySet<Line> = new Set()
   for (;;) {

@@ -21,7 +21,7 @@ import {
   ALU_ADD_X,
   ALU_AND_K,
   ALU_LSH_K,
-  assemble,
+  assembleBpf,
   JEQ_K,
   JGE_K,
   JGT_K,
@@ -115,7 +115,7 @@ const DESTINATION_PORT = 9
 export function buildFilter(request: FilterRequest): BpfInstruction[] {
   const accept = label('accept')
   const verdict = request.expression ?? [{ code: RET_K, jt: 0, jf: 0, k: request.snapLength }]
-  const builtIn = assemble([
+  const builtIn = assembleBpf([
     ...rejectOutgoing(request.outgoing),
     ...(request.view === 'ethernet' ? findPacket() : findCookedPacket(accept)),
     ...byEtherType(request, accept),

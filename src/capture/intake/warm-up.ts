@@ -18,7 +18,7 @@ const ETHERNET_BYTES = 14
 const HEADERS_BYTES = 40
 
 /** @param ringCount the number of rings of the real intake */
-export function warmUp(ringCount: number): void {
+export function warmUpIntake(ringCount: number): void {
   const shared = Array.from({ length: ringCount }, () => allocateRing(RING_BYTES))
   const bell = new Doorbell(Doorbell.allocate())
   const consumers = shared.map((ring) => new RingConsumer(ring, null))

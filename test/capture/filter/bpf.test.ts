@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import {
-  assemble,
+  assembleBpf,
   JEQ_K,
   jump,
   jumpIf,
@@ -32,7 +32,7 @@ test('BPF assembler: jumps reach their labels over any distance', () => {
         ...places.flatMap((at, i) => [...padding(between[i]), op(RET_K, 0), place(at), op(RET_K, i + 1)]),
       ]
       const expected = first < between.length ? first + 1 : 99
-      assert.equal(runBpf(assemble(lines), { data: Uint8Array.of(first) }), expected)
+      assert.equal(runBpf(assembleBpf(lines), { data: Uint8Array.of(first) }), expected)
     }),
   )
 })
@@ -51,13 +51,13 @@ test('BPF assembler: jumps if a test fails, and without a test', () => {
       place(end),
       op(RET_K, 2),
     ]
-    const program = assemble(lines)
+    const program = assembleBpf(lines)
     assert.deepEqual([runBpf(program, { data: Uint8Array.of(7) }), runBpf(program, { data: Uint8Array.of(8) })], [2, 1])
   }
 })
 
 test('BPF assembler: refuses backward jumps, and unplaced labels', () => {
   const at = label('there')
-  assert.throws(() => assemble([place(at), jump(at)]), /there/)
-  assert.throws(() => assemble([jump(at)]), /there/)
+  assert.throws(() => assembleBpf([place(at), jump(at)]), /there/)
+  assert.throws(() => assembleBpf([jump(at)]), /there/)
 })
