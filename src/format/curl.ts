@@ -11,7 +11,7 @@ import type { FormatOptions, PairFormat } from './output-format.ts'
 import { pairFormat } from './pair-format.ts'
 import { requestUrl } from './request-url.ts'
 import { safe } from './terminal.ts'
-import { duration } from './units.ts'
+import { shortDuration } from './units.ts'
 
 /** Fields that curl derives from its arguments, or that belong to the connection of the capture. */
 const OWN_FIELDS = new Set([
@@ -35,7 +35,7 @@ export function curlFormat(options: FormatOptions): PairFormat {
 const comment = ({ request, response, requestStartMicros, responseEndMicros }: Pair): string => {
   const status = `${response.status} ${response.reason}`.trim()
   return safe(
-    `# ${request.method} ${request.target}: ${status} after ${duration(responseEndMicros - requestStartMicros)}`,
+    `# ${request.method} ${request.target}: ${status} after ${shortDuration(responseEndMicros - requestStartMicros)}`,
   )
 }
 

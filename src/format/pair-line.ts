@@ -10,7 +10,7 @@
 import type { createColors } from 'picocolors'
 import { type Endpoint, type Message, mediaType, type Pair } from '../pair/pair.ts'
 import { columns, cut, pad, safe } from './terminal.ts'
-import { duration, size, timeOfDay } from './units.ts'
+import { shortDuration, shortSize, timeOfDay } from './units.ts'
 
 /** picocolors' functions; they return text unchanged when colour is off. */
 export type Colors = ReturnType<typeof createColors>
@@ -111,8 +111,12 @@ export class PairLine {
       this.#cell('server', endpoint(pair.server), plain),
       this.#cell('method', safe(request.method), bold),
       this.#cell('status', String(response.status), this.#statusPaint(response.status)),
-      this.#cell('latency', duration(pair.responseEndMicros - pair.requestStartMicros).padStart(6), plain),
-      this.#cell('sizes', `${size(request.bodySize).padStart(4)} → ${size(response.bodySize).padStart(4)}`, plain),
+      this.#cell('latency', shortDuration(pair.responseEndMicros - pair.requestStartMicros).padStart(6), plain),
+      this.#cell(
+        'sizes',
+        `${shortSize(request.bodySize).padStart(4)} → ${shortSize(response.bodySize).padStart(4)}`,
+        plain,
+      ),
       this.#cell('types', `${shortType(request)} → ${shortType(response)}`, dim),
     ]
     if (flags.length > 0) cells.push(this.#cell('flags', safe(flags.join(' ')), yellow))

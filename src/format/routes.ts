@@ -8,7 +8,7 @@ import { QUANTILE_ERROR, type RouteRow, RouteTable } from '../routes/route-table
 import type { FormatOptions, PairFormat, TopOptions } from './output-format.ts'
 import { pairFormat } from './pair-format.ts'
 import { columns, cut, pad, safe } from './terminal.ts'
-import { duration, size } from './units.ts'
+import { shortDuration, shortSize } from './units.ts'
 
 const REDRAW_MS = 1000
 /** Cursor home, and erase what follows. */
@@ -79,7 +79,7 @@ const TITLES: Readonly<Record<Grouping, string>> = {
   host: 'HOST',
 }
 
-const ms = (value: number): string => duration(Math.round(value * 1000))
+const ms = (value: number): string => shortDuration(Math.round(value * 1000))
 
 const cellsOf = (row: RouteRow): string[] => [
   String(row.requests),
@@ -90,7 +90,7 @@ const cellsOf = (row: RouteRow): string[] => [
   ms(row.p95Ms),
   ms(row.p99Ms),
   ms(row.maxMs),
-  size(row.requestBytes),
-  size(row.responseBytes),
+  shortSize(row.requestBytes),
+  shortSize(row.responseBytes),
   safe(row.group),
 ]

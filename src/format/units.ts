@@ -26,7 +26,7 @@ export function dayOf(micros: number): string {
  * @param micros  microseconds; negative counts as 0
  * @returns at most 6 columns below a day: `877µs`, `12.3ms`, `1.24s`, `75.0s`, `3600s`
  */
-export function duration(micros: number): string {
+export function shortDuration(micros: number): string {
   if (micros < 1000) return `${Math.max(0, micros)}µs`
   const [value, unit] = micros < 999_500 ? [micros / 1000, 'ms'] : [micros / 1_000_000, 's']
   const decimals = value < 9.995 ? 2 : value < 99.95 ? 1 : 0
@@ -36,7 +36,7 @@ export function duration(micros: number): string {
 const SIZE_UNITS = ['K', 'M', 'G', 'T', 'P']
 
 /** Formats a byte count in at most 4 columns, in units of 1024 like `ls -h`: `512`, `1.4K`, `23K`. */
-export function size(bytes: number): string {
+export function shortSize(bytes: number): string {
   if (bytes < 1000) return String(bytes)
   let value = bytes / 1024
   let unit = 0

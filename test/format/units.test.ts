@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { duration, grouped, size, timeOfDay } from '../../src/format/units.ts'
+import { grouped, shortDuration, shortSize, timeOfDay } from '../../src/format/units.ts'
 
 test('duration: prints three digits and a unit', () => {
   const cases: [micros: number, expected: string][] = [
@@ -18,12 +18,12 @@ test('duration: prints three digits and a unit', () => {
     [75_000_000, '75.0s'],
     [3_600_000_000, '3600s'],
   ]
-  for (const [micros, expected] of cases) assert.equal(duration(micros), expected)
+  for (const [micros, expected] of cases) assert.equal(shortDuration(micros), expected)
 })
 
 test('duration: uses at most 6 columns below a day', () => {
   fc.assert(
-    fc.property(fc.integer({ min: -1, max: 86_400_000_000 }), (micros) => assert.ok(duration(micros).length <= 6)),
+    fc.property(fc.integer({ min: -1, max: 86_400_000_000 }), (micros) => assert.ok(shortDuration(micros).length <= 6)),
   )
 })
 
@@ -40,11 +40,13 @@ test('size: prints bytes, then units of 1024', () => {
     [2 ** 20, '1.0M'],
     [2 ** 40, '1.0T'],
   ]
-  for (const [bytes, expected] of cases) assert.equal(size(bytes), expected)
+  for (const [bytes, expected] of cases) assert.equal(shortSize(bytes), expected)
 })
 
 test('size: uses at most 4 columns', () => {
-  fc.assert(fc.property(fc.nat({ max: 2 ** 53 - 1 }), (bytes) => assert.ok(size(bytes).length <= 4, size(bytes))))
+  fc.assert(
+    fc.property(fc.nat({ max: 2 ** 53 - 1 }), (bytes) => assert.ok(shortSize(bytes).length <= 4, shortSize(bytes))),
+  )
 })
 
 test('timeOfDay: prints local time, truncated to milliseconds', () => {

@@ -1,4 +1,4 @@
-/** Exports: every one is imported, those of src/ by more than tests, and no two of them have the same name. */
+/** No dead code: every export is imported, and exports of src/ are imported by more than tests. */
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -149,18 +149,6 @@ test('exports: src/ has nothing that only tests use', () => {
   )
   assert.deepEqual(
     testOnly.map(({ file, name }) => `${file.path}: ${name}`),
-    [],
-  )
-})
-
-/** Two modules whose exports have one name are mistaken for each other, by readers and by an editor's completion. */
-test('exports: no two modules of src/ export the same name', () => {
-  const byName = new Map<string, string[]>()
-  for (const { file, name } of all) {
-    if (file.path.startsWith('src/')) byName.set(name, [...(byName.get(name) ?? []), file.path])
-  }
-  assert.deepEqual(
-    [...byName].filter(([, paths]) => paths.length > 1),
     [],
   )
 })
