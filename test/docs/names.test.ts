@@ -156,6 +156,12 @@ for (const page of PAGES) {
   })
 }
 
+test('links: docs/README.md lists every page of docs/', () => {
+  const linked = [...readPage('docs/README.md').matchAll(/\]\(([a-z-]+\.md)\)/g)].map(([, page]) => `docs/${page}`)
+  const pages = PAGES.filter((page) => /^docs\/[a-z-]+\.md$/.test(page))
+  assert.deepEqual(linked.sort(), pages.sort())
+})
+
 test('ledger: docs/ledger.md explains every counter, and no other', () => {
   const rows = readPage('docs/ledger.md').match(/^\| `.*?\|/gm) ?? []
   const explained = rows.flatMap((row) => [...row.matchAll(/`([\w.]+)`/g)].map(([, path]) => path))
