@@ -4,12 +4,13 @@ import type { Observation, ThreadObservation } from '../ledger/observation.ts'
 import { exposition, type Metric } from './exposition.ts'
 import { INTERFACE_METRICS, INTERFACE_UP, LEDGER_METRICS, type LedgerState } from './ledger-metrics.ts'
 import { CONFIG_METRICS, DISCOVERY_METRICS, type NodeState, WATCH_METRICS } from './node-metrics.ts'
+import { POD_METRICS, type PodsState } from './pod-metrics.ts'
 import { PROCESS_METRICS, type ProcessState } from './process-metrics.ts'
 import { STAGE_METRICS, type StageState } from './stage-metrics.ts'
 import type { AgentState } from './state.ts'
 
 /** The agent's state at one scrape. */
-export type ScrapeState = LedgerState & StageState & NodeState & ProcessState
+export type ScrapeState = LedgerState & StageState & NodeState & ProcessState & PodsState
 
 /** Every metric, in the groups of docs/metrics.md. */
 export const METRIC_GROUPS = {
@@ -20,9 +21,11 @@ export const METRIC_GROUPS = {
   watches: WATCH_METRICS,
   configuration: CONFIG_METRICS,
   process: PROCESS_METRICS,
+  pods: POD_METRICS,
 } as const satisfies Record<string, readonly Metric<ScrapeState>[]>
 
 const METRICS: readonly Metric<ScrapeState>[] = Object.values(METRIC_GROUPS).flat()
+const NO_PODS: PodsState = { pods: [], podsLeftOut: 0 }
 
 /** Renders scrapes. It keeps only what is needed so that CPU times never decrease. */
 export class MetricsPage {
@@ -35,6 +38,7 @@ export class MetricsPage {
     const interfaces = observation?.interfaces ?? []
     return exposition(METRICS, {
       ...state,
+      ...NO_PODS,
       observation: observation && { ...observation, threads: this.#withEarlierCpu(observation) },
       interfaces,
       ledger: sumLedger([...blocks, ...interfaces.map(({ block }) => block)]),

@@ -9,11 +9,13 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { errorText } from '../errors.ts'
 import type { Logger } from '../log/logger.ts'
 import { ConnectionLimit } from './connection-limit.ts'
-import { EXPOSITION_TYPE } from './exposition.ts'
+import { EXPOSITION_TYPE, exposition } from './exposition.ts'
 import { type HealthCheck, healthText, liveness, passes, readiness } from './health.ts'
 import { listenError, parseListenAddress } from './listen-address.ts'
 import { MetricsPage } from './metrics.ts'
 import { type Request, type Response, serveOne } from './one-request.ts'
+import { POD_METRICS } from './pod-metrics.ts'
+import type { PodsPage } from './pod-traffic.ts'
 import type { AgentState } from './state.ts'
 
 export interface AdminServer {
@@ -29,7 +31,8 @@ const LIMITS = { headBytes: 8 * 1024, headMs: 3_000, connectionMs: 10_000 } as c
 const PAGE_MS = 100
 
 /**
- * Serves /metrics, /livez, /readyz and /healthz, which is an alias of /livez.
+ * Serves /metrics, /livez, /readyz and /healthz, which is an alias of /livez; and what was seen of each pod: /pods as JSON,
+ * /metrics/pods as metrics.
  *
  * @param address  `admin.address`; empty: nothing is served
  * @param readState  returns the agent's current state; called at most once in PAGE_MS for each page
@@ -72,10 +75,23 @@ function pagesOf(readState: () => AgentState): ReadonlyMap<string, () => Page> {
   const live = cached(() => healthPage('livez', liveness(readState())))
   return new Map([
     ['/metrics', cached(() => ({ status: 200, type: EXPOSITION_TYPE, text: metrics.text(readState()) }))],
+    ['/metrics/pods', cached(() => podMetricsPage(readState()))],
+    ['/pods', cached(() => podsPage(readState()))],
     ['/livez', live],
     ['/healthz', live],
     ['/readyz', cached(() => healthPage('readyz', readiness(readState())))],
   ])
+}
+
+function podsPage(state: AgentState): Page {
+  const { node, uptimeMs } = state
+  const page: PodsPage = { node, uptimeMs, ...state.readPods() }
+  return { status: 200, type: 'application/json', text: `${JSON.stringify(page)}\n` }
+}
+
+function podMetricsPage(state: AgentState): Page {
+  const { pods, leftOut } = state.readPods()
+  return { status: 200, type: EXPOSITION_TYPE, text: exposition(POD_METRICS, { pods, podsLeftOut: leftOut }) }
 }
 
 /** Renders a page at most once in PAGE_MS, however often it is requested. */

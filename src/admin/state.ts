@@ -4,6 +4,7 @@
  */
 import type { ReloadState } from '../config/reload.ts'
 import type { Observation } from '../ledger/observation.ts'
+import type { PodsPage } from './pod-traffic.ts'
 
 export interface AgentState {
   /** The Kubernetes node's name: `node.name`. */
@@ -16,6 +17,8 @@ export interface AgentState {
   readonly start: StartState
   /** null: the first pass has not ended yet. */
   readonly discovery: DiscoveryState | null
+  /** Reads what was seen of each pod, which takes longer than the rest. */
+  readonly readPods: () => Pick<PodsPage, 'pods' | 'leftOut'>
   /** One for each watched kind of object; empty without an API server. */
   readonly watches: readonly WatchReport[]
   readonly reload: ReloadState

@@ -26,6 +26,7 @@ import type { VantagePolicy } from '../target/interface-info.ts'
 import { type ApiWatch, prepareApiWatch, type StartApiWatch } from './api-watch.ts'
 import { CaptureSet } from './capture-set.ts'
 import { NodeDiscovery } from './node-discovery.ts'
+import { podsSeen } from './pods-seen.ts'
 
 /** How long a pod waits for its name before it is captured without one. */
 const NAMES_TIMEOUT_MS = 5000
@@ -147,10 +148,11 @@ export class Agent {
   state(): AgentState {
     const { tally, snapshot, decisions } = this.#discovery
     const now = performance.now()
+    const observation = this.#pipeline.observe()
     return {
       node: this.#config.node.name,
       uptimeMs: now - this.#began,
-      observation: this.#pipeline.observe(),
+      observation,
       start: { opening: this.#captures.opening, done: this.#isStarted() },
       discovery: snapshot && {
         scans: tally.scans,
@@ -163,6 +165,7 @@ export class Agent {
         processesDenied: snapshot.denied,
         pods: tallyPods(decisions.pods.map(tallied)),
       },
+      readPods: () => podsSeen(decisions.pods, observation.interfaces),
       watches: this.#api.states(),
       reload: this.#reloader.state,
       draining: this.#draining,

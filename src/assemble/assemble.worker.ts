@@ -12,7 +12,7 @@ import type { PairSink } from './http1/outcomes.ts'
 import type { Arena } from './memory/arena.ts'
 import { PairRingSink } from './pair-ring-sink.ts'
 import { warmUpAssembler } from './warm-up.ts'
-import type { AssembleTask, FromAssembler, ToAssembler } from './worker-data.ts'
+import type { AssembleTask, FromAssembler, KnownInterface, ToAssembler } from './worker-data.ts'
 
 /** Longest sleep of an idle assembler, between two heartbeats. */
 const IDLE_MS = 100
@@ -37,10 +37,11 @@ export async function assemble(task: AssembleTask): Promise<void> {
   if (task.whenFull === 'drop') warmUpLive(arena, task, createSink)
   const announced = (id: number, info: InterfaceInfo): void => post({ t: 'interface', id, info })
   const assembler = new Assembler(arena, task.options, task.counters, createSink(pairs), announced, selector)
-  for (const { id, info } of task.interfaces) assembler.addInterface(id, info)
+  const add = ({ id, info, traffic }: KnownInterface) => assembler.addInterface(id, info, traffic?.[task.slot])
+  for (const known of task.interfaces) add(known)
   assembler.setAddresses(task.addresses)
   const mail = new Mailbox<ToAssembler>(task.port, control)
-  const obey = (message: ToAssembler): void => take(assembler, message)
+  const obey = (message: ToAssembler): void => take(assembler, add, message)
   const cpuTime = new CpuTimeRecorder(control)
   const ready = (): boolean =>
     rings.some((ring) => !ring.empty || ring.finished) || control.hasMail || control.command === COMMAND_STOP
@@ -70,10 +71,10 @@ export async function assemble(task: AssembleTask): Promise<void> {
   task.port.close()
 }
 
-function take(assembler: Assembler, message: ToAssembler): void {
+function take(assembler: Assembler, add: (known: KnownInterface) => void, message: ToAssembler): void {
   switch (message.t) {
     case 'interface':
-      assembler.addInterface(message.id, message.info)
+      add(message)
       break
     case 'addresses':
       assembler.setAddresses(message.entries)

@@ -37,6 +37,7 @@ import { MessageHead } from './http1/message-head.ts'
 import { MessageParser } from './http1/message-parser.ts'
 import { Outcomes, type PairSink } from './http1/outcomes.ts'
 import { Position } from './http1/position.ts'
+import { InterfaceTraffic } from './interface-traffic.ts'
 import { Arena } from './memory/arena.ts'
 import { BlockPool } from './memory/block-pool.ts'
 import { CellPool } from './memory/cell-pool.ts'
@@ -95,6 +96,7 @@ export class Assembler {
   readonly #time: PacketTime
   readonly #pairs: PairWriter
   readonly #vantages: Vantages
+  readonly #traffic: InterfaceTraffic
   readonly #filter: Filter
   readonly #announced: (id: number, info: InterfaceInfo) => void
   /** Network domain of each interface, by id. */
@@ -127,18 +129,31 @@ export class Assembler {
     const messages = new MessageWriter(arena, head)
     const vantages = new Vantages(flows, options)
     const pairs = new PairWriter(arena, pool, flows, messages, vantages, options.node)
-    const outcomes = new Outcomes(arena, pool, pairs, options, counts, sink, filter.include, selector, bounds.exchanges)
+    const traffic = new InterfaceTraffic(arena)
+    const outcomes = new Outcomes(
+      arena,
+      pool,
+      pairs,
+      options,
+      counts,
+      sink,
+      filter.include,
+      selector,
+      traffic,
+      bounds.exchanges,
+    )
     const position = new Position()
-    const shared = { time, position, vantages, limits: options, counts }
+    const shared = { time, position, vantages, traffic, limits: options, counts }
     const exchanges = new Exchanges({ arena, pool, head, filter, messages, outcomes, ...shared })
     const parser = new MessageParser(arena, pool, head, exchanges, time, position, options.messageBytes)
-    const connections = new Connections(arena, pool, head, parser, exchanges, counts, vantages, time)
+    const connections = new Connections(arena, pool, head, parser, exchanges, counts, vantages, traffic, time)
     const reassembler = new Reassembler(new HeldPieces(arena, cells), flows, counts, time, connections)
     this.arena = arena
     this.input = arena.bytes.subarray(arena.input, arena.input + arena.inputBytes)
     this.#cells = cells
     this.#pairs = pairs
     this.#vantages = vantages
+    this.#traffic = traffic
     this.#filter = filter
     this.#exchanges = exchanges
     this.#tracker = new ConnectionTracker(
@@ -200,11 +215,16 @@ export class Assembler {
     this.#exchanges.expire()
   }
 
-  /** Adds an interface, as its record in the ring does, or replaces what is known of it. */
-  addInterface(id: number, info: InterfaceInfo): void {
+  /**
+   * Adds an interface, as its record in the ring does, or replaces what is known of it.
+   *
+   * @param traffic the block (ledger/traffic.ts) that counts what this assembler sees of it; undefined: none
+   */
+  addInterface(id: number, info: InterfaceInfo, traffic?: SharedArrayBuffer): void {
     this.#domains[id] = info.domain
     this.#pairs.addInterface(id, info)
     this.#vantages.addInterface(id, info)
+    this.#traffic.count(id, traffic)
   }
 
   /** Replaces the pods that hold these addresses. */

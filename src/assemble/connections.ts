@@ -29,6 +29,7 @@ import type { MessageHead } from './http1/message-head.ts'
 import type { MessageParser } from './http1/message-parser.ts'
 import { SEEK } from './http1/stream-states.ts'
 import { skipEmptyLines } from './http1/text.ts'
+import type { InterfaceTraffic } from './interface-traffic.ts'
 import type { Arena } from './memory/arena.ts'
 import type { BlockPool } from './memory/block-pool.ts'
 import type { PacketTime } from './packet-time.ts'
@@ -71,6 +72,7 @@ export class Connections implements StreamConsumer, FlowOwner {
   readonly #exchanges: Exchanges
   readonly #counts: Float64Array
   readonly #vantages: Vantages
+  readonly #traffic: InterfaceTraffic
   readonly #preambles: Preambles
   readonly #spare: HttpConnection[] = []
   /** Of the active flows that carry HTTP/1, by their slot. */
@@ -84,6 +86,7 @@ export class Connections implements StreamConsumer, FlowOwner {
     exchanges: Exchanges,
     counts: Float64Array,
     vantages: Vantages,
+    traffic: InterfaceTraffic,
     time: PacketTime,
   ) {
     this.#arena = arena
@@ -93,6 +96,7 @@ export class Connections implements StreamConsumer, FlowOwner {
     this.#exchanges = exchanges
     this.#counts = counts
     this.#vantages = vantages
+    this.#traffic = traffic
     this.#preambles = new Preambles(arena, time, (...bytes) => this.#content(...bytes))
   }
 
@@ -104,7 +108,7 @@ export class Connections implements StreamConsumer, FlowOwner {
     }
     if (flow.protocol === PROTOCOL_TUNNEL) this.#enterTunnel(flow)
     const start = this.#preambles.skip(flow, direction, at, end, seq, ack)
-    if (start < 0) this.#becomeOpaque(flow, C.protocolOther)
+    if (start < 0) this.#becomeOpaque(flow, C.protocolOther, at, end)
     else if (start < end) this.#content(flow, direction, start, end, seqAdd(seq, start - at), ack)
   }
 
@@ -125,6 +129,10 @@ export class Connections implements StreamConsumer, FlowOwner {
     const reason = REASONS[how]
     this.#parser.end(stream, how === END_FIN, reason, flow.streams[direction].nextSeq)
     this.#exchanges.ended(stream, reason)
+  }
+
+  opened(interfaceId: number): void {
+    this.#traffic.add(interfaceId, C.flowsSeen)
   }
 
   checksHopLimit(interfaceId: number): boolean {
@@ -179,7 +187,7 @@ export class Connections implements StreamConsumer, FlowOwner {
     const stream = direction === flow.clientDirection ? http.requests : http.responses
     this.#parser.data(stream, at, end, seq, ack)
     if (stream.state === SEEK && !http.recognised && !flow.lossy && !flow.midstream)
-      this.#becomeOpaque(flow, C.protocolOther)
+      this.#becomeOpaque(flow, C.protocolOther, at, end)
   }
 
   /** From the reply to CONNECT on the connection is another one, between the client and what is behind the proxy. */
@@ -193,7 +201,7 @@ export class Connections implements StreamConsumer, FlowOwner {
   #recognise(flow: Flow, direction: Direction, at: number, end: number): HttpConnection | null {
     const kind = sniff(this.#arena, at, end)
     if (kind === SNIFF_TLS || kind === SNIFF_HTTP2) {
-      this.#becomeOpaque(flow, kind === SNIFF_TLS ? C.protocolTls : C.protocolHttp2)
+      this.#becomeOpaque(flow, kind === SNIFF_TLS ? C.protocolTls : C.protocolHttp2, at, end)
       return null
     }
     if (flow.lossy || flow.midstream || flow.clientDirection === -1)
@@ -201,7 +209,7 @@ export class Connections implements StreamConsumer, FlowOwner {
     const isResponse = direction !== flow.clientDirection
     const result = this.#head.scan(skipEmptyLines(this.#arena.bytes, at, end), end, isResponse)
     if (result === HEAD_INVALID && this.#head.startLineEnd === 0) {
-      this.#becomeOpaque(flow, C.protocolOther)
+      this.#becomeOpaque(flow, C.protocolOther, at, end)
       return null
     }
     return this.#open(flow)
@@ -253,9 +261,13 @@ export class Connections implements StreamConsumer, FlowOwner {
     this.#spare.push(http)
   }
 
-  #becomeOpaque(flow: Flow, counter: number): void {
+  /** @param at, end the bytes that decided it; empty: none did */
+  #becomeOpaque(flow: Flow, counter: number, at = 0, end = 0): void {
     // What a CONNECT tunnel carries is not counted: the TCP connection was, as HTTP/1 and as a tunnel.
-    if (flow.tunnel !== TUNNEL_CONNECT) this.#counts[counter]++
+    if (flow.tunnel !== TUNNEL_CONNECT) {
+      this.#counts[counter]++
+      this.#traffic.addOpaque(flow.interfaceId, counter, at, end)
+    }
     flow.protocol = PROTOCOL_OPAQUE
     const http = this.#httpOf(flow)
     if (http !== null) this.#exchanges.becomeOpaque(http, REASON_DOUBTFUL)

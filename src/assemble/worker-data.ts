@@ -36,12 +36,14 @@ export type FromAssembler =
 export interface KnownInterface {
   id: number
   info: InterfaceInfo
+  /** For each assembler, the block in which it counts what it sees of the interface; undefined: it is not counted apart. */
+  traffic?: readonly SharedArrayBuffer[] | undefined
 }
 
 /** What the main thread posts to every assembler. */
 export type ToAssembler =
   /** A new interface, or new facts about a known one. Posted before the interface's first frame. */
-  | { t: 'interface'; id: number; info: InterfaceInfo }
+  | ({ t: 'interface' } & KnownInterface)
   /** Replaces what is known of these addresses; other addresses keep what they have. */
   | { t: 'addresses'; entries: readonly AddressEntry[] }
   /** The filter's rules from now on. */

@@ -3,6 +3,7 @@ import { Command, Option } from 'commander'
 import type { NodeReport } from '../agent/inspect-node.ts'
 import type { PodDecision } from '../discovery/decide/decision.ts'
 import type { KnownPod } from '../discovery/kubernetes/known-pod.ts'
+import { usageError } from '../errors.ts'
 import { columns, pad, safe } from '../format/terminal.ts'
 import { addExamples, addGeneralOptions, type ConfigFlags, configFlags } from './options.ts'
 import { nameOf, podsJson } from './pods-json.ts'
@@ -11,6 +12,8 @@ import { outputIsTerminal, wantsColor, writeError, writeOutput } from './termina
 interface PodsFlags extends ConfigFlags {
   output: 'table' | 'json'
   proc?: string
+  traffic?: boolean
+  agent?: string
 }
 
 /** Creates the command. It ends with EXIT_PRIVILEGE if the namespaces of other processes cannot be read. */
@@ -19,9 +22,12 @@ export function podsCommand(): Command {
     .description('List the pods of this node, where the agent would capture each, and why.')
     .addOption(new Option('-o, --output <format>', 'output format').choices(['table', 'json']).default('table'))
     .option('--proc <dir>', 'where the host’s /proc is mounted (default: /proc)')
+    .option('--traffic', 'ask the running agent what it has seen of each pod, and why a pod shows nothing')
+    .option('--agent <url>', 'with --traffic: where the agent serves its metrics (default: admin.address)')
   addExamples(addGeneralOptions(command, 'also list network namespaces that belong to no pod'), [
     ['interceptor pods', 'list every pod of this node'],
     ['interceptor pods --proc /host/proc', 'list them in a container where the host’s /proc is mounted'],
+    ['interceptor pods --traffic', 'list what the agent of this node has seen of each pod'],
     ["interceptor pods -o json | jq '.pods[] | select(.mesh)'", 'select the pods in a mesh'],
   ])
   return command.action(async (flags: PodsFlags) => pods(flags))
@@ -30,14 +36,22 @@ export function podsCommand(): Command {
 async function pods(flags: PodsFlags): Promise<void> {
   const { effectiveConfig } = await import('../config/effective.ts')
   const proc = flags.proc === undefined ? [] : [{ path: 'targets.procRoot', value: flags.proc, name: '--proc' }]
-  const { output, ...shared } = flags
+  const { output, traffic, agent, ...shared } = flags
+  if (agent !== undefined && traffic !== true) throw usageError('--agent needs --traffic')
   const { config } = await effectiveConfig({ file: flags.config, flags: [...configFlags(shared), ...proc] })
+  const color = wantsColor(flags.color, outputIsTerminal())
+  if (traffic === true) {
+    const { fetchPods, TRAFFIC_HEADINGS, trafficRow } = await import('./pods-traffic.ts')
+    const page = await fetchPods(agent, config)
+    if (output === 'json') writeOutput(`${JSON.stringify(page, null, 2)}\n`)
+    else writeOutput(table(TRAFFIC_HEADINGS, page.pods.map(trafficRow), color))
+    return
+  }
   const { inspectNode } = await import('../agent/inspect-node.ts')
   const report = await inspectNode(config)
   if (output === 'json') {
     writeOutput(`${JSON.stringify(podsJson(report), null, 2)}\n`)
   } else {
-    const color = wantsColor(flags.color, outputIsTerminal())
     writeOutput(podTable(report, color))
     if ((flags.verbose ?? 0) > 0) writeOutput(otherTable(report, color))
   }

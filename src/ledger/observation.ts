@@ -21,6 +21,8 @@ export interface InterfaceObservation {
   labels: Readonly<Record<string, string>>
   /** A block of CAPTURE_COUNTERS. */
   block: CounterBlock
+  /** What each assembler has counted of it (traffic.ts). */
+  traffic: readonly SharedArrayBuffer[]
   /** false: it went down or was deleted; capture resumes when it returns. */
   up: boolean
 }

@@ -6,13 +6,13 @@
 import type { KnownInterface, ToAssembler } from '../assemble/worker-data.ts'
 import type { Config } from '../config/schema.ts'
 import type { AddressEntry } from '../pair/endpoint-pod.ts'
-import type { InterfaceInfo, VantagePolicy } from '../target/interface-info.ts'
+import type { VantagePolicy } from '../target/interface-info.ts'
 
 export class AssemblerState {
   /** The filter and the vantage policy in force. */
   filter: Config['filter']
   policy: VantagePolicy
-  readonly #interfaces = new Map<number, InterfaceInfo>()
+  readonly #interfaces = new Map<number, KnownInterface>()
   readonly #addresses = new Map<string, AddressEntry>()
 
   constructor({ filter, targets }: Pick<Config, 'filter' | 'targets'>) {
@@ -21,7 +21,7 @@ export class AssemblerState {
   }
 
   get interfaces(): KnownInterface[] {
-    return [...this.#interfaces].map(([id, info]) => ({ id, info }))
+    return [...this.#interfaces.values()]
   }
 
   get addresses(): AddressEntry[] {
@@ -31,9 +31,11 @@ export class AssemblerState {
   /** Applies a message that is being posted to all of them. */
   apply(message: ToAssembler): void {
     switch (message.t) {
-      case 'interface':
-        this.#interfaces.set(message.id, message.info)
+      case 'interface': {
+        const { t, ...known } = message
+        this.#interfaces.set(known.id, known)
         break
+      }
       case 'addresses':
         for (const entry of message.entries) this.#setAddress(entry)
         break

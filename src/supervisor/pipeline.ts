@@ -264,7 +264,7 @@ class Pipeline implements TargetPipeline {
     const targets = new TargetSet({
       sockets,
       slots: this.#captures,
-      announce: (id, info) => this.#postToAssemblers({ t: 'interface', id, info }),
+      announce: (known) => this.#postToAssemblers({ t: 'interface', ...known }),
       ownNetns,
       log: this.#options.log,
     })

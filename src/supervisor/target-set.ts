@@ -6,6 +6,7 @@
  *     wanted ──opened──▶ captured ──remove──▶ closing ──worker reports `closed`──▶ gone
  */
 
+import type { KnownInterface } from '../assemble/worker-data.ts'
 import { SerialQueue } from '../async/serial-queue.ts'
 import { type Resolvers, withResolvers } from '../async/with-resolvers.ts'
 import type { PacketSocket, SocketOpener } from '../capture/af-packet/socket-opener.ts'
@@ -14,10 +15,10 @@ import { errorText } from '../errors.ts'
 import { allocateCounters, CAPTURE_COUNTERS, TARGET_COUNTERS } from '../ledger/counters.ts'
 import type { CounterBlock } from '../ledger/ledger.ts'
 import type { InterfaceObservation } from '../ledger/observation.ts'
+import { allocateTraffic } from '../ledger/traffic.ts'
 import type { Logger } from '../log/logger.ts'
 import { NetnsReturnError } from '../sys/netns.ts'
 import { type CaptureTarget, targetLogFields } from '../target/capture-target.ts'
-import type { InterfaceInfo } from '../target/interface-info.ts'
 import type { FromWorker } from '../thread/messages.ts'
 import type { CaptureSlot } from './capture-slot.ts'
 import { Domains } from './domains.ts'
@@ -35,7 +36,7 @@ export interface TargetSetParts {
   sockets: SocketOpener
   slots: readonly CaptureSlot[]
   /** Announces an interface, or new facts about it, to the assemblers. */
-  announce: (id: number, info: InterfaceInfo) => void
+  announce: (known: KnownInterface) => void
   /** Inode of the process's own network namespace. */
   ownNetns: number
   log: Logger
@@ -47,6 +48,8 @@ interface Captured {
   readonly lent: LentSocket
   readonly slot: CaptureSlot
   readonly domain: number
+  /** One block for each assembler. */
+  readonly traffic: readonly SharedArrayBuffer[]
   up: boolean
   readonly closed: Resolvers<void>
 }
@@ -118,8 +121,9 @@ export class TargetSet {
     if (captured === undefined) return
     const before = captured.target
     captured.target = target
-    this.#parts.announce(captured.lent.interfaceId, { ...target.info, domain: captured.domain })
-    captured.lent.proxyPort[0] = proxyPort(target)
+    const { lent, domain, traffic } = captured
+    this.#parts.announce({ id: lent.interfaceId, info: { ...target.info, domain }, traffic })
+    lent.proxyPort[0] = proxyPort(target)
     if (sameRules(before, target)) return
     try {
       this.#parts.sockets.filter(captured.socket, target)
@@ -189,6 +193,7 @@ export class TargetSet {
       name: captured.target.info.name,
       labels: captured.target.labels,
       block: blockOf(captured),
+      traffic: captured.traffic,
       up: captured.up,
     }))
   }
@@ -239,9 +244,10 @@ export class TargetSet {
     const { sockets, announce } = this.#parts
     const interfaceId = this.#ids.acquire()
     const domain = this.#domains.enter(target.netns?.inode ?? null)
+    const traffic = slot.rings.map(allocateTraffic)
     try {
       // Before the first frame: no assembler may meet a frame of an interface that it does not know.
-      announce(interfaceId, { ...target.info, domain })
+      announce({ id: interfaceId, info: { ...target.info, domain }, traffic })
       const lent: LentSocket = {
         interfaceId,
         closing: false,
@@ -256,7 +262,7 @@ export class TargetSet {
         linkType: socket.linkType,
         proxyPort: new Int32Array(new SharedArrayBuffer(4)).fill(proxyPort(target)),
       }
-      const captured: Captured = { target, socket, lent, slot, domain, up: true, closed: withResolvers() }
+      const captured: Captured = { target, socket, lent, slot, domain, traffic, up: true, closed: withResolvers() }
       this.#byKey.set(target.key, captured)
       this.#byId.set(interfaceId, captured)
       slot.worker.post({ t: 'open', socket: lent })

@@ -24,7 +24,7 @@ export function block(
 export function podInterface(netns: number, pod: string, counts: Record<string, number> = {}): InterfaceObservation {
   const [namespace = '', name = ''] = pod.split('/')
   const labels = pod === '' ? {} : { namespace, pod: name }
-  return { key: `${netns}/eth0`, name: 'eth0', labels, block: block(CAPTURE_COUNTERS, counts), up: true }
+  return { key: `${netns}/eth0`, name: 'eth0', labels, block: block(CAPTURE_COUNTERS, counts), traffic: [], up: true }
 }
 
 /** A healthy pipeline without interfaces. */
@@ -58,6 +58,7 @@ export const agentState = (parts: Partial<AgentState> = {}): AgentState => ({
     processesDenied: 0,
     pods: [{ mesh: 'istio', captured: true, reason: 'sidecar', pods: 4 }],
   },
+  readPods: () => ({ pods: [], leftOut: 0 }),
   watches: [{ resource: 'pods', synced: true, connected: true, restarts: 1, lastEventMs: 1500, objects: 12 }],
   reload: { applied: 0, unchanged: 0, refused: 0, lastSuccessful: true, needRestart: [] },
   draining: false,

@@ -5,12 +5,14 @@ import { connect, type Socket } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { type TestContext, test } from 'node:test'
 import { Worker } from 'node:worker_threads'
+import { PODS_PAGE, podTraffic } from '../../src/admin/pod-traffic.ts'
 import { type AdminServer, serveAdmin } from '../../src/admin/server.ts'
 import type { AgentState } from '../../src/admin/state.ts'
 import { EXIT_USAGE, InterceptorError } from '../../src/errors.ts'
 import { ASSEMBLE_COUNTERS } from '../../src/ledger/counters.ts'
+import { allocateTraffic, TrafficBlock } from '../../src/ledger/traffic.ts'
 import { createLogger } from '../../src/log/logger.ts'
-import { agentState, block, observation } from './agent-state.ts'
+import { agentState, block, observation, podInterface } from './agent-state.ts'
 import { parseExposition, seriesValue } from './exposition-parser.ts'
 
 async function serve(t: TestContext, look: () => AgentState = agentState, address = '127.0.0.1:0') {
@@ -280,4 +282,26 @@ test('admin server: accepts an IPv6 address in brackets', { skip: !hasIpv6 && 'n
   const { server } = await serve(t, agentState, '[::1]:0')
   assert.match(server.url, /^http:\/\/\[::1\]:\d+$/)
   assert.equal((await ask(`${server.url}/livez`)).status, 200)
+})
+
+test('admin server: serves what was seen of each pod as JSON and as metrics', async (t) => {
+  const interfaces = [{ ...podInterface(7, 'shop/cart-0', { 'frames.seen': 12 }), traffic: [allocateTraffic()] }]
+  const { counts, serverNames } = new TrafficBlock(interfaces[0].traffic[0])
+  counts[ASSEMBLE_COUNTERS.index.flowsSeen] = 3
+  counts[ASSEMBLE_COUNTERS.index.protocolTls] = 3
+  serverNames.add(Buffer.from('<b>.example'), 0, 11)
+  const facts = { uid: 'u', namespace: 'shop', name: 'cart-0', hostNetwork: false, why: 'no mesh', isCaptured: true }
+  const readPods = () => ({ pods: [podTraffic({ ...facts, interfaces })], leftOut: 2 })
+  const { server } = await serve(t, () => agentState({ readPods }))
+  const { status, headers, body } = await ask(`${server.url}/pods`)
+  assert.deepEqual([status, headers['content-type']], [200, 'application/json'])
+  const page = PODS_PAGE.parse(JSON.parse(body))
+  assert.deepEqual([page.node, page.leftOut, page.pods[0].connections], ['n1', 2, { seen: 3, tls: 3 }])
+  assert.equal(page.pods[0].advice, '3 connections, all TLS to <b>.example: plaintext is not on eth0')
+  const metrics = parseExposition((await ask(`${server.url}/metrics/pods`)).body)
+  const labels = { namespace: 'shop', pod: 'cart-0' }
+  assert.equal(seriesValue(metrics, 'interceptor_pod_frames_total', labels), 12)
+  assert.equal(seriesValue(metrics, 'interceptor_pod_connections_total', { ...labels, protocol: 'tls' }), 3)
+  assert.equal(seriesValue(metrics, 'interceptor_pods_left_out'), 2)
+  assert.ok(!(await ask(`${server.url}/metrics`)).body.includes('interceptor_pod_'), 'only on demand')
 })

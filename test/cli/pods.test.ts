@@ -1,11 +1,18 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { cgroupMount } from '../../rig/cgroup-mount.ts'
 import { needs } from '../../rig/needs.ts'
 import { NodeRig } from '../../rig/node-rig.ts'
+import { podTraffic } from '../../src/admin/pod-traffic.ts'
+import { serveAdmin } from '../../src/admin/server.ts'
 import type { podsJson } from '../../src/cli/pods-json.ts'
 import { EXIT_PRIVILEGE } from '../../src/errors.ts'
+import { createLogger } from '../../src/log/logger.ts'
+import { agentState, podInterface } from '../admin/agent-state.ts'
 import { FakeProc, type FakeProcess, HOST_NETNS, podNetwork } from '../discovery/fake-proc.ts'
 import { ESCAPE, run } from './support.ts'
 
@@ -126,4 +133,55 @@ test('pods -o json: prints a node with a mesh', { skip: needs('linux', 'root', '
     ['meshed-0', 'shop', 'istio', 'loopback', 'lo'],
     [null, null, undefined, 'host', 'any'],
   ])
+})
+
+test('pods --traffic: prints what the agent has seen of each pod, escaped', async (t) => {
+  const facts = { uid: 'u', namespace: 'shop', name: 'cart-0\x1b[2J', hostNetwork: false, why: 'a', isCaptured: true }
+  const seen = podTraffic({ ...facts, interfaces: [podInterface(1, 'shop/cart-0')] })
+  const pod = { ...seen, frames: 1200, connections: { seen: 5, tls: 4, http1: 1 }, requests: 2, abandoned: { gap: 1 } }
+  const log = createLogger({ level: 'silent', form: 'json' })
+  const server = await serveAdmin(
+    '127.0.0.1:0',
+    () => agentState({ readPods: () => ({ pods: [pod], leftOut: 0 }) }),
+    log,
+  )
+  t.after(() => server?.close())
+  const { code, stdout } = await run(['pods', '--traffic', '--agent', String(server?.url)])
+  assert.equal(code, 0)
+  const [heading, row] = stdout.split('\n')
+  assert.match(
+    heading,
+    /^POD +NAMESPACE +INTERFACE +FRAMES +CONNECTIONS +REQUESTS +KEPT +FILTERED +LOST +LAST PAIR +ADVICE$/,
+  )
+  assert.match(row, /^cart-0\\x1b\[2J +shop +eth0 +1,200 +5: 4 TLS, 1 HTTP\/1 +2 +0 +0 +1: gap 1 +- +no frames on eth0/)
+  const json = await run([
+    'pods',
+    '--traffic',
+    '-o',
+    'json',
+    '--set',
+    `admin.address=${new URL(String(server?.url)).host}`,
+  ])
+  assert.deepEqual(JSON.parse(json.stdout).pods, [pod])
+})
+
+test('pods --traffic: reports that there is no agent, or that another program replies', async (t) => {
+  const other = createServer((_, response) => response.end('{"pods": 1}')).listen(0, '127.0.0.1')
+  await once(other, 'listening')
+  t.after(() => other.close())
+  const { port } = other.address() as AddressInfo
+  const closed = createServer().listen(0, '127.0.0.1')
+  await once(closed, 'listening')
+  const { port: free } = closed.address() as AddressInfo
+  closed.close()
+  for (const [url, code, message] of [
+    [`http://127.0.0.1:${free}`, 1, /there is no agent at http:\/\/127\.0\.0\.1:\d+: connect ECONNREFUSED/],
+    [`http://127.0.0.1:${port}`, 1, /another program, or an older version, replied/],
+    ['ftp://127.0.0.1', 2, /--agent: ftp:\/\/127\.0\.0\.1 is not a URL such as/],
+    ['127.0.0.1', 2, /is not a URL such as/],
+  ] as const) {
+    const finished = await run(['pods', '--traffic', '--agent', url])
+    assert.equal(finished.code, code, url)
+    assert.match(finished.stderr, message)
+  }
 })

@@ -8,6 +8,7 @@ import { type TestContext, test } from 'node:test'
 import { cgroupMount } from '../../rig/cgroup-mount.ts'
 import { needs } from '../../rig/needs.ts'
 import { CGROUP_STYLES, NodeRig } from '../../rig/node-rig.ts'
+import { PODS_PAGE } from '../../src/admin/pod-traffic.ts'
 import { EXIT_PRIVILEGE } from '../../src/errors.ts'
 import { AgentRig, request, serveIn, uniquePath, until } from '../support/agent-rig.ts'
 
@@ -28,6 +29,12 @@ test('agent: captures pods of every runtime, each request once, and drains on SI
   const path = uniquePath()
   for (const { addresses } of servers) await request(client.namespace, `http://${addresses[0]}:${PORT}${path}`, 5)
   await until('all pairs', () => agent.pairs(path).length >= servers.length * 5)
+  const { pods } = PODS_PAGE.parse(await (await fetch(`${agent.url}/pods`)).json())
+  const counted = pods.filter(({ uid }) => servers.some((pod) => pod.uid === uid))
+  assert.deepEqual(
+    counted.map(({ pairs, requests, advice }) => [pairs.kept, requests, advice]),
+    servers.map(() => [5, 5, 'pairs are kept']),
+  )
   assert.equal(await agent.end(), 0)
   const seen = agent.pairs(path)
   assert.equal(seen.length, servers.length * 5)

@@ -63,7 +63,7 @@ function rigOf(t: TestContext, workers: number): Rig {
   set = new TargetSet({
     sockets,
     slots,
-    announce: (id, info) => announced.push({ id, info }),
+    announce: ({ id, info }) => announced.push({ id, info }),
     ownNetns: ownNetns(),
     log,
   })

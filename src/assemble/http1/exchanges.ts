@@ -27,6 +27,7 @@ import {
   METHOD_CONNECT,
   METHOD_HEAD,
 } from '../head-scanner/layout.ts'
+import type { InterfaceTraffic } from '../interface-traffic.ts'
 import type { Arena } from '../memory/arena.ts'
 import type { BlockPool } from '../memory/block-pool.ts'
 import type { PacketTime } from '../packet-time.ts'
@@ -61,6 +62,7 @@ export class Exchanges implements MessageHandler {
   readonly #counts: Float64Array
   readonly #at: Position
   readonly #vantages: Vantages
+  readonly #traffic: InterfaceTraffic
 
   constructor(parts: {
     arena: Arena
@@ -74,6 +76,7 @@ export class Exchanges implements MessageHandler {
     counts: Float64Array
     position: Position
     vantages: Vantages
+    traffic: InterfaceTraffic
   }) {
     this.#arena = parts.arena
     this.#time = parts.time
@@ -86,6 +89,7 @@ export class Exchanges implements MessageHandler {
     this.#counts = parts.counts
     this.#at = parts.position
     this.#vantages = parts.vantages
+    this.#traffic = parts.traffic
   }
 
   head(stream: MessageStream, start: number, headEnd: number, bodyStart: number, end: number): number {
@@ -244,13 +248,13 @@ export class Exchanges implements MessageHandler {
   recognise(connection: HttpConnection): void {
     if (connection.recognised) return
     connection.recognised = true
-    if (connection.flow?.tunnel !== TUNNEL_CONNECT) this.#counts[C.protocolHttp1]++
+    if (connection.flow?.tunnel !== TUNNEL_CONNECT) this.#count(connection, C.protocolHttp1)
   }
 
   #requestHead(stream: MessageStream, start: number, headEnd: number, bodyStart: number, end: number): number {
     const connection = stream.connection
     const head = this.#head
-    this.#counts[C.requests]++
+    this.#count(connection, C.requests)
     this.#counts[C.requestsWaiting]++
     this.#confirmation.resolve(connection, this.#at.headAck)
     const exchange = this.#outcomes.begin(connection)
@@ -317,7 +321,7 @@ export class Exchanges implements MessageHandler {
       stream.state = HEAD
       return bodyStart
     }
-    this.#counts[C.responses]++
+    this.#count(connection, C.responses)
     if (exchange === null) return this.#orphan(stream, bodyStart, end)
     stream.exchange = exchange
     const response = exchange.response
@@ -443,10 +447,16 @@ export class Exchanges implements MessageHandler {
   #tunnel(connection: HttpConnection, upgraded: boolean): void {
     const { flow, requests, first } = connection
     const begins = !upgraded && requests.state === HEAD && first === null
-    if (upgraded) this.#counts[C.protocolUpgraded]++
-    else if (flow?.tunnel !== TUNNEL_CONNECT) this.#counts[C.protocolTunnel]++
+    if (upgraded) this.#count(connection, C.protocolUpgraded)
+    else if (flow?.tunnel !== TUNNEL_CONNECT) this.#count(connection, C.protocolTunnel)
     this.becomeOpaque(connection, REASON_DOUBTFUL)
     if (flow !== null) flow.protocol = begins ? PROTOCOL_TUNNEL : PROTOCOL_OPAQUE
+  }
+
+  /** Counts for the assembler and for the connection's interface. */
+  #count({ flow }: HttpConnection, counter: number): void {
+    this.#counts[counter]++
+    if (flow !== null) this.#traffic.add(flow.interfaceId, counter)
   }
 
   /** Abandons the message in progress, if any. */

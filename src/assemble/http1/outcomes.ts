@@ -16,6 +16,7 @@ import {
 import type { Include } from '../../select/include.ts'
 import type { PairSelector } from '../../select/selector.ts'
 import type { PairWriter } from '../encode/pair-writer.ts'
+import type { InterfaceTraffic } from '../interface-traffic.ts'
 import type { Arena } from '../memory/arena.ts'
 import type { BlockPool } from '../memory/block-pool.ts'
 import type { Direction, Flow } from '../tcp/flow.ts'
@@ -51,6 +52,7 @@ export class Outcomes implements ExchangeOwner {
   readonly #sink: PairSink
   readonly #include: Include
   readonly #selector: PairSelector | null
+  readonly #traffic: InterfaceTraffic
   readonly #deadlines = new Deadlines()
   #spare: Exchange | null = null
   /** Exchanges made, and the most that may be. */
@@ -66,6 +68,7 @@ export class Outcomes implements ExchangeOwner {
     sink: PairSink,
     include: Include,
     selector: PairSelector | null,
+    traffic: InterfaceTraffic,
     most: number,
   ) {
     this.#arena = arena
@@ -76,6 +79,7 @@ export class Outcomes implements ExchangeOwner {
     this.#sink = sink
     this.#include = include
     this.#selector = selector
+    this.#traffic = traffic
     this.#most = most
   }
 
@@ -113,6 +117,7 @@ export class Outcomes implements ExchangeOwner {
       exchange.abandoned = true
       exchange.reason = reason
       this.#counts[ABANDONED_COUNTERS[reason]]++
+      this.#traffic.add(flowOf(exchange).interfaceId, ABANDONED_COUNTERS[reason])
       this.#counts[C.requestsWaiting]--
       if (exchange.responseBegun) this.#counts[ORPHANED_COUNTERS[reason]]++
       this.#deadlines.remove(exchange)
@@ -159,6 +164,7 @@ export class Outcomes implements ExchangeOwner {
     }
     if (exchange.rule === RULE_NONE) return false
     this.#complete(FILTERED_COUNTERS[exchange.rule])
+    this.#traffic.add(flowOf(exchange).interfaceId, FILTERED_COUNTERS[exchange.rule])
     this.#retire(exchange)
     return true
   }
@@ -175,11 +181,16 @@ export class Outcomes implements ExchangeOwner {
     const start = this.#arena.scratch
     if (this.#selector !== null && this.#selector.selects(this.#arena.bytes.subarray(start, end)) !== true) {
       this.#complete(FILTERED_COUNTERS[RULE_SELECTION])
+      this.#traffic.add(flow.interfaceId, FILTERED_COUNTERS[RULE_SELECTION])
     } else {
       this.#complete(C.pairsKept)
+      this.#traffic.addKept(flow.interfaceId, exchange.response.endMicros)
       const server = this.#pairs.serverHash(flow, (1 - flow.clientDirection) as Direction)
       const { startMicros } = exchange.request
-      if (!this.#sink.emit(start, end - start, flow.hash, server, startMicros)) this.#counts[C.droppedRing]++
+      if (!this.#sink.emit(start, end - start, flow.hash, server, startMicros)) {
+        this.#counts[C.droppedRing]++
+        this.#traffic.add(flow.interfaceId, C.droppedRing)
+      }
     }
     this.#retire(exchange)
   }

@@ -52,6 +52,8 @@ const C = ASSEMBLE_COUNTERS.index
 
 /** Keeps state for flows. */
 export interface FlowOwner extends FlowKeeper {
+  /** A connection begins that was first captured on this interface. */
+  opened(interfaceId: number): void
   /** Whether flows of the interface may be forwarded traffic, so that `hopLimit` is called for their first packets. */
   checksHopLimit(interfaceId: number): boolean
   /** A packet of a flow with `hopLimitPending`. @param hopLimit its TTL (IPv6: hop limit) */
@@ -350,6 +352,7 @@ export class ConnectionTracker {
     if (closed === null && this.flows.full) this.#evict()
     const flow = closed ?? this.flows.add(interfaceId)
     if (closed !== null) this.flows.reopen(closed, interfaceId)
+    this.#owner.opened(interfaceId)
     flow.hopLimitPending = this.#owner.checksHopLimit(interfaceId)
     return flow
   }

@@ -41,6 +41,7 @@ export interface TcpHarnessOptions {
 const spareArenas = new Map<number, Arena[]>()
 
 export class TcpHarness implements StreamConsumer, FlowOwner {
+  opened = (): void => {}
   checksHopLimit = (): boolean => false
   hopLimit = (): void => {}
   evictOldest = (): boolean => false

@@ -1,0 +1,125 @@
+/** One sentence about what was seen of a pod, or of an interface, and what to do where it shows nothing. Pure. */
+
+import { grouped } from '../format/units.ts'
+
+/** What was seen. */
+export interface Seen {
+  readonly isCaptured: boolean
+  /** Empty although it is captured: they are being opened, or could not be. */
+  readonly interfaces: readonly string[]
+  /** Why it is captured there, or not at all. */
+  readonly why: string
+  readonly frames: number
+  readonly connections: Readonly<Record<string, number>>
+  readonly serverNames: Readonly<Record<string, number>>
+  readonly protocols: Readonly<Record<string, number>>
+  readonly requests: number
+  readonly responses: number
+  readonly pairs: {
+    readonly kept: number
+    readonly filtered: Readonly<Record<string, number>>
+    readonly dropped: Readonly<Record<string, number>>
+  }
+  readonly abandoned: Readonly<Record<string, number>>
+}
+
+/** The setting behind each reason of `pairs.filtered`. */
+const SETTINGS: Readonly<Record<string, string>> = {
+  pairBytes: 'limits.pairBytes',
+  contentType: 'filter.contentTypes',
+  userAgent: 'filter.userAgentPrefixes',
+  header: 'filter.requestHeaders',
+  status: 'filter.statuses',
+  path: 'filter.paths',
+  view: 'targets.keep',
+  include: 'filter.include',
+  selection: '--grep and --where',
+}
+
+/** @returns a sentence without a full stop */
+export function advice(seen: Seen): string {
+  const { isCaptured, interfaces, why, frames, connections, requests, responses, pairs } = seen
+  if (!isCaptured) return `not captured: ${why}`
+  if (interfaces.length === 0) return 'its interface is not open yet: the log has the reason'
+  const where = interfaces.join(' and ')
+  if (frames === 0) return `no frames on ${where}: nothing is sent there, or the traffic uses another interface`
+  if (count(connections, 'seen') === 0)
+    return `${counted(frames, 'frame')} and no TCP connection on ${where}: only other protocols, or excluded ports`
+  const dropped = sum(pairs.dropped)
+  if (dropped > 0) return `${counted(dropped, 'pair')} lost because the output is too slow; see pairs.dropped`
+  if (pairs.kept > 0) return 'pairs are kept'
+  if (sum(pairs.filtered) > 0) return filteredAdvice(pairs.filtered)
+  if ((requests === 0) !== (responses === 0)) {
+    const half =
+      requests > 0
+        ? `${counted(requests, 'request')} and no response`
+        : `${counted(responses, 'response')} and no request`
+    return `${half}: only one direction is captured on ${where}`
+  }
+  if (requests > 0) return requestsAdvice(seen)
+  return connectionsAdvice(seen)
+}
+
+function filteredAdvice(filtered: Readonly<Record<string, number>>): string {
+  const settings = largest(filtered).map(([reason]) => SETTINGS[reason] ?? reason)
+  return `${counted(sum(filtered), 'pair')}, all filtered: change ${settings.join(', ')} to keep them`
+}
+
+function requestsAdvice({ requests, abandoned }: Seen): string {
+  const [most] = largest(abandoned)
+  if (most === undefined) return `${counted(requests, 'request')} waiting for a response`
+  return `${counted(sum(abandoned), 'request')} without a response, most because of ${most[0]}; see requests.abandoned`
+}
+
+/** There is no message: what the connections are instead. */
+function connectionsAdvice({ connections, serverNames, protocols, interfaces }: Seen): string {
+  const { seen = 0, ...kinds } = connections
+  const [[kind, most] = ['', 0]] = largest(kinds)
+  const share = most === seen ? 'all' : `${grouped(most)}`
+  const where = interfaces.join(' and ')
+  return `${counted(seen, 'connection')}, ${share} ${reasonOf(kind, { serverNames, protocols, where })}`
+}
+
+interface Names {
+  readonly serverNames: Readonly<Record<string, number>>
+  readonly protocols: Readonly<Record<string, number>>
+  readonly where: string
+}
+
+function reasonOf(kind: string, { serverNames, protocols, where }: Names): string {
+  switch (kind) {
+    case 'tls':
+      return `TLS${named(' to ', serverNames)}: plaintext is not on ${where}`
+    case 'http2':
+      return 'HTTP/2, which is not parsed'
+    case 'other':
+      return `other protocols${named(', such as ', protocols)}: no HTTP on ${where}`
+    case 'view':
+      return 'kept at their other end (targets.keep)'
+    case 'forwarded':
+      return 'forwarded: captured at the pods that they belong to'
+    case 'http1':
+      return 'HTTP/1 without a complete message yet'
+    default:
+      return 'without data that shows a protocol: they are idle, or began before the capture'
+  }
+}
+
+const MOST_NAMED = 3
+
+function named(before: string, names: Readonly<Record<string, number>>): string {
+  const all = largest(names).map(([name]) => name)
+  if (all.length === 0) return ''
+  const rest = all.length - MOST_NAMED
+  return `${before}${all.slice(0, MOST_NAMED).join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`
+}
+
+const count = (counts: Readonly<Record<string, number>>, name: string): number => counts[name] ?? 0
+
+const sum = (counts: Readonly<Record<string, number>>): number =>
+  Object.values(counts).reduce((total, value) => total + value, 0)
+
+const largest = (counts: Readonly<Record<string, number>>): [string, number][] =>
+  Object.entries(counts).sort((left, right) => right[1] - left[1])
+
+const counted = (value: number, noun: string): string => `${grouped(value)} ${noun}${value === 1 ? '' : 's'}`

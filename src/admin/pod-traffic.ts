@@ -1,0 +1,106 @@
+/** What the agent has seen of each pod: the page /pods, `interceptor pods --traffic`, and the metrics of pods. Pure. */
+import { z } from 'zod'
+import { CAPTURE_COUNTERS } from '../ledger/counters.ts'
+import { count, type Ledger } from '../ledger/ledger.ts'
+import type { InterfaceObservation } from '../ledger/observation.ts'
+import { sumTraffic } from '../ledger/traffic.ts'
+import { advice } from './advice.ts'
+
+const counts = z.record(z.string(), z.number())
+
+const POD_TRAFFIC = z.object({
+  uid: z.string(),
+  namespace: z.string().nullable(),
+  name: z.string().nullable(),
+  /** Where it is captured; empty: nowhere. */
+  interfaces: z.array(z.string()),
+  /** It uses the host's network: the counts are those of the host's interfaces, which all such pods share. */
+  hostNetwork: z.boolean(),
+  /** Why it is captured there, or not at all. */
+  why: z.string(),
+  frames: z.number(),
+  /** TCP connections: `seen`, and of those the ones of each protocol, the ones left out, and the ones not recognised. */
+  connections: counts,
+  /** TLS connections by server name, and those of other protocols by protocol: the most frequent. */
+  serverNames: counts,
+  protocols: counts,
+  requests: z.number(),
+  responses: z.number(),
+  pairs: z.object({ kept: z.number(), filtered: counts, dropped: counts }),
+  /** Requests that became no pair, by reason. */
+  abandoned: counts,
+  /** Packet time at which the last pair that was kept ended; null: none was. */
+  lastPairMicros: z.number().nullable(),
+  /** What to do, in one sentence without a full stop. */
+  advice: z.string(),
+})
+
+/** One pod. */
+export type PodTraffic = z.infer<typeof POD_TRAFFIC>
+
+/** The page /pods. */
+export const PODS_PAGE = z.object({
+  node: z.string(),
+  uptimeMs: z.number(),
+  pods: z.array(POD_TRAFFIC),
+  /** Further pods, which are not listed. */
+  leftOut: z.number(),
+})
+
+export type PodsPage = z.infer<typeof PODS_PAGE>
+
+/** The most pods of a page. */
+export const MOST_PODS = 500
+
+/** What discovery knows of a pod. */
+export type PodFacts = Pick<PodTraffic, 'uid' | 'namespace' | 'name' | 'hostNetwork' | 'why'> & {
+  readonly isCaptured: boolean
+  /** The pod's own, or the host's; empty also while they are being opened. */
+  readonly interfaces: readonly InterfaceObservation[]
+}
+
+/** Adds up what was seen on the pod's interfaces. */
+export function podTraffic({ interfaces, isCaptured, ...facts }: PodFacts): PodTraffic {
+  const seen = { ...facts, interfaces: interfaces.map(({ name }) => name), ...interfaceTraffic(interfaces) }
+  return { ...seen, advice: advice({ ...seen, isCaptured }) }
+}
+
+/** What was seen on some interfaces. */
+export function interfaceTraffic(interfaces: readonly InterfaceObservation[]) {
+  const { ledger, serverNames, protocols, lastPairMicros } = sumTraffic(interfaces.flatMap(({ traffic }) => traffic))
+  const frames = interfaces.reduce((sum, { block }) => sum + block.values[CAPTURE_COUNTERS.index.seen], 0)
+  return {
+    frames,
+    connections: connectionsOf(ledger),
+    serverNames: Object.fromEntries(serverNames),
+    protocols: Object.fromEntries(protocols),
+    requests: count(ledger, 'messages.requests'),
+    responses: count(ledger, 'messages.responses'),
+    pairs: {
+      kept: count(ledger, 'pairs.kept'),
+      filtered: reasonsOf(ledger, 'pairs', 'filtered'),
+      dropped: reasonsOf(ledger, 'pairs', 'dropped'),
+    },
+    abandoned: reasonsOf(ledger, 'requests', 'abandoned'),
+    lastPairMicros,
+  }
+}
+
+/** Upgraded connections and tunnels are HTTP/1 connections too. */
+function connectionsOf(ledger: Ledger): Record<string, number> {
+  const protocols = reasonsOf(ledger, 'flows', 'protocol')
+  const leftOut = reasonsOf(ledger, 'flows', 'leftOut')
+  const seen = count(ledger, 'flows.seen')
+  const known = ['http1', 'http2', 'tls', 'other'].reduce((sum, name) => sum + (protocols[name] ?? 0), 0)
+  const unrecognised = Math.max(0, seen - known - count(ledger, 'flows.leftOut'))
+  return { seen, ...protocols, ...leftOut, ...(unrecognised > 0 ? { unrecognised } : {}) }
+}
+
+/** Counts by reason that are not 0, the largest first. */
+function reasonsOf(ledger: Ledger, section: string, list: string): Record<string, number> {
+  const inner = ledger[section]
+  const reasons = typeof inner === 'object' ? inner[list] : undefined
+  if (typeof reasons !== 'object') return {}
+  const known = Object.keys(reasons).map((reason) => [reason, count(reasons, reason)] as const)
+  return Object.fromEntries(known.filter(([, value]) => value > 0).sort((left, right) => right[1] - left[1]))
+}

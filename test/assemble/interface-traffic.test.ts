@@ -1,0 +1,65 @@
+/** What is counted of an interface, from frames. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { interfaceTraffic } from '../../src/admin/pod-traffic.ts'
+import { allocateTraffic } from '../../src/ledger/traffic.ts'
+import { podInterface } from '../admin/agent-state.ts'
+import { AssembleHarness, HOST_INTERFACE } from '../support/assemble-harness.ts'
+import { numbered, request, sequential } from '../support/http-script.ts'
+import { CLIENT, type Link } from '../support/tcp-frames.ts'
+import { START_MICROS, TcpScript } from '../support/tcp-script.ts'
+
+const from = (port: number): Link => ({ client: { ...CLIENT, port } })
+const opened = (): TcpScript => new TcpScript().handshake()
+
+/** A ClientHello with the extension server_name alone (RFC 8446 §4.1.2, RFC 6066 §3). */
+function clientHello(name: string): Buffer {
+  const entry = Buffer.concat([Buffer.from([0, 0, name.length]), Buffer.from(name)])
+  const extension = Buffer.concat([Buffer.from([0, 0, 0, entry.length + 2, 0, entry.length]), entry])
+  const extensions = Buffer.concat([Buffer.from([0, extension.length]), extension])
+  const body = Buffer.concat([Buffer.from([3, 3]), Buffer.alloc(32), Buffer.from([0, 0, 2, 19, 1, 1, 0]), extensions])
+  const handshake = Buffer.concat([Buffer.from([1, 0, 0, body.length]), body])
+  return Buffer.concat([Buffer.from([22, 3, 1, 0, handshake.length]), handshake])
+}
+
+const UPGRADE = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n'
+
+test('interface traffic: counts connections by protocol and exchanges by their end, for the interface alone', () => {
+  const harness = new AssembleHarness({ interfaces: [HOST_INTERFACE, { ...HOST_INTERFACE, name: 'eth1' }] })
+  const [eth0, eth1] = [allocateTraffic(), allocateTraffic()]
+  harness.assembler.addInterface(0, HOST_INTERFACE, eth0)
+  harness.assembler.addInterface(1, { ...HOST_INTERFACE, name: 'eth1' }, eth1)
+  harness
+    .script(sequential(3), from(1001))
+    .script(opened().client(clientHello('api.example.com')), from(1002))
+    .script(opened().client(clientHello('api.example.com')), from(1003))
+    .script(opened().client('*1\r\n$4\r\nPING\r\n').server('+PONG\r\n'), from(1004))
+    .script(opened().client('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), from(1005))
+    .script(opened().client(request('/socket')).server(UPGRADE), from(1006))
+    .script(opened().client(request('/1')), from(1007))
+    .script(opened(), from(1008))
+  const { ledger } = harness.finish()
+  const read = (shared: SharedArrayBuffer) => interfaceTraffic([{ ...podInterface(1, 'shop/a'), traffic: [shared] }])
+  const { frames, lastPairMicros, ...seen } = read(eth0)
+  assert.deepEqual(seen, {
+    connections: { seen: 8, http1: 3, tls: 2, http2: 1, other: 1, upgraded: 1, unrecognised: 1 },
+    serverNames: { 'api.example.com': 2 },
+    protocols: { Redis: 1 },
+    requests: 5,
+    responses: 4,
+    pairs: { kept: Object(ledger['pairs']).kept, filtered: {}, dropped: {} },
+    abandoned: { ended: 1 },
+  })
+  assert.ok(lastPairMicros !== null && lastPairMicros >= START_MICROS)
+  assert.deepEqual(read(eth1).connections, { seen: 0 })
+})
+
+test('interface traffic: counts filtered pairs by the rule', () => {
+  const harness = new AssembleHarness({ everything: false })
+  const shared = allocateTraffic()
+  harness.assembler.addInterface(0, HOST_INTERFACE, shared)
+  harness.script(opened().client(request('/metrics')).server(numbered(0)))
+  harness.finish()
+  const { pairs, lastPairMicros } = interfaceTraffic([{ ...podInterface(1, 'shop/a'), traffic: [shared] }])
+  assert.deepEqual([pairs, lastPairMicros], [{ kept: 0, filtered: { path: 1 }, dropped: {} }, null])
+})
