@@ -1,10 +1,8 @@
 /** What the agent has seen of each pod: the page /pods, `interceptor pods --traffic`, and the metrics of pods. Pure. */
 import { z } from 'zod'
-import { CAPTURE_COUNTERS } from '../ledger/counters.ts'
-import { count, type Ledger } from '../ledger/ledger.ts'
 import type { InterfaceObservation } from '../ledger/observation.ts'
-import { sumTraffic } from '../ledger/traffic.ts'
 import { advice } from './advice.ts'
+import { interfaceTraffic } from './interface-traffic.ts'
 
 const counts = z.record(z.string(), z.number())
 
@@ -63,44 +61,4 @@ export type PodFacts = Pick<PodTraffic, 'uid' | 'namespace' | 'name' | 'hostNetw
 export function podTraffic({ interfaces, isCaptured, ...facts }: PodFacts): PodTraffic {
   const seen = { ...facts, interfaces: interfaces.map(({ name }) => name), ...interfaceTraffic(interfaces) }
   return { ...seen, advice: advice({ ...seen, isCaptured }) }
-}
-
-/** What was seen on some interfaces. */
-export function interfaceTraffic(interfaces: readonly InterfaceObservation[]) {
-  const { ledger, serverNames, protocols, lastPairMicros } = sumTraffic(interfaces.flatMap(({ traffic }) => traffic))
-  const frames = interfaces.reduce((sum, { block }) => sum + block.values[CAPTURE_COUNTERS.index.seen], 0)
-  return {
-    frames,
-    connections: connectionsOf(ledger),
-    serverNames: Object.fromEntries(serverNames),
-    protocols: Object.fromEntries(protocols),
-    requests: count(ledger, 'messages.requests'),
-    responses: count(ledger, 'messages.responses'),
-    pairs: {
-      kept: count(ledger, 'pairs.kept'),
-      filtered: reasonsOf(ledger, 'pairs', 'filtered'),
-      dropped: reasonsOf(ledger, 'pairs', 'dropped'),
-    },
-    abandoned: reasonsOf(ledger, 'requests', 'abandoned'),
-    lastPairMicros,
-  }
-}
-
-/** Upgraded connections and tunnels are HTTP/1 connections too. */
-function connectionsOf(ledger: Ledger): Record<string, number> {
-  const protocols = reasonsOf(ledger, 'flows', 'protocol')
-  const leftOut = reasonsOf(ledger, 'flows', 'leftOut')
-  const seen = count(ledger, 'flows.seen')
-  const known = ['http1', 'http2', 'tls', 'other'].reduce((sum, name) => sum + (protocols[name] ?? 0), 0)
-  const unrecognised = Math.max(0, seen - known - count(ledger, 'flows.leftOut'))
-  return { seen, ...protocols, ...leftOut, ...(unrecognised > 0 ? { unrecognised } : {}) }
-}
-
-/** Counts by reason that are not 0, the largest first. */
-function reasonsOf(ledger: Ledger, section: string, list: string): Record<string, number> {
-  const inner = ledger[section]
-  const reasons = typeof inner === 'object' ? inner[list] : undefined
-  if (typeof reasons !== 'object') return {}
-  const known = Object.keys(reasons).map((reason) => [reason, count(reasons, reason)] as const)
-  return Object.fromEntries(known.filter(([, value]) => value > 0).sort((left, right) => right[1] - left[1]))
 }

@@ -57,7 +57,8 @@ export async function runPipeline(
   warnOfIgnoredWrite(flags, log)
   const limit = flags.count ?? null
   const all = flags.all === true
-  const waiting = waits ? new WaitingStatus({ ledger: () => handle.ledger, line, write: writeError }) : null
+  const interfaces = (flags.verbose ?? 0) > 0 ? () => handle.observe().interfaces : null
+  const waiting = waits ? new WaitingStatus({ ledger: () => handle.ledger, interfaces, line, write: writeError }) : null
   const onProgress = watcher(showsProgress ? line : null, waiting, flags.quiet === true ? null : announcement)
   const handle = startPipeline({ config, input, output, limit, all, ...selection, log, onProgress })
   const ended = await untilDone(handle, config.shutdown.timeout, log, { hangup: true })

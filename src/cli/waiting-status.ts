@@ -2,7 +2,11 @@
  * Reports what a live capture sees while it has no pair to show: on a terminal in a line that is redrawn, otherwise in a
  * line now and then. Main thread.
  */
+import { advice } from '../admin/advice.ts'
+import { interfaceTraffic } from '../admin/interface-traffic.ts'
+import { safe } from '../format/terminal.ts'
 import { count, type Ledger } from '../ledger/ledger.ts'
+import type { InterfaceObservation } from '../ledger/observation.ts'
 import type { ProgressLine } from './progress-line.ts'
 import { waitingLine } from './summary.ts'
 
@@ -17,6 +21,8 @@ const LONGEST_MS = 60_000
 export interface WaitingOptions {
   /** The counts so far. */
   ledger: () => Ledger
+  /** The interfaces that are captured, to report what each shows; null: only the counts of all are reported. */
+  interfaces: (() => readonly InterfaceObservation[]) | null
   /** A line on a terminal; null: standard error is not one. */
   line: ProgressLine | null
   write: (text: string) => void
@@ -50,9 +56,16 @@ export class WaitingStatus {
     const ledger = this.#options.ledger()
     this.#done = count(ledger, 'pairs.kept') > 0
     if (this.#done) line?.clear()
-    else if (line !== null) line.show(waitingLine(ledger))
-    else this.#print(waitingLine(ledger), now)
+    else if (line !== null) line.show(this.#text(ledger))
+    else this.#print(this.#text(ledger), now)
     return !this.#done
+  }
+
+  /** `no pairs yet; eth0: 43 connections, all TLS to api.example.com: plaintext is not on eth0` */
+  #text(ledger: Ledger): string {
+    const interfaces = this.#options.interfaces?.() ?? []
+    if (interfaces.length === 0) return waitingLine(ledger)
+    return ['no pairs yet', ...interfaces.map((one) => `${safe(one.name)}: ${safe(adviceFor(one))}`)].join('; ')
   }
 
   /** Prints a text that is new, at growing intervals. */
@@ -64,3 +77,6 @@ export class WaitingStatus {
     this.#options.write(`${text}\n`)
   }
 }
+
+const adviceFor = (one: InterfaceObservation): string =>
+  advice({ ...interfaceTraffic([one]), isCaptured: true, interfaces: [one.name], why: '' })

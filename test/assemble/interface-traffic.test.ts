@@ -1,7 +1,7 @@
 /** What is counted of an interface, from frames. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { interfaceTraffic } from '../../src/admin/pod-traffic.ts'
+import { interfaceTraffic } from '../../src/admin/interface-traffic.ts'
 import { allocateTraffic } from '../../src/ledger/traffic.ts'
 import { podInterface } from '../admin/agent-state.ts'
 import { AssembleHarness, HOST_INTERFACE } from '../support/assemble-harness.ts'
