@@ -5,7 +5,7 @@ import { type ISocketFactoryArgs, type KafkaConfig, logLevel } from 'kafkajs'
 import type { Config } from '../config/schema.ts'
 import { usageError } from '../errors.ts'
 import { kafkajsBroker, resolveAlias } from './broker-address.ts'
-import { type Client, createClient } from './kafkajs-wire.ts'
+import { type Client, createClient } from './kafkajs-client.ts'
 import { saslOptions } from './sasl.ts'
 import { readSetting } from './secrets.ts'
 

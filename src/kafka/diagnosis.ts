@@ -1,7 +1,7 @@
 /** Explains a failed request to Kafka to a person: the failure's text, and a hint what to change. Pure. */
 import type { KafkaSettings } from './client.ts'
 import { failureText, type KafkaFailure, kafkaFailureOf } from './errors.ts'
-import type { Reached } from './kafkajs-wire.ts'
+import type { Reached } from './kafkajs-client.ts'
 
 export interface Diagnosis {
   failure: KafkaFailure

@@ -1,14 +1,13 @@
 /**
  * Repairs to kafkajs 2.2.4, its last release, for brokers that are slow, short-lived or hostile. They are applied in
- * place, once per thread. Only this file and kafkajs-wire.ts depend on kafkajs's internals.
- *
- * `test/kafka/kafkajs-wire.test.ts` fails when something this relies on has moved.
+ * place, once per thread.
  */
 import { createRequire } from 'node:module'
 import type { Socket } from 'node:net'
 import { errorText } from '../errors.ts'
 import { BadResponseError } from './errors.ts'
 import { FrameReader } from './frame-reader.ts'
+import type { Connection, RequestQueue } from './kafkajs-internals.ts'
 
 const require = createRequire(import.meta.url)
 
@@ -27,14 +26,6 @@ export function repairKafkajs(): void {
   repairSessions()
   repairDecoder()
   repairMetadata()
-}
-
-interface RequestQueue {
-  readonly pending: readonly unknown[]
-  readonly inflight: ReadonlyMap<number, unknown>
-  scheduleCheckPendingRequests(): void
-  maybeThrottle(ms: number | null): void
-  fulfillRequest(response: { correlationId: number }): void
 }
 
 /**
@@ -59,14 +50,6 @@ function repairRequestQueue(): void {
       throw new BadResponseError('the broker sent a response to no request')
     fulfillRequest.call(this, response)
   }
-}
-
-interface Connection {
-  /** As returned by `process.hrtime`; null: not authenticated. */
-  readonly authenticatedAt: [number, number] | null
-  /** Milliseconds, a Long; 0: unlimited. */
-  readonly sessionLifetime: { toString(): string }
-  isAuthenticated(): boolean
 }
 
 /**

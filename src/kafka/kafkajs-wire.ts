@@ -1,24 +1,24 @@
 /**
- * A connected Kafka cluster and one topic of it, built on internals of kafkajs (2.2.4, pinned): its cluster, broker
- * connections and request queue.
+ * A connected Kafka cluster and one topic of it, built on kafkajs's cluster, broker connections and request queue
+ * (kafkajs-internals.ts).
  *
  * kafkajs finds brokers, speaks TLS and SASL, keeps metadata and matches responses to requests. Producing through
  * kafkajs costs ten times the CPU (docs/architecture.md), so produce requests are encoded here and written to the
  * socket of kafkajs's connection, with an entry in kafkajs's request queue as for its own requests.
- *
- * `test/kafka/kafkajs-wire.test.ts` fails when an internal that this relies on has changed.
  */
-import { createRequire } from 'node:module'
 import type { Socket } from 'node:net'
-import { type ISocketFactory, Kafka, type KafkaConfig } from 'kafkajs'
 import { BadResponseError } from './errors.ts'
-import { deliverFrames, repairKafkajs } from './kafkajs-repairs.ts'
+import type { Client } from './kafkajs-client.ts'
+import {
+  type Broker,
+  type Cluster,
+  type Connection,
+  type FetchedMessage,
+  type Internals,
+  internals,
+  type QueueEntry,
+} from './kafkajs-internals.ts'
 import { encodeProduceRequest, PRODUCE, PRODUCE_VERSION, type ProduceRequest } from './produce-request.ts'
-
-const require = createRequire(import.meta.url)
-
-/** Short enough to notice added partitions within minutes. */
-const METADATA_MAX_AGE_MS = 60_000
 
 /** Limits of a fetch, as in kafkajs's consumers. */
 const FETCH_BYTES = 8 * 1024 * 1024
@@ -28,78 +28,6 @@ const READ_COMMITTED = 1
 /** Kafka's ConfigResource.Type for topics. */
 const TOPIC_RESOURCE = 2
 export const MAX_MESSAGE_BYTES = 'max.message.bytes'
-
-interface QueueEntry {
-  apiKey: number
-  apiName: string
-  apiVersion: number
-  correlationId: number
-  resolve(response: { payload: Buffer | null }): void
-  reject(error: Error): void
-}
-
-interface RequestQueue {
-  readonly pending: readonly unknown[]
-  readonly inflight: ReadonlyMap<number, unknown>
-  push(request: { entry: QueueEntry; expectResponse: boolean; requestTimeout: number; sendRequest(): void }): void
-  waitForPendingRequests(): Promise<void>
-  maybeThrottle(ms: number | null): void
-}
-
-interface Connection {
-  readonly socket: Socket
-  readonly requestQueue: RequestQueue
-  isConnected(): boolean
-  isAuthenticated(): boolean
-  authenticate(): Promise<void>
-  nextCorrelationId(): number
-}
-
-interface Broker {
-  readonly versions: Readonly<Record<number, { minVersion: number; maxVersion: number }>> | null
-  readonly connectionPool: {
-    readonly sasl: unknown
-    getConnectionByRequest(request: { request: { apiKey: number } }): Promise<Connection>
-  }
-  fetch(request: object): Promise<FetchResponse>
-  describeConfigs(request: object): Promise<{ resources: { configEntries: ConfigEntry[] }[] }>
-}
-
-interface ConfigEntry {
-  configName: string
-  configValue: string | null
-}
-
-interface FetchResponse {
-  responses: { partitions: { partition: number; errorCode: number; messages: FetchedMessage[] }[] }[]
-}
-
-interface FetchedMessage {
-  offset: string
-  timestamp: string
-  value: Buffer | null
-  headers: Record<string, Buffer | Buffer[]>
-  isControlRecord: boolean
-}
-
-interface Cluster {
-  connect(): Promise<void>
-  addTargetTopic(topic: string): Promise<void>
-  refreshMetadata(): Promise<void>
-  findBroker(node: { nodeId: number }): Promise<Broker>
-  findTopicPartitionMetadata(topic: string): { partitionId: number; leader: number }[]
-  fetchTopicsOffset(topics: object[]): Promise<{ partitions: { partition: number; offset: string }[] }[]>
-}
-
-interface ProduceResponse {
-  topics: { partitions: { partition: number; errorCode: number }[] }[]
-  clientSideThrottleTime: number
-}
-
-interface Internals {
-  createCluster(client: Kafka): Cluster
-  decodeResponse(payload: Buffer): Promise<ProduceResponse>
-}
 
 /** One partition's response to its batch: 0 or an error code. */
 export interface PartitionResponse {
@@ -120,58 +48,6 @@ export interface TopicRecord extends FetchPosition {
   value: Uint8Array | null
   /** The first value of the `content-type` header; null where there is none. */
   contentType: string | null
-}
-
-/** How far a client got: it established a connection (with TLS: a secure one), or it read a response. */
-export type Reached = 'nothing' | 'connection' | 'response'
-
-/** A client of kafkajs whose connections can be closed at once. */
-export interface Client {
-  readonly kafka: Kafka
-  readonly reached: Reached
-  /**
-   * Ends every connection, also those being established, whereas kafkajs's own methods wait for responses. The client
-   * is unusable afterwards.
-   */
-  close(): void
-}
-
-/**
- * @param config as kafkajs documents it
- * @param openSocket opens its connections
- * @param maxResponseBytes largest response a broker may send
- */
-export function createClient(config: KafkaConfig, openSocket: ISocketFactory, maxResponseBytes: number): Client {
-  repairKafkajs()
-  const sockets = new Set<Socket>()
-  let closed = false
-  let reached: Reached = 'nothing'
-  // Only on an error does kafkajs reject the requests in flight and stop its timers.
-  const end = (socket: Socket): Socket => socket.destroy(new Error('this client was closed'))
-  const socketFactory: ISocketFactory = (where) => {
-    const onConnect = (): void => {
-      if (reached === 'nothing') reached = 'connection'
-      where.onConnect()
-    }
-    const socket = openSocket({ ...where, onConnect })
-    deliverFrames(socket, maxResponseBytes, () => {
-      reached = 'response'
-    })
-    sockets.add(socket)
-    socket.once('close', () => sockets.delete(socket))
-    if (closed) setImmediate(end, socket)
-    return socket
-  }
-  return {
-    kafka: new Kafka({ ...config, socketFactory }),
-    get reached() {
-      return reached
-    },
-    close() {
-      closed = true
-      for (const socket of sockets) end(socket)
-    },
-  }
 }
 
 /**
@@ -347,24 +223,6 @@ function topicRecord(partition: number, message: FetchedMessage): TopicRecord {
     timestampMs: Number(message.timestamp),
     value: message.isControlRecord ? null : message.value,
     contentType: first == null ? null : first.toString(),
-  }
-}
-
-/** Loads the internals of kafkajs that are used here. @throws when one is missing */
-export function internals(): Internals {
-  const response = require('kafkajs/src/protocol/requests/produce/v7/response.js') as {
-    decode(payload: Buffer): Promise<ProduceResponse>
-  }
-  return {
-    createCluster(client) {
-      const symbol = Object.getOwnPropertySymbols(client).find(
-        ({ description }) => description === 'private:Kafka:createCluster',
-      )
-      if (symbol === undefined) throw new Error('this kafkajs has no createCluster: 2.2.4 is needed')
-      const create = (client as unknown as Record<symbol, (options: object) => Cluster>)[symbol]
-      return create({ metadataMaxAge: METADATA_MAX_AGE_MS, allowAutoTopicCreation: false })
-    },
-    decodeResponse: (payload) => response.decode(payload),
   }
 }
 

@@ -7,7 +7,8 @@ import { usageError } from '../errors.ts'
 import { clientFor, type KafkaSettings, REQUEST_TIMEOUT_MS } from '../kafka/client.ts'
 import { registerCodecs } from '../kafka/codecs.ts'
 import { codeOf, OFFSET_OUT_OF_RANGE } from '../kafka/errors.ts'
-import { type Client, KafkaWire, type Reached, type TopicRecord } from '../kafka/kafkajs-wire.ts'
+import type { Client, Reached } from '../kafka/kafkajs-client.ts'
+import { KafkaWire, type TopicRecord } from '../kafka/kafkajs-wire.ts'
 
 /** How long a broker waits for records before it responds without any. */
 const MAX_WAIT_MS = 500

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { defaultConfig } from '../../src/config/load.ts'
 import { diagnose } from '../../src/kafka/diagnosis.ts'
-import type { Reached } from '../../src/kafka/kafkajs-wire.ts'
+import type { Reached } from '../../src/kafka/kafkajs-client.ts'
 
 const { kafka } = defaultConfig()
 const overTls = { ...kafka, tls: { ...kafka.tls, enabled: true } }

@@ -1,10 +1,11 @@
-/** Fails when an internal of kafkajs that src/kafka/kafkajs-wire.ts relies on has changed. */
+/** Fails when an internal of kafkajs that the files src/kafka/kafkajs-* rely on has changed. */
 import assert from 'node:assert/strict'
 import { createRequire } from 'node:module'
 import { connect } from 'node:net'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { createClient, internals } from '../../src/kafka/kafkajs-wire.ts'
+import { createClient } from '../../src/kafka/kafkajs-client.ts'
+import { internals } from '../../src/kafka/kafkajs-internals.ts'
 import { encodeProduceRequest } from '../../src/kafka/produce-request.ts'
 
 const require = createRequire(import.meta.url)

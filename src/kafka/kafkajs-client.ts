@@ -1,0 +1,56 @@
+/** A client of kafkajs whose connections can be closed at once, and which shows how far it got. */
+import type { Socket } from 'node:net'
+import { type ISocketFactory, Kafka, type KafkaConfig } from 'kafkajs'
+import { deliverFrames, repairKafkajs } from './kafkajs-repairs.ts'
+
+/** How far a client got: it established a connection (with TLS: a secure one), or it read a response. */
+export type Reached = 'nothing' | 'connection' | 'response'
+
+/** A client of kafkajs whose connections can be closed at once. */
+export interface Client {
+  readonly kafka: Kafka
+  readonly reached: Reached
+  /**
+   * Ends every connection, also those being established, whereas kafkajs's own methods wait for responses. The client
+   * is unusable afterwards.
+   */
+  close(): void
+}
+
+/**
+ * @param config as kafkajs documents it
+ * @param openSocket opens its connections
+ * @param maxResponseBytes largest response a broker may send
+ */
+export function createClient(config: KafkaConfig, openSocket: ISocketFactory, maxResponseBytes: number): Client {
+  repairKafkajs()
+  const sockets = new Set<Socket>()
+  let closed = false
+  let reached: Reached = 'nothing'
+  // Only on an error does kafkajs reject the requests in flight and stop its timers.
+  const end = (socket: Socket): Socket => socket.destroy(new Error('this client was closed'))
+  const socketFactory: ISocketFactory = (where) => {
+    const onConnect = (): void => {
+      if (reached === 'nothing') reached = 'connection'
+      where.onConnect()
+    }
+    const socket = openSocket({ ...where, onConnect })
+    deliverFrames(socket, maxResponseBytes, () => {
+      reached = 'response'
+    })
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+    if (closed) setImmediate(end, socket)
+    return socket
+  }
+  return {
+    kafka: new Kafka({ ...config, socketFactory }),
+    get reached() {
+      return reached
+    },
+    close() {
+      closed = true
+      for (const socket of sockets) end(socket)
+    },
+  }
+}

@@ -1,0 +1,117 @@
+/**
+ * What this program uses of the internals of kafkajs (2.2.4, pinned), as types, and how it gets hold of them. The other
+ * `kafkajs-` files build on it; nothing else may.
+ *
+ * `test/kafka/kafkajs-internals.test.ts` fails when an internal that these files rely on has changed.
+ */
+import { createRequire } from 'node:module'
+import type { Socket } from 'node:net'
+import type { Kafka } from 'kafkajs'
+
+const require = createRequire(import.meta.url)
+
+/** Short enough to notice added partitions within minutes. */
+const METADATA_MAX_AGE_MS = 60_000
+
+/** A request that waits to be sent, or for its response. */
+export interface QueueEntry {
+  apiKey: number
+  apiName: string
+  apiVersion: number
+  correlationId: number
+  resolve(response: { payload: Buffer | null }): void
+  reject(error: Error): void
+}
+
+/** The requests of one connection. */
+export interface RequestQueue {
+  readonly pending: readonly unknown[]
+  readonly inflight: ReadonlyMap<number, unknown>
+  scheduleCheckPendingRequests(): void
+  fulfillRequest(response: { correlationId: number }): void
+  push(request: { entry: QueueEntry; expectResponse: boolean; requestTimeout: number; sendRequest(): void }): void
+  waitForPendingRequests(): Promise<void>
+  maybeThrottle(ms: number | null): void
+}
+
+/** A connection to one broker. */
+export interface Connection {
+  readonly socket: Socket
+  readonly requestQueue: RequestQueue
+  /** As returned by `process.hrtime`; null: not authenticated. */
+  readonly authenticatedAt: [number, number] | null
+  /** Milliseconds, a Long; 0: unlimited. */
+  readonly sessionLifetime: { toString(): string }
+  isConnected(): boolean
+  isAuthenticated(): boolean
+  authenticate(): Promise<void>
+  nextCorrelationId(): number
+}
+
+/** A broker, with a connection for each kind of request. */
+export interface Broker {
+  readonly versions: Readonly<Record<number, { minVersion: number; maxVersion: number }>> | null
+  readonly connectionPool: {
+    readonly sasl: unknown
+    getConnectionByRequest(request: { request: { apiKey: number } }): Promise<Connection>
+  }
+  fetch(request: object): Promise<FetchResponse>
+  describeConfigs(request: object): Promise<{ resources: { configEntries: ConfigEntry[] }[] }>
+}
+
+interface ConfigEntry {
+  configName: string
+  configValue: string | null
+}
+
+interface FetchResponse {
+  responses: { partitions: { partition: number; errorCode: number; messages: FetchedMessage[] }[] }[]
+}
+
+/** A record as kafkajs decodes it. */
+export interface FetchedMessage {
+  offset: string
+  timestamp: string
+  value: Buffer | null
+  headers: Record<string, Buffer | Buffer[]>
+  isControlRecord: boolean
+}
+
+/** The brokers, with cached metadata. */
+export interface Cluster {
+  connect(): Promise<void>
+  addTargetTopic(topic: string): Promise<void>
+  refreshMetadata(): Promise<void>
+  findBroker(node: { nodeId: number }): Promise<Broker>
+  findTopicPartitionMetadata(topic: string): { partitionId: number; leader: number }[]
+  fetchTopicsOffset(topics: object[]): Promise<{ partitions: { partition: number; offset: string }[] }[]>
+}
+
+interface ProduceResponse {
+  topics: { partitions: { partition: number; errorCode: number }[] }[]
+  clientSideThrottleTime: number
+}
+
+/** What has no public way in. */
+export interface Internals {
+  createCluster(client: Kafka): Cluster
+  decodeResponse(payload: Buffer): Promise<ProduceResponse>
+}
+
+/** Loads the internals of kafkajs that are used here. @throws when one is missing */
+export function internals(): Internals {
+  const response = require('kafkajs/src/protocol/requests/produce/v7/response.js') as {
+    decode(payload: Buffer): Promise<ProduceResponse>
+  }
+  return {
+    createCluster(client) {
+      const symbol = Object.getOwnPropertySymbols(client).find(
+        ({ description }) => description === 'private:Kafka:createCluster',
+      )
+      if (symbol === undefined) throw new Error('this kafkajs has no createCluster: 2.2.4 is needed')
+      const create = (client as unknown as Record<symbol, (options: object) => Cluster>)[symbol]
+      return create({ metadataMaxAge: METADATA_MAX_AGE_MS, allowAutoTopicCreation: false })
+    },
+    decodeResponse: (payload) => response.decode(payload),
+  }
+}
