@@ -63,7 +63,7 @@ test('ConnectionLimit: at the total, closes a connection of the peer with the mo
   assert.equal(peers.open().length, LIMITS.total)
 })
 
-test('ConnectionLimit: local and remote connections do not take each other’s places', () => {
+test('ConnectionLimit: local and remote connections have separate limits', () => {
   const peers = new Peers()
   const local = ['127.0.0.1', '::1', '::ffff:127.0.0.1', '192.0.2.1'].map((address) => peers.connect(address))
   for (let i = 0; i < 50; i += 1) peers.connect(`10.0.0.${i}`)

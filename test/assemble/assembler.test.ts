@@ -59,7 +59,7 @@ describe('assembler: places', () => {
     assert.equal(harness.finish().pairs.length, 5)
   })
 
-  test('when an interface is gone its exchanges are given up, and others are not', () => {
+  test('when an interface disappears its exchanges are abandoned, and no others', () => {
     const harness = new AssembleHarness({ interfaces: [HOST_INTERFACE, { ...HOST_INTERFACE, name: 'eth1' }] })
     const stays = asked('/stays')
     harness.script(stays, { ...from(1), interfaceId: 0 }).script(asked('/goes'), { ...from(2), interfaceId: 1 })

@@ -205,7 +205,7 @@ describe('filter: request headers', () => {
     ruled({ answered: [JSON_TYPE, 'X-Soveren-Request: 1'] }, null)
   })
 
-  test('the lists are configurable, also by names of fields that are looked at anyway', () => {
+  test('the lists are configurable, also by names of fields that other rules read', () => {
     const filter = {
       ...defaultConfig().filter,
       requestHeaders: ['Content-Type', 'a'],
@@ -246,7 +246,7 @@ describe('filter: include', () => {
     filter: { ...filter, statuses: [], include: { ...filter.include, ...lists } },
   })
 
-  test('each list leaves out what is not on it, whatever else is disabled', () => {
+  test('each list excludes what is not on it, whatever else is disabled', () => {
     const exchange = { method: 'PUT', target: '/api/a?b', asked: ['hOsT: shop.local:80'], status: 503 }
     const cases: [Parameters<typeof only>[0], string | null][] = [
       [{ methods: ['PUT'], paths: ['/api/**'], hosts: ['*.local'], statuses: ['5xx'] }, null],

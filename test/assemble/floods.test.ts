@@ -72,7 +72,7 @@ test('floods: 5,000 connections with 80 one-byte segments behind a lost byte cos
   harness.finish()
 })
 
-test('floods: unanswered requests fill the pool, and a newcomer is still paired', () => {
+test('floods: unanswered requests fill the pool, and a new one is still paired', () => {
   const pairs: number[] = []
   const harness = new AssembleHarness({ onPair: () => pairs.push(0), flows: 10_000, poolBytes: 1024 * 1024 })
   const asked = encodeFrames(
@@ -113,7 +113,7 @@ test('floods: connections that are opened and carry nothing do not evict those t
   harness.finish()
 })
 
-test('floods: unanswered requests take no more memory than there is for state, and a newcomer is still paired', () => {
+test('floods: unanswered requests stay within the memory for state, and a new one is still paired', () => {
   const pairs: number[] = []
   const harness = new AssembleHarness({ onPair: () => pairs.push(0), flows: 100_000, stateBytes: 4 * 1024 * 1024 })
   const asked = new Conversation(new TcpScript().handshake().client(request('/').repeat(8)))

@@ -106,7 +106,7 @@ test('capture: captures what an expression matches, and stops at -c', { skip: sk
   )
 })
 
-test('capture: reports what it sees while it shows nothing', { skip }, async (t) => {
+test('capture: reports its counts while it has no pair to show', { skip }, async (t) => {
   const { namespace, under } = await place(t)
   const child = start(['capture', '-i', 'lo', '--set', 'filter.contentTypes=text/none'], { under })
   const ended = finish(child)

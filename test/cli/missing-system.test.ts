@@ -69,7 +69,7 @@ async function killOnceReady(child: ChildProcess): Promise<boolean> {
   return false
 }
 
-test('no /proc: capture asks for it', { skip: needs('root', 'unshare') }, () => {
+test('no /proc: capture names it', { skip: needs('root', 'unshare') }, () => {
   const script = `mount -t tmpfs none /proc; exec ${process.execPath} ${MAIN} capture -i lo -o none`
   const { status, stderr } = spawnSync('unshare', ['--mount', 'sh', '-c', script], {
     encoding: 'utf8',

@@ -77,7 +77,7 @@ test('outputOptions: rejects msgpack on a terminal', () => {
   assert.equal(outputOptions(flags({ output: 'msgpack' }), 'stdout', loaded, NO_TERMINAL).format, 'msgpack')
 })
 
-test('outputOptions: takes format and decoding of a configured file from ship.format and ship.decode', () => {
+test('outputOptions: uses format and decoding of a configured file from ship.format and ship.decode', () => {
   const values = [set('ship.sink', 'file'), set('ship.file', '/tmp/x'), set('ship.format', 'json')]
   const options = outputOptions(flags(), 'file', loadConfig({ env: {}, flags: values }), NO_TERMINAL)
   assert.deepEqual([options.format, options.file, options.decode], ['ndjson', '/tmp/x', false])

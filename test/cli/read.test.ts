@@ -93,7 +93,7 @@ test('read: writes no file with -o none and does not claim to', async () => {
   assert.match(stderr, /^warning: -w is ignored: -o none writes no pairs\n\d+ pairs counted; /)
 })
 
-test('read: rejects an output that is its input, and leaves that as it is', async () => {
+test('read: rejects an output that is its input, which it does not change', async () => {
   const input = join(folder, 'own.pcap')
   const before = gunzipSync(readFileSync(CAPTURE))
   writeFileSync(input, before)
@@ -256,7 +256,7 @@ test('read: stops at once on the second SIGINT', async () => {
   assert.equal(code, EXIT_INTERRUPTED, printed())
 })
 
-test('read: stops a drain that takes too long and counts what is lost', async () => {
+test('read: stops a drain after the timeout and counts what is lost', async () => {
   const summary = join(folder, 'late.json')
   const { child, printed } = await stalled('--set', 'shutdown.timeout=100ms', '--summary', summary)
   child.kill('SIGTERM')

@@ -20,7 +20,7 @@ test('top: prints the routes of a capture, errors among them', async () => {
   assert.equal(stderr, '51 pairs shown\n')
 })
 
-test('top -o json: counts every selected pair once, by what was asked for', async () => {
+test('top -o json: counts every selected pair once, by the chosen field', async () => {
   for (const by of ['route', 'workload', 'status', 'client', 'host']) {
     const { stdout } = await run(['top', '--by', by, '-o', 'json', '-q', '--method', 'POST', SHOP])
     const { rows } = JSON.parse(stdout) as { rows: { requests: number }[] }

@@ -41,7 +41,7 @@ test('WaitingStatus: redraws a line on a terminal and clears it at the first pai
   assert.deepEqual(written, [`\r\x1b[2K${NOTHING}\r`, `\r\x1b[2K${SEEN}\r`, '\r\x1b[2K'])
 })
 
-test('WaitingStatus: prints what is new at growing intervals without a terminal', () => {
+test('WaitingStatus: prints changes at growing intervals without a terminal', () => {
   const { written, at } = rig(false)
   at(4900)
   assert.deepEqual(written, [])

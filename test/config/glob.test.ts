@@ -77,7 +77,7 @@ test('glob: agrees with an equivalent regular expression', () => {
   )
 })
 
-test('glob: a long text that nearly matches takes no longer than its length', () => {
+test('glob: the time for a text that nearly matches is proportional to its length', () => {
   const text = 'a'.repeat(200_000)
   const started = process.cpuUsage()
   assert.ok(!new Glob('/**/*a*a*a*a*b', PATH).matchesText(`/${text}`))

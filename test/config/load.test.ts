@@ -141,7 +141,7 @@ test('loadConfig: prefers flags to the environment, that to the file, that to de
   ])
 })
 
-test('loadConfig: takes the later of two flags', () => {
+test('loadConfig: the later of two flags applies', () => {
   const { config } = loadConfig({ env: {}, flags: [flag('kafka.topic', 'a'), flag('kafka.topic', 'b')] })
   assert.equal(config.kafka.topic, 'b')
 })

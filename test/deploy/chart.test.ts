@@ -177,7 +177,7 @@ const addresses: [address: string, host: string | undefined, port: number][] = [
 ]
 
 for (const [address, host, port] of addresses) {
-  test(`chart: probes ask ${host ?? 'the node'} where admin.address is ${address}`, { skip }, () => {
+  test(`chart: probes request ${host ?? 'the node'} where admin.address is ${address}`, { skip }, () => {
     const objects = render(...set(`config.admin.address=${address.replaceAll('[', '\\[')}`))
     const { startupProbe, livenessProbe, readinessProbe, ports } = agentPod(objects).spec.containers[0]
     const at = host === undefined ? { port } : { host, port }
@@ -347,7 +347,7 @@ test('chart: the image is chosen by tag, by digest, or by the chart’s version'
   assert.match(image(...MINIMAL), /^interceptor:\d+\.\d+\.\d+$/)
 })
 
-test('chart: pods take additional arguments, containers, DNS settings and a runtime class', { skip }, () => {
+test('chart: pods accept additional arguments, containers, DNS settings and a runtime class', { skip }, () => {
   const objects = render(...valueSet('privileged'))
   const { spec } = agentPod(objects)
   assert.deepEqual(spec.containers[0].args, ['agent', '--summary', '-'])

@@ -35,7 +35,7 @@ test('kustomize: the privileged overlay has brokers, an image and privileges', {
   assert.ok(container.env.some(({ name }) => name === 'INTERCEPTOR_KAFKA_BROKERS'))
 })
 
-test('kustomize: the OpenShift overlay allows what the pods ask for', { skip }, () => {
+test('kustomize: the OpenShift overlay allows what the pods request', { skip }, () => {
   const objects = build('deploy/kustomize/overlays/openshift')
   const { securityContext } = agentPod(objects).spec.containers[0]
   const constraints = only(objects, 'SecurityContextConstraints')

@@ -39,7 +39,7 @@ const hex = (packets: readonly Buffer[]) => packets.map((bytes) => bytes.toStrin
 const packetsOf = (capture: LiveCapture, interfaceId: number) =>
   capture.packets.filter((seen) => seen.interfaceId === interfaceId).map((seen) => seen.packet)
 
-test('af-packet: captures every TCP packet of a veth in both directions, also whole ones larger than the MTU', {
+test('af-packet: captures every TCP packet of a veth in both directions, also those larger than the MTU', {
   skip: needs('root', 'ip', 'tcpdump'),
 }, async (t) => {
   const [left, right] = pair(t)

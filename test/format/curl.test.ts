@@ -65,7 +65,7 @@ suite('curl: run in a shell', { skip: missing() }, () => {
     return arrived.at(-1) as Arrived
   }
 
-  test('sends a request as it was seen', async () => {
+  test('sends a request as it was captured', async () => {
     const seen = await send({
       method: 'PATCH',
       target: "/a/../b?q='x'&y[]=1",

@@ -169,7 +169,7 @@ describe('pair encoding', () => {
     assert.match(String(value.id), /^[0-9a-f]{32}$/)
   })
 
-  test('says where it was captured', () => {
+  test('has the capture point', () => {
     const names = ['eth0', 'x'.repeat(31), 'y'.repeat(255), 'z'.repeat(256), 'é€😀']
     const interfaces = names.map((name, i) => ({
       name,

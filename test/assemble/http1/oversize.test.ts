@@ -91,7 +91,7 @@ describe('oversize: a body of 1 GB', () => {
 })
 
 describe('oversize: heads', () => {
-  test('a head over the limit ends the epoch: it is no exchange, and what follows is found again', () => {
+  test('a head over the limit ends the epoch: it is no exchange, and parsing resumes after it', () => {
     const long = `GET / HTTP/1.1\r\nX: ${'x'.repeat(70_000)}\r\n\r\n`
     const tcp = new TcpScript()
       .handshake()
@@ -104,7 +104,7 @@ describe('oversize: heads', () => {
     assert.equal(count(ledger, 'responses.orphaned'), 1)
   })
 
-  test('so does a head of more lines than are kept, whole or cut', () => {
+  test('so does a head of more lines than the limit, complete or truncated', () => {
     const lines = (count: number): string => `GET /long HTTP/1.1\r\n${'a:\n'.repeat(count)}\r\n`
     for (const [fields, expected] of [
       [MAX_FIELDS, ['GET /long 200', 'GET /next 200']],
@@ -130,7 +130,7 @@ describe('oversize: heads', () => {
     assert.deepEqual(harness.finish().pairs, [])
   })
 
-  test('trailers and chunk extensions without end are given up', () => {
+  test('endless trailers and chunk extensions are abandoned', () => {
     for (const endless of ['0\r\n', '5;']) {
       const tcp = script()
         .client(request('/'))
@@ -144,7 +144,7 @@ describe('oversize: heads', () => {
 })
 
 describe('oversize: bounds of the pool', () => {
-  test('requests that wait for responses in thousands stay within it, and are given up beyond', () => {
+  test('thousands of waiting requests stay within it, and further ones are evicted', () => {
     const harness = new AssembleHarness({ poolBytes: 1024 * 1024, flows: 5000 })
     for (let port = 1; port <= 2000; port++) {
       const tcp = new TcpScript().handshake().client(request(`/${port}`, { body: 'x'.repeat(1000) }))

@@ -83,7 +83,7 @@ test('timeouts: a late response is not paired with the next request', () => {
   assert.equal(count(ledger, 'responses.orphaned.timeout'), 1)
 })
 
-test('timeouts: a request is given up, and its memory freed, while other connections continue', () => {
+test('timeouts: a request is abandoned, and its memory freed, while other connections continue', () => {
   const harness = new AssembleHarness()
   harness.script(new TcpScript().handshake().client(request('/', { body: 'x'.repeat(10_000) })))
   assert.ok(harness.assembler.heldBytes > 0)
@@ -104,7 +104,7 @@ test('timeouts: one frame with a stray time abandons nothing', () => {
   assert.equal(harness.script(tcp.server(response()).close()).finish().pairs.length, 1)
 })
 
-test('timeouts: a request with a stray time of the future does not keep others from being given up', () => {
+test('timeouts: a request with a stray future time does not keep others from being abandoned', () => {
   const harness = new AssembleHarness()
   const stray = new TcpScript({ startMicros: START_MICROS + 86_400 * SECOND }).midstream().client(request('/stray'))
   harness.script(new TcpScript().handshake(), { client: { address: '10.0.0.77', port: 7 } })

@@ -55,7 +55,7 @@ test('block pool: a block that is written in place is extended where it ends', (
   assert.deepEqual(content(pool, chain), expected)
 })
 
-test('block pool: bytes that come one at a time take few cells', () => {
+test('block pool: bytes that arrive one at a time use few cells', () => {
   const cells = new CellPool(arena)
   const pool = new BlockPool(arena, cells)
   const chain = new Chain()

@@ -26,14 +26,14 @@ function assertCounted(what: string, bytes: number, counted: number): void {
   assert.ok(bytes > counted * LEAST_PART, `${text}: lower the constant`)
 }
 
-test('state bounds: connections and exchanges take no more than they count', () => {
+test('state bounds: connections and exchanges need no more memory than they are counted with', () => {
   const waiting = bytesEach(1, 0)
   const each = (bytesEach(3, 0) - waiting) / 2
   assertCounted('an exchange', each, EXCHANGE_BYTES)
   assertCounted('a connection', bytesEach(0, 0), OBJECT_BYTES)
 })
 
-test('state bounds: an idle connection takes nothing beside its record, whose size is counted', () => {
+test('state bounds: an idle connection needs no memory beside its record, whose size is counted', () => {
   const idle = bytesEach(1, 1)
   assert.ok(idle < 16, `${idle} bytes for an idle connection`)
   const flows = 100_000

@@ -69,7 +69,7 @@ describe('preambles', () => {
     )
   })
 
-  test('what one connection says is not said of the next with the same addresses', () => {
+  test('the facts of one connection are not those of the next with the same addresses', () => {
     const first = proxied()
     const second = new TcpScript({ clientIsn: 900_000, serverIsn: 800_000, startMicros: first.micros + 1_000_000 })
     second.handshake().client(REQUEST).server(RESPONSE).close()
@@ -83,7 +83,7 @@ describe('preambles', () => {
     )
   })
 
-  test('a head that never ends holds nothing and is no request', () => {
+  test('an endless head holds no memory and is no request', () => {
     const { pairs, ledger } = assemble(new TcpScript().handshake().client('PROXY TCP4 203').close().segments)
     assert.deepEqual(pairs, [])
     assert.equal(count(ledger, 'messages.requests'), 0)

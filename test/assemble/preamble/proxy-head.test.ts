@@ -56,7 +56,7 @@ describe('ProxyHead', () => {
     })
   }
 
-  test('rejects what is malformed', () => {
+  test('rejects malformed input', () => {
     const malformed = [
       'PROXY TCP4 203.0.113.9 192.0.2.1 51234 80\n',
       'PROXY TCP4 203.0.113.9 192.0.2.1 51234\r\n',

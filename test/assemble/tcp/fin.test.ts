@@ -34,7 +34,7 @@ describe('fin: ends', () => {
 })
 
 describe('fin: FINs that are not the sender’s', () => {
-  test('bytes after a FIN that lies behind a hole are not delivered', () => {
+  test('bytes after a FIN behind a hole are not delivered', () => {
     const tcp = harness(
       fromClient(0, 'ab'),
       fromClient(4, '', { flags: FIN }),
@@ -60,7 +60,7 @@ describe('fin: FINs that are not the sender’s', () => {
     }
   })
 
-  test('the sender’s own FIN counts beside one further ahead, whichever comes first', () => {
+  test('the sender’s own FIN counts beside one further ahead, in either order', () => {
     const [stray, own] = [fromClient(100_000, '', { flags: FIN }), fromClient(4, '', { flags: FIN })]
     for (const fins of [
       [stray, own],

@@ -235,7 +235,7 @@ describe('reassembler: holes and gaps', () => {
     assert.equal(tcp.finish().only.client.length, '[1]'.length + 80_000)
   })
 
-  test('when the pool is low the oldest holes are given up, so that later ones find room', () => {
+  test('when the pool is low the oldest holes become gaps, so that later ones find room', () => {
     const tcp = new TcpHarness({ poolBytes: 16 * 2048 })
     for (let port = 1; port <= 40; port++) {
       tcp.segments([...handshake(), fromClient(1, 'x'.repeat(1500))], { client: { address: '10.0.0.1', port } })
@@ -275,7 +275,7 @@ describe('reassembler: causes come before effects', () => {
     assert.equal(harness(fromClient(0, 'next', { acks: 100 })).only.client, 'next')
   })
 
-  test('when the request never comes its bytes become a gap', () => {
+  test('when the request never arrives its bytes become a gap', () => {
     const tcp = later(patient(fromServer(0, 'answer', { acks: 7 }), fromClient(7, 'next', { acks: 6 })), 7)
     assert.deepEqual([tcp.only.client, tcp.only.server], ['[7]next', 'answer'])
   })
@@ -361,7 +361,7 @@ describe('reassembler: any capture', () => {
    * The model: a byte's value is that of its first copy; a byte may be missing only if no copy was captured, or if it was
    * acknowledged before its first copy came.
    */
-  test('delivers the first copy of every byte, in order, and gives up only what was acknowledged or never captured', () => {
+  test('delivers the first copy of every byte, in order, and reports as gaps only what was acknowledged or never captured', () => {
     fc.assert(
       fc.property(events, (list) => {
         const tcp = harness()
@@ -383,7 +383,7 @@ describe('reassembler: any capture', () => {
     )
   })
 
-  test('a stream cut anyhow and reordered within a window is delivered whole', () => {
+  test('a stream segmented in any way and reordered within a window is delivered completely', () => {
     const text = letters(300)
     const pieces = fc.record({
       cut: fc.integer({ min: 1, max: 60 }),

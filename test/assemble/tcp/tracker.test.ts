@@ -36,7 +36,7 @@ describe('tracker: how connections begin', () => {
     assert.equal(tcp.count('flows.seen'), 1)
   })
 
-  test('data in a SYN that the server did not take comes again', () => {
+  test('data in a SYN that the server did not accept is sent again', () => {
     const first = { ...syn(CLIENT_ISN), payload: Buffer.from('ab') }
     const tcp = new TcpHarness().segments([first, fromServer(-1, '', { flags: SYN, acks: 0 }), fromClient(0, 'abcd')])
     assert.equal(tcp.only.client, 'abcd')

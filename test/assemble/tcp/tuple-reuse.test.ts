@@ -72,14 +72,14 @@ describe('tracker: one tuple, several connections', () => {
     )
   })
 
-  test('traffic replayed without its close supersedes the connection; a SYN that comes twice does not', () => {
+  test('traffic replayed without its close supersedes the connection; a repeated SYN does not', () => {
     const one = first()
     const replayed = one.segments.map((segment) => ({ ...segment, micros: segment.micros + SECOND }))
     assert.equal(new TcpHarness().script(one).segments(replayed).count('flows.closed.superseded'), 1)
     assert.equal(new TcpHarness().script(one).segments(one.segments.slice(0, 2)).count('flows.seen'), 1)
   })
 
-  test('a SYN that comes again long after data is no new connection', () => {
+  test('a SYN that is repeated long after data is no new connection', () => {
     const one = new TcpScript().handshake().client('fir')
     const late = { ...one.segments[0], micros: one.micros + SECOND }
     const rest = [
@@ -130,7 +130,7 @@ describe('tracker: one tuple, several connections', () => {
       [handshake()[0], rival(), handshake()[1], fromServer(0, 'one'), fromClient(0, 'first')],
     ],
   ] as [string, Segment[]][]) {
-    test(`of two answers to one SYN the client takes ${what}`, () => {
+    test(`of two SYN-ACKs to one SYN the client accepts ${what}`, () => {
       const tcp = balanced(new TcpHarness().segments(segments))
       assert.equal(tcp.count('flows.seen'), 1)
       assert.deepEqual([tcp.only.client, tcp.only.server], ['first', 'one'])

@@ -326,7 +326,7 @@ suite('vantage: names of the remote end', () => {
     assert.deepEqual(names(harness.script(exchange()).finish().pairs[0]), [null, 'api-1'])
   })
 
-  test('a name that comes during a connection is in its later pairs', () => {
+  test('a name that arrives during a connection is in its later pairs', () => {
     const harness = new AssembleHarness({ interfaces: [point({ ...shown, pod: null })], ...POLICY })
     const script = new TcpScript().handshake()
     const round = () => {

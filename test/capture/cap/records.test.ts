@@ -68,7 +68,7 @@ test('cap records: a writer that is never flushed writes before it runs over', (
   assert.equal(bytes, 1000 * (RECORD_HEADER_BYTES + 3000))
 })
 
-test('cap records: a chunk larger than the buffer is taken', () => {
+test('cap records: a chunk larger than the buffer is accepted', () => {
   let records = 0
   const reader = new RecordReader(() => {
     records += 1

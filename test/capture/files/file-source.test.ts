@@ -101,7 +101,7 @@ for (const [what, damage, reason] of [
   ['a wrong checksum', (zipped: Buffer) => zipped.fill(0, zipped.length - 8, zipped.length - 4), /checksum is wrong/],
   ['bytes behind it', (zipped: Buffer) => Buffer.concat([zipped, Buffer.from('more')]), /not gzip follow/],
 ] as const) {
-  test(`readFiles: a gzip file with ${what} is read whole, and reported`, async () => {
+  test(`readFiles: a gzip file with ${what} is read completely, and reported`, async () => {
     const { messages, packets } = await readFiles([file('wrong.gz', damage(gzipSync(CAPTURE)))])
     assert.deepEqual(packets, PACKETS)
     const damages = messages.filter(({ t }) => t === 'damage')

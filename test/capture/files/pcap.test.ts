@@ -74,7 +74,7 @@ test('PcapReader: before version 2.3 the lengths stand the other way round, in 2
   }
 })
 
-test('PcapReader: an empty capture is a whole one', () => {
+test('PcapReader: an empty capture is complete', () => {
   assert.deepEqual(readCapture(pcapFile([])), { frames: [], damages: [], interfaces: [null] })
 })
 
@@ -88,7 +88,7 @@ test('PcapReader: any split of the input gives the same frames', () => {
   )
 })
 
-test('PcapReader: cut anywhere, all whole records are read and the cut is reported where the record begins', () => {
+test('PcapReader: truncated anywhere, all complete records are read and the damage is reported at the start of the record', () => {
   const file = pcapFile(FRAMES)
   const starts = FRAMES.map((_, i) => pcapFile(FRAMES.slice(0, i)).length)
   for (let length = 0; length < file.length; length++) {
@@ -166,7 +166,7 @@ test('PcapReader: captures joined by cat are read as one, whatever the format of
   )
 })
 
-test('PcapReader: a file that is noise after its header is given up in the end, not read forever', () => {
+test('PcapReader: a file that is noise after its header is abandoned after a limit', () => {
   let state = 1
   const noise = Uint8Array.from({ length: 200_000 }, () => {
     state = (Math.imul(state, 1103515245) + 12345) >>> 0

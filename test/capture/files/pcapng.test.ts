@@ -151,7 +151,7 @@ test('PcapngReader: any split of the input gives the same frames', () => {
   )
 })
 
-test('PcapngReader: cut anywhere, all whole blocks are read and the cut is reported where the block begins', () => {
+test('PcapngReader: truncated anywhere, all complete blocks are read and the damage is reported at the start of the block', () => {
   for (let length = 1; length < FILE.length; length++) {
     const { frames, damages } = readCapture(FILE.subarray(0, length), [61])
     const whole = STARTS.filter((_, i) => i >= 2 && (STARTS[i + 1] ?? FILE.length) <= length).length

@@ -33,7 +33,7 @@ test('bpf: keeps TCP over IPv4 and IPv6 with the whole snap length', () => {
   }
 })
 
-test('bpf: refuses what is not TCP', () => {
+test('bpf: rejects what is not TCP', () => {
   for (const payload of [packet({ ...IPV4, protocol: 17 }), packet({ ...IPV4, protocol: 1 })]) {
     assert.equal(keeps({}, ethernet({ payload })), false)
   }

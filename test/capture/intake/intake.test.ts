@@ -18,7 +18,7 @@ const INFO = { name: 'eth0', vantage: 'file', mesh: null, domain: 0, vantagePoin
 const v4 = (protocol: number, payload: Uint8Array): Uint8Array =>
   ethernet({ payload: packet({ source: [10, 0, 0, 1], destination: [10, 0, 0, 2], protocol, payload }) })
 
-test('Intake: passes a frame through the ring whole, at any offset of its source', () => {
+test('Intake: passes a complete frame through the ring, at any offset of its source', () => {
   for (let at = 0; at < 16; at++) {
     for (const length of [0, 1, 5, 8, 100, 1400, 1546, 1600, 9000]) {
       const rig = new IntakeRig()
@@ -114,7 +114,7 @@ test('Intake: counts frames that are not queued by reason', () => {
   assert.deepEqual(rig.law(), { seen: 6, accounted: 6 })
 })
 
-test('Intake: a packet cut by the snap length is queued as it is, and counted', () => {
+test('Intake: a packet truncated by the snap length is queued, and counted', () => {
   const rig = new IntakeRig()
   const frame = tcpFrame(100)
   rig.push(frame.subarray(0, frame.length - 30), { wireLength: frame.length })

@@ -104,7 +104,7 @@ test('tunnels: VNI, GRE key and the VLAN that a mirror removed identify networks
   }
 })
 
-test('tunnels: identifiers that differ by direction are no networks', () => {
+test('tunnels: identifiers that differ by direction identify no network', () => {
   assert.equal(network(17, gtp(1)), network(17, gtp(2)))
   assert.equal(network(4, INNER), 0)
 })

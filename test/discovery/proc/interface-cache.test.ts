@@ -101,7 +101,7 @@ test('interface cache: reads again for a pod that reuses the inode', (t) => {
   assert.equal(node.pass({ owner: 'c' }), null)
 })
 
-test('interface cache: drops a namespace that a pass did not ask for', (t) => {
+test('interface cache: drops a namespace that a pass did not read', (t) => {
   const node = new Node(t, podNetwork(1))
   node.passes(3 * READ_EVERY)
   node.pass({ asks: false })

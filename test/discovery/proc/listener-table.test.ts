@@ -100,7 +100,7 @@ test('ListenerTable: keeps the listeners when the process it reads through has e
   assert.equal(namespace.readLater(processes), before)
 })
 
-test('ListenerTable: a namespace that was not asked for is forgotten', (t) => {
+test('ListenerTable: a namespace that was not read is forgotten', (t) => {
   const namespace = new Namespace(t)
   namespace.set([tcpSocket(80, 8)], [8])
   const before = namespace.read(namespace.processes(10))
