@@ -10,7 +10,7 @@ import { randomBytes } from 'node:crypto'
 import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Admin } from 'kafkajs'
+import kafkajs, { type Admin } from 'kafkajs'
 import { defaultConfig } from '../src/config/load.ts'
 import { clientFor } from '../src/kafka/client.ts'
 import { fetchKafka, KAFKA_CLASSES, KAFKA_JARS } from './kafka-jars.ts'
@@ -25,6 +25,13 @@ const STOP_MS = 30_000
 /** Users of the SASL_SSL listener. */
 export const KAFKA_USER = 'shipper'
 export const KAFKA_PASSWORD = 'correct horse'
+
+/** Properties of a broker whose topics may have rules; whatever has none is open to everyone. */
+export const ACL_PROPERTIES = [
+  'authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer',
+  'super.users=User:ANONYMOUS',
+  'allow.everyone.if.no.acl.found=true',
+]
 
 export interface KafkaOptions {
   /** Three ports from here on are used. */
@@ -145,6 +152,24 @@ export class KafkaBroker {
 
   deleteTopic(topic: string): Promise<void> {
     return this.#asAdmin((admin) => admin.deleteTopics({ topics: [topic] }))
+  }
+
+  /**
+   * Allows KAFKA_USER an operation on a topic. Needs an authorizer (ACL_PROPERTIES). From its first rule on, a topic
+   * permits only what its rules allow.
+   */
+  async allow(topic: string, operation: 'Describe' | 'Write'): Promise<void> {
+    const { AclOperationTypes, AclPermissionTypes, AclResourceTypes, ResourcePatternTypes } = kafkajs
+    const rule = {
+      resourceType: AclResourceTypes.TOPIC,
+      resourceName: topic,
+      resourcePatternType: ResourcePatternTypes.LITERAL,
+      principal: `User:${KAFKA_USER}`,
+      host: '*',
+      operation: operation === 'Write' ? AclOperationTypes.WRITE : AclOperationTypes.DESCRIBE,
+      permissionType: AclPermissionTypes.ALLOW,
+    }
+    await this.#asAdmin((admin) => admin.createAcls({ acl: [rule] }))
   }
 
   /** kcat against the plaintext listener. @returns its standard output */

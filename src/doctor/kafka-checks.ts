@@ -5,7 +5,7 @@ import { formatSize } from '../config/units.ts'
 import { errorText, InterceptorError } from '../errors.ts'
 import { parseBroker } from '../kafka/broker-address.ts'
 import { clientFor } from '../kafka/client.ts'
-import { type Diagnosis, diagnose } from '../kafka/diagnosis.ts'
+import { type Diagnosis, diagnose, isDenied, permissionHint } from '../kafka/diagnosis.ts'
 import { CORRUPT_MESSAGE, failureOfCode, failureText, INVALID_RECORD } from '../kafka/errors.ts'
 import type { Client } from '../kafka/kafkajs-client.ts'
 import { KafkaWire, MAX_MESSAGE_BYTES } from '../kafka/kafkajs-wire.ts'
@@ -58,7 +58,7 @@ function brokerCheck(broker: string): Promise<Check> {
 }
 
 async function* clusterChecks(config: Config, client: Client): AsyncGenerator<Check> {
-  const { topic, createTopic, acks, clientId } = config.kafka
+  const { topic, createTopic, clientId } = config.kafka
   const wire = new KafkaWire(client, clientId, topic, ANSWER_MS)
   let leaders: number[]
   try {
@@ -80,14 +80,14 @@ async function* clusterChecks(config: Config, client: Client): AsyncGenerator<Ch
   const partition = leaders.findIndex((leader) => leader !== -1)
   if (partition === -1) return
   yield await sizeCheck(config, wire, leaders[partition])
-  yield await writeCheck(wire, leaders[partition], partition, acks === 'all' ? -1 : 1)
+  yield await writeCheck(config, wire, { leader: leaders[partition], partition })
 }
 
 function clusterProblem({ failure, text, hint }: Diagnosis): Check {
   if (failure !== 'refused') return failed('Kafka cluster', text, hint ?? 'see the broker’s log')
   const name = /cert|tls|ssl|self.signed/i.test(text)
     ? 'Kafka TLS'
-    : /authoriz/i.test(text)
+    : isDenied(text)
       ? 'Kafka topic'
       : 'Kafka authentication'
   return failed(name, text, hint ?? 'see the broker’s log')
@@ -127,7 +127,11 @@ async function sizeCheck(config: Config, wire: KafkaWire, broker: number): Promi
  * Whether this user may write, without writing: a broker checks permissions before it checks the batch, and this one
  * has a wrong checksum.
  */
-async function writeCheck(wire: KafkaWire, leader: number, partition: number, acks: 1 | -1): Promise<Check> {
+async function writeCheck(
+  { kafka }: Config,
+  wire: KafkaWire,
+  { leader, partition }: { leader: number; partition: number },
+): Promise<Check> {
   const name = 'Kafka write'
   const batch = new RecordBatch()
   batch.append(new Uint8Array(1), 0, 1, null, Uint8Array.of(0), Date.now(), 0)
@@ -135,12 +139,12 @@ async function writeCheck(wire: KafkaWire, leader: number, partition: number, ac
   bytes[bytes.length - 1] ^= 1
   try {
     const [result] = await wire.produce(leader, {
-      acks,
+      acks: kafka.acks === 'all' ? -1 : 1,
       partitions: [{ partition, batch: [bytes], bytes: bytes.length }],
     })
     const code = result?.errorCode ?? -1
     if (code === CORRUPT_MESSAGE || code === INVALID_RECORD) return ok(name, 'permitted')
-    if (failureOfCode(code) === 'refused') return failed(name, 'not permitted', 'allow this user to Write the topic')
+    if (failureOfCode(code) === 'refused') return failed(name, 'not permitted', permissionHint(kafka, 'Write'))
     return warning(name, `the broker responded with error ${code}`, 'see the broker’s log')
   } catch (error) {
     return failed(name, failureText(error), 'check the addresses that the brokers advertise')

@@ -1,6 +1,6 @@
 /** Explains a failed request to Kafka to a person: the failure's text, and a hint what to change. Pure. */
 import type { KafkaSettings } from './client.ts'
-import { failureText, type KafkaFailure, kafkaFailureOf } from './errors.ts'
+import { codeOf, failureText, type KafkaFailure, kafkaFailureOf } from './errors.ts'
 import type { Reached } from './kafkajs-client.ts'
 
 export interface Diagnosis {
@@ -13,6 +13,12 @@ export interface Diagnosis {
 
 /** Matches the errors of a closed connection, from kafkajs and from Node.js. */
 const ENDED = /closed|disconnected|ECONNRESET|EPIPE|hang up/i
+/** Refusals that concern neither credentials nor permissions. */
+const HINT_BY_CODE: ReadonlyMap<number, string> = new Map([
+  [17, 'correct kafka.topic'], // INVALID_TOPIC_EXCEPTION
+  [44, 'see the policies of the cluster'], // POLICY_VIOLATION
+  [76, 'choose another kafka.compression'], // UNSUPPORTED_COMPRESSION_TYPE
+])
 /** Matches OpenSSL's errors for bytes that are not TLS. */
 const NOT_TLS = /wrong version number|packet length too long|unsupported protocol|ERR_SSL|EPROTO/i
 
@@ -24,14 +30,15 @@ const NOT_TLS = /wrong version number|packet length too long|unsupported protoco
 export function diagnose(error: unknown, settings: KafkaSettings, reached: Reached): Diagnosis {
   const failure = kafkaFailureOf(error)
   const text = failureText(error)
-  return { failure, text, hint: hintOf(failure, text, settings, reached) }
+  const hint = HINT_BY_CODE.get(codeOf(error) ?? 0) ?? hintOf(failure, text, settings, reached)
+  return { failure, text, hint }
 }
 
 function hintOf(failure: KafkaFailure, text: string, settings: KafkaSettings, reached: Reached): string | null {
-  const { tls, sasl, topic } = settings
+  const { tls, sasl } = settings
   if (/speaks TLS/.test(text)) return 'set kafka.tls.enabled, and kafka.sasl.mechanism if it requires SASL too'
   if (NOT_TLS.test(text)) return 'the port does not speak TLS: set kafka.tls.enabled to false, or use its TLS port'
-  if (failure === 'refused') return refusalHint(text, sasl.username, topic)
+  if (failure === 'refused') return refusalHint(text, settings)
   if (failure !== 'unreachable') return null
   if (!ENDED.test(text)) return 'check the brokers’ addresses, also those that they advertise'
   if (tls.enabled && reached === 'nothing') {
@@ -44,11 +51,20 @@ function hintOf(failure: KafkaFailure, text: string, settings: KafkaSettings, re
     : 'the port may require TLS (kafka.tls.enabled) or SASL (kafka.sasl.mechanism)'
 }
 
-function refusalHint(text: string, username: string, topic: string): string {
+/** Whether a permission is missing. @param text of a Diagnosis */
+export const isDenied = (text: string): boolean => /authoriz/i.test(text)
+
+/** @param operations as Kafka's ACLs name them */
+export function permissionHint({ sasl, topic }: KafkaSettings, operations: string): string {
+  const user = sasl.username === '' ? 'this client' : `the user ${sasl.username}`
+  return `allow ${user} to ${operations} the topic ${topic}`
+}
+
+function refusalHint(text: string, settings: KafkaSettings): string {
   if (/cert|tls|ssl|self.signed/i.test(text)) {
     return 'set kafka.tls.caFile to the authority of the brokers’ certificates'
   }
-  if (/authoriz/i.test(text)) return `allow ${username || 'this client'} to Describe and Write ${topic}`
+  if (isDenied(text)) return permissionHint(settings, 'Describe and Write')
   if (/SASL state/i.test(text)) return 'the port may not support authentication (kafka.sasl.mechanism)'
   return 'check kafka.sasl: the mechanism, the user, and the password or token in its file'
 }

@@ -79,10 +79,14 @@ interface Details {
   name?: unknown
   code?: unknown
   cause?: unknown
+  errors?: readonly unknown[]
 }
 
+/** The cause of an error; of several, as kafkajs collects them when it creates topics, the first. */
+const innerOf = ({ cause, errors }: Details): unknown => cause ?? errors?.[0]
+
 function* causesOf(error: unknown): Generator<Error & Details> {
-  for (let cause: unknown = error; cause instanceof Error; cause = (cause as Details).cause) yield cause as never
+  for (let cause: unknown = error; cause instanceof Error; cause = innerOf(cause)) yield cause as never
 }
 
 /** The protocol's error code in anything thrown; null where there is none. */

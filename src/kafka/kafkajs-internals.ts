@@ -98,6 +98,14 @@ export interface Internals {
   decodeResponse(payload: Buffer): Promise<ProduceResponse>
 }
 
+/** An error code of a response as the error that kafkajs throws for it: with a text, and the code as `code`. */
+export function errorOfCode(code: number): Error {
+  const { createErrorFromCode } = require('kafkajs/src/protocol/error.js') as {
+    createErrorFromCode(code: number): Error
+  }
+  return createErrorFromCode(code)
+}
+
 /** Loads the internals of kafkajs that are used here. @throws when one is missing */
 export function internals(): Internals {
   const response = require('kafkajs/src/protocol/requests/produce/v7/response.js') as {

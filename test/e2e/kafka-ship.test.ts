@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import * as zlib from 'node:zlib'
-import { KAFKA_PASSWORD, KAFKA_USER, KafkaBroker, needsKafka } from '../../rig/kafka.ts'
+import { ACL_PROPERTIES, KAFKA_PASSWORD, KAFKA_USER, KafkaBroker, needsKafka } from '../../rig/kafka.ts'
 import { needs } from '../../rig/needs.ts'
 import { defaultConfig } from '../../src/config/load.ts'
 import { allChecks } from '../../src/doctor/all-checks.ts'
@@ -23,7 +23,7 @@ suite('shipping to a real Kafka', { skip }, () => {
   let broker: KafkaBroker
   before(async () => {
     // kafkajs reauthenticates ten seconds before the broker requires it: half a second into a connection.
-    broker = new KafkaBroker({ port: 21220, properties: ['connections.max.reauth.ms=10500'] })
+    broker = new KafkaBroker({ port: 21220, properties: ['connections.max.reauth.ms=10500', ...ACL_PROPERTIES] })
     await broker.start()
   })
   after(() => broker?.remove())
@@ -218,6 +218,29 @@ suite('shipping to a real Kafka', { skip }, () => {
     await until('the pair is shipped', () => run.counter('shipped') === 1)
     await run.finish()
     assert.ok(!JSON.stringify(run.messages).includes(KAFKA_PASSWORD))
+  })
+
+  test('kafka: a topic without permission to write is reported once for all partitions, and used once it is granted', async () => {
+    const passwordFile = join(broker.folder, 'granted')
+    writeFileSync(passwordFile, KAFKA_PASSWORD)
+    await broker.createTopic('guarded')
+    await broker.allow('guarded', 'Describe')
+    const config = configFor(broker, 'guarded', { kafka: secured(broker, 'scram-sha-256', passwordFile) })
+    const checks = []
+    for await (const check of kafkaChecks(config)) checks.push(check)
+    assert.equal(checks.at(-1)?.hint, 'allow the user shipper to Write the topic guarded')
+    const run = shipTo(config)
+    for (let number = 0; number < 20; number += 1) await run.put(number, { connection: number })
+    run.flush()
+    const isReport = (line: string): boolean => /Kafka (refuses|does not accept)/.test(line)
+    await until('it is reported', () => run.logs.some(isReport))
+    await broker.allow('guarded', 'Write')
+    await until('the pairs are shipped', () => run.counter('shipped') === 20)
+    await run.finish()
+    const reports = new Set(run.logs.filter(isReport))
+    assert.equal(reports.size, 1, [...reports].join('\n'))
+    assert.match([...reports][0], /: allow the user shipper to Describe and Write the topic guarded; pairs wait/)
+    assert.ok(run.logs.some((line) => line.includes('Kafka accepts pairs again')))
   })
 
   test('kafka: a missing topic is reported with a hint, and used once it exists', async () => {

@@ -49,5 +49,8 @@ test('diagnosis: suggests which permission or credential to check after a refusa
   assert.match(refused('SASL PLAIN authentication failed') ?? '', /check kafka\.sasl/)
   assert.match(refused('self-signed certificate in certificate chain') ?? '', /kafka\.tls\.caFile/)
   const denied = Object.assign(new Error('Not authorized to access topics: [Topic authorization failed]'), { code: 29 })
-  assert.equal(diagnose(denied, withSasl, 'response').hint, `allow me to Describe and Write ${kafka.topic}`)
+  assert.equal(
+    diagnose(denied, withSasl, 'response').hint,
+    `allow the user me to Describe and Write the topic ${kafka.topic}`,
+  )
 })

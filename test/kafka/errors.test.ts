@@ -82,3 +82,10 @@ test('errors: authentication with unusable credentials is `refused`', () => {
 test('errors: a leader missing from the metadata is `staleMetadata`', () => {
   assert.equal(kafkaFailureOf(new kafkajs['KafkaJSBrokerNotFound']('Broker 7 not found')), 'staleMetadata')
 })
+
+test('errors: of several errors the first decides', () => {
+  const denied = Object.assign(new Error('Not authorized'), { code: 29 })
+  const error = Object.assign(new Error('Topic creation errors'), { errors: [denied] })
+  assert.equal(kafkaFailureOf(error), 'refused')
+  assert.equal(failureText(error), 'Not authorized')
+})

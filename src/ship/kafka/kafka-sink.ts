@@ -9,6 +9,7 @@
 
 import { type Compressor, createCompressor } from '../../kafka/codecs.ts'
 import { failureOfCode, failureText, type KafkaFailure, kafkaFailureOf } from '../../kafka/errors.ts'
+import { errorOfCode } from '../../kafka/kafkajs-internals.ts'
 import type { PartitionResponse } from '../../kafka/kafkajs-wire.ts'
 import type { RecordBatch } from '../../kafka/record-batch.ts'
 import { retryDelay } from '../../kafka/retry.ts'
@@ -244,7 +245,7 @@ export class KafkaSink implements Sink {
     }
     const failure = failureOfCode(code)
     if (failure === 'invalidRecord' || failure === 'tooLarge') this.#isolateRefused(partition, batch, failure, code)
-    else this.#backOff(partition, failure, `the batch for partition ${partition.id} was refused with error ${code}`)
+    else this.#refused(partition, failure, code)
   }
 
   /** The broker will never accept a record of this batch: halves the batch until that record is alone, and drops it. */
@@ -272,21 +273,27 @@ export class KafkaSink implements Sink {
   #failed(leader: number, partitions: readonly Partition[], error: unknown): void {
     const failure = kafkaFailureOf(error)
     this.#failing.add(leader)
-    for (const partition of partitions) this.#backOff(partition, failure, null)
+    for (const partition of partitions) this.#backOff(partition, failure)
     this.#cluster.requestFailed(failure)
     if (this.down) this.#cluster.reportDown(error)
     else this.#log.warn(`a broker does not accept pairs: ${failureText(error)}`, { broker: leader })
   }
 
-  #backOff(partition: Partition, failure: KafkaFailure, reason: string | null): void {
+  /** The broker responded, and may accept this batch later. */
+  #refused(partition: Partition, failure: KafkaFailure, code: number): void {
+    this.#backOff(partition, failure)
+    this.#cluster.requestFailed(failure)
+    const error = errorOfCode(code)
+    // Without the partition's number: what all partitions are refused for is one repeated record of the log.
+    if (failure === 'refused') this.#cluster.reportDown(error)
+    else this.#log.warn(`Kafka does not accept pairs now: ${failureText(error)}`, { code })
+  }
+
+  #backOff(partition: Partition, failure: KafkaFailure): void {
     this.#batcher.putBack(partition)
     const delay = failure === 'refused' ? REFUSED_RETRY_MS : retryDelay(partition.attempts)
     partition.attempts += 1
     partition.retryAtMs = this.#clock() + delay
-    if (reason !== null) {
-      this.#log.warn(`Kafka does not accept pairs now: ${reason} (${failure})`)
-      this.#cluster.requestFailed(failure)
-    }
   }
 
   #reached(leader: number): void {

@@ -6,8 +6,8 @@
  * Thread: the shipper's, on its event loop. Nothing here rejects but `produce`.
  */
 import { clientFor, createTopic, type KafkaSettings, REQUEST_TIMEOUT_MS } from '../../kafka/client.ts'
-import { type Diagnosis, diagnose } from '../../kafka/diagnosis.ts'
-import { failureText, type KafkaFailure } from '../../kafka/errors.ts'
+import { type Diagnosis, diagnose, isDenied, permissionHint } from '../../kafka/diagnosis.ts'
+import type { KafkaFailure } from '../../kafka/errors.ts'
 import type { Client } from '../../kafka/kafkajs-client.ts'
 import { KafkaWire, MAX_MESSAGE_BYTES, type PartitionResponse } from '../../kafka/kafkajs-wire.ts'
 import type { ProduceRequest } from '../../kafka/produce-request.ts'
@@ -155,12 +155,13 @@ export class TopicClient {
   async #refreshFailed(error: unknown): Promise<void> {
     const { settings, clock } = this.#options
     const { failure } = diagnose(error, settings, 'nothing')
-    if (failure === 'missingTopic' && !this.#closed && settings.createTopic && (await this.#createTopic())) {
+    const creates = failure === 'missingTopic' && !this.#closed && settings.createTopic
+    if (creates && (await this.#createTopic())) {
       this.#dueMs = clock() + retryDelay(0)
       return
     }
     this.failing = true
-    if (!this.#closed) this.reportDown(error)
+    if (!this.#closed && !creates) this.reportDown(error)
     if (failure === 'unreachable' || failure === 'badResponse' || failure === 'refused') this.#discard()
     this.#dueMs = clock() + (failure === 'refused' ? REFUSED_REFRESH_MS : retryDelay(this.#attempts))
     this.#attempts += 1
@@ -175,16 +176,25 @@ export class TopicClient {
       if (created) log.info(`created the topic ${settings.topic}`, configs)
       return true
     } catch (error) {
-      log.warn(`cannot create the topic ${settings.topic}: ${failureText(error)}`)
+      this.#reportUncreated(error)
       return false
     }
   }
 
+  #reportUncreated(error: unknown): void {
+    const { settings, log, clock } = this.#options
+    this.#downSinceMs ??= clock()
+    const diagnosis = diagnose(error, settings, 'response')
+    const hint = isDenied(diagnosis.text) ? `${permissionHint(settings, 'Create')}, or create it` : diagnosis.hint
+    const reason = hint === null ? diagnosis.text : `${diagnosis.text}: ${hint}`
+    log.warn(`Kafka has no topic ${settings.topic}, and it cannot be created: ${reason}; pairs wait in the buffer`)
+  }
+
   #describe({ failure, text }: Diagnosis): string {
-    const { topic, createTopic: creates } = this.#options.settings
+    const { topic } = this.#options.settings
     if (failure === 'refused') return `Kafka refuses this client: ${text}`
     if (failure !== 'missingTopic') return `Kafka is unreachable: ${text}`
-    return `Kafka has no topic ${topic}${creates ? '' : ': create it, or set kafka.createTopic'}`
+    return `Kafka has no topic ${topic}: create it, or set kafka.createTopic`
   }
 }
 
