@@ -58,7 +58,7 @@ for (const role of ROLES) {
     requestHttp(pod, URL_, 10)
     await rig.until(() => rig.count('pairs.shipped') === 20)
     await rig.end()
-    assert.match(rig.lines.join(''), /no heartbeat for 2\.\d s/)
+    assert.match(rig.lines.join(''), /no heartbeat for \d+\.\d s/)
   })
 
   for (const fault of ['throw', 'exhaust'] satisfies Fault[]) {

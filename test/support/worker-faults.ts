@@ -9,7 +9,12 @@ export type Role = 'capture' | 'assemble' | 'ship'
 
 /** Code evaluated in a thread. Every loop calls `Atomics.add`, for its heartbeat. */
 const FAULTS = {
-  hang: 'for (;;) {}',
+  // It sleeps, so that it takes no CPU from what runs beside it.
+  hang: `{
+    const never = new Int32Array(new SharedArrayBuffer(4))
+    const hang = () => { for (;;) Atomics.wait(never, 0, 0, 10) }
+    Atomics.add = hang
+  }`,
   throw: `{
     const fail = () => { throw new Error('thrown by the test') }
     Atomics.add = fail
