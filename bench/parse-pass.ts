@@ -22,6 +22,7 @@ const OPTIONS: AssemblerOptions = {
   messageBytes: CONFIG.limits.messageBytes,
   pairBytes: CONFIG.limits.pairBytes,
   responseTimeoutMicros: CONFIG.limits.responseTimeout * 1000,
+  incompleteResponses: false,
   idleTimeoutMicros: CONFIG.limits.idleTimeout * 1000,
   flows: CONFIG.limits.flows,
   keep: 'both',

@@ -71,7 +71,7 @@ export interface Pair<Body extends JsonBody | PackedBody = JsonBody | PackedBody
       destination: SocketAddress
     }
   }
-  /** What is unusual about this pair. midstream: the connection was first seen after its handshake. earlyResponse: the response began before the request had ended. obsFold: a header went over several lines, which are joined. malformedHeader: a header line has no colon, or continues a line that is not there. contentLengthIgnored: Content-Length did not count, as Transfer-Encoding was there too. tunnel: the exchange went through a SOCKS or CONNECT proxy, which is the server named here. requestBodyNotDecoded, responseBodyNotDecoded: decoding is on, but the body has an unknown coding, is damaged, or would be too large, and is here as sent. */
+  /** What is unusual about this pair. midstream: the connection was first seen after its handshake. earlyResponse: the response began before the request had ended. obsFold: a header went over several lines, which are joined. malformedHeader: a header line has no colon, or continues a line that is not there. contentLengthIgnored: Content-Length did not count, as Transfer-Encoding was there too. tunnel: the exchange went through a SOCKS or CONNECT proxy, which is the server named here. incompleteResponse: on request (assemble.incompleteResponses), the connection or the capture ended within the response, whose body is what was seen of it. requestBodyNotDecoded, responseBodyNotDecoded: decoding is on, but the body has an unknown coding, is damaged, or would be too large, and is here as sent. */
   flags: string[]
 }
 

@@ -60,6 +60,8 @@ export interface AssemblerOptions extends VantagePolicy {
   messageBytes: number
   pairBytes: number
   responseTimeoutMicros: number
+  /** Emit the pair of a response whose connection, or the input, ended within its body. */
+  incompleteResponses: boolean
   /** A connection without segments for this long is closed. */
   idleTimeoutMicros: number
   /** Maximum number of connections tracked at the same time. */

@@ -39,6 +39,7 @@ export interface PipelineFlags extends OutputFlags {
   format?: 'msgpack' | 'json'
   summary?: string
   workers?: string
+  incomplete?: boolean
 }
 
 const count = (text: string): number => {
@@ -115,6 +116,7 @@ export function addOutputOptions(command: Command): Command {
 export function addPipelineOptions(command: Command): Command {
   addOutputOptions(command)
     .option('--all', 'keep every pair: disable the content-type, user-agent, header, status and path rules')
+    .option('--incomplete', 'also keep responses that end before they are complete, such as open event streams')
     .option('--summary <file>', 'write the ledger of counts as JSON to a file, or - for standard error')
   return addConfigOptions(command)
     .option('--workers <n>', 'number of assembler workers (default: auto)')
@@ -144,6 +146,7 @@ export function configFlags(flags: ConfigFlags & SelectFlags & Partial<PipelineF
     ['kafka.topic', flags.topic, '--topic'],
     ['ship.format', flags.format, '--format'],
     ['assemble.workers', flags.workers, '--workers'],
+    ['assemble.incompleteResponses', flags.incomplete, '--incomplete'],
   ] as const
   for (const [path, value, name] of named) if (value !== undefined) values.push({ path, value, name })
   return [...values, ...selectFlags(flags)]

@@ -13,6 +13,7 @@ export const CONFIG_PATHS: readonly string[] = [
   'capture.maxWorkers',
   'capture.promiscuous',
   'assemble.workers',
+  'assemble.incompleteResponses',
   'limits.messageBytes',
   'limits.pairBytes',
   'limits.responseTimeout',
@@ -108,7 +109,7 @@ export const DEFAULTS = {
     maxWorkers: 8,
     promiscuous: false,
   },
-  assemble: { workers: 'auto' },
+  assemble: { workers: 'auto', incompleteResponses: false },
   limits: {
     messageBytes: 1048576,
     pairBytes: 1048576,

@@ -303,6 +303,7 @@ export const configSchema = z
         'auto',
         'Assembler workers. auto: half of the CPUs that the process may use, 1 to 8; 1 for files.',
       ),
+      incompleteResponses: flag(false, 'Also keep responses that end before they are complete.'),
     }),
     limits,
     filter,

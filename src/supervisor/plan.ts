@@ -56,6 +56,7 @@ export function planRun(options: PipelineOptions, interfaces: number | null): Pl
       messageBytes: limits.messageBytes,
       pairBytes: limits.pairBytes,
       responseTimeoutMicros: limits.responseTimeout * 1000,
+      incompleteResponses: config.assemble.incompleteResponses,
       idleTimeoutMicros: limits.idleTimeout * 1000,
       flows: Math.max(16, Math.floor(limits.flows / assemblers)),
       stateBytes: Math.floor(budget.poolBytes * STATE_PART),

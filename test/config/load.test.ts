@@ -49,7 +49,7 @@ test('loadConfig: returns the documented defaults', () => {
       maxWorkers: 8,
       promiscuous: false,
     },
-    assemble: { workers: 'auto' },
+    assemble: { workers: 'auto', incompleteResponses: false },
     limits: {
       messageBytes: 1048576,
       pairBytes: 1048576,

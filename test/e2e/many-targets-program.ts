@@ -42,7 +42,7 @@ const pipeline = startPipeline({
     ...defaults,
     // As many threads as on a small node, regardless of this machine's CPUs.
     capture: { ...capture, maxWorkers: 2 },
-    assemble: { workers: 1 },
+    assemble: { ...defaults.assemble, workers: 1 },
     // A broker that is not there: everything of shipping is loaded all the same.
     ship: { ...ship, sink: 'kafka' },
     kafka: { ...kafka, brokers: ['127.0.0.1:1'] },

@@ -65,6 +65,7 @@ class Rig {
         messageBytes: limits.messageBytes,
         pairBytes: limits.pairBytes,
         responseTimeoutMicros: 60_000_000,
+        incompleteResponses: false,
         idleTimeoutMicros: 600_000_000,
         flows: 1000,
         keep: 'both',

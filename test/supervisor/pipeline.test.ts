@@ -63,7 +63,10 @@ describe('pipeline', () => {
 
   test('emits the same pairs with several assemblers', async () => {
     const { config, ...rest } = options({ paths: [captureFile(traffic(40, 5))] })
-    const outcome = await startPipeline({ ...rest, config: { ...config, assemble: { workers: 3 } } }).done
+    const outcome = await startPipeline({
+      ...rest,
+      config: { ...config, assemble: { ...config.assemble, workers: 3 } },
+    }).done
     assertEnded(outcome, 0)
     assert.equal(count(outcome.ledger, 'pairs.shipped'), 200)
   })

@@ -54,7 +54,7 @@ describe('plan', () => {
   })
 
   test('a configured number of assemblers applies to both, and divides the flows', () => {
-    const three = (config: Config): Config => ({ ...config, assemble: { workers: 3 } })
+    const three = (config: Config): Config => ({ ...config, assemble: { ...config.assemble, workers: 3 } })
     assert.equal(plan(three).assemblers, 3)
     assert.equal(plan(three, live).assemblers, 3)
     assert.equal(plan(three).assemblerOptions.flows, 33_333)

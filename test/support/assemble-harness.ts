@@ -188,6 +188,7 @@ function assemblerOptions(options: Partial<AssemblerOptions>): AssemblerOptions 
     messageBytes: limits.messageBytes,
     pairBytes: limits.pairBytes,
     responseTimeoutMicros: limits.responseTimeout * 1000,
+    incompleteResponses: false,
     idleTimeoutMicros: limits.idleTimeout * 1000,
     flows: 1000,
     keep: 'both',

@@ -77,7 +77,12 @@ export class TargetRig {
     const defaults = defaultConfig()
     const capture = { ...defaults.capture, ringBytes: MIB, maxWorkers: 2 }
     const options: PipelineOptions = {
-      config: config({ ...defaults, capture, assemble: { workers: 1 }, ship: { ...defaults.ship, sink: 'file' } }),
+      config: config({
+        ...defaults,
+        capture,
+        assemble: { ...defaults.assemble, workers: 1 },
+        ship: { ...defaults.ship, sink: 'file' },
+      }),
       input: { kind: 'targets' },
       output: { format: 'ndjson', file: this.#file, decode: false, color: false, width: null, verbose: false },
       limit: null,

@@ -3,7 +3,12 @@
  * there from pair to pair and are patched in place, then both endpoints, both messages, the capture map and the flags.
  */
 import type { InterfaceInfo } from '../../target/interface-info.ts'
-import { ANOMALY_FOLDED, ANOMALY_LENGTH_IGNORED, ANOMALY_MALFORMED_FIELD } from '../head-scanner/layout.ts'
+import {
+  ANOMALY_FOLDED,
+  ANOMALY_INCOMPLETE,
+  ANOMALY_LENGTH_IGNORED,
+  ANOMALY_MALFORMED_FIELD,
+} from '../head-scanner/layout.ts'
 import type { Exchange, MessageRecord } from '../http1/connection.ts'
 import type { Arena } from '../memory/arena.ts'
 import type { BlockPool } from '../memory/block-pool.ts'
@@ -25,6 +30,7 @@ const FLAG_NAMES = {
   malformed: 'malformedHeader',
   lengthIgnored: 'contentLengthIgnored',
   tunnel: 'tunnel',
+  incomplete: 'incompleteResponse',
 } as const
 
 const TIME = (name: string): Uint8Array => template(key(name), uint(0, 8))
@@ -83,6 +89,7 @@ export class PairWriter {
       [ANOMALY_FOLDED, keep(FLAG_NAMES.folded)],
       [ANOMALY_MALFORMED_FIELD, keep(FLAG_NAMES.malformed)],
       [ANOMALY_LENGTH_IGNORED, keep(FLAG_NAMES.lengthIgnored)],
+      [ANOMALY_INCOMPLETE, keep(FLAG_NAMES.incomplete)],
     ]
     arena.bytes.set(PREFIX, arena.scratch)
   }

@@ -75,3 +75,5 @@ export const CODING_OTHER = 2
 export const ANOMALY_FOLDED = 1
 export const ANOMALY_MALFORMED_FIELD = 2
 export const ANOMALY_LENGTH_IGNORED = 4
+/** Not of a head: the connection ended within the response's body, or the input did. */
+export const ANOMALY_INCOMPLETE = 8

@@ -20,6 +20,7 @@ import {
 import type { MessageWriter } from '../encode/message-writer.ts'
 import type { Filter } from '../filter.ts'
 import {
+  ANOMALY_INCOMPLETE,
   CODING_CHUNKED,
   CODING_NONE,
   LENGTH_ABSENT,
@@ -136,6 +137,19 @@ export class Exchanges implements MessageHandler {
 
   damaged(stream: MessageStream, reason: number): void {
     if (stream.exchange !== null) this.#outcomes.abandon(stream.exchange, reason)
+  }
+
+  cutShort(stream: MessageStream, seq: number, reason: number): void {
+    const { exchange, connection } = stream
+    if (exchange === null) return
+    const isWhole = stream.isResponse && exchange.requestDone && !exchange.abandoned && !missed(connection)
+    const isProven = !exchange.contested && !exchange.unconfirmed
+    if (!this.#limits.incompleteResponses || !isWhole || !isProven) {
+      this.#outcomes.abandon(exchange, reason)
+      return
+    }
+    exchange.response.anomalies |= ANOMALY_INCOMPLETE
+    this.complete(stream, seq)
   }
 
   lost(stream: MessageStream, reason: number): void {

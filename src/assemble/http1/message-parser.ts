@@ -51,6 +51,8 @@ export interface MessageHandler {
   complete(stream: MessageStream, seq: number): void
   /** Part of the message in progress is lost or its end is unknown: it cannot become part of a pair. */
   damaged(stream: MessageStream, reason: number): void
+  /** The stream ends at `seq`, before the body of its message does. @param reason why the stream ends */
+  cutShort(stream: MessageStream, seq: number, reason: number): void
   /** The stream has lost its place and will seek. An unknown number of messages may be missing here. */
   lost(stream: MessageStream, reason: number): void
   /**
@@ -156,7 +158,7 @@ export class MessageParser {
     // The last chunk ends the body (RFC 9112 §8); the empty line after it is missing where a server closes at once.
     const whole = stream.state === TO_CLOSE || (stream.state === TRAILERS && stream.lineBytes === 0)
     if (whole && proper) this.#handler.complete(stream, seq)
-    else if (stream.state >= COUNTED && stream.state !== OPAQUE) this.#handler.damaged(stream, reason)
+    else if (stream.state >= COUNTED && stream.state !== OPAQUE) this.#handler.cutShort(stream, seq, reason)
     else if (stream.state === HEAD_PART && stream.isResponse) this.#handler.lost(stream, reason)
     stream.freePartial(this.#pool)
     stream.state = OPAQUE

@@ -39,6 +39,8 @@ export interface ExchangeLimits {
   messageBytes: number
   pairBytes: number
   responseTimeoutMicros: number
+  /** Emit the pair of a response whose connection, or the input, ended within its body. */
+  incompleteResponses: boolean
 }
 
 const C = ASSEMBLE_COUNTERS.index
