@@ -51,14 +51,14 @@ export type PodsPage = z.infer<typeof PODS_PAGE>
 export const MOST_PODS = 500
 
 /** What discovery knows of a pod. */
-export type PodFacts = Pick<PodTraffic, 'uid' | 'namespace' | 'name' | 'hostNetwork' | 'why'> & {
+export type ObservedPod = Pick<PodTraffic, 'uid' | 'namespace' | 'name' | 'hostNetwork' | 'why'> & {
   readonly isCaptured: boolean
   /** The pod's own, or the host's; empty also while they are being opened. */
   readonly interfaces: readonly InterfaceObservation[]
 }
 
 /** Adds up what was seen on the pod's interfaces. */
-export function podTraffic({ interfaces, isCaptured, ...facts }: PodFacts): PodTraffic {
+export function podTraffic({ interfaces, isCaptured, ...facts }: ObservedPod): PodTraffic {
   const seen = { ...facts, interfaces: interfaces.map(({ name }) => name), ...interfaceTraffic(interfaces) }
   return { ...seen, advice: advice({ ...seen, isCaptured }) }
 }

@@ -1,5 +1,5 @@
 /** Joins what discovery knows of the node's pods with what was captured of them. Pure. */
-import { MOST_PODS, type PodFacts, type PodsPage, podTraffic } from '../admin/pod-traffic.ts'
+import { MOST_PODS, type ObservedPod, type PodsPage, podTraffic } from '../admin/pod-traffic.ts'
 import type { PodDecision } from '../discovery/decide/decision.ts'
 import type { InterfaceObservation } from '../ledger/observation.ts'
 
@@ -17,7 +17,10 @@ export function podsSeen(
   return { pods: all.slice(0, MOST_PODS).map(podTraffic), leftOut: Math.max(0, all.length - MOST_PODS) }
 }
 
-function factsOf({ pod, known, captures, why }: PodDecision, byNetns: Map<string, InterfaceObservation[]>): PodFacts {
+function factsOf(
+  { pod, known, captures, why }: PodDecision,
+  byNetns: Map<string, InterfaceObservation[]>,
+): ObservedPod {
   return {
     uid: pod.uid,
     namespace: known?.namespace ?? pod.namespaceHint,
@@ -32,7 +35,7 @@ function factsOf({ pod, known, captures, why }: PodDecision, byNetns: Map<string
 /** A target's key is `<inode of the namespace>/<device>`. */
 const netnsOf = ({ key }: InterfaceObservation): string => key.slice(0, key.indexOf('/'))
 
-const byName = (left: PodFacts, right: PodFacts): number =>
+const byName = (left: ObservedPod, right: ObservedPod): number =>
   compare(left.namespace ?? '', right.namespace ?? '') || compare(left.name ?? left.uid, right.name ?? right.uid)
 
 const compare = (left: string, right: string): number => (left < right ? -1 : left > right ? 1 : 0)

@@ -13,7 +13,7 @@ const C = ASSEMBLE_COUNTERS.index
 export class InterfaceTraffic {
   readonly #arena: Arena
   readonly #blocks: TrafficBlock[] = []
-  /** Of the interfaces of which nobody asks, such as those of files. */
+  /** Of interfaces that are not reported, such as those of files. */
   readonly #unread = new TrafficBlock(allocateTraffic())
   readonly #serverName = new ServerName()
 

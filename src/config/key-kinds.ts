@@ -22,10 +22,10 @@ export type KeyKind = 'duration' | 'size' | 'integer' | 'boolean' | 'text' | 'ch
 export const keyKinds = z.registry<{ kind: KeyKind }>()
 
 /** A leaf of the configuration: its schema, its default as a user writes it, and its description in the reference. */
-export function key<S extends z.ZodType>(kind: KeyKind, schema: S, fallback: z.input<S>, description: string) {
-  const leaf = schema.prefault(fallback as never).meta({ description })
-  keyKinds.add(leaf, { kind })
-  return leaf
+export function leaf<S extends z.ZodType>(kind: KeyKind, schema: S, fallback: z.input<S>, description: string) {
+  const built = schema.prefault(fallback as never).meta({ description })
+  keyKinds.add(built, { kind })
+  return built
 }
 
 /** A group of keys, which may be left out as a whole. */
@@ -50,7 +50,7 @@ export function duration(fallback: string, description: string, least = 0, most 
     .number()
     .min(least, `must be at least ${formatDuration(least)}`)
     .max(most, `must be at most ${formatDuration(most)}`)
-  return key('duration', ms.pipe(range), fallback, description)
+  return leaf('duration', ms.pipe(range), fallback, description)
 }
 
 /** Bytes, from `64MiB` or a bare number. */
@@ -64,22 +64,22 @@ export function size(fallback: string | number, description: string, least: numb
     .number()
     .min(least, `must be at least ${formatSize(least)}`)
     .max(most, `must be at most ${formatSize(most)}`)
-  return key('size', bytes.pipe(range), fallback, description)
+  return leaf('size', bytes.pipe(range), fallback, description)
 }
 
 /** A whole number within bounds. */
 export function integer(fallback: number, description: string, least: number, most: number) {
   const error = `must be a whole number from ${least} to ${most}`
-  return key('integer', z.number({ error }).int(error).min(least, error).max(most, error), fallback, description)
+  return leaf('integer', z.number({ error }).int(error).min(least, error).max(most, error), fallback, description)
 }
 
 /** true or false. */
 export const flag = (fallback: boolean, description: string) =>
-  key('boolean', z.boolean({ error: 'must be true or false' }), fallback, description)
+  leaf('boolean', z.boolean({ error: 'must be true or false' }), fallback, description)
 
 /** Any text. */
 export const text = (fallback: string, description: string) =>
-  key('text', z.string({ error: 'must be text' }), fallback, description)
+  leaf('text', z.string({ error: 'must be text' }), fallback, description)
 
 /** One of some texts. */
 export function choice<const T extends readonly [string, ...string[]]>(
@@ -88,7 +88,7 @@ export function choice<const T extends readonly [string, ...string[]]>(
   description: string,
 ) {
   const shown = values.map((value) => (value === '' ? '"" (none)' : value)).join(', ')
-  return key('choice', z.enum(values, { error: `must be one of: ${shown}` }), fallback as never, description)
+  return leaf('choice', z.enum(values, { error: `must be one of: ${shown}` }), fallback as never, description)
 }
 
 /** A choice whose values may also be written in capitals and with underscores. */
@@ -99,8 +99,8 @@ export function choiceInAnyCase<const T extends readonly [string, ...string[]]>(
 ) {
   const error = `must be one of: ${values.map((value) => (value === '' ? '"" (none)' : value)).join(', ')}`
   const written = z.string({ error }).transform((value) => value.toLowerCase().replaceAll('_', '-'))
-  const leaf = key('choice', written.pipe(z.enum(values, { error })), fallback, description)
-  const described = leaf.meta({ description, examples: [...values] })
+  const built = leaf('choice', written.pipe(z.enum(values, { error })), fallback, description)
+  const described = built.meta({ description, examples: [...values] })
   keyKinds.add(described, { kind: 'choice' })
   return described
 }
@@ -117,5 +117,5 @@ export function list(fallback: string[], description: string, item: ListItem) {
         if (message !== null) context.addIssue({ code: 'custom', message })
       }),
     )
-  return key('list', z.array(cleaned, { error: 'must be a list' }), fallback, description)
+  return leaf('list', z.array(cleaned, { error: 'must be a list' }), fallback, description)
 }

@@ -7,7 +7,7 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
 import { TUNNEL_NAMES, TUNNEL_PATTERN } from '../net/tunnels.ts'
-import { choice, choiceInAnyCase, duration, flag, integer, key, list, section, size, text } from './key-kinds.ts'
+import { choice, choiceInAnyCase, duration, flag, integer, leaf, list, section, size, text } from './key-kinds.ts'
 import {
   ARGUMENT_ITEM,
   BROKER_ITEM,
@@ -198,7 +198,7 @@ const ship = section('The destination of pairs, and their buffer.', {
 
 const kafka = section('The Kafka cluster and topic.', {
   brokers: list([], 'Bootstrap brokers, as host:port.', BROKER_ITEM),
-  topic: key(
+  topic: leaf(
     'text',
     z
       .string({ error: 'must be text' })
@@ -295,7 +295,7 @@ export const configSchema = z
     }),
     capture,
     assemble: section('Assembly of frames into pairs.', {
-      workers: key(
+      workers: leaf(
         'integer',
         z.union([z.literal('auto'), z.number().int(WORKERS_ERROR).min(1, WORKERS_ERROR).max(64, WORKERS_ERROR)], {
           error: WORKERS_ERROR,
@@ -310,7 +310,7 @@ export const configSchema = z
     ship,
     kafka,
     kubernetes: section('The Kubernetes API, which names the pods.', {
-      enabled: key(
+      enabled: leaf(
         'boolean',
         z.union([z.literal('auto'), z.boolean()], { error: 'must be auto, true or false' }),
         'auto',
@@ -329,13 +329,13 @@ export const configSchema = z
         exclude: list([], 'Capture none of these.', NAMESPACE_ITEM),
       }),
       selector: text('', 'Kubernetes label selector. Only matching pods are captured.'),
-      interfaces: key(
+      interfaces: leaf(
         'rules',
         z.array(interfaceRule, { error: 'must be a list of rules' }),
         [],
         'On which interfaces pods are captured, in place of the default. The first rule that matches a pod applies; the pod’s annotation `interceptor.dev/interfaces` takes precedence. A rule has `interfaces` (names or globs; `lo`: loopback; `pod`: the interface of the default route) and, to select pods, `namespaces` (names or globs), `workload` (such as `Deployment/api`, globs) and `selector` (labels).',
       ),
-      excludePorts: key(
+      excludePorts: leaf(
         'list',
         z.array(PORT, { error: 'must be a list of port numbers' }),
         [],
@@ -346,7 +346,7 @@ export const configSchema = z
         'server',
         'Which captures of an exchange inside the cluster are kept: the server’s only, or those of both sides.',
       ),
-      clusterNetworks: key(
+      clusterNetworks: leaf(
         'list',
         z.array(z.string().refine(isNetwork, 'must be a network such as 10.0.0.0/8'), { error: 'must be a list' }),
         [],
@@ -354,7 +354,7 @@ export const configSchema = z
       ),
     }),
     admin: section('Metrics and health.', {
-      address: key(
+      address: leaf(
         'text',
         z
           .string()

@@ -40,5 +40,5 @@ export function flowHash(view: DataView, version: number, ip: number, tcp: numbe
   return mix(sum ^ secret)
 }
 
-/** Maps the upper half of a hash to a slot. @param slots their number, at most 65536 */
-export const slotOf = (hash: number, slots: number): number => ((hash >>> 16) * slots) >>> 16
+/** Index of the assembler that gets a connection, by the upper half of its hash. @param assemblers how many there are, at most 65536 */
+export const assemblerOf = (hash: number, assemblers: number): number => ((hash >>> 16) * assemblers) >>> 16

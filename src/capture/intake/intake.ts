@@ -18,7 +18,7 @@ import type { SheddingSink } from '../frame-sink.ts'
 import { FrameStamp } from '../frame-sink.ts'
 import { COMPLETE, FragmentTable, UNWANTED } from '../wire/fragments.ts'
 import { FRAGMENT, MALFORMED, NON_TCP, PacketDecoder, TCP, UNKNOWN_LINK_TYPE, type Verdict } from '../wire/ip.ts'
-import { flowHash, slotOf } from './flow-hash.ts'
+import { assemblerOf, flowHash } from './flow-hash.ts'
 import { FlowShedder } from './flow-shedder.ts'
 import { FrameBytes } from './frame-bytes.ts'
 import { FrameRingWriter } from './frame-ring-writer.ts'
@@ -200,7 +200,7 @@ export class Intake implements SheddingSink {
       return
     }
     const writers = this.#writers
-    const writer = writers[slotOf(hash, writers.length)]
+    const writer = writers[assemblerOf(hash, writers.length)]
     if (!writer.claim(start, length) && !this.#waitForRoom(writer, start, length)) {
       this.#shedder.shedMore()
       counters[C.droppedRing]++

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { flowHash, slotOf } from '../../../src/capture/intake/flow-hash.ts'
+import { assemblerOf, flowHash } from '../../../src/capture/intake/flow-hash.ts'
 import { packet, tcp } from '../../support/frames.ts'
 
 function hashOf(source: number[], destination: number[], ports: [number, number], secret = 0): number {
@@ -92,7 +92,7 @@ for (const [name, connection] of FAMILIES) {
     const count = 4096
     for (const slots of [2, 3, 8]) {
       const load = new Array<number>(slots).fill(0)
-      for (let i = 0; i < count; i++) load[slotOf(hashOf(...connection(i)), slots)]++
+      for (let i = 0; i < count; i++) load[assemblerOf(hashOf(...connection(i)), slots)]++
       const fair = count / slots
       for (const frames of load) assert.ok(Math.abs(frames - fair) < 6 * Math.sqrt(fair), `${slots} slots: ${load}`)
     }
@@ -104,10 +104,10 @@ for (const [name, connection] of FAMILIES) {
   })
 }
 
-test('slotOf: every hash has a slot', () => {
+test('assemblerOf: every hash has an assembler', () => {
   fc.assert(
     fc.property(fc.integer(), fc.integer({ min: 1, max: 64 }), (hash, slots) => {
-      const slot = slotOf(hash, slots)
+      const slot = assemblerOf(hash, slots)
       assert.ok(slot >= 0 && slot < slots)
     }),
   )
