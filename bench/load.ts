@@ -51,7 +51,8 @@ interface LoadSample {
   pairsPerSecond: number
   coverage: number
   kernelDrops: number
-  /** Frames of shed connections, and frames dropped one by one in front of a full ring. */
+  /** Frames of connections shed in the kernel (an estimate) and in the program, and frames dropped one by one in front of a full ring. */
+  kernelShed: number
   shed: number
   ringDrops: number
   cores: number
@@ -105,7 +106,7 @@ function countFrames({ path }: Trace): number {
 }
 
 interface Summary {
-  frames: { kernelDropped: number; dropped: { ring: number; shed: number } }
+  frames: { kernelDropped: number; kernelShed: number; dropped: { ring: number; shed: number } }
   pairs: { shipped: number }
 }
 
@@ -130,6 +131,7 @@ async function offer(trace: Trace, rate: number | null, options: LoadOptions): P
       pairsPerSecond: pairs.shipped / sent.seconds,
       coverage: pairs.shipped / sentPairs,
       kernelDrops: frames.kernelDropped / sent.frames,
+      kernelShed: frames.kernelShed / sent.frames,
       shed: frames.dropped.shed / sent.frames,
       ringDrops: frames.dropped.ring / sent.frames,
       cores,
@@ -170,6 +172,7 @@ function section(samples: readonly LoadSample[], { workers, cpu }: LoadOptions):
       'of peak',
       'coverage',
       'kernel drops',
+      'shed in kernel',
       'shed',
       'ring drops',
       'cores',
@@ -182,6 +185,7 @@ function section(samples: readonly LoadSample[], { workers, cpu }: LoadOptions):
       percent(sample.pairsPerSecond / peak),
       percent(sample.coverage),
       percent(sample.kernelDrops),
+      percent(sample.kernelShed),
       percent(sample.shed),
       percent(sample.ringDrops),
       figure(sample.cores),
@@ -202,7 +206,7 @@ function draw(samples: readonly LoadSample[], file: string): void {
       title: 'frames lost, %',
       lines: [
         { name: 'kernel drops', values: over((s) => 100 * s.kernelDrops) },
-        { name: 'shed and ring drops', values: over((s) => 100 * (s.shed + s.ringDrops)) },
+        { name: 'shed and ring drops', values: over((s) => 100 * (s.kernelShed + s.shed + s.ringDrops)) },
         { name: 'tcpdump', values: over((s) => 100 * (s.tcpdumpDrops ?? 0)) },
       ],
     },

@@ -27,6 +27,7 @@ const MEANINGS: Readonly<Record<string, string>> = {
   'frames.queued': 'Packets queued for an assembler',
   'frames.consumed': 'Packets read by an assembler',
   'frames.lost': 'Packets queued for an assembler that were never processed, by reason',
+  'frames.kernelShed': 'Estimated frames of connections shed by the kernel filter under overload',
   'frames.kernelDropped': 'Frames dropped by the kernel because its ring was full',
   'frames.skipped': 'Frames without a TCP packet, by reason',
   'frames.dropped': 'Frames dropped because a limit was reached, by reason',

@@ -49,15 +49,26 @@ export interface FrameSink {
   flush(): void
 }
 
+/** What waits in front of a sink, in the source's buffer. */
+export interface Backlog {
+  /** As a share of the buffer, 0 to 1; of several buffers, the fullest. */
+  readonly share: number
+  readonly frames: number
+  /** Frames that had no room in the buffer since the last look. */
+  readonly lost: number
+}
+
 /** A sink for sources that can delay frames for a limited time. */
 export interface SheddingSink extends FrameSink {
   /** Whether every assembler has room for frames of `bytes` in total. */
   hasRoom(bytes: number): boolean
   /**
-   * Frames cannot be delayed any longer and some will be lost: sheds whole connections, so that the others are
-   * complete.
+   * How to learn the source's backlog, which decides with others whether connections are shed. It is asked every few
+   * milliseconds while frames arrive.
    */
-  shed(): void
+  watchBacklog(measure: () => Backlog): void
+  /** Connections are kept whose hash has lower 16 bits below this; 65,536: all. */
+  readonly keepThreshold: number
   /** Counts the following frames in another CAPTURE_COUNTERS block, that of their interface. */
   countInto(counters: Float64Array): void
 }

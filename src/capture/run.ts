@@ -73,7 +73,7 @@ interface RunContext extends FileContext {
 
 /** Loads live sources only when used: reading files needs neither the FFI nor libpcap. */
 async function runSource(
-  { source, counters }: CaptureWorkerData,
+  { source, counters, secret }: CaptureWorkerData,
   port: MessagePort,
   context: RunContext,
 ): Promise<void> {
@@ -83,7 +83,14 @@ async function runSource(
       return readFiles(source, context)
     case 'af-packet': {
       const mail = new Mailbox<ToCapture>(port, control)
-      return (await import('./af-packet/source.ts')).runAfPacket(source, { sink, control, mail, counters, post })
+      return (await import('./af-packet/source.ts')).runAfPacket(source, {
+        sink,
+        control,
+        mail,
+        counters,
+        secret,
+        post,
+      })
     }
     case 'cap':
       return (await import('./cap/source.ts')).runCap(source, sink, control, post)

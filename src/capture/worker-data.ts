@@ -1,4 +1,5 @@
 /** A capture worker's start-up data, and the messages that the main thread posts to it. */
+import type { BpfInstruction } from '../sys/packet.ts'
 
 /** A capture file and how to read it. */
 export interface FileSource {
@@ -30,6 +31,8 @@ export interface LentSocket {
   interfaceIndex: number
   promiscuous: boolean
   fd: number
+  /** Its filter, to which the worker adds a rule under overload. */
+  program: readonly BpfInstruction[]
   /** Address of the mapped ring in this process. */
   address: bigint
   blockBytes: number
@@ -79,5 +82,7 @@ export interface CaptureWorkerData {
 export type ToCapture =
   /** Also read this socket; it is already bound to its interface. */
   | { t: 'open'; socket: LentSocket }
+  /** The main thread has attached another filter to this socket. */
+  | { t: 'filter'; interfaceId: number; program: readonly BpfInstruction[] }
   /** Read the remaining frames of this socket's ring, end its flows, and report `closed`. */
   | { t: 'close'; interfaceId: number }

@@ -42,6 +42,8 @@ export const CAPTURE_COUNTERS = defineCounters({
   seen: 'frames.seen',
   queued: 'frames.queued',
   kernelDropped: 'frames.kernelDropped',
+  /** An estimate: frames of connections that the kernel's filter sheds under overload. */
+  kernelShed: 'frames.kernelShed',
   /** Not IP, or IP that is not TCP. */
   skippedNonTcp: 'frames.skipped.nonTcp',
   /** Rejected by the user's expression; live capture rejects frames in the kernel instead (files only). */

@@ -126,7 +126,10 @@ export class TargetSet {
     lent.proxyPort[0] = proxyPort(target)
     if (sameRules(before, target)) return
     try {
-      this.#parts.sockets.filter(captured.socket, target)
+      const program = this.#parts.sockets.filter(captured.socket, target)
+      const { lent, slot } = captured
+      lent.program = program
+      slot.worker.post({ t: 'filter', interfaceId: lent.interfaceId, program })
     } catch (error) {
       this.#parts.log.warn('the filter of an interface could not be changed', {
         ...targetLogFields(target),
@@ -256,6 +259,7 @@ export class TargetSet {
         interfaceIndex: sockets.bind(socket),
         promiscuous: sockets.promiscuous,
         fd: socket.fd,
+        program: socket.program,
         address: socket.address,
         blockBytes: socket.blockBytes,
         blockCount: socket.blockCount,

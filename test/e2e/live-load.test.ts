@@ -90,8 +90,10 @@ test('load: frames wait in the kernel while the assemblers are behind, then whol
   while (capture.counters[shedCounter] === 0) await sleep(20)
   const counters = await capture.stop()
   const shed = counters['frames.dropped.shed']
-  const lost = shed + counters['frames.dropped.ring'] + counters['frames.kernelDropped']
-  assert.equal(counters['frames.queued'] + lost, 4 * FRAMES)
+  const seen = counters['frames.seen']
+  assert.equal(counters['frames.queued'] + shed + counters['frames.dropped.ring'], seen)
+  // The rest was shed by the kernel's filter, which counts a sample only.
+  assert.ok(seen + counters['frames.kernelDropped'] <= 4 * FRAMES)
 })
 
 test('load: a pause of ten seconds at 1,000 frames per second loses nothing in the default ring', {

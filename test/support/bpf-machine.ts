@@ -13,6 +13,8 @@ export interface BpfPacket {
   hardwareType?: number
   /** VLAN tag that the kernel has removed from the bytes. */
   vlan?: number
+  /** What the kernel's random number is. */
+  random?: number
 }
 
 /** @returns bytes to keep, 0: rejected */
@@ -30,6 +32,8 @@ function noteOf(packet: BpfPacket, what: number): number {
       return packet.packetType ?? 0
     case 28:
       return packet.hardwareType ?? 1
+    case 56:
+      return packet.random ?? 0
     case 44:
       return packet.vlan ?? 0
     case 48:

@@ -25,6 +25,7 @@ import {
   TP_STATUS_USER,
   TP_STATUS_VLAN_VALID,
 } from '../../sys/packet.ts'
+import { SHED_SAMPLE_BYTES } from '../filter/shed-rule.ts'
 import type { FrameSink } from '../frame-sink.ts'
 import { LINKTYPE_RAW } from '../wire/link-types.ts'
 import type { LentSocket } from '../worker-data.ts'
@@ -49,6 +50,8 @@ export class RingReader {
   readonly #linkType: number
   readonly #interfaceId: number
   readonly #replies: RedirectedReplies
+  /** Samples of frames that the kernel's filter has shed. */
+  #shedSamples = 0
   /** Offset of the block that the kernel hands over next. */
   #block: number
   /** That block's frames have been delivered to the sink. */
@@ -80,6 +83,25 @@ export class RingReader {
   get crowded(): boolean {
     const ahead = Math.floor((this.#ringBytes / this.#blockBytes) * CROWDED_SHARE) * this.#blockBytes
     return this.#isReady((this.#block + ahead) % this.#ringBytes)
+  }
+
+  /** The blocks that wait to be read, as a share of the ring, and their frames. */
+  get waiting(): { share: number; frames: number } {
+    let blocks = 0
+    let frames = 0
+    const count = this.#ringBytes / this.#blockBytes
+    for (let block = this.#block; blocks < count && this.#isReady(block); block = this.#after(block)) {
+      blocks += 1
+      frames += this.#words[(block + BLOCK_PACKETS) >> 2]
+    }
+    return { share: blocks / count, frames }
+  }
+
+  /** Samples of shed frames (filter/shed-rule.ts) since the last call. */
+  drainShedSamples(): number {
+    const samples = this.#shedSamples
+    this.#shedSamples = 0
+    return samples
   }
 
   /**
@@ -143,6 +165,10 @@ export class RingReader {
     stamp.vlan = tagged ? words[(packet + PACKET_VLAN) >> 2] & 0xffff : 0
     let captured = words[(packet + PACKET_CAPTURED) >> 2]
     let length = words[(packet + PACKET_LENGTH) >> 2]
+    if (captured === SHED_SAMPLE_BYTES && captured < length) {
+      this.#shedSamples += 1
+      return
+    }
     let start = packet + this.#view.getUint16(packet + PACKET_MAC, true)
     if (this.#linkType === LINKTYPE_RAW) {
       const tags = this.#tagBytes(start, captured, length)

@@ -50,6 +50,8 @@ export interface CaptureRules extends SocketPlace {
 export interface PacketSocket extends BareSocket, MappedRing, SocketPlace {
   /** LINKTYPE_ value of its frames. */
   readonly linkType: number
+  /** Its filter when it was opened. */
+  readonly program: readonly BpfInstruction[]
 }
 
 export class SocketOpener {
@@ -85,21 +87,21 @@ export class SocketOpener {
   open(wanted: CaptureRules): PacketSocket {
     const bare = openBareSocket(wanted)
     try {
-      this.filter({ ...bare, ...wanted }, wanted)
+      const program = this.filter({ ...bare, ...wanted }, wanted)
       const linkType = bare.cooked ? LINKTYPE_RAW : LINKTYPE_ETHERNET
       const { device, netns } = wanted
-      return { ...bare, ...mapRing(bare.fd, device, this.#options), device, netns, linkType }
+      return { ...bare, ...mapRing(bare.fd, device, this.#options), device, netns, linkType, program }
     } catch (error) {
       void closeSocket(bare.fd)
       throw error
     }
   }
 
-  /** Sets a socket's filter, atomically for all following frames. @throws InterceptorError (usage) */
+  /** Sets a socket's filter, atomically for all following frames. @returns it @throws InterceptorError (usage) */
   filter(
     socket: BareSocket & SocketPlace,
     { excludePorts, onlyAddresses, onlyPorts, tunnels }: Omit<CaptureRules, keyof SocketPlace>,
-  ): void {
+  ): readonly BpfInstruction[] {
     const { exclude, snapLength } = this.#options
     const program = buildFilter({
       view: socket.cooked ? 'cooked' : 'ethernet',
@@ -112,6 +114,7 @@ export class SocketOpener {
       snapLength,
     })
     attachFilter(socket.fd, program)
+    return program
   }
 
   /**

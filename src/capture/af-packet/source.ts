@@ -10,8 +10,10 @@ import { COMMAND_DRAIN, COMMAND_STOP, type Control } from '../../thread/control.
 import { CpuTimeRecorder } from '../../thread/cpu-time.ts'
 import type { Mailbox } from '../../thread/mailbox.ts'
 import type { FromWorker } from '../../thread/messages.ts'
-import type { SheddingSink } from '../frame-sink.ts'
+import type { Backlog, SheddingSink } from '../frame-sink.ts'
+import { KEEP_ALL } from '../intake/flow-shedder.ts'
 import type { AfPacketSource, LentSocket, ToCapture } from '../worker-data.ts'
+import { KernelThreshold } from './kernel-threshold.ts'
 import { RETIRE_MS } from './ring-geometry.ts'
 import { WorkerSocket } from './worker-socket.ts'
 
@@ -20,6 +22,8 @@ const POLL_MS = 100
 /** Longest sleep while sockets are being closed. */
 const DRAIN_POLL_MS = 5
 const HOUSEKEEPING_MS = 1000
+/** Drops are counted at once from this share of a ring on, and while connections are shed; else every HOUSEKEEPING_MS. */
+const CROWDED_SHARE = 1 / 4
 /** Interval of checking whether the assemblers have room again while blocks are held back. */
 const HOLD_MS = 1
 /**
@@ -35,6 +39,8 @@ export interface CaptureContext {
   readonly mail: Mailbox<ToCapture>
   /** The worker's own CAPTURE_COUNTERS block, beside those of its interfaces. */
   readonly counters: Float64Array
+  /** Of the flow hash. */
+  readonly secret: number
   readonly post: (message: FromWorker) => void
 }
 
@@ -84,6 +90,10 @@ class AfPacketCapture {
   /** A word to sleep on, which is never notified. */
   readonly #pause = new Int32Array(new SharedArrayBuffer(4))
   #nextHousekeeping = 0
+  /** Kernel drops since the backlog was measured. */
+  #drops = 0
+  readonly #kernelThreshold = new KernelThreshold()
+  #kernelKeep = KEEP_ALL
 
   constructor(source: AfPacketSource, context: CaptureContext) {
     this.#context = context
@@ -91,6 +101,7 @@ class AfPacketCapture {
     this.#setSockets(source.sockets.map((socket) => this.#workerSocket(socket)))
     const now = performance.now()
     for (const { interfaceId, closing } of source.sockets) if (closing) this.#close(interfaceId, now)
+    context.sink.watchBacklog(() => this.#backlog())
   }
 
   /** Whether sockets are being closed. */
@@ -112,7 +123,8 @@ class AfPacketCapture {
   readMail(now: number): void {
     this.#context.mail.read((message) => {
       if (message.t === 'open') this.#setSockets([...this.#sockets, this.#workerSocket(message.socket)])
-      else this.#close(message.interfaceId, now)
+      else if (message.t === 'close') this.#close(message.interfaceId, now)
+      else this.#find(message.interfaceId)?.setProgram(message.program)
     })
   }
 
@@ -148,13 +160,14 @@ class AfPacketCapture {
         held = true
         continue
       }
-      if (!room) this.#sink.shed()
       this.#sink.countInto(socket.counters)
+      socket.shedInKernel(this.#kernelKeep)
       ring.deliverBlock(this.#sink)
       delivered = true
     }
     if (delivered) {
       this.#sink.flush()
+      this.#shedInKernel()
       // Blocks are released only now, so that a successor rereads frames that were not visible to the assemblers yet.
       for (const { ring } of this.#sockets) ring.release()
     } else if (held) Atomics.wait(this.#pause, 0, 0, HOLD_MS)
@@ -167,6 +180,14 @@ class AfPacketCapture {
     this.#sink.stamp.micros = Date.now() * 1000 - CLOCK_LAG_MICROS
     this.#sink.tick()
     this.#sink.flush()
+    this.#shedInKernel()
+  }
+
+  /** Interfaces where frames arrive get a lower threshold with their next block, the others none. */
+  #shedInKernel(): void {
+    const keep = this.#kernelThreshold.follow(this.#sink.keepThreshold)
+    if (keep > this.#kernelKeep) for (const socket of this.#sockets) socket.shedLessInKernel(keep)
+    this.#kernelKeep = keep
   }
 
   /** Stops delivery into the rings; frames that they hold remain readable. */
@@ -183,15 +204,33 @@ class AfPacketCapture {
   }
 
   countKernelDrops(): void {
-    for (const socket of this.#sockets) socket.countKernelDrops()
+    for (const socket of this.#sockets) this.#drops += socket.countKernelDrops()
+  }
+
+  /** What waits in the kernel's rings. */
+  #backlog(): Backlog {
+    let [share, frames] = [0, 0]
+    for (const { ring } of this.#sockets) {
+      const waiting = ring.waiting
+      share = Math.max(share, waiting.share)
+      frames += waiting.frames
+    }
+    if (share > CROWDED_SHARE || this.#sink.keepThreshold < KEEP_ALL) this.countKernelDrops()
+    const lost = this.#drops
+    this.#drops = 0
+    return { share, frames, lost }
   }
 
   #workerSocket(socket: LentSocket): WorkerSocket {
-    return new WorkerSocket(socket, this.#sink, this.#context.post)
+    return new WorkerSocket(socket, this.#context.secret, this.#sink, this.#context.post)
+  }
+
+  #find(interfaceId: number): WorkerSocket | undefined {
+    return this.#sockets.find((socket) => socket.interfaceId === interfaceId)
   }
 
   #close(interfaceId: number, now: number): void {
-    const socket = this.#sockets.find((candidate) => candidate.interfaceId === interfaceId)
+    const socket = this.#find(interfaceId)
     if (socket === undefined) return
     socket.closeToNewFrames(now)
     this.#closing += 1

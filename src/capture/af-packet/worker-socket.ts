@@ -1,8 +1,12 @@
 /** A packet socket in its worker: the ring, the watch over its interface, its counters. Capture worker only. */
 import { CAPTURE_COUNTERS } from '../../ledger/counters.ts'
+import type { BpfInstruction } from '../../sys/packet.ts'
 import type { FromWorker } from '../../thread/messages.ts'
-import { refuseAll } from '../filter/kernel-filter.ts'
+import { type FilterView, refuseAll } from '../filter/kernel-filter.ts'
+import { addShedRule, SHED_SAMPLE_RATE } from '../filter/shed-rule.ts'
 import type { FrameSink } from '../frame-sink.ts'
+import { KEEP_ALL } from '../intake/flow-shedder.ts'
+import { LINKTYPE_RAW } from '../wire/link-types.ts'
 import type { LentSocket } from '../worker-data.ts'
 import { InterfaceWatch } from './interface-watch.ts'
 import { RingReader } from './ring-reader.ts'
@@ -10,6 +14,7 @@ import { attachFilter, readKernelDrops } from './socket-calls.ts'
 
 /** A frame that passed the previous filter has reached the ring after this time. */
 const SETTLE_MS = 20
+const C = CAPTURE_COUNTERS.index
 
 export class WorkerSocket {
   readonly fd: number
@@ -18,15 +23,51 @@ export class WorkerSocket {
   readonly counters: Float64Array
   readonly ring: RingReader
   readonly watch: InterfaceWatch
+  readonly #secret: number
+  readonly #proxyPort: Int32Array
+  readonly #view: FilterView
+  #program: readonly BpfInstruction[]
+  /** The threshold in the attached filter; KEEP_ALL: none. */
+  #kernelKeep = KEEP_ALL
   /** When a closing socket's last frame is complete. Milliseconds of `performance.now`. */
   closeAt = Number.POSITIVE_INFINITY
 
-  constructor(socket: LentSocket, sink: FrameSink, post: (message: FromWorker) => void) {
+  /** @param secret of the flow hash */
+  constructor(socket: LentSocket, secret: number, sink: FrameSink, post: (message: FromWorker) => void) {
     this.fd = socket.fd
     this.interfaceId = socket.interfaceId
     this.counters = socket.counters
+    this.#secret = secret
+    this.#program = socket.program
+    this.#proxyPort = socket.proxyPort
+    this.#view = socket.linkType === LINKTYPE_RAW ? 'cooked' : 'ethernet'
     this.ring = new RingReader(socket)
     this.watch = new InterfaceWatch(socket, this.ring, sink, post)
+    // A predecessor may have left a filter that sheds.
+    if (!socket.closing) attachFilter(this.fd, this.#program)
+  }
+
+  /** Lets the kernel shed connections whose hash has lower 16 bits at or above `keep`; KEEP_ALL: none. */
+  shedInKernel(keep: number): void {
+    // The kernel sees a sidecar's replies before their translation is undone, with another hash than the requests'.
+    const wanted = this.#proxyPort[0] === 0 ? keep : KEEP_ALL
+    if (wanted === this.#kernelKeep || this.closeAt !== Number.POSITIVE_INFINITY) return
+    this.#kernelKeep = wanted
+    const shedding = wanted === KEEP_ALL ? null : addShedRule(this.#program, this.#view, wanted, this.#secret)
+    attachFilter(this.fd, shedding ?? this.#program)
+  }
+
+  /** As `shedInKernel`, but sheds no more than before. */
+  shedLessInKernel(keep: number): void {
+    if (keep > this.#kernelKeep) this.shedInKernel(keep)
+  }
+
+  /** The main thread has attached another filter. */
+  setProgram(program: readonly BpfInstruction[]): void {
+    const keep = this.#kernelKeep
+    this.#program = program
+    this.#kernelKeep = KEEP_ALL
+    this.shedInKernel(keep)
   }
 
   /** Stops delivery into the ring. */
@@ -56,7 +97,11 @@ export class WorkerSocket {
     if (!this.watch.flowsEnded) sink.removeInterface(this.interfaceId)
   }
 
-  countKernelDrops(): void {
-    this.counters[CAPTURE_COUNTERS.index.kernelDropped] += readKernelDrops(this.fd)
+  /** Counts frames that the kernel has dropped, and those that it has shed. @returns the former */
+  countKernelDrops(): number {
+    const dropped = readKernelDrops(this.fd)
+    this.counters[C.kernelDropped] += dropped
+    this.counters[C.kernelShed] += SHED_SAMPLE_RATE * this.ring.drainShedSamples()
+    return dropped
   }
 }

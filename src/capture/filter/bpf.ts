@@ -12,23 +12,31 @@ export const LD_H_IND = 0x48
 export const LD_B_IND = 0x50
 export const LD_MEM = 0x60
 export const LDX_IMM = 0x01
+export const LDX_MEM = 0x61
 export const ST = 0x02
+export const STX = 0x03
+export const ALU_ADD_K = 0x04
 export const ALU_ADD_X = 0x0c
+export const ALU_MUL_K = 0x24
 export const ALU_AND_K = 0x54
 export const ALU_LSH_K = 0x64
+export const ALU_RSH_K = 0x74
+export const ALU_XOR_K = 0xa4
+export const ALU_XOR_X = 0xac
 export const JEQ_K = 0x15
 export const JGE_K = 0x35
 export const JGT_K = 0x25
 export const JSET_K = 0x45
 export const RET_K = 0x06
 export const TAX = 0x07
-const JA = 0x05
+export const JA = 0x05
 
 /** Ancillary data of the kernel (SKF_AD_OFF = -0x1000): loads at or above this offset do not read packet bytes. */
 export const ANCILLARY = 0xfffff000
 export const AD_PROTOCOL = ANCILLARY
 export const AD_PACKET_TYPE = ANCILLARY + 4
 export const AD_HARDWARE_TYPE = ANCILLARY + 28
+export const AD_RANDOM = ANCILLARY + 56
 
 /** The most instructions that the kernel accepts (BPF_MAXINSNS). */
 export const MAX_INSTRUCTIONS = 4096

@@ -83,8 +83,8 @@ export const MAX_ADDRESSES = 64
 /** Limit of ranges for `onlyPorts`. With more, all ports pass, and the assemblers filter. */
 const MAX_PORT_RANGES = 128
 
-const ETHERTYPE_IPV4 = 0x0800
-const ETHERTYPE_IPV6 = 0x86dd
+export const ETHERTYPE_IPV4 = 0x0800
+export const ETHERTYPE_IPV6 = 0x86dd
 const ETHERTYPES_VLAN = [0x8100, 0x88a8, 0x9100]
 /** MPLS, PPPoE session, 802.1ah, VN-Tag, FabricPath: as wire/link.ts reads them. */
 const ETHERTYPES_CARRYING_IP = [0x8847, 0x8848, 0x8864, 0x88e7, 0x8926, 0x8903]
@@ -92,14 +92,14 @@ const ETHERTYPES_CARRYING_IP = [0x8847, 0x8848, 0x8864, 0x88e7, 0x8926, 0x8903]
 const MAX_LENGTH = 1500
 const LLC_SNAP = 0xaaaa
 
-const PROTOCOL_TCP = 6
+export const PROTOCOL_TCP = 6
 const PROTOCOL_UDP = 17
 /**
  * Hop-by-hop, routing, fragment, authentication, destination, mobility, HIP, shim6 (IANA IPv6 extension header types).
  */
 const EXTENSION_HEADERS = [0, 43, 44, 51, 60, 135, 139, 140]
 const IPV4_FRAGMENT_OFFSET = 0x1fff
-const IPV6_HEADER_BYTES = 40
+export const IPV6_HEADER_BYTES = 40
 
 // Scratch memory: the packet's addresses and ports, for the exclusions.
 const SOURCE_ADDRESS = 0
@@ -150,7 +150,7 @@ function rejectOutgoing(rule: OutgoingRule): Line[] {
 }
 
 /** Leaves the ethertype in A and the offset of the IP header in X, past up to two VLAN tags. */
-function findPacket(): Line[] {
+export function findPacket(): Line[] {
   const untagged = label('untagged')
   const pastTag = (offset: number): Line[] => [
     ...unlessTagged(untagged),
@@ -164,7 +164,7 @@ function findPacket(): Line[] {
  * The same without a link layer. A tagged packet begins with its tag or after it, depending on its path, so it passes
  * without any rule being applied.
  */
-function findCookedPacket(accept: Label): Line[] {
+export function findCookedPacket(accept: Label): Line[] {
   const tests = ETHERTYPES_VLAN.map((type) => jumpIf(JEQ_K, type, accept))
   return [op(LDX_IMM, 0), op(LD_W_ABS, AD_PROTOCOL), ...tests]
 }
@@ -227,7 +227,13 @@ function ipv4Rules({ exclude, onlyAddresses, onlyPorts, tunnels }: FilterRequest
 }
 
 /** X += 4 * IHL. */
-const pastIpv4Header = (): Line[] => [op(LD_B_IND, 0), op(ALU_AND_K, 0xf), op(ALU_LSH_K, 2), op(ALU_ADD_X), op(TAX)]
+export const pastIpv4Header = (): Line[] => [
+  op(LD_B_IND, 0),
+  op(ALU_AND_K, 0xf),
+  op(ALU_LSH_K, 2),
+  op(ALU_ADD_X),
+  op(TAX),
+]
 
 function ipv6Rules({ exclude, onlyAddresses, onlyPorts, tunnels }: FilterRequest, accept: Label): Line[] {
   const exclusions = exclude.flatMap((exclusion) => {

@@ -1,38 +1,107 @@
 /**
- * Sheds load when frames arrive faster than they can be assembled: it drops whole connections, so that the others are
- * complete. A connection is kept while its hash is below a threshold, which falls under overload and slowly rises
- * again.
+ * Sheds load when frames arrive faster than they can be processed: it drops whole connections, so that the others are
+ * complete. A connection is kept while the lower half of its hash is below a threshold; the upper half chooses the
+ * assembler (flow-hash.ts). Both directions of a connection have the same hash.
  *
- * Both directions of a connection have the same hash. The lower half decides here, because the upper half chooses the
- * assembler (flow-hash.ts).
+ * The threshold follows the load in periods. Under overload it falls at once to what was processed of what arrived; what
+ * already waits was admitted before, so nothing is decided until that has been processed.
+ * From then on it aims at the rate of kept frames that was sustained, and that aim rises, slowly at first, as long as no
+ * backlog forms: so the threshold rises to everything as soon as the load has ended, and stays where it is while it lasts.
  */
-const ALL = 0x10000
-/** Under overload the threshold falls by this share of itself, at most once per batch of frames. */
-const FALL = 1 / 8
+
+/** The threshold that keeps every connection. */
+export const KEEP_ALL = 0x10000
 /** The lowest threshold: some connections are always kept. */
-const LEAST = ALL / 64
-/** Without overload the threshold rises by this per batch, to the maximum within 128 batches. */
-const RISE = ALL / 128
+const LEAST = KEEP_ALL / 256
+/** Under overload the threshold falls at least and at most to these shares of itself. */
+const LEAST_FALL = 0.95
+const MOST_FALL = 1 / 8
+/** The aim after an overload, of the rate that was sustained. */
+const HEADROOM = 0.95
+/** The aim rises by this in the first period without a backlog, and by twice as much every DOUBLING periods. */
+const FIRST_RISE = 0.03
+const DOUBLING = 4
+/** The threshold at most doubles in a period, and does not rise by less than this share: each rise admits partial connections. */
+const MOST_RISE = 2
+const LEAST_RISE = 1.05
+/** A backlog, as a share of the buffer: from here on it is an overload if it grows; if it does not; the threshold does not rise. */
+const GROWING = 5 / 8
+const FULL = 3 / 4
+const NOTABLE = 1 / 16
+/** Weight of the latest period in the average rate of kept frames. */
+const WEIGHT = 0.3
+/** Each overload lowers the aim at most to this share of itself: while frames are lost, few of the kept ones are seen. */
+const MOST_AIM_FALL = 0.75
+/** What waited when the threshold fell is processed after this time at the latest. */
+const SETTLE_MS = 1000
+
+/** What the intake saw in one period. */
+export interface LoadPeriod {
+  readonly ms: number
+  /** Frames processed, and those of kept connections. */
+  readonly frames: number
+  readonly kept: number
+  /** Frames that wait in the source's buffer at the end. */
+  readonly waiting: number
+  /** Frames that were processed of those that arrived; below 1 while a backlog grows or frames are lost. */
+  readonly servedShare: number
+  /** What waits to be processed, as a share of the buffer that holds it, 0 to 1. */
+  readonly backlog: number
+  /** Whether frames or pairs were lost for want of room, or the CPU limit was exceeded. */
+  readonly exceeded: boolean
+}
 
 export class FlowShedder {
-  #threshold = ALL
-  #overloaded = false
+  #threshold = KEEP_ALL
+  /** Frames of kept connections per millisecond: the average since the threshold has changed, and the aim. */
+  #rate = 0
+  #aim = Number.POSITIVE_INFINITY
+  /** Periods since the last backlog. */
+  #calm = 0
+  /** Frames that were admitted before the threshold fell and have not been processed, and how long to wait for them. */
+  #settling = 0
+  #settleMs = 0
+
+  /** KEEP_ALL while nothing is shed. */
+  get threshold(): number {
+    return this.#threshold
+  }
 
   /** Whether connections with this hash are kept. */
   keeps(hash: number): boolean {
     return (hash & 0xffff) < this.#threshold
   }
 
-  /** Lowers the threshold: a frame had no room, or the source cannot delay frames any longer. */
-  shedMore(): void {
-    if (this.#overloaded) return
-    this.#overloaded = true
-    this.#threshold = Math.max(LEAST, Math.floor(this.#threshold * (1 - FALL)))
+  endPeriod(period: LoadPeriod): void {
+    const { ms, frames, kept, servedShare, backlog, exceeded } = period
+    this.#settling -= frames
+    this.#settleMs -= ms
+    if (this.#settling > 0 && this.#settleMs > 0) return
+    const rate = kept / ms
+    this.#rate = this.#calm === 0 ? rate : this.#rate + WEIGHT * (rate - this.#rate)
+    this.#calm += 1
+    const growing = servedShare < LEAST_FALL
+    if (exceeded || backlog >= FULL || (growing && backlog >= GROWING)) this.#fall(period)
+    else if (backlog >= NOTABLE) this.#calm = 1
+    else if (this.#threshold < KEEP_ALL) this.#rise()
   }
 
-  /** Ends a batch of frames: raises the threshold if there was no overload. */
-  endBatch(): void {
-    if (!this.#overloaded && this.#threshold < ALL) this.#threshold = Math.min(ALL, this.#threshold + RISE)
-    this.#overloaded = false
+  #fall({ servedShare, waiting }: LoadPeriod): void {
+    const floor = this.#aim === Number.POSITIVE_INFINITY ? 0 : this.#aim * MOST_AIM_FALL
+    this.#aim = Math.max(this.#rate * HEADROOM, floor)
+    this.#calm = 0
+    this.#settling = waiting
+    this.#settleMs = SETTLE_MS
+    const share = Math.min(LEAST_FALL, Math.max(MOST_FALL, servedShare * HEADROOM))
+    this.#threshold = Math.max(LEAST, Math.floor(this.#threshold * share))
+  }
+
+  #rise(): void {
+    this.#aim *= 1 + FIRST_RISE * 2 ** Math.floor(this.#calm / DOUBLING)
+    const room = this.#aim / this.#rate
+    if (room < LEAST_RISE) return
+    const share = Math.min(MOST_RISE, room)
+    this.#threshold = Math.min(KEEP_ALL, Math.ceil(this.#threshold * share))
+    this.#rate *= share
   }
 }

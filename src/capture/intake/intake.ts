@@ -14,8 +14,7 @@ import { FRAME_FIELDS_BYTES, INTERFACE, INTERFACE_GONE, MAX_FRAME_BYTES, TICK } 
 import type { InterfaceInfo } from '../../target/interface-info.ts'
 import { COMMAND_STOP, type Control } from '../../thread/control.ts'
 import type { FrameFilter } from '../filter/frame-filter.ts'
-import type { SheddingSink } from '../frame-sink.ts'
-import { FrameStamp } from '../frame-sink.ts'
+import { type Backlog, FrameStamp, type SheddingSink } from '../frame-sink.ts'
 import { COMPLETE, FragmentTable, UNWANTED } from '../wire/fragments.ts'
 import { FRAGMENT, MALFORMED, NON_TCP, PacketDecoder, TCP, UNKNOWN_LINK_TYPE, type Verdict } from '../wire/ip.ts'
 import { assemblerOf, flowHash } from './flow-hash.ts'
@@ -28,8 +27,18 @@ const C = CAPTURE_COUNTERS.index
 /** Offsets in a record have 16 bits. No real packet has longer headers before TCP. */
 const MAX_HEADER_BYTES = 0xffff - FRAME_FIELDS_BYTES - 8
 
-/** A pair ring that is fuller than this makes the intake shed connections. */
+/** A pair ring that is fuller than this makes the intake shed connections: this share of them is kept. */
 const CROWDED_SHARE = 3 / 4
+const CROWDED_KEEP = 7 / 8
+/** A frame ring counts less than the source's buffer: a full one costs nothing yet. */
+const RING_WEIGHT = 1 / 4
+
+/** The shedder decides every PERIOD_MS, and sooner, but not before HASTE_MS, when the source's buffer is half full. */
+const PERIOD_MS = 100
+const HASTE_MS = 10
+const URGENT_SHARE = 1 / 2
+
+const NO_BACKLOG: Backlog = { share: 0, frames: 0, lost: 0 }
 
 /** Longest sleep while waiting for room, between two heartbeats and checks of the command. */
 const WAIT_SLICE_MS = 100
@@ -52,6 +61,8 @@ export interface IntakeOptions {
   secret?: number
   /** The rings behind the assemblers: when one runs full, connections are shed. Default: none. */
   pairRings?: readonly SharedArrayBuffer[]
+  /** Milliseconds, for the shedder's periods; default: `performance.now`. */
+  clock?: () => number
 }
 
 export class Intake implements SheddingSink {
@@ -68,6 +79,15 @@ export class Intake implements SheddingSink {
   readonly #filter: FrameFilter | null
   readonly #secret: number
   readonly #pairRings: readonly RingLevel[]
+  readonly #clock: () => number
+  #measureBacklog: () => Backlog = () => NO_BACKLOG
+  #periodStart: number
+  /** Since then: frames, those that were kept, and those lost. */
+  #frames = 0
+  #kept = 0
+  #lost = 0
+  /** Frames that waited in the source then. */
+  #waiting = 0
   /** Frames of unreadable link types, by link type, since the last `drainUnread`. */
   #unread = new Map<number, number>()
   readonly #maxFrame: number
@@ -88,6 +108,8 @@ export class Intake implements SheddingSink {
     this.#filter = options.filter ?? null
     this.#secret = options.secret ?? 0
     this.#pairRings = (options.pairRings ?? []).map((ring) => new RingLevel(ring))
+    this.#clock = options.clock ?? (() => performance.now())
+    this.#periodStart = this.#clock()
     this.#decoder = new PacketDecoder(options.tunnels ?? ALL_TUNNELS)
     const smallest = Math.min(...options.rings.map((ring) => ring.maxRecord))
     this.#maxFrame = Math.min(MAX_FRAME_BYTES, smallest - FRAME_FIELDS_BYTES - 8)
@@ -112,6 +134,7 @@ export class Intake implements SheddingSink {
   ): void {
     const counters = this.#counters
     counters[C.seen]++
+    this.#frames++
     counters[C.bytesCaptured] += capturedLength
     const end = start + capturedLength
     if (this.#filter !== null && !this.#filter.accepts(view, start, end, wireLength, linkType)) {
@@ -138,8 +161,14 @@ export class Intake implements SheddingSink {
     return true
   }
 
-  shed(): void {
-    this.#shedder.shedMore()
+  watchBacklog(measure: () => Backlog): void {
+    this.#measureBacklog = measure
+    // What waits already, since before this worker began, is no sign that it is too slow.
+    this.#waiting = measure().frames
+  }
+
+  get keepThreshold(): number {
+    return this.#shedder.threshold
   }
 
   countInto(counters: Float64Array): void {
@@ -156,10 +185,37 @@ export class Intake implements SheddingSink {
       writer.writeWaiting()
       writer.ring.flush()
     }
+    if (!this.#waits) this.#judgeLoad(this.#clock())
+  }
+
+  /** Ends the shedder's period if it is due. */
+  #judgeLoad(now: number): void {
+    const ms = now - this.#periodStart
+    if (ms < HASTE_MS) return
+    const { share, frames, lost } = this.#measureBacklog()
+    this.#lost += lost
+    if (ms < PERIOD_MS && share < URGENT_SHARE) return
+    const arrived = this.#frames + this.#lost + Math.max(0, frames - this.#waiting)
+    const served = arrived === 0 ? 1 : this.#frames / arrived
     // Pairs that the output cannot accept would be dropped one by one, after the work of assembling them.
-    for (const ring of this.#pairRings)
-      if (ring.usedBytes > ring.capacityBytes * CROWDED_SHARE) this.#shedder.shedMore()
-    this.#shedder.endBatch()
+    const crowded = this.#pairRings.some((ring) => ring.usedBytes > ring.capacityBytes * CROWDED_SHARE)
+    this.#shedder.endPeriod({
+      ms,
+      frames: this.#frames,
+      kept: this.#kept,
+      waiting: frames,
+      servedShare: crowded ? Math.min(served, CROWDED_KEEP) : served,
+      backlog: Math.max(share, RING_WEIGHT * this.#fullestRing()),
+      exceeded: crowded || this.#lost > 0,
+    })
+    this.#periodStart = now
+    this.#frames = this.#kept = this.#lost = 0
+    this.#waiting = frames
+  }
+
+  /** How full the fullest frame ring is, 0 to 1. */
+  #fullestRing(): number {
+    return this.#writers.reduce((most, { ring }) => Math.max(most, ring.used / ring.capacity), 0)
   }
 
   /** Ends the input: drops incomplete fragments and closes every ring. */
@@ -202,13 +258,14 @@ export class Intake implements SheddingSink {
     const writers = this.#writers
     const writer = writers[assemblerOf(hash, writers.length)]
     if (!writer.claim(start, length) && !this.#waitForRoom(writer, start, length)) {
-      this.#shedder.shedMore()
+      this.#lost++
       counters[C.droppedRing]++
       return
     }
     this.#source.use(bytes)
     writer.fill(this.#source, start, decoder, hash, interfaceId)
     counters[C.queued]++
+    this.#kept++
     if (decoder.truncated) counters[C.truncated]++
   }
 

@@ -169,6 +169,7 @@ test('Intake: drops and counts a frame that waits for room when it is stopped', 
 })
 
 test('Intake: connections are shed while a ring behind the assemblers is nearly full', () => {
+  let now = 0
   const pairRing = allocateRing(4096)
   const bell = new Doorbell(Doorbell.allocate())
   const pairs = new RingProducer(pairRing, bell)
@@ -180,6 +181,7 @@ test('Intake: connections are shed while a ring behind the assemblers is nearly 
     bell,
     control: new Control(Control.allocate()),
     pairRings: [pairRing],
+    clock: () => (now += 100),
   })
   const send = (): void => {
     for (let port = 1; port <= 200; port++) {
