@@ -143,6 +143,10 @@ export class Assembler {
       selector,
       traffic,
       bounds.exchanges,
+      (flow) => {
+        flows.active.settle()
+        flows.at(flow)
+      },
     )
     const position = new Position()
     const shared = { time, position, vantages, traffic, limits: options, counts }

@@ -23,7 +23,8 @@ import {
 } from '../ledger/reasons.ts'
 import { HEAD_INVALID } from './head-scanner/layout.ts'
 import { HttpConnection, type MessageStream } from './http1/connection.ts'
-import { isIdle, isSaved, loadConnection, saveConnection } from './http1/connection-record.ts'
+import { isIdle, isSaved, loadConnection, saveConnection, waitingAt } from './http1/connection-record.ts'
+import { NO_EXCHANGE } from './http1/deadlines.ts'
 import type { Exchanges } from './http1/exchanges.ts'
 import type { MessageHead } from './http1/message-head.ts'
 import type { MessageParser } from './http1/message-parser.ts'
@@ -158,7 +159,9 @@ export class Connections implements StreamConsumer, FlowOwner {
     const http = this.#httpOf(flow)
     if (http !== null && !isIdle(http)) return false
     saveConnection(http, words, at)
-    if (http !== null) this.#putBack(flow, http)
+    if (http === null) return true
+    this.#exchanges.park(http, flow.index)
+    this.#putBack(flow, http)
     return true
   }
 
@@ -166,6 +169,8 @@ export class Connections implements StreamConsumer, FlowOwner {
     if (!isSaved(words, at)) return
     const http = this.#attach(flow)
     loadConnection(http, words, at)
+    const waiting = waitingAt(words, at)
+    if (waiting !== NO_EXCHANGE) this.#exchanges.unpark(http, waiting)
   }
 
   get crowded(): boolean {

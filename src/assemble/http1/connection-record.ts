@@ -2,14 +2,17 @@
  * What is known of an idle connection that carries HTTP/1, as words of an Int32Array. This file is the only place that knows
  * their layout:
  *
- *     +-------+--------------+-------------+-------------+-----------+----------+------------------+-------------------+
- *     | flags | ackBeforeGap | answeredSeq | answeredAck | orphanSeq | begunAck | requests.lastAck | responses.lastAck |
- *     +-------+--------------+-------------+-------------+-----------+----------+------------------+-------------------+
+ *     +-------+--------------+-------------+-------------+-----------+----------+------------------+-------------------+---------+
+ *     | flags | ackBeforeGap | answeredSeq | answeredAck | orphanSeq | begunAck | requests.lastAck | responses.lastAck | waiting |
+ *     +-------+--------------+-------------+-------------+-----------+----------+------------------+-------------------+---------+
  *
- * A connection is idle between messages: no request waits, and no pair waits for its proof.
+ * A connection is idle between messages: at most one request waits, which has a record too (see ExchangeTable), and no pair
+ * waits for its proof.
  */
 import { NO_REASON } from '../../ledger/reasons.ts'
 import type { HttpConnection, MessageStream } from './connection.ts'
+import { NO_EXCHANGE } from './deadlines.ts'
+import { isWaiting } from './exchange-record.ts'
 import { HEAD, OPAQUE, SEEK } from './stream-states.ts'
 
 const FLAGS = 0
@@ -20,6 +23,8 @@ const ORPHAN_SEQ = 4
 const BEGUN_ACK = 5
 const REQUESTS_LAST_ACK = 6
 const RESPONSES_LAST_ACK = 7
+/** Index of the exchange whose request waits, or NO_EXCHANGE. */
+const WAITING = 8
 
 /** Bits of FLAGS: fields with their first bit, then flags. */
 const REQUESTS_STATE = 0
@@ -42,9 +47,9 @@ const RESPONSES_ACK_KNOWN = 1 << 27
 /** There is a connection. */
 const SAVED = 1 << 28
 
-/** Whether nothing of the connection is in progress, so that `saveConnection` may save it. */
+/** Whether no message of the connection is in progress, so that `saveConnection` may save it. */
 export const isIdle = (http: HttpConnection): boolean =>
-  http.first === null &&
+  (http.first === null || (http.queued === 1 && isWaiting(http.first))) &&
   http.confirming === null &&
   http.contested === null &&
   isBetweenMessages(http.requests) &&
@@ -55,6 +60,9 @@ const isBetweenMessages = ({ state, exchange }: MessageStream): boolean =>
 
 /** Whether a connection is saved here. */
 export const isSaved = (words: Int32Array, at: number): boolean => words[at + FLAGS] !== 0
+
+/** Index of the exchange whose request waits on a connection that is saved here, or NO_EXCHANGE. */
+export const waitingAt = (words: Int32Array, at: number): number => words[at + WAITING]
 
 /** Writes an idle connection; null: the flow carries no HTTP/1. */
 export function saveConnection(http: HttpConnection | null, words: Int32Array, at: number): void {
@@ -79,6 +87,7 @@ export function saveConnection(http: HttpConnection | null, words: Int32Array, a
     (http.recognised ? RECOGNISED : 0) |
     (requests.ackKnown ? REQUESTS_ACK_KNOWN : 0) |
     (responses.ackKnown ? RESPONSES_ACK_KNOWN : 0)
+  words[at + WAITING] = http.first?.index ?? NO_EXCHANGE
   words[at + ACK_BEFORE_GAP] = http.ackBeforeGap
   words[at + ANSWERED_SEQ] = http.answeredSeq
   words[at + ANSWERED_ACK] = http.answeredAck
@@ -88,7 +97,7 @@ export function saveConnection(http: HttpConnection | null, words: Int32Array, a
   words[at + RESPONSES_LAST_ACK] = responses.lastAck
 }
 
-/** Reads a connection that is saved here into an object that was just opened. */
+/** Reads a connection that is saved here into an object that was just opened; not the request that waits. */
 export function loadConnection(http: HttpConnection, words: Int32Array, at: number): void {
   const { requests, responses } = http
   const flags = words[at + FLAGS]

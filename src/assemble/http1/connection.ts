@@ -228,6 +228,8 @@ export class MessageRecord {
  * confirmation refers to it.
  */
 export class Exchange {
+  /** Its number (see ExchangeTable). */
+  index = -1
   next: Exchange | null = null
   connection: HttpConnection | null = null
   readonly request = new MessageRecord()
@@ -268,12 +270,6 @@ export class Exchange {
   ackBeforeGapKnown = false
   /** Matched by sequence numbers; the client's next request has to confirm it. */
   unconfirmed = false
-  /** Links of the deadline list, in the order in which waiting began. */
-  listed = false
-  sooner: Exchange | null = null
-  later: Exchange | null = null
-  listedMicros = 0
-
   /** Made when first needed: most waiting exchanges have none. */
   get response(): MessageRecord {
     this.#response ??= new MessageRecord()

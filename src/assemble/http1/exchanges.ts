@@ -218,16 +218,15 @@ export class Exchanges implements MessageHandler {
   expire(): void {
     const time = this.#time
     const { responseTimeoutMicros } = this.#limits
-    for (;;) {
-      const exchange = this.#outcomes.longestWaiting
+    const outcomes = this.#outcomes
+    while (time.isStray(outcomes.waitingSince) || time.clock - outcomes.waitingSince > responseTimeoutMicros) {
+      const exchange = outcomes.longestWaiting
       if (exchange === null) return
-      if (time.isStray(exchange.listedMicros)) {
-        this.#outcomes.startDeadline(exchange, time.clock)
-        continue
+      if (time.isStray(outcomes.waitingSince)) outcomes.startDeadline(exchange, time.clock)
+      else {
+        outcomes.stopDeadline(exchange)
+        this.#giveUp(exchange, REASON_TIMEOUT)
       }
-      if (time.clock - exchange.listedMicros <= responseTimeoutMicros) return
-      this.#outcomes.stopDeadline(exchange)
-      this.#giveUp(exchange, REASON_TIMEOUT)
     }
   }
 
@@ -238,6 +237,16 @@ export class Exchanges implements MessageHandler {
     if (connection.confirming === exchange) this.#confirmation.settle(connection, false)
     else if (connection.contested === exchange) this.#confirmation.reject(connection)
     else this.#outcomes.abandon(exchange, unansweredReason(connection, exchange, reason))
+  }
+
+  /** An idle connection becomes a record, and with it the request that waits, if any. @param flow index of its flow */
+  park(connection: HttpConnection, flow: number): void {
+    this.#outcomes.park(connection, flow)
+  }
+
+  /** A connection becomes an object, and with it the exchange `index`, whose request waits. */
+  unpark(connection: HttpConnection, index: number): void {
+    this.#outcomes.unpark(connection, index)
   }
 
   /** Whether there are as many exchanges as may be. */

@@ -20,8 +20,9 @@ import type { InterfaceTraffic } from '../interface-traffic.ts'
 import type { Arena } from '../memory/arena.ts'
 import type { BlockPool } from '../memory/block-pool.ts'
 import type { Direction, Flow } from '../tcp/flow.ts'
-import { Exchange, type HttpConnection } from './connection.ts'
-import { Deadlines } from './deadlines.ts'
+import type { Exchange, HttpConnection } from './connection.ts'
+import { Deadlines, NO_EXCHANGE } from './deadlines.ts'
+import { ExchangeTable } from './exchange-table.ts'
 import type { ExchangeOwner } from './pairing.ts'
 
 /** Receives complete pairs. */
@@ -56,10 +57,10 @@ export class Outcomes implements ExchangeOwner {
   readonly #selector: PairSelector | null
   readonly #traffic: InterfaceTraffic
   readonly #deadlines = new Deadlines()
-  #spare: Exchange | null = null
-  /** Exchanges made, and the most that may be. */
-  #exchanges = 0
+  readonly #exchanges = new ExchangeTable((capacity) => this.#deadlines.grow(capacity))
+  /** The most exchanges that may be objects. */
   readonly #most: number
+  readonly #activate: (flowIndex: number) => void
 
   constructor(
     arena: Arena,
@@ -72,6 +73,7 @@ export class Outcomes implements ExchangeOwner {
     selector: PairSelector | null,
     traffic: InterfaceTraffic,
     most: number,
+    activate: (flowIndex: number) => void,
   ) {
     this.#arena = arena
     this.#pool = pool
@@ -83,35 +85,58 @@ export class Outcomes implements ExchangeOwner {
     this.#selector = selector
     this.#traffic = traffic
     this.#most = most
+    this.#activate = activate
   }
 
-  /** Returns a reset exchange for a request that begins. */
+  /** Returns an exchange for a request that begins. */
   begin(connection: HttpConnection): Exchange {
-    if (this.#spare === null) this.#exchanges++
-    const exchange = this.#spare ?? new Exchange()
-    this.#spare = exchange.next
-    exchange.reset(connection)
-    return exchange
+    return this.#exchanges.begin(connection)
   }
 
-  /** Whether all exchanges that may be are in use. Those of one segment may be more. */
+  /** Whether as many exchanges are objects as may be. Those of one segment may be more. */
   get crowded(): boolean {
-    return this.#spare === null && this.#exchanges >= this.#most
+    return this.#exchanges.objects >= this.#most
   }
 
   /** The exchange that has waited longest for its response or its confirmation. */
   get longestWaiting(): Exchange | null {
-    return this.#deadlines.soonest
+    const index = this.#deadlines.soonest
+    if (index === NO_EXCHANGE) return null
+    if (this.#exchanges.at(index) === null) this.#activate(this.#exchanges.flowIndex(index))
+    return this.#exchanges.at(index)
+  }
+
+  /** When the waiting of that exchange began; infinite if there is none. */
+  get waitingSince(): number {
+    const index = this.#deadlines.soonest
+    return index === NO_EXCHANGE ? Number.POSITIVE_INFINITY : this.#deadlines.micros(index)
   }
 
   /** Starts the exchange's deadline at packet time `micros`. */
   startDeadline(exchange: Exchange, micros: number): void {
-    this.#deadlines.add(exchange, micros)
+    this.#deadlines.add(exchange.index, micros)
   }
 
   /** Ends the exchange's deadline. */
   stopDeadline(exchange: Exchange): void {
-    this.#deadlines.remove(exchange)
+    this.#deadlines.remove(exchange.index)
+  }
+
+  /** Makes a record of the exchange that waits on an idle connection, if any. @param flow index of its flow */
+  park(connection: HttpConnection, flow: number): void {
+    if (connection.first !== null) this.#exchanges.park(connection.first, flow)
+    connection.first = null
+    connection.last = null
+    connection.queued = 0
+  }
+
+  /** Makes an object of the exchange `index`, which waits on this connection. */
+  unpark(connection: HttpConnection, index: number): void {
+    const exchange = this.#exchanges.unpark(index, connection)
+    exchange.queued = true
+    connection.first = exchange
+    connection.last = exchange
+    connection.queued = 1
   }
 
   abandon(exchange: Exchange, reason: number): void {
@@ -122,7 +147,7 @@ export class Outcomes implements ExchangeOwner {
       this.#traffic.add(flowOf(exchange).interfaceId, ABANDONED_COUNTERS[reason])
       this.#counts[C.requestsWaiting]--
       if (exchange.responseBegun) this.#counts[ORPHANED_COUNTERS[reason]]++
-      this.#deadlines.remove(exchange)
+      this.#deadlines.remove(exchange.index)
       this.#freeMessages(exchange)
     }
     this.settle(exchange)
@@ -212,9 +237,8 @@ export class Outcomes implements ExchangeOwner {
     if (exchange.queued || exchange.requestOpen || exchange.responseOpen) return
     const { connection } = exchange
     if (connection === null || connection.confirming === exchange || connection.contested === exchange) return
-    exchange.connection = null
-    exchange.next = this.#spare
-    this.#spare = exchange
+    this.#deadlines.remove(exchange.index)
+    this.#exchanges.end(exchange)
   }
 }
 

@@ -7,11 +7,13 @@ import { FLOW_BYTES } from '../tcp/flow-table.ts'
 
 /** A connection as an object, with its TCP and HTTP state. */
 export const OBJECT_BYTES = 1600
-/** A request that waits for its response, beside its own bytes, which are in the pool. */
-export const EXCHANGE_BYTES = 640
-/** Of the memory for state, the part for records of connections, and the part for exchanges. */
-const CONNECTIONS_PART = 0.3
-const EXCHANGES_PART = 0.26
+/** A request that waits for its response as an object, beside its own bytes, which are in the pool. */
+export const EXCHANGE_BYTES = 580
+/** The same as a record. Each connection that is a record may have one. */
+export const WAITING_BYTES = 150
+/** Of the memory for state, the parts for records, and for exchanges that are objects. */
+const RECORDS_PART = 0.54
+const EXCHANGES_PART = 0.2
 /** V8 needs room to collect garbage, and a thread takes this much without any state. */
 const HEAP_FACTOR = 1.5
 const HEAP_BASE_BYTES = 32 * 1024 * 1024
@@ -21,14 +23,15 @@ export interface StateBounds {
   connections: number
   /** Of the connections those that may be objects at the same time. */
   objects: number
+  /** Exchanges that may be objects at the same time. */
   exchanges: number
 }
 
 /** @param stateBytes memory for state; @param connections the most that may be tracked anyway */
 export function stateBounds(stateBytes: number, connections: number): StateBounds {
-  const fitting = Math.floor((stateBytes * CONNECTIONS_PART) / FLOW_BYTES)
-  const records = Math.max(LEAST, Math.min(connections, fitting))
-  const objectBytes = stateBytes * (1 - EXCHANGES_PART) - records * FLOW_BYTES
+  const recordBytes = FLOW_BYTES + WAITING_BYTES
+  const records = Math.max(LEAST, Math.min(connections, Math.floor((stateBytes * RECORDS_PART) / recordBytes)))
+  const objectBytes = stateBytes * (1 - EXCHANGES_PART) - records * recordBytes
   return {
     connections: records,
     objects: Math.max(LEAST, Math.min(records, Math.floor(objectBytes / OBJECT_BYTES))),

@@ -14,7 +14,7 @@ import { type Direction, FLOW_CLOSED, FLOW_OPEN, type Flow, type Stream } from '
 import { NO_PIECE } from './held-pieces.ts'
 
 /** Words for what the owner of the connections knows of one (see FlowKeeper). */
-const KEPT_WORDS = 8
+const KEPT_WORDS = 9
 
 const STATE = 0
 const STREAMS = 1

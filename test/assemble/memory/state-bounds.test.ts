@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { Arena } from '../../../src/assemble/memory/arena.ts'
-import { EXCHANGE_BYTES, OBJECT_BYTES, stateBounds } from '../../../src/assemble/memory/state-bounds.ts'
+import { EXCHANGE_BYTES, OBJECT_BYTES, stateBounds, WAITING_BYTES } from '../../../src/assemble/memory/state-bounds.ts'
 import { PacketTime } from '../../../src/assemble/packet-time.ts'
 import { FLOW_BYTES, FlowTable } from '../../../src/assemble/tcp/flow-table.ts'
 
@@ -27,15 +27,16 @@ function assertCounted(what: string, bytes: number, counted: number): void {
 }
 
 test('state bounds: connections and exchanges need no more memory than they are counted with', () => {
-  const waiting = bytesEach(1, 0)
-  const each = (bytesEach(3, 0) - waiting) / 2
+  const each = bytesEach(4, 0) - bytesEach(3, 0)
   assertCounted('an exchange', each, EXCHANGE_BYTES)
   assertCounted('a connection', bytesEach(0, 0), OBJECT_BYTES)
 })
 
-test('state bounds: an idle connection needs no memory beside its record, whose size is counted', () => {
+test('state bounds: idle connections and waiting requests need no more than their records, whose size is counted', () => {
   const idle = bytesEach(1, 1)
   assert.ok(idle < 16, `${idle} bytes for an idle connection`)
+  const waiting = bytesEach(1, 0)
+  assert.ok(waiting < WAITING_BYTES, `${waiting} bytes for a waiting request`)
   const flows = 100_000
   const arena = new Arena(0, 0, 0, 0)
   const before = process.memoryUsage().arrayBuffers
@@ -48,7 +49,9 @@ test('state bounds: an idle connection needs no memory beside its record, whose 
 test('state bounds: memory for state is divided; what may be tracked anyway is the most', () => {
   const { connections, objects, exchanges } = stateBounds(64 * MIB, 100_000)
   assert.equal(connections, 100_000)
-  assert.ok(connections * FLOW_BYTES + objects * OBJECT_BYTES + exchanges * EXCHANGE_BYTES <= 64 * MIB)
+  assert.ok(
+    connections * (FLOW_BYTES + WAITING_BYTES) + objects * OBJECT_BYTES + exchanges * EXCHANGE_BYTES <= 64 * MIB,
+  )
   assert.equal(stateBounds(1024 * MIB, 1000).connections, 1000)
   assert.deepEqual(stateBounds(0, 1000), { connections: 16, objects: 16, exchanges: 16 })
 })
