@@ -1,5 +1,6 @@
 /** The doctor's checks of Kafka: each broker, the cluster as the shipper connects to it, the topic, and the right to write. */
 import { connect } from 'node:net'
+import { setTimeout } from 'node:timers/promises'
 import type { Config } from '../config/schema.ts'
 import { formatSize } from '../config/units.ts'
 import { errorText, InterceptorError } from '../errors.ts'
@@ -9,12 +10,15 @@ import { type Diagnosis, diagnose, isDenied, permissionHint } from '../kafka/dia
 import { CORRUPT_MESSAGE, failureOfCode, failureText, INVALID_RECORD } from '../kafka/errors.ts'
 import type { Client } from '../kafka/kafkajs-client.ts'
 import { KafkaWire, MAX_MESSAGE_BYTES } from '../kafka/kafkajs-wire.ts'
+import type { ProduceRequest } from '../kafka/produce-request.ts'
 import { RecordBatch } from '../kafka/record-batch.ts'
 import { largestRecordBytes } from '../kafka/record-size.ts'
 import { type Check, failed, ok, skipped, warning } from './check.ts'
 
 const CONNECT_MS = 3_000
 const ANSWER_MS = 10_000
+const LEADER_ATTEMPTS = 10
+const LEADER_PAUSE_MS = 200
 
 /** Yields each check as soon as it is done. One that depends on a failed one is left out. Never throws. */
 export async function* kafkaChecks(config: Config): AsyncGenerator<Check> {
@@ -137,16 +141,27 @@ async function writeCheck(
   batch.append(new Uint8Array(1), 0, 1, null, Uint8Array.of(0), Date.now(), 0)
   const bytes = batch.seal()
   bytes[bytes.length - 1] ^= 1
+  const request = {
+    acks: kafka.acks === 'all' ? (-1 as const) : (1 as const),
+    partitions: [{ partition, batch: [bytes], bytes: bytes.length }],
+  }
   try {
-    const [result] = await wire.produce(leader, {
-      acks: kafka.acks === 'all' ? -1 : 1,
-      partitions: [{ partition, batch: [bytes], bytes: bytes.length }],
-    })
-    const code = result?.errorCode ?? -1
+    let code = await produceCode(wire, leader, request)
+    // The leader of a topic that was just created may not know yet that it leads.
+    for (let attempt = 1; attempt < LEADER_ATTEMPTS && failureOfCode(code) === 'staleMetadata'; attempt += 1) {
+      await setTimeout(LEADER_PAUSE_MS)
+      code = await produceCode(wire, leader, request)
+    }
     if (code === CORRUPT_MESSAGE || code === INVALID_RECORD) return ok(name, 'permitted')
     if (failureOfCode(code) === 'refused') return failed(name, 'not permitted', permissionHint(kafka, 'Write'))
     return warning(name, `the broker responded with error ${code}`, 'see the broker’s log')
   } catch (error) {
     return failed(name, failureText(error), 'check the addresses that the brokers advertise')
   }
+}
+
+/** @returns the error code of the only partition of a request; -1 where the response lacks it */
+async function produceCode(wire: KafkaWire, leader: number, request: ProduceRequest): Promise<number> {
+  const [result] = await wire.produce(leader, request)
+  return result?.errorCode ?? -1
 }

@@ -35,6 +35,7 @@ const OTHERS = [
   'kafka-topics',
   'kill',
   'ps',
+  'python3',
   'setcap',
   'tcpdump',
   'tshark',

@@ -1,13 +1,13 @@
-/** The consumers in docs/pair.md are run as they are written. */
+/** The Go consumer in docs/pair.md is run as it is written; test/e2e/kafka-ship.test.ts runs the others, against a broker. */
 import assert from 'node:assert/strict'
-import { execFileSync, spawnSync } from 'node:child_process'
+import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, test } from 'node:test'
+import { test } from 'node:test'
 import { needs } from '../../rig/needs.ts'
 import { packPair } from '../../src/pair/unpack.ts'
-import { BASE_MICROS, makePair } from '../ship/support.ts'
+import { makePair } from '../ship/support.ts'
 
 const page = readFileSync(join(import.meta.dirname, '..', '..', '..', 'docs', 'pair.md'), 'utf8')
 const value = Buffer.from(packPair(makePair(7))).toString('base64')
@@ -18,41 +18,6 @@ function recipe(language: string): string {
   assert.ok(block !== null, `docs/pair.md has no ${language}`)
   return block[1]
 }
-
-const files: string[] = []
-after(() => {
-  for (const file of files) rmSync(file, { force: true })
-})
-
-/** Beside this file, where Node.js finds the packages of the checkout. */
-function program(name: string, content: string): string {
-  const path = join(import.meta.dirname, name)
-  files.push(path)
-  writeFileSync(path, content)
-  return path
-}
-
-test('docs: the Node.js consumer gets objects and numbers', () => {
-  const path = program(`recipe-${process.pid}.mjs`, recipe('js'))
-  const stub = `globalThis.consumer = { run: ({ eachMessage }) => eachMessage({ message: {
-    headers: { 'content-type': Buffer.from('application/msgpack') }, value: Buffer.from('${value}', 'base64') } }) }`
-  const preload = program(`recipe-${process.pid}-consumer.mjs`, stub)
-  const printed = execFileSync(process.execPath, ['--import', preload, path], { encoding: 'utf8' })
-  assert.equal(printed.trim(), `${makePair(7).id} GET /orders/7 200 ${BASE_MICROS + 7}`)
-})
-
-const lacksPython = spawnSync('python3', ['-c', 'import msgpack']).status !== 0
-
-test('docs: the Python consumer', { skip: lacksPython ? 'needs python3 with msgpack' : false }, () => {
-  const stub = `import base64
-class Message:
-    def value(self): return base64.b64decode("${value}")
-message = Message()
-`
-  const path = program(`recipe-${process.pid}.py`, `${stub}${recipe('python')}`)
-  const printed = execFileSync('python3', [path], { encoding: 'utf8' })
-  assert.match(printed, /^GET \/orders\/7 200 \d+$/m)
-})
 
 test('docs: the Go consumer reads values one behind the other', { skip: needs('go') }, (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'interceptor-recipe-'))

@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { execFileSync, spawn } from 'node:child_process'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, before, suite, test } from 'node:test'
+import { after, before, suite, type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import * as zlib from 'node:zlib'
 import { ACL_PROPERTIES, KAFKA_PASSWORD, KAFKA_USER, KafkaBroker, needsKafka } from '../../rig/kafka.ts'
+import { KAFKA_JARS } from '../../rig/kafka-jars.ts'
 import { needs } from '../../rig/needs.ts'
+import { killAtExit, killChildren } from '../../rig/process-tree.ts'
 import { defaultConfig } from '../../src/config/load.ts'
 import { allChecks } from '../../src/doctor/all-checks.ts'
 import { kafkaChecks } from '../../src/doctor/kafka-checks.ts'
@@ -50,16 +52,36 @@ suite('shipping to a real Kafka', { skip }, () => {
     const run = shipTo(configFor(broker, 'recipes', { ship: { format: 'json' } }))
     await run.put(1)
     await run.finish()
-    const page = readFileSync(join(import.meta.dirname, '..', '..', '..', 'docs', 'pair.md'), 'utf8')
-    const commands = [...page.matchAll(/^kcat .*$/gm)].map(([command]) =>
-      command.replace('kafka:9092', broker.plaintext).replace('interceptor.pairs', 'recipes'),
-    )
+    const commands = [...recipesFor(broker, 'recipes').matchAll(/^kcat .* -e .*$/gm)].map(([command]) => command)
     const [headers, status] = commands.map((command) =>
       execFileSync('sh', ['-c', command], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }),
     )
     assert.match(headers, new RegExp(`content-type=application/json,.*ce_id=${makePair(1).id},`))
     assert.equal(status, '200\n')
     assert.equal(commands.length, 2)
+  })
+
+  suite('the consumers of docs/pair.md', { concurrency: true }, () => {
+    const pair = makePair(7)
+    const line = `${pair.id} GET /orders/7 200`
+
+    test('kafka: Node.js', async (t) => {
+      const path = await recipeFile(broker, t, 'js', 'mjs', 'msgpack')
+      assert.equal(await firstLine(t, path, process.execPath, [path]), `${line} ${BASE_MICROS + 7}`)
+    })
+
+    test('kafka: Python', { skip: needs('python-msgpack') }, async (t) => {
+      const path = await recipeFile(broker, t, 'python', 'py', 'msgpack')
+      const [command] = recipesFor(broker, 'recipe-python').match(/^kcat .*python3 .*$/m) ?? []
+      assert.ok(command !== undefined)
+      const printed = await firstLine(t, path, 'sh', ['-c', command.replace('pairs.py', path)])
+      assert.equal(printed, `${line} ${pair.response.body.length}`)
+    })
+
+    test('kafka: Java', async (t) => {
+      const path = await recipeFile(broker, t, 'java', 'java', 'json')
+      assert.equal(await firstLine(t, path, 'java', ['-cp', `${KAFKA_JARS}/*`, path]), line)
+    })
   })
 
   for (const compression of ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const) {
@@ -343,4 +365,50 @@ function secured(broker: KafkaBroker, mechanism: 'plain' | 'scram-sha-256' | 'sc
     tls: { enabled: true, caFile: broker.caFile, certFile: '', keyFile: '', serverName: '' },
     sasl: { ...defaultConfig().kafka.sasl, mechanism, username: KAFKA_USER, passwordFile },
   }
+}
+
+/** docs/pair.md, with the broker and a topic in place of those it names. */
+const recipesFor = (broker: KafkaBroker, topic: string): string =>
+  readFileSync(join(import.meta.dirname, '..', '..', '..', 'docs', 'pair.md'), 'utf8')
+    .replaceAll('kafka:9092', broker.plaintext)
+    .replaceAll('interceptor.pairs', topic)
+
+/** Ships pair 7 and writes the consumer in a language beside this file, where Node.js finds packages. @returns its path */
+async function recipeFile(
+  broker: KafkaBroker,
+  t: TestContext,
+  language: string,
+  extension: string,
+  format: 'msgpack' | 'json',
+): Promise<string> {
+  const topic = `recipe-${language}`
+  await broker.createTopic(topic)
+  const run = shipTo(configFor(broker, topic, { ship: { format } }))
+  await run.put(7)
+  await run.finish()
+  const [, recipe] = recipesFor(broker, topic).match(new RegExp(`\`\`\`${language}\n([\\s\\S]*?)\`\`\``)) ?? []
+  assert.ok(recipe !== undefined, `docs/pair.md has no ${language}`)
+  const path = join(import.meta.dirname, `${topic}-${process.pid}.${extension}`)
+  t.after(() => rmSync(path, { force: true }))
+  writeFileSync(path, recipe)
+  return path
+}
+
+/** Runs a program, whose command line contains `path`, until its first line of output. */
+async function firstLine(t: TestContext, path: string, program: string, args: readonly string[]): Promise<string> {
+  const child = killAtExit(spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] }))
+  let output = ''
+  let errors = ''
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    output += text
+  })
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    errors += text
+  })
+  t.after(() => killChildren(path))
+  await until('it prints a line', () => {
+    assert.equal(child.exitCode, null, errors)
+    return output.includes('\n')
+  })
+  return output.slice(0, output.indexOf('\n'))
 }
