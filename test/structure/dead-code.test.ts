@@ -1,4 +1,4 @@
-/** No dead code: every export is imported, and exports of src/ are imported by more than tests. */
+/** Exports: each is imported, those of src/ by more than tests, and no two types of them have the same name. */
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -149,6 +149,18 @@ test('exports: src/ has nothing that only tests use', () => {
   )
   assert.deepEqual(
     testOnly.map(({ file, name }) => `${file.path}: ${name}`),
+    [],
+  )
+})
+
+/** Two types of one name are mistaken for each other, by readers and by an editor's completion. */
+test('exports: no two modules of src/ export a type of the same name', () => {
+  const byName = new Map<string, string[]>()
+  for (const { file, name, isType } of all) {
+    if (isType && file.path.startsWith('src/')) byName.set(name, [...(byName.get(name) ?? []), file.path])
+  }
+  assert.deepEqual(
+    [...byName].filter(([, paths]) => paths.length > 1),
     [],
   )
 })
