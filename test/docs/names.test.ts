@@ -42,6 +42,7 @@ const pairFields = Object.keys(pairSchema.properties['capture'].properties).map(
 const OTHER_OPTIONS = [
   '--cap-add',
   '--cap-drop',
+  '--disable-sigusr1',
   '--max-old-space-size',
   '--memory',
   '--proxy-type',
