@@ -121,13 +121,12 @@ export class TargetSet {
     if (captured === undefined) return
     const before = captured.target
     captured.target = target
-    const { lent, domain, traffic } = captured
+    const { socket, lent, slot, domain, traffic } = captured
     this.#parts.announce({ id: lent.interfaceId, info: { ...target.info, domain }, traffic })
     lent.proxyPort[0] = proxyPort(target)
     if (sameRules(before, target)) return
     try {
-      const program = this.#parts.sockets.filter(captured.socket, target)
-      const { lent, slot } = captured
+      const program = this.#parts.sockets.filter(socket, target)
       lent.program = program
       slot.worker.post({ t: 'filter', interfaceId: lent.interfaceId, program })
     } catch (error) {

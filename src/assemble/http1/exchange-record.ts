@@ -8,7 +8,6 @@
  *     +-------+------+---------+----------------------------+-------------------+-----------------------+
  */
 import { NO_REASON } from '../../ledger/reasons.ts'
-import { NO_CELL } from '../memory/cell-pool.ts'
 import type { Exchange } from './connection.ts'
 
 const FLAGS = 0
@@ -100,10 +99,7 @@ export function saveExchange(
   words[at + CHAIN_ROOM] = chain.room
   times[timesAt + START_MICROS] = request.startMicros
   times[timesAt + END_MICROS] = request.endMicros
-  chain.first = NO_CELL
-  chain.last = NO_CELL
-  chain.length = 0
-  chain.room = 0
+  chain.clear()
 }
 
 /** Reads an exchange that is saved here into an object that was just reset, and is in no queue. */

@@ -13,13 +13,21 @@ import { type CellPool, CONTENT_AT, LARGEST_CELL_BYTES, NO_CELL } from './cell-p
 /** The most that one block holds. */
 export const BLOCK_BYTES = LARGEST_CELL_BYTES
 
-/** A sequence of bytes in a pool. Owned by the holder of the object; empty after `free`. */
+/** A sequence of bytes in a pool. Owned by the holder of the object; empty after `BlockPool.free`. */
 export class Chain {
   first = NO_CELL
   last = NO_CELL
   /** Bytes in the chain, and the room that is left in its last cell. */
   length = 0
   room = 0
+
+  /** Empties the chain. Its cells are freed, or have another owner. */
+  clear(): void {
+    this.first = NO_CELL
+    this.last = NO_CELL
+    this.length = 0
+    this.room = 0
+  }
 }
 
 export class BlockPool {
@@ -93,10 +101,7 @@ export class BlockPool {
       this.#cells.free(cell)
       cell = next
     }
-    chain.first = NO_CELL
-    chain.last = NO_CELL
-    chain.length = 0
-    chain.room = 0
+    chain.clear()
   }
 
   /** With no page free a cell of a page with room may still do. */
