@@ -19,15 +19,7 @@ import {
 } from '../../ledger/reasons.ts'
 import type { MessageWriter } from '../encode/message-writer.ts'
 import type { Filter } from '../filter.ts'
-import {
-  ANOMALY_INCOMPLETE,
-  CODING_CHUNKED,
-  CODING_NONE,
-  LENGTH_ABSENT,
-  LENGTH_INVALID,
-  METHOD_CONNECT,
-  METHOD_HEAD,
-} from '../head-scanner/layout.ts'
+import { ANOMALY_INCOMPLETE, METHOD_OTHER } from '../head-scanner/layout.ts'
 import type { InterfaceTraffic } from '../interface-traffic.ts'
 import type { Arena } from '../memory/arena.ts'
 import type { BlockPool } from '../memory/block-pool.ts'
@@ -35,11 +27,20 @@ import type { PacketTime } from '../packet-time.ts'
 import { type Flow, PROTOCOL_OPAQUE, PROTOCOL_TUNNEL, TUNNEL_CONNECT } from '../tcp/flow.ts'
 import { seqDiff } from '../tcp/seq.ts'
 import { LEAVE_OUT, type Vantages } from '../vantage/vantage.ts'
+import { expectChunked } from './chunked.ts'
 import { Confirmation } from './confirmation.ts'
 import type { Exchange, HttpConnection, MessageStream } from './connection.ts'
 import { answersNext, goesOnAfter, headAnswered, headOvertaken, responseCovered, wentOnAfter } from './contradiction.ts'
 import type { MessageHead } from './message-head.ts'
-import { expectChunked, expectCounted, expectToClose, type MessageHandler } from './message-parser.ts'
+import {
+  BODY_CHUNKED,
+  BODY_TO_CLOSE,
+  BODY_UNKNOWABLE,
+  opensTunnel,
+  requestBody,
+  responseBody,
+} from './message-length.ts'
+import { expectCounted, expectToClose, type MessageHandler } from './message-parser.ts'
 import { MessageRecorder } from './message-recorder.ts'
 import type { ExchangeLimits, Outcomes } from './outcomes.ts'
 import { abandonQueue, enqueue, match, missed, noteInterim, orphanReason, unansweredReason } from './pairing.ts'
@@ -295,12 +296,11 @@ export class Exchanges implements MessageHandler {
       abandonQueue(connection, this.#outcomes, REASON_EVICTED)
       connection.doubtResponses(REASON_EVICTED)
     }
-    const chunked = head.coding === CODING_CHUNKED
-    const length = head.contentLength === LENGTH_ABSENT ? 0 : head.contentLength
-    if (!chunked && (head.coding !== CODING_NONE || length === LENGTH_INVALID)) return this.#unknowable(stream, end)
-    this.#recorder.announce(exchange, request, chunked ? 0 : length)
+    const length = requestBody(head)
+    if (length === BODY_UNKNOWABLE) return this.#unknowable(stream, end)
+    this.#recorder.announce(exchange, request, Math.max(length, 0))
     this.#recorder.store(exchange, request, false)
-    if (chunked) expectChunked(stream)
+    if (length === BODY_CHUNKED) expectChunked(stream)
     else if (length > 0) expectCounted(stream, length)
     else this.complete(stream, stream.bodySeq)
     return bodyStart
@@ -370,31 +370,25 @@ export class Exchanges implements MessageHandler {
     return this.#responseBody(stream, exchange, bodyStart, end)
   }
 
-  /**
-   * Decides how the response ends (RFC 9112 §6.3). Emits the pair at once if the response ends within the available
-   * bytes.
-   */
+  /** Prepares for the response's body. Emits the pair at once if the response ends within the available bytes. */
   #responseBody(stream: MessageStream, exchange: Exchange, bodyStart: number, end: number): number {
     const head = this.#head
     const { connection } = stream
     const { response } = exchange
-    const tunnel = head.status === 101 || (exchange.method === METHOD_CONNECT && head.status < 300)
-    const bodiless = tunnel || exchange.method === METHOD_HEAD || head.status === 204 || head.status === 304
-    const chunked = !bodiless && head.coding === CODING_CHUNKED
-    const length = bodiless ? 0 : head.contentLength
-    if (!bodiless && head.coding === CODING_NONE && length === LENGTH_INVALID) return this.#unknowable(stream, end)
-    const counted = bodiless || (head.coding === CODING_NONE && length >= 0)
-    this.#recorder.announce(exchange, response, counted ? length : 0)
-    const atHand = counted && length <= end - bodyStart
-    const kept = !exchange.abandoned && exchange.rule === RULE_NONE
+    const tunnel = opensTunnel(head, exchange.method)
+    const length = responseBody(head, exchange.method)
+    if (length === BODY_UNKNOWABLE) return this.#unknowable(stream, end)
+    this.#recorder.announce(exchange, response, Math.max(length, 0))
+    const isAvailable = length >= 0 && length <= end - bodyStart
+    const isKept = !exchange.abandoned && exchange.rule === RULE_NONE
     const { requestDone, unconfirmed, contested } = exchange
-    if (atHand && !tunnel && kept && requestDone && !unconfirmed && !contested) {
+    if (isAvailable && !tunnel && isKept && requestDone && !unconfirmed && !contested) {
       this.#emitInPlace(stream, exchange, bodyStart, length)
       return bodyStart + length
     }
     this.#recorder.store(exchange, response, true)
-    if (chunked) expectChunked(stream)
-    else if (!counted) return this.#bodyToClose(stream, bodyStart, end)
+    if (length === BODY_CHUNKED) expectChunked(stream)
+    else if (length === BODY_TO_CLOSE) return this.#bodyToClose(stream, bodyStart, end)
     else if (length > 0) expectCounted(stream, length)
     else this.complete(stream, stream.bodySeq)
     if (tunnel) this.#tunnel(connection, head.status === 101)
@@ -408,15 +402,17 @@ export class Exchanges implements MessageHandler {
     const reason = orphanReason(connection)
     this.#counts[reason === NO_REASON ? C.orphanedNoRequest : ORPHANED_COUNTERS[reason]]++
     stream.exchange = null
-    if (head.status === 101) this.#tunnel(connection, true)
-    else if (head.status === 204 || head.status === 304) this.complete(stream, stream.bodySeq)
-    else if (head.coding === CODING_CHUNKED) expectChunked(stream)
-    else if (head.coding !== CODING_NONE || head.contentLength === LENGTH_ABSENT) {
-      return this.#bodyToClose(stream, bodyStart, end)
-    } else if (head.contentLength === LENGTH_INVALID) return this.#unknowable(stream, end)
-    else if (head.contentLength === 0) this.complete(stream, stream.bodySeq)
+    if (head.status === 101) {
+      this.#tunnel(connection, true)
+      return bodyStart
+    }
+    const length = responseBody(head, METHOD_OTHER)
+    if (length === BODY_CHUNKED) expectChunked(stream)
+    else if (length === BODY_TO_CLOSE) return this.#bodyToClose(stream, bodyStart, end)
+    else if (length === BODY_UNKNOWABLE) return this.#unknowable(stream, end)
+    else if (length === 0) this.complete(stream, stream.bodySeq)
     else {
-      expectCounted(stream, head.contentLength)
+      expectCounted(stream, length)
       stream.lengthUnsure = true
     }
     return bodyStart

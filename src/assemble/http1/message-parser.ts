@@ -9,6 +9,7 @@ import { HEAD_COMPLETE, HEAD_INCOMPLETE, HEAD_INVALID, HEAD_OVERSIZE } from '../
 import type { Arena } from '../memory/arena.ts'
 import type { BlockPool } from '../memory/block-pool.ts'
 import type { PacketTime } from '../packet-time.ts'
+import { MALFORMED, readChunkFraming, SECTION_BYTES } from './chunked.ts'
 import type { HttpConnection, MessageStream } from './connection.ts'
 import type { MessageHead } from './message-head.ts'
 import type { Position } from './position.ts'
@@ -23,13 +24,10 @@ import {
   HEAD_PART,
   OPAQUE,
   SEEK,
-  SIZE_DIGITS,
-  SIZE_DONE,
-  SIZE_NONE,
   TO_CLOSE,
   TRAILERS,
 } from './stream-states.ts'
-import { CR, LF, SEMICOLON, SPACE, skipEmptyLines, TAB } from './text.ts'
+import { CR, LF, skipEmptyLines } from './text.ts'
 
 /** Receives messages. Addresses are into the arena and valid during the call. */
 export interface MessageHandler {
@@ -67,11 +65,6 @@ export interface MessageHandler {
   /** The body of a request begins with what may as well be the next request. */
   suspect(stream: MessageStream): void
 }
-
-/** A chunk is smaller than this; 16 times as much is still an exact number. */
-const CHUNK_BYTES = 2 ** 48
-/** Most bytes of a chunk line, and of a trailer section: longer ones are not HTTP. */
-const CHUNK_LINE_BYTES = 65_536
 
 export class MessageParser {
   readonly #arena: Arena
@@ -173,15 +166,12 @@ export class MessageParser {
       case COUNTED:
         return this.#counted(stream, p, end)
       case CHUNK_SIZE:
-        return this.#chunkSize(stream, p, end)
       case CHUNK_EXTENSION:
-        return this.#chunkExtension(stream, p, end)
       case CHUNK_SIZE_END:
-        return this.#chunkSizeEnd(stream, p, end)
+      case CHUNK_DATA_END:
+        return this.#chunkFraming(stream, p, end)
       case CHUNK_DATA:
         return this.#chunkData(stream, p, end)
-      case CHUNK_DATA_END:
-        return this.#chunkDataEnd(stream, p, end)
       case TRAILERS:
         return this.#trailers(stream, p, end)
       case TO_CLOSE:
@@ -346,62 +336,9 @@ export class MessageParser {
     return end - at >= 12 && this.#head.scan(at, end, true) !== HEAD_INVALID
   }
 
-  /** chunk-size in hexadecimal (RFC 9112 §7.1). Blanks around it and a bare LF behind it occur in practice. */
-  #chunkSize(stream: MessageStream, at: number, end: number): number {
-    const bytes = this.#arena.bytes
-    let p = at
-    while (p < end) {
-      const c = bytes[p++]
-      const digit = hexValue(c)
-      if (digit >= 0) {
-        // Digits behind a blank would be another number.
-        if (stream.sizeState === SIZE_DONE || stream.remaining >= CHUNK_BYTES) return this.#badChunk(stream, end)
-        stream.remaining = stream.remaining * 16 + digit
-        stream.sizeState = SIZE_DIGITS
-      } else if (c === SPACE || c === TAB) {
-        if (stream.sizeState === SIZE_DIGITS) stream.sizeState = SIZE_DONE
-      } else if (c === CR || c === LF || c === SEMICOLON) {
-        if (stream.sizeState === SIZE_NONE) return this.#badChunk(stream, end)
-        stream.wireBytes += p - at
-        stream.lineBytes = 0
-        if (c === LF) this.#chunkBegins(stream)
-        else stream.state = c === CR ? CHUNK_SIZE_END : CHUNK_EXTENSION
-        return p
-      } else return this.#badChunk(stream, end)
-    }
-    stream.wireBytes += p - at
-    stream.lineBytes += p - at
-    return stream.lineBytes > CHUNK_LINE_BYTES ? this.#badChunk(stream, end) : p
-  }
-
-  #chunkExtension(stream: MessageStream, at: number, end: number): number {
-    const bytes = this.#arena.bytes
-    let p = at
-    while (p < end && bytes[p] !== LF) p++
-    stream.lineBytes += p - at
-    if (stream.lineBytes > CHUNK_LINE_BYTES) return this.#badChunk(stream, end)
-    stream.wireBytes += p - at
-    if (p === end) return end
-    stream.wireBytes++
-    stream.lineBytes = 0
-    this.#chunkBegins(stream)
-    return p + 1
-  }
-
-  /** Behind the CR of a line that has no extension. */
-  #chunkSizeEnd(stream: MessageStream, at: number, end: number): number {
-    if (this.#arena.bytes[at] !== LF) return this.#badChunk(stream, end)
-    stream.wireBytes++
-    this.#chunkBegins(stream)
-    return at + 1
-  }
-
-  #chunkBegins(stream: MessageStream): void {
-    if (stream.remaining > 0) stream.state = CHUNK_DATA
-    else {
-      stream.state = TRAILERS
-      stream.eol = 1
-    }
+  #chunkFraming(stream: MessageStream, at: number, end: number): number {
+    const next = readChunkFraming(this.#arena.bytes, stream, at, end)
+    return next === MALFORMED ? this.#badChunk(stream, end) : next
   }
 
   #chunkData(stream: MessageStream, at: number, end: number): number {
@@ -412,28 +349,12 @@ export class MessageParser {
     return stop
   }
 
-  #chunkDataEnd(stream: MessageStream, at: number, end: number): number {
-    const bytes = this.#arena.bytes
-    let p = at
-    while (p < end) {
-      const c = bytes[p++]
-      if (c === LF) {
-        stream.wireBytes += p - at
-        expectChunked(stream)
-        return p
-      }
-      if (c !== CR) return this.#badChunk(stream, end)
-    }
-    stream.wireBytes += p - at
-    return p
-  }
-
   #trailers(stream: MessageStream, at: number, end: number): number {
     const stop = this.#findHeadEnd(stream, at, end)
     const consumed = (stop < 0 ? end : stop) - at
     stream.wireBytes += consumed
     stream.lineBytes += consumed
-    if (stop < 0) return stream.lineBytes > CHUNK_LINE_BYTES ? this.#badChunk(stream, end) : end
+    if (stop < 0) return stream.lineBytes > SECTION_BYTES ? this.#badChunk(stream, end) : end
     this.#complete(stream, this.#position.seqAt(stop))
     return stop
   }
@@ -470,25 +391,10 @@ export class MessageParser {
 
 const isUpperCase = (c: number): boolean => c >= 65 && c <= 90
 
-/** Value of a hexadecimal digit, or -1. */
-function hexValue(c: number): number {
-  if (c >= 48 && c <= 57) return c - 48
-  const lower = c | 32
-  return lower >= 97 && lower <= 102 ? lower - 87 : -1
-}
-
 /** Prepares a stream for a body of `length` bytes. */
 export function expectCounted(stream: MessageStream, length: number): void {
   stream.state = COUNTED
   stream.remaining = length
-}
-
-/** Prepares a stream for a chunked body. */
-export function expectChunked(stream: MessageStream): void {
-  stream.state = CHUNK_SIZE
-  stream.remaining = 0
-  stream.sizeState = SIZE_NONE
-  stream.lineBytes = 0
 }
 
 /** Prepares a stream for a body that ends with the stream. */

@@ -1,0 +1,131 @@
+/**
+ * The lines between the data of a chunked body (RFC 9112 §7.1): sizes, extensions and the line end after each chunk, at
+ * any segment boundaries. Data and trailers are the parser's (message-parser.ts).
+ *
+ *     CHUNK_SIZE ──CR──▶ CHUNK_SIZE_END ──LF──▶ CHUNK_DATA ──▶ CHUNK_DATA_END ──LF──▶ CHUNK_SIZE
+ *          └─── ; ──▶ CHUNK_EXTENSION ──LF──┴─ size 0 ─▶ TRAILERS
+ */
+import type { MessageStream } from './connection.ts'
+import {
+  CHUNK_DATA,
+  CHUNK_EXTENSION,
+  CHUNK_SIZE,
+  CHUNK_SIZE_END,
+  SIZE_DIGITS,
+  SIZE_DONE,
+  SIZE_NONE,
+  TRAILERS,
+} from './stream-states.ts'
+import { CR, LF, SEMICOLON, SPACE, TAB } from './text.ts'
+
+/** Result of `readChunkFraming`: the bytes are no chunked body. */
+export const MALFORMED = -1
+/** Most bytes of a chunk's line, and of a trailer section: longer ones are not HTTP. */
+export const SECTION_BYTES = 65_536
+/** A chunk is smaller than this; 16 times as much is still an exact number. */
+const CHUNK_BYTES = 2 ** 48
+
+/** Prepares a stream for a chunked body, or for its next chunk. */
+export function expectChunked(stream: MessageStream): void {
+  stream.state = CHUNK_SIZE
+  stream.remaining = 0
+  stream.sizeState = SIZE_NONE
+  stream.lineBytes = 0
+}
+
+/**
+ * Reads bytes of a chunk's framing from [at, end), and sets the stream's state for what follows them.
+ *
+ * @param stream in CHUNK_SIZE, CHUNK_SIZE_END, CHUNK_EXTENSION or CHUNK_DATA_END
+ * @returns the address after the bytes read, or MALFORMED
+ */
+export function readChunkFraming(bytes: Uint8Array, stream: MessageStream, at: number, end: number): number {
+  switch (stream.state) {
+    case CHUNK_SIZE:
+      return chunkSize(bytes, stream, at, end)
+    case CHUNK_EXTENSION:
+      return chunkExtension(bytes, stream, at, end)
+    case CHUNK_SIZE_END:
+      return chunkSizeEnd(bytes, stream, at)
+    default:
+      return chunkDataEnd(bytes, stream, at, end)
+  }
+}
+
+/** chunk-size in hexadecimal. Blanks around it and a bare LF after it occur in practice. */
+function chunkSize(bytes: Uint8Array, stream: MessageStream, at: number, end: number): number {
+  let p = at
+  while (p < end) {
+    const c = bytes[p++]
+    const digit = hexValue(c)
+    if (digit >= 0) {
+      // Digits after a blank would be another number.
+      if (stream.sizeState === SIZE_DONE || stream.remaining >= CHUNK_BYTES) return MALFORMED
+      stream.remaining = stream.remaining * 16 + digit
+      stream.sizeState = SIZE_DIGITS
+    } else if (c === SPACE || c === TAB) {
+      if (stream.sizeState === SIZE_DIGITS) stream.sizeState = SIZE_DONE
+    } else if (c === CR || c === LF || c === SEMICOLON) {
+      if (stream.sizeState === SIZE_NONE) return MALFORMED
+      stream.wireBytes += p - at
+      stream.lineBytes = 0
+      if (c === LF) dataBegins(stream)
+      else stream.state = c === CR ? CHUNK_SIZE_END : CHUNK_EXTENSION
+      return p
+    } else return MALFORMED
+  }
+  stream.wireBytes += p - at
+  stream.lineBytes += p - at
+  return stream.lineBytes > SECTION_BYTES ? MALFORMED : p
+}
+
+function chunkExtension(bytes: Uint8Array, stream: MessageStream, at: number, end: number): number {
+  let p = at
+  while (p < end && bytes[p] !== LF) p++
+  stream.lineBytes += p - at
+  if (stream.lineBytes > SECTION_BYTES) return MALFORMED
+  stream.wireBytes += p - at
+  if (p === end) return end
+  stream.wireBytes++
+  stream.lineBytes = 0
+  dataBegins(stream)
+  return p + 1
+}
+
+/** After the CR of a line that has no extension. */
+function chunkSizeEnd(bytes: Uint8Array, stream: MessageStream, at: number): number {
+  if (bytes[at] !== LF) return MALFORMED
+  stream.wireBytes++
+  dataBegins(stream)
+  return at + 1
+}
+
+function dataBegins(stream: MessageStream): void {
+  if (stream.remaining > 0) stream.state = CHUNK_DATA
+  else {
+    stream.state = TRAILERS
+    stream.eol = 1
+  }
+}
+
+function chunkDataEnd(bytes: Uint8Array, stream: MessageStream, at: number, end: number): number {
+  let p = at
+  while (p < end) {
+    const c = bytes[p++]
+    if (c === LF) {
+      stream.wireBytes += p - at
+      expectChunked(stream)
+      return p
+    }
+    if (c !== CR) return MALFORMED
+  }
+  stream.wireBytes += p - at
+  return p
+}
+
+/** Value of a hexadecimal digit, or -1. */
+function hexValue(c: number): number {
+  if (c >= 48 && c <= 57) return c - 48
+  const lower = c | 32
+  return lower >= 97 && lower <= 102 ? lower - 87 : -1
+}

@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { expectChunked, MALFORMED, readChunkFraming, SECTION_BYTES } from '../../../src/assemble/http1/chunked.ts'
+import { HttpConnection, type MessageStream } from '../../../src/assemble/http1/connection.ts'
+import { CHUNK_DATA, CHUNK_DATA_END, TRAILERS } from '../../../src/assemble/http1/stream-states.ts'
+
+/** What a stream's chunks hold: the data up to the last chunk, or MALFORMED. */
+function decode(stream: MessageStream, segments: Uint8Array[]): string | typeof MALFORMED {
+  expectChunked(stream)
+  let data = ''
+  for (const bytes of segments) {
+    let p = 0
+    while (p < bytes.length) {
+      if (stream.state === TRAILERS) return data
+      if (stream.state === CHUNK_DATA) {
+        const stop = Math.min(bytes.length, p + stream.remaining)
+        data += Buffer.from(bytes.subarray(p, stop)).toString('latin1')
+        stream.remaining -= stop - p
+        if (stream.remaining === 0) stream.state = CHUNK_DATA_END
+        p = stop
+      } else {
+        p = readChunkFraming(bytes, stream, p, bytes.length)
+        if (p === MALFORMED) return MALFORMED
+      }
+    }
+  }
+  return stream.state === TRAILERS ? data : ''
+}
+
+const newStream = (): MessageStream => new HttpConnection().responses
+const decodeText = (...segments: string[]) =>
+  decode(
+    newStream(),
+    segments.map((text) => Buffer.from(text, 'latin1')),
+  )
+
+const chunk = fc.record({
+  data: fc.string({ minLength: 1, maxLength: 40 }).map((text) => text.replace(/[^\x20-\x7e]/g, 'x')),
+  size: fc.constantFrom(
+    (n: number) => n.toString(16),
+    (n: number) => n.toString(16).toUpperCase().padStart(20, '0'),
+    (n: number) => `\t${n.toString(16)} `,
+  ),
+  tail: fc.constantFrom('\r\n', '\n', ';a=b\r\n', ' ;"\r"\n'),
+})
+
+test('chunked: data comes out as it went in, wherever segments are cut', () => {
+  fc.assert(
+    fc.property(fc.array(chunk), fc.array(fc.nat(400), { maxLength: 8 }), (chunks, cuts) => {
+      const body = chunks.map(({ data, size, tail }) => `${size(data.length)}${tail}${data}\r\n`).join('')
+      const bytes = Buffer.from(`${body}0\r\n`, 'latin1')
+      const edges = [0, ...cuts.map((cut) => Math.min(cut, bytes.length)).sort((a, b) => a - b), bytes.length]
+      const segments = edges.slice(1).map((edge, i) => bytes.subarray(edges[i], edge))
+      const stream = newStream()
+      assert.equal(decode(stream, segments), chunks.map(({ data }) => data).join(''))
+      assert.equal(stream.state, TRAILERS)
+    }),
+  )
+})
+
+test('chunked: what is no size, or is followed by no line end, is malformed', () => {
+  for (const text of ['\r\n', 'g\r\n', '5 5\r\nhello', '-1\r\n', '1\rx', '1\r\nab\r\n', `${'f'.repeat(14)}\r\n`]) {
+    assert.equal(decodeText(text), MALFORMED, JSON.stringify(text))
+  }
+})
+
+test('chunked: a line over the limit is malformed, however it is cut', () => {
+  const half = 'x'.repeat(SECTION_BYTES / 2)
+  assert.equal(decodeText('1;', half, `${half.slice(2)}\n`, 'a\r\n0\r\n'), 'a')
+  assert.equal(decodeText('1;', half, `${half}x`), MALFORMED)
+  assert.equal(decodeText('0'.repeat(SECTION_BYTES), '0'), MALFORMED)
+})
