@@ -32,7 +32,6 @@ const SPANNING: Readonly<Record<string, string>> = {
   'assemble/http1/timeouts': 'requests that wait for their response',
   'assemble/http1/transcript': 'the transcripts of cases/, at every cut',
   'assemble/oracle/laws': 'made-up conversations against a slow reference',
-  'assemble/tcp/tuple-reuse': 'connections with the addresses and ports of an earlier one',
   'capture/files/fuzz': 'damaged captures through the whole stage',
   'capture/files/tshark': 'captures in every format, against tshark',
   'cli/heap': 'captures of more connections and requests than fit',

@@ -1,9 +1,10 @@
 /**
- * Follows connections from their first segment to their last: which flow a segment belongs to, when a tuple starts a
- * new connection, when a flow is over. The bytes are the reassembler's task.
+ * Follows connections from their first segment to their last: which flow a segment belongs to, and when a flow
+ * is over. Whether a segment starts a new connection on a tuple in use is decided in tuple-reuse.ts; the bytes are the
+ * reassembler's task.
  *
- * A closed flow stays in the table for LINGER_MICROS, so that its late retransmissions are not taken for a new
- * connection. Time is packet time; a single frame with a stray timestamp cannot age anything (see `advance`).
+ * A closed flow stays in the table for LINGER_MICROS, so that its late retransmissions do not open a new one.
+ * Time is packet time; a single frame with a stray timestamp cannot age anything (see `advance`).
  */
 import { ASSEMBLE_COUNTERS } from '../../ledger/counters.ts'
 import {
@@ -21,32 +22,29 @@ import type { CellPool } from '../memory/cell-pool.ts'
 import { CLOCK_STEP_MICROS, type PacketTime } from '../packet-time.ts'
 import type { FlowKeeper } from './active-flows.ts'
 import { watchEnd } from './fin.ts'
-import { type Direction, FLOW_CLOSED, FLOW_OPEN, type Flow, PROTOCOL_OPAQUE, type Stream } from './flow.ts'
+import { type Direction, FLOW_OPEN, type Flow, PROTOCOL_OPAQUE, type Stream } from './flow.ts'
 import type { FlowTable } from './flow-table.ts'
-import {
-  acceptSynAck,
-  beginStream,
-  continuesConnection,
-  continuesNumbers,
-  hasDelivered,
-  isNewData,
-  isRepeatedSyn,
-  rememberSyn,
-  restartStream,
-} from './handshake.ts'
+import { acceptSynAck, beginStream, continuesNumbers, hasDelivered, restartStream } from './handshake.ts'
 import { FLAG_ACK, FLAG_RST, FLAG_SYN, FLAG_URG, HEADER_BYTES, headerBytes, isSigned, urgentOffset } from './header.ts'
 import { NO_PIECE } from './held-pieces.ts'
 import type { Reassembler } from './reassembler.ts'
 import { NO_FLOW } from './recency-list.ts'
 import { judgeReset, RESET_OBEYED, RESET_UNPROVEN } from './reset.ts'
 import { seqAdd, seqDiff } from './seq.ts'
+import {
+  COMES_LATE,
+  CONFIRMS_SYN,
+  CONTINUES,
+  judgeSegment,
+  LINGER_MICROS,
+  mayBeReset,
+  STARTS,
+  startsConnection,
+  TWIN_MICROS,
+} from './tuple-reuse.ts'
 
-/** How long a closed flow's tuple absorbs late segments. */
-const LINGER_MICROS = 10_000_000
 /** How often, in packet time, idle and closed flows are looked for. */
 const SWEEP_MICROS = 50_000
-/** A frame captured twice, or late, follows its connection's other frames by less than this. */
-const TWIN_MICROS = 5_000
 
 const C = ASSEMBLE_COUNTERS.index
 
@@ -253,96 +251,44 @@ export class ConnectionTracker {
     length: number,
     interfaceId: number,
   ): Flow | null {
-    const syn = (flags & FLAG_SYN) !== 0
-    const starts = (syn || length > 0) && (flags & FLAG_RST) === 0
-    let flow: Flow | null = null
-    let counter: number = C.segmentsIgnored
-    if (found === null) flow = starts ? this.#open(null, interfaceId) : null
-    else if (found.state === FLOW_CLOSED) {
-      flow = starts && this.#isFresh(found, direction, seq, flags, length) ? this.#open(found, interfaceId) : null
-      counter = C.segmentsAfterEnd
-    } else if (!syn) flow = this.#continued(found, direction, seq, flags, interfaceId)
-    else if ((flags & FLAG_ACK) === 0) flow = this.#synOnOpenFlow(found, direction, seq, length, flags, interfaceId)
-    else flow = this.#synAckOnOpenFlow(found, direction, seq, ack, flags, interfaceId)
-    if (flow === null) this.#counts[counter]++
-    return flow
-  }
-
-  /** Whether a segment on a closed flow's tuple starts another connection, and is not a late one of the old. */
-  #isFresh(flow: Flow, direction: Direction, seq: number, flags: number, length: number): boolean {
-    const stream = flow.streams[direction]
-    // A client does not repeat a SYN once both ends are done, but a server may repeat its SYN+ACK.
-    if ((flags & FLAG_SYN) !== 0) return (flags & FLAG_ACK) === 0 || !isRepeatedSyn(stream, seq)
-    if (Math.abs(this.#time.micros - this.flows.lastMicros(flow.index)) > LINGER_MICROS) return true
-    // Only the sender of a RST can have more to send: its peer's segments were on their way already.
-    if (flow.closedBy === END_RESET && direction !== flow.resetDirection) return false
-    if (flow.closedBy !== END_RESET && flow.closedBy !== END_FIN) return true
-    return isNewData(stream, seq, length)
-  }
-
-  /** The flow of a segment without SYN; a new one where the segment follows a SYN that was only remembered. */
-  #continued(flow: Flow, direction: Direction, seq: number, flags: number, interfaceId: number): Flow {
-    const stream = flow.streams[direction]
-    if (!stream.otherSynSeen || seq !== stream.rare.otherFirstSeq || seq === stream.firstSeq) return flow
-    return (flags & FLAG_RST) === 0 ? this.#adoptOtherSyn(flow, direction, seq, interfaceId) : flow
-  }
-
-  /**
-   * A SYN on an open flow's tuple. Where the connection has carried data it may be a stray one, which the server
-   * challenges while the connection continues (RFC 9293 §3.10.7.4, RFC 5961 §4), or a capture that is being replayed or
-   * read again: the segments after it decide.
-   */
-  #synOnOpenFlow(
-    flow: Flow,
-    direction: Direction,
-    seq: number,
-    length: number,
-    flags: number,
-    id: number,
-  ): Flow | null {
-    const stream = flow.streams[direction]
-    const continues = continuesConnection(flow, direction, seq, flags)
-    if (continues && Math.abs(this.#time.micros - this.flows.lastMicros(flow.index)) <= TWIN_MICROS) return flow
-    if (!hasDelivered(stream)) return continues ? flow : this.#supersede(flow, id)
-    if (!continues && (length > 0 || mayBeReset(flow))) return this.#supersede(flow, id)
-    rememberSyn(stream, seq)
-    return continues ? flow : null
-  }
-
-  /** A SYN+ACK on an open flow's tuple. */
-  #synAckOnOpenFlow(
-    flow: Flow,
-    direction: Direction,
-    seq: number,
-    ack: number,
-    flags: number,
-    id: number,
-  ): Flow | null {
-    const stream = flow.streams[direction]
-    const client = flow.streams[1 - direction]
-    if (client.otherSynSeen && ack === client.rare.otherFirstSeq) return this.#supersede(flow, id)
-    if (continuesConnection(flow, direction, seq, flags)) return flow
-    if (!client.synSeen || ack !== client.firstSeq || hasDelivered(stream)) return this.#supersede(flow, id)
-    // Two SYN-ACKs to one SYN, as stateless load balancers cause them: the client accepts one.
-    rememberSyn(stream, seq)
-    return null
+    if (found === null) {
+      if (startsConnection(flags, length)) return this.#open(null, interfaceId)
+      this.#counts[C.segmentsIgnored]++
+      return null
+    }
+    // Nearly every segment is one of these: it costs no call.
+    if (found.state === FLOW_OPEN && (flags & FLAG_SYN) === 0 && !found.streams[direction].otherSynSeen) return found
+    const silence = Math.abs(this.#time.micros - this.flows.lastMicros(found.index))
+    switch (judgeSegment(found, direction, seq, ack, flags, length, silence)) {
+      case CONTINUES:
+        return found
+      case STARTS:
+        this.#close(found, END_SUPERSEDED)
+        return this.#open(found, interfaceId)
+      case CONFIRMS_SYN:
+        return this.#adoptOtherSyn(found, direction, seq, interfaceId)
+      case COMES_LATE:
+        this.#counts[C.segmentsAfterEnd]++
+        return null
+      default:
+        this.#counts[C.segmentsIgnored]++
+        return null
+    }
   }
 
   /** A segment follows a SYN that was only remembered: a new connection's, or the SYN+ACK that the client accepted. */
   #adoptOtherSyn(flow: Flow, direction: Direction, seq: number, interfaceId: number): Flow {
     const stream = flow.streams[direction]
-    const superseded = hasDelivered(stream)
-    // The numbers cannot change while segments are held.
-    if (!superseded && stream.held !== NO_PIECE) return flow
-    const current = superseded ? this.#supersede(flow, interfaceId) : flow
-    if (superseded) current.clientDirection = direction
-    restartStream(current.streams[direction], seq)
-    return current
-  }
-
-  #supersede(flow: Flow, interfaceId: number): Flow {
+    if (!hasDelivered(stream)) {
+      // The numbers cannot change while segments are held.
+      if (stream.held === NO_PIECE) restartStream(stream, seq)
+      return flow
+    }
     this.#close(flow, END_SUPERSEDED)
-    return this.#open(flow, interfaceId)
+    const started = this.#open(flow, interfaceId)
+    started.clientDirection = direction
+    restartStream(started.streams[direction], seq)
+    return started
   }
 
   #open(closed: Flow | null, interfaceId: number): Flow {
@@ -483,9 +429,6 @@ export class ConnectionTracker {
     this.flows.close(flow)
   }
 }
-
-/** Whether one of its ends has sent a RST that may have been obeyed. */
-const mayBeReset = ({ streams: [a, b] }: Flow): boolean => a.resetSeen || b.resetSeen
 
 /** Offset of the TTL, or of the hop limit, in an IP header that begins with this byte. */
 const hopLimitAt = (first: number): number => (first >>> 4 === 4 ? 8 : 7)

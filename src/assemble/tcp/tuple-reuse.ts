@@ -1,0 +1,117 @@
+/**
+ * Whether a segment belongs to the flow that has its addresses and ports, or starts a new connection there.
+ *
+ * A tuple is reused when a client chooses the same port again, when a capture is replayed, and when a tunnel or a
+ * second capture point shows packets twice.
+ */
+import { END_FIN, END_RESET } from '../../ledger/reasons.ts'
+import { type Direction, FLOW_CLOSED, type Flow } from './flow.ts'
+import { continuesConnection, hasDelivered, isNewData, isRepeatedSyn, rememberSyn } from './handshake.ts'
+import { FLAG_ACK, FLAG_RST, FLAG_SYN } from './header.ts'
+
+/** How long a closed flow's tuple absorbs late segments. */
+export const LINGER_MICROS = 10_000_000
+/** A frame captured twice, or late, follows its connection's other frames by less than this. */
+export const TWIN_MICROS = 5_000
+
+/** Results of `judgeSegment`. */
+/** The segment belongs to the flow. */
+export const CONTINUES = 0
+/** It starts another connection; the flow is over. */
+export const STARTS = 1
+/** It follows a SYN that was only remembered (`rememberSyn`), and so confirms that SYN. */
+export const CONFIRMS_SYN = 2
+/** It belongs to the flow, which is closed. */
+export const COMES_LATE = 3
+/** It belongs to no connection, or a later segment shows to which. */
+export const UNDECIDED = 4
+
+/** Whether a segment of an unknown tuple starts a connection there. */
+export const startsConnection = (flags: number, length: number): boolean =>
+  ((flags & FLAG_SYN) !== 0 || length > 0) && (flags & FLAG_RST) === 0
+
+/** Whether one of its ends has sent a RST that may have been obeyed. */
+export const mayBeReset = ({ streams: [a, b] }: Flow): boolean => a.resetSeen || b.resetSeen
+
+/**
+ * @param flow that has the segment's tuple, open or closed
+ * @param length of the payload; @param silence packet time since the flow's last segment, in microseconds
+ * @returns CONTINUES, STARTS, CONFIRMS_SYN, COMES_LATE or UNDECIDED
+ */
+export function judgeSegment(
+  flow: Flow,
+  direction: Direction,
+  seq: number,
+  ack: number,
+  flags: number,
+  length: number,
+  silence: number,
+): number {
+  if (flow.state === FLOW_CLOSED) {
+    const starts = startsConnection(flags, length) && isFresh(flow, direction, seq, flags, length, silence)
+    return starts ? STARTS : COMES_LATE
+  }
+  if ((flags & FLAG_SYN) === 0) return judgePlain(flow, direction, seq, flags)
+  if ((flags & FLAG_ACK) === 0) return judgeSyn(flow, direction, seq, flags, length, silence)
+  return judgeSynAck(flow, direction, seq, ack, flags)
+}
+
+/** Whether a segment on a closed flow's tuple starts another connection, and is not a late one of the old. */
+function isFresh(
+  flow: Flow,
+  direction: Direction,
+  seq: number,
+  flags: number,
+  length: number,
+  silence: number,
+): boolean {
+  const stream = flow.streams[direction]
+  // A client does not repeat a SYN once both ends are done, but a server may repeat its SYN-ACK.
+  if ((flags & FLAG_SYN) !== 0) return (flags & FLAG_ACK) === 0 || !isRepeatedSyn(stream, seq)
+  if (silence > LINGER_MICROS) return true
+  // Only the sender of a RST can have more to send: its peer's segments were on their way already.
+  if (flow.closedBy === END_RESET && direction !== flow.resetDirection) return false
+  if (flow.closedBy !== END_RESET && flow.closedBy !== END_FIN) return true
+  return isNewData(stream, seq, length)
+}
+
+/** A segment without SYN on an open flow's tuple. */
+function judgePlain(flow: Flow, direction: Direction, seq: number, flags: number): number {
+  const stream = flow.streams[direction]
+  if (!stream.otherSynSeen || (flags & FLAG_RST) !== 0) return CONTINUES
+  return seq === stream.rare.otherFirstSeq && seq !== stream.firstSeq ? CONFIRMS_SYN : CONTINUES
+}
+
+/**
+ * A SYN on an open flow's tuple. Where the connection has carried data it may be a stray one, which the server
+ * challenges while the connection continues (RFC 9293 §3.10.7.4, RFC 5961 §4), or a capture that is being replayed or
+ * read again: the segments after it decide.
+ */
+function judgeSyn(
+  flow: Flow,
+  direction: Direction,
+  seq: number,
+  flags: number,
+  length: number,
+  silence: number,
+): number {
+  const stream = flow.streams[direction]
+  const continues = continuesConnection(flow, direction, seq, flags)
+  if (continues && silence <= TWIN_MICROS) return CONTINUES
+  if (!hasDelivered(stream)) return continues ? CONTINUES : STARTS
+  if (!continues && (length > 0 || mayBeReset(flow))) return STARTS
+  rememberSyn(stream, seq)
+  return continues ? CONTINUES : UNDECIDED
+}
+
+/** A SYN-ACK on an open flow's tuple. */
+function judgeSynAck(flow: Flow, direction: Direction, seq: number, ack: number, flags: number): number {
+  const stream = flow.streams[direction]
+  const client = flow.streams[1 - direction]
+  if (client.otherSynSeen && ack === client.rare.otherFirstSeq) return STARTS
+  if (continuesConnection(flow, direction, seq, flags)) return CONTINUES
+  if (!client.synSeen || ack !== client.firstSeq || hasDelivered(stream)) return STARTS
+  // Two SYN-ACKs to one SYN, as stateless load balancers cause them: the client accepts one.
+  rememberSyn(stream, seq)
+  return UNDECIDED
+}
