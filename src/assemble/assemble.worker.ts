@@ -41,7 +41,7 @@ export async function assemble(task: AssembleTask): Promise<void> {
   for (const known of task.interfaces) add(known)
   assembler.setAddresses(task.addresses)
   const mail = new Mailbox<ToAssembler>(task.port, control)
-  const obey = (message: ToAssembler): void => take(assembler, add, message)
+  const handle = (message: ToAssembler): void => handleMessage(assembler, add, message)
   const cpuTime = new CpuTimeRecorder(control)
   const ready = (): boolean =>
     rings.some((ring) => !ring.empty || ring.finished) || control.hasMail || control.command === COMMAND_STOP
@@ -52,7 +52,7 @@ export async function assemble(task: AssembleTask): Promise<void> {
     cpuTime.update(performance.now())
     let worked = 0
     try {
-      for (const ring of rings) worked += takeBlock(assembler, ring, mail, obey)
+      for (const ring of rings) worked += processBlock(assembler, ring, mail, handle)
     } finally {
       // Also after a failure: complete pairs have been counted as kept.
       pairs.flush()
@@ -71,7 +71,7 @@ export async function assemble(task: AssembleTask): Promise<void> {
   task.port.close()
 }
 
-function take(assembler: Assembler, add: (known: KnownInterface) => void, message: ToAssembler): void {
+function handleMessage(assembler: Assembler, add: (known: KnownInterface) => void, message: ToAssembler): void {
   switch (message.t) {
     case 'interface':
       add(message)
@@ -100,16 +100,16 @@ function warmUpLive(arena: Arena, { options }: AssembleTask, createSink: (ring: 
 }
 
 /** Processes one block of a ring. @returns its length in bytes */
-function takeBlock(
+function processBlock(
   assembler: Assembler,
   ring: RingConsumer,
   mail: Mailbox<ToAssembler>,
-  obey: (message: ToAssembler) => void,
+  handle: (message: ToAssembler) => void,
 ): number {
   let length = assembler.wholeRecords(ring.peek(assembler.input, INPUT_BLOCK_BYTES))
   if (length === 0) length = assembler.wholeRecords(ring.peek(assembler.input, assembler.input.length))
   // Read messages after the ring was peeked at, so that those sent before a frame are applied before the frame.
-  mail.read(obey)
+  mail.read(handle)
   if (length === 0) return 0
   // Release first: the block is a private copy, and a frame that makes the assembler fail is not read again after a restart.
   ring.release(length)

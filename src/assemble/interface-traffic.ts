@@ -1,6 +1,5 @@
 /**
- * Counts by interface what is seen of it, beside the assembler's own counters, so that a person can see why a pod shows
- * nothing. A connection costs two increments, an exchange three; a frame costs nothing.
+ * Counts connections, exchanges and pairs a second time, by interface, so that people can see why a pod has no pairs. A connection costs two increments, an exchange three; a frame costs nothing.
  */
 import { ASSEMBLE_COUNTERS } from '../ledger/counters.ts'
 import { allocateTraffic, TrafficBlock } from '../ledger/traffic.ts'
@@ -21,7 +20,7 @@ export class InterfaceTraffic {
     this.#arena = arena
   }
 
-  /** From now on the interface is counted in that block. @param shared undefined: in none that is read */
+  /** Counts the interface in this block from now on. @param shared undefined: nobody reads its counts */
   count(id: number, shared: SharedArrayBuffer | undefined): void {
     this.#blocks[id] = shared === undefined ? this.#unread : new TrafficBlock(shared)
   }

@@ -26,7 +26,7 @@ export class PairRingSink implements PairSink {
   readonly #control: Control
   #wanted = 0
   #claimed = FULL
-  readonly #hasRoom = (): boolean => {
+  readonly #tryClaim = (): boolean => {
     this.#claimed = this.#ring.tryClaim(this.#wanted)
     return this.#claimed !== FULL || this.#control.command === COMMAND_STOP
   }
@@ -43,7 +43,7 @@ export class PairRingSink implements PairSink {
     const ring = this.#ring
     this.#wanted = PAIR_FIELDS_BYTES + length
     if (this.#wanted > ring.maxRecord) return false
-    if (!this.#hasRoom() && this.#waits) this.#wait()
+    if (!this.#tryClaim() && this.#waits) this.#wait()
     const record = this.#claimed
     if (record === FULL) return false
     ring.words[(record + CONNECTION_AT) >> 2] = key
@@ -59,9 +59,9 @@ export class PairRingSink implements PairSink {
 
   #wait(): void {
     this.#ring.flush()
-    while (!this.#hasRoom()) {
+    while (!this.#tryClaim()) {
       this.#control.beat()
-      this.#bell.wait(WAIT_SLICE_MS, this.#hasRoom)
+      this.#bell.wait(WAIT_SLICE_MS, this.#tryClaim)
       if (this.#claimed !== FULL) return
     }
   }

@@ -1,6 +1,6 @@
 /**
- * Names common protocols other than HTTP and TLS by the first bytes of a connection, of whichever side sends first. Only for
- * reports: nothing is decided by it, and a wrong name costs nothing but the report.
+ * Names common protocols other than HTTP and TLS by the first bytes of a connection, of whichever side sends first. Only
+ * reports use the name; no decision depends on it.
  */
 
 /** The most bytes that decide. */

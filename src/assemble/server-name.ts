@@ -28,14 +28,14 @@ export class ServerName {
     next += 1 + bytes[next] + 2
     while (next + 4 <= end) {
       const length = uint16(bytes, next + 2)
-      if (uint16(bytes, next) === SERVER_NAME) return this.#take(bytes, next + 4, end)
+      if (uint16(bytes, next) === SERVER_NAME) return this.#readName(bytes, next + 4, end)
       next += 4 + length
     }
     return false
   }
 
   /** Of the list at `at`, the first entry: there is one in practice. */
-  #take(bytes: Uint8Array, at: number, end: number): boolean {
+  #readName(bytes: Uint8Array, at: number, end: number): boolean {
     if (at + 5 > end || bytes[at + 2] !== HOST_NAME) return false
     const length = uint16(bytes, at + 3)
     this.start = at + 5

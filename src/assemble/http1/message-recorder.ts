@@ -1,6 +1,6 @@
 /**
  * Keeps messages until their exchange is complete: fills in their records, encodes their heads, and stores them and
- * their bodies in the pool. What is too large by its own account is abandoned before any of it is stored.
+ * their bodies in the pool. A message that announces more than the limits is abandoned before any of it is stored.
  */
 import { ASSEMBLE_COUNTERS } from '../../ledger/counters.ts'
 import { REASON_EVICTED, REASON_OVERSIZE, RULE_NONE, RULE_PAIR_BYTES } from '../../ledger/reasons.ts'

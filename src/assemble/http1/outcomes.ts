@@ -58,8 +58,8 @@ export class Outcomes implements ExchangeOwner {
   readonly #traffic: InterfaceTraffic
   readonly #deadlines = new Deadlines()
   readonly #exchanges = new ExchangeTable((capacity) => this.#deadlines.grow(capacity))
-  /** The most exchanges that may be objects. */
-  readonly #most: number
+  /** Limit of the exchanges that are objects at the same time (see ExchangeTable). */
+  readonly #maxObjects: number
   readonly #activate: (flowIndex: number) => void
 
   constructor(
@@ -72,7 +72,7 @@ export class Outcomes implements ExchangeOwner {
     include: Include,
     selector: PairSelector | null,
     traffic: InterfaceTraffic,
-    most: number,
+    maxObjects: number,
     activate: (flowIndex: number) => void,
   ) {
     this.#arena = arena
@@ -84,7 +84,7 @@ export class Outcomes implements ExchangeOwner {
     this.#include = include
     this.#selector = selector
     this.#traffic = traffic
-    this.#most = most
+    this.#maxObjects = maxObjects
     this.#activate = activate
   }
 
@@ -93,9 +93,9 @@ export class Outcomes implements ExchangeOwner {
     return this.#exchanges.begin(connection)
   }
 
-  /** Whether as many exchanges are objects as may be. Those of one segment may be more. */
+  /** Whether the limit of exchanges that are objects is reached. Those of one segment may exceed it. */
   get crowded(): boolean {
-    return this.#exchanges.objects >= this.#most
+    return this.#exchanges.objects >= this.#maxObjects
   }
 
   /** The exchange that has waited longest for its response or its confirmation. */
@@ -170,7 +170,7 @@ export class Outcomes implements ExchangeOwner {
     let at = this.#pairs.begin(exchange, flow)
     at = this.#pairs.stored(at, request)
     at = this.#pairs.stored(at, response)
-    this.#pass(exchange, flow, at)
+    this.#send(exchange, flow, at)
   }
 
   /** As `emit`, for an unfiltered pair whose response is being parsed: head in the scanner, body at `bodyStart`. */
@@ -180,7 +180,7 @@ export class Outcomes implements ExchangeOwner {
     let at = this.#pairs.begin(exchange, flow)
     at = this.#pairs.stored(at, exchange.request)
     at = this.#pairs.responseInPlace(at, exchange.response, bodyStart)
-    this.#pass(exchange, flow, at)
+    this.#send(exchange, flow, at)
   }
 
   /** Counts a complete pair that a rule filters. @returns whether one does */
@@ -203,7 +203,7 @@ export class Outcomes implements ExchangeOwner {
     counts[counter]++
   }
 
-  #pass(exchange: Exchange, flow: Flow, at: number): void {
+  #send(exchange: Exchange, flow: Flow, at: number): void {
     const end = this.#pairs.finish(at, exchange, flow)
     const start = this.#arena.scratch
     if (this.#selector !== null && this.#selector.selects(this.#arena.bytes.subarray(start, end)) !== true) {

@@ -78,8 +78,8 @@ export function match(
     if (!interim) dequeue(connection)
     return proven
   }
-  // A server cannot answer a request of which it has received nothing: this is a timeout notice, say (RFC 9110
-  // §15.5.9).
+  // A server cannot answer a request of which it has received nothing: this is a timeout notice, for example
+  // (RFC 9110 §15.5.9).
   if (seqDiff(first.request.startSeq, ack) <= 0) return null
   if (!interim) dequeue(connection)
   return first

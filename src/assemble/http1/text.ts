@@ -14,9 +14,8 @@ export function skipEmptyLines(bytes: Uint8Array, at: number, end: number): numb
 }
 
 /**
- * Lower-case ASCII text to compare wire bytes with, ignoring case: word by word with bit 5 set, which makes letters lower
- * case and leaves what else names are made of as it is. Control characters may pass for punctuation; no field is
- * spelt with them.
+ * ASCII text that wire bytes are compared with, ignoring case: word by word with bit 5 set, which makes letters lower case
+ * and does not change digits and hyphens. A control character then equals a punctuation mark, but no field name has one.
  */
 export class Caseless {
   readonly length: number

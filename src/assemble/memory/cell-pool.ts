@@ -89,7 +89,7 @@ export class CellPool {
     const size = sizeFor(bytes)
     let page = this.#roomy[size]
     if (page === NONE) {
-      page = this.#takePage(size)
+      page = this.#claimPage(size)
       if (page === NONE) return NO_CELL
     }
     let cell = this.#freed[page]
@@ -121,7 +121,7 @@ export class CellPool {
     return (1 << (this.#size[(cell - this.#base) >> PAGE_LOG2] + SMALLEST_LOG2)) - FRAME_BYTES
   }
 
-  #takePage(size: number): number {
+  #claimPage(size: number): number {
     let page = this.#free
     if (page !== NONE) this.#free = this.#next[page]
     else if (this.#untouched < this.#pages) page = this.#untouched++

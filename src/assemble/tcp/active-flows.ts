@@ -1,6 +1,6 @@
 /**
- * Which connections are objects. All others are records, which take a tenth of the memory and no time of the garbage
- * collector: a connection becomes an object when a segment of it arrives, and a record again once it has been at rest for
+ * Which connections are objects. All others are records, which need a tenth of the memory and cost the garbage collector
+ * nothing: a connection becomes an object when a segment of it arrives, and a record again once it has been at rest for
  * a while and other connections need objects.
  *
  *     record ──activate──▶ object in a slot
@@ -13,7 +13,7 @@
 import { Flow } from './flow.ts'
 import { fitsRecord, KEPT, loadFlow, RECORD_WORDS, saveFlow, setSlot, slotOf } from './flow-record.ts'
 
-/** Slots that one `settle` looks at. */
+/** Slots that one `settle` inspects. */
 const LOOKS = 4
 /** The index of an object that is used for no connection. */
 const UNUSED = -1
@@ -21,8 +21,8 @@ const UNUSED = -1
 /** Keeps state for connections beyond TCP's. */
 export interface FlowKeeper {
   /**
-   * The connection becomes a record: writes what is kept for it to `words` from `at` on, no more than KEPT_WORDS (flow-record.ts), and
-   * forgets the object.
+   * The connection becomes a record: writes the keeper's state of it to `words` from `at` on, at most KEPT_WORDS words
+   * (flow-record.ts), and drops all references to the object.
    *
    * @returns false when it does not fit, and nothing has changed
    */

@@ -1,8 +1,8 @@
 /**
  * Finds a segment's flow by network domain, virtual network, addresses and ports; holds at most `capacity` flows.
  *
- * Whatever a flow has at rest is in typed arrays by its index, and nothing of it is an object (see ActiveFlows). Of the ends
- * of a connection the endpoint that sorts lower by (address, port) is A; stream 0 runs from A to B, stream 1 from B to A.
+ * The state of a flow at rest is in typed arrays, by its index; only active flows are objects (see ActiveFlows). Of the two
+ * ends of a connection, the endpoint that sorts lower by (address, port) is A; stream 0 runs from A to B, stream 1 from B to A.
  *
  * Equal addresses and ports in two virtual networks (VLANs, overlays) are two flows, but one connection captured at two
  * points, inside a VLAN and outside it, is one flow: `join` makes `find` return it for a second network as well.
@@ -21,7 +21,7 @@ import { TupleHash } from './tuple-hash.ts'
  * Words of a probe: domain and IP version, ports, the first word of address A and of address B, which is all of an IPv4
  * address, their other words; then the virtual network, and another one in which the same connection was seen (the same
  * again: none). The bucket depends on the words before the network. A key has the same words in two arrays, so that the
- * other words of addresses take memory for IPv6 only.
+ * other words of addresses use memory for IPv6 only.
  */
 const PROBE_WORDS = 12
 const TAG = 0
@@ -38,14 +38,14 @@ const KEY_WORDS = 6
 const KEY_NETWORK = 4
 const KEY_ALSO_IN = 5
 const TAIL_WORDS = NETWORK - TAIL_A
-/** Bytes that each connection takes: record, key, tail, hash, chain, bucket, links, list, two times (see the constructor). */
+/** Bytes that each connection needs: record, key, tail, hash, chain, bucket, links, list, two times (see the constructor). */
 export const FLOW_BYTES = 4 * (RECORD_WORDS + KEY_WORDS + TAIL_WORDS) + 4 + 4 + 8 + 8 + 1 + 16
 
 /** The lists that a connection may be in. */
 const UNPROVEN = 0
 const PROVEN = 1
 const CLOSED = 2
-/** Flows between the same ends in different virtual networks. Beyond it the idlest is evicted, which keeps chains short. */
+/** Flows between the same ends in different virtual networks. Beyond that the one idle longest is evicted, which keeps chains short. */
 const MAX_NETWORKS = 16
 /** Objects of connections at rest that are kept for their next segments. */
 const RESTING_OBJECTS = 4096
@@ -136,7 +136,7 @@ export class FlowTable {
   }
 
   /**
-   * Index of the open flow to evict: the idlest of those that are not known to carry HTTP/1, unless these are so few that
+   * Index of the open flow to evict: of those that are not known to carry HTTP/1 the one that has been idle longest, unless these are so few that
    * new connections would not last until their first request. NO_FLOW: none.
    */
   get leastLikely(): number {

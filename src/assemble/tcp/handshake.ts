@@ -90,7 +90,7 @@ const isNear = (a: number, b: number): boolean => Math.abs(seqDiff(a, b)) <= TWI
 /** Whether a segment of `length` bytes holds bytes that a closed stream had not sent. */
 export function isNewData(stream: Stream, seq: number, length: number): boolean {
   if (!stream.known) return true
-  // A FIN takes a number too.
+  // A FIN has a sequence number of its own.
   const beyond = seqDiff(stream.nextSeq, seqAdd(seq, length)) > 1
   const before = stream.synSeen && seqDiff(seq, stream.firstSeq) > 0
   return beyond || before

@@ -9,7 +9,7 @@ export const FLAG_URG = 0x20
 /** A header without options. */
 export const HEADER_BYTES = 20
 /**
- * Shortest header that can hold a signature: TCP-AO with the 96-bit codes of RFC 5926 takes 16 bytes, TCP-MD5 takes 18.
+ * Shortest header that can hold a signature: TCP-AO with the 96-bit codes of RFC 5926 needs 16 bytes, TCP-MD5 needs 18.
  * The header of an ordinary data segment, with timestamps alone, has 32 bytes and so costs no scan.
  */
 const SIGNED_HEADER_BYTES = 36

@@ -8,7 +8,7 @@
  *
  * A hole becomes a gap when waiting is pointless: the receiver has acknowledged past it and the sender has sent past
  * it, so it will never be sent again and the capture has lost it. Captures are not quite in order, so that is believed
- * a few segments later (suspicions.ts). Otherwise a hole becomes a gap at the bound of what one stream may hold, after
+ * a few segments later (suspicions.ts). Otherwise a hole becomes a gap when its stream holds as much as it may, after
  * HOLE_MICROS of packet time, when the pool has no room left (the oldest first), or when the flow ends.
  *
  * Causes come before effects: a server's segment that acknowledges client bytes not captured yet waits for them,
@@ -345,7 +345,7 @@ export class Reassembler {
       return
     }
     stream.urgentSeen = false
-    // Behind: a gap has swallowed it.
+    // Behind: the urgent byte was in a gap.
     if (urgent < 0) {
       this.#pass(flow, direction, stream, at, end, seq, ack)
       return

@@ -24,7 +24,7 @@ export const CONFIRMS_SYN = 2
 /** It belongs to the flow, which is closed. */
 export const COMES_LATE = 3
 /** It belongs to no connection, or a later segment shows to which. */
-export const UNDECIDED = 4
+const UNDECIDED = 4
 
 /** Whether a segment of an unknown tuple starts a connection there. */
 export const startsConnection = (flags: number, length: number): boolean =>
