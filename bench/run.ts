@@ -6,6 +6,7 @@ import { writeFileSync } from 'node:fs'
 import { measureAllocation } from './allocation.ts'
 import { isOffline, type OfflineData, ratiosOf, regressions, storeBaseline, storedBaseline } from './baseline.ts'
 import { measureDiscovery } from './discovery.ts'
+import { measureFloods } from './floods.ts'
 import { measureLive } from './live.ts'
 import { measureMemory } from './memory.ts'
 import { measureOffline } from './offline.ts'
@@ -40,6 +41,8 @@ async function measure(part: Part, options: BenchOptions, traces: readonly Trace
       return [await measureDiscovery()]
     case 'memory':
       return [await measureMemory(traces.at(-1)!, { minutes, workers })]
+    case 'floods':
+      return [await measureFloods()]
   }
 }
 

@@ -51,6 +51,12 @@ export class Connection {
     from.next += message.length
   }
 
+  /** The next bytes of the client's or the server's are missing in the trace. */
+  lose(by: 'client' | 'server', bytes: number): void {
+    const from = by === 'client' ? this.#client : this.#server
+    from.next += bytes
+  }
+
   /** The client acknowledges all it has. */
   acknowledge(): void {
     this.#segment(this.#client, ACK, 0)

@@ -35,6 +35,7 @@ import { Filter, type FilterConfig } from './filter.ts'
 import { Exchanges } from './http1/exchanges.ts'
 import { MessageHead } from './http1/message-head.ts'
 import { MessageParser } from './http1/message-parser.ts'
+import { OpenMessages } from './http1/open-messages.ts'
 import { Outcomes, type PairSink } from './http1/outcomes.ts'
 import { Position } from './http1/position.ts'
 import { InterfaceTraffic } from './interface-traffic.ts'
@@ -94,7 +95,7 @@ export class Assembler {
   readonly input: Uint8Array
   readonly #cells: CellPool
   readonly #tracker: ConnectionTracker
-  readonly #exchanges: Exchanges
+  readonly #connections: Connections
   readonly #time: PacketTime
   readonly #pairs: PairWriter
   readonly #vantages: Vantages
@@ -152,7 +153,8 @@ export class Assembler {
     const shared = { time, position, vantages, traffic, limits: options, counts }
     const exchanges = new Exchanges({ arena, pool, head, filter, messages, outcomes, ...shared })
     const parser = new MessageParser(arena, pool, head, exchanges, time, position, options.messageBytes)
-    const connections = new Connections(arena, pool, head, parser, exchanges, counts, vantages, traffic, time)
+    const open = new OpenMessages(time, options.idleTimeoutMicros)
+    const connections = new Connections(arena, pool, head, parser, exchanges, open, counts, vantages, traffic, time)
     const reassembler = new Reassembler(new HeldPieces(arena, cells), flows, counts, time, connections)
     this.arena = arena
     this.input = arena.bytes.subarray(arena.input, arena.input + arena.inputBytes)
@@ -161,7 +163,7 @@ export class Assembler {
     this.#vantages = vantages
     this.#traffic = traffic
     this.#filter = filter
-    this.#exchanges = exchanges
+    this.#connections = connections
     this.#tracker = new ConnectionTracker(
       arena,
       cells,
@@ -218,7 +220,7 @@ export class Assembler {
       this.#record(at, view.getInt32(at + TAG_AT, true))
       at += size
     }
-    this.#exchanges.expire()
+    this.#connections.expire()
   }
 
   /**

@@ -28,7 +28,8 @@ import { NO_EXCHANGE } from './http1/deadlines.ts'
 import type { Exchanges } from './http1/exchanges.ts'
 import type { MessageHead } from './http1/message-head.ts'
 import type { MessageParser } from './http1/message-parser.ts'
-import { SEEK } from './http1/stream-states.ts'
+import type { OpenMessages } from './http1/open-messages.ts'
+import { HEAD_PART, SEEK } from './http1/stream-states.ts'
 import { skipEmptyLines } from './http1/text.ts'
 import type { InterfaceTraffic } from './interface-traffic.ts'
 import type { Arena } from './memory/arena.ts'
@@ -71,6 +72,7 @@ export class Connections implements StreamConsumer, FlowOwner {
   readonly #head: MessageHead
   readonly #parser: MessageParser
   readonly #exchanges: Exchanges
+  readonly #open: OpenMessages
   readonly #counts: Float64Array
   readonly #vantages: Vantages
   readonly #traffic: InterfaceTraffic
@@ -85,6 +87,7 @@ export class Connections implements StreamConsumer, FlowOwner {
     head: MessageHead,
     parser: MessageParser,
     exchanges: Exchanges,
+    open: OpenMessages,
     counts: Float64Array,
     vantages: Vantages,
     traffic: InterfaceTraffic,
@@ -95,6 +98,7 @@ export class Connections implements StreamConsumer, FlowOwner {
     this.#head = head
     this.#parser = parser
     this.#exchanges = exchanges
+    this.#open = open
     this.#counts = counts
     this.#vantages = vantages
     this.#traffic = traffic
@@ -117,7 +121,9 @@ export class Connections implements StreamConsumer, FlowOwner {
     flow.lossy = true
     this.#preambles.release(flow)
     const stream = this.#streamOf(flow, direction)
-    if (stream !== null) this.#parser.gap(stream, bytes, flow.streams[direction].nextSeq)
+    if (stream === null) return
+    this.#parser.gap(stream, bytes, flow.streams[direction].nextSeq)
+    this.#open.note(stream)
   }
 
   ambiguous(flow: Flow): void {
@@ -182,7 +188,27 @@ export class Connections implements StreamConsumer, FlowOwner {
   }
 
   evictOldest(): boolean {
-    return this.#exchanges.evictOldest()
+    const { oldest, bytes } = this.#open
+    const isSmaller = 2 * bytes < this.#pool.usedBytes
+    if ((oldest === null || isSmaller) && this.#exchanges.evictOldest()) return true
+    if (oldest === null) return false
+    this.#drop(oldest, REASON_EVICTED)
+    return true
+  }
+
+  /** Abandons what has waited, or stood still, for too long. */
+  expire(): void {
+    this.#exchanges.expire()
+    for (let stream = this.#open.overdue; stream !== null; stream = this.#open.overdue) {
+      this.#drop(stream, REASON_TIMEOUT)
+    }
+  }
+
+  /** Frees what a message in progress holds. Its stream stays in its place inside a body, and loses it inside a head. */
+  #drop(stream: MessageStream, reason: number): void {
+    if (stream.state === HEAD_PART) this.#parser.lose(stream, reason)
+    else this.#exchanges.damaged(stream, reason)
+    this.#open.note(stream)
   }
 
   /** In-order bytes of what the connection carries. */
@@ -191,6 +217,7 @@ export class Connections implements StreamConsumer, FlowOwner {
     if (http === null) return
     const stream = direction === flow.clientDirection ? http.requests : http.responses
     this.#parser.data(stream, at, end, seq, ack)
+    this.#open.note(stream)
     if (stream.state === SEEK && !http.recognised && !flow.lossy && !flow.midstream)
       this.#becomeOpaque(flow, C.protocolOther, at, end)
   }
@@ -217,7 +244,7 @@ export class Connections implements StreamConsumer, FlowOwner {
       this.#becomeOpaque(flow, C.protocolOther, at, end)
       return null
     }
-    return this.#open(flow)
+    return this.#begin(flow)
   }
 
   /** Whether the connection's pairs are kept from this vantage. */
@@ -237,14 +264,14 @@ export class Connections implements StreamConsumer, FlowOwner {
       else return null
     } else if (!this.#head.begins(at, end, direction !== client)) return null
     flow.clientDirection = client
-    const http = this.#open(flow)
+    const http = this.#begin(flow)
     if (http === null) return null
     const server = flow.streams[1 - client]
     http.startInDoubt(server.synSeen, server.firstSeq)
     return http
   }
 
-  #open(flow: Flow): HttpConnection | null {
+  #begin(flow: Flow): HttpConnection | null {
     if (!this.#admits(flow)) return null
     flow.protocol = PROTOCOL_HTTP1
     return this.#attach(flow)
@@ -258,6 +285,8 @@ export class Connections implements StreamConsumer, FlowOwner {
   }
 
   #putBack(flow: Flow, http: HttpConnection): void {
+    this.#open.remove(http.requests)
+    this.#open.remove(http.responses)
     // A head may have been cut where the connection became another protocol's.
     http.requests.freePartial(this.#pool)
     http.responses.freePartial(this.#pool)

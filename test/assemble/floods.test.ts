@@ -128,3 +128,63 @@ test('floods: unanswered requests stay within the memory for state, and a new on
   assert.equal(pairs.length, 1)
   harness.finish()
 })
+
+/** Requests whose bodies stop before their ends. */
+const upload = new Conversation(
+  new TcpScript()
+    .handshake()
+    .client(`POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 900000\r\n\r\n${'x'.repeat(50_000)}`),
+)
+const halfHead = new Conversation(new TcpScript().handshake().client(`GET / HTTP/1.1\r\nX: ${'x'.repeat(50_000)}`))
+
+for (const [name, flood] of [
+  ['uploads', upload],
+  ['heads', halfHead],
+] as const) {
+  test(`floods: ${name} that stop before their end fill the pool, and make room for every newcomer`, () => {
+    const good = 500
+    let pairs = 0
+    const harness = new AssembleHarness({ onPair: () => pairs++, poolBytes: 4 * 1024 * 1024 })
+    for (let port = 1; port <= 200; port++) harness.frames(flood.from(port))
+    const { segments } = new TcpScript().handshake().client(request('/0')).server(numbered(0))
+    const asked = new Conversation(segments.slice(0, -1))
+    const answered = new Conversation(segments.slice(-1))
+    for (let port = 10_000; port < 10_000 + good; port++) harness.frames(asked.from(port))
+    for (let port = 10_000; port < 10_000 + good; port++) harness.frames(answered.from(port))
+    assert.equal(pairs, good)
+    harness.finish()
+  })
+}
+
+test('floods: waiting requests give way to newcomers before messages in progress where they hold more', () => {
+  const pairs: number[] = []
+  const harness = new AssembleHarness({ onPair: () => pairs.push(0), flows: 10_000, poolBytes: 4 * 1024 * 1024 })
+  const message = `HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n${'x'.repeat(100_000)}`
+  const { segments } = new TcpScript()
+    .handshake()
+    .client(request('/0'))
+    .server(message.slice(0, 50_000))
+    .server(message.slice(50_000))
+  harness.segments(segments.slice(0, -1))
+  const waiting = new Conversation(
+    new TcpScript().handshake().client(request('/', { headers: [`X: ${'x'.repeat(1000)}`] })),
+  )
+  for (let port = 1; port <= 5000; port++) harness.frames(waiting.from(port))
+  assert.ok(harness.count('requests.abandoned.evicted') > 1000)
+  harness.segments(segments.slice(-1))
+  assert.equal(pairs.length, 1)
+  harness.finish()
+})
+
+test('floods: a message that pauses for longer than a connection may be idle is abandoned, whatever keeps it open', () => {
+  const harness = new AssembleHarness({ idleTimeoutMicros: 60_000_000 })
+  const script = new TcpScript().handshake().client(request('/0')).server(numbered(0).slice(0, -1))
+  harness.script(script)
+  const probes = script.segments.length
+  for (let k = 0; k < 14; k++) script.wait(5_000_000).ack('client')
+  harness.segments(script.segments.slice(probes))
+  assert.equal(harness.count('flows.open'), 1)
+  assert.equal(harness.count('requests.abandoned.timeout'), 1)
+  assert.equal(harness.assembler.heldBytes, 0)
+  harness.finish()
+})

@@ -172,6 +172,11 @@ export class MessageStream {
   /** Acknowledgement number of the last segment delivered, once `ackKnown`. */
   lastAck = 0
   ackKnown = false
+  /** What its message in progress holds in the pool, since when nothing was added, and its neighbours (see OpenMessages). */
+  openBytes = 0
+  openMicros = 0
+  older: MessageStream | null = null
+  newer: MessageStream | null = null
 
   constructor(connection: HttpConnection, isResponse: boolean) {
     this.connection = connection
@@ -279,6 +284,11 @@ export class Exchange {
   /** Bytes on the wire of the response, as far as they are known. */
   get responseWireBytes(): number {
     return this.responseBegun ? this.response.wireBytes : 0
+  }
+
+  /** What is stored of both messages takes in the pool. */
+  get heldBytes(): number {
+    return this.request.chain.heldBytes + (this.#response === null ? 0 : this.#response.chain.heldBytes)
   }
 
   /** Frees the bytes that are stored of both messages. */

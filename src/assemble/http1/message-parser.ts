@@ -129,7 +129,7 @@ export class MessageParser {
     }
     const counted = state === COUNTED || state === CHUNK_DATA
     if (!counted || bytes > stream.remaining) {
-      this.#lose(stream, REASON_GAP)
+      this.lose(stream, REASON_GAP)
       return
     }
     stream.remaining -= bytes
@@ -209,7 +209,7 @@ export class MessageParser {
         ? handler.isAnswered(stream)
         : !this.#goesOn(stream, at, end) && head.mayBegin(at, end, isResponse)
     ) {
-      this.#lose(stream, REASON_DOUBTFUL)
+      this.lose(stream, REASON_DOUBTFUL)
     }
   }
 
@@ -262,11 +262,11 @@ export class MessageParser {
     const { partial } = stream
     const { chain } = partial
     if (chain.length + stop - at > this.#headBytes) {
-      this.#lose(stream, REASON_OVERSIZE)
+      this.lose(stream, REASON_OVERSIZE)
       return end
     }
     if (!this.#pool.append(chain, at, stop - at)) {
-      this.#lose(stream, REASON_EVICTED)
+      this.lose(stream, REASON_EVICTED)
       return end
     }
     if (headEnd < 0) return end
@@ -361,7 +361,7 @@ export class MessageParser {
 
   #badChunk(stream: MessageStream, end: number): number {
     this.#handler.damaged(stream, REASON_DOUBTFUL)
-    this.#lose(stream, REASON_DOUBTFUL)
+    this.lose(stream, REASON_DOUBTFUL)
     return end
   }
 
@@ -379,10 +379,11 @@ export class MessageParser {
   /** @param result of the scan that failed */
   #loseHead(stream: MessageStream, result: number): void {
     if (this.#head.startLineEnd !== 0) this.#handler.recognise(stream.connection)
-    this.#lose(stream, result === HEAD_OVERSIZE ? REASON_OVERSIZE : REASON_DOUBTFUL)
+    this.lose(stream, result === HEAD_OVERSIZE ? REASON_OVERSIZE : REASON_DOUBTFUL)
   }
 
-  #lose(stream: MessageStream, reason: number): void {
+  /** The stream's place is lost, or what it holds of a head is dropped. @param reason a REASON_ value */
+  lose(stream: MessageStream, reason: number): void {
     stream.freePartial(this.#pool)
     stream.state = SEEK
     this.#handler.lost(stream, reason)

@@ -21,6 +21,11 @@ export class Chain {
   length = 0
   room = 0
 
+  /** The room of its cells, used or not. */
+  get heldBytes(): number {
+    return this.length + this.room
+  }
+
   /** Empties the chain. Its cells are freed, or have another owner. */
   clear(): void {
     this.first = NO_CELL
@@ -39,6 +44,11 @@ export class BlockPool {
     this.#arena = arena
     this.#view = arena.view
     this.#cells = cells
+  }
+
+  /** Bytes in use, in whole pages. */
+  get usedBytes(): number {
+    return this.#cells.usedBytes
   }
 
   /**

@@ -1,0 +1,126 @@
+/**
+ * Floods of what an assembler has to remember, each beside a trickle of good exchanges. Nothing of a flood ever becomes a
+ * pair, so that all pairs found are good ones.
+ */
+import { Connection } from './traffic/connection.ts'
+import { Random } from './traffic/random.ts'
+import { TraceWriter } from './traffic/trace-writer.ts'
+import { Trickle } from './traffic/trickle.ts'
+
+const SEED = 4711
+/** Good exchanges beside each flood, about. */
+const GOOD = 20_000
+/** Bytes that one connection of a flood sends before it is another one's turn. */
+const TURN_BYTES = 8 * 1448
+const HALF_HEAD = Buffer.from('POST /flood HTTP/1.1\r\nHost: flood.example.com\r\nUser-Agent: f')
+const REQUEST = Buffer.from('GET /flood HTTP/1.1\r\nHost: flood.example.com\r\n\r\n')
+
+export interface Flood {
+  name: string
+  /** Part of the good pairs that has to be found. */
+  goal: number
+  connections: number
+  /** Turns of each connection after its first. */
+  turns: number
+  /** What a connection sends when it is opened, and then in each turn. */
+  opens: (connection: Connection) => void
+  turn: (connection: Connection) => void
+  /** Good exchanges after the flood has stopped, while its connections stay open. */
+  after: number
+}
+
+const upload = (bytes: number): Buffer =>
+  Buffer.from(`POST /flood HTTP/1.1\r\nHost: flood.example.com\r\nContent-Length: ${bytes}\r\n\r\n`)
+const download = (bytes: number): Buffer =>
+  Buffer.from(`HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: ${bytes}\r\n\r\n`)
+const bytes = (count: number): Buffer => Buffer.alloc(count, 'x')
+
+const TURN = bytes(TURN_BYTES)
+const ONE = bytes(1)
+const SHORT = bytes(200)
+
+export const FLOODS: readonly Flood[] = [
+  {
+    name: '200,000 connections, each with half a head',
+    goal: 0.95,
+    connections: 200_000,
+    turns: 0,
+    opens: (connection) => connection.send('client', HALF_HEAD, 0),
+    turn: () => {},
+    after: 0,
+  },
+  {
+    name: '100,000 connections, each with a body in progress',
+    goal: 0.95,
+    connections: 100_000,
+    turns: 1,
+    opens: (connection) => {
+      connection.send('client', REQUEST, 0)
+      connection.send('server', download(100_000), 0)
+    },
+    turn: (connection) => connection.send('server', SHORT, 0),
+    after: 0,
+  },
+  {
+    name: '10,000 uploads over the limit',
+    goal: 0.95,
+    connections: 10_000,
+    turns: 10,
+    opens: (connection) => connection.send('client', upload(2 ** 21), 0),
+    turn: (connection) => connection.send('client', TURN, 0),
+    after: 0,
+  },
+  {
+    name: '1,000 bodies of 900 KB at the same time',
+    goal: 0.95,
+    connections: 1000,
+    turns: 79,
+    opens: (connection) => {
+      connection.send('client', REQUEST, 0)
+      connection.send('server', download(80 * TURN_BYTES), 0)
+    },
+    turn: (connection) => connection.send('server', TURN, 0),
+    after: 0,
+  },
+  {
+    name: '1,000 uploads that stop after 200 KB',
+    goal: 0.95,
+    connections: 1000,
+    turns: 18,
+    opens: (connection) => connection.send('client', upload(900_000), 0),
+    turn: (connection) => connection.send('client', TURN, 0),
+    after: GOOD,
+  },
+  {
+    name: '5,000 connections with 80 one-byte segments behind a hole',
+    goal: 0.999,
+    connections: 5000,
+    turns: 80,
+    opens: (connection) => connection.lose('client', 1),
+    turn: (connection) => connection.send('client', ONE, 0),
+    after: 0,
+  },
+]
+
+/** Writes a capture of the flood. @returns the number of good pairs in it */
+export function writeFlood(path: string, { connections, turns, opens, turn, after }: Flood): number {
+  const random = new Random(SEED)
+  const writer = new TraceWriter(path, random)
+  const trickle = new Trickle(writer, random, Math.max(1, Math.floor((connections * (turns + 1)) / GOOD)))
+  const opened = Array.from({ length: connections }, (_, i) => {
+    const connection = new Connection(writer, random, i)
+    opens(connection)
+    trickle.step()
+    return connection
+  })
+  for (let k = 0; k < turns; k++) {
+    for (const connection of opened) {
+      turn(connection)
+      trickle.step()
+    }
+  }
+  for (const end = trickle.pairs + after; trickle.pairs < end; ) trickle.step()
+  trickle.end()
+  writer.close()
+  return trickle.pairs
+}
