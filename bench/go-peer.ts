@@ -16,7 +16,7 @@ export const GO_PEER_SOURCE = join(ROOT, '..', 'shared', 'bench', 'gopacket-peer
 /** Builds it where that has not been done. @returns the program's path */
 export function buildGoPeer(source: string): string | Missing {
   const code = join(source, 'main.go')
-  if (!existsSync(code)) return { what: WHAT, why: `there is no ${code}; --go-peer says where it is` }
+  if (!existsSync(code)) return { what: WHAT, why: `there is no ${code}; pass its folder with --go-peer` }
   if (existsSync(PROGRAM) && statSync(PROGRAM).mtimeMs > statSync(code).mtimeMs) return PROGRAM
   if (!inPath('go')) return { what: WHAT, why: 'install Go' }
   mkdirSync(BUILD, { recursive: true })

@@ -44,11 +44,11 @@ export interface ParsePass {
   encodedBytes: number
 }
 
-/** Takes a finished pair, `length` bytes of MessagePack from `at` on, which are overwritten afterwards. */
-type TakePair = (bytes: Uint8Array, at: number, length: number) => void
+/** Receives a finished pair, `length` bytes of MessagePack from `at` on, which are overwritten afterwards. */
+type OnPair = (bytes: Uint8Array, at: number, length: number) => void
 
-/** One pass over the capture, with new rings and tables. @param take receives the pairs, if given */
-export function parsePass(file: Uint8Array, take: TakePair | null = null): ParsePass {
+/** One pass over the capture, with new rings and tables. @param onPair receives the pairs, if given */
+export function parsePass(file: Uint8Array, onPair: OnPair | null = null): ParsePass {
   const ring = allocateRing(RING_BYTES)
   const bell = new Doorbell(Doorbell.allocate())
   const captureCounts = allocateCounters(CAPTURE_COUNTERS)
@@ -58,7 +58,7 @@ export function parsePass(file: Uint8Array, take: TakePair | null = null): Parse
   const assembler = new Assembler(ARENA, OPTIONS, counts, {
     emit: (at, length) => {
       encodedBytes += length
-      take?.(ARENA.bytes, at, length)
+      onPair?.(ARENA.bytes, at, length)
       return true
     },
   })

@@ -13,7 +13,7 @@ export function spread(values: readonly number[]): Spread {
   return { min: sorted[0], median, max: sorted.at(-1)! }
 }
 
-/** How much `values`, taken at even distances, rise from one to the next: the slope of the least squares line. */
+/** How much `values`, sampled at even distances, rise from one to the next: the slope of the least squares line. */
 export function slope(values: readonly number[]): number {
   const middle = (values.length - 1) / 2
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length

@@ -27,7 +27,7 @@ export function commentOf({ key }: Pair, map: YAMLMap): string {
     .replace(/^-- /, '')
 }
 
-/** Rows of a map; a key without a comment stands for the keys below it. */
+/** Rows of a map; a key without a comment is replaced by the keys below it. */
 function rowsOf(map: YAMLMap, path: string): Row[] {
   return map.items.flatMap((pair) => {
     const key = `${path}${String((pair.key as Scalar).value)}`

@@ -116,7 +116,7 @@ export class ImageBuilder {
     this.#buildah('rm', id)
   }
 
-  /** In a container the kernel may refuse an overlay on an overlay; the vfs driver copies, which takes minutes. */
+  /** In a container the kernel may refuse an overlay on an overlay; the vfs driver copies, which lasts minutes. */
   #storage(): string[] {
     const driver = statfsSync(this.#folder).type === OVERLAYFS_MAGIC ? 'vfs' : 'overlay'
     const run = join(this.#folder, 'run')

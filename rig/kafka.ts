@@ -69,7 +69,7 @@ export class KafkaBroker {
     makeKeys(this.folder)
     writeFileSync(this.#properties, serverProperties(this.folder, port, options.properties ?? []))
     const scram = (mechanism: string): string => `${mechanism}=[name=${KAFKA_USER},password=${KAFKA_PASSWORD}]`
-    // A UUID as Kafka writes it, without the leading hyphen that its command line would take for an option.
+    // A UUID as Kafka writes it, without the leading hyphen that its command line would parse as an option.
     const id = `A${randomBytes(16).toString('base64url').slice(1)}`
     const users = ['--add-scram', scram('SCRAM-SHA-256'), '--add-scram', scram('SCRAM-SHA-512')]
     const format = ['format', '--standalone', '-t', id, '-c', this.#properties, ...users]

@@ -1,7 +1,7 @@
 /**
  * The real kube-apiserver for tests, built from source with Go, once, into `.cache/kube-apiserver`. The go.mod beside
  * this file is needed because k8s.io/kubernetes cannot be installed by name: its go.mod replaces modules by folders of its
- * repository. A build takes minutes, so CI runs this file before the tests:
+ * repository. A build lasts minutes, so CI runs this file before the tests:
  *
  *     node dist/rig/kube-apiserver-build.js
  */

@@ -1,5 +1,5 @@
 /**
- * Parts that tests need and not every machine has. A missing part skips the test, with a reason that says how to get the
+ * Parts that tests need and not every machine has. A missing part skips the test, with a reason that explains how to get the
  * part and that the runner repeats at the end; with CI=true the test runs and fails instead.
  */
 import { spawnSync } from 'node:child_process'

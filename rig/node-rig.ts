@@ -47,7 +47,7 @@ export interface PodOptions {
   hostNetwork?: boolean
   /** As an API server has given it; absent: any. */
   uid?: string
-  /** Takes the addresses of a pod that is gone; absent: the next ones. */
+  /** Reuses the addresses of a deleted pod; absent: the next ones. */
   host?: number
 }
 

@@ -11,12 +11,12 @@ process.exit(await main(process.argv.slice(2)))
 
 async function main(args: readonly string[]): Promise<number> {
   try {
-    // Without the command line, which takes longer to load than all the rest.
+    // Without the command line, which is slower to load than all the rest.
     if (args.length === 1 && (args[0] === '--version' || args[0] === '-V')) {
       writeOutput(`${VERSION}\n`)
       return EXIT_DONE
     }
-    // Loading some hundred files may already take more descriptors than the process is allowed.
+    // Loading some hundred files may already need more descriptors than the process is allowed.
     const { runCommandLine } = await import('./cli/program.ts')
     return await runCommandLine(args)
   } catch (error) {

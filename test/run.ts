@@ -25,9 +25,9 @@ import { type FileResult, failedFile, runTestFile } from './support/test-file.ts
 const SOURCES = join(ROOT, 'test')
 /** One more than the cores of a small machine: many files wait for programs that they have started. */
 const LANES = Number(process.env['TEST_LANES'] ?? 3)
-/** For machines whose speed nobody knows, such as those of a CI service. */
+/** For machines of unknown speed, such as those of a CI service. */
 const REPEATS = process.env['TEST_REPEAT'] === '1'
-/** A file that takes longer hangs: the longest take three minutes on two busy cores. */
+/** A file that runs longer hangs: the longest run three minutes on two busy cores. */
 const FILE_TIMEOUT_MS = 600_000
 
 /** Every TypeScript file under test/, as a path from there. */

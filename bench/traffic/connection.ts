@@ -69,11 +69,11 @@ export class Connection {
     this.#segment(this.#client, ACK, 0)
   }
 
-  /** A segment without payload. @param takes sequence numbers it uses up */
-  #segment(from: End, flags: number, takes: number): void {
+  /** A segment without payload. @param uses sequence numbers that it uses */
+  #segment(from: End, flags: number, uses: number): void {
     const to = from === this.#client ? this.#server : this.#client
     this.#writer.segment(this.#headers(from, from.next, (flags & ACK) === 0 ? 0 : to.next, flags))
-    from.next += takes
+    from.next += uses
   }
 
   #headers(from: End, sequence: number, acknowledged: number, flags: number): Segment {

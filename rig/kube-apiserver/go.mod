@@ -1,5 +1,5 @@
 // What the tests' kube-apiserver is built of (kube-apiserver-build.ts). k8s.io/kubernetes asks for its staging modules at
-// v0.0.0 and takes them from folders of its repository; as a dependency it gets those published with it.
+// v0.0.0 and uses them from folders of its repository; as a dependency it gets those published with it.
 module kube-apiserver
 
 go 1.25.0

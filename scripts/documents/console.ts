@@ -6,7 +6,7 @@
  *     24 pairs counted; 27 pairs filtered (…)
  *     ```
  *
- * `npm run generate` runs the commands and writes the outputs. A `…` in an output stands for any text of its line, and alone
+ * `npm run generate` runs the commands and writes the outputs. A `…` in an output matches any text of its line, and alone
  * on a line for any number of lines: where an output fits, it stays as it is.
  */
 import { type Block, blocksOf } from './markdown.ts'

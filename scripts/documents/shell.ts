@@ -3,7 +3,7 @@
  * runs is run by a real shell; this finds out which programs a line would start.
  */
 
-/** One line of a shell, with what a comment at its end says. */
+/** One line of a shell, with the comment at its end. */
 export interface ShellLine {
   /** Index of its first line in the block. */
   at: number

@@ -1,8 +1,8 @@
-/** One sentence about what was seen of a pod, or of an interface, and what to do where it shows nothing. Pure. */
+/** One sentence about the traffic of a pod, or of an interface, and what to do where there is no pair. Pure. */
 
 import { grouped } from '../format/units.ts'
 
-/** What was seen. */
+/** The traffic that the sentence is about. */
 export interface Seen {
   readonly isCaptured: boolean
   /** Empty although it is captured: they are being opened, or could not be. */

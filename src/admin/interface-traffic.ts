@@ -1,10 +1,10 @@
-/** What was seen on captured interfaces, by name. Pure. */
+/** The counts of captured interfaces, by name. Pure. */
 import { CAPTURE_COUNTERS } from '../ledger/counters.ts'
 import { count, type Ledger } from '../ledger/ledger.ts'
 import type { InterfaceObservation } from '../ledger/observation.ts'
 import { sumTraffic } from '../ledger/traffic.ts'
 
-/** What was seen on some interfaces. */
+/** Counts of some interfaces. */
 export function interfaceTraffic(interfaces: readonly InterfaceObservation[]) {
   const { ledger, serverNames, protocols, lastPairMicros } = sumTraffic(interfaces.flatMap(({ traffic }) => traffic))
   const frames = interfaces.reduce((sum, { block }) => sum + block.values[CAPTURE_COUNTERS.index.seen], 0)

@@ -57,7 +57,7 @@ export type ObservedPod = Pick<PodTraffic, 'uid' | 'namespace' | 'name' | 'hostN
   readonly interfaces: readonly InterfaceObservation[]
 }
 
-/** Adds up what was seen on the pod's interfaces. */
+/** Adds up the counts of the pod's interfaces. */
 export function podTraffic({ interfaces, isCaptured, ...facts }: ObservedPod): PodTraffic {
   const seen = { ...facts, interfaces: interfaces.map(({ name }) => name), ...interfaceTraffic(interfaces) }
   return { ...seen, advice: advice({ ...seen, isCaptured }) }

@@ -31,7 +31,7 @@ const LIMITS = { headBytes: 8 * 1024, headMs: 3_000, connectionMs: 10_000 } as c
 const PAGE_MS = 100
 
 /**
- * Serves /metrics, /livez, /readyz and /healthz, which is an alias of /livez; and what was seen of each pod: /pods as JSON,
+ * Serves /metrics, /livez, /readyz and /healthz, which is an alias of /livez; and the counts of each pod: /pods as JSON,
  * /metrics/pods as metrics.
  *
  * @param address  `admin.address`; empty: nothing is served

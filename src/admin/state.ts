@@ -17,7 +17,7 @@ export interface AgentState {
   readonly start: StartState
   /** null: the first pass has not ended yet. */
   readonly discovery: DiscoveryState | null
-  /** Reads what was seen of each pod, which takes longer than the rest. */
+  /** Reads the counts of each pod, which costs more than the rest. */
   readonly readPods: () => Pick<PodsPage, 'pods' | 'leftOut'>
   /** One for each watched kind of object; empty without an API server. */
   readonly watches: readonly WatchReport[]

@@ -83,7 +83,7 @@ const LARGEST_ARENA = 2 ** 31 - 2 ** 26
 
 /** The memory that an assembler with these options works in. A later assembler on the same arena replaces an earlier one. */
 export function assemblerArena({ messageBytes, pairBytes, poolBytes }: AssemblerOptions): Arena {
-  // Encoding at most doubles a message: a byte of a head may become two, and a field takes less than twice its bytes.
+  // Encoding at most doubles a message: a byte of a head may become two, and a field needs less than twice its bytes.
   const scratchBytes = 2 * Math.max(messageBytes, pairBytes) + PAIR_FRAME_BYTES
   const room = LARGEST_ARENA - INPUT_BYTES - messageBytes - scratchBytes
   return new Arena(INPUT_BYTES, messageBytes, scratchBytes, Math.min(poolBytes, room))

@@ -38,7 +38,7 @@ export interface FilterConfig {
 
 /** Rules that are applied to the fields of a head. */
 export interface HeadRules {
-  /** Bit n is set if `requestHeader` may match a name of n bytes; bit 31 stands for all longer names. */
+  /** Bit n is set if `requestHeader` may match a name of n bytes; bit 31: any longer name. */
   readonly headerLengths: number
   /** Whether a Content-Type value is one of the configured media types, ignoring parameters and case. */
   contentType(bytes: Uint8Array, view: DataView, at: number, end: number): boolean

@@ -1,4 +1,4 @@
-/** `interceptor openapi`: an OpenAPI document of what was seen in files, live traffic or a topic. */
+/** `interceptor openapi`: an OpenAPI document of the traffic in files, on interfaces or in a topic. */
 import { Command } from 'commander'
 import { addExamples } from './options.ts'
 import { addSourceOptions, runSource, type SourceFlags } from './sources.ts'
@@ -10,7 +10,7 @@ interface OpenApiFlags extends SourceFlags {
 /** @param exit  receives the exit code */
 export function openapiCommand(exit: (code: number) => void): Command {
   const command = new Command('openapi').description(
-    'Write an OpenAPI 3.1 document of the routes, parameters, statuses and JSON bodies that were seen. Every pair counts, as with --all.',
+    'Write an OpenAPI 3.1 document of the routes, parameters, statuses and JSON bodies of the captured traffic. Every pair counts, as with --all.',
   )
   addSourceOptions(command).option('--examples', 'include bodies as examples; they may hold personal data')
   addExamples(command, [

@@ -6,7 +6,7 @@ import type { Config } from '../config/schema.ts'
 import { errorText, runtimeError, usageError } from '../errors.ts'
 import { dayOf, grouped, timeOfDay } from '../format/units.ts'
 
-/** How long the agent may take. Milliseconds. */
+/** How long the agent may take to respond. Milliseconds. */
 const TIMEOUT_MS = 5_000
 /** 500 pods of a kilobyte each, with room for long names. */
 const MOST_BYTES = 4 * 1024 * 1024
@@ -28,7 +28,7 @@ export const TRAFFIC_HEADINGS = [
 /**
  * Asks the agent at a URL, or at its configured address.
  *
- * @throws InterceptorError (exit 2) when there is no address, (exit 1) when what is there does not reply as an agent does
+ * @throws InterceptorError (exit 2) when there is no address, (exit 1) when the program there does not respond as an agent does
  */
 export async function fetchPods(url: string | undefined, { admin }: Pick<Config, 'admin'>): Promise<PodsPage> {
   const base = url ?? urlOf(admin.address)

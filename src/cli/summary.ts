@@ -55,7 +55,7 @@ export interface RunFacts {
 }
 
 /**
- * Summarises a run in one line: the pairs, or without any what was seen instead, and what would show it.
+ * Summarises a run in one line: the pairs, or else the traffic that led to none, and how to show it.
  *
  * @returns null if the reader of the output has closed it, as `head` does: the summary would be noise
  */
@@ -93,7 +93,7 @@ function oneDirection(ledger: Ledger): string[] {
 
 const ONE_DIRECTION = 'only one direction is seen'
 
-/** Why there is no pair: what was seen instead. */
+/** Why there is no pair: the traffic that led to none. */
 function nothingSeen(ledger: Ledger): string[] {
   if (count(ledger, 'frames.seen') === 0) return ['no frames were seen']
   if (count(ledger, 'flows.seen') === 0) {

@@ -19,7 +19,7 @@ export interface Ended {
 /**
  * Waits for the end of a run. The first SIGINT or SIGTERM drains it, the second stops it at once.
  *
- * @param drainMs  a drain that takes longer becomes a stop
+ * @param drainMs  after this time the drain becomes a stop
  * @param options  `hangup`: a SIGHUP drains the run too. It never stops one: a closing terminal sends several
  */
 export async function untilDone(

@@ -1,6 +1,6 @@
 /**
- * Loads the effective configuration of a command in the cheapest way that serves it. The schema library takes half as
- * long to load as Node.js takes to start, and 10 MB: a command without any setting uses the generated defaults, and a
+ * Loads the effective configuration of a command in the cheapest way that serves it. Loading the schema library costs half as
+ * much time as starting Node.js, and 10 MB: a command without any setting uses the generated defaults, and a
  * long-running one loads the library in a thread that ends afterwards.
  */
 import { Worker } from 'node:worker_threads'

@@ -2,7 +2,7 @@
  * Formats requests as curl commands, to be pasted into a shell (`-o curl`): one command for each pair, after a comment
  * with the response.
  *
- * A command sends what was seen: curl's own User-Agent, Accept and Content-Type are removed where the request had none.
+ * A command sends the captured request: curl's own User-Agent, Accept and Content-Type are removed where the request had none.
  * Nothing in it can reach the terminal or the shell as anything but an argument.
  */
 import { isUtf8 } from 'node:buffer'

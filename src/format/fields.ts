@@ -8,7 +8,7 @@ import { columns, cut, pad, safe } from './terminal.ts'
 const MOST_WIDTH = 60
 const GAP = '  '
 
-/** `-o text --fields`: a line per pair; `-` stands for an empty field. */
+/** `-o text --fields`: a line per pair; an empty field is `-`. */
 export function alignedFields(names: readonly string[], options: FormatOptions): PairFormat {
   const read = fieldReader(names)
   const widths = names.map(() => 0)

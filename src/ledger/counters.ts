@@ -160,7 +160,7 @@ export const ASSEMBLE_COUNTERS = defineCounters(
     filteredPath: 'pairs.filtered.path',
     /** A request that leaves a sidecar's pod for a service inside the cluster: the server's vantage of it is kept. */
     filteredVantage: 'pairs.filtered.view',
-    /** Not on a list of `filter.include`, which `--method`, `--path` and the like set. */
+    /** Not on a list of `filter.include`, which `--method`, `--path` and similar options set. */
     filteredInclude: 'pairs.filtered.include',
     /** Not selected by `--grep` or `--where`. */
     filteredSelection: 'pairs.filtered.selection',

@@ -13,7 +13,7 @@ export interface CounterSource {
 }
 
 export class RunLedger {
-  /** Laid out by SHIP_COUNTERS. */
+  /** With the layout of SHIP_COUNTERS. */
   readonly ship = allocateCounters(SHIP_COUNTERS)
   readonly #sources: CounterSource[] = []
   readonly #assemble: CounterBlock[] = []
@@ -23,7 +23,7 @@ export class RunLedger {
     this.#sources.push(source)
   }
 
-  /** Another assembler's block, laid out by ASSEMBLE_COUNTERS. */
+  /** Another assembler's block, with the layout of ASSEMBLE_COUNTERS. */
   newAssembleBlock(): Float64Array {
     const values = allocateCounters(ASSEMBLE_COUNTERS)
     this.#assemble.push({ layout: ASSEMBLE_COUNTERS, values })

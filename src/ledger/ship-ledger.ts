@@ -23,7 +23,7 @@ export interface CounterCell {
 export class ShipLedger {
   readonly #counters: Float64Array
 
-  /** @param counters a block laid out by SHIP_COUNTERS; this thread is its only writer */
+  /** @param counters a block with the layout of SHIP_COUNTERS; this thread is its only writer */
   constructor(counters: Float64Array) {
     this.#counters = counters
   }

@@ -1,5 +1,5 @@
 /**
- * An OpenAPI 3.1 document of the pairs that were seen: servers, routes with templated parameters, methods, statuses, and the
+ * An OpenAPI 3.1 document of captured pairs: servers, routes with templated parameters, methods, statuses, and the
  * schemas of bodies. The same pairs give the same document, in whatever order they come.
  */
 import { headerValue, type Message, mediaType, type Pair } from '../pair/pair.ts'

@@ -1,5 +1,5 @@
 /**
- * Infers a JSON Schema from values: merges what was seen into types, formats, properties and which of them are always
+ * Infers a JSON Schema from values: merges them into types, formats, properties and which of them are always
  * there. The result does not depend on the order of the values, unless a bound is hit.
  */
 

@@ -58,7 +58,7 @@ export class RingProducer {
   readonly bytes: Uint8Array
   readonly words: Int32Array
   readonly doubles: Float64Array
-  /** Largest record this ring takes, in bytes. */
+  /** Largest record that this ring accepts, in bytes. */
   readonly maxRecord: number
   readonly #control: Int32Array
   readonly #capacity: number

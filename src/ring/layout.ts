@@ -66,7 +66,7 @@ export const TCP_OFFSET_AT = 26
 export const END_OFFSET_AT = 28
 export const NETWORK_AT = 32
 export const FRAME_FIELDS_BYTES = 40
-/** The largest packet a frame record takes: BIG TCP's 512 KiB and its headers. */
+/** The largest packet that a frame record holds: BIG TCP's 512 KiB and its headers. */
 export const MAX_FRAME_BYTES = 512 * 1024 + 512
 
 /**

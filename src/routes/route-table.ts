@@ -10,7 +10,7 @@ import { requestPath } from '../select/request-path.ts'
 import type { Grouping, SortKey } from './route-names.ts'
 import { routeTemplate } from './template.ts'
 
-/** The most groups. A group takes about 10 KB. */
+/** The most groups. A group needs about 10 KB. */
 const MOST_GROUPS = 1000
 const OTHER = 'other'
 
@@ -112,7 +112,7 @@ export class RouteTable {
 }
 
 /**
- * The library takes the rank below; people expect the nearest one, so that p99 of three values is the greatest.
+ * The library rounds the rank down; people expect the nearest one, so that p99 of three values is the greatest.
  *
  * @returns the library's quantile of the value at rank ⌈q n⌉
  */

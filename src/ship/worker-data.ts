@@ -19,7 +19,7 @@ export interface ShipWorkerData {
   assemblerBells: (SharedArrayBuffer | null)[]
   ownBell: SharedArrayBuffer
   control: SharedArrayBuffer
-  /** Laid out by SHIP_COUNTERS. */
+  /** With the layout of SHIP_COUNTERS. */
   counters: Float64Array
   /** See ship/status.ts. */
   status: SharedArrayBuffer

@@ -1,5 +1,5 @@
 /**
- * Hands out small numbers, and reuses each as late as possible, because late messages and frames may still refer to it.
+ * Allocates small numbers, and reuses each as late as possible, because late messages and frames may still refer to it.
  */
 export class IdPool {
   readonly #quarantine: number

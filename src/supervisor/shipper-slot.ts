@@ -19,7 +19,7 @@ export interface ShipperSlotParts {
   rings: SharedArrayBuffer[]
   assemblerBells: readonly SharedArrayBuffer[]
   ownBell: SharedArrayBuffer
-  /** Laid out by SHIP_COUNTERS. */
+  /** With the layout of SHIP_COUNTERS. */
   counters: Float64Array
   onMessage: (message: FromWorker) => void
 }

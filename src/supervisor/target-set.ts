@@ -55,7 +55,7 @@ interface Captured {
 }
 
 export class TargetSet {
-  /** Laid out by TARGET_COUNTERS. */
+  /** With the layout of TARGET_COUNTERS. */
   readonly #counters = allocateCounters(TARGET_COUNTERS)
   readonly #parts: TargetSetParts
   /** Requested and not captured yet, as of the last request. */

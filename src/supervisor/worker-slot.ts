@@ -42,7 +42,7 @@ export interface WorkerSlotSpec {
 
 /** Delays before restarts. A run that was ready for a second was healthy. */
 const RESTART = { minMs: 50, firstMs: 50, maxMs: 10_000, healthyMs: 1_000 }
-/** A worker advances its heartbeat at least once a second, so this is a hang. Replacing it takes less than the rest of 5 s. */
+/** A worker advances its heartbeat at least once a second, so this is a hang. It is replaced within the rest of 5 s. */
 const HANG_MS = 2_500
 /** The same before the worker is ready: loading code on a busy machine takes long, and advances no heartbeat. */
 const START_HANG_MS = 30_000

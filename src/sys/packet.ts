@@ -77,7 +77,7 @@ export const interfaceIndexOf = (address: Uint8Array): number =>
 /**
  * `struct tpacket_req3`.
  *
- * @param retireMs time after which a block with frames is handed over although it is not full
+ * @param retireMs time after which the kernel retires a block with frames that is not full
  */
 export function encodeTpacketReq3(blockBytes: number, blockCount: number, retireMs: number): Uint8Array {
   // V3 packs frames of any size; the frame size only has to divide the block.

@@ -27,7 +27,7 @@ export interface CaptureTarget {
 
 /**
  * The fields of a log record about a target: `interface`, where it is a pod's `namespace` and `pod`, and the key where
- * that says more than the interface's name.
+ * that is clearer than the interface's name.
  */
 export function targetLogFields({ key, device, labels }: CaptureTarget): Record<string, string> {
   const known = Object.entries(labels).filter(([, value]) => value !== '')

@@ -1,4 +1,4 @@
-/** Thread entry: counts without ever turning its event loop, as an assembler under more load than it can take. */
+/** Thread entry: counts and never returns to its event loop, as an assembler does that is overloaded. */
 import { parentPort, workerData } from 'node:worker_threads'
 
 const { values, index } = workerData as { values: Float64Array; index: number }

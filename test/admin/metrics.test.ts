@@ -15,7 +15,7 @@ const scrape = (state: AgentState, page = new MetricsPage()) => parseExposition(
 const LAYOUTS = [CAPTURE_COUNTERS, ASSEMBLE_COUNTERS, SHIP_COUNTERS]
 const PATHS = [...new Set(LAYOUTS.flatMap(({ paths }) => paths))]
 
-/** Where docs/metrics.md says that a path of the ledger is, written out once more. */
+/** The metric of each path of the ledger by docs/metrics.md, written out once more. */
 function seriesOf(path: string): [string, Record<string, string>] {
   const [section, name, reason] = path.split('.')
   const gauge = ['flows.open', 'requests.waiting', 'pairs.queued'].includes(path)

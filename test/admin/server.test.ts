@@ -284,7 +284,7 @@ test('admin server: accepts an IPv6 address in brackets', { skip: !hasIpv6 && 'n
   assert.equal((await ask(`${server.url}/livez`)).status, 200)
 })
 
-test('admin server: serves what was seen of each pod as JSON and as metrics', async (t) => {
+test('admin server: serves the traffic counts of each pod as JSON and as metrics', async (t) => {
   const interfaces = [{ ...podInterface(7, 'shop/cart-0', { 'frames.seen': 12 }), traffic: [allocateTraffic()] }]
   const { counts, serverNames } = new TrafficBlock(interfaces[0].traffic[0])
   counts[ASSEMBLE_COUNTERS.index.flowsSeen] = 3

@@ -266,7 +266,7 @@ export class IntakeRig {
     this.intake.frame(bytes, new DataView(bytes.buffer), at, frame.length, wireLength, linkType, 0)
   }
 
-  /** Takes everything out of a ring. */
+  /** Empties a ring. */
   take(slot = 0): RingRecord[] {
     this.intake.flush()
     const records: RingRecord[] = []

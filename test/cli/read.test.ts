@@ -193,7 +193,7 @@ test('read: reports a wrong filter once, and summarises nothing', { skip: needs(
   assert.match(stderr, /^interceptor: bad filter expression "tcp prt 80" .*\nfilters are written as for tcpdump.*\n$/)
 })
 
-test('read: reports what was seen if nothing is kept, and suggests --all', async () => {
+test('read: reports the traffic if no pair is kept, and suggests --all', async () => {
   const { stdout, stderr } = await run(['read', '--set', 'filter.contentTypes=text/none', CAPTURE])
   assert.equal(stdout, '')
   assert.match(stderr, /^no pairs shown; .*\d+ connections seen; use --all to show filtered pairs\n$/)

@@ -178,7 +178,7 @@ test('NodeScanner on a real node: a reused pid is another process', { skip }, as
   while (isThere(pid)) await new Promise((resolve) => setTimeout(resolve, 1))
   let again = await startAs(pid, () => second.run('shop'))
   for (let tries = 0; again !== pid && tries < 20; tries += 1) again = await startAs(pid, () => second.run('shop'))
-  if (again !== pid) return t.skip('another process took the pid each time')
+  if (again !== pid) return t.skip('another process got the pid each time')
   const snapshot = scanner.scan()
   assert.ok(!snapshot.pods.some((pod) => pod.uid === first.uid))
   assert.ok(find(snapshot, second))

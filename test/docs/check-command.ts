@@ -69,7 +69,7 @@ function checkWords([program, ...args]: readonly string[]): string | null {
   return `nothing here knows the program ${program}: add it to check-command.ts`
 }
 
-/** Words in capitals stand for something of the reader's. */
+/** Words in capitals are placeholders. */
 const isPlaceholder = (word: string): boolean => /^[A-Z][A-Z_-]+(?:[/:.].*)?$/.test(word)
 
 function checkFile(path: string): string | null {

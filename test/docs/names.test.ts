@@ -75,7 +75,7 @@ const isVariable = (name: string): boolean =>
   ['INTERCEPTOR_CONFIG', 'INTERCEPTOR_KEY', 'INTERCEPTOR_SECTION_KEY'].includes(name) ||
   configKeys.some(({ environment }) => environment === name)
 
-/** Values in capitals, or with a `…`, stand for the reader's. */
+/** Values in capitals, or with a `…`, are the reader's. */
 function problemOf(settings: readonly string[]): string | null {
   const flags = settings.map((text) => {
     const at = text.indexOf('=')

@@ -1,5 +1,5 @@
 /**
- * The agent as it is deployed: the chart is installed into a real API server, and what its DaemonSet says is run here
+ * The agent as it is deployed: the chart is installed into a real API server, and its DaemonSet is run here
  * as a kubelet would run it, with its capabilities, its service account and its configuration, on a node of real pods,
  * into a real Kafka.
  */

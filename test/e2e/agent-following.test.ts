@@ -1,5 +1,5 @@
 /**
- * Pods come, go and take over each other's addresses while requests run: no exchange of a pod that stays is lost or
+ * Pods start, stop and reuse each other's addresses while requests run: no exchange of a pod that stays is lost or
  * doubled, and each pair names the pod that held the address at the time. (agent-kube.test.ts kills the API server.)
  */
 import assert from 'node:assert/strict'

@@ -41,7 +41,7 @@ function thread(rig: TargetRig, role: Role): ThreadObservation | undefined {
   return rig.pipeline.observe().threads.find((of) => of.role === role)
 }
 
-/** Waits until a fault has led to another thread that works. @returns milliseconds it took */
+/** Waits until a fault has led to another thread that works. @returns milliseconds until then */
 async function untilReplaced(rig: TargetRig, role: Role, restarts: number): Promise<number> {
   const since = performance.now()
   await rig.until(() => thread(rig, role)?.restarts === restarts && thread(rig, role)?.state === 'ready', role)

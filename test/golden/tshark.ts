@@ -16,7 +16,7 @@ interface Known {
   why: string
 }
 
-const HEAD_FRAMING = 'tshark takes what follows the head of a response to a pipelined HEAD for its body'
+const HEAD_FRAMING = 'tshark reads what follows the head of a response to a pipelined HEAD as its body'
 const LOWER_CASE = 'tshark shows no method for a lower-case one'
 
 const KNOWN: Record<string, Known> = {
@@ -26,7 +26,7 @@ const KNOWN: Record<string, Known> = {
   go: { requests: 1, why: LOWER_CASE },
   'nginx-curl': { requests: 2, responses: 2, why: `${LOWER_CASE}, nor a request after empty lines; ${HEAD_FRAMING}` },
   'node-curl': { requests: 2, responses: 6, why: `${LOWER_CASE}; one request's body was refused; ${HEAD_FRAMING}` },
-  'not-http': { requests: -2, why: 'tshark takes any line that begins with a method for a request' },
+  'not-http': { requests: -2, why: 'tshark reads any line that begins with a method as a request' },
   'python-stdlib': { responses: 1, why: HEAD_FRAMING },
   urgent: {
     pairs: ['GET /echo?n=in-tarXget 200', 'GET /echo?n=secondYZ 200'],

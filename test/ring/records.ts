@@ -24,7 +24,7 @@ export class Random {
   }
 }
 
-/** Lays one record of `length` bytes whose bytes begin with its number. @returns false when the ring is full */
+/** Writes one record of `length` bytes whose bytes begin with its number. @returns false when the ring is full */
 export function produce(ring: RingProducer, number: number, length: number): boolean {
   const at = ring.tryClaim(length)
   if (at === FULL) return false
@@ -34,7 +34,7 @@ export function produce(ring: RingProducer, number: number, length: number): boo
   return true
 }
 
-/** Takes what is there, at most `limit` bytes at once, and checks that record `number` and those after it are whole. */
+/** Consumes what the ring holds, at most `limit` bytes at once, and checks that record `number` and those after it are whole. */
 export class Verifier {
   readonly #consumer: RingConsumer
   readonly #block: Uint8Array

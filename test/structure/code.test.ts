@@ -42,6 +42,6 @@ function idleAssertions(file: SourceFile): string[] {
 }
 
 // An element's type has no undefined (noUncheckedIndexedAccess is off), so a `!` after an index is one of these.
-test('code: no `!` asserts what the type says already', () => {
+test('code: no `!` asserts what the type states already', () => {
   assert.deepEqual([...files.values()].flatMap(idleAssertions), [])
 })

@@ -51,7 +51,7 @@ test('budget: the parts never exceed the whole, and the size named by the error 
       assert.ok(total(budget, buffer * MIB, assemblers) <= enough * MIB)
       assert.ok(budget.captures >= 1 && budget.captures <= captures)
       assert.ok(isPowerOfTwo(budget.frameRingBytes) && isPowerOfTwo(budget.pairRingBytes))
-      assert.ok(budget.pairRingBytes / 2 > pair * MIB, 'a record takes at most half its ring')
+      assert.ok(budget.pairRingBytes / 2 > pair * MIB, 'a record needs at most half its ring')
     }),
   )
 })

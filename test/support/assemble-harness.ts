@@ -47,7 +47,7 @@ export const HOST_INTERFACE: InterfaceInfo = {
   vantagePoint: null,
 }
 
-/** Memories of finished harnesses by their sizes, and their empty rings: making them takes longer than most scripts. */
+/** Memories of finished harnesses by their sizes, and their empty rings: making them costs more than most scripts. */
 const spareArenas = new Map<string, Arena[]>()
 const spareRings: SharedArrayBuffer[] = []
 
@@ -205,6 +205,6 @@ export function assemble(input: TcpScript | readonly Segment[], options?: Harnes
   return new AssembleHarness(options).segments(segments, link).finish()
 }
 
-/** `GET /a 200` of each pair, the shortest way to say which pairs came out. */
+/** `GET /a 200` of each pair, the shortest description of the pairs. */
 export const summary = (pairs: readonly Pair[]): string[] =>
   pairs.map(({ request, response }) => `${request.method} ${request.target} ${response.status}`)

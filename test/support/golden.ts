@@ -1,6 +1,6 @@
 /**
  * Golden captures: their expected lists, the real program run over a capture file, and the comparison of both as
- * multisets. test/fixtures/README.md says what the lists hold.
+ * multisets. test/fixtures/README.md describes the lists.
  */
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'

@@ -64,7 +64,7 @@ export class Progress {
     else process.stdout.write(CLEAR_LINE + line.slice(0, (process.stdout.columns ?? 80) - 1))
   }
 
-  /** By what the files took the last time, when the lanes stay full. */
+  /** By how long the files ran the last time, when the lanes stay full. */
   #secondsLeft(): number {
     const rests = [...this.#running].map(([name, start]) =>
       Math.max(1, this.#times.secondsOf(name) - (performance.now() - start) / 1000),

@@ -18,7 +18,7 @@ test('schedule: runs no two files that need the same thing', () => {
   assert.deepEqual(left, [])
 })
 
-test('progress: says what runs and how much is left', () => {
+test('progress: shows what runs and how much is left', () => {
   const running = [{ name: 'golden/golden', seconds: 12.4 }]
   assert.equal(
     progressLine({ done: 57, total: 168, running, secondsLeft: 200 }),

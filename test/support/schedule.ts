@@ -16,7 +16,7 @@ const RESOURCES: readonly { files: RegExp; why: string }[] = [
   },
 ]
 
-/** Seconds of files that have not run here yet; others take 2. */
+/** Seconds of files that have not run here yet; others: 2. */
 const GUESSES: readonly [RegExp, number][] = [
   [/^(?:deploy\/(?:cluster|image|rbac)|discovery\/kubernetes\/kwok)$/, 120],
   [/^(?:e2e|golden)\//, 40],
@@ -27,7 +27,7 @@ const OTHERS_SECONDS = 2
 const resourcesOf = (name: string): string[] => RESOURCES.filter(({ files }) => files.test(name)).map(({ why }) => why)
 
 /**
- * Takes the first file that may run now.
+ * Chooses the first file that may run now.
  *
  * @param left files that have not begun, in the wanted order; the chosen one is removed
  * @param running files that run now
@@ -39,7 +39,7 @@ export function nextFile(left: string[], running: readonly string[]): string | n
   return at === -1 ? null : left.splice(at, 1)[0]
 }
 
-/** How long each file took on this machine the last time. */
+/** How long each file ran on this machine the last time. */
 export class FileTimes {
   static readonly #file = join(CACHE, 'test-seconds.json')
   readonly #seconds: Record<string, number>

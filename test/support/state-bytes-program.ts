@@ -1,5 +1,5 @@
 /**
- * Prints how many bytes of V8's heap and of buffers each connection takes whose client has sent the requests and whose
+ * Prints how many bytes of V8's heap and of buffers each connection needs whose client has sent the requests and whose
  * server the responses that the arguments count: `state-bytes-program.js 3 0`. Without requests its first head is cut.
  *
  * The first connections create what exists once, and let V8 compile what runs often. After that it is the median of many

@@ -18,7 +18,7 @@ import type { CaptureTarget } from '../../src/target/capture-target.ts'
 import { assertLaws } from './ledger.ts'
 
 const MIB = 1024 * 1024
-/** Nothing takes this long, not even where other work takes both cores. */
+/** Nothing lasts this long, not even where other work uses both cores. */
 const WAIT_MS = 60_000
 
 export interface RigOptions {

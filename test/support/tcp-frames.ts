@@ -1,4 +1,4 @@
-/** Lays TCP segments as Ethernet frames, IPv4 or IPv6. Checksums stay 0: nothing checks them, as with offloading. */
+/** Writes TCP segments as Ethernet frames, IPv4 or IPv6. Checksums stay 0: nothing checks them, as with offloading. */
 import type { Segment } from './tcp-script.ts'
 
 export interface Endpoint {

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import type { FileResult } from './test-file.ts'
 
 const PROGRAM = fileURLToPath(new URL('./test-file-program.js', import.meta.url))
-/** Starting two processes of Node.js on a busy machine takes a second or two. */
+/** Starting two processes of Node.js on a busy machine lasts a second or two. */
 const ENDED_MS = 30_000
 
 /** The result of a test file with this content. */
@@ -17,7 +17,7 @@ function resultOf(t: TestContext, content: string, timeoutMs = ENDED_MS): FileRe
   t.after(() => rmSync(folder, { recursive: true }))
   const file = join(folder, 'it.test.mjs')
   writeFileSync(file, `import { test } from 'node:test'; import { Worker } from 'node:worker_threads'\n${content}`)
-  // With it, node:test would take the program for a test.
+  // With it, node:test would run the program as a test.
   const { NODE_TEST_CONTEXT: _, ...env } = process.env
   const run = spawnSync(process.execPath, [PROGRAM, file, String(timeoutMs)], {
     encoding: 'utf8',

@@ -53,7 +53,7 @@ export const failedFile = (name: string, error: string): FileResult => ({
  *
  * @param name as the result names it
  * @param file path of the compiled file
- * @param timeoutMs a file that takes longer hangs: it is killed, and has failed
+ * @param timeoutMs a file that runs longer hangs: it is killed, and has failed
  * @param cancelled resolves with a reason when the file is to be killed earlier
  */
 export async function runTestFile(
@@ -77,7 +77,7 @@ export async function runTestFile(
 }
 
 /**
- * Waits for a file's run. When it takes too long or is cancelled, the file's processes are killed, whatever signals they
+ * Waits for a file's run. When it exceeds its time or is cancelled, the file's processes are killed, whatever signals they
  * ignore, and the run is given up even where its events do not end then: one file never holds up the others.
  *
  * @returns why it was killed; null: it ended by itself

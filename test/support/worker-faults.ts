@@ -9,7 +9,7 @@ export type Role = 'capture' | 'assemble' | 'ship'
 
 /** Code evaluated in a thread. Every loop calls `Atomics.add`, for its heartbeat. */
 const FAULTS = {
-  // It sleeps, so that it takes no CPU from what runs beside it.
+  // It sleeps, so that it uses no CPU of what runs beside it.
   hang: `{
     const never = new Int32Array(new SharedArrayBuffer(4))
     const hang = () => { for (;;) Atomics.wait(never, 0, 0, 10) }

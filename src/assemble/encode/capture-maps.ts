@@ -8,7 +8,7 @@ import type { Flow } from '../tcp/flow.ts'
 import type { ForwardedWriter } from './forwarded.ts'
 import { fixmap, key, template } from './templates.ts'
 
-/** Indexed by `Flow.vantage`; the first stands for the interface's own vantage. */
+/** Indexed by `Flow.vantage`; the first is replaced by the interface's own vantage. */
 const VANTAGES = ['', 'server', 'client', 'host'] as const
 
 const CAPTURE = key('capture')

@@ -75,7 +75,7 @@ export class Arena {
 }
 
 /**
- * Copies by words, 16 bytes an iteration: most strings take one, so that no branch is mispredicted.
+ * Copies by words, 16 bytes an iteration: most strings need one, so that no branch is mispredicted.
  * Overwrites up to 15 bytes after the target range, 16 where `length` is 0. The ranges must not overlap.
  */
 export function copyWords(view: DataView, to: number, from: number, length: number): void {

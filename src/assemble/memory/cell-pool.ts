@@ -1,6 +1,6 @@
 /**
  * Allocates cells of 64 to 2048 bytes from the arena's pool. A page of 2 KiB holds cells of one size, so that one byte
- * behind a hole does not take the room of a message.
+ * behind a hole does not use the room of a message.
  *
  *     page of 2048 bytes            a cell
  *     +----+----+----+----+ ...     +------+------------------------------+-------+

@@ -14,7 +14,7 @@ export const WAITING_BYTES = 150
 /** Of the memory for state, the parts for records, and for exchanges that are objects. */
 const RECORDS_PART = 0.54
 const EXCHANGES_PART = 0.2
-/** V8 needs room to collect garbage, and a thread takes this much without any state. */
+/** V8 needs room to collect garbage, and a thread needs this much without any state. */
 const HEAP_FACTOR = 1.5
 const HEAP_BASE_BYTES = 32 * 1024 * 1024
 const LEAST = 16

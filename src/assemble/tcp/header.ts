@@ -21,7 +21,7 @@ const OPTION_MD5 = 19
 /** RFC 5925. */
 const OPTION_AO = 29
 
-/** Length of the header at `tcp` with its options, as its data offset says. */
+/** Length of the header at `tcp` with its options, by its data offset. */
 export const headerBytes = (view: DataView, tcp: number): number => (view.getUint8(tcp + 12) >>> 4) * 4
 
 /**

@@ -26,7 +26,7 @@ export function judgeReset(stream: Stream, peer: Stream, seq: number, ack: numbe
   // A RST may carry the number of the sender's own FIN: macOS sends it so, and Linux accepts it.
   if (ahead === 0 || (ahead === 1 && stream.ended)) return RESET_OBEYED
   if (ahead < 0) return RESET_IGNORED
-  // The receiver has received more than was captured: its acknowledgement says how much.
+  // The receiver has received more than was captured: its acknowledgement shows how much.
   if (stream.ackedKnown && seq === stream.acked) return RESET_OBEYED
   // Linux accepts the number after the last byte received out of order, as after a SACK.
   if (stream.held !== NO_PIECE && seq === stream.rare.heldEnd) return RESET_OBEYED

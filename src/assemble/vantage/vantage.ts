@@ -16,7 +16,7 @@ import { type AddressWords, addressWords, Networks } from './network-set.ts'
 import { identityOf, PodBytes } from './pod-bytes.ts'
 import { PodDirectory } from './pod-directory.ts'
 
-/** `Flow.vantage`: from whose side a connection is seen. 0: as `InterfaceInfo.vantage` says (files, interfaces by name). */
+/** `Flow.vantage`: from whose side a connection is seen. 0: `InterfaceInfo.vantage` (files, interfaces by name). */
 const VANTAGE_SERVER = 1
 const VANTAGE_CLIENT = 2
 const VANTAGE_HOST = 3
@@ -198,7 +198,7 @@ export class Vantages {
 function parsePoint(info: VantagePoint): Point {
   return {
     info,
-    // Skip addresses that cannot be parsed (scoped ones, say): no packet can match them.
+    // Skip addresses that cannot be parsed (scoped ones, for example): no packet can match them.
     local: new Networks(info.addresses.filter(isAddress)),
     pod: info.pod === null ? null : new PodBytes(info.pod),
     bypassNetworks: new Networks((info.bypass?.outboundNetworks ?? []).filter(isAddress)),

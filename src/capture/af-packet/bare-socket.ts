@@ -32,7 +32,7 @@ import { LINKTYPE_RAW } from '../wire/link-types.ts'
 import { RETIRE_MS, ringShape } from './ring-geometry.ts'
 import { bindToInterface, linkTypeOf } from './socket-calls.ts'
 
-/** The pseudo-interface that stands for all interfaces. */
+/** The pseudo-interface that means all interfaces. */
 const ANY = 'any'
 
 /** The interface that a socket captures on. */

@@ -105,7 +105,7 @@ export class InterfaceWatch {
   }
 
   /**
-   * Ends the flows once the ring is empty. The kernel hands over the block it was filling within DRAIN_MS.
+   * Ends the flows once the ring is empty. The kernel retires the block it was filling within DRAIN_MS.
    * `ring.finish` would not wait for it, but is final, and the socket may be bound again.
    */
   #endFlowsIfDrained(): void {

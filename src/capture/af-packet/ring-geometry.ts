@@ -1,5 +1,5 @@
 /**
- * The division of a kernel ring into blocks, and the time after which the kernel hands over a block that is not full.
+ * The division of a kernel ring into blocks, and the time after which the kernel retires a block that is not full.
  *
  * The kernel closes a block when it is full, and every RETIRE_MS a block that is not empty. No frame is added to a
  * closed block. While the worker pauses, the ring therefore loses at least one block per RETIRE_MS, however few frames
@@ -9,11 +9,11 @@
 import { MAX_FRAME_BYTES } from '../../ring/layout.ts'
 
 /**
- * A block that is not full is handed over after this time, which is the delay of frames on a quiet interface. In the
+ * The kernel retires a block that is not full after this time, which is the delay of frames on a quiet interface. In the
  * default ring a pause of ten seconds leaves 5 MiB for frames.
  */
 export const RETIRE_MS = 400
-/** Once no more frames arrive, the last block is handed over within this time: its timer runs at most twice. */
+/** Once no more frames arrive, the kernel retires the last block within this time: its timer runs at most twice. */
 export const DRAIN_MS = 2 * RETIRE_MS + 20
 
 /** Room in a block beside one frame, for the headers of the block, the frame and the link layer. */

@@ -32,7 +32,7 @@ import type { LentSocket } from '../worker-data.ts'
 import { RedirectedReplies } from './redirected-replies.ts'
 
 /**
- * BLOCK_LENGTH of a released block until the kernel fills it again, so that a successor does not take it for an open
+ * BLOCK_LENGTH of a released block until the kernel fills it again, so that a successor does not mistake it for an open
  * one.
  */
 const RELEASED = 0
@@ -52,7 +52,7 @@ export class RingReader {
   readonly #replies: RedirectedReplies
   /** Samples of frames that the kernel's filter has shed. */
   #shedSamples = 0
-  /** Offset of the block that the kernel hands over next. */
+  /** Offset of the block that the kernel retires next. */
   #block: number
   /** That block's frames have been delivered to the sink. */
   #delivered = false

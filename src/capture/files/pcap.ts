@@ -59,7 +59,7 @@ export class PcapReader implements FormatReader {
       if (this.#shape === null && !this.#fileHeader(window)) return
       if (this.#lost && !this.#findAgain(window, ended)) return
       if (!this.#records(window)) return
-      // Captures joined with `cat`, or their gzip members: a file header takes the place of a record.
+      // Captures joined with `cat`, or their gzip members: a file header stands where a record is expected.
       if (isPcap(window.view, window.begin)) this.#shape = null
       else this.#lose(window)
     }
@@ -93,7 +93,7 @@ export class PcapReader implements FormatReader {
     return true
   }
 
-  /** Hands on every whole record. @returns true when it came upon something else, false when it needs more bytes */
+  /** Passes on every whole record. @returns true when it met something else, false when it needs more bytes */
   #records(window: Window): boolean {
     const { little, headerBytes, swapped, mayBeSwapped, fractionsPerMicro, maxLength } = this.#shape!
     const { bytes, view, end } = window

@@ -88,7 +88,7 @@ export const ETHERTYPE_IPV6 = 0x86dd
 const ETHERTYPES_VLAN = [0x8100, 0x88a8, 0x9100]
 /** MPLS, PPPoE session, 802.1ah, VN-Tag, FabricPath: as wire/link.ts reads them. */
 const ETHERTYPES_CARRYING_IP = [0x8847, 0x8848, 0x8864, 0x88e7, 0x8926, 0x8903]
-/** EtherTypes up to here are lengths of 802.3 frames, whose LLC header says SNAP where IP follows. */
+/** EtherTypes up to here are lengths of 802.3 frames, whose LLC header announces SNAP where IP follows. */
 const MAX_LENGTH = 1500
 const LLC_SNAP = 0xaaaa
 

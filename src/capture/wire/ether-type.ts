@@ -10,7 +10,7 @@ export const NOT_IP = -2
 export const CUT_LINK = -3
 
 const ETHERNET_BYTES = 14
-/** Limit of VLAN tags, MPLS labels and the like before one packet, which bounds the loop. */
+/** Limit of VLAN tags, MPLS labels and similar headers before one packet, which bounds the loop. */
 const MAX_TAGS = 16
 /** An EtherType up to here is a length: an LLC header follows (IEEE 802.3 §3.2.6). */
 const MAX_LENGTH = 1500
@@ -80,7 +80,7 @@ export function afterEtherType(
   return NOT_IP
 }
 
-/** Whether an LLC header says SNAP without an organisation (RFC 1042): an EtherType follows. */
+/** Whether an LLC header announces SNAP without an organisation (RFC 1042): an EtherType follows. */
 const isSnap = (view: DataView, at: number, end: number): boolean =>
   at + 8 <= end && view.getUint32(at) === 0xaaaa0300 && view.getUint16(at + 4) === 0
 

@@ -210,7 +210,7 @@ export class TunnelDecoder {
   }
 }
 
-/** Version 2 data messages: length, sequence numbers and padding where their flags say so, then PPP (RFC 2661 §3.1). */
+/** Version 2 data messages: length, sequence numbers and padding where their flags announce them, then PPP (RFC 2661 §3.1). */
 function afterL2tp(view: DataView, at: number, end: number): number {
   const flags = view.getUint16(at)
   if ((flags & 15) !== 2 || (flags & 0x8000) !== 0) return NO_TUNNEL

@@ -17,7 +17,7 @@ export interface HeldAddress {
   readonly fromMicros: number
 }
 
-/** The directory. It collects changes until they are taken. */
+/** The directory. It collects changes until `drain` returns them. */
 export class AddressDirectory {
   readonly #holders = new Map<string, AddressHolder[]>()
   /** Addresses with a past holder. */

@@ -10,7 +10,7 @@ export interface KnownContainer {
   readonly role: 'app' | 'sidecar' | 'init' | 'ephemeral'
   /** Declared TCP ports, in the order of the pod's specification. */
   readonly ports: readonly number[]
-  /** Those of `ports` whose name says that they serve TLS, such as `https` or `tls-admin`. */
+  /** Those of `ports` whose name shows that they serve TLS, such as `https` or `tls-admin`. */
   readonly tlsPorts: readonly number[]
   /** Arguments; only of a mesh's init container, which configures the redirection to the proxy. */
   readonly args: readonly string[]

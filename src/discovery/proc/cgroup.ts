@@ -7,7 +7,7 @@
 
 export type ContainerRuntime = 'containerd' | 'cri-o' | 'docker' | 'podman'
 
-/** What a cgroup path says about a process. */
+/** What a cgroup path reveals of a process. */
 export interface CgroupFacts {
   /** As Kubernetes writes it, with dashes; 32 hexadecimal digits for a static pod; null: not in a pod. */
   readonly podUid: string | null

@@ -192,7 +192,7 @@ describe('pair encoding', () => {
   })
 })
 
-describe('pair encoding: what a proxy says of the client', () => {
+describe('pair encoding: what a proxy claims of the client', () => {
   const request = (fields: string): string => `POST / HTTP/1.1\r\nHost: a\r\n${fields}Content-Length: 2\r\n\r\n{}`
 
   /** The pair of such a request, captured at an interface. */

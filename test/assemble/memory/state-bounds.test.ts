@@ -1,4 +1,4 @@
-/** What the state of a connection and of an exchange takes on V8's heap, by which their numbers are bounded. */
+/** The memory of a connection and of an exchange on V8's heap, which bounds their numbers. */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { test } from 'node:test'

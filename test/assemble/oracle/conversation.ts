@@ -168,7 +168,7 @@ class Conversing {
     })
   }
 
-  /** A message with a body of known length, or in chunks. @param body null: no body, and no field that says so */
+  /** A message with a body of known length, or in chunks. @param body null: no body, and no field that announces it */
   #message(startLine: string, fields: [string, string][], body: Buffer | null): Message {
     if (body === null || this.#random.below(3) > 0) return message(startLine, fields, body)
     const all: [string, string][] = [...fields, ['Transfer-Encoding', 'chunked']]

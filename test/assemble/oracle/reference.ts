@@ -1,7 +1,7 @@
 /**
  * A slow and plain assembler, written from RFC 9293 and RFC 9112 and independent of `src/`: sorts and overlays the segments
  * of a connection, cuts the streams into messages, and pairs them in order. It is the oracle for captures without loss;
- * of what a loss leaves provable it says nothing.
+ * it does not decide what a loss leaves provable.
  *
  * It reads one connection at a time, whose client is known, and stops where a stream is incomplete, invalid, or becomes
  * another protocol.
@@ -143,7 +143,7 @@ class Messages {
     }
   }
 
-  /** RFC 9112 §6.3. @param absent the length where no field says one; null: up to the end of the stream */
+  /** RFC 9112 §6.3. @param absent the length where no field announces one; null: up to the end of the stream */
   #body(fields: readonly (readonly [string, string])[], absent: number | null): Buffer {
     const value = (name: string): string | undefined => fields.find(([n]) => n.toLowerCase() === name)?.[1]
     if (value('transfer-encoding') === 'chunked') return this.#chunks()

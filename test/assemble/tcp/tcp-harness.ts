@@ -37,7 +37,7 @@ export interface TcpHarnessOptions {
   resting?: number
 }
 
-/** Memories of finished harnesses by the sizes of their pools: making one takes longer than most scripts. */
+/** Memories of finished harnesses by the sizes of their pools: making one costs more than most scripts. */
 const spareArenas = new Map<number, Arena[]>()
 
 export class TcpHarness implements StreamConsumer, FlowOwner {

@@ -97,7 +97,7 @@ describe('tracker: one tuple, several connections', () => {
     assert.equal(tcp.count('segments.duplicate'), 1)
   })
 
-  test('a stray SYN, to which the server answers by going on, changes nothing', () => {
+  test('a stray SYN that the server answers by continuing changes nothing', () => {
     const one = new TcpScript().handshake().client('first')
     const rest = [
       syn(77_000_000),
@@ -126,7 +126,7 @@ describe('tracker: one tuple, several connections', () => {
     ['the second', [handshake()[0], rival(), ...handshake().slice(1), fromClient(0, 'first'), fromServer(0, 'one')]],
     ['one that was not captured', [handshake()[0], rival(), fromClient(0, 'first'), fromServer(0, 'one', { acks: 5 })]],
     [
-      'the second, as its bytes say',
+      'the second, as its bytes show',
       [handshake()[0], rival(), handshake()[1], fromServer(0, 'one'), fromClient(0, 'first')],
     ],
   ] as [string, Segment[]][]) {

@@ -29,12 +29,12 @@ function file(name: string, content: Uint8Array): string {
 const without = (messages: FromWorker[], kind: FromWorker['t']): FromWorker[] => messages.filter(({ t }) => t !== kind)
 
 /** Messages but for progress. */
-const said = (messages: FromWorker[]): FromWorker[] => without(messages, 'progress')
+const withoutProgress = (messages: FromWorker[]): FromWorker[] => without(messages, 'progress')
 
 test('readFiles: a capture file, to its end', async () => {
   const path = file('one.pcap', CAPTURE)
   const { messages, packets, interfaces, count } = await readFiles([path])
-  assert.deepEqual(said(messages), [{ t: 'ready' }, { t: 'done' }])
+  assert.deepEqual(withoutProgress(messages), [{ t: 'ready' }, { t: 'done' }])
   assert.deepEqual(packets, PACKETS)
   assert.deepEqual(interfaces, ['one.pcap'])
   assert.deepEqual([count('frames.seen'), count('frames.queued')], [300, 300])
@@ -64,7 +64,7 @@ test('readFiles: gzip, also of several members, whatever the name', async () => 
   const members = concat([gzipSync(CAPTURE.subarray(0, half)), gzipSync(CAPTURE.subarray(half))])
   for (const content of [gzipSync(CAPTURE), members]) {
     const { messages, packets } = await readFiles([file('zipped.pcap', content)])
-    assert.deepEqual(said(messages), [{ t: 'ready' }, { t: 'done' }])
+    assert.deepEqual(withoutProgress(messages), [{ t: 'ready' }, { t: 'done' }])
     assert.deepEqual(packets, PACKETS)
   }
 })
@@ -72,7 +72,7 @@ test('readFiles: gzip, also of several members, whatever the name', async () => 
 test('readFiles: gzipped captures joined by cat are one capture', async () => {
   const one = gzipSync(CAPTURE)
   const { messages, packets } = await readFiles([file('joined.gz', concat([one, one]))])
-  assert.deepEqual(said(messages), [{ t: 'ready' }, { t: 'done' }])
+  assert.deepEqual(withoutProgress(messages), [{ t: 'ready' }, { t: 'done' }])
   assert.deepEqual(packets, [...PACKETS, ...PACKETS])
 })
 
@@ -119,7 +119,7 @@ test('readFiles: a member with a wrong checksum does not hide those behind it', 
 
 test('readFiles: zeros behind a gzip stream, as tapes have them, are no damage', async () => {
   const { messages } = await readFiles([file('tape.gz', concat([gzipSync(CAPTURE), new Uint8Array(600)]))])
-  assert.deepEqual(said(messages), [{ t: 'ready' }, { t: 'done' }])
+  assert.deepEqual(withoutProgress(messages), [{ t: 'ready' }, { t: 'done' }])
 })
 
 /** Files that are not captures, and the message for each. */
@@ -170,7 +170,7 @@ test('readFiles: a named pipe, written in pieces', { skip: needs('linux') }, asy
   })
   writer.stdin.end(gzipSync(CAPTURE))
   const { messages, packets } = await rig.end()
-  assert.deepEqual(said(messages), [{ t: 'ready' }, { t: 'done' }])
+  assert.deepEqual(withoutProgress(messages), [{ t: 'ready' }, { t: 'done' }])
   assert.deepEqual(packets, PACKETS)
 })
 
@@ -188,7 +188,7 @@ for (const [name, command] of [
     rig.command(command)
     const { messages } = await rig.end()
     closeSync(silent)
-    assert.deepEqual(said(messages), [{ t: 'ready' }, { t: 'done' }])
+    assert.deepEqual(withoutProgress(messages), [{ t: 'ready' }, { t: 'done' }])
   })
 }
 
@@ -208,7 +208,11 @@ test('readFiles: follows a file that is still being written, until the command t
   rig.command(COMMAND_DRAIN)
   const { messages, packets } = await rig.end()
   assert.deepEqual(packets, PACKETS.slice(0, 5))
-  assert.deepEqual(said(messages), [{ t: 'ready' }, { t: 'done' }], 'what is still being written is not damage')
+  assert.deepEqual(
+    withoutProgress(messages),
+    [{ t: 'ready' }, { t: 'done' }],
+    'what is still being written is not damage',
+  )
 })
 
 test('readFiles: steers to several rings and closes all of them', async () => {

@@ -146,7 +146,7 @@ for (const [name, damage, lost] of DAMAGES) {
       assert.ok(damages[0].offset >= at && damages[0].offset < at + 400, `at ${damages[0].offset}, not ${at}`)
       const good = frames.filter((frame) => many.some(({ bytes }) => Buffer.compare(bytes, frame.bytes) === 0))
       assert.ok(good.length >= many.length - lost - 1, `${good.length} of ${many.length}`)
-      assert.ok(frames.length - good.length <= 1, 'noise was taken for frames')
+      assert.ok(frames.length - good.length <= 1, 'noise was read as frames')
     })
   }
 }

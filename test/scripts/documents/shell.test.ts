@@ -43,7 +43,7 @@ test('shell: reports a quote that does not end', () => {
   assert.throws(() => simpleCommands("echo 'a"), /' is missing: 'a/)
 })
 
-test('shell: finds the lines of a block, with what their comments say', () => {
+test('shell: finds the lines of a block, with their comments', () => {
   assert.deepEqual(shellLines(['# first', 'a \\', '  b  # exit code 3', '', 'c']), [
     { at: 1, text: 'a \\\n  b  # exit code 3', comment: 'exit code 3' },
     { at: 4, text: 'c', comment: '' },

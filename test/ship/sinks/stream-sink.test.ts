@@ -34,7 +34,7 @@ test('stream sink: a FIFO without a reader delays neither the input nor the end'
   await run.ready
   for (let number = 0; number < 100; number += 1) await run.put(number)
   run.flush()
-  await until('pairs are taken in', () => run.counter('queued') === 100)
+  await until('pairs are buffered', () => run.counter('queued') === 100)
   run.command(COMMAND_DRAIN)
   const startMs = performance.now()
   assert.equal((await run.finish()).t, 'done')

@@ -1,4 +1,4 @@
-{{- /* A DaemonSet and its ConfigMap; takes a context (_pools.tpl). */ -}}
+{{- /* A DaemonSet and its ConfigMap. Argument: a context (_pools.tpl). */ -}}
 {{- define "interceptor.daemonSet" -}}
 {{- include "interceptor.validate" . }}
 apiVersion: apps/v1

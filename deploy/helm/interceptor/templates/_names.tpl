@@ -1,5 +1,5 @@
 {{- /*
-Names, labels, image. Templates that are rendered once per pool take a context: the root's keys, with `Values` merged for the
+Names, labels, image. The argument of templates that are rendered once per pool is a context: the root's keys, with `Values` merged for the
 pool and `pool` its name ("" for the main DaemonSet). templates/_pools.tpl has more.
 */ -}}
 {{- define "interceptor.name" -}}

@@ -1,4 +1,4 @@
-{{- /* What PodMonitor and ServiceMonitor say alike of their endpoint; takes `podMonitor` or `serviceMonitor`. */ -}}
+{{- /* The endpoint of PodMonitor and ServiceMonitor. Argument: `podMonitor` or `serviceMonitor`. */ -}}
 {{- define "interceptor.scrape" -}}
 path: /metrics
 # Series of an interface carry the captured pod in `namespace` and `pod`.

@@ -96,13 +96,13 @@
 {{- end -}}
 {{- end -}}
 
-{{- /* "true" where extraEnv sets a variable; takes a context and the variable's name. */ -}}
+{{- /* "true" where extraEnv sets a variable. Arguments: a context, the variable's name. */ -}}
 {{- define "interceptor.hasEnv" -}}
 {{- $name := index . 1 -}}
 {{- range (index . 0).Values.extraEnv -}}{{- if eq .name $name -}}true{{- end -}}{{- end -}}
 {{- end -}}
 
-{{- /* "true" where extraVolumeMounts covers a path; takes a context, the path, and `read` or `write`. */ -}}
+{{- /* "true" where extraVolumeMounts covers a path. Arguments: a context, the path, `read` or `write`. */ -}}
 {{- define "interceptor.isMounted" -}}
 {{- $path := index . 1 -}}
 {{- $write := eq (index . 2) "write" -}}

@@ -9,7 +9,7 @@ export const COLON: u8 = 58
 export const SEMICOLON: u8 = 59
 const DELETE: u8 = 127
 
-/** Mask that turns ASCII letters into lower case. */
+/** Mask that makes ASCII letters lower case. */
 export const LOWER: u64 = 0x2020202020202020
 
 /** @returns the address of the first CR or LF in [at, end), or `end` */
