@@ -24,8 +24,10 @@ import { type HeldBlock, type HeldMemory, PAIRS } from './held-memory.ts'
 const BLOCK_BYTES = 256 * 1024
 /** A block with less room than this is full. */
 const MIN_ROOM = 8 * 1024
-/** Empty blocks kept for the next pairs. */
-const SPARE_BLOCKS = 4
+/** Empty blocks kept for the next pairs: as many as one iteration of the shipper may empty, so that a backlog allocates none. */
+const SPARE_BLOCKS = 16
+/** Of those, how many are kept while no pair waits. */
+const IDLE_SPARE_BLOCKS = 4
 
 /** In place of a pair's offset in its record, which is never 0. */
 const SUSPECT = 0
@@ -245,6 +247,8 @@ export class PairQueue {
     if (this.pairs > 0 || this.unsettled > 0) return
     clear(this.#blocks[0])
     this.#position = 0
+    if (this.#spare.length <= IDLE_SPARE_BLOCKS) return
+    for (const block of this.#spare.splice(IDLE_SPARE_BLOCKS)) this.#memory.release(block)
   }
 
   #recycle(block: HeldBlock | undefined): void {
