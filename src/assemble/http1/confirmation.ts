@@ -39,6 +39,16 @@ export class Confirmation {
     else this.#outcomes.startDeadline(exchange, this.#time.start)
   }
 
+  /** A message of an abandoned exchange is complete. If it is a contested response, nothing will confirm its end. */
+  leave(exchange: Exchange, isResponse: boolean): void {
+    const { connection } = exchange
+    if (connection === null) return
+    const isContested = isResponse && exchange.contested
+    if (isContested && connection.first?.ackFirst !== exchange.response.endSeq)
+      connection.doubtResponses(exchange.reason)
+    this.#outcomes.settle(exchange)
+  }
+
   #contest(connection: HttpConnection, exchange: Exchange): void {
     const { first } = connection
     const { endSeq } = exchange.response

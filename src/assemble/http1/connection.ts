@@ -144,6 +144,8 @@ class PartialHead {
   seq = 0
   ack = 0
   micros = 0
+  /** It stands where a body of this length was announced, of which nothing seems to have been sent; otherwise 0. */
+  unsentBytes = 0
 }
 
 /** Parser state of one direction of a connection: its requests or its responses. Pooled with its connection. */
@@ -191,7 +193,9 @@ export class MessageStream {
 
   /** Frees the bytes of a head that was cut between segments, if there are any. */
   freePartial(pool: BlockPool): void {
-    if (this.#partial !== null) pool.free(this.#partial.chain)
+    if (this.#partial === null) return
+    pool.free(this.#partial.chain)
+    this.#partial.unsentBytes = 0
   }
 
   reset(): void {

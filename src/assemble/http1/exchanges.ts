@@ -106,9 +106,12 @@ export class Exchanges implements MessageHandler {
     connection.begunAck = this.#at.ack
     connection.begunKnown = true
     const { responses } = connection
-    const { exchange } = responses
+    const { exchange, state } = responses
     if (goesOnAfter(responses, this.#at.ack)) this.#leaveToClose(connection, REASON_DOUBTFUL)
-    else if (exchange !== null && seqDiff(responses.bodySeq, this.#at.ack) >= 0) exchange.contested = true
+    else if (state > HEAD_PART && state !== OPAQUE && seqDiff(responses.bodySeq, this.#at.ack) >= 0) {
+      if (exchange !== null) exchange.contested = true
+      else connection.doubtResponses(REASON_DOUBTFUL)
+    }
   }
 
   body(stream: MessageStream, at: number, end: number): void {
@@ -131,7 +134,7 @@ export class Exchanges implements MessageHandler {
       exchange.requestDone = true
       exchange.ackLast = this.#at.ack
     }
-    if (exchange.abandoned) this.#outcomes.settle(exchange)
+    if (exchange.abandoned) this.#confirmation.leave(exchange, stream.isResponse)
     else if (exchange.requestDone && exchange.responseDone) this.#confirmation.conclude(exchange)
     else if (!exchange.responseBegun) this.#outcomes.startDeadline(exchange, this.#time.start)
   }
@@ -146,7 +149,9 @@ export class Exchanges implements MessageHandler {
     const isWhole = stream.isResponse && exchange.requestDone && !exchange.abandoned && !missed(connection)
     const isProven = !exchange.contested && !exchange.unconfirmed
     if (!this.#limits.incompleteResponses || !isWhole || !isProven) {
-      this.#outcomes.abandon(exchange, reason)
+      // The client may have left out the body of an upload that was refused, or the close may have cut it off.
+      const isUnsent = !stream.isResponse && stream.bodyBytes === 0 && exchange.responseDone
+      this.#outcomes.abandon(exchange, isUnsent && reason === REASON_CLOSED ? REASON_DOUBTFUL : reason)
       return
     }
     exchange.response.anomalies |= ANOMALY_INCOMPLETE

@@ -43,10 +43,10 @@ const REQUEST_LENGTHS = RESPONSE_LENGTHS | (1 << USER_AGENT.length)
 const HOST_LENGTHS = 1 << HOST.length
 const HYPHEN = 45
 /** The first four bytes of the standard methods. */
+const METHOD_STARTS = ['GET ', 'HEAD', 'POST', 'PUT ', 'DELE', 'CONN', 'OPTI', 'TRAC', 'PATC']
+const METHOD_START_BYTES = 4
 const METHODS: ReadonlySet<number> = new Set(
-  ['GET ', 'HEAD', 'POST', 'PUT ', 'DELE', 'CONN', 'OPTI', 'TRAC', 'PATC'].map((start) =>
-    new DataView(new TextEncoder().encode(start).buffer).getInt32(0, true),
-  ),
+  METHOD_STARTS.map((start) => new DataView(new TextEncoder().encode(start).buffer).getInt32(0, true)),
 )
 /** Longest DNS name with a port. */
 const LONGEST_HOST = 260
@@ -114,6 +114,14 @@ export class MessageHead {
       if ((c < 65 || c > 90) && c !== HYPHEN) return false
     }
     return true
+  }
+
+  /** Whether the bytes may be a request with a standard method whose head is cut before anything proves it. */
+  isCutRequest(at: number, end: number): boolean {
+    if (this.scan(at, end, false) !== HEAD_INCOMPLETE) return false
+    if (end - at >= METHOD_START_BYTES) return this.isStandardMethod(at)
+    const start = String.fromCharCode(...this.#bytes.subarray(at, end))
+    return METHOD_STARTS.some((method) => method.startsWith(start))
   }
 
   /** Whether a method of RFC 9110 §9.3 or RFC 5789 begins at `at`. */

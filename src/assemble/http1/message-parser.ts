@@ -200,10 +200,11 @@ export class MessageParser {
       return
     }
     const head = this.#head
-    if (this.#restarts(stream, at, end)) {
-      stream.freePartial(this.#pool)
-      stream.state = HEAD
-      handler.contradicted(stream)
+    if (this.#restarts(stream, at, end)) this.#restart(stream)
+    else if (this.#mayRestart(stream, at, end, seq)) {
+      const unsent = state === COUNTED ? stream.remaining : 0
+      this.#restart(stream)
+      stream.partial.unsentBytes = unsent
     } else if (
       state === HEAD_PART
         ? handler.isAnswered(stream)
@@ -213,11 +214,27 @@ export class MessageParser {
     }
   }
 
+  #restart(stream: MessageStream): void {
+    stream.freePartial(this.#pool)
+    stream.state = HEAD
+    this.#handler.contradicted(stream)
+  }
+
   /** Whether a message provably begins at `at`, and not after the rest of the body in progress. */
   #restarts(stream: MessageStream, at: number, end: number): boolean {
     const head = this.#head
     if (!head.begins(at, end, stream.isResponse) || !(stream.isResponse || head.isMethod(at, end))) return false
     return !this.#goesOn(stream, at, end)
+  }
+
+  /**
+   * Whether a request may begin at `at` whose head the segment cuts: in place of a body of which nothing was sent, or of
+   * the rest of a head that was answered. The whole head has to prove it.
+   */
+  #mayRestart(stream: MessageStream, at: number, end: number, seq: number): boolean {
+    if (stream.isResponse) return false
+    const isOver = stream.state === HEAD_PART ? this.#handler.isAnswered(stream) : seq === stream.bodySeq
+    return isOver && this.#head.isCutRequest(at, end)
   }
 
   /**
@@ -274,6 +291,13 @@ export class MessageParser {
     const { length } = chain
     this.#pool.copyOut(chain, start)
     this.#pool.free(chain)
+    // The body that was believed unsent may have been sent after all, and the head that ends here follows it.
+    const unsent = partial.unsentBytes
+    partial.unsentBytes = 0
+    if (unsent > 0 && unsent < length && this.#head.begins(start + unsent, start + length, false)) {
+      this.lose(stream, REASON_DOUBTFUL)
+      return end
+    }
     const result = this.#head.scan(start, start + length, stream.isResponse)
     if (result !== HEAD_COMPLETE) {
       this.#loseHead(stream, result)

@@ -84,6 +84,9 @@ const SHAPES: Record<string, Shape> = {
   'CR within the response': framedResponse((body) =>
     ok(`A: b\rContent-Length: ${body.length}\r\r`, body).replace('\r\n', '\r'),
   ),
+  'a response nobody asked for, with a length beyond its body': framedResponse(
+    (body) => `${counted(body)}HTTP/1.1 408 T\r\nContent-Length: 60\r\n\r\nno`,
+  ),
   'no body, as announced': unsent('Content-Length: 90\r\n'),
   'no body, of as many bytes as the next request': unsent(`Content-Length: ${get(3).length}\r\n`),
   'no chunks': unsent('Transfer-Encoding: chunked\r\n'),
@@ -133,6 +136,74 @@ for (const [name, shape] of Object.entries(SHAPES)) {
       for (const reason of ['gap', 'closed', 'reset', 'timeout', 'ended']) {
         assert.equal(count(ledger, `requests.abandoned.${reason}`), 0, reason)
         assert.equal(count(ledger, `responses.orphaned.${reason}`), 0, reason)
+      }
+    }
+  })
+}
+
+for (const fields of ['Content-Length: 90', `Content-Length: ${get(1).length}`, 'Transfer-Encoding: chunked']) {
+  test(`framing: after an upload with ${fields} is refused, a next head cut anywhere is found`, () => {
+    const exchanges = [unsent(`${fields}\r\n`)(0), right(1), right(2)]
+    const [{ asked, answered }, next, last] = exchanges as [Exchange, Exchange, Exchange]
+    for (let cut = 1; cut < next.asked.length; cut++) {
+      const script = new TcpScript().handshake().client(asked).server(answered)
+      script.client(next.asked.slice(0, cut)).client(next.asked.slice(cut)).server(next.answered)
+      const { pairs, ledger } = assemble(script.client(last.asked).server(last.answered).close(), SMALL)
+      assert.deepEqual(wrong(pairs, exchanges), [])
+      assert.deepEqual(targets(pairs), [1, 2], `cut at ${cut}`)
+      assert.equal(count(ledger, 'requests.abandoned.doubtful'), 1)
+    }
+  })
+}
+
+test('framing: the body of a refused upload that comes after all is not joined with the next head', () => {
+  const body = 'GET /9 HTTP/1.1\r\nA'
+  const upload = `POST /0 HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: ${body.length}\r\n\r\n`
+  const script = new TcpScript().handshake().client(upload).server(counted('!!').replace('200 OK', '401 No'))
+  script
+    .client(body)
+    .client(get(1))
+    .server(counted(json(1)))
+    .client(get(2))
+    .server(counted(json(2)))
+  const { pairs } = assemble(script.close(), SMALL)
+  assert.deepEqual(targets(pairs), [2])
+})
+
+test('framing: an upload is doubtful whose refusal closes the connection before any of its body', () => {
+  const { asked } = unsent('Content-Length: 90\r\n')(0)
+  const refusal = 'HTTP/1.1 401 No\r\nConnection: close\r\nContent-Length: 2\r\n\r\nno'
+  for (const [sent, reason] of [
+    ['', 'doubtful'],
+    ['half', 'closed'],
+  ] as const) {
+    const script = new TcpScript().handshake().client(asked)
+    if (sent !== '') script.client(sent)
+    const { pairs, ledger } = assemble(script.server(refusal).fin('server').fin('client').ack('server'), SMALL)
+    assert.deepEqual(pairs, [])
+    assert.equal(count(ledger, `requests.abandoned.${reason}`), 1)
+    assert.equal(count(ledger, `responses.orphaned.${reason}`), 1)
+  }
+})
+
+for (const [name, answer] of [
+  ['the response to a request', (extra: number) => counted(json(0), json(0).length + extra)],
+  [
+    'a response nobody asked for',
+    (extra: number) => `${counted(json(0))}HTTP/1.1 408 T\r\nContent-Length: ${extra}\r\n\r\n`,
+  ],
+] as const) {
+  test(`framing: a length beyond the body, of ${name}, with a loss behind it matches no later response by order`, () => {
+    const { length } = counted(json(1))
+    for (const extra of [length - 1, length, length + 1, 2 * length, 60, 500]) {
+      const exchanges = [0, 1, 2, 3, 4].map(right)
+      const script = new TcpScript({ segmentBytes: 31 }).handshake().client(get(0)).server(answer(extra))
+      for (const { asked, answered } of exchanges.slice(1)) script.client(asked).server(answered)
+      const { segments } = script.close()
+      for (let at = 3; at < segments.length; at++) {
+        if (segments[at]?.fromClient) continue
+        const { pairs } = assemble(segments.toSpliced(at, 1), SMALL)
+        assert.deepEqual(wrong(pairs, exchanges), [], `${extra} bytes, without segment ${at}`)
       }
     }
   })
