@@ -1,7 +1,8 @@
 /**
- * Runs synthetic traffic through a temporary assembler, so that live capture begins with compiled code: a cold assembler is
- * about ten times slower for its first tens of thousands of frames, while a kernel ring holds a few hundredths of a second
- * of a busy link. File input does not need it: the reader waits.
+ * Runs a little synthetic traffic through a temporary assembler, so that live capture begins with parsed code that knows
+ * the types of its values: a cold assembler needs half a second for its first ten thousand frames, most of it for that. The
+ * rest, V8's optimising compiler, is left to real traffic: frames wait in the kernel's ring during a warm-up, and an idle
+ * node should not pay for it (bench/README.md has the figures). File input does not need it: the reader waits.
  *
  * The traffic has the shapes that are common on the wire: small and large heads, counted and chunked bodies, several
  * segments, some out of order, both IP versions.
@@ -26,8 +27,8 @@ import type { PairSink } from './http1/outcomes.ts'
 import type { Arena } from './memory/arena.ts'
 import { FLAG_ACK, FLAG_FIN, FLAG_SYN } from './tcp/header.ts'
 
-/** Enough for V8 to optimise every loop (measured: more has no effect). */
-const ROUNDS = 40
+/** 512 exchanges: every function has run with common values, and V8 has optimised few of them yet. */
+const ROUNDS = 2
 /** Connections open at the same time, so that queues, lists and buckets hold several. */
 const FLOWS = 64
 /** Distinct client ports. */

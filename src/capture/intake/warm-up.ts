@@ -1,5 +1,5 @@
 /**
- * Runs generated frames through a temporary intake, so that live capture starts with compiled code. assemble/warm-up.ts
+ * Runs generated frames through a temporary intake, so that live capture does not begin with cold code. assemble/warm-up.ts
  * has the figures.
  */
 
@@ -10,7 +10,7 @@ import { Control } from '../../thread/control.ts'
 import { LINKTYPE_ETHERNET, LINKTYPE_RAW } from '../wire/link-types.ts'
 import { Intake } from './intake.ts'
 
-const FRAMES = 30_000
+const FRAMES = 3_000
 const BATCH = 64
 const RING_BYTES = 256 * 1024
 const LARGEST_PAYLOAD = 1448
