@@ -7,6 +7,7 @@ import { measureAllocation } from './allocation.ts'
 import { isOffline, type OfflineData, ratiosOf, regressions, storeBaseline, storedBaseline } from './baseline.ts'
 import { measureDiscovery } from './discovery.ts'
 import { measureFloods } from './floods.ts'
+import { measureIdle } from './idle.ts'
 import { measureLive } from './live.ts'
 import { measureMemory } from './memory.ts'
 import { measureOffline } from './offline.ts'
@@ -39,6 +40,8 @@ async function measure(part: Part, options: BenchOptions, traces: readonly Trace
       return measureShip(traces, rounds)
     case 'discovery':
       return [await measureDiscovery()]
+    case 'idle':
+      return [await measureIdle()]
     case 'memory':
       return [await measureMemory(traces.at(-1)!, { minutes, workers })]
     case 'floods':

@@ -15,7 +15,7 @@ import { warmUpAssembler } from './warm-up.ts'
 import type { AssembleTask, FromAssembler, KnownInterface, ToAssembler } from './worker-data.ts'
 
 /** Longest sleep of an idle assembler, between two heartbeats. */
-const IDLE_MS = 100
+const IDLE_MS = 500
 const WARM_UP_RING_BYTES = 256 * 1024
 /** How long frames may gather after a block before a wake-up is requested. A ring holds 20 times as many. */
 const NAP_MS = 1

@@ -43,7 +43,7 @@ export interface FrameSink {
   ): void
   /** Returns the number of frames skipped for an unreadable link type, by link type, since the last call. */
   drainUnread(): ReadonlyMap<number, number>
-  /** Advances packet time without a frame; live sources call this when idle. */
+  /** Advances packet time without a frame; live sources call this when idle. A sleeping assembler is not woken for it. */
   tick(): void
   /** Ends a batch: makes all frames so far visible to the assemblers. */
   flush(): void

@@ -16,6 +16,8 @@ export interface FileSource {
 export interface AfPacketSource {
   kind: 'af-packet'
   sockets: LentSocket[]
+  /** Descriptor of a WakeEvent, signalled after a command or a message. */
+  wakeFd: number
 }
 
 /** One AF_PACKET ring, lent to the worker by descriptor and address. */
@@ -63,7 +65,7 @@ export interface CaptureWorkerData {
   rings: SharedArrayBuffer[]
   /** Each assembler's doorbell, in slot order. */
   assemblerBells: SharedArrayBuffer[]
-  /** Rung when a full ring has room again, or the command has changed. */
+  /** Rung when a full ring has room again, or the command has changed; packet sockets have `wakeFd` instead. */
   ownBell: SharedArrayBuffer
   control: SharedArrayBuffer
   /** A CAPTURE_COUNTERS block for counts that belong to no single interface. */

@@ -51,8 +51,9 @@ export class WaitingStatus {
   update(): boolean {
     const now = this.#now()
     if (this.#done || now < this.#collectMs) return !this.#done
-    this.#collectMs = now + COLLECT_MS
     const { line } = this.#options
+    this.#collectMs = now + COLLECT_MS
+    if (line === null && now < this.#printMs) return true
     const ledger = this.#options.ledger()
     this.#done = count(ledger, 'pairs.kept') > 0
     if (this.#done) line?.clear()

@@ -117,10 +117,15 @@ export class RingProducer {
 
   /** Publishes everything committed and wakes the consumer if it sleeps. */
   flush(): void {
-    if (this.#tail === this.#published) return
+    if (this.publish()) this.#consumer.ring()
+  }
+
+  /** Publishes everything committed; a sleeping consumer sees it when something else wakes it. @returns false: nothing was */
+  publish(): boolean {
+    if (this.#tail === this.#published) return false
     this.#published = this.#tail
     Atomics.store(this.#control, TAIL_WORD, this.#tail)
-    this.#consumer.ring()
+    return true
   }
 
   /** Publishes, then marks the ring's end: nothing follows. */

@@ -1,5 +1,5 @@
 /**
- * Thread entry of the shipper. Posts `ready`, then `done` or `failed`; everything else passes through shared memory.
+ * Thread entry of the shipper. Pairs, counters and commands pass through shared memory; what is rare is posted.
  */
 import { parentPort, workerData } from 'node:worker_threads'
 import { EXIT_RUNTIME, failureOf, InterceptorError } from '../errors.ts'
@@ -52,6 +52,7 @@ try {
     bufferBytes: data.bufferBytes,
     maxAgeMs: data.maxAgeMs,
     shutdownTimeoutMs: data.shutdownTimeoutMs,
+    onOutputEnded: () => post({ t: 'outputEnded' }),
   })
   post({ t: 'ready' })
   const { failure } = await shipper.run()

@@ -15,7 +15,6 @@ import type { PairQueue } from './pair-queue.ts'
 import { shipClock } from './ship-clock.ts'
 import type { Sink } from './sink.ts'
 import type { ShipStatus } from './status.ts'
-import { OUTPUT_CLOSED, OUTPUT_ENOUGH } from './worker-data.ts'
 
 /** Limit of bytes read from each ring per iteration, so that no ring starves the others or the event loop. */
 const MAX_READ_BYTES = 1024 * 1024
@@ -43,6 +42,8 @@ export interface ShipperParts {
   readonly bufferBytes: number
   readonly maxAgeMs: number
   readonly shutdownTimeoutMs: number
+  /** The output accepts no more pairs: `-c N` is reached, or its reader has closed it. */
+  readonly onOutputEnded: () => void
 }
 
 /** How a run ended: null when all is well, else why the output failed. */
@@ -132,16 +133,11 @@ export class Shipper {
   }
 
   #pumpSink(nowMs: number): void {
-    const { sink, limit, ledger, control } = this.#parts
+    const { sink, limit, ledger, onOutputEnded } = this.#parts
     sink.pump(this.#queue, nowMs)
     this.#enforceBounds(nowMs)
-    if (sink.end !== null) {
-      this.#discarding = true
-      if (sink.end.kind === 'closed') control.state = OUTPUT_CLOSED
-    } else if (ledger.shippedPairs >= limit) {
-      this.#discarding = true
-      control.state = OUTPUT_ENOUGH
-    }
+    this.#discarding = sink.end !== null || ledger.shippedPairs >= limit
+    if (this.#discarding && sink.end?.kind !== 'failed') onOutputEnded()
   }
 
   /** Drops the oldest pairs first: those in the sink are older than those in the queue. */

@@ -1,16 +1,9 @@
-/** The shipper's start-up data, and the values of its CONTROL_STATE word. */
+/** The shipper's start-up data. */
 import type { Config } from '../config/schema.ts'
 import type { FormatOptions, OutputFormat } from '../format/output-format.ts'
 import { largestRecordBytes } from '../kafka/record-size.ts'
 import type { Rotation } from '../output/output-file.ts'
 import type { ValueFormat } from '../pair/encode-value.ts'
-
-/** CONTROL_STATE: the output accepts pairs. */
-export const OUTPUT_OPEN = 0
-/** CONTROL_STATE: `-c N` is reached. */
-export const OUTPUT_ENOUGH = 1
-/** CONTROL_STATE: the reader closed the output. */
-export const OUTPUT_CLOSED = 2
 
 export interface ShipWorkerData {
   /** One pair ring per assembler. */

@@ -67,11 +67,12 @@ export class AssemblerPool {
   }
 
   #workerOf(slot: AssembleSlot, log: Log): WorkerSlot {
+    const bell = new Doorbell(slot.ownBell)
     return new WorkerSlot({
       role: 'assemble',
       slot: slot.slot,
       control: slot.control,
-      ownBell: slot.ownBell,
+      wake: () => bell.ring(),
       launch: () => this.#launch(slot),
       isRestartable: true,
       mayHang: true,

@@ -39,7 +39,9 @@ export class CaptureSlot {
   readonly rings: readonly SharedArrayBuffer[]
   readonly bell = Doorbell.allocate()
   /** What a thread that starts in the slot captures. */
-  source: () => SourceSpec = () => ({ kind: 'af-packet', sockets: [] })
+  source: () => SourceSpec = () => ({ kind: 'af-packet', sockets: [], wakeFd: -1 })
+  /** Wakes a thread that polls packet sockets. */
+  wakePoll: () => void = () => {}
   /** Counter blocks of the interfaces that it captures now. */
   openBlocks: () => Float64Array[] = () => []
   readonly #spec: CaptureSlotSpec
@@ -55,7 +57,7 @@ export class CaptureSlot {
       role: 'capture',
       slot: spec.slot,
       control: this.#control,
-      ownBell: this.bell,
+      wake: () => this.#wake(),
       launch: () => this.#launch(),
       isRestartable: spec.isRestartable,
       mayHang: spec.isRestartable,
@@ -75,6 +77,11 @@ export class CaptureSlot {
     counters.forEach((value, index) => {
       this.#retired[index] += value
     })
+  }
+
+  #wake(): void {
+    new Doorbell(this.bell).ring()
+    this.wakePoll()
   }
 
   #launch(): WorkerThread {

@@ -51,8 +51,8 @@ export interface Progress {
   /** Bytes of the input read, of `totalBytes`; null where the total is unknown (standard input, compressed, live). */
   bytes: number
   totalBytes: number | null
-  /** Pairs kept so far. */
-  pairs: number
+  /** Pairs kept so far, added up when read. */
+  readonly pairs: number
 }
 
 /** A place where a capture file could not be read. */

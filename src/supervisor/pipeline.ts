@@ -17,7 +17,6 @@ import type { Observation } from '../ledger/observation.ts'
 import { RunLedger } from '../ledger/run-ledger.ts'
 import { allocateRing } from '../ring/byte-ring.ts'
 import { Doorbell } from '../ring/doorbell.ts'
-import { OUTPUT_OPEN } from '../ship/worker-data.ts'
 import type { CaptureTarget } from '../target/capture-target.ts'
 import type { VantagePolicy } from '../target/interface-info.ts'
 import { Control } from '../thread/control.ts'
@@ -35,8 +34,10 @@ import { targetEnded } from './target-failure.ts'
 import type { TargetSet } from './target-set.ts'
 import type { WorkerEnd } from './worker-thread.ts'
 
-/** How often the supervisor reads what workers report in shared memory: heartbeats, progress, the output's end. */
+/** How often the supervisor reads heartbeats and progress from shared memory. */
 const CHECK_MS = 50
+/** The same for live capture, which is idle for most of its time. */
+const LIVE_CHECK_MS = 250
 /** By then start-up is over and its memory can be returned. */
 const STARTED_MS = 5_000
 /** A worker that has not obeyed a stop within this time is terminated. */
@@ -191,7 +192,7 @@ class Pipeline implements TargetPipeline {
       onMessage: (message) => this.#onMessage(message),
     })
     const shipped = this.#shipper.worker.ended.then((end) => this.#shipperEnded(end))
-    this.#checking = setInterval(() => this.#check(), CHECK_MS)
+    this.#checking = setInterval(() => this.#check(), waits ? CHECK_MS : LIVE_CHECK_MS)
     const shipping = this.#shipper.worker.start()
     // Their threads start side by side; a shipper that fails stops the assemblers.
     this.#assemblers = new AssemblerPool(
@@ -318,6 +319,9 @@ class Pipeline implements TargetPipeline {
         this.#bytes = message.bytes
         this.#totalBytes = message.totalBytes
         break
+      case 'outputEnded':
+        if (!this.#draining) this.drain()
+        break
       default:
         break
     }
@@ -328,15 +332,17 @@ class Pipeline implements TargetPipeline {
     for (const { worker } of this.#captures) worker.check()
     this.#shipper?.worker.check()
     this.#assemblers?.check()
-    if (!this.#draining && this.#shipper !== null && this.#shipper.worker.control.state !== OUTPUT_OPEN) this.drain()
     if (this.#reportsProgress) this.#reportProgress()
   }
 
   #reportProgress(): void {
+    const run = this.#runLedger
     this.#options.onProgress?.({
       bytes: this.#bytes,
       totalBytes: this.#totalBytes,
-      pairs: count(this.ledger, 'pairs.kept'),
+      get pairs() {
+        return count(run.ledger, 'pairs.kept')
+      },
     })
   }
 

@@ -1,6 +1,7 @@
 /** The shipper's slot. Main thread. */
 
 import { countShipperLosses } from '../ledger/crash-losses.ts'
+import { Doorbell } from '../ring/doorbell.ts'
 import { countLeftPairs } from '../ship/left-pairs.ts'
 import { ShipStatus } from '../ship/status.ts'
 import type { ShipWorkerData } from '../ship/worker-data.ts'
@@ -38,6 +39,7 @@ export class ShipperSlot {
     this.#onMessage = onMessage
     const waits = plan.whenFull === 'wait'
     const control = Control.allocate()
+    const bell = new Doorbell(ownBell)
     const status = ShipStatus.allocate()
     const workerData: ShipWorkerData = {
       rings,
@@ -59,7 +61,7 @@ export class ShipperSlot {
       role: 'ship',
       slot: 0,
       control,
-      ownBell,
+      wake: () => bell.ring(),
       launch: () => this.#launch({ ...workerData, left: [...this.#held.values()] }),
       isRestartable: !waits,
       // A write to a pipe may block for as long as its reader does not read.

@@ -18,6 +18,7 @@ import type { InterfaceObservation } from '../ledger/observation.ts'
 import { allocateTraffic } from '../ledger/traffic.ts'
 import type { Logger } from '../log/logger.ts'
 import { NetnsReturnError } from '../sys/netns.ts'
+import { WakeEvent } from '../sys/wake-event.ts'
 import { type CaptureTarget, targetLogFields } from '../target/capture-target.ts'
 import type { FromWorker } from '../thread/messages.ts'
 import type { CaptureSlot } from './capture-slot.ts'
@@ -68,15 +69,20 @@ export class TargetSet {
   /** Number of sockets that are being opened, by slot. */
   readonly #opens = new Map<CaptureSlot, number>()
   readonly #closings = new Set<Promise<void>>()
+  /** One per slot. */
+  readonly #events: WakeEvent[]
   readonly #opening = new SerialQueue()
   #ended = false
 
   constructor(parts: TargetSetParts) {
     this.#parts = parts
     this.#domains = new Domains(parts.ownNetns)
-    for (const slot of parts.slots) {
+    this.#events = parts.slots.map(() => new WakeEvent())
+    for (const [i, slot] of parts.slots.entries()) {
+      const event = this.#events[i]
       const own = (): Captured[] => [...this.#byId.values()].filter((captured) => captured.slot === slot)
-      slot.source = () => ({ kind: 'af-packet', sockets: own().map(({ lent }) => lent) })
+      slot.source = () => ({ kind: 'af-packet', sockets: own().map(({ lent }) => lent), wakeFd: event.fd })
+      slot.wakePoll = () => event.signal()
       slot.openBlocks = () => own().map(({ lent }) => lent.counters)
     }
   }
@@ -175,6 +181,7 @@ export class TargetSet {
     this.#ended = true
     for (const captured of [...this.#byId.values()]) this.#close(captured)
     await Promise.all(this.#closings)
+    for (const event of this.#events) event.close()
   }
 
   /** Counters of opened and closed targets, and of interfaces that are closing. */

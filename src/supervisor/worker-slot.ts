@@ -15,7 +15,6 @@ import { Backoff } from '../async/backoff.ts'
 import { withResolvers } from '../async/with-resolvers.ts'
 import type { ThreadObservation, WorkerState } from '../ledger/observation.ts'
 import type { Log } from '../log/folded-log.ts'
-import { Doorbell } from '../ring/doorbell.ts'
 import { COMMAND_DRAIN, COMMAND_STOP, Control } from '../thread/control.ts'
 import { HeartbeatMonitor } from '../thread/heartbeat-monitor.ts'
 import type { WorkerEnd, WorkerRun } from './worker-thread.ts'
@@ -24,7 +23,8 @@ export interface WorkerSlotSpec {
   role: 'capture' | 'assemble' | 'ship'
   slot: number
   control: SharedArrayBuffer
-  ownBell: SharedArrayBuffer
+  /** Wakes the thread, after a command or a message. */
+  wake: () => void
   /** Starts a thread, with the slot's control block, rings and counters. */
   launch: () => WorkerRun
   /** Whether a crashed run is followed by another. */
@@ -65,7 +65,6 @@ export class WorkerSlot {
   /** Crashed runs that were followed by another. */
   restarts = 0
   readonly #spec: WorkerSlotSpec
-  readonly #bell: Doorbell
   readonly #now: () => number
   readonly #end = withResolvers<WorkerEnd>()
   readonly #heartbeat: HeartbeatMonitor
@@ -89,7 +88,6 @@ export class WorkerSlot {
     this.#spec = spec
     this.#now = spec.now ?? (() => performance.now())
     this.control = new Control(spec.control)
-    this.#bell = new Doorbell(spec.ownBell)
     this.#heartbeat = new HeartbeatMonitor(this.control, this.#now())
     this.#backoff = new Backoff(RESTART, spec.random)
     this.ended = this.#end.promise
@@ -114,7 +112,7 @@ export class WorkerSlot {
   post(message: unknown): void {
     this.#run?.post(message)
     this.control.announceMail()
-    this.#bell.ring()
+    this.#spec.wake()
   }
 
   /** Finish pending work, then end. A slot that was never started ends at once; one that waits restarts to finish. */
@@ -139,7 +137,7 @@ export class WorkerSlot {
     this.#run?.terminate()
   }
 
-  /** Notices a hung thread, and starts the next one when its time has come. Call it several times a second. */
+  /** Notices a hung thread, and starts the next one if its time has come. Call it several times a second. */
   check(): void {
     const nowMs = this.#now()
     const silentMs = this.#heartbeat.silentMs(nowMs)
@@ -219,6 +217,7 @@ export class WorkerSlot {
     const delayMs = this.#draining ? 0 : this.#backoff.next()
     this.#restartAtMs = nowMs + delayMs
     this.#state = 'waiting'
+    setTimeout(() => this.check(), Math.ceil(delayMs) + 1).unref()
     if (this.#readySinceMs !== null) this.#ready = withResolvers()
     this.restarts += 1
     const { role, slot, log } = this.#spec
@@ -246,6 +245,6 @@ export class WorkerSlot {
 
   #command(command: number): void {
     this.control.command = command
-    this.#bell.ring()
+    this.#spec.wake()
   }
 }

@@ -18,6 +18,7 @@ interface Libc {
   poll(fds: Uint8Array, count: number, timeoutMs: number): number
   ioctl(fd: number, request: number, argument: Uint8Array): number
   close(fd: number): number
+  eventfd(value: number, flags: number): number
   setns(fd: number, type: number): number
   syscall(call: number, fd: number, buffer: Uint8Array, length: number): number
   sched_setscheduler(call: number, pid: number, policy: number, parameters: Uint8Array): number
@@ -47,6 +48,7 @@ function libc(): Libc {
     // way.
     ioctl: lib.func('ioctl', 'int', ['int', 'ulong', 'void *']),
     close: lib.func('close', 'int', ['int']),
+    eventfd: lib.func('eventfd', 'int', ['uint', 'int']),
     setns: lib.func('setns', 'int', ['int', 'int']),
     // Variadic in C, as ioctl.
     syscall: lib.func('syscall', 'long', ['long', 'long', 'void *', 'size_t']),
@@ -132,6 +134,9 @@ export function ioctl(fd: number, request: number, argument: Uint8Array, what: s
 export function close(fd: number): void {
   checked('close', libc().close(fd))
 }
+
+/** eventfd(2), its counter at 0. @returns the descriptor, to be closed with `close` */
+export const eventfd = (flags: number): number => checked('eventfd', libc().eventfd(0, flags))
 
 /** setns(2): moves the calling thread. */
 export function setns(fd: number, type: number): void {

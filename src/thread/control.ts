@@ -2,7 +2,7 @@
  * A worker's control words: the command it must obey, its heartbeat and what it reports of itself, in shared memory, so
  * that a worker that is busy in its loop or asleep in `Atomics.wait` sees a command without running its event loop.
  *
- * Threads: the main thread writes the command; the worker alone writes heartbeat, state and CPU time. Any thread may read.
+ * Threads: the main thread writes the command; the worker alone writes heartbeat and CPU time. Any thread may read.
  */
 
 /** Command: work. */
@@ -15,8 +15,7 @@ export const COMMAND_STOP = 2
 /** Words of the block: an Int32Array, except for CPU. */
 const COMMAND = 0
 const HEARTBEAT = 1
-const STATE = 2
-const MAIL = 3
+const MAIL = 2
 /** Two words that hold one double: CPU seconds used by the thread; below 0 while unknown. */
 const CPU = 4
 const BLOCK_BYTES = 64
@@ -84,14 +83,5 @@ export class Control {
 
   set cpuSeconds(value: number | null) {
     this.#cpu[0] = value ?? -1
-  }
-
-  /** A word whose meaning depends on the role: the shipper's is one of the OUTPUT_ values (ship/worker-data.ts). */
-  get state(): number {
-    return Atomics.load(this.#words, STATE)
-  }
-
-  set state(value: number) {
-    Atomics.store(this.#words, STATE, value)
   }
 }

@@ -23,6 +23,8 @@ export type FromWorker =
   | { t: 'held'; id: number; memory: SharedArrayBuffer }
   /** @see HeldMemory.release */
   | { t: 'released'; id: number; inUse: boolean }
+  /** The shipper's output accepts no more pairs: `-c N` is reached, or its reader has closed it. */
+  | { t: 'outputEnded' }
   /** The input has ended and every ring is closed, or the drain is complete. */
   | { t: 'done' }
   /** The worker cannot continue, and a restart would not help. */

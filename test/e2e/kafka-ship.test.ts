@@ -14,7 +14,6 @@ import { allChecks } from '../../src/doctor/all-checks.ts'
 import { kafkaChecks } from '../../src/doctor/kafka-checks.ts'
 import { EXIT_USAGE } from '../../src/errors.ts'
 import { packPair } from '../../src/pair/unpack.ts'
-import { OUTPUT_ENOUGH } from '../../src/ship/worker-data.ts'
 import { BASE_MICROS, makePair, until } from '../ship/support.ts'
 import { assertOrderPerKey, configFor, pairNumber, readTopic, shipTo } from './kafka-support.ts'
 
@@ -167,7 +166,7 @@ suite('shipping to a real Kafka', { skip }, () => {
     const run = shipTo(configFor(broker, 'limited'), { limit: 100 })
     for (let number = 0; number < 500; number += 1) await run.put(number, { connection: number })
     run.flush()
-    await until('enough', () => run.control.state === OUTPUT_ENOUGH)
+    await until('enough', () => run.messages.some(({ t }) => t === 'outputEnded'))
     await run.finish()
     assert.equal(run.counter('shipped'), 100)
     assert.equal(readTopic(broker, 'limited').length, 100)

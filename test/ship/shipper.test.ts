@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { defaultConfig } from '../../src/config/load.ts'
-import { kafkaSinkSpec, OUTPUT_ENOUGH, type StreamSinkSpec } from '../../src/ship/worker-data.ts'
+import { kafkaSinkSpec, type StreamSinkSpec } from '../../src/ship/worker-data.ts'
 import { COMMAND_DRAIN, COMMAND_STOP } from '../../src/thread/control.ts'
 import { startShipper, until } from './support.ts'
 
@@ -94,7 +94,7 @@ test('shipper: -c N writes exactly N pairs, reports it, and counts the rest as d
   const run = startShipper({ sink, limit: 7 })
   for (let number = 0; number < 20; number += 1) await run.put(number)
   run.flush()
-  await until('enough', () => run.control.state === OUTPUT_ENOUGH)
+  await until('enough', () => run.messages.some(({ t }) => t === 'outputEnded'))
   for (let number = 20; number < 30; number += 1) await run.put(number)
   await run.finish()
   assert.equal(lines(sink.path).length, 7)

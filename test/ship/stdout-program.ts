@@ -8,5 +8,11 @@ for (let number = 0; number < count; number += 1) await run.put(number, { bodyBy
 const last = await run.finish()
 const { kept, dropped } = run
 process.stderr.write(
-  JSON.stringify({ state: run.control.state, shipped: run.counter('shipped'), dropped, kept, last: last.t }),
+  JSON.stringify({
+    ended: run.messages.some(({ t }) => t === 'outputEnded'),
+    shipped: run.counter('shipped'),
+    dropped,
+    kept,
+    last: last.t,
+  }),
 )

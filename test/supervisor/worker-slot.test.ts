@@ -1,11 +1,10 @@
 /** The lifecycle of a worker slot, with threads that exist only in the test. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { setImmediate as turn } from 'node:timers/promises'
+import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises'
 import fc from 'fast-check'
 import { withResolvers } from '../../src/async/with-resolvers.ts'
 import { EXIT_RUNTIME } from '../../src/errors.ts'
-import { Doorbell } from '../../src/ring/doorbell.ts'
 import { WorkerSlot } from '../../src/supervisor/worker-slot.ts'
 import type { WorkerEnd, WorkerRun } from '../../src/supervisor/worker-thread.ts'
 import { COMMAND_DRAIN, COMMAND_RUN, COMMAND_STOP, Control } from '../../src/thread/control.ts'
@@ -44,11 +43,19 @@ class FakeRun implements WorkerRun {
   }
 }
 
+async function until(what: () => boolean): Promise<void> {
+  for (const end = performance.now() + 20_000; !what(); ) {
+    assert.ok(performance.now() < end)
+    await pause(5)
+  }
+}
+
 class Rig {
   nowMs = 1000
   readonly runs: FakeRun[] = []
   readonly lines: string[] = []
   crashes = 0
+  wakes = 0
   ended: WorkerEnd | null = null
   readonly slot: WorkerSlot
 
@@ -58,7 +65,9 @@ class Rig {
       role: 'ship',
       slot: 0,
       control: Control.allocate(),
-      ownBell: Doorbell.allocate(),
+      wake: () => {
+        this.wakes += 1
+      },
       launch: () => {
         this.runs.push(new FakeRun())
         return this.run
@@ -123,6 +132,23 @@ test('worker slot: a crashed worker is replaced after a delay, and its losses ar
   await rig.run.becomeReady()
   assert.deepEqual([rig.slot.state, rig.slot.restarts, rig.runs.length], ['ready', 1, 2])
   assert.match(rig.lines[0], /shipper failed and is restarted/)
+})
+
+test('worker slot: a command or a message wakes the thread', async () => {
+  const rig = new Rig()
+  await rig.startReady()
+  rig.slot.post('hello')
+  assert.deepEqual([rig.run.posted, rig.wakes], [['hello'], 1])
+  rig.slot.drain()
+  assert.equal(rig.wakes, 2)
+})
+
+test('worker slot: a restart does not wait for the next check', async () => {
+  const rig = new Rig()
+  await rig.startReady()
+  await rig.run.crash()
+  rig.nowMs += 100
+  await until(() => rig.runs.length === 2)
 })
 
 test('worker slot: delays grow while the worker crashes at once, and start over after a healthy run', async () => {

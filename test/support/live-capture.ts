@@ -13,6 +13,7 @@ import { TUNNEL_NAMES } from '../../src/net/tunnels.ts'
 import { allocateRing, RingConsumer } from '../../src/ring/byte-ring.ts'
 import { Doorbell } from '../../src/ring/doorbell.ts'
 import { FRAME, INTERFACE_GONE } from '../../src/ring/layout.ts'
+import { WakeEvent } from '../../src/sys/wake-event.ts'
 import { COMMAND_DRAIN, COMMAND_STOP, Control } from '../../src/thread/control.ts'
 import type { FromWorker } from '../../src/thread/messages.ts'
 
@@ -70,6 +71,7 @@ export class LiveCapture {
   readonly #ring: SharedArrayBuffer
   readonly #consumer: RingConsumer
   readonly #block = Buffer.alloc(RING_BYTES / 2)
+  readonly #event = new WakeEvent()
   #control = Control.allocate()
   #worker: Worker | null = null
 
@@ -91,7 +93,8 @@ export class LiveCapture {
       this.source = { ...capSource([], all), interfaces: ids }
       return
     }
-    this.source = { kind: 'af-packet', sockets: interfaces.map((wanted) => this.#open(wanted)) }
+    const sockets = interfaces.map((wanted) => this.#open(wanted))
+    this.source = { kind: 'af-packet', sockets, wakeFd: this.#event.fd }
   }
 
   #open({
@@ -169,11 +172,13 @@ export class LiveCapture {
   /** Closes the sockets when no worker was started. */
   async close(): Promise<void> {
     await Promise.all(this.#opened.map((socket) => this.#sockets.close(socket)))
+    this.#event.close()
   }
 
   async #command(command: number): Promise<void> {
     const worker = this.#worker!
     new Control(this.#control).command = command
+    this.#event.signal()
     this.#keepTaking()
     await once(worker, 'exit')
     this.take()

@@ -53,6 +53,11 @@ export class InterfaceWatch {
     return this.#flowsEnded
   }
 
+  /** Whether the interface is not known to be up: `check` looks for it. */
+  get seeks(): boolean {
+    return this.#suspect
+  }
+
   /** Handles an error that poll reported on the socket: its interface went down or was deleted. */
   onError(): void {
     clearError(this.#socket.fd)

@@ -6,6 +6,7 @@
 
 import { poll } from '../../sys/libc.ts'
 import { POLLERR, POLLIN } from '../../sys/packet.ts'
+import { clearWakeEvent } from '../../sys/wake-event.ts'
 import { COMMAND_DRAIN, COMMAND_STOP, type Control } from '../../thread/control.ts'
 import { CpuTimeRecorder } from '../../thread/cpu-time.ts'
 import type { Mailbox } from '../../thread/mailbox.ts'
@@ -17,10 +18,14 @@ import { KernelThreshold } from './kernel-threshold.ts'
 import { RETIRE_MS } from './ring-geometry.ts'
 import { WorkerSocket } from './worker-socket.ts'
 
-/** Longest sleep, after which a command or a message is noticed. */
-const POLL_MS = 100
-/** Longest sleep while sockets are being closed. */
+/** Longest sleep: heartbeats continue, and the packet clock advances. */
+const POLL_MS = 500
+/** The same while an interface is down or deleted, which may return at any time. */
+const SEEK_MS = 100
+/** The same while sockets are being closed. */
 const DRAIN_POLL_MS = 5
+/** Of a `struct pollfd`. */
+const POLLFD_BYTES = 8
 const HOUSEKEEPING_MS = 1000
 /** Drops are counted at once from this share of a ring on, and while connections are shed; else every HOUSEKEEPING_MS. */
 const CROWDED_SHARE = 1 / 4
@@ -71,7 +76,7 @@ export function runAfPacket(source: AfPacketSource, context: CaptureContext): vo
     capture.removeClosed(now)
     if (capture.readBlocks(now)) continue
     if (draining && capture.isDone(now)) break
-    capture.wait(draining || capture.isClosing ? DRAIN_POLL_MS : POLL_MS)
+    capture.wait(draining)
   }
   capture.countKernelDrops()
   sink.countInto(context.counters)
@@ -82,7 +87,8 @@ class AfPacketCapture {
   readonly #context: CaptureContext
   readonly #sink: SheddingSink
   #sockets: WorkerSocket[] = []
-  /** One `struct pollfd` per socket, in the same order. */
+  readonly #wakeFd: number
+  /** One `struct pollfd` for the wake event and one per socket, in the same order. */
   #pollFds = new DataView(new ArrayBuffer(0))
   #pollBytes = new Uint8Array(0)
   /** Sockets that are being closed. */
@@ -98,15 +104,11 @@ class AfPacketCapture {
   constructor(source: AfPacketSource, context: CaptureContext) {
     this.#context = context
     this.#sink = context.sink
+    this.#wakeFd = source.wakeFd
     this.#setSockets(source.sockets.map((socket) => this.#workerSocket(socket)))
     const now = performance.now()
     for (const { interfaceId, closing } of source.sockets) if (closing) this.#close(interfaceId, now)
     context.sink.watchBacklog(() => this.#backlog())
-  }
-
-  /** Whether sockets are being closed. */
-  get isClosing(): boolean {
-    return this.#closing > 0
   }
 
   /** Makes the last frames of closing sockets readable. To be called before `isDone` and `removeClosed`. */
@@ -174,9 +176,10 @@ class AfPacketCapture {
     return delivered || held
   }
 
-  /** Sleeps until there is a block or an error, and advances the packet clock. */
-  wait(timeoutMs: number): void {
-    this.#pollInterfaces(timeoutMs)
+  /** Sleeps until there is a block, an error or a command, and advances the packet clock. */
+  wait(draining: boolean): void {
+    const seeks = this.#sockets.some(({ watch }) => watch.seeks)
+    this.#poll(draining || this.#closing > 0 ? DRAIN_POLL_MS : seeks ? SEEK_MS : POLL_MS)
     this.#sink.stamp.micros = Date.now() * 1000 - CLOCK_LAG_MICROS
     this.#sink.tick()
     this.#sink.flush()
@@ -200,7 +203,7 @@ class AfPacketCapture {
     if (now < this.#nextHousekeeping) return
     this.#nextHousekeeping = now + HOUSEKEEPING_MS
     this.countKernelDrops()
-    this.#pollInterfaces(0)
+    this.#poll(0)
   }
 
   countKernelDrops(): void {
@@ -239,23 +242,28 @@ class AfPacketCapture {
   /** Must not be called while `#sockets` is iterated. */
   #setSockets(sockets: WorkerSocket[]): void {
     this.#sockets = sockets
-    this.#pollFds = new DataView(new ArrayBuffer(sockets.length * 8))
+    const fds = [this.#wakeFd, ...sockets.map(({ fd }) => fd)]
+    this.#pollFds = new DataView(new ArrayBuffer(fds.length * POLLFD_BYTES))
     this.#pollBytes = new Uint8Array(this.#pollFds.buffer)
-    sockets.forEach(({ fd }, position) => {
-      this.#pollFds.setInt32(position * 8, fd, true)
-      this.#pollFds.setInt16(position * 8 + 4, POLLIN, true)
+    fds.forEach((fd, position) => {
+      this.#pollFds.setInt32(position * POLLFD_BYTES, fd, true)
+      this.#pollFds.setInt16(position * POLLFD_BYTES + 4, POLLIN, true)
     })
   }
 
-  #pollInterfaces(timeoutMs: number): void {
+  #poll(timeoutMs: number): void {
     const count = this.#sockets.length
-    const reported = poll(this.#pollBytes, count, timeoutMs)
+    const reported = poll(this.#pollBytes, 1 + count, timeoutMs)
+    if (reported > 0 && this.#events(0) !== 0) clearWakeEvent(this.#wakeFd)
     for (let position = 0; position < count; position++) {
       const { watch } = this.#sockets[position]
       watch.check()
-      if (reported === 0) continue
-      const events = this.#pollFds.getInt16(position * 8 + 6, true)
-      if ((events & POLLERR) !== 0) watch.onError()
+      if (reported > 0 && (this.#events(1 + position) & POLLERR) !== 0) watch.onError()
     }
+  }
+
+  /** What the last poll has reported of a descriptor. */
+  #events(position: number): number {
+    return this.#pollFds.getInt16(position * POLLFD_BYTES + 6, true)
   }
 }

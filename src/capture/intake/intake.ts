@@ -176,8 +176,11 @@ export class Intake implements SheddingSink {
   }
 
   tick(): void {
-    for (const writer of this.#writers) writer.tryControl(TICK)
     this.flush()
+    for (const writer of this.#writers) {
+      writer.tryControl(TICK)
+      writer.ring.publish()
+    }
   }
 
   flush(): void {

@@ -138,6 +138,37 @@ test('Intake: interfaces are announced in every ring, before their frames', () =
   }
 })
 
+test('Intake: a tick does not wake an assembler, a frame does', () => {
+  const shared = Doorbell.allocate()
+  const intake = new Intake({
+    rings: [new RingProducer(allocateRing(64 * 1024), new Doorbell(shared))],
+    counters: allocateCounters(CAPTURE_COUNTERS),
+    whenFull: 'drop',
+    bell: new Doorbell(Doorbell.allocate()),
+    control: new Control(Control.allocate()),
+  })
+  const [SLEEPING, RINGS] = [0, 1]
+  const words = new Int32Array(shared)
+  const rings = (act: () => void): number => {
+    words[SLEEPING] = 1
+    const before = words[RINGS]
+    act()
+    return words[RINGS] - before
+  }
+  const frame = tcpFrame(10)
+  const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength)
+  assert.equal(
+    rings(() => intake.tick()),
+    0,
+  )
+  intake.frame(frame, view, 0, frame.length, frame.length, 1, 1)
+  assert.equal(
+    rings(() => intake.tick()),
+    1,
+    'what was committed before is not delayed',
+  )
+})
+
 test('Intake: a full ring drops frames in live capture, never control records or their order', () => {
   const rig = new IntakeRig({ capacity: 4096 })
   for (let i = 0; i < 100; i++) rig.push(tcpFrame(100))

@@ -1,0 +1,115 @@
+/** What the program costs while nothing happens: CPU time and wake-ups of all its threads, of `capture` and of the agent. */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { cgroupMount } from '../rig/cgroup-mount.ts'
+import { Namespace } from '../rig/netns.ts'
+import { programOf } from '../rig/node-processes.ts'
+import { NodeRig } from '../rig/node-rig.ts'
+import { killAtExit } from '../rig/process-tree.ts'
+import { cpuMs } from './measure.ts'
+import { INTERCEPTOR, inPath } from './parts.ts'
+import { figure, type Missing, type Section, whole } from './report.ts'
+
+const WHAT = 'idle'
+const PODS = 110
+/** By then V8 has nothing left to compile, and the agent rereads what its pods listen on only every minute. */
+const SETTLE_MS = 240_000
+const MEASURE_MS = 30_000
+const AGENT = [
+  'agent',
+  '--set',
+  'ship.sink=none',
+  '--set',
+  'kubernetes.enabled=false',
+  '--set',
+  'admin.address=127.0.0.1:0',
+]
+
+/** While nothing happens. */
+interface IdleSample {
+  /** Of one core. */
+  cpuPercent: number
+  wakeUpsPerSecond: number
+}
+
+export async function measureIdle(): Promise<Section | Missing> {
+  const missing = ['ip', 'unshare', 'nsenter'].find((program) => !inPath(program))
+  if (missing !== undefined) return { what: WHAT, why: `install ${missing}` }
+  if (process.getuid?.() !== 0) return { what: WHAT, why: 'run as root' }
+  const capture = await idleCapture()
+  const agent = await idleAgent()
+  const rows: (readonly [string, IdleSample])[] = [['`capture` of one interface', capture]]
+  if (agent !== null) rows.push([`the agent with ${PODS} pods`, agent])
+  return {
+    title: 'Idle: nothing is sent',
+    columns: ['', 'CPU', 'wake-ups per second'],
+    rows: rows.map(([what, sample]) => [
+      what,
+      `${figure(sample.cpuPercent)} % of a core`,
+      whole(sample.wakeUpsPerSecond),
+    ]),
+    notes: [
+      'no process is started on the node: otherwise the agent looks for new pods, at the cost of a pass (`discovery`)',
+    ],
+    data: { capture, agent },
+  }
+}
+
+async function idleCapture(): Promise<IdleSample> {
+  const namespace = Namespace.create()
+  try {
+    return await sampleOf(namespace.spawn(process.execPath, INTERCEPTOR, 'capture', '-i', 'lo', '-o', 'none'))
+  } finally {
+    namespace.delete()
+  }
+}
+
+/** @returns null where cgroups cannot be made */
+async function idleAgent(): Promise<IdleSample | null> {
+  const version = (['v2', 'v1'] as const).find((each) => cgroupMount(each) !== null)
+  if (version === undefined) return null
+  const endings: (() => unknown)[] = []
+  try {
+    const rig = await NodeRig.createApart({ after: (ending) => endings.push(ending as () => unknown) }, version)
+    for (let i = 0; i < PODS; i++) await rig.pod().run('main')
+    freezeForks(rig)
+    const [enter = '', ...words] = rig.within(true)
+    return await sampleOf(spawn(enter, [...words, process.execPath, INTERCEPTOR, ...AGENT]))
+  } finally {
+    for (const ending of endings) await ending()
+  }
+}
+
+/** To the node's programs no process is ever started, so that other programs of this machine do not count. */
+function freezeForks(rig: NodeRig): void {
+  const [enter = '', ...words] = rig.within(false)
+  const script = 'set -e; mount -t tmpfs none /mnt; cp /proc/stat /mnt/stat; mount --bind /mnt/stat /proc/stat'
+  execFileSync(enter, [...words, 'sh', '-c', script])
+}
+
+async function sampleOf(child: ChildProcess): Promise<IdleSample> {
+  killAtExit(child)
+  child.stdout?.resume()
+  child.stderr?.resume()
+  await sleep(SETTLE_MS)
+  const pid = programOf(child.pid!)
+  const before = { ms: performance.now(), cpuMs: cpuMs(pid), wakeUps: wakeUps(pid) }
+  await sleep(MEASURE_MS)
+  const ms = performance.now() - before.ms
+  const sample = {
+    cpuPercent: (100 * (cpuMs(pid) - before.cpuMs)) / ms,
+    wakeUpsPerSecond: (1000 * (wakeUps(pid) - before.wakeUps)) / ms,
+  }
+  process.kill(pid, 'SIGTERM')
+  return sample
+}
+
+/** How often the threads of a process have slept so far (proc_pid_status(5), voluntary_ctxt_switches). */
+function wakeUps(pid: number): number {
+  const counts = readdirSync(`/proc/${pid}/task`).map((thread) => {
+    const status = readFileSync(`/proc/${pid}/task/${thread}/status`, 'utf8')
+    return Number(/^voluntary_ctxt_switches:\s+(\d+)/m.exec(status)?.[1] ?? 0)
+  })
+  return counts.reduce((sum, count) => sum + count, 0)
+}
