@@ -1,5 +1,6 @@
 /**
- * Runs every *.test.ts under test/, compiled, with node:test, each file in a process of its own: `npm test`.
+ * Runs every *.test.ts under test/, compiled, with node:test: `npm test`. Files that start nothing of their own share a
+ * process (shared-process.ts), every other file has one for itself.
  *
  *     npm test                       everything
  *     node dist/test/run.js assemble cli/read    only files whose path contains one of the words
@@ -19,8 +20,10 @@ import { ROOT } from '../rig/root.ts'
 import { unbuiltSource } from './support/build-state.ts'
 import { Progress } from './support/progress.ts'
 import { repeatFailed } from './support/repeat.ts'
-import { FileTimes, nextFile } from './support/schedule.ts'
+import { FileTimes, groupsOf, nextGroup } from './support/schedule.ts'
+import { SharedProcess } from './support/shared-process.ts'
 import { type FileResult, failedFile, runTestFile } from './support/test-file.ts'
+import { runTestGroup } from './support/test-group.ts'
 
 const SOURCES = join(ROOT, 'test')
 /** One more than the cores of a small machine: many files wait for programs that they have started. */
@@ -52,43 +55,94 @@ const interruption = (): Promise<string> =>
     }
   })
 
-/** Runs the files in LANES lanes and reports each when it is done. After a signal it begins no more, and kills what runs. */
-async function runFiles(paths: readonly string[]): Promise<FileResult[]> {
-  let ended: string | null = null
-  const cancelled = interruption()
-  void cancelled.then((reason) => {
-    ended = reason
-  })
-  const results: FileResult[] = []
-  const times = FileTimes.read()
-  const left = times.longestFirst(paths.map(nameOf))
-  const progress = new Progress(left, times)
-  const running: string[] = []
-  const lane = async (): Promise<void> => {
-    while (left.length > 0 && ended === null) {
-      const name = nextFile(left, running)
-      if (name === null) {
-        // Whatever holds back the files that are left runs in another lane.
-        await progress.nextEnd()
-        continue
-      }
-      running.push(name)
-      progress.begin(name)
-      const result = await runTestFile(name, compiledPath(name), FILE_TIMEOUT_MS, cancelled)
-      running.splice(running.indexOf(name), 1)
-      times.note(name, result.seconds)
-      progress.end(name, () => report(result))
-      results.push(result)
+/** @returns what runs as one: a file, or files that share a process */
+function groupFiles(names: readonly string[]): string[][] {
+  const shared = new SharedProcess(['test', 'rig'].map((folder) => join(ROOT, 'dist', folder)))
+  const sharing = names.filter((name) => shared.reasonAgainst(compiledPath(name)) === null)
+  const alone = names.filter((name) => !sharing.includes(name)).map((name) => [name])
+  return [...alone, ...groupsOf(sharing)]
+}
+
+/** The files of a run, in lanes side by side. */
+class TestRun {
+  readonly results: FileResult[] = []
+  readonly #times = FileTimes.read()
+  /** Groups that have not begun, in their order. */
+  readonly #left: string[][]
+  /** Files of the groups that have begun, unless they have ended. */
+  readonly #running = new Set<string>()
+  readonly #progress: Progress
+  readonly #cancelled = interruption()
+  /** The reason, once a signal has ended the run. */
+  ended: string | null = null
+
+  constructor(names: readonly string[]) {
+    this.#left = this.#times.longestFirst(groupFiles(names))
+    this.#progress = new Progress(names, this.#times)
+    void this.#cancelled.then((reason) => {
+      this.ended = reason
+    })
+  }
+
+  /** Runs all files and reports each when it is done. After a signal it begins no more, and kills what runs. */
+  async run(): Promise<void> {
+    await Promise.all(Array.from({ length: LANES }, () => this.#lane()))
+    this.#progress.close()
+    this.#times.write()
+  }
+
+  runAlone(name: string): Promise<FileResult> {
+    return runTestFile(name, compiledPath(name), FILE_TIMEOUT_MS, this.#cancelled)
+  }
+
+  async #lane(): Promise<void> {
+    while (this.#left.length > 0 && this.ended === null) {
+      const group = nextGroup(this.#left, [...this.#running])
+      // Whatever holds back the files that are left runs in another lane.
+      if (group === null) await this.#progress.nextEnd()
+      else await this.#runGroup(group)
     }
   }
-  await Promise.all(Array.from({ length: LANES }, lane))
-  progress.close()
-  times.write()
-  if (left.length > 0) results.push(failedFile(`${left.length} files`, `they were not run: ${ended}`))
+
+  async #runGroup(group: readonly string[]): Promise<void> {
+    for (const name of group) this.#running.add(name)
+    for (const name of group.length > 1 ? await this.#runTogether(group) : group) {
+      if (this.ended !== null) return
+      this.#progress.begin(name)
+      this.#end(await this.runAlone(name))
+    }
+  }
+
+  /** @returns the files that did not run, because another has ended their process */
+  async #runTogether(group: readonly string[]): Promise<string[]> {
+    const files = group.map((name) => ({ name, path: compiledPath(name) }))
+    const events = {
+      began: (name: string) => this.#progress.begin(name),
+      ended: (result: FileResult) => this.#end(result),
+    }
+    const left = await runTestGroup(files, FILE_TIMEOUT_MS, this.#cancelled, events)
+    return left.map(({ name }) => name)
+  }
+
+  #end(result: FileResult): void {
+    this.#running.delete(result.name)
+    this.#times.note(result.name, result.seconds)
+    this.results.push(result)
+    this.#progress.end(result.name, () => report(result))
+  }
+}
+
+/** Runs the files, and repeats those that failed where that is wanted. */
+async function runFiles(names: readonly string[]): Promise<FileResult[]> {
+  const files = new TestRun(names)
+  await files.run()
+  const { results, ended } = files
+  const missing = names.length - results.length
+  if (missing > 0) results.push(failedFile(`${missing} files`, `they were not run: ${ended}`))
   if (!REPEATS || ended !== null) return results
   return repeatFailed(results, async (name) => {
     console.log(pc.dim(`repeating ${name}`))
-    const result = await runTestFile(name, compiledPath(name), FILE_TIMEOUT_MS, cancelled)
+    const result = await files.runAlone(name)
     report(result)
     return result
   })
@@ -144,7 +198,7 @@ async function main(words: string[]): Promise<void> {
   if (tests.length === 0) results.push(failedFile(words.join(' '), 'no test file has this in its path'))
   results.forEach(report)
   console.log(pc.dim(`Node.js ${process.version}, ${tests.length} files`))
-  results.push(...(await runFiles(tests)))
+  results.push(...(await runFiles(tests.map(nameOf))))
   summarize(results)
 }
 

@@ -1,21 +1,36 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { progressLine } from './progress.ts'
-import { FileTimes, nextFile } from './schedule.ts'
+import { FileTimes, groupsOf, nextGroup } from './schedule.ts'
 
-test('schedule: runs the longest file first, by the last run or else by a guess', () => {
-  const times = new FileTimes({ 'cli/read': 90, 'e2e/compose': 1 })
-  const names = ['e2e/compose', 'cli/read', 'net/ip', 'golden/golden']
-  assert.deepEqual(times.longestFirst(names), ['cli/read', 'golden/golden', 'net/ip', 'e2e/compose'])
+test('schedule: runs the longest group first, by the last run or else by a guess', () => {
+  const times = new FileTimes({ 'cli/read': 90, 'e2e/compose': 1, 'net/ip': 30, 'net/ports': 30 })
+  const groups = [['e2e/compose'], ['net/ip', 'net/ports'], ['cli/read'], ['golden/golden']]
+  assert.deepEqual(times.longestFirst(groups), [
+    ['cli/read'],
+    ['net/ip', 'net/ports'],
+    ['golden/golden'],
+    ['e2e/compose'],
+  ])
 })
 
 test('schedule: runs no two files that need the same thing', () => {
-  const left = ['e2e/agent-kube', 'e2e/live-cap', 'cli/read']
-  assert.equal(nextFile(left, ['cli/pods', 'e2e/live-load']), 'cli/read')
-  assert.equal(nextFile(left, ['cli/pods', 'e2e/live-load']), null)
-  assert.equal(nextFile(left, ['cli/pods']), 'e2e/live-cap')
-  assert.equal(nextFile(left, []), 'e2e/agent-kube')
+  const left = [['e2e/agent-kube'], ['net/ip', 'e2e/live-cap'], ['cli/read']]
+  assert.deepEqual(nextGroup(left, ['cli/pods', 'e2e/live-load']), ['cli/read'])
+  assert.equal(nextGroup(left, ['cli/pods', 'e2e/live-load']), null)
+  assert.deepEqual(nextGroup(left, ['cli/pods']), ['net/ip', 'e2e/live-cap'])
+  assert.deepEqual(nextGroup(left, []), ['e2e/agent-kube'])
   assert.deepEqual(left, [])
+})
+
+test('schedule: puts every file into one group, with its neighbours', () => {
+  const names = Array.from({ length: 50 }, (_, i) => `file ${i}`)
+  const groups = groupsOf(names)
+  assert.deepEqual(groups.flat(), names)
+  assert.deepEqual(
+    groups.map(({ length }) => length),
+    [24, 24, 2],
+  )
 })
 
 test('progress: shows what runs and how much is left', () => {

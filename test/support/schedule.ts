@@ -1,4 +1,7 @@
-/** Which test file runs next: the longest first, and none beside one that needs the same thing of the machine. */
+/**
+ * Which test files run next: the longest first, and none beside one that needs the same thing of the machine. What runs as
+ * one is a list of names: of one file, or of those that share a process.
+ */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { CACHE } from '../../rig/root.ts'
@@ -26,16 +29,25 @@ const OTHERS_SECONDS = 2
 
 const resourcesOf = (name: string): string[] => RESOURCES.filter(({ files }) => files.test(name)).map(({ why }) => why)
 
+/** Files of a group. More in one process would keep other lanes waiting at the end of the run. */
+const GROUP_FILES = 24
+
+/** @param names files that may share a process. @returns the groups that do, each with neighbours of the same folder */
+export const groupsOf = (names: readonly string[]): string[][] =>
+  Array.from({ length: Math.ceil(names.length / GROUP_FILES) }, (_, i) =>
+    names.slice(i * GROUP_FILES, (i + 1) * GROUP_FILES),
+  )
+
 /**
- * Chooses the first file that may run now.
+ * Chooses the first group that may run now.
  *
- * @param left files that have not begun, in the wanted order; the chosen one is removed
+ * @param left groups that have not begun, in the wanted order; the chosen one is removed
  * @param running files that run now
- * @returns its name, null when each has to wait
+ * @returns its files, null when each has to wait
  */
-export function nextFile(left: string[], running: readonly string[]): string | null {
+export function nextGroup(left: string[][], running: readonly string[]): string[] | null {
   const taken = new Set(running.flatMap(resourcesOf))
-  const at = left.findIndex((name) => !resourcesOf(name).some((resource) => taken.has(resource)))
+  const at = left.findIndex((names) => !names.flatMap(resourcesOf).some((resource) => taken.has(resource)))
   return at === -1 ? null : left.splice(at, 1)[0]
 }
 
@@ -60,12 +72,13 @@ export class FileTimes {
     return this.#seconds[name] ?? GUESSES.find(([files]) => files.test(name))?.[1] ?? OTHERS_SECONDS
   }
 
-  longestFirst(names: readonly string[]): string[] {
-    return [...names].sort((one, other) => this.secondsOf(other) - this.secondsOf(one))
+  longestFirst(groups: readonly string[][]): string[][] {
+    const secondsOf = (names: readonly string[]): number => names.reduce((sum, name) => sum + this.secondsOf(name), 0)
+    return [...groups].sort((one, other) => secondsOf(other) - secondsOf(one))
   }
 
   note(name: string, seconds: number): void {
-    this.#seconds[name] = Math.ceil(seconds)
+    this.#seconds[name] = Math.ceil(seconds * 10) / 10
   }
 
   /** Where it cannot be written the next run guesses again. */

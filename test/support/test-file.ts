@@ -32,7 +32,7 @@ export interface FileResult {
   seconds: number
 }
 
-const emptyResult = (name: string): FileResult => ({
+export const emptyResult = (name: string): FileResult => ({
   name,
   passed: 0,
   failures: [],
@@ -63,15 +63,25 @@ export async function runTestFile(
   cancelled: Promise<string>,
 ): Promise<FileResult> {
   const result = emptyResult(name)
-  const start = performance.now()
+  const startMs = performance.now()
   const killed = await killedBefore(file, timeoutMs, cancelled, async () => {
     const events = run({ files: [file], concurrency: 1, forceExit: true })
     for await (const event of events) countEvent(result, file, event as unknown as TestEvent)
   })
-  result.seconds = (performance.now() - start) / 1000
-  if (killed !== null) result.failures.push({ title: name, error: `its process was killed: ${killed}` })
-  if (result.passed + result.failures.length + result.skips.length === 0) {
-    result.failures.push({ title: name, error: 'the file has no tests' })
+  result.seconds = (performance.now() - startMs) / 1000
+  return finish(result, killed)
+}
+
+/**
+ * Completes the result of a file that has ended.
+ *
+ * @param killed why its process was killed; null: it was not
+ */
+export function finish(result: FileResult, killed: string | null): FileResult {
+  const { name, failures } = result
+  if (killed !== null) failures.push({ title: name, error: `its process was killed: ${killed}` })
+  if (result.passed + failures.length + result.skips.length === 0) {
+    failures.push({ title: name, error: 'the file has no tests' })
   }
   return result
 }
@@ -82,7 +92,7 @@ export async function runTestFile(
  *
  * @returns why it was killed; null: it ended by itself
  */
-async function killedBefore(
+export async function killedBefore(
   file: string,
   timeoutMs: number,
   cancelled: Promise<string>,
@@ -99,10 +109,14 @@ async function killedBefore(
   return reason
 }
 
-type TestEvent = { type: string; data: Record<string, unknown> }
+export type TestEvent = { type: string; data: Record<string, unknown> }
 
-/** Counts one event of node:test into the result. Events of the file itself are not tests. */
-function countEvent(result: FileResult, path: string, { type, data }: TestEvent): void {
+/**
+ * Counts one event of node:test into the result. Events of the file itself are not tests.
+ *
+ * @param path of the file that node:test runs
+ */
+export function countEvent(result: FileResult, path: string, { type, data }: TestEvent): void {
   if (type === 'test:stdout' || type === 'test:stderr') {
     if (result.output.length < OUTPUT_CHARS) result.output += String(data['message'])
     return
@@ -121,6 +135,9 @@ function countEvent(result: FileResult, path: string, { type, data }: TestEvent)
 
 /** node:test wraps what was thrown. An assertion's values are in its message already. */
 function describeError(error: Error | undefined): string {
+  const { exitCode, signal } = (error ?? {}) as { exitCode?: number | null; signal?: string | null }
+  if (typeof signal === 'string') return `its process was ended by ${signal}`
+  if (typeof exitCode === 'number') return `its process ended with exit code ${exitCode}`
   const thrown = error?.cause ?? error
   if (!(thrown instanceof Error)) return String(thrown)
   // From another process: only the name is known.
