@@ -60,6 +60,7 @@ function workerData(to: Destination, ring: SharedArrayBuffer, bell: SharedArrayB
     maxAgeMs: config.ship.maxAge,
     shutdownTimeoutMs: config.shutdown.timeout,
     sink: kafkaSinkSpec({ ...config, kafka }, 'bench'),
+    tap: null,
     left: [],
   }
 }

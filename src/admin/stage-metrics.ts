@@ -95,4 +95,16 @@ export const STAGE_METRICS: readonly Metric<StageState>[] = [
       return reachable === null ? null : truth(reachable)
     },
   ),
+  single(
+    'gauge',
+    'interceptor_tap_readers',
+    'Programs that read the tap, such as tail --agent',
+    ({ observation }) => observation?.tap.readers,
+  ),
+  single(
+    'counter',
+    'interceptor_tap_not_shown_total',
+    'Pairs that were not shown to a reader of the tap because it was slow; they were shipped nevertheless',
+    ({ observation }) => observation?.tap.notShown,
+  ),
 ]

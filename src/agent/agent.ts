@@ -106,7 +106,8 @@ export class Agent {
     this.#log = log
     this.#own = own
     const input = { kind: 'targets' as const }
-    this.#pipeline = startPipeline({ config, input, output, limit: null, all: false, log, onProgress: null })
+    const tap = config.tap.socket === '' ? {} : { tap: config.tap.socket }
+    this.#pipeline = startPipeline({ config, input, output, limit: null, all: false, ...tap, log, onProgress: null })
     this.#captures = new CaptureSet({ pipeline: this.#pipeline, log, onDenied: (failure) => this.#deny(failure) })
     this.#discovery = new NodeDiscovery({
       scanner,

@@ -1,16 +1,18 @@
-/** The sources of commands that summarise pairs: capture files, interfaces of this host, or a Kafka topic. */
+/** The sources of commands that summarise pairs: capture files, interfaces of this host, an agent, or a Kafka topic. */
 import { type Command, InvalidArgumentError } from 'commander'
 import { usageError } from '../errors.ts'
 import type { OutputFormat } from '../format/output-format.ts'
+import { AGENT_OPTION } from './agent-source.ts'
 import { capture } from './capture.ts'
 import { addConfigOptions, type OutputFlags } from './options.ts'
 import { read } from './read.ts'
 import { addSelectOptions, append } from './select.ts'
-import { parseFrom, tailTopic } from './tail.ts'
+import { parseFrom, tailPairs } from './tail.ts'
 
 /** Options of those commands. */
 export interface SourceFlags extends Omit<OutputFlags, 'output' | 'decode' | 'progress'> {
   interface?: string[]
+  agent?: string | true
   from?: ReturnType<typeof parseFrom>
   follow?: boolean
 }
@@ -21,6 +23,7 @@ export function addSourceOptions(command: Command): Command {
     .argument('[file...]', 'capture files; - for standard input')
     .optionsGroup('Source, in place of files:')
     .option('-i, --interface <name>', 'interface to capture, or any for all; repeatable', append)
+    .option(...AGENT_OPTION)
     .option('--from <where>', 'with --brokers or --topic: where to start, as for tail (default: end)', (text) =>
       parseFrom(text),
     )
@@ -45,15 +48,16 @@ function wholeNumber(text: string): number {
  */
 export function runSource(files: string[], flags: SourceFlags, output: OutputFormat, format: object): Promise<number> {
   const isTopic = flags.brokers !== undefined || flags.topic !== undefined
-  const sources = [files.length > 0, flags.interface !== undefined, isTopic].filter(Boolean).length
+  const isAgent = flags.agent !== undefined
+  const sources = [files.length > 0, flags.interface !== undefined, isAgent, isTopic].filter(Boolean).length
   if (sources !== 1) {
     throw usageError(
-      `${sources === 0 ? 'there is no source' : 'there is more than one source'}: name capture files, -i or --brokers`,
+      `${sources === 0 ? 'there is no source' : 'there is more than one source'}: name capture files, -i, --agent or --brokers`,
     )
   }
-  const { interface: names, from = 'end', follow = true, ...common } = flags
+  const { interface: names, ...common } = flags
   const all = { ...common, ...format, output, decode: true, progress: 'auto' as const }
-  if (isTopic) return tailTopic({ ...all, from, follow })
+  if (isTopic || isAgent) return tailPairs(all)
   const pipeline = { ...all, all: true }
   return names === undefined ? read(files, pipeline) : capture([], { ...pipeline, interface: names })
 }

@@ -1,21 +1,25 @@
-/** `interceptor tail`: prints the pairs in a Kafka topic. */
+/** `interceptor tail`: prints the pairs in a Kafka topic, or those that a running agent ships. */
 import { openSync } from 'node:fs'
 import { Command, InvalidArgumentError } from 'commander'
 import { configFilePath } from '../config/file-path.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import { EXIT_DONE, EXIT_INTERRUPTED, fileErrorText, runtimeError } from '../errors.ts'
+import type { createLogger, Logger } from '../log/logger.ts'
+import type { Printed, PrinterOptions } from '../tail/printer.ts'
 import type { TailFrom } from '../tail/topic-reader.ts'
+import { AGENT_OPTION, type AgentSourceFlags, findAgent, printAgent } from './agent-source.ts'
 import { addConfigOptions, addExamples, addOutputOptions, configFlags, type OutputFlags } from './options.ts'
 import { logLevel, outputOptions, requireBrokers, warnOfIgnoredWrite } from './output.ts'
 import { rejectOverwrites } from './overwrites.ts'
 import { selectionOf } from './select.ts'
 import { errorIsTerminal, outputColumns, outputIsTerminal, wantsColor, writeError } from './terminal.ts'
 
-interface TailFlags extends OutputFlags {
-  from: TailFrom
+/** Options of commands that read a topic or an agent. */
+export interface TailFlags extends OutputFlags, AgentSourceFlags {
+  from?: TailFrom
   partition?: number[]
   offset?: number
-  follow: boolean
+  follow?: boolean
 }
 
 const STANDARD_OUTPUT = 1
@@ -23,12 +27,14 @@ const STANDARD_OUTPUT = 1
 /** @param exit  receives the exit code */
 export function tailCommand(exit: (code: number) => void): Command {
   const command = new Command('tail')
-    .description('Print the pairs that arrive in a Kafka topic, until Ctrl-C. Uses no consumer group.')
+    .description(
+      'Print the pairs that arrive in a Kafka topic, or those of the agent that runs on this machine, until Ctrl-C. Without options the agent is read if there is one. Uses no consumer group.',
+    )
+    .option(...AGENT_OPTION)
     .option(
       '--from <where>',
-      'where to start: beginning, end, a time (2026-11-23T12:00:00Z), or an age (10m)',
-      parseFrom,
-      'end',
+      'where to start: beginning, end, a time (2026-11-23T12:00:00Z), or an age (10m) (default: end)',
+      (text) => parseFrom(text),
     )
     .option('--partition <list>', 'only these partitions', parsePartitions)
     .option('--offset <n>', 'the first offset in each partition, in place of --from', wholeNumber)
@@ -36,6 +42,7 @@ export function tailCommand(exit: (code: number) => void): Command {
   addOutputOptions(command)
   addConfigOptions(command)
   addExamples(command, [
+    ['kubectl exec -it ds/interceptor -- interceptor tail', 'print the pairs that an agent ships, without Kafka'],
     ['interceptor tail --brokers kafka:9092', 'print what arrives in interceptor.pairs from now on'],
     [
       'interceptor tail --brokers kafka:9092 --topic pairs --from beginning --no-follow',
@@ -50,7 +57,7 @@ export function tailCommand(exit: (code: number) => void): Command {
       'print the next pair with its bodies, with TLS and authentication as configured',
     ],
   ])
-  return command.action(async (flags: TailFlags) => exit(await tailTopic(flags)))
+  return command.action(async (flags: TailFlags) => exit(await tailPairs(flags)))
 }
 
 const UNITS = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
@@ -82,54 +89,67 @@ const parsePartitions = (text: string, before: number[] = []): number[] => [
   ...text.split(',').map(wholeNumber),
 ]
 
-/** Prints the pairs in a topic. @returns the exit code */
-export async function tailTopic(flags: TailFlags): Promise<number> {
+/** Prints the pairs of a topic or of a running agent. @returns the exit code */
+export async function tailPairs(flags: TailFlags): Promise<number> {
   const { effectiveConfig } = await import('../config/effective.ts')
   const loaded = await effectiveConfig({ file: flags.config, flags: configFlags(flags) })
-  requireBrokers(loaded)
-  const [{ tail }, { PairSelector }, { createFormat }, { FdOutput }, { createLogger }, { VERSION }] = await Promise.all(
-    [
-      import('../tail/tail.ts'),
-      import('../select/selector.ts'),
-      import('../format/create-format.ts'),
-      import('../output/fd-output.ts'),
-      import('../log/logger.ts'),
-      import('../version.ts'),
-    ],
-  )
-  const { format, file, ...formatOptions } = tailOutput(flags, loaded)
-  const { kafka } = loaded.config
-  const log = createLogger({
-    level: logLevel(flags, loaded),
-    form: 'lines',
-    color: wantsColor(flags.color, errorIsTerminal()),
-  })
-  warnOfIgnoredWrite(flags, log)
-  const { selection } = await selectionOf(flags)
-  const selector = await PairSelector.create(selection, loaded.config.filter.include)
-  const output = new FdOutput(file === null ? STANDARD_OUTPUT : openOutput(file))
+  const agent = await findAgent(flags, loaded)
+  if (agent === null) requireBrokers(loaded)
+  const log = createLog(flags, loaded, (await import('../log/logger.ts')).createLogger)
+  const printing = await preparePrinting(flags, loaded, log)
+  const print = agent === null ? printTopic(flags, loaded, log) : printAgent(flags, agent)
   return untilInterrupted(async (signal) => {
-    const result = await tail({
-      kafka,
-      range: { from: flags.from, partitions: flags.partition ?? null, offset: flags.offset ?? null },
-      follow: flags.follow,
-      limit: flags.count ?? null,
-      selector,
-      format: createFormat(format, { ...formatOptions, version: VERSION }),
-      output,
-      log,
-      signal,
-      onWait: () => flags.quiet !== true && writeError(waitingLine(kafka)),
-    }).finally(() => output.close())
+    const { foreign, pairs } = await print({ ...printing, signal }).finally(() => printing.output.close())
     log.flush()
-    if (flags.quiet !== true && result.foreign > 0) {
-      writeError(`${result.pairs} pairs; ${result.foreign} records skipped because they are not pairs\n`)
+    if (flags.quiet !== true && foreign > 0) {
+      writeError(`${pairs} pairs; ${foreign} records skipped because they are not pairs\n`)
     }
   })
 }
 
+/** Prints pairs of a source until its end, or until `signal` is aborted. */
+type Print = (options: PrinterOptions) => Promise<Printed>
+
+const printTopic =
+  (flags: TailFlags, { config: { kafka } }: LoadedConfig, log: Logger): Print =>
+  async (options) => {
+    const { tail } = await import('../tail/tail.ts')
+    const { from = 'end', partition = null, offset = null, follow = true } = flags
+    const onWait = (): void => {
+      if (flags.quiet !== true) writeError(waitingLine(kafka))
+    }
+    return tail({ ...options, kafka, range: { from, partitions: partition, offset }, follow, log, onWait })
+  }
+
 const waitingLine = ({ topic, brokers }: LoadedConfig['config']['kafka']): string =>
   `waiting for pairs in the topic ${topic} at ${brokers.join(', ')}; press Ctrl-C to stop\n`
+
+const createLog = (flags: TailFlags, loaded: LoadedConfig, create: typeof createLogger): Logger =>
+  create({ level: logLevel(flags, loaded), form: 'lines', color: wantsColor(flags.color, errorIsTerminal()) })
+
+/** Everything that printing needs but the signal, which ends it. */
+async function preparePrinting(
+  flags: TailFlags,
+  loaded: LoadedConfig,
+  log: Logger,
+): Promise<Omit<PrinterOptions, 'signal'>> {
+  const [{ PairSelector }, { createFormat }, { FdOutput }, { VERSION }] = await Promise.all([
+    import('../select/selector.ts'),
+    import('../format/create-format.ts'),
+    import('../output/fd-output.ts'),
+    import('../version.ts'),
+  ])
+  const { format, file, ...formatOptions } = tailOutput(flags, loaded)
+  warnOfIgnoredWrite(flags, log)
+  const { selection } = await selectionOf(flags)
+  const selector = await PairSelector.create(selection, loaded.config.filter.include)
+  return {
+    limit: flags.count ?? null,
+    selector,
+    format: createFormat(format, { ...formatOptions, version: VERSION }),
+    output: new FdOutput(file === null ? STANDARD_OUTPUT : openOutput(file)),
+  }
+}
 
 function tailOutput(flags: TailFlags, loaded: LoadedConfig) {
   const printed = flags.write === undefined || flags.write === '-' ? 'stdout' : 'file'

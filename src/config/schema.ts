@@ -264,6 +264,10 @@ const PORT = z.number({ error: PORT_ERROR }).int(PORT_ERROR).min(1, PORT_ERROR).
 const LISTEN_ADDRESS_ERROR = 'must be host:port, such as 127.0.0.1:9464, or empty'
 const LISTEN_ADDRESS = /^$|^(\[[0-9a-fA-F:.]+\]|[^\s:/[\]]*):\d{1,5}$/
 
+/** An address has 107 bytes (unix(7)), of which the name that the socket is created under needs some. */
+const SOCKET_PATH_BYTES = 90
+const SOCKET_ERROR = `must be an absolute path of at most ${SOCKET_PATH_BYTES} bytes, or empty`
+
 const INTERFACE_ERROR = 'must be an interface name, a glob, lo or pod'
 
 /** A rule of `targets.interfaces`. */
@@ -365,6 +369,17 @@ export const configSchema = z
           ),
         '127.0.0.1:9464',
         'Where the agent serves /metrics, /livez and /readyz. Empty: it does not.',
+      ),
+    }),
+    tap: section('What `tail` and `top --agent` read on the agent’s machine.', {
+      socket: leaf(
+        'text',
+        z
+          .string({ error: 'must be text' })
+          .regex(/^$|^\/.*[^/]$/, { error: SOCKET_ERROR, abort: true })
+          .refine((path) => Buffer.byteLength(path) <= SOCKET_PATH_BYTES, SOCKET_ERROR),
+        '/run/interceptor/tap.sock',
+        'The unix socket on which the agent shows pairs as it ships them, to programs of its own user only. Empty: none.',
       ),
     }),
     priority: section('The priority of the agent on its host. It is only ever lowered.', {

@@ -56,5 +56,7 @@ export interface PairFormat {
    * @throws never
    */
   pair(raw: Uint8Array): string | Uint8Array | Error
+  /** That many pairs were seen by the source and are missing here; absent: the format cannot express it. */
+  notShown?(pairs: number): void
   end(): string
 }

@@ -20,24 +20,30 @@ export function routesFormat(options: FormatOptions): PairFormat {
   const top = options.top ?? { by: 'route', sort: 'requests', json: false, redraw: false, rows: null }
   const table = new RouteTable(top.by)
   let drawnMs = Number.NEGATIVE_INFINITY
+  let notShown = 0
   const format = pairFormat({ decode: false }, (pair) => {
     table.add(pair)
     const nowMs = performance.now()
     if (!top.redraw || nowMs - drawnMs < REDRAW_MS) return ''
     drawnMs = nowMs
-    return CLEAR + tableText(table, top, options)
+    return CLEAR + tableText(table, top, options, notShown)
   })
   return {
     ...format,
+    notShown(pairs) {
+      notShown += pairs
+    },
     end: () =>
-      top.json ? tableJson(table, top) : (top.redraw ? CLEAR : '') + tableText(table, { ...top, rows: null }, options),
+      top.json
+        ? tableJson(table, top, notShown)
+        : (top.redraw ? CLEAR : '') + tableText(table, { ...top, rows: null }, options, notShown),
   }
 }
 
 /** Numbers as people read them in JSON: three decimals. */
 const rounded = (value: number): number => Math.round(value * 1000) / 1000
 
-function tableJson(table: RouteTable, { by, sort }: TopOptions): string {
+function tableJson(table: RouteTable, { by, sort }: TopOptions, notShown: number): string {
   const rows = table.rows(sort).map((row) => ({
     ...row,
     perSecond: rounded(row.perSecond),
@@ -46,12 +52,12 @@ function tableJson(table: RouteTable, { by, sort }: TopOptions): string {
     p99Ms: rounded(row.p99Ms),
     maxMs: rounded(row.maxMs),
   }))
-  return `${JSON.stringify({ by, seconds: rounded(table.seconds), quantileError: QUANTILE_ERROR, rows }, null, 2)}\n`
+  return `${JSON.stringify({ by, seconds: rounded(table.seconds), quantileError: QUANTILE_ERROR, notShown, rows }, null, 2)}\n`
 }
 
 const HEADINGS = ['REQS', 'REQ/S', '4XX', '5XX', 'P50', 'P95', 'P99', 'MAX', 'IN', 'OUT']
 
-function tableText(table: RouteTable, top: TopOptions, { color, width }: FormatOptions): string {
+function tableText(table: RouteTable, top: TopOptions, { color, width }: FormatOptions, notShown: number): string {
   const { bold, red, yellow } = pico.createColors(color)
   const all = table.rows(top.sort)
   const rows = top.rows === null ? all : all.slice(0, top.rows)
@@ -68,7 +74,11 @@ function tableText(table: RouteTable, top: TopOptions, { color, width }: FormatO
     return serverErrors > 0 ? red(line) : clientErrors > 0 ? yellow(line) : line
   })
   const hidden = all.length - rows.length
-  return `${painted.join('\n')}\n${hidden > 0 ? `… ${hidden} more\n` : ''}`
+  const notes = [
+    ...(hidden > 0 ? [`… ${hidden} more`] : []),
+    ...(notShown > 0 ? [`${notShown} pairs are not counted: they came faster than this program read them`] : []),
+  ]
+  return `${[...painted, ...notes].join('\n')}\n`
 }
 
 const TITLES: Readonly<Record<Grouping, string>> = {

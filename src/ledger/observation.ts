@@ -11,6 +11,8 @@ export interface Observation {
   buffer: { bytes: number; limitBytes: number; oldestMs: number }
   /** Whether the output accepts pairs; null: not tried yet. */
   outputReachable: boolean | null
+  /** Programs that are shown the pairs, and pairs that were not shown to one of them. */
+  tap: { readers: number; notShown: number }
 }
 
 /** One interface being captured. */

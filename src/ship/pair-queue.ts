@@ -37,6 +37,12 @@ const ORDER = 0
 const START = 1
 const END = 2
 
+/** Sees pairs as they are read from their rings. */
+export interface PairViewer {
+  /** @param bytes the pair is `bytes[start … start + length)`, valid during the call */
+  add(bytes: Uint8Array, start: number, length: number): void
+}
+
 /** Pairs in a block that are not settled. Called by another thread once the queue's has ended. */
 export function countPairs({ state, words }: HeldBlock): number {
   let pairs = 0
@@ -98,9 +104,10 @@ export class PairQueue {
    * Moves the pairs of one ring into the queue, up to about `limit` bytes, and at least one pair when there is one.
    *
    * @param nowMs a monotonic clock, whole milliseconds
+   * @param viewer sees each of them; null: there is none
    * @returns bytes read from the ring, padding included; 0 when it was empty
    */
-  read(ring: RingConsumer, limit: number, nowMs: number): number {
+  read(ring: RingConsumer, limit: number, nowMs: number, viewer: PairViewer | null = null): number {
     this.#reclaim()
     let total = 0
     while (total < limit) {
@@ -116,6 +123,7 @@ export class PairQueue {
       ring.release(consumed)
       // With no call after the release, where the thread could end: the pairs are in the ring or here.
       block.state[END] = this.#preparedEnd
+      if (viewer !== null) show(block, end, viewer)
       total += consumed
     }
     return total
@@ -260,6 +268,13 @@ export class PairQueue {
 
   #newBlock(size: number): HeldBlock {
     return this.#memory.allocate(PAIRS, size)
+  }
+}
+
+/** Shows the pairs of a block from an offset on. */
+function show({ bytes, words, state }: HeldBlock, from: number, viewer: PairViewer): void {
+  for (let at = from; at < state[END]; at += words[(at + LENGTH_AT) >> 2]) {
+    viewer.add(bytes, at + words[(at + PAIR_START_AT) >> 2], words[(at + PAIR_LENGTH_AT) >> 2])
   }
 }
 

@@ -38,15 +38,19 @@ try {
   const isReplaced = data.whenFull === 'drop'
   const { queue, batches } = openStore(data.left, isReplaced ? post : null)
   const sink = await createSink(data.sink, { context, log, progress, batches, retries: isReplaced })
+  const status = new ShipStatus(data.status)
+  // Loaded only in an agent.
+  const tap = data.tap === null ? null : await (await import('./tap/tap.ts')).Tap.open(data.tap, status, log)
   const shipper = new Shipper({
     rings,
     queue,
     bell,
     control,
     ledger,
-    status: new ShipStatus(data.status),
+    status,
     log,
     sink,
+    tap,
     whenFull: data.whenFull,
     limit,
     bufferBytes: data.bufferBytes,

@@ -15,6 +15,7 @@ import type { PairQueue } from './pair-queue.ts'
 import { shipClock } from './ship-clock.ts'
 import type { Sink } from './sink.ts'
 import type { ShipStatus } from './status.ts'
+import type { Tap } from './tap/tap.ts'
 
 /** Limit of bytes read from each ring per iteration, so that no ring starves the others or the event loop. */
 const MAX_READ_BYTES = 1024 * 1024
@@ -37,6 +38,8 @@ export interface ShipperParts {
   readonly status: ShipStatus
   readonly log: Log
   readonly sink: Sink
+  /** Shows the pairs that are read; null: nobody can see them. */
+  readonly tap: Tap | null
   readonly whenFull: 'wait' | 'drop'
   readonly limit: number
   readonly bufferBytes: number
@@ -80,6 +83,7 @@ export class Shipper {
       if (this.#finished(nowMs)) break
       await this.#pause(this.#paused ? 0 : bytesRead, nowMs)
     }
+    this.#parts.tap?.close()
     const beating = setInterval(() => control.beat(), BEAT_MS)
     await sink.close()
     clearInterval(beating)
@@ -94,6 +98,7 @@ export class Shipper {
     this.#cpuTime.update(nowMs)
     this.#applyCommand(nowMs)
     const bytesRead = this.#readRings(nowMs)
+    this.#parts.tap?.flush()
     if (!this.#discarding) this.#pumpSink(nowMs)
     if (this.#discarding) this.#discard()
     if (this.#inputEnded(nowMs) && !this.#flushed) {
@@ -118,7 +123,8 @@ export class Shipper {
   }
 
   #readRings(nowMs: number): number {
-    const { rings, sink, whenFull, bufferBytes, ledger } = this.#parts
+    const { rings, sink, tap, whenFull, bufferBytes, ledger } = this.#parts
+    const viewer = tap?.hasReaders === true ? tap : null
     let bytesRead = 0
     this.#paused = false
     for (const ring of rings) {
@@ -126,7 +132,7 @@ export class Shipper {
       this.#paused = full && whenFull === 'wait' && !sink.down && !this.#discarding
       if (this.#paused) break
       const before = this.#queue.pairs
-      bytesRead += this.#queue.read(ring, MAX_READ_BYTES, nowMs)
+      bytesRead += this.#queue.read(ring, MAX_READ_BYTES, nowMs, viewer)
       ledger.read(this.#queue.pairs - before)
     }
     return bytesRead

@@ -9,7 +9,10 @@ const REACHABLE = 2
 const BEGUN = 3
 const PAIRS = 4
 const SIZE = 5
-const FIELDS = 6
+/** Fields of the tap. */
+const TAP_READERS = 6
+const TAP_NOT_SHOWN = 7
+const FIELDS = 8
 
 const UNKNOWN = 0
 const YES = 1
@@ -40,6 +43,26 @@ export class ShipStatus {
   get reachable(): boolean | null {
     const value = this.#fields[REACHABLE]
     return value === UNKNOWN ? null : value === YES
+  }
+
+  /** Readers of the tap. */
+  get tapReaders(): number {
+    return this.#fields[TAP_READERS]
+  }
+
+  /** Shipper only. */
+  set tapReaders(readers: number) {
+    this.#fields[TAP_READERS] = readers
+  }
+
+  /** Pairs that were not shown to a reader of the tap, over all readers. */
+  get tapNotShown(): number {
+    return this.#fields[TAP_NOT_SHOWN]
+  }
+
+  /** Shipper only. */
+  set tapNotShown(pairs: number) {
+    this.#fields[TAP_NOT_SHOWN] = pairs
   }
 
   /** Shipper only. */

@@ -30,6 +30,7 @@ export function observe(observed: Observed): Observation {
     threads: threads(captures, assemblers, shipper),
     buffer: { bytes: status?.bytes ?? 0, limitBytes: bufferBytes, oldestMs: status?.oldestMs ?? 0 },
     outputReachable: status?.reachable ?? null,
+    tap: { readers: status?.tapReaders ?? 0, notShown: status?.tapNotShown ?? 0 },
   }
 }
 

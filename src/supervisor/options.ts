@@ -41,6 +41,8 @@ export interface PipelineOptions {
   all: boolean
   /** Emit only the pairs that these options of the command line select; absent: all. */
   selection?: PairSelection
+  /** A unix socket on which the pairs are shown as they are shipped; absent: none. */
+  tap?: string
   log: Logger
   /** Called several times a second during capture; null: never. */
   onProgress: ((progress: Progress) => void) | null

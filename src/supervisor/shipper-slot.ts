@@ -54,6 +54,7 @@ export class ShipperSlot {
       maxAgeMs: config.ship.maxAge,
       shutdownTimeoutMs: config.shutdown.timeout,
       sink: plan.sink,
+      tap: options.tap ?? null,
       left: [],
     }
     this.status = new ShipStatus(status)

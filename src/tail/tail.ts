@@ -4,46 +4,27 @@
  * Records that are not pairs are skipped and counted, never an error: a topic may have other producers.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileErrorText, InterceptorError, runtimeError } from '../errors.ts'
-import type { PairFormat } from '../format/output-format.ts'
+import { InterceptorError, runtimeError } from '../errors.ts'
 import type { KafkaSettings } from '../kafka/client.ts'
 import { diagnose } from '../kafka/diagnosis.ts'
 import { failureText } from '../kafka/errors.ts'
 import type { TopicRecord } from '../kafka/kafkajs-wire.ts'
 import { retryDelay } from '../kafka/retry.ts'
 import type { Logger } from '../log/logger.ts'
-import type { FdOutput, WriteResult } from '../output/fd-output.ts'
-import type { PairSelector } from '../select/selector.ts'
+import { type Printed, Printer, type PrinterOptions } from './printer.ts'
 import { type TailRange, TopicReader } from './topic-reader.ts'
 
 /** Failures in a row after which reading a topic to its end gives up. Following a topic retries forever. */
 const MAX_FAILURES = 5
-/** Between two attempts to write to a slow reader. */
-const SLOW_READER_MS = 10
 
-export interface TailOptions {
+export interface TailOptions extends PrinterOptions {
   kafka: KafkaSettings
   range: TailRange
   /** At the end, wait for more records until aborted. */
   follow: boolean
-  /** Stop after this many pairs; null: never. */
-  limit: number | null
-  /** Which pairs are printed; null: all. */
-  selector: PairSelector | null
-  format: PairFormat
-  output: FdOutput
   log: Logger
-  /** Stops reading; what has been read is written. */
-  signal: AbortSignal
   /** Called once, when `follow` waits at the end of the topic. */
   onWait: () => void
-}
-
-export interface TailResult {
-  /** Pairs written. */
-  pairs: number
-  /** Records that are not pairs. */
-  foreign: number
 }
 
 /**
@@ -51,7 +32,7 @@ export interface TailResult {
  *
  * @throws InterceptorError when the topic cannot be read or the output cannot be written
  */
-export async function tail(options: TailOptions): Promise<TailResult> {
+export async function tail(options: TailOptions): Promise<Printed> {
   const printer = new Printer(options)
   let reader = await openReader(options)
   const abort = (): void => reader.close()
@@ -65,7 +46,7 @@ export async function tail(options: TailOptions): Promise<TailResult> {
         options.onWait()
       }
       try {
-        await printer.print(await reader.read())
+        await printer.print((await reader.read()).map(pairOf))
         if (!options.follow && reader.atEnd) break
         failures = 0
       } catch (error) {
@@ -124,71 +105,8 @@ function cannotRead(error: unknown, kafka: KafkaSettings, { reached }: TopicRead
   return runtimeError(message, { cause: error, hint: `${advice[0].toUpperCase()}${advice.slice(1)}.` })
 }
 
-/** Formats and writes records. */
-class Printer {
-  readonly result: TailResult = { pairs: 0, foreign: 0 }
-  /** The limit is reached, or the reader has closed the output. */
-  done = false
-  readonly #options: TailOptions
-
-  constructor(options: TailOptions) {
-    this.#options = options
-  }
-
-  begin(): void {
-    this.#check(this.#options.output.write(this.#options.format.begin()))
-  }
-
-  async print(records: readonly TopicRecord[]): Promise<void> {
-    for (const record of records) {
-      if (this.done) return
-      this.#printRecord(record)
-    }
-    await this.#flush()
-  }
-
-  async end(): Promise<void> {
-    const { format, output } = this.#options
-    if (this.#check(output.write(format.end()))) await this.#flush()
-  }
-
-  /** Waits for a slow reader, until aborted. */
-  async #flush(): Promise<void> {
-    const { output, signal } = this.#options
-    let result = output.flush()
-    while (result === 'later' && !signal.aborted) {
-      await sleep(SLOW_READER_MS)
-      result = output.flush()
-    }
-    this.#check(result)
-  }
-
-  #printRecord({ value, contentType }: TopicRecord): void {
-    const { selector, format, output, limit } = this.#options
-    if (value === null || !isOurs(contentType)) {
-      this.result.foreign += 1
-      return
-    }
-    // A record that is not a pair is left to the format, which finds the same fault.
-    if (selector?.selects(value) === false) return
-    const text = format.pair(value)
-    if (text instanceof Error) {
-      this.result.foreign += 1
-      return
-    }
-    if (!this.#check(output.write(text))) return
-    this.result.pairs += 1
-    if (limit !== null && this.result.pairs >= limit) this.done = true
-  }
-
-  #check(result: WriteResult): boolean {
-    // What a slow reader does not accept now stays pending.
-    if (result === 'ok' || result === 'later') return true
-    if (result !== 'closed') throw runtimeError(`cannot write the output: ${fileErrorText(result)}`, { cause: result })
-    this.done = true
-    return false
-  }
-}
+/** @returns null if the record is not a pair */
+const pairOf = ({ value, contentType }: TopicRecord): Uint8Array | null => (isOurs(contentType) ? value : null)
 
 /** Records of other producers may lack the header: whether they are pairs shows when they are parsed. */
 const isOurs = (contentType: string | null): boolean =>

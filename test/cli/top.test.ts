@@ -35,7 +35,7 @@ test('top: names its sources when there is none, or more than one', async () => 
   for (const args of [['top'], ['top', '-i', 'lo', SHOP], ['top', '--brokers', 'a:1', SHOP]]) {
     const { code, stderr } = await run(args)
     assert.equal(code, EXIT_USAGE)
-    assert.match(stderr, /source: name capture files, -i or --brokers/)
+    assert.match(stderr, /source: name capture files, -i, --agent or --brokers/)
   }
 })
 

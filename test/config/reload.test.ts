@@ -30,6 +30,7 @@ const OTHER: Record<string, string> = {
   'priority.io': 'normal',
   'log.level': 'warn',
   'admin.address': ':1',
+  'tap.socket': '/run/other.sock',
   'capture.tunnels': 'gre',
   'limits.messageBytes': '2KiB',
   'limits.pairBytes': '2KiB',

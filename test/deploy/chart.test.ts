@@ -67,16 +67,32 @@ test('chart: privileged replaces the security context', { skip }, () => {
   })
 })
 
-test('chart: of the host only /proc is mounted, and every mount is read-only', { skip }, () => {
+test('chart: of the host only /proc is mounted, and only the tap’s folder can be written to', { skip }, () => {
   for (const name of VALUE_SETS.filter((name) => name !== 'privileged' && name !== 'pools')) {
     const { volumes, containers } = agentPod(render(...valueSet(name))).spec
     const host = volumes.filter((volume) => 'hostPath' in volume)
     assert.deepEqual(host, [{ name: 'host-proc', hostPath: { path: '/proc', type: 'Directory' } }])
     assert.deepEqual(
       containers[0].volumeMounts.filter(({ readOnly }) => readOnly !== true),
-      [],
+      [{ name: 'tap', mountPath: '/run/interceptor' }],
+    )
+    assert.deepEqual(
+      volumes.filter((volume) => 'emptyDir' in volume),
+      [{ name: 'tap', emptyDir: { sizeLimit: '1Mi' } }],
     )
   }
+})
+
+test('chart: the tap’s folder follows config.tap.socket, and is absent without a tap', { skip }, () => {
+  const at = (socket: string) => {
+    const { volumes, containers } = agentPod(render(...set(`config.tap.socket=${socket}`))).spec
+    return [
+      containers[0].volumeMounts.find(({ name }) => name === 'tap')?.mountPath,
+      volumes.some(({ name }) => name === 'tap'),
+    ]
+  }
+  assert.deepEqual(at('/var/tap/a.sock'), ['/var/tap', true])
+  assert.deepEqual(at(''), [undefined, false])
 })
 
 /** Expressions of each required node selector term of a DaemonSet. */

@@ -4,6 +4,7 @@
  * into a real Kafka.
  */
 import assert from 'node:assert/strict'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -18,7 +19,7 @@ import { needs } from '../../rig/needs.ts'
 import { NodeRig, POD_NETWORK, type RigPod } from '../../rig/node-rig.ts'
 import type { Pair } from '../../src/pair/pair.ts'
 import { unpackPair } from '../../src/pair/unpack.ts'
-import { start } from '../cli/support.ts'
+import { finish, start } from '../cli/support.ts'
 import { agentEnvironment, agentSurroundings } from '../support/agent-container.ts'
 import { request, serveIn, uniquePath } from '../support/agent-rig.ts'
 import type { PodSpec } from '../support/chart.ts'
@@ -102,7 +103,7 @@ suite('the agent as deployed', { skip }, () => {
         await once(child, 'exit')
       }
     })
-    return { child, log: () => log }
+    return { child, env, log: () => log }
   }
 
   async function makePod(rig: NodeRig, name: string): Promise<RigPod> {
@@ -110,6 +111,19 @@ suite('the agent as deployed', { skip }, () => {
     const pod = rig.pod({ uid })
     await setPodStatus(cluster, 'default', name, { podIPs: [...pod.addresses] })
     return pod
+  }
+
+  /**
+   * `kubectl exec` of `interceptor tail`: in the mount namespace of the agent's container, with its environment.
+   *
+   * @returns once it is connected; `printed` is what it has printed when it has ended
+   */
+  async function tailInPod(agent: ChildProcess, env: Record<string, string>, path: string) {
+    const under = ['nsenter', '--target', String(agent.pid), '--mount', '--']
+    const child = start(['tail', '--path', `${path}/*`, '-o', 'ndjson', '-c', String(PAIRS)], { env, under })
+    const [first] = (await once(child.stderr!, 'data')) as [Buffer]
+    assert.match(first.toString(), /showing the pairs that the agent ships/)
+    return { printed: finish(child) }
   }
 
   /** The response to the kubelet's probe. */
@@ -135,7 +149,7 @@ suite('the agent as deployed', { skip }, () => {
     await client.run('client')
     await serveIn(server, PORT)
     const installed = await install()
-    const { child, log } = await runAgent(t, installed)
+    const { child, env, log } = await runAgent(t, installed)
     const container = installed.spec.containers[0]
     await until(
       () => `ready: ${log()}`,
@@ -147,10 +161,18 @@ suite('the agent as deployed', { skip }, () => {
       () => log().includes(`${server.namespace?.inode}/eth0`) && log().includes(`${client.namespace?.inode}/eth0`),
     )
     const path = uniquePath()
+    const { printed } = await tailInPod(child, env, path)
     await request(client.namespace, `http://${server.addresses[0]}:${PORT}${path}`, PAIRS)
     await until(
       () => `pairs: ${log()}`,
       () => pairsOf(path).length >= PAIRS,
+    )
+    assert.deepEqual(
+      (await printed).stdout
+        .split('\n')
+        .slice(0, -1)
+        .map((line) => (JSON.parse(line) as Pair).server.pod?.name),
+      Array(PAIRS).fill('api-0'),
     )
     child.kill('SIGTERM')
     const graceMs = Number(installed.spec['terminationGracePeriodSeconds']) * 1000

@@ -10,7 +10,8 @@ import { createFormat } from '../../src/format/create-format.ts'
 import { createLogger } from '../../src/log/logger.ts'
 import { FdOutput } from '../../src/output/fd-output.ts'
 import { PairSelector } from '../../src/select/selector.ts'
-import { type TailOptions, type TailResult, tail } from '../../src/tail/tail.ts'
+import type { Printed } from '../../src/tail/printer.ts'
+import { type TailOptions, tail } from '../../src/tail/tail.ts'
 import { makePair, until } from '../ship/support.ts'
 import { configFor, type Overrides, shipTo } from './kafka-support.ts'
 
@@ -43,7 +44,7 @@ suite('tail: reading a real Kafka', { skip: needsKafka() }, () => {
     const path = join(broker.folder, `tail-${outputs}`)
     const abort = new AbortController()
     const output = new FdOutput(openSync(path, 'w'))
-    const done: Promise<TailResult> = tail({
+    const done: Promise<Printed> = tail({
       selector: null,
       kafka: configFor(broker, topic).kafka,
       range: BEGINNING,

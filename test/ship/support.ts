@@ -63,6 +63,8 @@ export interface RecordOptions {
 
 export interface ShipperOptions {
   sink: SinkSpec
+  /** A path, for a tap. */
+  tap?: string
   rings?: number
   ringBytes?: number
   limit?: number
@@ -113,6 +115,7 @@ export class ShipperRun {
       maxAgeMs: options.maxAgeMs ?? 300_000,
       shutdownTimeoutMs: options.shutdownTimeoutMs ?? 10_000,
       sink: options.sink,
+      tap: options.tap ?? null,
       left: [],
     }
     this.#workerData = workerData

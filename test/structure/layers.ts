@@ -17,8 +17,8 @@ export const LAYERS: readonly { folders: readonly string[]; why: string }[] = [
     why: 'the stages: they meet in shared memory and in messages, so one can be changed, or crash, without the others',
   },
   {
-    folders: ['kafka', 'format', 'output'],
-    why: 'the client that ships, reads and checks; the forms that people read',
+    folders: ['kafka', 'format', 'output', 'tap'],
+    why: 'the clients that ship, read and check; the forms that people read',
   },
   { folders: ['openapi'], why: 'what an API looks like, from its pairs' },
   { folders: ['routes'], why: 'routes of requests, and what is counted of each' },

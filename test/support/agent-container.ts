@@ -4,11 +4,11 @@
  * configuration, service account and the host's /proc.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { Container } from './chart.ts'
 
 /** Where the pod has them, and where they are here: the root has no room for the first. */
-const CONFIG_FILE = '/run/interceptor/config.yaml'
+const CONFIG_FILE = '/run/config/config.yaml'
 const HOST_PROC = '/run/host-proc'
 const CREDENTIALS = '/run/secrets/kubernetes.io/serviceaccount'
 
@@ -45,10 +45,13 @@ export interface AgentContainerFiles {
 export function agentSurroundings(container: Container, folder: string, files: AgentContainerFiles): string[] {
   mkdirSync(folder, { recursive: true })
   for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text)
+  const tap = container.volumeMounts.find(({ name }) => name === 'tap')?.mountPath ?? ''
   const prepare = [
     // On top of what the machine has there, and gone with the mount namespace.
     'mount -t tmpfs tmpfs /run',
-    `mkdir -p ${CREDENTIALS} ${HOST_PROC} /run/interceptor`,
+    `mkdir -p ${CREDENTIALS} ${HOST_PROC} ${dirname(CONFIG_FILE)} ${tap}`,
+    // An emptyDir, as a kubelet creates it.
+    `mount -t tmpfs -o mode=777 tmpfs ${tap}`,
     `cp ${join(folder, 'config')} ${CONFIG_FILE}`,
     `cp ${join(folder, 'token')} ${CREDENTIALS}/token`,
     `cp ${join(folder, 'ca')} ${CREDENTIALS}/ca.crt`,

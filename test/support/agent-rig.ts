@@ -59,6 +59,8 @@ const SETTINGS = [
   'ship.bufferBytes=16MiB',
   'kubernetes.enabled=false',
   'admin.address=127.0.0.1:0',
+  // The default is one path for all agents of a machine.
+  'tap.socket=',
 ]
 
 export interface AgentOptions {

@@ -95,6 +95,12 @@
 {{- if hasKey $admin "address" -}}{{- $admin.address -}}{{- else -}}127.0.0.1:9464{{- end -}}
 {{- end -}}
 
+{{- /* The folder of the socket that `tail` and `top --agent` read; empty without one. */ -}}
+{{- define "interceptor.tapFolder" -}}
+{{- $tap := default dict .Values.config.tap -}}
+{{- with (hasKey $tap "socket" | ternary $tap.socket "/run/interceptor/tap.sock") -}}{{- dir . -}}{{- end -}}
+{{- end -}}
+
 {{- define "interceptor.adminPort" -}}
 {{- regexFind "[0-9]+$" (include "interceptor.adminAddress" .) -}}
 {{- end -}}

@@ -123,6 +123,10 @@ spec:
             - name: host-proc
               mountPath: /host/proc
               readOnly: true
+            {{- with (include "interceptor.tapFolder" .) }}
+            - name: tap
+              mountPath: {{ . }}
+            {{- end }}
             {{- if .Values.secrets.sasl.name }}
             - name: sasl
               mountPath: /run/secrets/interceptor/sasl

@@ -76,6 +76,11 @@ container.apparmor.security.beta.kubernetes.io/interceptor: {{ get $names $profi
   hostPath:
     path: /proc
     type: Directory
+{{- if include "interceptor.tapFolder" . }}
+- name: tap
+  emptyDir:
+    sizeLimit: 1Mi
+{{- end }}
 {{- with .Values.secrets.sasl }}
 {{- if .name }}
 - name: sasl

@@ -1,0 +1,65 @@
+/** The commands that show what a running agent ships: `tail --agent` and `top --agent`, beside a real agent. */
+import assert from 'node:assert/strict'
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { cgroupMount } from '../../rig/cgroup-mount.ts'
+import { needs } from '../../rig/needs.ts'
+import { NodeRig } from '../../rig/node-rig.ts'
+import { EXIT_DONE, EXIT_RUNTIME } from '../../src/errors.ts'
+import { finish, run, start } from '../cli/support.ts'
+import { AgentRig, request, type SeenPair, serveIn, uniquePath, until } from '../support/agent-rig.ts'
+
+const skip = needs('linux', 'root', 'ip', 'cgroup')
+const PORT = 8080
+
+/** Waits until a command reads the agent. */
+async function attached(child: ChildProcess): Promise<ChildProcess> {
+  const [line] = (await once(child.stderr!, 'data')) as [Buffer]
+  assert.match(line.toString(), /^showing the pairs that the agent ships/)
+  return child
+}
+
+test('tap: tail and top show the pairs that an agent ships, and select among them', { skip }, async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'agent-tap-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  const socket = join(folder, 'tap.sock')
+  const rig = NodeRig.create(t, cgroupMount('v1') === null ? 'v2' : 'v1')
+  const [client, server] = [rig.pod(), rig.pod()]
+  await client.run('client')
+  await serveIn(server, PORT)
+  const agent = await AgentRig.create(t, [client.namespace!, server.namespace!], { settings: [`tap.socket=${socket}`] })
+  const path = uniquePath()
+  const own = ['--path', `${path}/**`]
+  const commands = [
+    // As in a pod, where the configuration names brokers too: an agent that runs is preferred.
+    ['tail', ...own, '-o', 'ndjson', '-c', '20', '--set', `tap.socket=${socket}`, '--set', 'kafka.brokers=127.0.0.1:1'],
+    ['tail', '--agent', socket, '--where', `request.path == "${path}/7"`, '-o', 'curl'],
+    ['top', '--agent', socket, ...own, '--once', '-o', 'json', '-c', '20'],
+  ]
+  const [lines, curl, top] = await Promise.all(commands.map((args) => attached(start(args))))
+  const ended = [lines, curl, top].map(finish)
+  await request(client.namespace, `http://${server.addresses[0]}:${PORT}${path}`, 20)
+  await until('the pairs', () => agent.pairs(path).length >= 20)
+  assert.equal(await agent.end(), EXIT_DONE)
+  const [tail, pasted, table] = await Promise.all(ended)
+  const pairs = tail.stdout
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => JSON.parse(line) as SeenPair)
+  assert.deepEqual(pairs, agent.pairs(path))
+  assert.match(pasted.stdout, new RegExp(`^# GET ${path}/7: 200 OK .*\\ncurl http://[^ ]*${path}/7 `))
+  // This one had no limit: it ended with the agent.
+  assert.match(pasted.stderr, /the agent has stopped\n$/)
+  const { rows, notShown } = JSON.parse(table.stdout) as { rows: { requests: number }[]; notShown: number }
+  assert.deepEqual([rows.map(({ requests }) => requests), notShown], [[20], 0])
+  assert.deepEqual([tail.code, pasted.code, table.code], [EXIT_DONE, EXIT_DONE, EXIT_DONE])
+  const gone = await run(['tail', '--agent', socket])
+  assert.deepEqual(
+    [gone.code, gone.stderr.split('\n')[0]],
+    [EXIT_RUNTIME, `interceptor: there is no agent at ${socket}: nothing listens there`],
+  )
+})

@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { createConnection, createServer, type Server } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { listenPrivately } from '../../../src/ship/tap/private-socket.ts'
+
+const skip = process.platform === 'win32' ? 'unix sockets' : false
+
+function folder(t: TestContext): string {
+  const path = mkdtempSync(join(tmpdir(), 'tap-'))
+  t.after(() => rmSync(path, { recursive: true }))
+  return path
+}
+
+/** A server that answers with a letter. */
+const answering = (letter: string): Server => createServer((socket) => socket.on('error', () => {}).end(letter))
+
+async function ask(path: string): Promise<string> {
+  const socket = createConnection(path)
+  const [data] = (await once(socket, 'data')) as [Buffer]
+  return data.toString()
+}
+
+test('private socket: only its user may connect, in a folder of its own, and nothing stays behind', {
+  skip,
+}, async (t) => {
+  const inside = join(folder(t), 'run', 'interceptor')
+  const path = join(inside, 'tap.sock')
+  const { close } = await listenPrivately(answering('a'), path)
+  assert.deepEqual([statSync(inside).mode & 0o777, statSync(path).mode & 0o777], [0o700, 0o600])
+  assert.equal(await ask(path), 'a')
+  assert.deepEqual(readdirSync(inside), ['tap.sock'])
+  close()
+  assert.deepEqual(readdirSync(inside), [])
+})
+
+test('private socket: replaces what a process that was killed has left', { skip }, async (t) => {
+  const path = join(folder(t), 'tap.sock')
+  const gone = createServer()
+  await listenPrivately(gone, path)
+  // As after SIGKILL: nobody listens, and the socket is still there.
+  gone.close()
+  assert.ok(existsSync(path))
+  const { close } = await listenPrivately(answering('b'), path)
+  assert.equal(await ask(path), 'b')
+  close()
+})
+
+test('private socket: leaves the socket of a living process, and a file of another kind, as they are', {
+  skip,
+}, async (t) => {
+  const path = join(folder(t), 'tap.sock')
+  const { close } = await listenPrivately(answering('c'), path)
+  await assert.rejects(listenPrivately(answering('d'), path), /another process listens there/)
+  assert.equal(await ask(path), 'c')
+  close()
+  writeFileSync(path, 'data')
+  await assert.rejects(listenPrivately(answering('d'), path), /a file of another kind/)
+  assert.equal(statSync(path).size, 4)
+})
+
+test('private socket: does not remove the socket of its successor', { skip }, async (t) => {
+  const path = join(folder(t), 'tap.sock')
+  const { close } = await listenPrivately(answering('e'), path)
+  rmSync(path)
+  const successor = await listenPrivately(answering('f'), path)
+  close()
+  assert.equal(await ask(path), 'f')
+  successor.close()
+})

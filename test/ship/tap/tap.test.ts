@@ -1,0 +1,147 @@
+/** The tap of a real shipper thread, with real sockets. */
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createConnection, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { readPair } from '../../../src/pair/unpack.ts'
+import { MAX_READERS } from '../../../src/ship/tap/tap.ts'
+import { READER_BYTES } from '../../../src/ship/tap/tap-reader.ts'
+import { type TapBatch, TapClient } from '../../../src/tap/client.ts'
+import { type ShipperRun, startShipper, until } from '../support.ts'
+
+const skip = process.platform === 'win32' ? 'unix sockets' : false
+
+async function tapped(t: TestContext): Promise<{ run: ShipperRun; path: string }> {
+  const folder = mkdtempSync(join(tmpdir(), 'tap-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const path = join(folder, 'tap.sock')
+  const run = startShipper({ sink: { kind: 'none' }, whenFull: 'drop', tap: path })
+  await run.ready
+  return { run, path }
+}
+
+/** Reads to the end. @returns the targets of the pairs, and how many were not shown */
+async function readAll(client: TapClient): Promise<{ targets: string[]; notShown: number }> {
+  const targets: string[] = []
+  let notShown = 0
+  const note = ({ pairs, notShown: more }: TapBatch): void => {
+    notShown += more
+    for (const bytes of pairs) {
+      const pair = readPair(bytes)
+      assert.ok(!(pair instanceof Error))
+      targets.push(pair.request.target)
+    }
+  }
+  for await (const batch of client.batches(new AbortController().signal)) note(batch)
+  return { targets, notShown }
+}
+
+const numbered = (from: number, to: number): string[] =>
+  Array.from({ length: to - from }, (_, index) => `/orders/${from + index}`)
+
+/** Connects and never reads. */
+async function stuckReader(t: TestContext, path: string): Promise<Socket> {
+  const socket = createConnection(path).pause()
+  t.after(() => socket.destroy())
+  await once(socket, 'connect')
+  return socket
+}
+
+test('tap: readers see what is shipped from when they connect until the end', { skip }, async (t) => {
+  const { run, path } = await tapped(t)
+  for (let number = 0; number < 100; number += 1) await run.put(number)
+  run.flush()
+  await until('the first pairs are shipped', () => run.counter('shipped') === 100)
+  const first = await TapClient.connect(path)
+  const second = await TapClient.connect(path)
+  const seen = Promise.all([readAll(first), readAll(second)])
+  assert.equal(run.status.tapReaders, 2)
+  for (let number = 100; number < 3_000; number += 1) await run.put(number, { bodyBytes: number % 500 })
+  await run.finish()
+  for (const { targets, notShown } of await seen) {
+    assert.equal(notShown, 0)
+    assert.deepEqual(targets, numbered(100, 3_000))
+  }
+  assert.equal(first.closedBecause, 'the agent has stopped')
+  assert.deepEqual([run.status.tapReaders, run.status.tapNotShown], [0, 0])
+})
+
+test('tap: a reader that does not read costs it pairs, and the output none', { skip }, async (t) => {
+  const { run, path } = await tapped(t)
+  await stuckReader(t, path)
+  const client = await TapClient.connect(path)
+  await until('both are connected', () => run.status.tapReaders === 2)
+  const seen = readAll(client)
+  const [pairs, bodyBytes] = [2_500, 20_000]
+  for (let number = 0; number < pairs; number += 1) await run.put(number, { bodyBytes })
+  await run.finish()
+  assert.equal(run.counter('shipped'), pairs)
+  const { targets, notShown } = await seen
+  assert.equal(targets.length + notShown, pairs)
+  // What does not fit into its buffer and the kernel's is most of 50 MB.
+  const most = pairs - (READER_BYTES + 1_000_000) / bodyBytes
+  assert.ok(run.status.tapNotShown > most, `${run.status.tapNotShown} pairs not shown`)
+})
+
+test('tap: a slow reader learns how many pairs it missed, and sees the next ones', { skip }, async (t) => {
+  const { run, path } = await tapped(t)
+  const client = await TapClient.connect(path)
+  for (let number = 0; number < 1_000; number += 1) await run.put(number, { bodyBytes: 10_000 })
+  run.flush()
+  await until('pairs are not shown', () => run.counter('shipped') === 1_000 && run.status.tapNotShown > 0)
+  const seen = readAll(client)
+  const known = run.status.tapNotShown
+  await run.put(1_000)
+  await run.finish()
+  const { targets, notShown } = await seen
+  assert.deepEqual(targets.slice(0, 100), numbered(0, 100))
+  assert.ok(notShown >= known)
+  assert.equal(targets.length + notShown, 1_001)
+})
+
+test('tap: closes a reader that sends anything', { skip }, async (t) => {
+  const { run, path } = await tapped(t)
+  const socket = createConnection(path)
+  t.after(() => socket.destroy())
+  await once(socket, 'connect')
+  socket.on('error', () => {})
+  socket.resume().write('GET / HTTP/1.1\r\n\r\n')
+  await once(socket, 'close')
+  await until('it has left', () => run.status.tapReaders === 0)
+  await run.finish()
+})
+
+test('tap: one reader too many replaces the oldest, which learns why', { skip }, async (t) => {
+  const { run, path } = await tapped(t)
+  const oldest = await TapClient.connect(path)
+  const seen = readAll(oldest)
+  for (let count = 0; count < MAX_READERS; count += 1) await stuckReader(t, path)
+  await seen
+  assert.match(oldest.closedBecause ?? '', /4 other readers/)
+  await until('the others stay', () => run.status.tapReaders === MAX_READERS)
+  await run.finish()
+})
+
+test('tap: a shipper that replaces another one serves the same socket', { skip }, async (t) => {
+  const { run, path } = await tapped(t)
+  const seen = readAll(await TapClient.connect(path))
+  await run.replace()
+  await seen
+  const next = readAll(await TapClient.connect(path))
+  await run.put(7)
+  await run.finish()
+  assert.deepEqual((await next).targets, ['/orders/7'])
+})
+
+test('tap: a path that cannot be used is a warning, and pairs are shipped', { skip }, async () => {
+  const run = startShipper({ sink: { kind: 'none' }, tap: '/proc/tap.sock' })
+  await run.put(1)
+  await run.finish()
+  assert.deepEqual(
+    [run.counter('shipped'), run.logs.filter((line) => /the tap cannot be opened/.test(line)).length],
+    [1, 1],
+  )
+})
