@@ -2,7 +2,7 @@
 import { parentPort } from 'node:worker_threads'
 import { allocateRing, RingConsumer, RingProducer } from '../ring/byte-ring.ts'
 import { Doorbell } from '../ring/doorbell.ts'
-import { PairSelector } from '../select/selector.ts'
+import type { PairSelection, PairSelector } from '../select/selector.ts'
 import type { InterfaceInfo } from '../target/interface-info.ts'
 import { COMMAND_STOP, Control } from '../thread/control.ts'
 import { CpuTimeRecorder } from '../thread/cpu-time.ts'
@@ -24,7 +24,7 @@ const post = (message: FromAssembler): void => parentPort?.postMessage(message)
 
 /** Runs until the rings are closed and empty, or until COMMAND_STOP. A failure makes the supervisor restart the slot. */
 export async function assemble(task: AssembleTask): Promise<void> {
-  const selector = await PairSelector.create(task.options.selection)
+  const selector = await selectorOf(task.options.selection)
   const bell = new Doorbell(task.ownBell)
   const control = new Control(task.control)
   const rings = task.rings.map((ring, i) => {
@@ -69,6 +69,13 @@ export async function assemble(task: AssembleTask): Promise<void> {
   assembler.finish()
   pairs.close()
   task.port.close()
+}
+
+/** Loaded only for a selection: nothing else in this thread decodes pairs. */
+async function selectorOf(selection: PairSelection | undefined): Promise<PairSelector | null> {
+  if (selection === undefined) return null
+  const { PairSelector } = await import('../select/selector.ts')
+  return PairSelector.create(selection)
 }
 
 function handleMessage(assembler: Assembler, add: (known: KnownInterface) => void, message: ToAssembler): void {

@@ -81,7 +81,11 @@ test('image: it contains no compiler, no package manager of Node.js and no build
       assert.ok(!existsSync(join(container.files, folder, program)), `${folder}/${program}`)
   const modules = readdirSync(join(container.files, 'app/node_modules'))
   assert.deepEqual(
-    modules.filter((name) => ['typescript', '@biomejs', 'fast-check', 'cap', 'nan', 'node-gyp'].includes(name)),
+    modules.filter((name) =>
+      ['typescript', '@biomejs', '@kubernetes', 'esbuild', 'fast-check', 'cap', 'nan', 'node-gyp', 'zod'].includes(
+        name,
+      ),
+    ),
     [],
   )
 })
@@ -104,7 +108,7 @@ test('image: it contains no tests, documents or sources', { skip }, () => {
     'package.json',
     'schema',
   ])
-  assert.deepEqual(readdirSync(join(container.files, 'app/dist')), ['src'])
+  assert.deepEqual(readdirSync(join(container.files, 'app/dist')), ['bundle'])
 })
 
 interface Lockfile {
