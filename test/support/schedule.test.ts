@@ -14,6 +14,12 @@ test('schedule: runs the longest group first, by the last run or else by a guess
   ])
 })
 
+test('schedule: runs files that wait for each other before a longer one that waits for none', () => {
+  const times = new FileTimes({ 'cli/read': 90, 'e2e/live-cap': 40, 'e2e/live-load': 60, 'golden/golden': 70 })
+  const groups = [['golden/golden'], ['e2e/live-cap'], ['cli/read'], ['e2e/live-load']]
+  assert.deepEqual(times.longestFirst(groups).flat(), ['e2e/live-load', 'e2e/live-cap', 'cli/read', 'golden/golden'])
+})
+
 test('schedule: runs no two files that need the same thing', () => {
   const left = [['e2e/agent-kube'], ['net/ip', 'e2e/live-cap'], ['cli/read']]
   assert.deepEqual(nextGroup(left, ['cli/pods', 'e2e/live-load']), ['cli/read'])

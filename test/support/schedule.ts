@@ -72,9 +72,21 @@ export class FileTimes {
     return this.#seconds[name] ?? GUESSES.find(([files]) => files.test(name))?.[1] ?? OTHERS_SECONDS
   }
 
+  /**
+   * The longest first, and before it those that wait for each other: a chain of files that need the same thing takes as
+   * long as all of them.
+   */
   longestFirst(groups: readonly string[][]): string[][] {
     const secondsOf = (names: readonly string[]): number => names.reduce((sum, name) => sum + this.secondsOf(name), 0)
-    return [...groups].sort((one, other) => secondsOf(other) - secondsOf(one))
+    const chains = new Map<string, number>()
+    for (const name of groups.flat()) {
+      for (const resource of resourcesOf(name)) {
+        chains.set(resource, (chains.get(resource) ?? 0) + this.secondsOf(name))
+      }
+    }
+    const chainOf = (names: readonly string[]): number =>
+      Math.max(secondsOf(names), ...names.flatMap(resourcesOf).map((resource) => chains.get(resource) ?? 0))
+    return [...groups].sort((one, other) => chainOf(other) - chainOf(one) || secondsOf(other) - secondsOf(one))
   }
 
   note(name: string, seconds: number): void {
