@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
+import fc from 'fast-check'
 import { KubeApiserver, needsKubeApiserver } from '../../../rig/kube-apiserver.ts'
-import { DEFAULT_TIMING } from '../../../src/discovery/kubernetes/collection.ts'
+import { type Change, type Collection, DEFAULT_TIMING } from '../../../src/discovery/kubernetes/collection.ts'
 import type { KnownPod } from '../../../src/discovery/kubernetes/known-pod.ts'
+import { ListWatch } from '../../../src/discovery/kubernetes/list-watch.ts'
 import {
   createNode,
   createPod,
@@ -13,7 +15,9 @@ import {
   setPodStatus,
 } from '../../support/kube-apiserver-objects.ts'
 import { KubeApiserverProxy } from '../../support/kube-apiserver-proxy.ts'
-import { ACCOUNT, AgentFiles, PODS_RULE, PodsUnderTest, podsOf, QUICK, until } from './rig.ts'
+import { propertyRuns } from '../../support/property-runs.ts'
+import { ObjectServer, SHORT } from './object-server.ts'
+import { ACCOUNT, AgentFiles, Lines, PODS_RULE, PodsUnderTest, podsOf, QUICK, until } from './rig.ts'
 
 suite('ListWatch: pods of a real API server', { skip: needsKubeApiserver() }, () => {
   let cluster: KubeApiserver
@@ -237,4 +241,76 @@ suite('ListWatch: pods of a real API server', { skip: needsKubeApiserver() }, ()
     await make('broken-0')
     await until('seen', () => pods.names.includes('broken-0'))
   })
+})
+
+const COLORS = '/api/v1/colors'
+
+interface Color {
+  readonly uid: string
+  readonly color: string
+}
+
+/** Objects of three colours, of which grey ones are not of interest and black ones are not selected. */
+const colors = (paged: boolean): Collection<Color> => ({
+  path: COLORS,
+  resource: 'colors',
+  group: '',
+  fieldSelector: 'metadata.color!=black',
+  pageSize: 2,
+  paged,
+  maxRecords: 1000,
+  keep: (object) => {
+    const { uid, color } = (object as { metadata: Color }).metadata
+    return color === 'grey' ? null : { uid, color }
+  },
+})
+
+const colorStep = fc.oneof(
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      uid: fc.constantFrom('a', 'b', 'c', 'd', 'e'),
+      color: fc.constantFrom('red', 'green', 'grey', 'black', null),
+    }),
+  },
+  { weight: 2, arbitrary: fc.constantFrom('cut', 'compact', 'wait') },
+)
+
+test('ListWatch: model: equals the collection after every outage, and its changes add up to it', async (t) => {
+  const server = await ObjectServer.start(t)
+  const property = fc.asyncProperty(fc.boolean(), fc.array(colorStep, { maxLength: 30 }), async (paged, steps) => {
+    server.clear()
+    const model = new Map<string, string>()
+    const reported = new Map<string, string>()
+    const onChange = ({ now, before }: Change<Color>): void => {
+      const uid = (now ?? before)?.uid ?? ''
+      assert.equal(reported.get(uid), before?.color, 'a change continues the last one')
+      if (now === null) reported.delete(uid)
+      else reported.set(uid, now.color)
+    }
+    const options = { client: server.client, collection: colors(paged), log: new Lines(), onChange, timing: SHORT }
+    const watch = new ListWatch(options)
+    const sorted = (items: Iterable<[string, string]>): string => JSON.stringify([...items].sort())
+    const held = (): string =>
+      sorted([...watch.items.values()].map(({ uid, color }) => [uid, color] as [string, string]))
+    const isCurrent = (): boolean => watch.state.synced && held() === sorted(model)
+    try {
+      for (const step of steps) {
+        if (step === 'cut') server.cut()
+        else if (step === 'compact') server.compact()
+        else if (step === 'wait') await until(`${held()} is ${sorted(model)}`, isCurrent, 10)
+        else {
+          const { uid, color } = step
+          if (color === 'red' || color === 'green') model.set(uid, color)
+          else model.delete(uid)
+          server.set(COLORS, uid, color === null ? null : { metadata: { uid, color } })
+        }
+      }
+      await until(`${held()} is ${sorted(model)}`, isCurrent, 10)
+      assert.equal(sorted(reported), held())
+    } finally {
+      await watch.close()
+    }
+  })
+  await fc.assert(property, { numRuns: propertyRuns(80), interruptAfterTimeLimit: 20_000 })
 })
