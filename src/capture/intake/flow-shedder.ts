@@ -3,10 +3,11 @@
  * complete. A connection is kept while the lower half of its hash is below a threshold; the upper half chooses the
  * assembler (flow-hash.ts). Both directions of a connection have the same hash.
  *
- * The threshold follows the load in periods. Under overload it falls at once to what was processed of what arrived; what
- * already waits was admitted before, so nothing is decided until that has been processed.
- * From then on it aims at the rate of kept frames that was sustained, and that aim rises, slowly at first, as long as no
- * backlog forms: so the threshold rises to everything as soon as the load has ended, and stays where it is while it lasts.
+ * The threshold follows the load in periods. Under overload it falls at once to what was processed of what arrived since
+ * the backlog began; a single period would not do, because a busy machine serves a thread in bursts. What already waits was
+ * admitted before, so nothing is decided until that has been processed. From then on the rate of kept frames rises above the
+ * one that was sustained, slowly at first, as long as no backlog forms: so the threshold rises to everything as soon as the load
+ * has ended, and stays where it is while it lasts.
  */
 
 /** The threshold that keeps every connection. */
@@ -16,6 +17,8 @@ const LEAST = KEEP_ALL / 256
 /** Under overload the threshold falls at least and at most to these shares of itself. */
 const LEAST_FALL = 0.95
 const MOST_FALL = 1 / 8
+/** The same while the output is full, whose speed is not measured. */
+const OUTPUT_FALL = 7 / 8
 /** The aim after an overload, of the rate that was sustained. */
 const HEADROOM = 0.95
 /** The aim rises by this in the first period without a backlog, and by twice as much every DOUBLING periods. */
@@ -24,10 +27,9 @@ const DOUBLING = 4
 /** The threshold at most doubles in a period, and does not rise by less than this share: each rise admits partial connections. */
 const MOST_RISE = 2
 const LEAST_RISE = 1.05
-/** A backlog, as a share of the buffer: from here on it is an overload if it grows; if it does not; the threshold does not rise. */
-const GROWING = 5 / 8
+/** A backlog, as a share of the buffer: from here on it is an overload; the threshold does not rise. */
 const FULL = 3 / 4
-const NOTABLE = 1 / 16
+const NOTABLE = 1 / 8
 /** Weight of the latest period in the average rate of kept frames. */
 const WEIGHT = 0.3
 /** Each overload lowers the aim at most to this share of itself: while frames are lost, few of the kept ones are seen. */
@@ -41,14 +43,16 @@ export interface LoadPeriod {
   /** Frames processed, and those of kept connections. */
   readonly frames: number
   readonly kept: number
+  /** Frames processed or lost, and those by which the backlog has grown. */
+  readonly arrived: number
   /** Frames that wait in the source's buffer at the end. */
   readonly waiting: number
-  /** Frames that were processed of those that arrived; below 1 while a backlog grows or frames are lost. */
-  readonly servedShare: number
   /** What waits to be processed, as a share of the buffer that holds it, 0 to 1. */
   readonly backlog: number
-  /** Whether frames or pairs were lost for want of room, or the CPU limit was exceeded. */
-  readonly exceeded: boolean
+  /** Whether frames were lost for want of room. */
+  readonly lossy: boolean
+  /** Whether the output cannot accept the pairs of what is kept. */
+  readonly outputFull: boolean
 }
 
 export class FlowShedder {
@@ -61,6 +65,8 @@ export class FlowShedder {
   /** Frames that were admitted before the threshold fell and have not been processed, and how long to wait for them. */
   #settling = 0
   #settleMs = 0
+  /** Since the backlog began. */
+  #busy = { ms: 0, frames: 0, kept: 0, arrived: 0 }
 
   /** KEEP_ALL while nothing is shed. */
   get threshold(): number {
@@ -73,31 +79,47 @@ export class FlowShedder {
   }
 
   endPeriod(period: LoadPeriod): void {
-    const { ms, frames, kept, servedShare, backlog, exceeded } = period
+    const { ms, frames, kept, backlog } = period
     this.#settling -= frames
     this.#settleMs -= ms
     if (this.#settling > 0 && this.#settleMs > 0) return
+    this.#add(period)
     const rate = kept / ms
     this.#rate = this.#calm === 0 ? rate : this.#rate + WEIGHT * (rate - this.#rate)
     this.#calm += 1
-    const growing = servedShare < LEAST_FALL
-    if (exceeded || backlog >= FULL || (growing && backlog >= GROWING)) this.#fall(period)
+    if (period.lossy || period.outputFull || backlog >= FULL) this.#fall(period)
     else if (backlog >= NOTABLE) this.#calm = 1
     else if (this.#threshold < KEEP_ALL) this.#rise()
   }
 
-  #fall({ servedShare, waiting }: LoadPeriod): void {
+  #add({ ms, frames, kept, arrived, backlog }: LoadPeriod): void {
+    if (backlog < NOTABLE) this.#forget()
+    const busy = this.#busy
+    busy.ms += ms
+    busy.frames += frames
+    busy.kept += kept
+    busy.arrived += arrived
+  }
+
+  #forget(): void {
+    this.#busy = { ms: 0, frames: 0, kept: 0, arrived: 0 }
+  }
+
+  #fall({ waiting, outputFull }: LoadPeriod): void {
+    const { ms, frames, kept, arrived } = this.#busy
     const floor = this.#aim === Number.POSITIVE_INFINITY ? 0 : this.#aim * MOST_AIM_FALL
-    this.#aim = Math.max(this.#rate * HEADROOM, floor)
+    this.#aim = Math.max((kept / ms) * HEADROOM, floor)
     this.#calm = 0
     this.#settling = waiting
     this.#settleMs = SETTLE_MS
-    const share = Math.min(LEAST_FALL, Math.max(MOST_FALL, servedShare * HEADROOM))
+    const served = arrived === 0 ? 1 : frames / arrived
+    const share = Math.min(LEAST_FALL, outputFull ? OUTPUT_FALL : 1, Math.max(MOST_FALL, served * HEADROOM))
     this.#threshold = Math.max(LEAST, Math.floor(this.#threshold * share))
+    this.#forget()
   }
 
   #rise(): void {
-    this.#aim *= 1 + FIRST_RISE * 2 ** Math.floor(this.#calm / DOUBLING)
+    this.#aim = Math.max(this.#aim, this.#rate) * (1 + FIRST_RISE * 2 ** Math.floor(this.#calm / DOUBLING))
     const room = this.#aim / this.#rate
     if (room < LEAST_RISE) return
     const share = Math.min(MOST_RISE, room)

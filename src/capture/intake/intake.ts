@@ -27,9 +27,8 @@ const C = CAPTURE_COUNTERS.index
 /** Offsets in a record have 16 bits. No real packet has longer headers before TCP. */
 const MAX_HEADER_BYTES = 0xffff - FRAME_FIELDS_BYTES - 8
 
-/** A pair ring that is fuller than this makes the intake shed connections: this share of them is kept. */
+/** A pair ring that is fuller than this makes the intake shed connections. */
 const CROWDED_SHARE = 3 / 4
-const CROWDED_KEEP = 7 / 8
 /** A frame ring counts less than the source's buffer: a full one costs nothing yet. */
 const RING_WEIGHT = 1 / 4
 
@@ -198,18 +197,16 @@ export class Intake implements SheddingSink {
     const { share, frames, lost } = this.#measureBacklog()
     this.#lost += lost
     if (ms < PERIOD_MS && share < URGENT_SHARE) return
-    const arrived = this.#frames + this.#lost + Math.max(0, frames - this.#waiting)
-    const served = arrived === 0 ? 1 : this.#frames / arrived
-    // Pairs that the output cannot accept would be dropped one by one, after the work of assembling them.
-    const crowded = this.#pairRings.some((ring) => ring.usedBytes > ring.capacityBytes * CROWDED_SHARE)
     this.#shedder.endPeriod({
       ms,
       frames: this.#frames,
       kept: this.#kept,
+      arrived: this.#frames + this.#lost + Math.max(0, frames - this.#waiting),
       waiting: frames,
-      servedShare: crowded ? Math.min(served, CROWDED_KEEP) : served,
       backlog: Math.max(share, RING_WEIGHT * this.#fullestRing()),
-      exceeded: crowded || this.#lost > 0,
+      lossy: this.#lost > 0,
+      // Pairs that the output cannot accept would be dropped one by one, after the work of assembling them.
+      outputFull: this.#pairRings.some((ring) => ring.usedBytes > ring.capacityBytes * CROWDED_SHARE),
     })
     this.#periodStart = now
     this.#frames = this.#kept = this.#lost = 0
