@@ -27,8 +27,11 @@ const DOUBLING = 4
 /** The threshold at most doubles in a period, and does not rise by less than this share: each rise admits partial connections. */
 const MOST_RISE = 2
 const LEAST_RISE = 1.05
-/** A backlog, as a share of the buffer: from here on it is an overload; the threshold does not rise. */
-const FULL = 3 / 4
+/**
+ * A backlog, as a share of the buffer: from here on it is an overload; the threshold does not rise. Frames that the assemblers
+ * have no room for leave the buffer only above the former (ring-reader.ts), so connections are shed before frames are dropped.
+ */
+const FULL = 5 / 8
 const NOTABLE = 1 / 8
 /** Weight of the latest period in the average rate of kept frames. */
 const WEIGHT = 0.3
