@@ -8,9 +8,12 @@ import { addConfigOptions, type OutputFlags } from './options.ts'
 import { read } from './read.ts'
 import { addSelectOptions, append } from './select.ts'
 import { parseFrom, tailPairs } from './tail.ts'
+import type { When } from './terminal.ts'
 
 /** Options of those commands. */
 export interface SourceFlags extends Omit<OutputFlags, 'output' | 'decode' | 'progress'> {
+  /** Absent: auto. */
+  progress?: When
   interface?: string[]
   agent?: string | true
   from?: ReturnType<typeof parseFrom>
@@ -55,8 +58,8 @@ export function runSource(files: string[], flags: SourceFlags, output: OutputFor
       `${sources === 0 ? 'there is no source' : 'there is more than one source'}: name capture files, -i, --agent or --brokers`,
     )
   }
-  const { interface: names, ...common } = flags
-  const all = { ...common, ...format, output, decode: true, progress: 'auto' as const }
+  const { interface: names, progress = 'auto', ...common } = flags
+  const all = { ...common, ...format, output, decode: true, progress }
   if (isTopic || isAgent) return tailPairs(all)
   const pipeline = { ...all, all: true }
   return names === undefined ? read(files, pipeline) : capture([], { ...pipeline, interface: names })

@@ -1,11 +1,17 @@
 /** `interceptor top`: a table of the routes in files, live traffic or a topic. */
 import { Command, Option } from 'commander'
+import { TopView } from '../format/top-view.ts'
 import { GROUPINGS, type Grouping, SORT_KEYS, type SortKey } from '../routes/route-names.ts'
 import { addExamples } from './options.ts'
 import { addSourceOptions, runSource, type SourceFlags } from './sources.ts'
-import { outputIsTerminal, outputRows } from './terminal.ts'
+import { outputColumns, outputIsTerminal, outputRows } from './terminal.ts'
+import { watchTerminal } from './top-keys.ts'
 
-interface TopFlags extends SourceFlags {
+/** Of a terminal whose size is unknown. */
+const ROWS = 24
+const COLUMNS = 80
+
+interface TopFlags extends Omit<SourceFlags, 'progress'> {
   by: Grouping
   sort: SortKey
   output: 'table' | 'json'
@@ -35,8 +41,16 @@ export function topCommand(exit: (code: number) => void): Command {
   ])
   return command.action(async (files: string[], flags: TopFlags) => {
     const { by, sort, output, once, ...source } = flags
-    const redraw = output === 'table' && once !== true && source.write === undefined && outputIsTerminal()
-    const rows = redraw ? Math.max(1, (outputRows() ?? 24) - 3) : null
-    exit(await runSource(files, source, 'routes', { top: { by, sort, json: output === 'json', redraw, rows } }))
+    const draws = output === 'table' && once !== true && source.write === undefined && outputIsTerminal()
+    const view = draws ? TopView.allocate(by, sort, outputRows() ?? ROWS, outputColumns() ?? COLUMNS) : null
+    const release = view !== null && process.stdin.isTTY ? watchTerminal(new TopView(view)) : null
+    try {
+      const progress = draws ? 'never' : 'auto'
+      exit(
+        await runSource(files, { ...source, progress }, 'routes', { top: { by, sort, json: output === 'json', view } }),
+      )
+    } finally {
+      release?.()
+    }
   })
 }

@@ -13,10 +13,8 @@ export interface TopOptions {
   by: Grouping
   sort: SortKey
   json: boolean
-  /** Redraw the table on a terminal as pairs arrive. */
-  redraw: boolean
-  /** Most rows of a redrawn table; null: all. */
-  rows: number | null
+  /** The memory of a TopView, for a table that is drawn on a terminal while pairs arrive; null: it is printed at the end. */
+  view: SharedArrayBuffer | null
 }
 
 /** Options of all formats; each format ignores those that do not apply to it. */
@@ -58,5 +56,7 @@ export interface PairFormat {
   pair(raw: Uint8Array): string | Uint8Array | Error
   /** That many pairs were seen by the source and are missing here; absent: the format cannot express it. */
   notShown?(pairs: number): void
+  /** What to write now even if no pair arrives; called several times a second. Absent: nothing ever. */
+  tick?(): string
   end(): string
 }

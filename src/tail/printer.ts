@@ -5,6 +5,8 @@ import type { PairFormat } from '../format/output-format.ts'
 import type { FdOutput, WriteResult } from '../output/fd-output.ts'
 import type { PairSelector } from '../select/selector.ts'
 
+/** How often a format may write without a pair. */
+const TICK_MS = 100
 /** Between two attempts to write to a slow reader. */
 const SLOW_READER_MS = 10
 
@@ -31,6 +33,7 @@ export class Printer {
   readonly result: Printed = { pairs: 0, foreign: 0 }
   /** The limit is reached, or the reader has closed the output. */
   done = false
+  #ticking: NodeJS.Timeout | undefined
   readonly #options: PrinterOptions
 
   constructor(options: PrinterOptions) {
@@ -39,7 +42,9 @@ export class Printer {
 
   /** @throws InterceptorError, as every method does, when the output cannot be written */
   begin(): void {
-    this.#check(this.#options.output.write(this.#options.format.begin()))
+    const { output, format } = this.#options
+    this.#check(output.write(format.begin()))
+    if (format.tick !== undefined) this.#ticking = setInterval(() => this.#tick(), TICK_MS)
   }
 
   /** @param values pairs in either form; null: something else */
@@ -53,6 +58,7 @@ export class Printer {
 
   async end(): Promise<void> {
     const { format, output } = this.#options
+    clearInterval(this.#ticking)
     if (this.#check(output.write(format.end()))) await this.#flush()
   }
 
@@ -65,6 +71,13 @@ export class Printer {
       result = output.flush()
     }
     this.#check(result)
+  }
+
+  #tick(): void {
+    const { format, output } = this.#options
+    const text = format.tick?.() ?? ''
+    // An error is noticed again when a pair is written, and reported then.
+    if (text !== '' && output.write(text) === 'ok') output.flush()
   }
 
   #printOne(value: Uint8Array | null): void {

@@ -1,8 +1,18 @@
 import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { needs } from '../../rig/needs.ts'
 import { EXIT_USAGE } from '../../src/errors.ts'
-import { ESCAPE, run } from './support.ts'
+import { FoldedLog } from '../../src/log/folded-log.ts'
+import { packPair } from '../../src/pair/unpack.ts'
+import { ShipStatus } from '../../src/ship/status.ts'
+import { Tap } from '../../src/ship/tap/tap.ts'
+import { samplePair } from '../pair/samples.ts'
+import { until } from '../support/agent-rig.ts'
+import { ESCAPE, finish, run, startOnTerminal } from './support.ts'
 
 const SHOP = fileURLToPath(new URL('../../../examples/shop.pcap.gz', import.meta.url))
 
@@ -46,4 +56,49 @@ test('openapi: describes one service of a capture', async () => {
   assert.equal(openapi, '3.1.0')
   assert.deepEqual(servers, [{ url: 'http://orders' }])
   assert.deepEqual(Object.keys(paths), ['/orders', '/orders/{id}', '/orders/{id}/events'])
+})
+
+test('top: on a terminal, keys change the table, also before a pair arrives; q ends it', {
+  skip: needs('linux', 'script'),
+}, async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'top-'))
+  const path = join(folder, 'tap.sock')
+  const log = new FoldedLog(() => {}, { periodMs: 1 })
+  const tap = await Tap.open(path, new ShipStatus(ShipStatus.allocate()), log)
+  assert.ok(tap !== null)
+  t.after(() => {
+    tap.close()
+    rmSync(folder, { recursive: true })
+  })
+  const child = startOnTerminal(['top', '--agent', path])
+  const ended = finish(child)
+  let screen = ''
+  child.stdout!.on('data', (chunk: Buffer) => {
+    screen += chunk.toString()
+  })
+  /** Waits for a text that is drawn from now on. */
+  const shows = async (text: string): Promise<void> => {
+    await until(
+      `${text} on the screen`,
+      () => screen.includes(text),
+      () => `: ${JSON.stringify(screen.slice(-500))}`,
+    )
+    screen = ''
+  }
+  await shows('by route · sorted by requests')
+  child.stdin!.write('g')
+  await shows('by workload')
+  const pair = packPair(samplePair())
+  tap.add(pair, 0, pair.length)
+  tap.flush()
+  await shows('10.0.0.9')
+  child.stdin!.write('s')
+  await shows('sorted by errors')
+  child.stdin!.write('/none\r')
+  await shows('filter: none')
+  child.stdin!.write('p')
+  await shows('filter: none · paused')
+  child.stdin!.write('q')
+  const { code, stdout } = await ended
+  assert.equal(code, 0, stdout)
 })

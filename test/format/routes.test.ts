@@ -2,28 +2,64 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createFormat } from '../../src/format/create-format.ts'
 import type { TopOptions } from '../../src/format/output-format.ts'
+import { TopView } from '../../src/format/top-view.ts'
 import { packPair } from '../../src/pair/unpack.ts'
 import { samplePair } from '../pair/samples.ts'
 
-const TOP: TopOptions = { by: 'host', sort: 'requests', json: false, redraw: false, rows: null }
-const CLEAR = '\x1b[H\x1b[2J'
+const TOP: TopOptions = { by: 'host', sort: 'requests', json: false, view: null }
+const HOME = '\x1b[H'
 
 const format = (top: Partial<TopOptions>, width: number | null = null) =>
   createFormat('routes', { decode: true, color: false, width, verbose: false, version: '0', top: { ...TOP, ...top } })
 
 const asked = (host: string) => packPair(samplePair({ request: { headers: [['Host', host]] } }))
 
-test('routes: on a terminal the table is redrawn at most once a second, with the rows that fit', () => {
-  const table = format({ redraw: true, rows: 1 }, 40)
-  const first = String(table.pair(asked('a')))
-  assert.ok(first.startsWith(CLEAR))
+/** The lines on a terminal after a table was drawn there. */
+const drawn = (text: string): string[] => {
+  assert.ok(text.startsWith(HOME), JSON.stringify(text))
+  return text.slice(HOME.length).replaceAll('\x1b[K', '').replaceAll('\x1b[J', '').split('\n')
+}
+
+test('routes: on a terminal the table is drawn at most once a second, with the rows that fit', () => {
+  const view = TopView.allocate('host', 'requests', 6, 40)
+  const table = format({ view }, 40)
+  assert.match(drawn(String(table.pair(asked('a'))))[2], /^ *1 .*…$/)
   assert.equal(table.pair(asked('b')), '')
   assert.equal(table.pair(asked('b')), '')
-  const end = table.end()
-  assert.ok(end.startsWith(CLEAR))
+  const end = drawn(table.end())
   // The final table has every row, each cut to the terminal.
-  assert.equal(end.trimEnd().split('\n').length, 3)
-  for (const line of end.slice(CLEAR.length).split('\n')) assert.ok(line.length <= 40, line)
+  assert.equal(end.filter((line) => line !== '').length, 3)
+  for (const line of end) assert.ok(line.length <= 40, line)
+})
+
+test('routes: a table on a terminal follows its view at once, and pairs before count', () => {
+  const shared = TopView.allocate('host', 'requests', 7, 100)
+  const view = new TopView(shared)
+  const table = format({ view: shared }, 100)
+  assert.deepEqual(drawn(table.tick?.() ?? '').length, 3)
+  for (const host of ['a', 'b', 'b', 'other-c']) table.pair(asked(host))
+  assert.equal(table.tick?.(), '')
+  view.sort = 'bytes'
+  const all = drawn(table.tick?.() ?? '')
+  assert.deepEqual([all[0], all[4]], ['by host · sorted by bytes', '… 1 more'])
+  view.filter = 'OTHER'
+  assert.match(drawn(table.tick?.() ?? '')[2], / other-c$/)
+  view.paused = true
+  assert.equal(drawn(table.tick?.() ?? '')[0], 'by host · sorted by bytes · filter: OTHER · paused')
+  view.filter = ''
+  view.by = 'status'
+  assert.match(drawn(table.tick?.() ?? '')[2], /^ *4 .* 200$/)
+})
+
+test('routes: pairs that the source did not show are in the table and in its JSON', () => {
+  const table = format({ json: true })
+  table.pair(asked('a'))
+  table.notShown?.(2)
+  table.notShown?.(3)
+  assert.equal((JSON.parse(table.end()) as { notShown: number }).notShown, 5)
+  const text = format({})
+  text.notShown?.(7)
+  assert.match(text.end(), /\n7 pairs are not counted: they came faster than this program read them\n$/)
 })
 
 test('routes: nothing from the wire reaches the terminal unescaped', () => {

@@ -14,6 +14,8 @@ import type { PairQueue } from '../pair-queue.ts'
 import type { Sink, SinkContext, SinkEnd } from '../sink.ts'
 import type { OutputProgress } from '../status.ts'
 
+/** How often a format may write without a pair. */
+const TICK_MS = 100
 /** Between two attempts: for a slow reader, and after an error. */
 const LATER_MS = 10
 const RETRY_MS = 1_000
@@ -40,9 +42,11 @@ export class StreamSink implements Sink {
   reachable: boolean | null = null
   /** Pairs leave the queue only to be written, so none of them ages here. */
   readonly oldestMs = Infinity
-  nextDueMs = Infinity
   end: SinkEnd | null = null
   readonly #options: StreamSinkOptions
+  #retryMs = Infinity
+  /** When the format is asked for text without a pair. */
+  #tickMs: number
   #written = 0
   /** Of `pairs`, those that could not be formatted. */
   #rejected = 0
@@ -50,6 +54,7 @@ export class StreamSink implements Sink {
   /** @throws InterceptorError when the output cannot be opened */
   constructor(options: StreamSinkOptions) {
     this.#options = options
+    this.#tickMs = options.format.tick === undefined ? Infinity : 0
     if (options.progress.begun) options.format.resume?.(options.progress.pairs > 0)
     const opened = options.output.open()
     if (opened instanceof Error) {
@@ -58,9 +63,13 @@ export class StreamSink implements Sink {
     if (opened === 'later') options.log.info('the output has no reader yet; pairs wait in the buffer')
   }
 
+  get nextDueMs(): number {
+    return Math.min(this.#retryMs, this.#tickMs)
+  }
+
   pump(queue: PairQueue, nowMs: number): void {
-    if (nowMs < this.nextDueMs && this.nextDueMs !== Infinity) return
-    this.nextDueMs = Infinity
+    if (nowMs < this.#retryMs && this.#retryMs !== Infinity) return
+    this.#retryMs = Infinity
     const { output, context } = this.#options
     if (!this.#settle(queue, output.flush(), nowMs)) return
     output.turnOver(Date.now())
@@ -73,6 +82,7 @@ export class StreamSink implements Sink {
       if (text instanceof Error) this.#reject(text)
       else if (!this.#write(queue, text, nowMs)) return
     }
+    if (!this.#tick(nowMs)) return
     // The queue is empty: flush, so that a reader sees the last pairs.
     this.#settle(queue, output.flush(), nowMs)
   }
@@ -115,6 +125,14 @@ export class StreamSink implements Sink {
     return this.#check(output.write(format.begin()), nowMs)
   }
 
+  /** @returns whether to continue */
+  #tick(nowMs: number): boolean {
+    if (nowMs < this.#tickMs) return true
+    this.#tickMs = nowMs + TICK_MS
+    const { output, format } = this.#options
+    return this.#check(output.write(format.tick?.() ?? ''), nowMs)
+  }
+
   /** Formats the oldest pair. If that ends the thread, the next one skips the pair. */
   #format(queue: PairQueue): string | Uint8Array | Error {
     queue.mark()
@@ -153,7 +171,7 @@ export class StreamSink implements Sink {
       this.down = false
       return true
     }
-    if (result === 'later') this.nextDueMs = nowMs + LATER_MS
+    if (result === 'later') this.#retryMs = nowMs + LATER_MS
     else if (result === 'closed') this.end = { kind: 'closed' }
     else this.#fail(result, nowMs)
     return false
@@ -166,7 +184,7 @@ export class StreamSink implements Sink {
       return
     }
     this.down = true
-    this.nextDueMs = nowMs + RETRY_MS
+    this.#retryMs = nowMs + RETRY_MS
     this.#options.log.warn(`cannot write the output: ${fileErrorText(error)}; pairs wait in the buffer`)
   }
 
