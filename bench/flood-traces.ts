@@ -4,7 +4,7 @@
  */
 import { Connection } from './traffic/connection.ts'
 import { Random } from './traffic/random.ts'
-import { TraceWriter } from './traffic/trace-writer.ts'
+import { type TraceWriter, writeTrace } from './traffic/trace-writer.ts'
 import { Trickle } from './traffic/trickle.ts'
 
 const SEED = 4711
@@ -103,9 +103,16 @@ export const FLOODS: readonly Flood[] = [
 ]
 
 /** Writes a capture of the flood. @returns the number of good pairs in it */
-export function writeFlood(path: string, { connections, turns, opens, turn, after }: Flood): number {
+export function writeFlood(path: string, flood: Flood): number {
   const random = new Random(SEED)
-  const writer = new TraceWriter(path, random)
+  let good = 0
+  writeTrace(path, random, (writer) => {
+    good = send(writer, random, flood)
+  })
+  return good
+}
+
+function send(writer: TraceWriter, random: Random, { connections, turns, opens, turn, after }: Flood): number {
   const trickle = new Trickle(writer, random, Math.max(1, Math.floor((connections * (turns + 1)) / GOOD)))
   const opened = Array.from({ length: connections }, (_, i) => {
     const connection = new Connection(writer, random, i)
@@ -121,6 +128,5 @@ export function writeFlood(path: string, { connections, turns, opens, turn, afte
   }
   for (const end = trickle.pairs + after; trickle.pairs < end; ) trickle.step()
   trickle.end()
-  writer.close()
   return trickle.pairs
 }

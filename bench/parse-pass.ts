@@ -42,6 +42,8 @@ export interface ParsePass {
   /** CPU time of the process, its compiler and garbage collector included. */
   cpuMs: number
   encodedBytes: number
+  /** Of `cpuMs` what the assembler took. */
+  assemblerCpuMs: number
 }
 
 /** Receives a finished pair, `length` bytes of MessagePack from `at` on, which are overwritten afterwards. */
@@ -49,62 +51,127 @@ type OnPair = (bytes: Uint8Array, at: number, length: number) => void
 
 /** One pass over the capture, with new rings and tables. @param onPair receives the pairs, if given */
 export function parsePass(file: Uint8Array, onPair: OnPair | null = null): ParsePass {
-  const ring = allocateRing(RING_BYTES)
-  const bell = new Doorbell(Doorbell.allocate())
-  const captureCounts = allocateCounters(CAPTURE_COUNTERS)
-  const counts = allocateCounters(ASSEMBLE_COUNTERS)
-  const consumer = new RingConsumer(ring, null)
-  let encodedBytes = 0
-  const assembler = new Assembler(ARENA, OPTIONS, counts, {
-    emit: (at, length) => {
-      encodedBytes += length
-      onPair?.(ARENA.bytes, at, length)
-      return true
-    },
-  })
-  const intake = new Intake({
-    rings: [new RingProducer(ring, bell)],
-    counters: captureCounts,
-    whenFull: 'wait',
-    bell,
-    control: new Control(Control.allocate()),
-  })
-  const reader = new FileReader({
-    sink: intake,
-    interfaceId: (name) => {
-      if (captureCounts[CAPTURE_COUNTERS.index.seen] === 0) {
-        intake.addInterface(0, { name: name ?? 'bench', vantage: 'file', mesh: null, domain: 0, vantagePoint: null })
+  const stage = new ParseStage({}, onPair)
+  stage.push(file)
+  return stage.end()
+}
+
+/** The parse stage, with new rings and tables: bytes of a capture in, counts out. */
+export class ParseStage {
+  readonly #bell = new Doorbell(Doorbell.allocate())
+  readonly #captureCounts = allocateCounters(CAPTURE_COUNTERS)
+  readonly #counts = allocateCounters(ASSEMBLE_COUNTERS)
+  readonly #consumer: RingConsumer
+  readonly #assembler: Assembler
+  readonly #intake: Intake
+  readonly #reader: FileReader
+  #encodedBytes = 0
+  /** When the counts began to count, and what was used and counted then. */
+  #before = { pairs: 0, frames: 0, encodedBytes: 0 }
+  #ms = 0
+  #cpuMs = 0
+  #assemblerCpuMs = 0
+
+  /** @param options that differ from the defaults; @param onPair receives the pairs, if given */
+  constructor(options: Partial<AssemblerOptions> = {}, onPair: OnPair | null = null) {
+    const ring = allocateRing(RING_BYTES)
+    this.#consumer = new RingConsumer(ring, null)
+    const all = { ...OPTIONS, ...options }
+    this.#assembler = new Assembler(ARENA, all, this.#counts, {
+      emit: (at, length) => {
+        this.#encodedBytes += length
+        onPair?.(ARENA.bytes, at, length)
+        return true
+      },
+    })
+    const intake = new Intake({
+      rings: [new RingProducer(ring, this.#bell)],
+      counters: this.#captureCounts,
+      whenFull: 'wait',
+      bell: this.#bell,
+      control: new Control(Control.allocate()),
+    })
+    this.#intake = intake
+    this.#reader = new FileReader({
+      sink: intake,
+      interfaceId: (name) => {
+        if (this.#captureCounts[CAPTURE_COUNTERS.index.seen] === 0) {
+          intake.addInterface(0, { name: name ?? 'bench', vantage: 'file', mesh: null, domain: 0, vantagePoint: null })
+        }
+        return 0
+      },
+      damage: () => true,
+    })
+  }
+
+  /** Reads the next bytes of the capture, to their last frame. */
+  push(bytes: Uint8Array): void {
+    this.#measured(() => {
+      for (let at = 0; at < bytes.length; at += STEP_BYTES) {
+        this.#reader.push(bytes.subarray(at, Math.min(at + STEP_BYTES, bytes.length)))
+        this.#intake.flush()
+        this.#drain()
       }
-      return 0
-    },
-    damage: () => true,
-  })
-  const drain = (): void => {
-    for (;;) {
-      const length = assembler.wholeRecords(consumer.peek(assembler.input, INPUT_BLOCK_BYTES))
-      if (length === 0) return
-      consumer.release(length)
-      assembler.consume(length)
+    })
+  }
+
+  /** Ends the capture. */
+  end(): ParsePass {
+    this.#measured(() => {
+      this.#reader.end()
+      this.#intake.finish()
+      this.#drain()
+      this.#assembler.finish()
+    })
+    return this.counted
+  }
+
+  /** What was counted since the start, or since `restart`. */
+  get counted(): ParsePass {
+    const { pairs, frames, encodedBytes } = this.#before
+    return {
+      pairs: this.#counts[ASSEMBLE_COUNTERS.index.pairsAssembled] - pairs,
+      frames: this.#captureCounts[CAPTURE_COUNTERS.index.queued] - frames,
+      encodedBytes: this.#encodedBytes - encodedBytes,
+      ms: this.#ms,
+      cpuMs: this.#cpuMs,
+      assemblerCpuMs: this.#assemblerCpuMs,
     }
   }
-  const start = process.hrtime.bigint()
-  const cpuStart = process.cpuUsage()
-  for (let at = 0; at < file.length; at += STEP_BYTES) {
-    reader.push(file.subarray(at, Math.min(at + STEP_BYTES, file.length)))
-    intake.flush()
-    drain()
+
+  /** Counts from here on. */
+  restart(): void {
+    const { pairs, frames, encodedBytes } = this.counted
+    this.#before.pairs += pairs
+    this.#before.frames += frames
+    this.#before.encodedBytes += encodedBytes
+    this.#ms = 0
+    this.#cpuMs = 0
+    this.#assemblerCpuMs = 0
   }
-  reader.end()
-  intake.finish()
-  drain()
-  assembler.finish()
-  const ms = Number(process.hrtime.bigint() - start) / 1e6
-  const { user, system } = process.cpuUsage(cpuStart)
-  return {
-    pairs: counts[ASSEMBLE_COUNTERS.index.pairsKept],
-    frames: captureCounts[CAPTURE_COUNTERS.index.queued],
-    ms,
-    cpuMs: (user + system) / 1000,
-    encodedBytes,
+
+  #measured(work: () => void): void {
+    const start = process.hrtime.bigint()
+    const before = process.cpuUsage()
+    work()
+    this.#ms += Number(process.hrtime.bigint() - start) / 1e6
+    this.#cpuMs += cpuMsSince(before)
   }
+
+  #drain(): void {
+    const before = process.cpuUsage()
+    const assembler = this.#assembler
+    for (;;) {
+      const length = assembler.wholeRecords(this.#consumer.peek(assembler.input, INPUT_BLOCK_BYTES))
+      if (length === 0) break
+      this.#consumer.release(length)
+      assembler.consume(length)
+    }
+    this.#assemblerCpuMs += cpuMsSince(before)
+  }
+}
+
+function cpuMsSince(before: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(before)
+  return (user + system) / 1000
 }

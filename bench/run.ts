@@ -5,6 +5,7 @@
 import { writeFileSync } from 'node:fs'
 import { measureAllocation } from './allocation.ts'
 import { isOffline, type OfflineData, ratiosOf, regressions, storeBaseline, storedBaseline } from './baseline.ts'
+import { measureCosts } from './costs.ts'
 import { measureDiscovery } from './discovery.ts'
 import { measureFloods } from './floods.ts'
 import { measureIdle } from './idle.ts'
@@ -46,6 +47,8 @@ async function measure(part: Part, options: BenchOptions, traces: readonly Trace
       return [await measureMemory(traces.at(-1)!, { minutes, workers })]
     case 'floods':
       return [await measureFloods()]
+    case 'costs':
+      return [await measureCosts(rounds)]
   }
 }
 

@@ -11,7 +11,7 @@ import { join } from 'node:path'
 import { apiAgent, apiRequest, apiResponse } from './traffic/api-messages.ts'
 import { Connection } from './traffic/connection.ts'
 import { Random } from './traffic/random.ts'
-import { TraceWriter } from './traffic/trace-writer.ts'
+import { type TraceWriter, writeTrace } from './traffic/trace-writer.ts'
 
 /** bench/traces of the checkout, from dist/bench. */
 const FOLDER = join(import.meta.dirname, '..', '..', 'bench', 'traces')
@@ -46,9 +46,7 @@ export function makeTrace(name: TraceName, pairs: number): Trace {
     mkdirSync(FOLDER, { recursive: true })
     const unfinished = `${path}.${process.pid}`
     const random = new Random(SEED)
-    const writer = new TraceWriter(unfinished, random)
-    WRITERS[name](writer, random, pairs)
-    writer.close()
+    writeTrace(unfinished, random, (writer) => WRITERS[name](writer, random, pairs))
     renameSync(unfinished, path)
   }
   return { name, path, pairs, bytes: statSync(path).size }
@@ -66,7 +64,8 @@ interface Client {
   left: number
 }
 
-function writeApi(writer: TraceWriter, random: Random, pairs: number): void {
+/** @param reordered share of messages of several segments of which two change places */
+export function writeApi(writer: TraceWriter, random: Random, pairs: number, reordered = API_REORDERED): void {
   let opened = 0
   const connect = (): Client => ({
     connection: new Connection(writer, random, opened++),
@@ -79,11 +78,11 @@ function writeApi(writer: TraceWriter, random: Random, pairs: number): void {
     const burst = [...new Set(Array.from({ length: 64 }, () => random.below(clients.length)))].slice(0, pairs - done)
     for (const i of burst) {
       const { connection, agent } = clients[i]
-      connection.send('client', apiRequest(random, agent), API_REORDERED)
+      connection.send('client', apiRequest(random, agent), reordered)
     }
     for (const i of burst) {
       const client = clients[i]
-      client.connection.send('server', apiResponse(random), API_REORDERED)
+      client.connection.send('server', apiResponse(random), reordered)
       client.connection.acknowledge()
       if (--client.left > 0) continue
       client.connection.close()

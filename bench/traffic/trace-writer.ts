@@ -1,5 +1,5 @@
 /**
- * Writes TCP segments as Ethernet frames into a pcap file (draft-ietf-opsawg-pcap): IPv4, TCP with the timestamp option,
+ * Writes TCP segments as Ethernet frames of a pcap file (draft-ietf-opsawg-pcap): IPv4, TCP with the timestamp option,
  * as Linux sends them. The IP checksum is right; the TCP checksum is left out, as it is on a host with offload.
  */
 import { closeSync, openSync, writeSync } from 'node:fs'
@@ -30,17 +30,30 @@ export interface Segment {
 
 const NOTHING = Buffer.alloc(0)
 
+/** Writes a pcap file of what `traffic` writes. */
+export function writeTrace(path: string, random: Random, traffic: (writer: TraceWriter) => void): void {
+  const fd = openSync(path, 'w')
+  try {
+    const writer = new TraceWriter((bytes) => writeSync(fd, bytes), random)
+    traffic(writer)
+    writer.flush()
+  } finally {
+    closeSync(fd)
+  }
+}
+
 export class TraceWriter {
   frames = 0
-  readonly #fd: number
+  readonly #write: (bytes: Uint8Array) => void
   readonly #random: Random
   readonly #buffer = Buffer.alloc(BUFFER_BYTES)
   #used = 0
   /** Packet time, microseconds. Frames are 0 to 7 µs apart. */
   #micros = 1_795_406_389e6
 
-  constructor(path: string, random: Random) {
-    this.#fd = openSync(path, 'w')
+  /** @param write receives the bytes of the file, which are valid during the call */
+  constructor(write: (bytes: Uint8Array) => void, random: Random) {
+    this.#write = write
     this.#random = random
     const header = this.#buffer
     header.writeUInt32LE(0xa1b2c3d4, 0)
@@ -54,7 +67,7 @@ export class TraceWriter {
   /** Writes one segment that carries start…end of `payload`. */
   segment(segment: Segment, payload: Buffer = NOTHING, start = 0, end = payload.length): void {
     const length = HEADER_BYTES + end - start
-    if (this.#used + RECORD_BYTES + length > BUFFER_BYTES) this.#flush()
+    if (this.#used + RECORD_BYTES + length > BUFFER_BYTES) this.flush()
     this.#micros += this.#random.below(8)
     this.#record(length)
     this.#ip(segment, length - ETHERNET_BYTES)
@@ -64,14 +77,9 @@ export class TraceWriter {
     this.frames++
   }
 
-  /** Writes what is left and closes the file. */
-  close(): void {
-    this.#flush()
-    closeSync(this.#fd)
-  }
-
-  #flush(): void {
-    writeSync(this.#fd, this.#buffer, 0, this.#used)
+  /** Passes on what is buffered. */
+  flush(): void {
+    this.#write(this.#buffer.subarray(0, this.#used))
     this.#used = 0
   }
 

@@ -1,0 +1,21 @@
+/**
+ * What kinds of traffic (cost-kinds.ts) cost the parse stage: the best of some rounds, in which the kinds take turns, so that
+ * what disturbs the machine disturbs all of them.
+ *
+ *     node dist/bench/cost-pass.js ROUNDS KIND...    one JSON line
+ */
+import { setInliningBudgets } from '../src/thread/v8-flags.ts'
+import { COST_KINDS, type CostKind, isCostKind } from './cost-kinds.ts'
+import type { ParsePass } from './parse-pass.ts'
+
+const [rounds, ...kinds] = process.argv.slice(2)
+if (kinds.length === 0) throw new Error(`usage: cost-pass ROUNDS ${Object.keys(COST_KINDS).join('|')}...`)
+setInliningBudgets()
+const best: Partial<Record<CostKind, ParsePass>> = {}
+for (let round = 0; round < Number(rounds); round++) {
+  for (const kind of kinds.filter(isCostKind)) {
+    const pass = COST_KINDS[kind]()
+    if (pass.cpuMs < (best[kind]?.cpuMs ?? Number.POSITIVE_INFINITY)) best[kind] = pass
+  }
+}
+process.stdout.write(`${JSON.stringify(best)}\n`)
