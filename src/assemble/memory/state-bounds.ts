@@ -6,7 +6,7 @@
 import { FLOW_BYTES } from '../tcp/flow-table.ts'
 
 /** A connection as an object, with its TCP and HTTP state. */
-export const OBJECT_BYTES = 1600
+export const OBJECT_BYTES = 1700
 /** A request that waits for its response as an object, beside its own bytes, which are in the pool. */
 export const EXCHANGE_BYTES = 580
 /** The same as a record. Each connection that is a record may have one. */
