@@ -153,6 +153,10 @@ export class Connections implements StreamConsumer, FlowOwner {
       this.#becomeOpaque(flow, C.leftOutForwarded)
   }
 
+  beginsRequest(at: number, end: number): boolean {
+    return this.#head.begins(at, end, false) && this.#head.isMethod(at, end)
+  }
+
   release(flow: Flow): void {
     this.#preambles.release(flow)
     const http = this.#httpOf(flow)
@@ -267,7 +271,8 @@ export class Connections implements StreamConsumer, FlowOwner {
     const http = this.#begin(flow)
     if (http === null) return null
     const server = flow.streams[1 - client]
-    http.startInDoubt(server.synSeen, server.firstSeq)
+    if (flow.resumed) http.resume()
+    else http.startInDoubt(server.synSeen, server.firstSeq)
     return http
   }
 

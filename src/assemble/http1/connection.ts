@@ -10,7 +10,7 @@
  *
  * One state in four classes that refer to each other; the modules around this file hold the rules. Objects are pooled.
  */
-import { NO_REASON, REASON_GAP, REASON_TIMEOUT } from '../../ledger/reasons.ts'
+import { NO_REASON, REASON_GAP, REASON_RESET, REASON_TIMEOUT } from '../../ledger/reasons.ts'
 import { METHOD_OTHER } from '../head-scanner/layout.ts'
 import { type BlockPool, Chain } from '../memory/block-pool.ts'
 import type { Flow, Stream } from '../tcp/flow.ts'
@@ -114,6 +114,13 @@ export class HttpConnection {
     this.requestDoubtReason = fromStart ? REASON_GAP : NO_REASON
     this.ackBeforeGap = serverSeq
     this.ackBeforeGapKnown = fromStart
+  }
+
+  /** What was sent around a RST that its receiver ignored was not read. */
+  resume(): void {
+    this.startInDoubt(false, 0)
+    this.doubtResponses(REASON_RESET)
+    this.requestDoubtReason = REASON_RESET
   }
 
   /** From here on responses may be missing, or bytes that seem to be responses may be none. @param reason a REASON_ value */

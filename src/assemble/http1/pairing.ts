@@ -116,7 +116,7 @@ export function missed(connection: HttpConnection): boolean {
 /** Why a response has no request: a REASON_ value, or NO_REASON if no request was captured that it could answer. */
 export function orphanReason(connection: HttpConnection): number {
   // Only the server's direction is captured.
-  if (!connection.serverStream.ackedKnown) return NO_REASON
+  if (!connection.serverStream.ackedKnown && !connection.flow?.resumed) return NO_REASON
   const { first } = connection
   if (connection.requestDoubt && connection.requestDoubtReason !== NO_REASON) return connection.requestDoubtReason
   if (first?.gapBefore && first.gapReason !== NO_REASON) return first.gapReason

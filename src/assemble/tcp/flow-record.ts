@@ -55,6 +55,7 @@ const SIGNED = 1 << 20
 const LOSSY = 1 << 21
 const HOST_PENDING = 1 << 22
 const HOP_LIMIT_PENDING = 1 << 23
+const RESUMED = 1 << 24
 
 /** Bits of STREAMS, those of stream 1 shifted by STREAM_BITS. */
 const CAPTURED = 1
@@ -103,7 +104,8 @@ export function saveFlow(flow: Flow, words: Int32Array, at: number): void {
     (flow.signed ? SIGNED : 0) |
     (flow.lossy ? LOSSY : 0) |
     (flow.hostPending ? HOST_PENDING : 0) |
-    (flow.hopLimitPending ? HOP_LIMIT_PENDING : 0)
+    (flow.hopLimitPending ? HOP_LIMIT_PENDING : 0) |
+    (flow.resumed ? RESUMED : 0)
   words[at + STREAMS] =
     saveStream(a, words, at + NUMBERS) | (saveStream(b, words, at + NUMBERS + STREAM_WORDS) << STREAM_BITS)
   words[at + HASH] = flow.hash
@@ -128,6 +130,7 @@ export function loadFlow(flow: Flow, words: Int32Array, at: number): void {
   flow.lossy = (state & LOSSY) !== 0
   flow.hostPending = (state & HOST_PENDING) !== 0
   flow.hopLimitPending = (state & HOP_LIMIT_PENDING) !== 0
+  flow.resumed = (state & RESUMED) !== 0
   const bits = words[at + STREAMS]
   loadStream(flow.streams[0], bits, words, at + NUMBERS)
   loadStream(flow.streams[1], bits >> STREAM_BITS, words, at + NUMBERS + STREAM_WORDS)

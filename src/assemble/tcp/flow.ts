@@ -130,6 +130,8 @@ export class Flow {
   clientDirection: Direction | -1 = -1
   /** First seen after its handshake. */
   midstream = false
+  /** It continues a connection that a RST had closed, as captured: whoever received the RST ignored it. */
+  resumed = false
   /** Its ends have agreed to sign segments: its first segment, or its SYN+ACK, carries TCP-MD5 or TCP-AO. */
   signed = false
   /** Bytes of it are lost. */
@@ -178,6 +180,7 @@ export class Flow {
     this.protocol = PROTOCOL_UNKNOWN
     this.clientDirection = -1
     this.midstream = false
+    this.resumed = false
     this.signed = false
     this.lossy = false
     this.interfaceId = interfaceId

@@ -24,7 +24,7 @@ import type { FlowKeeper } from './active-flows.ts'
 import { watchEnd } from './fin.ts'
 import { type Direction, FLOW_OPEN, type Flow, PROTOCOL_OPAQUE, type Stream } from './flow.ts'
 import type { FlowTable } from './flow-table.ts'
-import { acceptSynAck, beginStream, continuesNumbers, hasDelivered, restartStream } from './handshake.ts'
+import { acceptSynAck, beginStream, continuesNumbers, hasDelivered, isNewData, restartStream } from './handshake.ts'
 import { FLAG_ACK, FLAG_RST, FLAG_SYN, FLAG_URG, HEADER_BYTES, headerBytes, isSigned, urgentOffset } from './header.ts'
 import { NO_PIECE } from './held-pieces.ts'
 import type { Reassembler } from './reassembler.ts'
@@ -56,6 +56,8 @@ export interface FlowOwner extends FlowKeeper {
   checksHopLimit(interfaceId: number): boolean
   /** A packet of a flow with `hopLimitPending`. @param hopLimit its TTL (IPv6: hop limit) */
   hopLimit(flow: Flow, direction: Direction, hopLimit: number): void
+  /** Whether a request provably begins in the bytes [at, end). */
+  beginsRequest(at: number, end: number): boolean
   /** The flow is over: frees what is kept for it. Called once per flow. */
   release(flow: Flow): void
   /** More messages wait than are to be remembered: connections have to be evicted. */
@@ -141,7 +143,7 @@ export class ConnectionTracker {
       counts[C.segmentsSignature]++
       return
     }
-    const flow = this.#flowOf(found, direction, seq, ack, flags, end - payload, interfaceId)
+    const flow = this.#flowOf(found, direction, seq, ack, flags, payload, end, interfaceId)
     if (flow === null) return
     if (!flow.streams[direction].captured) this.#agree(flow, direction, flags, signed)
     this.flows.touch(flow)
@@ -248,9 +250,11 @@ export class ConnectionTracker {
     seq: number,
     ack: number,
     flags: number,
-    length: number,
+    payload: number,
+    end: number,
     interfaceId: number,
   ): Flow | null {
+    const length = end - payload
     if (found === null) {
       if (startsConnection(flags, length)) return this.#open(null, interfaceId)
       this.#counts[C.segmentsIgnored]++
@@ -263,17 +267,33 @@ export class ConnectionTracker {
       case CONTINUES:
         return found
       case STARTS:
-        this.#close(found, END_SUPERSEDED)
-        return this.#open(found, interfaceId)
+        return this.#restart(found, flags, interfaceId)
       case CONFIRMS_SYN:
         return this.#adoptOtherSyn(found, direction, seq, interfaceId)
       case COMES_LATE:
+        if ((flags & FLAG_RST) === 0 && this.#ignoresReset(found, direction, seq, payload, end))
+          return this.#restart(found, flags, interfaceId)
         this.#counts[C.segmentsAfterEnd]++
         return null
       default:
         this.#counts[C.segmentsIgnored]++
         return null
     }
+  }
+
+  /** A segment starts another connection on the flow's tuple, or continues it after a RST. */
+  #restart(flow: Flow, flags: number, interfaceId: number): Flow {
+    const resumed = (flags & FLAG_SYN) === 0 && flow.closedBy === END_RESET
+    this.#close(flow, END_SUPERSEDED)
+    const started = this.#open(flow, interfaceId)
+    started.resumed = resumed
+    return started
+  }
+
+  /** Whether the receiver of a RST sends a new request. If that was on its way already, another RST answers it. */
+  #ignoresReset(flow: Flow, direction: Direction, seq: number, payload: number, end: number): boolean {
+    if (flow.closedBy !== END_RESET || !isNewData(flow.streams[direction], seq, end - payload)) return false
+    return this.#owner.beginsRequest(payload, end)
   }
 
   /** A segment follows a SYN that was only remembered: a new connection's, or the SYN+ACK that the client accepted. */

@@ -29,6 +29,7 @@ const flow = fc.record({
   protocol: fc.nat(3),
   clientDirection: fc.constantFrom(-1 as const, 0 as const, 1 as const),
   midstream: fc.boolean(),
+  resumed: fc.boolean(),
   signed: fc.boolean(),
   lossy: fc.boolean(),
   vantage: fc.nat(4),

@@ -1,10 +1,11 @@
 /** Resets as their receivers treat them (RFC 5961 §3, RFC 9293 §3.10.7), and what follows a connection's end. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { count } from '../../../src/ledger/ledger.ts'
 import { END_FIN, END_RESET } from '../../../src/ledger/reasons.ts'
 import { AssembleHarness, assemble, summary } from '../../support/assemble-harness.ts'
-import { numbered, request } from '../../support/http-script.ts'
-import { FIN, RST, type Segment, START_MICROS, TcpScript } from '../../support/tcp-script.ts'
+import { numbered, request, wrongPairs } from '../../support/http-script.ts'
+import { FIN, RST, type Segment, type Side, START_MICROS, TcpScript } from '../../support/tcp-script.ts'
 import { CLIENT_ISN, fromClient, fromServer, handshake, syn } from './raw-segments.ts'
 import { TcpHarness } from './tcp-harness.ts'
 
@@ -180,6 +181,54 @@ describe('reset: exchanges', () => {
       [[], ['midstream'], ['midstream']],
     )
     assert.equal((ledger.flows as { seen: number }).seen, 2)
+  })
+})
+
+describe('reset: an exact RST whose receiver ignores it', () => {
+  const between = (script: TcpScript, sides: readonly Side[]): TcpScript => {
+    for (const side of sides) script.stray(side, { flags: RST, seq: script.next(side) })
+    return script
+  }
+  const begun = (): TcpScript => new TcpScript().handshake().client(request('/0')).server(numbered(0))
+
+  for (const sides of [['client'], ['server'], ['server', 'client'], ['client', 'server']] as const) {
+    test(`from ${sides.join(' and ')}: later exchanges are those of a new connection, seen midstream`, () => {
+      const script = between(begun(), sides)
+      for (const n of [1, 2]) script.client(request(`/${n}`)).server(numbered(n))
+      const { pairs, ledger } = assemble(script.close())
+      assert.deepEqual(wrongPairs(pairs), [])
+      assert.deepEqual(
+        pairs.map(({ request: { target }, flags }) => [target, ...flags]),
+        [['/0'], ['/1', 'midstream'], ['/2', 'midstream']],
+      )
+      assert.equal(count(ledger, 'flows.seen'), 2)
+      assert.equal(count(ledger, 'responses.orphaned'), 0)
+    })
+  }
+
+  test('from the server, between a request and its response: both are counted as reset', () => {
+    const script = between(begun().client(request('/1')), ['server']).server(numbered(1))
+    for (const n of [2, 3]) script.client(request(`/${n}`)).server(numbered(n))
+    const { pairs, ledger } = assemble(script.close())
+    assert.deepEqual(summary(pairs), ['GET /0 200', 'GET /2 200', 'GET /3 200'])
+    assert.equal(count(ledger, 'requests.abandoned.reset'), 1)
+    assert.equal(count(ledger, 'responses.orphaned.reset'), 1)
+    assert.equal(count(ledger, 'responses.orphaned.noRequest'), 0)
+  })
+
+  test('a request that was on its way when the server reset is abandoned by the RST that answers it', () => {
+    const script = between(begun(), ['server']).client(request('/1')).reset('server')
+    const { pairs, ledger } = assemble(script)
+    assert.deepEqual(summary(pairs), ['GET /0 200'])
+    assert.equal(count(ledger, 'requests.abandoned.reset'), 1)
+    assert.equal(count(ledger, 'flows.closed.reset'), 2)
+  })
+
+  test('a body that was on its way starts no connection', () => {
+    const script = begun().client(`POST /1 HTTP/1.1\r\nContent-Length: 9000\r\n\r\n`)
+    const { ledger } = assemble(between(script, ['server']).client('x'.repeat(9000)))
+    assert.equal(count(ledger, 'flows.seen'), 1)
+    assert.equal(count(ledger, 'requests.abandoned.reset'), 1)
   })
 })
 
