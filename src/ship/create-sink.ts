@@ -4,6 +4,7 @@ import type { BatchStore } from './left-pairs.ts'
 import { shipClock } from './ship-clock.ts'
 import type { Sink, SinkContext } from './sink.ts'
 import { NoneSink } from './sinks/none-sink.ts'
+import type { PostSinkOptions } from './sinks/post-sink.ts'
 import type { StreamSink } from './sinks/stream-sink.ts'
 import type { OutputProgress } from './status.ts'
 import type { SinkSpec, StreamSinkSpec } from './worker-data.ts'
@@ -14,6 +15,7 @@ export interface SinkParts {
   progress: OutputProgress
   /** For Kafka. */
   batches: BatchStore
+  post: PostSinkOptions['post']
   /** Whether a failing output is retried while pairs wait; otherwise its failure ends the run. */
   retries: boolean
 }
@@ -28,6 +30,10 @@ export async function createSink(spec: SinkSpec, parts: SinkParts): Promise<Sink
   switch (spec.kind) {
     case 'none':
       return new NoneSink(context)
+    case 'post': {
+      const { PostSink } = await import('./sinks/post-sink.ts')
+      return new PostSink({ context, consumed: spec.consumed, post: parts.post })
+    }
     case 'stream':
       return streamSink(spec, parts)
     case 'kafka': {

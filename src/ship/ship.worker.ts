@@ -18,7 +18,8 @@ import type { ShipWorkerData } from './worker-data.ts'
 /** Repeated lines are folded over this period: an unreachable broker costs one line per minute. */
 const LOG_FOLD_MS = 60_000
 
-const post = (message: FromWorker): void => parentPort?.postMessage(message)
+const post = (message: FromWorker, transfer: readonly ArrayBuffer[] = []): void =>
+  parentPort?.postMessage(message, transfer)
 
 const data = workerData as ShipWorkerData
 const bell = new Doorbell(data.ownBell)
@@ -37,7 +38,7 @@ try {
   // Where input waits for the output, a shipper is not replaced.
   const isReplaced = data.whenFull === 'drop'
   const { queue, batches } = openStore(data.left, isReplaced ? post : null)
-  const sink = await createSink(data.sink, { context, log, progress, batches, retries: isReplaced })
+  const sink = await createSink(data.sink, { context, log, progress, batches, post, retries: isReplaced })
   const status = new ShipStatus(data.status)
   // Loaded only in an agent.
   const tap = data.tap === null ? null : await (await import('./tap/tap.ts')).Tap.open(data.tap, status, log)

@@ -36,7 +36,14 @@ export interface ShipWorkerData {
   left: SharedArrayBuffer[]
 }
 
-export type SinkSpec = { kind: 'none' } | StreamSinkSpec | KafkaSinkSpec
+export type SinkSpec = { kind: 'none' } | PostSinkSpec | StreamSinkSpec | KafkaSinkSpec
+
+/** A reader in the main thread. */
+export interface PostSinkSpec {
+  kind: 'post'
+  /** Bytes that it has consumed, int32, modulo 2^32. */
+  consumed: SharedArrayBuffer
+}
 
 /** Standard output or a file. */
 export interface StreamSinkSpec {

@@ -43,6 +43,11 @@ export interface PipelineOptions {
   selection?: PairSelection
   /** A unix socket on which the pairs are shown as they are shipped; absent: none. */
   tap?: string
+  /**
+   * Receives the pairs in the main thread, in place of the output; `ends` has where each pair ends in `bytes`. The run waits
+   * for it, or in live capture drops the oldest pairs.
+   */
+  onPairs?: (bytes: Uint8Array, ends: readonly number[]) => void
   log: Logger
   /** Called several times a second during capture; null: never. */
   onProgress: ((progress: Progress) => void) | null

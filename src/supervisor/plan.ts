@@ -83,7 +83,8 @@ function captureWorkers(config: Config, interfaces: number | null): number {
 
 const shareOfCpus = (share: number): number => Math.max(1, Math.floor(cpuLimit() * share))
 
-function sinkSpec({ config, output }: PipelineOptions, node: string): SinkSpec {
+function sinkSpec({ config, output, onPairs }: PipelineOptions, node: string): SinkSpec {
+  if (onPairs !== undefined) return { kind: 'post', consumed: new SharedArrayBuffer(4) }
   switch (config.ship.sink) {
     case 'kafka':
       return kafkaSinkSpec(config, node)

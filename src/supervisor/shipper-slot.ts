@@ -4,7 +4,7 @@ import { countShipperLosses } from '../ledger/crash-losses.ts'
 import { Doorbell } from '../ring/doorbell.ts'
 import { countLeftPairs } from '../ship/left-pairs.ts'
 import { ShipStatus } from '../ship/status.ts'
-import type { ShipWorkerData } from '../ship/worker-data.ts'
+import type { ShipWorkerData, SinkSpec } from '../ship/worker-data.ts'
 import { discardPages } from '../sys/release-memory.ts'
 import { Control } from '../thread/control.ts'
 import type { FromWorker } from '../thread/messages.ts'
@@ -33,10 +33,14 @@ export class ShipperSlot {
   /** What the shipper holds, by number: it outlives the shipper. */
   readonly #held = new Map<number, SharedArrayBuffer>()
   readonly #onMessage: (message: FromWorker) => void
+  readonly #sink: SinkSpec
+  readonly #onPairs: PipelineOptions['onPairs']
 
   constructor({ plan, options, rings, assemblerBells, ownBell, counters, onMessage }: ShipperSlotParts) {
-    const { config, limit, log } = options
+    const { config, limit, log, onPairs } = options
     this.#onMessage = onMessage
+    this.#sink = plan.sink
+    this.#onPairs = onPairs
     const waits = plan.whenFull === 'wait'
     const control = Control.allocate()
     const bell = new Doorbell(ownBell)
@@ -81,7 +85,13 @@ export class ShipperSlot {
   #receive(message: FromWorker): void {
     if (message.t === 'held') this.#held.set(message.id, message.memory)
     else if (message.t === 'released') this.#release(message.id, message.inUse)
+    else if (message.t === 'pairs') this.#consume(message.bytes, message.ends)
     else this.#onMessage(message)
+  }
+
+  #consume(bytes: Uint8Array, ends: readonly number[]): void {
+    this.#onPairs?.(bytes, ends)
+    if (this.#sink.kind === 'post') Atomics.add(new Int32Array(this.#sink.consumed), 0, bytes.length)
   }
 
   /** Garbage collection alone would not do: V8 does not see how large shared memory is. */

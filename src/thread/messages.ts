@@ -1,4 +1,4 @@
-/** What a capture worker and the shipper post to the main thread. Frames, pairs and counters never travel this way. */
+/** What a capture worker and the shipper post to the main thread. Frames and counters never travel this way. */
 import type { Failure } from '../errors.ts'
 import type { LogFields, LogLevel } from '../log/folded-log.ts'
 
@@ -25,6 +25,8 @@ export type FromWorker =
   | { t: 'released'; id: number; inUse: boolean }
   /** The shipper's output accepts no more pairs: `-c N` is reached, or its reader has closed it. */
   | { t: 'outputEnded' }
+  /** Pairs for a reader in the main thread, one after the other; `ends` has where each ends. Only `interceptor ui` reads them. */
+  | { t: 'pairs'; bytes: Uint8Array; ends: readonly number[] }
   /** The input has ended and every ring is closed, or the drain is complete. */
   | { t: 'done' }
   /** The worker cannot continue, and a restart would not help. */
