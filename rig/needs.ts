@@ -51,6 +51,10 @@ const PARTS = {
   go: { here: () => inPath('go'), hint: 'install Go 1.25 or later' },
   etcd: { here: () => inPath('etcd'), hint: 'install etcd-server' },
   openssl: { here: () => inPath('openssl'), hint: 'install openssl' },
+  chromium: {
+    here: () => inPath('chromium') || inPath('chromium-browser') || inPath('google-chrome'),
+    hint: 'install chromium',
+  },
   jq: { here: () => inPath('jq'), hint: 'install jq' },
   bash: { here: () => inPath('bash'), hint: 'install bash' },
   zsh: { here: () => inPath('zsh'), hint: 'install zsh' },

@@ -8,7 +8,7 @@
  * with native code, and those that find their own files.
  *
  * Each thread's entry is bundled alone, because parts shared by several entries would be files of their own. What the
- * sources import on demand is a file beside the entry. Other files of dist/src, such as the WebAssembly, are copied.
+ * sources import on demand is a file beside the entry. Other files of dist/src, such as the WebAssembly and the page of `ui`, are copied.
  */
 import { chmodSync, cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
@@ -80,7 +80,7 @@ function copyAssets(folder: string): void {
   for (const file of readdirSync(COMPILED, { recursive: true, withFileTypes: true })) {
     if (!file.isFile()) continue
     const path = relative(COMPILED, join(file.parentPath, file.name))
-    const isCompiled = existsSync(join(SOURCES, path.replace(/\.js(\.map)?$/, '.ts')))
+    const isCompiled = /\.js$/.test(path) && existsSync(join(SOURCES, path.replace(/\.js$/, '.ts')))
     if (!isCompiled && !/\.js\.map$/.test(path)) cpSync(join(COMPILED, path), join(folder, path))
   }
 }

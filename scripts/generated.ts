@@ -49,6 +49,7 @@ export const GENERATORS: readonly Generator[] = [
     files: () => [['types/index.d.ts', pairTypes(JSON.parse(read('schema/pair.schema.json')))]],
   },
   { title: 'src/config/defaults.ts has the defaults of the schema', files: defaultsModule },
+  { title: 'src/ledger/meanings.ts has the meanings of docs/ledger.md', files: meaningsModule },
   { title: 'docs/cli.md has the help of every command', files: commandLinePage },
   { title: 'docs/metrics.md has every metric', files: metricsPage },
   { title: 'test/fixtures/README.md lists every capture of manifest.json', files: fixturesPage },
@@ -98,6 +99,10 @@ export const CONFIG_PATHS: readonly string[] = ${JSON.stringify(paths)}
 
 export const DEFAULTS = ${JSON.stringify(config)} as Config
 `
+  return [[path, formatted(path, module)]]
+}
+
+function formatted(path: string, module: string): string {
   const formatter = join(ROOT, 'node_modules', '.bin', 'biome')
   const run = spawnSync(formatter, ['format', `--stdin-file-path=${path}`], {
     cwd: ROOT,
@@ -105,8 +110,26 @@ export const DEFAULTS = ${JSON.stringify(config)} as Config
     encoding: 'utf8',
   })
   if (run.status !== 0) throw new Error(`cannot format ${path}: ${run.error?.message ?? run.stderr}`)
-  return [[path, run.stdout]]
+  return run.stdout
 }
+
+/** The page of `interceptor ui` explains each loss in the document's words. */
+function meaningsModule(): GeneratedFile[] {
+  const path = 'src/ledger/meanings.ts'
+  const rows = [...read('docs/ledger.md').matchAll(/^\| (`[a-z]+\.[^|]*) \| (.*) \|$/gm)]
+  const meanings = rows.flatMap(([, counters, meaning]) =>
+    counters.split(', ').map((counter) => [counter.replaceAll('`', ''), plainText(meaning)]),
+  )
+  const module = `/** What each counter of the ledger means. Generated from docs/ledger.md by \`npm run generate\`. */
+
+/** By the counter's path. */
+export const MEANINGS: Readonly<Record<string, string>> = ${JSON.stringify(Object.fromEntries(meanings))}
+`
+  return [[path, formatted(path, module)]]
+}
+
+/** Markdown without its links and code marks. */
+const plainText = (markdown: string): string => markdown.replace(/\[([^\]]*)\]\([^)]*\)/g, '$1').replaceAll('`', '')
 
 /** The program's own words, so that page and `--help` cannot differ. */
 function commandLinePage(): GeneratedFile[] {

@@ -7,6 +7,7 @@
  */
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { errorText } from '../errors.ts'
+import { sumLedger } from '../ledger/ledger.ts'
 import type { Logger } from '../log/logger.ts'
 import { ConnectionLimit } from './connection-limit.ts'
 import { EXPOSITION_TYPE, exposition } from './exposition.ts'
@@ -32,7 +33,7 @@ const PAGE_MS = 100
 
 /**
  * Serves /metrics, /livez, /readyz and /healthz, which is an alias of /livez; and the counts of each pod: /pods as JSON,
- * /metrics/pods as metrics.
+ * /metrics/pods as metrics; and the ledger, as /ledger.
  *
  * @param address  `admin.address`; empty: nothing is served
  * @param readState  returns the agent's current state; called at most once in PAGE_MS for each page
@@ -77,6 +78,7 @@ function pagesOf(readState: () => AgentState): ReadonlyMap<string, () => Page> {
     ['/metrics', cached(() => ({ status: 200, type: EXPOSITION_TYPE, text: metrics.text(readState()) }))],
     ['/metrics/pods', cached(() => podMetricsPage(readState()))],
     ['/pods', cached(() => podsPage(readState()))],
+    ['/ledger', cached(() => ledgerPage(readState()))],
     ['/livez', live],
     ['/healthz', live],
     ['/readyz', cached(() => healthPage('readyz', readiness(readState())))],
@@ -87,6 +89,13 @@ function podsPage(state: AgentState): Page {
   const { node, uptimeMs } = state
   const page: PodsPage = { node, uptimeMs, ...state.readPods() }
   return { status: 200, type: 'application/json', text: `${JSON.stringify(page)}\n` }
+}
+
+/** The counts of the run so far. */
+function ledgerPage({ observation }: AgentState): Page {
+  const { blocks = [], interfaces = [] } = observation ?? {}
+  const ledger = sumLedger([...blocks, ...interfaces.map(({ block }) => block)])
+  return { status: 200, type: 'application/json', text: `${JSON.stringify(ledger)}\n` }
 }
 
 function podMetricsPage(state: AgentState): Page {

@@ -41,7 +41,8 @@ async function pods(flags: PodsFlags): Promise<void> {
   const { config } = await effectiveConfig({ file: flags.config, flags: [...configFlags(shared), ...proc] })
   const color = wantsColor(flags.color, outputIsTerminal())
   if (traffic === true) {
-    const { fetchPods, TRAFFIC_HEADINGS, trafficRow } = await import('./pods-traffic.ts')
+    const { fetchPods } = await import('./agent-admin.ts')
+    const { TRAFFIC_HEADINGS, trafficRow } = await import('./pods-traffic.ts')
     const page = await fetchPods(agent, config)
     if (output === 'json') writeOutput(`${JSON.stringify(page, null, 2)}\n`)
     else writeOutput(table(TRAFFIC_HEADINGS, page.pods.map(trafficRow), color))

@@ -22,6 +22,7 @@ import {
   writeOutput,
 } from './terminal.ts'
 import { topCommand } from './top.ts'
+import { uiCommand } from './ui.ts'
 import { versionCommand } from './version.ts'
 
 const WIDTH_WITHOUT_TERMINAL = 100
@@ -109,6 +110,7 @@ function createProgram(exit: (code: number) => void): Command {
     doctorCommand(exit),
     configCommand(),
     topCommand(exit),
+    uiCommand(exit),
     openapiCommand(exit),
     completionCommand(() => program),
     versionCommand(),

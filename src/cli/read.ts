@@ -62,7 +62,8 @@ const FILTER_WORDS = new Set([
   'not',
 ])
 
-function checkPaths(paths: string[]): void {
+/** @throws InterceptorError for a file that cannot be read, and for a terminal as standard input */
+export function checkPaths(paths: string[]): void {
   if (paths.filter((path) => path === '-').length > 1) throw usageError('standard input (-) can be read only once')
   for (const path of paths) {
     if (path === '-') {

@@ -20,8 +20,12 @@ export interface SourceFlags extends Omit<OutputFlags, 'output' | 'decode' | 'pr
   follow?: boolean
 }
 
+/** Adds the sources, the options that select pairs, and -w. */
+export const addSourceOptions = (command: Command): Command =>
+  addSources(command).option('-w, --write <file>', 'write to a file instead of standard output')
+
 /** Adds the sources and the options that select pairs. */
-export function addSourceOptions(command: Command): Command {
+export function addSources(command: Command): Command {
   command
     .argument('[file...]', 'capture files; - for standard input')
     .optionsGroup('Source, in place of files:')
@@ -33,7 +37,7 @@ export function addSourceOptions(command: Command): Command {
     .option('--no-follow', 'with --brokers or --topic: stop at the end of the topic')
     .option('-c, --count <n>', 'stop after n pairs', wholeNumber)
   addSelectOptions(command)
-  return addConfigOptions(command).option('-w, --write <file>', 'write to a file instead of standard output')
+  return addConfigOptions(command)
 }
 
 function wholeNumber(text: string): number {
@@ -50,6 +54,19 @@ function wholeNumber(text: string): number {
  * @throws InterceptorError (EXIT_USAGE) without a source, or with two
  */
 export function runSource(files: string[], flags: SourceFlags, output: OutputFormat, format: object): Promise<number> {
+  const kind = sourceOf(files, flags)
+  const { interface: names, progress = 'auto', ...common } = flags
+  const all = { ...common, ...format, output, decode: true, progress }
+  if (kind === 'topic' || kind === 'agent') return tailPairs(all)
+  const pipeline = { ...all, all: true }
+  return names === undefined ? read(files, pipeline) : capture([], { ...pipeline, interface: names })
+}
+
+/** Where the pairs of a command come from. */
+export type SourceName = 'files' | 'interfaces' | 'agent' | 'topic'
+
+/** @throws InterceptorError (EXIT_USAGE) without a source, or with two */
+export function sourceOf(files: string[], flags: SourceFlags): SourceName {
   const isTopic = flags.brokers !== undefined || flags.topic !== undefined
   const isAgent = flags.agent !== undefined
   const sources = [files.length > 0, flags.interface !== undefined, isAgent, isTopic].filter(Boolean).length
@@ -58,9 +75,5 @@ export function runSource(files: string[], flags: SourceFlags, output: OutputFor
       `${sources === 0 ? 'there is no source' : 'there is more than one source'}: name capture files, -i, --agent or --brokers`,
     )
   }
-  const { interface: names, progress = 'auto', ...common } = flags
-  const all = { ...common, ...format, output, decode: true, progress }
-  if (isTopic || isAgent) return tailPairs(all)
-  const pipeline = { ...all, all: true }
-  return names === undefined ? read(files, pipeline) : capture([], { ...pipeline, interface: names })
+  return isTopic ? 'topic' : isAgent ? 'agent' : files.length > 0 ? 'files' : 'interfaces'
 }

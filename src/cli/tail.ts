@@ -174,7 +174,7 @@ function openOutput(path: string): number {
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
 /** The first signal aborts the work and waits for it; the second does not wait. */
-async function untilInterrupted(work: (signal: AbortSignal) => Promise<void>): Promise<number> {
+export async function untilInterrupted(work: (signal: AbortSignal) => Promise<void>): Promise<number> {
   const abort = new AbortController()
   let interrupt: (code: number) => void = () => {}
   const interrupted = new Promise<number>((resolve) => {

@@ -4,7 +4,8 @@
  */
 import pico from 'picocolors'
 import { GROUPINGS, type Grouping } from '../routes/route-names.ts'
-import { QUANTILE_ERROR, type RouteRow, RouteTable } from '../routes/route-table.ts'
+import type { RouteRow } from '../routes/route-row.ts'
+import { QUANTILE_ERROR, RouteTable } from '../routes/route-table.ts'
 import type { FormatOptions, PairFormat, TopOptions } from './output-format.ts'
 import { pairFormat } from './pair-format.ts'
 import { columns, cut, pad, safe } from './terminal.ts'

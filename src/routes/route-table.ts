@@ -7,33 +7,21 @@
 import { DDSketch } from '@datadog/sketches-js'
 import { type Endpoint, headerValue, type Pair } from '../pair/pair.ts'
 import { requestPath } from '../select/request-path.ts'
+import { HistoryAxis, RateHistory } from './rate-history.ts'
 import type { Grouping, SortKey } from './route-names.ts'
+import type { RouteHistory, RouteRow } from './route-row.ts'
 import { routeTemplate } from './template.ts'
 
 /** The most groups. A group needs about 10 KB. */
 const MOST_GROUPS = 1000
-const OTHER = 'other'
+/** The group of the pairs that are in none of their own. */
+export const OTHER = 'other'
 
 /** Relative error of quantiles. */
 export const QUANTILE_ERROR = 0.01
 
 /** Longer latencies count as this one. Microseconds: it bounds the size of a sketch. */
 const LONGEST_MICROS = 1e11
-
-/** One group. Latencies in milliseconds, sizes in bytes of the bodies as sent. */
-export interface RouteRow {
-  readonly group: string
-  readonly requests: number
-  readonly perSecond: number
-  readonly clientErrors: number
-  readonly serverErrors: number
-  readonly p50Ms: number
-  readonly p95Ms: number
-  readonly p99Ms: number
-  readonly maxMs: number
-  readonly requestBytes: number
-  readonly responseBytes: number
-}
 
 class Group {
   requests = 0
@@ -42,9 +30,15 @@ class Group {
   requestBytes = 0
   responseBytes = 0
   readonly latency = new DDSketch({ relativeAccuracy: QUANTILE_ERROR })
+  readonly history: RateHistory
+
+  constructor(axis: HistoryAxis) {
+    this.history = new RateHistory(axis)
+  }
 
   add({ request, response, requestStartMicros, responseEndMicros }: Pair): void {
     this.requests++
+    this.history.add(requestStartMicros)
     if (response.status >= 500) this.serverErrors++
     else if (response.status >= 400) this.clientErrors++
     this.requestBytes += request.bodySize
@@ -71,14 +65,19 @@ class Group {
   }
 }
 
+/** Names the group of a pair. */
+type GroupOf = (pair: Pair) => string
+
 export class RouteTable {
-  readonly #by: Grouping
+  readonly #groupOf: GroupOf
+  readonly #axis = new HistoryAxis()
   readonly #groups = new Map<string, Group>()
   #firstMicros = Number.POSITIVE_INFINITY
   #lastMicros = 0
 
-  constructor(by: Grouping) {
-    this.#by = by
+  /** @param by one of the groupings, or what names the group of a pair */
+  constructor(by: Grouping | GroupOf) {
+    this.#groupOf = typeof by === 'function' ? by : (pair) => groupOf(pair, by)
   }
 
   /** Seconds from the first request to the last response, at least 1: what rates refer to. */
@@ -89,14 +88,22 @@ export class RouteTable {
   add(pair: Pair): void {
     this.#firstMicros = Math.min(this.#firstMicros, pair.requestStartMicros)
     this.#lastMicros = Math.max(this.#lastMicros, pair.responseEndMicros)
-    this.#group(groupOf(pair, this.#by)).add(pair)
+    this.#group(this.#groupOf(pair)).add(pair)
   }
 
   /** The groups in order; `other`, if there is one, comes last. */
   rows(sort: SortKey): RouteRow[] {
-    const { seconds } = this
-    const rows = [...this.#groups].map(([name, group]) => group.row(name, seconds))
-    const isOther = ({ group }: RouteRow): number => (group === OTHER ? 1 : 0)
+    return this.#ordered(sort, (name, group) => group.row(name, this.seconds))
+  }
+
+  /** As `rows`, each with its history. */
+  histories(sort: SortKey): RouteHistory[] {
+    return this.#ordered(sort, (name, group) => ({ ...group.row(name, this.seconds), history: group.history.counts }))
+  }
+
+  #ordered<T extends RouteRow>(sort: SortKey, rowOf: (name: string, group: Group) => T): T[] {
+    const rows = [...this.#groups].map(([name, group]) => rowOf(name, group))
+    const isOther = ({ group }: T): number => (group === OTHER ? 1 : 0)
     return rows.sort((a, b) => isOther(a) - isOther(b) || ORDER[sort](b) - ORDER[sort](a) || compare(a.group, b.group))
   }
 
@@ -105,7 +112,7 @@ export class RouteTable {
     if (known !== undefined) return known
     // The last place is that of `other`.
     const place = this.#groups.size < MOST_GROUPS - 1 ? name : OTHER
-    const group = this.#groups.get(place) ?? new Group()
+    const group = this.#groups.get(place) ?? new Group(this.#axis)
     this.#groups.set(place, group)
     return group
   }
@@ -151,8 +158,8 @@ function serverOf({ request, server }: Pair): string {
   return workloadOf(server) ?? headerValue(request, 'host') ?? `${server.address}:${server.port}`
 }
 
-/** `shop/api` */
-function workloadOf({ pod }: Endpoint): string | null {
+/** The workload of an end, such as `shop/api`; null: it is no known pod. */
+export function workloadOf({ pod }: Endpoint): string | null {
   const name = pod?.workload?.name ?? pod?.name ?? null
   return name === null ? null : `${pod?.namespace ?? '~'}/${name}`
 }

@@ -305,3 +305,15 @@ test('admin server: serves the traffic counts of each pod as JSON and as metrics
   assert.equal(seriesValue(metrics, 'interceptor_pods_left_out'), 2)
   assert.ok(!(await ask(`${server.url}/metrics`)).body.includes('interceptor_pod_'), 'only on demand')
 })
+
+test('admin server: serves the ledger as JSON, interfaces that are being captured included', async (t) => {
+  const interfaces = [
+    podInterface(1, 'shop/cart-0', { 'frames.seen': 3 }),
+    podInterface(2, 'shop/cart-1', { 'frames.seen': 4 }),
+  ]
+  const { server } = await serve(t, () => agentState({ observation: observation({ interfaces }) }))
+  const { status, headers, body } = await ask(`${server.url}/ledger`)
+  assert.deepEqual([status, headers['content-type']], [200, 'application/json'])
+  const ledger = JSON.parse(body) as { frames: { seen: number }; pairs: { kept: number } }
+  assert.deepEqual([ledger.frames.seen, ledger.pairs.kept], [7, 0])
+})

@@ -20,6 +20,7 @@ import { podsCommand } from '../../src/cli/pods.ts'
 import { readCommand } from '../../src/cli/read.ts'
 import { tailCommand } from '../../src/cli/tail.ts'
 import { topCommand } from '../../src/cli/top.ts'
+import { uiCommand } from '../../src/cli/ui.ts'
 import { versionCommand } from '../../src/cli/version.ts'
 import { loadConfig } from '../../src/config/load.ts'
 
@@ -37,6 +38,7 @@ const OTHERS = [
   'ps',
   'python3',
   'setcap',
+  'ssh',
   'tcpdump',
   'tshark',
   'tcpreplay',
@@ -89,6 +91,7 @@ function createProgram(): Command {
     agentCommand,
     tailCommand,
     topCommand,
+    uiCommand,
     openapiCommand,
     doctorCommand,
   ])

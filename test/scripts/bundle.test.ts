@@ -12,6 +12,7 @@ import { killAtExit } from '../../rig/process-tree.ts'
 import { ROOT } from '../../rig/root.ts'
 import { EXIT_RUNTIME } from '../../src/errors.ts'
 import { finish } from '../cli/support.ts'
+import { ensurePage } from '../ui/support.ts'
 
 /** In the checkout, where packages that are not bundled are found. */
 const FOLDER = join(ROOT, 'dist', `bundle-test-${process.pid}`)
@@ -32,6 +33,7 @@ const bundled = (...args: string[]): Run => run(join(FOLDER, 'main.js'), ...args
 const compiled = (...args: string[]): Run => run(join(ROOT, 'dist', 'src', 'main.js'), ...args)
 
 before(() => {
+  ensurePage()
   const { status, stderr } = run(join(ROOT, 'dist', 'scripts', 'bundle.js'), FOLDER)
   assert.equal(status, 0, stderr)
 })
@@ -86,6 +88,17 @@ test('bundle: capture, with foreign functions, libpcap and every thread', {
   const { code, stdout, stderr } = await ended
   assert.equal(code, 0, stderr)
   assert.match(stdout, /"target":"\/bundled"/)
+})
+
+test('bundle: the page of ui is found', async (t) => {
+  const args = [join(FOLDER, 'main.js'), 'ui', '--listen', '127.0.0.1:0', EXAMPLE]
+  const child = killAtExit(spawn(process.execPath, args, { stdio: 'pipe' }))
+  t.after(() => child.kill('SIGKILL'))
+  const [line] = (await once(child.stdout, 'data')) as [Buffer]
+  const [base = ''] = line.toString().split('/#')
+  for (const path of ['/', '/page.js', '/page.css', '/licenses.txt']) {
+    assert.equal((await fetch(base + path)).status, 200, path)
+  }
 })
 
 test('bundle: it has the licenses of what it contains', () => {

@@ -7,7 +7,10 @@
 export const LAYERS: readonly { folders: readonly string[]; why: string }[] = [
   { folders: ['main.ts'], why: 'the program: starts the command line, and is the only place that exits' },
   { folders: ['cli'], why: 'one file for each command; whatever a command needs is below' },
-  { folders: ['agent', 'doctor'], why: 'what a command starts: the node agent, and the checks of a machine' },
+  {
+    folders: ['agent', 'doctor', 'ui'],
+    why: 'what a command starts: the node agent, the checks of a machine, and the page for the browser',
+  },
   {
     folders: ['supervisor', 'admin', 'tail'],
     why: 'threads and their lifecycles; metrics and health; reading a topic back',

@@ -43,6 +43,7 @@ const SPANNING: Readonly<Record<string, string>> = {
   'discovery/kubernetes/many-pods': 'the watch of pods, in a cluster of thousands',
   'discovery/node': 'discovery on processes in cgroups and namespaces',
   'pair/schema': 'pairs against schema/pair.schema.json',
+  'ui/browser': 'the page of interceptor ui, in Chromium',
   'ship/stdout': 'the shipper in a process of its own, at the end of a pipe',
 }
 

@@ -1,0 +1,221 @@
+/** Feeds the page of `interceptor ui` with the pairs of files, interfaces or a topic. Main thread. */
+import { basename } from 'node:path'
+import { advice } from '../admin/advice.ts'
+import { interfaceTraffic } from '../admin/interface-traffic.ts'
+import type { PodTraffic } from '../admin/pod-traffic.ts'
+import type { LoadedConfig } from '../config/load.ts'
+import { errorOf, errorText } from '../errors.ts'
+import type { PairFormat } from '../format/output-format.ts'
+import type { InterfaceObservation } from '../ledger/observation.ts'
+import type { Logger } from '../log/logger.ts'
+import { FdOutput } from '../output/fd-output.ts'
+import { type PairSelection, PairSelector } from '../select/selector.ts'
+import type { Outcome, PipelineHandle, PipelineInput } from '../supervisor/options.ts'
+import type { PrinterOptions } from '../tail/printer.ts'
+import type { SourceKind, WhyRow, WhyView } from '../ui/protocol.ts'
+import type { UiSource } from '../ui/source.ts'
+import type { UiTraffic } from '../ui/traffic.ts'
+import { fetchLedger, fetchPods } from './agent-admin.ts'
+import { findAgent } from './agent-source.ts'
+import type { SourceFlags, SourceName } from './sources.ts'
+import { damageLines } from './summary.ts'
+
+/** A source, and what makes its pairs arrive. */
+export interface Feed {
+  readonly source: UiSource
+  /**
+   * Resolves when no more pairs will come, or once `signal` has ended it.
+   *
+   * @throws InterceptorError where the source fails before its first pair
+   */
+  run(signal: AbortSignal): Promise<void>
+}
+
+/** What every feed needs. */
+export interface FeedParts {
+  loaded: LoadedConfig
+  selection: PairSelection | undefined
+  traffic: UiTraffic
+  log: Logger
+}
+
+/** Creates the feed of a source. It has not begun. */
+export function createFeed(kind: SourceName, files: string[], flags: SourceFlags, parts: FeedParts): Feed {
+  if (kind === 'topic') return topicFeed(flags, parts)
+  if (kind === 'agent') return agentFeed(flags, parts)
+  const names = [...new Set(flags.interface ?? [])]
+  const input: PipelineInput =
+    kind === 'files' ? { kind: 'files', paths: files, follow: false } : { kind: 'interfaces', names }
+  return pipelineFeed(input, flags.count ?? null, parts)
+}
+
+const NO_WHY: WhyView = { of: null, rows: [], leftOut: 0 }
+
+function pipelineFeed(input: PipelineInput, limit: number | null, parts: FeedParts): Feed {
+  const { selection, traffic, log } = parts
+  const { config } = parts.loaded
+  let handle: PipelineHandle | null = null
+  const isLive = input.kind === 'interfaces'
+  const names = input.kind === 'files' ? input.paths.map((path) => basename(path)) : isLive ? input.names : []
+  const source: UiSource = {
+    kind: isLive ? 'live' : 'file',
+    title: names.join(', '),
+    ended: false,
+    failure: null,
+    ledger: async () => handle?.ledger ?? null,
+    why: async () =>
+      isLive && handle !== null
+        ? { of: 'interfaces', rows: handle.observe().interfaces.map(whyOfInterface), leftOut: 0 }
+        : NO_WHY,
+  }
+  const run = async (signal: AbortSignal): Promise<void> => {
+    const { startPipeline } = await import('../supervisor/pipeline.ts')
+    handle = startPipeline({
+      config,
+      input,
+      output: { format: 'none', file: null, decode: false, color: false, width: null, verbose: false },
+      limit,
+      all: true,
+      ...(selection === undefined ? {} : { selection }),
+      onPairs: (bytes, ends) => addAll(traffic, bytes, ends),
+      log,
+      onProgress: null,
+    })
+    conclude(await untilDrained(handle, config.shutdown.timeout, signal), source, traffic, log)
+  }
+  return { source, run }
+}
+
+function addAll(traffic: UiTraffic, bytes: Uint8Array, ends: readonly number[]): void {
+  let start = 0
+  for (const end of ends) {
+    traffic.add(bytes.subarray(start, end))
+    start = end
+  }
+}
+
+/** Drains the run at the signal, and stops it if that takes too long. */
+async function untilDrained(handle: PipelineHandle, drainMs: number, signal: AbortSignal): Promise<Outcome> {
+  let timer: NodeJS.Timeout | undefined
+  const drain = (): void => {
+    handle.drain()
+    timer = setTimeout(() => handle.stop(), drainMs)
+  }
+  if (signal.aborted) drain()
+  else signal.addEventListener('abort', drain, { once: true })
+  const outcome = await handle.done
+  clearTimeout(timer)
+  return outcome
+}
+
+function conclude(outcome: Outcome, source: UiSource, traffic: UiTraffic, log: Logger): void {
+  const damage = damageLines(outcome)
+  for (const line of damage) log.warn(line)
+  source.ended = true
+  source.failure = damage[0] ?? null
+  const { failure } = outcome
+  if (failure === null) return
+  if (traffic.store.next === 0) throw errorOf(failure)
+  source.failure = failure.message
+  log.error(failure.message)
+}
+
+const sum = (counts: Readonly<Record<string, number>>): number =>
+  Object.values(counts).reduce((total, count) => total + count, 0)
+
+function whyOfInterface(one: InterfaceObservation): WhyRow {
+  const seen = { ...interfaceTraffic([one]), isCaptured: true, interfaces: [one.name], why: '' }
+  return whyRow(one.name, { ...seen, advice: advice(seen) })
+}
+
+async function podsOf(config: LoadedConfig['config']): Promise<WhyView> {
+  const { pods, leftOut } = await fetchPods(undefined, config)
+  const nameOf = ({ namespace, name, uid }: PodTraffic): string =>
+    namespace === null ? (name ?? uid) : `${namespace}/${name ?? uid}`
+  return { of: 'pods', rows: pods.map((pod) => whyRow(nameOf(pod), pod)), leftOut }
+}
+
+/** What was seen of an interface or a pod. */
+type SeenTraffic = Omit<PodTraffic, 'uid' | 'namespace' | 'name' | 'hostNetwork' | 'why'>
+
+function whyRow(name: string, seen: SeenTraffic): WhyRow {
+  const { interfaces, frames, connections, requests, pairs, abandoned, lastPairMicros } = seen
+  return {
+    name,
+    interfaces,
+    frames,
+    connections,
+    requests,
+    kept: pairs.kept,
+    filtered: sum(pairs.filtered),
+    lost: sum(pairs.dropped) + sum(abandoned),
+    lastPairMicros,
+    advice: seen.advice,
+  }
+}
+
+function topicFeed(flags: SourceFlags, parts: FeedParts): Feed {
+  const { kafka } = parts.loaded.config
+  const title = `${kafka.topic} at ${kafka.brokers.join(', ')}`
+  const known = { ledger: async () => null, why: async () => NO_WHY }
+  return readerFeed('topic', title, flags, parts, known, async (options) => {
+    const { tail } = await import('../tail/tail.ts')
+    const { from = 'end', follow = true } = flags
+    const range = { from, partitions: null, offset: null }
+    await tail({ ...options, kafka, range, follow, log: parts.log, onWait: () => {} })
+  })
+}
+
+function agentFeed(flags: SourceFlags, parts: FeedParts): Feed {
+  const { loaded, traffic, log } = parts
+  const known = { ledger: () => fetchLedger(loaded.config), why: () => podsOf(loaded.config) }
+  return readerFeed('agent', `the agent on ${loaded.config.node.name}`, flags, parts, known, async (options) => {
+    const client = await findAgent(flags, loaded)
+    if (client === null) return
+    const { tailAgent } = await import('../tail/tail-agent.ts')
+    const onNotShown = (pairs: number): void => {
+      traffic.notReceived = pairs
+    }
+    await tailAgent(client, { ...options, onNotShown })
+    if (client.closedBecause !== null) log.warn(client.closedBecause)
+  })
+}
+
+/** Reads until the end of the source or the signal. */
+type Read = (options: PrinterOptions) => Promise<void>
+
+/** A source of pairs that are read on this thread. */
+function readerFeed(
+  kind: SourceKind,
+  title: string,
+  flags: SourceFlags,
+  parts: FeedParts,
+  known: Pick<UiSource, 'ledger' | 'why'>,
+  read: Read,
+): Feed {
+  const { loaded, selection, traffic, log } = parts
+  const source: UiSource = { kind, title, ended: false, failure: null, ...known }
+  const run = async (signal: AbortSignal): Promise<void> => {
+    const selector = await PairSelector.create(selection, loaded.config.filter.include)
+    const output = new FdOutput(STANDARD_OUTPUT)
+    try {
+      await read({ limit: flags.count ?? null, selector, format: into(traffic), output, signal })
+    } catch (error) {
+      if (traffic.store.next === 0) throw error
+      source.failure = errorText(error)
+      log.error(source.failure)
+    }
+    source.ended = true
+  }
+  return { source, run }
+}
+
+/** Nothing is written to it: the format below writes empty texts. */
+const STANDARD_OUTPUT = 1
+
+/** A format that adds the pairs to the traffic. */
+const into = (traffic: UiTraffic): PairFormat => ({
+  begin: () => '',
+  pair: (raw) => (traffic.add(raw) ? '' : new Error('not a pair')),
+  end: () => '',
+})

@@ -1,0 +1,193 @@
+/** The table of `interceptor top`, with how the requests of each row were spread over time. */
+import { useState } from 'preact/hooks'
+import { GROUPINGS, type Grouping, type SortKey } from '../../routes/route-names.ts'
+import type { RouteHistory } from '../../routes/route-row.ts'
+import { type Filter, goToPairs } from './location.ts'
+import { usePoll } from './poll.ts'
+import { counted, grouped, rate, shortDuration, shortSize } from './texts.ts'
+
+interface Routes {
+  by: Grouping
+  seconds: number
+  rows: RouteHistory[]
+}
+
+/** Rows that are shown at first: a page of thousands is of use to nobody. */
+const STEP = 200
+
+const TITLES: Readonly<Record<Grouping, string>> = {
+  route: 'Route and server',
+  workload: 'Server',
+  status: 'Status',
+  client: 'Client',
+  host: 'Host',
+}
+
+interface Column {
+  readonly title: string
+  readonly sort: SortKey | null
+  readonly text: (row: RouteHistory) => string
+  readonly tone?: (row: RouteHistory) => string
+}
+
+const ms = (value: number): string => shortDuration(Math.round(value * 1000))
+
+const COLUMNS: readonly Column[] = [
+  { title: 'Requests', sort: 'requests', text: (row) => grouped(row.requests) },
+  { title: 'Rate', sort: null, text: (row) => `${rate(row.perSecond)}/s` },
+  {
+    title: '4xx',
+    sort: 'errors',
+    text: (row) => grouped(row.clientErrors),
+    tone: (row) => (row.clientErrors > 0 ? 'warn' : 'muted'),
+  },
+  {
+    title: '5xx',
+    sort: null,
+    text: (row) => grouped(row.serverErrors),
+    tone: (row) => (row.serverErrors > 0 ? 'bad' : 'muted'),
+  },
+  { title: 'p50', sort: 'p50', text: (row) => ms(row.p50Ms) },
+  { title: 'p95', sort: 'p95', text: (row) => ms(row.p95Ms) },
+  { title: 'p99', sort: 'p99', text: (row) => ms(row.p99Ms) },
+  { title: 'Max', sort: null, text: (row) => ms(row.maxMs) },
+  { title: 'In', sort: null, text: (row) => shortSize(row.requestBytes) },
+  { title: 'Out', sort: 'bytes', text: (row) => shortSize(row.responseBytes) },
+]
+
+export function EndpointsView() {
+  const [by, setBy] = useState<Grouping>('route')
+  const [sort, setSort] = useState<SortKey>('requests')
+  const [shown, setShown] = useState(STEP)
+  const { data, failure } = usePoll<Routes>(`/api/routes?by=${by}&sort=${sort}`)
+  if (failure !== null && data === null) return <p class="empty bad">{failure.message}</p>
+  const rows = data?.by === by ? data.rows : []
+  return (
+    <div class="scroll">
+      <p class="about">
+        <label>
+          Group by{' '}
+          <select
+            value={by}
+            onChange={(event) => setBy(GROUPINGS.find((one) => one === event.currentTarget.value) ?? 'route')}
+          >
+            {GROUPINGS.map((one) => (
+              <option key={one}>{one}</option>
+            ))}
+          </select>
+        </label>{' '}
+        All pairs so far, {counted(rows.length, 'rows')}; the filter does not apply here. Quantiles are within 1 %.
+      </p>
+      <div class="wide">
+        <table class="data endpoints">
+          <thead>
+            <tr>
+              <th scope="col">{TITLES[by]}</th>
+              <th scope="col">Over time</th>
+              {COLUMNS.map((column) => (
+                <Heading key={column.title} column={column} sort={sort} onSort={setSort} />
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {rows.slice(0, shown).map((row) => (
+              <Row key={row.group} row={row} by={by} />
+            ))}
+          </tbody>
+        </table>
+      </div>
+      {rows.length === 0 && <p class="empty">No pairs yet.</p>}
+      {rows.length > shown && (
+        <button type="button" onClick={() => setShown(rows.length)}>
+          Show all {counted(rows.length, 'rows')}
+        </button>
+      )}
+    </div>
+  )
+}
+
+function Heading({ column, sort, onSort }: { column: Column; sort: SortKey; onSort: (key: SortKey) => void }) {
+  const key = column.sort
+  return (
+    <th scope="col" class="number" aria-sort={key === sort ? 'descending' : undefined}>
+      {key === null ? (
+        column.title
+      ) : (
+        <button type="button" class="sort" onClick={() => onSort(key)}>
+          {column.title}
+        </button>
+      )}
+    </th>
+  )
+}
+
+function Row({ row, by }: { row: RouteHistory; by: Grouping }) {
+  const filter = filterOf(row.group, by)
+  return (
+    <tr>
+      <th scope="row">
+        {filter === null ? (
+          row.group
+        ) : (
+          <button type="button" class="link" onClick={() => goToPairs(filter)}>
+            {row.group}
+          </button>
+        )}
+      </th>
+      <td>
+        <Sparkline counts={row.history} />
+      </td>
+      {COLUMNS.map(({ title, text, tone }) => (
+        <td key={title} class={`number ${tone?.(row) ?? ''}`}>
+          {text(row)}
+        </td>
+      ))}
+    </tr>
+  )
+}
+
+const SPARK_HEIGHT = 16
+
+/** Bars from the first period to the last that has a request. */
+function Sparkline({ counts }: { counts: readonly number[] }) {
+  const most = Math.max(1, ...counts)
+  return (
+    <svg class="spark" width={counts.length * 2} height={SPARK_HEIGHT} aria-hidden="true">
+      {counts.map((count, index) => {
+        if (count === 0) return null
+        const height = Math.max(1, (count / most) * SPARK_HEIGHT)
+        // Periods are told apart by their place alone.
+        return <rect key={index} x={index * 2} y={SPARK_HEIGHT - height} width="1.5" height={height} />
+      })}
+    </svg>
+  )
+}
+
+/** The filter that selects the pairs of a row; null: there is none. */
+function filterOf(group: string, by: Grouping): Filter | null {
+  if (group === 'other') return null
+  switch (by) {
+    case 'route': {
+      const [, method, route, server] = /^(\S+) (\S+) (\S+)$/.exec(group) ?? []
+      if (method === undefined || route === undefined || server === undefined) return null
+      return { method, path: route.replaceAll(/\{[^}]*\}/g, '*'), ...endFilter(server) }
+    }
+    case 'status':
+      return { status: group }
+    case 'host':
+      return group === '-' ? null : { host: group.replace(/:\d+$/, '') }
+    case 'workload':
+      return workloadFilter(group) ?? { where: `server.address == ${JSON.stringify(group)}` }
+    case 'client':
+      return workloadFilter(group) ?? { where: `client.address == ${JSON.stringify(group)}` }
+  }
+}
+
+const endFilter = (server: string): Filter => workloadFilter(server) ?? { host: server.replace(/:\d+$/, '') }
+
+/** `shop/api` */
+function workloadFilter(name: string): Filter | null {
+  const [, namespace, workload] = /^([^/]+)\/([^/]+)$/.exec(name) ?? []
+  if (namespace === undefined || workload === undefined) return null
+  return namespace === '~' ? { workload } : { namespace, workload }
+}

@@ -1,0 +1,69 @@
+/** JSON laid out as a tree whose objects and arrays fold. What is folded has no elements, so its size does not matter. */
+import { useMemo, useState } from 'preact/hooks'
+import { type JsonNode, parseJson } from './json-tree.ts'
+import { counted } from './texts.ts'
+
+/** Children that are shown at first, and with each request for more. */
+const STEP = 100
+/** Levels that are open at first, and the most children of one that is. */
+const OPEN_LEVELS = 4
+const OPEN_CHILDREN = 30
+
+export function JsonView({ text }: { text: string }) {
+  const root = useMemo(() => parseJson(text), [text])
+  if (root === null) return null
+  return (
+    <div class="json mono">
+      <Node node={root} level={0} isLast />
+    </div>
+  )
+}
+
+interface NodeProps {
+  node: JsonNode
+  level: number
+  isLast: boolean
+}
+
+function Node({ node, level, isLast }: NodeProps) {
+  const { kind, key, text, children } = node
+  const [isOpen, setOpen] = useState(level < OPEN_LEVELS && (level === 0 || children.length <= OPEN_CHILDREN))
+  const [shown, setShown] = useState(STEP)
+  const label = key === null ? null : <span class="key">{key}: </span>
+  const comma = isLast ? '' : ','
+  if (kind !== 'object' && kind !== 'array') {
+    return (
+      <div class="line">
+        {label}
+        <span class={kind}>{text}</span>
+        {comma}
+      </div>
+    )
+  }
+  const [begin, end] = kind === 'object' ? ['{', '}'] : ['[', ']']
+  if (children.length === 0) return <div class="line">{[label, `${begin}${end}${comma}`]}</div>
+  return (
+    <div class="line">
+      <button type="button" class="fold" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
+        {label}
+        {begin}
+        {!isOpen && <span class="size"> {counted(children.length, kind === 'object' ? 'keys' : 'items')} </span>}
+        {!isOpen && `${end}${comma}`}
+      </button>
+      {isOpen && (
+        <div class="children">
+          {children.slice(0, shown).map((child, index) => (
+            // A tree never changes.
+            <Node key={index} node={child} level={level + 1} isLast={index === children.length - 1} />
+          ))}
+          {children.length > shown && (
+            <button type="button" onClick={() => setShown(shown + STEP * 5)}>
+              Show more of {counted(children.length, 'items')}
+            </button>
+          )}
+        </div>
+      )}
+      {isOpen && `${end}${comma}`}
+    </div>
+  )
+}

@@ -1,0 +1,243 @@
+/** Who calls whom: a graph, and the same as a table. Both lead to the list. */
+import dagre from '@dagrejs/dagre'
+import { useMemo } from 'preact/hooks'
+import type { MapEdge, MapNode, ServiceMapView } from '../protocol.ts'
+import { goToPairs } from './location.ts'
+import { usePoll } from './poll.ts'
+import { counted, grouped, rate, shortDuration } from './texts.ts'
+
+/** The most arrows that are drawn, most requests first; the table has all of them. */
+const MOST_ARROWS = 60
+const CHARACTER_PX = 7.2
+const NODE_HEIGHT = 34
+const LABEL_HEIGHT = 30
+
+interface Point {
+  x: number
+  y: number
+}
+
+interface Layout {
+  width: number
+  height: number
+  nodes: (Point & { node: MapNode; width: number })[]
+  edges: { edge: MapEdge; points: Point[]; label: Point }[]
+}
+
+export function MapView() {
+  const { data, failure } = usePoll<ServiceMapView>('/api/map')
+  const layout = useMemo(() => (data === null ? null : layOut(data)), [data])
+  if (failure !== null && data === null) return <p class="empty bad">{failure.message}</p>
+  if (data === null || layout === null) return <p class="empty">…</p>
+  if (data.edges.length === 0) return <p class="empty">No pairs yet.</p>
+  const labels = new Map(data.nodes.map((node) => [node.id, node]))
+  const hidden = data.edges.length - layout.edges.length
+  return (
+    <div class="scroll map">
+      <p class="about">
+        All pairs so far; the filter does not apply here. Choose an end or an arrow to list its pairs.
+        {hidden > 0 && ` ${counted(hidden, 'arrows')} with fewer requests are in the table only.`}
+      </p>
+      <div class="drawing">
+        <Graph layout={layout} nodes={labels} />
+      </div>
+      <EdgeTable view={data} nodes={labels} />
+    </div>
+  )
+}
+
+const widthOf = (label: string): number => Math.max(70, label.length * CHARACTER_PX + 22)
+
+const rateText = (edge: MapEdge): string => `${rate(edge.perSecond)}/s`
+const latencyText = (edge: MapEdge): string => `p50 ${shortDuration(Math.round(edge.p50Ms * 1000))}`
+const errors = (edge: MapEdge): number => edge.clientErrors + edge.serverErrors
+
+function layOut({ nodes, edges }: ServiceMapView): Layout {
+  const drawn = edges.slice(0, MOST_ARROWS)
+  const used = new Set(drawn.flatMap(({ from, to }) => [from, to]))
+  const graph = new dagre.graphlib.Graph({ multigraph: true })
+  graph.setGraph({
+    rankdir: matchMedia('(max-width: 760px)').matches ? 'TB' : 'LR',
+    nodesep: 28,
+    ranksep: 64,
+    marginx: 12,
+    marginy: 12,
+  })
+  graph.setDefaultEdgeLabel(() => ({}))
+  const shown = nodes.filter(({ id }) => used.has(id))
+  for (const { id, label } of shown) graph.setNode(id, { width: widthOf(label), height: NODE_HEIGHT })
+  for (const edge of drawn) {
+    const width = Math.max(rateText(edge).length, latencyText(edge).length) * 6.4 + 8
+    graph.setEdge(edge.from, edge.to, { width, height: LABEL_HEIGHT, labelpos: 'c' })
+  }
+  dagre.layout(graph)
+  const size = graph.graph() as { width?: number; height?: number }
+  return {
+    width: size.width ?? 0,
+    height: size.height ?? 0,
+    nodes: shown.map((node) => {
+      const { x, y, width } = graph.node(node.id) as Point & { width: number }
+      return { node, x, y, width }
+    }),
+    edges: drawn.map((edge) => {
+      const { points, x, y } = graph.edge(edge.from, edge.to) as Point & { points: Point[] }
+      return { edge, points, label: { x, y } }
+    }),
+  }
+}
+
+const both = (from: MapNode, to: MapNode): string => `${from.asClient} && ${to.asServer}`
+
+function Graph({ layout, nodes }: { layout: Layout; nodes: ReadonlyMap<string, MapNode> }) {
+  const { width, height } = layout
+  const most = Math.max(1, ...layout.edges.map(({ edge }) => edge.requests))
+  return (
+    <svg width={width} height={height} viewBox={`0 0 ${width} ${height}`} role="group" aria-label="Service map">
+      <defs>
+        <marker
+          id="arrow"
+          viewBox="0 0 8 8"
+          refX="7"
+          refY="4"
+          markerWidth="8"
+          markerHeight="8"
+          markerUnits="userSpaceOnUse"
+          orient="auto"
+        >
+          <path d="M0 0 8 4 0 8z" />
+        </marker>
+      </defs>
+      {layout.edges.map(({ edge, points, label }) => {
+        const [from, to] = [nodes.get(edge.from), nodes.get(edge.to)]
+        if (from === undefined || to === undefined) return null
+        const name = `${from.label} calls ${to.label}: ${counted(edge.requests, 'requests')}, ${counted(errors(edge), 'errors')}`
+        return (
+          <g
+            key={`${edge.from} ${edge.to}`}
+            class={edge.serverErrors > 0 ? 'edge bad' : edge.clientErrors > 0 ? 'edge warn' : 'edge'}
+            {...choosable(name, () => goToPairs({ where: both(from, to) }))}
+          >
+            <path class="reach" d={pathOf(points)} />
+            <path
+              class="arrow"
+              d={pathOf(points)}
+              marker-end="url(#arrow)"
+              stroke-width={1 + 2.5 * (Math.log1p(edge.requests) / Math.log1p(most))}
+            />
+            <text x={label.x} y={label.y - 4}>
+              {rateText(edge)}
+              {errors(edge) > 0 && ` · ${percent(errors(edge) / edge.requests)}`}
+            </text>
+            <text x={label.x} y={label.y + 10} class="second">
+              {latencyText(edge)}
+            </text>
+          </g>
+        )
+      })}
+      {layout.nodes.map(({ node, x, y, width: wide }) => (
+        <g
+          key={node.id}
+          class="node"
+          {...choosable(node.label, () => goToPairs({ where: `(${node.asClient}) || (${node.asServer})` }))}
+        >
+          <rect x={x - wide / 2} y={y - NODE_HEIGHT / 2} width={wide} height={NODE_HEIGHT} rx="5" />
+          <text x={x} y={y + 5}>
+            {node.label}
+          </text>
+        </g>
+      ))}
+    </svg>
+  )
+}
+
+const percent = (share: number): string => `${share < 0.01 ? '<1' : Math.round(share * 100)} % errors`
+
+/** A smooth line through points. */
+function pathOf(points: readonly Point[]): string {
+  const [first, ...rest] = points
+  if (first === undefined) return ''
+  const [last] = rest.slice(-1)
+  const curves = rest.slice(0, -1).map((point, index) => {
+    const next = rest[index + 1] ?? point
+    const isLast = index === rest.length - 2
+    const [x, y] = isLast ? [next.x, next.y] : [(point.x + next.x) / 2, (point.y + next.y) / 2]
+    return `Q${point.x} ${point.y} ${x} ${y}`
+  })
+  return `M${first.x} ${first.y} ${curves.length === 0 && last !== undefined ? `L${last.x} ${last.y}` : curves.join(' ')}`
+}
+
+/** What makes a part of a drawing a button. */
+const choosable = (name: string, choose: () => void) => ({
+  role: 'button' as const,
+  // In lower case: attributes of SVG keep theirs.
+  tabindex: 0,
+  'aria-label': name,
+  onClick: choose,
+  onKeyDown: (event: KeyboardEvent) => {
+    if (event.key !== 'Enter' && event.key !== ' ') return
+    event.preventDefault()
+    event.stopPropagation()
+    choose()
+  },
+})
+
+function EdgeTable({ view, nodes }: { view: ServiceMapView; nodes: ReadonlyMap<string, MapNode> }) {
+  return (
+    <table class="data">
+      <thead>
+        <tr>
+          <th scope="col">Client</th>
+          <th scope="col">Server</th>
+          <th scope="col" class="number">
+            Requests
+          </th>
+          <th scope="col" class="number">
+            Rate
+          </th>
+          <th scope="col" class="number">
+            4xx
+          </th>
+          <th scope="col" class="number">
+            5xx
+          </th>
+          <th scope="col" class="number">
+            p50
+          </th>
+          <th scope="col" class="number">
+            p99
+          </th>
+        </tr>
+      </thead>
+      <tbody>
+        {view.edges.map((edge) => {
+          const [from, to] = [nodes.get(edge.from), nodes.get(edge.to)]
+          if (from === undefined || to === undefined) return null
+          return (
+            <tr key={`${edge.from} ${edge.to}`}>
+              <th scope="row">
+                <button type="button" class="link" onClick={() => goToPairs({ where: both(from, to) })}>
+                  {from.label}
+                </button>
+              </th>
+              <td>{to.label}</td>
+              <td class="number">{grouped(edge.requests)}</td>
+              <td class="number">{rateText(edge)}</td>
+              <td class={edge.clientErrors > 0 ? 'number warn' : 'number'}>{grouped(edge.clientErrors)}</td>
+              <td class={edge.serverErrors > 0 ? 'number bad' : 'number'}>{grouped(edge.serverErrors)}</td>
+              <td class="number">{shortDuration(Math.round(edge.p50Ms * 1000))}</td>
+              <td class="number">{shortDuration(Math.round(edge.p99Ms * 1000))}</td>
+            </tr>
+          )
+        })}
+        {view.other > 0 && (
+          <tr>
+            <th scope="row">other</th>
+            <td>between ends beyond the limit of the table</td>
+            <td class="number">{grouped(view.other)}</td>
+            <td colSpan={5} />
+          </tr>
+        )}
+      </tbody>
+    </table>
+  )
+}

@@ -1,0 +1,79 @@
+/** The pairs of the list: a stream of those that the filter selects, and at most as many as the server holds. */
+import { effect, signal } from '@preact/signals'
+import type { PairRow, UiState } from '../protocol.ts'
+import { RequestFailure, readStream } from './api.ts'
+import { place, queryOf } from './location.ts'
+
+const RETRY_MS = 2000
+const DROP_STEP = 1000
+
+/** What the server reported last; null: nothing yet. */
+export const state = signal<UiState | null>(null)
+/** Why the stream is interrupted; null: it is not. */
+export const failure = signal<RequestFailure | null>(null)
+/** Pairs that this page could not receive. */
+export const skipped = signal(0)
+
+/** The rows, oldest first. The array is changed in place; `dropped` rows were in front of it. */
+export interface PairList {
+  readonly rows: PairRow[]
+  readonly dropped: number
+}
+
+/** The rows; another object after every change. */
+export const list = signal<PairList>({ rows: [], dropped: 0 })
+
+const mostRows = (): number => state.peek()?.mostPairs ?? 20_000
+
+function add(added: readonly PairRow[]): void {
+  const { rows, dropped } = list.peek()
+  for (const row of added) rows.push(row)
+  // In steps, because each moves the whole array.
+  const excess = rows.length - mostRows() > DROP_STEP ? rows.length - mostRows() : 0
+  rows.splice(0, excess)
+  list.value = { rows, dropped: dropped + excess }
+}
+
+function clear(): void {
+  list.value = { rows: [], dropped: 0 }
+  skipped.value = 0
+}
+
+async function follow(query: string, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    clear()
+    try {
+      await readStream(
+        query,
+        (message) => {
+          if (signal.aborted) return
+          failure.value = null
+          if (message.t === 'state') state.value = message.state
+          else {
+            skipped.value = message.skipped
+            add(message.rows)
+          }
+        },
+        signal,
+      )
+    } catch (error) {
+      if (signal.aborted) return
+      failure.value = error instanceof RequestFailure ? error : new RequestFailure(0, String(error), null)
+      // A wrong filter or token stays wrong.
+      if (failure.value.status >= 400 && failure.value.status < 500) return
+    }
+    await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
+  }
+}
+
+let current: AbortController | null = null
+let query: string | null = null
+
+effect(() => {
+  const next = queryOf(place.value.filter)
+  if (next === query) return
+  query = next
+  current?.abort()
+  current = new AbortController()
+  void follow(next, current.signal)
+})

@@ -1,0 +1,37 @@
+/** Data that a view asks for again and again while it is shown. */
+import { useEffect, useState } from 'preact/hooks'
+import { RequestFailure, requestJson } from './api.ts'
+import { state } from './pairs.ts'
+
+const POLL_MS = 2000
+
+export interface Polled<T> {
+  data: T | null
+  failure: RequestFailure | null
+}
+
+/** Asks for a path every two seconds, and once more after the source has ended. */
+export function usePoll<T>(path: string): Polled<T> {
+  const [polled, setPolled] = useState<Polled<T>>({ data: null, failure: null })
+  useEffect(() => {
+    const abort = new AbortController()
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const ask = async (): Promise<void> => {
+      const ended = state.peek()?.ended === true
+      try {
+        const data = await requestJson<T>(path, abort.signal)
+        setPolled({ data, failure: null })
+      } catch (error) {
+        if (abort.signal.aborted) return
+        if (error instanceof RequestFailure) setPolled((before) => ({ ...before, failure: error }))
+      }
+      if (!ended && !abort.signal.aborted) timer = setTimeout(ask, POLL_MS)
+    }
+    void ask()
+    return () => {
+      abort.abort()
+      clearTimeout(timer)
+    }
+  }, [path])
+  return polled
+}

@@ -1,0 +1,137 @@
+/** What the server of `interceptor ui` and its page exchange. Types only: the page is compiled apart from the program. */
+
+/** One line of the list. Texts are cut to a bounded length. */
+export interface PairRow {
+  /** Its number in the order of arrival, which names it in requests. */
+  seq: number
+  /** Packet time of the request's first byte, microseconds since the Unix epoch. */
+  micros: number
+  method: string
+  target: string
+  host: string
+  status: number
+  latencyMicros: number
+  requestBytes: number
+  responseBytes: number
+  /** Media type of the response, or of the request where the response has none. */
+  type: string
+  client: string
+  server: string
+}
+
+/** Where the pairs come from. */
+export type SourceKind = 'file' | 'live' | 'topic' | 'agent'
+
+/** What the store holds, and how the source is. */
+export interface UiState {
+  kind: SourceKind
+  /** `shop.pcap`, `eth0` */
+  title: string
+  /** No more pairs will come. */
+  ended: boolean
+  /** Why the source failed; null: it did not. */
+  failure: string | null
+  /** Pairs so far, and of those the ones that are still held. */
+  seen: number
+  held: number
+  heldBytes: number
+  mostPairs: number
+  mostBytes: number
+  /** Records that are not pairs. */
+  foreign: number
+  /** Pairs that the source could not pass on, because they came too fast. */
+  notReceived: number
+  /** Pairs of the last second. */
+  perSecond: number
+}
+
+/** A line of the stream. */
+export type StreamMessage =
+  /** `skipped`: pairs that left the store before this page could receive them, in all. `matched`: what was sent, in all. */
+  { t: 'rows'; rows: PairRow[]; skipped: number } | { t: 'state'; state: UiState }
+
+/** An answer that is an error: `hint` may have several lines. */
+export interface UiError {
+  message: string
+  hint: string | null
+}
+
+/** One end of arrows on the map. */
+export interface MapNode {
+  id: string
+  label: string
+  /** A CEL expression that selects this end as the client, and as the server. */
+  asClient: string
+  asServer: string
+}
+
+/** An arrow: who calls whom. Latencies in milliseconds. */
+export interface MapEdge {
+  from: string
+  to: string
+  requests: number
+  perSecond: number
+  clientErrors: number
+  serverErrors: number
+  p50Ms: number
+  p99Ms: number
+}
+
+/** The service map. */
+export interface ServiceMapView {
+  nodes: MapNode[]
+  /** Most requests first. */
+  edges: MapEdge[]
+  /** Requests between ends that have no arrow of their own. */
+  other: number
+}
+
+/** A loss, or what left a stage on purpose. */
+export interface FunnelLoss {
+  /** The counter: `frames.skipped.nonTcp`. */
+  path: string
+  count: number
+  meaning: string
+}
+
+/** One stage of the ledger: in = out + Σ losses + rest. */
+export interface FunnelStage {
+  title: string
+  /** What is counted: `frames`. */
+  unit: string
+  in: number
+  out: number
+  /** What `out` is called: `assembled`. */
+  outName: string
+  losses: FunnelLoss[]
+  /** What has no outcome yet. */
+  rest: number
+  /** Counted beside the stage. */
+  beside: FunnelLoss[]
+}
+
+/** The ledger; null where the source has none. */
+export interface FunnelView {
+  stages: FunnelStage[] | null
+}
+
+/** One row of the view of pods: what was seen there, and why. */
+export interface WhyRow {
+  name: string
+  interfaces: readonly string[]
+  frames: number
+  connections: Readonly<Record<string, number>>
+  requests: number
+  kept: number
+  filtered: number
+  lost: number
+  lastPairMicros: number | null
+  advice: string
+}
+
+/** Pods of an agent, or interfaces of a live capture; null where the source knows of neither. */
+export interface WhyView {
+  of: 'pods' | 'interfaces' | null
+  rows: WhyRow[]
+  leftOut: number
+}

@@ -1,0 +1,110 @@
+/** What the page can ask for, by path: data about the pairs that are held, and about the run. */
+import { createFormat } from '../format/create-format.ts'
+import type { OutputFormat, PairFormat } from '../format/output-format.ts'
+import { JsonEncoder } from '../pair/to-json.ts'
+import { GROUPINGS, type Grouping, SORT_KEYS, type SortKey } from '../routes/route-names.ts'
+import type { PairSelector } from '../select/selector.ts'
+import { VERSION } from '../version.ts'
+import { funnel } from './funnel.ts'
+import type { FunnelView } from './protocol.ts'
+import type { UiSource } from './source.ts'
+import type { UiTraffic } from './traffic.ts'
+
+/** What answers are made from. */
+export interface UiData {
+  readonly traffic: UiTraffic
+  readonly source: UiSource
+  /**
+   * Creates the selector of a page's filter, whose parameters are named as the options of the command line are.
+   *
+   * @returns null if it selects every pair
+   * @throws InterceptorError (EXIT_USAGE) for a filter that is wrong
+   */
+  readonly select: (parameters: URLSearchParams) => Promise<PairSelector | null>
+}
+
+/** An answer. `name`: it is to be saved as a file of this name. */
+export interface UiAnswer {
+  readonly type: string
+  readonly body: string | Uint8Array | Iterable<string>
+  readonly name?: string
+}
+
+const JSON_TYPE = 'application/json'
+const json = (value: unknown): UiAnswer => ({ type: JSON_TYPE, body: JSON.stringify(value) })
+
+/** @returns null where there is nothing at this path @throws InterceptorError (EXIT_USAGE) for a filter that is wrong */
+export async function answer(url: URL, data: UiData): Promise<UiAnswer | null> {
+  const { traffic, source } = data
+  switch (url.pathname) {
+    case '/api/state':
+      return json(traffic.state(source))
+    case '/api/routes':
+      return json(routes(url.searchParams, traffic))
+    case '/api/map':
+      return json(traffic.map.view())
+    case '/api/ledger':
+      return json(await ledgerView(source))
+    case '/api/why':
+      return json(await source.why())
+    case '/api/check':
+      await data.select(url.searchParams)
+      return json({})
+    case '/api/har':
+      return { type: JSON_TYPE, body: har(traffic, await data.select(url.searchParams)), name: 'interceptor.har' }
+    default:
+      return onePair(url.pathname, traffic)
+  }
+}
+
+async function ledgerView(source: UiSource): Promise<FunnelView> {
+  const ledger = await source.ledger()
+  return { stages: ledger === null ? null : funnel(ledger) }
+}
+
+function routes(parameters: URLSearchParams, traffic: UiTraffic) {
+  const by = known(GROUPINGS, parameters.get('by'), 'route') satisfies Grouping
+  const sort = known(SORT_KEYS, parameters.get('sort'), 'requests') satisfies SortKey
+  const { table, seconds } = traffic.routes(by)
+  return { by, seconds, rows: table.histories(sort) }
+}
+
+const known = <T extends string>(names: readonly T[], name: string | null, otherwise: T): T =>
+  names.find((one) => one === name) ?? otherwise
+
+const encoder = new JsonEncoder(true)
+
+/** `/api/pairs/17`, `/api/pairs/17/curl`, `/api/pairs/17/har` */
+function onePair(path: string, { store }: UiTraffic): UiAnswer | null {
+  const [, number, form] = /^\/api\/pairs\/(\d{1,15})(?:\/(curl|har))?$/.exec(path) ?? []
+  const held = number === undefined ? undefined : store.get(Number(number))
+  if (held === undefined) return null
+  if (form === 'curl') return { type: 'text/plain; charset=utf-8', body: textOf(format('curl').pair(held.bytes)) }
+  if (form === 'har')
+    return { type: JSON_TYPE, body: document([held.bytes], format('har')), name: `pair-${number}.har` }
+  const encoded = encoder.encode(held.bytes)
+  return encoded instanceof Error ? null : { type: JSON_TYPE, body: new Uint8Array(encoded) }
+}
+
+const format = (name: OutputFormat): PairFormat =>
+  createFormat(name, { decode: true, color: false, width: null, verbose: true, version: VERSION })
+
+const textOf = (piece: string | Uint8Array | Error): string =>
+  piece instanceof Error ? '' : typeof piece === 'string' ? piece : Buffer.from(piece).toString()
+
+/** The HAR document of the selected pairs that are held, in pieces. */
+function har({ store }: UiTraffic, selector: PairSelector | null): Iterable<string> {
+  return document(selected(), format('har'))
+  function* selected(): Iterable<Uint8Array> {
+    for (let seq = store.first; seq < store.next; seq += 1) {
+      const held = store.get(seq)
+      if (held !== undefined && (selector === null || selector.selects(held.bytes) === true)) yield held.bytes
+    }
+  }
+}
+
+function* document(pairs: Iterable<Uint8Array>, form: PairFormat): Iterable<string> {
+  yield form.begin()
+  for (const bytes of pairs) yield textOf(form.pair(bytes))
+  yield form.end()
+}

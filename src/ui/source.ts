@@ -1,0 +1,18 @@
+/** A source of pairs, as the page shows it. */
+import type { Ledger } from '../ledger/ledger.ts'
+import type { SourceKind, WhyView } from './protocol.ts'
+
+/** Where pairs come from, and what is known of it beside them. */
+export interface UiSource {
+  readonly kind: SourceKind
+  /** `shop.pcap`, `eth0` */
+  readonly title: string
+  /** No more pairs will come. */
+  ended: boolean
+  /** Why the source failed; null: it did not. */
+  failure: string | null
+  /** The ledger so far; null: the source has none. */
+  ledger(): Promise<Ledger | null>
+  /** What was seen where, and why. */
+  why(): Promise<WhyView>
+}

@@ -1,0 +1,409 @@
+/** The page in a real Chromium, against the real server. */
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, type TestContext, test } from 'node:test'
+import { gzipSync } from 'node:zlib'
+import type { Browser, Page } from 'puppeteer-core'
+import { launchChromium } from '../../rig/chromium.ts'
+import { needs } from '../../rig/needs.ts'
+import type { Header, Pair } from '../../src/pair/pair.ts'
+import { samplePair } from '../pair/samples.ts'
+import { ensurePage, PAGE, type ServedUi, serveTraffic, type UiContent } from './support.ts'
+
+const skip = needs('chromium')
+let browser: Browser
+before(async () => {
+  ensurePage()
+  if (skip === false) browser = await launchChromium()
+})
+after(() => browser?.close())
+
+/** A pixel. */
+const PNG = Buffer.from(
+  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',
+  'base64',
+)
+
+const withBody = (type: string, body: string | Uint8Array, target = '/'): Pair => {
+  const bytes = Buffer.from(body)
+  const headers: Header[] = [['Content-Type', type]]
+  return samplePair({ request: { target }, response: { headers, body: bytes, bodySize: bytes.length } })
+}
+
+const statuses = [200, 404, 500]
+const manyPairs = (count: number): Pair[] =>
+  Array.from({ length: count }, (_, number) =>
+    samplePair({
+      request: { target: `/items/${number}`, method: number % 2 === 0 ? 'GET' : 'POST' },
+      response: { status: statuses[number % 3] ?? 200 },
+    }),
+  )
+
+interface Opened {
+  page: Page
+  ui: ServedUi
+  /** What went wrong in the page, and what it asked of others. */
+  faults: string[]
+}
+
+async function open(t: TestContext, content: UiContent, hash = '#/pairs', width = 1280): Promise<Opened> {
+  const ui = await serveTraffic(t, content)
+  // A context of its own: nothing of another test's page is there.
+  const context = await browser.createBrowserContext()
+  t.after(() => context.close())
+  await context.overridePermissions(ui.base, ['clipboard-read', 'clipboard-sanitized-write'])
+  const page = await context.newPage()
+  const faults: string[] = []
+  page.on('pageerror', (error) => faults.push(String(error)))
+  page.on('console', (message) => faults.push(message.text()))
+  page.on('request', (request) => {
+    if (!request.url().startsWith(ui.base) && !/^(?:data|blob):/.test(request.url())) faults.push(request.url())
+  })
+  await page.setViewport({ width, height: 800 })
+  await page.goto(ui.url)
+  if (hash !== '#/pairs') await goTo(page, hash)
+  return { page, ui, faults }
+}
+
+/** Evaluates an expression in the page. As text: this program is compiled without the types of browsers. */
+const evaluate = <T>(page: Page, expression: string): Promise<T> => page.evaluate(expression) as Promise<T>
+
+const goTo = (page: Page, hash: string): Promise<unknown> => evaluate(page, `location.hash = ${JSON.stringify(hash)}`)
+
+/** The visible text of an element; empty where there is none. */
+const textOf = (page: Page, selector: string): Promise<string> =>
+  evaluate(page, `document.querySelector(${JSON.stringify(selector)})?.innerText ?? ''`)
+
+const countOf = async (page: Page, selector: string): Promise<number> => (await page.$$(selector)).length
+
+const WAIT_MS = 15_000
+const POLL_MS = 30
+
+/** Waits until `read` returns what `holds`. @returns it */
+async function until<T>(read: () => Promise<T>, holds: (value: T) => boolean): Promise<T> {
+  const deadline = performance.now() + WAIT_MS
+  for (;;) {
+    const value = await read()
+    if (holds(value)) return value
+    assert.ok(performance.now() < deadline, `still ${String(value)}`)
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS))
+  }
+}
+
+/** Waits until an element has a text. @returns all of its text */
+const untilText = (page: Page, selector: string, pattern: RegExp): Promise<string> =>
+  until(
+    () => textOf(page, selector),
+    (text) => pattern.test(text),
+  )
+
+const untilCount = (page: Page, selector: string, count: number): Promise<number> =>
+  until(
+    () => countOf(page, selector),
+    (found) => found === count,
+  )
+
+test('page: lists pairs, and a filter narrows them', { skip }, async (t) => {
+  const { page, faults } = await open(t, { pairs: manyPairs(30) })
+  await untilText(page, 'tbody', /\/items\/20/)
+  assert.match(await textOf(page, '.state'), /ended\s+30 pairs/)
+  await page.click('summary')
+  await page.type('[name=where]', 'response.status >= 500 && request.method == "GET"')
+  await untilCount(page, 'tbody tr[id]', 5)
+  assert.match(page.url(), /where=response\.status/)
+  assert.deepEqual(faults, [])
+})
+
+test('page: a wrong filter names its column, and the list returns once it is right', { skip }, async (t) => {
+  const { page } = await open(t, { pairs: manyPairs(3) }, '#/pairs?where=response.stats')
+  const fault = await untilText(page, '.fault', /column/)
+  assert.match(fault, /column 10: .*did you mean response\.status\?/)
+  assert.match(fault, / {9}\^/)
+  await page.click('.actions button')
+  await untilText(page, 'tbody', /\/items\/2/)
+})
+
+test('page: the keyboard alone reads an exchange', { skip }, async (t) => {
+  const { page, faults } = await open(t, { pairs: manyPairs(30) })
+  await untilText(page, 'tbody', /\/items\/5/)
+  for (const key of ['j', 'j', 'ArrowDown', 'k'] as const) await page.keyboard.press(key)
+  assert.match(await textOf(page, 'tr[aria-selected=true]'), /\/items\/1$|\/items\/1\s/)
+  await page.keyboard.press('Enter')
+  assert.match(await untilText(page, '.exchange', /Response/), /POST \/items\/1/)
+  await page.keyboard.press('j')
+  await untilText(page, '.exchange', /GET \/items\/2/)
+  await page.keyboard.press('Escape')
+  await untilCount(page, '.exchange', 0)
+  assert.equal(await evaluate(page, "document.activeElement?.getAttribute('role')"), 'grid')
+  await page.keyboard.press('/')
+  assert.equal(await evaluate(page, "document.activeElement?.getAttribute('name')"), 'grep')
+  await page.keyboard.press('Escape')
+  await page.keyboard.press('G')
+  await untilText(page, 'tr[aria-selected=true]', /\/items\/29/)
+  await page.keyboard.press('3')
+  await untilText(page, 'thead', /Route and server/)
+  await page.keyboard.press('?')
+  assert.match(await untilText(page, 'dialog', /curl/), /follow new pairs/)
+  assert.deepEqual(faults, [])
+})
+
+test('page: an exchange has heads, ends, capture point, timing, and is copied as curl', { skip }, async (t) => {
+  const { page, ui } = await open(t, { pairs: [samplePair()] }, '#/pairs/0')
+  const text = await untilText(page, '.exchange', /"ok"/)
+  for (const part of [
+    'POST /users?id=1',
+    '200 OK',
+    'Content-Type',
+    '10.0.0.5:51234',
+    '10.0.0.9:8080',
+    'eth0 on n1',
+    '544µs',
+  ]) {
+    assert.ok(text.includes(part), `${part} is not in ${text}`)
+  }
+  await page.keyboard.press('c')
+  await untilText(page, '.note', /copied/)
+  const copied = await evaluate<string>(page, 'navigator.clipboard.readText()')
+  assert.match(copied, /curl 'http:\/\/api\/users\?id=1'[\s\S]*--data-raw '\{"a":1\}'/)
+  assert.equal(ui.lines.length, 0)
+})
+
+test('page: JSON folds, form fields are a table, images are pixels, other bytes are hex', { skip }, async (t) => {
+  const bodies = [
+    withBody('application/json', JSON.stringify({ user: { id: 7, tags: ['a', 'b'] }, big: 1 })),
+    withBody('application/x-www-form-urlencoded', 'name=J+D&note=%3Cb%3E'),
+    withBody('image/png', PNG),
+    withBody('application/octet-stream', Buffer.from([0, 255, 65, 66])),
+    withBody('image/svg+xml', '<svg xmlns="http://www.w3.org/2000/svg"><script>hit = 1</script></svg>'),
+  ]
+  const { page } = await open(t, { pairs: bodies }, '#/pairs/0')
+  const show = (number: number): Promise<unknown> => goTo(page, `#/pairs/${number}`)
+  const response = '[aria-label=Response] .body'
+  assert.match(await untilText(page, response, /"id": 7/), /"tags": \[/)
+  await page.click(`${response} .json .children .fold`)
+  assert.match(await untilText(page, response, /2 keys/), /"user": \{ 2 keys \}/)
+  await show(1)
+  assert.match(await untilText(page, response, /J D/), /note\s+<b>/)
+  await show(2)
+  const width = (): Promise<number> => evaluate(page, "document.querySelector('.picture')?.naturalWidth")
+  await until(width, (found) => found === 1)
+  await show(3)
+  await untilText(page, response, /00000000 {2}00 ff 41 42 .*\.\.AB/)
+  await show(4)
+  await untilText(page, response, /<script>hit = 1<\/script>/)
+  assert.equal(await countOf(page, 'img'), 0)
+})
+
+test('page: HTML in heads and bodies is text, and nothing of it runs or loads', { skip }, async (t) => {
+  const html = '<img src="http://192.0.2.1/x" onerror="hit=1"><script>hit=1</script>'
+  const pairs = ['text/html', 'application/json', 'application/x-www-form-urlencoded'].map((type) =>
+    samplePair({
+      id: html,
+      request: {
+        method: 'GET',
+        target: `/${html}`,
+        headers: [
+          ['Host', html],
+          [html, html],
+        ],
+      },
+      response: {
+        reason: html,
+        headers: [
+          ['Content-Type', type],
+          ['X', html],
+        ],
+        body: Buffer.from(`{"a":${JSON.stringify(html)}}`),
+      },
+    }),
+  )
+  const { page, faults } = await open(t, { pairs })
+  for (const hash of [
+    '#/pairs/0',
+    '#/pairs/1',
+    '#/pairs/2',
+    '#/map',
+    '#/endpoints',
+    `#/pairs?grep=${encodeURIComponent(html)}`,
+  ]) {
+    await goTo(page, hash)
+    await untilText(page, '#view', /<script>/)
+  }
+  const state = {
+    hit: await evaluate(page, "'hit' in globalThis"),
+    elements: await countOf(page, '#page img, #page script, #page iframe'),
+  }
+  assert.deepEqual(state, { hit: false, elements: 0 })
+  assert.deepEqual(faults, [])
+})
+
+test('page: bodies that are large, deep or not UTF-8 are shown in part', { skip }, async (t) => {
+  const deep = '['.repeat(500_000) + ']'.repeat(500_000)
+  const pairs = [
+    withBody('application/json', deep),
+    withBody('application/json', JSON.stringify(Array.from({ length: 100_000 }, (_, number) => number))),
+    withBody('text/plain', Buffer.alloc(1_000_000, 0xff)),
+    withBody('text/plain', '\u001b[2J\u0007\u202e'.repeat(100_000)),
+  ]
+  const { page, faults } = await open(t, { pairs }, '#/pairs/0')
+  for (const [number, pattern] of [/\[ 1 item \]/, /100,000 items/, /ff ff ff/, /Show more of/].entries()) {
+    await goTo(page, `#/pairs/${number}`)
+    await untilText(page, '[aria-label=Response] .body', pattern)
+    assert.ok((await countOf(page, '*')) < 3000)
+  }
+  assert.deepEqual(faults, [])
+})
+
+test('page: the map and the endpoints lead to their pairs', { skip }, async (t) => {
+  const other = { address: '10.0.0.7', port: 80, pod: null }
+  const pairs = [
+    ...manyPairs(6),
+    samplePair({ server: other, request: { target: '/else', headers: [['Host', 'else.test']] } }),
+  ]
+  const { page } = await open(t, { pairs }, '#/map')
+  await untilText(page, '.data', /else\.test/)
+  assert.deepEqual([await countOf(page, '.node'), await countOf(page, '.edge')], [3, 2])
+  await evaluate(page, `document.querySelector('.edge[aria-label*="else.test"]').focus()`)
+  await page.keyboard.press('Enter')
+  await untilCount(page, 'tbody tr[id]', 1)
+  assert.match(await textOf(page, 'tbody'), /\/else/)
+  await goTo(page, '#/endpoints')
+  assert.match(await untilText(page, '.data', /items/), /GET \/items\/\{id\} api/)
+  assert.ok((await countOf(page, '.spark rect')) >= 3)
+  await page.select('select', 'status')
+  await untilText(page, '.data', /404/)
+})
+
+test('page: the ledger explains losses, and a source without one says so', { skip }, async (t) => {
+  const ledger = { frames: { seen: 10, consumed: 9, skipped: { nonTcp: 1 } } }
+  const { page } = await open(t, { ledger }, '#/ledger')
+  assert.match(await untilText(page, '#view', /Frames/), /frames\.skipped\.nonTcp\s+not IP, or IP but not TCP/)
+  const link = await page.$eval('.losses a', (element) => element.getAttribute('href'))
+  assert.match(link ?? '', /docs\/ledger\.md#frames$/)
+  await untilText((await open(t, {}, '#/ledger')).page, '#view', /no ledger/)
+})
+
+test('page: what was seen where, and why, or why there is nothing to say', { skip }, async (t) => {
+  const row = {
+    name: 'eth0',
+    interfaces: ['eth0'],
+    frames: 12,
+    connections: { seen: 3, tls: 3 },
+    requests: 0,
+    kept: 0,
+    filtered: 0,
+    lost: 0,
+    lastPairMicros: null,
+    advice: 'plaintext is not on eth0',
+  }
+  const { page } = await open(t, { kind: 'live', why: { of: 'interfaces', rows: [row], leftOut: 0 } }, '#/pods')
+  assert.match(await untilText(page, '.data', /eth0/), /3 tls[\s\S]*plaintext is not on eth0/)
+  await untilText((await open(t, {}, '#/pods')).page, '#view', /interceptor pods --traffic/)
+})
+
+test('page: a wrong token shows nothing but how to get the right one', { skip }, async (t) => {
+  const { page, ui } = await open(t, { pairs: manyPairs(3) })
+  await untilText(page, 'tbody', /\/items/)
+  await page.goto('about:blank')
+  await page.goto(`${ui.base}/#token=wrong`)
+  const text = await untilText(page, 'body', /token/)
+  assert.match(text, /The token is missing or wrong/)
+  assert.doesNotMatch(text, /items/)
+})
+
+test('page: 20,000 pairs and 10,000 routes take few elements', { skip }, async (t) => {
+  const pairs = Array.from({ length: 10_000 }, (_, number) =>
+    samplePair({ request: { target: `/route-${number}-x/a` } }),
+  )
+  const { page } = await open(t, { pairs: [...pairs, ...pairs, ...pairs] })
+  await untilText(page, '.state', /20,000 held/)
+  // The list arrives in batches.
+  const atEnd = async (): Promise<string> => {
+    await page.keyboard.press('G')
+    return textOf(page, 'tr[aria-selected=true]')
+  }
+  await until(atEnd, (text) => text.includes('route-9999-x'))
+  assert.ok((await countOf(page, 'tbody tr')) < 100)
+  await goTo(page, '#/endpoints')
+  await untilText(page, '.about', /1,000 rows/)
+  assert.equal(await countOf(page, '.data tbody tr'), 200)
+})
+
+test('page: pairs that arrive are followed until one is chosen', { skip }, async (t) => {
+  const { page, ui } = await open(t, { kind: 'live', pairs: manyPairs(100) })
+  await untilText(page, 'tbody', /\/items\/99\s/)
+  const { packPair } = await import('../../src/pair/unpack.ts')
+  ui.traffic.add(packPair(samplePair({ request: { target: '/newest' } })))
+  await untilText(page, 'tbody', /\/newest/)
+  await page.keyboard.press('g')
+  await untilText(page, 'tbody', /\/items\/0\s/)
+  assert.equal(await page.$eval('.follow', (button) => button.getAttribute('aria-pressed')), 'false')
+})
+
+/** 320 pixels are what a window of 1280 has at 400 % zoom (WCAG 2.2, 1.4.10). */
+for (const width of [1280, 390, 320]) {
+  test(`page: no view is wider than a window of ${width} pixels`, { skip }, async (t) => {
+    const ledger = { frames: { seen: 10, consumed: 9, skipped: { nonTcp: 1 } } }
+    const { page } = await open(t, { pairs: manyPairs(50), ledger }, '#/pairs', width)
+    await untilText(page, 'tbody', /\/items/)
+    for (const view of ['pairs', 'pairs/1', 'map', 'endpoints', 'ledger', 'pods', 'pairs?where=response.stats']) {
+      await goTo(page, `#/${view}`)
+      await untilText(page, '#view', /\/items|calls|requests|Frames|agent|column/i)
+      const wide = await evaluate<number>(page, 'document.documentElement.scrollWidth - innerWidth')
+      assert.ok(wide <= 0, `${view} is ${wide} pixels wider`)
+    }
+  })
+}
+
+for (const scheme of ['light', 'dark']) {
+  test(`page: colours in ${scheme} have the contrast of WCAG AA`, { skip }, async (t) => {
+    const { page } = await open(t, {})
+    await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }])
+    const names = 'bg panel hover chosen text muted accent ok warn bad edge fill-request fill-wait fill-response'.split(
+      ' ',
+    )
+    const colours = new Map<string, string>()
+    for (const name of names) {
+      const value = `getComputedStyle(document.documentElement).getPropertyValue('--${name}').trim()`
+      colours.set(name, await evaluate(page, value))
+    }
+    const check = (fronts: string, backs: string, least: number): void => {
+      for (const front of fronts.split(' ')) {
+        for (const back of backs.split(' ')) {
+          const ratio = contrast(colours.get(front) ?? '', colours.get(back) ?? '')
+          assert.ok(ratio >= least, `${front} on ${back}: ${ratio.toFixed(2)}`)
+        }
+      }
+    }
+    check('text muted accent ok warn bad', 'bg panel hover chosen', 4.5)
+    check('edge fill-request fill-wait fill-response', 'bg panel', 3)
+  })
+}
+
+/** WCAG 2.2, contrast ratio of two colours `#rrggbb`. */
+function contrast(a: string, b: string): number {
+  const [light = 0, dark = 0] = [a, b].map(luminance).sort((x, y) => y - x)
+  return (light + 0.05) / (dark + 0.05)
+}
+
+function luminance(colour: string): number {
+  const [red = 0, green = 0, blue = 0] = (colour.match(/[\da-f]{2}/gi) ?? []).map((hex) => {
+    const value = Number.parseInt(hex, 16) / 255
+    return value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4
+  })
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+}
+
+test('page: its files have at most 250 KB when gzipped, and name the packages in them', () => {
+  const files = ['index.html', 'page.js', 'page.css', 'licenses.txt']
+  const bytes = files.reduce((sum, name) => sum + gzipSync(readFileSync(join(PAGE, name))).length, 0)
+  assert.ok(bytes <= 250_000, `${bytes} bytes`)
+  const licenses = readFileSync(join(PAGE, 'licenses.txt'), 'utf8')
+  for (const name of ['preact', '@preact/signals', '@preact/signals-core', '@dagrejs/dagre', '@dagrejs/graphlib']) {
+    const folder = new URL(`../../../node_modules/${name}/`, import.meta.url)
+    const { version } = JSON.parse(readFileSync(new URL('package.json', folder), 'utf8')) as { version: string }
+    assert.ok(licenses.includes(`== ${name} ${version} ==`), name)
+    assert.ok(licenses.includes(readFileSync(new URL('LICENSE', folder), 'utf8').trim()), name)
+  }
+})

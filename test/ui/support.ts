@@ -1,0 +1,68 @@
+/** Shared by the tests of the page: traffic made up of pairs, served by the real server. */
+import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+import { ROOT } from '../../rig/root.ts'
+import type { Ledger } from '../../src/ledger/ledger.ts'
+import { createLogger } from '../../src/log/logger.ts'
+import type { Pair } from '../../src/pair/pair.ts'
+import { packPair } from '../../src/pair/unpack.ts'
+import { PairSelector } from '../../src/select/selector.ts'
+import type { WhyView } from '../../src/ui/protocol.ts'
+import { serveUi } from '../../src/ui/server.ts'
+import type { UiSource } from '../../src/ui/source.ts'
+import { UiTraffic } from '../../src/ui/traffic.ts'
+
+/** What `npm run build` makes of the page. */
+export const PAGE = join(ROOT, 'dist/src/ui/page')
+
+/** Builds the page where only the program was compiled. */
+export function ensurePage(): void {
+  if (!existsSync(join(PAGE, 'page.js'))) spawnSync('npm', ['run', '--silent', 'build:page'], { cwd: ROOT })
+}
+
+export interface ServedUi {
+  /** `http://127.0.0.1:1234` */
+  base: string
+  token: string
+  /** The address that is printed. */
+  url: string
+  traffic: UiTraffic
+  source: UiSource
+  /** Log lines. */
+  lines: string[]
+}
+
+export interface UiContent {
+  pairs?: readonly Pair[]
+  ledger?: Ledger | null
+  why?: WhyView
+  kind?: UiSource['kind']
+}
+
+/** Serves pairs until the test ends, or until `until` does. */
+export async function serveTraffic(t: Pick<TestContext, 'after'>, content: UiContent = {}): Promise<ServedUi> {
+  const { pairs = [], ledger = null, kind = 'file' } = content
+  const { why = { of: null, rows: [], leftOut: 0 } } = content
+  ensurePage()
+  const traffic = new UiTraffic()
+  for (const pair of pairs) traffic.add(packPair(pair))
+  const source: UiSource = {
+    kind,
+    title: 'made up',
+    ended: kind === 'file',
+    failure: null,
+    ledger: async () => ledger,
+    why: async () => why,
+  }
+  const lines: string[] = []
+  const log = createLogger({ level: 'info', form: 'lines', write: (line) => lines.push(line) })
+  const select = (parameters: URLSearchParams): Promise<PairSelector | null> =>
+    PairSelector.create({ grep: parameters.getAll('grep'), where: parameters.get('where') })
+  const data = { traffic, source, select }
+  const server = await serveUi({ listen: '127.0.0.1:0', allowRemote: false, data, log })
+  t.after(() => server.close())
+  const [base = '', token = ''] = server.url.split('/#token=')
+  return { base, token, url: server.url, traffic, source, lines }
+}
