@@ -10,8 +10,10 @@ import { cgroupMount } from '../../rig/cgroup-mount.ts'
 import { needs } from '../../rig/needs.ts'
 import { NodeRig } from '../../rig/node-rig.ts'
 import { EXIT_DONE, EXIT_RUNTIME } from '../../src/errors.ts'
+import type { FunnelView, UiState, WhyView } from '../../src/ui/protocol.ts'
 import { finish, run, start } from '../cli/support.ts'
 import { AgentRig, request, type SeenPair, serveIn, uniquePath, until } from '../support/agent-rig.ts'
+import { ensurePage } from '../ui/support.ts'
 
 const skip = needs('linux', 'root', 'ip', 'cgroup')
 const PORT = 8080
@@ -62,4 +64,36 @@ test('tap: tail and top show the pairs that an agent ships, and select among the
     [gone.code, gone.stderr.split('\n')[0]],
     [EXIT_RUNTIME, `interceptor: there is no agent at ${socket}: nothing listens there`],
   )
+})
+
+test('tap: ui shows the pairs that an agent ships, its ledger, and its pods', { skip }, async (t) => {
+  ensurePage()
+  const folder = mkdtempSync(join(tmpdir(), 'agent-ui-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  const socket = join(folder, 'tap.sock')
+  const rig = NodeRig.create(t, cgroupMount('v1') === null ? 'v2' : 'v1')
+  const [client, server] = [rig.pod(), rig.pod()]
+  await client.run('client')
+  await serveIn(server, PORT)
+  const agent = await AgentRig.create(t, [client.namespace!, server.namespace!], { settings: [`tap.socket=${socket}`] })
+  const path = uniquePath()
+  const admin = `admin.address=${new URL(agent.url).host}`
+  const child = start(['ui', '--agent', socket, '--path', `${path}/**`, '--set', admin, '--listen', '127.0.0.1:0'])
+  t.after(() => child.kill('SIGKILL'))
+  const [line] = (await once(child.stdout!, 'data')) as [Buffer]
+  const [base = '', token = ''] = line.toString().trim().split('/#token=')
+  const get = async <T>(name: string): Promise<T> =>
+    (await (await fetch(`${base}/api/${name}`, { headers: { authorization: `Bearer ${token}` } })).json()) as T
+  const isAttached = async (): Promise<boolean> =>
+    /^interceptor_tap_readers 1$/m.test(await (await fetch(`${agent.url}/metrics`)).text())
+  while (!(await isAttached())) await new Promise((resolve) => setTimeout(resolve, 20))
+  await request(client.namespace, `http://${server.addresses[0]}:${PORT}${path}`, 20)
+  while ((await get<UiState>('state')).seen < 20) await new Promise((resolve) => setTimeout(resolve, 20))
+  const { stages } = await get<FunnelView>('ledger')
+  assert.ok((stages?.at(-1)?.out ?? 0) >= 20)
+  const { of, rows } = await get<WhyView>('why')
+  assert.equal(of, 'pods')
+  assert.ok(rows.some(({ kept, advice }) => kept >= 20 && advice !== ''))
+  assert.equal(await agent.end(), EXIT_DONE)
+  while (!(await get<UiState>('state')).ended) await new Promise((resolve) => setTimeout(resolve, 20))
 })
