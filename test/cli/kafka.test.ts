@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { KAFKA_PASSWORD, KAFKA_USER, KafkaBroker, needsKafka } from '../../rig/kafka.ts'
 import { EXIT_RUNTIME } from '../../src/errors.ts'
+import type { UiState } from '../../src/ui/protocol.ts'
+import { ensurePage } from '../ui/support.ts'
 import { CAPTURE, finish, run, start } from './support.ts'
 
 const skip = needsKafka()
@@ -50,6 +53,21 @@ describe('the command line with a Kafka broker', { skip }, () => {
       assert.deepEqual(lines(tail.stdout).sort(), printed)
     })
   }
+
+  test('ui: shows the pairs of a topic, and how many records are none', async (t) => {
+    ensurePage()
+    const topic = ['--brokers', broker.plaintext, '--topic', 'pairs.json', '--from', 'beginning', '--no-follow']
+    const child = start(['ui', ...topic, '--listen', '127.0.0.1:0'])
+    t.after(() => child.kill('SIGKILL'))
+    const [line] = (await once(child.stdout!, 'data')) as [Buffer]
+    const [base = '', token = ''] = line.toString().trim().split('/#token=')
+    let state: UiState
+    do {
+      const response = await fetch(`${base}/api/state`, { headers: { authorization: `Bearer ${token}` } })
+      state = (await response.json()) as UiState
+    } while (!state.ended)
+    assert.deepEqual([state.seen, state.foreign, state.failure], [printed.length, 0, null])
+  })
 
   test('read and tail: use TLS and SCRAM of a configuration file', async () => {
     const shipped = await run(['read', '--config', config, CAPTURE])
