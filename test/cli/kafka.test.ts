@@ -54,7 +54,7 @@ describe('the command line with a Kafka broker', { skip }, () => {
     })
   }
 
-  test('ui: shows the pairs of a topic, and how many records are none', async (t) => {
+  test('ui: shows the pairs of a topic, of a real broker', async (t) => {
     ensurePage()
     const topic = ['--brokers', broker.plaintext, '--topic', 'pairs.json', '--from', 'beginning', '--no-follow']
     const child = start(['ui', ...topic, '--listen', '127.0.0.1:0'])
