@@ -121,6 +121,7 @@ test('loadConfig: returns the documented defaults', () => {
     priority: { nice: 10, scheduler: 'batch', io: 'idle', oomScoreAdjust: 500 },
     log: { level: 'info' },
     shutdown: { timeout: 10_000 },
+    tap: { socket: '/run/interceptor/tap.sock' },
   })
 })
 

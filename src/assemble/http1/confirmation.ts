@@ -8,7 +8,7 @@
  * At most one pair of a connection waits for each of the two.
  */
 
-import { REASON_DOUBTFUL } from '../../ledger/reasons.ts'
+import { REASON_DOUBTFUL, REASON_OVERSIZE } from '../../ledger/reasons.ts'
 import type { PacketTime } from '../packet-time.ts'
 import type { Exchange, HttpConnection } from './connection.ts'
 import type { Outcomes } from './outcomes.ts'
@@ -43,7 +43,8 @@ export class Confirmation {
   leave(exchange: Exchange, isResponse: boolean): void {
     const { connection } = exchange
     if (connection === null) return
-    const isContested = isResponse && exchange.contested
+    // A message that is only too large was framed like any other, so the next response begins where it ends.
+    const isContested = isResponse && exchange.contested && exchange.reason !== REASON_OVERSIZE
     if (isContested && connection.first?.ackFirst !== exchange.response.endSeq)
       connection.doubtResponses(exchange.reason)
     this.#outcomes.settle(exchange)
