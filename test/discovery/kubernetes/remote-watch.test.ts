@@ -35,7 +35,7 @@ const uid = fc.constantFrom('a', 'b', 'c')
 const step = fc.oneof(
   { weight: 6, arbitrary: fc.record({ pod: uid, spec: fc.option(podSpec) }) },
   { weight: 2, arbitrary: fc.record({ service: uid, ips: fc.option(fc.subarray(['10.96.0.1', 'fd96::1'])) }) },
-  { weight: 2, arbitrary: fc.constantFrom('cut', 'compact', 'wait') },
+  { weight: 4, arbitrary: fc.constantFrom('cut', 'compact', 'wait', 'wait') },
 )
 
 /** `uid addresses name`, of what names the remote ends of connections. */
@@ -46,7 +46,7 @@ const shown = (record: RemotePod | RemoteService): string => {
 
 test('RemoteWatch: model: holds the pods of other nodes and the Services, and reports each change once', async (t) => {
   const server = await ObjectServer.start(t)
-  const property = fc.asyncProperty(fc.array(step, { maxLength: 25 }), async (steps) => {
+  const property = fc.asyncProperty(fc.array(step, { minLength: 10, maxLength: 40 }), async (steps) => {
     server.clear()
     const pods = new Map<string, PodSpec>()
     const services = new Map<string, string[]>()
