@@ -1,7 +1,7 @@
 /** Everything that is kept of the pairs: the newest of them, and counts of all by route and by who calls whom. Main thread. */
 import { GROUPINGS, type Grouping } from '../routes/route-names.ts'
 import { RouteTable } from '../routes/route-table.ts'
-import { PairStore } from './pair-store.ts'
+import { PairStore, type StoreBounds } from './pair-store.ts'
 import type { UiState } from './protocol.ts'
 import { ServiceMap } from './service-map.ts'
 import type { UiSource } from './source.ts'
@@ -10,7 +10,7 @@ import type { UiSource } from './source.ts'
 const RATE_MS = 1000
 
 export class UiTraffic {
-  readonly store = new PairStore()
+  readonly store: PairStore
   readonly map = new ServiceMap()
   /** Pairs that the source could not pass on, because they came too fast. */
   notReceived = 0
@@ -20,8 +20,9 @@ export class UiTraffic {
   #periodMs: number
   #periodSeen = 0
 
-  /** @param now milliseconds, monotonic */
-  constructor(now = () => performance.now()) {
+  /** @param bounds of the store; absent: those of the program @param now milliseconds, monotonic */
+  constructor(bounds?: StoreBounds, now = () => performance.now()) {
+    this.store = new PairStore(bounds)
     this.#now = now
     this.#periodMs = now()
   }

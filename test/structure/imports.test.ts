@@ -1,6 +1,6 @@
 /** What may import what: layers, stages, the seams around packages, and no circles. */
 import assert from 'node:assert/strict'
-import { readdirSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { ROOT } from '../../rig/root.ts'
@@ -85,4 +85,30 @@ function findCircles(): string[][] {
 
 test('imports: no files import each other in a circle', () => {
   assert.deepEqual(findCircles(), CIRCLES.map(({ files }) => [...files].sort()).sort())
+})
+
+/** What the page of `interceptor ui` may share with the program: it runs in a browser, and everything else needs Node.js. */
+const SHARED_WITH_PAGE = [
+  'src/format/units.ts',
+  'src/routes/route-names.ts',
+  'src/routes/route-row.ts',
+  'src/ui/protocol.ts',
+]
+
+test('page: imports nothing but its own files, what it may share, and three packages', () => {
+  const folder = 'src/ui/page'
+  const packages = /^(?:preact(?:\/hooks)?|@preact\/signals|@dagrejs\/dagre)$/
+  const isAllowed = (specifier: string): boolean => {
+    if (!specifier.startsWith('.')) return packages.test(specifier)
+    const target = join(folder, specifier)
+    return target.startsWith(`${folder}/`) || SHARED_WITH_PAGE.includes(target)
+  }
+  const wrong = readdirSync(join(ROOT, folder))
+    .filter((name) => /\.tsx?$/.test(name))
+    .flatMap((name) => {
+      const text = readFileSync(join(ROOT, folder, name), 'utf8')
+      const specifiers = [...text.matchAll(/ from '([^']+)'/g)].map(([, specifier]) => specifier)
+      return specifiers.filter((one) => !isAllowed(one)).map((one) => `${name} imports ${one}`)
+    })
+  assert.deepEqual(wrong, [])
 })

@@ -77,7 +77,7 @@ const textOf = (page: Page, selector: string): Promise<string> =>
 
 const countOf = async (page: Page, selector: string): Promise<number> => (await page.$$(selector)).length
 
-const WAIT_MS = 15_000
+const WAIT_MS = 30_000
 const POLL_MS = 30
 
 /** Waits until `read` returns what `holds`. @returns it */
@@ -316,7 +316,7 @@ test('page: 20,000 pairs and 10,000 routes take few elements', { skip }, async (
   const pairs = Array.from({ length: 10_000 }, (_, number) =>
     samplePair({ request: { target: `/route-${number}-x/a` } }),
   )
-  const { page } = await open(t, { pairs: [...pairs, ...pairs, ...pairs] })
+  const { page } = await open(t, { pairs: [...pairs.slice(0, 1000), ...pairs, ...pairs] })
   await untilText(page, '.state', /20,000 held/)
   // The list arrives in batches.
   const atEnd = async (): Promise<string> => {

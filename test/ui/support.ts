@@ -9,6 +9,7 @@ import { createLogger } from '../../src/log/logger.ts'
 import type { Pair } from '../../src/pair/pair.ts'
 import { packPair } from '../../src/pair/unpack.ts'
 import { PairSelector } from '../../src/select/selector.ts'
+import type { StoreBounds } from '../../src/ui/pair-store.ts'
 import type { WhyView } from '../../src/ui/protocol.ts'
 import { serveUi } from '../../src/ui/server.ts'
 import type { UiSource } from '../../src/ui/source.ts'
@@ -39,6 +40,7 @@ export interface UiContent {
   ledger?: Ledger | null
   why?: WhyView
   kind?: UiSource['kind']
+  bounds?: StoreBounds
 }
 
 /** Serves pairs until the test ends, or until `until` does. */
@@ -46,7 +48,7 @@ export async function serveTraffic(t: Pick<TestContext, 'after'>, content: UiCon
   const { pairs = [], ledger = null, kind = 'file' } = content
   const { why = { of: null, rows: [], leftOut: 0 } } = content
   ensurePage()
-  const traffic = new UiTraffic()
+  const traffic = new UiTraffic(content.bounds)
   for (const pair of pairs) traffic.add(packPair(pair))
   const source: UiSource = {
     kind,

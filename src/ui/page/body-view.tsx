@@ -14,6 +14,7 @@ const HEX_COLUMNS = 16
 
 type Form = 'JSON' | 'Fields' | 'Image' | 'Text' | 'Hex'
 
+/** A body, in the form that suits it or that a person chooses. */
 export function BodyView({ message }: { message: ExchangeMessage }) {
   const forms = useMemo(() => formsOf(message), [message])
   const [chosen, setChosen] = useState<Form | null>(null)

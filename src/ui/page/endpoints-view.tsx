@@ -55,6 +55,7 @@ const COLUMNS: readonly Column[] = [
   { title: 'Out', sort: 'bytes', text: (row) => shortSize(row.responseBytes) },
 ]
 
+/** The view of endpoints. */
 export function EndpointsView() {
   const [by, setBy] = useState<Grouping>('route')
   const [sort, setSort] = useState<SortKey>('requests')

@@ -6,6 +6,7 @@ import type { Exchange, ExchangeEnd, ExchangeMessage } from './exchange.ts'
 import { isTyping } from './keys.ts'
 import { counted, shortDuration, statusClass } from './texts.ts'
 
+/** One exchange. @param seq the number of its pair */
 export function ExchangeView({ seq, onClose }: { seq: number; onClose: () => void }) {
   const [exchange, setExchange] = useState<Exchange | null>(null)
   const [failure, setFailure] = useState<RequestFailure | null>(null)

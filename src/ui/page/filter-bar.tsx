@@ -1,7 +1,7 @@
 /** The filter: its fields are named and work as the options of the command line. */
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { save } from './api.ts'
-import { FILTER_NAMES, type Filter, type FilterName, go, place, queryOf } from './location.ts'
+import { type Filter, type FilterName, go, place, queryOf } from './location.ts'
 import { failure } from './pairs.ts'
 
 const TYPED_MS = 300
@@ -28,42 +28,27 @@ const MORE: readonly Field[] = [
   { name: 'where', label: 'Where (CEL)', example: 'response.status >= 500' },
 ]
 
+/** The fields of the filter, and what is wrong with it. */
 export function FilterBar() {
   const { filter } = place.value
-  const [draft, setDraft] = useState<Filter>(filter)
-  const hasMore = MORE.some(({ name }) => (filter[name] ?? '') !== '')
-  const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined)
-  // The address changes from elsewhere too: from the map, or by going back.
-  useEffect(() => setDraft(filter), [queryOf(filter)])
-  const change = (name: FilterName, value: string): void => {
-    const next = { ...draft, [name]: value }
-    setDraft(next)
-    clearTimeout(timer.current)
-    timer.current = setTimeout(() => go({ filter: next, open: null }, { replace: true }), TYPED_MS)
-  }
-  const isSet = FILTER_NAMES.some((name) => (filter[name] ?? '') !== '')
-  const input = (field: Field) => (
-    <label key={field.name} class={`field ${field.name}`}>
-      <span>{field.label}</span>
-      <input
-        name={field.name}
-        value={draft[field.name] ?? ''}
-        placeholder={field.example}
-        autocomplete="off"
-        spellcheck={false}
-        onInput={(event) => change(field.name, event.currentTarget.value)}
-      />
-    </label>
+  const { draft, change } = useDraft(filter)
+  const isSet = (fields: readonly Field[]): boolean => fields.some(({ name }) => (filter[name] ?? '') !== '')
+  const inputs = (fields: readonly Field[]) => (
+    <div class="fields">
+      {fields.map((field) => (
+        <FieldInput key={field.name} field={field} value={draft[field.name] ?? ''} onChange={change} />
+      ))}
+    </div>
   )
   return (
     <search class="filter">
-      <div class="fields">{FIELDS.map(input)}</div>
-      <details open={hasMore}>
+      {inputs(FIELDS)}
+      <details open={isSet(MORE)}>
         <summary>More</summary>
-        <div class="fields">{MORE.map(input)}</div>
+        {inputs(MORE)}
       </details>
       <div class="actions">
-        {isSet && (
+        {isSet([...FIELDS, ...MORE]) && (
           <button type="button" onClick={() => go({ filter: {}, open: null })}>
             Clear
           </button>
@@ -79,5 +64,42 @@ export function FilterBar() {
         </div>
       )}
     </search>
+  )
+}
+
+/** What is typed. It becomes the filter once typing pauses. */
+function useDraft(filter: Filter): { draft: Filter; change: (name: FilterName, value: string) => void } {
+  const [draft, setDraft] = useState<Filter>(filter)
+  const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined)
+  // The address changes from elsewhere too: from the map, or by going back.
+  useEffect(() => setDraft(filter), [queryOf(filter)])
+  const change = (name: FilterName, value: string): void => {
+    const next = { ...draft, [name]: value }
+    setDraft(next)
+    clearTimeout(timer.current)
+    timer.current = setTimeout(() => go({ filter: next, open: null }, { replace: true }), TYPED_MS)
+  }
+  return { draft, change }
+}
+
+interface FieldInputProps {
+  field: Field
+  value: string
+  onChange: (name: FilterName, value: string) => void
+}
+
+function FieldInput({ field: { name, label, example }, value, onChange }: FieldInputProps) {
+  return (
+    <label class={`field ${name}`}>
+      <span>{label}</span>
+      <input
+        name={name}
+        value={value}
+        placeholder={example}
+        autocomplete="off"
+        spellcheck={false}
+        onInput={(event) => onChange(name, event.currentTarget.value)}
+      />
+    </label>
   )
 }

@@ -11,6 +11,7 @@ const TITLES: Readonly<Record<View, string>> = {
   pods: 'Pods',
 }
 
+/** The head. */
 export function Head() {
   const { view, filter } = place.value
   const title = state.value?.title ?? ''

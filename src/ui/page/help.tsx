@@ -22,6 +22,7 @@ const KEYS: readonly (readonly [string, string])[] = [
   ['?', 'show these keys'],
 ]
 
+/** The dialog; hidden until it is asked for. */
 export function HelpDialog() {
   const dialog = useRef<HTMLDialogElement>(null)
   useEffect(() => {

@@ -9,6 +9,7 @@ const STEP = 100
 const OPEN_LEVELS = 4
 const OPEN_CHILDREN = 30
 
+/** A text of JSON as a tree; nothing where it is not JSON. */
 export function JsonView({ text }: { text: string }) {
   const root = useMemo(() => parseJson(text), [text])
   if (root === null) return null

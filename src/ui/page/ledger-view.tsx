@@ -3,6 +3,7 @@ import type { FunnelLoss, FunnelStage, FunnelView } from '../protocol.ts'
 import { usePoll } from './poll.ts'
 import { counted, counterDocument, grouped, LEDGER_DOCUMENT } from './texts.ts'
 
+/** The view of the ledger. */
 export function LedgerView() {
   const { data, failure } = usePoll<FunnelView>('/api/ledger')
   if (failure !== null && data === null) return <p class="empty bad">{failure.message}</p>

@@ -24,6 +24,7 @@ interface Layout {
   edges: { edge: MapEdge; points: Point[]; label: Point }[]
 }
 
+/** The view of the map. */
 export function MapView() {
   const { data, failure } = usePoll<ServiceMapView>('/api/map')
   const layout = useMemo(() => (data === null ? null : layOut(data)), [data])
@@ -107,33 +108,9 @@ function Graph({ layout, nodes }: { layout: Layout; nodes: ReadonlyMap<string, M
           <path d="M0 0 8 4 0 8z" />
         </marker>
       </defs>
-      {layout.edges.map(({ edge, points, label }) => {
-        const [from, to] = [nodes.get(edge.from), nodes.get(edge.to)]
-        if (from === undefined || to === undefined) return null
-        const name = `${from.label} calls ${to.label}: ${counted(edge.requests, 'requests')}, ${counted(errors(edge), 'errors')}`
-        return (
-          <g
-            key={`${edge.from} ${edge.to}`}
-            class={edge.serverErrors > 0 ? 'edge bad' : edge.clientErrors > 0 ? 'edge warn' : 'edge'}
-            {...choosable(name, () => goToPairs({ where: both(from, to) }))}
-          >
-            <path class="reach" d={pathOf(points)} />
-            <path
-              class="arrow"
-              d={pathOf(points)}
-              marker-end="url(#arrow)"
-              stroke-width={1 + 2.5 * (Math.log1p(edge.requests) / Math.log1p(most))}
-            />
-            <text x={label.x} y={label.y - 4}>
-              {rateText(edge)}
-              {errors(edge) > 0 && ` · ${percent(errors(edge) / edge.requests)}`}
-            </text>
-            <text x={label.x} y={label.y + 10} class="second">
-              {latencyText(edge)}
-            </text>
-          </g>
-        )
-      })}
+      {layout.edges.map((drawn) => (
+        <Arrow key={`${drawn.edge.from} ${drawn.edge.to}`} drawn={drawn} nodes={nodes} most={most} />
+      ))}
       {layout.nodes.map(({ node, x, y, width: wide }) => (
         <g
           key={node.id}
@@ -147,6 +124,42 @@ function Graph({ layout, nodes }: { layout: Layout; nodes: ReadonlyMap<string, M
         </g>
       ))}
     </svg>
+  )
+}
+
+interface ArrowProps {
+  drawn: Layout['edges'][number]
+  nodes: ReadonlyMap<string, MapNode>
+  /** Requests of the arrow with the most. */
+  most: number
+}
+
+function Arrow({ drawn: { edge, points, label }, nodes, most }: ArrowProps) {
+  const [from, to] = [nodes.get(edge.from), nodes.get(edge.to)]
+  if (from === undefined || to === undefined) return null
+  const failed = errors(edge)
+  const name = `${from.label} calls ${to.label}: ${counted(edge.requests, 'requests')}, ${counted(failed, 'errors')}`
+  const path = pathOf(points)
+  return (
+    <g
+      class={edge.serverErrors > 0 ? 'edge bad' : edge.clientErrors > 0 ? 'edge warn' : 'edge'}
+      {...choosable(name, () => goToPairs({ where: both(from, to) }))}
+    >
+      <path class="reach" d={path} />
+      <path
+        class="arrow"
+        d={path}
+        marker-end="url(#arrow)"
+        stroke-width={1 + 2.5 * (Math.log1p(edge.requests) / Math.log1p(most))}
+      />
+      <text x={label.x} y={label.y - 4}>
+        {rateText(edge)}
+        {failed > 0 && ` · ${percent(failed / edge.requests)}`}
+      </text>
+      <text x={label.x} y={label.y + 10} class="second">
+        {latencyText(edge)}
+      </text>
+    </g>
   )
 }
 
@@ -188,24 +201,11 @@ function EdgeTable({ view, nodes }: { view: ServiceMapView; nodes: ReadonlyMap<s
         <tr>
           <th scope="col">Client</th>
           <th scope="col">Server</th>
-          <th scope="col" class="number">
-            Requests
-          </th>
-          <th scope="col" class="number">
-            Rate
-          </th>
-          <th scope="col" class="number">
-            4xx
-          </th>
-          <th scope="col" class="number">
-            5xx
-          </th>
-          <th scope="col" class="number">
-            p50
-          </th>
-          <th scope="col" class="number">
-            p99
-          </th>
+          {['Requests', 'Rate', '4xx', '5xx', 'p50', 'p99'].map((title) => (
+            <th key={title} scope="col" class="number">
+              {title}
+            </th>
+          ))}
         </tr>
       </thead>
       <tbody>

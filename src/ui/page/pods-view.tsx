@@ -4,6 +4,10 @@ import { goToPairs } from './location.ts'
 import { usePoll } from './poll.ts'
 import { counted, grouped, timeOfDay } from './texts.ts'
 
+const TITLES = ['Frames', 'Connections', 'Requests', 'Pairs', 'Filtered', 'Lost', 'Last pair', 'Why']
+const NUMBERS = ['Frames', 'Requests', 'Pairs', 'Filtered', 'Lost']
+
+/** The view of pods. */
 export function PodsView() {
   const { data, failure } = usePoll<WhyView>('/api/why')
   if (failure !== null && data === null) return <p class="empty bad">{failure.message}</p>
@@ -27,25 +31,11 @@ export function PodsView() {
         <table class="data">
           <thead>
             <tr>
-              <th scope="col">{isPods ? 'Pod' : 'Interface'}</th>
-              <th scope="col" class="number">
-                Frames
-              </th>
-              <th scope="col">Connections</th>
-              <th scope="col" class="number">
-                Requests
-              </th>
-              <th scope="col" class="number">
-                Pairs
-              </th>
-              <th scope="col" class="number">
-                Filtered
-              </th>
-              <th scope="col" class="number">
-                Lost
-              </th>
-              <th scope="col">Last pair</th>
-              <th scope="col">Why</th>
+              {[isPods ? 'Pod' : 'Interface', ...TITLES].map((title) => (
+                <th key={title} scope="col" class={NUMBERS.includes(title) ? 'number' : undefined}>
+                  {title}
+                </th>
+              ))}
             </tr>
           </thead>
           <tbody>
