@@ -123,7 +123,7 @@ export class LiveCapture {
   /** Starts the worker, or another one after `halt`. */
   start(): void {
     this.startUnread()
-    this.#keepTaking()
+    this.keepTaking()
   }
 
   /** Starts the worker without reading the ring. */
@@ -179,12 +179,13 @@ export class LiveCapture {
     const worker = this.#worker!
     new Control(this.#control).command = command
     this.#event.signal()
-    this.#keepTaking()
+    this.keepTaking()
     await once(worker, 'exit')
     this.take()
   }
 
-  #keepTaking(): void {
+  /** Reads the ring from now on. */
+  keepTaking(): void {
     const timer = setInterval(() => this.take(), 5)
     this.#worker!.on('exit', () => clearInterval(timer))
   }
