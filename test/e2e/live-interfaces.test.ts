@@ -105,6 +105,41 @@ test('interfaces: captures an interface again that is deleted and created under 
   assert.deepEqual([counters['interfaces.lost'], counters['interfaces.back']], [1, 1])
 })
 
+test('interfaces: captures an interface again that is moved to another namespace and back', { skip }, async (t) => {
+  const [left, right] = pair(t)
+  const elsewhere = Namespace.create()
+  t.after(() => elsewhere.delete())
+  const server = await serveHttp(right, PORT, 1000)
+  t.after(() => endServer(server))
+  const capture = new LiveCapture([liveInterface(1, 'eth0', left.path)])
+  capture.start()
+  requestHttp(left, `http://10.77.0.2:${PORT}/`, 2)
+  left.ip('link', 'set', 'eth0', 'netns', elsewhere.name)
+  await capture.message('interfaceLost')
+  elsewhere.ip('link', 'set', 'eth0', 'netns', left.name)
+  left.configure('eth0', 1)
+  await capture.message('interfaceBack')
+  requestHttp(left, `http://10.77.0.2:${PORT}/`, 2)
+  const counters = await capture.stop()
+  assert.equal(connections(capture), 2)
+  assert.deepEqual([counters['interfaces.lost'], counters['interfaces.back']], [1, 1])
+})
+
+test('interfaces: a changed MTU neither interrupts a capture nor cuts a frame', { skip }, async (t) => {
+  const [left, right] = pair(t)
+  const server = await serveHttp(right, PORT, 8000)
+  t.after(() => endServer(server))
+  const capture = new LiveCapture([liveInterface(1, 'eth0', left.path)])
+  capture.start()
+  for (const mtu of ['9000', '600']) {
+    for (const end of [left, right]) end.ip('link', 'set', 'eth0', 'mtu', mtu)
+    requestHttp(left, `http://10.77.0.2:${PORT}/`, 2)
+  }
+  const counters = await capture.stop()
+  assert.equal(connections(capture), 2)
+  assert.deepEqual([counters['interfaces.lost'], counters['frames.truncated']], [0, 0])
+})
+
 test('interfaces: captures an interface again that is created with the same index before the next check', {
   skip,
 }, async (t) => {
