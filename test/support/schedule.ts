@@ -22,7 +22,7 @@ const RESOURCES: readonly { files: RegExp; why: string }[] = [
 /** Seconds of files that have not run here yet; others: 2. */
 const GUESSES: readonly [RegExp, number][] = [
   [/^(?:deploy\/(?:cluster|image|rbac)|discovery\/kubernetes\/kwok)$/, 120],
-  [/^(?:e2e|golden)\//, 40],
+  [/^(?:e2e|golden)\/|^ui\/browser$/, 40],
   [/^(?:cli\/kafka|discovery\/kubernetes\/(?:list-watch|many-pods)|assemble\/http1\/(?:loss|transcript))$/, 30],
 ]
 const OTHERS_SECONDS = 2

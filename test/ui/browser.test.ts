@@ -341,6 +341,14 @@ test('page: pairs that arrive are followed until one is chosen', { skip }, async
   assert.equal(await page.$eval('.follow', (button) => button.getAttribute('aria-pressed')), 'false')
 })
 
+test('page: keeps what it lists when the program ends, and says so', { skip }, async (t) => {
+  const { page, ui } = await open(t, { pairs: manyPairs(30) })
+  await untilText(page, 'tbody', /\/items\/5/)
+  await ui.close()
+  await untilText(page, '.state', /interceptor (?:has ended|does not answer)/)
+  assert.match(await textOf(page, 'tbody'), /\/items\/5/)
+})
+
 /** 320 pixels are what a window of 1280 has at 400 % zoom (WCAG 2.2, 1.4.10). */
 for (const width of [1280, 390, 320]) {
   test(`page: no view is wider than a window of ${width} pixels`, { skip }, async (t) => {

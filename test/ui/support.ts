@@ -33,6 +33,8 @@ export interface ServedUi {
   source: UiSource
   /** Log lines. */
   lines: string[]
+  /** Ends the server, as Ctrl-C does. */
+  close(): Promise<void>
 }
 
 export interface UiContent {
@@ -66,5 +68,5 @@ export async function serveTraffic(t: Pick<TestContext, 'after'>, content: UiCon
   const server = await serveUi({ listen: '127.0.0.1:0', allowRemote: false, data, log })
   t.after(() => server.close())
   const [base = '', token = ''] = server.url.split('/#token=')
-  return { base, token, url: server.url, traffic, source, lines }
+  return { base, token, url: server.url, traffic, source, lines, close: () => server.close() }
 }

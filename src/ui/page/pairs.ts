@@ -39,26 +39,33 @@ function clear(): void {
   skipped.value = 0
 }
 
+/** Receives a stream. What is listed stays until its first message. */
+async function receive(query: string, signal: AbortSignal): Promise<void> {
+  let begun = false
+  await readStream(
+    query,
+    (message) => {
+      if (signal.aborted) return
+      if (!begun) clear()
+      begun = true
+      failure.value = null
+      if (message.t === 'state') state.value = message.state
+      else {
+        skipped.value = message.skipped
+        add(message.rows)
+      }
+    },
+    signal,
+  )
+}
+
 async function follow(query: string, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
-    clear()
     try {
-      await readStream(
-        query,
-        (message) => {
-          if (signal.aborted) return
-          failure.value = null
-          if (message.t === 'state') state.value = message.state
-          else {
-            skipped.value = message.skipped
-            add(message.rows)
-          }
-        },
-        signal,
-      )
+      await receive(query, signal)
     } catch (error) {
       if (signal.aborted) return
-      failure.value = error instanceof RequestFailure ? error : new RequestFailure(0, String(error), null)
+      failure.value = error instanceof RequestFailure ? error : new RequestFailure(0, 'interceptor has ended', null)
       // A wrong filter or token stays wrong.
       if (failure.value.status >= 400 && failure.value.status < 500) return
     }
