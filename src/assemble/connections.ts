@@ -153,6 +153,10 @@ export class Connections implements StreamConsumer, FlowOwner {
       this.#becomeOpaque(flow, C.leftOutForwarded)
   }
 
+  begins(flow: Flow): void {
+    this.#httpOf(flow)?.begin()
+  }
+
   beginsRequest(at: number, end: number): boolean {
     return this.#head.begins(at, end, false) && this.#head.isMethod(at, end)
   }
@@ -248,7 +252,10 @@ export class Connections implements StreamConsumer, FlowOwner {
       this.#becomeOpaque(flow, C.protocolOther, at, end)
       return null
     }
-    return this.#begin(flow)
+    const http = this.#begin(flow)
+    // Responses may precede the first one captured.
+    if (!isResponse && !flow.streams[1 - direction].known) http?.seekResponses()
+    return http
   }
 
   /** Whether the connection's pairs are kept from this vantage. */

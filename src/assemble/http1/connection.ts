@@ -14,6 +14,7 @@ import { NO_REASON, REASON_GAP, REASON_RESET, REASON_TIMEOUT } from '../../ledge
 import { METHOD_OTHER } from '../head-scanner/layout.ts'
 import { type BlockPool, Chain } from '../memory/block-pool.ts'
 import type { Flow, Stream } from '../tcp/flow.ts'
+import { hasDelivered } from '../tcp/handshake.ts'
 import { seqDiff } from '../tcp/seq.ts'
 import { HEAD, SEEK, SIZE_NONE } from './stream-states.ts'
 
@@ -81,6 +82,12 @@ export class HttpConnection {
     this.recognised = false
   }
 
+  /** The client's stream, as TCP has it. */
+  get clientStream(): Stream {
+    const flow = this.flow as Flow
+    return flow.streams[flow.clientDirection === 0 ? 0 : 1]
+  }
+
   /** The server's stream, as TCP has it. */
   get serverStream(): Stream {
     const flow = this.flow as Flow
@@ -108,12 +115,27 @@ export class HttpConnection {
    */
   startInDoubt(fromStart: boolean, serverSeq: number): void {
     this.requests.state = SEEK
-    this.responses.state = SEEK
-    this.doubtResponses(NO_REASON)
+    this.seekResponses()
     this.requestDoubt = true
     this.requestDoubtReason = fromStart ? REASON_GAP : NO_REASON
     this.ackBeforeGap = serverSeq
     this.ackBeforeGapKnown = fromStart
+  }
+
+  /** Both streams' first numbers are known now: order counts again if the first request has them and nothing precedes it. */
+  begin(): void {
+    const { first, clientStream, serverStream } = this
+    if (first === null || hasDelivered(serverStream)) return
+    if (first.request.startSeq !== clientStream.firstSeq || first.ackFirst !== serverStream.firstSeq) return
+    first.gapBefore = false
+    this.responseDoubt = false
+    this.responses.state = HEAD
+  }
+
+  /** An unknown number of responses may precede the next one. */
+  seekResponses(): void {
+    this.responses.state = SEEK
+    this.doubtResponses(NO_REASON)
   }
 
   /** What was sent around a RST that its receiver ignored was not read. */

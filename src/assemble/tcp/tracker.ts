@@ -56,6 +56,8 @@ export interface FlowOwner extends FlowKeeper {
   checksHopLimit(interfaceId: number): boolean
   /** A packet of a flow with `hopLimitPending`. @param hopLimit its TTL (IPv6: hop limit) */
   hopLimit(flow: Flow, direction: Direction, hopLimit: number): void
+  /** The SYN-ACK is captured after data of the client: both streams' first sequence numbers are known. */
+  begins(flow: Flow): void
   /** Whether a request provably begins in the bytes [at, end). */
   beginsRequest(at: number, end: number): boolean
   /** The flow is over: frees what is kept for it. Called once per flow. */
@@ -422,6 +424,7 @@ export class ConnectionTracker {
     const client = (1 - direction) as Direction
     if (flow.clientDirection === -1) flow.clientDirection = client
     beginStream(flow.streams[client], ack)
+    if (flow.midstream) this.#owner.begins(flow)
   }
 
   /** What the first segments reveal of a connection whose handshake was not captured, or not all of it. */
@@ -431,7 +434,10 @@ export class ConnectionTracker {
     if (!stream.known && !other.known) {
       flow.midstream = true
       this.#counts[C.midstream]++
-    } else if (stream.synSeen && seq === stream.firstSeq && !other.known) beginStream(other, ack)
+    } else if (stream.synSeen && seq === stream.firstSeq && stream.reached === seq && !other.known) {
+      // Where later segments were captured before, this is a retransmission and may acknowledge more than the SYN-ACK.
+      beginStream(other, ack)
+    }
   }
 
   #close(flow: Flow, how: number): void {

@@ -20,6 +20,8 @@ import { Gunzip, isGzip } from './gunzip.ts'
 
 /** The path that means standard input. */
 const STDIN = '-'
+/** Closing it would be reported as a mistake by Node.js, which has opened it. */
+const STDIN_FD = 0
 /** Interval of progress messages and of checking a stream's command. */
 const PROGRESS_MS = 100
 /** Interval of checking a followed file for new data. */
@@ -79,7 +81,7 @@ export class FileInput implements FormatHost {
    * @throws InterceptorError when the file cannot be opened; Error when reading it fails (a broken disk)
    */
   async run(follow: boolean): Promise<void> {
-    const fd = this.#path === STDIN ? 0 : open(this.#path)
+    const fd = this.#path === STDIN ? STDIN_FD : open(this.#path)
     const stats = fstatSync(fd)
     if (stats.isFile()) this.#totalBytes = stats.size
     if (stats.isDirectory())
@@ -235,5 +237,5 @@ function startsAsGzip(fd: number): boolean {
  */
 function openStream(fd: number, stats: Stats): Readable {
   if (stats.isFIFO() || stats.isSocket()) return new Socket({ fd, readable: true, writable: false })
-  return createReadStream('', { fd, highWaterMark: 256 * 1024 })
+  return createReadStream('', { fd, highWaterMark: 256 * 1024, autoClose: fd !== STDIN_FD })
 }

@@ -229,6 +229,33 @@ for (const [what, exchanges] of [
   })
 }
 
+test('loss: a retransmission of the first request does not prove where responses begin', () => {
+  const { segments } = sequential(3)
+  const [syn, , , first, , , , second] = segments as [
+    Segment,
+    Segment,
+    Segment,
+    Segment,
+    Segment,
+    Segment,
+    Segment,
+    Segment,
+  ]
+  // The SYN-ACK, the first request as first sent, and its response are lost.
+  const again = { ...first, ack: second.ack, payload: Buffer.concat([first.payload, second.payload]) }
+  const { pairs } = assemble([syn, second, again, ...segments.slice(9)])
+  assert.deepEqual(wrongPairs(pairs), [])
+})
+
+test('reordering: a SYN captured behind pipelined requests shows that nothing precedes them', () => {
+  const script = new TcpScript({ bareAcks: false }).handshake()
+  script.client(request('/0')).client(request('/1')).server(numbered(0)).server(numbered(1)).close()
+  const [syn, synAck, ...rest] = script.segments as [Segment, Segment, ...Segment[]]
+  const { pairs } = assemble([...rest.slice(0, 3), syn, synAck, ...rest.slice(3)])
+  assert.deepEqual(wrongPairs(pairs), [])
+  assert.equal(pairs.length, 2)
+})
+
 test('loss: the SYNs and FINs are not needed', () => {
   const { segments } = sequential(20)
   const { pairs } = assemble(segments.filter(({ flags }) => (flags & (SYN | FIN)) === 0))

@@ -20,7 +20,7 @@ import { digest, type Exchange, fieldsText, keyOf, referenceExchanges } from './
 const DISTANCE = 3
 /** Of the exchanges, this part may be lost by that, about twice what is measured; and in a short run a connection's. */
 const TOLERATED = 0.005
-const TOLERATED_ANYWAY = 8
+const TOLERATED_ANYWAY = 24
 
 const FIRST_PORT = 50_000
 const OPTIONS = { poolBytes: 4 * 1024 * 1024, flows: 64 } as const
