@@ -124,8 +124,17 @@ export function addPipelineOptions(command: Command): Command {
     .addOption(new Option('--format <format>', 'form of Kafka values (default: msgpack)').choices(['msgpack', 'json']))
 }
 
-/** Adds examples to the end of a command's help. Each is a shell command and a description. */
-export function addExamples(command: Command, examples: readonly (readonly [string, string])[]): Command {
+/** A shell command and its description. */
+type Example = readonly [string, string]
+
+const examplesByCommand = new WeakMap<Command, readonly Example[]>()
+
+/** The examples of a command's help. */
+export const examplesOf = (command: Command): readonly Example[] => examplesByCommand.get(command) ?? []
+
+/** Adds examples to the end of a command's help. */
+export function addExamples(command: Command, examples: readonly Example[]): Command {
+  examplesByCommand.set(command, examples)
   const lines = examples.map(([line, meaning]) => `  ${line}\n      ${meaning}`)
   return command.addHelpText('after', `\nExamples:\n${lines.join('\n')}`)
 }

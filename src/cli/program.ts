@@ -7,6 +7,7 @@ import { captureCommand } from './capture.ts'
 import { completionCommand } from './completion.ts'
 import { configCommand } from './config.ts'
 import { doctorCommand } from './doctor.ts'
+import { manCommand } from './man.ts'
 import { openapiCommand } from './openapi.ts'
 import { addExamples } from './options.ts'
 import { podsCommand } from './pods.ts'
@@ -113,6 +114,7 @@ function createProgram(exit: (code: number) => void): Command {
     uiCommand(exit),
     openapiCommand(exit),
     completionCommand(() => program),
+    manCommand(() => program),
     versionCommand(),
   ]
   for (const command of commands) program.addCommand(inherit(command, program))

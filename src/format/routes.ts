@@ -70,7 +70,10 @@ function drawnTable(view: TopView, options: FormatOptions): PairFormat {
     notShown(pairs) {
       notShown += pairs
     },
-    end: () => `${HOME}${BELOW}${tableText(table(), view, { ...options, notShown, filter: view.filter })}`,
+    end() {
+      const all = { ...options, notShown, width: view.columns, filter: view.filter }
+      return `${HOME}${BELOW}${tableText(table(), view, all)}`
+    },
   }
 }
 
