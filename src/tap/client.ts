@@ -26,6 +26,8 @@ export class TapClient {
 
   private constructor(socket: Socket, path: string) {
     this.#socket = socket
+    // A connection that breaks ends like one that is closed; an event without a listener would end the process.
+    socket.on('error', () => {})
     this.#path = path
   }
 
