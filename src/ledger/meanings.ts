@@ -86,8 +86,10 @@ export const MEANINGS: Readonly<Record<string, string>> = {
   'responses.orphaned.timeout': 'no response within limits.responseTimeout, or the connection was idle too long',
   'requests.abandoned.gap': 'part of the message, or of the proof of the match, was lost',
   'responses.orphaned.gap': 'part of the message, or of the proof of the match, was lost',
-  'requests.abandoned.reset': 'the connection was reset before the exchange was complete',
-  'responses.orphaned.reset': 'the connection was reset before the exchange was complete',
+  'requests.abandoned.reset':
+    'the connection was reset before the exchange was complete; a response after a RST that its receiver ignored',
+  'responses.orphaned.reset':
+    'the connection was reset before the exchange was complete; a response after a RST that its receiver ignored',
   'requests.abandoned.closed': 'the connection was closed before the exchange was complete',
   'responses.orphaned.closed': 'the connection was closed before the exchange was complete',
   'requests.abandoned.oversize': 'a message exceeded limits.messageBytes on the wire; its pair is left out',
