@@ -101,6 +101,18 @@ test('bundle: the page of ui is found', async (t) => {
   }
 })
 
+test('bundle: ui serves the files of its page', async () => {
+  const args = [join(FOLDER, 'main.js'), 'ui', '--listen', '127.0.0.1:0', EXAMPLE]
+  const child = killAtExit(spawn(process.execPath, args, { stdio: 'pipe' }))
+  const ended = finish(child)
+  const [address] = /http:[^#]+/.exec(String(await once(child.stdout, 'data'))) ?? ['']
+  const page = await fetch(`${address}page.js`)
+  assert.equal(page.status, 200)
+  await page.arrayBuffer()
+  child.kill('SIGINT')
+  await ended
+})
+
 test('bundle: it has the licenses of what it contains', () => {
   const text = readFileSync(join(FOLDER, 'licenses.txt'), 'utf8')
   for (const name of ['@kubernetes/client-node', 'commander', 'zod']) assert.ok(text.includes(`${name} `), name)

@@ -4,8 +4,8 @@ import { join } from 'node:path'
 
 /** What tsconfig.json includes. */
 const FOLDERS = ['src', 'rig', 'test', 'bench', 'deploy', 'scripts']
-/** `npm run build` makes it executable as its last step, which a build that fails does not reach. */
-const LAST_BUILT = join('dist', 'src', 'main.js')
+/** The bundle is written after everything else, also where nothing has changed; a build that fails does not reach it. */
+const LAST_BUILT = join('dist', 'bundle', 'main.js')
 
 /** @returns a source file, from `root`, that the last successful build has not seen; null when it has seen all */
 export function unbuiltSource(root: string): string | null {

@@ -2,8 +2,7 @@
  * Unzips a gzip stream of any number of members (RFC 1952), and delivers all that can be recovered of a damaged one: a
  * member's content is delivered before its checksum is compared, which zlib's own gzip reader does not do.
  */
-import { createInflateRaw, type InflateRaw } from 'node:zlib'
-import { crc32 } from '@node-rs/crc32'
+import { crc32, createInflateRaw, type InflateRaw } from 'node:zlib'
 
 /** Bytes unzipped at once: what is lost of a damaged stream is less than this. */
 const CHUNK_BYTES = 64 * 1024
