@@ -9,7 +9,7 @@ import { type TestContext, test } from 'node:test'
 import { readPair } from '../../../src/pair/unpack.ts'
 import { MAX_READERS } from '../../../src/ship/tap/tap.ts'
 import { READER_BYTES } from '../../../src/ship/tap/tap-reader.ts'
-import { type TapBatch, TapClient } from '../../../src/tap/client.ts'
+import { TapClient } from '../../../src/tap/client.ts'
 import { type ShipperRun, startShipper, until } from '../support.ts'
 
 const skip = process.platform === 'win32' ? 'unix sockets' : false
@@ -23,20 +23,32 @@ async function tapped(t: TestContext): Promise<{ run: ShipperRun; path: string }
   return { run, path }
 }
 
-/** Reads to the end. @returns the targets of the pairs, and how many were not shown */
-async function readAll(client: TapClient): Promise<{ targets: string[]; notShown: number }> {
-  const targets: string[] = []
-  let notShown = 0
-  const note = ({ pairs, notShown: more }: TapBatch): void => {
-    notShown += more
-    for (const bytes of pairs) {
-      const pair = readPair(bytes)
-      assert.ok(!(pair instanceof Error))
-      targets.push(pair.request.target)
+/** What a reader has seen so far: the targets of pairs, and how many were not shown. */
+class Seen {
+  readonly targets: string[] = []
+  notShown = 0
+  /** Resolves at the end of the connection. */
+  readonly ended: Promise<void>
+
+  constructor(client: TapClient) {
+    this.ended = this.#read(client)
+  }
+
+  /** Waits until it knows of this many pairs. What it has not read when an agent stops is lost with it. */
+  async all(pairs: number): Promise<void> {
+    await until(`${pairs} pairs are seen`, () => this.targets.length + this.notShown >= pairs)
+  }
+
+  async #read(client: TapClient): Promise<void> {
+    for await (const { pairs, notShown } of client.batches(new AbortController().signal)) {
+      this.notShown += notShown
+      for (const bytes of pairs) {
+        const pair = readPair(bytes)
+        assert.ok(!(pair instanceof Error))
+        this.targets.push(pair.request.target)
+      }
     }
   }
-  for await (const batch of client.batches(new AbortController().signal)) note(batch)
-  return { targets, notShown }
 }
 
 const numbered = (from: number, to: number): string[] =>
@@ -57,11 +69,14 @@ test('tap: readers see what is shipped from when they connect until the end', { 
   await until('the first pairs are shipped', () => run.counter('shipped') === 100)
   const first = await TapClient.connect(path)
   const second = await TapClient.connect(path)
-  const seen = Promise.all([readAll(first), readAll(second)])
+  const seen = [new Seen(first), new Seen(second)]
   await until('both are counted', () => run.status.tapReaders === 2)
   for (let number = 100; number < 3_000; number += 1) await run.put(number, { bodyBytes: number % 500 })
+  run.flush()
+  for (const one of seen) await one.all(2_900)
   await run.finish()
-  for (const { targets, notShown } of await seen) {
+  await Promise.all(seen.map(({ ended }) => ended))
+  for (const { targets, notShown } of seen) {
     assert.equal(notShown, 0)
     assert.deepEqual(targets, numbered(100, 3_000))
   }
@@ -74,13 +89,14 @@ test('tap: a reader that does not read costs it pairs, and the output none', { s
   await stuckReader(t, path)
   const client = await TapClient.connect(path)
   await until('both are connected', () => run.status.tapReaders === 2)
-  const seen = readAll(client)
+  const seen = new Seen(client)
   const [pairs, bodyBytes] = [2_500, 20_000]
   for (let number = 0; number < pairs; number += 1) await run.put(number, { bodyBytes })
+  run.flush()
+  await seen.all(pairs)
   await run.finish()
   assert.equal(run.counter('shipped'), pairs)
-  const { targets, notShown } = await seen
-  assert.equal(targets.length + notShown, pairs)
+  assert.equal(seen.targets.length + seen.notShown, pairs)
   // What does not fit into its buffer and the kernel's is most of 50 MB.
   const most = pairs - (READER_BYTES + 1_000_000) / bodyBytes
   assert.ok(run.status.tapNotShown > most, `${run.status.tapNotShown} pairs not shown`)
@@ -92,11 +108,13 @@ test('tap: a slow reader learns how many pairs it missed, and sees the next ones
   for (let number = 0; number < 1_000; number += 1) await run.put(number, { bodyBytes: 10_000 })
   run.flush()
   await until('pairs are not shown', () => run.counter('shipped') === 1_000 && run.status.tapNotShown > 0)
-  const seen = readAll(client)
+  const seen = new Seen(client)
   const known = run.status.tapNotShown
   await run.put(1_000)
+  run.flush()
+  await seen.all(1_001)
   await run.finish()
-  const { targets, notShown } = await seen
+  const { targets, notShown } = seen
   assert.deepEqual(targets.slice(0, 100), numbered(0, 100))
   assert.ok(notShown >= known)
   assert.equal(targets.length + notShown, 1_001)
@@ -117,9 +135,9 @@ test('tap: closes a reader that sends anything', { skip }, async (t) => {
 test('tap: one reader too many replaces the oldest, which learns why', { skip }, async (t) => {
   const { run, path } = await tapped(t)
   const oldest = await TapClient.connect(path)
-  const seen = readAll(oldest)
+  const { ended } = new Seen(oldest)
   for (let count = 0; count < MAX_READERS; count += 1) await stuckReader(t, path)
-  await seen
+  await ended
   assert.match(oldest.closedBecause ?? '', /4 other readers/)
   await until('the others stay', () => run.status.tapReaders === MAX_READERS)
   await run.finish()
@@ -127,13 +145,15 @@ test('tap: one reader too many replaces the oldest, which learns why', { skip },
 
 test('tap: a shipper that replaces another one serves the same socket', { skip }, async (t) => {
   const { run, path } = await tapped(t)
-  const seen = readAll(await TapClient.connect(path))
+  const { ended } = new Seen(await TapClient.connect(path))
   await run.replace()
-  await seen
-  const next = readAll(await TapClient.connect(path))
+  await ended
+  const next = new Seen(await TapClient.connect(path))
   await run.put(7)
+  run.flush()
+  await next.all(1)
   await run.finish()
-  assert.deepEqual((await next).targets, ['/orders/7'])
+  assert.deepEqual(next.targets, ['/orders/7'])
 })
 
 test('tap: a path that cannot be used is a warning, and pairs are shipped', { skip }, async () => {
