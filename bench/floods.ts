@@ -5,9 +5,9 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { PROGRAM } from '../rig/root.ts'
 import { FLOODS, type Flood, writeFlood } from './flood-traces.ts'
 import { runProgram } from './measure.ts'
-import { INTERCEPTOR } from './parts.ts'
 import { type Section, whole } from './report.ts'
 
 /** Of deploy/charts: what its memory limit leaves for the main thread's heap. */
@@ -34,7 +34,7 @@ async function runFlood(flood: Flood, folder: string): Promise<FloodResult> {
   const summary = join(folder, 'summary.json')
   const good = writeFlood(trace, flood)
   const args = ['read', '-q', '-o', 'none', '--summary', summary, trace]
-  const { peakRssMiB, cpuMs } = await runProgram([process.execPath, HEAP, INTERCEPTOR, ...args])
+  const { peakRssMiB, cpuMs } = await runProgram([process.execPath, HEAP, PROGRAM, ...args])
   const { flows, requests, gaps, pairs } = JSON.parse(readFileSync(summary, 'utf8')) as Summary
   const evicted = {
     flows: flows.closed.evicted ?? 0,

@@ -7,8 +7,9 @@ import { Namespace } from '../rig/netns.ts'
 import { programOf } from '../rig/node-processes.ts'
 import { NodeRig } from '../rig/node-rig.ts'
 import { killAtExit } from '../rig/process-tree.ts'
+import { PROGRAM } from '../rig/root.ts'
 import { cpuMs } from './measure.ts'
-import { INTERCEPTOR, inPath } from './parts.ts'
+import { inPath } from './parts.ts'
 import { figure, type Missing, type Section, whole } from './report.ts'
 
 const WHAT = 'idle'
@@ -59,7 +60,7 @@ export async function measureIdle(): Promise<Section | Missing> {
 async function idleCapture(): Promise<IdleSample> {
   const namespace = Namespace.create()
   try {
-    return await sampleOf(namespace.spawn(process.execPath, INTERCEPTOR, 'capture', '-i', 'lo', '-o', 'none'))
+    return await sampleOf(namespace.spawn(process.execPath, PROGRAM, 'capture', '-i', 'lo', '-o', 'none'))
   } finally {
     namespace.delete()
   }
@@ -75,7 +76,7 @@ async function idleAgent(): Promise<IdleSample | null> {
     for (let i = 0; i < PODS; i++) await rig.pod().run('main')
     freezeForks(rig)
     const [enter = '', ...words] = rig.within(true)
-    return await sampleOf(spawn(enter, [...words, process.execPath, INTERCEPTOR, ...AGENT]))
+    return await sampleOf(spawn(enter, [...words, process.execPath, PROGRAM, ...AGENT]))
   } finally {
     for (const ending of endings) await ending()
   }

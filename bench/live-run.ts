@@ -2,8 +2,8 @@
 import type { ChildProcess } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { PROGRAM } from '../rig/root.ts'
 import { cpuMs, outputOf, residentMiB } from './measure.ts'
-import { INTERCEPTOR } from './parts.ts'
 import type { VethPair } from './veth.ts'
 
 const START_MS = 10_000
@@ -28,7 +28,7 @@ export class LiveRun {
   /** Starts capturing and waits until it does. @param args added to the command line */
   static async start(veth: VethPair, args: readonly string[]): Promise<LiveRun> {
     const common = ['capture', '-i', 'eth0', '--all', '-q', '-o', 'none']
-    const run = new LiveRun(veth.receiver.spawn(process.execPath, INTERCEPTOR, ...common, ...args))
+    const run = new LiveRun(veth.receiver.spawn(process.execPath, PROGRAM, ...common, ...args))
     const end = Date.now() + START_MS
     while (!run.#hasSocket() && Date.now() < end) await Promise.race([sleep(LOOK_MS), run.#ended])
     await sleep(WARM_UP_MS)

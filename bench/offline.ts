@@ -5,9 +5,10 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { PROGRAM } from '../rig/root.ts'
 import { buildGoPeer } from './go-peer.ts'
 import { type Cost, runProgram } from './measure.ts'
-import { INTERCEPTOR, inPath, script } from './parts.ts'
+import { inPath, script } from './parts.ts'
 import { figure, type Missing, type Section, spreadText, whole } from './report.ts'
 import { spread } from './statistics.ts'
 import type { Trace } from './traces.ts'
@@ -63,7 +64,7 @@ async function readRun(trace: Trace, format: string, selection: readonly string[
       summary,
       trace.path,
     ] as const
-    const cost = await runProgram([process.execPath, INTERCEPTOR, ...args])
+    const cost = await runProgram([process.execPath, PROGRAM, ...args])
     const { pairs } = JSON.parse(readFileSync(summary, 'utf8')) as { pairs: { shipped: number } }
     return { ...cost, pairs: pairs.shipped }
   } finally {

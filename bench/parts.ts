@@ -1,10 +1,6 @@
 /** Programs and files that the benchmarks use where they exist. */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { ROOT } from '../rig/root.ts'
-
-/** Our program. */
-export const INTERCEPTOR = join(ROOT, 'dist', 'src', 'main.js')
 
 /** Another script of this folder. */
 export const script = (name: string): string => join(import.meta.dirname, `${name}.js`)

@@ -1,8 +1,6 @@
 /**
  * Bundles the compiled program into dist/bundle, which is what is installed: `npm run build`.
  *
- *     node dist/scripts/bundle.js [FOLDER]
- *
  * A thread loads some ten files instead of a hundred, which is a fifth of the CPU time of a start (bench/README.md), and
  * packages of which the program uses a part are not installed at all. Packages in `dependencies` are left out of it: those
  * with native code, and those that find their own files.
@@ -109,4 +107,4 @@ async function bundle(folder: string): Promise<void> {
   chmodSync(join(folder, 'main.js'), 0o755)
 }
 
-await bundle(process.argv[2] ?? join(ROOT, 'dist', 'bundle'))
+await bundle(join(ROOT, 'dist', 'bundle'))

@@ -15,7 +15,7 @@ import {
 } from '../deploy/generated.ts'
 import { needsKubeTools } from '../rig/kube-tools.ts'
 import { needs } from '../rig/needs.ts'
-import { ROOT } from '../rig/root.ts'
+import { PROGRAM, ROOT } from '../rig/root.ts'
 import { METRIC_GROUPS } from '../src/admin/metrics.ts'
 import { configKeys } from '../src/config/keys.ts'
 import { defaultConfig } from '../src/config/load.ts'
@@ -134,7 +134,7 @@ const plainText = (markdown: string): string => markdown.replace(/\[([^\]]*)\]\(
 /** The program's own words, so that page and `--help` cannot differ. */
 function commandLinePage(): GeneratedFile[] {
   const help = (...command: string[]): string => {
-    const run = spawnSync(process.execPath, ['dist/src/main.js', ...command, '--help'], { cwd: ROOT, encoding: 'utf8' })
+    const run = spawnSync(process.execPath, [PROGRAM, ...command, '--help'], { cwd: ROOT, encoding: 'utf8' })
     if (run.status !== 0) throw new Error(`${command.join(' ')} --help failed: ${run.stderr}`)
     return run.stdout.trimEnd()
   }
@@ -186,7 +186,7 @@ function picture(): GeneratedFile[] {
     const file = join(folder, 'read.svg')
     const command = 'interceptor read examples/shop.pcap.gz'
     const size = ['--columns', '128', '--rows', '27', '--shown', command]
-    const args = ['scripts/terminal-svg.py', ...size, file, 'node', 'dist/src/main.js', ...command.split(' ').slice(1)]
+    const args = ['scripts/terminal-svg.py', ...size, file, 'node', PROGRAM, ...command.split(' ').slice(1)]
     const run = spawnSync('python3', args, { cwd: ROOT, encoding: 'utf8', env: { ...process.env, TZ: 'UTC' } })
     if (run.status !== 0) throw new Error(`${args.join(' ')} failed: ${run.error?.message ?? run.stderr}`)
     return [[path, readFileSync(file, 'utf8')]]

@@ -9,7 +9,7 @@ import { createInterface } from 'node:readline'
 import type { Browser } from 'puppeteer-core'
 import { launchChromium } from '../rig/chromium.ts'
 import { killAtExit } from '../rig/process-tree.ts'
-import { ROOT } from '../rig/root.ts'
+import { PROGRAM, ROOT } from '../rig/root.ts'
 
 interface Picture {
   name: string
@@ -33,7 +33,7 @@ const PICTURES: readonly Picture[] = [
 
 /** Starts the program. @returns the address that it prints */
 async function startPage(): Promise<string> {
-  const args = ['dist/src/main.js', 'ui', '--listen', '127.0.0.1:0', 'examples/shop.pcap.gz']
+  const args = [PROGRAM, 'ui', '--listen', '127.0.0.1:0', 'examples/shop.pcap.gz']
   const child = killAtExit(spawn(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] }))
   const [line] = (await once(createInterface({ input: child.stdout }), 'line')) as [string]
   return line

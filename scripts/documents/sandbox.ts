@@ -6,14 +6,14 @@ import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { ROOT } from '../../rig/root.ts'
+import { PROGRAM, ROOT } from '../../rig/root.ts'
 
 const TIMEOUT_MS = 60_000
 /** A run must not change these. */
 const NOT_SHOWN = ['.git', '.cache']
 /** `interceptor …` and `npx interceptor …` run the program of this checkout. */
 const SHIMS = {
-  interceptor: `exec node ${join(ROOT, 'dist', 'src', 'main.js')} "$@"`,
+  interceptor: `exec node ${PROGRAM} "$@"`,
   npx: '[ "$1" = --no-install ] && shift\nexec "$@"',
 }
 

@@ -5,11 +5,11 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } fro
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import { PROGRAM } from '../../rig/root.ts'
 import { count, type Ledger } from '../../src/ledger/ledger.ts'
 import { numbered, request } from '../support/http-script.ts'
 import { encodeFrames, pcapOf } from '../support/tcp-frames.ts'
 import { type Segment, TcpScript } from '../support/tcp-script.ts'
-import { MAIN } from './support.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'heap-'))
 after(() => rmSync(folder, { recursive: true }))
@@ -48,7 +48,7 @@ function captureOf(name: string, segments: readonly Segment[]): string {
 function read(path: string): Ledger {
   const summary = `${path}.json`
   const env = { ...process.env, NODE_OPTIONS: '--max-old-space-size=102' }
-  execFileSync(process.execPath, [MAIN, 'read', '-q', '--all', '-o', 'none', '--summary', summary, path], { env })
+  execFileSync(process.execPath, [PROGRAM, 'read', '-q', '--all', '-o', 'none', '--summary', summary, path], { env })
   return JSON.parse(readFileSync(summary, 'utf8'))
 }
 

@@ -7,7 +7,6 @@ import { after, before, describe, test } from 'node:test'
 import { KAFKA_PASSWORD, KAFKA_USER, KafkaBroker, needsKafka } from '../../rig/kafka.ts'
 import { EXIT_RUNTIME } from '../../src/errors.ts'
 import type { UiState } from '../../src/ui/protocol.ts'
-import { ensurePage } from '../ui/support.ts'
 import { CAPTURE, finish, run, start } from './support.ts'
 
 const skip = needsKafka()
@@ -55,7 +54,6 @@ describe('the command line with a Kafka broker', { skip }, () => {
   }
 
   test('ui: shows the pairs of a topic, of a real broker', async (t) => {
-    ensurePage()
     const topic = ['--brokers', broker.plaintext, '--topic', 'pairs.json', '--from', 'beginning', '--no-follow']
     const child = start(['ui', ...topic, '--listen', '127.0.0.1:0'])
     t.after(() => child.kill('SIGKILL'))

@@ -4,8 +4,9 @@ import { type ChildProcess, spawnSync } from 'node:child_process'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { needs } from '../../rig/needs.ts'
+import { PROGRAM } from '../../rig/root.ts'
 import { EXIT_DAMAGED, EXIT_PRIVILEGE, EXIT_RUNTIME } from '../../src/errors.ts'
-import { finish, MAIN, start } from './support.ts'
+import { finish, start } from './support.ts'
 
 /** Node.js itself needs about this many. */
 const LEAST = 20
@@ -70,7 +71,7 @@ async function killOnceReady(child: ChildProcess): Promise<boolean> {
 }
 
 test('no /proc: capture names it', { skip: needs('root', 'unshare') }, () => {
-  const script = `mount -t tmpfs none /proc; exec ${process.execPath} ${MAIN} capture -i lo -o none`
+  const script = `mount -t tmpfs none /proc; exec ${process.execPath} ${PROGRAM} capture -i lo -o none`
   const { status, stderr } = spawnSync('unshare', ['--mount', 'sh', '-c', script], {
     encoding: 'utf8',
     timeout: 60_000,

@@ -7,10 +7,11 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { gunzipSync } from 'node:zlib'
 import { needs } from '../../rig/needs.ts'
+import { PROGRAM } from '../../rig/root.ts'
 import { EXIT_DAMAGED, EXIT_INTERRUPTED, EXIT_RUNTIME, EXIT_USAGE } from '../../src/errors.ts'
 import { count, type Ledger } from '../../src/ledger/ledger.ts'
 import { assertLaws } from '../support/ledger.ts'
-import { CAPTURE, CAPTURES, ESCAPE, finish, MAIN, run, start } from './support.ts'
+import { CAPTURE, CAPTURES, ESCAPE, finish, run, start } from './support.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'interceptor-read-'))
 after(() => rmSync(folder, { recursive: true }))
@@ -37,7 +38,7 @@ test('read: exits with 1 at once on a processor without SIMD', {
 }, async () => {
   // The flags make Node.js ignore both extensions, as on a processor that has neither.
   const { code, stdout, stderr } = await finish(
-    spawn(process.execPath, ['--no-enable-sse4-1', '--no-enable-ssse3', MAIN, 'read', CAPTURE]),
+    spawn(process.execPath, ['--no-enable-sse4-1', '--no-enable-ssse3', PROGRAM, 'read', CAPTURE]),
   )
   assert.deepEqual([code, stdout], [EXIT_RUNTIME, ''])
   assert.match(stderr, /^interceptor: this processor lacks the SIMD instructions .*\n.*SSE4\.1/)

@@ -2,8 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { killAtExit } from '../../rig/process-tree.ts'
-
-export const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url))
+import { PROGRAM } from '../../rig/root.ts'
 
 const fixture = (name: string): string => fileURLToPath(new URL(`../../../test/fixtures/${name}`, import.meta.url))
 
@@ -43,7 +42,7 @@ export interface StartOptions {
 
 /** Starts the program. */
 export function start(args: readonly string[], { env = {}, under = [] }: StartOptions = {}): ChildProcess {
-  const [program = process.execPath, ...words] = [...under, process.execPath, MAIN, ...args]
+  const [program = process.execPath, ...words] = [...under, process.execPath, PROGRAM, ...args]
   return killAtExit(spawn(program, words, { stdio: 'pipe', env: cleanEnv(env) }))
 }
 
@@ -71,7 +70,7 @@ export function run(args: readonly string[], options: RunOptions = {}): Promise<
 
 /** Starts the program on a pseudo-terminal: the child's standard output is its screen, standard input its keyboard. */
 export function startOnTerminal(args: readonly string[]): ChildProcess {
-  const line = [process.execPath, MAIN, ...args].map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ')
+  const line = [process.execPath, PROGRAM, ...args].map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ')
   // exec: a shell in between would receive Ctrl-C too, and some then exit with 130 themselves.
   const env = cleanEnv({ TERM: 'xterm', SHELL: '/bin/sh' })
   return killAtExit(spawn('script', ['-qefc', `exec ${line}`, '/dev/null'], { stdio: 'pipe', env }))

@@ -1,13 +1,10 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
-import { before, test } from 'node:test'
+import { test } from 'node:test'
 import { EXIT_DONE, EXIT_RUNTIME, EXIT_USAGE } from '../../src/errors.ts'
 import type { FunnelView, StreamMessage, UiState } from '../../src/ui/protocol.ts'
-import { ensurePage } from '../ui/support.ts'
 import { CAPTURE, run, start } from './support.ts'
-
-before(ensurePage)
 
 /** The printed address in parts. */
 async function addressOf(child: ReturnType<typeof start>): Promise<{ base: string; token: string }> {

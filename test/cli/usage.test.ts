@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
+import { PROGRAM } from '../../rig/root.ts'
 import { EXIT_RUNTIME, EXIT_USAGE } from '../../src/errors.ts'
-import { MAIN, run } from './support.ts'
+import { run } from './support.ts'
 
 const version = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')).version
 
@@ -128,7 +129,7 @@ test('usage: exits with 1 for a file that does not exist', async () => {
 test('usage: exits with 1 if standard output is full', { skip: process.platform !== 'linux' }, async () => {
   for (const args of [['config', 'print'], ['config', 'schema'], ['--help'], ['--version'], ['doctor']]) {
     const full = openSync('/dev/full', 'w')
-    const { status, stderr } = spawnSync(process.execPath, [MAIN, ...args], { stdio: ['ignore', full, 'pipe'] })
+    const { status, stderr } = spawnSync(process.execPath, [PROGRAM, ...args], { stdio: ['ignore', full, 'pipe'] })
     closeSync(full)
     assert.equal(status, EXIT_RUNTIME, args.join(' '))
     assert.match(String(stderr), /^interceptor: cannot write the output: no space left on device\n/)

@@ -1,15 +1,13 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { test } from 'node:test'
-import { fileURLToPath } from 'node:url'
 import { needs } from '../../rig/needs.ts'
+import { PROGRAM } from '../../rig/root.ts'
 import { EXIT_PRIVILEGE, EXIT_RUNTIME } from '../../src/errors.ts'
-
-const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url))
 
 /** Runs the doctor under a command. @returns its lines by the name of the check, and its exit code */
 function doctor(wrapper: string[], env: Record<string, string> = {}) {
-  const [program, ...args] = [...wrapper, process.execPath, MAIN, 'doctor']
+  const [program, ...args] = [...wrapper, process.execPath, PROGRAM, 'doctor']
   const { stdout, status } = spawnSync(program, args, { encoding: 'utf8', env: { ...process.env, ...env } })
   const lines = stdout.trim().split('\n')
   return { status, line: (about: string) => lines.find((text) => text.slice(2).startsWith(`${about}:`)) ?? '' }

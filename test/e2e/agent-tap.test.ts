@@ -13,7 +13,6 @@ import { EXIT_DONE, EXIT_RUNTIME } from '../../src/errors.ts'
 import type { FunnelView, UiState, WhyView } from '../../src/ui/protocol.ts'
 import { finish, run, start } from '../cli/support.ts'
 import { AgentRig, request, type SeenPair, serveIn, uniquePath, until } from '../support/agent-rig.ts'
-import { ensurePage } from '../ui/support.ts'
 
 const skip = needs('linux', 'root', 'ip', 'cgroup')
 const PORT = 8080
@@ -67,7 +66,6 @@ test('tap: tail and top show the pairs that an agent ships, and select among the
 })
 
 test('tap: ui shows the pairs that an agent ships, its ledger, and its pods', { skip }, async (t) => {
-  ensurePage()
   const folder = mkdtempSync(join(tmpdir(), 'agent-ui-'))
   t.after(() => rmSync(folder, { recursive: true, force: true }))
   const socket = join(folder, 'tap.sock')

@@ -5,10 +5,9 @@ import { once } from 'node:events'
 import { createServer, get, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type TestContext, test } from 'node:test'
-import { fileURLToPath } from 'node:url'
 import { needs } from '../../rig/needs.ts'
+import { PROGRAM } from '../../rig/root.ts'
 
-const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url))
 const REQUESTS = 50
 
 async function serve(t: TestContext): Promise<number> {
@@ -32,7 +31,7 @@ const env = { ...process.env, INTERCEPTOR_CAPTURE_RING_BYTES: '32MiB' }
 
 /** A process group of its own, as a terminal makes for a command. */
 function capture(t: TestContext, args: string[]): { process: ChildProcess; targets: () => string[] } {
-  const process_ = spawn(process.execPath, [MAIN, 'capture', '-o', 'ndjson', ...args], { detached: true, env })
+  const process_ = spawn(process.execPath, [PROGRAM, 'capture', '-o', 'ndjson', ...args], { detached: true, env })
   t.after(() => process_.kill('SIGKILL'))
   let text = ''
   process_.stdout.on('data', (chunk) => {

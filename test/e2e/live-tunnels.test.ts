@@ -6,15 +6,14 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { fileURLToPath } from 'node:url'
 import { needs } from '../../rig/needs.ts'
 import { Namespace } from '../../rig/netns.ts'
+import { PROGRAM } from '../../rig/root.ts'
 import { OUTER, TUNNELS, udp, vxlan } from '../capture/wire/tunnel-samples.ts'
 import { ethernet, packet, pcapFile } from '../support/frames.ts'
 import { encodeFrames } from '../support/tcp-frames.ts'
 import { TcpScript } from '../support/tcp-script.ts'
 
-const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url))
 const ETHERNET_BYTES = 14
 const RESPONSE = 'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}'
 
@@ -39,7 +38,7 @@ async function captured(t: TestContext, frames: Uint8Array[], args: string[]): P
   })
   const file = join(folder, 'frames.pcap')
   writeFileSync(file, pcapFile(frames))
-  const command = ['netns', 'exec', right.name, process.execPath, MAIN, 'capture', '-o', 'ndjson', ...args]
+  const command = ['netns', 'exec', right.name, process.execPath, PROGRAM, 'capture', '-o', 'ndjson', ...args]
   const program = spawn('ip', command, { stdio: ['ignore', 'pipe', 'pipe'] })
   t.after(() => program.kill('SIGKILL'))
   let output = ''

@@ -4,17 +4,17 @@ import { join } from 'node:path'
 
 /** What tsconfig.json includes. */
 const FOLDERS = ['src', 'rig', 'test', 'bench', 'deploy', 'scripts']
+const SOURCE = /\.(ts|tsx|css|html)$/
 /** The bundle is written after everything else, also where nothing has changed; a build that fails does not reach it. */
 const LAST_BUILT = join('dist', 'bundle', 'main.js')
 
 /** @returns a source file, from `root`, that the last successful build has not seen; null when it has seen all */
 export function unbuiltSource(root: string): string | null {
   const built = join(root, LAST_BUILT)
-  // Made executable again where it already was, a file changes its ctime only.
-  const builtMs = existsSync(built) ? statSync(built).ctimeMs : 0
+  const builtMs = existsSync(built) ? statSync(built).mtimeMs : 0
   for (const folder of FOLDERS) {
     for (const path of readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })) {
-      if (path.endsWith('.ts') && statSync(join(root, folder, path)).mtimeMs > builtMs) return join(folder, path)
+      if (SOURCE.test(path) && statSync(join(root, folder, path)).mtimeMs > builtMs) return join(folder, path)
     }
   }
   return null

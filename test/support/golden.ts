@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Unpackr } from 'msgpackr'
+import { PROGRAM } from '../../rig/root.ts'
 import type { Ledger } from '../../src/ledger/ledger.ts'
 import type { Message, Pair } from '../../src/pair/pair.ts'
 import { unpackPair } from '../../src/pair/unpack.ts'
@@ -59,9 +60,6 @@ const FIXTURES = fromRoot('test/fixtures')
 
 /** The example capture of the README's first command. */
 export const EXAMPLE = fromRoot('examples/shop.pcap.gz')
-
-/** The program as it ships. */
-const MAIN = fromRoot('dist/src/main.js')
 
 /** Names of all golden captures, sorted. */
 export function goldenNames(): string[] {
@@ -119,7 +117,7 @@ export async function readCapture(files: readonly string[], { all = true } = {})
   const [out, summary] = [join(folder, 'pairs.msgpack'), join(folder, 'summary.json')]
   try {
     const options = ['read', ...(all ? ['--all'] : []), '--no-decode', '-o', 'msgpack', '-w', out, '--summary', summary]
-    const child = spawn(process.execPath, [MAIN, ...options, ...files], { stdio: ['ignore', 'ignore', 'pipe'] })
+    const child = spawn(process.execPath, [PROGRAM, ...options, ...files], { stdio: ['ignore', 'ignore', 'pipe'] })
     let stderr = ''
     child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
     const code = await new Promise<number>((resolve, reject) => {

@@ -4,11 +4,9 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync }
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { fileURLToPath } from 'node:url'
 import { needs } from '../../rig/needs.ts'
+import { PROGRAM } from '../../rig/root.ts'
 import { ethernet, packet, pcapFile, tcp } from '../support/frames.ts'
-
-const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url))
 
 /**
  * Runs a command. What the module system logs goes to a file: Node writes it past its streams, and what a full pipe
@@ -18,7 +16,7 @@ const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url))
  */
 const loadsKoffi = (log: string, ...args: string[]): boolean => {
   const fd = openSync(log, 'w')
-  spawnSync(process.execPath, [MAIN, ...args], {
+  spawnSync(process.execPath, [PROGRAM, ...args], {
     env: { ...process.env, NODE_DEBUG: 'module' },
     stdio: ['ignore', 'ignore', fd],
   })

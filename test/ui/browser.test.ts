@@ -9,12 +9,11 @@ import { launchChromium } from '../../rig/chromium.ts'
 import { needs } from '../../rig/needs.ts'
 import type { Header, Pair } from '../../src/pair/pair.ts'
 import { samplePair } from '../pair/samples.ts'
-import { ensurePage, PAGE, type ServedUi, serveTraffic, type UiContent } from './support.ts'
+import { PAGE, type ServedUi, serveTraffic, type UiContent } from './support.ts'
 
 const skip = needs('chromium')
 let browser: Browser
 before(async () => {
-  ensurePage()
   if (skip === false) browser = await launchChromium()
 })
 after(() => browser?.close())

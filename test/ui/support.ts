@@ -1,6 +1,4 @@
 /** Shared by the tests of the page: traffic made up of pairs, served by the real server. */
-import { spawnSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { ROOT } from '../../rig/root.ts'
@@ -17,11 +15,6 @@ import { UiTraffic } from '../../src/ui/traffic.ts'
 
 /** What `npm run build` makes of the page. */
 export const PAGE = join(ROOT, 'dist/src/ui/page')
-
-/** Builds the page where only the program was compiled. */
-export function ensurePage(): void {
-  if (!existsSync(join(PAGE, 'page.js'))) spawnSync('npm', ['run', '--silent', 'build:page'], { cwd: ROOT })
-}
 
 export interface ServedUi {
   /** `http://127.0.0.1:1234` */
@@ -49,7 +42,6 @@ export interface UiContent {
 export async function serveTraffic(t: Pick<TestContext, 'after'>, content: UiContent = {}): Promise<ServedUi> {
   const { pairs = [], ledger = null, kind = 'file' } = content
   const { why = { of: null, rows: [], leftOut: 0 } } = content
-  ensurePage()
   const traffic = new UiTraffic(content.bounds)
   for (const pair of pairs) traffic.add(packPair(pair))
   const source: UiSource = {
