@@ -50,8 +50,12 @@ export function MapView() {
 const widthOf = (label: string): number => Math.max(70, label.length * CHARACTER_PX + 22)
 
 const rateText = (edge: MapEdge): string => `${rate(edge.perSecond)}/s`
+const percent = (share: number): string => `${share < 0.01 ? '<1' : Math.round(share * 100)} %`
 const latencyText = (edge: MapEdge): string => `p50 ${shortDuration(Math.round(edge.p50Ms * 1000))}`
 const errors = (edge: MapEdge): number => edge.clientErrors + edge.serverErrors
+/** The first line at an arrow. */
+const callsText = (edge: MapEdge): string =>
+  errors(edge) === 0 ? rateText(edge) : `${rateText(edge)} · ${percent(errors(edge) / edge.requests)} errors`
 
 function layOut({ nodes, edges }: ServiceMapView): Layout {
   const drawn = edges.slice(0, MOST_ARROWS)
@@ -68,7 +72,7 @@ function layOut({ nodes, edges }: ServiceMapView): Layout {
   const shown = nodes.filter(({ id }) => used.has(id))
   for (const { id, label } of shown) graph.setNode(id, { width: widthOf(label), height: NODE_HEIGHT })
   for (const edge of drawn) {
-    const width = Math.max(rateText(edge).length, latencyText(edge).length) * 6.4 + 8
+    const width = Math.max(callsText(edge).length, latencyText(edge).length) * 6.4 + 8
     graph.setEdge(edge.from, edge.to, { width, height: LABEL_HEIGHT, labelpos: 'c' })
   }
   dagre.layout(graph)
@@ -111,6 +115,7 @@ function Graph({ layout, nodes }: { layout: Layout; nodes: ReadonlyMap<string, M
       {layout.edges.map((drawn) => (
         <Arrow key={`${drawn.edge.from} ${drawn.edge.to}`} drawn={drawn} nodes={nodes} most={most} />
       ))}
+      <Labels edges={layout.edges} />
       {layout.nodes.map(({ node, x, y, width: wide }) => (
         <g
           key={node.id}
@@ -134,7 +139,7 @@ interface ArrowProps {
   most: number
 }
 
-function Arrow({ drawn: { edge, points, label }, nodes, most }: ArrowProps) {
+function Arrow({ drawn: { edge, points }, nodes, most }: ArrowProps) {
   const [from, to] = [nodes.get(edge.from), nodes.get(edge.to)]
   if (from === undefined || to === undefined) return null
   const failed = errors(edge)
@@ -152,18 +157,27 @@ function Arrow({ drawn: { edge, points, label }, nodes, most }: ArrowProps) {
         marker-end="url(#arrow)"
         stroke-width={1 + 2.5 * (Math.log1p(edge.requests) / Math.log1p(most))}
       />
-      <text x={label.x} y={label.y - 4}>
-        {rateText(edge)}
-        {failed > 0 && ` · ${percent(failed / edge.requests)}`}
-      </text>
-      <text x={label.x} y={label.y + 10} class="second">
-        {latencyText(edge)}
-      </text>
     </g>
   )
 }
 
-const percent = (share: number): string => `${share < 0.01 ? '<1' : Math.round(share * 100)} % errors`
+/** What is written at the arrows: drawn after all of them, so that none crosses it. */
+function Labels({ edges }: { edges: Layout['edges'] }) {
+  return (
+    <g class="labels">
+      {edges.map(({ edge, label }) => (
+        <g key={`${edge.from} ${edge.to}`}>
+          <text x={label.x} y={label.y - 4}>
+            {callsText(edge)}
+          </text>
+          <text x={label.x} y={label.y + 10} class="second">
+            {latencyText(edge)}
+          </text>
+        </g>
+      ))}
+    </g>
+  )
+}
 
 /** A smooth line through points. */
 function pathOf(points: readonly Point[]): string {
