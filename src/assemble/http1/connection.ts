@@ -126,7 +126,9 @@ export class HttpConnection {
   begin(): void {
     const { first, clientStream, serverStream } = this
     if (first === null || hasDelivered(serverStream)) return
-    if (first.request.startSeq !== clientStream.firstSeq || first.ackFirst !== serverStream.firstSeq) return
+    // A SYN with a request acknowledges nothing.
+    const acknowledgesBegin = first.ackFirst === serverStream.firstSeq || first.ackFirst === 0
+    if (first.request.startSeq !== clientStream.firstSeq || !acknowledgesBegin) return
     first.gapBefore = false
     this.responseDoubt = false
     this.responses.state = HEAD

@@ -424,7 +424,8 @@ export class ConnectionTracker {
     const client = (1 - direction) as Direction
     if (flow.clientDirection === -1) flow.clientDirection = client
     beginStream(flow.streams[client], ack)
-    if (flow.midstream) this.#owner.begins(flow)
+    // Also after data in the SYN (TCP Fast Open, RFC 7413).
+    if (hasDelivered(flow.streams[client])) this.#owner.begins(flow)
   }
 
   /** What the first segments reveal of a connection whose handshake was not captured, or not all of it. */

@@ -256,6 +256,20 @@ test('reordering: a SYN captured behind pipelined requests shows that nothing pr
   assert.equal(pairs.length, 2)
 })
 
+test('a request in the SYN (TCP Fast Open) and those behind it have their responses', () => {
+  const script = new TcpScript({ bareAcks: false }).handshake()
+  script.client(request('/0')).server(numbered(0)).client(request('/1')).server(numbered(1)).close()
+  const [syn, synAck, ...rest] = script.segments as [Segment, Segment, ...Segment[]]
+  const first = rest.find(({ payload }) => payload.length > 0) as Segment
+  const opening = [
+    { ...syn, payload: first.payload },
+    { ...synAck, ack: synAck.ack + first.payload.length },
+  ]
+  const { pairs } = assemble([...opening, ...rest.filter((segment) => segment !== first)])
+  assert.deepEqual(wrongPairs(pairs), [])
+  assert.equal(pairs.length, 2)
+})
+
 test('loss: the SYNs and FINs are not needed', () => {
   const { segments } = sequential(20)
   const { pairs } = assemble(segments.filter(({ flags }) => (flags & (SYN | FIN)) === 0))
