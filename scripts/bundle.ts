@@ -104,7 +104,8 @@ async function bundle(folder: string): Promise<void> {
   const files = (await Promise.all(entries().map((entry) => bundleEntry(entry, folder)))).flat()
   copyAssets(folder)
   writeFileSync(join(folder, 'licenses.txt'), licenses(files))
-  chmodSync(join(folder, 'main.js'), 0o755)
+  // npx remembers for each checkout where the program was when it first ran there: in an older one, at COMPILED.
+  for (const place of [COMPILED, folder]) chmodSync(join(place, 'main.js'), 0o755)
 }
 
 await bundle(join(ROOT, 'dist', 'bundle'))
