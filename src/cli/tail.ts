@@ -8,7 +8,14 @@ import type { createLogger, Logger } from '../log/logger.ts'
 import type { Printed, PrinterOptions } from '../tail/printer.ts'
 import type { TailFrom } from '../tail/topic-reader.ts'
 import { AGENT_OPTION, type AgentSourceFlags, findAgent, printAgent } from './agent-source.ts'
-import { addConfigOptions, addExamples, addOutputOptions, configFlags, type OutputFlags } from './options.ts'
+import {
+  addConfigOptions,
+  addExamples,
+  addOutputOptions,
+  type ConfigFlags,
+  configFlags,
+  type OutputFlags,
+} from './options.ts'
 import { logLevel, outputOptions, requireBrokers, warnOfIgnoredWrite } from './output.ts'
 import { rejectOverwrites } from './overwrites.ts'
 import { selectionOf } from './select.ts'
@@ -124,7 +131,12 @@ const printTopic =
 const waitingLine = ({ topic, brokers }: LoadedConfig['config']['kafka']): string =>
   `waiting for pairs in the topic ${topic} at ${brokers.join(', ')}; press Ctrl-C to stop\n`
 
-const createLog = (flags: TailFlags, loaded: LoadedConfig, create: typeof createLogger): Logger =>
+/** The log of a command that reads pairs, for a person. @param create loaded by the caller */
+export const createLog = (
+  flags: ConfigFlags & Pick<OutputFlags, 'color'>,
+  loaded: LoadedConfig,
+  create: typeof createLogger,
+): Logger =>
   create({ level: logLevel(flags, loaded), form: 'lines', color: wantsColor(flags.color, errorIsTerminal()) })
 
 /** Everything that printing needs but the signal, which ends it. */

@@ -1,12 +1,12 @@
 /** `interceptor ui`: a page in the browser for the pairs in files, live traffic or a topic. */
 import { Command } from 'commander'
 import { addExamples, configFlags } from './options.ts'
-import { logLevel, requireBrokers } from './output.ts'
+import { requireBrokers } from './output.ts'
 import { checkPaths } from './read.ts'
 import { type SelectFlags, selectFlags, selectionOf } from './select.ts'
 import { addSources, type SourceFlags, sourceOf } from './sources.ts'
-import { untilInterrupted } from './tail.ts'
-import { errorIsTerminal, wantsColor, writeError, writeOutput } from './terminal.ts'
+import { createLog, untilInterrupted } from './tail.ts'
+import { writeError, writeOutput } from './terminal.ts'
 
 interface UiFlags extends SourceFlags {
   listen: string
@@ -45,8 +45,7 @@ async function ui(files: string[], flags: UiFlags): Promise<number> {
     import('./ui-feed.ts'),
   ])
   const { selection } = await selectionOf(flags)
-  const level = logLevel(flags, loaded)
-  const log = createLogger({ level, form: 'lines', color: wantsColor(flags.color, errorIsTerminal()) })
+  const log = createLog(flags, loaded, createLogger)
   const traffic = new UiTraffic()
   const feed = createFeed(kind, files, flags, { loaded, selection, traffic, log })
   const data = { traffic, source: feed.source, select: selectorOf }
