@@ -140,6 +140,7 @@ function networkFiles({
     'net/ipv6_route': lines(routes6),
     'net/fib_trie': `Main:\n  +-- 0.0.0.0/0 3 0 5\n${leaves.join('')}Local:\n${leaves.join('')}`,
     'net/if_inet6': lines(addresses6),
+    'net/sockstat': `sockets: used 9\nTCP: inuse ${tcp.length} orphan 0 tw 0 alloc 9 mem 1\n`,
     'net/tcp': `  sl  local_address rem_address\n${lines(tcp)}`,
   }
 }

@@ -1,9 +1,10 @@
 /**
  * Listening TCP sockets of network namespaces, and the containers that own them, cached between passes. Main thread.
  *
- * Reading /proc/<pid>/net/tcp makes the kernel walk the connections of all namespaces, so an unchanged namespace is read
- * ever less often: a pause is a quarter of the time since its processes last changed. Descriptors are read only when a
- * socket appears whose owner is unknown.
+ * Reading /proc/<pid>/net/tcp makes the kernel walk the connections of all namespaces, some 2 ms, so an unchanged namespace
+ * is read ever less often: a pause is a quarter of the time since its processes last changed. When a pause ends and the
+ * namespace has as many TCP sockets as at the last read, which is cheap to find out, the read is left for later, too.
+ * Descriptors are read only when a socket appears whose owner is unknown.
  */
 import { PassCache } from './pass-cache.ts'
 import type { ProcFiles } from './proc-files.ts'
@@ -18,6 +19,8 @@ const MAX_TABLE_BYTES = 128 * 1024
 const MAX_PROCESSES = 64
 const MAX_DESCRIPTORS = 1024
 
+/** The sockets in use of /proc/net/sockstat and sockstat6. */
+const SOCKETS_IN_USE = /^TCP6?: inuse (\d+)/m
 /** State of a listening socket (include/net/tcp_states.h). */
 const TCP_LISTEN = '0A'
 /** Loopback addresses in the notation of the tables. */
@@ -51,6 +54,10 @@ interface Entry {
   /** The pass in which the processes last changed, and the next pass that reads. */
   changedPass: number
   nextRead: number
+  /** The number of TCP sockets at the last read, see `readSocketCounts`; null: unknown. */
+  socketCounts: string | null
+  /** The next pass that reads although the number is unchanged: one socket may have replaced another. */
+  nextCertainRead: number
 }
 
 /** The cache of listeners by network namespace. */
@@ -84,7 +91,8 @@ export class ListenerTable {
     if (entry === undefined || changed) {
       const owners = new Map([...(entry?.owners ?? [])].filter(([, owner]) => owner !== NO_OWNER))
       const listeners = entry?.listeners ?? NO_LISTENERS
-      entry = { processes, owners, listeners, changedPass: pass, nextRead: pass }
+      const never = { socketCounts: null, nextCertainRead: pass }
+      entry = { processes, owners, listeners, changedPass: pass, nextRead: pass, ...never }
       this.#entries.set(netns, entry)
     }
     if (pass >= entry.nextRead) this.#refresh(pid, entry)
@@ -95,13 +103,33 @@ export class ListenerTable {
     const { pass } = this.#entries
     const pause = Math.ceil((pass - entry.changedPass) * READ_SHARE)
     entry.nextRead = pass + Math.min(Math.max(pause, 1), MAX_PASSES_BETWEEN_READS)
+    // Before the sockets, so that a socket opened between the two reads changes the number at the next one.
+    const socketCounts = this.#readSocketCounts(pid)
+    const isSame = socketCounts !== null && socketCounts === entry.socketCounts
+    if (isSame && pass < entry.nextCertainRead) {
+      entry.nextRead = Math.min(entry.nextRead, entry.nextCertainRead)
+      return
+    }
     const sockets = this.#readSockets(pid)
     // The process has exited. The next pass passes another one.
     if (sockets === null) return
+    entry.socketCounts = socketCounts
+    entry.nextCertainRead = pass + MAX_PASSES_BETWEEN_READS
     for (const inode of entry.owners.keys()) if (!sockets.has(inode)) entry.owners.delete(inode)
     this.#findOwners(entry, sockets)
     const listeners = [...sockets].map(([inode, socket]) => ({ ...socket, ...(entry.owners.get(inode) ?? NO_OWNER) }))
     entry.listeners = reuse(entry.listeners, listeners.sort(byPort))
+  }
+
+  /**
+   * How many TCP sockets the namespace has, listening or connected, by address family, such as `12 3`.
+   *
+   * @returns null where the kernel does not report it
+   */
+  #readSocketCounts(pid: number): string | null {
+    const texts = ['sockstat', 'sockstat6'].map((name) => this.#files.read(`${pid}/net/${name}`))
+    const counts = texts.map((text) => (typeof text === 'string' ? SOCKETS_IN_USE.exec(text)?.[1] : undefined))
+    return counts[0] === undefined ? null : counts.join(' ')
   }
 
   #readSockets(pid: number): Map<number, ListeningSocket> | null {

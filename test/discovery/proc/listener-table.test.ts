@@ -80,6 +80,20 @@ test('ListenerTable: reuses unchanged objects, and notices sockets that are open
   assert.deepEqual(shown(namespace.readLater(processes)), ['81@2'])
 })
 
+test('ListenerTable: notices a socket sooner where their number has changed than where one replaced another', (t) => {
+  const namespace = new Namespace(t)
+  const passesUntilSeen = (tcp: readonly string[], port: number): number => {
+    namespace.set(tcp, [8, 9])
+    for (let pass = 1; ; pass += 1) if (namespace.read(processes).some((one) => one.port === port)) return pass
+  }
+  namespace.set([tcpSocket(80, 8)], [8, 9])
+  const processes = namespace.processes(10)
+  namespace.readLater(processes, 100)
+  assert.ok(passesUntilSeen([tcpSocket(80, 8), tcpSocket(81, 9)], 81) <= 32)
+  const replaced = passesUntilSeen([tcpSocket(80, 8), tcpSocket(82, 9)], 82)
+  assert.ok(replaced > 128 && replaced <= 256, `${replaced} passes`)
+})
+
 test('ListenerTable: a new process can own a socket whose owner was unknown', (t) => {
   const namespace = new Namespace(t)
   namespace.set([tcpSocket(80, 8)], [], [8])
