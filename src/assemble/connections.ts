@@ -36,7 +36,7 @@ import type { Arena } from './memory/arena.ts'
 import type { BlockPool } from './memory/block-pool.ts'
 import type { PacketTime } from './packet-time.ts'
 import { Preambles } from './preamble/preambles.ts'
-import { SNIFF_HTTP2, SNIFF_TLS, sniff } from './protocol.ts'
+import { SNIFF_HTTP2, SNIFF_TLS, sniff } from './sniff.ts'
 import {
   type Direction,
   type Flow,
@@ -174,7 +174,7 @@ export class Connections implements StreamConsumer, FlowOwner {
     if (http !== null && !isIdle(http)) return false
     saveConnection(http, words, at)
     if (http === null) return true
-    this.#exchanges.park(http, flow.index)
+    this.#exchanges.waiting.park(http, flow.index)
     this.#putBack(flow, http)
     return true
   }
@@ -184,21 +184,21 @@ export class Connections implements StreamConsumer, FlowOwner {
     const http = this.#attach(flow)
     loadConnection(http, words, at)
     const waiting = waitingAt(words, at)
-    if (waiting !== NO_EXCHANGE) this.#exchanges.unpark(http, waiting)
+    if (waiting !== NO_EXCHANGE) this.#exchanges.waiting.unpark(http, waiting)
   }
 
   get crowded(): boolean {
-    return this.#exchanges.crowded
+    return this.#exchanges.waiting.crowded
   }
 
   get longestWaiting(): Flow | null {
-    return this.#exchanges.longestWaiting
+    return this.#exchanges.waiting.longestWaiting
   }
 
   evictOldest(): boolean {
     const { oldest, bytes } = this.#open
     const isSmaller = 2 * bytes < this.#pool.usedBytes
-    if ((oldest === null || isSmaller) && this.#exchanges.evictOldest()) return true
+    if ((oldest === null || isSmaller) && this.#exchanges.waiting.evictOldest()) return true
     if (oldest === null) return false
     this.#drop(oldest, REASON_EVICTED)
     return true
@@ -206,7 +206,7 @@ export class Connections implements StreamConsumer, FlowOwner {
 
   /** Abandons what has waited, or stood still, for too long. */
   expire(): void {
-    this.#exchanges.expire()
+    this.#exchanges.waiting.expire()
     for (let stream = this.#open.overdue; stream !== null; stream = this.#open.overdue) {
       this.#drop(stream, REASON_TIMEOUT)
     }

@@ -40,7 +40,7 @@ export class Confirmation {
   }
 
   /** A message of an abandoned exchange is complete. If it is a contested response, nothing will confirm its end. */
-  leave(exchange: Exchange, isResponse: boolean): void {
+  completeAbandoned(exchange: Exchange, isResponse: boolean): void {
     const { connection } = exchange
     if (connection === null) return
     // A message that is only too large was framed like any other, so the next response begins where it ends.

@@ -12,7 +12,7 @@ import { HEAD_PART, TO_CLOSE } from './stream-states.ts'
 const isLossy = (connection: HttpConnection): boolean => connection.responseDoubt || missed(connection)
 
 /** Whether the client, having acknowledged `ack`, continues after a response that would extend to the connection's end. */
-export function goesOnAfter(responses: MessageStream, ack: number): boolean {
+export function clientContinues(responses: MessageStream, ack: number): boolean {
   return responses.state === TO_CLOSE && seqDiff(responses.bodySeq, ack) >= 0
 }
 
@@ -20,7 +20,7 @@ export function goesOnAfter(responses: MessageStream, ack: number): boolean {
  * Whether the client has begun another request after it received the beginning of a response whose head is captured
  * only now: so it already knew where that response ends. @param bodySeq the first byte after that head
  */
-export const wentOnAfter = ({ begunKnown, begunAck }: HttpConnection, bodySeq: number): boolean =>
+export const clientHasContinued = ({ begunKnown, begunAck }: HttpConnection, bodySeq: number): boolean =>
   begunKnown && seqDiff(bodySeq, begunAck) >= 0
 
 /**
@@ -35,7 +35,7 @@ export function responseCovered({ exchange, connection }: MessageStream, ack: nu
   }
   if (exchange.responseDone) return seqDiff(exchange.response.endSeq, ack) >= 0
   const { responses } = connection
-  return responses.exchange === exchange && goesOnAfter(responses, ack)
+  return responses.exchange === exchange && clientContinues(responses, ack)
 }
 
 /**
@@ -47,7 +47,7 @@ export function headOvertaken({ connection, partial }: MessageStream, ack: numbe
   const { answeredKnown, answeredSeq, responses } = connection
   if (isLossy(connection) && seqDiff(partialAck, ack) > 0) return true
   if (answeredKnown && seqDiff(partialAck, answeredSeq) > 0 && seqDiff(answeredSeq, ack) >= 0) return true
-  return goesOnAfter(responses, ack) && seqDiff(partialAck, responses.bodySeq) > 0
+  return clientContinues(responses, ack) && seqDiff(partialAck, responses.bodySeq) > 0
 }
 
 /** Whether that response was not to an earlier request: none was waiting for it. */

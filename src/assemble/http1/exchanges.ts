@@ -13,9 +13,7 @@ import {
   REASON_GAP,
   REASON_OVERSIZE,
   REASON_TIMEOUT,
-  RULE_INCLUDE,
   RULE_NONE,
-  RULE_VANTAGE,
 } from '../../ledger/reasons.ts'
 import type { MessageWriter } from '../encode/message-writer.ts'
 import type { Filter } from '../filter.ts'
@@ -26,11 +24,18 @@ import type { BlockPool } from '../memory/block-pool.ts'
 import type { PacketTime } from '../packet-time.ts'
 import { type Flow, PROTOCOL_OPAQUE, PROTOCOL_TUNNEL, TUNNEL_CONNECT } from '../tcp/flow.ts'
 import { seqDiff } from '../tcp/seq.ts'
-import { LEAVE_OUT, type Vantages } from '../vantage/vantage.ts'
+import type { Vantages } from '../vantage/vantage.ts'
 import { expectChunked } from './chunked.ts'
 import { Confirmation } from './confirmation.ts'
 import type { Exchange, HttpConnection, MessageStream } from './connection.ts'
-import { answersNext, goesOnAfter, headAnswered, headOvertaken, responseCovered, wentOnAfter } from './contradiction.ts'
+import {
+  answersNext,
+  clientContinues,
+  clientHasContinued,
+  headAnswered,
+  headOvertaken,
+  responseCovered,
+} from './contradiction.ts'
 import type { MessageHead } from './message-head.ts'
 import {
   BODY_CHUNKED,
@@ -43,9 +48,11 @@ import {
 import { expectCounted, expectToClose, type MessageHandler } from './message-parser.ts'
 import { MessageRecorder } from './message-recorder.ts'
 import type { ExchangeLimits, Outcomes } from './outcomes.ts'
-import { abandonQueue, enqueue, match, missed, noteInterim, orphanReason, unansweredReason } from './pairing.ts'
+import { abandonQueue, enqueue, match, missed, noteInterim, orphanReason } from './pairing.ts'
 import type { Position } from './position.ts'
+import { RequestRules } from './request-rules.ts'
 import { HEAD, HEAD_PART, OPAQUE, SEEK, TO_CLOSE } from './stream-states.ts'
+import { WaitingExchanges } from './waiting-exchanges.ts'
 
 /** Limit of unanswered requests of one connection. At the limit all are abandoned (`evicted`). */
 const QUEUE_LENGTH = 4096
@@ -53,7 +60,6 @@ const QUEUE_LENGTH = 4096
 const C = ASSEMBLE_COUNTERS.index
 
 export class Exchanges implements MessageHandler {
-  readonly #arena: Arena
   readonly #time: PacketTime
   readonly #head: MessageHead
   readonly #filter: Filter
@@ -63,8 +69,10 @@ export class Exchanges implements MessageHandler {
   readonly #limits: ExchangeLimits
   readonly #counts: Float64Array
   readonly #at: Position
-  readonly #vantages: Vantages
+  readonly #rules: RequestRules
   readonly #traffic: InterfaceTraffic
+  /** Those that wait for a response or a confirmation. */
+  readonly waiting: WaitingExchanges
 
   constructor(parts: {
     arena: Arena
@@ -80,7 +88,6 @@ export class Exchanges implements MessageHandler {
     vantages: Vantages
     traffic: InterfaceTraffic
   }) {
-    this.#arena = parts.arena
     this.#time = parts.time
     this.#head = parts.head
     this.#filter = parts.filter
@@ -90,8 +97,9 @@ export class Exchanges implements MessageHandler {
     this.#limits = parts.limits
     this.#counts = parts.counts
     this.#at = parts.position
-    this.#vantages = parts.vantages
+    this.#rules = new RequestRules(parts.arena, parts.head, parts.filter, parts.vantages)
     this.#traffic = parts.traffic
+    this.waiting = new WaitingExchanges(parts.outcomes, this.#confirmation, parts.time, parts.limits)
   }
 
   head(stream: MessageStream, start: number, headEnd: number, bodyStart: number, end: number): number {
@@ -107,7 +115,7 @@ export class Exchanges implements MessageHandler {
     connection.begunKnown = true
     const { responses } = connection
     const { exchange, state } = responses
-    if (goesOnAfter(responses, this.#at.ack)) this.#leaveToClose(connection, REASON_DOUBTFUL)
+    if (clientContinues(responses, this.#at.ack)) this.#abandonToClose(connection, REASON_DOUBTFUL)
     else if (state > HEAD_PART && state !== OPAQUE && seqDiff(responses.bodySeq, this.#at.ack) >= 0) {
       if (exchange !== null) exchange.contested = true
       else connection.doubtResponses(REASON_DOUBTFUL)
@@ -134,7 +142,7 @@ export class Exchanges implements MessageHandler {
       exchange.requestDone = true
       exchange.ackLast = this.#at.ack
     }
-    if (exchange.abandoned) this.#confirmation.leave(exchange, stream.isResponse)
+    if (exchange.abandoned) this.#confirmation.completeAbandoned(exchange, stream.isResponse)
     else if (exchange.requestDone && exchange.responseDone) this.#confirmation.conclude(exchange)
     else if (!exchange.responseBegun) this.#outcomes.startDeadline(exchange, this.#time.start)
   }
@@ -159,7 +167,7 @@ export class Exchanges implements MessageHandler {
   }
 
   lost(stream: MessageStream, reason: number): void {
-    this.#leave(stream, reason)
+    this.#abandonOpen(stream, reason)
     const connection = stream.connection
     this.#confirmation.doubt(connection, reason)
     if (stream.isResponse) {
@@ -169,7 +177,7 @@ export class Exchanges implements MessageHandler {
     }
     const { responses } = connection
     connection.doubtRequests(reason, stream.lastAck, stream.ackKnown)
-    if (responses.state === TO_CLOSE) this.#leaveToClose(connection, reason)
+    if (responses.state === TO_CLOSE) this.#abandonToClose(connection, reason)
     else if (responses.exchange !== null) responses.exchange.contested = true
   }
 
@@ -185,8 +193,8 @@ export class Exchanges implements MessageHandler {
 
   contradicted(stream: MessageStream): void {
     const connection = stream.connection
-    this.#leave(stream, REASON_DOUBTFUL)
-    if (!stream.isResponse && connection.responses.state === TO_CLOSE) this.#leaveToClose(connection, REASON_DOUBTFUL)
+    this.#abandonOpen(stream, REASON_DOUBTFUL)
+    if (!stream.isResponse && connection.responses.state === TO_CLOSE) this.#abandonToClose(connection, REASON_DOUBTFUL)
     this.#confirmation.doubt(connection, REASON_DOUBTFUL)
     connection.doubtResponses(REASON_DOUBTFUL)
   }
@@ -205,7 +213,7 @@ export class Exchanges implements MessageHandler {
    */
   ended(stream: MessageStream, reason: number): void {
     const { connection } = stream
-    this.#leave(stream, stream.isResponse && missed(connection) ? REASON_GAP : reason)
+    this.#abandonOpen(stream, stream.isResponse && missed(connection) ? REASON_GAP : reason)
     if (!stream.isResponse) return
     this.#confirmation.settle(connection, reason === REASON_CLOSED)
     this.#confirmation.uphold(connection, connection.serverStream.nextSeq)
@@ -218,60 +226,6 @@ export class Exchanges implements MessageHandler {
     this.ended(connection.responses, reason)
     connection.requests.state = OPAQUE
     connection.responses.state = OPAQUE
-  }
-
-  /** Abandons requests that have waited longer than `responseTimeoutMicros`. */
-  expire(): void {
-    const time = this.#time
-    const { responseTimeoutMicros } = this.#limits
-    const outcomes = this.#outcomes
-    while (time.isStray(outcomes.waitingSince) || time.clock - outcomes.waitingSince > responseTimeoutMicros) {
-      const exchange = outcomes.longestWaiting
-      if (exchange === null) return
-      if (time.isStray(outcomes.waitingSince)) outcomes.startDeadline(exchange, time.clock)
-      else {
-        outcomes.stopDeadline(exchange)
-        this.#giveUp(exchange, REASON_TIMEOUT)
-      }
-    }
-  }
-
-  /** An exchange has waited long enough. @param reason a REASON_ value, unless something better is known */
-  #giveUp(exchange: Exchange, reason: number): void {
-    const { connection } = exchange
-    if (connection === null) return
-    if (connection.confirming === exchange) this.#confirmation.settle(connection, false)
-    else if (connection.contested === exchange) this.#confirmation.reject(connection)
-    else this.#outcomes.abandon(exchange, unansweredReason(connection, exchange, reason))
-  }
-
-  /** An idle connection becomes a record, and with it the request that waits, if any. @param flow index of its flow */
-  park(connection: HttpConnection, flow: number): void {
-    this.#outcomes.park(connection, flow)
-  }
-
-  /** A connection becomes an object, and with it the exchange `index`, whose request waits. */
-  unpark(connection: HttpConnection, index: number): void {
-    this.#outcomes.unpark(connection, index)
-  }
-
-  /** Whether there are as many exchanges as may be. */
-  get crowded(): boolean {
-    return this.#outcomes.crowded
-  }
-
-  /** The flow of the exchange that has waited longest. */
-  get longestWaiting(): Flow | null {
-    return this.#outcomes.longestWaiting?.connection?.flow ?? null
-  }
-
-  /** Drops the exchange that has waited longest, for lack of room. @returns false when none waits */
-  evictOldest(): boolean {
-    const exchange = this.#outcomes.longestWaiting
-    if (exchange === null) return false
-    this.#outcomes.stopDeadline(exchange)
-    this.#giveUp(exchange, REASON_EVICTED)
-    return true
   }
 
   recognise(connection: HttpConnection): void {
@@ -293,7 +247,7 @@ export class Exchanges implements MessageHandler {
     exchange.ackLast = this.#at.ack
     exchange.method = head.method
     exchange.contentTypeListed = head.contentTypeListed
-    exchange.rule = this.#ruleOfRequest(connection.flow as Flow)
+    exchange.rule = this.#rules.ruleOf(connection.flow as Flow)
     exchange.requestOpen = true
     stream.exchange = exchange
     enqueue(connection, exchange)
@@ -309,31 +263,6 @@ export class Exchanges implements MessageHandler {
     else if (length > 0) expectCounted(stream, length)
     else this.complete(stream, stream.bodySeq)
     return bodyStart
-  }
-
-  /** The rule that filters a request by its head alone, or RULE_NONE. */
-  #ruleOfRequest(flow: Flow): number {
-    const head = this.#head
-    // A sidecar hides the server: the Host of the first request shows whether it is inside the cluster.
-    if (flow.hostPending && this.#vantages.judgeHost(flow, head.hostField()) === LEAVE_OUT) flow.rule = RULE_VANTAGE
-    if (head.rule !== RULE_NONE) return head.rule
-    const rule = this.#filter.target(this.#arena.bytes, head.secondStart, head.secondEnd)
-    if (rule !== RULE_NONE) return rule
-    if (flow.rule !== RULE_NONE) return flow.rule
-    return this.#isIncluded(flow) ? RULE_NONE : RULE_INCLUDE
-  }
-
-  /** Whether the request is on the lists of `filter.include` that its head and its ends decide. */
-  #isIncluded(flow: Flow): boolean {
-    const { include } = this.#filter
-    const { bytes } = this.#arena
-    const head = this.#head
-    if (include.hasRequestRules) {
-      if (!include.method(bytes, head.firstStart, head.firstEnd)) return false
-      if (!include.target(bytes, head.secondStart, head.secondEnd)) return false
-      if (include.hasHosts && !head.hostListed) return false
-    }
-    return !include.hasPods || this.#vantages.podsAre(flow, include)
   }
 
   #responseHead(stream: MessageStream, start: number, headEnd: number, bodyStart: number, end: number): number {
@@ -357,7 +286,7 @@ export class Exchanges implements MessageHandler {
     exchange.responseOpen = true
     exchange.contested =
       (connection.requestDoubt && connection.requestDoubtReason !== NO_REASON) ||
-      wentOnAfter(connection, stream.bodySeq)
+      clientHasContinued(connection, stream.bodySeq)
     exchange.early = !exchange.requestDone
     this.#outcomes.stopDeadline(exchange)
     this.#recorder.begin(response, start, headEnd)
@@ -428,8 +357,8 @@ export class Exchanges implements MessageHandler {
     const { connection } = stream
     const { requestDoubt, requestDoubtReason } = connection
     expectToClose(stream)
-    if (wentOnAfter(connection, stream.bodySeq)) this.#leaveToClose(connection, REASON_DOUBTFUL)
-    else if (requestDoubt && requestDoubtReason !== NO_REASON) this.#leaveToClose(connection, requestDoubtReason)
+    if (clientHasContinued(connection, stream.bodySeq)) this.#abandonToClose(connection, REASON_DOUBTFUL)
+    else if (requestDoubt && requestDoubtReason !== NO_REASON) this.#abandonToClose(connection, requestDoubtReason)
     else return bodyStart
     return end
   }
@@ -439,8 +368,8 @@ export class Exchanges implements MessageHandler {
    *
    * @param reason a REASON_ value
    */
-  #leaveToClose(connection: HttpConnection, reason: number): void {
-    this.#leave(connection.responses, reason)
+  #abandonToClose(connection: HttpConnection, reason: number): void {
+    this.#abandonOpen(connection.responses, reason)
     connection.responses.state = SEEK
     connection.doubtResponses(reason)
   }
@@ -484,7 +413,7 @@ export class Exchanges implements MessageHandler {
   }
 
   /** Abandons the message in progress, if any. */
-  #leave(stream: MessageStream, reason: number): void {
+  #abandonOpen(stream: MessageStream, reason: number): void {
     const exchange = stream.exchange
     stream.exchange = null
     if (exchange === null) return

@@ -5,7 +5,7 @@
  * second capture point shows packets twice.
  */
 import { END_FIN, END_RESET } from '../../ledger/reasons.ts'
-import { type Direction, FLOW_CLOSED, type Flow } from './flow.ts'
+import { type Direction, FLOW_CLOSED, type Flow, type Stream } from './flow.ts'
 import { continuesConnection, hasDelivered, isNewData, isRepeatedSyn, rememberSyn } from './handshake.ts'
 import { FLAG_ACK, FLAG_RST, FLAG_SYN } from './header.ts'
 
@@ -47,32 +47,33 @@ export function judgeSegment(
   length: number,
   silence: number,
 ): number {
+  const isSyn = (flags & FLAG_SYN) !== 0
   if (flow.state === FLOW_CLOSED) {
-    const starts = startsConnection(flags, length) && isFresh(flow, direction, seq, flags, length, silence)
+    if (!startsConnection(flags, length)) return COMES_LATE
+    const starts = isSyn
+      ? synStarts(flow.streams[direction], seq, flags)
+      : dataStarts(flow, direction, seq, length, silence)
     return starts ? STARTS : COMES_LATE
   }
-  if ((flags & FLAG_SYN) === 0) return judgePlain(flow, direction, seq, flags)
-  if ((flags & FLAG_ACK) === 0) return judgeSyn(flow, direction, seq, flags, length, silence)
+  if (!isSyn) return judgePlain(flow, direction, seq, flags)
+  if ((flags & FLAG_ACK) === 0) return judgeSyn(flow, direction, seq, length > 0, silence <= TWIN_MICROS)
   return judgeSynAck(flow, direction, seq, ack, flags)
 }
 
-/** Whether a segment on a closed flow's tuple starts another connection, and is not a late one of the old. */
-function isFresh(
-  flow: Flow,
-  direction: Direction,
-  seq: number,
-  flags: number,
-  length: number,
-  silence: number,
-): boolean {
-  const stream = flow.streams[direction]
-  // A client does not repeat a SYN once both ends are done, but a server may repeat its SYN-ACK.
-  if ((flags & FLAG_SYN) !== 0) return (flags & FLAG_ACK) === 0 || !isRepeatedSyn(stream, seq)
+/**
+ * Whether a SYN on a closed flow's tuple starts another connection. A client does not repeat a SYN once both ends have
+ * closed, but a server may repeat its SYN-ACK.
+ */
+const synStarts = (stream: Stream, seq: number, flags: number): boolean =>
+  (flags & FLAG_ACK) === 0 || !isRepeatedSyn(stream, seq)
+
+/** Whether data on a closed flow's tuple belongs to another connection, and is not a late segment of the old one. */
+function dataStarts(flow: Flow, direction: Direction, seq: number, length: number, silence: number): boolean {
   if (silence > LINGER_MICROS) return true
-  // Only the sender of a RST can have more to send: its peer's segments were on their way already.
+  // Only the sender of a RST can have more to send: its peer's segments were in flight already.
   if (flow.closedBy === END_RESET && direction !== flow.resetDirection) return false
   if (flow.closedBy !== END_RESET && flow.closedBy !== END_FIN) return true
-  return isNewData(stream, seq, length)
+  return isNewData(flow.streams[direction], seq, length)
 }
 
 /** A segment without SYN on an open flow's tuple. */
@@ -86,20 +87,15 @@ function judgePlain(flow: Flow, direction: Direction, seq: number, flags: number
  * A SYN on an open flow's tuple. Where the connection has carried data it may be a stray one, which the server
  * challenges while the connection continues (RFC 9293 §3.10.7.4, RFC 5961 §4), or a capture that is being replayed or
  * read again: the segments after it decide.
+ *
+ * @param isTwin it follows the flow's last segment so closely that it may be the same packet, captured twice
  */
-function judgeSyn(
-  flow: Flow,
-  direction: Direction,
-  seq: number,
-  flags: number,
-  length: number,
-  silence: number,
-): number {
+function judgeSyn(flow: Flow, direction: Direction, seq: number, hasData: boolean, isTwin: boolean): number {
   const stream = flow.streams[direction]
-  const continues = continuesConnection(flow, direction, seq, flags)
-  if (continues && silence <= TWIN_MICROS) return CONTINUES
+  const continues = continuesConnection(flow, direction, seq, FLAG_SYN)
+  if (continues && isTwin) return CONTINUES
   if (!hasDelivered(stream)) return continues ? CONTINUES : STARTS
-  if (!continues && (length > 0 || mayBeReset(flow))) return STARTS
+  if (!continues && (hasData || mayBeReset(flow))) return STARTS
   rememberSyn(stream, seq)
   return continues ? CONTINUES : UNDECIDED
 }
