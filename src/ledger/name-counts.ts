@@ -3,12 +3,16 @@
  * at any time: a slot's name never changes, and its count is stored after it.
  *
  *     SLOTS × { count int32 | length int32 | name, NAME_BYTES }
+ *               0             LENGTH         NAME
  */
 
 const SLOTS = 8
 const NAME_BYTES = 96
-const SLOT_BYTES = 8 + NAME_BYTES
 const WORD_BYTES = 4
+/** Offsets in a slot, in bytes. */
+const LENGTH = WORD_BYTES
+const NAME = LENGTH + WORD_BYTES
+const SLOT_BYTES = NAME + NAME_BYTES
 
 /** Bytes of one table; a multiple of 4. */
 export const NAME_COUNTS_BYTES = SLOTS * SLOT_BYTES
@@ -29,8 +33,8 @@ export class NameCounts {
     for (let slot = 0; slot < NAME_COUNTS_BYTES; slot += SLOT_BYTES) {
       const word = slot / WORD_BYTES
       if (this.#words[word] === 0) {
-        this.#bytes.set(bytes.subarray(at, at + length), slot + 8)
-        this.#words[word + 1] = length
+        this.#bytes.set(bytes.subarray(at, at + length), slot + NAME)
+        this.#words[(slot + LENGTH) / WORD_BYTES] = length
       } else if (!this.#has(slot, bytes, at, length)) continue
       Atomics.add(this.#words, word, 1)
       return
@@ -44,14 +48,17 @@ export class NameCounts {
       const word = slot / WORD_BYTES
       const count = Atomics.load(this.#words, word)
       if (count === 0) break
-      names.set(Buffer.from(this.#bytes.slice(slot + 8, slot + 8 + this.#words[word + 1])).toString(), count)
+      names.set(
+        Buffer.from(this.#bytes.slice(slot + NAME, slot + NAME + this.#words[(slot + LENGTH) / WORD_BYTES])).toString(),
+        count,
+      )
     }
     return names
   }
 
   #has(slot: number, bytes: Uint8Array, at: number, length: number): boolean {
-    if (this.#words[slot / WORD_BYTES + 1] !== length) return false
-    for (let i = 0; i < length; i++) if (this.#bytes[slot + 8 + i] !== bytes[at + i]) return false
+    if (this.#words[(slot + LENGTH) / WORD_BYTES] !== length) return false
+    for (let i = 0; i < length; i++) if (this.#bytes[slot + NAME + i] !== bytes[at + i]) return false
     return true
   }
 }
