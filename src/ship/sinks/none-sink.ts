@@ -1,18 +1,14 @@
 /** Counts pairs as shipped and discards them (`-o none`, `ship.sink: none`). */
 import type { PairQueue } from '../pair-queue.ts'
-import type { Sink, SinkContext } from '../sink.ts'
+import type { SinkContext } from '../sink.ts'
+import { UnbufferedSink } from './unbuffered-sink.ts'
 
-export class NoneSink implements Sink {
-  readonly pairs = 0
-  readonly byteCount = 0
-  readonly down = false
-  readonly oldestMs = Infinity
-  readonly reachable = true
-  readonly end = null
+export class NoneSink extends UnbufferedSink {
   readonly nextDueMs = Infinity
   readonly #context: SinkContext
 
   constructor(context: SinkContext) {
+    super()
     this.#context = context
   }
 
@@ -23,23 +19,5 @@ export class NoneSink implements Sink {
       queue.settle()
       ledger.shipped(1, queue.length)
     }
-  }
-
-  flush(): void {}
-
-  dropOlder(): number {
-    return 0
-  }
-
-  dropOver(): number {
-    return 0
-  }
-
-  discard(): number {
-    return 0
-  }
-
-  close(): Promise<void> {
-    return Promise.resolve()
   }
 }

@@ -4,7 +4,8 @@
  */
 import type { FromWorker } from '../../thread/messages.ts'
 import type { PairQueue } from '../pair-queue.ts'
-import type { Sink, SinkContext } from '../sink.ts'
+import type { SinkContext } from '../sink.ts'
+import { UnbufferedSink } from './unbuffered-sink.ts'
 
 /** The most bytes that are posted and not yet consumed; one batch may exceed them. */
 const MOST_BYTES = 4 * 1024 * 1024
@@ -21,13 +22,7 @@ export interface PostSinkOptions {
   post: (message: FromWorker, transfer: readonly ArrayBuffer[]) => void
 }
 
-export class PostSink implements Sink {
-  readonly pairs = 0
-  readonly byteCount = 0
-  readonly down = false
-  readonly oldestMs = Infinity
-  readonly reachable = true
-  readonly end = null
+export class PostSink extends UnbufferedSink {
   nextDueMs = Infinity
   readonly #options: PostSinkOptions
   readonly #consumed: Int32Array
@@ -35,6 +30,7 @@ export class PostSink implements Sink {
   readonly #batch = Buffer.allocUnsafe(BATCH_BYTES)
 
   constructor(options: PostSinkOptions) {
+    super()
     this.#options = options
     this.#consumed = new Int32Array(options.consumed)
     this.#posted = Atomics.load(this.#consumed, 0)
@@ -50,24 +46,6 @@ export class PostSink implements Sink {
       }
       this.#postBatch(queue, Math.min(BATCH_PAIRS, limit - ledger.shippedPairs))
     }
-  }
-
-  flush(): void {}
-
-  dropOlder(): number {
-    return 0
-  }
-
-  dropOver(): number {
-    return 0
-  }
-
-  discard(): number {
-    return 0
-  }
-
-  close(): Promise<void> {
-    return Promise.resolve()
   }
 
   /** Pairs are settled before they are posted, so that none is posted twice by a shipper that replaces this one. */
