@@ -11,7 +11,7 @@
 import { checkHeadScanner } from '../assemble/head-scanner/head-scanner.ts'
 import type { ToAssembler } from '../assemble/worker-data.ts'
 import { withResolvers } from '../async/with-resolvers.ts'
-import { EXIT_RUNTIME, type Failure, failureOf } from '../errors.ts'
+import { EXIT_DAMAGED, EXIT_DONE, EXIT_RUNTIME, type Failure, failureOf } from '../errors.ts'
 import { count, type Ledger } from '../ledger/ledger.ts'
 import type { Observation } from '../ledger/observation.ts'
 import { RunLedger } from '../ledger/run-ledger.ts'
@@ -27,12 +27,11 @@ import { CaptureSlot } from './capture-slot.ts'
 import { interfacesOf, type OpenInput, openInput, type SocketInput } from './input.ts'
 import { observe } from './observe.ts'
 import type { AddResult, Damage, Outcome, PipelineOptions, TargetPipeline } from './options.ts'
-import { failureOfWorker, outcomeOf } from './outcome.ts'
 import { type Plan, planRun } from './plan.ts'
 import { ShipperSlot } from './shipper-slot.ts'
 import { targetEnded } from './target-failure.ts'
 import type { TargetSet } from './target-set.ts'
-import type { WorkerEnd } from './worker-thread.ts'
+import { failureOfWorker, type WorkerEnd } from './worker-thread.ts'
 
 /** How often the supervisor reads heartbeats and progress from shared memory. */
 const CHECK_MS = 50
@@ -357,6 +356,10 @@ class Pipeline implements TargetPipeline {
     else if (crashed) this.#runLedger.countLeftovers('crash')
     // Live capture continues after a crash; the pairs of a file are expected to be complete.
     if (crashed && this.#options.input.kind === 'files') this.#fail(PAIRS_MISSING)
-    return outcomeOf(this.ledger, this.#damage, this.#failure)
+    const damage = this.#damage
+    const failure = this.#failure
+    // A damaged input does not fail the run, but has an exit code of its own.
+    const exitCode = failure?.exitCode ?? (damage.length > 0 ? EXIT_DAMAGED : EXIT_DONE)
+    return { ledger: this.ledger, damage, exitCode, failure }
   }
 }

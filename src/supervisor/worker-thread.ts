@@ -1,7 +1,7 @@
 /** The thread of one run of a capture worker or of the shipper. Main thread. */
 import { Worker } from 'node:worker_threads'
 import { withResolvers } from '../async/with-resolvers.ts'
-import { type Failure, failureOf } from '../errors.ts'
+import { EXIT_RUNTIME, type Failure, failureOf } from '../errors.ts'
 import type { FromWorker } from '../thread/messages.ts'
 
 /**
@@ -18,6 +18,12 @@ export type WorkerEnd =
   | { how: 'done' }
   | { how: 'failed'; failure: Failure }
   | { how: 'crashed'; message: string; hint?: string | null | undefined }
+
+/** How a worker failed; null when it did not. */
+export function failureOfWorker(end: WorkerEnd): Failure | null {
+  if (end.how === 'failed') return end.failure
+  return end.how === 'crashed' ? { message: end.message, exitCode: EXIT_RUNTIME, hint: end.hint ?? null } : null
+}
 
 /** One thread at work in a slot, from its start to its end. */
 export interface WorkerRun {
