@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import type { InterfaceObservation } from '../ledger/observation.ts'
 import { advice } from './advice.ts'
-import { interfaceTraffic } from './interface-traffic.ts'
+import { interfaceTotals } from './interface-totals.ts'
 
 const counts = z.record(z.string(), z.number())
 
@@ -59,6 +59,6 @@ export type ObservedPod = Pick<PodTraffic, 'uid' | 'namespace' | 'name' | 'hostN
 
 /** Adds up the counts of the pod's interfaces. */
 export function podTraffic({ interfaces, isCaptured, ...facts }: ObservedPod): PodTraffic {
-  const seen = { ...facts, interfaces: interfaces.map(({ name }) => name), ...interfaceTraffic(interfaces) }
+  const seen = { ...facts, interfaces: interfaces.map(({ name }) => name), ...interfaceTotals(interfaces) }
   return { ...seen, advice: advice({ ...seen, isCaptured }) }
 }

@@ -1,7 +1,7 @@
 /** Feeds the page of `interceptor ui` with the pairs of files, interfaces or a topic. Main thread. */
 import { basename } from 'node:path'
 import { advice } from '../admin/advice.ts'
-import { interfaceTraffic } from '../admin/interface-traffic.ts'
+import { interfaceTotals } from '../admin/interface-totals.ts'
 import type { PodTraffic } from '../admin/pod-traffic.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import { errorOf, errorText } from '../errors.ts'
@@ -19,6 +19,7 @@ import { fetchLedger, fetchPods } from './agent-admin.ts'
 import { findAgent } from './agent-source.ts'
 import type { SourceFlags, SourceName } from './sources.ts'
 import { damageLines } from './summary.ts'
+import { untilDrained } from './until-done.ts'
 
 /** A source, and what makes its pairs arrive. */
 export interface Feed {
@@ -81,7 +82,7 @@ function pipelineFeed(input: PipelineInput, limit: number | null, parts: FeedPar
       log,
       onProgress: null,
     })
-    conclude(await untilDrained(handle, config.shutdown.timeout, signal), source, traffic, log)
+    conclude(await untilDrained(handle, config.shutdown.timeout, log, signal), source, traffic, log)
   }
   return { source, run }
 }
@@ -94,24 +95,15 @@ function addAll(traffic: UiTraffic, bytes: Uint8Array, ends: readonly number[]):
   }
 }
 
-/** Drains the run at the signal, and stops it if that takes too long. */
-async function untilDrained(handle: PipelineHandle, drainMs: number, signal: AbortSignal): Promise<Outcome> {
-  let timer: NodeJS.Timeout | undefined
-  const drain = (): void => {
-    handle.drain()
-    timer = setTimeout(() => handle.stop(), drainMs)
+function conclude(outcome: Outcome | null, source: UiSource, traffic: UiTraffic, log: Logger): void {
+  source.ended = true
+  if (outcome === null) {
+    source.failure = 'stopped before all workers had reported their counts'
+    log.error(source.failure)
+    return
   }
-  if (signal.aborted) drain()
-  else signal.addEventListener('abort', drain, { once: true })
-  const outcome = await handle.done
-  clearTimeout(timer)
-  return outcome
-}
-
-function conclude(outcome: Outcome, source: UiSource, traffic: UiTraffic, log: Logger): void {
   const damage = damageLines(outcome)
   for (const line of damage) log.warn(line)
-  source.ended = true
   source.failure = damage[0] ?? null
   const { failure } = outcome
   if (failure === null) return
@@ -124,7 +116,7 @@ const sum = (counts: Readonly<Record<string, number>>): number =>
   Object.values(counts).reduce((total, count) => total + count, 0)
 
 function whyOfInterface(one: InterfaceObservation): WhyRow {
-  const seen = { ...interfaceTraffic([one]), isCaptured: true, interfaces: [one.name], why: '' }
+  const seen = { ...interfaceTotals([one]), isCaptured: true, interfaces: [one.name], why: '' }
   return whyRow(one.name, { ...seen, advice: advice(seen) })
 }
 

@@ -1,4 +1,5 @@
-/** Waits for the end of a run and handles the signals that end it. */
+/** Waits for the end of a run that a signal can end: drained at first, and stopped when that takes too long. */
+import { withResolvers } from '../async/with-resolvers.ts'
 import type { Logger } from '../log/logger.ts'
 import type { Outcome, PipelineHandle } from '../supervisor/options.ts'
 
@@ -16,6 +17,8 @@ export interface Ended {
   signals: number
 }
 
+type Handle = Pick<PipelineHandle, 'done' | 'drain' | 'stop'>
+
 /**
  * Waits for the end of a run. The first SIGINT or SIGTERM drains it, the second stops it at once.
  *
@@ -23,42 +26,81 @@ export interface Ended {
  * @param options  `hangup`: a SIGHUP drains the run too. It never stops one: a closing terminal sends several
  */
 export async function untilDone(
-  handle: Pick<PipelineHandle, 'done' | 'drain' | 'stop'>,
+  handle: Handle,
   drainMs: number,
   log: Logger,
   options: { hangup: boolean } = { hangup: false },
 ): Promise<Ended> {
   let signals = 0
-  let timer: NodeJS.Timeout | undefined
-  let giveUp: (nothing: null) => void = () => {}
-  const stopped = new Promise<null>((resolve) => {
-    giveUp = resolve
-  })
-  const stop = (ms: number): void => {
-    handle.stop()
-    clearTimeout(timer)
-    timer = setTimeout(giveUp, ms, null)
-  }
+  const ending = new Ending(handle, drainMs, log)
   const onSignal = (signal: NodeJS.Signals): void => {
     if (signals > 0) {
       if (signal === 'SIGHUP') return
       signals += 1
-      stop(AT_ONCE_MS)
+      ending.stop(AT_ONCE_MS)
       return
     }
     signals = 1
     log.debug(`${signal}: draining; send it again to stop at once`)
-    handle.drain()
-    timer = setTimeout(() => {
-      log.warn(`not drained within shutdown.timeout (${drainMs} ms): stopping`)
-      stop(STOP_MS)
-    }, drainMs)
+    ending.drain()
   }
   // The listeners stay: a second signal may arrive while the run is concluded.
   for (const signal of ['SIGINT', 'SIGTERM', ...(options.hangup ? (['SIGHUP'] as const) : [])] as const) {
     process.on(signal, onSignal)
   }
-  const outcome = await Promise.race([handle.done, stopped])
-  clearTimeout(timer)
-  return { outcome, signals }
+  return { outcome: await ending.outcome(), signals }
+}
+
+/**
+ * Waits for the end of a run, which the abortion of `signal` drains.
+ *
+ * @param drainMs  after this time the drain becomes a stop
+ * @returns null: the run was stopped and did not report what it lost in time
+ */
+export function untilDrained(
+  handle: Handle,
+  drainMs: number,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<Outcome | null> {
+  const ending = new Ending(handle, drainMs, log)
+  if (signal.aborted) ending.drain()
+  else signal.addEventListener('abort', () => ending.drain(), { once: true })
+  return ending.outcome()
+}
+
+/** Drains a run or stops it, within bounds of time. */
+class Ending {
+  readonly #handle: Handle
+  readonly #drainMs: number
+  readonly #log: Logger
+  readonly #stopped = withResolvers<null>()
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(handle: Handle, drainMs: number, log: Logger) {
+    this.#handle = handle
+    this.#drainMs = drainMs
+    this.#log = log
+  }
+
+  drain(): void {
+    this.#handle.drain()
+    this.#timer = setTimeout(() => {
+      this.#log.warn(`not drained within shutdown.timeout (${this.#drainMs} ms): stopping`)
+      this.stop(STOP_MS)
+    }, this.#drainMs)
+  }
+
+  /** @param ms how long the run may take to report what it lost */
+  stop(ms: number): void {
+    this.#handle.stop()
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => this.#stopped.resolve(null), ms)
+  }
+
+  async outcome(): Promise<Outcome | null> {
+    const outcome = await Promise.race([this.#handle.done, this.#stopped.promise])
+    clearTimeout(this.#timer)
+    return outcome
+  }
 }

@@ -3,7 +3,7 @@
  * line now and then. Main thread.
  */
 import { advice } from '../admin/advice.ts'
-import { interfaceTraffic } from '../admin/interface-traffic.ts'
+import { interfaceTotals } from '../admin/interface-totals.ts'
 import { safe } from '../format/terminal.ts'
 import { count, type Ledger } from '../ledger/ledger.ts'
 import type { InterfaceObservation } from '../ledger/observation.ts'
@@ -80,4 +80,4 @@ export class WaitingStatus {
 }
 
 const adviceFor = (one: InterfaceObservation): string =>
-  advice({ ...interfaceTraffic([one]), isCaptured: true, interfaces: [one.name], why: '' })
+  advice({ ...interfaceTotals([one]), isCaptured: true, interfaces: [one.name], why: '' })

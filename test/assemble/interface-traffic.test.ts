@@ -1,7 +1,7 @@
 /** What is counted of an interface, from frames. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { interfaceTraffic } from '../../src/admin/interface-traffic.ts'
+import { interfaceTotals } from '../../src/admin/interface-totals.ts'
 import { allocateTraffic } from '../../src/ledger/traffic.ts'
 import { podInterface } from '../admin/agent-state.ts'
 import { AssembleHarness, HOST_INTERFACE } from '../support/assemble-harness.ts'
@@ -39,7 +39,7 @@ test('interface traffic: counts connections by protocol and exchanges by their e
     .script(opened().client(request('/1')), from(1007))
     .script(opened(), from(1008))
   const { ledger } = harness.finish()
-  const read = (shared: SharedArrayBuffer) => interfaceTraffic([{ ...podInterface(1, 'shop/a'), traffic: [shared] }])
+  const read = (shared: SharedArrayBuffer) => interfaceTotals([{ ...podInterface(1, 'shop/a'), traffic: [shared] }])
   const { frames, lastPairMicros, ...seen } = read(eth0)
   assert.deepEqual(seen, {
     connections: { seen: 8, http1: 3, tls: 2, http2: 1, other: 1, upgraded: 1, unrecognised: 1 },
@@ -60,6 +60,6 @@ test('interface traffic: counts filtered pairs by the rule', () => {
   harness.assembler.addInterface(0, HOST_INTERFACE, shared)
   harness.script(opened().client(request('/metrics')).server(numbered(0)))
   harness.finish()
-  const { pairs, lastPairMicros } = interfaceTraffic([{ ...podInterface(1, 'shop/a'), traffic: [shared] }])
+  const { pairs, lastPairMicros } = interfaceTotals([{ ...podInterface(1, 'shop/a'), traffic: [shared] }])
   assert.deepEqual([pairs, lastPairMicros], [{ kept: 0, filtered: { path: 1 }, dropped: {} }, null])
 })

@@ -5,7 +5,7 @@ import type { InterfaceObservation } from '../ledger/observation.ts'
 import { sumTraffic } from '../ledger/traffic.ts'
 
 /** Counts of some interfaces. */
-export function interfaceTraffic(interfaces: readonly InterfaceObservation[]) {
+export function interfaceTotals(interfaces: readonly InterfaceObservation[]) {
   const { ledger, serverNames, protocols, lastPairMicros } = sumTraffic(interfaces.flatMap(({ traffic }) => traffic))
   const frames = interfaces.reduce((sum, { block }) => sum + block.values[CAPTURE_COUNTERS.index.seen], 0)
   return {
