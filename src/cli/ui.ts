@@ -38,9 +38,10 @@ async function ui(files: string[], flags: UiFlags): Promise<number> {
   const { effectiveConfig } = await import('../config/effective.ts')
   const loaded = await effectiveConfig({ file: flags.config, flags: configFlags(flags) })
   if (kind === 'topic') requireBrokers(loaded)
-  const [{ serveUi }, { UiTraffic }, { createLogger }, { createFeed }] = await Promise.all([
+  const [{ serveUi }, { UiTraffic }, { FilteredCounts }, { createLogger }, { createFeed }] = await Promise.all([
     import('../ui/server.ts'),
     import('../ui/traffic.ts'),
+    import('../ui/filtered-counts.ts'),
     import('../log/logger.ts'),
     import('./ui-feed.ts'),
   ])
@@ -48,7 +49,7 @@ async function ui(files: string[], flags: UiFlags): Promise<number> {
   const log = createLog(flags, loaded, createLogger)
   const traffic = new UiTraffic()
   const feed = createFeed(kind, files, flags, { loaded, selection, traffic, log })
-  const data = { traffic, source: feed.source, select: selectorOf }
+  const data = { traffic, filtered: new FilteredCounts(traffic), source: feed.source, select: selectorOf }
   const server = await serveUi({ listen: flags.listen, allowRemote: flags.allowRemote === true, data, log })
   writeOutput(`${server.url}\n`)
   if (flags.quiet !== true) writeError('open this address in a browser; press Ctrl-C to stop\n')

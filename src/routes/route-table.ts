@@ -85,9 +85,15 @@ export class RouteTable {
     return Math.max(1, (this.#lastMicros - this.#firstMicros) / 1e6)
   }
 
+  /** Extends the time that rates and histories refer to by a pair that is not counted: a filter did not select it. */
+  pass({ requestStartMicros, responseEndMicros }: Pair): void {
+    this.#firstMicros = Math.min(this.#firstMicros, requestStartMicros)
+    this.#lastMicros = Math.max(this.#lastMicros, responseEndMicros)
+    this.#axis.periodOf(requestStartMicros)
+  }
+
   add(pair: Pair): void {
-    this.#firstMicros = Math.min(this.#firstMicros, pair.requestStartMicros)
-    this.#lastMicros = Math.max(this.#lastMicros, pair.responseEndMicros)
+    this.pass(pair)
     this.#group(this.#groupOf(pair)).add(pair)
   }
 

@@ -1,4 +1,6 @@
 /** What the server of `interceptor ui` and its page exchange. Types only: the page is compiled apart from the program. */
+import type { Grouping } from '../routes/route-names.ts'
+import type { RouteHistory } from '../routes/route-row.ts'
 
 /** One line of the list. Texts are cut to a bounded length. */
 export interface PairRow {
@@ -84,6 +86,18 @@ export interface ServiceMapView {
   edges: MapEdge[]
   /** Requests between ends that have no arrow of their own. */
   other: number
+  /** As in RoutesView. */
+  missed: number
+}
+
+/** The table of routes. */
+export interface RoutesView {
+  by: Grouping
+  /** The period that rates refer to. */
+  seconds: number
+  rows: RouteHistory[]
+  /** Pairs that had left the store before the filter could be evaluated on them; 0 without a filter. */
+  missed: number
 }
 
 /** A loss, or what left a stage on purpose. */

@@ -5,14 +5,17 @@ import { JsonEncoder } from '../pair/to-json.ts'
 import { GROUPINGS, type Grouping, SORT_KEYS, type SortKey } from '../routes/route-names.ts'
 import type { PairSelector } from '../select/selector.ts'
 import { VERSION } from '../version.ts'
+import type { FilteredCounts } from './filtered-counts.ts'
 import { funnel } from './funnel.ts'
-import type { FunnelView } from './protocol.ts'
+import type { PairCounts } from './pair-counts.ts'
+import type { FunnelView, RoutesView } from './protocol.ts'
 import type { UiSource } from './source.ts'
 import type { UiTraffic } from './traffic.ts'
 
 /** What answers are made from. */
 export interface UiData {
   readonly traffic: UiTraffic
+  readonly filtered: FilteredCounts
   readonly source: UiSource
   /**
    * Creates the selector of a page's filter, whose parameters are named as the options of the command line are.
@@ -40,9 +43,9 @@ export async function answer(url: URL, data: UiData): Promise<UiAnswer | null> {
     case '/api/state':
       return json(traffic.state(source))
     case '/api/routes':
-      return json(routes(url.searchParams, traffic))
+      return json(await routes(url.searchParams, data))
     case '/api/map':
-      return json(traffic.map.view())
+      return json((await countsOf(url.searchParams, data)).map())
     case '/api/ledger':
       return json(await ledgerView(source))
     case '/api/why':
@@ -62,11 +65,17 @@ async function ledgerView(source: UiSource): Promise<FunnelView> {
   return { stages: ledger === null ? null : funnel(ledger) }
 }
 
-function routes(parameters: URLSearchParams, traffic: UiTraffic) {
+async function routes(parameters: URLSearchParams, data: UiData): Promise<RoutesView> {
   const by = known(GROUPINGS, parameters.get('by'), 'route') satisfies Grouping
   const sort = known(SORT_KEYS, parameters.get('sort'), 'requests') satisfies SortKey
-  const { table, seconds } = traffic.routes(by)
-  return { by, seconds, rows: table.histories(sort) }
+  return (await countsOf(parameters, data)).routes(by, sort)
+}
+
+/** The counts of the pairs that the filter among the parameters selects. */
+function countsOf(parameters: URLSearchParams, { filtered, select }: UiData): Promise<PairCounts> {
+  const filter = new URLSearchParams(parameters)
+  for (const name of ['by', 'sort']) filter.delete(name)
+  return filtered.of(filter.toString(), () => select(filter))
 }
 
 const known = <T extends string>(names: readonly T[], name: string | null, otherwise: T): T =>

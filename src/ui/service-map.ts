@@ -1,34 +1,35 @@
 /**
  * Who calls whom: workloads where pods are known, else addresses, by the name that requests have for them. Bounded as the
- * table of routes is; so are the names.
+ * table of routes is.
  */
 import { isIP } from 'node:net'
-import { type Endpoint, headerValue, type Pair } from '../pair/pair.ts'
+import type { Pair } from '../pair/pair.ts'
 import { OTHER, RouteTable, workloadOf } from '../routes/route-table.ts'
-import { isLoopback } from './access.ts'
+import { type EndNames, serverId } from './end-names.ts'
 import type { MapEdge, MapNode, ServiceMapView } from './protocol.ts'
 
 /** Between the two ends in the name of a group; neither an address nor a workload has one. */
 const ARROW = '\t'
-/** The most addresses whose name is known, and the longest such name. */
-const MOST_NAMES = 1000
-const MOST_NAME = 100
-
 export class ServiceMap {
   readonly #table = new RouteTable(edgeOf)
-  /** What requests call an address: the first Host field that is not an address. */
-  readonly #names = new Map<string, string>()
+  readonly #names: EndNames
+
+  /** @param names what the ends are called */
+  constructor(names: EndNames) {
+    this.#names = names
+  }
 
   add(pair: Pair): void {
     this.#table.add(pair)
-    if (pair.server.pod !== null || this.#names.size >= MOST_NAMES) return
-    const id = serverId(pair.server)
-    const name = (headerValue(pair.request, 'host') ?? '').replace(/:\d+$/, '')
-    if (!this.#names.has(id) && name !== '' && !isAddress(name)) this.#names.set(id, name.slice(0, MOST_NAME))
+  }
+
+  /** As RouteTable.pass. */
+  pass(pair: Pair): void {
+    this.#table.pass(pair)
   }
 
   /** The map so far. */
-  view(): ServiceMapView {
+  view(): Omit<ServiceMapView, 'missed'> {
     const nodes = new Map<string, MapNode>()
     const edges: MapEdge[] = []
     let other = 0
@@ -46,18 +47,12 @@ export class ServiceMap {
   }
 
   #node(id: string): MapNode {
-    const label = this.#names.get(id) ?? id
-    return { id, label, asClient: selects('client', id), asServer: selects('server', id) }
+    return { id, label: this.#names.labelOf(id), asClient: selects('client', id), asServer: selects('server', id) }
   }
 }
 
-const isAddress = (name: string): boolean => isIP(name.replace(/^\[|\]$/g, '')) !== 0
-
 const edgeOf = ({ client, server }: Pair): string =>
   `${workloadOf(client) ?? client.address}${ARROW}${workloadOf(server) ?? serverId(server)}`
-
-/** On loopback all servers have one address: there their ports differ. */
-const serverId = ({ address, port }: Endpoint): string => (isLoopback(address) ? `${address}:${port}` : address)
 
 /** A CEL expression that selects an end by its id. */
 function selects(end: 'client' | 'server', id: string): string {

@@ -1,9 +1,8 @@
-/** Everything that is kept of the pairs: the newest of them, and counts of all by route and by who calls whom. Main thread. */
-import { GROUPINGS, type Grouping } from '../routes/route-names.ts'
-import { RouteTable } from '../routes/route-table.ts'
+/** Everything that is kept of the pairs: the newest of them, and counts of all. Main thread. */
+import { EndNames } from './end-names.ts'
+import { PairCounts } from './pair-counts.ts'
 import { PairStore, type StoreBounds } from './pair-store.ts'
 import type { UiState } from './protocol.ts'
-import { ServiceMap } from './service-map.ts'
 import type { UiSource } from './source.ts'
 
 /** The rate is that of the last period of this length. */
@@ -11,10 +10,11 @@ const RATE_MS = 1000
 
 export class UiTraffic {
   readonly store: PairStore
-  readonly map = new ServiceMap()
+  readonly names = new EndNames()
+  /** Of all pairs, also those that are no longer held. */
+  readonly counts = new PairCounts(this.names)
   /** Pairs that the source could not pass on, because they came too fast. */
   notReceived = 0
-  readonly #tables = new Map<Grouping, RouteTable>(GROUPINGS.map((by) => [by, new RouteTable(by)]))
   readonly #now: () => number
   #perSecond = 0
   #periodMs: number
@@ -31,15 +31,9 @@ export class UiTraffic {
   add(raw: Uint8Array): boolean {
     const pair = this.store.add(raw)
     if (pair === null) return false
-    for (const table of this.#tables.values()) table.add(pair)
-    this.map.add(pair)
+    this.names.learn(pair)
+    this.counts.add(pair)
     return true
-  }
-
-  /** The table of a grouping, and the seconds that its rates refer to. */
-  routes(by: Grouping): { table: RouteTable; seconds: number } {
-    const table = this.#tables.get(by) ?? new RouteTable(by)
-    return { table, seconds: table.seconds }
   }
 
   /** The state of store and source. */

@@ -274,6 +274,40 @@ test('page: the map and the endpoints lead to their pairs', { skip }, async (t) 
   await untilText(page, '.data', /404/)
 })
 
+test('page: the filter narrows the map and the endpoints, and a click narrows further', { skip }, async (t) => {
+  const other = { address: '10.0.0.7', port: 80, pod: null }
+  const elsewhere = (status: number) =>
+    samplePair({ server: other, request: { headers: [['Host', 'else.test']] }, response: { status } })
+  const { page, faults } = await open(t, { pairs: [...manyPairs(30), elsewhere(200), elsewhere(500)] }, '#/map')
+  await untilText(page, '.data', /30[\s\S]*else\.test\s+2/)
+  await page.keyboard.press('/')
+  assert.equal(await evaluate(page, "document.activeElement?.getAttribute('name')"), 'grep')
+  await page.click('summary')
+  await page.type('[name=where]', 'response.status >= 500')
+  await untilText(page, '.data', /10[\s\S]*else\.test\s+1/)
+  assert.match(await textOf(page, '.about'), /^The pairs that match the filter\./)
+  await page.keyboard.press('Escape')
+  await page.keyboard.press('3')
+  await untilText(page, '.data', /items\/\{id\} api[\s\S]*else\.test/)
+  await page.select('select', 'status')
+  assert.doesNotMatch(await untilText(page, '.data', /500\s+11/), /200|404/)
+  await page.keyboard.press('2')
+  await untilText(page, '.data', /else\.test/)
+  await evaluate(page, `document.querySelector('.edge[aria-label*="else.test"]').focus()`)
+  await page.keyboard.press('Enter')
+  await untilCount(page, 'tbody tr[id]', 1)
+  assert.match(
+    await evaluate(page, "document.querySelector('[name=where]').value"),
+    /^\(response\.status >= 500\) && \(/,
+  )
+  await goTo(page, '#/map?where=response.stats')
+  await untilText(page, '.fault', /did you mean response\.status/)
+  assert.deepEqual(
+    faults.filter((fault) => !fault.includes('status of 400')),
+    [],
+  )
+})
+
 test('page: the ledger explains losses, and a source without one says so', { skip }, async (t) => {
   const ledger = { frames: { seen: 10, consumed: 9, skipped: { nonTcp: 1 } } }
   const { page } = await open(t, { ledger }, '#/ledger')

@@ -4,6 +4,7 @@ import { connect } from 'node:net'
 import { test } from 'node:test'
 import { EXIT_RUNTIME, EXIT_USAGE, InterceptorError } from '../../src/errors.ts'
 import { packPair } from '../../src/pair/unpack.ts'
+import { FilteredCounts } from '../../src/ui/filtered-counts.ts'
 import type { StreamMessage, UiError } from '../../src/ui/protocol.ts'
 import { serveUi } from '../../src/ui/server.ts'
 import { samplePair } from '../pair/samples.ts'
@@ -114,7 +115,8 @@ test('ui server: a page that stops reading costs one batch, and learns what it m
 test('ui server: refuses an address that other machines reach, and names a port that is taken', async (t) => {
   const ui = await serveTraffic(t)
   const { host } = new URL(ui.base)
-  const data = { traffic: ui.traffic, source: ui.source, select: async () => null }
+  const filtered = new FilteredCounts(ui.traffic)
+  const data = { traffic: ui.traffic, filtered, source: ui.source, select: async () => null }
   const log = { debug() {}, info() {}, warn() {}, error() {}, log() {}, flush() {} }
   const failureOf = async (listen: string): Promise<InterceptorError> => {
     const error = await serveUi({ listen, allowRemote: false, data, log }).then(

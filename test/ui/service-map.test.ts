@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Endpoint, PairPod } from '../../src/pair/pair.ts'
+import type { Endpoint, Pair, PairPod } from '../../src/pair/pair.ts'
 import { packPair } from '../../src/pair/unpack.ts'
 import { PairSelector } from '../../src/select/selector.ts'
+import { EndNames } from '../../src/ui/end-names.ts'
 import { ServiceMap } from '../../src/ui/service-map.ts'
 import { samplePair } from '../pair/samples.ts'
 
@@ -20,11 +21,23 @@ const end = (address: string, port: number, pod: PairPod | null = null): Endpoin
 const call = (client: Endpoint, server: Endpoint, host: string, status = 200) =>
   samplePair({ client, server, request: { headers: [['Host', host]] }, response: { status } })
 
-test('service map: counts calls and errors between workloads', () => {
-  const map = new ServiceMap()
-  for (const status of [200, 404, 500]) {
-    map.add(call(end('10.0.0.1', 5000, podOf('web')), end('10.0.0.2', 80, podOf('api')), 'api', status))
+/** The map of pairs, as the page's traffic makes it. */
+function mapOf(pairs: readonly Pair[]): ServiceMap {
+  const names = new EndNames()
+  const map = new ServiceMap(names)
+  for (const pair of pairs) {
+    names.learn(pair)
+    map.add(pair)
   }
+  return map
+}
+
+test('service map: counts calls and errors between workloads', () => {
+  const map = mapOf(
+    [200, 404, 500].map((status) =>
+      call(end('10.0.0.1', 5000, podOf('web')), end('10.0.0.2', 80, podOf('api')), 'api', status),
+    ),
+  )
   const { nodes, edges, other } = map.view()
   assert.deepEqual(
     nodes.map(({ id, label }) => [id, label]),
@@ -38,18 +51,20 @@ test('service map: counts calls and errors between workloads', () => {
 })
 
 test('service map: an address that serves under a name and calls others is one end, under that name', () => {
-  const map = new ServiceMap()
-  map.add(call(end('10.0.0.5', 5000), end('10.0.0.9', 80), 'shop.test:80'))
-  map.add(call(end('10.0.0.9', 5001), end('10.0.0.10', 80), 'orders'))
+  const map = mapOf([
+    call(end('10.0.0.5', 5000), end('10.0.0.9', 80), 'shop.test:80'),
+    call(end('10.0.0.9', 5001), end('10.0.0.10', 80), 'orders'),
+  ])
   const { nodes, edges } = map.view()
   assert.deepEqual(nodes.map(({ label }) => label).sort(), ['10.0.0.5', 'orders', 'shop.test'])
   assert.deepEqual(edges.map(({ from, to }) => `${from} ${to}`).sort(), ['10.0.0.5 10.0.0.9', '10.0.0.9 10.0.0.10'])
 })
 
 test('service map: servers on loopback are apart by their ports', () => {
-  const map = new ServiceMap()
-  map.add(call(end('127.0.0.1', 5000), end('127.0.0.1', 8080), '127.0.0.1:8080'))
-  map.add(call(end('127.0.0.1', 5001), end('127.0.0.1', 8081), 'api.localhost:8081'))
+  const map = mapOf([
+    call(end('127.0.0.1', 5000), end('127.0.0.1', 8080), '127.0.0.1:8080'),
+    call(end('127.0.0.1', 5001), end('127.0.0.1', 8081), 'api.localhost:8081'),
+  ])
   assert.deepEqual(
     map
       .view()
@@ -65,9 +80,7 @@ test('service map: the expressions of an end select its pairs and no others', as
     call(end('10.0.0.5', 5000), end('127.0.0.1', 8080), 'x'),
     call(end('fd00::5', 5000), end('fd00::9', 8080), 'y'),
   ]
-  const map = new ServiceMap()
-  for (const pair of pairs) map.add(pair)
-  const { nodes, edges } = map.view()
+  const { nodes, edges } = mapOf(pairs).view()
   const select = async (where: string): Promise<boolean[]> => {
     const selector = await PairSelector.create({ grep: [], where })
     return pairs.map((pair) => selector?.selects(packPair(pair)) === true)
@@ -84,10 +97,11 @@ test('service map: the expressions of an end select its pairs and no others', as
 })
 
 test('service map: 10,000 clients take a bounded number of arrows, and the rest is counted', () => {
-  const map = new ServiceMap()
-  for (let number = 0; number < 10_000; number += 1) {
-    map.add(call(end(`10.1.${number >> 8}.${number & 255}`, 5000), end('10.0.0.9', 80), 'shop'))
-  }
+  const map = mapOf(
+    Array.from({ length: 10_000 }, (_, number) =>
+      call(end(`10.1.${number >> 8}.${number & 255}`, 5000), end('10.0.0.9', 80), 'shop'),
+    ),
+  )
   const { edges, other } = map.view()
   assert.ok(edges.length < 1000)
   assert.equal(

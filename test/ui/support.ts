@@ -7,6 +7,7 @@ import { createLogger } from '../../src/log/logger.ts'
 import type { Pair } from '../../src/pair/pair.ts'
 import { packPair } from '../../src/pair/unpack.ts'
 import { PairSelector } from '../../src/select/selector.ts'
+import { FilteredCounts } from '../../src/ui/filtered-counts.ts'
 import type { StoreBounds } from '../../src/ui/pair-store.ts'
 import type { WhyView } from '../../src/ui/protocol.ts'
 import { serveUi } from '../../src/ui/server.ts'
@@ -56,7 +57,7 @@ export async function serveTraffic(t: Pick<TestContext, 'after'>, content: UiCon
   const log = createLogger({ level: 'info', form: 'lines', write: (line) => lines.push(line) })
   const select = (parameters: URLSearchParams): Promise<PairSelector | null> =>
     PairSelector.create({ grep: parameters.getAll('grep'), where: parameters.get('where') })
-  const data = { traffic, source, select }
+  const data = { traffic, filtered: new FilteredCounts(traffic), source, select }
   const server = await serveUi({ listen: '127.0.0.1:0', allowRemote: false, data, log })
   t.after(() => server.close())
   const [base = '', token = ''] = server.url.split('/#token=')

@@ -2,15 +2,12 @@
 import { useState } from 'preact/hooks'
 import { GROUPINGS, type Grouping, type SortKey } from '../../routes/route-names.ts'
 import type { RouteHistory } from '../../routes/route-row.ts'
-import { type Filter, goToPairs } from './location.ts'
-import { usePoll } from './poll.ts'
+import type { RoutesView } from '../protocol.ts'
+import { FilterBar, scopeText } from './filter-bar.tsx'
+import { type Filter, narrowTo } from './location.ts'
+import { NoData, NoPairs } from './no-pairs.tsx'
+import { useFilteredPoll } from './poll.ts'
 import { counted, grouped, rate, shortDuration, shortSize } from './texts.ts'
-
-interface Routes {
-  by: Grouping
-  seconds: number
-  rows: RouteHistory[]
-}
 
 /** Rows that are shown at first: a page of thousands is of use to nobody. */
 const STEP = 200
@@ -57,14 +54,23 @@ const COLUMNS: readonly Column[] = [
 
 /** The view of endpoints. */
 export function EndpointsView() {
+  return (
+    <>
+      <FilterBar />
+      <Endpoints />
+    </>
+  )
+}
+
+function Endpoints() {
   const [by, setBy] = useState<Grouping>('route')
   const [sort, setSort] = useState<SortKey>('requests')
   const [shown, setShown] = useState(STEP)
-  const { data, failure } = usePoll<Routes>(`/api/routes?by=${by}&sort=${sort}`)
-  if (failure !== null && data === null) return <p class="empty bad">{failure.message}</p>
-  const rows = data?.by === by ? data.rows : []
+  const { data, failure } = useFilteredPoll<RoutesView>(`/api/routes?by=${by}&sort=${sort}`)
+  if (data === null) return <NoData failure={failure} />
+  const rows = data.by === by ? data.rows : []
   return (
-    <div class="scroll">
+    <div class="scroll" tabIndex={-1}>
       <p class="about">
         <label>
           Group by{' '}
@@ -77,7 +83,7 @@ export function EndpointsView() {
             ))}
           </select>
         </label>{' '}
-        All pairs so far, {counted(rows.length, 'rows')}; the filter does not apply here. Quantiles are within 1 %.
+        {scopeText(data.missed)} {counted(rows.length, 'rows')}, quantiles within 1 %.
       </p>
       <div class="wide">
         <table class="data endpoints">
@@ -97,7 +103,7 @@ export function EndpointsView() {
           </tbody>
         </table>
       </div>
-      {rows.length === 0 && <p class="empty">No pairs yet.</p>}
+      {rows.length === 0 && <NoPairs />}
       {rows.length > shown && (
         <button type="button" onClick={() => setShown(rows.length)}>
           Show all {counted(rows.length, 'rows')}
@@ -130,7 +136,7 @@ function Row({ row, by }: { row: RouteHistory; by: Grouping }) {
         {filter === null ? (
           row.group
         ) : (
-          <button type="button" class="link" onClick={() => goToPairs(filter)}>
+          <button type="button" class="link" onClick={() => narrowTo(filter)}>
             {row.group}
           </button>
         )}

@@ -3,6 +3,7 @@ import { useEffect, useRef, useState } from 'preact/hooks'
 import { save } from './api.ts'
 import { type Filter, type FilterName, go, place, queryOf } from './location.ts'
 import { failure } from './pairs.ts'
+import { counted } from './texts.ts'
 
 const TYPED_MS = 300
 
@@ -41,7 +42,7 @@ export function FilterBar() {
     </div>
   )
   return (
-    <search class="filter">
+    <search class="filter" onKeyDown={onFilterKey}>
       {inputs(FIELDS)}
       <details open={isSet(MORE)}>
         <summary>More</summary>
@@ -65,6 +66,26 @@ export function FilterBar() {
       )}
     </search>
   )
+}
+
+/** Escape leaves the filter. */
+function onFilterKey({ key }: KeyboardEvent): void {
+  if (key === 'Escape') document.querySelector<HTMLElement>('[role=grid], .scroll')?.focus()
+}
+
+/** Moves the keyboard to the filter. @returns whether the view has one */
+export function focusFilter(): boolean {
+  const input = document.querySelector<HTMLInputElement>('.filter input')
+  input?.focus()
+  return input !== null
+}
+
+/** Which pairs a view counts. @param missed pairs that had left the store before the filter could be evaluated on them */
+export function scopeText(missed: number): string {
+  if (queryOf(place.value.filter) === '') return 'All pairs so far.'
+  const older =
+    missed === 0 ? '' : ` among those held since it was set; ${counted(missed, 'pairs')} had been dropped before`
+  return `The pairs that match the filter${older}.`
 }
 
 /** What is typed. It becomes the filter once typing pauses. */

@@ -1,13 +1,13 @@
 /** The ledger as a funnel: what entered each stage, what went on, and every loss with its reason. */
 import type { FunnelLoss, FunnelStage, FunnelView } from '../protocol.ts'
+import { NoData } from './no-pairs.tsx'
 import { usePoll } from './poll.ts'
 import { counted, counterDocument, grouped, LEDGER_DOCUMENT } from './texts.ts'
 
 /** The view of the ledger. */
 export function LedgerView() {
   const { data, failure } = usePoll<FunnelView>('/api/ledger')
-  if (failure !== null && data === null) return <p class="empty bad">{failure.message}</p>
-  if (data === null) return <p class="empty">…</p>
+  if (data === null) return <NoData failure={failure} />
   if (data.stages === null) {
     return (
       <p class="empty">

@@ -73,5 +73,14 @@ addEventListener('popstate', () => {
   place.value = parse(location.hash)
 })
 
-/** The list, with another filter. */
-export const goToPairs = (filter: Filter): void => go({ view: 'pairs', filter, open: null })
+/** The list, narrowed further: a field replaces what it had, expressions are joined. */
+export function narrowTo(more: Filter): void {
+  const { filter } = place.value
+  const where = joined(filter.where, more.where)
+  go({ view: 'pairs', filter: { ...filter, ...more, ...(where === undefined ? {} : { where }) }, open: null })
+}
+
+function joined(before = '', more = ''): string | undefined {
+  if (before === '' || more === '') return before || more || undefined
+  return before === more || before.endsWith(` && (${more})`) ? before : `(${before}) && (${more})`
+}

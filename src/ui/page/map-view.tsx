@@ -2,8 +2,10 @@
 import dagre from '@dagrejs/dagre'
 import { useMemo } from 'preact/hooks'
 import type { MapEdge, MapNode, ServiceMapView } from '../protocol.ts'
-import { goToPairs } from './location.ts'
-import { usePoll } from './poll.ts'
+import { FilterBar, scopeText } from './filter-bar.tsx'
+import { narrowTo } from './location.ts'
+import { NoData, NoPairs } from './no-pairs.tsx'
+import { useFilteredPoll } from './poll.ts'
 import { counted, grouped, rate, shortDuration } from './texts.ts'
 
 /** The most arrows that are drawn, most requests first; the table has all of them. */
@@ -26,17 +28,25 @@ interface Layout {
 
 /** The view of the map. */
 export function MapView() {
-  const { data, failure } = usePoll<ServiceMapView>('/api/map')
+  return (
+    <>
+      <FilterBar />
+      <ServiceMap />
+    </>
+  )
+}
+
+function ServiceMap() {
+  const { data, failure } = useFilteredPoll<ServiceMapView>('/api/map')
   const layout = useMemo(() => (data === null ? null : layOut(data)), [data])
-  if (failure !== null && data === null) return <p class="empty bad">{failure.message}</p>
-  if (data === null || layout === null) return <p class="empty">…</p>
-  if (data.edges.length === 0) return <p class="empty">No pairs yet.</p>
+  if (data === null || layout === null) return <NoData failure={failure} />
+  if (data.edges.length === 0) return <NoPairs />
   const labels = new Map(data.nodes.map((node) => [node.id, node]))
   const hidden = data.edges.length - layout.edges.length
   return (
-    <div class="scroll map">
+    <div class="scroll map" tabIndex={-1}>
       <p class="about">
-        All pairs so far; the filter does not apply here. Choose an end or an arrow to list its pairs.
+        {scopeText(data.missed)} Choose an end or an arrow to list its pairs.
         {hidden > 0 && ` ${counted(hidden, 'arrows')} with fewer requests are in the table only.`}
       </p>
       <div class="drawing">
@@ -120,7 +130,7 @@ function Graph({ layout, nodes }: { layout: Layout; nodes: ReadonlyMap<string, M
         <g
           key={node.id}
           class="node"
-          {...choosable(node.label, () => goToPairs({ where: `(${node.asClient}) || (${node.asServer})` }))}
+          {...choosable(node.label, () => narrowTo({ where: `(${node.asClient}) || (${node.asServer})` }))}
         >
           <rect x={x - wide / 2} y={y - NODE_HEIGHT / 2} width={wide} height={NODE_HEIGHT} rx="5" />
           <text x={x} y={y + 5}>
@@ -148,7 +158,7 @@ function Arrow({ drawn: { edge, points }, nodes, most }: ArrowProps) {
   return (
     <g
       class={edge.serverErrors > 0 ? 'edge bad' : edge.clientErrors > 0 ? 'edge warn' : 'edge'}
-      {...choosable(name, () => goToPairs({ where: both(from, to) }))}
+      {...choosable(name, () => narrowTo({ where: both(from, to) }))}
     >
       <path class="reach" d={path} />
       <path
@@ -229,7 +239,7 @@ function EdgeTable({ view, nodes }: { view: ServiceMapView; nodes: ReadonlyMap<s
           return (
             <tr key={`${edge.from} ${edge.to}`}>
               <th scope="row">
-                <button type="button" class="link" onClick={() => goToPairs({ where: both(from, to) })}>
+                <button type="button" class="link" onClick={() => narrowTo({ where: both(from, to) })}>
                   {from.label}
                 </button>
               </th>

@@ -2,6 +2,7 @@
 import { render } from 'preact'
 import { useEffect } from 'preact/hooks'
 import { EndpointsView } from './endpoints-view.tsx'
+import { focusFilter } from './filter-bar.tsx'
 import { Head } from './head.tsx'
 import { HelpDialog, toggleHelp } from './help.tsx'
 import { isTyping } from './keys.ts'
@@ -19,7 +20,7 @@ function onKey(event: KeyboardEvent): void {
   const view = VIEWS[Number(event.key) - 1]
   if (view !== undefined) go({ view, open: null })
   else if (event.key === '?') toggleHelp()
-  else return
+  else if (event.key !== '/' || !focusFilter()) return
   event.preventDefault()
 }
 

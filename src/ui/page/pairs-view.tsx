@@ -3,6 +3,7 @@ import type { PairRow } from '../protocol.ts'
 import { ExchangeView } from './exchange-view.tsx'
 import { FilterBar } from './filter-bar.tsx'
 import { go, place } from './location.ts'
+import { NoPairs } from './no-pairs.tsx'
 import { list, state } from './pairs.ts'
 import { useSheet } from './sheet.ts'
 import { serverName, shortDuration, shortSize, statusClass, timeOfDay } from './texts.ts'
@@ -48,7 +49,7 @@ function PairList() {
             <Gap px={(rows.length - to) * rowPx} />
           </tbody>
         </table>
-        {rows.length === 0 && <Empty />}
+        {rows.length === 0 && <NoPairs />}
       </div>
       {state.value?.ended !== true && (
         <button class="follow" type="button" aria-pressed={follows} onClick={() => setFollows(!follows)}>
@@ -95,9 +96,4 @@ function Row({ row, index, isCurrent }: { row: PairRow; index: number; isCurrent
       <td class="client">{row.client}</td>
     </tr>
   )
-}
-
-function Empty() {
-  const seen = state.value?.seen ?? 0
-  return <p class="empty">{seen === 0 ? 'No pairs yet.' : 'No pair that is held matches the filter.'}</p>
 }

@@ -1,6 +1,7 @@
 /** What was seen of each pod, or of each interface, and one sentence that says why. */
 import type { WhyRow, WhyView } from '../protocol.ts'
-import { goToPairs } from './location.ts'
+import { narrowTo } from './location.ts'
+import { NoData } from './no-pairs.tsx'
 import { usePoll } from './poll.ts'
 import { counted, grouped, timeOfDay } from './texts.ts'
 
@@ -10,8 +11,7 @@ const NUMBERS = ['Frames', 'Requests', 'Pairs', 'Filtered', 'Lost']
 /** The view of pods. */
 export function PodsView() {
   const { data, failure } = usePoll<WhyView>('/api/why')
-  if (failure !== null && data === null) return <p class="empty bad">{failure.message}</p>
-  if (data === null) return <p class="empty">…</p>
+  if (data === null) return <NoData failure={failure} />
   if (data.of === null) {
     return (
       <p class="empty">
@@ -55,7 +55,7 @@ function Row({ row, isPod }: { row: WhyRow; isPod: boolean }) {
     <tr>
       <th scope="row">
         {isPod ? (
-          <button type="button" class="link" onClick={() => goToPairs({ pod })}>
+          <button type="button" class="link" onClick={() => narrowTo({ pod })}>
             {row.name}
           </button>
         ) : (

@@ -1,6 +1,7 @@
 /** Data that a view asks for again and again while it is shown. */
 import { useEffect, useState } from 'preact/hooks'
 import { RequestFailure, requestJson } from './api.ts'
+import { place, queryOf } from './location.ts'
 import { state } from './pairs.ts'
 
 const POLL_MS = 2000
@@ -34,4 +35,10 @@ export function usePoll<T>(path: string): Polled<T> {
     }
   }, [path])
   return polled
+}
+
+/** As `usePoll`, of the pairs that the filter selects. @param path may have parameters */
+export function useFilteredPoll<T>(path: string): Polled<T> {
+  const query = queryOf(place.value.filter)
+  return usePoll(query === '' ? path : `${path}${path.includes('?') ? '&' : '?'}${query}`)
 }

@@ -145,10 +145,8 @@ function indexOf(seq: number): number {
 function useListKeys(show: (index: number) => void, toggleFollow: () => void): void {
   useEffect(() => {
     const onKey = (event: KeyboardEvent): void => {
-      if (event.ctrlKey || event.metaKey || event.altKey) return
-      if (!isTyping(event)) {
-        if (onListKey(event, show, toggleFollow)) event.preventDefault()
-      } else if (event.key === 'Escape') focusGrid()
+      if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event)) return
+      if (onListKey(event, show, toggleFollow)) event.preventDefault()
     }
     addEventListener('keydown', onKey)
     return () => removeEventListener('keydown', onKey)
@@ -182,9 +180,6 @@ function onListKey(event: KeyboardEvent, show: (index: number) => void, toggleFo
       return true
     case 'f':
       toggleFollow()
-      return true
-    case '/':
-      document.querySelector<HTMLInputElement>('.filter input')?.focus()
       return true
     case 'Enter':
       return openCursor(event, cursor)
