@@ -33,7 +33,7 @@ const PAGE_MS = 100
 
 /**
  * Serves /metrics, /livez, /readyz and /healthz, which is an alias of /livez; and the counts of each pod: /pods as JSON,
- * /metrics/pods as metrics; and the ledger, as /ledger.
+ * /metrics/pods as metrics; the ledger, as /ledger; and where the tap is, as /tap.
  *
  * @param address  `admin.address`; empty: nothing is served
  * @param readState  returns the agent's current state; called at most once in PAGE_MS for each page
@@ -79,6 +79,7 @@ function pagesOf(readState: () => AgentState): ReadonlyMap<string, () => Page> {
     ['/metrics/pods', cached(() => podMetricsPage(readState()))],
     ['/pods', cached(() => podsPage(readState()))],
     ['/ledger', cached(() => ledgerPage(readState()))],
+    ['/tap', cached(() => tapPage(readState()))],
     ['/livez', live],
     ['/healthz', live],
     ['/readyz', cached(() => healthPage('readyz', readiness(readState())))],
@@ -96,6 +97,11 @@ function ledgerPage({ observation }: AgentState): Page {
   const { blocks = [], interfaces = [] } = observation ?? {}
   const ledger = sumLedger([...blocks, ...interfaces.map(({ block }) => block)])
   return { status: 200, type: 'application/json', text: `${JSON.stringify(ledger)}\n` }
+}
+
+/** Where the tap is. Pairs are not served here: whoever shares the host's network could read them. */
+function tapPage({ tapSocket }: AgentState): Page {
+  return { status: 200, type: 'application/json', text: `${JSON.stringify({ socket: tapSocket })}\n` }
 }
 
 function podMetricsPage(state: AgentState): Page {

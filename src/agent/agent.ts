@@ -93,6 +93,7 @@ export class Agent {
   readonly #reloader: ConfigReloader
   readonly #flushing: NodeJS.Timeout
   readonly #began = performance.now()
+  readonly #tapSocket: string | null
   #admin: AdminServer | null = null
   #denied: TargetFailure | null = null
   #draining = false
@@ -106,7 +107,9 @@ export class Agent {
     this.#log = log
     this.#own = own
     const input = { kind: 'targets' as const }
-    const tap = config.tap.socket === '' ? {} : { tap: config.tap.socket }
+    const { socket } = config.tap
+    this.#tapSocket = socket === '' ? null : socket
+    const tap = socket === '' ? {} : { tap: socket }
     this.#pipeline = startPipeline({ config, input, output, limit: null, all: false, ...tap, log, onProgress: null })
     this.#captures = new CaptureSet({ pipeline: this.#pipeline, log, onDenied: (failure) => this.#deny(failure) })
     this.#discovery = new NodeDiscovery({
@@ -169,6 +172,7 @@ export class Agent {
       readPods: () => podsSeen(decisions.pods, observation.interfaces),
       watches: this.#api.states(),
       reload: this.#reloader.state,
+      tapSocket: this.#tapSocket,
       draining: this.#draining,
     }
   }

@@ -13,13 +13,19 @@ const MOST_BYTES = 4 * 1024 * 1024
 
 const LEDGER_PAGE: z.ZodType<Ledger> = z.lazy(() => z.record(z.string(), z.union([z.number(), LEDGER_PAGE])))
 
+const TAP_PAGE = z.object({ socket: z.string().startsWith('/').nullable() })
+
 /** What the agent has seen of each pod. @throws as `ask` */
 export const fetchPods = (url: string | undefined, config: Pick<Config, 'admin'>): Promise<PodsPage> =>
   ask(url, config, '/pods', PODS_PAGE)
 
 /** The agent's ledger so far. @throws as `ask` */
-export const fetchLedger = (config: Pick<Config, 'admin'>): Promise<Ledger> =>
-  ask(undefined, config, '/ledger', LEDGER_PAGE)
+export const fetchLedger = (url: string | undefined, config: Pick<Config, 'admin'>): Promise<Ledger> =>
+  ask(url, config, '/ledger', LEDGER_PAGE)
+
+/** The unix socket of the tap of the agent at a URL; null: it has none. @throws as `ask` */
+export const fetchTapSocket = async (url: string, config: Pick<Config, 'admin'>): Promise<string | null> =>
+  (await ask(url, config, '/tap', TAP_PAGE)).socket
 
 /**
  * Asks the agent at a URL, or at its configured address.

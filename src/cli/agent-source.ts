@@ -7,7 +7,7 @@ import { writeError } from './terminal.ts'
 
 /** Options that choose between an agent and a topic. */
 export interface AgentSourceFlags {
-  /** A path; true: the configured one. */
+  /** The path of a tap's socket, or the URL of an admin server; true: the configured socket. */
   agent?: string | true
   config?: string
   brokers?: string
@@ -21,8 +21,8 @@ export interface AgentSourceFlags {
 
 /** For commander's `option`. */
 export const AGENT_OPTION = [
-  '--agent [socket]',
-  'read the pairs that the agent on this machine ships, from now on (default: tap.socket)',
+  '--agent [address]',
+  'read the pairs that the agent on this machine ships, from now on; its tap.socket, or its admin.address as a URL (default: tap.socket)',
 ] as const
 
 /**
@@ -40,9 +40,10 @@ export async function findAgent(flags: AgentSourceFlags, { config }: LoadedConfi
     throw usageError(`--agent and ${topicOption} exclude each other: pairs come from an agent or from a topic`)
   }
   if (agent === undefined && (topicOption !== null || flags.config !== undefined)) return null
-  const path = typeof agent === 'string' ? agent : config.tap.socket
-  if (/^https?:/.test(path)) throw usageError(`--agent ${path}: pairs are not served over HTTP; name the tap.socket`)
-  if (path === '') {
+  const url = adminUrlOf(flags)
+  const path =
+    url === undefined ? pathOf(agent, config) : await (await import('./agent-admin.ts')).fetchTapSocket(url, config)
+  if (path === null || path === '') {
     if (agent === undefined) return null
     throw usageError('tap.socket is empty, so the agent shows its pairs to nobody')
   }
@@ -54,6 +55,13 @@ export async function findAgent(flags: AgentSourceFlags, { config }: LoadedConfi
     throw error
   }
 }
+
+/** The URL of `--agent`; undefined: it names none. */
+export const adminUrlOf = ({ agent }: Pick<AgentSourceFlags, 'agent'>): string | undefined =>
+  typeof agent === 'string' && agent.includes('://') ? agent : undefined
+
+const pathOf = (agent: AgentSourceFlags['agent'], { tap }: LoadedConfig['config']): string =>
+  typeof agent === 'string' ? agent : tap.socket
 
 /** @returns the option that is about a topic; null: there is none */
 function namedTopicOption({ brokers, topic, from, partition, offset, follow }: AgentSourceFlags): string | null {

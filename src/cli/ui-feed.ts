@@ -16,7 +16,7 @@ import type { SourceKind, WhyRow, WhyView } from '../ui/protocol.ts'
 import type { UiSource } from '../ui/source.ts'
 import type { UiTraffic } from '../ui/traffic.ts'
 import { fetchLedger, fetchPods } from './agent-admin.ts'
-import { findAgent } from './agent-source.ts'
+import { adminUrlOf, findAgent } from './agent-source.ts'
 import type { SourceFlags, SourceName } from './sources.ts'
 import { damageLines } from './summary.ts'
 import { untilDrained } from './until-done.ts'
@@ -120,8 +120,8 @@ function whyOfInterface(one: InterfaceObservation): WhyRow {
   return whyRow(one.name, { ...seen, advice: advice(seen) })
 }
 
-async function podsOf(config: LoadedConfig['config']): Promise<WhyView> {
-  const { pods, leftOut } = await fetchPods(undefined, config)
+async function podsOf(url: string | undefined, config: LoadedConfig['config']): Promise<WhyView> {
+  const { pods, leftOut } = await fetchPods(url, config)
   const nameOf = ({ namespace, name, uid }: PodTraffic): string =>
     namespace === null ? (name ?? uid) : `${namespace}/${name ?? uid}`
   return { of: 'pods', rows: pods.map((pod) => whyRow(nameOf(pod), pod)), leftOut }
@@ -160,7 +160,8 @@ function topicFeed(flags: SourceFlags, parts: FeedParts): Feed {
 
 function agentFeed(flags: SourceFlags, parts: FeedParts): Feed {
   const { loaded, traffic, log } = parts
-  const known = { ledger: () => fetchLedger(loaded.config), why: () => podsOf(loaded.config) }
+  const url = adminUrlOf(flags)
+  const known = { ledger: () => fetchLedger(url, loaded.config), why: () => podsOf(url, loaded.config) }
   return readerFeed('agent', `the agent on ${loaded.config.node.name}`, flags, parts, known, async (options) => {
     const client = await findAgent(flags, loaded)
     if (client === null) return

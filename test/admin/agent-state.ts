@@ -61,6 +61,7 @@ export const agentState = (parts: Partial<AgentState> = {}): AgentState => ({
   },
   readPods: () => ({ pods: [], leftOut: 0 }),
   watches: [{ resource: 'pods', synced: true, connected: true, restarts: 1, lastEventMs: 1500, objects: 12 }],
+  tapSocket: '/run/interceptor/tap.sock',
   reload: { applied: 0, unchanged: 0, refused: 0, lastSuccessful: true, needRestart: [] },
   draining: false,
   ...parts,

@@ -4,9 +4,12 @@ import { chmodSync, chownSync, mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { needs } from '../../rig/needs.ts'
+import { serveAdmin } from '../../src/admin/server.ts'
 import { EXIT_PRIVILEGE, EXIT_RUNTIME, EXIT_USAGE } from '../../src/errors.ts'
+import { createLogger } from '../../src/log/logger.ts'
+import { agentState } from '../admin/agent-state.ts'
 import { droppedTo } from '../support/agent-container.ts'
 import { run } from './support.ts'
 
@@ -23,11 +26,12 @@ const faults: [string, string[], number, RegExp][] = [
   ],
   ['an agent and a file', ['top', '--agent', NOWHERE, 'a.pcap'], EXIT_USAGE, /there is more than one source/],
   [
-    'the admin server',
-    ['tail', '--agent', 'http://127.0.0.1:9464'],
-    EXIT_USAGE,
-    /not served over HTTP; name the tap.socket/,
+    'a URL where nothing listens',
+    ['tail', '--agent', 'http://127.0.0.1:1'],
+    EXIT_RUNTIME,
+    /there is no agent at http:\/\/127\.0\.0\.1:1: /,
   ],
+  ['a URL that is not HTTP', ['top', '--agent', 'https://127.0.0.1:1'], EXIT_USAGE, /is not a URL such as http:/],
   ['a switched-off tap', ['tail', '--agent', '--set', 'tap.socket='], EXIT_USAGE, /tap.socket is empty/],
   [
     'no agent',
@@ -50,6 +54,24 @@ test('agent source: without an agent and without options, tail reads the configu
   const { code, stderr } = await run(['tail', ...settings], { env: { INTERCEPTOR_KAFKA_TOPIC: 'pairs' } })
   assert.equal(code, EXIT_RUNTIME)
   assert.match(stderr, /cannot read the topic pairs at 127.0.0.1:1/)
+})
+
+/** An admin server whose tap is at a socket. */
+async function adminWith(t: TestContext, tapSocket: string | null): Promise<string> {
+  const log = createLogger({ level: 'error', form: 'lines', write: () => {} })
+  const server = await serveAdmin('127.0.0.1:0', () => agentState({ tapSocket }), log)
+  t.after(() => server?.close())
+  return server?.url ?? ''
+}
+
+test('agent source: the admin server at a URL names the socket', async (t) => {
+  const url = await adminWith(t, NOWHERE)
+  const { code, stderr } = await run(['tail', '--agent', url])
+  assert.equal(code, EXIT_RUNTIME)
+  assert.match(stderr, /there is no agent at \/nowhere\/tap\.sock: nothing listens there/)
+  const off = await run(['tail', '--agent', await adminWith(t, null)])
+  assert.equal(off.code, EXIT_USAGE)
+  assert.match(off.stderr, /tap\.socket is empty/)
 })
 
 test('agent source: the socket of another user is refused, with the reason', {
