@@ -1,4 +1,5 @@
 /** The thread of one run of a capture worker or of the shipper. Main thread. */
+import { getHeapStatistics } from 'node:v8'
 import { Worker } from 'node:worker_threads'
 import { withResolvers } from '../async/with-resolvers.ts'
 import { EXIT_RUNTIME, type Failure, failureOf } from '../errors.ts'
@@ -9,6 +10,12 @@ import type { FromWorker } from '../thread/messages.ts'
  * costs them nothing (measured) and keeps each some 5 MB smaller.
  */
 export const THREAD_LIMITS = { maxYoungGenerationSizeMb: 3 } as const
+/**
+ * Old generation of each thread, several times what it needs: captured bytes are in shared memory. V8's default is gigabytes.
+ * A heap that grows without end would take the process's memory first, and fill it for seconds while the thread's rings overflow.
+ */
+const HEAP_MIB = { capture: 64, ship: 256 } as const
+const MIB = 1024 * 1024
 
 /**
  * How a run ended: at the end of its work, by a failure that a restart would not change, or by a crash. A crash has a hint
@@ -46,6 +53,10 @@ export interface WorkerThreadSpec {
   onMessage: (message: FromWorker) => void
 }
 
+/** At most what `--max-old-space-size` gives every thread of this process. */
+const heapMiB = (role: WorkerThreadSpec['role']): number =>
+  Math.min(HEAP_MIB[role], Math.floor(getHeapStatistics().heap_size_limit / MIB))
+
 /** A thread whose work is done may linger for this long, held by an open socket. */
 const LINGER_MS = 2_000
 
@@ -58,7 +69,7 @@ export class WorkerThread implements WorkerRun {
     this.#worker = new Worker(new URL(entry, import.meta.url), {
       workerData,
       name: role,
-      resourceLimits: THREAD_LIMITS,
+      resourceLimits: { ...THREAD_LIMITS, maxOldGenerationSizeMb: heapMiB(role) },
     })
     let reported: WorkerEnd | null = null
     let error: Failure | null = null
