@@ -83,9 +83,8 @@ export class Shipper {
       if (this.#finished(nowMs)) break
       await this.#pause(this.#paused ? 0 : bytesRead, nowMs)
     }
-    this.#parts.tap?.close()
     const beating = setInterval(() => control.beat(), BEAT_MS)
-    await sink.close()
+    await Promise.all([sink.close(), this.#parts.tap?.close()])
     clearInterval(beating)
     this.#publish(shipClock())
     return { failure: sink.end?.kind === 'failed' ? sink.end.message : null }

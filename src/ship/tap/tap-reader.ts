@@ -5,6 +5,7 @@
  * Thread: the shipper's.
  */
 import type { Socket } from 'node:net'
+import { withResolvers } from '../../async/with-resolvers.ts'
 import { COUNT_BYTES, LENGTH_BYTES, PROTOCOL, textFrame, writeCount } from '../../tap/frames.ts'
 
 /** Bytes that wait for a reader beside what its socket holds in the kernel. */
@@ -15,11 +16,11 @@ const CHUNK_BYTES = 64 * 1024
 const LONG_BYTES = CHUNK_BYTES / 4
 
 /** How long a reader may take for what is left when its connection ends. */
-const END_MS = 1_000
+const END_MS = 500
 
 /** What a reader needs of its socket. */
 export interface ReaderSocket extends Pick<Socket, 'writableLength' | 'destroySoon'> {
-  write(bytes: Uint8Array): unknown
+  write(bytes: Uint8Array, done?: (error?: Error | null) => void): unknown
   destroy(): unknown
 }
 
@@ -31,6 +32,9 @@ export class TapReader {
   #to = 0
   /** Pairs that were not shown and that the reader does not know of. */
   #notShown = 0
+  /** Pairs that are collected, and those passed to the socket that it has not passed to the kernel. */
+  #collected = 0
+  #unsent = 0
 
   constructor(socket: ReaderSocket) {
     this.#socket = socket
@@ -52,6 +56,7 @@ export class TapReader {
     const at = this.#reserve(LENGTH_BYTES + length)
     this.#chunk.writeUInt32BE(length, at)
     this.#chunk.set(bytes.subarray(start, start + length), at + LENGTH_BYTES)
+    this.#collected += 1
     return true
   }
 
@@ -61,12 +66,21 @@ export class TapReader {
     this.#writeCollected()
   }
 
-  /** Sends the rest and the reason, as far as the reader reads on. */
-  end(reason: string): void {
+  /**
+   * Sends the rest and the reason, as far as the reader reads on, and closes the connection.
+   *
+   * @returns pairs that `add` accepted and the reader did not read in time; what the kernel holds for it counts as read
+   */
+  async end(reason: string): Promise<number> {
     this.flush()
-    this.#socket.write(textFrame(reason))
-    this.#socket.destroySoon()
-    setTimeout(() => this.drop(), END_MS).unref()
+    const sent = withResolvers<void>()
+    const timer = setTimeout(sent.resolve, END_MS)
+    this.#socket.write(textFrame(reason), () => sent.resolve())
+    await sent.promise
+    clearTimeout(timer)
+    if (this.#unsent === 0) this.#socket.destroySoon()
+    else this.drop()
+    return this.#unsent
   }
 
   /** Closes the connection at once. */
@@ -99,7 +113,13 @@ export class TapReader {
   }
 
   #writeCollected(): void {
-    if (this.#from < this.#to) this.#socket.write(this.#chunk.subarray(this.#from, this.#to))
+    if (this.#from === this.#to) return
+    const pairs = this.#collected
+    this.#collected = 0
+    this.#unsent += pairs
+    this.#socket.write(this.#chunk.subarray(this.#from, this.#to), (error) => {
+      if (error == null) this.#unsent -= pairs
+    })
     this.#from = this.#to
   }
 }

@@ -64,21 +64,28 @@ export class Tap implements PairViewer {
     for (const reader of this.#readers.values()) reader.flush()
   }
 
-  /** Removes the socket and ends all connections. */
-  close(): void {
+  /** Removes the socket and ends all connections. Resolves once every reader has read the rest, or was too slow for it. */
+  async close(): Promise<void> {
     this.#socket?.close()
-    for (const reader of this.#readers.values()) reader.end('the agent has stopped')
+    const readers = [...this.#readers.values()]
     this.#readers.clear()
     this.#status.tapReaders = 0
+    await Promise.all(readers.map((reader) => this.#end(reader, 'the agent has stopped')))
+  }
+
+  async #end(reader: TapReader, reason: string): Promise<void> {
+    const pairs = await reader.end(reason)
+    this.#status.tapNotShown += pairs
+    if (pairs > 0) this.#log.warn('a reader of the tap was too slow to be shown the last pairs', { pairs })
   }
 
   #accept(socket: Socket): void {
-    // A reader that does not read must not keep the thread from ending.
+    // A reader that leaves its connection open must not keep the thread from ending.
     socket.unref()
     const [oldest] = this.#readers.size === MAX_READERS ? this.#readers : []
     if (oldest !== undefined) {
       this.#readers.delete(oldest[0])
-      oldest[1].end(`${MAX_READERS} other readers have connected since`)
+      void this.#end(oldest[1], `${MAX_READERS} other readers have connected since`)
     }
     const reader = new TapReader(socket)
     this.#readers.set(socket, reader)
