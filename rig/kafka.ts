@@ -38,6 +38,8 @@ export interface KafkaOptions {
   port: number
   /** Lines added to server.properties. */
   properties?: string[]
+  /** Makes it another broker of the cluster whose first broker, and controller, is `of`. */
+  member?: { of: KafkaBroker; nodeId: number }
 }
 
 /** For node:test's `skip`: false where Kafka can run here, else why not; with CI=true always false. */
@@ -55,24 +57,29 @@ export class KafkaBroker {
   readonly saslSsl: string
   /** PEM of the authority that signed the broker's certificate. */
   readonly caFile: string
+  readonly clusterId: string
+  readonly #port: number
   readonly #properties: string
   #process: ChildProcess | null = null
   #starts = 0
 
   /** Prepares keys and storage; `start` runs it. @throws when a tool fails, with its output */
   constructor(options: KafkaOptions) {
-    const { port } = options
+    const { port, member } = options
+    this.#port = port
+    // A UUID as Kafka writes it, without the leading hyphen that its command line would parse as an option.
+    this.clusterId = member?.of.clusterId ?? `A${randomBytes(16).toString('base64url').slice(1)}`
     this.plaintext = `127.0.0.1:${port}`
     this.saslSsl = `localhost:${port + 1}`
     this.caFile = join(this.folder, 'ca.crt')
     this.#properties = join(this.folder, 'server.properties')
     makeKeys(this.folder)
-    writeFileSync(this.#properties, serverProperties(this.folder, port, options.properties ?? []))
+    const own = member === undefined ? [] : memberProperties(port, member.of.#port, member.nodeId)
+    writeFileSync(this.#properties, serverProperties(this.folder, port, [...own, ...(options.properties ?? [])]))
     const scram = (mechanism: string): string => `${mechanism}=[name=${KAFKA_USER},password=${KAFKA_PASSWORD}]`
-    // A UUID as Kafka writes it, without the leading hyphen that its command line would parse as an option.
-    const id = `A${randomBytes(16).toString('base64url').slice(1)}`
     const users = ['--add-scram', scram('SCRAM-SHA-256'), '--add-scram', scram('SCRAM-SHA-512')]
-    const format = ['format', '--standalone', '-t', id, '-c', this.#properties, ...users]
+    const first = member === undefined ? ['--standalone', ...users] : []
+    const format = ['format', '-t', this.clusterId, '-c', this.#properties, ...first]
     execFileSync('java', javaArgs('kafka.tools.StorageTool', format), { stdio: ['ignore', 'ignore', 'pipe'] })
   }
 
@@ -128,12 +135,12 @@ export class KafkaBroker {
   }
 
   /** Creates a topic of four partitions, and waits until all have a leader. @param configs as `cleanup.policy=compact` */
-  createTopic(topic: string, configs: string[] = []): Promise<void> {
+  createTopic(topic: string, configs: string[] = [], replicationFactor = 1): Promise<void> {
     const configEntries = configs.map((line) => {
       const [name, value] = line.split('=')
       return { name, value }
     })
-    const wanted = { topic, numPartitions: 4, replicationFactor: 1, configEntries }
+    const wanted = { topic, numPartitions: 4, replicationFactor, configEntries }
     return this.#asAdmin(async (admin) => {
       // kafkajs's own wait fails while the broker does not know yet what the controller has created.
       await admin.createTopics({ waitForLeaders: false, topics: [wanted] })
@@ -150,6 +157,15 @@ export class KafkaBroker {
     })
   }
 
+  /** Ids of the brokers that lead a topic's partitions, by partition. */
+  leaders(topic: string): Promise<number[]> {
+    return this.#asAdmin(async (admin) => {
+      const { topics } = await admin.fetchTopicMetadata({ topics: [topic] })
+      const partitions = topics.flatMap((one) => one.partitions)
+      return partitions.sort((a, b) => a.partitionId - b.partitionId).map(({ leader }) => leader)
+    })
+  }
+
   deleteTopic(topic: string): Promise<void> {
     return this.#asAdmin((admin) => admin.deleteTopics({ topics: [topic] }))
   }
@@ -159,17 +175,12 @@ export class KafkaBroker {
    * permits only what its rules allow.
    */
   async allow(topic: string, operation: 'Describe' | 'Write'): Promise<void> {
-    const { AclOperationTypes, AclPermissionTypes, AclResourceTypes, ResourcePatternTypes } = kafkajs
-    const rule = {
-      resourceType: AclResourceTypes.TOPIC,
-      resourceName: topic,
-      resourcePatternType: ResourcePatternTypes.LITERAL,
-      principal: `User:${KAFKA_USER}`,
-      host: '*',
-      operation: operation === 'Write' ? AclOperationTypes.WRITE : AclOperationTypes.DESCRIBE,
-      permissionType: AclPermissionTypes.ALLOW,
-    }
-    await this.#asAdmin((admin) => admin.createAcls({ acl: [rule] }))
+    await this.#asAdmin((admin) => admin.createAcls({ acl: [ruleFor(topic, operation)] }))
+  }
+
+  /** Removes a permission that `allow` has given. */
+  async revoke(topic: string, operation: 'Describe' | 'Write'): Promise<void> {
+    await this.#asAdmin((admin) => admin.deleteAcls({ filters: [ruleFor(topic, operation)] }))
   }
 
   /** kcat against the plaintext listener. @returns its standard output */
@@ -206,6 +217,20 @@ export class KafkaBroker {
 
   #lastLog(): string {
     return readFileSync(join(this.folder, 'broker.log'), 'utf8').split('\n').slice(-20).join('\n')
+  }
+}
+
+/** KAFKA_USER may do this with a topic. */
+function ruleFor(topic: string, operation: 'Describe' | 'Write') {
+  const { AclOperationTypes, AclPermissionTypes, AclResourceTypes, ResourcePatternTypes } = kafkajs
+  return {
+    resourceType: AclResourceTypes.TOPIC,
+    resourceName: topic,
+    resourcePatternType: ResourcePatternTypes.LITERAL,
+    principal: `User:${KAFKA_USER}`,
+    host: '*',
+    operation: operation === 'Write' ? AclOperationTypes.WRITE : AclOperationTypes.DESCRIBE,
+    permissionType: AclPermissionTypes.ALLOW,
   }
 }
 
@@ -267,6 +292,18 @@ function makeKeys(folder: string): void {
   run('openssl', ...sign, '-extfile', 'names', '-out', 'broker.crt')
   const bundle = ['pkcs12', '-export', '-in', 'broker.crt', '-inkey', 'broker.key', '-name', 'broker']
   run('openssl', ...bundle, '-passout', 'pass:secret', '-out', 'broker.p12')
+}
+
+/** What another broker has instead of the first one's: no controller. Of a property that is given twice, the last counts. */
+function memberProperties(port: number, firstPort: number, nodeId: number): string[] {
+  const listeners = `PLAINTEXT://127.0.0.1:${port},SASL_SSL://localhost:${port + 1}`
+  return [
+    'process.roles=broker',
+    `node.id=${nodeId}`,
+    `controller.quorum.bootstrap.servers=127.0.0.1:${firstPort + 2}`,
+    `listeners=${listeners}`,
+    `advertised.listeners=${listeners}`,
+  ]
 }
 
 function serverProperties(folder: string, port: number, more: string[]): string {

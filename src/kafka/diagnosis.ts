@@ -24,23 +24,29 @@ const NOT_TLS = /wrong version number|packet length too long|unsupported protoco
 
 /**
  * @param error the thrown error
- * @param reached how far the client got. A port that expects another protocol usually just closes the connection, so
- *   this is all there is to distinguish the causes
+ * @param reached how far the client got, `topic`: it has received the topic's metadata. A port that expects another protocol
+ *   usually just closes the connection, so this is all there is to distinguish the causes
  */
-export function diagnose(error: unknown, settings: KafkaSettings, reached: Reached): Diagnosis {
+export function diagnose(error: unknown, settings: KafkaSettings, reached: Reached | 'topic'): Diagnosis {
   const failure = kafkaFailureOf(error)
   const text = failureText(error)
   const hint = HINT_BY_CODE.get(codeOf(error) ?? 0) ?? hintOf(failure, text, settings, reached)
   return { failure, text, hint }
 }
 
-function hintOf(failure: KafkaFailure, text: string, settings: KafkaSettings, reached: Reached): string | null {
+function hintOf(
+  failure: KafkaFailure,
+  text: string,
+  settings: KafkaSettings,
+  reached: Reached | 'topic',
+): string | null {
   const { tls, sasl } = settings
   if (/speaks TLS/.test(text)) return 'set kafka.tls.enabled, and kafka.sasl.mechanism if it requires SASL too'
   if (NOT_TLS.test(text)) return 'the port does not speak TLS: set kafka.tls.enabled to false, or use its TLS port'
   if (failure === 'refused') return refusalHint(text, settings)
   if (failure !== 'unreachable') return null
   if (!ENDED.test(text)) return 'check the brokers’ addresses, also those that they advertise'
+  if (reached === 'topic') return null
   if (tls.enabled && reached === 'nothing') {
     return 'the port may not speak TLS (kafka.tls.enabled), or may require a client certificate (kafka.tls.certFile)'
   }

@@ -27,6 +27,9 @@ export interface QueueEntry {
 export interface RequestQueue {
   readonly pending: readonly unknown[]
   readonly inflight: ReadonlyMap<number, unknown>
+  /** Milliseconds since the Unix epoch; −1: not throttled. */
+  throttledUntil: number
+  canSendSocketRequestImmediately(): boolean
   scheduleCheckPendingRequests(): void
   fulfillRequest(response: { correlationId: number }): void
   push(request: { entry: QueueEntry; expectResponse: boolean; requestTimeout: number; sendRequest(): void }): void

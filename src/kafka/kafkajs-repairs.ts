@@ -32,18 +32,22 @@ export function repairKafkajs(): void {
  * - After every response kafkajs sets a timer with a negative delay, which fires at once and sets the next one, so that
  *   the connection wakes a thousand times a second (kafkajs#1751). The timer is needed only while requests wait for the
  *   end of a throttle.
- * - kafkajs obeys a throttle of any length.
+ * - kafkajs obeys a throttle of any length, and measures it on the wall clock: one that is set back would prolong it.
  * - kafkajs ignores a response to no request. Such a response means that the two sides disagree, and the request it was
  *   meant for would wait for its timeout, so the connection must end.
  */
 function repairRequestQueue(): void {
   const { prototype } = require('kafkajs/src/network/requestQueue/index.js') as { prototype: RequestQueue }
-  const { scheduleCheckPendingRequests, maybeThrottle, fulfillRequest } = prototype
+  const { scheduleCheckPendingRequests, maybeThrottle, fulfillRequest, canSendSocketRequestImmediately } = prototype
   prototype.scheduleCheckPendingRequests = function (): void {
     if (this.pending.length > 0) scheduleCheckPendingRequests.call(this)
   }
   prototype.maybeThrottle = function (ms): void {
     maybeThrottle.call(this, ms === null ? ms : Math.min(ms, MAX_THROTTLE_MS))
+  }
+  prototype.canSendSocketRequestImmediately = function (): boolean {
+    if (this.throttledUntil > Date.now() + MAX_THROTTLE_MS) this.throttledUntil = -1
+    return canSendSocketRequestImmediately.call(this)
   }
   prototype.fulfillRequest = function (response): void {
     if (!this.inflight.has(response.correlationId))

@@ -169,7 +169,9 @@ export class KafkaWire {
     const correlationId = connection.nextCorrelationId()
     const chunks = encodeProduceRequest(correlationId, this.#clientId, this.#topic, this.#timeoutMs, request)
     const expectResponse = request.acks !== 0
-    return new Promise((resolve, reject) => {
+    // kafkajs limits the time of requests with a response only. A broker that stops reading would block the others for ever.
+    const timer = expectResponse ? undefined : setTimeout(() => connection.socket.destroy(late()), this.#timeoutMs)
+    const exchange = new Promise<Buffer | null>((resolve, reject) => {
       if (!connection.isConnected()) throw new Error('the connection to the broker was closed')
       const fail = (error: Error): void => {
         reject(error)
@@ -197,8 +199,11 @@ export class KafkaWire {
         },
       })
     })
+    return exchange.finally(() => clearTimeout(timer))
   }
 }
+
+const late = (): Error => new Error('the broker accepts no more bytes')
 
 /** Partitions are numbered from 0 without holes; any other numbers mean a bad response. */
 function leadersByPartition(partitions: readonly { partitionId: number; leader: number }[]): number[] {

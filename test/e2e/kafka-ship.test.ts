@@ -264,6 +264,33 @@ suite('shipping to a real Kafka', { skip }, () => {
     assert.ok(run.logs.some((line) => line.includes('Kafka accepts pairs again')))
   })
 
+  test('kafka: a permission to write that is revoked during the run is reported, and nothing is lost', async () => {
+    const passwordFile = join(broker.folder, 'revoked')
+    writeFileSync(passwordFile, KAFKA_PASSWORD)
+    await broker.createTopic('revoked')
+    for (const operation of ['Describe', 'Write'] as const) await broker.allow('revoked', operation)
+    const run = shipTo(configFor(broker, 'revoked', { kafka: secured(broker, 'scram-sha-256', passwordFile) }))
+    await run.put(0, { connection: 0 })
+    run.flush()
+    await until('a pair is shipped', () => run.counter('shipped') === 1)
+    await broker.revoke('revoked', 'Write')
+    const isReport = (line: string): boolean => line.startsWith('Kafka refuses this client')
+    let count = 1
+    // The broker learns of it some time later.
+    for (; !run.logs.some(isReport); count += 1) {
+      await run.put(count, { connection: count % 8 })
+      run.flush()
+      await sleep(10)
+    }
+    assert.ok(run.counter('shipped') < count)
+    await broker.allow('revoked', 'Write')
+    await until('the rest is shipped', () => run.counter('shipped') === count)
+    await run.finish()
+    assert.equal(run.dropped, 0)
+    assert.equal(new Set(run.logs.filter(isReport)).size, 1)
+    assertOrderPerKey(readTopic(broker, 'revoked'), count, true)
+  })
+
   test('kafka: a missing topic is reported with a hint, and used once it exists', async () => {
     const run = shipTo(configFor(broker, 'late', { kafka: { createTopic: false } }))
     await run.put(1)

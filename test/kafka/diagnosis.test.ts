@@ -21,6 +21,10 @@ test('diagnosis: suggests TLS and SASL to a plaintext client whose connection is
   assert.match(hintFor('Closed connection', kafka, 'connection'), /^the port may require TLS/)
 })
 
+test('diagnosis: suggests no other protocol to a client that has worked', () => {
+  assert.equal(diagnose(new Error('read ECONNRESET'), kafka, 'topic').hint, null)
+})
+
 test('diagnosis: suggests TLS for a port that answers with a TLS record', () => {
   assert.match(hintFor('the port speaks TLS', kafka, 'connection'), /^set kafka\.tls\.enabled/)
 })

@@ -40,7 +40,13 @@ test('kafkajs: connections and request queues have the methods that are called',
     ['network/connection.js', ['isConnected', 'isAuthenticated', 'authenticate', 'nextCorrelationId']],
     [
       'network/requestQueue/index.js',
-      ['push', 'waitForPendingRequests', 'maybeThrottle', 'scheduleCheckPendingRequests'],
+      [
+        'push',
+        'waitForPendingRequests',
+        'maybeThrottle',
+        'scheduleCheckPendingRequests',
+        'canSendSocketRequestImmediately',
+      ],
     ],
     ['broker/index.js', ['fetch', 'describeConfigs', 'isConnected']],
   ]
@@ -78,6 +84,7 @@ test('kafkajs: reads a response to a produce request, version 7, with each parti
 interface RequestQueue {
   checkPendingRequests(): void
   maybeThrottle(ms: number | null): void
+  canSendSocketRequestImmediately(): boolean
   fulfillRequest(response: { correlationId: number }): void
   readonly throttleCheckTimeoutId: unknown
   readonly throttledUntil: number
@@ -99,6 +106,17 @@ test('repairs: a throttle is bounded', () => {
   queue.maybeThrottle(2 ** 31 - 1)
   assert.ok(queue.throttledUntil <= Date.now() + 15_000)
   queue.maybeThrottle(null)
+})
+
+test('repairs: a wall clock that is set back does not prolong a throttle', (t) => {
+  const queue = newRequestQueue()
+  queue.maybeThrottle(10_000)
+  assert.equal(queue.canSendSocketRequestImmediately(), false)
+  const hourAgo = Date.now() - 3_600_000
+  const clock = t.mock.method(Date, 'now', () => hourAgo)
+  const canSend = queue.canSendSocketRequestImmediately()
+  clock.mock.restore()
+  assert.equal(canSend, true)
 })
 
 test('repairs: refuses a response to no request', () => {

@@ -88,7 +88,8 @@ export class TopicClient {
   /** Logs why the cluster does not accept pairs. */
   reportDown(error: unknown): void {
     this.#downSinceMs ??= this.#options.clock()
-    const diagnosis = diagnose(error, this.#options.settings, this.#client?.reached ?? 'nothing')
+    const reached = this.#ready ? 'topic' : (this.#client?.reached ?? 'nothing')
+    const diagnosis = diagnose(error, this.#options.settings, reached)
     const hint = diagnosis.hint === null ? '' : `: ${diagnosis.hint}`
     this.#options.log.warn(`${this.#describe(diagnosis)}${hint}; pairs wait in the buffer`)
   }
