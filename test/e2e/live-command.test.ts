@@ -5,10 +5,15 @@ import { once } from 'node:events'
 import { createServer, get, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type TestContext, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { needs } from '../../rig/needs.ts'
 import { PROGRAM } from '../../rig/root.ts'
 
 const REQUESTS = 50
+/** Longer than a thread's heartbeat may stand still (worker-slot.ts). */
+const HANG_MS = 3_500
+/** By then a thread that seems to hang would be replaced. */
+const WATCHED_MS = 500
 
 async function serve(t: TestContext): Promise<number> {
   const server: Server = createServer((request, response) => {
@@ -29,20 +34,51 @@ function request(port: number, target: string): Promise<void> {
 /** Room for all of a test's frames, however long the capturing process has to wait for a CPU. */
 const env = { ...process.env, INTERCEPTOR_CAPTURE_RING_BYTES: '32MiB' }
 
+interface Command {
+  process: ChildProcess
+  /** Of the pairs so far. */
+  targets: () => string[]
+  log: () => string
+}
+
 /** A process group of its own, as a terminal makes for a command. */
-function capture(t: TestContext, args: string[]): { process: ChildProcess; targets: () => string[] } {
+function capture(t: TestContext, args: string[]): Command {
   const process_ = spawn(process.execPath, [PROGRAM, 'capture', '-o', 'ndjson', ...args], { detached: true, env })
   t.after(() => process_.kill('SIGKILL'))
   let text = ''
   process_.stdout.on('data', (chunk) => {
     text += String(chunk)
   })
+  let log = ''
+  process_.stderr.on('data', (chunk) => {
+    log += String(chunk)
+  })
   const targets = () =>
     text
       .split('\n')
       .slice(0, -1)
       .map((line) => JSON.parse(line).request.target as string)
-  return { process: process_, targets }
+  return { process: process_, targets, log: () => log }
+}
+
+/** It captures from some moment on: sends requests until the first is seen. */
+async function untilCaptured({ process: command, targets }: Command, port: number): Promise<void> {
+  while (targets().length === 0) {
+    assert.equal(command.exitCode, null, 'it captures')
+    await request(port, '/early')
+    await sleep(50)
+  }
+}
+
+const numbered = (from: number, to: number): string[] =>
+  Array.from({ length: to - from }, (_, index) => `/${from + index}`)
+
+/** Ends it with Ctrl-C. @returns the targets of all its pairs after the early ones */
+async function interrupt({ process: command, targets }: Command): Promise<string[]> {
+  process.kill(-command.pid!, 'SIGINT')
+  const [code] = await once(command, 'close')
+  assert.equal(code, 0)
+  return targets().filter((target) => target !== '/early')
 }
 
 for (const source of ['af-packet', 'cap']) {
@@ -51,19 +87,26 @@ for (const source of ['af-packet', 'cap']) {
       skip: needs('root', 'libpcap', ...(source === 'cap' ? (['cap'] as const) : [])),
     }, async (t) => {
       const port = await serve(t)
-      const { process: command, targets } = capture(t, ['-i', device, '--source', source, 'port', String(port)])
-      // It captures from some moment on; requests are sent until the first is seen.
-      while (targets().length === 0) {
-        assert.equal(command.exitCode, null, 'it captures')
-        await request(port, '/early')
-        await new Promise((resolve) => setTimeout(resolve, 50))
-      }
-      for (let i = 0; i < REQUESTS; i++) await request(port, `/${i}`)
-      process.kill(-command.pid!, 'SIGINT')
-      const [code] = await once(command, 'close')
-      assert.equal(code, 0)
-      const numbered = targets().filter((target) => target !== '/early')
-      assert.deepEqual(numbered.sort(), Array.from({ length: REQUESTS }, (_, i) => `/${i}`).sort())
+      const command = capture(t, ['-i', device, '--source', source, 'port', String(port)])
+      await untilCaptured(command, port)
+      for (const target of numbered(0, REQUESTS)) await request(port, target)
+      assert.deepEqual((await interrupt(command)).sort(), numbered(0, REQUESTS).sort())
     })
   }
 }
+
+test('capture command: stopped for longer than a hang (SIGSTOP) and continued, it loses nothing and replaces no thread', {
+  skip: needs('root', 'libpcap'),
+}, async (t) => {
+  const port = await serve(t)
+  const command = capture(t, ['-i', 'lo', 'port', String(port)])
+  await untilCaptured(command, port)
+  command.process.kill('SIGSTOP')
+  for (const target of numbered(0, REQUESTS)) await request(port, target)
+  await sleep(HANG_MS)
+  command.process.kill('SIGCONT')
+  for (const target of numbered(REQUESTS, 2 * REQUESTS)) await request(port, target)
+  await sleep(WATCHED_MS)
+  assert.deepEqual((await interrupt(command)).sort(), numbered(0, 2 * REQUESTS).sort())
+  assert.doesNotMatch(command.log(), /restarted|warning/)
+})

@@ -115,6 +115,32 @@ test('timeouts: a request with a stray future time does not keep others from bei
   harness.finish()
 })
 
+test('timeouts: a clock that is set back an hour during an exchange costs no pair, and timeouts follow it', () => {
+  const harness = new AssembleHarness()
+  const during = new TcpScript().handshake().client(request('/during'))
+  harness.script(
+    during
+      .wait(-3600 * SECOND)
+      .server(response())
+      .close(),
+  )
+  const unanswered = new TcpScript({ startMicros: START_MICROS - 3590 * SECOND }).handshake().client(request('/'))
+  harness.script(unanswered, { client: { address: '10.0.0.77', port: 7 } })
+  for (let second = 0; second <= 62; second++) harness.tick(START_MICROS + (second - 3590) * SECOND)
+  assert.equal(harness.count('requests.abandoned.timeout'), 1)
+  assert.deepEqual(summary(harness.finish().pairs), ['GET /during 200'])
+})
+
+test('timeouts: a clock that is set forward an hour costs the exchanges that wait, and no later ones', () => {
+  const harness = new AssembleHarness()
+  harness.script(new TcpScript().handshake().client(request('/waits')))
+  const tcp = new TcpScript({ startMicros: START_MICROS + 3600 * SECOND }).handshake()
+  tcp.client(request('/0')).server(numbered(0)).client(request('/1')).server(numbered(1)).close()
+  harness.script(tcp, { client: { address: '10.0.0.77', port: 7 } })
+  assert.equal(harness.count('requests.abandoned.timeout'), 1)
+  assert.deepEqual(summary(harness.finish().pairs), ['GET /0 200', 'GET /1 200'])
+})
+
 test('timeouts: a request right after a long silence has all its time', () => {
   const harness = new AssembleHarness()
   harness.script(new TcpScript().handshake(), { client: { address: '10.0.0.77', port: 7 } })
