@@ -112,7 +112,8 @@ export const MEANINGS: Readonly<Record<string, string>> = {
     'the request was not captured: it preceded the capture, or only one direction is seen',
   'pairs.assembled': 'requests with their response',
   'pairs.kept': 'assembled pairs that no rule filtered',
-  'pairs.shipped': 'written to the output; for Kafka, acknowledged as kafka.acks requires',
+  'pairs.shipped':
+    'written to the output; for Kafka, acknowledged as kafka.acks requires. With none: passed to the connection; a broker that ends loses what it had not read',
   'pairs.queued': 'buffered for the output',
   'bytes.shipped': 'bytes of shipped pairs',
   'pairs.filtered.pairBytes': 'both messages together exceed limits.pairBytes',
@@ -129,7 +130,7 @@ export const MEANINGS: Readonly<Record<string, string>> = {
   'pairs.dropped.bufferBytes': 'oldest when ship.bufferBytes was reached',
   'pairs.dropped.rejected': 'the broker rejects the record permanently, or it is too large for the topic',
   'pairs.dropped.ring':
-    'the ring to the shipper was full, or the pair too large for it (live capture only; file input waits)',
+    'the ring to the shipper was full, as when a shipper that hung is replaced under load, or the pair too large for it (live capture only; file input waits)',
   'pairs.dropped.crash':
     'being formatted or encoded by the shipper when it crashed; pairs that wait outlive it, and batches without an acknowledgement are sent again',
   'pairs.dropped.shutdown': 'not shipped before the run was stopped, or more than -c asked for',
