@@ -51,9 +51,11 @@ export interface FrameSink {
 
 /** What waits in front of a sink, in the source's buffer. */
 export interface Backlog {
-  /** As a share of the buffer, 0 to 1; of several buffers, the fullest. */
-  readonly share: number
-  readonly frames: number
+  /** In all of its buffers. */
+  readonly bytes: number
+  /** In the fullest buffer, and the size of that one. */
+  readonly fullest: number
+  readonly capacity: number
   /** Frames that had no room in the buffer since the last look. */
   readonly lost: number
 }
@@ -69,6 +71,8 @@ export interface SheddingSink extends FrameSink {
   watchBacklog(measure: () => Backlog): void
   /** Connections are kept whose hash has lower 16 bits below this; 65,536: all. */
   readonly keepThreshold: number
+  /** Returns memory to the system that only a burst needed (Linux). To be called now and then. */
+  releaseMemory(): void
   /** Counts the following frames in another CAPTURE_COUNTERS block, that of their interface. */
   countInto(counters: Float64Array): void
 }

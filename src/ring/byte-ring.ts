@@ -29,6 +29,9 @@ export const FULL = -1
 /** Publish after at most this many bytes: batching saves a quarter of the cost of small records (measured). */
 const PUBLISH_BYTES = 16 * 1024
 
+/** A ring rewinds to its beginning when no more than this share of its resting part waits to be read. */
+const CLOSE_SHARE = 1 / 64
+
 /** @param capacityBytes rounded up to a power of two, at least 4 KiB, at most 1 GiB */
 export function allocateRing(capacityBytes: number): SharedArrayBuffer {
   let capacity = 4096
@@ -67,8 +70,18 @@ export class RingProducer {
   #published: number
   #head: number
   #claimed = 0
+  readonly #restingBytes: number
+  /** The latest padding, until the consumer has released it, and its end. */
+  #padding = 0
+  #paddingEnd = 0
+  /** Whether memory beyond #restingBytes has been written since `unused` was called. */
+  #isSpread = false
 
-  constructor(shared: SharedArrayBuffer, consumer: Doorbell) {
+  /**
+   * @param restingBytes while the consumer keeps up, only about as much of the ring's beginning is used, so that the memory of a
+   *   large ring becomes resident only once it is needed
+   */
+  constructor(shared: SharedArrayBuffer, consumer: Doorbell, restingBytes = Number.POSITIVE_INFINITY) {
     this.#control = new Int32Array(shared, 0, RING_HEADER_BYTES / 4)
     this.#capacity = shared.byteLength - RING_HEADER_BYTES
     this.bytes = new Uint8Array(shared, RING_HEADER_BYTES)
@@ -76,6 +89,7 @@ export class RingProducer {
     this.doubles = new Float64Array(shared, RING_HEADER_BYTES)
     this.maxRecord = this.#capacity * MAX_RECORD_SHARE
     this.#consumer = consumer
+    this.#restingBytes = restingBytes
     this.#tail = Atomics.load(this.#control, COMMITTED_WORD)
     this.#published = Atomics.load(this.#control, TAIL_WORD)
     this.#head = Atomics.load(this.#control, HEAD_WORD)
@@ -93,16 +107,27 @@ export class RingProducer {
     if (size > this.maxRecord) throw new RangeError(`a record of ${length} bytes never fits this ring`)
     const offset = this.#tail & (this.#capacity - 1)
     const toWrap = this.#capacity - offset
-    const needed = size <= toWrap ? size : toWrap + size
+    const wraps = size > toWrap || (offset >= this.#restingBytes && this.#mayRewind(toWrap + size))
+    const needed = wraps ? toWrap + size : size
     if (needed > this.#free()) {
       this.#head = Atomics.load(this.#control, HEAD_WORD)
       if (needed > this.#free()) return FULL
     }
     this.#claimed = size
-    if (size <= toWrap) return offset
+    if (!wraps) return offset
     this.words[(offset + LENGTH_AT) >> 2] = -toWrap
     this.#tail = (this.#tail + toWrap) | 0
+    this.#padding = toWrap
+    this.#paddingEnd = this.#tail
     return 0
+  }
+
+  /** Whether the consumer is so close behind that the rest of the ring is not needed. */
+  #mayRewind(needed: number): boolean {
+    const waiting = (this.#tail - this.#head) | 0
+    const rewinds = waiting <= this.#restingBytes * CLOSE_SHARE && needed <= this.#free()
+    this.#isSpread ||= !rewinds
+    return rewinds
   }
 
   /** Completes the claimed record; the consumer sees it at the next publication. */
@@ -135,10 +160,29 @@ export class RingProducer {
     this.#consumer.ring()
   }
 
-  /** Bytes in the ring, published or not; may be too high, never too low. */
+  /** Bytes of records in the ring, published or not; may be too high, never too low. */
   get used(): number {
     this.#head = Atomics.load(this.#control, HEAD_WORD)
-    return (this.#tail - this.#head) | 0
+    if (((this.#paddingEnd - this.#head) | 0) <= 0) this.#padding = 0
+    return ((this.#tail - this.#head) | 0) - this.#padding
+  }
+
+  /** Bytes that can be claimed, unless they are divided by the wrap: what is not used, less padding. */
+  get free(): number {
+    this.#head = Atomics.load(this.#control, HEAD_WORD)
+    return this.#free()
+  }
+
+  /**
+   * The memory beyond the resting part, if it was written since the last call and holds nothing now: its contents may be
+   * discarded. null: there is none.
+   */
+  unused(): Uint8Array | null {
+    const offset = this.#tail & (this.#capacity - 1)
+    const rests = this.used <= offset && offset <= this.#restingBytes && this.#padding === 0
+    if (!this.#isSpread || !rests) return null
+    this.#isSpread = false
+    return this.bytes.subarray(this.#restingBytes)
   }
 
   get capacity(): number {

@@ -16,16 +16,22 @@ export interface Budget {
 }
 
 const MIB = 1024 * 1024
+/** Where the reader can wait. */
 const LARGEST_FRAME_RING = 4 * MIB
 const LEAST_PAIR_RING = 4 * MIB
+/** Holds what assemblers find in 50 ms at full speed, for a shipper that is cold or not scheduled. */
+const LIVE_PAIR_RING = 8 * MIB
 const LEAST_FRAME_RING = 2 * MIB
 const LEAST_POOL = 4 * MIB
+/** All frame rings together, where they have to hold bursts: what arrives while code is cold, or a thread is not scheduled. */
+const BURST_SHARE = 1 / 4
 /** Below this multiple of the smallest pool, rings are made smaller and capture workers fewer. */
 const COMFORT = 4
 
 /**
  * @param memory, bufferBytes, pairBytes `limits.memory`, `ship.bufferBytes`, `limits.pairBytes`
  * @param captures capture workers requested; with fewer of them, one reads several interfaces
+ * @param holdsBursts whether frames come from an interface, which cannot wait, instead of a file
  * @throws InterceptorError (usage) when the parts do not fit
  */
 export function divideMemory(
@@ -34,15 +40,18 @@ export function divideMemory(
   pairBytes: number,
   captures: number,
   assemblers: number,
+  holdsBursts: boolean,
 ): Budget {
   // A record takes at most half its ring. Encoding adds some hundred bytes to a pair; one that doubles, being nothing but
   // header bytes over 127, may not fit, and is counted as dropped by the ring.
-  const pairRingBytes = powerOfTwo(Math.max(LEAST_PAIR_RING, 3 * pairBytes))
+  const leastPairRing = powerOfTwo(Math.max(LEAST_PAIR_RING, 3 * pairBytes))
+  let pairRingBytes = holdsBursts ? Math.max(LIVE_PAIR_RING, leastPairRing) : leastPairRing
   let frameRingBytes = Math.max(LEAST_FRAME_RING, powerOfTwo(LARGEST_FRAME_RING / assemblers))
+  while (holdsBursts && 2 * frameRingBytes * captures * assemblers <= memory * BURST_SHARE) frameRingBytes *= 2
   let fitting = captures
   const left = (): number => memory - bufferBytes - assemblers * (pairRingBytes + fitting * frameRingBytes)
   const isShort = (): boolean => left() < assemblers * LEAST_POOL * COMFORT
-  if (isShort()) frameRingBytes = LEAST_FRAME_RING
+  if (isShort()) [frameRingBytes, pairRingBytes] = [LEAST_FRAME_RING, leastPairRing]
   while (isShort() && fitting > 1) fitting -= 1
   const poolBytes = Math.floor(left() / assemblers / MIB) * MIB
   if (poolBytes < LEAST_POOL) {

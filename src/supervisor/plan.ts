@@ -42,7 +42,7 @@ export function planRun(options: PipelineOptions, interfaces: number | null): Pl
   const assemblers = assemblerCount(config, isFile)
   const { limits, ship } = config
   const captures = isFile ? 1 : captureWorkers(config, interfaces)
-  const budget = divideMemory(limits.memory, ship.bufferBytes, limits.pairBytes, captures, assemblers)
+  const budget = divideMemory(limits.memory, ship.bufferBytes, limits.pairBytes, captures, assemblers, !isFile)
   return {
     node,
     assemblers,

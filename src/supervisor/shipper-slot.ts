@@ -98,6 +98,6 @@ export class ShipperSlot {
   #release(id: number, inUse: boolean): void {
     const memory = this.#held.get(id)
     this.#held.delete(id)
-    if (memory !== undefined && !inUse && process.platform === 'linux') discardPages(memory)
+    if (memory !== undefined && !inUse && process.platform === 'linux') discardPages(new Uint8Array(memory))
   }
 }

@@ -30,8 +30,8 @@ export function releaseStartMemory(): void {
 }
 
 /** Discards the pages of memory that will be neither read nor written any more (Linux). */
-export function discardPages(memory: SharedArrayBuffer): void {
-  withAddress(Buffer.from(memory), (begin) => {
+export function discardPages(memory: Uint8Array): void {
+  withAddress(Buffer.from(memory.buffer, memory.byteOffset, memory.byteLength), (begin) => {
     const start = (begin + PAGE - 1n) & -PAGE
     const end = (begin + BigInt(memory.byteLength)) & -PAGE
     if (end > start) madvise(start, Number(end - start))

@@ -275,6 +275,7 @@ test('chart: at the smallest memory limit the budget fits the maximum of capture
     limits.pairBytes,
     capture.maxWorkers,
     Number(assemble.workers),
+    true,
   )
   assert.ok(poolBytes >= 4 * MIB)
 })

@@ -10,14 +10,18 @@ import { produce, Verifier } from './records.ts'
 const CAPACITY = 4096
 
 /** Both ends of a ring whose positions begin at `position`, and its memory. */
-function ends(position = 0, capacity = CAPACITY): [RingProducer, RingConsumer, SharedArrayBuffer] {
+function ends(
+  position = 0,
+  capacity = CAPACITY,
+  restingBytes?: number,
+): [RingProducer, RingConsumer, SharedArrayBuffer] {
   const shared = allocateRing(capacity)
   const control = new Int32Array(shared)
   control[TAIL_WORD] = position
   control[COMMITTED_WORD] = position
   control[HEAD_WORD] = position
   const bell = new Doorbell(Doorbell.allocate())
-  return [new RingProducer(shared, bell), new RingConsumer(shared, null), shared]
+  return [new RingProducer(shared, bell, restingBytes), new RingConsumer(shared, null), shared]
 }
 
 test('allocateRing: rounds up to a power of two', () => {
@@ -176,9 +180,10 @@ test('ByteRing: any sequence of operations, and of threads at both ends, deliver
     fc.constant('replace consumer' as const),
   )
   const offset = fc.nat(CAPACITY / 8 - 1).map((unit) => unit * 8)
+  const resting = fc.constantFrom(CAPACITY / 4, CAPACITY / 2, undefined)
   fc.assert(
-    fc.property(offset, fc.array(turn, { maxLength: 200 }), (position, turns) => {
-      let [producer, consumer, shared] = ends(position)
+    fc.property(offset, resting, fc.array(turn, { maxLength: 200 }), (position, restingBytes, turns) => {
+      let [producer, consumer, shared] = ends(position, CAPACITY, restingBytes)
       const lengths: number[] = []
       let published = 0
       const lengthOf = (number: number): number => lengths[number]
@@ -193,14 +198,14 @@ test('ByteRing: any sequence of operations, and of threads at both ends, deliver
         } else if (what === 'replace producer') {
           // Its last claim is never committed.
           producer.tryClaim(64)
-          producer = new RingProducer(shared, new Doorbell(Doorbell.allocate()))
+          producer = new RingProducer(shared, new Doorbell(Doorbell.allocate()), restingBytes)
         } else if (what === 'replace consumer') {
           consumer = new RingConsumer(shared, null)
           const { number } = verifier
           verifier = new Verifier(consumer, CAPACITY, lengthOf)
           verifier.number = number
         } else if (produce(producer, lengths.length, what.length)) lengths.push(what.length)
-        else assert.ok(producer.used + 2 * align8(what.length) > CAPACITY, 'full although there was room')
+        else assert.ok(producer.free < 2 * align8(what.length), 'full although there was room')
       }
       producer.close()
       while (verifier.take());
@@ -208,6 +213,40 @@ test('ByteRing: any sequence of operations, and of threads at both ends, deliver
       assert.ok(consumer.finished)
     }),
   )
+})
+
+test('ByteRing: a ring that rests uses its beginning only, all of it when the consumer is behind, and then rests again', () => {
+  const [capacity, restingBytes] = [64 * 1024, 4096]
+  const [producer, consumer] = ends(0, capacity, restingBytes)
+  const verifier = new Verifier(consumer, capacity, () => 100)
+  let number = 0
+  const produceAll = (count: number): void => {
+    for (let i = 0; i < count && produce(producer, number, 100); i++) number += 1
+    producer.flush()
+  }
+  const rest = (): void => {
+    for (let i = 0; i < 1010; i++) {
+      produceAll(1)
+      while (verifier.take());
+      assert.ok(producer.used <= 104)
+    }
+  }
+  rest()
+  assert.deepEqual(producer.bytes.subarray(restingBytes + 104).findIndex(Boolean), -1)
+  assert.equal(producer.unused(), null)
+  produceAll(1000)
+  assert.ok(producer.used > capacity * 0.9, 'the whole ring was used')
+  assert.equal(producer.unused(), null)
+  while (verifier.take());
+  rest()
+  const unused = producer.unused()
+  assert.equal(unused?.byteLength, capacity - restingBytes)
+  assert.equal(producer.unused(), null)
+  // What is discarded reads as zeros.
+  unused.fill(0)
+  produceAll(1000)
+  while (verifier.take());
+  assert.equal(verifier.number, number)
 })
 
 for (const [name, capacity, count, maxLength] of [

@@ -3,73 +3,87 @@
  * complete. A connection is kept while the lower half of its hash is below a threshold; the upper half chooses the
  * assembler (flow-hash.ts). Both directions of a connection have the same hash.
  *
- * The threshold follows the load in periods. Under overload it falls at once to what was processed of what arrived since
- * the backlog began; a single period would not do, because a busy machine serves a thread in bursts. What already waits was
- * admitted before, so nothing is decided until that has been processed. From then on the rate of kept frames rises above the
- * one that was sustained, slowly at first, as long as no backlog forms: so the threshold rises to everything as soon as the load
- * has ended, and stays where it is while it lasts.
+ * The buffers exist to be filled: a burst that they can hold, or that cold code processes slowly at first, costs nothing. So all
+ * connections are kept until the buffers have overflowed for OVERFLOWING_MS. Then the threshold falls so that what is kept matches
+ * what is processed, less what drains the buffers to TARGET. From then on it falls before they overflow: above HIGH, if at their
+ * present growth they would overflow within REACTION_MS. Under lasting overload the level swings between LOW and HIGH while the
+ * threshold hardly moves, and the assemblers always have work. Below LOW the threshold rises by what the buffers could absorb,
+ * and faster while nothing waits at all; above it only if the program has become much faster than what arrives.
+ *
+ *     level  0 ──────── LOW ───────── TARGET ───────── HIGH ──────────── CRITICAL ──── 1
+ *            threshold  │ stays                        │ falls if an     │ falls while
+ *            rises      │                              │ overflow is near│ it grows
+ *
+ * The level is relative to what the program processes in LONGEST_WAIT_MS, if the buffers hold more than that, once connections
+ * are shed: pairs need not wait longer. docs/performance.md has a picture of the law.
  */
 
 /** The threshold that keeps every connection. */
 export const KEEP_ALL = 0x10000
 /** The lowest threshold: some connections are always kept. */
 const LEAST = KEEP_ALL / 256
-/** Under overload the threshold falls at least and at most to these shares of itself. */
+
+const LOW = 1 / 4
+const TARGET = 3 / 8
+const HIGH = 1 / 2
+const CRITICAL = 7 / 8
+/** Below this level nothing waits. */
+const IDLE = 1 / 16
+/** An overflow is near if it would happen within this time. */
+const REACTION_MS = 50
+/** How long they have to have grown before more connections are shed: a thread that was not scheduled catches up by itself. */
+const GROWING_MS = 20
+/** How long they have to have overflowed before the first connections are shed. */
+const OVERFLOWING_MS = 80
+/** The level is to reach TARGET after this time. */
+const HORIZON_MS = 1000
+const LONGEST_WAIT_MS = 1000
+/** What is kept does not fall below this share of what is processed for the sake of draining the buffers. */
+const LEAST_KEPT = 3 / 4
+/** Time constant of the averages. */
+const AVERAGE_MS = 100
+/** A fall is at least and at most to these shares of the threshold: cold code may be several times as fast in a moment. */
 const LEAST_FALL = 0.95
-const MOST_FALL = 1 / 8
+const MOST_FALL = 1 / 2
 /** The same while the output is full, whose speed is not measured. */
 const OUTPUT_FALL = 7 / 8
-/** The aim after an overload, of the rate that was sustained. */
-const HEADROOM = 0.95
-/** The aim rises by this in the first period without a backlog, and by twice as much every DOUBLING periods. */
-const FIRST_RISE = 0.03
-const DOUBLING = 4
-/** The threshold at most doubles in a period, and does not rise by less than this share: each rise admits partial connections. */
-const MOST_RISE = 2
+/** A rise is at least and at most by these factors: each one admits partial connections. */
 const LEAST_RISE = 1.05
-/**
- * A backlog, as a share of the buffer: from here on it is an overload; the threshold does not rise. Frames that the assemblers
- * have no room for leave the buffer only above the former (ring-reader.ts), so connections are shed before frames are dropped.
- */
-const FULL = 5 / 8
-const NOTABLE = 1 / 8
-/** Weight of the latest period in the average rate of kept frames. */
-const WEIGHT = 0.3
-/** Each overload lowers the aim at most to this share of itself: while frames are lost, few of the kept ones are seen. */
-const MOST_AIM_FALL = 0.75
-/** What waited when the threshold fell is processed after this time at the latest. */
-const SETTLE_MS = 1000
+/** Above LOW it is at least this: the program has become faster, or the load smaller. */
+const LEAST_RISE_ABOVE = 1.3
+const MOST_RISE = 2
+/** A rise while nothing waits: the assemblers can process more than arrives, but how much more is unknown. */
+const IDLE_RISE = 1.5
+/** Times since the last change of the threshold, in which its effect is measured. */
+const FALL_AFTER_MS = 80
+const RISE_AFTER_MS = 50
+const OUTPUT_FALL_AFTER_MS = 100
 
-/** What the intake saw in one period. */
+/** What the intake saw in one period. Bytes are those of kept connections, as the frame rings hold them. */
 export interface LoadPeriod {
   readonly ms: number
-  /** Frames processed, and those of kept connections. */
-  readonly frames: number
-  readonly kept: number
-  /** Frames processed or lost, and those by which the backlog has grown. */
-  readonly arrived: number
-  /** Frames that wait in the source's buffer at the end. */
-  readonly waiting: number
-  /** What waits to be processed, as a share of the buffer that holds it, 0 to 1. */
-  readonly backlog: number
-  /** Whether frames were lost for want of room. */
-  readonly lossy: boolean
+  /** Bytes that the assemblers have read. */
+  readonly served: number
+  /** Bytes by which what waits has grown; negative when it has shrunk. */
+  readonly grown: number
+  /** Bytes lost for want of room. */
+  readonly lost: number
+  /** How full the buffers in front of the bottleneck are, 0 to 1, and the bytes that they hold when they are full. */
+  readonly fill: number
+  readonly capacity: number
   /** Whether the output cannot accept the pairs of what is kept. */
   readonly outputFull: boolean
 }
 
 export class FlowShedder {
   #threshold = KEEP_ALL
-  /** Frames of kept connections per millisecond: the average since the threshold has changed, and the aim. */
-  #rate = 0
-  #aim = Number.POSITIVE_INFINITY
-  /** Periods since the last backlog. */
-  #calm = 0
-  /** Frames that were admitted before the threshold fell and have not been processed, and how long to wait for them. */
-  #settling = 0
-  #settleMs = 0
-  /** Since the backlog began. */
-  #busy = { ms: 0, frames: 0, kept: 0, arrived: 0 }
+  /** Averages, bytes per millisecond. */
+  #served = 0
+  #growth = 0
+  /** How long the buffers have grown or overflowed without a break, and how long they have overflowed. */
+  #growingMs = 0
+  #overflowingMs = 0
+  #sinceChangeMs = 0
 
   /** KEEP_ALL while nothing is shed. */
   get threshold(): number {
@@ -82,51 +96,61 @@ export class FlowShedder {
   }
 
   endPeriod(period: LoadPeriod): void {
-    const { ms, frames, kept, backlog } = period
-    this.#settling -= frames
-    this.#settleMs -= ms
-    if (this.#settling > 0 && this.#settleMs > 0) return
-    this.#add(period)
-    const rate = kept / ms
-    this.#rate = this.#calm === 0 ? rate : this.#rate + WEIGHT * (rate - this.#rate)
-    this.#calm += 1
-    if (period.lossy || period.outputFull || backlog >= FULL) this.#fall(period)
-    else if (backlog >= NOTABLE) this.#calm = 1
-    else if (this.#threshold < KEEP_ALL) this.#rise()
+    this.#measure(period)
+    const { fill, capacity, outputFull } = period
+    const room = this.#threshold === KEEP_ALL ? capacity : Math.min(capacity, this.#longestQueue(capacity))
+    const level = (fill * capacity) / room
+    if (this.#overflows(level, room)) this.#fall(level, room)
+    else if (outputFull) {
+      if (this.#sinceChangeMs >= OUTPUT_FALL_AFTER_MS) this.#change(OUTPUT_FALL)
+    } else if (this.#threshold < KEEP_ALL && this.#sinceChangeMs >= RISE_AFTER_MS) this.#rise(level, room)
   }
 
-  #add({ ms, frames, kept, arrived, backlog }: LoadPeriod): void {
-    if (backlog < NOTABLE) this.#forget()
-    const busy = this.#busy
-    busy.ms += ms
-    busy.frames += frames
-    busy.kept += kept
-    busy.arrived += arrived
+  #measure({ ms, served, grown, lost }: LoadPeriod): void {
+    const weight = ms / (ms + AVERAGE_MS)
+    this.#served += weight * (served / ms - this.#served)
+    this.#growth += weight * ((grown + lost) / ms - this.#growth)
+    // A thread that was not scheduled sees all that arrived meanwhile in one period.
+    const counted = Math.min(ms, GROWING_MS / 2)
+    this.#growingMs = grown + lost > 0 ? this.#growingMs + counted : 0
+    this.#overflowingMs = lost > 0 ? this.#overflowingMs + counted : 0
+    this.#sinceChangeMs += ms
   }
 
-  #forget(): void {
-    this.#busy = { ms: 0, frames: 0, kept: 0, arrived: 0 }
+  /** Bytes; never so few that a program that stands still could not be seen to run again. */
+  #longestQueue(capacity: number): number {
+    return Math.max(capacity / 64, this.#served * LONGEST_WAIT_MS)
   }
 
-  #fall({ waiting, outputFull }: LoadPeriod): void {
-    const { ms, frames, kept, arrived } = this.#busy
-    const floor = this.#aim === Number.POSITIVE_INFINITY ? 0 : this.#aim * MOST_AIM_FALL
-    this.#aim = Math.max((kept / ms) * HEADROOM, floor)
-    this.#calm = 0
-    this.#settling = waiting
-    this.#settleMs = SETTLE_MS
-    const served = arrived === 0 ? 1 : frames / arrived
-    const share = Math.min(LEAST_FALL, outputFull ? OUTPUT_FALL : 1, Math.max(MOST_FALL, served * HEADROOM))
-    this.#threshold = Math.max(LEAST, Math.floor(this.#threshold * share))
-    this.#forget()
+  #overflows(level: number, room: number): boolean {
+    if (this.#threshold === KEEP_ALL) return this.#overflowingMs >= OVERFLOWING_MS
+    if (this.#growingMs < GROWING_MS || this.#sinceChangeMs < FALL_AFTER_MS || level < HIGH) return false
+    return level >= CRITICAL || (1 - level) * room < this.#growth * REACTION_MS
   }
 
-  #rise(): void {
-    this.#aim = Math.max(this.#aim, this.#rate) * (1 + FIRST_RISE * 2 ** Math.floor(this.#calm / DOUBLING))
-    const room = this.#aim / this.#rate
-    if (room < LEAST_RISE) return
-    const share = Math.min(MOST_RISE, room)
-    this.#threshold = Math.min(KEEP_ALL, Math.ceil(this.#threshold * share))
-    this.#rate *= share
+  #fall(level: number, room: number): void {
+    this.#change(Math.min(LEAST_FALL, Math.max(MOST_FALL, this.#wantedShare(level, room))))
+  }
+
+  #rise(level: number, room: number): void {
+    const least = level < LOW ? LEAST_RISE : LEAST_RISE_ABOVE
+    const factor = Math.min(MOST_RISE, Math.max(level < IDLE ? IDLE_RISE : 1, this.#wantedShare(level, room)))
+    if (factor >= least) this.#change(factor)
+  }
+
+  /** Of what is kept now: what is processed, and what brings the level to TARGET within HORIZON_MS. */
+  #wantedShare(level: number, room: number): number {
+    const arriving = this.#served + this.#growth
+    const wanted = Math.max(LEAST_KEPT * this.#served, this.#served + ((TARGET - level) * room) / HORIZON_MS)
+    return arriving > 0 ? wanted / arriving : MOST_RISE
+  }
+
+  /** Multiplies the threshold, and expects what arrives to follow. */
+  #change(factor: number): void {
+    const arriving = this.#served + this.#growth
+    this.#threshold = Math.min(KEEP_ALL, Math.max(LEAST, Math.round(this.#threshold * factor)))
+    this.#growth = arriving * factor - this.#served
+    this.#growingMs = this.#overflowingMs = 0
+    this.#sinceChangeMs = 0
   }
 }

@@ -63,8 +63,8 @@ export class FrameRingWriter {
 
   /** Whether frames of `bytes` in total would fit, including the padding that one of them may need at the wrap. */
   hasRoom(bytes: number): boolean {
-    const { capacity, used } = this.ring
-    return capacity - used >= Math.min(2 * bytes, capacity)
+    const { capacity, free } = this.ring
+    return free >= Math.min(2 * bytes, capacity)
   }
 
   /**

@@ -11,6 +11,7 @@ import { ALL_TUNNELS, type Tunnels } from '../../net/tunnels.ts'
 import { RingLevel, type RingProducer } from '../../ring/byte-ring.ts'
 import type { Doorbell } from '../../ring/doorbell.ts'
 import { FRAME_FIELDS_BYTES, INTERFACE, INTERFACE_GONE, MAX_FRAME_BYTES, TICK } from '../../ring/layout.ts'
+import { discardPages } from '../../sys/release-memory.ts'
 import type { InterfaceInfo } from '../../target/interface-info.ts'
 import { COMMAND_STOP, type Control } from '../../thread/control.ts'
 import type { FrameFilter } from '../filter/frame-filter.ts'
@@ -29,15 +30,15 @@ const MAX_HEADER_BYTES = 0xffff - FRAME_FIELDS_BYTES - 8
 
 /** A pair ring that is fuller than this makes the intake shed connections. */
 const CROWDED_SHARE = 3 / 4
-/** A frame ring counts less than the source's buffer: a full one costs nothing yet. */
-const RING_WEIGHT = 1 / 4
+/** The source's buffer fills up because the frame rings have no room, not because this thread is slow, above this share of one. */
+const RING_FULL_SHARE = 3 / 4
 
-/** The shedder decides every PERIOD_MS, and sooner, but not before HASTE_MS, when the source's buffer is half full. */
-const PERIOD_MS = 100
+/** The shedder decides every PERIOD_MS, and every HASTE_MS when the buffers are fuller than URGENT_SHARE. */
+const PERIOD_MS = 50
 const HASTE_MS = 10
-const URGENT_SHARE = 1 / 2
+const URGENT_SHARE = 1 / 4
 
-const NO_BACKLOG: Backlog = { share: 0, frames: 0, lost: 0 }
+const NO_BACKLOG: Backlog = { bytes: 0, fullest: 0, capacity: 0, lost: 0 }
 
 /** Longest sleep while waiting for room, between two heartbeats and checks of the command. */
 const WAIT_SLICE_MS = 100
@@ -81,12 +82,15 @@ export class Intake implements SheddingSink {
   readonly #clock: () => number
   #measureBacklog: () => Backlog = () => NO_BACKLOG
   #periodStart: number
-  /** Since then: frames, those that were kept, and those lost. */
-  #frames = 0
+  /** Since then: frames that were kept, their bytes in the rings, and frames that were lost. */
   #kept = 0
+  #keptBytes = 0
   #lost = 0
-  /** Frames that waited in the source then. */
-  #waiting = 0
+  /** Bytes that waited then, in the source and in the rings. */
+  #inSource = 0
+  #inRings = 0
+  /** Of a kept frame, on average. */
+  #frameBytes = 0
   /** Frames of unreadable link types, by link type, since the last `drainUnread`. */
   #unread = new Map<number, number>()
   readonly #maxFrame: number
@@ -133,7 +137,6 @@ export class Intake implements SheddingSink {
   ): void {
     const counters = this.#counters
     counters[C.seen]++
-    this.#frames++
     counters[C.bytesCaptured] += capturedLength
     const end = start + capturedLength
     if (this.#filter !== null && !this.#filter.accepts(view, start, end, wireLength, linkType)) {
@@ -163,11 +166,18 @@ export class Intake implements SheddingSink {
   watchBacklog(measure: () => Backlog): void {
     this.#measureBacklog = measure
     // What waits already, since before this worker began, is no sign that it is too slow.
-    this.#waiting = measure().frames
+    this.#inSource = measure().bytes
   }
 
   get keepThreshold(): number {
     return this.#shedder.threshold
+  }
+
+  releaseMemory(): void {
+    for (const { ring } of this.#writers) {
+      const unused = ring.unused()
+      if (unused !== null) discardPages(unused)
+    }
   }
 
   countInto(counters: Float64Array): void {
@@ -194,28 +204,40 @@ export class Intake implements SheddingSink {
   #judgeLoad(now: number): void {
     const ms = now - this.#periodStart
     if (ms < HASTE_MS) return
-    const { share, frames, lost } = this.#measureBacklog()
-    this.#lost += lost
-    if (ms < PERIOD_MS && share < URGENT_SHARE) return
+    const source = this.#measureBacklog()
+    this.#lost += source.lost
+    const { fill, capacity } = this.#buffers(source)
+    if (ms < PERIOD_MS && fill < URGENT_SHARE) return
+    const inRings = this.#writers.reduce((sum, { ring }) => sum + ring.used, 0)
+    if (this.#kept > 0) this.#frameBytes = this.#keptBytes / this.#kept
     this.#shedder.endPeriod({
       ms,
-      frames: this.#frames,
-      kept: this.#kept,
-      arrived: this.#frames + this.#lost + Math.max(0, frames - this.#waiting),
-      waiting: frames,
-      backlog: Math.max(share, RING_WEIGHT * this.#fullestRing()),
-      lossy: this.#lost > 0,
+      served: Math.max(0, this.#keptBytes - inRings + this.#inRings),
+      grown: inRings - this.#inRings + source.bytes - this.#inSource,
+      lost: this.#lost * this.#frameBytes,
+      fill,
+      capacity,
       // Pairs that the output cannot accept would be dropped one by one, after the work of assembling them.
       outputFull: this.#pairRings.some((ring) => ring.usedBytes > ring.capacityBytes * CROWDED_SHARE),
     })
     this.#periodStart = now
-    this.#frames = this.#kept = this.#lost = 0
-    this.#waiting = frames
+    this.#kept = this.#keptBytes = this.#lost = 0
+    this.#inSource = source.bytes
+    this.#inRings = inRings
   }
 
-  /** How full the fullest frame ring is, 0 to 1. */
-  #fullestRing(): number {
-    return this.#writers.reduce((most, { ring }) => Math.max(most, ring.used / ring.capacity), 0)
+  /** The buffers that fill up when what is slowest does not keep up. */
+  #buffers(source: Backlog): { fill: number; capacity: number } {
+    // The assembler whose ring is fullest is the slowest one.
+    const used = this.#writers.reduce((most, { ring }) => Math.max(most, ring.used), 0)
+    const ringBytes = this.#writers[0].ring.capacity
+    const sourceFill = source.capacity === 0 ? 0 : source.fullest / source.capacity
+    // Frames leave the source as long as the rings have room, so a full source in front of empty rings means a slow intake.
+    if (used < ringBytes * RING_FULL_SHARE && sourceFill > used / ringBytes) {
+      return { fill: sourceFill, capacity: source.capacity }
+    }
+    const capacity = ringBytes + source.capacity
+    return { fill: (used + source.fullest) / capacity, capacity }
   }
 
   /** Ends the input: drops incomplete fragments and closes every ring. */
@@ -266,6 +288,7 @@ export class Intake implements SheddingSink {
     writer.fill(this.#source, start, decoder, hash, interfaceId)
     counters[C.queued]++
     this.#kept++
+    this.#keptBytes += length + FRAME_FIELDS_BYTES
     if (decoder.truncated) counters[C.truncated]++
   }
 
