@@ -17,6 +17,8 @@ import type { AssembleTask, FromAssembler, KnownInterface, ToAssembler } from '.
 /** Longest sleep of an idle assembler, between two heartbeats. */
 const IDLE_MS = 500
 const WARM_UP_RING_BYTES = 256 * 1024
+/** The packet clock's ticks while nothing is sent need no more of a ring; a request and its response do. */
+const TICKS_BYTES = 512
 /** How long frames may gather after a block before a wake-up is requested. A ring holds 20 times as many. */
 const NAP_MS = 1
 
@@ -34,7 +36,13 @@ export async function assemble(task: AssembleTask): Promise<void> {
   const pairs = new RingProducer(task.pairRing, new Doorbell(task.shipperBell))
   const arena = assemblerArena(task.options)
   const createSink = (ring: RingProducer) => new PairRingSink(arena, ring, task.whenFull, bell, control)
-  if (task.whenFull === 'drop') warmUpLive(arena, task, createSink)
+  const isIdle = (): boolean => {
+    control.beat()
+    return control.command !== COMMAND_STOP && rings.every((ring) => ring.used <= TICKS_BYTES && !ring.finished)
+  }
+  // Frames that arrive meanwhile wait in the rings.
+  post({ t: 'ready' })
+  if (task.whenFull === 'drop') warmUpLive(arena, task, createSink, isIdle)
   const announced = (id: number, info: InterfaceInfo): void => post({ t: 'interface', id, info })
   const assembler = new Assembler(arena, task.options, task.counters, createSink(pairs), announced, selector)
   const add = ({ id, info, traffic }: KnownInterface) => assembler.addInterface(id, info, traffic?.[task.slot])
@@ -46,7 +54,6 @@ export async function assemble(task: AssembleTask): Promise<void> {
   const ready = (): boolean =>
     rings.some((ring) => !ring.empty || ring.finished) || control.hasMail || control.command === COMMAND_STOP
   let busy = false
-  post({ t: 'ready' })
   while (control.command !== COMMAND_STOP) {
     control.beat()
     cpuTime.update(performance.now())
@@ -95,14 +102,20 @@ function handleMessage(assembler: Assembler, add: (known: KnownInterface) => voi
   }
 }
 
-/** Live capture cannot wait for a cold assembler. The warm-up's pairs go to a ring of their own and are discarded. */
-function warmUpLive(arena: Arena, { options }: AssembleTask, createSink: (ring: RingProducer) => PairSink): void {
+/** The warm-up's pairs go to a ring of their own and are discarded. */
+function warmUpLive(
+  arena: Arena,
+  { options }: AssembleTask,
+  createSink: (ring: RingProducer) => PairSink,
+  isIdle: () => boolean,
+): void {
   const shared = allocateRing(WARM_UP_RING_BYTES)
   const ring = new RingProducer(shared, new Doorbell(Doorbell.allocate()))
   const consumer = new RingConsumer(shared, null)
   warmUpAssembler(arena, options, createSink(ring), () => {
     ring.flush()
     consumer.release(consumer.used)
+    return isIdle()
   })
 }
 

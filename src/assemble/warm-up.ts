@@ -1,8 +1,8 @@
 /**
- * Runs a little synthetic traffic through a temporary assembler, so that live capture begins with parsed code that knows
- * the types of its values: a cold assembler needs half a second for its first ten thousand frames, most of it for that. The
- * rest, V8's optimising compiler, is left to real traffic: frames wait in the kernel's ring during a warm-up, and an idle
- * node should not pay for it (bench/README.md has the figures). File input does not need it: the reader waits.
+ * Runs synthetic traffic through a temporary assembler, so that live capture begins with code that V8 has optimised: a cold
+ * assembler is up to ten times slower for its first sixty thousand frames, more than the buffers can hold of a burst. As soon as real
+ * frames wait, they take over, because they warm it up as well. File input does not need it: the reader waits. bench/README.md
+ * has the figures.
  *
  * The traffic has the shapes that are common on the wire: small and large heads, counted and chunked bodies, several
  * segments, some out of order, both IP versions.
@@ -28,7 +28,9 @@ import type { Arena } from './memory/arena.ts'
 import { FLAG_ACK, FLAG_FIN, FLAG_SYN } from './tcp/header.ts'
 
 /** 512 exchanges: every function has run with common values, and V8 has optimised few of them yet. */
-const ROUNDS = 2
+const LEAST_ROUNDS = 2
+/** V8 has optimised what it will optimise. */
+const MOST_ROUNDS = 40
 /** Connections open at the same time, so that queues, lists and buckets hold several. */
 const FLOWS = 64
 /** Distinct client ports. */
@@ -66,16 +68,16 @@ const EXCHANGES: readonly (readonly [Uint8Array, Uint8Array])[] = [
 /**
  * @param arena the one that the real assembler will use
  * @param sink of the same class as the real one, over a ring of its own
- * @param drain empties that ring; called after each round
+ * @param goesOn called after each round: empties that ring; returns false when no further round is wanted
  */
-export function warmUpAssembler(arena: Arena, options: AssemblerOptions, sink: PairSink, drain: () => void): void {
+export function warmUpAssembler(arena: Arena, options: AssemblerOptions, sink: PairSink, goesOn: () => boolean): void {
   const bounds = { flows: PORTS, stateBytes: STATE_BYTES }
   const assembler = new Assembler(arena, { ...options, ...bounds }, allocateCounters(ASSEMBLE_COUNTERS), sink)
   assembler.addInterface(0, { name: 'warm-up', vantage: 'host', mesh: null, domain: 0, vantagePoint: null })
   const traffic = new Traffic(assembler)
-  for (let round = 0; round < ROUNDS; round++) {
+  for (let round = 0, isWanted = true; round < LEAST_ROUNDS || (isWanted && round < MOST_ROUNDS); round++) {
     traffic.round(round)
-    drain()
+    isWanted = goesOn()
   }
   assembler.finish()
 }

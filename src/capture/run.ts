@@ -10,12 +10,15 @@ import { Doorbell } from '../ring/doorbell.ts'
 import { Control } from '../thread/control.ts'
 import { Mailbox } from '../thread/mailbox.ts'
 import type { FromWorker } from '../thread/messages.ts'
+import type { CaptureWarmUp } from './af-packet/warm-up.ts'
 import type { FileContext } from './files/file-input.ts'
 import { readFiles } from './files/file-source.ts'
 import type { FrameFilter } from './filter/frame-filter.ts'
 import { Intake } from './intake/intake.ts'
-import { warmUpIntake } from './intake/warm-up.ts'
 import type { CaptureWorkerData, SourceSpec, ToCapture } from './worker-data.ts'
+
+/** As much of a frame ring is used while the assembler keeps up, so that a ring that can hold a burst costs no memory before. */
+const RESTING_RING_BYTES = 4 * 1024 * 1024
 
 /**
  * @param port receives the main thread's messages, which only exist for packet sockets
@@ -28,7 +31,8 @@ export async function runCapture(
 ): Promise<void> {
   const control = new Control(data.control)
   const bell = new Doorbell(data.ownBell)
-  const rings = data.rings.map((ring, slot) => new RingProducer(ring, new Doorbell(data.assemblerBells[slot])))
+  const resting = data.whenFull === 'drop' ? RESTING_RING_BYTES : undefined
+  const rings = data.rings.map((ring, slot) => new RingProducer(ring, new Doorbell(data.assemblerBells[slot]), resting))
   const sink = new Intake({
     rings,
     counters: data.counters,
@@ -40,11 +44,11 @@ export async function runCapture(
     pairRings: data.pairRings,
     filter: await fileFilter(data.source),
   })
-  if (data.source.kind === 'af-packet') await prepare(data.rings.length)
+  const warmUp = data.source.kind === 'af-packet' ? await prepare(data.rings.length) : null
   post({ t: 'ready' })
   let outcome: FromWorker = { t: 'done' }
   try {
-    await runSource(data, port, { sink, control, bell, post })
+    await runSource(data, port, { sink, control, bell, post, warmUp })
   } catch (error) {
     if (!(error instanceof InterceptorError)) throw error
     outcome = { t: 'failed', ...failureOf(error) }
@@ -61,14 +65,19 @@ async function fileFilter(source: SourceSpec): Promise<FrameFilter | null> {
 }
 
 /** Compiles and loads code in advance, because the first frames would wait for it in the kernel's ring. */
-async function prepare(ringCount: number): Promise<void> {
-  warmUpIntake(ringCount)
+async function prepare(ringCount: number): Promise<CaptureWarmUp> {
+  const { CaptureWarmUp } = await import('./af-packet/warm-up.ts')
   const { bindAfPacket } = await import('./af-packet/source.ts')
+  const warmUp = new CaptureWarmUp(ringCount)
+  warmUp.begin()
   bindAfPacket()
+  return warmUp
 }
 
 interface RunContext extends FileContext {
   sink: Intake
+  /** Of packet sockets. */
+  warmUp: CaptureWarmUp | null
 }
 
 /** Loads live sources only when used: reading files needs neither the FFI nor libpcap. */
@@ -77,7 +86,7 @@ async function runSource(
   port: MessagePort,
   context: RunContext,
 ): Promise<void> {
-  const { sink, control, post } = context
+  const { sink, control, post, warmUp } = context
   switch (source.kind) {
     case 'file':
       return readFiles(source, context)
@@ -90,6 +99,7 @@ async function runSource(
         counters,
         secret,
         post,
+        warmUp: () => warmUp?.step() === true,
       })
     }
     case 'cap':

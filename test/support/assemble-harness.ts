@@ -180,7 +180,7 @@ export class AssembleHarness {
 
 const { filter, limits } = defaultConfig()
 
-function assemblerOptions(options: Partial<AssemblerOptions>): AssemblerOptions {
+export function assemblerOptions(options: Partial<AssemblerOptions>): AssemblerOptions {
   return {
     node: 'test',
     filter,

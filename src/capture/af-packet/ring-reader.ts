@@ -6,7 +6,6 @@
  *     packet  next · time · lengths · mac …        `mac` is the offset of the frame's first byte
  */
 
-import { viewMemory } from '../../sys/ffi.ts'
 import {
   BLOCK_FIRST_PACKET,
   BLOCK_LENGTH,
@@ -36,10 +35,12 @@ import { RedirectedReplies } from './redirected-replies.ts'
  * one.
  */
 const RELEASED = 0
-const CROWDED_SHARE = 3 / 4
+const CROWDED_SHARE = 7 / 8
 const VLAN_TAG_BYTES = 4
 /** IPv4 and TCP headers without options. */
 const MIN_PACKET_BYTES = 40
+
+type RingSocket = Pick<LentSocket, 'blockBytes' | 'blockCount' | 'linkType' | 'interfaceId' | 'proxyPort'>
 
 export class RingReader {
   readonly #bytes: Uint8Array
@@ -60,10 +61,10 @@ export class RingReader {
   /** No frame will be added: see `finish`. */
   #finished = false
 
-  constructor(socket: LentSocket) {
+  /** @param memory of the ring, `blockBytes` × `blockCount` */
+  constructor(socket: RingSocket, memory: ArrayBuffer) {
     this.#blockBytes = socket.blockBytes
     this.#ringBytes = socket.blockBytes * socket.blockCount
-    const memory = viewMemory(socket.address, this.#ringBytes)
     this.#bytes = new Uint8Array(memory)
     this.#view = new DataView(memory)
     this.#words = new Int32Array(memory)
@@ -79,22 +80,22 @@ export class RingReader {
     return isReady ? this.#words[(this.#block + BLOCK_LENGTH) >> 2] : 0
   }
 
-  /** Whether three quarters of the ring wait to be read, so that waiting any longer would lose frames. */
+  /** Whether so much of the ring waits to be read that waiting any longer would lose frames. */
   get crowded(): boolean {
     const ahead = Math.floor((this.#ringBytes / this.#blockBytes) * CROWDED_SHARE) * this.#blockBytes
     return this.#isReady((this.#block + ahead) % this.#ringBytes)
   }
 
-  /** The blocks that wait to be read, as a share of the ring, and their frames. */
-  get waiting(): { share: number; frames: number } {
+  /** Bytes of the ring, and of its blocks that wait to be read. */
+  get capacityBytes(): number {
+    return this.#ringBytes
+  }
+
+  get waitingBytes(): number {
     let blocks = 0
-    let frames = 0
     const count = this.#ringBytes / this.#blockBytes
-    for (let block = this.#block; blocks < count && this.#isReady(block); block = this.#after(block)) {
-      blocks += 1
-      frames += this.#words[(block + BLOCK_PACKETS) >> 2]
-    }
-    return { share: blocks / count, frames }
+    for (let block = this.#block; blocks < count && this.#isReady(block); block = this.#after(block)) blocks += 1
+    return blocks * this.#blockBytes
   }
 
   /** Samples of shed frames (filter/shed-rule.ts) since the last call. */

@@ -47,6 +47,8 @@ export interface CaptureContext {
   /** Of the flow hash. */
   readonly secret: number
   readonly post: (message: FromWorker) => void
+  /** Something useful to do for less than a millisecond while there is no frame. @returns false: nothing is left */
+  readonly warmUp: () => boolean
 }
 
 /** Loads the foreign functions, which costs some 50 ms. */
@@ -76,6 +78,7 @@ export function runAfPacket(source: AfPacketSource, context: CaptureContext): vo
     capture.removeClosed(now)
     if (capture.readBlocks(now)) continue
     if (draining && capture.isDone(now)) break
+    if (!draining && context.warmUp()) continue
     capture.wait(draining)
   }
   capture.countKernelDrops()
@@ -198,11 +201,12 @@ class AfPacketCapture {
     for (const socket of this.#sockets) socket.closeToNewFrames(now)
   }
 
-  /** Once a second, however busy the worker is: counts kernel drops and checks for lost interfaces. */
+  /** Once a second, however busy the worker is: counts kernel drops, releases memory, checks for lost interfaces. */
   doHousekeeping(now: number): void {
     if (now < this.#nextHousekeeping) return
     this.#nextHousekeeping = now + HOUSEKEEPING_MS
     this.countKernelDrops()
+    this.#sink.releaseMemory()
     this.#poll(0)
   }
 
@@ -212,16 +216,18 @@ class AfPacketCapture {
 
   /** What waits in the kernel's rings. */
   #backlog(): Backlog {
-    let [share, frames] = [0, 0]
+    let [bytes, fullest, capacity] = [0, 0, 0]
     for (const { ring } of this.#sockets) {
-      const waiting = ring.waiting
-      share = Math.max(share, waiting.share)
-      frames += waiting.frames
+      const waiting = ring.waitingBytes
+      bytes += waiting
+      // Rings have one size, save for rounding.
+      fullest = Math.max(fullest, waiting)
+      capacity = Math.max(capacity, ring.capacityBytes)
     }
-    if (share > CROWDED_SHARE || this.#sink.keepThreshold < KEEP_ALL) this.countKernelDrops()
+    if (fullest > capacity * CROWDED_SHARE || this.#sink.keepThreshold < KEEP_ALL) this.countKernelDrops()
     const lost = this.#drops
     this.#drops = 0
-    return { share, frames, lost }
+    return { bytes, fullest, capacity, lost }
   }
 
   #workerSocket(socket: LentSocket): WorkerSocket {

@@ -1,5 +1,6 @@
 /** A packet socket in its worker: the ring, the watch over its interface, its counters. Capture worker only. */
 import { CAPTURE_COUNTERS } from '../../ledger/counters.ts'
+import { viewMemory } from '../../sys/ffi.ts'
 import type { BpfInstruction } from '../../sys/packet.ts'
 import type { FromWorker } from '../../thread/messages.ts'
 import { type FilterView, refuseAll } from '../filter/kernel-filter.ts'
@@ -14,6 +15,8 @@ import { attachFilter, readKernelDrops } from './socket-calls.ts'
 
 /** A frame that passed the previous filter has reached the ring after this time. */
 const SETTLE_MS = 20
+/** What a closed ring holds waits this long for assemblers that have no room; one that stands still would delay the end. */
+const PATIENCE_MS = 1000
 const C = CAPTURE_COUNTERS.index
 
 export class WorkerSocket {
@@ -41,7 +44,7 @@ export class WorkerSocket {
     this.#program = socket.program
     this.#proxyPort = socket.proxyPort
     this.#view = socket.linkType === LINKTYPE_RAW ? 'cooked' : 'ethernet'
-    this.ring = new RingReader(socket)
+    this.ring = new RingReader(socket, viewMemory(socket.address, socket.blockBytes * socket.blockCount))
     this.watch = new InterfaceWatch(socket, this.ring, sink, post)
     // A predecessor may have left a filter that sheds.
     if (!socket.closing) attachFilter(this.fd, this.#program)
@@ -83,7 +86,7 @@ export class WorkerSocket {
 
   /** Whether its last frames must be delivered even if the assemblers have no room. */
   isOverdue(now: number): boolean {
-    return now >= this.closeAt
+    return now >= this.closeAt + PATIENCE_MS
   }
 
   /** Whether it is closed to new frames and its ring is empty. */

@@ -1,0 +1,17 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { CaptureWarmUp } from '../../../src/capture/af-packet/warm-up.ts'
+import { CAPTURE_COUNTERS } from '../../../src/ledger/counters.ts'
+
+test('capture warm-up: every generated frame takes the way of a captured one, and it ends', () => {
+  const { seen, queued } = CAPTURE_COUNTERS.index
+  for (const ringCount of [1, 3]) {
+    const warmUp = new CaptureWarmUp(ringCount)
+    warmUp.begin()
+    const { counters } = warmUp
+    assert.ok(counters[seen] >= 3000)
+    while (warmUp.step());
+    assert.equal(counters[queued], counters[seen])
+    assert.ok(counters[seen] >= 60_000)
+  }
+})
