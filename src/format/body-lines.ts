@@ -36,9 +36,10 @@ export function formatBody(message: Message): Body | null {
   const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString()
   const bytesAfter = (end: number): number => Buffer.byteLength(text.slice(end))
   const type = mediaType(message)
-  const asJson = /[/+]json$/.test(type) && isJson(text)
-  const asForm = type === 'application/x-www-form-urlencoded'
-  const lines = asJson ? indentJson(text) : asForm ? formFields(text) : plainLines(text)
+  const isForm = type === 'application/x-www-form-urlencoded'
+  // `curl -d` sends JSON with the type of a form.
+  const asJson = (isForm || /[/+]json$/.test(type)) && isJson(text)
+  const lines = asJson ? indentJson(text) : isForm ? formFields(text) : plainLines(text)
   return { title: null, isDump: false, isJson: asJson, lines, bytesAfter }
 }
 

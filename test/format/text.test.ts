@@ -171,6 +171,10 @@ test('text -v: prints forms decoded and escaped, one field per line', () => {
   ])
 })
 
+test('text -v: prints JSON that is sent as a form as JSON', () => {
+  assert.deepEqual(bodyOf(body('{"a":1}', 'application/x-www-form-urlencoded')), ['{', '  "a": 1', '}'])
+})
+
 test('text -v: prints text line by line, tabs as spaces', () => {
   assert.deepEqual(bodyOf(body('one\r\n\ttwo\nthree\r', 'text/plain')), ['one', '    two', 'three\\x0d'])
 })
