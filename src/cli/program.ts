@@ -1,5 +1,6 @@
 /** The command line: commands, help and error reports. Loads nothing heavy until a command runs. */
 import { Command, CommanderError } from 'commander'
+import { nearest } from '../config/nearest.ts'
 import { descriptorError, EXIT_DONE, EXIT_RUNTIME, EXIT_USAGE, errorText, InterceptorError } from '../errors.ts'
 import { VERSION } from '../version.ts'
 import { agentCommand } from './agent.ts'
@@ -90,7 +91,7 @@ function createProgram(exit: (code: number) => void): Command {
     .configureOutput({
       writeOut: writeOutput,
       writeErr: writeError,
-      outputError: (text, write) => write(text.replace(/^error: /, 'interceptor: ')),
+      outputError: (text, write) => write(parseErrorText(text)),
       getOutHelpWidth: () => outputColumns() ?? WIDTH_WITHOUT_TERMINAL,
       getErrHelpWidth: () => (errorIsTerminal() ? errorColumns() : WIDTH_WITHOUT_TERMINAL),
       getOutHasColors: () => wantsColor('auto', outputIsTerminal()),
@@ -119,6 +120,13 @@ function createProgram(exit: (code: number) => void): Command {
   ]
   for (const command of commands) program.addCommand(inherit(command, program))
   return program
+}
+
+/** A parse error as commander words it, without a suggestion that resembles what was written too little. */
+function parseErrorText(text: string): string {
+  const [, word = '', line = '', suggested = ''] = /'([^']*)'(\n\(Did you mean ([^ ]*)\?\))/.exec(text) ?? []
+  const isSuggestion = line === '' || nearest(word, [suggested]) !== null
+  return (isSuggestion ? text : text.replace(line, '')).replace(/^error: /, 'interceptor: ')
 }
 
 /** Copies the program's settings to a command and its subcommands, which are created apart from the program. */

@@ -56,6 +56,7 @@ const wrong: [string[], string][] = [
   [['read'], `interceptor: missing required argument 'file'\n${HINT}`],
   [['read', '--folow', 'x'], `interceptor: unknown option '--folow'\n(Did you mean --follow?)\n${HINT}`],
   [['help', 'prnt'], `interceptor: unknown command 'prnt'\n${HINT}`],
+  [['tail', '--socket', 'x'], `interceptor: unknown option '--socket'\n${HINT}`],
   [['help', 'config', 'prnt'], `interceptor: unknown command 'prnt'\n(Did you mean print?)\n${HINT}`],
   [['config', 'prnt'], `interceptor: unknown command 'prnt'\n(Did you mean print?)\n${HINT}`],
   [
