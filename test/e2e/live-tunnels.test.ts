@@ -9,7 +9,7 @@ import { type TestContext, test } from 'node:test'
 import { needs } from '../../rig/needs.ts'
 import { Namespace } from '../../rig/netns.ts'
 import { PROGRAM } from '../../rig/root.ts'
-import { OUTER, TUNNELS, udp, vxlan } from '../capture/wire/tunnel-samples.ts'
+import { bytes, OUTER, OUTER6, TUNNELS, udp, vxlan } from '../capture/wire/tunnel-samples.ts'
 import { ethernet, packet, pcapFile } from '../support/frames.ts'
 import { encodeFrames } from '../support/tcp-frames.ts'
 import { TcpScript } from '../support/tcp-script.ts'
@@ -25,7 +25,7 @@ const exchange = (target: string, port: number): Uint8Array[] =>
       .client(`GET ${target} HTTP/1.1\r\nHost: a\r\n\r\n`)
       .server(RESPONSE).segments,
     { client: { address: '10.0.0.5', port } },
-  ).map(({ bytes }) => bytes.subarray(ETHERNET_BYTES))
+  ).map(({ bytes: frame }) => frame.subarray(ETHERNET_BYTES))
 
 /** Captures on the right end of a veth what is replayed into its left end. @returns the targets of the pairs, sorted */
 async function captured(t: TestContext, frames: Uint8Array[], args: string[]): Promise<string[]> {
@@ -56,14 +56,30 @@ async function captured(t: TestContext, frames: Uint8Array[], args: string[]): P
 
 const skip = needs('root', 'ip', 'tcpreplay')
 
+/** The frames that carry one inner packet. */
+const OUTSIDES: ((inner: Uint8Array) => Uint8Array[])[] = [
+  ...TUNNELS.map(({ protocol, wrap }) => (inner: Uint8Array) => [
+    ethernet({ payload: packet({ ...OUTER, protocol: protocol(inner), payload: wrap(inner) }) }),
+  ]),
+  // Two VLAN tags, two MPLS labels, IPv4 in IPv6.
+  (inner) => [ethernet({ tags: [0x88a8, 0x8100], payload: inner })],
+  (inner) => [ethernet({ ethertype: 0x8847, payload: bytes([0, 6, 64, 64, 0, 12, 129, 64], inner) })],
+  (inner) => [ethernet({ payload: packet({ ...OUTER6, protocol: 4, payload: inner }) })],
+  (inner) => inOverlappingFragments(udp(4789, vxlan(inner))),
+]
+
+/** A UDP packet in two fragments that share eight bytes, the second one first. */
+function inOverlappingFragments(payload: Uint8Array): Uint8Array[] {
+  const fragment = (fragmentOffset: number, part: Uint8Array) =>
+    ethernet({ payload: packet({ ...OUTER, protocol: 17, fragmentOffset, payload: part }) })
+  const more = 0x2000
+  return [fragment(40 / 8, payload.subarray(40)), fragment(more, payload.subarray(0, 48))]
+}
+
 for (const device of ['eth0', 'any']) {
   test(`tunnels live: reads every tunnel on ${device}`, { skip }, async (t) => {
-    const frames = TUNNELS.flatMap(({ protocol, wrap }, i) =>
-      exchange(`/${i}`, 5000 + i).map((inner) =>
-        ethernet({ payload: packet({ ...OUTER, protocol: protocol(inner), payload: wrap(inner) }) }),
-      ),
-    )
-    assert.deepEqual(await captured(t, frames, ['-i', device]), TUNNELS.map((_, i) => `/${i}`).sort())
+    const frames = OUTSIDES.flatMap((wrap, i) => exchange(`/${i}`, 5000 + i).flatMap(wrap))
+    assert.deepEqual(await captured(t, frames, ['-i', device]), OUTSIDES.map((_, i) => `/${i}`).sort())
   })
 }
 
