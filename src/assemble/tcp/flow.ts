@@ -30,9 +30,13 @@ class Rarities {
   otherFirstSeq = 0
   /** Another FIN, further ahead, once `furtherFinSeen`. */
   furtherFinSeq = 0
-  /** A RST that its receiver obeyed only if bytes before it were not captured, once `resetSeen`, and its packet time. */
+  /**
+   * A RST, once `resetSeen`, and its packet time: its receiver obeyed it only if bytes before it were not captured, or it was
+   * captured before bytes of the receiver that it acknowledges (`resetEarly`).
+   */
   resetSeq = 0
   resetMicros = 0
+  resetAck = 0
   /** Sequence number of the urgent byte ahead, once `urgentSeen`. */
   urgentSeq = 0
   /** The peer's next byte when an urgent one was removed, once `urgentRemoved`. */
@@ -75,6 +79,7 @@ export class Stream {
   acked = 0
   ackedKnown = false
   resetSeen = false
+  resetEarly = false
   /** An urgent byte lies ahead, or was removed. */
   urgentSeen = false
   urgentRemoved = false
@@ -106,6 +111,7 @@ export class Stream {
     this.acked = 0
     this.ackedKnown = false
     this.resetSeen = false
+    this.resetEarly = false
     this.urgentSeen = false
     this.urgentRemoved = false
     this.reached = 0

@@ -1,6 +1,6 @@
 /** Decides by sequence numbers which segments belong to a connection, and where its SYNs start the streams. */
 import { type Direction, type Flow, PROTOCOL_OPAQUE, type Stream } from './flow.ts'
-import { FLAG_ACK, FLAG_SYN } from './header.ts'
+import { FLAG_ACK, FLAG_RST, FLAG_SYN } from './header.ts'
 import { NO_PIECE } from './held-pieces.ts'
 import { seqAdd, seqDiff, WINDOW_BYTES } from './seq.ts'
 
@@ -83,6 +83,26 @@ export function continuesNumbers(flow: Flow, direction: Direction, seq: number, 
   const acknowledges = (flags & FLAG_ACK) !== 0 && ack !== 0 && other.known
   if (!stream.known && !acknowledges) return false
   return (!stream.known || isNear(stream.nextSeq, seq)) && (!acknowledges || isNear(other.nextSeq, ack))
+}
+
+/**
+ * Whether neither number of a segment can be one of this connection, whose SYN was captured: a late segment of the
+ * connection before it on these ports. Its receiver drops it (RFC 9293 §3.10.7.4).
+ */
+export function isForeign(flow: Flow, direction: Direction, seq: number, ack: number, flags: number): boolean {
+  const stream = flow.streams[direction]
+  const other = flow.streams[1 - direction]
+  if ((flags & (FLAG_SYN | FLAG_RST)) !== 0 || !(stream.synSeen || other.synSeen)) return false
+  const acknowledges = (flags & FLAG_ACK) !== 0 && ack !== 0 && other.known
+  if (!stream.known && !acknowledges) return false
+  return (!stream.known || isOutside(stream, seq)) && (!acknowledges || isOutside(other, ack))
+}
+
+/** Whether a number lies before the stream's SYN, or further ahead than a sender may be. */
+function isOutside({ synSeen, firstSeq, nextSeq }: Stream, number: number): boolean {
+  const ahead = seqDiff(nextSeq, number)
+  // A keep-alive probe has the number of the SYN (RFC 9293 §3.8.4).
+  return ahead > WINDOW_BYTES || ahead < (synSeen ? seqDiff(nextSeq, firstSeq) - 1 : -WINDOW_BYTES)
 }
 
 const isNear = (a: number, b: number): boolean => Math.abs(seqDiff(a, b)) <= TWIN_BYTES

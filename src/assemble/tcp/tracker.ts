@@ -21,10 +21,19 @@ import type { Arena } from '../memory/arena.ts'
 import type { CellPool } from '../memory/cell-pool.ts'
 import { CLOCK_STEP_MICROS, type PacketTime } from '../packet-time.ts'
 import type { FlowKeeper } from './active-flows.ts'
+import { EarlyResets, isDue, isEarly } from './early-resets.ts'
 import { watchEnd } from './fin.ts'
 import { type Direction, FLOW_OPEN, type Flow, PROTOCOL_OPAQUE, type Stream } from './flow.ts'
 import type { FlowTable } from './flow-table.ts'
-import { acceptSynAck, beginStream, continuesNumbers, hasDelivered, isNewData, restartStream } from './handshake.ts'
+import {
+  acceptSynAck,
+  beginStream,
+  continuesNumbers,
+  hasDelivered,
+  isForeign,
+  isNewData,
+  restartStream,
+} from './handshake.ts'
 import { FLAG_ACK, FLAG_RST, FLAG_SYN, FLAG_URG, HEADER_BYTES, headerBytes, isSigned, urgentOffset } from './header.ts'
 import { NO_PIECE } from './held-pieces.ts'
 import type { Reassembler } from './reassembler.ts'
@@ -46,6 +55,9 @@ import {
 /** How often, in packet time, idle and closed flows are looked for. */
 const SWEEP_MICROS = 50_000
 
+/** Late segments of the connection before on the same ports are among the first of a connection. */
+const YOUNG_SEGMENTS = 32
+
 const C = ASSEMBLE_COUNTERS.index
 
 /** Keeps state for flows. */
@@ -58,7 +70,7 @@ export interface FlowOwner extends FlowKeeper {
   hopLimit(flow: Flow, direction: Direction, hopLimit: number): void
   /** The SYN-ACK is captured after data of the client: both streams' first sequence numbers are known. */
   begins(flow: Flow): void
-  /** Whether a request provably begins in the bytes [at, end). */
+  /** Whether the bytes [at, end) begin a request, as far as they show. */
   beginsRequest(at: number, end: number): boolean
   /** The flow is over: frees what is kept for it. Called once per flow. */
   release(flow: Flow): void
@@ -79,6 +91,7 @@ export class ConnectionTracker {
   readonly #reassembler: Reassembler
   readonly #owner: FlowOwner
   readonly #idleMicros: number
+  readonly #earlyResets = new EarlyResets()
   #lastMicros = 0
   /** Packet time of the last sweep. */
   #sweptMicros = 0
@@ -147,6 +160,12 @@ export class ConnectionTracker {
     }
     const flow = this.#flowOf(found, direction, seq, ack, flags, payload, end, interfaceId)
     if (flow === null) return
+    const isYoung = flow.segments < YOUNG_SEGMENTS && flow.protocol !== PROTOCOL_OPAQUE
+    if (isYoung && isForeign(flow, direction, seq, ack, flags)) {
+      flow.segments++
+      counts[C.segmentsAfterEnd]++
+      return
+    }
     if (!flow.streams[direction].captured) this.#agree(flow, direction, flags, signed)
     this.flows.touch(flow)
     if (flow.hopLimitPending) this.#owner.hopLimit(flow, direction, view.getUint8(ip + hopLimitAt(view.getUint8(ip))))
@@ -209,6 +228,10 @@ export class ConnectionTracker {
     const time = this.#time
     this.#sweptMicros = time.clock
     for (let flow = this.#reassembler.expire(); flow !== null; flow = this.#reassembler.expire()) this.#closeEnded(flow)
+    const resets = this.#earlyResets
+    for (let flow = resets.overdue(time.clock); flow !== null; flow = resets.overdue(time.clock)) {
+      this.#close(flow, END_RESET)
+    }
     const { flows } = this
     for (let closed = flows.oldestClosed; closed !== NO_FLOW; closed = flows.oldestClosed) {
       const lastMicros = flows.lastMicros(closed)
@@ -377,6 +400,7 @@ export class ConnectionTracker {
       this.#reassembler.segment(flow, direction, payload, end, first, acknowledged, flags & ~FLAG_ACK)
     } else this.#reassembler.segment(flow, direction, payload, end, first, ack, flags)
     this.#closeEnded(flow)
+    if (other.resetSeen && isDue(other, stream)) this.#closeReset(flow, (1 - direction) as Direction)
   }
 
   #closeEnded(flow: Flow): void {
@@ -387,17 +411,27 @@ export class ConnectionTracker {
   /** Handles a RST: closes the flow if its receiver accepts it. */
   #reset(flow: Flow, direction: Direction, seq: number, ack: number, flags: number): void {
     const stream = flow.streams[direction]
-    const verdict = judgeReset(stream, flow.streams[1 - direction], seq, ack, flags)
-    if (verdict === RESET_OBEYED) {
-      flow.resetDirection = direction
-      this.#close(flow, END_RESET)
+    const peer = flow.streams[1 - direction]
+    const verdict = judgeReset(stream, peer, seq, ack, flags)
+    const waits = verdict === RESET_OBEYED && flow.protocol !== PROTOCOL_OPAQUE && isEarly(peer, ack, flags)
+    if (verdict === RESET_OBEYED && !waits) {
+      this.#closeReset(flow, direction)
       return
     }
-    this.#counts[C.segmentsInexactReset]++
-    if (verdict !== RESET_UNPROVEN) return
+    if (!waits) this.#counts[C.segmentsInexactReset]++
+    if (!waits && verdict !== RESET_UNPROVEN) return
     stream.resetSeen = true
+    stream.resetEarly = waits
     stream.rare.resetSeq = seq
+    stream.rare.resetAck = ack
     stream.rare.resetMicros = this.#time.micros
+    if (waits) this.#earlyResets.add(flow, direction)
+  }
+
+  /** @param direction that the RST was sent on */
+  #closeReset(flow: Flow, direction: Direction): void {
+    flow.resetDirection = direction
+    this.#close(flow, END_RESET)
   }
 
   /** Revokes a reset: a sender that continues beyond its RST, or well after it, was not reset. @param end of its segment */

@@ -52,6 +52,26 @@ describe('tracker: one tuple, several connections', () => {
     assertTwo(new TcpHarness().script(one).script(second(one.micros)))
   })
 
+  for (const [how, clientIsn, serverIsn] of [
+    ['far from', 3_000_000_000, 2_000_000_000],
+    ['a little above', 900_000, 800_000],
+  ] as const) {
+    test(`late segments of the old connection are none of the new one, with numbers ${how} its own`, () => {
+      for (const old of [first().close(), first().reset('server'), first()]) {
+        const next = new TcpScript({ clientIsn, serverIsn, startMicros: old.micros })
+        next.handshake().client('second').server('two').close()
+        for (const late of old.segments.slice(2)) {
+          for (let place = 1; place < next.segments.length - 2; place++) {
+            const mixed = next.segments.toSpliced(place, 0, { ...late, micros: old.micros })
+            const tcp = new TcpHarness().script(old).segments(mixed)
+            assertTwo(tcp)
+            assert.equal(tcp.count('bytes.gap'), 0)
+          }
+        }
+      }
+    })
+  }
+
   test('retransmissions right after the close are not a connection', () => {
     const one = first().close()
     const tcp = new TcpHarness().script(one).segments(one.segments.slice(3).map((s) => ({ ...s, micros: one.micros })))
