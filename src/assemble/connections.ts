@@ -158,7 +158,7 @@ export class Connections implements StreamConsumer, FlowOwner {
   }
 
   beginsRequest(at: number, end: number): boolean {
-    return this.#head.begins(at, end, false) && this.#head.isMethod(at, end)
+    return (this.#head.begins(at, end, false) && this.#head.isMethod(at, end)) || this.#head.isCutRequest(at, end)
   }
 
   release(flow: Flow): void {
@@ -270,7 +270,7 @@ export class Connections implements StreamConsumer, FlowOwner {
   #recogniseMidstream(flow: Flow, direction: Direction, at: number, end: number): HttpConnection | null {
     let client = flow.clientDirection
     if (client === -1) {
-      if (this.#head.begins(at, end, false)) client = direction
+      if (this.#head.begins(at, end, false) || (flow.resumed && this.#head.isCutRequest(at, end))) client = direction
       else if (this.#head.begins(at, end, true)) client = (1 - direction) as Direction
       else return null
     } else if (!this.#head.begins(at, end, direction !== client)) return null
@@ -278,7 +278,7 @@ export class Connections implements StreamConsumer, FlowOwner {
     const http = this.#begin(flow)
     if (http === null) return null
     const server = flow.streams[1 - client]
-    if (flow.resumed) http.resume()
+    if (flow.resumed) http.resume(direction === client)
     else http.startInDoubt(server.synSeen, server.firstSeq)
     return http
   }

@@ -39,6 +39,16 @@ export class Confirmation {
     else this.#outcomes.startDeadline(exchange, this.#time.start)
   }
 
+  /**
+   * What follows this exchange's request is no request, or was lost: then nothing shows where the response ends.
+   *
+   * @param reason REASON_DOUBTFUL, or why it was lost
+   */
+  forgo(exchange: Exchange, reason: number): void {
+    exchange.contested = true
+    if (reason !== REASON_DOUBTFUL) this.#outcomes.abandon(exchange, reason)
+  }
+
   /** A message of an abandoned exchange is complete. If it is a contested response, nothing will confirm its end. */
   completeAbandoned(exchange: Exchange, isResponse: boolean): void {
     const { connection } = exchange
@@ -103,13 +113,15 @@ export class Confirmation {
   }
 
   /**
-   * The client sends no further request. The match stands if the server has closed its stream right after the response,
-   * or if nothing of the connection is missing. Midstream, a request in front of the capture may have been pipelined.
+   * The client sends no further request. The match stands if nothing of the connection is missing, or if the server has
+   * closed its stream right after the response, having answered all requests. A server that announces the close in its
+   * response, or ends the response by it, may have left pipelined requests unanswered: the response may belong to one in
+   * front of the capture, or in a gap.
    */
   settle(connection: HttpConnection, closed: boolean): void {
     const { flow, confirming } = connection
     const isWhole = flow !== null && !flow.lossy && (!flow.midstream || beginsAtZero(confirming))
-    if (closed || isWhole) this.#confirm(connection)
+    if (isWhole || (closed && !confirming?.closes)) this.#confirm(connection)
     else this.doubt(connection, REASON_DOUBTFUL)
   }
 

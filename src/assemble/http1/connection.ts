@@ -16,7 +16,7 @@ import { type BlockPool, Chain } from '../memory/block-pool.ts'
 import type { Flow, Stream } from '../tcp/flow.ts'
 import { hasDelivered } from '../tcp/handshake.ts'
 import { seqDiff } from '../tcp/seq.ts'
-import { HEAD, SEEK, SIZE_NONE } from './stream-states.ts'
+import { HEAD, HEAD_PART, SEEK, SIZE_NONE } from './stream-states.ts'
 
 /** A flow that carries HTTP/1: two message streams and the requests that wait for their responses. Pooled. */
 export class HttpConnection {
@@ -82,6 +82,11 @@ export class HttpConnection {
     this.recognised = false
   }
 
+  /** Requests were lost behind the last one, or what follows it is no request. */
+  get requestsLost(): boolean {
+    return this.requestDoubt && this.requestDoubtReason !== NO_REASON
+  }
+
   /** The client's stream, as TCP has it. */
   get clientStream(): Stream {
     const flow = this.flow as Flow
@@ -122,14 +127,20 @@ export class HttpConnection {
     this.ackBeforeGapKnown = fromStart
   }
 
-  /** Both streams' first numbers are known now: order counts again if the first request has them and nothing precedes it. */
+  /**
+   * Both streams' first numbers are known now: order counts again if the first request, whose head may be incomplete, has
+   * them and nothing precedes it.
+   */
   begin(): void {
-    const { first, clientStream, serverStream } = this
-    if (first === null || hasDelivered(serverStream)) return
+    const { first, requests, clientStream, serverStream } = this
+    if (hasDelivered(serverStream)) return
+    const isBegun = first !== null || requests.state === HEAD_PART
+    const seq = first === null ? requests.partial.seq : first.request.startSeq
+    const ack = first === null ? requests.partial.ack : first.ackFirst
     // A SYN with a request acknowledges nothing.
-    const acknowledgesBegin = first.ackFirst === serverStream.firstSeq || first.ackFirst === 0
-    if (first.request.startSeq !== clientStream.firstSeq || !acknowledgesBegin) return
-    first.gapBefore = false
+    if (!isBegun || seq !== clientStream.firstSeq || (ack !== serverStream.firstSeq && ack !== 0)) return
+    if (first === null) this.requestDoubt = false
+    else first.gapBefore = false
     this.responseDoubt = false
     this.responses.state = HEAD
   }
@@ -140,9 +151,14 @@ export class HttpConnection {
     this.doubtResponses(NO_REASON)
   }
 
-  /** What was sent around a RST that its receiver ignored was not read. */
-  resume(): void {
+  /**
+   * What was sent around a RST that its receiver ignored was not read.
+   *
+   * @param withRequest a request begins at once: that showed that the RST was ignored
+   */
+  resume(withRequest: boolean): void {
     this.startInDoubt(false, 0)
+    if (withRequest) this.requests.state = HEAD
     this.doubtResponses(REASON_RESET)
     this.requestDoubtReason = REASON_RESET
   }
@@ -310,6 +326,8 @@ export class Exchange {
   ackBeforeGapKnown = false
   /** Matched by sequence numbers; the client's next request has to confirm it. */
   unconfirmed = false
+  /** The server closes the connection after the response, and with it may have left later requests unanswered. */
+  closes = false
   /** Made when first needed: most waiting exchanges have none. */
   get response(): MessageRecord {
     this.#response ??= new MessageRecord()
@@ -359,5 +377,6 @@ export class Exchange {
     this.ackBeforeGap = 0
     this.ackBeforeGapKnown = false
     this.unconfirmed = false
+    this.closes = false
   }
 }

@@ -5,11 +5,11 @@
  */
 import { seqDiff } from '../tcp/seq.ts'
 import type { HttpConnection, MessageStream } from './connection.ts'
-import { missed } from './pairing.ts'
+import { missedBytes } from './pairing.ts'
 import { HEAD_PART, TO_CLOSE } from './stream-states.ts'
 
-/** Responses may have been lost. */
-const isLossy = (connection: HttpConnection): boolean => connection.responseDoubt || missed(connection)
+/** Responses may have been lost. A single byte missing counts: after a FIN the client would have sent no request. */
+const isLossy = (connection: HttpConnection): boolean => connection.responseDoubt || missedBytes(connection) > 0
 
 /** Whether the client, having acknowledged `ack`, continues after a response that would extend to the connection's end. */
 export function clientContinues(responses: MessageStream, ack: number): boolean {

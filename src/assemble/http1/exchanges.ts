@@ -41,6 +41,7 @@ import {
   BODY_CHUNKED,
   BODY_TO_CLOSE,
   BODY_UNKNOWABLE,
+  closesAfter,
   opensTunnel,
   requestBody,
   responseBody,
@@ -178,7 +179,7 @@ export class Exchanges implements MessageHandler {
     const { responses } = connection
     connection.doubtRequests(reason, stream.lastAck, stream.ackKnown)
     if (responses.state === TO_CLOSE) this.#abandonToClose(connection, reason)
-    else if (responses.exchange !== null) responses.exchange.contested = true
+    else if (responses.exchange !== null) this.#confirmation.forgo(responses.exchange, reason)
   }
 
   contradicts(stream: MessageStream, seq: number): boolean {
@@ -284,15 +285,15 @@ export class Exchanges implements MessageHandler {
     const response = exchange.response
     exchange.responseBegun = true
     exchange.responseOpen = true
-    exchange.contested =
-      (connection.requestDoubt && connection.requestDoubtReason !== NO_REASON) ||
-      clientHasContinued(connection, stream.bodySeq)
+    exchange.contested = clientHasContinued(connection, stream.bodySeq)
     exchange.early = !exchange.requestDone
+    exchange.closes = exchange.unconfirmed && closesAfter(head, exchange.method)
     this.#outcomes.stopDeadline(exchange)
     this.#recorder.begin(response, start, headEnd)
     const waited = exchange.requestDone ? response.startMicros - exchange.request.endMicros : 0
     if (exchange.abandoned) this.#counts[ORPHANED_COUNTERS[exchange.reason]]++
     else if (waited > this.#limits.responseTimeoutMicros) this.#outcomes.abandon(exchange, REASON_TIMEOUT)
+    else if (connection.requestsLost) this.#confirmation.forgo(exchange, connection.requestDoubtReason)
     // The client had begun to receive this response when it sent what was read as the request's body.
     if (exchange.headInBody && seqDiff(this.#at.headSeq, exchange.headInBodyAck) > 0) {
       this.#outcomes.abandon(exchange, REASON_DOUBTFUL)
@@ -355,10 +356,9 @@ export class Exchanges implements MessageHandler {
   /** The response extends to the end of the connection, unless the client continues after it, or may have done so. */
   #bodyToClose(stream: MessageStream, bodyStart: number, end: number): number {
     const { connection } = stream
-    const { requestDoubt, requestDoubtReason } = connection
     expectToClose(stream)
     if (clientHasContinued(connection, stream.bodySeq)) this.#abandonToClose(connection, REASON_DOUBTFUL)
-    else if (requestDoubt && requestDoubtReason !== NO_REASON) this.#abandonToClose(connection, requestDoubtReason)
+    else if (connection.requestsLost) this.#abandonToClose(connection, connection.requestDoubtReason)
     else return bodyStart
     return end
   }

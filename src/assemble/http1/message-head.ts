@@ -21,8 +21,10 @@ import {
   FIRST_START,
   HEAD_COMPLETE,
   HEAD_INCOMPLETE,
+  MAJOR_VERSION,
   MAX_FIELDS,
   METHOD,
+  MINOR_VERSION,
   RESULTS_AT,
   RULE_FIELD_COUNT,
   RULE_FIELDS_AT,
@@ -37,14 +39,23 @@ import { Caseless, SPACE } from './text.ts'
 const CONTENT_TYPE = new Caseless('content-type')
 const USER_AGENT = new Caseless('user-agent')
 const HOST = new Caseless('host')
+const CONNECTION = new Caseless('connection')
 /** Bits of the lengths of names that rules are about. */
 const RESPONSE_LENGTHS = 1 << CONTENT_TYPE.length
 const REQUEST_LENGTHS = RESPONSE_LENGTHS | (1 << USER_AGENT.length)
 const HOST_LENGTHS = 1 << HOST.length
 const HYPHEN = 45
-/** The first four bytes of the standard methods. */
-const METHOD_STARTS = ['GET ', 'HEAD', 'POST', 'PUT ', 'DELE', 'CONN', 'OPTI', 'TRAC', 'PATC']
+const ZERO = 48
+const ONE = 49
+const STANDARD_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH']
 const METHOD_START_BYTES = 4
+/** The first four bytes of the standard methods. */
+const METHOD_STARTS = STANDARD_METHODS.map((method) => `${method} `.slice(0, METHOD_START_BYTES))
+/** What is left of a standard method whose first bytes were in the segment before. */
+const METHOD_ENDS: ReadonlySet<string> = new Set(
+  STANDARD_METHODS.flatMap((method) => Array.from({ length: method.length - 1 }, (_, i) => method.slice(i + 1))),
+)
+const LONGEST_METHOD_END = 6
 const METHODS: ReadonlySet<number> = new Set(
   METHOD_STARTS.map((start) => new DataView(new TextEncoder().encode(start).buffer).getInt32(0, true)),
 )
@@ -93,12 +104,20 @@ export class MessageHead {
 
   /**
    * Whether a message provably begins at `at`: by a complete start line and a complete field, unless the segment ends with
-   * the start line. Start lines alone also occur inside bodies.
+   * the start line. Start lines alone also occur inside bodies. Not for each message: a request's start is made a string.
    */
   begins(at: number, end: number, isResponse: boolean): boolean {
     const result = this.scan(at, end, isResponse)
-    if (result !== HEAD_INCOMPLETE) return result === HEAD_COMPLETE
-    return this.fieldCount > 0 || this.startLineEnd === end
+    const isWhole = result === HEAD_COMPLETE
+    const isBegun = result === HEAD_INCOMPLETE && (this.fieldCount > 0 || this.startLineEnd === end)
+    return (isWhole || isBegun) && (isResponse || !this.#isMethodEnd(at, end))
+  }
+
+  /** Whether the bytes begin with the end of a standard method: `ET /`, where a segment ended with `G`. */
+  #isMethodEnd(at: number, end: number): boolean {
+    const start = String.fromCharCode(...this.#bytes.subarray(at, Math.min(end, at + LONGEST_METHOD_END + 1)))
+    const space = start.indexOf(' ')
+    return space > 0 && METHOD_ENDS.has(start.slice(0, space))
   }
 
   /** Whether the bytes may be the beginning of a message: one that is cut off before anything proves it, or an invalid one. */
@@ -188,12 +207,38 @@ export class MessageHead {
 
   /** Value of the first Host field; empty where there is none. Allocates a string: not for every message. */
   hostField(): string {
-    for (let i = 0; i < this.fieldCount * 4; i += 4) {
-      const [name = 0, nameEnd = 0, value = 0, valueEnd = 0] = this.fields.subarray(i, i + 4)
-      if (nameEnd - name !== HOST.length || !HOST.matches(this.#view, name)) continue
-      return String.fromCharCode(...this.#bytes.subarray(value, Math.min(valueEnd, value + LONGEST_HOST)))
+    const at = this.#find(HOST, 0)
+    return at < 0 ? '' : this.#value(at).slice(0, LONGEST_HOST)
+  }
+
+  /**
+   * Whether the sender closes the connection after this message (RFC 9112 §9.3). Allocates strings: not for every message.
+   */
+  closesConnection(): boolean {
+    const options: string[] = []
+    for (let at = this.#find(CONNECTION, 0); at >= 0; at = this.#find(CONNECTION, at + 4)) {
+      options.push(
+        ...this.#value(at)
+          .toLowerCase()
+          .split(/[\s,]+/),
+      )
     }
-    return ''
+    const isVersion10 =
+      this.#bytes[RESULTS_AT + MAJOR_VERSION] === ONE && this.#bytes[RESULTS_AT + MINOR_VERSION] === ZERO
+    return options.includes('close') || (isVersion10 && !options.includes('keep-alive'))
+  }
+
+  /** Index in `fields` of the first field of this name from `from` on, or -1. */
+  #find(name: Caseless, from: number): number {
+    const { fields } = this
+    for (let i = from; i < this.fieldCount * 4; i += 4) {
+      if (fields[i + 1] - fields[i] === name.length && name.matches(this.#view, fields[i])) return i
+    }
+    return -1
+  }
+
+  #value(at: number): string {
+    return Buffer.from(this.#bytes.subarray(this.fields[at + 2], this.fields[at + 3])).toString('latin1')
   }
 
   #requestLengths(): number {

@@ -41,3 +41,7 @@ export function responseBody(head: Framing, method: number): number {
 /** Whether the connection carries another protocol after a response's head: 101, or success of a CONNECT. */
 export const opensTunnel = ({ status }: Framing, method: number): boolean =>
   status === 101 || (method === METHOD_CONNECT && status < 300)
+
+/** Whether the server closes the connection after a response: its head announces that, or its body ends with it. */
+export const closesAfter = (head: Framing & Pick<MessageHead, 'closesConnection'>, method: number): boolean =>
+  head.closesConnection() || responseBody(head, method) === BODY_TO_CLOSE

@@ -108,9 +108,11 @@ export function unansweredReason(connection: HttpConnection, exchange: Exchange,
 }
 
 /** Whether the client has acknowledged bytes of the server that were not captured, more than a FIN. */
-export function missed(connection: HttpConnection): boolean {
-  const server = connection.serverStream
-  return server.known && server.ackedKnown && seqDiff(server.nextSeq, server.acked) > 1
+export const missed = (connection: HttpConnection): boolean => missedBytes(connection) > 1
+
+/** How much the client has acknowledged of the server beyond what was captured; a FIN counts as one byte. */
+export function missedBytes({ serverStream: server }: HttpConnection): number {
+  return server.known && server.ackedKnown ? Math.max(0, seqDiff(server.nextSeq, server.acked)) : 0
 }
 
 /** Why a response has no request: a REASON_ value, or NO_REASON if no request was captured that it could answer. */
@@ -118,7 +120,7 @@ export function orphanReason(connection: HttpConnection): number {
   // Only the server's direction is captured.
   if (!connection.serverStream.ackedKnown && !connection.flow?.resumed) return NO_REASON
   const { first } = connection
-  if (connection.requestDoubt && connection.requestDoubtReason !== NO_REASON) return connection.requestDoubtReason
+  if (connection.requestsLost) return connection.requestDoubtReason
   if (first?.gapBefore && first.gapReason !== NO_REASON) return first.gapReason
   return connection.responseDoubt ? connection.responseDoubtReason : NO_REASON
 }

@@ -256,6 +256,15 @@ test('reordering: a SYN captured behind pipelined requests shows that nothing pr
   assert.equal(pairs.length, 2)
 })
 
+test('reordering: a SYN captured behind a part of the first head shows that nothing precedes it', () => {
+  const script = new TcpScript({ segmentBytes: 30 }).handshake()
+  script.client(request('/0')).server(numbered(0)).client(request('/1')).server(numbered(1)).close()
+  const [syn, synAck, ack, first, ...rest] = script.segments as [Segment, Segment, Segment, Segment, ...Segment[]]
+  const { pairs } = assemble([first, syn, synAck, ack, ...rest])
+  assert.deepEqual(wrongPairs(pairs), [])
+  assert.equal(pairs.length, 2)
+})
+
 test('a request in the SYN (TCP Fast Open) and those behind it have their responses', () => {
   const script = new TcpScript({ bareAcks: false }).handshake()
   script.client(request('/0')).server(numbered(0)).client(request('/1')).server(numbered(1)).close()

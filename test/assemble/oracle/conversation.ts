@@ -32,9 +32,16 @@ const IMPOSTORS = [
   'HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 7\r\n\r\nnobody!',
 ]
 
-/** @param name unique text of the connection, part of its targets */
-export function converse(random: Random, name: string, startMicros: number): Conversation {
-  return new Conversing(random, name, startMicros).run()
+/**
+ * Sometimes two connections, one after the other, on the same addresses and ports.
+ *
+ * @param name unique text of the conversation, part of its targets
+ */
+export function converse(random: Random, name: string, startMicros: number): [Conversation, ...Conversation[]] {
+  const first = new Conversing(random, name, startMicros).run()
+  if (!random.oneIn(8)) return [first]
+  const endMicros = first.segments.at(-1)?.micros ?? startMicros
+  return [first, new Conversing(random, `${name}b`, endMicros + 100).run()]
 }
 
 class Conversing {
@@ -91,7 +98,17 @@ class Conversing {
     )
     if (this.#random.oneIn(2)) this.#script.client(Buffer.concat(requests.map(({ bytes }) => bytes)))
     else for (const { bytes } of requests) this.#script.client(bytes)
-    for (const request of requests) this.#respond(request)
+    const answered = this.#random.oneIn(6) ? this.#random.below(count) : count
+    for (const [i, request] of requests.slice(0, answered).entries()) {
+      this.#respond(request, i === answered - 1 && answered < count)
+    }
+    if (answered < count) this.#closeByServer()
+  }
+
+  /** As a server does that has announced it, or at its leisure: what was asked beyond that stays unanswered. */
+  #closeByServer(): void {
+    this.#script.fin('server').fin('client').ack('server')
+    this.#over = true
   }
 
   /** The client waits for 100 (Continue) before it sends the body (RFC 9110 §10.1.1). */
@@ -122,7 +139,7 @@ class Conversing {
     this.#script.client(request.bytes).server(Buffer.concat([head.bytes, body]))
     if (this.#random.oneIn(3)) this.#script.reset('server')
     else {
-      this.#script.fin('server').fin('client').ack('server')
+      this.#closeByServer()
       this.#record(request, { ...head, body })
     }
     this.#over = true
@@ -137,12 +154,14 @@ class Conversing {
     return this.#message(`${method} ${target} HTTP/1.1`, fields, hasBody ? this.#content(4000) : null)
   }
 
-  #respond(request: Message): void {
+  /** @param last the server announces that it closes the connection after this response */
+  #respond(request: Message, last = false): void {
     const random = this.#random
     const [method = ''] = request.startLine.split(' ')
     if (random.oneIn(8)) this.#script.server('HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n')
     const status = random.pick([200, 200, 200, 200, 201, 204, 304, 404, 500])
     const fields: [string, string][] = [['X-Answers', request.startLine]]
+    if (last) fields.push(['Connection', 'close'])
     // To HEAD, and with 304, the length is that of a body which is not sent (RFC 9110 §8.6).
     const bodiless = method === 'HEAD' || status === 204 || status === 304
     if (bodiless && status !== 204 && random.oneIn(2)) fields.push(['Content-Length', '512'])
