@@ -22,15 +22,16 @@ const RESTING_RING_BYTES = 4 * 1024 * 1024
 
 /**
  * @param port receives the main thread's messages, which only exist for packet sockets
+ * @param bell the worker's own, on which it waits for room in a ring
  * @throws any bug's exception: the thread ends, its rings stay open, and the supervisor replaces it
  */
 export async function runCapture(
   data: CaptureWorkerData,
   port: MessagePort,
   post: (message: FromWorker) => void,
+  bell = new Doorbell(data.ownBell),
 ): Promise<void> {
   const control = new Control(data.control)
-  const bell = new Doorbell(data.ownBell)
   const resting = data.whenFull === 'drop' ? RESTING_RING_BYTES : undefined
   const rings = data.rings.map((ring, slot) => new RingProducer(ring, new Doorbell(data.assemblerBells[slot]), resting))
   const sink = new Intake({

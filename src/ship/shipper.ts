@@ -90,6 +90,11 @@ export class Shipper {
     return { failure: sink.end?.kind === 'failed' ? sink.end.message : null }
   }
 
+  /** One iteration between two of `run`'s, for an assembler on the same thread that waits for room in its ring. */
+  step(): void {
+    this.#iterate(shipClock())
+  }
+
   /** @returns bytes read from the rings */
   #iterate(nowMs: number): number {
     const { control, sink } = this.#parts

@@ -6,9 +6,9 @@ import type { Log } from '../log/folded-log.ts'
 import { RingProducer } from '../ring/byte-ring.ts'
 import { Doorbell } from '../ring/doorbell.ts'
 import type { AssemblerState } from './assembler-state.ts'
-import { AssemblerThread } from './assembler-thread.ts'
+import type { Stages } from './stages.ts'
 import { WorkerSlot } from './worker-slot.ts'
-import type { WorkerEnd } from './worker-thread.ts'
+import type { WorkerEnd, WorkerRun } from './worker-thread.ts'
 
 /** What an assembler works with, whichever thread works there. */
 export type AssembleSlot = Omit<AssembleTask, 'interfaces' | 'addresses' | 'port'>
@@ -18,10 +18,12 @@ export class AssemblerPool {
   readonly ended: Promise<WorkerEnd[]>
   readonly #workers: readonly WorkerSlot[]
   readonly #state: AssemblerState
+  readonly #stages: Stages
 
   /** Starts every slot. @param state what the assembler of a new thread must know: `post` keeps it up to date */
-  constructor(slots: readonly AssembleSlot[], state: AssemblerState, log: Log) {
+  constructor(slots: readonly AssembleSlot[], state: AssemblerState, stages: Stages, log: Log) {
     this.#state = state
+    this.#stages = stages
     this.#workers = slots.map((slot) => this.#workerOf(slot, log))
     this.ended = Promise.all(this.#workers.map((worker, i) => untilEnded(worker, slots[i])))
     for (const worker of this.#workers) void worker.start()
@@ -82,10 +84,10 @@ export class AssemblerPool {
   }
 
   /** A thread that knows everything posted so far, and receives what is posted from now on. */
-  #launch(slot: AssembleSlot): AssemblerThread {
+  #launch(slot: AssembleSlot): WorkerRun {
     const { interfaces, addresses, filter, policy } = this.#state
     const options = { ...slot.options, ...policy, filter }
-    return new AssemblerThread({ ...slot, options, interfaces, addresses }, ({ id, info }) =>
+    return this.#stages.assemble({ ...slot, options, interfaces, addresses }, ({ id, info }) =>
       this.#state.apply({ t: 'interface', id, info }),
     )
   }

@@ -11,8 +11,9 @@ import { allocateRing, RingProducer } from '../ring/byte-ring.ts'
 import { Doorbell } from '../ring/doorbell.ts'
 import { Control } from '../thread/control.ts'
 import type { FromWorker } from '../thread/messages.ts'
+import type { Stages } from './stages.ts'
 import { WorkerSlot } from './worker-slot.ts'
-import { type WorkerEnd, WorkerThread } from './worker-thread.ts'
+import type { WorkerEnd, WorkerRun } from './worker-thread.ts'
 
 export interface CaptureSlotSpec {
   slot: number
@@ -27,6 +28,7 @@ export interface CaptureSlotSpec {
   /** Whether a crashed thread is replaced. One that reads a file cannot be: it would have to start in the middle. */
   isRestartable: boolean
   onMessage: (message: FromWorker) => void
+  stages: Stages
   log: Log
 }
 
@@ -84,7 +86,7 @@ export class CaptureSlot {
     this.wakePoll()
   }
 
-  #launch(): WorkerThread {
+  #launch(): WorkerRun {
     const workerData: CaptureWorkerData = {
       source: this.source(),
       rings: [...this.rings],
@@ -97,8 +99,7 @@ export class CaptureSlot {
       secret: this.#spec.secret,
       pairRings: this.#spec.pairRings,
     }
-    const { onMessage } = this.#spec
-    return new WorkerThread({ role: 'capture', entry: '../capture/capture.worker.js', workerData, onMessage })
+    return this.#spec.stages.capture(workerData, this.#spec.onMessage)
   }
 
   /** A worker that was never started, or has crashed, has left its rings open: closes them in its place. */

@@ -29,6 +29,8 @@ import { observe } from './observe.ts'
 import type { AddResult, Damage, Outcome, PipelineOptions, TargetPipeline } from './options.ts'
 import { type Plan, planRun } from './plan.ts'
 import { ShipperSlot } from './shipper-slot.ts'
+import { isSmallRun } from './small-run.ts'
+import type { Stages } from './stages.ts'
 import { targetEnded } from './target-failure.ts'
 import type { TargetSet } from './target-set.ts'
 import { failureOfWorker, type WorkerEnd } from './worker-thread.ts'
@@ -52,6 +54,11 @@ const PAIRS_MISSING: Failure = {
 /** Starts a run. Throws nothing: why a run could not start is part of its outcome. */
 export function startPipeline(options: PipelineOptions): TargetPipeline {
   return new Pipeline(options)
+}
+
+/** Loads what starts the stages. */
+async function stagesFor(isSmall: boolean): Promise<Stages> {
+  return isSmall ? new (await import('./one-thread.ts')).OneThread() : (await import('./threads.ts')).threads
 }
 
 class Pipeline implements TargetPipeline {
@@ -180,7 +187,12 @@ class Pipeline implements TargetPipeline {
     const bells = Array.from({ length: assemblers }, () => Doorbell.allocate())
     const shipperBell = Doorbell.allocate()
     this.#pairRings = bells.map(() => allocateRing(budget.pairRingBytes))
-    const captures = Array.from({ length: plan.captures }, (_, slot) => this.#captureSlot(slot, plan, bells, input))
+    const isSmall = isSmallRun(this.#options, plan)
+    const stages = await stagesFor(isSmall)
+    if (this.#stopping) return
+    const captures = Array.from({ length: plan.captures }, (_, slot) =>
+      this.#captureSlot(slot, plan, bells, input, stages),
+    )
     this.#shipper = new ShipperSlot({
       plan,
       options: this.#options,
@@ -189,6 +201,7 @@ class Pipeline implements TargetPipeline {
       ownBell: shipperBell,
       counters: this.#runLedger.ship,
       onMessage: (message) => this.#onMessage(message),
+      stages,
     })
     const shipped = this.#shipper.worker.ended.then((end) => this.#shipperEnded(end))
     this.#checking = setInterval(() => this.#check(), waits ? CHECK_MS : LIVE_CHECK_MS)
@@ -208,12 +221,14 @@ class Pipeline implements TargetPipeline {
         options: plan.assemblerOptions,
       })),
       this.#state,
+      stages,
       this.#options.log,
     )
     const assembled = this.#assemblers.ended.then((ends) => this.#assemblersEnded(ends, waits))
     await shipping
     if (this.#failure !== null) return
-    if (!waits) await this.#assemblers.ready()
+    // A file's reader starts beside them, except where it would keep them from starting.
+    if (!waits || isSmall) await this.#assemblers.ready()
     this.#captures = captures
     for (const capture of captures) this.#runLedger.addSource(capture)
     await this.#capture(input)
@@ -226,7 +241,13 @@ class Pipeline implements TargetPipeline {
     await shipped
   }
 
-  #captureSlot(slot: number, plan: Plan, assemblerBells: SharedArrayBuffer[], input: OpenInput): CaptureSlot {
+  #captureSlot(
+    slot: number,
+    plan: Plan,
+    assemblerBells: SharedArrayBuffer[],
+    input: OpenInput,
+    stages: Stages,
+  ): CaptureSlot {
     return new CaptureSlot({
       slot,
       frameRingBytes: plan.budget.frameRingBytes,
@@ -237,6 +258,7 @@ class Pipeline implements TargetPipeline {
       pairRings: plan.whenFull === 'wait' ? [] : this.#pairRings,
       isRestartable: input.kind === 'sockets' || input.source.kind === 'cap',
       onMessage: (message) => this.#onMessage(message),
+      stages,
       log: this.#options.log,
     })
   }

@@ -10,8 +10,9 @@ import { Control } from '../thread/control.ts'
 import type { FromWorker } from '../thread/messages.ts'
 import type { PipelineOptions } from './options.ts'
 import type { Plan } from './plan.ts'
+import type { Stages } from './stages.ts'
 import { WorkerSlot } from './worker-slot.ts'
-import { WorkerThread } from './worker-thread.ts'
+import type { WorkerRun } from './worker-thread.ts'
 
 export interface ShipperSlotParts {
   plan: Plan
@@ -23,6 +24,7 @@ export interface ShipperSlotParts {
   /** With the layout of SHIP_COUNTERS. */
   counters: Float64Array
   onMessage: (message: FromWorker) => void
+  stages: Stages
 }
 
 export class ShipperSlot {
@@ -33,12 +35,14 @@ export class ShipperSlot {
   /** What the shipper holds, by number: it outlives the shipper. */
   readonly #held = new Map<number, SharedArrayBuffer>()
   readonly #onMessage: (message: FromWorker) => void
+  readonly #stages: Stages
   readonly #sink: SinkSpec
   readonly #onPairs: PipelineOptions['onPairs']
 
-  constructor({ plan, options, rings, assemblerBells, ownBell, counters, onMessage }: ShipperSlotParts) {
+  constructor({ plan, options, rings, assemblerBells, ownBell, counters, onMessage, stages }: ShipperSlotParts) {
     const { config, limit, log, onPairs } = options
     this.#onMessage = onMessage
+    this.#stages = stages
     this.#sink = plan.sink
     this.#onPairs = onPairs
     const waits = plan.whenFull === 'wait'
@@ -76,9 +80,8 @@ export class ShipperSlot {
     })
   }
 
-  #launch(workerData: ShipWorkerData): WorkerThread {
-    const onMessage = (message: FromWorker): void => this.#receive(message)
-    return new WorkerThread({ role: 'ship', entry: '../ship/ship.worker.js', workerData, onMessage })
+  #launch(workerData: ShipWorkerData): WorkerRun {
+    return this.#stages.ship(workerData, (message) => this.#receive(message))
   }
 
   /** Messages that a thread posted before it ended arrive before its end is reported. */

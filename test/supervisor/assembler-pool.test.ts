@@ -14,6 +14,7 @@ import { Doorbell } from '../../src/ring/doorbell.ts'
 import { INTERFACE } from '../../src/ring/layout.ts'
 import { AssemblerPool, type AssembleSlot } from '../../src/supervisor/assembler-pool.ts'
 import { AssemblerState } from '../../src/supervisor/assembler-state.ts'
+import { threads } from '../../src/supervisor/threads.ts'
 import { Control } from '../../src/thread/control.ts'
 import { summary } from '../support/assemble-harness.ts'
 import { numbered, request } from '../support/http-script.ts'
@@ -74,7 +75,7 @@ class Rig {
         stateBytes: 4 * MIB,
       },
     }
-    this.pool = new AssemblerPool([slot], this.state, log)
+    this.pool = new AssemblerPool([slot], this.state, threads, log)
     const checking = setInterval(() => this.pool.check(), 20)
     void this.pool.ended.then(() => clearInterval(checking))
     this.#intake.addInterface(0, { name: 'eth7', vantage: 'server', mesh: null, domain: 0, vantagePoint: null })

@@ -15,6 +15,7 @@ import { createLogger } from '../../src/log/logger.ts'
 import { Doorbell } from '../../src/ring/doorbell.ts'
 import { CaptureSlot } from '../../src/supervisor/capture-slot.ts'
 import { TargetSet } from '../../src/supervisor/target-set.ts'
+import { threads } from '../../src/supervisor/threads.ts'
 import { ownNetns } from '../../src/sys/netns.ts'
 import type { CaptureTarget } from '../../src/target/capture-target.ts'
 import type { InterfaceInfo } from '../../src/target/interface-info.ts'
@@ -49,6 +50,7 @@ function rigOf(t: TestContext, workers: number): Rig {
         pairRings: [],
         isRestartable: true,
         onMessage: (message) => set?.onMessage(message),
+        stages: threads,
         log,
       }),
   )
@@ -238,6 +240,7 @@ const ONE_WAY = `
   const { CaptureSlot } = await load('supervisor/capture-slot.js')
   const { Doorbell } = await load('ring/doorbell.js')
   const { createLogger } = await load('log/logger.js')
+  const { threads } = await load('supervisor/threads.js')
   const pod = spawn('unshare', ['--net', 'sh', '-c', 'echo; exec sleep 60'], { stdio: ['ignore', 'pipe', 'ignore'] })
   process.on('exit', () => pod.kill())
   await once(pod.stdout, 'data')
@@ -245,7 +248,7 @@ const ONE_WAY = `
   const log = createLogger({ level: 'silent', form: 'lines' })
   const slot = new CaptureSlot({
     slot: 0, frameRingBytes: 1 << 21, assemblerBells: [Doorbell.allocate()], whenFull: 'drop', tunnels: [], isRestartable: true,
-    onMessage: () => {}, log,
+    onMessage: () => {}, stages: threads, log,
   })
   const options = { filter: '', exclude: [], snapLength: 65536, ringBytes: 1 << 20, promiscuous: false, tunnels: [] }
   const set = new TargetSet({ sockets: new SocketOpener(options), slots: [slot], announce: () => {}, ownNetns: 0, log })

@@ -1,0 +1,166 @@
+/**
+ * The work of an assembler slot: reads the frame rings block by block until all are closed and empty. It never waits by
+ * itself, so that the same loop works in a thread, which sleeps between two passes, and on an event loop.
+ */
+import { allocateRing, RingConsumer, RingProducer } from '../ring/byte-ring.ts'
+import { Doorbell } from '../ring/doorbell.ts'
+import type { PairSelection, PairSelector } from '../select/selector.ts'
+import type { InterfaceInfo } from '../target/interface-info.ts'
+import { COMMAND_STOP, Control } from '../thread/control.ts'
+import { CpuTimeRecorder } from '../thread/cpu-time.ts'
+import { Mailbox } from '../thread/mailbox.ts'
+import { Assembler, assemblerArena, INPUT_BLOCK_BYTES } from './assembler.ts'
+import type { PairSink } from './http1/outcomes.ts'
+import type { Arena } from './memory/arena.ts'
+import { PairRingSink } from './pair-ring-sink.ts'
+import { warmUpAssembler } from './warm-up.ts'
+import type { AssembleTask, FromAssembler, KnownInterface, ToAssembler } from './worker-data.ts'
+
+const WARM_UP_RING_BYTES = 256 * 1024
+/** The packet clock's ticks while nothing is sent need no more of a ring; a request and its response do. */
+const TICKS_BYTES = 512
+
+/** What a pass over the rings found: frames; nothing; nothing, and nothing will follow. */
+export type Pass = 'worked' | 'idle' | 'ended'
+
+export class AssembleLoop {
+  readonly #task: AssembleTask
+  readonly #control: Control
+  readonly #cpuTime: CpuTimeRecorder
+  readonly #rings: readonly RingConsumer[]
+  readonly #pairs: RingProducer
+  readonly #assembler: Assembler
+  readonly #mail: Mailbox<ToAssembler>
+  readonly #handle = (message: ToAssembler): void => this.#apply(message)
+
+  /** @param bell the slot's own, on which the loop waits for room in the pair ring */
+  private constructor(
+    task: AssembleTask,
+    selector: PairSelector | null,
+    post: (message: FromAssembler) => void,
+    bell: Doorbell,
+  ) {
+    this.#task = task
+    this.#control = new Control(task.control)
+    this.#cpuTime = new CpuTimeRecorder(this.#control)
+    this.#rings = task.rings.map((ring, i) => {
+      const capture = task.captureBells[i]
+      return new RingConsumer(ring, capture === null ? null : new Doorbell(capture))
+    })
+    this.#pairs = new RingProducer(task.pairRing, new Doorbell(task.shipperBell))
+    this.#mail = new Mailbox<ToAssembler>(task.port, this.#control)
+    const arena = assemblerArena(task.options)
+    const createSink = (ring: RingProducer) => new PairRingSink(arena, ring, task.whenFull, bell, this.#control)
+    // Frames that arrive meanwhile wait in the rings.
+    post({ t: 'ready' })
+    if (task.whenFull === 'drop') warmUpLive(arena, task, createSink, () => this.#isUnused())
+    const announced = (id: number, info: InterfaceInfo): void => post({ t: 'interface', id, info })
+    this.#assembler = new Assembler(arena, task.options, task.counters, createSink(this.#pairs), announced, selector)
+    for (const known of task.interfaces) this.#add(known)
+    this.#assembler.setAddresses(task.addresses)
+  }
+
+  /** Opens the rings, posts that it is ready, and for live capture warms the assembler up. @throws InterceptorError for a selection that cannot be parsed */
+  static async open(task: AssembleTask, post: (message: FromAssembler) => void, bell: Doorbell): Promise<AssembleLoop> {
+    return new AssembleLoop(task, await selectorOf(task.options.selection), post, bell)
+  }
+
+  /** Whether `pass` has something to do. */
+  readonly ready = (): boolean =>
+    this.#rings.some((ring) => !ring.empty || ring.finished) ||
+    this.#control.hasMail ||
+    this.#control.command === COMMAND_STOP
+
+  /**
+   * Processes one block of each ring. A failure of the assembler is thrown; pairs that were complete are in the ring then.
+   *
+   * @returns `ended` also after COMMAND_STOP; call `end` then
+   */
+  pass(): Pass {
+    if (this.#control.command === COMMAND_STOP) return 'ended'
+    this.#control.beat()
+    this.#cpuTime.update(performance.now())
+    let worked = 0
+    try {
+      for (const ring of this.#rings) worked += this.#processBlock(ring)
+    } finally {
+      // Also after a failure: complete pairs have been counted as kept.
+      this.#pairs.flush()
+    }
+    if (worked > 0) return 'worked'
+    return this.#rings.every((ring) => ring.finished) ? 'ended' : 'idle'
+  }
+
+  /** Ends the connections and closes the pair ring. */
+  end(): void {
+    this.#assembler.finish()
+    this.#pairs.close()
+    this.#task.port.close()
+  }
+
+  /** Whether the warm-up continues: no frame waits. */
+  #isUnused(): boolean {
+    const control = this.#control
+    control.beat()
+    return control.command !== COMMAND_STOP && this.#rings.every((ring) => ring.used <= TICKS_BYTES && !ring.finished)
+  }
+
+  #add({ id, info, traffic }: KnownInterface): void {
+    this.#assembler.addInterface(id, info, traffic?.[this.#task.slot])
+  }
+
+  #apply(message: ToAssembler): void {
+    switch (message.t) {
+      case 'interface':
+        this.#add(message)
+        break
+      case 'addresses':
+        this.#assembler.setAddresses(message.entries)
+        break
+      case 'filter':
+        this.#assembler.setFilter(message.filter)
+        break
+      case 'policy':
+        this.#assembler.setPolicy(message.policy)
+        break
+    }
+  }
+
+  /** @returns the block's length in bytes */
+  #processBlock(ring: RingConsumer): number {
+    const assembler = this.#assembler
+    let length = assembler.wholeRecords(ring.peek(assembler.input, INPUT_BLOCK_BYTES))
+    if (length === 0) length = assembler.wholeRecords(ring.peek(assembler.input, assembler.input.length))
+    // Read messages after the ring was peeked at, so that those sent before a frame are applied before the frame.
+    this.#mail.read(this.#handle)
+    if (length === 0) return 0
+    // Release first: the block is a private copy, and a frame that makes the assembler fail is not read again after a restart.
+    ring.release(length)
+    assembler.consume(length)
+    return length
+  }
+}
+
+/** Loaded only for a selection: nothing else in an assembler decodes pairs. */
+async function selectorOf(selection: PairSelection | undefined): Promise<PairSelector | null> {
+  if (selection === undefined) return null
+  const { PairSelector } = await import('../select/selector.ts')
+  return PairSelector.create(selection)
+}
+
+/** The warm-up's pairs go to a ring of their own and are discarded. */
+function warmUpLive(
+  arena: Arena,
+  { options }: AssembleTask,
+  createSink: (ring: RingProducer) => PairSink,
+  isUnused: () => boolean,
+): void {
+  const shared = allocateRing(WARM_UP_RING_BYTES)
+  const ring = new RingProducer(shared, new Doorbell(Doorbell.allocate()))
+  const consumer = new RingConsumer(shared, null)
+  warmUpAssembler(arena, options, createSink(ring), () => {
+    ring.flush()
+    consumer.release(consumer.used)
+    return isUnused()
+  })
+}
