@@ -3,7 +3,18 @@ import { parseArgs } from 'node:util'
 import { GO_PEER_SOURCE } from './go-peer.ts'
 
 /** What can be measured, in the order in which it is. */
-const PARTS = ['offline', 'allocation', 'live', 'ship', 'discovery', 'idle', 'memory', 'floods', 'costs'] as const
+const PARTS = [
+  'offline',
+  'start',
+  'allocation',
+  'live',
+  'ship',
+  'discovery',
+  'idle',
+  'memory',
+  'floods',
+  'costs',
+] as const
 export type Part = (typeof PARTS)[number]
 
 const HELP = `Usage: npm run bench -- [options]

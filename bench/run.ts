@@ -15,6 +15,7 @@ import { measureOffline } from './offline.ts'
 import { type BenchOptions, type Part, readOptions } from './options.ts'
 import { describeMachine, isMissing, isSection, machineText, type SectionResult, sectionText } from './report.ts'
 import { measureShip } from './ship.ts'
+import { measureStart } from './start.ts'
 import { givenTrace, makeTrace, type Trace } from './traces.ts'
 
 /** Passes of the parse stage in one process: the first one or two compile. */
@@ -33,6 +34,8 @@ async function measure(part: Part, options: BenchOptions, traces: readonly Trace
       for (const trace of traces) sections.push(...(await measureOffline(trace, { rounds, passes: PASSES, goPeer })))
       return sections
     }
+    case 'start':
+      return [await measureStart(rounds)]
     case 'allocation':
       return [await measureAllocation(Math.ceil(pairs / 4))]
     case 'live':

@@ -226,7 +226,7 @@ export class RecordBatch {
     for (let index = 0; index < keyBytes; index += 1) bytes[at + index] = key![index]
     at = writeVarint(bytes, at + keyBytes, length)
     copyBytes(value, start, start + length, bytes, at)
-    bytes.set(headers, at + length)
+    copyBytes(headers, 0, headers.length, bytes, at + length)
     // Directly after each other: a thread that ends has added the record or not.
     state[SIZE] = at + length + headers.length
     state[COUNT] = count + 1

@@ -25,6 +25,8 @@ export class RecordEncoder {
   readonly #headers: EventHeaders
   readonly #format: ValueFormat
   readonly #decode: boolean
+  #wallMs = 0
+  #wallAtMs = -1
 
   constructor(options: RecordEncoderOptions, batcher: Batcher) {
     this.#batcher = batcher
@@ -68,8 +70,17 @@ export class RecordEncoder {
     const partition = this.#partitioner.assign(queue.connection, queue.server, this.#batcher.partitions.length)
     const arrivedMs = nowMs - (((nowMs | 0) - queue.arrivedMs) | 0)
     const batch = this.#batcher.batchFor(partition, recordBytes, nowMs)
-    batch.append(value, start, length, this.#partitioner.key, headers, Date.now(), arrivedMs)
+    batch.append(value, start, length, this.#partitioner.key, headers, this.#wallClock(nowMs), arrivedMs)
     this.#batcher.added(batch, queue.recordBytes)
     return recordBytes
+  }
+
+  /** The wall clock, read once for all pairs of one pump: for each it would cost 60 ns. */
+  #wallClock(nowMs: number): number {
+    if (nowMs !== this.#wallAtMs) {
+      this.#wallAtMs = nowMs
+      this.#wallMs = Date.now()
+    }
+    return this.#wallMs
   }
 }
