@@ -22,6 +22,8 @@ export interface Flood {
   connections: number
   /** Turns of each connection after its first. */
   turns: number
+  /** The client's first segment is all there is of the handshake. */
+  halfOpen?: boolean
   /** What a connection sends when it is opened, and then in each turn. */
   opens: (connection: Connection) => void
   turn: (connection: Connection) => void
@@ -37,9 +39,63 @@ const bytes = (count: number): Buffer => Buffer.alloc(count, 'x')
 
 const TURN = bytes(TURN_BYTES)
 const ONE = bytes(1)
+const OTHER = Buffer.alloc(TURN_BYTES, 'y')
+const HEADER_LINE = Buffer.from(`X-Slow: ${'s'.repeat(100)}\r\n`)
 const SHORT = bytes(200)
 
 export const FLOODS: readonly Flood[] = [
+  {
+    name: '200,000 half-open connections',
+    goal: 0.95,
+    connections: 200_000,
+    turns: 0,
+    halfOpen: true,
+    opens: () => {},
+    turn: () => {},
+    after: 0,
+  },
+  {
+    name: '100,000 idle connections',
+    goal: 0.95,
+    connections: 100_000,
+    turns: 0,
+    opens: () => {},
+    turn: () => {},
+    after: 0,
+  },
+  {
+    name: '100,000 requests without a response',
+    goal: 0.95,
+    connections: 100_000,
+    turns: 0,
+    opens: (connection) => connection.send('client', REQUEST, 0),
+    turn: () => {},
+    after: 0,
+  },
+  {
+    name: '20,000 heads that grow by a line at a time',
+    goal: 0.95,
+    connections: 20_000,
+    turns: 15,
+    opens: (connection) => connection.send('client', HALF_HEAD, 0),
+    turn: (connection) => connection.send('client', HEADER_LINE, 0),
+    after: 0,
+  },
+  {
+    name: '2,000 uploads whose segments overlap',
+    goal: 0.95,
+    connections: 2000,
+    turns: 8,
+    opens: (connection) => connection.send('client', upload(900_000), 0),
+    turn: (connection) => {
+      connection.lose('client', 1)
+      connection.send('client', TURN, 0)
+      // The same place again, with other bytes.
+      connection.lose('client', -TURN_BYTES / 2)
+      connection.send('client', OTHER, 0)
+    },
+    after: 0,
+  },
   {
     name: '200,000 connections, each with half a head',
     goal: 0.95,
@@ -112,10 +168,11 @@ export function writeFlood(path: string, flood: Flood): number {
   return good
 }
 
-function send(writer: TraceWriter, random: Random, { connections, turns, opens, turn, after }: Flood): number {
+function send(writer: TraceWriter, random: Random, flood: Flood): number {
+  const { connections, turns, halfOpen, opens, turn, after } = flood
   const trickle = new Trickle(writer, random, Math.max(1, Math.floor((connections * (turns + 1)) / GOOD)))
   const opened = Array.from({ length: connections }, (_, i) => {
-    const connection = new Connection(writer, random, i)
+    const connection = new Connection(writer, random, i, halfOpen)
     opens(connection)
     trickle.step()
     return connection

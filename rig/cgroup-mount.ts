@@ -20,6 +20,34 @@ export function cgroupMount(version: CgroupVersion): string | null {
   return null
 }
 
+/** A group that bounds memory, and the file for its limit in bytes. */
+export interface MemoryGroup {
+  path: string
+  limitFile: string
+}
+
+/** @param name of a group to make @returns where it would bound memory; null: this process may make no such group */
+export function memoryGroup(name: string): MemoryGroup | null {
+  const mounts = readFileSync('/proc/self/mounts', 'utf8').split('\n')
+  for (const line of mounts) {
+    const [, path = '', type, options = ''] = line.split(' ')
+    const isV1 = type === 'cgroup' && options.split(',').includes('memory')
+    const isV2 = type === 'cgroup2' && controllers(path).includes('memory')
+    if (!(isV1 || isV2) || !isWritable(path)) continue
+    return { path: `${path}/${name}`, limitFile: isV1 ? 'memory.limit_in_bytes' : 'memory.max' }
+  }
+  return null
+}
+
+/** What the groups in a folder of version 2 may bound. */
+function controllers(path: string): string[] {
+  try {
+    return readFileSync(`${path}/cgroup.subtree_control`, 'utf8').trim().split(' ')
+  } catch {
+    return []
+  }
+}
+
 const hasOne = (options: readonly string[]): boolean => options.some((option) => HARMLESS.includes(option))
 
 function isWritable(path: string): boolean {

@@ -5,6 +5,7 @@
  *     npm test                       everything
  *     node dist/test/run.js assemble cli/read    only files whose path contains one of the words
  *     node dist/test/run.js '!e2e/' '!kwok'      all but those
+ *     npm run faults                 those of faults/, which take minutes and run only where a word asks for them
  *
  * Files run side by side, the longest first, as far as they do not need the same thing (schedule.ts). Each finished file is
  * one line, a failure in full. Meanwhile a line shows what runs and how much is left (progress.ts). The last lines name what
@@ -185,7 +186,8 @@ async function main(words: string[]): Promise<void> {
   const unwanted = words.filter((word) => word.startsWith('!')).map((word) => word.slice(1))
   const named = words.filter((word) => !word.startsWith('!'))
   const wanted = (path: string): boolean =>
-    !unwanted.some((word) => path.includes(word)) && (named.length === 0 || named.some((word) => path.includes(word)))
+    !unwanted.some((word) => path.includes(word)) &&
+    (named.some((word) => path.includes(word)) || (named.length === 0 && !path.startsWith('faults/')))
   const tests = sources.filter((path) => path.endsWith('.test.ts') && wanted(path))
   const results = sources
     .filter(isStray)

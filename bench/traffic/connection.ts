@@ -19,8 +19,13 @@ export class Connection {
   readonly #client: End
   readonly #server: End
 
-  /** Opens it: the handshake is written. @param number makes the client's port and address its own */
-  constructor(writer: TraceWriter, random: Random, number: number) {
+  /**
+   * Opens it: the handshake is written.
+   *
+   * @param number makes the client's port and address its own
+   * @param halfOpen the server does not answer
+   */
+  constructor(writer: TraceWriter, random: Random, number: number, halfOpen = false) {
     this.#writer = writer
     this.#random = random
     // 10.0.0.0/16 and 10.100.0.0/24; 64,000 ports, then the next address.
@@ -28,6 +33,7 @@ export class Connection {
     this.#client = { address: client, port: 1024 + (number % 64_000), next: random.below(2 ** 32) }
     this.#server = { address: 0x0a640000 + random.below(256), port: SERVER_PORT, next: random.below(2 ** 32) }
     this.#segment(this.#client, SYN, 1)
+    if (halfOpen) return
     this.#segment(this.#server, SYN | ACK, 1)
     this.#segment(this.#client, ACK, 0)
   }
@@ -51,7 +57,7 @@ export class Connection {
     from.next += message.length
   }
 
-  /** The next bytes of the client's or the server's are missing in the trace. */
+  /** The next bytes of the client's or the server's are missing in the trace. @param bytes below 0: it goes back */
   lose(by: 'client' | 'server', bytes: number): void {
     const from = by === 'client' ? this.#client : this.#server
     from.next += bytes
