@@ -17,6 +17,9 @@ export const KAFKA_JARS = join(CACHE, 'kafka', 'libs')
 /** Kafka's classes as the JVM keeps them in memory (JEP 350): with it a broker starts in 60 % of the CPU time. */
 export const KAFKA_CLASSES = join(CACHE, 'kafka', 'classes.jsa')
 
+/** The folder of a broker that has never run, once it is made (kafka.ts). */
+export const NEW_BROKER = join(CACHE, 'kafka', 'broker')
+
 /** Fetches the JARs where they are missing. @returns null, or the reason why they cannot be fetched */
 export const fetchKafka = (): string | null => buildOnce(KAFKA_JARS, fetch)
 

@@ -6,14 +6,25 @@
  * one.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
-import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import kafkajs, { type Admin } from 'kafkajs'
 import { defaultConfig } from '../src/config/load.ts'
 import { clientFor } from '../src/kafka/client.ts'
-import { fetchKafka, KAFKA_CLASSES, KAFKA_JARS } from './kafka-jars.ts'
+import { buildOnce } from './built-once.ts'
+import { fetchKafka, KAFKA_CLASSES, KAFKA_JARS, NEW_BROKER } from './kafka-jars.ts'
 import { needs } from './needs.ts'
 import { killAtExit } from './process-tree.ts'
 
@@ -21,6 +32,10 @@ import { killAtExit } from './process-tree.ts'
 const JVM_FLAGS = ['-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1']
 const READY_MS = 60_000
 const STOP_MS = 30_000
+/** A UUID as Kafka writes it: 16 bytes. */
+const CLUSTER_ID = Buffer.from('interceptor-test').toString('base64url')
+/** How long certificates are valid, because brokers of later runs use them too. */
+const DAYS = '36500'
 
 /** Users of the SASL_SSL listener. */
 export const KAFKA_USER = 'shipper'
@@ -57,30 +72,25 @@ export class KafkaBroker {
   readonly saslSsl: string
   /** PEM of the authority that signed the broker's certificate. */
   readonly caFile: string
-  readonly clusterId: string
   readonly #port: number
   readonly #properties: string
   #process: ChildProcess | null = null
   #starts = 0
 
-  /** Prepares keys and storage; `start` runs it. @throws when a tool fails, with its output */
+  /** Prepares a folder; `start` runs it. @throws when a tool fails, with its output */
   constructor(options: KafkaOptions) {
     const { port, member } = options
     this.#port = port
-    // A UUID as Kafka writes it, without the leading hyphen that its command line would parse as an option.
-    this.clusterId = member?.of.clusterId ?? `A${randomBytes(16).toString('base64url').slice(1)}`
     this.plaintext = `127.0.0.1:${port}`
     this.saslSsl = `localhost:${port + 1}`
     this.caFile = join(this.folder, 'ca.crt')
     this.#properties = join(this.folder, 'server.properties')
-    makeKeys(this.folder)
+    cpSync(newBroker(), this.folder, { recursive: true })
     const own = member === undefined ? [] : memberProperties(port, member.of.#port, member.nodeId)
     writeFileSync(this.#properties, serverProperties(this.folder, port, [...own, ...(options.properties ?? [])]))
-    const scram = (mechanism: string): string => `${mechanism}=[name=${KAFKA_USER},password=${KAFKA_PASSWORD}]`
-    const users = ['--add-scram', scram('SCRAM-SHA-256'), '--add-scram', scram('SCRAM-SHA-512')]
-    const first = member === undefined ? ['--standalone', ...users] : []
-    const format = ['format', '-t', this.clusterId, '-c', this.#properties, ...first]
-    execFileSync('java', javaArgs('kafka.tools.StorageTool', format), { stdio: ['ignore', 'ignore', 'pipe'] })
+    if (member === undefined) return
+    rmSync(join(this.folder, 'data'), { recursive: true })
+    format(this.#properties)
   }
 
   /** Starts the broker and waits until it reports that it has started. */
@@ -241,6 +251,34 @@ function javaArgs(main: string, args: readonly string[]): string[] {
   return [...JVM_FLAGS, ...classes, '-cp', `${KAFKA_JARS}/*`, main, ...args]
 }
 
+/**
+ * The folder of a broker that has never run: an authority, keys, and storage with the users. Every broker begins with a copy,
+ * because making it takes as long as starting a broker. @throws when a tool fails, with its output
+ */
+function newBroker(): string {
+  const problem = buildOnce(NEW_BROKER, (folder) => {
+    mkdirSync(folder)
+    makeKeys(folder)
+    formatStorage(folder)
+    return null
+  })
+  if (problem !== null) throw new Error(problem)
+  return NEW_BROKER
+}
+
+/** Storage contains no port and no path, so any port is as good as another. */
+function formatStorage(folder: string): void {
+  const properties = join(folder, 'server.properties')
+  writeFileSync(properties, serverProperties(folder, 9092, []))
+  const scram = (mechanism: string): string => `${mechanism}=[name=${KAFKA_USER},password=${KAFKA_PASSWORD}]`
+  format(properties, ['--add-scram', scram('SCRAM-SHA-256'), '--add-scram', scram('SCRAM-SHA-512')])
+}
+
+function format(properties: string, more: readonly string[] = []): void {
+  const args = javaArgs('kafka.tools.StorageTool', ['format', '-t', CLUSTER_ID, '-c', properties, ...more])
+  execFileSync('java', args, { stdio: ['ignore', 'ignore', 'pipe'] })
+}
+
 /** An authority, and a key store for the broker with a certificate for localhost and 127.0.0.1 that it signed. */
 function makeKeys(folder: string): void {
   const run = (program: string, ...args: string[]): void => {
@@ -254,7 +292,7 @@ function makeKeys(folder: string): void {
     'rsa:2048',
     '-nodes',
     '-days',
-    '2',
+    DAYS,
     '-subj',
     '/CN=test-ca',
     '-keyout',
@@ -287,7 +325,7 @@ function makeKeys(folder: string): void {
     'ca.key',
     '-CAcreateserial',
     '-days',
-    '2',
+    DAYS,
   ]
   run('openssl', ...sign, '-extfile', 'names', '-out', 'broker.crt')
   const bundle = ['pkcs12', '-export', '-in', 'broker.crt', '-inkey', 'broker.key', '-name', 'broker']
@@ -300,7 +338,7 @@ function memberProperties(port: number, firstPort: number, nodeId: number): stri
   return [
     'process.roles=broker',
     `node.id=${nodeId}`,
-    `controller.quorum.bootstrap.servers=127.0.0.1:${firstPort + 2}`,
+    `controller.quorum.voters=1@127.0.0.1:${firstPort + 2}`,
     `listeners=${listeners}`,
     `advertised.listeners=${listeners}`,
   ]
@@ -312,7 +350,7 @@ function serverProperties(folder: string, port: number, more: string[]): string 
   return `${[
     'process.roles=broker,controller',
     'node.id=1',
-    `controller.quorum.bootstrap.servers=127.0.0.1:${port + 2}`,
+    `controller.quorum.voters=1@127.0.0.1:${port + 2}`,
     `listeners=${listeners},CONTROLLER://127.0.0.1:${port + 2}`,
     `advertised.listeners=${listeners},CONTROLLER://127.0.0.1:${port + 2}`,
     'controller.listener.names=CONTROLLER',

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
-import { after, before, suite, test } from 'node:test'
+import { after, before, beforeEach, suite, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { KafkaBroker, needsKafka } from '../../rig/kafka.ts'
 import { makePair, type ShipperRun, until } from '../ship/support.ts'
+import { KafkaGate } from './kafka-gate.ts'
 import { assertOrderPerKey, configFor, pairNumber, readTopic, shipTo } from './kafka-support.ts'
 
+const PORT = 21240
 const CONNECTIONS = 8
 
 /** Writes a few pairs per millisecond until stopped. @returns a function that stops it and returns their number */
@@ -36,12 +38,19 @@ const isAway = (run: ShipperRun): boolean => run.logs.some((line) => line.starts
 const isBack = (run: ShipperRun): boolean => run.logs.includes('Kafka accepts pairs again')
 
 suite('Kafka that goes and comes back', { skip: needsKafka() }, () => {
+  const gate = new KafkaGate(PORT + 3)
+  /** For runs whose broker is away because the gate is closed, which takes less time than to stop and start it. */
+  const gated = { brokers: [gate.address] }
   let broker: KafkaBroker
   before(async () => {
-    broker = new KafkaBroker({ port: 21240 })
+    broker = new KafkaBroker({ port: PORT, properties: gate.properties(PORT) })
     await broker.start()
   })
-  after(() => broker?.remove())
+  beforeEach(() => gate.open())
+  after(async () => {
+    await gate.close()
+    await broker?.remove()
+  })
 
   for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
     test(`kafka: a broker restart by ${signal} loses no pair and keeps order`, async () => {
@@ -64,9 +73,9 @@ suite('Kafka that goes and comes back', { skip: needsKafka() }, () => {
   }
 
   test('kafka: down from the start, pairs wait; those over bufferBytes are dropped, oldest first, and counted', async () => {
-    await broker.stop()
+    await gate.close()
     const bufferBytes = 256 * 1024
-    const run = shipTo(configFor(broker, 'purged', { ship: { bufferBytes } }), { whenFull: 'drop' })
+    const run = shipTo(configFor(broker, 'purged', { kafka: gated, ship: { bufferBytes } }), { whenFull: 'drop' })
     await run.ready
     for (let number = 0; number < 1000; number += 1) await run.put(number, { bodyBytes: 1000 })
     run.flush()
@@ -74,7 +83,7 @@ suite('Kafka that goes and comes back', { skip: needsKafka() }, () => {
     await until('everything is read', () => run.counter('queued') + run.dropped === 1000)
     const kept = run.counter('queued')
     assert.ok(kept * 1000 < bufferBytes && kept * 2000 > bufferBytes, `${kept} kept`)
-    await broker.start()
+    await gate.open()
     await until('the rest is shipped', () => run.counter('shipped') === kept, RECOVERY_MS)
     await run.finish()
     assert.equal(run.counter('droppedBufferBytes'), 1000 - kept)
@@ -87,10 +96,10 @@ suite('Kafka that goes and comes back', { skip: needsKafka() }, () => {
 
   test('kafka: pairs that wait for an unreachable broker outlive the shipper', async () => {
     const topic = 'outlived'
-    const run = shipTo(configFor(broker, topic), { whenFull: 'drop' })
+    const run = shipTo(configFor(broker, topic, { kafka: gated }), { whenFull: 'drop' })
     const stop = flow(run)
     await until('pairs are shipped', () => run.counter('shipped') > 200)
-    await broker.stop('SIGKILL')
+    await gate.close()
     await until('the outage is noticed', () => isAway(run))
     for (let kill = 0; kill < 3; kill += 1) {
       const before = run.counter('queued')
@@ -98,7 +107,7 @@ suite('Kafka that goes and comes back', { skip: needsKafka() }, () => {
       await run.replace()
     }
     const count = await stop()
-    await broker.start()
+    await gate.open()
     await until('all are shipped', () => run.counter('shipped') === count, RECOVERY_MS)
     await run.finish()
     assert.equal(run.dropped, 0)
@@ -122,12 +131,14 @@ suite('Kafka that goes and comes back', { skip: needsKafka() }, () => {
   })
 
   test('kafka: down during the run, pairs over bufferBytes are dropped, oldest first; the others arrive in order', async () => {
-    const run = shipTo(configFor(broker, 'overflow', { ship: { bufferBytes: 256 * 1024 } }), { whenFull: 'drop' })
+    const run = shipTo(configFor(broker, 'overflow', { kafka: gated, ship: { bufferBytes: 256 * 1024 } }), {
+      whenFull: 'drop',
+    })
     const stop = flow(run)
     await until('pairs are shipped', () => run.counter('shipped') > 200)
-    await broker.stop('SIGKILL')
+    await gate.close()
     await until('pairs are dropped', () => run.counter('droppedBufferBytes') > 500)
-    await broker.start()
+    await gate.open()
     await until('Kafka is back', () => isBack(run), RECOVERY_MS)
     const count = await stop()
     await until('the rest is shipped', () => run.counter('shipped') + run.dropped === count, RECOVERY_MS)
@@ -137,15 +148,14 @@ suite('Kafka that goes and comes back', { skip: needsKafka() }, () => {
   })
 
   test('kafka: pairs that wait longer than maxAge are dropped, and younger ones arrive', async () => {
-    await broker.stop()
-    const run = shipTo(configFor(broker, 'aged', { ship: { maxAge: 1000 } }), { whenFull: 'drop' })
+    await gate.close()
+    const run = shipTo(configFor(broker, 'aged', { kafka: gated, ship: { maxAge: 1000 } }), { whenFull: 'drop' })
     for (let number = 0; number < 100; number += 1) await run.put(number)
     run.flush()
     await until('the old are dropped', () => run.counter('droppedMaxAge') === 100 && run.counter('queued') === 0)
-    const starting = broker.start()
     const feeding = setInterval(() => void run.put(1000).then(() => run.flush()), 50)
     after(() => clearInterval(feeding))
-    await starting
+    await gate.open()
     await until('young ones arrive', () => run.counter('shipped') > 0)
     clearInterval(feeding)
     await run.finish()
@@ -153,8 +163,8 @@ suite('Kafka that goes and comes back', { skip: needsKafka() }, () => {
   })
 
   test('kafka: down at the end of the run, pairs are counted as dropped within shutdown.timeout', async () => {
-    await broker.stop()
-    const run = shipTo(configFor(broker, 'ended'), { shutdownTimeoutMs: 500 })
+    await gate.close()
+    const run = shipTo(configFor(broker, 'ended', { kafka: gated }), { shutdownTimeoutMs: 500 })
     for (let number = 0; number < 50; number += 1) await run.put(number)
     const startedMs = Date.now()
     await run.finish()
@@ -163,9 +173,9 @@ suite('Kafka that goes and comes back', { skip: needsKafka() }, () => {
   })
 
   test('kafka: a backlog that is larger as JSON is encoded while it is sent, and nothing is dropped', async () => {
-    await broker.stop()
+    await gate.close()
     const bufferBytes = 8 * 1024 * 1024
-    const config = configFor(broker, 'grows', { ship: { bufferBytes, format: 'json' } })
+    const config = configFor(broker, 'grows', { kafka: gated, ship: { bufferBytes, format: 'json' } })
     const run = shipTo(config, { whenFull: 'drop' })
     const body = new Uint8Array(20_000).fill(1)
     for (let number = 0; number < 350; number += 1) {
@@ -175,7 +185,7 @@ suite('Kafka that goes and comes back', { skip: needsKafka() }, () => {
     }
     run.flush()
     await until('pairs wait', () => run.counter('queued') === 350)
-    await broker.start()
+    await gate.open()
     await until('all are shipped', () => run.counter('shipped') === 350, RECOVERY_MS)
     await run.finish()
     assert.equal(run.dropped, 0)
