@@ -76,6 +76,8 @@ class Pipeline implements TargetPipeline {
   #pairRings: SharedArrayBuffer[] = []
   #failure: Failure | null = null
   #draining = false
+  /** Capture workers have what they are to read. One that drained before would end at once, and lose its sockets' frames. */
+  #isCapturing = false
   #stopping = false
   #bytes = 0
   #totalBytes: number | null = null
@@ -135,7 +137,7 @@ class Pipeline implements TargetPipeline {
   drain(): void {
     this.#draining = true
     this.#capturing.resolve(null)
-    for (const { worker } of this.#captures) worker.drain()
+    if (this.#isCapturing) for (const { worker } of this.#captures) worker.drain()
     this.#assemblers?.drain()
   }
 
@@ -232,8 +234,9 @@ class Pipeline implements TargetPipeline {
     this.#captures = captures
     for (const capture of captures) this.#runLedger.addSource(capture)
     await this.#capture(input)
+    this.#isCapturing = true
     const captured = captures.map((capture) => this.#untilCaptured(capture))
-    // It was called before there was anything to drain.
+    // It may have been called before there was anything to drain.
     if (this.#draining) this.drain()
     this.#reportsProgress = true
     await Promise.all(captured)

@@ -27,8 +27,8 @@ const exchange = (target: string, port: number): Uint8Array[] =>
     { client: { address: '10.0.0.5', port } },
   ).map(({ bytes: frame }) => frame.subarray(ETHERNET_BYTES))
 
-/** Captures on the right end of a veth what is replayed into its left end. @returns the targets of the pairs, sorted */
-async function captured(t: TestContext, frames: Uint8Array[], args: string[]): Promise<string[]> {
+/** Asserts which targets the pairs have when frames are replayed into one end of a veth and captured on the other. */
+async function assertCaptured(t: TestContext, frames: Uint8Array[], args: string[], targets: string[]): Promise<void> {
   const [left, right] = Namespace.pair()
   const folder = mkdtempSync(join(tmpdir(), 'itl-tunnels-'))
   t.after(() => {
@@ -45,13 +45,20 @@ async function captured(t: TestContext, frames: Uint8Array[], args: string[]): P
   program.stdout.on('data', (chunk) => {
     output += String(chunk)
   })
-  for (let text = ''; !text.includes('capturing on'); ) text += String((await once(program.stderr, 'data'))[0])
+  let log = ''
+  program.stderr.on('data', (chunk) => {
+    log += String(chunk)
+  })
+  while (!log.includes('capturing on')) {
+    assert.equal(program.exitCode, null, log)
+    await Promise.race([once(program.stderr, 'data'), once(program, 'close')])
+  }
   // From here on nothing may be lost, although the threads still start.
   left.exec('tcpreplay', '-q', '-i', 'eth0', file)
   program.kill('SIGINT')
   await once(program, 'close')
   const lines = output.split('\n').slice(0, -1)
-  return lines.map((line) => JSON.parse(line).request.target as string).sort()
+  assert.deepEqual(lines.map((line) => JSON.parse(line).request.target as string).sort(), targets, log)
 }
 
 const skip = needs('root', 'ip', 'tcpreplay')
@@ -79,7 +86,7 @@ function inOverlappingFragments(payload: Uint8Array): Uint8Array[] {
 for (const device of ['eth0', 'any']) {
   test(`tunnels live: reads every tunnel on ${device}`, { skip }, async (t) => {
     const frames = OUTSIDES.flatMap((wrap, i) => exchange(`/${i}`, 5000 + i).flatMap(wrap))
-    assert.deepEqual(await captured(t, frames, ['-i', device]), OUTSIDES.map((_, i) => `/${i}`).sort())
+    await assertCaptured(t, frames, ['-i', device], OUTSIDES.map((_, i) => `/${i}`).sort())
   })
 }
 
@@ -89,7 +96,7 @@ test('tunnels live: reads a UDP tunnel at the port in capture.tunnels', { skip }
       ethernet({ payload: packet({ ...OUTER, protocol: 17, payload: udp(port, vxlan(inner)) }) }),
     )
   const frames = [...mirrored(6636, '/named'), ...mirrored(4789, '/usual')]
-  assert.deepEqual(await captured(t, frames, ['-i', 'eth0', '--set', 'capture.tunnels=vxlan:6636']), ['/named'])
+  await assertCaptured(t, frames, ['-i', 'eth0', '--set', 'capture.tunnels=vxlan:6636'], ['/named'])
 })
 
 test('tunnels live: an expression applies to the outer packets', {
@@ -102,7 +109,7 @@ test('tunnels live: an expression applies to the outer packets', {
     ),
     ...exchange('/plain', 5001).map((payload) => ethernet({ payload })),
   ]
-  assert.deepEqual(await captured(t, frames, ['-i', 'eth0', 'udp port 4789']), ['/mirrored'])
+  await assertCaptured(t, frames, ['-i', 'eth0', 'udp port 4789'], ['/mirrored'])
 })
 
 test('filters live: `vlan` and `ether host` have the same meaning as in tcpdump', {
@@ -110,7 +117,7 @@ test('filters live: `vlan` and `ether host` have the same meaning as in tcpdump'
 }, async (t) => {
   const tagged = exchange('/tagged', 5000).map((payload) => ethernet({ tags: [0x8100], payload }))
   const frames = [...tagged, ...exchange('/plain', 5001).map((payload) => ethernet({ payload }))]
-  assert.deepEqual(await captured(t, frames, ['-i', 'eth0', 'vlan 100 and tcp port 8080']), ['/tagged'])
-  assert.deepEqual(await captured(t, frames, ['-i', 'eth0', 'vlan 200']), [])
-  assert.deepEqual(await captured(t, frames, ['-i', 'eth0', 'ether host 02:00:00:00:00:01 and not vlan']), ['/plain'])
+  await assertCaptured(t, frames, ['-i', 'eth0', 'vlan 100 and tcp port 8080'], ['/tagged'])
+  await assertCaptured(t, frames, ['-i', 'eth0', 'vlan 200'], [])
+  await assertCaptured(t, frames, ['-i', 'eth0', 'ether host 02:00:00:00:00:01 and not vlan'], ['/plain'])
 })

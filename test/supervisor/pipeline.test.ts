@@ -4,18 +4,23 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
+import { needs } from '../../rig/needs.ts'
 import { defaultConfig } from '../../src/config/load.ts'
 import { count } from '../../src/ledger/ledger.ts'
 import { createLogger } from '../../src/log/logger.ts'
 import type { Outcome, PipelineInput, PipelineOptions } from '../../src/supervisor/options.ts'
 import { startPipeline } from '../../src/supervisor/pipeline.ts'
 import { sequential } from '../support/http-script.ts'
+import { endServer, requestHttp, serveHttp } from '../support/http-traffic.ts'
 import { assertLaws } from '../support/ledger.ts'
 import { encodeFrames, type Frame, pcapOf } from '../support/tcp-frames.ts'
 import { WorkerFaults } from '../support/worker-faults.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'pipeline-'))
 after(() => rmSync(folder, { recursive: true }))
+
+const PORT = 21_610
 
 let files = 0
 const path = (): string => join(folder, String(files++))
@@ -83,6 +88,32 @@ describe('pipeline', () => {
     const outcome = await pipeline.done
     assertEnded(outcome, 1)
     assert.match(outcome.failure?.message ?? '', /pairs may be missing/)
+  })
+
+  test('a drain while the capture worker starts: the frames that wait in its socket become pairs', {
+    skip: needs('root', 'libpcap'),
+  }, async (t) => {
+    const server = await serveHttp(null, PORT, 100)
+    t.after(() => endServer(server))
+    const url = `http://127.0.0.1:${PORT}/`
+    const { config, ...rest } = options({ paths: [] })
+    let isBound = false
+    const pipeline = startPipeline({
+      ...rest,
+      config: { ...config, capture: { ...config.capture, filter: `tcp port ${PORT}` } },
+      input: { kind: 'interfaces', names: ['lo'] },
+      onProgress: () => {
+        if (!isBound) requestHttp(null, url, 3)
+        isBound = true
+      },
+    })
+    while (pipeline.observe().threads.every(({ role }) => role !== 'capture')) await setImmediate()
+    pipeline.drain()
+    // Requests hold up this thread, so the worker is ready before it gets the socket.
+    requestHttp(null, url, 10)
+    const outcome = await pipeline.done
+    assertEnded(outcome, 0)
+    assert.equal(count(outcome.ledger, 'pairs.shipped'), 13)
   })
 
   test('a missing file: one clear message', async () => {
