@@ -257,6 +257,8 @@ function etcdArgs(folder: string, port: number, peerPort: number): string[] {
     `--listen-peer-urls=${peer}`,
     `--initial-advertise-peer-urls=${peer}`,
     `--initial-cluster=default=${peer}`,
+    // Its data need not outlive a crash of the machine.
+    '--unsafe-no-fsync',
   ]
 }
 
@@ -278,6 +280,8 @@ function serverArgs(folder: string, port: number, etcdPort: number): string[] {
     '--allow-privileged=true',
     // Needs a controller that makes each namespace's default account.
     '--disable-admission-plugins=ServiceAccount',
+    // Its start takes a quarter less CPU time without.
+    '--enable-priority-and-fairness=false',
   ]
 }
 
@@ -287,8 +291,9 @@ function makeKeys(folder: string): void {
     execFileSync('openssl', args, { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] })
   }
   const days = ['-days', '2']
-  const newKey = ['-newkey', 'rsa:2048', '-nodes']
-  openssl('genrsa', '-out', 'sa.key', '2048')
+  // Created in a hundredth of the time of an RSA key.
+  const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes']
+  openssl('ecparam', '-name', 'prime256v1', '-genkey', '-noout', '-out', 'sa.key')
   openssl('req', '-x509', ...newKey, ...days, '-subj', '/CN=test-ca', '-keyout', 'ca.key', '-out', 'ca.crt')
   const sign = (name: string, subject: string, extensions: string): void => {
     writeFileSync(join(folder, `${name}.ext`), extensions)

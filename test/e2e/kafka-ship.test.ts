@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { after, before, suite, type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import * as zlib from 'node:zlib'
-import { ACL_PROPERTIES, KAFKA_PASSWORD, KAFKA_USER, KafkaBroker, needsKafka } from '../../rig/kafka.ts'
+import { ACL_PROPERTIES, JVM_FLAGS, KAFKA_PASSWORD, KAFKA_USER, KafkaBroker, needsKafka } from '../../rig/kafka.ts'
 import { KAFKA_JARS } from '../../rig/kafka-jars.ts'
 import { needs } from '../../rig/needs.ts'
 import { killAtExit, killChildren } from '../../rig/process-tree.ts'
@@ -79,7 +79,7 @@ suite('shipping to a real Kafka', { skip }, () => {
 
     test('kafka: Java', async (t) => {
       const path = await recipeFile(broker, t, 'java', 'java', 'json')
-      assert.equal(await firstLine(t, path, 'java', ['-cp', `${KAFKA_JARS}/*`, path]), line)
+      assert.equal(await firstLine(t, path, 'java', [...JVM_FLAGS, '-cp', `${KAFKA_JARS}/*`, path]), line)
     })
   })
 

@@ -19,8 +19,9 @@ const FAULTS = {
     const fail = () => { throw new Error('thrown by the test') }
     Atomics.add = fail
   }`,
+  // Doubles, which the garbage collector need not look into.
   exhaust: `{
-    const fill = () => { for (const held = []; ; ) held.push(new Array(100_000).fill({})) }
+    const fill = () => { for (const held = []; ; ) held.push(new Array(1_000_000).fill(0.5)) }
     Atomics.add = fill
   }`,
 } as const
