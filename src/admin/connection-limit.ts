@@ -4,7 +4,7 @@
  * connections close each other's, while a client that sends its request at once is answered.
  *
  * Connections from this machine, such as the kubelet's probes, and from other machines are limited separately: neither can
- * take the other's places.
+ * use up the other's places.
  */
 import { isIPv4 } from 'node:net'
 

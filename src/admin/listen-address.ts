@@ -1,7 +1,7 @@
 /** Parses `admin.address` and `ui --listen`, and describes why a server cannot listen there. Pure. */
 import { type InterceptorError, privilegeError, runtimeError, usageError } from '../errors.ts'
 
-/** As node:net expects it. */
+/** In the form that node:net expects. */
 export interface ListenAddress {
   /** undefined: all addresses of this machine. */
   readonly host: string | undefined

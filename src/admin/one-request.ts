@@ -8,7 +8,7 @@ import type { Socket } from 'node:net'
 /** A request, without its header fields: no page depends on one. */
 export interface Request {
   readonly method: string
-  /** As sent: `/readyz?verbose`. */
+  /** The request target as sent, such as `/readyz?verbose`. */
   readonly target: string
 }
 

@@ -73,14 +73,14 @@ export const POD_METRICS: readonly Metric<PodsState>[] = [
   ),
   countsMetric(
     'interceptor_pod_requests_abandoned_total',
-    'Requests of the pod that became no pair, by reason',
+    'Unpaired requests of the pod, by reason',
     'reason',
     ({ abandoned }) => abandoned,
   ),
   podMetric(
     'gauge',
     'interceptor_pod_last_pair_timestamp_seconds',
-    'When the last pair that was kept ended',
+    'End of the last kept pair, in Unix time',
     ({ lastPairMicros }) => (lastPairMicros === null ? null : lastPairMicros / MICROS),
   ),
   {

@@ -25,9 +25,9 @@ const POD_TRAFFIC = z.object({
   requests: z.number(),
   responses: z.number(),
   pairs: z.object({ kept: z.number(), filtered: counts, dropped: counts }),
-  /** Requests that became no pair, by reason. */
+  /** Unpaired requests, by reason. */
   abandoned: counts,
-  /** Packet time at which the last pair that was kept ended; null: none was. */
+  /** Packet time of the end of the last kept pair, microseconds; null: none was kept. */
   lastPairMicros: z.number().nullable(),
   /** What to do, in one sentence without a full stop. */
   advice: z.string(),

@@ -89,7 +89,7 @@ export class NodeDiscovery {
     return this.#snapshot !== null && !this.#isStale
   }
 
-  /** Of the last pass. */
+  /** The decisions of the last pass. */
   get decisions(): Decisions {
     return this.#decisions
   }

@@ -54,7 +54,7 @@ export interface AssemblerOptions extends VantagePolicy {
   /** Name of the node, for the pairs. */
   node: string
   filter: FilterConfig
-  /** Keep every pair, whatever the rules; size limits and `filter.include` still apply. */
+  /** Keep pairs that rules would filter; size limits and `filter.include` still apply. */
   everything: boolean
   /** What only complete pairs decide; absent: all are kept. */
   selection?: PairSelection | undefined

@@ -78,7 +78,7 @@ export class Connections implements StreamConsumer, FlowOwner {
   readonly #traffic: InterfaceTraffic
   readonly #preambles: Preambles
   readonly #spare: HttpConnection[] = []
-  /** Of the active flows that carry HTTP/1, by their slot. */
+  /** Connections of the active flows that carry HTTP/1, by slot of the flow. */
   readonly #http: (HttpConnection | null)[] = []
 
   constructor(

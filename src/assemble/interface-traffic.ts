@@ -1,5 +1,6 @@
 /**
- * Counts connections, exchanges and pairs a second time, by interface, so that people can see why a pod has no pairs. A connection costs two increments, an exchange three; a frame costs nothing.
+ * Counts connections, exchanges and pairs a second time, by interface, to explain why a pod has no pairs. A connection costs
+ * two increments, an exchange three; a frame costs nothing.
  */
 import { ASSEMBLE_COUNTERS } from '../ledger/counters.ts'
 import { allocateTraffic, TrafficBlock } from '../ledger/traffic.ts'
@@ -12,7 +13,7 @@ const C = ASSEMBLE_COUNTERS.index
 export class InterfaceTraffic {
   readonly #arena: Arena
   readonly #blocks: TrafficBlock[] = []
-  /** Of interfaces that are not reported, such as those of files. */
+  /** Counts of interfaces that are not reported, such as those of files. */
   readonly #unread = new TrafficBlock(allocateTraffic())
   readonly #serverName = new ServerName()
 
@@ -20,7 +21,7 @@ export class InterfaceTraffic {
     this.#arena = arena
   }
 
-  /** Counts the interface in this block from now on. @param shared undefined: nobody reads its counts */
+  /** Counts the interface in this block from now on. @param shared undefined: its counts are not read */
   count(id: number, shared: SharedArrayBuffer | undefined): void {
     this.#blocks[id] = shared === undefined ? this.#unread : new TrafficBlock(shared)
   }

@@ -49,7 +49,7 @@ export interface FrameSink {
   flush(): void
 }
 
-/** What waits in front of a sink, in the source's buffer. */
+/** Frames that wait in the source's buffer for the sink. */
 export interface Backlog {
   /** In all of its buffers. */
   readonly bytes: number
@@ -65,8 +65,8 @@ export interface SheddingSink extends FrameSink {
   /** Whether every assembler has room for frames of `bytes` in total. */
   hasRoom(bytes: number): boolean
   /**
-   * How to learn the source's backlog, which decides with others whether connections are shed. It is asked every few
-   * milliseconds while frames arrive.
+   * Sets the function that measures the source's backlog, one of the inputs that decide whether connections are shed. It is
+   * called every few milliseconds while frames arrive.
    */
   watchBacklog(measure: () => Backlog): void
   /** Connections are kept whose hash has lower 16 bits below this; 65,536: all. */

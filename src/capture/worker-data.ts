@@ -74,7 +74,7 @@ export interface CaptureWorkerData {
   whenFull: 'wait' | 'drop'
   /** Secret of the flow hash, int32; 0 for files, so that a run can be repeated. */
   secret: number
-  /** The assemblers' rings to the shipper, where nothing waits for them. */
+  /** The assemblers' rings to the shipper, in live capture; empty for files. */
   pairRings: SharedArrayBuffer[]
   /** Tunnels to decode, as in the configuration's `capture.tunnels`. */
   tunnels: readonly string[]

@@ -45,7 +45,7 @@ export async function findAgent(flags: AgentSourceFlags, { config }: LoadedConfi
     url === undefined ? pathOf(agent, config) : await (await import('./agent-admin.ts')).fetchTapSocket(url, config)
   if (path === null || path === '') {
     if (agent === undefined) return null
-    throw usageError('tap.socket is empty, so the agent shows its pairs to nobody')
+    throw usageError('tap.socket is empty, so the agent has no tap to read')
   }
   const { TapClient } = await import('../tap/client.ts')
   try {

@@ -7,7 +7,7 @@ import { addSourceOptions, runSource, type SourceFlags } from './sources.ts'
 import { outputColumns, outputIsTerminal, outputRows } from './terminal.ts'
 import { watchTerminal } from './top-keys.ts'
 
-/** Of a terminal whose size is unknown. */
+/** Rows and columns of a terminal whose size is unknown. */
 const ROWS = 24
 const COLUMNS = 80
 

@@ -6,7 +6,7 @@ import type { Outcome, PipelineHandle } from '../supervisor/options.ts'
 /** How long a pipeline that is stopped after a drain timeout may take to report what it lost. Milliseconds. */
 const STOP_MS = 4000
 
-/** The same after a second signal. */
+/** The same limit after a second signal. */
 const AT_ONCE_MS = 500
 
 /** How a run ended. */

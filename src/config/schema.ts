@@ -79,7 +79,7 @@ const capture = section('Live capture.', {
   promiscuous: flag(false, 'Also capture frames that are not addressed to the interface.'),
 })
 
-const limits = section('Limits on what is held in memory. Whatever exceeds one is dropped and counted by reason.', {
+const limits = section('Limits on what is held in memory. What exceeds a limit is dropped and counted by reason.', {
   messageBytes: size(
     '1MiB',
     'Largest request or response on the wire: start line, headers, framing and body. A larger one is dropped with its pair; later pairs of the connection are not affected.',
@@ -131,7 +131,7 @@ const filter = section(
       PATH_ITEM,
     ),
     include: section(
-      'What is kept: a pair must match each of these that is set, beside passing the rules above. `--all` does not disable them.',
+      'A pair is kept only if it matches each of these that is set, in addition to passing the rules above. `--all` does not disable them.',
       {
         methods: list([], 'Methods of requests, such as `POST`.', METHOD_ITEM),
         hosts: list(
@@ -188,12 +188,12 @@ const ship = section('The destination of pairs, and their buffer.', {
   file: text('', 'The file of `ship.sink: file`: one pair per line in JSON, a sequence of values in MessagePack.'),
   fileMaxBytes: size(
     0,
-    'A file of this size is put aside under its name and the time, and a new one is begun. 0: never.',
+    'A file that reaches this size is renamed to its name and the time, and a new one is started. 0: never.',
     0,
     1024 * GIB,
   ),
-  fileMaxAge: duration('0s', 'A file of this age is put aside in the same way. 0: never.'),
-  fileKeep: integer(0, 'How many files that were put aside are kept. 0: all.', 0, 100_000),
+  fileMaxAge: duration('0s', 'A file that reaches this age is rotated in the same way. 0: never.'),
+  fileKeep: integer(0, 'Rotated files to keep. 0: all.', 0, 100_000),
 })
 
 const kafka = section('The Kafka cluster and topic.', {
@@ -368,10 +368,10 @@ export const configSchema = z
             LISTEN_ADDRESS_ERROR,
           ),
         '127.0.0.1:9464',
-        'Where the agent serves /metrics, /livez and /readyz. Empty: it does not.',
+        'Address at which the agent serves /metrics, /livez and /readyz. Empty: none.',
       ),
     }),
-    tap: section('What `tail` and `top --agent` read on the agent’s machine.', {
+    tap: section('The tap, which `tail --agent` and `top --agent` read on the agent’s machine.', {
       socket: leaf(
         'text',
         z
@@ -379,7 +379,7 @@ export const configSchema = z
           .regex(/^$|^\/.*[^/]$/, { error: SOCKET_ERROR, abort: true })
           .refine((path) => Buffer.byteLength(path) <= SOCKET_PATH_BYTES, SOCKET_ERROR),
         '/run/interceptor/tap.sock',
-        'The unix socket on which the agent shows pairs as it ships them, to programs of its own user only. Empty: none.',
+        'The unix socket on which the agent serves the pairs that it ships, to programs of its own user only. Empty: none.',
       ),
     }),
     priority: section('The priority of the agent on its host. It is only ever lowered.', {
@@ -403,7 +403,7 @@ export const configSchema = z
     shutdown: section('Shutdown.', {
       timeout: duration(
         '10s',
-        'How long a shutdown may take to drain and flush. Pairs that are left then are counted as `pairs.dropped.shutdown`.',
+        'Time to drain and flush at a shutdown. Pairs that remain after it are counted as `pairs.dropped.shutdown`.',
       ),
     }),
   })

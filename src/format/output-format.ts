@@ -31,7 +31,7 @@ export interface FormatOptions {
   bodyRows?: number
   /** Fields of `text` and `tsv` in place of the usual columns (`--fields`); absent: the usual ones. */
   fields?: readonly string[]
-  /** Of `routes`. */
+  /** Grouping and order of the format `routes`. */
   top?: TopOptions
   /** Whether `openapi` includes bodies as examples. */
   examples?: boolean

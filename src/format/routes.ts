@@ -105,7 +105,7 @@ interface TableOptions extends Pick<FormatOptions, 'color' | 'width'> {
   notShown: number
   /** Most rows; absent: all. */
   rows?: number
-  /** Text that groups must contain, whatever its case. */
+  /** Text that groups must contain, ignoring case. */
   filter?: string
 }
 

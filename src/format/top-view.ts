@@ -78,7 +78,7 @@ export class TopView {
     this.#set(COLUMNS, columns)
   }
 
-  /** Only groups that contain this text are shown, whatever its case; empty: all. */
+  /** Only groups that contain this text are shown, ignoring case; empty: all. */
   get filter(): string {
     return Buffer.from(this.#filter.slice(0, this.#words[FILTER_BYTES])).toString()
   }

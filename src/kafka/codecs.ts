@@ -22,7 +22,7 @@ export type Compression = 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd'
 export const CODEC_NUMBERS: Readonly<Record<Compression, number>> = { none: 0, gzip: 1, snappy: 2, lz4: 3, zstd: 4 }
 
 export interface Compressor {
-  /** As in CODEC_NUMBERS. */
+  /** Its number in a record batch, one of CODEC_NUMBERS. */
   readonly number: number
   compress(records: Uint8Array): Promise<Uint8Array>
 }

@@ -76,11 +76,11 @@ export interface BatchMemory {
 
 export interface BatchMemorySource {
   allocate(bytes: number): BatchMemory
-  /** @param inUse somebody else, such as a socket, may still read it */
+  /** @param inUse a socket may still read it */
   release(memory: BatchMemory, inUse: boolean): void
 }
 
-/** Of the batch alone, returned by garbage collection. */
+/** Memory on the heap, which garbage collection frees. */
 const OWN_MEMORY: BatchMemorySource = {
   allocate: (bytes) => ({ id: 0, state: new Float64Array(BATCH_FIELDS), bytes: new Uint8Array(bytes) }),
   release: () => {},

@@ -1,6 +1,6 @@
 /**
  * Counters in shared memory: one block per worker, written by that worker alone with plain stores, read by the main
- * thread whenever it wants, so an overloaded worker cannot hold up the ledger or a scrape.
+ * thread at any time: an overloaded worker cannot delay the ledger or a scrape.
  *
  * A block is a Float64Array: exact to 2^53 and never torn, being aligned. A reader may see one counter newer than
  * another; the laws hold once the worker has stopped.
@@ -37,7 +37,7 @@ function defineCounters<const T extends Record<string, string>, const H extends 
 export const allocateCounters = ({ length }: { readonly length: number }): Float64Array =>
   new Float64Array(new SharedArrayBuffer(length * 8))
 
-/** A capture worker's, or one captured interface's. */
+/** Counters of a capture worker, or of one captured interface. */
 export const CAPTURE_COUNTERS = defineCounters({
   seen: 'frames.seen',
   queued: 'frames.queued',
@@ -72,11 +72,11 @@ export const CAPTURE_COUNTERS = defineCounters({
   truncated: 'frames.truncated',
 })
 
-/** An assembler's. */
+/** Counters of an assembler. */
 export const ASSEMBLE_COUNTERS = defineCounters(
   {
     framesConsumed: 'frames.consumed',
-    /** Read from a ring by an assembler that crashed before it came to them, or left in the rings of one that stayed down. */
+    /** Read from a ring by an assembler that crashed before it processed them, or left in the rings of one that was not restarted. */
     framesLostCrash: 'frames.lost.crash',
     /** In the rings of an assembler that was stopped. */
     framesLostShutdown: 'frames.lost.shutdown',
@@ -108,13 +108,13 @@ export const ASSEMBLE_COUNTERS = defineCounters(
     segmentsOutOfOrder: 'segments.outOfOrder',
     segmentsDuplicate: 'segments.duplicate',
     segmentsIgnored: 'segments.ignored',
-    /** Of a connection, or a stream, that has ended. */
+    /** Segments of a connection, or a stream, that has ended. */
     segmentsAfterEnd: 'segments.afterEnd',
     /** RSTs that their receiver does not obey: the sequence number is not exactly the next one. */
     segmentsInexactReset: 'segments.inexactReset',
     /** With a TCP-MD5 or TCP-AO signature that was not negotiated, or without one that was. */
     segmentsSignature: 'segments.signature',
-    /** Segments behind a hole for which the pool had no room: as good as never seen. */
+    /** Segments behind a hole for which the pool had no room: treated as if they had not been captured. */
     segmentsNoRoom: 'segments.noRoom',
     gapsAcked: 'gaps.acked',
     gapsBound: 'gaps.bound',
@@ -171,7 +171,7 @@ export const ASSEMBLE_COUNTERS = defineCounters(
   ['framesRead'],
 )
 
-/** The main thread's, about the interfaces that come and go. */
+/** Counters of the main thread, about interfaces that are opened and closed. */
 export const TARGET_COUNTERS = defineCounters({
   opened: 'interfaces.opened',
   closed: 'interfaces.closed',
@@ -183,7 +183,7 @@ export const TARGET_COUNTERS = defineCounters({
   failedRefused: 'interfaces.openFailed.refused',
 })
 
-/** The shipper's. */
+/** Counters of the shipper. */
 export const SHIP_COUNTERS = defineCounters(
   {
     queued: 'pairs.queued',

@@ -1,7 +1,7 @@
 /**
  * Counts what a crashed or hung thread held as lost, so that every law holds whatever happens: an assembler's frames,
- * connections, waiting requests and unfinished responses, a capture worker's frames that went nowhere yet, the pairs that the
- * shipper was handling. Main thread; the worker's thread must have ended, so that nothing else writes its counters.
+ * connections, waiting requests and unfinished responses, frames that a capture worker had not queued yet, pairs that the
+ * shipper was processing. Main thread; the worker's thread must have ended, so that nothing else writes its counters.
  */
 import { ASSEMBLE_COUNTERS, CAPTURE_COUNTERS, SHIP_COUNTERS } from './counters.ts'
 
@@ -39,7 +39,7 @@ export function countCaptureLosses(blocks: readonly Float64Array[], into: Float6
 export function countShipperLosses(counts: Float64Array, heldPairs: number): void {
   const { index: C, paths } = SHIP_COUNTERS
   const known = counts[C.shipped] + sumOf(paths, 'pairs.dropped.', (index) => counts[index]) + heldPairs
-  // Pairs are counted as read directly after they were: fewer were counted when the thread ended between the two.
+  // Pairs are counted as read just after they are read: a thread that ends between the two has counted too few.
   counts[C.pairsRead] = Math.max(counts[C.pairsRead], known)
   counts[C.droppedCrash] += counts[C.pairsRead] - known
   counts[C.queued] = heldPairs

@@ -10,9 +10,9 @@ export const MEANINGS: Readonly<Record<string, string>> = {
     "frames of connections that the kernel's filter shed under overload, so that the others are complete (not part of frames.seen). An estimate from a sample of one in 256",
   'frames.skipped.nonTcp': 'not IP, or IP but not TCP',
   'frames.skipped.filter':
-    'that capture.filter (read --filter) rejects; live capture rejects them in the kernel and does not see them',
+    'rejected by capture.filter (read --filter); live capture rejects them in the kernel and does not see them',
   'frames.skipped.linkType': 'of a link type, or with a link-layer header, that is not supported',
-  'frames.skipped.malformed': 'headers that are truncated or contradict themselves',
+  'frames.skipped.malformed': 'with headers that are truncated or contradict each other',
   'frames.skipped.fragment':
     'a fragment that became part of a reassembled packet. The packet is queued in place of its last fragment',
   'frames.dropped.ring': 'the ring to the assembler was full (live capture only; file input waits)',
@@ -41,7 +41,7 @@ export const MEANINGS: Readonly<Record<string, string>> = {
   'flows.closed.fin': 'closed by both sides',
   'flows.closed.reset': 'reset by a RST that its receiver accepts',
   'flows.closed.idle': 'no segment for limits.idleTimeout',
-  'flows.closed.evicted': 'idle longest when limits.flows was reached',
+  'flows.closed.evicted': 'evicted because a bound such as limits.flows was reached',
   'flows.closed.superseded': 'a new connection began with the same addresses and ports',
   'flows.closed.interfaceGone': 'the interface was deleted',
   'flows.closed.ended': 'the input ended',
@@ -69,7 +69,7 @@ export const MEANINGS: Readonly<Record<string, string>> = {
   'segments.signature':
     'with a TCP-MD5 or TCP-AO signature that the connection does not use, or without the one that it uses: their receivers drop them',
   'segments.ignored':
-    'damaged headers; of no tracked connection: acknowledgements without data, resets; a SYN on an open connection',
+    'with damaged headers; acknowledgements without data and resets that belong to no tracked connection; SYNs on an open connection',
   'gaps.acked': 'holes whose bytes the receiver acknowledged: not captured, and never sent again',
   'gaps.bound': 'holes that became gaps because 1 MiB, or 16,384 segments, were held behind them',
   'gaps.expired': 'holes not acknowledged within 30 s',
@@ -118,16 +118,16 @@ export const MEANINGS: Readonly<Record<string, string>> = {
   'bytes.shipped': 'bytes of shipped pairs',
   'pairs.filtered.pairBytes': 'both messages together exceed limits.pairBytes',
   'pairs.filtered.contentType': 'neither message has a media type of filter.contentTypes',
-  'pairs.filtered.userAgent': 'filter.userAgentPrefixes',
-  'pairs.filtered.header': 'filter.requestHeaders',
-  'pairs.filtered.status': 'filter.statuses',
-  'pairs.filtered.path': 'filter.paths',
+  'pairs.filtered.userAgent': 'excluded by filter.userAgentPrefixes',
+  'pairs.filtered.header': 'excluded by filter.requestHeaders',
+  'pairs.filtered.status': 'excluded by filter.statuses',
+  'pairs.filtered.path': 'excluded by filter.paths',
   'pairs.filtered.include': 'not on a list of filter.include, which --method, --path and similar options set',
   'pairs.filtered.selection': 'not selected by --grep or --where',
   'pairs.filtered.view':
     "a request that leaves a sidecar's pod for a service inside the cluster: the server's side is kept (targets.keep)",
   'pairs.dropped.maxAge': 'buffered for longer than ship.maxAge',
-  'pairs.dropped.bufferBytes': 'oldest when ship.bufferBytes was reached',
+  'pairs.dropped.bufferBytes': 'the oldest in the buffer when ship.bufferBytes was reached',
   'pairs.dropped.rejected': 'the broker rejects the record permanently, or it is too large for the topic',
   'pairs.dropped.ring':
     'the ring to the shipper was full, as when a shipper that hung is replaced under load, or the pair too large for it (live capture only; file input waits)',

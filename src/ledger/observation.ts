@@ -1,4 +1,4 @@
-/** What a running pipeline shows of itself, for metrics and health: read from shared memory, so that no worker can delay it. */
+/** The state of a running pipeline, for metrics and health: read from shared memory, so that no worker can delay it. */
 import type { CounterBlock } from './ledger.ts'
 
 export interface Observation {
@@ -11,7 +11,7 @@ export interface Observation {
   buffer: { bytes: number; limitBytes: number; oldestMs: number }
   /** Whether the output accepts pairs; null: not tried yet. */
   outputReachable: boolean | null
-  /** Programs that are shown the pairs, and pairs that were not shown to one of them. */
+  /** Readers of the tap, and pairs that a reader did not receive because it was slow, over all readers. */
   tap: { readers: number; notShown: number }
 }
 

@@ -24,7 +24,7 @@ export const CLOSED_COUNTERS: readonly number[] = [
   C.closedEnded,
 ]
 
-/** In place of a reason. Nothing was lost: what came before was sent before the capture began. */
+/** In place of a reason: nothing was lost, because the missing bytes were sent before the capture began. */
 export const NO_REASON = -1
 
 /** Why a message cannot become part of a pair. */
@@ -76,7 +76,7 @@ export const RULE_USER_AGENT = 3
 export const RULE_HEADER = 4
 export const RULE_STATUS = 5
 export const RULE_PATH = 6
-/** Another capture point's view of the exchange is kept. */
+/** The pair of another capture point is kept. */
 export const RULE_VANTAGE = 7
 /** Not on a list of `filter.include`. */
 export const RULE_INCLUDE = 8

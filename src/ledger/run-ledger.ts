@@ -5,7 +5,7 @@ import { type CounterBlock, count, type Ledger, sumLedger } from './ledger.ts'
 const { index: A } = ASSEMBLE_COUNTERS
 const { index: S } = SHIP_COUNTERS
 
-/** Something that keeps counter blocks of its own, whose number changes during a run. */
+/** A part of the run with counter blocks of its own, whose number changes during the run. */
 export interface CounterSource {
   readonly blocks: readonly CounterBlock[]
   /** Blocks of interfaces that are being captured. Metrics show these one by one, not in the sum of `blocks`. */
@@ -46,7 +46,7 @@ export class RunLedger {
   /**
    * Counts as lost the frames and pairs that stopped or crashed workers left in a ring. Every worker must have ended.
    *
-   * @param reason what they are counted under
+   * @param reason the counter to which they are added
    */
   countLeftovers(reason: 'shutdown' | 'crash'): void {
     const { ledger } = this

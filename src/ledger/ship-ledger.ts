@@ -29,8 +29,8 @@ export class ShipLedger {
   }
 
   /**
-   * Where pairs that were shipped, or dropped for a reason, are counted. For a batch that ends with its count: a thread that
-   * ends between the two would leave pairs that were counted.
+   * The counter of pairs that were shipped, or dropped for a reason. A batch counts its pairs and ends in one step, because a
+   * thread that ended between the two would leave pairs that are counted already.
    */
   cell(what: 'shipped' | DropReason): CounterCell {
     return { counts: this.#counters, index: what === 'shipped' ? index.shipped : DROP_INDEX[what] }

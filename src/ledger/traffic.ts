@@ -1,18 +1,18 @@
 /**
  * What one assembler counts of one captured interface, in shared memory: the ledger's counts of connections, messages and
  * pairs, by the same indexes, and the names of what is not HTTP. Written by that assembler alone, read by the main thread.
- * It explains why a pod has pairs or none; the laws of the ledger do not extend to it, because a crash is not balanced here.
+ * It explains why a pod has pairs or none; the laws of the ledger do not hold for it, because what a crash loses is not counted here.
  */
 import { ASSEMBLE_COUNTERS, type CounterLayout } from './counters.ts'
 import { type Ledger, sumLedger } from './ledger.ts'
 import { NAME_COUNTS_BYTES, NameCounts } from './name-counts.ts'
 
-/** Behind the counters: the packet time at which the last pair that was kept ended, microseconds; 0: none. */
+/** Behind the counters: packet time of the end of the last kept pair, microseconds; 0: none. */
 const LAST_PAIR = ASSEMBLE_COUNTERS.length
 const COUNTS_LENGTH = LAST_PAIR + 1
 const COUNTS_BYTES = COUNTS_LENGTH * 8
 
-/** What the ledger shows that is counted by interface. */
+/** The paths of the ledger that are counted by interface. */
 const SHOWN = [
   'flows.seen',
   'flows.protocol.',
@@ -51,10 +51,10 @@ export class TrafficBlock {
 export interface Traffic {
   /** Sections flows, messages, requests and pairs, as far as they are counted by interface. */
   readonly ledger: Ledger
-  /** TLS connections by server name, and other connections by protocol. What has no name here has none in the map. */
+  /** TLS connections by server name, and other connections by protocol. Connections without a known name are not included. */
   readonly serverNames: ReadonlyMap<string, number>
   readonly protocols: ReadonlyMap<string, number>
-  /** End of the last pair that was kept, microseconds; null: none was. */
+  /** Packet time of the end of the last kept pair, microseconds; null: none was kept. */
   readonly lastPairMicros: number | null
 }
 

@@ -38,7 +38,7 @@ export interface FoldOptions {
   isEnabled?: (level: LogLevel) => boolean
 }
 
-/** Records of one message, whatever their texts, that are written per period. */
+/** Records of one message, with any fields, that are written per period. */
 const MAX_ALIKE = 50
 
 export class FoldedLog implements Log {

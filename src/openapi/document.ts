@@ -1,6 +1,6 @@
 /**
  * An OpenAPI 3.1 document of captured pairs: servers, routes with templated parameters, methods, statuses, and the
- * schemas of bodies. The same pairs give the same document, in whatever order they come.
+ * schemas of bodies. The same pairs give the same document, in any order.
  */
 import { headerValue, type Message, mediaType, type Pair } from '../pair/pair.ts'
 import { type PartKind, routeTemplate } from '../routes/template.ts'

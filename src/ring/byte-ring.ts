@@ -100,7 +100,7 @@ export class RingProducer {
    *
    * @param length bytes wanted, header included
    * @returns the record's offset in `bytes`, a multiple of 8; FULL when there is no room now
-   * @throws RangeError for a record over `maxRecord`, which would wait for room for ever; callers check that first
+   * @throws RangeError for a record over `maxRecord`, for which there is never room; callers check that first
    */
   tryClaim(length: number): number {
     const size = align8(length)
@@ -135,7 +135,7 @@ export class RingProducer {
     const offset = this.#tail & (this.#capacity - 1)
     this.words[(offset + LENGTH_AT) >> 2] = this.#claimed
     this.#tail = (this.#tail + this.#claimed) | 0
-    // No other thread reads it while this one lives, so that a plain store will do.
+    // Only the next producer reads it, after this thread has ended: a plain store suffices.
     this.#control[COMMITTED_WORD] = this.#tail
     if (((this.#tail - this.#published) | 0) >= PUBLISH_BYTES) this.flush()
   }
@@ -145,7 +145,7 @@ export class RingProducer {
     if (this.publish()) this.#consumer.ring()
   }
 
-  /** Publishes everything committed; a sleeping consumer sees it when something else wakes it. @returns false: nothing was */
+  /** Publishes everything committed; a sleeping consumer sees it once something else wakes it. @returns whether there was anything */
   publish(): boolean {
     if (this.#tail === this.#published) return false
     this.#published = this.#tail

@@ -102,7 +102,7 @@ export class RouteTable {
     return this.#ordered(sort, (name, group) => group.row(name, this.seconds))
   }
 
-  /** As `rows`, each with its history. */
+  /** The rows, as `rows` returns them, each with its history. */
   histories(sort: SortKey): RouteHistory[] {
     return this.#ordered(sort, (name, group) => ({ ...group.row(name, this.seconds), history: group.history.counts }))
   }

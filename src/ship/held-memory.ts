@@ -1,11 +1,11 @@
 /**
  * Memory for pairs that wait for the output. It outlives the shipper's thread: the main thread knows every piece from
- * before its first use until its release, and gives what is left to the next shipper.
+ * before its first use until its release, and passes what is left to the next shipper.
  *
  * Threads: only the shipper writes a piece; the main thread reads it once that thread has ended. V8 ends a thread at the
  * entry of a function or at the end of a loop's body, so stores that follow each other directly happen all or none.
- * Whatever moves pairs removes them from their old place first: a thread that ends in between loses what it was
- * handling, which is counted as `crash`, and duplicates nothing.
+ * Code that moves pairs removes them from their old place first: a thread that ends in between loses what it was
+ * processing, which is counted as `crash`, and duplicates nothing.
  *
  *     piece    0: KIND f64   8: ID f64   16: 14 f64 of the kind's own (`state`)   128: data
  */
@@ -76,7 +76,7 @@ export class HeldMemory {
   /**
    * Returns a piece to the system.
    *
-   * @param inUse somebody else, such as a socket, may still read it, so that its pages must stay
+   * @param inUse a socket may still read it, so that its pages must stay
    */
   release(held: { readonly id: number }, inUse = false): void {
     this.#post?.({ t: 'released', id: held.id, inUse })

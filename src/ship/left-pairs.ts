@@ -1,4 +1,4 @@
-/** What a shipper whose thread has ended leaves to the next one. */
+/** Pairs that a shipper whose thread has ended leaves to the next one. */
 import { type BatchMemorySource, countRecords, RecordBatch } from '../kafka/record-batch.ts'
 import type { FromWorker } from '../thread/messages.ts'
 import { BATCH, HeldMemory, PAIRS, viewHeld } from './held-memory.ts'
@@ -29,7 +29,7 @@ export interface BatchStore {
 /**
  * Continues with what earlier shippers left.
  *
- * @param post as of HeldMemory
+ * @param post as for HeldMemory
  */
 export function openStore(left: readonly SharedArrayBuffer[], post: ((message: FromWorker) => void) | null): Store {
   const pieces = left.map(viewHeld)

@@ -26,13 +26,13 @@ const BLOCK_BYTES = 256 * 1024
 const MIN_ROOM = 8 * 1024
 /** Empty blocks kept for the next pairs: as many as one iteration of the shipper may empty, so that a backlog allocates none. */
 const SPARE_BLOCKS = 16
-/** Of those, how many are kept while no pair waits. */
+/** Empty blocks kept while no pair waits. */
 const IDLE_SPARE_BLOCKS = 4
 
-/** In place of a pair's offset in its record, which is never 0. */
+/** Marks a pair (`mark`): stands in place of its offset in the record, which is never 0. */
 const SUSPECT = 0
 
-/** State of a block: its place among the others; where its pairs that are not settled begin and end. */
+/** Fields of a block's state: its place among the blocks; begin and end of its pairs that are not settled. */
 const ORDER = 0
 const START = 1
 const END = 2
@@ -70,7 +70,7 @@ export class PairQueue {
   micros = 0
   /** When it was read from its ring, on the clock passed to `read`, modulo 2^32. */
   arrivedMs = 0
-  /** An earlier thread ended between `mark` and `unmark` of this pair; its bytes are not to be read. */
+  /** An earlier thread ended between `mark` and `unmark` of this pair: its bytes must not be read. */
   isSuspect = false
 
   readonly #memory: HeldMemory
@@ -121,7 +121,7 @@ export class PairQueue {
         continue
       }
       ring.release(consumed)
-      // With no call after the release, where the thread could end: the pairs are in the ring or here.
+      // No call between the two: a thread cannot end there, so the pairs are either in the ring or here.
       block.state[END] = this.#preparedEnd
       if (viewer !== null) show(block, end, viewer)
       total += consumed
@@ -174,7 +174,7 @@ export class PairQueue {
     this.#position = 0
   }
 
-  /** Gives up every popped pair: it was shipped or dropped, or the sink keeps it in memory of its own. */
+  /** Releases every popped pair: it was shipped or dropped, or the sink holds a copy. */
   settle(): void {
     for (let index = 0; index < this.#reading; index += 1) this.#blocks[index].state[START] = Infinity
     this.#blocks[this.#reading].state[START] = this.#position
@@ -208,7 +208,7 @@ export class PairQueue {
     let at = begin
     while (at < limit) {
       const size = words[(at + LENGTH_AT) >> 2]
-      // Padding reaches to the wrap, where a peek ends anyway.
+      // Padding reaches to the wrap, where a peek ends as well.
       if (size < 0) {
         this.#preparedEnd = at
         return at - begin - size
@@ -271,7 +271,7 @@ export class PairQueue {
   }
 }
 
-/** Shows the pairs of a block from an offset on. */
+/** Passes the pairs of a block from an offset on to the viewer. */
 function show({ bytes, words, state }: HeldBlock, from: number, viewer: PairViewer): void {
   for (let at = from; at < state[END]; at += words[(at + LENGTH_AT) >> 2]) {
     viewer.add(bytes, at + words[(at + PAIR_START_AT) >> 2], words[(at + PAIR_LENGTH_AT) >> 2])

@@ -26,7 +26,7 @@ const NAP_MS = 1
 const MAX_SLEEP_MS = 500
 /** Heartbeat while the sink closes. */
 const BEAT_MS = 250
-/** After COMMAND_STOP or a passed deadline, for how long rings are still read whose producers have not closed them. */
+/** How long rings that their producers have not closed are read after COMMAND_STOP or a passed deadline. */
 const GRACE_MS = 1000
 
 export interface ShipperParts {
@@ -38,7 +38,7 @@ export interface ShipperParts {
   readonly status: ShipStatus
   readonly log: Log
   readonly sink: Sink
-  /** Shows the pairs that are read; null: nobody can see them. */
+  /** Copies the pairs for readers outside of the pipeline; null: there is no tap. */
   readonly tap: Tap | null
   readonly whenFull: 'wait' | 'drop'
   readonly limit: number
@@ -49,7 +49,7 @@ export interface ShipperParts {
   readonly onOutputEnded: () => void
 }
 
-/** How a run ended: null when all is well, else why the output failed. */
+/** How a run ended. `failure`: why the output failed; null: it did not. */
 export type ShipperResult = { failure: string | null }
 
 export class Shipper {

@@ -55,7 +55,7 @@ export class ShipStatus {
     this.#fields[TAP_READERS] = readers
   }
 
-  /** Pairs that were not shown to a reader of the tap, over all readers. */
+  /** Pairs that a reader of the tap did not receive because it was slow, over all readers. */
   get tapNotShown(): number {
     return this.#fields[TAP_NOT_SHOWN]
   }

@@ -30,7 +30,7 @@ export interface ShipWorkerData {
    */
   shutdownTimeoutMs: number
   sink: SinkSpec
-  /** The unix socket on which pairs are shown as they are read; null: none. */
+  /** Path of the unix socket of the tap; null: none. */
   tap: string | null
   /** What earlier shippers held when they ended (ship/held-memory.ts). */
   left: SharedArrayBuffer[]

@@ -10,7 +10,7 @@ import type { Stages } from './stages.ts'
 import { WorkerSlot } from './worker-slot.ts'
 import type { WorkerEnd, WorkerRun } from './worker-thread.ts'
 
-/** What an assembler works with, whichever thread works there. */
+/** The rings, counters and options of one assembler, for every thread that runs it. */
 export type AssembleSlot = Omit<AssembleTask, 'interfaces' | 'addresses' | 'port'>
 
 export class AssemblerPool {
@@ -39,7 +39,10 @@ export class AssemblerPool {
     await Promise.all(this.#workers.map((worker) => worker.start()))
   }
 
-  /** Posts to every assembler what `state` has already applied. It knows the message before it meets a record that was put into its rings after this call. */
+  /**
+   * Posts to every assembler what `state` has already applied. An assembler applies the message before it reads records that
+   * are put into its rings after this call.
+   */
   post(message: ToAssembler): void {
     for (const worker of this.#workers) worker.post(message)
   }
@@ -53,7 +56,7 @@ export class AssemblerPool {
     return this.#workers.map((worker) => worker.observe()).filter((thread) => thread !== null)
   }
 
-  /** No more frames will be put into the rings. The end of the rings is the command; this only limits restarts. */
+  /** No more frames will be put into the rings. Assemblers end with their rings; this call only limits restarts. */
   drain(): void {
     for (const worker of this.#workers) worker.drain()
   }
@@ -93,7 +96,7 @@ export class AssemblerPool {
   }
 }
 
-/** An assembler that did not come to its end leaves its ring to the shipper open: closes it in its place. */
+/** Closes the ring to the shipper, which an assembler leaves open that did not end by itself. */
 async function untilEnded(worker: WorkerSlot, { pairRing, shipperBell }: AssembleSlot): Promise<WorkerEnd> {
   const end = await worker.ended
   new RingProducer(pairRing, new Doorbell(shipperBell)).close()

@@ -1,6 +1,6 @@
 /**
  * The thread of one run of an assembler: a Piscina pool of a single thread with one long task. Each slot has a pool of its
- * own, because replacing a hung thread means to destroy its pool, and no other assembler may notice. Main thread.
+ * own, because a hung thread is replaced by destroying its pool, which must not affect other assemblers. Main thread.
  */
 import { MessageChannel, type MessagePort } from 'node:worker_threads'
 import { Piscina } from 'piscina'
@@ -35,7 +35,7 @@ export class AssemblerThread implements WorkerRun {
       if (message.t === 'ready') ready.resolve()
       else onInterface({ id: message.id, info: message.info })
     })
-    // A thread that fails without its task: the task rejects too.
+    // When a thread fails, its task rejects too: the error is handled there.
     this.#pool.on('error', () => {})
     const { port1, port2 } = new MessageChannel()
     this.#port = port1

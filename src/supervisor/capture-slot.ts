@@ -20,12 +20,12 @@ export interface CaptureSlotSpec {
   frameRingBytes: number
   assemblerBells: readonly SharedArrayBuffer[]
   whenFull: 'wait' | 'drop'
-  /** As CaptureWorkerData's. */
+  /** Secret of the flow hash, and the rings to the shipper: see CaptureWorkerData. */
   secret: number
   pairRings: SharedArrayBuffer[]
   /** As in the configuration's `capture.tunnels`. */
   tunnels: readonly string[]
-  /** Whether a crashed thread is replaced. One that reads a file cannot be: it would have to start in the middle. */
+  /** Whether a crashed thread is replaced. One that reads a file is not: it would have to start in the middle. */
   isRestartable: boolean
   onMessage: (message: FromWorker) => void
   stages: Stages
@@ -40,7 +40,7 @@ export class CaptureSlot {
   /** One per assembler. */
   readonly rings: readonly SharedArrayBuffer[]
   readonly bell = Doorbell.allocate()
-  /** What a thread that starts in the slot captures. */
+  /** Returns the source for a thread that starts in the slot. */
   source: () => SourceSpec = () => ({ kind: 'af-packet', sockets: [], wakeFd: -1 })
   /** Wakes a thread that polls packet sockets. */
   wakePoll: () => void = () => {}

@@ -39,7 +39,7 @@ function levelOf(ring: SharedArrayBuffer): { usedBytes: number; capacityBytes: n
   return { usedBytes, capacityBytes }
 }
 
-/** Of capture workers that run, and all assemblers. */
+/** The rings of running capture workers, and of all assemblers. */
 function rings(captures: readonly CaptureSlot[], pairRings: readonly SharedArrayBuffer[]): RingObservation[] {
   const running = captures.filter(({ worker }) => worker.started)
   const frames = running.flatMap(({ slot, rings: own }) =>

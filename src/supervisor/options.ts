@@ -1,4 +1,4 @@
-/** What a command passes to the pipeline, and what it gets back. */
+/** The input, options and results of a pipeline, for the commands that run one. */
 
 import type { Config } from '../config/schema.ts'
 import type { Failure, RunCode } from '../errors.ts'
@@ -41,11 +41,11 @@ export interface PipelineOptions {
   all: boolean
   /** Emit only the pairs that these options of the command line select; absent: all. */
   selection?: PairSelection
-  /** A unix socket on which the pairs are shown as they are shipped; absent: none. */
+  /** Path of the unix socket of the tap (docs/tap.md); absent: none. */
   tap?: string
   /**
-   * Receives the pairs in the main thread, in place of the output; `ends` has where each pair ends in `bytes`. The run waits
-   * for it, or in live capture drops the oldest pairs.
+   * Receives the pairs in the main thread, in place of the output; `ends` has the offset behind each pair in `bytes`.
+   * File input waits for the receiver; live capture drops the oldest pairs.
    */
   onPairs?: (bytes: Uint8Array, ends: readonly number[]) => void
   log: Logger
@@ -75,7 +75,7 @@ export interface Outcome {
   ledger: Ledger
   damage: Damage[]
   exitCode: RunCode
-  /** What ended the run before its end; null: nothing did. */
+  /** Why the run ended early; null: it did not. */
   failure: Failure | null
 }
 
@@ -97,7 +97,7 @@ export interface PipelineHandle {
 export interface TargetFailure extends Failure {
   /**
    * gone: the pod or its interface no longer exists. denied: a privilege is missing. refused: the system refused.
-   * ended: the target was removed meanwhile, or the run is ending.
+   * ended: the target was removed before it was captured, or the run is ending.
    */
   reason: 'gone' | 'denied' | 'refused' | 'ended'
 }
@@ -105,7 +105,7 @@ export interface TargetFailure extends Failure {
 export type AddResult = 'captured' | TargetFailure
 
 /**
- * A run whose input is `targets`, controlled by the node agent. Every method may be called from the beginning. If the main
+ * A run whose input is `targets`, controlled by the node agent. Every method may be called at any time. If the main
  * thread cannot return from a pod's network namespace, the process ends.
  */
 export interface TargetPipeline extends PipelineHandle {
@@ -118,7 +118,7 @@ export interface TargetPipeline extends PipelineHandle {
    * ring are released; at once when it is not captured.
    */
   remove(key: string): Promise<void>
-  /** Replaces what is known of these addresses; other addresses keep what they have. */
+  /** Replaces the holders of these addresses; other addresses keep theirs. */
   setAddresses(entries: readonly AddressEntry[]): void
   /** Applies other rules from now on. */
   setFilter(filter: Config['filter']): void

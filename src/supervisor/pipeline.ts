@@ -37,7 +37,7 @@ import { failureOfWorker, type WorkerEnd } from './worker-thread.ts'
 
 /** How often the supervisor reads heartbeats and progress from shared memory. */
 const CHECK_MS = 50
-/** The same for live capture, which is idle for most of its time. */
+/** Interval of the same in live capture, which is idle most of the time. */
 const LIVE_CHECK_MS = 250
 /** By then start-up is over and its memory can be returned. */
 const STARTED_MS = 5_000
@@ -321,7 +321,7 @@ class Pipeline implements TargetPipeline {
     this.stop()
   }
 
-  /** An assembler that stays down has left frames unread. A file's reader would wait for room in its ring for ever. */
+  /** An assembler that is not restarted leaves frames unread, and a reader of files would wait for room in its ring without end. */
   #assemblersEnded(ends: readonly WorkerEnd[], waits: boolean): void {
     const crashed = ends.find(({ how }) => how === 'crashed')
     if (crashed === undefined || this.#stopping) return
@@ -370,7 +370,7 @@ class Pipeline implements TargetPipeline {
     })
   }
 
-  /** The first failure is the run's. */
+  /** Records why the run failed: the first failure counts. */
   #fail(failure: Failure | null): void {
     this.#failure ??= failure
   }

@@ -22,11 +22,11 @@ export interface Plan {
   sink: SinkSpec
   /** File input waits for slower stages; live capture cannot. */
   whenFull: 'wait' | 'drop'
-  /** Of the flow hash, int32. */
+  /** Secret of the flow hash, int32; 0 for files. */
   flowSecret: number
 }
 
-/** Of an assembler's memory, the part for its connections and exchanges; the rest is for bytes. */
+/** Share of an assembler's memory for connections and exchanges; the rest is for bytes. */
 const STATE_PART = 1 / 3
 /** The most assemblers that `auto` starts. */
 const MOST_ASSEMBLERS = 8
@@ -106,7 +106,7 @@ function sinkSpec({ config, output, onPairs }: PipelineOptions, node: string): S
   }
 }
 
-/** 0 is never, and all. */
+/** In the configuration, 0 means: never rotate, and keep all files. */
 const rotationOf = ({ fileMaxBytes, fileMaxAge, fileKeep }: Config['ship']): Rotation => ({
   maxBytes: fileMaxBytes || Number.POSITIVE_INFINITY,
   maxAgeMs: fileMaxAge || Number.POSITIVE_INFINITY,

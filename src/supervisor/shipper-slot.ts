@@ -32,7 +32,7 @@ export class ShipperSlot {
   /** What the shipper reports of its buffer and its output. */
   readonly status: ShipStatus
 
-  /** What the shipper holds, by number: it outlives the shipper. */
+  /** Memory in which the shipper holds pairs, by number. It outlives the shipper (ship/held-memory.ts). */
   readonly #held = new Map<number, SharedArrayBuffer>()
   readonly #onMessage: (message: FromWorker) => void
   readonly #stages: Stages
@@ -84,7 +84,7 @@ export class ShipperSlot {
     return this.#stages.ship(workerData, (message) => this.#receive(message))
   }
 
-  /** Messages that a thread posted before it ended arrive before its end is reported. */
+  /** Called for all messages of a thread before its end is reported. */
   #receive(message: FromWorker): void {
     if (message.t === 'held') this.#held.set(message.id, message.memory)
     else if (message.t === 'released') this.#release(message.id, message.inUse)
@@ -97,7 +97,7 @@ export class ShipperSlot {
     if (this.#sink.kind === 'post') Atomics.add(new Int32Array(this.#sink.consumed), 0, bytes.length)
   }
 
-  /** Garbage collection alone would not do: V8 does not see how large shared memory is. */
+  /** Returns the pages at once: V8 does not count shared memory, so garbage collection may come late. */
   #release(id: number, inUse: boolean): void {
     const memory = this.#held.get(id)
     this.#held.delete(id)

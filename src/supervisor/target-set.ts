@@ -27,7 +27,7 @@ import { IdPool } from './id-pool.ts'
 import type { AddResult, TargetFailure } from './options.ts'
 import { targetEnded, targetFailure } from './target-failure.ts'
 
-/** Frames of an interface may still be in a ring after it was closed, and the assemblers still know it by its number. */
+/** A number is not reused for as many others: frames of a closed interface, which carry its number, may still be in a ring. */
 const ID_QUARANTINE = 256
 const C = TARGET_COUNTERS.index
 
@@ -172,7 +172,7 @@ export class TargetSet {
     const level = target.netns !== null ? 'debug' : captured.up ? 'info' : 'warn'
     if (message.t === 'interfaceBack') log.log(level, 'an interface is back', fields)
     else {
-      log.log(level, `an interface is ${message.reason}; capture resumes when it is back`, fields)
+      log.log(level, `an interface is ${message.reason}; capture resumes when it returns`, fields)
     }
   }
 
@@ -228,7 +228,7 @@ export class TargetSet {
       if (target !== undefined) this.update(target)
       return 'captured'
     }
-    if (target === undefined || this.#ended) return targetEnded('the target was removed meanwhile')
+    if (target === undefined || this.#ended) return targetEnded('the target was removed before it was captured')
     try {
       this.#capture(target, this.#parts.sockets.open(target), slot)
       return 'captured'
@@ -255,7 +255,7 @@ export class TargetSet {
     const domain = this.#domains.enter(target.netns?.inode ?? null)
     const traffic = slot.rings.map(allocateTraffic)
     try {
-      // Before the first frame: no assembler may meet a frame of an interface that it does not know.
+      // Before the first frame: no assembler may receive a frame of an interface that it does not know.
       announce({ id: interfaceId, info: { ...target.info, domain }, traffic })
       const lent: LentSocket = {
         interfaceId,

@@ -42,16 +42,16 @@ export interface WorkerSlotSpec {
 
 /** Delays before restarts. A run that was ready for a second was healthy. */
 const RESTART = { minMs: 50, firstMs: 50, maxMs: 10_000, healthyMs: 1_000 }
-/** A worker advances its heartbeat at least once a second, so this is a hang. It is replaced within the rest of 5 s. */
+/** A worker advances its heartbeat at least once a second, so a silence of this length is a hang. */
 const HANG_MS = 2_500
-/** The same before the worker is ready: loading code on a busy machine takes long, and advances no heartbeat. */
+/** Silence that is a hang before the worker is ready: it loads code, which may be slow, without advancing the heartbeat. */
 const START_HANG_MS = 30_000
-/** A terminated thread that still runs after this sits in a system call. */
+/** A terminated thread that still runs after this time is blocked in a system call. */
 const TERMINATE_MS = 2_000
-/** So many crashes within this time are a crash loop. */
+/** This many crashes within LOOP_MS are a crash loop. */
 const LOOP_CRASHES = 3
 const LOOP_MS = 60_000
-/** Crashes before the first `ready` after which a slot ends: it has never worked, and a restart does not change that. */
+/** Crashes before the first `ready` after which a slot ends: it has never worked, and another restart would not help. */
 const MAX_FIRST_CRASHES = 5
 /** Crashes while draining after which a slot ends, so that the run can. */
 const MAX_DRAIN_CRASHES = 3
@@ -108,7 +108,7 @@ export class WorkerSlot {
     return this.#ready.promise
   }
 
-  /** Posts to the running thread. One that starts later gets what it needs to know from `launch`. */
+  /** Posts to the running thread. A thread that starts later receives the same state through `launch`. */
   post(message: unknown): void {
     this.#run?.post(message)
     this.control.announceMail()
@@ -137,7 +137,7 @@ export class WorkerSlot {
     this.#run?.terminate()
   }
 
-  /** Notices a hung thread, and starts the next one if its time has come. Call it several times a second. */
+  /** Terminates a hung thread, and starts the next one once its delay has passed. Call it several times a second. */
   check(): void {
     const nowMs = this.#now()
     const silentMs = this.#heartbeat.silentMs(nowMs)
@@ -147,7 +147,7 @@ export class WorkerSlot {
     else if (silentMs >= (this.#readySinceMs === null ? START_HANG_MS : HANG_MS)) this.#terminateHung(nowMs, silentMs)
   }
 
-  /** What the slot shows of itself; null: it has no thread and will not get one by itself. */
+  /** State of the slot; null: it has no thread, and none is going to be started by itself. */
   observe(): ThreadObservation | null {
     if (this.#state === 'idle' || this.#state === 'stopped') return null
     const { role, slot } = this.#spec
@@ -192,7 +192,7 @@ export class WorkerSlot {
     }
     const message = this.#hang?.message ?? end.message
     this.#spec.onCrash()
-    // The system lacks something, and did from the beginning: only a person can change that.
+    // The system lacks something that no restart can provide.
     if (end.hint != null && !this.#wasReady) this.#finish(end)
     else if (this.#mayRestart()) this.#restartLater(message)
     else if (end.hint != null) this.#finish(end)

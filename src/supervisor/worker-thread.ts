@@ -40,7 +40,7 @@ export interface WorkerRun {
   readonly ended: Promise<WorkerEnd>
   /** Posts a message to the worker. A run that has ended ignores it. */
   post(message: unknown): void
-  /** Ends the thread whatever it is doing, except inside a system call. */
+  /** Ends the thread at any point of its work, except inside a system call. */
   terminate(): void
 }
 

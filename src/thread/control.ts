@@ -72,7 +72,7 @@ export class Control {
   }
 
   /** Whether messages were announced since the last call. Worker only; it must then empty its port. */
-  takeMail(): boolean {
+  consumeMail(): boolean {
     return this.hasMail && Atomics.exchange(this.#words, MAIL, 0) !== 0
   }
 

@@ -1,6 +1,6 @@
 /**
- * CPU time of a thread, which only the thread itself can read: each worker records its own in its control block. Before
- * Node.js 22.19 has it, it is read from Linux (proc_pid_stat(5), utime and stime).
+ * CPU time of a thread, which only the thread itself can read: each worker records its own in its control block. Node.js
+ * reports it from 22.19 on; before, it is read from /proc (proc_pid_stat(5), utime and stime).
  */
 import { readFileSync } from 'node:fs'
 import type { Control } from './control.ts'

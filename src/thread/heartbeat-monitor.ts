@@ -2,8 +2,8 @@
 import type { Control } from './control.ts'
 
 /**
- * Time between two calls counts up to here. After a longer pause the process itself was stopped or had no CPU, and its
- * workers no more than the main thread: that is no sign of a hung worker.
+ * The most time that counts between two calls. A longer pause means that the whole process was stopped or had no CPU, its
+ * workers included, which is no sign of a hung worker.
  */
 const MAX_STEP_MS = 500
 

@@ -18,7 +18,7 @@ export class Mailbox<T> {
 
   /** Passes the waiting messages to `handle`, in order. */
   read(handle: (message: T) => void): void {
-    if (!this.#control.takeMail()) return
+    if (!this.#control.consumeMail()) return
     for (let got = receiveMessageOnPort(this.#port); got !== undefined; got = receiveMessageOnPort(this.#port)) {
       handle(got.message as T)
     }

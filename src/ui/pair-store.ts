@@ -9,7 +9,7 @@ import type { PairRow } from './protocol.ts'
 /** Bounds of the store. */
 export interface StoreBounds {
   readonly pairs: number
-  /** Of the pairs as encoded; their lines take about 400 bytes each beside. */
+  /** Bytes of the encoded pairs. Their rows need about 400 bytes each in addition. */
   readonly bytes: number
 }
 

@@ -27,7 +27,7 @@ const HEAD_MS = 5_000
 
 /**
  * Nothing but the page's own files runs or loads, from nowhere else, and no other page may embed it. Images of bodies are
- * blobs and data. Trusted Types: no text can become markup, whatever the page's code does.
+ * blobs and data. Trusted Types: no text can become markup, even by a mistake in the page's code.
  */
 const POLICY = [
   "default-src 'none'",

@@ -44,7 +44,7 @@ export class HttpConnection {
   /** The sequence number after the last final response for which no request was waiting. */
   orphanSeq = 0
   orphanKnown = false
-  /** Acknowledgement number of the segment in which the last request began, whatever became of it. */
+  /** Acknowledgement number of the segment in which the last request began, even if it was abandoned. */
   begunAck = 0
   begunKnown = false
   /** The client has sent a request before the response to the previous one: sequence numbers prove nothing then. */
@@ -339,7 +339,7 @@ export class Exchange {
     return this.responseBegun ? this.response.wireBytes : 0
   }
 
-  /** What is stored of both messages takes in the pool. */
+  /** Bytes of the pool that are in use for both messages. */
   get heldBytes(): number {
     return this.request.chain.heldBytes + (this.#response === null ? 0 : this.#response.chain.heldBytes)
   }

@@ -35,7 +35,7 @@ export class ExchangeTable {
     return this.#object(index, connection)
   }
 
-  /** Nothing refers to the exchange any more. */
+  /** Frees an exchange to which nothing refers any more. */
   end(exchange: Exchange): void {
     this.#free.push(exchange.index)
     this.#release(exchange)

@@ -1,6 +1,6 @@
 /**
  * Messages in progress that hold bytes in the pool: heads cut between segments, and bodies with what is stored of their
- * exchange. By the packet time of their last segment, so that without room those go first that have stood still longest.
+ * exchange. By the packet time of their last segment, so that for lack of room the one that has stood still longest is dropped first.
  *
  *     oldest ──▶ stream ─newer─▶ stream ─newer─▶ …
  */

@@ -1,4 +1,4 @@
-/** Where in its stream, and when, the message at hand is. Set by the parser, read by whoever handles its messages. */
+/** Position in its stream, and time, of the message being parsed. Set by the parser, read by the handlers of its messages. */
 export class Position {
   /** Acknowledgement number of the segment being parsed. */
   ack = 0

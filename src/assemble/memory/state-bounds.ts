@@ -1,7 +1,7 @@
 /**
  * How many connections and exchanges an assembler may remember. A connection is a record in typed arrays, of fixed size. Those
  * with something in progress, and exchanges, are objects on V8's heap, which nothing but their number bounds: each counts with
- * what it takes at most, which a test measures (state-bounds.test.ts).
+ * its largest size, which a test measures (state-bounds.test.ts).
  */
 import { FLOW_BYTES } from '../tcp/flow-table.ts'
 
@@ -11,7 +11,7 @@ export const OBJECT_BYTES = 1700
 export const EXCHANGE_BYTES = 580
 /** The same as a record. Each connection that is a record may have one. */
 export const WAITING_BYTES = 150
-/** Of the memory for state, the parts for records, and for exchanges that are objects. */
+/** Shares of the memory for state: records, and exchanges that are objects. */
 const RECORDS_PART = 0.54
 const EXCHANGES_PART = 0.2
 /** V8 needs room to collect garbage, and a thread needs this much without any state. */
@@ -21,13 +21,13 @@ const LEAST = 16
 
 export interface StateBounds {
   connections: number
-  /** Of the connections those that may be objects at the same time. */
+  /** Connections that may be objects at the same time. */
   objects: number
   /** Exchanges that may be objects at the same time. */
   exchanges: number
 }
 
-/** @param stateBytes memory for state; @param connections the most that may be tracked anyway */
+/** @param stateBytes memory for state; @param connections the limit of connections */
 export function stateBounds(stateBytes: number, connections: number): StateBounds {
   const recordBytes = FLOW_BYTES + WAITING_BYTES
   const records = Math.max(LEAST, Math.min(connections, Math.floor((stateBytes * RECORDS_PART) / recordBytes)))

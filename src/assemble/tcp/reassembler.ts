@@ -126,7 +126,7 @@ export class Reassembler {
   }
 
   /**
-   * Gives up one hole whose time is over, whatever else its flow does. Called between segments, until it returns null.
+   * Gives up one hole whose time is over, even if its flow is active. Called between segments, until it returns null.
    *
    * @returns the hole's flow, whose streams may have ended
    */
@@ -294,7 +294,7 @@ export class Reassembler {
     }
   }
 
-  /** Gives up whatever the piece waits for. */
+  /** Gives up the hole that the piece waits for. */
   #giveUpThrough(piece: number, reason: number): Flow {
     const pieces = this.#pieces
     const owner = pieces.owner(piece)

@@ -103,7 +103,7 @@ const isHidden = (error: unknown): boolean =>
 
 const namespaceDenied = (what: string, path: string, capability: string, cause: unknown) =>
   privilegeError(`${what} the network namespace ${path} needs CAP_${capability}`, {
-    hint: `run as root, or give the container the capability ${capability}`,
+    hint: `run as root, or grant the container the capability ${capability}`,
     cause,
   })
 
@@ -130,7 +130,7 @@ export function mapRing(fd: number, device: string, { snapLength, ringBytes }: R
  * Binds a socket to its interface, which starts delivery into its ring.
  *
  * @returns the interface's index, 0 for all
- * @throws NoInterfaceError when the interface was deleted meanwhile, SystemError when the socket cannot be bound
+ * @throws NoInterfaceError when the interface no longer exists, SystemError when the socket cannot be bound
  */
 export function bindSocket(fd: number, device: string, promiscuous: boolean): number {
   const link = device === ANY ? null : requireInterface(fd, device)
@@ -144,8 +144,8 @@ export function unmapRing({ address, blockBytes, blockCount }: MappedRing): void
 }
 
 /**
- * Closes a socket, which frees its ring if it is unmapped. Meanwhile the kernel waits for all CPUs, some 25 ms, so the
- * call runs in Node.js's thread pool.
+ * Closes a socket, which frees its ring if it is unmapped. The kernel waits for all CPUs, some 25 ms, so the call
+ * runs in Node.js's thread pool.
  */
 export const closeSocket = (fd: number): Promise<void> =>
   new Promise((resolve) => {

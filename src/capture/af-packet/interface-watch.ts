@@ -121,7 +121,7 @@ export class InterfaceWatch {
   }
 }
 
-/** @returns false when the interface has been deleted again meanwhile */
+/** @returns false when the interface no longer exists */
 function bindsTo(fd: number, link: NetworkInterface, promiscuous: boolean): boolean {
   try {
     bindToInterface(fd, link, promiscuous)

@@ -5,7 +5,7 @@
  */
 import { KEEP_ALL } from '../intake/flow-shedder.ts'
 
-/** The kernel's threshold is set to this multiple of the intake's, and lowered when it exceeds that multiple of it. */
+/** The kernel's threshold is set to ABOVE times the intake's, and lowered when it exceeds TOO_FAR_ABOVE times the intake's. */
 const ABOVE = 1.1
 const TOO_FAR_ABOVE = 1.3
 

@@ -7,7 +7,7 @@
  * again.
  *
  * A reply is changed only if its destination port has sent to the proxy before. Otherwise, where the proxy is
- * transparent for inbound connections (TPROXY), segments of a remote client on loopback would be changed, which are no
+ * transparent for inbound connections (TPROXY), segments of remote clients on loopback would be changed, which are not
  * replies.
  *
  * Thread: the capture worker's. No allocation per frame.

@@ -20,11 +20,11 @@ import { WorkerSocket } from './worker-socket.ts'
 
 /** Longest sleep: heartbeats continue, and the packet clock advances. */
 const POLL_MS = 500
-/** The same while an interface is down or deleted, which may return at any time. */
+/** Longest sleep while an interface is down or deleted, which may return at any time. */
 const SEEK_MS = 100
-/** The same while sockets are being closed. */
+/** Longest sleep while sockets are being closed. */
 const DRAIN_POLL_MS = 5
-/** Of a `struct pollfd`. */
+/** Size of a `struct pollfd`. */
 const POLLFD_BYTES = 8
 const HOUSEKEEPING_MS = 1000
 /** Drops are counted at once from this share of a ring on, and while connections are shed; else every HOUSEKEEPING_MS. */
@@ -44,7 +44,7 @@ export interface CaptureContext {
   readonly mail: Mailbox<ToCapture>
   /** The worker's own CAPTURE_COUNTERS block, beside those of its interfaces. */
   readonly counters: Float64Array
-  /** Of the flow hash. */
+  /** Secret of the flow hash, int32. */
   readonly secret: number
   readonly post: (message: FromWorker) => void
   /** Something useful to do for less than a millisecond while there is no frame. @returns false: nothing is left */
@@ -214,7 +214,7 @@ class AfPacketCapture {
     for (const socket of this.#sockets) this.#drops += socket.countKernelDrops()
   }
 
-  /** What waits in the kernel's rings. */
+  /** Measures what waits in the kernel's rings. */
   #backlog(): Backlog {
     let [bytes, fullest, capacity] = [0, 0, 0]
     for (const { ring } of this.#sockets) {

@@ -13,7 +13,7 @@ import { InterfaceWatch } from './interface-watch.ts'
 import { RingReader } from './ring-reader.ts'
 import { attachFilter, readKernelDrops } from './socket-calls.ts'
 
-/** A frame that passed the previous filter has reached the ring after this time. */
+/** Within this time a frame that passed the previous filter reaches the ring. */
 const SETTLE_MS = 20
 /** What a closed ring holds waits this long for assemblers that have no room; one that stands still would delay the end. */
 const PATIENCE_MS = 1000

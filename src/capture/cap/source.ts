@@ -61,7 +61,7 @@ export async function runCap(
     clearInterval(timer)
   }
   if (capture.failure !== null) throw asError(capture.failure)
-  if (control.command === COMMAND_RUN) throw runtimeError('the capturing child process ended by itself')
+  if (control.command === COMMAND_RUN) throw runtimeError('the capturing child process ended unexpectedly')
 }
 
 function applyCommand(child: ChildProcessWithoutNullStreams, control: Control): void {

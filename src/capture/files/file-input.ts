@@ -69,7 +69,7 @@ export class FileInput implements FormatHost {
   damage(offset: number, reason: string): boolean {
     this.#damages++
     const last = this.#damages === MAX_DAMAGE
-    const text = last ? `${reason}; too much of this file is damaged, the rest is not read` : reason
+    const text = last ? `${reason}; too much of this file is damaged; the rest is not read` : reason
     this.#context.post({ t: 'damage', path: this.#path, offset, reason: text })
     return !last
   }
@@ -214,7 +214,7 @@ export class FileInput implements FormatHost {
   }
 }
 
-/** Without O_NONBLOCK, opening a named pipe would block until it has a writer, and ignore commands meanwhile. */
+/** Without O_NONBLOCK, opening a named pipe would block until it has a writer, and commands would be ignored until then. */
 function open(path: string): number {
   try {
     return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)

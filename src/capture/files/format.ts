@@ -3,7 +3,7 @@ import type { FrameSink } from '../frame-sink.ts'
 import type { Window } from './window.ts'
 
 /**
- * Parses the records of one file as its bytes become available in the window. It never throws, whatever the bytes are,
+ * Parses the records of one file as its bytes become available in the window. It never throws,
  * and its result does not depend on how the input is split into reads.
  */
 export interface FormatReader {

@@ -22,31 +22,31 @@ const TRAILER_BYTES = 8
 export const isGzip = (head: Uint8Array): boolean => head[0] === 0x1f && head[1] === 0x8b
 
 export class Gunzip {
-  readonly #take: (bytes: Uint8Array) => void
+  readonly #deliver: (bytes: Uint8Array) => void
   readonly #warn: (reason: string) => void
   #engine: InflateRaw | null = null
   /** Compressed bytes that were not consumed yet. */
   #rest: Buffer = Buffer.alloc(0)
   #state: 'header' | 'data' | 'trailer' | 'foreign' = 'header'
   #members = 0
-  /** An exception of `take`, kept because an event of a stream cannot pass it on. */
+  /** An exception of `deliver`, kept because an event handler of a stream cannot pass it on. */
   #failure: { error: unknown } | null = null
   #crc = 0
   #length = 0
 
   /**
-   * @param take receives unzipped bytes, valid during the call; `push` throws its exceptions
-   * @param warn receives what is wrong with a stream that can be read on all the same
+   * @param deliver receives unzipped bytes, valid during the call; `push` throws its exceptions
+   * @param warn receives the faults of a stream that can still be read
    */
-  constructor(take: (bytes: Uint8Array) => void, warn: (reason: string) => void) {
-    this.#take = take
+  constructor(deliver: (bytes: Uint8Array) => void, warn: (reason: string) => void) {
+    this.#deliver = deliver
     this.#warn = warn
   }
 
   /**
    * Unzips a chunk. Its output has been delivered once this resolves.
    *
-   * @throws Error when the stream is damaged, and cannot be read on
+   * @throws Error when the stream is damaged so that it cannot be read any further
    */
   async push(chunk: Uint8Array): Promise<void> {
     this.#rest = this.#rest.length === 0 ? Buffer.from(chunk) : Buffer.concat([this.#rest, chunk])
@@ -110,7 +110,7 @@ export class Gunzip {
 
   #pass(data: Buffer): void {
     try {
-      this.#take(data)
+      this.#deliver(data)
     } catch (error) {
       this.#failure = { error }
     }

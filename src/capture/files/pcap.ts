@@ -49,7 +49,7 @@ export class PcapReader implements FormatReader {
     else if (!this.#lost) {
       this.#host.damage(
         window.offset,
-        `the file is cut short: ${left} of the last record's ${window.wanted} bytes are there`,
+        `the file is cut short: ${left} of the last record's ${window.wanted} bytes are present`,
       )
     }
   }
@@ -85,7 +85,7 @@ export class PcapReader implements FormatReader {
       fractionsPerMicro: magic === MAGIC_NANOS ? 1000 : 1,
       maxLength: Math.min(MAX_RECORD_BYTES, Math.max(USUAL_MAX_BYTES, snapLength)),
     }
-    // The upper bits hold the length of the frames' check sequences; packets are cut to their IP length anyway.
+    // The upper bits hold the length of the frames' check sequences; packets are cut to their IP length later.
     this.#linkType = view.getUint32(begin + 20, little) & 0xffff
     this.#interfaceId = this.#host.interfaceId(null)
     window.skip(FILE_HEADER_BYTES)
@@ -93,7 +93,7 @@ export class PcapReader implements FormatReader {
     return true
   }
 
-  /** Passes on every whole record. @returns true when it met something else, false when it needs more bytes */
+  /** Passes every whole record to the sink. @returns true when something else follows, false when it needs more bytes */
   #records(window: Window): boolean {
     const { little, headerBytes, swapped, mayBeSwapped, fractionsPerMicro, maxLength } = this.#shape!
     const { bytes, view, end } = window
@@ -113,7 +113,7 @@ export class PcapReader implements FormatReader {
         captured = onWire
         onWire = swap
       }
-      // Nothing was captured, and of nothing: zeros where a block of the file is missing, or a file header.
+      // Both lengths are 0: zeros where a block of the file is missing, or a file header.
       const empty = captured === 0 && onWire === 0 && (seconds === 0 || isPcap(view, at))
       if (empty || captured > maxLength) {
         other = true

@@ -63,7 +63,7 @@ export const jumpUnless = (code: number, k: number, to: Label): Line => ({ code,
 export const jump = (to: Label): Line => ({ goto: to })
 export const place = (at: Label): Line => ({ place: at })
 
-/** Refuses the packet. */
+/** Rejects the packet. */
 export const refuse: Line = op(RET_K, 0)
 
 /**

@@ -161,7 +161,7 @@ export function findPacket(): Line[] {
 }
 
 /**
- * The same without a link layer. A tagged packet begins with its tag or after it, depending on its path, so it passes
+ * As `findPacket`, without a link layer. A tagged packet begins with its tag or after it, depending on its path, so it passes
  * without any rule being applied.
  */
 export function findCookedPacket(accept: Label): Line[] {

@@ -1,6 +1,6 @@
 /**
- * Receives every frame of a capture worker, finds its TCP header, copies it into its assembler's ring, and counts what
- * became of it.
+ * Receives every frame of a capture worker, finds its TCP header, copies it into its assembler's ring, and counts the
+ * result.
  *
  * Invariant, exact once `finish` has been called: seen = queued + Σ skipped + Σ dropped.
  * Thread: the capture worker's. No allocation per frame.
@@ -57,7 +57,7 @@ export interface IntakeOptions {
   tunnels?: Tunnels
   /** Applied to each frame before it is decoded; default: none. */
   filter?: FrameFilter | null
-  /** Of the flow hash; default: 0, for results that can be repeated. */
+  /** Secret of the flow hash; default: 0, for results that can be repeated. */
   secret?: number
   /** The rings behind the assemblers: when one runs full, connections are shed. Default: none. */
   pairRings?: readonly SharedArrayBuffer[]

@@ -22,7 +22,7 @@ export class AddressDirectory {
   readonly #holders = new Map<string, AddressHolder[]>()
   /** Addresses with a past holder. */
   readonly #past = new Set<string>()
-  /** Addresses changed since the last `takeChanges`. */
+  /** Addresses changed since the last `drain`. */
   readonly #changed = new Set<string>()
   /** The uids of the last `holdAll`, by address. */
   #all = new Map<string, string>()

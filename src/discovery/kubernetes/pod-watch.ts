@@ -1,5 +1,5 @@
 /**
- * Watches this node's pods, and whatever else the agent reads from the API server. Main thread. Import this module only if
+ * Watches this node's pods, and everything else that the agent reads from the API server. Main thread. Import this module only if
  * an API server is used.
  */
 import type { Config } from '../../config/schema.ts'

@@ -7,7 +7,7 @@
 export interface Owner {
   readonly kind: string
   readonly name: string
-  /** As `apps/v1`. */
+  /** API group and version, such as `apps/v1`. */
   readonly apiVersion: string
 }
 

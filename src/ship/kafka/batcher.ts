@@ -32,7 +32,7 @@ export interface Partition {
 }
 
 export interface BatcherOptions {
-  /** A batch is full with this many bytes. A longer record is sent in a batch of its own. */
+  /** A batch of this many bytes is full. A longer record is sent in a batch of its own. */
   batchBytes: number
   lingerMs: number
   maxAgeMs: number
@@ -106,7 +106,7 @@ export class Batcher {
   /**
    * Accounts for a pair appended to an open batch.
    *
-   * @param heldBytes the bytes it counted for in the queue. It counts for the same here, whatever the length of its
+   * @param heldBytes the bytes it counted for in the queue. It counts for as many here, not for the length of its
    *   record, so that moving pairs from the queue never overfills the buffer
    */
   added(batch: RecordBatch, heldBytes: number): void {

@@ -23,7 +23,7 @@ import { RecordEncoder } from './record-encoder.ts'
 import { TopicClient } from './topic-client.ts'
 
 const ACKS = { none: 0, leader: 1, all: -1 } as const
-/** Retry interval where a person must act first: credentials, permissions, settings. */
+/** Retry interval for errors that only a person can fix: credentials, permissions, settings. */
 const REFUSED_RETRY_MS = 5_000
 /** Lower limit when batches shrink because brokers refuse them for their size. */
 const MIN_BATCH_BYTES = 16 * 1024
@@ -32,10 +32,10 @@ const BATCH_SHARE = 8
 
 /**
  * Share of the buffer that may wait as encoded records for brokers that accept them: pairs are encoded as they are
- * sent, because JSON may take several times the memory.
+ * sent, because JSON may need several times the memory.
  */
 const ENCODED_SHARE = 8
-/** Limit of bytes encoded per `pump`, so that the rings do not fill meanwhile. */
+/** Limit of bytes encoded per `pump`, so that the rings do not fill up during one. */
 const MAX_ENCODE_BYTES = 2 * 1024 * 1024
 
 /** A sealed batch, ready to be written. */
@@ -153,7 +153,7 @@ export class KafkaSink implements Sink {
     const window = this.#spec.bufferBytes / ENCODED_SHARE - moving
     let room = Math.min(MAX_ENCODE_BYTES, window)
     while (room > 0 && ledger.shippedPairs + this.#batcher.pairs < limit && queue.front()) {
-      // Before it is encoded: a pair whose encoding ended this thread would end the next one, too.
+      // Removed before it is encoded: a pair whose encoding ends this thread must not end the next one, too.
       queue.pop()
       queue.settle()
       const added = this.#encoder.add(queue, nowMs, this.#maxBatchBytes)
@@ -231,7 +231,7 @@ export class KafkaSink implements Sink {
   }
 
   #settle({ partition, batch, bytes }: PackedBatch, responses: readonly PartitionResponse[]): void {
-    // Discarded while it was in flight, and counted then.
+    // It was discarded, and counted, while it was in flight.
     if (partition.inFlight !== batch) return
     const code = responses.find((response) => response.partition === partition.id)?.errorCode ?? -1
     if (code === 0) {

@@ -79,7 +79,7 @@ export class TopicClient {
     this.#dueMs = Math.min(this.#dueMs, this.#options.clock() + retryDelay(this.#attempts))
   }
 
-  /** As KafkaWire.produce. */
+  /** Sends batches to a broker, as KafkaWire.produce does. */
   produce(leader: number, request: ProduceRequest): Promise<PartitionResponse[]> {
     if (this.#wire === null) return Promise.reject(new Error('not connected to any broker'))
     return withWatchdog(this.#wire.produce(leader, request))

@@ -16,7 +16,7 @@ import type { OutputProgress } from '../status.ts'
 
 /** How often a format may write without a pair. */
 const TICK_MS = 100
-/** Between two attempts: for a slow reader, and after an error. */
+/** Pause before the next attempt, for a slow reader and after an error. */
 const LATER_MS = 10
 const RETRY_MS = 1_000
 /** How long closing waits for a slow reader. */
@@ -45,10 +45,10 @@ export class StreamSink implements Sink {
   end: SinkEnd | null = null
   readonly #options: StreamSinkOptions
   #retryMs = Infinity
-  /** When the format is asked for text without a pair. */
+  /** When `tick` of the format is called next. */
   #tickMs: number
   #written = 0
-  /** Of `pairs`, those that could not be formatted. */
+  /** Those of `pairs` that could not be formatted. */
   #rejected = 0
 
   /** @throws InterceptorError when the output cannot be opened */

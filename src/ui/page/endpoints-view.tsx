@@ -9,7 +9,7 @@ import { NoData, NoPairs } from './no-pairs.tsx'
 import { useFilteredPoll } from './poll.ts'
 import { counted, grouped, rate, shortDuration, shortSize } from './texts.ts'
 
-/** Rows that are shown at first: a page of thousands is of use to nobody. */
+/** Rows that are shown at first: thousands of rows would be of no use. */
 const STEP = 200
 
 const TITLES: Readonly<Record<Grouping, string>> = {
@@ -163,7 +163,7 @@ function Sparkline({ counts }: { counts: readonly number[] }) {
       {counts.map((count, index) => {
         if (count === 0) return null
         const height = Math.max(1, (count / most) * SPARK_HEIGHT)
-        // Periods are told apart by their place alone.
+        // Periods differ only by their position.
         return <rect key={index} x={index * 2} y={SPARK_HEIGHT - height} width="1.5" height={height} />
       })}
     </svg>

@@ -1,4 +1,4 @@
-/** JSON laid out as a tree whose objects and arrays fold. What is folded has no elements, so its size does not matter. */
+/** JSON as a tree whose objects and arrays fold. What is folded has no elements, so its size does not matter. */
 import { useMemo, useState } from 'preact/hooks'
 import { type JsonNode, parseJson } from './json-tree.ts'
 import { counted } from './texts.ts'
