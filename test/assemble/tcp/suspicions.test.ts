@@ -23,7 +23,7 @@ test('suspicions: a loss is believed after 4 segments and 1 ms, or after 50 ms, 
     micros: fc.constantFrom(0, 500, MILLISECOND, 10 * MILLISECOND, 50 * MILLISECOND, -5 * MILLISECOND),
   })
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 50 }), (steps) => {
+    fc.property(fc.array(step, { maxLength: 50, size: 'max' }), (steps) => {
       const suspicions = new Suspicions()
       const flows = Array.from({ length: FLOWS }, (_, slot) => new Flow(slot))
       let model: Suspected[] = []
