@@ -2,7 +2,7 @@
  * The work of an assembler slot: reads the frame rings block by block until all are closed and empty. It never waits by
  * itself, so that the same loop works in a thread, which sleeps between two passes, and on an event loop.
  */
-import { allocateRing, RingConsumer, RingProducer } from '../ring/byte-ring.ts'
+import { allocateRing, RESTING_RING_BYTES, RingConsumer, RingProducer } from '../ring/byte-ring.ts'
 import { Doorbell } from '../ring/doorbell.ts'
 import type { PairSelection, PairSelector } from '../select/selector.ts'
 import type { InterfaceInfo } from '../target/interface-info.ts'
@@ -47,7 +47,8 @@ export class AssembleLoop {
       const capture = task.captureBells[i]
       return new RingConsumer(ring, capture === null ? null : new Doorbell(capture))
     })
-    this.#pairs = new RingProducer(task.pairRing, new Doorbell(task.shipperBell))
+    const resting = task.whenFull === 'drop' ? RESTING_RING_BYTES : undefined
+    this.#pairs = new RingProducer(task.pairRing, new Doorbell(task.shipperBell), resting)
     this.#mail = new Mailbox<ToAssembler>(task.port, this.#control)
     const arena = assemblerArena(task.options)
     const createSink = (ring: RingProducer) => new PairRingSink(arena, ring, task.whenFull, bell, this.#control)

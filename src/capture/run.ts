@@ -5,7 +5,7 @@
 import type { MessagePort } from 'node:worker_threads'
 import { failureOf, InterceptorError } from '../errors.ts'
 import { parseTunnels } from '../net/tunnels.ts'
-import { RingProducer } from '../ring/byte-ring.ts'
+import { RESTING_RING_BYTES, RingProducer } from '../ring/byte-ring.ts'
 import { Doorbell } from '../ring/doorbell.ts'
 import { Control } from '../thread/control.ts'
 import { Mailbox } from '../thread/mailbox.ts'
@@ -16,9 +16,6 @@ import { readFiles } from './files/file-source.ts'
 import type { FrameFilter } from './filter/frame-filter.ts'
 import { Intake } from './intake/intake.ts'
 import type { CaptureWorkerData, SourceSpec, ToCapture } from './worker-data.ts'
-
-/** As much of a frame ring is used while the assembler keeps up, so that a ring that can hold a burst costs no memory before. */
-const RESTING_RING_BYTES = 4 * 1024 * 1024
 
 /**
  * @param port receives the main thread's messages, which only exist for packet sockets

@@ -19,6 +19,8 @@ import {
   HEAD_WORD,
   LENGTH_AT,
   MAX_RECORD_SHARE,
+  PADDING_END_WORD,
+  PADDING_WORD,
   RING_HEADER_BYTES,
   TAIL_WORD,
 } from './layout.ts'
@@ -29,6 +31,8 @@ export const FULL = -1
 /** Publish after at most this many bytes: batching saves a quarter of the cost of small records (measured). */
 const PUBLISH_BYTES = 16 * 1024
 
+/** As much of a ring of live capture is used while its consumer keeps up, so that one that can hold a burst costs no memory before. */
+export const RESTING_RING_BYTES = 4 * 1024 * 1024
 /** A ring rewinds to its beginning when no more than this share of its resting part waits to be read. */
 const CLOSE_SHARE = 1 / 64
 
@@ -37,6 +41,12 @@ export function allocateRing(capacityBytes: number): SharedArrayBuffer {
   let capacity = 4096
   while (capacity < capacityBytes && capacity < 2 ** 30) capacity *= 2
   return new SharedArrayBuffer(RING_HEADER_BYTES + capacity)
+}
+
+/** Bytes of the latest padding, unless the consumer has released it; then its end is behind, or more than a ring ahead. */
+function paddingAhead(control: Int32Array, head: number, capacity: number): number {
+  const ahead = (control[PADDING_END_WORD] - head) | 0
+  return ahead > 0 && ahead <= capacity ? control[PADDING_WORD] : 0
 }
 
 /** How full a ring is, for a thread that holds neither of its ends. */
@@ -49,9 +59,11 @@ export class RingLevel {
     this.capacityBytes = shared.byteLength - RING_HEADER_BYTES
   }
 
+  /** Of records. */
   get usedBytes(): number {
     const head = Atomics.load(this.#control, HEAD_WORD)
-    return (Atomics.load(this.#control, TAIL_WORD) - head) | 0
+    const tail = Atomics.load(this.#control, TAIL_WORD)
+    return ((tail - head) | 0) - paddingAhead(this.#control, head, this.capacityBytes)
   }
 }
 
@@ -71,9 +83,6 @@ export class RingProducer {
   #head: number
   #claimed = 0
   readonly #restingBytes: number
-  /** The latest padding, until the consumer has released it, and its end. */
-  #padding = 0
-  #paddingEnd = 0
   /** Whether memory beyond #restingBytes has been written since `unused` was called. */
   #isSpread = false
 
@@ -117,8 +126,8 @@ export class RingProducer {
     if (!wraps) return offset
     this.words[(offset + LENGTH_AT) >> 2] = -toWrap
     this.#tail = (this.#tail + toWrap) | 0
-    this.#padding = toWrap
-    this.#paddingEnd = this.#tail
+    this.#control[PADDING_WORD] = toWrap
+    this.#control[PADDING_END_WORD] = this.#tail
     return 0
   }
 
@@ -163,8 +172,7 @@ export class RingProducer {
   /** Bytes of records in the ring, published or not; may be too high, never too low. */
   get used(): number {
     this.#head = Atomics.load(this.#control, HEAD_WORD)
-    if (((this.#paddingEnd - this.#head) | 0) <= 0) this.#padding = 0
-    return ((this.#tail - this.#head) | 0) - this.#padding
+    return ((this.#tail - this.#head) | 0) - paddingAhead(this.#control, this.#head, this.#capacity)
   }
 
   /** Bytes that can be claimed, unless they are divided by the wrap: what is not used, less padding. */
@@ -179,7 +187,7 @@ export class RingProducer {
    */
   unused(): Uint8Array | null {
     const offset = this.#tail & (this.#capacity - 1)
-    const rests = this.used <= offset && offset <= this.#restingBytes && this.#padding === 0
+    const rests = offset <= this.#restingBytes && this.#capacity - this.free <= offset
     if (!this.#isSpread || !rests) return null
     this.#isSpread = false
     return this.bytes.subarray(this.#restingBytes)

@@ -7,6 +7,8 @@
  *     byte 128    HEAD      next byte the consumer reads     (consumer stores, producer loads)
  *     byte 256    CLOSED    1 once the producer will write no more
  *     byte 384    COMMITTED end of the last whole record, published or not (for the next producer)
+ *     byte 388    PADDING   bytes of the latest padding, and where it ends, until the consumer has released it
+ *     byte 392    PADDING_END
  *     byte 512    data      capacity bytes
  *
  * TAIL, HEAD and COMMITTED are Int32 positions in bytes that wrap modulo 2^32; `(tail - head) | 0` bytes are in the ring.
@@ -27,6 +29,8 @@ export const TAIL_WORD = 0
 export const HEAD_WORD = 32
 export const CLOSED_WORD = 64
 export const COMMITTED_WORD = 96
+export const PADDING_WORD = 97
+export const PADDING_END_WORD = 98
 export const RING_HEADER_BYTES = 512
 
 /** Byte offsets of the fields that every record has. */

@@ -19,8 +19,8 @@ const MIB = 1024 * 1024
 /** Where the reader can wait. */
 const LARGEST_FRAME_RING = 4 * MIB
 const LEAST_PAIR_RING = 4 * MIB
-/** Holds what assemblers find in 50 ms at full speed, for a shipper that is cold or not scheduled. */
-const LIVE_PAIR_RING = 8 * MIB
+/** Holds what an assembler finds in 100 ms at full speed, for a shipper that is cold or not scheduled. */
+const LIVE_PAIR_RING = 16 * MIB
 const LEAST_FRAME_RING = 2 * MIB
 const LEAST_POOL = 4 * MIB
 /** All frame rings together, where they have to hold bursts: what arrives while code is cold, or a thread is not scheduled. */

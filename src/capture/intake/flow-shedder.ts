@@ -37,7 +37,7 @@ const GROWING_MS = 20
 const OVERFLOWING_MS = 80
 /** The level is to reach TARGET after this time. */
 const HORIZON_MS = 1000
-const LONGEST_WAIT_MS = 1000
+const LONGEST_WAIT_MS = 3000
 /** What is kept does not fall below this share of what is processed for the sake of draining the buffers. */
 const LEAST_KEPT = 3 / 4
 /** Time constant of the averages. */
