@@ -35,8 +35,11 @@ const REACTION_MS = 50
 const GROWING_MS = 20
 /** How long they have to have overflowed before the first connections are shed. */
 const OVERFLOWING_MS = 80
-/** The level is to reach TARGET after this time. */
-const HORIZON_MS = 1000
+/** The same while only the source's buffer does, behind which there is room: an intake that is cold or not scheduled catches up. */
+const SOURCE_OVERFLOWING_MS = 200
+/** The level is to fall and to rise to TARGET in these times. */
+const DRAIN_MS = 1000
+const FILL_MS = 300
 const LONGEST_WAIT_MS = 3000
 /** What is kept does not fall below this share of what is processed for the sake of draining the buffers. */
 const LEAST_KEPT = 3 / 4
@@ -71,6 +74,8 @@ export interface LoadPeriod {
   /** How full the buffers in front of the bottleneck are, 0 to 1, and the bytes that they hold when they are full. */
   readonly fill: number
   readonly capacity: number
+  /** Whether these are the source's buffer alone: the intake is the bottleneck. */
+  readonly isSourceOnly: boolean
   /** Whether the output cannot accept the pairs of what is kept. */
   readonly outputFull: boolean
 }
@@ -97,10 +102,10 @@ export class FlowShedder {
 
   endPeriod(period: LoadPeriod): void {
     this.#measure(period)
-    const { fill, capacity, outputFull } = period
+    const { fill, capacity, isSourceOnly, outputFull } = period
     const room = this.#threshold === KEEP_ALL ? capacity : Math.min(capacity, this.#longestQueue(capacity))
     const level = (fill * capacity) / room
-    if (this.#overflows(level, room)) this.#fall(level, room)
+    if (this.#overflows(level, room, isSourceOnly)) this.#fall(level, room)
     else if (outputFull) {
       if (this.#sinceChangeMs >= OUTPUT_FALL_AFTER_MS) this.#change(OUTPUT_FALL)
     } else if (this.#threshold < KEEP_ALL && this.#sinceChangeMs >= RISE_AFTER_MS) this.#rise(level, room)
@@ -122,8 +127,10 @@ export class FlowShedder {
     return Math.max(capacity / 64, this.#served * LONGEST_WAIT_MS)
   }
 
-  #overflows(level: number, room: number): boolean {
-    if (this.#threshold === KEEP_ALL) return this.#overflowingMs >= OVERFLOWING_MS
+  #overflows(level: number, room: number, isSourceOnly: boolean): boolean {
+    if (this.#threshold === KEEP_ALL) {
+      return this.#overflowingMs >= (isSourceOnly ? SOURCE_OVERFLOWING_MS : OVERFLOWING_MS)
+    }
     if (this.#growingMs < GROWING_MS || this.#sinceChangeMs < FALL_AFTER_MS || level < HIGH) return false
     return level >= CRITICAL || (1 - level) * room < this.#growth * REACTION_MS
   }
@@ -138,10 +145,11 @@ export class FlowShedder {
     if (factor >= least) this.#change(factor)
   }
 
-  /** Of what is kept now: what is processed, and what brings the level to TARGET within HORIZON_MS. */
+  /** Of what is kept now: what is processed, and what brings the level to TARGET in time. */
   #wantedShare(level: number, room: number): number {
     const arriving = this.#served + this.#growth
-    const wanted = Math.max(LEAST_KEPT * this.#served, this.#served + ((TARGET - level) * room) / HORIZON_MS)
+    const toTarget = ((TARGET - level) * room) / (level > TARGET ? DRAIN_MS : FILL_MS)
+    const wanted = Math.max(LEAST_KEPT * this.#served, this.#served + toTarget)
     return arriving > 0 ? wanted / arriving : MOST_RISE
   }
 

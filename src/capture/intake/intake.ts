@@ -19,7 +19,7 @@ import { type Backlog, FrameStamp, type SheddingSink } from '../frame-sink.ts'
 import { COMPLETE, FragmentTable, UNWANTED } from '../wire/fragments.ts'
 import { FRAGMENT, MALFORMED, NON_TCP, PacketDecoder, TCP, UNKNOWN_LINK_TYPE, type Verdict } from '../wire/ip.ts'
 import { assemblerOf, flowHash } from './flow-hash.ts'
-import { FlowShedder } from './flow-shedder.ts'
+import { FlowShedder, type LoadPeriod } from './flow-shedder.ts'
 import { FrameBytes } from './frame-bytes.ts'
 import { FrameRingWriter } from './frame-ring-writer.ts'
 
@@ -206,8 +206,8 @@ export class Intake implements SheddingSink {
     if (ms < HASTE_MS) return
     const source = this.#measureBacklog()
     this.#lost += source.lost
-    const { fill, capacity } = this.#buffers(source)
-    if (ms < PERIOD_MS && fill < URGENT_SHARE) return
+    const buffers = this.#buffers(source)
+    if (ms < PERIOD_MS && buffers.fill < URGENT_SHARE) return
     const inRings = this.#writers.reduce((sum, { ring }) => sum + ring.used, 0)
     if (this.#kept > 0) this.#frameBytes = this.#keptBytes / this.#kept
     this.#shedder.endPeriod({
@@ -215,8 +215,7 @@ export class Intake implements SheddingSink {
       served: Math.max(0, this.#keptBytes - inRings + this.#inRings),
       grown: inRings - this.#inRings + source.bytes - this.#inSource,
       lost: this.#lost * this.#frameBytes,
-      fill,
-      capacity,
+      ...buffers,
       // Pairs that the output cannot accept would be dropped one by one, after the work of assembling them.
       outputFull: this.#pairRings.some((ring) => ring.usedBytes > ring.capacityBytes * CROWDED_SHARE),
     })
@@ -227,17 +226,17 @@ export class Intake implements SheddingSink {
   }
 
   /** The buffers that fill up when what is slowest does not keep up. */
-  #buffers(source: Backlog): { fill: number; capacity: number } {
+  #buffers(source: Backlog): Pick<LoadPeriod, 'fill' | 'capacity' | 'isSourceOnly'> {
     // The assembler whose ring is fullest is the slowest one.
     const used = this.#writers.reduce((most, { ring }) => Math.max(most, ring.used), 0)
     const ringBytes = this.#writers[0].ring.capacity
     const sourceFill = source.capacity === 0 ? 0 : source.fullest / source.capacity
     // Frames leave the source as long as the rings have room, so a full source in front of empty rings means a slow intake.
     if (used < ringBytes * RING_FULL_SHARE && sourceFill > used / ringBytes) {
-      return { fill: sourceFill, capacity: source.capacity }
+      return { fill: sourceFill, capacity: source.capacity, isSourceOnly: true }
     }
     const capacity = ringBytes + source.capacity
-    return { fill: (used + source.fullest) / capacity, capacity }
+    return { fill: (used + source.fullest) / capacity, capacity, isSourceOnly: false }
   }
 
   /** Ends the input: drops incomplete fragments and closes every ring. */

@@ -4,7 +4,16 @@ import fc from 'fast-check'
 import { Random } from '../../../bench/traffic/random.ts'
 import { FlowShedder, KEEP_ALL, type LoadPeriod } from '../../../src/capture/intake/flow-shedder.ts'
 
-const CALM: LoadPeriod = { ms: 50, served: 1000, grown: 0, lost: 0, fill: 0, capacity: 10_000, outputFull: false }
+const CALM: LoadPeriod = {
+  ms: 50,
+  served: 1000,
+  grown: 0,
+  lost: 0,
+  fill: 0,
+  capacity: 10_000,
+  isSourceOnly: false,
+  outputFull: false,
+}
 /** Eight of them in turn are an overload. */
 const OVERFLOWING: LoadPeriod = { ...CALM, ms: 10, lost: 2000, fill: 1 }
 
@@ -129,7 +138,7 @@ class Model {
     const fill = this.#waiting / capacity
     if (ms < (fill < URGENT_SHARE ? PERIOD_MS : HASTE_MS)) return
     const grown = this.#waiting - waiting
-    this.shedder.endPeriod({ ms, served, grown, lost, fill, capacity, outputFull: false })
+    this.shedder.endPeriod({ ms, served, grown, lost, fill, capacity, isSourceOnly: false, outputFull: false })
     this.#period = { start: this.#now, served: 0, lost: 0, waiting: this.#waiting }
   }
 }
@@ -155,6 +164,15 @@ test('flow shedder: an overflow that lasts sheds, however fast the program is, a
   }
   const shedder = new FlowShedder()
   for (let ms = 0; ms < 100; ms += CALM.ms) shedder.endPeriod({ ...CALM, outputFull: true })
+  assert.ok(kept(shedder) < KEEP_ALL)
+})
+
+test('flow shedder: an overflow in front of a slow intake, behind which there is room, may last longer', () => {
+  const shedder = new FlowShedder()
+  const period = { ...OVERFLOWING, isSourceOnly: true }
+  for (let look = 0; look < 19; look++) shedder.endPeriod(period)
+  assert.equal(kept(shedder), KEEP_ALL)
+  shedder.endPeriod(period)
   assert.ok(kept(shedder) < KEEP_ALL)
 })
 
