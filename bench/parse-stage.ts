@@ -4,13 +4,13 @@
  *     node dist/bench/parse-stage.js TRACE [RUNS]    one JSON line
  */
 import { readFileSync } from 'node:fs'
-import { setInliningBudgets } from '../src/thread/v8-flags.ts'
+import { setCompilerFlags } from '../src/thread/v8-flags.ts'
 import { parsePass } from './parse-pass.ts'
 import { spread } from './statistics.ts'
 
 const [path, runs = '5'] = process.argv.slice(2)
 if (path === undefined) throw new Error('usage: parse-stage TRACE [RUNS]')
-setInliningBudgets()
+setCompilerFlags()
 const file = readFileSync(path)
 const results = Array.from({ length: Number(runs) }, () => parsePass(file))
 const best = results.reduce((a, b) => (b.ms < a.ms ? b : a))

@@ -3,10 +3,10 @@
 import './thread/no-inspector.ts'
 import { writeError, writeOutput } from './cli/terminal.ts'
 import { descriptorError, EXIT_DONE, EXIT_RUNTIME, InterceptorError } from './errors.ts'
-import { setInliningBudgets } from './thread/v8-flags.ts'
+import { setCompilerFlags } from './thread/v8-flags.ts'
 import { VERSION } from './version.ts'
 
-setInliningBudgets()
+setCompilerFlags()
 process.exit(await main(process.argv.slice(2)))
 
 async function main(args: readonly string[]): Promise<number> {
