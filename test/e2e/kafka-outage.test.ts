@@ -9,8 +9,11 @@ import { assertOrderPerKey, configFor, pairNumber, readTopic, shipTo } from './k
 const PORT = 21240
 const CONNECTIONS = 8
 
-/** Writes a few pairs per millisecond until stopped. @returns a function that stops it and returns their number */
-function flow(run: ShipperRun): () => Promise<number> {
+/** A pause for runs that wait long: fewer pairs show the same. */
+const SLOWLY_MS = 15
+
+/** Writes five pairs after each pause until stopped. @returns a function that stops it and returns their number */
+function flow(run: ShipperRun, pauseMs = 2): () => Promise<number> {
   let going = true
   const running = (async () => {
     let number = 0
@@ -19,7 +22,7 @@ function flow(run: ShipperRun): () => Promise<number> {
         await run.put(number, { connection: number % CONNECTIONS, bodyBytes: 300 })
       }
       run.flush()
-      await sleep(2)
+      await sleep(pauseMs)
     }
     return number
   })()
@@ -56,7 +59,7 @@ suite('Kafka that goes and comes back', { skip: needsKafka() }, () => {
     test(`kafka: a broker restart by ${signal} loses no pair and keeps order`, async () => {
       const topic = `restart-${signal}`
       const run = shipTo(configFor(broker, topic, { kafka: { acks: 'all' } }), { whenFull: 'drop' })
-      const stop = flow(run)
+      const stop = flow(run, SLOWLY_MS)
       await until('pairs are shipped', () => run.counter('shipped') > 200)
       await broker.stop(signal)
       await until('it is reported', () => isAway(run))
@@ -203,7 +206,7 @@ suite('Kafka that goes and comes back', { skip: needsKafka() }, () => {
 
   test('kafka: a frozen broker’s connection is abandoned, and nothing is lost', async () => {
     const run = shipTo(configFor(broker, 'frozen'), { whenFull: 'drop' })
-    const stop = flow(run)
+    const stop = flow(run, SLOWLY_MS)
     await until('pairs are shipped', () => run.counter('shipped') > 200)
     broker.signal('SIGSTOP')
     await until('it is reported', () => isAway(run), 40_000)

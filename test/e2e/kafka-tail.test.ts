@@ -131,8 +131,13 @@ suite('tail: reading a real Kafka', { skip: needsKafka() }, () => {
 
   test('tail: from the end, prints only new pairs, until aborted', async () => {
     await ship('following', 0, 20)
-    const { done, numbers, abort } = startTail('following', { range: { ...BEGINNING, from: 'end' }, follow: true })
-    await new Promise((resolve) => setTimeout(resolve, 1500))
+    const fromEnd = { ...BEGINNING, from: 'end' } as const
+    let onWait: () => void = () => {}
+    const waits = new Promise<void>((resolve) => {
+      onWait = resolve
+    })
+    const { done, numbers, abort } = startTail('following', { range: fromEnd, follow: true, onWait })
+    await waits
     await ship('following', 100, 120)
     await until('they are printed', () => numbers().length === 20)
     abort.abort()

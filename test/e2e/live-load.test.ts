@@ -1,9 +1,9 @@
 /** Live capture under load: no frame is lost while there is room, and those lost for want of room are counted. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type TestContext, test } from 'node:test'
+import { after, type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { needs } from '../../rig/needs.ts'
 import { Namespace } from '../../rig/netns.ts'
@@ -19,19 +19,13 @@ const PROBE = 1000
 /** A frame has left the kernel's open block by then (ring-geometry.ts). */
 const SETTLE_MS = 500
 
-/**
- * A veth pair without addresses of its own making traffic, and a file of FRAMES frames.
- *
- * @param bytes of payload; up to 200 more
- */
-function prepare(t: TestContext, bytes = 600): { left: Namespace; right: Namespace; file: string } {
-  const [left, right] = Namespace.pair()
-  const folder = mkdtempSync(join(tmpdir(), 'itl-'))
-  t.after(() => {
-    left.delete()
-    right.delete()
-    rmSync(folder, { recursive: true })
-  })
+const folder = mkdtempSync(join(tmpdir(), 'itl-'))
+after(() => rmSync(folder, { recursive: true }))
+
+/** The file of FRAMES frames with payloads of `bytes` and up to 200 more, written once. */
+function framesOf(bytes: number): string {
+  const file = join(folder, `${bytes}.pcap`)
+  if (existsSync(file)) return file
   const [source, destination] = [
     [10, 79, 0, 1],
     [10, 79, 0, 2],
@@ -40,8 +34,18 @@ function prepare(t: TestContext, bytes = 600): { left: Namespace; right: Namespa
     const payload = Buffer.concat([tcp(1024 + (index % 60_000), 80), Buffer.alloc(bytes + (index % 200), index)])
     return ethernet({ payload: packet({ source, destination, protocol: 6, payload }) })
   })
-  writeFileSync(join(folder, 'load.pcap'), pcapFile(frames))
-  return { left, right, file: join(folder, 'load.pcap') }
+  writeFileSync(file, pcapFile(frames))
+  return file
+}
+
+/** A veth pair without addresses of its own making traffic, and a file of FRAMES frames. @param bytes of payload */
+function prepare(t: TestContext, bytes = 600): { left: Namespace; right: Namespace; file: string } {
+  const [left, right] = Namespace.pair()
+  t.after(() => {
+    left.delete()
+    right.delete()
+  })
+  return { left, right, file: framesOf(bytes) }
 }
 
 const replay = (namespace: Namespace, file: string, loops: number) =>
