@@ -2,14 +2,16 @@
  * Formats requests as curl commands, to be pasted into a shell (`-o curl`): one command for each pair, after a comment
  * with the response.
  *
- * A command sends the captured request: curl's own User-Agent, Accept and Content-Type are removed where the request had none.
+ * A command sends the captured request: curl's own User-Agent, Accept and Content-Type are removed where the request had none. What
+ * a proxy received goes to that proxy; for CONNECT, curl also sends a request of its own through the tunnel. Fields that are not
+ * UTF-8 are sent as UTF-8, because a pair holds them as text.
  * Nothing in it can reach the terminal or the shell as anything but an argument.
  */
 import { isUtf8 } from 'node:buffer'
 import type { Header, Pair } from '../pair/pair.ts'
 import type { FormatOptions, PairFormat } from './output-format.ts'
 import { pairFormat } from './pair-format.ts'
-import { requestUrl } from './request-url.ts'
+import { isAbsolute, requestUrl } from './request-url.ts'
 import { safe } from './terminal.ts'
 import { shortDuration } from './units.ts'
 
@@ -44,17 +46,29 @@ function command(pair: Pair): string {
   const url = requestUrl(pair)
   const hasBody = request.body.length > 0
   const { input, data } = bodyWords(request.body)
+  const isTunnel = request.method === 'CONNECT'
   const line = [
     'curl',
-    ...methodWords(request.method, hasBody),
+    ...(isTunnel ? ['--proxytunnel'] : methodWords(request.method, hasBody)),
     ...(request.httpVersion === '1.0' ? ['--http1.0'] : []),
-    ...(/\/\.{1,2}(\/|\?|#|$)/.test(url) ? ['--path-as-is'] : []),
+    ...(isTunnel || isAbsolute(request.target) ? ['--proxy', quoted(serverUrl(pair))] : targetWords(request.target)),
     ...(/[[\]]/.test(url) ? ['--globoff'] : []),
     quoted(url),
   ].join(' ')
-  const headers = headersOf(pair, hasBody).map((header) => `-H ${quoted(header)}`)
+  const option = isTunnel ? '--proxy-header' : '-H'
+  const headers = headersOf(pair, hasBody).map((header) => `${option} ${quoted(header)}`)
   return input + [line, ...headers, ...data].join(CONTINUATION)
 }
+
+/** Names the target where curl would send another one for the URL. */
+function targetWords(target: string): string[] {
+  if (target === '*' || /[^\x21-\x7e]|["#<>\\^`{|}]/.test(target)) return ['--request-target', quoted(target)]
+  return /\/\.{1,2}(\/|\?|$)/.test(target) ? ['--path-as-is'] : []
+}
+
+/** The server that was connected to, which was a proxy. */
+const serverUrl = ({ server: { address, port } }: Pair): string =>
+  `http://${address.includes(':') ? `[${address}]` : address}:${port}`
 
 /** -X only where curl would not choose the method itself. */
 function methodWords(method: string, hasBody: boolean): string[] {

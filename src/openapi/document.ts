@@ -5,7 +5,7 @@
 import { headerValue, type Message, mediaType, type Pair } from '../pair/pair.ts'
 import { type PartKind, routeTemplate } from '../routes/template.ts'
 import { requestPath } from '../select/request-path.ts'
-import { MergedSchema } from './schema-merge.ts'
+import { MergedSchema, REFERENCE } from './schema-merge.ts'
 
 /** Bounds of a document. Content beyond them is left out, which the description reports. */
 const MOST_PATHS = 2000
@@ -36,7 +36,7 @@ class Content {
     const value = bodyValue(text, type)
     if (value === undefined) this.#texts++
     else this.#schema.add(value)
-    if (!examples || value === undefined || text.length > MOST_EXAMPLE) return
+    if (!examples || value === undefined || text.length > MOST_EXAMPLE || text.includes(`"${REFERENCE}"`)) return
     // The least text, so that the order of the pairs does not matter.
     if (this.#example === undefined || JSON.stringify(value) < JSON.stringify(this.#example)) this.#example = value
   }

@@ -66,9 +66,13 @@ class Node {
   #objectSchema(): object {
     const names = [...this.#properties.keys()].sort()
     const required = names.filter((name) => this.#properties.get(name)?.seen === this.#objects)
-    const properties = Object.fromEntries(names.map((name) => [name, this.#properties.get(name)?.toSchema() ?? {}]))
+    const schemaOf = (name: string): object => this.#properties.get(name)?.toSchema() ?? {}
+    const properties = Object.fromEntries(
+      names.filter((name) => name !== REFERENCE).map((name) => [name, schemaOf(name)]),
+    )
     return {
       properties,
+      ...(this.#properties.has(REFERENCE) ? { patternProperties: { '^\\$ref$': schemaOf(REFERENCE) } } : {}),
       ...(required.length > 0 ? { required } : {}),
       ...(this.#isOpen ? { additionalProperties: true } : {}),
     }
@@ -99,6 +103,9 @@ class Node {
     }
   }
 }
+
+/** Many tools follow a member of this name wherever it is, so no property has it: a pattern names the property instead. */
+export const REFERENCE = '$ref'
 
 function newNode(budget: Budget): Node | null {
   if (budget.nodes >= MOST_NODES) return null

@@ -2,13 +2,19 @@
 import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createServer, type IncomingHttpHeaders } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, METHODS } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
 import { createFormat } from '../../src/format/create-format.ts'
+import { decodeBodies } from '../../src/pair/decode-body.ts'
 import type { Header, Pair } from '../../src/pair/pair.ts'
-import { packPair } from '../../src/pair/unpack.ts'
+import { packPair, readPair } from '../../src/pair/unpack.ts'
+import { run } from '../cli/support.ts'
 import { anyPair, samplePair } from '../pair/samples.ts'
 
 const OPTIONS = { decode: true, color: false, width: null, verbose: false, version: '0' }
@@ -32,8 +38,43 @@ interface Arrived {
   method: string | undefined
   url: string | undefined
   headers: IncomingHttpHeaders
+  /** As sent, in pairs. */
+  fields: readonly Header[]
   body: Buffer
 }
+
+const FIXTURES = fileURLToPath(new URL('../../../test/fixtures/', import.meta.url))
+/** Fields that curl makes itself. */
+const OWN = ['host', 'content-length', 'transfer-encoding', 'connection', 'expect', 'keep-alive', 'upgrade']
+
+/** The recorded pairs whose requests differ in more than values. */
+async function recordedPairs(): Promise<Uint8Array[]> {
+  const captures = readdirSync(FIXTURES).filter((name) => name.endsWith('.pcap.gz'))
+  const { stdout } = await run(['read', '--all', '-q', '-o', 'ndjson', ...captures.map((name) => join(FIXTURES, name))])
+  const kinds = new Map<string, Uint8Array>()
+  for (const line of stdout.split('\n').slice(0, -1)) {
+    const { method, target, headers, body } = (JSON.parse(line) as PairJson).request
+    const shape = target.replaceAll(/\w+/g, 'a')
+    kinds.set(JSON.stringify([method, shape, headers.map(([name]) => name), body === '']), Buffer.from(line))
+  }
+  return [...kinds.values()]
+}
+
+interface PairJson {
+  request: { method: string; target: string; headers: Header[]; body: string }
+}
+
+/** What of a request has to arrive. Fields of a body that was decoded, and of the connection, are curl's own. */
+function expected(pair: Pair) {
+  decodeBodies(pair)
+  const { method, target, headers, body, decoded } = pair.request
+  return { method, target, fields: sentFields(headers, decoded), body: Buffer.from(body).toString('base64') }
+}
+
+const sentFields = (headers: readonly Header[], decoded = false): Header[] =>
+  headers.filter(
+    ([name]) => !OWN.includes(name.toLowerCase()) && !(decoded && name.toLowerCase() === 'content-encoding'),
+  )
 
 test('curl: nothing of a pair reaches the terminal as a control character', () => {
   fc.assert(
@@ -46,23 +87,32 @@ test('curl: nothing of a pair reaches the terminal as a control character', () =
 
 suite('curl: run in a shell', { skip: missing() }, () => {
   const arrived: Arrived[] = []
-  const server = createServer(async (request, response) => {
+  const server = createServer({ maxHeaderSize: 1024 * 1024 }, async (request, response) => {
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(chunk as Buffer)
-    const { method, url, headers } = request
-    arrived.push({ method, url, headers, body: Buffer.concat(chunks) })
+    const { method, url, headers, rawHeaders } = request
+    const fields = rawHeaders.flatMap((name, at): Header[] => (at % 2 === 0 ? [[name, rawHeaders[at + 1] ?? '']] : []))
+    arrived.push({ method, url, headers, fields, body: Buffer.concat(chunks) })
     response.end()
   })
   before(() => new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve)))
   after(() => server.close())
 
+  /** Pastes commands into one shell. */
+  async function paste(commands: string, curlHome = '/nowhere'): Promise<Arrived[]> {
+    const before = arrived.length
+    const shell = spawn('bash', { stdio: ['pipe', 'ignore', 'ignore'], env: { ...process.env, CURL_HOME: curlHome } })
+    shell.stdin.end(commands)
+    await once(shell, 'close')
+    return arrived.slice(before)
+  }
+
   async function send(request: Partial<Pair['request']>): Promise<Arrived> {
     const host: Header = ['Host', `127.0.0.1:${(server.address() as AddressInfo).port}`]
     const pair = samplePair({ request: { ...request, headers: [host, ...(request.headers ?? [])] } })
-    const shell = spawn('bash', { stdio: ['pipe', 'ignore', 'ignore'] })
-    shell.stdin.end(commandOf(pair))
-    assert.deepEqual(await once(shell, 'close'), [0, null])
-    return arrived.at(-1) as Arrived
+    const [seen, ...more] = await paste(commandOf(pair))
+    assert.deepEqual(more, [])
+    return seen as Arrived
   }
 
   test('sends a request as it was captured', async () => {
@@ -92,6 +142,75 @@ suite('curl: run in a shell', { skip: missing() }, () => {
       assert.ok(seen.body.equals(body))
       assert.deepEqual([seen.method, seen.headers['content-type']], ['POST', undefined])
     }
+  })
+
+  test('sends targets as they were, though a URL would have them escaped', async () => {
+    for (const target of ['*', '/a"b{c}|d^`e', '/x#y', '/a/./b', '/q=<>', '/a\\b']) {
+      const { url } = await send({ method: 'OPTIONS', target, body: Buffer.alloc(0) })
+      assert.equal(url, target)
+    }
+  })
+
+  test('sends what a proxy received to that proxy', async () => {
+    const { port } = server.address() as AddressInfo
+    const pair = samplePair({
+      server: { address: '127.0.0.1', port, pod: null },
+      request: {
+        method: 'GET',
+        target: 'http://shop.test/a?b=1',
+        headers: [
+          ['Host', 'shop.test'],
+          ['Proxy-Connection', 'Keep-Alive'],
+        ],
+        body: Buffer.alloc(0),
+      },
+    })
+    const [seen] = await paste(commandOf(pair))
+    assert.deepEqual([seen?.method, seen?.url, seen?.headers.host], ['GET', 'http://shop.test/a?b=1', 'shop.test'])
+    pair.request = {
+      ...pair.request,
+      method: 'CONNECT',
+      target: 'shop.test:443',
+      headers: [
+        ['Host', 'shop.test:443'],
+        ['X-Tunnel', '1'],
+      ],
+    }
+    const connected = once(server, 'connect') as Promise<[IncomingMessage, Socket]>
+    const pasted = paste(commandOf(pair))
+    const [{ url, headers }, socket] = await connected
+    socket.destroy()
+    await pasted
+    assert.deepEqual([url, headers['x-tunnel'], headers['user-agent']], ['shop.test:443', '1', undefined])
+  })
+
+  test('sends the recorded requests of all captures as they were', async (t) => {
+    const home = mkdtempSync(join(tmpdir(), 'curl-'))
+    t.after(() => rmSync(home, { recursive: true }))
+    const { port } = server.address() as AddressInfo
+    writeFileSync(join(home, '.curlrc'), `connect-to = "::127.0.0.1:${port}"\n`)
+    const format = createFormat('curl', OPTIONS)
+    const commands: string[] = []
+    const wanted = []
+    for (const bytes of await recordedPairs()) {
+      const pair = readPair(bytes) as Pair
+      const { method, target, headers } = pair.request
+      const isProxied = method === 'CONNECT' || !/^[/*]/.test(target)
+      // Methods that the server of this test does not know, and bytes that a pair does not tell apart.
+      if (isProxied || !METHODS.includes(method) || !/^[ -~]*$/.test(JSON.stringify(headers))) continue
+      commands.push(format.pair(bytes) as string)
+      wanted.push(expected(pair))
+    }
+    const seen = await paste(commands.join(''), home)
+    const found = seen.map(({ method, url, fields, body }) => ({
+      method,
+      target: url,
+      fields: sentFields(fields),
+      body: body.toString('base64'),
+    }))
+    assert.ok(wanted.length > 100, String(wanted.length))
+    for (const [at, one] of wanted.entries()) assert.deepEqual(found[at], one)
+    assert.equal(found.length, wanted.length)
   })
 
   test('sends requests without a body', async () => {

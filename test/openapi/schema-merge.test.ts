@@ -26,6 +26,15 @@ test('schema merge: names of inherited properties are properties as others are',
   assert.deepEqual(schemaOf([{ valueOf: 1 }, {}]), { type: 'object', properties: { valueOf: { type: 'integer' } } })
 })
 
+test('schema merge: a property $ref is no reference', () => {
+  assert.deepEqual(schemaOf([{ $ref: '#/a' }]), {
+    type: 'object',
+    properties: {},
+    patternProperties: { '^\\$ref$': { type: 'string' } },
+    required: ['$ref'],
+  })
+})
+
 test('schema merge: the order of the values does not matter', () => {
   fc.assert(
     fc.property(fc.array(fc.jsonValue(), { maxLength: 5 }), (values) => {
