@@ -8,6 +8,7 @@ import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { needs } from '../../rig/needs.ts'
 import { PROGRAM } from '../../rig/root.ts'
+import type { FunnelView, UiState, WhyView } from '../../src/ui/protocol.ts'
 
 const REQUESTS = 50
 /** Longer than a thread's heartbeat may stand still (worker-slot.ts). */
@@ -109,4 +110,26 @@ test('capture command: stopped for longer than a hang (SIGSTOP) and continued, i
   await sleep(WATCHED_MS)
   assert.deepEqual((await interrupt(command)).sort(), numbered(0, 2 * REQUESTS).sort())
   assert.doesNotMatch(command.log(), /restarted|warning/)
+})
+
+test('ui: shows the pairs of an interface, its ledger, and what was seen there', {
+  skip: needs('linux', 'root'),
+}, async (t) => {
+  const port = await serve(t)
+  const target = `/${process.pid}/ui`
+  const args = [PROGRAM, 'ui', '-i', 'lo', '--path', target, '--listen', '127.0.0.1:0']
+  const command = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'ignore'] })
+  t.after(() => command.kill('SIGKILL'))
+  const [line] = (await once(command.stdout, 'data')) as [Buffer]
+  const [base = '', token = ''] = line.toString().trim().split('/#token=')
+  const read = async <T>(name: string): Promise<T> =>
+    (await (await fetch(`${base}/api/${name}`, { headers: { authorization: `Bearer ${token}` } })).json()) as T
+  while ((await read<UiState>('state')).seen === 0) await request(port, target)
+  const { kind, title, ended } = await read<UiState>('state')
+  assert.deepEqual([kind, title, ended], ['live', 'lo', false])
+  const { of, rows } = await read<WhyView>('why')
+  assert.deepEqual([of, rows.map(({ name }) => name)], ['interfaces', ['lo']])
+  assert.ok(((await read<FunnelView>('ledger')).stages?.[0]?.in ?? 0) > 0)
+  command.kill('SIGINT')
+  assert.deepEqual(await once(command, 'exit'), [0, null])
 })

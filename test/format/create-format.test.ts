@@ -111,3 +111,53 @@ test('every format: never throws, whatever the bytes', () => {
     }),
   )
 })
+
+/** A megabyte of nested arrays, control sequences and HTML everywhere, bytes that are no UTF-8. */
+const HOSTILE: readonly Pair[] = [
+  Buffer.from('['.repeat(500_000) + ']'.repeat(500_000)),
+  Buffer.from([0x7b, 0xff, 0xfe, 0x1b, 0x5b, 0x32, 0x4a]),
+  Buffer.from('{"\u001b[2J<script>":"\u0007\u202e"}'),
+].map((body) => {
+  const text = '\x1b]0;owned\x07<script>\u202e'
+  const headers: Pair['request']['headers'] = [
+    ['Host', text],
+    ['Content-Type', 'application/json'],
+    ['X-Evil', text],
+  ]
+  const evil = { headers, body, bodySize: body.length }
+  return samplePair({ request: { ...evil, target: `/${text}` }, response: { ...evil, reason: text } })
+})
+
+/** Bytes that look like the start of a pair, JSON of something else, a pair cut short. */
+const FOREIGN = [
+  Buffer.alloc(0),
+  Buffer.from('{"v":1}'),
+  Buffer.from([0xde, 0xff, 0xff]),
+  packPair(HOSTILE[0]).subarray(0, 500),
+]
+
+const TABLE = { by: 'route', sort: 'requests', json: false, view: null } as const
+
+for (const name of ['text', 'tsv', 'curl', 'routes'] as const) {
+  test(`${name}: hostile pairs reach no terminal as control characters`, () => {
+    const text = writePairs(name, [...HOSTILE], { verbose: true, top: TABLE })
+    assert.match(text, /x1b\]0;own/)
+    assert.doesNotMatch(text.replaceAll(/[\n\t]/g, ''), /[\p{Cc}\p{Cf}]/u)
+  })
+}
+
+for (const name of ['ndjson', 'json', 'har', 'routes', 'openapi'] as const) {
+  test(`${name}: hostile pairs give a valid document`, () => {
+    const text = writePairs(name, [...HOSTILE], { top: { ...TABLE, json: true }, examples: true })
+    for (const line of name === 'ndjson' ? text.split('\n').slice(0, -1) : [text]) JSON.parse(line)
+  })
+}
+
+test('every format: a record that is no pair is an error, and nothing is written for it', () => {
+  for (const name of [...OUTPUT_FORMATS, 'routes', 'openapi'] as const) {
+    if (name === 'none') continue
+    const format = createFormat(name, { ...OPTIONS, top: TABLE })
+    for (const record of FOREIGN)
+      assert.ok(format.pair(record) instanceof Error, `${name} ${record.toString('latin1')}`)
+  }
+})

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Validator } from '@seriousme/openapi-schema-validator'
-import { run } from '../cli/support.ts'
 import { captureFile, EXAMPLE, goldenNames } from '../support/golden.ts'
+import { run } from './support.ts'
 
 interface Operation {
   parameters?: { name: string; in: string; schema: { type?: string; format?: string } }[]
