@@ -52,7 +52,7 @@ export class AssembleLoop {
     this.#mail = new Mailbox<ToAssembler>(task.port, this.#control)
     const arena = assemblerArena(task.options)
     const createSink = (ring: RingProducer) => new PairRingSink(arena, ring, task.whenFull, bell, this.#control)
-    // Frames that arrive meanwhile wait in the rings.
+    // Frames that arrive during that time wait in the rings.
     post({ t: 'ready' })
     if (task.whenFull === 'drop') warmUpLive(arena, task, createSink, () => this.#isUnused())
     const announced = (id: number, info: InterfaceInfo): void => post({ t: 'interface', id, info })

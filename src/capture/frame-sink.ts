@@ -56,7 +56,7 @@ export interface Backlog {
   /** In the fullest buffer, and the size of that one. */
   readonly fullest: number
   readonly capacity: number
-  /** Frames that had no room in the buffer since the last look. */
+  /** Frames that had no room in the buffer since the last measurement. */
   readonly lost: number
 }
 

@@ -62,7 +62,7 @@ async function fileFilter(source: SourceSpec): Promise<FrameFilter | null> {
   return new ExpressionFilter(source.filter)
 }
 
-/** Compiles and loads code in advance, because the first frames would wait for it in the kernel's ring. */
+/** Loads and compiles code now, while no frame waits in the kernel's ring. */
 async function prepare(ringCount: number): Promise<CaptureWarmUp> {
   const { CaptureWarmUp } = await import('./af-packet/warm-up.ts')
   const { bindAfPacket } = await import('./af-packet/source.ts')

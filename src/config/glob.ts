@@ -19,7 +19,7 @@ const ANYTHING = 258
 const OPTIONAL = 259
 
 /**
- * One compiled pattern. The time of a match is proportional to the length of the text, whatever the pattern, because
+ * One compiled pattern. The time of a match is proportional to the length of the text for every pattern, because
  * all ways to match are followed at once (Thompson, "Regular Expression Search Algorithm", 1968): texts come from the wire.
  */
 export class Glob {

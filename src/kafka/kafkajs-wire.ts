@@ -169,7 +169,7 @@ export class KafkaWire {
     const correlationId = connection.nextCorrelationId()
     const chunks = encodeProduceRequest(correlationId, this.#clientId, this.#topic, this.#timeoutMs, request)
     const expectResponse = request.acks !== 0
-    // kafkajs limits the time of requests with a response only. A broker that stops reading would block the others for ever.
+    // kafkajs limits the time of requests with a response only. A broker that stops reading would block the others without limit.
     const timer = expectResponse ? undefined : setTimeout(() => connection.socket.destroy(late()), this.#timeoutMs)
     const exchange = new Promise<Buffer | null>((resolve, reject) => {
       if (!connection.isConnected()) throw new Error('the connection to the broker was closed')

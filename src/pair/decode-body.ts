@@ -114,8 +114,8 @@ function decodeMessage(message: Message, limits: DecodeLimits): boolean {
 }
 
 /**
- * Decodes both bodies of a pair in place. `bodySize` keeps the size as sent. An empty body (HEAD, 304) is not decoded
- * whatever its headers are, and its `decoded` stays false.
+ * Decodes both bodies of a pair in place. `bodySize` keeps the size as sent. An empty body (HEAD, 304) is not decoded,
+ * even if the message has a Content-Encoding, and its `decoded` stays false.
  *
  * @throws never: a body that cannot be decoded stays as sent, and REQUEST_NOT_DECODED or RESPONSE_NOT_DECODED is added
  *   to `flags`

@@ -1,6 +1,6 @@
 /**
  * How often something happened over the whole time so far, in a fixed number of equal periods: as time passes, the periods
- * become longer. Bounded, whatever the time: packet time, microseconds since the Unix epoch.
+ * become longer. Bounded for any length of time. Times are packet time, microseconds since the Unix epoch.
  */
 
 /** The number of periods. */

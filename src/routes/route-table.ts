@@ -2,7 +2,7 @@
  * Counts pairs by route, workload, status, client or host: requests, errors, latency quantiles, sizes. Bounded: once there
  * are MOST_GROUPS groups, pairs of further ones count under `other`.
  *
- * Quantiles come from a DDSketch (Masson et al., VLDB 2019): within 1 % of the true value, whatever the distribution.
+ * Quantiles come from a DDSketch (Masson et al., VLDB 2019): within 1 % of the true value for any distribution.
  */
 import { DDSketch } from '@datadog/sketches-js'
 import { type Endpoint, headerValue, type Pair } from '../pair/pair.ts'

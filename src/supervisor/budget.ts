@@ -25,7 +25,7 @@ const LEAST_FRAME_RING = 2 * MIB
 const LEAST_POOL = 4 * MIB
 /** All frame rings together, where they have to hold bursts: what arrives while code is cold, or a thread is not scheduled. */
 const BURST_SHARE = 1 / 4
-/** Below this multiple of the smallest pool, rings are made smaller and capture workers fewer. */
+/** Where pools would be smaller than this multiple of the smallest pool, rings are smaller and capture workers fewer. */
 const COMFORT = 4
 
 /**
@@ -42,8 +42,8 @@ export function divideMemory(
   assemblers: number,
   holdsBursts: boolean,
 ): Budget {
-  // A record takes at most half its ring. Encoding adds some hundred bytes to a pair; one that doubles, being nothing but
-  // header bytes over 127, may not fit, and is counted as dropped by the ring.
+  // A record is at most half its ring. Encoding adds some hundred bytes to a pair. A pair whose headers consist of bytes over
+  // 127 may double, and then may not fit: it is counted as dropped by the ring.
   const leastPairRing = powerOfTwo(Math.max(LEAST_PAIR_RING, 3 * pairBytes))
   let pairRingBytes = holdsBursts ? Math.max(LIVE_PAIR_RING, leastPairRing) : leastPairRing
   let frameRingBytes = Math.max(LEAST_FRAME_RING, powerOfTwo(LARGEST_FRAME_RING / assemblers))

@@ -2,7 +2,7 @@
  * Every stage in the main thread, for small files: starting threads would cost more than the work (bench/README.md).
  *
  * The stages are those that run in threads, with the same rings. The capture stage reads its files in one go; the others
- * take turns on the event loop. A stage that waits for room in a ring makes the next one read it.
+ * alternate on the event loop. A stage that waits for room in a ring makes the next one read it.
  */
 import { MessageChannel } from 'node:worker_threads'
 import { AssembleLoop } from '../assemble/assemble-loop.ts'
@@ -77,7 +77,7 @@ export class OneThread implements Stages {
   }
 }
 
-/** The doorbell of a stage that waits for room: no other stage runs meanwhile, so that it makes the next one read. */
+/** The doorbell of a stage that waits for room. No other stage runs while it waits, so it makes the next one read. */
 class DemandBell extends Doorbell {
   readonly #runNext: () => void
 

@@ -50,7 +50,7 @@ export function findInterface(fd: number, name: string): NetworkInterface | null
   }
 }
 
-/** As `findInterface`, by index: whatever its name is now. @returns null when there is none of this index */
+/** As `findInterface`, by index, whichever name the interface has now. @returns null when there is none of this index */
 export function interfaceAt(fd: number, index: number): NetworkInterface | null {
   const ifreq = Buffer.alloc(IFREQ_BYTES)
   ifreq.writeInt32LE(index, IFNAMSIZ)
@@ -76,7 +76,7 @@ export function interfaceNames(): string[] {
   return table.map((line) => line.slice(0, line.lastIndexOf(':')).trim()).filter((name) => name !== '')
 }
 
-/** All interfaces of the calling thread's namespace, except those that are deleted meanwhile. */
+/** All interfaces of the calling thread's namespace, except those that are deleted during the call. */
 export function listInterfaces(): NetworkInterface[] {
   const fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)
   try {

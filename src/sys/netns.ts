@@ -58,7 +58,7 @@ export function withNetns<T>(
   try {
     const target = openSync(path, 'r')
     try {
-      // The inode of the open descriptor, because the path may change meanwhile.
+      // The inode of the open descriptor, because the path may refer to another namespace by now.
       if (inode !== null && fstatSync(target).ino !== inode) throw new NetnsChangedError(path)
       setns(target, CLONE_NEWNET)
     } finally {

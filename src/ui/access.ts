@@ -13,7 +13,7 @@ export const newToken = (): string => randomBytes(24).toString('base64url')
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest()
 
-/** Creates the check of an Authorization field. It takes the same time whatever the field has in common with the token. */
+/** Creates the check of an Authorization field. Its time does not depend on how much of the token the field matches. */
 export function tokenCheck(token: string): (authorization: string | undefined) => boolean {
   const expected = digest(`Bearer ${token}`)
   return (authorization) => timingSafeEqual(digest(authorization ?? ''), expected)

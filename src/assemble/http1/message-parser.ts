@@ -41,7 +41,7 @@ export interface MessageHandler {
   head(stream: MessageStream, start: number, headEnd: number, bodyStart: number, end: number): number
   /** Body bytes without chunk framing. */
   body(stream: MessageStream, at: number, end: number): void
-  /** A start line proves that the connection carries HTTP/1, whatever follows it. */
+  /** A start line proves that the connection carries HTTP/1, even if no valid head follows. */
   recognise(connection: HttpConnection): void
   /** A request begins in the current segment; its head may be incomplete, or prove to be none. */
   requestBegins(stream: MessageStream): void

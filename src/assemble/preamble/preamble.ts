@@ -10,7 +10,7 @@ export const PREAMBLE_NONE = 2
 /** What follows cannot be read: the preamble is malformed, was refused, or is of a form that is not supported. */
 export const PREAMBLE_INVALID = 3
 
-/** A parser of one preamble. Accepts its bytes in whatever pieces they arrive. */
+/** A parser of one preamble. Accepts its bytes in pieces of any size. */
 export interface Preamble {
   /** A PREAMBLE_ value. */
   readonly state: number

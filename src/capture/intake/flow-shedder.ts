@@ -48,7 +48,7 @@ const AVERAGE_MS = 100
 /** A fall is at least and at most to these shares of the threshold: cold code may be several times as fast in a moment. */
 const LEAST_FALL = 0.95
 const MOST_FALL = 1 / 2
-/** The same while the output is full, whose speed is not measured. */
+/** While the output is full, whose speed is not measured, the threshold falls to this share of itself. */
 const OUTPUT_FALL = 7 / 8
 /** A rise is at least and at most by these factors: each one admits partial connections. */
 const LEAST_RISE = 1.05
@@ -115,7 +115,7 @@ export class FlowShedder {
     const weight = ms / (ms + AVERAGE_MS)
     this.#served += weight * (served / ms - this.#served)
     this.#growth += weight * ((grown + lost) / ms - this.#growth)
-    // A thread that was not scheduled sees all that arrived meanwhile in one period.
+    // A thread that was not scheduled sees everything that arrived in that time in one period.
     const counted = Math.min(ms, GROWING_MS / 2)
     this.#growingMs = grown + lost > 0 ? this.#growingMs + counted : 0
     this.#overflowingMs = lost > 0 ? this.#overflowingMs + counted : 0

@@ -165,7 +165,7 @@ export class Intake implements SheddingSink {
 
   watchBacklog(measure: () => Backlog): void {
     this.#measureBacklog = measure
-    // What waits already, since before this worker began, is no sign that it is too slow.
+    // Frames that waited before this worker began are no sign that it is too slow.
     this.#inSource = measure().bytes
   }
 

@@ -1,6 +1,6 @@
 /**
  * Listens on a unix socket that only this process's user may connect to. The permission is never wider, not even for a
- * moment: the socket is created in a folder that nobody else may enter, and renamed once its mode is set. The rename
+ * moment: the socket is created in a folder that no other user may enter, and renamed once its mode is set. The rename
  * replaces what an agent that was killed has left.
  */
 import { once } from 'node:events'

@@ -1,6 +1,6 @@
 /**
  * The scrolled list of pairs: which rows are in sight, which pair the keyboard is at, and whether new pairs are followed.
- * Only rows in sight are elements, whatever the length of the list.
+ * Only rows in sight are elements, however long the list is.
  */
 import { signal } from '@preact/signals'
 import type { RefObject } from 'preact'
