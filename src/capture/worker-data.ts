@@ -25,6 +25,10 @@ export interface LentSocket {
   interfaceId: number
   /** The worker must close it, as after a `close` message. */
   closing: boolean
+  /** A larger ring of the same interface, later in the list, continues it, as after a `replace` message. */
+  replaced: boolean
+  /** Whether the main thread replaces the ring by a larger one when asked to (`ringShort`). */
+  mayGrow: boolean
   /** The interface's own block of CAPTURE_COUNTERS. */
   counters: Float64Array
   /** Interface name within its network namespace, or `any`. */
@@ -84,6 +88,11 @@ export interface CaptureWorkerData {
 export type ToCapture =
   /** Also read this socket; it is already bound to its interface. */
   | { t: 'open'; socket: LentSocket }
+  /**
+   * Continue an interface with this socket's larger ring, once the previous one is read to its end. The socket is bound and
+   * refuses all frames; from here on the previous one does. Report `replaced`.
+   */
+  | { t: 'replace'; socket: LentSocket }
   /** The main thread has attached another filter to this socket. */
   | { t: 'filter'; interfaceId: number; program: readonly BpfInstruction[] }
   /** Read the remaining frames of this socket's ring, end its flows, and report `closed`. */

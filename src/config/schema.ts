@@ -66,7 +66,13 @@ const capture = section('Live capture.', {
   ),
   ringBytes: size(
     '8MiB',
-    'Size of the kernel ring of each interface. A ring below 4 MiB truncates frames above 124 KiB (BIG TCP).',
+    'Size of the kernel ring of each interface, of those that the agent captures at most.',
+    256 * KIB,
+    GIB,
+  ),
+  initialRingBytes: size(
+    '2MiB',
+    'Size that the kernel ring of each interface of the agent begins with. Once it does not hold ten seconds of the interface’s traffic, it grows, up to `capture.ringBytes`.',
     256 * KIB,
     GIB,
   ),

@@ -4,6 +4,10 @@
  * and mapping: a worker only borrows them, and a ring is unmapped once its worker has released it or has ended.
  *
  *     wanted ──opened──▶ captured ──remove──▶ closing ──worker reports `closed`──▶ gone
+ *
+ * A socket's ring begins small. When its worker finds it too small, a socket with a larger ring takes over:
+ *
+ *     captured ──worker reports `ringShort`──▶ two sockets ──worker reports `replaced`──▶ captured
  */
 
 import type { KnownInterface } from '../assemble/worker-data.ts'
@@ -29,6 +33,8 @@ import { targetEnded, targetFailure } from './target-failure.ts'
 
 /** A number is not reused for as many others: frames of a closed interface, which carry its number, may still be in a ring. */
 const ID_QUARANTINE = 256
+/** A ring that is too small is replaced by one of this many times its size. */
+const RING_GROWTH = 4
 const C = TARGET_COUNTERS.index
 
 const FAILURE_COUNTERS = { gone: C.failedGone, denied: C.failedDenied, refused: C.failedRefused } as const
@@ -43,10 +49,17 @@ export interface TargetSetParts {
   log: Logger
 }
 
-interface Captured {
-  target: CaptureTarget
+/** A socket, and what its worker knows of it. */
+interface Lending {
   readonly socket: PacketSocket
   readonly lent: LentSocket
+}
+
+interface Captured {
+  target: CaptureTarget
+  current: Lending
+  /** The socket that `current` has replaced, while its worker reads its last frames. */
+  previous: Lending | null
   readonly slot: CaptureSlot
   readonly domain: number
   /** One block for each assembler. */
@@ -81,9 +94,9 @@ export class TargetSet {
     for (const [i, slot] of parts.slots.entries()) {
       const event = this.#events[i]
       const own = (): Captured[] => [...this.#byId.values()].filter((captured) => captured.slot === slot)
-      slot.source = () => ({ kind: 'af-packet', sockets: own().map(({ lent }) => lent), wakeFd: event.fd })
+      slot.source = () => ({ kind: 'af-packet', sockets: own().flatMap(lentSockets), wakeFd: event.fd })
       slot.wakePoll = () => event.signal()
-      slot.openBlocks = () => own().map(({ lent }) => lent.counters)
+      slot.openBlocks = () => own().map(({ current }) => current.lent.counters)
     }
   }
 
@@ -127,7 +140,8 @@ export class TargetSet {
     if (captured === undefined) return
     const before = captured.target
     captured.target = target
-    const { socket, lent, slot, domain, traffic } = captured
+    const { slot, domain, traffic } = captured
+    const { socket, lent } = captured.current
     this.#parts.announce({ id: lent.interfaceId, info: { ...target.info, domain }, traffic })
     lent.proxyPort[0] = proxyPort(target)
     if (sameRules(before, target)) return
@@ -149,21 +163,33 @@ export class TargetSet {
     const captured = this.#byKey.get(key)
     if (captured === undefined) return
     this.#byKey.delete(key)
-    captured.lent.closing = true
-    captured.slot.worker.post({ t: 'close', interfaceId: captured.lent.interfaceId })
+    const { lent } = captured.current
+    lent.closing = true
+    captured.slot.worker.post({ t: 'close', interfaceId: lent.interfaceId })
     await captured.closed.promise
   }
 
   /** Handles what a capture worker reports of one of its interfaces. */
   onMessage(message: FromWorker): void {
-    if (message.t === 'closed') this.#close(this.#byId.get(message.interfaceId))
-    else if (message.t === 'interfaceLost' || message.t === 'interfaceBack') {
-      const captured = this.#byId.get(message.interfaceId)
-      if (captured !== undefined) this.#changed(captured, message)
+    switch (message.t) {
+      case 'closed':
+        this.#close(this.#byId.get(message.interfaceId))
+        break
+      case 'replaced':
+        this.#closePrevious(this.#byId.get(message.interfaceId))
+        break
+      case 'ringShort':
+        void this.#opening.run(() => this.#enlargeRing(this.#byId.get(message.interfaceId)))
+        break
+      case 'interfaceLost':
+      case 'interfaceBack':
+        this.#changed(this.#byId.get(message.interfaceId), message)
+        break
     }
   }
 
-  #changed(captured: Captured, message: FromWorker & { t: 'interfaceLost' | 'interfaceBack' }): void {
+  #changed(captured: Captured | undefined, message: FromWorker & { t: 'interfaceLost' | 'interfaceBack' }): void {
+    if (captured === undefined) return
     captured.up = message.t === 'interfaceBack'
     const { target } = captured
     const { log } = this.#parts
@@ -186,7 +212,7 @@ export class TargetSet {
 
   /** Counters of opened and closed targets, and of interfaces that are closing. */
   get blocks(): CounterBlock[] {
-    const closing = [...this.#byId.values()].filter(({ lent }) => lent.closing)
+    const closing = [...this.#byId.values()].filter(({ current }) => current.lent.closing)
     return [{ layout: TARGET_COUNTERS, values: this.#counters }, ...closing.map(blockOf)]
   }
 
@@ -230,11 +256,40 @@ export class TargetSet {
     }
     if (target === undefined || this.#ended) return targetEnded('the target was removed before it was captured')
     try {
-      this.#capture(target, this.#parts.sockets.open(target), slot)
+      this.#capture(target, this.#openSocket(target, this.#parts.sockets.initialRingBytes), slot)
       return 'captured'
     } catch (error) {
       if (error instanceof NetnsReturnError) throw error
       return this.#failed(target, targetFailure(error))
+    }
+  }
+
+  #openSocket(target: CaptureTarget, ringBytes: number): PacketSocket {
+    const { sockets } = this.#parts
+    return sockets.open(target, Math.min(ringBytes, sockets.maxRingBytes))
+  }
+
+  /** Opens a second socket with a larger ring, which its worker continues with once it has read the first one's. */
+  #enlargeRing(captured: Captured | undefined): void {
+    if (captured === undefined || captured.previous !== null || this.#ended) return
+    const { target, current, slot } = captured
+    if (current.lent.closing || !current.lent.mayGrow) return
+    const { sockets, log } = this.#parts
+    let socket: PacketSocket | null = null
+    try {
+      socket = this.#openSocket(target, ringBytesOf(current.socket) * RING_GROWTH)
+      // Frames would come twice while both sockets are open.
+      sockets.refuseAll(socket)
+      const lent = { ...current.lent, ...this.#describe(socket) }
+      current.lent.replaced = true
+      captured.previous = current
+      captured.current = { socket, lent }
+      slot.worker.post({ t: 'replace', socket: lent })
+    } catch (error) {
+      if (error instanceof NetnsReturnError) throw error
+      if (socket !== null) void sockets.close(socket)
+      // Expected of a pod whose processes have ended, so that its namespace cannot be entered any more.
+      log.debug('the ring of an interface cannot be enlarged', { ...targetLogFields(target), error: errorText(error) })
     }
   }
 
@@ -260,19 +315,15 @@ export class TargetSet {
       const lent: LentSocket = {
         interfaceId,
         closing: false,
+        replaced: false,
         counters: allocateCounters(CAPTURE_COUNTERS),
         device: target.device,
-        interfaceIndex: sockets.bind(socket),
         promiscuous: sockets.promiscuous,
-        fd: socket.fd,
-        program: socket.program,
-        address: socket.address,
-        blockBytes: socket.blockBytes,
-        blockCount: socket.blockCount,
-        linkType: socket.linkType,
+        ...this.#describe(socket),
         proxyPort: new Int32Array(new SharedArrayBuffer(4)).fill(proxyPort(target)),
       }
-      const captured: Captured = { target, socket, lent, slot, domain, traffic, up: true, closed: withResolvers() }
+      const parts = { target, current: { socket, lent }, previous: null, slot, domain, traffic }
+      const captured: Captured = { ...parts, up: true, closed: withResolvers() }
       this.#byKey.set(target.key, captured)
       this.#byId.set(interfaceId, captured)
       slot.worker.post({ t: 'open', socket: lent })
@@ -285,10 +336,39 @@ export class TargetSet {
     }
   }
 
+  /** What differs between the sockets of one interface. Binds the socket. @throws as `SocketOpener.bind` */
+  #describe(socket: PacketSocket) {
+    const { sockets } = this.#parts
+    const { fd, program, address, blockBytes, blockCount, linkType } = socket
+    return {
+      interfaceIndex: sockets.bind(socket),
+      mayGrow: ringBytesOf(socket) < sockets.maxRingBytes,
+      fd,
+      program,
+      address,
+      blockBytes,
+      blockCount,
+      linkType,
+    }
+  }
+
+  /** Closes the socket that another one has replaced. */
+  #closePrevious(captured: Captured | undefined): void {
+    const previous = captured?.previous ?? null
+    if (captured === undefined || previous === null) return
+    captured.previous = null
+    const closing = this.#parts.sockets.close(previous.socket).then(() => {
+      this.#closings.delete(closing)
+    })
+    this.#closings.add(closing)
+  }
+
   /** Closes the socket of an interface that no worker uses any more. */
   #close(captured: Captured | undefined): void {
-    if (captured === undefined || !this.#byId.delete(captured.lent.interfaceId)) return
-    const { target, lent, slot, socket } = captured
+    if (captured === undefined || !this.#byId.delete(captured.current.lent.interfaceId)) return
+    this.#closePrevious(captured)
+    const { target, slot } = captured
+    const { lent, socket } = captured.current
     if (this.#byKey.get(target.key) === captured) this.#byKey.delete(target.key)
     slot.retire(lent.counters)
     this.#domains.leave(target.netns?.inode ?? null)
@@ -302,7 +382,13 @@ export class TargetSet {
   }
 }
 
-const blockOf = ({ lent }: Captured): CounterBlock => ({ layout: CAPTURE_COUNTERS, values: lent.counters })
+const blockOf = ({ current }: Captured): CounterBlock => ({ layout: CAPTURE_COUNTERS, values: current.lent.counters })
+
+/** The previous socket comes first: its frames are the older ones. */
+const lentSockets = ({ previous, current }: Captured): LentSocket[] =>
+  previous === null ? [current.lent] : [previous.lent, current.lent]
+
+const ringBytesOf = ({ blockBytes, blockCount }: PacketSocket): number => blockBytes * blockCount
 
 /** A mesh's rules redirect outgoing connections to the first of its outbound ports. */
 const proxyPort = ({ info }: CaptureTarget): number => info.vantagePoint?.outboundPorts[0] ?? 0

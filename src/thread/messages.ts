@@ -19,6 +19,10 @@ export type FromWorker =
   | { t: 'interfaceBack'; interfaceId: number; name: string }
   /** The worker will not touch this socket or its ring again. */
   | { t: 'closed'; interfaceId: number }
+  /** The ring of an interface does not hold ten seconds of its traffic. */
+  | { t: 'ringShort'; interfaceId: number }
+  /** As `closed`, of the socket that another one of the same interface continues. */
+  | { t: 'replaced'; interfaceId: number }
   /** The shipper is about to hold pairs in this memory, until it posts `released`. */
   | { t: 'held'; id: number; memory: SharedArrayBuffer }
   /** @see HeldMemory.release */

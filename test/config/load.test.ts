@@ -46,6 +46,7 @@ test('loadConfig: returns the documented defaults', () => {
       snapLength: 262144,
       tunnels: [...TUNNEL_NAMES],
       ringBytes: 8 * 1024 * 1024,
+      initialRingBytes: 2 * 1024 * 1024,
       maxWorkers: 8,
       promiscuous: false,
     },

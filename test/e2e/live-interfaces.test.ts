@@ -17,6 +17,7 @@ const OPTIONS: SocketOptions = {
   exclude: [],
   snapLength: 262144,
   ringBytes: 8 * 1024 * 1024,
+  initialRingBytes: 8 * 1024 * 1024,
   promiscuous: false,
   tunnels: [],
 }

@@ -13,7 +13,7 @@ import type { Config } from '../../src/config/schema.ts'
 import { CAPTURE_COUNTERS } from '../../src/ledger/counters.ts'
 import { count, sumLedger } from '../../src/ledger/ledger.ts'
 import { endServer, requestHttp, serveHttp } from '../support/http-traffic.ts'
-import { descriptors, named, namespaces, rings, TargetRig, targetOf } from '../support/target-rig.ts'
+import { descriptors, named, namespaces, ringBytes, rings, TargetRig, targetOf } from '../support/target-rig.ts'
 import type { Taken } from './many-targets-program.ts'
 
 const MIB = 1024 * 1024
@@ -24,7 +24,7 @@ const skip = needs('root', 'ip')
 /** Kernel rings that hold the frames that arrive while a worker waits for a CPU or is restarted. */
 const roomy = (config: Config): Config => ({
   ...config,
-  capture: { ...config.capture, ringBytes: 32 * MIB },
+  capture: { ...config.capture, ringBytes: 32 * MIB, initialRingBytes: 32 * MIB },
 })
 
 async function serve(t: TestContext, ...where: Namespace[]): Promise<void> {
@@ -345,14 +345,34 @@ test('targets: a thousand changes leak nothing', { skip }, async (t) => {
   assert.equal(count(ledger, 'interfaces.closed'), 26 * 25)
 })
 
+test('targets: a ring that is too small for its traffic grows, and every exchange comes out once', {
+  skip,
+}, async (t) => {
+  const [pod] = namespaces(t, 1)
+  await serve(t, pod)
+  const sizes = { ringBytes: 8 * MIB, initialRingBytes: MIB / 2 }
+  const rig = new TargetRig(t, { config: (config) => ({ ...config, capture: { ...config.capture, ...sizes } }) })
+  await rig.add(named('shop', targetOf(pod)))
+  assert.equal(ringBytes(), MIB / 2)
+  const stop = await keepRequesting(pod)
+  await rig.until(() => ringBytes() === 8 * MIB, 'the ring does not grow')
+  const before = rig.count('messages.requests')
+  await rig.until(() => rig.count('messages.requests') > before)
+  const made = await stop()
+  await rig.until(() => rig.count('messages.responses') === made)
+  const { ledger } = await rig.end()
+  assert.deepEqual(rig.pairs(), { shop: made })
+  assert.deepEqual([count(ledger, 'interfaces.opened'), count(ledger, 'interfaces.closed')], [1, 1])
+})
+
 test('targets: a node full of pods needs at most 150 MiB beside its kernel rings', { skip }, async (t) => {
   const pods = namespaces(t, 110)
   const program = fileURLToPath(new URL('many-targets-program.js', import.meta.url))
   const { stdout } = await promisify(execFile)(process.execPath, [program, ...pods.map(({ path }) => path)])
   const taken: Taken = JSON.parse(stdout)
-  const { ringBytes } = defaultConfig().capture
+  const { initialRingBytes } = defaultConfig().capture
   assert.equal(taken.captured, pods.length)
-  assert.equal(taken.rings, pods.length * ringBytes)
+  assert.equal(taken.rings, pods.length * initialRingBytes)
   assert.equal(taken.descriptors - taken.descriptorsBefore, pods.length - 1, 'one descriptor each')
   assert.ok(taken.captureWorkers <= 2)
   t.diagnostic(`${(taken.memory / MIB).toFixed(0)} MiB, ${taken.captureWorkers} capture workers`)

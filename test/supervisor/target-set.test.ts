@@ -58,7 +58,8 @@ function rigOf(t: TestContext, workers: number): Rig {
     filter: '',
     exclude: [],
     snapLength: 65536,
-    ringBytes: MIB,
+    ringBytes: 4 * MIB,
+    initialRingBytes: MIB,
     promiscuous: false,
     tunnels: [],
   })
@@ -126,7 +127,7 @@ const KEYS = ['lo of a', 'any of a', 'lo of b', 'own lo', 'gone'] as const
 type Key = (typeof KEYS)[number]
 
 const steps = fc.array(
-  fc.record({ does: fc.constantFrom('add', 'add', 'remove', 'update'), key: fc.constantFrom(...KEYS) }),
+  fc.record({ does: fc.constantFrom('add', 'add', 'remove', 'update', 'grow'), key: fc.constantFrom(...KEYS) }),
   { minLength: 1, maxLength: 8 },
 )
 
@@ -149,9 +150,25 @@ class Model {
       } else if (does === 'add') {
         requested.add(key)
         if (key !== 'gone') this.captured.set(key, name)
-      } else if (this.captured.has(key)) this.captured.set(key, name)
+      } else if (does === 'update' && this.captured.has(key)) this.captured.set(key, name)
     }
     if (requested.has('gone')) this.failed += 1
+  }
+}
+
+/** What a worker posts when a ring is too small. */
+function askForLargerRing(rig: Rig, key: string): void {
+  const held = announcedOf(rig).get(key)
+  if (held !== undefined) rig.set.onMessage({ t: 'ringShort', interfaceId: held.id })
+}
+
+/** Waits until no interface has two sockets. */
+async function untilReplaced(rig: Rig): Promise<void> {
+  for (;;) {
+    // A request that the set handles next.
+    await new Promise((resolve) => setTimeout(resolve, 1))
+    const sockets = loads(rig).reduce((sum, load) => sum + load, 0)
+    if (sockets === rig.set.observe().length && rings() === sockets) return
   }
 }
 
@@ -210,9 +227,11 @@ test('target set: holds what was added last, under any sequence of additions, re
       renamed.map(({ does, key, name }) => {
         const target = named(name, { ...targets.get(key)!, key })
         if (does === 'remove') return rig.set.remove(key)
+        if (does === 'grow') return askForLargerRing(rig, key)
         return does === 'add' ? rig.set.add(target) : rig.set.update(target)
       }),
     )
+    await untilReplaced(rig)
     model.apply(renamed)
     assertLikeModel(rig, model, targets)
     if (!isNew) return

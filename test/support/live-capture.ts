@@ -36,6 +36,7 @@ const DEFAULTS: LiveOptions = {
   exclude: [],
   snapLength: 262144,
   ringBytes: 8 * 1024 * 1024,
+  initialRingBytes: 8 * 1024 * 1024,
   promiscuous: false,
   tunnels: TUNNEL_NAMES,
 }
@@ -116,7 +117,14 @@ export class LiveCapture {
     this.#opened.push(opened)
     const interfaceIndex = this.#sockets.bind(opened)
     const { promiscuous } = this.#sockets
-    const own = { interfaceId, closing: false, counters: this.counters, proxyPort: new Int32Array(1) }
+    const own = {
+      interfaceId,
+      closing: false,
+      replaced: false,
+      mayGrow: false,
+      counters: this.counters,
+      proxyPort: new Int32Array(1),
+    }
     return { ...opened, ...own, interfaceIndex, promiscuous }
   }
 

@@ -68,6 +68,12 @@ export const descriptors = (): number => readdirSync('/proc/self/fd').length
 /** Packet rings mapped into this process. */
 export const rings = (): number => (readFileSync('/proc/self/maps', 'latin1').match(/socket:\[/g) ?? []).length
 
+/** Their size in all. */
+export function ringBytes(): number {
+  const mappings = readFileSync('/proc/self/maps', 'latin1').matchAll(/^([0-9a-f]+)-([0-9a-f]+) .*socket:\[/gm)
+  return [...mappings].reduce((sum, [, from, to]) => sum + Number.parseInt(to, 16) - Number.parseInt(from, 16), 0)
+}
+
 export class TargetRig {
   readonly pipeline: TargetPipeline
   readonly lines: string[] = []

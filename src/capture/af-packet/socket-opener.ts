@@ -8,7 +8,7 @@ import { parseTunnels, type Tunnels } from '../../net/tunnels.ts'
 import { withNetns } from '../../sys/netns.ts'
 import type { BpfInstruction } from '../../sys/packet.ts'
 import { compileForEthernet, compileForSocket, type SocketView } from '../filter/expression.ts'
-import { buildFilter, type Exclusion } from '../filter/kernel-filter.ts'
+import { buildFilter, type Exclusion, refuseAll } from '../filter/kernel-filter.ts'
 import { LINKTYPE_ETHERNET, LINKTYPE_RAW } from '../wire/link-types.ts'
 import {
   type BareSocket,
@@ -29,6 +29,7 @@ export interface SocketOptions {
   readonly exclude: readonly Exclusion[]
   readonly snapLength: number
   readonly ringBytes: number
+  readonly initialRingBytes: number
   readonly promiscuous: boolean
   /** Tunnels that pass on interfaces with `CaptureRules.tunnels`. */
   readonly tunnels: readonly string[]
@@ -67,6 +68,16 @@ export class SocketOpener {
     this.#tunnels = parseTunnels(options.tunnels)
   }
 
+  /** Size of the ring of an interface that comes and goes, to begin with. */
+  get initialRingBytes(): number {
+    return this.#options.initialRingBytes
+  }
+
+  /** Size of a ring at most. */
+  get maxRingBytes(): number {
+    return this.#options.ringBytes
+  }
+
   get promiscuous(): boolean {
     return this.#options.promiscuous
   }
@@ -81,16 +92,17 @@ export class SocketOpener {
   }
 
   /**
+   * @param ringBytes size of its ring
    * @throws as `openBareSocket` and `mapRing`, and InterceptorError (usage) for a bad expression; leaves no descriptor
    *   open
    */
-  open(wanted: CaptureRules): PacketSocket {
+  open(wanted: CaptureRules, ringBytes = this.#options.ringBytes): PacketSocket {
     const bare = openBareSocket(wanted)
     try {
       const program = this.filter({ ...bare, ...wanted }, wanted)
       const linkType = bare.cooked ? LINKTYPE_RAW : LINKTYPE_ETHERNET
       const { device, netns } = wanted
-      return { ...bare, ...mapRing(bare.fd, device, this.#options), device, netns, linkType, program }
+      return { ...bare, ...mapRing(bare.fd, device, { ...this.#options, ringBytes }), device, netns, linkType, program }
     } catch (error) {
       void closeSocket(bare.fd)
       throw error
@@ -129,6 +141,11 @@ export class SocketOpener {
     const index = bindSocket(socket.fd, socket.device, this.#options.promiscuous)
     this.#bound.set(socket.fd, index)
     return index
+  }
+
+  /** Lets a socket that is not bound yet receive nothing until its worker attaches its filter. */
+  refuseAll(socket: PacketSocket): void {
+    attachFilter(socket.fd, refuseAll)
   }
 
   /** Closes the descriptor and frees the ring. No worker may read the ring any more: that would crash the process. */

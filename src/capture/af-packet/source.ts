@@ -110,7 +110,10 @@ class AfPacketCapture {
     this.#wakeFd = source.wakeFd
     this.#setSockets(source.sockets.map((socket) => this.#workerSocket(socket)))
     const now = performance.now()
-    for (const { interfaceId, closing } of source.sockets) if (closing) this.#close(interfaceId, now)
+    for (const [i, { replaced, closing }] of source.sockets.entries()) {
+      if (replaced || closing) this.#close(this.#sockets[i], now)
+      if (!replaced) this.#sockets[i].predecessor = this.#replacedOf(source.sockets[i].interfaceId)
+    }
     context.sink.watchBacklog(() => this.#backlog())
   }
 
@@ -128,7 +131,8 @@ class AfPacketCapture {
   readMail(now: number): void {
     this.#context.mail.read((message) => {
       if (message.t === 'open') this.#setSockets([...this.#sockets, this.#workerSocket(message.socket)])
-      else if (message.t === 'close') this.#close(message.interfaceId, now)
+      else if (message.t === 'replace') this.#replace(message.socket, now)
+      else if (message.t === 'close') this.#close(this.#find(message.interfaceId), now)
       else this.#find(message.interfaceId)?.setProgram(message.program)
     })
   }
@@ -144,7 +148,10 @@ class AfPacketCapture {
     // Flush before reporting: the end of the flows must be in the ring even if this thread fails now.
     this.#sink.flush()
     this.#setSockets(this.#sockets.filter((socket) => !done.includes(socket)))
-    for (const { interfaceId } of done) this.#context.post({ t: 'closed', interfaceId })
+    for (const socket of this.#sockets) if (socket.predecessor?.isDone(now)) socket.predecessor = null
+    for (const { interfaceId, replaced } of done) {
+      this.#context.post({ t: replaced ? 'replaced' : 'closed', interfaceId })
+    }
   }
 
   /**
@@ -159,7 +166,7 @@ class AfPacketCapture {
     for (const socket of this.#sockets) {
       const { ring } = socket
       const bytes = ring.readyBytes
-      if (bytes === 0) continue
+      if (bytes === 0 || socket.predecessor !== null) continue
       const room = this.#sink.hasRoom(bytes)
       if (!room && !ring.crowded && !socket.isOverdue(now)) {
         held = true
@@ -168,6 +175,7 @@ class AfPacketCapture {
       this.#sink.countInto(socket.counters)
       socket.shedInKernel(this.#kernelKeep)
       ring.deliverBlock(this.#sink)
+      if (socket.addBlock(now)) this.#context.post({ t: 'ringShort', interfaceId: socket.interfaceId })
       delivered = true
     }
     if (delivered) {
@@ -235,11 +243,24 @@ class AfPacketCapture {
   }
 
   #find(interfaceId: number): WorkerSocket | undefined {
-    return this.#sockets.find((socket) => socket.interfaceId === interfaceId)
+    return this.#sockets.find((socket) => socket.interfaceId === interfaceId && !socket.replaced)
   }
 
-  #close(interfaceId: number, now: number): void {
-    const socket = this.#find(interfaceId)
+  #replacedOf(interfaceId: number): WorkerSocket | null {
+    return this.#sockets.find((socket) => socket.interfaceId === interfaceId && socket.replaced) ?? null
+  }
+
+  /** The frames of the few microseconds between the two filters are lost; with both open, they would come twice. */
+  #replace(socket: LentSocket, now: number): void {
+    const previous = this.#find(socket.interfaceId)
+    if (previous !== undefined) previous.replaced = true
+    this.#close(previous, now)
+    const next = this.#workerSocket(socket)
+    next.predecessor = previous ?? null
+    this.#setSockets([...this.#sockets, next])
+  }
+
+  #close(socket: WorkerSocket | undefined, now: number): void {
     if (socket === undefined) return
     socket.closeToNewFrames(now)
     this.#closing += 1
@@ -262,8 +283,8 @@ class AfPacketCapture {
     const reported = poll(this.#pollBytes, 1 + count, timeoutMs)
     if (reported > 0 && this.#events(0) !== 0) clearWakeEvent(this.#wakeFd)
     for (let position = 0; position < count; position++) {
-      const { watch } = this.#sockets[position]
-      watch.check()
+      const { watch, replaced } = this.#sockets[position]
+      if (!replaced) watch.check()
       if (reported > 0 && (this.#events(1 + position) & POLLERR) !== 0) watch.onError()
     }
   }

@@ -10,6 +10,7 @@ import { KEEP_ALL } from '../intake/flow-shedder.ts'
 import { LINKTYPE_RAW } from '../wire/link-types.ts'
 import type { LentSocket } from '../worker-data.ts'
 import { InterfaceWatch } from './interface-watch.ts'
+import { RingDemand } from './ring-demand.ts'
 import { RingReader } from './ring-reader.ts'
 import { attachFilter, readKernelDrops } from './socket-calls.ts'
 
@@ -32,6 +33,11 @@ export class WorkerSocket {
   #program: readonly BpfInstruction[]
   /** The threshold in the attached filter; KEEP_ALL: none. */
   #kernelKeep = KEEP_ALL
+  readonly #demand: RingDemand | null
+  /** The socket of the same interface that must be read to its end before this one; null: none. */
+  predecessor: WorkerSocket | null = null
+  /** A socket with a larger ring continues the interface. */
+  replaced: boolean
   /** When a closing socket's last frame is complete. Milliseconds of `performance.now`. */
   closeAt = Number.POSITIVE_INFINITY
 
@@ -45,9 +51,11 @@ export class WorkerSocket {
     this.#proxyPort = socket.proxyPort
     this.#view = socket.linkType === LINKTYPE_RAW ? 'cooked' : 'ethernet'
     this.ring = new RingReader(socket, viewMemory(socket.address, socket.blockBytes * socket.blockCount))
+    this.replaced = socket.replaced
+    this.#demand = socket.mayGrow ? new RingDemand(socket.blockCount) : null
     this.watch = new InterfaceWatch(socket, this.ring, sink, post)
     // A predecessor may have left a filter that sheds.
-    if (!socket.closing) attachFilter(this.fd, this.#program)
+    if (!socket.closing && !socket.replaced) attachFilter(this.fd, this.#program)
   }
 
   /** Lets the kernel shed connections whose hash has lower 16 bits at or above `keep`; KEEP_ALL: none. */
@@ -94,10 +102,15 @@ export class WorkerSocket {
     return now >= this.closeAt && this.ring.readyBytes === 0
   }
 
-  /** Counts its last drops and ends its flows. It must not be used afterwards. */
+  /** Counts a block that was read. @returns whether the ring has turned out to be too small for the interface's traffic */
+  addBlock(now: number): boolean {
+    return this.#demand?.addBlock(now) === true && !this.replaced
+  }
+
+  /** Counts its last drops and ends its flows, unless another socket continues them. It must not be used afterwards. */
   end(sink: FrameSink): void {
     this.countKernelDrops()
-    if (!this.watch.flowsEnded) sink.removeInterface(this.interfaceId)
+    if (!this.replaced && !this.watch.flowsEnded) sink.removeInterface(this.interfaceId)
   }
 
   /** Counts frames that the kernel has dropped, and those that it has shed. @returns the former */
