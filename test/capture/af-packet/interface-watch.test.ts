@@ -86,7 +86,7 @@ class Watched {
     const socket = this.#sockets.open({ device: DEVICE, netns: { path: namespace.path, inode: null }, ...ALL })
     const interfaceIndex = this.#sockets.bind(socket)
     this.#socket = socket
-    const lent = { interfaceId: ID, closing: false, counters: this.counters, proxyPort: new Int32Array(1) }
+    const lent = { interfaceId: ID, closing: false, replaced: false, mayGrow: false, counters: this.counters, proxyPort: new Int32Array(1) }
     const sink: FrameSink = {
       stamp: new FrameStamp(),
       addInterface: () => {},
