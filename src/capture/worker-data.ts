@@ -89,8 +89,8 @@ export type ToCapture =
   /** Also read this socket; it is already bound to its interface. */
   | { t: 'open'; socket: LentSocket }
   /**
-   * Continue an interface with this socket's larger ring, once the previous one is read to its end. The socket is bound and
-   * refuses all frames; from here on the previous one does. Report `replaced`.
+   * Bind this socket, which has a larger ring, instead of the interface's previous one. Read that to its end first, and report
+   * `replaced`.
    */
   | { t: 'replace'; socket: LentSocket }
   /** The main thread has attached another filter to this socket. */

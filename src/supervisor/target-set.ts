@@ -274,20 +274,16 @@ export class TargetSet {
     if (captured === undefined || captured.previous !== null || this.#ended) return
     const { target, current, slot } = captured
     if (current.lent.closing || !current.lent.mayGrow) return
-    const { sockets, log } = this.#parts
-    let socket: PacketSocket | null = null
+    const { log } = this.#parts
     try {
-      socket = this.#openSocket(target, ringBytesOf(current.socket) * RING_GROWTH)
-      // Frames would come twice while both sockets are open.
-      sockets.refuseAll(socket)
-      const lent = { ...current.lent, ...this.#describe(socket) }
+      const socket = this.#openSocket(target, ringBytesOf(current.socket) * RING_GROWTH)
+      const lent = { ...current.lent, ...this.#describe(socket), interfaceIndex: socket.link?.index ?? 0 }
       current.lent.replaced = true
       captured.previous = current
       captured.current = { socket, lent }
       slot.worker.post({ t: 'replace', socket: lent })
     } catch (error) {
       if (error instanceof NetnsReturnError) throw error
-      if (socket !== null) void sockets.close(socket)
       // Expected of a pod whose processes have ended, so that its namespace cannot be entered any more.
       log.debug('the ring of an interface cannot be enlarged', { ...targetLogFields(target), error: errorText(error) })
     }
@@ -319,6 +315,7 @@ export class TargetSet {
         counters: allocateCounters(CAPTURE_COUNTERS),
         device: target.device,
         promiscuous: sockets.promiscuous,
+        interfaceIndex: sockets.bind(socket),
         ...this.#describe(socket),
         proxyPort: new Int32Array(new SharedArrayBuffer(4)).fill(proxyPort(target)),
       }
@@ -336,20 +333,11 @@ export class TargetSet {
     }
   }
 
-  /** What differs between the sockets of one interface. Binds the socket. @throws as `SocketOpener.bind` */
+  /** What differs between the sockets of one interface. */
   #describe(socket: PacketSocket) {
-    const { sockets } = this.#parts
     const { fd, program, address, blockBytes, blockCount, linkType } = socket
-    return {
-      interfaceIndex: sockets.bind(socket),
-      mayGrow: ringBytesOf(socket) < sockets.maxRingBytes,
-      fd,
-      program,
-      address,
-      blockBytes,
-      blockCount,
-      linkType,
-    }
+    const mayGrow = ringBytesOf(socket) < this.#parts.sockets.maxRingBytes
+    return { fd, program, address, blockBytes, blockCount, linkType, mayGrow }
   }
 
   /** Closes the socket that another one has replaced. */

@@ -22,6 +22,7 @@ import {
   SOL_PACKET,
   SOL_SOCKET,
 } from '../../sys/packet.ts'
+import { refuseAll } from '../filter/kernel-filter.ts'
 import { LINKTYPE_ETHERNET, LINKTYPE_RAW } from '../wire/link-types.ts'
 
 /**
@@ -40,8 +41,24 @@ export function attachFilter(fd: number, program: readonly BpfInstruction[]): vo
   })
 }
 
+/**
+ * Delivers an interface's frames into another socket from here on. Frames that arrive between the two system calls, within some
+ * microseconds, are lost; with both sockets open, they would come twice.
+ *
+ * @param to a socket with its filter, not bound yet
+ * @param interfaceIndex 0: all interfaces
+ * @throws SystemError ENODEV when the interface was deleted; `from` then continues
+ */
+export function switchSockets(from: number, to: number, interfaceIndex: number): void {
+  const address = encodeSockaddrLl(ETH_P_ALL, interfaceIndex)
+  // Without a protocol it delivers nothing. It does what takes time, and fails, before the switch.
+  bind(to, encodeSockaddrLl(0, interfaceIndex))
+  attachFilter(from, refuseAll)
+  bind(to, address)
+}
+
 /** Starts delivery from one interface; null: from all. @throws SystemError */
-export function bindToInterface(fd: number, link: NetworkInterface | null, promiscuous: boolean): void {
+export function bindToInterface(fd: number, link: Pick<NetworkInterface, 'index'> | null, promiscuous: boolean): void {
   bind(fd, encodeSockaddrLl(ETH_P_ALL, link?.index ?? 0))
   if (promiscuous && link !== null) {
     setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, encodePromiscuous(link.index), 'PACKET_ADD_MEMBERSHIP')

@@ -8,7 +8,7 @@ import { parseTunnels, type Tunnels } from '../../net/tunnels.ts'
 import { withNetns } from '../../sys/netns.ts'
 import type { BpfInstruction } from '../../sys/packet.ts'
 import { compileForEthernet, compileForSocket, type SocketView } from '../filter/expression.ts'
-import { buildFilter, type Exclusion, refuseAll } from '../filter/kernel-filter.ts'
+import { buildFilter, type Exclusion } from '../filter/kernel-filter.ts'
 import { LINKTYPE_ETHERNET, LINKTYPE_RAW } from '../wire/link-types.ts'
 import {
   type BareSocket,
@@ -141,11 +141,6 @@ export class SocketOpener {
     const index = bindSocket(socket.fd, socket.device, this.#options.promiscuous)
     this.#bound.set(socket.fd, index)
     return index
-  }
-
-  /** Lets a socket that is not bound yet receive nothing until its worker attaches its filter. */
-  refuseAll(socket: PacketSocket): void {
-    attachFilter(socket.fd, refuseAll)
   }
 
   /** Closes the descriptor and frees the ring. No worker may read the ring any more: that would crash the process. */

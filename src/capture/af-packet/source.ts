@@ -111,8 +111,10 @@ class AfPacketCapture {
     this.#setSockets(source.sockets.map((socket) => this.#workerSocket(socket)))
     const now = performance.now()
     for (const [i, { replaced, closing }] of source.sockets.entries()) {
-      if (replaced || closing) this.#close(this.#sockets[i], now)
-      if (!replaced) this.#sockets[i].predecessor = this.#replacedOf(source.sockets[i].interfaceId)
+      const socket = this.#sockets[i]
+      const previous = replaced ? null : this.#replacedOf(socket.interfaceId)
+      if (previous !== null) this.#takeOver(socket, previous, now)
+      if (closing) this.#close(socket, now)
     }
     context.sink.watchBacklog(() => this.#backlog())
   }
@@ -250,14 +252,16 @@ class AfPacketCapture {
     return this.#sockets.find((socket) => socket.interfaceId === interfaceId && socket.replaced) ?? null
   }
 
-  /** The frames of the few microseconds between the two filters are lost; with both open, they would come twice. */
-  #replace(socket: LentSocket, now: number): void {
-    const previous = this.#find(socket.interfaceId)
-    if (previous !== undefined) previous.replaced = true
-    this.#close(previous, now)
-    const next = this.#workerSocket(socket)
-    next.predecessor = previous ?? null
-    this.#setSockets([...this.#sockets, next])
+  #replace(lent: LentSocket, now: number): void {
+    const previous = this.#find(lent.interfaceId)
+    const socket = this.#workerSocket(lent)
+    this.#setSockets([...this.#sockets, socket])
+    if (previous !== undefined) this.#takeOver(socket, previous, now)
+  }
+
+  #takeOver(socket: WorkerSocket, previous: WorkerSocket, now: number): void {
+    socket.takeOver(previous, now)
+    this.#closing += 1
   }
 
   #close(socket: WorkerSocket | undefined, now: number): void {

@@ -2,6 +2,7 @@
 import { CAPTURE_COUNTERS } from '../../ledger/counters.ts'
 import { viewMemory } from '../../sys/ffi.ts'
 import type { BpfInstruction } from '../../sys/packet.ts'
+import { hasCode } from '../../sys/system-error.ts'
 import type { FromWorker } from '../../thread/messages.ts'
 import { type FilterView, refuseAll } from '../filter/kernel-filter.ts'
 import { addShedRule, SHED_SAMPLE_RATE } from '../filter/shed-rule.ts'
@@ -12,7 +13,7 @@ import type { LentSocket } from '../worker-data.ts'
 import { InterfaceWatch } from './interface-watch.ts'
 import { RingDemand } from './ring-demand.ts'
 import { RingReader } from './ring-reader.ts'
-import { attachFilter, readKernelDrops } from './socket-calls.ts'
+import { attachFilter, bindToInterface, readKernelDrops, switchSockets } from './socket-calls.ts'
 
 /** Within this time a frame that passed the previous filter reaches the ring. */
 const SETTLE_MS = 20
@@ -27,6 +28,7 @@ export class WorkerSocket {
   readonly counters: Float64Array
   readonly ring: RingReader
   readonly watch: InterfaceWatch
+  readonly #socket: LentSocket
   readonly #secret: number
   readonly #proxyPort: Int32Array
   readonly #view: FilterView
@@ -43,6 +45,7 @@ export class WorkerSocket {
 
   /** @param secret of the flow hash */
   constructor(socket: LentSocket, secret: number, sink: FrameSink, post: (message: FromWorker) => void) {
+    this.#socket = socket
     this.fd = socket.fd
     this.interfaceId = socket.interfaceId
     this.counters = socket.counters
@@ -79,6 +82,26 @@ export class WorkerSocket {
     this.#program = program
     this.#kernelKeep = KEEP_ALL
     this.shedInKernel(keep)
+  }
+
+  /**
+   * Continues the interface of a socket with a smaller ring, which is closed to new frames.
+   *
+   * @throws SystemError
+   */
+  takeOver(previous: WorkerSocket, now: number): void {
+    this.predecessor = previous
+    previous.replaced = true
+    const { interfaceIndex, promiscuous } = this.#socket
+    try {
+      switchSockets(previous.fd, this.fd, interfaceIndex)
+      bindToInterface(this.fd, interfaceIndex === 0 ? null : { index: interfaceIndex }, promiscuous)
+    } catch (error) {
+      if (!hasCode(error, 'ENODEV')) throw error
+      // The interface has just been deleted: this socket's watch finds that out and waits for its return.
+      this.watch.onError()
+    }
+    previous.closeToNewFrames(now)
   }
 
   /** Stops delivery into the ring. */
