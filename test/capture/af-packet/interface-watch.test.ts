@@ -17,7 +17,15 @@ import { POLLERR, POLLIN } from '../../../src/sys/packet.ts'
 const DEVICE = 'cap0'
 const ID = 7
 const ADD = `link add ${DEVICE} type veth peer name peer0`
-const OPTIONS = { filter: '', exclude: [], snapLength: 2048, ringBytes: 65_536, promiscuous: false, tunnels: [] }
+const OPTIONS = {
+  filter: '',
+  exclude: [],
+  snapLength: 2048,
+  ringBytes: 65_536,
+  initialRingBytes: 65_536,
+  promiscuous: false,
+  tunnels: [],
+}
 const ALL = { excludePorts: [], onlyAddresses: null, onlyPorts: null, tunnels: false }
 const { index: C } = CAPTURE_COUNTERS
 
@@ -86,7 +94,14 @@ class Watched {
     const socket = this.#sockets.open({ device: DEVICE, netns: { path: namespace.path, inode: null }, ...ALL })
     const interfaceIndex = this.#sockets.bind(socket)
     this.#socket = socket
-    const lent = { interfaceId: ID, closing: false, replaced: false, mayGrow: false, counters: this.counters, proxyPort: new Int32Array(1) }
+    const lent = {
+      interfaceId: ID,
+      closing: false,
+      replaced: false,
+      mayGrow: false,
+      counters: this.counters,
+      proxyPort: new Int32Array(1),
+    }
     const sink: FrameSink = {
       stamp: new FrameStamp(),
       addInterface: () => {},
