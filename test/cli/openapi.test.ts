@@ -14,21 +14,20 @@ interface Document {
   paths: Record<string, Record<string, Operation>>
 }
 
-async function documentOf(files: readonly string[]): Promise<{ text: string; document: Document }> {
+async function documentOf(files: readonly string[]): Promise<Document> {
   const { code, stdout, stderr } = await run(['openapi', '-q', ...files])
   assert.equal(code, 0, stderr)
-  return { text: stdout, document: JSON.parse(stdout) as Document }
+  return JSON.parse(stdout) as Document
 }
 
-test('openapi: a validator accepts the document of all captures, and the order of the captures does not matter', async () => {
+test('openapi: a validator accepts the document of all captures', async () => {
   const files = [EXAMPLE, ...goldenNames().map(captureFile)]
-  const { text, document } = await documentOf(files)
+  const document = await documentOf(files)
   const { valid, errors } = await new Validator().validate(
     structuredClone(document) as unknown as Record<string, unknown>,
   )
   assert.ok(valid, JSON.stringify(errors))
   assert.ok(Object.keys(document.paths).length > 50)
-  assert.equal((await documentOf(files.toReversed())).text, text)
 })
 
 /** What distinguishes paths: parameters have other names in a document that people wrote. */
@@ -53,7 +52,7 @@ test('openapi: the routes, parameters and statuses of a FastAPI service are thos
     response: { body: string }
   }
   const wanted = operationsOf(JSON.parse(published.response.body) as Document)
-  const found = operationsOf((await documentOf([capture])).document)
+  const found = operationsOf(await documentOf([capture]))
   found.delete('get /openapi.json')
   assert.deepEqual([...found.keys()].sort(), [...wanted.keys()].sort())
   for (const [name, operation] of found) {
