@@ -66,6 +66,8 @@ export class AssemblerThread implements WorkerRun {
 
   /** Resolves once the thread has ended. A second call to Piscina's `destroy` would resolve earlier. */
   #destroy(): Promise<void> {
+    // Piscina replaces a thread whose end it learns of after `destroy`: that one would belong to nobody, and stay.
+    this.#pool.options.minThreads = 0
     this.#destroyed ??= this.#pool.destroy()
     return this.#destroyed
   }
