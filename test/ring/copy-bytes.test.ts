@@ -1,0 +1,36 @@
+/** Copies between private and shared memory, wherever source and target lie. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { copyBytes } from '../../src/ring/copy-bytes.ts'
+
+const SIZE = 64 * 1024
+/** Around the lengths from which Node.js 20 copies in another way, and in several steps. */
+const LENGTHS = [0, 1, 7, 8, 511, 512, 513, 16_383, 16_384, 16_385, 40_001]
+
+const memories = {
+  private: () => new Uint8Array(SIZE),
+  shared: () => new Uint8Array(new SharedArrayBuffer(SIZE + 8), 8),
+  // A view whose beginning is not aligned.
+  view: () => new Uint8Array(new SharedArrayBuffer(SIZE + 8), 3, SIZE),
+} as const
+
+for (const [from, source] of Object.entries(memories)) {
+  for (const [to, target] of Object.entries(memories)) {
+    test(`copy bytes: ${from} to ${to} memory, at every alignment, and nothing beside them`, () => {
+      const bytes = source()
+      bytes.forEach((_, i) => {
+        bytes[i] = (i * 31 + (i >> 8)) & 255
+      })
+      for (const length of LENGTHS) {
+        for (let start = 0; start < 8; start++) {
+          const into = target().fill(0xee)
+          const at = 8 + ((start * 3) & 7)
+          copyBytes(bytes, start, start + length, into, at)
+          const expected = Buffer.alloc(SIZE, 0xee)
+          expected.set(bytes.subarray(start, start + length), at)
+          assert.ok(expected.equals(into), `${length} bytes from ${start} to ${at}`)
+        }
+      }
+    })
+  }
+}
