@@ -86,10 +86,10 @@ function scenario(random: Random, tally: Tally): void {
   assert.deepEqual(twice.toSorted(), completed.toSorted(), 'duplicated: other exchanges came out')
   tally.reordered += completed.length
   tally.kept += run('reordered', reorder(random, alone, 6, DISTANCE)).length
-  run('lossy', drop(random, frames, random.pick([3, 10, 40])))
-  run('cut', snap(random, frames, 8))
-  run('excerpt', excerpt(random, frames))
-  const all = drop(random, duplicate(random, resend(random, reorder(random, frames, 8, 5), 8), 8), 12)
+  run('lossy', drop(random, alone, random.pick([3, 10, 40])))
+  run('cut', snap(random, alone, 8))
+  run('excerpt', excerpt(random, alone))
+  const all = drop(random, duplicate(random, resend(random, reorder(random, alone, 8, 5), 8), 8), 12)
   run('everything', random.oneIn(2) ? snap(random, all, 20) : all)
 }
 
