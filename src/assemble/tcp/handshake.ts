@@ -60,7 +60,8 @@ export function rememberSyn(stream: Stream, seq: number): void {
  * acknowledges what neither can have sent, one that was not captured.
  */
 export function acceptSynAck(server: Stream, ack: number, flags: number): void {
-  if (!server.synSeen || server.held !== NO_PIECE || ack === 0 || (flags & (FLAG_ACK | FLAG_SYN)) !== FLAG_ACK) return
+  if (!server.synSeen || server.ackedKnown || server.held !== NO_PIECE || ack === 0) return
+  if ((flags & (FLAG_ACK | FLAG_SYN)) !== FLAG_ACK) return
   const ahead = seqDiff(server.firstSeq, ack)
   const accepted = server.otherSynSeen && ack === server.rare.otherFirstSeq
   if (ahead < 0 || ahead > WINDOW_BYTES || accepted) restartStream(server, ack)
