@@ -9,7 +9,7 @@ const INLINING = ['--max-inlined-bytecode-size-cumulative=4000', '--max-inlined-
 const INLINING_MAJOR = 22
 /**
  * TurboFan compiles what has been called often, instead of everything within the first second and much of that again once other types are
- * met. Maglev, whose code costs a tenth of the time to compile, runs earlier and longer until then; before Node.js 24 it is not in use.
+ * met. Maglev, which compiles faster, runs earlier and longer until then; before Node.js 24 it is not in use.
  */
 const TIERS = ['--invocation-count-for-maglev=200', '--invocation-count-for-turbofan=40000']
 const TIERS_MAJOR = 24
