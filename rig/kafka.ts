@@ -23,6 +23,7 @@ import { join } from 'node:path'
 import kafkajs, { type Admin } from 'kafkajs'
 import { defaultConfig } from '../src/config/load.ts'
 import { clientFor } from '../src/kafka/client.ts'
+import type { Client } from '../src/kafka/kafkajs-client.ts'
 import { buildOnce } from './built-once.ts'
 import { fetchKafka, KAFKA_CLASSES, KAFKA_JARS, NEW_BROKER } from './kafka-jars.ts'
 import { needs } from './needs.ts'
@@ -208,14 +209,27 @@ export class KafkaBroker {
     return this.#asAdmin(async (admin) => (await admin.listGroups()).groups.map(({ groupId }) => groupId))
   }
 
+  /** Joins a consumer group that reads a topic. @returns leaves it */
+  async joinGroup(groupId: string, topic: string): Promise<() => Promise<void>> {
+    const client = this.#client()
+    const consumer = client.kafka.consumer({ groupId })
+    await consumer.connect()
+    await consumer.subscribe({ topic })
+    const joined = new Promise((resolve) => consumer.on(consumer.events.GROUP_JOIN, resolve))
+    await consumer.run({ eachMessage: async () => {} })
+    await joined
+    return async () => {
+      await consumer.disconnect()
+      client.close()
+    }
+  }
+
+  #client(): Client {
+    return clientFor({ ...defaultConfig().kafka, brokers: [this.plaintext] }, { log: () => {}, retries: 3 })
+  }
+
   async #asAdmin<T>(work: (admin: Admin) => Promise<T>): Promise<T> {
-    const client = clientFor(
-      { ...defaultConfig().kafka, brokers: [this.plaintext] },
-      {
-        log: () => {},
-        retries: 3,
-      },
-    )
+    const client = this.#client()
     const admin = client.kafka.admin()
     await admin.connect()
     try {

@@ -15,6 +15,7 @@ export interface AgentSourceFlags {
   from?: unknown
   partition?: unknown
   offset?: unknown
+  group?: unknown
   follow?: boolean
   quiet?: boolean
 }
@@ -64,8 +65,8 @@ const pathOf = (agent: AgentSourceFlags['agent'], { tap }: LoadedConfig['config'
   typeof agent === 'string' ? agent : tap.socket
 
 /** @returns the option that is about a topic; null: there is none */
-function namedTopicOption({ brokers, topic, from, partition, offset, follow }: AgentSourceFlags): string | null {
-  const options = { brokers, topic, from, partition, offset }
+function namedTopicOption({ brokers, topic, from, partition, offset, group, follow }: AgentSourceFlags): string | null {
+  const options = { brokers, topic, from, partition, offset, group }
   const named = Object.entries(options).find(([, value]) => value !== undefined)
   return named === undefined ? (follow === false ? '--no-follow' : null) : `--${named[0]}`
 }

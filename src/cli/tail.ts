@@ -3,7 +3,7 @@ import { openSync } from 'node:fs'
 import { Command, InvalidArgumentError } from 'commander'
 import { configFilePath } from '../config/file-path.ts'
 import type { LoadedConfig } from '../config/load.ts'
-import { EXIT_DONE, EXIT_INTERRUPTED, fileErrorText, runtimeError } from '../errors.ts'
+import { EXIT_DONE, EXIT_INTERRUPTED, fileErrorText, runtimeError, usageError } from '../errors.ts'
 import type { createLogger, Logger } from '../log/logger.ts'
 import type { Printed, PrinterOptions } from '../tail/printer.ts'
 import type { TailFrom } from '../tail/topic-reader.ts'
@@ -26,6 +26,7 @@ export interface TailFlags extends OutputFlags, AgentSourceFlags {
   from?: TailFrom
   partition?: number[]
   offset?: number
+  group?: string
   follow?: boolean
 }
 
@@ -35,7 +36,7 @@ const STANDARD_OUTPUT = 1
 export function tailCommand(exit: (code: number) => void): Command {
   const command = new Command('tail')
     .description(
-      'Print the pairs that arrive in a Kafka topic, or those of the agent that runs on this machine, until Ctrl-C. Without options the agent is read if there is one. Uses no consumer group.',
+      'Print the pairs that arrive in a Kafka topic, or those of the agent that runs on this machine, until Ctrl-C. Without options the agent is read if there is one. Uses no consumer group unless one is named.',
     )
     .option(...AGENT_OPTION)
     .option(
@@ -45,6 +46,11 @@ export function tailCommand(exit: (code: number) => void): Command {
     )
     .option('--partition <list>', 'only these partitions', parsePartitions)
     .option('--offset <n>', 'the first offset in each partition, in place of --from', wholeNumber)
+    .option(
+      '--group <name>',
+      'a consumer group without members: start where it has committed, and commit what was printed',
+      groupName,
+    )
     .option('--no-follow', 'stop at the end of the topic instead of waiting for more')
   addOutputOptions(command)
   addConfigOptions(command)
@@ -91,6 +97,11 @@ function wholeNumber(text: string): number {
   return Number(text)
 }
 
+function groupName(text: string): string {
+  if (text === '') throw new InvalidArgumentError('It must not be empty.')
+  return text
+}
+
 const parsePartitions = (text: string, before: number[] = []): number[] => [
   ...before,
   ...text.split(',').map(wholeNumber),
@@ -121,11 +132,13 @@ const printTopic =
   (flags: TailFlags, { config: { kafka } }: LoadedConfig, log: Logger): Print =>
   async (options) => {
     const { tail } = await import('../tail/tail.ts')
-    const { from = 'end', partition = null, offset = null, follow = true } = flags
+    const { from = 'end', partition = null, offset = null, group = null, follow = true } = flags
+    if (group !== null && offset !== null)
+      throw usageError('--offset and --group both say where to start: give one of them')
     const onWait = (): void => {
       if (flags.quiet !== true) writeError(waitingLine(kafka))
     }
-    return tail({ ...options, kafka, range: { from, partitions: partition, offset }, follow, log, onWait })
+    return tail({ ...options, kafka, range: { from, partitions: partition, offset, group }, follow, log, onWait })
   }
 
 const waitingLine = ({ topic, brokers }: LoadedConfig['config']['kafka']): string =>

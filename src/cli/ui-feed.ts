@@ -153,7 +153,7 @@ function topicFeed(flags: SourceFlags, parts: FeedParts): Feed {
   return readerFeed('topic', title, flags, parts, known, async (options) => {
     const { tail } = await import('../tail/tail.ts')
     const { from = 'end', follow = true } = flags
-    const range = { from, partitions: null, offset: null }
+    const range = { from, partitions: null, offset: null, group: null }
     await tail({ ...options, kafka, range, follow, log: parts.log, onWait: () => {} })
   })
 }

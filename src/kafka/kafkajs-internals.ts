@@ -59,6 +59,9 @@ export interface Broker {
     getConnectionByRequest(request: { request: { apiKey: number } }): Promise<Connection>
   }
   fetch(request: object): Promise<FetchResponse>
+  describeGroups(request: { groupIds: string[] }): Promise<{ groups: { state: string }[] }>
+  offsetFetch(request: object): Promise<{ responses: { partitions: { partition: number; offset: string }[] }[] }>
+  offsetCommit(request: object): Promise<unknown>
   describeConfigs(request: object): Promise<{ resources: { configEntries: ConfigEntry[] }[] }>
 }
 
@@ -86,6 +89,8 @@ export interface Cluster {
   addTargetTopic(topic: string): Promise<void>
   refreshMetadata(): Promise<void>
   findBroker(node: { nodeId: number }): Promise<Broker>
+  /** The broker that keeps a consumer group's offsets. */
+  findGroupCoordinator(group: { groupId: string }): Promise<Broker>
   findTopicPartitionMetadata(topic: string): { partitionId: number; leader: number }[]
   fetchTopicsOffset(topics: object[]): Promise<{ partitions: { partition: number; offset: string }[] }[]>
 }

@@ -25,6 +25,11 @@ const FETCH_BYTES = 8 * 1024 * 1024
 const FETCH_PARTITION_BYTES = 1024 * 1024
 const READ_COMMITTED = 1
 
+/** States of a consumer group as Kafka names them. */
+const GROUP_WITHOUT_MEMBERS: ReadonlySet<string> = new Set(['Empty', 'Dead'])
+/** The generation of a commit from outside of a group. */
+const NO_GENERATION = -1
+
 /** Kafka's ConfigResource.Type for topics. */
 const TOPIC_RESOURCE = 2
 export const MAX_MESSAGE_BYTES = 'max.message.bytes'
@@ -158,6 +163,37 @@ export class KafkaWire {
     return response.responses.flatMap((topic) =>
       topic.partitions.flatMap(({ partition, messages }) => messages.map((message) => topicRecord(partition, message))),
     )
+  }
+
+  /**
+   * Finds what a consumer group has committed.
+   *
+   * @returns offsets by partition, of those where it has; null: the group has members, which commit themselves
+   * @throws kafkajs's errors
+   */
+  async committedOffsets(groupId: string, partitions: readonly number[]): Promise<Map<number, number> | null> {
+    const coordinator = await this.#cluster.findGroupCoordinator({ groupId })
+    const { groups } = await coordinator.describeGroups({ groupIds: [groupId] })
+    if (!groups.every(({ state }) => GROUP_WITHOUT_MEMBERS.has(state))) return null
+    const topics = [{ topic: this.#topic, partitions: partitions.map((partition) => ({ partition })) }]
+    const { responses } = await coordinator.offsetFetch({ groupId, topics })
+    const found = responses.flatMap((topic) => topic.partitions)
+    return new Map(
+      found.map(({ partition, offset }) => [partition, Number(offset)] as const).filter(([, at]) => at >= 0),
+    )
+  }
+
+  /**
+   * Commits offsets of a consumer group that has no members, without joining it.
+   *
+   * @param positions the next record to read in each partition
+   * @throws kafkajs's errors, among them UNKNOWN_MEMBER_ID when the group has got members
+   */
+  async commitOffsets(groupId: string, positions: readonly FetchPosition[]): Promise<void> {
+    const coordinator = await this.#cluster.findGroupCoordinator({ groupId })
+    const partitions = positions.map(({ partition, offset }) => ({ partition, offset: String(offset) }))
+    const topics = [{ topic: this.#topic, partitions }]
+    await coordinator.offsetCommit({ groupId, groupGenerationId: NO_GENERATION, memberId: '', topics })
   }
 
   /** Ends the connections. Requests in flight are rejected. */

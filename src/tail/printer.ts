@@ -33,6 +33,8 @@ export class Printer {
   readonly result: Printed = { pairs: 0, foreign: 0 }
   /** The limit is reached, or the reader has closed the output. */
   done = false
+  /** The reader has closed the output. */
+  #closed = false
   #ticking: NodeJS.Timeout | undefined
   readonly #options: PrinterOptions
 
@@ -47,13 +49,19 @@ export class Printer {
     if (format.tick !== undefined) this.#ticking = setInterval(() => this.#tick(), TICK_MS)
   }
 
-  /** @param values pairs in either form; null: something else */
-  async print(values: Iterable<Uint8Array | null>): Promise<void> {
+  /**
+   * @param values pairs in either form; null: something else
+   * @returns how many of them were processed before the limit; 0 when the reader has closed the output
+   */
+  async print(values: Iterable<Uint8Array | null>): Promise<number> {
+    let processed = 0
     for (const value of values) {
-      if (this.done) return
+      if (this.done) break
       this.#printOne(value)
+      processed += 1
     }
-    await this.#flush()
+    if (!this.#closed) await this.#flush()
+    return this.#closed ? 0 : processed
   }
 
   async end(): Promise<void> {
@@ -102,6 +110,7 @@ export class Printer {
     // What a slow reader does not accept now stays pending.
     if (result === 'ok' || result === 'later') return true
     if (result !== 'closed') throw runtimeError(`cannot write the output: ${fileErrorText(result)}`, { cause: result })
+    this.#closed = true
     this.done = true
     return false
   }

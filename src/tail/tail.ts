@@ -35,7 +35,8 @@ export interface TailOptions extends PrinterOptions {
 export async function tail(options: TailOptions): Promise<Printed> {
   const printer = new Printer(options)
   let reader = await openReader(options)
-  const abort = (): void => reader.close()
+  // A group's last offsets are committed first; a read without records ends by itself.
+  const abort = (): void => (options.range.group === null ? reader.close() : undefined)
   options.signal.addEventListener('abort', abort, { once: true })
   try {
     printer.begin()
@@ -46,7 +47,9 @@ export async function tail(options: TailOptions): Promise<Printed> {
         options.onWait()
       }
       try {
-        await printer.print((await reader.read()).map(pairOf))
+        const records = await reader.read()
+        const printed = await printer.print(records.map(pairOf))
+        await reader.commit(records.slice(0, printed), records.slice(printed))
         if (!options.follow && reader.atEnd) break
         failures = 0
       } catch (error) {

@@ -1,5 +1,5 @@
 /**
- * Reads a topic's records without a consumer group: it commits nothing, leaves no group behind, and does not affect
+ * Reads a topic's records. Without a consumer group's name it commits nothing, leaves no group behind, and does not affect
  * other readers.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -9,6 +9,7 @@ import { registerCodecs } from '../kafka/codecs.ts'
 import { codeOf, OFFSET_OUT_OF_RANGE } from '../kafka/errors.ts'
 import type { Client, Reached } from '../kafka/kafkajs-client.ts'
 import { KafkaWire, type TopicRecord } from '../kafka/kafkajs-wire.ts'
+import { GroupOffsets } from './group-offsets.ts'
 
 /** How long a broker waits for records before it responds without any. */
 const MAX_WAIT_MS = 500
@@ -25,6 +26,8 @@ export interface TailRange {
   partitions: readonly number[] | null
   /** Replaces `from`: the first offset in each partition; null: `from` applies. */
   offset: number | null
+  /** Replaces `from` in the partitions where this consumer group has committed an offset; null: no group. */
+  group: string | null
 }
 
 export class TopicReader {
@@ -35,6 +38,7 @@ export class TopicReader {
   #wanted: readonly number[] | null = null
   readonly #next = new Map<number, number>()
   readonly #ends = new Map<number, number>()
+  #group: GroupOffsets | null = null
 
   /** @param log receives kafkajs's warnings @throws InterceptorError (EXIT_USAGE) when the settings cannot work */
   constructor(settings: KafkaSettings, log: (message: string) => void) {
@@ -49,7 +53,7 @@ export class TopicReader {
   }
 
   /** Finds where to begin, and where the topic ends now. @throws kafkajs's errors */
-  async open({ from, partitions: wanted, offset }: TailRange): Promise<void> {
+  async open({ from, partitions: wanted, offset, group }: TailRange): Promise<void> {
     await this.#refresh()
     const absent = wanted?.find((partition) => partition >= this.#leaders.length)
     if (absent !== undefined) {
@@ -64,11 +68,13 @@ export class TopicReader {
       const end = this.#ends.get(partition) ?? at
       this.#next.set(partition, offset === null ? at : Math.min(Math.max(at, offset), end))
     }
+    if (group !== null) await this.#openGroup(group, partitions)
   }
 
   /** Continues where another reader of the same topic failed. */
   resume(before: TopicReader): void {
     this.#wanted = before.#wanted
+    this.#group = before.#group
     for (const [partition, offset] of before.#ends) this.#ends.set(partition, offset)
     for (const [partition, offset] of before.#next) this.#next.set(partition, offset)
   }
@@ -98,6 +104,16 @@ export class TopicReader {
     }
   }
 
+  /**
+   * Commits for the group, if there is one, that records were printed.
+   *
+   * @param left those of the same `read` that were not
+   */
+  async commit(printed: readonly TopicRecord[], left: readonly TopicRecord[]): Promise<void> {
+    this.#group?.add(printed, left)
+    await this.#group?.commit(this.#wire)
+  }
+
   close(): void {
     this.#wire.close()
   }
@@ -107,6 +123,11 @@ export class TopicReader {
     if (offset < (this.#next.get(partition) ?? 0)) return false
     this.#next.set(partition, offset + 1)
     return true
+  }
+
+  async #openGroup(name: string, partitions: readonly number[]): Promise<void> {
+    this.#group = new GroupOffsets(name)
+    for (const [partition, offset] of await this.#group.begin(this.#wire, partitions)) this.#next.set(partition, offset)
   }
 
   async #waitForLeaders(): Promise<void> {

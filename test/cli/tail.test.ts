@@ -34,6 +34,12 @@ test('tail: exits with 2 without brokers', async () => {
   assert.match(stderr, /^interceptor: no Kafka broker is configured: name one with --brokers host:port/)
 })
 
+test('tail: refuses an offset beside a consumer group', async () => {
+  const { code, stderr } = await run(['tail', '--brokers', '127.0.0.1:1', '--group', 'g', '--offset', '3'])
+  assert.equal(code, EXIT_USAGE)
+  assert.match(stderr, /^interceptor: --offset and --group both say where to start/)
+})
+
 test('tail: exits with 1 if no broker answers and suggests the doctor', async () => {
   const { code, stdout, stderr } = await run(['tail', '--brokers', '127.0.0.1:1', '--no-follow'])
   assert.deepEqual([code, stdout], [EXIT_RUNTIME, ''])

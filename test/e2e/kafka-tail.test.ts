@@ -18,7 +18,7 @@ import { configFor, type Overrides, shipTo } from './kafka-support.ts'
 const FORMAT_OPTIONS = { decode: true, color: false, width: null, verbose: false, version: '0' }
 const hasZstd = 'zstdCompress' in zlib
 
-const BEGINNING: TailOptions['range'] = { from: 'beginning', partitions: null, offset: null }
+const BEGINNING: TailOptions['range'] = { from: 'beginning', partitions: null, offset: null, group: null }
 
 suite('tail: reading a real Kafka', { skip: needsKafka() }, () => {
   let broker: KafkaBroker
@@ -158,6 +158,37 @@ suite('tail: reading a real Kafka', { skip: needsKafka() }, () => {
   test('tail: leaves no consumer group and no offsets', async () => {
     const groups = await broker.listGroups()
     assert.deepEqual(groups, [])
+  })
+
+  test('tail: a consumer group continues after the last printed pair, in each partition', async () => {
+    await broker.createTopic('grouped')
+    await ship('grouped', 0, 300)
+    const grouped = { ...BEGINNING, group: 'readers' }
+    const first = startTail('grouped', { range: grouped, limit: 100 })
+    assert.equal((await first.done).pairs, 100)
+    const rest = startTail('grouped', { range: { ...grouped, from: 'end' } })
+    assert.equal((await rest.done).pairs, 200)
+    assert.deepEqual(sorted([...first.numbers(), ...rest.numbers()]), range(0, 300))
+    await ship('grouped', 300, 310)
+    const following = startTail('grouped', { range: grouped, follow: true })
+    await until('the new pairs are printed', () => following.numbers().length === 10)
+    following.abort.abort()
+    await following.done
+    assert.equal((await startTail('grouped', { range: grouped }).done).pairs, 0, 'committed when it was interrupted')
+    assert.equal((await startTail('grouped', { range: { ...grouped, group: 'others' } }).done).pairs, 310)
+  })
+
+  test('tail: a consumer group with members is an error', async () => {
+    await ship('taken', 0, 5)
+    const leave = await broker.joinGroup('taken', 'taken')
+    try {
+      await assert.rejects(
+        startTail('taken', { range: { ...BEGINNING, group: 'taken' } }).done,
+        /the consumer group taken has members, which commit its offsets/,
+      )
+    } finally {
+      await leave()
+    }
   })
 
   test('tail: continues after a broker restart, and repeats nothing', async () => {

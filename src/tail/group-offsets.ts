@@ -1,0 +1,79 @@
+/**
+ * The offsets of a consumer group for which a topic is read. The group is not joined: one reader reads all partitions, and
+ * commits what it has printed.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { runtimeError } from '../errors.ts'
+import { codeOf } from '../kafka/errors.ts'
+import type { FetchPosition, KafkaWire } from '../kafka/kafkajs-wire.ts'
+
+/** COORDINATOR_LOAD_IN_PROGRESS, COORDINATOR_NOT_AVAILABLE, NOT_COORDINATOR: a new cluster creates its offsets topic first. */
+const COORDINATOR_CODES: ReadonlySet<number | null> = new Set([14, 15, 16])
+const COORDINATOR_TRIES = 40
+const COORDINATOR_PAUSE_MS = 250
+/** ILLEGAL_GENERATION, UNKNOWN_MEMBER_ID, REBALANCE_IN_PROGRESS. */
+const MEMBER_CODES: ReadonlySet<number | null> = new Set([22, 25, 27])
+
+export class GroupOffsets {
+  readonly #name: string
+  /** The next record to print in each partition, where it is not committed yet. */
+  readonly #next = new Map<number, number>()
+
+  constructor(name: string) {
+    this.#name = name
+  }
+
+  /**
+   * Finds where to continue.
+   *
+   * @returns offsets by partition, of those where the group has committed one
+   * @throws InterceptorError (runtime) when the group has members; kafkajs's errors
+   */
+  async begin(wire: KafkaWire, partitions: readonly number[]): Promise<Map<number, number>> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        const committed = await wire.committedOffsets(this.#name, partitions)
+        if (committed === null) throw this.#hasMembers()
+        return committed
+      } catch (error) {
+        if (!COORDINATOR_CODES.has(codeOf(error)) || tries === COORDINATOR_TRIES) throw error
+        await sleep(COORDINATOR_PAUSE_MS)
+      }
+    }
+  }
+
+  /**
+   * Notes that some of the fetched records have been printed.
+   *
+   * @param printed, left in any order across partitions
+   */
+  add(printed: readonly FetchPosition[], left: readonly FetchPosition[]): void {
+    for (const { partition, offset } of printed)
+      this.#next.set(partition, Math.max(offset + 1, this.#next.get(partition) ?? 0))
+    // Records are printed in the order of their times, which need not be that of their offsets.
+    for (const { partition, offset } of left) {
+      const next = this.#next.get(partition)
+      if (next !== undefined && offset < next) this.#next.set(partition, offset)
+    }
+  }
+
+  /** Commits what was added since the last time. @throws InterceptorError when the group has got members; kafkajs's errors */
+  async commit(wire: KafkaWire): Promise<void> {
+    if (this.#next.size === 0) return
+    try {
+      await wire.commitOffsets(
+        this.#name,
+        [...this.#next].map(([partition, offset]) => ({ partition, offset })),
+      )
+      this.#next.clear()
+    } catch (error) {
+      throw MEMBER_CODES.has(codeOf(error)) ? this.#hasMembers() : error
+    }
+  }
+
+  #hasMembers() {
+    return runtimeError(`the consumer group ${this.#name} has members, which commit its offsets`, {
+      hint: 'Stop them, or name another group.',
+    })
+  }
+}
