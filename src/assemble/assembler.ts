@@ -95,7 +95,6 @@ export class Assembler {
   readonly input: Uint8Array
   readonly #cells: CellPool
   readonly #tracker: ConnectionTracker
-  readonly #connections: Connections
   readonly #time: PacketTime
   readonly #pairs: PairWriter
   readonly #vantages: Vantages
@@ -163,7 +162,6 @@ export class Assembler {
     this.#vantages = vantages
     this.#traffic = traffic
     this.#filter = filter
-    this.#connections = connections
     this.#tracker = new ConnectionTracker(
       arena,
       cells,
@@ -220,7 +218,6 @@ export class Assembler {
       this.#record(at, view.getInt32(at + TAG_AT, true))
       at += size
     }
-    this.#connections.expire()
   }
 
   /**

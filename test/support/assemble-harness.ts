@@ -97,13 +97,17 @@ export class AssembleHarness {
 
   /** Frames one after the other, each worked through before the next is captured. */
   frames(frames: readonly Frame[]): this {
-    for (const { bytes, micros, interfaceId } of frames) {
-      const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-      const { length } = bytes
-      this.#intake.stamp.micros = micros
-      this.#intake.frame(bytes, view, 0, length, length, LINKTYPE_ETHERNET, interfaceId)
+    for (const frame of frames) {
+      this.#capture(frame)
       this.#drain()
     }
+    return this
+  }
+
+  /** Frames that are read as one block; no more than fit into the ring. */
+  block(frames: readonly Frame[]): this {
+    for (const frame of frames) this.#capture(frame)
+    this.#drain()
     return this
   }
 
@@ -163,6 +167,13 @@ export class AssembleHarness {
     const pair = unpackPair(bytes.slice())
     if (pair instanceof Error) throw pair
     this.pairs.push(pair)
+  }
+
+  #capture({ bytes, micros, interfaceId }: Frame): void {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    const { length } = bytes
+    this.#intake.stamp.micros = micros
+    this.#intake.frame(bytes, view, 0, length, length, LINKTYPE_ETHERNET, interfaceId)
   }
 
   #drain(): void {

@@ -52,7 +52,10 @@ import {
   TWIN_MICROS,
 } from './tuple-reuse.ts'
 
-/** How often, in packet time, idle and closed flows are looked for. */
+/**
+ * How often, in packet time, what has waited for too long is looked for. The blocks in which frames are read must not matter, or
+ * the same file would not always have the same pairs.
+ */
 const SWEEP_MICROS = 50_000
 
 /** Late segments of the connection before on the same ports are among the first of a connection. */
@@ -80,6 +83,8 @@ export interface FlowOwner extends FlowKeeper {
   readonly longestWaiting: Flow | null
   /** The pool is low, and nothing is held behind holes: drops what has waited longest. @returns false when nothing waits */
   evictOldest(): boolean
+  /** Packet time has advanced: abandons messages that have waited, or stood still, for too long. */
+  expire(): void
 }
 
 export class ConnectionTracker {
@@ -221,12 +226,13 @@ export class ConnectionTracker {
   }
 
   /**
-   * Gives up holes that are too old, closes flows that have been idle too long, and removes closed flows that have
-   * lingered, oldest first.
+   * Abandons messages that have waited too long, gives up holes that are too old, closes flows that have been idle too long,
+   * and removes closed flows that have lingered, oldest first.
    */
   #sweep(): void {
     const time = this.#time
     this.#sweptMicros = time.clock
+    this.#owner.expire()
     for (let flow = this.#reassembler.expire(); flow !== null; flow = this.#reassembler.expire()) this.#closeEnded(flow)
     const resets = this.#earlyResets
     for (let flow = resets.overdue(time.clock); flow !== null; flow = resets.overdue(time.clock)) {

@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { count } from '../../../src/ledger/ledger.ts'
 import { AssembleHarness, assemble, summary } from '../../support/assemble-harness.ts'
 import { numbered, request, response, wrongPairs } from '../../support/http-script.ts'
+import { encodeFrames } from '../../support/tcp-frames.ts'
 import { START_MICROS, TcpScript } from '../../support/tcp-script.ts'
 
 const SECOND = 1_000_000
@@ -158,4 +159,14 @@ test('timeouts: a request right after a long silence has all its time', () => {
 test('timeouts: the limit is configurable', () => {
   const { pairs } = assemble(answeredAfter(2 * SECOND), { responseTimeoutMicros: SECOND })
   assert.equal(pairs.length, 0)
+})
+
+test('timeouts: the blocks in which frames are read do not change what is abandoned', () => {
+  const script = new TcpScript().handshake().client(request('/0')).server(numbered(0).slice(0, -1))
+  for (let k = 0; k < 14; k++) script.wait(5 * SECOND).ack('client')
+  const frames = encodeFrames(script.server(numbered(0).slice(-1)).close().segments)
+  const options = { idleTimeoutMicros: 60 * SECOND }
+  const [one, each] = [new AssembleHarness(options).block(frames), new AssembleHarness(options).frames(frames)]
+  assert.equal(each.count('requests.abandoned.timeout'), 1)
+  assert.deepEqual(one.finish(), each.finish())
 })

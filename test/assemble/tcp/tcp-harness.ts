@@ -45,6 +45,7 @@ export class TcpHarness implements StreamConsumer, FlowOwner {
   checksHopLimit = (): boolean => false
   hopLimit = (): void => {}
   evictOldest = (): boolean => false
+  expire = (): void => {}
   begins = (): void => {}
   beginsRequest = (): boolean => false
   park = (): boolean => true
