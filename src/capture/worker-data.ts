@@ -20,6 +20,9 @@ export interface AfPacketSource {
   wakeFd: number
 }
 
+/** Words of `LentSocket.progress`: the lower half of a block's number, and how many of its frames have been read. */
+export const RING_PROGRESS_WORDS = 2
+
 /** One AF_PACKET ring, lent to the worker by descriptor and address. */
 export interface LentSocket {
   interfaceId: number
@@ -45,6 +48,8 @@ export interface LentSocket {
   blockCount: number
   /** LINKTYPE_ value of its frames: Ethernet, or raw IP where the kernel removes the link layer. */
   linkType: number
+  /** Shared, RING_PROGRESS_WORDS: how far the ring has been read, for the successor of a worker that crashes. */
+  progress: Int32Array
   /**
    * Shared, one word: on the loopback interface of a pod with a sidecar, the proxy's port to which outgoing connections
    * are redirected; else 0.

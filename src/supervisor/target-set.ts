@@ -14,7 +14,7 @@ import type { KnownInterface } from '../assemble/worker-data.ts'
 import { SerialQueue } from '../async/serial-queue.ts'
 import { type Resolvers, withResolvers } from '../async/with-resolvers.ts'
 import type { PacketSocket, SocketOpener } from '../capture/af-packet/socket-opener.ts'
-import type { LentSocket } from '../capture/worker-data.ts'
+import { type LentSocket, RING_PROGRESS_WORDS } from '../capture/worker-data.ts'
 import { errorText } from '../errors.ts'
 import { allocateCounters, CAPTURE_COUNTERS, TARGET_COUNTERS } from '../ledger/counters.ts'
 import type { CounterBlock } from '../ledger/ledger.ts'
@@ -337,7 +337,8 @@ export class TargetSet {
   #describe(socket: PacketSocket) {
     const { fd, program, address, blockBytes, blockCount, linkType } = socket
     const mayGrow = ringBytesOf(socket) < this.#parts.sockets.maxRingBytes
-    return { fd, program, address, blockBytes, blockCount, linkType, mayGrow }
+    const progress = new Int32Array(new SharedArrayBuffer(RING_PROGRESS_WORDS * Int32Array.BYTES_PER_ELEMENT))
+    return { fd, program, address, blockBytes, blockCount, linkType, mayGrow, progress }
   }
 
   /** Closes the socket that another one has replaced. */

@@ -36,11 +36,14 @@ import { RedirectedReplies } from './redirected-replies.ts'
  */
 const RELEASED = 0
 const CROWDED_SHARE = 7 / 8
+/** Of LentSocket.progress. */
+const BLOCK_WORD = 0
+const FRAMES_WORD = 1
 const VLAN_TAG_BYTES = 4
 /** IPv4 and TCP headers without options. */
 const MIN_PACKET_BYTES = 40
 
-type RingSocket = Pick<LentSocket, 'blockBytes' | 'blockCount' | 'linkType' | 'interfaceId' | 'proxyPort'>
+type RingSocket = Pick<LentSocket, 'blockBytes' | 'blockCount' | 'linkType' | 'interfaceId' | 'proxyPort' | 'progress'>
 
 export class RingReader {
   readonly #bytes: Uint8Array
@@ -51,6 +54,7 @@ export class RingReader {
   readonly #linkType: number
   readonly #interfaceId: number
   readonly #replies: RedirectedReplies
+  readonly #progress: Int32Array
   /** Samples of frames that the kernel's filter has shed. */
   #shedSamples = 0
   /** Offset of the block that the kernel retires next. */
@@ -71,6 +75,7 @@ export class RingReader {
     this.#linkType = socket.linkType
     this.#interfaceId = socket.interfaceId
     this.#replies = new RedirectedReplies(socket.proxyPort)
+    this.#progress = socket.progress
     this.#block = this.#nextBlock()
   }
 
@@ -113,12 +118,22 @@ export class RingReader {
     this.#finished = true
   }
 
-  /** Delivers the ready block's frames to the sink, in place. Call `release` once the sink has flushed them. */
+  /**
+   * Delivers the ready block's frames to the sink, in place. Call `release` once the sink has flushed them.
+   *
+   * Frames that a predecessor has delivered are skipped: its sink's rings outlive it. So is the one that it failed in.
+   */
   deliverBlock(sink: FrameSink): void {
     const block = this.#block
+    const progress = this.#progress
+    const done = this.#framesDone(block)
+    const frames = this.#words[(block + BLOCK_PACKETS) >> 2]
     let packet = block + this.#words[(block + BLOCK_FIRST_PACKET) >> 2]
-    for (let left = this.#words[(block + BLOCK_PACKETS) >> 2]; left > 0; left--) {
-      this.#deliver(packet, sink)
+    for (let frame = 0; frame < frames; frame++) {
+      if (frame >= done) {
+        progress[FRAMES_WORD] = frame + 1
+        this.#deliver(packet, sink)
+      }
       packet += this.#words[(packet + PACKET_NEXT) >> 2]
     }
     this.#delivered = true
@@ -132,6 +147,16 @@ export class RingReader {
     this.#words[(block + BLOCK_LENGTH) >> 2] = RELEASED
     this.#returnToKernel(block)
     this.#block = this.#after(block)
+  }
+
+  /** The number of a block's frames that a predecessor has delivered. */
+  #framesDone(block: number): number {
+    const number = this.#words[(block + BLOCK_NUMBER) >> 2]
+    if (this.#progress[BLOCK_WORD] !== number) {
+      this.#progress[FRAMES_WORD] = 0
+      this.#progress[BLOCK_WORD] = number
+    }
+    return this.#progress[FRAMES_WORD]
   }
 
   #returnToKernel(block: number): void {

@@ -183,7 +183,7 @@ class AfPacketCapture {
     if (delivered) {
       this.#sink.flush()
       this.#shedInKernel()
-      // Blocks are released only now, so that a successor rereads frames that were not visible to the assemblers yet.
+      // Released last: a block that is read in part is left to a successor.
       for (const { ring } of this.#sockets) ring.release()
     } else if (held) Atomics.wait(this.#pause, 0, 0, HOLD_MS)
     return delivered || held

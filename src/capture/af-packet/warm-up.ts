@@ -22,6 +22,7 @@ import {
 import { Control } from '../../thread/control.ts'
 import { Intake } from '../intake/intake.ts'
 import { LINKTYPE_ETHERNET, LINKTYPE_RAW } from '../wire/link-types.ts'
+import { RING_PROGRESS_WORDS } from '../worker-data.ts'
 import { RingReader } from './ring-reader.ts'
 
 /** Every function has run with common values. */
@@ -66,7 +67,8 @@ export class CaptureWarmUp {
   /** Continues for less than a millisecond. @returns false when there is nothing left to warm up */
   step(): boolean {
     if (this.#frames >= MOST_FRAMES) return false
-    for (const reader of this.#readers) {
+    for (const { reader, progress } of this.#readers) {
+      progress.fill(0)
       reader.deliverBlock(this.#intake)
       this.#intake.flush()
       for (const consumer of this.#consumers) consumer.release(consumer.used)
@@ -80,7 +82,7 @@ export class CaptureWarmUp {
 }
 
 /** The reader of a ring that has one block, which is full. */
-function readerOfBlock(linkType: number): RingReader {
+function readerOfBlock(linkType: number): { reader: RingReader; progress: Int32Array } {
   const memory = new ArrayBuffer(BLOCK_BYTES)
   const view = new DataView(memory)
   let at = BLOCK_HEADER_BYTES
@@ -99,8 +101,9 @@ function readerOfBlock(linkType: number): RingReader {
   view.setUint32(BLOCK_FIRST_PACKET, BLOCK_HEADER_BYTES, true)
   view.setUint32(BLOCK_LENGTH, at, true)
   view.setBigUint64(BLOCK_NUMBER, 1n, true)
-  const socket = { blockBytes: BLOCK_BYTES, blockCount: 1, linkType, interfaceId: 0, proxyPort: new Int32Array(1) }
-  return new RingReader(socket, memory)
+  const progress = new Int32Array(RING_PROGRESS_WORDS)
+  const ring = { blockBytes: BLOCK_BYTES, blockCount: 1, linkType, interfaceId: 0 }
+  return { reader: new RingReader({ ...ring, progress, proxyPort: new Int32Array(1) }, memory), progress }
 }
 
 /** Writes an IPv4 TCP segment. @returns the frame's length */
