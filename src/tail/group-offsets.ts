@@ -26,10 +26,17 @@ export class GroupOffsets {
   /**
    * Finds where to continue.
    *
-   * @returns offsets by partition, of those where the group has committed one
+   * @param starts where to begin in each partition in which the group has committed nothing; the first commit includes them
+   * @returns offsets by partition
    * @throws InterceptorError (runtime) when the group has members; kafkajs's errors
    */
-  async begin(wire: KafkaWire, partitions: readonly number[]): Promise<Map<number, number>> {
+  async begin(wire: KafkaWire, starts: ReadonlyMap<number, number>): Promise<Map<number, number>> {
+    const committed = await this.#committed(wire, [...starts.keys()])
+    for (const [partition, start] of starts) if (!committed.has(partition)) this.#next.set(partition, start)
+    return new Map([...starts, ...committed])
+  }
+
+  async #committed(wire: KafkaWire, partitions: readonly number[]): Promise<Map<number, number>> {
     for (let tries = 1; ; tries += 1) {
       try {
         const committed = await wire.committedOffsets(this.#name, partitions)

@@ -68,7 +68,7 @@ export class TopicReader {
       const end = this.#ends.get(partition) ?? at
       this.#next.set(partition, offset === null ? at : Math.min(Math.max(at, offset), end))
     }
-    if (group !== null) await this.#openGroup(group, partitions)
+    if (group !== null) await this.#openGroup(group)
   }
 
   /** Continues where another reader of the same topic failed. */
@@ -125,9 +125,9 @@ export class TopicReader {
     return true
   }
 
-  async #openGroup(name: string, partitions: readonly number[]): Promise<void> {
+  async #openGroup(name: string): Promise<void> {
     this.#group = new GroupOffsets(name)
-    for (const [partition, offset] of await this.#group.begin(this.#wire, partitions)) this.#next.set(partition, offset)
+    for (const [partition, offset] of await this.#group.begin(this.#wire, this.#next)) this.#next.set(partition, offset)
   }
 
   async #waitForLeaders(): Promise<void> {

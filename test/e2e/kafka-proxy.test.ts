@@ -211,7 +211,9 @@ suite('a broker behind a proxy', { skip: needsKafka(), concurrency: true }, () =
       `${mostQueued} pairs, ${mostBytes} bytes`,
     )
     const reports = new Set(run.logs.filter((line) => /unreachable|does not accept/.test(line)))
-    assert.ok(reports.size > 0 && reports.size <= 3, [...reports].join('\n'))
+    // A refused connection ends in several ways, each of which is reported once.
+    assert.ok(reports.size > 0 && reports.size <= 5, [...reports].join('\n'))
+    assert.doesNotMatch([...reports].join('\n'), /may require/)
     assertOrderPerKey(readTopic(broker, 'hour'), run.counter('shipped'), true)
   })
 

@@ -44,6 +44,8 @@ export class TopicClient {
   #wire: KafkaWire | null = null
   /** The client has received the topic's metadata, so that `produce` can find the leaders. */
   #ready = false
+  /** A client has received it before: a connection that ends since then has another cause than the settings. */
+  #hasWorked = false
   #refreshing = false
   #closed = false
   #dueMs = 0
@@ -88,7 +90,7 @@ export class TopicClient {
   /** Logs why the cluster does not accept pairs. */
   reportDown(error: unknown): void {
     this.#downSinceMs ??= this.#options.clock()
-    const reached = this.#ready ? 'topic' : (this.#client?.reached ?? 'nothing')
+    const reached = this.#hasWorked ? 'topic' : (this.#client?.reached ?? 'nothing')
     const diagnosis = diagnose(error, this.#options.settings, reached)
     const hint = diagnosis.hint === null ? '' : `: ${diagnosis.hint}`
     this.#options.log.warn(`${this.#describe(diagnosis)}${hint}; pairs wait in the buffer`)
@@ -130,6 +132,7 @@ export class TopicClient {
       const recovered = this.failing
       this.failing = false
       this.#ready = true
+      this.#hasWorked = true
       this.#scheduleRefresh(leaders)
       if (!this.#closed) this.#options.onChange(recovered)
     } catch (error) {
