@@ -52,10 +52,7 @@ import {
   TWIN_MICROS,
 } from './tuple-reuse.ts'
 
-/**
- * How often, in packet time, what has waited for too long is looked for. The blocks in which frames are read must not matter, or
- * the same file would not always have the same pairs.
- */
+/** How often, in packet time, what has waited too long is looked for. Not once per block that is read: blocks differ from run to run. */
 const SWEEP_MICROS = 50_000
 
 /** Late segments of the connection before on the same ports are among the first of a connection. */
