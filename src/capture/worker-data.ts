@@ -20,8 +20,11 @@ export interface AfPacketSource {
   wakeFd: number
 }
 
-/** Words of `LentSocket.progress`: the lower half of a block's number, and how many of its frames have been read. */
-export const RING_PROGRESS_WORDS = 2
+/**
+ * Words of `LentSocket.progress`: the lower half of a block's number, and of its frames how many have been delivered, how many
+ * have been begun, and the one, counted from 1, that is begun for the second time.
+ */
+export const RING_PROGRESS_WORDS = 4
 
 /** One AF_PACKET ring, lent to the worker by descriptor and address. */
 export interface LentSocket {

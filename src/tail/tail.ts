@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { InterceptorError, runtimeError } from '../errors.ts'
 import type { KafkaSettings } from '../kafka/client.ts'
 import { diagnose } from '../kafka/diagnosis.ts'
-import { failureText } from '../kafka/errors.ts'
+import { failureText, kafkaFailureOf } from '../kafka/errors.ts'
 import type { TopicRecord } from '../kafka/kafkajs-wire.ts'
 import { retryDelay } from '../kafka/retry.ts'
 import type { Logger } from '../log/logger.ts'
@@ -67,15 +67,21 @@ export async function tail(options: TailOptions): Promise<Printed> {
 }
 
 async function openReader({ kafka, range, log }: TailOptions): Promise<TopicReader> {
-  const reader = new TopicReader(kafka, (message) => log.debug(`kafkajs: ${message}`))
-  try {
-    await reader.open(range)
-    return reader
-  } catch (error) {
-    reader.close()
-    throw cannotRead(error, kafka, reader)
+  for (let failures = 1; ; failures += 1) {
+    const reader = new TopicReader(kafka, (message) => log.debug(`kafkajs: ${message}`))
+    try {
+      await reader.open(range)
+      return reader
+    } catch (error) {
+      reader.close()
+      if (failures === MAX_FAILURES || !isPassing(error)) throw cannotRead(error, kafka, reader)
+    }
+    await sleep(retryDelay(failures))
   }
 }
+
+/** Whether a cluster that is there may soon respond otherwise: the leaders of a new topic are not known everywhere at once. */
+const isPassing = (error: unknown): boolean => ['staleMetadata', 'temporary'].includes(kafkaFailureOf(error))
 
 /** Replaces a reader that failed, after a delay. The new one connects at its first read. */
 async function reopen(

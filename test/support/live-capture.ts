@@ -123,7 +123,7 @@ export class LiveCapture {
       replaced: false,
       mayGrow: false,
       counters: this.counters,
-      progress: new Int32Array(new SharedArrayBuffer(8)),
+      progress: new Int32Array(new SharedArrayBuffer(16)),
       proxyPort: new Int32Array(1),
     }
     return { ...opened, ...own, interfaceIndex, promiscuous }

@@ -38,7 +38,9 @@ const RELEASED = 0
 const CROWDED_SHARE = 7 / 8
 /** Of LentSocket.progress. */
 const BLOCK_WORD = 0
-const FRAMES_WORD = 1
+const DELIVERED_WORD = 1
+const BEGUN_WORD = 2
+const REPEATED_WORD = 3
 const VLAN_TAG_BYTES = 4
 /** IPv4 and TCP headers without options. */
 const MIN_PACKET_BYTES = 40
@@ -121,18 +123,20 @@ export class RingReader {
   /**
    * Delivers the ready block's frames to the sink, in place. Call `release` once the sink has flushed them.
    *
-   * Frames that a predecessor has delivered are skipped: its sink's rings outlive it. So is the one that it failed in.
+   * Frames that a predecessor has delivered are skipped: its sink's rings outlive it. The one that it ended in is delivered
+   * again, and skipped if that ends this worker, too.
    */
   deliverBlock(sink: FrameSink): void {
     const block = this.#block
     const progress = this.#progress
-    const done = this.#framesDone(block)
+    const first = this.#firstFrame(block)
     const frames = this.#words[(block + BLOCK_PACKETS) >> 2]
     let packet = block + this.#words[(block + BLOCK_FIRST_PACKET) >> 2]
     for (let frame = 0; frame < frames; frame++) {
-      if (frame >= done) {
-        progress[FRAMES_WORD] = frame + 1
+      if (frame >= first) {
+        progress[BEGUN_WORD] = frame + 1
         this.#deliver(packet, sink)
+        progress[DELIVERED_WORD] = frame + 1
       }
       packet += this.#words[(packet + PACKET_NEXT) >> 2]
     }
@@ -149,14 +153,18 @@ export class RingReader {
     this.#block = this.#after(block)
   }
 
-  /** The number of a block's frames that a predecessor has delivered. */
-  #framesDone(block: number): number {
+  /** The first of a block's frames to deliver, counted from 0. */
+  #firstFrame(block: number): number {
+    const progress = this.#progress
     const number = this.#words[(block + BLOCK_NUMBER) >> 2]
-    if (this.#progress[BLOCK_WORD] !== number) {
-      this.#progress[FRAMES_WORD] = 0
-      this.#progress[BLOCK_WORD] = number
+    if (progress[BLOCK_WORD] !== number) {
+      progress.fill(0)
+      progress[BLOCK_WORD] = number
     }
-    return this.#progress[FRAMES_WORD]
+    const begun = progress[BEGUN_WORD]
+    if (begun === progress[DELIVERED_WORD] || begun === progress[REPEATED_WORD]) return begun
+    progress[REPEATED_WORD] = begun
+    return begun - 1
   }
 
   #returnToKernel(block: number): void {

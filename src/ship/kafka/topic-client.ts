@@ -7,8 +7,8 @@
  */
 import { clientFor, createTopic, type KafkaSettings, REQUEST_TIMEOUT_MS } from '../../kafka/client.ts'
 import { type Diagnosis, diagnose, isDenied, permissionHint } from '../../kafka/diagnosis.ts'
-import type { KafkaFailure } from '../../kafka/errors.ts'
-import type { Client } from '../../kafka/kafkajs-client.ts'
+import { failureText, type KafkaFailure } from '../../kafka/errors.ts'
+import { CLIENT_CLOSED, type Client } from '../../kafka/kafkajs-client.ts'
 import { KafkaWire, MAX_MESSAGE_BYTES, type PartitionResponse } from '../../kafka/kafkajs-wire.ts'
 import type { ProduceRequest } from '../../kafka/produce-request.ts'
 import { retryDelay } from '../../kafka/retry.ts'
@@ -89,6 +89,8 @@ export class TopicClient {
 
   /** Logs why the cluster does not accept pairs. */
   reportDown(error: unknown): void {
+    // What made this class close the client has been reported.
+    if (failureText(error) === CLIENT_CLOSED) return
     this.#downSinceMs ??= this.#options.clock()
     const reached = this.#hasWorked ? 'topic' : (this.#client?.reached ?? 'nothing')
     const diagnosis = diagnose(error, this.#options.settings, reached)

@@ -100,7 +100,7 @@ class Watched {
       replaced: false,
       mayGrow: false,
       counters: this.counters,
-      progress: new Int32Array(new SharedArrayBuffer(8)),
+      progress: new Int32Array(new SharedArrayBuffer(16)),
       proxyPort: new Int32Array(1),
     }
     const sink: FrameSink = {
