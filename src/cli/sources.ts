@@ -59,7 +59,9 @@ export function runSource(files: string[], flags: SourceFlags, output: OutputFor
   const all = { ...common, ...format, output, decode: true, progress }
   if (kind === 'topic' || kind === 'agent') return tailPairs(all)
   const pipeline = { ...all, all: true }
-  return names === undefined ? read(files, pipeline) : capture([], { ...pipeline, interface: names })
+  // --no-follow concerns topics. A capture is read to its end with or without it.
+  if (names === undefined) return read(files, { ...pipeline, follow: false })
+  return capture([], { ...pipeline, interface: names })
 }
 
 /** Where the pairs of a command come from. */

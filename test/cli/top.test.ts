@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { gunzipSync } from 'node:zlib'
 import { needs } from '../../rig/needs.ts'
 import { EXIT_USAGE } from '../../src/errors.ts'
 import { FoldedLog } from '../../src/log/folded-log.ts'
@@ -28,6 +29,18 @@ test('top: prints the routes of a capture, errors among them', async () => {
   assert.match(stdout, /GET \/products\/\{id\} catalog/)
   assert.ok(!stdout.includes(ESCAPE))
   assert.equal(stderr, '51 pairs shown\n')
+})
+
+test('top and openapi: end at the end of a capture that is not compressed', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'plain-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const plain = join(folder, 'shop.pcap')
+  writeFileSync(plain, gunzipSync(readFileSync(SHOP)))
+  for (const command of ['top', 'openapi']) {
+    const { code, stderr } = await run([command, plain])
+    assert.equal(code, 0)
+    assert.equal(stderr, '51 pairs shown\n')
+  }
 })
 
 test('top -o json: counts every selected pair once, by the chosen field', async () => {
