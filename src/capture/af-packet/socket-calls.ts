@@ -22,7 +22,6 @@ import {
   SOL_PACKET,
   SOL_SOCKET,
 } from '../../sys/packet.ts'
-import { refuseAll } from '../filter/kernel-filter.ts'
 import { LINKTYPE_ETHERNET, LINKTYPE_RAW } from '../wire/link-types.ts'
 
 /**
@@ -42,20 +41,12 @@ export function attachFilter(fd: number, program: readonly BpfInstruction[]): vo
 }
 
 /**
- * Delivers an interface's frames into another socket from here on. Frames that arrive between the two system calls, within some
- * microseconds, are lost; with both sockets open, they would come twice.
+ * Does what takes time, and what fails, of binding a socket to an interface. Without a protocol nothing is delivered yet.
  *
- * @param to a socket with its filter, not bound yet
- * @param interfaceIndex 0: all interfaces
- * @throws SystemError ENODEV when the interface was deleted; `from` then continues
+ * @throws SystemError ENODEV when the interface was deleted
  */
-export function switchSockets(from: number, to: number, interfaceIndex: number): void {
-  const address = encodeSockaddrLl(ETH_P_ALL, interfaceIndex)
-  // Without a protocol it delivers nothing. It does what takes time, and fails, before the switch.
-  bind(to, encodeSockaddrLl(0, interfaceIndex))
-  attachFilter(from, refuseAll)
-  bind(to, address)
-}
+export const prepareBinding = (fd: number, interfaceIndex: number): void =>
+  bind(fd, encodeSockaddrLl(0, interfaceIndex))
 
 /** Starts delivery from one interface; null: from all. @throws SystemError */
 export function bindToInterface(fd: number, link: Pick<NetworkInterface, 'index'> | null, promiscuous: boolean): void {

@@ -13,7 +13,7 @@ import type { LentSocket } from '../worker-data.ts'
 import { InterfaceWatch } from './interface-watch.ts'
 import { RingDemand } from './ring-demand.ts'
 import { RingReader } from './ring-reader.ts'
-import { attachFilter, bindToInterface, readKernelDrops, switchSockets } from './socket-calls.ts'
+import { attachFilter, bindToInterface, prepareBinding, readKernelDrops } from './socket-calls.ts'
 
 /** Within this time a frame that passed the previous filter reaches the ring. */
 const SETTLE_MS = 20
@@ -85,7 +85,8 @@ export class WorkerSocket {
   }
 
   /**
-   * Continues the interface of a socket with a smaller ring, which is closed to new frames.
+   * Continues the interface of a socket with a smaller ring, which is closed to new frames. Frames that arrive between the
+   * two system calls, within some microseconds, are lost; with both sockets open, they would come twice.
    *
    * @throws SystemError
    */
@@ -94,14 +95,15 @@ export class WorkerSocket {
     previous.replaced = true
     const { interfaceIndex, promiscuous } = this.#socket
     try {
-      switchSockets(previous.fd, this.fd, interfaceIndex)
+      prepareBinding(this.fd, interfaceIndex)
+      previous.closeToNewFrames(now)
       bindToInterface(this.fd, interfaceIndex === 0 ? null : { index: interfaceIndex }, promiscuous)
     } catch (error) {
       if (!hasCode(error, 'ENODEV')) throw error
       // The interface has just been deleted: this socket's watch finds that out and waits for its return.
       this.watch.onError()
+      previous.closeToNewFrames(now)
     }
-    previous.closeToNewFrames(now)
   }
 
   /** Stops delivery into the ring. */
