@@ -7,7 +7,6 @@
 import { MessageChannel } from 'node:worker_threads'
 import { AssembleLoop } from '../assemble/assemble-loop.ts'
 import type { AssembleTask, FromAssembler, KnownInterface } from '../assemble/worker-data.ts'
-import { withResolvers } from '../async/with-resolvers.ts'
 import { runCapture } from '../capture/run.ts'
 import type { CaptureWorkerData } from '../capture/worker-data.ts'
 import { failureOf } from '../errors.ts'
@@ -16,7 +15,7 @@ import { runShipper } from '../ship/run.ts'
 import type { ShipWorkerData } from '../ship/worker-data.ts'
 import type { FromWorker } from '../thread/messages.ts'
 import type { OnMessage, Stages } from './stages.ts'
-import type { WorkerEnd, WorkerRun } from './worker-thread.ts'
+import { Lifecycle, type WorkerEnd, type WorkerRun } from './worker-thread.ts'
 
 /** The longest time that an idle assembler waits for its doorbell. */
 const IDLE_MS = 500
@@ -104,20 +103,11 @@ function workerRun(
   work: (post: (message: FromWorker) => void) => Promise<void>,
   { post, end }: { post: (message: unknown) => void; end: () => void },
 ): WorkerRun {
-  const ready = withResolvers<void>()
-  let reported: WorkerEnd = { how: 'done' }
-  const receive = (message: FromWorker): void => {
-    if (message.t === 'ready') ready.resolve()
-    else if (message.t === 'done') reported = { how: 'done' }
-    else if (message.t === 'failed') {
-      const { t: _, ...failure } = message
-      reported = { how: 'failed', failure }
-    } else onMessage(message)
-  }
+  const lifecycle = new Lifecycle(onMessage)
   const run = async (): Promise<WorkerEnd> => {
     try {
-      await work(receive)
-      return reported
+      await work((message) => lifecycle.receive(message))
+      return lifecycle.reported ?? { how: 'done' }
     } catch (error) {
       const { message, hint } = failureOf(error)
       return { how: 'crashed', message, hint }
@@ -125,5 +115,5 @@ function workerRun(
       end()
     }
   }
-  return { ready: ready.promise, ended: run(), post, terminate: () => {} }
+  return { ready: lifecycle.ready, ended: run(), post, terminate: () => {} }
 }

@@ -44,6 +44,31 @@ export interface WorkerRun {
   terminate(): void
 }
 
+/** Follows the lifecycle messages of a worker, and passes on the others. */
+export class Lifecycle {
+  /** The end that the worker has reported; null: none yet. */
+  reported: WorkerEnd | null = null
+  readonly #ready = withResolvers<void>()
+  readonly #onMessage: (message: FromWorker) => void
+
+  constructor(onMessage: (message: FromWorker) => void) {
+    this.#onMessage = onMessage
+  }
+
+  get ready(): Promise<void> {
+    return this.#ready.promise
+  }
+
+  receive(message: FromWorker): void {
+    if (message.t === 'ready') this.#ready.resolve()
+    else if (message.t === 'done') this.reported = { how: 'done' }
+    else if (message.t === 'failed') {
+      const { t: _, ...failure } = message
+      this.reported = { how: 'failed', failure }
+    } else this.#onMessage(message)
+  }
+}
+
 export interface WorkerThreadSpec {
   role: 'capture' | 'ship'
   /** Compiled entry, relative to this module. */
@@ -71,29 +96,21 @@ export class WorkerThread implements WorkerRun {
       name: role,
       resourceLimits: { ...THREAD_LIMITS, maxOldGenerationSizeMb: heapMiB(role) },
     })
-    let reported: WorkerEnd | null = null
     let error: Failure | null = null
-    const ready = withResolvers<void>()
+    const lifecycle = new Lifecycle(onMessage)
     const ended = withResolvers<WorkerEnd>()
     this.#worker.on('message', (message: FromWorker) => {
-      if (message.t === 'ready') ready.resolve()
-      else if (message.t === 'done') {
-        reported = { how: 'done' }
-        this.#terminateLater()
-      } else if (message.t === 'failed') {
-        const { t: _, ...failure } = message
-        reported = { how: 'failed', failure }
-        this.#terminateLater()
-      } else onMessage(message)
+      lifecycle.receive(message)
+      if (message.t === 'done' || message.t === 'failed') this.#terminateLater()
     })
     this.#worker.on('error', (thrown) => {
       error = failureOf(thrown)
     })
     this.#worker.on('exit', (code) => {
       const { message = `the thread ended with code ${code}`, hint } = error ?? {}
-      ended.resolve(reported ?? { how: 'crashed', message, hint })
+      ended.resolve(lifecycle.reported ?? { how: 'crashed', message, hint })
     })
-    this.ready = ready.promise
+    this.ready = lifecycle.ready
     this.ended = ended.promise
   }
 
