@@ -2,15 +2,10 @@
  * The offsets of a consumer group for which a topic is read. The group is not joined: one reader reads all partitions, and
  * commits what it has printed.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
 import { runtimeError } from '../errors.ts'
 import { codeOf } from '../kafka/errors.ts'
 import type { FetchPosition, KafkaWire } from '../kafka/kafkajs-wire.ts'
 
-/** COORDINATOR_LOAD_IN_PROGRESS, COORDINATOR_NOT_AVAILABLE, NOT_COORDINATOR: a new cluster creates its offsets topic first. */
-const COORDINATOR_CODES: ReadonlySet<number | null> = new Set([14, 15, 16])
-const COORDINATOR_TRIES = 40
-const COORDINATOR_PAUSE_MS = 250
 /** ILLEGAL_GENERATION, UNKNOWN_MEMBER_ID, REBALANCE_IN_PROGRESS. */
 const MEMBER_CODES: ReadonlySet<number | null> = new Set([22, 25, 27])
 
@@ -31,22 +26,10 @@ export class GroupOffsets {
    * @throws InterceptorError (runtime) when the group has members; kafkajs's errors
    */
   async begin(wire: KafkaWire, starts: ReadonlyMap<number, number>): Promise<Map<number, number>> {
-    const committed = await this.#committed(wire, [...starts.keys()])
+    const committed = await wire.committedOffsets(this.#name, [...starts.keys()])
+    if (committed === null) throw this.#hasMembers()
     for (const [partition, start] of starts) if (!committed.has(partition)) this.#next.set(partition, start)
     return new Map([...starts, ...committed])
-  }
-
-  async #committed(wire: KafkaWire, partitions: readonly number[]): Promise<Map<number, number>> {
-    for (let tries = 1; ; tries += 1) {
-      try {
-        const committed = await wire.committedOffsets(this.#name, partitions)
-        if (committed === null) throw this.#hasMembers()
-        return committed
-      } catch (error) {
-        if (!COORDINATOR_CODES.has(codeOf(error)) || tries === COORDINATOR_TRIES) throw error
-        await sleep(COORDINATOR_PAUSE_MS)
-      }
-    }
   }
 
   /**

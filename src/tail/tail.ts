@@ -16,6 +16,8 @@ import { type TailRange, TopicReader } from './topic-reader.ts'
 
 /** Failures in a row after which reading a topic to its end gives up. Following a topic retries forever. */
 const MAX_FAILURES = 5
+/** Attempts to open a topic on a cluster that is still settling: some nine seconds. */
+const MAX_OPENINGS = 9
 
 export interface TailOptions extends PrinterOptions {
   kafka: KafkaSettings
@@ -66,21 +68,24 @@ export async function tail(options: TailOptions): Promise<Printed> {
   return printer.result
 }
 
-async function openReader({ kafka, range, log }: TailOptions): Promise<TopicReader> {
+const readerFor = ({ kafka, log }: TailOptions): TopicReader =>
+  new TopicReader(kafka, (message) => log.debug(`kafkajs: ${message}`))
+
+async function openReader(options: TailOptions): Promise<TopicReader> {
   for (let failures = 1; ; failures += 1) {
-    const reader = new TopicReader(kafka, (message) => log.debug(`kafkajs: ${message}`))
+    const reader = readerFor(options)
     try {
-      await reader.open(range)
+      await reader.open(options.range)
       return reader
     } catch (error) {
       reader.close()
-      if (failures === MAX_FAILURES || !isPassing(error)) throw cannotRead(error, kafka, reader)
+      if (failures === MAX_OPENINGS || !isPassing(error)) throw cannotRead(error, options.kafka, reader)
     }
     await sleep(retryDelay(failures))
   }
 }
 
-/** Whether a cluster that is there may soon respond otherwise: the leaders of a new topic are not known everywhere at once. */
+/** Whether a cluster may soon respond otherwise: the leaders of a new topic, or the coordinator of a group, are not known at once. */
 const isPassing = (error: unknown): boolean => ['staleMetadata', 'temporary'].includes(kafkaFailureOf(error))
 
 /** Replaces a reader that failed, after a delay. The new one connects at its first read. */
@@ -96,7 +101,7 @@ async function reopen(
   log.warn(`cannot read from Kafka, retrying: ${failureText(error)}`)
   failed.close()
   await sleep(retryDelay(failures), undefined, { signal }).catch(() => {})
-  const reader = new TopicReader(kafka, (message) => log.debug(`kafkajs: ${message}`))
+  const reader = readerFor(options)
   reader.resume(failed)
   return reader
 }
