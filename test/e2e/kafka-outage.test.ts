@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { KafkaBroker, needsKafka } from '../../rig/kafka.ts'
 import { makePair, type ShipperRun, until } from '../ship/support.ts'
 import { KafkaGate } from './kafka-gate.ts'
-import { assertOrderPerKey, configFor, pairNumber, readTopic, shipTo } from './kafka-support.ts'
+import { assertOrderPerKey, configFor, keepPutting, pairNumber, readTopic, shipTo } from './kafka-support.ts'
 
 const PORT = 21240
 const CONNECTIONS = 8
@@ -12,27 +12,9 @@ const CONNECTIONS = 8
 /** A pause for runs that wait long: fewer pairs show the same. */
 const SLOWLY_MS = 15
 
-/** Writes five pairs after each pause until stopped. @returns a function that stops it and returns their number */
-function flow(run: ShipperRun, pauseMs = 2): () => Promise<number> {
-  let going = true
-  const running = (async () => {
-    let number = 0
-    while (going) {
-      for (let burst = 0; burst < 5; burst += 1, number += 1) {
-        await run.put(number, { connection: number % CONNECTIONS, bodyBytes: 300 })
-      }
-      run.flush()
-      await sleep(pauseMs)
-    }
-    return number
-  })()
-  const stop = (): Promise<number> => {
-    going = false
-    return running
-  }
-  after(stop)
-  return stop
-}
+/** Writes five pairs after each pause until stopped. */
+const flow = (run: ShipperRun, pauseMs = 2): (() => Promise<number>) =>
+  keepPutting(run, { burst: 5, pauseMs, connections: CONNECTIONS, bodyBytes: 300 })
 
 /** Kafka needs some ten seconds to recover from a crash, and a request may have to time out first. */
 const RECOVERY_MS = 60_000

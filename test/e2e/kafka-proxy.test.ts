@@ -19,7 +19,7 @@ import { unpackPair } from '../../src/pair/unpack.ts'
 import { type ShipperRun, until } from '../ship/support.ts'
 import { BrokerProxy, type Damage, proxyListeners } from '../support/broker-proxy.ts'
 import { assertLaws } from '../support/ledger.ts'
-import { assertOrderPerKey, configFor, readTopic, shipTo } from './kafka-support.ts'
+import { assertOrderPerKey, configFor, keepPutting, readTopic, shipTo } from './kafka-support.ts'
 
 /** The broker's own three ports; then a listener of the broker and its proxy for each kind of damage. */
 const PORT = 21290
@@ -66,25 +66,9 @@ const NAME = 'kafka.test'
 /** Of the proxies, after those of DAMAGES. */
 const [FEW_WRONG, HALF_CLOSED, STALLED, HOUR, NAMED] = [5, 6, 7, 8, 9]
 
-/** Puts a pair every few milliseconds, until stopped. @returns a function that stops it and returns their number */
-function trickle(run: ShipperRun, bodyBytes = 300): () => Promise<number> {
-  let going = true
-  const running = (async () => {
-    let number = 0
-    for (; going; number += 1) {
-      await run.put(number, { connection: number % 8, bodyBytes })
-      run.flush()
-      await sleep(4)
-    }
-    return number
-  })()
-  const stop = (): Promise<number> => {
-    going = false
-    return running
-  }
-  after(stop)
-  return stop
-}
+/** Puts a pair every few milliseconds, until stopped. */
+const trickle = (run: ShipperRun, bodyBytes = 300): (() => Promise<number>) =>
+  keepPutting(run, { burst: 1, pauseMs: 4, connections: 8, bodyBytes })
 
 suite('a broker behind a proxy', { skip: needsKafka(), concurrency: true }, () => {
   const proxies: BrokerProxy[] = []

@@ -1,5 +1,7 @@
 /** Shared by the Kafka end-to-end tests: configuration, shipping a number of pairs, and reading a topic with kcat. */
 import assert from 'node:assert/strict'
+import { after } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { KafkaBroker } from '../../rig/kafka.ts'
 import { defaultConfig } from '../../src/config/load.ts'
 import type { Config } from '../../src/config/schema.ts'
@@ -24,6 +26,36 @@ export function configFor(broker: KafkaBroker, topic: string, { kafka, ship }: O
 export function shipTo(config: Config, options: Partial<ShipperOptions> = {}): ShipperRun {
   const { bufferBytes, maxAge } = config.ship
   return startShipper({ sink: kafkaSinkSpec(config, 'node-1'), bufferBytes, maxAgeMs: maxAge, ...options })
+}
+
+/** The pace of `keepPutting`: `burst` pairs of `connections` connections in turn, then a pause. */
+export interface Pace {
+  burst: number
+  pauseMs: number
+  connections: number
+  bodyBytes: number
+}
+
+/** Puts pairs until stopped, at the latest after the test. @returns a function that stops it and returns their number */
+export function keepPutting(run: ShipperRun, { burst, pauseMs, connections, bodyBytes }: Pace): () => Promise<number> {
+  let going = true
+  const running = (async () => {
+    let number = 0
+    while (going) {
+      for (let left = burst; left > 0; left -= 1, number += 1) {
+        await run.put(number, { connection: number % connections, bodyBytes })
+      }
+      run.flush()
+      await sleep(pauseMs)
+    }
+    return number
+  })()
+  const stop = (): Promise<number> => {
+    going = false
+    return running
+  }
+  after(stop)
+  return stop
 }
 
 /** One record as kcat prints it; librdkafka checks its checksums. */
