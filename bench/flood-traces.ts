@@ -10,7 +10,7 @@ import { Trickle } from './traffic/trickle.ts'
 const SEED = 4711
 /** Good exchanges beside each flood, about. */
 const GOOD = 20_000
-/** Bytes that one connection of a flood sends before it is another one's turn. */
+/** Bytes that a connection of a flood sends in a turn. */
 const TURN_BYTES = 8 * 1448
 const HALF_HEAD = Buffer.from('POST /flood HTTP/1.1\r\nHost: flood.example.com\r\nUser-Agent: f')
 const REQUEST = Buffer.from('GET /flood HTTP/1.1\r\nHost: flood.example.com\r\n\r\n')
@@ -22,7 +22,7 @@ export interface Flood {
   connections: number
   /** Turns of each connection after its first. */
   turns: number
-  /** The client's first segment is all there is of the handshake. */
+  /** The handshake stops after the client's SYN. */
   halfOpen?: boolean
   /** What a connection sends when it is opened, and then in each turn. */
   opens: (connection: Connection) => void

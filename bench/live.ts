@@ -31,7 +31,7 @@ export function liveMissing(what: string): Missing | null {
   return null
 }
 
-/** What one replay came to. */
+/** The result of one replay. */
 interface LiveSample {
   offeredFrames: number
   framesPerSecond: number
@@ -94,7 +94,7 @@ export async function measureLive(traces: readonly Trace[], options: LiveOptions
       spreadText(result.cpuMicrosPerPair, figure),
       `${whole(result.rssMiB.max)} MiB`,
     ]),
-    notes: ['CPU: user and system time of the whole program while frames came, by pair found'],
+    notes: ['CPU: user and system time of the whole program while frames arrived, by pair found'],
     data: { workers: options.workers, results },
   }
 }

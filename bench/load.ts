@@ -1,6 +1,6 @@
 /**
- * `npm run load`: offers traffic at rising rates to `capture` on a veth pair, and to `tcpdump -w /dev/null` as a ruler,
- * prints a table, and draws it. Ends by itself after rates × (2 × seconds + a few).
+ * `npm run load`: offers traffic at rising rates to `capture` on a veth pair, and to `tcpdump -w /dev/null` to compare
+ * with, prints a table, and draws it. Ends by itself after rates × (2 × seconds + a few).
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -12,6 +12,7 @@ import { lineChart } from './line-chart.ts'
 import { liveMissing } from './live.ts'
 import { LiveRun } from './live-run.ts'
 import { outputOf } from './measure.ts'
+import { positive } from './options.ts'
 import { inPath } from './parts.ts'
 import { describeMachine, figure, machineText, type Section, sectionText, whole } from './report.ts'
 import { makeTrace, type Trace } from './traces.ts'
@@ -19,7 +20,7 @@ import { type Replayed, VethPair } from './veth.ts'
 
 const HELP = `Usage: npm run load -- [options]
 
-Offers traffic at rising rates and prints what came of it.
+Offers traffic at rising rates and prints what was captured of it at each.
 
   --rates LIST     frames per second, separated by commas; top: as fast as the sender can
                    (default 25000,50000,100000,200000,400000,top)
@@ -83,12 +84,6 @@ function readOptions(args: string[]): LoadOptions | null {
     cpu: values.cpu === undefined ? null : positive('--cpu', values.cpu),
     svg: values.svg ?? null,
   }
-}
-
-function positive(option: string, text: string): number {
-  const value = Number(text)
-  if (!(value > 0)) throw new Error(`${option} ${text}: a number over 0 is needed`)
-  return value
 }
 
 /** Arguments of tcpreplay for one rate. */

@@ -1,6 +1,6 @@
 /**
  * One capture file through everything that can read it, one after the other, round by round: our parse stage, our whole
- * program, Go, tshark. What disturbs the machine for a while so disturbs all of them.
+ * program, Go, tshark. Rounds alternate, so that a disturbance of the machine affects all of them.
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -121,7 +121,7 @@ export async function measureOffline(trace: Trace, options: OfflineOptions): Pro
   return [offlineSection(trace, samples), ...missing]
 }
 
-/** What a contender's samples come to. */
+/** Medians and ranges over a contender's samples. */
 function summarize(samples: readonly Sample[]) {
   const perSecond = (ms: (sample: Sample) => number) =>
     spread(samples.map((sample) => (sample.pairs / ms(sample)) * 1000))

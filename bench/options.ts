@@ -95,7 +95,8 @@ function partNamed(name: string): Part {
   return part
 }
 
-function positive(option: string, text: string): number {
+/** @throws Error naming the option whose text is not a number over 0 */
+export function positive(option: string, text: string): number {
   const value = Number(text)
   if (!(value > 0)) throw new Error(`${option} ${text}: a number over 0 is needed`)
   return value

@@ -57,7 +57,7 @@ export class Connection {
     from.next += message.length
   }
 
-  /** The next bytes of the client's or the server's are missing in the trace. @param bytes below 0: it goes back */
+  /** Leaves the sender's next bytes out of the trace. @param bytes below 0: the next segments overlap earlier ones */
   lose(by: 'client' | 'server', bytes: number): void {
     const from = by === 'client' ? this.#client : this.#server
     from.next += bytes
