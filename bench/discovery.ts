@@ -29,7 +29,7 @@ export async function measureDiscovery(): Promise<Section | Missing> {
     const rig = await NodeRig.createApart({ after: (ending) => endings.push(ending as () => unknown) }, version)
     for (let i = 0; i < PODS; i++) await fill(rig.pod())
     const [enter = '', ...words] = rig.within(false)
-    const { stdout } = await runProgram([enter, ...words, process.execPath, script('discovery-pass')])
+    const { stdout } = await runProgram([enter, ...words, process.execPath, script('discovery-scan')])
     return section(JSON.parse(stdout) as DiscoverySample)
   } finally {
     for (const ending of endings) await ending()
@@ -53,11 +53,11 @@ function section(sample: DiscoverySample): Section {
     title: `Discovery: CPU time of one look at a node with ${whole(processes)} processes and ${whole(pods)} pods`,
     columns: ['', 'median', 'min–max'],
     rows: [
-      row('the first pass of a cold program', [firstMs]),
-      row('a pass, once warm', passMs),
+      row('the first scan of a cold program', [firstMs]),
+      row('a scan, once warm', passMs),
       row('whether anything has started since', quietMs),
     ],
-    notes: ['the agent makes a pass only where something has started, and every 5 s'],
+    notes: ['the agent scans only when a process was started, and every 5 s'],
     data: { ...sample },
   }
 }

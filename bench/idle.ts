@@ -51,7 +51,7 @@ export async function measureIdle(): Promise<Section | Missing> {
       whole(sample.wakeUpsPerSecond),
     ]),
     notes: [
-      'no process is started on the node: otherwise the agent looks for new pods, at the cost of a pass (`discovery`)',
+      'no process is started on the node: otherwise the agent looks for new pods, at the cost of a scan (`discovery`)',
     ],
     data: { capture, agent },
   }

@@ -16,7 +16,7 @@ export interface HealthCheck {
 export const LIVE_SILENCE_MS = 30_000
 /** How long after its start the agent is not ready if the API server has not listed the pods. */
 export const NAMES_GRACE_MS = 60_000
-/** Without a pass of discovery for this long, new pods are not noticed. */
+/** Without a scan of discovery for this long, new pods are not noticed. */
 export const SCAN_SILENCE_MS = 30_000
 
 /** Fails when only a restart helps: a thread is stuck. The response itself shows that the main thread runs. */
@@ -90,11 +90,11 @@ function named(interfaces: readonly InterfaceObservation[]): string {
 
 function discoveryCheck({ discovery }: AgentState): HealthCheck {
   if (discovery === null || discovery.scans === discovery.failures) {
-    return failed('discovery', 'no pass over the node’s processes has succeeded')
+    return failed('discovery', 'no scan of the node’s processes has succeeded')
   }
   const { lastScanAgeMs } = discovery
   if (lastScanAgeMs < SCAN_SILENCE_MS) return ok('discovery')
-  return degraded('discovery', `no pass over the node’s processes for ${seconds(lastScanAgeMs)}`)
+  return degraded('discovery', `no scan of the node’s processes for ${seconds(lastScanAgeMs)}`)
 }
 
 function watchCheck({ resource, synced, connected }: WatchReport, uptimeMs: number): HealthCheck {

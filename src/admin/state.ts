@@ -15,7 +15,7 @@ export interface AgentState {
   readonly observation: Observation | null
   /** The captures of the pods found at the start. */
   readonly start: StartState
-  /** null: the first pass has not ended yet. */
+  /** null: the first scan has not ended yet. */
   readonly discovery: DiscoveryState | null
   /** Reads the counts of each pod, which costs more than the rest. */
   readonly readPods: () => Pick<PodsPage, 'pods' | 'leftOut'>
@@ -36,16 +36,16 @@ export interface StartState {
   readonly done: boolean
 }
 
-/** Totals over all passes, and the result of the last one. */
+/** Totals over all scans, and the result of the last one. */
 export interface DiscoveryState {
-  /** Passes made, and those of them that failed. */
+  /** Scans made, and those of them that failed. */
   readonly scans: number
   readonly failures: number
-  /** Duration and CPU time of all passes. */
+  /** Duration and CPU time of all scans. */
   readonly scanSeconds: number
   readonly scanCpuSeconds: number
   readonly lastScanSeconds: number
-  /** Milliseconds since the end of the last pass. */
+  /** Milliseconds since the end of the last scan. */
   readonly lastScanAgeMs: number
   /** Processes read, and those whose namespaces could not be read. */
   readonly processes: number

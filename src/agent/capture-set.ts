@@ -58,7 +58,7 @@ export class CaptureSet {
   }
 
   /**
-   * Reconciles. Call it after every pass, even if nothing changed: attempts that are due are made here.
+   * Reconciles. Call it after every scan, even if nothing changed: attempts that are due are made here.
    *
    * @param targets everything that is to be captured
    */

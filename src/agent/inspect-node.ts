@@ -1,4 +1,4 @@
-/** A single pass over this node: its pods, their names according to the API server, and what the agent would capture. */
+/** A single scan of this node: its pods, their names according to the API server, and what the agent would capture. */
 import type { Config } from '../config/schema.ts'
 import { decide } from '../discovery/decide/decide.ts'
 import type { Decisions } from '../discovery/decide/decision.ts'

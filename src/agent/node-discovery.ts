@@ -1,9 +1,9 @@
 /**
- * Polls the node in passes, decides what is captured and which pod holds which address, and applies both to the pipeline.
+ * Scans the node again and again, decides what is captured and which pod holds which address, and applies both to the pipeline.
  * Main thread.
  *
- * A pod that starts is found by the next pass, which begins at most MAX_PAUSE_MS later. The pause is proportional to the
- * cost of a pass, and passes are skipped while no process is started on the node.
+ * A pod that starts is found by the next scan, which begins at most MAX_PAUSE_MS later. The pause is proportional to the
+ * cost of a scan, and scans are skipped while no process is started on the node.
  */
 
 import type { AddressDirectory } from '../discovery/addresses/directory.ts'
@@ -21,11 +21,11 @@ import type { AddressEntry } from '../pair/endpoint-pod.ts'
 import { threadCpuSeconds } from '../thread/cpu-time.ts'
 import type { CaptureSet } from './capture-set.ts'
 
-/** The pause between two passes is this many times the duration of a pass, within bounds. Milliseconds. */
+/** The pause between two scans is this many times the duration of a scan, within bounds. Milliseconds. */
 const PAUSE_FACTOR = 100
 const MIN_PAUSE_MS = 200
 const MAX_PAUSE_MS = 1000
-/** Delay between a change reported by the API server and the pass, or the address update, that it causes. */
+/** Delay between a change reported by the API server and the scan, or the address update, that it causes. */
 const NUDGE_MS = 50
 const MICROS = 1000
 
@@ -42,14 +42,14 @@ export interface NodeDiscoveryOptions {
   readonly log: Pick<Logger, 'info' | 'warn'>
 }
 
-/** Totals over all passes, and the last one's figures. */
-export interface PassTally {
+/** Totals over all scans, and the last one's figures. */
+export interface ScanTally {
   readonly scans: number
   readonly failures: number
-  /** Duration of all passes, and of the last one. Milliseconds. */
+  /** Duration of all scans, and of the last one. Milliseconds. */
   readonly ms: number
   readonly lastMs: number
-  /** CPU time of all passes. */
+  /** CPU time of all scans. */
   readonly cpuSeconds: number
   /** When the last one ended. Milliseconds, monotonic. */
   readonly lastAt: number
@@ -63,11 +63,11 @@ export class NodeDiscovery {
   #snapshot: Snapshot | null = null
   #joined: Joined | null = null
   #decisions: Decisions = { pods: [], targets: [] }
-  #tally: PassTally = { scans: 0, failures: 0, ms: 0, lastMs: 0, cpuSeconds: 0, lastAt: 0 }
+  #tally: ScanTally = { scans: 0, failures: 0, ms: 0, lastMs: 0, cpuSeconds: 0, lastAt: 0 }
   #timer: NodeJS.Timeout | null = null
   #addressTimer: NodeJS.Timeout | null = null
   #running = false
-  /** Whether an input other than the processes has changed since the last pass. */
+  /** Whether an input other than the processes has changed since the last scan. */
   #isStale = true
 
   constructor(options: NodeDiscoveryOptions) {
@@ -76,7 +76,7 @@ export class NodeDiscovery {
     this.#idleCheck = new IdleCheck(options.rules.procRoot)
   }
 
-  get tally(): PassTally {
+  get tally(): ScanTally {
     return this.#tally
   }
 
@@ -84,17 +84,17 @@ export class NodeDiscovery {
     return this.#snapshot
   }
 
-  /** Whether the last pass reflects everything that the API server has reported and all rules. */
+  /** Whether the last scan reflects everything that the API server has reported and all rules. */
   get isCurrent(): boolean {
     return this.#snapshot !== null && !this.#isStale
   }
 
-  /** The decisions of the last pass. */
+  /** The decisions of the last scan. */
   get decisions(): Decisions {
     return this.#decisions
   }
 
-  /** Starts polling with a first pass. */
+  /** Starts polling with a first scan. */
   start(): void {
     this.#running = true
     this.#poll()
@@ -107,20 +107,20 @@ export class NodeDiscovery {
     if (this.#addressTimer !== null) clearTimeout(this.#addressTimer)
   }
 
-  /** Replaces the rules and makes a pass with them soon. */
+  /** Replaces the rules and makes a scan with them soon. */
   setRules(rules: TargetRules): void {
     this.#rules = rules
     this.nudge()
   }
 
-  /** Makes a pass soon, because the API server has reported a change. */
+  /** Makes a scan soon, because the API server has reported a change. */
   nudge(): void {
     if (this.#isStale) return
     this.#isStale = true
     if (this.#running) this.#schedule(NUDGE_MS)
   }
 
-  /** Sends the directory's changes soon. They do not require a pass. */
+  /** Sends the directory's changes soon. They do not require a scan. */
   addressesChanged(): void {
     if (!this.#running || this.#addressTimer !== null) return
     this.#addressTimer = setTimeout(() => {
@@ -130,7 +130,7 @@ export class NodeDiscovery {
   }
 
   #poll(): void {
-    if (this.#isStale || !this.#idleCheck.isIdle(performance.now())) this.#pass()
+    if (this.#isStale || !this.#idleCheck.isIdle(performance.now())) this.#scan()
     // Before the captures, so that the first pairs of a new pod are named.
     this.#sendAddresses()
     this.#options.captures.want(this.#decisions.targets)
@@ -143,7 +143,7 @@ export class NodeDiscovery {
     this.#timer = setTimeout(() => this.#poll(), ms)
   }
 
-  #pass(): void {
+  #scan(): void {
     const began = performance.now()
     const cpuBegan = threadCpuSeconds() ?? 0
     let failures = 0
@@ -151,13 +151,13 @@ export class NodeDiscovery {
       this.#decide(this.#options.scanner.scan())
     } catch (error) {
       failures = 1
-      this.#options.log.warn('a pass over the node’s processes failed; the last result stays in effect', {
+      this.#options.log.warn('a scan of the node’s processes failed; the last result stays in effect', {
         error: errorText(error),
       })
     }
     this.#isStale = false
     const now = performance.now()
-    if (this.#snapshot !== null) this.#idleCheck.recordPass(this.#snapshot, now)
+    if (this.#snapshot !== null) this.#idleCheck.recordScan(this.#snapshot, now)
     const { scans, failures: failed, ms, cpuSeconds } = this.#tally
     this.#tally = {
       scans: scans + 1,

@@ -1,4 +1,4 @@
-/** `interceptor pods`: runs one discovery pass over this node and prints what the agent would capture. */
+/** `interceptor pods`: scans this node once and prints what the agent would capture. */
 import { Command, Option } from 'commander'
 import type { NodeReport } from '../agent/inspect-node.ts'
 import type { PodDecision } from '../discovery/decide/decision.ts'

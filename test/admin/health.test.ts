@@ -57,7 +57,7 @@ test('readiness: passes for a healthy agent', () => {
   )
 })
 
-test('readiness: fails before the pipeline has started and a pass of discovery has succeeded', () => {
+test('readiness: fails before the pipeline has started and a scan of discovery has succeeded', () => {
   const failing = { ...healthy.discovery!, scans: 2, failures: 2 }
   assert.deepEqual(complaints(agentState({ observation: null })), [
     false,
@@ -66,7 +66,7 @@ test('readiness: fails before the pipeline has started and a pass of discovery h
   for (const discovery of [null, failing]) {
     assert.deepEqual(complaints(agentState({ discovery })), [
       false,
-      ['[-]discovery failed: no pass over the node’s processes has succeeded'],
+      ['[-]discovery failed: no scan of the node’s processes has succeeded'],
     ])
   }
 })
@@ -123,9 +123,9 @@ const DEGRADED: [string, Partial<AgentState>, string][] = [
     '[!]capture degraded: 1 of 2 interfaces are down: eth0 of shop/a',
   ],
   [
-    'passes of discovery are late',
+    'scans of discovery are late',
     { discovery: { ...healthy.discovery!, lastScanAgeMs: SCAN_SILENCE_MS } },
-    '[!]discovery degraded: no pass over the node’s processes for 30 s',
+    '[!]discovery degraded: no scan of the node’s processes for 30 s',
   ],
   [
     'a reload was rejected',

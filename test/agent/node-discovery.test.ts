@@ -83,7 +83,7 @@ test('NodeDiscovery: applies new rules at once', async (t) => {
   assert.equal(node.discovery.decisions.pods[0]?.reason, 'namespace')
 })
 
-test('NodeDiscovery: counts a failed pass, and keeps the last result', async (t) => {
+test('NodeDiscovery: counts a failed scan, and keeps the last result', async (t) => {
   const node = new Node(t, pod(1))
   node.discovery.start()
   await node.next()

@@ -149,7 +149,7 @@ test('NodeScanner on a real node: a container outside of Kubernetes is not a pod
   )
 })
 
-test('NodeScanner on a real node: pods start and end between passes while others stay the same objects', {
+test('NodeScanner on a real node: pods start and end between scans while others stay the same objects', {
   skip,
 }, async (t) => {
   const rig = NodeRig.create(t, anyVersion())
@@ -199,7 +199,7 @@ function isThere(pid: number): boolean {
   }
 }
 
-test('NodeScanner on a real node: a burst of short processes neither fails a pass nor loses the pod', {
+test('NodeScanner on a real node: a burst of short processes neither fails a scan nor loses the pod', {
   skip,
 }, async (t) => {
   const rig = NodeRig.create(t, anyVersion())
@@ -208,32 +208,32 @@ test('NodeScanner on a real node: a burst of short processes neither fails a pas
   const storm = 'for ((i = 0; i < 1500; i++)); do (exec -a worker true) & (( i % 20 )) || wait; done; wait'
   const { pid } = await rigged.run('storm', { program: ['bash', '-c', storm], containerId })
   const scanner = new NodeScanner('/proc')
-  let passes = 0
-  for (; isThere(pid); passes += 1) {
+  let scans = 0
+  for (; isThere(pid); scans += 1) {
     find(scanner.scan(), rigged)
     await new Promise((resolve) => setImmediate(resolve))
   }
-  t.diagnostic(`${passes} passes`)
-  assert.ok(passes > 1)
+  t.diagnostic(`${scans} scans`)
+  assert.ok(scans > 1)
 })
 
-/** Younger processes are read in every pass. */
+/** Younger processes are read in every scan. */
 const YOUNG_MS = 10_000
 
-test('NodeScanner on a real node: cost of a warm pass', { skip }, async (t) => {
+test('NodeScanner on a real node: cost of a warm scan', { skip }, async (t) => {
   const rig = NodeRig.create(t, anyVersion())
   for (let pod = 0; pod < 5; pod += 1) await rig.pod().run('shop')
   const sleepers = await startSleepers(t, 200)
   const scanner = new NodeScanner('/proc')
-  // While they are young, every pass reads all of them.
+  // While they are young, every scan reads all of them.
   await new Promise((resolve) => setTimeout(resolve, YOUNG_MS))
-  for (let pass = 0; pass < 12; pass += 1) scanner.scan()
+  for (let scan = 0; scan < 12; scan += 1) scanner.scan()
   const before = process.cpuUsage()
-  for (let pass = 0; pass < 64; pass += 1) scanner.scan()
+  for (let scan = 0; scan < 64; scan += 1) scanner.scan()
   const { user, system } = process.cpuUsage(before)
   const { processes, pods } = scanner.scan()
   t.diagnostic(
-    `${processes} processes, ${pods.length} pods: ${((user + system) / 64 / 1000).toFixed(2)} ms of CPU a pass`,
+    `${processes} processes, ${pods.length} pods: ${((user + system) / 64 / 1000).toFixed(2)} ms of CPU a scan`,
   )
   assert.ok(processes > sleepers)
 })

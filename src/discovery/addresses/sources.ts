@@ -1,5 +1,5 @@
 /**
- * The sources of the address directory: the pods of this node, from the latest pass over /proc and from the API server, and
+ * The sources of the address directory: the pods of this node, from the latest scan of /proc and from the API server, and
  * the pods of other nodes and Services (`kubernetes.remoteNames`), from the API server. Pure, but for the directory.
  */
 import type { EndpointPod, PodIdentity } from '../../pair/endpoint-pod.ts'

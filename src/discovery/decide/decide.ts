@@ -1,5 +1,5 @@
 /**
- * Decides what is captured on a node, where and why, from a pass over /proc, the API server's pods and the configured rules.
+ * Decides what is captured on a node, where and why, from a scan of /proc, the API server's pods and the configured rules.
  * The result is a decision for each pod and the list of capture targets. The agent acts on it, and `interceptor pods` shows
  * it. Pure.
  */

@@ -1,5 +1,5 @@
 /**
- * Detects that a node has not changed since the last pass, at a fraction of a pass's cost: no process was started
+ * Detects that a node has not changed since the last scan, at a fraction of a scan's cost: no process was started
  * since, none had been for a while before, and the processes that hold pods still exist. Main thread.
  */
 import { ProcFiles } from './proc-files.ts'
@@ -7,26 +7,26 @@ import type { Snapshot } from './snapshot.ts'
 
 /** A container that is being set up can change for this long after its last process was started. Milliseconds. */
 const SETTLE_MS = 10_000
-/** A pass is due after this long in any case. Milliseconds. */
-const MAX_PASS_AGE_MS = 5_000
+/** A scan is due after this long in any case. Milliseconds. */
+const MAX_SCAN_AGE_MS = 5_000
 
-/** Compares the node with what the last pass found. */
+/** Compares the node with what the last scan found. */
 export class IdleCheck {
   readonly #files: ProcFiles
   /** Inodes of /proc/<pid> by pid; 0 where the process had already exited. */
   readonly #holders = new Map<number, number>()
   #forks: string | null = null
   #forksChangedAt = 0
-  #passedAt = Number.NEGATIVE_INFINITY
+  #scannedAt = Number.NEGATIVE_INFINITY
 
   /** @param procRoot where the host's /proc is mounted */
   constructor(procRoot: string) {
     this.#files = new ProcFiles(procRoot)
   }
 
-  /** Remembers what a pass found. Call it after every pass. @param now milliseconds, monotonic */
-  recordPass(snapshot: Snapshot, now: number): void {
-    this.#passedAt = now
+  /** Remembers what a scan found. Call it after every scan. @param now milliseconds, monotonic */
+  recordScan(snapshot: Snapshot, now: number): void {
+    this.#scannedAt = now
     this.#holders.clear()
     for (const { pid } of snapshot.pods) {
       const inode = this.#files.inode(String(pid))
@@ -35,7 +35,7 @@ export class IdleCheck {
     }
   }
 
-  /** Whether a pass would find nothing new. @param now milliseconds, monotonic */
+  /** Whether a scan would find nothing new. @param now milliseconds, monotonic */
   isIdle(now: number): boolean {
     const forks = this.#readForks()
     if (forks === null || forks !== this.#forks) {
@@ -43,7 +43,7 @@ export class IdleCheck {
       this.#forksChangedAt = now
       return false
     }
-    if (now - this.#forksChangedAt < SETTLE_MS || now - this.#passedAt >= MAX_PASS_AGE_MS) return false
+    if (now - this.#forksChangedAt < SETTLE_MS || now - this.#scannedAt >= MAX_SCAN_AGE_MS) return false
     return [...this.#holders].every(([pid, before]) => this.#files.inode(String(pid)) === before)
   }
 

@@ -1,36 +1,36 @@
 /**
- * Interfaces and addresses of the node's network namespaces, cached between passes. A new namespace is read in every pass,
+ * Interfaces and addresses of the node's network namespaces, cached between scans. A new namespace is read in every scan,
  * because a container runtime may configure the interface after it has started the first process; the others are read in
  * rotation. Main thread.
  */
 import { type NetworkFacts, type NetworkReading, readNetwork } from './interfaces.ts'
-import { PassCache } from './pass-cache.ts'
 import type { ProcFiles } from './proc-files.ts'
+import { ScanCache } from './scan-cache.ts'
 
-/** A namespace is read in this many passes from its first one on. */
-const NEW_PASSES = 10
-/** After that it is read once in this many passes. */
+/** A namespace is read in this many scans from its first one on. */
+const NEW_SCANS = 10
+/** After that it is read once in this many scans. */
 const READ_EVERY = 16
 
 interface Entry {
   /** The pod it belongs to. The kernel may reuse the inode of a deleted namespace at once, for another pod. */
   readonly owner: string
   reading: NetworkReading
-  readonly firstPass: number
+  readonly firstScan: number
 }
 
 /** The cache of interfaces by network namespace. */
 export class InterfaceCache {
   readonly #files: ProcFiles
-  readonly #entries = new PassCache<Entry>()
+  readonly #entries = new ScanCache<Entry>()
 
   constructor(files: ProcFiles) {
     this.#files = files
   }
 
-  /** Begins a pass: namespaces that the last pass did not ask for are forgotten. */
-  beginPass(): void {
-    this.#entries.beginPass()
+  /** Begins a scan: namespaces that the last scan did not ask for are forgotten. */
+  beginScan(): void {
+    this.#entries.beginScan()
   }
 
   /**
@@ -49,16 +49,16 @@ export class InterfaceCache {
     for (const pid of pids) {
       const reading = readNetwork(this.#files, pid, entry?.reading ?? null)
       if (reading === null) continue
-      if (entry === undefined) this.#entries.set(inode, { owner, reading, firstPass: this.#entries.pass })
+      if (entry === undefined) this.#entries.set(inode, { owner, reading, firstScan: this.#entries.scan })
       else entry.reading = reading
       return reading.facts
     }
     return entry?.reading.facts ?? null
   }
 
-  #isDue(inode: number, { reading, firstPass }: Entry): boolean {
-    const { pass } = this.#entries
-    if (reading.facts.external === null || pass - firstPass < NEW_PASSES) return true
-    return (inode + pass) % READ_EVERY === 0
+  #isDue(inode: number, { reading, firstScan }: Entry): boolean {
+    const { scan } = this.#entries
+    if (reading.facts.external === null || scan - firstScan < NEW_SCANS) return true
+    return (inode + scan) % READ_EVERY === 0
   }
 }

@@ -1,18 +1,19 @@
 /**
- * Listening TCP sockets of network namespaces, and the containers that own them, cached between passes. Main thread.
+ * Listening TCP sockets of network namespaces, and the containers that own them, cached between scans. Main thread.
  *
  * Reading /proc/<pid>/net/tcp makes the kernel walk the connections of all namespaces, some 2 ms, so an unchanged namespace
  * is read ever less often: a pause is a quarter of the time since its processes last changed. When a pause ends and the
  * namespace has as many TCP sockets as at the last read, which is cheap to find out, the read is left for later, too.
  * Descriptors are read only when a socket appears whose owner is unknown.
  */
-import { PassCache } from './pass-cache.ts'
+
 import type { ProcFiles } from './proc-files.ts'
 import type { ProcessFacts } from './process.ts'
+import { ScanCache } from './scan-cache.ts'
 
-/** Share of the passes since the last change after which a namespace is read again, and the most passes between reads. */
+/** Share of the scans since the last change after which a namespace is read again, and the most scans between reads. */
 const READ_SHARE = 0.25
-const MAX_PASSES_BETWEEN_READS = 256
+const MAX_SCANS_BETWEEN_READS = 256
 /** Bytes read of a socket table, which begins with the listening sockets: about 800 of them. */
 const MAX_TABLE_BYTES = 128 * 1024
 /** Processes read of one pod, and descriptors of one process. */
@@ -51,27 +52,27 @@ interface Entry {
   /** By the socket's inode. */
   owners: Map<number, Owner>
   listeners: readonly Listener[]
-  /** The pass in which the processes last changed, and the next pass that reads. */
-  changedPass: number
+  /** The scan in which the processes last changed, and the next scan that reads. */
+  changedScan: number
   nextRead: number
   /** The number of TCP sockets at the last read, see `readSocketCounts`; null: unknown. */
   socketCounts: string | null
-  /** The next pass that reads although the number is unchanged: one socket may have replaced another. */
+  /** The next scan that reads although the number is unchanged: one socket may have replaced another. */
   nextCertainRead: number
 }
 
 /** The cache of listeners by network namespace. */
 export class ListenerTable {
   readonly #files: ProcFiles
-  readonly #entries = new PassCache<Entry>()
+  readonly #entries = new ScanCache<Entry>()
 
   constructor(files: ProcFiles) {
     this.#files = files
   }
 
-  /** Begins a pass: namespaces that the last pass did not ask for are forgotten. */
-  beginPass(): void {
-    this.#entries.beginPass()
+  /** Begins a scan: namespaces that the last scan did not ask for are forgotten. */
+  beginScan(): void {
+    this.#entries.beginScan()
   }
 
   /**
@@ -85,36 +86,36 @@ export class ListenerTable {
    */
   read(netns: number, pid: number, processes: readonly ProcessFacts[]): readonly Listener[] {
     if (processes.length === 0) return NO_LISTENERS
-    const { pass } = this.#entries
+    const { scan } = this.#entries
     let entry = this.#entries.use(netns)
     const changed = entry === undefined || !sameItems(entry.processes, processes)
     if (entry === undefined || changed) {
       const owners = new Map([...(entry?.owners ?? [])].filter(([, owner]) => owner !== NO_OWNER))
       const listeners = entry?.listeners ?? NO_LISTENERS
-      const never = { socketCounts: null, nextCertainRead: pass }
-      entry = { processes, owners, listeners, changedPass: pass, nextRead: pass, ...never }
+      const never = { socketCounts: null, nextCertainRead: scan }
+      entry = { processes, owners, listeners, changedScan: scan, nextRead: scan, ...never }
       this.#entries.set(netns, entry)
     }
-    if (pass >= entry.nextRead) this.#refresh(pid, entry)
+    if (scan >= entry.nextRead) this.#refresh(pid, entry)
     return entry.listeners
   }
 
   #refresh(pid: number, entry: Entry): void {
-    const { pass } = this.#entries
-    const pause = Math.ceil((pass - entry.changedPass) * READ_SHARE)
-    entry.nextRead = pass + Math.min(Math.max(pause, 1), MAX_PASSES_BETWEEN_READS)
+    const { scan } = this.#entries
+    const pause = Math.ceil((scan - entry.changedScan) * READ_SHARE)
+    entry.nextRead = scan + Math.min(Math.max(pause, 1), MAX_SCANS_BETWEEN_READS)
     // Before the sockets, so that a socket opened between the two reads changes the number at the next one.
     const socketCounts = this.#readSocketCounts(pid)
     const isSame = socketCounts !== null && socketCounts === entry.socketCounts
-    if (isSame && pass < entry.nextCertainRead) {
+    if (isSame && scan < entry.nextCertainRead) {
       entry.nextRead = Math.min(entry.nextRead, entry.nextCertainRead)
       return
     }
     const sockets = this.#readSockets(pid)
-    // The process has exited. The next pass passes another one.
+    // The process has exited; the next scan names another one.
     if (sockets === null) return
     entry.socketCounts = socketCounts
-    entry.nextCertainRead = pass + MAX_PASSES_BETWEEN_READS
+    entry.nextCertainRead = scan + MAX_SCANS_BETWEEN_READS
     for (const inode of entry.owners.keys()) if (!sockets.has(inode)) entry.owners.delete(inode)
     this.#findOwners(entry, sockets)
     const listeners = [...sockets].map(([inode, socket]) => ({ ...socket, ...(entry.owners.get(inode) ?? NO_OWNER) }))

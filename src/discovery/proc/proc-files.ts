@@ -45,7 +45,7 @@ export class ProcFiles {
 
   /**
    * Lists every visible process with its inode. getdents64(2) reports both at once; a stat(2) for each process would
-   * dominate the cost of a pass.
+   * dominate the cost of a scan.
    *
    * @returns by pid, ascending; a Refusal when the folder does not exist
    */

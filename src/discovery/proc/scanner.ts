@@ -1,6 +1,6 @@
 /**
  * Finds the node's pods from the host's processes alone: it queries neither an API server nor a container runtime, enters
- * no namespace and starts no process. Main thread; a pass is synchronous.
+ * no namespace and starts no process. Main thread; a scan is synchronous.
  */
 import { privilegeError, usageError } from '../../errors.ts'
 import { describePod, oldest, type PodParts } from './describe-pod.ts'
@@ -20,13 +20,13 @@ const HOST_OWNER = 'host'
 /** Linux's default (IPDEFTTL). */
 const DEFAULT_HOP_LIMIT = 64
 
-/** A pod of the last pass, with the parts that it was described from. */
+/** A pod of the last scan, with the parts that it was described from. */
 interface Described {
   readonly parts: PodParts
   readonly pod: Pod
 }
 
-/** Scans one node, pass by pass. */
+/** Scans one node again and again. What did not change since the scan before is the same object. */
 export class NodeScanner {
   readonly #files: ProcFiles
   readonly #processes: ProcessTable
@@ -45,10 +45,10 @@ export class NodeScanner {
   }
 
   /**
-   * Makes one pass.
+   * Scans once.
    *
    * @throws InterceptorError: EXIT_USAGE when procRoot is not a proc filesystem; EXIT_PRIVILEGE when the namespace of the host's first
-   *   process, or of most processes, cannot be read. Processes that exit during the pass are not an error.
+   *   process, or of most processes, cannot be read. Processes that exit during the scan are not an error.
    */
   scan(): Snapshot {
     const listed = this.#files.processes()
@@ -57,8 +57,8 @@ export class NodeScanner {
     if (typeof hostNetns === 'symbol') throw cannotRead(`pid ${HOST_PID} in ${this.#files.root}`)
     const { facts, denied, uptimeTicks } = this.#processes.refresh(listed, hostNetns)
     if (denied > facts.length) throw cannotRead(`${denied} of ${denied + facts.length} processes`)
-    this.#interfaces.beginPass()
-    this.#listeners.beginPass()
+    this.#interfaces.beginScan()
+    this.#listeners.beginScan()
     const host = this.#describeHost(hostNetns)
     const namespaces = groupBy(facts, ({ netns }) => netns)
     const pods = this.#describePods(facts, namespaces, host)

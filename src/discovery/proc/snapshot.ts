@@ -1,5 +1,5 @@
 /**
- * The result of one pass over /proc. Immutable. Whatever did not change since the pass before is the same object, so two
+ * The result of one scan of /proc. Immutable. Whatever did not change since the scan before is the same object, so two
  * snapshots can be compared by reference.
  */
 import type { ContainerRuntime } from './cgroup.ts'

@@ -22,10 +22,10 @@ class Node {
     writeFileSync(join(this.proc.root, 'stat'), `cpu 1 2\nctxt 9\nprocesses ${processes}\nprocs_running 1\n`)
   }
 
-  /** Makes a pass if one is due. @returns whether the node was idle */
+  /** Makes a scan if one is due. @returns whether the node was idle */
   poll(now: number): boolean {
     const isIdle = this.check.isIdle(now)
-    if (!isIdle) this.check.recordPass(snapshotOf([procPod('a', { pid: 100 })]), now)
+    if (!isIdle) this.check.recordScan(snapshotOf([procPod('a', { pid: 100 })]), now)
     return isIdle
   }
 }
@@ -36,7 +36,7 @@ const pollEachSecond = (node: Node, from: number, to: number): number => {
   return idle
 }
 
-test('IdleCheck: is idle ten seconds after the last fork, except for a pass every five seconds', (t) => {
+test('IdleCheck: is idle ten seconds after the last fork, except for a scan every five seconds', (t) => {
   const node = new Node(t)
   assert.equal(pollEachSecond(node, 0, 10 * SECOND), 0)
   assert.equal(pollEachSecond(node, 10 * SECOND, 30 * SECOND), 16)

@@ -37,13 +37,13 @@ class Namespace {
   }
 
   read(processes: readonly ProcessFacts[]): readonly Listener[] {
-    this.#table.beginPass()
+    this.#table.beginScan()
     return this.#table.read(HOST_NETNS, 1, processes)
   }
 
-  /** Reads after so many passes that a change is noticed. */
-  readLater(processes: readonly ProcessFacts[], passes = 300): readonly Listener[] {
-    for (let pass = 0; pass < passes; pass += 1) this.read(processes)
+  /** Reads after so many scans that a change is noticed. */
+  readLater(processes: readonly ProcessFacts[], scans = 300): readonly Listener[] {
+    for (let scan = 0; scan < scans; scan += 1) this.read(processes)
     return this.read(processes)
   }
 }
@@ -84,14 +84,14 @@ test('ListenerTable: notices a socket sooner where their number has changed than
   const namespace = new Namespace(t)
   const passesUntilSeen = (tcp: readonly string[], port: number): number => {
     namespace.set(tcp, [8, 9])
-    for (let pass = 1; ; pass += 1) if (namespace.read(processes).some((one) => one.port === port)) return pass
+    for (let scan = 1; ; scan += 1) if (namespace.read(processes).some((one) => one.port === port)) return scan
   }
   namespace.set([tcpSocket(80, 8)], [8, 9])
   const processes = namespace.processes(10)
   namespace.readLater(processes, 100)
   assert.ok(passesUntilSeen([tcpSocket(80, 8), tcpSocket(81, 9)], 81) <= 32)
   const replaced = passesUntilSeen([tcpSocket(80, 8), tcpSocket(82, 9)], 82)
-  assert.ok(replaced > 128 && replaced <= 256, `${replaced} passes`)
+  assert.ok(replaced > 128 && replaced <= 256, `${replaced} scans`)
 })
 
 test('ListenerTable: a new process can own a socket whose owner was unknown', (t) => {

@@ -13,7 +13,7 @@ const cgroup = `${POD}${'a'.repeat(64)}`
 /** Started five seconds ago. */
 const YOUNG = (UPTIME - 5) * TICKS_PER_SECOND
 
-/** A node whose processes are read in passes. */
+/** A node whose processes are read again in each scan. */
 class Node {
   readonly proc: FakeProc
   readonly files: ProcFiles
@@ -39,13 +39,13 @@ class Node {
     return this.files.processes() as Listed[]
   }
 
-  pass(): readonly ProcessFacts[] {
+  scan(): readonly ProcessFacts[] {
     return this.#table.refresh(this.listed(), HOST_NETNS).facts
   }
 
-  passes(count: number): readonly ProcessFacts[] {
-    for (let pass = 1; pass < count; pass++) this.pass()
-    return this.pass()
+  scans(count: number): readonly ProcessFacts[] {
+    for (let scan = 1; scan < count; scan++) this.scan()
+    return this.scan()
   }
 }
 
@@ -54,53 +54,53 @@ const names = (facts: readonly ProcessFacts[]): string[] => facts.map(({ pid, na
 test('process table: lists processes by pid, and returns the same objects while nothing changes', (t) => {
   const node = new Node(t)
   for (const pid of [300, 20, 100]) node.put(pid, `p${pid}`)
-  const before = node.pass()
+  const before = node.scan()
   assert.deepEqual(names(before), ['20 p20', '100 p100', '300 p300'])
-  for (let pass = 0; pass < 2 * READ_EVERY; pass++) {
-    for (const [index, facts] of node.pass().entries()) assert.equal(facts, before[index])
+  for (let scan = 0; scan < 2 * READ_EVERY; scan++) {
+    for (const [index, facts] of node.scan().entries()) assert.equal(facts, before[index])
   }
 })
 
-test('process table: notices an exec of a young process at once, and of an older one within 64 passes', (t) => {
+test('process table: notices an exec of a young process at once, and of an older one within 64 scans', (t) => {
   const node = new Node(t)
   node.put(10, 'a', YOUNG)
   node.put(20, 'b')
-  node.passes(READ_EVERY)
+  node.scans(READ_EVERY)
   node.exec(10, 'c')
   node.exec(20, 'd')
-  const seen = Array.from({ length: READ_EVERY }, () => names(node.pass()))
+  const seen = Array.from({ length: READ_EVERY }, () => names(node.scan()))
   assert.equal(seen[0][0], '10 c')
   assert.equal(seen.filter(([, older]) => older === '20 d').length > 0, true)
   assert.equal(seen.at(-1)![1], '20 d')
 })
 
-test('process table: reads a process of the container runtime in every pass, however old', (t) => {
+test('process table: reads a process of the container runtime in every scan, however old', (t) => {
   const node = new Node(t)
   node.put(20, 'runc:[2:INIT]')
-  node.passes(READ_EVERY)
+  node.scans(READ_EVERY)
   node.exec(20, 'nginx')
-  assert.deepEqual(names(node.pass()), ['20 nginx'])
+  assert.deepEqual(names(node.scan()), ['20 nginx'])
 })
 
 test('process table: forgets processes that exit, and recognises a reused pid by its inode', (t) => {
   const node = new Node(t)
   node.put(20, 'a')
   node.put(30, 'b')
-  node.passes(3)
+  node.scans(3)
   node.proc.remove(30)
-  assert.deepEqual(names(node.pass()), ['20 a'])
+  assert.deepEqual(names(node.scan()), ['20 a'])
   node.put(20, 'c')
-  assert.deepEqual(names(node.pass()), ['20 c'])
+  assert.deepEqual(names(node.scan()), ['20 c'])
 })
 
 const step = fc.record({
-  do: fc.constantFrom('put', 'remove', 'exec', 'pass'),
+  do: fc.constantFrom('put', 'remove', 'exec', 'scan'),
   pid: fc.integer({ min: 10, max: 14 }),
   name: fc.constantFrom('a', 'b', 'c'),
   young: fc.boolean(),
 })
 
-test('process table: agrees with reading everything after 64 passes, whatever happened before', (t) => {
+test('process table: agrees with reading everything after 64 scans, whatever happened before', (t) => {
   const node = new Node(t)
   fc.assert(
     fc.property(fc.array(step, { maxLength: 30, size: 'max' }), (steps) => {
@@ -113,8 +113,8 @@ test('process table: agrees with reading everything after 64 passes, whatever ha
           else young.delete(one.pid)
         } else if (one.do === 'remove') node.proc.remove(one.pid)
         else if (one.do === 'exec' && exists) node.exec(one.pid, one.name)
-        else if (one.do === 'pass') {
-          const facts = node.pass()
+        else if (one.do === 'scan') {
+          const facts = node.scan()
           const listed = node.listed().map(({ pid }) => pid)
           assert.deepEqual(
             facts.map(({ pid }) => pid),
@@ -126,7 +126,7 @@ test('process table: agrees with reading everything after 64 passes, whatever ha
         }
       }
       const fresh = node.listed().map(({ pid }) => readProcess(node.files, pid, HOST_NETNS))
-      assert.deepEqual(node.passes(READ_EVERY), fresh)
+      assert.deepEqual(node.scans(READ_EVERY), fresh)
     }),
     { numRuns: 15 },
   )

@@ -253,7 +253,7 @@ test('NodeScanner: an ended pod is missing from the next snapshot', (t) => {
 test('NodeScanner: a reused namespace inode does not inherit addresses', (t) => {
   const proc = FakeProc.create(t, ...plainPod(4))
   const scanner = new NodeScanner(proc.root)
-  for (let pass = 0; pass < 20; pass += 1) scanner.scan()
+  for (let scan = 0; scan < 20; scan += 1) scanner.scan()
   for (const { pid } of plainPod(4)) proc.remove(pid)
   proc.put({ ...inPod(6, 60, 600, 'nginx'), netns: HOST_NETNS + 4 })
   assert.deepEqual(onlyPod(scanner.scan()).addresses, ['10.244.0.6'])
@@ -271,7 +271,7 @@ test('NodeScanner: a reused pid is another process', (t) => {
   )
 })
 
-test('NodeScanner: notices an exec of a young process in the next pass', (t) => {
+test('NodeScanner: notices an exec of a young process in the next scan', (t) => {
   const young = { ...inPod(4, 40, 400, 'sh', '-c', 'exec linkerd2-proxy'), startTicks: 9_999_900 }
   const proc = FakeProc.create(t, young)
   const scanner = new NodeScanner(proc.root)
@@ -280,7 +280,7 @@ test('NodeScanner: notices an exec of a young process in the next pass', (t) => 
   assert.equal(onlyPod(scanner.scan()).mesh?.name, 'linkerd')
 })
 
-test('NodeScanner: notices an exec of an old process within 64 passes', (t) => {
+test('NodeScanner: notices an exec of an old process within 64 scans', (t) => {
   const proc = FakeProc.create(t, inPod(4, 40, 400, 'sh'))
   const scanner = new NodeScanner(proc.root)
   scanner.scan()
@@ -289,7 +289,7 @@ test('NodeScanner: notices an exec of an old process within 64 passes', (t) => {
   assert.equal(found.at(-1), 'linkerd')
 })
 
-test('NodeScanner: notices a late interface in the next pass', (t) => {
+test('NodeScanner: notices a late interface in the next scan', (t) => {
   const late = inPod(4, 40, 400, '/pause')
   const proc = FakeProc.create(t, { ...late, network: {} })
   const scanner = new NodeScanner(proc.root)
@@ -298,7 +298,7 @@ test('NodeScanner: notices a late interface in the next pass', (t) => {
   assert.equal(onlyPod(scanner.scan()).external?.name, 'eth0')
 })
 
-test('NodeScanner: model: vanishing files never make a pass throw or change other pods', (t) => {
+test('NodeScanner: model: vanishing files never make a scan throw or change other pods', (t) => {
   const proc = FakeProc.create(t, ...plainPod(4))
   const scanner = new NodeScanner(proc.root)
   const untouched = onlyPod(scanner.scan())
@@ -308,9 +308,9 @@ test('NodeScanner: model: vanishing files never make a pass throw or change othe
     fc.property(fc.array(loss, { maxLength: 6 }), (losses) => {
       proc.put(...victims)
       for (const [index, file] of losses) proc.remove(victims[index].pid, file)
-      for (const pass of [scanner.scan(), new NodeScanner(proc.root).scan()]) {
+      for (const snapshot of [scanner.scan(), new NodeScanner(proc.root).scan()]) {
         assert.deepEqual(
-          pass.pods.find((pod) => pod.uid === uid(4)),
+          snapshot.pods.find((pod) => pod.uid === uid(4)),
           untouched,
         )
       }

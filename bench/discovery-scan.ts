@@ -1,7 +1,7 @@
 /**
- * Passes over this node's processes, warm ones after a cold one. Needs SYS_PTRACE.
+ * Scans of this node's processes, warm ones after a cold one. Needs SYS_PTRACE.
  *
- *     node dist/bench/discovery-pass.js    one JSON line
+ *     node dist/bench/discovery-scan.js    one JSON line
  */
 import { setTimeout as pause } from 'node:timers/promises'
 import { IdleCheck } from '../src/discovery/proc/idle-check.ts'
@@ -11,9 +11,9 @@ import type { DiscoverySample } from './discovery.ts'
 const WARM_UP = 10
 const PASSES = 50
 const PROC = '/proc'
-/** Younger processes are read anew in each pass. */
+/** Younger processes are read anew in each scan. */
 const YOUNG_MS = 10_000
-/** On the clock of `isQuiet`: nothing has been started for that long, and no pass is due yet. */
+/** On the clock of `isQuiet`: nothing has been started for that long, and no scan is due yet. */
 const SETTLED_MS = 11_000
 
 function cpuMsOf(work: () => unknown): number {
@@ -31,7 +31,7 @@ for (let i = 0; i < WARM_UP; i++) scanner.scan()
 const passMs = Array.from({ length: PASSES }, () => cpuMsOf(() => scanner.scan()))
 const snapshot = scanner.scan()
 quiet.isIdle(0)
-quiet.recordPass(snapshot, SETTLED_MS)
+quiet.recordScan(snapshot, SETTLED_MS)
 let quietLooks = 0
 const quietMs = Array.from({ length: PASSES }, () =>
   cpuMsOf(() => {
