@@ -19,11 +19,11 @@ export type JsonPair = Pair<JsonBody>
 /** A pair as MessagePack: `-o msgpack`, and values by default. */
 export type PackedPair = Pair<PackedBody>
 
-/** A request with its final response. One schema for both forms: JSON (-o ndjson, Kafka values with --format json) and MessagePack (standard types only). They differ in `body` and `bodyEncoding` alone. Within a version, changes only add: readers ignore keys and flags they do not know. */
+/** A request with its final response. One schema for both forms: JSON (-o ndjson, Kafka values with --format json) and MessagePack (standard types only). They differ only in `body` and `bodyEncoding`. Within a version, keys and flags are only added: readers ignore those that they do not know. */
 export interface Pair<Body extends JsonBody | PackedBody = JsonBody | PackedBody> {
   /** Version of this schema. */
   v: 1
-  /** Identifies the exchange wherever and however often it is captured: made of the TCP sequence numbers of both messages' first bytes and their heads. Consumers drop duplicates by it. */
+  /** Identifies the exchange wherever and however often it is captured: computed from the TCP sequence numbers of both messages' first bytes and from their heads. Consumers drop duplicates by it. */
   id: string
   /** Packet time of the request's first byte, microseconds since the Unix epoch. */
   requestStartMicros: number
@@ -33,9 +33,9 @@ export interface Pair<Body extends JsonBody | PackedBody = JsonBody | PackedBody
   responseStartMicros: number
   /** Packet time of the response's last byte, microseconds since the Unix epoch. */
   responseEndMicros: number
-  /** Who asked. */
+  /** The end that sent the request. */
   client: Endpoint
-  /** Who answered. */
+  /** The end that sent the response. */
   server: Endpoint
   /** The request. */
   request: Message & Body & {
@@ -51,27 +51,27 @@ export interface Pair<Body extends JsonBody | PackedBody = JsonBody | PackedBody
     /** Reason phrase as sent, often empty. */
     reason: string
   }
-  /** Where the exchange was seen. */
+  /** Where the exchange was captured. */
   capture: {
     /** Name of the node that captured. */
     node: string
-    /** Network interface, or a capture file's own name for it. */
+    /** Network interface; of a capture file, the name that the file gives it. */
     interface: string
-    /** From whose side: in the server's or the client's network namespace, on the host, or out of a capture file. */
+    /** The capture point: in the server's or the client's network namespace, on the host, or in a capture file. */
     vantage: 'server' | 'client' | 'host' | 'file'
-    /** The service mesh whose loopback side was captured, such as istio; null: none. */
+    /** The service mesh whose sidecar's loopback was captured, such as istio; null: none. */
     mesh: string | null
-    /** What the mesh's proxy in front of the server says of the real client: those of the request's headers, at most 15 and 4 KiB. Claims, not addresses that were seen. Absent where there are none. */
+    /** The request headers in which the mesh's proxy names the original client, at most 15 and 4 KiB. They are claims, not captured addresses. Absent if there are none. */
     forwarded?: Headers
-    /** The real client, and the address that it connected to, as a load balancer names them in the PROXY protocol's head at the beginning of the connection. Claims, not addresses that were seen. Absent without such a head, or where it names none. */
+    /** The original client, and the address that it connected to, as a load balancer names them in the PROXY protocol's head at the beginning of the connection. They are claims, not captured addresses. Absent without such a head, or if it names none. */
     proxyProtocol?: {
       /** The client. */
       source: SocketAddress
-      /** Where it connected to. */
+      /** The address that the client connected to. */
       destination: SocketAddress
     }
   }
-  /** What is unusual about this pair. midstream: the connection was first seen after its handshake. earlyResponse: the response began before the request had ended. obsFold: a header went over several lines, which are joined. malformedHeader: a header line has no colon, or continues a line that is not there. contentLengthIgnored: Content-Length did not count, as Transfer-Encoding was there too. tunnel: the exchange went through a SOCKS or CONNECT proxy, which is the server named here. incompleteResponse: on request (assemble.incompleteResponses), the connection or the capture ended within the response, whose body is what was seen of it. requestBodyNotDecoded, responseBodyNotDecoded: decoding is on, but the body has an unknown coding, is damaged, or would be too large, and is here as sent. */
+  /** Irregularities of this pair. midstream: the connection was first seen after its handshake. earlyResponse: the response began before the request had ended. obsFold: a header line was folded over several lines, which are joined. malformedHeader: a header line has no colon, or continues a missing line. contentLengthIgnored: a message has both Content-Length and Transfer-Encoding; the latter applies. tunnel: the exchange went through a SOCKS or CONNECT proxy, which is `server`. incompleteResponse: the connection or the capture ended within the response, and its body is the part that was captured; only with assemble.incompleteResponses. requestBodyNotDecoded, responseBodyNotDecoded: decoding is enabled, but the body has an unknown coding, is damaged, or would be too large; `body` is as sent. */
   flags: string[]
 }
 
@@ -89,25 +89,25 @@ export interface Endpoint {
   address: string
   /** TCP port. */
   port: number
-  /** The Kubernetes pod behind the address; null where none is known. */
+  /** The Kubernetes pod that held the address; null: none is known. */
   pod: null | Pod
 }
 
 export interface Pod {
-  /** Name of the pod; null where it is not known. Where namespace is null it is a hint from the environment of the pod's processes. */
+  /** Name of the pod; null: unknown. If namespace is null, it is a hint from the environment of the pod's processes. */
   name: string | null
-  /** Its namespace; null where the API server has not reported the pod, and name and container come from the node's /proc. */
+  /** Its namespace; null: the API server has not reported the pod, and name and container are from the node's /proc. */
   namespace: string | null
   /** Its UID. */
   uid: string
-  /** What runs the pod; null where nothing does or it is not known. */
+  /** The controller of the pod; null: none, or unknown. */
   workload: null | {
     /** Kind, such as Deployment. */
     kind: string
     /** Name. */
     name: string
   }
-  /** Container within the pod: its name or, where namespace is null, its id. Empty where it is not known. */
+  /** Container within the pod: its name or, if namespace is null, its id. Empty: unknown. */
   container: string
   /** Labels of the pod. */
   labels: Record<string, string>
@@ -118,10 +118,10 @@ export interface Message {
   httpVersion: string
   /** Name and value of each header line in the order sent, case and duplicates kept. Bytes from 0x80 on that are not UTF-8 are read as Latin-1. */
   headers: Headers
-  /** Bytes of the body after de-chunking as sent: still encoded, whatever `decoded` says. */
+  /** Bytes of the body as sent: without chunk framing, still encoded, also if `decoded` is true. */
   bodySize: number
-  /** Whether these codings have been undone in `body`. */
+  /** Whether these codings were decoded in `body`. */
   decoded: boolean
-  /** Bytes of start line, headers, framing and body as seen on the wire. */
+  /** Bytes of start line, headers, framing and body on the wire. */
   wireSize: number
 }

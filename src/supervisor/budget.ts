@@ -28,20 +28,28 @@ const BURST_SHARE = 1 / 4
 /** Where pools would be smaller than this multiple of the smallest pool, rings are smaller and capture workers fewer. */
 const COMFORT = 4
 
-/**
- * @param memory, bufferBytes, pairBytes `limits.memory`, `ship.bufferBytes`, `limits.pairBytes`
- * @param captures capture workers requested; with fewer of them, one reads several interfaces
- * @param holdsBursts whether frames come from an interface, which cannot wait, instead of a file
- * @throws InterceptorError (usage) when the parts do not fit
- */
-export function divideMemory(
-  memory: number,
-  bufferBytes: number,
-  pairBytes: number,
-  captures: number,
-  assemblers: number,
-  holdsBursts: boolean,
-): Budget {
+/** The limits of the configuration that the parts have to keep. Bytes. */
+export interface MemoryLimits {
+  /** `limits.memory`. */
+  memory: number
+  /** `ship.bufferBytes`. */
+  bufferBytes: number
+  /** `limits.pairBytes`. */
+  pairBytes: number
+}
+
+/** The workers that the memory is divided between. */
+export interface WorkerCounts {
+  /** Capture workers requested; with fewer of them, one reads several interfaces. */
+  captures: number
+  assemblers: number
+  /** Whether frames come from an interface, which cannot wait, instead of a file. */
+  holdsBursts: boolean
+}
+
+/** @throws InterceptorError (EXIT_USAGE) when the parts do not fit */
+export function divideMemory(limits: MemoryLimits, { captures, assemblers, holdsBursts }: WorkerCounts): Budget {
+  const { memory, bufferBytes, pairBytes } = limits
   // A record is at most half its ring. Encoding adds some hundred bytes to a pair. A pair whose headers consist of bytes over
   // 127 may double, and then may not fit: it is counted as dropped by the ring.
   const leastPairRing = powerOfTwo(Math.max(LEAST_PAIR_RING, 3 * pairBytes))

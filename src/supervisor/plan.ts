@@ -32,8 +32,8 @@ const STATE_PART = 1 / 3
 const MOST_ASSEMBLERS = 8
 
 /**
- * @param interfaces how many will be captured; null: unknown, because they come and go; 1 for files
- * @throws InterceptorError (usage) when limits contradict each other
+ * @param interfaces how many will be captured; null: unknown, because they appear and disappear; 1 for files
+ * @throws InterceptorError (EXIT_USAGE) when limits contradict each other
  */
 export function planRun(options: PipelineOptions, interfaces: number | null): Plan {
   const { config } = options
@@ -42,7 +42,10 @@ export function planRun(options: PipelineOptions, interfaces: number | null): Pl
   const assemblers = assemblerCount(config, isFile)
   const { limits, ship } = config
   const captures = isFile ? 1 : captureWorkers(config, interfaces)
-  const budget = divideMemory(limits.memory, ship.bufferBytes, limits.pairBytes, captures, assemblers, !isFile)
+  const budget = divideMemory(
+    { memory: limits.memory, bufferBytes: ship.bufferBytes, pairBytes: limits.pairBytes },
+    { captures, assemblers, holdsBursts: !isFile },
+  )
   return {
     node,
     assemblers,

@@ -270,12 +270,8 @@ test('chart: at the smallest memory limit the budget fits the maximum of capture
   const { limits, ship, capture, assemble } = agentConfig(render(...set('resources.limits.memory=192Mi')))
   assert.equal(typeof assemble.workers, 'number')
   const { poolBytes } = divideMemory(
-    limits.memory,
-    ship.bufferBytes,
-    limits.pairBytes,
-    capture.maxWorkers,
-    Number(assemble.workers),
-    true,
+    { ...limits, ...ship },
+    { captures: capture.maxWorkers, assemblers: Number(assemble.workers), holdsBursts: true },
   )
   assert.ok(poolBytes >= 4 * MIB)
 })

@@ -13,7 +13,7 @@ const total = (budget: Budget, buffer: number, assemblers: number): number =>
 test('budget: the defaults fit one interface and eight assemblers', () => {
   const { limits, ship } = defaultConfig()
   for (let assemblers = 1; assemblers <= 8; assemblers++) {
-    const budget = divideMemory(limits.memory, ship.bufferBytes, limits.pairBytes, 1, assemblers, true)
+    const budget = divideMemory({ ...limits, ...ship }, { captures: 1, assemblers, holdsBursts: true })
     assert.ok(total(budget, ship.bufferBytes, assemblers) <= limits.memory)
     assert.ok(budget.poolBytes >= 4 * MIB)
   }
@@ -21,16 +21,25 @@ test('budget: the defaults fit one interface and eight assemblers', () => {
 
 test('budget: short memory leads to fewer capture workers, not to smaller pools', () => {
   const { limits, ship } = defaultConfig()
-  const plenty = divideMemory(1024 * MIB, ship.bufferBytes, limits.pairBytes, 8, 4, false)
+  const plenty = divideMemory(
+    { ...limits, ...ship, memory: 1024 * MIB },
+    { captures: 8, assemblers: 4, holdsBursts: false },
+  )
   assert.equal(plenty.captures, 8)
-  const short = divideMemory(64 * MIB, 16 * MIB, limits.pairBytes, 8, 2, true)
+  const short = divideMemory(
+    { ...limits, memory: 64 * MIB, bufferBytes: 16 * MIB },
+    { captures: 8, assemblers: 2, holdsBursts: true },
+  )
   assert.ok(short.captures < 8)
   assert.ok(short.poolBytes >= 16 * MIB, `${short.poolBytes}`)
 })
 
 test('budget: only live capture gets frame rings that hold bursts, a quarter of the memory in all', () => {
   const ring = (memory: number, captures: number, assemblers: number, live: boolean): number =>
-    divideMemory(memory * MIB, 64 * MIB, MIB, captures, assemblers, live).frameRingBytes / MIB
+    divideMemory(
+      { memory: memory * MIB, bufferBytes: 64 * MIB, pairBytes: MIB },
+      { captures, assemblers, holdsBursts: live },
+    ).frameRingBytes / MIB
   assert.deepEqual([ring(256, 1, 1, true), ring(1024, 1, 1, true), ring(1024, 2, 4, true)], [64, 256, 32])
   assert.deepEqual([ring(256, 1, 1, false), ring(1024, 1, 1, false), ring(1024, 2, 4, false)], [4, 4, 2])
 })
@@ -47,7 +56,10 @@ test('budget: the parts never exceed the whole, and the size named by the error 
   fc.assert(
     fc.property(shape, ({ memory, buffer, pair, captures, assemblers, live }) => {
       const divide = (mib: number): Budget =>
-        divideMemory(mib * MIB, buffer * MIB, pair * MIB, captures, assemblers, live)
+        divideMemory(
+          { memory: mib * MIB, bufferBytes: buffer * MIB, pairBytes: pair * MIB },
+          { captures, assemblers, holdsBursts: live },
+        )
       let budget: Budget
       let enough = memory
       try {

@@ -85,7 +85,7 @@ export class SocketOpener {
   /**
    * Checks the user's expression before any interface is known.
    *
-   * @throws InterceptorError (usage) when it is bad for Ethernet frames, or libpcap is missing
+   * @throws InterceptorError (EXIT_USAGE) when it is bad for Ethernet frames, or libpcap is missing
    */
   checkExpression(): void {
     if (this.#options.filter !== '') compileForEthernet(this.#options.filter)
@@ -93,7 +93,7 @@ export class SocketOpener {
 
   /**
    * @param ringBytes size of its ring
-   * @throws as `openBareSocket` and `mapRing`, and InterceptorError (usage) for a bad expression; leaves no descriptor
+   * @throws as `openBareSocket` and `mapRing`, and InterceptorError (EXIT_USAGE) for a bad expression; leaves no descriptor
    *   open
    */
   open(wanted: CaptureRules, ringBytes = this.#options.ringBytes): PacketSocket {
@@ -109,7 +109,7 @@ export class SocketOpener {
     }
   }
 
-  /** Sets a socket's filter, atomically for all following frames. @returns it @throws InterceptorError (usage) */
+  /** Sets a socket's filter, atomically for all following frames. @returns it @throws InterceptorError (EXIT_USAGE) */
   filter(
     socket: BareSocket & SocketPlace,
     { excludePorts, onlyAddresses, onlyPorts, tunnels }: Omit<CaptureRules, keyof SocketPlace>,

@@ -10,7 +10,7 @@ export interface FrameFilter {
   /**
    * @param start first byte of the link-layer header; @param end one past the last captured byte
    * @param wireLength bytes that the frame had on the wire; @param linkType a LINKTYPE_ value
-   * @throws InterceptorError (usage) if the filter cannot be applied to frames of this link type
+   * @throws InterceptorError (EXIT_USAGE) if the filter cannot be applied to frames of this link type
    */
   accepts(view: DataView, start: number, end: number, wireLength: number, linkType: number): boolean
 }

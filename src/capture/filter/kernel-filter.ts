@@ -110,7 +110,7 @@ const DESTINATION_PORT = 9
 /**
  * Builds the filter.
  *
- * @throws InterceptorError (usage) over MAX_INSTRUCTIONS; TypeError for an exclusion with an invalid address
+ * @throws InterceptorError (EXIT_USAGE) over MAX_INSTRUCTIONS; TypeError for an exclusion with an invalid address
  */
 export function buildFilter(request: FilterRequest): BpfInstruction[] {
   const accept = label('accept')
