@@ -61,6 +61,16 @@ async function stagesFor(isSmall: boolean): Promise<Stages> {
   return isSmall ? new (await import('./one-thread.ts')).OneThread() : (await import('./threads.ts')).threads
 }
 
+/** What the workers of a run are made from, and the doorbells by which they wake each other. */
+interface Wiring {
+  readonly input: OpenInput
+  readonly plan: Plan
+  readonly stages: Stages
+  /** One per assembler. */
+  readonly bells: readonly SharedArrayBuffer[]
+  readonly shipperBell: SharedArrayBuffer
+}
+
 class Pipeline implements TargetPipeline {
   readonly done: Promise<Outcome>
   readonly #options: PipelineOptions
@@ -76,7 +86,7 @@ class Pipeline implements TargetPipeline {
   #pairRings: SharedArrayBuffer[] = []
   #failure: Failure | null = null
   #draining = false
-  /** Capture workers have what they are to read. One that drained before would end at once, and lose its sockets' frames. */
+  /** Whether capture workers have their sources. One that drained before would end at once, and lose its sockets' frames. */
   #isCapturing = false
   #stopping = false
   #bytes = 0
@@ -184,59 +194,31 @@ class Pipeline implements TargetPipeline {
   }
 
   async #work(input: OpenInput, plan: Plan): Promise<void> {
-    const { assemblers, budget } = plan
     const waits = plan.whenFull === 'wait'
-    const bells = Array.from({ length: assemblers }, () => Doorbell.allocate())
-    const shipperBell = Doorbell.allocate()
-    this.#pairRings = bells.map(() => allocateRing(budget.pairRingBytes))
     const isSmall = isSmallRun(this.#options, plan)
     const stages = await stagesFor(isSmall)
     if (this.#stopping) return
-    const captures = Array.from({ length: plan.captures }, (_, slot) =>
-      this.#captureSlot(slot, plan, bells, input, stages),
-    )
-    this.#shipper = new ShipperSlot({
-      plan,
-      options: this.#options,
-      rings: this.#pairRings,
-      assemblerBells: bells,
-      ownBell: shipperBell,
-      counters: this.#runLedger.ship,
-      onMessage: (message) => this.#onMessage(message),
-      stages,
-    })
+    const bells = Array.from({ length: plan.assemblers }, () => Doorbell.allocate())
+    const wiring: Wiring = { input, plan, stages, bells, shipperBell: Doorbell.allocate() }
+    this.#pairRings = bells.map(() => allocateRing(plan.budget.pairRingBytes))
+    const captures = Array.from({ length: plan.captures }, (_, slot) => this.#captureSlot(slot, wiring))
+    this.#shipper = this.#shipperSlot(wiring)
     const shipped = this.#shipper.worker.ended.then((end) => this.#shipperEnded(end))
     this.#checking = setInterval(() => this.#check(), waits ? CHECK_MS : LIVE_CHECK_MS)
     const shipping = this.#shipper.worker.start()
     // Their threads start side by side; a shipper that fails stops the assemblers.
-    this.#assemblers = new AssemblerPool(
-      bells.map((ownBell, slot) => ({
-        slot,
-        rings: captures.map(({ rings }) => rings[slot]),
-        captureBells: captures.map(({ bell }) => (waits ? bell : null)),
-        ownBell,
-        pairRing: this.#pairRings[slot],
-        shipperBell,
-        control: Control.allocate(),
-        counters: this.#runLedger.newAssembleBlock(),
-        whenFull: plan.whenFull,
-        options: plan.assemblerOptions,
-      })),
-      this.#state,
-      stages,
-      this.#options.log,
-    )
+    this.#assemblers = this.#startAssemblers(captures, wiring)
     const assembled = this.#assemblers.ended.then((ends) => this.#assemblersEnded(ends, waits))
     await shipping
     if (this.#failure !== null) return
-    // A file's reader starts beside them, except where it would keep them from starting.
+    // The reader of a file starts at the same time, except where it would keep the assemblers from starting.
     if (!waits || isSmall) await this.#assemblers.ready()
     this.#captures = captures
     for (const capture of captures) this.#runLedger.addSource(capture)
     await this.#capture(input)
     this.#isCapturing = true
     const captured = captures.map((capture) => this.#untilCaptured(capture))
-    // It may have been called before there was anything to drain.
+    // `drain` may have been called before there were capture workers to drain.
     if (this.#draining) this.drain()
     this.#reportsProgress = true
     await Promise.all(captured)
@@ -244,17 +226,11 @@ class Pipeline implements TargetPipeline {
     await shipped
   }
 
-  #captureSlot(
-    slot: number,
-    plan: Plan,
-    assemblerBells: SharedArrayBuffer[],
-    input: OpenInput,
-    stages: Stages,
-  ): CaptureSlot {
+  #captureSlot(slot: number, { input, plan, stages, bells }: Wiring): CaptureSlot {
     return new CaptureSlot({
       slot,
       frameRingBytes: plan.budget.frameRingBytes,
-      assemblerBells,
+      assemblerBells: bells,
       whenFull: plan.whenFull,
       tunnels: this.#options.config.capture.tunnels,
       secret: plan.flowSecret,
@@ -264,6 +240,35 @@ class Pipeline implements TargetPipeline {
       stages,
       log: this.#options.log,
     })
+  }
+
+  #shipperSlot({ plan, stages, bells, shipperBell }: Wiring): ShipperSlot {
+    return new ShipperSlot({
+      plan,
+      options: this.#options,
+      rings: this.#pairRings,
+      assemblerBells: bells,
+      ownBell: shipperBell,
+      counters: this.#runLedger.ship,
+      onMessage: (message) => this.#onMessage(message),
+      stages,
+    })
+  }
+
+  #startAssemblers(captures: readonly CaptureSlot[], { plan, stages, bells, shipperBell }: Wiring): AssemblerPool {
+    const slots = bells.map((ownBell, slot) => ({
+      slot,
+      rings: captures.map(({ rings }) => rings[slot]),
+      captureBells: captures.map(({ bell }) => (plan.whenFull === 'wait' ? bell : null)),
+      ownBell,
+      pairRing: this.#pairRings[slot],
+      shipperBell,
+      control: Control.allocate(),
+      counters: this.#runLedger.newAssembleBlock(),
+      whenFull: plan.whenFull,
+      options: plan.assemblerOptions,
+    }))
+    return new AssemblerPool(slots, this.#state, stages, this.#options.log)
   }
 
   /** Starts capturing: everything behind the capture workers is ready. */

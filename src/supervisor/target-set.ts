@@ -1,5 +1,5 @@
 /**
- * The interfaces that are captured through packet sockets, which come and go during a run: opens and closes the
+ * The interfaces that are captured through packet sockets, which appear and disappear during a run: opens and closes the
  * sockets, assigns them to capture workers, keeps their numbers and counters. Main thread, which owns every descriptor
  * and mapping: a worker only borrows them, and a ring is unmapped once its worker has released it or has ended.
  *
@@ -12,7 +12,7 @@
 
 import type { KnownInterface } from '../assemble/worker-data.ts'
 import { SerialQueue } from '../async/serial-queue.ts'
-import { type Resolvers, withResolvers } from '../async/with-resolvers.ts'
+import { withResolvers } from '../async/with-resolvers.ts'
 import type { PacketSocket, SocketOpener } from '../capture/af-packet/socket-opener.ts'
 import { type LentSocket, RING_PROGRESS_WORDS } from '../capture/worker-data.ts'
 import { errorText } from '../errors.ts'
@@ -26,6 +26,7 @@ import { WakeEvent } from '../sys/wake-event.ts'
 import { type CaptureTarget, targetLogFields } from '../target/capture-target.ts'
 import type { FromWorker } from '../thread/messages.ts'
 import type { CaptureSlot } from './capture-slot.ts'
+import { blockOf, type CapturedTarget, lentSockets, proxyPort, ringBytesOf, sameFilter } from './captured-target.ts'
 import { Domains } from './domains.ts'
 import { IdPool } from './id-pool.ts'
 import type { AddResult, TargetFailure } from './options.ts'
@@ -49,34 +50,15 @@ export interface TargetSetParts {
   log: Logger
 }
 
-/** A socket, and what its worker knows of it. */
-interface Lending {
-  readonly socket: PacketSocket
-  readonly lent: LentSocket
-}
-
-interface Captured {
-  target: CaptureTarget
-  current: Lending
-  /** The socket that `current` has replaced, while its worker reads its last frames. */
-  previous: Lending | null
-  readonly slot: CaptureSlot
-  readonly domain: number
-  /** One block for each assembler. */
-  readonly traffic: readonly SharedArrayBuffer[]
-  up: boolean
-  readonly closed: Resolvers<void>
-}
-
 export class TargetSet {
   /** With the layout of TARGET_COUNTERS. */
   readonly #counters = allocateCounters(TARGET_COUNTERS)
   readonly #parts: TargetSetParts
   /** Requested and not captured yet, as of the last request. */
   readonly #wanted = new Map<string, CaptureTarget>()
-  readonly #byKey = new Map<string, Captured>()
+  readonly #byKey = new Map<string, CapturedTarget>()
   /** Including those that are closing. */
-  readonly #byId = new Map<number, Captured>()
+  readonly #byId = new Map<number, CapturedTarget>()
   readonly #ids = new IdPool(0, ID_QUARANTINE)
   readonly #domains: Domains
   /** Number of sockets that are being opened, by slot. */
@@ -93,7 +75,7 @@ export class TargetSet {
     this.#events = parts.slots.map(() => new WakeEvent())
     for (const [i, slot] of parts.slots.entries()) {
       const event = this.#events[i]
-      const own = (): Captured[] => [...this.#byId.values()].filter((captured) => captured.slot === slot)
+      const own = (): CapturedTarget[] => [...this.#byId.values()].filter((captured) => captured.slot === slot)
       slot.source = () => ({ kind: 'af-packet', sockets: own().flatMap(lentSockets), wakeFd: event.fd })
       slot.wakePoll = () => event.signal()
       slot.openBlocks = () => own().map(({ current }) => current.lent.counters)
@@ -144,7 +126,7 @@ export class TargetSet {
     const { socket, lent } = captured.current
     this.#parts.announce({ id: lent.interfaceId, info: { ...target.info, domain }, traffic })
     lent.proxyPort[0] = proxyPort(target)
-    if (sameRules(before, target)) return
+    if (sameFilter(before, target)) return
     try {
       const program = this.#parts.sockets.filter(socket, target)
       lent.program = program
@@ -188,7 +170,7 @@ export class TargetSet {
     }
   }
 
-  #changed(captured: Captured | undefined, message: FromWorker & { t: 'interfaceLost' | 'interfaceBack' }): void {
+  #changed(captured: CapturedTarget | undefined, message: FromWorker & { t: 'interfaceLost' | 'interfaceBack' }): void {
     if (captured === undefined) return
     captured.up = message.t === 'interfaceBack'
     const { target } = captured
@@ -270,7 +252,7 @@ export class TargetSet {
   }
 
   /** Opens a second socket with a larger ring, which its worker continues with once it has read the first one's. */
-  #enlargeRing(captured: Captured | undefined): void {
+  #enlargeRing(captured: CapturedTarget | undefined): void {
     if (captured === undefined || captured.previous !== null || this.#ended) return
     const { target, current, slot } = captured
     if (current.lent.closing || !current.lent.mayGrow) return
@@ -320,7 +302,7 @@ export class TargetSet {
         proxyPort: new Int32Array(new SharedArrayBuffer(4)).fill(proxyPort(target)),
       }
       const parts = { target, current: { socket, lent }, previous: null, slot, domain, traffic }
-      const captured: Captured = { ...parts, up: true, closed: withResolvers() }
+      const captured: CapturedTarget = { ...parts, up: true, closed: withResolvers() }
       this.#byKey.set(target.key, captured)
       this.#byId.set(interfaceId, captured)
       slot.worker.post({ t: 'open', socket: lent })
@@ -342,7 +324,7 @@ export class TargetSet {
   }
 
   /** Closes the socket that another one has replaced. */
-  #closePrevious(captured: Captured | undefined): void {
+  #closePrevious(captured: CapturedTarget | undefined): void {
     const previous = captured?.previous ?? null
     if (captured === undefined || previous === null) return
     captured.previous = null
@@ -353,7 +335,7 @@ export class TargetSet {
   }
 
   /** Closes the socket of an interface that no worker uses any more. */
-  #close(captured: Captured | undefined): void {
+  #close(captured: CapturedTarget | undefined): void {
     if (captured === undefined || !this.#byId.delete(captured.current.lent.interfaceId)) return
     this.#closePrevious(captured)
     const { target, slot } = captured
@@ -369,27 +351,4 @@ export class TargetSet {
     })
     this.#closings.add(closing)
   }
-}
-
-const blockOf = ({ current }: Captured): CounterBlock => ({ layout: CAPTURE_COUNTERS, values: current.lent.counters })
-
-/** The previous socket comes first: its frames are the older ones. */
-const lentSockets = ({ previous, current }: Captured): LentSocket[] =>
-  previous === null ? [current.lent] : [previous.lent, current.lent]
-
-const ringBytesOf = ({ blockBytes, blockCount }: PacketSocket): number => blockBytes * blockCount
-
-/** A mesh's rules redirect outgoing connections to the first of its outbound ports. */
-const proxyPort = ({ info }: CaptureTarget): number => info.vantagePoint?.outboundPorts[0] ?? 0
-
-const sameRules = (a: CaptureTarget, b: CaptureTarget): boolean =>
-  a.tunnels === b.tunnels &&
-  sameSet(a.excludePorts, b.excludePorts) &&
-  sameSet(a.onlyAddresses, b.onlyAddresses) &&
-  JSON.stringify(a.onlyPorts) === JSON.stringify(b.onlyPorts)
-
-function sameSet<T>(a: readonly T[] | null, b: readonly T[] | null): boolean {
-  if (a === null || b === null) return a === b
-  const known = new Set(a)
-  return known.size === new Set(b).size && b.every((item) => known.has(item))
 }

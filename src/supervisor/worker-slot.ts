@@ -11,12 +11,12 @@
  * run is done or reports a failure that a restart would not change, when a stopped run has ended, and when restarting
  * does not help: while draining, or at the very beginning.
  */
-import { Backoff } from '../async/backoff.ts'
 import { withResolvers } from '../async/with-resolvers.ts'
 import type { ThreadObservation, WorkerState } from '../ledger/observation.ts'
 import type { Log } from '../log/folded-log.ts'
 import { COMMAND_DRAIN, COMMAND_STOP, Control } from '../thread/control.ts'
 import { HeartbeatMonitor } from '../thread/heartbeat-monitor.ts'
+import { RestartPolicy } from './restart-policy.ts'
 import type { WorkerEnd, WorkerRun } from './worker-thread.ts'
 
 export interface WorkerSlotSpec {
@@ -40,45 +40,29 @@ export interface WorkerSlotSpec {
   random?: () => number
 }
 
-/** Delays before restarts. A run that was ready for a second was healthy. */
-const RESTART = { minMs: 50, firstMs: 50, maxMs: 10_000, healthyMs: 1_000 }
 /** A worker advances its heartbeat at least once a second, so a silence of this length is a hang. */
 const HANG_MS = 2_500
 /** Silence that is a hang before the worker is ready: it loads code, which may be slow, without advancing the heartbeat. */
 const START_HANG_MS = 30_000
 /** A terminated thread that still runs after this time is blocked in a system call. */
 const TERMINATE_MS = 2_000
-/** This many crashes within LOOP_MS are a crash loop. */
-const LOOP_CRASHES = 3
-const LOOP_MS = 60_000
-/** Crashes before the first `ready` after which a slot ends: it has never worked, and another restart would not help. */
-const MAX_FIRST_CRASHES = 5
-/** Crashes while draining after which a slot ends, so that the run can. */
-const MAX_DRAIN_CRASHES = 3
-
 const NAMES = { capture: 'capture worker', assemble: 'assembler', ship: 'shipper' } as const
 
 export class WorkerSlot {
   /** Resolves once the slot's last thread has ended and no other will be started. */
   readonly ended: Promise<WorkerEnd>
   readonly control: Control
-  /** Crashed runs that were followed by another. */
-  restarts = 0
   readonly #spec: WorkerSlotSpec
   readonly #now: () => number
   readonly #end = withResolvers<WorkerEnd>()
   readonly #heartbeat: HeartbeatMonitor
-  readonly #backoff: Backoff
+  readonly #policy: RestartPolicy
   #state: WorkerState = 'idle'
   #run: WorkerRun | null = null
   #ready = withResolvers<void>()
   /** When the run became ready; null: not yet. */
   #readySinceMs: number | null = null
-  #wasReady = false
   #restartAtMs = 0
-  /** Times of the newest crashes, oldest first. */
-  #crashes: number[] = []
-  #drainCrashes = 0
   #draining = false
   #stopping = false
   /** Why and when the run was terminated as hung; null: it was not. */
@@ -89,12 +73,17 @@ export class WorkerSlot {
     this.#now = spec.now ?? (() => performance.now())
     this.control = new Control(spec.control)
     this.#heartbeat = new HeartbeatMonitor(this.control, this.#now())
-    this.#backoff = new Backoff(RESTART, spec.random)
+    this.#policy = new RestartPolicy(spec.random)
     this.ended = this.#end.promise
   }
 
   get state(): WorkerState {
     return this.#state
+  }
+
+  /** Crashed runs that were followed by another. */
+  get restarts(): number {
+    return this.#policy.restarts
   }
 
   /** Whether a thread was ever started. */
@@ -159,7 +148,7 @@ export class WorkerSlot {
       cpuSeconds: this.control.cpuSeconds,
       silentMs: this.#heartbeat.silentMs(nowMs),
       restarts: this.restarts,
-      crashLooping: this.#crashes.length === LOOP_CRASHES && nowMs - this.#crashes[0] < LOOP_MS,
+      crashLooping: this.#policy.isLooping(nowMs),
     }
   }
 
@@ -179,7 +168,7 @@ export class WorkerSlot {
     this.#state = this.#draining ? 'draining' : 'ready'
     this.#readySinceMs = this.#now()
     this.#heartbeat.reset(this.#readySinceMs)
-    this.#wasReady = true
+    this.#policy.hasWorked = true
     this.#ready.resolve()
   }
 
@@ -190,38 +179,30 @@ export class WorkerSlot {
       this.#finish(end)
       return
     }
-    const message = this.#hang?.message ?? end.message
     this.#spec.onCrash()
-    // The system lacks something that no restart can provide.
-    if (end.hint != null && !this.#wasReady) this.#finish(end)
-    else if (this.#mayRestart()) this.#restartLater(message)
-    else if (end.hint != null) this.#finish(end)
-    else this.#finish({ how: 'crashed', message: `the ${NAMES[this.#spec.role]} failed: ${message}` })
+    const { hint = null } = end
+    // A hint before the first `ready`: the system lacks something that no restart can provide.
+    const isFinal = hint !== null && !this.#policy.hasWorked
+    const message = this.#hang?.message ?? end.message
+    if (!isFinal && this.#restartLater(message)) return
+    this.#finish(hint !== null ? end : { how: 'crashed', message: `the ${NAMES[this.#spec.role]} failed: ${message}` })
   }
 
-  /** Whether a crash is followed by another run. */
-  #mayRestart(): boolean {
-    const nowMs = this.#now()
-    this.#crashes = [...this.#crashes, nowMs].slice(-LOOP_CRASHES)
+  /** @returns false when the crash is not followed by another run */
+  #restartLater(message: string): boolean {
     if (!this.#spec.isRestartable || this.#stopping) return false
-    if (this.#draining) {
-      this.#drainCrashes += 1
-      return this.#drainCrashes < MAX_DRAIN_CRASHES
-    }
-    return this.#wasReady || this.restarts < MAX_FIRST_CRASHES - 1
-  }
-
-  #restartLater(message: string): void {
     const nowMs = this.#now()
-    if (this.#readySinceMs !== null) this.#backoff.worked(nowMs - this.#readySinceMs)
-    const delayMs = this.#draining ? 0 : this.#backoff.next()
+    const readySinceMs = this.#readySinceMs
+    const readyMs = readySinceMs === null ? null : nowMs - readySinceMs
+    const delayMs = this.#policy.crashed({ nowMs, readyMs, isDraining: this.#draining })
+    if (delayMs === null) return false
     this.#restartAtMs = nowMs + delayMs
     this.#state = 'waiting'
     setTimeout(() => this.check(), Math.ceil(delayMs) + 1).unref()
-    if (this.#readySinceMs !== null) this.#ready = withResolvers()
-    this.restarts += 1
+    if (readyMs !== null) this.#ready = withResolvers()
     const { role, slot, log } = this.#spec
     log.error(`the ${NAMES[role]} failed and is restarted`, { slot, delayMs, error: message })
+    return true
   }
 
   #terminateHung(nowMs: number, silentMs: number): void {
