@@ -29,7 +29,7 @@ export type RunCode = typeof EXIT_DONE | FailureCode
 export interface Failure {
   message: string
   exitCode: FailureCode
-  /** What the user can do about it, in one sentence; null: unknown. */
+  /** What the user can do about it, in whole sentences; null: unknown. */
   hint: string | null
 }
 
@@ -47,7 +47,7 @@ export class InterceptorError extends Error {
 }
 
 interface Details {
-  /** What the user can do about it, in one sentence. */
+  /** What the user can do about it, in whole sentences. */
   hint?: string | undefined
   cause?: unknown
 }

@@ -1,6 +1,6 @@
-/** One sentence about the traffic of a pod, or of an interface, and what to do where there is no pair. Pure. */
+/** One sentence about the traffic of a pod or of an interface: why there is no pair, and what to do about it. Pure. */
 
-import { grouped } from '../format/units.ts'
+import { counted, grouped } from '../format/units.ts'
 
 /** The traffic that the sentence is about. */
 export interface Seen {
@@ -71,7 +71,7 @@ function requestsAdvice({ requests, abandoned }: Seen): string {
   return `${counted(sum(abandoned), 'request')} without a response, most because of ${most[0]}; see requests.abandoned`
 }
 
-/** There is no message: what the connections are instead. */
+/** Describes the connections, because none carried a message. */
 function connectionsAdvice({ connections, serverNames, protocols, interfaces }: Seen): string {
   const { seen = 0, ...kinds } = connections
   const [[kind, most] = ['', 0]] = largest(kinds)
@@ -121,5 +121,3 @@ const sum = (counts: Readonly<Record<string, number>>): number =>
 
 const largest = (counts: Readonly<Record<string, number>>): [string, number][] =>
   Object.entries(counts).sort((left, right) => right[1] - left[1])
-
-const counted = (value: number, noun: string): string => `${grouped(value)} ${noun}${value === 1 ? '' : 's'}`

@@ -32,8 +32,8 @@ const LIMITS = { headBytes: 8 * 1024, headMs: 3_000, connectionMs: 10_000 } as c
 const PAGE_MS = 100
 
 /**
- * Serves /metrics, /livez, /readyz and /healthz, which is an alias of /livez; and the counts of each pod: /pods as JSON,
- * /metrics/pods as metrics; the ledger, as /ledger; and where the tap is, as /tap.
+ * Serves /metrics, /livez, /readyz and /healthz, which is an alias of /livez; the counts of each pod as JSON (/pods) and as
+ * metrics (/metrics/pods); the ledger (/ledger); and the path of the tap's socket (/tap).
  *
  * @param address  `admin.address`; empty: nothing is served
  * @param readState  returns the agent's current state; called at most once in PAGE_MS for each page
@@ -99,7 +99,7 @@ function ledgerPage({ observation }: AgentState): Page {
   return { status: 200, type: 'application/json', text: `${JSON.stringify(ledger)}\n` }
 }
 
-/** Where the tap is. Pairs are not served here: whoever shares the host's network could read them. */
+/** The path of the tap's socket. Pairs are not served here, because every process on the host's network could read them. */
 function tapPage({ tapSocket }: AgentState): Page {
   return { status: 200, type: 'application/json', text: `${JSON.stringify({ socket: tapSocket })}\n` }
 }

@@ -226,7 +226,7 @@ export class Agent {
   #warnOfRules(): void {
     if (this.#api.isConfigured || neededFacts(targetRules(this.#config, this.#own)) === null) return
     this.#log.warn('targets has rules about namespaces or labels, but there is no API server: no pod is captured', {
-      hint: 'run in a pod with a service account, or set kubernetes.kubeconfig',
+      hint: 'Run in a pod with a service account, or set kubernetes.kubeconfig.',
     })
   }
 

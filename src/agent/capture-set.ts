@@ -1,11 +1,11 @@
 /**
- * Reconciles the captures with the wanted targets: opens new ones, closes those no longer wanted, updates changed ones, and
- * retries failed ones with exponential backoff while they are wanted. Main thread.
+ * Reconciles the captures with the desired targets: opens new ones, closes those no longer desired, updates changed ones, and
+ * retries failed ones with exponential backoff while they are desired. Main thread.
  *
- *     (new) ──▶ opening ──▶ captured ──no longer wanted──▶ closing ──▶ (gone)
- *                 ▲  │                                       ▲
- *           retry │  ▼                                       │
- *                failed          opening ──no longer wanted──┘
+ *     (new) ──▶ opening ──▶ captured ──no longer desired──▶ closing ──▶ (gone)
+ *                 ▲  │                                        ▲
+ *           retry │  ▼                                        │
+ *                failed          opening ──no longer desired──┘
  */
 import { backoffMs } from '../async/backoff.ts'
 import type { Logger } from '../log/logger.ts'

@@ -8,8 +8,8 @@ export type LiveSource = 'af-packet' | 'cap'
 /**
  * Returns the configured source; for `auto` the first that works, AF_PACKET before cap.
  *
- * @throws InterceptorError privilege, when only privileges are missing, which cap needs as well; runtime, when neither
- *   source works
+ * @throws InterceptorError: EXIT_PRIVILEGE when only privileges are missing, which cap needs as well; EXIT_RUNTIME when
+ *   neither source works
  */
 export function chooseSource(wanted: 'auto' | LiveSource): LiveSource {
   if (wanted === 'cap') {
@@ -29,14 +29,14 @@ export function chooseSource(wanted: 'auto' | LiveSource): LiveSource {
 /**
  * Checks that the optional package `cap` is installed and built.
  *
- * @throws InterceptorError (runtime) with a hint how to install it
+ * @throws InterceptorError (EXIT_RUNTIME) with a hint how to install it
  */
 export function requireCap(): void {
   try {
     createRequire(import.meta.url)('cap')
   } catch (error) {
     throw runtimeError('capturing through libpcap needs the package cap, which is not installed or not built', {
-      hint: 'install libpcap with its headers (Debian: libpcap-dev) and a C++ compiler, then: npm install cap',
+      hint: 'Install libpcap with its headers (Debian: libpcap-dev) and a C++ compiler, then run npm install cap.',
       cause: error,
     })
   }

@@ -30,7 +30,8 @@ export const fetchTapSocket = async (url: string, config: Pick<Config, 'admin'>)
 /**
  * Asks the agent at a URL, or at its configured address.
  *
- * @throws InterceptorError (exit 2) when there is no address, (exit 1) when the program there does not respond as an agent does
+ * @throws InterceptorError (EXIT_USAGE) when there is no address, (EXIT_RUNTIME) when the program there does not respond as an
+ *   agent does
  */
 async function ask<T>(
   url: string | undefined,
@@ -57,7 +58,7 @@ function noAgent(base: string, error: unknown) {
   })
 }
 
-/** @throws InterceptorError (exit 2) */
+/** @throws InterceptorError (EXIT_USAGE) */
 function agentUrl(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : null
   if (url?.protocol === 'http:') return url

@@ -2,7 +2,7 @@
 
 import { writeFileSync } from 'node:fs'
 import { fileErrorText, runtimeError } from '../errors.ts'
-import { grouped } from '../format/units.ts'
+import { counted, grouped } from '../format/units.ts'
 import { count, type Ledger } from '../ledger/ledger.ts'
 import type { Outcome } from '../supervisor/options.ts'
 import type { SinkName } from './output.ts'
@@ -140,5 +140,3 @@ function kernelClause(ledger: Ledger): string[] {
   const dropped = count(ledger, 'frames.kernelDropped')
   return dropped === 0 ? [] : [`${counted(dropped, 'frame')} dropped by the kernel`]
 }
-
-const counted = (value: number, noun: string): string => `${grouped(value)} ${noun}${value === 1 ? '' : 's'}`

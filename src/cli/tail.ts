@@ -134,7 +134,7 @@ const printTopic =
     const { tail } = await import('../tail/tail.ts')
     const { from = 'end', partition = null, offset = null, group = null, follow = true } = flags
     if (group !== null && offset !== null)
-      throw usageError('--offset and --group both say where to start: give one of them')
+      throw usageError('--offset and --group exclude each other: each chooses where to start')
     const onWait = (): void => {
       if (flags.quiet !== true) writeError(waitingLine(kafka))
     }

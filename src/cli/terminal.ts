@@ -1,6 +1,6 @@
 /**
- * Writes to standard output and error without Node's streams, which switch a pipe to non-blocking mode and so affect the
- * shipper thread that writes to the same descriptor. Main thread.
+ * Writes to standard output and error without Node's streams. Those would switch a pipe to non-blocking mode, also for the
+ * shipper thread, which writes to the same descriptor. Main thread.
  */
 import { writeSync } from 'node:fs'
 import { isatty } from 'node:tty'

@@ -59,7 +59,7 @@ const after = <T>(list: readonly T[], item: T): T => list[(list.indexOf(item) + 
 /**
  * Reads keys from the terminal on standard input, and follows the size of the one on standard output.
  *
- * @returns ends it, and gives the terminal back
+ * @returns a function that stops reading keys and restores the terminal
  */
 export function watchTerminal(view: TopView): () => void {
   const { stdin, stdout } = process

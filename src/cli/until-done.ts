@@ -1,4 +1,4 @@
-/** Waits for the end of a run that a signal can end: drained at first, and stopped when that takes too long. */
+/** Waits for the end of a run. A signal drains the run; if that takes too long, it is stopped. */
 import { withResolvers } from '../async/with-resolvers.ts'
 import type { Logger } from '../log/logger.ts'
 import type { Outcome, PipelineHandle } from '../supervisor/options.ts'

@@ -1,6 +1,6 @@
 /**
- * Reports what a live capture sees while it has no pair to show: on a terminal in a line that is redrawn, otherwise in a
- * line now and then. Main thread.
+ * Reports what a live capture sees while it has no pair to show: on a terminal in a line that is redrawn, otherwise in
+ * lines at growing intervals. Main thread.
  */
 import { advice } from '../admin/advice.ts'
 import { interfaceTotals } from '../admin/interface-totals.ts'

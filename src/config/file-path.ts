@@ -8,7 +8,7 @@ export const CONFIG_FILE_VARIABLE = 'INTERCEPTOR_CONFIG'
  *
  * @param named  value of `--config`
  * @param env  default: the environment of this process
- * @returns its path; undefined if there is none
+ * @returns its path; undefined: there is none
  */
 export const configFilePath = (named: string | undefined, env: NodeJS.ProcessEnv = process.env): string | undefined =>
   named ?? (env[CONFIG_FILE_VARIABLE] || undefined)

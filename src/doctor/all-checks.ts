@@ -1,4 +1,4 @@
-/** All checks, in the order of the output. The command loads them through this module, when it runs. */
+/** All checks, in the order of the output. The command imports this module only when it runs. */
 import type { Config } from '../config/schema.ts'
 import { agentChecks } from './agent-checks.ts'
 import { captureChecks } from './capture-checks.ts'

@@ -1,9 +1,9 @@
-/** The doctor's checks of Kafka: each broker, the cluster as the shipper connects to it, the topic, and the right to write. */
+/** The doctor's checks of Kafka: each broker, the cluster as the shipper connects to it, the topic, and the permission to write. */
 import { connect } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
 import type { Config } from '../config/schema.ts'
 import { formatSize } from '../config/units.ts'
-import { errorText, InterceptorError } from '../errors.ts'
+import { errorText, hintOf } from '../errors.ts'
 import { parseBroker } from '../kafka/broker-address.ts'
 import { clientFor } from '../kafka/client.ts'
 import { type Diagnosis, diagnose, isDenied, permissionHint } from '../kafka/diagnosis.ts'
@@ -43,8 +43,6 @@ export async function* kafkaChecks(config: Config): AsyncGenerator<Check> {
     client.close()
   }
 }
-
-const hintOf = (error: unknown): string | null => (error instanceof InterceptorError ? error.hint : null)
 
 function brokerCheck(broker: string): Promise<Check> {
   const name = `Kafka broker ${broker}`
@@ -98,7 +96,7 @@ function clusterProblem({ failure, text, hint }: Diagnosis): Check {
 }
 
 function connectedAs({ kafka: { tls, sasl } }: Config): string {
-  const encryption = tls.enabled ? 'over TLS' : 'in plain text'
+  const encryption = tls.enabled ? 'over TLS' : 'in plaintext'
   if (sasl.mechanism === '') return `answers ${encryption}`
   return `answers ${encryption}, authenticated by ${sasl.mechanism}${sasl.username === '' ? '' : ` as ${sasl.username}`}`
 }

@@ -49,3 +49,6 @@ export function shortSize(bytes: number): string {
 
 /** Formats a count with separators: `12,345`. Without `toLocaleString`, whose first call costs 20 ms. */
 export const grouped = (count: number): string => String(count).replace(/\B(?=(?:\d{3})+$)/g, ',')
+
+/** `1 pair`, `12,345 pairs`. @param noun in the singular */
+export const counted = (count: number, noun: string): string => `${grouped(count)} ${noun}${count === 1 ? '' : 's'}`

@@ -7,7 +7,7 @@ export interface Diagnosis {
   failure: KafkaFailure
   /** One line. */
   text: string
-  /** How to fix it, as one sentence without a full stop; null where the text suffices. */
+  /** How to fix it, as one sentence in lower case without a full stop; null where the text suffices. */
   hint: string | null
 }
 
@@ -25,7 +25,7 @@ const NOT_TLS = /wrong version number|packet length too long|unsupported protoco
 /**
  * @param error the thrown error
  * @param reached how far the client got, `topic`: it has received the topic's metadata. A port that expects another protocol
- *   usually just closes the connection, so this is all there is to distinguish the causes
+ *   usually just closes the connection, so nothing else distinguishes the causes
  */
 export function diagnose(error: unknown, settings: KafkaSettings, reached: Reached | 'topic'): Diagnosis {
   const failure = kafkaFailureOf(error)

@@ -1,5 +1,5 @@
 /**
- * What this program uses of the internals of kafkajs (2.2.4, pinned), as types, and how it gets hold of them. The other
+ * What this program uses of the internals of kafkajs (2.2.4, pinned), as types, and the access to them. The other
  * `kafkajs-` files build on it; nothing else may.
  *
  * `test/kafka/kafkajs-internals.test.ts` fails when an internal that these files rely on has changed.

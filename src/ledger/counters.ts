@@ -65,7 +65,7 @@ export const CAPTURE_COUNTERS = defineCounters({
   /** Seen by a capture worker that crashed before it queued them. */
   droppedCrash: 'frames.dropped.crash',
   bytesCaptured: 'bytes.captured',
-  /** Captured interfaces that went down or were deleted, and those that came back. */
+  /** Captured interfaces that went down or were deleted, and those that returned. */
   interfacesLost: 'interfaces.lost',
   interfacesBack: 'interfaces.back',
   /** Frames whose capture was cut by a snap length within the TCP payload. Their missing bytes become a gap. */

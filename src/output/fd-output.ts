@@ -2,8 +2,8 @@
  * Buffered writing to a file descriptor: a file, a pipe, a terminal. Nothing that is written is lost: what the
  * descriptor does not accept now stays pending for the next `flush`.
  *
- * A non-blocking pipe whose reader is slow returns EAGAIN (write(2), pipe(7)). It gets a few milliseconds, in which
- * most readers catch up, and then `later` is returned, so that the caller's thread never stands still.
+ * A non-blocking pipe whose reader is slow returns EAGAIN (write(2), pipe(7)). A flush waits a few milliseconds, in which
+ * most readers catch up, and then returns `later`, so that the caller's thread is never blocked.
  */
 import { closeSync, writeSync } from 'node:fs'
 

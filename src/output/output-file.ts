@@ -23,13 +23,13 @@ const { O_WRONLY, O_CREAT, O_APPEND, O_TRUNC, O_NONBLOCK } = constants
 const STDOUT = 1
 const MODE = 0o666
 
-/** When a file is put aside for a new one. */
+/** When a file is rotated: renamed, and replaced by a new one. */
 export interface Rotation {
   /** From this size on; Infinity: never for its size. */
   maxBytes: number
   /** From this age on; Infinity: never for its age. */
   maxAgeMs: number
-  /** How many put aside are kept; Infinity: all. */
+  /** How many rotated files are kept; Infinity: all. */
   keep: number
 }
 
@@ -53,7 +53,7 @@ export class OutputFile {
   /** Size to which the file is truncated when it is opened; null: `append` decides. */
   #resumeAt: number | null
   #output: FdOutput | null = null
-  /** The open file, where it is a regular one of its own name. */
+  /** The open file, if it is a regular file with a name. */
   #file: { stats: Stats; startBytes: number } | null = null
   #writtenBefore = 0
 

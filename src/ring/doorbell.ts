@@ -44,7 +44,7 @@ export class Doorbell {
 
   /**
    * Sleeps for `ms` and cannot be woken. For an owner that has just worked and expects more: waking it costs the other
-   * thread as much as several pairs, and a nap lets a batch gather instead. If nothing came, `wait` follows.
+   * thread as much as several pairs, and a nap lets a batch gather instead. If nothing has arrived by then, `wait` follows.
    */
   nap(ms: number): void {
     Atomics.wait(this.#words, NAP, 0, ms)

@@ -66,7 +66,7 @@ export class AssemblerThread implements WorkerRun {
 
   /** Resolves once the thread has ended. A second call to Piscina's `destroy` would resolve earlier. */
   #destroy(): Promise<void> {
-    // Piscina replaces a thread whose end it learns of after `destroy`: that one would belong to nobody, and stay.
+    // Piscina replaces a thread that ends after `destroy`; nothing would ever end the replacement.
     this.#pool.options.minThreads = 0
     this.#destroyed ??= this.#pool.destroy()
     return this.#destroyed

@@ -26,7 +26,7 @@ export interface CapturedTarget {
   readonly closed: Resolvers<void>
 }
 
-/** The counters of its interface. */
+/** The counters of the target's interface. */
 export const blockOf = ({ current }: CapturedTarget): CounterBlock => ({
   layout: CAPTURE_COUNTERS,
   values: current.lent.counters,

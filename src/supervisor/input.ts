@@ -14,7 +14,7 @@ export interface WholeInput {
   interfaces: InterfaceInfo[]
 }
 
-/** Packet sockets, which may come and go. */
+/** Packet sockets, which may be opened and closed during the run. */
 export interface SocketInput {
   kind: 'sockets'
   sockets: SocketOpener
@@ -50,7 +50,7 @@ export async function openInput({ input, config }: PipelineOptions): Promise<Ope
   return { kind: 'whole', source: capSource(input.names, options), interfaces: input.names.map(infoOf) }
 }
 
-/** The number of interfaces; null: they come and go. */
+/** The number of interfaces; null: it changes during the run. */
 export function interfacesOf(input: OpenInput): number | null {
   if (input.kind === 'whole') return 1
   return input.open ? null : input.opened.length
@@ -95,5 +95,5 @@ const ofHost = (name: string): CaptureTarget => ({
 
 const targetsNeedPackets = () =>
   usageError('pods are captured through packet sockets only', {
-    hint: 'set capture.source to auto or af-packet',
+    hint: 'Set capture.source to auto or af-packet.',
   })

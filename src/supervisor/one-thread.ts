@@ -1,7 +1,7 @@
 /**
  * Every stage in the main thread, for small files: starting threads would cost more than the work (bench/README.md).
  *
- * The stages are those that run in threads, with the same rings. The capture stage reads its files in one go; the others
+ * The stages are those that run in threads, with the same rings. The capture stage reads its files without a pause; the others
  * alternate on the event loop. A stage that waits for room in a ring makes the next one read it.
  */
 import { MessageChannel } from 'node:worker_threads'

@@ -48,7 +48,7 @@ const OBEY_MS = 2_000
 const PAIRS_MISSING: Failure = {
   message: 'a worker failed and was replaced: pairs may be missing',
   exitCode: EXIT_RUNTIME,
-  hint: 'the ledger (--summary) counts what was lost as crash',
+  hint: 'The ledger (--summary) counts what was lost as crash.',
 }
 
 /** Starts a run. Throws nothing: why a run could not start is part of its outcome. */
@@ -316,7 +316,7 @@ class Pipeline implements TargetPipeline {
     if (this.#stopping) capture.worker.stop()
     const end = await capture.ended
     this.#fail(failureOfWorker(end))
-    // Its rings are closed: what was captured so far still comes out.
+    // Its rings are closed: pairs of what was captured so far are still emitted.
     if (end.how !== 'done' && !this.#stopping) this.drain()
   }
 

@@ -32,7 +32,7 @@ const STATE_PART = 1 / 3
 const MOST_ASSEMBLERS = 8
 
 /**
- * @param interfaces how many will be captured; null: unknown, because they appear and disappear; 1 for files
+ * @param interfaces how many will be captured; null: it changes during the run; 1 for files
  * @throws InterceptorError (EXIT_USAGE) when limits contradict each other
  */
 export function planRun(options: PipelineOptions, interfaces: number | null): Plan {

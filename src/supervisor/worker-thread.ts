@@ -12,7 +12,8 @@ import type { FromWorker } from '../thread/messages.ts'
 export const THREAD_LIMITS = { maxYoungGenerationSizeMb: 3 } as const
 /**
  * Old generation of each thread, several times what it needs: captured bytes are in shared memory. V8's default is gigabytes.
- * A heap that grows without end would take the process's memory first, and fill it for seconds while the thread's rings overflow.
+ * A heap that grows without end would otherwise use up the process's memory, and collect garbage for seconds while the thread's
+ * rings overflow.
  */
 const HEAP_MIB = { capture: 64, ship: 256 } as const
 const MIB = 1024 * 1024
@@ -78,7 +79,7 @@ export interface WorkerThreadSpec {
   onMessage: (message: FromWorker) => void
 }
 
-/** At most what `--max-old-space-size` gives every thread of this process. */
+/** Limited by `--max-old-space-size`, which applies to every thread of this process. */
 const heapMiB = (role: WorkerThreadSpec['role']): number =>
   Math.min(HEAP_MIB[role], Math.floor(getHeapStatistics().heap_size_limit / MIB))
 

@@ -23,7 +23,7 @@ export class GroupOffsets {
    *
    * @param starts where to begin in each partition in which the group has committed nothing; the first commit includes them
    * @returns offsets by partition
-   * @throws InterceptorError (runtime) when the group has members; kafkajs's errors
+   * @throws InterceptorError (EXIT_RUNTIME) when the group has members; kafkajs's errors
    */
   async begin(wire: KafkaWire, starts: ReadonlyMap<number, number>): Promise<Map<number, number>> {
     const committed = await wire.committedOffsets(this.#name, [...starts.keys()])

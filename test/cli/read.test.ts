@@ -191,7 +191,7 @@ test('read: names --filter if a filter stands where files do', async () => {
 test('read: reports a wrong filter once, and summarises nothing', { skip: needs('libpcap') }, async () => {
   const { code, stderr } = await run(['read', CAPTURE, '--filter', 'tcp prt 80'])
   assert.equal(code, EXIT_USAGE)
-  assert.match(stderr, /^interceptor: bad filter expression "tcp prt 80" .*\nfilters are written as for tcpdump.*\n$/)
+  assert.match(stderr, /^interceptor: bad filter expression "tcp prt 80" .*\nFilters are written as for tcpdump.*\n$/)
 })
 
 test('read: reports the traffic if no pair is kept, and suggests --all', async () => {

@@ -37,7 +37,7 @@ test('tail: exits with 2 without brokers', async () => {
 test('tail: refuses an offset beside a consumer group', async () => {
   const { code, stderr } = await run(['tail', '--brokers', '127.0.0.1:1', '--group', 'g', '--offset', '3'])
   assert.equal(code, EXIT_USAGE)
-  assert.match(stderr, /^interceptor: --offset and --group both say where to start/)
+  assert.match(stderr, /^interceptor: --offset and --group exclude each other/)
 })
 
 test('tail: exits with 1 if no broker answers and suggests the doctor', async () => {

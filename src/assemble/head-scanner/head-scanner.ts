@@ -34,7 +34,7 @@ export interface HeadScanner {
 export function checkHeadScanner(): void {
   if (WebAssembly.validate(program())) return
   throw runtimeError('this processor lacks the SIMD instructions that the HTTP parser needs', {
-    hint: 'amd64 needs SSE4.1, which a virtual machine may have to pass through (QEMU: -cpu host)',
+    hint: 'On amd64 it needs SSE4.1, which a virtual machine may have to pass through (QEMU: -cpu host).',
   })
 }
 

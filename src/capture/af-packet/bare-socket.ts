@@ -82,7 +82,7 @@ export interface MappedRing {
  * Opens a socket for an interface, in its namespace.
  *
  * @returns the socket, to be closed with `closeSocket`
- * @throws InterceptorError: privilege (CAP_NET_RAW, CAP_SYS_ADMIN for another namespace), NoInterfaceError, runtime
+ * @throws InterceptorError: EXIT_PRIVILEGE (CAP_NET_RAW, CAP_SYS_ADMIN for another namespace), NoInterfaceError, EXIT_RUNTIME
  *   (no AF_PACKET here); NetnsChangedError, or the error of opening the namespace, which no longer exists; NetnsReturnError,
  *   which must end the process
  */
@@ -103,14 +103,14 @@ const isHidden = (error: unknown): boolean =>
 
 const namespaceDenied = (what: string, path: string, capability: string, cause: unknown) =>
   privilegeError(`${what} the network namespace ${path} needs CAP_${capability}`, {
-    hint: `run as root, or grant the container the capability ${capability}`,
+    hint: `Run as root, or grant the container the capability ${capability}.`,
     cause,
   })
 
 /**
  * Creates and maps a socket's ring.
  *
- * @throws InterceptorError (runtime) when the kernel has no memory for it
+ * @throws InterceptorError (EXIT_RUNTIME) when the kernel has no memory for it
  */
 export function mapRing(fd: number, device: string, { snapLength, ringBytes }: RingSize): MappedRing {
   const { blockBytes, blockCount } = ringShape(ringBytes, snapLength)
@@ -121,7 +121,7 @@ export function mapRing(fd: number, device: string, { snapLength, ringBytes }: R
   } catch (error) {
     throw runtimeError(
       `the kernel cannot allocate a ring of ${blockCount} blocks of ${blockBytes} bytes for ${device}: ${(error as Error).message}`,
-      { hint: 'lower capture.ringBytes', cause: error },
+      { hint: 'Lower capture.ringBytes.', cause: error },
     )
   }
 }
@@ -155,7 +155,7 @@ export const closeSocket = (fd: number): Promise<void> =>
 /**
  * Checks whether AF_PACKET sockets can be opened.
  *
- * @throws InterceptorError: privilege or runtime, as `openBareSocket`
+ * @throws InterceptorError: EXIT_PRIVILEGE or EXIT_RUNTIME, as `openBareSocket`
  */
 export const probeAfPacket = (): void => close(packetSocket(SOCK_RAW))
 
@@ -188,7 +188,7 @@ function packetSocket(type: number): number {
   } catch (error) {
     if (hasCode(error, 'EPERM', 'EACCES')) throw captureDenied(error)
     throw runtimeError(`cannot open an AF_PACKET socket: ${(error as Error).message}`, {
-      hint: 'capture with --source cap instead',
+      hint: 'Capture with --source cap instead.',
       cause: error,
     })
   }
@@ -196,7 +196,7 @@ function packetSocket(type: number): number {
 
 const captureDenied = (cause: unknown) =>
   privilegeError('capturing needs the capability CAP_NET_RAW', {
-    hint: `run as root, or once: sudo setcap cap_net_raw+ep "$(readlink -f ${process.execPath})"; in Kubernetes add NET_RAW to securityContext.capabilities`,
+    hint: `Run as root, or once: sudo setcap cap_net_raw+ep "$(readlink -f ${process.execPath})"; in Kubernetes, add NET_RAW to securityContext.capabilities.`,
     cause,
   })
 

@@ -68,12 +68,12 @@ export class SocketOpener {
     this.#tunnels = parseTunnels(options.tunnels)
   }
 
-  /** Size of the ring of an interface that comes and goes, to begin with. */
+  /** Size that the ring of a target begins with. */
   get initialRingBytes(): number {
     return this.#options.initialRingBytes
   }
 
-  /** Size of a ring at most. */
+  /** The largest size of a ring. */
   get maxRingBytes(): number {
     return this.#options.ringBytes
   }

@@ -47,7 +47,7 @@ export interface CaptureContext {
   /** Secret of the flow hash, int32. */
   readonly secret: number
   readonly post: (message: FromWorker) => void
-  /** Something useful to do for less than a millisecond while there is no frame. @returns false: nothing is left */
+  /** Warms up code for less than a millisecond, while there is no frame. @returns false when there is nothing left to warm up */
   readonly warmUp: () => boolean
 }
 

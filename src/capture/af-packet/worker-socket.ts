@@ -17,7 +17,7 @@ import { attachFilter, bindToInterface, prepareBinding, readKernelDrops } from '
 
 /** Within this time a frame that passed the previous filter reaches the ring. */
 const SETTLE_MS = 20
-/** What a closed ring holds waits this long for assemblers that have no room; one that stands still would delay the end. */
+/** Frames in a closed ring wait this long for assemblers that have no room: one that hangs must not delay the end. */
 const PATIENCE_MS = 1000
 const C = CAPTURE_COUNTERS.index
 
@@ -86,7 +86,7 @@ export class WorkerSocket {
 
   /**
    * Continues the interface of a socket with a smaller ring, which is closed to new frames. Frames that arrive between the
-   * two system calls, within some microseconds, are lost; with both sockets open, they would come twice.
+   * two system calls, within some microseconds, are lost; with both sockets open, they would be captured twice.
    *
    * @throws SystemError
    */

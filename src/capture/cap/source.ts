@@ -25,7 +25,7 @@ const CLOCK_LAG_MICROS = 100_000
 /**
  * Captures until the command is drain (the child stops capturing, and captured frames are still read) or stop.
  *
- * @throws InterceptorError privilege, usage (no such interface, bad expression) or runtime, by libpcap's message
+ * @throws InterceptorError by libpcap's message: EXIT_PRIVILEGE, EXIT_USAGE (no such interface, bad expression) or EXIT_RUNTIME
  */
 export async function runCap(
   source: CapSource,
@@ -118,20 +118,20 @@ class CapCapture {
 function asError({ message }: CapFailure): InterceptorError {
   if (/permi|CAP_NET_RAW/i.test(message)) {
     return privilegeError(`capturing needs the capability CAP_NET_RAW: ${message}`, {
-      hint: `run as root, or once: sudo setcap cap_net_raw+ep "$(readlink -f ${process.execPath})"`,
+      hint: `Run as root, or once: sudo setcap cap_net_raw+ep "$(readlink -f ${process.execPath})"`,
     })
   }
   if (/no such device/i.test(message)) {
     return usageError(message, {
-      hint: `interfaces of this host: ${[...Object.keys(networkInterfaces()), 'any'].join(', ')}`,
+      hint: `Interfaces of this host: ${Object.keys(networkInterfaces()).join(', ')}; any captures all of them.`,
     })
   }
   if (/filter expression|syntax error/i.test(message)) {
-    return usageError(message, { hint: 'filters are written as for tcpdump: man 7 pcap-filter' })
+    return usageError(message, { hint: 'Filters are written as for tcpdump: man 7 pcap-filter.' })
   }
   if (/cannot find (module|package)|self-register|\.node/i.test(message)) {
     return runtimeError(`the package cap does not load: ${message}`, {
-      hint: 'install libpcap-dev, then: npm install cap',
+      hint: 'Install libpcap-dev, then run npm install cap.',
     })
   }
   return runtimeError(`libpcap: ${message}`)

@@ -59,7 +59,7 @@ export class PcapReader implements FormatReader {
       if (this.#shape === null && !this.#fileHeader(window)) return
       if (this.#lost && !this.#findAgain(window, ended)) return
       if (!this.#records(window)) return
-      // Captures joined with `cat`, or their gzip members: a file header stands where a record is expected.
+      // Captures joined with `cat`, or their gzip members: a file header follows where a record is expected.
       if (isPcap(window.view, window.begin)) this.#shape = null
       else this.#lose(window)
     }
@@ -79,7 +79,7 @@ export class PcapReader implements FormatReader {
     this.#shape = {
       little,
       headerBytes: magic === MAGIC_MODIFIED ? MODIFIED_RECORD_HEADER_BYTES : RECORD_HEADER_BYTES,
-      // Before version 2.3 the two lengths stood the other way round, and in 2.3 either way (libpcap, sf-pcap.c).
+      // Before version 2.3 the two lengths are in the other order, and in 2.3 in either (libpcap, sf-pcap.c).
       swapped: version < 0x20003 && version >= 0x20000,
       mayBeSwapped: version === 0x20003,
       fractionsPerMicro: magic === MAGIC_NANOS ? 1000 : 1,

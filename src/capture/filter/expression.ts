@@ -33,7 +33,7 @@ const COOKED_HEADER_BYTES = 16
  * Compiles the expression for a packet socket, as tcpdump does for the same interface.
  *
  * @param device an interface of the calling thread's network namespace
- * @throws InterceptorError usage: libpcap is missing, or rejects the expression
+ * @throws InterceptorError (EXIT_USAGE): libpcap is missing, or rejects the expression
  */
 export function compileForSocket(
   expression: string,
@@ -73,7 +73,7 @@ export function compileForFile(expression: string, linkType: number, name: strin
   const program = explained(expression, () => compileExpression(expression, linkType, MAX_SNAP_LENGTH), name)
   if (!asksKernel(program)) return program
   throw usageError(`the filter expression "${expression}" cannot be applied to a capture file of link type ${name}`, {
-    hint: 'such files do not record which packets were inbound and which outbound',
+    hint: 'Such files do not record which packets were inbound and which outbound.',
   })
 }
 
@@ -102,14 +102,14 @@ function explained<T>(expression: string, compile: () => T, linkType?: string): 
   } catch (error) {
     if (error instanceof LibpcapMissing) {
       throw usageError(`a filter expression needs libpcap, which is not installed: ${expression}`, {
-        hint: 'install it (Debian: libpcap0.8, Fedora: libpcap, Alpine: libpcap), or leave the expression out',
+        hint: 'Install it (Debian: libpcap0.8, Fedora: libpcap, Alpine: libpcap), or leave the expression out.',
         cause: error,
       })
     }
     if (error instanceof ExpressionError) {
       const where = linkType === undefined ? '' : ` for link type ${linkType}`
       throw usageError(`bad filter expression "${expression}"${where}: ${error.message}`, {
-        hint: 'filters are written as for tcpdump: man 7 pcap-filter',
+        hint: 'Filters are written as for tcpdump: man 7 pcap-filter.',
         cause: error,
       })
     }

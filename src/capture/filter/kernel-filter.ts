@@ -126,7 +126,7 @@ export function buildFilter(request: FilterRequest): BpfInstruction[] {
   if (program.length > MAX_INSTRUCTIONS) {
     throw usageError(
       `the capture filter is too long: ${program.length} instructions, the kernel accepts ${MAX_INSTRUCTIONS}`,
-      { hint: 'exclude fewer ports, or simplify the expression' },
+      { hint: 'Exclude fewer ports, or simplify the expression.' },
     )
   }
   return program

@@ -40,5 +40,5 @@ export function flowHash(view: DataView, version: number, ip: number, tcp: numbe
   return mix(sum ^ secret)
 }
 
-/** Index of the assembler that gets a connection, by the upper half of its hash. @param assemblers how many there are, at most 65536 */
+/** Index of a connection's assembler, by the upper half of its hash. @param assemblers their number, at most 65,536 */
 export const assemblerOf = (hash: number, assemblers: number): number => ((hash >>> 16) * assemblers) >>> 16

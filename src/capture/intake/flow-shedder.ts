@@ -122,7 +122,7 @@ export class FlowShedder {
     this.#sinceChangeMs += ms
   }
 
-  /** Bytes; never so few that a program that stands still could not be seen to run again. */
+  /** Bytes; never so few that a program that has stopped could not be noticed when it runs again. */
   #longestQueue(capacity: number): number {
     return Math.max(capacity / 64, this.#served * LONGEST_WAIT_MS)
   }

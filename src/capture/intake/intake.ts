@@ -19,26 +19,14 @@ import { type Backlog, FrameStamp, type SheddingSink } from '../frame-sink.ts'
 import { COMPLETE, FragmentTable, UNWANTED } from '../wire/fragments.ts'
 import { FRAGMENT, MALFORMED, NON_TCP, PacketDecoder, TCP, UNKNOWN_LINK_TYPE, type Verdict } from '../wire/ip.ts'
 import { assemblerOf, flowHash } from './flow-hash.ts'
-import { FlowShedder, type LoadPeriod } from './flow-shedder.ts'
 import { FrameBytes } from './frame-bytes.ts'
 import { FrameRingWriter } from './frame-ring-writer.ts'
+import { LoadMeter } from './load-meter.ts'
 
 const C = CAPTURE_COUNTERS.index
 
 /** Offsets in a record have 16 bits. No real packet has longer headers before TCP. */
 const MAX_HEADER_BYTES = 0xffff - FRAME_FIELDS_BYTES - 8
-
-/** A pair ring that is fuller than this makes the intake shed connections. */
-const CROWDED_SHARE = 3 / 4
-/** The source's buffer fills up because the frame rings have no room, not because this thread is slow, above this share of one. */
-const RING_FULL_SHARE = 3 / 4
-
-/** The shedder decides every PERIOD_MS, and every HASTE_MS when the buffers are fuller than URGENT_SHARE. */
-const PERIOD_MS = 50
-const HASTE_MS = 10
-const URGENT_SHARE = 1 / 4
-
-const NO_BACKLOG: Backlog = { bytes: 0, fullest: 0, capacity: 0, lost: 0 }
 
 /** Longest sleep while waiting for room, between two heartbeats and checks of the command. */
 const WAIT_SLICE_MS = 100
@@ -61,7 +49,7 @@ export interface IntakeOptions {
   secret?: number
   /** The rings behind the assemblers: when one runs full, connections are shed. Default: none. */
   pairRings?: readonly SharedArrayBuffer[]
-  /** Milliseconds, for the shedder's periods; default: `performance.now`. */
+  /** Milliseconds, for the load's periods; default: `performance.now`. */
   clock?: () => number
 }
 
@@ -75,22 +63,9 @@ export class Intake implements SheddingSink {
   readonly #decoder: PacketDecoder
   readonly #source = new FrameBytes()
   readonly #fragments = new FragmentTable()
-  readonly #shedder = new FlowShedder()
+  readonly #load: LoadMeter
   readonly #filter: FrameFilter | null
   readonly #secret: number
-  readonly #pairRings: readonly RingLevel[]
-  readonly #clock: () => number
-  #measureBacklog: () => Backlog = () => NO_BACKLOG
-  #periodStart: number
-  /** Since then: frames that were kept, their bytes in the rings, and frames that were lost. */
-  #kept = 0
-  #keptBytes = 0
-  #lost = 0
-  /** Bytes that waited then, in the source and in the rings. */
-  #inSource = 0
-  #inRings = 0
-  /** Of a kept frame, on average. */
-  #frameBytes = 0
   /** Frames of unreadable link types, by link type, since the last `drainUnread`. */
   #unread = new Map<number, number>()
   readonly #maxFrame: number
@@ -110,9 +85,11 @@ export class Intake implements SheddingSink {
     this.#control = options.control
     this.#filter = options.filter ?? null
     this.#secret = options.secret ?? 0
-    this.#pairRings = (options.pairRings ?? []).map((ring) => new RingLevel(ring))
-    this.#clock = options.clock ?? (() => performance.now())
-    this.#periodStart = this.#clock()
+    this.#load = new LoadMeter({
+      rings: options.rings,
+      pairRings: (options.pairRings ?? []).map((ring) => new RingLevel(ring)),
+      clock: options.clock ?? (() => performance.now()),
+    })
     this.#decoder = new PacketDecoder(options.tunnels ?? ALL_TUNNELS)
     const smallest = Math.min(...options.rings.map((ring) => ring.maxRecord))
     this.#maxFrame = Math.min(MAX_FRAME_BYTES, smallest - FRAME_FIELDS_BYTES - 8)
@@ -164,13 +141,11 @@ export class Intake implements SheddingSink {
   }
 
   watchBacklog(measure: () => Backlog): void {
-    this.#measureBacklog = measure
-    // Frames that waited before this worker began are no sign that it is too slow.
-    this.#inSource = measure().bytes
+    this.#load.watchBacklog(measure)
   }
 
   get keepThreshold(): number {
-    return this.#shedder.threshold
+    return this.#load.threshold
   }
 
   releaseMemory(): void {
@@ -197,46 +172,7 @@ export class Intake implements SheddingSink {
       writer.writeWaiting()
       writer.ring.flush()
     }
-    if (!this.#waits) this.#judgeLoad(this.#clock())
-  }
-
-  /** Ends the shedder's period if it is due. */
-  #judgeLoad(now: number): void {
-    const ms = now - this.#periodStart
-    if (ms < HASTE_MS) return
-    const source = this.#measureBacklog()
-    this.#lost += source.lost
-    const buffers = this.#buffers(source)
-    if (ms < PERIOD_MS && buffers.fill < URGENT_SHARE) return
-    const inRings = this.#writers.reduce((sum, { ring }) => sum + ring.used, 0)
-    if (this.#kept > 0) this.#frameBytes = this.#keptBytes / this.#kept
-    this.#shedder.endPeriod({
-      ms,
-      served: Math.max(0, this.#keptBytes - inRings + this.#inRings),
-      grown: inRings - this.#inRings + source.bytes - this.#inSource,
-      lost: this.#lost * this.#frameBytes,
-      ...buffers,
-      // Pairs that the output cannot accept would be dropped one by one, after the work of assembling them.
-      outputFull: this.#pairRings.some((ring) => ring.usedBytes > ring.capacityBytes * CROWDED_SHARE),
-    })
-    this.#periodStart = now
-    this.#kept = this.#keptBytes = this.#lost = 0
-    this.#inSource = source.bytes
-    this.#inRings = inRings
-  }
-
-  /** The buffers that fill up when what is slowest does not keep up. */
-  #buffers(source: Backlog): Pick<LoadPeriod, 'fill' | 'capacity' | 'isSourceOnly'> {
-    // The assembler whose ring is fullest is the slowest one.
-    const used = this.#writers.reduce((most, { ring }) => Math.max(most, ring.used), 0)
-    const ringBytes = this.#writers[0].ring.capacity
-    const sourceFill = source.capacity === 0 ? 0 : source.fullest / source.capacity
-    // Frames leave the source as long as the rings have room, so a full source in front of empty rings means a slow intake.
-    if (used < ringBytes * RING_FULL_SHARE && sourceFill > used / ringBytes) {
-      return { fill: sourceFill, capacity: source.capacity, isSourceOnly: true }
-    }
-    const capacity = ringBytes + source.capacity
-    return { fill: (used + source.fullest) / capacity, capacity, isSourceOnly: false }
+    if (!this.#waits) this.#load.update()
   }
 
   /** Ends the input: drops incomplete fragments and closes every ring. */
@@ -272,22 +208,21 @@ export class Intake implements SheddingSink {
       return
     }
     const hash = flowHash(view, decoder.version, decoder.ipOffset, decoder.tcpOffset, this.#secret)
-    if (!this.#shedder.keeps(hash)) {
+    if (!this.#load.keeps(hash)) {
       counters[C.droppedShed]++
       return
     }
     const writers = this.#writers
     const writer = writers[assemblerOf(hash, writers.length)]
     if (!writer.claim(start, length) && !this.#waitForRoom(writer, start, length)) {
-      this.#lost++
+      this.#load.addLost()
       counters[C.droppedRing]++
       return
     }
     this.#source.use(bytes)
     writer.fill(this.#source, start, decoder, hash, interfaceId)
     counters[C.queued]++
-    this.#kept++
-    this.#keptBytes += length + FRAME_FIELDS_BYTES
+    this.#load.addKept(length + FRAME_FIELDS_BYTES)
     if (decoder.truncated) counters[C.truncated]++
   }
 

@@ -26,7 +26,7 @@ export function hostTargets(host: Host, pods: readonly PodDecision[], rules: Tar
   const leftOut = onHost.filter(({ captures }) => captures.length === 0).flatMap(portsOf)
   const unwanted = [...new Set(leftOut)].filter((port) => !isServed(port, captured))
   const ports = [...rules.excludePorts, ...(rules.adminPort === null ? [] : [rules.adminPort]), ...unwanted]
-  // Where interfaces are configured, tunnels that end on this host are wanted: port mirrors above all.
+  // Configured interfaces are usually the targets of port mirrors, which arrive in tunnels.
   const tunnels = rules.hostInterfaces.length > 0
   const addresses = host.allAddresses.slice(0, MAX_ADDRESSES)
   return devices.map((device) => ({

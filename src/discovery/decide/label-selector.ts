@@ -124,7 +124,7 @@ class SelectorParser {
     const rest = this.#text.slice(this.#at).trimStart()
     const place = rest === '' ? 'at its end' : `at “${rest}”`
     return usageError(`label selector “${this.#text}”: expected ${what} ${place}`, {
-      hint: 'For example: app=web,tier in (front, back),!canary',
+      hint: 'An example is app=web,tier in (front, back),!canary',
     })
   }
 }

@@ -5,7 +5,7 @@
 import { closeSync, openSync, readdirSync, readlinkSync, readSync, statSync } from 'node:fs'
 import { getdents64 } from '../../sys/libc.ts'
 
-/** The process, or the file asked for, does not exist (any more). */
+/** The process, or the file, does not exist or exists no longer. */
 export const GONE = Symbol('gone')
 /** This process lacks the permission to read it. */
 export const DENIED = Symbol('denied')

@@ -12,7 +12,7 @@ const MOST_BYTES = 4 * 1024 * 1024
 /** A batch has at least one pair, and no more once it has this many bytes or pairs. */
 const BATCH_BYTES = 256 * 1024
 const BATCH_PAIRS = 512
-/** Between two looks at what the reader has consumed. */
+/** Interval of checking what the reader has consumed. */
 const LATER_MS = 5
 
 export interface PostSinkOptions {

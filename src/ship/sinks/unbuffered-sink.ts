@@ -1,4 +1,4 @@
-/** What sinks answer that hold no pair: each pair that they remove from the queue is shipped at once, and none can fail. */
+/** The base of sinks that hold no pairs: each pair that they remove from the queue is shipped at once, and none can fail. */
 import type { PairQueue } from '../pair-queue.ts'
 import type { Sink } from '../sink.ts'
 

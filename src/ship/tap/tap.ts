@@ -1,7 +1,7 @@
 /**
  * The agent's tap: shows the pairs that the shipper reads from its rings to programs of the same user on the same
- * machine, `tail` and `top`. What a reader does not keep up with is not shown to it, and counted; shipping never waits
- * for a reader, and the ledger knows nothing of them.
+ * machine, `tail` and `top`. Pairs for which a slow reader has no room are not shown to it, and counted; shipping never waits
+ * for a reader, and the ledger does not count readers.
  *
  * Thread: the shipper's.
  */
@@ -50,7 +50,7 @@ export class Tap implements PairViewer {
     }
   }
 
-  /** Whether `add` has anybody to show a pair to. */
+  /** Whether a pair that is added now would be shown. */
   get hasReaders(): boolean {
     return this.#readers.size > 0
   }

@@ -24,7 +24,7 @@ const kept = (shedder: FlowShedder): number => {
   return count
 }
 
-/** The looks of intake.ts. */
+/** The periods of load-meter.ts. */
 const PERIOD_MS = 50
 const HASTE_MS = 10
 const URGENT_SHARE = 1 / 4

@@ -1,0 +1,123 @@
+/**
+ * Measures in periods how much of a capture worker's load is processed and how much waits, and lets the shedder decide which
+ * connections are kept (flow-shedder.ts).
+ *
+ * Thread: the capture worker's. No allocation per frame.
+ */
+import type { RingLevel, RingProducer } from '../../ring/byte-ring.ts'
+import type { Backlog } from '../frame-sink.ts'
+import { FlowShedder, type LoadPeriod } from './flow-shedder.ts'
+
+/** A pair ring that is fuller than this makes the shedder shed. */
+const CROWDED_SHARE = 3 / 4
+/** The source's buffer fills up because the frame rings have no room, not because this thread is slow, above this share of one. */
+const RING_FULL_SHARE = 3 / 4
+
+/** The shedder decides every PERIOD_MS, and every HASTE_MS when the buffers are fuller than URGENT_SHARE. */
+const PERIOD_MS = 50
+const HASTE_MS = 10
+const URGENT_SHARE = 1 / 4
+
+const NO_BACKLOG: Backlog = { bytes: 0, fullest: 0, capacity: 0, lost: 0 }
+
+export interface LoadMeterOptions {
+  /** The frame rings, one per assembler. */
+  rings: readonly RingProducer[]
+  /** The rings behind the assemblers. */
+  pairRings: readonly RingLevel[]
+  /** Milliseconds, monotonic. */
+  clock: () => number
+}
+
+export class LoadMeter {
+  readonly #rings: readonly RingProducer[]
+  readonly #pairRings: readonly RingLevel[]
+  readonly #clock: () => number
+  readonly #shedder = new FlowShedder()
+  #measureBacklog: () => Backlog = () => NO_BACKLOG
+  #periodStart: number
+  /** Since then: frames that were kept, their bytes in the rings, and frames that were lost. */
+  #kept = 0
+  #keptBytes = 0
+  #lost = 0
+  /** Bytes that waited then, in the source and in the rings. */
+  #inSource = 0
+  #inRings = 0
+  /** Of a kept frame, on average. */
+  #frameBytes = 0
+
+  constructor({ rings, pairRings, clock }: LoadMeterOptions) {
+    this.#rings = rings
+    this.#pairRings = pairRings
+    this.#clock = clock
+    this.#periodStart = clock()
+  }
+
+  /** Connections whose hash has lower 16 bits below it are kept; KEEP_ALL while nothing is shed. */
+  get threshold(): number {
+    return this.#shedder.threshold
+  }
+
+  /** Whether the connection with this hash is kept. */
+  keeps(hash: number): boolean {
+    return this.#shedder.keeps(hash)
+  }
+
+  /** Sets how the backlog in the source is measured. Absent: the source has none. */
+  watchBacklog(measure: () => Backlog): void {
+    this.#measureBacklog = measure
+    // Frames that waited before this worker began are no sign that it is too slow.
+    this.#inSource = measure().bytes
+  }
+
+  /** Counts a frame that was put into a ring. @param bytes that it occupies there */
+  addKept(bytes: number): void {
+    this.#kept++
+    this.#keptBytes += bytes
+  }
+
+  /** Counts a frame for which its ring had no room. */
+  addLost(): void {
+    this.#lost++
+  }
+
+  /** Ends the period if it is due. */
+  update(): void {
+    const now = this.#clock()
+    const ms = now - this.#periodStart
+    if (ms < HASTE_MS) return
+    const source = this.#measureBacklog()
+    this.#lost += source.lost
+    const buffers = this.#buffers(source)
+    if (ms < PERIOD_MS && buffers.fill < URGENT_SHARE) return
+    const inRings = this.#rings.reduce((sum, { used }) => sum + used, 0)
+    if (this.#kept > 0) this.#frameBytes = this.#keptBytes / this.#kept
+    this.#shedder.endPeriod({
+      ms,
+      served: Math.max(0, this.#keptBytes - inRings + this.#inRings),
+      grown: inRings - this.#inRings + source.bytes - this.#inSource,
+      lost: this.#lost * this.#frameBytes,
+      ...buffers,
+      // Pairs that the output cannot accept would be dropped one by one, after the work of assembling them.
+      outputFull: this.#pairRings.some((ring) => ring.usedBytes > ring.capacityBytes * CROWDED_SHARE),
+    })
+    this.#periodStart = now
+    this.#kept = this.#keptBytes = this.#lost = 0
+    this.#inSource = source.bytes
+    this.#inRings = inRings
+  }
+
+  /** The buffers in front of the slowest stage, which fill up when it does not keep up. */
+  #buffers(source: Backlog): Pick<LoadPeriod, 'fill' | 'capacity' | 'isSourceOnly'> {
+    // The assembler whose ring is fullest is the slowest one.
+    const used = this.#rings.reduce((most, ring) => Math.max(most, ring.used), 0)
+    const ringBytes = this.#rings[0].capacity
+    const sourceFill = source.capacity === 0 ? 0 : source.fullest / source.capacity
+    // Frames leave the source as long as the rings have room, so a full source in front of empty rings means a slow intake.
+    if (used < ringBytes * RING_FULL_SHARE && sourceFill > used / ringBytes) {
+      return { fill: sourceFill, capacity: source.capacity, isSourceOnly: true }
+    }
+    const capacity = ringBytes + source.capacity
+    return { fill: (used + source.fullest) / capacity, capacity, isSourceOnly: false }
+  }
+}
