@@ -1,4 +1,4 @@
-/** A client of kafkajs whose connections can be closed at once, and which shows how far it got. */
+/** Creates clients of kafkajs that can be closed at once, and that report how far they got. */
 import type { Socket } from 'node:net'
 import { type ISocketFactory, Kafka, type KafkaConfig } from 'kafkajs'
 import { deliverFrames, repairKafkajs } from './kafkajs-repairs.ts'

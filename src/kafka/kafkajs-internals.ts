@@ -100,7 +100,7 @@ interface ProduceResponse {
   clientSideThrottleTime: number
 }
 
-/** What has no public way in. */
+/** What kafkajs's public interface does not offer. */
 export interface Internals {
   createCluster(client: Kafka): Cluster
   decodeResponse(payload: Buffer): Promise<ProduceResponse>

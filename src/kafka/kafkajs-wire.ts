@@ -187,7 +187,7 @@ export class KafkaWire {
    * Commits offsets of a consumer group that has no members, without joining it.
    *
    * @param positions the next record to read in each partition
-   * @throws kafkajs's errors, among them UNKNOWN_MEMBER_ID when the group has got members
+   * @throws kafkajs's errors, among them UNKNOWN_MEMBER_ID when the group has members by now
    */
   async commitOffsets(groupId: string, positions: readonly FetchPosition[]): Promise<void> {
     const coordinator = await this.#cluster.findGroupCoordinator({ groupId })

@@ -52,7 +52,7 @@ export class HeldMemory {
   #nextId: number
 
   /**
-   * @param post to the main thread; null: nothing needs to outlive this thread
+   * @param post to the main thread; null: no piece needs to outlive this thread
    * @param firstId above the ids of all pieces that earlier threads left
    */
   constructor(post: ((message: FromWorker) => void) | null, firstId = 1) {

@@ -56,7 +56,7 @@ export class Shipper {
   readonly #parts: ShipperParts
   readonly #queue: PairQueue
   readonly #cpuTime: CpuTimeRecorder
-  /** Set once nothing may be shipped any more: pairs that still arrive are counted as dropped. */
+  /** Whether pairs are no longer shipped: those that still arrive are counted as dropped. */
   #discarding = false
   /** When the run ends even if a ring is still open. */
   #hardEndMs = Infinity

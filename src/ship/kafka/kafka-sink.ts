@@ -231,7 +231,7 @@ export class KafkaSink implements Sink {
   }
 
   #settle({ partition, batch, bytes }: PackedBatch, responses: readonly PartitionResponse[]): void {
-    // It was discarded, and counted, while it was in flight.
+    // The batch was discarded, and counted, while it was in flight.
     if (partition.inFlight !== batch) return
     const code = responses.find((response) => response.partition === partition.id)?.errorCode ?? -1
     if (code === 0) {

@@ -11,7 +11,7 @@ const ID_KEY = [0xa2, 0x69, 0x64]
 
 /**
  * @returns the id's first byte in `bytes`; its length is the byte's five low bits before it, or the whole byte after a
- *   str 8 mark: use `idLength`. −1 where there is none
+ *   str 8 mark: use `idLength`. −1: the pair has no id there
  */
 export function findId(bytes: Uint8Array, start: number, length: number): number {
   if (length < 10) return -1

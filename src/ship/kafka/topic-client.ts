@@ -117,7 +117,7 @@ export class TopicClient {
     return this.#wire
   }
 
-  /** Closes the client. The next one resolves names anew and rereads secrets, which may have changed. */
+  /** Closes the client. The next one resolves names again and rereads secrets, which may have changed. */
   #discard(): void {
     this.#wire?.close()
     this.#wire = null
