@@ -73,7 +73,7 @@ export const MEANINGS: Readonly<Record<string, string>> = {
   'gaps.acked': 'holes whose bytes the receiver acknowledged: not captured, and never sent again',
   'gaps.bound': 'holes that became gaps because 1 MiB, or 16,384 segments, were held behind them',
   'gaps.expired': 'holes not acknowledged within 30 s',
-  'gaps.evicted': 'holes that became gaps, the oldest first, because the assembler’s pool was full',
+  'gaps.evicted': "holes that became gaps, the oldest first, because the assembler's pool was full",
   'gaps.ended': 'holes still open when the connection ended',
   'bytes.payload': 'TCP payload, retransmissions included',
   'bytes.gap': 'bytes missing in gaps',
