@@ -1,36 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { allocateRing, FULL, RingConsumer, RingProducer } from '../../src/ring/byte-ring.ts'
-import { Doorbell } from '../../src/ring/doorbell.ts'
 import { PAIR_FIELDS_BYTES } from '../../src/ring/layout.ts'
 import { HeldMemory } from '../../src/ship/held-memory.ts'
 import { countLeftPairs, openStore } from '../../src/ship/left-pairs.ts'
 import { PairQueue } from '../../src/ship/pair-queue.ts'
 import { HeldCollector } from './held-collector.ts'
+import { PairRing } from './pair-ring.ts'
 
-const RING_BYTES = 64 * 1024
-
-/** A ring with its producer and consumer, and a method that writes pairs. */
-function makeRing(bytes = RING_BYTES) {
-  const shared = allocateRing(bytes)
-  const producer = new RingProducer(shared, new Doorbell(Doorbell.allocate()))
-  const put = (number: number, length: number): boolean => {
-    const at = producer.tryClaim(PAIR_FIELDS_BYTES + length)
-    if (at === FULL) return false
-    const word = at >> 2
-    producer.words[word + 1] = number
-    producer.doubles[(at >> 3) + 1] = number * 1000
-    producer.words[word + 4] = length
-    producer.words[word + 5] = PAIR_FIELDS_BYTES
-    producer.words[word + 6] = ~number
-    producer.bytes.fill(number & 0xff, at + PAIR_FIELDS_BYTES, at + PAIR_FIELDS_BYTES + length)
-    producer.commit()
-    producer.flush()
-    return true
-  }
-  return { put, consumer: new RingConsumer(shared, null) }
-}
+/** A pair whose bytes are all its number. */
+const pairOf = (number: number, length: number): Uint8Array => new Uint8Array(length).fill(number & 0xff)
 
 interface Waiting {
   number: number
@@ -55,7 +34,7 @@ const steps = fc.array(
 test('pair queue: behaves like a list under any sequence of reads, pops and drops', () => {
   fc.assert(
     fc.property(steps, (all) => {
-      const { put, consumer } = makeRing()
+      const ring = new PairRing()
       const collector = new HeldCollector()
       let { queue } = openStore([], collector.post)
       const inRing: Omit<Waiting, 'arrivedMs'>[] = []
@@ -67,11 +46,11 @@ test('pair queue: behaves like a list under any sequence of reads, pops and drop
       for (const step of all) {
         nowMs += 1
         if ('put' in step) {
-          if (put(number, step.put)) inRing.push({ number, length: step.put })
+          if (ring.put(number, pairOf(number, step.put))) inRing.push({ number, length: step.put })
           number += 1
         } else if ('take' in step) {
           const before = queue.pairs
-          queue.read(consumer, step.take, nowMs)
+          queue.read(ring.consumer, step.take, nowMs)
           const taken = inRing.splice(0, queue.pairs - before)
           model.push(...taken.map((pair) => ({ ...pair, arrivedMs: nowMs })))
         } else if ('pop' in step) {
@@ -128,10 +107,10 @@ function assertFront(queue: PairQueue, { number, length, arrivedMs }: Waiting, n
 }
 
 test('pair queue: holds a pair longer than its blocks, and small ones after it', () => {
-  const { put, consumer } = makeRing(4 * 1024 * 1024)
+  const ring = new PairRing(4 * 1024 * 1024)
   const queue = new PairQueue(new HeldMemory(null))
-  for (const [number, length] of [100, 1_500_000, 100].entries()) assert.ok(put(number, length))
-  while (queue.read(consumer, 1, 0) > 0);
+  for (const [number, length] of [100, 1_500_000, 100].entries()) assert.ok(ring.put(number, pairOf(number, length)))
+  while (queue.read(ring.consumer, 1, 0) > 0);
   for (const [number, length] of [100, 1_500_000, 100].entries()) {
     assertFront(queue, { number, length, arrivedMs: 0 }, 0)
     queue.pop()
@@ -140,12 +119,12 @@ test('pair queue: holds a pair longer than its blocks, and small ones after it',
 })
 
 test('pair queue: memory is bounded by what waits, however long it runs', () => {
-  const { put, consumer } = makeRing()
+  const ring = new PairRing()
   const queue = new PairQueue(new HeldMemory(null))
   const blocks = new Set<ArrayBufferLike>()
   for (let number = 0; number < 20_000; number += 1) {
-    put(number, 1000)
-    queue.read(consumer, 4096, 0)
+    ring.put(number, pairOf(number, 1000))
+    queue.read(ring.consumer, 4096, 0)
     while (queue.front()) {
       blocks.add(queue.bytes.buffer)
       queue.pop()
@@ -156,11 +135,11 @@ test('pair queue: memory is bounded by what waits, however long it runs', () => 
 })
 
 test('pair queue: a pair whose processing ended the thread is reported to the next one, and only that pair', () => {
-  const { put, consumer } = makeRing()
+  const ring = new PairRing()
   const collector = new HeldCollector()
   const { queue } = openStore([], collector.post)
-  for (const number of [1, 2, 3]) put(number, 100)
-  queue.read(consumer, 10_000, 0)
+  for (const number of [1, 2, 3]) ring.put(number, pairOf(number, 100))
+  queue.read(ring.consumer, 10_000, 0)
   queue.front()
   queue.mark()
   queue.unmark()

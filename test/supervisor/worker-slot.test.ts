@@ -3,45 +3,11 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises'
 import fc from 'fast-check'
-import { withResolvers } from '../../src/async/with-resolvers.ts'
 import { EXIT_RUNTIME } from '../../src/errors.ts'
 import { WorkerSlot } from '../../src/supervisor/worker-slot.ts'
-import type { WorkerEnd, WorkerRun } from '../../src/supervisor/worker-thread.ts'
+import type { WorkerEnd } from '../../src/supervisor/worker-thread.ts'
 import { COMMAND_DRAIN, COMMAND_RUN, COMMAND_STOP, Control } from '../../src/thread/control.ts'
-
-class FakeRun implements WorkerRun {
-  readonly #ready = withResolvers<void>()
-  readonly #ended = withResolvers<WorkerEnd>()
-  readonly ready = this.#ready.promise
-  readonly ended = this.#ended.promise
-  readonly posted: unknown[] = []
-  terminated = false
-  /** Whether `terminate` ends the thread. */
-  isInterruptible = true
-
-  post(message: unknown): void {
-    this.posted.push(message)
-  }
-
-  terminate(): void {
-    this.terminated = true
-    if (this.isInterruptible) this.end({ how: 'crashed', message: 'terminated' })
-  }
-
-  async becomeReady(): Promise<void> {
-    this.#ready.resolve()
-    await turn()
-  }
-
-  async end(end: WorkerEnd): Promise<void> {
-    this.#ended.resolve(end)
-    await turn()
-  }
-
-  crash(message = 'boom'): Promise<void> {
-    return this.end({ how: 'crashed', message })
-  }
-}
+import { FakeRun } from './fake-run.ts'
 
 async function until(what: () => boolean): Promise<void> {
   for (const end = performance.now() + 20_000; !what(); ) {

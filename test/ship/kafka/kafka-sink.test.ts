@@ -1,0 +1,281 @@
+/**
+ * The sink's part of a delivery, against brokers that a model plays: what they store, refuse and leave without a response
+ * is drawn. test/e2e/kafka-outage.test.ts has real ones, which do no such thing on request.
+ */
+import assert from 'node:assert/strict'
+import { before, mock, test } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
+import fc from 'fast-check'
+import { defaultConfig } from '../../../src/config/load.ts'
+import { KafkaWire, type PartitionResponse } from '../../../src/kafka/kafkajs-wire.ts'
+import type { ProduceRequest } from '../../../src/kafka/produce-request.ts'
+import { allocateCounters, SHIP_COUNTERS } from '../../../src/ledger/counters.ts'
+import { ShipLedger } from '../../../src/ledger/ship-ledger.ts'
+import { FoldedLog } from '../../../src/log/folded-log.ts'
+import { packPair } from '../../../src/pair/unpack.ts'
+import { KafkaSink } from '../../../src/ship/kafka/kafka-sink.ts'
+import { openStore } from '../../../src/ship/left-pairs.ts'
+import { kafkaSinkSpec } from '../../../src/ship/worker-data.ts'
+import { propertyRuns } from '../../support/property-runs.ts'
+import { PairRing } from '../pair-ring.ts'
+import { makePair } from '../support.ts'
+
+const C = SHIP_COUNTERS.index
+const LEADERS = [1, 2, 1]
+const CONNECTIONS = 5
+/** Some pairs. */
+const BATCH_BYTES = 5000
+
+/** Error codes of Kafka: what a broker says that does not lead a partition, and of a record that it will never accept. */
+const NOT_LEADER = 6
+const NOT_PERMITTED = 29
+const INVALID_RECORD = 87
+
+type How = 'accept' | 'not leader' | 'not permitted' | 'lose request' | 'lose response'
+
+/** A request that has no response yet. */
+interface Pending {
+  leader: number
+  request: ProduceRequest
+  resolve: (responses: PartitionResponse[]) => void
+  reject: (error: Error) => void
+}
+
+/** What the brokers of a topic have received and stored. */
+class Brokers {
+  leaders: number[] = LEADERS
+  /** The number of each pair, by partition, in the order in which it was stored. */
+  readonly stored = LEADERS.map((): number[] => [])
+  /** Pairs that no broker accepts. */
+  readonly refused: ReadonlySet<number>
+  pending: Pending[] = []
+
+  constructor(refused: ReadonlySet<number>) {
+    this.refused = refused
+  }
+
+  /** A request arrives. */
+  produce(leader: number, request: ProduceRequest): Promise<PartitionResponse[]> {
+    request.onSend?.()
+    const inFlight = new Set(this.pending.flatMap((one) => one.request.partitions.map(({ partition }) => partition)))
+    for (const { partition } of request.partitions) assert.ok(!inFlight.has(partition), 'one batch of a partition')
+    return new Promise((resolve, reject) => this.pending.push({ leader, request, resolve, reject }))
+  }
+
+  answer(index: number, how: How): void {
+    const [one] = this.pending.splice(index, 1)
+    if (one === undefined) return
+    const { request, resolve, reject } = one
+    const code = how === 'not leader' ? NOT_LEADER : how === 'not permitted' ? NOT_PERMITTED : 0
+    const stores = how === 'accept' || how === 'lose response'
+    const responses = request.partitions.map(({ partition, batch }) => {
+      const errorCode = stores ? this.#store(partition, batch) : code
+      return { partition, errorCode }
+    })
+    if (how === 'lose request' || how === 'lose response') reject(connectionLost())
+    else resolve(responses)
+  }
+
+  /** Every connection ends. */
+  lose(): void {
+    for (const { reject } of this.pending.splice(0)) reject(connectionLost())
+  }
+
+  #store(partition: number, chunks: readonly Uint8Array[]): number {
+    const text = Buffer.concat(chunks).toString('latin1')
+    const numbers = [...text.matchAll(/ce_id.([0-9a-f]{32})/gs)].map(([, id]) => Number.parseInt(id, 16))
+    if (numbers.some((number) => this.refused.has(number))) return INVALID_RECORD
+    this.stored[partition].push(...numbers)
+    return 0
+  }
+}
+
+/** The brokers that connections of the running test reach. */
+let brokers = new Brokers(new Set())
+
+before(() => {
+  const wire = KafkaWire.prototype
+  mock.method(wire, 'leaders', () => Promise.resolve(brokers.leaders))
+  mock.method(wire, 'maxMessageBytes', () => Promise.resolve(null))
+  mock.method(wire, 'close', () => brokers.lose())
+  mock.method(wire, 'produce', (leader: number, request: ProduceRequest) => brokers.produce(leader, request))
+})
+
+const connectionLost = (): Error => Object.assign(new Error('Connection error'), { name: 'KafkaJSConnectionError' })
+
+interface RigOptions {
+  refused?: ReadonlySet<number>
+  limit?: number
+}
+
+class Rig {
+  readonly brokers: Brokers
+  readonly sink: KafkaSink
+  readonly counters = allocateCounters(SHIP_COUNTERS)
+  readonly #store = openStore([], null)
+  readonly #ring = new PairRing()
+  nowMs = 1000
+  put = 0
+  /** Pairs that the shipper, which this rig is, has made the sink or the queue drop. */
+  dropped = 0
+
+  constructor({ refused = new Set(), limit = Infinity }: RigOptions = {}) {
+    this.brokers = new Brokers(refused)
+    brokers = this.brokers
+    const config = defaultConfig()
+    config.kafka = { ...config.kafka, brokers: ['127.0.0.1:1'], topic: 'pairs', compression: 'none' }
+    config.ship = { ...config.ship, batchBytes: BATCH_BYTES, linger: 50 }
+    this.sink = new KafkaSink({
+      spec: kafkaSinkSpec(config, 'node-1'),
+      context: { ledger: new ShipLedger(this.counters), limit, wake: () => {} },
+      log: new FoldedLog(() => {}, { periodMs: 0 }),
+      clock: () => this.nowMs,
+      batches: this.#store.batches,
+    })
+  }
+
+  get queued(): number {
+    return this.#store.queue.pairs
+  }
+
+  /** A pair arrives. Connections follow each other, so that each has the pairs `n`, `n + CONNECTIONS` …  */
+  arrive(): void {
+    assert.ok(this.#ring.put(this.put % CONNECTIONS, packPair(makePair(this.put))))
+    while (this.#store.queue.read(this.#ring.consumer, 1, this.nowMs) > 0);
+    this.put += 1
+  }
+
+  async pump(): Promise<void> {
+    this.sink.pump(this.#store.queue, this.nowMs)
+    await turn()
+  }
+
+  /** Time passes and brokers accept what they will ever accept, until nothing waits. */
+  async settle(): Promise<void> {
+    this.brokers.leaders = LEADERS
+    for (let turns = 0; this.queued + this.sink.pairs > 0; turns += 1) {
+      assert.ok(turns < 400, `${this.queued} and ${this.sink.pairs} pairs wait for ever`)
+      this.nowMs += 1000
+      this.sink.flush(this.nowMs)
+      await this.pump()
+      while (this.brokers.pending.length > 0) this.brokers.answer(0, 'accept')
+      await turn()
+    }
+  }
+
+  assertLaw(): void {
+    const { counters } = this
+    const counted = counters[C.shipped] + counters[C.droppedRejected] + this.dropped
+    assert.equal(counted + this.sink.pairs + this.queued, this.put)
+  }
+}
+
+/** The numbers without those that were stored again. */
+const firsts = (numbers: readonly number[]): number[] => [...new Set(numbers)]
+
+type Step =
+  | { do: 'arrive'; pairs: number }
+  | { do: 'answer'; index: number; how: How }
+  | { do: 'pass'; ms: number }
+  | { do: 'lead'; partition: number; leader: number }
+  | { do: 'drop over'; bytes: number }
+  | { do: 'pump' }
+
+const how = fc.constantFrom<How>(
+  'accept',
+  'accept',
+  'accept',
+  'not leader',
+  'not permitted',
+  'lose request',
+  'lose response',
+)
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('arrive' as const), pairs: fc.integer({ min: 1, max: 12 }) }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('answer' as const), index: fc.nat(1), how }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('pass' as const), ms: fc.constantFrom(20, 100, 2000, 61_000) }) },
+  { weight: 3, arbitrary: fc.constant({ do: 'pump' as const }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constant('lead' as const), partition: fc.nat(2), leader: fc.constantFrom(-1, 1, 2) }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('drop over' as const), bytes: fc.nat(20_000) }) },
+)
+
+test('kafka sink: model: every pair is shipped, rejected or dropped once, and each connection keeps its order', async () => {
+  const refused = fc.uniqueArray(fc.nat(60), { maxLength: 3 })
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 40, size: 'max' }), refused, async (steps, bad) => {
+      const rig = new Rig({ refused: new Set(bad) })
+      const { brokers, sink } = rig
+      for (const one of steps) {
+        if (one.do === 'arrive') for (let left = one.pairs; left > 0; left -= 1) rig.arrive()
+        else if (one.do === 'answer') brokers.answer(one.index, one.how)
+        else if (one.do === 'pass') rig.nowMs += one.ms
+        else if (one.do === 'lead') brokers.leaders = brokers.leaders.with(one.partition, one.leader)
+        else if (one.do === 'drop over') rig.dropped += sink.dropOver(one.bytes)
+        await rig.pump()
+        rig.assertLaw()
+      }
+      await rig.settle()
+      rig.assertLaw()
+      await sink.close()
+      const stored = brokers.stored.map(firsts)
+      assert.ok(stored.flat().length >= rig.counters[C.shipped])
+      assert.ok(rig.counters[C.droppedRejected] <= bad.length)
+      if (rig.dropped === 0) {
+        assert.equal(stored.flat().length + rig.counters[C.droppedRejected], rig.put)
+        assert.equal(rig.counters[C.droppedRejected], bad.filter((number) => number < rig.put).length)
+      }
+      for (let connection = 0; connection < CONNECTIONS; connection += 1) {
+        const inOrder = stored.map((numbers) => numbers.filter((number) => number % CONNECTIONS === connection))
+        assert.ok(inOrder.filter((numbers) => numbers.length > 0).length <= 1, 'a connection has one partition')
+        const numbers = inOrder.flat()
+        assert.deepEqual(
+          numbers,
+          [...numbers].sort((a, b) => a - b),
+        )
+      }
+    }),
+    { numRuns: propertyRuns(200) },
+  )
+})
+
+test('kafka sink: is down while no leader responds, and up with the first one that does', async () => {
+  const rig = new Rig()
+  const { brokers, sink } = rig
+  assert.equal(sink.reachable, null)
+  for (let left = 60; left > 0; left -= 1) rig.arrive()
+  await rig.pump()
+  rig.nowMs += 100
+  await rig.pump()
+  assert.deepEqual([brokers.pending.map(({ leader }) => leader).sort(), sink.reachable], [[1, 2], true])
+  brokers.answer(0, 'lose request')
+  await turn()
+  assert.equal(sink.down, false)
+  brokers.answer(0, 'lose request')
+  await turn()
+  assert.deepEqual([sink.down, sink.reachable], [true, false])
+  await rig.settle()
+  assert.deepEqual([sink.down, rig.counters[C.shipped]], [false, 60])
+})
+
+test('kafka sink: encodes no more pairs than the run may ship', async () => {
+  const rig = new Rig({ limit: 7 })
+  for (let left = 20; left > 0; left -= 1) rig.arrive()
+  await rig.pump()
+  await rig.pump()
+  assert.deepEqual([rig.sink.pairs, rig.queued], [7, 13])
+})
+
+test('kafka sink: a response to pairs that were discarded counts nothing', async () => {
+  const rig = new Rig()
+  for (let left = 20; left > 0; left -= 1) rig.arrive()
+  await rig.pump()
+  rig.nowMs += 100
+  await rig.pump()
+  assert.equal(rig.sink.discard() + rig.queued, 20)
+  rig.brokers.answer(0, 'accept')
+  await turn()
+  assert.deepEqual([rig.counters[C.shipped], rig.sink.pairs], [0, 0])
+})
