@@ -5,6 +5,7 @@
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, isAbsolute, join } from 'node:path'
+import { getSystemErrorMap } from 'node:util'
 
 /** The exit codes (listed in README.md). */
 export const EXIT_DONE = 0
@@ -64,11 +65,47 @@ export const runtimeError = (message: string, details: Details = {}): Intercepto
 export const privilegeError = (message: string, details: Details = {}): InterceptorError =>
   new InterceptorError(EXIT_PRIVILEGE, message, details)
 
-/** The message of anything thrown. */
+/** The message of anything thrown; of a failed system call, in words. */
 export function errorText(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   if (error instanceof AggregateError && error.message === '') return error.errors.map(errorText).join('; ')
-  return error.message
+  return plainText(error.message)
+}
+
+/**
+ * Rewords a failed system call as Node.js reports it, `connect ECONNREFUSED 10.0.0.1:9092` or `ENOENT: no such file or
+ * directory, open '/x'`: the address or file, the reason, and the code. Any other text is returned unchanged.
+ */
+export function plainText(text: string): string {
+  const file = /^(E[A-Z0-9]+): (.+?), [a-z]+(?: '(.*)')?$/s.exec(text)
+  if (file !== null) return `${file[3] === undefined ? '' : `${file[3]}: `}${file[2]} (${file[1]})`
+  const [, program = '', code = '', rest = ''] = CALL.exec(text) ?? []
+  const meaning = meaningOf(code)
+  if (meaning === null) return text
+  const subject = rest.replace(meaning, '').trim() || program
+  const connection = subject === '' ? undefined : CONNECTION_REASONS[code]?.(subject)
+  return `${connection ?? (subject === '' ? meaning : `${subject}: ${meaning}`)} (${code})`
+}
+
+/** Calls that Node.js names, one of them with a program, then the code, and the meaning or the address. */
+const CALL =
+  /^(?:accept|bind|connect|getaddrinfo|listen|read|shutdown|spawn(?: (.+?))?|write) (E[A-Z0-9_]+)\b:? ?(.*?)(?: - Local \(.*\))?$/
+
+/** Reasons of failed connections, by the error's code, with the address or the name of a host. */
+const CONNECTION_REASONS: Readonly<Record<string, (subject: string) => string>> = {
+  ECONNREFUSED: (address) => `${address} refuses connections`,
+  ENOTFOUND: (name) => `the host name ${name} is unknown`,
+  EAI_AGAIN: (name) => `the host name ${name} cannot be resolved, because no name server replies`,
+  ETIMEDOUT: (address) => `${address} does not respond`,
+  EHOSTUNREACH: (address) => `there is no route to ${address}`,
+  ENETUNREACH: (address) => `there is no route to ${address}`,
+}
+
+/** The meaning of an error code in libuv's words; null: an unknown code. */
+function meaningOf(code: string): string | null {
+  if (code === 'ENOTFOUND') return 'unknown host name'
+  for (const [name, meaning] of getSystemErrorMap().values()) if (name === code) return meaning
+  return null
 }
 
 /**
@@ -76,10 +113,11 @@ export function errorText(error: unknown): string {
  * `ENOENT: no such file or directory, open '/x'`, as Node.js words it, only the reason.
  */
 export const fileErrorText = (error: unknown): string =>
-  (error as NodeJS.ErrnoException).code === 'EISDIR' ? 'it is a directory' : systemErrorText(error)
+  (error as NodeJS.ErrnoException).code === 'EISDIR' ? 'it is a directory' : fileReason(error)
 
-const systemErrorText = (error: unknown): string =>
-  /^E[A-Z0-9]+: (.+?), [a-z]+( '.*')?$/s.exec(errorText(error))?.[1] ?? errorText(error)
+const fileReason = (error: unknown): string =>
+  (error instanceof Error ? /^E[A-Z0-9]+: (.+?), [a-z]+( '.*')?$/s.exec(error.message)?.[1] : undefined) ??
+  errorText(error)
 
 /** The hint of anything thrown; null if it has none. */
 export const hintOf = (error: unknown): string | null => (error instanceof InterceptorError ? error.hint : null)

@@ -1,9 +1,23 @@
 /** What a thrown error means to the user. */
 import assert from 'node:assert/strict'
+import { lookup } from 'node:dns/promises'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { connect } from 'node:net'
 import { dirname } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { descriptorError, EXIT_RUNTIME, EXIT_USAGE, failureOf, usageError } from '../src/errors.ts'
+import {
+  descriptorError,
+  EXIT_RUNTIME,
+  EXIT_USAGE,
+  errorText,
+  failureOf,
+  fileErrorText,
+  plainText,
+  usageError,
+} from '../src/errors.ts'
 
 const withCode = (code: string, message = code): Error => Object.assign(new Error(message), { code })
 const installed = fileURLToPath(import.meta.resolve('pino'))
@@ -48,4 +62,55 @@ test('descriptor error: other errors keep their message and exit code', () => {
     exitCode: EXIT_USAGE,
     hint: 'Correct it.',
   })
+})
+
+const thrownBy = async (work: () => unknown): Promise<unknown> => {
+  try {
+    await work()
+  } catch (error) {
+    return error
+  }
+  return assert.fail('nothing was thrown')
+}
+
+test('error text: failed system calls of this Node.js are in words, with the address, the name or the file', async () => {
+  const used = createServer().listen(0, '127.0.0.1')
+  await once(used, 'listening')
+  const address = `127.0.0.1:${(used.address() as { port: number }).port}`
+  const [error] = await once(createServer().listen(Number(address.split(':')[1]), '127.0.0.1'), 'error')
+  assert.equal(errorText(error), `${address}: address already in use (EADDRINUSE)`)
+  used.close()
+  await once(used, 'close')
+  const refused = await thrownBy(() => once(connect(Number(address.split(':')[1]), '127.0.0.1'), 'connect'))
+  assert.equal(errorText(refused), `${address} refuses connections (ECONNREFUSED)`)
+  const unknown = await thrownBy(() => lookup('no-such-host.invalid'))
+  assert.match(
+    errorText(unknown),
+    /^the host name no-such-host\.invalid (is unknown|cannot be resolved).* \(E[A-Z_]+\)$/,
+  )
+  const missing = await thrownBy(() => readFileSync('/no/such file'))
+  assert.equal(errorText(missing), '/no/such file: no such file or directory (ENOENT)')
+  assert.equal(fileErrorText(missing), 'no such file or directory')
+})
+
+test('error text: other forms of failed system calls', () => {
+  const texts = [
+    ['read ECONNRESET', 'connection reset by peer (ECONNRESET)'],
+    ['write EPIPE', 'broken pipe (EPIPE)'],
+    [
+      'connect EHOSTUNREACH 10.0.0.1:9092 - Local (10.0.0.2:40000)',
+      'there is no route to 10.0.0.1:9092 (EHOSTUNREACH)',
+    ],
+    ['connect ETIMEDOUT 10.0.0.1:9092', '10.0.0.1:9092 does not respond (ETIMEDOUT)'],
+    [
+      'getaddrinfo EAI_AGAIN kafka',
+      'the host name kafka cannot be resolved, because no name server replies (EAI_AGAIN)',
+    ],
+    ['listen EADDRNOTAVAIL: address not available 10.9.9.9:1', '10.9.9.9:1: address not available (EADDRNOTAVAIL)'],
+    ['spawn get-token ENOENT', 'get-token: no such file or directory (ENOENT)'],
+    ['ENOSPC: no space left on device, write', 'no space left on device (ENOSPC)'],
+  ] as const
+  for (const [text, words] of texts) assert.equal(plainText(text), words)
+  for (const text of ['it is closed', 'the ECONNRESET of a peer', 'read ESOMETHING', ''])
+    assert.equal(plainText(text), text)
 })

@@ -1,5 +1,5 @@
 /** Parses `admin.address` and `ui --listen`, and describes why a server cannot listen there. Pure. */
-import { type InterceptorError, privilegeError, runtimeError, usageError } from '../errors.ts'
+import { errorText, type InterceptorError, privilegeError, runtimeError, usageError } from '../errors.ts'
 
 /** In the form that node:net expects. */
 export interface ListenAddress {
@@ -57,6 +57,6 @@ export function listenError(
     case 'EAI_AGAIN':
       return usageError(`${name}: the host of ${address} cannot be resolved`, details)
     default:
-      return runtimeError(`${name}: cannot listen on ${address}: ${error.message}`, details)
+      return runtimeError(`${name}: cannot listen on ${address}: ${errorText(error)}`, details)
   }
 }

@@ -4,7 +4,7 @@ import { Command, Option } from 'commander'
 import type { FlagValue } from '../config/layers.ts'
 import { usageError } from '../errors.ts'
 import { addExamples, addPipelineOptions, configFlags, type PipelineFlags } from './options.ts'
-import { append } from './select.ts'
+import { append, rejectPodLists } from './select.ts'
 
 interface CaptureFlags extends PipelineFlags {
   interface?: string[]
@@ -40,7 +40,11 @@ export function captureCommand(exit: (code: number) => void): Command {
 export async function capture(words: string[], flags: CaptureFlags): Promise<number> {
   const { effectiveConfig } = await import('../config/effective.ts')
   const settings = [...configFlags(flags), ...captureFlags(words, flags)]
-  const loaded = await effectiveConfig({ file: flags.config, flags: settings }, { apart: true })
+  const loaded = await effectiveConfig(
+    { file: flags.config, flags: settings, all: flags.all === true },
+    { apart: true },
+  )
+  rejectPodLists(loaded, 'interfaces')
   const names = flags.interface ?? loaded.config.capture.interfaces
   if (names.length === 0 || names.includes('')) throw noInterface(words)
   const { runPipeline } = await import('./run-pipeline.ts')

@@ -5,6 +5,7 @@ import { Command } from 'commander'
 import type { FlagValue } from '../config/layers.ts'
 import { fileErrorText, runtimeError, usageError } from '../errors.ts'
 import { addExamples, addPipelineOptions, configFlags, type PipelineFlags } from './options.ts'
+import { rejectPodLists } from './select.ts'
 
 interface ReadFlags extends PipelineFlags {
   filter?: string
@@ -33,7 +34,8 @@ export function readCommand(exit: (code: number) => void): Command {
 export async function read(paths: string[], flags: ReadFlags): Promise<number> {
   checkPaths(paths)
   const { effectiveConfig } = await import('../config/effective.ts')
-  const loaded = await effectiveConfig({ file: flags.config, flags: readFlags(flags) })
+  const loaded = await effectiveConfig({ file: flags.config, flags: readFlags(flags), all: flags.all === true })
+  rejectPodLists(loaded, 'capture files')
   const { runPipeline } = await import('./run-pipeline.ts')
   return runPipeline(flags, loaded, { kind: 'files', paths, follow: flags.follow === true })
 }

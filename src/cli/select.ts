@@ -4,6 +4,8 @@
  */
 import type { Command } from 'commander'
 import type { FlagValue } from '../config/layers.ts'
+import type { LoadedConfig } from '../config/load.ts'
+import { usageError } from '../errors.ts'
 import type { PairSelection } from '../select/selector.ts'
 
 /** Collects a repeatable option. */
@@ -65,6 +67,27 @@ export function selectFlags(flags: SelectFlags): FlagValue[] {
   if (status !== undefined) values.push({ path: 'filter.statuses', value: '', name: '--status' })
   if (path !== undefined) values.push({ path: 'filter.paths', value: '', name: '--path' })
   return values
+}
+
+/** The keys of `filter.include` that select pods. */
+const POD_LISTS = ['namespaces', 'workloads', 'pods'] as const
+
+/**
+ * Rejects a selection of pods where pairs have none.
+ *
+ * @param source  of the pairs, for the message
+ * @throws InterceptorError (EXIT_USAGE)
+ */
+export function rejectPodLists({ config, origins }: LoadedConfig, source: string): void {
+  const list = POD_LISTS.find((name) => config.filter.include[name].length > 0)
+  if (list === undefined) return
+  const key = `filter.include.${list}`
+  throw usageError(
+    `${key} (${origins.get(key)?.name}) selects pods, but pairs from ${source} have none: no pair would be kept`,
+    {
+      hint: `Only the agent knows pods. Select by host or address, or clear the list: --set ${key}=`,
+    },
+  )
 }
 
 /**

@@ -110,7 +110,7 @@ const parsePartitions = (text: string, before: number[] = []): number[] => [
 /** Prints the pairs of a topic or of a running agent. @returns the exit code */
 export async function tailPairs(flags: TailFlags): Promise<number> {
   const { effectiveConfig } = await import('../config/effective.ts')
-  const loaded = await effectiveConfig({ file: flags.config, flags: configFlags(flags) })
+  const loaded = await effectiveConfig({ file: flags.config, flags: configFlags(flags), all: true })
   const agent = await findAgent(flags, loaded)
   if (agent === null) requireBrokers(loaded)
   const log = createLog(flags, loaded, (await import('../log/logger.ts')).createLogger)

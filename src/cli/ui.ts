@@ -3,7 +3,7 @@ import { Command } from 'commander'
 import { addExamples, configFlags } from './options.ts'
 import { requireBrokers } from './output.ts'
 import { checkPaths } from './read.ts'
-import { type SelectFlags, selectFlags, selectionOf } from './select.ts'
+import { rejectPodLists, type SelectFlags, selectFlags, selectionOf } from './select.ts'
 import { addSources, type SourceFlags, sourceOf } from './sources.ts'
 import { createLog, untilInterrupted } from './tail.ts'
 import { writeError, writeOutput } from './terminal.ts'
@@ -36,8 +36,9 @@ async function ui(files: string[], flags: UiFlags): Promise<number> {
   const kind = sourceOf(files, flags)
   if (kind === 'files') checkPaths(files)
   const { effectiveConfig } = await import('../config/effective.ts')
-  const loaded = await effectiveConfig({ file: flags.config, flags: configFlags(flags) })
+  const loaded = await effectiveConfig({ file: flags.config, flags: configFlags(flags), all: true })
   if (kind === 'topic') requireBrokers(loaded)
+  if (kind === 'files' || kind === 'interfaces') rejectPodLists(loaded, kind)
   const [{ serveUi }, { UiTraffic }, { FilteredCounts }, { createLogger }, { createFeed }] = await Promise.all([
     import('../ui/server.ts'),
     import('../ui/traffic.ts'),

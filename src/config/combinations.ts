@@ -1,11 +1,52 @@
 /** Rejects values that are valid alone and cannot work together. */
 import * as zlib from 'node:zlib'
+import { Glob, hasWildcard } from './glob.ts'
 import type { Config } from './schema.ts'
 import { formatSize } from './units.ts'
 
-/** Finds combinations that cannot work. @returns one line per problem, with the keys concerned; empty: none */
-export function impossibleCombinations(config: Config): string[] {
-  return [...sinkProblems(config), ...tlsProblems(config), ...saslProblems(config), ...sizeProblems(config)]
+/**
+ * Finds combinations that cannot work.
+ *
+ * @param all whether `--all` disables the rules of `filter`, except for `filter.include`
+ * @returns one line per problem, with the keys concerned; empty: none
+ */
+export function impossibleCombinations(config: Config, all: boolean): string[] {
+  return [
+    ...sinkProblems(config),
+    ...tlsProblems(config),
+    ...saslProblems(config),
+    ...sizeProblems(config),
+    ...(all ? [] : filterProblems(config)),
+    ...targetProblems(config),
+  ]
+}
+
+/** Lists of what is kept of which nothing is left, because a list of what is filtered covers all of it. */
+function filterProblems({ filter: { include, statuses, paths } }: Config): string[] {
+  const problems: string[] = []
+  if (isCovered(include.statuses, (status) => statuses.includes(status) || statuses.includes(`${status[0]}xx`))) {
+    problems.push('filter.include.statuses keeps only what filter.statuses filters: no pair would be kept')
+  }
+  if (isCovered(include.paths, (path) => paths.some((filtered) => coversPath(filtered, path)))) {
+    problems.push('filter.include.paths keeps only what filter.paths filters: no pair would be kept')
+  }
+  return problems
+}
+
+const isCovered = (kept: readonly string[], isFiltered: (item: string) => boolean): boolean =>
+  kept.length > 0 && kept.every(isFiltered)
+
+/** Whether one pattern matches whatever another one does. For wildcards in both, only where that is evident. */
+function coversPath(pattern: string, other: string): boolean {
+  if (pattern === other) return true
+  const isPrefix = pattern.endsWith('/**') && !hasWildcard(pattern.slice(0, -3))
+  return (isPrefix || !hasWildcard(other)) && new Glob(pattern, { separator: '/' }).matchesText(other)
+}
+
+function targetProblems({ targets: { namespaces } }: Config): string[] {
+  const both = namespaces.include.filter((item) => namespaces.exclude.includes(item))
+  if (both.length === 0) return []
+  return [`targets.namespaces includes and excludes ${both.join(', ')}: the exclusion would win`]
 }
 
 function sinkProblems({ ship, kafka }: Config): string[] {

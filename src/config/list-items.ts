@@ -38,6 +38,7 @@ export const PATH_ITEM: ListItem = {
   futile(text) {
     if (/\?[^/]*=/.test(text))
       return 'can match no path: ? matches one character, and the query of a request is ignored'
+    if (/\/:\w/.test(text)) return 'is a route with parameters: write * in place of each, as in /users/*'
     const isRegularExpression = /\/\.[*+](\/|$)/.test(text) || text.endsWith('$')
     return isRegularExpression ? `is a regular expression: it ${PATH_ERROR}` : null
   },

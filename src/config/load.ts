@@ -23,6 +23,8 @@ export interface ConfigSources {
   env?: NodeJS.ProcessEnv
   /** Values from the command line; the last value of a key wins. */
   flags?: readonly FlagValue[]
+  /** `--all`: the rules of `filter` do not apply, except for `filter.include`. Default: false. */
+  all?: boolean
 }
 
 /**
@@ -40,7 +42,9 @@ export function loadConfig(sources: ConfigSources = {}): LoadedConfig {
   const parsed = configSchema.safeParse(nest(settings))
   const problems = present.flatMap((layer) => layer.problems)
   if (parsed.error !== undefined) problems.push(...parsed.error.issues.map((issue) => describe(issue, settings)))
-  if (parsed.data !== undefined && problems.length === 0) problems.push(...impossibleCombinations(parsed.data))
+  if (parsed.data !== undefined && problems.length === 0) {
+    problems.push(...impossibleCombinations(parsed.data, sources.all === true))
+  }
   if (parsed.data === undefined || problems.length > 0) throw problemsError(problems)
   const origins = originsOf(settings)
   setNodeName(parsed.data, origins, env)

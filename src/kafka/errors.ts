@@ -4,6 +4,7 @@
  *
  * Codes: https://kafka.apache.org/protocol#protocol_error_codes
  */
+import { plainText } from '../errors.ts'
 
 /**
  * - `unreachable`: the broker does not respond; retry until it does
@@ -128,5 +129,5 @@ const isRefusal = ({ name, code, message }: Error & Details): boolean =>
 export function failureText(error: unknown): string {
   let text = String(error)
   for (const { message } of causesOf(error)) if (message !== '') text = message
-  return text.replace(/^Connection error: /, '').replaceAll('\n', ' ')
+  return plainText(text.replace(/^Connection error: /, '').replaceAll('\n', ' '))
 }

@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import type { Config } from '../config/schema.ts'
-import { fileErrorText, usageError } from '../errors.ts'
+import { fileErrorText, plainText, usageError } from '../errors.ts'
 import { RefusedError } from './errors.ts'
 
 /** A command that runs longer is killed. */
@@ -73,5 +73,5 @@ function commandFailure(
 ): string {
   if (killed) return `it did not end within ${COMMAND_MS / 1000} s`
   const [line = ''] = stderr.trim().split('\n')
-  return typeof code === 'number' ? `it ended with code ${code}: ${line.slice(0, 200)}` : message
+  return typeof code === 'number' ? `it ended with code ${code}: ${line.slice(0, 200)}` : plainText(message)
 }

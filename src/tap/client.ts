@@ -131,7 +131,7 @@ function cannotConnect(path: string, error: unknown): InterceptorError {
   const missing = code === 'ENOENT' || code === 'ECONNREFUSED' || code === 'ENOTSOCK'
   const reason = missing ? 'nothing listens there' : errorText(error)
   return runtimeError(`there is no agent at ${path}: ${reason}`, {
-    hint: 'Run it beside the agent, as in kubectl exec ds/interceptor -- interceptor tail, or name the agent’s tap.socket with --agent PATH.',
+    hint: 'Run it beside the agent, as in kubectl exec ds/interceptor -- interceptor tail; name its tap.socket with --agent PATH, or a topic with --brokers.',
     cause: error,
   })
 }

@@ -57,7 +57,7 @@ export class RememberingSink implements FrameSink {
 
 export interface ReadResult {
   frames: SeenFrame[]
-  damages: { offset: number; reason: string }[]
+  damages: { offset: number | null; reason: string }[]
   /** Names in the order of their ids. */
   interfaces: (string | null)[]
 }

@@ -175,7 +175,7 @@ test('pods --traffic: reports that there is no agent, or that another program re
   const { port: free } = closed.address() as AddressInfo
   closed.close()
   for (const [url, code, message] of [
-    [`http://127.0.0.1:${free}`, 1, /there is no agent at http:\/\/127\.0\.0\.1:\d+: connect ECONNREFUSED/],
+    [`http://127.0.0.1:${free}`, 1, /there is no agent at http:\/\/127\.0\.0\.1:\d+: \S+ refuses connections/],
     [`http://127.0.0.1:${port}`, 1, /another program, or an older version, replied/],
     ['ftp://127.0.0.1', 2, /--agent: ftp:\/\/127\.0\.0\.1 is not a URL such as/],
     ['127.0.0.1', 2, /is not a URL such as/],

@@ -62,3 +62,16 @@ test('read: what a selection filters is not advertised as shown by --all', async
   assert.doesNotMatch((await run(['read', '--method', 'BREW', '--all', SHOP])).stderr, /--all/)
   assert.match(result.stderr, /include/)
 })
+
+test('read and capture: a selection of pods is an error, because nothing could match it', async () => {
+  for (const args of [
+    ['read', SHOP],
+    ['capture', '-i', 'lo'],
+    ['top', SHOP],
+    ['ui', SHOP],
+  ]) {
+    const { code, stderr } = await run([...args, '--workload', 'Deployment/api'])
+    assert.equal(code, 2)
+    assert.match(stderr, /^interceptor: filter\.include\.workloads \(--workload\) selects pods, but pairs from /)
+  }
+})

@@ -379,6 +379,21 @@ const refused: [string, ConfigSources, string][] = [
     'kafka.sasl.tokenFile and kafka.sasl.tokenCommand are both set: choose one',
   ],
   [
+    'statuses of which the rule leaves none',
+    { flags: [flag('filter.include.statuses', '404,5xx')] },
+    'filter.include.statuses keeps only what filter.statuses filters: no pair would be kept',
+  ],
+  [
+    'paths of which the rule leaves none',
+    { flags: [flag('filter.include.paths', '/api/v1/*,/admin'), flag('filter.paths', '/api/**,/ad?in')] },
+    'filter.include.paths keeps only what filter.paths filters: no pair would be kept',
+  ],
+  [
+    'a namespace that is included and excluded',
+    { flags: [flag('targets.namespaces.include', 'shop,a'), flag('targets.namespaces.exclude', 'b,shop')] },
+    'targets.namespaces includes and excludes shop: the exclusion would win',
+  ],
+  [
     'messages that do not fit into memory',
     { flags: [flag('limits.messageBytes', '128MiB')] },
     'limits.messageBytes (128MiB) must be at most a quarter of limits.memory (256MiB)',
@@ -400,6 +415,13 @@ for (const [title, sources, message] of refused) {
     assert.equal(problemOf(sources), `configuration: ${message}`)
   })
 }
+
+test('loadConfig: accepts lists of which a rule leaves something, or that no rule concerns', () => {
+  const partly = [flag('filter.include.statuses', '404,200'), flag('filter.include.paths', '/api/**')]
+  const { config } = loadConfig({ env: {}, flags: [...partly, flag('filter.paths', '/api/*,/api/v1/**')] })
+  assert.deepEqual(config.filter.include.statuses, ['404', '200'])
+  loadConfig({ env: {}, flags: [flag('filter.include.statuses', '5xx')], all: true })
+})
 
 test('loadConfig: accepts zstd where Node.js supports it, else names the version that does', () => {
   const flags = [flag('kafka.compression', 'zstd')]

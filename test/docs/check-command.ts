@@ -14,6 +14,7 @@ import { captureCommand } from '../../src/cli/capture.ts'
 import { completionCommand } from '../../src/cli/completion.ts'
 import { configCommand } from '../../src/cli/config.ts'
 import { doctorCommand } from '../../src/cli/doctor.ts'
+import { manCommand } from '../../src/cli/man.ts'
 import { openapiCommand } from '../../src/cli/openapi.ts'
 import { type ConfigFlags, configFlags } from '../../src/cli/options.ts'
 import { podsCommand } from '../../src/cli/pods.ts'
@@ -35,9 +36,11 @@ const OTHERS = [
   'kcat',
   'kafka-topics',
   'kill',
+  'man',
   'ps',
   'python3',
   'setcap',
+  'source',
   'ssh',
   'tcpdump',
   'tshark',
@@ -97,7 +100,7 @@ function createProgram(): Command {
   ])
     program.addCommand(make(none))
   for (const make of [podsCommand, configCommand, versionCommand]) program.addCommand(make())
-  program.addCommand(completionCommand(() => program))
+  for (const make of [completionCommand, manCommand]) program.addCommand(make(() => program))
   for (const command of program.commands) prepare(command, program)
   return program
 }

@@ -15,7 +15,8 @@ import { PAGES, readPage } from './pages.ts'
 
 /** Programs whose commands are run, with what has to follow the program. */
 const RUN: readonly RegExp[] = [
-  /^interceptor (?:read|config|doctor|pods|help)\b(?!.* (?:--brokers|-f|--follow|-)(?: |$))/,
+  /^interceptor (?:read|config|doctor|pods|help|openapi|completion|man|version)\b(?!.* (?:--brokers|--agent|-i|-f|--follow|-)(?: |$))/,
+  /^interceptor top (?!.*(?:--brokers|--agent|-i)\b)/,
   /^interceptor (?:\w+ )?(?:--help|--version|-h|-V)$/,
   /^(?:cat|echo|grep|gunzip|gzip|head|jq|ls|rm|sed|sort|tail|wc|zcat) /,
 ]
@@ -95,7 +96,9 @@ test('sessions: those that are not run hold right commands', { skip }, () => {
   assert.deepEqual(problems, [])
 })
 
-for (const command of ['', 'read', 'capture', 'agent', 'tail', 'pods', 'doctor', 'config', 'config print']) {
+const COMMANDS = 'read capture agent tail pods doctor config top ui openapi completion man version'.split(' ')
+
+for (const command of ['', ...COMMANDS, 'config print', 'config schema', 'config validate']) {
   test(`commands: the examples in the help of interceptor ${command} are right`, { skip }, () => {
     const sandbox = new Sandbox()
     const help = sandbox.run(`interceptor ${command} --help`).output

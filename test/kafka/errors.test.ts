@@ -20,7 +20,7 @@ test('errors: a broker that is down is `unreachable`, although kafkajs calls it 
   })
   const wrapped = new kafkajs['KafkaJSNonRetriableError'](refused, { cause: refused })
   assert.equal(kafkaFailureOf(wrapped), 'unreachable')
-  assert.equal(failureText(wrapped), 'connect ECONNREFUSED 10.0.0.1:9092')
+  assert.equal(failureText(wrapped), '10.0.0.1:9092 refuses connections (ECONNREFUSED)')
 })
 
 test('errors: the protocol code decides, however deep kafkajs wraps it', () => {

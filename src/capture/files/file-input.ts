@@ -66,7 +66,7 @@ export class FileInput implements FormatHost {
     return this.#interfaceId(name ?? this.#name, this.#name)
   }
 
-  damage(offset: number, reason: string): boolean {
+  damage(offset: number | null, reason: string): boolean {
     this.#damages++
     const last = this.#damages === MAX_DAMAGE
     const text = last ? `${reason}; too much of this file is damaged; the rest is not read` : reason

@@ -69,7 +69,8 @@ export class FileReader {
       return
     }
     const { available } = this.window
-    this.#host.damage(0, available === 0 ? 'the file is empty' : `the file is cut short after ${available} bytes`)
+    if (available === 0) this.#host.damage(null, 'the file is empty')
+    else this.#host.damage(0, `the file is cut short after ${available} bytes`)
   }
 
   #choose(): FormatReader | null {
@@ -79,7 +80,7 @@ export class FileReader {
     if (isPcap(window.view, window.begin)) return new PcapReader(this.#host)
     if (isPcapng(window.view, window.begin)) return new PcapngReader(this.#host)
     this.#foreign = true
-    this.#host.damage(0, describeForeign(window.bytes.subarray(window.begin, window.end)))
+    this.#host.damage(null, describeForeign(window.bytes.subarray(window.begin, window.end)))
     window.skip(window.available)
     return null
   }

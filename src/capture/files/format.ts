@@ -19,11 +19,11 @@ export interface FormatHost {
   /** Id of the interface of this name, announced at its first use; null: the file's own interface. */
   interfaceId(name: string | null): number
   /**
-   * Reports damage at `offset` of the unzipped file.
+   * Reports damage at `offset` of the unzipped file; null: the file as a whole is none that can be read.
    *
    * @returns false when the file is not to be read any further
    */
-  damage(offset: number, reason: string): boolean
+  damage(offset: number | null, reason: string): boolean
 }
 
 /** Longest record; a longer one counts as damage. BIG TCP packets have 512 KiB. */

@@ -10,6 +10,8 @@ export const NOT_IP = -2
 export const CUT_LINK = -3
 
 const ETHERNET_BYTES = 14
+const CONTROL_WORD_BYTES = 4
+const MPLS = 0x8847
 /** Limit of VLAN tags, MPLS labels and similar headers before one packet, which bounds the loop. */
 const MAX_TAGS = 16
 /** An EtherType up to here is a length: an LLC header follows (IEEE 802.3 §3.2.6). */
@@ -66,9 +68,16 @@ export function afterEtherType(
         type = view.getUint16(at + 14)
         at += 16
         break
-      case 0x8847: // MPLS
-      case 0x8848:
-        return afterMpls(view, at, end)
+      case MPLS:
+      case 0x8848: {
+        at = afterLabels(view, at, end)
+        if (at < 0 || isIpAt(view, at)) return at
+        at = pseudowireFrame(view, at, end)
+        if (at < 0) return at
+        type = view.getUint16(at + 12)
+        at += ETHERNET_BYTES
+        break
+      }
       case 0x8864: // PPPoE session: 6 bytes, then PPP (RFC 2516 §4)
         return afterPpp(view, at + 6, end)
       default:
@@ -88,18 +97,54 @@ const isSnap = (view: DataView, at: number, end: number): boolean =>
 export const afterLlc = (view: DataView, at: number, end: number, network: NetworkId): number =>
   at + 8 > end ? CUT_LINK : afterEtherType(view, 0, at, end, network)
 
-/** Labels up to the bottom of the stack (RFC 3032 §2.1); what follows shows its version itself, or is not IP. */
-export function afterMpls(view: DataView, offset: number, end: number): number {
+/** A stack of MPLS labels, with IP or an Ethernet pseudowire below it. @returns as `afterEthernet` */
+export const afterMpls = (view: DataView, at: number, end: number, network: NetworkId): number =>
+  afterEtherType(view, MPLS, at, end, network)
+
+/** @returns what follows the bottom of the stack (RFC 3032 §2.1), of which one byte is present; NOT_IP or CUT_LINK */
+function afterLabels(view: DataView, offset: number, end: number): number {
   let at = offset
   for (let labels = 0; labels < MAX_TAGS; labels++) {
     if (at + 5 > end) return CUT_LINK
     const bottom = view.getUint8(at + 2) & 1
     at += 4
-    if (bottom === 0) continue
-    const version = view.getUint8(at) >> 4
-    return version === 4 || version === 6 ? at : NOT_IP
+    if (bottom === 1) return at
   }
   return NOT_IP
+}
+
+/** Whether the first half byte is an IP version. */
+const isIpAt = (view: DataView, at: number): boolean => {
+  const version = view.getUint8(at) >> 4
+  return version === 4 || version === 6
+}
+
+/**
+ * An Ethernet pseudowire, which nothing announces, with or without a control word, whose first half byte is 0 (RFC 4448
+ * §4). The frame's EtherType proves which: it has to be a VLAN's, or that of IP before a packet of that version.
+ *
+ * @returns where the Ethernet frame begins; NOT_IP or CUT_LINK
+ */
+function pseudowireFrame(view: DataView, at: number, end: number): number {
+  if (at + CONTROL_WORD_BYTES + ETHERNET_BYTES >= end) return CUT_LINK
+  if (isFrameAt(view, at)) return at
+  const hasControlWord = view.getUint8(at) >> 4 === 0 && isFrameAt(view, at + CONTROL_WORD_BYTES)
+  return hasControlWord ? at + CONTROL_WORD_BYTES : NOT_IP
+}
+
+function isFrameAt(view: DataView, at: number): boolean {
+  const version = view.getUint8(at + ETHERNET_BYTES) >> 4
+  switch (view.getUint16(at + 12)) {
+    case 0x0800:
+      return version === 4
+    case 0x86dd:
+      return version === 6
+    case 0x8100:
+    case 0x88a8:
+      return true
+    default:
+      return false
+  }
 }
 
 /**

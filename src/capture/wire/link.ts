@@ -234,7 +234,7 @@ const READERS: ReadonlyMap<number, LinkReader> = new Map<number, LinkReader>([
   [204, afterDirection(pppOrHdlc)], // PPP_WITH_DIR
   [205, afterDirection(ciscoHdlc)], // C_HDLC_WITH_DIR
   [206, afterDirection(frameRelay)], // FRELAY_WITH_DIR
-  [219, (view, start, end) => afterMpls(view, start, end)], // MPLS
+  [219, afterMpls], // MPLS
   [226, packetAt(24)], // IPNET of Solaris
   [228, packetAt(0)], // IPV4
   [229, packetAt(0)], // IPV6

@@ -130,7 +130,7 @@ export class TunnelDecoder {
       case KINDS['gre-in-udp']: // RFC 8086 §4
         return this.#afterGre(view, inner, end, true)
       case KINDS['mpls-in-udp']: // RFC 7510 §3
-        return afterMpls(view, inner, end)
+        return afterMpls(view, inner, end, this.#network)
       case KINDS.gtp:
         return afterGtp(view, inner, end)
       case KINDS.l2tp:

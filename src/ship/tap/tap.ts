@@ -39,7 +39,7 @@ export class Tap implements PairViewer {
     const server = createServer((socket) => tap.#accept(socket)).unref()
     try {
       tap.#socket = await listenPrivately(server, path)
-      server.on('error', (error) => log.warn(`the tap failed: ${error.message}`))
+      server.on('error', (error) => log.warn(`the tap failed: ${errorText(error)}`))
       return tap
     } catch (error) {
       log.warn('the tap cannot be opened: tail and top --agent will not find this agent', {

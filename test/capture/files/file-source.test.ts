@@ -141,7 +141,7 @@ for (const [name, content, reason] of FOREIGN) {
     const { messages, packets } = await readFiles([path, good])
     const damages = messages.filter((message) => message.t === 'damage')
     assert.equal(damages.length, 1)
-    assert.deepEqual({ ...damages[0], reason: '' }, { t: 'damage', path, offset: 0, reason: '' })
+    assert.deepEqual({ ...damages[0], reason: '' }, { t: 'damage', path, offset: null, reason: '' })
     assert.match(damages[0].reason, reason)
     assert.equal(packets.length, PACKETS.length, 'the file after it is read all the same')
   })
