@@ -1,26 +1,22 @@
 /** One sentence about the traffic of a pod or of an interface: why there is no pair, and what to do about it. Pure. */
 
+import { type ConnectionCounts, type Counts, largest, mostFrequent, sum } from '../format/traffic-text.ts'
 import { counted, grouped } from '../format/units.ts'
 
 /** The traffic that the sentence is about. */
-export interface Seen {
+export interface Seen extends ConnectionCounts {
   readonly isCaptured: boolean
   /** Empty although it is captured: they are being opened, or could not be. */
   readonly interfaces: readonly string[]
   /** Why it is captured there, or not at all. */
   readonly why: string
   readonly frames: number
-  readonly connections: Readonly<Record<string, number>>
-  readonly serverNames: Readonly<Record<string, number>>
-  readonly protocols: Readonly<Record<string, number>>
   readonly requests: number
   readonly responses: number
-  readonly pairs: {
-    readonly kept: number
-    readonly filtered: Readonly<Record<string, number>>
-    readonly dropped: Readonly<Record<string, number>>
-  }
-  readonly abandoned: Readonly<Record<string, number>>
+  readonly pairs: { readonly kept: number; readonly filtered: Counts; readonly dropped: Counts }
+  readonly abandoned: Counts
+  /** The last attempt to write to the output failed. */
+  readonly outputFails: boolean
 }
 
 /** The setting behind each reason of `pairs.filtered`. */
@@ -38,7 +34,7 @@ const SETTINGS: Readonly<Record<string, string>> = {
 
 /** @returns a sentence without a full stop */
 export function advice(seen: Seen): string {
-  const { isCaptured, interfaces, why, frames, connections, requests, responses, pairs } = seen
+  const { isCaptured, interfaces, why, frames, connections, requests, responses, pairs, outputFails } = seen
   if (!isCaptured) return `not captured: ${why}`
   if (interfaces.length === 0) return 'its interface is not open yet: the log has the reason'
   const where = interfaces.join(' and ')
@@ -47,8 +43,9 @@ export function advice(seen: Seen): string {
     return `${counted(frames, 'frame')} and no TCP connection on ${where}: only other protocols, or excluded ports`
   const dropped = sum(pairs.dropped)
   if (dropped > 0) return `${counted(dropped, 'pair')} lost because the output is too slow; see pairs.dropped`
+  if (pairs.kept > 0 && outputFails) return 'pairs are kept and wait: the output is unreachable; run interceptor doctor'
   if (pairs.kept > 0) return 'pairs are kept'
-  if (sum(pairs.filtered) > 0) return filteredAdvice(pairs.filtered)
+  if (sum(pairs.filtered) > 0) return upgradedAdvice(seen) ?? filteredAdvice(pairs.filtered)
   if ((requests === 0) !== (responses === 0)) {
     const half =
       requests > 0
@@ -60,9 +57,19 @@ export function advice(seen: Seen): string {
   return connectionsAdvice(seen)
 }
 
-function filteredAdvice(filtered: Readonly<Record<string, number>>): string {
+function filteredAdvice(filtered: Counts): string {
+  const all = counted(sum(filtered), 'pair')
+  if (count(filtered, 'view') === sum(filtered)) return `${all}, all kept at their other end (targets.keep)`
   const settings = largest(filtered).map(([reason]) => SETTINGS[reason] ?? reason)
-  return `${counted(sum(filtered), 'pair')}, all filtered: change ${settings.join(', ')} to keep them`
+  return `${all}, all filtered: change ${settings.join(', ')} to keep them`
+}
+
+/** Where nothing but the requests that open WebSockets and tunnels became pairs; null: there are others. */
+function upgradedAdvice({ connections, pairs }: Seen): string | null {
+  const [upgraded, tunnels] = [count(connections, 'upgraded'), count(connections, 'tunnel')]
+  if (sum(pairs.filtered) > upgraded + tunnels) return null
+  const became = upgraded >= tunnels ? 'upgraded, such as to WebSocket' : 'that became CONNECT tunnels'
+  return `${counted(upgraded + tunnels, 'connection')} ${became}: what follows is not HTTP/1 and not parsed`
 }
 
 function requestsAdvice({ requests, abandoned }: Seen): string {
@@ -73,27 +80,25 @@ function requestsAdvice({ requests, abandoned }: Seen): string {
 
 /** Describes the connections, because none carried a message. */
 function connectionsAdvice({ connections, serverNames, protocols, interfaces }: Seen): string {
-  const { seen = 0, ...kinds } = connections
+  const { seen = 0, upgraded: _, tunnel: __, ...kinds } = connections
   const [[kind, most] = ['', 0]] = largest(kinds)
-  const share = most === seen ? 'all' : `${grouped(most)}`
+  const share = most === seen ? 'all' : grouped(most)
   const where = interfaces.join(' and ')
   return `${counted(seen, 'connection')}, ${share} ${reasonOf(kind, { serverNames, protocols, where })}`
 }
 
-interface Names {
-  readonly serverNames: Readonly<Record<string, number>>
-  readonly protocols: Readonly<Record<string, number>>
+interface Names extends Omit<ConnectionCounts, 'connections'> {
   readonly where: string
 }
 
 function reasonOf(kind: string, { serverNames, protocols, where }: Names): string {
   switch (kind) {
     case 'tls':
-      return `TLS${named(' to ', serverNames)}: plaintext is not on ${where}`
+      return `TLS${mostFrequent(' to ', serverNames)}: plaintext is not on ${where}`
     case 'http2':
       return 'HTTP/2, which is not parsed'
     case 'other':
-      return `other protocols${named(', such as ', protocols)}: no HTTP on ${where}`
+      return `other protocols${mostFrequent(', such as ', protocols)}: no HTTP on ${where}`
     case 'view':
       return 'kept at their other end (targets.keep)'
     case 'forwarded':
@@ -105,19 +110,4 @@ function reasonOf(kind: string, { serverNames, protocols, where }: Names): strin
   }
 }
 
-const MOST_NAMED = 3
-
-function named(before: string, names: Readonly<Record<string, number>>): string {
-  const all = largest(names).map(([name]) => name)
-  if (all.length === 0) return ''
-  const rest = all.length - MOST_NAMED
-  return `${before}${all.slice(0, MOST_NAMED).join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`
-}
-
-const count = (counts: Readonly<Record<string, number>>, name: string): number => counts[name] ?? 0
-
-const sum = (counts: Readonly<Record<string, number>>): number =>
-  Object.values(counts).reduce((total, value) => total + value, 0)
-
-const largest = (counts: Readonly<Record<string, number>>): [string, number][] =>
-  Object.entries(counts).sort((left, right) => right[1] - left[1])
+const count = (counts: Counts, name: string): number => counts[name] ?? 0

@@ -57,8 +57,8 @@ export type ObservedPod = Pick<PodTraffic, 'uid' | 'namespace' | 'name' | 'hostN
   readonly interfaces: readonly InterfaceObservation[]
 }
 
-/** Adds up the counts of the pod's interfaces. */
-export function podTraffic({ interfaces, isCaptured, ...facts }: ObservedPod): PodTraffic {
+/** Adds up the counts of the pod's interfaces. @param outputFails the last attempt to write to the output failed */
+export function podTraffic({ interfaces, isCaptured, ...facts }: ObservedPod, outputFails = false): PodTraffic {
   const seen = { ...facts, interfaces: interfaces.map(({ name }) => name), ...interfaceTotals(interfaces) }
-  return { ...seen, advice: advice({ ...seen, isCaptured }) }
+  return { ...seen, advice: advice({ ...seen, isCaptured, outputFails }) }
 }

@@ -169,7 +169,7 @@ export class Agent {
         processesDenied: snapshot.denied,
         pods: tallyPods(decisions.pods.map(tallied)),
       },
-      readPods: () => podsSeen(decisions.pods, observation.interfaces),
+      readPods: () => podsSeen(decisions.pods, observation),
       watches: this.#api.states(),
       reload: this.#reloader.state,
       tapSocket: this.#tapSocket,

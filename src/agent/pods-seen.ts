@@ -1,12 +1,12 @@
 /** Joins what discovery knows of the node's pods with what was captured of them. Pure. */
 import { MOST_PODS, type ObservedPod, type PodsPage, podTraffic } from '../admin/pod-traffic.ts'
 import type { PodDecision } from '../discovery/decide/decision.ts'
-import type { InterfaceObservation } from '../ledger/observation.ts'
+import type { InterfaceObservation, Observation } from '../ledger/observation.ts'
 
 /** @returns the pods by namespace and name, MOST_PODS of them */
 export function podsSeen(
   pods: readonly PodDecision[],
-  interfaces: readonly InterfaceObservation[],
+  { interfaces, outputReachable }: Pick<Observation, 'interfaces' | 'outputReachable'>,
 ): Pick<PodsPage, 'pods' | 'leftOut'> {
   const byNetns = new Map<string, InterfaceObservation[]>()
   for (const one of interfaces) {
@@ -14,7 +14,8 @@ export function podsSeen(
     byNetns.set(netns, [...(byNetns.get(netns) ?? []), one])
   }
   const all = pods.map((decision) => factsOf(decision, byNetns)).sort(byName)
-  return { pods: all.slice(0, MOST_PODS).map(podTraffic), leftOut: Math.max(0, all.length - MOST_PODS) }
+  const listed = all.slice(0, MOST_PODS).map((pod) => podTraffic(pod, outputReachable === false))
+  return { pods: listed, leftOut: Math.max(0, all.length - MOST_PODS) }
 }
 
 function factsOf(

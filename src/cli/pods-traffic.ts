@@ -1,5 +1,6 @@
 /** The table of `interceptor pods --traffic`: what a running agent has seen of each pod. */
 import type { PodTraffic } from '../admin/pod-traffic.ts'
+import { connectionsText, reasonsText } from '../format/traffic-text.ts'
 import { dayOf, grouped, timeOfDay } from '../format/units.ts'
 
 export const TRAFFIC_HEADINGS = [
@@ -32,26 +33,4 @@ export function trafficRow(pod: PodTraffic): string[] {
     pod.lastPairMicros === null ? '-' : `${dayOf(pod.lastPairMicros)} ${timeOfDay(pod.lastPairMicros)}`,
     pod.advice,
   ]
-}
-
-const PROTOCOLS: Readonly<Record<string, string>> = {
-  http1: 'HTTP/1',
-  http2: 'HTTP/2',
-  tls: 'TLS',
-  upgraded: 'WebSocket',
-  tunnel: 'CONNECT',
-  view: 'kept elsewhere',
-}
-
-/** `43: 40 TLS, 3 HTTP/1` */
-function connectionsText({ connections: { seen = 0, ...kinds } }: PodTraffic): string {
-  const parts = Object.entries(kinds).map(([kind, value]) => `${grouped(value)} ${PROTOCOLS[kind] ?? kind}`)
-  return parts.length === 0 ? grouped(seen) : `${grouped(seen)}: ${parts.join(', ')}`
-}
-
-/** `12: status 10, path 2` */
-function reasonsText(reasons: Readonly<Record<string, number>>): string {
-  const entries = Object.entries(reasons)
-  const sum = entries.reduce((total, [, value]) => total + value, 0)
-  return sum === 0 ? '0' : `${grouped(sum)}: ${entries.map(([name, value]) => `${name} ${grouped(value)}`).join(', ')}`
 }

@@ -112,11 +112,8 @@ function conclude(outcome: Outcome | null, source: UiSource, traffic: UiTraffic,
   log.error(failure.message)
 }
 
-const sum = (counts: Readonly<Record<string, number>>): number =>
-  Object.values(counts).reduce((total, count) => total + count, 0)
-
 function whyOfInterface(one: InterfaceObservation): WhyRow {
-  const seen = { ...interfaceTotals([one]), isCaptured: true, interfaces: [one.name], why: '' }
+  const seen = { ...interfaceTotals([one]), isCaptured: true, interfaces: [one.name], why: '', outputFails: false }
   return whyRow(one.name, { ...seen, advice: advice(seen) })
 }
 
@@ -131,16 +128,18 @@ async function podsOf(url: string | undefined, config: LoadedConfig['config']): 
 type SeenTraffic = Omit<PodTraffic, 'uid' | 'namespace' | 'name' | 'hostNetwork' | 'why'>
 
 function whyRow(name: string, seen: SeenTraffic): WhyRow {
-  const { interfaces, frames, connections, requests, pairs, abandoned, lastPairMicros } = seen
+  const { interfaces, frames, connections, serverNames, protocols, requests, pairs, abandoned, lastPairMicros } = seen
   return {
     name,
     interfaces,
     frames,
     connections,
+    serverNames,
+    protocols,
     requests,
     kept: pairs.kept,
-    filtered: sum(pairs.filtered),
-    lost: sum(pairs.dropped) + sum(abandoned),
+    filtered: pairs.filtered,
+    lost: { ...abandoned, ...pairs.dropped },
     lastPairMicros,
     advice: seen.advice,
   }

@@ -80,4 +80,4 @@ export class WaitingStatus {
 }
 
 const adviceFor = (one: InterfaceObservation): string =>
-  advice({ ...interfaceTotals([one]), isCaptured: true, interfaces: [one.name], why: '' })
+  advice({ ...interfaceTotals([one]), isCaptured: true, interfaces: [one.name], why: '', outputFails: false })

@@ -167,6 +167,8 @@ const SCHEMAS: Readonly<Record<PartKind, object>> = {
   uuid: { type: 'string', format: 'uuid' },
   date: { type: 'string' },
   hash: { type: 'string' },
+  token: { type: 'string' },
+  email: { type: 'string', format: 'email' },
 }
 
 const parameterName = (index: number): string => (index === 0 ? 'id' : `id${index + 1}`)
@@ -188,7 +190,7 @@ export class OpenApiDocument {
     const { request } = pair
     const method = request.method.toLowerCase()
     const path = requestPath(request.target)
-    const { path: template, parts } = routeTemplate(path.replace(/[{}]/g, encodeURIComponent))
+    const { path: template, kinds } = routeTemplate(path.replace(/[{}]/g, encodeURIComponent))
     const isRoute = path.startsWith('/') && METHODS.includes(method) && pair.response.status >= 100
     const item = isRoute ? this.#pathItem(numbered(template)) : null
     if (item === null || pair.response.status > 599) {
@@ -197,12 +199,7 @@ export class OpenApiDocument {
     }
     this.#pairs++
     this.#addServer(pair)
-    item.add(
-      pair,
-      method,
-      parts.map(({ kind }) => kind),
-      this.#options.examples,
-    )
+    item.add(pair, method, kinds, this.#options.examples)
   }
 
   /** The document, its keys in a fixed order. */

@@ -2,14 +2,13 @@
  * Expressions of `--where` in CEL, the Common Expression Language that Kubernetes uses (https://cel.dev): compiled and
  * type-checked once, evaluated for each pair. Loads the CEL library; import it dynamically.
  */
-import { Environment } from '@marcbachmann/cel-js'
-import { nearest } from '../config/nearest.ts'
+import { type ASTNode, Environment } from '@marcbachmann/cel-js'
 import { usageError } from '../errors.ts'
 import type { Pair } from '../pair/pair.ts'
+import { type ExpressionError, faultAt, wrongExpression } from './expression-error.ts'
 import {
   CaptureFields,
   EndpointFields,
-  FIELD_PATHS,
   FIELD_TYPES,
   PodFields,
   RequestFields,
@@ -22,28 +21,6 @@ import {
 /** Limits of one expression, far above what people write: they bound the time that one evaluation takes. */
 const LIMITS = { maxAstNodes: 1000, maxDepth: 50, maxListElements: 1000, maxMapEntries: 100, maxCallArguments: 10 }
 
-const FUNCTIONS = [
-  'startsWith',
-  'endsWith',
-  'contains',
-  'matches',
-  'size',
-  'has',
-  'exists',
-  'all',
-  'filter',
-  'map',
-  'lowerAscii',
-]
-
-/** An error of the library: where in the expression, and what. */
-interface ExpressionError {
-  message: string
-  summary?: string
-  code?: string
-  range?: { start: number; end: number }
-}
-
 /**
  * Compiles an expression over the fields of a pair (docs/select.md). An expression that fails on a pair, because that pair
  * has no such field in its JSON, does not select it.
@@ -54,6 +31,7 @@ export function compilePredicate(text: string): (pair: Pair) => boolean {
   const evaluate = parse(text)
   const checked = evaluate.check()
   if (!checked.valid) throw wrongExpression(text, checked.error as ExpressionError)
+  checkLiterals(text, evaluate.ast)
   if (checked.type !== 'bool' && checked.type !== 'dyn') {
     throw usageError(`--where: the expression must be true or false, and it is of type ${checked.type}`, {
       hint: 'Compare it with a value, such as response.status >= 500.',
@@ -88,21 +66,48 @@ function environment(): Environment {
   return created
 }
 
-function wrongExpression(text: string, error: ExpressionError) {
-  const at = error.range?.start ?? 0
-  const what = error.summary ?? error.message.split('\n', 1)[0]
-  const guess = guessAt(text, at, error)
-  const hint = `  ${text.replaceAll(/\s/g, ' ')}\n  ${' '.repeat(at)}^`
-  return usageError(`--where: column ${at + 1}: ${what}${guess === null ? '' : `; did you mean ${guess}?`}`, { hint })
+/**
+ * Rejects literals that could select no pair: regular expressions that are wrong, and header names with capitals.
+ *
+ * @throws InterceptorError (EXIT_USAGE)
+ */
+function checkLiterals(text: string, ast: ASTNode): void {
+  for (const node of nodesOf(ast)) {
+    const pattern = node.op === 'rcall' && node.args[0] === 'matches' ? node.args[2][0] : undefined
+    const problem = pattern === undefined ? null : patternProblem(literalOf(pattern))
+    if (pattern !== undefined && problem !== null) throw faultAt(text, pattern.range.start, problem)
+    const name = headerNameIn(node)
+    const lower = name?.toLowerCase()
+    if (name === undefined || name === lower) continue
+    throw faultAt(text, text.indexOf(name, node.range.start), `header names are in lower case; did you mean ${lower}?`)
+  }
 }
 
-/** The known field or function nearest to the wrong one; null if the error is about something else, or none is similar. */
-function guessAt(text: string, at: number, { code, message }: ExpressionError): string | null {
-  if (code === 'no_such_key' || code === 'unknown_variable') {
-    const before = /[\w.]*$/.exec(text.slice(0, at))?.[0] ?? ''
-    const word = /^[\w.]*/.exec(text.slice(at))?.[0] ?? ''
-    return nearest(before + word, FIELD_PATHS) ?? nearest(word, Object.keys(VARIABLES))
+function* nodesOf(value: unknown): Generator<ASTNode> {
+  if (Array.isArray(value)) for (const one of value) yield* nodesOf(one)
+  if (typeof value !== 'object' || value === null || !('op' in value)) return
+  const node = value as ASTNode
+  yield node
+  yield* nodesOf(node.args)
+}
+
+const literalOf = (node: ASTNode): string | undefined =>
+  node.op === 'value' && typeof node.args === 'string' ? node.args : undefined
+
+/** @param pattern undefined: it is no literal @returns what is wrong; null: nothing that is known yet */
+function patternProblem(pattern: string | undefined): string | null {
+  try {
+    if (pattern !== undefined) new RegExp(pattern)
+    return null
+  } catch (error) {
+    return (error as Error).message.replace(/^Invalid/, 'invalid')
   }
-  const called = code === 'no_matching_overload' ? /'(?:[^'(]*\.)?(\w+)\(/.exec(message)?.[1] : undefined
-  return called === undefined || FUNCTIONS.includes(called) ? null : nearest(called, FUNCTIONS)
+}
+
+/** The name by which a node looks up a header: `headers.host`, `headers["host"]`, `"host" in headers`. */
+function headerNameIn(node: ASTNode): string | undefined {
+  const isHeaders = (of: ASTNode): boolean => of.op === '.' && of.args[1] === 'headers'
+  if (node.op === '.' && isHeaders(node.args[0])) return node.args[1]
+  if (node.op === '[]' && isHeaders(node.args[0])) return literalOf(node.args[1])
+  return node.op === 'in' && isHeaders(node.args[1]) ? literalOf(node.args[0]) : undefined
 }

@@ -1,4 +1,5 @@
 /** What the server of `interceptor ui` and its page exchange. Types only: the page is compiled apart from the program. */
+import type { ConnectionCounts, Counts } from '../format/traffic-text.ts'
 import type { Grouping } from '../routes/route-names.ts'
 import type { RouteHistory } from '../routes/route-row.ts'
 
@@ -49,7 +50,7 @@ export interface UiState {
 
 /** A line of the stream. */
 export type StreamMessage =
-  /** `skipped`: pairs that left the store before this page could receive them, in all. `matched`: what was sent, in all. */
+  /** `skipped`: pairs that left the store before this page could receive them, since the stream began. */
   { t: 'rows'; rows: PairRow[]; skipped: number } | { t: 'state'; state: UiState }
 
 /** An answer that is an error: `hint` may have several lines. */
@@ -115,7 +116,7 @@ export interface FunnelStage {
   unit: string
   in: number
   out: number
-  /** What `out` is called: `assembled`. */
+  /** What `out` is called: `kept`. */
   outName: string
   losses: FunnelLoss[]
   /** What has no outcome yet. */
@@ -130,15 +131,15 @@ export interface FunnelView {
 }
 
 /** One row of the view of pods: what was seen there, and why. */
-export interface WhyRow {
+export interface WhyRow extends ConnectionCounts {
   name: string
   interfaces: readonly string[]
   frames: number
-  connections: Readonly<Record<string, number>>
   requests: number
   kept: number
-  filtered: number
-  lost: number
+  /** Pairs by the rule that filtered them, and unpaired requests and dropped pairs by reason. */
+  filtered: Counts
+  lost: Counts
   lastPairMicros: number | null
   advice: string
 }

@@ -1,6 +1,6 @@
 /**
- * The server of `interceptor ui`: the page's files, and data about the pairs. It answers GET only, writes nothing, and gives
- * data only for the token of its address (access.ts). Main thread.
+ * The server of `interceptor ui`: the page's files, and data about the pairs. It accepts GET only, writes nothing, and sends
+ * data only to requests with the token of its address (access.ts). Main thread.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -16,7 +16,7 @@ import { answer, type UiAnswer, type UiData } from './requests.ts'
 const LISTEN: ListenSetting = {
   name: '--listen',
   example: '127.0.0.1:9465',
-  hint: 'Choose another port with --listen; --listen 127.0.0.1:0 takes one that is free.',
+  hint: 'Choose another port with --listen; --listen 127.0.0.1:0 uses one that is free.',
 }
 
 /** Most connections, and of those the most that receive a stream. */
@@ -193,7 +193,7 @@ function sendAnswer(response: ServerResponse, found: UiAnswer | null): void {
   else sendPieces(response, body[Symbol.iterator]())
 }
 
-/** Writes pieces as fast as the reader takes them. */
+/** Writes pieces as fast as the reader accepts them. */
 function sendPieces(response: ServerResponse, pieces: Iterator<string>): void {
   for (;;) {
     if (response.destroyed) return

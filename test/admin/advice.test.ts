@@ -16,6 +16,7 @@ const SEEN: Seen = {
   responses: 0,
   pairs: { kept: 0, filtered: {}, dropped: {} },
   abandoned: {},
+  outputFails: false,
 }
 const pairs = (parts: Partial<Seen['pairs']>): Seen['pairs'] => ({ ...SEEN.pairs, ...parts })
 
@@ -54,6 +55,32 @@ const CASES: readonly (readonly [sentence: string, seen: Partial<Seen>])[] = [
   [
     '5 requests without a response, most because of gap; see requests.abandoned',
     { requests: 6, responses: 1, abandoned: { timeout: 1, gap: 4 } },
+  ],
+  [
+    '4 pairs, all kept at their other end (targets.keep)',
+    { requests: 4, responses: 4, pairs: pairs({ filtered: { view: 4 } }) },
+  ],
+  [
+    '3 connections upgraded, such as to WebSocket: what follows is not HTTP/1 and not parsed',
+    {
+      connections: { seen: 3, http1: 3, upgraded: 3 },
+      requests: 3,
+      responses: 3,
+      pairs: pairs({ filtered: { contentType: 3 } }),
+    },
+  ],
+  [
+    '1 connection that became CONNECT tunnels: what follows is not HTTP/1 and not parsed',
+    {
+      connections: { seen: 1, http1: 1, tunnel: 1 },
+      requests: 1,
+      responses: 1,
+      pairs: pairs({ filtered: { contentType: 1 } }),
+    },
+  ],
+  [
+    'pairs are kept and wait: the output is unreachable; run interceptor doctor',
+    { requests: 5, responses: 5, pairs: pairs({ kept: 5 }), outputFails: true },
   ],
   ['pairs are kept', { requests: 5, responses: 5, pairs: pairs({ kept: 4, filtered: { status: 1 } }) }],
   [

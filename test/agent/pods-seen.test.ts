@@ -27,10 +27,10 @@ const decision = (uid: string, netns: number, isCaptured: boolean): PodDecision 
 
 test('pods seen: gives each pod the interfaces of its namespace', () => {
   const interfaces = [podInterface(2, 'shop/b', { 'frames.seen': 5 }), podInterface(3, '', { 'frames.seen': 7 })]
-  const { pods, leftOut } = podsSeen(
-    [decision('c', 3, false), decision('b', 2, true), decision('a', 4, true)],
+  const { pods, leftOut } = podsSeen([decision('c', 3, false), decision('b', 2, true), decision('a', 4, true)], {
     interfaces,
-  )
+    outputReachable: false,
+  })
   assert.deepEqual(
     pods.map(({ name, interfaces: of, frames }) => [name, of, frames]),
     [
@@ -52,6 +52,6 @@ test('pods seen: gives each pod the interfaces of its namespace', () => {
 
 test('pods seen: lists a bounded number of pods', () => {
   const many = Array.from({ length: MOST_PODS + 3 }, (_, i) => decision(`pod-${i}`, i, true))
-  const { pods, leftOut } = podsSeen(many, [])
+  const { pods, leftOut } = podsSeen(many, { interfaces: [], outputReachable: null })
   assert.deepEqual([pods.length, leftOut], [MOST_PODS, 3])
 })

@@ -82,10 +82,38 @@ test('expression: a wrong one names its column and the nearest field', () => {
     ['true && server.pod.namespaces == "a"', 20, 'server.pod.namespace'],
     ['request.target.startWith("/")', 1, 'startsWith'],
     ['lateny > 5.0', 1, 'latencyMs'],
+    ['status >= 500', 1, 'response.status'],
+    ['method == "GET"', 1, 'request.method'],
+    ['namespace == "shop"', 1, 'server.pod.namespace'],
+    ['server.workload.name == "api"', 8, 'server.pod.workload'],
+    ['client.namespace == "api"', 8, 'client.pod.namespace'],
+    ['request.header["a"] == "b"', 9, 'request.headers'],
+    ['request.url == "/"', 9, 'request.target'],
+    ['response.code == 200', 10, 'response.status'],
+    ['latency > 5', 1, 'latencyMs'],
+    ['request.path.match("x")', 1, 'matches'],
+    ['response.status = 500', 17, '=='],
+    ['response.status >= 500 and true', 24, '&&'],
+    ['server.pod.name == null', 1, '""'],
   ] as const) {
     const { message, hint } = faultOf(text)
-    assert.match(message, new RegExp(`^--where: column ${column}: .*did you mean ${guess.replaceAll('.', '\\.')}\\?$`))
+    assert.match(
+      message,
+      new RegExp(`^--where: column ${column}: .*did you mean ${guess.replaceAll(/[.|]/g, '\\$&')}\\?$`),
+    )
     assert.equal(hint?.split('\n')[1]?.indexOf('^'), column + 1)
+  }
+})
+
+test('expression: literals that could select nothing are wrong', () => {
+  for (const [text, column, what] of [
+    ['request.path.matches("^/(a")', 22, 'invalid regular expression: /^/(a/: Unterminated group'],
+    ['has(request.headers.Host)', 21, 'header names are in lower case; did you mean host?'],
+    ['true || request.headers["X-Id"] == "7"', 26, 'header names are in lower case; did you mean x-id?'],
+    ['"X-Id" in response.headers', 2, 'header names are in lower case; did you mean x-id?'],
+  ] as const) {
+    const { message } = faultOf(text)
+    assert.equal(message, `--where: column ${column}: ${what}`)
   }
 })
 
@@ -95,7 +123,11 @@ test('expression: errors of syntax and type are reported without a guess', () =>
     ['', /column 1: /],
     ['request.method', /must be true or false, and it is of type string/],
     ['response.status == "500"', /column 1: no such overload: int == string/],
-    ['qqqqqq == 1', /column 1: Unknown variable: qqqqqq$/],
+    ['qqqqqq == 1', /column 1: Unknown variable: qqqqqq; known are id, latencyMs, flags, client, server, request, /],
+    [
+      'client.pod.foo == 1',
+      /column 12: No such key: foo; known are name, namespace, uid, container, workload, labels$/,
+    ],
     [`${'('.repeat(200)}true${')'.repeat(200)}`, /column/],
   ] as const) {
     assert.match(faultOf(text).message, error)

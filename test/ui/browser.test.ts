@@ -4,12 +4,15 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, type TestContext, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
-import type { Browser, Page } from 'puppeteer-core'
+import type { Browser } from 'puppeteer-core'
 import { launchChromium } from '../../rig/chromium.ts'
 import { needs } from '../../rig/needs.ts'
 import type { Header, Pair } from '../../src/pair/pair.ts'
+import type { WhyView } from '../../src/ui/protocol.ts'
 import { samplePair } from '../pair/samples.ts'
-import { PAGE, type ServedUi, serveTraffic, type UiContent } from './support.ts'
+import { countOf, evaluate, goTo, openPage, textOf, until, untilCount, untilText } from './browser-page.ts'
+import { CONTRAST, CONTROLS, FOCUSED } from './page-checks.ts'
+import { PAGE, type UiContent } from './support.ts'
 
 const skip = needs('chromium')
 let browser: Browser
@@ -17,6 +20,9 @@ before(async () => {
   if (skip === false) browser = await launchChromium()
 })
 after(() => browser?.close())
+
+const open = (t: TestContext, content: UiContent, hash = '#/pairs', width = 1280, height = 800) =>
+  openPage(t, browser, content, { hash, width, height })
 
 /** A pixel. */
 const PNG = Buffer.from(
@@ -37,70 +43,6 @@ const manyPairs = (count: number): Pair[] =>
       request: { target: `/items/${number}`, method: number % 2 === 0 ? 'GET' : 'POST' },
       response: { status: statuses[number % 3] ?? 200 },
     }),
-  )
-
-interface Opened {
-  page: Page
-  ui: ServedUi
-  /** What went wrong in the page, and what it asked of others. */
-  faults: string[]
-}
-
-async function open(t: TestContext, content: UiContent, hash = '#/pairs', width = 1280): Promise<Opened> {
-  const ui = await serveTraffic(t, content)
-  // A context of its own: nothing of another test's page is there.
-  const context = await browser.createBrowserContext()
-  t.after(() => context.close())
-  await context.overridePermissions(ui.base, ['clipboard-read', 'clipboard-sanitized-write'])
-  const page = await context.newPage()
-  const faults: string[] = []
-  page.on('pageerror', (error) => faults.push(String(error)))
-  page.on('console', (message) => faults.push(message.text()))
-  page.on('request', (request) => {
-    if (!request.url().startsWith(ui.base) && !/^(?:data|blob):/.test(request.url())) faults.push(request.url())
-  })
-  await page.setViewport({ width, height: 800 })
-  await page.goto(ui.url)
-  if (hash !== '#/pairs') await goTo(page, hash)
-  return { page, ui, faults }
-}
-
-/** Evaluates an expression in the page. As text: this program is compiled without the types of browsers. */
-const evaluate = <T>(page: Page, expression: string): Promise<T> => page.evaluate(expression) as Promise<T>
-
-const goTo = (page: Page, hash: string): Promise<unknown> => evaluate(page, `location.hash = ${JSON.stringify(hash)}`)
-
-/** The visible text of an element; empty where there is none. */
-const textOf = (page: Page, selector: string): Promise<string> =>
-  evaluate(page, `document.querySelector(${JSON.stringify(selector)})?.innerText ?? ''`)
-
-const countOf = async (page: Page, selector: string): Promise<number> => (await page.$$(selector)).length
-
-const WAIT_MS = 30_000
-const POLL_MS = 30
-
-/** Waits until `read` returns what `holds`. @returns it */
-async function until<T>(read: () => Promise<T>, holds: (value: T) => boolean): Promise<T> {
-  const deadline = performance.now() + WAIT_MS
-  for (;;) {
-    const value = await read()
-    if (holds(value)) return value
-    assert.ok(performance.now() < deadline, `still ${String(value)}`)
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS))
-  }
-}
-
-/** Waits until an element has a text. @returns all of its text */
-const untilText = (page: Page, selector: string, pattern: RegExp): Promise<string> =>
-  until(
-    () => textOf(page, selector),
-    (text) => pattern.test(text),
-  )
-
-const untilCount = (page: Page, selector: string, count: number): Promise<number> =>
-  until(
-    () => countOf(page, selector),
-    (found) => found === count,
   )
 
 test('page: lists pairs, and a filter narrows them', { skip }, async (t) => {
@@ -318,20 +260,11 @@ test('page: the ledger explains losses, and a source without one says so', { ski
 })
 
 test('page: what was seen where, and why, or why there is nothing to say', { skip }, async (t) => {
-  const row = {
-    name: 'eth0',
-    interfaces: ['eth0'],
-    frames: 12,
-    connections: { seen: 3, tls: 3 },
-    requests: 0,
-    kept: 0,
-    filtered: 0,
-    lost: 0,
-    lastPairMicros: null,
-    advice: 'plaintext is not on eth0',
-  }
-  const { page } = await open(t, { kind: 'live', why: { of: 'interfaces', rows: [row], leftOut: 0 } }, '#/pods')
-  assert.match(await untilText(page, '.data', /eth0/), /3 tls[\s\S]*plaintext is not on eth0/)
+  const { page } = await open(t, { kind: 'live', why: { of: 'interfaces', rows: [WHY_ROW], leftOut: 0 } }, '#/pods')
+  assert.match(
+    await untilText(page, '.data', /eth0/),
+    /3 TLS to api\.example\.com[\s\S]*3: status 2, path 1\s+1: gap 1[\s\S]*plaintext is not on eth0/,
+  )
   await untilText((await open(t, {}, '#/pods')).page, '#view', /interceptor pods --traffic/)
 })
 
@@ -378,19 +311,44 @@ test('page: keeps what it lists when the program ends, and says so', { skip }, a
   const { page, ui } = await open(t, { pairs: manyPairs(30) })
   await untilText(page, 'tbody', /\/items\/5/)
   await ui.close()
-  await untilText(page, '.state', /interceptor (?:has ended|does not answer)/)
+  await untilText(page, '.state', /interceptor (?:has ended|does not respond)/)
   assert.match(await textOf(page, 'tbody'), /\/items\/5/)
 })
 
-/** 320 pixels are what a window of 1280 has at 400 % zoom (WCAG 2.2, 1.4.10). */
-for (const width of [1280, 390, 320]) {
-  test(`page: no view is wider than a window of ${width} pixels`, { skip }, async (t) => {
-    const ledger = { frames: { seen: 10, consumed: 9, skipped: { nonTcp: 1 } } }
-    const { page } = await open(t, { pairs: manyPairs(50), ledger }, '#/pairs', width)
+/** What was seen of an interface. */
+const WHY_ROW = {
+  name: 'eth0',
+  interfaces: ['eth0'],
+  frames: 12,
+  connections: { seen: 3, tls: 3 },
+  serverNames: { 'api.example.com': 3 },
+  protocols: {},
+  requests: 3,
+  kept: 0,
+  filtered: { status: 2, path: 1 },
+  lost: { gap: 1 },
+  lastPairMicros: null,
+  advice: 'plaintext is not on eth0',
+}
+
+const ALL_VIEWS = ['pairs', 'pairs/1', 'map', 'endpoints', 'ledger', 'pods', 'pairs?where=response.stats']
+const LOADED = /\/items|calls|requests|Frames|agent|column/i
+const LEDGER = { frames: { seen: 10, consumed: 9, skipped: { nonTcp: 1 } } }
+
+/** 320 by 200 pixels are what a window of 1280 by 800 has at 400 % zoom (WCAG 2.2, 1.4.10). */
+for (const [width, height] of [
+  [1280, 800],
+  [390, 780],
+  [320, 200],
+] as const) {
+  test(`page: every view fits a window of ${width} by ${height} pixels`, { skip }, async (t) => {
+    const { page } = await open(t, { pairs: manyPairs(50), ledger: LEDGER }, '#/pairs', width, height)
     await untilText(page, 'tbody', /\/items/)
-    for (const view of ['pairs', 'pairs/1', 'map', 'endpoints', 'ledger', 'pods', 'pairs?where=response.stats']) {
+    const rows = await evaluate<number>(page, `document.querySelector('.sheet').clientHeight`)
+    assert.ok(rows >= 96, `the list has ${rows} pixels`)
+    for (const view of ALL_VIEWS) {
       await goTo(page, `#/${view}`)
-      await untilText(page, '#view', /\/items|calls|requests|Frames|agent|column/i)
+      await untilText(page, '#view', LOADED)
       const wide = await evaluate<number>(page, 'document.documentElement.scrollWidth - innerWidth')
       assert.ok(wide <= 0, `${view} is ${wide} pixels wider`)
     }
@@ -398,7 +356,22 @@ for (const width of [1280, 390, 320]) {
 }
 
 for (const scheme of ['light', 'dark']) {
-  test(`page: colours in ${scheme} have the contrast of WCAG AA`, { skip }, async (t) => {
+  test(`page: every text in ${scheme} has the contrast of WCAG AA`, { skip }, async (t) => {
+    const { page } = await open(t, { kind: 'live', pairs: manyPairs(50), ledger: LEDGER })
+    await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }])
+    for (const view of ALL_VIEWS) {
+      await goTo(page, `#/${view}`)
+      await untilText(page, '#view', LOADED)
+      assert.deepEqual(await evaluate(page, CONTRAST), [], view)
+    }
+    await page.keyboard.press('?')
+    await untilText(page, 'dialog', /curl/)
+    assert.deepEqual(await evaluate(page, CONTRAST), [], 'keys')
+  })
+
+  test(`page: colours in ${scheme} that lie on each other in some state have the contrast of WCAG AA`, {
+    skip,
+  }, async (t) => {
     const { page } = await open(t, {})
     await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }])
     const names = 'bg panel hover chosen text muted accent ok warn bad edge fill-request fill-wait fill-response'.split(
@@ -435,6 +408,40 @@ function luminance(colour: string): number {
   })
   return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 }
+
+test('page: the keyboard reaches every control, and the focus is seen', { skip }, async (t) => {
+  const why: WhyView = { of: 'pods', rows: [WHY_ROW], leftOut: 0 }
+  const { page } = await open(t, { kind: 'live', pairs: manyPairs(6), ledger: LEDGER, why })
+  await untilText(page, 'tbody', /\/items/)
+  for (const view of ALL_VIEWS) {
+    await goTo(page, `#/${view}`)
+    await untilText(page, '#view', LOADED)
+    await evaluate(page, 'globalThis.stops = undefined; document.activeElement?.blur()')
+    const controls = await evaluate<number>(page, CONTROLS)
+    const reached = new Set<number>()
+    for (let presses = 0; presses < controls + 3; presses += 1) {
+      await page.keyboard.press('Tab')
+      const stop = await evaluate<number>(page, FOCUSED)
+      assert.notEqual(
+        stop,
+        -2,
+        `${view}: ${await evaluate<string>(page, 'document.activeElement.outerHTML.slice(0, 99)')}`,
+      )
+      reached.add(stop)
+    }
+    reached.delete(-1)
+    assert.ok(reached.size >= controls, `${view}: ${reached.size} of ${controls}`)
+  }
+})
+
+test('page: nothing moves for those who prefer that', { skip }, async (t) => {
+  const { page } = await open(t, { kind: 'live', pairs: manyPairs(3) })
+  await untilText(page, '.state', /\/s/)
+  const moving = () => evaluate<number>(page, 'document.getAnimations().length')
+  await until(moving, (count) => count === 1)
+  await page.emulateMediaFeatures([{ name: 'prefers-reduced-motion', value: 'reduce' }])
+  await until(moving, (count) => count === 0)
+})
 
 test('page: its files have at most 250 KB when gzipped, and name the packages in them', () => {
   const files = ['index.html', 'page.js', 'page.css', 'licenses.txt']

@@ -23,7 +23,7 @@ export async function request(path: string, signal?: AbortSignal): Promise<Respo
   const response = await fetch(path, { headers, ...(signal === undefined ? {} : { signal }) }).catch(
     (error: unknown) => {
       if (signal?.aborted === true) throw error
-      throw new RequestFailure(0, 'interceptor does not answer', 'It has ended, or is not reachable from here.')
+      throw new RequestFailure(0, 'interceptor does not respond', 'It has ended, or is unreachable from here.')
     },
   )
   if (response.ok) return response

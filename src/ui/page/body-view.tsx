@@ -18,7 +18,7 @@ type Form = 'JSON' | 'Fields' | 'Image' | 'Text' | 'Hex'
 export function BodyView({ message }: { message: ExchangeMessage }) {
   const forms = useMemo(() => formsOf(message), [message])
   const [chosen, setChosen] = useState<Form | null>(null)
-  if (message.body === '') return <p class="nobody">No body</p>
+  if (message.body === '') return <p class="no-body">No body</p>
   const form = forms.find((one) => one === chosen) ?? forms[0] ?? 'Hex'
   return (
     <div class="body">

@@ -159,7 +159,12 @@ const SPARK_HEIGHT = 16
 function Sparkline({ counts }: { counts: readonly number[] }) {
   const most = Math.max(1, ...counts)
   return (
-    <svg class="spark" width={counts.length * 2} height={SPARK_HEIGHT} aria-hidden="true">
+    <svg
+      class="spark"
+      viewBox={`0 0 ${counts.length * 2} ${SPARK_HEIGHT}`}
+      preserveAspectRatio="none"
+      aria-hidden="true"
+    >
       {counts.map((count, index) => {
         if (count === 0) return null
         const height = Math.max(1, (count / most) * SPARK_HEIGHT)
@@ -177,7 +182,7 @@ function filterOf(group: string, by: Grouping): Filter | null {
     case 'route': {
       const [, method, route, server] = /^(\S+) (\S+) (\S+)$/.exec(group) ?? []
       if (method === undefined || route === undefined || server === undefined) return null
-      return { method, path: route.replaceAll(/\{[^}]*\}/g, '*'), ...endFilter(server) }
+      return { method, path: pathPattern(route), ...endFilter(server) }
     }
     case 'status':
       return { status: group }
@@ -189,6 +194,9 @@ function filterOf(group: string, by: Grouping): Filter | null {
       return workloadFilter(group) ?? { where: `client.address == ${JSON.stringify(group)}` }
   }
 }
+
+/** A pattern of the paths of a route. A comma would begin another pattern. */
+const pathPattern = (route: string): string => route.replaceAll(/\{[^}]*\}|…/g, '*').replaceAll(',', '?')
 
 const endFilter = (server: string): Filter => workloadFilter(server) ?? { host: server.replace(/:\d+$/, '') }
 

@@ -1,16 +1,16 @@
 /** One exchange in full. */
-import { useEffect, useRef, useState } from 'preact/hooks'
-import { RequestFailure, request, requestJson, save } from './api.ts'
+import { useEffect, useState } from 'preact/hooks'
+import { RequestFailure, request, requestJson } from './api.ts'
 import { BodyView } from './body-view.tsx'
 import type { Exchange, ExchangeEnd, ExchangeMessage } from './exchange.ts'
 import { isTyping } from './keys.ts'
+import { SaveButton } from './save-button.tsx'
 import { counted, shortDuration, statusClass } from './texts.ts'
 
 /** One exchange. @param seq the number of its pair */
 export function ExchangeView({ seq, onClose }: { seq: number; onClose: () => void }) {
   const [exchange, setExchange] = useState<Exchange | null>(null)
   const [failure, setFailure] = useState<RequestFailure | null>(null)
-  const panel = useRef<HTMLElement>(null)
   useEffect(() => {
     const abort = new AbortController()
     requestJson<Exchange>(`/api/pairs/${seq}`, abort.signal).then(setExchange, (error: unknown) => {
@@ -19,7 +19,7 @@ export function ExchangeView({ seq, onClose }: { seq: number; onClose: () => voi
     return () => abort.abort()
   }, [seq])
   return (
-    <section class="exchange" ref={panel} tabIndex={-1} aria-label="Exchange">
+    <section class="exchange" aria-label="Exchange">
       <div class="toolbar">
         <Actions seq={seq} />
         <button type="button" class="close" aria-label="Close" title="Close (Esc)" onClick={onClose}>
@@ -63,9 +63,7 @@ function Actions({ seq }: { seq: number }) {
       <button type="button" onClick={() => void copy()}>
         Copy as curl
       </button>
-      <button type="button" onClick={() => void save(`/api/pairs/${seq}/har`, `pair-${seq}.har`)}>
-        Save HAR
-      </button>
+      <SaveButton label="Save HAR" path={`/api/pairs/${seq}/har`} name={`pair-${seq}.har`} />
       <span class="note" role="status">
         {note}
       </span>

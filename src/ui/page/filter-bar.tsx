@@ -1,8 +1,8 @@
 /** The filter: its fields are named and work as the options of the command line. */
 import { useEffect, useRef, useState } from 'preact/hooks'
-import { save } from './api.ts'
 import { type Filter, type FilterName, go, place, queryOf } from './location.ts'
 import { failure } from './pairs.ts'
+import { SaveButton } from './save-button.tsx'
 import { counted } from './texts.ts'
 
 const TYPED_MS = 300
@@ -14,7 +14,7 @@ interface Field {
 }
 
 const FIELDS: readonly Field[] = [
-  { name: 'grep', label: 'Text', example: 'in heads and bodies' },
+  { name: 'grep', label: 'Text', example: 'anywhere' },
   { name: 'method', label: 'Method', example: 'POST' },
   { name: 'status', label: 'Status', example: '404, 5xx' },
   { name: 'host', label: 'Host', example: 'api*' },
@@ -54,9 +54,7 @@ export function FilterBar() {
             Clear
           </button>
         )}
-        <button type="button" onClick={() => void save(`/api/har?${queryOf(filter)}`, 'interceptor.har')}>
-          Save HAR
-        </button>
+        <SaveButton label="Save HAR" path={`/api/har?${queryOf(filter)}`} name="interceptor.har" />
       </div>
       {failure.value?.status === 400 && (
         <div class="fault" role="alert">

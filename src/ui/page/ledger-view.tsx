@@ -55,7 +55,7 @@ function Stage({ stage }: { stage: FunnelStage }) {
       {stage.rest > 0 && <p class="rest">{counted(stage.rest, stage.unit)} without an outcome so far</p>}
       {stage.beside.length > 0 && (
         <details>
-          <summary>Counted beside</summary>
+          <summary>Also counted</summary>
           <Losses losses={stage.beside} whole={null} />
         </details>
       )}

@@ -52,7 +52,9 @@ function ServiceMap() {
       <div class="drawing">
         <Graph layout={layout} nodes={labels} />
       </div>
-      <EdgeTable view={data} nodes={labels} />
+      <div class="wide">
+        <EdgeTable view={data} nodes={labels} />
+      </div>
     </div>
   )
 }
@@ -66,6 +68,9 @@ const errors = (edge: MapEdge): number => edge.clientErrors + edge.serverErrors
 /** The first line at an arrow. */
 const callsText = (edge: MapEdge): string =>
   errors(edge) === 0 ? rateText(edge) : `${rateText(edge)} · ${percent(errors(edge) / edge.requests)} errors`
+
+/** The width of what is written at an arrow. */
+const labelWidth = (edge: MapEdge): number => Math.max(callsText(edge).length, latencyText(edge).length) * 5.8 + 8
 
 function layOut({ nodes, edges }: ServiceMapView): Layout {
   const drawn = edges.slice(0, MOST_ARROWS)
@@ -82,8 +87,7 @@ function layOut({ nodes, edges }: ServiceMapView): Layout {
   const shown = nodes.filter(({ id }) => used.has(id))
   for (const { id, label } of shown) graph.setNode(id, { width: widthOf(label), height: NODE_HEIGHT })
   for (const edge of drawn) {
-    const width = Math.max(callsText(edge).length, latencyText(edge).length) * 6.4 + 8
-    graph.setEdge(edge.from, edge.to, { width, height: LABEL_HEIGHT, labelpos: 'c' })
+    graph.setEdge(edge.from, edge.to, { width: labelWidth(edge), height: LABEL_HEIGHT, labelpos: 'c' })
   }
   dagre.layout(graph)
   const size = graph.graph() as { width?: number; height?: number }
@@ -177,7 +181,14 @@ function Labels({ edges }: { edges: Layout['edges'] }) {
     <g class="labels">
       {edges.map(({ edge, label }) => (
         <g key={`${edge.from} ${edge.to}`}>
-          <text x={label.x} y={label.y - 4}>
+          <rect
+            x={label.x - labelWidth(edge) / 2}
+            y={label.y - LABEL_HEIGHT / 2}
+            width={labelWidth(edge)}
+            height={LABEL_HEIGHT}
+            rx="4"
+          />
+          <text x={label.x} y={label.y - 3}>
             {callsText(edge)}
           </text>
           <text x={label.x} y={label.y + 10} class="second">
@@ -189,18 +200,22 @@ function Labels({ edges }: { edges: Layout['edges'] }) {
   )
 }
 
-/** A smooth line through points. */
+/** A smooth line through points, which labels lie on: cubic Bézier curves that do not leave the range of their ends. */
 function pathOf(points: readonly Point[]): string {
-  const [first, ...rest] = points
-  if (first === undefined) return ''
-  const [last] = rest.slice(-1)
-  const curves = rest.slice(0, -1).map((point, index) => {
-    const next = rest[index + 1] ?? point
-    const isLast = index === rest.length - 2
-    const [x, y] = isLast ? [next.x, next.y] : [(point.x + next.x) / 2, (point.y + next.y) / 2]
-    return `Q${point.x} ${point.y} ${x} ${y}`
+  const at = (index: number): Point => points[Math.max(0, Math.min(points.length - 1, index))] ?? { x: 0, y: 0 }
+  const curves = points.slice(1).map((to, index) => {
+    const [before, from, after] = [at(index - 1), at(index), at(index + 2)]
+    const [x1, y1] = [from.x + slope(before.x, from.x, to.x) / 3, from.y + slope(before.y, from.y, to.y) / 3]
+    const [x2, y2] = [to.x - slope(from.x, to.x, after.x) / 3, to.y - slope(from.y, to.y, after.y) / 3]
+    return `C${x1} ${y1} ${x2} ${y2} ${to.x} ${to.y}`
   })
-  return `M${first.x} ${first.y} ${curves.length === 0 && last !== undefined ? `L${last.x} ${last.y}` : curves.join(' ')}`
+  return `M${at(0).x} ${at(0).y} ${curves.join(' ')}`
+}
+
+/** The slope at a point between two others: 0 at a turn, else the harmonic mean of both sides (Fritsch and Carlson, 1980). */
+function slope(before: number, at: number, after: number): number {
+  const [left, right] = [at - before, after - at]
+  return left * right <= 0 ? 0 : (2 * left * right) / (left + right)
 }
 
 /** What makes a part of a drawing a button. */

@@ -1,12 +1,13 @@
 /** What was seen of each pod, or of each interface, and one sentence that says why. */
+import { connectionsText, reasonsText, sum } from '../../format/traffic-text.ts'
 import type { WhyRow, WhyView } from '../protocol.ts'
 import { narrowTo } from './location.ts'
 import { NoData } from './no-pairs.tsx'
 import { usePoll } from './poll.ts'
-import { counted, grouped, timeOfDay } from './texts.ts'
+import { counted, dayOf, grouped, timeOfDay } from './texts.ts'
 
-const TITLES = ['Frames', 'Connections', 'Requests', 'Pairs', 'Filtered', 'Lost', 'Last pair', 'Why']
-const NUMBERS = ['Frames', 'Requests', 'Pairs', 'Filtered', 'Lost']
+const TITLES = ['Interface', 'Frames', 'Connections', 'Requests', 'Kept', 'Filtered', 'Lost', 'Last pair', 'Why']
+const NUMBERS = ['Frames', 'Requests', 'Kept']
 
 /** The view of pods. */
 export function PodsView() {
@@ -15,8 +16,9 @@ export function PodsView() {
   if (data.of === null) {
     return (
       <p class="empty">
-        Which pods are captured, and why one shows nothing, is what an agent knows:{' '}
-        <code>interceptor pods --traffic</code> asks the one of a node.
+        This source knows nothing of pods. The agent of a node does: look at it with{' '}
+        <code>interceptor ui --agent URL</code>, or list its pods, and why one shows nothing, with{' '}
+        <code>interceptor pods --traffic</code>.
       </p>
     )
   }
@@ -31,7 +33,7 @@ export function PodsView() {
         <table class="data">
           <thead>
             <tr>
-              {[isPods ? 'Pod' : 'Interface', ...TITLES].map((title) => (
+              {(isPods ? ['Pod', ...TITLES] : TITLES).map((title) => (
                 <th key={title} scope="col" class={NUMBERS.includes(title) ? 'number' : undefined}>
                   {title}
                 </th>
@@ -62,21 +64,18 @@ function Row({ row, isPod }: { row: WhyRow; isPod: boolean }) {
           row.name
         )}
       </th>
+      {isPod && <td>{row.interfaces.join(', ') || '–'}</td>}
       <td class="number">{grouped(row.frames)}</td>
-      <td>{connectionsText(row.connections)}</td>
+      <td>{connectionsText(row)}</td>
       <td class="number">{grouped(row.requests)}</td>
       <td class="number">{grouped(row.kept)}</td>
-      <td class="number">{grouped(row.filtered)}</td>
-      <td class={row.lost > 0 ? 'number warn' : 'number'}>{grouped(row.lost)}</td>
-      <td>{row.lastPairMicros === null ? '–' : timeOfDay(row.lastPairMicros)}</td>
+      <td>{reasonsText(row.filtered)}</td>
+      <td class={sum(row.lost) > 0 ? 'warn' : undefined}>{reasonsText(row.lost)}</td>
+      <td>{lastPairText(row.lastPairMicros)}</td>
       <td>{row.advice}</td>
     </tr>
   )
 }
 
-/** `12 http1, 3 tls` */
-const connectionsText = (connections: WhyRow['connections']): string =>
-  Object.entries(connections)
-    .filter(([name, count]) => name !== 'seen' && count > 0)
-    .map(([name, count]) => `${grouped(count)} ${name}`)
-    .join(', ') || '–'
+const lastPairText = (micros: number | null): string =>
+  micros === null ? '–' : `${dayOf(micros)} ${timeOfDay(micros)}`

@@ -3,7 +3,7 @@
 import { grouped } from '../../format/units.ts'
 import type { PairRow } from '../protocol.ts'
 
-export { grouped, shortDuration, shortSize, timeOfDay } from '../../format/units.ts'
+export { dayOf, grouped, shortDuration, shortSize, timeOfDay } from '../../format/units.ts'
 
 /** A rate, requests per second. */
 export const rate = (perSecond: number): string =>
