@@ -71,7 +71,6 @@ const OTHER_NAMES: Readonly<Record<string, string>> = {
   statuscode: 'response.status',
   duration: 'latencyMs',
   latency: 'latencyMs',
-  ip: 'server.address',
 }
 
 /** Of two fields that are equally near, one of the server or the response is meant. */
@@ -85,9 +84,11 @@ function fieldLike(before: string, word: string): string | null {
   const inside = named.find((path) => path.startsWith(`${root}.`))
   const near = nearest(before + word, FIELDS)
   const isObject = near !== null && FIELD_PATHS.some((path) => path.startsWith(`${near}.`))
+  const other = OTHER_NAMES[word.toLowerCase()]
+  if (other !== undefined) return other
   if (inside !== undefined && before !== '') return inside
   if (near !== null && !(isObject && before.startsWith(`${near}.`))) return near
-  return OTHER_NAMES[word.toLowerCase()] ?? named.at(-1) ?? nearest(word, Object.keys(VARIABLES))
+  return named.at(-1) ?? nearest(word, Object.keys(VARIABLES))
 }
 
 /** The fields of an object that has no similar one. */

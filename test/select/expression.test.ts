@@ -85,7 +85,7 @@ test('expression: a wrong one names its column and the nearest field', () => {
     ['status >= 500', 1, 'response.status'],
     ['method == "GET"', 1, 'request.method'],
     ['namespace == "shop"', 1, 'server.pod.namespace'],
-    ['server.workload.name == "api"', 8, 'server.pod.workload'],
+    ['server.workload.name == "api"', 8, 'server.pod.workload.name'],
     ['client.namespace == "api"', 8, 'client.pod.namespace'],
     ['request.header["a"] == "b"', 9, 'request.headers'],
     ['request.url == "/"', 9, 'request.target'],
