@@ -4,7 +4,7 @@ import { type InterceptorError, usageError } from '../errors.ts'
 import { FIELD_PATHS, VARIABLES } from './pair-fields.ts'
 
 /** An error of the CEL library: where in the expression, and what. */
-export interface ExpressionError {
+export interface CelError {
   message: string
   summary?: string
   code?: string
@@ -12,7 +12,7 @@ export interface ExpressionError {
 }
 
 /** @returns an error (EXIT_USAGE) that names the column and, for a wrong field or function, the nearest known one */
-export function wrongExpression(text: string, error: ExpressionError): InterceptorError {
+export function wrongExpression(text: string, error: CelError): InterceptorError {
   const at = error.range?.start ?? 0
   const what = error.summary ?? error.message.split('\n', 1)[0]
   const guess = guessAt(text, at, error)
@@ -26,7 +26,7 @@ export function faultAt(text: string, at: number, what: string): InterceptorErro
 }
 
 /** A question, or what is possible instead; null: there is no guess. */
-function guessAt(text: string, at: number, { code, message }: ExpressionError): string | null {
+function guessAt(text: string, at: number, { code, message }: CelError): string | null {
   const meant = (guess: string | null | undefined): string | null => (guess ? `did you mean ${guess}?` : null)
   switch (code) {
     case 'no_such_key':

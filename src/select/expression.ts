@@ -5,7 +5,7 @@
 import { type ASTNode, Environment } from '@marcbachmann/cel-js'
 import { usageError } from '../errors.ts'
 import type { Pair } from '../pair/pair.ts'
-import { type ExpressionError, faultAt, wrongExpression } from './expression-error.ts'
+import { type CelError, faultAt, wrongExpression } from './expression-error.ts'
 import {
   CaptureFields,
   EndpointFields,
@@ -30,7 +30,7 @@ const LIMITS = { maxAstNodes: 1000, maxDepth: 50, maxListElements: 1000, maxMapE
 export function compilePredicate(text: string): (pair: Pair) => boolean {
   const evaluate = parse(text)
   const checked = evaluate.check()
-  if (!checked.valid) throw wrongExpression(text, checked.error as ExpressionError)
+  if (!checked.valid) throw wrongExpression(text, checked.error as CelError)
   checkLiterals(text, evaluate.ast)
   if (checked.type !== 'bool' && checked.type !== 'dyn') {
     throw usageError(`--where: the expression must be true or false, and it is of type ${checked.type}`, {
@@ -50,7 +50,7 @@ function parse(text: string) {
   try {
     return environment().parse(text)
   } catch (error) {
-    throw wrongExpression(text, error as ExpressionError)
+    throw wrongExpression(text, error as CelError)
   }
 }
 

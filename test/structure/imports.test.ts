@@ -89,6 +89,7 @@ test('imports: no files import each other in a circle', () => {
 
 /** What the page of `interceptor ui` may share with the program: it runs in a browser, and everything else needs Node.js. */
 const SHARED_WITH_PAGE = [
+  'src/format/traffic-text.ts',
   'src/format/units.ts',
   'src/routes/route-names.ts',
   'src/routes/route-row.ts',
