@@ -13,7 +13,7 @@ export const EXIT_DONE = 0
 export const EXIT_RUNTIME = 1
 /** The command line or the configuration is wrong. */
 export const EXIT_USAGE = 2
-/** The run finished, but its input was cut short or damaged. */
+/** The run finished, but its input was truncated or damaged. */
 export const EXIT_DAMAGED = 3
 /** A privilege or capability is missing. */
 export const EXIT_PRIVILEGE = 4

@@ -124,7 +124,7 @@ export class Agent {
     })
     this.#api = startApi({
       log,
-      onPods: () => this.#discovery.nudge(),
+      onPods: () => this.#discovery.scanSoon(),
       onRemote: (change) => {
         applyRemoteChange(this.#directory, change, Date.now() * MICROS_PER_MILLI)
         this.#discovery.addressesChanged()

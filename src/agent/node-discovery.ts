@@ -26,7 +26,7 @@ const PAUSE_FACTOR = 100
 const MIN_PAUSE_MS = 200
 const MAX_PAUSE_MS = 1000
 /** Delay between a change reported by the API server and the scan, or the address update, that it causes. */
-const NUDGE_MS = 50
+const SOON_MS = 50
 const MICROS = 1000
 
 export interface NodeDiscoveryOptions {
@@ -110,14 +110,14 @@ export class NodeDiscovery {
   /** Replaces the rules and makes a scan with them soon. */
   setRules(rules: TargetRules): void {
     this.#rules = rules
-    this.nudge()
+    this.scanSoon()
   }
 
   /** Makes a scan soon, because the API server has reported a change. */
-  nudge(): void {
+  scanSoon(): void {
     if (this.#isStale) return
     this.#isStale = true
-    if (this.#running) this.#schedule(NUDGE_MS)
+    if (this.#running) this.#schedule(SOON_MS)
   }
 
   /** Sends the directory's changes soon. They do not require a scan. */
@@ -126,7 +126,7 @@ export class NodeDiscovery {
     this.#addressTimer = setTimeout(() => {
       this.#addressTimer = null
       this.#sendAddresses()
-    }, NUDGE_MS)
+    }, SOON_MS)
   }
 
   #poll(): void {

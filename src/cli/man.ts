@@ -64,7 +64,7 @@ const EXIT_STATUS = [
   ['0', 'Success.'],
   ['1', 'A runtime error.'],
   ['2', 'The command line or the configuration is wrong.'],
-  ['3', 'The run finished, but its input was cut short or damaged.'],
+  ['3', 'The run finished, but its input was truncated or damaged.'],
   ['4', 'A privilege is missing.'],
 ] as const
 

@@ -50,7 +50,7 @@ export const CAPTURE_COUNTERS = defineCounters({
   skippedFilter: 'frames.skipped.filter',
   /** A link type or link-layer header that is not supported. */
   skippedLinkType: 'frames.skipped.linkType',
-  /** Headers that are cut short or contradict each other. */
+  /** Headers that are truncated or contradict each other. */
   skippedMalformed: 'frames.skipped.malformed',
   /** A fragment of a packet that was reassembled, except the one that completed it: that one counts as the packet. */
   skippedFragment: 'frames.skipped.fragment',

@@ -47,7 +47,7 @@ export class GroupOffsets {
     }
   }
 
-  /** Commits what was added since the last time. @throws InterceptorError when the group has got members; kafkajs's errors */
+  /** Commits what was added since the last time. @throws InterceptorError when the group has members by now; kafkajs's errors */
   async commit(wire: KafkaWire): Promise<void> {
     if (this.#next.size === 0) return
     try {

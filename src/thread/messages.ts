@@ -8,7 +8,7 @@ export type FromWorker =
   /** A log record; the main thread writes it. */
   | { t: 'log'; level: LogLevel; message: string; fields?: LogFields }
   /**
-   * A capture file is damaged or cut short, or holds frames that cannot be read; reading continued where possible. `offset`
+   * A capture file is damaged or truncated, or holds frames that cannot be read; reading continued where possible. `offset`
    * in bytes of the unzipped file; null: no place in particular.
    */
   | { t: 'damage'; path: string; offset: number | null; reason: string }

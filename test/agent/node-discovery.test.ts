@@ -69,7 +69,7 @@ test('NodeDiscovery: sends a later name to the directory before it updates the c
   node.discovery.start()
   await node.next()
   node.known = [knownPod(uid(1), { labels: { app: 'shop' } })]
-  node.discovery.nudge()
+  node.discovery.scanSoon()
   assert.deepEqual(await node.next(), ['addresses 1', `update ${HOST_NETNS + 1}/eth0`])
 })
 

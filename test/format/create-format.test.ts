@@ -128,7 +128,7 @@ const HOSTILE: readonly Pair[] = [
   return samplePair({ request: { ...evil, target: `/${text}` }, response: { ...evil, reason: text } })
 })
 
-/** Bytes that look like the start of a pair, JSON of something else, a pair cut short. */
+/** Bytes that look like the start of a pair, JSON of something else, a truncated pair. */
 const FOREIGN = [
   Buffer.alloc(0),
   Buffer.from('{"v":1}'),

@@ -70,7 +70,7 @@ export class FileReader {
     }
     const { available } = this.window
     if (available === 0) this.#host.damage(null, 'the file is empty')
-    else this.#host.damage(0, `the file is cut short after ${available} bytes`)
+    else this.#host.damage(0, `the file is truncated after ${available} bytes`)
   }
 
   #choose(): FormatReader | null {

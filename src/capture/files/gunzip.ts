@@ -66,7 +66,7 @@ export class Gunzip {
     const isWhole =
       this.#state === 'foreign' || (this.#state === 'header' && this.#rest.length === 0 && this.#members > 0)
     this.#engine?.close()
-    if (!isWhole) throw new Error('the gzip stream is cut short')
+    if (!isWhole) throw new Error('the gzip stream is truncated')
   }
 
   #header(): void {

@@ -45,11 +45,11 @@ export class PcapReader implements FormatReader {
     this.#advance(window, true)
     const left = window.available
     if (this.#stopped || left === 0) return
-    if (this.#shape === null) this.#host.damage(window.offset, 'the file header is cut short')
+    if (this.#shape === null) this.#host.damage(window.offset, 'the file header is truncated')
     else if (!this.#lost) {
       this.#host.damage(
         window.offset,
-        `the file is cut short: ${left} of the last record's ${window.wanted} bytes are present`,
+        `the file is truncated: ${left} of the last record's ${window.wanted} bytes are present`,
       )
     }
   }

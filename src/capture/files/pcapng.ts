@@ -48,7 +48,7 @@ export class PcapngReader implements FormatReader {
     this.#advance(window, true)
     if (this.#stopped || this.#lost) return
     if (window.available > 0) {
-      const reason = `the file is cut short: ${window.available} of the last block's ${window.wanted} bytes are present`
+      const reason = `the file is truncated: ${window.available} of the last block's ${window.wanted} bytes are present`
       this.#host.damage(window.offset, reason)
     }
   }

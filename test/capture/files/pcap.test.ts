@@ -98,7 +98,7 @@ test('PcapReader: truncated anywhere, all complete records are read and the dama
     if (length >= 24 && starts.includes(length)) assert.deepEqual(damages, [])
     else {
       assert.equal(damages.length, 1)
-      assert.match(damages[0].reason, /cut short|empty/)
+      assert.match(damages[0].reason, /truncated|empty/)
       assert.equal(
         damages[0].offset,
         length === 0 ? null : length < 24 ? 0 : starts.findLast((start) => start <= length),

@@ -159,7 +159,7 @@ test('PcapngReader: truncated anywhere, all complete blocks are read and the dam
     if (STARTS.includes(length)) assert.deepEqual(damages, [])
     else {
       assert.equal(damages.length, 1)
-      assert.match(damages[0].reason, /cut short/)
+      assert.match(damages[0].reason, /truncated/)
       assert.equal(damages[0].offset, length < 4 ? 0 : STARTS.findLast((start) => start <= length))
     }
   }
