@@ -166,7 +166,7 @@ const steps = fc.array(
   { maxLength: 40 },
 )
 
-test('CaptureSet: model: opens and closes each target in turn, and ends with exactly the wanted ones', async () => {
+test('CaptureSet: model: opens and closes each target in turn, and ends with exactly the desired ones', async () => {
   await fc.assert(
     fc.asyncProperty(steps, fc.subarray(KEYS), async (all, last) => {
       const { pipeline, clock, set } = make()

@@ -25,7 +25,7 @@ const decision = (uid: string, netns: number, isCaptured: boolean): PodDecision 
   why: 'a reason',
 })
 
-test('pods seen: gives each pod the interfaces of its namespace', () => {
+test('pods seen: assigns to each pod the interfaces of its namespace', () => {
   const interfaces = [podInterface(2, 'shop/b', { 'frames.seen': 5 }), podInterface(3, '', { 'frames.seen': 7 })]
   const { pods, leftOut } = podsSeen([decision('c', 3, false), decision('b', 2, true), decision('a', 4, true)], {
     interfaces,

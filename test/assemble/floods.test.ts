@@ -156,7 +156,7 @@ for (const [name, flood] of [
   })
 }
 
-test('floods: waiting requests give way to newcomers before messages in progress where they hold more', () => {
+test('floods: waiting requests are evicted before messages in progress where they hold more', () => {
   const pairs: number[] = []
   const harness = new AssembleHarness({ onPair: () => pairs.push(0), flows: 10_000, poolBytes: 4 * 1024 * 1024 })
   const message = `HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n${'x'.repeat(100_000)}`

@@ -182,7 +182,7 @@ test('read: names a link type that it cannot read, and exits with 3', async () =
   }
 })
 
-test('read: names --filter if a filter stands where files do', async () => {
+test('read: suggests --filter for a filter in place of a file', async () => {
   const { code, stderr } = await run(['read', 'tcp', 'port', '80'])
   const hint = "Filters follow --filter: --filter 'tcp port 80'."
   assert.deepEqual([code, stderr], [EXIT_RUNTIME, `interceptor: cannot read tcp: no such file\n${hint}\n`])

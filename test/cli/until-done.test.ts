@@ -41,7 +41,7 @@ test('until drained: drains at the signal, and does not stop a run that has drai
   assert.deepEqual([asked, lines], [['drain'], []])
 })
 
-test('until drained: stops a run that does not drain in time, and gives up on one that does not stop', async (t) => {
+test('until drained: stops a run that does not drain in time, and returns if it does not stop', async (t) => {
   const { asked, lines, abort, ended } = startRun(t)
   abort.abort()
   t.mock.timers.tick(DRAIN_MS)

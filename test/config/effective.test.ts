@@ -9,7 +9,7 @@ const FLAGS = [
   { path: 'filter.paths', value: '/a,/b', name: '--set' },
 ]
 
-test('effective configuration: without settings it is what the schema gives, in fresh objects', async () => {
+test("effective configuration: equals the schema's defaults without settings, in fresh objects", async () => {
   const loaded = await effectiveConfig({})
   assert.deepEqual(loaded, loadConfig({}))
   loaded.config.filter.paths.push('/changed')

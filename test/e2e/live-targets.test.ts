@@ -345,7 +345,7 @@ test('targets: a thousand changes leak nothing', { skip }, async (t) => {
   assert.equal(count(ledger, 'interfaces.closed'), 26 * 25)
 })
 
-test('targets: a ring that is too small for its traffic grows, and no exchange comes out twice', {
+test('targets: a ring that is too small for its traffic grows, and no exchange is emitted twice', {
   skip,
 }, async (t) => {
   const [pod] = namespaces(t, 1)

@@ -136,7 +136,7 @@ test('worker slot: delays grow while the worker crashes at once, and start over 
   assert.equal(rig.runs.length, before + 1)
 })
 
-test('worker slot: a worker whose heartbeat stands still is replaced within 3 s', async () => {
+test('worker slot: a worker that sends no heartbeat is replaced within 3 s', async () => {
   const rig = new Rig()
   await rig.startReady()
   await rig.pass(60_000, true)

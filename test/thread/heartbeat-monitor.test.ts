@@ -31,7 +31,7 @@ test('HeartbeatMonitor: starts anew for a new thread', () => {
   assert.equal(monitor.silentMs(1050), 50)
 })
 
-test('HeartbeatMonitor: agrees with a clock that counts only while the heartbeat stands still', () => {
+test('HeartbeatMonitor: agrees with a clock that counts only while the heartbeat does not advance', () => {
   const step = fc.record({ ms: fc.nat(2000), beats: fc.boolean() })
   fc.assert(
     fc.property(fc.array(step, { maxLength: 100 }), (steps) => {

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { CaptureWarmUp } from '../../../src/capture/af-packet/warm-up.ts'
 import { CAPTURE_COUNTERS } from '../../../src/ledger/counters.ts'
 
-test('capture warm-up: every generated frame takes the way of a captured one, and it ends', () => {
+test('capture warm-up: processes every generated frame like a captured one, and ends', () => {
   const { seen, queued } = CAPTURE_COUNTERS.index
   for (const ringCount of [1, 3]) {
     const warmUp = new CaptureWarmUp(ringCount)

@@ -59,7 +59,7 @@ test('PcapReader: the upper bits of the link type are not part of it', () => {
   assert.equal(frames[0].linkType, 1)
 })
 
-test('PcapReader: before version 2.3 the lengths stand the other way round, in 2.3 either way', () => {
+test('PcapReader: reads the lengths in the other order before version 2.3, and in either order in 2.3', () => {
   const swapped = (minor: number): Uint8Array => {
     const file = pcapFile([{ bytes: tcpFrame(10), wireLength: 5000 }], { minor })
     const view = new DataView(file.buffer)

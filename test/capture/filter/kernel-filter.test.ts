@@ -48,7 +48,7 @@ test('bpf: keeps IPv6 with any extension header, because TCP may follow', () => 
   }
 })
 
-test('bpf: looks behind one and two VLAN tags of every kind', () => {
+test('bpf: finds the packet behind one and two VLAN tags of every kind', () => {
   for (const tags of [[0x8100], [0x88a8], [0x9100], [0x88a8, 0x8100], [0x8100, 0x8100]]) {
     assert.equal(keeps({}, ethernet({ tags, payload: packet(IPV4) })), true)
     assert.equal(keeps({}, ethernet({ tags, payload: packet(IPV6) })), true)
