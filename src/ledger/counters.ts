@@ -110,7 +110,7 @@ export const ASSEMBLE_COUNTERS = defineCounters(
     segmentsIgnored: 'segments.ignored',
     /** Segments of a connection, or a stream, that has ended. */
     segmentsAfterEnd: 'segments.afterEnd',
-    /** RSTs that their receiver does not obey: the sequence number is not exactly the next one. */
+    /** RSTs that their receiver ignores, because the sequence number is not exactly the next one. */
     segmentsInexactReset: 'segments.inexactReset',
     /** With a TCP-MD5 or TCP-AO signature that was not negotiated, or without one that was. */
     segmentsSignature: 'segments.signature',

@@ -1,6 +1,6 @@
 /**
  * Counts what a crashed or hung thread held as lost, so that every law holds in any case: an assembler's frames,
- * connections, waiting requests and unfinished responses, frames that a capture worker had not queued yet, pairs that the
+ * connections, waiting requests and unfinished responses, frames that a capture worker had not queued yet, and pairs that the
  * shipper was processing. Main thread; the worker's thread must have ended, so that nothing else writes its counters.
  */
 import { ASSEMBLE_COUNTERS, CAPTURE_COUNTERS, SHIP_COUNTERS } from './counters.ts'

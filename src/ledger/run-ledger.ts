@@ -23,7 +23,7 @@ export class RunLedger {
     this.#sources.push(source)
   }
 
-  /** Another assembler's block, with the layout of ASSEMBLE_COUNTERS. */
+  /** Allocates another assembler's block, with the layout of ASSEMBLE_COUNTERS. */
   newAssembleBlock(): Float64Array {
     const values = allocateCounters(ASSEMBLE_COUNTERS)
     this.#assemble.push({ layout: ASSEMBLE_COUNTERS, values })

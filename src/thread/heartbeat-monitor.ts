@@ -33,7 +33,7 @@ export class HeartbeatMonitor {
     return this.#silentMs
   }
 
-  /** Starts the measurement anew, for a new thread. */
+  /** Restarts the measurement, for a new thread. */
   reset(nowMs: number): void {
     this.#heartbeat = this.#control.heartbeat
     this.#calledAtMs = nowMs

@@ -8,8 +8,8 @@ import { setFlagsFromString } from 'node:v8'
 const INLINING = ['--max-inlined-bytecode-size-cumulative=4000', '--max-inlined-bytecode-size=1000']
 const INLINING_MAJOR = 22
 /**
- * TurboFan compiles what has been called often, instead of everything within the first second and much of that again once other types are
- * met. Maglev, which compiles faster, runs earlier and longer until then; before Node.js 24 it is not in use.
+ * Makes TurboFan wait until a function has been called often. By default it compiles everything within the first second, and much of that
+ * again once other types occur. Until then Maglev, which compiles faster, serves longer and starts earlier. Node.js before 24 does not use it.
  */
 const TIERS = ['--invocation-count-for-maglev=200', '--invocation-count-for-turbofan=40000']
 const TIERS_MAJOR = 24

@@ -95,7 +95,7 @@ export class FileInput implements FormatHost {
     this.#reportProgress(true)
   }
 
-  /** Reports frames of unreadable link types as damage, since they are missing from the output likewise. */
+  /** Reports frames of unreadable link types as damage, because they are missing from the output as well. */
   #reportUnread(): void {
     for (const [linkType, frames] of this.sink.drainUnread()) {
       const reason = `${frames} ${frames === 1 ? 'frame' : 'frames'} of link type ${describeLinkType(linkType)} cannot be read`

@@ -97,7 +97,7 @@ export class Gunzip {
     })
   }
 
-  /** Inflates what there is, at most to the end of the member. */
+  /** Inflates the available bytes, at most to the end of the member. */
   async #inflate(): Promise<void> {
     const engine = this.#engine
     if (engine === null) return

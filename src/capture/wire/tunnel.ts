@@ -88,7 +88,7 @@ export class TunnelDecoder {
     }
   }
 
-  /** Whether a packet of such a protocol may be one, by its data at `at`. @param end one past the last captured byte */
+  /** Whether a packet of such a protocol may be a tunnel, by its data at `at`. @param end one past the last captured byte */
   carries(view: DataView, protocol: number, at: number, end: number): boolean {
     return protocol !== UDP || at + UDP_HEADER_BYTES > end || this.#udpKind(view, at) !== 0
   }
