@@ -3,7 +3,7 @@
  *
  *     node --expose-gc dist/bench/allocation-pass.js TRACE    one JSON line
  *
- * One pass goes before: what compiling allocates is not what frames do.
+ * One pass precedes the measurement, so that what the compiler allocates is not attributed to frames.
  */
 import { readFileSync } from 'node:fs'
 import { type HeapProfiler, Session } from 'node:inspector/promises'

@@ -1,4 +1,4 @@
-/** What a look at a whole node costs: 110 pods and 2,000 real processes, in a pid namespace of their own. */
+/** What a scan of a whole node costs: 110 pods and 2,000 real processes, in a pid namespace of their own. */
 import { cgroupMount } from '../rig/cgroup-mount.ts'
 import { NodeRig, type RigPod } from '../rig/node-rig.ts'
 import { runProgram } from './measure.ts'

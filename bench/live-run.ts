@@ -45,7 +45,7 @@ export class LiveRun {
     return residentMiB(this.pid)
   }
 
-  /** Waits until it has worked through what came. */
+  /** Waits until it has processed all frames, and is idle. */
   async settle(): Promise<void> {
     for (let before = -Infinity; this.cpuMs - before > IDLE_MS; ) {
       before = this.cpuMs

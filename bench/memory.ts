@@ -21,7 +21,7 @@ export interface MemoryOptions {
   workers: number
 }
 
-/** Captures for `minutes` and looks at the program's memory every second. */
+/** Captures for `minutes` and samples the program's memory every second. */
 export async function measureMemory(trace: Trace, options: MemoryOptions): Promise<Section | Missing> {
   const missing = liveMissing('memory over time')
   if (missing !== null) return missing

@@ -1,6 +1,6 @@
 /**
- * The parse stage on one core: a capture's bytes in memory → frames → ring → reassembly → HTTP → pairs, encoded and let
- * go. Everything the threads do but the waiting.
+ * The parse stage on one core: a capture's bytes in memory → frames → ring → reassembly → HTTP → pairs, encoded and
+ * discarded. Everything that the threads do, without their waiting.
  */
 import { Assembler, type AssemblerOptions, assemblerArena, INPUT_BLOCK_BYTES } from '../src/assemble/assembler.ts'
 import { FileReader } from '../src/capture/files/file-reader.ts'
@@ -30,10 +30,10 @@ const OPTIONS: AssemblerOptions = {
   stateBytes: 1024 * 1024 * 1024,
   poolBytes: 64 * 1024 * 1024,
 }
-/** One for all passes, as a thread has one for its life. */
+/** Shared by all passes, as a thread has a single one. */
 const ARENA = assemblerArena(OPTIONS)
 
-/** What one pass came to. */
+/** The result of one pass. */
 export interface ParsePass {
   pairs: number
   frames: number
@@ -42,7 +42,7 @@ export interface ParsePass {
   /** CPU time of the process, its compiler and garbage collector included. */
   cpuMs: number
   encodedBytes: number
-  /** Of `cpuMs` what the assembler took. */
+  /** The assembler's part of `cpuMs`. */
   assemblerCpuMs: number
 }
 

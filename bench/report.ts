@@ -6,7 +6,7 @@ import type { Spread } from './statistics.ts'
 /** Something measured, ready to be shown. */
 export interface Section {
   title: string
-  /** Heads of the columns; the first column is text and stands on the left, numbers on the right. */
+  /** Headings of the columns. The first column is text and aligned left, the others are numbers and aligned right. */
   columns: readonly string[]
   rows: readonly (readonly string[])[]
   /** Lines under the table. */
@@ -15,7 +15,7 @@ export interface Section {
   data: unknown
 }
 
-/** What this machine lacks for a benchmark, and how to get it. */
+/** What this machine lacks for a benchmark, and how to install it. */
 export interface Missing {
   what: string
   why: string

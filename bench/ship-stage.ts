@@ -1,5 +1,5 @@
 /**
- * The shipper on its own: pairs of a capture are assembled first, then go through a ring to the real shipper thread and
+ * The shipper alone: pairs of a capture are assembled first, then passed through a ring to the real shipper thread and
  * its Kafka sink.
  *
  *     node dist/bench/ship-stage.js TRACE BROKERS TOPIC CODEC    one JSON line; CODEC as in `kafka.compression`
@@ -22,7 +22,7 @@ import { parsePass } from './parse-pass.ts'
 
 const RING_BYTES = 4 * 1024 * 1024
 const WAIT_MS = 100
-/** Different connections the pairs are of, so that every partition gets some. */
+/** The pairs are spread over so many connections, so that every partition receives some. */
 const CONNECTIONS = 64
 
 /** The trace's pairs, one behind the other. */

@@ -1,10 +1,10 @@
 /**
- * The traces everything is measured over, made once into bench/traces and the same at every run.
+ * The traces of all measurements, written once into bench/traces and the same in every run.
  *
  * - `api`: large heads, POST, chunked, messages of several segments, 1 % of those out of order, reconnects; 200
  *   connections at once, over 4 frames and 2.5 KB a pair.
  * - `small`: one short GET and one JSON response of 1.2 KB, each in one segment, 17 kept-alive connections; 2 frames a
- *   pair. A kind trace: quote it beside the other one only.
+ *   pair. An easy trace: quote it only beside the other one.
  */
 import { existsSync, mkdirSync, renameSync, statSync } from 'node:fs'
 import { join } from 'node:path'

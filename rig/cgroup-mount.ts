@@ -1,14 +1,14 @@
-/** Where cgroups can be made on this machine. */
+/** Finds where cgroups can be created on this machine. */
 import { mkdirSync, readFileSync, rmdirSync } from 'node:fs'
 
 export type CgroupVersion = 'v1' | 'v2'
 
-/** Hierarchies of version 1 that hold a process back in nothing. */
+/** Hierarchies of version 1 that limit nothing. */
 const HARMLESS = ['pids', 'freezer', 'perf_event']
 
 /**
  * @param version of the hierarchy
- * @returns a mounted hierarchy in which this process may make groups; null: there is none
+ * @returns a mounted hierarchy in which this process may create groups; null: there is none
  */
 export function cgroupMount(version: CgroupVersion): string | null {
   const mounts = readFileSync('/proc/self/mounts', 'utf8').split('\n')
@@ -26,7 +26,7 @@ export interface MemoryGroup {
   limitFile: string
 }
 
-/** @param name of a group to make @returns where it would bound memory; null: this process may make no such group */
+/** @param name of a group to create @returns where it would bound memory; null: this process may create no such group */
 export function memoryGroup(name: string): MemoryGroup | null {
   const mounts = readFileSync('/proc/self/mounts', 'utf8').split('\n')
   for (const line of mounts) {

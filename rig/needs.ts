@@ -21,7 +21,7 @@ const loads = (name: string): boolean => {
   }
 }
 
-/** Every optional part: whether it is here, and how to get it. */
+/** Every optional part: whether it is present, and how to install it. */
 const PARTS = {
   root: { here: () => process.getuid?.() === 0, hint: 'run the tests as root' },
   linux: { here: () => process.platform === 'linux', hint: 'run the tests on Linux' },
@@ -29,7 +29,7 @@ const PARTS = {
   npm: { here: () => inPath('npm'), hint: 'install npm' },
   cgroup: {
     here: () => process.platform === 'linux' && (cgroupMount('v1') ?? cgroupMount('v2')) !== null,
-    hint: 'run the tests where cgroups can be made',
+    hint: 'run the tests where cgroups can be created',
   },
   ip: { here: () => inPath('ip'), hint: 'install iproute2' },
   iptables: { here: () => inPath('iptables'), hint: 'install iptables' },

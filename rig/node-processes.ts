@@ -1,6 +1,6 @@
 /**
- * Processes of a node made of its parts: in cgroups, in network namespaces, and, for a node apart from this machine, in a
- * pid namespace whose first process is the node's. Everything is ended and deleted after the test.
+ * Processes of a simulated node: in cgroups, in network namespaces and, for a node separate from this machine, in a pid
+ * namespace of its own. Everything is ended and deleted after the test.
  */
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -22,7 +22,7 @@ export interface NodeProcess {
 }
 
 export interface ProcessOptions {
-  /** What runs under the name. Without it: sleep. */
+  /** The program that runs under the name. Absent: sleep. */
   program?: readonly string[]
   env?: Record<string, string>
   /** An existing container. */
@@ -49,7 +49,7 @@ export class NodeProcesses {
 
   /** From now on processes are in a pid namespace, whose first process has this network and sees no others in its /proc. */
   async startInit(network: Namespace): Promise<void> {
-    // New network namespaces are mounted here later on: mounts have to come through.
+    // Network namespaces are mounted here later, so mounts must propagate.
     const apart = ['unshare', '--pid', '--fork', '--kill-child', '--mount-proc', '--propagation', 'slave']
     const words = [`--net=${network.path}`, ...apart, 'bash', '-c', 'exec -a init sleep infinity']
     const child = killAtExit(spawn('nsenter', words, { stdio: 'ignore' }))
@@ -154,7 +154,7 @@ async function kill({ child, pid }: Started): Promise<void> {
   await exited
 }
 
-/** One that others use too stays: another test's, or the node's own where this is one. */
+/** A network that others use as well stays: another test's, or the node's own where this machine is one. */
 async function removeCgroup(folder: string): Promise<void> {
   for (let tries = 0; tries < REMOVE_TRIES; tries += 1) {
     try {

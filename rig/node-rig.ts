@@ -72,7 +72,7 @@ export class NodeRig {
     t.after(() => this.#delete())
     this.#apart = index !== null
     this.#subnet = index === null ? SUBNET : `10.244.${index}`
-    // Of its own, as network plug-ins give it: else it is that of a port, and another when ports come and go.
+    // An address of its own, as network plug-ins set it. Otherwise it is a port's address, and changes with the ports.
     this.network.ip('link', 'add', 'cni0', 'address', BRIDGE_LINK_ADDRESS, 'type', 'bridge')
     this.network.ip('addr', 'add', `${this.#subnet}.1/24`, 'dev', 'cni0')
     this.network.ip('link', 'set', 'cni0', 'up')
@@ -84,8 +84,8 @@ export class NodeRig {
   }
 
   /**
-   * A node apart from this machine. An agent within sees the node's processes only, and the first of them has the node's
-   * network. It routes between pods, through its rules for packets, where the other kind bridges; IPv4 only.
+   * A node separate from this machine. An agent within it sees only the node's processes, the first of which has the node's
+   * network. The node routes between pods through its packet rules, where the other kind bridges; IPv4 only.
    *
    * @param index its pods have `10.244.<index>.x`
    */
@@ -97,7 +97,7 @@ export class NodeRig {
     return rig
   }
 
-  /** Words before a program, of a node apart, that is to see its processes. @param inNetwork whether it has its network too */
+  /** The command prefix that runs a program within a separate node. @param inNetwork whether it also has the node's network */
   within(inNetwork: boolean): string[] {
     return this.#processes.within(inNetwork ? this.network : null)
   }
@@ -133,7 +133,7 @@ export class NodeRig {
     namespace.delete()
   }
 
-  /** A Service: its address is translated into a pod's, as kube-proxy has iptables do it. Needs iptables. */
+  /** A Service: its address is translated into a pod's, as kube-proxy does with iptables. Needs iptables. */
   service(address: string, port: number, to: string, targetPort: number): void {
     const settings = this.#apart ? [] : ['ipv4.ip_forward', 'bridge.bridge-nf-call-iptables']
     for (const setting of settings) {

@@ -1,5 +1,5 @@
 /**
- * Takes the pictures of the page in docs/images from the example capture: `npm run screenshots`. Browsers differ in fonts, so
+ * Takes the screenshots of the page in docs/images from the example capture: `npm run screenshots`. Browsers differ in fonts, so
  * no test compares them.
  */
 import { spawn } from 'node:child_process'

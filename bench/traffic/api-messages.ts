@@ -61,7 +61,7 @@ export function apiResponse(random: Random): Buffer {
   return message([...lines, 'Transfer-Encoding: chunked'], chunked(random, body))
 }
 
-/** Near to log-normal, as bodies of real APIs are: three uniform numbers stand in for a normal one. */
+/** Roughly log-normal, as for bodies of real APIs: the sum of three uniform numbers approximates a normal one. */
 function bodyLength(random: Random): number {
   const spread = random.next() + random.next() + random.next() - 1.5
   return Math.min(LARGEST_BODY, Math.floor(Math.exp(6.6 + 1.9 * spread)))
