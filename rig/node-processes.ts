@@ -64,8 +64,8 @@ export class NodeProcesses {
   }
 
   /**
-   * Starts a process in any cgroup. Its shell enters it before it becomes the program, which so is there from its first
-   * moment, as in a container.
+   * Starts a process in any cgroup. A shell enters the cgroup and then executes the program, which so is in it from its
+   * start, as in a container.
    *
    * @param network null: this machine's
    */
