@@ -244,7 +244,7 @@ export class Agent {
     this.#updatePolicy(config)
   }
 
-  /** Which vantages are kept, where that has changed. */
+  /** Sets which vantages are kept, if that has changed. */
   #updatePolicy({ targets }: Config = this.#config): void {
     const { snapshot } = this.#discovery
     if (snapshot === null) return

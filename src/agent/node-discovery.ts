@@ -107,13 +107,13 @@ export class NodeDiscovery {
     if (this.#addressTimer !== null) clearTimeout(this.#addressTimer)
   }
 
-  /** Replaces the rules and makes a scan with them soon. */
+  /** Replaces the rules, and scans with them soon. */
   setRules(rules: TargetRules): void {
     this.#rules = rules
     this.scanSoon()
   }
 
-  /** Makes a scan soon, because the API server has reported a change. */
+  /** Scans soon, because the API server has reported a change. */
   scanSoon(): void {
     if (this.#isStale) return
     this.#isStale = true
@@ -169,7 +169,7 @@ export class NodeDiscovery {
     }
   }
 
-  /** Decides anew, unless pods, names and rules are unchanged. */
+  /** Decides again, unless pods, names and rules are unchanged. */
   #decide(snapshot: Snapshot): void {
     const before = this.#snapshot
     this.#snapshot = snapshot

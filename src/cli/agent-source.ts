@@ -112,6 +112,6 @@ class NotShownReport {
     if (this.#quiet || this.#pairs === this.#reported) return
     this.#reported = this.#pairs
     this.#atMs = performance.now()
-    writeError(`${this.#pairs} pairs not shown: they came faster than they could be printed\n`)
+    writeError(`${this.#pairs} pairs not shown: they arrived faster than they could be printed\n`)
   }
 }

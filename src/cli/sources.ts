@@ -64,7 +64,7 @@ export function runSource(files: string[], flags: SourceFlags, output: OutputFor
   return capture([], { ...pipeline, interface: names })
 }
 
-/** Where the pairs of a command come from. */
+/** The source of a command's pairs. */
 export type SourceName = 'files' | 'interfaces' | 'agent' | 'topic'
 
 /** @throws InterceptorError (EXIT_USAGE) without a source, or with two */

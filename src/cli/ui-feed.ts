@@ -25,7 +25,7 @@ import { untilDrained } from './until-done.ts'
 export interface Feed {
   readonly source: UiSource
   /**
-   * Resolves when no more pairs will come, or once `signal` has ended it.
+   * Resolves when no more pairs will arrive, or once `signal` has ended it.
    *
    * @throws InterceptorError where the source fails before its first pair
    */

@@ -1,4 +1,4 @@
-/** Finds the configuration file. Apart from the schema, because the reload watcher does not load the schema library. */
+/** Finds the configuration file. Separate from the schema, because the reload watcher does not load the schema library. */
 
 /** Environment variable that names the configuration file. */
 export const CONFIG_FILE_VARIABLE = 'INTERCEPTOR_CONFIG'

@@ -93,7 +93,7 @@ const isSent = ([name, value]: Header, decoded: boolean): boolean =>
   !name.startsWith('@') &&
   !/[\r\n]/.test(name + value)
 
-/** A text is an argument; what an argument cannot hold comes through a pipe. */
+/** A text is an argument; what an argument cannot hold is passed through a pipe. */
 function bodyWords(body: Uint8Array): { input: string; data: string[] } {
   if (body.length === 0) return { input: '', data: [] }
   const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength)

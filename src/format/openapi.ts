@@ -1,4 +1,4 @@
-/** Formats one OpenAPI document in place of pairs (`interceptor openapi`). It comes at the end. */
+/** Formats one OpenAPI document in place of pairs (`interceptor openapi`). It is written at the end. */
 import { OpenApiDocument } from '../openapi/document.ts'
 import type { FormatOptions, PairFormat } from './output-format.ts'
 import { pairFormat } from './pair-format.ts'

@@ -1,6 +1,6 @@
 /**
  * Formats a table of routes in place of pairs (`interceptor top`). On a terminal it is drawn once a second, and at once
- * when a key changes what it shows; the final table comes at the end.
+ * when a key changes it; the final table is printed at the end.
  */
 import pico from 'picocolors'
 import { GROUPINGS, type Grouping } from '../routes/route-names.ts'

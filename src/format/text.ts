@@ -134,7 +134,7 @@ class Details {
       if (texts.length === 1 || !this.#breaksLines) rows.push(paint(texts.join('')))
       else rows.push(...texts)
       left -= texts.length
-      // A line's end stands in the source unchanged, except that tabs and decoded fields have another length there.
+      // The end of a line is the same in the source, except that tabs and decoded fields have another length there.
       end = line.end - (line.text.length - length)
       if (length < line.text.length) return { rows, end }
     }

@@ -73,7 +73,7 @@ export class JsonWriter {
   readonly #copier = new JsonCopier()
   readonly #leaveEncoded: boolean
 
-  /** @param leaveEncoded  also return undefined for a message with a coding beside `chunked`, so that the caller can undo it */
+  /** @param leaveEncoded  also return undefined for a message with a coding other than `chunked`, so that the caller can undo it */
   constructor(leaveEncoded: boolean) {
     this.#leaveEncoded = leaveEncoded
   }
@@ -193,7 +193,7 @@ export class JsonWriter {
     )
   }
 
-  /** An array of names and values. @param leaveEncoded  return false at a coding beside `chunked` */
+  /** An array of names and values. @param leaveEncoded  return false at a coding other than `chunked` */
   #fields(leaveEncoded: boolean): boolean {
     const to = this.#copier
     const count = to.arrayHeader()

@@ -7,7 +7,7 @@
 
 /** A request with its final response. */
 export interface Pair {
-  /** Schema version. Changes within a version only add. */
+  /** Schema version. Within a version, fields are only added. */
   v: 1
   /** 32 hex digits, the same at every capture point: consumers recognise duplicates of an exchange by it. */
   id: string
@@ -24,7 +24,7 @@ export interface Pair {
   request: RequestMessage
   response: ResponseMessage
   capture: CaptureInfo
-  /** What is unusual about this pair, such as a body that could not be decoded. Ignore unknown flags. */
+  /** Irregularities of this pair, such as a body that could not be decoded. Ignore unknown flags. */
   flags: string[]
 }
 
@@ -66,9 +66,9 @@ export interface Message {
   bodyEncoding: 'bin'
   /** Bytes of the body after de-chunking, still in its codings: not `body.length` if `decoded` is true. */
   bodySize: number
-  /** Whether `Content-Encoding`, and codings of `Transfer-Encoding` beside `chunked`, have been undone. */
+  /** Whether `Content-Encoding`, and codings of `Transfer-Encoding` other than `chunked`, have been undone. */
   decoded: boolean
-  /** Bytes of start line, headers, framing and body as seen on the wire. */
+  /** Bytes of start line, headers, framing and body on the wire. */
   wireSize: number
 }
 
@@ -100,7 +100,7 @@ export interface CaptureInfo {
    */
   forwarded?: Header[]
   /**
-   * The real client, and the address that it connected to, as a load balancer names them in the PROXY protocol's head at the
+   * The original client, and the address that it connected to, as a load balancer names them in the PROXY protocol's head at the
    * beginning of the connection. Unverified claims. Absent without such a head, or if it names none.
    */
   proxyProtocol?: { source: SocketAddress; destination: SocketAddress }

@@ -1,6 +1,6 @@
 /** Route templates: paths in which the parts that identify one thing are replaced by a name. */
 
-/** What a part of a path identifies a thing by. */
+/** How a part of a path identifies a thing. */
 export type PartKind = 'integer' | 'uuid' | 'date' | 'hash' | 'token' | 'email'
 
 const KINDS: readonly (readonly [kind: PartKind, pattern: RegExp])[] = [

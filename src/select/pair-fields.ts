@@ -1,5 +1,5 @@
 /**
- * The fields of a pair as expressions see them: those of docs/pair.md, and what people look for beside them. Whole numbers
+ * The fields of a pair as expressions see them: those of docs/pair.md, and others that people search for. Whole numbers
  * are BigInts, as CEL's `int` requires; header names are in lower case; an end that is no known pod has empty names.
  */
 import { isUtf8 } from 'node:buffer'

@@ -2,7 +2,7 @@
 import { globMatcher } from '../config/glob.ts'
 import type { PairPod } from '../pair/pair.ts'
 
-/** What the rule looks at. */
+/** What the rule is about. */
 type NamedPod = Pick<PairPod, 'name' | 'namespace' | 'workload'>
 
 /** Whether one end is a listed pod. null: the end is no known pod. */

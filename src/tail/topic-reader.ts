@@ -13,7 +13,7 @@ import { GroupOffsets } from './group-offsets.ts'
 
 /** How long a broker waits for records before it responds without any. */
 const MAX_WAIT_MS = 500
-/** How often the partitions are asked for, so that added ones are read. */
+/** Interval of refreshing the partitions, so that added ones are read. */
 const REFRESH_MS = 60_000
 
 /** Where to begin: a number is a time, milliseconds since the Unix epoch. */

@@ -5,10 +5,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { errorText, type InterceptorError, privilegeError, runtimeError } from '../errors.ts'
 import { PROTOCOL, TapFrames } from './frames.ts'
 
-/** How long an agent may take to answer. */
+/** How long an agent may take to respond. */
 const HELLO_MS = 5_000
 
-/** What arrived together. */
+/** The frames that arrived together. */
 export interface TapBatch {
   /** In MessagePack (docs/pair.md); `readPair` makes an object of one. */
   readonly pairs: readonly Uint8Array[]
@@ -18,7 +18,7 @@ export interface TapBatch {
 
 /** A connection to a tap. */
 export class TapClient {
-  /** Why the agent closed the connection; null: it has not said so. */
+  /** Why the agent closed the connection; null: it gave no reason. */
   closedBecause: string | null = null
   readonly #socket: Socket
   readonly #frames = new TapFrames()
@@ -115,7 +115,7 @@ export class TapClient {
   }
 }
 
-/** What is connected to does not send what a tap sends. */
+/** The program at the socket does not send what a tap sends. */
 class OtherProgram extends Error {
   override readonly message = 'another program, or another version of the agent, listens there'
 }

@@ -27,7 +27,7 @@ export class EndNames {
   }
 }
 
-/** What a server that is no known pod is called on the map. On loopback all servers have one address: there their ports differ. */
+/** The name of a server that is no known pod on the map. On loopback all servers have one address: there their ports differ. */
 export const serverId = ({ address, port }: Endpoint): string => (isLoopback(address) ? `${address}:${port}` : address)
 
 const isAddress = (name: string): boolean => isIP(name.replace(/^\[|\]$/g, '')) !== 0

@@ -1,4 +1,4 @@
-/** What the server of `interceptor ui` and its page exchange. Types only: the page is compiled apart from the program. */
+/** What the server of `interceptor ui` and its page exchange. Types only: the page is compiled separately from the program. */
 import type { ConnectionCounts, Counts } from '../format/traffic-text.ts'
 import type { Grouping } from '../routes/route-names.ts'
 import type { RouteHistory } from '../routes/route-row.ts'
@@ -30,7 +30,7 @@ export interface UiState {
   kind: SourceKind
   /** `shop.pcap`, `eth0` */
   title: string
-  /** No more pairs will come. */
+  /** No more pairs will arrive. */
   ended: boolean
   /** Why the source failed; null: it did not. */
   failure: string | null
@@ -42,7 +42,7 @@ export interface UiState {
   mostBytes: number
   /** Records that are not pairs. */
   foreign: number
-  /** Pairs that the source could not pass on, because they came too fast. */
+  /** Pairs that the source could not pass on, because they arrived too fast. */
   notReceived: number
   /** Pairs of the last second. */
   perSecond: number

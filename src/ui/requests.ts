@@ -1,4 +1,4 @@
-/** What the page can ask for, by path: data about the pairs that are held, and about the run. */
+/** The data that the page requests, by path: about the pairs that are held, and about the run. */
 import { createFormat } from '../format/create-format.ts'
 import type { OutputFormat, PairFormat } from '../format/output-format.ts'
 import { JsonEncoder } from '../pair/to-json.ts'

@@ -2,12 +2,12 @@
 import type { Ledger } from '../ledger/ledger.ts'
 import type { SourceKind, WhyView } from './protocol.ts'
 
-/** Where pairs come from, and what is known of it beside them. */
+/** A source of pairs, and what else it reports. */
 export interface UiSource {
   readonly kind: SourceKind
   /** `shop.pcap`, `eth0` */
   readonly title: string
-  /** No more pairs will come. */
+  /** No more pairs will arrive. */
   ended: boolean
   /** Why the source failed; null: it did not. */
   failure: string | null

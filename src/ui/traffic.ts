@@ -13,7 +13,7 @@ export class UiTraffic {
   readonly names = new EndNames()
   /** Of all pairs, also those that are no longer held. */
   readonly counts = new PairCounts(this.names)
-  /** Pairs that the source could not pass on, because they came too fast. */
+  /** Pairs that the source could not pass on, because they arrived too fast. */
   notReceived = 0
   readonly #now: () => number
   #perSecond = 0
