@@ -129,7 +129,7 @@ function tableText(table: RouteTable, { by, sort }: Pick<TopOptions, 'by' | 'sor
   const hidden = all.length - rows.length
   const notes = [
     ...(hidden > 0 ? [`… ${hidden} more`] : []),
-    ...(notShown > 0 ? [`${notShown} pairs are not counted: they came faster than this program read them`] : []),
+    ...(notShown > 0 ? [`${notShown} pairs are not counted: they arrived faster than this program read them`] : []),
   ]
   return `${[...painted, ...notes.map((note) => (width === null ? note : cut(note, width)))].join('\n')}\n`
 }

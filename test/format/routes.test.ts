@@ -59,7 +59,7 @@ test('routes: pairs that the source did not show are in the table and in its JSO
   assert.equal((JSON.parse(table.end()) as { notShown: number }).notShown, 5)
   const text = format({})
   text.notShown?.(7)
-  assert.match(text.end(), /\n7 pairs are not counted: they came faster than this program read them\n$/)
+  assert.match(text.end(), /\n7 pairs are not counted: they arrived faster than this program read them\n$/)
 })
 
 test('routes: nothing from the wire reaches the terminal unescaped', () => {
