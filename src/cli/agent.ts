@@ -10,7 +10,7 @@ import { addExamples, addGeneralOptions, addKafkaOptions, type ConfigFlags, conf
 import { requireBrokers } from './output.ts'
 import { writeLedger } from './summary.ts'
 import { errorIsTerminal } from './terminal.ts'
-import { type Ended, untilDone } from './until-done.ts'
+import { type Ended, NOT_REPORTED, untilDone } from './until-done.ts'
 
 interface AgentFlags extends ConfigFlags {
   proc?: string
@@ -73,7 +73,7 @@ function outputOf({ config: { ship } }: LoadedConfig): OutputOptions {
 /** @throws InterceptorError if the run failed */
 function conclude({ outcome, signals }: Ended, toKafka: boolean, log: Logger): number {
   if (outcome === null) {
-    log.error('stopped before all workers had reported their counts')
+    log.error(NOT_REPORTED)
     return signals > 1 ? EXIT_INTERRUPTED : EXIT_RUNTIME
   }
   const { ledger, exitCode, failure } = outcome

@@ -17,7 +17,7 @@ import { type ProgressLine, progressLine } from './progress-line.ts'
 import { selectionOf } from './select.ts'
 import { damageLines, type RunFacts, summaryLine, writeLedger } from './summary.ts'
 import { errorColumns, errorIsTerminal, outputColumns, outputIsTerminal, wantsColor, writeError } from './terminal.ts'
-import { type Ended, untilDone } from './until-done.ts'
+import { type Ended, NOT_REPORTED, untilDone } from './until-done.ts'
 import { WaitingStatus } from './waiting-status.ts'
 
 /**
@@ -114,7 +114,7 @@ const clearing = (line: ProgressLine | null) => (text: string) => {
 /** Writes the ledger and reports how the run ended. */
 function conclude({ outcome, signals }: Ended, facts: RunFacts, flags: PipelineFlags, log: Logger): number {
   if (outcome === null) {
-    log.error('stopped before all workers had reported their counts')
+    log.error(NOT_REPORTED)
     return signals > 1 ? EXIT_INTERRUPTED : EXIT_RUNTIME
   }
   if (flags.summary !== undefined) writeLedger(flags.summary, outcome.ledger)

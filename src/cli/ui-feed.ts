@@ -19,7 +19,7 @@ import { fetchLedger, fetchPods } from './agent-admin.ts'
 import { adminUrlOf, findAgent } from './agent-source.ts'
 import type { SourceFlags, SourceName } from './sources.ts'
 import { damageLines } from './summary.ts'
-import { untilDrained } from './until-done.ts'
+import { NOT_REPORTED, untilDrained } from './until-done.ts'
 
 /** A source, and what makes its pairs arrive. */
 export interface Feed {
@@ -98,7 +98,7 @@ function addAll(traffic: UiTraffic, bytes: Uint8Array, ends: readonly number[]):
 function conclude(outcome: Outcome | null, source: UiSource, traffic: UiTraffic, log: Logger): void {
   source.ended = true
   if (outcome === null) {
-    source.failure = 'stopped before all workers had reported their counts'
+    source.failure = NOT_REPORTED
     log.error(source.failure)
     return
   }

@@ -9,6 +9,9 @@ const STOP_MS = 4000
 /** The same limit after a second signal. */
 const AT_ONCE_MS = 500
 
+/** The message of a run without an outcome. */
+export const NOT_REPORTED = 'stopped before all workers had reported their counts'
+
 /** How a run ended. */
 export interface Ended {
   /** Null: the run was stopped and did not report what it lost in time. */

@@ -27,6 +27,7 @@ import {
   TPACKET_V3,
 } from '../../sys/packet.ts'
 import { hasCode } from '../../sys/system-error.ts'
+import { captureDenied } from '../capture-denied.ts'
 import type { OutgoingRule } from '../filter/kernel-filter.ts'
 import { LINKTYPE_RAW } from '../wire/link-types.ts'
 import { RETIRE_MS, ringShape } from './ring-geometry.ts'
@@ -186,19 +187,13 @@ function packetSocket(type: number): number {
   try {
     return socket(AF_PACKET, type | SOCK_CLOEXEC, 0)
   } catch (error) {
-    if (hasCode(error, 'EPERM', 'EACCES')) throw captureDenied(error)
+    if (hasCode(error, 'EPERM', 'EACCES')) throw captureDenied({ cause: error })
     throw runtimeError(`cannot open an AF_PACKET socket: ${(error as Error).message}`, {
       hint: 'Capture with --source cap instead.',
       cause: error,
     })
   }
 }
-
-const captureDenied = (cause: unknown) =>
-  privilegeError('capturing needs the capability CAP_NET_RAW', {
-    hint: `Run as root, or once: sudo setcap cap_net_raw+ep "$(readlink -f ${process.execPath})"; in Kubernetes, add NET_RAW to securityContext.capabilities.`,
-    cause,
-  })
 
 function requireInterface(fd: number, device: string): NetworkInterface {
   const link = findInterface(fd, device)

@@ -8,10 +8,11 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { networkInterfaces } from 'node:os'
 import { fileURLToPath } from 'node:url'
-import { type InterceptorError, privilegeError, runtimeError, usageError } from '../../errors.ts'
+import { type InterceptorError, runtimeError, usageError } from '../../errors.ts'
 import { COMMAND_RUN, COMMAND_STOP, type Control } from '../../thread/control.ts'
 import { CpuTimeRecorder } from '../../thread/cpu-time.ts'
 import type { FromWorker } from '../../thread/messages.ts'
+import { captureDenied } from '../capture-denied.ts'
 import type { FrameSink } from '../frame-sink.ts'
 import { describeLinkType } from '../wire/link-types.ts'
 import type { CapSource } from '../worker-data.ts'
@@ -117,9 +118,7 @@ class CapCapture {
 /** Classifies libpcap's errors by their text, as they have no codes. */
 function asError({ message }: CapFailure): InterceptorError {
   if (/permi|CAP_NET_RAW/i.test(message)) {
-    return privilegeError(`capturing needs the capability CAP_NET_RAW: ${message}`, {
-      hint: `Run as root, or once: sudo setcap cap_net_raw+ep "$(readlink -f ${process.execPath})"`,
-    })
+    return captureDenied({ detail: message })
   }
   if (/no such device/i.test(message)) {
     return usageError(message, {

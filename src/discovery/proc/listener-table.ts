@@ -9,6 +9,7 @@
 
 import type { ProcFiles } from './proc-files.ts'
 import type { ProcessFacts } from './process.ts'
+import { sameItems } from './same.ts'
 import { ScanCache } from './scan-cache.ts'
 
 /** Share of the scans since the last change after which a namespace is read again, and the most scans between reads. */
@@ -191,6 +192,3 @@ function reuse(before: readonly Listener[], now: readonly Listener[]): readonly 
   const reused = now.map((listener) => known.get(JSON.stringify(listener)) ?? listener)
   return sameItems(before, reused) ? before : reused
 }
-
-const sameItems = (left: readonly unknown[], right: readonly unknown[]): boolean =>
-  left.length === right.length && left.every((item, index) => item === right[index])

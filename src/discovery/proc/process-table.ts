@@ -7,6 +7,7 @@
  */
 import { DENIED, GONE, type Listed, type ProcFiles } from './proc-files.ts'
 import { type ProcessFacts, readProcess } from './process.ts'
+import { sameValue } from './same.ts'
 
 /** Processes younger than this are read in every scan. Ticks of 10 ms. */
 const YOUNG_TICKS = 1000
@@ -77,7 +78,7 @@ export class ProcessTable {
     const facts = readProcess(this.#files, pid, hostNetns)
     if (facts === GONE) return null
     const before = entry?.facts ?? null
-    const read = facts === DENIED ? null : before !== null && sameFacts(before, facts) ? before : facts
+    const read = facts === DENIED ? null : before !== null && sameValue(before, facts) ? before : facts
     const current: Entry = { inode, facts: read, scan: this.#scan }
     this.#entries.set(pid, current)
     return current
@@ -88,5 +89,3 @@ export class ProcessTable {
     return facts !== null && (now - facts.startTicks < YOUNG_TICKS || facts.isRuntimeHelper)
   }
 }
-
-const sameFacts = (left: ProcessFacts, right: ProcessFacts): boolean => JSON.stringify(left) === JSON.stringify(right)

@@ -9,6 +9,7 @@ import { type Listener, ListenerTable } from './listener-table.ts'
 import { ProcFiles } from './proc-files.ts'
 import { HOST_PID, isPause, type ProcessFacts, readHostNetns } from './process.ts'
 import { ProcessTable } from './process-table.ts'
+import { sameItems, sameValue } from './same.ts'
 import type { Host, OtherNamespace, Pod, Snapshot } from './snapshot.ts'
 
 const PTRACE_HINT =
@@ -206,8 +207,3 @@ function groupBy<K, T>(items: readonly T[], key: (item: T) => K): Map<K, T[]> {
   }
   return groups
 }
-
-const sameItems = (left: readonly unknown[], right: readonly unknown[]): boolean =>
-  left.length === right.length && left.every((item, index) => item === right[index])
-
-const sameValue = (left: unknown, right: unknown): boolean => JSON.stringify(left) === JSON.stringify(right)
