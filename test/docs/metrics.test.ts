@@ -20,7 +20,7 @@ test('docs/metrics.md: text and alerts name only metrics that are there', () => 
 test('docs/metrics.md: the bounds of live and ready are those of the code', () => {
   for (const [sentence, ms] of [
     [/has sent no heartbeat for (\d+) s/, LIVE_SILENCE_MS],
-    [/no pass has ended for (\d+) s/, SCAN_SILENCE_MS],
+    [/no scan has ended for (\d+) s/, SCAN_SILENCE_MS],
     [/in the first (\d+) s/, NAMES_GRACE_MS],
   ] as const) {
     assert.equal(Number(sentence.exec(page)?.[1]) * 1000, ms, String(sentence))
