@@ -28,6 +28,7 @@ Offers traffic at rising rates and prints what was captured of it at each.
   --workers N      assemblers (default 1)
   --pairs N        pairs of the trace, which is repeated (default 50000)
   --cpu PERCENT    of one core that the program may use: overload begins earlier (needs cgroups)
+  --set KEY=VALUE  a setting of the program, such as limits.cpu=0.25; may be repeated
   --svg FILE       draw the figures there
   --help
 
@@ -42,6 +43,7 @@ interface LoadOptions {
   pairs: number
   /** Percent of one core; null: no limit. */
   cpu: number | null
+  set: readonly string[]
   svg: string | null
 }
 
@@ -71,6 +73,7 @@ function readOptions(args: string[]): LoadOptions | null {
       workers: { type: 'string', default: '1' },
       pairs: { type: 'string', default: '50000' },
       cpu: { type: 'string' },
+      set: { type: 'string', multiple: true, default: [] },
       svg: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
@@ -82,6 +85,7 @@ function readOptions(args: string[]): LoadOptions | null {
     workers: positive('--workers', values.workers),
     pairs: positive('--pairs', values.pairs),
     cpu: values.cpu === undefined ? null : positive('--cpu', values.cpu),
+    set: values.set,
     svg: values.svg ?? null,
   }
 }
@@ -110,7 +114,8 @@ async function offer(trace: Trace, rate: number | null, options: LoadOptions): P
   const veth = new VethPair()
   try {
     const file = join(folder, 'summary.json')
-    const run = await LiveRun.start(veth, ['--workers', String(options.workers), '--summary', file])
+    const settings = options.set.flatMap((setting) => ['--set', setting])
+    const run = await LiveRun.start(veth, ['--workers', String(options.workers), '--summary', file, ...settings])
     const unlimit = options.cpu === null ? null : limitCpu(run.pid, options.cpu)
     const cpuBefore = run.cpuMs
     const sent = await veth.replay(replayArguments(trace, rate, options.seconds))
@@ -156,9 +161,9 @@ async function tcpdumpDrops(veth: VethPair, args: readonly string[]): Promise<nu
 
 const percent = (share: number): string => `${(100 * share).toFixed(share > 0 && share < 0.1 ? 2 : 1)} %`
 
-function section(samples: readonly LoadSample[], { workers, cpu }: LoadOptions): Section {
+function section(samples: readonly LoadSample[], { workers, cpu, set }: LoadOptions): Section {
   const peak = Math.max(...samples.map(({ pairsPerSecond }) => pairsPerSecond))
-  const limit = cpu === null ? '' : `, at most ${cpu} % of a core`
+  const limit = [cpu === null ? '' : `, at most ${cpu} % of a core`, ...set.map((setting) => `, ${setting}`)].join('')
   return {
     title: `Load: one interface, ${workers} ${workers === 1 ? 'assembler' : 'assemblers'}${limit}`,
     columns: [

@@ -42,6 +42,14 @@ function threadMetric(
 
 export const STAGE_METRICS: readonly Metric<StageState>[] = [
   single('gauge', 'interceptor_interfaces', 'Captured interfaces', ({ observation }) => observation?.interfaces.length),
+  {
+    name: 'interceptor_kept_connections_ratio',
+    type: 'gauge',
+    help: 'Share of connections that are kept while others are shed, by the reason; the lower one applies',
+    labels: ['reason'],
+    read: ({ observation }) =>
+      Object.entries(observation?.shedding ?? {}).map(([reason, value]) => ({ labels: [reason], value })),
+  },
   ringMetric('interceptor_ring_used_bytes', 'Bytes queued in a ring between two threads', (ring) => ring.usedBytes),
   ringMetric('interceptor_ring_capacity_bytes', 'Capacity of a ring between two threads', (ring) => ring.capacityBytes),
   threadMetric(

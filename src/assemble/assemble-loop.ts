@@ -9,6 +9,7 @@ import type { InterfaceInfo } from '../target/interface-info.ts'
 import { COMMAND_STOP, Control } from '../thread/control.ts'
 import { CpuTimeRecorder } from '../thread/cpu-time.ts'
 import { Mailbox } from '../thread/mailbox.ts'
+import { restMs } from '../thread/pace.ts'
 import { Assembler, assemblerArena, INPUT_BLOCK_BYTES } from './assembler.ts'
 import type { PairSink } from './http1/outcomes.ts'
 import type { Arena } from './memory/arena.ts'
@@ -19,6 +20,8 @@ import type { AssembleTask, FromAssembler, KnownInterface, ToAssembler } from '.
 const WARM_UP_RING_BYTES = 256 * 1024
 /** The packet clock's ticks while nothing is sent need no more of a ring; a request and its response do. */
 const TICKS_BYTES = 512
+/** Longest sleep between two heartbeats. */
+const REST_SLICE_MS = 500
 
 /** What a pass over the rings found: frames; nothing; nothing, and nothing will follow. */
 export type Pass = 'worked' | 'idle' | 'ended'
@@ -54,7 +57,7 @@ export class AssembleLoop {
     const createSink = (ring: RingProducer) => new PairRingSink(arena, ring, task.whenFull, bell, this.#control)
     // Frames that arrive during that time wait in the rings.
     post({ t: 'ready' })
-    if (task.whenFull === 'drop') warmUpLive(arena, task, createSink, () => this.#isUnused())
+    if (task.whenFull === 'drop') warmUpLive(arena, task, createSink, (workedMs) => this.#rest(workedMs, bell))
     const announced = (id: number, info: InterfaceInfo): void => post({ t: 'interface', id, info })
     this.#assembler = new Assembler(arena, task.options, task.counters, createSink(this.#pairs), announced, selector)
     for (const known of task.interfaces) this.#add(known)
@@ -99,11 +102,18 @@ export class AssembleLoop {
     this.#task.port.close()
   }
 
-  /** Whether the warm-up continues: no frame waits. */
-  #isUnused(): boolean {
+  /** Rests after a part of the warm-up, as long as no frame waits. @returns whether the warm-up continues */
+  #rest(workedMs: number, bell: Doorbell): boolean {
     const control = this.#control
+    const isUsed = (): boolean =>
+      control.command === COMMAND_STOP || this.#rings.some((ring) => ring.used > TICKS_BYTES || ring.finished)
     control.beat()
-    return control.command !== COMMAND_STOP && this.#rings.every((ring) => ring.used <= TICKS_BYTES && !ring.finished)
+    const endMs = performance.now() + restMs(workedMs, this.#task.warmUpShare)
+    for (let nowMs = performance.now(); nowMs < endMs && !isUsed(); nowMs = performance.now()) {
+      bell.wait(Math.min(REST_SLICE_MS, endMs - nowMs), isUsed)
+      control.beat()
+    }
+    return !isUsed()
   }
 
   #add({ id, info, traffic }: KnownInterface): void {
@@ -154,14 +164,17 @@ function warmUpLive(
   arena: Arena,
   { options }: AssembleTask,
   createSink: (ring: RingProducer) => PairSink,
-  isUnused: () => boolean,
+  rest: (workedMs: number) => boolean,
 ): void {
   const shared = allocateRing(WARM_UP_RING_BYTES)
   const ring = new RingProducer(shared, new Doorbell(Doorbell.allocate()))
   const consumer = new RingConsumer(shared, null)
+  let startMs = performance.now()
   warmUpAssembler(arena, options, createSink(ring), () => {
     ring.flush()
     consumer.release(consumer.used)
-    return isUnused()
+    const continues = rest(performance.now() - startMs)
+    startMs = performance.now()
+    return continues
   })
 }

@@ -18,6 +18,8 @@ export interface AssembleTask {
   counters: Float64Array
   /** When the pair ring is full: `wait` for the shipper (files), or `drop` the newest pair and count it (live). */
   whenFull: 'wait' | 'drop'
+  /** Share of a core that the warm-up of live capture may use, above 0; 1: all of it. */
+  warmUpShare: number
   options: AssemblerOptions
   /** What all assemblers know at the start of the task. Later changes arrive on `port` as `ToAssembler`. */
   interfaces: readonly KnownInterface[]

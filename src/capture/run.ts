@@ -10,6 +10,7 @@ import { Doorbell } from '../ring/doorbell.ts'
 import { Control } from '../thread/control.ts'
 import { Mailbox } from '../thread/mailbox.ts'
 import type { FromWorker } from '../thread/messages.ts'
+import { restMs } from '../thread/pace.ts'
 import type { CaptureWarmUp } from './af-packet/warm-up.ts'
 import type { FileContext } from './files/file-input.ts'
 import { readFiles } from './files/file-source.ts'
@@ -78,9 +79,15 @@ interface RunContext extends FileContext {
   warmUp: CaptureWarmUp | null
 }
 
+/** @returns see CaptureContext.warmUp */
+function stepOf(warmUp: CaptureWarmUp | null, share: number): number {
+  const startMs = performance.now()
+  return warmUp?.step() === true ? restMs(performance.now() - startMs, share) : Number.POSITIVE_INFINITY
+}
+
 /** Loads live sources only when used: reading files needs neither the FFI nor libpcap. */
 async function runSource(
-  { source, counters, secret }: CaptureWorkerData,
+  { source, counters, secret, warmUpShare }: CaptureWorkerData,
   port: MessagePort,
   context: RunContext,
 ): Promise<void> {
@@ -97,7 +104,7 @@ async function runSource(
         counters,
         secret,
         post,
-        warmUp: () => warmUp?.step() === true,
+        warmUp: () => stepOf(warmUp, warmUpShare),
       })
     }
     case 'cap':

@@ -90,6 +90,8 @@ export interface CaptureWorkerData {
   pairRings: SharedArrayBuffer[]
   /** Tunnels to decode, as in the configuration's `capture.tunnels`. */
   tunnels: readonly string[]
+  /** Share of a core that the warm-up may use, above 0; 1: all of it. */
+  warmUpShare: number
 }
 
 /** Messages from the main thread to a worker that reads packet sockets. */

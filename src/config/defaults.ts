@@ -21,6 +21,7 @@ export const CONFIG_PATHS: readonly string[] = [
   'limits.idleTimeout',
   'limits.flows',
   'limits.memory',
+  'limits.cpu',
   'filter.contentTypes',
   'filter.userAgentPrefixes',
   'filter.requestHeaders',
@@ -120,6 +121,7 @@ export const DEFAULTS = {
     idleTimeout: 1800000,
     flows: 100000,
     memory: 268435456,
+    cpu: 0,
   },
   filter: {
     contentTypes: ['application/json', 'application/x-www-form-urlencoded'],

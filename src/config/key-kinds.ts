@@ -5,10 +5,13 @@
 import { z } from 'zod'
 import type { ListItem } from './list-items.ts'
 import {
+  CORES_FORMS,
+  CORES_PATTERN,
   DURATION_FORMS,
   DURATION_PATTERN,
   formatDuration,
   formatSize,
+  parseCores,
   parseDuration,
   parseSize,
   SIZE_FORMS,
@@ -16,7 +19,7 @@ import {
 } from './units.ts'
 
 /** How a key's value is written. Determines how text (environment, flags) is parsed and how values are printed. */
-export type KeyKind = 'duration' | 'size' | 'integer' | 'boolean' | 'text' | 'choice' | 'list' | 'rules'
+export type KeyKind = 'duration' | 'size' | 'cores' | 'integer' | 'boolean' | 'text' | 'choice' | 'list' | 'rules'
 
 /** The kind of each leaf, by its schema. */
 export const keyKinds = z.registry<{ kind: KeyKind }>()
@@ -65,6 +68,18 @@ export function size(fallback: string | number, description: string, least: numb
     .min(least, `must be at least ${formatSize(least)}`)
     .max(most, `must be at most ${formatSize(most)}`)
   return leaf('size', bytes.pipe(range), fallback, description)
+}
+
+/** CPU cores, from `0.25`, `250m` or a number; 0 is accepted beside the bounds. */
+export function cores(fallback: number, description: string, least: number, most: number) {
+  const error = `is not a number of cores: write ${CORES_FORMS}`
+  const written = z.union([z.number({ error }).nonnegative(error), z.string().regex(CORES_PATTERN, error)], { error })
+  const count = written.transform((value) => (typeof value === 'number' ? value : (parseCores(value) ?? Number.NaN)))
+  const range = z
+    .number()
+    .refine((value) => value === 0 || value >= least, `must be 0 or at least ${least}`)
+    .max(most, `must be at most ${most}`)
+  return leaf('cores', count.pipe(range), fallback, description)
 }
 
 /** A whole number within bounds. */

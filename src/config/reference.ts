@@ -3,7 +3,7 @@ import { stringify } from 'yaml'
 import { z } from 'zod'
 import { type ConfigKey, type ConfigSection, configKeys, configSections } from './keys.ts'
 import { configSchema } from './schema.ts'
-import { DURATION_FORMS, SIZE_FORMS } from './units.ts'
+import { CORES_FORMS, DURATION_FORMS, SIZE_FORMS } from './units.ts'
 
 /** JSON Schema (2020-12) of the configuration file, as text. */
 export function configJsonSchema(): string {
@@ -41,6 +41,7 @@ The agent reloads the configuration on SIGHUP and when its file changes. \`filte
 
 - A **duration** is ${DURATION_FORMS}.
 - A **size** is ${SIZE_FORMS}.
+- **cores** is ${CORES_FORMS}.
 `
 
 function sectionText({ path, description }: ConfigSection, keys: readonly ConfigKey[]): string {

@@ -8,7 +8,7 @@ import { z } from 'zod'
 import { capture } from './capture-section.ts'
 import { filter } from './filter-section.ts'
 import { kafka } from './kafka-section.ts'
-import { choice, duration, flag, integer, leaf, section, size, text } from './key-kinds.ts'
+import { choice, cores, duration, flag, integer, leaf, section, size, text } from './key-kinds.ts'
 import { targets } from './targets-section.ts'
 
 const KIB = 1024
@@ -40,6 +40,12 @@ const limits = section('Limits on what is held in memory. What exceeds a limit i
     10_000_000,
   ),
   memory: size('256MiB', 'Memory for captured data. Rings, buffers and pools are sized from it.', 32 * MIB, 64 * GIB),
+  cpu: cores(
+    0,
+    'CPU that the whole process uses on average in live capture, in cores: `0.25` or `250m`. Above it whole connections are shed, so that the others are complete. 0: no limit.',
+    0.05,
+    1024,
+  ),
 })
 
 const ship = section('The destination of pairs, and their buffer.', {

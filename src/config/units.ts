@@ -1,5 +1,5 @@
 /**
- * Parses and formats durations and sizes with units. A bare number is milliseconds or bytes. Pure functions.
+ * Parses and formats durations, sizes and CPU cores with units. A bare number is milliseconds, bytes or cores. Pure functions.
  */
 
 const MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
@@ -19,6 +19,12 @@ export const DURATION_PATTERN = /^(\d+|(\d+(\.\d+)?(ms|s|m|h|d))+)$/
 
 /** Matches a size: a number, or a number with a unit. */
 export const SIZE_PATTERN = /^\d+(\.\d+)?(B|KB|MB|GB|KiB|MiB|GiB)$|^\d+$/
+
+/** Matches a number of CPU cores: a decimal number, or thousandths as Kubernetes writes them (`250m`). */
+export const CORES_PATTERN = /^\d+(\.\d+)?$|^\d+m$/
+
+/** The accepted numbers of cores, for messages and the reference. */
+export const CORES_FORMS = 'a number of CPU cores (0.25, 2), or of thousandths (250m)'
 
 /** The accepted durations, for messages and the reference. */
 export const DURATION_FORMS = 'a number with a unit (250ms, 60s, 5m, 2h, 1d), or a bare number of milliseconds'
@@ -43,6 +49,12 @@ export function parseSize(text: string): number | null {
   if (match === null) return null
   const unit = match[2] === '' ? 'B' : match[2]
   return Math.round(Number(match[1]) * BYTES[unit as keyof typeof BYTES])
+}
+
+/** Parses a number of CPU cores. @returns null if the text is not one (CORES_FORMS) */
+export function parseCores(text: string): number | null {
+  if (!CORES_PATTERN.test(text)) return null
+  return text.endsWith('m') ? Number(text.slice(0, -1)) / 1000 : Number(text)
 }
 
 /** Formats a duration with the largest unit that is exact: 300000 → `5m`, 90000 → `90s`, 0 → `0ms`. */

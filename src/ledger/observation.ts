@@ -11,8 +11,17 @@ export interface Observation {
   buffer: { bytes: number; limitBytes: number; oldestMs: number }
   /** Whether the output accepts pairs; null: not tried yet. */
   outputReachable: boolean | null
+  shedding: SheddingObservation
   /** Readers of the tap, and pairs that a reader did not receive because it was slow, over all readers. */
   tap: { readers: number; notShown: number }
+}
+
+/** Shares of connections that are kept, 0 to 1, by the reason for shedding the others; 1: all. The lower one applies. */
+export interface SheddingObservation {
+  /** `limits.cpu` is reached. */
+  cpu: number
+  /** Frames arrive faster than they can be processed: of the capture worker that keeps least. */
+  overload: number
 }
 
 /** One interface being captured. */

@@ -20,9 +20,10 @@ export interface CaptureSlotSpec {
   frameRingBytes: number
   assemblerBells: readonly SharedArrayBuffer[]
   whenFull: 'wait' | 'drop'
-  /** Secret of the flow hash, and the rings to the shipper: see CaptureWorkerData. */
+  /** Secret of the flow hash, the rings to the shipper, the share of the warm-up: see CaptureWorkerData. */
   secret: number
   pairRings: SharedArrayBuffer[]
+  warmUpShare: number
   /** As in the configuration's `capture.tunnels`. */
   tunnels: readonly string[]
   /** Whether a crashed thread is replaced. One that reads a file is not: it would have to start in the middle. */
@@ -98,6 +99,7 @@ export class CaptureSlot {
       tunnels: this.#spec.tunnels,
       secret: this.#spec.secret,
       pairRings: this.#spec.pairRings,
+      warmUpShare: this.#spec.warmUpShare,
     }
     return this.#spec.stages.capture(workerData, this.#spec.onMessage)
   }

@@ -5,6 +5,7 @@ import { RingLevel } from '../ring/byte-ring.ts'
 import { threadCpuSeconds } from '../thread/cpu-time.ts'
 import type { AssemblerPool } from './assembler-pool.ts'
 import type { CaptureSlot } from './capture-slot.ts'
+import type { Shedding } from './shedding.ts'
 import type { ShipperSlot } from './shipper-slot.ts'
 import type { TargetSet } from './target-set.ts'
 
@@ -14,6 +15,7 @@ export interface Observed {
   targets: TargetSet | null
   assemblers: AssemblerPool | null
   shipper: ShipperSlot | null
+  shedding: Shedding | null
   pairRings: readonly SharedArrayBuffer[]
   /** Bound of what waits for the output. */
   bufferBytes: number
@@ -21,7 +23,7 @@ export interface Observed {
 
 /** Main thread: the CPU time of `main` is the caller's. */
 export function observe(observed: Observed): Observation {
-  const { ledger, captures, targets, assemblers, shipper, pairRings, bufferBytes } = observed
+  const { ledger, captures, targets, assemblers, shipper, shedding, pairRings, bufferBytes } = observed
   const status = shipper?.status
   return {
     blocks: ledger.blocks,
@@ -30,6 +32,7 @@ export function observe(observed: Observed): Observation {
     threads: threads(captures, assemblers, shipper),
     buffer: { bytes: status?.bytes ?? 0, limitBytes: bufferBytes, oldestMs: status?.oldestMs ?? 0 },
     outputReachable: status?.reachable ?? null,
+    shedding: shedding?.observe() ?? { cpu: 1, overload: 1 },
     tap: { readers: status?.tapReaders ?? 0, notShown: status?.tapNotShown ?? 0 },
   }
 }

@@ -28,6 +28,7 @@ import { interfacesOf, type OpenInput, openInput, type SocketInput } from './inp
 import { observe } from './observe.ts'
 import type { AddResult, Damage, Outcome, PipelineOptions, TargetPipeline } from './options.ts'
 import { type Plan, planRun } from './plan.ts'
+import { Shedding } from './shedding.ts'
 import { ShipperSlot } from './shipper-slot.ts'
 import { isSmallRun } from './small-run.ts'
 import type { Stages } from './stages.ts'
@@ -83,6 +84,8 @@ class Pipeline implements TargetPipeline {
   readonly #capturing = withResolvers<TargetSet | null>()
   #assemblers: AssemblerPool | null = null
   #shipper: ShipperSlot | null = null
+  /** Of live capture. */
+  #shedding: Shedding | null = null
   #pairRings: SharedArrayBuffer[] = []
   #failure: Failure | null = null
   #draining = false
@@ -113,6 +116,7 @@ class Pipeline implements TargetPipeline {
       targets: this.#targets,
       assemblers,
       shipper,
+      shedding: this.#shedding,
       pairRings: this.#pairRings,
       bufferBytes,
     })
@@ -181,6 +185,7 @@ class Pipeline implements TargetPipeline {
     this.#capturing.resolve(null)
     await this.#ended()
     clearInterval(this.#checking)
+    this.#shedding?.end()
     await this.#targets?.end()
     if (input?.kind === 'sockets') await input.sockets.closeAll(input.opened.map(({ socket }) => socket))
     return this.#outcome()
@@ -217,6 +222,7 @@ class Pipeline implements TargetPipeline {
     for (const capture of captures) this.#runLedger.addSource(capture)
     await this.#capture(input)
     this.#isCapturing = true
+    if (!waits) this.#startShedding()
     const captured = captures.map((capture) => this.#untilCaptured(capture))
     // `drain` may have been called before there were capture workers to drain.
     if (this.#draining) this.drain()
@@ -224,6 +230,13 @@ class Pipeline implements TargetPipeline {
     await Promise.all(captured)
     await assembled
     await shipped
+  }
+
+  #startShedding(): void {
+    const { config, log } = this.#options
+    const controls = this.#captures.map(({ worker }) => worker.control)
+    this.#shedding = new Shedding({ cores: config.limits.cpu, controls, log })
+    this.#shedding.start()
   }
 
   #captureSlot(slot: number, { input, plan, stages, bells }: Wiring): CaptureSlot {
@@ -234,6 +247,7 @@ class Pipeline implements TargetPipeline {
       whenFull: plan.whenFull,
       tunnels: this.#options.config.capture.tunnels,
       secret: plan.flowSecret,
+      warmUpShare: plan.warmUpShare,
       pairRings: plan.whenFull === 'wait' ? [] : this.#pairRings,
       isRestartable: input.kind === 'sockets' || input.source.kind === 'cap',
       onMessage: (message) => this.#onMessage(message),
@@ -266,6 +280,7 @@ class Pipeline implements TargetPipeline {
       control: Control.allocate(),
       counters: this.#runLedger.newAssembleBlock(),
       whenFull: plan.whenFull,
+      warmUpShare: plan.warmUpShare,
       options: plan.assemblerOptions,
     }))
     return new AssemblerPool(slots, this.#state, stages, this.#options.log)
@@ -361,6 +376,7 @@ class Pipeline implements TargetPipeline {
     for (const { worker } of this.#captures) worker.check()
     this.#shipper?.worker.check()
     this.#assemblers?.check()
+    this.#shedding?.check(performance.now())
     if (this.#reportsProgress) this.#reportProgress()
   }
 

@@ -24,10 +24,14 @@ export interface Plan {
   whenFull: 'wait' | 'drop'
   /** Secret of the flow hash, int32; 0 for files. */
   flowSecret: number
+  /** Share of a core that the warm-up of a thread may use. */
+  warmUpShare: number
 }
 
 /** Share of an assembler's memory for connections and exchanges; the rest is for bytes. */
 const STATE_PART = 1 / 3
+/** Of `limits.cpu`, for the warm-up of all threads together: the rest is for frames. */
+const WARM_UP_PART = 1 / 2
 /** The most assemblers that `auto` starts. */
 const MOST_ASSEMBLERS = 8
 
@@ -70,6 +74,7 @@ export function planRun(options: PipelineOptions, interfaces: number | null): Pl
     sink: sinkSpec(options, node),
     whenFull: isFile ? 'wait' : 'drop',
     flowSecret: isFile ? 0 : randomBytes(4).readInt32LE(),
+    warmUpShare: limits.cpu === 0 ? 1 : Math.min(1, (WARM_UP_PART * limits.cpu) / (assemblers + budget.captures)),
   }
 }
 

@@ -2,7 +2,8 @@
  * A worker's control words: the command it must obey, its heartbeat and what it reports of itself, in shared memory, so
  * that a worker that is busy in its loop or asleep in `Atomics.wait` sees a command without running its event loop.
  *
- * Threads: the main thread writes the command; the worker alone writes heartbeat and CPU time. Any thread may read.
+ * Threads: the main thread writes the command and `shedForCpu`; the worker alone writes heartbeat, CPU time and
+ * `shedForOverload`. Any thread may read.
  */
 
 /** Command: work. */
@@ -16,8 +17,10 @@ export const COMMAND_STOP = 2
 const COMMAND = 0
 const HEARTBEAT = 1
 const MAIL = 2
+const SHED_FOR_CPU = 3
 /** Two words that hold one double: CPU seconds used by the thread; below 0 while unknown. */
 const CPU = 4
+const SHED_FOR_OVERLOAD = 6
 const BLOCK_BYTES = 64
 
 export class Control {
@@ -83,5 +86,25 @@ export class Control {
 
   set cpuSeconds(value: number | null) {
     this.#cpu[0] = value ?? -1
+  }
+
+  /** Of the 65,536 values of a flow hash's lower half, how many a capture worker sheds to hold `limits.cpu`. */
+  get shedForCpu(): number {
+    return Atomics.load(this.#words, SHED_FOR_CPU)
+  }
+
+  /** Main thread only. */
+  set shedForCpu(value: number) {
+    Atomics.store(this.#words, SHED_FOR_CPU, value)
+  }
+
+  /** The same for connections that a capture worker sheds because it cannot keep up. */
+  get shedForOverload(): number {
+    return Atomics.load(this.#words, SHED_FOR_OVERLOAD)
+  }
+
+  /** Worker only. */
+  set shedForOverload(value: number) {
+    Atomics.store(this.#words, SHED_FOR_OVERLOAD, value)
   }
 }

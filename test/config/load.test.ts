@@ -58,6 +58,7 @@ test('loadConfig: returns the documented defaults', () => {
       idleTimeout: 1_800_000,
       flows: 100_000,
       memory: 256 * 1024 * 1024,
+      cpu: 0,
     },
     filter: {
       contentTypes: ['application/json', 'application/x-www-form-urlencoded'],
@@ -250,6 +251,16 @@ const refused: [string, ConfigSources, string][] = [
     `ship.maxAge: "5MiB" ${DURATION} (INTERCEPTOR_SHIP_MAX_AGE)`,
   ],
   ['a negative duration', { file: yaml('ship: { linger: -5 }') }, `ship.linger: -5 ${DURATION} (3.yaml:1)`],
+  [
+    'cores that are none',
+    { flags: [flag('limits.cpu', '1c')] },
+    'limits.cpu: "1c" is not a number of cores: write a number of CPU cores (0.25, 2), or of thousandths (250m) (--set)',
+  ],
+  [
+    'a CPU limit that cannot be held',
+    { flags: [flag('limits.cpu', '10m')] },
+    'limits.cpu: "10m" must be 0 or at least 0.05 (--set)',
+  ],
   ['a wrong unit of a size', { flags: [flag('limits.memory', '1XB')] }, `limits.memory: "1XB" ${SIZE} (--set)`],
   [
     'a size out of range',

@@ -44,6 +44,7 @@ const BY_KIND: Record<string, string> = {
   size: '1MiB',
   integer: '3',
   boolean: 'true',
+  cores: '250m',
   text: 'x',
   list: 'x',
   rules: '[{ interfaces: [lo] }]',

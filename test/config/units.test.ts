@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { formatDuration, formatSize, parseDuration, parseSize } from '../../src/config/units.ts'
+import { formatDuration, formatSize, parseCores, parseDuration, parseSize } from '../../src/config/units.ts'
 
 const durations: [string, number | null][] = [
   ['250ms', 250],
@@ -29,6 +29,25 @@ const durations: [string, number | null][] = [
 for (const [text, ms] of durations) {
   test(`parseDuration: ${JSON.stringify(text)} is ${ms === null ? 'rejected' : `${ms} ms`}`, () => {
     assert.equal(parseDuration(text), ms)
+  })
+}
+
+const cores: [string, number | null][] = [
+  ['0.25', 0.25],
+  ['250m', 0.25],
+  ['2', 2],
+  ['0', 0],
+  ['1500m', 1.5],
+  ['', null],
+  ['.5', null],
+  ['0.5m', null],
+  ['1 core', null],
+  ['-1', null],
+]
+
+for (const [text, count] of cores) {
+  test(`parseCores: ${JSON.stringify(text)} is ${count === null ? 'rejected' : `${count} cores`}`, () => {
+    assert.equal(parseCores(text), count)
   })
 }
 

@@ -35,6 +35,7 @@ class Rig {
       whenFull: 'drop',
       secret: 7,
       pairRings: [],
+      warmUpShare: 1,
       tunnels: ['vxlan'],
       isRestartable,
       onMessage: () => {},

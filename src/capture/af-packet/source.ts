@@ -47,8 +47,11 @@ export interface CaptureContext {
   /** Secret of the flow hash, int32. */
   readonly secret: number
   readonly post: (message: FromWorker) => void
-  /** Warms up code for less than a millisecond, while there is no frame. @returns false when there is nothing left to warm up */
-  readonly warmUp: () => boolean
+  /**
+   * Warms up code for less than a millisecond, while there is no frame. @returns milliseconds to wait for frames before the next
+   * call; Infinity when there is nothing left to warm up
+   */
+  readonly warmUp: () => number
 }
 
 /** Loads the foreign functions, which costs some 50 ms. */
@@ -78,8 +81,8 @@ export function runAfPacket(source: AfPacketSource, context: CaptureContext): vo
     capture.removeClosed(now)
     if (capture.readBlocks(now)) continue
     if (draining && capture.isDone(now)) break
-    if (!draining && context.warmUp()) continue
-    capture.wait(draining)
+    const restMs = draining ? Number.POSITIVE_INFINITY : context.warmUp()
+    if (restMs > 0) capture.wait(draining, restMs)
   }
   capture.countKernelDrops()
   sink.countInto(context.counters)
@@ -189,10 +192,11 @@ class AfPacketCapture {
     return delivered || held
   }
 
-  /** Sleeps until there is a block, an error or a command, and advances the packet clock. */
-  wait(draining: boolean): void {
+  /** Sleeps until there is a block, an error or a command, but not longer than `atMostMs`, and advances the packet clock. */
+  wait(draining: boolean, atMostMs: number): void {
     const seeks = this.#sockets.some(({ watch }) => watch.seeks)
-    this.#poll(draining || this.#closing > 0 ? DRAIN_POLL_MS : seeks ? SEEK_MS : POLL_MS)
+    const longest = draining || this.#closing > 0 ? DRAIN_POLL_MS : seeks ? SEEK_MS : POLL_MS
+    this.#poll(Math.min(longest, Math.ceil(atMostMs)))
     this.#sink.stamp.micros = Date.now() * 1000 - CLOCK_LAG_MICROS
     this.#sink.tick()
     this.#sink.flush()

@@ -21,7 +21,7 @@
 /** The threshold that keeps every connection. */
 export const KEEP_ALL = 0x10000
 /** The lowest threshold: some connections are always kept. */
-const LEAST = KEEP_ALL / 256
+export const KEEP_LEAST = KEEP_ALL / 256
 
 const LOW = 1 / 4
 const TARGET = 3 / 8
@@ -62,6 +62,9 @@ const FALL_AFTER_MS = 80
 const RISE_AFTER_MS = 50
 const OUTPUT_FALL_AFTER_MS = 100
 
+/** Whether connections with this hash are kept. */
+export const isKept = (hash: number, threshold: number): boolean => (hash & 0xffff) < threshold
+
 /** What the intake saw in one period. Bytes are those of kept connections, as the frame rings hold them. */
 export interface LoadPeriod {
   readonly ms: number
@@ -93,11 +96,6 @@ export class FlowShedder {
   /** KEEP_ALL while nothing is shed. */
   get threshold(): number {
     return this.#threshold
-  }
-
-  /** Whether connections with this hash are kept. */
-  keeps(hash: number): boolean {
-    return (hash & 0xffff) < this.#threshold
   }
 
   endPeriod(period: LoadPeriod): void {
@@ -156,7 +154,7 @@ export class FlowShedder {
   /** Multiplies the threshold, and expects what arrives to follow. */
   #change(factor: number): void {
     const arriving = this.#served + this.#growth
-    this.#threshold = Math.min(KEEP_ALL, Math.max(LEAST, Math.round(this.#threshold * factor)))
+    this.#threshold = Math.min(KEEP_ALL, Math.max(KEEP_LEAST, Math.round(this.#threshold * factor)))
     this.#growth = arriving * factor - this.#served
     this.#growingMs = this.#overflowingMs = 0
     this.#sinceChangeMs = 0

@@ -86,6 +86,7 @@ export class Intake implements SheddingSink {
     this.#filter = options.filter ?? null
     this.#secret = options.secret ?? 0
     this.#load = new LoadMeter({
+      control: options.control,
       rings: options.rings,
       pairRings: (options.pairRings ?? []).map((ring) => new RingLevel(ring)),
       clock: options.clock ?? (() => performance.now()),

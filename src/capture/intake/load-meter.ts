@@ -5,8 +5,9 @@
  * Thread: the capture worker's. No allocation per frame.
  */
 import type { RingLevel, RingProducer } from '../../ring/byte-ring.ts'
+import type { Control } from '../../thread/control.ts'
 import type { Backlog } from '../frame-sink.ts'
-import { FlowShedder, type LoadPeriod } from './flow-shedder.ts'
+import { FlowShedder, isKept, KEEP_ALL, type LoadPeriod } from './flow-shedder.ts'
 
 /** A pair ring that is fuller than this makes the shedder shed. */
 const CROWDED_SHARE = 3 / 4
@@ -25,6 +26,7 @@ export interface LoadMeterOptions {
   rings: readonly RingProducer[]
   /** The rings behind the assemblers. */
   pairRings: readonly RingLevel[]
+  control: Control
   /** Milliseconds, monotonic. */
   clock: () => number
 }
@@ -32,8 +34,11 @@ export interface LoadMeterOptions {
 export class LoadMeter {
   readonly #rings: readonly RingProducer[]
   readonly #pairRings: readonly RingLevel[]
+  readonly #control: Control
   readonly #clock: () => number
   readonly #shedder = new FlowShedder()
+  /** The lower of the shedder's threshold and that of `limits.cpu`. */
+  #threshold = KEEP_ALL
   #measureBacklog: () => Backlog = () => NO_BACKLOG
   #periodStart: number
   /** Since then: frames that were kept, their bytes in the rings, and frames that were lost. */
@@ -46,21 +51,22 @@ export class LoadMeter {
   /** Of a kept frame, on average. */
   #frameBytes = 0
 
-  constructor({ rings, pairRings, clock }: LoadMeterOptions) {
+  constructor({ rings, pairRings, control, clock }: LoadMeterOptions) {
     this.#rings = rings
     this.#pairRings = pairRings
+    this.#control = control
     this.#clock = clock
     this.#periodStart = clock()
   }
 
   /** Connections whose hash has lower 16 bits below it are kept; KEEP_ALL while nothing is shed. */
   get threshold(): number {
-    return this.#shedder.threshold
+    return this.#threshold
   }
 
   /** Whether the connection with this hash is kept. */
   keeps(hash: number): boolean {
-    return this.#shedder.keeps(hash)
+    return isKept(hash, this.#threshold)
   }
 
   /** Sets how the backlog in the source is measured. Absent: the source has none. */
@@ -81,9 +87,13 @@ export class LoadMeter {
     this.#lost++
   }
 
-  /** Ends the period if it is due. */
+  /** Ends the period if it is due, and applies what `limits.cpu` requires. */
   update(): void {
-    const now = this.#clock()
+    this.#endPeriod(this.#clock())
+    this.#threshold = Math.min(this.#shedder.threshold, KEEP_ALL - this.#control.shedForCpu)
+  }
+
+  #endPeriod(now: number): void {
     const ms = now - this.#periodStart
     if (ms < HASTE_MS) return
     const source = this.#measureBacklog()
@@ -101,6 +111,7 @@ export class LoadMeter {
       // Pairs that the output cannot accept would be dropped one by one, after the work of assembling them.
       outputFull: this.#pairRings.some((ring) => ring.usedBytes > ring.capacityBytes * CROWDED_SHARE),
     })
+    this.#control.shedForOverload = KEEP_ALL - this.#shedder.threshold
     this.#periodStart = now
     this.#kept = this.#keptBytes = this.#lost = 0
     this.#inSource = source.bytes

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { Random } from '../../../bench/traffic/random.ts'
-import { FlowShedder, KEEP_ALL, type LoadPeriod } from '../../../src/capture/intake/flow-shedder.ts'
+import { FlowShedder, isKept, KEEP_ALL, type LoadPeriod } from '../../../src/capture/intake/flow-shedder.ts'
 
 const CALM: LoadPeriod = {
   ms: 50,
@@ -20,7 +20,7 @@ const OVERFLOWING: LoadPeriod = { ...CALM, ms: 10, lost: 2000, fill: 1 }
 /** The number of lower halves that are kept, of all possible ones. */
 const kept = (shedder: FlowShedder): number => {
   let count = 0
-  for (let hash = 0; hash < 0x10000; hash++) if (shedder.keeps(hash)) count++
+  for (let hash = 0; hash < 0x10000; hash++) if (isKept(hash, shedder.threshold)) count++
   return count
 }
 
@@ -150,7 +150,7 @@ test('flow shedder: keeps everything while the buffers can hold it, whatever the
   // The thread was not scheduled; then it catches up.
   for (const fill of [1, 0.9, 0.8, 0.7]) shedder.endPeriod({ ...CALM, lost: fill === 1 ? 1000 : 0, grown: -1000, fill })
   assert.equal(kept(shedder), KEEP_ALL)
-  assert.equal(shedder.keeps(-1), true)
+  assert.equal(isKept(-1, shedder.threshold), true)
 })
 
 test('flow shedder: an overflow that lasts sheds, however fast the program is, and so does a full output', () => {
@@ -263,7 +263,7 @@ test('flow shedder: a connection kept under more overload is kept under less', (
         more.endPeriod({ ...OVERFLOWING, lost: 1 + Math.max(one, other) })
         less.endPeriod({ ...OVERFLOWING, lost: 1 + Math.min(one, other) })
       }
-      for (const hash of hashes) assert.ok(!more.keeps(hash) || less.keeps(hash))
+      for (const hash of hashes) assert.ok(!isKept(hash, more.threshold) || isKept(hash, less.threshold))
     }),
   )
 })

@@ -4,6 +4,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { Worker } from 'node:worker_threads'
 import fc from 'fast-check'
+import { KEEP_ALL, KEEP_LEAST } from '../../../src/capture/intake/flow-shedder.ts'
 import { Intake } from '../../../src/capture/intake/intake.ts'
 import { allocateCounters, CAPTURE_COUNTERS } from '../../../src/ledger/counters.ts'
 import { allocateRing, FULL, RingProducer } from '../../../src/ring/byte-ring.ts'
@@ -228,6 +229,29 @@ test('Intake: connections are shed while a ring behind the assemblers is nearly 
     send()
     assert.equal(counters[CAPTURE_COUNTERS.index.droppedShed] > 0, bytes === 1400)
   }
+})
+
+test('Intake: sheds the connections that limits.cpu leaves out, as soon as a batch ends, and reports its own shedding apart', () => {
+  const bell = new Doorbell(Doorbell.allocate())
+  const counters = allocateCounters(CAPTURE_COUNTERS)
+  const control = new Control(Control.allocate())
+  const rings = [new RingProducer(allocateRing(1024 * 1024), bell)]
+  const intake = new Intake({ rings, counters, whenFull: 'drop', bell, control })
+  const shedOf = (shedForCpu: number): number => {
+    const before = counters[CAPTURE_COUNTERS.index.droppedShed]
+    control.shedForCpu = shedForCpu
+    intake.flush()
+    for (let port = 1; port <= 200; port++) {
+      const frame = tcpFrame(10, [port, 80])
+      intake.frame(frame, new DataView(frame.buffer), 0, frame.length, frame.length, 1, 0)
+    }
+    return counters[CAPTURE_COUNTERS.index.droppedShed] - before
+  }
+  const [half, most, none] = [KEEP_ALL / 2, KEEP_ALL - KEEP_LEAST, 0].map(shedOf)
+  assert.ok(half > 50 && half < 150, String(half))
+  assert.ok(most > 190, String(most))
+  assert.equal(none, 0)
+  assert.equal(control.shedForOverload, 0)
 })
 
 test('Intake: reading a file waits for a slow assembler, and loses nothing', async () => {

@@ -5,6 +5,7 @@ import { KEEP_ALL } from '../../../src/capture/intake/flow-shedder.ts'
 import { LoadMeter } from '../../../src/capture/intake/load-meter.ts'
 import { allocateRing, RingLevel, RingProducer } from '../../../src/ring/byte-ring.ts'
 import { Doorbell } from '../../../src/ring/doorbell.ts'
+import { Control } from '../../../src/thread/control.ts'
 
 const EMPTY: Backlog = { bytes: 0, fullest: 0, capacity: 1_000_000, lost: 0 }
 const FULL: Backlog = { bytes: 1_000_000, fullest: 1_000_000, capacity: 1_000_000, lost: 100 }
@@ -14,12 +15,13 @@ class Rig {
   nowMs = 0
   backlog = EMPTY
   readonly pairRing = allocateRing(4096)
+  readonly control = new Control(Control.allocate())
   readonly meter: LoadMeter
 
   constructor() {
     const ring = new RingProducer(allocateRing(1024 * 1024), new Doorbell(Doorbell.allocate()))
     const pairRings = [new RingLevel(this.pairRing)]
-    this.meter = new LoadMeter({ rings: [ring], pairRings, clock: () => this.nowMs })
+    this.meter = new LoadMeter({ rings: [ring], pairRings, control: this.control, clock: () => this.nowMs })
     this.meter.watchBacklog(() => this.backlog)
   }
 
@@ -72,4 +74,15 @@ test('load meter: sheds connections while a ring behind the assemblers is nearly
     pairs.flush()
   }
   assert.ok(rig.pass(500) < KEEP_ALL)
+})
+
+test('load meter: the lower of its threshold and that of limits.cpu applies, and it reports only its own', () => {
+  const rig = new Rig()
+  rig.control.shedForCpu = KEEP_ALL / 2
+  assert.equal(rig.pass(10), KEEP_ALL / 2)
+  assert.equal(rig.control.shedForOverload, 0)
+  rig.backlog = FULL
+  const threshold = rig.pass(5000)
+  assert.ok(threshold < KEEP_ALL / 2)
+  assert.equal(rig.control.shedForOverload, KEEP_ALL - threshold)
 })

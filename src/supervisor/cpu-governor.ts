@@ -1,0 +1,107 @@
+/**
+ * Holds the CPU use of the process at `limits.cpu`: it decides how many connections are captured, from the CPU time that all
+ * threads have used. Pure: time and CPU time are arguments.
+ *
+ * A bucket holds the CPU time that was used above the limit. While the agent uses less than its limit, the bucket saves up to
+ * CREDIT_MS of the limit, so that short bursts are captured whole; what a burst has used beyond that is saved again afterwards,
+ * within about REPAY_MS. So the average over some seconds meets the limit.
+ *
+ *     wanted use = limit − bucket / REPAY_MS        kept connections × (wanted use / measured use)
+ *
+ * Use is measured from SETTLE_MS after a change on, because frames that were captured before wait in the rings. The part of it
+ * that does not depend on traffic makes each step too small, never too large.
+ *
+ * The shares are thresholds on the flow hash, as in capture/intake/flow-shedder.ts: what is kept are whole connections, and a
+ * connection kept under more load is kept under less.
+ */
+import { KEEP_ALL, KEEP_LEAST } from '../capture/intake/flow-shedder.ts'
+
+const CREDIT_MS = 1000
+/** The most that is saved again. */
+const DEBT_MS = 2000
+const REPAY_MS = 2000
+/** Bounds of the wanted use, as shares of the limit. */
+const LEAST_WANTED = 1 / 2
+const MOST_WANTED = 3 / 2
+/** After a change of the threshold. */
+const SETTLE_MS = 200
+/** Use is averaged over at most this time. */
+const WINDOW_MS = 1000
+/** A difference is corrected once it has been measured for so long; one of a factor of two at once when use is too high. */
+const FALL_AFTER_MS = 500
+const RISE_AFTER_MS = 1000
+/** Smaller corrections are not made: each rise admits partial connections. */
+const LEAST_FALL = 0.95
+const LEAST_RISE = 1.08
+const MOST_FALL = 1 / 16
+const MOST_RISE = 8
+
+export class CpuGovernor {
+  readonly #limit: number
+  #threshold = KEEP_ALL
+  /** CPU time used above the limit, ms. */
+  #bucket = 0
+  /** The last reading; null: none yet. */
+  #last: { nowMs: number; cpuMs: number } | null = null
+  #sinceChangeMs = SETTLE_MS
+  /** Samples of the window, newest last. */
+  #window: { ms: number; used: number }[] = []
+
+  /** @param cores above 0 */
+  constructor(cores: number) {
+    this.#limit = cores
+    this.#bucket = -CREDIT_MS * cores
+  }
+
+  /** Connections are kept whose hash has lower 16 bits below this; KEEP_ALL: all. */
+  get threshold(): number {
+    return this.#threshold
+  }
+
+  /**
+   * Adds a reading. Call it about ten times a second.
+   *
+   * @param nowMs a monotonic clock; @param cpuMs CPU time of all threads so far
+   */
+  sample(nowMs: number, cpuMs: number): void {
+    const last = this.#last
+    this.#last = { nowMs, cpuMs }
+    if (last === null || nowMs <= last.nowMs) return
+    // A process that was stopped did nothing: its pause must not count as time in which CPU was saved.
+    const ms = Math.min(nowMs - last.nowMs, WINDOW_MS)
+    const used = cpuMs - last.cpuMs
+    this.#fill(used - this.#limit * ms)
+    this.#sinceChangeMs += ms
+    if (this.#sinceChangeMs > SETTLE_MS) this.#decide(ms, used)
+  }
+
+  #fill(excess: number): void {
+    this.#bucket = clamp(this.#bucket + excess, -CREDIT_MS * this.#limit, DEBT_MS * this.#limit)
+  }
+
+  #decide(ms: number, used: number): void {
+    const window = this.#window
+    window.push({ ms, used })
+    while (sumOf(window, 'ms') - window[0].ms >= WINDOW_MS) window.shift()
+    const measuredMs = sumOf(window, 'ms')
+    const use = sumOf(window, 'used') / measuredMs
+    const wanted = clamp(this.#limit - this.#bucket / REPAY_MS, LEAST_WANTED * this.#limit, MOST_WANTED * this.#limit)
+    const share = use > 0 ? wanted / use : MOST_RISE
+    const falls = this.#bucket > 0 && share <= LEAST_FALL && (measuredMs >= FALL_AFTER_MS || share < 1 / 2)
+    const rises = this.#threshold < KEEP_ALL && share >= LEAST_RISE && measuredMs >= RISE_AFTER_MS
+    if (falls || rises) this.#change(clamp(share, MOST_FALL, MOST_RISE))
+  }
+
+  #change(factor: number): void {
+    const threshold = clamp(Math.round(this.#threshold * factor), KEEP_LEAST, KEEP_ALL)
+    if (threshold === this.#threshold) return
+    this.#threshold = threshold
+    this.#sinceChangeMs = 0
+    this.#window = []
+  }
+}
+
+const clamp = (value: number, least: number, most: number): number => Math.min(most, Math.max(least, value))
+
+const sumOf = (window: readonly { ms: number; used: number }[], field: 'ms' | 'used'): number =>
+  window.reduce((sum, sample) => sum + sample[field], 0)

@@ -1,0 +1,10 @@
+/** Limits work that can wait to a share of a core. */
+
+/**
+ * Returns how long to rest after a part of the work.
+ *
+ * @param workedMs duration of that part
+ * @param share of a core, above 0; 1: no rest
+ * @returns milliseconds
+ */
+export const restMs = (workedMs: number, share: number): number => workedMs * (1 / share - 1)

@@ -1,0 +1,141 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Random } from '../../bench/traffic/random.ts'
+import { KEEP_ALL } from '../../src/capture/intake/flow-shedder.ts'
+import { CpuGovernor } from '../../src/supervisor/cpu-governor.ts'
+
+const SAMPLE_MS = 100
+
+/** A program that uses CPU for the frames of kept connections, and for itself. */
+interface Program {
+  /** Cores that it uses for itself, and the most that its threads use together. */
+  readonly own: number
+  readonly most: number
+  /** How long a change of the threshold takes to reach the capture workers. */
+  readonly delayMs: number
+  /** A sample is up to this share higher or lower. */
+  readonly noise: number
+}
+
+const QUIET: Program = { own: 0.005, most: 2, delayMs: 20, noise: 0 }
+const BUSY: Program = { own: 0.02, most: 1.5, delayMs: 80, noise: 0.4 }
+
+class Model {
+  readonly governor: CpuGovernor
+  changes = 0
+  readonly #program: Program
+  readonly #random: Random
+  #nowMs = 0
+  #cpuMs = 0
+  /** CPU time that waits in the rings. */
+  #waiting = 0
+  readonly #thresholds: number[] = []
+
+  constructor(limit: number, program: Program, seed = 1) {
+    this.governor = new CpuGovernor(limit)
+    this.#program = program
+    this.#random = new Random(seed)
+  }
+
+  /** @param load cores that all frames would need @returns cores used on average */
+  offer(load: number, ms: number): number {
+    const { own, most, delayMs, noise } = this.#program
+    const before = this.#cpuMs
+    for (let at = 0; at < ms; at += 10) {
+      this.#thresholds.push(this.governor.threshold)
+      const late = this.#thresholds[Math.max(0, this.#thresholds.length - 1 - delayMs / 10)]
+      this.#waiting += (load * late * 10) / KEEP_ALL
+      // The rings hold some 200 ms of work.
+      this.#waiting = Math.min(this.#waiting, most * 200)
+      const done = Math.min(this.#waiting, (most - own) * 10)
+      this.#waiting -= done
+      this.#cpuMs += (done + own * 10) * (1 + noise * (2 * this.#random.next() - 1))
+      this.#nowMs += 10
+      if (this.#nowMs % SAMPLE_MS === 0) this.#sample()
+    }
+    return (this.#cpuMs - before) / ms
+  }
+
+  /** The process is stopped: no CPU, no samples. */
+  stop(ms: number): void {
+    this.#nowMs += ms
+  }
+
+  #sample(): void {
+    const before = this.governor.threshold
+    this.governor.sample(this.#nowMs, this.#cpuMs)
+    if (this.governor.threshold !== before) this.changes += 1
+  }
+}
+
+test('cpu governor: below the limit every connection is kept, and a burst of half a second too', () => {
+  for (const limit of [0.1, 0.25, 1]) {
+    const model = new Model(limit, QUIET)
+    model.offer(0.9 * limit, 20_000)
+    assert.equal(model.governor.threshold, KEEP_ALL)
+    model.offer(0, 5000)
+    model.offer(Math.min(2 * limit, 1.9), 500)
+    assert.equal(model.governor.threshold, KEEP_ALL, `${limit} cores`)
+  }
+})
+
+test('cpu governor: at 1.1 to 40 times the limit, use is within 10 % of it, from the first seconds on', () => {
+  for (const [name, program] of Object.entries({ QUIET, BUSY })) {
+    for (const limit of [0.1, 0.25, 0.5, 1]) {
+      for (const load of [1.1, 1.5, 2, 4, 10, 40]) {
+        const model = new Model(limit, program, load)
+        model.offer(0, 5000)
+        model.offer(load * limit, 3000)
+        const use = model.offer(load * limit, 20_000)
+        assert.ok(
+          Math.abs(use / limit - 1) < 0.1,
+          `${name}, ${limit} cores, ${load} times: ${use / limit} of the limit`,
+        )
+      }
+    }
+  }
+})
+
+test('cpu governor: the threshold settles, so that connections stay kept', () => {
+  for (const load of [1.5, 4, 10]) {
+    const model = new Model(0.25, BUSY)
+    model.offer(load * 0.25, 5000)
+    model.changes = 0
+    model.offer(load * 0.25, 30_000)
+    assert.ok(model.changes <= 15, `${load} times: ${model.changes} changes in 30 s`)
+  }
+})
+
+test('cpu governor: all connections are kept again within 5 s of the load’s end', () => {
+  for (const load of [1.5, 10, 100]) {
+    const model = new Model(0.25, BUSY)
+    model.offer(load * 0.25, 20_000)
+    assert.ok(model.governor.threshold < KEEP_ALL)
+    model.offer(0.01, 5000)
+    assert.equal(model.governor.threshold, KEEP_ALL, `${load} times`)
+  }
+})
+
+test('cpu governor: load that comes in waves does not exceed the limit on average', () => {
+  for (const waveMs of [500, 1000, 2000, 5000]) {
+    const model = new Model(0.25, BUSY)
+    let use = 0
+    for (let wave = 0; wave < 20; wave++) use += model.offer(wave % 2 === 0 ? 2.5 : 0, waveMs) / 20
+    assert.ok(use < 1.1 * 0.25, `waves of ${waveMs} ms: ${use / 0.25} of the limit`)
+  }
+})
+
+test('cpu governor: a program that needs more than the limit for itself keeps a few connections', () => {
+  const model = new Model(0.05, { ...QUIET, own: 0.1 })
+  model.offer(1, 20_000)
+  assert.equal(model.governor.threshold, KEEP_ALL / 256)
+})
+
+test('cpu governor: a stopped process has saved no CPU', () => {
+  const model = new Model(0.25, QUIET)
+  model.offer(2.5, 10_000)
+  const before = model.governor.threshold
+  model.stop(30_000)
+  model.offer(2.5, 500)
+  assert.ok(model.governor.threshold <= 1.6 * before, `${before} → ${model.governor.threshold}`)
+})
