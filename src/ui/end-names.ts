@@ -1,6 +1,6 @@
 /**
- * What requests call an address: the first Host field that is not an address itself. Learned from all pairs, so that an end
- * keeps its name on a map that a filter narrows. Bounded: further addresses have no name.
+ * The names of servers that are no known pods: the first Host field that is not an address itself. Learned from all pairs,
+ * so that a server keeps its name on a map that a filter narrows. Bounded: further addresses have no name.
  */
 import { isIP } from 'node:net'
 import { type Endpoint, headerValue, type Pair } from '../pair/pair.ts'

@@ -1,4 +1,4 @@
-/** The ledger as stages, each with what left it, by reason and with the reason's meaning (docs/ledger.md). Pure. */
+/** The ledger as stages, each with its losses by reason and the meaning of each reason (docs/ledger.md). Pure. */
 import { count, type Ledger } from '../ledger/ledger.ts'
 import { MEANINGS } from '../ledger/meanings.ts'
 import type { FunnelLoss, FunnelStage } from './protocol.ts'
@@ -9,16 +9,16 @@ interface Stage {
   in: string
   out: string
   outName: string
-  /** Sections whose counters are what left the stage. */
+  /** Sections whose counters are the stage's losses. */
   losses: readonly string[]
-  /** Counters that are counted beside it. */
+  /** Counters that belong to the stage and are no part of its sum. */
   beside: readonly string[]
 }
 
 const STAGES: readonly Stage[] = [
   {
     title: 'Frames',
-    unit: 'frames',
+    unit: 'frame',
     in: 'frames.seen',
     out: 'frames.consumed',
     outName: 'read by an assembler',
@@ -27,7 +27,7 @@ const STAGES: readonly Stage[] = [
   },
   {
     title: 'Connections',
-    unit: 'connections',
+    unit: 'connection',
     in: 'flows.seen',
     out: 'flows.protocol.http1',
     outName: 'HTTP/1',
@@ -36,7 +36,7 @@ const STAGES: readonly Stage[] = [
   },
   {
     title: 'Messages',
-    unit: 'requests',
+    unit: 'request',
     in: 'messages.requests',
     out: 'pairs.assembled',
     outName: 'paired',
@@ -45,7 +45,7 @@ const STAGES: readonly Stage[] = [
   },
   {
     title: 'Rules',
-    unit: 'pairs',
+    unit: 'pair',
     in: 'pairs.assembled',
     out: 'pairs.kept',
     outName: 'kept',
@@ -54,7 +54,7 @@ const STAGES: readonly Stage[] = [
   },
   {
     title: 'Output',
-    unit: 'pairs',
+    unit: 'pair',
     in: 'pairs.kept',
     out: 'pairs.shipped',
     outName: 'shipped',

@@ -7,7 +7,7 @@ import type { RoutesView, ServiceMapView } from './protocol.ts'
 import { ServiceMap } from './service-map.ts'
 
 export class PairCounts {
-  /** Pairs that should have been counted or passed, and had left the store before. */
+  /** Pairs that left the store before they could be counted or passed. */
   missed = 0
   readonly #map: ServiceMap
   readonly #tables: ReadonlyMap<Grouping, RouteTable> = new Map(GROUPINGS.map((by) => [by, new RouteTable(by)]))

@@ -1,5 +1,5 @@
 /**
- * The newest pairs, as bytes and as lines of the list: bounded by number and bytes, the oldest are dropped first. Main thread.
+ * The newest pairs, as bytes and as rows of the list: bounded by number and bytes, the oldest are dropped first. Main thread.
  */
 import { headerValue, mediaType, type Pair } from '../pair/pair.ts'
 import { readPair } from '../pair/unpack.ts'
@@ -16,7 +16,7 @@ export interface StoreBounds {
 /** The bounds of `interceptor ui`. */
 const STORE_BOUNDS: StoreBounds = { pairs: 20_000, bytes: 128 * 1024 * 1024 }
 
-/** The longest text of a line, in UTF-16 units. */
+/** The longest text in a row, in UTF-16 units. */
 const MOST_TEXT = 300
 
 /** A pair that is held. */

@@ -1,7 +1,7 @@
 /**
- * What one page receives: the lines of the pairs that its filter selects, in batches, and the state once a second. A stream
- * holds nothing but its place in the store, so a page that reads slowly costs no memory: what leaves the store before the
- * page could receive it is skipped and counted. A page that does not read at all is disconnected.
+ * What one page receives: the rows of the pairs that its filter selects, in batches, and the state once a second. A stream
+ * holds nothing but its place in the store, so a page that reads slowly costs no memory: pairs that leave the store before
+ * the page could receive them are skipped and counted. A page that does not read at all is disconnected.
  */
 import type { PairSelector } from '../select/selector.ts'
 import type { PairStore } from './pair-store.ts'
@@ -9,7 +9,7 @@ import type { PairRow, StreamMessage, UiState } from './protocol.ts'
 
 /** Time between two batches. */
 const BATCH_MS = 100
-/** The most lines of a batch. */
+/** The most rows of a batch. */
 const BATCH_ROWS = 1000
 /** How long one batch may evaluate a filter, so that the event loop stays free. */
 const FILTER_MS = 20

@@ -25,7 +25,7 @@ export interface PairRow {
 /** Where the pairs come from. */
 export type SourceKind = 'file' | 'live' | 'topic' | 'agent'
 
-/** What the store holds, and how the source is. */
+/** The state of the store and of the source. */
 export interface UiState {
   kind: SourceKind
   /** `shop.pcap`, `eth0` */
@@ -59,7 +59,7 @@ export interface UiError {
   hint: string | null
 }
 
-/** One end of arrows on the map. */
+/** A workload, host or address on the map. */
 export interface MapNode {
   id: string
   label: string
@@ -101,7 +101,7 @@ export interface RoutesView {
   missed: number
 }
 
-/** A loss, or what left a stage on purpose. */
+/** A loss, or what a rule removed. */
 export interface FunnelLoss {
   /** The counter: `frames.skipped.nonTcp`. */
   path: string
@@ -112,16 +112,16 @@ export interface FunnelLoss {
 /** One stage of the ledger: in = out + Σ losses + rest. */
 export interface FunnelStage {
   title: string
-  /** What is counted: `frames`. */
+  /** What is counted, in the singular: `frame`. */
   unit: string
   in: number
   out: number
   /** What `out` is called: `kept`. */
   outName: string
   losses: FunnelLoss[]
-  /** What has no outcome yet. */
+  /** Those without an outcome so far. */
   rest: number
-  /** Counted beside the stage. */
+  /** Counters that belong to the stage and are no part of its sum. */
   beside: FunnelLoss[]
 }
 
@@ -130,7 +130,7 @@ export interface FunnelView {
   stages: FunnelStage[] | null
 }
 
-/** One row of the view of pods: what was seen there, and why. */
+/** One row of the view of pods: what was seen of it, and why it shows no pair. */
 export interface WhyRow extends ConnectionCounts {
   name: string
   interfaces: readonly string[]

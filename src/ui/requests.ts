@@ -1,4 +1,4 @@
-/** The data that the page requests, by path: about the pairs that are held, and about the run. */
+/** The answers to the page's requests, by path: about the pairs that are held, and about the run. */
 import { createFormat } from '../format/create-format.ts'
 import type { OutputFormat, PairFormat } from '../format/output-format.ts'
 import { JsonEncoder } from '../pair/to-json.ts'
@@ -12,7 +12,7 @@ import type { FunnelView, RoutesView } from './protocol.ts'
 import type { UiSource } from './source.ts'
 import type { UiTraffic } from './traffic.ts'
 
-/** What answers are made from. */
+/** The data of the answers. */
 export interface UiData {
   readonly traffic: UiTraffic
   readonly filtered: FilteredCounts
@@ -26,7 +26,7 @@ export interface UiData {
   readonly select: (parameters: URLSearchParams) => Promise<PairSelector | null>
 }
 
-/** An answer. `name`: it is to be saved as a file of this name. */
+/** An answer. `name`: the browser saves it as a file of this name. */
 export interface UiAnswer {
   readonly type: string
   readonly body: string | Uint8Array | Iterable<string>
@@ -36,7 +36,7 @@ export interface UiAnswer {
 const JSON_TYPE = 'application/json'
 const json = (value: unknown): UiAnswer => ({ type: JSON_TYPE, body: JSON.stringify(value) })
 
-/** @returns null where there is nothing at this path @throws InterceptorError (EXIT_USAGE) for a filter that is wrong */
+/** @returns null where the path has no answer @throws InterceptorError (EXIT_USAGE) for a filter that is wrong */
 export async function answer(url: URL, data: UiData): Promise<UiAnswer | null> {
   const { traffic, source } = data
   switch (url.pathname) {

@@ -26,8 +26,8 @@ const HEAD_BYTES = 16 * 1024
 const HEAD_MS = 5_000
 
 /**
- * Nothing but the page's own files runs or loads, from nowhere else, and no other page may embed it. Images of bodies are
- * blobs and data. Trusted Types: no text can become markup, even by a mistake in the page's code.
+ * Only the page's own files load and run, and no other page may embed it. Images in bodies have `blob:` URLs, the icon a
+ * `data:` URL. Trusted Types: no text can become markup, even by a mistake in the page's code.
  */
 const POLICY = [
   "default-src 'none'",
@@ -134,7 +134,7 @@ class Site {
     }
     if (method !== 'GET') {
       response.setHeader('allow', 'GET')
-      fail(response, 405, 'only GET')
+      fail(response, 405, 'the page answers GET requests only')
       return
     }
     const url = URL.canParse(target, 'http://ui') ? new URL(target, 'http://ui') : null

@@ -8,8 +8,9 @@ import { OTHER, RouteTable, workloadOf } from '../routes/route-table.ts'
 import { type EndNames, serverId } from './end-names.ts'
 import type { MapEdge, MapNode, ServiceMapView } from './protocol.ts'
 
-/** Between the two ends in the name of a group; neither an address nor a workload has one. */
+/** Separates the two ends in the name of a group: neither an address nor a workload contains a tab. */
 const ARROW = '\t'
+
 export class ServiceMap {
   readonly #table = new RouteTable(edgeOf)
   readonly #names: EndNames
@@ -47,7 +48,12 @@ export class ServiceMap {
   }
 
   #node(id: string): MapNode {
-    return { id, label: this.#names.labelOf(id), asClient: selects('client', id), asServer: selects('server', id) }
+    return {
+      id,
+      label: this.#names.labelOf(id),
+      asClient: conditionOn('client', id),
+      asServer: conditionOn('server', id),
+    }
   }
 }
 
@@ -55,7 +61,7 @@ const edgeOf = ({ client, server }: Pair): string =>
   `${workloadOf(client) ?? client.address}${ARROW}${workloadOf(server) ?? serverId(server)}`
 
 /** A CEL expression that selects an end by its id. */
-function selects(end: 'client' | 'server', id: string): string {
+function conditionOn(end: 'client' | 'server', id: string): string {
   const workload = /^([^/\s]+)\/([^/\s]+)$/.exec(id)
   if (workload !== null) {
     const [, namespace, name] = workload

@@ -13,6 +13,6 @@ export interface UiSource {
   failure: string | null
   /** The ledger so far; null: the source has none. */
   ledger(): Promise<Ledger | null>
-  /** What was seen where, and why. */
+  /** What was seen of each pod or interface, and why one shows no pair. */
   why(): Promise<WhyView>
 }

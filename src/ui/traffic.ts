@@ -11,7 +11,7 @@ const RATE_MS = 1000
 export class UiTraffic {
   readonly store: PairStore
   readonly names = new EndNames()
-  /** Of all pairs, also those that are no longer held. */
+  /** Counts of all pairs, also of those that are no longer held. */
   readonly counts = new PairCounts(this.names)
   /** Pairs that the source could not pass on, because they arrived too fast. */
   notReceived = 0

@@ -5,9 +5,9 @@ import { parseJson } from './json-tree.ts'
 import { JsonView } from './json-view.tsx'
 import { counted } from './texts.ts'
 
-/** Types that a browser shows as pixels and nothing else: SVG is not among them. */
+/** Types that are pixels and nothing else. SVG is absent: it can contain scripts and links. */
 const IMAGES = ['image/png', 'image/jpeg', 'image/gif', 'image/webp', 'image/avif', 'image/bmp']
-/** What is shown at first, and with each request for more. */
+/** How much is shown at first, and added by each click on "Show more". */
 const TEXT_STEP = 50_000
 const HEX_STEP = 4096
 const HEX_COLUMNS = 16
@@ -29,7 +29,7 @@ export function BodyView({ message }: { message: ExchangeMessage }) {
           </button>
         ))}
         <span>
-          {mediaTypeOf(message) || 'no type'}, {counted(message.bodySize, 'bytes')}
+          {mediaTypeOf(message) || 'no type'}, {counted(message.bodySize, 'byte')}
           {message.decoded ? ', decoded' : ''}
         </span>
       </div>
@@ -38,7 +38,7 @@ export function BodyView({ message }: { message: ExchangeMessage }) {
   )
 }
 
-/** The forms that a body can be shown in, the most telling first. */
+/** The forms that a body can be shown in, the most specific first. */
 function formsOf(message: ExchangeMessage): Form[] {
   const { body, bodyEncoding } = message
   const type = mediaTypeOf(message)
@@ -97,7 +97,7 @@ function Text({ text }: { text: string }) {
       <pre class="text">{text.slice(0, length)}</pre>
       {text.length > length && (
         <button type="button" onClick={() => setLength(length + 10 * TEXT_STEP)}>
-          Show more of {counted(text.length, 'characters')}
+          Show more of {counted(text.length, 'character')}
         </button>
       )}
     </>
@@ -112,7 +112,7 @@ function Hex({ message }: { message: ExchangeMessage }) {
       <pre class="text">{hexText(bytes.subarray(0, length))}</pre>
       {bytes.length > length && (
         <button type="button" onClick={() => setLength(length * 4)}>
-          Show more of {counted(bytes.length, 'bytes')}
+          Show more of {counted(bytes.length, 'byte')}
         </button>
       )}
     </>

@@ -9,7 +9,7 @@ import { NoData, NoPairs } from './no-pairs.tsx'
 import { useFilteredPoll } from './poll.ts'
 import { counted, grouped, rate, shortDuration, shortSize } from './texts.ts'
 
-/** Rows that are shown at first: thousands of rows would be of no use. */
+/** Rows that are shown at first: thousands would delay the page, and few people read them. */
 const STEP = 200
 
 const TITLES: Readonly<Record<Grouping, string>> = {
@@ -83,7 +83,7 @@ function Endpoints() {
             ))}
           </select>
         </label>{' '}
-        {scopeText(data.missed)} {counted(rows.length, 'rows')}, quantiles within 1 %.
+        {scopeText(data.missed)} {counted(rows.length, 'row')}, quantiles within 1 %.
       </p>
       <div class="wide">
         <table class="data endpoints">
@@ -106,7 +106,7 @@ function Endpoints() {
       {rows.length === 0 && <NoPairs />}
       {rows.length > shown && (
         <button type="button" onClick={() => setShown(rows.length)}>
-          Show all {counted(rows.length, 'rows')}
+          Show all {counted(rows.length, 'row')}
         </button>
       )}
     </div>

@@ -46,7 +46,7 @@ function Actions({ seq }: { seq: number }) {
       await navigator.clipboard.writeText(text)
       setNote('copied')
     } catch (error) {
-      // Browsers give the clipboard to pages of this machine only, and some ask first.
+      // Over HTTP, browsers allow the clipboard to pages of this machine only, and some ask the user first.
       setNote(text === '' && error instanceof Error ? error.message : 'the browser does not allow copying:')
       setShown(text)
     }
@@ -128,7 +128,7 @@ function endText({ address, port, pod }: ExchangeEnd): string {
   return `${at}: ${workload}${name}${pod.container === '' ? '' : ` (${pod.container})`}`
 }
 
-/** How long the request was sent, the server was waited for, and the response was received. */
+/** How long the request took to send, the server to answer, and the response to arrive. */
 function Timing({ exchange }: { exchange: Exchange }) {
   const { requestStartMicros: start } = exchange
   const sent = Math.max(start, Math.min(exchange.requestEndMicros, exchange.responseStartMicros))
@@ -163,7 +163,7 @@ function MessageView({ title, line, message }: { title: string; line: string; me
   return (
     <section class="message" aria-label={title}>
       <h3>
-        {title} <span>{counted(message.wireSize, 'bytes')} on the wire</span>
+        {title} <span>{counted(message.wireSize, 'byte')} on the wire</span>
       </h3>
       <details open>
         <summary class="long mono">{line}</summary>

@@ -1,4 +1,4 @@
-/** The filter: its fields are named and work as the options of the command line. */
+/** The filter: its fields have the names and the effect of the options of the command line (docs/select.md). */
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { type Filter, type FilterName, go, place, queryOf } from './location.ts'
 import { failure } from './pairs.ts'
@@ -29,7 +29,7 @@ const MORE: readonly Field[] = [
   { name: 'where', label: 'Where (CEL)', example: 'response.status >= 500' },
 ]
 
-/** The fields of the filter, and what is wrong with it. */
+/** The fields of the filter, and its error. */
 export function FilterBar() {
   const { filter } = place.value
   const { draft, change } = useDraft(filter)
@@ -78,15 +78,15 @@ export function focusFilter(): boolean {
   return input !== null
 }
 
-/** Which pairs a view counts. @param missed pairs that had left the store before the filter could be evaluated on them */
+/** The sentence on which pairs a view counts. @param missed pairs that had left the store before the filter could be evaluated on them */
 export function scopeText(missed: number): string {
   if (queryOf(place.value.filter) === '') return 'All pairs so far.'
   const older =
-    missed === 0 ? '' : ` among those held since it was set; ${counted(missed, 'pairs')} had been dropped before`
+    missed === 0 ? '' : ` among those held since it was set; ${counted(missed, 'pair')} had been dropped before`
   return `The pairs that match the filter${older}.`
 }
 
-/** What is typed. It becomes the filter once typing pauses. */
+/** The typed text. It becomes the filter once typing pauses. */
 function useDraft(filter: Filter): { draft: Filter; change: (name: FilterName, value: string) => void } {
   const [draft, setDraft] = useState<Filter>(filter)
   const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined)

@@ -1,4 +1,4 @@
-/** The head of the page: what is looked at, the views, and how many pairs there are. */
+/** The head of the page: the source's title, the views, and the state of the source. */
 import { addressOf, place, VIEWS, type View } from './location.ts'
 import { failure, skipped, state } from './pairs.ts'
 import { counted, grouped, rate } from './texts.ts'
@@ -62,7 +62,7 @@ function Status() {
           {rate(now.perSecond)}/s
         </span>
       )}
-      <span>{counted(now.seen, 'pairs')}</span>
+      <span>{counted(now.seen, 'pair')}</span>
       {dropped > 0 && <span title={`The newest ${grouped(now.mostPairs)} are held.`}>{grouped(now.held)} held</span>}
       {skipped.value > 0 && (
         <span class="warn" title="They arrived faster than this page could receive them.">
@@ -74,7 +74,7 @@ function Status() {
           {grouped(now.notReceived)} not received
         </span>
       )}
-      {now.foreign > 0 && <span class="warn">{counted(now.foreign, 'records')} not pairs</span>}
+      {now.foreign > 0 && <span class="warn">{counted(now.foreign, 'record')} not pairs</span>}
     </p>
   )
 }

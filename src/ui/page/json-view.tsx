@@ -3,13 +3,13 @@ import { useMemo, useState } from 'preact/hooks'
 import { type JsonNode, parseJson } from './json-tree.ts'
 import { counted } from './texts.ts'
 
-/** Children that are shown at first, and with each request for more. */
+/** Children that are shown at first; "Show more" adds five times as many. */
 const STEP = 100
 /** Levels that are open at first, and the most children of one that is. */
 const OPEN_LEVELS = 4
 const OPEN_CHILDREN = 30
 
-/** A text of JSON as a tree; nothing where it is not JSON. */
+/** A JSON text as a tree; nothing where the text is not JSON. */
 export function JsonView({ text }: { text: string }) {
   const root = useMemo(() => parseJson(text), [text])
   if (root === null) return null
@@ -48,7 +48,7 @@ function Node({ node, level, isLast }: NodeProps) {
       <button type="button" class="fold" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
         {label}
         {begin}
-        {!isOpen && <span class="size"> {counted(children.length, kind === 'object' ? 'keys' : 'items')} </span>}
+        {!isOpen && <span class="size"> {counted(children.length, kind === 'object' ? 'key' : 'item')} </span>}
         {!isOpen && `${end}${comma}`}
       </button>
       {isOpen && (
@@ -59,7 +59,7 @@ function Node({ node, level, isLast }: NodeProps) {
           ))}
           {children.length > shown && (
             <button type="button" onClick={() => setShown(shown + STEP * 5)}>
-              Show more of {counted(children.length, 'items')}
+              Show more of {counted(children.length, 'item')}
             </button>
           )}
         </div>

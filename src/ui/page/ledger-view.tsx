@@ -1,4 +1,4 @@
-/** The ledger as a funnel: what entered each stage, what went on, and every loss with its reason. */
+/** The ledger as a funnel: what entered each stage, what reached the next one, and every loss with its reason. */
 import type { FunnelLoss, FunnelStage, FunnelView } from '../protocol.ts'
 import { NoData } from './no-pairs.tsx'
 import { usePoll } from './poll.ts'
@@ -19,7 +19,7 @@ export function LedgerView() {
   return (
     <div class="scroll ledger">
       <p class="about">
-        Each stage counts what enters and where it leaves, and the sums agree.{' '}
+        Each stage counts what enters it, what reaches the next stage, and every loss by its reason.{' '}
         <a href={LEDGER_DOCUMENT} target="_blank" rel="noreferrer noopener">
           What every counter means
         </a>

@@ -73,7 +73,7 @@ addEventListener('popstate', () => {
   place.value = parse(location.hash)
 })
 
-/** The list, narrowed further: a field replaces what it had, expressions are joined. */
+/** Opens the list with more conditions: a field replaces its value, expressions are joined with `&&`. */
 export function narrowTo(more: Filter): void {
   const { filter } = place.value
   const where = joined(filter.where, more.where)

@@ -1,4 +1,4 @@
-/** Who calls whom: a graph, and the same as a table. Both lead to the list. */
+/** Who calls whom, as a graph and as a table. Each end and each arrow opens the list of its pairs. */
 import dagre from '@dagrejs/dagre'
 import { useMemo } from 'preact/hooks'
 import type { MapEdge, MapNode, ServiceMapView } from '../protocol.ts'
@@ -47,7 +47,7 @@ function ServiceMap() {
     <div class="scroll map" tabIndex={-1}>
       <p class="about">
         {scopeText(data.missed)} Choose an end or an arrow to list its pairs.
-        {hidden > 0 && ` ${counted(hidden, 'arrows')} with fewer requests are in the table only.`}
+        {hidden > 0 && ` ${counted(hidden, 'arrow')} with fewer requests are in the table only.`}
       </p>
       <div class="drawing">
         <Graph layout={layout} nodes={labels} />
@@ -69,7 +69,7 @@ const errors = (edge: MapEdge): number => edge.clientErrors + edge.serverErrors
 const callsText = (edge: MapEdge): string =>
   errors(edge) === 0 ? rateText(edge) : `${rateText(edge)} · ${percent(errors(edge) / edge.requests)} errors`
 
-/** The width of what is written at an arrow. */
+/** The width of the text at an arrow. */
 const labelWidth = (edge: MapEdge): number => Math.max(callsText(edge).length, latencyText(edge).length) * 5.8 + 8
 
 function layOut({ nodes, edges }: ServiceMapView): Layout {
@@ -157,7 +157,7 @@ function Arrow({ drawn: { edge, points }, nodes, most }: ArrowProps) {
   const [from, to] = [nodes.get(edge.from), nodes.get(edge.to)]
   if (from === undefined || to === undefined) return null
   const failed = errors(edge)
-  const name = `${from.label} calls ${to.label}: ${counted(edge.requests, 'requests')}, ${counted(failed, 'errors')}`
+  const name = `${from.label} calls ${to.label}: ${counted(edge.requests, 'request')}, ${counted(failed, 'error')}`
   const path = pathOf(points)
   return (
     <g
@@ -175,7 +175,7 @@ function Arrow({ drawn: { edge, points }, nodes, most }: ArrowProps) {
   )
 }
 
-/** What is written at the arrows: drawn after all of them, so that none crosses it. */
+/** The texts at the arrows: drawn after all arrows, so that none crosses them. */
 function Labels({ edges }: { edges: Layout['edges'] }) {
   return (
     <g class="labels">
@@ -218,10 +218,10 @@ function slope(before: number, at: number, after: number): number {
   return left * right <= 0 ? 0 : (2 * left * right) / (left + right)
 }
 
-/** What makes a part of a drawing a button. */
+/** The attributes that make a part of a drawing a button. */
 const choosable = (name: string, choose: () => void) => ({
   role: 'button' as const,
-  // In lower case: attributes of SVG keep theirs.
+  // In lower case, because attributes of SVG are case-sensitive.
   tabindex: 0,
   'aria-label': name,
   onClick: choose,

@@ -2,13 +2,17 @@
 import type { RequestFailure } from './api.ts'
 import { state } from './pairs.ts'
 
-/** There are no pairs, or the filter selects none. */
+/** The text where the source has no pairs yet, or the filter selects none. */
 export function NoPairs() {
   const seen = state.value?.seen ?? 0
   return <p class="empty">{seen === 0 ? 'No pairs yet.' : 'No pair that is held matches the filter.'}</p>
 }
 
-/** No data has arrived yet. What is wrong with a filter is shown there. @param failure why it has not; null: it is awaited */
+/**
+ * The text where no data has arrived. An error of the filter (status 400) is shown by the filter itself.
+ *
+ * @param failure null: the first answer is awaited
+ */
 export function NoData({ failure }: { failure: RequestFailure | null }) {
   if (failure === null || failure.status === 400) return <p class="empty">…</p>
   return <p class="empty bad">{failure.message}</p>

@@ -16,7 +16,7 @@ export function PodsView() {
   if (data.of === null) {
     return (
       <p class="empty">
-        This source knows nothing of pods. The agent of a node does: look at it with{' '}
+        This source has no data about pods; the agent of a node has. Open it with{' '}
         <code>interceptor ui --agent URL</code>, or list its pods, and why one shows nothing, with{' '}
         <code>interceptor pods --traffic</code>.
       </p>
@@ -27,7 +27,7 @@ export function PodsView() {
     <div class="scroll">
       <p class="about">
         {isPods ? 'The pods of the node' : 'The interfaces that are captured'}, what was seen there, and why.
-        {data.leftOut > 0 && ` ${counted(data.leftOut, 'pods')} are not listed.`}
+        {data.leftOut > 0 && ` ${counted(data.leftOut, 'pod')} are not listed.`}
       </p>
       <div class="wide">
         <table class="data">

@@ -1,4 +1,4 @@
-/** Data that a view asks for again and again while it is shown. */
+/** Data that a view polls while it is shown. */
 import { useEffect, useState } from 'preact/hooks'
 import { RequestFailure, requestJson } from './api.ts'
 import { place, queryOf } from './location.ts'
@@ -11,13 +11,13 @@ export interface Polled<T> {
   failure: RequestFailure | null
 }
 
-/** Asks for a path every two seconds, and once more after the source has ended. */
+/** Requests a path every two seconds, and once more after the source has ended. */
 export function usePoll<T>(path: string): Polled<T> {
   const [polled, setPolled] = useState<Polled<T>>({ data: null, failure: null })
   useEffect(() => {
     const abort = new AbortController()
     let timer: ReturnType<typeof setTimeout> | undefined
-    const ask = async (): Promise<void> => {
+    const poll = async (): Promise<void> => {
       const ended = state.peek()?.ended === true
       try {
         const data = await requestJson<T>(path, abort.signal)
@@ -26,9 +26,9 @@ export function usePoll<T>(path: string): Polled<T> {
         if (abort.signal.aborted) return
         if (error instanceof RequestFailure) setPolled((before) => ({ ...before, failure: error }))
       }
-      if (!ended && !abort.signal.aborted) timer = setTimeout(ask, POLL_MS)
+      if (!ended && !abort.signal.aborted) timer = setTimeout(poll, POLL_MS)
     }
-    void ask()
+    void poll()
     return () => {
       abort.abort()
       clearTimeout(timer)
@@ -37,7 +37,7 @@ export function usePoll<T>(path: string): Polled<T> {
   return polled
 }
 
-/** As `usePoll`, of the pairs that the filter selects. @param path may have parameters */
+/** As `usePoll`, with the filter of the address as parameters. @param path may have parameters */
 export function useFilteredPoll<T>(path: string): Polled<T> {
   const query = queryOf(place.value.filter)
   return usePoll(query === '' ? path : `${path}${path.includes('?') ? '&' : '?'}${query}`)

@@ -5,11 +5,11 @@ import { RequestFailure, save } from './api.ts'
 interface SaveButtonProps {
   label: string
   path: string
-  /** Of the file. */
+  /** The name of the file. */
   name: string
 }
 
-/** A button, and behind it why nothing was saved. */
+/** The button, followed by the error where nothing was saved. */
 export function SaveButton({ label, path, name }: SaveButtonProps) {
   const [failure, setFailure] = useState<string | null>(null)
   const onClick = async (): Promise<void> => {

@@ -1,6 +1,6 @@
 /**
- * The scrolled list of pairs: which rows are in sight, which pair the keyboard is at, and whether new pairs are followed.
- * Only rows in sight are elements, however long the list is.
+ * The scrolled list of pairs: which rows are visible, which pair the keyboard is at, and whether new pairs are followed.
+ * Only visible rows are elements of the page, however long the list is.
  */
 import { signal } from '@preact/signals'
 import type { RefObject } from 'preact'
@@ -9,7 +9,7 @@ import { isTyping } from './keys.ts'
 import { go, place } from './location.ts'
 import { list, state } from './pairs.ts'
 
-/** Rows that are rendered above and below those in sight. */
+/** Rows that are rendered above and below the visible ones. */
 const MARGIN_ROWS = 8
 /** Below this width a row has two lines. Pixels, as in the style sheet. */
 const NARROW = '(max-width: 760px)'
@@ -43,7 +43,7 @@ export function useSheet(): Sheet {
   const box = useRef<HTMLDivElement>(null)
   const [top, setTop] = useState(0)
   const height = useHeight(box)
-  // A file is read from its beginning; what is live, from its end.
+  // A file is read from its beginning, a live source from its end.
   const [wanted, setFollows] = useState<boolean | null>(null)
   const follows = wanted ?? (state.value !== null && state.value.kind !== 'file')
   useKeptPlace(box, all.dropped, follows, rowPx)
@@ -96,16 +96,16 @@ function useHeight(box: RefObject<HTMLDivElement | null>): number {
   return height
 }
 
-/** Follows the end, or keeps in place what is in sight: rows that left the list were above it. */
+/** Scrolls to the end, or keeps the visible rows where they are: dropped rows were above them. */
 function useKeptPlace(box: RefObject<HTMLDivElement | null>, dropped: number, follows: boolean, rowPx: number): void {
   const before = useRef(dropped)
   useLayoutEffect(() => {
     const element = box.current
     if (element === null) return
-    const gone = dropped - before.current
+    const droppedSince = dropped - before.current
     before.current = dropped
     if (follows) element.scrollTop = element.scrollHeight
-    else if (gone > 0) element.scrollTop -= gone * rowPx
+    else if (droppedSince > 0) element.scrollTop -= droppedSince * rowPx
   })
 }
 
@@ -119,7 +119,7 @@ function useOpenedPair(show: (index: number) => void): void {
   }, [open, isListed])
 }
 
-/** Moves the keyboard to a row, and scrolls it into sight. @returns false where there is no such row */
+/** Moves the keyboard to a row, and scrolls until it is visible. @returns false where the list has no such row */
 function choose(index: number, element: HTMLDivElement | null, rowPx: number): boolean {
   const row = list.peek().rows[index]
   if (element === null || row === undefined) return false
@@ -192,10 +192,10 @@ function onListKey(event: KeyboardEvent, show: (index: number) => void, toggleFo
   }
 }
 
-/** Enter on a button or a link is theirs. */
+/** Opens the pair at the keyboard, unless Enter activates a button or a link. */
 function openCursor({ target }: KeyboardEvent, cursor: number | null): boolean {
-  const isOthers = target instanceof Element && target.closest('button, a, summary') !== null
-  if (cursor === null || isOthers) return false
+  const isControl = target instanceof Element && target.closest('button, a, summary') !== null
+  if (cursor === null || isControl) return false
   go({ open: cursor })
   return true
 }

@@ -1,8 +1,8 @@
-/** The token of the printed address. It leaves the address bar at once, and is kept for this tab and this port alone. */
+/** The token of the printed address. It is removed from the address bar at once, and kept for this tab and this port only. */
 
 const KEY = 'token'
 
-/** @returns the token; empty: there is none */
+/** @returns the token; empty: the address has none */
 export function readToken(): string {
   const [, given] = /^#token=([\w-]+)$/.exec(location.hash) ?? []
   if (given !== undefined) {
