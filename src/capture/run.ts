@@ -79,7 +79,7 @@ interface RunContext extends FileContext {
   warmUp: CaptureWarmUp | null
 }
 
-/** @returns see CaptureContext.warmUp */
+/** Runs one step of the warm-up. @returns as CaptureContext.warmUp */
 function stepOf(warmUp: CaptureWarmUp | null, share: number): number {
   const startMs = performance.now()
   return warmUp?.step() === true ? restMs(performance.now() - startMs, share) : Number.POSITIVE_INFINITY

@@ -1,4 +1,4 @@
-/** Feeds the page of `interceptor ui` with the pairs of files, interfaces or a topic. Main thread. */
+/** Feeds the page of `interceptor ui` with the pairs of files, interfaces, a topic or a running agent. Main thread. */
 import { basename } from 'node:path'
 import { advice } from '../admin/advice.ts'
 import { interfaceTotals } from '../admin/interface-totals.ts'
@@ -21,11 +21,11 @@ import type { SourceFlags, SourceName } from './sources.ts'
 import { damageLines } from './summary.ts'
 import { NOT_REPORTED, untilDrained } from './until-done.ts'
 
-/** A source, and what makes its pairs arrive. */
+/** A source, and the work that reads its pairs. */
 export interface Feed {
   readonly source: UiSource
   /**
-   * Resolves when no more pairs will arrive, or once `signal` has ended it.
+   * Reads pairs until the source ends or `signal` is aborted, whichever comes first.
    *
    * @throws InterceptorError where the source fails before its first pair
    */
@@ -52,23 +52,27 @@ export function createFeed(kind: SourceName, files: string[], flags: SourceFlags
 
 const NO_WHY: WhyView = { of: null, rows: [], leftOut: 0 }
 
+const newSource = (kind: SourceKind, title: string, reports: Pick<UiSource, 'ledger' | 'why'>): UiSource => ({
+  kind,
+  title,
+  ended: false,
+  failure: null,
+  ...reports,
+})
+
 function pipelineFeed(input: PipelineInput, limit: number | null, parts: FeedParts): Feed {
   const { selection, traffic, log } = parts
   const { config } = parts.loaded
   let handle: PipelineHandle | null = null
   const isLive = input.kind === 'interfaces'
   const names = input.kind === 'files' ? input.paths.map((path) => basename(path)) : isLive ? input.names : []
-  const source: UiSource = {
-    kind: isLive ? 'live' : 'file',
-    title: names.join(', '),
-    ended: false,
-    failure: null,
+  const source = newSource(isLive ? 'live' : 'file', names.join(', '), {
     ledger: async () => handle?.ledger ?? null,
     why: async () =>
       isLive && handle !== null
         ? { of: 'interfaces', rows: handle.observe().interfaces.map(whyOfInterface), leftOut: 0 }
         : NO_WHY,
-  }
+  })
   const run = async (signal: AbortSignal): Promise<void> => {
     const { startPipeline } = await import('../supervisor/pipeline.ts')
     handle = startPipeline({
@@ -148,8 +152,8 @@ function whyRow(name: string, seen: SeenTraffic): WhyRow {
 function topicFeed(flags: SourceFlags, parts: FeedParts): Feed {
   const { kafka } = parts.loaded.config
   const title = `${kafka.topic} at ${kafka.brokers.join(', ')}`
-  const known = { ledger: async () => null, why: async () => NO_WHY }
-  return readerFeed('topic', title, flags, parts, known, async (options) => {
+  const source = newSource('topic', title, { ledger: async () => null, why: async () => NO_WHY })
+  return readerFeed(source, flags, parts, async (options) => {
     const { tail } = await import('../tail/tail.ts')
     const { from = 'end', follow = true } = flags
     const range = { from, partitions: null, offset: null, group: null }
@@ -160,8 +164,11 @@ function topicFeed(flags: SourceFlags, parts: FeedParts): Feed {
 function agentFeed(flags: SourceFlags, parts: FeedParts): Feed {
   const { loaded, traffic, log } = parts
   const url = adminUrlOf(flags)
-  const known = { ledger: () => fetchLedger(url, loaded.config), why: () => podsOf(url, loaded.config) }
-  return readerFeed('agent', `the agent on ${loaded.config.node.name}`, flags, parts, known, async (options) => {
+  const source = newSource('agent', `the agent on ${loaded.config.node.name}`, {
+    ledger: () => fetchLedger(url, loaded.config),
+    why: () => podsOf(url, loaded.config),
+  })
+  return readerFeed(source, flags, parts, async (options) => {
     const client = await findAgent(flags, loaded)
     if (client === null) return
     const { tailAgent } = await import('../tail/tail-agent.ts')
@@ -176,22 +183,14 @@ function agentFeed(flags: SourceFlags, parts: FeedParts): Feed {
 /** Reads until the end of the source or the signal. */
 type Read = (options: PrinterOptions) => Promise<void>
 
-/** A source of pairs that are read on this thread. */
-function readerFeed(
-  kind: SourceKind,
-  title: string,
-  flags: SourceFlags,
-  parts: FeedParts,
-  known: Pick<UiSource, 'ledger' | 'why'>,
-  read: Read,
-): Feed {
+/** The feed of a source whose pairs are read on this thread. */
+function readerFeed(source: UiSource, flags: SourceFlags, parts: FeedParts, read: Read): Feed {
   const { loaded, selection, traffic, log } = parts
-  const source: UiSource = { kind, title, ended: false, failure: null, ...known }
   const run = async (signal: AbortSignal): Promise<void> => {
     const selector = await PairSelector.create(selection, loaded.config.filter.include)
     const output = new FdOutput(STANDARD_OUTPUT)
     try {
-      await read({ limit: flags.count ?? null, selector, format: into(traffic), output, signal })
+      await read({ limit: flags.count ?? null, selector, format: storing(traffic), output, signal })
     } catch (error) {
       if (traffic.store.next === 0) throw error
       source.failure = errorText(error)
@@ -205,8 +204,8 @@ function readerFeed(
 /** Nothing is written to it: the format below writes empty texts. */
 const STANDARD_OUTPUT = 1
 
-/** A format that adds the pairs to the traffic. */
-const into = (traffic: UiTraffic): PairFormat => ({
+/** A format that writes nothing, and adds each pair to the traffic. */
+const storing = (traffic: UiTraffic): PairFormat => ({
   begin: () => '',
   pair: (raw) => (traffic.add(raw) ? '' : new Error('not a pair')),
   end: () => '',

@@ -2,32 +2,32 @@
  * Holds the CPU use of the process at `limits.cpu`: it decides how many connections are captured, from the CPU time that all
  * threads have used. Pure: time and CPU time are arguments.
  *
- * A bucket holds the CPU time that was used above the limit. While the agent uses less than its limit, the bucket saves up to
- * CREDIT_MS of the limit, so that short bursts are captured whole; what a burst has used beyond that is saved again afterwards,
- * within about REPAY_MS. So the average over some seconds meets the limit.
+ * A bucket holds the CPU time that was used above the limit. While the agent uses less than its limit, the bucket collects a
+ * credit of up to CREDIT_MS × limit, so that short bursts are captured whole. What a burst uses beyond the credit is a debt,
+ * which is repaid within about REPAY_MS. So the average over some seconds meets the limit.
  *
  *     wanted use = limit − bucket / REPAY_MS        kept connections × (wanted use / measured use)
  *
- * Use is measured from SETTLE_MS after a change on, because frames that were captured before wait in the rings. The part of it
- * that does not depend on traffic makes each step too small, never too large.
+ * After a change, use is measured only once SETTLE_MS have passed, because frames that were captured before it wait in the
+ * rings. The part of the use that does not depend on traffic makes each step too small, never too large.
  *
- * The shares are thresholds on the flow hash, as in capture/intake/flow-shedder.ts: what is kept are whole connections, and a
- * connection kept under more load is kept under less.
+ * The share is a threshold on the flow hash, as in capture/intake/flow-shedder.ts: whole connections are kept, and those kept
+ * under more load are kept under less too.
  */
 import { KEEP_ALL, KEEP_LEAST } from '../capture/intake/flow-shedder.ts'
 
 const CREDIT_MS = 1000
-/** The most that is saved again. */
+/** The largest debt: what a burst uses beyond it is not repaid. */
 const DEBT_MS = 2000
 const REPAY_MS = 2000
-/** Bounds of the wanted use, as shares of the limit. */
+/** Bounds of the wanted use, relative to the limit. */
 const LEAST_WANTED = 1 / 2
 const MOST_WANTED = 3 / 2
-/** After a change of the threshold. */
+/** Time after a change of the threshold in which use is not measured. */
 const SETTLE_MS = 200
 /** Use is averaged over at most this time. */
 const WINDOW_MS = 1000
-/** A difference is corrected once it has been measured for so long; one of a factor of two at once when use is too high. */
+/** How long use must have been too high or too low before a correction; use of twice the wanted amount is corrected at once. */
 const FALL_AFTER_MS = 500
 const RISE_AFTER_MS = 1000
 /** Smaller corrections are not made: each rise admits partial connections. */
@@ -39,7 +39,7 @@ const MOST_RISE = 8
 export class CpuGovernor {
   readonly #limit: number
   #threshold = KEEP_ALL
-  /** CPU time used above the limit, ms. */
+  /** CPU time used above the limit, ms; negative: credit. */
   #bucket = 0
   /** The last reading; null: none yet. */
   #last: { nowMs: number; cpuMs: number } | null = null
@@ -67,7 +67,7 @@ export class CpuGovernor {
     const last = this.#last
     this.#last = { nowMs, cpuMs }
     if (last === null || nowMs <= last.nowMs) return
-    // A process that was stopped did nothing: its pause must not count as time in which CPU was saved.
+    // While the process was stopped (SIGSTOP) it used no CPU; that time must not become credit.
     const ms = Math.min(nowMs - last.nowMs, WINDOW_MS)
     const used = cpuMs - last.cpuMs
     this.#fill(used - this.#limit * ms)

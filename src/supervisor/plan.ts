@@ -30,7 +30,7 @@ export interface Plan {
 
 /** Share of an assembler's memory for connections and exchanges; the rest is for bytes. */
 const STATE_PART = 1 / 3
-/** Of `limits.cpu`, for the warm-up of all threads together: the rest is for frames. */
+/** The part of `limits.cpu` that the warm-up of all threads together may use: the rest is for frames. */
 const WARM_UP_PART = 1 / 2
 /** The most assemblers that `auto` starts. */
 const MOST_ASSEMBLERS = 8

@@ -1,6 +1,6 @@
 /**
- * Holds `limits.cpu` in live capture, and logs when connections are shed, for that limit or because a capture worker cannot keep
- * up: one line when it begins, one when it has ended. Main thread.
+ * Applies `limits.cpu` in live capture, and logs when connections are shed, for that limit or because a capture worker cannot
+ * keep up: one line when shedding begins, one when it has ended. Main thread.
  */
 import { KEEP_ALL } from '../capture/intake/flow-shedder.ts'
 import type { SheddingObservation } from '../ledger/observation.ts'
@@ -10,8 +10,8 @@ import type { Control } from '../thread/control.ts'
 import { CpuGovernor } from './cpu-governor.ts'
 
 const SAMPLE_MS = 100
-/** Load that returns within this time continues the same shedding. */
-const OVER_MS = 10_000
+/** Shedding that resumes within this time is the same for the log. */
+const ENDED_AFTER_MS = 10_000
 
 const FOR_CPU: AttemptFailure = {
   kind: 'cpu',
@@ -35,19 +35,19 @@ export interface SheddingParts {
 export class Shedding {
   readonly #controls: readonly Control[]
   readonly #governor: CpuGovernor | null
-  readonly #spells: readonly Spell[]
+  readonly #logs: readonly SheddingLog[]
   #sampling: NodeJS.Timeout | undefined
 
   constructor({ cores, controls, log }: SheddingParts) {
     this.#controls = controls
     this.#governor = cores > 0 ? new CpuGovernor(cores) : null
-    this.#spells = [
-      new Spell(FOR_CPU, log, () => this.observe().cpu),
-      new Spell(FOR_OVERLOAD, log, () => this.observe().overload),
+    this.#logs = [
+      new SheddingLog(FOR_CPU, log, () => this.observe().cpu),
+      new SheddingLog(FOR_OVERLOAD, log, () => this.observe().overload),
     ]
   }
 
-  /** To be called once frames are captured: what the start costs cannot be limited. */
+  /** Begins to limit. Call it once frames are captured: the CPU time of the start cannot be limited. */
   start(): void {
     const governor = this.#governor
     if (governor !== null) this.#sampling = setInterval(() => this.#sample(governor), SAMPLE_MS)
@@ -59,7 +59,7 @@ export class Shedding {
 
   /** Logs what has begun or ended. Call it several times a second. @param nowMs a monotonic clock */
   check(nowMs: number): void {
-    for (const spell of this.#spells) spell.check(nowMs)
+    for (const one of this.#logs) one.check(nowMs)
   }
 
   observe(): SheddingObservation {
@@ -75,12 +75,13 @@ export class Shedding {
   }
 }
 
-/** The log of one reason. */
-class Spell {
+/** Logs when shedding for one reason begins and ends. */
+class SheddingLog {
   readonly #reason: AttemptFailure
   readonly #log: OutageLog
   readonly #kept: () => number
-  #lastMs = Number.NEGATIVE_INFINITY
+  /** When connections were last shed. */
+  #lastShedMs = Number.NEGATIVE_INFINITY
 
   /** @param kept share of connections that this reason lets through */
   constructor(reason: AttemptFailure, log: Log, kept: () => number) {
@@ -91,8 +92,8 @@ class Spell {
 
   check(nowMs: number): void {
     if (this.#kept() < 1) {
-      this.#lastMs = nowMs
+      this.#lastShedMs = nowMs
       this.#log.failed(this.#reason)
-    } else if (nowMs - this.#lastMs >= OVER_MS) this.#log.recovered('all connections are kept again')
+    } else if (nowMs - this.#lastShedMs >= ENDED_AFTER_MS) this.#log.recovered('all connections are kept again')
   }
 }
