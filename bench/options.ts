@@ -51,7 +51,7 @@ export interface BenchOptions {
   store: boolean
 }
 
-/** @returns null when help was asked for and printed. @throws Error naming the argument that is wrong */
+/** @returns null when help was requested and printed. @throws Error naming the argument that is wrong */
 export function readOptions(args: string[]): BenchOptions | null {
   const { values } = parseArgs({
     args,

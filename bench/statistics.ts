@@ -1,4 +1,4 @@
-/** Several measurements of one thing. */
+/** Several measurements of one quantity. */
 export interface Spread {
   min: number
   median: number

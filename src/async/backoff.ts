@@ -25,7 +25,7 @@ export function backoffMs({ minMs, firstMs, maxMs }: BackoffPolicy, failures: nu
   return Math.round(minMs + random * range)
 }
 
-/** Counts the failures of one thing that is tried again and again. */
+/** Counts the failures in a row of one operation that is retried. */
 export class Backoff {
   readonly #policy: BackoffPolicy
   readonly #random: () => number

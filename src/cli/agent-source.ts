@@ -27,7 +27,7 @@ export const AGENT_OPTION = [
 ] as const
 
 /**
- * Connects to the agent. It is the source if `--agent` asks for it, or if no option names a topic or a configuration file
+ * Connects to the agent. It is the source if `--agent` is given, or if no option names a topic or a configuration file
  * and an agent is running here.
  *
  * @returns null if pairs are to be read from the topic

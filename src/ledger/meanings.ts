@@ -133,5 +133,5 @@ export const MEANINGS: Readonly<Record<string, string>> = {
     'the ring to the shipper was full, as when a shipper that hung is replaced under load, or the pair too large for it (live capture only; file input waits)',
   'pairs.dropped.crash':
     'being formatted or encoded by the shipper when it crashed; pairs that wait outlive it, and batches without an acknowledgement are sent again',
-  'pairs.dropped.shutdown': 'not shipped before the run was stopped, or more than -c asked for',
+  'pairs.dropped.shutdown': 'not shipped before the run was stopped, or beyond the limit of -c',
 }

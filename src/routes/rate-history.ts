@@ -21,7 +21,7 @@ export class HistoryAxis {
   }
 }
 
-/** The counts of one thing. */
+/** The counts of one row. */
 export class RateHistory {
   readonly #axis: HistoryAxis
   readonly #counts = new Uint32Array(HISTORY_PERIODS)

@@ -159,7 +159,7 @@ function groupOf(pair: Pair, by: Grouping): string {
   }
 }
 
-/** The server's workload, else the name it was asked for, else its address. */
+/** The server's workload, else the host that the request names, else its address. */
 function serverOf({ request, server }: Pair): string {
   return workloadOf(server) ?? headerValue(request, 'host') ?? `${server.address}:${server.port}`
 }

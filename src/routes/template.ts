@@ -1,6 +1,6 @@
-/** Route templates: paths in which the parts that identify one thing are replaced by a name. */
+/** Route templates: paths in which the parts that identify one object are replaced by a name. */
 
-/** How a part of a path identifies a thing. */
+/** How a part of a path identifies an object. */
 export type PartKind = 'integer' | 'uuid' | 'date' | 'hash' | 'token' | 'email'
 
 const KINDS: readonly (readonly [kind: PartKind, pattern: RegExp])[] = [

@@ -118,7 +118,7 @@ export class TopicReader {
     this.#wire.close()
   }
 
-  /** A batch may begin before the offset asked for. @returns whether the record was not read before */
+  /** A batch may begin before the requested offset. @returns whether the record was not read before */
   #advance({ partition, offset }: TopicRecord): boolean {
     if (offset < (this.#next.get(partition) ?? 0)) return false
     this.#next.set(partition, offset + 1)

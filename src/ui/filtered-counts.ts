@@ -1,6 +1,6 @@
 /**
  * The counts of the pairs that a page's filter selects. A filter is evaluated once on each pair: first on those that are
- * held, then, whenever the counts are asked for, on those that have arrived since. Main thread.
+ * held, then, whenever the counts are requested, on those that have arrived since. Main thread.
  */
 import { readPair } from '../pair/unpack.ts'
 import type { PairSelector } from '../select/selector.ts'

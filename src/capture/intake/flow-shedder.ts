@@ -72,7 +72,7 @@ export interface LoadPeriod {
   readonly served: number
   /** Bytes by which what waits has grown; negative when it has shrunk. */
   readonly grown: number
-  /** Bytes lost for want of room. */
+  /** Bytes lost for lack of room. */
   readonly lost: number
   /** How full the buffers in front of the bottleneck are, 0 to 1, and the bytes that they hold when they are full. */
   readonly fill: number

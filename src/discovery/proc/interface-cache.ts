@@ -28,7 +28,7 @@ export class InterfaceCache {
     this.#files = files
   }
 
-  /** Begins a scan: namespaces that the last scan did not ask for are forgotten. */
+  /** Begins a scan: namespaces that the last scan did not request are dropped. */
   beginScan(): void {
     this.#entries.beginScan()
   }

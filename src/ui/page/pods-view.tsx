@@ -1,4 +1,4 @@
-/** What was seen of each pod, or of each interface, and one sentence that says why. */
+/** What was seen of each pod or interface, and, where one shows no pair, a sentence with the reason. */
 import { connectionsText, reasonsText, sum } from '../../format/traffic-text.ts'
 import type { WhyRow, WhyView } from '../protocol.ts'
 import { narrowTo } from './location.ts'
