@@ -112,7 +112,7 @@ export const INTERFACE_ITEM: ListItem = {
 /** `host:port`. A host alone gets Kafka's default port. */
 export const BROKER_ITEM: ListItem = {
   pattern: /^(\[[0-9a-fA-F:.]+\]|[^\s:/[\]]+)(:\d{1,5})?$/,
-  error: 'must be host:port, such as kafka-0.kafka:9092',
+  error: 'must be host:port, such as kafka-0.kafka:9092 or [fd00::1]:9092',
   clean: (text) => (/:\d+$/.test(text) ? text : `${text}:9092`),
   futile: (text) =>
     isPort(/:(\d+)$/.exec(text)?.[1] ?? '9092') ? null : 'must be host:port with a port from 1 to 65535',

@@ -67,6 +67,9 @@ export function permissionHint({ sasl, topic }: KafkaSettings, operations: strin
 }
 
 function refusalHint(text: string, settings: KafkaSettings): string {
+  if (text.startsWith('kafka.sasl.tokenCommand')) return 'run the command by hand to see what it prints'
+  if (text.startsWith('kafka.sasl.tokenFile'))
+    return 'the file must exist, be readable by this user, and hold the token'
   if (/cert|tls|ssl|self.signed/i.test(text)) {
     return 'set kafka.tls.caFile to the authority of the brokers’ certificates'
   }

@@ -129,5 +129,10 @@ const isRefusal = ({ name, code, message }: Error & Details): boolean =>
 export function failureText(error: unknown): string {
   let text = String(error)
   for (const { message } of causesOf(error)) if (message !== '') text = message
-  return plainText(text.replace(/^Connection error: /, '').replaceAll('\n', ' '))
+  return plainText(
+    text
+      .replace(/^Connection error: /, '')
+      .replace(/^Closed connection$/, 'the broker closed the connection')
+      .replaceAll('\n', ' '),
+  )
 }

@@ -85,7 +85,8 @@ interface Decoder {
 /**
  * kafkajs's decoder trusts lengths: a negative one moves it backwards, so that decoding an array may never end, and one
  * past the end reads zeros. With this repair each step must move forwards and stay within the response, which also
- * bounds arrays by their elements.
+ * bounds arrays by their elements. Only `forward` may pass the end: a broker cuts the last batch of a response, and
+ * kafkajs skips what is left of it.
  */
 function repairDecoder(): void {
   const { prototype } = require('kafkajs/src/protocol/decoder.js') as { prototype: Decoder }
@@ -94,7 +95,8 @@ function repairDecoder(): void {
     prototype[name] = function (this: Decoder, ...args: unknown[]): unknown {
       const before = this.offset
       const value = method.apply(this, args)
-      if (this.offset < before || this.offset > this.buffer.length) {
+      const isPastEnd = this.offset > this.buffer.length && name !== 'forward'
+      if (this.offset < before || isPastEnd) {
         throw new BadResponseError('a response is shorter than it claims')
       }
       return value

@@ -275,7 +275,7 @@ const refused: [string, ConfigSources, string][] = [
   [
     'a broker with a scheme',
     { flags: [flag('kafka.brokers', 'kafka://a:9092')] },
-    'kafka.brokers: "kafka://a:9092" must be host:port, such as kafka-0.kafka:9092 (--set)',
+    'kafka.brokers: "kafka://a:9092" must be host:port, such as kafka-0.kafka:9092 or [fd00::1]:9092 (--set)',
   ],
   [
     'a topic name that brokers reject',

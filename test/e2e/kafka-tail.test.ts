@@ -80,6 +80,15 @@ suite('tail: reading a real Kafka', { skip: needsKafka() }, () => {
     })
   }
 
+  test('tail: reads a partition that is larger than one response, whose last batch is cut', async () => {
+    const run = shipTo(configFor(broker, 'large'))
+    for (let number = 0; number < 60; number += 1) await run.put(number, { connection: 1, bodyBytes: 50_000 })
+    await run.finish()
+    const { done, numbers } = startTail('large')
+    assert.deepEqual(await done, { pairs: 60, foreign: 0 })
+    assert.deepEqual(numbers(), range(0, 60))
+  })
+
   test('tail: reads JSON and MessagePack values in one topic', async () => {
     await ship('both', 0, 10)
     await ship('both', 10, 20, { ship: { format: 'json' } })

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { defaultConfig } from '../../src/config/load.ts'
 import { diagnose } from '../../src/kafka/diagnosis.ts'
+import { failureText } from '../../src/kafka/errors.ts'
 import type { Reached } from '../../src/kafka/kafkajs-client.ts'
 
 const { kafka } = defaultConfig()
@@ -18,6 +19,7 @@ test('diagnosis: suggests TLS and SASL to a plaintext client whose connection is
     assert.match(hint, /kafka\.sasl\.mechanism/)
   }
   assert.match(hintFor('Closed connection', kafka, 'response'), /^the port may require SASL/)
+  assert.match(failureText(new Error('Closed connection')), /^the broker closed the connection$/)
   assert.match(hintFor('Closed connection', kafka, 'connection'), /^the port may require TLS/)
 })
 
