@@ -4,6 +4,7 @@ import { setTimeout } from 'node:timers/promises'
 import type { Config } from '../config/schema.ts'
 import { formatSize } from '../config/units.ts'
 import { errorText, hintOf } from '../errors.ts'
+import { counted } from '../format/units.ts'
 import { parseBroker } from '../kafka/broker-address.ts'
 import { clientFor } from '../kafka/client.ts'
 import { type Diagnosis, diagnose, isDenied, permissionHint } from '../kafka/diagnosis.ts'
@@ -102,7 +103,7 @@ function connectedAs({ kafka: { tls, sasl } }: Config): string {
 }
 
 function partitionCheck(topic: string, leaders: readonly number[]): Check {
-  const found = `${topic} has ${leaders.length} ${leaders.length === 1 ? 'partition' : 'partitions'}`
+  const found = `${topic} has ${counted(leaders.length, 'partition')}`
   const leaderless = leaders.filter((leader) => leader === -1).length
   if (leaderless === 0) return ok('Kafka topic', found)
   return warning('Kafka topic', `${found}, ${leaderless} without a leader`, 'see which brokers are down')

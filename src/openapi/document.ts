@@ -12,7 +12,7 @@ const MOST_PATHS = 2000
 const MOST_SERVERS = 50
 const MOST_QUERY_NAMES = 50
 const MOST_TYPES = 10
-/** Examples above this many characters are left out. */
+/** Longer bodies are no examples. Characters. */
 const MOST_EXAMPLE = 4096
 
 /** The methods that a path item may have. */
@@ -37,7 +37,7 @@ class Content {
     if (value === undefined) this.#texts++
     else this.#schema.add(value)
     if (!examples || value === undefined || text.length > MOST_EXAMPLE || text.includes(`"${REFERENCE}"`)) return
-    // The least text, so that the order of the pairs does not matter.
+    // The first in the order of texts, so that the order of the pairs does not matter.
     if (this.#example === undefined || JSON.stringify(value) < JSON.stringify(this.#example)) this.#example = value
   }
 
@@ -128,7 +128,7 @@ class Operation {
   }
 }
 
-/** Each name once, with a number where the text is one. */
+/** The parameters of a query: each name once, and decimal integers as numbers. */
 function queryOf(target: string): Map<string, unknown> {
   const [, query = ''] = /\?([^#]*)/.exec(target) ?? []
   return new Map(
@@ -173,7 +173,7 @@ const SCHEMAS: Readonly<Record<PartKind, object>> = {
 
 const parameterName = (index: number): string => (index === 0 ? 'id' : `id${index + 1}`)
 
-/** Collects pairs. */
+/** Collects the routes of pairs. */
 export class OpenApiDocument {
   readonly #options: DocumentOptions
   readonly #servers = new Set<string>()
@@ -191,9 +191,10 @@ export class OpenApiDocument {
     const method = request.method.toLowerCase()
     const path = requestPath(request.target)
     const { path: template, kinds } = routeTemplate(path.replace(/[{}]/g, encodeURIComponent))
-    const isRoute = path.startsWith('/') && METHODS.includes(method) && pair.response.status >= 100
+    const { status } = pair.response
+    const isRoute = path.startsWith('/') && METHODS.includes(method) && status >= 100 && status <= 599
     const item = isRoute ? this.#pathItem(numbered(template)) : null
-    if (item === null || pair.response.status > 599) {
+    if (item === null) {
       this.#leftOut++
       return
     }
@@ -204,13 +205,13 @@ export class OpenApiDocument {
 
   /** The document, its keys in a fixed order. */
   toJson(): object {
-    const left = this.#leftOut === 0 ? '' : ` ${this.#leftOut} exchanges that OpenAPI cannot describe are left out.`
+    const leftOut = this.#leftOut === 0 ? '' : ` Left out: ${this.#leftOut} that OpenAPI cannot describe.`
     return {
       openapi: '3.1.0',
       info: {
         title: 'Observed API',
         version: 'observed',
-        description: `Made by Interceptor ${this.#options.version} from ${this.#pairs} captured exchanges.${left}`,
+        description: `Made by Interceptor ${this.#options.version} from ${this.#pairs} captured exchanges.${leftOut}`,
       },
       ...(this.#servers.size > 0 ? { servers: [...this.#servers].sort().map((url) => ({ url })) } : {}),
       paths: sorted(this.#paths, (item, path) => {

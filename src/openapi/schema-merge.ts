@@ -1,6 +1,6 @@
 /**
- * Infers a JSON Schema from values: merges them into types, formats, properties and which of them are always
- * there. The result does not depend on the order of the values, unless a bound is hit.
+ * Infers a JSON Schema from values: their types, formats, properties, and which properties all of them have. The result does
+ * not depend on the order of the values, unless a bound is reached.
  */
 
 /** Bounds of one schema. Beyond them a value is accepted and not described. */
@@ -10,7 +10,7 @@ const MOST_NODES = 5000
 
 type JsonType = 'null' | 'boolean' | 'integer' | 'number' | 'string' | 'array' | 'object'
 
-/** Formats of JSON Schema that texts may all have. */
+/** Formats of JSON Schema. One is used where every text has it. */
 const FORMATS: readonly (readonly [name: string, pattern: RegExp])[] = [
   ['date-time', /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/i],
   ['date', /^\d{4}-\d\d-\d\d$/],
@@ -21,7 +21,7 @@ const FORMATS: readonly (readonly [name: string, pattern: RegExp])[] = [
 
 const formatOf = (text: string): string | null => FORMATS.find(([, pattern]) => pattern.test(text))?.[0] ?? null
 
-/** Counts the parts of one schema. */
+/** How many nodes one schema has, of MOST_NODES. */
 interface Budget {
   nodes: number
 }
@@ -29,7 +29,7 @@ interface Budget {
 class Node {
   readonly #types = new Set<JsonType>()
   readonly #properties = new Map<string, Node>()
-  /** Objects seen here, and values seen of this property. */
+  /** Objects among the values, and all values. */
   #objects = 0
   #values = 0
   #items: Node | null = null
@@ -120,7 +120,7 @@ function typeOf(value: unknown): JsonType {
   return typeof value as 'boolean' | 'string' | 'object'
 }
 
-/** The schema of the values of one place: a body, a parameter. */
+/** The schema of all values of one body or parameter. */
 export class MergedSchema {
   readonly #root = new Node()
   readonly #budget: Budget = { nodes: 0 }

@@ -1,6 +1,6 @@
 /**
- * How often something happened over the whole time so far, in a fixed number of equal periods: as time passes, the periods
- * become longer. Bounded for any length of time. Times are packet time, microseconds since the Unix epoch.
+ * Counts events over the whole time so far, in a fixed number of equal periods: as time passes, the periods become
+ * longer. Bounded for any length of time. Times are packet time, microseconds since the Unix epoch.
  */
 
 /** The number of periods. */
@@ -45,7 +45,7 @@ export class RateHistory {
     return [...this.#counts]
   }
 
-  /** Adds periods up in pairs until they are as long as the axis has them. */
+  /** Merges each two periods into one until they have the axis's length. */
   #widen(): void {
     for (; this.#periodMicros < this.#axis.periodMicros; this.#periodMicros *= 2) {
       for (let i = 0; i < HISTORY_PERIODS; i++) {

@@ -14,7 +14,7 @@ import { routeTemplate } from './template.ts'
 
 /** The most groups. A group needs about 10 KB. */
 const MOST_GROUPS = 1000
-/** The group of the pairs that are in none of their own. */
+/** The group of the pairs whose own group is beyond MOST_GROUPS. */
 export const OTHER = 'other'
 
 /** Relative error of quantiles. */
@@ -75,12 +75,12 @@ export class RouteTable {
   #firstMicros = Number.POSITIVE_INFINITY
   #lastMicros = 0
 
-  /** @param by one of the groupings, or what names the group of a pair */
+  /** @param by one of the groupings, or a function that names the group of a pair */
   constructor(by: Grouping | GroupOf) {
     this.#groupOf = typeof by === 'function' ? by : (pair) => groupOf(pair, by)
   }
 
-  /** Seconds from the first request to the last response, at least 1: what rates refer to. */
+  /** Seconds from the first request to the last response, at least 1: the period of the rates. */
   get seconds(): number {
     return Math.max(1, (this.#lastMicros - this.#firstMicros) / 1e6)
   }

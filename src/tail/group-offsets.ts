@@ -35,7 +35,7 @@ export class GroupOffsets {
   /**
    * Notes that some of the fetched records have been printed.
    *
-   * @param printed, left in any order across partitions
+   * @param printed, left records of one read, in any order across partitions
    */
   add(printed: readonly FetchPosition[], left: readonly FetchPosition[]): void {
     for (const { partition, offset } of printed)

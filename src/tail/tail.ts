@@ -85,7 +85,7 @@ async function openReader(options: TailOptions): Promise<TopicReader> {
   }
 }
 
-/** Whether a cluster may soon respond otherwise: the leaders of a new topic, or the coordinator of a group, are not known at once. */
+/** Whether a retry may succeed: a cluster does not know the leaders of a new topic, or the coordinator of a group, at once. */
 const isPassing = (error: unknown): boolean => ['staleMetadata', 'temporary'].includes(kafkaFailureOf(error))
 
 /** Replaces a reader that failed, after a delay. The new one connects at its first read. */

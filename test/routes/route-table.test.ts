@@ -72,7 +72,7 @@ test('route table: groups by workload, status, client and host', () => {
   }
 })
 
-test('route table: sorts by what is asked for', () => {
+test('route table: sorts by the requested key', () => {
   const table = new RouteTable('route')
   table.add(pairOf('/fast'))
   table.add(pairOf('/fast'))

@@ -15,7 +15,7 @@ const CHUNK_BYTES = 64 * 1024
 /** A longer frame that does not fit into the rest of a chunk gets memory of its own length. */
 const LONG_BYTES = CHUNK_BYTES / 4
 
-/** How long a reader may take for what is left when its connection ends. */
+/** How long a reader may take to read the rest before its connection is closed. */
 const END_MS = 500
 
 /** What a reader needs of its socket. */
@@ -30,7 +30,7 @@ export class TapReader {
   /** What is collected and not written yet: [from, to) of the chunk. Written parts are never filled again. */
   #from = 0
   #to = 0
-  /** Pairs that were not shown and that the reader does not know of. */
+  /** Pairs that were not shown, and that were not reported to the reader yet. */
   #notShown = 0
   /** Pairs that are collected, and those passed to the socket that it has not passed to the kernel. */
   #collected = 0
