@@ -24,10 +24,13 @@ export const TUNNEL_NONE = 0
 export const TUNNEL_SOCKS = 1
 export const TUNNEL_CONNECT = 2
 
-/** What only some streams need: holes, losses, urgent bytes, RSTs that may be stray, a second SYN or FIN. */
+/** What only some streams need: reused ports, holes, losses, urgent bytes, RSTs that may be stray, a second SYN or FIN. */
 class Rarities {
   /** First sequence number after a different SYN, once `otherSynSeen`. */
   otherFirstSeq = 0
+  /** Of the connection that used the same ports before, once `Flow.reusedMicros` is set: the stream's first sequence number. */
+  formerFirstSeq = 0
+  formerSynSeen = false
   /** Another FIN, further ahead, once `furtherFinSeen`. */
   furtherFinSeq = 0
   /**
@@ -138,6 +141,8 @@ export class Flow {
   midstream = false
   /** It continues a connection that a RST had closed, as captured: whoever received the RST ignored it. */
   resumed = false
+  /** Packet time at which it superseded another connection on the same ports; 0: of which nothing is known. */
+  reusedMicros = 0
   /** Its ends have agreed to sign segments: its first segment, or its SYN+ACK, carries TCP-MD5 or TCP-AO. */
   signed = false
   /** Bytes of it are lost. */
@@ -187,6 +192,7 @@ export class Flow {
     this.clientDirection = -1
     this.midstream = false
     this.resumed = false
+    this.reusedMicros = 0
     this.signed = false
     this.lossy = false
     this.interfaceId = interfaceId

@@ -2,6 +2,7 @@
 import { type Direction, type Flow, PROTOCOL_OPAQUE, type Stream } from './flow.ts'
 import { FLAG_ACK, FLAG_RST, FLAG_SYN } from './header.ts'
 import { NO_PIECE } from './held-pieces.ts'
+import type { TcpSegment } from './segment.ts'
 import { seqAdd, seqDiff, WINDOW_BYTES } from './seq.ts'
 
 /** A SYN whose sequence number is this close before known data was merely captured late. */
@@ -16,6 +17,18 @@ export const hasDelivered = (stream: Stream): boolean =>
 /** Whether a SYN with this number is the stream's own again. */
 export const isRepeatedSyn = (stream: Stream, seq: number): boolean =>
   stream.synSeen && stream.firstSeq === seqAdd(seq, 1)
+
+/** Keeps the first sequence numbers of a connection that has ended, for the one that begins on the same flow (see `isFormerSyn`). */
+export function rememberFormer({ streams }: Flow): void {
+  for (const stream of streams) {
+    stream.rare.formerFirstSeq = stream.firstSeq
+    stream.rare.formerSynSeen = stream.synSeen
+  }
+}
+
+/** Whether a SYN is the one with which the connection before this one began, captured late. @param seq its sequence number */
+export const isFormerSyn = ({ rare }: Stream, seq: number): boolean =>
+  rare.formerSynSeen && rare.formerFirstSeq === seqAdd(seq, 1)
 
 /** Whether a SYN belongs to the open connection: a repetition, the SYN-ACK, or one captured late. */
 export function continuesConnection(flow: Flow, direction: Direction, seq: number, flags: number): boolean {
@@ -71,7 +84,7 @@ export function acceptSynAck(server: Stream, ack: number, flags: number): void {
  * Whether a segment of another virtual network has the numbers of this connection, of which it is a copy or the peer's
  * SYN-ACK. Numbers are proof enough: two connections choose theirs at random (RFC 6528).
  */
-export function continuesNumbers(flow: Flow, direction: Direction, seq: number, ack: number, flags: number): boolean {
+export function continuesNumbers(flow: Flow, { direction, seq, ack, flags }: TcpSegment): boolean {
   const stream = flow.streams[direction]
   const other = flow.streams[1 - direction]
   if ((flags & FLAG_SYN) !== 0) {
@@ -90,7 +103,7 @@ export function continuesNumbers(flow: Flow, direction: Direction, seq: number, 
  * Whether neither number of a segment can be one of this connection, whose SYN was captured: a late segment of the
  * connection before it on these ports. Its receiver drops it (RFC 9293 §3.10.7.4).
  */
-export function isForeign(flow: Flow, direction: Direction, seq: number, ack: number, flags: number): boolean {
+export function isForeign(flow: Flow, { direction, seq, ack, flags }: TcpSegment): boolean {
   const stream = flow.streams[direction]
   const other = flow.streams[1 - direction]
   if ((flags & (FLAG_SYN | FLAG_RST)) !== 0 || !(stream.synSeen || other.synSeen)) return false

@@ -32,13 +32,15 @@ import {
   hasDelivered,
   isForeign,
   isNewData,
+  rememberFormer,
   restartStream,
 } from './handshake.ts'
-import { FLAG_ACK, FLAG_RST, FLAG_SYN, FLAG_URG, HEADER_BYTES, headerBytes, isSigned, urgentOffset } from './header.ts'
+import { FLAG_ACK, FLAG_RST, FLAG_SYN, FLAG_URG, urgentOffset } from './header.ts'
 import { NO_PIECE } from './held-pieces.ts'
 import type { Reassembler } from './reassembler.ts'
 import { NO_FLOW } from './recency-list.ts'
 import { judgeReset, RESET_OBEYED, RESET_UNPROVEN } from './reset.ts'
+import { TcpSegment } from './segment.ts'
 import { seqAdd, seqDiff } from './seq.ts'
 import {
   COMES_LATE,
@@ -94,6 +96,7 @@ export class ConnectionTracker {
   readonly #owner: FlowOwner
   readonly #idleMicros: number
   readonly #earlyResets = new EarlyResets()
+  readonly #segment = new TcpSegment()
   #lastMicros = 0
   /** Packet time of the last sweep. */
   #sweptMicros = 0
@@ -137,51 +140,47 @@ export class ConnectionTracker {
   ): void {
     const view = this.#arena.view
     const counts = this.#counts
+    const segment = this.#segment
     counts[C.segments]++
-    const header = headerBytes(view, tcp)
-    const payload = tcp + header
-    if (header < HEADER_BYTES || payload > end) {
+    if (!segment.read(view, tcp, end)) {
       counts[C.segmentsIgnored]++
       return
     }
     this.advance()
     this.flows.active.settle()
     if (this.#cells.low || this.#owner.crowded || this.flows.active.crowded) this.#makeRoom()
-    counts[C.bytesPayload] += end - payload
-    const flags = view.getUint8(tcp + 13)
-    const seq = view.getInt32(tcp + 4)
-    const ack = view.getInt32(tcp + 8)
-    const signed = isSigned(view, tcp, header)
+    counts[C.bytesPayload] += segment.length
     const known = this.flows.find(ip, tcp, domain, network, hash)
-    const direction = this.flows.direction
-    const found = known ?? this.#twin(direction, seq, ack, flags)
+    segment.direction = this.flows.direction
+    const found = known ?? this.#twin(segment)
+    const { flags, signed } = segment
     if (found !== null && found.signed !== signed && found.state === FLOW_OPEN && (flags & FLAG_SYN) === 0) {
       // Receivers drop a segment with a signature if none was negotiated, and one without if it was.
       counts[C.segmentsSignature]++
       return
     }
-    const flow = this.#flowOf(found, direction, seq, ack, flags, payload, end, interfaceId)
+    const flow = this.#flowOf(found, segment, interfaceId)
     if (flow === null) return
     const isYoung = flow.segments < YOUNG_SEGMENTS && flow.protocol !== PROTOCOL_OPAQUE
-    if (isYoung && isForeign(flow, direction, seq, ack, flags)) {
+    if (isYoung && isForeign(flow, segment)) {
       flow.segments++
       counts[C.segmentsAfterEnd]++
       return
     }
-    if (!flow.streams[direction].captured) this.#agree(flow, direction, flags, signed)
+    if (!flow.streams[segment.direction].captured) agreeSignature(flow, segment)
     this.flows.touch(flow)
-    if (flow.hopLimitPending) this.#owner.hopLimit(flow, direction, view.getUint8(ip + hopLimitAt(view.getUint8(ip))))
-    if ((flags & FLAG_URG) !== 0 && end > payload) this.#urgent(flow, direction, seqAdd(seq, urgentOffset(view, tcp)))
-    this.#segmentOf(flow, direction, payload, end, seq, ack, flags)
+    if (flow.hopLimitPending) this.#checkHopLimit(flow, segment.direction, ip)
+    if ((flags & FLAG_URG) !== 0 && segment.length > 0) this.#urgent(flow, segment, urgentOffset(view, tcp))
+    this.#segmentOf(flow, segment)
   }
 
   /**
    * Finds the connection of a segment that was captured in a virtual network in which the connection is not known: a
    * bridge, a VLAN interface or a tunnel's end shows each packet once with its tag and once without.
    */
-  #twin(direction: Direction, seq: number, ack: number, flags: number): Flow | null {
+  #twin(segment: TcpSegment): Flow | null {
     for (const flow of this.flows.elsewhere) {
-      if (!continuesNumbers(flow, direction, seq, ack, flags)) continue
+      if (!continuesNumbers(flow, segment)) continue
       this.flows.join(flow)
       return flow
     }
@@ -272,35 +271,25 @@ export class ConnectionTracker {
   }
 
   /** @returns the open flow that the segment belongs to, new if the segment starts one; null, and counted, if it has none */
-  #flowOf(
-    found: Flow | null,
-    direction: Direction,
-    seq: number,
-    ack: number,
-    flags: number,
-    payload: number,
-    end: number,
-    interfaceId: number,
-  ): Flow | null {
-    const length = end - payload
+  #flowOf(found: Flow | null, segment: TcpSegment, interfaceId: number): Flow | null {
     if (found === null) {
-      if (startsConnection(flags, length)) return this.#open(null, interfaceId)
+      if (startsConnection(segment)) return this.#open(null, interfaceId)
       this.#counts[C.segmentsIgnored]++
       return null
     }
     // Nearly every segment is one of these: it costs no call.
+    const { direction, flags } = segment
     if (found.state === FLOW_OPEN && (flags & FLAG_SYN) === 0 && !found.streams[direction].otherSynSeen) return found
-    const silence = Math.abs(this.#time.micros - this.flows.lastMicros(found.index))
-    switch (judgeSegment(found, direction, seq, ack, flags, length, silence)) {
+    switch (judgeSegment(found, segment, this.#time.micros, this.flows.lastMicros(found.index))) {
       case CONTINUES:
         return found
       case STARTS:
-        return this.#restart(found, flags, interfaceId)
+        return this.#restart(found, segment, interfaceId)
       case CONFIRMS_SYN:
-        return this.#adoptOtherSyn(found, direction, seq, interfaceId)
+        return this.#adoptOtherSyn(found, segment, interfaceId)
       case COMES_LATE:
-        if ((flags & FLAG_RST) === 0 && this.#ignoresReset(found, direction, seq, payload, end))
-          return this.#restart(found, flags, interfaceId)
+        if ((flags & FLAG_RST) === 0 && this.#ignoresReset(found, segment))
+          return this.#restart(found, segment, interfaceId)
         this.#counts[C.segmentsAfterEnd]++
         return null
       default:
@@ -310,32 +299,40 @@ export class ConnectionTracker {
   }
 
   /** A segment starts another connection on the flow's tuple, or continues it after a RST. */
-  #restart(flow: Flow, flags: number, interfaceId: number): Flow {
+  #restart(flow: Flow, { flags }: TcpSegment, interfaceId: number): Flow {
     const resumed = (flags & FLAG_SYN) === 0 && flow.closedBy === END_RESET
-    this.#close(flow, END_SUPERSEDED)
-    const started = this.#open(flow, interfaceId)
+    const started = this.#supersede(flow, interfaceId)
     started.resumed = resumed
     return started
   }
 
   /** Whether the receiver of a RST sends a new request. If that was on its way already, another RST answers it. */
-  #ignoresReset(flow: Flow, direction: Direction, seq: number, payload: number, end: number): boolean {
-    if (flow.closedBy !== END_RESET || !isNewData(flow.streams[direction], seq, end - payload)) return false
-    return this.#owner.beginsRequest(payload, end)
+  #ignoresReset(flow: Flow, segment: TcpSegment): boolean {
+    const { direction, seq, at, end } = segment
+    if (flow.closedBy !== END_RESET || !isNewData(flow.streams[direction], seq, end - at)) return false
+    return this.#owner.beginsRequest(at, end)
   }
 
   /** A segment follows a SYN that was only remembered: a new connection's, or the SYN+ACK that the client accepted. */
-  #adoptOtherSyn(flow: Flow, direction: Direction, seq: number, interfaceId: number): Flow {
+  #adoptOtherSyn(flow: Flow, { direction, seq }: TcpSegment, interfaceId: number): Flow {
     const stream = flow.streams[direction]
     if (!hasDelivered(stream)) {
       // The numbers cannot change while segments are held.
       if (stream.held === NO_PIECE) restartStream(stream, seq)
       return flow
     }
-    this.#close(flow, END_SUPERSEDED)
-    const started = this.#open(flow, interfaceId)
+    const started = this.#supersede(flow, interfaceId)
     started.clientDirection = direction
     restartStream(started.streams[direction], seq)
+    return started
+  }
+
+  /** Another connection begins on the flow's tuple. */
+  #supersede(flow: Flow, interfaceId: number): Flow {
+    this.#close(flow, END_SUPERSEDED)
+    rememberFormer(flow)
+    const started = this.#open(flow, interfaceId)
+    started.reusedMicros = this.#time.micros
     return started
   }
 
@@ -373,15 +370,7 @@ export class ConnectionTracker {
     return index === NO_FLOW ? null : this.flows.at(index)
   }
 
-  #segmentOf(
-    flow: Flow,
-    direction: Direction,
-    payload: number,
-    end: number,
-    seq: number,
-    ack: number,
-    flags: number,
-  ): void {
+  #segmentOf(flow: Flow, { direction, seq, ack, flags, at, end }: TcpSegment): void {
     const stream = flow.streams[direction]
     const other = flow.streams[1 - direction]
     if ((flags & FLAG_RST) !== 0) {
@@ -389,19 +378,19 @@ export class ConnectionTracker {
       return
     }
     stream.captured = true
-    if (stream.resetSeen) this.#reviewReset(stream, seqAdd(seq, end - payload))
+    if (stream.resetSeen) this.#reviewReset(stream, seqAdd(seq, end - at))
     let first = seq
     if ((flags & FLAG_SYN) !== 0) {
       first = seqAdd(seq, 1)
       this.#handshake(flow, direction, first, ack, flags)
     } else if (!stream.known || !other.known) this.#learn(flow, direction, seq, ack)
     if (!hasDelivered(other) && direction === flow.clientDirection) acceptSynAck(other, ack, flags)
-    if (flow.protocol === PROTOCOL_OPAQUE) watchEnd(stream, first, end - payload, flags)
+    if (flow.protocol === PROTOCOL_OPAQUE) watchEnd(stream, first, end - at, flags)
     else if (ack === 0 || (flags & FLAG_ACK) === 0) {
       // A synthetic capture without acknowledgements: all bytes captured of the peer before count as acknowledged.
       const acknowledged = other.known ? other.nextSeq : ack
-      this.#reassembler.segment(flow, direction, payload, end, first, acknowledged, flags & ~FLAG_ACK)
-    } else this.#reassembler.segment(flow, direction, payload, end, first, ack, flags)
+      this.#reassembler.segment(flow, direction, at, end, first, acknowledged, flags & ~FLAG_ACK)
+    } else this.#reassembler.segment(flow, direction, at, end, first, ack, flags)
     this.#closeEnded(flow)
     if (other.resetSeen && isDue(other, stream)) this.#closeReset(flow, (1 - direction) as Direction)
   }
@@ -443,13 +432,14 @@ export class ConnectionTracker {
     if (late || seqDiff(stream.rare.resetSeq, end) > 0) stream.resetSeen = false
   }
 
-  /** Signatures are agreed on in the handshake; midstream the first segment shows whether they are in use. */
-  #agree(flow: Flow, direction: Direction, flags: number, signed: boolean): void {
-    if ((flags & FLAG_SYN) !== 0 || !flow.streams[1 - direction].captured) flow.signed = signed
+  #checkHopLimit(flow: Flow, direction: Direction, ip: number): void {
+    const { view } = this.#arena
+    this.#owner.hopLimit(flow, direction, view.getUint8(ip + hopLimitAt(view.getUint8(ip))))
   }
 
-  #urgent(flow: Flow, direction: Direction, seq: number): void {
-    if (flow.protocol !== PROTOCOL_OPAQUE) this.#reassembler.urgent(flow, direction, seq)
+  /** @param offset of the urgent byte from the segment's first */
+  #urgent(flow: Flow, { direction, seq }: TcpSegment, offset: number): void {
+    if (flow.protocol !== PROTOCOL_OPAQUE) this.#reassembler.urgent(flow, direction, seqAdd(seq, offset))
   }
 
   #handshake(flow: Flow, direction: Direction, firstSeq: number, ack: number, flags: number): void {
@@ -492,6 +482,11 @@ export class ConnectionTracker {
     flow.closedBy = cause
     this.flows.close(flow)
   }
+}
+
+/** Signatures are agreed on in the handshake; midstream the first segment shows whether they are in use. */
+function agreeSignature(flow: Flow, { direction, flags, signed }: TcpSegment): void {
+  if ((flags & FLAG_SYN) !== 0 || !flow.streams[1 - direction].captured) flow.signed = signed
 }
 
 /** Offset of the TTL, or of the hop limit, in an IP header that begins with this byte. */

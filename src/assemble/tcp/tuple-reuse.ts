@@ -5,14 +5,17 @@
  * second capture point shows packets twice.
  */
 import { END_FIN, END_RESET } from '../../ledger/reasons.ts'
-import { type Direction, FLOW_CLOSED, type Flow, type Stream } from './flow.ts'
-import { continuesConnection, hasDelivered, isNewData, isRepeatedSyn, rememberSyn } from './handshake.ts'
+import { FLOW_CLOSED, type Flow } from './flow.ts'
+import { continuesConnection, hasDelivered, isFormerSyn, isNewData, isRepeatedSyn, rememberSyn } from './handshake.ts'
 import { FLAG_ACK, FLAG_RST, FLAG_SYN } from './header.ts'
+import type { TcpSegment } from './segment.ts'
 
 /** How long a closed flow's tuple absorbs late segments. */
 export const LINGER_MICROS = 10_000_000
 /** A frame captured twice, or late, follows its connection's other frames by less than this. */
 export const TWIN_MICROS = 5_000
+/** A late copy of a connection's SYN follows the next connection's beginning by less than this. */
+const LATE_SYN_MICROS = 1_000_000
 
 /** Results of `judgeSegment`. */
 /** The segment belongs to the flow. */
@@ -21,13 +24,13 @@ export const CONTINUES = 0
 export const STARTS = 1
 /** It follows a SYN that was only remembered (`rememberSyn`), and so confirms that SYN. */
 export const CONFIRMS_SYN = 2
-/** It belongs to the flow, which is closed. */
+/** It belongs to a connection that is over: the flow, which is closed, or the one before it. */
 export const COMES_LATE = 3
 /** It belongs to no connection, or a later segment shows to which. */
 const UNDECIDED = 4
 
 /** Whether a segment of an unknown tuple starts a connection there. */
-export const startsConnection = (flags: number, length: number): boolean =>
+export const startsConnection = ({ flags, length }: TcpSegment): boolean =>
   ((flags & FLAG_SYN) !== 0 || length > 0) && (flags & FLAG_RST) === 0
 
 /** Whether one of its ends has sent a RST that may have been obeyed. */
@@ -35,40 +38,43 @@ export const mayBeReset = ({ streams: [a, b] }: Flow): boolean => a.resetSeen ||
 
 /**
  * @param flow that has the segment's tuple, open or closed
- * @param length of the payload; @param silence packet time since the flow's last segment, in microseconds
+ * @param micros packet time of the segment; @param lastMicros of the flow's last one
  * @returns CONTINUES, STARTS, CONFIRMS_SYN, COMES_LATE or UNDECIDED
  */
-export function judgeSegment(
-  flow: Flow,
-  direction: Direction,
-  seq: number,
-  ack: number,
-  flags: number,
-  length: number,
-  silence: number,
-): number {
+export function judgeSegment(flow: Flow, segment: TcpSegment, micros: number, lastMicros: number): number {
+  const silence = Math.abs(micros - lastMicros)
+  const { flags } = segment
   const isSyn = (flags & FLAG_SYN) !== 0
+  if (isSyn && comesFromFormer(flow, segment, micros)) return COMES_LATE
   if (flow.state === FLOW_CLOSED) {
-    if (!startsConnection(flags, length)) return COMES_LATE
-    const starts = isSyn
-      ? synStarts(flow.streams[direction], seq, flags)
-      : dataStarts(flow, direction, seq, length, silence)
+    if (!startsConnection(segment)) return COMES_LATE
+    const starts = isSyn ? synStarts(flow, segment) : dataStarts(flow, segment, silence)
     return starts ? STARTS : COMES_LATE
   }
-  if (!isSyn) return judgePlain(flow, direction, seq, flags)
-  if ((flags & FLAG_ACK) === 0) return judgeSyn(flow, direction, seq, length > 0, silence <= TWIN_MICROS)
-  return judgeSynAck(flow, direction, seq, ack, flags)
+  if (!isSyn) return judgePlain(flow, segment)
+  return (flags & FLAG_ACK) === 0 ? judgeSyn(flow, segment, silence <= TWIN_MICROS) : judgeSynAck(flow, segment)
+}
+
+/**
+ * Whether a SYN or SYN-ACK is a late copy from the connection before this one: both ends have moved on. Traffic that is
+ * replayed repeats its SYNs too, but later.
+ */
+function comesFromFormer(flow: Flow, { direction, seq }: TcpSegment, micros: number): boolean {
+  const { reusedMicros } = flow
+  if (reusedMicros === 0 || Math.abs(micros - reusedMicros) > LATE_SYN_MICROS) return false
+  const stream = flow.streams[direction]
+  return isFormerSyn(stream, seq) && !isRepeatedSyn(stream, seq)
 }
 
 /**
  * Whether a SYN on a closed flow's tuple starts another connection. A client does not repeat a SYN once both ends have
  * closed, but a server may repeat its SYN-ACK.
  */
-const synStarts = (stream: Stream, seq: number, flags: number): boolean =>
-  (flags & FLAG_ACK) === 0 || !isRepeatedSyn(stream, seq)
+const synStarts = ({ streams }: Flow, { direction, seq, flags }: TcpSegment): boolean =>
+  (flags & FLAG_ACK) === 0 || !isRepeatedSyn(streams[direction], seq)
 
 /** Whether data on a closed flow's tuple belongs to another connection, and is not a late segment of the old one. */
-function dataStarts(flow: Flow, direction: Direction, seq: number, length: number, silence: number): boolean {
+function dataStarts(flow: Flow, { direction, seq, length }: TcpSegment, silence: number): boolean {
   if (silence > LINGER_MICROS) return true
   // Only the sender of a RST can have more to send: its peer's segments were in flight already.
   if (flow.closedBy === END_RESET && direction !== flow.resetDirection) return false
@@ -77,7 +83,7 @@ function dataStarts(flow: Flow, direction: Direction, seq: number, length: numbe
 }
 
 /** A segment without SYN on an open flow's tuple. */
-function judgePlain(flow: Flow, direction: Direction, seq: number, flags: number): number {
+function judgePlain(flow: Flow, { direction, seq, flags }: TcpSegment): number {
   const stream = flow.streams[direction]
   if (!stream.otherSynSeen || (flags & FLAG_RST) !== 0) return CONTINUES
   return seq === stream.rare.otherFirstSeq && seq !== stream.firstSeq ? CONFIRMS_SYN : CONTINUES
@@ -90,18 +96,18 @@ function judgePlain(flow: Flow, direction: Direction, seq: number, flags: number
  *
  * @param isTwin it follows the flow's last segment so closely that it may be the same packet, captured twice
  */
-function judgeSyn(flow: Flow, direction: Direction, seq: number, hasData: boolean, isTwin: boolean): number {
+function judgeSyn(flow: Flow, { direction, seq, length }: TcpSegment, isTwin: boolean): number {
   const stream = flow.streams[direction]
   const continues = continuesConnection(flow, direction, seq, FLAG_SYN)
   if (continues && isTwin) return CONTINUES
   if (!hasDelivered(stream)) return continues ? CONTINUES : STARTS
-  if (!continues && (hasData || mayBeReset(flow))) return STARTS
+  if (!continues && (length > 0 || mayBeReset(flow))) return STARTS
   rememberSyn(stream, seq)
   return continues ? CONTINUES : UNDECIDED
 }
 
 /** A SYN-ACK on an open flow's tuple. */
-function judgeSynAck(flow: Flow, direction: Direction, seq: number, ack: number, flags: number): number {
+function judgeSynAck(flow: Flow, { direction, seq, ack, flags }: TcpSegment): number {
   const stream = flow.streams[direction]
   const client = flow.streams[1 - direction]
   if (client.otherSynSeen && ack === client.rare.otherFirstSeq) return STARTS

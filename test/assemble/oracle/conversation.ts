@@ -14,6 +14,14 @@ export interface Conversation {
   readonly segments: readonly Segment[]
   /** Those whose every byte was sent by both sides, in order. */
   readonly exchanges: readonly Exchange[]
+  /** The sequence numbers that would have come next, and the packet time. */
+  readonly next: Numbers
+  readonly endMicros: number
+}
+
+interface Numbers {
+  readonly client: number
+  readonly server: number
 }
 
 interface Message {
@@ -33,16 +41,28 @@ const IMPOSTORS = [
 ]
 
 /**
- * Sometimes two connections, one after the other, on the same addresses and ports.
+ * One connection, or up to three on the same addresses and ports, one after the other.
  *
  * @param name unique text of the conversation, part of its targets
  */
-export function converse(random: Random, name: string, startMicros: number): [Conversation, ...Conversation[]] {
-  const first = new Conversing(random, name, startMicros).run()
-  if (!random.oneIn(8)) return [first]
-  const endMicros = first.segments.at(-1)?.micros ?? startMicros
-  return [first, new Conversing(random, `${name}b`, endMicros + 100).run()]
+export function converse(random: Random, name: string, startMicros: number): Conversation[] {
+  const first = new Conversing(random, name, startMicros, initialNumbers(random)).run()
+  const parts = [first]
+  while (parts.length < 3 && random.oneIn(parts.length === 1 ? 8 : 3)) {
+    const before = parts[parts.length - 1]
+    const next = random.oneIn(2) ? numbersAfter(random, before) : initialNumbers(random)
+    parts.push(new Conversing(random, `${name}${'-abc'[parts.length]}`, before.endMicros + 100, next).run())
+  }
+  return parts
 }
+
+const initialNumbers = (random: Random): Numbers => ({ client: random.below(2 ** 32), server: random.below(2 ** 32) })
+
+/** As systems choose them that let the numbers of one address and port grow with time (RFC 6528 §3). */
+const numbersAfter = (random: Random, { next }: Conversation): Numbers => ({
+  client: next.client + random.between(1, 200_000),
+  server: next.server + random.between(1, 200_000),
+})
 
 class Conversing {
   readonly #random: Random
@@ -52,12 +72,12 @@ class Conversing {
   #number = 0
   #over = false
 
-  constructor(random: Random, name: string, startMicros: number) {
+  constructor(random: Random, name: string, startMicros: number, initial: Numbers) {
     this.#random = random
     this.#name = name
     this.#script = new TcpScript({
-      clientIsn: random.below(2 ** 32),
-      serverIsn: random.below(2 ** 32),
+      clientIsn: initial.client,
+      serverIsn: initial.server,
       segmentBytes: random.pick([40, 200, 536, 1448, 1448, 9000]),
       bareAcks: random.below(3) > 0,
       startMicros,
@@ -75,7 +95,8 @@ class Conversing {
       if (random.oneIn(25)) this.#strayReset()
     }
     if (!this.#over) this.#close()
-    return { segments: this.#script.segments, exchanges: this.#exchanges }
+    const next = { client: this.#script.next('client'), server: this.#script.next('server') }
+    return { segments: this.#script.segments, exchanges: this.#exchanges, next, endMicros: this.#script.micros }
   }
 
   #exchange(last: boolean): void {

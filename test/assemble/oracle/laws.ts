@@ -75,21 +75,14 @@ function scenario(random: Random, tally: Tally): void {
   assert.deepEqual(whole.toSorted(), exchanged.toSorted(), 'whole: not every exchange came out')
   const again = run('sent again', resend(random, frames, 4))
   assert.deepEqual(again.toSorted(), whole.toSorted(), 'sent again: other exchanges came out')
-  // Only the first connection on its ports: the SYN of the next one ends it, and a late SYN-ACK of the first would end the next.
-  const firsts = conversations.map(([first]) => first)
-  const alone = interleave(
-    random,
-    firsts.map(({ segments }) => segments),
-  )
-  const completed = firsts.flatMap(({ exchanges }) => exchanges).map(keyOf)
-  const twice = run('duplicated', duplicate(random, alone, 4))
-  assert.deepEqual(twice.toSorted(), completed.toSorted(), 'duplicated: other exchanges came out')
-  tally.reordered += completed.length
-  tally.kept += run('reordered', reorder(random, alone, 6, DISTANCE)).length
-  run('lossy', drop(random, alone, random.pick([3, 10, 40])))
-  run('cut', snap(random, alone, 8))
-  run('excerpt', excerpt(random, alone))
-  const all = drop(random, duplicate(random, resend(random, reorder(random, alone, 8, 5), 8), 8), 12)
+  const twice = run('duplicated', duplicate(random, frames, 4))
+  assert.deepEqual(twice.toSorted(), whole.toSorted(), 'duplicated: other exchanges came out')
+  tally.reordered += exchanged.length
+  tally.kept += run('reordered', reorder(random, frames, 6, DISTANCE)).length
+  run('lossy', drop(random, frames, random.pick([3, 10, 40])))
+  run('cut', snap(random, frames, 8))
+  run('excerpt', excerpt(random, frames))
+  const all = drop(random, duplicate(random, resend(random, reorder(random, frames, 8, 5), 8), 8), 12)
   run('everything', random.oneIn(2) ? snap(random, all, 20) : all)
 }
 

@@ -60,7 +60,7 @@ describe('tracker: one tuple, several connections', () => {
       for (const old of [first().close(), first().reset('server'), first()]) {
         const next = new TcpScript({ clientIsn, serverIsn, startMicros: old.micros })
         next.handshake().client('second').server('two').close()
-        for (const late of old.segments.slice(2)) {
+        for (const late of old.segments) {
           for (let place = 1; place < next.segments.length - 2; place++) {
             const mixed = next.segments.toSpliced(place, 0, { ...late, micros: old.micros })
             const tcp = new TcpHarness().script(old).segments(mixed)
