@@ -30,6 +30,8 @@ const SPANNING: Readonly<Record<string, string>> = {
   'assemble/http1/loss': 'lost segments never make a wrong pair',
   'assemble/http1/oversize': 'messages over the limits',
   'assemble/http1/incomplete': 'responses that end before they are complete',
+  'assemble/http1/request-forms': 'requests that servers read in several ways',
+  'assemble/http1/response-forms': 'responses that deviate from the standard',
   'assemble/http1/timeouts': 'requests that wait for their response',
   'assemble/http1/transcript': 'the transcripts of cases/, at every cut',
   'assemble/oracle/laws': 'made-up conversations against a slow reference',

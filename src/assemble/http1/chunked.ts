@@ -25,6 +25,9 @@ export const SECTION_BYTES = 65_536
 /** A chunk is smaller than this; 16 times as much is still an exact number. */
 const CHUNK_BYTES = 2 ** 48
 
+/** `MessageStream.eol` within an extension. */
+const AFTER_CR = 2
+
 /** Prepares a stream for a chunked body, or for its next chunk. */
 export function expectChunked(stream: MessageStream): void {
   stream.state = CHUNK_SIZE
@@ -69,6 +72,7 @@ function chunkSize(bytes: Uint8Array, stream: MessageStream, at: number, end: nu
       if (stream.sizeState === SIZE_NONE) return MALFORMED
       stream.wireBytes += p - at
       stream.lineBytes = 0
+      stream.eol = 0
       if (c === LF) dataBegins(stream)
       else stream.state = c === CR ? CHUNK_SIZE_END : CHUNK_EXTENSION
       return p
@@ -79,13 +83,22 @@ function chunkSize(bytes: Uint8Array, stream: MessageStream, at: number, end: nu
   return stream.lineBytes > SECTION_BYTES ? MALFORMED : p
 }
 
+/**
+ * Recipients disagree on whether a bare CR or LF ends an extension, and so on where the chunk's data begin: such a line
+ * is malformed.
+ */
 function chunkExtension(bytes: Uint8Array, stream: MessageStream, at: number, end: number): number {
   let p = at
-  while (p < end && bytes[p] !== LF) p++
+  while (p < end && bytes[p] !== LF) {
+    if (stream.eol === AFTER_CR) return MALFORMED
+    stream.eol = bytes[p++] === CR ? AFTER_CR : 0
+  }
   stream.lineBytes += p - at
   if (stream.lineBytes > SECTION_BYTES) return MALFORMED
   stream.wireBytes += p - at
   if (p === end) return end
+  if (stream.eol !== AFTER_CR) return MALFORMED
+  stream.eol = 0
   stream.wireBytes++
   stream.lineBytes = 0
   dataBegins(stream)

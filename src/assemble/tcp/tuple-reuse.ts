@@ -48,10 +48,11 @@ export function judgeSegment(flow: Flow, segment: TcpSegment, micros: number, la
   if (isSyn && comesFromFormer(flow, segment, micros)) return COMES_LATE
   if (flow.state === FLOW_CLOSED) {
     if (!startsConnection(segment)) return COMES_LATE
+    if (!isSyn && confirmsSyn(flow, segment)) return CONFIRMS_SYN
     const starts = isSyn ? synStarts(flow, segment) : dataStarts(flow, segment, silence)
     return starts ? STARTS : COMES_LATE
   }
-  if (!isSyn) return judgePlain(flow, segment)
+  if (!isSyn) return confirmsSyn(flow, segment) ? CONFIRMS_SYN : CONTINUES
   return (flags & FLAG_ACK) === 0 ? judgeSyn(flow, segment, silence <= TWIN_MICROS) : judgeSynAck(flow, segment)
 }
 
@@ -82,11 +83,11 @@ function dataStarts(flow: Flow, { direction, seq, length }: TcpSegment, silence:
   return isNewData(flow.streams[direction], seq, length)
 }
 
-/** A segment without SYN on an open flow's tuple. */
-function judgePlain(flow: Flow, { direction, seq, flags }: TcpSegment): number {
-  const stream = flow.streams[direction]
-  if (!stream.otherSynSeen || (flags & FLAG_RST) !== 0) return CONTINUES
-  return seq === stream.rare.otherFirstSeq && seq !== stream.firstSeq ? CONFIRMS_SYN : CONTINUES
+/** Whether a segment without SYN is the first one after a SYN that was only remembered. */
+function confirmsSyn({ streams }: Flow, { direction, seq, flags }: TcpSegment): boolean {
+  const stream = streams[direction]
+  if (!stream.otherSynSeen || (flags & FLAG_RST) !== 0) return false
+  return seq === stream.rare.otherFirstSeq && seq !== stream.firstSeq
 }
 
 /**

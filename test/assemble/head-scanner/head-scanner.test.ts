@@ -159,21 +159,31 @@ test('head scanner: reads Content-Length as RFC 9112 §6.3 requires', () => {
   }
 })
 
-const CODINGS: [string[], number, number][] = [
-  [[], CODING_NONE, 0],
-  [['Transfer-Encoding: chunked'], CODING_CHUNKED, 0],
-  [['transfer-encoding:gzip, CHUNKED'], CODING_CHUNKED, 0],
-  [['Transfer-Encoding: gzip', 'Transfer-Encoding: chunked'], CODING_CHUNKED, 0],
-  [['Transfer-Encoding: chunked, gzip'], CODING_OTHER, 0],
-  [['Transfer-Encoding: chunked;x=1'], CODING_OTHER, 0],
-  [['Transfer-Encoding: identity'], CODING_NONE, 0],
-  [['Content-Length: 5', 'Transfer-Encoding: chunked'], CODING_CHUNKED, ANOMALY_LENGTH_IGNORED],
+/** Fields, the coding of a request and of a response that has them, and anomalies. */
+const CODINGS: [string[], number, number, number][] = [
+  [[], CODING_NONE, CODING_NONE, 0],
+  [['Transfer-Encoding: chunked'], CODING_CHUNKED, CODING_CHUNKED, 0],
+  [['transfer-encoding:gzip, CHUNKED'], CODING_CHUNKED, CODING_CHUNKED, 0],
+  [['Transfer-Encoding: gzip', 'Transfer-Encoding: chunked'], CODING_CHUNKED, CODING_CHUNKED, 0],
+  [['Transfer-Encoding: chunked, gzip'], CODING_OTHER, CODING_OTHER, 0],
+  [['Transfer-Encoding: chunked;x=1'], CODING_OTHER, CODING_OTHER, 0],
+  [['Transfer-Encoding: identity'], CODING_NONE, CODING_NONE, 0],
+  [['Transfer-Encoding: chunked, chunked'], CODING_OTHER, CODING_CHUNKED, 0],
+  [['Transfer-Encoding: chunked', 'Transfer-Encoding: chunked'], CODING_OTHER, CODING_CHUNKED, 0],
+  [['Transfer-Encoding: ,chunked'], CODING_OTHER, CODING_CHUNKED, 0],
+  [['Transfer-Encoding : chunked'], CODING_OTHER, CODING_NONE, 0],
+  [['Content-Length: 5', 'Transfer-Encoding: chunked'], CODING_OTHER, CODING_CHUNKED, ANOMALY_LENGTH_IGNORED],
 ]
 
-test('head scanner: only the last transfer coding decides (RFC 9112 §6.1)', () => {
-  for (const [content, coding, anomalies] of CODINGS) {
-    assert.equal(scan(['GET / HTTP/1.1', ...content, '', ''].join('\r\n')), HEAD_COMPLETE)
-    assert.deepEqual([result(CODING), result(ANOMALIES)], [coding, anomalies], content.join())
+test('head scanner: only the last transfer coding decides (RFC 9112 §6.1), unless servers disagree', () => {
+  for (const [content, ofRequest, ofResponse, anomalies] of CODINGS) {
+    for (const [line, coding] of [
+      ['GET / HTTP/1.1', ofRequest],
+      ['HTTP/1.1 200 OK', ofResponse],
+    ] as const) {
+      assert.equal(scan([line, ...content, '', ''].join('\r\n'), line !== 'GET / HTTP/1.1'), HEAD_COMPLETE)
+      assert.deepEqual([result(CODING), result(ANOMALIES)], [coding, anomalies], `${line} ${content.join()}`)
+    }
   }
 })
 

@@ -42,7 +42,7 @@ const chunk = fc.record({
     (n: number) => n.toString(16).toUpperCase().padStart(20, '0'),
     (n: number) => `\t${n.toString(16)} `,
   ),
-  tail: fc.constantFrom('\r\n', '\n', ';a=b\r\n', ' ;"\r"\n'),
+  tail: fc.constantFrom('\r\n', '\n', ';a=b\r\n', ' ;"\x01"\r\n'),
 })
 
 test('chunked: data comes out as it went in, wherever segments are cut', () => {
@@ -65,9 +65,21 @@ test('chunked: what is no size, or is followed by no line end, is malformed', ()
   }
 })
 
+test('chunked: an extension ends in CR LF, and has no other CR or LF', () => {
+  for (const line of ['2;x\n', '2;\n', '2;x\ry\r\n', '2;\r\r\n', '2;"\r"\r\n']) {
+    for (let cut = 0; cut <= line.length; cut++) {
+      assert.equal(
+        decodeText(line.slice(0, cut), line.slice(cut), 'ok\r\n0\r\n'),
+        MALFORMED,
+        JSON.stringify([line, cut]),
+      )
+    }
+  }
+})
+
 test('chunked: a line over the limit is malformed, however it is cut', () => {
   const half = 'x'.repeat(SECTION_BYTES / 2)
-  assert.equal(decodeText('1;', half, `${half.slice(2)}\n`, 'a\r\n0\r\n'), 'a')
+  assert.equal(decodeText('1;', half, `${half.slice(2)}\r\n`, 'a\r\n0\r\n'), 'a')
   assert.equal(decodeText('1;', half, `${half}x`), MALFORMED)
   assert.equal(decodeText('0'.repeat(SECTION_BYTES), '0'), MALFORMED)
 })

@@ -140,6 +140,23 @@ describe('tracker: one tuple, several connections', () => {
     assert.equal(tcp.count('flows.midstream'), 0)
   })
 
+  test('a SYN captured before the old connection’s last segments begins the new one', () => {
+    const [asked, answered, ...rest] = second(first().close().micros).segments
+    const data = rest.filter(({ payload }) => payload.length > 0)
+    for (const place of [1, 2, 3]) {
+      const one = first().close().segments
+      const mixed = [
+        ...one.toSpliced(-place, 0, asked),
+        data[0],
+        answered,
+        ...rest.filter((segment) => segment !== data[0]),
+      ]
+      const tcp = new TcpHarness().segments(mixed)
+      assertTwo(tcp)
+      assert.equal(tcp.count('flows.midstream'), 0)
+    }
+  })
+
   const rival = (): Segment => fromServer(123_456_788, '', { flags: SYN })
   for (const [what, segments] of [
     ['the first', [...handshake().slice(0, 2), rival(), fromClient(0, 'first'), fromServer(0, 'one', { acks: 5 })]],

@@ -15,12 +15,15 @@ import {
   RULE_FIELDS_AT,
   START_LINE_END,
 } from '../layout'
-import { COLON, findColonOrControl, findLineEnd, isBlank, isControl, LF, SPACE, trimBlanks } from './bytes'
-import { interpretFields, noteAnomaly } from './fields'
+import { COLON, CR, findColonOrControl, findLineEnd, isBlank, isControl, LF, SPACE, trimBlanks } from './bytes'
+import { interpretFields, isFraming, isHalfFraming, noteAnomaly } from './fields'
 import { isPlausible, requestLine, statusLine } from './start-line'
 
 /** Address after the last field found. */
 let fieldsEnd: usize = FIELDS_AT
+/** As `interpretFields` has them. */
+let misread = false
+let nameless = false
 
 /**
  * Scans the head that begins at `at`. A line ends in CR LF or LF. Recipients disagree on what a CR without LF means, so a
@@ -31,6 +34,8 @@ let fieldsEnd: usize = FIELDS_AT
  */
 export function scan(at: usize, end: usize, isResponse: bool, lengths: u32): i32 {
   fieldsEnd = FIELDS_AT
+  misread = false
+  nameless = false
   store<i32>(RESULTS_AT + START_LINE_END, 0)
   store<i32>(RESULTS_AT + FIELD_COUNT, 0)
   const stop = findLineEnd(at, end)
@@ -68,7 +73,9 @@ function fieldLines(at: usize, end: usize, lengths: u32, isResponse: bool): i32 
     if (next === BARE_CR) return HEAD_INVALID
     if (stop === line) {
       store<usize>(RESULTS_AT + END, next)
-      interpretFields(fieldsEnd, lengths, isResponse)
+      // A bare LF that ends a head whose start line ends in CR LF is part of a value for some servers.
+      const isMixed = load<u8>(stop) === LF && load<u8>(load<u32>(RESULTS_AT + START_LINE_END) - 1) === CR
+      interpretFields(fieldsEnd, lengths, isResponse, misread || isMixed, nameless)
       return HEAD_COMPLETE
     }
     if (fieldsEnd === RULE_FIELDS_AT) return HEAD_OVERSIZE
@@ -112,10 +119,12 @@ function oddLine(line: usize, from: usize, stop: usize): bool {
   let colon = from
   while (colon < stop && load<u8>(colon) !== COLON) colon++
   if (colon === stop) {
+    if (isHalfFraming(line)) misread = true
     malformed(line, stop)
     return true
   }
   const nameEnd = trimBlanks(line, colon)
+  if (nameEnd === line) nameless = true
   for (let i = line; i < nameEnd; i++) if (isControl(load<u8>(i))) return false
   let value = colon + 1
   const valueEnd = trimBlanks(value, stop)
@@ -133,18 +142,20 @@ function malformed(line: usize, stop: usize): void {
 
 /** A line that begins with white space continues the value before it (RFC 9112 §5.2). */
 function fold(line: usize, stop: usize): void {
+  let text = line
+  while (isBlank(load<u8>(text))) text++
+  if (isFraming(text)) misread = true
   if (fieldsEnd === FIELDS_AT) {
     noteAnomaly(ANOMALY_MALFORMED_FIELD)
     return
   }
   noteAnomaly(ANOMALY_FOLDED)
+  const last = fieldsEnd - FIELD_BYTES
+  if (isFraming(load<usize>(last))) misread = true
   const valueEnd = trimBlanks(line, stop)
   if (valueEnd === line) return
-  const last = fieldsEnd - FIELD_BYTES
   if (load<usize>(last, 8) === load<usize>(last, 12)) {
-    let value = line
-    while (isBlank(load<u8>(value))) value++
-    store<usize>(last, value, 8)
+    store<usize>(last, text, 8)
   }
   store<usize>(last, valueEnd, 12)
 }
