@@ -92,6 +92,7 @@ function contenders({ rounds, passes, goPeer }: OfflineOptions): { present: Cont
     { name: PARSE_STAGE, run: (trace) => parseStage(trace, passes), rounds },
     { name: 'read -o none', run: (trace) => readRun(trace, 'none'), rounds },
     { name: 'read -o none --path', run: (trace) => readRun(trace, 'none', ['--path', '/**']), rounds },
+    { name: 'read -o none --grep', run: (trace) => readRun(trace, 'none', ['--grep', 'Content-Type']), rounds },
     {
       name: 'read -o none --where',
       run: (trace) => readRun(trace, 'none', ['--where', 'response.status > 0']),

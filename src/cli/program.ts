@@ -99,8 +99,10 @@ function createProgram(exit: (code: number) => void): Command {
     })
   addExamples(program, [
     ['interceptor read shop.pcap', 'print the HTTP pairs in a capture file'],
-    ['interceptor capture -i any', 'capture all interfaces of this machine'],
-    ['interceptor pods', 'list the pods of this node and where the agent would capture them'],
+    ['sudo interceptor capture -i any', 'capture all interfaces of this machine'],
+    ['sudo interceptor top -i any', 'watch which routes are slow, and which fail'],
+    ['sudo interceptor ui -i any', 'browse pairs, routes, callers and losses'],
+    ['interceptor pods --traffic', 'find out why a pod shows nothing, beside the agent of its node'],
     ['interceptor doctor', 'check whether this machine can capture'],
   ])
   const commands = [
@@ -108,12 +110,12 @@ function createProgram(exit: (code: number) => void): Command {
     captureCommand(exit),
     agentCommand(exit),
     tailCommand(exit),
-    podsCommand(),
-    doctorCommand(exit),
-    configCommand(),
     topCommand(exit),
     uiCommand(exit),
     openapiCommand(exit),
+    podsCommand(),
+    doctorCommand(exit),
+    configCommand(),
     completionCommand(() => program),
     manCommand(() => program),
     versionCommand(),

@@ -5,7 +5,7 @@
 import pico from 'picocolors'
 import { GROUPINGS, type Grouping } from '../routes/route-names.ts'
 import type { RouteRow } from '../routes/route-row.ts'
-import { QUANTILE_ERROR, RouteTable } from '../routes/route-table.ts'
+import { OTHER, QUANTILE_ERROR, RouteTable } from '../routes/route-table.ts'
 import type { FormatOptions, PairFormat, TopOptions } from './output-format.ts'
 import { pairFormat } from './pair-format.ts'
 import { columns, cut, pad, safe } from './terminal.ts'
@@ -17,8 +17,8 @@ const REDRAW_MS = 1000
 const HOME = '\x1b[H'
 const REST_OF_LINE = '\x1b[K'
 const BELOW = '\x1b[J'
-/** Lines around the rows of a drawn table: what it shows, headings, notes and keys. */
-const OTHER_LINES = 5
+/** Lines around a drawn table: what it shows, headings, and keys. */
+const OTHER_LINES = 3
 const GAP = '  '
 
 /** `-o routes`. */
@@ -57,9 +57,10 @@ function drawnTable(view: TopView, options: FormatOptions): PairFormat {
     if (!isDue && view.changes === drawnChanges) return ''
     drawnMs = nowMs
     drawnChanges = view.changes
-    const part = { ...options, notShown, width: view.columns, rows: view.rows - OTHER_LINES, filter: view.filter }
+    const part = { ...options, notShown, width: view.columns, lines: view.rows - OTHER_LINES, filter: view.filter }
     const text = `${viewLine(view)}\n${tableText(table(), view, part)}${cut(KEYS, view.columns)}`
-    return `${HOME}${text.replaceAll('\n', `${REST_OF_LINE}\n`)}${REST_OF_LINE}${BELOW}`
+    const lines = text.split('\n').slice(0, view.rows)
+    return `${HOME}${lines.join(`${REST_OF_LINE}\n`)}${REST_OF_LINE}${BELOW}`
   }
   return {
     ...pairFormat({ decode: false }, (pair) => {
@@ -99,40 +100,65 @@ function tableJson(table: RouteTable, { by, sort }: TopOptions, notShown: number
   return `${JSON.stringify({ by, seconds: rounded(table.seconds), quantileError: QUANTILE_ERROR, notShown, rows }, null, 2)}\n`
 }
 
-const HEADINGS = ['REQS', 'REQ/S', '4XX', '5XX', 'P50', 'P95', 'P99', 'MAX', 'IN', 'OUT']
-
 interface TableOptions extends Pick<FormatOptions, 'color' | 'width'> {
   notShown: number
-  /** Most rows; absent: all. */
-  rows?: number
+  /** Most lines below the headings; absent: no limit. */
+  lines?: number
   /** Text that groups must contain, ignoring case. */
   filter?: string
 }
 
 function tableText(table: RouteTable, { by, sort }: Pick<TopOptions, 'by' | 'sort'>, options: TableOptions): string {
-  const { color, width, notShown, rows: most = Number.POSITIVE_INFINITY, filter = '' } = options
+  const { color, width, notShown, lines: most = Number.POSITIVE_INFINITY, filter = '' } = options
   const { bold, red, yellow } = pico.createColors(color)
-  const all = table.rows(sort).filter(({ group }) => group.toLowerCase().includes(filter.toLowerCase()))
-  const rows = all.slice(0, Math.max(1, most))
-  const cells = [[...HEADINGS, TITLES[by]], ...rows.map(cellsOf)]
-  const widths = HEADINGS.map((_, index) => Math.max(...cells.map((row) => columns(row[index]))))
-  const lines = cells.map((row) => {
-    const numbers = widths.map((most, index) => pad(row[index], most, 'left')).join(GAP)
-    const line = `${numbers}${GAP}${row[HEADINGS.length]}`
-    return width === null ? line : cut(line, width)
-  })
-  const painted = lines.map((line, index) => {
-    if (index === 0) return bold(line)
-    const { clientErrors, serverErrors } = rows[index - 1]
-    return serverErrors > 0 ? red(line) : clientErrors > 0 ? yellow(line) : line
-  })
-  const hidden = all.length - rows.length
-  const notes = [
-    ...(hidden > 0 ? [`… ${hidden} more`] : []),
-    ...(notShown > 0 ? [`${notShown} pairs are not counted: they arrived faster than this program read them`] : []),
-  ]
+  const every = table.rows(sort)
+  const all = every.filter(({ group }) => group.toLowerCase().includes(filter.toLowerCase()))
+  const notes = [...otherNote(every), ...notShownNote(notShown)]
+  const room = Math.max(1, most - notes.length)
+  const rows = all.slice(0, all.length > room ? Math.max(1, room - 1) : room)
+  if (rows.length < all.length) notes.unshift(`… ${all.length - rows.length} more`)
+  const paint = ({ clientErrors, serverErrors }: RouteRow): ((text: string) => string) =>
+    serverErrors > 0 ? red : clientErrors > 0 ? yellow : String
+  const [heading, ...lines] = aligned(by, rows, width)
+  const painted = [bold(heading), ...lines.map((line, index) => paint(rows[index])(line))]
   return `${[...painted, ...notes.map((note) => (width === null ? note : cut(note, width)))].join('\n')}\n`
 }
+
+/** Rows below the last that has a name. They are in the row `other`, which a terminal may have no room for. */
+function otherNote(rows: readonly RouteRow[]): string[] {
+  const last = rows.at(-1)
+  if (last?.group !== OTHER) return []
+  return [
+    `${rows.length - 1} groups have a row of their own; ${last.requests} requests of further ones are in ${OTHER}`,
+  ]
+}
+
+const notShownNote = (pairs: number): string[] =>
+  pairs > 0 ? [`${pairs} pairs are not counted: they arrived faster than this program read them`] : []
+
+/** The headings and the rows, in columns. Those that leave the groups' names too little room are left out. */
+function aligned(by: Grouping, rows: readonly RouteRow[], width: number | null): string[] {
+  const names = [TITLES[by], ...rows.map(({ group }) => safe(group))]
+  const texts = COLUMNS.map(({ heading, text }) => [heading, ...rows.map(text)])
+  const widths = texts.map((column) => Math.max(...column.map(columns)))
+  const room = Math.min(LEAST_NAME, Math.max(...names.map(columns)))
+  const shown = new Set(COLUMNS.keys())
+  const isTooWide = (): boolean =>
+    width !== null && [...shown].reduce((sum, column) => sum + widths[column] + GAP.length, room) > width
+  for (const heading of LEFT_OUT_FIRST) {
+    if (!isTooWide()) break
+    shown.delete(COLUMNS.findIndex((column) => column.heading === heading))
+  }
+  return names.map((name, row) => {
+    const numbers = [...shown].map((column) => pad(texts[column][row], widths[column], 'left'))
+    const line = [...numbers, name].join(GAP)
+    return width === null ? line : cut(line, width)
+  })
+}
+
+/** Columns that the name of a group has at least, if it needs them. */
+const LEAST_NAME = 32
+const LEFT_OUT_FIRST = ['IN', 'OUT', 'MAX', 'P95', '4XX', 'REQ/S', 'P50', '5XX', 'P99']
 
 const TITLES: Readonly<Record<Grouping, string>> = {
   route: 'ROUTE AND SERVER',
@@ -144,16 +170,15 @@ const TITLES: Readonly<Record<Grouping, string>> = {
 
 const ms = (value: number): string => shortDuration(Math.round(value * 1000))
 
-const cellsOf = (row: RouteRow): string[] => [
-  String(row.requests),
-  row.perSecond.toFixed(1),
-  String(row.clientErrors),
-  String(row.serverErrors),
-  ms(row.p50Ms),
-  ms(row.p95Ms),
-  ms(row.p99Ms),
-  ms(row.maxMs),
-  shortSize(row.requestBytes),
-  shortSize(row.responseBytes),
-  safe(row.group),
+const COLUMNS: readonly { heading: string; text: (row: RouteRow) => string }[] = [
+  { heading: 'REQS', text: (row) => String(row.requests) },
+  { heading: 'REQ/S', text: (row) => row.perSecond.toFixed(1) },
+  { heading: '4XX', text: (row) => String(row.clientErrors) },
+  { heading: '5XX', text: (row) => String(row.serverErrors) },
+  { heading: 'P50', text: (row) => ms(row.p50Ms) },
+  { heading: 'P95', text: (row) => ms(row.p95Ms) },
+  { heading: 'P99', text: (row) => ms(row.p99Ms) },
+  { heading: 'MAX', text: (row) => ms(row.maxMs) },
+  { heading: 'IN', text: (row) => shortSize(row.requestBytes) },
+  { heading: 'OUT', text: (row) => shortSize(row.responseBytes) },
 ]

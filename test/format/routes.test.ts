@@ -23,7 +23,7 @@ const drawn = (text: string): string[] => {
 test('routes: on a terminal the table is drawn at most once a second, with the rows that fit', () => {
   const view = TopView.allocate('host', 'requests', 6, 40)
   const table = format({ view }, 40)
-  assert.match(drawn(String(table.pair(asked('a'))))[2], /^ *1 .*…$/)
+  assert.match(drawn(String(table.pair(asked('a'))))[2], /^ *1 .* a$/)
   assert.equal(table.pair(asked('b')), '')
   assert.equal(table.pair(asked('b')), '')
   const end = drawn(table.end())
@@ -33,7 +33,7 @@ test('routes: on a terminal the table is drawn at most once a second, with the r
 })
 
 test('routes: a table on a terminal follows its view at once, and pairs before count', () => {
-  const shared = TopView.allocate('host', 'requests', 7, 100)
+  const shared = TopView.allocate('host', 'requests', 5, 100)
   const view = new TopView(shared)
   const table = format({ view: shared }, 100)
   assert.deepEqual(drawn(table.tick?.() ?? '').length, 3)
@@ -41,7 +41,7 @@ test('routes: a table on a terminal follows its view at once, and pairs before c
   assert.equal(table.tick?.(), '')
   view.sort = 'bytes'
   const all = drawn(table.tick?.() ?? '')
-  assert.deepEqual([all[0], all[4]], ['by host · sorted by bytes', '… 1 more'])
+  assert.deepEqual([all[0], all[3]], ['by host · sorted by bytes', '… 2 more'])
   view.filter = 'OTHER'
   assert.match(drawn(table.tick?.() ?? '')[2], / other-c$/)
   view.paused = true
@@ -49,6 +49,35 @@ test('routes: a table on a terminal follows its view at once, and pairs before c
   view.filter = ''
   view.by = 'status'
   assert.match(drawn(table.tick?.() ?? '')[2], /^ *4 .* 200$/)
+})
+
+test('routes: the names of groups have room in narrow terminals, and no more lines are drawn than fit', () => {
+  const name = 'a-name-of-many-characters.test'
+  const headingsIn = (width: number): string[] => {
+    const table = format({}, width)
+    table.pair(asked(name))
+    const [heading, row] = table.end().split('\n')
+    assert.ok(row.endsWith(name) && row.length <= width, row)
+    return heading.trim().split(/ +/)
+  }
+  assert.deepEqual(headingsIn(80), ['REQS', 'REQ/S', '4XX', '5XX', 'P50', 'P95', 'P99', 'HOST'])
+  assert.deepEqual(headingsIn(40), ['REQS', 'HOST'])
+  const tiny = format({ view: TopView.allocate('host', 'requests', 3, 10) }, 10)
+  const lines = drawn(String(tiny.pair(asked(name))))
+  assert.equal(lines.length, 3)
+  for (const line of lines) assert.ok(line.length <= 10, line)
+})
+
+test('routes: groups without a row of their own are counted under other, and a line says so', () => {
+  const shared = TopView.allocate('host', 'requests', 6, 100)
+  const table = format({ view: shared }, 100)
+  for (let i = 0; i < 1010; i++) table.pair(asked(`h${i}`))
+  new TopView(shared).sort = 'errors'
+  const lines = drawn(table.tick?.() ?? '')
+  assert.deepEqual(lines.slice(3, 5), [
+    '… 999 more',
+    '999 groups have a row of their own; 11 requests of further ones are in other',
+  ])
 })
 
 test('routes: pairs that the source did not show are in the table and in its JSON', () => {

@@ -9,6 +9,8 @@ import { NoData, NoPairs } from './no-pairs.tsx'
 import { useFilteredPoll } from './poll.ts'
 import { counted, grouped, rate, shortDuration, shortSize } from './texts.ts'
 
+/** The last row, if there are more groups than rows. */
+const OTHER = 'other'
 /** Rows that are shown at first: thousands would delay the page, and few people read them. */
 const STEP = 200
 
@@ -84,6 +86,7 @@ function Endpoints() {
           </select>
         </label>{' '}
         {scopeText(data.missed)} {counted(rows.length, 'row')}, quantiles within 1 %.
+        {rows.at(-1)?.group === OTHER && ` ${counted(rows.length - 1, 'row')} have a name; ${OTHER} is the rest.`}
       </p>
       <div class="wide">
         <table class="data endpoints">
@@ -177,7 +180,7 @@ function Sparkline({ counts }: { counts: readonly number[] }) {
 
 /** The filter that selects the pairs of a row; null: there is none. */
 function filterOf(group: string, by: Grouping): Filter | null {
-  if (group === 'other') return null
+  if (group === OTHER) return null
   switch (by) {
     case 'route': {
       const [, method, route, server] = /^(\S+) (\S+) (\S+)$/.exec(group) ?? []
