@@ -57,7 +57,7 @@ export class AssembleLoop {
     const createSink = (ring: RingProducer) => new PairRingSink(arena, ring, task.whenFull, bell, this.#control)
     // Frames that arrive during that time wait in the rings.
     post({ t: 'ready' })
-    if (task.whenFull === 'drop') warmUpLive(arena, task, createSink, (workedMs) => this.#rest(workedMs, bell))
+    if (task.warmUpShare > 0) warmUpLive(arena, task, createSink, (workedMs) => this.#rest(workedMs, bell))
     const announced = (id: number, info: InterfaceInfo): void => post({ t: 'interface', id, info })
     this.#assembler = new Assembler(arena, task.options, task.counters, createSink(this.#pairs), announced, selector)
     for (const known of task.interfaces) this.#add(known)

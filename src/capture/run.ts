@@ -43,7 +43,7 @@ export async function runCapture(
     pairRings: data.pairRings,
     filter: await fileFilter(data.source),
   })
-  const warmUp = data.source.kind === 'af-packet' ? await prepare(data.rings.length) : null
+  const warmUp = data.source.kind === 'af-packet' ? await prepare(data.rings.length, data.warmUpShare > 0) : null
   post({ t: 'ready' })
   let outcome: FromWorker = { t: 'done' }
   try {
@@ -64,18 +64,18 @@ async function fileFilter(source: SourceSpec): Promise<FrameFilter | null> {
 }
 
 /** Loads and compiles code now, while no frame waits in the kernel's ring. */
-async function prepare(ringCount: number): Promise<CaptureWarmUp> {
+async function prepare(ringCount: number, warmsUp: boolean): Promise<CaptureWarmUp | null> {
   const { CaptureWarmUp } = await import('./af-packet/warm-up.ts')
   const { bindAfPacket } = await import('./af-packet/source.ts')
-  const warmUp = new CaptureWarmUp(ringCount)
-  warmUp.begin()
+  const warmUp = warmsUp ? new CaptureWarmUp(ringCount) : null
+  warmUp?.begin()
   bindAfPacket()
   return warmUp
 }
 
 interface RunContext extends FileContext {
   sink: Intake
-  /** Of packet sockets. */
+  /** Of packet sockets; null: none. */
   warmUp: CaptureWarmUp | null
 }
 

@@ -90,7 +90,7 @@ export interface CaptureWorkerData {
   pairRings: SharedArrayBuffer[]
   /** Tunnels to decode, as in the configuration's `capture.tunnels`. */
   tunnels: readonly string[]
-  /** Share of a core that the warm-up may use, above 0; 1: all of it. */
+  /** Share of a core that the warm-up may use; 1: all of it, 0: there is none. */
   warmUpShare: number
 }
 

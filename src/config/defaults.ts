@@ -13,6 +13,7 @@ export const CONFIG_PATHS: readonly string[] = [
   'capture.initialRingBytes',
   'capture.maxWorkers',
   'capture.promiscuous',
+  'capture.warmUp',
   'assemble.workers',
   'assemble.incompleteResponses',
   'limits.messageBytes',
@@ -112,6 +113,7 @@ export const DEFAULTS = {
     initialRingBytes: 2097152,
     maxWorkers: 8,
     promiscuous: false,
+    warmUp: true,
   },
   assemble: { workers: 'auto', incompleteResponses: false },
   limits: {

@@ -24,7 +24,7 @@ export interface Plan {
   whenFull: 'wait' | 'drop'
   /** Secret of the flow hash, int32; 0 for files. */
   flowSecret: number
-  /** Share of a core that the warm-up of a thread may use. */
+  /** Share of a core that the warm-up of a thread may use; 0: there is none, as for files. */
   warmUpShare: number
 }
 
@@ -74,9 +74,13 @@ export function planRun(options: PipelineOptions, interfaces: number | null): Pl
     sink: sinkSpec(options, node),
     whenFull: isFile ? 'wait' : 'drop',
     flowSecret: isFile ? 0 : randomBytes(4).readInt32LE(),
-    warmUpShare: limits.cpu === 0 ? 1 : Math.min(1, (WARM_UP_PART * limits.cpu) / (assemblers + budget.captures)),
+    warmUpShare: isFile || !config.capture.warmUp ? 0 : warmUpShare(limits.cpu, assemblers + budget.captures),
   }
 }
+
+/** @param cpu `limits.cpu`; 0: no limit @param threads those that warm up at the same time */
+const warmUpShare = (cpu: number, threads: number): number =>
+  cpu === 0 ? 1 : Math.min(1, (WARM_UP_PART * cpu) / threads)
 
 /** One assembler for files, so that pairs come out in the file's order, the same in every run. */
 function assemblerCount(config: Config, isFile: boolean): number {

@@ -43,7 +43,7 @@ export class WorkerRig {
       tunnels: TUNNEL_NAMES,
       secret: 0,
       pairRings: [],
-      warmUpShare: 1,
+      warmUpShare: 0,
     }
     this.control = new Control(this.#data.control)
     this.#worker = new Worker(WORKER, { workerData: this.#data })

@@ -49,6 +49,7 @@ test('loadConfig: returns the documented defaults', () => {
       initialRingBytes: 2 * 1024 * 1024,
       maxWorkers: 8,
       promiscuous: false,
+      warmUp: true,
     },
     assemble: { workers: 'auto', incompleteResponses: false },
     limits: {

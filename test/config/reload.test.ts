@@ -32,6 +32,7 @@ const OTHER: Record<string, string> = {
   'admin.address': ':1',
   'tap.socket': '/run/other.sock',
   'capture.tunnels': 'gre',
+  'capture.warmUp': 'false',
   'limits.messageBytes': '2KiB',
   'limits.pairBytes': '2KiB',
   'limits.memory': '512MiB',

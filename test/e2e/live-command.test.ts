@@ -33,7 +33,7 @@ function request(port: number, target: string): Promise<void> {
 }
 
 /** Room for all of a test's frames, however long the capturing process has to wait for a CPU. */
-const env = { ...process.env, INTERCEPTOR_CAPTURE_RING_BYTES: '32MiB' }
+const env = { ...process.env, INTERCEPTOR_CAPTURE_RING_BYTES: '32MiB', INTERCEPTOR_CAPTURE_WARM_UP: 'false' }
 
 interface Command {
   process: ChildProcess

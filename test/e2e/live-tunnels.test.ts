@@ -39,7 +39,8 @@ async function assertCaptured(t: TestContext, frames: Uint8Array[], args: string
   const file = join(folder, 'frames.pcap')
   writeFileSync(file, pcapFile(frames))
   const command = ['netns', 'exec', right.name, process.execPath, PROGRAM, 'capture', '-o', 'ndjson', ...args]
-  const program = spawn('ip', command, { stdio: ['ignore', 'pipe', 'pipe'] })
+  const env = { ...process.env, INTERCEPTOR_CAPTURE_WARM_UP: 'false' }
+  const program = spawn('ip', command, { stdio: ['ignore', 'pipe', 'pipe'], env })
   t.after(() => program.kill('SIGKILL'))
   let output = ''
   program.stdout.on('data', (chunk) => {

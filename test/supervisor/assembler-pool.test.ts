@@ -59,7 +59,7 @@ class Rig {
       control: Control.allocate(),
       counters: this.#counts,
       whenFull: 'wait',
-      warmUpShare: 1,
+      warmUpShare: 0,
       options: {
         node: 'n1',
         filter,

@@ -107,7 +107,7 @@ test('capture slot: every thread continues with the rings, counters and doorbell
     [first.source, second.source].map((source) => source.kind === 'file' && source.paths),
     [['0'], ['1']],
   )
-  assert.deepEqual([first.secret, first.tunnels, first.whenFull], [7, ['vxlan'], 'drop'])
+  assert.deepEqual([first.secret, first.tunnels, first.whenFull, first.warmUpShare], [7, ['vxlan'], 'drop', 1])
 })
 
 test('capture slot: a command wakes the thread, whether it waits for its doorbell or polls sockets', async () => {

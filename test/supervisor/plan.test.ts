@@ -43,6 +43,14 @@ describe('plan', () => {
     assert.ok(assemblers >= 1 && assemblers <= 8)
   })
 
+  test('live capture warms up unless the configuration forbids it, and files need none', () => {
+    const cold = (config: Config): Config => ({ ...config, capture: { ...config.capture, warmUp: false } })
+    assert.deepEqual(
+      [plan(undefined, live), plan(cold, live), plan()].map(({ warmUpShare }) => warmUpShare),
+      [1, 0, 0],
+    )
+  })
+
   test('interfaces, configuration and CPUs bound the number of capture workers', () => {
     const capturesOf = (maxWorkers: number, interfaces: number | null): number =>
       plan((config) => ({ ...config, capture: { ...config.capture, maxWorkers } }), live, interfaces).captures

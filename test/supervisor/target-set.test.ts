@@ -48,7 +48,7 @@ function rigOf(t: TestContext, workers: number): Rig {
         tunnels: [],
         secret: 0,
         pairRings: [],
-        warmUpShare: 1,
+        warmUpShare: 0,
         isRestartable: true,
         onMessage: (message) => set?.onMessage(message),
         stages: threads,
@@ -268,7 +268,7 @@ const ONE_WAY = `
   const log = createLogger({ level: 'silent', form: 'lines' })
   const slot = new CaptureSlot({
     slot: 0, frameRingBytes: 1 << 21, assemblerBells: [Doorbell.allocate()], whenFull: 'drop', tunnels: [], isRestartable: true,
-    warmUpShare: 1, onMessage: () => {}, stages: threads, log,
+    warmUpShare: 0, onMessage: () => {}, stages: threads, log,
   })
   const options = { filter: '', exclude: [], snapLength: 65536, ringBytes: 1 << 20, promiscuous: false, tunnels: [] }
   const set = new TargetSet({ sockets: new SocketOpener(options), slots: [slot], announce: () => {}, ownNetns: 0, log })

@@ -55,6 +55,8 @@ const SETTINGS = [
   'ship.sink=file',
   'ship.format=json',
   'ship.linger=1ms',
+  // It takes longer than most tests capture.
+  'capture.warmUp=false',
   'limits.memory=96MiB',
   'ship.bufferBytes=16MiB',
   'kubernetes.enabled=false',

@@ -149,7 +149,7 @@ export class LiveCapture {
       tunnels: this.#tunnels,
       secret: 0,
       pairRings: [],
-      warmUpShare: 1,
+      warmUpShare: 0,
     }
     this.#worker = new Worker(new URL('../../src/capture/capture.worker.js', import.meta.url), { workerData: data })
     this.#worker.on('message', (message: FromWorker) => this.messages.push(message))

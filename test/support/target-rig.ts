@@ -83,7 +83,7 @@ export class TargetRig {
     const folder = mkdtempSync(join(tmpdir(), 'targets-'))
     this.#file = join(folder, 'pairs')
     const defaults = defaultConfig()
-    const capture = { ...defaults.capture, ringBytes: MIB, maxWorkers: 2 }
+    const capture = { ...defaults.capture, ringBytes: MIB, maxWorkers: 2, warmUp: false }
     const options: PipelineOptions = {
       config: config({
         ...defaults,

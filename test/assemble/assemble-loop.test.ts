@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { MessageChannel } from 'node:worker_threads'
+import { AssembleLoop } from '../../src/assemble/assemble-loop.ts'
+import type { AssembleTask } from '../../src/assemble/worker-data.ts'
+import { ASSEMBLE_COUNTERS, allocateCounters } from '../../src/ledger/counters.ts'
+import { allocateRing, RingConsumer, RingProducer } from '../../src/ring/byte-ring.ts'
+import { Doorbell } from '../../src/ring/doorbell.ts'
+import { COMMAND_STOP, Control } from '../../src/thread/control.ts'
+import { assemblerOptions } from '../support/assemble-harness.ts'
+
+/** A task with one ring, and what a worker has of it beside. */
+function makeTask(parts: Partial<AssembleTask> = {}): { task: AssembleTask; control: Control; bell: Doorbell } {
+  const { port1 } = new MessageChannel()
+  const task: AssembleTask = {
+    slot: 0,
+    rings: [allocateRing(4096)],
+    captureBells: [null],
+    ownBell: Doorbell.allocate(),
+    pairRing: allocateRing(4 * 1024 * 1024),
+    shipperBell: Doorbell.allocate(),
+    control: Control.allocate(),
+    counters: allocateCounters(ASSEMBLE_COUNTERS),
+    whenFull: 'drop',
+    warmUpShare: 0,
+    options: assemblerOptions({ stateBytes: 1024 * 1024 }),
+    interfaces: [],
+    addresses: [],
+    port: port1,
+    ...parts,
+  }
+  return { task, control: new Control(task.control), bell: new Doorbell(task.ownBell) }
+}
+
+test('assemble loop: warms up only where the task wants it, and counts nothing of that', async () => {
+  for (const [warmUpShare, rounds] of [
+    [1, 2],
+    [0, 0],
+  ] as const) {
+    const { task, control, bell } = makeTask({ warmUpShare })
+    // It ends a warm-up after the least rounds, each of which advances the heartbeat.
+    control.command = COMMAND_STOP
+    const posted: string[] = []
+    const loop = await AssembleLoop.open(task, ({ t }) => posted.push(t), bell)
+    assert.deepEqual([posted, control.heartbeat], [['ready'], rounds])
+    assert.ok(task.counters.every((count) => count === 0))
+    assert.equal(new RingConsumer(task.pairRing, null).used, 0)
+    loop.end()
+  }
+})
+
+test('assemble loop: its end closes the ring of pairs', async () => {
+  const { task, bell } = makeTask()
+  const loop = await AssembleLoop.open(task, () => {}, bell)
+  const pairs = new RingConsumer(task.pairRing, null)
+  new RingProducer(task.rings[0], bell).close()
+  assert.equal(pairs.finished, false)
+  loop.end()
+  assert.equal(pairs.finished, true)
+})
