@@ -48,6 +48,7 @@ export function requireWritable(path: string, what: string): void {
   try {
     const exists = existsSync(path)
     if (exists && statSync(path).isDirectory()) reason = 'it is a directory'
+    else if (exists && statSync(path).isSocket()) reason = 'it is a socket'
     accessSync(exists ? path : `${dirname(resolve(path))}/.`, constants.W_OK)
   } catch (error) {
     reason = fileErrorText(error)

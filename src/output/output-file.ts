@@ -69,6 +69,16 @@ export class OutputFile {
     return this.#target.path ?? 'standard output'
   }
 
+  /** Whether it is standard output. */
+  get isStandard(): boolean {
+    return this.#target.path === null
+  }
+
+  /** Whether it is open: a FIFO without a reader is not. */
+  get isOpen(): boolean {
+    return this.#output !== null
+  }
+
   /** Bytes written in all. */
   get written(): number {
     return this.#writtenBefore + (this.#output?.written ?? 0)
@@ -98,7 +108,8 @@ export class OutputFile {
       this.#output = new FdOutput(fd)
       return 'ok'
     } catch (error) {
-      return (error as NodeJS.ErrnoException).code === 'ENXIO' ? 'later' : (error as Error)
+      // A socket gives the same error as a FIFO without a reader.
+      return (error as NodeJS.ErrnoException).code === 'ENXIO' && isFifo(path) ? 'later' : (error as Error)
     }
   }
 
@@ -138,10 +149,12 @@ export class OutputFile {
 
   #flags(path: string): number {
     const add = this.#target.append || this.#resumeAt !== null
-    const isFifo = statSync(path, { throwIfNoEntry: false })?.isFIFO() ?? false
-    return isFifo ? O_WRONLY | O_NONBLOCK : O_WRONLY | O_CREAT | O_APPEND | (add ? 0 : O_TRUNC)
+    return isFifo(path) ? O_WRONLY | O_NONBLOCK : O_WRONLY | O_CREAT | O_APPEND | (add ? 0 : O_TRUNC)
   }
 }
+
+const isFifo = (path: string | null): boolean =>
+  path !== null && statSync(path, { throwIfNoEntry: false })?.isFIFO() === true
 
 function openStdout(): number {
   const stats = fstatSync(STDOUT)

@@ -13,7 +13,7 @@ import { COMMAND_RUN, COMMAND_STOP, type Control } from '../thread/control.ts'
 import { CpuTimeRecorder } from '../thread/cpu-time.ts'
 import type { PairQueue } from './pair-queue.ts'
 import { shipClock } from './ship-clock.ts'
-import type { Sink } from './sink.ts'
+import type { Sink, SinkEnd } from './sink.ts'
 import type { ShipStatus } from './status.ts'
 import type { Tap } from './tap/tap.ts'
 
@@ -64,6 +64,8 @@ export class Shipper {
   #drainSinceMs: number | null = null
   #inputEndedMs: number | null = null
   #flushed = false
+  /** Pairs dropped because the output did not accept them. */
+  #lost = 0
   #paused = false
   #settled = 0
   #progressMs = 0
@@ -83,11 +85,12 @@ export class Shipper {
       if (this.#finished(nowMs)) break
       await this.#pause(this.#paused ? 0 : bytesRead, nowMs)
     }
+    const { obstacle, end: ended } = sink
     const beating = setInterval(() => control.beat(), BEAT_MS)
     await Promise.all([sink.close(), this.#parts.tap?.close()])
     clearInterval(beating)
     this.#publish(shipClock())
-    return { failure: sink.end?.kind === 'failed' ? sink.end.message : null }
+    return { failure: failureOf(ended, obstacle, this.#lost) ?? failureOf(sink.end, null, 0) }
   }
 
   /** One iteration between two of `run`'s, for an assembler on the same thread that waits for room in its ring. */
@@ -164,13 +167,16 @@ export class Shipper {
   #drop(reason: DropReason, pairs: number): void {
     if (pairs === 0) return
     this.#parts.ledger.dropped(reason, pairs)
+    this.#lost += pairs
     const bound = reason === 'maxAge' ? 'older than ship.maxAge' : 'over ship.bufferBytes'
     this.#parts.log.warn(`dropping the oldest pairs: ${bound}`, { pairs })
   }
 
   #discard(): void {
     const { sink, ledger } = this.#parts
-    ledger.dropped('shutdown', sink.discard() + this.#queue.dropOver(0))
+    const pairs = sink.discard() + this.#queue.dropOver(0)
+    ledger.dropped('shutdown', pairs)
+    this.#lost += pairs
   }
 
   #inputEnded(nowMs: number): boolean {
@@ -194,7 +200,9 @@ export class Shipper {
 
   #giveUp(held: number): void {
     this.#discarding = true
-    this.#parts.log.warn('the output did not accept the last pairs within shutdown.timeout', { pairs: held })
+    const { log, sink } = this.#parts
+    if (sink.obstacle === null)
+      log.warn('the output did not accept the last pairs within shutdown.timeout', { pairs: held })
   }
 
   #noteProgress(held: number, nowMs: number): void {
@@ -230,4 +238,10 @@ export class Shipper {
     const oldestMs = Math.max(0, queuedMs, nowMs - sink.oldestMs)
     status.publish(this.#queue.byteCount + sink.byteCount, oldestMs, sink.reachable)
   }
+}
+
+/** @param end of the sink; @param obstacle what it could not overcome; @param lost pairs that it did not accept */
+function failureOf(end: SinkEnd | null, obstacle: string | null, lost: number): string | null {
+  if (end?.kind === 'failed') return end.message
+  return obstacle !== null && lost > 0 ? `${lost} pairs could not be written: ${obstacle}` : null
 }

@@ -23,6 +23,8 @@ export interface Sink {
   readonly oldestMs: number
   /** Whether the last attempt to write to the output succeeded; null: there was none yet. */
   readonly reachable: boolean | null
+  /** Why it accepts no pairs now, as a clause for an error message; null: it does, or its user reports lost pairs. */
+  readonly obstacle: string | null
   /** Set once; the shipper discards everything from then on. */
   readonly end: SinkEnd | null
   /** When `pump` is to be called again even if no pair arrives; Infinity for never. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
 import {
   closeSync,
   constants,
@@ -12,6 +13,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
@@ -139,4 +141,16 @@ test('output file: waits neither for a FIFO’s reader nor for a reader that sto
 test('output file: an output that cannot be opened is an error', () => {
   const result = new OutputFile({ path: join(folder, 'none', 'such'), append: true }, null).open()
   assert.ok(result instanceof Error && /ENOENT/.test(result.message))
+})
+
+test('output file: a socket is an error; a FIFO without a reader is opened later', async (t) => {
+  const path = newPath()
+  const server = createServer().listen(path)
+  t.after(() => server.close())
+  await once(server, 'listening')
+  const opened = new OutputFile({ path, append: false }, null).open()
+  assert.ok(opened instanceof Error)
+  const fifo = newPath()
+  execFileSync('mkfifo', [fifo])
+  assert.equal(new OutputFile({ path: fifo, append: false }, null).open(), 'later')
 })

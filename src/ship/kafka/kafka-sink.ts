@@ -56,6 +56,7 @@ export interface KafkaSinkParts {
 
 export class KafkaSink implements Sink {
   readonly end = null
+  readonly obstacle = null
   readonly #spec: KafkaSinkSpec
   readonly #context: SinkContext
   readonly #log: Log

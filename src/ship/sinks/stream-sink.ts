@@ -43,6 +43,7 @@ export class StreamSink implements Sink {
   /** Pairs leave the queue only to be written, so none of them ages here. */
   readonly oldestMs = Infinity
   end: SinkEnd | null = null
+  obstacle: string | null = null
   readonly #options: StreamSinkOptions
   #retryMs = Infinity
   /** When `tick` of the format is called next. */
@@ -112,9 +113,10 @@ export class StreamSink implements Sink {
     while (this.end === null && output.flush() === 'later' && performance.now() < deadline) {
       await new Promise((resolve) => setTimeout(resolve, LATER_MS))
     }
+    const isCut = output.pending > 0
     output.close()
-    if (this.end === null && this.down) {
-      this.end = { kind: 'failed', message: 'the output could not be written to the end' }
+    if (this.end === null && (this.down || isCut)) {
+      this.end = { kind: 'failed', message: `${output.name} could not be written to its end` }
     }
   }
 
@@ -169,16 +171,32 @@ export class StreamSink implements Sink {
       if (this.down) this.#options.log.info('the output accepts pairs again')
       if (this.down || this.#options.output.written > 0) this.reachable = true
       this.down = false
+      this.obstacle = null
       return true
     }
-    if (result === 'later') this.#retryMs = nowMs + LATER_MS
-    else if (result === 'closed') this.end = { kind: 'closed' }
+    if (result === 'later') this.#wait(nowMs)
+    else if (result === 'closed') this.end = this.#closed()
     else this.#fail(result, nowMs)
     return false
   }
 
+  #wait(nowMs: number): void {
+    const { name, isOpen } = this.#options.output
+    this.#retryMs = nowMs + LATER_MS
+    this.obstacle = isOpen ? `the reader of ${name} does not read` : `${name} has no reader`
+  }
+
+  /** A program that reads standard output may need none of it; a file of its own name was meant to be read. */
+  #closed(): SinkEnd {
+    const { name, isStandard, written } = this.#options.output
+    this.obstacle = null
+    if (isStandard || written > 0) return { kind: 'closed' }
+    return { kind: 'failed', message: `the reader of ${name} closed it before a pair was written` }
+  }
+
   #fail(error: Error, nowMs: number): void {
     this.reachable = false
+    this.obstacle = `cannot write ${this.#options.output.name}: ${fileErrorText(error)}`
     if (!this.#options.retries) {
       this.end = { kind: 'failed', message: `cannot write the output: ${fileErrorText(error)}` }
       return

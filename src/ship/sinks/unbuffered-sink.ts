@@ -4,6 +4,7 @@ import type { Sink } from '../sink.ts'
 
 export abstract class UnbufferedSink implements Sink {
   readonly pairs = 0
+  readonly obstacle = null
   readonly byteCount = 0
   readonly down = false
   readonly oldestMs = Infinity

@@ -37,8 +37,13 @@ test('stream sink: a FIFO without a reader delays neither the input nor the end'
   await until('pairs are buffered', () => run.counter('queued') === 100)
   run.command(COMMAND_DRAIN)
   const startMs = performance.now()
-  assert.equal((await run.finish()).t, 'done')
+  const last = await run.finish()
   assert.ok(performance.now() - startMs < 5_000)
+  assert.deepEqual(
+    [last.t, last.t === 'failed' && last.message],
+    ['failed', `100 pairs could not be written: ${path} has no reader`],
+  )
+  assert.deepEqual(run.logs, ['the output has no reader yet; pairs wait in the buffer'])
   assert.equal(run.counter('droppedShutdown'), 100)
 })
 
@@ -52,8 +57,33 @@ test('stream sink: buffers bufferBytes for a reader that stops reading, then dro
   run.flush()
   await until('the oldest are dropped', () => run.counter('droppedBufferBytes') > 500)
   run.command(COMMAND_DRAIN)
-  assert.equal((await run.finish()).t, 'done')
+  const last = await run.finish()
+  assert.match(
+    last.t === 'failed' ? last.message : last.t,
+    /^\d+ pairs could not be written: the reader of \S+stuck does not read$/,
+  )
   closeSync(reader)
+})
+
+test('stream sink: a reader that closes a FIFO before the first pair is an error; a later one ends the run', async () => {
+  for (const pairsBefore of [0, 1]) {
+    const path = join(folder, `closed-${pairsBefore}`)
+    execFileSync('mkfifo', [path])
+    const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+    const run = startShipper({ sink: toFile(path) })
+    await run.ready
+    if (pairsBefore > 0) {
+      await run.put(0)
+      run.flush()
+      await until('it is written', () => run.counter('shipped') === 1)
+    }
+    closeSync(reader)
+    await run.put(1)
+    const last = await run.finish()
+    assert.equal(last.t, pairsBefore === 0 ? 'failed' : 'done')
+    assert.match(JSON.stringify(last), pairsBefore === 0 ? /closed it before a pair was written/ : /done/)
+    assert.equal(run.counter('droppedShutdown'), 1)
+  }
 })
 
 const mayMount = process.platform === 'linux' && process.getuid?.() === 0
