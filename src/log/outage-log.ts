@@ -1,34 +1,41 @@
-/** Logs the outage of a service that is polled: its first failure, then one line an hour, and its end. */
+/** Logs the outage of a service: its first failure, then one line per period, and its end. */
 import type { Log } from './folded-log.ts'
 import { Quota } from './quota.ts'
 
-const REPEAT_MS = 60 * 60_000
+const HOUR_MS = 60 * 60_000
 
 /** Why an attempt failed. */
 export interface AttemptFailure {
   /** Failures of one kind count as repeats, though their messages differ. */
   readonly kind: string
   readonly message: string
-  readonly hint: string
+  readonly hint: string | null
 }
 
 export class OutageLog {
   readonly #log: Pick<Log, 'info' | 'warn'>
   readonly #now: () => number
-  readonly #quota = new Quota<null>(1, REPEAT_MS, () => {})
+  readonly #quota: Quota<null>
   #sinceMs: number | null = null
 
-  /** @param now a monotonic clock, milliseconds */
-  constructor(log: Pick<Log, 'info' | 'warn'>, now: () => number = () => performance.now()) {
+  /** @param now a monotonic clock, milliseconds; @param periodMs between two lines about failures of one kind */
+  constructor(log: Pick<Log, 'info' | 'warn'>, now: () => number = () => performance.now(), periodMs = HOUR_MS) {
     this.#log = log
     this.#now = now
+    this.#quota = new Quota<null>(1, periodMs, () => {})
+  }
+
+  /** Whether the last attempt failed. */
+  get lasts(): boolean {
+    return this.#sinceMs !== null
   }
 
   /** An attempt has failed. */
   failed({ kind, message, hint }: AttemptFailure): void {
     this.#sinceMs ??= this.#now()
     const repeated = this.#quota.admit(kind, null, this.#now())
-    if (repeated !== null) this.#log.warn(message, repeated === 0 ? { hint } : { hint, repeated })
+    if (repeated === null) return
+    this.#log.warn(message, { ...(hint === null ? {} : { hint }), ...(repeated === 0 ? {} : { repeated }) })
   }
 
   /** An attempt has succeeded. @param message logged if there was an outage, as `watching pods again` */

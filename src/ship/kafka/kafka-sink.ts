@@ -277,7 +277,7 @@ export class KafkaSink implements Sink {
     for (const partition of partitions) this.#backOff(partition, failure)
     this.#cluster.requestFailed(failure)
     if (this.down) this.#cluster.reportDown(error)
-    else this.#log.warn(`a broker does not accept pairs: ${failureText(error)}`, { broker: leader })
+    else this.#cluster.reportPart(`a broker does not accept pairs: ${failureText(error)}`, { broker: leader })
   }
 
   /** The broker responded, and may accept this batch later. */
@@ -287,7 +287,7 @@ export class KafkaSink implements Sink {
     const error = errorOfCode(code)
     // Without the partition's number: what all partitions are refused for is one repeated record of the log.
     if (failure === 'refused') this.#cluster.reportDown(error)
-    else this.#log.warn(`Kafka does not accept pairs now: ${failureText(error)}`, { code })
+    else this.#cluster.reportPart(`Kafka does not accept pairs now: ${failureText(error)}`, { code })
   }
 
   #backOff(partition: Partition, failure: KafkaFailure): void {

@@ -12,7 +12,8 @@ import { CLIENT_CLOSED, type Client } from '../../kafka/kafkajs-client.ts'
 import { KafkaWire, MAX_MESSAGE_BYTES, type PartitionResponse } from '../../kafka/kafkajs-wire.ts'
 import type { ProduceRequest } from '../../kafka/produce-request.ts'
 import { retryDelay } from '../../kafka/retry.ts'
-import type { Log } from '../../log/folded-log.ts'
+import type { Log, LogFields } from '../../log/folded-log.ts'
+import { OutageLog } from '../../log/outage-log.ts'
 
 /** Interval of metadata refreshes while nothing fails: partitions that were added are used from the next one on. */
 const REFRESH_MS = 60_000
@@ -20,6 +21,11 @@ const REFRESH_MS = 60_000
 const WATCHDOG_MS = 40_000
 /** Refresh interval where a person must act first: credentials, permissions, settings. */
 const REFUSED_REFRESH_MS = 5_000
+
+/** The kind of every failure that ends by itself: one outage causes several, such as stale metadata. */
+const UNREACHABLE = 'unreachable'
+/** Between two lines about an outage that lasts. */
+const REMIND_MS = 10 * 60_000
 
 export interface TopicClientOptions {
   settings: KafkaSettings
@@ -50,11 +56,12 @@ export class TopicClient {
   #closed = false
   #dueMs = 0
   #attempts = 0
-  #downSinceMs: number | null = null
+  readonly #outage: OutageLog
 
   /** @throws InterceptorError (EXIT_USAGE) when the settings cannot work */
   constructor(options: TopicClientOptions) {
     this.#options = options
+    this.#outage = new OutageLog(options.log, options.clock, REMIND_MS)
     this.#open()
   }
 
@@ -87,22 +94,25 @@ export class TopicClient {
     return withWatchdog(this.#wire.produce(leader, request))
   }
 
-  /** Logs why the cluster does not accept pairs. */
+  /** Logs why the cluster does not accept pairs: once for each cause of an outage, whatever the texts of its errors. */
   reportDown(error: unknown): void {
     // What made this class close the client has been reported.
     if (failureText(error) === CLIENT_CLOSED) return
-    this.#downSinceMs ??= this.#options.clock()
     const reached = this.#hasWorked ? 'topic' : (this.#client?.reached ?? 'nothing')
     const diagnosis = diagnose(error, this.#options.settings, reached)
-    const hint = diagnosis.hint === null ? '' : `: ${diagnosis.hint}`
-    this.#options.log.warn(`${this.#describe(diagnosis)}${hint}; pairs wait in the buffer`)
+    const { failure, hint } = diagnosis
+    const kind = failure === 'refused' ? `refused: ${hint}` : failure === 'missingTopic' ? failure : UNREACHABLE
+    this.#failed(kind, `${this.#describe(diagnosis)}${hint === null ? '' : `: ${hint}`}`)
   }
 
-  /** Logs that the cluster accepts pairs again, if `reportDown` was called before. */
+  /** Logs that one broker, or a partition, does not accept pairs, unless that belongs to an outage of the cluster. */
+  reportPart(message: string, fields: LogFields): void {
+    if (!this.#outage.lasts) this.#options.log.warn(message, fields)
+  }
+
+  /** Logs that the cluster accepts pairs again, if an outage was logged. */
   reportUp(): void {
-    if (this.#downSinceMs === null) return
-    this.#options.log.info('Kafka accepts pairs again', { downMs: this.#options.clock() - this.#downSinceMs })
-    this.#downSinceMs = null
+    this.#outage.recovered('Kafka accepts pairs again')
   }
 
   close(): void {
@@ -145,7 +155,7 @@ export class TopicClient {
 
   /** Metadata of a broker that is stopping, or has just started, names no leader: nothing would fail and cause a refresh. */
   #scheduleRefresh(leaders: readonly number[]): void {
-    const { clock, log, settings } = this.#options
+    const { clock, settings } = this.#options
     if (!leaders.includes(-1)) {
       this.#attempts = 0
       this.#dueMs = clock() + REFRESH_MS
@@ -154,8 +164,7 @@ export class TopicClient {
     this.#dueMs = clock() + retryDelay(this.#attempts)
     this.#attempts += 1
     if (leaders.some((leader) => leader !== -1)) return
-    this.#downSinceMs ??= clock()
-    log.warn(`no partition of the topic ${settings.topic} has a leader; pairs wait in the buffer`)
+    this.#failed(UNREACHABLE, `no partition of the topic ${settings.topic} has a leader`)
   }
 
   async #refreshFailed(error: unknown): Promise<void> {
@@ -188,12 +197,15 @@ export class TopicClient {
   }
 
   #reportUncreated(error: unknown): void {
-    const { settings, log, clock } = this.#options
-    this.#downSinceMs ??= clock()
+    const { settings } = this.#options
     const diagnosis = diagnose(error, settings, 'response')
     const hint = isDenied(diagnosis.text) ? `${permissionHint(settings, 'Create')}, or create it` : diagnosis.hint
     const reason = hint === null ? diagnosis.text : `${diagnosis.text}: ${hint}`
-    log.warn(`Kafka has no topic ${settings.topic}, and it cannot be created: ${reason}; pairs wait in the buffer`)
+    this.#failed('missingTopic', `Kafka has no topic ${settings.topic}, and it cannot be created: ${reason}`)
+  }
+
+  #failed(kind: string, message: string): void {
+    this.#outage.failed({ kind, message: `${message}; pairs wait in the buffer`, hint: null })
   }
 
   #describe({ failure, text }: Diagnosis): string {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import { defaultConfig } from '../../../src/config/load.ts'
+import { errorOfCode } from '../../../src/kafka/kafkajs-internals.ts'
 import { KafkaWire } from '../../../src/kafka/kafkajs-wire.ts'
 import { FoldedLog } from '../../../src/log/folded-log.ts'
 import { TopicClient } from '../../../src/ship/kafka/topic-client.ts'
@@ -31,13 +32,43 @@ test('topic client: metadata without a leader are refreshed soon, complete ones 
     const delayMs = await refresh()
     assert.ok(delayMs > 0 && delayMs <= 2_000, `${delayMs} ms`)
   }
-  assert.ok(lines.every((line) => line === 'no partition of the topic pairs has a leader; pairs wait in the buffer'))
-  assert.equal(lines.length, 10)
+  assert.deepEqual(lines, ['no partition of the topic pairs has a leader; pairs wait in the buffer'])
   leaders = [1, -1]
   assert.ok((await refresh()) <= 2_000)
-  assert.equal(lines.length, 10)
+  assert.equal(lines.length, 1)
   leaders = [1, 2]
   assert.equal(await refresh(), 60_000)
   client.reportUp()
   assert.equal(lines.at(-1), 'Kafka accepts pairs again')
+})
+
+test('topic client: an outage is logged once for each cause, again after ten minutes, and at its end', () => {
+  let nowMs = 0
+  const lines: [string, unknown][] = []
+  const client = new TopicClient({
+    settings: { ...defaultConfig().kafka, brokers: ['127.0.0.1:1'], topic: 'pairs' },
+    maxMessageBytes: 1,
+    log: new FoldedLog(({ message, fields }) => lines.push([message, fields]), { periodMs: 0 }),
+    clock: () => nowMs,
+    onChange: () => {},
+  })
+  const texts = ['connect ECONNREFUSED 127.0.0.1:1', 'Closed connection', 'no response within 40 s', 'read ECONNRESET']
+  client.reportPart('a broker does not accept pairs: Closed connection', { broker: 1 })
+  for (; nowMs <= 10 * 60_000; nowMs += 1000) {
+    client.reportDown(new Error(texts[(nowMs / 1000) % texts.length]))
+    client.reportPart('a broker does not accept pairs: Closed connection', { broker: 1 })
+  }
+  client.reportDown(errorOfCode(3))
+  client.reportUp()
+  client.reportUp()
+  client.close()
+  const unreachable = 'Kafka is unreachable: 127.0.0.1:1 refuses connections (ECONNREFUSED)'
+  const hint = 'check the brokers’ addresses, also those that they advertise; pairs wait in the buffer'
+  assert.deepEqual(lines, [
+    ['a broker does not accept pairs: Closed connection', { broker: 1 }],
+    [`${unreachable}: ${hint}`, {}],
+    [`${unreachable}: ${hint}`, { repeated: 599 }],
+    ['Kafka has no topic pairs: create it, or set kafka.createTopic; pairs wait in the buffer', {}],
+    ['Kafka accepts pairs again', { afterSeconds: 601 }],
+  ])
 })
