@@ -19,7 +19,9 @@ const flow = (run: ShipperRun, pauseMs = 2): (() => Promise<number>) =>
 /** Kafka needs some ten seconds to recover from a crash, and a request may have to time out first. */
 const RECOVERY_MS = 60_000
 
-const isAway = (run: ShipperRun): boolean => run.logs.some((line) => line.startsWith('Kafka is unreachable'))
+/** What is reported first depends on the moment: a broker that is stopping has no leader. */
+const isAway = (run: ShipperRun): boolean =>
+  run.logs.some((line) => /^(Kafka is unreachable|no partition of the topic)/.test(line))
 const isBack = (run: ShipperRun): boolean => run.logs.includes('Kafka accepts pairs again')
 
 suite('Kafka that goes and comes back', { skip: needsKafka() }, () => {
