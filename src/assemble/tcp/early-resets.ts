@@ -1,6 +1,6 @@
 /**
- * RSTs that were captured before bytes of their receiver that they acknowledge: captures are not quite in order. Their
- * connections are closed once these bytes are captured, or after a while.
+ * RSTs that were captured before bytes of their sender, or before bytes of their receiver that they acknowledge: captures are
+ * not quite in order. Their connections are closed once these bytes are captured, or after a while.
  */
 import type { Direction, Flow, Stream } from './flow.ts'
 import { FLAG_ACK } from './header.ts'
@@ -16,9 +16,15 @@ export function isEarly(peer: Stream, ack: number, flags: number): boolean {
   return ahead > 1 && ahead <= WINDOW_BYTES
 }
 
+/** Whether a RST with this number was captured before bytes of its own stream, behind which it lies. */
+export const isAhead = (stream: Stream, seq: number): boolean =>
+  stream.known && !stream.ended && seqDiff(stream.nextSeq, seq) > 0
+
 /** Whether what an early RST waits for was captured. @param stream that it was sent on */
-export const isDue = (stream: Stream, peer: Stream): boolean =>
-  stream.resetEarly && seqDiff(peer.nextSeq, stream.rare.resetAck) <= 0
+export function isDue(stream: Stream, peer: Stream): boolean {
+  if (!stream.resetEarly || isAhead(stream, stream.rare.resetSeq)) return false
+  return seqDiff(peer.nextSeq, stream.rare.resetAck) <= 0
+}
 
 export class EarlyResets {
   /** By the flow's index, the one that has waited longest first. */

@@ -35,7 +35,7 @@ class Rarities {
   furtherFinSeq = 0
   /**
    * A RST, once `resetSeen`, and its packet time: its receiver obeyed it only if bytes before it were not captured, or it was
-   * captured before bytes of the receiver that it acknowledges (`resetEarly`).
+   * captured before bytes that its receiver had or had sent (`resetEarly`).
    */
   resetSeq = 0
   resetMicros = 0

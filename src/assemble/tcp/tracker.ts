@@ -21,7 +21,7 @@ import type { Arena } from '../memory/arena.ts'
 import type { CellPool } from '../memory/cell-pool.ts'
 import { CLOCK_STEP_MICROS, type PacketTime } from '../packet-time.ts'
 import type { FlowKeeper } from './active-flows.ts'
-import { EarlyResets, isDue, isEarly } from './early-resets.ts'
+import { EarlyResets, isAhead, isDue, isEarly } from './early-resets.ts'
 import { watchEnd } from './fin.ts'
 import { type Direction, FLOW_OPEN, type Flow, PROTOCOL_OPAQUE, type Stream } from './flow.ts'
 import type { FlowTable } from './flow-table.ts'
@@ -393,6 +393,7 @@ export class ConnectionTracker {
     } else this.#reassembler.segment(flow, direction, at, end, first, ack, flags)
     this.#closeEnded(flow)
     if (other.resetSeen && isDue(other, stream)) this.#closeReset(flow, (1 - direction) as Direction)
+    else if (stream.resetSeen && isDue(stream, other)) this.#closeReset(flow, direction)
   }
 
   #closeEnded(flow: Flow): void {
@@ -405,7 +406,9 @@ export class ConnectionTracker {
     const stream = flow.streams[direction]
     const peer = flow.streams[1 - direction]
     const verdict = judgeReset(stream, peer, seq, ack, flags)
-    const waits = verdict === RESET_OBEYED && flow.protocol !== PROTOCOL_OPAQUE && isEarly(peer, ack, flags)
+    const early = isEarly(peer, ack, flags)
+    const mayWait = verdict === RESET_OBEYED && flow.protocol !== PROTOCOL_OPAQUE
+    const waits = mayWait && (early || isAhead(stream, seq))
     if (verdict === RESET_OBEYED && !waits) {
       this.#closeReset(flow, direction)
       return
@@ -415,7 +418,7 @@ export class ConnectionTracker {
     stream.resetSeen = true
     stream.resetEarly = waits
     stream.rare.resetSeq = seq
-    stream.rare.resetAck = ack
+    stream.rare.resetAck = early ? ack : peer.nextSeq
     stream.rare.resetMicros = this.#time.micros
     if (waits) this.#earlyResets.add(flow, direction)
   }

@@ -59,3 +59,36 @@ test('early resets: a response captured behind the RST of its client is paired',
     assert.equal(pairs.length, 1, `${place} segments early`)
   }
 })
+
+test('early resets: a response captured in any order with the RST that its server sent behind it is paired', () => {
+  const { segments } = new TcpScript({ segmentBytes: 40, bareAcks: false })
+    .handshake()
+    .client(request('/0'))
+    .server(numbered(0))
+    .reset('server')
+  const first = segments.findIndex(({ fromClient, payload }) => !fromClient && payload.length > 0)
+  const rest = segments.slice(first)
+  assert.equal(rest.length, 4)
+  for (const order of permutations(rest)) {
+    for (const acks of [false, true]) {
+      const acked = fromClient(request('/0').length, '', { acks: numbered(0).length })
+      const received = acks ? order.flatMap((segment) => [segment, { ...acked, micros: segment.micros }]) : order
+      const { pairs } = assemble([...segments.slice(0, first), ...received])
+      assert.equal(pairs.length, 1, `${order.map(({ seq }) => seq)}, ${acks ? 'acknowledged' : 'not acknowledged'}`)
+    }
+  }
+})
+
+function permutations<T>(items: readonly T[]): T[][] {
+  if (items.length < 2) return [[...items]]
+  return items.flatMap((item, i) => permutations(items.toSpliced(i, 1)).map((rest) => [item, ...rest]))
+}
+
+test('early resets: behind a hole that is never filled the connection is closed 50 ms later', () => {
+  const held = [fromServer(0, 'ab'), fromServer(4, 'ef'), fromServer(6, '', { flags: RST })]
+  const tcp = new TcpHarness().segments([...handshake(), ...held]).tick(START_MICROS + 40 * MILLISECOND)
+  assert.equal(tcp.count('flows.closed.reset'), 0)
+  tcp.tick(START_MICROS + 200 * MILLISECOND)
+  assert.equal(tcp.count('flows.closed.reset'), 1)
+  assert.deepEqual([tcp.only.server, tcp.only.serverEnd], ['ab[2]ef', END_RESET])
+})
