@@ -4,6 +4,7 @@
  */
 import type { AssemblerOptions } from '../src/assemble/assembler.ts'
 import { defaultConfig } from '../src/config/load.ts'
+import { OpaqueMarks } from '../src/ring/opaque-marks.ts'
 import { type ParsePass, ParseStage } from './parse-pass.ts'
 import { writeApi } from './traces.ts'
 import { Connection } from './traffic/connection.ts'
@@ -33,8 +34,8 @@ class Traffic {
   readonly random = new Random(SEED)
   readonly writer: TraceWriter
 
-  constructor(options: Partial<AssemblerOptions> = {}) {
-    this.stage = new ParseStage(options)
+  constructor(options: Partial<AssemblerOptions> = {}, marks: OpaqueMarks | null = null) {
+    this.stage = new ParseStage(options, null, marks)
     this.writer = new TraceWriter((bytes) => this.stage.push(bytes), this.random)
   }
 
@@ -81,9 +82,9 @@ function api(options: Partial<AssemblerOptions>, reordered: number): ParsePass {
   return traffic.counted()
 }
 
-/** Large downloads through TLS. */
-function tls(): ParsePass {
-  const traffic = new Traffic()
+/** Large downloads through TLS. @param marks as live capture has them, or null as for files */
+function tls(marks: OpaqueMarks | null): ParsePass {
+  const traffic = new Traffic({}, marks)
   const hello = Buffer.concat([Buffer.from('160301020001000001fc0303', 'hex'), Buffer.alloc(505)])
   const record = Buffer.concat([Buffer.from('1703034000', 'hex'), Buffer.alloc(TLS_RECORD_BYTES)])
   const connections = Array.from({ length: TLS_CONNECTIONS }, (_, i) => traffic.open(i))
@@ -104,7 +105,8 @@ export const COST_KINDS = {
   byRequest: () => api({ everything: false, filter: { ...filter, requestHeaders: ['X-Request-Id'] } }, 0),
   /** Filtered by the response's head, once the request is stored. */
   byResponse: () => api({ everything: false, filter: { ...filter, statuses: ['2xx', '4xx'] } }, 0),
-  tls,
+  tls: () => tls(new OpaqueMarks(OpaqueMarks.allocate())),
+  tlsFile: () => tls(null),
 } as const
 
 export type CostKind = keyof typeof COST_KINDS

@@ -9,6 +9,7 @@ import { defaultConfig } from '../src/config/load.ts'
 import { ASSEMBLE_COUNTERS, allocateCounters, CAPTURE_COUNTERS } from '../src/ledger/counters.ts'
 import { allocateRing, RingConsumer, RingProducer } from '../src/ring/byte-ring.ts'
 import { Doorbell } from '../src/ring/doorbell.ts'
+import type { OpaqueMarks } from '../src/ring/opaque-marks.ts'
 import { Control } from '../src/thread/control.ts'
 
 const RING_BYTES = 4 * 1024 * 1024
@@ -65,6 +66,7 @@ export class ParseStage {
   readonly #assembler: Assembler
   readonly #intake: Intake
   readonly #reader: FileReader
+  readonly #marks: OpaqueMarks | null
   #encodedBytes = 0
   /** When the counts began to count, and what was used and counted then. */
   #before = { pairs: 0, frames: 0, encodedBytes: 0 }
@@ -72,8 +74,12 @@ export class ParseStage {
   #cpuMs = 0
   #assemblerCpuMs = 0
 
-  /** @param options that differ from the defaults; @param onPair receives the pairs, if given */
-  constructor(options: Partial<AssemblerOptions> = {}, onPair: OnPair | null = null) {
+  /**
+   * @param options that differ from the defaults; @param onPair receives the pairs, if given
+   * @param marks as live capture has them; null: all payload is copied, as that of files
+   */
+  constructor(options: Partial<AssemblerOptions> = {}, onPair: OnPair | null = null, marks: OpaqueMarks | null = null) {
+    this.#marks = marks
     const ring = allocateRing(RING_BYTES)
     this.#consumer = new RingConsumer(ring, null)
     const all = { ...OPTIONS, ...options }
@@ -89,6 +95,7 @@ export class ParseStage {
       counters: this.#captureCounts,
       whenFull: 'wait',
       bell: this.#bell,
+      marks: marks === null ? [] : [marks],
       control: new Control(Control.allocate()),
     })
     this.#intake = intake
@@ -165,7 +172,7 @@ export class ParseStage {
       const length = assembler.wholeRecords(this.#consumer.peek(assembler.input, INPUT_BLOCK_BYTES))
       if (length === 0) break
       this.#consumer.release(length)
-      assembler.consume(length)
+      assembler.consume(length, this.#marks)
     }
     this.#assemblerCpuMs += cpuMsSince(before)
   }

@@ -4,6 +4,7 @@
  */
 import { allocateRing, RESTING_RING_BYTES, RingConsumer, RingProducer } from '../ring/byte-ring.ts'
 import { Doorbell } from '../ring/doorbell.ts'
+import { OpaqueMarks } from '../ring/opaque-marks.ts'
 import type { PairSelection, PairSelector } from '../select/selector.ts'
 import type { InterfaceInfo } from '../target/interface-info.ts'
 import { COMMAND_STOP, Control } from '../thread/control.ts'
@@ -31,6 +32,8 @@ export class AssembleLoop {
   readonly #control: Control
   readonly #cpuTime: CpuTimeRecorder
   readonly #rings: readonly RingConsumer[]
+  /** One per ring in live capture, else none. */
+  readonly #marks: readonly OpaqueMarks[]
   readonly #pairs: RingProducer
   readonly #assembler: Assembler
   readonly #mail: Mailbox<ToAssembler>
@@ -50,6 +53,9 @@ export class AssembleLoop {
       const capture = task.captureBells[i]
       return new RingConsumer(ring, capture === null ? null : new Doorbell(capture))
     })
+    this.#marks = task.marks.map((shared) => new OpaqueMarks(shared))
+    // Those of an assembler that has failed: this one knows none of its flows.
+    for (const marks of this.#marks) marks.clear()
     const resting = task.whenFull === 'drop' ? RESTING_RING_BYTES : undefined
     this.#pairs = new RingProducer(task.pairRing, new Doorbell(task.shipperBell), resting)
     this.#mail = new Mailbox<ToAssembler>(task.port, this.#control)
@@ -86,7 +92,7 @@ export class AssembleLoop {
     this.#cpuTime.update(performance.now())
     let worked = 0
     try {
-      for (const ring of this.#rings) worked += this.#processBlock(ring)
+      for (let i = 0; i < this.#rings.length; i++) worked += this.#processBlock(this.#rings[i], this.#marks[i] ?? null)
     } finally {
       // Also after a failure: complete pairs have been counted as kept.
       this.#pairs.flush()
@@ -138,7 +144,7 @@ export class AssembleLoop {
   }
 
   /** @returns the block's length in bytes */
-  #processBlock(ring: RingConsumer): number {
+  #processBlock(ring: RingConsumer, marks: OpaqueMarks | null): number {
     const assembler = this.#assembler
     let length = assembler.wholeRecords(ring.peek(assembler.input, INPUT_BLOCK_BYTES))
     if (length === 0) length = assembler.wholeRecords(ring.peek(assembler.input, assembler.input.length))
@@ -147,7 +153,7 @@ export class AssembleLoop {
     if (length === 0) return 0
     // Release first: the block is a private copy, and a frame that makes the assembler fail is not read again after a restart.
     ring.release(length)
-    assembler.consume(length)
+    assembler.consume(length, marks)
     return length
   }
 }

@@ -18,6 +18,7 @@ import {
   INTERFACE_ID_AT,
   IP_OFFSET_AT,
   LENGTH_AT,
+  MARK_AT,
   MAX_FRAME_BYTES,
   MICROS_AT,
   NETWORK_AT,
@@ -26,6 +27,7 @@ import {
   TEXT_AT,
   TEXT_LENGTH_AT,
 } from '../ring/layout.ts'
+import type { OpaqueMarks } from '../ring/opaque-marks.ts'
 import type { PairSelection, PairSelector } from '../select/selector.ts'
 import type { InterfaceInfo, VantagePolicy } from '../target/interface-info.ts'
 import { Connections } from './connections.ts'
@@ -206,9 +208,14 @@ export class Assembler {
     return at
   }
 
-  /** Processes the whole records in the first `length` bytes of `input`. */
-  consume(length: number): void {
+  /**
+   * Processes the whole records in the first `length` bytes of `input`.
+   *
+   * @param marks of the records' ring; null: its producer leaves no payload out
+   */
+  consume(length: number, marks: OpaqueMarks | null = null): void {
     const { view, input } = this.arena
+    this.#tracker.marks.table = marks
     const end = input + length
     let at = input
     while (at < end) {
@@ -261,7 +268,8 @@ export class Assembler {
       const tcp = at + view.getUint16(at + TCP_OFFSET_AT, true)
       const end = at + view.getUint32(at + END_OFFSET_AT, true)
       const network = view.getInt32(at + NETWORK_AT, true)
-      this.#tracker.segment(ip, tcp, end, id, this.#domains[id], network, view.getInt32(at + FLOW_HASH_AT, true))
+      const hash = view.getInt32(at + FLOW_HASH_AT, true)
+      this.#tracker.segment(ip, tcp, end, id, this.#domains[id], network, hash, view.getInt32(at + MARK_AT, true))
     } else if (kind === INTERFACE) {
       const start = at + TEXT_AT
       const text = this.arena.bytes.subarray(start, start + view.getInt32(at + TEXT_LENGTH_AT, true))

@@ -46,9 +46,9 @@ import {
   PROTOCOL_UNKNOWN,
   TUNNEL_CONNECT,
 } from './tcp/flow.ts'
+import type { FlowOwner } from './tcp/flow-owner.ts'
 import type { StreamConsumer } from './tcp/reassembler.ts'
 import { seqAdd } from './tcp/seq.ts'
-import type { FlowOwner } from './tcp/tracker.ts'
 import { KEEP, LEAVE_OUT, type Vantages } from './vantage/vantage.ts'
 
 const C = ASSEMBLE_COUNTERS.index

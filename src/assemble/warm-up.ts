@@ -8,6 +8,7 @@
  * segments, some out of order, both IP versions.
  */
 import { ASSEMBLE_COUNTERS, allocateCounters } from '../ledger/counters.ts'
+import { FLAG_ACK, FLAG_FIN, FLAG_SYN } from '../net/tcp-header.ts'
 import {
   align8,
   END_OFFSET_AT,
@@ -17,6 +18,7 @@ import {
   INTERFACE_ID_AT,
   IP_OFFSET_AT,
   LENGTH_AT,
+  MARK_AT,
   MICROS_AT,
   NETWORK_AT,
   TAG_AT,
@@ -25,7 +27,6 @@ import {
 import { Assembler, type AssemblerOptions } from './assembler.ts'
 import type { PairSink } from './http1/outcomes.ts'
 import type { Arena } from './memory/arena.ts'
-import { FLAG_ACK, FLAG_FIN, FLAG_SYN } from './tcp/header.ts'
 
 /** 512 exchanges: every function has run with common values, and V8 has optimised few of them yet. */
 const LEAST_ROUNDS = 2
@@ -172,6 +173,7 @@ class Traffic {
     view.setUint16(at + TCP_OFFSET_AT, FRAME_FIELDS_BYTES + ipBytes, true)
     view.setUint32(at + END_OFFSET_AT, length, true)
     view.setInt32(at + NETWORK_AT, 0, true)
+    view.setInt32(at + MARK_AT, 0, true)
     this.#bytes.fill(0, ip, tcp + 20)
     this.#addresses(ip, side)
     view.setUint16(tcp + side * 2, this.#port)

@@ -10,6 +10,8 @@ export interface AssembleTask {
   /** One frame ring per capture worker, and the doorbells of the capture workers that wait for room in them. */
   rings: SharedArrayBuffer[]
   captureBells: (SharedArrayBuffer | null)[]
+  /** For each ring, where connections are marked whose payload is not needed (ring/opaque-marks.ts); none for files. */
+  marks: SharedArrayBuffer[]
   /** Rung when a frame ring has new frames, when the pair ring has room, or when the command has changed. */
   ownBell: SharedArrayBuffer
   pairRing: SharedArrayBuffer

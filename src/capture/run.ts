@@ -7,6 +7,7 @@ import { failureOf, InterceptorError } from '../errors.ts'
 import { parseTunnels } from '../net/tunnels.ts'
 import { RESTING_RING_BYTES, RingProducer } from '../ring/byte-ring.ts'
 import { Doorbell } from '../ring/doorbell.ts'
+import { OpaqueMarks } from '../ring/opaque-marks.ts'
 import { Control } from '../thread/control.ts'
 import { Mailbox } from '../thread/mailbox.ts'
 import type { FromWorker } from '../thread/messages.ts'
@@ -41,6 +42,7 @@ export async function runCapture(
     tunnels: parseTunnels(data.tunnels),
     secret: data.secret,
     pairRings: data.pairRings,
+    marks: data.marks.map((shared) => new OpaqueMarks(shared)),
     filter: await fileFilter(data.source),
   })
   const warmUp = data.source.kind === 'af-packet' ? await prepare(data.rings.length, data.warmUpShare > 0) : null

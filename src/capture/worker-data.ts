@@ -75,6 +75,8 @@ export interface CaptureWorkerData {
   source: SourceSpec
   /** One frame ring per assembler, in slot order. */
   rings: SharedArrayBuffer[]
+  /** For each ring, whose payload its assembler does not need (ring/opaque-marks.ts); none for files. */
+  marks: SharedArrayBuffer[]
   /** Each assembler's doorbell, in slot order. */
   assemblerBells: SharedArrayBuffer[]
   /** Rung when a full ring has room again, or the command has changed; packet sockets have `wakeFd` instead. */

@@ -46,7 +46,8 @@ export const MAX_RECORD_SHARE = 1 / 2
  *
  *     FRAME            16: i32 flow hash              20: i32 interface id
  *                      24: u16 IP header   26: u16 TCP header   28: u32 end of the IP packet
- *                      32: i32 virtual network, 0 for none (capture/wire/network-id.ts)   36: reserved
+ *                      32: i32 virtual network, 0 for none (capture/wire/network-id.ts)
+ *                      36: i32 generation of the connection's line in OpaqueMarks; negative: minus the bytes of payload left out
  *                      40…47: the frame's bytes, starting where source and record agree modulo 8
  *     INTERFACE        16: i32 byte length of the text   20: i32 interface id
  *                      24: the text, a UTF-8 JSON `InterfaceInfo`
@@ -55,7 +56,7 @@ export const MAX_RECORD_SHARE = 1 / 2
  *
  * The offsets at 24, 26 and 28 count from the record's start. The end is that of the IP packet, so link-layer padding is
  * already gone. The bytes are the frame as captured; a packet reassembled from IP fragments carries a bare IP header,
- * without options or extension headers.
+ * without options or extension headers. Where payload is left out, the record ends with the TCP header.
  */
 export const FRAME = 0
 export const INTERFACE = 1
@@ -69,6 +70,7 @@ export const IP_OFFSET_AT = 24
 export const TCP_OFFSET_AT = 26
 export const END_OFFSET_AT = 28
 export const NETWORK_AT = 32
+export const MARK_AT = 36
 export const FRAME_FIELDS_BYTES = 40
 /** The largest packet that a frame record holds: BIG TCP's 512 KiB and its headers. */
 export const MAX_FRAME_BYTES = 512 * 1024 + 512

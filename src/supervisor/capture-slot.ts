@@ -9,6 +9,7 @@ import type { CounterBlock } from '../ledger/ledger.ts'
 import type { Log } from '../log/folded-log.ts'
 import { allocateRing, RingProducer } from '../ring/byte-ring.ts'
 import { Doorbell } from '../ring/doorbell.ts'
+import { OpaqueMarks } from '../ring/opaque-marks.ts'
 import { Control } from '../thread/control.ts'
 import type { FromWorker } from '../thread/messages.ts'
 import type { Stages } from './stages.ts'
@@ -40,6 +41,8 @@ export class CaptureSlot {
   readonly ended: Promise<WorkerEnd>
   /** One per assembler. */
   readonly rings: readonly SharedArrayBuffer[]
+  /** One per ring in live capture, else none (see OpaqueMarks). */
+  readonly marks: readonly SharedArrayBuffer[]
   readonly bell = Doorbell.allocate()
   /** Returns the source for a thread that starts in the slot. */
   source: () => SourceSpec = () => ({ kind: 'af-packet', sockets: [], wakeFd: -1 })
@@ -56,6 +59,7 @@ export class CaptureSlot {
     this.slot = spec.slot
     this.#spec = spec
     this.rings = spec.assemblerBells.map(() => allocateRing(spec.frameRingBytes))
+    this.marks = spec.whenFull === 'drop' ? this.rings.map(() => OpaqueMarks.allocate()) : []
     this.worker = new WorkerSlot({
       role: 'capture',
       slot: spec.slot,
@@ -91,6 +95,7 @@ export class CaptureSlot {
     const workerData: CaptureWorkerData = {
       source: this.source(),
       rings: [...this.rings],
+      marks: [...this.marks],
       assemblerBells: [...this.#spec.assemblerBells],
       ownBell: this.bell,
       control: this.#control,

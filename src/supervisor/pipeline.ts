@@ -273,6 +273,7 @@ class Pipeline implements TargetPipeline {
     const slots = bells.map((ownBell, slot) => ({
       slot,
       rings: captures.map(({ rings }) => rings[slot]),
+      marks: captures.flatMap(({ marks }) => marks.slice(slot, slot + 1)),
       captureBells: captures.map(({ bell }) => (plan.whenFull === 'wait' ? bell : null)),
       ownBell,
       pairRing: this.#pairRings[slot],

@@ -44,6 +44,7 @@ export class WorkerRig {
       secret: 0,
       pairRings: [],
       warmUpShare: 0,
+      marks: [],
     }
     this.control = new Control(this.#data.control)
     this.#worker = new Worker(WORKER, { workerData: this.#data })

@@ -53,6 +53,7 @@ class Rig {
       slot: 0,
       rings: [this.#ring],
       captureBells: [null],
+      marks: [],
       ownBell: this.#bell,
       pairRing: this.#pairRing,
       shipperBell: Doorbell.allocate(),

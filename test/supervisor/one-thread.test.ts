@@ -119,6 +119,7 @@ class Rig {
       {
         source: { kind: 'file', paths: input.paths, follow: false, filter: '' },
         rings: [this.#frames],
+        marks: [],
         assemblerBells: [this.#bells.assembler],
         ownBell: this.#bells.capture,
         control: Control.allocate(),
@@ -138,6 +139,7 @@ class Rig {
       {
         slot: 0,
         rings: [this.#frames],
+        marks: [],
         captureBells: [this.#bells.capture],
         ownBell: this.#bells.assembler,
         pairRing: this.#pairs,

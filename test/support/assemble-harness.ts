@@ -16,6 +16,7 @@ import type { Pair } from '../../src/pair/pair.ts'
 import { unpackPair } from '../../src/pair/unpack.ts'
 import { allocateRing, RingConsumer, RingProducer } from '../../src/ring/byte-ring.ts'
 import { Doorbell } from '../../src/ring/doorbell.ts'
+import { OpaqueMarks } from '../../src/ring/opaque-marks.ts'
 import type { PairSelector } from '../../src/select/selector.ts'
 import type { InterfaceInfo } from '../../src/target/interface-info.ts'
 import { Control } from '../../src/thread/control.ts'
@@ -32,6 +33,8 @@ export interface HarnessOptions extends Partial<AssemblerOptions> {
   onPair?: (bytes: Uint8Array) => void
   /** Of the option `selection`. */
   selector?: PairSelector | null
+  /** Whether payload that is not needed is left out, as in live capture. Default: true. */
+  marked?: boolean
 }
 
 export interface AssembleRun {
@@ -50,12 +53,15 @@ export const HOST_INTERFACE: InterfaceInfo = {
 /** Memories of finished harnesses by their sizes, and their empty rings: making them costs more than most scripts. */
 const spareArenas = new Map<string, Arena[]>()
 const spareRings: SharedArrayBuffer[] = []
+const spareMarks: SharedArrayBuffer[] = []
 
 const sizesOf = ({ messageBytes, pairBytes, poolBytes }: AssemblerOptions): string =>
   `${messageBytes} ${pairBytes} ${poolBytes}`
 
 export class AssembleHarness {
   readonly pairs: Pair[] = []
+  /** Bytes that have passed the frame ring. */
+  ringBytes = 0
   readonly #arena: Arena
   readonly #options: AssemblerOptions
   readonly assembler: Assembler
@@ -65,8 +71,19 @@ export class AssembleHarness {
   readonly #intake: Intake
   readonly #ring: SharedArrayBuffer
   readonly #consumer: RingConsumer
+  readonly #markWords: SharedArrayBuffer
+  readonly #marks: OpaqueMarks | null
 
-  constructor({ interfaces = [HOST_INTERFACE], onPair, selector = null, ...options }: HarnessOptions = {}) {
+  constructor({
+    interfaces = [HOST_INTERFACE],
+    onPair,
+    selector = null,
+    marked = true,
+    ...options
+  }: HarnessOptions = {}) {
+    this.#markWords = spareMarks.pop() ?? OpaqueMarks.allocate()
+    this.#marks = marked ? new OpaqueMarks(this.#markWords) : null
+    this.#marks?.clear()
     const bell = new Doorbell(Doorbell.allocate())
     const ring = spareRings.pop() ?? allocateRing(RING_BYTES)
     this.#ring = ring
@@ -76,6 +93,7 @@ export class AssembleHarness {
       counters: this.#captureCounts,
       whenFull: 'drop',
       bell,
+      marks: this.#marks === null ? [] : [this.#marks],
       control: new Control(Control.allocate()),
     })
     const take = onPair ?? ((bytes: Uint8Array) => this.#remember(bytes))
@@ -159,6 +177,7 @@ export class AssembleHarness {
     if (!spare.includes(this.#arena)) {
       spareArenas.set(sizes, [...spare, this.#arena])
       spareRings.push(this.#ring)
+      spareMarks.push(this.#markWords)
     }
     return { pairs: this.pairs, ledger }
   }
@@ -178,13 +197,14 @@ export class AssembleHarness {
 
   #drain(): void {
     this.#intake.flush()
+    this.ringBytes += this.#consumer.used
     for (;;) {
       const { assembler } = this
       let length = assembler.wholeRecords(this.#consumer.peek(assembler.input, INPUT_BLOCK_BYTES))
       if (length === 0) length = assembler.wholeRecords(this.#consumer.peek(assembler.input, assembler.input.length))
       if (length === 0) return
       this.#consumer.release(length)
-      assembler.consume(length)
+      assembler.consume(length, this.#marks)
     }
   }
 }

@@ -150,6 +150,7 @@ export class LiveCapture {
       secret: 0,
       pairRings: [],
       warmUpShare: 0,
+      marks: [],
     }
     this.#worker = new Worker(new URL('../../src/capture/capture.worker.js', import.meta.url), { workerData: data })
     this.#worker.on('message', (message: FromWorker) => this.messages.push(message))

@@ -2,8 +2,8 @@
  * RSTs that were captured before bytes of their sender, or before bytes of their receiver that they acknowledge: captures are
  * not quite in order. Their connections are closed once these bytes are captured, or after a while.
  */
+import { FLAG_ACK } from '../../net/tcp-header.ts'
 import type { Direction, Flow, Stream } from './flow.ts'
-import { FLAG_ACK } from './header.ts'
 import { seqDiff, WINDOW_BYTES } from './seq.ts'
 
 /** As long as an acknowledgement of bytes that were not captured waits for them (see Suspicions). */

@@ -1,6 +1,6 @@
 /** Where a stream ends, and which of its bytes were sent but not captured, by its FINs and its acknowledgements. */
+import { FLAG_FIN } from '../../net/tcp-header.ts'
 import type { Stream } from './flow.ts'
-import { FLAG_FIN } from './header.ts'
 import { NO_PIECE } from './held-pieces.ts'
 import { seqAdd, seqDiff, WINDOW_BYTES } from './seq.ts'
 

@@ -1,6 +1,6 @@
 /** Decides by sequence numbers which segments belong to a connection, and where its SYNs start the streams. */
+import { FLAG_ACK, FLAG_RST, FLAG_SYN } from '../../net/tcp-header.ts'
 import { type Direction, type Flow, PROTOCOL_OPAQUE, type Stream } from './flow.ts'
-import { FLAG_ACK, FLAG_RST, FLAG_SYN } from './header.ts'
 import { NO_PIECE } from './held-pieces.ts'
 import type { TcpSegment } from './segment.ts'
 import { seqAdd, seqDiff, WINDOW_BYTES } from './seq.ts'

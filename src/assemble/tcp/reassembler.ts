@@ -19,11 +19,11 @@
  */
 import { ASSEMBLE_COUNTERS } from '../../ledger/counters.ts'
 import { END_FIN } from '../../ledger/reasons.ts'
+import { FLAG_ACK, FLAG_FIN } from '../../net/tcp-header.ts'
 import type { PacketTime } from '../packet-time.ts'
 import { atFin, lostBytes, missingTail, noteFin, voidPassedFin } from './fin.ts'
 import type { Direction, Flow, Stream } from './flow.ts'
 import type { FlowTable } from './flow-table.ts'
-import { FLAG_ACK, FLAG_FIN } from './header.ts'
 import { type HeldPieces, NO_PIECE } from './held-pieces.ts'
 import { seqAdd, seqDiff } from './seq.ts'
 import { Suspicions } from './suspicions.ts'

@@ -2,8 +2,8 @@
  * What the receiver of a RST does with it (RFC 5961 §3): it resets the connection only where the sequence number is
  * exactly the next one it expects; it challenges a number within its window and ignores any other.
  */
+import { FLAG_ACK } from '../../net/tcp-header.ts'
 import type { Stream } from './flow.ts'
-import { FLAG_ACK } from './header.ts'
 import { NO_PIECE } from './held-pieces.ts'
 import { seqDiff, WINDOW_BYTES } from './seq.ts'
 

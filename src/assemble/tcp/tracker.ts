@@ -17,13 +17,14 @@ import {
   END_RESET,
   END_SUPERSEDED,
 } from '../../ledger/reasons.ts'
+import { FLAG_ACK, FLAG_RST, FLAG_SYN, FLAG_URG, urgentOffset } from '../../net/tcp-header.ts'
 import type { Arena } from '../memory/arena.ts'
 import type { CellPool } from '../memory/cell-pool.ts'
 import { CLOCK_STEP_MICROS, type PacketTime } from '../packet-time.ts'
-import type { FlowKeeper } from './active-flows.ts'
 import { EarlyResets, isAhead, isDue, isEarly } from './early-resets.ts'
 import { watchEnd } from './fin.ts'
 import { type Direction, FLOW_OPEN, type Flow, PROTOCOL_OPAQUE, type Stream } from './flow.ts'
+import type { FlowOwner } from './flow-owner.ts'
 import type { FlowTable } from './flow-table.ts'
 import {
   acceptSynAck,
@@ -35,8 +36,8 @@ import {
   rememberFormer,
   restartStream,
 } from './handshake.ts'
-import { FLAG_ACK, FLAG_RST, FLAG_SYN, FLAG_URG, urgentOffset } from './header.ts'
 import { NO_PIECE } from './held-pieces.ts'
+import { needsNoPayload, PayloadMarks } from './payload-marks.ts'
 import type { Reassembler } from './reassembler.ts'
 import { NO_FLOW } from './recency-list.ts'
 import { judgeReset, RESET_OBEYED, RESET_UNPROVEN } from './reset.ts'
@@ -62,32 +63,9 @@ const YOUNG_SEGMENTS = 32
 
 const C = ASSEMBLE_COUNTERS.index
 
-/** Keeps state for flows. */
-export interface FlowOwner extends FlowKeeper {
-  /** A connection begins that was first captured on this interface. */
-  opened(interfaceId: number): void
-  /** Whether flows of the interface may be forwarded traffic, so that `hopLimit` is called for their first packets. */
-  checksHopLimit(interfaceId: number): boolean
-  /** A packet of a flow with `hopLimitPending`. @param hopLimit its TTL (IPv6: hop limit) */
-  hopLimit(flow: Flow, direction: Direction, hopLimit: number): void
-  /** The SYN-ACK is captured after data of the client: both streams' first sequence numbers are known. */
-  begins(flow: Flow): void
-  /** Whether the bytes [at, end) begin a request, as far as they show. */
-  beginsRequest(at: number, end: number): boolean
-  /** The flow is over: frees what is kept for it. Called once per flow. */
-  release(flow: Flow): void
-  /** More messages wait than are to be remembered: connections have to be evicted. */
-  readonly crowded: boolean
-  /** The flow on which a message has waited longest, or null. */
-  readonly longestWaiting: Flow | null
-  /** The pool is low, and nothing is held behind holes: drops what has waited longest. @returns false when nothing waits */
-  evictOldest(): boolean
-  /** Packet time has advanced: abandons messages that have waited, or stood still, for too long. */
-  expire(): void
-}
-
 export class ConnectionTracker {
   readonly flows: FlowTable
+  readonly marks = new PayloadMarks()
   readonly #arena: Arena
   readonly #cells: CellPool
   readonly #counts: Float64Array
@@ -128,6 +106,7 @@ export class ConnectionTracker {
    *
    * @param ip, tcp addresses of its headers; @param end end of the IP packet
    * @param domain network namespace; @param network virtual network in it; @param hash symmetric flow hash
+   * @param mark the record's word MARK_AT (ring/layout.ts)
    */
   segment(
     ip: number,
@@ -137,12 +116,13 @@ export class ConnectionTracker {
     domain: number,
     network: number,
     hash: number,
+    mark: number,
   ): void {
     const view = this.#arena.view
     const counts = this.#counts
     const segment = this.#segment
     counts[C.segments]++
-    if (!segment.read(view, tcp, end)) {
+    if (!segment.read(view, tcp, end, mark < 0 ? -mark : 0)) {
       counts[C.segmentsIgnored]++
       return
     }
@@ -159,6 +139,11 @@ export class ConnectionTracker {
       counts[C.segmentsSignature]++
       return
     }
+    if (segment.leftOut > 0 && (found === null || !needsNoPayload(found))) {
+      counts[C.segmentsIgnored]++
+      this.marks.erase(hash)
+      return
+    }
     const flow = this.#flowOf(found, segment, interfaceId)
     if (flow === null) return
     const isYoung = flow.segments < YOUNG_SEGMENTS && flow.protocol !== PROTOCOL_OPAQUE
@@ -172,6 +157,7 @@ export class ConnectionTracker {
     if (flow.hopLimitPending) this.#checkHopLimit(flow, segment.direction, ip)
     if ((flags & FLAG_URG) !== 0 && segment.length > 0) this.#urgent(flow, segment, urgentOffset(view, tcp))
     this.#segmentOf(flow, segment)
+    if (flow.protocol === PROTOCOL_OPAQUE) this.marks.note(flow, view, ip, tcp, interfaceId, network, hash, mark)
   }
 
   /**
@@ -370,7 +356,7 @@ export class ConnectionTracker {
     return index === NO_FLOW ? null : this.flows.at(index)
   }
 
-  #segmentOf(flow: Flow, { direction, seq, ack, flags, at, end }: TcpSegment): void {
+  #segmentOf(flow: Flow, { direction, seq, ack, flags, at, end, length }: TcpSegment): void {
     const stream = flow.streams[direction]
     const other = flow.streams[1 - direction]
     if ((flags & FLAG_RST) !== 0) {
@@ -378,14 +364,14 @@ export class ConnectionTracker {
       return
     }
     stream.captured = true
-    if (stream.resetSeen) this.#reviewReset(stream, seqAdd(seq, end - at))
+    if (stream.resetSeen) this.#reviewReset(stream, seqAdd(seq, length))
     let first = seq
     if ((flags & FLAG_SYN) !== 0) {
       first = seqAdd(seq, 1)
       this.#handshake(flow, direction, first, ack, flags)
     } else if (!stream.known || !other.known) this.#learn(flow, direction, seq, ack)
     if (!hasDelivered(other) && direction === flow.clientDirection) acceptSynAck(other, ack, flags)
-    if (flow.protocol === PROTOCOL_OPAQUE) watchEnd(stream, first, end - at, flags)
+    if (flow.protocol === PROTOCOL_OPAQUE) watchEnd(stream, first, length, flags)
     else if (ack === 0 || (flags & FLAG_ACK) === 0) {
       // A synthetic capture without acknowledgements: all bytes captured of the peer before count as acknowledged.
       const acknowledged = other.known ? other.nextSeq : ack

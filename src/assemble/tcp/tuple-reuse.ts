@@ -5,9 +5,9 @@
  * second capture point shows packets twice.
  */
 import { END_FIN, END_RESET } from '../../ledger/reasons.ts'
+import { FLAG_ACK, FLAG_RST, FLAG_SYN } from '../../net/tcp-header.ts'
 import { FLOW_CLOSED, type Flow } from './flow.ts'
 import { continuesConnection, hasDelivered, isFormerSyn, isNewData, isRepeatedSyn, rememberSyn } from './handshake.ts'
-import { FLAG_ACK, FLAG_RST, FLAG_SYN } from './header.ts'
 import type { TcpSegment } from './segment.ts'
 
 /** How long a closed flow's tuple absorbs late segments. */

@@ -5,6 +5,7 @@
  * written before them.
  */
 
+import { FLAG_FIN, FLAG_RST, FLAG_SYN, FLAGS_AT, HEADER_BYTES, headerBytes } from '../../net/tcp-header.ts'
 import { FULL, type RingProducer } from '../../ring/byte-ring.ts'
 import {
   END_OFFSET_AT,
@@ -13,6 +14,7 @@ import {
   FRAME_FIELDS_BYTES,
   INTERFACE_ID_AT,
   IP_OFFSET_AT,
+  MARK_AT,
   MICROS_AT,
   NETWORK_AT,
   TAG_AT,
@@ -20,6 +22,7 @@ import {
   TEXT_AT,
   TEXT_LENGTH_AT,
 } from '../../ring/layout.ts'
+import { connectionCheck, type OpaqueMarks } from '../../ring/opaque-marks.ts'
 import type { FrameStamp } from '../frame-sink.ts'
 import type { PacketDecoder } from '../wire/ip.ts'
 import type { FrameBytes } from './frame-bytes.ts'
@@ -36,11 +39,16 @@ export class FrameRingWriter {
   readonly #stamp: FrameStamp
   readonly #halves: Uint16Array
   readonly #waiting: ControlRecord[] = []
+  readonly #marks: OpaqueMarks | null
   /** Offset of the claimed record, between `claim` and `fill`. */
   #at = 0
+  /** The word MARK_AT of the record, from `bound` on. */
+  #mark = 0
 
-  constructor(ring: RingProducer, stamp: FrameStamp) {
+  /** @param marks which connections' payload the ring's assembler does not need; null: it needs all */
+  constructor(ring: RingProducer, stamp: FrameStamp, marks: OpaqueMarks | null) {
     this.ring = ring
+    this.#marks = marks
     this.#stamp = stamp
     this.#halves = new Uint16Array(ring.bytes.buffer, ring.bytes.byteOffset, ring.bytes.byteLength >> 1)
   }
@@ -48,6 +56,30 @@ export class FrameRingWriter {
   /** True when no control record waits, so that a frame may be written. */
   get #ready(): boolean {
     return this.#waiting.length === 0 || this.writeWaiting()
+  }
+
+  /**
+   * Decides how much of the packet that the decoder has just found the record will hold. Called before `claim`.
+   *
+   * @returns one past the last byte to copy from the source
+   */
+  bound(view: DataView, decoder: PacketDecoder, hash: number, interfaceId: number): number {
+    const end = decoder.endOffset
+    const marks = this.#marks
+    this.#mark = 0
+    if (marks === null) return end
+    const tcp = decoder.tcpOffset
+    const bytes = headerBytes(view, tcp)
+    if ((view.getUint8(tcp + FLAGS_AT) & (FLAG_FIN | FLAG_SYN | FLAG_RST)) !== 0) marks.beginGeneration(hash)
+    else if (marks.mayHold(hash) && bytes >= HEADER_BYTES && tcp + bytes < end) {
+      const check = connectionCheck(view, decoder.ipOffset, tcp, interfaceId, decoder.network)
+      if (marks.holds(hash, check)) {
+        this.#mark = tcp + bytes - end
+        return tcp + bytes
+      }
+    }
+    this.#mark = marks.generation(hash)
+    return end
   }
 
   /**
@@ -68,11 +100,19 @@ export class FrameRingWriter {
   }
 
   /**
-   * Writes the packet that the decoder has found in `source`, from `start` on, into the claimed record and commits it.
+   * Writes the packet that the decoder has found in `source`, from `start` to `end`, into the claimed record and commits it.
+   *
+   * @param end of `bound`
    */
-  fill(source: FrameBytes, start: number, decoder: PacketDecoder, hash: number, interfaceId: number): void {
+  fill(
+    source: FrameBytes,
+    start: number,
+    end: number,
+    decoder: PacketDecoder,
+    hash: number,
+    interfaceId: number,
+  ): void {
     const ring = this.ring
-    const end = decoder.endOffset
     const at = this.#at
     // Maps offsets of the source to offsets of the record. Records begin at multiples of 8, so both stay congruent.
     const shift = FRAME_FIELDS_BYTES - (start & ~7)
@@ -84,6 +124,7 @@ export class FrameRingWriter {
     this.#halves[(at + TCP_OFFSET_AT) >> 1] = decoder.tcpOffset + shift
     ring.words[(at + END_OFFSET_AT) >> 2] = end + shift
     ring.words[(at + NETWORK_AT) >> 2] = decoder.network
+    ring.words[(at + MARK_AT) >> 2] = this.#mark
     source.copy(start, end, ring, at + start + shift)
     ring.commit()
   }

@@ -11,6 +11,7 @@ import { ALL_TUNNELS, type Tunnels } from '../../net/tunnels.ts'
 import { RingLevel, type RingProducer } from '../../ring/byte-ring.ts'
 import type { Doorbell } from '../../ring/doorbell.ts'
 import { FRAME_FIELDS_BYTES, INTERFACE, INTERFACE_GONE, MAX_FRAME_BYTES, TICK } from '../../ring/layout.ts'
+import type { OpaqueMarks } from '../../ring/opaque-marks.ts'
 import { discardPages } from '../../sys/release-memory.ts'
 import type { InterfaceInfo } from '../../target/interface-info.ts'
 import { COMMAND_STOP, type Control } from '../../thread/control.ts'
@@ -49,6 +50,8 @@ export interface IntakeOptions {
   secret?: number
   /** The rings behind the assemblers: when one runs full, connections are shed. Default: none. */
   pairRings?: readonly SharedArrayBuffer[]
+  /** For each ring, whose payload its assembler does not need. Default: none, so that a result does not depend on timing. */
+  marks?: readonly OpaqueMarks[]
   /** Milliseconds, for the load's periods; default: `performance.now`. */
   clock?: () => number
 }
@@ -77,7 +80,7 @@ export class Intake implements SheddingSink {
   readonly #allWritten = (): boolean => this.#wantedWriter.writeWaiting() || this.#stopped
 
   constructor(options: IntakeOptions) {
-    this.#writers = options.rings.map((ring) => new FrameRingWriter(ring, this.stamp))
+    this.#writers = options.rings.map((ring, i) => new FrameRingWriter(ring, this.stamp, options.marks?.[i] ?? null))
     this.#wantedWriter = this.#writers[0]
     this.#counters = options.counters
     this.#waits = options.whenFull === 'wait'
@@ -215,15 +218,16 @@ export class Intake implements SheddingSink {
     }
     const writers = this.#writers
     const writer = writers[assemblerOf(hash, writers.length)]
-    if (!writer.claim(start, length) && !this.#waitForRoom(writer, start, length)) {
+    const end = writer.bound(view, decoder, hash, interfaceId)
+    if (!writer.claim(start, end - start) && !this.#waitForRoom(writer, start, end - start)) {
       this.#load.addLost()
       counters[C.droppedRing]++
       return
     }
     this.#source.use(bytes)
-    writer.fill(this.#source, start, decoder, hash, interfaceId)
+    writer.fill(this.#source, start, end, decoder, hash, interfaceId)
     counters[C.queued]++
-    this.#load.addKept(length + FRAME_FIELDS_BYTES)
+    this.#load.addKept(end - start + FRAME_FIELDS_BYTES)
     if (decoder.truncated) counters[C.truncated]++
   }
 

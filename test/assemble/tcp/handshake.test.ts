@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { Stream } from '../../../src/assemble/tcp/flow.ts'
 import { acceptSynAck, beginStream, hasDelivered, rememberSyn } from '../../../src/assemble/tcp/handshake.ts'
-import { FLAG_ACK, FLAG_RST, FLAG_SYN } from '../../../src/assemble/tcp/header.ts'
 import { WINDOW_BYTES } from '../../../src/assemble/tcp/seq.ts'
+import { FLAG_ACK, FLAG_RST, FLAG_SYN } from '../../../src/net/tcp-header.ts'
 
 const FIRST = 0x7fff_fff0
 const OTHER = 123_456

@@ -4,10 +4,11 @@ import { Arena } from '../../../src/assemble/memory/arena.ts'
 import { CellPool } from '../../../src/assemble/memory/cell-pool.ts'
 import { PacketTime } from '../../../src/assemble/packet-time.ts'
 import type { Direction, Flow } from '../../../src/assemble/tcp/flow.ts'
+import type { FlowOwner } from '../../../src/assemble/tcp/flow-owner.ts'
 import { FlowTable } from '../../../src/assemble/tcp/flow-table.ts'
 import { HeldPieces } from '../../../src/assemble/tcp/held-pieces.ts'
 import { Reassembler, type StreamConsumer } from '../../../src/assemble/tcp/reassembler.ts'
-import { ConnectionTracker, type FlowOwner } from '../../../src/assemble/tcp/tracker.ts'
+import { ConnectionTracker } from '../../../src/assemble/tcp/tracker.ts'
 import { flowHash } from '../../../src/capture/intake/flow-hash.ts'
 import { ASSEMBLE_COUNTERS, allocateCounters } from '../../../src/ledger/counters.ts'
 import { count, type Ledger, sumLedger } from '../../../src/ledger/ledger.ts'
@@ -92,7 +93,7 @@ export class TcpHarness implements StreamConsumer, FlowOwner {
     const tcp = ip + (version === 4 ? 20 : 40)
     const hash = flowHash(arena.view, version, ip, tcp, 0)
     this.#time.micros = micros
-    this.tracker.segment(ip, tcp, arena.input + bytes.length, link.interfaceId ?? 0, domain, network, hash)
+    this.tracker.segment(ip, tcp, arena.input + bytes.length, link.interfaceId ?? 0, domain, network, hash, 0)
     return this
   }
 

@@ -98,7 +98,7 @@ test('frame ring writer: the ring holds what a list of records would, in order',
       const ring = new RingProducer(shared, new Doorbell(Doorbell.allocate()))
       const consumer = new RingConsumer(shared, null)
       const stamp = new FrameStamp()
-      const writer = new FrameRingWriter(ring, stamp)
+      const writer = new FrameRingWriter(ring, stamp, null)
       const source = new FrameBytes()
       const decoder = new PacketDecoder(ALL_TUNNELS)
       const expected: Written[] = []
@@ -124,7 +124,7 @@ test('frame ring writer: the ring holds what a list of records would, in order',
             decoder.ipOffset = start
             decoder.tcpOffset = start + 20
             decoder.endOffset = start + length
-            writer.fill(source, start, decoder, index, 5)
+            writer.fill(source, start, start + length, decoder, index, 5)
             expected.push({
               tag: FRAME,
               micros: index,

@@ -1,5 +1,7 @@
 /** The TCP header (RFC 9293 §3.1): its flags, and the options that decide whether a receiver accepts a segment. */
 
+/** Offset of the flags byte. */
+export const FLAGS_AT = 13
 export const FLAG_FIN = 0x01
 export const FLAG_SYN = 0x02
 export const FLAG_RST = 0x04
