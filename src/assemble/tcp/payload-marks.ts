@@ -33,7 +33,7 @@ export class PayloadMarks {
     const { table } = this
     if (table === null || generation < 0 || !needsNoPayload(flow) || table.isMarked(hash, generation)) return
     const [a, b] = flow.streams
-    if (a.finSeen || b.finSeen) return
+    if (a.ended || b.ended) return
     table.mark(hash, connectionCheck(view, ip, tcp, interfaceId, network), generation)
   }
 
