@@ -19,6 +19,8 @@ import { warmUpAssembler } from './warm-up.ts'
 import type { AssembleTask, FromAssembler, KnownInterface, ToAssembler } from './worker-data.ts'
 
 const WARM_UP_RING_BYTES = 256 * 1024
+/** Least rest between two rounds of the warm-up. All are over before the memory of the start is released, unless limits.cpu prolongs them. */
+const ROUND_MS = 1000
 /** The packet clock's ticks while nothing is sent need no more of a ring; a request and its response do. */
 const TICKS_BYTES = 512
 /** Longest sleep between two heartbeats. */
@@ -114,7 +116,7 @@ export class AssembleLoop {
     const isUsed = (): boolean =>
       control.command === COMMAND_STOP || this.#rings.some((ring) => ring.used > TICKS_BYTES || ring.finished)
     control.beat()
-    const endMs = performance.now() + restMs(workedMs, this.#task.warmUpShare)
+    const endMs = performance.now() + Math.max(ROUND_MS, restMs(workedMs, this.#task.warmUpShare))
     for (let nowMs = performance.now(); nowMs < endMs && !isUsed(); nowMs = performance.now()) {
       bell.wait(Math.min(REST_SLICE_MS, endMs - nowMs), isUsed)
       control.beat()

@@ -24,8 +24,9 @@ import type { FromWorker } from '../thread/messages.ts'
 import { AssemblerPool } from './assembler-pool.ts'
 import { AssemblerState } from './assembler-state.ts'
 import { CaptureSlot } from './capture-slot.ts'
-import { interfacesOf, type OpenInput, openInput, type SocketInput } from './input.ts'
+import { openInput } from './input.ts'
 import { observe } from './observe.ts'
+import { interfacesOf, type OpenInput, type SocketInput } from './open-input.ts'
 import type { AddResult, Damage, Outcome, PipelineOptions, TargetPipeline } from './options.ts'
 import { type Plan, planRun } from './plan.ts'
 import { Shedding } from './shedding.ts'
@@ -173,9 +174,10 @@ class Pipeline implements TargetPipeline {
   async #run(): Promise<Outcome> {
     let input: OpenInput | null = null
     try {
-      checkHeadScanner()
+      // First of all: sockets that are bound hold what arrives while everything else starts.
       input = await openInput(this.#options)
-      // Its sockets are bound: the first progress event announces that capture has started.
+      checkHeadScanner()
+      // The first progress event announces that capture has started.
       if (input.kind === 'sockets' && input.opened.length > 0) this.#reportProgress()
       await this.#work(input, planRun(this.#options, interfacesOf(input)))
     } catch (error) {

@@ -158,7 +158,9 @@ export const closeSocket = (fd: number): Promise<void> =>
  *
  * @throws InterceptorError: EXIT_PRIVILEGE or EXIT_RUNTIME, as `openBareSocket`
  */
-export const probeAfPacket = (): void => close(packetSocket(SOCK_RAW))
+export function probeAfPacket(): void {
+  void closeSocket(packetSocket(SOCK_RAW))
+}
 
 function openHere(device: string): BareSocket {
   const link = device === ANY ? null : lookUp(device)
