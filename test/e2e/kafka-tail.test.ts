@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
@@ -9,9 +10,13 @@ import { EXIT_USAGE, InterceptorError } from '../../src/errors.ts'
 import { createFormat } from '../../src/format/create-format.ts'
 import { createLogger } from '../../src/log/logger.ts'
 import { FdOutput } from '../../src/output/fd-output.ts'
+import { pairToJson } from '../../src/pair/to-json.ts'
 import { PairSelector } from '../../src/select/selector.ts'
 import type { Printed } from '../../src/tail/printer.ts'
 import { type TailOptions, tail } from '../../src/tail/tail.ts'
+import type { UiState } from '../../src/ui/protocol.ts'
+import { run, start } from '../cli/support.ts'
+import { samplePair } from '../pair/samples.ts'
 import { makePair, until } from '../ship/support.ts'
 import { configFor, type Overrides, shipTo } from './kafka-support.ts'
 
@@ -136,6 +141,25 @@ suite('tail: reading a real Kafka', { skip: needsKafka() }, () => {
     const { done, numbers } = startTail('mixed')
     assert.deepEqual(await done, { pairs: 3, foreign: 4 })
     assert.deepEqual(sorted(numbers()), range(0, 3))
+  })
+
+  test('openapi and ui: skip and count records that are not pairs', async (t) => {
+    await ship('damaged', 0, 3)
+    const pair = pairToJson(samplePair()).replace('"status":200', '"status":"<script>"')
+    broker.kcat(['-P', '-t', 'damaged'], { input: `hello\n${pair}\n` })
+    const source = ['--brokers', broker.plaintext, '--topic', 'damaged', '--from', 'beginning', '--no-follow']
+    const document = await run(['openapi', ...source])
+    assert.match(document.stderr, /3 pairs; 2 records skipped because they are not pairs/)
+    assert.match(document.stdout, /from 3 captured exchanges/)
+    const child = start(['ui', ...source, '--listen', '127.0.0.1:0'])
+    t.after(() => child.kill('SIGKILL'))
+    const [line] = (await once(child.stdout!, 'data')) as [Buffer]
+    const [base = '', token = ''] = line.toString().trim().split('/#token=')
+    const state = async (): Promise<UiState> =>
+      (await (await fetch(`${base}/api/state`, { headers: { authorization: `Bearer ${token}` } })).json()) as UiState
+    let seen = await state()
+    for (; !seen.ended; seen = await state()) await new Promise((resolve) => setTimeout(resolve, 20))
+    assert.deepEqual([seen.seen, seen.foreign, seen.failure], [3, 2, null])
   })
 
   test('tail: from the end, prints only new pairs, until aborted', async () => {
