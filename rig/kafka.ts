@@ -295,58 +295,18 @@ function format(properties: string, more: readonly string[] = []): void {
 
 /** An authority, and a key store for the broker with a certificate for localhost and 127.0.0.1 that it signed. */
 function makeKeys(folder: string): void {
-  const run = (program: string, ...args: string[]): void => {
-    execFileSync(program, args, { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] })
+  const openssl = (command: string): void => {
+    execFileSync('openssl', command.split(' '), { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] })
   }
-  run(
-    'openssl',
-    'req',
-    '-x509',
-    '-newkey',
-    'rsa:2048',
-    '-nodes',
-    '-days',
-    DAYS,
-    '-subj',
-    '/CN=test-ca',
-    '-keyout',
-    'ca.key',
-    '-out',
-    'ca.crt',
-  )
-  run(
-    'openssl',
-    'req',
-    '-newkey',
-    'rsa:2048',
-    '-nodes',
-    '-subj',
-    '/CN=localhost',
-    '-keyout',
-    'broker.key',
-    '-out',
-    'broker.csr',
-  )
+  openssl(`req -x509 -newkey rsa:2048 -nodes -days ${DAYS} -subj /CN=test-ca -keyout ca.key -out ca.crt`)
+  openssl('req -newkey rsa:2048 -nodes -subj /CN=localhost -keyout broker.key -out broker.csr')
   writeFileSync(join(folder, 'names'), 'subjectAltName=DNS:localhost,IP:127.0.0.1\n')
-  const sign = [
-    'x509',
-    '-req',
-    '-in',
-    'broker.csr',
-    '-CA',
-    'ca.crt',
-    '-CAkey',
-    'ca.key',
-    '-CAcreateserial',
-    '-days',
-    DAYS,
-  ]
-  run('openssl', ...sign, '-extfile', 'names', '-out', 'broker.crt')
-  const bundle = ['pkcs12', '-export', '-in', 'broker.crt', '-inkey', 'broker.key', '-name', 'broker']
-  run('openssl', ...bundle, '-passout', 'pass:secret', '-out', 'broker.p12')
+  const authority = '-CA ca.crt -CAkey ca.key -CAcreateserial'
+  openssl(`x509 -req -in broker.csr ${authority} -days ${DAYS} -extfile names -out broker.crt`)
+  openssl('pkcs12 -export -in broker.crt -inkey broker.key -name broker -passout pass:secret -out broker.p12')
 }
 
-/** What another broker has instead of the first one's: no controller. Of a property that is given twice, the last counts. */
+/** The properties in which another broker differs from the first one: it is no controller. Kafka uses the last of repeated properties. */
 function memberProperties(port: number, firstPort: number, nodeId: number): string[] {
   const listeners = `PLAINTEXT://127.0.0.1:${port},SASL_SSL://localhost:${port + 1}`
   return [

@@ -74,18 +74,8 @@ function Endpoints() {
   return (
     <div class="scroll" tabIndex={-1}>
       <p class="about">
-        <label>
-          Group by{' '}
-          <select
-            value={by}
-            onChange={(event) => setBy(GROUPINGS.find((one) => one === event.currentTarget.value) ?? 'route')}
-          >
-            {GROUPINGS.map((one) => (
-              <option key={one}>{one}</option>
-            ))}
-          </select>
-        </label>{' '}
-        {scopeText(data.missed)} {counted(rows.length, 'row')}, quantiles within 1 %.
+        <GroupingChoice by={by} onChange={setBy} /> {scopeText(data.missed)} {counted(rows.length, 'row')}, quantiles
+        within 1 %.
         {rows.at(-1)?.group === OTHER && ` ${counted(rows.length - 1, 'row')} have a name; ${OTHER} is the rest.`}
       </p>
       <div class="wide">
@@ -113,6 +103,22 @@ function Endpoints() {
         </button>
       )}
     </div>
+  )
+}
+
+function GroupingChoice({ by, onChange }: { by: Grouping; onChange: (by: Grouping) => void }) {
+  return (
+    <label>
+      Group by{' '}
+      <select
+        value={by}
+        onChange={(event) => onChange(GROUPINGS.find((one) => one === event.currentTarget.value) ?? 'route')}
+      >
+        {GROUPINGS.map((one) => (
+          <option key={one}>{one}</option>
+        ))}
+      </select>
+    </label>
   )
 }
 

@@ -29,7 +29,6 @@ interface NodeProps {
 function Node({ node, level, isLast }: NodeProps) {
   const { kind, key, text, children } = node
   const [isOpen, setOpen] = useState(level < OPEN_LEVELS && (level === 0 || children.length <= OPEN_CHILDREN))
-  const [shown, setShown] = useState(STEP)
   const label = key === null ? null : <span class="key">{key}: </span>
   const comma = isLast ? '' : ','
   if (kind !== 'object' && kind !== 'array') {
@@ -51,20 +50,25 @@ function Node({ node, level, isLast }: NodeProps) {
         {!isOpen && <span class="size"> {counted(children.length, kind === 'object' ? 'key' : 'item')} </span>}
         {!isOpen && `${end}${comma}`}
       </button>
-      {isOpen && (
-        <div class="children">
-          {children.slice(0, shown).map((child, index) => (
-            // A tree never changes.
-            <Node key={index} node={child} level={level + 1} isLast={index === children.length - 1} />
-          ))}
-          {children.length > shown && (
-            <button type="button" onClick={() => setShown(shown + STEP * 5)}>
-              Show more of {counted(children.length, 'item')}
-            </button>
-          )}
-        </div>
-      )}
+      {isOpen && <Children nodes={children} level={level + 1} />}
       {isOpen && `${end}${comma}`}
+    </div>
+  )
+}
+
+function Children({ nodes, level }: { nodes: readonly JsonNode[]; level: number }) {
+  const [shown, setShown] = useState(STEP)
+  return (
+    <div class="children">
+      {nodes.slice(0, shown).map((node, index) => (
+        // A tree never changes.
+        <Node key={index} node={node} level={level} isLast={index === nodes.length - 1} />
+      ))}
+      {nodes.length > shown && (
+        <button type="button" onClick={() => setShown(shown + STEP * 5)}>
+          Show more of {counted(nodes.length, 'item')}
+        </button>
+      )}
     </div>
   )
 }

@@ -248,26 +248,9 @@ function EdgeTable({ view, nodes }: { view: ServiceMapView; nodes: ReadonlyMap<s
         </tr>
       </thead>
       <tbody>
-        {view.edges.map((edge) => {
-          const [from, to] = [nodes.get(edge.from), nodes.get(edge.to)]
-          if (from === undefined || to === undefined) return null
-          return (
-            <tr key={`${edge.from} ${edge.to}`}>
-              <th scope="row">
-                <button type="button" class="link" onClick={() => narrowTo({ where: both(from, to) })}>
-                  {from.label}
-                </button>
-              </th>
-              <td>{to.label}</td>
-              <td class="number">{grouped(edge.requests)}</td>
-              <td class="number">{rateText(edge)}</td>
-              <td class={edge.clientErrors > 0 ? 'number warn' : 'number'}>{grouped(edge.clientErrors)}</td>
-              <td class={edge.serverErrors > 0 ? 'number bad' : 'number'}>{grouped(edge.serverErrors)}</td>
-              <td class="number">{shortDuration(Math.round(edge.p50Ms * 1000))}</td>
-              <td class="number">{shortDuration(Math.round(edge.p99Ms * 1000))}</td>
-            </tr>
-          )
-        })}
+        {view.edges.map((edge) => (
+          <EdgeRow key={`${edge.from} ${edge.to}`} edge={edge} nodes={nodes} />
+        ))}
         {view.other > 0 && (
           <tr>
             <th scope="row">other</th>
@@ -278,5 +261,26 @@ function EdgeTable({ view, nodes }: { view: ServiceMapView; nodes: ReadonlyMap<s
         )}
       </tbody>
     </table>
+  )
+}
+
+function EdgeRow({ edge, nodes }: { edge: MapEdge; nodes: ReadonlyMap<string, MapNode> }) {
+  const [from, to] = [nodes.get(edge.from), nodes.get(edge.to)]
+  if (from === undefined || to === undefined) return null
+  return (
+    <tr>
+      <th scope="row">
+        <button type="button" class="link" onClick={() => narrowTo({ where: both(from, to) })}>
+          {from.label}
+        </button>
+      </th>
+      <td>{to.label}</td>
+      <td class="number">{grouped(edge.requests)}</td>
+      <td class="number">{rateText(edge)}</td>
+      <td class={edge.clientErrors > 0 ? 'number warn' : 'number'}>{grouped(edge.clientErrors)}</td>
+      <td class={edge.serverErrors > 0 ? 'number bad' : 'number'}>{grouped(edge.serverErrors)}</td>
+      <td class="number">{shortDuration(Math.round(edge.p50Ms * 1000))}</td>
+      <td class="number">{shortDuration(Math.round(edge.p99Ms * 1000))}</td>
+    </tr>
   )
 }
