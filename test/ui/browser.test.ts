@@ -259,7 +259,7 @@ test('page: the ledger explains losses, and a source without one says so', { ski
   await untilText((await open(t, {}, '#/ledger')).page, '#view', /no ledger/)
 })
 
-test('page: what was seen where, and why, or why there is nothing to say', { skip }, async (t) => {
+test('page: the view of pods lists what was seen of each and why, or that the source has none', { skip }, async (t) => {
   const { page } = await open(t, { kind: 'live', why: { of: 'interfaces', rows: [WHY_ROW], leftOut: 0 } }, '#/pods')
   assert.match(
     await untilText(page, '.data', /eth0/),
@@ -434,7 +434,7 @@ test('page: the keyboard reaches every control, and the focus is seen', { skip }
   }
 })
 
-test('page: nothing moves for those who prefer that', { skip }, async (t) => {
+test('page: nothing moves with prefers-reduced-motion', { skip }, async (t) => {
   const { page } = await open(t, { kind: 'live', pairs: manyPairs(3) })
   await untilText(page, '.state', /\/s/)
   const moving = () => evaluate<number>(page, 'document.getAnimations().length')
