@@ -1,6 +1,6 @@
 /** `interceptor config print|schema|validate`: prints the effective configuration or its JSON Schema, or checks it. */
 import { Command } from 'commander'
-import { addConfigOptions, addExamples, type ConfigFlags, configFlags } from './options.ts'
+import { addConfigOptions, addExamples, type ConfigFlags, configFlags, VERBOSE_STACK } from './options.ts'
 import { writeOutput } from './terminal.ts'
 
 /** Creates the command with its subcommands. */
@@ -23,7 +23,7 @@ function printCommand(): Command {
   const command = new Command('print').description(
     'Print the effective configuration as YAML, each value with its origin. It contains names of password files, never passwords.',
   )
-  addExamples(addConfigOptions(command), [
+  addExamples(addConfigOptions(command, VERBOSE_STACK), [
     ['interceptor config print', 'print the defaults and what the environment sets'],
     ['interceptor config print --config agent.yaml', 'print the values of a file'],
     ['interceptor config print --set limits.memory=1GiB', 'print a value set on the command line'],
@@ -39,7 +39,7 @@ function validateCommand(): Command {
   const command = new Command('validate').description(
     'Check a configuration: exit with 0 if the agent would accept it, else with 2 and every problem.',
   )
-  addExamples(addConfigOptions(command), [
+  addExamples(addConfigOptions(command, VERBOSE_STACK), [
     ['interceptor config validate --config agent.yaml', 'check a file'],
     ['interceptor config validate --config agent.yaml && kubectl apply -f .', 'apply it only if it is valid'],
   ])

@@ -2,7 +2,7 @@
 import { Command, Option } from 'commander'
 import type { Check } from '../doctor/check.ts'
 import { EXIT_DONE, EXIT_PRIVILEGE, EXIT_RUNTIME } from '../errors.ts'
-import { addConfigOptions, addExamples, type ConfigFlags, configFlags } from './options.ts'
+import { addConfigOptions, addExamples, type ConfigFlags, configFlags, VERBOSE_STACK } from './options.ts'
 import { outputIsTerminal, wantsColor, writeOutput } from './terminal.ts'
 
 /** @param exit  receives the exit code: 0 if no check failed, 4 if a privilege is missing, else 1 */
@@ -11,9 +11,12 @@ export function doctorCommand(exit: (code: number) => void): Command {
     'Check whether this machine can capture, find pods, and reach Kafka and the Kubernetes API, and suggest fixes.',
   )
   command.addOption(new Option('-o, --output <format>', 'output format').choices(['text', 'json']).default('text'))
-  addExamples(addConfigOptions(command), [
+  addExamples(addConfigOptions(command, VERBOSE_STACK), [
     ['interceptor doctor', 'check this machine'],
-    ['interceptor doctor -o json | jq \'.[] | select(.state != "ok")\'', 'list what is not in order, for a script'],
+    [
+      'interceptor doctor -o json | jq \'.[] | select(.state != "ok")\'',
+      'list the checks that are not ok, for a script',
+    ],
     ['interceptor doctor --brokers kafka:9092 --topic pairs', 'also check a broker and a topic'],
     ['interceptor doctor --config agent.yaml', 'check with the TLS and authentication settings of the agent'],
   ])

@@ -71,10 +71,21 @@ const increase = (_: unknown, before = 0): number => before + 1
 const when = (flags: string, description: string): Option =>
   new Option(flags, description).choices(['auto', 'always', 'never']).default('auto')
 
-/** Adds --config, --set, --brokers, --topic, -q, -v and --color. */
-export function addConfigOptions(command: Command): Command {
-  return addGeneralOptions(addKafkaOptions(command), 'print heads and bodies in text; -vv also logs at debug level')
+/** What -v does in commands that print no pairs. */
+export const VERBOSE_STACK = 'print the stack trace of an error'
+
+/**
+ * Adds --config, --set, --brokers, --topic, -q, -v and --color.
+ *
+ * @param verbose  the description of -v
+ */
+export function addConfigOptions(command: Command, verbose: string): Command {
+  return addGeneralOptions(addKafkaOptions(command), verbose)
 }
+
+/** As `addConfigOptions`, of commands that print pairs. */
+export const addPairConfigOptions = (command: Command): Command =>
+  addConfigOptions(command, 'print heads and bodies in text; -vv also logs at debug level')
 
 /** Adds --brokers and --topic. */
 export function addKafkaOptions(command: Command): Command {
@@ -118,7 +129,7 @@ export function addPipelineOptions(command: Command): Command {
     .option('--all', 'keep every pair: disable the content-type, user-agent, header, status and path rules')
     .option('--incomplete', 'also keep responses that end before they are complete, such as open event streams')
     .option('--summary <file>', 'write the ledger of counts as JSON to a file, or - for standard error')
-  return addConfigOptions(command)
+  return addPairConfigOptions(command)
     .option('--workers <n>', 'number of assembler workers (default: auto)')
     .optionsGroup('Kafka:')
     .addOption(new Option('--format <format>', 'form of Kafka values (default: msgpack)').choices(['msgpack', 'json']))

@@ -4,7 +4,7 @@ import { usageError } from '../errors.ts'
 import type { OutputFormat } from '../format/output-format.ts'
 import { AGENT_OPTION } from './agent-source.ts'
 import { capture } from './capture.ts'
-import { addConfigOptions, type OutputFlags } from './options.ts'
+import { addConfigOptions, type OutputFlags, VERBOSE_STACK } from './options.ts'
 import { read } from './read.ts'
 import { addSelectOptions, append } from './select.ts'
 import { parseFrom, tailPairs } from './tail.ts'
@@ -37,7 +37,7 @@ export function addSources(command: Command): Command {
     .option('--no-follow', 'with --brokers or --topic: stop at the end of the topic')
     .option('-c, --count <n>', 'stop after n pairs', wholeNumber)
   addSelectOptions(command)
-  return addConfigOptions(command)
+  return addConfigOptions(command, `${VERBOSE_STACK}; -vv also logs at debug level`)
 }
 
 function wholeNumber(text: string): number {

@@ -9,9 +9,9 @@ import type { Printed, PrinterOptions } from '../tail/printer.ts'
 import type { TailFrom } from '../tail/topic-reader.ts'
 import { AGENT_OPTION, type AgentSourceFlags, findAgent, printAgent } from './agent-source.ts'
 import {
-  addConfigOptions,
   addExamples,
   addOutputOptions,
+  addPairConfigOptions,
   type ConfigFlags,
   configFlags,
   type OutputFlags,
@@ -53,7 +53,7 @@ export function tailCommand(exit: (code: number) => void): Command {
     )
     .option('--no-follow', 'stop at the end of the topic instead of waiting for more')
   addOutputOptions(command)
-  addConfigOptions(command)
+  addPairConfigOptions(command)
   addExamples(command, [
     ['kubectl exec -it ds/interceptor -- interceptor tail', 'print the pairs that an agent ships, without Kafka'],
     ['interceptor tail --brokers kafka:9092', 'print what arrives in interceptor.pairs from now on'],

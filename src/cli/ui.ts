@@ -23,10 +23,10 @@ export function uiCommand(exit: (code: number) => void): Command {
     .option('--listen <host:port>', 'where the page is served', '127.0.0.1:9465')
     .option('--allow-remote', 'allow --listen an address that other machines can reach, unencrypted')
   addExamples(command, [
-    ['interceptor ui shop.pcap', 'look at a capture'],
+    ['interceptor ui shop.pcap', 'open a capture'],
     ['sudo interceptor ui -i any', 'watch all interfaces'],
     ["interceptor ui -i lo --host 'api*' --listen 127.0.0.1:0", 'watch one host on loopback, on any free port'],
-    ['interceptor ui --brokers kafka:9092 --from 10m', 'look at the last ten minutes of a topic, and what follows'],
+    ['interceptor ui --brokers kafka:9092 --from 10m', 'open the last ten minutes of a topic, and what follows'],
   ])
   return command.action(async (files: string[], flags: UiFlags) => exit(await ui(files, flags)))
 }

@@ -8,7 +8,7 @@ import { writeOutput } from './terminal.ts'
 /** Creates the command. */
 export function versionCommand(): Command {
   const command = new Command('version').description('Print the versions of the program, Node.js and the kernel.')
-  addExamples(command, [['interceptor version', 'print them for a bug report']])
+  addExamples(command, [['interceptor version', 'print the versions for a bug report']])
   return command.action(() => {
     writeOutput(`interceptor ${VERSION}\nNode.js ${process.versions.node}\n`)
     writeOutput(`${process.platform} ${release()} ${process.arch}\n`)
