@@ -7,6 +7,7 @@
  */
 import {
   constants,
+  existsSync,
   fstatSync,
   ftruncateSync,
   openSync,
@@ -122,14 +123,29 @@ export class OutputFile {
     return this.#output === null ? 'ok' : this.#output.flush()
   }
 
-  /** Opens a new file if the old one was moved, or is full or old. Call between two records, with nothing pending. */
-  turnOver(nowMs: number): void {
+  /** Whether the file has reached its largest size, with what is pending. */
+  get isFull(): boolean {
+    return this.#target.append && this.#file !== null && this.size + this.pending >= this.#rotation.maxBytes
+  }
+
+  /**
+   * Closes the file if it was moved, or is full or old; `open` then starts a new one. Call between two records, with
+   * nothing pending.
+   *
+   * @returns an error if a full or old file cannot be renamed
+   */
+  turnOver(nowMs: number): WriteResult {
     const { path, append } = this.#target
-    if (this.#file === null || path === null || !append || this.pending > 0) return
-    if (!isSame(path, this.#file.stats)) this.close()
-    else if (this.#isDue(nowMs)) {
-      this.close()
-      putAside(path, nowMs, this.#rotation.keep)
+    if (this.#file === null || path === null || !append || this.pending > 0) return 'ok'
+    try {
+      if (!isSame(path, this.#file.stats)) this.close()
+      else if (this.#isDue(nowMs)) {
+        this.close()
+        putAside(path, nowMs, this.#rotation.keep)
+      }
+      return 'ok'
+    } catch (error) {
+      return error as Error
     }
   }
 
@@ -177,7 +193,9 @@ const asideName = (path: string, nowMs: number): string =>
 const ASIDE = /^\.\d{8}T\d{6}\.\d{3}Z$/
 
 function putAside(path: string, nowMs: number, keep: number): void {
-  renameSync(path, asideName(path, nowMs))
+  let atMs = nowMs
+  while (existsSync(asideName(path, atMs))) atMs += 1
+  renameSync(path, asideName(path, atMs))
   const name = basename(path)
   const aside = readdirSync(dirname(path)).filter(
     (other) => other.startsWith(name) && ASIDE.test(other.slice(name.length)),

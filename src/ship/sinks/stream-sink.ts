@@ -72,9 +72,7 @@ export class StreamSink implements Sink {
     if (nowMs < this.#retryMs && this.#retryMs !== Infinity) return
     this.#retryMs = Infinity
     const { output, context } = this.#options
-    if (!this.#settle(queue, output.flush(), nowMs)) return
-    output.turnOver(Date.now())
-    if (!this.#settle(queue, output.open(), nowMs) || !this.#begin(nowMs)) return
+    if (!this.#turnOver(queue, nowMs) || !this.#begin(nowMs)) return
     const { limit, ledger } = context
     while (ledger.shippedPairs + this.pairs < limit && queue.front()) {
       const text = queue.isSuspect ? SUSPECT : this.#format(queue)
@@ -82,6 +80,7 @@ export class StreamSink implements Sink {
       this.pairs += 1
       if (text instanceof Error) this.#reject(text)
       else if (!this.#write(queue, text, nowMs)) return
+      if (output.isFull && !this.#turnOver(queue, nowMs)) return
     }
     if (!this.#tick(nowMs)) return
     // The queue is empty: flush, so that a reader sees the last pairs.
@@ -118,6 +117,13 @@ export class StreamSink implements Sink {
     if (this.end === null && (this.down || isCut)) {
       this.end = { kind: 'failed', message: `${output.name} could not be written to its end` }
     }
+  }
+
+  /** Writes what is pending, and starts a new file where that is due. @returns whether to continue */
+  #turnOver(queue: PairQueue, nowMs: number): boolean {
+    const { output } = this.#options
+    if (!this.#settle(queue, output.flush(), nowMs)) return false
+    return this.#check(output.turnOver(Date.now()), nowMs) && this.#settle(queue, output.open(), nowMs)
   }
 
   #begin(nowMs: number): boolean {

@@ -1,7 +1,7 @@
 /** An output that does not accept pairs: a stuck reader, a full disk, a shipper that fails. */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { closeSync, constants, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, constants, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
@@ -84,6 +84,19 @@ test('stream sink: a reader that closes a FIFO before the first pair is an error
     assert.match(JSON.stringify(last), pairsBefore === 0 ? /closed it before a pair was written/ : /done/)
     assert.equal(run.counter('droppedShutdown'), 1)
   }
+})
+
+test('stream sink: a burst fills files up to their largest size, and loses no pair', async () => {
+  const path = join(folder, 'rotated')
+  const rotation = { maxBytes: 10_000, maxAgeMs: Infinity, keep: Infinity }
+  const run = startShipper({ sink: toFile(path, { append: true, rotation }) })
+  for (let number = 0; number < 100; number += 1) await run.put(number, { bodyBytes: 500 })
+  await run.finish()
+  const names = readdirSync(folder).filter((name) => name.startsWith('rotated'))
+  const files = names.map((name) => readFileSync(join(folder, name), 'utf8'))
+  assert.ok(names.length > 5, names.join())
+  assert.ok(files.every((text) => text.length < 13_000 && text.endsWith('\n') === (text !== '')))
+  assert.equal(new Set(files.flatMap(targets)).size, 100)
 })
 
 const mayMount = process.platform === 'linux' && process.getuid?.() === 0

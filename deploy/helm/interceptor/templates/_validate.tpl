@@ -85,6 +85,41 @@
 {{- $problems = append $problems "podMonitor.enabled and serviceMonitor.enabled would scrape every agent twice: enable one of them" -}}
 {{- end -}}
 
+{{- $effective := include "interceptor.config" . | fromYaml -}}
+{{- $memory := (default dict $effective.limits).memory -}}
+{{- $buffer := (default dict $effective.ship).bufferBytes -}}
+{{- if and $memory $buffer -}}
+{{- if gt (int (include "interceptor.mebibytes" $buffer)) (int (include "interceptor.mebibytes" $memory)) -}}
+{{- $problems = append $problems (printf "config.ship.bufferBytes (%v) must be at most limits.memory (%v)" $buffer $memory) -}}
+{{- end -}}
+{{- end -}}
+
+{{- $port := int (include "interceptor.adminPort" .) -}}
+{{- $mayBind := or .Values.privileged (has "NET_BIND_SERVICE" (default list (default dict .Values.securityContext.capabilities).add)) -}}
+{{- if and (gt $port 0) (lt $port 1024) (not $mayBind) -}}
+{{- $problems = append $problems (printf "config.admin.address has port %d, which requires NET_BIND_SERVICE in securityContext.capabilities.add: use a port from 1024 on" $port) -}}
+{{- end -}}
+
+{{- $filter := default dict .Values.config.filter -}}
+{{- with (default dict $filter.include).statuses -}}
+{{- $filtered := list "301" "308" "4xx" "5xx" -}}
+{{- if hasKey $filter "statuses" -}}{{- $filtered = list -}}{{- range $filter.statuses -}}{{- $filtered = append $filtered (lower (toString .)) -}}{{- end -}}{{- end -}}
+{{- $kept := list -}}
+{{- range . -}}
+{{- $status := lower (toString .) -}}
+{{- if not (or (has $status $filtered) (has (printf "%sxx" (substr 0 1 $status)) $filtered)) -}}{{- $kept = append $kept $status -}}{{- end -}}
+{{- end -}}
+{{- if not $kept -}}
+{{- $problems = append $problems "config.filter.include.statuses keeps only what config.filter.statuses filters: no pair would be kept" -}}
+{{- end -}}
+{{- end -}}
+{{- $namespaces := default dict (default dict .Values.config.targets).namespaces -}}
+{{- range $namespaces.include -}}
+{{- if has . (default list $namespaces.exclude) -}}
+{{- $problems = append $problems (printf "config.targets.namespaces includes and excludes %s: the exclusion would win" .) -}}
+{{- end -}}
+{{- end -}}
+
 {{- if and .Values.priorityClass.create .Values.priorityClassName -}}
 {{- $problems = append $problems "priorityClass.create and priorityClassName exclude each other: set one of them" -}}
 {{- end -}}
