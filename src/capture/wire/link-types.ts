@@ -161,9 +161,10 @@ export function describeLinkType(linkType: number): string {
   return name === undefined ? `${linkType}` : `${linkType} (${name})`
 }
 
-/** Link types that have another value in libpcap, and so for its filters (pcap-common.c). */
+/** Link types that have another value in libpcap (pcap-common.c), or none: raw IP as OpenBSD wrote it. */
 const DLTS: ReadonlyMap<number, number> = new Map([
   [100, 11],
+  [14, 12],
   [LINKTYPE_RAW, 12],
   [246, 18],
 ])

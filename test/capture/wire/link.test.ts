@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { CUT_LINK, NOT_IP } from '../../../src/capture/wire/ether-type.ts'
 import { findIp, isReadable, UNKNOWN_LINK } from '../../../src/capture/wire/link.ts'
-import { describeLinkType } from '../../../src/capture/wire/link-types.ts'
+import { describeLinkType, dltOf } from '../../../src/capture/wire/link-types.ts'
 import { NetworkId } from '../../../src/capture/wire/network-id.ts'
 import { concat } from '../support.ts'
 
@@ -179,6 +179,7 @@ for (const [name, linkType, bytes, expected] of OTHERS) {
 test('link types: adds the name to the number, if there is one', () => {
   assert.equal(describeLinkType(127), '127 (IEEE802_11_RADIOTAP)')
   assert.equal(describeLinkType(9999), '9999')
+  assert.deepEqual([1, 14, 101, 276].map(dltOf), [1, 12, 12, 276])
   for (const [name, linkType] of CARRYING) {
     if (linkType === 12 || linkType === 14) continue
     assert.match(describeLinkType(linkType), /^\d+ \([A-Z0-9_]+\)$/, name)
