@@ -1,8 +1,8 @@
 /**
- * Runs synthetic traffic through a temporary assembler, so that live capture does not begin with cold code, which is up to ten times
- * slower. The first of a few rounds runs at once, the others at a distance, because the start should cost little CPU
- * time. As soon as real frames wait, they take over, because they warm it up as well. File input does not need it: the reader
- * waits. bench/README.md has the figures.
+ * Runs synthetic traffic through a temporary assembler, so that live capture does not begin with cold code, which is up to ten
+ * times slower. The first of a few rounds runs at once and the others after rests, because the start should cost little CPU time.
+ * The rounds end as soon as real frames wait, which warm the code up as well. File input needs no warm-up: its reader waits.
+ * bench/README.md has the figures.
  *
  * The traffic has the shapes that are common on the wire: small and large heads, counted and chunked bodies, several
  * segments, some out of order, both IP versions.
@@ -28,7 +28,7 @@ import { Assembler, type AssemblerOptions } from './assembler.ts'
 import type { PairSink } from './http1/outcomes.ts'
 import type { Arena } from './memory/arena.ts'
 
-/** Of 256 exchanges. After the first one every function has run with common values. */
+/** Rounds of 256 exchanges. After the first one every function has run with common values. */
 const MOST_ROUNDS = 5
 /** Connections open at the same time, so that queues, lists and buckets hold several. */
 const FLOWS = 64
@@ -67,14 +67,14 @@ const EXCHANGES: readonly (readonly [Uint8Array, Uint8Array])[] = [
 /**
  * @param arena the one that the real assembler will use
  * @param sink of the same class as the real one, over a ring of its own
- * @param goesOn called between two rounds: empties that ring, and rests; returns false when no further round is wanted
+ * @param rest called between two rounds: empties that ring, and rests; returns false when no further round is wanted
  */
-export function warmUpAssembler(arena: Arena, options: AssemblerOptions, sink: PairSink, goesOn: () => boolean): void {
+export function warmUpAssembler(arena: Arena, options: AssemblerOptions, sink: PairSink, rest: () => boolean): void {
   const bounds = { flows: PORTS, stateBytes: STATE_BYTES }
   const assembler = new Assembler(arena, { ...options, ...bounds }, allocateCounters(ASSEMBLE_COUNTERS), sink)
   assembler.addInterface(0, { name: 'warm-up', vantage: 'host', mesh: null, domain: 0, vantagePoint: null })
   const traffic = new Traffic(assembler)
-  for (let round = 0; round < MOST_ROUNDS && (round === 0 || goesOn()); round++) traffic.round(round)
+  for (let round = 0; round < MOST_ROUNDS && (round === 0 || rest()); round++) traffic.round(round)
   assembler.finish()
 }
 

@@ -208,7 +208,7 @@ export class MessageParser {
     } else if (
       state === HEAD_PART
         ? handler.isAnswered(stream)
-        : !this.#goesOn(stream, at, end) && head.mayBegin(at, end, isResponse)
+        : !this.#bodyContinues(stream, at, end) && head.mayBegin(at, end, isResponse)
     ) {
       this.lose(stream, REASON_DOUBTFUL)
     }
@@ -224,7 +224,7 @@ export class MessageParser {
   #restarts(stream: MessageStream, at: number, end: number): boolean {
     const head = this.#head
     if (!head.begins(at, end, stream.isResponse) || !(stream.isResponse || head.isMethod(at, end))) return false
-    return !this.#goesOn(stream, at, end)
+    return !this.#bodyContinues(stream, at, end)
   }
 
   /**
@@ -241,7 +241,7 @@ export class MessageParser {
    * Whether the rest of a counted body is at `at`, directly followed by the next message. Together the two may look
    * like a request with an unknown method.
    */
-  #goesOn({ state, remaining, isResponse }: MessageStream, at: number, end: number): boolean {
+  #bodyContinues({ state, remaining, isResponse }: MessageStream, at: number, end: number): boolean {
     if (!isResponse && this.#head.isStandardMethod(at)) return false
     return state === COUNTED && at + remaining < end && this.#head.begins(at + remaining, end, isResponse)
   }
