@@ -4,7 +4,8 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { ROOT } from '../../rig/root.ts'
-import { filesIn } from './source-tree.ts'
+import { files, filesIn, type SourceFile } from './source-tree.ts'
+import { holdsState } from './state.ts'
 
 /** Folders of the checkout whose tests are in a folder of the same name; the others mirror src/. */
 const MIRRORED = ['bench', 'rig', 'scripts']
@@ -50,6 +51,48 @@ const SPANNING: Readonly<Record<string, string>> = {
   'ship/stdout': 'the shipper in a process of its own, at the end of a pipe',
 }
 
+/**
+ * Modules of src/ that hold state and are tested only as parts of a larger one, and the test that does it: what they hold is
+ * a record that others change, or exists only with a system around it.
+ */
+const TESTED_BY: Readonly<Record<string, string>> = {
+  'agent/agent': 'e2e/agent-node',
+  'assemble/connections': 'assemble/oracle/laws',
+  'assemble/encode/address-writer': 'assemble/encode/pair',
+  'assemble/encode/capture-maps': 'assemble/encode/pair',
+  'assemble/encode/ends': 'assemble/encode/pair',
+  'assemble/encode/forwarded': 'assemble/encode/pair',
+  'assemble/encode/pair-writer': 'assemble/encode/pair',
+  'assemble/http1/connection': 'assemble/http1/connection-record',
+  'assemble/http1/exchanges': 'assemble/http1/transcript',
+  'assemble/http1/message-head': 'assemble/http1/message-parser',
+  'assemble/http1/message-recorder': 'assemble/http1/transcript',
+  'assemble/http1/request-rules': 'assemble/filter',
+  'assemble/memory/arena': 'assemble/memory/block-pool',
+  'assemble/pair-ring-sink': 'supervisor/assembler-pool',
+  'assemble/tcp/flow': 'assemble/tcp/flow-table',
+  'assemble/tcp/segment': 'assemble/tcp/reassembler',
+  'assemble/vantage/pod-bytes': 'assemble/encode/pair',
+  'capture/af-packet/socket-opener': 'e2e/live-interfaces',
+  'capture/af-packet/source': 'e2e/live-interfaces',
+  'capture/af-packet/worker-socket': 'e2e/live-interfaces',
+  'capture/cap/source': 'e2e/live-cap',
+  'capture/files/file-reader': 'capture/files/pcap',
+  'capture/intake/frame-bytes': 'capture/intake/intake',
+  'capture/wire/network-id': 'capture/intake/intake',
+  'discovery/proc/proc-files': 'discovery/proc/scanner',
+  'format/pair-line': 'format/text',
+  'ledger/ship-ledger': 'ship/kafka/kafka-sink',
+  'output/fd-output': 'output/output-file',
+  'pair/json-copier': 'pair/encode-value',
+  'select/pair-fields': 'format/fields',
+  'ship/kafka/event-headers': 'ship/kafka/record-encoder',
+  'ship/status': 'supervisor/pipeline',
+  'supervisor/assembler-thread': 'supervisor/assembler-pool',
+  'supervisor/worker-thread': 'supervisor/pipeline',
+  'ui/pair-counts': 'ui/filtered-counts',
+}
+
 const tests = filesIn('test')
   .map(({ path }) => path)
   .filter((path) => path.endsWith('.test.ts'))
@@ -58,6 +101,15 @@ const tests = filesIn('test')
 const hasSource = (name: string): boolean => {
   const folder = MIRRORED.includes(name.split('/')[0]) ? '.' : 'src'
   return existsSync(join(ROOT, folder, `${name}.ts`))
+}
+
+const moduleOf = ({ path }: SourceFile): string => path.slice('src/'.length, -'.ts'.length)
+
+/** Files that a file imports, directly or not; also the entries of threads that they start. */
+function reachedFrom(path: string): Set<string> {
+  const reached = new Set([path])
+  for (const one of reached) for (const { target } of files.get(one)?.imports ?? []) reached.add(target)
+  return reached
 }
 
 test('tests: each mirrors a source file, or is declared', () => {
@@ -77,4 +129,22 @@ test('tests: what is declared exists, and is needed', () => {
     Object.keys(FOLDERS).filter((folder) => !tests.some((name) => name.startsWith(`${folder}/`))),
     [],
   )
+})
+
+test('tests: each module that holds state has a test of its own, or is tested by one that is declared', () => {
+  const stateful = filesIn('src').filter(holdsState).map(moduleOf)
+  assert.deepEqual(
+    stateful.filter((name) => !tests.includes(name) && !(name in TESTED_BY)),
+    [],
+  )
+})
+
+test('tests: of modules that hold state, what is declared exists, is needed, and is used by its test', () => {
+  const stateful = filesIn('src').filter(holdsState).map(moduleOf)
+  for (const [name, by] of Object.entries(TESTED_BY)) {
+    assert.ok(stateful.includes(name) && !tests.includes(name), `${name} need not be declared`)
+    assert.ok(tests.includes(by), `there is no test ${by}`)
+    const isReached = by.startsWith('e2e/') || reachedFrom(`test/${by}.test.ts`).has(`src/${name}.ts`)
+    assert.ok(isReached, `${by} does not use ${name}`)
+  }
 })
