@@ -27,8 +27,8 @@ import { type FileResult, failedFile, runTestFile } from './support/test-file.ts
 import { runTestGroup } from './support/test-group.ts'
 
 const SOURCES = join(ROOT, 'test')
-/** One more than the cores of a small machine: many files wait for programs that they have started. */
-const LANES = Number(process.env['TEST_LANES'] ?? 3)
+/** Twice the cores of a small machine: many files wait for programs that they have started. */
+const LANES = Number(process.env['TEST_LANES'] ?? 4)
 /** For machines of unknown speed, such as those of a CI service. */
 const REPEATS = process.env['TEST_REPEAT'] === '1'
 /** A file that runs longer hangs: the longest run three minutes on two busy cores. */

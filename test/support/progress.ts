@@ -8,14 +8,21 @@ const TERMINAL_MS = 1000
 /** Logs get no more than this. */
 const LOG_MS = 30_000
 const CLEAR_LINE = '\r\x1b[2K'
+/** After files of so many seconds, what they needed counts for half of what is expected of the others. */
+const PACE_SECONDS = 60
+
+const secondsSince = (startMs: number): number => (performance.now() - startMs) / 1000
 
 export class Progress {
   readonly #times: FileTimes
   readonly #isTerminal = process.stdout.isTTY === true
-  /** Start of each running file, in ms of performance.now(). */
-  readonly #running = new Map<string, number>()
+  /** Of each running file its start, in ms of performance.now(), and how many seconds it is expected to run. */
+  readonly #running = new Map<string, { start: number; expected: number }>()
   readonly #waiting: Set<string>
   readonly #total: number
+  /** Seconds of the files that have ended: the last time, and now. */
+  #expected = 0
+  #needed = 0
   readonly #timer: NodeJS.Timeout
   #ended: (() => void)[] = []
 
@@ -29,13 +36,18 @@ export class Progress {
 
   begin(name: string): void {
     this.#waiting.delete(name)
-    this.#running.set(name, performance.now())
+    this.#running.set(name, { start: performance.now(), expected: this.#times.secondsOf(name) })
     if (this.#isTerminal) this.#show()
   }
 
   /** @param report prints the file's result */
   end(name: string, report: () => void): void {
+    const ended = this.#running.get(name)
     this.#running.delete(name)
+    if (ended !== undefined) {
+      this.#expected += ended.expected
+      this.#needed += secondsSince(ended.start)
+    }
     if (this.#isTerminal) process.stdout.write(CLEAR_LINE)
     else this.#timer.refresh()
     report()
@@ -57,19 +69,20 @@ export class Progress {
     const line = progressLine({
       done: this.#total - this.#waiting.size - this.#running.size,
       total: this.#total,
-      running: [...this.#running].map(([name, start]) => ({ name, seconds: (performance.now() - start) / 1000 })),
+      running: [...this.#running].map(([name, { start }]) => ({ name, seconds: secondsSince(start) })),
       secondsLeft: this.#secondsLeft(),
     })
     if (!this.#isTerminal) console.log(line)
     else process.stdout.write(CLEAR_LINE + line.slice(0, (process.stdout.columns ?? 80) - 1))
   }
 
-  /** By how long the files ran the last time, when the lanes stay full. */
+  /** By how long the files ran the last time, and how much longer those that have ended ran now, when the lanes stay full. */
   #secondsLeft(): number {
-    const rests = [...this.#running].map(([name, start]) =>
-      Math.max(1, this.#times.secondsOf(name) - (performance.now() - start) / 1000),
+    const pace = (this.#needed + PACE_SECONDS) / (this.#expected + PACE_SECONDS)
+    const rests = [...this.#running.values()].map(({ start, expected }) =>
+      Math.max(1, pace * expected - secondsSince(start)),
     )
-    const work = [...this.#waiting].reduce((sum, name) => sum + this.#times.secondsOf(name), 0)
+    const work = pace * [...this.#waiting].reduce((sum, name) => sum + this.#times.secondsOf(name), 0)
     const lanes = Math.max(1, this.#running.size)
     return Math.max(...rests, 0, (work + rests.reduce((sum, seconds) => sum + seconds, 0)) / lanes)
   }
