@@ -5,7 +5,7 @@ import { AssembleLoop } from './assemble-loop.ts'
 import type { AssembleTask, FromAssembler } from './worker-data.ts'
 
 /** Longest sleep of an idle assembler, between two heartbeats. */
-const IDLE_MS = 500
+const IDLE_MS = 750
 /** How long frames may gather after a block before a wake-up is requested. A ring holds 20 times as many. */
 const NAP_MS = 1
 

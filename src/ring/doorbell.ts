@@ -10,6 +10,9 @@ const RINGS = 1
 /** This word is never written and its waiter never notified. */
 const NAP = 2
 
+/** The longest time of a timer. */
+const NEVER_MS = 2 ** 31 - 1
+
 export class Doorbell {
   readonly #words: Int32Array
 
@@ -57,11 +60,10 @@ export class Doorbell {
     Atomics.store(words, SLEEPING, 1)
     if (!ready()) {
       const waiting = waitAsync(words, RINGS, rings, timeoutMs)
-      // waitAsync alone does not keep a thread alive; the timer does, until the wait is over. It repeats, because a timer
-      // that fires once could fire just before the wait times out, and the thread would end.
-      const alive = setInterval(() => {}, timeoutMs)
+      // waitAsync alone does not keep a thread alive; the timer does, until the wait is over. It never fires.
+      const alive = setTimeout(() => {}, NEVER_MS)
       if (waiting.async) await waiting.value
-      clearInterval(alive)
+      clearTimeout(alive)
     }
     Atomics.store(words, SLEEPING, 0)
   }

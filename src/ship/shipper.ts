@@ -23,7 +23,7 @@ const MAX_READ_BYTES = 1024 * 1024
 const BUSY_BYTES = 256 * 1024
 const NAP_MS = 1
 /** The longest sleep: heartbeats continue, and pairs over their age are dropped. */
-const MAX_SLEEP_MS = 500
+const MAX_SLEEP_MS = 750
 /** Heartbeat while the sink closes. */
 const BEAT_MS = 250
 /** How long rings that their producers have not closed are read after COMMAND_STOP or a passed deadline. */

@@ -40,7 +40,7 @@ import { failureOfWorker, type WorkerEnd } from './worker-thread.ts'
 /** How often the supervisor reads heartbeats and progress from shared memory. */
 const CHECK_MS = 50
 /** Interval of the same in live capture, which is idle most of the time. */
-const LIVE_CHECK_MS = 250
+const LIVE_CHECK_MS = 500
 /** By then start-up is over and its memory can be returned. */
 const STARTED_MS = 5_000
 /** A worker that has not obeyed a stop within this time is terminated. */

@@ -5,7 +5,8 @@
 import { readFileSync } from 'node:fs'
 import type { Control } from './control.ts'
 
-const RECORD_MS = 1000
+/** Reading it costs an idle thread as much as everything else. */
+const RECORD_MS = 5000
 /** USER_HZ, the same on every Linux. */
 const TICKS_PER_SECOND = 100
 /** Fields of /proc/<pid>/stat, counted from the one after the name, because the name may contain spaces and parentheses. */
@@ -34,7 +35,7 @@ export function threadCpuSeconds(): number | null {
   }
 }
 
-/** Records the calling thread's CPU time in its control block, once a second. */
+/** Records the calling thread's CPU time in its control block, every five seconds. */
 export class CpuTimeRecorder {
   readonly #control: Control
   #nextMs = 0

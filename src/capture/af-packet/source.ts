@@ -19,7 +19,7 @@ import { RETIRE_MS } from './ring-geometry.ts'
 import { WorkerSocket } from './worker-socket.ts'
 
 /** Longest sleep: heartbeats continue, and the packet clock advances. */
-const POLL_MS = 500
+const POLL_MS = 750
 /** Longest sleep while an interface is down or deleted, which may return at any time. */
 const SEEK_MS = 100
 /** Longest sleep while sockets are being closed. */
@@ -102,6 +102,8 @@ class AfPacketCapture {
   /** A word to sleep on, which is never notified. */
   readonly #pause = new Int32Array(new SharedArrayBuffer(4))
   #nextHousekeeping = 0
+  /** Since the last housekeeping. */
+  #hasPolled = false
   /** Kernel drops since the backlog was measured. */
   #drops = 0
   readonly #kernelThreshold = new KernelThreshold()
@@ -197,6 +199,7 @@ class AfPacketCapture {
     const seeks = this.#sockets.some(({ watch }) => watch.seeks)
     const longest = draining || this.#closing > 0 ? DRAIN_POLL_MS : seeks ? SEEK_MS : POLL_MS
     this.#poll(Math.min(longest, Math.ceil(atMostMs)))
+    this.#hasPolled = true
     this.#sink.stamp.micros = Date.now() * 1000 - CLOCK_LAG_MICROS
     this.#sink.tick()
     this.#sink.flush()
@@ -221,7 +224,8 @@ class AfPacketCapture {
     this.#nextHousekeeping = now + HOUSEKEEPING_MS
     this.countKernelDrops()
     this.#sink.releaseMemory()
-    this.#poll(0)
+    if (!this.#hasPolled) this.#poll(0)
+    this.#hasPolled = false
   }
 
   countKernelDrops(): void {

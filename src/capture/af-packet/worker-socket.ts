@@ -36,6 +36,8 @@ export class WorkerSocket {
   /** The threshold in the attached filter; KEEP_ALL: none. */
   #kernelKeep = KEEP_ALL
   readonly #demand: RingDemand | null
+  /** A block was read since drops were counted last, or a predecessor has left some. */
+  #mayHaveDrops = true
   /** The socket of the same interface that must be read to its end before this one; null: none. */
   predecessor: WorkerSocket | null = null
   /** A socket with a larger ring continues the interface. */
@@ -129,6 +131,7 @@ export class WorkerSocket {
 
   /** Counts a block that was read. @returns whether the ring has turned out to be too small for the interface's traffic */
   addBlock(now: number): boolean {
+    this.#mayHaveDrops = true
     return this.#demand?.addBlock(now) === true && !this.replaced
   }
 
@@ -140,6 +143,9 @@ export class WorkerSocket {
 
   /** Counts frames that the kernel has dropped, and those that it has shed. @returns the former */
   countKernelDrops(): number {
+    // The kernel drops and samples only where blocks become ready.
+    if (!this.#mayHaveDrops && this.ring.readyBytes === 0) return 0
+    this.#mayHaveDrops = false
     const dropped = readKernelDrops(this.fd)
     this.counters[C.kernelDropped] += dropped
     this.counters[C.kernelShed] += SHED_SAMPLE_RATE * this.ring.drainShedSamples()

@@ -8,7 +8,7 @@ import type { Snapshot } from './snapshot.ts'
 /** A container that is being set up can change for this long after its last process was started. Milliseconds. */
 const SETTLE_MS = 10_000
 /** A scan is due after this long in any case. Milliseconds. */
-const MAX_SCAN_AGE_MS = 5_000
+const MAX_SCAN_AGE_MS = 10_000
 
 /** Compares the node with what the last scan found. */
 export class IdleCheck {
@@ -18,6 +18,8 @@ export class IdleCheck {
   #forks: string | null = null
   #forksChangedAt = 0
   #scannedAt = Number.NEGATIVE_INFINITY
+  /** Threads of the node at the last check; null: unknown. */
+  #threads: string | null = null
 
   /** @param procRoot where the host's /proc is mounted */
   constructor(procRoot: string) {
@@ -27,11 +29,14 @@ export class IdleCheck {
   /** Remembers what a scan found. Call it after every scan. @param now milliseconds, monotonic */
   recordScan(snapshot: Snapshot, now: number): void {
     this.#scannedAt = now
+    // Before the holders, so that one that exits meanwhile changes the number at the next check.
+    this.#threads = this.#readThreads()
     this.#holders.clear()
     for (const { pid } of snapshot.pods) {
       const inode = this.#files.inode(String(pid))
       // 0 never matches, so a process that has just exited makes the next check fail.
       this.#holders.set(pid, typeof inode === 'symbol' ? 0 : inode)
+      if (inode !== this.#holders.get(pid)) this.#threads = null
     }
   }
 
@@ -44,7 +49,21 @@ export class IdleCheck {
       return false
     }
     if (now - this.#forksChangedAt < SETTLE_MS || now - this.#scannedAt >= MAX_SCAN_AGE_MS) return false
+    return this.#holdersExist()
+  }
+
+  /** Without a start, an exit is a change of the number of threads, which costs less to read than every holder. */
+  #holdersExist(): boolean {
+    const threads = this.#readThreads()
+    if (threads !== null && threads === this.#threads) return true
+    this.#threads = threads
     return [...this.#holders].every(([pid, before]) => this.#files.inode(String(pid)) === before)
+  }
+
+  /** Threads of the node (proc_loadavg(5)), as text; null when the file lacks the number. */
+  #readThreads(): string | null {
+    const text = this.#files.read('loadavg')
+    return typeof text === 'string' ? (/\/(\d+) /.exec(text)?.[1] ?? null) : null
   }
 
   /** Processes and threads started since boot (/proc/stat), as text; null when the file lacks the count. */

@@ -36,10 +36,10 @@ const pollEachSecond = (node: Node, from: number, to: number): number => {
   return idle
 }
 
-test('IdleCheck: is idle ten seconds after the last fork, except for a scan every five seconds', (t) => {
+test('IdleCheck: is idle ten seconds after the last fork, except for a scan every ten seconds', (t) => {
   const node = new Node(t)
   assert.equal(pollEachSecond(node, 0, 10 * SECOND), 0)
-  assert.equal(pollEachSecond(node, 10 * SECOND, 30 * SECOND), 16)
+  assert.equal(pollEachSecond(node, 10 * SECOND, 30 * SECOND), 18)
 })
 
 test('IdleCheck: a new process ends it', (t) => {
@@ -58,6 +58,21 @@ test('IdleCheck: the exit of a pod’s process, or a reused pid, ends it', (t) =
   assert.equal(node.poll(13 * SECOND), true)
   node.proc.remove(100)
   assert.equal(node.poll(14 * SECOND), false)
+})
+
+test('IdleCheck: a thread that exits makes it look at the pods’ processes, once', (t) => {
+  const node = new Node(t)
+  const setThreads = (threads: number): void =>
+    writeFileSync(join(node.proc.root, 'loadavg'), `0.1 0.2 0.3 1/${threads} 77\n`)
+  setThreads(10)
+  pollEachSecond(node, 0, 12 * SECOND)
+  assert.equal(node.poll(12 * SECOND), true)
+  setThreads(9)
+  assert.equal(node.poll(13 * SECOND), true, 'it was no pod’s')
+  node.proc.remove(100)
+  setThreads(8)
+  assert.equal(node.poll(14 * SECOND), false)
+  assert.equal(node.poll(15 * SECOND), false, 'the pod’s process is gone')
 })
 
 test('IdleCheck: is never idle if /proc/stat has no count of processes', (t) => {
