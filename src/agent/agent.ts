@@ -65,8 +65,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const rules = targetRules(config, own)
   const scanner = new NodeScanner(config.targets.procRoot)
   scanner.scan()
-  for (const problem of lowerPriority(config.priority))
-    options.log.warn('the priority could not be lowered', { problem })
+  for (const problem of lowerPriority(config.priority)) options.log.warn('the priority cannot be lowered', { problem })
   const startApi = await prepareApiWatch(config)
   const agent = new Agent(options, { own, rules, scanner, startApi })
   try {

@@ -132,7 +132,7 @@ export class TargetSet {
       lent.program = program
       slot.worker.post({ t: 'filter', interfaceId: lent.interfaceId, program })
     } catch (error) {
-      this.#parts.log.warn('the filter of an interface could not be changed', {
+      this.#parts.log.warn('the filter of an interface cannot be changed', {
         ...targetLogFields(target),
         error: errorText(error),
       })

@@ -214,6 +214,6 @@ export class StreamSink implements Sink {
 
   #reject(error: Error): void {
     this.#rejected += 1
-    this.#options.log.warn(`a pair could not be formatted and was dropped: ${error.message}`)
+    this.#options.log.warn(`a pair cannot be formatted and is dropped: ${error.message}`)
   }
 }
