@@ -346,6 +346,8 @@ for (const [width, height] of [
     await untilText(page, 'tbody', /\/items/)
     const rows = await evaluate<number>(page, `document.querySelector('.sheet').clientHeight`)
     assert.ok(rows >= 96, `the list has ${rows} pixels`)
+    const cells = `[...document.querySelectorAll('td.status, td.method')]`
+    assert.equal(await evaluate(page, `${cells}.filter((td) => td.scrollWidth > td.clientWidth).length`), 0)
     for (const view of ALL_VIEWS) {
       await goTo(page, `#/${view}`)
       await untilText(page, '#view', LOADED)
