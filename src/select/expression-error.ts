@@ -21,9 +21,15 @@ export function wrongExpression(text: string, error: CelError): InterceptorError
 
 /** @param at the index in the text @returns an error (EXIT_USAGE) that names the column */
 export function faultAt(text: string, at: number, what: string): InterceptorError {
-  const hint = `  ${text.replaceAll(/\s/g, ' ')}\n  ${' '.repeat(at)}^`
+  const from = at > SHOWN_BEFORE ? at - SHOWN_BEFORE : 0
+  const shown = text.slice(from, from + SHOWN).replaceAll(/\s/g, ' ')
+  const hint = `  ${from > 0 ? '…' : ''}${shown}\n  ${' '.repeat(at - from + (from > 0 ? 1 : 0))}^`
   return usageError(`--where: column ${at + 1}: ${what}`, { hint })
 }
+
+/** Characters of an expression that an error shows, and those of them in front of the column. */
+const SHOWN = 160
+const SHOWN_BEFORE = 120
 
 /** A question, or what is possible instead; null: there is no guess. */
 function guessAt(text: string, at: number, { code, message }: CelError): string | null {

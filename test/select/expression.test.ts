@@ -134,6 +134,15 @@ test('expression: errors of syntax and type are reported without a guess', () =>
   }
 })
 
+test('expression: long ones are bounded, and an error shows the part around its column', () => {
+  assert.match(faultOf(`true${' && true'.repeat(5000)}`).message, /column/)
+  const { message, hint } = faultOf(`${'true && '.repeat(100)}stats == 1`)
+  assert.match(message, /^--where: column 801: Unknown variable: stats/)
+  const [line, mark] = hint?.split('\n') ?? []
+  assert.match(line, /^ {2}….* && stats == 1$/)
+  assert.equal(line.slice(mark.indexOf('^')), 'stats == 1')
+})
+
 test('expression: a body of deeply nested arrays does no harm', () => {
   const body = Buffer.from('['.repeat(500_000) + ']'.repeat(500_000))
   const pair = samplePair({ request: { body } })
