@@ -86,7 +86,7 @@ test('ConnectionLimit: model: a new connection is admitted, limits hold, and idl
     closes: fc.boolean(),
   })
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+    fc.property(fc.array(step, { maxLength: 60, size: 'max' }), (steps) => {
       const peers = new Peers()
       for (const { peer, waitMs, closes } of steps) {
         peers.now += waitMs

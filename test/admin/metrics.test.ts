@@ -76,7 +76,7 @@ test('metrics: totals never decrease while interfaces are added and removed', ()
         : [],
     )
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
+    fc.property(fc.array(step, { maxLength: 30, size: 'max' }), (steps) => {
       const page = new MetricsPage()
       const gone = block(CAPTURE_COUNTERS)
       const present = new Map<string, ReturnType<typeof podInterface>>()

@@ -163,7 +163,7 @@ const steps = fc.array(
     fc.record({ kind: fc.constant('closed' as const), key: fc.constantFrom(...KEYS) }),
     fc.record({ kind: fc.constant('wait' as const), ms: fc.integer({ min: 0, max: 40_000 }) }),
   ),
-  { maxLength: 40 },
+  { maxLength: 40, size: 'max' },
 )
 
 test('CaptureSet: model: opens and closes each target in turn, and ends with exactly the desired ones', async () => {

@@ -118,7 +118,7 @@ describe('fuzz', () => {
       micros: fc.oneof(fc.nat(10), fc.integer({ min: 1_700_000_000_000_000, max: 1_700_000_100_000_000 })),
     })
     fc.assert(
-      fc.property(fc.array(segment, { maxLength: 60 }), (segments) => {
+      fc.property(fc.array(segment, { maxLength: 60, size: 'max' }), (segments) => {
         assemble(segments, SMALL)
       }),
       { numRuns: propertyRuns(1500) },

@@ -14,7 +14,7 @@ test('FoldedLog: the records written and the counts in them add up to those logg
     flush: fc.constantFrom(false, false, false, true),
   })
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
+    fc.property(fc.array(step, { maxLength: 200, size: 'max' }), (steps) => {
       let [nowMs, isFlush, logged] = [0, false, 0]
       const newest = new Map<string, number>()
       const log = new FoldedLog(

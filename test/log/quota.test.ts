@@ -6,7 +6,7 @@ import { Quota } from '../../src/log/quota.ts'
 test('Quota: accounts for every record exactly once, and admits no more than its limit per key and period', () => {
   const step = fc.record({ key: fc.constantFrom('a', 'b', 'c'), afterMs: fc.nat(60), flush: fc.boolean() })
   fc.assert(
-    fc.property(fc.integer({ min: 1, max: 4 }), fc.array(step, { maxLength: 200 }), (limit, steps) => {
+    fc.property(fc.integer({ min: 1, max: 4 }), fc.array(step, { maxLength: 200, size: 'max' }), (limit, steps) => {
       let [admitted, reported, now] = [0, 0, 0]
       const windows = new Map<string, { start: number; admitted: number }>()
       const quota = new Quota<number>(limit, 100, (_, held) => {

@@ -182,7 +182,7 @@ test('ByteRing: any sequence of operations, and of threads at both ends, deliver
   const offset = fc.nat(CAPACITY / 8 - 1).map((unit) => unit * 8)
   const resting = fc.constantFrom(CAPACITY / 4, CAPACITY / 2, undefined)
   fc.assert(
-    fc.property(offset, resting, fc.array(turn, { maxLength: 200 }), (position, restingBytes, turns) => {
+    fc.property(offset, resting, fc.array(turn, { maxLength: 200, size: 'max' }), (position, restingBytes, turns) => {
       let [producer, consumer, shared] = ends(position, CAPACITY, restingBytes)
       const lengths: number[] = []
       let published = 0

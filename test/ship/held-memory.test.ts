@@ -38,7 +38,7 @@ test('held memory: what a thread leaves is what it allocated and did not release
     release: fc.nat(),
   })
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 60 }), fc.integer({ min: 1, max: 1000 }), (steps, firstId) => {
+    fc.property(fc.array(step, { maxLength: 60, size: 'max' }), fc.integer({ min: 1, max: 1000 }), (steps, firstId) => {
       const collector = new HeldCollector()
       const memory = new HeldMemory(collector.post, firstId)
       const model: { block: HeldBlock; mark: number }[] = []

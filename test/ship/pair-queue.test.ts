@@ -28,7 +28,7 @@ const steps = fc.array(
     fc.record({ maxAge: fc.integer({ min: 0, max: 20 }) }),
     fc.record({ maxBytes: fc.integer({ min: 0, max: 100_000 }) }),
   ),
-  { maxLength: 300 },
+  { maxLength: 300, size: 'max' },
 )
 
 test('pair queue: behaves like a list under any sequence of reads, pops and drops', () => {

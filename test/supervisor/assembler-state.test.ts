@@ -39,7 +39,7 @@ test('AssemblerState: a restarted assembler knows what one that heard every mess
     fc.record({ t: fc.constant('addresses' as const), address, isHeld: fc.boolean() }),
   )
   fc.assert(
-    fc.property(fc.array(message, { maxLength: 50 }), (messages) => {
+    fc.property(fc.array(message, { maxLength: 50, size: 'max' }), (messages) => {
       const state = new AssemblerState(defaultConfig())
       const names = new Map<number, string>()
       const addresses = new Set<string>()

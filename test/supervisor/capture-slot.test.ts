@@ -153,7 +153,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 
 test('capture slot: model: no frame is lost from the counters, in any order of interfaces, crashes and ends', async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
+    fc.asyncProperty(fc.array(step, { maxLength: 30, size: 'max' }), async (steps) => {
       const rig = new Rig()
       await rig.start()
       // So that the next thread starts without a delay.

@@ -291,7 +291,7 @@ type Step = 'start' | 'ready' | 'crash' | 'done' | 'fail' | 'drain' | 'stop' | '
 test('worker slot: in any order of events, at most one thread runs, every crash is counted, and the slot ends once', async () => {
   const step = fc.constantFrom<Step>('start', 'ready', 'crash', 'done', 'fail', 'drain', 'stop', 'pass', 'hang')
   await fc.assert(
-    fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
+    fc.asyncProperty(fc.array(step, { maxLength: 40, size: 'max' }), async (steps) => {
       const rig = new Rig()
       const isRunning: boolean[] = []
       let crashes = 0

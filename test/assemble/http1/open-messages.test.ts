@@ -16,7 +16,10 @@ function hold(stream: MessageStream, bytes: number): void {
 }
 
 test('open messages: the one without a segment for longest is the oldest, as in a list that is sorted', () => {
-  const steps = fc.array(fc.record({ stream: fc.nat(5), bytes: fc.nat(3), removed: fc.boolean() }), { maxLength: 60 })
+  const steps = fc.array(fc.record({ stream: fc.nat(5), bytes: fc.nat(3), removed: fc.boolean() }), {
+    maxLength: 60,
+    size: 'max',
+  })
   fc.assert(
     fc.property(steps, (all) => {
       const time = new PacketTime()

@@ -35,7 +35,7 @@ const steps = fc.array(
     { weight: 2, arbitrary: fc.record({ removeFirst: fc.nat(STREAMS - 1) }) },
     { weight: 1, arbitrary: fc.record({ clear: fc.nat(STREAMS - 1) }) },
   ),
-  { maxLength: 120 },
+  { maxLength: 120, size: 'max' },
 )
 
 function contentOf(pieces: HeldPieces, { piece, length }: Piece): Buffer {

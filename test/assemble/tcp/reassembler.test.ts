@@ -354,7 +354,7 @@ describe('reassembler: any capture', () => {
       length: fc.integer({ min: 0, max: 12 }),
       acks: fc.nat(size),
     }),
-    { maxLength: 40 },
+    { maxLength: 40, size: 'max' },
   )
 
   /**

@@ -86,7 +86,7 @@ const connection = fc.record({
 
 test('redirected replies: the latest connection of a port decides, in any sequence of connections', () => {
   fc.assert(
-    fc.property(fc.array(connection, { maxLength: 40 }), (connections) => {
+    fc.property(fc.array(connection, { maxLength: 40, size: 'max' }), (connections) => {
       const replies = made()
       for (const { port, redirected, replies: count } of connections) {
         const target: Endpoint = redirected ? [LOOPBACK, PROXY] : [FAR, 443]

@@ -122,7 +122,7 @@ test('BPF program: agrees with libpcap on random programs', { skip: needs('libpc
     fc.record({ code: fc.constantFrom(...JUMPS), jt: fc.nat(3), jf: fc.nat(3), k: operand }),
   )
   const program = fc
-    .array(step, { maxLength: 30 })
+    .array(step, { maxLength: 30, size: 'max' })
     .map((steps) => [...steps.filter(isDefined).map(inRange), ...Array.from({ length: 5 }, () => RETURN_A)])
   fc.assert(
     fc.property(program, fc.uint8Array({ maxLength: 80 }), (instructions, data) => {

@@ -137,7 +137,7 @@ test('AddressDirectory: model: spans are ordered and bounded, and the last holde
     age: fc.integer({ min: 0, max: 10 * MINUTE }),
   })
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+    fc.property(fc.array(step, { maxLength: 40, size: 'max' }), (steps) => {
       const directory = new Directory()
       const copy = new Copy()
       let now = 0

@@ -95,7 +95,7 @@ test('batcher: a partition has at most one batch in flight, and waits after a fa
 test('batcher: keeps order and counts while batches are sent, fail, are halved or left to another batcher', () => {
   const step = fc.constantFrom('add', 'send', 'fail', 'halve', 'done', 'replace')
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 400 }), (steps) => {
+    fc.property(fc.array(step, { maxLength: 400, size: 'max' }), (steps) => {
       const collector = new HeldCollector()
       let batcher = makeBatcher({ lingerMs: 0 }, collector)
       let [partition] = batcher.partitions
