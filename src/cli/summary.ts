@@ -34,9 +34,10 @@ export function writeLedger(target: string, ledger: Ledger): void {
 export function damageLines(outcome: Outcome): string[] {
   const lines = outcome.damage
     .slice(0, DAMAGE_SHOWN)
-    .map(({ path, offset, reason }) =>
-      offset === null ? `${path}: ${reason}` : `${path}: damaged at byte ${offset}: ${reason}`,
-    )
+    .map(({ path, offset, reason }) => {
+      const name = path === '-' ? 'standard input' : path
+      return offset === null ? `${name}: ${reason}` : `${name}: damaged at byte ${offset}: ${reason}`
+    })
   const more = outcome.damage.length - lines.length
   return more > 0 ? [...lines, `${counted(more, 'more damaged place')}`] : lines
 }

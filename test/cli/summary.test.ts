@@ -110,4 +110,7 @@ test('damageLines: reports the first five places and counts the rest', () => {
   assert.equal(shown.length, 6)
   assert.equal(shown[0], 'x.pcap: damaged at byte 0: bad length')
   assert.equal(shown[5], '2 more damaged places')
+  const empty = [{ path: '-', offset: null, reason: 'the file is empty' }]
+  const [line] = damageLines({ ledger: {}, damage: empty, exitCode: EXIT_DAMAGED, failure: null })
+  assert.equal(line, 'standard input: the file is empty')
 })
