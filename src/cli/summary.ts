@@ -32,12 +32,10 @@ export function writeLedger(target: string, ledger: Ledger): void {
 
 /** Describes the first damaged places, one per line, and counts the rest. */
 export function damageLines(outcome: Outcome): string[] {
-  const lines = outcome.damage
-    .slice(0, DAMAGE_SHOWN)
-    .map(({ path, offset, reason }) => {
-      const name = path === '-' ? 'standard input' : path
-      return offset === null ? `${name}: ${reason}` : `${name}: damaged at byte ${offset}: ${reason}`
-    })
+  const lines = outcome.damage.slice(0, DAMAGE_SHOWN).map(({ path, offset, reason }) => {
+    const name = path === '-' ? 'standard input' : path
+    return offset === null ? `${name}: ${reason}` : `${name}: damaged at byte ${offset}: ${reason}`
+  })
   const more = outcome.damage.length - lines.length
   return more > 0 ? [...lines, `${counted(more, 'more damaged place')}`] : lines
 }

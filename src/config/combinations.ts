@@ -1,6 +1,8 @@
 /** Rejects values that are valid alone and cannot work together. */
 import * as zlib from 'node:zlib'
+import { errorText } from '../errors.ts'
 import { Glob, hasWildcard } from './glob.ts'
+import { parseLabelSelector } from './label-selector.ts'
 import type { Config } from './schema.ts'
 import { formatSize } from './units.ts'
 
@@ -37,16 +39,31 @@ const isCovered = (kept: readonly string[], isFiltered: (item: string) => boolea
   kept.length > 0 && kept.every(isFiltered)
 
 /** Whether one pattern matches whatever another one does. For wildcards in both, only where that is evident. */
-function coversPath(pattern: string, other: string): boolean {
-  if (pattern === other) return true
+function coversPath(pattern: string, path: string): boolean {
+  // A trailing slash is ignored, as in requests.
+  const other = path.replace(/(?<=.)\/$/, '')
+  if (pattern === path || pattern === other) return true
   const isPrefix = pattern.endsWith('/**') && !hasWildcard(pattern.slice(0, -3))
   return (isPrefix || !hasWildcard(other)) && new Glob(pattern, { separator: '/' }).matchesText(other)
 }
 
-function targetProblems({ targets: { namespaces } }: Config): string[] {
+function targetProblems({ targets: { namespaces, selector, interfaces } }: Config): string[] {
   const both = namespaces.include.filter((item) => namespaces.exclude.includes(item))
-  if (both.length === 0) return []
-  return [`targets.namespaces includes and excludes ${both.join(', ')}: the exclusion would win`]
+  return [
+    ...(both.length === 0
+      ? []
+      : [`targets.namespaces includes and excludes ${both.join(', ')}: the exclusion would win`]),
+    ...selectorProblems('targets.selector', selector),
+    ...interfaces.flatMap((rule, index) => selectorProblems(`targets.interfaces, ${index}.selector`, rule.selector)),
+  ]
+}
+
+function selectorProblems(key: string, text: string): string[] {
+  try {
+    return parseLabelSelector(text).isContradictory ? [`${key}: no pod can match ${text}`] : []
+  } catch (error) {
+    return [`${key}: ${errorText(error)}`]
+  }
 }
 
 function sinkProblems({ ship, kafka }: Config): string[] {

@@ -100,8 +100,8 @@ export class Glob {
 export const hasWildcard = (pattern: string): boolean => /[*?]/.test(pattern)
 
 /** @returns whether a whole name matches one of the patterns */
-export function globMatcher(patterns: readonly string[]): (name: string) => boolean {
-  const globs = patterns.map((pattern) => new Glob(pattern))
+export function globMatcher(patterns: readonly string[], options: GlobOptions = {}): (name: string) => boolean {
+  const globs = patterns.map((pattern) => new Glob(pattern, options))
   return (name) => globs.some((glob) => glob.matchesText(name))
 }
 

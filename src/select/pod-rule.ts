@@ -29,7 +29,8 @@ export function podRule({ namespaces, workloads, pods }: PodLists): PodRule | nu
     checks.push(({ namespace }) => namespace !== null && matches(namespace))
   }
   if (workloads.length > 0) {
-    const matches = globMatcher(workloads)
+    // Names are in lower case; kinds are written as people like.
+    const matches = globMatcher(workloads, { ignoreCase: true })
     checks.push(
       ({ workload: owner }) => owner !== null && (matches(owner.name) || matches(`${owner.kind}/${owner.name}`)),
     )

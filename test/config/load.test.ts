@@ -397,13 +397,23 @@ const refused: [string, ConfigSources, string][] = [
   ],
   [
     'paths of which the rule leaves none',
-    { flags: [flag('filter.include.paths', '/api/v1/*,/admin'), flag('filter.paths', '/api/**,/ad?in')] },
+    { flags: [flag('filter.include.paths', '/api/v1/*,/admin/'), flag('filter.paths', '/api/**,/ad?in')] },
     'filter.include.paths keeps only what filter.paths filters: no pair would be kept',
   ],
   [
     'a namespace that is included and excluded',
     { flags: [flag('targets.namespaces.include', 'shop,a'), flag('targets.namespaces.exclude', 'b,shop')] },
     'targets.namespaces includes and excludes shop: the exclusion would win',
+  ],
+  [
+    'a selector that is none',
+    { flags: [flag('targets.selector', 'app in (')] },
+    'targets.selector: label selector “app in (”: expected a comma or ) at its end',
+  ],
+  [
+    'a selector of a rule that no pod can match',
+    { flags: [flag('targets.interfaces', '[{ interfaces: [lo], selector: "app=a,app notin (a, b)" }]')] },
+    'targets.interfaces, 0.selector: no pod can match app=a,app notin (a, b)',
   ],
   [
     'messages that do not fit into memory',

@@ -3,7 +3,17 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ROOT } from '../../rig/root.ts'
 
-const FOLDERS = ['.', 'docs', 'deploy', 'deploy/helm/interceptor', 'bench', 'examples', 'test', 'test/fixtures', 'types']
+const FOLDERS = [
+  '.',
+  'docs',
+  'deploy',
+  'deploy/helm/interceptor',
+  'bench',
+  'examples',
+  'test',
+  'test/fixtures',
+  'types',
+]
 
 export const readPage = (path: string): string => readFileSync(join(ROOT, path), 'utf8')
 

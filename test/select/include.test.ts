@@ -43,6 +43,7 @@ test('include: each list alone decides', () => {
     [{ namespaces: ['default'] }, false],
     [{ workloads: ['api'] }, true],
     [{ workloads: ['Deployment/a?i'] }, true],
+    [{ workloads: ['deployment/api'] }, true],
     [{ workloads: ['StatefulSet/api'] }, false],
     [{ pods: ['api-*'] }, true],
     [{ pods: ['api'] }, false],

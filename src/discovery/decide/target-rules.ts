@@ -1,9 +1,9 @@
 /** Derives the rules of discovery from the configuration. */
 import { globMatcher } from '../../config/glob.ts'
+import { parseLabelSelector } from '../../config/label-selector.ts'
 import type { Config } from '../../config/schema.ts'
 import type { OwnPod } from '../proc/own-pod.ts'
 import type { InterfaceRule, TargetRules } from './decision.ts'
-import { parseLabelSelector } from './label-selector.ts'
 
 /**
  * @param own the pod that this process runs in
@@ -26,7 +26,9 @@ export function targetRules({ targets, capture, admin }: Config, own: OwnPod): T
 function interfaceRule(rule: Config['targets']['interfaces'][number]): InterfaceRule {
   const { namespaces, workload, selector, interfaces } = rule
   const [kind = '', name = ''] = workload.split('/')
-  const [isNamespace, isKind, isName] = [namespaces, [kind], [name]].map(globMatcher)
+  const [isNamespace, isKind, isName] = [namespaces, [kind], [name]].map((list) =>
+    globMatcher(list, { ignoreCase: true }),
+  )
   const labels = parseLabelSelector(selector)
   return {
     matches: (pod) =>

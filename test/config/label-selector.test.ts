@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { parseLabelSelector } from '../../../src/discovery/decide/label-selector.ts'
-import { EXIT_USAGE } from '../../../src/errors.ts'
+import { parseLabelSelector } from '../../src/config/label-selector.ts'
+import { EXIT_USAGE } from '../../src/errors.ts'
 
 const LABELS = { app: 'web', tier: 'front', 'example.com/team': 'a_b.c', empty: '' }
 
@@ -69,4 +69,12 @@ test('parseLabelSelector: reports the position of an error and what is expected 
       selector,
     )
   }
+})
+
+test('label selector: recognises requirements that contradict each other', () => {
+  const isContradictory = (text: string): boolean => parseLabelSelector(text).isContradictory
+  for (const text of ['a=1,a=2', 'a,!a', 'a=1,!a', 'a in (1, 2),a notin (1, 2)', 'b=1,a=1,a!=1'])
+    assert.ok(isContradictory(text), text)
+  for (const text of ['', 'a=1,b=2', 'a,a=1', '!a,a!=1', 'a in (1, 2),a notin (1)', 'a='])
+    assert.ok(!isContradictory(text), text)
 })

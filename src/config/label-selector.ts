@@ -3,7 +3,7 @@
  *
  * Syntax and semantics: kubernetes.io, "Labels and Selectors"; `!=` and `notin` also match objects without the label.
  */
-import { usageError } from '../../errors.ts'
+import { usageError } from '../errors.ts'
 
 type Labels = Readonly<Record<string, string>>
 
@@ -17,12 +17,24 @@ interface Requirement {
 export interface LabelSelector {
   /** The empty selector matches everything. */
   matches(labels: Labels): boolean
+  /** Whether no labels match, as with `app=web,app=api`. */
+  readonly isContradictory: boolean
 }
 
 /** @throws InterceptorError (EXIT_USAGE) with the position of the error and what is expected there */
 export function parseLabelSelector(text: string): LabelSelector {
   const requirements = new SelectorParser(text).parse()
-  return { matches: (labels) => requirements.every((requirement) => holds(requirement, labels)) }
+  return {
+    matches: (labels) => requirements.every((requirement) => holds(requirement, labels)),
+    isContradictory: requirements.some((requirement) => isExcluded(requirement, requirements)),
+  }
+}
+
+/** Whether the other requirements about the same label leave nothing of what one requires. */
+function isExcluded({ key, operator, values }: Requirement, all: readonly Requirement[]): boolean {
+  const same = all.filter((other) => other.key === key)
+  if (operator === 'exists') return same.some((other) => other.operator === 'absent')
+  return operator === 'in' && !values.some((value) => same.every((other) => holds(other, { [key]: value })))
 }
 
 function holds({ key, operator, values }: Requirement, labels: Labels): boolean {
