@@ -9,11 +9,13 @@ const PARTS = [
   'allocation',
   'live',
   'ship',
+  'latency',
   'discovery',
   'idle',
   'memory',
   'floods',
   'costs',
+  'image',
 ] as const
 export type Part = (typeof PARTS)[number]
 

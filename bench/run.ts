@@ -9,6 +9,8 @@ import { measureCosts } from './costs.ts'
 import { measureDiscovery } from './discovery.ts'
 import { measureFloods } from './floods.ts'
 import { measureIdle } from './idle.ts'
+import { measureImage } from './image.ts'
+import { measureLatency } from './latency.ts'
 import { measureLive } from './live.ts'
 import { measureMemory } from './memory.ts'
 import { measureOffline } from './offline.ts'
@@ -42,6 +44,8 @@ async function measure(part: Part, options: BenchOptions, traces: readonly Trace
       return [await measureLive(traces, { rounds, workers })]
     case 'ship':
       return measureShip(traces, rounds)
+    case 'latency':
+      return [await measureLatency()]
     case 'discovery':
       return [await measureDiscovery()]
     case 'idle':
@@ -52,6 +56,8 @@ async function measure(part: Part, options: BenchOptions, traces: readonly Trace
       return [await measureFloods()]
     case 'costs':
       return [await measureCosts(rounds)]
+    case 'image':
+      return [measureImage()]
   }
 }
 

@@ -24,3 +24,9 @@ export function slope(values: readonly number[]): number {
   })
   return along === 0 ? 0 : across / along
 }
+
+/** The value below which `share` of the values lie, at least one of them; 1: the largest. */
+export function quantile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))]
+}

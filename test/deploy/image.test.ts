@@ -18,6 +18,9 @@ import { agentPod, render, valueSet } from '../support/chart.ts'
 
 const skip = needsImageBuilder()
 const NAME = 'localhost/interceptor:test'
+/** Beside the C library. */
+const SETPRIV = ['/usr/bin/setpriv', '/usr/lib/x86_64-linux-gnu/libcap-ng.so.0']
+const MAX_MB = 160
 const EXAMPLE = join(ROOT, 'examples', 'shop.pcap.gz')
 let builder: ImageBuilder
 let image: ImageConfig
@@ -62,8 +65,12 @@ test('image: with the chart’s capabilities and the host’s /proc the agent’
   skip: skip || needsKubeTools(),
 }, () => {
   const added = addedCapabilities(agentPod(render(...valueSet('minimal'))).spec.containers[0])
-  const options = [...added.flatMap((name) => ['--cap-add', `CAP_${name}`]), '--volume', '/proc:/host/proc:ro']
-  // buildah drops capabilities after it adds them, so Debian's setpriv removes the rest.
+  // buildah drops capabilities after it adds them, so this machine's setpriv removes the rest.
+  const volumes = ['/proc:/host/proc:ro', ...SETPRIV.map((path) => `${path}:${path}:ro`)]
+  const options = [
+    ...added.flatMap((name) => ['--cap-add', `CAP_${name}`]),
+    ...volumes.flatMap((volume) => ['--volume', volume]),
+  ]
   const runWith = (capabilities: readonly string[], ...words: string[]): ImageRun =>
     container.run([...droppedTo(capabilities), 'interceptor', ...words], { user: '0', options })
   const doctor = runWith(added, 'doctor')
@@ -71,7 +78,8 @@ test('image: with the chart’s capabilities and the host’s /proc the agent’
   const found = /✓ Node\.js: 24\..*✓ packet sockets: .*✓ namespaces of pods: .*✓ libpcap: /s
   assert.match(doctor.stdout, found)
   const pods = ['pods', '--proc', '/host/proc']
-  assert.equal(runWith(added, ...pods).code, 0)
+  const listed = runWith(added, ...pods)
+  assert.equal(listed.code, 0, listed.stderr)
   assert.equal(runWith([], ...pods).code, EXIT_PRIVILEGE)
 })
 
@@ -97,6 +105,14 @@ test('image: only root may write to the program', { skip }, () => {
     return uid !== 0 || ((mode & 0o022) !== 0 && (mode & 0o170000) !== 0o120000)
   })
   assert.deepEqual(writable, [])
+})
+
+test('image: it has at most 160 MB', { skip }, () => {
+  const sizes = readdirSync(container.files, { recursive: true, encoding: 'utf8' }).map(
+    (path) => lstatSync(join(container.files, path)).size,
+  )
+  const mb = sizes.reduce((sum, size) => sum + size, 0) / 1e6
+  assert.ok(mb <= MAX_MB, `${mb.toFixed(1)} MB`)
 })
 
 test('image: it contains no tests, documents or sources', { skip }, () => {
