@@ -1,4 +1,4 @@
-/** What the program costs while nothing happens: CPU time and wake-ups of all its threads, of `capture` and of the agent. */
+/** What the program costs while nothing happens: CPU time, wake-ups of all its threads and memory, of `capture` and of the agent. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -8,15 +8,17 @@ import { programOf } from '../rig/node-processes.ts'
 import { NodeRig } from '../rig/node-rig.ts'
 import { killAtExit } from '../rig/process-tree.ts'
 import { PROGRAM } from '../rig/root.ts'
-import { cpuMs } from './measure.ts'
+import { cpuMs, type ResidentParts, residentParts } from './measure.ts'
 import { inPath } from './parts.ts'
 import { figure, type Missing, type Section, whole } from './report.ts'
 
 const WHAT = 'idle'
-const PODS = 110
+const PODS = [10, 110]
 /** By then V8 has nothing left to compile, and the agent rereads what its pods listen on only every minute. */
 const SETTLE_MS = 240_000
 const MEASURE_MS = 30_000
+/** With the image's setting. */
+const NODE = ['env', 'MALLOC_ARENA_MAX=1', process.execPath] as const
 const AGENT = [
   'agent',
   '--set',
@@ -32,51 +34,68 @@ interface IdleSample {
   /** Of one core. */
   cpuPercent: number
   wakeUpsPerSecond: number
+  resident: ResidentParts
 }
 
 export async function measureIdle(): Promise<Section | Missing> {
   const missing = ['ip', 'unshare', 'nsenter'].find((program) => !inPath(program))
   if (missing !== undefined) return { what: WHAT, why: `install ${missing}` }
   if (process.getuid?.() !== 0) return { what: WHAT, why: 'run as root' }
-  const capture = await idleCapture()
-  const agent = await idleAgent()
-  const rows: (readonly [string, IdleSample])[] = [['`capture` of one interface', capture]]
-  if (agent !== null) rows.push([`the agent with ${PODS} pods`, agent])
+  const rows = [{ what: '`capture` of one interface', ...(await idleCapture()) }]
+  for (const pods of PODS) {
+    const sample = await idleAgent(pods)
+    if (sample !== null) rows.push({ what: `the agent with ${pods} pods`, ...sample })
+  }
   return {
     title: 'Idle: nothing is sent',
-    columns: ['', 'CPU', 'wake-ups per second'],
-    rows: rows.map(([what, sample]) => [
-      what,
-      `${figure(sample.cpuPercent)} % of a core`,
-      whole(sample.wakeUpsPerSecond),
-    ]),
+    columns: [
+      '',
+      'CPU',
+      'wake-ups/s',
+      'resident',
+      'of Node.js',
+      'other files',
+      'malloc',
+      'anonymous',
+      'kernel rings beside',
+    ],
+    rows: rows.map(
+      ({ what, cpuPercent, wakeUpsPerSecond, resident: { all, node, files, malloc, anonymous, rings } }) => [
+        what,
+        `${figure(cpuPercent)} % of a core`,
+        whole(wakeUpsPerSecond),
+        `${whole(all)} MiB`,
+        ...[node, files, malloc, anonymous, rings].map(whole),
+      ],
+    ),
     notes: [
       'no process is started on the node: otherwise the agent looks for new pods, at the cost of a scan (`discovery`)',
+      'anonymous: heaps, code and stacks of the threads, and what of shared memory is in use; MALLOC_ARENA_MAX=1, as in the image',
     ],
-    data: { capture, agent },
+    data: { rows },
   }
 }
 
 async function idleCapture(): Promise<IdleSample> {
   const namespace = Namespace.create()
   try {
-    return await sampleOf(namespace.spawn(process.execPath, PROGRAM, 'capture', '-i', 'lo', '-o', 'none'))
+    return await sampleOf(namespace.spawn(...NODE, PROGRAM, 'capture', '-i', 'lo', '-o', 'none'))
   } finally {
     namespace.delete()
   }
 }
 
 /** @returns null where cgroups cannot be made */
-async function idleAgent(): Promise<IdleSample | null> {
+async function idleAgent(pods: number): Promise<IdleSample | null> {
   const version = (['v2', 'v1'] as const).find((each) => cgroupMount(each) !== null)
   if (version === undefined) return null
   const endings: (() => unknown)[] = []
   try {
     const rig = await NodeRig.createApart({ after: (ending) => endings.push(ending as () => unknown) }, version)
-    for (let i = 0; i < PODS; i++) await rig.pod().run('main')
+    for (let i = 0; i < pods; i++) await rig.pod().run('main')
     freezeForks(rig)
     const [enter = '', ...words] = rig.within(true)
-    return await sampleOf(spawn(enter, [...words, process.execPath, PROGRAM, ...AGENT]))
+    return await sampleOf(spawn(enter, [...words, ...NODE, PROGRAM, ...AGENT]))
   } finally {
     for (const ending of endings) await ending()
   }
@@ -101,6 +120,7 @@ async function sampleOf(child: ChildProcess): Promise<IdleSample> {
   const sample = {
     cpuPercent: (100 * (cpuMs(pid) - before.cpuMs)) / ms,
     wakeUpsPerSecond: (1000 * (wakeUps(pid) - before.wakeUps)) / ms,
+    resident: residentParts(pid),
   }
   process.kill(pid, 'SIGTERM')
   return sample

@@ -98,3 +98,40 @@ function statusMiB(pid: number, field: string): number {
     return 0
   }
 }
+
+/** Resident memory by mapping, MiB. */
+export interface ResidentParts {
+  /** Without `rings`. */
+  all: number
+  /** Of Node.js's own file. */
+  node: number
+  /** Of other files. */
+  files: number
+  /** Of the C library's first arena. */
+  malloc: number
+  anonymous: number
+  /** Of packet sockets: kernel memory that every capture has mapped. */
+  rings: number
+}
+
+/** What is resident of a process, by /proc/<pid>/smaps (proc_pid_smaps(5)). */
+export function residentParts(pid: number): ResidentParts {
+  const parts: ResidentParts = { all: 0, node: 0, files: 0, malloc: 0, anonymous: 0, rings: 0 }
+  let part: keyof ResidentParts = 'anonymous'
+  for (const line of readFileSync(`/proc/${pid}/smaps`, 'utf8').split('\n')) {
+    const [, path] = /^[0-9a-f]+-[0-9a-f]+ \S+ \S+ \S+ \d+\s*(.*)$/.exec(line) ?? []
+    if (path !== undefined) part = partOf(path)
+    const [, kib] = /^Rss:\s+(\d+) kB$/.exec(line) ?? []
+    if (kib === undefined) continue
+    parts[part] += Number(kib) / 1024
+    if (part !== 'rings') parts.all += Number(kib) / 1024
+  }
+  return parts
+}
+
+function partOf(path: string): Exclude<keyof ResidentParts, 'all'> {
+  if (path.startsWith('socket:')) return 'rings'
+  if (path === '[heap]') return 'malloc'
+  if (path.endsWith('/node')) return 'node'
+  return path.startsWith('/') ? 'files' : 'anonymous'
+}

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs'
+import { copyFileSync, existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import {
@@ -65,16 +65,13 @@ test('image: with the chart’s capabilities and the host’s /proc the agent’
   skip: skip || needsKubeTools(),
 }, () => {
   const added = addedCapabilities(agentPod(render(...valueSet('minimal'))).spec.containers[0])
+  const options = [...added.flatMap((name) => ['--cap-add', `CAP_${name}`]), '--volume', '/proc:/host/proc:ro']
   // buildah drops capabilities after it adds them, so this machine's setpriv removes the rest.
-  const volumes = ['/proc:/host/proc:ro', ...SETPRIV.map((path) => `${path}:${path}:ro`)]
-  const options = [
-    ...added.flatMap((name) => ['--cap-add', `CAP_${name}`]),
-    ...volumes.flatMap((volume) => ['--volume', volume]),
-  ]
+  for (const path of SETPRIV) copyFileSync(path, join(container.files, path))
   const runWith = (capabilities: readonly string[], ...words: string[]): ImageRun =>
     container.run([...droppedTo(capabilities), 'interceptor', ...words], { user: '0', options })
   const doctor = runWith(added, 'doctor')
-  assert.equal(doctor.code, 0, doctor.stdout)
+  assert.equal(doctor.code, 0, `${doctor.stdout}${doctor.stderr}`)
   const found = /✓ Node\.js: 24\..*✓ packet sockets: .*✓ namespaces of pods: .*✓ libpcap: /s
   assert.match(doctor.stdout, found)
   const pods = ['pods', '--proc', '/host/proc']
