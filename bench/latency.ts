@@ -62,8 +62,8 @@ async function capturedLoad(broker: KafkaBroker): Promise<number> {
   killAtExit(child)
   const ended = once(child, 'close')
   // Its first line reports that it captures.
-  await once(child.stderr!, 'data')
-  child.stderr?.resume()
+  await once(child.stderr, 'data')
+  child.stderr.resume()
   await exchange(port, FIRST_SECONDS)
   const [startMs, cpuBefore] = [performance.now(), cpuMs(child.pid!)]
   await exchange(port, SECONDS)
