@@ -1,0 +1,102 @@
+/** Which protocol a connection carries and who its client is, on several connections at a time. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { AssembleHarness, summary } from '../support/assemble-harness.ts'
+import { numbered, request } from '../support/http-script.ts'
+import { propertyRuns } from '../support/property-runs.ts'
+import { type Segment, START_MICROS, TcpScript } from '../support/tcp-script.ts'
+
+/** The client's first bytes of each protocol. */
+const FIRST = {
+  http1: request('/0'),
+  tls: Buffer.from([0x16, 3, 1, 0, 4, 1, 0, 0, 0]),
+  http2: 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n',
+  other: 'SSH-2.0-OpenSSH_9.6\r\n',
+} as const
+type Protocol = keyof typeof FIRST
+const PROTOCOLS = Object.keys(FIRST) as Protocol[]
+
+interface Spoken {
+  protocol: Protocol
+  /** The capture begins within the connection. */
+  isMidstream: boolean
+  exchanges: number
+}
+
+const spoken: fc.Arbitrary<Spoken> = fc.record({
+  protocol: fc.constantFrom<Protocol>('http1', 'http1', 'tls', 'http2', 'other'),
+  isMidstream: fc.boolean(),
+  exchanges: fc.integer({ min: 1, max: 4 }),
+})
+
+function scriptOf({ protocol, isMidstream, exchanges }: Spoken): TcpScript {
+  const script = isMidstream ? new TcpScript().midstream() : new TcpScript().handshake()
+  if (protocol !== 'http1') return script.client(FIRST[protocol]).server('an answer of any kind')
+  for (let n = 0; n < exchanges; n += 1) script.client(request(`/${n}`)).server(numbered(n))
+  // What is matched within a connection needs its end for a proof.
+  return script.close()
+}
+
+test('connections: model: each is one protocol, and only those of HTTP/1 have pairs, in any order of their segments', () => {
+  const order = fc.infiniteStream(fc.nat(1000))
+  fc.assert(
+    fc.property(fc.array(spoken, { minLength: 1, maxLength: 5 }), order, (all, chosen) => {
+      const harness = new AssembleHarness()
+      const rest: Segment[][] = all.map((one) => [...scriptOf(one).segments])
+      let micros = START_MICROS
+      for (let left = rest.flat().length; left > 0; left -= 1) {
+        const open = rest.flatMap((segments, index) => (segments.length > 0 ? [index] : []))
+        const index = open[(chosen.next().value as number) % open.length]
+        const [segment] = rest[index].splice(0, 1)
+        micros += 10
+        harness.segments([{ ...segment, micros }], { client: { address: '10.0.0.1', port: 20_000 + index } })
+      }
+      const { pairs } = harness.finish()
+      const https = all.filter(({ protocol }) => protocol === 'http1')
+      assert.equal(
+        pairs.length,
+        https.reduce((sum, { exchanges }) => sum + exchanges, 0),
+      )
+      assert.ok(pairs.every(({ client }) => client.address === '10.0.0.1'))
+      for (const protocol of PROTOCOLS) {
+        // Nothing proves within a connection that it is another protocol than those that are recognised by their first bytes.
+        const expected = all.filter((one) => one.protocol === protocol && !(protocol === 'other' && one.isMidstream))
+        assert.equal(harness.count(`flows.protocol.${protocol}`), expected.length, protocol)
+      }
+    }),
+    { numRuns: propertyRuns(100) },
+  )
+})
+
+test('connections: within a connection the client is the side that sends requests, whichever is captured first', () => {
+  for (const isServerFirst of [false, true]) {
+    const script = new TcpScript().midstream()
+    if (isServerFirst) script.server(numbered(7))
+    script.client(request('/0')).server(numbered(0)).client(request('/1')).server(numbered(1)).close()
+    const { pairs } = new AssembleHarness().script(script).finish()
+    assert.deepEqual(summary(pairs), ['GET /0 200', 'GET /1 200'])
+    assert.ok(pairs.every(({ client, server }) => client.port > server.port))
+  }
+})
+
+test('connections: objects of connections that have ended are used again without what they knew', () => {
+  const harness = new AssembleHarness()
+  for (let port = 20_000; port < 20_050; port += 1) {
+    const link = { client: { address: '10.0.0.1', port } }
+    const cut = new TcpScript()
+      .handshake()
+      .client('POST /cut HTTP/1.1\r\nContent-Length: 100\r\n\r\nabc')
+      .reset('client')
+    harness.script(
+      port % 2 === 0 ? cut : new TcpScript().handshake().client(request('/1')).server(numbered(1)).close(),
+      link,
+    )
+  }
+  const { pairs } = harness.finish()
+  assert.deepEqual(
+    summary(pairs),
+    Array.from({ length: 25 }, () => 'GET /1 200'),
+  )
+  assert.equal(harness.count('requests.abandoned.reset'), 25)
+})
