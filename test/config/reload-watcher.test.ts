@@ -144,14 +144,14 @@ test('ConfigReloader: rejects what cannot be applied and retries the same file o
   writeFileSync(file, '')
   let refuses = true
   const { reloader, lines } = watch(t, file, { refuse: () => refuses })
-  writeFileSync(file, 'targets: { selector: "a in" }\n')
+  writeFileSync(file, 'targets: { selector: "app=shop" }\n')
   await until(() => reloader.state.refused === 1)
   assert.equal(reloader.current.config.targets.selector, '')
-  assert.match(String(lines[0].error), /targets\.selector: a in is no selector/)
+  assert.match(String(lines[0].error), /targets\.selector: app=shop is no selector/)
   refuses = false
   process.kill(process.pid, 'SIGHUP')
   await until(() => reloader.state.applied === 1)
-  assert.equal(reloader.current.config.targets.selector, 'a in')
+  assert.equal(reloader.current.config.targets.selector, 'app=shop')
 })
 
 test('ConfigReloader: runs concurrent reloads one after the other and ends with the last state', async (t) => {
