@@ -20,7 +20,7 @@ import type { AssembleTask, FromAssembler, KnownInterface, ToAssembler } from '.
 
 const WARM_UP_RING_BYTES = 256 * 1024
 /** Least rest between two rounds of the warm-up. All are over before the memory of the start is released, unless limits.cpu prolongs them. */
-const ROUND_MS = 1000
+const ROUND_MS = 250
 /** The packet clock's ticks while nothing is sent need no more of a ring; a request and its response do. */
 const TICKS_BYTES = 512
 /** Longest sleep between two heartbeats. */

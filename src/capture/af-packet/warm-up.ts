@@ -28,7 +28,7 @@ import { RingReader } from './ring-reader.ts'
 /** Every function has run with common values. */
 const LEAST_FRAMES = 3_000
 /** V8 has optimised nearly everything. */
-const MOST_FRAMES = 18_000
+const MOST_FRAMES = 60_000
 const BLOCK_BYTES = 64 * 1024
 const FRAMES_IN_BLOCK = 48
 const BLOCK_HEADER_BYTES = 48
