@@ -8,23 +8,27 @@ const PORT_ERROR = 'must be a port number from 1 to 65535'
 const PORT = z.number({ error: PORT_ERROR }).int(PORT_ERROR).min(1, PORT_ERROR).max(65535, PORT_ERROR)
 const INTERFACE_ERROR = 'must be an interface name, a glob, lo or pod'
 
-/** A rule of `targets.interfaces`. */
-const interfaceRule = z.strictObject(
-  {
-    namespaces: z.array(z.string().regex(/\S/, 'must not be empty'), { error: 'must be a list' }).default([]),
-    workload: z
-      .string({ error: 'must be text' })
-      .regex(/^$|^[^/]+\/[^/]+$/, 'must be a kind and a name, such as Deployment/api')
-      .default(''),
-    selector: z.string({ error: 'must be text' }).default(''),
-    interfaces: z
-      .array(z.string({ error: INTERFACE_ERROR }).regex(/^[^\s,/]{1,15}$/, INTERFACE_ERROR), {
-        error: 'must be a list of interfaces',
-      })
-      .min(1, 'must name an interface'),
-  },
-  { error: 'must be a rule with interfaces' },
-)
+/** What a rule of `targets.interfaces` consists of. */
+const RULE_KEYS = {
+  namespaces: z.array(z.string().regex(/\S/, 'must not be empty'), { error: 'must be a list' }).default([]),
+  workload: z
+    .string({ error: 'must be text' })
+    .regex(/^$|^[^/]+\/[^/]+$/, 'must be a kind and a name, such as Deployment/api')
+    .default(''),
+  selector: z.string({ error: 'must be text' }).default(''),
+  interfaces: z
+    .array(z.string({ error: INTERFACE_ERROR }).regex(/^[^\s,/]{1,15}$/, INTERFACE_ERROR), {
+      error: 'must be a list of interfaces',
+    })
+    .min(1, 'must name an interface'),
+}
+
+const interfaceRule = z.strictObject(RULE_KEYS, {
+  error: (issue) =>
+    issue.code === 'unrecognized_keys'
+      ? `has the unknown key ${issue.keys.join(', ')}; a rule has ${Object.keys(RULE_KEYS).join(', ')}`
+      : 'must be a rule with interfaces',
+})
 
 function isNetwork(value: string): boolean {
   const [address = '', bits = '', ...rest] = value.split('/')

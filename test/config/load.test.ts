@@ -309,6 +309,11 @@ const refused: [string, ConfigSources, string][] = [
     'targets.interfaces, 0.interfaces.1: "et h0" must be an interface name, a glob, lo or pod (--set)',
   ],
   [
+    'a rule with an unknown key',
+    { flags: [flag('targets.interfaces', '[{ namespace: [shop], interfaces: [lo] }]')] },
+    'targets.interfaces: {"namespace":["shop"],"interfaces":["lo"]} has the unknown key namespace; a rule has namespaces, workload, selector, interfaces (--set)',
+  ],
+  [
     'a rule that is not a map',
     { flags: [flag('targets.interfaces', 'lo')] },
     'targets.interfaces: "lo" must be a list of rules (--set)',
