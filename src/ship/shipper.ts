@@ -201,8 +201,9 @@ export class Shipper {
   #giveUp(held: number): void {
     this.#discarding = true
     const { log, sink } = this.#parts
+    // Commands report the loss themselves, with the ledger.
     if (sink.obstacle === null)
-      log.warn('the output did not accept the last pairs within shutdown.timeout', { pairs: held })
+      log.debug('the output did not accept the last pairs within shutdown.timeout', { pairs: held })
   }
 
   #noteProgress(held: number, nowMs: number): void {

@@ -281,6 +281,8 @@ test('read: exits with 1 if Kafka is unreachable and counts what is lost', async
     ),
     stderr,
   )
+  // The cause, the summary and the reason of the exit code: each once.
+  assert.equal(stderr.match(/^.*pairs.*$/gm)?.length, 3, stderr)
 })
 
 test('read: uses colours in a pipe with --color always', async () => {
