@@ -130,7 +130,7 @@ export const MEANINGS: Readonly<Record<string, string>> = {
   'pairs.dropped.bufferBytes': 'the oldest in the buffer when ship.bufferBytes was reached',
   'pairs.dropped.rejected': 'the broker rejects the record permanently, or it is too large for the topic',
   'pairs.dropped.ring':
-    'the ring to the shipper was full, as when a shipper that hung is replaced under load, or the pair too large for it (live capture only; file input waits)',
+    'the ring to the shipper was full, for example while a shipper that hung is replaced under load (live capture only; file input waits); or the pair is too large for the ring',
   'pairs.dropped.crash':
     'being formatted or encoded by the shipper when it crashed; pairs that wait outlive it, and batches without an acknowledgement are sent again',
   'pairs.dropped.shutdown': 'not shipped before the run was stopped, or beyond the limit of -c',
