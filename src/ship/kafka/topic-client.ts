@@ -24,6 +24,8 @@ const REFUSED_REFRESH_MS = 5_000
 
 /** The kind of every failure that ends by itself: one outage causes several, such as stale metadata. */
 const UNREACHABLE = 'unreachable'
+/** Another cause, which connections that were open hide at first: their end has been logged before. */
+const UNRESOLVED = 'unresolved'
 /** Between two lines about an outage that lasts. */
 const REMIND_MS = 10 * 60_000
 
@@ -100,9 +102,8 @@ export class TopicClient {
     if (failureText(error) === CLIENT_CLOSED) return
     const reached = this.#hasWorked ? 'topic' : (this.#client?.reached ?? 'nothing')
     const diagnosis = diagnose(error, this.#options.settings, reached)
-    const { failure, hint } = diagnosis
-    const kind = failure === 'refused' ? `refused: ${hint}` : failure === 'missingTopic' ? failure : UNREACHABLE
-    this.#failed(kind, `${this.#describe(diagnosis)}${hint === null ? '' : `: ${hint}`}`)
+    const { hint } = diagnosis
+    this.#failed(kindOf(diagnosis), `${this.#describe(diagnosis)}${hint === null ? '' : `: ${hint}`}`)
   }
 
   /** Logs that one broker, or a partition, does not accept pairs, unless that belongs to an outage of the cluster. */
@@ -214,6 +215,13 @@ export class TopicClient {
     if (failure !== 'missingTopic') return `Kafka is unreachable: ${text}`
     return `Kafka has no topic ${topic}: create it, or set kafka.createTopic`
   }
+}
+
+/** The cause of a failure, as far as an outage is logged once for it. */
+function kindOf({ failure, text, hint }: Diagnosis): string {
+  if (failure === 'refused') return `refused: ${hint}`
+  if (failure === 'missingTopic') return failure
+  return /ENOTFOUND|EAI_AGAIN/.test(text) ? UNRESOLVED : UNREACHABLE
 }
 
 /** The topic's limit, from any leader; null where this user lacks DescribeConfigs on the topic. */

@@ -58,6 +58,7 @@ test('topic client: an outage is logged once for each cause, again after ten min
     client.reportDown(new Error(texts[(nowMs / 1000) % texts.length]))
     client.reportPart('a broker does not accept pairs: Closed connection', { broker: 1 })
   }
+  client.reportDown(new Error('getaddrinfo ENOTFOUND kafka.test'))
   client.reportDown(errorOfCode(3))
   client.reportUp()
   client.reportUp()
@@ -68,6 +69,7 @@ test('topic client: an outage is logged once for each cause, again after ten min
     ['a broker does not accept pairs: Closed connection', { broker: 1 }],
     [`${unreachable}: ${hint}`, {}],
     [`${unreachable}: ${hint}`, { repeated: 599 }],
+    [`Kafka is unreachable: the host name kafka.test is unknown (ENOTFOUND): ${hint}`, {}],
     ['Kafka has no topic pairs: create it, or set kafka.createTopic; pairs wait in the buffer', {}],
     ['Kafka accepts pairs again', { afterSeconds: 601 }],
   ])
