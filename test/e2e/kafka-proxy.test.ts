@@ -197,7 +197,7 @@ suite('a broker behind a proxy', { skip: needsKafka(), concurrency: true }, () =
     // A refused connection ends in several ways, which are one outage.
     const reports = run.logs.filter((line) => /unreachable|has a leader|does not accept|accepts/.test(line))
     assert.equal(reports.length, 2, reports.join('\n'))
-    assert.match(reports[0], /^(Kafka is unreachable|no partition)/)
+    assert.match(reports[0], /^(Kafka is unreachable|no partition)/, run.logs.join('\n'))
     assert.doesNotMatch(reports[0], /may require/)
     assert.equal(reports[1], 'Kafka accepts pairs again')
     assertOrderPerKey(readTopic(broker, 'hour'), run.counter('shipped'), true)

@@ -7,7 +7,7 @@
  */
 import { clientFor, createTopic, type KafkaSettings, REQUEST_TIMEOUT_MS } from '../../kafka/client.ts'
 import { type Diagnosis, diagnose, isDenied, permissionHint } from '../../kafka/diagnosis.ts'
-import { failureText, type KafkaFailure } from '../../kafka/errors.ts'
+import { failureText, type KafkaFailure, kafkaFailureOf } from '../../kafka/errors.ts'
 import { CLIENT_CLOSED, type Client } from '../../kafka/kafkajs-client.ts'
 import { KafkaWire, MAX_MESSAGE_BYTES, type PartitionResponse } from '../../kafka/kafkajs-wire.ts'
 import type { ProduceRequest } from '../../kafka/produce-request.ts'
@@ -192,6 +192,8 @@ export class TopicClient {
       if (created) log.info(`created the topic ${settings.topic}`, configs)
       return true
     } catch (error) {
+      // It has been created, and the broker that was asked for its leaders does not know it yet.
+      if (kafkaFailureOf(error) === 'missingTopic') return true
       this.#reportUncreated(error)
       return false
     }
