@@ -77,7 +77,7 @@ export function errorText(error: unknown): string {
  * directory, open '/x'`: the address or file, the reason, and the code. Any other text is returned unchanged.
  */
 export function plainText(text: string): string {
-  const file = /^(E[A-Z0-9]+): (.+?), [a-z]+(?: '(.*)')?$/s.exec(text)
+  const file = FILE_CALL.exec(text)
   if (file !== null) return `${file[3] === undefined ? '' : `${file[3]}: `}${file[2]} (${file[1]})`
   const [, program = '', code = '', rest = ''] = CALL.exec(text) ?? []
   const meaning = meaningOf(code)
@@ -87,6 +87,8 @@ export function plainText(text: string): string {
   return `${connection ?? (subject === '' ? meaning : `${subject}: ${meaning}`)} (${code})`
 }
 
+/** A failed call on a file: the code, the meaning, and the path if Node.js names it. */
+const FILE_CALL = /^(E[A-Z0-9]+): (.+?), [a-z]+(?: '(.*)')?$/s
 /** Calls that Node.js names, one of them with a program, then the code, and the meaning or the address. */
 const CALL =
   /^(?:accept|bind|connect|getaddrinfo|listen|read|shutdown|spawn(?: (.+?))?|write) (E[A-Z0-9_]+)\b:? ?(.*?)(?: - Local \(.*\))?$/
@@ -116,8 +118,7 @@ export const fileErrorText = (error: unknown): string =>
   (error as NodeJS.ErrnoException).code === 'EISDIR' ? 'it is a directory' : fileReason(error)
 
 const fileReason = (error: unknown): string =>
-  (error instanceof Error ? /^E[A-Z0-9]+: (.+?), [a-z]+( '.*')?$/s.exec(error.message)?.[1] : undefined) ??
-  errorText(error)
+  (error instanceof Error ? FILE_CALL.exec(error.message)?.[2] : undefined) ?? errorText(error)
 
 /** The hint of anything thrown; null if it has none. */
 export const hintOf = (error: unknown): string | null => (error instanceof InterceptorError ? error.hint : null)
