@@ -1,6 +1,6 @@
 /** The counts of captured interfaces, by name. Pure. */
 import { CAPTURE_COUNTERS } from '../ledger/counters.ts'
-import { count, type Ledger } from '../ledger/ledger.ts'
+import { count, type Ledger, reasonsOf } from '../ledger/ledger.ts'
 import type { InterfaceObservation } from '../ledger/observation.ts'
 import { sumTraffic } from '../ledger/traffic.ts'
 
@@ -17,29 +17,20 @@ export function interfaceTotals(interfaces: readonly InterfaceObservation[]) {
     responses: count(ledger, 'messages.responses'),
     pairs: {
       kept: count(ledger, 'pairs.kept'),
-      filtered: reasonsOf(ledger, 'pairs', 'filtered'),
-      dropped: reasonsOf(ledger, 'pairs', 'dropped'),
+      filtered: Object.fromEntries(reasonsOf(ledger, 'pairs.filtered')),
+      dropped: Object.fromEntries(reasonsOf(ledger, 'pairs.dropped')),
     },
-    abandoned: reasonsOf(ledger, 'requests', 'abandoned'),
+    abandoned: Object.fromEntries(reasonsOf(ledger, 'requests.abandoned')),
     lastPairMicros,
   }
 }
 
 /** Upgraded connections and tunnels are HTTP/1 connections too. */
 function connectionsOf(ledger: Ledger): Record<string, number> {
-  const protocols = reasonsOf(ledger, 'flows', 'protocol')
-  const leftOut = reasonsOf(ledger, 'flows', 'leftOut')
+  const protocols = Object.fromEntries(reasonsOf(ledger, 'flows.protocol'))
+  const leftOut = Object.fromEntries(reasonsOf(ledger, 'flows.leftOut'))
   const seen = count(ledger, 'flows.seen')
   const known = ['http1', 'http2', 'tls', 'other'].reduce((sum, name) => sum + (protocols[name] ?? 0), 0)
   const unrecognised = Math.max(0, seen - known - count(ledger, 'flows.leftOut'))
   return { seen, ...protocols, ...leftOut, ...(unrecognised > 0 ? { unrecognised } : {}) }
-}
-
-/** Counts by reason that are not 0, the largest first. */
-function reasonsOf(ledger: Ledger, section: string, list: string): Record<string, number> {
-  const inner = ledger[section]
-  const reasons = typeof inner === 'object' ? inner[list] : undefined
-  if (typeof reasons !== 'object') return {}
-  const known = Object.keys(reasons).map((reason) => [reason, count(reasons, reason)] as const)
-  return Object.fromEntries(known.filter(([, value]) => value > 0).sort((left, right) => right[1] - left[1]))
 }

@@ -3,7 +3,7 @@
 import { writeFileSync } from 'node:fs'
 import { fileErrorText, runtimeError } from '../errors.ts'
 import { counted, grouped } from '../format/units.ts'
-import { count, type Ledger } from '../ledger/ledger.ts'
+import { count, type Ledger, reasonsOf } from '../ledger/ledger.ts'
 import type { Outcome } from '../supervisor/options.ts'
 import type { SinkName } from './output.ts'
 import { writeError } from './terminal.ts'
@@ -126,12 +126,7 @@ function advice(ledger: Ledger, all: boolean): string[] {
 function reasonClause(ledger: Ledger, path: string, noun: string, what: string): string[] {
   const sum = count(ledger, path)
   if (sum === 0) return []
-  const [section = '', list = ''] = path.split('.')
-  const reasons = Object.keys((ledger[section] as Ledger)[list] as Ledger)
-    .map((reason) => [reason, count(ledger, `${path}.${reason}`)] as const)
-    .filter(([, value]) => value > 0)
-    .sort((left, right) => right[1] - left[1])
-  const shown = reasons.map(([reason, value]) => `${reason} ${grouped(value)}`)
+  const shown = reasonsOf(ledger, path).map(([reason, value]) => `${reason} ${grouped(value)}`)
   return [`${counted(sum, noun)} ${what} (${shown.join(', ')})`]
 }
 

@@ -37,10 +37,22 @@ function add(ledger: Ledger, path: string, count: number): void {
 }
 
 /** The count at a path such as `pairs.kept`; a section's counts together; 0 where there is none. */
-export function count(ledger: Ledger, path: string): number {
+export const count = (ledger: Ledger, path: string): number => total(valueAt(ledger, path))
+
+/** The counts by reason at a path such as `pairs.filtered` that are not 0, the largest first. */
+export function reasonsOf(ledger: Ledger, path: string): [reason: string, count: number][] {
+  const list = valueAt(ledger, path)
+  if (typeof list !== 'object') return []
+  return Object.entries(list)
+    .map(([reason, value]): [string, number] => [reason, total(value)])
+    .filter(([, value]) => value > 0)
+    .sort((left, right) => right[1] - left[1])
+}
+
+function valueAt(ledger: Ledger, path: string): number | Ledger | undefined {
   let at: number | Ledger | undefined = ledger
   for (const name of path.split('.')) at = typeof at === 'object' ? at[name] : undefined
-  return total(at)
+  return at
 }
 
 function total(value: number | Ledger | undefined): number {
