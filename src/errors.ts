@@ -170,7 +170,7 @@ function codeInText(text: string): DescriptorCode | null {
   return /\bEMFILE\b|too many open files/i.test(text) ? 'EMFILE' : null
 }
 
-/** Node.js reports a package as missing, or as one without a main file, if it may not open the package.json that exists. */
+/** Node.js reports a package as missing, or as without a main file, if it has no descriptor left to open its package.json. */
 function isUnreadPackage(text: string): boolean {
   const name = /^Cannot find (?:package|module) '([^']+)'/.exec(text)?.[1]
   if (name === undefined) return false

@@ -64,7 +64,7 @@ function filteredAdvice(filtered: Counts): string {
   return `${all}, all filtered: change ${settings.join(', ')} to keep them`
 }
 
-/** Where nothing but the requests that open WebSockets and tunnels became pairs; null: there are others. */
+/** Advice where only requests that open WebSockets and tunnels became pairs; null: there are other requests. */
 function upgradedAdvice({ connections, pairs }: Seen): string | null {
   const [upgraded, tunnels] = [count(connections, 'upgraded'), count(connections, 'tunnel')]
   if (sum(pairs.filtered) > upgraded + tunnels) return null

@@ -182,7 +182,7 @@ export class NodeDiscovery {
   }
 
   #sendAddresses(): void {
-    const changes = this.#options.directory.takeChanges(Date.now() * MICROS)
+    const changes = this.#options.directory.drainChanges(Date.now() * MICROS)
     if (changes.length > 0) this.#options.setAddresses(changes)
   }
 }

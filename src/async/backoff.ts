@@ -37,19 +37,19 @@ export class Backoff {
     this.#random = random
   }
 
-  /** A failure. @returns the wait before the next try @param atLeastMs what the server asked for */
+  /** Counts a failure. @param atLeastMs the wait that the server requested @returns the wait before the next attempt */
   next(atLeastMs = 0): number {
     const wait = backoffMs(this.#policy, this.#failures, this.#random())
     this.#failures += 1
     return Math.max(0, atLeastMs - this.#policy.minMs) + wait
   }
 
-  /** It worked for so long before it failed or ended. */
+  /** The operation worked for this long before it failed or ended. */
   worked(ms: number): void {
     if (ms >= (this.#policy.healthyMs ?? Number.POSITIVE_INFINITY)) this.reset()
   }
 
-  /** It works: the next wait is a first one again. */
+  /** The operation works: the next wait is a first one again. */
   reset(): void {
     this.#failures = 0
   }

@@ -21,8 +21,8 @@ export interface AfPacketSource {
 }
 
 /**
- * Words of `LentSocket.progress`: the lower half of a block's number, and of its frames how many have been delivered, how many
- * have been begun, and the one, counted from 1, that is begun for the second time.
+ * Words of `LentSocket.progress`: the lower half of a block's number; how many of its frames have been delivered; how many
+ * have been begun; and the number, from 1, of the frame that a successor has begun again.
  */
 export const RING_PROGRESS_WORDS = 4
 
@@ -75,7 +75,7 @@ export interface CaptureWorkerData {
   source: SourceSpec
   /** One frame ring per assembler, in slot order. */
   rings: SharedArrayBuffer[]
-  /** For each ring, whose payload its assembler does not need (ring/opaque-marks.ts); none for files. */
+  /** For each ring, the connections whose payload its assembler does not need (ring/opaque-marks.ts); none for files. */
   marks: SharedArrayBuffer[]
   /** Each assembler's doorbell, in slot order. */
   assemblerBells: SharedArrayBuffer[]

@@ -38,7 +38,7 @@ export function rejectOverwrites(inputs: readonly NamedFile[], outputs: readonly
 }
 
 /**
- * Reports now what opening the file would report only once the run has begun, or at its end.
+ * Checks that a file can be written, which opening it would report only once the run has begun, or at its end.
  *
  * @param what  for the message: `cannot write ${what}: …`
  * @throws InterceptorError (EXIT_RUNTIME)

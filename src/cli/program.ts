@@ -124,7 +124,7 @@ function createProgram(exit: (code: number) => void): Command {
   return program
 }
 
-/** A parse error as commander words it, without a suggestion that resembles what was written too little. */
+/** A parse error in commander's words, without a suggestion that is too unlike the written word. */
 function parseErrorText(text: string): string {
   const [, word = '', line = '', suggested = ''] = /'([^']*)'(\n\(Did you mean ([^ ]*)\?\))/.exec(text) ?? []
   const isSuggestion = line === '' || nearest(word, [suggested]) !== null

@@ -52,8 +52,8 @@ const LISTS = [
 ] as const
 
 /**
- * The configuration values that the options set. `--status` and `--path` ask for what the rule about the same property
- * might filter, so they disable that rule.
+ * The configuration values that the options set. `--status` and `--path` disable the rule about the same property, which
+ * might filter the requested pairs.
  */
 export function selectFlags(flags: SelectFlags): FlagValue[] {
   const values: FlagValue[] = LISTS.flatMap(([key, name]) => {

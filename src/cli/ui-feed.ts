@@ -12,7 +12,7 @@ import { FdOutput } from '../output/fd-output.ts'
 import { type PairSelection, PairSelector } from '../select/selector.ts'
 import type { Outcome, PipelineHandle, PipelineInput } from '../supervisor/options.ts'
 import type { PrinterOptions } from '../tail/printer.ts'
-import type { SourceKind, WhyRow, WhyView } from '../ui/protocol.ts'
+import type { SourceKind, TargetRow, TargetsView } from '../ui/protocol.ts'
 import type { UiSource } from '../ui/source.ts'
 import type { UiTraffic } from '../ui/traffic.ts'
 import { fetchLedger, fetchPods } from './agent-admin.ts'
@@ -50,9 +50,9 @@ export function createFeed(kind: SourceName, files: string[], flags: SourceFlags
   return pipelineFeed(input, flags.count ?? null, parts)
 }
 
-const NO_WHY: WhyView = { of: null, rows: [], leftOut: 0 }
+const NO_TARGETS: TargetsView = { of: null, rows: [], leftOut: 0 }
 
-const newSource = (kind: SourceKind, title: string, reports: Pick<UiSource, 'ledger' | 'why'>): UiSource => ({
+const newSource = (kind: SourceKind, title: string, reports: Pick<UiSource, 'ledger' | 'targets'>): UiSource => ({
   kind,
   title,
   ended: false,
@@ -68,10 +68,10 @@ function pipelineFeed(input: PipelineInput, limit: number | null, parts: FeedPar
   const names = input.kind === 'files' ? input.paths.map((path) => basename(path)) : isLive ? input.names : []
   const source = newSource(isLive ? 'live' : 'file', names.join(', '), {
     ledger: async () => handle?.ledger ?? null,
-    why: async () =>
+    targets: async () =>
       isLive && handle !== null
-        ? { of: 'interfaces', rows: handle.observe().interfaces.map(whyOfInterface), leftOut: 0 }
-        : NO_WHY,
+        ? { of: 'interfaces', rows: handle.observe().interfaces.map(rowOfInterface), leftOut: 0 }
+        : NO_TARGETS,
   })
   const run = async (signal: AbortSignal): Promise<void> => {
     const { startPipeline } = await import('../supervisor/pipeline.ts')
@@ -116,22 +116,22 @@ function conclude(outcome: Outcome | null, source: UiSource, traffic: UiTraffic,
   log.error(failure.message)
 }
 
-function whyOfInterface(one: InterfaceObservation): WhyRow {
+function rowOfInterface(one: InterfaceObservation): TargetRow {
   const seen = { ...interfaceTotals([one]), isCaptured: true, interfaces: [one.name], why: '', outputFails: false }
-  return whyRow(one.name, { ...seen, advice: advice(seen) })
+  return targetRow(one.name, { ...seen, advice: advice(seen) })
 }
 
-async function podsOf(url: string | undefined, config: LoadedConfig['config']): Promise<WhyView> {
+async function podsOf(url: string | undefined, config: LoadedConfig['config']): Promise<TargetsView> {
   const { pods, leftOut } = await fetchPods(url, config)
   const nameOf = ({ namespace, name, uid }: PodTraffic): string =>
     namespace === null ? (name ?? uid) : `${namespace}/${name ?? uid}`
-  return { of: 'pods', rows: pods.map((pod) => whyRow(nameOf(pod), pod)), leftOut }
+  return { of: 'pods', rows: pods.map((pod) => targetRow(nameOf(pod), pod)), leftOut }
 }
 
 /** What was seen of an interface or a pod. */
 type SeenTraffic = Omit<PodTraffic, 'uid' | 'namespace' | 'name' | 'hostNetwork' | 'why'>
 
-function whyRow(name: string, seen: SeenTraffic): WhyRow {
+function targetRow(name: string, seen: SeenTraffic): TargetRow {
   const { interfaces, frames, connections, serverNames, protocols, requests, pairs, abandoned, lastPairMicros } = seen
   return {
     name,
@@ -152,7 +152,7 @@ function whyRow(name: string, seen: SeenTraffic): WhyRow {
 function topicFeed(flags: SourceFlags, parts: FeedParts): Feed {
   const { kafka } = parts.loaded.config
   const title = `${kafka.topic} at ${kafka.brokers.join(', ')}`
-  const source = newSource('topic', title, { ledger: async () => null, why: async () => NO_WHY })
+  const source = newSource('topic', title, { ledger: async () => null, targets: async () => NO_TARGETS })
   return readerFeed(source, flags, parts, async (options) => {
     const { tail } = await import('../tail/tail.ts')
     const { from = 'end', follow = true } = flags
@@ -166,7 +166,7 @@ function agentFeed(flags: SourceFlags, parts: FeedParts): Feed {
   const url = adminUrlOf(flags)
   const source = newSource('agent', `the agent on ${loaded.config.node.name}`, {
     ledger: () => fetchLedger(url, loaded.config),
-    why: () => podsOf(url, loaded.config),
+    targets: () => podsOf(url, loaded.config),
   })
   return readerFeed(source, flags, parts, async (options) => {
     const client = await findAgent(flags, loaded)

@@ -23,7 +23,7 @@ export function impossibleCombinations(config: Config, all: boolean): string[] {
   ]
 }
 
-/** Lists of what is kept of which nothing is left, because a list of what is filtered covers all of it. */
+/** Lists of kept values that keep nothing, because a list of filtered values covers them. */
 function filterProblems({ filter: { include, statuses, paths } }: Config): string[] {
   const problems: string[] = []
   if (isCovered(include.statuses, (status) => statuses.includes(status) || statuses.includes(`${status[0]}xx`))) {
@@ -38,7 +38,7 @@ function filterProblems({ filter: { include, statuses, paths } }: Config): strin
 const isCovered = (kept: readonly string[], isFiltered: (item: string) => boolean): boolean =>
   kept.length > 0 && kept.every(isFiltered)
 
-/** Whether one pattern matches whatever another one does. For wildcards in both, only where that is evident. */
+/** Whether `pattern` matches every path that `path` matches. With wildcards in both, true only in evident cases. */
 function coversPath(pattern: string, path: string): boolean {
   // A trailing slash is ignored, as in requests.
   const other = path.replace(/(?<=.)\/$/, '')

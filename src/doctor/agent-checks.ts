@@ -7,7 +7,7 @@ import { NodeScanner } from '../discovery/proc/scanner.ts'
 import { errorText, hintOf, lacksPrivilege } from '../errors.ts'
 import { type Check, failed, ok, skipped, warning } from './check.ts'
 
-const ANSWER_MS = 5_000
+const RESPONSE_MS = 5_000
 const PODS = 'pods of this node'
 const API = 'Kubernetes API'
 
@@ -42,7 +42,7 @@ async function apiServer({ kubernetes, node }: Config): Promise<Check> {
 async function askForPods(client: ApiClient, host: string, node: string): Promise<Check> {
   const query = { limit: 1, fieldSelector: `spec.nodeName=${node}` }
   try {
-    await client.get('/api/v1/pods', query, { signal: AbortSignal.timeout(ANSWER_MS) })
+    await client.get('/api/v1/pods', query, { signal: AbortSignal.timeout(RESPONSE_MS) })
     return ok(API, `${host} lists the pods of ${node}`)
   } catch (error) {
     const { message, hint } = describeFailure(error, { verb: 'list', resource: 'pods', group: '' })

@@ -17,7 +17,7 @@ import { largestRecordBytes } from '../kafka/record-size.ts'
 import { type Check, failed, ok, skipped, warning } from './check.ts'
 
 const CONNECT_MS = 3_000
-const ANSWER_MS = 10_000
+const RESPONSE_MS = 10_000
 const LEADER_ATTEMPTS = 10
 const LEADER_PAUSE_MS = 200
 
@@ -62,7 +62,7 @@ function brokerCheck(broker: string): Promise<Check> {
 
 async function* clusterChecks(config: Config, client: Client): AsyncGenerator<Check> {
   const { topic, createTopic, clientId } = config.kafka
-  const wire = new KafkaWire(client, clientId, topic, ANSWER_MS)
+  const wire = new KafkaWire(client, clientId, topic, RESPONSE_MS)
   let leaders: number[]
   try {
     leaders = await wire.leaders()

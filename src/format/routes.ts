@@ -45,7 +45,7 @@ function printedTable(top: TopOptions, options: FormatOptions): PairFormat {
 
 /** A table that is drawn again and again, as pairs arrive and as keys change the view; printed at the end. */
 function drawnTable(view: TopView, options: FormatOptions): PairFormat {
-  // Whatever the pairs are grouped by next, earlier ones count.
+  // Every grouping is counted from the start, so that switching to one shows earlier pairs, too.
   const tables = new Map(GROUPINGS.map((by) => [by, new RouteTable(by)]))
   let notShown = 0
   let drawnMs = Number.NEGATIVE_INFINITY

@@ -18,9 +18,9 @@ export const REQUEST_TIMEOUT_MS = 15_000
 const KEEP_ALIVE_MS = 30_000
 const MIB = 1024 * 1024
 /** Largest response to a producer's requests: metadata of 10,000 partitions is 1 MiB. */
-const PRODUCER_ANSWER_BYTES = 4 * MIB
+const PRODUCER_RESPONSE_BYTES = 4 * MIB
 /** Largest response to a fetch: 8 MiB of records, or one batch that is larger. */
-const CONSUMER_ANSWER_BYTES = 256 * MIB
+const CONSUMER_RESPONSE_BYTES = 256 * MIB
 
 export interface ClientOptions {
   /** Receives the warnings and errors that kafkajs logs. Each error also reaches the caller. */
@@ -52,7 +52,7 @@ export function clientFor(settings: KafkaSettings, { log, reads = false, retries
     ...(ssl === null ? {} : { ssl }),
     ...(sasl === null ? {} : { sasl }),
   }
-  return createClient(config, openSocket, reads ? CONSUMER_ANSWER_BYTES : PRODUCER_ANSWER_BYTES)
+  return createClient(config, openSocket, reads ? CONSUMER_RESPONSE_BYTES : PRODUCER_RESPONSE_BYTES)
 }
 
 /** Opens a socket as kafkajs does, and disables Nagle's algorithm, which delays the last part of a request. */

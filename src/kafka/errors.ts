@@ -58,13 +58,13 @@ const FAILURE_BY_CODE: ReadonlyMap<number, KafkaFailure> = new Map<number, Kafka
   [INVALID_RECORD, 'invalidRecord'],
 ])
 
-const BAD_ANSWER = 'BAD_ANSWER'
+const BAD_RESPONSE = 'BAD_RESPONSE'
 
 /** The broker's port sent bytes that no broker sends: a length out of bounds, a response to no request. */
 export class BadResponseError extends Error {
   override readonly name = 'BadResponseError'
   /** From a socket's error, kafkajs keeps only the code. */
-  readonly code = BAD_ANSWER
+  readonly code = BAD_RESPONSE
 }
 
 /** Authentication cannot succeed: the broker refused it, or the credentials are unusable. */
@@ -112,7 +112,7 @@ export function kafkaFailureOf(error: unknown): KafkaFailure {
 
 /** An error without a protocol code that only an invalid response explains. */
 const isBadResponse = (error: Error & Details): boolean =>
-  error.code === BAD_ANSWER ||
+  error.code === BAD_RESPONSE ||
   // Thrown by Buffer and Array in kafkajs's decoders when a response is shorter or longer than it claims.
   error instanceof RangeError ||
   error instanceof TypeError ||

@@ -24,7 +24,7 @@ const MAGIC = 2
 /** Bound of a record's bytes beside key, value and headers: five varints of at most 5 bytes, one byte of attributes. */
 const RECORD_FRAMING_BYTES = 32
 const INITIAL_BYTES = 18 * 1024
-/** Each step copies the records and allocates memory, which V8 pays for with garbage collections; untouched pages cost nothing. */
+/** Factor of growth. Large, because each step copies the records and causes garbage, while untouched pages cost nothing. */
 const GROWTH = 4
 
 let native: typeof import('@node-rs/crc32') | null = null
@@ -270,14 +270,14 @@ export class RecordBatch {
     state[SIZE] = at
     state[COUNT] = keep
     const newer = new RecordBatch(this.#source)
-    newer.#succeed(this)
-    for (let from = at; from < size; from = this.#recordEnd(from)) newer.#adopt(bytes, from)
+    newer.#placeAfter(this)
+    for (let from = at; from < size; from = this.#recordEnd(from)) newer.#appendFrom(bytes, from)
     newer.heldBytes = heldBytes - state[HELD_BYTES]
     return newer
   }
 
-  /** Comes directly after another batch, and has its times. */
-  #succeed(older: RecordBatch): void {
+  /** Takes the place directly after another batch of its partition, and that batch's times. */
+  #placeAfter(older: RecordBatch): void {
     const { state } = older.#memory
     const own = this.#memory.state
     for (let field = OLDEST_MS; field < BATCH_FIELDS; field += 1) own[field] = state[field]
@@ -300,7 +300,7 @@ export class RecordBatch {
    * Copies a record of another batch with the same base timestamp. Its offset delta changes, which may change its
    * length.
    */
-  #adopt(source: Uint8Array, from: number): void {
+  #appendFrom(source: Uint8Array, from: number): void {
     const length = readVarint(source, from)
     const body = from + varintBytes(length)
     const delta = readVarint(source, body + 1)

@@ -20,7 +20,7 @@ export interface Observation {
 export interface SheddingObservation {
   /** `limits.cpu` is reached. */
   cpu: number
-  /** Frames arrive faster than they can be processed: of the capture worker that keeps least. */
+  /** Frames arrive faster than they can be processed: the share of the capture worker that keeps least. */
   overload: number
 }
 

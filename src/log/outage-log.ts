@@ -30,7 +30,7 @@ export class OutageLog {
     return this.#sinceMs !== null
   }
 
-  /** An attempt has failed. */
+  /** Reports a failed attempt. */
   failed({ kind, message, hint }: AttemptFailure): void {
     this.#sinceMs ??= this.#now()
     const repeated = this.#quota.admit(kind, null, this.#now())
@@ -38,7 +38,7 @@ export class OutageLog {
     this.#log.warn(message, { ...(hint === null ? {} : { hint }), ...(repeated === 0 ? {} : { repeated }) })
   }
 
-  /** An attempt has succeeded. @param message logged if there was an outage, as `watching pods again` */
+  /** Reports a successful attempt. @param message logged if that ends an outage, such as `watching pods again` */
   recovered(message: string): void {
     if (this.#sinceMs === null) return
     const afterSeconds = Math.round((this.#now() - this.#sinceMs) / 1000)

@@ -1,4 +1,4 @@
-/** Admits a number of records per key and period, and counts those held back. The only fold of the log. */
+/** Admits a number of records per key and period, and counts those held back. Every fold of the log is one of these. */
 
 /** Keys remembered at most. Beyond it the oldest is forgotten, so that its next record is admitted early. */
 const MAX_KEYS = 256

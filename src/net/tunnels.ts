@@ -1,6 +1,6 @@
 /**
- * The tunnels whose contents can be read, as `capture.tunnels` names them. Kernel filter, libpcap expression and decoder
- * all derive what they let through from one parsed list.
+ * The tunnels whose contents can be decoded, as `capture.tunnels` names them. Kernel filter, libpcap expression and decoder
+ * are all derived from one parsed list.
  */
 
 /** Tunnels known by their IP protocol numbers (IANA). */
@@ -37,7 +37,7 @@ export const TUNNEL_NAMES = [...Object.keys(IP_PROTOCOLS), ...Object.keys(UDP_PO
   | UdpTunnel
 )[]
 
-/** What a list of tunnels amounts to. */
+/** A parsed list of tunnels. */
 export interface Tunnels {
   readonly ip: ReadonlySet<IpTunnel>
   /** By UDP port. */

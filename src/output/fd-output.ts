@@ -23,10 +23,10 @@ export class FdOutput {
   written = 0
   readonly fd: number
   readonly #buffer = Buffer.allocUnsafe(BUFFER_BYTES)
-  /** What is pending in the buffer: [from, to). */
+  /** The pending bytes in the buffer: [from, to). */
   #from = 0
   #to = 0
-  /** Pending behind the buffer's content: what did not fit. */
+  /** Pending bytes that did not fit into the buffer, which follow its content. */
   #long: Buffer | null = null
 
   constructor(fd: number) {
@@ -38,7 +38,7 @@ export class FdOutput {
     return this.#to - this.#from + (this.#long?.length ?? 0)
   }
 
-  /** Accepts `data`; it is written when 64 KiB have come together, or at `flush`. @returns as `flush` */
+  /** Accepts `data`, which is written once 64 KiB are pending, or at `flush`. @returns as `flush` */
   write(data: string | Uint8Array): WriteResult {
     const bytes = typeof data === 'string' ? Buffer.byteLength(data) : data.length
     if (this.#long === null && this.#to + bytes > BUFFER_BYTES) {

@@ -89,7 +89,7 @@ export class OutputFile {
     return this.#output?.pending ?? 0
   }
 
-  /** Size of the file now; 0 where it is none. */
+  /** Size of the file now; 0 where the output is not a file. */
   get size(): number {
     return this.#file === null ? 0 : this.#file.startBytes + (this.#output?.written ?? 0)
   }
@@ -134,7 +134,7 @@ export class OutputFile {
    *
    * @returns an error if a full or old file cannot be renamed
    */
-  turnOver(nowMs: number): WriteResult {
+  closeIfDue(nowMs: number): WriteResult {
     const { path, append } = this.#target
     if (this.#file === null || path === null || !append || this.pending > 0) return 'ok'
     try {
@@ -187,7 +187,7 @@ function isSame(path: string, { dev, ino }: Stats): boolean {
   return now !== undefined && now.dev === dev && now.ino === ino
 }
 
-/** Names of files put aside: the path, and when that was. */
+/** Name of a rotated file: the path, and the time of the rotation. */
 const asideName = (path: string, nowMs: number): string =>
   `${path}.${new Date(nowMs).toISOString().replaceAll(/[-:]/g, '')}`
 const ASIDE = /^\.\d{8}T\d{6}\.\d{3}Z$/

@@ -10,7 +10,7 @@ const RINGS = 1
 /** This word is never written and its waiter never notified. */
 const NAP = 2
 
-/** The longest time of a timer. */
+/** The longest time that a timer accepts. */
 const NEVER_MS = 2 ** 31 - 1
 
 export class Doorbell {
@@ -76,5 +76,5 @@ type WaitAsync = (
   timeoutMs: number,
 ) => { async: false; value: string } | { async: true; value: Promise<string> }
 
-/** Atomics.waitAsync (ES2024), in every Node we run on but not yet in our TypeScript library target. */
+/** Atomics.waitAsync (ES2024): every supported Node.js has it, TypeScript's library of the build target does not. */
 const { waitAsync } = Atomics as unknown as { waitAsync: WaitAsync }

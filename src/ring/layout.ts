@@ -55,7 +55,7 @@ export const MAX_RECORD_SHARE = 1 / 2
  *     TICK             MICROS only: the packet clock advanced without a packet
  *
  * The offsets at 24, 26 and 28 count from the record's start. The end is that of the IP packet, so link-layer padding is
- * already gone. The bytes are the frame as captured; a packet reassembled from IP fragments carries a bare IP header,
+ * excluded. The bytes are the frame as captured; a packet reassembled from IP fragments carries a bare IP header,
  * without options or extension headers. Where payload is left out, the record ends with the TCP header.
  */
 export const FRAME = 0

@@ -1,6 +1,6 @@
 /**
- * Which connections carry no HTTP/1, so that a live capture worker need not copy their payload: the assembler, which finds out, marks
- * them in memory that it shares with the worker, one table for each frame ring.
+ * Marks connections that carry no HTTP/1, so that a live capture worker need not copy their payload. The assembler detects and marks
+ * them, in memory that it shares with the worker: one table for each frame ring.
  *
  * A connection has the line that its flow hash chooses. A line holds the connection that was marked last:
  *
@@ -46,7 +46,7 @@ export class OpaqueMarks {
     this.#words[at] = (this.#words[at] + 1) & GENERATION_MASK
   }
 
-  /** The worker's: whether a connection may be marked, without its check. */
+  /** The worker's: whether a connection may be marked. Cheaper than `holds`: it does not compare the check. */
   mayHold(hash: number): boolean {
     return this.#words[lineOf(hash) + HASH] === hash && hash !== 0
   }

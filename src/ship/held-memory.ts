@@ -2,8 +2,8 @@
  * Memory for pairs that wait for the output. It outlives the shipper's thread: the main thread knows every piece from
  * before its first use until its release, and passes what is left to the next shipper.
  *
- * Threads: only the shipper writes a piece; the main thread reads it once that thread has ended. V8 ends a thread at the
- * entry of a function or at the end of a loop's body, so stores that follow each other directly happen all or none.
+ * Threads: only the shipper writes a piece; the main thread reads it once that thread has ended. V8 ends a thread only at the
+ * entry of a function or at the end of a loop's body, so consecutive stores are atomic with respect to the thread's end.
  * Code that moves pairs removes them from their old place first: a thread that ends in between loses what it was
  * processing, which is counted as `crash`, and duplicates nothing.
  *

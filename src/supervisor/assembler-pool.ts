@@ -86,7 +86,7 @@ export class AssemblerPool {
     })
   }
 
-  /** A thread that knows everything posted so far, and receives what is posted from now on. */
+  /** Starts a thread that knows everything posted so far, and receives what is posted from now on. */
   #launch(slot: AssembleSlot): WorkerRun {
     const { interfaces, addresses, filter, policy } = this.#state
     const options = { ...slot.options, ...policy, filter }
@@ -96,7 +96,7 @@ export class AssemblerPool {
   }
 }
 
-/** Closes the ring to the shipper, which an assembler leaves open that did not end by itself. */
+/** Closes the ring to the shipper, which an assembler that did not end by itself leaves open. */
 async function untilEnded(worker: WorkerSlot, { pairRing, shipperBell }: AssembleSlot): Promise<WorkerEnd> {
   const end = await worker.ended
   new RingProducer(pairRing, new Doorbell(shipperBell)).close()

@@ -109,7 +109,7 @@ export class CaptureSlot {
     return this.#spec.stages.capture(workerData, this.#spec.onMessage)
   }
 
-  /** A worker that was never started, or has crashed, has left its rings open: closes them in its place. */
+  /** Closes the rings of a worker that was never started or has crashed, and so has left them open. */
   async #untilEnded(): Promise<WorkerEnd> {
     const end = await this.worker.ended
     this.rings.forEach((ring, assembler) => {

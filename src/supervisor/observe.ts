@@ -1,4 +1,4 @@
-/** Puts together what a run shows of itself (ledger/observation.ts) from shared memory and the supervisor's own state. */
+/** Collects a run's observable state (ledger/observation.ts) from shared memory and the supervisor's own fields. */
 import type { Observation, RingObservation, ThreadObservation } from '../ledger/observation.ts'
 import type { RunLedger } from '../ledger/run-ledger.ts'
 import { RingLevel } from '../ring/byte-ring.ts'

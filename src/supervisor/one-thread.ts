@@ -45,7 +45,7 @@ export class OneThread implements Stages {
       const bell = new DemandBell(task.ownBell, () => this.#runShipper())
       const loop = await AssembleLoop.open({ ...task, port: port2 }, announce, bell)
       this.#runAssembler = () => loop.pass()
-      // Only now: a capture stage that waits calls the function above.
+      // After the function above is set: a capture stage that waits calls it.
       post({ t: 'ready' })
       for (let pass = loop.pass(); pass !== 'ended'; pass = loop.pass()) {
         if (pass === 'idle') await bell.waitAsync(IDLE_MS, loop.ready)
@@ -76,7 +76,7 @@ export class OneThread implements Stages {
   }
 }
 
-/** The doorbell of a stage that waits for room. No other stage runs while it waits, so it makes the next one read. */
+/** The doorbell of a stage that waits for room. Nothing else runs while it waits, so waiting runs the next stage. */
 class DemandBell extends Doorbell {
   readonly #runNext: () => void
 

@@ -88,7 +88,7 @@ function assemblerCount(config: Config, isFile: boolean): number {
   return isFile ? 1 : Math.min(MOST_ASSEMBLERS, shareOfCpus(1 / 2))
 }
 
-/** Capturing a frame is a fraction of the work of assembling it, and even an idle thread needs 10 MB. */
+/** Few, because capturing a frame is a fraction of the work of assembling it, and even an idle thread needs 10 MB. */
 function captureWorkers(config: Config, interfaces: number | null): number {
   return Math.min(config.capture.maxWorkers, shareOfCpus(1 / 4), interfaces ?? Number.POSITIVE_INFINITY)
 }

@@ -32,7 +32,7 @@ import { IdPool } from './id-pool.ts'
 import type { AddResult, TargetFailure } from './options.ts'
 import { targetEnded, targetFailure } from './target-failure.ts'
 
-/** A number is not reused for as many others: frames of a closed interface, which carry its number, may still be in a ring. */
+/** A number is reused only after this many others: frames of a closed interface, which carry it, may still be in a ring. */
 const ID_QUARANTINE = 256
 /** A ring that is too small is replaced by one of this many times its size. */
 const RING_GROWTH = 4

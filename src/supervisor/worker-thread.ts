@@ -11,9 +11,9 @@ import type { FromWorker } from '../thread/messages.ts'
  */
 export const THREAD_LIMITS = { maxYoungGenerationSizeMb: 3 } as const
 /**
- * Old generation of each thread, several times what it needs: captured bytes are in shared memory. V8's default is gigabytes.
- * A heap that grows without end would otherwise use up the process's memory, and collect garbage for seconds while the thread's
- * rings overflow.
+ * Limit of each thread's old generation, several times what it needs: captured bytes are in shared memory. V8's default is
+ * gigabytes: a heap that grows without end would use up the process's memory, and collect garbage for seconds while the
+ * thread's rings overflow.
  */
 const HEAP_MIB = { capture: 64, ship: 256 } as const
 const MIB = 1024 * 1024

@@ -1,6 +1,6 @@
 /**
- * Returns memory to the system that V8, the C library and the page tables would keep for later use: after the start,
- * the compilers' scratch space, and the garbage of loading code and configuration.
+ * Returns memory to the system that V8 and the C library would keep for later use: after the start, the compilers'
+ * scratch space, and the garbage of loading code and configuration.
  */
 import { readFileSync } from 'node:fs'
 import { setFlagsFromString } from 'node:v8'

@@ -1,4 +1,4 @@
-/** What discovery asks the pipeline to capture, while it runs. */
+/** An interface that discovery adds to a running pipeline. */
 import type { PortRange } from '../net/port-ranges.ts'
 import type { InterfaceInfo } from './interface-info.ts'
 
@@ -18,7 +18,8 @@ export interface CaptureTarget {
   /** Only packets from or to these addresses; null: all. For the host, whose interfaces carry what is forwarded too. */
   readonly onlyAddresses: readonly string[] | null
   /**
-   * Packets in the tunnels of `capture.tunnels` pass the kernel's filter too. Not for pods: what they tunnel is theirs.
+   * Whether packets in the tunnels of `capture.tunnels` pass the kernel's filter too. Not for pods, whose own tunnels are
+   * not decoded.
    */
   readonly tunnels: boolean
   /** Labels of its metrics beside `interface`: namespace and pod. */

@@ -1,4 +1,4 @@
-/** What the stages know of an interface that frames are captured on. Sent to the assemblers as JSON. */
+/** The description of a captured interface, sent to the assemblers as JSON. */
 import type { PortRange } from '../net/port-ranges.ts'
 import type { EndpointPod } from '../pair/endpoint-pod.ts'
 

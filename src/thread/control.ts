@@ -88,7 +88,7 @@ export class Control {
     this.#cpu[0] = value ?? -1
   }
 
-  /** Of the 65,536 values of a flow hash's lower half, how many a capture worker sheds to hold `limits.cpu`. */
+  /** How many of the 65,536 values of a flow hash's lower half a capture worker sheds to hold `limits.cpu`. */
   get shedForCpu(): number {
     return Atomics.load(this.#words, SHED_FOR_CPU)
   }
@@ -98,7 +98,7 @@ export class Control {
     Atomics.store(this.#words, SHED_FOR_CPU, value)
   }
 
-  /** The same for connections that a capture worker sheds because it cannot keep up. */
+  /** How many of them a capture worker sheds because it cannot keep up. */
   get shedForOverload(): number {
     return Atomics.load(this.#words, SHED_FOR_OVERLOAD)
   }

@@ -1,7 +1,7 @@
-/** Limits work that can wait to a share of a core. */
+/** Limits deferrable work to a share of a core. */
 
 /**
- * Returns how long to rest after a part of the work.
+ * Returns how long to pause after a part of the work.
  *
  * @param workedMs duration of that part
  * @param share of a core, above 0; 1: no rest

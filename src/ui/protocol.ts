@@ -53,7 +53,7 @@ export type StreamMessage =
   /** `skipped`: pairs that left the store before this page could receive them, since the stream began. */
   { t: 'rows'; rows: PairRow[]; skipped: number } | { t: 'state'; state: UiState }
 
-/** An answer that is an error: `hint` may have several lines. */
+/** The body of an error response. `hint` may have several lines. */
 export interface UiError {
   message: string
   hint: string | null
@@ -130,8 +130,8 @@ export interface FunnelView {
   stages: FunnelStage[] | null
 }
 
-/** One row of the view of pods: what was seen of it, and why it shows no pair. */
-export interface WhyRow extends ConnectionCounts {
+/** One row of the view of pods: what was captured of a pod or an interface, and advice where there is no pair. */
+export interface TargetRow extends ConnectionCounts {
   name: string
   interfaces: readonly string[]
   frames: number
@@ -145,8 +145,8 @@ export interface WhyRow extends ConnectionCounts {
 }
 
 /** Pods of an agent, or interfaces of a live capture; null where the source knows of neither. */
-export interface WhyView {
+export interface TargetsView {
   of: 'pods' | 'interfaces' | null
-  rows: WhyRow[]
+  rows: TargetRow[]
   leftOut: number
 }

@@ -1,4 +1,4 @@
-/** The answers to the page's requests, by path: about the pairs that are held, and about the run. */
+/** Responds to the page's requests, by path: about the pairs that are held, and about the run. */
 import { createFormat } from '../format/create-format.ts'
 import type { OutputFormat, PairFormat } from '../format/output-format.ts'
 import { JsonEncoder } from '../pair/to-json.ts'
@@ -12,7 +12,7 @@ import type { FunnelView, RoutesView } from './protocol.ts'
 import type { UiSource } from './source.ts'
 import type { UiTraffic } from './traffic.ts'
 
-/** The data of the answers. */
+/** The data that responses are made of. */
 export interface UiData {
   readonly traffic: UiTraffic
   readonly filtered: FilteredCounts
@@ -26,18 +26,18 @@ export interface UiData {
   readonly select: (parameters: URLSearchParams) => Promise<PairSelector | null>
 }
 
-/** An answer. `name`: the browser saves it as a file of this name. */
-export interface UiAnswer {
+/** A response with status 200. `name`: the browser saves it as a file of this name. */
+export interface UiResponse {
   readonly type: string
   readonly body: string | Uint8Array | Iterable<string>
   readonly name?: string
 }
 
 const JSON_TYPE = 'application/json'
-const json = (value: unknown): UiAnswer => ({ type: JSON_TYPE, body: JSON.stringify(value) })
+const json = (value: unknown): UiResponse => ({ type: JSON_TYPE, body: JSON.stringify(value) })
 
-/** @returns null where the path has no answer @throws InterceptorError (EXIT_USAGE) for a filter that is wrong */
-export async function answer(url: URL, data: UiData): Promise<UiAnswer | null> {
+/** @returns null: the path does not exist, or its pair is no longer held @throws InterceptorError (EXIT_USAGE) for a filter that is wrong */
+export async function respond(url: URL, data: UiData): Promise<UiResponse | null> {
   const { traffic, source } = data
   switch (url.pathname) {
     case '/api/state':
@@ -48,8 +48,8 @@ export async function answer(url: URL, data: UiData): Promise<UiAnswer | null> {
       return json((await countsOf(url.searchParams, data)).map())
     case '/api/ledger':
       return json(await ledgerView(source))
-    case '/api/why':
-      return json(await source.why())
+    case '/api/targets':
+      return json(await source.targets())
     case '/api/check':
       await data.select(url.searchParams)
       return json({})
@@ -84,7 +84,7 @@ const known = <T extends string>(names: readonly T[], name: string | null, other
 const encoder = new JsonEncoder(true)
 
 /** `/api/pairs/17`, `/api/pairs/17/curl`, `/api/pairs/17/har` */
-function onePair(path: string, { store }: UiTraffic): UiAnswer | null {
+function onePair(path: string, { store }: UiTraffic): UiResponse | null {
   const [, number, form] = /^\/api\/pairs\/(\d{1,15})(?:\/(curl|har))?$/.exec(path) ?? []
   const held = number === undefined ? undefined : store.get(Number(number))
   if (held === undefined) return null

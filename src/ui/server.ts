@@ -11,7 +11,7 @@ import { isLoopback, isOwnHost, newToken, tokenCheck } from './access.ts'
 import { type Asset, readAssets } from './assets.ts'
 import { PairStream } from './pair-stream.ts'
 import type { UiError } from './protocol.ts'
-import { answer, type UiAnswer, type UiData } from './requests.ts'
+import { respond, type UiData, type UiResponse } from './requests.ts'
 
 const LISTEN: ListenSetting = {
   name: '--listen',
@@ -149,7 +149,7 @@ class Site {
       return
     }
     if (url?.pathname === '/api/stream') await this.#stream(url, response)
-    else sendAnswer(response, url === null ? null : await answer(url, this.#data))
+    else sendResponse(response, url === null ? null : await respond(url, this.#data))
   }
 
   async #stream(url: URL, response: ServerResponse): Promise<void> {
@@ -181,7 +181,7 @@ function fail(response: ServerResponse, status: number, message: string, hint: s
   response.end(`${JSON.stringify(error)}\n`)
 }
 
-function sendAnswer(response: ServerResponse, found: UiAnswer | null): void {
+function sendResponse(response: ServerResponse, found: UiResponse | null): void {
   if (found === null) {
     fail(response, 404, 'not found; a pair may have left the store since')
     return

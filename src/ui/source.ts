@@ -1,6 +1,6 @@
 /** A source of pairs, as the page shows it. */
 import type { Ledger } from '../ledger/ledger.ts'
-import type { SourceKind, WhyView } from './protocol.ts'
+import type { SourceKind, TargetsView } from './protocol.ts'
 
 /** A source of pairs, and what else it reports. */
 export interface UiSource {
@@ -13,6 +13,6 @@ export interface UiSource {
   failure: string | null
   /** The ledger so far; null: the source has none. */
   ledger(): Promise<Ledger | null>
-  /** What was seen of each pod or interface, and why one shows no pair. */
-  why(): Promise<WhyView>
+  /** What was captured of each pod or interface, and advice where there is no pair. */
+  targets(): Promise<TargetsView>
 }

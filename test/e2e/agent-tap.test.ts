@@ -10,7 +10,7 @@ import { cgroupMount } from '../../rig/cgroup-mount.ts'
 import { needs } from '../../rig/needs.ts'
 import { NodeRig } from '../../rig/node-rig.ts'
 import { EXIT_DONE, EXIT_RUNTIME } from '../../src/errors.ts'
-import type { FunnelView, UiState, WhyView } from '../../src/ui/protocol.ts'
+import type { FunnelView, TargetsView, UiState } from '../../src/ui/protocol.ts'
 import { finish, run, start } from '../cli/support.ts'
 import { AgentRig, request, type SeenPair, serveIn, uniquePath, until } from '../support/agent-rig.ts'
 
@@ -90,7 +90,7 @@ test('tap: ui shows the pairs that an agent ships, its ledger, and its pods', { 
   while (((await get<FunnelView>('ledger')).stages?.at(-1)?.out ?? 0) < 20) {
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
-  const { of, rows } = await get<WhyView>('why')
+  const { of, rows } = await get<TargetsView>('targets')
   assert.equal(of, 'pods')
   assert.ok(rows.some(({ kept, advice }) => kept >= 20 && advice !== ''))
   assert.equal(await agent.end(), EXIT_DONE)

@@ -8,7 +8,7 @@ import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { needs } from '../../rig/needs.ts'
 import { PROGRAM } from '../../rig/root.ts'
-import type { FunnelView, UiState, WhyView } from '../../src/ui/protocol.ts'
+import type { FunnelView, TargetsView, UiState } from '../../src/ui/protocol.ts'
 
 const REQUESTS = 50
 /** Longer than a thread's heartbeat may stand still (worker-slot.ts). */
@@ -127,7 +127,7 @@ test('ui: shows the pairs of an interface, its ledger, and what was seen there',
   while ((await read<UiState>('state')).seen === 0) await request(port, target)
   const { kind, title, ended } = await read<UiState>('state')
   assert.deepEqual([kind, title, ended], ['live', 'lo', false])
-  const { of, rows } = await read<WhyView>('why')
+  const { of, rows } = await read<TargetsView>('targets')
   assert.deepEqual([of, rows.map(({ name }) => name)], ['interfaces', ['lo']])
   assert.ok(((await read<FunnelView>('ledger')).stages?.[0]?.in ?? 0) > 0)
   command.kill('SIGINT')

@@ -30,7 +30,7 @@ const newPath = (): string => {
 
 /** Writes a record and all that is pending. */
 function put(output: OutputFile, text: string, nowMs = Date.now()): void {
-  output.turnOver(nowMs)
+  output.closeIfDue(nowMs)
   assert.equal(output.open(), 'ok')
   assert.equal(output.write(text), 'ok')
   assert.equal(output.flush(), 'ok')
@@ -105,7 +105,7 @@ test('output file: rotates by age, but no empty file', () => {
   const output = new OutputFile({ path, append: true, rotation }, null)
   const nowMs = Date.now()
   assert.equal(output.open(), 'ok')
-  output.turnOver(nowMs + 61_000)
+  output.closeIfDue(nowMs + 61_000)
   put(output, 'one\n', nowMs)
   put(output, 'two\n', nowMs + 59_000)
   put(output, 'three\n', nowMs + 61_000)

@@ -8,7 +8,7 @@ import type { Browser } from 'puppeteer-core'
 import { launchChromium } from '../../rig/chromium.ts'
 import { needs } from '../../rig/needs.ts'
 import type { Header, Pair } from '../../src/pair/pair.ts'
-import type { WhyView } from '../../src/ui/protocol.ts'
+import type { TargetsView } from '../../src/ui/protocol.ts'
 import { samplePair } from '../pair/samples.ts'
 import { countOf, evaluate, goTo, openPage, textOf, until, untilCount, untilText } from './browser-page.ts'
 import { CONTRAST, CONTROLS, FOCUSED } from './page-checks.ts'
@@ -260,7 +260,11 @@ test('page: the ledger explains losses, and a source without one says so', { ski
 })
 
 test('page: the view of pods lists what was seen of each and why, or that the source has none', { skip }, async (t) => {
-  const { page } = await open(t, { kind: 'live', why: { of: 'interfaces', rows: [WHY_ROW], leftOut: 0 } }, '#/pods')
+  const { page } = await open(
+    t,
+    { kind: 'live', targets: { of: 'interfaces', rows: [TARGET_ROW], leftOut: 0 } },
+    '#/pods',
+  )
   assert.match(
     await untilText(page, '.data', /eth0/),
     /3 TLS to api\.example\.com[\s\S]*3: status 2, path 1\s+1: gap 1[\s\S]*plaintext is not on eth0/,
@@ -316,7 +320,7 @@ test('page: keeps what it lists when the program ends, and says so', { skip }, a
 })
 
 /** What was seen of an interface. */
-const WHY_ROW = {
+const TARGET_ROW = {
   name: 'eth0',
   interfaces: ['eth0'],
   frames: 12,
@@ -412,8 +416,8 @@ function luminance(colour: string): number {
 }
 
 test('page: the keyboard reaches every control, and the focus is seen', { skip }, async (t) => {
-  const why: WhyView = { of: 'pods', rows: [WHY_ROW], leftOut: 0 }
-  const { page } = await open(t, { kind: 'live', pairs: manyPairs(6), ledger: LEDGER, why })
+  const targets: TargetsView = { of: 'pods', rows: [TARGET_ROW], leftOut: 0 }
+  const { page } = await open(t, { kind: 'live', pairs: manyPairs(6), ledger: LEDGER, targets })
   await untilText(page, 'tbody', /\/items/)
   for (const view of ALL_VIEWS) {
     await goTo(page, `#/${view}`)

@@ -9,7 +9,7 @@ import { packPair } from '../../src/pair/unpack.ts'
 import { PairSelector } from '../../src/select/selector.ts'
 import { FilteredCounts } from '../../src/ui/filtered-counts.ts'
 import type { StoreBounds } from '../../src/ui/pair-store.ts'
-import type { WhyView } from '../../src/ui/protocol.ts'
+import type { TargetsView } from '../../src/ui/protocol.ts'
 import { serveUi } from '../../src/ui/server.ts'
 import type { UiSource } from '../../src/ui/source.ts'
 import { UiTraffic } from '../../src/ui/traffic.ts'
@@ -34,7 +34,7 @@ export interface ServedUi {
 export interface UiContent {
   pairs?: readonly Pair[]
   ledger?: Ledger | null
-  why?: WhyView
+  targets?: TargetsView
   kind?: UiSource['kind']
   bounds?: StoreBounds
 }
@@ -42,7 +42,7 @@ export interface UiContent {
 /** Serves pairs until the test ends, or until `until` does. */
 export async function serveTraffic(t: Pick<TestContext, 'after'>, content: UiContent = {}): Promise<ServedUi> {
   const { pairs = [], ledger = null, kind = 'file' } = content
-  const { why = { of: null, rows: [], leftOut: 0 } } = content
+  const { targets = { of: null, rows: [], leftOut: 0 } } = content
   const traffic = new UiTraffic(content.bounds)
   for (const pair of pairs) traffic.add(packPair(pair))
   const source: UiSource = {
@@ -51,7 +51,7 @@ export async function serveTraffic(t: Pick<TestContext, 'after'>, content: UiCon
     ended: kind === 'file',
     failure: null,
     ledger: async () => ledger,
-    why: async () => why,
+    targets: async () => targets,
   }
   const lines: string[] = []
   const log = createLogger({ level: 'info', form: 'lines', write: (line) => lines.push(line) })

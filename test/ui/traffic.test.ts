@@ -13,7 +13,7 @@ const SOURCE: UiSource = {
   ended: false,
   failure: null,
   ledger: async () => null,
-  why: async () => ({ of: null, rows: [], leftOut: 0 }),
+  targets: async () => ({ of: null, rows: [], leftOut: 0 }),
 }
 const PAIR = packPair(samplePair({ server: { address: '10.0.0.9', port: 80, pod: null } }))
 const HELD = 3

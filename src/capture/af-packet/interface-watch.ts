@@ -53,8 +53,8 @@ export class InterfaceWatch {
     return this.#flowsEnded
   }
 
-  /** Whether the interface is not known to be up: `check` looks for it. */
-  get seeks(): boolean {
+  /** Whether the interface may be down or deleted, so that `check` looks for it. */
+  get isSeeking(): boolean {
     return this.#suspect
   }
 

@@ -1,15 +1,15 @@
 /**
- * Detects that a ring is too small for its interface: it does not hold what arrives within a pause of ten seconds of its
- * reader. Capture worker only; one per ring.
+ * Detects a ring that is too small for its interface: while its reader pauses for ten seconds, it would overflow. Capture
+ * worker only; one per ring.
  */
 
-/** The pause that a ring must hold the frames of. Milliseconds. */
+/** A ring must hold the frames that arrive within such a pause of its reader. Milliseconds. */
 const PAUSE_MS = 10_000
 /** Share of the ring that such a pause may fill. */
 const FULL_SHARE = 3 / 4
 
 export class RingDemand {
-  /** The first number of blocks that is too many. */
+  /** A ring that fills this many blocks within PAUSE_MS is too small. */
   readonly #tooMany: number
   /** When the blocks began to be counted. Milliseconds of `performance.now`. */
   #since = Number.NEGATIVE_INFINITY

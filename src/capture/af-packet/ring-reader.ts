@@ -123,8 +123,8 @@ export class RingReader {
   /**
    * Delivers the ready block's frames to the sink, in place. Call `release` once the sink has flushed them.
    *
-   * Frames that a predecessor has delivered are skipped: its sink's rings outlive it. The one that it ended in is delivered
-   * again, and skipped if that ends this worker, too.
+   * Frames that a predecessor has delivered are skipped: its sink's rings outlive it. The frame in which it crashed is
+   * delivered once more; if this worker crashes in it too, the next one skips it.
    */
   deliverBlock(sink: FrameSink): void {
     const block = this.#block

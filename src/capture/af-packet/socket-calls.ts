@@ -41,7 +41,8 @@ export function attachFilter(fd: number, program: readonly BpfInstruction[]): vo
 }
 
 /**
- * Does what takes time, and what fails, of binding a socket to an interface. Without a protocol nothing is delivered yet.
+ * Binds a socket to an interface without a protocol, so that it receives nothing yet: the slow part of binding, and the
+ * part that can fail.
  *
  * @throws SystemError ENODEV when the interface was deleted
  */

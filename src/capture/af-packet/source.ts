@@ -196,8 +196,8 @@ class AfPacketCapture {
 
   /** Sleeps until there is a block, an error or a command, but not longer than `atMostMs`, and advances the packet clock. */
   wait(draining: boolean, atMostMs: number): void {
-    const seeks = this.#sockets.some(({ watch }) => watch.seeks)
-    const longest = draining || this.#closing > 0 ? DRAIN_POLL_MS : seeks ? SEEK_MS : POLL_MS
+    const isSeeking = this.#sockets.some(({ watch }) => watch.isSeeking)
+    const longest = draining || this.#closing > 0 ? DRAIN_POLL_MS : isSeeking ? SEEK_MS : POLL_MS
     this.#poll(Math.min(longest, Math.ceil(atMostMs)))
     this.#hasPolled = true
     this.#sink.stamp.micros = Date.now() * 1000 - CLOCK_LAG_MICROS

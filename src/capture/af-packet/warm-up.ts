@@ -25,9 +25,9 @@ import { LINKTYPE_ETHERNET, LINKTYPE_RAW } from '../wire/link-types.ts'
 import { RING_PROGRESS_WORDS } from '../worker-data.ts'
 import { RingReader } from './ring-reader.ts'
 
-/** Every function has run with common values. */
+/** After this many frames every function has run with common values. */
 const LEAST_FRAMES = 3_000
-/** V8 has optimised nearly everything. */
+/** After this many frames V8 has optimised nearly everything. */
 const MOST_FRAMES = 60_000
 const BLOCK_BYTES = 64 * 1024
 const FRAMES_IN_BLOCK = 48
@@ -59,7 +59,7 @@ export class CaptureWarmUp {
     })
   }
 
-  /** What capture must not begin without. */
+  /** Runs the part of the warm-up that capture has to wait for. */
   begin(): void {
     while (this.#frames < LEAST_FRAMES) this.step()
   }

@@ -4,7 +4,7 @@ import { viewMemory } from '../../sys/ffi.ts'
 import type { BpfInstruction } from '../../sys/packet.ts'
 import { hasCode } from '../../sys/system-error.ts'
 import type { FromWorker } from '../../thread/messages.ts'
-import { type FilterView, refuseAll } from '../filter/kernel-filter.ts'
+import { type FilterView, rejectAll } from '../filter/kernel-filter.ts'
 import { addShedRule, SHED_SAMPLE_RATE } from '../filter/shed-rule.ts'
 import type { FrameSink } from '../frame-sink.ts'
 import { KEEP_ALL } from '../intake/flow-shedder.ts'
@@ -110,7 +110,7 @@ export class WorkerSocket {
 
   /** Stops delivery into the ring. */
   closeToNewFrames(now: number): void {
-    attachFilter(this.fd, refuseAll)
+    attachFilter(this.fd, rejectAll)
     this.closeAt = now + SETTLE_MS
   }
 

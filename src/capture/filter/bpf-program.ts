@@ -141,7 +141,7 @@ export class BpfProgram {
 }
 
 /** Whether the program loads ancillary data, which only a kernel has: the packet's direction, or a removed VLAN tag. */
-export const asksKernel = (program: readonly BpfInstruction[]): boolean =>
+export const loadsAncillary = (program: readonly BpfInstruction[]): boolean =>
   program.some(({ code, k }) => (code & 7) <= LDX && (code & 0xe0) === 0x20 && k >>> 0 >= ANCILLARY)
 
 const divides = (code: number): boolean => (code & 0xf0) === 0x30 || (code & 0xf0) === 0x90

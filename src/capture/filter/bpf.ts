@@ -64,7 +64,7 @@ export const jump = (to: Label): Line => ({ goto: to })
 export const place = (at: Label): Line => ({ place: at })
 
 /** Rejects the packet. */
-export const refuse: Line = op(RET_K, 0)
+export const reject: Line = op(RET_K, 0)
 
 /**
  * @param lines every label used must be placed behind its jumps: classic BPF has no loops

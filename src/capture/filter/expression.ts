@@ -11,7 +11,7 @@ import {
   LibpcapMissing,
 } from '../../sys/pcap-compile.ts'
 import { AD_HARDWARE_TYPE, AD_PACKET_TYPE, AD_PROTOCOL, ANCILLARY, LD_W_ABS } from './bpf.ts'
-import { asksKernel } from './bpf-program.ts'
+import { loadsAncillary } from './bpf-program.ts'
 
 /**
  * The input of a packet socket's filter: Ethernet frames; bare packets of an interface without a link layer; or, with
@@ -71,7 +71,7 @@ export const compileForEthernet = (expression: string): readonly BpfInstruction[
  */
 export function compileForFile(expression: string, linkType: number, name: string): readonly BpfInstruction[] {
   const program = explained(expression, () => compileExpression(expression, linkType, MAX_SNAP_LENGTH), name)
-  if (!asksKernel(program)) return program
+  if (!loadsAncillary(program)) return program
   throw usageError(`the filter expression "${expression}" cannot be applied to a capture file of link type ${name}`, {
     hint: 'Such files do not record which packets were inbound and which outbound.',
   })

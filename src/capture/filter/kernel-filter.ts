@@ -43,7 +43,7 @@ import {
   op,
   place,
   RET_K,
-  refuse,
+  reject,
   ST,
   TAX,
 } from './bpf.ts'
@@ -133,7 +133,7 @@ export function buildFilter(request: FilterRequest): BpfInstruction[] {
 }
 
 /** A filter that rejects everything: it closes a ring to new frames before the ring is drained. */
-export const refuseAll: readonly BpfInstruction[] = [{ code: RET_K, jt: 0, jf: 0, k: 0 }]
+export const rejectAll: readonly BpfInstruction[] = [{ code: RET_K, jt: 0, jf: 0, k: 0 }]
 
 function rejectOutgoing(rule: OutgoingRule): Line[] {
   if (rule === 'keep') return []
@@ -144,7 +144,7 @@ function rejectOutgoing(rule: OutgoingRule): Line[] {
     ...onLoopback,
     op(LD_W_ABS, AD_PACKET_TYPE),
     jumpUnless(JEQ_K, PACKET_OUTGOING, incoming),
-    refuse,
+    reject,
     place(incoming),
   ]
 }
@@ -180,7 +180,7 @@ function byEtherType(request: FilterRequest, accept: Label): Line[] {
   return [
     jumpIf(JEQ_K, ETHERTYPE_IPV4, ipv4),
     jumpIf(JEQ_K, ETHERTYPE_IPV6, ipv6),
-    ...(request.tunnels === null ? [refuse] : linkEncapsulations(accept)),
+    ...(request.tunnels === null ? [reject] : linkEncapsulations(accept)),
     place(ipv4),
     ...ipv4Rules(request, accept),
     place(ipv6),
@@ -197,7 +197,7 @@ function linkEncapsulations(accept: Label): Line[] {
     op(LD_H_IND, 0),
     jumpIf(JEQ_K, LLC_SNAP, accept),
     place(other),
-    refuse,
+    reject,
   ]
 }
 
@@ -267,22 +267,22 @@ function ipv6Rules({ exclude, onlyAddresses, onlyPorts, tunnels }: FilterRequest
  * @param toUdp moves X, accepts fragments without a UDP header; @param at offset of that header from X
  */
 function tunnelRules(tunnels: Tunnels | null, accept: Label, toUdp: readonly Line[], at: number): Line[] {
-  if (tunnels === null) return [refuse]
+  if (tunnels === null) return [reject]
   const protocols = ipProtocolsOf(tunnels).map((protocol) => jumpIf(JEQ_K, protocol, accept))
-  if (tunnels.udp.size === 0) return [...protocols, refuse]
+  if (tunnels.udp.size === 0) return [...protocols, reject]
   const udp = label('UDP')
   const either = [...tunnels.udp].filter(([, name]) => name === 'teredo')
   return [
     ...protocols,
     jumpIf(JEQ_K, PROTOCOL_UDP, udp),
-    refuse,
+    reject,
     place(udp),
     ...toUdp,
     op(LD_H_IND, at + 2),
     ...[...tunnels.udp.keys()].map((port) => jumpIf(JEQ_K, port, accept)),
     op(LD_H_IND, at),
     ...either.map(([port]) => jumpIf(JEQ_K, port, accept)),
-    refuse,
+    reject,
   ]
 }
 
@@ -307,7 +307,7 @@ function onlyRules(only: readonly string[] | null, words: number, source: number
       return [...compare, jump(ours), place(next)]
     }),
   )
-  return [...tests, refuse, place(ours)]
+  return [...tests, reject, place(ours)]
 }
 
 const loadPorts = (tcpOffset: number): Line[] => [
@@ -327,7 +327,7 @@ function onlyPortRules(ranges: readonly PortRange[] | null): Line[] {
       return [op(LD_MEM, slot), jumpUnless(JGE_K, first, next), jumpIf(JGT_K, last, next), jump(wanted), place(next)]
     }),
   )
-  return [...tests, refuse, place(wanted)]
+  return [...tests, reject, place(wanted)]
 }
 
 /** Rejects when either end has this port and these address words (none: any address); continues otherwise. */
@@ -338,7 +338,7 @@ function excludeRule(port: number, address: readonly number[]): Line[] {
       op(LD_MEM, portSlot),
       jumpUnless(JEQ_K, port, other),
       ...address.flatMap((word, index) => [op(LD_MEM, addressSlot + index), jumpUnless(JEQ_K, word, other)]),
-      refuse,
+      reject,
       place(other),
     ]
   }

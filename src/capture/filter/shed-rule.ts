@@ -3,7 +3,7 @@
  * below a threshold, so that under lasting overload the others cost this process nothing. The hash is the intake's
  * (intake/flow-hash.ts), computed in classic BPF, so what the kernel keeps always includes what the intake keeps.
  *
- * Packets whose connection the kernel cannot name pass: fragments, tunnels, IPv6 extension headers.
+ * Packets whose connection the program cannot determine pass: fragments, tunnels, IPv6 extension headers.
  */
 import type { BpfInstruction } from '../../sys/packet.ts'
 import {
@@ -35,7 +35,7 @@ import {
   op,
   place,
   RET_K,
-  refuse,
+  reject,
   ST,
   STX,
   TAX,
@@ -51,7 +51,7 @@ import {
   pastIpv4Header,
 } from './kernel-filter.ts'
 
-/** One in so many shed packets passes, cut to SHED_SAMPLE_BYTES: the only way to learn how many there were. */
+/** One in so many shed packets passes, cut to SHED_SAMPLE_BYTES, so that their number can be estimated. */
 export const SHED_SAMPLE_RATE = 256
 /** No other packet is cut to this length. */
 export const SHED_SAMPLE_BYTES = 1
@@ -111,7 +111,7 @@ function shed(): Line[] {
     jumpUnless(JEQ_K, 0, uncounted),
     op(RET_K, SHED_SAMPLE_BYTES),
     place(uncounted),
-    refuse,
+    reject,
   ]
 }
 

@@ -31,33 +31,33 @@ const CRITICAL = 7 / 8
 const IDLE = 1 / 16
 /** An overflow is near if it would happen within this time. */
 const REACTION_MS = 50
-/** How long they have to have grown before more connections are shed: a thread that was not scheduled catches up by itself. */
+/** More connections are shed once the buffers have grown for this long: a thread that was not scheduled catches up by itself. */
 const GROWING_MS = 20
-/** How long they have to have overflowed before the first connections are shed. */
+/** The first connections are shed once the buffers have overflowed for this long. */
 const OVERFLOWING_MS = 80
-/** The same while only the source's buffer does, behind which there is room: an intake that is cold or not scheduled catches up. */
+/** The same where only the source's buffer overflows while the rings have room: a cold or unscheduled intake catches up. */
 const SOURCE_OVERFLOWING_MS = 200
-/** The level is to fall and to rise to TARGET in these times. */
+/** The times in which the level is to fall to TARGET, and to rise to it. */
 const DRAIN_MS = 1000
 const FILL_MS = 300
 const LONGEST_WAIT_MS = 3000
-/** What is kept does not fall below this share of what is processed for the sake of draining the buffers. */
+/** To drain the buffers, the kept load is lowered to no less than this share of the processed load. */
 const LEAST_KEPT = 3 / 4
 /** Time constant of the averages. */
 const AVERAGE_MS = 100
-/** A fall is at least and at most to these shares of the threshold: cold code may be several times as fast in a moment. */
+/** Bounds of one fall, as shares of the threshold. It is bounded because code that is cold now may soon be several times as fast. */
 const LEAST_FALL = 0.95
 const MOST_FALL = 1 / 2
 /** While the output is full, whose speed is not measured, the threshold falls to this share of itself. */
 const OUTPUT_FALL = 7 / 8
-/** A rise is at least and at most by these factors: each one admits partial connections. */
+/** Bounds of one rise, as factors. It is bounded because each rise admits partial connections. */
 const LEAST_RISE = 1.05
-/** Above LOW it is at least this: the program has become faster, or the load smaller. */
+/** The least rise above LOW, where the program has become faster or the load smaller. */
 const LEAST_RISE_ABOVE = 1.3
 const MOST_RISE = 2
 /** A rise while nothing waits: the assemblers can process more than arrives, but how much more is unknown. */
 const IDLE_RISE = 1.5
-/** Times since the last change of the threshold, in which its effect is measured. */
+/** Least times between a change of the threshold and the next fall or rise, in which its effect is measured. */
 const FALL_AFTER_MS = 80
 const RISE_AFTER_MS = 50
 const OUTPUT_FALL_AFTER_MS = 100
@@ -120,7 +120,7 @@ export class FlowShedder {
     this.#sinceChangeMs += ms
   }
 
-  /** Bytes; never so few that a program that has stopped could not be noticed when it runs again. */
+  /** Bytes. It has a minimum, so that a program that was stopped is detected as running again. */
   #longestQueue(capacity: number): number {
     return Math.max(capacity / 64, this.#served * LONGEST_WAIT_MS)
   }
@@ -143,7 +143,7 @@ export class FlowShedder {
     if (factor >= least) this.#change(factor)
   }
 
-  /** Of what is kept now: what is processed, and what brings the level to TARGET in time. */
+  /** The share of the kept load to keep: as much as is processed, corrected so that the level reaches TARGET in time. */
   #wantedShare(level: number, room: number): number {
     const arriving = this.#served + this.#growth
     const toTarget = ((TARGET - level) * room) / (level > TARGET ? DRAIN_MS : FILL_MS)
@@ -151,7 +151,7 @@ export class FlowShedder {
     return arriving > 0 ? wanted / arriving : MOST_RISE
   }
 
-  /** Multiplies the threshold, and expects what arrives to follow. */
+  /** Multiplies the threshold, and with it the expected load. */
   #change(factor: number): void {
     const arriving = this.#served + this.#growth
     this.#threshold = Math.min(KEEP_ALL, Math.max(KEEP_LEAST, Math.round(this.#threshold * factor)))

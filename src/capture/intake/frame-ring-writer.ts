@@ -45,7 +45,7 @@ export class FrameRingWriter {
   /** The word MARK_AT of the record, from `bound` on. */
   #mark = 0
 
-  /** @param marks which connections' payload the ring's assembler does not need; null: it needs all */
+  /** @param marks the connections whose payload the ring's assembler does not need; null: it needs all */
   constructor(ring: RingProducer, stamp: FrameStamp, marks: OpaqueMarks | null) {
     this.ring = ring
     this.#marks = marks

@@ -1,6 +1,6 @@
 /**
- * Measures in periods how much of a capture worker's load is processed and how much waits, and lets the shedder decide which
- * connections are kept (flow-shedder.ts).
+ * Measures, period by period, how much of a capture worker's load is processed and how much waits. From that the shedder
+ * decides which connections are kept (flow-shedder.ts).
  *
  * Thread: the capture worker's. No allocation per frame.
  */
@@ -11,7 +11,7 @@ import { FlowShedder, isKept, KEEP_ALL, type LoadPeriod } from './flow-shedder.t
 
 /** A pair ring that is fuller than this makes the shedder shed. */
 const CROWDED_SHARE = 3 / 4
-/** The source's buffer fills up because the frame rings have no room, not because this thread is slow, above this share of one. */
+/** With a frame ring fuller than this, the source's buffer fills up for lack of room in the rings; below, because this thread is slow. */
 const RING_FULL_SHARE = 3 / 4
 
 /** The shedder decides every PERIOD_MS, and every HASTE_MS when the buffers are fuller than URGENT_SHARE. */
@@ -41,11 +41,11 @@ export class LoadMeter {
   #threshold = KEEP_ALL
   #measureBacklog: () => Backlog = () => NO_BACKLOG
   #periodStart: number
-  /** Since then: frames that were kept, their bytes in the rings, and frames that were lost. */
+  /** In this period: frames that were kept, their bytes in the rings, and frames that were lost. */
   #kept = 0
   #keptBytes = 0
   #lost = 0
-  /** Bytes that waited then, in the source and in the rings. */
+  /** Bytes that waited when the period began, in the source and in the rings. */
   #inSource = 0
   #inRings = 0
   /** Of a kept frame, on average. */

@@ -17,12 +17,12 @@ export interface HeldAddress {
   readonly fromMicros: number
 }
 
-/** The directory. It collects changes until `drain` returns them. */
+/** The directory. It collects changes until `drainChanges` returns them. */
 export class AddressDirectory {
   readonly #holders = new Map<string, AddressHolder[]>()
   /** Addresses with a past holder. */
   readonly #past = new Set<string>()
-  /** Addresses changed since the last `drain`. */
+  /** Addresses changed since the last `drainChanges`. */
   readonly #changed = new Set<string>()
   /** The uids of the last `holdAll`, by address. */
   #all = new Map<string, string>()
@@ -60,8 +60,8 @@ export class AddressDirectory {
     this.#changed.add(address)
   }
 
-  /** @returns the changed addresses since the last call, each with all of its remembered holders */
-  takeChanges(nowMicros: number): AddressEntry[] {
+  /** @returns the addresses that have changed since the last call, each with all of its remembered holders */
+  drainChanges(nowMicros: number): AddressEntry[] {
     this.#forget(nowMicros)
     const entries = [...this.#changed].map((address) => ({ address, holders: [...(this.#holders.get(address) ?? [])] }))
     this.#changed.clear()

@@ -78,8 +78,8 @@ function notIncluded({ annotations }: KnownPod, mesh: MeshName): PortRange[] {
 }
 
 /**
- * Ports excluded by the init container that the pod uses. Unused ones are left out: a mesh excludes well-known ports of all
- * pods by default, for which no further interface is to be captured.
+ * Ports that the init container excludes and that the pod uses. By default a mesh excludes well-known ports of every pod;
+ * those alone are no reason to capture another interface.
  */
 function usedInitPorts(pod: Pod, { containers }: KnownPod, { name }: MeshDecision): PortRange[] {
   const options = INIT_OPTIONS[name]

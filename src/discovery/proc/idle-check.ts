@@ -52,7 +52,7 @@ export class IdleCheck {
     return this.#holdersExist()
   }
 
-  /** Without a start, an exit is a change of the number of threads, which costs less to read than every holder. */
+  /** While nothing is started, an exit changes the number of threads, which costs less to read than every holder. */
   #holdersExist(): boolean {
     const threads = this.#readThreads()
     if (threads !== null && threads === this.#threads) return true

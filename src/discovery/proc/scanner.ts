@@ -172,11 +172,11 @@ function belongs(process: ProcessFacts, uid: string, netns: number): boolean {
 function describeOther(netns: number, members: readonly ProcessFacts[]): OtherNamespace {
   const main = oldest(members)
   const ids = members.flatMap(({ cgroup }) => cgroup.containerId ?? [])
-  return { netns, pid: main.pid, process: main.name, containers: [...new Set(ids)], why: whyNot(members) }
+  return { netns, pid: main.pid, process: main.name, containers: [...new Set(ids)], why: reasonOfOther(members) }
 }
 
 /** Why a namespace is not attributed to a pod. */
-function whyNot(members: readonly ProcessFacts[]): string {
+function reasonOfOther(members: readonly ProcessFacts[]): string {
   const uid = members.find(({ cgroup }) => cgroup.podUid !== null)?.cgroup.podUid
   if (uid !== undefined) return `a second namespace of pod ${uid}: its traffic passes through the pod’s own interface`
   const contained = members.some(({ cgroup }) => cgroup.containerId !== null)

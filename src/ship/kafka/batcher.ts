@@ -116,22 +116,22 @@ export class Batcher {
   }
 
   /**
-   * Bytes of encoded records, separately for partitions that accept batches (`moving`) and for those that do not.
+   * Bytes of encoded records, separately for partitions that accept batches and for those that do not.
    *
-   * @returns `stalledGrowth`: by how many bytes the records that cannot be sent exceed what their pairs count for
+   * @returns `sendable`: bytes of the former; `stalledGrowth`: by how many bytes the latter exceed what their pairs count for
    */
-  encoded(isStalled: (leader: number) => boolean): { moving: number; stalledGrowth: number } {
-    let moving = 0
+  encoded(isStalled: (leader: number) => boolean): { sendable: number; stalledGrowth: number } {
+    let sendable = 0
     let stalledGrowth = 0
     for (const partition of this.#all) {
       const stalled = isStalled(partition.leader)
       for (const batch of [partition.inFlight, ...partition.sealed, partition.open]) {
         if (batch === null) continue
         if (stalled) stalledGrowth += Math.max(0, batch.size - batch.heldBytes)
-        else moving += batch.size
+        else sendable += batch.size
       }
     }
-    return { moving, stalledGrowth }
+    return { sendable, stalledGrowth }
   }
 
   /** Marks the batch to send now as in flight and returns it; null when none is due, or one is already in flight. */

@@ -98,7 +98,7 @@ export class KafkaSink implements Sink {
     return this.#batcher.byteCount + this.#batcher.encoded((leader) => this.#isStalled(leader)).stalledGrowth
   }
 
-  /** No leader of a partition responds, or no broker was ever reached. */
+  /** Whether no leader of a partition responds, or no broker was ever reached. */
   get down(): boolean {
     const { partitions } = this.#batcher
     if (partitions.length === 0) return this.#cluster.failing
@@ -150,8 +150,8 @@ export class KafkaSink implements Sink {
   /** Encodes pairs of the queue. @returns whether this call reached its limit and more could be encoded */
   #encodeFrom(queue: PairQueue, nowMs: number): boolean {
     const { ledger, limit } = this.#context
-    const { moving } = this.#batcher.encoded((leader) => this.#isStalled(leader))
-    const window = this.#spec.bufferBytes / ENCODED_SHARE - moving
+    const { sendable } = this.#batcher.encoded((leader) => this.#isStalled(leader))
+    const window = this.#spec.bufferBytes / ENCODED_SHARE - sendable
     let room = Math.min(MAX_ENCODE_BYTES, window)
     while (room > 0 && ledger.shippedPairs + this.#batcher.pairs < limit && queue.front()) {
       // Removed before it is encoded: a pair whose encoding ends this thread must not end the next one, too.

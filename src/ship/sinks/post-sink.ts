@@ -13,7 +13,7 @@ const MOST_BYTES = 4 * 1024 * 1024
 const BATCH_BYTES = 256 * 1024
 const BATCH_PAIRS = 512
 /** Interval of checking what the reader has consumed. */
-const LATER_MS = 5
+const CHECK_MS = 5
 
 export interface PostSinkOptions {
   context: SinkContext
@@ -41,7 +41,7 @@ export class PostSink extends UnbufferedSink {
     const { limit, ledger } = this.#options.context
     while (ledger.shippedPairs < limit && queue.front()) {
       if (((this.#posted - Atomics.load(this.#consumed, 0)) | 0) >= MOST_BYTES) {
-        this.nextDueMs = nowMs + LATER_MS
+        this.nextDueMs = nowMs + CHECK_MS
         return
       }
       this.#postBatch(queue, Math.min(BATCH_PAIRS, limit - ledger.shippedPairs))

@@ -16,8 +16,8 @@ import type { OutputProgress } from '../status.ts'
 
 /** How often a format may write without a pair. */
 const TICK_MS = 100
-/** Pause before the next attempt, for a slow reader and after an error. */
-const LATER_MS = 10
+/** Pauses before the next attempt: for a slow reader, and after an error. */
+const SLOW_READER_MS = 10
 const RETRY_MS = 1_000
 /** How long closing waits for a slow reader. */
 const CLOSE_MS = 1_000
@@ -72,7 +72,7 @@ export class StreamSink implements Sink {
     if (nowMs < this.#retryMs && this.#retryMs !== Infinity) return
     this.#retryMs = Infinity
     const { output, context } = this.#options
-    if (!this.#turnOver(queue, nowMs) || !this.#begin(nowMs)) return
+    if (!this.#startFileIfDue(queue, nowMs) || !this.#begin(nowMs)) return
     const { limit, ledger } = context
     while (ledger.shippedPairs + this.pairs < limit && queue.front()) {
       const text = queue.isSuspect ? SUSPECT : this.#format(queue)
@@ -80,7 +80,7 @@ export class StreamSink implements Sink {
       this.pairs += 1
       if (text instanceof Error) this.#reject(text)
       else if (!this.#write(queue, text, nowMs)) return
-      if (output.isFull && !this.#turnOver(queue, nowMs)) return
+      if (output.isFull && !this.#startFileIfDue(queue, nowMs)) return
     }
     if (!this.#tick(nowMs)) return
     // The queue is empty: flush, so that a reader sees the last pairs.
@@ -110,7 +110,7 @@ export class StreamSink implements Sink {
     const opened = output.open()
     if (this.end === null && opened === 'ok' && this.#begin(0)) output.write(format.end())
     while (this.end === null && output.flush() === 'later' && performance.now() < deadline) {
-      await new Promise((resolve) => setTimeout(resolve, LATER_MS))
+      await new Promise((resolve) => setTimeout(resolve, SLOW_READER_MS))
     }
     const isCut = output.pending > 0
     output.close()
@@ -120,10 +120,10 @@ export class StreamSink implements Sink {
   }
 
   /** Writes what is pending, and starts a new file where that is due. @returns whether to continue */
-  #turnOver(queue: PairQueue, nowMs: number): boolean {
+  #startFileIfDue(queue: PairQueue, nowMs: number): boolean {
     const { output } = this.#options
     if (!this.#settle(queue, output.flush(), nowMs)) return false
-    return this.#check(output.turnOver(Date.now()), nowMs) && this.#settle(queue, output.open(), nowMs)
+    return this.#check(output.closeIfDue(Date.now()), nowMs) && this.#settle(queue, output.open(), nowMs)
   }
 
   #begin(nowMs: number): boolean {
@@ -188,7 +188,7 @@ export class StreamSink implements Sink {
 
   #wait(nowMs: number): void {
     const { name, isOpen } = this.#options.output
-    this.#retryMs = nowMs + LATER_MS
+    this.#retryMs = nowMs + SLOW_READER_MS
     this.obstacle = isOpen ? `the reader of ${name} does not read` : `${name} has no reader`
   }
 

@@ -4,12 +4,12 @@ import { readToken } from './token.ts'
 
 const token = readToken()
 
-/** An answer that is an error, or none at all. */
+/** A request that failed: the response is an error, or there is none. */
 export class RequestFailure extends Error {
   readonly status: number
   readonly hint: string | null
 
-  /** @param status 0: there was no answer */
+  /** @param status 0: there was no response */
   constructor(status: number, message: string, hint: string | null) {
     super(message)
     this.status = status
@@ -54,7 +54,7 @@ export async function readStream(
   }
 }
 
-/** Saves an answer as a file. @throws RequestFailure */
+/** Saves a response as a file. @throws RequestFailure */
 export async function save(path: string, name: string): Promise<void> {
   const blob = await (await request(path)).blob()
   const link = document.createElement('a')

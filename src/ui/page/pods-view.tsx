@@ -1,6 +1,6 @@
-/** What was seen of each pod or interface, and, where one shows no pair, a sentence with the reason. */
+/** What was captured of each pod or interface and, where there is no pair, a sentence with the reason. */
 import { connectionsText, reasonsText, sum } from '../../format/traffic-text.ts'
-import type { WhyRow, WhyView } from '../protocol.ts'
+import type { TargetRow, TargetsView } from '../protocol.ts'
 import { narrowTo } from './location.ts'
 import { NoData } from './no-pairs.tsx'
 import { usePoll } from './poll.ts'
@@ -11,14 +11,13 @@ const NUMBERS = ['Frames', 'Requests', 'Kept']
 
 /** The view of pods. */
 export function PodsView() {
-  const { data, failure } = usePoll<WhyView>('/api/why')
+  const { data, failure } = usePoll<TargetsView>('/api/targets')
   if (data === null) return <NoData failure={failure} />
   if (data.of === null) {
     return (
       <p class="empty">
-        This source has no data about pods; the agent of a node has. Open it with{' '}
-        <code>interceptor ui --agent URL</code>, or list its pods, and why one shows nothing, with{' '}
-        <code>interceptor pods --traffic</code>.
+        This source knows no pods; a node's agent does. Open the agent with <code>interceptor ui --agent URL</code>, or
+        list its pods, and the reason where a pod has no pairs, with <code>interceptor pods --traffic</code>.
       </p>
     )
   }
@@ -26,7 +25,8 @@ export function PodsView() {
   return (
     <div class="scroll">
       <p class="about">
-        {isPods ? 'The pods of the node' : 'The interfaces that are captured'}, what was seen there, and why.
+        {isPods ? 'The pods of the node' : 'The captured interfaces'}, their traffic, and the reason where there is no
+        pair.
         {data.leftOut > 0 && ` ${counted(data.leftOut, 'pod')} are not listed.`}
       </p>
       <div class="wide">
@@ -51,7 +51,7 @@ export function PodsView() {
   )
 }
 
-function Row({ row, isPod }: { row: WhyRow; isPod: boolean }) {
+function Row({ row, isPod }: { row: TargetRow; isPod: boolean }) {
   const [, pod = row.name] = row.name.split('/')
   return (
     <tr>

@@ -1,4 +1,4 @@
-/** A button that saves an answer of the server as a file. */
+/** A button that saves a response of the server as a file. */
 import { useState } from 'preact/hooks'
 import { RequestFailure, save } from './api.ts'
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { needs } from '../../../rig/needs.ts'
-import { asksKernel, BpfProgram } from '../../../src/capture/filter/bpf-program.ts'
+import { BpfProgram, loadsAncillary } from '../../../src/capture/filter/bpf-program.ts'
 import { ffi, withAddress } from '../../../src/sys/ffi.ts'
 import { type BpfInstruction, encodeInstructions } from '../../../src/sys/packet.ts'
 import { compileExpression, DLT_EN10MB } from '../../../src/sys/pcap-compile.ts'
@@ -145,6 +145,7 @@ test('BPF program: does not read past the captured bytes', () => {
 test('BPF program: only an expression about the direction needs the kernel', {
   skip: needs('libpcap'),
 }, () => {
-  assert.equal(asksKernel(compileExpression('inbound', DLT_EN10MB, 100)), true)
-  for (const expression of EXPRESSIONS) assert.equal(asksKernel(compileExpression(expression, DLT_EN10MB, 100)), false)
+  assert.equal(loadsAncillary(compileExpression('inbound', DLT_EN10MB, 100)), true)
+  for (const expression of EXPRESSIONS)
+    assert.equal(loadsAncillary(compileExpression(expression, DLT_EN10MB, 100)), false)
 })

@@ -12,7 +12,7 @@ import { knownPod, onHost, procPod, snapshotOf } from '../make.ts'
 class Directory extends AddressDirectory {
   update(all: readonly HeldAddress[], nowMicros: number): AddressEntry[] {
     this.holdAll(all, nowMicros)
-    return this.takeChanges(nowMicros)
+    return this.drainChanges(nowMicros)
   }
 }
 
@@ -56,7 +56,7 @@ test('AddressDirectory: what the API server reports of a pod is not replaced by 
     entries.flatMap((entry) => entry.holders.map(({ pod }) => pod.identity.name))
   assert.deepEqual(holders(directory.update([unnamed], SECOND)), [null])
   directory.hold(named, 2 * SECOND)
-  assert.deepEqual(holders(directory.takeChanges(2 * SECOND)), ['client-0'])
+  assert.deepEqual(holders(directory.drainChanges(2 * SECOND)), ['client-0'])
   assert.deepEqual(directory.update([unnamed], 3 * SECOND), [])
 })
 
@@ -123,11 +123,11 @@ test('AddressDirectory: single holds are independent of holdAll, and an address 
   assert.deepEqual(directory.update([], 40).length, 1)
   assert.deepEqual(shown(directory.update([held('moved', 50, '10.244.9.9')], 60)), ['10.244.9.9 remote 5–50 moved 50–'])
   directory.release('10.244.9.9', 'remote', 70)
-  assert.deepEqual(directory.takeChanges(70), [])
+  assert.deepEqual(directory.drainChanges(70), [])
   directory.hold(held('back', 80, '10.244.9.9'), 90)
   assert.deepEqual(shown(directory.update([], 100)), ['10.244.9.9 remote 5–50 moved 50–80 back 80–'])
   directory.release('10.244.9.9', 'back', 110)
-  assert.deepEqual(shown(directory.takeChanges(110)), ['10.244.9.9 remote 5–50 moved 50–80 back 80–110'])
+  assert.deepEqual(shown(directory.drainChanges(110)), ['10.244.9.9 remote 5–50 moved 50–80 back 80–110'])
 })
 
 test('AddressDirectory: model: spans are ordered and bounded, and the last holder is the current one', () => {

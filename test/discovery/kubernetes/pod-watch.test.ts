@@ -197,7 +197,7 @@ suite('PodWatch: a node of a real API server', { skip: needsKubeApiserver() }, (
       changes.push(change)
       const nowMicros = Date.now() * 1000
       applyRemoteChange(directory, change, nowMicros)
-      for (const entry of directory.takeChanges(nowMicros)) holders.set(entry.address, entry)
+      for (const entry of directory.drainChanges(nowMicros)) holders.set(entry.address, entry)
     }
     const { watch } = await open(t, { remoteNames: true, onRemoteChange })
     const nameAt = (address: string): string => {
