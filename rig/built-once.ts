@@ -14,16 +14,30 @@ const LOOK_MS = 500
 export function buildOnce(program: string, build: (path: string) => string | null): string | null {
   if (existsSync(program)) return null
   mkdirSync(dirname(program), { recursive: true })
-  const lock = `${program}.building`
-  takeLock(lock, program)
-  const partial = `${program}.${process.pid}`
-  try {
+  return withLock(`${program}.building`, () => {
     if (existsSync(program)) return null
-    const problem = build(partial)
-    if (problem === null) renameSync(partial, program)
-    return problem
+    const partial = `${program}.${process.pid}`
+    try {
+      const problem = build(partial)
+      if (problem === null) renameSync(partial, program)
+      return problem
+    } finally {
+      rmSync(partial, { recursive: true, force: true })
+    }
+  })
+}
+
+/**
+ * Does work that only one process may do at a time; others wait.
+ *
+ * @param lock path of a file that exists meanwhile, in an existing folder
+ * @throws what `work` throws
+ */
+export function withLock<T>(lock: string, work: () => T): T {
+  takeLock(lock)
+  try {
+    return work()
   } finally {
-    rmSync(partial, { recursive: true, force: true })
     rmSync(lock, { force: true })
   }
 }
@@ -35,26 +49,36 @@ export function reportBuild(problem: string | null): void {
   process.exitCode = 1
 }
 
-/** Waits while another process builds. The lock file contains the id of that process. */
-function takeLock(lock: string, program: string): void {
+/** Waits while another process has it. The lock file contains the id of that process. */
+function takeLock(lock: string): void {
   for (;;) {
     try {
       writeFileSync(lock, String(process.pid), { flag: 'wx' })
       return
-    } catch {
-      // Another process builds.
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
     }
-    // Synchronous like the build, without whose result the caller cannot continue.
-    while (isHeld(lock)) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LOOK_MS)
-    if (existsSync(program)) return
-    // The process that held it was killed or failed.
-    rmSync(lock, { force: true })
+    const owner = ownerOf(lock)
+    if (owner === null) continue
+    // Synchronous like the work, without whose result the caller cannot continue.
+    if (isRunning(owner)) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LOOK_MS)
+    // It was killed.
+    else rmSync(lock, { force: true })
   }
 }
 
-function isHeld(lock: string): boolean {
+/** @returns the process that has the lock; null: none any more */
+function ownerOf(lock: string): number | null {
   try {
-    process.kill(Number(readFileSync(lock, 'utf8')), 0)
+    return Number(readFileSync(lock, 'utf8'))
+  } catch {
+    return null
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
     return true
   } catch {
     return false

@@ -1,6 +1,7 @@
 /**
  * Builds the image with buildah, without a registry: its base image is made from Debian's packages (debootstrap) and Node.js's
- * npm package, once, and kept in `.cache/image`; other images live in a temporary folder.
+ * npm package, once. It and the layers of later builds are kept in `.cache/image`, as on the machine of anyone who builds
+ * images; containers live in a temporary folder.
  *
  *     node dist/rig/image-builder.js    builds the base image
  */
@@ -20,7 +21,7 @@ import {
 import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { buildOnce, reportBuild } from './built-once.ts'
+import { buildOnce, reportBuild, withLock } from './built-once.ts'
 import { needs } from './needs.ts'
 import { CACHE, ROOT } from './root.ts'
 
@@ -45,8 +46,8 @@ const DRIVER = [tmpdir(), ROOT].some((folder) => statfsSync(folder).type === OVE
 export const needsImageBuilder = (): string | false =>
   needs('linux', 'x64', 'root', 'buildah', 'debootstrap', 'npm') || fetchBase()
 
-/** The store that contains the base image for what this machine trusts. */
-function baseStore(): string {
+/** The store of the base image for what this machine trusts, and of what is built from it. */
+function imageStore(): string {
   const trusted = existsSync(AUTHORITIES) ? readFileSync(AUTHORITIES) : ''
   return join(IMAGE_CACHE, `${DRIVER}-${createHash('sha256').update(trusted).digest('hex').slice(0, 16)}`)
 }
@@ -72,36 +73,38 @@ function fetchBase(): string | false {
   }
 }
 
-/** Images of one test. */
+/** Layers that no build has used are kept this long: another branch may need them again. */
+const UNUSED_MS = 24 * 3600 * 1000
+
+/** Images, and containers of one test. */
 export class ImageBuilder {
   readonly #folder = mkdtempSync(join(tmpdir(), 'images-'))
 
-  readonly #base = baseStore()
+  readonly #store = imageStore()
 
   /** Builds the base image where it is missing. @throws with a tool's message when it fails */
   constructor() {
-    const problem = buildOnce(this.#base, makeBase)
+    const problem = buildOnce(this.#store, makeBase)
     if (problem !== null) throw new Error(problem)
   }
 
   /** Builds a Dockerfile of this checkout. @throws with buildah's message when it fails */
   build(dockerfile: string, name: string): void {
-    const base = ['--build-arg', `NODE_IMAGE=${NODE_IMAGE}`]
     // What npm has fetched on this machine already.
     const cache = process.env['npm_config_cache'] ?? join(homedir(), '.npm')
     const volumes = existsSync(cache) ? ['--volume', `${cache}:/root/.npm`] : []
-    const options = [
-      '--isolation',
-      'chroot',
-      '--pull-never',
-      ...volumes,
-      ...base,
-      '-f',
-      join(ROOT, dockerfile),
-      '-t',
-      name,
-    ]
-    this.#buildah('bud', ...options, ROOT)
+    // The vfs driver would copy all files for each layer.
+    const layers = `--layers=${DRIVER === 'overlay'}`
+    const options = ['--isolation', 'chroot', '--pull-never', layers, ...volumes]
+    const base = ['--build-arg', `NODE_IMAGE=${NODE_IMAGE}`]
+    const buildah = (...args: string[]): string => command('buildah', [...storeAt(this.#store), ...args])
+    withLock(`${this.#store}.in-use`, () => {
+      // Left by a build that was killed.
+      buildah('rm', '--all')
+      const output = buildah('bud', ...options, ...base, '-f', join(ROOT, dockerfile), '-t', name, ROOT)
+      const unused = unusedImages(buildah('images', '--all', '--no-trunc', '--json'), output)
+      if (unused.length > 0) buildah('rmi', '--force', ...unused)
+    })
   }
 
   /** The configuration of an image. */
@@ -119,10 +122,9 @@ export class ImageBuilder {
     }
   }
 
-  /** Removes the store, with its containers and images. */
+  /** Removes the containers. */
   remove(): void {
     this.#buildah('rm', '--all')
-    this.#buildah('rmi', '--all', '--force')
     rmSync(this.#folder, { recursive: true, force: true })
   }
 
@@ -134,7 +136,7 @@ export class ImageBuilder {
   }
 
   #storage(): string[] {
-    return [...storeAt(join(this.#folder, 'storage')), '--storage-opt', `${DRIVER}.imagestore=${this.#base}`]
+    return [...storeAt(join(this.#folder, 'storage')), '--storage-opt', `${DRIVER}.imagestore=${this.#store}`]
   }
 
   #buildah(...args: string[]): string {
@@ -169,6 +171,28 @@ export interface ImageContainer {
   files: string
 }
 
+interface StoredImage {
+  id: string
+  names: string[] | null
+  /** Seconds since 1970. */
+  created: number
+}
+
+/**
+ * @param images what `buildah images --json` prints
+ * @param output of a build: it names each layer's image, by its whole id or the beginning of it
+ * @returns ids of images that have no name, have not been created or used by that build, and are old
+ */
+function unusedImages(images: string, output: string): string[] {
+  const used = [...output.matchAll(/^--> (?:Using cache )?([0-9a-f]{11,64})$/gm)].map(([, id]) => id)
+  const isUsed = ({ id, names }: StoredImage): boolean =>
+    (names ?? []).length > 0 || used.some((prefix) => id.startsWith(prefix))
+  const old = (Date.now() - UNUSED_MS) / 1000
+  return (JSON.parse(images) as StoredImage[])
+    .filter((image) => image.created < old && !isUsed(image))
+    .map(({ id }) => id)
+}
+
 /** Options of buildah for a store of images. */
 const storeAt = (root: string): string[] => ['--storage-driver', DRIVER, '--root', root, '--runroot', `${root}-run`]
 
@@ -200,6 +224,6 @@ function command(program: string, args: readonly string[]): string {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const problem = needsImageBuilder() || buildOnce(baseStore(), makeBase)
+  const problem = needsImageBuilder() || buildOnce(imageStore(), makeBase)
   reportBuild(problem)
 }

@@ -2,27 +2,41 @@
 import type { ChildProcess } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 
-interface Process {
+/** A clock tick in seconds: USER_HZ, the same on every architecture of Linux that Node.js runs on. */
+const TICK_SECONDS = 0.01
+
+export interface ProcessStat {
   parent: number
-  commandLine: string
+  /** Of its own, and of its children that have ended and for which it has waited. */
+  cpuSeconds: number
 }
 
-/** Every process of this machine, by its id. */
-function processes(): Map<number, Process> {
-  const found = new Map<number, Process>()
+/** Every process of this machine, by its id (proc_pid_stat(5)). */
+export function processStats(): Map<number, ProcessStat> {
+  const found = new Map<number, ProcessStat>()
   for (const entry of readdirSync('/proc')) {
     const pid = Number(entry)
     if (!Number.isInteger(pid)) continue
     try {
-      // The name in parentheses may hold anything; the state and the parent follow the last one (proc_pid_stat(5)).
       const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-      const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1])
-      found.set(pid, { parent, commandLine: readFileSync(`/proc/${pid}/cmdline`, 'utf8') })
+      // The name in parentheses may contain anything; field 3 and the others follow the last one.
+      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+      const ticks = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0)
+      found.set(pid, { parent: Number(fields[1]), cpuSeconds: ticks * TICK_SECONDS })
     } catch {
       // It has ended since it was listed.
     }
   }
   return found
+}
+
+/** The command line of a process, with NUL between its words; empty when it has ended. */
+export function commandLineOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+  } catch {
+    return ''
+  }
 }
 
 /**
@@ -31,9 +45,9 @@ function processes(): Map<number, Process> {
  * @returns how many processes were killed
  */
 export function killChildren(text: string): number {
-  const all = processes()
-  const doomed = [...all].flatMap(([pid, { parent, commandLine }]) =>
-    parent === process.pid && commandLine.includes(text) ? [pid] : [],
+  const all = processStats()
+  const doomed = [...all].flatMap(([pid, { parent }]) =>
+    parent === process.pid && commandLineOf(pid).includes(text) ? [pid] : [],
   )
   for (const parent of doomed) {
     for (const [pid, child] of all) if (child.parent === parent) doomed.push(pid)

@@ -12,6 +12,7 @@
  * this machine lacks and how to get it (rig/needs.ts; with CI=true such tests fail), and the counts. Exit code 0 when no
  * test failed, else 1. SIGINT and SIGTERM end the run early, with its counts. TEST_LANES=1 runs one file at a time.
  * TEST_REPEAT=1 runs a failed file once more, when no other runs: what passes then is passed, and named at the end.
+ * TEST_TIMES=1 shows at the end how many seconds of CPU time each file used.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -19,6 +20,7 @@ import pc from 'picocolors'
 import { missingParts } from '../rig/needs.ts'
 import { ROOT } from '../rig/root.ts'
 import { unbuiltSource } from './support/build-state.ts'
+import { CpuTimes } from './support/cpu-times.ts'
 import { Progress } from './support/progress.ts'
 import { repeatFailed } from './support/repeat.ts'
 import { FileTimes, groupsOf, nextGroup } from './support/schedule.ts'
@@ -31,6 +33,7 @@ const SOURCES = join(ROOT, 'test')
 const LANES = Number(process.env['TEST_LANES'] ?? 4)
 /** For machines of unknown speed, such as those of a CI service. */
 const REPEATS = process.env['TEST_REPEAT'] === '1'
+const SHOWS_TIMES = process.env['TEST_TIMES'] === '1'
 /** A file that runs longer hangs: the longest run three minutes on two busy cores. */
 const FILE_TIMEOUT_MS = 600_000
 
@@ -136,7 +139,9 @@ class TestRun {
 /** Runs the files, and repeats those that failed where that is wanted. */
 async function runFiles(names: readonly string[]): Promise<FileResult[]> {
   const files = new TestRun(names)
+  const times = SHOWS_TIMES ? new CpuTimes(names) : null
   await files.run()
+  if (times !== null) showTimes(times, files.results)
   const { results, ended } = files
   const missing = names.length - results.length
   if (missing > 0) results.push(failedFile(`${missing} files`, `they were not run: ${ended}`))
@@ -147,6 +152,11 @@ async function runFiles(names: readonly string[]): Promise<FileResult[]> {
     report(result)
     return result
   })
+}
+
+function showTimes(times: CpuTimes, results: readonly FileResult[]): void {
+  const lines = times.close(new Map(results.map(({ name, seconds }) => [name, seconds])))
+  console.log(`\n${lines.join('\n')}`)
 }
 
 const indent = (text: string): string => text.trimEnd().replace(/^/gm, '    ')
