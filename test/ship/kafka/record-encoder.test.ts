@@ -1,30 +1,15 @@
-/** The parts of a record beside the pair's bytes: id, headers, key and partition. */
+/** The parts of a record beside the pair's bytes: id, key and partition. */
 import assert from 'node:assert/strict'
 import { createRequire } from 'node:module'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { packPair } from '../../../src/pair/unpack.ts'
-import { EventHeaders } from '../../../src/ship/kafka/event-headers.ts'
 import { findId, idLength } from '../../../src/ship/kafka/pair-id.ts'
 import { createPartitioner, murmur2 } from '../../../src/ship/kafka/partitioner.ts'
 import { makePair } from '../support.ts'
 
 const require = createRequire(import.meta.url)
 const theirMurmur2 = require('kafkajs/src/producer/partitioners/default/murmur2.js') as (key: Buffer) => number
-const Decoder = require('kafkajs/src/protocol/decoder.js') as new (
-  bytes: Buffer,
-) => {
-  readVarIntArray(read: unknown): { key: string; value: Buffer }[]
-}
-const readHeader = require('kafkajs/src/protocol/recordBatch/header/v0/decoder.js') as unknown
-
-const headersOf = ({ bytes }: EventHeaders): Record<string, string> =>
-  Object.fromEntries(
-    new Decoder(Buffer.from(bytes)).readVarIntArray(readHeader).map(({ key, value }) => [key, value.toString()]),
-  )
-
-const text = (value: string): Uint8Array => new TextEncoder().encode(value)
-
 test('pair id: is found in a packed pair at any offset', () => {
   const pair = packPair({ ...makePair(1), id: 'x'.repeat(40) })
   for (const bytes of [packPair(makePair(0xfeed)), pair]) {
@@ -39,24 +24,6 @@ test('pair id: finds none in other bytes, and reads nothing past their end', () 
   fc.assert(fc.property(fc.uint8Array(), (bytes) => findId(bytes, 0, bytes.length) === -1))
   const pair = packPair(makePair(1))
   for (let length = 0; length < 40; length += 1) assert.equal(findId(pair, 0, length), -1)
-})
-
-test('headers: id and time change from pair to pair, the others stay', () => {
-  const headers = new EventHeaders('/interceptor/n', 'application/json')
-  fc.assert(
-    fc.property(fc.stringMatching(/^[0-9a-f]{1,40}$/), fc.integer({ min: 0, max: 4e15 }), (id, micros) => {
-      headers.write(text(`--${id}`), 2, id.length, micros)
-      const seconds = new Date(Math.floor(micros / 1e6) * 1000).toISOString().slice(0, 19)
-      assert.deepEqual(headersOf(headers), {
-        ce_specversion: '1.0',
-        ce_type: 'dev.interceptor.http.pair.v1',
-        ce_source: '/interceptor/n',
-        'content-type': 'application/json',
-        ce_id: id,
-        ce_time: `${seconds}.${String(micros % 1e6).padStart(6, '0')}Z`,
-      })
-    }),
-  )
 })
 
 test('partitioner: computes Kafka’s murmur2', () => {
