@@ -186,7 +186,7 @@ interface StoredImage {
 function unusedImages(images: string, output: string): string[] {
   const used = [...output.matchAll(/^--> (?:Using cache )?([0-9a-f]{11,64})$/gm)].map(([, id]) => id)
   const isUsed = ({ id, names }: StoredImage): boolean =>
-    (names ?? []).length > 0 || used.some((prefix) => id.startsWith(prefix))
+    (names ?? []).length > 0 || used.some((prefix) => id.startsWith(`sha256:${prefix}`))
   const old = (Date.now() - UNUSED_MS) / 1000
   return (JSON.parse(images) as StoredImage[])
     .filter((image) => image.created < old && !isUsed(image))
