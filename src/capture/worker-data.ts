@@ -58,6 +58,8 @@ export interface LentSocket {
    * are redirected; else 0.
    */
   proxyPort: Int32Array
+  /** Shared: on a loopback interface REDIRECTED_BYTES, the local ports whose connections are redirected; else empty. */
+  redirected: Uint8Array
 }
 
 /** libpcap through the `cap` package, in a child process; all its interfaces share one worker. */

@@ -13,6 +13,7 @@
 import type { KnownInterface } from '../assemble/worker-data.ts'
 import { SerialQueue } from '../async/serial-queue.ts'
 import { withResolvers } from '../async/with-resolvers.ts'
+import { REDIRECTED_BYTES } from '../capture/af-packet/redirected-replies.ts'
 import type { PacketSocket, SocketOpener } from '../capture/af-packet/socket-opener.ts'
 import { type LentSocket, RING_PROGRESS_WORDS } from '../capture/worker-data.ts'
 import { errorText } from '../errors.ts'
@@ -300,6 +301,7 @@ export class TargetSet {
         interfaceIndex: sockets.bind(socket),
         ...this.#describe(socket),
         proxyPort: new Int32Array(new SharedArrayBuffer(4)).fill(proxyPort(target)),
+        redirected: new Uint8Array(new SharedArrayBuffer(socket.link?.loopback === true ? REDIRECTED_BYTES : 0)),
       }
       const parts = { target, current: { socket, lent }, previous: null, slot, domain, traffic }
       const captured: CapturedTarget = { ...parts, up: true, closed: withResolvers() }

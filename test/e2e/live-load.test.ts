@@ -1,5 +1,6 @@
 /** Live capture under load: no frame is lost while there is room, and those lost for want of room are counted. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,6 +11,7 @@ import { Namespace } from '../../rig/netns.ts'
 import { CAPTURE_COUNTERS } from '../../src/ledger/counters.ts'
 import { ethernet, packet, pcapFile, tcp } from '../support/frames.ts'
 import { LiveCapture, liveInterface } from '../support/live-capture.ts'
+import { segmentOf } from '../support/segments.ts'
 
 const skip = needs('root', 'ip', 'tcpreplay')
 const FRAMES = 20_000
@@ -21,6 +23,29 @@ const SETTLE_MS = 500
 
 const folder = mkdtempSync(join(tmpdir(), 'itl-'))
 after(() => rmSync(folder, { recursive: true }))
+
+/** Frames of a flood during which the sockets change. */
+const NUMBERED = 200_000
+const SWITCHES = 10
+
+/** A file of NUMBERED frames whose sequence numbers count from 0. */
+function numberedFrames(): string {
+  const file = join(folder, 'numbered.pcap')
+  const payload = Buffer.concat([tcp(1024, 80), Buffer.alloc(30)])
+  const frame = ethernet({
+    payload: packet({ source: [10, 79, 0, 1], destination: [10, 79, 0, 2], protocol: 6, payload }),
+  })
+  const record = pcapFile([frame]).subarray(24)
+  const bytes = Buffer.alloc(24 + NUMBERED * record.length)
+  pcapFile([]).copy(bytes)
+  for (let number = 0; number < NUMBERED; number++) {
+    const at = 24 + number * record.length
+    bytes.set(record, at)
+    bytes.writeUInt32BE(number, at + 16 + 14 + 20 + 4)
+  }
+  writeFileSync(file, bytes)
+  return file
+}
 
 /** The file of FRAMES frames with payloads of `bytes` and up to 200 more, written once. */
 function framesOf(bytes: number): string {
@@ -60,6 +85,34 @@ test('load: captures every frame of a burst while the kernel ring has room', { s
   assert.equal(counters['frames.kernelDropped'], 0)
   assert.equal(counters['frames.queued'], 2 * FRAMES)
   assert.equal(counters['frames.seen'], 2 * FRAMES)
+})
+
+test('load: captures every frame of a flood once while larger rings take over', { skip }, async (t) => {
+  const { left, right } = prepare(t)
+  const eth0 = liveInterface(1, 'eth0', right.path)
+  const capture = new LiveCapture([eth0], { ringBytes: 16 * MIB, filter: 'ip' })
+  capture.start()
+  await capture.message('ready')
+  const flood = left.spawn('tcpreplay', '-q', '-i', 'eth0', '--pps', '100000', numberedFrames())
+  const ended = once(flood, 'exit')
+  while (capture.packets.length === 0) await sleep(1)
+  let during = 0
+  for (let i = 0; i < SWITCHES; i++) {
+    await capture.replace(eth0)
+    if (flood.exitCode === null) during += 1
+  }
+  await ended
+  const counters = await capture.stop()
+  t.diagnostic(`${during} switches during the flood`)
+  assert.ok(during >= 3)
+  const numbers = capture.packets.map((seen) => segmentOf(seen.packet).sequence)
+  assert.equal(new Set(numbers).size, numbers.length, 'none twice')
+  assert.deepEqual(
+    numbers,
+    numbers.toSorted((a, b) => a - b),
+  )
+  assert.equal(numbers.length + counters['frames.kernelDropped'], NUMBERED)
+  assert.equal(counters['frames.queued'], numbers.length)
 })
 
 test('load: counts every frame that the kernel drops', { skip }, async (t) => {

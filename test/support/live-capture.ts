@@ -7,7 +7,13 @@ import { after } from 'node:test'
 import { Worker } from 'node:worker_threads'
 import { type PacketSocket, SocketOpener, type SocketOptions } from '../../src/capture/af-packet/socket-opener.ts'
 import { capSource } from '../../src/capture/cap/spec.ts'
-import type { AfPacketSource, CapSource, CaptureWorkerData, LentSocket } from '../../src/capture/worker-data.ts'
+import type {
+  AfPacketSource,
+  CapSource,
+  CaptureWorkerData,
+  LentSocket,
+  ToCapture,
+} from '../../src/capture/worker-data.ts'
 import { allocateCounters, CAPTURE_COUNTERS } from '../../src/ledger/counters.ts'
 import { TUNNEL_NAMES } from '../../src/net/tunnels.ts'
 import { allocateRing, RingConsumer } from '../../src/ring/byte-ring.ts'
@@ -94,10 +100,15 @@ export class LiveCapture {
       this.source = { ...capSource([], all), interfaces: ids }
       return
     }
-    const sockets = interfaces.map((wanted) => this.#open(wanted))
+    const sockets = interfaces.map((wanted) => {
+      const lent = this.#open(wanted)
+      this.#sockets.bind(this.#opened[this.#opened.length - 1])
+      return lent
+    })
     this.source = { kind: 'af-packet', sockets, wakeFd: this.#event.fd }
   }
 
+  /** A socket that is not bound yet. */
   #open({
     interfaceId,
     device,
@@ -115,7 +126,7 @@ export class LiveCapture {
       onlyPorts: null,
     })
     this.#opened.push(opened)
-    const interfaceIndex = this.#sockets.bind(opened)
+    const interfaceIndex = opened.link?.index ?? 0
     const { promiscuous } = this.#sockets
     const own = {
       interfaceId,
@@ -125,6 +136,7 @@ export class LiveCapture {
       counters: this.counters,
       progress: new Int32Array(new SharedArrayBuffer(16)),
       proxyPort: new Int32Array(1),
+      redirected: new Uint8Array(0),
     }
     return { ...opened, ...own, interfaceIndex, promiscuous }
   }
@@ -166,6 +178,15 @@ export class LiveCapture {
       }
       await once(this.#worker!, 'message')
     }
+  }
+
+  /** Makes another socket continue an interface, as when its ring grows. Resolves once the previous ring was read to its end. */
+  async replace(wanted: LiveInterface): Promise<void> {
+    const before = this.messages.length
+    this.#worker!.postMessage({ t: 'replace', socket: this.#open(wanted) } satisfies ToCapture)
+    new Control(this.#control).announceMail()
+    this.#event.signal()
+    while (!this.messages.slice(before).some(({ t }) => t === 'replaced')) await once(this.#worker!, 'message')
   }
 
   /** Ends the worker at once and leaves the sockets open. */

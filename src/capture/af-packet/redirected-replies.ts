@@ -20,18 +20,23 @@ const TCP_BYTES = 14
 const TCP = 6
 const SYN_OR_ACK = 0x12
 const SYN = 0x02
-const PORTS = 65_536
+/** Bytes of `LentSocket.redirected`: one bit for each port. */
+export const REDIRECTED_BYTES = 65_536 / 8
 const LOOPBACK_NETWORK = 127
 const LOOPBACK4 = 0x7f000001
 
 export class RedirectedReplies {
   readonly #proxyPort: Int32Array
   /** One bit per local port: whether its latest connection goes to the proxy. */
-  readonly #redirected = new Uint8Array(PORTS / 8)
+  readonly #redirected: Uint8Array
 
-  /** @param proxyPort shared, one word: the proxy's current port; 0: there is no proxy */
-  constructor(proxyPort: Int32Array) {
+  /**
+   * @param proxyPort shared, one word: the proxy's current port; 0: there is no proxy
+   * @param redirected REDIRECTED_BYTES; they outlive this object, for the interface's next ring or worker
+   */
+  constructor(proxyPort: Int32Array, redirected: Uint8Array) {
     this.#proxyPort = proxyPort
+    this.#redirected = redirected
   }
 
   /** Processes a frame of the loopback interface, in capture order, and changes a redirected reply in place. */

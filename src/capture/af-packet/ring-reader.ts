@@ -29,6 +29,7 @@ import type { FrameSink } from '../frame-sink.ts'
 import { LINKTYPE_RAW } from '../wire/link-types.ts'
 import type { LentSocket } from '../worker-data.ts'
 import { RedirectedReplies } from './redirected-replies.ts'
+import { RingOverlap } from './ring-overlap.ts'
 
 /**
  * BLOCK_LENGTH of a released block until the kernel fills it again, so that a successor does not mistake it for an open
@@ -45,7 +46,10 @@ const VLAN_TAG_BYTES = 4
 /** IPv4 and TCP headers without options. */
 const MIN_PACKET_BYTES = 40
 
-type RingSocket = Pick<LentSocket, 'blockBytes' | 'blockCount' | 'linkType' | 'interfaceId' | 'proxyPort' | 'progress'>
+type RingSocket = Pick<
+  LentSocket,
+  'blockBytes' | 'blockCount' | 'linkType' | 'interfaceId' | 'proxyPort' | 'redirected' | 'progress'
+>
 
 export class RingReader {
   readonly #bytes: Uint8Array
@@ -63,7 +67,12 @@ export class RingReader {
   #block: number
   /** That block's frames have been delivered to the sink. */
   #delivered = false
-
+  /** With the interface's previous ring; null: none, or its end has been read. */
+  #withPrevious: RingOverlap | null = null
+  /** Number of the last block with frames that the previous ring holds too. */
+  #lastShared = Number.POSITIVE_INFINITY
+  /** With the interface's next ring; null: none. */
+  #withNext: RingOverlap | null = null
   /** No frame will be added: see `finish`. */
   #finished = false
 
@@ -76,7 +85,7 @@ export class RingReader {
     this.#words = new Int32Array(memory)
     this.#linkType = socket.linkType
     this.#interfaceId = socket.interfaceId
-    this.#replies = new RedirectedReplies(socket.proxyPort)
+    this.#replies = new RedirectedReplies(socket.proxyPort, socket.redirected)
     this.#progress = socket.progress
     this.#block = this.#nextBlock()
   }
@@ -120,6 +129,20 @@ export class RingReader {
     this.#finished = true
   }
 
+  /** From now on the interface's next ring holds the same frames: it skips those that this one delivers. */
+  beginOverlap(next: RingReader): void {
+    this.#withNext = new RingOverlap()
+    next.#withPrevious = this.#withNext
+  }
+
+  /** The previous ring has been read to its end. It holds none of the frames that arrive from now on. */
+  endOverlap(): void {
+    this.#lastShared = 0
+    for (let block = 0; block < this.#ringBytes; block += this.#blockBytes) {
+      this.#lastShared = Math.max(this.#lastShared, this.#blockNumber(block))
+    }
+  }
+
   /**
    * Delivers the ready block's frames to the sink, in place. Call `release` once the sink has flushed them.
    *
@@ -130,6 +153,7 @@ export class RingReader {
     const block = this.#block
     const progress = this.#progress
     const first = this.#firstFrame(block)
+    if (this.#withPrevious !== null && this.#blockNumber(block) > this.#lastShared) this.#withPrevious = null
     const frames = this.#words[(block + BLOCK_PACKETS) >> 2]
     let packet = block + this.#words[(block + BLOCK_FIRST_PACKET) >> 2]
     for (let frame = 0; frame < frames; frame++) {
@@ -204,6 +228,8 @@ export class RingReader {
       return
     }
     let start = packet + this.#view.getUint16(packet + PACKET_MAC, true)
+    if (this.#withPrevious?.remove(this.#view, start, captured, stamp.vlan) === true) return
+    this.#withNext?.add(this.#view, start, captured, stamp.vlan)
     if (this.#linkType === LINKTYPE_RAW) {
       const tags = this.#tagBytes(start, captured, length)
       for (let at = 0; at < tags; at += VLAN_TAG_BYTES)

@@ -40,15 +40,6 @@ export function attachFilter(fd: number, program: readonly BpfInstruction[]): vo
   })
 }
 
-/**
- * Binds a socket to an interface without a protocol, so that it receives nothing yet: the slow part of binding, and the
- * part that can fail.
- *
- * @throws SystemError ENODEV when the interface was deleted
- */
-export const prepareBinding = (fd: number, interfaceIndex: number): void =>
-  bind(fd, encodeSockaddrLl(0, interfaceIndex))
-
 /** Starts delivery from one interface; null: from all. @throws SystemError */
 export function bindToInterface(fd: number, link: Pick<NetworkInterface, 'index'> | null, promiscuous: boolean): void {
   bind(fd, encodeSockaddrLl(ETH_P_ALL, link?.index ?? 0))

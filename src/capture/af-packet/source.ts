@@ -77,7 +77,7 @@ export function runAfPacket(source: AfPacketSource, context: CaptureContext): vo
       draining = true
     }
     capture.doHousekeeping(now)
-    capture.finishRings(now)
+    capture.advance(now)
     capture.removeClosed(now)
     if (capture.readBlocks(now)) continue
     if (draining && capture.isDone(now)) break
@@ -124,9 +124,9 @@ class AfPacketCapture {
     context.sink.watchBacklog(() => this.#backlog())
   }
 
-  /** Makes the last frames of closing sockets readable. To be called before `isDone` and `removeClosed`. */
-  finishRings(now: number): void {
-    for (const socket of this.#sockets) socket.finishRing(now)
+  /** Continues switches, and makes the last frames of closing sockets readable. To be called before `isDone` and `removeClosed`. */
+  advance(now: number): void {
+    for (const socket of this.#sockets) socket.advance(now)
   }
 
   /** Whether every socket is closed to new frames and its ring is empty. */
@@ -155,7 +155,6 @@ class AfPacketCapture {
     // Flush before reporting: the end of the flows must be in the ring even if this thread fails now.
     this.#sink.flush()
     this.#setSockets(this.#sockets.filter((socket) => !done.includes(socket)))
-    for (const socket of this.#sockets) if (socket.predecessor?.isDone(now)) socket.predecessor = null
     for (const { interfaceId, replaced } of done) {
       this.#context.post({ t: replaced ? 'replaced' : 'closed', interfaceId })
     }
@@ -173,7 +172,7 @@ class AfPacketCapture {
     for (const socket of this.#sockets) {
       const { ring } = socket
       const bytes = ring.readyBytes
-      if (bytes === 0 || socket.predecessor !== null) continue
+      if (bytes === 0 || socket.waits) continue
       const room = this.#sink.hasRoom(bytes)
       if (!room && !ring.crowded && !socket.isOverdue(now)) {
         held = true

@@ -102,8 +102,9 @@ function readerOfBlock(linkType: number): { reader: RingReader; progress: Int32A
   view.setUint32(BLOCK_LENGTH, at, true)
   view.setBigUint64(BLOCK_NUMBER, 1n, true)
   const progress = new Int32Array(RING_PROGRESS_WORDS)
-  const ring = { blockBytes: BLOCK_BYTES, blockCount: 1, linkType, interfaceId: 0 }
-  return { reader: new RingReader({ ...ring, progress, proxyPort: new Int32Array(1) }, memory), progress }
+  const ring = { blockBytes: BLOCK_BYTES, blockCount: 1, linkType, interfaceId: 0, progress }
+  const mesh = { proxyPort: new Int32Array(1), redirected: new Uint8Array(0) }
+  return { reader: new RingReader({ ...ring, ...mesh }, memory), progress }
 }
 
 /** Writes an IPv4 TCP segment. @returns the frame's length */

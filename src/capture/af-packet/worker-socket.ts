@@ -13,9 +13,12 @@ import type { LentSocket } from '../worker-data.ts'
 import { InterfaceWatch } from './interface-watch.ts'
 import { RingDemand } from './ring-demand.ts'
 import { RingReader } from './ring-reader.ts'
-import { attachFilter, bindToInterface, prepareBinding, readKernelDrops } from './socket-calls.ts'
+import { attachFilter, bindToInterface, readKernelDrops } from './socket-calls.ts'
 
-/** Within this time a frame that passed the previous filter reaches the ring. */
+/**
+ * After this time every frame on its way through the kernel sees a new binding, and one that passed the previous filter has
+ * reached the ring.
+ */
 const SETTLE_MS = 20
 /** Frames in a closed ring wait this long for assemblers that have no room: one that hangs must not delay the end. */
 const PATIENCE_MS = 1000
@@ -39,7 +42,11 @@ export class WorkerSocket {
   /** A block was read since drops were counted last, or a predecessor has left some. */
   #mayHaveDrops = true
   /** The socket of the same interface that must be read to its end before this one; null: none. */
-  predecessor: WorkerSocket | null = null
+  #predecessor: WorkerSocket | null = null
+  /** When the predecessor is closed to new frames. Milliseconds of `performance.now`. */
+  #switchAt = 0
+  /** Another ring captures the same frames. */
+  #overlapped = false
   /** A socket with a larger ring continues the interface. */
   replaced: boolean
   /** When a closing socket's last frame is complete. Milliseconds of `performance.now`. */
@@ -87,19 +94,22 @@ export class WorkerSocket {
   }
 
   /**
-   * Continues the interface of a socket with a smaller ring, which is closed to new frames. Frames that arrive between the
-   * two system calls, within some microseconds, are lost; with both sockets open, they would be captured twice.
+   * Continues the interface of a socket with a smaller ring, which is closed to new frames later, in `advance`. Meanwhile both
+   * capture: what the first ring delivers is skipped in the second.
    *
    * @throws SystemError
    */
   takeOver(previous: WorkerSocket, now: number): void {
-    this.predecessor = previous
+    this.#predecessor = previous
     previous.replaced = true
     const { interfaceIndex, promiscuous } = this.#socket
     try {
-      prepareBinding(this.fd, interfaceIndex)
-      previous.closeToNewFrames(now)
       bindToInterface(this.fd, interfaceIndex === 0 ? null : { index: interfaceIndex }, promiscuous)
+      this.#switchAt = now + SETTLE_MS
+      // From now on this ring has what the other one drops.
+      previous.countKernelDrops()
+      previous.#overlapped = true
+      previous.ring.beginOverlap(this.ring)
     } catch (error) {
       if (!hasCode(error, 'ENODEV')) throw error
       // The interface has just been deleted: this socket's watch finds that out and waits for its return.
@@ -114,9 +124,22 @@ export class WorkerSocket {
     this.closeAt = now + SETTLE_MS
   }
 
-  /** Makes the last block readable once no frame can be on its way into it. */
-  finishRing(now: number): void {
+  /** Continues a switch, and makes the last block readable once no frame can be on its way into it. */
+  advance(now: number): void {
+    const previous = this.#predecessor
+    if (previous !== null && previous.closeAt === Number.POSITIVE_INFINITY && now >= this.#switchAt) {
+      previous.closeToNewFrames(now)
+    }
+    if (previous?.isDone(now) === true) {
+      this.#predecessor = null
+      this.ring.endOverlap()
+    }
     if (now >= this.closeAt) this.ring.finish()
+  }
+
+  /** Whether another socket of its interface must be read to its end first. */
+  get waits(): boolean {
+    return this.#predecessor !== null
   }
 
   /** Whether its last frames must be delivered even if the assemblers have no room. */
@@ -124,9 +147,9 @@ export class WorkerSocket {
     return now >= this.closeAt + PATIENCE_MS
   }
 
-  /** Whether it is closed to new frames and its ring is empty. */
+  /** Whether it is closed to new frames and its ring is empty, as is that of its predecessor. */
   isDone(now: number): boolean {
-    return now >= this.closeAt && this.ring.readyBytes === 0
+    return now >= this.closeAt && this.ring.readyBytes === 0 && !this.waits
   }
 
   /** Counts a block that was read. @returns whether the ring has turned out to be too small for the interface's traffic */
@@ -146,9 +169,10 @@ export class WorkerSocket {
     // The kernel drops and samples only where blocks become ready.
     if (!this.#mayHaveDrops && this.ring.readyBytes === 0) return 0
     this.#mayHaveDrops = false
+    this.counters[C.kernelShed] += SHED_SAMPLE_RATE * this.ring.drainShedSamples()
+    if (this.#overlapped) return 0
     const dropped = readKernelDrops(this.fd)
     this.counters[C.kernelDropped] += dropped
-    this.counters[C.kernelShed] += SHED_SAMPLE_RATE * this.ring.drainShedSamples()
     return dropped
   }
 }

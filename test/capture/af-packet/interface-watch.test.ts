@@ -102,6 +102,7 @@ class Watched {
       counters: this.counters,
       progress: new Int32Array(new SharedArrayBuffer(16)),
       proxyPort: new Int32Array(1),
+      redirected: new Uint8Array(0),
     }
     const sink: FrameSink = {
       stamp: new FrameStamp(),

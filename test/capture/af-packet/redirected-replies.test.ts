@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { RedirectedReplies } from '../../../src/capture/af-packet/redirected-replies.ts'
+import { REDIRECTED_BYTES, RedirectedReplies } from '../../../src/capture/af-packet/redirected-replies.ts'
 import { ethernet, packet, tcp } from '../../support/frames.ts'
 
 const PROXY = 15_001
@@ -26,7 +26,8 @@ function senderOf(replies: RedirectedReplies, [source, from]: Endpoint, [target,
   return [[...frame.subarray(at, at + source.length)], view.getUint16(source.length === 4 ? 34 : 54)]
 }
 
-const made = (port = PROXY): RedirectedReplies => new RedirectedReplies(Int32Array.of(port))
+const made = (port = Int32Array.of(PROXY), redirected = new Uint8Array(REDIRECTED_BYTES)): RedirectedReplies =>
+  new RedirectedReplies(port, redirected)
 
 test('redirected replies: sets the sender of a reply to the proxy, whatever address it had', () => {
   for (const [pod, far, loopback] of [
@@ -38,6 +39,13 @@ test('redirected replies: sets the sender of a reply to the proxy, whatever addr
     assert.deepEqual(senderOf(replies, [far, 80], [pod, 40_000], SYN | ACK), [loopback, PROXY])
     assert.deepEqual(senderOf(replies, [far, 80], [pod, 40_000]), [loopback, PROXY])
   }
+})
+
+test('redirected replies: the next ring of the interface, or worker, continues', () => {
+  const redirected = new Uint8Array(REDIRECTED_BYTES)
+  senderOf(made(undefined, redirected), [POD, 40_000], [LOOPBACK, PROXY], SYN)
+  const next = made(undefined, redirected)
+  assert.deepEqual(senderOf(next, [FAR, 80], [POD, 40_000]), [LOOPBACK, PROXY])
 })
 
 test('redirected replies: leaves replies to connections that do not go to the proxy', () => {
@@ -59,7 +67,7 @@ test('redirected replies: leaves inbound connections', () => {
 
 test('redirected replies: does nothing without a proxy, and starts once its port is known', () => {
   const port = Int32Array.of(0)
-  const replies = new RedirectedReplies(port)
+  const replies = made(port)
   const ask = (): Endpoint => senderOf(replies, [POD, 40_000], [LOOPBACK, PROXY], SYN)
   ask()
   assert.deepEqual(senderOf(replies, [FAR, 80], [POD, 40_000]), [FAR, 80])

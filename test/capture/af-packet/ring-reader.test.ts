@@ -161,6 +161,7 @@ const readerOf = (kernel: KernelRing, linkType = LINKTYPE_ETHERNET): RingReader 
       interfaceId: 3,
       progress,
       proxyPort: Int32Array.of(0),
+      redirected: new Uint8Array(0),
     },
     viewMemory(address, BLOCK_BYTES * kernel.blockCount),
   )
