@@ -7,8 +7,8 @@ import { errorText, hintOf } from '../errors.ts'
 import { counted } from '../format/units.ts'
 import { parseBroker } from '../kafka/broker-address.ts'
 import { clientFor } from '../kafka/client.ts'
-import { type Diagnosis, diagnose, isDenied, permissionHint } from '../kafka/diagnosis.ts'
-import { CORRUPT_MESSAGE, failureOfCode, failureText, INVALID_RECORD } from '../kafka/errors.ts'
+import { type Diagnosis, diagnose, permissionHint } from '../kafka/diagnosis.ts'
+import { CORRUPT_MESSAGE, type FailureCause, failureOfCode, failureText, INVALID_RECORD } from '../kafka/errors.ts'
 import type { Client } from '../kafka/kafkajs-client.ts'
 import { KafkaWire, MAX_MESSAGE_BYTES } from '../kafka/kafkajs-wire.ts'
 import type { ProduceRequest } from '../kafka/produce-request.ts'
@@ -86,14 +86,13 @@ async function* clusterChecks(config: Config, client: Client): AsyncGenerator<Ch
   yield await writeCheck(config, wire, { leader: leaders[partition], partition })
 }
 
-function clusterProblem({ failure, text, hint }: Diagnosis): Check {
-  if (failure !== 'refused') return failed('Kafka cluster', text, hint ?? 'see the broker’s log')
-  const name = /cert|tls|ssl|self.signed/i.test(text)
-    ? 'Kafka TLS'
-    : isDenied(text)
-      ? 'Kafka topic'
-      : 'Kafka authentication'
-  return failed(name, text, hint ?? 'see the broker’s log')
+function clusterProblem({ failure, cause, text, hint }: Diagnosis): Check {
+  return failed(failure === 'refused' ? refusedCheck(cause) : 'Kafka cluster', text, hint ?? 'see the broker’s log')
+}
+
+function refusedCheck(cause: FailureCause): string {
+  if (cause === 'certificate' || cause === 'notTls') return 'Kafka TLS'
+  return cause === 'permission' ? 'Kafka topic' : 'Kafka authentication'
 }
 
 function connectedAs({ kafka: { tls, sasl } }: Config): string {

@@ -26,6 +26,33 @@ export type KafkaFailure =
   | 'refused'
   | 'missingTopic'
 
+/**
+ * What a person looks at first, where a KafkaFailure is too coarse for that:
+ *
+ * - `unknownName`: a broker's host name cannot be resolved
+ * - `closed`: the broker closed the connection
+ * - `speaksTls`, `notTls`: the port expects TLS and the client does not, or the reverse
+ * - `certificate`: the broker's certificate is not accepted, or the client's
+ * - `permission`: this user may not do that
+ * - `noSasl`: the port expects no authentication
+ * - `tokenFile`, `tokenCommand`: the source of the token fails
+ * - `clientClosed`: this program has closed the client
+ */
+export type FailureCause =
+  | 'unknownName'
+  | 'closed'
+  | 'speaksTls'
+  | 'notTls'
+  | 'certificate'
+  | 'permission'
+  | 'noSasl'
+  | TokenSource
+  | 'clientClosed'
+  | 'other'
+
+/** The settings below `kafka.sasl` that give a token. */
+export type TokenSource = 'tokenFile' | 'tokenCommand'
+
 export const OFFSET_OUT_OF_RANGE = 1
 /**
  * The checksum of a batch is wrong. Below Produce v8 it is also the response to a record that the topic does not
@@ -59,17 +86,63 @@ const FAILURE_BY_CODE: ReadonlyMap<number, KafkaFailure> = new Map<number, Kafka
 ])
 
 const BAD_RESPONSE = 'BAD_RESPONSE'
+const TLS_RESPONSE = 'TLS_RESPONSE'
+const CLIENT_CLOSED = 'CLIENT_CLOSED'
+
+const CAUSE_BY_CODE: ReadonlyMap<unknown, FailureCause> = new Map<unknown, FailureCause>([
+  [29, 'permission'], // TOPIC_AUTHORIZATION_FAILED
+  [30, 'permission'], // GROUP_AUTHORIZATION_FAILED
+  [31, 'permission'], // CLUSTER_AUTHORIZATION_FAILED
+  [34, 'noSasl'], // ILLEGAL_SASL_STATE
+  [CLIENT_CLOSED, 'clientClosed'],
+  [TLS_RESPONSE, 'speaksTls'],
+  ['EPROTO', 'notTls'],
+  ['ENOTFOUND', 'unknownName'],
+  ['EAI_AGAIN', 'unknownName'],
+  ['ECONNRESET', 'closed'],
+  ['EPIPE', 'closed'],
+])
+/** The texts of kafkajs's errors about a connection that the broker has closed; they have no code. */
+const CLOSED_TEXTS: readonly string[] = ['Closed connection', 'Connection closed by the server']
+/** Matches OpenSSL's errors for bytes that are not TLS. Of these errors, kafkajs keeps the text. */
+const NOT_TLS = /wrong version number|packet length too long|unsupported protocol|ERR_SSL|EPROTO/i
 
 /** The broker's port sent bytes that no broker sends: a length out of bounds, a response to no request. */
 export class BadResponseError extends Error {
   override readonly name = 'BadResponseError'
   /** From a socket's error, kafkajs keeps only the code. */
-  readonly code = BAD_RESPONSE
+  readonly code: string = BAD_RESPONSE
+}
+
+/** The port sent a TLS record to a client that does not use TLS. */
+export class TlsResponseError extends BadResponseError {
+  override readonly code = TLS_RESPONSE
+
+  constructor() {
+    super('the port speaks TLS')
+  }
+}
+
+/** The requests in flight of a client that this program closes fail with this error. */
+export class ClientClosedError extends Error {
+  override readonly name = 'ClientClosedError'
+  readonly code = CLIENT_CLOSED
+
+  constructor() {
+    super('this client was closed')
+  }
 }
 
 /** Authentication cannot succeed: the broker refused it, or the credentials are unusable. */
 export class RefusedError extends Error {
   override readonly name = 'RefusedError'
+  /** The source of the token, if that is what fails. */
+  readonly source: TokenSource | null
+
+  constructor(message: string, source: TokenSource | null = null) {
+    super(message)
+    this.source = source
+  }
 }
 
 /** The failure behind an error code of a response; not for 0, which is success. */
@@ -110,20 +183,41 @@ export function kafkaFailureOf(error: unknown): KafkaFailure {
   return 'unreachable'
 }
 
+/** The cause behind anything that a request to a broker throws. */
+export function failureCauseOf(error: unknown): FailureCause {
+  for (const thrown of causesOf(error)) {
+    const cause = causeOfOne(thrown)
+    if (cause !== 'other') return cause
+  }
+  return 'other'
+}
+
+function causeOfOne(error: Error & Details): FailureCause {
+  const { code, message } = error
+  if (error instanceof RefusedError && error.source !== null) return error.source
+  const known = CAUSE_BY_CODE.get(code)
+  if (known !== undefined) return known
+  if (NOT_TLS.test(message)) return 'notTls'
+  if (CLOSED_TEXTS.includes(message)) return 'closed'
+  return isCertificate(error) ? 'certificate' : 'other'
+}
+
+/** OpenSSL's verification codes and handshake alerts. */
+const isCertificate = ({ code, message }: Error & Details): boolean =>
+  (typeof code === 'string' && /CERT|^ERR_TLS|^ERR_SSL|^ERR_OSSL|^UNABLE_TO/.test(code)) || /certificate/i.test(message)
+
 /** An error without a protocol code that only an invalid response explains. */
 const isBadResponse = (error: Error & Details): boolean =>
   error.code === BAD_RESPONSE ||
+  error.code === TLS_RESPONSE ||
   // Thrown by Buffer and Array in kafkajs's decoders when a response is shorter or longer than it claims.
   error instanceof RangeError ||
   error instanceof TypeError ||
   error.name === 'KafkaJSServerDoesNotSupportApiKey'
 
-/** Authentication, and TLS where it needs a person: OpenSSL's verification codes and handshake alerts. */
-const isRefusal = ({ name, code, message }: Error & Details): boolean =>
-  name === 'RefusedError' ||
-  name === 'KafkaJSSASLAuthenticationError' ||
-  (typeof code === 'string' && /CERT|^ERR_TLS|^ERR_SSL|^ERR_OSSL|^UNABLE_TO/.test(code)) ||
-  /certificate/i.test(message)
+/** Authentication, and TLS where it needs a person. */
+const isRefusal = (error: Error & Details): boolean =>
+  error.name === 'RefusedError' || error.name === 'KafkaJSSASLAuthenticationError' || isCertificate(error)
 
 /** The text of a failure's innermost cause, which is the most specific, in one line. */
 export function failureText(error: unknown): string {

@@ -3,7 +3,7 @@
  * (https://kafka.apache.org/protocol#protocol_common). Each connection has its own reader, so that half a frame of a
  * broken connection is never joined to bytes of the next one. Pure.
  */
-import { BadResponseError } from './errors.ts'
+import { BadResponseError, TlsResponseError } from './errors.ts'
 
 const LENGTH_BYTES = 4
 /** Each response begins with the correlation id of its request. */
@@ -71,7 +71,7 @@ export class FrameReader {
   #readLength(bytes: Buffer): number {
     const body = bytes.readInt32BE(0)
     if (body >= MIN_BODY_BYTES && body <= this.#maxBytes - LENGTH_BYTES) return LENGTH_BYTES + body
-    if (TLS_RECORDS.includes(bytes.readUInt16BE(0))) throw new BadResponseError('the port speaks TLS')
+    if (TLS_RECORDS.includes(bytes.readUInt16BE(0))) throw new TlsResponseError()
     throw new BadResponseError(`the broker announces a response of ${body} bytes`)
   }
 }

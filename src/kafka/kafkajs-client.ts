@@ -1,13 +1,11 @@
 /** Creates clients of kafkajs that can be closed at once, and that report how far they got. */
 import type { Socket } from 'node:net'
 import { type ISocketFactory, Kafka, type KafkaConfig } from 'kafkajs'
+import { ClientClosedError } from './errors.ts'
 import { deliverFrames, repairKafkajs } from './kafkajs-repairs.ts'
 
 /** How far a client got: it established a connection (with TLS: a secure one), or it read a response. */
 export type Reached = 'nothing' | 'connection' | 'response'
-
-/** The text of the error that requests in flight fail with when their client is closed. */
-export const CLIENT_CLOSED = 'this client was closed'
 
 /** A client of kafkajs whose connections can be closed at once. */
 export interface Client {
@@ -31,7 +29,7 @@ export function createClient(config: KafkaConfig, openSocket: ISocketFactory, ma
   let closed = false
   let reached: Reached = 'nothing'
   // Only on an error does kafkajs reject the requests in flight and stop its timers.
-  const end = (socket: Socket): Socket => socket.destroy(new Error(CLIENT_CLOSED))
+  const end = (socket: Socket): Socket => socket.destroy(new ClientClosedError())
   const socketFactory: ISocketFactory = (where) => {
     const onConnect = (): void => {
       if (reached === 'nothing') reached = 'connection'

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import type { Config } from '../config/schema.ts'
 import { fileErrorText, plainText, usageError } from '../errors.ts'
-import { RefusedError } from './errors.ts'
+import { RefusedError, type TokenSource } from './errors.ts'
 
 /** A command that runs longer is killed. */
 const COMMAND_MS = 8_000
@@ -29,18 +29,18 @@ export function readSetting(key: string, path: string): string {
  */
 export async function readToken({ tokenFile, tokenCommand }: TokenSettings): Promise<string> {
   const token = tokenFile === '' ? await runCommand(tokenCommand) : await readFileOf(tokenFile)
-  if (token.trim() === '') throw new RefusedError(`${sourceName(tokenFile)} gives no token`)
+  if (token.trim() === '') throw sourceFailed(tokenFile === '' ? 'tokenCommand' : 'tokenFile', ' gives no token')
   return token.trim()
 }
 
-const sourceName = (tokenFile: string): string =>
-  tokenFile === '' ? 'kafka.sasl.tokenCommand' : 'kafka.sasl.tokenFile'
+const sourceFailed = (source: TokenSource, text: string): RefusedError =>
+  new RefusedError(`kafka.sasl.${source}${text}`, source)
 
 async function readFileOf(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8')
   } catch (error) {
-    throw new RefusedError(`kafka.sasl.tokenFile: cannot read ${path}: ${fileErrorText(error)}`)
+    throw sourceFailed('tokenFile', `: cannot read ${path}: ${fileErrorText(error)}`)
   }
 }
 
@@ -61,7 +61,7 @@ function run([program, ...args]: readonly string[]): Promise<string> {
     const options = { encoding: 'utf8', timeout: COMMAND_MS, killSignal: 'SIGKILL', maxBuffer: MAX_BYTES } as const
     execFile(program, args, options, (error, stdout, stderr) => {
       if (error === null) resolve(stdout)
-      else reject(new RefusedError(`kafka.sasl.tokenCommand: ${commandFailure(error, stderr)}`))
+      else reject(sourceFailed('tokenCommand', `: ${commandFailure(error, stderr)}`))
     })
   })
 }

@@ -5,12 +5,13 @@
  * the bounds. After each of them, exactly: pairs read from the rings = shipped + Σ dropped + queued.
  */
 
-import type { DropReason, ShipLedger } from '../ledger/ship-ledger.ts'
+import type { ShipLedger } from '../ledger/ship-ledger.ts'
 import type { Log } from '../log/folded-log.ts'
 import type { RingConsumer } from '../ring/byte-ring.ts'
 import type { Doorbell } from '../ring/doorbell.ts'
 import { COMMAND_RUN, COMMAND_STOP, type Control } from '../thread/control.ts'
 import { CpuTimeRecorder } from '../thread/cpu-time.ts'
+import { type BoundReason, DropLog } from './drop-log.ts'
 import type { PairQueue } from './pair-queue.ts'
 import { shipClock } from './ship-clock.ts'
 import type { Sink, SinkEnd } from './sink.ts'
@@ -56,6 +57,7 @@ export class Shipper {
   readonly #parts: ShipperParts
   readonly #queue: PairQueue
   readonly #cpuTime: CpuTimeRecorder
+  readonly #dropLog: DropLog
   /** Whether pairs are no longer shipped: those that still arrive are counted as dropped. */
   #discarding = false
   /** When the run ends even if a ring is still open. */
@@ -74,6 +76,7 @@ export class Shipper {
     this.#parts = parts
     this.#queue = parts.queue
     this.#cpuTime = new CpuTimeRecorder(parts.control)
+    this.#dropLog = new DropLog(parts.log)
   }
 
   /** Runs until every ring is closed and empty and its pairs are shipped or dropped. Never rejects. */
@@ -85,6 +88,7 @@ export class Shipper {
       if (this.#finished(nowMs)) break
       await this.#pause(this.#paused ? 0 : bytesRead, nowMs)
     }
+    this.#dropLog.close()
     const { obstacle, end: ended } = sink
     const beating = setInterval(() => control.beat(), BEAT_MS)
     await Promise.all([sink.close(), this.#parts.tap?.close()])
@@ -156,20 +160,20 @@ export class Shipper {
   /** Drops the oldest pairs first: those in the sink are older than those in the queue. */
   #enforceBounds(nowMs: number): void {
     const { sink, maxAgeMs, bufferBytes, whenFull } = this.#parts
-    this.#drop('maxAge', sink.dropOlder(maxAgeMs, nowMs) + this.#queue.dropOlder(maxAgeMs, nowMs))
+    this.#dropLog.check(nowMs)
+    this.#drop('maxAge', sink.dropOlder(maxAgeMs, nowMs) + this.#queue.dropOlder(maxAgeMs, nowMs), nowMs)
     if (whenFull === 'wait' && !sink.down) return
     if (this.#queue.byteCount + sink.byteCount <= bufferBytes) return
     const fromSink = sink.dropOver(Math.max(0, bufferBytes - this.#queue.byteCount))
     const fromQueue = this.#queue.dropOver(Math.max(0, bufferBytes - sink.byteCount))
-    this.#drop('bufferBytes', fromSink + fromQueue)
+    this.#drop('bufferBytes', fromSink + fromQueue, nowMs)
   }
 
-  #drop(reason: DropReason, pairs: number): void {
+  #drop(reason: BoundReason, pairs: number, nowMs: number): void {
     if (pairs === 0) return
     this.#parts.ledger.dropped(reason, pairs)
     this.#lost += pairs
-    const bound = reason === 'maxAge' ? 'older than ship.maxAge' : 'over ship.bufferBytes'
-    this.#parts.log.warn(`dropping the oldest pairs: ${bound}`, { pairs })
+    this.#dropLog.dropped(reason, pairs, nowMs)
   }
 
   #discard(): void {

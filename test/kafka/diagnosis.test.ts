@@ -2,15 +2,19 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { defaultConfig } from '../../src/config/load.ts'
 import { diagnose } from '../../src/kafka/diagnosis.ts'
-import { failureText } from '../../src/kafka/errors.ts'
+import { failureText, RefusedError, TlsResponseError } from '../../src/kafka/errors.ts'
 import type { Reached } from '../../src/kafka/kafkajs-client.ts'
 
 const { kafka } = defaultConfig()
 const overTls = { ...kafka, tls: { ...kafka.tls, enabled: true } }
 const withSasl = { ...kafka, sasl: { ...kafka.sasl, mechanism: 'plain' as const, username: 'me', passwordFile: '/p' } }
 
-const hintFor = (text: string, settings: typeof kafka, reached: Reached): string =>
-  diagnose(new Error(text), settings, reached).hint ?? ''
+/** As kafkajs reports it: of a socket's error it keeps the text and the code. */
+const connectionError = (text: string): Error =>
+  Object.assign(new Error(`Connection error: ${text}`), { code: /\bE[A-Z]{3,}\b/.exec(text)?.[0] })
+
+const hintFor = (error: Error | string, settings: typeof kafka, reached: Reached): string =>
+  diagnose(typeof error === 'string' ? new Error(error) : error, settings, reached).hint ?? ''
 
 test('diagnosis: suggests TLS and SASL to a plaintext client whose connection is closed', () => {
   for (const reached of ['connection', 'response'] as const) {
@@ -24,20 +28,23 @@ test('diagnosis: suggests TLS and SASL to a plaintext client whose connection is
 })
 
 test('diagnosis: suggests no other protocol to a client that has worked', () => {
-  assert.equal(diagnose(new Error('read ECONNRESET'), kafka, 'topic').hint, null)
+  assert.equal(diagnose(connectionError('read ECONNRESET'), kafka, 'topic').hint, null)
 })
 
 test('diagnosis: suggests TLS for a port that answers with a TLS record', () => {
-  assert.match(hintFor('the port speaks TLS', kafka, 'connection'), /^set kafka\.tls\.enabled/)
+  assert.match(hintFor(new TlsResponseError(), kafka, 'connection'), /^set kafka\.tls\.enabled/)
 })
 
 test('diagnosis: suggests to disable TLS for a port that may not speak it', () => {
-  const texts = [
-    'Client network socket disconnected before secure TLS connection was established',
-    'read ECONNRESET',
-    'C0BC:error:0A00010B:SSL routines:ssl3_get_record:wrong version number',
+  const errors = [
+    // Node.js gives this error the code of a connection that was reset.
+    Object.assign(new Error('Client network socket disconnected before secure TLS connection was established'), {
+      code: 'ECONNRESET',
+    }),
+    connectionError('read ECONNRESET'),
+    new Error('C0BC:error:0A00010B:SSL routines:ssl3_get_record:wrong version number'),
   ]
-  for (const text of texts) assert.match(hintFor(text, overTls, 'nothing'), /not speak TLS/)
+  for (const error of errors) assert.match(hintFor(error, overTls, 'nothing'), /not speak TLS/)
 })
 
 test('diagnosis: suggests only what is not configured yet', () => {
@@ -59,4 +66,15 @@ test('diagnosis: suggests which permission or credential to check after a refusa
     diagnose(denied, withSasl, 'response').hint,
     `allow the user me to Describe and Write the topic ${kafka.topic}`,
   )
+})
+
+test('diagnosis: names the setting whose token cannot be had', () => {
+  for (const [source, hint] of [
+    ['tokenCommand', /run the command by hand/],
+    ['tokenFile', /the file must exist/],
+  ] as const) {
+    const { cause, hint: given } = diagnose(new RefusedError('it fails', source), withSasl, 'nothing')
+    assert.equal(cause, source)
+    assert.match(given ?? '', hint)
+  }
 })

@@ -5,7 +5,8 @@ import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import fc from 'fast-check'
 import { logLevel } from 'kafkajs'
-import { CLIENT_CLOSED, createClient } from '../../src/kafka/kafkajs-client.ts'
+import { failureCauseOf } from '../../src/kafka/errors.ts'
+import { createClient } from '../../src/kafka/kafkajs-client.ts'
 import { KafkaWire, type PartitionResponse } from '../../src/kafka/kafkajs-wire.ts'
 import { propertyRuns } from '../support/property-runs.ts'
 import { ScriptedBroker } from './scripted-broker.ts'
@@ -178,7 +179,7 @@ test('wire: a broker that does not respond in time loses its connection, and the
 
 test('wire: closing it rejects the requests in flight', async (t) => {
   const { broker, wire } = await begin(t)
-  const response = assert.rejects(produce(wire, 1), (error: Error) => error.message.includes(CLIENT_CLOSED))
+  const response = assert.rejects(produce(wire, 1), (error: Error) => failureCauseOf(error) === 'clientClosed')
   await until(() => broker.held.length === 1)
   wire.close()
   await response

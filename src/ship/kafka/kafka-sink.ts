@@ -8,7 +8,7 @@
  */
 
 import { type Compressor, createCompressor } from '../../kafka/codecs.ts'
-import { failureOfCode, failureText, type KafkaFailure, kafkaFailureOf } from '../../kafka/errors.ts'
+import { failureOfCode, type KafkaFailure, kafkaFailureOf } from '../../kafka/errors.ts'
 import { errorOfCode } from '../../kafka/kafkajs-internals.ts'
 import type { PartitionResponse } from '../../kafka/kafkajs-wire.ts'
 import type { RecordBatch } from '../../kafka/record-batch.ts'
@@ -237,7 +237,7 @@ export class KafkaSink implements Sink {
     const code = responses.find((response) => response.partition === partition.id)?.errorCode ?? -1
     if (code === 0) {
       // A broker that has just started responds, but refuses batches until it leads its partitions again.
-      this.#cluster.reportUp()
+      this.#cluster.reportUp(partition.id)
       const { ledger } = this.#context
       partition.attempts = 0
       this.#batcher.done(partition, ledger.cell('shipped'))
@@ -277,7 +277,7 @@ export class KafkaSink implements Sink {
     for (const partition of partitions) this.#backOff(partition, failure)
     this.#cluster.requestFailed(failure)
     if (this.down) this.#cluster.reportDown(error)
-    else this.#cluster.reportPart(`a broker does not accept pairs: ${failureText(error)}`, { broker: leader })
+    else this.#cluster.reportBrokerDown(leader, error)
   }
 
   /** The broker responded, and may accept this batch later. */
@@ -285,9 +285,8 @@ export class KafkaSink implements Sink {
     this.#backOff(partition, failure)
     this.#cluster.requestFailed(failure)
     const error = errorOfCode(code)
-    // Without the partition's number: what all partitions are refused for is one repeated record of the log.
     if (failure === 'refused') this.#cluster.reportDown(error)
-    else this.#cluster.reportPart(`Kafka does not accept pairs now: ${failureText(error)}`, { code })
+    else this.#cluster.reportRefused(partition.id, code, error)
   }
 
   #backOff(partition: Partition, failure: KafkaFailure): void {
@@ -298,6 +297,7 @@ export class KafkaSink implements Sink {
   }
 
   #reached(leader: number): void {
+    this.#cluster.reportBrokerUp(leader)
     if (!this.#failing.delete(leader)) return
     // The broker responds again: send its batches now instead of waiting for their retry.
     for (const partition of this.#batcher.partitions) if (partition.leader === leader) partition.retryAtMs = 0

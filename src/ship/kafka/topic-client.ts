@@ -6,14 +6,15 @@
  * Thread: the shipper's, on its event loop. Nothing here rejects but `produce`.
  */
 import { clientFor, createTopic, type KafkaSettings, REQUEST_TIMEOUT_MS } from '../../kafka/client.ts'
-import { type Diagnosis, diagnose, isDenied, permissionHint } from '../../kafka/diagnosis.ts'
-import { failureText, type KafkaFailure, kafkaFailureOf } from '../../kafka/errors.ts'
-import { CLIENT_CLOSED, type Client } from '../../kafka/kafkajs-client.ts'
+import { type Diagnosis, diagnose, permissionHint } from '../../kafka/diagnosis.ts'
+import { type KafkaFailure, kafkaFailureOf } from '../../kafka/errors.ts'
+import type { Client } from '../../kafka/kafkajs-client.ts'
 import { KafkaWire, MAX_MESSAGE_BYTES, type PartitionResponse } from '../../kafka/kafkajs-wire.ts'
 import type { ProduceRequest } from '../../kafka/produce-request.ts'
 import { retryDelay } from '../../kafka/retry.ts'
-import type { Log, LogFields } from '../../log/folded-log.ts'
+import type { Log } from '../../log/folded-log.ts'
 import { OutageLog } from '../../log/outage-log.ts'
+import { PartOutages } from './part-outages.ts'
 
 /** Interval of metadata refreshes while nothing fails: partitions that were added are used from the next one on. */
 const REFRESH_MS = 60_000
@@ -24,8 +25,6 @@ const REFUSED_REFRESH_MS = 5_000
 
 /** The kind of every failure that ends by itself: one outage causes several, such as stale metadata. */
 const UNREACHABLE = 'unreachable'
-/** Another cause, which connections that were open hide at first: their end has been logged before. */
-const UNRESOLVED = 'unresolved'
 /** Between two lines about an outage that lasts. */
 const REMIND_MS = 10 * 60_000
 
@@ -59,11 +58,13 @@ export class TopicClient {
   #dueMs = 0
   #attempts = 0
   readonly #outage: OutageLog
+  readonly #parts: PartOutages
 
   /** @throws InterceptorError (EXIT_USAGE) when the settings cannot work */
   constructor(options: TopicClientOptions) {
     this.#options = options
     this.#outage = new OutageLog(options.log, options.clock, REMIND_MS)
+    this.#parts = new PartOutages(options.log, options.clock, REMIND_MS)
     this.#open()
   }
 
@@ -98,22 +99,33 @@ export class TopicClient {
 
   /** Logs why the cluster does not accept pairs: once for each cause of an outage, whatever the texts of its errors. */
   reportDown(error: unknown): void {
-    // What made this class close the client has been reported.
-    if (failureText(error) === CLIENT_CLOSED) return
     const reached = this.#hasWorked ? 'topic' : (this.#client?.reached ?? 'nothing')
     const diagnosis = diagnose(error, this.#options.settings, reached)
-    const { hint } = diagnosis
+    const { hint, cause } = diagnosis
+    // What made this class close the client has been reported.
+    if (cause === 'clientClosed') return
     this.#failed(kindOf(diagnosis), `${this.#describe(diagnosis)}${hint === null ? '' : `: ${hint}`}`)
   }
 
-  /** Logs that one broker, or a partition, does not accept pairs, unless that belongs to an outage of the cluster. */
-  reportPart(message: string, fields: LogFields): void {
-    if (!this.#outage.lasts) this.#options.log.warn(message, fields)
+  /** Logs that one broker does not respond, unless that belongs to an outage of the cluster. */
+  reportBrokerDown(broker: number, error: unknown): void {
+    if (!this.#outage.lasts) this.#parts.brokerFailed(broker, error)
   }
 
-  /** Logs that the cluster accepts pairs again, if an outage was logged. */
-  reportUp(): void {
+  /** Logs that a broker responds again, if it was logged that it does not. */
+  reportBrokerUp(broker: number): void {
+    this.#parts.brokerResponded(broker)
+  }
+
+  /** Logs that a partition's pairs are not accepted now, unless that belongs to an outage of the cluster. */
+  reportRefused(partition: number, code: number, error: unknown): void {
+    if (!this.#outage.lasts) this.#parts.partitionRefused(partition, code, error)
+  }
+
+  /** Logs that the cluster accepts pairs again, if an outage was logged. @param partition whose pairs it has accepted */
+  reportUp(partition: number): void {
     this.#outage.recovered('Kafka accepts pairs again')
+    this.#parts.partitionAccepted(partition)
   }
 
   close(): void {
@@ -202,12 +214,14 @@ export class TopicClient {
   #reportUncreated(error: unknown): void {
     const { settings } = this.#options
     const diagnosis = diagnose(error, settings, 'response')
-    const hint = isDenied(diagnosis.text) ? `${permissionHint(settings, 'Create')}, or create it` : diagnosis.hint
+    const hint =
+      diagnosis.cause === 'permission' ? `${permissionHint(settings, 'Create')}, or create it` : diagnosis.hint
     const reason = hint === null ? diagnosis.text : `${diagnosis.text}: ${hint}`
     this.#failed('missingTopic', `Kafka has no topic ${settings.topic}, and it cannot be created: ${reason}`)
   }
 
   #failed(kind: string, message: string): void {
+    this.#parts.reset()
     this.#outage.failed({ kind, message: `${message}; pairs wait in the buffer`, hint: null })
   }
 
@@ -220,10 +234,11 @@ export class TopicClient {
 }
 
 /** The cause of a failure, as far as an outage is logged once for it. */
-function kindOf({ failure, text, hint }: Diagnosis): string {
-  if (failure === 'refused') return `refused: ${hint}`
+function kindOf({ failure, cause }: Diagnosis): string {
+  if (failure === 'refused') return `refused: ${cause}`
   if (failure === 'missingTopic') return failure
-  return /ENOTFOUND|EAI_AGAIN/.test(text) ? UNRESOLVED : UNREACHABLE
+  // Connections that were open hide this cause at first: their end has been logged before.
+  return cause === 'unknownName' ? cause : UNREACHABLE
 }
 
 /** The topic's limit, from any leader; null where this user lacks DescribeConfigs on the topic. */

@@ -38,7 +38,7 @@ test('topic client: metadata without a leader are refreshed soon, complete ones 
   assert.equal(lines.length, 1)
   leaders = [1, 2]
   assert.equal(await refresh(), 60_000)
-  client.reportUp()
+  client.reportUp(0)
   assert.equal(lines.at(-1), 'Kafka accepts pairs again')
 })
 
@@ -53,20 +53,21 @@ test('topic client: an outage is logged once for each cause, again after ten min
     onChange: () => {},
   })
   const texts = ['connect ECONNREFUSED 127.0.0.1:1', 'Closed connection', 'no response within 40 s', 'read ECONNRESET']
-  client.reportPart('a broker does not accept pairs: Closed connection', { broker: 1 })
+  client.reportBrokerDown(1, new Error('Closed connection'))
   for (; nowMs <= 10 * 60_000; nowMs += 1000) {
     client.reportDown(new Error(texts[(nowMs / 1000) % texts.length]))
-    client.reportPart('a broker does not accept pairs: Closed connection', { broker: 1 })
+    client.reportBrokerDown(1, new Error('Closed connection'))
+    client.reportRefused(2, 7, errorOfCode(7))
   }
-  client.reportDown(new Error('getaddrinfo ENOTFOUND kafka.test'))
+  client.reportDown(Object.assign(new Error('getaddrinfo ENOTFOUND kafka.test'), { code: 'ENOTFOUND' }))
   client.reportDown(errorOfCode(3))
-  client.reportUp()
-  client.reportUp()
+  client.reportUp(0)
+  client.reportUp(0)
   client.close()
   const unreachable = 'Kafka is unreachable: 127.0.0.1:1 refuses connections (ECONNREFUSED)'
   const hint = 'check the brokers’ addresses, also those that they advertise; pairs wait in the buffer'
   assert.deepEqual(lines, [
-    ['a broker does not accept pairs: Closed connection', { broker: 1 }],
+    ['broker 1 does not accept pairs: the broker closed the connection', {}],
     [`${unreachable}: ${hint}`, {}],
     [`${unreachable}: ${hint}`, { repeated: 599 }],
     [`Kafka is unreachable: the host name kafka.test is unknown (ENOTFOUND): ${hint}`, {}],
