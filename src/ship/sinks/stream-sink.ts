@@ -114,7 +114,9 @@ export class StreamSink implements Sink {
     }
     const isCut = output.pending > 0
     output.close()
-    if (this.end === null && (this.down || isCut)) {
+    if (this.end !== null) return
+    if (opened === 'later') this.end = { kind: 'failed', message: `nothing was written: ${output.name} has no reader` }
+    else if (this.down || isCut) {
       this.end = { kind: 'failed', message: `${output.name} could not be written to its end` }
     }
   }

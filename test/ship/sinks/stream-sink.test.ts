@@ -47,6 +47,15 @@ test('stream sink: a FIFO without a reader delays neither the input nor the end'
   assert.equal(run.counter('droppedShutdown'), 100)
 })
 
+test('stream sink: a FIFO that never had a reader is an error, although there was no pair for it', async () => {
+  const path = join(folder, 'unread')
+  execFileSync('mkfifo', [path])
+  const run = startShipper({ sink: toFile(path) })
+  await run.ready
+  const last = await run.finish()
+  assert.equal(last.t === 'failed' && last.message, `nothing was written: ${path} has no reader`)
+})
+
 test('stream sink: buffers bufferBytes for a reader that stops reading, then drops the oldest pairs', async () => {
   const path = join(folder, 'stuck')
   execFileSync('mkfifo', [path])
