@@ -2,7 +2,7 @@
  * Kinds of traffic, each of which costs the parse stage something of its own: many connections, disorder, what rules filter,
  * what is not HTTP. The traffic is generated while it is read, so that no file is needed.
  */
-import type { AssemblerOptions } from '../src/assemble/assembler.ts'
+import type { AssemblerOptions } from '../src/assemble/assembler-options.ts'
 import { defaultConfig } from '../src/config/load.ts'
 import { OpaqueMarks } from '../src/ring/opaque-marks.ts'
 import { type ParsePass, ParseStage } from './parse-pass.ts'

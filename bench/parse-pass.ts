@@ -2,13 +2,16 @@
  * The parse stage on one core: a capture's bytes in memory → frames → ring → reassembly → HTTP → pairs, encoded and
  * discarded. Everything that the threads do, without their waiting.
  */
-import { Assembler, type AssemblerOptions, assemblerArena, INPUT_BLOCK_BYTES } from '../src/assemble/assembler.ts'
+import { Assembler, assemblerMemory } from '../src/assemble/assembler.ts'
+import type { AssemblerOptions } from '../src/assemble/assembler-options.ts'
+import { INPUT_BLOCK_BYTES } from '../src/assemble/host/memory.ts'
 import { FileReader } from '../src/capture/files/file-reader.ts'
 import { Intake } from '../src/capture/intake/intake.ts'
 import { defaultConfig } from '../src/config/load.ts'
 import { ASSEMBLE_COUNTERS, allocateCounters, CAPTURE_COUNTERS } from '../src/ledger/counters.ts'
 import { allocateRing, RingConsumer, RingProducer } from '../src/ring/byte-ring.ts'
 import { Doorbell } from '../src/ring/doorbell.ts'
+import { PAIR_FIELDS_BYTES, PAIR_LENGTH_AT } from '../src/ring/layout.ts'
 import type { OpaqueMarks } from '../src/ring/opaque-marks.ts'
 import { Control } from '../src/thread/control.ts'
 
@@ -28,11 +31,11 @@ const OPTIONS: AssemblerOptions = {
   flows: CONFIG.limits.flows,
   keep: 'both',
   clusterNetworks: [],
-  stateBytes: 1024 * 1024 * 1024,
+  stateBytes: 256 * 1024 * 1024,
   poolBytes: 64 * 1024 * 1024,
 }
-/** Shared by all passes, as a thread has a single one. */
-const ARENA = assemblerArena(OPTIONS)
+/** Shared by all passes with as many connections, as a thread has a single one. */
+const MEMORY = assemblerMemory(OPTIONS)
 
 /** The result of one pass. */
 export interface ParsePass {
@@ -83,10 +86,12 @@ export class ParseStage {
     const ring = allocateRing(RING_BYTES)
     this.#consumer = new RingConsumer(ring, null)
     const all = { ...OPTIONS, ...options }
-    this.#assembler = new Assembler(ARENA, all, this.#counts, {
-      emit: (at, length) => {
+    const memory = all.flows === OPTIONS.flows ? MEMORY : assemblerMemory(all)
+    this.#assembler = new Assembler(memory, all, this.#counts, {
+      emit: (record) => {
+        const length = memory.view.getInt32(record + PAIR_LENGTH_AT, true)
         this.#encodedBytes += length
-        onPair?.(ARENA.bytes, at, length)
+        onPair?.(memory.bytes, record + PAIR_FIELDS_BYTES, length)
         return true
       },
     })

@@ -20,6 +20,8 @@ import { METRIC_GROUPS } from '../src/admin/metrics.ts'
 import { configKeys } from '../src/config/keys.ts'
 import { defaultConfig } from '../src/config/load.ts'
 import { configJsonSchema, configReference } from '../src/config/reference.ts'
+import { ASSEMBLE_COUNTERS } from '../src/ledger/counters.ts'
+import * as reasons from '../src/ledger/reasons.ts'
 import { refreshSessions } from './documents/console.ts'
 import { pairTypes } from './documents/pair-types.ts'
 
@@ -50,6 +52,8 @@ export const GENERATORS: readonly Generator[] = [
   },
   { title: 'src/config/defaults.ts has the defaults of the schema', files: defaultsModule },
   { title: 'src/ledger/meanings.ts has the meanings of docs/ledger.md', files: meaningsModule },
+  { title: 'the assembler’s program has the counters of src/ledger/counters.ts', files: programCounters },
+  { title: 'the assembler’s program has the reasons of src/ledger/reasons.ts', files: programReasons },
   { title: 'docs/cli.md has the help of every command', files: commandLinePage },
   { title: 'docs/metrics.md has every metric', files: metricsPage },
   { title: 'test/fixtures/README.md lists every capture of manifest.json', files: fixturesPage },
@@ -126,6 +130,35 @@ function meaningsModule(): GeneratedFile[] {
 export const MEANINGS: Readonly<Record<string, string>> = ${JSON.stringify(Object.fromEntries(meanings))}
 `
   return [[path, formatted(path, module)]]
+}
+
+function programCounters(): GeneratedFile[] {
+  const lines = Object.entries(ASSEMBLE_COUNTERS.index).map(
+    ([name, index]) => `export const ${name}: usize = ${index * Float64Array.BYTES_PER_ELEMENT}\n`,
+  )
+  const head =
+    '/** Offsets of the counters in their block. Generated from src/ledger/counters.ts by `npm run generate`. */\n'
+  return [['src/assemble/core/counters.ts', `${head}${lines.join('')}`]]
+}
+
+/** Types of the reasons in the program, by the beginning of their names. */
+const REASON_TYPES: readonly (readonly [prefix: string, type: string])[] = [
+  ['END_', 'u8'],
+  ['RULE_', 'u8'],
+  ['REASON_', 'i8'],
+  ['NO_REASON', 'i8'],
+]
+
+function programReasons(): GeneratedFile[] {
+  const lines = REASON_TYPES.flatMap(([prefix, type]) =>
+    Object.entries(reasons)
+      .filter(([name]) => name.startsWith(prefix))
+      .sort(([, a], [, b]) => a - b)
+      .map(([name, value]) => `export const ${name}: ${type} = ${value}\n`),
+  )
+  const head =
+    '/** Why flows end, messages fail and pairs are filtered. Generated from src/ledger/reasons.ts by `npm run generate`. */\n'
+  return [['src/assemble/core/reasons.ts', `${head}${lines.join('')}`]]
 }
 
 /** Markdown without its links and code marks. */

@@ -11,10 +11,11 @@ import { COMMAND_STOP, Control } from '../thread/control.ts'
 import { CpuTimeRecorder } from '../thread/cpu-time.ts'
 import { Mailbox } from '../thread/mailbox.ts'
 import { restMs } from '../thread/pace.ts'
-import { Assembler, assemblerArena, INPUT_BLOCK_BYTES } from './assembler.ts'
-import type { PairSink } from './http1/outcomes.ts'
-import type { Arena } from './memory/arena.ts'
+import { Assembler, assemblerMemory } from './assembler.ts'
+import { INPUT_BLOCK_BYTES, type ProgramMemory } from './host/memory.ts'
+import { useProgram } from './host/program.ts'
 import { PairRingSink } from './pair-ring-sink.ts'
+import type { PairSink } from './pair-sink.ts'
 import { warmUpAssembler } from './warm-up.ts'
 import type { AssembleTask, FromAssembler, KnownInterface, ToAssembler } from './worker-data.ts'
 
@@ -61,13 +62,14 @@ export class AssembleLoop {
     const resting = task.whenFull === 'drop' ? RESTING_RING_BYTES : undefined
     this.#pairs = new RingProducer(task.pairRing, new Doorbell(task.shipperBell), resting)
     this.#mail = new Mailbox<ToAssembler>(task.port, this.#control)
-    const arena = assemblerArena(task.options)
-    const createSink = (ring: RingProducer) => new PairRingSink(arena, ring, task.whenFull, bell, this.#control)
+    useProgram(task.program)
+    const memory = assemblerMemory(task.options)
+    const createSink = (ring: RingProducer) => new PairRingSink(memory, ring, task.whenFull, bell, this.#control)
     // Frames that arrive during that time wait in the rings.
     post({ t: 'ready' })
-    if (task.warmUpShare > 0) warmUpLive(arena, task, createSink, (workedMs) => this.#rest(workedMs, bell))
+    if (task.warmUpShare > 0) warmUpLive(memory, task, createSink, (workedMs) => this.#rest(workedMs, bell))
     const announced = (id: number, info: InterfaceInfo): void => post({ t: 'interface', id, info })
-    this.#assembler = new Assembler(arena, task.options, task.counters, createSink(this.#pairs), announced, selector)
+    this.#assembler = new Assembler(memory, task.options, task.counters, createSink(this.#pairs), announced, selector)
     for (const known of task.interfaces) this.#add(known)
     this.#assembler.setAddresses(task.addresses)
   }
@@ -169,7 +171,7 @@ async function selectorOf(selection: PairSelection | undefined): Promise<PairSel
 
 /** The warm-up's pairs go to a ring of their own and are discarded. */
 function warmUpLive(
-  arena: Arena,
+  memory: ProgramMemory,
   { options }: AssembleTask,
   createSink: (ring: RingProducer) => PairSink,
   rest: (workedMs: number) => boolean,
@@ -178,7 +180,7 @@ function warmUpLive(
   const ring = new RingProducer(shared, new Doorbell(Doorbell.allocate()))
   const consumer = new RingConsumer(shared, null)
   let startMs = performance.now()
-  warmUpAssembler(arena, options, createSink(ring), () => {
+  warmUpAssembler(memory, options, createSink(ring), () => {
     ring.flush()
     consumer.release(consumer.used)
     const continues = rest(performance.now() - startMs)

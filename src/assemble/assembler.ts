@@ -1,187 +1,100 @@
 /**
- * The assembler: records of a frame ring in, pairs out. Connects the parts, each of which owns one step:
- *
- *     record → ConnectionTracker → Reassembler → Connections → MessageParser → Exchanges → PairSink
- *              flow, handshake     order, holes   protocol      framing         pairing, rules, encoding
+ * The assembler: records of a frame ring in, pairs out. The work is the program's (core/index.ts); this class lays out its memory,
+ * hands it blocks of records, passes its pairs on, and copies its counters to where they are read.
  *
  * It does no I/O: bytes and packet times in, calls of the sink out. The worker around it owns rings, threads and waiting.
  */
-
 import { ASSEMBLE_COUNTERS } from '../ledger/counters.ts'
+import { TrafficBlock } from '../ledger/traffic.ts'
 import type { AddressEntry } from '../pair/endpoint-pod.ts'
 import {
-  END_OFFSET_AT,
-  FLOW_HASH_AT,
-  FRAME,
-  INTERFACE,
+  ARRIVAL_AT,
   INTERFACE_GONE,
   INTERFACE_ID_AT,
-  IP_OFFSET_AT,
   LENGTH_AT,
-  MARK_AT,
-  MAX_FRAME_BYTES,
-  MICROS_AT,
-  NETWORK_AT,
   TAG_AT,
-  TCP_OFFSET_AT,
   TEXT_AT,
   TEXT_LENGTH_AT,
 } from '../ring/layout.ts'
 import type { OpaqueMarks } from '../ring/opaque-marks.ts'
-import type { PairSelection, PairSelector } from '../select/selector.ts'
+import type { PairSelector } from '../select/selector.ts'
 import type { InterfaceInfo, VantagePolicy } from '../target/interface-info.ts'
-import { Connections } from './connections.ts'
-import { MessageWriter } from './encode/message-writer.ts'
-import { PAIR_FRAME_BYTES, PairWriter } from './encode/pair-writer.ts'
+import type { AssemblerOptions } from './assembler-options.ts'
 import { Filter, type FilterConfig } from './filter.ts'
-import { Exchanges } from './http1/exchanges.ts'
-import { MessageHead } from './http1/message-head.ts'
-import { MessageParser } from './http1/message-parser.ts'
-import { OpenMessages } from './http1/open-messages.ts'
-import { Outcomes, type PairSink } from './http1/outcomes.ts'
-import { Position } from './http1/position.ts'
-import { InterfaceTraffic } from './interface-traffic.ts'
-import { Arena } from './memory/arena.ts'
-import { BlockPool } from './memory/block-pool.ts'
-import { CellPool } from './memory/cell-pool.ts'
-import { stateBounds } from './memory/state-bounds.ts'
-import { PacketTime } from './packet-time.ts'
-import { FlowTable } from './tcp/flow-table.ts'
-import { HeldPieces } from './tcp/held-pieces.ts'
-import { Reassembler } from './tcp/reassembler.ts'
-import { ConnectionTracker } from './tcp/tracker.ts'
-import { Vantages } from './vantage/vantage.ts'
-
-export interface AssemblerOptions extends VantagePolicy {
-  /** Name of the node, for the pairs. */
-  node: string
-  filter: FilterConfig
-  /** Keep pairs that rules would filter; size limits and `filter.include` still apply. */
-  everything: boolean
-  /** What only complete pairs decide; absent: all are kept. */
-  selection?: PairSelection | undefined
-  messageBytes: number
-  pairBytes: number
-  responseTimeoutMicros: number
-  /** Emit the pair of a response whose connection, or the input, ended within its body. */
-  incompleteResponses: boolean
-  /** A connection without segments for this long is closed. */
-  idleTimeoutMicros: number
-  /** Maximum number of connections tracked at the same time. */
-  flows: number
-  /** Memory for the state of connections and exchanges; `flows` and the number of exchanges are bounded by it. */
-  stateBytes: number
-  /** Bound on all bytes held: messages waiting, segments behind holes, heads cut between segments. */
-  poolBytes: number
-}
+import { AssemblerHost } from './host/imports.ts'
+import { ProgramMemory } from './host/memory.ts'
+import type { Program } from './host/program.ts'
+import { nameLengths, writeRules } from './host/rule-tables.ts'
+import type { PairSink } from './pair-sink.ts'
+import { stateBounds } from './state-bounds.ts'
 
 const C = ASSEMBLE_COUNTERS.index
+const COUNTER_BYTES = 8
 
-/** A ring is copied in blocks of this size; a larger record is copied alone. */
-export const INPUT_BLOCK_BYTES = 64 * 1024
-const INPUT_BYTES = MAX_FRAME_BYTES + INPUT_BLOCK_BYTES
-/** Addresses are signed words; the rest is far more than the arena needs beside its regions. */
-const LARGEST_ARENA = 2 ** 31 - 2 ** 26
-
-/** The memory that an assembler with these options works in. A later assembler on the same arena replaces an earlier one. */
-export function assemblerArena({ messageBytes, pairBytes, poolBytes }: AssemblerOptions): Arena {
-  // Encoding at most doubles a message: a byte of a head may become two, and a field needs less than twice its bytes.
-  const scratchBytes = 2 * Math.max(messageBytes, pairBytes) + PAIR_FRAME_BYTES
-  const room = LARGEST_ARENA - INPUT_BYTES - messageBytes - scratchBytes
-  return new Arena(INPUT_BYTES, messageBytes, scratchBytes, Math.min(poolBytes, room))
-}
+/** The memory that an assembler with these options works in. */
+export const assemblerMemory = (options: AssemblerOptions): ProgramMemory =>
+  new ProgramMemory(options, stateBounds(options))
 
 export class Assembler {
-  readonly arena: Arena
   /** Where the caller copies ring blocks before `consume`. */
   readonly input: Uint8Array
-  readonly #cells: CellPool
-  readonly #tracker: ConnectionTracker
-  readonly #time: PacketTime
-  readonly #pairs: PairWriter
-  readonly #vantages: Vantages
-  readonly #traffic: InterfaceTraffic
+  readonly #memory: ProgramMemory
+  readonly #host: AssemblerHost
+  readonly #program: Program
   readonly #filter: Filter
-  readonly #announced: (id: number, info: InterfaceInfo) => void
-  /** Network domain of each interface, by id. */
-  readonly #domains: number[] = []
+  readonly #options: AssemblerOptions
+  /** Blocks of the interfaces whose counts are read, by id. */
+  readonly #traffic: (TrafficBlock | undefined)[] = []
   readonly #counts: Float64Array
+  readonly #sink: PairSink
+  readonly #announced: (id: number, info: InterfaceInfo) => void
 
   /**
-   * @param arena of `assemblerArena`
-   * @param counts an ASSEMBLE_COUNTERS block
-   * @param sink receives finished pairs, which are in the arena
+   * @param memory of `assemblerMemory`. A later assembler on the same memory replaces an earlier one
+   * @param counts an ASSEMBLE_COUNTERS block, which is brought up to date after each block of records
+   * @param sink receives finished pairs, which are in the memory
    * @param announced called for each interface that a record announces
    * @param selector of `options.selection`; null: it selects everything
    */
   constructor(
-    arena: Arena,
+    memory: ProgramMemory,
     options: AssemblerOptions,
     counts: Float64Array,
     sink: PairSink,
     announced: (id: number, info: InterfaceInfo) => void = () => {},
     selector: PairSelector | null = null,
   ) {
-    arena.clear()
-    const cells = new CellPool(arena)
-    const pool = new BlockPool(arena, cells)
-    const filter = new Filter(options.filter, options.everything)
-    const head = new MessageHead(arena, filter)
-    const time = new PacketTime()
-    const bounds = stateBounds(options.stateBytes, options.flows)
-    const flows = new FlowTable(arena, time, bounds.connections, bounds.objects)
-    const messages = new MessageWriter(arena, head)
-    const vantages = new Vantages(flows, options)
-    const pairs = new PairWriter(arena, pool, flows, messages, vantages, options.node)
-    const traffic = new InterfaceTraffic(arena)
-    const outcomes = new Outcomes(
-      arena,
-      pool,
-      pairs,
-      options,
-      counts,
-      sink,
-      filter.include,
-      selector,
-      traffic,
-      bounds.exchanges,
-      (flow) => {
-        flows.active.settle()
-        flows.at(flow)
-      },
-    )
-    const position = new Position()
-    const shared = { time, position, vantages, traffic, limits: options, counts }
-    const exchanges = new Exchanges({ arena, pool, head, filter, messages, outcomes, ...shared })
-    const parser = new MessageParser(arena, pool, head, exchanges, time, position, options.messageBytes)
-    const open = new OpenMessages(time, options.idleTimeoutMicros)
-    const connections = new Connections(arena, pool, head, parser, exchanges, open, counts, vantages, traffic, time)
-    const reassembler = new Reassembler(new HeldPieces(arena, cells), flows, counts, time, connections)
-    this.arena = arena
-    this.input = arena.bytes.subarray(arena.input, arena.input + arena.inputBytes)
-    this.#cells = cells
-    this.#pairs = pairs
-    this.#vantages = vantages
-    this.#traffic = traffic
+    const filter = new Filter(options.filter)
+    const { node } = options
+    const traffic = (id: number): TrafficBlock | undefined => this.#traffic[id]
+    const passPairs = (): void => this.#passPairs()
+    const host = new AssemblerHost({ memory, filter, policy: options, selector, node, traffic, passPairs })
+    this.#options = options
+    this.#memory = memory
+    this.#host = host
+    this.#program = host.program
     this.#filter = filter
-    this.#tracker = new ConnectionTracker(
-      arena,
-      cells,
-      counts,
-      time,
-      reassembler,
-      connections,
-      flows,
-      options.idleTimeoutMicros,
-    )
-    this.#time = time
-    this.#announced = announced
     this.#counts = counts
+    this.#sink = sink
+    this.#announced = announced
+    this.input = memory.inputBytes
+    // An assembler that replaces one that has failed continues its counts.
+    memory.counts.set(counts)
+    this.#program.setLimits(
+      options.messageBytes,
+      options.pairBytes,
+      options.responseTimeoutMicros,
+      options.idleTimeoutMicros,
+      options.incompleteResponses ? 1 : 0,
+      stateBounds(options).exchanges,
+      selector === null ? 0 : 1,
+    )
+    this.#setRules(options.filter)
   }
 
   /** Bytes of `poolBytes` in use. */
   get heldBytes(): number {
-    return this.#cells.usedBytes
+    return this.#program.usedBytes()
   }
 
   /**
@@ -191,21 +104,9 @@ export class Assembler {
    * @returns their total length, padding included; 0 when the first record is cut
    */
   wholeRecords(available: number): number {
-    const { view, input } = this.arena
-    let at = 0
-    let frames = 0
-    while (at + TAG_AT + 4 <= available) {
-      const length = view.getInt32(input + at + LENGTH_AT, true)
-      if (length < 0) {
-        at -= length
-        break
-      }
-      if (at + length > available) break
-      if (view.getInt32(input + at + TAG_AT, true) === FRAME) frames++
-      at += length
-    }
-    this.#counts[C.framesRead] += frames
-    return at
+    const length = this.#program.wholeRecords(this.#memory.input, available)
+    this.#counts[C.framesRead] = this.#memory.counts[C.framesRead]
+    return length
   }
 
   /**
@@ -214,16 +115,14 @@ export class Assembler {
    * @param marks of the records' ring; null: its producer leaves no payload out
    */
   consume(length: number, marks: OpaqueMarks | null = null): void {
-    const { view, input } = this.arena
-    this.#tracker.marks.table = marks
-    const end = input + length
-    let at = input
-    while (at < end) {
-      const size = view.getInt32(at + LENGTH_AT, true)
-      if (size < 0) break
-      this.#time.micros = view.getFloat64(at + MICROS_AT, true)
-      this.#record(at, view.getInt32(at + TAG_AT, true))
-      at += size
+    this.#host.marks = marks
+    this.#program.setMarks(marks === null ? 0 : 1)
+    try {
+      this.#process(length)
+    } finally {
+      // Of a block that cannot be read to its end, what was read counts.
+      this.#passPairs()
+      this.#publishCounts()
     }
   }
 
@@ -233,50 +132,111 @@ export class Assembler {
    * @param traffic the block (ledger/traffic.ts) that counts what this assembler sees of it; undefined: none
    */
   addInterface(id: number, info: InterfaceInfo, traffic?: SharedArrayBuffer): void {
-    this.#domains[id] = info.domain
-    this.#pairs.addInterface(id, info)
-    this.#vantages.addInterface(id, info)
-    this.#traffic.count(id, traffic)
+    const { vantagePoint } = info
+    this.#memory.useInterface(id)
+    this.#program.setInterface(id, info.domain, vantagePoint?.hopLimit ?? 0, vantagePoint === null ? 0 : 1)
+    this.#host.vantages.addInterface(id, info)
+    this.#host.names.addInterface(id, info)
+    const block = traffic === undefined ? undefined : new TrafficBlock(traffic)
+    this.#traffic[id] = block
+    if (block !== undefined) this.#memory.interfaceCounts(id).set(block.counts.subarray(0, ASSEMBLE_COUNTERS.length))
   }
 
   /** Replaces the pods that hold these addresses. */
   setAddresses(entries: readonly AddressEntry[]): void {
-    this.#vantages.setAddresses(entries)
+    this.#host.vantages.setAddresses(entries)
+    this.#host.names.change()
   }
 
   /** Which vantages are kept, for connections that begin from now on. */
   setPolicy(policy: VantagePolicy): void {
-    this.#vantages.setPolicy(policy)
+    this.#host.vantages.setPolicy(policy)
   }
 
   /** Replaces the rules: each head is judged by those in force when it arrives. */
   setFilter(filter: FilterConfig): void {
     this.#filter.configure(filter)
+    this.#setRules(filter)
   }
 
   /** The input has ended: ends every flow. */
   finish(): void {
-    this.#tracker.endAll()
+    this.#program.endAll()
+    this.#passPairs()
+    this.#publishCounts()
   }
 
-  #record(at: number, kind: number): void {
-    const view = this.arena.view
+  #process(length: number): void {
+    const { input, view } = this.#memory
+    const end = input + length
+    for (let at = input; at < end; ) {
+      at = this.#program.consume(at, end)
+      if (at === end) return
+      this.#passPairs()
+      this.#interfaceRecord(at)
+      at += view.getInt32(at + LENGTH_AT, true)
+    }
+  }
+
+  #interfaceRecord(at: number): void {
+    const { bytes, view } = this.#memory
     const id = view.getInt32(at + INTERFACE_ID_AT, true)
-    if (kind === FRAME) {
-      this.#counts[C.framesConsumed]++
-      const ip = at + view.getUint16(at + IP_OFFSET_AT, true)
-      const tcp = at + view.getUint16(at + TCP_OFFSET_AT, true)
-      const end = at + view.getUint32(at + END_OFFSET_AT, true)
-      const network = view.getInt32(at + NETWORK_AT, true)
-      const hash = view.getInt32(at + FLOW_HASH_AT, true)
-      this.#tracker.segment(ip, tcp, end, id, this.#domains[id], network, hash, view.getInt32(at + MARK_AT, true))
-    } else if (kind === INTERFACE) {
-      const start = at + TEXT_AT
-      const text = this.arena.bytes.subarray(start, start + view.getInt32(at + TEXT_LENGTH_AT, true))
-      const info: InterfaceInfo = JSON.parse(new TextDecoder().decode(text))
-      this.addInterface(id, info)
-      this.#announced(id, info)
-    } else if (kind === INTERFACE_GONE) this.#tracker.endInterface(id)
-    else this.#tracker.advance()
+    if (view.getInt32(at + TAG_AT, true) === INTERFACE_GONE) {
+      this.#program.endInterface(id)
+      this.#passPairs()
+      return
+    }
+    const start = at + TEXT_AT
+    const text = bytes.subarray(start, start + view.getInt32(at + TEXT_LENGTH_AT, true))
+    const info: InterfaceInfo = JSON.parse(new TextDecoder().decode(text))
+    this.addInterface(id, info)
+    this.#announced(id, info)
+  }
+
+  /** Passes the pairs in the output to the sink. */
+  #passPairs(): void {
+    const { view, output } = this.#memory
+    const end = this.#program.outputEnd()
+    for (let at = output; at < end; ) {
+      const size = view.getInt32(at + LENGTH_AT, true)
+      if (!this.#sink.emit(at, size)) this.#countDropped(at)
+      at += size
+    }
+    this.#program.rewindOutput()
+  }
+
+  /** The sink had no room for the pair of this record, which has the interface of its connection in place of a time. */
+  #countDropped(record: number): void {
+    this.#memory.counts[C.droppedRing]++
+    const id = this.#memory.view.getInt32(record + ARRIVAL_AT, true)
+    this.#program.countOf(id, C.droppedRing * COUNTER_BYTES)
+  }
+
+  /** Copies the counters to shared memory. */
+  #publishCounts(): void {
+    const program = this.#program
+    this.#counts.set(this.#memory.counts)
+    for (let entry = program.firstDirty(); entry !== 0; entry = program.nextDirty(entry)) {
+      const id = program.interfaceId(entry)
+      const block = this.#traffic[id]
+      if (block === undefined) continue
+      block.counts.set(this.#memory.interfaceCounts(id))
+      const micros = program.lastKept(entry)
+      if (micros > 0) block.keepLast(micros)
+    }
+    program.clearDirty()
+  }
+
+  #setRules(config: FilterConfig): void {
+    const { include } = this.#filter
+    this.#program.setRules(
+      this.#options.everything ? 1 : 0,
+      nameLengths(config),
+      include.hasRequestRules || include.hasPods ? 1 : 0,
+      include.hasHosts ? 1 : 0,
+      include.isEmpty ? 0 : 1,
+      config.include.minLatency * 1000,
+      writeRules(this.#memory, config),
+    )
   }
 }

@@ -24,9 +24,10 @@ import {
   TAG_AT,
   TCP_OFFSET_AT,
 } from '../ring/layout.ts'
-import { Assembler, type AssemblerOptions } from './assembler.ts'
-import type { PairSink } from './http1/outcomes.ts'
-import type { Arena } from './memory/arena.ts'
+import { Assembler } from './assembler.ts'
+import type { AssemblerOptions } from './assembler-options.ts'
+import type { ProgramMemory } from './host/memory.ts'
+import type { PairSink } from './pair-sink.ts'
 
 /** Rounds of 256 exchanges. After the first one every function has run with common values. */
 const MOST_ROUNDS = 5
@@ -65,13 +66,18 @@ const EXCHANGES: readonly (readonly [Uint8Array, Uint8Array])[] = [
 ].map(([request, response]) => [bytesOf(request as string), bytesOf(response as string)] as const)
 
 /**
- * @param arena the one that the real assembler will use
+ * @param memory the one that the real assembler will use
  * @param sink of the same class as the real one, over a ring of its own
  * @param rest called between two rounds: empties that ring, and rests; returns false when no further round is wanted
  */
-export function warmUpAssembler(arena: Arena, options: AssemblerOptions, sink: PairSink, rest: () => boolean): void {
+export function warmUpAssembler(
+  memory: ProgramMemory,
+  options: AssemblerOptions,
+  sink: PairSink,
+  rest: () => boolean,
+): void {
   const bounds = { flows: PORTS, stateBytes: STATE_BYTES }
-  const assembler = new Assembler(arena, { ...options, ...bounds }, allocateCounters(ASSEMBLE_COUNTERS), sink)
+  const assembler = new Assembler(memory, { ...options, ...bounds }, allocateCounters(ASSEMBLE_COUNTERS), sink)
   assembler.addInterface(0, { name: 'warm-up', vantage: 'host', mesh: null, domain: 0, vantagePoint: null })
   const traffic = new Traffic(assembler)
   for (let round = 0; round < MOST_ROUNDS && (round === 0 || rest()); round++) traffic.round(round)

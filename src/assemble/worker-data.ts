@@ -2,11 +2,13 @@ import type { MessagePort } from 'node:worker_threads'
 import type { Config } from '../config/schema.ts'
 import type { AddressEntry } from '../pair/endpoint-pod.ts'
 import type { InterfaceInfo, VantagePolicy } from '../target/interface-info.ts'
-import type { AssemblerOptions } from './assembler.ts'
+import type { AssemblerOptions } from './assembler-options.ts'
 
 /** What an assembler works with. All but the last three outlive the thread: a restarted one continues with them. */
 export interface AssembleTask {
   slot: number
+  /** The assembler's program, compiled. */
+  program: WebAssembly.Module
   /** One frame ring per capture worker, and the doorbells of the capture workers that wait for room in them. */
   rings: SharedArrayBuffer[]
   captureBells: (SharedArrayBuffer | null)[]

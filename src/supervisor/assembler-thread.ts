@@ -4,11 +4,13 @@
  */
 import { MessageChannel, type MessagePort } from 'node:worker_threads'
 import { Piscina } from 'piscina'
-import { heapMiB } from '../assemble/memory/state-bounds.ts'
 import type { AssembleTask, FromAssembler, KnownInterface, ToAssembler } from '../assemble/worker-data.ts'
 import { withResolvers } from '../async/with-resolvers.ts'
 import { failureOf } from '../errors.ts'
 import { THREAD_LIMITS, type WorkerEnd, type WorkerRun } from './worker-thread.ts'
+
+/** Old generation, several times what it needs: all that an assembler remembers is in its program's memory. */
+const HEAP_MIB = 64
 
 export class AssemblerThread implements WorkerRun {
   readonly ready: Promise<void>
@@ -29,7 +31,7 @@ export class AssemblerThread implements WorkerRun {
       concurrentTasksPerWorker: 1,
       atomics: 'disabled',
       recordTiming: false,
-      resourceLimits: { ...THREAD_LIMITS, maxOldGenerationSizeMb: heapMiB(task.options.stateBytes) },
+      resourceLimits: { ...THREAD_LIMITS, maxOldGenerationSizeMb: HEAP_MIB },
     })
     this.#pool.on('message', (message: FromAssembler) => {
       if (message.t === 'ready') ready.resolve()

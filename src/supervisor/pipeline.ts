@@ -8,7 +8,7 @@
  * closed and empty closes its own, and the shipper flushes when all of those are empty.
  */
 
-import { checkHeadScanner } from '../assemble/head-scanner/head-scanner.ts'
+import { checkProgram, compileProgram } from '../assemble/host/program.ts'
 import type { ToAssembler } from '../assemble/worker-data.ts'
 import { withResolvers } from '../async/with-resolvers.ts'
 import { EXIT_DAMAGED, EXIT_DONE, EXIT_RUNTIME, type Failure, failureOf } from '../errors.ts'
@@ -176,7 +176,7 @@ class Pipeline implements TargetPipeline {
     try {
       // First of all: sockets that are bound hold what arrives while everything else starts.
       input = await openInput(this.#options)
-      checkHeadScanner()
+      checkProgram()
       // The first progress event announces that capture has started.
       if (input.kind === 'sockets' && input.opened.length > 0) this.#reportProgress()
       await this.#work(input, planRun(this.#options, interfacesOf(input)))
@@ -272,8 +272,10 @@ class Pipeline implements TargetPipeline {
   }
 
   #startAssemblers(captures: readonly CaptureSlot[], { plan, stages, bells, shipperBell }: Wiring): AssemblerPool {
+    const program = compileProgram()
     const slots = bells.map((ownBell, slot) => ({
       slot,
+      program,
       rings: captures.map(({ rings }) => rings[slot]),
       marks: captures.flatMap(({ marks }) => marks.slice(slot, slot + 1)),
       captureBells: captures.map(({ bell }) => (plan.whenFull === 'wait' ? bell : null)),

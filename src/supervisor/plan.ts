@@ -3,7 +3,7 @@
  * except that it reads the CPU limit and chooses the secret of the flow hash.
  */
 import { randomBytes } from 'node:crypto'
-import type { AssemblerOptions } from '../assemble/assembler.ts'
+import type { AssemblerOptions } from '../assemble/assembler-options.ts'
 import type { Config } from '../config/schema.ts'
 import type { Rotation } from '../output/output-file.ts'
 import { kafkaSinkSpec, type SinkSpec } from '../ship/worker-data.ts'

@@ -4,9 +4,7 @@
  * sender, so they are reported as attributes and never used as addresses.
  */
 import { Caseless } from '../http1/text.ts'
-import type { Arena } from '../memory/arena.ts'
-import type { MessageWriter } from './message-writer.ts'
-import { TextReader } from './text-reader.ts'
+import { type ReadableMemory, TextReader } from './text-reader.ts'
 
 /** Fields matched by their whole name: RFC 7239, common practice, and Linkerd's client identity. */
 const NAMES = ['forwarded', 'x-real-ip', 'l5d-client-id'].map((name) => new Caseless(name))
@@ -18,15 +16,20 @@ export const FORWARDED_BYTES = 4096
 /** Limit of fields: the most that a fixarray header can count. */
 const MAX_FIELDS = 15
 
+/** Where an encoded request has its `headers`. */
+interface EncodedMessages {
+  requestHeaders(request: number): number
+}
+
 export class ForwardedWriter {
-  readonly #arena: Arena
-  readonly #messages: MessageWriter
+  readonly #memory: ReadableMemory
+  readonly #messages: EncodedMessages
   readonly #text: TextReader
 
-  constructor(arena: Arena, messages: MessageWriter) {
-    this.#arena = arena
+  constructor(memory: ReadableMemory, messages: EncodedMessages) {
+    this.#memory = memory
     this.#messages = messages
-    this.#text = new TextReader(arena)
+    this.#text = new TextReader(memory)
   }
 
   /**
@@ -36,7 +39,7 @@ export class ForwardedWriter {
    * @returns the address after it; `to` where there is no such field
    */
   write(to: number, request: number): number {
-    const { bytes } = this.#arena
+    const { bytes } = this.#memory
     const text = this.#text
     const headers = this.#messages.requestHeaders(request)
     let at = to + 1
@@ -59,7 +62,7 @@ export class ForwardedWriter {
 
   /** @returns whether the string at `name`, which ends before `end`, is the name of such a field */
   #isForwarding(name: number, end: number): boolean {
-    const { view } = this.#arena
+    const { view } = this.#memory
     const start = this.#text.afterStringHeader(name)
     const length = end - start
     return (

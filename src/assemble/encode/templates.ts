@@ -1,11 +1,5 @@
 /** Constant MessagePack bytes, encoded once at start-up and copied by the writers. */
 
-/** Constant bytes in the arena. */
-export interface Template {
-  readonly at: number
-  readonly length: number
-}
-
 /** Bytes to concatenate. */
 export type Part = Uint8Array | readonly number[]
 

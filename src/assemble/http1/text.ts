@@ -1,17 +1,10 @@
-/** Delimiter bytes of HTTP, and case-insensitive comparison. The head scanner has constants of its own (`head-scanner/wasm/bytes.ts`). */
+/** Delimiter bytes of HTTP, and case-insensitive comparison. The head scanner has constants of its own (`core/head/bytes.ts`). */
 
 export const CR = 13
 export const LF = 10
 export const SPACE = 32
 export const TAB = 9
 export const SEMICOLON = 59
-
-/** @returns where a start line may begin: servers ignore empty lines in front of one (RFC 9112 §2.2) */
-export function skipEmptyLines(bytes: Uint8Array, at: number, end: number): number {
-  let start = at
-  while (start < end && (bytes[start] === CR || bytes[start] === LF)) start++
-  return start
-}
 
 /**
  * ASCII text that wire bytes are compared with, ignoring case: word by word with bit 5 set, which makes letters lower case

@@ -10,6 +10,9 @@ export const PREAMBLE_NONE = 2
 /** What follows cannot be read: the preamble is malformed, was refused, or is of a form that is not supported. */
 export const PREAMBLE_INVALID = 3
 
+/** Of a connection: the tunnel through which its HTTP was exchanged. CONNECT's number is the program's alone (core/tcp/flow.ts). */
+export const TUNNEL_SOCKS = 1
+
 /** A parser of one preamble. Accepts its bytes in pieces of any size. */
 export interface Preamble {
   /** A PREAMBLE_ value. */

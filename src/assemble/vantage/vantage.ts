@@ -9,8 +9,7 @@ import { portRangesContain } from '../../net/port-ranges.ts'
 import type { AddressEntry } from '../../pair/endpoint-pod.ts'
 import type { Include } from '../../select/include.ts'
 import type { InterfaceInfo, VantagePoint, VantagePolicy } from '../../target/interface-info.ts'
-import type { Direction, Flow } from '../tcp/flow.ts'
-import type { FlowTable } from '../tcp/flow-table.ts'
+import type { Direction } from '../direction.ts'
 import { isClusterHost } from './cluster-host.ts'
 import { type AddressWords, addressWords, Networks } from './network-set.ts'
 import { identityOf, PodBytes } from './pod-bytes.ts'
@@ -22,11 +21,38 @@ const VANTAGE_CLIENT = 2
 const VANTAGE_HOST = 3
 
 /** Results of `judge`. */
-export const KEEP = 0
+const KEEP = 0
 /** Another capture point has the vantage that is kept. */
-export const LEAVE_OUT = 1
+const LEAVE_OUT = 1
 /** Neither end is a socket of this host. */
 const FORWARDED = 2
+
+/** A connection as far as it matters from where it is seen. */
+export interface SeenFlow {
+  /** What `FlowEnds.lastMicros` knows it by. */
+  readonly index: number
+  readonly interfaceId: number
+  /** Which direction the client sends on, or -1 while unknown. */
+  readonly clientDirection: Direction | -1
+  vantage: number
+  /** The Host field of its first request decides whether its pairs are kept. */
+  hostPending: boolean
+  /** The pods at its ends as encoded in pairs, as of `namesVersion`. */
+  clientPod: Uint8Array | null
+  serverPod: Uint8Array | null
+  namesVersion: number
+}
+
+/** The ends of connections. */
+export interface FlowEnds {
+  isIpv6(flow: SeenFlow): boolean
+  /** Port of the endpoint that sends on `direction`. */
+  port(flow: SeenFlow, direction: Direction): number
+  /** Word `word` (0 to 3, big-endian value) of the address that sends on `direction`; IPv4 is word 0 alone. */
+  addressWord(flow: SeenFlow, direction: Direction, word: number): number
+  /** Packet time of a connection's last segment. */
+  lastMicros(index: number): number
+}
 
 /** A vantage point with its texts parsed. */
 interface Point {
@@ -40,7 +66,7 @@ interface Point {
 const LOOPBACK = new Networks(['127.0.0.0/8', '::1'])
 
 export class Vantages {
-  readonly #flows: FlowTable
+  readonly #flows: FlowEnds
   readonly #directory = new PodDirectory()
   /** By interface id. */
   readonly #points: (Point | null)[] = []
@@ -52,7 +78,7 @@ export class Vantages {
   readonly #server = { ipv6: false, words: new Int32Array(4) }
   readonly #isNamespace = (name: string): boolean => this.#directory.hasNamespace(name)
 
-  constructor(flows: FlowTable, policy: VantagePolicy) {
+  constructor(flows: FlowEnds, policy: VantagePolicy) {
     this.#flows = flows
     this.#networks = new Networks(policy.clusterNetworks)
     this.#keepBoth = policy.keep === 'both'
@@ -82,7 +108,7 @@ export class Vantages {
   }
 
   /** Whether the end that sends on `direction` has a local address. False for interfaces without a vantage point. */
-  isLocal(flow: Flow, direction: Direction): boolean {
+  isLocal(flow: SeenFlow, direction: Direction): boolean {
     const point = this.#points[flow.interfaceId]
     if (point === null || point === undefined) return false
     this.#read(flow, direction, this.#client)
@@ -90,7 +116,7 @@ export class Vantages {
   }
 
   /** Sets the vantage of a connection whose client is known. @returns KEEP, LEAVE_OUT or FORWARDED */
-  judge(flow: Flow): number {
+  judge(flow: SeenFlow): number {
     const point = this.#points[flow.interfaceId]
     if (point === null || point === undefined) return KEEP
     this.#readEnds(flow)
@@ -105,13 +131,13 @@ export class Vantages {
   }
 
   /** For a connection with `hostPending`. @param host value of its first request's Host field @returns KEEP or LEAVE_OUT */
-  judgeHost(flow: Flow, host: string): number {
+  judgeHost(flow: SeenFlow, host: string): number {
     flow.hostPending = false
     return isClusterHost(host, this.#networks, this.#isNamespace) ? LEAVE_OUT : KEEP
   }
 
   /** Sets `clientPod` and `serverPod`, unless they are up to date. */
-  name(flow: Flow): void {
+  name(flow: SeenFlow): void {
     if (flow.namesVersion === this.#version) return
     flow.namesVersion = this.#version
     flow.clientPod = null
@@ -128,7 +154,7 @@ export class Vantages {
   }
 
   /** Whether one of the connection's ends is a pod on the lists. */
-  podsAre(flow: Flow, include: Include): boolean {
+  podsAre(flow: SeenFlow, include: Include): boolean {
     this.name(flow)
     return include.pods(identityOf(flow.clientPod), identityOf(flow.serverPod))
   }
@@ -137,7 +163,7 @@ export class Vantages {
    * On the loopback interface of a pod with a sidecar: outgoing requests go to one of the proxy's ports, or to a remote
    * address where the proxy is transparent.
    */
-  #judgeLoopback(flow: Flow, { info, local }: Point): number {
+  #judgeLoopback(flow: SeenFlow, { info, local }: Point): number {
     const port = this.#flows.port(flow, (1 - flow.clientDirection) as Direction)
     if (info.outboundPorts.includes(port)) {
       flow.vantage = VANTAGE_CLIENT
@@ -153,28 +179,28 @@ export class Vantages {
    * Between two other hosts, on the host's interfaces: forwarded, or out of a tunnel. Pods' own traffic in the cluster's
    * overlay is left out like forwarded traffic: it is captured at the pods.
    */
-  #judgeForeign(flow: Flow, { info }: Point): number {
+  #judgeForeign(flow: SeenFlow, { info }: Point): number {
     if (!info.tunnels || this.#isInside(this.#server, flow) || this.#isInside(this.#client, flow)) return FORWARDED
     flow.vantage = VANTAGE_HOST
     return KEEP
   }
 
   /** Whether a connection at a pod's external interface bypasses the mesh's proxy; true where none is in its way. */
-  #bypasses(flow: Flow, { info: { bypass }, local, bypassNetworks }: Point): boolean {
+  #bypasses(flow: SeenFlow, { info: { bypass }, local, bypassNetworks }: Point): boolean {
     if (bypass === null) return true
     const port = this.#flows.port(flow, (1 - flow.clientDirection) as Direction)
     if (local.contains(this.#server)) return portRangesContain(bypass.inbound, port)
     return portRangesContain(bypass.outbound, port) || bypassNetworks.contains(this.#server)
   }
 
-  #judgeClient(flow: Flow): number {
+  #judgeClient(flow: SeenFlow): number {
     flow.vantage = VANTAGE_CLIENT
     if (this.#keepBoth) return KEEP
     return this.#isInside(this.#server, flow) ? LEAVE_OUT : KEEP
   }
 
   /** Whether an address is the cluster's. */
-  #isInside(address: AddressWords, flow: Flow): boolean {
+  #isInside(address: AddressWords, flow: SeenFlow): boolean {
     return (
       this.#networks.contains(address) || this.#directory.find(address, this.#flows.lastMicros(flow.index)) !== null
     )
@@ -184,12 +210,12 @@ export class Vantages {
     return this.#directory.find(address, micros)?.at(port) ?? null
   }
 
-  #readEnds(flow: Flow): void {
+  #readEnds(flow: SeenFlow): void {
     this.#read(flow, flow.clientDirection as Direction, this.#client)
     this.#read(flow, (1 - flow.clientDirection) as Direction, this.#server)
   }
 
-  #read(flow: Flow, direction: Direction, into: { ipv6: boolean; words: Int32Array }): void {
+  #read(flow: SeenFlow, direction: Direction, into: { ipv6: boolean; words: Int32Array }): void {
     into.ipv6 = this.#flows.isIpv6(flow)
     for (let i = 0; i < 4; i++) into.words[i] = into.ipv6 || i === 0 ? this.#flows.addressWord(flow, direction, i) : 0
   }

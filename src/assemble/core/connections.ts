@@ -1,0 +1,311 @@
+/**
+ * Between TCP and HTTP: recognises the protocol of a flow and which side is the client, and passes its bytes, gaps and ends
+ * to the HTTP parser. The client is known by the handshake, or else by content, never by which side was captured first.
+ */
+
+import * as C from './counters'
+import { count } from './counts'
+import { HEAD_INVALID } from './head/layout'
+import {
+  hostIsLocal,
+  hostJudge,
+  hostOpaque,
+  hostPreamble,
+  hostReleaseBeginning,
+  hostReleasePreamble,
+  KEEP,
+  LEAVE_OUT,
+} from './host'
+import {
+  beginBoth,
+  Connection,
+  freeConnection,
+  freePartial,
+  MessageStream,
+  newConnection,
+  requestsOf,
+  responsesOf,
+  resume,
+  seekResponses,
+  startInDoubt,
+} from './http1/connection'
+import { longestWaiting } from './http1/deadlines'
+import { becomeOpaque, damageMessage, endMessages, evictWaiting, expireExchanges } from './http1/exchanges'
+import { beginsMessage, isCutRequest, isMethod, scanHead, startLineEnd } from './http1/head'
+import { loseStream, parseData, parseEnd, parseGap, skipEmptyLines } from './http1/message-parser'
+import { forgetOpen, noteOpen, oldestOpen, openBytes, overdueOpen } from './http1/open-messages'
+import { isCrowded } from './http1/outcomes'
+import { HEAD_PART, SEEK } from './http1/stream-states'
+import { countOf, interfaceAt } from './interfaces'
+import { usedBytes } from './memory/cells'
+import {
+  END_EVICTED,
+  END_FIN,
+  END_IDLE,
+  END_INTERFACE_GONE,
+  END_RESET,
+  END_SUPERSEDED,
+  REASON_CLOSED,
+  REASON_DOUBTFUL,
+  REASON_ENDED,
+  REASON_EVICTED,
+  REASON_INTERFACE_GONE,
+  REASON_RESET,
+  REASON_SUPERSEDED,
+  REASON_TIMEOUT,
+} from './reasons'
+import { Settings } from './settings'
+import { SNIFF_HTTP2, SNIFF_TLS, sniff } from './sniff'
+import {
+  CLIENT_UNKNOWN,
+  Direction,
+  Flow,
+  PROTOCOL_HTTP1,
+  PROTOCOL_OPAQUE,
+  PROTOCOL_TUNNEL,
+  PROTOCOL_UNKNOWN,
+  streamOf,
+  TUNNEL_CONNECT,
+} from './tcp/flow'
+import { oldestOf, PROVEN } from './tcp/flow-lists'
+
+/** Connections that are looked at for one that has an exchange, least recently used ones first. */
+const LOOKED_AT: i32 = 16
+
+export function ownerData(flow: Flow, direction: Direction, at: usize, end: usize, seq: i32, ack: i32): void {
+  if (flow.protocol === PROTOCOL_OPAQUE) return
+  if (flow.protocol === PROTOCOL_HTTP1) {
+    content(flow, direction, at, end, seq, ack)
+    return
+  }
+  if (flow.protocol === PROTOCOL_TUNNEL) enterTunnel(flow)
+  let start = at
+  if (flow.preamble || mayBePreamble(flow, at)) {
+    start = hostPreamble(flow, direction, at, end, seq, ack)
+    if (start === 0) {
+      opaque(flow, C.protocolOther, at, end)
+      return
+    }
+  }
+  if (start < end) content(flow, direction, start, end, seq + <i32>(start - at), ack)
+}
+
+export function ownerGap(flow: Flow, direction: Direction, bytes: i32): void {
+  flow.lossy = true
+  if (flow.preamble) hostReleasePreamble(flow)
+  const stream = messagesOf(flow, direction)
+  if (stream === null) return
+  parseGap(stream, bytes, streamOf(flow, direction).nextSeq)
+  noteOpen(stream)
+}
+
+export function ownerAmbiguous(flow: Flow): void {
+  if (flow.protocol !== PROTOCOL_OPAQUE) opaque(flow, C.protocolOther, 0, 0)
+}
+
+export function ownerEnd(flow: Flow, direction: Direction, how: u8): void {
+  const stream = messagesOf(flow, direction)
+  if (stream === null) return
+  const reason = reasonOfEnd(how)
+  parseEnd(stream, how === END_FIN, reason, streamOf(flow, direction).nextSeq)
+  endMessages(stream, reason)
+}
+
+export function ownerOpened(flow: Flow): void {
+  countOf(flow.interfaceId, C.flowsSeen)
+  flow.hopLimitPending = interfaceAt(flow.interfaceId).hopLimit > 0
+}
+
+export function ownerHopLimit(flow: Flow, direction: Direction, hopLimit: u8): void {
+  if (!hostIsLocal(flow, direction)) return
+  flow.hopLimitPending = false
+  if (<i32>hopLimit < interfaceAt(flow.interfaceId).hopLimit && flow.protocol !== PROTOCOL_OPAQUE) {
+    opaque(flow, C.leftOutForwarded, 0, 0)
+  }
+}
+
+export function ownerBegins(flow: Flow): void {
+  if (flow.http !== 0) beginBoth(changetype<Connection>(flow.http))
+}
+
+export function ownerBeginsRequest(at: usize, end: usize): bool {
+  return (beginsMessage(at, end, false) && isMethod(at, end)) || isCutRequest(at, end)
+}
+
+export function ownerRelease(flow: Flow): void {
+  releaseConnection(flow)
+  if (flow.preamble || flow.proxied !== 0) hostReleaseBeginning(flow)
+}
+
+export function ownerIsCrowded(): bool {
+  return isCrowded()
+}
+
+/** The connection on which an exchange has waited longest, unless one that has an exchange was last used before. */
+export function ownerLeastWanted(): Flow | null {
+  const waiting = longestWaiting()
+  // Where nearly all are in progress, the one that waits is the newest.
+  let flow = oldestOf(PROVEN)
+  for (let looked = 0; flow !== null && looked < LOOKED_AT; looked++) {
+    const isOlder = waiting === null || flow.lastMicros < waiting.waitingMicros
+    if (isOlder && flow.http !== 0 && hasExchange(changetype<Connection>(flow.http))) return flow
+    flow = flow.newer
+  }
+  return waiting === null ? null : waiting.connection.flow
+}
+
+export function ownerEvictOldest(): bool {
+  const oldest = oldestOpen()
+  const isSmaller = openBytes() < usedBytes() >> 1
+  if ((oldest === null || isSmaller) && evictWaiting()) return true
+  if (oldest === null) return false
+  drop(oldest, REASON_EVICTED)
+  return true
+}
+
+export function ownerExpire(): void {
+  expireExchanges()
+  let stream = overdueOpen(Settings.idleMicros)
+  while (stream !== null) {
+    drop(stream, REASON_TIMEOUT)
+    stream = overdueOpen(Settings.idleMicros)
+  }
+}
+
+/** In-order bytes of what the connection carries. */
+export function content(flow: Flow, direction: Direction, at: usize, end: usize, seq: i32, ack: i32): void {
+  if (flow.http === 0 && !recogniseFlow(flow, direction, at, end)) return
+  const connection = changetype<Connection>(flow.http)
+  const stream = <u32>flow.client === direction ? requestsOf(connection) : responsesOf(connection)
+  parseData(stream, at, end, seq, ack)
+  noteOpen(stream)
+  if (stream.state === SEEK && !connection.recognised && !flow.lossy && !flow.midstream) {
+    opaque(flow, C.protocolOther, at, end)
+  }
+}
+
+/** Frees what a message in progress holds. Its stream stays in its place inside a body, and loses it inside a head. */
+function drop(stream: MessageStream, reason: i8): void {
+  if (stream.state === HEAD_PART) loseStream(stream, reason)
+  else damageMessage(stream, reason)
+  noteOpen(stream)
+}
+
+/** From the reply to CONNECT on the connection is another one, between the client and what is behind the proxy. */
+function enterTunnel(flow: Flow): void {
+  releaseConnection(flow)
+  flow.protocol = PROTOCOL_UNKNOWN
+  flow.tunnel = TUNNEL_CONNECT
+}
+
+/** Whether the first bytes of a stream may be the head of a PROXY protocol, or a SOCKS handshake: by its first byte. */
+function mayBePreamble(flow: Flow, at: usize): bool {
+  const first = load<u8>(at)
+  // "P", CR, SOCKS 4 and SOCKS 5.
+  if (first !== 80 && first !== 13 && first !== 4 && first !== 5) return false
+  return flow.http === 0
+}
+
+/** @returns whether there is a connection to parse with: the flow is recognised as HTTP/1 */
+function recogniseFlow(flow: Flow, direction: Direction, at: usize, end: usize): bool {
+  const kind = sniff(at, end)
+  if (kind === SNIFF_TLS || kind === SNIFF_HTTP2) {
+    opaque(flow, kind === SNIFF_TLS ? C.protocolTls : C.protocolHttp2, at, end)
+    return false
+  }
+  if (flow.lossy || flow.midstream || flow.client === CLIENT_UNKNOWN)
+    return recogniseMidstream(flow, direction, at, end)
+  const isResponse = <u32>flow.client !== direction
+  const result = scanHead(skipEmptyLines(at, end), end, isResponse)
+  if (result === HEAD_INVALID && startLineEnd() === 0) {
+    opaque(flow, C.protocolOther, at, end)
+    return false
+  }
+  if (!begin(flow)) return false
+  // Responses may precede the first one captured.
+  if (!isResponse && !streamOf(flow, 1 - direction).known) seekResponses(changetype<Connection>(flow.http))
+  return true
+}
+
+/** Midstream, require a complete start line and one header field. */
+function recogniseMidstream(flow: Flow, direction: Direction, at: usize, end: usize): bool {
+  let client: Direction = flow.client
+  if (client === CLIENT_UNKNOWN) {
+    if (beginsMessage(at, end, false) || (flow.resumed && isCutRequest(at, end))) client = direction
+    else if (beginsMessage(at, end, true)) client = 1 - direction
+    else return false
+  } else if (!beginsMessage(at, end, direction !== client)) return false
+  flow.client = <u8>client
+  if (!begin(flow)) return false
+  const connection = changetype<Connection>(flow.http)
+  const server = streamOf(flow, 1 - client)
+  if (flow.resumed) resume(connection, direction === client)
+  else startInDoubt(connection, server.synSeen, server.firstSeq)
+  return true
+}
+
+/** The connection carries HTTP/1. @returns whether its pairs are kept from this vantage */
+function begin(flow: Flow): bool {
+  if (interfaceAt(flow.interfaceId).pointed) {
+    const verdict = hostJudge(flow)
+    if (verdict !== KEEP) {
+      opaque(flow, verdict === LEAVE_OUT ? C.leftOutVantage : C.leftOutForwarded, 0, 0)
+      return false
+    }
+  }
+  flow.protocol = PROTOCOL_HTTP1
+  flow.http = changetype<usize>(newConnection(flow))
+  return true
+}
+
+function releaseConnection(flow: Flow): void {
+  if (flow.http === 0) return
+  const connection = changetype<Connection>(flow.http)
+  becomeOpaque(connection, REASON_CLOSED)
+  releaseStream(requestsOf(connection))
+  releaseStream(responsesOf(connection))
+  flow.http = 0
+  freeConnection(connection)
+}
+
+function releaseStream(stream: MessageStream): void {
+  forgetOpen(stream)
+  // A head may have been cut where the connection became another protocol's.
+  freePartial(stream)
+}
+
+/** @param at, end the bytes that decided it; empty: none did */
+function opaque(flow: Flow, counter: usize, at: usize, end: usize): void {
+  // What a CONNECT tunnel carries is not counted: the TCP connection was, as HTTP/1 and as a tunnel.
+  if (flow.tunnel !== TUNNEL_CONNECT) {
+    count(counter)
+    countOf(flow.interfaceId, counter)
+    if (at < end) hostOpaque(flow, counter, at, end)
+  }
+  flow.protocol = PROTOCOL_OPAQUE
+  if (flow.http !== 0) becomeOpaque(changetype<Connection>(flow.http), REASON_DOUBTFUL)
+}
+
+/** The stream of messages of one direction; null: the flow carries none. */
+function messagesOf(flow: Flow, direction: Direction): MessageStream | null {
+  if (flow.http === 0 || flow.protocol === PROTOCOL_OPAQUE) return null
+  const connection = changetype<Connection>(flow.http)
+  return <u32>flow.client === direction ? requestsOf(connection) : responsesOf(connection)
+}
+
+function hasExchange(connection: Connection): bool {
+  return (
+    connection.first !== null || requestsOf(connection).exchange !== null || responsesOf(connection).exchange !== null
+  )
+}
+
+/** Why messages of an ended stream are abandoned. @param how an END_ value */
+function reasonOfEnd(how: u8): i8 {
+  if (how === END_FIN) return REASON_CLOSED
+  if (how === END_RESET) return REASON_RESET
+  if (how === END_IDLE) return REASON_TIMEOUT
+  if (how === END_EVICTED) return REASON_EVICTED
+  if (how === END_SUPERSEDED) return REASON_SUPERSEDED
+  if (how === END_INTERFACE_GONE) return REASON_INTERFACE_GONE
+  return REASON_ENDED
+}

@@ -1,0 +1,364 @@
+/**
+ * What is known of a connection that carries HTTP/1: its two streams of messages, and the exchanges of which they are
+ * halves.
+ *
+ *     Connection ─┬─ requests:  MessageStream ── exchange ──▶ Exchange ◀── the one whose request is in progress
+ *                 ├─ responses: MessageStream ── exchange ──▶ Exchange ◀── the one whose response is
+ *                 ├─ first … last: Exchange ─next─▶ Exchange  requests that wait for their responses
+ *                 ├─ confirming, contested: Exchange          complete pairs that wait for a proof
+ *                 └─ flow
+ *
+ * Records: a connection is followed by its two streams, an exchange by its two messages. The modules around this file hold
+ * the rules.
+ */
+import { Chain, free, heldBytes } from '../memory/chain'
+import { Region } from '../memory/regions'
+import { allocateRecord, freeRecord } from '../memory/slab'
+import { NO_REASON, REASON_GAP, REASON_RESET, REASON_TIMEOUT } from '../reasons'
+import { Flow, Stream, streamOf } from '../tcp/flow'
+import { hasDelivered } from '../tcp/handshake'
+import { seqDiff } from '../tcp/seq'
+import { HEAD, HEAD_PART, SEEK } from './stream-states'
+
+/** A flow that carries HTTP/1: two message streams and the requests that wait for their responses. */
+@unmanaged
+export class Connection {
+  flow: Flow
+  /** Unanswered requests in order. Abandoned ones stay in the queue to absorb their responses. */
+  first: Exchange | null
+  last: Exchange | null
+  /** A pair matched by sequence numbers that the client's next request confirms or refutes. */
+  confirming: Exchange | null
+  /** A pair whose response is followed by another one, or by none, if it ends where it seems to end. */
+  contested: Exchange | null
+  queued: i32
+  /** Up to where the client had been answered before unknown requests, once `ackBeforeGapKnown`. */
+  ackBeforeGap: i32
+  /** Of the last final response that ended: the sequence number after it, and how much the server had received by then. */
+  answeredSeq: i32
+  answeredAck: i32
+  /** The sequence number after the last final response for which no request was waiting. */
+  orphanSeq: i32
+  /** Acknowledgement number of the segment in which the last request began, even if it was abandoned. */
+  begunAck: i32
+  /** Why, a REASON_ value; NO_REASON if the capture began within the connection. */
+  responseDoubtReason: i8
+  requestDoubtReason: i8
+  /** The order of responses proves nothing: some may be missing. Until sequence numbers prove a match. */
+  responseDoubt: bool
+  /** An unknown number of requests may be missing before the next one. */
+  requestDoubt: bool
+  ackBeforeGapKnown: bool
+  answeredKnown: bool
+  orphanKnown: bool
+  begunKnown: bool
+  /** The client has sent a request before the response to the previous one: sequence numbers prove nothing then. */
+  pipelining: bool
+  /** Counted as a flow that carries HTTP/1. */
+  recognised: bool
+}
+
+/** Parser state of one direction of a connection: its requests or its responses. */
+@unmanaged
+export class MessageStream {
+  /** Bytes left of a counted body or a chunk. */
+  remaining: i64
+  /** Of a head that is cut between segments: when it began. */
+  partialMicros: f64
+  /** Since when nothing was added to what its message in progress holds in the pool (see open-messages.ts). */
+  openMicros: f64
+  /** The exchange of the message in progress; null for a response that answers no known request. */
+  exchange: Exchange | null
+  openBytes: usize
+  older: MessageStream | null
+  newer: MessageStream | null
+  /** Bytes of the current chunk line or trailer section, to bound them. */
+  lineBytes: i32
+  /** Bytes of the message in progress as on the wire, and of its body without the chunk framing. */
+  wireBytes: i32
+  bodyBytes: i32
+  /** Sequence number of the first byte after the head of the message in progress. */
+  bodySeq: i32
+  /** Acknowledgement number of the last segment delivered, once `ackKnown`. */
+  lastAck: i32
+  /** The first bytes of a head that is cut between segments, a Chain, and where it began. */
+  partialFirst: usize
+  partialLast: usize
+  partialLength: usize
+  partialRoom: usize
+  partialSeq: i32
+  partialAck: i32
+  /** It stands where a body of this length was announced, of which nothing seems to have been sent; otherwise 0. */
+  unsentBytes: i64
+  state: u8
+  /** Line scanning inside heads, chunk lines and trailers: 0 within a line, 1 after LF, 2 after LF CR. */
+  eol: u8
+  /** Progress within a chunk size, a SIZE_ value. */
+  sizeState: u8
+  isResponse: bool
+  /** A counted body of an orphaned response, which is absent if the request was HEAD. */
+  lengthUnsure: bool
+  ackKnown: bool
+}
+
+/** One half of an exchange. Its chain is the encoded message up to the end of its body; empty if the pair is not kept. */
+@unmanaged
+export class Message extends Chain {
+  startMicros: f64
+  endMicros: f64
+  /** Sequence numbers of the first byte and of the byte after the last. */
+  startSeq: i32
+  endSeq: i32
+  /** This message's half of the pair id. */
+  digest1: u32
+  digest2: u32
+  wireBytes: i32
+  bodyBytes: i32
+  /** ANOMALY_ bits. */
+  anomalies: i32
+}
+
+/**
+ * A request and its response. Freed once neither the queue, nor a stream, nor a pending confirmation refers to it.
+ */
+@unmanaged
+export class Exchange {
+  /** When it began to wait, and its neighbours in the list of those that wait (see deadlines.ts). */
+  waitingMicros: f64
+  sooner: Exchange | null
+  later: Exchange | null
+  next: Exchange | null
+  connection: Connection
+  /** Acknowledgement numbers of the segments with the request's first and last byte: the response begins there. */
+  ackFirst: i32
+  ackLast: i32
+  /** Acknowledgement number of a segment with what seems to be a request head, once `headInBody`. */
+  headInBodyAck: i32
+  /** Where the last of the 1xx responses that were seen has ended, once `interimKnown`: the final response begins there. */
+  interimSeq: i32
+  /** How much the client had acknowledged before that gap, once `ackBeforeGapKnown`. */
+  ackBeforeGap: i32
+  method: u8
+  /** The rule that filters the pair, or RULE_NONE. */
+  rule: u8
+  /** Why it is abandoned, a REASON_ value. */
+  reason: i8
+  /** Why unknown requests may lie in front of it. */
+  gapReason: i8
+  contentTypeListed: bool
+  /** Already counted; stays queued only to absorb its response. */
+  abandoned: bool
+  queued: bool
+  requestOpen: bool
+  requestDone: bool
+  responseOpen: bool
+  responseBegun: bool
+  responseDone: bool
+  /** The response began before the request had ended. */
+  early: bool
+  /** A request head seems to begin right after the head of this request. */
+  headInBody: bool
+  /** The client has sent something new before this response was complete, or may have: its end has to be confirmed. */
+  contested: bool
+  interimKnown: bool
+  /** Unknown requests may lie between the previous one and this one. */
+  gapBefore: bool
+  ackBeforeGapKnown: bool
+  /** Matched by sequence numbers; the client's next request has to confirm it. */
+  unconfirmed: bool
+  /** The server closes the connection after the response, and with it may have left later requests unanswered. */
+  closes: bool
+  /** It is in the list of those that wait. */
+  waits: bool
+}
+
+const CONNECTION_HEAD: usize = (offsetof<Connection>() + 7) & ~7
+const STREAM_BYTES: usize = (offsetof<MessageStream>() + 7) & ~7
+/** A connection with its streams. */
+export const CONNECTION_BYTES: usize = CONNECTION_HEAD + 2 * STREAM_BYTES
+const EXCHANGE_HEAD: usize = (offsetof<Exchange>() + 7) & ~7
+const MESSAGE_BYTES: usize = (offsetof<Message>() + 7) & ~7
+/** An exchange with its messages. */
+export const EXCHANGE_BYTES: usize = EXCHANGE_HEAD + 2 * MESSAGE_BYTES
+
+export function requestOf(exchange: Exchange): Message {
+  return changetype<Message>(changetype<usize>(exchange) + EXCHANGE_HEAD)
+}
+
+export function responseOf(exchange: Exchange): Message {
+  return changetype<Message>(changetype<usize>(exchange) + EXCHANGE_HEAD + MESSAGE_BYTES)
+}
+
+export function requestsOf(connection: Connection): MessageStream {
+  return changetype<MessageStream>(changetype<usize>(connection) + CONNECTION_HEAD)
+}
+
+export function responsesOf(connection: Connection): MessageStream {
+  return changetype<MessageStream>(changetype<usize>(connection) + CONNECTION_HEAD + STREAM_BYTES)
+}
+
+export function connectionOf(stream: MessageStream): Connection {
+  const before = stream.isResponse ? CONNECTION_HEAD + STREAM_BYTES : CONNECTION_HEAD
+  return changetype<Connection>(changetype<usize>(stream) - before)
+}
+
+/** The chain of a head that is cut between segments. */
+export function partialOf(stream: MessageStream): Chain {
+  return changetype<Chain>(changetype<usize>(stream) + offsetof<MessageStream>('partialFirst'))
+}
+
+/** There is room: each flow may have a connection. */
+export function newConnection(flow: Flow): Connection {
+  const connection = changetype<Connection>(allocateRecord(Region.connections))
+  connection.flow = flow
+  connection.responseDoubtReason = NO_REASON
+  connection.requestDoubtReason = NO_REASON
+  requestsOf(connection).state = HEAD
+  const responses = responsesOf(connection)
+  responses.state = HEAD
+  responses.isResponse = true
+  return connection
+}
+
+export function freeConnection(connection: Connection): void {
+  freeRecord(Region.connections, changetype<usize>(connection))
+}
+
+/** Nothing may have been allocated beyond the bound that `outcomes.isCrowded` reports. */
+export function newExchange(connection: Connection): Exchange {
+  const exchange = changetype<Exchange>(allocateRecord(Region.exchanges))
+  exchange.connection = connection
+  exchange.reason = REASON_TIMEOUT
+  exchange.gapReason = NO_REASON
+  return exchange
+}
+
+export function freeExchange(exchange: Exchange): void {
+  freeRecord(Region.exchanges, changetype<usize>(exchange))
+}
+
+/** Frees the bytes that are stored of both messages. */
+export function freeMessages(exchange: Exchange): void {
+  free(requestOf(exchange))
+  free(responseOf(exchange))
+}
+
+/** Bytes of the pool that are in use for both messages. */
+export function heldByExchange(exchange: Exchange): usize {
+  return heldBytes(requestOf(exchange)) + heldBytes(responseOf(exchange))
+}
+
+/** Bytes on the wire of the response, as far as they are known. */
+export function responseWireBytes(exchange: Exchange): i32 {
+  return exchange.responseBegun ? responseOf(exchange).wireBytes : 0
+}
+
+/** Frees the bytes of a head that was cut between segments, if there are any. */
+export function freePartial(stream: MessageStream): void {
+  free(partialOf(stream))
+  stream.unsentBytes = 0
+}
+
+/** Requests were lost behind the last one, or what follows it is no request. */
+export function requestsLost(connection: Connection): bool {
+  return connection.requestDoubt && connection.requestDoubtReason !== NO_REASON
+}
+
+/** The client's stream, as TCP has it. */
+export function clientStream(connection: Connection): Stream {
+  const flow = connection.flow
+  return streamOf(flow, flow.client === 0 ? 0 : 1)
+}
+
+/** The server's stream, as TCP has it. */
+export function serverStream(connection: Connection): Stream {
+  const flow = connection.flow
+  return streamOf(flow, flow.client === 0 ? 1 : 0)
+}
+
+/**
+ * A final response has ended before `seq`, in a segment with acknowledgement number `ack`.
+ *
+ * @param isOrphan no request was waiting for it
+ */
+export function noteAnswer(connection: Connection, seq: i32, ack: i32, isOrphan: bool): void {
+  connection.answeredSeq = seq
+  connection.answeredAck = ack
+  connection.answeredKnown = true
+  if (!isOrphan) return
+  connection.orphanSeq = seq
+  connection.orphanKnown = true
+}
+
+/**
+ * The requests before this point were not captured.
+ *
+ * @param fromStart they begin with the connection, when the client had received up to `serverSeq`
+ */
+export function startInDoubt(connection: Connection, fromStart: bool, serverSeq: i32): void {
+  requestsOf(connection).state = SEEK
+  seekResponses(connection)
+  connection.requestDoubt = true
+  connection.requestDoubtReason = fromStart ? REASON_GAP : NO_REASON
+  connection.ackBeforeGap = serverSeq
+  connection.ackBeforeGapKnown = fromStart
+}
+
+/**
+ * Both streams' first numbers are known now: order counts again if the first request, whose head may be incomplete, has
+ * them and nothing precedes it.
+ */
+export function beginBoth(connection: Connection): void {
+  const server = serverStream(connection)
+  if (hasDelivered(server)) return
+  const first = connection.first
+  const requests = requestsOf(connection)
+  const isBegun = first !== null || requests.state === HEAD_PART
+  const seq = first === null ? requests.partialSeq : requestOf(first).startSeq
+  const ack = first === null ? requests.partialAck : first.ackFirst
+  // A SYN with a request acknowledges nothing.
+  if (!isBegun || seq !== clientStream(connection).firstSeq || (ack !== server.firstSeq && ack !== 0)) return
+  if (first === null) connection.requestDoubt = false
+  else first.gapBefore = false
+  connection.responseDoubt = false
+  responsesOf(connection).state = HEAD
+}
+
+/** An unknown number of responses may precede the next one. */
+export function seekResponses(connection: Connection): void {
+  responsesOf(connection).state = SEEK
+  doubtResponses(connection, NO_REASON)
+}
+
+/**
+ * What was sent around a RST that its receiver ignored was not read.
+ *
+ * @param withRequest a request begins at once: that showed that the RST was ignored
+ */
+export function resume(connection: Connection, withRequest: bool): void {
+  startInDoubt(connection, false, 0)
+  if (withRequest) requestsOf(connection).state = HEAD
+  doubtResponses(connection, REASON_RESET)
+  connection.requestDoubtReason = REASON_RESET
+}
+
+/** From here on responses may be missing, or bytes that seem to be responses may be none. @param reason a REASON_ value */
+export function doubtResponses(connection: Connection, reason: i8): void {
+  connection.responseDoubt = true
+  connection.responseDoubtReason = reason
+}
+
+/**
+ * An unknown number of requests is missing here.
+ *
+ * @param reason a REASON_ value
+ * @param lastAck what the client had acknowledged before, if `ackKnown`; more may have been answered since
+ */
+export function doubtRequests(connection: Connection, reason: i8, lastAck: i32, ackKnown: bool): void {
+  const answers = serverStream(connection)
+  const more = answers.known && (!ackKnown || seqDiff(lastAck, answers.nextSeq) > 0)
+  connection.requestDoubt = true
+  connection.requestDoubtReason = reason
+  connection.ackBeforeGap = more ? answers.nextSeq : lastAck
+  connection.ackBeforeGapKnown = ackKnown || answers.known
+}

@@ -1,0 +1,396 @@
+/**
+ * The framing of HTTP/1 messages (RFC 9112 §6 and §7): splits a stream into heads, bodies and ends, at any segment
+ * boundaries, and notices when it has lost its place. exchanges.ts decides which request a response belongs to, and so
+ * whether it has a body.
+ */
+
+import { Time } from '../clock'
+import { CR, LF } from '../head/bytes'
+import { END, HEAD_COMPLETE, HEAD_INCOMPLETE, HEAD_INVALID, HEAD_OVERSIZE, RESULTS_AT } from '../head/layout'
+import { append, copyOut, free } from '../memory/chain'
+import { Region } from '../memory/regions'
+import { REASON_DOUBTFUL, REASON_EVICTED, REASON_GAP, REASON_OVERSIZE } from '../reasons'
+import { Settings } from '../settings'
+import { MALFORMED, readChunkFraming, SECTION_BYTES } from './chunked'
+import { connectionOf, freePartial, MessageStream, partialOf } from './connection'
+import {
+  completeMessage,
+  contradicted,
+  contradicts,
+  cutMessageShort,
+  damageMessage,
+  isAnswered,
+  losePlace,
+  messageBody,
+  messageHead,
+  recognise,
+  requestBegins,
+  suspectBody,
+} from './exchanges'
+import {
+  beginsMessage,
+  isCutRequest,
+  isMethod,
+  isStandardMethod,
+  mayBeginMessage,
+  scanHead,
+  startLineEnd,
+} from './head'
+import { Position, seqAt } from './position'
+import {
+  CHUNK_DATA,
+  CHUNK_DATA_END,
+  CHUNK_EXTENSION,
+  CHUNK_SIZE,
+  CHUNK_SIZE_END,
+  COUNTED,
+  HEAD,
+  HEAD_PART,
+  OPAQUE,
+  SEEK,
+  TO_CLOSE,
+  TRAILERS,
+} from './stream-states'
+
+/** No end of a head was found. */
+const NOT_FOUND: usize = 0
+/** Shortest status line, with its version and status. */
+const STATUS_LINE_BYTES: usize = 12
+
+/** Parses the next in-order bytes [at, end) of a stream. */
+export function parseData(stream: MessageStream, at: usize, end: usize, seq: i32, ack: i32): void {
+  Position.base = seq - <i32>at
+  Position.ack = ack
+  let p = at
+  if (stream.state === SEEK) p = seek(stream, at, end)
+  else if (isInsideMessage(stream)) checkProgress(stream, at, end, seq)
+  const isInside = isInsideMessage(stream)
+  while (p < end) p = step(stream, p, end)
+  // The message that misled the parser began before this segment, and may have ended there.
+  if (isInside && stream.state === SEEK) {
+    p = seek(stream, at, end)
+    while (p < end) p = step(stream, p, end)
+  }
+  stream.lastAck = ack
+  stream.ackKnown = true
+}
+
+/**
+ * Handles `bytes` bytes of the stream that will never arrive. Within a body or chunk of known length they are
+ * counted; elsewhere the stream loses its place.
+ *
+ * @param seq sequence number of the first byte after them
+ */
+export function parseGap(stream: MessageStream, bytes: i32, seq: i32): void {
+  const state = stream.state
+  if (state === OPAQUE) return
+  Position.ack = stream.lastAck
+  if (state >= COUNTED) {
+    damageMessage(stream, REASON_GAP)
+    stream.wireBytes += bytes
+    if (state === TO_CLOSE) return
+  }
+  const counted = state === COUNTED || state === CHUNK_DATA
+  if (!counted || <i64>bytes > stream.remaining) {
+    loseStream(stream, REASON_GAP)
+    return
+  }
+  stream.remaining -= bytes
+  stream.lengthUnsure = false
+  if (stream.remaining > 0) return
+  if (state === COUNTED) complete(stream, seq)
+  else stream.state = CHUNK_DATA_END
+}
+
+/**
+ * The stream ends. A body that only the end delimits is complete if the end is proper, and so is a chunked one that
+ * lacks no more than the empty line after its last chunk.
+ *
+ * @param proper a FIN in sequence; @param reason why an incomplete message is abandoned
+ * @param seq sequence number after the last byte
+ */
+export function parseEnd(stream: MessageStream, proper: bool, reason: i8, seq: i32): void {
+  Position.ack = stream.lastAck
+  const state = stream.state
+  // The last chunk ends the body (RFC 9112 §8); the empty line after it is missing where a server closes at once.
+  const whole = state === TO_CLOSE || (state === TRAILERS && stream.lineBytes === 0)
+  if (whole && proper) completeMessage(stream, seq)
+  else if (state >= COUNTED && state !== OPAQUE) cutMessageShort(stream, seq, reason)
+  else if (state === HEAD_PART && stream.isResponse) losePlace(stream, reason)
+  freePartial(stream)
+  stream.state = OPAQUE
+}
+
+/** The stream's place is lost, or what it holds of a head is dropped. @param reason a REASON_ value */
+export function loseStream(stream: MessageStream, reason: i8): void {
+  freePartial(stream)
+  stream.state = SEEK
+  losePlace(stream, reason)
+}
+
+/** @returns where a start line may begin: servers ignore empty lines in front of one (RFC 9112 §2.2) */
+export function skipEmptyLines(at: usize, end: usize): usize {
+  while (at < end && (load<u8>(at) === CR || load<u8>(at) === LF)) at++
+  return at
+}
+
+function isInsideMessage(stream: MessageStream): bool {
+  return stream.state >= HEAD_PART && stream.state !== OPAQUE
+}
+
+function step(stream: MessageStream, p: usize, end: usize): usize {
+  switch (stream.state) {
+    case HEAD:
+      return headBegins(stream, p, end)
+    case HEAD_PART:
+      return headPart(stream, p, end)
+    case COUNTED:
+      return counted(stream, p, end)
+    case CHUNK_SIZE:
+    case CHUNK_EXTENSION:
+    case CHUNK_SIZE_END:
+    case CHUNK_DATA_END:
+      return chunkFraming(stream, p, end)
+    case CHUNK_DATA:
+      return chunkData(stream, p, end)
+    case TRAILERS:
+      return trailers(stream, p, end)
+    case TO_CLOSE: {
+      bodyBytes(stream, p, end)
+      return end
+    }
+    default:
+      return end
+  }
+}
+
+/** A message start is provable at the beginning of a segment only. */
+function seek(stream: MessageStream, at: usize, end: usize): usize {
+  if (!beginsMessage(at, end, stream.isResponse)) return end
+  stream.state = HEAD
+  return at
+}
+
+/** The peers may know that the message in progress has ended, although its framing claims that it continues. */
+function checkProgress(stream: MessageStream, at: usize, end: usize, seq: i32): void {
+  const isResponse = stream.isResponse
+  const state = stream.state
+  if (!contradicts(stream, seq)) {
+    // The segments of the two directions may be captured out of order: the response may show it later.
+    const isBodyStart = !isResponse && state !== HEAD_PART && stream.bodyBytes === 0
+    if (isBodyStart && isUpperCase(load<u8>(at)) && restarts(stream, at, end)) suspectBody(stream)
+    return
+  }
+  if (restarts(stream, at, end)) restart(stream)
+  else if (mayRestart(stream, at, end, seq)) {
+    const unsent = state === COUNTED ? stream.remaining : 0
+    restart(stream)
+    stream.unsentBytes = unsent
+  } else if (
+    state === HEAD_PART ? isAnswered(stream) : !bodyContinues(stream, at, end) && mayBeginMessage(at, end, isResponse)
+  ) {
+    loseStream(stream, REASON_DOUBTFUL)
+  }
+}
+
+function restart(stream: MessageStream): void {
+  freePartial(stream)
+  stream.state = HEAD
+  contradicted(stream)
+}
+
+/** Whether a message provably begins at `at`, and not after the rest of the body in progress. */
+function restarts(stream: MessageStream, at: usize, end: usize): bool {
+  if (!beginsMessage(at, end, stream.isResponse) || !(stream.isResponse || isMethod(at, end))) return false
+  return !bodyContinues(stream, at, end)
+}
+
+/**
+ * Whether a request may begin at `at` whose head the segment cuts: in place of a body of which nothing was sent, or of
+ * the rest of a head that was answered. The whole head has to prove it.
+ */
+function mayRestart(stream: MessageStream, at: usize, end: usize, seq: i32): bool {
+  if (stream.isResponse) return false
+  const isOver = stream.state === HEAD_PART ? isAnswered(stream) : seq === stream.bodySeq
+  return isOver && isCutRequest(at, end)
+}
+
+/**
+ * Whether the rest of a counted body is at `at`, directly followed by the next message. Together the two may look
+ * like a request with an unknown method.
+ */
+function bodyContinues(stream: MessageStream, at: usize, end: usize): bool {
+  const isResponse = stream.isResponse
+  if (!isResponse && isStandardMethod(at)) return false
+  if (stream.state !== COUNTED || stream.remaining >= <i64>(end - at)) return false
+  return beginsMessage(at + <usize>stream.remaining, end, isResponse)
+}
+
+function headBegins(stream: MessageStream, at: usize, end: usize): usize {
+  const start = skipEmptyLines(at, end)
+  if (start === end) return end
+  if (!stream.isResponse) requestBegins(stream)
+  const result = scanHead(start, end, stream.isResponse)
+  if (result === HEAD_COMPLETE) {
+    Position.headSeq = seqAt(start)
+    Position.headAck = Position.ack
+    Position.headMicros = Time.micros
+    stream.state = HEAD
+    const headEnd = load<usize>(RESULTS_AT + END)
+    return handleHead(stream, start, headEnd, headEnd, end)
+  }
+  if (result !== HEAD_INCOMPLETE) {
+    loseHead(stream, result)
+    return end
+  }
+  if (startLineEnd() !== 0) recognise(connectionOf(stream))
+  stream.partialSeq = seqAt(start)
+  stream.partialAck = Position.ack
+  stream.partialMicros = Time.micros
+  stream.eol = 0
+  stream.state = HEAD_PART
+  return headPart(stream, start, end)
+}
+
+function headPart(stream: MessageStream, at: usize, end: usize): usize {
+  const headEnd = findHeadEnd(stream, at, end)
+  const stop = headEnd === NOT_FOUND ? end : headEnd
+  const chain = partialOf(stream)
+  if (<i32>(chain.length + stop - at) > Settings.messageBytes) {
+    loseStream(stream, REASON_OVERSIZE)
+    return end
+  }
+  if (!append(chain, at, stop - at)) {
+    loseStream(stream, REASON_EVICTED)
+    return end
+  }
+  return headEnd === NOT_FOUND ? end : headMadeWhole(stream, headEnd, end)
+}
+
+/** The rest of a head that was cut ends at `headEnd`. */
+function headMadeWhole(stream: MessageStream, headEnd: usize, end: usize): usize {
+  const start = Region.heads
+  const chain = partialOf(stream)
+  const length = chain.length
+  copyOut(chain, start)
+  free(chain)
+  // The body that was believed unsent may have been sent after all, and the head that ends here follows it.
+  const unsent = stream.unsentBytes
+  stream.unsentBytes = 0
+  if (unsent > 0 && unsent < <i64>length && beginsMessage(start + <usize>unsent, start + length, false)) {
+    loseStream(stream, REASON_DOUBTFUL)
+    return end
+  }
+  const result = scanHead(start, start + length, stream.isResponse)
+  if (result !== HEAD_COMPLETE) {
+    loseHead(stream, result)
+    return end
+  }
+  Position.headSeq = stream.partialSeq
+  Position.headAck = stream.partialAck
+  Position.headMicros = stream.partialMicros
+  stream.state = HEAD
+  return handleHead(stream, start, start + length, headEnd, end)
+}
+
+function handleHead(stream: MessageStream, start: usize, headEnd: usize, bodyStart: usize, end: usize): usize {
+  stream.wireBytes = <i32>(headEnd - start)
+  stream.bodyBytes = 0
+  stream.lengthUnsure = false
+  stream.lineBytes = 0
+  return messageHead(stream, start, headEnd, bodyStart, end)
+}
+
+/** @returns the address after the empty line that ends a head or trailer section, or NOT_FOUND */
+function findHeadEnd(stream: MessageStream, at: usize, end: usize): usize {
+  let eol = stream.eol
+  for (let i = at; i < end; i++) {
+    const c = load<u8>(i)
+    if (c === LF) {
+      if (eol !== 0) {
+        stream.eol = 0
+        return i + 1
+      }
+      eol = 1
+    } else eol = c === CR && eol === 1 ? 2 : 0
+  }
+  stream.eol = eol
+  return NOT_FOUND
+}
+
+function counted(stream: MessageStream, at: usize, end: usize): usize {
+  if (stream.lengthUnsure && looksLikeResponse(at, end)) {
+    const ack = Position.ack
+    stream.lengthUnsure = false
+    // It had ended with the segment before.
+    Position.ack = stream.lastAck
+    complete(stream, seqAt(at))
+    Position.ack = ack
+    return at
+  }
+  stream.lengthUnsure = false
+  const stop = restOf(stream, at, end)
+  bodyBytes(stream, at, stop)
+  if (stream.remaining === 0) complete(stream, seqAt(stop))
+  return stop
+}
+
+function looksLikeResponse(at: usize, end: usize): bool {
+  return end - at >= STATUS_LINE_BYTES && scanHead(at, end, true) !== HEAD_INVALID
+}
+
+function chunkFraming(stream: MessageStream, at: usize, end: usize): usize {
+  const next = readChunkFraming(stream, at, end)
+  return next === MALFORMED ? badChunk(stream, end) : next
+}
+
+function chunkData(stream: MessageStream, at: usize, end: usize): usize {
+  const stop = restOf(stream, at, end)
+  bodyBytes(stream, at, stop)
+  if (stream.remaining === 0) stream.state = CHUNK_DATA_END
+  return stop
+}
+
+/** Subtracts the available bytes from those that remain. @returns the address after them */
+function restOf(stream: MessageStream, at: usize, end: usize): usize {
+  const available = min<i64>(<i64>(end - at), stream.remaining)
+  stream.remaining -= available
+  return at + <usize>available
+}
+
+function trailers(stream: MessageStream, at: usize, end: usize): usize {
+  const stop = findHeadEnd(stream, at, end)
+  const consumed = <i32>((stop === NOT_FOUND ? end : stop) - at)
+  stream.wireBytes += consumed
+  stream.lineBytes += consumed
+  if (stop === NOT_FOUND) return stream.lineBytes > SECTION_BYTES ? badChunk(stream, end) : end
+  complete(stream, seqAt(stop))
+  return stop
+}
+
+function badChunk(stream: MessageStream, end: usize): usize {
+  damageMessage(stream, REASON_DOUBTFUL)
+  loseStream(stream, REASON_DOUBTFUL)
+  return end
+}
+
+function bodyBytes(stream: MessageStream, at: usize, end: usize): void {
+  stream.wireBytes += <i32>(end - at)
+  stream.bodyBytes += <i32>(end - at)
+  messageBody(stream, at, end)
+}
+
+function complete(stream: MessageStream, seq: i32): void {
+  stream.state = HEAD
+  completeMessage(stream, seq)
+}
+
+/** @param result of the scan that failed */
+function loseHead(stream: MessageStream, result: i32): void {
+  if (startLineEnd() !== 0) recognise(connectionOf(stream))
+  loseStream(stream, result === HEAD_OVERSIZE ? REASON_OVERSIZE : REASON_DOUBTFUL)
+}
+
+function isUpperCase(c: u8): bool {
+  return c >= 65 && c <= 90
+}

@@ -1,0 +1,179 @@
+/**
+ * Decides which response answers which request. In order and without loss it is the oldest outstanding request (RFC
+ * 9112 §9.3.2). After a loss an unknown number of messages is missing and the order proves nothing: responses pair only
+ * with requests that sequence numbers prove they answer.
+ *
+ * The proof: a client that does not pipeline sends a request after it has received everything before it, so the
+ * request's acknowledgement number is where its response begins. When the server answers, it has received that request
+ * and nothing after it, so the response's acknowledgement number is where the request ended. Both must hold for exactly
+ * one request. On a connection that has pipelined they prove nothing. The client's next request confirms the match if
+ * it acknowledges that response and nothing beyond; a second response without another request refutes it. See
+ * docs/pairing.md.
+ */
+
+import { NO_REASON, REASON_GAP } from '../reasons'
+import { seqDiff } from '../tcp/seq'
+import { Connection, Exchange, requestOf, requestsLost, serverStream } from './connection'
+import { abandon } from './outcomes'
+
+/**
+ * Limit of waiting requests that are searched for the one that a response answers. More wait only if the client
+ * pipelines, and then sequence numbers prove nothing.
+ */
+const LONGEST_PROVABLE_QUEUE: i32 = 64
+
+/** Appends a request to the queue, and notes whether the client pipelines. */
+export function enqueue(connection: Connection, exchange: Exchange): void {
+  const last = connection.last
+  if (last !== null && !last.abandoned && !connection.requestDoubt && last.ackLast === exchange.ackFirst) {
+    connection.pipelining = true
+  }
+  if (connection.requestDoubt) {
+    connection.requestDoubt = false
+    exchange.gapBefore = true
+    exchange.gapReason = connection.requestDoubtReason
+    exchange.ackBeforeGap = connection.ackBeforeGap
+    exchange.ackBeforeGapKnown = connection.ackBeforeGapKnown
+  }
+  exchange.queued = true
+  if (last === null) connection.first = exchange
+  else last.next = exchange
+  connection.last = exchange
+  connection.queued++
+}
+
+/**
+ * Finds the request that a response answers, and removes it from the queue.
+ *
+ * @param seq sequence number of the response's first byte
+ * @param ack acknowledgement number of its segment
+ * @param interim the response is a 1xx: its request stays in the queue
+ * @returns the request, which may be abandoned; null if none is waiting, or none provably gets this response
+ */
+export function match(connection: Connection, seq: i32, ack: i32, interim: bool): Exchange | null {
+  const first = connection.first
+  if (first === null) return null
+  if (connection.responseDoubt || first.gapBefore) return matchProven(connection, seq, ack, interim)
+  // A server cannot answer a request of which it has received nothing: this is a timeout notice, for example
+  // (RFC 9110 §15.5.9).
+  if (seqDiff(requestOf(first).startSeq, ack) <= 0) return null
+  if (!interim) dequeue(connection, first)
+  return first
+}
+
+/** Abandons all waiting requests. @param reason for those whose response was neither lost nor doubtful */
+export function abandonQueue(connection: Connection, reason: i8): void {
+  let exchange = connection.first
+  while (exchange !== null) {
+    dequeue(connection, exchange)
+    abandon(exchange, unansweredReason(connection, exchange, reason))
+    exchange = connection.first
+  }
+}
+
+/**
+ * Why a request is abandoned without a response: its response was lost, or what came could not be proved to be it.
+ *
+ * @param otherwise the reason if the server sent nothing after the request
+ */
+export function unansweredReason(connection: Connection, exchange: Exchange, otherwise: i8): i8 {
+  const server = serverStream(connection)
+  if (missed(connection)) return REASON_GAP
+  if (!server.known || seqDiff(exchange.ackLast, server.nextSeq) <= 0) return otherwise
+  if (connection.responseDoubt && connection.responseDoubtReason !== NO_REASON) return connection.responseDoubtReason
+  return exchange.gapBefore && exchange.gapReason !== NO_REASON ? exchange.gapReason : otherwise
+}
+
+/** Whether the client has acknowledged bytes of the server that were not captured, more than a FIN. */
+export function missed(connection: Connection): bool {
+  return missedBytes(connection) > 1
+}
+
+/** How much the client has acknowledged of the server beyond what was captured; a FIN counts as one byte. */
+export function missedBytes(connection: Connection): i32 {
+  const server = serverStream(connection)
+  return server.known && server.ackedKnown ? max(0, seqDiff(server.nextSeq, server.acked)) : 0
+}
+
+/** Why a response has no request: a REASON_ value, or NO_REASON if no request was captured that it could answer. */
+export function orphanReason(connection: Connection): i8 {
+  // Only the server's direction is captured.
+  if (!serverStream(connection).ackedKnown && !connection.flow.resumed) return NO_REASON
+  if (requestsLost(connection)) return connection.requestDoubtReason
+  const first = connection.first
+  if (first !== null && first.gapBefore && first.gapReason !== NO_REASON) return first.gapReason
+  return connection.responseDoubt ? connection.responseDoubtReason : NO_REASON
+}
+
+/** A 1xx response from `seq` to `endSeq` was seen: notes it for the request it belongs to, if that is certain. */
+export function noteInterim(connection: Connection, seq: i32, endSeq: i32): void {
+  if (connection.queued > LONGEST_PROVABLE_QUEUE) return
+  let found: Exchange | null = null
+  let exchange = connection.first
+  while (exchange !== null) {
+    if (exchange.ackFirst === seq || (exchange.interimKnown && exchange.interimSeq === seq)) {
+      if (found !== null) return
+      found = exchange
+    }
+    exchange = exchange.next
+  }
+  if (found === null) return
+  found.interimSeq = endSeq
+  found.interimKnown = true
+}
+
+/** As `match`, where the order of responses proves nothing. */
+function matchProven(connection: Connection, seq: i32, ack: i32, interim: bool): Exchange | null {
+  const proven = prove(connection, seq, ack)
+  if (proven === null) return null
+  let skipped = connection.first
+  while (skipped !== null && skipped !== proven) {
+    dequeue(connection, skipped)
+    abandon(skipped, unansweredReason(connection, skipped, REASON_GAP))
+    skipped = connection.first
+  }
+  connection.responseDoubt = false
+  proven.gapBefore = false
+  proven.unconfirmed = true
+  if (!interim) dequeue(connection, proven)
+  return proven
+}
+
+/** Removes the oldest request from the queue. */
+function dequeue(connection: Connection, first: Exchange): void {
+  const next = first.next
+  connection.first = next
+  if (next === null) connection.last = null
+  first.next = null
+  first.queued = false
+  connection.queued--
+}
+
+/** The one request that a response at `seq` with acknowledgement number `ack` provably answers, or null. */
+function prove(connection: Connection, seq: i32, ack: i32): Exchange | null {
+  if (connection.pipelining || connection.queued > LONGEST_PROVABLE_QUEUE) return null
+  let found: Exchange | null = null
+  let exchange = connection.first
+  while (exchange !== null) {
+    if (exchange.ackFirst === seq || exchange.ackLast === seq) {
+      if (found !== null) return null
+      found = exchange
+    }
+    exchange = exchange.next
+  }
+  if (found === null || !found.requestDone || found.abandoned || requestOf(found).endSeq !== ack) return null
+  // What the client received while it sent the request must have been 1xx responses: a final one may be lost.
+  if (found.ackFirst !== seq && !(found.interimKnown && found.interimSeq === seq)) return null
+  return found.gapBefore && found.ackBeforeGapKnown && !beganBehindGap(connection, found) ? null : found
+}
+
+/**
+ * Whether a request behind a gap is one, and not the rest of a message whose beginning was lost (a body may contain
+ * requests): the response before this one was seen to its end, when the server had received just what is in front of
+ * the request.
+ */
+function beganBehindGap(connection: Connection, request: Exchange): bool {
+  // Nothing was answered between the gap and this request: a request lost in the gap may be answered here.
+  if (request.ackBeforeGap === request.ackFirst) return false
+  return connection.answeredKnown && connection.answeredAck === requestOf(request).startSeq
+}

@@ -1,0 +1,82 @@
+/** What is known of each interface, written by the host, and what is counted of it. */
+import { Region } from './memory/regions'
+
+/** One by id; its counters are apart (see `countOf`). */
+@unmanaged
+export class Interface {
+  /** Packet time of the end of its last kept pair, or 0. */
+  lastKeptMicros: f64
+  domain: i32
+  /** TTL of the host's own packets, where it distinguishes the host's connections from forwarded ones; 0 elsewhere. */
+  hopLimit: i32
+  /** The next one that the host has to read, as `dirty` says; 0: it is the last. */
+  nextDirty: usize
+  dirty: bool
+  /** It has a vantage point: the host judges its connections and names their ends. */
+  pointed: bool
+  /** By vantage: whether requests arrive through a mesh's proxy. */
+  behindProxy0: bool
+  behindProxy1: bool
+  behindProxy2: bool
+  behindProxy3: bool
+  /** Of `Settings.namesVersion`, when its maps were stored. */
+  mapsVersion: i32
+  /** By vantage: address and length of its `capture` map, up to the header of the flags. */
+  map0: usize
+  mapBytes0: usize
+  map1: usize
+  mapBytes1: usize
+  map2: usize
+  mapBytes2: usize
+  map3: usize
+  mapBytes3: usize
+}
+
+/** Room for the counters of one interface. */
+const COUNTERS_LOG2: usize = 10
+export const INTERFACE_BYTES: usize = (offsetof<Interface>() + 7) & ~7
+
+class Dirty {
+  static first: usize = 0
+}
+
+export function interfaceAt(id: i32): Interface {
+  return changetype<Interface>(Region.interfaces + <usize>id * INTERFACE_BYTES)
+}
+
+export function mapOf(entry: Interface, vantage: u32): usize {
+  return load<usize>(changetype<usize>(entry) + offsetof<Interface>('map0') + vantage * 8)
+}
+
+export function mapBytesOf(entry: Interface, vantage: u32): usize {
+  return load<usize>(changetype<usize>(entry) + offsetof<Interface>('mapBytes0') + vantage * 8)
+}
+
+export function isBehindProxy(entry: Interface, vantage: u32): bool {
+  return load<bool>(changetype<usize>(entry) + offsetof<Interface>('behindProxy0') + vantage)
+}
+
+/** Counts for an interface. @param counter offset of a counter */
+export function countOf(id: i32, counter: usize): void {
+  const entry = interfaceAt(id)
+  const at = Region.traffic + ((<usize>id) << COUNTERS_LOG2) + counter
+  store<f64>(at, load<f64>(at) + 1)
+  if (entry.dirty) return
+  entry.dirty = true
+  entry.nextDirty = Dirty.first
+  Dirty.first = changetype<usize>(entry)
+}
+
+/** The first interface of which something was counted since `clearDirty`, or 0; `nextDirty` links the others. */
+export function firstDirty(): usize {
+  return Dirty.first
+}
+
+export function clearDirty(): void {
+  for (let at = Dirty.first; at !== 0; ) {
+    const entry = changetype<Interface>(at)
+    entry.dirty = false
+    at = entry.nextDirty
+  }
+  Dirty.first = 0
+}

@@ -1,0 +1,116 @@
+/** What the host tells the program of the memory and of its parts before the first frame. */
+
+import { Time } from './clock'
+import { openEnds } from './encode/ends'
+import { openOutput } from './encode/pair'
+import { Part } from './encode/parts'
+import { CONNECTION_BYTES, EXCHANGE_BYTES } from './http1/connection'
+import { openDeadlines } from './http1/deadlines'
+import { openOpenMessages } from './http1/open-messages'
+import { openPool } from './memory/cells'
+import { Region } from './memory/regions'
+import { openSlab, Slab } from './memory/slab'
+import { openEarlyResets } from './tcp/early-resets'
+import { FLOW_BYTES, RARITIES_BYTES, TAIL_BYTES } from './tcp/flow'
+import { openLists } from './tcp/flow-lists'
+import { openFlowTable } from './tcp/flow-table'
+import { openPieces } from './tcp/held-pieces'
+import { openSuspicions } from './tcp/suspicions'
+
+/** Addresses of the regions, and numbers of records, in this order; the host writes a word for each. */
+@unmanaged
+class Layout {
+  counts: usize
+  hashKeys: usize
+  buckets: usize
+  bucketCount: u32
+  slabs: usize
+  capacity: u32
+  flows: usize
+  tails: usize
+  rarities: usize
+  connections: usize
+  exchangeCount: u32
+  exchanges: usize
+  interfaces: usize
+  traffic: usize
+  heads: usize
+  ends: usize
+  contentType: usize
+  pages: usize
+  roomy: usize
+  pool: usize
+  poolPages: u32
+  output: usize
+  outputEnd: usize
+  pairRoom: usize
+  seed: u32
+}
+
+/** Begins anew. @param at address of a Layout; @param parts address of the words of `Part`, in the order of its fields */
+export function configure(at: usize, parts: usize): void {
+  const layout = changetype<Layout>(at)
+  const capacity = layout.capacity
+  Region.counts = layout.counts
+  Region.hashKeys = layout.hashKeys
+  Region.buckets = layout.buckets
+  Region.bucketMask = layout.bucketCount - 1
+  memory.fill(layout.buckets, 0, <usize>layout.bucketCount * sizeof<usize>())
+  Region.interfaces = layout.interfaces
+  Region.traffic = layout.traffic
+  Region.heads = layout.heads
+  Region.ends = layout.ends
+  Region.contentType = layout.contentType
+  Region.pages = layout.pages
+  Region.roomy = layout.roomy
+  Region.pool = layout.pool
+  Region.flows = slab(layout, 0, layout.flows, capacity, FLOW_BYTES)
+  Region.tails = slab(layout, 1, layout.tails, capacity, TAIL_BYTES)
+  Region.rarities = slab(layout, 2, layout.rarities, 2 * capacity, RARITIES_BYTES)
+  Region.connections = slab(layout, 3, layout.connections, capacity, CONNECTION_BYTES)
+  Region.exchanges = slab(layout, 4, layout.exchanges, layout.exchangeCount, EXCHANGE_BYTES)
+  openPool(layout.poolPages)
+  openOutput(layout.output, layout.outputEnd, layout.pairRoom)
+  openLists()
+  openFlowTable(capacity)
+  openPieces(layout.seed)
+  openSuspicions()
+  openEarlyResets()
+  openDeadlines()
+  openOpenMessages()
+  openEnds()
+  readParts(parts)
+  Time.micros = 0
+  Time.clock = 0
+}
+
+function slab(layout: Layout, index: usize, start: usize, records: u32, recordBytes: usize): Slab {
+  const slab = changetype<Slab>(layout.slabs + index * offsetof<Slab>())
+  openSlab(slab, start, start + <usize>records * recordBytes, recordBytes)
+  return slab
+}
+
+function readParts(at: usize): void {
+  Part.head = load<usize>(at)
+  Part.headOverhead = load<usize>(at, 4)
+  Part.tail = load<usize>(at, 8)
+  Part.tailBytes = load<usize>(at, 12)
+  Part.bodySizeAt = load<usize>(at, 16)
+  Part.prefix = load<usize>(at, 20)
+  Part.prefixBytes = load<usize>(at, 24)
+  Part.idAt = load<usize>(at, 28)
+  Part.requestStartAt = load<usize>(at, 32)
+  Part.requestEndAt = load<usize>(at, 36)
+  Part.responseStartAt = load<usize>(at, 40)
+  Part.responseEndAt = load<usize>(at, 44)
+  Part.endpoint = load<usize>(at, 48)
+  Part.endpointBytes = load<usize>(at, 52)
+  Part.port = load<usize>(at, 56)
+  Part.portBytes = load<usize>(at, 60)
+  Part.portAt = load<usize>(at, 64)
+  Part.server = load<usize>(at, 68)
+  Part.serverBytes = load<usize>(at, 72)
+  Part.request = load<usize>(at, 76)
+  Part.requestBytes = load<usize>(at, 80)
+  Part.flags = load<usize>(at, 84)
+}

@@ -1,0 +1,43 @@
+/**
+ * Where everything lies in the one memory. The host reserves the regions and calls `configure` (index.ts) once; pages of them
+ * cost nothing until they are written.
+ *
+ *     0           4096     input               heads              output           tables                          pool
+ *     +-----------+--------+-------------------+------------------+----------------+-------------------------------+-------+
+ *     | templates | head   | block from a ring | head made whole  | pair records   | counters, hash keys, buckets, | cells |
+ *     |           | scanner|                   |                  |                | records of each kind          |       |
+ *     +-----------+--------+-------------------+------------------+----------------+-------------------------------+-------+
+ *
+ * Static fields are WebAssembly globals: reading one costs a load.
+ */
+import { Slab } from './slab'
+
+export class Region {
+  /** Float64 counters, in the order of ASSEMBLE_COUNTERS. */
+  static counts: usize = 0
+  /** Keys of the tuple hash (tcp/tuple-hash.ts), 64 bits each. */
+  static hashKeys: usize = 0
+  /** The first flow of each bucket, or 0; `bucketMask` is their number less one. */
+  static buckets: usize = 0
+  static bucketMask: u32 = 0
+  /** Records of connections, of the addresses of those of IPv6, and of what few streams need (tcp/flow.ts). */
+  static flows: Slab = changetype<Slab>(0)
+  static tails: Slab = changetype<Slab>(0)
+  static rarities: Slab = changetype<Slab>(0)
+  /** Records of HTTP/1 connections and of exchanges (http1/connection.ts). */
+  static connections: Slab = changetype<Slab>(0)
+  static exchanges: Slab = changetype<Slab>(0)
+  /** Interfaces, by id, and their counters (interfaces.ts). */
+  static interfaces: usize = 0
+  static traffic: usize = 0
+  /** Where a head that was cut between segments is made whole. */
+  static heads: usize = 0
+  /** The last value of a Content-Type field (http1/head.ts). */
+  static contentType: usize = 0
+  /** The ends of connections as pairs name them (encode/ends.ts). */
+  static ends: usize = 0
+  /** The table of the pool's pages, and by size of cell the first page with room (memory/cells.ts). */
+  static pages: usize = 0
+  static roomy: usize = 0
+  static pool: usize = 0
+}

@@ -1,0 +1,47 @@
+/**
+ * Records of one size in a region: those that were freed first, linked by their first words, then those never used. A slab
+ * has as many records as its owner may ever need, so that only a bound on the owners has to be checked.
+ */
+@unmanaged
+export class Slab {
+  /** The first record freed, or 0. */
+  free: usize
+  /** The first record never used. */
+  next: usize
+  end: usize
+  recordBytes: usize
+  used: u32
+}
+
+/** Prepares a slab over the region [start, end). */
+export function openSlab(slab: Slab, start: usize, end: usize, recordBytes: usize): void {
+  slab.free = 0
+  slab.next = start
+  slab.end = end
+  slab.recordBytes = recordBytes
+  slab.used = 0
+}
+
+/** Whether every record is in use. */
+export function isFull(slab: Slab): bool {
+  return slab.free === 0 && slab.next + slab.recordBytes > slab.end
+}
+
+/** A record whose bytes are all 0. The slab must not be full. */
+export function allocateRecord(slab: Slab): usize {
+  let record = slab.free
+  if (record !== 0) slab.free = load<usize>(record)
+  else {
+    record = slab.next
+    slab.next = record + slab.recordBytes
+  }
+  slab.used++
+  memory.fill(record, 0, slab.recordBytes)
+  return record
+}
+
+export function freeRecord(slab: Slab, record: usize): void {
+  store<usize>(record, slab.free)
+  slab.free = record
+  slab.used--
+}

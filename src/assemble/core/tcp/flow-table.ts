@@ -1,0 +1,345 @@
+/**
+ * Finds a segment's flow by network domain, virtual network, addresses and ports; holds at most `capacity` flows.
+ *
+ *     buckets ──▶ Flow ─chain─▶ Flow ─chain─▶ …     those whose keys hash alike (tuple-hash.ts)
+ *
+ * Of the two ends of a connection, the endpoint that sorts lower by (address, port) is A; stream 0 runs from A to B, stream 1
+ * from B to A.
+ *
+ * Equal addresses and ports in two virtual networks (VLANs, overlays) are two flows, but one connection captured at two
+ * points, inside a VLAN and outside it, is one flow: `join` makes `find` return it for a second network as well.
+ *
+ * At capacity the caller evicts what is least likely to carry another pair: `oldestClosed` first, then `leastLikely`.
+ */
+import { Time, timerStart } from '../clock'
+import { Region } from '../memory/regions'
+import { allocateRecord, freeRecord } from '../memory/slab'
+import { CLIENT_UNKNOWN, Direction, FLOW_BYTES, Flow, freeRarities, PROTOCOL_HTTP1, streamOf, Tail } from './flow'
+import { CLOSED, move, oldestOf, PROVEN, push, UNPROVEN, unlink, unprovenSize } from './flow-lists'
+import { hashOf, hashTerm } from './tuple-hash'
+
+/** Flows between the same ends in different virtual networks. Beyond that the one idle longest is evicted, which keeps chains short. */
+const MAX_NETWORKS: u32 = 16
+/** Flows move to the front of the recency list at most this often, so that not every segment of a busy flow writes it. */
+const TOUCH_MICROS: f64 = 1_000_000
+
+/** What the last `find` looked for, and what it found beside it. */
+class Probe {
+  static tag: i32 = 0
+  static ports: i32 = 0
+  static addressA: i32 = 0
+  static addressB: i32 = 0
+  static a1: i32 = 0
+  static a2: i32 = 0
+  static a3: i32 = 0
+  static b1: i32 = 0
+  static b2: i32 = 0
+  static b3: i32 = 0
+  static network: i32 = 0
+  static bucket: u32 = 0
+  static hash: i32 = 0
+  static direction: Direction = 0
+}
+
+class Table {
+  static capacity: u32 = 0
+  static serial: i32 = 0
+  /** Keys that all lookups have compared: what a test of their cost counts. */
+  static visits: u32 = 0
+}
+
+/** @param capacity maximum number of flows, closed ones that linger included */
+export function openFlowTable(capacity: u32): void {
+  Table.capacity = capacity
+  Table.visits = 0
+}
+
+export function flowCount(): u32 {
+  return Region.flows.used
+}
+
+export function lookupVisits(): u32 {
+  return Table.visits
+}
+
+export function tableIsFull(): bool {
+  return Region.flows.used >= Table.capacity
+}
+
+/** Direction of the segment looked up last. */
+export function foundDirection(): Direction {
+  return Probe.direction
+}
+
+/**
+ * Looks up the flow of the segment whose IP header is at `ip` and TCP header at `tcp`.
+ *
+ * @param domain network namespace that the frame was captured in, a uint16
+ * @param network virtual network of the packet
+ * @param hash the frame's symmetric flow hash, which does not depend on the network
+ * @returns the flow, or null; `addFlow` then adds it. Sets `foundDirection` either way.
+ */
+export function find(ip: usize, tcp: usize, domain: i32, network: i32, hash: i32): Flow | null {
+  readKey(ip, tcp, domain)
+  Probe.network = network
+  Probe.hash = mix(hash, domain)
+  let flow = firstOfBucket()
+  while (flow !== null) {
+    Table.visits++
+    if (sameEnds(flow) && (flow.network === network || flow.alsoIn === network)) return flow
+    flow = flow.chain
+  }
+  return null
+}
+
+/**
+ * The next flow, open or closed, between the ends of the last `find`, in another virtual network.
+ *
+ * @param after the one before, or null
+ */
+export function nextElsewhere(after: Flow | null): Flow | null {
+  let flow = after === null ? firstOfBucket() : after.chain
+  while (flow !== null && !sameEnds(flow)) flow = flow.chain
+  return flow
+}
+
+/** Whether one of those has to be removed before another flow between the same ends is added. */
+export function elsewhereIsCrowded(): bool {
+  let count: u32 = 0
+  for (let flow = nextElsewhere(null); flow !== null; flow = nextElsewhere(flow)) count++
+  return count >= MAX_NETWORKS
+}
+
+/** Of those, the one that has been idle longest. There is one. */
+export function idlestElsewhere(): Flow {
+  let idlest = changetype<Flow>(nextElsewhere(null))
+  for (let flow = nextElsewhere(idlest); flow !== null; flow = nextElsewhere(flow)) {
+    if (flow.lastMicros < idlest.lastMicros) idlest = flow
+  }
+  return idlest
+}
+
+/** The segment that the last `find` did not find is one of this flow, captured at another point. */
+export function join(flow: Flow): void {
+  if (flow.alsoIn === flow.network) flow.alsoIn = Probe.network
+}
+
+/** Adds the flow that the last `find` did not find. The table must not be full. */
+export function addFlow(interfaceId: i32): Flow {
+  const flow = changetype<Flow>(allocateRecord(Region.flows))
+  const bucket = bucketAt(Probe.bucket)
+  flow.chain = changetype<Flow | null>(load<usize>(bucket))
+  store<usize>(bucket, changetype<usize>(flow))
+  flow.bucket = Probe.bucket
+  flow.hash = Probe.hash
+  begin(flow, interfaceId)
+  return flow
+}
+
+/** Removes a flow; its record will be used for another connection. */
+export function removeFlow(flow: Flow): void {
+  let at = bucketAt(flow.bucket)
+  while (load<usize>(at) !== changetype<usize>(flow)) at = load<usize>(at) + offsetof<Flow>('chain')
+  store<usize>(at, changetype<usize>(flow.chain))
+  unlink(flow)
+  freeRarities(streamOf(flow, 0))
+  freeRarities(streamOf(flow, 1))
+  const tail = flow.tail
+  if (tail !== null) freeRecord(Region.tails, changetype<usize>(tail))
+  freeRecord(Region.flows, changetype<usize>(flow))
+}
+
+/** Marks a flow as closed. It stays in the table, so that late segments find it. */
+export function closeFlow(flow: Flow): void {
+  flow.closed = true
+  move(flow, CLOSED)
+}
+
+/** Starts a new connection on the tuple of a closed flow, in the network of the segment last looked up. */
+export function reopenFlow(flow: Flow, interfaceId: i32): void {
+  unlink(flow)
+  freeRarities(streamOf(flow, 0))
+  freeRarities(streamOf(flow, 1))
+  const chain = flow.chain
+  const bucket = flow.bucket
+  const hash = flow.hash
+  const tail = flow.tail
+  memory.fill(changetype<usize>(flow), 0, FLOW_BYTES)
+  flow.chain = chain
+  flow.bucket = bucket
+  flow.hash = hash
+  flow.tail = tail
+  begin(flow, interfaceId)
+}
+
+/** Records activity of an open flow. */
+export function touch(flow: Flow): void {
+  const start = timerStart()
+  flow.lastMicros = start
+  const list = flow.protocol === PROTOCOL_HTTP1 ? PROVEN : UNPROVEN
+  const since = start - flow.touchedMicros
+  if (list === flow.list && since < TOUCH_MICROS && since >= 0) return
+  flow.touchedMicros = start
+  move(flow, list)
+}
+
+/** Makes a flow the newest of its list, as of the clock, because it had a stray timestamp. */
+export function restamp(flow: Flow): void {
+  flow.lastMicros = Time.clock
+  flow.touchedMicros = Time.clock
+  move(flow, flow.list)
+}
+
+/** The closed flow that closed first, of those that linger, or null. */
+export function oldestClosed(): Flow | null {
+  return oldestOf(CLOSED)
+}
+
+/** The open flow that has been idle longest, of those that carry HTTP/1 or of the others, or null. */
+export function oldestOpen(proven: bool): Flow | null {
+  return oldestOf(proven ? PROVEN : UNPROVEN)
+}
+
+/**
+ * The open flow to evict: of those that are not known to carry HTTP/1 the one that has been idle longest, unless these are so
+ * few that new connections would not last until their first request. null: there is none.
+ */
+export function leastLikely(): Flow | null {
+  const proven = oldestOf(PROVEN)
+  return unprovenSize() > Table.capacity >> 3 || proven === null ? oldestOf(UNPROVEN) : proven
+}
+
+/** Whether the flow's addresses are IPv6. */
+export function isIpv6(flow: Flow): bool {
+  return (flow.tag & 1) !== 0
+}
+
+/** Port of the endpoint that sends on `direction`. */
+export function portOf(flow: Flow, direction: Direction): i32 {
+  return direction === 0 ? <i32>(<u32>flow.ports >> 16) : flow.ports & 0xffff
+}
+
+/** Word `word` (0 to 3, big-endian value) of the address that sends on `direction`; IPv4 is word 0 alone. */
+export function addressWord(flow: Flow, direction: Direction, word: u32): i32 {
+  if (word === 0) return direction === 0 ? flow.addressA : flow.addressB
+  const tail = flow.tail
+  if (tail === null) return 0
+  return load<i32>(changetype<usize>(tail) + ((direction === 0 ? 0 : 3) + word - 1) * 4)
+}
+
+/** A connection begins, between the ends last looked up. The flow is in no list, and all of it is 0 but what tells its place. */
+function begin(flow: Flow, interfaceId: i32): void {
+  flow.tag = Probe.tag
+  flow.ports = Probe.ports
+  flow.addressA = Probe.addressA
+  flow.addressB = Probe.addressB
+  flow.network = Probe.network
+  flow.alsoIn = Probe.network
+  if (isIpv6(flow)) saveTail(flow)
+  // Never 0, which means: of no connection.
+  Table.serial++
+  if (Table.serial === 0) Table.serial = 1
+  flow.serial = Table.serial
+  flow.interfaceId = <u16>interfaceId
+  flow.client = CLIENT_UNKNOWN
+  const start = timerStart()
+  flow.lastMicros = start
+  flow.touchedMicros = start
+  push(flow, UNPROVEN)
+}
+
+function saveTail(flow: Flow): void {
+  let tail = flow.tail
+  if (tail === null) {
+    tail = changetype<Tail>(allocateRecord(Region.tails))
+    flow.tail = tail
+  }
+  tail.a1 = Probe.a1
+  tail.a2 = Probe.a2
+  tail.a3 = Probe.a3
+  tail.b1 = Probe.b1
+  tail.b2 = Probe.b2
+  tail.b3 = Probe.b3
+}
+
+function bucketAt(hash: u32): usize {
+  return Region.buckets + <usize>(hash & Region.bucketMask) * sizeof<usize>()
+}
+
+function firstOfBucket(): Flow | null {
+  return changetype<Flow | null>(load<usize>(bucketAt(Probe.bucket)))
+}
+
+function sameEnds(flow: Flow): bool {
+  if (flow.ports !== Probe.ports || flow.addressA !== Probe.addressA) return false
+  if (flow.addressB !== Probe.addressB || flow.tag !== Probe.tag) return false
+  const tail = flow.tail
+  return tail === null || sameTail(tail)
+}
+
+function sameTail(tail: Tail): bool {
+  const sameA = tail.a1 === Probe.a1 && tail.a2 === Probe.a2 && tail.a3 === Probe.a3
+  return sameA && tail.b1 === Probe.b1 && tail.b2 === Probe.b2 && tail.b3 === Probe.b3
+}
+
+/** Reads the key of a segment, except its network, and finds its bucket. */
+function readKey(ip: usize, tcp: usize, domain: i32): void {
+  const sourcePort = <i32>bswap<u16>(load<u16>(tcp))
+  const targetPort = <i32>bswap<u16>(load<u16>(tcp, 2))
+  const isLower =
+    load<u8>(ip) >> 4 === 4 ? readIpv4(ip, sourcePort <= targetPort) : readIpv6(ip, sourcePort <= targetPort)
+  Probe.direction = isLower ? 0 : 1
+  Probe.tag |= domain << 1
+  Probe.ports = isLower ? (sourcePort << 16) | targetPort : (targetPort << 16) | sourcePort
+  let terms =
+    hashTerm(0, Probe.tag) + hashTerm(1, Probe.ports) + hashTerm(2, Probe.addressA) + hashTerm(3, Probe.addressB)
+  if ((Probe.tag & 1) !== 0) {
+    terms += hashTerm(4, Probe.a1) + hashTerm(5, Probe.a2) + hashTerm(6, Probe.a3)
+    terms += hashTerm(7, Probe.b1) + hashTerm(8, Probe.b2) + hashTerm(9, Probe.b3)
+  }
+  Probe.bucket = hashOf(terms)
+}
+
+/** @param portIsLower the order of the ends if their addresses are equal. @returns whether the source sorts lower */
+function readIpv4(ip: usize, portIsLower: bool): bool {
+  const source = wordAt(ip + 12)
+  const target = wordAt(ip + 16)
+  const isLower = source === target ? portIsLower : source < target
+  Probe.tag = 0
+  Probe.addressA = isLower ? source : target
+  Probe.addressB = isLower ? target : source
+  return isLower
+}
+
+function readIpv6(ip: usize, portIsLower: bool): bool {
+  let isLower = portIsLower
+  for (let i: usize = 8; i < 24; i += 4) {
+    const source = wordAt(ip + i)
+    const target = wordAt(ip + i + 16)
+    if (source === target) continue
+    isLower = source < target
+    break
+  }
+  const a = ip + (isLower ? 8 : 24)
+  const b = ip + (isLower ? 24 : 8)
+  Probe.tag = 1
+  Probe.addressA = wordAt(a)
+  Probe.a1 = wordAt(a + 4)
+  Probe.a2 = wordAt(a + 8)
+  Probe.a3 = wordAt(a + 12)
+  Probe.addressB = wordAt(b)
+  Probe.b1 = wordAt(b + 4)
+  Probe.b2 = wordAt(b + 8)
+  Probe.b3 = wordAt(b + 12)
+  return isLower
+}
+
+function wordAt(at: usize): i32 {
+  return bswap<i32>(load<i32>(at))
+}
+
+/** The high bits of the steering hash chose this assembler; the domain separates equal tuples of two namespaces. */
+function mix(hash: i32, domain: i32): i32 {
+  const mixed = (hash ^ (domain * <i32>0x9e3779b1)) * <i32>0x85ebca6b
+  return mixed ^ <i32>(<u32>mixed >> 15)
+}

@@ -1,0 +1,71 @@
+/** Has the host's parsers read what precedes the protocol of a flow, and keeps them, and what they found, by flow. */
+
+import type { Direction } from '../direction.ts'
+import { Preambles } from '../preamble/preambles.ts'
+import { HostFlow } from './host-flow.ts'
+import type { ProgramMemory } from './memory.ts'
+import type { Address, Program } from './program.ts'
+
+export class Beginnings {
+  readonly #program: Program
+  readonly #preambles: Preambles<HostFlow>
+  readonly #flow: HostFlow
+  /** Parsers of flows whose preamble is incomplete. */
+  readonly #parsers = new Map<Address, HostFlow['preamble']>()
+  /** The endpoints that a PROXY head named, by flow. */
+  readonly #proxied = new Map<Address, Uint8Array>()
+
+  constructor(memory: ProgramMemory, program: Program) {
+    this.#program = program
+    this.#flow = new HostFlow(program)
+    const time = {
+      get micros() {
+        return program.micros()
+      },
+      set micros(micros: number) {
+        program.setMicros(micros)
+      },
+    }
+    this.#preambles = new Preambles(memory, time, ({ at }, direction, from, end, seq, ack) =>
+      program.content(at, direction, from, end, seq, ack),
+    )
+  }
+
+  /** As `hostPreamble` in core/host.ts. */
+  skip(flow: Address, direction: Direction, at: Address, end: Address, seq: number, ack: number): Address {
+    const view = this.#flow.moveTo(flow)
+    view.preamble = this.#parsers.get(flow) ?? null
+    const after = this.#preambles.skip(view, direction, at, end, seq, ack)
+    this.#keep(view)
+    return Math.max(0, after)
+  }
+
+  /** The flow's parser is needed no more. */
+  release(flow: Address): void {
+    const view = this.#flow.moveTo(flow)
+    view.preamble = this.#parsers.get(flow) ?? null
+    this.#preambles.release(view)
+    this.#keep(view)
+  }
+
+  /** The flow is over. */
+  end(flow: Address): void {
+    this.release(flow)
+    this.#proxied.delete(flow)
+    this.#program.setFlowProxied(flow, 0)
+  }
+
+  /** The endpoints that a PROXY head named for the flow, or null. */
+  proxied(flow: Address): Uint8Array | null {
+    return this.#program.flowProxied(flow) === 0 ? null : (this.#proxied.get(flow) ?? null)
+  }
+
+  #keep({ at, preamble, proxied }: HostFlow): void {
+    if (preamble === null) this.#parsers.delete(at)
+    else this.#parsers.set(at, preamble)
+    this.#program.setFlowPreamble(at, preamble === null ? 0 : 1)
+    if (proxied === null) return
+    this.#proxied.set(at, proxied)
+    this.#program.setFlowProxied(at, 1)
+  }
+}

@@ -1,0 +1,66 @@
+/**
+ * Completes the `capture` map of a pair by what proxies in front have named: `forwarded`, of pairs from behind a mesh's proxy, and
+ * `proxyProtocol`.
+ */
+import { ForwardedWriter } from '../encode/forwarded.ts'
+import { key, template } from '../encode/templates.ts'
+import { TextReader } from '../encode/text-reader.ts'
+import type { ProgramMemory } from './memory.ts'
+import { METHOD_BYTES, TARGET_BYTES, VERSION_BYTES } from './parts.ts'
+import type { Address } from './program.ts'
+
+const CAPTURE = key('capture')
+const FORWARDED = key('forwarded')
+const PROXY_PROTOCOL = key('proxyProtocol')
+/** Follows the map: an empty array. */
+const FLAGS = template(key('flags'), [0x90])
+
+export class CaptureExtras {
+  readonly #bytes: Uint8Array
+  readonly #forwarded: ForwardedWriter
+
+  constructor(memory: ProgramMemory) {
+    this.#bytes = memory.bytes
+    const text = new TextReader(memory)
+    // The address of the `headers` array of an encoded request.
+    const requestHeaders = (request: Address): Address => {
+      const target = text.afterString(request + METHOD_BYTES) + TARGET_BYTES
+      return text.afterString(target) + VERSION_BYTES
+    }
+    this.#forwarded = new ForwardedWriter(memory, { requestHeaders })
+  }
+
+  /**
+   * @param map, end the map with the header of the flags behind it
+   * @param request address of the encoded request, if it came from behind a mesh's proxy; 0: it did not
+   * @param proxied endpoints that a PROXY head named, or null
+   * @returns the address after the map and the header
+   */
+  add(map: Address, end: Address, request: Address, proxied: Uint8Array | null): Address {
+    const at = request === 0 ? end : this.#addForwarded(map, end, request)
+    return proxied === null ? at : this.#addProxied(map, at, proxied)
+  }
+
+  /** Inserts `forwarded` between the map and the flags, if the request has such fields. @returns the address after it */
+  #addForwarded(map: Address, end: Address, request: Address): Address {
+    const value = end - FLAGS.length + FORWARDED.length
+    const after = this.#forwarded.write(value, request)
+    return after === value ? end : this.#added(FORWARDED, map, value, after)
+  }
+
+  /** Inserts the endpoints that a PROXY head names likewise. */
+  #addProxied(map: Address, end: Address, endpoints: Uint8Array): Address {
+    const value = end - FLAGS.length + PROXY_PROTOCOL.length
+    this.#bytes.set(endpoints, value)
+    return this.#added(PROXY_PROTOCOL, map, value, value + endpoints.length)
+  }
+
+  /** Completes a map that has a value more, written at [value, after): its key, the map's header, and the flags. */
+  #added(name: Uint8Array, map: Address, value: Address, after: Address): Address {
+    const bytes = this.#bytes
+    bytes[map + CAPTURE.length]++
+    bytes.set(name, value - name.length)
+    bytes.set(FLAGS, after)
+    return after + FLAGS.length
+  }
+}

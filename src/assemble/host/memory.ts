@@ -1,0 +1,218 @@
+/**
+ * The memory of the assembler's program: reserves its regions (core/memory/regions.ts has the picture), and stores the bytes
+ * that the host provides: the constant parts of pairs, once, and the texts of interfaces and pods, anew whenever one changes.
+ */
+import { ASSEMBLE_COUNTERS } from '../../ledger/counters.ts'
+import { MAX_FRAME_BYTES } from '../../ring/layout.ts'
+import type { AssemblerOptions } from '../assembler-options.ts'
+import { RESULTS_AT, SCANNER_END } from '../core/head/layout.ts'
+import { pairRoom } from '../encode/pair-room.ts'
+import { LARGEST_MEMORY_BYTES, type StateBounds } from '../state-bounds.ts'
+import { putParts } from './parts.ts'
+import { type Address, type Program, programSizes } from './program.ts'
+
+/** A ring is copied in blocks of this size; a larger record is copied alone. */
+export const INPUT_BLOCK_BYTES = 64 * 1024
+const INPUT_BYTES = MAX_FRAME_BYTES + INPUT_BLOCK_BYTES
+/** Pairs of a block, beside the room that one of any size may need. */
+const OUTPUT_BYTES = 4 * 1024 * 1024
+/** Texts of interfaces and pods. */
+const TEXT_BYTES = 4 * 1024 * 1024
+/** Texts of rules: far more than a configuration has. */
+const RULE_BYTES = 1024 * 1024
+/** Most interfaces that an assembler may know. */
+const INTERFACES = 4096
+const INTERFACE_COUNTERS_BYTES = 1024
+/** Exchanges that one segment may begin beyond the bound. */
+const EXCHANGES_OF_A_SEGMENT = 8192
+const HASH_KEYS = 11
+const SLABS = 5
+const POOL_PAGE_BYTES = 2048
+const CONTENT_TYPE_BYTES = 80
+const SLACK_BYTES = 64
+const ALIGNMENT = 64
+const WASM_PAGE_BYTES = 65_536
+/** Bytes of the words of a Layout, in front of those of `Part` (core/layout.ts). */
+const LAYOUT_BYTES = 128
+
+export class ProgramMemory {
+  readonly memory: WebAssembly.Memory
+  readonly bytes: Uint8Array
+  readonly view: DataView
+  /** Where ring blocks are copied to, INPUT_BYTES long. */
+  readonly input: Address
+  /** Where the program writes pairs. */
+  readonly output: Address
+  /** Counters of all, and of each interface. */
+  readonly counts: Float64Array
+  readonly #traffic: Address
+  readonly #interfaces: Address
+  readonly #interfaceBytes: number
+  /** One more than the highest id of an interface in use. */
+  #interfaceCount = 0
+  readonly #layout: Address
+  readonly #words: number[]
+  readonly #texts: Address
+  /** Where the rules are (rule-tables.ts). */
+  readonly rules: Address
+  readonly ruleBytes = RULE_BYTES
+  #template = 0
+  #text: Address
+
+  constructor(options: AssemblerOptions, { connections, exchanges }: StateBounds) {
+    const regions = new Regions(SCANNER_END)
+    const sizes = programSizes()
+    const buckets = 2 ** Math.ceil(Math.log2(Math.max(2, connections)))
+    const exchangeCount = exchanges + EXCHANGES_OF_A_SEGMENT
+    const room = pairRoom(options)
+    this.input = regions.add(INPUT_BYTES)
+    const counts = regions.add(8 * ASSEMBLE_COUNTERS.length)
+    this.#traffic = regions.add(INTERFACES * INTERFACE_COUNTERS_BYTES)
+    this.#interfaceBytes = sizes.interface
+    this.#interfaces = regions.add(INTERFACES * sizes.interface)
+    this.#texts = regions.add(TEXT_BYTES)
+    this.#text = this.#texts
+    this.rules = regions.add(RULE_BYTES)
+    this.#layout = regions.add(2 * LAYOUT_BYTES)
+    this.output = regions.add(OUTPUT_BYTES + room)
+    // In the order of the fields of Layout (core/layout.ts).
+    this.#words = [
+      counts,
+      regions.add(8 * HASH_KEYS),
+      regions.add(4 * buckets),
+      buckets,
+      regions.add(SLABS * sizes.slab),
+      connections,
+      regions.add(connections * sizes.flow),
+      regions.add(connections * sizes.tail),
+      regions.add(2 * connections * sizes.rarities),
+      regions.add(connections * sizes.connection),
+      exchangeCount,
+      regions.add(exchangeCount * sizes.exchange),
+      this.#interfaces,
+      this.#traffic,
+      regions.add(options.messageBytes),
+      regions.add(sizes.ends),
+      regions.add(CONTENT_TYPE_BYTES),
+      ...poolWords(regions, options.poolBytes, sizes.page),
+      this.output,
+      this.output + OUTPUT_BYTES + room,
+      room,
+      randomSeed(),
+    ]
+    this.memory = regions.allocate()
+    this.bytes = new Uint8Array(this.memory.buffer)
+    this.view = new DataView(this.memory.buffer)
+    this.counts = new Float64Array(this.memory.buffer, counts, ASSEMBLE_COUNTERS.length)
+    const [, keys = 0] = this.#words
+    crypto.getRandomValues(this.bytes.subarray(keys, keys + 8 * HASH_KEYS))
+  }
+
+  /** Stores the constant parts, and has the program begin. What an earlier one has left is gone. */
+  configure(program: Program): void {
+    this.counts.fill(0)
+    this.bytes.fill(0, this.#traffic, this.#traffic + this.#interfaceCount * INTERFACE_COUNTERS_BYTES)
+    this.bytes.fill(0, this.#interfaces, this.#interfaces + this.#interfaceCount * this.#interfaceBytes)
+    this.#interfaceCount = 0
+    this.#template = 0
+    this.clearTexts()
+    this.#putWords(this.#layout, this.#words)
+    this.#putWords(
+      this.#layout + LAYOUT_BYTES,
+      putParts((content) => this.addTemplate(content)),
+    )
+    program.configure(this.#layout, this.#layout + LAYOUT_BYTES)
+  }
+
+  /** A block of the input region. */
+  get inputBytes(): Uint8Array {
+    return this.bytes.subarray(this.input, this.input + INPUT_BYTES)
+  }
+
+  /** An interface has this id. @throws RangeError when there is no room for it */
+  useInterface(id: number): void {
+    if (id >= INTERFACES) throw new RangeError(`an assembler knows ${INTERFACES} interfaces at most`)
+    this.#interfaceCount = Math.max(this.#interfaceCount, id + 1)
+  }
+
+  /** The counters of an interface. */
+  interfaceCounts(id: number): Float64Array {
+    return new Float64Array(this.memory.buffer, this.#traffic + id * INTERFACE_COUNTERS_BYTES, ASSEMBLE_COUNTERS.length)
+  }
+
+  /**
+   * Stores constant bytes. Start-up only.
+   *
+   * @returns their address
+   * @throws RangeError when the region is full, which is a programming error: the set of templates is fixed
+   */
+  addTemplate(content: Uint8Array): Address {
+    const at = this.#template
+    this.#template = afterCopied(at + content.length)
+    if (this.#template > RESULTS_AT) throw new RangeError('template region is full')
+    this.bytes.set(content, at)
+    return at
+  }
+
+  /** Whether texts of so many bytes fit. */
+  hasRoom(bytes: number): boolean {
+    return afterCopied(this.#text + bytes) <= this.#texts + TEXT_BYTES
+  }
+
+  /** Stores a text until `clearTexts`. There is room. @returns its address */
+  addText(content: Uint8Array): Address {
+    const at = this.#text
+    this.bytes.set(content, at)
+    this.#text = afterCopied(at + content.length)
+    return at
+  }
+
+  /** Addresses of texts are no longer valid. */
+  clearTexts(): void {
+    this.#text = this.#texts
+  }
+
+  #putWords(at: Address, words: readonly number[]): void {
+    for (const [i, word] of words.entries()) this.view.setUint32(at + 4 * i, word, true)
+  }
+}
+
+/** Regions one after the other, from an address on. */
+class Regions {
+  #next: Address
+
+  constructor(start: Address) {
+    this.#next = start
+  }
+
+  /** @returns the address of a region of so many bytes */
+  add(bytes: number): Address {
+    const start = Math.ceil(this.#next / ALIGNMENT) * ALIGNMENT
+    this.#next = start + bytes + SLACK_BYTES
+    return start
+  }
+
+  /** Bytes that further regions may have. */
+  get left(): number {
+    return LARGEST_MEMORY_BYTES - this.#next
+  }
+
+  /** The system provides pages when they are first written. */
+  allocate(): WebAssembly.Memory {
+    const pages = Math.ceil(this.#next / WASM_PAGE_BYTES)
+    return new WebAssembly.Memory({ initial: pages, maximum: pages })
+  }
+}
+
+/** The last region, which has what is left: the tables of its pages, the pages, and their number. */
+function poolWords(regions: Regions, poolBytes: number, tableBytes: number): number[] {
+  const largest = Math.floor(regions.left / (POOL_PAGE_BYTES + tableBytes)) - 1
+  const pages = Math.min(largest, Math.floor(poolBytes / POOL_PAGE_BYTES))
+  return [regions.add(pages * tableBytes), regions.add(ALIGNMENT), regions.add(pages * POOL_PAGE_BYTES), pages]
+}
+
+/** Where bytes may follow others that are copied in steps of 16. */
+const afterCopied = (end: Address): Address => (end + 16 + 7) & ~7
+
+/** Any number but 0 below 2^31. */
+const randomSeed = (): number => 1 + Math.floor(Math.random() * (2 ** 31 - 1))

@@ -1,0 +1,139 @@
+/** The assembler's program (`core/`, AssemblyScript): what it exports, and the loading of it. */
+import { readFileSync } from 'node:fs'
+import { runtimeError } from '../../errors.ts'
+
+/** An address in the program's memory. */
+export type Address = number
+
+/** The exports. Flows are addresses, directions 0 and 1; flags are 0 or 1. The comments are in `core/`. */
+export interface Program {
+  configure(layout: Address, parts: Address): void
+  setLimits(
+    messageBytes: number,
+    pairBytes: number,
+    responseTimeoutMicros: number,
+    idleMicros: number,
+    incompleteResponses: number,
+    exchanges: number,
+    selects: number,
+  ): void
+  setRules(
+    everything: number,
+    requestLengths: number,
+    includesRequests: number,
+    includesHosts: number,
+    includesResponses: number,
+    minLatencyMicros: number,
+    rules: Address,
+  ): void
+  setNamesVersion(version: number): void
+  setMarks(present: number): void
+  setInterface(id: number, domain: number, hopLimit: number, pointed: number): void
+  setMap(id: number, vantage: number, at: Address, length: number, behindProxy: number): void
+  countOf(id: number, counter: number): void
+  interfaceId(entry: Address): number
+  nextDirty(entry: Address): Address
+  lastKept(entry: Address): number
+  firstDirty(): Address
+  clearDirty(): void
+  micros(): number
+  setMicros(micros: number): void
+  wholeRecords(at: Address, available: number): number
+  consume(at: Address, end: Address): Address
+  content(flow: Address, direction: number, at: Address, end: Address, seq: number, ack: number): void
+  endAll(): void
+  endInterface(id: number): void
+  outputEnd(): Address
+  rewindOutput(): void
+  usedBytes(): number
+  isIpv6(flow: Address): number
+  portOf(flow: Address, direction: number): number
+  addressWord(flow: Address, direction: number, word: number): number
+  flowSerial(flow: Address): number
+  flowInterface(flow: Address): number
+  flowClient(flow: Address): number
+  flowVantage(flow: Address): number
+  setFlowVantage(flow: Address, vantage: number): void
+  setFlowHostPending(flow: Address, pending: number): void
+  setFlowTunnel(flow: Address, tunnel: number): void
+  flowLastMicros(flow: Address): number
+  flowIsWhole(flow: Address): number
+  flowSynSeen(flow: Address, direction: number): number
+  flowFirstSeq(flow: Address, direction: number): number
+  setFlowPreamble(flow: Address, present: number): void
+  setFlowProxied(flow: Address, at: Address): void
+  flowProxied(flow: Address): Address
+  setFlowPods(flow: Address, client: Address, server: Address): void
+}
+
+/** What the program imports: the functions of core/host.ts, all of numbers. */
+export type ProgramHost = Record<string, HostFunction>
+
+type HostFunction = (...values: number[]) => unknown
+
+/** Bytes of the program's records. */
+export interface ProgramSizes {
+  readonly flow: number
+  readonly tail: number
+  readonly rarities: number
+  readonly connection: number
+  readonly exchange: number
+  readonly interface: number
+  readonly slab: number
+  readonly ends: number
+  readonly page: number
+}
+
+/** Compiled once per process: the main thread posts it to the workers (see `useProgram`). */
+let compiled: WebAssembly.Module | null = null
+let sizes: ProgramSizes | null = null
+
+const programBytes = (): Uint8Array => readFileSync(new URL('../core.wasm', import.meta.url))
+
+/** @throws InterceptorError (EXIT_RUNTIME): this processor cannot run the program */
+export function checkProgram(): void {
+  if (WebAssembly.validate(programBytes())) return
+  throw runtimeError('this processor lacks the SIMD instructions that the HTTP parser needs', {
+    hint: 'amd64 needs SSE4.1, which a virtual machine may have to pass through (QEMU: -cpu host)',
+  })
+}
+
+/** The compiled program. */
+export function compileProgram(): WebAssembly.Module {
+  compiled ??= new WebAssembly.Module(programBytes())
+  return compiled
+}
+
+/** In a worker: uses what the main thread has compiled. */
+export function useProgram(module: WebAssembly.Module): void {
+  compiled = module
+}
+
+export function startProgram(memory: WebAssembly.Memory, host: ProgramHost): Program {
+  const { exports } = new WebAssembly.Instance(compileProgram(), { env: { memory }, host })
+  return exports as unknown as Program
+}
+
+/** The sizes are needed before the memory can be laid out: an instance that is used for nothing else has them. */
+export function programSizes(): ProgramSizes {
+  sizes ??= readSizes()
+  return sizes
+}
+
+function readSizes(): ProgramSizes {
+  const host = new Proxy({}, { get: () => () => 0 })
+  const memory = new WebAssembly.Memory({ initial: 1, maximum: 65_536 })
+  const { exports } = new WebAssembly.Instance(compileProgram(), { env: { memory }, host })
+  const size = (name: string): number => (exports as Record<string, { value: number }>)[`SIZE_OF_${name}`].value
+  return {
+    flow: size('FLOW'),
+    tail: size('TAIL'),
+    rarities: size('RARITIES'),
+    connection: size('CONNECTION'),
+    exchange: size('EXCHANGE'),
+    interface: size('INTERFACE'),
+    slab: size('SLAB'),
+    ends: size('ENDS'),
+    page: size('PAGE'),
+  }
+}

@@ -1,0 +1,19 @@
+/** The part of the WebAssembly JavaScript interface that is used here; the types of Node.js leave it to those of browsers. */
+declare namespace WebAssembly {
+  function validate(bytes: Uint8Array): boolean
+
+  class Memory {
+    /** @param descriptor pages of 64 KiB */
+    constructor(descriptor: { initial: number; maximum: number })
+    readonly buffer: ArrayBuffer
+  }
+
+  class Module {
+    constructor(bytes: Uint8Array)
+  }
+
+  class Instance {
+    constructor(module: Module, imports: Record<string, Record<string, Memory | ((...values: number[]) => unknown)>>)
+    readonly exports: Record<string, unknown>
+  }
+}

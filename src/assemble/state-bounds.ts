@@ -1,0 +1,32 @@
+/** How many connections and exchanges an assembler may remember: records of fixed size in its program's memory. */
+import type { AssemblerOptions } from './assembler-options.ts'
+import { pairRoom } from './encode/pair-room.ts'
+import { programSizes } from './host/program.ts'
+
+/** The most that a program's memory may have: the host reads addresses as signed words. */
+export const LARGEST_MEMORY_BYTES = 2 ** 31 - 2 ** 16
+/** Share of it, beside a message and a pair, that state may use. */
+const LARGEST_STATE_PART = 1 / 3
+/** Share of the memory for state that connections may use; exchanges use the rest. */
+const CONNECTIONS_PART = 0.75
+/** A connection's part of the table of buckets, at most. */
+const BUCKET_BYTES = 8
+const LEAST = 16
+
+export interface StateBounds {
+  readonly connections: number
+  readonly exchanges: number
+}
+
+/** How many connections and exchanges fit the memory for state. */
+export function stateBounds(options: AssemblerOptions): StateBounds {
+  const { flows, messageBytes } = options
+  const largest = (LARGEST_MEMORY_BYTES - messageBytes - pairRoom(options)) * LARGEST_STATE_PART
+  const stateBytes = Math.min(options.stateBytes, largest)
+  const sizes = programSizes()
+  const connectionBytes = sizes.flow + sizes.tail + sizes.connection + BUCKET_BYTES
+  const fitting = Math.floor((stateBytes * CONNECTIONS_PART) / connectionBytes)
+  const connections = Math.max(LEAST, Math.min(flows, fitting))
+  const exchanges = Math.floor((stateBytes - connections * connectionBytes) / sizes.exchange)
+  return { connections, exchanges: Math.max(LEAST, exchanges) }
+}
