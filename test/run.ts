@@ -27,6 +27,7 @@ import { FileTimes, groupsOf, nextGroup } from './support/schedule.ts'
 import { SharedProcess } from './support/shared-process.ts'
 import { type FileResult, failedFile, runTestFile } from './support/test-file.ts'
 import { runTestGroup } from './support/test-group.ts'
+import { compileTestPrograms } from './support/test-programs.ts'
 
 const SOURCES = join(ROOT, 'test')
 /** Twice the cores of a small machine: many files wait for programs that they have started. */
@@ -210,6 +211,7 @@ async function main(words: string[]): Promise<void> {
   if (tests.length === 0) results.push(failedFile(words.join(' '), 'no test file has this in its path'))
   results.forEach(report)
   console.log(pc.dim(`Node.js ${process.version}, ${tests.length} files`))
+  if (tests.some((path) => path.startsWith('assemble/'))) await compileTestPrograms()
   results.push(...(await runFiles(tests.map(nameOf))))
   summarize(results)
 }

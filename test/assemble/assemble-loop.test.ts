@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { MessageChannel } from 'node:worker_threads'
 import { AssembleLoop } from '../../src/assemble/assemble-loop.ts'
+import { compileProgram } from '../../src/assemble/host/program.ts'
 import type { AssembleTask } from '../../src/assemble/worker-data.ts'
 import { ASSEMBLE_COUNTERS, allocateCounters } from '../../src/ledger/counters.ts'
 import { allocateRing, RingConsumer, RingProducer } from '../../src/ring/byte-ring.ts'
@@ -14,6 +15,7 @@ function makeTask(parts: Partial<AssembleTask> = {}): { task: AssembleTask; cont
   const { port1 } = new MessageChannel()
   const task: AssembleTask = {
     slot: 0,
+    program: compileProgram(),
     rings: [allocateRing(4096)],
     marks: [],
     captureBells: [null],

@@ -1,8 +1,8 @@
 /** Floods of what an assembler has to remember: it stays within its memory, and newcomers find room. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { stateBounds } from '../../src/assemble/memory/state-bounds.ts'
-import { AssembleHarness, HOST_INTERFACE } from '../support/assemble-harness.ts'
+import { stateBounds } from '../../src/assemble/state-bounds.ts'
+import { AssembleHarness, assemblerOptions, HOST_INTERFACE } from '../support/assemble-harness.ts'
 import { numbered, request } from '../support/http-script.ts'
 import { encodeFrames, type Frame, layFrame } from '../support/tcp-frames.ts'
 import { ACK, type Segment, START_MICROS, TcpScript } from '../support/tcp-script.ts'
@@ -118,7 +118,7 @@ test('floods: unanswered requests stay within the memory for state, and a new on
   const harness = new AssembleHarness({ onPair: () => pairs.push(0), flows: 100_000, stateBytes: 4 * 1024 * 1024 })
   const asked = new Conversation(new TcpScript().handshake().client(request('/').repeat(8)))
   for (let port = 1; port <= 5000; port++) harness.frames(asked.from(port))
-  const { exchanges, connections } = stateBounds(4 * 1024 * 1024, 100_000)
+  const { exchanges, connections } = stateBounds(assemblerOptions({ stateBytes: 4 * 1024 * 1024, flows: 100_000 }))
   assert.ok(harness.count('requests.waiting') <= exchanges + 8)
   assert.ok(harness.count('flows.open') <= connections)
   assert.equal(harness.count('requests.waiting') + harness.count('requests.abandoned.evicted'), 40_000)
@@ -186,5 +186,39 @@ test('floods: a message that pauses for longer than a connection may be idle is 
   assert.equal(harness.count('flows.open'), 1)
   assert.equal(harness.count('requests.abandoned.timeout'), 1)
   assert.equal(harness.assembler.heldBytes, 0)
+  harness.finish()
+})
+
+test('floods: one segment that answers requests of 18 MB passes on every pair', () => {
+  const requests = 300
+  const body = 'x'.repeat(60_000)
+  const sizes: number[] = []
+  const harness = new AssembleHarness({
+    poolBytes: 64 * 1024 * 1024,
+    onPair: (bytes) => sizes.push(bytes.length),
+  })
+  const script = new TcpScript({ segmentBytes: 60_500 }).handshake()
+  for (let i = 0; i < requests; i++) {
+    script.client(`POST /${i} HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n${body}`)
+  }
+  script.server('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n'.repeat(requests))
+  harness.script(script.close())
+  assert.equal(sizes.length, requests)
+  assert.ok(sizes.every((size) => size > body.length && size < body.length + 1000))
+  harness.finish()
+})
+
+test('floods: requests behind holes of many connections that expire at once stay within the memory for state', () => {
+  const connections = 8
+  const options = { flows: 100, stateBytes: 1024 * 1024, poolBytes: 16 * 1024 * 1024 }
+  const harness = new AssembleHarness(options)
+  const script = new TcpScript({ segmentBytes: 60_000, bareAcks: false }).handshake().client('lost')
+  const segments = script.segments.slice(0, -1)
+  segments.push(...script.client('GET / HTTP/1.1\r\n\r\n'.repeat(3000)).segments.slice(-1))
+  for (let port = 1; port <= connections; port++) harness.frames(new Conversation(segments).from(port))
+  // A step of the clock counts once a second frame confirms it.
+  for (const seconds of [40, 41]) harness.tick(START_MICROS + seconds * 1_000_000)
+  assert.ok(harness.count('gaps.expired') > 0, 'no hole has expired')
+  assert.ok(harness.count('requests.waiting') <= stateBounds(assemblerOptions(options)).exchanges)
   harness.finish()
 })

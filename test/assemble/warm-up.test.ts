@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { assemblerArena } from '../../src/assemble/assembler.ts'
+import { assemblerMemory } from '../../src/assemble/assembler.ts'
 import { warmUpAssembler } from '../../src/assemble/warm-up.ts'
 import { assemblerOptions } from '../support/assemble-harness.ts'
 
@@ -13,7 +13,7 @@ test('assembler warm-up: assembles pairs, and ends after some rounds or as soon 
   ]) {
     let [asked, pairs] = [0, 0]
     const emit = (): boolean => ++pairs > 0
-    warmUpAssembler(assemblerArena(options), options, { emit }, () => ++asked < waitAfter)
+    warmUpAssembler(assemblerMemory(options), options, { emit }, () => ++asked < waitAfter)
     assert.equal(pairs, rounds * 256)
   }
 })

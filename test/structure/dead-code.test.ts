@@ -20,7 +20,7 @@ import { ROOT } from '../../rig/root.ts'
 import { files, type SourceFile, walk } from './source-tree.ts'
 
 /** Sources that are not in tsconfig.json: they import from ours. */
-const ASSEMBLY_SCRIPT = 'src/assemble/head-scanner/wasm'
+const ASSEMBLY_SCRIPT = ['src/assemble/core', 'test/assemble/core']
 
 /** `export` is the first word of a statement; a tree's node is without the comments before it. */
 const isExported = (statement: Node): boolean => statement.getText().startsWith('export ')
@@ -84,8 +84,10 @@ function importers(): Map<string, string[]> {
       if (kind === 'import') for (const name of names) add(`${target}#${name}`, path)
     }
   }
-  for (const name of readdirSync(join(ROOT, ASSEMBLY_SCRIPT))) {
-    const path = join(ASSEMBLY_SCRIPT, name)
+  const programs = ASSEMBLY_SCRIPT.flatMap((folder) =>
+    readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).map((name) => join(folder, name)),
+  )
+  for (const path of programs.filter((name) => name.endsWith('.ts'))) {
     for (const [, specifier] of readFileSync(join(ROOT, path), 'utf8').matchAll(/ from '(\.[^']+)'/g)) {
       add(`${join(dirname(path), specifier)}.ts#*`.replace('.ts.ts', '.ts'), path)
     }

@@ -1,6 +1,7 @@
 /** Assembler threads that crash or hang: replaced on the same rings, with counters that balance. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { compileProgram } from '../../src/assemble/host/program.ts'
 import type { ToAssembler } from '../../src/assemble/worker-data.ts'
 import { Intake } from '../../src/capture/intake/intake.ts'
 import { defaultConfig } from '../../src/config/load.ts'
@@ -51,6 +52,7 @@ class Rig {
     })
     const slot: AssembleSlot = {
       slot: 0,
+      program: compileProgram(),
       rings: [this.#ring],
       captureBells: [null],
       marks: [],

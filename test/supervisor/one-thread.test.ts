@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, type TestContext, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
+import { compileProgram } from '../../src/assemble/host/program.ts'
 import { defaultConfig } from '../../src/config/load.ts'
 import { ASSEMBLE_COUNTERS, allocateCounters, CAPTURE_COUNTERS, SHIP_COUNTERS } from '../../src/ledger/counters.ts'
 import { count, type Ledger, sumLedger } from '../../src/ledger/ledger.ts'
@@ -138,6 +139,7 @@ class Rig {
     return this.#stages.assemble(
       {
         slot: 0,
+        program: compileProgram(),
         rings: [this.#frames],
         marks: [],
         captureBells: [this.#bells.capture],

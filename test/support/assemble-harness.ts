@@ -5,9 +5,10 @@
  * `finish` holds every run to the laws of the ledger and every pair to its schema.
  */
 import assert from 'node:assert/strict'
-import { Assembler, type AssemblerOptions, assemblerArena, INPUT_BLOCK_BYTES } from '../../src/assemble/assembler.ts'
-import type { PairSink } from '../../src/assemble/http1/outcomes.ts'
-import type { Arena } from '../../src/assemble/memory/arena.ts'
+import { Assembler, assemblerMemory } from '../../src/assemble/assembler.ts'
+import type { AssemblerOptions } from '../../src/assemble/assembler-options.ts'
+import { INPUT_BLOCK_BYTES, type ProgramMemory } from '../../src/assemble/host/memory.ts'
+import type { PairSink } from '../../src/assemble/pair-sink.ts'
 import { Intake } from '../../src/capture/intake/intake.ts'
 import { defaultConfig } from '../../src/config/load.ts'
 import { ASSEMBLE_COUNTERS, allocateCounters, CAPTURE_COUNTERS, SHIP_COUNTERS } from '../../src/ledger/counters.ts'
@@ -16,6 +17,7 @@ import type { Pair } from '../../src/pair/pair.ts'
 import { unpackPair } from '../../src/pair/unpack.ts'
 import { allocateRing, RingConsumer, RingProducer } from '../../src/ring/byte-ring.ts'
 import { Doorbell } from '../../src/ring/doorbell.ts'
+import { PAIR_FIELDS_BYTES, PAIR_LENGTH_AT } from '../../src/ring/layout.ts'
 import { OpaqueMarks } from '../../src/ring/opaque-marks.ts'
 import type { PairSelector } from '../../src/select/selector.ts'
 import type { InterfaceInfo } from '../../src/target/interface-info.ts'
@@ -51,18 +53,18 @@ export const HOST_INTERFACE: InterfaceInfo = {
 }
 
 /** Memories of finished harnesses by their sizes, and their empty rings: making them costs more than most scripts. */
-const spareArenas = new Map<string, Arena[]>()
+const spareMemories = new Map<string, ProgramMemory[]>()
 const spareRings: SharedArrayBuffer[] = []
 const spareMarks: SharedArrayBuffer[] = []
 
-const sizesOf = ({ messageBytes, pairBytes, poolBytes }: AssemblerOptions): string =>
-  `${messageBytes} ${pairBytes} ${poolBytes}`
+const sizesOf = ({ messageBytes, pairBytes, poolBytes, stateBytes, flows }: AssemblerOptions): string =>
+  `${messageBytes} ${pairBytes} ${poolBytes} ${stateBytes} ${flows}`
 
 export class AssembleHarness {
   readonly pairs: Pair[] = []
   /** Bytes that have passed the frame ring. */
   ringBytes = 0
-  readonly #arena: Arena
+  readonly #memory: ProgramMemory
   readonly #options: AssemblerOptions
   readonly assembler: Assembler
   readonly #assembleCounts = allocateCounters(ASSEMBLE_COUNTERS)
@@ -98,17 +100,18 @@ export class AssembleHarness {
     })
     const take = onPair ?? ((bytes: Uint8Array) => this.#remember(bytes))
     const all = assemblerOptions(options)
-    const arena = spareArenas.get(sizesOf(all))?.pop() ?? assemblerArena(all)
-    this.#arena = arena
+    const memory = spareMemories.get(sizesOf(all))?.pop() ?? assemblerMemory(all)
+    this.#memory = memory
     this.#options = all
     const sink: PairSink = {
-      emit: (at, length) => {
-        take(arena.bytes.subarray(at, at + length))
+      emit: (record) => {
+        const at = record + PAIR_FIELDS_BYTES
+        take(memory.bytes.subarray(at, at + memory.view.getInt32(record + PAIR_LENGTH_AT, true)))
         this.#shipCounts[SHIP_COUNTERS.index.shipped]++
         return true
       },
     }
-    this.assembler = new Assembler(arena, all, this.#assembleCounts, sink, () => {}, selector)
+    this.assembler = new Assembler(memory, all, this.#assembleCounts, sink, () => {}, selector)
     for (const [id, info] of interfaces.entries()) this.#intake.addInterface(id, info)
     this.#drain()
   }
@@ -173,9 +176,9 @@ export class AssembleHarness {
     assert.equal(count(ledger, 'frames.dropped.ring'), 0, 'the harness lost a frame')
     assert.equal(this.assembler.heldBytes, 0, 'memory is still held after the end')
     const sizes = sizesOf(this.#options)
-    const spare = spareArenas.get(sizes) ?? []
-    if (!spare.includes(this.#arena)) {
-      spareArenas.set(sizes, [...spare, this.#arena])
+    const spare = spareMemories.get(sizes) ?? []
+    if (!spare.includes(this.#memory)) {
+      spareMemories.set(sizes, [...spare, this.#memory])
       spareRings.push(this.#ring)
       spareMarks.push(this.#markWords)
     }
@@ -224,7 +227,7 @@ export function assemblerOptions(options: Partial<AssemblerOptions>): AssemblerO
     flows: 1000,
     keep: 'both',
     clusterNetworks: [],
-    stateBytes: 1024 * 1024 * 1024,
+    stateBytes: 16 * 1024 * 1024,
     poolBytes: 8 * 1024 * 1024,
     ...options,
   }

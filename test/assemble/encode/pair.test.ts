@@ -364,3 +364,31 @@ test('pair encoding: one exchange seen on two interfaces has one id', () => {
   assert.equal(pairs.length, 2)
   assert.equal(pairs[0].id, pairs[1].id)
 })
+
+describe('pair: more pairs at once than there is room for', () => {
+  const REQUESTS = 4000
+  const head = (i: number): string => `GET /${i} HTTP/1.1\r\nHost: a\r\nX-Long: ${'x'.repeat(3000)}\r\n\r\n`
+
+  test('one segment that answers thousands of requests makes all of their pairs', () => {
+    const harness = new AssembleHarness({ poolBytes: 32 * 1024 ** 2 })
+    const script = new TcpScript({ segmentBytes: 60_000 }).handshake()
+    script.client(Array.from({ length: REQUESTS }, (_, i) => head(i)).join(''))
+    script.server('HTTP/1.1 204 N\r\n\r\n'.repeat(REQUESTS).slice(0, 60_000)).close()
+    const { pairs } = harness.script(script).finish()
+    assert.ok(pairs.length > 3000, `${pairs.length} pairs`)
+    for (const [i, { request }] of pairs.entries()) assert.equal(request.target, `/${i}`)
+  })
+
+  test('the end of the input makes all pairs of incomplete responses', () => {
+    const harness = new AssembleHarness({ poolBytes: 64 * 1024 ** 2, incompleteResponses: true })
+    const ports = Array.from({ length: 30 }, (_, i) => 20_000 + i)
+    for (const port of ports) {
+      const script = new TcpScript({ segmentBytes: 60_000 }).handshake().client(head(port))
+      script.server(`HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n${'y'.repeat(900_000)}`)
+      harness.script(script, { client: { address: '10.0.0.5', port } })
+    }
+    const { pairs } = harness.finish()
+    assert.deepEqual(pairs.map(({ request }) => Number(request.target.slice(1))).sort(), ports)
+    for (const { response } of pairs) assert.equal(response.bodySize, 900_000)
+  })
+})

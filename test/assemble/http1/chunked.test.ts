@@ -1,34 +1,43 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { expectChunked, MALFORMED, readChunkFraming, SECTION_BYTES } from '../../../src/assemble/http1/chunked.ts'
-import { HttpConnection, type MessageStream } from '../../../src/assemble/http1/connection.ts'
-import { CHUNK_DATA, CHUNK_DATA_END, TRAILERS } from '../../../src/assemble/http1/stream-states.ts'
+import { CHUNK_DATA, CHUNK_DATA_END, Http1Program, TRAILERS } from './http1-program.ts'
+
+const program = new Http1Program()
+const { exports: http1 } = program
+const MALFORMED = http1.NOT_CHUNKED.value
+const SECTION_BYTES = http1.LONGEST_SECTION.value
 
 /** What a stream's chunks hold: the data up to the last chunk, or MALFORMED. */
-function decode(stream: MessageStream, segments: Uint8Array[]): string | typeof MALFORMED {
-  expectChunked(stream)
+function decode(stream: number, segments: Uint8Array[]): string | typeof MALFORMED {
+  http1.expectChunked(stream)
   let data = ''
   for (const bytes of segments) {
+    const start = program.put(bytes)
     let p = 0
     while (p < bytes.length) {
-      if (stream.state === TRAILERS) return data
-      if (stream.state === CHUNK_DATA) {
-        const stop = Math.min(bytes.length, p + stream.remaining)
+      if (http1.stateOf(stream) === TRAILERS) return data
+      if (http1.stateOf(stream) === CHUNK_DATA) {
+        const stop = Math.min(bytes.length, p + http1.remainingOf(stream))
         data += Buffer.from(bytes.subarray(p, stop)).toString('latin1')
-        stream.remaining -= stop - p
-        if (stream.remaining === 0) stream.state = CHUNK_DATA_END
+        http1.setRemaining(stream, http1.remainingOf(stream) - (stop - p))
+        if (http1.remainingOf(stream) === 0) http1.setState(stream, CHUNK_DATA_END)
         p = stop
       } else {
-        p = readChunkFraming(bytes, stream, p, bytes.length)
-        if (p === MALFORMED) return MALFORMED
+        const next = http1.readChunkFraming(stream, start + p, start + bytes.length)
+        if (next === MALFORMED) return MALFORMED
+        p = next - start
       }
     }
   }
-  return stream.state === TRAILERS ? data : ''
+  return http1.stateOf(stream) === TRAILERS ? data : ''
 }
 
-const newStream = (): MessageStream => new HttpConnection().responses
+function newStream(): number {
+  program.begin()
+  return http1.responses(http1.makeConnection())
+}
+
 const decodeText = (...segments: string[]) =>
   decode(
     newStream(),
@@ -54,7 +63,7 @@ test('chunked: data comes out as it went in, wherever segments are cut', () => {
       const segments = edges.slice(1).map((edge, i) => bytes.subarray(edges[i], edge))
       const stream = newStream()
       assert.equal(decode(stream, segments), chunks.map(({ data }) => data).join(''))
-      assert.equal(stream.state, TRAILERS)
+      assert.equal(http1.stateOf(stream), TRAILERS)
     }),
   )
 })

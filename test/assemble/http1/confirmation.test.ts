@@ -2,75 +2,73 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { Confirmation } from '../../../src/assemble/http1/confirmation.ts'
-import { Exchange, HttpConnection } from '../../../src/assemble/http1/connection.ts'
-import type { Outcomes } from '../../../src/assemble/http1/outcomes.ts'
-import { PacketTime } from '../../../src/assemble/packet-time.ts'
-import { Flow } from '../../../src/assemble/tcp/flow.ts'
 import { REASON_DOUBTFUL, REASON_GAP, REASON_OVERSIZE } from '../../../src/ledger/reasons.ts'
 import { propertyRuns } from '../../support/property-runs.ts'
+import { Http1Program, NO_DOUBT } from './http1-program.ts'
 
-/** Notes the ends of exchanges, and which deadlines run. */
-class Ends {
-  readonly emitted: Exchange[] = []
-  readonly abandoned: Exchange[] = []
-  readonly waiting = new Set<Exchange>()
-
-  /** The methods that a confirmation calls. */
-  get outcomes(): Outcomes {
-    const outcomes: Pick<Outcomes, 'emit' | 'abandon' | 'settle' | 'startDeadline' | 'stopDeadline'> = {
-      emit: (exchange) => {
-        assert.ok(!this.waiting.has(exchange), 'its deadline was stopped')
-        this.emitted.push(exchange)
-      },
-      abandon: (exchange, reason) => {
-        this.waiting.delete(exchange)
-        exchange.abandoned = true
-        exchange.reason = reason
-        this.abandoned.push(exchange)
-      },
-      settle: () => {},
-      startDeadline: (exchange) => void this.waiting.add(exchange),
-      stopDeadline: (exchange) => void this.waiting.delete(exchange),
-    }
-    return outcomes as Outcomes
-  }
+/** What may make a pair wait. */
+interface Flags {
+  contested?: boolean
+  unconfirmed?: boolean
+  closes?: boolean
 }
 
-class Rig {
-  readonly ends = new Ends()
-  readonly confirmation = new Confirmation(this.ends.outcomes, new PacketTime())
-  readonly connection = new HttpConnection()
-  readonly flow = new Flow(0)
+/** The ends of exchanges, as the program reports them. */
+let emitted: number[] = []
+let abandoned: number[] = []
+let reasons: number[] = []
 
-  constructor() {
-    this.connection.open(this.flow)
-    this.flow.clientDirection = 0
+const program = new Http1Program({
+  emit(exchange) {
+    assert.equal(exports.waits(exchange), 0, 'its deadline was stopped')
+    emitted.push(exchange)
+  },
+  abandon(exchange, reason) {
+    exports.stopDeadline(exchange)
+    exports.setAbandoned(exchange, reason)
+    abandoned.push(exchange)
+    reasons.push(reason)
+  },
+  settle() {},
+})
+const { exports } = program
+
+class Rig {
+  readonly connection: number
+  readonly #concluded: number[] = []
+
+  constructor(lossy = false) {
+    program.begin()
+    emitted = []
+    abandoned = []
+    reasons = []
+    this.connection = program.connection(lossy)
   }
 
   /** Both messages are complete. @param endSeq where the response seems to end */
-  conclude(endSeq: number, flags: Partial<Pick<Exchange, 'contested' | 'unconfirmed' | 'closes'>> = {}): Exchange {
-    const exchange = new Exchange()
-    exchange.reset(this.connection)
-    exchange.response.endSeq = endSeq
-    Object.assign(exchange, flags)
-    this.confirmation.conclude(exchange)
+  conclude(endSeq: number, { contested = false, unconfirmed = false, closes = false }: Flags = {}): number {
+    const exchange = exports.makeExchange(this.connection)
+    exports.setExchange(exchange, endSeq, Number(contested), Number(unconfirmed), Number(closes))
+    this.#concluded.push(exchange)
+    exports.conclude(exchange)
     return exchange
+  }
+
+  /** Those whose deadline runs. */
+  get waiting(): number[] {
+    return this.#concluded.filter((exchange) => exports.waits(exchange) === 1)
   }
 
   /** A request waits that was sent after `ack` had been received. */
   request(ack: number): void {
-    const exchange = new Exchange()
-    exchange.reset(this.connection)
-    exchange.ackFirst = ack
-    this.connection.first = exchange
+    exports.setFirst(this.connection, exports.makeExchange(this.connection), ack)
   }
 }
 
 test('confirmation: a pair in order is emitted at once', () => {
   const rig = new Rig()
   const exchange = rig.conclude(100)
-  assert.deepEqual([rig.ends.emitted, rig.ends.waiting.size], [[exchange], 0])
+  assert.deepEqual([emitted, rig.waiting], [[exchange], []])
 })
 
 type Step =
@@ -96,56 +94,57 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 test('confirmation: model: a pair is emitted if what follows begins where its response ends, and otherwise abandoned', () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 30, size: 'max' }), fc.boolean(), (steps, lossy) => {
-      const rig = new Rig()
-      const { connection, confirmation, ends } = rig
-      rig.flow.lossy = lossy
+      const rig = new Rig(lossy)
+      const { connection } = rig
       let seq = 0
-      // What waits for the client's next request, and for the server's next response.
-      let matched: Exchange | null = null
-      let contested: Exchange | null = null
-      const emitted: Exchange[] = []
-      const abandoned: Exchange[] = []
-      const end = (exchange: Exchange | null, isProven: boolean): void => {
-        if (exchange !== null) (isProven ? emitted : abandoned).push(exchange)
+      // What waits for the client's next request, and for the server's next response, and where its response ends.
+      let matched = 0
+      let contested = 0
+      let contestedEnd = -1
+      const kept: number[] = []
+      const lost: number[] = []
+      const end = (exchange: number, isProven: boolean): void => {
+        if (exchange !== 0) (isProven ? kept : lost).push(exchange)
       }
       for (const one of steps) {
         if (one.do === 'match' || one.do === 'contest') {
           // A response begins, and so decides what waits for one.
-          confirmation.refute(connection)
-          confirmation.uphold(connection, seq)
+          exports.refute(connection)
+          exports.uphold(connection, seq)
           end(matched, false)
-          end(contested, contested?.response.endSeq === seq)
+          end(contested, contestedEnd === seq)
           seq += one.length
-          matched = one.do === 'match' ? rig.conclude(seq, { unconfirmed: true }) : null
-          contested = one.do === 'contest' ? rig.conclude(seq, { contested: true }) : null
+          matched = one.do === 'match' ? rig.conclude(seq, { unconfirmed: true }) : 0
+          contested = one.do === 'contest' ? rig.conclude(seq, { contested: true }) : 0
+          contestedEnd = seq
         } else if (one.do === 'request') {
-          confirmation.resolve(connection, one.isNext ? seq : seq + 1)
+          exports.resolve(connection, one.isNext ? seq : seq + 1)
           end(matched, one.isNext)
-          matched = null
+          matched = 0
         } else if (one.do === 'response') {
-          confirmation.refute(connection)
-          confirmation.uphold(connection, one.isNext ? seq : seq + 1)
+          exports.refute(connection)
+          exports.uphold(connection, one.isNext ? seq : seq + 1)
           end(matched, false)
           end(contested, one.isNext)
-          ;[matched, contested] = [null, null]
+          ;[matched, contested] = [0, 0]
         } else if (one.do === 'lose') {
-          confirmation.doubt(connection, REASON_GAP)
-          confirmation.reject(connection)
+          exports.doubt(connection, REASON_GAP)
+          exports.reject(connection)
           end(matched, false)
           end(contested, false)
-          ;[matched, contested] = [null, null]
+          ;[matched, contested] = [0, 0]
         } else {
-          confirmation.settle(connection, one.do === 'close')
+          exports.settleMatch(connection, Number(one.do === 'close'))
           end(matched, one.do === 'close' || !lossy)
-          matched = null
+          matched = 0
         }
-        assert.deepEqual(ends.emitted, emitted)
-        assert.deepEqual(ends.abandoned, abandoned)
+        assert.deepEqual(emitted, kept)
+        assert.deepEqual(abandoned, lost)
         assert.deepEqual(
-          [...ends.waiting],
-          [matched ?? contested].filter((exchange) => exchange !== null),
+          rig.waiting,
+          [matched, contested].filter((exchange) => exchange !== 0),
         )
-        assert.deepEqual([connection.confirming, connection.contested], [matched, contested])
+        assert.deepEqual([exports.confirming(connection), exports.contested(connection)], [matched, contested])
       }
     }),
     { numRuns: propertyRuns(800) },
@@ -160,35 +159,30 @@ test('confirmation: a request that was seen before the response ended decides at
     const unconfirmed = new Rig()
     unconfirmed.request(ack)
     const exchange = unconfirmed.conclude(100, { unconfirmed: true })
-    assert.deepEqual(isProven ? unconfirmed.ends.emitted : unconfirmed.ends.abandoned, [exchange])
+    assert.deepEqual(isProven ? emitted : abandoned, [exchange])
     const contested = new Rig()
     contested.request(ack)
     const other = contested.conclude(100, { contested: true })
-    assert.deepEqual(contested.ends.emitted, isProven ? [other] : [])
-    assert.deepEqual([...contested.ends.waiting], isProven ? [] : [other])
+    assert.deepEqual(emitted, isProven ? [other] : [])
+    assert.deepEqual(contested.waiting, isProven ? [] : [other])
   }
 })
 
 test('confirmation: a refuted match shows that the client pipelines, and that responses may be missing', () => {
   const rig = new Rig()
-  const { connection, ends } = rig
   const exchange = rig.conclude(100, { unconfirmed: true })
-  rig.confirmation.refute(connection)
-  assert.deepEqual(
-    [connection.pipelining, connection.responseDoubt, connection.responseDoubtReason],
-    [true, true, REASON_DOUBTFUL],
-  )
-  assert.deepEqual([ends.abandoned, exchange.reason], [[exchange], REASON_DOUBTFUL])
+  exports.refute(rig.connection)
+  assert.deepEqual([exports.isPipelining(rig.connection), exports.responseDoubt(rig.connection)], [1, REASON_DOUBTFUL])
+  assert.deepEqual([abandoned, reasons], [[exchange], [REASON_DOUBTFUL]])
 })
 
 test('confirmation: a server that closes behind its response confirms it only if it has not announced the close', () => {
   for (const closes of [false, true]) {
-    const rig = new Rig()
-    rig.flow.lossy = true
+    const rig = new Rig(true)
     rig.conclude(100, { unconfirmed: true, closes })
-    rig.confirmation.settle(rig.connection, true)
-    assert.equal(rig.ends.emitted.length, closes ? 0 : 1)
-    assert.equal(rig.ends.abandoned.length, closes ? 1 : 0)
+    exports.settleMatch(rig.connection, 1)
+    assert.equal(emitted.length, closes ? 0 : 1)
+    assert.equal(abandoned.length, closes ? 1 : 0)
   }
 })
 
@@ -197,11 +191,11 @@ test('confirmation: the end of a contested response without a pair makes later r
     [REASON_GAP, true],
     [REASON_OVERSIZE, false],
   ] as const) {
-    const { connection, confirmation } = new Rig()
-    const exchange = new Exchange()
-    exchange.reset(connection)
-    Object.assign(exchange, { contested: true, abandoned: true, reason })
-    confirmation.completeAbandoned(exchange, true)
-    assert.equal(connection.responseDoubt, isDoubtful)
+    const { connection } = new Rig()
+    const exchange = exports.makeExchange(connection)
+    exports.setExchange(exchange, 100, 1, 0, 0)
+    exports.setAbandoned(exchange, reason)
+    exports.completeAbandoned(exchange, 1)
+    assert.equal(exports.responseDoubt(connection) !== NO_DOUBT, isDoubtful)
   }
 })

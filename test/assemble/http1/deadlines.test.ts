@@ -1,35 +1,36 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { Deadlines, NO_EXCHANGE } from '../../../src/assemble/http1/deadlines.ts'
+import { Http1Program } from './http1-program.ts'
+
+const NO_EXCHANGE = 0
+const program = new Http1Program()
 
 test('deadlines: the list holds what a map in order of insertion would', () => {
-  const steps = fc.array(fc.tuple(fc.nat(9), fc.constantFrom('add', 'add', 'remove', 'grow', 'end')))
+  const steps = fc.array(fc.tuple(fc.nat(9), fc.constantFrom('start', 'start', 'stop')))
   fc.assert(
     fc.property(steps, (list) => {
-      const deadlines = new Deadlines()
-      deadlines.grow(10)
-      let capacity = 10
+      program.begin()
+      const { exports: deadlines } = program
+      const connection = deadlines.makeConnection()
+      const exchanges = Array.from({ length: 10 }, () => deadlines.makeExchange(connection))
       const model = new Map<number, number>()
       for (const [micros, [index, step]] of list.entries()) {
-        if (step === 'grow') deadlines.grow(++capacity)
-        else if (step === 'end') deadlines.remove(NO_EXCHANGE)
-        else {
-          model.delete(index)
-          if (step === 'add') {
-            model.set(index, micros)
-            deadlines.add(index, micros)
-          } else deadlines.remove(index)
-        }
-        const [soonest = NO_EXCHANGE] = model.keys()
-        assert.equal(deadlines.soonest, soonest)
-        if (soonest !== NO_EXCHANGE) assert.equal(deadlines.micros(soonest), model.get(soonest))
+        const exchange = exchanges[index]
+        model.delete(exchange)
+        if (step === 'start') {
+          model.set(exchange, micros)
+          deadlines.startDeadline(exchange, micros)
+        } else deadlines.stopDeadline(exchange)
+        const [longest = NO_EXCHANGE] = model.keys()
+        assert.equal(deadlines.longestWaiting(), longest)
+        if (longest !== NO_EXCHANGE) assert.equal(deadlines.waitingMicros(longest), model.get(longest))
       }
-      for (const [index] of model) {
-        assert.equal(deadlines.soonest, index)
-        deadlines.remove(index)
+      for (const [exchange] of model) {
+        assert.equal(deadlines.longestWaiting(), exchange)
+        deadlines.stopDeadline(exchange)
       }
-      assert.equal(deadlines.soonest, NO_EXCHANGE)
+      assert.equal(deadlines.longestWaiting(), NO_EXCHANGE)
     }),
   )
 })

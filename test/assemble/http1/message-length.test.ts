@@ -10,17 +10,28 @@ import {
   METHOD_CONNECT,
   METHOD_HEAD,
   METHOD_OTHER,
-} from '../../../src/assemble/head-scanner/layout.ts'
-import {
-  BODY_CHUNKED,
-  BODY_TO_CLOSE,
-  BODY_UNKNOWABLE,
-  opensTunnel,
-  requestBody,
-  responseBody,
-} from '../../../src/assemble/http1/message-length.ts'
+} from '../../../src/assemble/core/head/layout.ts'
+import { BODY_CHUNKED, BODY_TO_CLOSE, BODY_UNKNOWABLE, Http1Program } from './http1-program.ts'
 
-const head = (status: number, contentLength: number, coding = CODING_NONE) => ({ status, contentLength, coding })
+type Head = readonly [status: number, contentLength: number, coding: number]
+
+const program = new Http1Program()
+const head = (status: number, contentLength: number, coding = CODING_NONE): Head => [status, contentLength, coding]
+
+function requestBody(of: Head): number {
+  program.head(...of)
+  return program.exports.requestBodyOf()
+}
+
+function responseBody(of: Head, method: number): number {
+  program.head(...of)
+  return program.exports.responseBodyOf(method)
+}
+
+function opensTunnel(of: Head, method: number): boolean {
+  program.head(...of)
+  return program.exports.opensTunnel(method) !== 0
+}
 
 test('message-length: a response to HEAD, a 204 and a 304 have no body, whatever their fields announce', () => {
   for (const coding of [CODING_NONE, CODING_CHUNKED, CODING_OTHER]) {

@@ -1,25 +1,15 @@
 /** The framing of a stream of messages, wherever segments are cut and whatever is missing, with a handler that writes it down. */
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { Filter } from '../../../src/assemble/filter.ts'
-import { CODING_CHUNKED, LENGTH_ABSENT } from '../../../src/assemble/head-scanner/layout.ts'
-import { expectChunked } from '../../../src/assemble/http1/chunked.ts'
-import { HttpConnection, type MessageStream } from '../../../src/assemble/http1/connection.ts'
-import { MessageHead } from '../../../src/assemble/http1/message-head.ts'
 import {
-  expectCounted,
-  expectToClose,
-  type MessageHandler,
-  MessageParser,
-} from '../../../src/assemble/http1/message-parser.ts'
-import { Position } from '../../../src/assemble/http1/position.ts'
-import { SEEK } from '../../../src/assemble/http1/stream-states.ts'
-import { Arena } from '../../../src/assemble/memory/arena.ts'
-import { BlockPool } from '../../../src/assemble/memory/block-pool.ts'
-import { CellPool } from '../../../src/assemble/memory/cell-pool.ts'
-import { PacketTime } from '../../../src/assemble/packet-time.ts'
-import { defaultConfig } from '../../../src/config/load.ts'
+  CODING,
+  CODING_CHUNKED,
+  CONTENT_LENGTH,
+  LENGTH_ABSENT,
+  RESULTS_AT,
+} from '../../../src/assemble/core/head/layout.ts'
 import {
   REASON_CLOSED,
   REASON_EVICTED,
@@ -28,48 +18,67 @@ import {
   REASON_RESET,
 } from '../../../src/ledger/reasons.ts'
 import { propertyRuns } from '../../support/property-runs.ts'
+import { SEEK } from './http1-program.ts'
 
+const PAGES = 8
+const TABLES_AT = 8192
+const HEADS_AT = 65_536
+const INPUT_AT = 131_072
+const POOL_AT = 196_608
+const POOL_PAGES = 8
 const HEAD_BYTES = 1000
-const INPUT_BYTES = 16 * 1024
 /** Sequence numbers pass 2^32 within the messages. */
 const FIRST_SEQ = -200
 
-const arena = new Arena(INPUT_BYTES, HEAD_BYTES, 0, 16 * 1024)
-const head = new MessageHead(arena, new Filter(defaultConfig().filter, true))
+/** The exports of the message parser's program (src/assemble/core/http1/parser-program.ts). Streams are addresses. */
+interface Exports {
+  open(tables: number, heads: number, headBytes: number, pool: number, pages: number): void
+  makeStream(isResponse: number): number
+  stateOf(stream: number): number
+  parseData(stream: number, at: number, end: number, seq: number, ack: number): void
+  parseGap(stream: number, bytes: number, seq: number): void
+  parseEnd(stream: number, proper: number, reason: number, seq: number): void
+  expectChunked(stream: number): void
+  expectBody(stream: number, length: number): void
+  expectToClose(stream: number): void
+  seqAt(address: number): number
+  usedBytes(): number
+}
 
-/** Notes what the parser reports. */
-class Notes implements MessageHandler {
+/** Notes what the parser reports of the only stream. */
+class Notes {
   /** `head|body` of each message that is complete; a damaged one has `!` in front. */
   readonly messages: string[] = []
   /** Sequence number behind each of them. */
   readonly ends: number[] = []
   readonly losses: number[] = []
   readonly cut: number[] = []
+  readonly #isResponse: boolean
   #head = ''
   #body = ''
   #isDamaged = false
-  readonly #position: Position
 
-  constructor(position: Position) {
-    this.#position = position
+  constructor(isResponse: boolean) {
+    this.#isResponse = isResponse
   }
 
-  head(stream: MessageStream, start: number, headEnd: number, bodyStart: number): number {
+  head(stream: number, start: number, headEnd: number, bodyStart: number): number {
+    const length = view.getFloat64(RESULTS_AT + CONTENT_LENGTH, true)
     this.#head = textOf(start, headEnd)
     this.#body = ''
     this.#isDamaged = false
-    if (head.coding === CODING_CHUNKED) expectChunked(stream)
-    else if (head.contentLength > 0) expectCounted(stream, head.contentLength)
-    else if (head.contentLength === LENGTH_ABSENT && stream.isResponse) expectToClose(stream)
-    else this.complete(stream, this.#position.seqAt(bodyStart))
+    if (view.getInt32(RESULTS_AT + CODING, true) === CODING_CHUNKED) exports.expectChunked(stream)
+    else if (length > 0) exports.expectBody(stream, length)
+    else if (length === LENGTH_ABSENT && this.#isResponse) exports.expectToClose(stream)
+    else this.complete(exports.seqAt(bodyStart))
     return bodyStart
   }
 
-  body(_stream: MessageStream, at: number, end: number): void {
+  body(at: number, end: number): void {
     this.#body += textOf(at, end)
   }
 
-  complete(_stream: MessageStream, seq: number): void {
+  complete(seq: number): void {
     this.messages.push(`${this.#isDamaged ? '!' : ''}${this.#head}|${this.#body}`)
     this.ends.push(seq)
   }
@@ -77,64 +86,72 @@ class Notes implements MessageHandler {
   damaged(): void {
     this.#isDamaged = true
   }
-
-  cutShort(_stream: MessageStream, seq: number, reason: number): void {
-    this.cut.push(seq, reason)
-  }
-
-  lost(_stream: MessageStream, reason: number): void {
-    this.losses.push(reason)
-  }
-
-  recognise(): void {}
-  requestBegins(): void {}
-  suspect(): void {}
-  contradicted(): void {}
-
-  contradicts(): boolean {
-    return false
-  }
-
-  isAnswered(): boolean {
-    return false
-  }
 }
 
-const textOf = (at: number, end: number): string => Buffer.from(arena.bytes.subarray(at, end)).toString('latin1')
+let notes = new Notes(false)
+const memory = new WebAssembly.Memory({ initial: PAGES, maximum: PAGES })
+const bytes = new Uint8Array(memory.buffer)
+const view = new DataView(memory.buffer)
+const program = new WebAssembly.Module(readFileSync(new URL('./parser.wasm', import.meta.url)))
+const instance = new WebAssembly.Instance(program, {
+  env: { memory },
+  exchanges: {
+    messageHead: (stream: number, start: number, headEnd: number, bodyStart: number) =>
+      notes.head(stream, start, headEnd, bodyStart),
+    messageBody: (_stream: number, at: number, end: number) => notes.body(at, end),
+    completeMessage: (_stream: number, seq: number) => notes.complete(seq),
+    damageMessage: () => notes.damaged(),
+    cutMessageShort: (_stream: number, seq: number, reason: number) => notes.cut.push(seq, reason),
+    losePlace: (_stream: number, reason: number) => notes.losses.push(reason),
+    recognise: () => {},
+    requestBegins: () => {},
+    suspectBody: () => {},
+    contradicted: () => {},
+    contradicts: () => 0,
+    isAnswered: () => 0,
+  },
+  host: { hostContentType: () => 0, hostListsHost: () => 0 },
+})
+const exports = instance.exports as unknown as Exports
+
+const textOf = (at: number, end: number): string => Buffer.from(bytes.subarray(at, end)).toString('latin1')
 
 class Rig {
-  readonly position = new Position()
-  readonly notes = new Notes(this.position)
-  readonly stream: MessageStream
-  readonly parser: MessageParser
-  readonly cells = new CellPool(arena)
+  readonly notes: Notes
+  readonly #stream: number
   #seq = FIRST_SEQ
 
   constructor(isResponse: boolean, headBytes = HEAD_BYTES) {
-    const connection = new HttpConnection()
-    this.stream = isResponse ? connection.responses : connection.requests
-    const pool = new BlockPool(arena, this.cells)
-    this.parser = new MessageParser(arena, pool, head, this.notes, new PacketTime(), this.position, headBytes)
+    // A record of the connection before would be full of it.
+    bytes.fill(0, TABLES_AT, HEADS_AT)
+    exports.open(TABLES_AT, HEADS_AT, headBytes, POOL_AT, POOL_PAGES)
+    this.#stream = exports.makeStream(Number(isResponse))
+    this.notes = new Notes(isResponse)
+    notes = this.notes
+  }
+
+  /** As in src/assemble/core/http1/stream-states.ts. */
+  get state(): number {
+    return exports.stateOf(this.#stream)
   }
 
   /** The next segment, with garbage behind it. */
   data(text: string): this {
-    const { input } = arena
-    arena.bytes.fill(0x0a, input, input + text.length + 32)
-    arena.bytes.set(Buffer.from(text, 'latin1'), input)
-    this.parser.data(this.stream, input, input + text.length, this.#seq, 0)
+    bytes.fill(0x0a, INPUT_AT, INPUT_AT + text.length + 32)
+    bytes.set(Buffer.from(text, 'latin1'), INPUT_AT)
+    exports.parseData(this.#stream, INPUT_AT, INPUT_AT + text.length, this.#seq, 0)
     this.#seq = (this.#seq + text.length) | 0
     return this
   }
 
-  gap(bytes: number): this {
-    this.#seq = (this.#seq + bytes) | 0
-    this.parser.gap(this.stream, bytes, this.#seq)
+  gap(length: number): this {
+    this.#seq = (this.#seq + length) | 0
+    exports.parseGap(this.#stream, length, this.#seq)
     return this
   }
 
   end(isProper: boolean, reason: number): this {
-    this.parser.end(this.stream, isProper, reason, this.#seq)
+    exports.parseEnd(this.#stream, Number(isProper), reason, this.#seq)
     return this
   }
 }
@@ -201,11 +218,10 @@ test('message parser: model: reports every message once, wherever segments are c
       edges.slice(1).forEach((edge, i) => {
         if (edge > edges[i]) rig.data(wire.slice(edges[i], edge))
       })
-      const { notes } = rig
-      assert.deepEqual(notes.messages, messages.map(reported))
-      assert.deepEqual(notes.ends, endsOf(messages))
-      assert.deepEqual(notes.losses, [])
-      assert.equal(rig.cells.usedBytes, 0)
+      assert.deepEqual(rig.notes.messages, messages.map(reported))
+      assert.deepEqual(rig.notes.ends, endsOf(messages))
+      assert.deepEqual(rig.notes.losses, [])
+      assert.equal(exports.usedBytes(), 0)
     }),
     { numRuns: propertyRuns(1000) },
   )
@@ -279,13 +295,10 @@ test('message parser: a chunked body lacks no more than the empty line where the
 test('message parser: a head over its limit, or over what the pool holds, is lost, and its memory freed', () => {
   const long = `GET / HTTP/1.1\r\nX: ${'x'.repeat(600)}`
   const oversize = new Rig(false, 700).data(long).data(long)
-  assert.deepEqual(
-    [oversize.notes.losses, oversize.stream.state, oversize.cells.usedBytes],
-    [[REASON_OVERSIZE], SEEK, 0],
-  )
+  assert.deepEqual([oversize.notes.losses, oversize.state, exports.usedBytes()], [[REASON_OVERSIZE], SEEK, 0])
   oversize.data('GET /next HTTP/1.1\r\nHost: a\r\n\r\n')
   assert.equal(oversize.notes.messages.length, 1)
   const full = new Rig(false, 1 << 20).data(`${long}${'x'.repeat(10_000)}`)
   full.data('x'.repeat(10_000))
-  assert.deepEqual([full.notes.losses, full.stream.state, full.cells.usedBytes], [[REASON_EVICTED], SEEK, 0])
+  assert.deepEqual([full.notes.losses, full.state, exports.usedBytes()], [[REASON_EVICTED], SEEK, 0])
 })

@@ -2,17 +2,25 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { HttpConnection, type MessageStream } from '../../../src/assemble/http1/connection.ts'
-import { OpenMessages } from '../../../src/assemble/http1/open-messages.ts'
-import { HEAD, HEAD_PART, SEEK } from '../../../src/assemble/http1/stream-states.ts'
-import { CLOCK_STEP_MICROS, PacketTime } from '../../../src/assemble/packet-time.ts'
+import { HEAD, HEAD_PART, Http1Program, SEEK } from './http1-program.ts'
 
 const PAUSE = 1000
+/** What the clock does not follow at once. */
+const CLOCK_STEP_MICROS = 10_000_000
+const NO_STREAM = 0
+const program = new Http1Program()
+const { exports: open } = program
 
 /** A stream in whose head the pool holds this many bytes; 0: it is between messages. */
-function hold(stream: MessageStream, bytes: number): void {
-  stream.state = bytes === 0 ? HEAD : HEAD_PART
-  stream.partial.chain.length = bytes
+function hold(stream: number, bytes: number): void {
+  open.setState(stream, bytes === 0 ? HEAD : HEAD_PART)
+  open.setPartialBytes(stream, bytes)
+}
+
+/** The streams of a new connection. */
+function connect(): { requests: number; responses: number } {
+  const connection = open.makeConnection()
+  return { requests: open.requests(connection), responses: open.responses(connection) }
 }
 
 test('open messages: the one without a segment for longest is the oldest, as in a list that is sorted', () => {
@@ -22,23 +30,22 @@ test('open messages: the one without a segment for longest is the oldest, as in 
   })
   fc.assert(
     fc.property(steps, (all) => {
-      const time = new PacketTime()
-      const open = new OpenMessages(time, PAUSE)
-      const streams = Array.from({ length: 6 }, () => new HttpConnection().responses)
-      let model: { stream: MessageStream; bytes: number }[] = []
-      for (const { stream: index, bytes, removed } of all) {
-        time.clock = ++time.micros
+      program.begin()
+      const streams = Array.from({ length: 6 }, () => connect().responses)
+      let model: { stream: number; bytes: number }[] = []
+      for (const [i, { stream: index, bytes, removed }] of all.entries()) {
+        open.setTime(i + 1, i + 1)
         const stream = streams[index]
         model = model.filter((entry) => entry.stream !== stream)
-        if (removed) open.remove(stream)
+        if (removed) open.forgetOpen(stream)
         else {
           hold(stream, bytes)
-          open.note(stream)
+          open.noteOpen(stream)
           if (bytes > 0) model.push({ stream, bytes })
         }
-        assert.equal(open.oldest, model.at(0)?.stream ?? null)
+        assert.equal(open.oldestOpen(), model.at(0)?.stream ?? NO_STREAM)
         assert.equal(
-          open.bytes,
+          open.openBytes(),
           model.reduce((sum, entry) => sum + entry.bytes, 0),
         )
       }
@@ -47,41 +54,39 @@ test('open messages: the one without a segment for longest is the oldest, as in 
 })
 
 test('open messages: a message is overdue once no segment of it came for too long', () => {
-  const time = new PacketTime()
-  const open = new OpenMessages(time, PAUSE)
-  const { requests, responses } = new HttpConnection()
+  program.begin()
+  const { requests, responses } = connect()
   hold(requests, 10)
   hold(responses, 10)
-  open.note(requests)
-  time.clock = time.micros = PAUSE
-  open.note(responses)
-  assert.equal(open.overdue, null)
-  time.clock = time.micros = PAUSE + 1
-  assert.equal(open.overdue, requests)
-  open.note(requests)
-  assert.equal(open.overdue, null)
+  open.noteOpen(requests)
+  open.setTime(PAUSE, PAUSE)
+  open.noteOpen(responses)
+  assert.equal(open.overdueOpen(PAUSE), NO_STREAM)
+  open.setTime(PAUSE + 1, PAUSE + 1)
+  assert.equal(open.overdueOpen(PAUSE), requests)
+  open.noteOpen(requests)
+  assert.equal(open.overdueOpen(PAUSE), NO_STREAM)
 })
 
 test('open messages: a stray timestamp of a segment does not make its message stay for ever', () => {
-  const time = new PacketTime()
-  const open = new OpenMessages(time, PAUSE)
-  const { requests } = new HttpConnection()
+  program.begin()
+  const { requests } = connect()
   hold(requests, 10)
-  time.micros = 100 * CLOCK_STEP_MICROS
-  open.note(requests)
-  time.micros = 1
-  assert.equal(open.overdue, null)
-  time.clock = time.micros = PAUSE + 2
-  assert.equal(open.overdue, requests)
+  open.setTime(100 * CLOCK_STEP_MICROS, 0)
+  open.noteOpen(requests)
+  open.setTime(1, 0)
+  assert.equal(open.overdueOpen(PAUSE), NO_STREAM)
+  open.setTime(PAUSE + 2, PAUSE + 2)
+  assert.equal(open.overdueOpen(PAUSE), requests)
 })
 
 test('open messages: a stream that has lost its place holds nothing', () => {
-  const open = new OpenMessages(new PacketTime(), PAUSE)
-  const { requests } = new HttpConnection()
+  program.begin()
+  const { requests } = connect()
   hold(requests, 10)
-  open.note(requests)
-  requests.state = SEEK
-  open.note(requests)
-  assert.equal(open.oldest, null)
-  assert.equal(open.bytes, 0)
+  open.noteOpen(requests)
+  open.setState(requests, SEEK)
+  open.noteOpen(requests)
+  assert.equal(open.oldestOpen(), NO_STREAM)
+  assert.equal(open.openBytes(), 0)
 })

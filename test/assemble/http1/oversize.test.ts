@@ -1,7 +1,7 @@
 /** Messages over the limit are counted through without being kept, and the connection stays in step. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { MAX_FIELDS } from '../../../src/assemble/head-scanner/layout.ts'
+import { MAX_FIELDS } from '../../../src/assemble/core/head/layout.ts'
 import { count } from '../../../src/ledger/ledger.ts'
 import { AssembleHarness, assemble, summary } from '../../support/assemble-harness.ts'
 import { request, response } from '../../support/http-script.ts'

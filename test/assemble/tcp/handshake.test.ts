@@ -1,27 +1,30 @@
 /** Which of several SYN-ACKs a connection begins with, by the client's first acknowledgement. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { Stream } from '../../../src/assemble/tcp/flow.ts'
-import { acceptSynAck, beginStream, hasDelivered, rememberSyn } from '../../../src/assemble/tcp/handshake.ts'
-import { WINDOW_BYTES } from '../../../src/assemble/tcp/seq.ts'
 import { FLAG_ACK, FLAG_RST, FLAG_SYN } from '../../../src/net/tcp-header.ts'
+import { TcpProgram } from './tcp-program.ts'
 
 const FIRST = 0x7fff_fff0
 const OTHER = 123_456
+/** The largest window in common use (src/assemble/core/tcp/seq.ts). */
+const WINDOW_BYTES = 4 * 1024 * 1024
+
+const { exports: tcp, input } = new TcpProgram({})
 
 /** A server's stream whose SYN-ACK was captured, and maybe a second one. */
-function server(other?: number): Stream {
-  const stream = new Stream()
-  beginStream(stream, FIRST)
-  if (other !== undefined) rememberSyn(stream, (other - 1) | 0)
+function server(other?: number): number {
+  const flow = tcp.newFlow()
+  const stream = tcp.streamOf(flow, 0)
+  tcp.beginStream(stream, FIRST)
+  if (other !== undefined) tcp.rememberSyn(flow, 0, (other - 1) | 0)
   return stream
 }
 
-const numbers = ({ firstSeq, nextSeq, reached, otherSynSeen }: Stream): (number | boolean)[] => [
-  firstSeq,
-  nextSeq,
-  reached,
-  otherSynSeen,
+const numbers = (stream: number): (number | boolean)[] => [
+  tcp.firstSeqOf(stream),
+  tcp.streamNextSeq(stream),
+  tcp.reachedOf(stream),
+  tcp.otherSynSeen(stream) !== 0,
 ]
 
 describe('handshake: the SYN-ACK that the client accepts', () => {
@@ -32,7 +35,7 @@ describe('handshake: the SYN-ACK that the client accepts', () => {
   ] as const) {
     test(`is the one captured where it acknowledges ${what}`, () => {
       const stream = server(OTHER)
-      acceptSynAck(stream, ack, FLAG_ACK)
+      tcp.acceptSynAck(stream, ack, FLAG_ACK)
       assert.deepEqual(numbers(stream), [FIRST, FIRST, FIRST, true])
     })
   }
@@ -40,7 +43,7 @@ describe('handshake: the SYN-ACK that the client accepts', () => {
   test('is the second one where it acknowledges that, in front of the first or behind it', () => {
     for (const other of [OTHER, (FIRST + 100) | 0, (FIRST - 100) | 0]) {
       const stream = server(other)
-      acceptSynAck(stream, other, FLAG_ACK)
+      tcp.acceptSynAck(stream, other, FLAG_ACK)
       assert.deepEqual(numbers(stream), [other, other, other, false])
     }
   })
@@ -48,9 +51,9 @@ describe('handshake: the SYN-ACK that the client accepts', () => {
   test('is one that was not captured where it acknowledges what none can have sent', () => {
     for (const ack of [(FIRST - 1) | 0, (FIRST + WINDOW_BYTES + 1) | 0, (FIRST + 2 ** 31) | 0]) {
       for (const stream of [server(), server(OTHER)]) {
-        acceptSynAck(stream, ack, FLAG_ACK)
+        tcp.acceptSynAck(stream, ack, FLAG_ACK)
         assert.deepEqual(numbers(stream), [ack, ack, ack, false])
-        assert.equal(hasDelivered(stream), false)
+        assert.equal(tcp.hasDelivered(stream), 0)
       }
     }
   })
@@ -58,23 +61,23 @@ describe('handshake: the SYN-ACK that the client accepts', () => {
   test('is not decided by a segment without acknowledgement, by a SYN, or by a later acknowledgement', () => {
     for (const flags of [0, FLAG_SYN, FLAG_SYN | FLAG_ACK, FLAG_RST]) {
       const stream = server(OTHER)
-      acceptSynAck(stream, OTHER, flags)
+      tcp.acceptSynAck(stream, OTHER, flags)
       assert.deepEqual(numbers(stream), [FIRST, FIRST, FIRST, true], `flags ${flags}`)
     }
     const zero = server(OTHER)
-    acceptSynAck(zero, 0, FLAG_ACK)
+    tcp.acceptSynAck(zero, 0, FLAG_ACK)
     const acknowledged = server(OTHER)
-    acknowledged.ackedKnown = true
-    acceptSynAck(acknowledged, OTHER, FLAG_ACK)
+    tcp.setAcked(acknowledged, FIRST)
+    tcp.acceptSynAck(acknowledged, OTHER, FLAG_ACK)
     const holding = server(OTHER)
-    holding.held = 1
-    acceptSynAck(holding, OTHER, FLAG_ACK)
-    for (const stream of [zero, acknowledged, holding]) assert.equal(stream.firstSeq, FIRST)
+    tcp.addPiece(tcp.rareOf(holding, 0), 0, input, input + 1, FIRST + 5, 0, 0, 0)
+    tcp.acceptSynAck(holding, OTHER, FLAG_ACK)
+    for (const stream of [zero, acknowledged, holding]) assert.equal(tcp.firstSeqOf(stream), FIRST)
   })
 
   test('is unknown while none was captured', () => {
-    const stream = new Stream()
-    acceptSynAck(stream, OTHER, FLAG_ACK)
-    assert.deepEqual([stream.known, stream.synSeen], [false, false])
+    const stream = tcp.streamOf(tcp.newFlow(), 0)
+    tcp.acceptSynAck(stream, OTHER, FLAG_ACK)
+    assert.deepEqual([tcp.isKnown(stream), tcp.isSynSeen(stream)], [0, 0])
   })
 })

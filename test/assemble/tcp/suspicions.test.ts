@@ -2,14 +2,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { Flow, type Stream } from '../../../src/assemble/tcp/flow.ts'
-import { Suspicions } from '../../../src/assemble/tcp/suspicions.ts'
+import { TcpProgram } from './tcp-program.ts'
 
 const MILLISECOND = 1_000
 const FLOWS = 3
+const NO_FLOW = 0
 
 interface Suspected {
-  stream: Stream
+  flow: number
+  stream: number
   sinceMicros: number
   segments: number
 }
@@ -24,59 +25,64 @@ test('suspicions: a loss is believed after 4 segments and 1 ms, or after 50 ms, 
   })
   fc.assert(
     fc.property(fc.array(step, { maxLength: 50, size: 'max' }), (steps) => {
-      const suspicions = new Suspicions()
-      const flows = Array.from({ length: FLOWS }, (_, slot) => new Flow(slot))
+      const program = new TcpProgram({}, { flows: FLOWS, poolBytes: 64 * 1024 })
+      const { exports: suspicions } = program
+      const flows = Array.from({ length: FLOWS }, () => ({ flow: suspicions.newFlow(), segments: 0 }))
       let model: Suspected[] = []
       let clock = 1_000_000
       for (const { flow: index, direction, kind, segments, micros } of steps) {
-        const flow = flows[index]
-        const stream = flow.streams[direction]
+        const one = flows[index]
+        const { flow } = one
+        const stream = suspicions.streamOf(flow, direction)
         clock += micros
-        flow.segments += segments
-        const known = model.find((one) => one.stream === stream)
+        one.segments += segments
+        suspicions.addSegments(flow, segments)
+        const known = model.find((other) => other.stream === stream)
         const since = clock - (known?.sinceMicros ?? clock)
         if (kind === 'captured') {
-          suspicions.clear(stream)
-          model = model.filter((one) => one !== known)
+          suspicions.clearSuspicion(stream)
+          model = model.filter((other) => other !== known)
         } else {
           const isLong = since >= 50 * MILLISECOND
-          const isFollowed = since >= MILLISECOND && flow.segments - (known?.segments ?? 0) >= 4
-          assert.equal(suspicions.isBelieved(flow, stream, clock), known !== undefined && (isLong || isFollowed))
+          const isFollowed = since >= MILLISECOND && one.segments - (known?.segments ?? 0) >= 4
+          const believed = suspicions.isBelieved(flow, direction, clock) !== 0
+          assert.equal(believed, known !== undefined && (isLong || isFollowed))
           // The clock of a file may be set back: what began later than now begins again.
           if (known === undefined || since < 0) {
-            model = model.filter((one) => one !== known)
-            model.push({ stream, sinceMicros: clock, segments: flow.segments })
+            model = model.filter((other) => other !== known)
+            model.push({ flow, stream, sinceMicros: clock, segments: one.segments })
           }
         }
-        assert.equal(suspicions.oldest, model.at(0)?.stream ?? null)
         assert.equal(
-          stream.suspected,
-          model.some((one) => one.stream === stream),
+          suspicions.isSuspected(stream) !== 0,
+          model.some((other) => other.stream === stream),
         )
         const oldest = model.at(0)
         const isOverdue = oldest !== undefined && Math.abs(clock - oldest.sinceMicros) >= 50 * MILLISECOND
-        assert.equal(suspicions.overdue(clock), isOverdue ? oldest.stream : null)
+        assert.equal(suspicions.overdueSuspicion(clock), isOverdue ? oldest.flow : NO_FLOW)
       }
       // What is left comes out in order.
-      for (const { stream } of model) {
-        assert.equal(suspicions.oldest, stream)
-        suspicions.clear(stream)
+      const late = clock + 1000 * MILLISECOND
+      for (const { flow, stream } of model) {
+        assert.equal(suspicions.overdueSuspicion(late), flow)
+        suspicions.clearSuspicion(stream)
       }
-      assert.equal(suspicions.oldest, null)
+      assert.equal(suspicions.overdueSuspicion(late), NO_FLOW)
+      program.recycle()
     }),
   )
 })
 
 test('suspicions: covers the lost bytes that were acknowledged when it began', () => {
-  const suspicions = new Suspicions()
-  const flow = new Flow(0)
-  const [stream] = flow.streams
-  stream.nextSeq = -50
-  stream.acked = 50
-  suspicions.isBelieved(flow, stream, 0)
-  stream.acked = 1000
-  assert.equal(suspicions.covered(stream, 30), 30)
-  assert.equal(suspicions.covered(stream, 500), 100)
-  stream.nextSeq = 60
-  assert.equal(suspicions.covered(stream, 500), 0)
+  const { exports: suspicions } = new TcpProgram({})
+  const flow = suspicions.newFlow()
+  const stream = suspicions.streamOf(flow, 0)
+  suspicions.setNextSeq(stream, -50)
+  suspicions.setAcked(stream, 50)
+  suspicions.isBelieved(flow, 0, 0)
+  suspicions.setAcked(stream, 1000)
+  assert.equal(suspicions.coveredBytes(stream, 30), 30)
+  assert.equal(suspicions.coveredBytes(stream, 500), 100)
+  suspicions.setNextSeq(stream, 60)
+  assert.equal(suspicions.coveredBytes(stream, 500), 0)
 })

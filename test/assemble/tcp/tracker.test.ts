@@ -166,7 +166,7 @@ describe('tracker: how connections end', () => {
     const tcp = new TcpHarness()
     tcp.script(new TcpScript().handshake().client('a'), { ...from(1), interfaceId: 0 })
     tcp.script(new TcpScript().handshake().client('b'), { ...from(2), interfaceId: 1 })
-    tcp.tracker.endInterface(1)
+    tcp.endInterface(1)
     assert.equal(balanced(tcp).count('flows.closed.interfaceGone'), 1)
     assert.deepEqual(
       tcp.connections.map(({ client, clientEnd }) => [client, clientEnd]),
@@ -230,7 +230,7 @@ describe('tracker: bounds', () => {
       const script = new TcpScript({ startMicros: START_MICROS + i * 1000 }).handshake().client(`${i}`)
       tcp.script(i % 3 === 0 ? script : script.close(), from(1 + i))
     }
-    assert.equal(tcp.tracker.flows.size, 100)
+    assert.equal(tcp.flows.size, 100)
     balanced(tcp.finish())
     assert.equal(tcp.connections.length, 3000)
     assert.ok(tcp.connections.every(({ client }, i) => client === `${i}`))

@@ -1,5 +1,6 @@
 /** The WebAssembly head scanner against a plain reading of RFC 9112, on heads that are made of known parts. */
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import {
@@ -30,14 +31,26 @@ import {
   RESULTS_AT,
   RULE_FIELD_COUNT,
   RULE_FIELDS_AT,
+  SCANNER_END,
   SECOND_END,
   SECOND_START,
   STATUS,
-} from '../../../src/assemble/head-scanner/layout.ts'
-import { Arena } from '../../../src/assemble/memory/arena.ts'
+} from '../../../src/assemble/core/head/layout.ts'
 
-const arena = new Arena(64 * 1024, 1024, 1024, 1024)
-const { headScanner, view, bytes, input } = arena
+/** Room for a head. */
+const INPUT_BYTES = 128 * 1024
+/** The program's exports: the part of the assembler's program that reads heads. */
+interface Scanner {
+  scan(at: number, end: number, isResponse: number, lengths: number): number
+}
+
+const PAGES = Math.ceil((SCANNER_END + INPUT_BYTES) / 65_536)
+const memory = new WebAssembly.Memory({ initial: PAGES, maximum: PAGES })
+const view = new DataView(memory.buffer)
+const bytes = new Uint8Array(memory.buffer)
+const input = SCANNER_END
+const program = new WebAssembly.Module(readFileSync(new URL('./head.wasm', import.meta.url)))
+const scanner = new WebAssembly.Instance(program, { env: { memory } }).exports as unknown as Scanner
 const encoder = new TextEncoder()
 const decoder = new TextDecoder('latin1')
 
@@ -49,7 +62,7 @@ function scan(head: string | Uint8Array, isResponse = false, lengths = 0): numbe
   const content = typeof head === 'string' ? encoder.encode(head) : head
   bytes.fill(0x0a, input, input + content.length + 32)
   bytes.set(content, input)
-  return headScanner.scan(input, input + content.length, isResponse ? 1 : 0, lengths)
+  return scanner.scan(input, input + content.length, isResponse ? 1 : 0, lengths)
 }
 
 const fieldAt = (at: number): [string, string] => {

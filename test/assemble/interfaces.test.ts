@@ -63,3 +63,27 @@ test('interface traffic: counts filtered pairs by the rule', () => {
   const { pairs, lastPairMicros } = interfaceTotals([{ ...podInterface(1, 'shop/a'), traffic: [shared] }])
   assert.deepEqual([pairs, lastPairMicros], [{ kept: 0, filtered: { path: 1 }, dropped: {} }, null])
 })
+
+test('interfaces: as many as a file may have, with the longest names, are named in their pairs', () => {
+  const count = 1024
+  const interfaces = Array.from({ length: count }, (_, id) => ({
+    ...HOST_INTERFACE,
+    name: `${id}${'\u{fffd}'.repeat(256)}`,
+  }))
+  const harness = new AssembleHarness({ interfaces, node: 'n'.repeat(2000) })
+  for (const interfaceId of [0, count - 1, 1, 500, 0]) {
+    const { port } = CLIENT
+    const script = new TcpScript({ startMicros: START_MICROS + interfaceId }).handshake().client(request('/0'))
+    harness.script(script.server(numbered(0)).close(), { ...from(port + interfaceId), interfaceId })
+  }
+  // Every interface needs room in turn, which there is not for all of them.
+  for (let interfaceId = 0; interfaceId < count; interfaceId++) {
+    const script = opened().client(request('/1')).server(numbered(1)).close()
+    harness.script(script, { ...from(10_000 + interfaceId), interfaceId })
+  }
+  const { pairs } = harness.finish()
+  assert.deepEqual(
+    pairs.map(({ capture }) => Number.parseInt(capture.interface, 10)),
+    [0, count - 1, 1, 500, 0, ...Array.from({ length: count }, (_, id) => id)],
+  )
+})

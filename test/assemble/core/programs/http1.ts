@@ -1,0 +1,191 @@
+/** Parts of the HTTP half as a program of its own, for tests. Streams and exchanges are addresses of records that belong to no flow. */
+import { Time } from '../../../../src/assemble/core/clock'
+import { expectChunked, MALFORMED, readChunkFraming, SECTION_BYTES } from '../../../../src/assemble/core/http1/chunked'
+import {
+  completeAbandoned,
+  conclude,
+  doubt,
+  refute,
+  reject,
+  resolve,
+  settleMatch,
+  uphold,
+} from '../../../../src/assemble/core/http1/confirmation'
+import {
+  CONNECTION_BYTES,
+  Connection,
+  EXCHANGE_BYTES,
+  Exchange,
+  MessageStream,
+  newConnection,
+  newExchange,
+  partialOf,
+  requestsOf,
+  responseOf,
+  responsesOf,
+} from '../../../../src/assemble/core/http1/connection'
+import {
+  longestWaiting,
+  openDeadlines,
+  startDeadline,
+  stopDeadline,
+} from '../../../../src/assemble/core/http1/deadlines'
+import { opensTunnel, requestBody, responseBody } from '../../../../src/assemble/core/http1/message-length'
+import {
+  forgetOpen,
+  noteOpen,
+  oldestOpen,
+  openBytes,
+  openOpenMessages,
+  overdueOpen,
+} from '../../../../src/assemble/core/http1/open-messages'
+import { Region } from '../../../../src/assemble/core/memory/regions'
+import { openSlab, Slab } from '../../../../src/assemble/core/memory/slab'
+import { Flow } from '../../../../src/assemble/core/tcp/flow'
+
+export {
+  completeAbandoned,
+  conclude,
+  doubt,
+  expectChunked,
+  forgetOpen,
+  longestWaiting,
+  noteOpen,
+  oldestOpen,
+  openBytes,
+  opensTunnel,
+  overdueOpen,
+  readChunkFraming,
+  refute,
+  reject,
+  resolve,
+  settleMatch,
+  startDeadline,
+  stopDeadline,
+  uphold,
+}
+
+export const NOT_CHUNKED: i32 = <i32>MALFORMED
+export const LONGEST_SECTION: i32 = SECTION_BYTES
+
+/** Begins anew. @param slabs address of two slabs; @param records room for so many connections and exchanges at `start` */
+export function open(slabs: usize, start: usize, records: u32): void {
+  const connections = changetype<Slab>(slabs)
+  const exchanges = changetype<Slab>(slabs + offsetof<Slab>())
+  const end = start + <usize>records * CONNECTION_BYTES
+  openSlab(connections, start, end, CONNECTION_BYTES)
+  openSlab(exchanges, end, end + <usize>records * EXCHANGE_BYTES, EXCHANGE_BYTES)
+  Region.connections = connections
+  Region.exchanges = exchanges
+  openDeadlines()
+  openOpenMessages()
+  setTime(0, 0)
+}
+
+/** Sets the time of the current segment, and the clock. */
+export function setTime(micros: f64, clock: f64): void {
+  Time.micros = micros
+  Time.clock = clock
+}
+
+export function makeConnection(): Connection {
+  return newConnection(changetype<Flow>(0))
+}
+
+export function requests(connection: Connection): MessageStream {
+  return requestsOf(connection)
+}
+
+export function responses(connection: Connection): MessageStream {
+  return responsesOf(connection)
+}
+
+export function makeExchange(connection: Connection): Exchange {
+  return newExchange(connection)
+}
+
+export function waitingMicros(exchange: Exchange): f64 {
+  return exchange.waitingMicros
+}
+
+export function stateOf(stream: MessageStream): i32 {
+  return stream.state
+}
+
+export function setState(stream: MessageStream, state: u8): void {
+  stream.state = state
+}
+
+export function remainingOf(stream: MessageStream): f64 {
+  return <f64>stream.remaining
+}
+
+export function setRemaining(stream: MessageStream, remaining: f64): void {
+  stream.remaining = <i64>remaining
+}
+
+/** As if so many bytes of a head that is cut were held. */
+export function setPartialBytes(stream: MessageStream, bytes: usize): void {
+  partialOf(stream).length = bytes
+}
+
+export function requestBodyOf(): f64 {
+  return <f64>requestBody()
+}
+
+export function responseBodyOf(method: i32): f64 {
+  return <f64>responseBody(method)
+}
+
+/** A flow's record, cleared, in which a connection finds whether bytes of it are lost. */
+export function makeFlow(at: usize, lossy: bool): Flow {
+  memory.fill(at, 0, offsetof<Flow>())
+  const flow = changetype<Flow>(at)
+  flow.lossy = lossy
+  return flow
+}
+
+export function setFlow(connection: Connection, flow: Flow): void {
+  connection.flow = flow
+}
+
+/** @param endSeq where its response seems to end */
+export function setExchange(exchange: Exchange, endSeq: i32, contested: bool, unconfirmed: bool, closes: bool): void {
+  responseOf(exchange).endSeq = endSeq
+  exchange.contested = contested
+  exchange.unconfirmed = unconfirmed
+  exchange.closes = closes
+}
+
+/** As if the exchange had been abandoned for this reason. */
+export function setAbandoned(exchange: Exchange, reason: i8): void {
+  exchange.abandoned = true
+  exchange.reason = reason
+}
+
+export function waits(exchange: Exchange): bool {
+  return exchange.waits
+}
+
+/** Makes the exchange the first unanswered one. @param ack acknowledgement number of its first segment */
+export function setFirst(connection: Connection, exchange: Exchange, ack: i32): void {
+  exchange.ackFirst = ack
+  connection.first = exchange
+}
+
+export function confirming(connection: Connection): Exchange | null {
+  return connection.confirming
+}
+
+export function contested(connection: Connection): Exchange | null {
+  return connection.contested
+}
+
+export function isPipelining(connection: Connection): bool {
+  return connection.pipelining
+}
+
+/** The reason why responses are in doubt, or -128. */
+export function responseDoubt(connection: Connection): i32 {
+  return connection.responseDoubt ? connection.responseDoubtReason : i8.MIN_VALUE
+}

@@ -1,0 +1,59 @@
+/** The message parser as a program of its own, for tests, which stand in for exchanges.ts. Streams are addresses. */
+
+import { expectChunked } from '../../../../src/assemble/core/http1/chunked'
+import {
+  CONNECTION_BYTES,
+  MessageStream,
+  newConnection,
+  requestsOf,
+  responsesOf,
+} from '../../../../src/assemble/core/http1/connection'
+import { expectCounted, expectToClose } from '../../../../src/assemble/core/http1/exchanges'
+import { parseData, parseEnd, parseGap } from '../../../../src/assemble/core/http1/message-parser'
+import { seqAt } from '../../../../src/assemble/core/http1/position'
+import { openPool, usedBytes } from '../../../../src/assemble/core/memory/cells'
+import { Region } from '../../../../src/assemble/core/memory/regions'
+import { openSlab, Slab } from '../../../../src/assemble/core/memory/slab'
+import { Settings } from '../../../../src/assemble/core/settings'
+import { Flow } from '../../../../src/assemble/core/tcp/flow'
+
+export { expectChunked, expectToClose, parseData, parseEnd, parseGap, seqAt, usedBytes }
+
+/**
+ * Begins anew, with one connection at most and nothing filtered.
+ *
+ * @param tables room for the slab of connections, its record, and what is known of the pool's pages; @param heads room for a head
+ */
+export function open(tables: usize, heads: usize, headBytes: i32, pool: usize, pages: u32): void {
+  const connections = changetype<Slab>(tables)
+  const records = (tables + offsetof<Slab>() + 7) & ~7
+  const end = records + CONNECTION_BYTES
+  openSlab(connections, records, end, CONNECTION_BYTES)
+  Region.connections = connections
+  Region.contentType = end
+  Region.roomy = end + CONTENT_TYPE_BYTES
+  Region.pages = Region.roomy + ROOMY_BYTES
+  Region.heads = heads
+  Region.pool = pool
+  Settings.messageBytes = headBytes
+  Settings.everything = true
+  openPool(pages)
+}
+
+/** A stream of messages. */
+export function makeStream(isResponse: bool): MessageStream {
+  const connection = newConnection(changetype<Flow>(0))
+  return isResponse ? responsesOf(connection) : requestsOf(connection)
+}
+
+export function stateOf(stream: MessageStream): i32 {
+  return stream.state
+}
+
+/** The body of the message whose head is being reported has this length. */
+export function expectBody(stream: MessageStream, length: f64): void {
+  expectCounted(stream, <i64>length)
+}
+
+const CONTENT_TYPE_BYTES: usize = 80
+const ROOMY_BYTES: usize = 32

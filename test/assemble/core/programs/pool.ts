@@ -1,0 +1,32 @@
+/** The pool as a program of its own, for tests. Chains are addresses of records whose bytes are 0 at first. */
+import {
+  allocate,
+  capacity,
+  freePages,
+  isLow,
+  LARGEST_CELL_BYTES,
+  openPool,
+  release,
+  usedBytes,
+} from '../../../../src/assemble/core/memory/cells'
+import { append, Chain, claim, copyOut, filled, free } from '../../../../src/assemble/core/memory/chain'
+import { Region } from '../../../../src/assemble/core/memory/regions'
+
+export { allocate, append, capacity, claim, copyOut, filled, free, freePages, isLow, release, usedBytes }
+
+export const LARGEST_CELL: i32 = <i32>LARGEST_CELL_BYTES
+export const SIZE_OF_CHAIN: i32 = <i32>offsetof<Chain>()
+/** What is known of one page. */
+export const SIZE_OF_PAGE: i32 = 20
+
+/** Empties a pool of so many pages at `pool`. @param pages, roomy addresses of its tables */
+export function open(pool: usize, pageCount: u32, pages: usize, roomy: usize): void {
+  Region.pool = pool
+  Region.pages = pages
+  Region.roomy = roomy
+  openPool(pageCount)
+}
+
+export function lengthOf(chain: Chain): usize {
+  return chain.length
+}

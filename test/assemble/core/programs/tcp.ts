@@ -1,0 +1,280 @@
+/** The TCP half as a program of its own, for tests, which stand in for the half above it. */
+import { Time } from '../../../../src/assemble/core/clock'
+import { openPool, usedBytes } from '../../../../src/assemble/core/memory/cells'
+import { Region } from '../../../../src/assemble/core/memory/regions'
+import { allocateRecord, openSlab, Slab } from '../../../../src/assemble/core/memory/slab'
+import { openEarlyResets } from '../../../../src/assemble/core/tcp/early-resets'
+import {
+  FLOW_BYTES,
+  Flow,
+  RARITIES_BYTES,
+  Rarities,
+  rareOf,
+  Stream,
+  streamOf,
+  TAIL_BYTES,
+} from '../../../../src/assemble/core/tcp/flow'
+import { openLists } from '../../../../src/assemble/core/tcp/flow-lists'
+import {
+  addFlow,
+  addressWord,
+  closeFlow,
+  find,
+  flowCount,
+  foundDirection,
+  isIpv6,
+  join,
+  lookupVisits,
+  nextElsewhere,
+  oldestClosed,
+  oldestOpen,
+  openFlowTable,
+  portOf,
+  removeFlow,
+  tableIsFull,
+  touch,
+} from '../../../../src/assemble/core/tcp/flow-table'
+import {
+  acceptSynAck,
+  beginStream,
+  hasDelivered,
+  otherSynSeen,
+  rememberSyn,
+} from '../../../../src/assemble/core/tcp/handshake'
+import {
+  addPiece,
+  bytesIn,
+  bytesOf,
+  clearPieces,
+  endSeq,
+  floorPiece,
+  oldestPiece,
+  openPieces,
+  Piece,
+  pieceVisits,
+  removeFirst,
+} from '../../../../src/assemble/core/tcp/held-pieces'
+import {
+  clearSuspicion,
+  coveredBytes,
+  isBelieved,
+  openSuspicions,
+  overdueSuspicion,
+} from '../../../../src/assemble/core/tcp/suspicions'
+import { advance, endAll, endInterface, openTracker, segment } from '../../../../src/assemble/core/tcp/tracker'
+
+export {
+  acceptSynAck,
+  addFlow,
+  addPiece,
+  addressWord,
+  advance,
+  beginStream,
+  bytesIn,
+  bytesOf,
+  clearPieces,
+  clearSuspicion,
+  closeFlow,
+  coveredBytes,
+  endAll,
+  endInterface,
+  endSeq,
+  find,
+  floorPiece,
+  flowCount,
+  foundDirection,
+  hasDelivered,
+  isBelieved,
+  isIpv6,
+  join,
+  lookupVisits,
+  nextElsewhere,
+  oldestClosed,
+  oldestOpen,
+  oldestPiece,
+  otherSynSeen,
+  overdueSuspicion,
+  pieceVisits,
+  portOf,
+  rareOf,
+  rememberSyn,
+  removeFirst,
+  removeFlow,
+  segment,
+  streamOf,
+  tableIsFull,
+  touch,
+  usedBytes,
+}
+
+/** Sizes of the records, which the host needs to lay out the memory. */
+export const SIZE_OF_FLOW: i32 = <i32>FLOW_BYTES
+export const SIZE_OF_TAIL: i32 = <i32>TAIL_BYTES
+export const SIZE_OF_RARITIES: i32 = <i32>RARITIES_BYTES
+export const SIZE_OF_SLAB: i32 = <i32>offsetof<Slab>()
+/** Enough for what is known of one page of the pool. */
+export const SIZE_OF_PAGE: i32 = 20
+
+/** What the host writes before it calls `configure`: addresses of the regions, and bounds. */
+@unmanaged
+class Layout {
+  idleMicros: f64
+  counts: usize
+  hashKeys: usize
+  buckets: usize
+  bucketCount: u32
+  slabs: usize
+  flows: usize
+  tails: usize
+  rarities: usize
+  capacity: u32
+  pages: usize
+  roomy: usize
+  pool: usize
+  poolPages: u32
+  seed: u32
+}
+
+/** Begins anew. */
+export function configure(at: usize): void {
+  const layout = changetype<Layout>(at)
+  const capacity = layout.capacity
+  Region.counts = layout.counts
+  Region.hashKeys = layout.hashKeys
+  Region.buckets = layout.buckets
+  Region.bucketMask = layout.bucketCount - 1
+  memory.fill(layout.buckets, 0, <usize>layout.bucketCount * sizeof<usize>())
+  Region.pages = layout.pages
+  Region.roomy = layout.roomy
+  Region.pool = layout.pool
+  Region.flows = slabAt(layout.slabs, 0, layout.flows, <usize>capacity * FLOW_BYTES, FLOW_BYTES)
+  Region.tails = slabAt(layout.slabs, 1, layout.tails, <usize>capacity * TAIL_BYTES, TAIL_BYTES)
+  Region.rarities = slabAt(layout.slabs, 2, layout.rarities, 2 * <usize>capacity * RARITIES_BYTES, RARITIES_BYTES)
+  openPool(layout.poolPages)
+  openLists()
+  openFlowTable(capacity)
+  openPieces(layout.seed)
+  openSuspicions()
+  openEarlyResets()
+  openTracker(layout.idleMicros)
+  Time.micros = 0
+  Time.clock = 0
+}
+
+function slabAt(slabs: usize, index: usize, start: usize, bytes: usize, recordBytes: usize): Slab {
+  const slab = changetype<Slab>(slabs + index * offsetof<Slab>())
+  openSlab(slab, start, start + bytes, recordBytes)
+  return slab
+}
+
+/** Sets the packet time of the next segment. */
+export function setMicros(micros: f64): void {
+  Time.micros = micros
+}
+
+/** What an owner outside may ask of a flow. */
+export function serialOf(flow: Flow): i32 {
+  return flow.serial
+}
+
+export function clientOf(flow: Flow): i32 {
+  return flow.client
+}
+
+export function nextSeqOf(flow: Flow, direction: u32): i32 {
+  return streamOf(flow, direction).nextSeq
+}
+
+export function setProtocol(flow: Flow, protocol: u8): void {
+  flow.protocol = protocol
+}
+
+/** Sets packet time and the clock of timers. */
+export function setClock(micros: f64): void {
+  Time.micros = micros
+  Time.clock = micros
+}
+
+/** The next open flow of the list after this one, in the order of `oldestOpen`. */
+export function newerOf(flow: Flow): Flow | null {
+  return flow.newer
+}
+
+/** A flow that is in no table. */
+export function newFlow(): Flow {
+  return changetype<Flow>(allocateRecord(Region.flows))
+}
+
+/** What is kept of a stream's pieces, of a flow that is in no table. */
+export function newRarities(): Rarities {
+  return rareOf(streamOf(newFlow(), 0), 0)
+}
+
+/** What one of several SYNs leaves of a stream. */
+export function firstSeqOf(stream: Stream): i32 {
+  return stream.firstSeq
+}
+
+export function streamNextSeq(stream: Stream): i32 {
+  return stream.nextSeq
+}
+
+export function reachedOf(stream: Stream): i32 {
+  return stream.reached
+}
+
+export function isKnown(stream: Stream): bool {
+  return stream.known
+}
+
+export function isSynSeen(stream: Stream): bool {
+  return stream.synSeen
+}
+
+/** As if the receiver had acknowledged so much. */
+export function setAcked(stream: Stream, acked: i32): void {
+  stream.ackedKnown = true
+  stream.acked = acked
+}
+
+export function setNextSeq(stream: Stream, nextSeq: i32): void {
+  stream.nextSeq = nextSeq
+}
+
+export function addSegments(flow: Flow, segments: i32): void {
+  flow.segments += segments
+}
+
+export function isSuspected(stream: Stream): bool {
+  const rare = stream.rare
+  return rare !== null && rare.suspected
+}
+
+export function heldOf(rare: Rarities): usize {
+  return rare.held
+}
+
+export function heldPiecesOf(rare: Rarities): i32 {
+  return rare.heldPieces
+}
+
+export function heldBytesOf(rare: Rarities): i32 {
+  return rare.heldBytes
+}
+
+export function seqOf(piece: Piece): i32 {
+  return piece.seq
+}
+
+export function heldSinceOf(piece: Piece): f64 {
+  return piece.heldSince
+}
+
+export function nextOf(piece: Piece): Piece | null {
+  return piece.next
+}
+
+/** The cell after this one of a piece. */
+export function nextCell(cell: usize): usize {
+  return load<usize>(cell)
+}

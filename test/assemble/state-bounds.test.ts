@@ -1,0 +1,32 @@
+/** How many connections and exchanges an assembler remembers. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { assemblerMemory } from '../../src/assemble/assembler.ts'
+import { programSizes } from '../../src/assemble/host/program.ts'
+import { LARGEST_MEMORY_BYTES, stateBounds } from '../../src/assemble/state-bounds.ts'
+import { assemblerOptions } from '../support/assemble-harness.ts'
+
+const MIB = 1024 * 1024
+
+test('state bounds: memory for state is divided; what may be tracked anyway is the most', () => {
+  const stateBytes = 64 * MIB
+  const { flow, tail, connection, exchange } = programSizes()
+  const { connections, exchanges } = stateBounds(assemblerOptions({ stateBytes, flows: 1_000_000 }))
+  assert.ok(connections * (flow + tail + connection) + exchanges * exchange <= stateBytes)
+  assert.ok(exchanges * exchange > stateBytes / 8)
+  assert.equal(stateBounds(assemblerOptions({ stateBytes: 1024 * MIB, flows: 1000 })).connections, 1000)
+  assert.deepEqual(stateBounds(assemblerOptions({ stateBytes: 0, flows: 1000 })), { connections: 16, exchanges: 16 })
+})
+
+test('state bounds: the smallest and the largest limits of the configuration can be addressed', () => {
+  for (const [messageBytes, pairBytes, bytes] of [
+    [1024, 1024, 4 * MIB],
+    [MIB, MIB, 64 * 1024 * MIB],
+    [256 * MIB, 512 * MIB, 64 * 1024 * MIB],
+  ]) {
+    const options = { messageBytes, pairBytes, stateBytes: bytes / 3, poolBytes: bytes / 1.5, flows: 10_000_000 }
+    const { memory } = assemblerMemory(assemblerOptions(options))
+    assert.ok(memory.buffer.byteLength >= Math.min(bytes, LARGEST_MEMORY_BYTES - 128 * 1024))
+    assert.ok(memory.buffer.byteLength <= LARGEST_MEMORY_BYTES)
+  }
+})

@@ -1,0 +1,75 @@
+/**
+ * Compiles parts of the assembler's program (src/assemble/core) as programs of their own, for the tests of these parts.
+ *
+ * Where a part calls what is above it, the test provides the functions: a module that declares them as imports
+ * (test/assemble/core/stand-ins) takes the place of the file that has them.
+ */
+import { execFile } from 'node:child_process'
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
+import { ROOT } from '../../rig/root.ts'
+
+const ASC = join('node_modules', 'assemblyscript', 'bin', 'asc.js')
+const FLAGS = ['-O2', '--noAssert', '--runtime', 'stub', '--importMemory', '--enable', 'simd']
+const PARTS = join('src', 'assemble', 'core')
+const TEST_PARTS = join('test', 'assemble', 'core')
+
+/** Each program of TEST_PARTS, and where its tests find it, from dist/test/assemble. */
+const PROGRAMS: readonly (readonly [name: string, wasm: string])[] = [
+  ['head', 'head/head.wasm'],
+  ['pool', 'memory/pool.wasm'],
+  ['tcp', 'tcp/tcp.wasm'],
+  ['http1', 'http1/http1.wasm'],
+  ['parser', 'http1/parser.wasm'],
+]
+/** Files of the program that modules of the same name stand in for. */
+const REPLACED: readonly string[] = ['tcp/owner', 'http1/outcomes', 'http1/exchanges']
+
+const compiledPath = (wasm: string): string => join(ROOT, 'dist', 'test', 'assemble', wasm)
+
+/** Compiles all of them, unless they are newer than every source. @throws when a part does not compile */
+export async function compileTestPrograms(): Promise<void> {
+  if (oldestProgramMs() > newestSourceMs()) return
+  const scratch = mkdtempSync(join(tmpdir(), 'programs-'))
+  try {
+    for (const folder of [PARTS, TEST_PARTS]) cpSync(join(ROOT, folder), join(scratch, folder), { recursive: true })
+    for (const path of REPLACED) {
+      const standIn = join('..', '..', '..', '..', TEST_PARTS, 'stand-ins', path.split('/')[1])
+      writeFileSync(join(scratch, PARTS, `${path}.ts`), `export * from '${standIn}'\n`)
+    }
+    await Promise.all(PROGRAMS.map(([name, wasm]) => compile(scratch, name, wasm)))
+  } finally {
+    rmSync(scratch, { recursive: true })
+  }
+}
+
+async function compile(scratch: string, name: string, wasm: string): Promise<void> {
+  const target = compiledPath(wasm)
+  const args = [join(ROOT, ASC), join(TEST_PARTS, 'programs', `${name}.ts`), '--outFile', `${name}.wasm`, ...FLAGS]
+  await promisify(execFile)(process.execPath, args, { cwd: scratch })
+  mkdirSync(dirname(target), { recursive: true })
+  copyFileSync(join(scratch, `${name}.wasm`), target)
+}
+
+/** 0 where one is missing. */
+const oldestProgramMs = (): number =>
+  Math.min(...PROGRAMS.map(([, wasm]) => (existsSync(compiledPath(wasm)) ? statSync(compiledPath(wasm)).mtimeMs : 0)))
+
+function newestSourceMs(): number {
+  const paths = [PARTS, TEST_PARTS].flatMap((folder) =>
+    readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).map((path) => join(folder, path)),
+  )
+  return Math.max(...[...paths, 'package-lock.json'].map((path) => statSync(join(ROOT, path)).mtimeMs))
+}
