@@ -1,9 +1,6 @@
 /** What the host reads and writes of a flow, rarely: an export for each, so that no offset is written out twice. */
 import { Flow, streamOf } from './tcp/flow'
 
-export function flowSerial(flow: Flow): i32 {
-  return flow.serial
-}
 export function flowInterface(flow: Flow): i32 {
   return flow.interfaceId
 }

@@ -36,6 +36,7 @@ import { Settings } from './settings'
 import { FLOW_BYTES, RARITIES_BYTES, TAIL_BYTES } from './tcp/flow'
 import { addressWord, isIpv6, portOf } from './tcp/flow-table'
 import { advance, endAll, endInterface, openTracker, segment } from './tcp/tracker'
+import { HASH_KEYS } from './tcp/tuple-hash'
 
 export { content } from './connections'
 export * from './flow-access'
@@ -64,6 +65,7 @@ export const SIZE_OF_EXCHANGE: i32 = <i32>EXCHANGE_BYTES
 export const SIZE_OF_INTERFACE: i32 = <i32>INTERFACE_BYTES
 export const SIZE_OF_SLAB: i32 = <i32>offsetof<Slab>()
 export const SIZE_OF_ENDS: i32 = <i32>ENDS_SLOTS * <i32>ENDS_SLOT_BYTES
+export const SIZE_OF_HASH_KEYS: i32 = <i32>HASH_KEYS * <i32>sizeof<u64>()
 /** What is known of one page of the pool. */
 export const SIZE_OF_PAGE: i32 = 20
 

@@ -25,7 +25,6 @@ const INTERFACES = 4096
 const INTERFACE_COUNTERS_BYTES = 1024
 /** Exchanges that one segment may begin beyond the bound. */
 const EXCHANGES_OF_A_SEGMENT = 8192
-const HASH_KEYS = 11
 const SLABS = 5
 const POOL_PAGE_BYTES = 2048
 const CONTENT_TYPE_BYTES = 80
@@ -78,7 +77,7 @@ export class ProgramMemory {
     // In the order of the fields of Layout (core/layout.ts).
     this.#words = [
       counts,
-      regions.add(8 * HASH_KEYS),
+      regions.add(sizes.hashKeys),
       regions.add(4 * buckets),
       buckets,
       regions.add(SLABS * sizes.slab),
@@ -105,7 +104,7 @@ export class ProgramMemory {
     this.view = new DataView(this.memory.buffer)
     this.counts = new Float64Array(this.memory.buffer, counts, ASSEMBLE_COUNTERS.length)
     const [, keys = 0] = this.#words
-    crypto.getRandomValues(this.bytes.subarray(keys, keys + 8 * HASH_KEYS))
+    crypto.getRandomValues(this.bytes.subarray(keys, keys + sizes.hashKeys))
   }
 
   /** Stores the constant parts, and has the program begin. What an earlier one has left is gone. */

@@ -49,7 +49,6 @@ export interface Program {
   isIpv6(flow: Address): number
   portOf(flow: Address, direction: number): number
   addressWord(flow: Address, direction: number, word: number): number
-  flowSerial(flow: Address): number
   flowInterface(flow: Address): number
   flowClient(flow: Address): number
   flowVantage(flow: Address): number
@@ -82,6 +81,7 @@ export interface ProgramSizes {
   readonly slab: number
   readonly ends: number
   readonly page: number
+  readonly hashKeys: number
 }
 
 /** Compiled once per process: the main thread posts it to the workers (see `useProgram`). */
@@ -135,5 +135,6 @@ function readSizes(): ProgramSizes {
     slab: size('SLAB'),
     ends: size('ENDS'),
     page: size('PAGE'),
+    hashKeys: size('HASH_KEYS'),
   }
 }

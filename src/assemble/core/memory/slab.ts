@@ -22,18 +22,14 @@ export function openSlab(slab: Slab, start: usize, end: usize, recordBytes: usiz
   slab.used = 0
 }
 
-/** Whether every record is in use. */
-export function isFull(slab: Slab): bool {
-  return slab.free === 0 && slab.next + slab.recordBytes > slab.end
-}
-
-/** A record whose bytes are all 0. The slab must not be full. */
+/** A record whose bytes are all 0. The slab must not be full: a trap is better than a record beyond its end. */
 export function allocateRecord(slab: Slab): usize {
   let record = slab.free
   if (record !== 0) slab.free = load<usize>(record)
   else {
     record = slab.next
     slab.next = record + slab.recordBytes
+    if (slab.next > slab.end) unreachable()
   }
   slab.used++
   memory.fill(record, 0, slab.recordBytes)
