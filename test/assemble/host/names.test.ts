@@ -83,7 +83,8 @@ test('names: pods that need more memory together than there is are all named', (
 
 test('names: long names of many interfaces, which need more memory than there is', () => {
   const names = Array.from({ length: 40 }, (_, i) => `${i}-${'€'.repeat(15_000)}`)
-  const harness = new AssembleHarness({ interfaces: names.map((name) => ({ ...POD, name })) })
+  const harness = new AssembleHarness({ interfaces: names.map(() => POD) })
+  for (const [id, name] of names.entries()) harness.assembler.addInterface(id, { ...POD, name })
   const expected: string[] = []
   for (const port of [20_000, 30_000]) {
     for (const [interfaceId, name] of names.entries()) {
