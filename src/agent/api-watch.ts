@@ -98,6 +98,6 @@ export class ApiWatch {
 
 function stateOf(resource: string, state: WatchState, objects: number): WatchReport {
   const { synced, connected, restarts, lastEventMs } = state
-  const age = lastEventMs === null ? null : Math.max(0, Date.now() - lastEventMs)
+  const age = lastEventMs === null ? null : performance.now() - lastEventMs
   return { resource, synced, connected, restarts, lastEventMs: age, objects }
 }

@@ -6,6 +6,7 @@
  * cost of a scan, and scans are skipped while no process is started on the node.
  */
 
+import { ClockSteps } from '../discovery/addresses/clock-steps.ts'
 import type { AddressDirectory } from '../discovery/addresses/directory.ts'
 import { heldAddresses } from '../discovery/addresses/sources.ts'
 import { decide } from '../discovery/decide/decide.ts'
@@ -59,6 +60,7 @@ export interface ScanTally {
 export class NodeDiscovery {
   readonly #options: NodeDiscoveryOptions
   readonly #idleCheck: IdleCheck
+  readonly #clockSteps = new ClockSteps()
   #rules: TargetRules
   #snapshot: Snapshot | null = null
   #joined: Joined | null = null
@@ -130,12 +132,21 @@ export class NodeDiscovery {
   }
 
   #poll(): void {
+    this.#followClock()
     if (this.#isStale || !this.#idleCheck.isIdle(performance.now())) this.#scan()
     // Before the captures, so that the first pairs of a new pod are named.
     this.#sendAddresses()
     this.#options.captures.want(this.#decisions.targets)
     const pause = Math.min(Math.max(this.#tally.lastMs * PAUSE_FACTOR, MIN_PAUSE_MS), MAX_PAUSE_MS)
     this.#schedule(pause)
+  }
+
+  /** Without this, a clock that was set back would leave every pod without its name until it had caught up. */
+  #followClock(): void {
+    const stepMs = this.#clockSteps.next()
+    if (stepMs === 0) return
+    if (stepMs < 0) this.#options.directory.shift(stepMs * MICROS)
+    this.#options.log.info('the system clock was set', { stepSeconds: Math.round(stepMs / 1000) })
   }
 
   #schedule(ms: number): void {

@@ -207,7 +207,7 @@ export class CaptureFields {
 /** The values of VARIABLES for one pair. */
 export const variablesOf = (pair: Pair): Record<keyof typeof VARIABLES, unknown> => ({
   id: pair.id,
-  latencyMs: (pair.responseEndMicros - pair.requestStartMicros) / 1000,
+  latencyMs: Math.max(0, pair.responseEndMicros - pair.requestStartMicros) / 1000,
   flags: pair.flags,
   client: new EndpointFields(pair.client),
   server: new EndpointFields(pair.server),

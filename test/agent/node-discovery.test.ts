@@ -96,3 +96,13 @@ test('NodeDiscovery: counts a failed scan, and keeps the last result', async (t)
   node.proc.put({ pid: 1, command: ['init'] }, pod(2))
   assert.deepEqual(await node.next(), ['addresses 1', `add ${HOST_NETNS + 2}/eth0`])
 })
+
+test('NodeDiscovery: when the clock is set back, the addresses of all pods are held since before that', async (t) => {
+  const node = new Node(t, pod(1), pod(2))
+  node.discovery.start()
+  await node.next()
+  const now = Date.now.bind(Date)
+  const mocked = t.mock.method(Date, 'now', () => now() - 3_600_000)
+  assert.deepEqual(await node.next(), ['addresses 2'])
+  mocked.mock.restore()
+})

@@ -51,7 +51,7 @@ export class FileInput implements FormatHost {
   #damages = 0
   #bytesRead = 0
   #totalBytes: number | null = null
-  #lastProgress = 0
+  #lastProgress = Number.NEGATIVE_INFINITY
 
   constructor(path: string, context: FileContext, interfaceId: (name: string, fallback: string) => number) {
     this.sink = context.sink
@@ -207,7 +207,7 @@ export class FileInput implements FormatHost {
   /** Sends a heartbeat and, every PROGRESS_MS and at the end, a progress message. */
   #reportProgress(last: boolean): void {
     this.#context.control.beat()
-    const now = Date.now()
+    const now = performance.now()
     if (!last && now - this.#lastProgress < PROGRESS_MS) return
     this.#lastProgress = now
     this.#context.post({ t: 'progress', path: this.#path, bytes: this.#bytesRead, totalBytes: this.#totalBytes })

@@ -60,6 +60,21 @@ export class AddressDirectory {
     this.#changed.add(address)
   }
 
+  /** Moves every span, because the clock of packets was set. @param stepMicros below 0: it was set back */
+  shift(stepMicros: number): void {
+    for (const [address, holders] of this.#holders) {
+      this.#holders.set(
+        address,
+        holders.map(({ pod, fromMicros, toMicros }) => ({
+          pod,
+          fromMicros: fromMicros + stepMicros,
+          toMicros: toMicros === null ? null : toMicros + stepMicros,
+        })),
+      )
+      this.#changed.add(address)
+    }
+  }
+
   /** @returns the addresses that have changed since the last call, each with all of its remembered holders */
   drainChanges(nowMicros: number): AddressEntry[] {
     this.#forget(nowMicros)

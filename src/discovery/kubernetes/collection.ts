@@ -44,7 +44,7 @@ export interface WatchState {
   readonly lastError: string | null
   /** How often a list or a watch was started again. */
   readonly restarts: number
-  /** When the last event or bookmark was received. */
+  /** When the last event or bookmark was received. Milliseconds of `performance.now`. */
   readonly lastEventMs: number | null
   /** Objects left out since the last list because of `maxRecords`. */
   readonly leftOut: number

@@ -222,7 +222,7 @@ export class ListWatch<T extends KeptRecord> {
     if (type !== 'BOOKMARK') this.#apply(type, object, textAt(metadata, 'uid'))
     const revision = textAt(metadata, 'resourceVersion')
     if (revision !== '') this.#advanceTo(revision)
-    this.#set({ lastEventMs: Date.now() })
+    this.#set({ lastEventMs: performance.now() })
   }
 
   #apply(type: string, object: unknown, uid: string): void {

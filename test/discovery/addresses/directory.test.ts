@@ -96,6 +96,17 @@ test('AddressDirectory: an updated pod replaces the earlier record for its whole
   assert.deepEqual(entry?.holders, [{ pod, fromMicros: 5, toMicros: null }])
 })
 
+test('AddressDirectory: moves every span when the clock is set', () => {
+  const directory = new Directory()
+  directory.update([held('before', 5 * MINUTE)], 6 * MINUTE)
+  directory.update([held('now', 8 * MINUTE), held('other', 0, '10.244.0.8')], 9 * MINUTE)
+  directory.shift(-MINUTE)
+  assert.deepEqual(shown(directory.drainChanges(8 * MINUTE)), [
+    `10.244.0.7 before ${4 * MINUTE}–${7 * MINUTE} now ${7 * MINUTE}–`,
+    `10.244.0.8 other ${-MINUTE}–`,
+  ])
+})
+
 test('AddressDirectory: remembers four holders', () => {
   const directory = new Directory()
   const copy = new Copy()
