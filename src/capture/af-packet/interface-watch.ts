@@ -11,7 +11,7 @@ import type { FromWorker } from '../../thread/messages.ts'
 import type { FrameSink } from '../frame-sink.ts'
 import { LINKTYPE_RAW } from '../wire/link-types.ts'
 import type { LentSocket } from '../worker-data.ts'
-import { DRAIN_MS } from './ring-geometry.ts'
+import { SETTLE_MS } from './ring-geometry.ts'
 import type { RingReader } from './ring-reader.ts'
 import { bindToInterface, clearError, isAttached, linkTypeOf } from './socket-calls.ts'
 
@@ -19,7 +19,7 @@ const { index: COUNTER } = CAPTURE_COUNTERS
 
 export class InterfaceWatch {
   readonly #socket: LentSocket
-  readonly #ring: Pick<RingReader, 'readyBytes'>
+  readonly #ring: Pick<RingReader, 'holdsFrames'>
   readonly #sink: FrameSink
   readonly #post: (message: FromWorker) => void
   /** Index of the interface that the socket is bound to. */
@@ -37,7 +37,7 @@ export class InterfaceWatch {
 
   constructor(
     socket: LentSocket,
-    ring: Pick<RingReader, 'readyBytes'>,
+    ring: Pick<RingReader, 'holdsFrames'>,
     sink: FrameSink,
     post: (message: FromWorker) => void,
   ) {
@@ -110,12 +110,11 @@ export class InterfaceWatch {
   }
 
   /**
-   * Ends the flows once the ring is empty. The kernel retires the block it was filling within DRAIN_MS.
-   * `ring.finish` would not wait for it, but is final, and the socket may be bound again.
+   * Ends the flows once the ring is empty and no frame can be on its way into it.
    */
   #endFlowsIfDrained(): void {
     if (this.#attached || this.#flowsEnded) return
-    if (performance.now() < this.#deletedAt + DRAIN_MS || this.#ring.readyBytes > 0) return
+    if (performance.now() < this.#deletedAt + SETTLE_MS || this.#ring.holdsFrames) return
     this.#flowsEnded = true
     this.#sink.removeInterface(this.#socket.interfaceId)
   }

@@ -9,12 +9,15 @@
 import { MAX_FRAME_BYTES } from '../../ring/layout.ts'
 
 /**
- * The kernel retires a block that is not full after this time, which is the delay of frames on a quiet interface. In the
- * default ring a pause of ten seconds leaves 5 MiB for frames.
+ * The kernel retires a block that is not full after this time. Frames do not wait for it: the reader reads them from the open
+ * block. So it may be long, and in a pause of ten seconds the default ring has 7.6 MiB for frames.
  */
-export const RETIRE_MS = 400
-/** Once no more frames arrive, the kernel retires the last block within this time: its timer runs at most twice. */
-export const DRAIN_MS = 2 * RETIRE_MS + 20
+export const RETIRE_MS = 4000
+/**
+ * Within this time the kernel has written a frame that has a place in a block, a frame that passed a filter has reached its ring,
+ * and every frame on its way sees a new binding.
+ */
+export const SETTLE_MS = 20
 
 /** Room in a block beside one frame, for the headers of the block, the frame and the link layer. */
 const BLOCK_HEADROOM = 4096

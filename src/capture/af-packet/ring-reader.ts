@@ -4,6 +4,10 @@
  *     ring    block | block | block | …            the kernel fills them in order and sets `status` of each full one
  *     block   status · packets · first packet …    belongs to the reader until it resets `status`
  *     packet  next · time · lengths · mac …        `mac` is the offset of the frame's first byte
+ *
+ * The kernel keeps a block that is not full for up to RETIRE_MS. Frames of such an open block are read before (`settle`): its
+ * header is current, because the kernel counts a frame there before it writes it. A frame is complete once it has been counted for
+ * SETTLE_MS and its status is set.
  */
 
 import {
@@ -29,6 +33,7 @@ import type { FrameSink } from '../frame-sink.ts'
 import { LINKTYPE_RAW } from '../wire/link-types.ts'
 import type { LentSocket } from '../worker-data.ts'
 import { RedirectedReplies } from './redirected-replies.ts'
+import { SETTLE_MS } from './ring-geometry.ts'
 import { RingOverlap } from './ring-overlap.ts'
 
 /**
@@ -73,6 +78,12 @@ export class RingReader {
   #lastShared = Number.POSITIVE_INFINITY
   /** With the interface's next ring; null: none. */
   #withNext: RingOverlap | null = null
+  /** The open block's number when it was last looked at, its frames then, and when that was. Milliseconds of `performance.now`. */
+  #seenBlock = 0
+  #seenFrames = 0
+  #seenAt = 0
+  /** Frames of the open block that are complete. */
+  #settledFrames = 0
   /** No frame will be added: see `finish`. */
   #finished = false
 
@@ -94,6 +105,12 @@ export class RingReader {
   get readyBytes(): number {
     const isReady = this.#isReady(this.#block) || (this.#finished && this.#isOpen(this.#block))
     return isReady ? this.#words[(this.#block + BLOCK_LENGTH) >> 2] : 0
+  }
+
+  /** Whether it holds frames that have not been delivered, in a ready block or in the open one. */
+  get holdsFrames(): boolean {
+    const block = this.#block
+    return this.readyBytes > 0 || (this.#isOpen(block) && this.#packets(block) > this.#nextFrame(block))
   }
 
   /** Whether so much of the ring waits to be read that waiting any longer would lose frames. */
@@ -144,26 +161,37 @@ export class RingReader {
   }
 
   /**
+   * Looks for frames of the open block that are complete. To be called while no block is ready.
+   *
+   * @param now milliseconds of `performance.now`
+   * @returns an upper bound of the bytes of such frames, for `deliverSettled`; 0: there are none
+   */
+  settle(now: number): number {
+    const block = this.#block
+    if (!this.#isOpen(block)) return 0
+    const number = this.#words[(block + BLOCK_NUMBER) >> 2]
+    const packets = this.#packets(block)
+    // The counter may be read before the kernel has reset it for a new block.
+    if (number !== this.#seenBlock || packets < this.#seenFrames) this.#see(number, packets, now)
+    if (packets === this.#nextFrame(block) || now - this.#seenAt < SETTLE_MS) return 0
+    this.#settledFrames = this.#completeFrames(block, this.#seenFrames)
+    this.#see(number, packets, now)
+    return this.#settledFrames > this.#nextFrame(block) ? this.#words[(block + BLOCK_LENGTH) >> 2] : 0
+  }
+
+  /** Delivers the frames that `settle` has found; the block remains the kernel's. */
+  deliverSettled(sink: FrameSink): void {
+    this.#deliverFrames(this.#settledFrames, sink)
+  }
+
+  /**
    * Delivers the ready block's frames to the sink, in place. Call `release` once the sink has flushed them.
    *
    * Frames that a predecessor has delivered are skipped: its sink's rings outlive it. The frame in which it crashed is
    * delivered once more; if this worker crashes in it too, the next one skips it.
    */
   deliverBlock(sink: FrameSink): void {
-    const block = this.#block
-    const progress = this.#progress
-    const first = this.#firstFrame(block)
-    if (this.#withPrevious !== null && this.#blockNumber(block) > this.#lastShared) this.#withPrevious = null
-    const frames = this.#words[(block + BLOCK_PACKETS) >> 2]
-    let packet = block + this.#words[(block + BLOCK_FIRST_PACKET) >> 2]
-    for (let frame = 0; frame < frames; frame++) {
-      if (frame >= first) {
-        progress[BEGUN_WORD] = frame + 1
-        this.#deliver(packet, sink)
-        progress[DELIVERED_WORD] = frame + 1
-      }
-      packet += this.#words[(packet + PACKET_NEXT) >> 2]
-    }
+    this.#deliverFrames(this.#packets(this.#block), sink)
     this.#delivered = true
   }
 
@@ -177,18 +205,67 @@ export class RingReader {
     this.#block = this.#after(block)
   }
 
-  /** The first of a block's frames to deliver, counted from 0. */
-  #firstFrame(block: number): number {
+  /** Delivers the block's frames up to `end`, counted from 0, that have not been delivered. */
+  #deliverFrames(end: number, sink: FrameSink): void {
+    const block = this.#block
     const progress = this.#progress
+    const first = this.#beginFrame(block)
+    if (this.#withPrevious !== null && this.#blockNumber(block) > this.#lastShared) this.#withPrevious = null
+    let packet = this.#firstPacket(block)
+    for (let frame = 0; frame < end; frame++) {
+      if (frame >= first) {
+        progress[BEGUN_WORD] = frame + 1
+        this.#deliver(packet, sink)
+        progress[DELIVERED_WORD] = frame + 1
+      }
+      packet += this.#words[(packet + PACKET_NEXT) >> 2]
+    }
+  }
+
+  /** The first of a block's frames to deliver, counted from 0, which is noted when it has been begun before. */
+  #beginFrame(block: number): number {
+    const progress = this.#progress
+    const first = this.#nextFrame(block)
     const number = this.#words[(block + BLOCK_NUMBER) >> 2]
     if (progress[BLOCK_WORD] !== number) {
       progress.fill(0)
       progress[BLOCK_WORD] = number
     }
+    if (first < progress[BEGUN_WORD]) progress[REPEATED_WORD] = progress[BEGUN_WORD]
+    return first
+  }
+
+  /** The first of a block's frames to deliver, counted from 0. */
+  #nextFrame(block: number): number {
+    const progress = this.#progress
+    if (progress[BLOCK_WORD] !== this.#words[(block + BLOCK_NUMBER) >> 2]) return 0
     const begun = progress[BEGUN_WORD]
-    if (begun === progress[DELIVERED_WORD] || begun === progress[REPEATED_WORD]) return begun
-    progress[REPEATED_WORD] = begun
-    return begun - 1
+    return begun === progress[DELIVERED_WORD] || begun === progress[REPEATED_WORD] ? begun : begun - 1
+  }
+
+  /** How many of the open block's first `seen` frames the kernel has written, up to the first one that it has not. */
+  #completeFrames(block: number, seen: number): number {
+    let packet = this.#firstPacket(block)
+    let frames = 0
+    while (frames < seen && (Atomics.load(this.#words, (packet + PACKET_STATUS) >> 2) & TP_STATUS_USER) !== 0) {
+      packet += this.#words[(packet + PACKET_NEXT) >> 2]
+      frames += 1
+    }
+    return frames
+  }
+
+  #see(number: number, frames: number, now: number): void {
+    this.#seenBlock = number
+    this.#seenFrames = frames
+    this.#seenAt = now
+  }
+
+  #firstPacket(block: number): number {
+    return block + this.#words[(block + BLOCK_FIRST_PACKET) >> 2]
+  }
+
+  #packets(block: number): number {
+    return Atomics.load(this.#words, (block + BLOCK_PACKETS) >> 2)
   }
 
   #returnToKernel(block: number): void {
@@ -207,7 +284,7 @@ export class RingReader {
    * Whether the kernel is filling this block and has written a frame. Blocks that were read keep their packet counts.
    */
   #isOpen(block: number): boolean {
-    return !this.#isReleased(block) && this.#words[(block + BLOCK_PACKETS) >> 2] > 0
+    return !this.#isReleased(block) && this.#packets(block) > 0
   }
 
   #isReleased(block: number): boolean {

@@ -15,11 +15,15 @@ import type { Backlog, SheddingSink } from '../frame-sink.ts'
 import { KEEP_ALL } from '../intake/flow-shedder.ts'
 import type { AfPacketSource, LentSocket, ToCapture } from '../worker-data.ts'
 import { KernelThreshold } from './kernel-threshold.ts'
-import { RETIRE_MS } from './ring-geometry.ts'
 import { WorkerSocket } from './worker-socket.ts'
 
-/** Longest sleep: heartbeats continue, and the packet clock advances. */
-const POLL_MS = 750
+/**
+ * Longest sleep: heartbeats continue, the packet clock advances, and the first frame after a pause is found, for which the
+ * kernel does not wake the worker before its block is retired.
+ */
+const POLL_MS = 400
+/** Longest sleep while an open block has frames: they are read within two such sleeps. */
+const LOOK_MS = 50
 /** Longest sleep while an interface is down or deleted, which may return at any time. */
 const SEEK_MS = 100
 /** Longest sleep while sockets are being closed. */
@@ -31,11 +35,8 @@ const HOUSEKEEPING_MS = 1000
 const CROWDED_SHARE = 1 / 4
 /** Interval of checking whether the assemblers have room again while blocks are held back. */
 const HOLD_MS = 1
-/**
- * The packet clock of an idle interface lags by this much, so that frames in the kernel's open block are not in its
- * past.
- */
-const CLOCK_LAG_MICROS = 2 * RETIRE_MS * 1000
+/** The packet clock of an idle interface lags by this much, so that frames on their way into the ring are not in its past. */
+const CLOCK_LAG_MICROS = 100_000
 
 /** The parts of a worker that its sockets share. */
 export interface CaptureContext {
@@ -161,18 +162,20 @@ class AfPacketCapture {
   }
 
   /**
-   * Reads at most one block from each ring. While the assemblers are behind, blocks stay in the kernel's ring, which
-   * serves as additional buffer; when that is nearly full, connections are shed.
+   * Reads at most one block from each ring, or what is complete of its open block. While the assemblers are behind, blocks stay
+   * in the kernel's ring, which serves as additional buffer; when that is nearly full, connections are shed.
    *
-   * @returns whether a block was ready
+   * @returns whether there was something to read
    */
   readBlocks(now: number): boolean {
     let delivered = false
     let held = false
     for (const socket of this.#sockets) {
       const { ring } = socket
-      const bytes = ring.readyBytes
-      if (bytes === 0 || socket.waits) continue
+      if (socket.waits) continue
+      const ready = ring.readyBytes
+      const bytes = ready === 0 ? ring.settle(now) : ready
+      if (bytes === 0) continue
       const room = this.#sink.hasRoom(bytes)
       if (!room && !ring.crowded && !socket.isOverdue(now)) {
         held = true
@@ -180,8 +183,9 @@ class AfPacketCapture {
       }
       this.#sink.countInto(socket.counters)
       socket.shedInKernel(this.#kernelKeep)
-      ring.deliverBlock(this.#sink)
-      if (socket.addBlock(now)) this.#context.post({ t: 'ringShort', interfaceId: socket.interfaceId })
+      if (ready === 0) ring.deliverSettled(this.#sink)
+      else if (socket.deliverBlock(this.#sink, now))
+        this.#context.post({ t: 'ringShort', interfaceId: socket.interfaceId })
       delivered = true
     }
     if (delivered) {
@@ -193,16 +197,27 @@ class AfPacketCapture {
     return delivered || held
   }
 
-  /** Sleeps until there is a block, an error or a command, but not longer than `atMostMs`, and advances the packet clock. */
+  /** Sleeps until there may be frames, an error or a command, but not longer than `atMostMs`, and advances the packet clock. */
   wait(draining: boolean, atMostMs: number): void {
-    const isSeeking = this.#sockets.some(({ watch }) => watch.isSeeking)
-    const longest = draining || this.#closing > 0 ? DRAIN_POLL_MS : isSeeking ? SEEK_MS : POLL_MS
-    this.#poll(Math.min(longest, Math.ceil(atMostMs)))
+    this.#poll(Math.min(this.#longestSleep(draining), Math.ceil(atMostMs)))
     this.#hasPolled = true
-    this.#sink.stamp.micros = Date.now() * 1000 - CLOCK_LAG_MICROS
-    this.#sink.tick()
+    const micros = Date.now() * 1000 - CLOCK_LAG_MICROS
+    if (!this.#holdFrames) {
+      this.#sink.stamp.micros = micros
+      this.#sink.tick()
+    }
     this.#sink.flush()
     this.#shedInKernel()
+  }
+
+  #longestSleep(draining: boolean): number {
+    if (draining || this.#closing > 0) return DRAIN_POLL_MS
+    if (this.#holdFrames) return LOOK_MS
+    return this.#sockets.some(({ watch }) => watch.isSeeking) ? SEEK_MS : POLL_MS
+  }
+
+  get #holdFrames(): boolean {
+    return this.#sockets.some(({ ring }) => ring.holdsFrames)
   }
 
   /** Interfaces where frames arrive get a lower threshold with their next block, the others none. */

@@ -12,14 +12,10 @@ import { LINKTYPE_RAW } from '../wire/link-types.ts'
 import type { LentSocket } from '../worker-data.ts'
 import { InterfaceWatch } from './interface-watch.ts'
 import { RingDemand } from './ring-demand.ts'
+import { SETTLE_MS } from './ring-geometry.ts'
 import { RingReader } from './ring-reader.ts'
 import { attachFilter, bindToInterface, readKernelDrops } from './socket-calls.ts'
 
-/**
- * After this time every frame on its way through the kernel sees a new binding, and one that passed the previous filter has
- * reached the ring.
- */
-const SETTLE_MS = 20
 /** Frames in a closed ring wait this long for assemblers that have no room: one that hangs must not delay the end. */
 const PATIENCE_MS = 1000
 const C = CAPTURE_COUNTERS.index
@@ -121,6 +117,7 @@ export class WorkerSocket {
   /** Stops delivery into the ring. */
   closeToNewFrames(now: number): void {
     attachFilter(this.fd, rejectAll)
+    // A frame that passed the previous filter may still be on its way into the ring.
     this.closeAt = now + SETTLE_MS
   }
 
@@ -152,8 +149,14 @@ export class WorkerSocket {
     return now >= this.closeAt && this.ring.readyBytes === 0 && !this.waits
   }
 
-  /** Counts a block that was read. @returns whether the ring has turned out to be too small for the interface's traffic */
-  addBlock(now: number): boolean {
+  /**
+   * Delivers the ready block.
+   *
+   * @param now milliseconds of `performance.now`
+   * @returns whether the ring has turned out to be too small for the interface's traffic
+   */
+  deliverBlock(sink: FrameSink, now: number): boolean {
+    this.ring.deliverBlock(sink)
     this.#mayHaveDrops = true
     return this.#demand?.addBlock(now) === true && !this.replaced
   }

@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { needs } from '../../../rig/needs.ts'
 import { Namespace } from '../../../rig/netns.ts'
 import { InterfaceWatch } from '../../../src/capture/af-packet/interface-watch.ts'
-import { DRAIN_MS } from '../../../src/capture/af-packet/ring-geometry.ts'
+import { SETTLE_MS } from '../../../src/capture/af-packet/ring-geometry.ts'
 import { isAttached } from '../../../src/capture/af-packet/socket-calls.ts'
 import { type PacketSocket, SocketOpener } from '../../../src/capture/af-packet/socket-opener.ts'
 import { type FrameSink, FrameStamp } from '../../../src/capture/frame-sink.ts'
@@ -84,7 +84,7 @@ class Watched {
   readonly endings: number[] = []
   readonly reported: string[] = []
   readonly counters = allocateCounters(CAPTURE_COUNTERS)
-  readonly ring = { readyBytes: 0 }
+  readonly ring = { holdsFrames: false }
   readonly #socket: PacketSocket
   readonly #sockets = new SocketOpener(OPTIONS)
   readonly #watch: InterfaceWatch
@@ -176,10 +176,10 @@ test('interface watch: reports, ends flows and binds again as a model that knows
           const line = model.change(command)
           if (line !== null) namespace.ip(...line.split(' '))
         }
-        watched.ring.readyBytes = holdsFrames ? 1 : 0
+        watched.ring.holdsFrames = holdsFrames
         for (let looks = 0; looks < 5; looks++) {
           watched.look()
-          advance(DRAIN_MS)
+          advance(SETTLE_MS)
         }
         model.settle(!holdsFrames)
         const { lost, losses, endings } = model
@@ -200,7 +200,7 @@ test('interface watch: reports, ends flows and binds again as a model that knows
   await fc.assert(property, { numRuns: 12, endOnFailure: true })
 })
 
-test('interface watch: a deletion ends the flows only once the last block can have been read', {
+test('interface watch: a deletion ends the flows only once the last frame can have been read', {
   skip: needs('root', 'ip'),
 }, async (t) => {
   const { namespace, advance } = prepare(t)
@@ -212,7 +212,7 @@ test('interface watch: a deletion ends the flows only once the last block can ha
   watched.look()
   watched.look()
   assert.deepEqual(watched.reported, ['interfaceLost'])
-  advance(DRAIN_MS - 1)
+  advance(SETTLE_MS - 1)
   watched.look()
   assert.deepEqual(watched.endings, [])
   advance(1)

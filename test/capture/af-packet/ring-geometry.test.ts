@@ -19,7 +19,7 @@ test('ring shape: a large ring has blocks for frames of BIG TCP', () => {
 
 test('ring shape: a pause of ten seconds leaves most of the default ring for frames', () => {
   const { blockBytes, blockCount } = ringShape(8 * MIB, 262144)
-  assert.ok((blockCount - 10_000 / RETIRE_MS) * blockBytes > 4.5 * MIB)
+  assert.ok((blockCount - 10_000 / RETIRE_MS) * blockBytes > 7.6 * MIB)
 })
 
 test('ring shape: there are at least two blocks, however small the ring', () => {

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import fc from 'fast-check'
 import { needs } from '../../../rig/needs.ts'
+import { SETTLE_MS } from '../../../src/capture/af-packet/ring-geometry.ts'
 import { RingReader } from '../../../src/capture/af-packet/ring-reader.ts'
 import { LINKTYPE_ETHERNET, LINKTYPE_RAW } from '../../../src/capture/wire/link-types.ts'
 import { RING_PROGRESS_WORDS } from '../../../src/capture/worker-data.ts'
@@ -99,7 +100,7 @@ class KernelRing {
     this.#set(at + PACKET_NANOSECONDS, micros * 1000)
     this.#set(at + PACKET_CAPTURED, bytes.length)
     this.#set(at + PACKET_LENGTH, bytes.length)
-    this.#set(at + PACKET_STATUS, vlan === null ? 0 : TP_STATUS_VLAN_VALID)
+    this.#set(at + PACKET_STATUS, vlan === null ? TP_STATUS_USER : TP_STATUS_USER | TP_STATUS_VLAN_VALID)
     this.#set(at + PACKET_VLAN, vlan ?? 0)
     this.#view.setUint16(at + PACKET_MAC, PACKET_HEADER_BYTES, true)
     new Uint8Array(memory).set(bytes, at + PACKET_HEADER_BYTES)
@@ -107,6 +108,13 @@ class KernelRing {
     this.#set(this.#start + BLOCK_PACKETS, this.#get(this.#start + BLOCK_PACKETS) + 1)
     this.#set(this.#start + BLOCK_LENGTH, this.#end - this.#start)
     return this.held[this.held.length - 1]
+  }
+
+  /** Marks the open block's frame at a position as one that is still being written, or completes it. */
+  setWritten(position: number, written: boolean): void {
+    let at = this.#start + BLOCK_HEADER_BYTES
+    for (let frame = 0; frame < position; frame++) at += this.#get(at + PACKET_NEXT)
+    this.#set(at + PACKET_STATUS, written ? TP_STATUS_USER : 0)
   }
 
   /** The timer: closes an open block that has frames, and opens one where the ring was full. @returns whether one is open */
@@ -169,10 +177,14 @@ const readerOf = (kernel: KernelRing, linkType = LINKTYPE_ETHERNET): RingReader 
 /**
  * Delivers one block.
  *
- * @param frames after which the worker crashes, in the next one
+ * @param method of the reader; @param frames after which the worker crashes, in the next one
  * @returns the numbers of the frames that were delivered
  */
-function deliver(reader: RingReader, frames = Number.POSITIVE_INFINITY): number[] {
+function deliver(
+  reader: RingReader,
+  frames = Number.POSITIVE_INFINITY,
+  method: 'deliverBlock' | 'deliverSettled' = 'deliverBlock',
+): number[] {
   const sink = new RememberingSink()
   const frame = sink.frame.bind(sink)
   sink.frame = (...args) => {
@@ -180,7 +192,7 @@ function deliver(reader: RingReader, frames = Number.POSITIVE_INFINITY): number[
     frame(...args)
   }
   try {
-    reader.deliverBlock(sink)
+    reader[method](sink)
   } catch (error) {
     if (!(error instanceof CrashError)) throw error
   }
@@ -202,6 +214,7 @@ const step = fc.oneof(
       do: fc.constantFrom('read' as const, 'crashInFrame' as const, 'crash' as const, 'crashInRelease' as const),
     }),
   },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('readOpen' as const) }) },
 )
 
 test('ring reader: delivers every frame once and in order, across full rings and workers that crash', { skip }, () => {
@@ -234,11 +247,27 @@ test('ring reader: delivers every frame once and in order, across full rings and
           }
           if (how !== 'read') reader = readerOf(kernel)
         }
+        let now = 0
+        const readOpen = (): void => {
+          const frames = kernel.held[0]?.slice(done) ?? []
+          assert.equal(reader.holdsFrames, frames.length > 0)
+          // The first call sees the frames, the second one finds them complete.
+          now += 2 * SETTLE_MS
+          reader.settle(now - SETTLE_MS)
+          const bytes = reader.settle(now)
+          assert.equal(bytes > 0, frames.length > 0)
+          if (bytes === 0) return
+          assert.deepEqual(deliver(reader, undefined, 'deliverSettled'), frames)
+          done += frames.length
+          repeats = false
+        }
         for (const one of steps) {
           if (one.do === 'frame') kernel.add(next++, one.length)
           else if (one.do === 'timer') kernel.timer()
           else if (one.do === 'replace') reader = readerOf(kernel)
-          else if (reader.readyBytes === 0) assert.ok(kernel.held.length <= 1, 'a block is ready')
+          else if (one.do === 'readOpen') {
+            if (reader.readyBytes === 0) readOpen()
+          } else if (reader.readyBytes === 0) assert.ok(kernel.held.length <= 1, 'a block is ready')
           else {
             assert.ok(reader.readyBytes <= BLOCK_BYTES)
             readNext(one.do)
@@ -255,6 +284,27 @@ test('ring reader: delivers every frame once and in order, across full rings and
     ),
     { numRuns: 200 },
   )
+})
+
+test('ring reader: reads a frame of the open block once it is old enough and written', { skip }, () => {
+  const kernel = new KernelRing(2)
+  const reader = readerOf(kernel)
+  const settled = (now: number): number[] =>
+    reader.settle(now) === 0 ? [] : deliver(reader, undefined, 'deliverSettled')
+  kernel.add(1, 100)
+  assert.deepEqual(settled(1000), [])
+  kernel.add(2, 100)
+  kernel.add(3, 100)
+  assert.deepEqual(settled(1000 + SETTLE_MS - 1), [])
+  assert.deepEqual(settled(1000 + SETTLE_MS), [1], 'the others have just been seen')
+  kernel.setWritten(1, false)
+  assert.deepEqual(settled(2000), [], 'frame 3 waits for frame 2')
+  assert.ok(reader.holdsFrames)
+  kernel.setWritten(1, true)
+  assert.deepEqual(settled(3000), [2, 3])
+  assert.ok(!reader.holdsFrames)
+  kernel.timer()
+  assert.deepEqual(deliver(reader), [], 'the block becomes ready')
 })
 
 test('ring reader: is crowded once an eighth of the ring is left, of a small one the last block', { skip }, () => {
