@@ -20,9 +20,9 @@ import { warmUpAssembler } from './warm-up.ts'
 import type { AssembleTask, FromAssembler, KnownInterface, ToAssembler } from './worker-data.ts'
 
 const WARM_UP_RING_BYTES = 256 * 1024
-/** Least rest between two rounds of the warm-up. All are over before the memory of the start is released, unless limits.cpu prolongs them. */
+/** Least pause between two rounds of the warm-up: all end before the memory of the start is released, unless limits.cpu prolongs them. */
 const ROUND_MS = 250
-/** The packet clock's ticks while nothing is sent need no more of a ring; a request and its response do. */
+/** A ring that holds no more than this has ticks of the packet clock at most; a request and its response need more. */
 const TICKS_BYTES = 512
 /** Longest sleep between two heartbeats. */
 const REST_SLICE_MS = 500

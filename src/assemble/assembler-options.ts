@@ -1,4 +1,4 @@
-/** What an assembler is to do. */
+/** The options of an assembler. */
 import type { PairSelection } from '../select/selector.ts'
 import type { VantagePolicy } from '../target/interface-info.ts'
 import type { FilterConfig } from './filter.ts'
@@ -9,7 +9,7 @@ export interface AssemblerOptions extends VantagePolicy {
   filter: FilterConfig
   /** Keep pairs that rules would filter; size limits and `filter.include` still apply. */
   everything: boolean
-  /** What only complete pairs decide; absent: all are kept. */
+  /** Selection by complete pairs (`--grep`, `--where`); absent: all are kept. */
   selection?: PairSelection | undefined
   messageBytes: number
   pairBytes: number

@@ -1,6 +1,6 @@
 /**
- * The assembler: records of a frame ring in, pairs out. The work is the program's (core/index.ts); this class lays out its memory,
- * hands it blocks of records, passes its pairs on, and copies its counters to where they are read.
+ * The assembler: records of a frame ring in, pairs out. A program in AssemblyScript does the work (core/index.ts); this class lays
+ * out its memory, passes it blocks of records, passes its pairs on, and publishes its counters.
  *
  * It does no I/O: bytes and packet times in, calls of the sink out. The worker around it owns rings, threads and waiting.
  */
@@ -120,7 +120,7 @@ export class Assembler {
     try {
       this.#process(length)
     } finally {
-      // Of a block that cannot be read to its end, what was read counts.
+      // Also after a failure within the block: the records before it have been processed.
       this.#passPairs()
       this.#publishCounts()
     }

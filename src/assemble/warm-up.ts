@@ -35,7 +35,7 @@ const MOST_ROUNDS = 5
 const FLOWS = 64
 /** Distinct client ports. */
 const PORTS = 1500
-/** Room for objects of a few of these connections, so that others become records and objects again. */
+/** Memory for the state of about as many connections, and of their exchanges. */
 const STATE_BYTES = 1024 * 1024
 const SEGMENT_BYTES = 1400
 

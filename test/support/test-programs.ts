@@ -35,7 +35,7 @@ const PROGRAMS: readonly (readonly [name: string, wasm: string])[] = [
   ['parser', 'http1/parser.wasm'],
 ]
 /** Files of the program that modules of the same name stand in for. */
-const REPLACED: readonly string[] = ['tcp/owner', 'http1/outcomes', 'http1/exchanges']
+const REPLACED: readonly string[] = ['tcp/owner', 'http1/outcomes', 'http1/exchanges', 'http1/message-start']
 
 const compiledPath = (wasm: string): string => join(ROOT, 'dist', 'test', 'assemble', wasm)
 

@@ -32,9 +32,10 @@ import {
 import { longestWaiting } from './http1/deadlines'
 import { becomeOpaque, damageMessage, endMessages, evictWaiting, expireExchanges } from './http1/exchanges'
 import { beginsMessage, isCutRequest, isMethod, scanHead, startLineEnd } from './http1/head'
-import { loseStream, parseData, parseEnd, parseGap, skipEmptyLines } from './http1/message-parser'
+import { parseData, parseEnd, parseGap, skipEmptyLines } from './http1/message-parser'
 import { forgetOpen, noteOpen, oldestOpen, openBytes, overdueOpen } from './http1/open-messages'
 import { isCrowded } from './http1/outcomes'
+import { loseStream } from './http1/place'
 import { HEAD_PART, SEEK } from './http1/stream-states'
 import { countOf, interfaceAt } from './interfaces'
 import { usedBytes } from './memory/cells'
@@ -69,7 +70,7 @@ import {
 } from './tcp/flow'
 import { oldestOf, PROVEN } from './tcp/flow-lists'
 
-/** Connections that are looked at for one that has an exchange, least recently used ones first. */
+/** How many of the least recently used connections are searched for one that has an exchange. */
 const LOOKED_AT: i32 = 16
 
 export function ownerData(flow: Flow, direction: Direction, at: usize, end: usize, seq: i32, ack: i32): void {
@@ -191,14 +192,14 @@ function drop(stream: MessageStream, reason: i8): void {
   noteOpen(stream)
 }
 
-/** From the reply to CONNECT on the connection is another one, between the client and what is behind the proxy. */
+/** After the reply to CONNECT the bytes belong to another connection, between the client and a server behind the proxy. */
 function enterTunnel(flow: Flow): void {
   releaseConnection(flow)
   flow.protocol = PROTOCOL_UNKNOWN
   flow.tunnel = TUNNEL_CONNECT
 }
 
-/** Whether the first bytes of a stream may be the head of a PROXY protocol, or a SOCKS handshake: by its first byte. */
+/** Whether a stream's first byte may begin a PROXY protocol header or a SOCKS handshake. */
 function mayBePreamble(flow: Flow, at: usize): bool {
   const first = load<u8>(at)
   // "P", CR, SOCKS 4 and SOCKS 5.
@@ -206,7 +207,7 @@ function mayBePreamble(flow: Flow, at: usize): bool {
   return flow.http === 0
 }
 
-/** @returns whether there is a connection to parse with: the flow is recognised as HTTP/1 */
+/** Recognises what a flow carries by a segment's bytes. @returns whether it is HTTP/1, so that `flow.http` is set */
 function recogniseFlow(flow: Flow, direction: Direction, at: usize, end: usize): bool {
   const kind = sniff(at, end)
   if (kind === SNIFF_TLS || kind === SNIFF_HTTP2) {
@@ -274,7 +275,7 @@ function releaseStream(stream: MessageStream): void {
   freePartial(stream)
 }
 
-/** @param at, end the bytes that decided it; empty: none did */
+/** From here on the flow is only watched for its end. @param counter why, @param at, end the bytes that show it; empty: none do */
 function opaque(flow: Flow, counter: usize, at: usize, end: usize): void {
   // What a CONNECT tunnel carries is not counted: the TCP connection was, as HTTP/1 and as a tunnel.
   if (flow.tunnel !== TUNNEL_CONNECT) {

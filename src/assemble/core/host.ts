@@ -16,11 +16,11 @@ export declare function hostJudgeHost(flow: Flow, at: usize, end: usize): i32
 export declare function hostMaps(interfaceId: i32): void
 /** Sets `clientPod` and `serverPod`: addresses of their encoded bytes, behind their number, or 0. */
 export declare function hostName(flow: Flow): void
-/** A connection is not HTTP/1, or is left out. @param counter offset of the counter; @param at, end the bytes that decided it; empty: none did */
+/** A connection is not HTTP/1, or is left out. @param counter offset of its counter; @param at, end the bytes that show it; empty: none do */
 export declare function hostOpaque(flow: Flow, counter: usize, at: usize, end: usize): void
-/** Consumes what belongs to a preamble. @returns the address after those bytes; 0 if what follows cannot be read */
+/** Consumes the bytes of a preamble. @returns the address after them; 0 if what follows it cannot be parsed */
 export declare function hostPreamble(flow: Flow, direction: Direction, at: usize, end: usize, seq: i32, ack: i32): usize
-/** The parser of a flow's preamble is needed no more. */
+/** Releases the parser of a flow's preamble. */
 export declare function hostReleasePreamble(flow: Flow): void
 /** The flow is over: neither that parser nor what it found (`flow.proxied`) is needed any more. */
 export declare function hostReleaseBeginning(flow: Flow): void
@@ -28,18 +28,18 @@ export declare function hostReleaseBeginning(flow: Flow): void
 export declare function hostContentType(at: usize, end: usize): bool
 /** Whether a Host field's value is on the list. */
 export declare function hostListsHost(at: usize, end: usize): bool
-/** Whether the path of a request target matches one with wildcards: where there are any. */
+/** Whether the path of a request target matches a pattern with wildcards. Called only where there are such patterns. */
 export declare function hostListsPath(at: usize, end: usize): bool
 /** Whether the request scanned last is on the lists of `filter.include`. */
 export declare function hostIncludes(flow: Flow, hostListed: bool): bool
-/** Whether a status is on the list of `filter.include`: where there are any lists. */
+/** Whether a status is on the list of `filter.include`. Called only where there are lists. */
 export declare function hostListsStatus(status: i32): bool
 /** Passes the records in the output on, and empties it (`rewindOutput`). */
 export declare function hostPassPairs(): void
 /** Whether the encoded pair is selected. */
 export declare function hostSelects(at: usize, length: usize): bool
 /**
- * Completes a `capture` map by what proxies in front have named.
+ * Adds to a `capture` map the addresses that proxies in front of the connection have named.
  *
  * @param map, end the map, and the end of the header of the flags behind it
  * @param request address of the encoded request if it came from behind a mesh's proxy; 0: it did not

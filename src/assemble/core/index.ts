@@ -1,10 +1,12 @@
 /**
  * The assembler as one program (docs/architecture.md): records of a frame ring in, records of the pair ring out, one call for
- * a block of the ring. It works on one memory alone; the host (core-assembler.ts) lays that out, hands it blocks, and empties
- * the output.
+ * a block of the ring. All of its state is in one memory (memory/regions.ts has the picture). The host (../assembler.ts and
+ * ../host/) lays that out, provides the blocks, and empties the output.
  *
- *     record → tracker ──────▶ reassembler ──▶ connections ──▶ message-parser ──▶ exchanges ──▶ outcomes ──▶ pair
- *              flow, handshake  order, holes    protocol        framing            pairing       rules        encoding
+ *     record ──▶ tcp/tracker ──▶ tcp/reassembler ──▶ connections ──▶ http1/message-parser ──▶ http1/message-start ──▶ http1/outcomes
+ *                its flow        order, holes        protocol        segment → messages       messages → pair         rules, encoding
+ *                                                                         │                   pairing.ts: in order
+ *                                                                    stream-states.ts         proof.ts: after a loss
  */
 import { Time } from './clock'
 import * as C from './counters'
@@ -34,8 +36,9 @@ import {
 } from './ring-layout'
 import { Settings } from './settings'
 import { FLOW_BYTES, RARITIES_BYTES, TAIL_BYTES } from './tcp/flow'
+import { advance, endAll, endInterface, openLifetime } from './tcp/flow-lifetime'
 import { addressWord, isIpv6, portOf } from './tcp/flow-table'
-import { advance, endAll, endInterface, openTracker, segment } from './tcp/tracker'
+import { segment } from './tcp/tracker'
 import { HASH_KEYS } from './tcp/tuple-hash'
 
 export { content } from './connections'
@@ -86,7 +89,7 @@ export function setLimits(
   Settings.incompleteResponses = incompleteResponses
   Settings.exchanges = exchanges
   Settings.selects = selects
-  openTracker(idleMicros)
+  openLifetime(idleMicros)
 }
 
 /** Sets the rules. @param requestLengths as Settings has them; @param rules as `readRules` has them */
@@ -109,12 +112,12 @@ export function setRules(
   forgetContentType()
 }
 
-/** The name of an end may have changed. @param version another one than before, not 0 */
+/** The name of an end may have changed. @param version not 0, and not an earlier one */
 export function setNamesVersion(version: i32): void {
   Settings.namesVersion = version
 }
 
-/** Replaces what is known of an interface, except its maps. */
+/** Replaces the facts about an interface, except its maps. */
 export function setInterface(id: i32, domain: i32, hopLimit: i32, pointed: bool): void {
   const entry = interfaceAt(id)
   entry.domain = domain

@@ -1,7 +1,7 @@
-/** What is known of each interface, written by the host, and what is counted of it. */
+/** Interfaces by id: facts, which the host writes, and counters, which it reads. */
 import { Region } from './memory/regions'
 
-/** One by id; its counters are apart (see `countOf`). */
+/** The facts about one interface. Its counters are in another region (see `countOf`). */
 @unmanaged
 export class Interface {
   /** Packet time of the end of its last kept pair, or 0. */
@@ -9,7 +9,7 @@ export class Interface {
   domain: i32
   /** TTL of the host's own packets, where it distinguishes the host's connections from forwarded ones; 0 elsewhere. */
   hopLimit: i32
-  /** The next one that the host has to read, as `dirty` says; 0: it is the last. */
+  /** While `dirty`: the next interface whose counters the host has to read; 0: it is the last. */
   nextDirty: usize
   dirty: bool
   /** It has a vantage point: the host judges its connections and names their ends. */

@@ -1,4 +1,4 @@
-/** What the host tells the program of the memory and of its parts before the first frame. */
+/** Starts the program on a memory that the host has laid out: reads the addresses of its regions and of the constant parts of pairs. */
 
 import { Time } from './clock'
 import { openEnds } from './encode/ends'

@@ -6,7 +6,7 @@ export class Settings {
   static idleMicros: f64 = 0
   /** Emit the pair of a response whose connection, or the input, ended within its body. */
   static incompleteResponses: bool = false
-  /** Exchanges that there may be. */
+  /** Limit of exchanges, over all connections. */
   static exchanges: u32 = 0
   /** Keep pairs that rules would filter. */
   static everything: bool = false
@@ -16,7 +16,9 @@ export class Settings {
   static includesRequests: bool = false
   static includesHosts: bool = false
   static includesResponses: bool = false
+  /** Shortest exchange that is kept; 0: any. */
   static minLatencyMicros: f64 = 0
+  /** There is a selection (`--grep`, `--where`): the host judges each complete pair. */
   static selects: bool = false
   /** Increases whenever the name of an end may have changed. */
   static namesVersion: i32 = 0

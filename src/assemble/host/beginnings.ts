@@ -1,4 +1,7 @@
-/** Has the host's parsers read what precedes the protocol of a flow, and keeps them, and what they found, by flow. */
+/**
+ * The preambles of flows (PROXY protocol, SOCKS): runs their parsers, and keeps by flow the parsers in progress and the endpoints
+ * that they found.
+ */
 
 import type { Direction } from '../direction.ts'
 import { Preambles } from '../preamble/preambles.ts'
@@ -40,7 +43,7 @@ export class Beginnings {
     return Math.max(0, after)
   }
 
-  /** The flow's parser is needed no more. */
+  /** Releases the flow's parser. */
   release(flow: Address): void {
     const view = this.#flow.moveTo(flow)
     view.preamble = this.#parsers.get(flow) ?? null

@@ -1,6 +1,6 @@
 /**
- * Completes the `capture` map of a pair by what proxies in front have named: `forwarded`, of pairs from behind a mesh's proxy, and
- * `proxyProtocol`.
+ * Adds to the `capture` map of a pair the addresses that proxies in front of the connection have named: `forwarded`, where the
+ * request came through a mesh's proxy, and `proxyProtocol`.
  */
 import { ForwardedWriter } from '../encode/forwarded.ts'
 import { key, template } from '../encode/templates.ts'
@@ -55,7 +55,7 @@ export class CaptureExtras {
     return this.#added(PROXY_PROTOCOL, map, value, value + endpoints.length)
   }
 
-  /** Completes a map that has a value more, written at [value, after): its key, the map's header, and the flags. */
+  /** Adds a value that is written at [value, after): writes its key, counts it in the map's header, and writes the flags behind it. */
   #added(name: Uint8Array, map: Address, value: Address, after: Address): Address {
     const bytes = this.#bytes
     bytes[map + CAPTURE.length]++

@@ -1,4 +1,4 @@
-/** A flow of the program as the parts see it that are TypeScript: reads and writes its record. */
+/** A flow of the program, for the parts of the assembler that are TypeScript: reads and writes its record through the exports. */
 
 import type { Direction } from '../direction.ts'
 import type { BeginningFlow } from '../preamble/preambles.ts'
@@ -10,7 +10,7 @@ import type { Address, Program } from './program.ts'
 /** Of `Program.flowClient`. */
 const CLIENT_UNKNOWN = 2
 
-/** One object, which stands for one flow after the other. */
+/** One object serves all flows, one at a time: `moveTo` selects the flow. */
 export class HostFlow implements SeenFlow, BeginningFlow {
   /** Address of the flow's record. */
   at: Address = 0
@@ -28,7 +28,7 @@ export class HostFlow implements SeenFlow, BeginningFlow {
     this.streams = [new HostStream(this, 0, program), new HostStream(this, 1, program)]
   }
 
-  /** Stands for the flow at this address from now on. */
+  /** Selects the flow whose record is at this address. */
   moveTo(at: Address): this {
     this.at = at
     this.clientPod = null

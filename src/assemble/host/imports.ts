@@ -1,6 +1,6 @@
 /**
- * What the host does for the program (core/host.ts): rules with wildcards, names, vantages, preambles. All of it is rare, or
- * happens once a connection.
+ * The functions that the program imports (core/host.ts): rules with wildcards, names, vantages, preambles. They are called rarely,
+ * or once per connection.
  */
 import { ASSEMBLE_COUNTERS } from '../../ledger/counters.ts'
 import type { TrafficBlock } from '../../ledger/traffic.ts'
@@ -35,7 +35,7 @@ export interface HostParts {
   passPairs(): void
 }
 
-/** Starts the program, and works for it. */
+/** Starts the program, and implements its imports. */
 export class AssemblerHost {
   readonly program: Program
   readonly names: Names
@@ -73,7 +73,7 @@ export class AssemblerHost {
     return { ...this.#flowImports(), ...this.#ruleImports(), ...this.#markImports() }
   }
 
-  /** What is about a connection. */
+  /** Imports about a connection. */
   #flowImports(): ProgramHost {
     return {
       hostJudge: (flow) => this.vantages.judge(this.#at(flow)),
@@ -90,7 +90,7 @@ export class AssemblerHost {
     }
   }
 
-  /** What is about a head, or a pair. */
+  /** Imports about a head or a pair. */
   #ruleImports(): ProgramHost {
     const { filter, selector, memory, passPairs } = this.#parts
     const { bytes } = memory
@@ -117,7 +117,7 @@ export class AssemblerHost {
     }
   }
 
-  /** The flow at this address, until the next one is asked for. */
+  /** The flow at this address, valid until the next call. */
   #at(flow: Address): HostFlow {
     return this.#flow.moveTo(flow)
   }
@@ -141,7 +141,7 @@ export class AssemblerHost {
     return !include.hasPods || this.vantages.podsAre(this.#at(flow), include)
   }
 
-  /** Counts the name of what is not HTTP, by the bytes [at, end) that decided it. */
+  /** Counts the server's name of a TLS connection, or the name of another protocol, from the bytes [at, end). */
   #countName(flow: Address, counter: number, at: Address, end: Address): void {
     const block = this.#parts.traffic(this.program.flowInterface(flow))
     if (block === undefined) return

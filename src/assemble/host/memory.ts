@@ -107,7 +107,7 @@ export class ProgramMemory {
     crypto.getRandomValues(this.bytes.subarray(keys, keys + sizes.hashKeys))
   }
 
-  /** Stores the constant parts, and has the program begin. What an earlier one has left is gone. */
+  /** Stores the constant parts and starts the program, which replaces one that has used this memory before. */
   configure(program: Program): void {
     this.counts.fill(0)
     this.bytes.fill(0, this.#traffic, this.#traffic + this.#interfaceCount * INTERFACE_COUNTERS_BYTES)
@@ -128,7 +128,7 @@ export class ProgramMemory {
     return this.bytes.subarray(this.input, this.input + INPUT_BYTES)
   }
 
-  /** An interface has this id. @throws RangeError when there is no room for it */
+  /** Reserves the records of an interface. @throws RangeError when there is no room for them */
   useInterface(id: number): void {
     if (id >= INTERFACES) throw new RangeError(`an assembler knows ${INTERFACES} interfaces at most`)
     this.#interfaceCount = Math.max(this.#interfaceCount, id + 1)
@@ -166,7 +166,7 @@ export class ProgramMemory {
     return at
   }
 
-  /** Addresses of texts are no longer valid. */
+  /** Discards all texts: their addresses are no longer valid. */
   clearTexts(): void {
     this.#text = this.#texts
   }
@@ -210,7 +210,7 @@ function poolWords(regions: Regions, poolBytes: number, tableBytes: number): num
   return [regions.add(pages * tableBytes), regions.add(ALIGNMENT), regions.add(pages * POOL_PAGE_BYTES), pages]
 }
 
-/** Where bytes may follow others that are copied in steps of 16. */
+/** The first address behind bytes that are copied in steps of 16, aligned to 8. */
 const afterCopied = (end: Address): Address => (end + 16 + 7) & ~7
 
 /** Any number but 0 below 2^31. */

@@ -1,7 +1,7 @@
 /**
- * The names of what the program has only addresses and numbers of: the pods at a connection's ends, and the `capture` maps of an
- * interface. Both are bytes in the program's memory. They are stored when a pair needs them; a change of any name, or a lack of
- * room, empties that region, and each is stored again before the next pair that needs it.
+ * Encoded names in the program's memory: the pods at a connection's ends, and the `capture` maps of interfaces. A name is stored
+ * when a pair first needs it. A change of any name, or a lack of room, empties the region, and names are stored again as pairs
+ * need them.
  */
 
 import type { InterfaceInfo } from '../../target/interface-info.ts'
@@ -30,7 +30,7 @@ export class Names {
   readonly #node: Uint8Array
   /** By interface id, then vantage. */
   readonly #maps: (readonly CaptureMap[])[] = []
-  /** Where the bytes of pods are that were needed since the last change. */
+  /** Addresses of the pods that were stored since the last change. */
   readonly #pods = new Map<Uint8Array, Address>()
   /** Texts of an earlier version are no longer stored. */
   #version = 0

@@ -1,4 +1,4 @@
-/** The assembler's program (`core/`, AssemblyScript): what it exports, and the loading of it. */
+/** Loads the assembler's program (`core/`, AssemblyScript), and declares its exports. */
 import { readFileSync } from 'node:fs'
 import { runtimeError } from '../../errors.ts'
 
@@ -114,7 +114,7 @@ export function startProgram(memory: WebAssembly.Memory, host: ProgramHost): Pro
   return exports as unknown as Program
 }
 
-/** The sizes are needed before the memory can be laid out: an instance that is used for nothing else has them. */
+/** The sizes of the program's records, which the layout of the memory depends on: read from an instance that does nothing else. */
 export function programSizes(): ProgramSizes {
   sizes ??= readSizes()
   return sizes

@@ -1,4 +1,4 @@
-/** Delimiter bytes of HTTP, and case-insensitive comparison. The head scanner has constants of its own (`core/head/bytes.ts`). */
+/** Delimiter bytes of HTTP, and case-insensitive comparison, for the host. The program has its own (`core/head/bytes.ts`). */
 
 export const CR = 13
 export const LF = 10

@@ -52,7 +52,7 @@ export class Preambles<F extends BeginningFlow> {
   readonly #memory: BeginningMemory
   readonly #time: FrameTime
   readonly #content: ContentConsumer<F>
-  /** Bytes that were withheld because they may have been a preamble can only be the first of these. */
+  /** Address of a copy of PROXY_V1. Bytes that were withheld because they might be a preamble equal its first ones. */
   readonly #withheld: number
   readonly #heads: ProxyHead[] = []
   readonly #handshakes: SocksHandshake[] = []

@@ -1,4 +1,4 @@
-/** Parts of the HTTP half of the assembler's program (src/assemble/core/http1/program.ts). */
+/** Parts of the HTTP half of the assembler's program (test/assemble/core/programs/http1.ts). */
 import { readFileSync } from 'node:fs'
 import { CODING, CONTENT_LENGTH, RESULTS_AT, STATUS } from '../../../src/assemble/core/head/layout.ts'
 

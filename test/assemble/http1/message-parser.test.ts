@@ -30,7 +30,7 @@ const HEAD_BYTES = 1000
 /** Sequence numbers pass 2^32 within the messages. */
 const FIRST_SEQ = -200
 
-/** The exports of the message parser's program (src/assemble/core/http1/parser-program.ts). Streams are addresses. */
+/** The exports of the message parser's program (test/assemble/core/programs/parser.ts). Streams are addresses. */
 interface Exports {
   open(tables: number, heads: number, headBytes: number, pool: number, pages: number): void
   makeStream(isResponse: number): number
@@ -95,9 +95,11 @@ const view = new DataView(memory.buffer)
 const program = new WebAssembly.Module(readFileSync(new URL('./parser.wasm', import.meta.url)))
 const instance = new WebAssembly.Instance(program, {
   env: { memory },
-  exchanges: {
+  'message-start': {
     messageHead: (stream: number, start: number, headEnd: number, bodyStart: number) =>
       notes.head(stream, start, headEnd, bodyStart),
+  },
+  exchanges: {
     messageBody: (_stream: number, at: number, end: number) => notes.body(at, end),
     completeMessage: (_stream: number, seq: number) => notes.complete(seq),
     damageMessage: () => notes.damaged(),

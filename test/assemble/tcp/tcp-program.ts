@@ -170,7 +170,7 @@ export class TcpProgram {
     spareMemories.push(this.#memory)
   }
 
-  /** In the order of the fields of Layout (src/assemble/core/tcp/program.ts). */
+  /** In the order of the fields of Layout (test/assemble/core/programs/tcp.ts). */
   #words(
     region: (bytes: number) => number,
     counts: number,

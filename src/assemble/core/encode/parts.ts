@@ -2,7 +2,7 @@
 export class Part {
   /** The table of PART_ entries (core/head/layout.ts). */
   static head: usize = 0
-  /** Bytes of a message before its body, at most, beside its start line and fields. */
+  /** Upper bound of a message's bytes before its body, without those of its start line and fields. */
   static headOverhead: usize = 0
   /** The keys that follow a body. */
   static tail: usize = 0

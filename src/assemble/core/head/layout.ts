@@ -1,5 +1,5 @@
 /**
- * Memory layout shared by the head scanner (`wasm/`, AssemblyScript) and its callers; compiled into both. Addresses and
+ * Memory layout shared by the head scanner (this folder) and its callers, in both languages. Addresses and
  * offsets are in bytes; numbers are little-endian, and 32 bits wide unless noted.
  */
 

@@ -107,7 +107,7 @@ function field(name: usize, nameEnd: usize, value: usize, valueEnd: usize): void
 }
 
 /**
- * A line that is folded, that has no colon, or that has no or other white space around name and value.
+ * A line of another form than `name: value`: folded, without a colon, or with other white space around name or value.
  *
  * @param from the line's first colon or control byte, or its beginning
  * @returns false if the name has a control byte in it: no recipient agrees with another on what that means

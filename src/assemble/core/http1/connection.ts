@@ -119,7 +119,7 @@ export class Message extends Chain {
 }
 
 /**
- * A request and its response. Freed once neither the queue, nor a stream, nor a pending confirmation refers to it.
+ * A request and its response. Freed once neither the queue, nor a stream, nor an expected proof refers to it.
  */
 @unmanaged
 export class Exchange {

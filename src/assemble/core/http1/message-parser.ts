@@ -1,9 +1,8 @@
 /**
- * The framing of HTTP/1 messages (RFC 9112 §6 and §7): splits a stream into heads, bodies and ends, at any segment
- * boundaries, and notices when it has lost its place. exchanges.ts decides which request a response belongs to, and so
- * whether it has a body.
+ * The framing of HTTP/1 messages (RFC 9112 §6 and §7): splits a stream into heads, bodies and ends, at any segment boundaries.
+ * stream-states.ts has the picture of its states. message-start.ts decides which request a response belongs to, and so whether it
+ * has a body; place.ts detects that the parser is not where it seems to be.
  */
-
 import { Time } from '../clock'
 import { CR, LF } from '../head/bytes'
 import { END, HEAD_COMPLETE, HEAD_INCOMPLETE, HEAD_INVALID, HEAD_OVERSIZE, RESULTS_AT } from '../head/layout'
@@ -15,27 +14,16 @@ import { MALFORMED, readChunkFraming, SECTION_BYTES } from './chunked'
 import { connectionOf, freePartial, MessageStream, partialOf } from './connection'
 import {
   completeMessage,
-  contradicted,
-  contradicts,
   cutMessageShort,
   damageMessage,
-  isAnswered,
   losePlace,
   messageBody,
-  messageHead,
   recognise,
   requestBegins,
-  suspectBody,
 } from './exchanges'
-import {
-  beginsMessage,
-  isCutRequest,
-  isMethod,
-  isStandardMethod,
-  mayBeginMessage,
-  scanHead,
-  startLineEnd,
-} from './head'
+import { beginsMessage, scanHead, startLineEnd } from './head'
+import { messageHead } from './message-start'
+import { checkProgress, isInsideMessage, loseStream, seek } from './place'
 import { Position, seqAt } from './position'
 import {
   CHUNK_DATA,
@@ -121,21 +109,10 @@ export function parseEnd(stream: MessageStream, proper: bool, reason: i8, seq: i
   stream.state = OPAQUE
 }
 
-/** The stream's place is lost, or what it holds of a head is dropped. @param reason a REASON_ value */
-export function loseStream(stream: MessageStream, reason: i8): void {
-  freePartial(stream)
-  stream.state = SEEK
-  losePlace(stream, reason)
-}
-
 /** @returns where a start line may begin: servers ignore empty lines in front of one (RFC 9112 §2.2) */
 export function skipEmptyLines(at: usize, end: usize): usize {
   while (at < end && (load<u8>(at) === CR || load<u8>(at) === LF)) at++
   return at
-}
-
-function isInsideMessage(stream: MessageStream): bool {
-  return stream.state >= HEAD_PART && stream.state !== OPAQUE
 }
 
 function step(stream: MessageStream, p: usize, end: usize): usize {
@@ -162,68 +139,6 @@ function step(stream: MessageStream, p: usize, end: usize): usize {
     default:
       return end
   }
-}
-
-/** A message start is provable at the beginning of a segment only. */
-function seek(stream: MessageStream, at: usize, end: usize): usize {
-  if (!beginsMessage(at, end, stream.isResponse)) return end
-  stream.state = HEAD
-  return at
-}
-
-/** The peers may know that the message in progress has ended, although its framing claims that it continues. */
-function checkProgress(stream: MessageStream, at: usize, end: usize, seq: i32): void {
-  const isResponse = stream.isResponse
-  const state = stream.state
-  if (!contradicts(stream, seq)) {
-    // The segments of the two directions may be captured out of order: the response may show it later.
-    const isBodyStart = !isResponse && state !== HEAD_PART && stream.bodyBytes === 0
-    if (isBodyStart && isUpperCase(load<u8>(at)) && restarts(stream, at, end)) suspectBody(stream)
-    return
-  }
-  if (restarts(stream, at, end)) restart(stream)
-  else if (mayRestart(stream, at, end, seq)) {
-    const unsent = state === COUNTED ? stream.remaining : 0
-    restart(stream)
-    stream.unsentBytes = unsent
-  } else if (
-    state === HEAD_PART ? isAnswered(stream) : !bodyContinues(stream, at, end) && mayBeginMessage(at, end, isResponse)
-  ) {
-    loseStream(stream, REASON_DOUBTFUL)
-  }
-}
-
-function restart(stream: MessageStream): void {
-  freePartial(stream)
-  stream.state = HEAD
-  contradicted(stream)
-}
-
-/** Whether a message provably begins at `at`, and not after the rest of the body in progress. */
-function restarts(stream: MessageStream, at: usize, end: usize): bool {
-  if (!beginsMessage(at, end, stream.isResponse) || !(stream.isResponse || isMethod(at, end))) return false
-  return !bodyContinues(stream, at, end)
-}
-
-/**
- * Whether a request may begin at `at` whose head the segment cuts: in place of a body of which nothing was sent, or of
- * the rest of a head that was answered. The whole head has to prove it.
- */
-function mayRestart(stream: MessageStream, at: usize, end: usize, seq: i32): bool {
-  if (stream.isResponse) return false
-  const isOver = stream.state === HEAD_PART ? isAnswered(stream) : seq === stream.bodySeq
-  return isOver && isCutRequest(at, end)
-}
-
-/**
- * Whether the rest of a counted body is at `at`, directly followed by the next message. Together the two may look
- * like a request with an unknown method.
- */
-function bodyContinues(stream: MessageStream, at: usize, end: usize): bool {
-  const isResponse = stream.isResponse
-  if (!isResponse && isStandardMethod(at)) return false
-  if (stream.state !== COUNTED || stream.remaining >= <i64>(end - at)) return false
-  return beginsMessage(at + <usize>stream.remaining, end, isResponse)
 }
 
 function headBegins(stream: MessageStream, at: usize, end: usize): usize {
@@ -389,8 +304,4 @@ function complete(stream: MessageStream, seq: i32): void {
 function loseHead(stream: MessageStream, result: i32): void {
   if (startLineEnd() !== 0) recognise(connectionOf(stream))
   loseStream(stream, result === HEAD_OVERSIZE ? REASON_OVERSIZE : REASON_DOUBTFUL)
-}
-
-function isUpperCase(c: u8): bool {
-  return c >= 65 && c <= 90
 }

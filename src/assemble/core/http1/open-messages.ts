@@ -1,8 +1,10 @@
 /**
  * Messages in progress that hold bytes in the pool: heads cut between segments, and bodies with what is stored of their
- * exchange. By the packet time of their last segment, so that for lack of room the one that has stood still longest is dropped first.
+ * exchange. By the packet time of their last segment: for lack of room, the message that has paused longest is dropped first.
  *
  *     oldest ──▶ stream ─newer─▶ stream ─newer─▶ …
+ *
+ * Invariant: a stream is in the list while its `openBytes` is not 0; the sum of all is `Open.bytes`.
  */
 import { isStray, Time, timerStart } from '../clock'
 import { heldBytes } from '../memory/chain'
@@ -21,17 +23,17 @@ export function openOpenMessages(): void {
   Open.bytes = 0
 }
 
-/** The stream whose message has stood still longest, or null. */
+/** The stream whose message has paused longest, or null. */
 export function oldestOpen(): MessageStream | null {
   return Open.oldest
 }
 
-/** What all of them hold. */
+/** Bytes of the pool that all of them hold. */
 export function openBytes(): usize {
   return Open.bytes
 }
 
-/** The stream of a message that has stood still for more than `pauseMicros`, or null. */
+/** The stream of a message that has paused for more than `pauseMicros`, or null. */
 export function overdueOpen(pauseMicros: f64): MessageStream | null {
   let oldest = Open.oldest
   while (oldest !== null && isStray(oldest.openMicros)) {

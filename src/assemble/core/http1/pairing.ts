@@ -1,26 +1,20 @@
 /**
- * Decides which response answers which request. In order and without loss it is the oldest outstanding request (RFC
- * 9112 §9.3.2). After a loss an unknown number of messages is missing and the order proves nothing: responses pair only
- * with requests that sequence numbers prove they answer.
+ * The queue of a connection's requests, and which of them a response answers. In order and without loss it is the oldest
+ * (RFC 9112 §9.3.2). After a loss an unknown number of messages is missing: a response then pairs only with the request that
+ * sequence numbers prove it answers (proof.ts), and the requests before that one are abandoned.
  *
- * The proof: a client that does not pipeline sends a request after it has received everything before it, so the
- * request's acknowledgement number is where its response begins. When the server answers, it has received that request
- * and nothing after it, so the response's acknowledgement number is where the request ended. Both must hold for exactly
- * one request. On a connection that has pipelined they prove nothing. The client's next request confirms the match if
- * it acknowledges that response and nothing beyond; a second response without another request refutes it. See
- * docs/pairing.md.
+ *     enqueue ──▶ last … next ◀─ first ──▶ match: in order the first, after a loss the proven one
+ *
+ * Invariants: the queue is in the order in which the requests were sent. A request leaves it with its final response; one that
+ * is abandoned earlier stays, so that its response is not matched with the next request. `responseDoubt`, and `gapBefore` of a
+ * request, mean that order proves nothing. They are cleared by a proven match, or where a handshake that was captured late shows
+ * that nothing precedes the first request (`beginBoth` in connection.ts).
  */
-
 import { NO_REASON, REASON_GAP } from '../reasons'
 import { seqDiff } from '../tcp/seq'
 import { Connection, Exchange, requestOf, requestsLost, serverStream } from './connection'
 import { abandon } from './outcomes'
-
-/**
- * Limit of waiting requests that are searched for the one that a response answers. More wait only if the client
- * pipelines, and then sequence numbers prove nothing.
- */
-const LONGEST_PROVABLE_QUEUE: i32 = 64
+import { prove } from './proof'
 
 /** Appends a request to the queue, and notes whether the client pipelines. */
 export function enqueue(connection: Connection, exchange: Exchange): void {
@@ -105,23 +99,6 @@ export function orphanReason(connection: Connection): i8 {
   return connection.responseDoubt ? connection.responseDoubtReason : NO_REASON
 }
 
-/** A 1xx response from `seq` to `endSeq` was seen: notes it for the request it belongs to, if that is certain. */
-export function noteInterim(connection: Connection, seq: i32, endSeq: i32): void {
-  if (connection.queued > LONGEST_PROVABLE_QUEUE) return
-  let found: Exchange | null = null
-  let exchange = connection.first
-  while (exchange !== null) {
-    if (exchange.ackFirst === seq || (exchange.interimKnown && exchange.interimSeq === seq)) {
-      if (found !== null) return
-      found = exchange
-    }
-    exchange = exchange.next
-  }
-  if (found === null) return
-  found.interimSeq = endSeq
-  found.interimKnown = true
-}
-
 /** As `match`, where the order of responses proves nothing. */
 function matchProven(connection: Connection, seq: i32, ack: i32, interim: bool): Exchange | null {
   const proven = prove(connection, seq, ack)
@@ -147,33 +124,4 @@ function dequeue(connection: Connection, first: Exchange): void {
   first.next = null
   first.queued = false
   connection.queued--
-}
-
-/** The one request that a response at `seq` with acknowledgement number `ack` provably answers, or null. */
-function prove(connection: Connection, seq: i32, ack: i32): Exchange | null {
-  if (connection.pipelining || connection.queued > LONGEST_PROVABLE_QUEUE) return null
-  let found: Exchange | null = null
-  let exchange = connection.first
-  while (exchange !== null) {
-    if (exchange.ackFirst === seq || exchange.ackLast === seq) {
-      if (found !== null) return null
-      found = exchange
-    }
-    exchange = exchange.next
-  }
-  if (found === null || !found.requestDone || found.abandoned || requestOf(found).endSeq !== ack) return null
-  // What the client received while it sent the request must have been 1xx responses: a final one may be lost.
-  if (found.ackFirst !== seq && !(found.interimKnown && found.interimSeq === seq)) return null
-  return found.gapBefore && found.ackBeforeGapKnown && !beganBehindGap(connection, found) ? null : found
-}
-
-/**
- * Whether a request behind a gap is one, and not the rest of a message whose beginning was lost (a body may contain
- * requests): the response before this one was seen to its end, when the server had received just what is in front of
- * the request.
- */
-function beganBehindGap(connection: Connection, request: Exchange): bool {
-  // Nothing was answered between the gap and this request: a request lost in the gap may be answered here.
-  if (request.ackBeforeGap === request.ackFirst) return false
-  return connection.answeredKnown && connection.answeredAck === requestOf(request).startSeq
 }

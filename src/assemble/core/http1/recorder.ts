@@ -1,6 +1,6 @@
 /**
- * Keeps messages until their exchange is complete: fills in their records, encodes their heads, and stores them and
- * their bodies in the pool. A message that announces more than the limits is abandoned before any of it is stored.
+ * Records messages until their exchange is complete: fills in their records, encodes their heads, and stores heads and bodies in
+ * the pool. A message that announces more than the limits is abandoned before any of it is stored.
  */
 
 import { Time } from '../clock'

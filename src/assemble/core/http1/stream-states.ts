@@ -1,7 +1,26 @@
-/** Where a stream of messages is (see MessageStream and message-parser.ts). */
+/**
+ * The states of a stream of messages (`MessageStream.state`). message-parser.ts reads the bytes of each state, chunked.ts those of
+ * a chunk's framing; place.ts leads to SEEK and out of it.
+ *
+ *     SEEK ──a segment provably begins with a message──▶ HEAD ◀─────────────────────────────────────┐
+ *                                                       │    ▲                                      │
+ *                              the segment ends in a head    the head is complete                   │
+ *                                                       ▼    │                                      │
+ *                                                     HEAD_PART                            message complete
+ *                                                                                                   │
+ *     head complete ─┬─ no body ────────────────────────────────────────────────────────────────────┤
+ *                    ├─ Content-Length ──▶ COUNTED ─────────────────────────────────────────────────┤
+ *                    ├─ chunked ──▶ CHUNK_… (chunked.ts) ──▶ TRAILERS ──────────────────────────────┘
+ *                    ├─ neither ──▶ TO_CLOSE ──FIN──▶ message complete, OPAQUE
+ *                    └─ 101, or success of a CONNECT ──▶ OPAQUE
+ *
+ *     any ──gap beyond a counted body, malformed bytes, contradicted framing──▶ SEEK
+ *     any ──end of the stream──▶ OPAQUE
+ *
+ * The values are in the order of a message's progress: from HEAD_PART on a message is in progress, from COUNTED on its body.
+ */
 
-/** In the order of a message's progress; SEEK and OPAQUE are outside of messages. */
-/** Position unknown: waits for a segment that provably begins a message. */
+/** Position unknown: waits for a segment that provably begins with a message. */
 export const SEEK: u8 = 0
 /** Between messages, in front of a start line. */
 export const HEAD: u8 = 1

@@ -14,6 +14,9 @@
  *     page: free ──allocate──▶ with room ⇄ full
  *             ▲                   │
  *             └── last cell freed ┘
+ *
+ * Invariant: a page in use is in the list of its size (`Region.roomy`) exactly while it has room. `Pool.used` counts the pages
+ * in use; all others are in the list `Pool.free`, or were never touched.
  */
 import { Region } from './regions'
 
@@ -33,7 +36,7 @@ const NONE: u32 = 0xffffffff
 /** Free pages below which `isLow` is true: an eighth, but no more than one frame needs. */
 const MOST_RESERVED_PAGES: u32 = 512
 
-/** What is known of a page: the first cell freed, its links in the list it is in, its size, and its cells in use, and ever in use. */
+/** The record of a page: the first cell freed, links of the list it is in, the size of its cells, how many are in use, and how many ever were. */
 @unmanaged
 export class Page {
   freed: usize

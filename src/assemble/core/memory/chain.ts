@@ -89,7 +89,7 @@ export function free(chain: Chain): void {
   chain.room = 0
 }
 
-/** With no page free a cell of a page with room may still do. */
+/** Where no page is free, a page in use may still have room for one cell. */
 function appendLast(chain: Chain, from: usize, length: usize): bool {
   const room = chain.room
   const left = length - room

@@ -20,7 +20,7 @@ export class Region {
   /** The first flow of each bucket, or 0; `bucketMask` is their number less one. */
   static buckets: usize = 0
   static bucketMask: u32 = 0
-  /** Records of connections, of the addresses of those of IPv6, and of what few streams need (tcp/flow.ts). */
+  /** Records of flows, of the further words of IPv6 addresses, and of the fields that few streams need (tcp/flow.ts). */
   static flows: Slab = changetype<Slab>(0)
   static tails: Slab = changetype<Slab>(0)
   static rarities: Slab = changetype<Slab>(0)

@@ -8,7 +8,7 @@ import { Direction, Flow, flowOf, Rarities, rareOf, Stream, streamOf } from './f
 import { FLAG_ACK } from './header'
 import { seqDiff, WINDOW_BYTES } from './seq'
 
-/** As long as an acknowledgement of bytes that were not captured waits for them (see suspicions.ts). */
+/** How long a RST waits for these bytes: as long as an acknowledgement waits for the bytes that it covers (suspicions.ts). */
 const PATIENCE_MICROS: f64 = 50_000
 
 class Early {

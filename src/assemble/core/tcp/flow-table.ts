@@ -10,6 +10,9 @@
  * points, inside a VLAN and outside it, is one flow: `join` makes `find` return it for a second network as well.
  *
  * At capacity the caller evicts what is least likely to carry another pair: `oldestClosed` first, then `leastLikely`.
+ *
+ * Invariants: a flow, open or closed, is in the chain of its bucket and in exactly one list (flow-lists.ts). No two flows have the
+ * same ends in the same virtual network.
  */
 import { Time, timerStart } from '../clock'
 import { Region } from '../memory/regions'
@@ -119,7 +122,7 @@ export function idlestElsewhere(): Flow {
   return idlest
 }
 
-/** The segment that the last `find` did not find is one of this flow, captured at another point. */
+/** The segment for which the last `find` found no flow belongs to this one, and was captured at another point. */
 export function join(flow: Flow): void {
   if (flow.alsoIn === flow.network) flow.alsoIn = Probe.network
 }
@@ -227,7 +230,7 @@ export function addressWord(flow: Flow, direction: Direction, word: u32): i32 {
   return load<i32>(changetype<usize>(tail) + ((direction === 0 ? 0 : 3) + word - 1) * 4)
 }
 
-/** A connection begins, between the ends last looked up. The flow is in no list, and all of it is 0 but what tells its place. */
+/** A connection begins, between the ends last looked up. The flow is in no list, and its record is 0 except for its place in the table. */
 function begin(flow: Flow, interfaceId: i32): void {
   flow.tag = Probe.tag
   flow.ports = Probe.ports

@@ -212,7 +212,7 @@ export function rareOf(stream: Stream, direction: Direction): Rarities {
 /** A late copy of a connection's SYN follows the next connection's beginning by less than this. */
 export const LATE_SYN_MICROS: f64 = 1_000_000
 
-/** Frees the stream's rarities once they say nothing. */
+/** Frees the stream's rarities once none of them applies any more. */
 export function dropIdleRarities(stream: Stream): void {
   const rare = stream.rare
   if (rare === null) return

@@ -8,6 +8,9 @@
  *
  * A piece is a cell of the pool: the fields below, then its bytes, which continue in further cells where they do not fit.
  * The treap's priorities are random, so that no order of arrival makes it deep.
+ *
+ * Invariants: the pieces of a stream do not overlap; the treap's order and that of `next` are the same; each piece is in both
+ * and in the list by capture. `heldBytes` and `heldPieces` are the sums over a stream's pieces.
  */
 import { allocate, CONTENT_AT, capacity, freePages, LARGEST_CELL_BYTES, NO_CELL, release } from '../memory/cells'
 import { copy } from '../memory/copy'

@@ -269,7 +269,7 @@ function reviewBoth(flow: Flow): void {
   review(flow, 1)
 }
 
-/** Delivers held segments that are next in order and answer no missing bytes, up to the FIN. */
+/** Delivers held segments that are next in order and acknowledge no missing bytes of the client, up to the FIN. */
 function deliver(flow: Flow, direction: Direction): void {
   const stream = streamOf(flow, direction)
   for (let held = heldOf(stream); held !== 0; held = heldOf(stream)) {
@@ -294,7 +294,7 @@ function giveUpThrough(piece: Piece, reason: usize): Flow {
   return flow
 }
 
-/** The hole in front becomes a gap, or the client bytes do that the first piece answers. */
+/** The hole in front of the first piece becomes a gap; without one, the client bytes that the piece acknowledges do. */
 function giveUpFirst(flow: Flow, direction: Direction, stream: Stream, reason: usize): void {
   const held = heldOf(stream)
   if (held === 0) return
@@ -335,7 +335,7 @@ function pass(flow: Flow, direction: Direction, stream: Stream, at: usize, end: 
   passUrgent(flow, direction, stream, rare, at, end, seq, ack)
 }
 
-/** The same where the urgent byte is among them, or behind. */
+/** As `pass`, where the urgent byte is among the bytes or before them. */
 function passUrgent(
   flow: Flow,
   direction: Direction,

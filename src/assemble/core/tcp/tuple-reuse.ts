@@ -3,6 +3,16 @@
  *
  * A tuple is reused when a client chooses the same port again, when a capture is replayed, and when a tunnel or a
  * second capture point shows packets twice.
+ *
+ *     segment     open flow                                             closed flow
+ *     SYN         its own again: CONTINUES; nothing delivered yet:      STARTS
+ *                 STARTS; else remembered until a segment
+ *                 CONFIRMS_SYN
+ *     SYN-ACK     its own again: CONTINUES; of a remembered SYN:        its own again: COMES_LATE; else STARTS
+ *                 STARTS; a second one for the same SYN: remembered
+ *     data        follows a remembered SYN: CONFIRMS_SYN;               new bytes, or after LINGER_MICROS: STARTS;
+ *                 else CONTINUES                                        else COMES_LATE
+ *     RST, ACK    CONTINUES                                             COMES_LATE
  */
 import { END_FIN, END_RESET } from '../reasons'
 import { Flow, Stream, streamOf } from './flow'

@@ -2,16 +2,6 @@
 import { Time } from '../../../../src/assemble/core/clock'
 import { expectChunked, MALFORMED, readChunkFraming, SECTION_BYTES } from '../../../../src/assemble/core/http1/chunked'
 import {
-  completeAbandoned,
-  conclude,
-  doubt,
-  refute,
-  reject,
-  resolve,
-  settleMatch,
-  uphold,
-} from '../../../../src/assemble/core/http1/confirmation'
-import {
   CONNECTION_BYTES,
   Connection,
   EXCHANGE_BYTES,
@@ -39,6 +29,16 @@ import {
   openOpenMessages,
   overdueOpen,
 } from '../../../../src/assemble/core/http1/open-messages'
+import {
+  completeAbandoned,
+  conclude,
+  doubt,
+  refute,
+  reject,
+  resolve,
+  settleMatch,
+  uphold,
+} from '../../../../src/assemble/core/http1/proof'
 import { Region } from '../../../../src/assemble/core/memory/regions'
 import { openSlab, Slab } from '../../../../src/assemble/core/memory/slab'
 import { Flow } from '../../../../src/assemble/core/tcp/flow'

@@ -8,8 +8,9 @@ import {
   requestsOf,
   responsesOf,
 } from '../../../../src/assemble/core/http1/connection'
-import { expectCounted, expectToClose } from '../../../../src/assemble/core/http1/exchanges'
+import { expectToClose } from '../../../../src/assemble/core/http1/exchanges'
 import { parseData, parseEnd, parseGap } from '../../../../src/assemble/core/http1/message-parser'
+import { expectCounted } from '../../../../src/assemble/core/http1/message-start'
 import { seqAt } from '../../../../src/assemble/core/http1/position'
 import { openPool, usedBytes } from '../../../../src/assemble/core/memory/cells'
 import { Region } from '../../../../src/assemble/core/memory/regions'

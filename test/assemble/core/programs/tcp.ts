@@ -14,6 +14,7 @@ import {
   streamOf,
   TAIL_BYTES,
 } from '../../../../src/assemble/core/tcp/flow'
+import { advance, endAll, endInterface, openLifetime } from '../../../../src/assemble/core/tcp/flow-lifetime'
 import { openLists } from '../../../../src/assemble/core/tcp/flow-lists'
 import {
   addFlow,
@@ -61,7 +62,7 @@ import {
   openSuspicions,
   overdueSuspicion,
 } from '../../../../src/assemble/core/tcp/suspicions'
-import { advance, endAll, endInterface, openTracker, segment } from '../../../../src/assemble/core/tcp/tracker'
+import { segment } from '../../../../src/assemble/core/tcp/tracker'
 
 export {
   acceptSynAck,
@@ -156,7 +157,7 @@ export function configure(at: usize): void {
   openPieces(layout.seed)
   openSuspicions()
   openEarlyResets()
-  openTracker(layout.idleMicros)
+  openLifetime(layout.idleMicros)
   Time.micros = 0
   Time.clock = 0
 }

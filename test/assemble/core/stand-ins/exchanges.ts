@@ -1,14 +1,7 @@
 /** What the message parser calls for each message, as imports of the program: a test notes the calls. */
 import { Connection, MessageStream } from '../../../../src/assemble/core/http1/connection'
-import { COUNTED, TO_CLOSE } from '../../../../src/assemble/core/http1/stream-states'
+import { TO_CLOSE } from '../../../../src/assemble/core/http1/stream-states'
 
-export declare function messageHead(
-  stream: MessageStream,
-  start: usize,
-  headEnd: usize,
-  bodyStart: usize,
-  end: usize,
-): usize
 export declare function messageBody(stream: MessageStream, at: usize, end: usize): void
 export declare function completeMessage(stream: MessageStream, seq: i32): void
 export declare function damageMessage(stream: MessageStream, reason: i8): void
@@ -20,11 +13,6 @@ export declare function suspectBody(stream: MessageStream): void
 export declare function contradicted(stream: MessageStream): void
 export declare function contradicts(stream: MessageStream, seq: i32): bool
 export declare function isAnswered(stream: MessageStream): bool
-
-export function expectCounted(stream: MessageStream, length: i64): void {
-  stream.state = COUNTED
-  stream.remaining = length
-}
 
 export function expectToClose(stream: MessageStream): void {
   stream.state = TO_CLOSE

@@ -1,4 +1,4 @@
-/** What confirmations call to end exchanges, as imports of the program: a test notes the calls. */
+/** What the proof of a pairing calls to end exchanges, as imports of the program: a test notes the calls. */
 import { Exchange } from '../../../../src/assemble/core/http1/connection'
 
 export declare function emit(exchange: Exchange): void

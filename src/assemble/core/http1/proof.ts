@@ -1,11 +1,24 @@
 /**
- * Complete pairs that have to be confirmed before they are emitted:
+ * The proof of a pairing where order proves nothing: after a loss, and on a connection first seen midstream (docs/pairing.md).
  *
- * - a pair that was matched by sequence numbers (see pairing.ts) waits for the client's next request;
- * - a pair whose client has sent new bytes before the response seemed complete waits for the server's next response, which
- *   has to begin right after it. Otherwise the client pipelines, or the response was read past its end.
+ * A client that does not pipeline sends a request after it has received everything before it, so the request's acknowledgement
+ * number is where its response begins. When the server answers, it has received that request and nothing after it, so the
+ * response's acknowledgement number is where the request ended. `prove` requires both, for exactly one waiting request. On a
+ * connection that has pipelined they prove nothing.
  *
- * At most one pair of a connection waits for each of the two.
+ * A pair that is matched so is unconfirmed: another request, pipelined and lost, may have the same numbers. A pair is contested
+ * if its client has sent new bytes before the response seemed complete: the response may have been read past its end.
+ *
+ *     waiting ─┬─ prove ──▶ unconfirmed ──complete──▶ confirming ─┬─ the next request acknowledges exactly its end ──▶ emitted
+ *              │                                                  ├─ the server closes right after it ──▶ emitted
+ *              │                                                  └─ another response, or another loss ──▶ abandoned
+ *              └─ in order (pairing.ts) ─┬─ complete ──▶ emitted
+ *                                        └─ the client continues, then complete ──▶ contested ─┬─ the next response, or the
+ *                                                                                              │  FIN, is at its end ──▶ emitted
+ *                                                                                              └─ anything else ──▶ abandoned
+ *
+ * Invariant: at most one pair of a connection is confirming, and at most one is contested. Both are complete, and both have a
+ * deadline (deadlines.ts), after which `settleMatch` or `reject` decides.
  */
 import { timerStart } from '../clock'
 import { REASON_DOUBTFUL, REASON_OVERSIZE } from '../reasons'
@@ -31,9 +44,9 @@ export function conclude(exchange: Exchange): void {
 }
 
 /**
- * What follows this exchange's request is no request, or was lost: then nothing shows where the response ends.
+ * The bytes after this exchange's request are no request, or were lost: no next request will show where the response ends.
  *
- * @param reason REASON_DOUBTFUL, or why it was lost
+ * @param reason REASON_DOUBTFUL, or why they were lost
  */
 export function forgo(exchange: Exchange, reason: i8): void {
   exchange.contested = true
@@ -67,7 +80,7 @@ export function uphold(connection: Connection, seq: i32): void {
   emit(exchange)
 }
 
-/** What follows the last response is not another one. */
+/** The bytes after the contested response are not another response. */
 export function reject(connection: Connection): void {
   const exchange = connection.contested
   if (exchange === null) return
@@ -105,7 +118,7 @@ export function settleMatch(connection: Connection, closed: bool): void {
   else doubt(connection, REASON_DOUBTFUL)
 }
 
-/** What would have confirmed or refuted the match is lost. @param reason why, a REASON_ value */
+/** The bytes that would have confirmed or refuted the match are lost. @param reason why, a REASON_ value */
 export function doubt(connection: Connection, reason: i8): void {
   const exchange = connection.confirming
   if (exchange === null) return
@@ -137,4 +150,56 @@ function confirm(connection: Connection): void {
 /** Captures made by hand number from 0 and leave out the handshake: nothing was sent before this request. */
 function beginsAtZero(exchange: Exchange | null): bool {
   return exchange !== null && requestOf(exchange).startSeq === 0 && exchange.ackFirst === 0
+}
+
+/**
+ * Limit of waiting requests that are searched for the one that a response answers. More wait only if the client
+ * pipelines, and then sequence numbers prove nothing.
+ */
+const LONGEST_PROVABLE_QUEUE: i32 = 64
+
+/** A 1xx response from `seq` to `endSeq` was seen: notes it for the request it belongs to, if that is certain. */
+export function noteInterim(connection: Connection, seq: i32, endSeq: i32): void {
+  if (connection.queued > LONGEST_PROVABLE_QUEUE) return
+  let found: Exchange | null = null
+  let exchange = connection.first
+  while (exchange !== null) {
+    if (exchange.ackFirst === seq || (exchange.interimKnown && exchange.interimSeq === seq)) {
+      if (found !== null) return
+      found = exchange
+    }
+    exchange = exchange.next
+  }
+  if (found === null) return
+  found.interimSeq = endSeq
+  found.interimKnown = true
+}
+
+/** The one request that a response at `seq` with acknowledgement number `ack` provably answers, or null. */
+export function prove(connection: Connection, seq: i32, ack: i32): Exchange | null {
+  if (connection.pipelining || connection.queued > LONGEST_PROVABLE_QUEUE) return null
+  let found: Exchange | null = null
+  let exchange = connection.first
+  while (exchange !== null) {
+    if (exchange.ackFirst === seq || exchange.ackLast === seq) {
+      if (found !== null) return null
+      found = exchange
+    }
+    exchange = exchange.next
+  }
+  if (found === null || !found.requestDone || found.abandoned || requestOf(found).endSeq !== ack) return null
+  // What the client received while it sent the request must have been 1xx responses: a final one may be lost.
+  if (found.ackFirst !== seq && !(found.interimKnown && found.interimSeq === seq)) return null
+  return found.gapBefore && found.ackBeforeGapKnown && !beganBehindGap(connection, found) ? null : found
+}
+
+/**
+ * Whether a request behind a gap is one, and not the rest of a message whose beginning was lost (a body may contain
+ * requests): the response before this one was seen to its end, when the server had received just what is in front of
+ * the request.
+ */
+function beganBehindGap(connection: Connection, request: Exchange): bool {
+  // Nothing was answered between the gap and this request: a request lost in the gap may be answered here.
+  if (request.ackBeforeGap === request.ackFirst) return false
+  return connection.answeredKnown && connection.answeredAck === requestOf(request).startSeq
 }

@@ -65,7 +65,7 @@ class Rig {
   }
 }
 
-test('confirmation: a pair in order is emitted at once', () => {
+test('proof: a pair in order is emitted at once', () => {
   const rig = new Rig()
   const exchange = rig.conclude(100)
   assert.deepEqual([emitted, rig.waiting], [[exchange], []])
@@ -91,7 +91,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('lose' as const, 'close' as const, 'end' as const) }) },
 )
 
-test('confirmation: model: a pair is emitted if what follows begins where its response ends, and otherwise abandoned', () => {
+test('proof: model: a pair is emitted if what follows begins where its response ends, and otherwise abandoned', () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 30, size: 'max' }), fc.boolean(), (steps, lossy) => {
       const rig = new Rig(lossy)
@@ -151,7 +151,7 @@ test('confirmation: model: a pair is emitted if what follows begins where its re
   )
 })
 
-test('confirmation: a request that was seen before the response ended decides at once', () => {
+test('proof: a request that was seen before the response ended decides at once', () => {
   for (const [ack, isProven] of [
     [100, true],
     [99, false],
@@ -168,7 +168,7 @@ test('confirmation: a request that was seen before the response ended decides at
   }
 })
 
-test('confirmation: a refuted match shows that the client pipelines, and that responses may be missing', () => {
+test('proof: a refuted match shows that the client pipelines, and that responses may be missing', () => {
   const rig = new Rig()
   const exchange = rig.conclude(100, { unconfirmed: true })
   exports.refute(rig.connection)
@@ -176,7 +176,7 @@ test('confirmation: a refuted match shows that the client pipelines, and that re
   assert.deepEqual([abandoned, reasons], [[exchange], [REASON_DOUBTFUL]])
 })
 
-test('confirmation: a server that closes behind its response confirms it only if it has not announced the close', () => {
+test('proof: a server that closes behind its response confirms it only if it has not announced the close', () => {
   for (const closes of [false, true]) {
     const rig = new Rig(true)
     rig.conclude(100, { unconfirmed: true, closes })
@@ -186,7 +186,7 @@ test('confirmation: a server that closes behind its response confirms it only if
   }
 })
 
-test('confirmation: the end of a contested response without a pair makes later responses doubtful, except where it was only too large', () => {
+test('proof: the end of a contested response without a pair makes later responses doubtful, except where it was only too large', () => {
   for (const [reason, isDoubtful] of [
     [REASON_GAP, true],
     [REASON_OVERSIZE, false],
