@@ -62,7 +62,12 @@ const ship = section('The destination of pairs, and their buffer.', {
     16 * GIB,
   ),
   maxAge: duration('5m', 'Pairs that have waited longer are dropped and counted as `pairs.dropped.maxAge`.', 1),
-  linger: duration('50ms', 'How long a batch waits to fill before it is sent.', 0, 60_000),
+  linger: duration(
+    '50ms',
+    'The longest time that a batch waits to fill; without another pair, it is sent after a fifth of that.',
+    0,
+    60_000,
+  ),
   batchBytes: size('512KiB', 'A batch is sent once it has this many bytes.', KIB, 64 * MIB),
   file: text('', 'The file of `ship.sink: file`: one pair per line in JSON, a sequence of values in MessagePack.'),
   fileMaxBytes: size(

@@ -47,13 +47,17 @@ test('batcher: a batch that was sent, and may have been stored, is not dropped f
   assert.equal(batcher.dropOver(0), 1)
 })
 
-test('batcher: a batch is due after the linger time, when it is full, or when the input has ended', () => {
+test('batcher: a batch is due once no pair has arrived for a while, when it is full, or when the input has ended', () => {
   const batcher = makeBatcher()
   const [partition, other] = batcher.partitions
   add(batcher, 0, 1, 100)
-  assert.equal(batcher.next(partition, 149), null)
-  assert.equal(batcher.nextDueMs(), 150)
-  assert.equal(batcher.next(partition, 150)?.count, 1)
+  assert.equal(batcher.next(partition, 109), null)
+  assert.equal(batcher.nextDueMs(), 110)
+  add(batcher, 1, 2, 105)
+  assert.equal(batcher.next(partition, 110), null)
+  assert.equal(batcher.next(partition, 115)?.count, 1)
+  assert.equal(batcher.next(other, 115)?.count, 1)
+  batcher.done(other, cell())
   for (let number = 0; number < 20; number += 1) add(batcher, 1, number, 200)
   assert.ok((batcher.next(other, 200)?.count ?? 0) < 20)
   batcher.done(partition, cell())
@@ -61,6 +65,16 @@ test('batcher: a batch is due after the linger time, when it is full, or when th
   assert.equal(batcher.next(partition, 300), null)
   batcher.flushing = true
   assert.equal(batcher.next(partition, 300)?.count, 1)
+})
+
+test('batcher: a batch is due after the linger time even if pairs keep arriving', () => {
+  const batcher = makeBatcher()
+  for (let nowMs = 100; nowMs < 150; nowMs += 5) {
+    add(batcher, 0, nowMs, nowMs)
+    assert.equal(batcher.next(batcher.partitions[0], nowMs), null)
+  }
+  assert.equal(batcher.nextDueMs(), 150)
+  assert.equal(batcher.next(batcher.partitions[0], 150)?.count, 10)
 })
 
 test('batcher: the oldest pair is in the batch in flight, else in the first one that waits', () => {
