@@ -29,6 +29,26 @@ import { versionCommand } from './version.ts'
 
 const WIDTH_WITHOUT_TERMINAL = 100
 
+type Create = (exit: (code: number) => void, program: () => Command) => Command
+
+const COMMANDS: readonly (readonly [name: string, Create])[] = [
+  ['read', readCommand],
+  ['capture', captureCommand],
+  ['agent', agentCommand],
+  ['tail', tailCommand],
+  ['top', topCommand],
+  ['ui', uiCommand],
+  ['openapi', openapiCommand],
+  ['pods', () => podsCommand()],
+  ['doctor', doctorCommand],
+  ['config', () => configCommand()],
+  ['completion', (_, program) => completionCommand(program)],
+  ['man', (_, program) => manCommand(program)],
+  ['version', () => versionCommand()],
+]
+/** Commands that describe the others. For any other one it is created alone: creating all takes some 10 ms. */
+const ABOUT_ALL = ['completion', 'man']
+
 /**
  * Runs a command line.
  *
@@ -37,7 +57,7 @@ const WIDTH_WITHOUT_TERMINAL = 100
  */
 export async function runCommandLine(args: readonly string[]): Promise<number> {
   let code: number = EXIT_DONE
-  const program = createProgram((value) => {
+  const program = createProgram(args[0], (value) => {
     code = value
   })
   try {
@@ -80,7 +100,8 @@ function reportError(thrown: unknown, verbose: boolean): number {
   return expected ? error.exitCode : EXIT_RUNTIME
 }
 
-function createProgram(exit: (code: number) => void): Command {
+/** @param word  the first argument: a command's name, or anything else */
+function createProgram(word: string | undefined, exit: (code: number) => void): Command {
   const program = new Command('interceptor')
     .description('Pair HTTP requests with their responses, in capture files and live traffic.')
     .version(VERSION, '-V, --version', 'print the version')
@@ -105,22 +126,11 @@ function createProgram(exit: (code: number) => void): Command {
     ['interceptor pods --traffic', 'find out why a pod shows nothing, beside the agent of its node'],
     ['interceptor doctor', 'check whether this machine can capture'],
   ])
-  const commands = [
-    readCommand(exit),
-    captureCommand(exit),
-    agentCommand(exit),
-    tailCommand(exit),
-    topCommand(exit),
-    uiCommand(exit),
-    openapiCommand(exit),
-    podsCommand(),
-    doctorCommand(exit),
-    configCommand(),
-    completionCommand(() => program),
-    manCommand(() => program),
-    versionCommand(),
-  ]
-  for (const command of commands) program.addCommand(inherit(command, program))
+  const named = COMMANDS.filter(([name]) => name === word && !ABOUT_ALL.includes(name))
+  for (const [, create] of named.length > 0 ? named : COMMANDS) {
+    const command = create(exit, () => program)
+    program.addCommand(inherit(command, program))
+  }
   return program
 }
 

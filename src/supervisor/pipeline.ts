@@ -15,23 +15,20 @@ import { EXIT_DAMAGED, EXIT_DONE, EXIT_RUNTIME, type Failure, failureOf } from '
 import { count, type Ledger } from '../ledger/ledger.ts'
 import type { Observation } from '../ledger/observation.ts'
 import { RunLedger } from '../ledger/run-ledger.ts'
-import { allocateRing } from '../ring/byte-ring.ts'
-import { Doorbell } from '../ring/doorbell.ts'
 import type { CaptureTarget } from '../target/capture-target.ts'
 import type { VantagePolicy } from '../target/interface-info.ts'
 import { Control } from '../thread/control.ts'
 import type { FromWorker } from '../thread/messages.ts'
-import { AssemblerPool } from './assembler-pool.ts'
+import type { AssemblerPool } from './assembler-pool.ts'
 import { AssemblerState } from './assembler-state.ts'
-import { CaptureSlot } from './capture-slot.ts'
+import type { CaptureSlot } from './capture-slot.ts'
 import { openInput } from './input.ts'
 import { observe } from './observe.ts'
 import { interfacesOf, type OpenInput, type SocketInput } from './open-input.ts'
 import type { AddResult, Damage, Outcome, PipelineOptions, TargetPipeline } from './options.ts'
-import { type Plan, planRun } from './plan.ts'
-import { Shedding } from './shedding.ts'
-import { ShipperSlot } from './shipper-slot.ts'
-import { isSmallRun } from './small-run.ts'
+import type { Plan } from './plan.ts'
+import type { Shedding } from './shedding.ts'
+import type { ShipperSlot } from './shipper-slot.ts'
 import type { Stages } from './stages.ts'
 import { targetEnded } from './target-failure.ts'
 import type { TargetSet } from './target-set.ts'
@@ -63,9 +60,14 @@ async function stagesFor(isSmall: boolean): Promise<Stages> {
   return isSmall ? new (await import('./one-thread.ts')).OneThread() : (await import('./threads.ts')).threads
 }
 
+/** Loads what is needed once the input is open. */
+const runParts = () => import('./run-parts.ts')
+type RunParts = Awaited<ReturnType<typeof runParts>>
+
 /** What the workers of a run are made from, and the doorbells by which they wake each other. */
 interface Wiring {
   readonly input: OpenInput
+  readonly parts: RunParts
   readonly plan: Plan
   readonly stages: Stages
   /** One per assembler. */
@@ -179,7 +181,8 @@ class Pipeline implements TargetPipeline {
       checkProgram()
       // The first progress event announces that capture has started.
       if (input.kind === 'sockets' && input.opened.length > 0) this.#reportProgress()
-      await this.#work(input, planRun(this.#options, interfacesOf(input)))
+      const parts = await runParts()
+      await this.#work(input, parts.planRun(this.#options, interfacesOf(input)), parts)
     } catch (error) {
       this.#fail(failureOf(error))
       this.stop()
@@ -200,13 +203,14 @@ class Pipeline implements TargetPipeline {
     await this.#shipper?.worker.ended
   }
 
-  async #work(input: OpenInput, plan: Plan): Promise<void> {
+  async #work(input: OpenInput, plan: Plan, parts: RunParts): Promise<void> {
+    const { Doorbell, allocateRing } = parts
     const waits = plan.whenFull === 'wait'
-    const isSmall = isSmallRun(this.#options, plan)
+    const isSmall = parts.isSmallRun(this.#options, plan)
     const stages = await stagesFor(isSmall)
     if (this.#stopping) return
     const bells = Array.from({ length: plan.assemblers }, () => Doorbell.allocate())
-    const wiring: Wiring = { input, plan, stages, bells, shipperBell: Doorbell.allocate() }
+    const wiring: Wiring = { input, parts, plan, stages, bells, shipperBell: Doorbell.allocate() }
     this.#pairRings = bells.map(() => allocateRing(plan.budget.pairRingBytes))
     const captures = Array.from({ length: plan.captures }, (_, slot) => this.#captureSlot(slot, wiring))
     this.#shipper = this.#shipperSlot(wiring)
@@ -224,7 +228,7 @@ class Pipeline implements TargetPipeline {
     for (const capture of captures) this.#runLedger.addSource(capture)
     await this.#capture(input)
     this.#isCapturing = true
-    if (!waits) this.#startShedding()
+    if (!waits) this.#startShedding(parts)
     const captured = captures.map((capture) => this.#untilCaptured(capture))
     // `drain` may have been called before there were capture workers to drain.
     if (this.#draining) this.drain()
@@ -234,15 +238,15 @@ class Pipeline implements TargetPipeline {
     await shipped
   }
 
-  #startShedding(): void {
+  #startShedding({ Shedding }: RunParts): void {
     const { config, log } = this.#options
     const controls = this.#captures.map(({ worker }) => worker.control)
     this.#shedding = new Shedding({ cores: config.limits.cpu, controls, log })
     this.#shedding.start()
   }
 
-  #captureSlot(slot: number, { input, plan, stages, bells }: Wiring): CaptureSlot {
-    return new CaptureSlot({
+  #captureSlot(slot: number, { input, parts, plan, stages, bells }: Wiring): CaptureSlot {
+    return new parts.CaptureSlot({
       slot,
       frameRingBytes: plan.budget.frameRingBytes,
       assemblerBells: bells,
@@ -258,8 +262,8 @@ class Pipeline implements TargetPipeline {
     })
   }
 
-  #shipperSlot({ plan, stages, bells, shipperBell }: Wiring): ShipperSlot {
-    return new ShipperSlot({
+  #shipperSlot({ parts, plan, stages, bells, shipperBell }: Wiring): ShipperSlot {
+    return new parts.ShipperSlot({
       plan,
       options: this.#options,
       rings: this.#pairRings,
@@ -271,7 +275,8 @@ class Pipeline implements TargetPipeline {
     })
   }
 
-  #startAssemblers(captures: readonly CaptureSlot[], { plan, stages, bells, shipperBell }: Wiring): AssemblerPool {
+  #startAssemblers(captures: readonly CaptureSlot[], wiring: Wiring): AssemblerPool {
+    const { parts, plan, stages, bells, shipperBell } = wiring
     const program = compileProgram()
     const slots = bells.map((ownBell, slot) => ({
       slot,
@@ -288,7 +293,7 @@ class Pipeline implements TargetPipeline {
       warmUpShare: plan.warmUpShare,
       options: plan.assemblerOptions,
     }))
-    return new AssemblerPool(slots, this.#state, stages, this.#options.log)
+    return new parts.AssemblerPool(slots, this.#state, stages, this.#options.log)
   }
 
   /** Starts capturing: everything behind the capture workers is ready. */

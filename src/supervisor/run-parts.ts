@@ -1,0 +1,9 @@
+/** What a run consists of besides its input. It is loaded once the input is open: bound sockets hold what arrives meanwhile. */
+export { allocateRing } from '../ring/byte-ring.ts'
+export { Doorbell } from '../ring/doorbell.ts'
+export { AssemblerPool } from './assembler-pool.ts'
+export { CaptureSlot } from './capture-slot.ts'
+export { planRun } from './plan.ts'
+export { Shedding } from './shedding.ts'
+export { ShipperSlot } from './shipper-slot.ts'
+export { isSmallRun } from './small-run.ts'
