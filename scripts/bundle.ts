@@ -11,11 +11,19 @@
 import { chmodSync, cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { build, type Plugin } from 'esbuild'
+import { mergeChunks } from './merge-chunks.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
 const SOURCES = join(ROOT, 'src')
 const COMPILED = join(ROOT, 'dist', 'src')
 const OLDEST_NODE = 'node20.19'
+/** Bundled CommonJS requires modules of Node.js. */
+const BANNER =
+  "import { createRequire as requireFrom } from 'node:module';const require = requireFrom(import.meta.url);"
+/** What runs before `capture` has its socket. */
+const START = ['program', 'effective', 'run-pipeline', 'live-input']
+/** What runs directly after that. */
+const RUN = ['run-parts', 'threads', 'target-set', 'release-memory']
 
 /** Modules that a thread or a process starts with, without extension, from src/. */
 function entries(): string[] {
@@ -65,10 +73,7 @@ async function bundleEntry(entry: string, folder: string): Promise<string[]> {
     logLevel: 'warning',
     external: installedPackages(),
     plugins: [ownUrls(dirname(entry))],
-    // Bundled CommonJS requires modules of Node.js.
-    banner: {
-      js: "import { createRequire as requireFrom } from 'node:module';const require = requireFrom(import.meta.url);",
-    },
+    banner: { js: BANNER },
   })
   return Object.keys(metafile.inputs)
 }
@@ -102,6 +107,8 @@ function licenses(files: readonly string[]): string {
 async function bundle(folder: string): Promise<void> {
   rmSync(folder, { recursive: true, force: true })
   const files = (await Promise.all(entries().map((entry) => bundleEntry(entry, folder)))).flat()
+  await mergeChunks(folder, { entry: 'main', roots: START, name: 'start', banner: BANNER })
+  await mergeChunks(folder, { entry: 'start', roots: RUN, name: 'run', banner: BANNER })
   copyAssets(folder)
   writeFileSync(join(folder, 'licenses.txt'), licenses(files))
   // npx remembers for each checkout where the program was when it first ran there: in an older one, at COMPILED.

@@ -1,9 +1,9 @@
 /** The bundled program, which is what is installed. Whatever starts the program in a test starts the bundle (PROGRAM). */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { dirname, join, normalize } from 'node:path'
 import { test } from 'node:test'
 import { PROGRAM, ROOT } from '../../rig/root.ts'
 
@@ -48,6 +48,26 @@ test('bundle: the API server’s client is found', (t) => {
   writeFileSync(path, JSON.stringify({ apiVersion: 'v1', kind: 'Config', ...kubeconfig }))
   const { stderr } = bundled('pods', '--set', `kubernetes.kubeconfig=${path}`)
   assert.match(stderr, /API server: 127\.0\.0\.1:1 refuses connections/)
+})
+
+/** The other files of the bundle that each of its files imports. */
+function importsOf(folder: string): Map<string, string[]> {
+  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.js'))
+  return new Map(
+    names.map((name) => {
+      const found = readFileSync(join(folder, name), 'utf8').matchAll(
+        /^(?:import|\} from) "(\.[^"]+)"|\bimport\("(\.[^"]+)"\)/gm,
+      )
+      return [name, [...found].map(([, first, onDemand]) => normalize(join(dirname(name), first ?? onDemand)))]
+    }),
+  )
+}
+
+test('bundle: its files import only files that exist', () => {
+  const imports = importsOf(dirname(PROGRAM))
+  const missing = [...imports.values()].flat().filter((name) => !imports.has(name))
+  assert.ok((imports.get('main.js') ?? []).includes('start.js'))
+  assert.deepEqual(missing, [])
 })
 
 test('bundle: it has the licenses of what it contains', () => {
