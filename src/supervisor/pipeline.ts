@@ -8,7 +8,7 @@
  * closed and empty closes its own, and the shipper flushes when all of those are empty.
  */
 
-import { checkProgram, compileProgram } from '../assemble/host/program.ts'
+import { compileProgram } from '../assemble/host/program.ts'
 import type { ToAssembler } from '../assemble/worker-data.ts'
 import { withResolvers } from '../async/with-resolvers.ts'
 import { EXIT_DAMAGED, EXIT_DONE, EXIT_RUNTIME, type Failure, failureOf } from '../errors.ts'
@@ -178,7 +178,6 @@ class Pipeline implements TargetPipeline {
     try {
       // First of all: sockets that are bound hold what arrives while everything else starts.
       input = await openInput(this.#options)
-      checkProgram()
       // The first progress event announces that capture has started.
       if (input.kind === 'sockets' && input.opened.length > 0) this.#reportProgress()
       const parts = await runParts()

@@ -90,18 +90,18 @@ let sizes: ProgramSizes | null = null
 
 const programBytes = (): Uint8Array => readFileSync(new URL('../core.wasm', import.meta.url))
 
-/** @throws InterceptorError (EXIT_RUNTIME): this processor cannot run the program */
-export function checkProgram(): void {
-  if (WebAssembly.validate(programBytes())) return
-  throw runtimeError('this processor lacks the SIMD instructions that the HTTP parser needs', {
-    hint: 'amd64 needs SSE4.1, which a virtual machine may have to pass through (QEMU: -cpu host)',
-  })
-}
-
-/** The compiled program. */
+/** The compiled program. @throws InterceptorError (EXIT_RUNTIME): this processor cannot run it */
 export function compileProgram(): WebAssembly.Module {
-  compiled ??= new WebAssembly.Module(programBytes())
-  return compiled
+  try {
+    compiled ??= new WebAssembly.Module(programBytes())
+    return compiled
+  } catch (error) {
+    if (!(error instanceof WebAssembly.CompileError)) throw error
+    throw runtimeError('this processor lacks the SIMD instructions that the HTTP parser needs', {
+      hint: 'amd64 needs SSE4.1, which a virtual machine may have to pass through (QEMU: -cpu host)',
+      cause: error,
+    })
+  }
 }
 
 /** In a worker: uses what the main thread has compiled. */

@@ -1,6 +1,6 @@
 /** The part of the WebAssembly JavaScript interface that is used here; the types of Node.js leave it to those of browsers. */
 declare namespace WebAssembly {
-  function validate(bytes: Uint8Array): boolean
+  class CompileError extends Error {}
 
   class Memory {
     /** @param descriptor pages of 64 KiB */
