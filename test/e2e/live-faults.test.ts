@@ -61,7 +61,7 @@ for (const role of ROLES) {
     assert.match(rig.lines.join(''), /no heartbeat for \d+\.\d s/)
   })
 
-  for (const fault of ['throw', 'exhaust'] satisfies Fault[]) {
+  for (const fault of ['throw', 'exhaust', ...(role === 'assemble' ? (['trap'] as const) : [])] satisfies Fault[]) {
     test(`faults: after the fault “${fault}” the ${role} thread is replaced, and the run continues`, {
       skip,
     }, async (t) => {

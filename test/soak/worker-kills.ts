@@ -24,7 +24,7 @@ const TOPIC = 'survivors'
 const ROLES: readonly Role[] = ['capture', 'assemble', 'ship']
 /** Of each role, before memory and descriptors are measured for the first time, and after it. */
 const [FIRST_KILLS, MORE_KILLS] = [10, 24]
-const FAULTS: readonly Fault[] = ['throw', 'throw', 'exhaust', 'exhaust', 'hang']
+const FAULTS: readonly Fault[] = ['throw', 'trap', 'exhaust', 'exhaust', 'hang']
 /** A thread that was ready for a second is restarted after the shortest delay. */
 const HEALTHY_MS = 1_050
 const SPREAD_MS = 400
@@ -65,7 +65,7 @@ process.on('SIGTERM', () => {
 type Times = Record<Fault, number[]>
 
 class Killer {
-  readonly times: Times = { throw: [], exhaust: [], hang: [] }
+  readonly times: Times = { throw: [], trap: [], exhaust: [], hang: [] }
   readonly #rig: TargetRig
   readonly #t: TestContext
   #faults: WorkerFaults

@@ -7,6 +7,12 @@ import type { TestContext } from 'node:test'
 
 export type Role = 'capture' | 'assemble' | 'ship'
 
+/** (module (func (export "f") unreachable)) */
+const UNREACHABLE = [
+  ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 4, 1, 0x60, 0, 0, 3, 2, 1, 0],
+  ...[7, 5, 1, 1, 0x66, 0, 0, 10, 5, 1, 3, 0, 0, 0x0b],
+]
+
 /** Code evaluated in a thread. Every loop calls `Atomics.add`, for its heartbeat. */
 const FAULTS = {
   // It sleeps, so that it uses no CPU of what runs beside it.
@@ -19,6 +25,8 @@ const FAULTS = {
     const fail = () => { throw new Error('thrown by the test') }
     Atomics.add = fail
   }`,
+  // Ends as the assembler's program does at an access outside of its memory.
+  trap: `Atomics.add = new WebAssembly.Instance(new WebAssembly.Module(Uint8Array.of(${UNREACHABLE}))).exports.f`,
   // Doubles, which the garbage collector need not look into.
   exhaust: `{
     const fill = () => { for (const held = []; ; ) held.push(new Array(1_000_000).fill(0.5)) }
