@@ -6,7 +6,6 @@
  * cost of a scan, and scans are skipped while no process is started on the node.
  */
 
-import { ClockSteps } from '../discovery/addresses/clock-steps.ts'
 import type { AddressDirectory } from '../discovery/addresses/directory.ts'
 import { heldAddresses } from '../discovery/addresses/sources.ts'
 import { decide } from '../discovery/decide/decide.ts'
@@ -19,6 +18,7 @@ import type { Snapshot } from '../discovery/proc/snapshot.ts'
 import { errorText } from '../errors.ts'
 import type { Logger } from '../log/logger.ts'
 import type { AddressEntry } from '../pair/endpoint-pod.ts'
+import { ClockSteps } from '../thread/clock-steps.ts'
 import { threadCpuSeconds } from '../thread/cpu-time.ts'
 import type { CaptureSet } from './capture-set.ts'
 
@@ -28,6 +28,8 @@ const MIN_PAUSE_MS = 200
 const MAX_PAUSE_MS = 1000
 /** Delay between a change reported by the API server and the scan, or the address update, that it causes. */
 const SOON_MS = 50
+/** Smaller steps of the system clock are within the slack with which an address is looked up. */
+const MIN_STEP_MS = 1000
 const MICROS = 1000
 
 export interface NodeDiscoveryOptions {
@@ -60,7 +62,7 @@ export interface ScanTally {
 export class NodeDiscovery {
   readonly #options: NodeDiscoveryOptions
   readonly #idleCheck: IdleCheck
-  readonly #clockSteps = new ClockSteps()
+  readonly #clockSteps = new ClockSteps(MIN_STEP_MS)
   #rules: TargetRules
   #snapshot: Snapshot | null = null
   #joined: Joined | null = null
@@ -143,7 +145,7 @@ export class NodeDiscovery {
 
   /** Without this, a clock that was set back would leave every pod without its name until it had caught up. */
   #followClock(): void {
-    const stepMs = this.#clockSteps.next()
+    const stepMs = this.#clockSteps.next(Date.now(), performance.now())
     if (stepMs === 0) return
     if (stepMs < 0) this.#options.directory.shift(stepMs * MICROS)
     this.#options.log.info('the system clock was set', { stepSeconds: Math.round(stepMs / 1000) })

@@ -9,9 +9,11 @@ import { TrafficBlock } from '../ledger/traffic.ts'
 import type { AddressEntry } from '../pair/endpoint-pod.ts'
 import {
   ARRIVAL_AT,
+  CLOCK_STEP,
   INTERFACE_GONE,
   INTERFACE_ID_AT,
   LENGTH_AT,
+  MICROS_AT,
   TAG_AT,
   TEXT_AT,
   TEXT_LENGTH_AT,
@@ -173,19 +175,29 @@ export class Assembler {
       at = this.#program.consume(at, end)
       if (at === end) return
       this.#passPairs()
-      this.#interfaceRecord(at)
+      this.#controlRecord(at)
       at += view.getInt32(at + LENGTH_AT, true)
     }
   }
 
-  #interfaceRecord(at: number): void {
-    const { bytes, view } = this.#memory
+  #controlRecord(at: number): void {
+    const { view } = this.#memory
     const id = view.getInt32(at + INTERFACE_ID_AT, true)
-    if (view.getInt32(at + TAG_AT, true) === INTERFACE_GONE) {
-      this.#program.endInterface(id)
-      this.#passPairs()
-      return
+    switch (view.getInt32(at + TAG_AT, true)) {
+      case INTERFACE_GONE:
+        this.#program.endInterface(id)
+        this.#passPairs()
+        break
+      case CLOCK_STEP:
+        this.#program.stepClock(view.getFloat64(at + MICROS_AT, true))
+        break
+      default:
+        this.#interfaceRecord(at, id)
     }
+  }
+
+  #interfaceRecord(at: number, id: number): void {
+    const { bytes, view } = this.#memory
     const start = at + TEXT_AT
     const text = bytes.subarray(start, start + view.getInt32(at + TEXT_LENGTH_AT, true))
     const info: InterfaceInfo = JSON.parse(new TextDecoder().decode(text))

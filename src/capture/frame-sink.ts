@@ -71,6 +71,8 @@ export interface SheddingSink extends FrameSink {
   watchBacklog(measure: () => Backlog): void
   /** Connections are kept whose hash has lower 16 bits below this; 65,536: all. */
   readonly keepThreshold: number
+  /** The system clock, and with it the capture time of later frames, was set. @param stepMicros below 0: it was set back */
+  stepClock(stepMicros: number): void
   /** Returns memory to the system that only a burst needed (Linux). To be called now and then. */
   releaseMemory(): void
   /** Counts the following frames in another CAPTURE_COUNTERS block, that of their interface. */

@@ -53,6 +53,7 @@ export const MAX_RECORD_SHARE = 1 / 2
  *                      24: the text, a UTF-8 JSON `InterfaceInfo`
  *     INTERFACE_GONE   20: i32 interface id; its flows end here
  *     TICK             MICROS only: the packet clock advanced without a packet
+ *     CLOCK_STEP       MICROS only: by how much the system clock was set; the following records may be from before that, too
  *
  * The offsets at 24, 26 and 28 count from the record's start. The end is that of the IP packet, so link-layer padding is
  * excluded. The bytes are the frame as captured; a packet reassembled from IP fragments carries a bare IP header,
@@ -62,6 +63,7 @@ export const FRAME = 0
 export const INTERFACE = 1
 export const INTERFACE_GONE = 2
 export const TICK = 3
+export const CLOCK_STEP = 4
 export const FLOW_HASH_AT = 16
 export const TEXT_LENGTH_AT = 16
 export const INTERFACE_ID_AT = 20

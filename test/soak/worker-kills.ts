@@ -188,7 +188,6 @@ await test(`kills: of a hundred killed threads each is replaced, and what is los
   // The laws, exact to the unit.
   const { ledger } = await rig.end()
 
-  checkTimes(t, killer.times)
   t.diagnostic(`attached again ${killer.reattached} times`)
   t.diagnostic(`${requests} exchanges; ${JSON.stringify({ frames: ledger['frames'], pairs: ledger['pairs'] })}`)
   t.diagnostic(`at first ${JSON.stringify(first)}, at the end ${JSON.stringify(now)}`)
@@ -202,6 +201,8 @@ await test(`kills: of a hundred killed threads each is replaced, and what is los
   assert.equal(count(ledger, 'frames.kernelDropped'), 0, 'the kernel’s ring outlives the worker')
   assert.ok(now.descriptors <= first.descriptors + MAX_NEW_DESCRIPTORS, 'descriptors')
   assert.ok(now.rssMiB <= first.rssMiB + MAX_GROWTH_MIB, 'memory')
+  // Last, because a busy machine may miss the goals.
+  checkTimes(t, killer.times)
 })
 
 /** The target of a pair, whose response has to name it. */

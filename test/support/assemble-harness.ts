@@ -147,6 +147,12 @@ export class AssembleHarness {
     return this
   }
 
+  stepClock(micros: number): this {
+    this.#intake.stepClock(micros)
+    this.#drain()
+    return this
+  }
+
   removeInterface(id: number): this {
     this.#intake.removeInterface(id)
     this.#drain()

@@ -8,7 +8,7 @@
  *                                                                         │                   pairing.ts: in order
  *                                                                    stream-states.ts         proof.ts: after a loss
  */
-import { Time } from './clock'
+import { setTime, Time } from './clock'
 import * as C from './counters'
 import { add, count } from './counts'
 import { ENDS_SLOT_BYTES, ENDS_SLOTS } from './encode/ends'
@@ -41,6 +41,7 @@ import { addressWord, isIpv6, portOf } from './tcp/flow-table'
 import { segment } from './tcp/tracker'
 import { HASH_KEYS } from './tcp/tuple-hash'
 
+export { stepClock } from './clock'
 export { content } from './connections'
 export * from './flow-access'
 export { configure } from './layout'
@@ -185,7 +186,7 @@ export function consume(at: usize, end: usize): usize {
   while (at < end) {
     const size = load<i32>(at, LENGTH_AT)
     if (size < 0) return end
-    Time.micros = load<f64>(at, MICROS_AT)
+    setTime(load<f64>(at, MICROS_AT))
     const tag = load<i32>(at, TAG_AT)
     if (tag === FRAME) frame(at)
     else if (tag === TICK) advance()

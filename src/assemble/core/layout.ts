@@ -1,6 +1,6 @@
 /** Starts the program on a memory that the host has laid out: reads the addresses of its regions and of the constant parts of pairs. */
 
-import { Time } from './clock'
+import { openClock } from './clock'
 import { openEnds } from './encode/ends'
 import { openOutput } from './encode/pair'
 import { Part } from './encode/parts'
@@ -80,8 +80,7 @@ export function configure(at: usize, parts: usize): void {
   openOpenMessages()
   openEnds()
   readParts(parts)
-  Time.micros = 0
-  Time.clock = 0
+  openClock()
 }
 
 function slab(layout: Layout, index: usize, start: usize, records: u32, recordBytes: usize): Slab {

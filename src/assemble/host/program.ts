@@ -38,6 +38,7 @@ export interface Program {
   clearDirty(): void
   micros(): number
   setMicros(micros: number): void
+  stepClock(step: number): void
   wholeRecords(at: Address, available: number): number
   consume(at: Address, end: Address): Address
   content(flow: Address, direction: number, at: Address, end: Address, seq: number, ack: number): void

@@ -7,6 +7,7 @@
 import { poll } from '../../sys/libc.ts'
 import { POLLERR, POLLIN } from '../../sys/packet.ts'
 import { clearWakeEvent } from '../../sys/wake-event.ts'
+import { ClockSteps } from '../../thread/clock-steps.ts'
 import { COMMAND_DRAIN, COMMAND_STOP, type Control } from '../../thread/control.ts'
 import { CpuTimeRecorder } from '../../thread/cpu-time.ts'
 import type { Mailbox } from '../../thread/mailbox.ts'
@@ -31,6 +32,8 @@ const DRAIN_POLL_MS = 5
 /** Size of a `struct pollfd`. */
 const POLLFD_BYTES = 8
 const HOUSEKEEPING_MS = 1000
+/** Smaller steps of the system clock need no handling: the assemblers follow them as if that time had passed. */
+const MIN_STEP_MS = 10_000
 /** Drops are counted at once from this share of a ring on, and while connections are shed; else every HOUSEKEEPING_MS. */
 const CROWDED_SHARE = 1 / 4
 /** Interval of checking whether the assemblers have room again while blocks are held back. */
@@ -72,6 +75,7 @@ export function runAfPacket(source: AfPacketSource, context: CaptureContext): vo
     control.beat()
     const now = performance.now()
     cpuTime.update(now)
+    capture.followClock(now)
     capture.readMail(now)
     if (control.command === COMMAND_DRAIN && !draining) {
       capture.closeToNewFrames(now)
@@ -107,6 +111,7 @@ class AfPacketCapture {
   #hasPolled = false
   /** Kernel drops since the backlog was measured. */
   #drops = 0
+  readonly #clockSteps = new ClockSteps(MIN_STEP_MS)
   readonly #kernelThreshold = new KernelThreshold()
   #kernelKeep = KEEP_ALL
 
@@ -133,6 +138,12 @@ class AfPacketCapture {
   /** Whether every socket is closed to new frames and its ring is empty. */
   isDone(now: number): boolean {
     return this.#sockets.every((socket) => socket.isDone(now))
+  }
+
+  /** Reports a step of the system clock before the first frame that it was captured after. */
+  followClock(now: number): void {
+    const stepMs = this.#clockSteps.next(Date.now(), now)
+    if (stepMs !== 0) this.#sink.stepClock(stepMs * 1000)
   }
 
   /** Adds and closes sockets as the main thread's messages require. */

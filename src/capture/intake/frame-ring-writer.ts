@@ -130,8 +130,8 @@ export class FrameRingWriter {
   }
 
   /** Writes a control record, now or as soon as there is room, in order with frames and other control records. */
-  control(tag: number, interfaceId: number, payload: Uint8Array): void {
-    const record = { tag, micros: this.#stamp.micros, interfaceId, payload }
+  control(tag: number, interfaceId: number, payload: Uint8Array, micros = this.#stamp.micros): void {
+    const record = { tag, micros, interfaceId, payload }
     if (!this.#ready || !this.#write(record)) this.#waiting.push(record)
   }
 

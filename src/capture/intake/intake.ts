@@ -10,7 +10,7 @@ import { CAPTURE_COUNTERS } from '../../ledger/counters.ts'
 import { ALL_TUNNELS, type Tunnels } from '../../net/tunnels.ts'
 import { RingLevel, type RingProducer } from '../../ring/byte-ring.ts'
 import type { Doorbell } from '../../ring/doorbell.ts'
-import { FRAME_FIELDS_BYTES, INTERFACE, INTERFACE_GONE, MAX_FRAME_BYTES, TICK } from '../../ring/layout.ts'
+import { CLOCK_STEP, FRAME_FIELDS_BYTES, INTERFACE, INTERFACE_GONE, MAX_FRAME_BYTES, TICK } from '../../ring/layout.ts'
 import type { OpaqueMarks } from '../../ring/opaque-marks.ts'
 import { discardPages } from '../../sys/release-memory.ts'
 import type { InterfaceInfo } from '../../target/interface-info.ts'
@@ -28,6 +28,8 @@ const C = CAPTURE_COUNTERS.index
 
 /** Offsets in a record have 16 bits. No real packet has longer headers before TCP. */
 const MAX_HEADER_BYTES = 0xffff - FRAME_FIELDS_BYTES - 8
+
+const NOTHING = new Uint8Array(0)
 
 /** Longest sleep while waiting for room, between two heartbeats and checks of the command. */
 const WAIT_SLICE_MS = 100
@@ -104,7 +106,7 @@ export class Intake implements SheddingSink {
   }
 
   removeInterface(id: number): void {
-    this.#announce(INTERFACE_GONE, id, new Uint8Array(0))
+    this.#announce(INTERFACE_GONE, id, NOTHING)
   }
 
   frame(
@@ -161,6 +163,10 @@ export class Intake implements SheddingSink {
 
   countInto(counters: Float64Array): void {
     this.#counters = counters
+  }
+
+  stepClock(stepMicros: number): void {
+    for (const writer of this.#writers) writer.control(CLOCK_STEP, 0, NOTHING, stepMicros)
   }
 
   tick(): void {

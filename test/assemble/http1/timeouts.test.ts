@@ -142,6 +142,58 @@ test('timeouts: a clock that is set forward an hour costs the exchanges that wai
   assert.deepEqual(summary(harness.finish().pairs), ['GET /0 200', 'GET /1 200'])
 })
 
+for (const hours of [1, -1]) {
+  const step = hours * 3600 * SECOND
+  test(`timeouts: a reported step of the clock by ${hours} h ends no wait and no connection, and no pair has a wrong duration`, () => {
+    const harness = new AssembleHarness({ idleTimeoutMicros: 300 * SECOND })
+    const idle = { client: { address: '10.0.0.77', port: 7 } }
+    const quiet = new TcpScript().handshake().client(request('/0')).server(numbered(0))
+    harness.script(quiet, idle)
+    const waits = new TcpScript().handshake().client(request('/waits'))
+    harness.script(waits)
+    // Two capture workers report it, and one of them has frames from before.
+    harness.stepClock(step)
+    harness.tick(START_MICROS + step + SECOND)
+    harness.tick(START_MICROS + SECOND)
+    harness.stepClock(step + 900)
+    harness.tick(START_MICROS + step + 1.1 * SECOND)
+    waits.segments.splice(0)
+    harness.script(
+      waits
+        .wait(2 * SECOND + step)
+        .server(response())
+        .close(),
+    )
+    quiet.segments.splice(0)
+    harness.script(
+      quiet
+        .wait(10 * SECOND + step)
+        .client(request('/1'))
+        .server(numbered(1))
+        .close(),
+      idle,
+    )
+    const { pairs, ledger } = harness.finish()
+    assert.deepEqual(summary(pairs), ['GET /0 200', 'GET /waits 200', 'GET /1 200'])
+    const waited = pairs[1].responseStartMicros - pairs[1].requestStartMicros
+    assert.ok(waited >= 2 * SECOND && waited < 2.1 * SECOND, `${waited}`)
+    assert.ok(Math.abs(pairs[1].requestStartMicros - START_MICROS - step) < SECOND, 'by the clock as it is set now')
+    assert.equal(count(ledger, 'flows.seen'), 2)
+    assert.equal(count(ledger, 'flows.closed.idle'), 0)
+  })
+}
+
+test('timeouts: after a reported step of the clock, requests are abandoned after 60 s', () => {
+  const harness = new AssembleHarness()
+  harness.script(new TcpScript().handshake().client(request('/')))
+  harness.stepClock(3600 * SECOND)
+  for (let second = 1; second <= 59; second++) harness.tick(START_MICROS + (3600 + second) * SECOND)
+  assert.equal(harness.count('requests.waiting'), 1)
+  for (let second = 60; second <= 62; second++) harness.tick(START_MICROS + (3600 + second) * SECOND)
+  assert.equal(harness.count('requests.abandoned.timeout'), 1)
+  harness.finish()
+})
+
 test('timeouts: a request right after a long silence has all its time', () => {
   const harness = new AssembleHarness()
   harness.script(new TcpScript().handshake(), { client: { address: '10.0.0.77', port: 7 } })

@@ -3,6 +3,7 @@
  * are patched, both endpoints, both messages, the capture map and the flags.
  */
 
+import { Time } from '../clock'
 import { writeHead, writeId } from '../head/encode'
 import { ANOMALY_FOLDED, ANOMALY_INCOMPLETE, ANOMALY_LENGTH_IGNORED, ANOMALY_MALFORMED_FIELD } from '../head/layout'
 import { hostForwarded, hostMaps, hostName, hostPassPairs } from '../host'
@@ -82,10 +83,10 @@ export function beginPair(exchange: Exchange): usize {
   const response = responseOf(exchange)
   copy(to, Part.prefix, Part.prefixBytes)
   writeId(to + Part.idAt, request.digest1, request.digest2, response.digest1, response.digest2)
-  writeTime(to + Part.requestStartAt, request.startMicros)
-  writeTime(to + Part.requestEndAt, request.endMicros)
-  writeTime(to + Part.responseStartAt, response.startMicros)
-  writeTime(to + Part.responseEndAt, response.endMicros)
+  writeTime(to + Part.requestStartAt, request.startMicros + Time.offset)
+  writeTime(to + Part.requestEndAt, request.endMicros + Time.offset)
+  writeTime(to + Part.responseStartAt, response.startMicros + Time.offset)
+  writeTime(to + Part.responseEndAt, response.endMicros + Time.offset)
   if (flow.namesVersion !== Settings.namesVersion) nameEnds(flow)
   Output.request = writeEnds(to + Part.prefixBytes, flow)
   return Output.request
@@ -131,7 +132,7 @@ export function emitRecord(exchange: Exchange): void {
   const size = (Output.pairEnd - record + 7) & ~7
   store<i32>(record, <i32>size)
   store<i32>(record, flow.hash, 4)
-  store<f64>(record, requestOf(exchange).startMicros, 8)
+  store<f64>(record, requestOf(exchange).startMicros + Time.offset, 8)
   store<i32>(record, <i32>pairLength(), 16)
   store<i32>(record, <i32>RECORD_BYTES, 20)
   store<i32>(record, serverHash(flow), 24)

@@ -2,6 +2,7 @@
  * The ends of exchanges: a pair is emitted, or filtered by a rule, or the exchange is abandoned. Every request and
  * response that was counted leaves through exactly one counter here, and its memory returns to the pool.
  */
+import { Time } from '../clock'
 import * as C from '../counters'
 import { add, count } from '../counts'
 import {
@@ -110,7 +111,7 @@ function send(exchange: Exchange, at: usize): void {
   if (Settings.selects && !hostSelects(pairStart(), pairLength())) complete(exchange, filteredCounter(RULE_SELECTION))
   else {
     complete(exchange, C.pairsKept)
-    interfaceAt(exchange.connection.flow.interfaceId).lastKeptMicros = responseOf(exchange).endMicros
+    interfaceAt(exchange.connection.flow.interfaceId).lastKeptMicros = responseOf(exchange).endMicros + Time.offset
     emitRecord(exchange)
   }
   retire(exchange)
