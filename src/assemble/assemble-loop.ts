@@ -2,7 +2,7 @@
  * The work of an assembler slot: reads the frame rings block by block until all are closed and empty. It never waits by
  * itself, so that the same loop works in a thread, which sleeps between two passes, and on an event loop.
  */
-import { allocateRing, RESTING_RING_BYTES, RingConsumer, RingProducer } from '../ring/byte-ring.ts'
+import { RESTING_RING_BYTES, RingConsumer, RingProducer } from '../ring/byte-ring.ts'
 import { Doorbell } from '../ring/doorbell.ts'
 import { OpaqueMarks } from '../ring/opaque-marks.ts'
 import type { PairSelection, PairSelector } from '../select/selector.ts'
@@ -10,22 +10,11 @@ import type { InterfaceInfo } from '../target/interface-info.ts'
 import { COMMAND_STOP, Control } from '../thread/control.ts'
 import { CpuTimeRecorder } from '../thread/cpu-time.ts'
 import { Mailbox } from '../thread/mailbox.ts'
-import { restMs } from '../thread/pace.ts'
 import { Assembler, assemblerMemory } from './assembler.ts'
-import { INPUT_BLOCK_BYTES, type ProgramMemory } from './host/memory.ts'
+import { INPUT_BLOCK_BYTES } from './host/memory.ts'
 import { useProgram } from './host/program.ts'
 import { PairRingSink } from './pair-ring-sink.ts'
-import type { PairSink } from './pair-sink.ts'
-import { warmUpAssembler } from './warm-up.ts'
 import type { AssembleTask, FromAssembler, KnownInterface, ToAssembler } from './worker-data.ts'
-
-const WARM_UP_RING_BYTES = 256 * 1024
-/** Least pause between two rounds of the warm-up: all end before the memory of the start is released, unless limits.cpu prolongs them. */
-const ROUND_MS = 250
-/** A ring that holds no more than this has ticks of the packet clock at most; a request and its response need more. */
-const TICKS_BYTES = 512
-/** Longest sleep between two heartbeats. */
-const REST_SLICE_MS = 500
 
 /** What a pass over the rings found: frames; nothing; nothing, and nothing will follow. */
 export type Pass = 'worked' | 'idle' | 'ended'
@@ -64,17 +53,15 @@ export class AssembleLoop {
     this.#mail = new Mailbox<ToAssembler>(task.port, this.#control)
     useProgram(task.program)
     const memory = assemblerMemory(task.options)
-    const createSink = (ring: RingProducer) => new PairRingSink(memory, ring, task.whenFull, bell, this.#control)
-    // Frames that arrive during that time wait in the rings.
+    const sink = new PairRingSink(memory, this.#pairs, task.whenFull, bell, this.#control)
     post({ t: 'ready' })
-    if (task.warmUpShare > 0) warmUpLive(memory, task, createSink, (workedMs) => this.#rest(workedMs, bell))
     const announced = (id: number, info: InterfaceInfo): void => post({ t: 'interface', id, info })
-    this.#assembler = new Assembler(memory, task.options, task.counters, createSink(this.#pairs), announced, selector)
+    this.#assembler = new Assembler(memory, task.options, task.counters, sink, announced, selector)
     for (const known of task.interfaces) this.#add(known)
     this.#assembler.setAddresses(task.addresses)
   }
 
-  /** Opens the rings, posts that it is ready, and for live capture warms the assembler up. @throws InterceptorError for a selection that cannot be parsed */
+  /** Opens the rings and posts that it is ready. @throws InterceptorError for a selection that cannot be parsed */
   static async open(task: AssembleTask, post: (message: FromAssembler) => void, bell: Doorbell): Promise<AssembleLoop> {
     return new AssembleLoop(task, await selectorOf(task.options.selection), post, bell)
   }
@@ -110,20 +97,6 @@ export class AssembleLoop {
     this.#assembler.finish()
     this.#pairs.close()
     this.#task.port.close()
-  }
-
-  /** Rests after a part of the warm-up, as long as no frame waits. @returns whether the warm-up continues */
-  #rest(workedMs: number, bell: Doorbell): boolean {
-    const control = this.#control
-    const isUsed = (): boolean =>
-      control.command === COMMAND_STOP || this.#rings.some((ring) => ring.used > TICKS_BYTES || ring.finished)
-    control.beat()
-    const endMs = performance.now() + Math.max(ROUND_MS, restMs(workedMs, this.#task.warmUpShare))
-    for (let nowMs = performance.now(); nowMs < endMs && !isUsed(); nowMs = performance.now()) {
-      bell.wait(Math.min(REST_SLICE_MS, endMs - nowMs), isUsed)
-      control.beat()
-    }
-    return !isUsed()
   }
 
   #add({ id, info, traffic }: KnownInterface): void {
@@ -167,24 +140,4 @@ async function selectorOf(selection: PairSelection | undefined): Promise<PairSel
   if (selection === undefined) return null
   const { PairSelector } = await import('../select/selector.ts')
   return PairSelector.create(selection)
-}
-
-/** The warm-up's pairs go to a ring of their own and are discarded. */
-function warmUpLive(
-  memory: ProgramMemory,
-  { options }: AssembleTask,
-  createSink: (ring: RingProducer) => PairSink,
-  rest: (workedMs: number) => boolean,
-): void {
-  const shared = allocateRing(WARM_UP_RING_BYTES)
-  const ring = new RingProducer(shared, new Doorbell(Doorbell.allocate()))
-  const consumer = new RingConsumer(shared, null)
-  let startMs = performance.now()
-  warmUpAssembler(memory, options, createSink(ring), () => {
-    ring.flush()
-    consumer.release(consumer.used)
-    const continues = rest(performance.now() - startMs)
-    startMs = performance.now()
-    return continues
-  })
 }

@@ -22,8 +22,6 @@ export interface AssembleTask {
   counters: Float64Array
   /** When the pair ring is full: `wait` for the shipper (files), or `drop` the newest pair and count it (live). */
   whenFull: 'wait' | 'drop'
-  /** Share of a core that the warm-up of live capture may use; 1: all of it, 0: there is none. */
-  warmUpShare: number
   options: AssemblerOptions
   /** What all assemblers know at the start of the task. Later changes arrive on `port` as `ToAssembler`. */
   interfaces: readonly KnownInterface[]

@@ -57,6 +57,6 @@ export const capture = section('Live capture.', {
   promiscuous: flag(false, 'Also capture frames that are not addressed to the interface.'),
   warmUp: flag(
     true,
-    'Process generated frames at the start, until real ones arrive, so that a burst right after the start is not lost to code that is slow the first time. It takes about 0.3 s of CPU time.',
+    'Process generated frames at the start, until real ones arrive, so that a burst right after the start is not lost to code that is slow the first time. It takes about 0.1 s of CPU time.',
   ),
 })

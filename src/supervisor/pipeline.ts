@@ -289,7 +289,6 @@ class Pipeline implements TargetPipeline {
       control: Control.allocate(),
       counters: this.#runLedger.newAssembleBlock(),
       whenFull: plan.whenFull,
-      warmUpShare: plan.warmUpShare,
       options: plan.assemblerOptions,
     }))
     return new parts.AssemblerPool(slots, this.#state, stages, this.#options.log)

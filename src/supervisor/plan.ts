@@ -24,13 +24,13 @@ export interface Plan {
   whenFull: 'wait' | 'drop'
   /** Secret of the flow hash, int32; 0 for files. */
   flowSecret: number
-  /** Share of a core that the warm-up of a thread may use; 0: there is none, as for files. */
+  /** Share of a core that the warm-up of a capture thread may use; 0: there is none, as for files. */
   warmUpShare: number
 }
 
 /** Share of an assembler's memory for connections and exchanges; the rest is for bytes. */
 const STATE_PART = 1 / 3
-/** The part of `limits.cpu` that the warm-up of all threads together may use: the rest is for frames. */
+/** The part of `limits.cpu` that the warm-up of all capture threads together may use: the rest is for frames. */
 const WARM_UP_PART = 1 / 2
 /** The most assemblers that `auto` starts. */
 const MOST_ASSEMBLERS = 8
@@ -74,11 +74,11 @@ export function planRun(options: PipelineOptions, interfaces: number | null): Pl
     sink: sinkSpec(options, node),
     whenFull: isFile ? 'wait' : 'drop',
     flowSecret: isFile ? 0 : randomBytes(4).readInt32LE(),
-    warmUpShare: isFile || !config.capture.warmUp ? 0 : warmUpShare(limits.cpu, assemblers + budget.captures),
+    warmUpShare: isFile || !config.capture.warmUp ? 0 : warmUpShare(limits.cpu, budget.captures),
   }
 }
 
-/** @param cpu `limits.cpu`; 0: no limit @param threads those that warm up at the same time */
+/** @param cpu `limits.cpu`; 0: no limit @param threads capture threads, which warm up at the same time */
 const warmUpShare = (cpu: number, threads: number): number =>
   cpu === 0 ? 1 : Math.min(1, (WARM_UP_PART * cpu) / threads)
 

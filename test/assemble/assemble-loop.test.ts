@@ -25,7 +25,6 @@ function makeTask(parts: Partial<AssembleTask> = {}): { task: AssembleTask; cont
     control: Control.allocate(),
     counters: allocateCounters(ASSEMBLE_COUNTERS),
     whenFull: 'drop',
-    warmUpShare: 0,
     options: assemblerOptions({ stateBytes: 1024 * 1024 }),
     interfaces: [],
     addresses: [],
@@ -35,21 +34,14 @@ function makeTask(parts: Partial<AssembleTask> = {}): { task: AssembleTask; cont
   return { task, control: new Control(task.control), bell: new Doorbell(task.ownBell) }
 }
 
-test('assemble loop: warms up only where the task wants it, and counts nothing of that', async () => {
-  for (const [warmUpShare, rounds] of [
-    [1, 1],
-    [0, 0],
-  ] as const) {
-    const { task, control, bell } = makeTask({ warmUpShare })
-    // It ends a warm-up after its first round, which advances the heartbeat.
-    control.command = COMMAND_STOP
-    const posted: string[] = []
-    const loop = await AssembleLoop.open(task, ({ t }) => posted.push(t), bell)
-    assert.deepEqual([posted, control.heartbeat], [['ready'], rounds])
-    assert.ok(task.counters.every((count) => count === 0))
-    assert.equal(new RingConsumer(task.pairRing, null).used, 0)
-    loop.end()
-  }
+test('assemble loop: a stop ends it before it reads anything', async () => {
+  const { task, control, bell } = makeTask()
+  control.command = COMMAND_STOP
+  const posted: string[] = []
+  const loop = await AssembleLoop.open(task, ({ t }) => posted.push(t), bell)
+  assert.deepEqual([posted, loop.pass()], [['ready'], 'ended'])
+  assert.ok(task.counters.every((count) => count === 0))
+  loop.end()
 })
 
 test('assemble loop: its end closes the ring of pairs', async () => {

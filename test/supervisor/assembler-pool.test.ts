@@ -62,7 +62,6 @@ class Rig {
       control: Control.allocate(),
       counters: this.#counts,
       whenFull: 'wait',
-      warmUpShare: 0,
       options: {
         node: 'n1',
         filter,

@@ -149,7 +149,6 @@ class Rig {
         control: Control.allocate(),
         counters: this.#counters.assemble,
         whenFull: 'wait',
-        warmUpShare: 0,
         options: planRun(this.#options, 1).assemblerOptions,
         interfaces: [],
         addresses: [],

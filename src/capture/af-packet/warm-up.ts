@@ -1,6 +1,6 @@
 /**
  * Runs generated frames through a temporary ring reader and intake, so that live capture does not begin with cold code: until V8
- * has optimised it, a burst arrives faster than it leaves the kernel's ring. assemble/warm-up.ts has the figures.
+ * has optimised it, a burst arrives faster than it leaves the kernel's ring. bench/README.md has the figures.
  */
 
 import { allocateCounters, CAPTURE_COUNTERS } from '../../ledger/counters.ts'
