@@ -5,7 +5,6 @@ export const FLAGS_AT = 13
 export const FLAG_FIN = 0x01
 export const FLAG_SYN = 0x02
 export const FLAG_RST = 0x04
-export const FLAG_ACK = 0x10
 
 /** A header without options. */
 export const HEADER_BYTES = 20

@@ -1,7 +1,8 @@
 /** Which of several SYN-ACKs a connection begins with, by the client's first acknowledgement. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { FLAG_ACK, FLAG_RST, FLAG_SYN } from '../../../src/net/tcp-header.ts'
+import { FLAG_RST, FLAG_SYN } from '../../../src/net/tcp-header.ts'
+import { ACK as FLAG_ACK } from '../../support/tcp-script.ts'
 import { TcpProgram } from './tcp-program.ts'
 
 const FIRST = 0x7fff_fff0
