@@ -62,7 +62,7 @@ test('allocation: 200,000 segments of 100,000 exchanges leave nothing behind', (
   harness.finish()
 })
 
-test('allocation: connections that come and go use the same objects again', () => {
+test('allocation: connections that come and go use the same records again', () => {
   const harness = new AssembleHarness({ onPair: () => {}, flows: 64 })
   const script = new TcpScript().handshake().client('GET / HTTP/1.1\r\n\r\n').server('HTTP/1.1 204 No\r\n\r\n').close()
   const run = (connections: number): void => {

@@ -80,7 +80,7 @@ test('connections: within a connection the client is the side that sends request
   }
 })
 
-test('connections: objects of connections that have ended are used again without what they knew', () => {
+test('connections: records of connections that have ended are used again without what they knew', () => {
   const harness = new AssembleHarness()
   for (let port = 20_000; port < 20_050; port += 1) {
     const link = { client: { address: '10.0.0.1', port } }

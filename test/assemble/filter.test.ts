@@ -289,7 +289,7 @@ describe('filter: include', () => {
 })
 
 describe('filter: selection', () => {
-  test('a pair that the selector refuses is filtered, not kept', async () => {
+  test('a pair that the selector rejects is filtered, not kept', async () => {
     const selector = await PairSelector.create({ grep: ['wanted'], where: null })
     ruled({ responseBody: '{"wanted":1}' }, null, { everything: true, selector })
     ruled({ responseBody: '{"other":1}' }, 'selection', { everything: true, selector })

@@ -39,6 +39,14 @@ export function setTime(captured: f64): void {
   Time.micros = micros
 }
 
+/** Time of the segment being processed; the host sets it for bytes that were withheld. */
+export function micros(): f64 {
+  return Time.micros
+}
+export function setMicros(micros: f64): void {
+  Time.micros = micros
+}
+
 /** The system clock was set, which every capture worker reports. @param step below 0: it was set back */
 export function stepClock(step: f64): void {
   const isRecent = Time.clock - Time.steppedMicros < SAME_TIME_MICROS

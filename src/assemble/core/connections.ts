@@ -247,7 +247,7 @@ function recogniseMidstream(flow: Flow, direction: Direction, at: usize, end: us
 
 /** The connection carries HTTP/1. @returns whether its pairs are kept from this vantage */
 function begin(flow: Flow): bool {
-  if (interfaceAt(flow.interfaceId).pointed) {
+  if (interfaceAt(flow.interfaceId).hasVantagePoint) {
     const verdict = hostJudge(flow)
     if (verdict !== KEEP) {
       opaque(flow, verdict === LEAVE_OUT ? C.leftOutVantage : C.leftOutForwarded, 0, 0)

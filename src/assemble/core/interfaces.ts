@@ -1,5 +1,6 @@
 /** Interfaces by id: facts, which the host writes, and counters, which it reads. */
 import { Region } from './memory/regions'
+import { Settings } from './settings'
 
 /** The facts about one interface. Its counters are in another region (see `countOf`). */
 @unmanaged
@@ -13,7 +14,7 @@ export class Interface {
   nextDirty: usize
   dirty: bool
   /** It has a vantage point: the host judges its connections and names their ends. */
-  pointed: bool
+  hasVantagePoint: bool
   /** By vantage: whether requests arrive through a mesh's proxy. */
   behindProxy0: bool
   behindProxy1: bool
@@ -44,6 +45,23 @@ export function interfaceAt(id: i32): Interface {
   return changetype<Interface>(Region.interfaces + <usize>id * INTERFACE_BYTES)
 }
 
+/** Replaces the facts about an interface, except its maps. */
+export function setInterface(id: i32, domain: i32, hopLimit: i32, hasVantagePoint: bool): void {
+  const entry = interfaceAt(id)
+  entry.domain = domain
+  entry.hopLimit = hopLimit
+  entry.hasVantagePoint = hasVantagePoint
+}
+
+/** Sets its `capture` map for one vantage, which is valid until the names change. */
+export function setMap(id: i32, vantage: u32, at: usize, length: usize, behindProxy: bool): void {
+  const entry = changetype<usize>(interfaceAt(id))
+  store<i32>(entry + offsetof<Interface>('mapsVersion'), Settings.namesVersion)
+  store<usize>(entry + offsetof<Interface>('map0') + vantage * 8, at)
+  store<usize>(entry + offsetof<Interface>('mapBytes0') + vantage * 8, length)
+  store<bool>(entry + offsetof<Interface>('behindProxy0') + vantage, behindProxy)
+}
+
 export function mapOf(entry: Interface, vantage: u32): usize {
   return load<usize>(changetype<usize>(entry) + offsetof<Interface>('map0') + vantage * 8)
 }
@@ -70,6 +88,17 @@ export function countOf(id: i32, counter: usize): void {
 /** The first interface of which something was counted since `clearDirty`, or 0; `nextDirty` links the others. */
 export function firstDirty(): usize {
   return Dirty.first
+}
+
+/** Of an interface that `firstDirty` lists: its id, the next one of the list or 0, and when its last pair was kept. */
+export function interfaceId(entry: usize): i32 {
+  return <i32>((entry - Region.interfaces) / INTERFACE_BYTES)
+}
+export function nextDirty(entry: usize): usize {
+  return changetype<Interface>(entry).nextDirty
+}
+export function lastKept(entry: usize): f64 {
+  return changetype<Interface>(entry).lastKeptMicros
 }
 
 export function clearDirty(): void {

@@ -89,27 +89,39 @@ function slab(layout: Layout, index: usize, start: usize, records: u32, recordBy
   return slab
 }
 
+/** Words that are read one after the other. */
+class Words {
+  static next: usize = 0
+}
+
+function readWord(): usize {
+  const word = load<usize>(Words.next)
+  Words.next += sizeof<usize>()
+  return word
+}
+
 function readParts(at: usize): void {
-  Part.head = load<usize>(at)
-  Part.headOverhead = load<usize>(at, 4)
-  Part.tail = load<usize>(at, 8)
-  Part.tailBytes = load<usize>(at, 12)
-  Part.bodySizeAt = load<usize>(at, 16)
-  Part.prefix = load<usize>(at, 20)
-  Part.prefixBytes = load<usize>(at, 24)
-  Part.idAt = load<usize>(at, 28)
-  Part.requestStartAt = load<usize>(at, 32)
-  Part.requestEndAt = load<usize>(at, 36)
-  Part.responseStartAt = load<usize>(at, 40)
-  Part.responseEndAt = load<usize>(at, 44)
-  Part.endpoint = load<usize>(at, 48)
-  Part.endpointBytes = load<usize>(at, 52)
-  Part.port = load<usize>(at, 56)
-  Part.portBytes = load<usize>(at, 60)
-  Part.portAt = load<usize>(at, 64)
-  Part.server = load<usize>(at, 68)
-  Part.serverBytes = load<usize>(at, 72)
-  Part.request = load<usize>(at, 76)
-  Part.requestBytes = load<usize>(at, 80)
-  Part.flags = load<usize>(at, 84)
+  Words.next = at
+  Part.head = readWord()
+  Part.headOverhead = readWord()
+  Part.tail = readWord()
+  Part.tailBytes = readWord()
+  Part.bodySizeAt = readWord()
+  Part.prefix = readWord()
+  Part.prefixBytes = readWord()
+  Part.idAt = readWord()
+  Part.requestStartAt = readWord()
+  Part.requestEndAt = readWord()
+  Part.responseStartAt = readWord()
+  Part.responseEndAt = readWord()
+  Part.endpoint = readWord()
+  Part.endpointBytes = readWord()
+  Part.port = readWord()
+  Part.portBytes = readWord()
+  Part.portAt = readWord()
+  Part.server = readWord()
+  Part.serverBytes = readWord()
+  Part.request = readWord()
+  Part.requestBytes = readWord()
+  Part.flags = readWord()
 }

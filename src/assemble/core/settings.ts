@@ -19,7 +19,7 @@ export class Settings {
   /** Shortest exchange that is kept; 0: any. */
   static minLatencyMicros: f64 = 0
   /** There is a selection (`--grep`, `--where`): the host judges each complete pair. */
-  static selects: bool = false
+  static hasSelection: bool = false
   /** Increases whenever the name of an end may have changed. */
   static namesVersion: i32 = 0
 }

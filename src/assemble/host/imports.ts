@@ -138,7 +138,7 @@ export class AssemblerHost {
       if (!include.target(memory.bytes, result(SECOND_START), result(SECOND_END))) return false
       if (include.hasHosts && !hostListed) return false
     }
-    return !include.hasPods || this.vantages.podsAre(this.#at(flow), include)
+    return !include.hasPods || this.vantages.hasIncludedPod(this.#at(flow), include)
   }
 
   /** Counts the server's name of a TLS connection, or the name of another protocol, from the bytes [at, end). */

@@ -28,7 +28,7 @@ export interface Program {
   ): void
   setNamesVersion(version: number): void
   setMarks(present: number): void
-  setInterface(id: number, domain: number, hopLimit: number, pointed: number): void
+  setInterface(id: number, domain: number, hopLimit: number, hasVantagePoint: number): void
   setMap(id: number, vantage: number, at: Address, length: number, behindProxy: number): void
   countOf(id: number, counter: number): void
   interfaceId(entry: Address): number

@@ -1,7 +1,6 @@
-/** What a client may send in front of HTTP, and a server answer: the head of a PROXY protocol, the handshake of a SOCKS proxy. */
+/** What may precede HTTP on a connection: the head of the PROXY protocol, or the handshake with a SOCKS proxy. */
 
-/** States of a preamble. */
-/** More bytes belong to it. */
+/** `Preamble.state`. Open: more bytes belong to it. */
 export const PREAMBLE_OPEN = 0
 /** It is complete: what follows is what the connection carries. */
 export const PREAMBLE_DONE = 1
@@ -10,7 +9,7 @@ export const PREAMBLE_NONE = 2
 /** What follows cannot be read: the preamble is malformed, was refused, or is of a form that is not supported. */
 export const PREAMBLE_INVALID = 3
 
-/** Of a connection: the tunnel through which its HTTP was exchanged. CONNECT's number is the program's alone (core/tcp/flow.ts). */
+/** The tunnel through which a connection's HTTP was exchanged. CONNECT's number is the program's alone (core/tcp/flow.ts). */
 export const TUNNEL_SOCKS = 1
 
 /** A parser of one preamble. Accepts its bytes in pieces of any size. */

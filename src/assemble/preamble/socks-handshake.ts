@@ -2,6 +2,16 @@
  * The handshake with a SOCKS proxy, versions 5 (RFC 1928; passwords: RFC 1929), 4 and 4a, up to the reply that grants the
  * connection: what follows is what the client exchanges with the server behind the proxy. Not supported: GSSAPI, which may
  * encrypt what follows; the commands BIND and UDP ASSOCIATE; a client that sends on before the reply.
+ *
+ *     client                        server
+ *     GREETING: methods        ──▶
+ *                              ◀──  CHOICE of a method
+ *     PASSWORD, if it is that  ──▶
+ *                              ◀──  VERDICT
+ *     REQUEST to connect       ──▶
+ *                              ◀──  REPLY
+ *
+ * Version 4 has only the last two (REQUEST_4, REPLY_4). A client may send all its messages at once.
  */
 import { PREAMBLE_DONE, PREAMBLE_INVALID, PREAMBLE_OPEN, type Preamble } from './preamble.ts'
 
@@ -33,8 +43,8 @@ const VERDICT = 6
 const REPLY = 7
 const REPLY_4 = 8
 
-/** The message that one side is sending. */
-class Part {
+/** What one side sends: the message in progress. */
+class Side {
   expected = NOTHING
   readonly bytes = new Uint8Array(LONGEST_MESSAGE)
   length = 0
@@ -50,45 +60,45 @@ class Part {
 /** Parses one handshake. Reusable after `reset`. */
 export class SocksHandshake implements Preamble {
   state = PREAMBLE_OPEN
-  readonly #client = new Part()
-  readonly #server = new Part()
+  readonly #client = new Side()
+  readonly #server = new Side()
 
   reset(): void {
     this.state = PREAMBLE_OPEN
-    for (const part of [this.#client, this.#server]) {
-      part.expect(NOTHING)
-      part.done = false
+    for (const side of [this.#client, this.#server]) {
+      side.expect(NOTHING)
+      side.done = false
     }
   }
 
   data(bytes: Uint8Array, at: number, end: number, fromClient: boolean): number {
-    const part = fromClient ? this.#client : this.#server
+    const side = fromClient ? this.#client : this.#server
     let p = at
-    while (p < end && this.state === PREAMBLE_OPEN) this.#byte(part, bytes[p++])
+    while (p < end && this.state === PREAMBLE_OPEN) this.#byte(side, bytes[p++])
     return p
   }
 
-  #byte(part: Part, c: number): void {
-    if (part.length === 0 && part === this.#client) part.expect(clientMessage(part.expected, c))
-    if (part.done || part.expected === NOTHING || part.length === LONGEST_MESSAGE) {
+  #byte(side: Side, c: number): void {
+    if (side.length === 0 && side === this.#client) side.expect(clientMessage(side.expected, c))
+    if (side.done || side.expected === NOTHING || side.length === LONGEST_MESSAGE) {
       this.state = PREAMBLE_INVALID
       return
     }
-    part.bytes[part.length++] = c
-    const size = sizeOf(part)
-    if (size < 0 || !isValid(part)) this.state = PREAMBLE_INVALID
-    else if (part.length === size) this.#complete(part)
+    side.bytes[side.length++] = c
+    const size = sizeOf(side)
+    if (size < 0 || !isValid(side)) this.state = PREAMBLE_INVALID
+    else if (side.length === size) this.#complete(side)
   }
 
-  #complete(part: Part): void {
+  #complete(side: Side): void {
     const server = this.#server
-    const { expected, bytes } = part
-    part.length = 0
+    const { expected, bytes } = side
+    side.length = 0
     if (expected === GREETING) server.expect(CHOICE)
     else if (expected === REQUEST_4) server.expect(REPLY_4)
     else if (expected === CHOICE) server.expect(bytes[1] === METHOD_PASSWORD ? VERDICT : REPLY)
     else if (expected === VERDICT) server.expect(REPLY)
-    if (expected === REQUEST || expected === REQUEST_4) part.done = true
+    if (expected === REQUEST || expected === REQUEST_4) side.done = true
     if (expected !== REPLY && expected !== REPLY_4) return
     this.state = this.#client.done ? PREAMBLE_DONE : PREAMBLE_INVALID
   }
@@ -102,7 +112,7 @@ function clientMessage(previous: number, first: number): number {
 }
 
 /** How long the message is, or more than its bytes so far; -1 if it is none. */
-function sizeOf({ expected, bytes, length }: Part): number {
+function sizeOf({ expected, bytes, length }: Side): number {
   if (expected === CHOICE || expected === VERDICT) return 2
   if (expected === REPLY_4) return REQUEST_4_BYTES
   if (expected === GREETING) return length < 2 ? 2 : 2 + bytes[1]
@@ -128,7 +138,7 @@ function sizeOfRequest4(bytes: Uint8Array, length: number): number {
 }
 
 /** Whether what has arrived of a message may lead to a connection. */
-function isValid({ expected, bytes, length }: Part): boolean {
+function isValid({ expected, bytes, length }: Side): boolean {
   switch (expected) {
     case REQUEST:
     case REQUEST_4:

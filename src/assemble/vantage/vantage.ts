@@ -3,7 +3,17 @@
  * pairs seen from here are kept. Decided once per connection, not per message.
  *
  * An exchange between two pods passes several capture points. With `keep: server` only the server's vantage is kept, and
- * the client's only where the server is outside the cluster, so that the cluster's agents ship each exchange once.
+ * the client's only where the server is outside the cluster, so that the cluster's agents ship each exchange once:
+ *
+ *     capture point               connection                                      vantage   kept
+ *     loopback of a pod with a    to the proxy's outbound port                    client    unless the Host field is inside
+ *     sidecar                     to a remote address                             client    unless the server is inside
+ *                                 any other                                       server    yes
+ *     elsewhere                   through the sidecar, so seen on the loopback              no
+ *                                 to a local address                              server    yes
+ *                                 from a local address                            client    unless the server is inside
+ *                                 between others, on the host's interfaces        host      if a tunnel carries it to outside
+ *                                 between others, on an interface of a pod        host      yes
  */
 import { portRangesContain } from '../../net/port-ranges.ts'
 import type { AddressEntry } from '../../pair/endpoint-pod.ts'
@@ -20,7 +30,7 @@ const VANTAGE_SERVER = 1
 const VANTAGE_CLIENT = 2
 const VANTAGE_HOST = 3
 
-/** Results of `judge`. */
+/** Results of `judge`, which core/host.ts has as well. */
 const KEEP = 0
 /** Another capture point has the vantage that is kept. */
 const LEAVE_OUT = 1
@@ -154,7 +164,7 @@ export class Vantages {
   }
 
   /** Whether one of the connection's ends is a pod on the lists. */
-  podsAre(flow: SeenFlow, include: Include): boolean {
+  hasIncludedPod(flow: SeenFlow, include: Include): boolean {
     this.name(flow)
     return include.pods(identityOf(flow.clientPod), identityOf(flow.serverPod))
   }

@@ -4,7 +4,7 @@
  * The decoders add every identifier that they find before the TCP header. Only identifiers that both directions of a
  * connection share are added: VLAN ids, VNIs, GRE keys, but not labels and tunnel endpoints, which differ by direction
  * (MPLS, GTP, L2TP). If the two directions differ nevertheless, sequence numbers connect them
- * (assemble/tcp/tracker.ts).
+ * (assemble/core/tcp/tracker.ts).
  */
 
 /** Kinds of identifiers. */

@@ -33,7 +33,7 @@ test('program memory: there are no more templates than fit in front of the resul
   }, /template region is full/)
 })
 
-test('program memory: interfaces have counters of their own, and a number too high is refused', () => {
+test('program memory: interfaces have counters of their own, and a number too high is rejected', () => {
   const memory = make()
   for (const id of [0, 1, 4095]) {
     memory.useInterface(id)

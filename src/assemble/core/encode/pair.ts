@@ -149,7 +149,7 @@ function nameEnds(flow: Flow): void {
   flow.namesVersion = Settings.namesVersion
   flow.clientPod = 0
   flow.serverPod = 0
-  if (interfaceAt(flow.interfaceId).pointed) hostName(flow)
+  if (interfaceAt(flow.interfaceId).hasVantagePoint) hostName(flow)
 }
 
 /** Writes the keys that follow a body. @returns the address after them */

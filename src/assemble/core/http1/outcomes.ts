@@ -108,7 +108,8 @@ function complete(exchange: Exchange, counter: usize): void {
 
 function send(exchange: Exchange, at: usize): void {
   finishPair(at, exchange)
-  if (Settings.selects && !hostSelects(pairStart(), pairLength())) complete(exchange, filteredCounter(RULE_SELECTION))
+  if (Settings.hasSelection && !hostSelects(pairStart(), pairLength()))
+    complete(exchange, filteredCounter(RULE_SELECTION))
   else {
     complete(exchange, C.pairsKept)
     interfaceAt(exchange.connection.flow.interfaceId).lastKeptMicros = responseOf(exchange).endMicros + Time.offset
