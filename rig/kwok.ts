@@ -14,7 +14,7 @@ import type { KubeApiserver } from './kube-apiserver.ts'
 import { writeAdminKubeconfig } from './kube-tools.ts'
 import { needs } from './needs.ts'
 import { killAtExit } from './process-tree.ts'
-import { CACHE } from './root.ts'
+import { CACHE, GO_ENV } from './root.ts'
 
 const VERSION = '0.7.0'
 const KWOK = join(CACHE, 'kwok', `kwok-${VERSION}`)
@@ -65,7 +65,8 @@ export class Kwok {
       podNetwork,
       '--node-lease-duration-seconds',
     ]
-    return new Kwok(killAtExit(spawn(KWOK, [...args, '0'], { stdio: ['ignore', 'pipe', 'pipe'] })))
+    const env = { ...process.env, ...GO_ENV }
+    return new Kwok(killAtExit(spawn(KWOK, [...args, '0'], { env, stdio: ['ignore', 'pipe', 'pipe'] })))
   }
 
   /** The end of its output. */

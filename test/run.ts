@@ -25,6 +25,7 @@ import { Progress } from './support/progress.ts'
 import { repeatFailed } from './support/repeat.ts'
 import { FileTimes, groupsOf, nextGroup } from './support/schedule.ts'
 import { SharedProcess } from './support/shared-process.ts'
+import { toSourcePositions } from './support/source-positions.ts'
 import { type FileResult, failedFile, runTestFile } from './support/test-file.ts'
 import { runTestGroup } from './support/test-group.ts'
 import { compileTestPrograms } from './support/test-programs.ts'
@@ -160,7 +161,7 @@ function showTimes(times: CpuTimes, results: readonly FileResult[]): void {
   console.log(`\n${lines.join('\n')}`)
 }
 
-const indent = (text: string): string => text.trimEnd().replace(/^/gm, '    ')
+const indent = (text: string): string => toSourcePositions(text, ROOT).trimEnd().replace(/^/gm, '    ')
 
 function report(result: FileResult): void {
   const { failures, skips } = result

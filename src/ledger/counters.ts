@@ -14,6 +14,8 @@ export type CounterIndexes<T> = { readonly [K in keyof T]: number }
 export interface CounterLayout<T> {
   /** Ledger paths in block order. */
   readonly paths: readonly string[]
+  /** The names in each path. */
+  readonly names: readonly (readonly string[])[]
   readonly index: CounterIndexes<T>
   /** Counters in a block: those with a path, then those that the ledger does not show. */
   readonly length: number
@@ -24,12 +26,13 @@ function defineCounters<const T extends Record<string, string>, const H extends 
   paths: T,
   hidden: readonly H[] = [],
 ): CounterLayout<Record<keyof T | H, string>> {
-  const names = [...Object.keys(paths), ...hidden]
-  const index = Object.fromEntries(names.map((name, position) => [name, position]))
+  const all = [...Object.keys(paths), ...hidden]
+  const index = Object.fromEntries(all.map((name, position) => [name, position]))
   return {
     paths: Object.values(paths),
+    names: Object.values(paths).map((path) => path.split('.')),
     index: Object.freeze(index) as CounterIndexes<Record<keyof T | H, string>>,
-    length: names.length,
+    length: all.length,
   }
 }
 

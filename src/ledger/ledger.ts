@@ -17,13 +17,13 @@ export interface CounterBlock {
 export function sumLedger(blocks: readonly CounterBlock[]): Ledger {
   const ledger: Ledger = {}
   for (const { layout, values } of blocks) {
-    for (const [index, path] of layout.paths.entries()) add(ledger, path, values[index])
+    for (const [index, names] of layout.names.entries()) add(ledger, names, values[index])
   }
   return ledger
 }
 
-function add(ledger: Ledger, path: string, count: number): void {
-  const names = path.split('.')
+/** @param names in the path */
+function add(ledger: Ledger, names: readonly string[], count: number): void {
   const last = names.length - 1
   let at = ledger
   for (let depth = 0; depth < last; depth += 1) {

@@ -75,6 +75,7 @@ const shownIndexes = ASSEMBLE_COUNTERS.paths.flatMap((path, index) =>
 )
 const SHOWN_COUNTERS: CounterLayout<Record<string, string>> = {
   paths: shownIndexes.map((index) => ASSEMBLE_COUNTERS.paths[index]),
+  names: shownIndexes.map((index) => ASSEMBLE_COUNTERS.names[index]),
   index: {},
   length: shownIndexes.length,
 }

@@ -35,9 +35,10 @@ export function assertLaws(ledger: Ledger): void {
   throw new AssertionError({ message: `${broken.join('\n')}\n${JSON.stringify(ledger, null, 1)}`, actual: ledger })
 }
 
-function negativeCounts(ledger: Ledger, prefix: string): string[] {
-  return Object.entries(ledger).flatMap(([name, value]) => {
-    if (typeof value === 'object') return negativeCounts(value, `${prefix}${name}.`)
-    return value < 0 ? [`${prefix}${name}`] : []
-  })
+function negativeCounts(ledger: Ledger, prefix: string, found: string[] = []): string[] {
+  for (const [name, value] of Object.entries(ledger)) {
+    if (typeof value === 'object') negativeCounts(value, `${prefix}${name}.`, found)
+    else if (value < 0) found.push(`${prefix}${name}`)
+  }
+  return found
 }
