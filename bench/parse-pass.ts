@@ -11,7 +11,7 @@ import { defaultConfig } from '../src/config/load.ts'
 import { ASSEMBLE_COUNTERS, allocateCounters, CAPTURE_COUNTERS } from '../src/ledger/counters.ts'
 import { allocateRing, RingConsumer, RingProducer } from '../src/ring/byte-ring.ts'
 import { Doorbell } from '../src/ring/doorbell.ts'
-import { PAIR_FIELDS_BYTES, PAIR_LENGTH_AT } from '../src/ring/layout.ts'
+import { LENGTH_AT, PAIR_FIELDS_BYTES, PAIR_LENGTH_AT } from '../src/ring/layout.ts'
 import type { OpaqueMarks } from '../src/ring/opaque-marks.ts'
 import { Control } from '../src/thread/control.ts'
 
@@ -88,11 +88,13 @@ export class ParseStage {
     const all = { ...OPTIONS, ...options }
     const memory = all.flows === OPTIONS.flows ? MEMORY : assemblerMemory(all)
     this.#assembler = new Assembler(memory, all, this.#counts, {
-      emit: (record) => {
-        const length = memory.view.getInt32(record + PAIR_LENGTH_AT, true)
-        this.#encodedBytes += length
-        onPair?.(memory.bytes, record + PAIR_FIELDS_BYTES, length)
-        return true
+      emit: (start, end) => {
+        for (let record = start; record < end; record += memory.view.getInt32(record + LENGTH_AT, true)) {
+          const length = memory.view.getInt32(record + PAIR_LENGTH_AT, true)
+          this.#encodedBytes += length
+          onPair?.(memory.bytes, record + PAIR_FIELDS_BYTES, length)
+        }
+        return end
       },
     })
     const intake = new Intake({

@@ -210,9 +210,10 @@ export class Assembler {
     const { view, output } = this.#memory
     const end = this.#program.outputEnd()
     for (let at = output; at < end; ) {
-      const size = view.getInt32(at + LENGTH_AT, true)
-      if (!this.#sink.emit(at, size)) this.#countDropped(at)
-      at += size
+      at = this.#sink.emit(at, end)
+      if (at === end) break
+      this.#countDropped(at)
+      at += view.getInt32(at + LENGTH_AT, true)
     }
     this.#program.rewindOutput()
   }

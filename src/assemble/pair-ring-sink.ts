@@ -1,7 +1,7 @@
 import { FULL, type RingProducer } from '../ring/byte-ring.ts'
 import { copyBytes } from '../ring/copy-bytes.ts'
 import type { Doorbell } from '../ring/doorbell.ts'
-import { ARRIVAL_AT } from '../ring/layout.ts'
+import { ARRIVAL_AT, LENGTH_AT } from '../ring/layout.ts'
 import { COMMAND_STOP, type Control } from '../thread/control.ts'
 import type { ProgramMemory } from './host/memory.ts'
 import type { PairSink } from './pair-sink.ts'
@@ -9,9 +9,12 @@ import type { PairSink } from './pair-sink.ts'
 /** Longest sleep while waiting for room, between two heartbeats. */
 const WAIT_SLICE_MS = 100
 
-/** Copies complete pairs to the ring to the shipper. */
+/** Records that are copied at once have at most so many bytes together, unless it is one. */
+const RUN_BYTES = 64 * 1024
+
+/** Copies complete pairs to the ring to the shipper: runs of records at once, since each copy costs as much as some hundred bytes. */
 export class PairRingSink implements PairSink {
-  readonly #memory: Pick<ProgramMemory, 'bytes'>
+  readonly #memory: Pick<ProgramMemory, 'bytes' | 'view'>
   readonly #ring: RingProducer
   readonly #waits: boolean
   readonly #bell: Doorbell
@@ -24,7 +27,7 @@ export class PairRingSink implements PairSink {
   }
 
   constructor(
-    memory: Pick<ProgramMemory, 'bytes'>,
+    memory: Pick<ProgramMemory, 'bytes' | 'view'>,
     ring: RingProducer,
     whenFull: 'wait' | 'drop',
     bell: Doorbell,
@@ -37,17 +40,48 @@ export class PairRingSink implements PairSink {
     this.#control = control
   }
 
-  emit(record: number, size: number): boolean {
+  emit(start: number, end: number): number {
+    let at = start
+    while (at < end) {
+      const next = this.#copyRun(at, end)
+      if (next === at) return at
+      at = next
+    }
+    return end
+  }
+
+  /** Copies records from `at` on, or the first alone where there is room for no more. @returns the address after them */
+  #copyRun(at: number, end: number): number {
     const ring = this.#ring
-    this.#wanted = size
-    if (size > ring.maxRecord) return false
-    if (!this.#tryClaim() && this.#waits) this.#wait()
-    const claimed = this.#claimed
-    if (claimed === FULL) return false
-    copyBytes(this.#memory.bytes, record, record + size, ring.bytes, claimed)
-    ring.words[(claimed + ARRIVAL_AT) >> 2] = 0
-    ring.commit()
-    return true
+    const afterFirst = this.#after(at)
+    if (afterFirst - at > ring.maxRecord) return at
+    const limit = Math.min(end, at + Math.min(RUN_BYTES, ring.maxRecord))
+    let runEnd = afterFirst
+    while (runEnd < limit && this.#after(runEnd) <= limit) runEnd = this.#after(runEnd)
+    this.#claim(runEnd - at)
+    if (this.#claimed === FULL && runEnd > afterFirst) {
+      runEnd = afterFirst
+      this.#claim(runEnd - at)
+    }
+    if (this.#claimed === FULL && this.#waits) this.#wait()
+    if (this.#claimed === FULL) return at
+    const shift = this.#claimed - at
+    copyBytes(this.#memory.bytes, at, runEnd, ring.bytes, this.#claimed)
+    for (let record = at; record < runEnd; record = this.#after(record)) {
+      ring.words[(record + shift + ARRIVAL_AT) >> 2] = 0
+    }
+    ring.commitRecords()
+    return runEnd
+  }
+
+  /** The address after a record. */
+  #after(record: number): number {
+    return record + this.#memory.view.getInt32(record + LENGTH_AT, true)
+  }
+
+  #claim(bytes: number): void {
+    this.#wanted = bytes
+    this.#tryClaim()
   }
 
   #wait(): void {

@@ -143,6 +143,11 @@ export class RingProducer {
   commit(): void {
     const offset = this.#tail & (this.#capacity - 1)
     this.words[(offset + LENGTH_AT) >> 2] = this.#claimed
+    this.commitRecords()
+  }
+
+  /** As `commit`, for a claim that was filled with whole records which have their lengths. */
+  commitRecords(): void {
     this.#tail = (this.#tail + this.#claimed) | 0
     // Only the next producer reads it, after this thread has ended: a plain store suffices.
     this.#control[COMMITTED_WORD] = this.#tail

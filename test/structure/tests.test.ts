@@ -60,7 +60,6 @@ const TESTED_BY: Readonly<Record<string, string>> = {
   'assemble/host/capture-extras': 'assemble/encode/pair',
   'assemble/host/host-flow': 'assemble/vantage/vantage',
   'assemble/host/imports': 'assemble/assembler',
-  'assemble/pair-ring-sink': 'supervisor/assembler-pool',
   'assemble/vantage/pod-bytes': 'assemble/encode/pair',
   'capture/af-packet/socket-opener': 'e2e/live-interfaces',
   'capture/af-packet/source': 'e2e/live-interfaces',

@@ -17,7 +17,7 @@ import type { Pair } from '../../src/pair/pair.ts'
 import { unpackPair } from '../../src/pair/unpack.ts'
 import { allocateRing, RingConsumer, RingProducer } from '../../src/ring/byte-ring.ts'
 import { Doorbell } from '../../src/ring/doorbell.ts'
-import { PAIR_FIELDS_BYTES, PAIR_LENGTH_AT } from '../../src/ring/layout.ts'
+import { LENGTH_AT, PAIR_FIELDS_BYTES, PAIR_LENGTH_AT } from '../../src/ring/layout.ts'
 import { OpaqueMarks } from '../../src/ring/opaque-marks.ts'
 import type { PairSelector } from '../../src/select/selector.ts'
 import type { InterfaceInfo } from '../../src/target/interface-info.ts'
@@ -104,11 +104,13 @@ export class AssembleHarness {
     this.#memory = memory
     this.#options = all
     const sink: PairSink = {
-      emit: (record) => {
-        const at = record + PAIR_FIELDS_BYTES
-        take(memory.bytes.subarray(at, at + memory.view.getInt32(record + PAIR_LENGTH_AT, true)))
-        this.#shipCounts[SHIP_COUNTERS.index.shipped]++
-        return true
+      emit: (start, end) => {
+        for (let record = start; record < end; record += memory.view.getInt32(record + LENGTH_AT, true)) {
+          const at = record + PAIR_FIELDS_BYTES
+          take(memory.bytes.subarray(at, at + memory.view.getInt32(record + PAIR_LENGTH_AT, true)))
+          this.#shipCounts[SHIP_COUNTERS.index.shipped]++
+        }
+        return end
       },
     }
     this.assembler = new Assembler(memory, all, this.#assembleCounts, sink, () => {}, selector)

@@ -12,6 +12,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  renameSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -60,7 +61,10 @@ async function compile(scratch: string, name: string, wasm: string): Promise<voi
   const args = [join(ROOT, ASC), join(TEST_PARTS, 'programs', `${name}.ts`), '--outFile', `${name}.wasm`, ...FLAGS]
   await promisify(execFile)(process.execPath, args, { cwd: scratch })
   mkdirSync(dirname(target), { recursive: true })
-  copyFileSync(join(scratch, `${name}.wasm`), target)
+  // Another run of tests in this checkout may read the file meanwhile.
+  const copied = `${target}.${process.pid}`
+  copyFileSync(join(scratch, `${name}.wasm`), copied)
+  renameSync(copied, target)
 }
 
 /** 0 where one is missing. */
