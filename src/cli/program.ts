@@ -100,7 +100,7 @@ function reportError(thrown: unknown, verbose: boolean): number {
   return expected ? error.exitCode : EXIT_RUNTIME
 }
 
-/** @param word  the first argument: a command's name, or anything else */
+/** @param word the first argument: a command's name, or anything else */
 function createProgram(word: string | undefined, exit: (code: number) => void): Command {
   const program = new Command('interceptor')
     .description('Pair HTTP requests with their responses, in capture files and live traffic.')
