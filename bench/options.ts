@@ -7,6 +7,7 @@ const PARTS = [
   'offline',
   'start',
   'allocation',
+  'capture',
   'live',
   'ship',
   'latency',

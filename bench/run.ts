@@ -5,6 +5,7 @@
 import { writeFileSync } from 'node:fs'
 import { measureAllocation } from './allocation.ts'
 import { isOffline, type OfflineData, ratiosOf, regressions, storeBaseline, storedBaseline } from './baseline.ts'
+import { measureCapture } from './capture.ts'
 import { measureCosts } from './costs.ts'
 import { measureDiscovery } from './discovery.ts'
 import { measureFloods } from './floods.ts'
@@ -40,6 +41,8 @@ async function measure(part: Part, options: BenchOptions, traces: readonly Trace
       return [await measureStart(rounds)]
     case 'allocation':
       return [await measureAllocation(Math.ceil(pairs / 4))]
+    case 'capture':
+      return [await measureCapture()]
     case 'live':
       return [await measureLive(traces, { rounds, workers })]
     case 'ship':

@@ -1,0 +1,147 @@
+/**
+ * What the capture thread does with each frame of a kernel ring, on one thread: the block is read again and again, and its frames pass
+ * through intake into a frame ring. The best of the rounds, in which the kinds alternate.
+ *
+ *     node dist/bench/capture-pass.js ROUNDS    one JSON line, nanoseconds per frame
+ */
+import { RingReader } from '../src/capture/af-packet/ring-reader.ts'
+import { flowHash } from '../src/capture/intake/flow-hash.ts'
+import { Intake } from '../src/capture/intake/intake.ts'
+import { LINKTYPE_ETHERNET } from '../src/capture/wire/link-types.ts'
+import { RING_PROGRESS_WORDS } from '../src/capture/worker-data.ts'
+import { allocateCounters, CAPTURE_COUNTERS } from '../src/ledger/counters.ts'
+import { allocateRing, RingConsumer, RingProducer } from '../src/ring/byte-ring.ts'
+import { copyBytes } from '../src/ring/copy-bytes.ts'
+import { Doorbell } from '../src/ring/doorbell.ts'
+import { connectionCheck, OpaqueMarks } from '../src/ring/opaque-marks.ts'
+import {
+  BLOCK_FIRST_PACKET,
+  BLOCK_LENGTH,
+  BLOCK_NUMBER,
+  BLOCK_PACKETS,
+  BLOCK_STATUS,
+  PACKET_CAPTURED,
+  PACKET_LENGTH,
+  PACKET_MAC,
+  PACKET_NEXT,
+  PACKET_SECONDS,
+  TP_STATUS_USER,
+} from '../src/sys/packet.ts'
+import { Control } from '../src/thread/control.ts'
+import { setCompilerFlags } from '../src/thread/v8-flags.ts'
+
+const BLOCK_BYTES = 128 * 1024
+const BLOCK_HEADER_BYTES = 48
+const PACKET_HEADER_BYTES = 82
+const FRAME_BYTES = 1514
+const FRAMES = 80
+const IP_AT = 14
+const TCP_AT = IP_AT + 20
+const BLOCKS = 500
+const RING_BYTES = 4 * 1024 * 1024
+
+/** Nanoseconds per frame. */
+export interface CapturePass {
+  /** Of an MTU frame that is copied into the frame ring. */
+  copied: number
+  /** Of one whose payload the assembler does not need: its headers are copied. */
+  marked: number
+  /** Of copying as many bytes and nothing else. */
+  copying: number
+}
+
+/** A block full of MTU frames of one connection. */
+function fullBlock(): ArrayBuffer {
+  const memory = new ArrayBuffer(BLOCK_BYTES)
+  const view = new DataView(memory)
+  const size = (PACKET_HEADER_BYTES + FRAME_BYTES + 15) & ~15
+  for (let i = 0; i < FRAMES; i++) {
+    const at = BLOCK_HEADER_BYTES + i * size
+    view.setUint32(at + PACKET_NEXT, size, true)
+    view.setUint32(at + PACKET_SECONDS, 1e9, true)
+    view.setUint32(at + PACKET_CAPTURED, FRAME_BYTES, true)
+    view.setUint32(at + PACKET_LENGTH, FRAME_BYTES, true)
+    view.setUint16(at + PACKET_MAC, PACKET_HEADER_BYTES, true)
+    writeSegment(new DataView(memory, at + PACKET_HEADER_BYTES), i * (FRAME_BYTES - TCP_AT - 20))
+  }
+  view.setUint32(BLOCK_STATUS, TP_STATUS_USER, true)
+  view.setUint32(BLOCK_PACKETS, FRAMES, true)
+  view.setUint32(BLOCK_FIRST_PACKET, BLOCK_HEADER_BYTES, true)
+  view.setUint32(BLOCK_LENGTH, BLOCK_HEADER_BYTES + FRAMES * size, true)
+  view.setBigUint64(BLOCK_NUMBER, 1n, true)
+  return memory
+}
+
+/** An Ethernet frame with IPv4 and TCP. */
+function writeSegment(frame: DataView, seq: number): void {
+  frame.setUint16(12, 0x0800)
+  frame.setUint8(IP_AT, 0x45)
+  frame.setUint16(IP_AT + 2, FRAME_BYTES - IP_AT)
+  frame.setUint8(IP_AT + 9, 6)
+  frame.setUint32(IP_AT + 12, 0x0a000001)
+  frame.setUint32(IP_AT + 16, 0x0a000002)
+  frame.setUint16(TCP_AT, 443)
+  frame.setUint16(TCP_AT + 2, 40_000)
+  frame.setUint32(TCP_AT + 4, seq)
+  frame.setUint8(TCP_AT + 12, 0x50)
+  frame.setUint8(TCP_AT + 13, 0x10)
+}
+
+/** @returns reads the block once. @param marks with `marked`, the connection is in them */
+function reading(memory: ArrayBuffer, marked: boolean): () => void {
+  const marks = new OpaqueMarks(OpaqueMarks.allocate())
+  const frame = new DataView(memory, BLOCK_HEADER_BYTES + PACKET_HEADER_BYTES)
+  const hash = flowHash(frame, 4, IP_AT, TCP_AT, 0)
+  if (marked) marks.mark(hash, connectionCheck(frame, IP_AT, TCP_AT, 0, 0), marks.generation(hash))
+  const shared = allocateRing(RING_BYTES)
+  const bell = new Doorbell(Doorbell.allocate())
+  const consumer = new RingConsumer(shared, null)
+  const counters = allocateCounters(CAPTURE_COUNTERS)
+  const intake = new Intake({
+    rings: [new RingProducer(shared, bell)],
+    counters,
+    whenFull: 'drop',
+    bell,
+    control: new Control(Control.allocate()),
+    marks: [marks],
+  })
+  const progress = new Int32Array(RING_PROGRESS_WORDS)
+  const ring = { blockBytes: BLOCK_BYTES, blockCount: 1, linkType: LINKTYPE_ETHERNET, interfaceId: 0, progress }
+  const mesh = { proxyPort: new Int32Array(1), redirected: new Uint8Array(0) }
+  const reader = new RingReader({ ...ring, ...mesh }, memory)
+  return () => {
+    progress.fill(0)
+    reader.deliverBlock(intake)
+    intake.flush()
+    consumer.release(consumer.used)
+    if (counters[CAPTURE_COUNTERS.index.queued] % FRAMES !== 0) throw new Error('a frame was not queued')
+  }
+}
+
+/** @returns copies the block's frames to shared memory */
+function copying(memory: ArrayBuffer): () => void {
+  const source = new Uint8Array(memory)
+  const target = new Uint8Array(new SharedArrayBuffer(RING_BYTES))
+  let at = 0
+  return () => {
+    for (let i = 0; i < FRAMES; i++, at = (at + 1536) % (RING_BYTES - 2048)) {
+      copyBytes(source, i * 1536, i * 1536 + FRAME_BYTES - IP_AT, target, at)
+    }
+  }
+}
+
+/** @returns nanoseconds per frame */
+function timed(pass: () => void): number {
+  const start = process.hrtime.bigint()
+  for (let i = 0; i < BLOCKS; i++) pass()
+  return Number(process.hrtime.bigint() - start) / (BLOCKS * FRAMES)
+}
+
+setCompilerFlags()
+const memory = fullBlock()
+const passes = { copied: reading(memory, false), marked: reading(memory, true), copying: copying(memory) }
+const best: CapturePass = { copied: Infinity, marked: Infinity, copying: Infinity }
+for (let round = 0; round < Number(process.argv[2]); round++) {
+  for (const kind of ['copied', 'marked', 'copying'] as const) best[kind] = Math.min(best[kind], timed(passes[kind]))
+}
+process.stdout.write(`${JSON.stringify(best)}\n`)

@@ -1,0 +1,24 @@
+/** What a frame costs the capture thread, beside the copy alone. */
+import type { CapturePass } from './capture-pass.ts'
+import { runProgram } from './measure.ts'
+import { script } from './parts.ts'
+import { type Section, whole } from './report.ts'
+
+/** Of some 10 ms each: the best is undisturbed. */
+const ROUNDS = 40
+
+export async function measureCapture(): Promise<Section> {
+  const { stdout } = await runProgram([process.execPath, script('capture-pass'), String(ROUNDS)])
+  const best = JSON.parse(stdout) as CapturePass
+  return {
+    title: 'Capture: an MTU frame from the kernel ring into the frame ring, one thread',
+    columns: ['', 'ns a frame', 'goal'],
+    rows: [
+      ['copied', whole(best.copied), '250'],
+      ['of a connection that is marked as opaque: headers alone', whole(best.marked), '100'],
+      ['the copy alone', whole(best.copying), ''],
+    ],
+    notes: [],
+    data: best,
+  }
+}
