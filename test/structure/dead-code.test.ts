@@ -1,7 +1,5 @@
 /** Exports: each is imported, those of src/ by more than tests, and no two types of them have the same name. */
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import {
   type Identifier,
@@ -16,11 +14,7 @@ import {
   isVariableStatement,
   type Node,
 } from 'typescript/unstable/ast'
-import { ROOT } from '../../rig/root.ts'
-import { files, type SourceFile, walk } from './source-tree.ts'
-
-/** Sources that are not in tsconfig.json: they import from ours. */
-const ASSEMBLY_SCRIPT = ['src/assemble/core', 'test/assemble/core']
+import { files, programImports, type SourceFile, walk } from './source-tree.ts'
 
 /** `export` is the first word of a statement; a tree's node is without the comments before it. */
 const isExported = (statement: Node): boolean => statement.getText().startsWith('export ')
@@ -84,14 +78,7 @@ function importers(): Map<string, string[]> {
       if (kind === 'import') for (const name of names) add(`${target}#${name}`, path)
     }
   }
-  const programs = ASSEMBLY_SCRIPT.flatMap((folder) =>
-    readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).map((name) => join(folder, name)),
-  )
-  for (const path of programs.filter((name) => name.endsWith('.ts'))) {
-    for (const [, specifier] of readFileSync(join(ROOT, path), 'utf8').matchAll(/ from '(\.[^']+)'/g)) {
-      add(`${join(dirname(path), specifier)}.ts#*`.replace('.ts.ts', '.ts'), path)
-    }
-  }
+  for (const [path, targets] of programImports()) for (const target of targets) add(`${target}#*`, path)
   return found
 }
 

@@ -2,7 +2,7 @@
  * The TypeScript sources as the compiler sees them, for tests that check rules about them: which file imports what, what
  * each file exports, and the syntax trees. Read once for each test process, through the compiler's own API.
  */
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { after } from 'node:test'
 import {
@@ -52,6 +52,21 @@ const sourceName = (path: string): string => path.replace(/\.js$/, '.ts')
 
 function resolveTarget(from: string, specifier: string): string {
   return isRelative(specifier) ? sourceName(join(dirname(from), specifier)) : specifier
+}
+
+/** Folders of AssemblyScript: tsconfig.json excludes them. */
+const ASSEMBLY_SCRIPT = ['src/assemble/core', 'test/assemble/core']
+
+/** What each file of the assembler's program imports, and of the programs that test parts of it. */
+export function programImports(): Map<string, string[]> {
+  const paths = ASSEMBLY_SCRIPT.flatMap((folder) =>
+    readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).map((name) => join(folder, name)),
+  )
+  const targetsOf = (path: string): string[] =>
+    [...readFileSync(join(ROOT, path), 'utf8').matchAll(/ from '(\.[^']+)'/g)].map(([, specifier]) =>
+      join(dirname(path), specifier.endsWith('.ts') ? specifier : `${specifier}.ts`),
+    )
+  return new Map(paths.filter((path) => path.endsWith('.ts')).map((path) => [path, targetsOf(path)]))
 }
 
 /** Calls `visit` for a node and all that it holds. */

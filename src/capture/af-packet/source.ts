@@ -213,7 +213,7 @@ class AfPacketCapture {
     this.#poll(Math.min(this.#longestSleep(draining), Math.ceil(atMostMs)))
     this.#hasPolled = true
     const micros = Date.now() * 1000 - CLOCK_LAG_MICROS
-    if (!this.#holdFrames) {
+    if (!this.#hasFrames) {
       this.#sink.stamp.micros = micros
       this.#sink.tick()
     }
@@ -223,11 +223,11 @@ class AfPacketCapture {
 
   #longestSleep(draining: boolean): number {
     if (draining || this.#closing > 0) return DRAIN_POLL_MS
-    if (this.#holdFrames) return LOOK_MS
+    if (this.#hasFrames) return LOOK_MS
     return this.#sockets.some(({ watch }) => watch.isSeeking) ? SEEK_MS : POLL_MS
   }
 
-  get #holdFrames(): boolean {
+  get #hasFrames(): boolean {
     return this.#sockets.some(({ ring }) => ring.holdsFrames)
   }
 
