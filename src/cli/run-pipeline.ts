@@ -6,6 +6,7 @@
 import { configFilePath } from '../config/file-path.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import { EXIT_DONE, EXIT_INTERRUPTED, EXIT_RUNTIME, EXIT_USAGE } from '../errors.ts'
+import { counted } from '../format/units.ts'
 import { count } from '../ledger/ledger.ts'
 import { createLogger, type Logger } from '../log/logger.ts'
 import type { Outcome, PipelineInput, PipelineOptions } from '../supervisor/options.ts'
@@ -134,7 +135,9 @@ function conclude({ outcome, signals }: Ended, facts: RunFacts, flags: PipelineF
       `interceptor: ${unshipped} pairs could not be shipped to Kafka in time (ship.maxAge, shutdown.timeout)\n`,
     )
   }
-  return unshipped > 0 && outcome.exitCode === EXIT_DONE ? EXIT_RUNTIME : outcome.exitCode
+  const rejected = count(outcome.ledger, 'pairs.dropped.rejected')
+  if (rejected > 0) writeError(`interceptor: the output rejected ${counted(rejected, 'pair')}\n`)
+  return unshipped + rejected > 0 && outcome.exitCode === EXIT_DONE ? EXIT_RUNTIME : outcome.exitCode
 }
 
 /** Pairs that Kafka did not accept in time, except those beyond -c. */

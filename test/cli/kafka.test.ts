@@ -53,6 +53,14 @@ describe('the command line with a Kafka broker', { skip }, () => {
     })
   }
 
+  test('read: exits with 1 if the broker rejects the pairs', async () => {
+    await broker.createTopic('compacted', ['cleanup.policy=compact'])
+    const to = ['--brokers', broker.plaintext, '--topic', 'compacted', '--set', 'kafka.partitionBy=round-robin']
+    const { code, stderr } = await run(['read', ...to, CAPTURE])
+    assert.equal(code, EXIT_RUNTIME)
+    assert.match(stderr, new RegExp(`^interceptor: the output rejected ${printed.length} pairs$`, 'm'))
+  })
+
   test('ui: shows the pairs of a topic, of a real broker', async (t) => {
     const topic = ['--brokers', broker.plaintext, '--topic', 'pairs.json', '--from', 'beginning', '--no-follow']
     const child = start(['ui', ...topic, '--listen', '127.0.0.1:0'])
