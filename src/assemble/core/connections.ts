@@ -1,6 +1,12 @@
 /**
  * Between TCP and HTTP: recognises the protocol of a flow and which side is the client, and passes its bytes, gaps and ends
  * to the HTTP parser. The client is known by the handshake, or else by content, never by which side was captured first.
+ *
+ *     UNKNOWN ──start line, vantage kept──▶ HTTP1 ──CONNECT succeeds──▶ TUNNEL ──its first bytes──▶ UNKNOWN
+ *        │                                    │
+ *        └──TLS, HTTP/2, other, left out──────┴──101, left out──▶ OPAQUE: only watched for its end
+ *
+ * Invariant: HTTP1 has a record (`flow.http`). TUNNEL and OPAQUE may still have it, without a message in progress; UNKNOWN has none.
  */
 
 import * as C from './counters'

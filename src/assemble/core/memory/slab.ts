@@ -1,6 +1,8 @@
 /**
  * Records of one size in a region: those that were freed first, linked by their first words, then those never used. A slab
  * has as many records as its owner may ever need, so that only a bound on the owners has to be checked.
+ *
+ *     free ──▶ record ──▶ record ──▶ 0         next ──▶ [never used … end)
  */
 @unmanaged
 export class Slab {
