@@ -1,4 +1,7 @@
-/** A cluster of a thousand pods whose kubelets kwok plays: pods get their status, and end, as on real nodes. */
+/**
+ * Full nodes whose kubelets kwok plays: pods get their status, and end, as on real ones. many-pods.test.ts has more than a
+ * thousand, which cost the API server and kwok most of this test's time.
+ */
 import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
 import { KubeApiserver, needsKubeApiserver } from '../../../rig/kube-apiserver.ts'
@@ -8,14 +11,14 @@ import { RemoteWatch } from '../../../src/discovery/kubernetes/remote-watch.ts'
 import { createNode, createPod, deletePod } from '../../support/kube-apiserver-objects.ts'
 import { AgentFiles, inLanes, Lines, PODS_RULE, PodsUnderTest, podsOf, QUICK, until } from './rig.ts'
 
-const NODES = 10
+const NODES = 3
 const PODS_PER_NODE = 110
 /** Pods of the node under test that end, and their replacements. */
 const REPLACED = 40
-/** Waits for kwok, which is slow with a thousand pods. */
+/** Waits for kwok. */
 const SECONDS = 120
 
-suite('A thousand pods with kwok for kubelets', { skip: needsKubeApiserver() || needsKwok() }, () => {
+suite('Full nodes with kwok for kubelets', { skip: needsKubeApiserver() || needsKwok() }, () => {
   let cluster: KubeApiserver
   let kwok: Kwok
   let files: AgentFiles

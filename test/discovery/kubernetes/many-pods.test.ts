@@ -9,10 +9,10 @@ import { createNode, createPod, deletePod, setPodStatus } from '../../support/ku
 import { KubeApiserverProxy } from '../../support/kube-apiserver-proxy.ts'
 import { AgentFiles, inLanes, Lines, PODS_RULE, PodsUnderTest, podsOf, QUICK, until } from './rig.ts'
 
-const PODS = 1200
+const PODS = 1010
 const PAGE = 250
 /** How many of them are replaced while the watches are cut, and how many end after that. */
-const CHURN = 200
+const CHURN = 100
 const ENDED = 50
 
 setFlagsFromString('--expose-gc')
