@@ -37,10 +37,13 @@ test('test file: a thread that a failed test leaves does not keep its file alive
   )
 })
 
+/** Keeps its thread from doing anything else, as a loop without end does, but needs no CPU. */
+const BLOCK = 'Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)'
+
 for (const [what, hang] of [
   ['waits for ever', 'setInterval(() => {}, 1000); await new Promise(() => {})'],
-  ['loops for ever', 'await new Promise((done) => setTimeout(done, 100)); for (;;);'],
-  ['leaves a thread that loops, and waits', `new Worker('for (;;);', { eval: true }); await new Promise(() => {})`],
+  ['blocks for ever', `await new Promise((done) => setTimeout(done, 100)); ${BLOCK}`],
+  ['leaves a thread that blocks, and waits', `new Worker('${BLOCK}', { eval: true }); await new Promise(() => {})`],
   ['ignores SIGTERM', `process.on('SIGTERM', () => {}); await new Promise((done) => setTimeout(done, 1e9))`],
 ]) {
   test(`test file: one that ${what} is killed, and keeps the counts of what has ended`, (t) => {
