@@ -205,7 +205,7 @@ suite('Kafka that goes and comes back', { skip: needsKafka() }, () => {
 
   test('kafka: acks none: pairs count as shipped once they are written, and a broker’s end loses those on their way', async (t) => {
     const run = shipTo(configFor(broker, 'unacknowledged', { kafka: { acks: 'none' } }), { whenFull: 'drop' })
-    const stop = flow(run, SLOWLY_MS)
+    const stop = flow(run)
     await until('pairs are shipped', () => run.counter('shipped') > 200)
     await broker.stop('SIGKILL')
     await until('it is reported', () => isAway(run))
