@@ -5,18 +5,17 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { limitCpu } from './cpu-quota.ts'
+import { buildGoPeer, GO_PEER_SOURCE } from './go-peer.ts'
 import { lineChart } from './line-chart.ts'
 import { liveMissing } from './live.ts'
 import { LiveRun } from './live-run.ts'
-import { outputOf } from './measure.ts'
 import { positive } from './options.ts'
-import { inPath } from './parts.ts'
 import { describeMachine, figure, machineText, type Section, sectionText, whole } from './report.ts'
+import { goCoverage, tcpdumpDrops } from './rulers.ts'
 import { makeTrace, type Trace } from './traces.ts'
-import { type Replayed, VethPair } from './veth.ts'
+import { VethPair } from './veth.ts'
 
 const HELP = `Usage: npm run load -- [options]
 
@@ -30,9 +29,11 @@ Offers traffic at rising rates and prints what was captured of it at each.
   --cpu PERCENT    of one core that the program may use: overload begins earlier (needs cgroups)
   --set KEY=VALUE  a setting of the program, such as limits.cpu=0.25; may be repeated
   --svg FILE       draw the figures there
+  --go-peer DIR    where the Go program to compare with has its source
   --help
 
-Needs Linux, root, iproute2, ethtool and tcpreplay; tcpdump is measured where it is installed.
+Needs Linux, root, iproute2, ethtool and tcpreplay; tcpdump and the Go program, which reads from tcpdump, are measured
+where they are installed.
 `
 
 interface LoadOptions {
@@ -45,6 +46,8 @@ interface LoadOptions {
   cpu: number | null
   set: readonly string[]
   svg: string | null
+  /** Folder of the Go program's source. */
+  goPeer: string
 }
 
 /** One rate. Shares are of the frames offered. */
@@ -62,6 +65,8 @@ interface LoadSample {
   rssMiB: number
   /** Frames that tcpdump's kernel ring dropped; null: not measured. */
   tcpdumpDrops: number | null
+  /** The share of the pairs' responses that the Go program finds; null: not measured. */
+  goCoverage: number | null
 }
 
 function readOptions(args: string[]): LoadOptions | null {
@@ -75,6 +80,7 @@ function readOptions(args: string[]): LoadOptions | null {
       cpu: { type: 'string' },
       set: { type: 'string', multiple: true, default: [] },
       svg: { type: 'string' },
+      'go-peer': { type: 'string', default: GO_PEER_SOURCE },
       help: { type: 'boolean', default: false },
     },
   })
@@ -87,6 +93,7 @@ function readOptions(args: string[]): LoadOptions | null {
     cpu: values.cpu === undefined ? null : positive('--cpu', values.cpu),
     set: values.set,
     svg: values.svg ?? null,
+    goPeer: values['go-peer'],
   }
 }
 
@@ -109,7 +116,13 @@ interface Summary {
   pairs: { shipped: number }
 }
 
-async function offer(trace: Trace, rate: number | null, options: LoadOptions): Promise<LoadSample> {
+/** @param goPeer path of the Go program; null: it could not be built */
+async function offer(
+  trace: Trace,
+  rate: number | null,
+  options: LoadOptions,
+  goPeer: string | null,
+): Promise<LoadSample> {
   const folder = mkdtempSync(join(tmpdir(), 'interceptor-load-'))
   const veth = new VethPair()
   try {
@@ -118,45 +131,32 @@ async function offer(trace: Trace, rate: number | null, options: LoadOptions): P
     const run = await LiveRun.start(veth, ['--workers', String(options.workers), '--summary', file, ...settings])
     const unlimit = options.cpu === null ? null : limitCpu(run.pid, options.cpu)
     const cpuBefore = run.cpuMs
-    const sent = await veth.replay(replayArguments(trace, rate, options.seconds))
+    const replay = replayArguments(trace, rate, options.seconds)
+    const sent = await veth.replay(replay)
     const cores = (run.cpuMs - cpuBefore) / (sent.seconds * 1000)
     const { rssMiB } = run
     await run.settle()
     await run.stop()
     unlimit?.()
     const { frames, pairs } = JSON.parse(readFileSync(file, 'utf8')) as Summary
-    const sentPairs = (sent.frames * trace.pairs!) / countFrames(trace)
+    const pairsPerFrame = trace.pairs! / countFrames(trace)
     return {
       framesPerSecond: sent.frames / sent.seconds,
       pairsPerSecond: pairs.shipped / sent.seconds,
-      coverage: pairs.shipped / sentPairs,
+      coverage: pairs.shipped / (sent.frames * pairsPerFrame),
       kernelDrops: frames.kernelDropped / sent.frames,
       kernelShed: frames.kernelShed / sent.frames,
       shed: frames.dropped.shed / sent.frames,
       ringDrops: frames.dropped.ring / sent.frames,
       cores,
       rssMiB,
-      tcpdumpDrops: await tcpdumpDrops(veth, replayArguments(trace, rate, options.seconds)),
+      tcpdumpDrops: await tcpdumpDrops(veth, replay),
+      goCoverage: await goCoverage(veth, replay, goPeer, pairsPerFrame, folder),
     }
   } finally {
     veth.delete()
     rmSync(folder, { recursive: true })
   }
-}
-
-/** The share of frames that tcpdump's kernel ring drops when it writes them to nowhere; null: it is not installed. */
-async function tcpdumpDrops(veth: VethPair, args: readonly string[]): Promise<number | null> {
-  if (!inPath('tcpdump')) return null
-  const child = veth.receiver.spawn('tcpdump', '-i', 'eth0', '-n', '-w', '/dev/null')
-  const stderr: Buffer[] = []
-  child.stderr?.on('data', (chunk: Buffer) => stderr.push(chunk))
-  const ended = outputOf(child, 'tcpdump')
-  while (!Buffer.concat(stderr).includes('listening on')) await Promise.race([sleep(50), ended])
-  const sent: Replayed = await veth.replay(args)
-  child.kill('SIGINT')
-  await ended
-  const [, dropped = '0'] = /(\d+) packets dropped by kernel/.exec(Buffer.concat(stderr).toString()) ?? []
-  return Number(dropped) / sent.frames
 }
 
 const percent = (share: number): string => `${(100 * share).toFixed(share > 0 && share < 0.1 ? 2 : 1)} %`
@@ -178,6 +178,7 @@ function section(samples: readonly LoadSample[], { workers, cpu, set }: LoadOpti
       'cores',
       'RSS',
       'tcpdump drops',
+      'Go coverage',
     ],
     rows: samples.map((sample) => [
       whole(sample.framesPerSecond),
@@ -191,8 +192,12 @@ function section(samples: readonly LoadSample[], { workers, cpu, set }: LoadOpti
       figure(sample.cores),
       `${whole(sample.rssMiB)} MiB`,
       sample.tcpdumpDrops === null ? '–' : percent(sample.tcpdumpDrops),
+      sample.goCoverage === null ? '–' : percent(sample.goCoverage),
     ]),
-    notes: ['Shares are of the frames that tcpreplay sent; sender and program share the machine’s CPUs.'],
+    notes: [
+      'Go: gopacket, tcpassembly and net/http on what tcpdump captures with a ring of 8 MiB; it neither pairs nor writes',
+      'Shares are of the frames that tcpreplay sent; sender and program share the machine’s CPUs.',
+    ],
     data: samples,
   }
 }
@@ -226,7 +231,10 @@ async function run(options: LoadOptions): Promise<void> {
   process.stdout.write(machineText(describeMachine()))
   const trace = makeTrace('api', options.pairs)
   const samples: LoadSample[] = []
-  for (const rate of options.rates) samples.push(await offer(trace, rate, options))
+  const peer = buildGoPeer(options.goPeer)
+  const goPeer = typeof peer === 'string' ? peer : null
+  if (typeof peer !== 'string') process.stdout.write(`Not measured: ${peer.what}: ${peer.why}\n`)
+  for (const rate of options.rates) samples.push(await offer(trace, rate, options, goPeer))
   process.stdout.write(sectionText(section(samples, options)))
   if (options.svg !== null) draw(samples, options.svg)
 }

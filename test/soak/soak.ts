@@ -21,7 +21,7 @@ const { values } = parseArgs({ options: { minutes: { type: 'string' }, seed: { t
 const MINUTES = Number(values.minutes ?? 5)
 const SEED = Number(values.seed ?? Date.now() % 1_000_000_000)
 
-const KAFKA_PORT = 21900
+const KAFKA_PORT = 21980
 const PODS = 6
 /** Between two events. */
 const EVENT_MS = 2_000
