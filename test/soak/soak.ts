@@ -27,7 +27,7 @@ const PODS = 6
 const EVENT_MS = 2_000
 const REPORT_MS = 60_000
 /** Restarted threads and JIT code settle within this time; growth is counted from then on. */
-const WARM_UP_MS = 60_000
+const WARM_UP_MS = 120_000
 const MAX_GROWTH_MIB = 96
 const MAX_NEW_DESCRIPTORS = 40
 /** By then every thread has been replaced and what waited has been shipped. */
@@ -63,6 +63,8 @@ class Soak {
   readonly #pods: Pod[] = []
   readonly #happened: Record<string, number> = {}
   #started = 0
+  /** The least memory, and the fewest descriptors, since the last report: a thread that runs out of memory has just grown. */
+  #least: Usage = NO_USAGE
 
   constructor(rig: TargetRig, broker: KafkaBroker, faults: WorkerFaults) {
     this.#rig = rig
@@ -78,15 +80,16 @@ class Soak {
     for (let pod = 0; pod < PODS / 2; pod++) await this.#addPod()
     while (performance.now() < end) {
       await sleep(EVENT_MS)
+      this.#least = lower(this.#least, usage())
       await this.#event()
       const now = performance.now()
-      if (base === null && now > since + WARM_UP_MS) base = usage()
       if (now < nextReport) continue
       nextReport += REPORT_MS
+      if (now > since + WARM_UP_MS) base ??= this.#least
       this.#report(now - since, base)
+      this.#least = NO_USAGE
     }
     for (const pod of this.#pods.splice(0)) await this.#removePod(pod)
-    this.#report(performance.now() - since, base)
   }
 
   /** Something from the seed. */
@@ -142,7 +145,7 @@ class Soak {
   }
 
   #report(ms: number, base: Usage | null): void {
-    const now = usage()
+    const now = this.#least
     const counts = ['pairs.kept', 'pairs.shipped', 'pairs.queued', 'pairs.dropped', 'frames.lost'].map(
       (path) => `${path} ${this.#rig.count(path)}`,
     )
@@ -162,6 +165,13 @@ interface Usage {
   rssMiB: number
   descriptors: number
 }
+
+const NO_USAGE: Usage = { rssMiB: Number.POSITIVE_INFINITY, descriptors: Number.POSITIVE_INFINITY }
+
+const lower = (one: Usage, other: Usage): Usage => ({
+  rssMiB: Math.min(one.rssMiB, other.rssMiB),
+  descriptors: Math.min(one.descriptors, other.descriptors),
+})
 
 const usage = (): Usage => ({ rssMiB: Math.round(process.memoryUsage.rss() / 2 ** 20), descriptors: descriptors() })
 
