@@ -8,7 +8,8 @@
  *
  *     wanted use = limit − bucket / REPAY_MS        kept connections × (wanted use / measured use)
  *
- * After a change, use is measured only once SETTLE_MS have passed, because frames that were captured before it wait in the
+ * A burst of more than twice the wanted use is shed before it has used up its credit, by its latest sample alone: the average of
+ * a second still contains the quiet time before it. After a change, use is measured only once SETTLE_MS have passed, because frames that were captured before it wait in the
  * rings. The part of the use that does not depend on traffic makes each step too small, never too large.
  *
  * The share is a threshold on the flow hash, as in capture/intake/flow-shedder.ts: whole connections are kept, and those kept
@@ -27,7 +28,9 @@ const MOST_WANTED = 3 / 2
 const SETTLE_MS = 200
 /** Use is averaged over at most this time. */
 const WINDOW_MS = 1000
-/** How long use must have been too high or too low before a correction; use of twice the wanted amount is corrected at once. */
+/** A burst of twice the wanted use is shed at once if it would use up the credit within this time. */
+const SOON_MS = 200
+/** How long other use must have been too high or too low before a correction. */
 const FALL_AFTER_MS = 500
 const RISE_AFTER_MS = 1000
 /** Smaller corrections are not made: each rise admits partial connections. */
@@ -86,8 +89,13 @@ export class CpuGovernor {
     const measuredMs = sumOf(window, 'ms')
     const use = sumOf(window, 'used') / measuredMs
     const wanted = clamp(this.#limit - this.#bucket / REPAY_MS, LEAST_WANTED * this.#limit, MOST_WANTED * this.#limit)
+    const latest = used / ms
+    if (latest > 2 * wanted && this.#bucket + (latest - this.#limit) * SOON_MS > 0) {
+      this.#change(Math.max(wanted / latest, MOST_FALL))
+      return
+    }
     const share = use > 0 ? wanted / use : MOST_RISE
-    const falls = this.#bucket > 0 && share <= LEAST_FALL && (measuredMs >= FALL_AFTER_MS || share < 1 / 2)
+    const falls = this.#bucket > 0 && share <= LEAST_FALL && measuredMs >= FALL_AFTER_MS
     const rises = this.#threshold < KEEP_ALL && share >= LEAST_RISE && measuredMs >= RISE_AFTER_MS
     if (falls || rises) this.#change(clamp(share, MOST_FALL, MOST_RISE))
   }

@@ -96,6 +96,23 @@ test('cpu governor: at 1.1 to 40 times the limit, use is within 10 % of it, from
   }
 })
 
+test('cpu governor: a sudden load of up to 10 times the limit uses less than three times the limit in any second', () => {
+  for (const [name, program] of Object.entries({ QUIET, BUSY })) {
+    for (const limit of [0.1, 0.25]) {
+      for (const load of [2, 4, 10]) {
+        const model = new Model(limit, program, load)
+        model.offer(0, 5000)
+        const uses = Array.from({ length: 30 }, () => model.offer(load * limit, 100))
+        const seconds = uses
+          .slice(9)
+          .map((_, from) => uses.slice(from, from + 10).reduce((sum, use) => sum + use, 0) / 10)
+        const most = Math.max(...seconds) / limit
+        assert.ok(most < 3, `${name}, ${limit} cores, ${load} times: ${most} of the limit`)
+      }
+    }
+  }
+})
+
 test('cpu governor: the threshold settles, so that connections stay kept', () => {
   for (const load of [1.5, 4, 10]) {
     const model = new Model(0.25, BUSY)

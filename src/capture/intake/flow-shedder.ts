@@ -8,7 +8,7 @@
  * what is processed, less what drains the buffers to TARGET. From then on it falls before they overflow: above HIGH, if at their
  * present growth they would overflow within REACTION_MS. Under lasting overload the level swings between LOW and HIGH while the
  * threshold hardly moves, and the assemblers always have work. Below LOW the threshold rises by what the buffers could absorb,
- * and faster while nothing waits at all; above it only if the program has become much faster than what arrives.
+ * and faster while nothing waits at all; above it only up to HIGH, and if the program has become much faster than what arrives.
  *
  *     level  0 ──────── LOW ───────── TARGET ───────── HIGH ──────────── CRITICAL ──── 1
  *            threshold  │ stays                        │ falls if an     │ falls while
@@ -88,7 +88,7 @@ export class FlowShedder {
   /** Averages, bytes per millisecond. */
   #served = 0
   #growth = 0
-  /** How long the buffers have grown or overflowed without a break, and how long they have overflowed. */
+  /** How long the buffers have grown or overflowed without a break, and how much longer they have overflowed than not. */
   #growingMs = 0
   #overflowingMs = 0
   #sinceChangeMs = 0
@@ -106,7 +106,8 @@ export class FlowShedder {
     if (this.#overflows(level, room, isSourceOnly)) this.#fall(level, room)
     else if (outputFull) {
       if (this.#sinceChangeMs >= OUTPUT_FALL_AFTER_MS) this.#change(OUTPUT_FALL)
-    } else if (this.#threshold < KEEP_ALL && this.#sinceChangeMs >= RISE_AFTER_MS) this.#rise(level, room)
+    } else if (this.#threshold < KEEP_ALL && this.#sinceChangeMs >= RISE_AFTER_MS && level < HIGH)
+      this.#rise(level, room)
   }
 
   #measure({ ms, served, grown, lost }: LoadPeriod): void {
@@ -116,7 +117,9 @@ export class FlowShedder {
     // A thread that was not scheduled sees everything that arrived in that time in one period.
     const counted = Math.min(ms, GROWING_MS / 2)
     this.#growingMs = grown + lost > 0 ? this.#growingMs + counted : 0
-    this.#overflowingMs = lost > 0 ? this.#overflowingMs + counted : 0
+    // With little CPU, periods are long and some have no loss although the load is far too high.
+    const overflowed = Math.min(ms, OVERFLOWING_MS / 2)
+    this.#overflowingMs = Math.max(0, this.#overflowingMs + (lost > 0 ? overflowed : -overflowed))
     this.#sinceChangeMs += ms
   }
 

@@ -267,3 +267,14 @@ test('flow shedder: a connection kept under more overload is kept under less', (
     }),
   )
 })
+
+test('flow shedder: with little CPU, an overflow sheds although some periods have no loss; a full source keeps it so', () => {
+  const shedder = new FlowShedder()
+  const source = { ...CALM, ms: 100, fill: 1, isSourceOnly: true }
+  for (let i = 0; i < 15; i++) shedder.endPeriod({ ...source, lost: i % 3 === 2 ? 0 : 2000 })
+  const { threshold } = shedder
+  assert.ok(threshold < KEEP_ALL)
+  // Shed frames leave the source quickly, which is no sign of a faster program.
+  for (let i = 0; i < 5; i++) shedder.endPeriod({ ...source, grown: -5000, fill: 0.9 })
+  assert.equal(shedder.threshold, threshold)
+})

@@ -57,10 +57,10 @@ test('load meter: frames without room in their ring are an overflow', () => {
     rig.meter.addLost()
     return rig.pass(50)
   })
-  // Eight periods of at most 10 ms each count, then it rises again, because the rings are empty.
+  // Two periods of at most 40 ms each count, then it rises again, because the rings are empty.
   assert.equal(
     thresholds.findIndex((threshold) => threshold < KEEP_ALL),
-    7,
+    1,
   )
 })
 
