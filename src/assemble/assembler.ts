@@ -82,13 +82,15 @@ export class Assembler {
     this.input = memory.inputBytes
     // An assembler that replaces one that has failed continues its counts.
     memory.counts.set(counts)
+    const bounds = stateBounds(options)
     this.#program.setLimits(
       options.messageBytes,
       options.pairBytes,
       options.responseTimeoutMicros,
       options.idleTimeoutMicros,
       options.incompleteResponses ? 1 : 0,
-      stateBounds(options).exchanges,
+      bounds.exchanges,
+      bounds.messages,
       selector === null ? 0 : 1,
     )
     this.#setRules(options.filter)

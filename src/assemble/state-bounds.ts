@@ -16,9 +16,11 @@ const LEAST = 16
 export interface StateBounds {
   readonly connections: number
   readonly exchanges: number
+  /** Messages in progress. */
+  readonly messages: number
 }
 
-/** How many connections and exchanges fit the memory for state. */
+/** How many connections, exchanges and messages in progress fit the memory for state. */
 export function stateBounds(options: AssemblerOptions): StateBounds {
   const { flows, messageBytes } = options
   const largest = (LARGEST_MEMORY_BYTES - messageBytes - pairRoom(options)) * LARGEST_STATE_PART
@@ -27,6 +29,7 @@ export function stateBounds(options: AssemblerOptions): StateBounds {
   const connectionBytes = sizes.flow + sizes.tail + sizes.connection + BUCKET_BYTES
   const fitting = Math.floor((stateBytes * CONNECTIONS_PART) / connectionBytes)
   const connections = Math.max(LEAST, Math.min(flows, fitting))
-  const exchanges = Math.floor((stateBytes - connections * connectionBytes) / sizes.exchange)
-  return { connections, exchanges: Math.max(LEAST, exchanges) }
+  const rest = stateBytes - connections * connectionBytes
+  const exchanges = Math.max(LEAST, Math.floor(rest / (sizes.exchange + sizes.progress)))
+  return { connections, exchanges, messages: exchanges }
 }

@@ -15,7 +15,11 @@ test('state bounds: memory for state is divided; what may be tracked anyway is t
   assert.ok(connections * (flow + tail + connection) + exchanges * exchange <= stateBytes)
   assert.ok(exchanges * exchange > stateBytes / 8)
   assert.equal(stateBounds(assemblerOptions({ stateBytes: 1024 * MIB, flows: 1000 })).connections, 1000)
-  assert.deepEqual(stateBounds(assemblerOptions({ stateBytes: 0, flows: 1000 })), { connections: 16, exchanges: 16 })
+  assert.deepEqual(stateBounds(assemblerOptions({ stateBytes: 0, flows: 1000 })), {
+    connections: 16,
+    exchanges: 16,
+    messages: 16,
+  })
 })
 
 test('state bounds: the smallest and the largest limits of the configuration can be addressed', () => {

@@ -25,8 +25,9 @@ import {
 import {
   beginBoth,
   Connection,
+  connectionOf,
+  endProgress,
   freeConnection,
-  freePartial,
   MessageStream,
   newConnection,
   requestsOf,
@@ -148,17 +149,19 @@ export function ownerIsCrowded(): bool {
   return isCrowded()
 }
 
-/** The connection on which an exchange has waited longest, unless one that has an exchange was last used before. */
+/** The connection on which an exchange has waited longest, or a message has stood still, unless one that has either was last used before. */
 export function ownerLeastWanted(): Flow | null {
   const waiting = longestWaiting()
   // Where nearly all are in progress, the one that waits is the newest.
   let flow = oldestOf(PROVEN)
   for (let looked = 0; flow !== null && looked < LOOKED_AT; looked++) {
     const isOlder = waiting === null || flow.lastMicros < waiting.waitingMicros
-    if (isOlder && flow.http !== 0 && hasExchange(changetype<Connection>(flow.http))) return flow
+    if (isOlder && flow.http !== 0 && isBusy(changetype<Connection>(flow.http))) return flow
     flow = flow.newer
   }
-  return waiting === null ? null : waiting.connection.flow
+  if (waiting !== null) return waiting.connection.flow
+  const open = oldestOpen()
+  return open === null ? null : connectionOf(open).flow
 }
 
 export function ownerEvictOldest(): bool {
@@ -277,8 +280,7 @@ function releaseConnection(flow: Flow): void {
 
 function releaseStream(stream: MessageStream): void {
   forgetOpen(stream)
-  // A head may have been cut where the connection became another protocol's.
-  freePartial(stream)
+  endProgress(stream)
 }
 
 /** From here on the flow is only watched for its end. @param counter why, @param at, end the bytes that show it; empty: none do */
@@ -300,10 +302,10 @@ function messagesOf(flow: Flow, direction: Direction): MessageStream | null {
   return <u32>flow.client === direction ? requestsOf(connection) : responsesOf(connection)
 }
 
-function hasExchange(connection: Connection): bool {
-  return (
-    connection.first !== null || requestsOf(connection).exchange !== null || responsesOf(connection).exchange !== null
-  )
+/** Whether it has an exchange or a message in progress. */
+function isBusy(connection: Connection): bool {
+  if (connection.first !== null) return true
+  return requestsOf(connection).progress !== null || responsesOf(connection).progress !== null
 }
 
 /** Why messages of an ended stream are abandoned. @param how an END_ value */

@@ -9,7 +9,7 @@
  *                                                                    stream-states.ts         proof.ts: after a loss
  */
 import { ENDS_SLOT_BYTES, ENDS_SLOTS } from './encode/ends'
-import { CONNECTION_BYTES, EXCHANGE_BYTES } from './http1/connection'
+import { CONNECTION_BYTES, EXCHANGE_BYTES, PROGRESS_BYTES } from './http1/connection'
 import { forgetContentType } from './http1/head'
 import { readRules } from './http1/rules'
 import { INTERFACE_BYTES } from './interfaces'
@@ -45,6 +45,7 @@ export const SIZE_OF_FLOW: i32 = <i32>FLOW_BYTES
 export const SIZE_OF_TAIL: i32 = <i32>TAIL_BYTES
 export const SIZE_OF_RARITIES: i32 = <i32>RARITIES_BYTES
 export const SIZE_OF_CONNECTION: i32 = <i32>CONNECTION_BYTES
+export const SIZE_OF_PROGRESS: i32 = <i32>PROGRESS_BYTES
 export const SIZE_OF_EXCHANGE: i32 = <i32>EXCHANGE_BYTES
 export const SIZE_OF_INTERFACE: i32 = <i32>INTERFACE_BYTES
 export const SIZE_OF_SLAB: i32 = <i32>offsetof<Slab>()
@@ -61,6 +62,7 @@ export function setLimits(
   idleMicros: f64,
   incompleteResponses: bool,
   exchanges: u32,
+  messages: u32,
   hasSelection: bool,
 ): void {
   Settings.messageBytes = messageBytes
@@ -69,6 +71,7 @@ export function setLimits(
   Settings.idleMicros = idleMicros
   Settings.incompleteResponses = incompleteResponses
   Settings.exchanges = exchanges
+  Settings.messages = messages
   Settings.hasSelection = hasSelection
   openLifetime(idleMicros)
 }

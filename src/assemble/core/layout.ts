@@ -4,7 +4,7 @@ import { openClock } from './clock'
 import { openEnds } from './encode/ends'
 import { openOutput } from './encode/pair'
 import { Part } from './encode/parts'
-import { CONNECTION_BYTES, EXCHANGE_BYTES } from './http1/connection'
+import { CONNECTION_BYTES, EXCHANGE_BYTES, PROGRESS_BYTES } from './http1/connection'
 import { openDeadlines } from './http1/deadlines'
 import { openOpenMessages } from './http1/open-messages'
 import { openPool } from './memory/cells'
@@ -30,6 +30,7 @@ class Layout {
   tails: usize
   rarities: usize
   connections: usize
+  progress: usize
   exchangeCount: u32
   exchanges: usize
   interfaces: usize
@@ -68,7 +69,8 @@ export function configure(at: usize, parts: usize): void {
   Region.tails = slab(layout, 1, layout.tails, capacity, TAIL_BYTES)
   Region.rarities = slab(layout, 2, layout.rarities, 2 * capacity, RARITIES_BYTES)
   Region.connections = slab(layout, 3, layout.connections, capacity, CONNECTION_BYTES)
-  Region.exchanges = slab(layout, 4, layout.exchanges, layout.exchangeCount, EXCHANGE_BYTES)
+  Region.progress = slab(layout, 4, layout.progress, 2 * capacity, PROGRESS_BYTES)
+  Region.exchanges = slab(layout, 5, layout.exchanges, layout.exchangeCount, EXCHANGE_BYTES)
   openPool(layout.poolPages)
   openOutput(layout.output, layout.outputEnd, layout.pairRoom)
   openLists()

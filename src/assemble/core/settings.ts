@@ -6,8 +6,9 @@ export class Settings {
   static idleMicros: f64 = 0
   /** Emit the pair of a response whose connection, or the input, ended within its body. */
   static incompleteResponses: bool = false
-  /** Limit of exchanges, over all connections. */
+  /** Limits of exchanges and of messages in progress, over all connections. */
   static exchanges: u32 = 0
+  static messages: u32 = 0
   /** Keep pairs that rules would filter. */
   static everything: bool = false
   /** Bit n is set if a rule may match a field name of n bytes, in a request; bit 31: any longer name. */

@@ -25,7 +25,7 @@ const INTERFACES = 4096
 const INTERFACE_COUNTERS_BYTES = 1024
 /** Exchanges that one segment may begin beyond the bound. */
 const EXCHANGES_OF_A_SEGMENT = 8192
-const SLABS = 5
+const SLABS = 6
 const POOL_PAGE_BYTES = 2048
 const CONTENT_TYPE_BYTES = 80
 const SLACK_BYTES = 64
@@ -86,6 +86,7 @@ export class ProgramMemory {
       regions.add(connections * sizes.tail),
       regions.add(2 * connections * sizes.rarities),
       regions.add(connections * sizes.connection),
+      regions.add(2 * connections * sizes.progress),
       exchangeCount,
       regions.add(exchangeCount * sizes.exchange),
       this.#interfaces,

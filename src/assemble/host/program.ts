@@ -15,6 +15,7 @@ export interface Program {
     idleMicros: number,
     incompleteResponses: number,
     exchanges: number,
+    messages: number,
     selects: number,
   ): void
   setRules(
@@ -77,6 +78,7 @@ export interface ProgramSizes {
   readonly tail: number
   readonly rarities: number
   readonly connection: number
+  readonly progress: number
   readonly exchange: number
   readonly interface: number
   readonly slab: number
@@ -131,6 +133,7 @@ function readSizes(): ProgramSizes {
     tail: size('TAIL'),
     rarities: size('RARITIES'),
     connection: size('CONNECTION'),
+    progress: size('PROGRESS'),
     exchange: size('EXCHANGE'),
     interface: size('INTERFACE'),
     slab: size('SLAB'),

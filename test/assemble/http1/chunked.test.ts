@@ -35,7 +35,9 @@ function decode(stream: number, segments: Uint8Array[]): string | typeof MALFORM
 
 function newStream(): number {
   program.begin()
-  return http1.responses(http1.makeConnection())
+  const stream = http1.responses(http1.makeConnection())
+  http1.beginProgress(stream)
+  return stream
 }
 
 const decodeText = (...segments: string[]) =>

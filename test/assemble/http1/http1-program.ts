@@ -34,6 +34,7 @@ interface Exports {
   responses(connection: number): number
   makeExchange(connection: number): number
   waitingMicros(exchange: number): number
+  beginProgress(stream: number): number
   stateOf(stream: number): number
   setState(stream: number, state: number): void
   remainingOf(stream: number): number

@@ -6,7 +6,7 @@
  *          └─── ; ──▶ CHUNK_EXTENSION ──LF──┴─ size 0 ─▶ TRAILERS
  */
 import { CR, LF, SEMICOLON, SPACE, TAB } from '../head/bytes'
-import { MessageStream } from './connection'
+import { MessageStream, progressOf } from './connection'
 import {
   CHUNK_DATA,
   CHUNK_EXTENSION,
@@ -30,10 +30,11 @@ const CHUNK_BYTES: i64 = 1 << 48
 
 /** Prepares a stream for a chunked body, or for its next chunk. */
 export function expectChunked(stream: MessageStream): void {
+  const progress = progressOf(stream)
   stream.state = CHUNK_SIZE
-  stream.remaining = 0
-  stream.sizeState = SIZE_NONE
-  stream.lineBytes = 0
+  progress.remaining = 0
+  progress.sizeState = SIZE_NONE
+  progress.lineBytes = 0
 }
 
 /**
@@ -57,30 +58,31 @@ export function readChunkFraming(stream: MessageStream, at: usize, end: usize): 
 
 /** chunk-size in hexadecimal. Blanks around it and a bare LF after it occur in practice. */
 function chunkSize(stream: MessageStream, at: usize, end: usize): usize {
+  const progress = progressOf(stream)
   let p = at
   while (p < end) {
     const c = load<u8>(p++)
     const digit = hexValue(c)
     if (digit >= 0) {
       // Digits after a blank would be another number.
-      if (stream.sizeState === SIZE_DONE || stream.remaining >= CHUNK_BYTES) return MALFORMED
-      stream.remaining = stream.remaining * 16 + digit
-      stream.sizeState = SIZE_DIGITS
+      if (progress.sizeState === SIZE_DONE || progress.remaining >= CHUNK_BYTES) return MALFORMED
+      progress.remaining = progress.remaining * 16 + digit
+      progress.sizeState = SIZE_DIGITS
     } else if (c === SPACE || c === TAB) {
-      if (stream.sizeState === SIZE_DIGITS) stream.sizeState = SIZE_DONE
+      if (progress.sizeState === SIZE_DIGITS) progress.sizeState = SIZE_DONE
     } else if (c === CR || c === LF || c === SEMICOLON) {
-      if (stream.sizeState === SIZE_NONE) return MALFORMED
-      stream.wireBytes += <i32>(p - at)
-      stream.lineBytes = 0
-      stream.eol = 0
+      if (progress.sizeState === SIZE_NONE) return MALFORMED
+      progress.wireBytes += <i32>(p - at)
+      progress.lineBytes = 0
+      progress.eol = 0
       if (c === LF) dataBegins(stream)
       else stream.state = c === CR ? CHUNK_SIZE_END : CHUNK_EXTENSION
       return p
     } else return MALFORMED
   }
-  stream.wireBytes += <i32>(p - at)
-  stream.lineBytes += <i32>(p - at)
-  return stream.lineBytes > SECTION_BYTES ? MALFORMED : p
+  progress.wireBytes += <i32>(p - at)
+  progress.lineBytes += <i32>(p - at)
+  return progress.lineBytes > SECTION_BYTES ? MALFORMED : p
 }
 
 /**
@@ -88,19 +90,20 @@ function chunkSize(stream: MessageStream, at: usize, end: usize): usize {
  * is malformed.
  */
 function chunkExtension(stream: MessageStream, at: usize, end: usize): usize {
+  const progress = progressOf(stream)
   let p = at
   while (p < end && load<u8>(p) !== LF) {
-    if (stream.eol === AFTER_CR) return MALFORMED
-    stream.eol = load<u8>(p++) === CR ? AFTER_CR : 0
+    if (progress.eol === AFTER_CR) return MALFORMED
+    progress.eol = load<u8>(p++) === CR ? AFTER_CR : 0
   }
-  stream.lineBytes += <i32>(p - at)
-  if (stream.lineBytes > SECTION_BYTES) return MALFORMED
-  stream.wireBytes += <i32>(p - at)
+  progress.lineBytes += <i32>(p - at)
+  if (progress.lineBytes > SECTION_BYTES) return MALFORMED
+  progress.wireBytes += <i32>(p - at)
   if (p === end) return end
-  if (stream.eol !== AFTER_CR) return MALFORMED
-  stream.eol = 0
-  stream.wireBytes++
-  stream.lineBytes = 0
+  if (progress.eol !== AFTER_CR) return MALFORMED
+  progress.eol = 0
+  progress.wireBytes++
+  progress.lineBytes = 0
   dataBegins(stream)
   return p + 1
 }
@@ -108,31 +111,33 @@ function chunkExtension(stream: MessageStream, at: usize, end: usize): usize {
 /** After the CR of a line that has no extension. */
 function chunkSizeEnd(stream: MessageStream, at: usize): usize {
   if (load<u8>(at) !== LF) return MALFORMED
-  stream.wireBytes++
+  progressOf(stream).wireBytes++
   dataBegins(stream)
   return at + 1
 }
 
 function dataBegins(stream: MessageStream): void {
-  if (stream.remaining > 0) stream.state = CHUNK_DATA
+  const progress = progressOf(stream)
+  if (progress.remaining > 0) stream.state = CHUNK_DATA
   else {
     stream.state = TRAILERS
-    stream.eol = 1
+    progress.eol = 1
   }
 }
 
 function chunkDataEnd(stream: MessageStream, at: usize, end: usize): usize {
+  const progress = progressOf(stream)
   let p = at
   while (p < end) {
     const c = load<u8>(p++)
     if (c === LF) {
-      stream.wireBytes += <i32>(p - at)
+      progress.wireBytes += <i32>(p - at)
       expectChunked(stream)
       return p
     }
     if (c !== CR) return MALFORMED
   }
-  stream.wireBytes += <i32>(p - at)
+  progress.wireBytes += <i32>(p - at)
   return p
 }
 

@@ -2,8 +2,8 @@
  * What is known of a connection that carries HTTP/1: its two streams of messages, and the exchanges of which they are
  * halves.
  *
- *     Connection ─┬─ requests:  MessageStream ── exchange ──▶ Exchange ◀── the one whose request is in progress
- *                 ├─ responses: MessageStream ── exchange ──▶ Exchange ◀── the one whose response is
+ *     Connection ─┬─ requests:  MessageStream ──▶ Progress ──▶ Exchange ◀── the one whose request is in progress
+ *                 ├─ responses: MessageStream ──▶ Progress ──▶ Exchange ◀── the one whose response is
  *                 ├─ first … last: Exchange ─next─▶ Exchange  requests that wait for their responses
  *                 ├─ confirming, contested: Exchange          complete pairs that wait for a proof
  *                 └─ flow
@@ -58,29 +58,42 @@ export class Connection {
   recognised: bool
 }
 
-/** Parser state of one direction of a connection: its requests or its responses. */
+/** The messages of one direction of a connection: its requests or its responses. */
 @unmanaged
 export class MessageStream {
-  /** Bytes left of a counted body or a chunk. */
-  remaining: i64
-  /** Of a head that is cut between segments: when it began. */
-  partialMicros: f64
-  /** Since when nothing was added to what its message in progress holds in the pool (see open-messages.ts). */
-  openMicros: f64
-  /** The exchange of the message in progress; null for a response that answers no known request. */
-  exchange: Exchange | null
-  openBytes: usize
-  older: MessageStream | null
-  newer: MessageStream | null
-  /** Bytes of the current chunk line or trailer section, to bound them. */
-  lineBytes: i32
-  /** Bytes of the message in progress as on the wire, and of its body without the chunk framing. */
-  wireBytes: i32
-  bodyBytes: i32
-  /** Sequence number of the first byte after the head of the message in progress. */
-  bodySeq: i32
+  /** What the message in progress needs; null where there is none. */
+  progress: Progress | null
   /** Acknowledgement number of the last segment delivered, once `ackKnown`. */
   lastAck: i32
+  state: u8
+  isResponse: bool
+  ackKnown: bool
+}
+
+/** A message in progress, also a head that is cut between segments: parser state that no stream between two messages needs. */
+@unmanaged
+export class Progress {
+  /** Bytes left of a counted body or a chunk. */
+  remaining: i64
+  /** It stands where a body of this length was announced, of which nothing seems to have been sent; otherwise 0. */
+  unsentBytes: i64
+  /** Of a head that is cut between segments: when it began. */
+  partialMicros: f64
+  /** Since when nothing was added to what the message holds in the pool (see open-messages.ts). */
+  openMicros: f64
+  stream: MessageStream
+  /** The exchange of the message; null for a response that answers no known request. */
+  exchange: Exchange | null
+  openBytes: usize
+  older: Progress | null
+  newer: Progress | null
+  /** Bytes of the current chunk line or trailer section, to bound them. */
+  lineBytes: i32
+  /** Bytes of the message as on the wire, and of its body without the chunk framing. */
+  wireBytes: i32
+  bodyBytes: i32
+  /** Sequence number of the first byte after the head. */
+  bodySeq: i32
   /** The first bytes of a head that is cut between segments, a Chain, and where it began. */
   partialFirst: usize
   partialLast: usize
@@ -88,17 +101,12 @@ export class MessageStream {
   partialRoom: usize
   partialSeq: i32
   partialAck: i32
-  /** It stands where a body of this length was announced, of which nothing seems to have been sent; otherwise 0. */
-  unsentBytes: i64
-  state: u8
   /** Line scanning inside heads, chunk lines and trailers: 0 within a line, 1 after LF, 2 after LF CR. */
   eol: u8
   /** Progress within a chunk size, a SIZE_ value. */
   sizeState: u8
-  isResponse: bool
   /** A counted body of an orphaned response, which is absent if the request was HEAD. */
   lengthUnsure: bool
-  ackKnown: bool
 }
 
 /** One half of an exchange. Its chain is the encoded message up to the end of its body; empty if the pair is not kept. */
@@ -172,10 +180,11 @@ export class Exchange {
   waits: bool
 }
 
-const CONNECTION_HEAD: usize = (offsetof<Connection>() + 7) & ~7
-const STREAM_BYTES: usize = (offsetof<MessageStream>() + 7) & ~7
+const CONNECTION_HEAD: usize = (offsetof<Connection>() + 3) & ~3
+const STREAM_BYTES: usize = (offsetof<MessageStream>() + 3) & ~3
 /** A connection with its streams. */
 export const CONNECTION_BYTES: usize = CONNECTION_HEAD + 2 * STREAM_BYTES
+export const PROGRESS_BYTES: usize = (offsetof<Progress>() + 7) & ~7
 const EXCHANGE_HEAD: usize = (offsetof<Exchange>() + 7) & ~7
 const MESSAGE_BYTES: usize = (offsetof<Message>() + 7) & ~7
 /** An exchange with its messages. */
@@ -202,9 +211,40 @@ export function connectionOf(stream: MessageStream): Connection {
   return changetype<Connection>(changetype<usize>(stream) - before)
 }
 
+/** What is kept of the message in progress. There is one, or one has just ended. */
+export function progressOf(stream: MessageStream): Progress {
+  return changetype<Progress>(stream.progress)
+}
+
+/** A message begins. There is room: each stream may have one in progress. */
+export function beginProgress(stream: MessageStream): Progress {
+  const present = stream.progress
+  if (present !== null) return present
+  const progress = changetype<Progress>(allocateRecord(Region.progress))
+  progress.stream = stream
+  stream.progress = progress
+  return progress
+}
+
+/** No message is in progress, and the last one is in no list. */
+export function endProgress(stream: MessageStream): void {
+  const progress = stream.progress
+  if (progress === null) return
+  // A head may have been cut where the connection became another protocol's.
+  free(partialOf(progress))
+  stream.progress = null
+  freeRecord(Region.progress, changetype<usize>(progress))
+}
+
+/** The exchange of the message in progress; null where there is none. */
+export function exchangeOf(stream: MessageStream): Exchange | null {
+  const progress = stream.progress
+  return progress === null ? null : progress.exchange
+}
+
 /** The chain of a head that is cut between segments. */
-export function partialOf(stream: MessageStream): Chain {
-  return changetype<Chain>(changetype<usize>(stream) + offsetof<MessageStream>('partialFirst'))
+export function partialOf(progress: Progress): Chain {
+  return changetype<Chain>(changetype<usize>(progress) + offsetof<Progress>('partialFirst'))
 }
 
 /** There is room: each flow may have a connection. */
@@ -255,8 +295,10 @@ export function responseWireBytes(exchange: Exchange): i32 {
 
 /** Frees the bytes of a head that was cut between segments, if there are any. */
 export function freePartial(stream: MessageStream): void {
-  free(partialOf(stream))
-  stream.unsentBytes = 0
+  const progress = stream.progress
+  if (progress === null) return
+  free(partialOf(progress))
+  progress.unsentBytes = 0
 }
 
 /** Requests were lost behind the last one, or what follows it is no request. */
@@ -313,11 +355,11 @@ export function beginBoth(connection: Connection): void {
   if (hasDelivered(server)) return
   const first = connection.first
   const requests = requestsOf(connection)
-  const isBegun = first !== null || requests.state === HEAD_PART
-  const seq = first === null ? requests.partialSeq : requestOf(first).startSeq
-  const ack = first === null ? requests.partialAck : first.ackFirst
+  if (first === null && requests.state !== HEAD_PART) return
+  const seq = first === null ? progressOf(requests).partialSeq : requestOf(first).startSeq
+  const ack = first === null ? progressOf(requests).partialAck : first.ackFirst
   // A SYN with a request acknowledges nothing.
-  if (!isBegun || seq !== clientStream(connection).firstSeq || (ack !== server.firstSeq && ack !== 0)) return
+  if (seq !== clientStream(connection).firstSeq || (ack !== server.firstSeq && ack !== 0)) return
   if (first === null) connection.requestDoubt = false
   else first.gapBefore = false
   connection.responseDoubt = false

@@ -4,7 +4,16 @@
  * ended, and their acknowledgements and next messages show it (docs/pairing.md).
  */
 import { seqDiff } from '../tcp/seq'
-import { Connection, connectionOf, MessageStream, requestOf, responseOf, responsesOf } from './connection'
+import {
+  Connection,
+  connectionOf,
+  exchangeOf,
+  MessageStream,
+  progressOf,
+  requestOf,
+  responseOf,
+  responsesOf,
+} from './connection'
 import { missedBytes } from './pairing'
 import { HEAD_PART, TO_CLOSE } from './stream-states'
 
@@ -15,7 +24,7 @@ function isLossy(connection: Connection): bool {
 
 /** Whether the client, having acknowledged `ack`, continues after a response that would extend to the connection's end. */
 export function clientContinues(responses: MessageStream, ack: i32): bool {
-  return responses.state === TO_CLOSE && seqDiff(responses.bodySeq, ack) >= 0
+  return responses.state === TO_CLOSE && seqDiff(progressOf(responses).bodySeq, ack) >= 0
 }
 
 /**
@@ -31,7 +40,7 @@ export function clientHasContinued(connection: Connection, bodySeq: i32): bool {
  * may have been lost: more than 1xx responses is acknowledged then since the request began.
  */
 export function responseCovered(stream: MessageStream, ack: i32): bool {
-  const exchange = stream.exchange
+  const exchange = exchangeOf(stream)
   if (exchange === null) return false
   const connection = connectionOf(stream)
   if (!exchange.responseBegun) {
@@ -40,7 +49,7 @@ export function responseCovered(stream: MessageStream, ack: i32): bool {
   }
   if (exchange.responseDone) return seqDiff(responseOf(exchange).endSeq, ack) >= 0
   const responses = responsesOf(connection)
-  return responses.exchange === exchange && clientContinues(responses, ack)
+  return exchangeOf(responses) === exchange && clientContinues(responses, ack)
 }
 
 /**
@@ -49,20 +58,20 @@ export function responseCovered(stream: MessageStream, ack: i32): bool {
  */
 export function headOvertaken(stream: MessageStream, ack: i32): bool {
   const connection = connectionOf(stream)
-  const partialAck = stream.partialAck
+  const partialAck = progressOf(stream).partialAck
   if (isLossy(connection) && seqDiff(partialAck, ack) > 0) return true
   const answeredSeq = connection.answeredSeq
   if (connection.answeredKnown && seqDiff(partialAck, answeredSeq) > 0 && seqDiff(answeredSeq, ack) >= 0) return true
   const responses = responsesOf(connection)
-  return clientContinues(responses, ack) && seqDiff(partialAck, responses.bodySeq) > 0
+  return clientContinues(responses, ack) && seqDiff(partialAck, progressOf(responses).bodySeq) > 0
 }
 
 /** Whether that response was not to an earlier request: none was waiting for it. */
 export function headAnswered(stream: MessageStream): bool {
   const connection = connectionOf(stream)
-  if (connection.orphanKnown && seqDiff(stream.partialAck, connection.orphanSeq) > 0) return true
+  if (connection.orphanKnown && seqDiff(progressOf(stream).partialAck, connection.orphanSeq) > 0) return true
   const responses = responsesOf(connection)
-  return responses.state === TO_CLOSE && responses.exchange === null
+  return responses.state === TO_CLOSE && exchangeOf(responses) === null
 }
 
 /**

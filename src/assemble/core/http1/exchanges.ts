@@ -25,8 +25,10 @@ import {
   doubtRequests,
   doubtResponses,
   Exchange,
+  exchangeOf,
   MessageStream,
   noteAnswer,
+  progressOf,
   requestOf,
   requestsOf,
   responseOf,
@@ -50,8 +52,8 @@ export function requestBegins(stream: MessageStream): void {
   const responses = responsesOf(connection)
   const state = responses.state
   if (clientContinues(responses, Position.ack)) abandonToClose(connection, REASON_DOUBTFUL)
-  else if (state > HEAD_PART && state !== OPAQUE && seqDiff(responses.bodySeq, Position.ack) >= 0) {
-    const exchange = responses.exchange
+  else if (state > HEAD_PART && state !== OPAQUE && seqDiff(progressOf(responses).bodySeq, Position.ack) >= 0) {
+    const exchange = exchangeOf(responses)
     if (exchange !== null) exchange.contested = true
     else doubtResponses(connection, REASON_DOUBTFUL)
   }
@@ -59,16 +61,16 @@ export function requestBegins(stream: MessageStream): void {
 
 /** Body bytes without chunk framing. */
 export function messageBody(stream: MessageStream, at: usize, end: usize): void {
-  const exchange = stream.exchange
+  const exchange = exchangeOf(stream)
   if (exchange !== null) appendBody(stream, exchange, at, end)
 }
 
 /** The message is complete, and the parser continues in HEAD. `seq` is the number of the first byte after it. */
 export function completeMessage(stream: MessageStream, seq: i32): void {
-  const exchange = stream.exchange
+  const exchange = exchangeOf(stream)
   const isResponse = stream.isResponse
   if (isResponse) noteAnswer(connectionOf(stream), seq, Position.ack, exchange === null)
-  stream.exchange = null
+  progressOf(stream).exchange = null
   if (exchange === null) return
   const message = isResponse ? responseOf(exchange) : requestOf(exchange)
   finishMessage(message, stream, seq)
@@ -88,19 +90,19 @@ export function completeMessage(stream: MessageStream, seq: i32): void {
 
 /** Part of the message in progress is lost or its end is unknown: it cannot become part of a pair. */
 export function damageMessage(stream: MessageStream, reason: i8): void {
-  const exchange = stream.exchange
+  const exchange = exchangeOf(stream)
   if (exchange !== null) abandon(exchange, reason)
 }
 
 /** The stream ends at `seq`, before the body of its message does. @param reason why the stream ends */
 export function cutMessageShort(stream: MessageStream, seq: i32, reason: i8): void {
-  const exchange = stream.exchange
+  const exchange = exchangeOf(stream)
   if (exchange === null) return
   const isWhole = stream.isResponse && exchange.requestDone && !exchange.abandoned && !missed(connectionOf(stream))
   const isProven = !exchange.contested && !exchange.unconfirmed
   if (!Settings.incompleteResponses || !isWhole || !isProven) {
     // The client may have left out the body of an upload that was refused, or the close may have cut it off.
-    const isUnsent = !stream.isResponse && stream.bodyBytes === 0 && exchange.responseDone
+    const isUnsent = !stream.isResponse && progressOf(stream).bodyBytes === 0 && exchange.responseDone
     abandon(exchange, isUnsent && reason === REASON_CLOSED ? REASON_DOUBTFUL : reason)
     return
   }
@@ -120,7 +122,7 @@ export function losePlace(stream: MessageStream, reason: i8): void {
   }
   doubtRequests(connection, reason, stream.lastAck, stream.ackKnown)
   const responses = responsesOf(connection)
-  const exchange = responses.exchange
+  const exchange = exchangeOf(responses)
   if (responses.state === TO_CLOSE) abandonToClose(connection, reason)
   else if (exchange !== null) forgo(exchange, reason)
 }
@@ -151,7 +153,7 @@ export function contradicted(stream: MessageStream): void {
 
 /** The body of a request begins with what may as well be the next request. */
 export function suspectBody(stream: MessageStream): void {
-  const exchange = stream.exchange
+  const exchange = exchangeOf(stream)
   if (exchange === null) return
   exchange.headInBody = true
   exchange.headInBodyAck = Position.ack
@@ -236,9 +238,9 @@ export function countMessage(connection: Connection, counter: usize): void {
 
 /** Abandons the message in progress, if any. */
 function abandonOpen(stream: MessageStream, reason: i8): void {
-  const exchange = stream.exchange
-  stream.exchange = null
+  const exchange = exchangeOf(stream)
   if (exchange === null) return
+  progressOf(stream).exchange = null
   if (stream.isResponse) exchange.responseOpen = false
   else exchange.requestOpen = false
   abandon(exchange, reason)

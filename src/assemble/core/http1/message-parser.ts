@@ -11,7 +11,7 @@ import { Region } from '../memory/regions'
 import { REASON_DOUBTFUL, REASON_EVICTED, REASON_GAP, REASON_OVERSIZE } from '../reasons'
 import { Settings } from '../settings'
 import { MALFORMED, readChunkFraming, SECTION_BYTES } from './chunked'
-import { connectionOf, freePartial, MessageStream, partialOf } from './connection'
+import { beginProgress, connectionOf, freePartial, MessageStream, Progress, partialOf, progressOf } from './connection'
 import {
   completeMessage,
   cutMessageShort,
@@ -75,17 +75,18 @@ export function parseGap(stream: MessageStream, bytes: i32, seq: i32): void {
   Position.ack = stream.lastAck
   if (state >= COUNTED) {
     damageMessage(stream, REASON_GAP)
-    stream.wireBytes += bytes
+    progressOf(stream).wireBytes += bytes
     if (state === TO_CLOSE) return
   }
   const counted = state === COUNTED || state === CHUNK_DATA
-  if (!counted || <i64>bytes > stream.remaining) {
+  if (!counted || <i64>bytes > progressOf(stream).remaining) {
     loseStream(stream, REASON_GAP)
     return
   }
-  stream.remaining -= bytes
-  stream.lengthUnsure = false
-  if (stream.remaining > 0) return
+  const progress = progressOf(stream)
+  progress.remaining -= bytes
+  progress.lengthUnsure = false
+  if (progress.remaining > 0) return
   if (state === COUNTED) complete(stream, seq)
   else stream.state = CHUNK_DATA_END
 }
@@ -101,7 +102,7 @@ export function parseEnd(stream: MessageStream, proper: bool, reason: i8, seq: i
   Position.ack = stream.lastAck
   const state = stream.state
   // The last chunk ends the body (RFC 9112 §8); the empty line after it is missing where a server closes at once.
-  const whole = state === TO_CLOSE || (state === TRAILERS && stream.lineBytes === 0)
+  const whole = state === TO_CLOSE || (state === TRAILERS && progressOf(stream).lineBytes === 0)
   if (whole && proper) completeMessage(stream, seq)
   else if (state >= COUNTED && state !== OPAQUE) cutMessageShort(stream, seq, reason)
   else if (state === HEAD_PART && stream.isResponse) losePlace(stream, reason)
@@ -151,6 +152,7 @@ function headBegins(stream: MessageStream, at: usize, end: usize): usize {
     Position.headAck = Position.ack
     Position.headMicros = Time.micros
     stream.state = HEAD
+    beginProgress(stream)
     const headEnd = load<usize>(RESULTS_AT + END)
     return handleHead(stream, start, headEnd, headEnd, end)
   }
@@ -159,18 +161,20 @@ function headBegins(stream: MessageStream, at: usize, end: usize): usize {
     return end
   }
   if (startLineEnd() !== 0) recognise(connectionOf(stream))
-  stream.partialSeq = seqAt(start)
-  stream.partialAck = Position.ack
-  stream.partialMicros = Time.micros
-  stream.eol = 0
+  const progress = beginProgress(stream)
+  progress.partialSeq = seqAt(start)
+  progress.partialAck = Position.ack
+  progress.partialMicros = Time.micros
+  progress.eol = 0
   stream.state = HEAD_PART
   return headPart(stream, start, end)
 }
 
 function headPart(stream: MessageStream, at: usize, end: usize): usize {
-  const headEnd = findHeadEnd(stream, at, end)
+  const progress = progressOf(stream)
+  const headEnd = findHeadEnd(progress, at, end)
   const stop = headEnd === NOT_FOUND ? end : headEnd
-  const chain = partialOf(stream)
+  const chain = partialOf(progress)
   if (<i32>(chain.length + stop - at) > Settings.messageBytes) {
     loseStream(stream, REASON_OVERSIZE)
     return end
@@ -185,13 +189,14 @@ function headPart(stream: MessageStream, at: usize, end: usize): usize {
 /** The rest of a head that was cut ends at `headEnd`. */
 function headMadeWhole(stream: MessageStream, headEnd: usize, end: usize): usize {
   const start = Region.heads
-  const chain = partialOf(stream)
+  const progress = progressOf(stream)
+  const chain = partialOf(progress)
   const length = chain.length
   copyOut(chain, start)
   free(chain)
   // The body that was believed unsent may have been sent after all, and the head that ends here follows it.
-  const unsent = stream.unsentBytes
-  stream.unsentBytes = 0
+  const unsent = progress.unsentBytes
+  progress.unsentBytes = 0
   if (unsent > 0 && unsent < <i64>length && beginsMessage(start + <usize>unsent, start + length, false)) {
     loseStream(stream, REASON_DOUBTFUL)
     return end
@@ -201,52 +206,54 @@ function headMadeWhole(stream: MessageStream, headEnd: usize, end: usize): usize
     loseHead(stream, result)
     return end
   }
-  Position.headSeq = stream.partialSeq
-  Position.headAck = stream.partialAck
-  Position.headMicros = stream.partialMicros
+  Position.headSeq = progress.partialSeq
+  Position.headAck = progress.partialAck
+  Position.headMicros = progress.partialMicros
   stream.state = HEAD
   return handleHead(stream, start, start + length, headEnd, end)
 }
 
 function handleHead(stream: MessageStream, start: usize, headEnd: usize, bodyStart: usize, end: usize): usize {
-  stream.wireBytes = <i32>(headEnd - start)
-  stream.bodyBytes = 0
-  stream.lengthUnsure = false
-  stream.lineBytes = 0
+  const progress = progressOf(stream)
+  progress.wireBytes = <i32>(headEnd - start)
+  progress.bodyBytes = 0
+  progress.lengthUnsure = false
+  progress.lineBytes = 0
   return messageHead(stream, start, headEnd, bodyStart, end)
 }
 
 /** @returns the address after the empty line that ends a head or trailer section, or NOT_FOUND */
-function findHeadEnd(stream: MessageStream, at: usize, end: usize): usize {
-  let eol = stream.eol
+function findHeadEnd(progress: Progress, at: usize, end: usize): usize {
+  let eol = progress.eol
   for (let i = at; i < end; i++) {
     const c = load<u8>(i)
     if (c === LF) {
       if (eol !== 0) {
-        stream.eol = 0
+        progress.eol = 0
         return i + 1
       }
       eol = 1
     } else eol = c === CR && eol === 1 ? 2 : 0
   }
-  stream.eol = eol
+  progress.eol = eol
   return NOT_FOUND
 }
 
 function counted(stream: MessageStream, at: usize, end: usize): usize {
-  if (stream.lengthUnsure && looksLikeResponse(at, end)) {
+  const progress = progressOf(stream)
+  if (progress.lengthUnsure && looksLikeResponse(at, end)) {
     const ack = Position.ack
-    stream.lengthUnsure = false
+    progress.lengthUnsure = false
     // It had ended with the segment before.
     Position.ack = stream.lastAck
     complete(stream, seqAt(at))
     Position.ack = ack
     return at
   }
-  stream.lengthUnsure = false
-  const stop = restOf(stream, at, end)
+  progress.lengthUnsure = false
+  const stop = restOf(progress, at, end)
   bodyBytes(stream, at, stop)
-  if (stream.remaining === 0) complete(stream, seqAt(stop))
+  if (progress.remaining === 0) complete(stream, seqAt(stop))
   return stop
 }
 
@@ -260,25 +267,27 @@ function chunkFraming(stream: MessageStream, at: usize, end: usize): usize {
 }
 
 function chunkData(stream: MessageStream, at: usize, end: usize): usize {
-  const stop = restOf(stream, at, end)
+  const progress = progressOf(stream)
+  const stop = restOf(progress, at, end)
   bodyBytes(stream, at, stop)
-  if (stream.remaining === 0) stream.state = CHUNK_DATA_END
+  if (progress.remaining === 0) stream.state = CHUNK_DATA_END
   return stop
 }
 
 /** Subtracts the available bytes from those that remain. @returns the address after them */
-function restOf(stream: MessageStream, at: usize, end: usize): usize {
-  const available = min<i64>(<i64>(end - at), stream.remaining)
-  stream.remaining -= available
+function restOf(progress: Progress, at: usize, end: usize): usize {
+  const available = min<i64>(<i64>(end - at), progress.remaining)
+  progress.remaining -= available
   return at + <usize>available
 }
 
 function trailers(stream: MessageStream, at: usize, end: usize): usize {
-  const stop = findHeadEnd(stream, at, end)
+  const progress = progressOf(stream)
+  const stop = findHeadEnd(progress, at, end)
   const consumed = <i32>((stop === NOT_FOUND ? end : stop) - at)
-  stream.wireBytes += consumed
-  stream.lineBytes += consumed
-  if (stop === NOT_FOUND) return stream.lineBytes > SECTION_BYTES ? badChunk(stream, end) : end
+  progress.wireBytes += consumed
+  progress.lineBytes += consumed
+  if (stop === NOT_FOUND) return progress.lineBytes > SECTION_BYTES ? badChunk(stream, end) : end
   complete(stream, seqAt(stop))
   return stop
 }
@@ -290,8 +299,9 @@ function badChunk(stream: MessageStream, end: usize): usize {
 }
 
 function bodyBytes(stream: MessageStream, at: usize, end: usize): void {
-  stream.wireBytes += <i32>(end - at)
-  stream.bodyBytes += <i32>(end - at)
+  const progress = progressOf(stream)
+  progress.wireBytes += <i32>(end - at)
+  progress.bodyBytes += <i32>(end - at)
   messageBody(stream, at, end)
 }
 

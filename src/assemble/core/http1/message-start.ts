@@ -33,6 +33,7 @@ import {
   MessageStream,
   newExchange,
   noteAnswer,
+  progressOf,
   requestOf,
   requestsLost,
   requestsOf,
@@ -79,7 +80,7 @@ const QUEUE_LENGTH: i32 = 4096
  */
 export function messageHead(stream: MessageStream, start: usize, headEnd: usize, bodyStart: usize, end: usize): usize {
   recognise(connectionOf(stream))
-  stream.bodySeq = seqAt(bodyStart)
+  progressOf(stream).bodySeq = seqAt(bodyStart)
   return stream.isResponse
     ? responseHead(stream, start, headEnd, bodyStart, end)
     : requestHead(stream, start, headEnd, bodyStart, end)
@@ -88,7 +89,7 @@ export function messageHead(stream: MessageStream, start: usize, headEnd: usize,
 /** Prepares a stream for a body of `length` bytes. */
 export function expectCounted(stream: MessageStream, length: i64): void {
   stream.state = COUNTED
-  stream.remaining = length
+  progressOf(stream).remaining = length
 }
 
 function requestHead(stream: MessageStream, start: usize, headEnd: usize, bodyStart: usize, end: usize): usize {
@@ -105,7 +106,7 @@ function requestHead(stream: MessageStream, start: usize, headEnd: usize, bodySt
   exchange.contentTypeListed = Head.contentTypeListed
   exchange.rule = ruleOf(connection.flow)
   exchange.requestOpen = true
-  stream.exchange = exchange
+  progressOf(stream).exchange = exchange
   enqueue(connection, exchange)
   if (connection.queued > QUEUE_LENGTH) {
     abandonQueue(connection, REASON_EVICTED)
@@ -117,7 +118,7 @@ function requestHead(stream: MessageStream, start: usize, headEnd: usize, bodySt
   storeMessage(exchange, request, false)
   if (length === BODY_CHUNKED) expectChunked(stream)
   else if (length > 0) expectCounted(stream, length)
-  else completeMessage(stream, stream.bodySeq)
+  else completeMessage(stream, progressOf(stream).bodySeq)
   return bodyStart
 }
 
@@ -147,17 +148,17 @@ function responseHead(stream: MessageStream, start: usize, headEnd: usize, bodyS
   const exchange = match(connection, Position.headSeq, Position.headAck, interim)
   if (interim) {
     count(C.interim)
-    noteInterim(connection, Position.headSeq, stream.bodySeq)
+    noteInterim(connection, Position.headSeq, progressOf(stream).bodySeq)
     stream.state = HEAD
     return bodyStart
   }
   countMessage(connection, C.responses)
   if (exchange === null) return orphan(stream, bodyStart, end)
-  stream.exchange = exchange
+  progressOf(stream).exchange = exchange
   const response = responseOf(exchange)
   exchange.responseBegun = true
   exchange.responseOpen = true
-  exchange.contested = clientHasContinued(connection, stream.bodySeq)
+  exchange.contested = clientHasContinued(connection, progressOf(stream).bodySeq)
   exchange.early = !exchange.requestDone
   exchange.closes = exchange.unconfirmed && closesAfter(exchange.method)
   stopDeadline(exchange)
@@ -199,7 +200,7 @@ function bodyOfResponse(stream: MessageStream, exchange: Exchange, bodyStart: us
   if (length === BODY_CHUNKED) expectChunked(stream)
   else if (length === BODY_TO_CLOSE) return bodyToClose(stream, bodyStart, end)
   else if (length > 0) expectCounted(stream, length)
-  else completeMessage(stream, stream.bodySeq)
+  else completeMessage(stream, progressOf(stream).bodySeq)
   if (tunnel) openTunnel(connection, isUpgrade)
   return bodyStart
 }
@@ -209,7 +210,7 @@ function orphan(stream: MessageStream, bodyStart: usize, end: usize): usize {
   const connection = connectionOf(stream)
   const reason = orphanReason(connection)
   count(reason === NO_REASON ? C.orphanedNoRequest : C.orphanedTimeout + <usize>reason * sizeof<f64>())
-  stream.exchange = null
+  progressOf(stream).exchange = null
   if (statusOfHead() === 101) {
     openTunnel(connection, true)
     return bodyStart
@@ -218,10 +219,10 @@ function orphan(stream: MessageStream, bodyStart: usize, end: usize): usize {
   if (length === BODY_CHUNKED) expectChunked(stream)
   else if (length === BODY_TO_CLOSE) return bodyToClose(stream, bodyStart, end)
   else if (length === BODY_UNKNOWABLE) return unknowable(stream, end)
-  else if (length === 0) completeMessage(stream, stream.bodySeq)
+  else if (length === 0) completeMessage(stream, progressOf(stream).bodySeq)
   else {
     expectCounted(stream, length)
-    stream.lengthUnsure = true
+    progressOf(stream).lengthUnsure = true
   }
   return bodyStart
 }
@@ -230,7 +231,7 @@ function orphan(stream: MessageStream, bodyStart: usize, end: usize): usize {
 function bodyToClose(stream: MessageStream, bodyStart: usize, end: usize): usize {
   const connection = connectionOf(stream)
   stream.state = TO_CLOSE
-  if (clientHasContinued(connection, stream.bodySeq)) abandonToClose(connection, REASON_DOUBTFUL)
+  if (clientHasContinued(connection, progressOf(stream).bodySeq)) abandonToClose(connection, REASON_DOUBTFUL)
   else if (requestsLost(connection)) abandonToClose(connection, connection.requestDoubtReason)
   else return bodyStart
   return end
@@ -246,9 +247,10 @@ function unknowable(stream: MessageStream, end: usize): usize {
 
 function finishInPlace(stream: MessageStream, exchange: Exchange, bodyStart: usize, length: usize): void {
   const endSeq = seqAt(bodyStart + length)
-  stream.wireBytes += <i32>length
-  stream.bodyBytes = <i32>length
-  stream.exchange = null
+  const progress = progressOf(stream)
+  progress.wireBytes += <i32>length
+  progress.bodyBytes = <i32>length
+  progress.exchange = null
   stream.state = HEAD
   noteAnswer(connectionOf(stream), endSeq, Position.ack, false)
   finishMessage(responseOf(exchange), stream, endSeq)

@@ -8,12 +8,12 @@
  */
 import { isStray, Time, timerStart } from '../clock'
 import { heldBytes } from '../memory/chain'
-import { heldByExchange, MessageStream, partialOf } from './connection'
+import { endProgress, exchangeOf, heldByExchange, MessageStream, Progress, partialOf, progressOf } from './connection'
 import { HEAD_PART, OPAQUE } from './stream-states'
 
 class Open {
-  static oldest: MessageStream | null = null
-  static newest: MessageStream | null = null
+  static oldest: Progress | null = null
+  static newest: Progress | null = null
   static bytes: usize = 0
 }
 
@@ -25,7 +25,8 @@ export function openOpenMessages(): void {
 
 /** The stream whose message has paused longest, or null. */
 export function oldestOpen(): MessageStream | null {
-  return Open.oldest
+  const oldest = Open.oldest
+  return oldest === null ? null : oldest.stream
 }
 
 /** Bytes of the pool that all of them hold. */
@@ -37,48 +38,52 @@ export function openBytes(): usize {
 export function overdueOpen(pauseMicros: f64): MessageStream | null {
   let oldest = Open.oldest
   while (oldest !== null && isStray(oldest.openMicros)) {
-    noteOpen(oldest)
+    noteOpen(oldest.stream)
     oldest = Open.oldest
   }
-  return oldest !== null && Time.clock - oldest.openMicros > pauseMicros ? oldest : null
+  return oldest !== null && Time.clock - oldest.openMicros > pauseMicros ? oldest.stream : null
 }
 
 /** A segment of the stream was processed, or what it holds has changed. */
 export function noteOpen(stream: MessageStream): void {
+  if (stream.progress === null) return
   const held = heldByMessage(stream)
   if (held === 0) {
-    if (stream.openBytes !== 0) forgetOpen(stream)
+    forgetOpen(stream)
+    if (stream.state < HEAD_PART || stream.state === OPAQUE) endProgress(stream)
     return
   }
-  if (stream !== Open.newest) {
-    if (stream.openBytes !== 0) unlink(stream)
-    pushNewest(stream)
+  const progress = progressOf(stream)
+  if (progress !== Open.newest) {
+    if (progress.openBytes !== 0) unlink(progress)
+    pushNewest(progress)
   }
-  Open.bytes += held - stream.openBytes
-  stream.openBytes = held
-  stream.openMicros = timerStart()
+  Open.bytes += held - progress.openBytes
+  progress.openBytes = held
+  progress.openMicros = timerStart()
 }
 
 /** The stream ends, or what it holds is freed. */
 export function forgetOpen(stream: MessageStream): void {
-  if (stream.openBytes === 0) return
-  unlink(stream)
-  Open.bytes -= stream.openBytes
-  stream.openBytes = 0
+  const progress = stream.progress
+  if (progress === null || progress.openBytes === 0) return
+  unlink(progress)
+  Open.bytes -= progress.openBytes
+  progress.openBytes = 0
 }
 
-function pushNewest(stream: MessageStream): void {
+function pushNewest(progress: Progress): void {
   const newest = Open.newest
-  stream.older = newest
-  stream.newer = null
-  if (newest === null) Open.oldest = stream
-  else newest.newer = stream
-  Open.newest = stream
+  progress.older = newest
+  progress.newer = null
+  if (newest === null) Open.oldest = progress
+  else newest.newer = progress
+  Open.newest = progress
 }
 
-function unlink(stream: MessageStream): void {
-  const older = stream.older
-  const newer = stream.newer
+function unlink(progress: Progress): void {
+  const older = progress.older
+  const newer = progress.newer
   if (older === null) Open.oldest = newer
   else older.newer = newer
   if (newer === null) Open.newest = older
@@ -89,7 +94,7 @@ function unlink(stream: MessageStream): void {
 function heldByMessage(stream: MessageStream): usize {
   const state = stream.state
   if (state < HEAD_PART || state === OPAQUE) return 0
-  if (state === HEAD_PART) return heldBytes(partialOf(stream))
-  const exchange = stream.exchange
+  if (state === HEAD_PART) return heldBytes(partialOf(progressOf(stream)))
+  const exchange = exchangeOf(stream)
   return exchange === null ? 0 : heldByExchange(exchange)
 }

@@ -22,9 +22,9 @@ import { Settings } from '../settings'
 import { Exchange, freeExchange, freeMessages, requestOf, responseOf } from './connection'
 import { stopDeadline } from './deadlines'
 
-/** Whether the limit of exchanges is reached. Those of one segment may exceed it. */
+/** Whether the limit of exchanges, or of messages in progress, is reached. Those of one segment may exceed it. */
 export function isCrowded(): bool {
-  return Region.exchanges.used >= Settings.exchanges
+  return Region.exchanges.used >= Settings.exchanges || Region.progress.used >= Settings.messages
 }
 
 /** Counts the exchange as abandoned, unless it already is, and frees what it holds. @param reason a REASON_ value */

@@ -10,7 +10,7 @@
  * (`beginBoth` in connection.ts). So bytes of a body are never parsed as a message.
  */
 import { REASON_DOUBTFUL } from '../reasons'
-import { freePartial, MessageStream } from './connection'
+import { freePartial, MessageStream, progressOf } from './connection'
 import { contradicted, contradicts, isAnswered, losePlace, suspectBody } from './exchanges'
 import { beginsMessage, isCutRequest, isMethod, isStandardMethod, mayBeginMessage } from './head'
 import { COUNTED, HEAD, HEAD_PART, OPAQUE, SEEK } from './stream-states'
@@ -39,15 +39,15 @@ export function checkProgress(stream: MessageStream, at: usize, end: usize, seq:
   const state = stream.state
   if (!contradicts(stream, seq)) {
     // The segments of the two directions may be captured out of order: the response may show it later.
-    const isBodyStart = !isResponse && state !== HEAD_PART && stream.bodyBytes === 0
+    const isBodyStart = !isResponse && state !== HEAD_PART && progressOf(stream).bodyBytes === 0
     if (isBodyStart && isUpperCase(load<u8>(at)) && restarts(stream, at, end)) suspectBody(stream)
     return
   }
   if (restarts(stream, at, end)) restart(stream)
   else if (mayRestart(stream, at, end, seq)) {
-    const unsent = state === COUNTED ? stream.remaining : 0
+    const unsent = state === COUNTED ? progressOf(stream).remaining : 0
     restart(stream)
-    stream.unsentBytes = unsent
+    progressOf(stream).unsentBytes = unsent
   } else if (
     state === HEAD_PART ? isAnswered(stream) : !bodyContinues(stream, at, end) && mayBeginMessage(at, end, isResponse)
   ) {
@@ -73,7 +73,7 @@ function restarts(stream: MessageStream, at: usize, end: usize): bool {
  */
 function mayRestart(stream: MessageStream, at: usize, end: usize, seq: i32): bool {
   if (stream.isResponse) return false
-  const isOver = stream.state === HEAD_PART ? isAnswered(stream) : seq === stream.bodySeq
+  const isOver = stream.state === HEAD_PART ? isAnswered(stream) : seq === progressOf(stream).bodySeq
   return isOver && isCutRequest(at, end)
 }
 
@@ -84,8 +84,10 @@ function mayRestart(stream: MessageStream, at: usize, end: usize, seq: i32): boo
 function bodyContinues(stream: MessageStream, at: usize, end: usize): bool {
   const isResponse = stream.isResponse
   if (!isResponse && isStandardMethod(at)) return false
-  if (stream.state !== COUNTED || stream.remaining >= <i64>(end - at)) return false
-  return beginsMessage(at + <usize>stream.remaining, end, isResponse)
+  if (stream.state !== COUNTED) return false
+  const remaining = progressOf(stream).remaining
+  if (remaining >= <i64>(end - at)) return false
+  return beginsMessage(at + <usize>remaining, end, isResponse)
 }
 
 function isUpperCase(c: u8): bool {

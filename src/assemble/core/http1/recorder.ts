@@ -14,7 +14,7 @@ import { LARGEST_CELL_BYTES } from '../memory/cells'
 import { append, claim, filled } from '../memory/chain'
 import { REASON_EVICTED, REASON_OVERSIZE, RULE_NONE, RULE_PAIR_BYTES } from '../reasons'
 import { Settings } from '../settings'
-import { Exchange, Message, MessageStream, requestOf, responseOf, responseWireBytes } from './connection'
+import { Exchange, Message, MessageStream, progressOf, requestOf, responseOf, responseWireBytes } from './connection'
 import { abandon, filter } from './outcomes'
 import { Position } from './position'
 
@@ -40,9 +40,10 @@ export function finishMessage(message: Message, stream: MessageStream, endSeq: i
   // After a loss the retransmitted first byte may be captured later than the last one.
   message.endMicros = max(message.startMicros, Time.micros)
   message.endSeq = endSeq
-  add(C.bytesHttp, <f64>(stream.wireBytes - message.wireBytes))
-  message.wireBytes = stream.wireBytes
-  message.bodyBytes = stream.bodyBytes
+  const progress = progressOf(stream)
+  add(C.bytesHttp, <f64>(progress.wireBytes - message.wireBytes))
+  message.wireBytes = progress.wireBytes
+  message.bodyBytes = progress.bodyBytes
 }
 
 /** Checks the limits as soon as a head announces the size of its body. */
@@ -72,11 +73,12 @@ export function storeMessage(exchange: Exchange, message: Message, isResponse: b
 
 /** Stores the body bytes [at, end) of the message in progress. */
 export function appendBody(stream: MessageStream, exchange: Exchange, at: usize, end: usize): void {
-  if (stream.wireBytes > Settings.messageBytes) abandon(exchange, REASON_OVERSIZE)
+  const wireBytes = progressOf(stream).wireBytes
+  if (wireBytes > Settings.messageBytes) abandon(exchange, REASON_OVERSIZE)
   if (exchange.abandoned || exchange.rule !== RULE_NONE) return
   const message = stream.isResponse ? responseOf(exchange) : requestOf(exchange)
   const other = stream.isResponse ? requestOf(exchange).wireBytes : responseWireBytes(exchange)
-  if (stream.wireBytes + other > Settings.pairBytes) filter(exchange, RULE_PAIR_BYTES)
+  if (wireBytes + other > Settings.pairBytes) filter(exchange, RULE_PAIR_BYTES)
   else if (!append(message, at, end - at)) abandon(exchange, REASON_EVICTED)
 }
 

@@ -24,8 +24,9 @@ export class Region {
   static flows: Slab = changetype<Slab>(0)
   static tails: Slab = changetype<Slab>(0)
   static rarities: Slab = changetype<Slab>(0)
-  /** Records of HTTP/1 connections and of exchanges (http1/connection.ts). */
+  /** Records of HTTP/1 connections, of their messages in progress, and of exchanges (http1/connection.ts). */
   static connections: Slab = changetype<Slab>(0)
+  static progress: Slab = changetype<Slab>(0)
   static exchanges: Slab = changetype<Slab>(0)
   /** Interfaces, by id, and their counters (interfaces.ts). */
   static interfaces: usize = 0

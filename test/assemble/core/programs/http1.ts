@@ -2,6 +2,7 @@
 import { Time } from '../../../../src/assemble/core/clock'
 import { expectChunked, MALFORMED, readChunkFraming, SECTION_BYTES } from '../../../../src/assemble/core/http1/chunked'
 import {
+  beginProgress,
   CONNECTION_BYTES,
   Connection,
   EXCHANGE_BYTES,
@@ -9,7 +10,9 @@ import {
   MessageStream,
   newConnection,
   newExchange,
+  PROGRESS_BYTES,
   partialOf,
+  progressOf,
   requestsOf,
   responseOf,
   responsesOf,
@@ -44,6 +47,7 @@ import { openSlab, Slab } from '../../../../src/assemble/core/memory/slab'
 import { Flow } from '../../../../src/assemble/core/tcp/flow'
 
 export {
+  beginProgress,
   completeAbandoned,
   conclude,
   doubt,
@@ -68,15 +72,19 @@ export {
 export const NOT_CHUNKED: i32 = <i32>MALFORMED
 export const LONGEST_SECTION: i32 = SECTION_BYTES
 
-/** Begins anew. @param slabs address of two slabs; @param records room for so many connections and exchanges at `start` */
+/** Begins anew. @param slabs address of three slabs; @param records room for so many connections and exchanges at `start` */
 export function open(slabs: usize, start: usize, records: u32): void {
   const connections = changetype<Slab>(slabs)
   const exchanges = changetype<Slab>(slabs + offsetof<Slab>())
-  const end = start + <usize>records * CONNECTION_BYTES
-  openSlab(connections, start, end, CONNECTION_BYTES)
-  openSlab(exchanges, end, end + <usize>records * EXCHANGE_BYTES, EXCHANGE_BYTES)
+  const progress = changetype<Slab>(slabs + 2 * offsetof<Slab>())
+  const connectionsEnd = start + <usize>records * CONNECTION_BYTES
+  const exchangesEnd = connectionsEnd + <usize>records * EXCHANGE_BYTES
+  openSlab(connections, start, connectionsEnd, CONNECTION_BYTES)
+  openSlab(exchanges, connectionsEnd, exchangesEnd, EXCHANGE_BYTES)
+  openSlab(progress, exchangesEnd, exchangesEnd + 2 * <usize>records * PROGRESS_BYTES, PROGRESS_BYTES)
   Region.connections = connections
   Region.exchanges = exchanges
+  Region.progress = progress
   openDeadlines()
   openOpenMessages()
   setTime(0, 0)
@@ -117,16 +125,16 @@ export function setState(stream: MessageStream, state: u8): void {
 }
 
 export function remainingOf(stream: MessageStream): f64 {
-  return <f64>stream.remaining
+  return <f64>progressOf(stream).remaining
 }
 
 export function setRemaining(stream: MessageStream, remaining: f64): void {
-  stream.remaining = <i64>remaining
+  beginProgress(stream).remaining = <i64>remaining
 }
 
 /** As if so many bytes of a head that is cut were held. */
 export function setPartialBytes(stream: MessageStream, bytes: usize): void {
-  partialOf(stream).length = bytes
+  partialOf(beginProgress(stream)).length = bytes
 }
 
 export function requestBodyOf(): f64 {

@@ -5,6 +5,7 @@ import {
   CONNECTION_BYTES,
   MessageStream,
   newConnection,
+  PROGRESS_BYTES,
   requestsOf,
   responsesOf,
 } from '../../../../src/assemble/core/http1/connection'
@@ -23,14 +24,18 @@ export { expectChunked, expectToClose, parseData, parseEnd, parseGap, seqAt, use
 /**
  * Begins anew, with one connection at most and nothing filtered.
  *
- * @param tables room for the slab of connections, its record, and what is known of the pool's pages; @param heads room for a head
+ * @param tables room for two slabs, the records of a connection, and what is known of the pool's pages; @param heads room for a head
  */
 export function open(tables: usize, heads: usize, headBytes: i32, pool: usize, pages: u32): void {
   const connections = changetype<Slab>(tables)
-  const records = (tables + offsetof<Slab>() + 7) & ~7
-  const end = records + CONNECTION_BYTES
-  openSlab(connections, records, end, CONNECTION_BYTES)
+  const progress = changetype<Slab>(tables + offsetof<Slab>())
+  const records = tables + 2 * offsetof<Slab>()
+  const recordsEnd = records + CONNECTION_BYTES
+  const end = recordsEnd + 2 * PROGRESS_BYTES
+  openSlab(connections, records, recordsEnd, CONNECTION_BYTES)
+  openSlab(progress, recordsEnd, end, PROGRESS_BYTES)
   Region.connections = connections
+  Region.progress = progress
   Region.contentType = end
   Region.roomy = end + CONTENT_TYPE_BYTES
   Region.pages = Region.roomy + ROOMY_BYTES

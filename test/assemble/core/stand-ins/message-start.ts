@@ -1,5 +1,5 @@
 /** What the message parser calls for each head, as an import of the program: a test notes the calls. */
-import { MessageStream } from '../../../../src/assemble/core/http1/connection'
+import { MessageStream, progressOf } from '../../../../src/assemble/core/http1/connection'
 import { COUNTED } from '../../../../src/assemble/core/http1/stream-states'
 
 export declare function messageHead(
@@ -12,5 +12,5 @@ export declare function messageHead(
 
 export function expectCounted(stream: MessageStream, length: i64): void {
   stream.state = COUNTED
-  stream.remaining = length
+  progressOf(stream).remaining = length
 }
