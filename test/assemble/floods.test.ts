@@ -222,3 +222,18 @@ test('floods: requests behind holes of many connections that expire at once stay
   assert.ok(harness.count('requests.waiting') <= stateBounds(assemblerOptions(options)).exchanges)
   harness.finish()
 })
+
+test('floods: heads that stop before their end, more than messages may be in progress, cost no other connection a pair', () => {
+  let pairs = 0
+  const options = { flows: 10_000, stateBytes: 1024 * 1024 }
+  const harness = new AssembleHarness({ ...options, onPair: () => pairs++ })
+  const flood = new Conversation(new TcpScript().handshake().client('GET / HTTP/1.1\r\nX: y'))
+  const exchange = new Conversation(new TcpScript().handshake().client(request('/0')).server(numbered(0)))
+  for (let port = 1; port <= 3000; port++) {
+    harness.frames(flood.from(port))
+    if (port % 3 === 0) harness.frames(exchange.from(10_000 + port))
+  }
+  assert.ok(harness.count('flows.closed.evicted') > stateBounds(assemblerOptions(options)).messages)
+  assert.equal(pairs, 1000)
+  harness.finish()
+})

@@ -41,7 +41,7 @@ import { becomeOpaque, damageMessage, endMessages, evictWaiting, expireExchanges
 import { beginsMessage, isCutRequest, isMethod, scanHead, startLineEnd } from './http1/head'
 import { parseData, parseEnd, parseGap, skipEmptyLines } from './http1/message-parser'
 import { forgetOpen, noteOpen, oldestOpen, openBytes, overdueOpen } from './http1/open-messages'
-import { isCrowded } from './http1/outcomes'
+import { isCrowded, messagesAreCrowded } from './http1/outcomes'
 import { loseStream } from './http1/place'
 import { HEAD_PART, SEEK } from './http1/stream-states'
 import { countOf, interfaceAt } from './interfaces'
@@ -149,8 +149,13 @@ export function ownerIsCrowded(): bool {
   return isCrowded()
 }
 
-/** The connection on which an exchange has waited longest, or a message has stood still, unless one that has either was last used before. */
+/**
+ * Where messages in progress crowd, the connection of the one that has paused longest. Otherwise the one on which an exchange has
+ * waited longest, unless one that has an exchange, or a message in progress, was last used before.
+ */
 export function ownerLeastWanted(): Flow | null {
+  const open = oldestOpen()
+  if (open !== null && messagesAreCrowded()) return connectionOf(open).flow
   const waiting = longestWaiting()
   // Where nearly all are in progress, the one that waits is the newest.
   let flow = oldestOf(PROVEN)
@@ -159,9 +164,7 @@ export function ownerLeastWanted(): Flow | null {
     if (isOlder && flow.http !== 0 && isBusy(changetype<Connection>(flow.http))) return flow
     flow = flow.newer
   }
-  if (waiting !== null) return waiting.connection.flow
-  const open = oldestOpen()
-  return open === null ? null : connectionOf(open).flow
+  return waiting === null ? null : waiting.connection.flow
 }
 
 export function ownerEvictOldest(): bool {

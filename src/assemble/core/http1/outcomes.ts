@@ -24,7 +24,12 @@ import { stopDeadline } from './deadlines'
 
 /** Whether the limit of exchanges, or of messages in progress, is reached. Those of one segment may exceed it. */
 export function isCrowded(): bool {
-  return Region.exchanges.used >= Settings.exchanges || Region.progress.used >= Settings.messages
+  return Region.exchanges.used >= Settings.exchanges || messagesAreCrowded()
+}
+
+/** Whether the limit of messages in progress is reached. */
+export function messagesAreCrowded(): bool {
+  return Region.progress.used >= Settings.messages
 }
 
 /** Counts the exchange as abandoned, unless it already is, and frees what it holds. @param reason a REASON_ value */
