@@ -142,7 +142,7 @@ export function ownerBeginsRequest(at: usize, end: usize): bool {
 
 export function ownerRelease(flow: Flow): void {
   releaseConnection(flow)
-  if (flow.preamble || flow.proxied !== 0) hostReleaseBeginning(flow)
+  if (flow.preamble || flow.proxied) hostReleaseBeginning(flow)
 }
 
 export function ownerIsCrowded(): bool {

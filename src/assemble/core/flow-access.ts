@@ -35,10 +35,10 @@ export function flowFirstSeq(flow: Flow, direction: u32): i32 {
 export function setFlowPreamble(flow: Flow, present: bool): void {
   flow.preamble = present
 }
-export function setFlowProxied(flow: Flow, at: usize): void {
-  flow.proxied = at
+export function setFlowProxied(flow: Flow, proxied: bool): void {
+  flow.proxied = proxied
 }
-export function flowProxied(flow: Flow): usize {
+export function flowProxied(flow: Flow): bool {
   return flow.proxied
 }
 export function setFlowPods(flow: Flow, client: usize, server: usize): void {

@@ -62,8 +62,8 @@ export interface Program {
   flowSynSeen(flow: Address, direction: number): number
   flowFirstSeq(flow: Address, direction: number): number
   setFlowPreamble(flow: Address, present: number): void
-  setFlowProxied(flow: Address, at: Address): void
-  flowProxied(flow: Address): Address
+  setFlowProxied(flow: Address, proxied: number): void
+  flowProxied(flow: Address): number
   setFlowPods(flow: Address, client: Address, server: Address): void
 }
 

@@ -3,9 +3,11 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { propertyRuns } from '../../support/property-runs.ts'
+import { Random } from '../oracle/random.ts'
 import { TcpProgram } from './tcp-program.ts'
 
 const CAPACITY = 8
+const MANY = 100_000
 const SECOND = 1_000_000
 const IPV4_BYTES = 20
 const IPV6_BYTES = 40
@@ -178,18 +180,22 @@ class Pair {
     }
   }
 
-  /** Lays the headers of a segment into the memory and looks its flow up. @returns NO_FLOW where there is none */
   #lookUp(source: End, target: End, domain: number, network: number): number {
-    const { view, input: ip } = this.#program
-    const isV6 = source.words.length > 1
-    const tcp = ip + (isV6 ? IPV6_BYTES : IPV4_BYTES)
-    view.setUint8(ip, isV6 ? 0x60 : 0x45)
-    const at = ip + (isV6 ? 8 : 12)
-    for (const [position, word] of [...source.words, ...target.words].entries()) view.setInt32(at + 4 * position, word)
-    view.setUint16(tcp, source.port)
-    view.setUint16(tcp + 2, target.port)
-    return this.#table.find(ip, tcp, domain, network, 0)
+    return lookUp(this.#program, source, target, domain, network)
   }
+}
+
+/** Writes the headers of a segment to the memory and looks its flow up. @returns NO_FLOW where there is none */
+function lookUp(program: TcpProgram, source: End, target: End, domain: number, network: number): number {
+  const { view, input: ip } = program
+  const isV6 = source.words.length > 1
+  const tcp = ip + (isV6 ? IPV6_BYTES : IPV4_BYTES)
+  view.setUint8(ip, isV6 ? 0x60 : 0x45)
+  const at = ip + (isV6 ? 8 : 12)
+  for (const [position, word] of [...source.words, ...target.words].entries()) view.setInt32(at + 4 * position, word)
+  view.setUint16(tcp, source.port)
+  view.setUint16(tcp + 2, target.port)
+  return program.exports.find(ip, tcp, domain, network, 0)
 }
 
 /** The members of a list. @param first of them, or NO_FLOW */
@@ -223,4 +229,51 @@ test('flow table: finds, lists and evicts what a list of all flows would', () =>
     }),
     { numRuns: propertyRuns(200) },
   )
+})
+
+interface Key {
+  source: End
+  target: End
+  domain: number
+}
+
+/** Random ends over all addresses, half of them IPv6; some words have every bit, or the highest alone. */
+function randomKey(random: Random): Key {
+  const words = random.oneIn(2) ? 1 : 4
+  const word = (): number =>
+    random.oneIn(8) ? random.pick([0, 1, 0x7fffffff, -0x80000000, -1]) : random.below(2 ** 32) | 0
+  const end = (): End => ({ words: Array.from({ length: words }, word), port: random.below(2 ** 16) })
+  return { source: end(), target: end(), domain: random.below(2 ** 16) }
+}
+
+/** Different for keys that are different, whichever end is the source. */
+function nameOf({ source, target, domain }: Key): string {
+  return [domain, ...[String([source.port, ...source.words]), String([target.port, ...target.words])].sort()].join('|')
+}
+
+test('flow table: adds, finds and removes 100,000 flows of any addresses', () => {
+  const random = new Random(20_261_129)
+  const keys = new Map<string, Key>()
+  while (keys.size < MANY) {
+    const key = randomKey(random)
+    keys.set(nameOf(key), key)
+  }
+  const program = new TcpProgram({}, { flows: MANY, poolBytes: 64 * 1024 })
+  const table = program.exports
+  const flows = new Map<Key, number>()
+  for (const key of keys.values()) {
+    assert.equal(lookUp(program, key.source, key.target, key.domain, 0), NO_FLOW)
+    flows.set(key, table.addFlow(0))
+  }
+  for (const isRemoved of [() => random.oneIn(2), () => true]) {
+    for (const [key, flow] of flows) {
+      assert.equal(lookUp(program, key.target, key.source, key.domain, 0), flow)
+      if (!isRemoved()) continue
+      table.removeFlow(flow)
+      flows.delete(key)
+      assert.equal(lookUp(program, key.source, key.target, key.domain, 0), NO_FLOW)
+    }
+    assert.equal(table.flowCount(), flows.size)
+  }
+  program.recycle()
 })

@@ -119,7 +119,7 @@ export function finishPair(to: usize, exchange: Exchange): void {
   memory.copy(to, mapOf(entry, flow.vantage), length)
   let at = to + length
   const forwarded = isBehindProxy(entry, flow.vantage) ? Output.request : 0
-  if (forwarded !== 0 || flow.proxied !== 0) at = hostForwarded(flow, to, at, forwarded)
+  if (forwarded !== 0 || flow.proxied) at = hostForwarded(flow, to, at, forwarded)
   const anomalies = requestOf(exchange).anomalies | responseOf(exchange).anomalies
   const isPlain = !flow.midstream && !exchange.early && anomalies === 0 && flow.tunnel === TUNNEL_NONE
   Output.pairEnd = isPlain ? at : writeFlags(at, flow, exchange.early, anomalies)

@@ -133,7 +133,6 @@ export function addFlow(interfaceId: i32): Flow {
   const bucket = bucketAt(Probe.bucket)
   flow.chain = changetype<Flow | null>(load<usize>(bucket))
   store<usize>(bucket, changetype<usize>(flow))
-  flow.bucket = Probe.bucket
   flow.hash = Probe.hash
   begin(flow, interfaceId)
   return flow
@@ -141,7 +140,7 @@ export function addFlow(interfaceId: i32): Flow {
 
 /** Removes a flow; its record will be used for another connection. */
 export function removeFlow(flow: Flow): void {
-  let at = bucketAt(flow.bucket)
+  let at = bucketAt(bucketOf(flow))
   while (load<usize>(at) !== changetype<usize>(flow)) at = load<usize>(at) + offsetof<Flow>('chain')
   store<usize>(at, changetype<usize>(flow.chain))
   unlink(flow)
@@ -164,12 +163,10 @@ export function reopenFlow(flow: Flow, interfaceId: i32): void {
   freeRarities(streamOf(flow, 0))
   freeRarities(streamOf(flow, 1))
   const chain = flow.chain
-  const bucket = flow.bucket
   const hash = flow.hash
   const tail = flow.tail
   memory.fill(changetype<usize>(flow), 0, FLOW_BYTES)
   flow.chain = chain
-  flow.bucket = bucket
   flow.hash = hash
   flow.tail = tail
   begin(flow, interfaceId)
@@ -178,18 +175,20 @@ export function reopenFlow(flow: Flow, interfaceId: i32): void {
 /** Records activity of an open flow. */
 export function touch(flow: Flow): void {
   const start = timerStart()
+  // The lower bits alone would not show that it was silent for a multiple of 2^32 microseconds.
+  const isSilent = abs(start - flow.lastMicros) >= TOUCH_MICROS
   flow.lastMicros = start
   const list = flow.protocol === PROTOCOL_HTTP1 ? PROVEN : UNPROVEN
-  const since = start - flow.touchedMicros
-  if (list === flow.list && since < TOUCH_MICROS && since >= 0) return
-  flow.touchedMicros = start
+  const since = <i32>(lowerBits(start) - flow.touched)
+  if (list === flow.list && !isSilent && since < <i32>TOUCH_MICROS && since >= 0) return
+  flow.touched = lowerBits(start)
   move(flow, list)
 }
 
 /** Makes a flow the newest of its list, as of the clock, because it had a stray timestamp. */
 export function restamp(flow: Flow): void {
   flow.lastMicros = Time.clock
-  flow.touchedMicros = Time.clock
+  flow.touched = lowerBits(Time.clock)
   move(flow, flow.list)
 }
 
@@ -227,7 +226,7 @@ export function addressWord(flow: Flow, direction: Direction, word: u32): i32 {
   if (word === 0) return direction === 0 ? flow.addressA : flow.addressB
   const tail = flow.tail
   if (tail === null) return 0
-  return load<i32>(changetype<usize>(tail) + ((direction === 0 ? 0 : 3) + word - 1) * 4)
+  return load<u32>(changetype<usize>(tail) + ((direction === 0 ? 0 : 3) + word - 1) * 4)
 }
 
 /** A connection begins, between the ends last looked up. The flow is in no list, and its record is 0 except for its place in the table. */
@@ -247,7 +246,7 @@ function begin(flow: Flow, interfaceId: i32): void {
   flow.client = CLIENT_UNKNOWN
   const start = timerStart()
   flow.lastMicros = start
-  flow.touchedMicros = start
+  flow.touched = lowerBits(start)
   push(flow, UNPROVEN)
 }
 
@@ -263,6 +262,22 @@ function saveTail(flow: Flow): void {
   tail.b1 = Probe.b1
   tail.b2 = Probe.b2
   tail.b3 = Probe.b3
+}
+
+/** Of a packet time. */
+function lowerBits(micros: f64): u32 {
+  return <u32>(<i64>micros)
+}
+
+/** The bucket that `readKey` found for its key. */
+function bucketOf(flow: Flow): u32 {
+  let terms = hashTerm(0, flow.tag) + hashTerm(1, flow.ports) + hashTerm(2, flow.addressA) + hashTerm(3, flow.addressB)
+  const tail = flow.tail
+  if (tail !== null) {
+    terms += hashTerm(4, tail.a1) + hashTerm(5, tail.a2) + hashTerm(6, tail.a3)
+    terms += hashTerm(7, tail.b1) + hashTerm(8, tail.b2) + hashTerm(9, tail.b3)
+  }
+  return hashOf(terms)
 }
 
 function bucketAt(hash: u32): usize {

@@ -31,6 +31,14 @@ export const TUNNEL_CONNECT: u8 = 2
 /** `Flow.client` while it is not known which direction the client sends on. */
 export const CLIENT_UNKNOWN: u8 = 2
 
+/** Bits of `Stream.flags`. */
+const CAPTURED: u8 = 1 << 0
+const KNOWN: u8 = 1 << 1
+const SYN_SEEN: u8 = 1 << 2
+const FIN_SEEN: u8 = 1 << 3
+const ENDED: u8 = 1 << 4
+const ACKED_KNOWN: u8 = 1 << 5
+
 /** One direction of a flow. Sequence numbers are modulo 2^32. */
 @unmanaged
 export class Stream {
@@ -45,14 +53,45 @@ export class Stream {
   /** Furthest segment start captured: the sender has sent at least up to here. */
   reached: i32
   rare: Rarities | null
+  flags: u8
   /** A segment of this direction was captured. */
-  captured: bool
-  known: bool
-  synSeen: bool
-  finSeen: bool
+  get captured(): bool {
+    return (this.flags & CAPTURED) !== 0
+  }
+  set captured(is: bool) {
+    this.flags = is ? this.flags | CAPTURED : this.flags & ~CAPTURED
+  }
+  get known(): bool {
+    return (this.flags & KNOWN) !== 0
+  }
+  set known(is: bool) {
+    this.flags = is ? this.flags | KNOWN : this.flags & ~KNOWN
+  }
+  get synSeen(): bool {
+    return (this.flags & SYN_SEEN) !== 0
+  }
+  set synSeen(is: bool) {
+    this.flags = is ? this.flags | SYN_SEEN : this.flags & ~SYN_SEEN
+  }
+  get finSeen(): bool {
+    return (this.flags & FIN_SEEN) !== 0
+  }
+  set finSeen(is: bool) {
+    this.flags = is ? this.flags | FIN_SEEN : this.flags & ~FIN_SEEN
+  }
   /** Its end was delivered; nothing follows. */
-  ended: bool
-  ackedKnown: bool
+  get ended(): bool {
+    return (this.flags & ENDED) !== 0
+  }
+  set ended(is: bool) {
+    this.flags = is ? this.flags | ENDED : this.flags & ~ENDED
+  }
+  get ackedKnown(): bool {
+    return (this.flags & ACKED_KNOWN) !== 0
+  }
+  set ackedKnown(is: bool) {
+    this.flags = is ? this.flags | ACKED_KNOWN : this.flags & ~ACKED_KNOWN
+  }
 }
 
 /** What only some streams need: reused ports, holes, losses, urgent bytes, RSTs that may be stray, a second SYN or FIN. */
@@ -107,11 +146,23 @@ export class Rarities {
   earlyListed: bool
 }
 
+/** Bits of `Flow.flags`. */
+const CLOSED: u16 = 1 << 0
+const MIDSTREAM: u16 = 1 << 1
+const RESUMED: u16 = 1 << 2
+const SIGNED: u16 = 1 << 3
+const LOSSY: u16 = 1 << 4
+const HOST_PENDING: u16 = 1 << 5
+const HOP_LIMIT_PENDING: u16 = 1 << 6
+const PREAMBLE: u16 = 1 << 7
+const PROXIED: u16 = 1 << 8
+
 @unmanaged
 export class Flow {
-  /** Packet time of its last segment, not before the clock; and when it was last moved to the front of its list. */
+  /** Packet time of its last segment, not before the clock. */
   lastMicros: f64
-  touchedMicros: f64
+  /** The lower 32 bits of the packet time when it was last moved to the front of its list. */
+  touched: u32
   /** The next flow of its bucket. */
   chain: Flow | null
   /** Its neighbours in the list it is in. */
@@ -119,13 +170,11 @@ export class Flow {
   older: Flow | null
   /** Other addresses' words; only of IPv6. */
   tail: Tail | null
-  /** The hash that chose its bucket. */
-  bucket: u32
   /** The key: domain and IP version, ports, first words of both addresses, virtual network, and another one it was seen in. */
-  tag: i32
-  ports: i32
-  addressA: i32
-  addressB: i32
+  tag: u32
+  ports: u32
+  addressA: u32
+  addressB: u32
   network: i32
   alsoIn: i32
   /** Hash of its addresses and ports: Kafka's partition key. */
@@ -136,15 +185,13 @@ export class Flow {
   segments: i32
   /** What its owner keeps for it: address of a record, or 0. */
   http: usize
-  /** The pods at its ends as encoded in pairs, as of `namesVersion`, and the endpoints that a PROXY head names; addresses, or 0. */
+  /** The pods at its ends as encoded in pairs, as of `namesVersion`: addresses, or 0. */
   clientPod: usize
   serverPod: usize
-  proxied: usize
   namesVersion: i32
   interfaceId: u16
+  flags: u16
   list: u8
-  /** Closed: it stays in the table for a while, so that late segments do not look like a new connection. */
-  closed: bool
   /** Of a closed flow: an END_ value, and of END_RESET the direction that the RST was sent on. */
   closedBy: u8
   resetDirection: u8
@@ -156,46 +203,96 @@ export class Flow {
   /** The rule that leaves out all its pairs: 0, or RULE_VANTAGE. */
   rule: u8
   tunnel: u8
+  /** Closed: it stays in the table for a while, so that late segments do not look like a new connection. */
+  get closed(): bool {
+    return (this.flags & CLOSED) !== 0
+  }
+  set closed(is: bool) {
+    this.flags = is ? this.flags | CLOSED : this.flags & ~CLOSED
+  }
   /** First seen after its handshake. */
-  midstream: bool
+  get midstream(): bool {
+    return (this.flags & MIDSTREAM) !== 0
+  }
+  set midstream(is: bool) {
+    this.flags = is ? this.flags | MIDSTREAM : this.flags & ~MIDSTREAM
+  }
   /** It continues a connection that a RST had closed, as captured: whoever received the RST ignored it. */
-  resumed: bool
+  get resumed(): bool {
+    return (this.flags & RESUMED) !== 0
+  }
+  set resumed(is: bool) {
+    this.flags = is ? this.flags | RESUMED : this.flags & ~RESUMED
+  }
   /** Its ends have agreed to sign segments: its first segment, or its SYN+ACK, carries TCP-MD5 or TCP-AO. */
-  signed: bool
+  get signed(): bool {
+    return (this.flags & SIGNED) !== 0
+  }
+  set signed(is: bool) {
+    this.flags = is ? this.flags | SIGNED : this.flags & ~SIGNED
+  }
   /** Bytes of it are lost. */
-  lossy: bool
+  get lossy(): bool {
+    return (this.flags & LOSSY) !== 0
+  }
+  set lossy(is: bool) {
+    this.flags = is ? this.flags | LOSSY : this.flags & ~LOSSY
+  }
   /** The Host field of its first request decides whether its pairs are kept. */
-  hostPending: bool
+  get hostPending(): bool {
+    return (this.flags & HOST_PENDING) !== 0
+  }
+  set hostPending(is: bool) {
+    this.flags = is ? this.flags | HOST_PENDING : this.flags & ~HOST_PENDING
+  }
   /** It may be forwarded traffic: the hop limit of the first packet that its local end sends decides. */
-  hopLimitPending: bool
+  get hopLimitPending(): bool {
+    return (this.flags & HOP_LIMIT_PENDING) !== 0
+  }
+  set hopLimitPending(is: bool) {
+    this.flags = is ? this.flags | HOP_LIMIT_PENDING : this.flags & ~HOP_LIMIT_PENDING
+  }
   /** A parser of the host's reads what precedes the protocol. */
-  preamble: bool
+  get preamble(): bool {
+    return (this.flags & PREAMBLE) !== 0
+  }
+  set preamble(is: bool) {
+    this.flags = is ? this.flags | PREAMBLE : this.flags & ~PREAMBLE
+  }
+  /** A PROXY head has named its endpoints, which the host keeps. */
+  get proxied(): bool {
+    return (this.flags & PROXIED) !== 0
+  }
+  set proxied(is: bool) {
+    this.flags = is ? this.flags | PROXIED : this.flags & ~PROXIED
+  }
 }
 
 /** The second to fourth words of the addresses of an IPv6 connection. */
 @unmanaged
 export class Tail {
-  a1: i32
-  a2: i32
-  a3: i32
-  b1: i32
-  b2: i32
-  b3: i32
+  a1: u32
+  a2: u32
+  a3: u32
+  b1: u32
+  b2: u32
+  b3: u32
 }
 
-const STREAMS_AT: usize = (offsetof<Flow>() + 7) & ~7
+const STREAMS_AT: usize = (offsetof<Flow>() + 3) & ~3
+const STREAM_BYTES: usize = (offsetof<Stream>() + 3) & ~3
 /** A flow with its streams. */
-export const FLOW_BYTES: usize = (STREAMS_AT + 2 * offsetof<Stream>() + 7) & ~7
+export const FLOW_BYTES: usize = STREAMS_AT + 2 * STREAM_BYTES
 export const RARITIES_BYTES: usize = (offsetof<Rarities>() + 7) & ~7
 export const TAIL_BYTES: usize = offsetof<Tail>()
 
 export function streamOf(flow: Flow, direction: Direction): Stream {
-  return changetype<Stream>(changetype<usize>(flow) + STREAMS_AT + direction * offsetof<Stream>())
+  return changetype<Stream>(changetype<usize>(flow) + STREAMS_AT + <usize>direction * STREAM_BYTES)
 }
 
 /** The flow of a stream with that direction. */
 export function flowOf(stream: Stream, direction: Direction): Flow {
-  return changetype<Flow>(changetype<usize>(stream) - STREAMS_AT - direction * offsetof<Stream>())
+  return changetype<Flow>(changetype<usize>(stream) - STREAMS_AT - <usize>direction * STREAM_BYTES)
 }
 
 /** The stream's rarities, made when first needed. There is room: each stream may have some. */

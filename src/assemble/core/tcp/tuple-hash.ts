@@ -9,8 +9,8 @@ import { Region } from '../memory/regions'
 export const HASH_KEYS: usize = 11
 
 /** The next term of a sum. @param index of the word, from 0 on */
-export function hashTerm(index: usize, word: i32): u64 {
-  return load<u64>(Region.hashKeys + (index + 1) * 8) * <u64>(<u32>word)
+export function hashTerm(index: usize, word: u32): u64 {
+  return load<u64>(Region.hashKeys + (index + 1) * 8) * <u64>word
 }
 
 /** The hash of the sum of all terms. */
