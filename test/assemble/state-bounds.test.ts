@@ -22,6 +22,11 @@ test('state bounds: memory for state is divided; what may be tracked anyway is t
   })
 })
 
+test('state bounds: a connection between two messages needs 220 bytes, with IPv6 244', () => {
+  const { flow, tail, connection } = programSizes()
+  assert.deepEqual([flow + connection, flow + connection + tail], [220, 244])
+})
+
 test('state bounds: the smallest and the largest limits of the configuration can be addressed', () => {
   for (const [messageBytes, pairBytes, bytes] of [
     [1024, 1024, 4 * MIB],

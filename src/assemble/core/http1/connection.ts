@@ -20,6 +20,16 @@ import { hasDelivered } from '../tcp/handshake'
 import { seqDiff } from '../tcp/seq'
 import { HEAD, HEAD_PART, SEEK } from './stream-states'
 
+/** Bits of `Connection.flags`. */
+const RESPONSE_DOUBT: u8 = 1 << 0
+const REQUEST_DOUBT: u8 = 1 << 1
+const ACK_BEFORE_GAP_KNOWN: u8 = 1 << 2
+const ANSWERED_KNOWN: u8 = 1 << 3
+const ORPHAN_KNOWN: u8 = 1 << 4
+const BEGUN_KNOWN: u8 = 1 << 5
+const PIPELINING: u8 = 1 << 6
+const RECOGNISED: u8 = 1 << 7
+
 /** A flow that carries HTTP/1: two message streams and the requests that wait for their responses. */
 @unmanaged
 export class Connection {
@@ -44,18 +54,59 @@ export class Connection {
   /** Why, a REASON_ value; NO_REASON if the capture began within the connection. */
   responseDoubtReason: i8
   requestDoubtReason: i8
+  flags: u8
   /** The order of responses proves nothing: some may be missing. Until sequence numbers prove a match. */
-  responseDoubt: bool
+  get responseDoubt(): bool {
+    return (this.flags & RESPONSE_DOUBT) !== 0
+  }
+  set responseDoubt(is: bool) {
+    this.flags = is ? this.flags | RESPONSE_DOUBT : this.flags & ~RESPONSE_DOUBT
+  }
   /** An unknown number of requests may be missing before the next one. */
-  requestDoubt: bool
-  ackBeforeGapKnown: bool
-  answeredKnown: bool
-  orphanKnown: bool
-  begunKnown: bool
+  get requestDoubt(): bool {
+    return (this.flags & REQUEST_DOUBT) !== 0
+  }
+  set requestDoubt(is: bool) {
+    this.flags = is ? this.flags | REQUEST_DOUBT : this.flags & ~REQUEST_DOUBT
+  }
+  get ackBeforeGapKnown(): bool {
+    return (this.flags & ACK_BEFORE_GAP_KNOWN) !== 0
+  }
+  set ackBeforeGapKnown(is: bool) {
+    this.flags = is ? this.flags | ACK_BEFORE_GAP_KNOWN : this.flags & ~ACK_BEFORE_GAP_KNOWN
+  }
+  get answeredKnown(): bool {
+    return (this.flags & ANSWERED_KNOWN) !== 0
+  }
+  set answeredKnown(is: bool) {
+    this.flags = is ? this.flags | ANSWERED_KNOWN : this.flags & ~ANSWERED_KNOWN
+  }
+  get orphanKnown(): bool {
+    return (this.flags & ORPHAN_KNOWN) !== 0
+  }
+  set orphanKnown(is: bool) {
+    this.flags = is ? this.flags | ORPHAN_KNOWN : this.flags & ~ORPHAN_KNOWN
+  }
+  get begunKnown(): bool {
+    return (this.flags & BEGUN_KNOWN) !== 0
+  }
+  set begunKnown(is: bool) {
+    this.flags = is ? this.flags | BEGUN_KNOWN : this.flags & ~BEGUN_KNOWN
+  }
   /** The client has sent a request before the response to the previous one: sequence numbers prove nothing then. */
-  pipelining: bool
+  get pipelining(): bool {
+    return (this.flags & PIPELINING) !== 0
+  }
+  set pipelining(is: bool) {
+    this.flags = is ? this.flags | PIPELINING : this.flags & ~PIPELINING
+  }
   /** Counted as a flow that carries HTTP/1. */
-  recognised: bool
+  get recognised(): bool {
+    return (this.flags & RECOGNISED) !== 0
+  }
+  set recognised(is: bool) {
+    this.flags = is ? this.flags | RECOGNISED : this.flags & ~RECOGNISED
+  }
 }
 
 /** The messages of one direction of a connection: its requests or its responses. */
