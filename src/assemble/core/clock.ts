@@ -21,6 +21,7 @@ export class Time {
   static steppedMicros: f64 = 0
 }
 
+/** Forgets all times and steps: an assembler begins (layout.ts). */
 export function openClock(): void {
   Time.micros = 0
   Time.clock = 0
@@ -43,6 +44,8 @@ export function setTime(captured: f64): void {
 export function micros(): f64 {
   return Time.micros
 }
+
+/** The host sets the packet time before it delivers such bytes, and afterwards sets it back. */
 export function setMicros(micros: f64): void {
   Time.micros = micros
 }

@@ -25,7 +25,6 @@ import {
 import {
   beginBoth,
   Connection,
-  connectionOf,
   endProgress,
   freeConnection,
   MessageStream,
@@ -36,16 +35,12 @@ import {
   seekResponses,
   startInDoubt,
 } from './http1/connection'
-import { longestWaiting } from './http1/deadlines'
-import { becomeOpaque, damageMessage, endMessages, evictWaiting, expireExchanges } from './http1/exchanges'
+import { becomeOpaque, endMessages } from './http1/exchanges'
 import { beginsMessage, isCutRequest, isMethod, scanHead, startLineEnd } from './http1/head'
 import { parseData, parseEnd, parseGap, skipEmptyLines } from './http1/message-parser'
-import { forgetOpen, noteOpen, oldestOpen, openBytes, overdueOpen } from './http1/open-messages'
-import { isCrowded, messagesAreCrowded } from './http1/outcomes'
-import { loseStream } from './http1/place'
-import { HEAD_PART, SEEK } from './http1/stream-states'
+import { forgetOpen, noteOpen } from './http1/open-messages'
+import { SEEK } from './http1/stream-states'
 import { countOf, interfaceAt } from './interfaces'
-import { usedBytes } from './memory/cells'
 import {
   END_EVICTED,
   END_FIN,
@@ -62,7 +57,6 @@ import {
   REASON_SUPERSEDED,
   REASON_TIMEOUT,
 } from './reasons'
-import { Settings } from './settings'
 import { SNIFF_HTTP2, SNIFF_TLS, sniff } from './sniff'
 import {
   CLIENT_UNKNOWN,
@@ -75,11 +69,8 @@ import {
   streamOf,
   TUNNEL_CONNECT,
 } from './tcp/flow'
-import { oldestOf, PROVEN } from './tcp/flow-lists'
 
-/** How many of the least recently used connections are searched for one that has an exchange. */
-const LOOKED_AT: i32 = 16
-
+/** In-order bytes [at, end). tcp/owner.ts documents this function and the others whose names begin with `owner`. */
 export function ownerData(flow: Flow, direction: Direction, at: usize, end: usize, seq: i32, ack: i32): void {
   if (flow.protocol === PROTOCOL_OPAQUE) return
   if (flow.protocol === PROTOCOL_HTTP1) {
@@ -145,46 +136,6 @@ export function ownerRelease(flow: Flow): void {
   if (flow.preamble || flow.proxied) hostReleaseBeginning(flow)
 }
 
-export function ownerIsCrowded(): bool {
-  return isCrowded()
-}
-
-/**
- * Where messages in progress crowd, the connection of the one that has paused longest. Otherwise the one on which an exchange has
- * waited longest, unless one that has an exchange, or a message in progress, was last used before.
- */
-export function ownerLeastWanted(): Flow | null {
-  const open = oldestOpen()
-  if (open !== null && messagesAreCrowded()) return connectionOf(open).flow
-  const waiting = longestWaiting()
-  // Where nearly all are in progress, the one that waits is the newest.
-  let flow = oldestOf(PROVEN)
-  for (let looked = 0; flow !== null && looked < LOOKED_AT; looked++) {
-    const isOlder = waiting === null || flow.lastMicros < waiting.waitingMicros
-    if (isOlder && flow.http !== 0 && isBusy(changetype<Connection>(flow.http))) return flow
-    flow = flow.newer
-  }
-  return waiting === null ? null : waiting.connection.flow
-}
-
-export function ownerEvictOldest(): bool {
-  const oldest = oldestOpen()
-  const isSmaller = openBytes() < usedBytes() >> 1
-  if ((oldest === null || isSmaller) && evictWaiting()) return true
-  if (oldest === null) return false
-  drop(oldest, REASON_EVICTED)
-  return true
-}
-
-export function ownerExpire(): void {
-  expireExchanges()
-  let stream = overdueOpen(Settings.idleMicros)
-  while (stream !== null) {
-    drop(stream, REASON_TIMEOUT)
-    stream = overdueOpen(Settings.idleMicros)
-  }
-}
-
 /** In-order bytes of what the connection carries. */
 export function content(flow: Flow, direction: Direction, at: usize, end: usize, seq: i32, ack: i32): void {
   if (flow.http === 0 && !recogniseFlow(flow, direction, at, end)) return
@@ -195,13 +146,6 @@ export function content(flow: Flow, direction: Direction, at: usize, end: usize,
   if (stream.state === SEEK && !connection.recognised && !flow.lossy && !flow.midstream) {
     opaque(flow, C.protocolOther, at, end)
   }
-}
-
-/** Frees what a message in progress holds. Its stream stays in its place inside a body, and loses it inside a head. */
-function drop(stream: MessageStream, reason: i8): void {
-  if (stream.state === HEAD_PART) loseStream(stream, reason)
-  else damageMessage(stream, reason)
-  noteOpen(stream)
 }
 
 /** After the reply to CONNECT the bytes belong to another connection, between the client and a server behind the proxy. */
@@ -303,12 +247,6 @@ function messagesOf(flow: Flow, direction: Direction): MessageStream | null {
   if (flow.http === 0 || flow.protocol === PROTOCOL_OPAQUE) return null
   const connection = changetype<Connection>(flow.http)
   return <u32>flow.client === direction ? requestsOf(connection) : responsesOf(connection)
-}
-
-/** Whether it has an exchange or a message in progress. */
-function isBusy(connection: Connection): bool {
-  if (connection.first !== null) return true
-  return requestsOf(connection).progress !== null || responsesOf(connection).progress !== null
 }
 
 /** Why messages of an ended stream are abandoned. @param how an END_ value */

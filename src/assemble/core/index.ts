@@ -13,6 +13,7 @@ import { CONNECTION_BYTES, EXCHANGE_BYTES, PROGRESS_BYTES } from './http1/connec
 import { forgetContentType } from './http1/head'
 import { readRules } from './http1/rules'
 import { INTERFACE_BYTES } from './interfaces'
+import { PAGE_RECORD_BYTES } from './memory/cells'
 import { Slab } from './memory/slab'
 import { Settings } from './settings'
 import { FLOW_BYTES, RARITIES_BYTES, TAIL_BYTES } from './tcp/flow'
@@ -40,7 +41,7 @@ export { endAll, endInterface } from './tcp/flow-lifetime'
 export { addressWord, isIpv6, portOf } from './tcp/flow-table'
 export { setMarks } from './tcp/payload-marks'
 
-/** Sizes that the host needs to lay out the memory. */
+/** Sizes of records and tables that the host reserves, in bytes. */
 export const SIZE_OF_FLOW: i32 = <i32>FLOW_BYTES
 export const SIZE_OF_TAIL: i32 = <i32>TAIL_BYTES
 export const SIZE_OF_RARITIES: i32 = <i32>RARITIES_BYTES
@@ -51,10 +52,9 @@ export const SIZE_OF_INTERFACE: i32 = <i32>INTERFACE_BYTES
 export const SIZE_OF_SLAB: i32 = <i32>offsetof<Slab>()
 export const SIZE_OF_ENDS: i32 = <i32>ENDS_SLOTS * <i32>ENDS_SLOT_BYTES
 export const SIZE_OF_HASH_KEYS: i32 = <i32>HASH_KEYS * <i32>sizeof<u64>()
-/** What is known of one page of the pool. */
-export const SIZE_OF_PAGE: i32 = 20
+export const SIZE_OF_PAGE: i32 = <i32>PAGE_RECORD_BYTES
 
-/** Sets the limits. Times are in microseconds. */
+/** Sets the limits, as Settings and `openLifetime` have them. Times are in microseconds. */
 export function setLimits(
   messageBytes: i32,
   pairBytes: i32,

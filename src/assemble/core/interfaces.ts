@@ -5,7 +5,7 @@ import { Settings } from './settings'
 /** The facts about one interface. Its counters are in another region (see `countOf`). */
 @unmanaged
 export class Interface {
-  /** Packet time of the end of its last kept pair, or 0. */
+  /** End of its last kept pair, in microseconds by the system clock, or 0. */
   lastKeptMicros: f64
   domain: i32
   /** TTL of the host's own packets, where it distinguishes the host's connections from forwarded ones; 0 elsewhere. */
@@ -35,12 +35,14 @@ export class Interface {
 
 /** Room for the counters of one interface. */
 const COUNTERS_LOG2: usize = 10
+/** A record of the table of interfaces; the host lays that out, by id. */
 export const INTERFACE_BYTES: usize = (offsetof<Interface>() + 7) & ~7
 
 class Dirty {
   static first: usize = 0
 }
 
+/** @param id of an interface that the host has announced */
 export function interfaceAt(id: i32): Interface {
   return changetype<Interface>(Region.interfaces + <usize>id * INTERFACE_BYTES)
 }
@@ -62,14 +64,17 @@ export function setMap(id: i32, vantage: u32, at: usize, length: usize, behindPr
   store<bool>(entry + offsetof<Interface>('behindProxy0') + vantage, behindProxy)
 }
 
+/** Address of the `capture` map for a vantage; 0: none was stored. */
 export function mapOf(entry: Interface, vantage: u32): usize {
   return load<usize>(changetype<usize>(entry) + offsetof<Interface>('map0') + vantage * 8)
 }
 
+/** Length of that map, up to the header of the flags. */
 export function mapBytesOf(entry: Interface, vantage: u32): usize {
   return load<usize>(changetype<usize>(entry) + offsetof<Interface>('mapBytes0') + vantage * 8)
 }
 
+/** Whether requests arrive through a mesh's proxy, so that X-Forwarded-For names the client before it. */
 export function isBehindProxy(entry: Interface, vantage: u32): bool {
   return load<bool>(changetype<usize>(entry) + offsetof<Interface>('behindProxy0') + vantage)
 }
@@ -90,17 +95,22 @@ export function firstDirty(): usize {
   return Dirty.first
 }
 
-/** Of an interface that `firstDirty` lists: its id, the next one of the list or 0, and when its last pair was kept. */
+/** Id of an interface that `firstDirty` lists. */
 export function interfaceId(entry: usize): i32 {
   return <i32>((entry - Region.interfaces) / INTERFACE_BYTES)
 }
+
+/** The next one of that list, or 0. */
 export function nextDirty(entry: usize): usize {
   return changetype<Interface>(entry).nextDirty
 }
+
+/** When its last kept pair ended, in microseconds as pairs have them; 0: none was kept. */
 export function lastKept(entry: usize): f64 {
   return changetype<Interface>(entry).lastKeptMicros
 }
 
+/** Empties that list: the host has read the counters of its interfaces. */
 export function clearDirty(): void {
   for (let at = Dirty.first; at !== 0; ) {
     const entry = changetype<Interface>(at)

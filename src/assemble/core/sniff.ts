@@ -1,6 +1,8 @@
 /**
  * Recognises the protocol of a flow by the first bytes of a stream, so that protocols other than HTTP/1 cost little.
  */
+
+/** Results of `sniff`. What is SNIFF_OTHER may be HTTP/1. */
 export const SNIFF_OTHER: u32 = 0
 export const SNIFF_TLS: u32 = 1
 export const SNIFF_HTTP2: u32 = 2

@@ -11,6 +11,7 @@ import { addressWord, isIpv6, portOf } from '../tcp/flow-table'
 import { writeIpv4, writeIpv6 } from './addresses'
 import { Part } from './parts'
 
+/** Connections whose endpoints are kept encoded. A power of two. */
 export const ENDS_SLOTS: u32 = 2048
 const NIL: u8 = 0xc0
 /** Shorter strings have a header of one byte, others of two. */

@@ -65,6 +65,7 @@ export function pairStart(): usize {
   return Output.at + RECORD_BYTES
 }
 
+/** Bytes of that pair, without its record's header. */
 export function pairLength(): usize {
   return Output.pairEnd - pairStart()
 }

@@ -1,5 +1,6 @@
 /** Byte classes, and searches in steps of 16 bytes. A search may read 15 bytes past `end` but never reports a match there. */
 
+/** Bytes that delimit lines, fields and values. */
 export const TAB: u8 = 9
 export const LF: u8 = 10
 export const CR: u8 = 13
@@ -37,14 +38,17 @@ export function isFold(c: u8): bool {
   return isBlank(c) || c === CR || c === LF
 }
 
+/** OWS of RFC 9110 §5.6.3: a space or a tab. */
 export function isBlank(c: u8): bool {
   return c === SPACE || c === TAB
 }
 
+/** CTL of RFC 5234: below 32, tabs and line ends included, and 127. */
 export function isControl(c: u8): bool {
   return c < SPACE || c === DELETE
 }
 
+/** An ASCII digit. */
 export function isDigit(c: u8): bool {
   return c - 48 < 10
 }

@@ -34,6 +34,7 @@ export const MAX_FIELDS = 262_144
 export const FIELD_BYTES = 16
 /** Fields that the filter may depend on: offsets from FIELDS_AT, in words. */
 export const RULE_FIELDS_AT = FIELDS_AT + MAX_FIELDS * FIELD_BYTES
+/** The first address behind the scanner's memory. */
 export const SCANNER_END = RULE_FIELDS_AT + MAX_FIELDS * 4
 /** Longer names share this length's bit. */
 export const LONGEST_LENGTH = 31
@@ -57,6 +58,7 @@ export const HEAD_INVALID = 2
 /** More than MAX_FIELDS lines. */
 export const HEAD_OVERSIZE = 3
 
+/** Values of METHOD: those that decide how a response ends, and all others. */
 export const METHOD_OTHER = 0
 export const METHOD_HEAD = 1
 export const METHOD_CONNECT = 2
@@ -65,6 +67,7 @@ export const METHOD_CONNECT = 2
 export const LENGTH_ABSENT = -1
 export const LENGTH_INVALID = -2
 
+/** Values of CODING, by all Transfer-Encoding fields. */
 export const CODING_NONE = 0
 /** `chunked` is the final transfer coding. */
 export const CODING_CHUNKED = 1

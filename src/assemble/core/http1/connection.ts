@@ -235,28 +235,34 @@ const CONNECTION_HEAD: usize = (offsetof<Connection>() + 3) & ~3
 const STREAM_BYTES: usize = (offsetof<MessageStream>() + 3) & ~3
 /** A connection with its streams. */
 export const CONNECTION_BYTES: usize = CONNECTION_HEAD + 2 * STREAM_BYTES
+/** What is kept of a message in progress. */
 export const PROGRESS_BYTES: usize = (offsetof<Progress>() + 7) & ~7
 const EXCHANGE_HEAD: usize = (offsetof<Exchange>() + 7) & ~7
 const MESSAGE_BYTES: usize = (offsetof<Message>() + 7) & ~7
 /** An exchange with its messages. */
 export const EXCHANGE_BYTES: usize = EXCHANGE_HEAD + 2 * MESSAGE_BYTES
 
+/** The request of an exchange: part of its record, empty until it begins. */
 export function requestOf(exchange: Exchange): Message {
   return changetype<Message>(changetype<usize>(exchange) + EXCHANGE_HEAD)
 }
 
+/** The response of an exchange: part of its record, empty until it begins. */
 export function responseOf(exchange: Exchange): Message {
   return changetype<Message>(changetype<usize>(exchange) + EXCHANGE_HEAD + MESSAGE_BYTES)
 }
 
+/** The stream of the connection's client. */
 export function requestsOf(connection: Connection): MessageStream {
   return changetype<MessageStream>(changetype<usize>(connection) + CONNECTION_HEAD)
 }
 
+/** The stream of the connection's server. */
 export function responsesOf(connection: Connection): MessageStream {
   return changetype<MessageStream>(changetype<usize>(connection) + CONNECTION_HEAD + STREAM_BYTES)
 }
 
+/** The connection of which a stream is part. */
 export function connectionOf(stream: MessageStream): Connection {
   const before = stream.isResponse ? CONNECTION_HEAD + STREAM_BYTES : CONNECTION_HEAD
   return changetype<Connection>(changetype<usize>(stream) - before)
@@ -311,11 +317,12 @@ export function newConnection(flow: Flow): Connection {
   return connection
 }
 
+/** Frees the record of a connection. Its exchanges have ended, and neither stream has a message in progress. */
 export function freeConnection(connection: Connection): void {
   freeRecord(Region.connections, changetype<usize>(connection))
 }
 
-/** Nothing may have been allocated beyond the bound that `outcomes.isCrowded` reports. */
+/** Nothing may have been allocated beyond the bound that `ownerIsCrowded` (eviction.ts) reports. */
 export function newExchange(connection: Connection): Exchange {
   const exchange = changetype<Exchange>(allocateRecord(Region.exchanges))
   exchange.connection = connection
@@ -324,6 +331,7 @@ export function newExchange(connection: Connection): Exchange {
   return exchange
 }
 
+/** Frees the record of an exchange to which nothing refers any more (`settle` in outcomes.ts). */
 export function freeExchange(exchange: Exchange): void {
   freeRecord(Region.exchanges, changetype<usize>(exchange))
 }

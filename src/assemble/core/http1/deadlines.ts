@@ -10,6 +10,7 @@ class Deadlines {
   static latest: Exchange | null = null
 }
 
+/** Empties the list: an assembler begins (layout.ts). */
 export function openDeadlines(): void {
   Deadlines.soonest = null
   Deadlines.latest = null

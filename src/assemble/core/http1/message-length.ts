@@ -28,6 +28,7 @@ function contentLength(): f64 {
   return load<f64>(RESULTS_AT + CONTENT_LENGTH)
 }
 
+/** Status of the response whose head was scanned last. */
 export function statusOfHead(): i32 {
   return load<i32>(RESULTS_AT + STATUS)
 }

@@ -17,6 +17,7 @@ class Open {
   static bytes: usize = 0
 }
 
+/** Empties the list: an assembler begins (layout.ts). */
 export function openOpenMessages(): void {
   Open.oldest = null
   Open.newest = null

@@ -16,21 +16,10 @@ import {
 } from '../encode/pair'
 import { hostSelects } from '../host'
 import { countOf, interfaceAt } from '../interfaces'
-import { Region } from '../memory/regions'
 import { RULE_INCLUDE, RULE_NONE, RULE_PAIR_BYTES, RULE_SELECTION } from '../reasons'
 import { Settings } from '../settings'
 import { Exchange, freeExchange, freeMessages, requestOf, responseOf } from './connection'
 import { stopDeadline } from './deadlines'
-
-/** Whether the limit of exchanges, or of messages in progress, is reached. Those of one segment may exceed it. */
-export function isCrowded(): bool {
-  return Region.exchanges.used >= Settings.exchanges || messagesAreCrowded()
-}
-
-/** Whether the limit of messages in progress is reached. */
-export function messagesAreCrowded(): bool {
-  return Region.progress.used >= Settings.messages
-}
 
 /** Counts the exchange as abandoned, unless it already is, and frees what it holds. @param reason a REASON_ value */
 export function abandon(exchange: Exchange, reason: i8): void {

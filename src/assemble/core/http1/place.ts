@@ -22,6 +22,7 @@ export function loseStream(stream: MessageStream, reason: i8): void {
   losePlace(stream, reason)
 }
 
+/** Whether the next byte belongs to a message that began in an earlier segment. */
 export function isInsideMessage(stream: MessageStream): bool {
   return stream.state >= HEAD_PART && stream.state !== OPAQUE
 }

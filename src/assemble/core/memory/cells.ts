@@ -47,6 +47,9 @@ export class Page {
   begun: u8
 }
 
+/** Bytes of a Page in the table of the pool's pages, in steps of 4 so that its fields are aligned. */
+export const PAGE_RECORD_BYTES: usize = (offsetof<Page>() + 3) & ~3
+
 class Pool {
   static pages: u32 = 0
   static used: u32 = 0
@@ -70,6 +73,7 @@ export function usedBytes(): usize {
   return (<usize>Pool.used) << PAGE_LOG2
 }
 
+/** Pages that hold no cell. */
 export function freePages(): u32 {
   return Pool.pages - Pool.used
 }
@@ -132,7 +136,7 @@ function indexOf(cell: usize): u32 {
 }
 
 function pageAt(index: u32): Page {
-  return changetype<Page>(Region.pages + <usize>index * offsetof<Page>())
+  return changetype<Page>(Region.pages + <usize>index * PAGE_RECORD_BYTES)
 }
 
 function isPacked(page: Page): bool {

@@ -12,6 +12,7 @@
  */
 import { Slab } from './slab'
 
+/** Addresses of all regions, which `configure` (layout.ts) sets once. */
 export class Region {
   /** Float64 counters, in the order of ASSEMBLE_COUNTERS. */
   static counts: usize = 0

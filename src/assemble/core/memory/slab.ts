@@ -38,6 +38,7 @@ export function allocateRecord(slab: Slab): usize {
   return record
 }
 
+/** Frees a record that `allocateRecord` returned, once. Its first word becomes a link. */
 export function freeRecord(slab: Slab, record: usize): void {
   store<usize>(record, slab.free)
   slab.free = record

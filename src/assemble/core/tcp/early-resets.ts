@@ -16,6 +16,7 @@ class Early {
   static newest: Rarities | null = null
 }
 
+/** Empties the list: an assembler begins (layout.ts). */
 export function openEarlyResets(): void {
   Early.oldest = null
   Early.newest = null

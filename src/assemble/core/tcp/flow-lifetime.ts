@@ -51,6 +51,7 @@ class Lifetime {
   static sweptMicros: f64 = 0
 }
 
+/** Begins at time 0, before the first frame. @param idleMicros `limits.idleTimeout` */
 export function openLifetime(idleMicros: f64): void {
   Lifetime.idleMicros = idleMicros
   Lifetime.lastMicros = 0
@@ -191,6 +192,7 @@ function evict(): void {
   if (closed !== null) removeFlow(closed)
 }
 
+/** Closes the flow if both of its streams have ended with a FIN. */
 export function closeEnded(flow: Flow): void {
   if (streamOf(flow, 0).ended && streamOf(flow, 1).ended) close(flow, END_FIN)
 }

@@ -24,6 +24,7 @@ class Closed {
   static oldest: Flow | null = null
 }
 
+/** Empties the lists: an assembler begins (layout.ts). */
 export function openLists(): void {
   Unproven.size = 0
   Unproven.newest = null

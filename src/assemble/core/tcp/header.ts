@@ -1,5 +1,6 @@
 /** The TCP header (RFC 9293 §3.1): its flags, and the options that decide whether a receiver accepts a segment. */
 
+/** Bits of the flags, byte 13 of the header. */
 export const FLAG_FIN: u8 = 0x01
 export const FLAG_SYN: u8 = 0x02
 export const FLAG_RST: u8 = 0x04

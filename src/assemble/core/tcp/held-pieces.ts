@@ -17,6 +17,7 @@ import { copy } from '../memory/copy'
 import { Rarities } from './flow'
 import { seqDiff } from './seq'
 
+/** What a cell of the pool holds of a segment, before the bytes. */
 @unmanaged
 export class Piece {
   /** The next cell of its bytes, or NO_CELL. */
@@ -64,6 +65,7 @@ export function oldestPiece(): Piece | null {
   return Pieces.oldest
 }
 
+/** Nodes of all trees that lookups have visited since the start, modulo 2^32. Only tests read it. */
 export function pieceVisits(): u32 {
   return Pieces.visits
 }

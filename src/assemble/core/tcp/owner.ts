@@ -1,5 +1,5 @@
 /**
- * What the TCP half calls of the half above it (connections.ts). A test of the TCP half alone puts imports in place of this
+ * What the TCP half calls of the half above it (connections.ts, eviction.ts). A test of the TCP half alone puts imports in place of this
  * file, which its host provides. Addresses are valid during the call.
  *
  * - `ownerData`: in-order bytes [at, end); `seq` is the first one's, `ack` belongs to the segment that carried them, as does
@@ -22,12 +22,9 @@ export {
   ownerBeginsRequest,
   ownerData,
   ownerEnd,
-  ownerEvictOldest,
-  ownerExpire,
   ownerGap,
   ownerHopLimit,
-  ownerIsCrowded,
-  ownerLeastWanted,
   ownerOpened,
   ownerRelease,
 } from '../connections'
+export { ownerEvictOldest, ownerExpire, ownerIsCrowded, ownerLeastWanted } from '../eviction'

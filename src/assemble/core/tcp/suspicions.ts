@@ -20,6 +20,7 @@ class Suspected {
   static newest: Rarities | null = null
 }
 
+/** Empties the list: an assembler begins (layout.ts). */
 export function openSuspicions(): void {
   Suspected.oldest = null
   Suspected.newest = null

@@ -6,6 +6,7 @@ import {
   isLow,
   LARGEST_CELL_BYTES,
   openPool,
+  PAGE_RECORD_BYTES,
   release,
   usedBytes,
 } from '../../../../src/assemble/core/memory/cells'
@@ -16,8 +17,8 @@ export { allocate, append, capacity, claim, copyOut, filled, free, freePages, is
 
 export const LARGEST_CELL: i32 = <i32>LARGEST_CELL_BYTES
 export const SIZE_OF_CHAIN: i32 = <i32>offsetof<Chain>()
-/** What is known of one page. */
-export const SIZE_OF_PAGE: i32 = 20
+/** The record of a page. */
+export const SIZE_OF_PAGE: i32 = <i32>PAGE_RECORD_BYTES
 
 /** Empties a pool of so many pages at `pool`. @param pages, roomy addresses of its tables */
 export function open(pool: usize, pageCount: u32, pages: usize, roomy: usize): void {

@@ -1,6 +1,6 @@
 /** The TCP half as a program of its own, for tests, which stand in for the half above it. */
 import { Time } from '../../../../src/assemble/core/clock'
-import { openPool, usedBytes } from '../../../../src/assemble/core/memory/cells'
+import { openPool, PAGE_RECORD_BYTES, usedBytes } from '../../../../src/assemble/core/memory/cells'
 import { Region } from '../../../../src/assemble/core/memory/regions'
 import { allocateRecord, openSlab, Slab } from '../../../../src/assemble/core/memory/slab'
 import { openEarlyResets } from '../../../../src/assemble/core/tcp/early-resets'
@@ -114,7 +114,7 @@ export const SIZE_OF_TAIL: i32 = <i32>TAIL_BYTES
 export const SIZE_OF_RARITIES: i32 = <i32>RARITIES_BYTES
 export const SIZE_OF_SLAB: i32 = <i32>offsetof<Slab>()
 /** Enough for what is known of one page of the pool. */
-export const SIZE_OF_PAGE: i32 = 20
+export const SIZE_OF_PAGE: i32 = <i32>PAGE_RECORD_BYTES
 
 /** What the host writes before it calls `configure`: addresses of the regions, and bounds. */
 @unmanaged
