@@ -1,4 +1,4 @@
-/** How many connections and exchanges an assembler may remember: records of fixed size in its program's memory. */
+/** How many connections, exchanges and interfaces an assembler may remember: records of fixed size in its program's memory. */
 import type { AssemblerOptions } from './assembler-options.ts'
 import { pairRoom } from './encode/pair-room.ts'
 import { programSizes } from './host/program.ts'
@@ -12,6 +12,8 @@ const CONNECTIONS_PART = 0.75
 /** A connection's part of the table of buckets, at most. */
 const BUCKET_BYTES = 8
 const LEAST = 16
+/** Numbers that interfaces may have, from 0 on: each has a record and counters, whether it is used or not. */
+export const INTERFACE_IDS = 4096
 
 export interface StateBounds {
   readonly connections: number

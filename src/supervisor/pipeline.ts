@@ -9,6 +9,7 @@
  */
 
 import { compileProgram } from '../assemble/host/program.ts'
+import { INTERFACE_IDS } from '../assemble/state-bounds.ts'
 import type { ToAssembler } from '../assemble/worker-data.ts'
 import { withResolvers } from '../async/with-resolvers.ts'
 import { EXIT_DAMAGED, EXIT_DONE, EXIT_RUNTIME, type Failure, failureOf } from '../errors.ts'
@@ -318,6 +319,7 @@ class Pipeline implements TargetPipeline {
       sockets,
       slots: this.#captures,
       announce: (known) => this.#postToAssemblers({ t: 'interface', ...known }),
+      interfaceIds: INTERFACE_IDS,
       ownNetns,
       log: this.#options.log,
     })

@@ -16,7 +16,7 @@ import { withResolvers } from '../async/with-resolvers.ts'
 import { REDIRECTED_BYTES } from '../capture/af-packet/redirected-replies.ts'
 import type { PacketSocket, SocketOpener } from '../capture/af-packet/socket-opener.ts'
 import { type LentSocket, RING_PROGRESS_WORDS } from '../capture/worker-data.ts'
-import { errorText } from '../errors.ts'
+import { EXIT_RUNTIME, errorText, InterceptorError } from '../errors.ts'
 import { allocateCounters, CAPTURE_COUNTERS, TARGET_COUNTERS } from '../ledger/counters.ts'
 import type { CounterBlock } from '../ledger/ledger.ts'
 import type { InterfaceObservation } from '../ledger/observation.ts'
@@ -46,6 +46,8 @@ export interface TargetSetParts {
   slots: readonly CaptureSlot[]
   /** Announces an interface, or new facts about it, to the assemblers. */
   announce: (known: KnownInterface) => void
+  /** How many numbers of interfaces the assemblers have room for. */
+  interfaceIds: number
   /** Inode of the process's own network namespace. */
   ownNetns: number
   log: Logger
@@ -60,7 +62,7 @@ export class TargetSet {
   readonly #byKey = new Map<string, CapturedTarget>()
   /** Including those that are closing. */
   readonly #byId = new Map<number, CapturedTarget>()
-  readonly #ids = new IdPool(0, ID_QUARANTINE)
+  readonly #ids: IdPool
   readonly #domains: Domains
   /** Number of sockets that are being opened, by slot. */
   readonly #opens = new Map<CaptureSlot, number>()
@@ -72,6 +74,7 @@ export class TargetSet {
 
   constructor(parts: TargetSetParts) {
     this.#parts = parts
+    this.#ids = new IdPool(0, ID_QUARANTINE, parts.interfaceIds)
     this.#domains = new Domains(parts.ownNetns)
     this.#events = parts.slots.map(() => new WakeEvent())
     for (const [i, slot] of parts.slots.entries()) {
@@ -239,6 +242,7 @@ export class TargetSet {
     }
     if (target === undefined || this.#ended) return targetEnded('the target was removed before it was captured')
     try {
+      if (this.#ids.isExhausted) throw new InterceptorError(EXIT_RUNTIME, 'too many interfaces are captured')
       this.#capture(target, this.#openSocket(target, this.#parts.sockets.initialRingBytes), slot)
       return 'captured'
     } catch (error) {

@@ -14,6 +14,21 @@ test('IdPool: reuses a number only after enough others were released after it', 
   assert.equal(ids.acquire(), 6, 'two were given back after it')
 })
 
+test('IdPool: is exhausted while all numbers are held or in quarantine', () => {
+  const ids = new IdPool(0, 1, 3)
+  for (const id of [0, 1, 2]) {
+    assert.equal(ids.isExhausted, false)
+    assert.equal(ids.acquire(), id)
+  }
+  assert.equal(ids.isExhausted, true)
+  ids.release(1)
+  assert.equal(ids.isExhausted, true, 'in quarantine')
+  ids.release(0)
+  assert.equal(ids.isExhausted, false)
+  assert.equal(ids.acquire(), 1)
+  assert.equal(ids.isExhausted, true)
+})
+
 test('IdPool: a thousand changes use no more numbers than are held and in quarantine', () => {
   const ids = new IdPool(0, 16)
   const held = Array.from({ length: 10 }, () => ids.acquire())

@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import fc from 'fast-check'
 import { needs } from '../../rig/needs.ts'
+import { INTERFACE_IDS } from '../../src/assemble/state-bounds.ts'
 import { SocketOpener } from '../../src/capture/af-packet/socket-opener.ts'
 import { EXIT_RUNTIME } from '../../src/errors.ts'
 import { count, sumLedger } from '../../src/ledger/ledger.ts'
@@ -33,7 +34,7 @@ interface Rig {
   announced: { id: number; info: InterfaceInfo }[]
 }
 
-function rigOf(t: TestContext, workers: number): Rig {
+function rigOf(t: TestContext, workers: number, interfaceIds = INTERFACE_IDS): Rig {
   const announced: Rig['announced'] = []
   let set: TargetSet | null = null
   const assemblerBells = [Doorbell.allocate()]
@@ -68,6 +69,7 @@ function rigOf(t: TestContext, workers: number): Rig {
     sockets,
     slots,
     announce: ({ id, info }) => announced.push({ id, info }),
+    interfaceIds,
     ownNetns: ownNetns(),
     log,
   })
@@ -122,6 +124,27 @@ test('target set: interfaces of one namespace share a domain, which is 0 for the
       [4, 0],
     ],
   )
+})
+
+test('target set: without a number for another interface, that one is refused, and the others stay captured', {
+  skip,
+}, async (t) => {
+  const rig = rigOf(t, 1, 2)
+  const targets = namespaces(t, 1).flatMap((pod) => [
+    targetOf(pod),
+    targetOf(pod, 'any'),
+    { ...targetOf(pod), key: 'more' },
+  ])
+  const added = await Promise.all(targets.map((target) => rig.set.add(target)))
+  assert.deepEqual(
+    added.map((result) => (result === 'captured' ? result : result.reason)),
+    ['captured', 'captured', 'refused'],
+  )
+  assert.deepEqual(
+    rig.announced.map(({ id }) => id),
+    [0, 1],
+  )
+  assert.equal(count(sumLedger(rig.set.blocks), 'interfaces.openFailed.refused'), 1)
 })
 
 const KEYS = ['lo of a', 'any of a', 'lo of b', 'own lo', 'gone'] as const
@@ -271,7 +294,7 @@ const ONE_WAY = `
     warmUpShare: 0, onMessage: () => {}, stages: threads, log,
   })
   const options = { filter: '', exclude: [], snapLength: 65536, ringBytes: 1 << 20, promiscuous: false, tunnels: [] }
-  const set = new TargetSet({ sockets: new SocketOpener(options), slots: [slot], announce: () => {}, ownNetns: 0, log })
+  const set = new TargetSet({ sockets: new SocketOpener(options), slots: [slot], announce: () => {}, interfaceIds: 1, ownNetns: 0, log })
   const netns = { path, inode: statSync(path).ino }
   const info = { name: 'lo', vantage: 'server', mesh: null, vantagePoint: null }
   await set.add({ key: 'k', device: 'lo', netns, info, excludePorts: [], onlyAddresses: null, onlyPorts: null, tunnels: false, labels: {} }).catch(() => {})

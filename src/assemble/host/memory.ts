@@ -7,7 +7,7 @@ import { MAX_FRAME_BYTES } from '../../ring/layout.ts'
 import type { AssemblerOptions } from '../assembler-options.ts'
 import { RESULTS_AT, SCANNER_END } from '../core/head/layout.ts'
 import { pairRoom } from '../encode/pair-room.ts'
-import { LARGEST_MEMORY_BYTES, type StateBounds } from '../state-bounds.ts'
+import { INTERFACE_IDS, LARGEST_MEMORY_BYTES, type StateBounds } from '../state-bounds.ts'
 import { putParts } from './parts.ts'
 import { type Address, type Program, programSizes } from './program.ts'
 
@@ -20,8 +20,6 @@ const OUTPUT_BYTES = 4 * 1024 * 1024
 const TEXT_BYTES = 4 * 1024 * 1024
 /** Texts of rules: far more than a configuration has. */
 const RULE_BYTES = 1024 * 1024
-/** Most interfaces that an assembler may know. */
-const INTERFACES = 4096
 const INTERFACE_COUNTERS_BYTES = 1024
 /** Exchanges that one segment may begin beyond the bound. */
 const EXCHANGES_OF_A_SEGMENT = 8192
@@ -66,9 +64,9 @@ export class ProgramMemory {
     const room = pairRoom(options)
     this.input = regions.add(INPUT_BYTES)
     const counts = regions.add(8 * ASSEMBLE_COUNTERS.length)
-    this.#traffic = regions.add(INTERFACES * INTERFACE_COUNTERS_BYTES)
+    this.#traffic = regions.add(INTERFACE_IDS * INTERFACE_COUNTERS_BYTES)
     this.#interfaceBytes = sizes.interface
-    this.#interfaces = regions.add(INTERFACES * sizes.interface)
+    this.#interfaces = regions.add(INTERFACE_IDS * sizes.interface)
     this.#texts = regions.add(TEXT_BYTES)
     this.#text = this.#texts
     this.rules = regions.add(RULE_BYTES)
@@ -129,9 +127,9 @@ export class ProgramMemory {
     return this.bytes.subarray(this.input, this.input + INPUT_BYTES)
   }
 
-  /** Reserves the records of an interface. @throws RangeError when there is no room for them */
+  /** Reserves the records of an interface. @throws RangeError from INTERFACE_IDS on, which no source of frames uses */
   useInterface(id: number): void {
-    if (id >= INTERFACES) throw new RangeError(`an assembler knows ${INTERFACES} interfaces at most`)
+    if (id >= INTERFACE_IDS) throw new RangeError(`an assembler knows ${INTERFACE_IDS} interfaces at most`)
     this.#interfaceCount = Math.max(this.#interfaceCount, id + 1)
   }
 
