@@ -46,7 +46,7 @@ const COMMANDS: readonly (readonly [name: string, Create])[] = [
   ['man', (_, program) => manCommand(program)],
   ['version', () => versionCommand()],
 ]
-/** Commands that describe the others. For any other one it is created alone: creating all takes some 10 ms. */
+/** Commands that describe all others. Any other command is created alone, because creating all takes some 10 ms. */
 const ABOUT_ALL = ['completion', 'man']
 
 /**

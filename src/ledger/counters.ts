@@ -182,7 +182,7 @@ export const TARGET_COUNTERS = defineCounters({
   failedGone: 'interfaces.openFailed.gone',
   /** A capability is missing. */
   failedDenied: 'interfaces.openFailed.denied',
-  /** The kernel refused for another reason, such as too little memory. */
+  /** The kernel refused for another reason, such as too little memory, or the assemblers have no room for another interface. */
   failedRefused: 'interfaces.openFailed.refused',
 })
 

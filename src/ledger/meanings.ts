@@ -33,7 +33,7 @@ export const MEANINGS: Readonly<Record<string, string>> = {
   'interfaces.openFailed.gone': 'not captured because the pod or its interface was deleted before it could be opened',
   'interfaces.openFailed.denied': 'not captured because a capability is missing; the log names it',
   'interfaces.openFailed.refused':
-    'not captured because the kernel refused, for example for lack of memory for the ring',
+    'not captured because the kernel refused, for example for lack of memory for the ring, or because too many interfaces are captured',
   'flows.seen': 'TCP connections, both directions counted as one',
   'flows.open': 'connections tracked now',
   'flows.midstream': 'of those seen, the ones first seen after their handshake',

@@ -53,7 +53,7 @@ export const MAX_RECORD_SHARE = 1 / 2
  *                      24: the text, a UTF-8 JSON `InterfaceInfo`
  *     INTERFACE_GONE   20: i32 interface id; its flows end here
  *     TICK             MICROS only: the packet clock advanced without a packet
- *     CLOCK_STEP       MICROS only: by how much the system clock was set. Records behind it may have been captured before that
+ *     CLOCK_STEP       MICROS only: by how much the system clock was set. Frames behind it may have been captured before the step
  *
  * The offsets at 24, 26 and 28 count from the record's start. The end is that of the IP packet, so link-layer padding is
  * excluded. The bytes are the frame as captured; a packet reassembled from IP fragments carries a bare IP header,

@@ -9,8 +9,9 @@
  *     wanted use = limit − bucket / REPAY_MS        kept connections × (wanted use / measured use)
  *
  * A burst of more than twice the wanted use is shed before it has used up its credit, by its latest sample alone: the average of
- * a second still contains the quiet time before it. After a change, use is measured only once SETTLE_MS have passed, because frames that were captured before it wait in the
- * rings. The part of the use that does not depend on traffic makes each step too small, never too large.
+ * a second still contains the quiet time before it. After a change, use is measured only once SETTLE_MS have passed, because
+ * frames that were captured before it wait in the rings. The part of the use that does not depend on traffic makes each step too
+ * small, never too large.
  *
  * The share is a threshold on the flow hash, as in capture/intake/flow-shedder.ts: whole connections are kept, and those kept
  * under more load are kept under less too.

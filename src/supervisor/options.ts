@@ -96,8 +96,8 @@ export interface PipelineHandle {
 /** Why a target is not captured. It has been logged. */
 export interface TargetFailure extends Failure {
   /**
-   * gone: the pod or its interface no longer exists. denied: a privilege is missing. refused: the system refused.
-   * ended: the target was removed before it was captured, or the run is ending.
+   * gone: the pod or its interface no longer exists. denied: a privilege is missing. refused: the kernel refused, or there are
+   * too many interfaces. ended: the target was removed before it was captured, or the run is ending.
    */
   reason: 'gone' | 'denied' | 'refused' | 'ended'
 }

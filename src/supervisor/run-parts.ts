@@ -1,4 +1,4 @@
-/** What a run consists of besides its input. It is loaded once the input is open: bound sockets hold what arrives meanwhile. */
+/** What a run consists of besides its input. Loaded once the input is open, because bound sockets hold what arrives meanwhile. */
 export { allocateRing } from '../ring/byte-ring.ts'
 export { Doorbell } from '../ring/doorbell.ts'
 export { AssemblerPool } from './assembler-pool.ts'

@@ -89,6 +89,7 @@ export function ownerData(flow: Flow, direction: Direction, at: usize, end: usiz
   if (start < end) content(flow, direction, start, end, seq + <i32>(start - at), ack)
 }
 
+/** Bytes are missing: whether the message in progress survives that depends on where in it they are. */
 export function ownerGap(flow: Flow, direction: Direction, bytes: i32): void {
   flow.lossy = true
   if (flow.preamble) hostReleasePreamble(flow)
@@ -98,10 +99,12 @@ export function ownerGap(flow: Flow, direction: Direction, bytes: i32): void {
   noteOpen(stream)
 }
 
+/** The connection is not parsed any further, and its exchanges in progress are `doubtful`. */
 export function ownerAmbiguous(flow: Flow): void {
   if (flow.protocol !== PROTOCOL_OPAQUE) opaque(flow, C.protocolOther, 0, 0)
 }
 
+/** Completes a response that extends to the end of the connection, and abandons what is incomplete. @param how an END_ value */
 export function ownerEnd(flow: Flow, direction: Direction, how: u8): void {
   const stream = messagesOf(flow, direction)
   if (stream === null) return
@@ -110,11 +113,13 @@ export function ownerEnd(flow: Flow, direction: Direction, how: u8): void {
   endMessages(stream, reason)
 }
 
+/** Counts the connection on its interface, whose hop limit may have to distinguish it from forwarded ones. */
 export function ownerOpened(flow: Flow): void {
   countOf(flow.interfaceId, C.flowsSeen)
   flow.hopLimitPending = interfaceAt(flow.interfaceId).hopLimit > 0
 }
 
+/** Leaves the connection out if its local end's packets have passed a router: this host only forwards it. */
 export function ownerHopLimit(flow: Flow, direction: Direction, hopLimit: u8): void {
   if (!hostIsLocal(flow, direction)) return
   flow.hopLimitPending = false
@@ -123,14 +128,17 @@ export function ownerHopLimit(flow: Flow, direction: Direction, hopLimit: u8): v
   }
 }
 
+/** Nothing precedes the first messages, so that they can be parsed without a proof. */
 export function ownerBegins(flow: Flow): void {
   if (flow.http !== 0) beginBoth(changetype<Connection>(flow.http))
 }
 
+/** Also where the end of the segment cuts the start line or the first field. */
 export function ownerBeginsRequest(at: usize, end: usize): bool {
   return (beginsMessage(at, end, false) && isMethod(at, end)) || isCutRequest(at, end)
 }
 
+/** Abandons the exchanges of the connection that are left, and frees what the program and the host keep for it. */
 export function ownerRelease(flow: Flow): void {
   releaseConnection(flow)
   if (flow.preamble || flow.proxied) hostReleaseBeginning(flow)

@@ -6,7 +6,7 @@
  * A frame is recognised by its bytes, because the kernel gives both copies different times.
  */
 
-/** The headers of a TCP packet in a tunnel over IPv6. They identify a packet: sequence numbers, checksum, timestamps. */
+/** Covers the headers of TCP in a tunnel over IPv6, whose sequence numbers, checksum and timestamps identify a packet. */
 const COMPARED_BYTES = 192
 /** Bits of the second hash that fit into a double beside the 32 of the first. */
 const UPPER_BITS = 20
@@ -19,7 +19,7 @@ export class RingOverlap {
    * The first ring delivers a frame.
    *
    * @param start offset of the frame
-   * @param captured its bytes
+   * @param captured number of its bytes
    * @param vlan tags that are not among its bytes, as in FrameStamp
    */
   add(view: DataView, start: number, captured: number, vlan: number): void {

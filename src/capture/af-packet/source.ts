@@ -35,7 +35,7 @@ const DRAIN_POLL_MS = 5
 /** Size of a `struct pollfd`. */
 const POLLFD_BYTES = 8
 const HOUSEKEEPING_MS = 1000
-/** Smaller steps of the system clock need no handling: the assemblers follow them as if that time had passed. */
+/** Smaller steps of the system clock are not reported: the assemblers follow them as if that time had passed. */
 const MIN_STEP_MS = 10_000
 /** Drops are counted at once from this share of a ring on, and while connections are shed; else every HOUSEKEEPING_MS. */
 const CROWDED_SHARE = 1 / 4
@@ -143,7 +143,7 @@ class AfPacketCapture {
     return this.#sockets.every((socket) => socket.isDone(now))
   }
 
-  /** Reports a step of the system clock before the first frame that it was captured after. */
+  /** Reports a step of the system clock. To be called before frames that were captured after it are read. */
   followClock(now: number): void {
     const stepMs = this.#clockSteps.next(Date.now(), now)
     if (stepMs !== 0) this.#sink.stepClock(stepMs * 1000)

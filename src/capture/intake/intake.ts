@@ -29,7 +29,7 @@ const C = CAPTURE_COUNTERS.index
 /** Offsets in a record have 16 bits. No real packet has longer headers before TCP. */
 const MAX_HEADER_BYTES = 0xffff - FRAME_FIELDS_BYTES - 8
 
-const NOTHING = new Uint8Array(0)
+const NO_PAYLOAD = new Uint8Array(0)
 
 /** Longest sleep while waiting for room, between two heartbeats and checks of the command. */
 const WAIT_SLICE_MS = 100
@@ -106,7 +106,7 @@ export class Intake implements SheddingSink {
   }
 
   removeInterface(id: number): void {
-    this.#announce(INTERFACE_GONE, id, NOTHING)
+    this.#announce(INTERFACE_GONE, id, NO_PAYLOAD)
   }
 
   frame(
@@ -166,7 +166,7 @@ export class Intake implements SheddingSink {
   }
 
   stepClock(stepMicros: number): void {
-    for (const writer of this.#writers) writer.control(CLOCK_STEP, 0, NOTHING, stepMicros)
+    for (const writer of this.#writers) writer.control(CLOCK_STEP, 0, NO_PAYLOAD, stepMicros)
   }
 
   tick(): void {

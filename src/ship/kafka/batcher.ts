@@ -16,8 +16,8 @@ const POOL_BYTES = 8 * 1024 * 1024
 /** A batch is closed to new pairs after this share of `maxAge`, so that dropping it drops no pair much younger. */
 const AGE_SHARE = 16
 /**
- * Open batches are sent after this share of the linger time without another pair. Pairs arrive in bursts, one with each block of a
- * kernel ring: what waits longer for the next burst gains little.
+ * Open batches are sent after this share of the linger time without another pair. Pairs arrive in bursts, one for each block of a
+ * kernel ring, and waiting for the next burst fills a batch little.
  */
 const QUIET_SHARE = 5
 
@@ -259,7 +259,7 @@ export class Batcher {
   #dueMs(batch: RecordBatch): number {
     if (this.flushing || batch.size >= this.batchBytes) return -Infinity
     const { lingerMs } = this.#options
-    // The same for all partitions, so that their batches share a request.
+    // The newest pair of all partitions decides, so that their batches share a request.
     return Math.min(batch.oldestMs + lingerMs, this.#newestMs + Math.ceil(lingerMs / QUIET_SHARE))
   }
 

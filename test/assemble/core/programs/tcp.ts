@@ -113,7 +113,6 @@ export const SIZE_OF_FLOW: i32 = <i32>FLOW_BYTES
 export const SIZE_OF_TAIL: i32 = <i32>TAIL_BYTES
 export const SIZE_OF_RARITIES: i32 = <i32>RARITIES_BYTES
 export const SIZE_OF_SLAB: i32 = <i32>offsetof<Slab>()
-/** Enough for what is known of one page of the pool. */
 export const SIZE_OF_PAGE: i32 = <i32>PAGE_RECORD_BYTES
 
 /** What the host writes before it calls `configure`: addresses of the regions, and bounds. */
