@@ -57,14 +57,17 @@ export function openFlowTable(capacity: u32): void {
   Table.visits = 0
 }
 
+/** Flows in the table, closed ones that linger included. Only tests read it. */
 export function flowCount(): u32 {
   return Region.flows.used
 }
 
+/** Keys that all lookups have compared since the start, modulo 2^32. Only tests read it. */
 export function lookupVisits(): u32 {
   return Table.visits
 }
 
+/** Whether a flow has to be removed before another one is added. */
 export function tableIsFull(): bool {
   return Region.flows.used >= Table.capacity
 }

@@ -157,6 +157,7 @@ const HOP_LIMIT_PENDING: u16 = 1 << 6
 const PREAMBLE: u16 = 1 << 7
 const PROXIED: u16 = 1 << 8
 
+/** A connection. Its streams lie behind these fields (`streamOf`). */
 @unmanaged
 export class Flow {
   /** Packet time of its last segment, not before the clock. */
@@ -286,6 +287,7 @@ export const FLOW_BYTES: usize = STREAMS_AT + 2 * STREAM_BYTES
 export const RARITIES_BYTES: usize = (offsetof<Rarities>() + 7) & ~7
 export const TAIL_BYTES: usize = offsetof<Tail>()
 
+/** The stream of a flow with that direction. */
 export function streamOf(flow: Flow, direction: Direction): Stream {
   return changetype<Stream>(changetype<usize>(flow) + STREAMS_AT + <usize>direction * STREAM_BYTES)
 }
