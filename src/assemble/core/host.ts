@@ -11,7 +11,7 @@ export declare function hostJudge(flow: Flow): i32
 /** Whether the end that sends on `direction` has a local address. */
 export declare function hostIsLocal(flow: Flow, direction: Direction): bool
 /** For a connection with `hostPending`: the value of its first request's Host field, which may be empty. @returns KEEP or LEAVE_OUT */
-export declare function hostJudgeHost(flow: Flow, at: usize, end: usize): i32
+export declare function hostJudgeHost(at: usize, end: usize): i32
 /** Sets an interface's `capture` maps, which are valid until the names change. */
 export declare function hostMaps(interfaceId: i32): void
 /** Sets `clientPod` and `serverPod`: addresses of their encoded bytes, behind their number, or 0. */

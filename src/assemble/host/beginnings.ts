@@ -11,7 +11,7 @@ import type { Address, Program } from './program.ts'
 
 export class Beginnings {
   readonly #program: Program
-  readonly #preambles: Preambles<HostFlow>
+  readonly #preambles: Preambles
   readonly #flow: HostFlow
   /** Parsers of flows whose preamble is incomplete. */
   readonly #parsers = new Map<Address, HostFlow['preamble']>()
@@ -21,17 +21,7 @@ export class Beginnings {
   constructor(memory: ProgramMemory, program: Program) {
     this.#program = program
     this.#flow = new HostFlow(program)
-    const time = {
-      get micros() {
-        return program.micros()
-      },
-      set micros(micros: number) {
-        program.setMicros(micros)
-      },
-    }
-    this.#preambles = new Preambles(memory, time, ({ at }, direction, from, end, seq, ack) =>
-      program.content(at, direction, from, end, seq, ack),
-    )
+    this.#preambles = new Preambles(memory, program)
   }
 
   /** As `hostPreamble` in core/host.ts. */

@@ -1,31 +1,28 @@
 /** A flow of the program, for the parts of the assembler that are TypeScript: reads and writes its record through the exports. */
 
 import type { Direction } from '../direction.ts'
-import type { BeginningFlow } from '../preamble/preambles.ts'
 import type { ProxyHead } from '../preamble/proxy-head.ts'
 import type { SocksHandshake } from '../preamble/socks-handshake.ts'
-import type { SeenFlow } from '../vantage/vantage.ts'
 import type { Address, Program } from './program.ts'
 
 /** Of `Program.flowClient`. */
 const CLIENT_UNKNOWN = 2
 
 /** One object serves all flows, one at a time: `moveTo` selects the flow. */
-export class HostFlow implements SeenFlow, BeginningFlow {
+export class HostFlow {
   /** Address of the flow's record. */
   at: Address = 0
+  /** The pods at its ends as encoded in pairs, once `Vantages.name` has found them. */
   clientPod: Uint8Array | null = null
   serverPod: Uint8Array | null = null
-  /** The program knows which names are up to date. */
-  namesVersion = 0
+  /** Parses what precedes the protocol, while that is incomplete. */
   preamble: ProxyHead | SocksHandshake | null = null
+  /** The real client and the address it connected to, as the load balancer in front names them, encoded for pairs. */
   proxied: Uint8Array | null = null
-  readonly streams: readonly [HostStream, HostStream]
   readonly #program: Program
 
   constructor(program: Program) {
     this.#program = program
-    this.streams = [new HostStream(this, 0, program), new HostStream(this, 1, program)]
   }
 
   /** Selects the flow whose record is at this address. */
@@ -33,25 +30,41 @@ export class HostFlow implements SeenFlow, BeginningFlow {
     this.at = at
     this.clientPod = null
     this.serverPod = null
-    this.namesVersion = 0
     this.preamble = null
     this.proxied = null
     return this
-  }
-
-  get index(): number {
-    return this.at
   }
 
   get interfaceId(): number {
     return this.#program.flowInterface(this.at)
   }
 
+  /** Which direction the client sends on, or -1 while unknown. */
   get clientDirection(): Direction | -1 {
     const client = this.#program.flowClient(this.at)
     return client === CLIENT_UNKNOWN ? -1 : (client as Direction)
   }
 
+  /** Packet time of its last segment. */
+  get lastMicros(): number {
+    return this.#program.flowLastMicros(this.at)
+  }
+
+  get isIpv6(): boolean {
+    return this.#program.isIpv6(this.at) !== 0
+  }
+
+  /** Port of the endpoint that sends on `direction`. */
+  port(direction: Direction): number {
+    return this.#program.portOf(this.at, direction)
+  }
+
+  /** Word `word` (0 to 3, big-endian value) of the address that sends on `direction`; IPv4 is word 0 alone. */
+  addressWord(direction: Direction, word: number): number {
+    return this.#program.addressWord(this.at, direction, word)
+  }
+
+  /** A VANTAGE_ value (../vantage/vantage.ts). */
   get vantage(): number {
     return this.#program.flowVantage(this.at)
   }
@@ -60,50 +73,28 @@ export class HostFlow implements SeenFlow, BeginningFlow {
     this.#program.setFlowVantage(this.at, vantage)
   }
 
-  /** Only set by vantages: the program resets it. */
-  get hostPending(): boolean {
-    return false
-  }
-
-  set hostPending(pending: boolean) {
+  /** The Host field of its first request decides whether its pairs are kept. */
+  setHostPending(pending: boolean): void {
     this.#program.setFlowHostPending(this.at, pending ? 1 : 0)
   }
 
-  get midstream(): boolean {
-    return this.#program.flowIsWhole(this.at) === 0
+  /** Whether all of it was captured, from its first segment on. */
+  get isWhole(): boolean {
+    return this.#program.flowIsWhole(this.at) !== 0
   }
 
-  /** `midstream` covers it: the two are asked for together. */
-  get lossy(): boolean {
-    return false
+  /** Whether the SYN of a direction was captured, so that `firstSeq` is valid. */
+  synSeen(direction: Direction): boolean {
+    return this.#program.flowSynSeen(this.at, direction) !== 0
   }
 
-  /** Only set by preambles. */
-  get tunnel(): number {
-    return 0
+  /** Sequence number after the SYN of a direction. */
+  firstSeq(direction: Direction): number {
+    return this.#program.flowFirstSeq(this.at, direction)
   }
 
-  set tunnel(kind: number) {
+  /** Its HTTP is exchanged through a tunnel. @param kind a TUNNEL_ value */
+  setTunnel(kind: number): void {
     this.#program.setFlowTunnel(this.at, kind)
-  }
-}
-
-class HostStream {
-  readonly #flow: HostFlow
-  readonly #direction: Direction
-  readonly #program: Program
-
-  constructor(flow: HostFlow, direction: Direction, program: Program) {
-    this.#flow = flow
-    this.#direction = direction
-    this.#program = program
-  }
-
-  get synSeen(): boolean {
-    return this.#program.flowSynSeen(this.#flow.at, this.#direction) !== 0
-  }
-
-  get firstSeq(): number {
-    return this.#program.flowFirstSeq(this.#flow.at, this.#direction)
   }
 }

@@ -58,15 +58,7 @@ export class AssemblerHost {
     this.#beginnings = new Beginnings(memory, program)
     this.#extras = new CaptureExtras(memory)
     this.names = new Names(memory, program, node)
-    this.vantages = new Vantages(
-      {
-        isIpv6: ({ index }) => program.isIpv6(index) !== 0,
-        port: ({ index }, direction) => program.portOf(index, direction),
-        addressWord: ({ index }, direction, word) => program.addressWord(index, direction, word),
-        lastMicros: (index) => program.flowLastMicros(index),
-      },
-      policy,
-    )
+    this.vantages = new Vantages(policy)
   }
 
   #imports(): ProgramHost {
@@ -78,7 +70,7 @@ export class AssemblerHost {
     return {
       hostJudge: (flow) => this.vantages.judge(this.#at(flow)),
       hostIsLocal: (flow, direction) => number(this.vantages.isLocal(this.#at(flow), direction as Direction)),
-      hostJudgeHost: (flow, at, end) => this.vantages.judgeHost(this.#at(flow), this.#latin1(at, end)),
+      hostJudgeHost: (at, end) => this.vantages.judgeHost(this.#latin1(at, end)),
       hostName: (flow) => this.#name(flow),
       hostMaps: (id) => this.names.storeMaps(id),
       hostOpaque: (flow, counter, at, end) => this.#countName(flow, counter / COUNTER_BYTES, at, end),

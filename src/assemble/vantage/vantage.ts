@@ -20,6 +20,7 @@ import type { AddressEntry } from '../../pair/endpoint-pod.ts'
 import type { Include } from '../../select/include.ts'
 import type { InterfaceInfo, VantagePoint, VantagePolicy } from '../../target/interface-info.ts'
 import type { Direction } from '../direction.ts'
+import type { HostFlow } from '../host/host-flow.ts'
 import { isClusterHost } from './cluster-host.ts'
 import { type AddressWords, addressWords, Networks } from './network-set.ts'
 import { identityOf, PodBytes } from './pod-bytes.ts'
@@ -37,33 +38,6 @@ const LEAVE_OUT = 1
 /** Neither end is a socket of this host. */
 const FORWARDED = 2
 
-/** A connection as far as it matters from where it is seen. */
-export interface SeenFlow {
-  /** What `FlowEnds.lastMicros` knows it by. */
-  readonly index: number
-  readonly interfaceId: number
-  /** Which direction the client sends on, or -1 while unknown. */
-  readonly clientDirection: Direction | -1
-  vantage: number
-  /** The Host field of its first request decides whether its pairs are kept. */
-  hostPending: boolean
-  /** The pods at its ends as encoded in pairs, as of `namesVersion`. */
-  clientPod: Uint8Array | null
-  serverPod: Uint8Array | null
-  namesVersion: number
-}
-
-/** The ends of connections. */
-export interface FlowEnds {
-  isIpv6(flow: SeenFlow): boolean
-  /** Port of the endpoint that sends on `direction`. */
-  port(flow: SeenFlow, direction: Direction): number
-  /** Word `word` (0 to 3, big-endian value) of the address that sends on `direction`; IPv4 is word 0 alone. */
-  addressWord(flow: SeenFlow, direction: Direction, word: number): number
-  /** Packet time of a connection's last segment. */
-  lastMicros(index: number): number
-}
-
 /** A vantage point with its texts parsed. */
 interface Point {
   readonly info: VantagePoint
@@ -76,33 +50,27 @@ interface Point {
 const LOOPBACK = new Networks(['127.0.0.0/8', '::1'])
 
 export class Vantages {
-  readonly #flows: FlowEnds
   readonly #directory = new PodDirectory()
   /** By interface id. */
   readonly #points: (Point | null)[] = []
   #networks: Networks
   #keepBoth: boolean
-  /** Increases whenever the name of an end may have changed; see `Flow.namesVersion`. */
-  #version = 1
   readonly #client = { ipv6: false, words: new Int32Array(4) }
   readonly #server = { ipv6: false, words: new Int32Array(4) }
   readonly #isNamespace = (name: string): boolean => this.#directory.hasNamespace(name)
 
-  constructor(flows: FlowEnds, policy: VantagePolicy) {
-    this.#flows = flows
+  constructor(policy: VantagePolicy) {
     this.#networks = new Networks(policy.clusterNetworks)
     this.#keepBoth = policy.keep === 'both'
   }
 
   /** Adds an interface, or replaces what is known of it. */
   addInterface(id: number, { vantagePoint }: InterfaceInfo): void {
-    this.#version++
     this.#points[id] = vantagePoint === null ? null : parsePoint(vantagePoint)
   }
 
   /** Replaces the holders of these addresses. */
   setAddresses(entries: readonly AddressEntry[]): void {
-    this.#version++
     this.#directory.set(entries)
   }
 
@@ -112,13 +80,8 @@ export class Vantages {
     this.#keepBoth = keep === 'both'
   }
 
-  /** TTL of the host's own packets, where it distinguishes the host's connections from forwarded ones; 0 elsewhere. */
-  hopLimit(interfaceId: number): number {
-    return this.#points[interfaceId]?.info.hopLimit ?? 0
-  }
-
   /** Whether the end that sends on `direction` has a local address. False for interfaces without a vantage point. */
-  isLocal(flow: SeenFlow, direction: Direction): boolean {
+  isLocal(flow: HostFlow, direction: Direction): boolean {
     const point = this.#points[flow.interfaceId]
     if (point === null || point === undefined) return false
     this.#read(flow, direction, this.#client)
@@ -126,7 +89,7 @@ export class Vantages {
   }
 
   /** Sets the vantage of a connection whose client is known. @returns KEEP, LEAVE_OUT or FORWARDED */
-  judge(flow: SeenFlow): number {
+  judge(flow: HostFlow): number {
     const point = this.#points[flow.interfaceId]
     if (point === null || point === undefined) return KEEP
     this.#readEnds(flow)
@@ -141,22 +104,19 @@ export class Vantages {
   }
 
   /** For a connection with `hostPending`. @param host value of its first request's Host field @returns KEEP or LEAVE_OUT */
-  judgeHost(flow: SeenFlow, host: string): number {
-    flow.hostPending = false
+  judgeHost(host: string): number {
     return isClusterHost(host, this.#networks, this.#isNamespace) ? LEAVE_OUT : KEEP
   }
 
-  /** Sets `clientPod` and `serverPod`, unless they are up to date. */
-  name(flow: SeenFlow): void {
-    if (flow.namesVersion === this.#version) return
-    flow.namesVersion = this.#version
+  /** Sets `clientPod` and `serverPod`. */
+  name(flow: HostFlow): void {
     flow.clientPod = null
     flow.serverPod = null
     const point = this.#points[flow.interfaceId]
     if (point === null || point === undefined) return
     this.#readEnds(flow)
-    const port = this.#flows.port(flow, (1 - flow.clientDirection) as Direction)
-    const micros = this.#flows.lastMicros(flow.index)
+    const port = flow.port((1 - flow.clientDirection) as Direction)
+    const micros = flow.lastMicros
     const ownClient = flow.vantage === VANTAGE_CLIENT ? point.pod : null
     flow.clientPod = ownClient?.at(0) ?? this.#pod(this.#client, micros, 0)
     const ownServer = flow.vantage === VANTAGE_SERVER ? (point.pod ?? point.listeners.get(port)) : null
@@ -164,7 +124,7 @@ export class Vantages {
   }
 
   /** Whether one of the connection's ends is a pod on the lists. */
-  hasIncludedPod(flow: SeenFlow, include: Include): boolean {
+  hasIncludedPod(flow: HostFlow, include: Include): boolean {
     this.name(flow)
     return include.pods(identityOf(flow.clientPod), identityOf(flow.serverPod))
   }
@@ -173,11 +133,11 @@ export class Vantages {
    * On the loopback interface of a pod with a sidecar: outgoing requests go to one of the proxy's ports, or to a remote
    * address where the proxy is transparent.
    */
-  #judgeLoopback(flow: SeenFlow, { info, local }: Point): number {
-    const port = this.#flows.port(flow, (1 - flow.clientDirection) as Direction)
+  #judgeLoopback(flow: HostFlow, { info, local }: Point): number {
+    const port = flow.port((1 - flow.clientDirection) as Direction)
     if (info.outboundPorts.includes(port)) {
       flow.vantage = VANTAGE_CLIENT
-      flow.hostPending = !this.#keepBoth
+      flow.setHostPending(!this.#keepBoth)
       return KEEP
     }
     if (!LOOPBACK.contains(this.#server) && !local.contains(this.#server)) return this.#judgeClient(flow)
@@ -189,45 +149,43 @@ export class Vantages {
    * Between two other hosts, on the host's interfaces: forwarded, or out of a tunnel. Pods' own traffic in the cluster's
    * overlay is left out like forwarded traffic: it is captured at the pods.
    */
-  #judgeForeign(flow: SeenFlow, { info }: Point): number {
+  #judgeForeign(flow: HostFlow, { info }: Point): number {
     if (!info.tunnels || this.#isInside(this.#server, flow) || this.#isInside(this.#client, flow)) return FORWARDED
     flow.vantage = VANTAGE_HOST
     return KEEP
   }
 
   /** Whether a connection at a pod's external interface bypasses the mesh's proxy; true where none is in its way. */
-  #bypasses(flow: SeenFlow, { info: { bypass }, local, bypassNetworks }: Point): boolean {
+  #bypasses(flow: HostFlow, { info: { bypass }, local, bypassNetworks }: Point): boolean {
     if (bypass === null) return true
-    const port = this.#flows.port(flow, (1 - flow.clientDirection) as Direction)
+    const port = flow.port((1 - flow.clientDirection) as Direction)
     if (local.contains(this.#server)) return portRangesContain(bypass.inbound, port)
     return portRangesContain(bypass.outbound, port) || bypassNetworks.contains(this.#server)
   }
 
-  #judgeClient(flow: SeenFlow): number {
+  #judgeClient(flow: HostFlow): number {
     flow.vantage = VANTAGE_CLIENT
     if (this.#keepBoth) return KEEP
     return this.#isInside(this.#server, flow) ? LEAVE_OUT : KEEP
   }
 
   /** Whether an address is the cluster's. */
-  #isInside(address: AddressWords, flow: SeenFlow): boolean {
-    return (
-      this.#networks.contains(address) || this.#directory.find(address, this.#flows.lastMicros(flow.index)) !== null
-    )
+  #isInside(address: AddressWords, flow: HostFlow): boolean {
+    return this.#networks.contains(address) || this.#directory.find(address, flow.lastMicros) !== null
   }
 
   #pod(address: AddressWords, micros: number, port: number): Uint8Array | null {
     return this.#directory.find(address, micros)?.at(port) ?? null
   }
 
-  #readEnds(flow: SeenFlow): void {
+  #readEnds(flow: HostFlow): void {
     this.#read(flow, flow.clientDirection as Direction, this.#client)
     this.#read(flow, (1 - flow.clientDirection) as Direction, this.#server)
   }
 
-  #read(flow: SeenFlow, direction: Direction, into: { ipv6: boolean; words: Int32Array }): void {
-    into.ipv6 = this.#flows.isIpv6(flow)
-    for (let i = 0; i < 4; i++) into.words[i] = into.ipv6 || i === 0 ? this.#flows.addressWord(flow, direction, i) : 0
+  #read(flow: HostFlow, direction: Direction, into: { ipv6: boolean; words: Int32Array }): void {
+    into.ipv6 = flow.isIpv6
+    for (let i = 0; i < 4; i++) into.words[i] = into.ipv6 || i === 0 ? flow.addressWord(direction, i) : 0
   }
 }
 

@@ -128,7 +128,7 @@ function ruleOf(flow: Flow): u8 {
   if (flow.hostPending) {
     findHostField()
     flow.hostPending = false
-    if (hostJudgeHost(flow, Head.hostAt, Head.hostEnd) === LEAVE_OUT) flow.rule = RULE_VANTAGE
+    if (hostJudgeHost(Head.hostAt, Head.hostEnd) === LEAVE_OUT) flow.rule = RULE_VANTAGE
   }
   if (Head.rule !== RULE_NONE) return Head.rule
   if (!Settings.everything) {
