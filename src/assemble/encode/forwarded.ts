@@ -16,32 +16,24 @@ export const FORWARDED_BYTES = 4096
 /** Limit of fields: the most that a fixarray header can count. */
 const MAX_FIELDS = 15
 
-/** Where an encoded request has its `headers`. */
-interface EncodedMessages {
-  requestHeaders(request: number): number
-}
-
 export class ForwardedWriter {
   readonly #memory: ReadableMemory
-  readonly #messages: EncodedMessages
   readonly #text: TextReader
 
-  constructor(memory: ReadableMemory, messages: EncodedMessages) {
+  constructor(memory: ReadableMemory) {
     this.#memory = memory
-    this.#messages = messages
     this.#text = new TextReader(memory)
   }
 
   /**
    * Writes an array of such fields, each as in the request's `headers`: `[name, value]`.
    *
-   * @param request address of the encoded request
+   * @param headers address of the request's `headers`, an array
    * @returns the address after it; `to` where there is no such field
    */
-  write(to: number, request: number): number {
+  write(to: number, headers: number): number {
     const { bytes } = this.#memory
     const text = this.#text
-    const headers = this.#messages.requestHeaders(request)
     let at = to + 1
     let found = 0
     let field = text.afterArrayHeader(headers)

@@ -3,31 +3,24 @@
  * request came through a mesh's proxy, and `proxyProtocol`.
  */
 import { ForwardedWriter } from '../encode/forwarded.ts'
-import { key, template } from '../encode/templates.ts'
+import { key } from '../encode/templates.ts'
 import { TextReader } from '../encode/text-reader.ts'
 import type { ProgramMemory } from './memory.ts'
-import { METHOD_BYTES, TARGET_BYTES, VERSION_BYTES } from './parts.ts'
+import { CAPTURE, METHOD_BYTES, NO_FLAGS, TARGET_BYTES, VERSION_BYTES } from './parts.ts'
 import type { Address } from './program.ts'
 
-const CAPTURE = key('capture')
 const FORWARDED = key('forwarded')
 const PROXY_PROTOCOL = key('proxyProtocol')
-/** Follows the map: an empty array. */
-const FLAGS = template(key('flags'), [0x90])
 
 export class CaptureExtras {
   readonly #bytes: Uint8Array
+  readonly #text: TextReader
   readonly #forwarded: ForwardedWriter
 
   constructor(memory: ProgramMemory) {
     this.#bytes = memory.bytes
-    const text = new TextReader(memory)
-    // The address of the `headers` array of an encoded request.
-    const requestHeaders = (request: Address): Address => {
-      const target = text.afterString(request + METHOD_BYTES) + TARGET_BYTES
-      return text.afterString(target) + VERSION_BYTES
-    }
-    this.#forwarded = new ForwardedWriter(memory, { requestHeaders })
+    this.#text = new TextReader(memory)
+    this.#forwarded = new ForwardedWriter(memory)
   }
 
   /**
@@ -43,14 +36,20 @@ export class CaptureExtras {
 
   /** Inserts `forwarded` between the map and the flags, if the request has such fields. @returns the address after it */
   #addForwarded(map: Address, end: Address, request: Address): Address {
-    const value = end - FLAGS.length + FORWARDED.length
-    const after = this.#forwarded.write(value, request)
+    const value = end - NO_FLAGS.length + FORWARDED.length
+    const after = this.#forwarded.write(value, this.#headers(request))
     return after === value ? end : this.#added(FORWARDED, map, value, after)
+  }
+
+  /** The address of the `headers` of an encoded request. */
+  #headers(request: Address): Address {
+    const target = this.#text.afterString(request + METHOD_BYTES) + TARGET_BYTES
+    return this.#text.afterString(target) + VERSION_BYTES
   }
 
   /** Inserts the endpoints that a PROXY head names likewise. */
   #addProxied(map: Address, end: Address, endpoints: Uint8Array): Address {
-    const value = end - FLAGS.length + PROXY_PROTOCOL.length
+    const value = end - NO_FLAGS.length + PROXY_PROTOCOL.length
     this.#bytes.set(endpoints, value)
     return this.#added(PROXY_PROTOCOL, map, value, value + endpoints.length)
   }
@@ -60,7 +59,7 @@ export class CaptureExtras {
     const bytes = this.#bytes
     bytes[map + CAPTURE.length]++
     bytes.set(name, value - name.length)
-    bytes.set(FLAGS, after)
-    return after + FLAGS.length
+    bytes.set(NO_FLAGS, after)
+    return after + NO_FLAGS.length
   }
 }

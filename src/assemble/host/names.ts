@@ -8,6 +8,7 @@ import type { InterfaceInfo } from '../../target/interface-info.ts'
 import { fixmap, key, template } from '../encode/templates.ts'
 import type { HostFlow } from './host-flow.ts'
 import type { ProgramMemory } from './memory.ts'
+import { CAPTURE, NO_FLAGS } from './parts.ts'
 import type { Address, Program } from './program.ts'
 
 /** Indexed by `Flow.vantage`; the first is replaced by the interface's own vantage. */
@@ -94,7 +95,7 @@ export class Names {
 
   #captureMap(name: string, vantage: string, mesh: string | null): Uint8Array {
     return template(
-      key('capture'),
+      CAPTURE,
       fixmap(4),
       key('node'),
       this.#node,
@@ -104,8 +105,7 @@ export class Names {
       text(vantage),
       key('mesh'),
       mesh === null ? [0xc0] : text(mesh),
-      key('flags'),
-      [0x90],
+      NO_FLAGS,
     )
   }
 }

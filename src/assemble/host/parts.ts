@@ -48,6 +48,11 @@ const FLAGS = [
   'incompleteResponse',
 ].map(key)
 
+/** In front of the `capture` map. */
+export const CAPTURE = key('capture')
+/** Behind it: the header of the flags, which the program counts there. */
+export const NO_FLAGS = template(key('flags'), [0x90])
+
 /** @param put stores bytes and returns their address. @returns the words of `Part`, in the order of its fields */
 export function putParts(put: (content: Uint8Array) => number): number[] {
   const table = new DataView(new ArrayBuffer(PARTS_BYTES))
