@@ -4,35 +4,25 @@
  *
  *     node dist/bench/capture-pass.js ROUNDS    one JSON line, nanoseconds per frame
  */
-import { RingReader } from '../src/capture/af-packet/ring-reader.ts'
+import {
+  BLOCK_HEADER_BYTES,
+  type GeneratedSegment,
+  PACKET_HEADER_BYTES,
+  readyBlock,
+  repeatedReader,
+} from '../src/capture/af-packet/ring-block.ts'
 import { flowHash } from '../src/capture/intake/flow-hash.ts'
 import { Intake } from '../src/capture/intake/intake.ts'
 import { LINKTYPE_ETHERNET } from '../src/capture/wire/link-types.ts'
-import { RING_PROGRESS_WORDS } from '../src/capture/worker-data.ts'
 import { allocateCounters, CAPTURE_COUNTERS } from '../src/ledger/counters.ts'
 import { allocateRing, RingConsumer, RingProducer } from '../src/ring/byte-ring.ts'
 import { copyBytes } from '../src/ring/copy-bytes.ts'
 import { Doorbell } from '../src/ring/doorbell.ts'
 import { connectionCheck, OpaqueMarks } from '../src/ring/opaque-marks.ts'
-import {
-  BLOCK_FIRST_PACKET,
-  BLOCK_LENGTH,
-  BLOCK_NUMBER,
-  BLOCK_PACKETS,
-  BLOCK_STATUS,
-  PACKET_CAPTURED,
-  PACKET_LENGTH,
-  PACKET_MAC,
-  PACKET_NEXT,
-  PACKET_SECONDS,
-  TP_STATUS_USER,
-} from '../src/sys/packet.ts'
 import { Control } from '../src/thread/control.ts'
 import { setCompilerFlags } from '../src/thread/v8-flags.ts'
 
 const BLOCK_BYTES = 128 * 1024
-const BLOCK_HEADER_BYTES = 48
-const PACKET_HEADER_BYTES = 82
 const FRAME_BYTES = 1514
 const FRAMES = 80
 const IP_AT = 14
@@ -48,43 +38,6 @@ export interface CapturePass {
   marked: number
   /** Of copying as many bytes and nothing else. */
   copying: number
-}
-
-/** A block full of MTU frames of one connection. */
-function fullBlock(): ArrayBuffer {
-  const memory = new ArrayBuffer(BLOCK_BYTES)
-  const view = new DataView(memory)
-  const size = (PACKET_HEADER_BYTES + FRAME_BYTES + 15) & ~15
-  for (let i = 0; i < FRAMES; i++) {
-    const at = BLOCK_HEADER_BYTES + i * size
-    view.setUint32(at + PACKET_NEXT, size, true)
-    view.setUint32(at + PACKET_SECONDS, 1e9, true)
-    view.setUint32(at + PACKET_CAPTURED, FRAME_BYTES, true)
-    view.setUint32(at + PACKET_LENGTH, FRAME_BYTES, true)
-    view.setUint16(at + PACKET_MAC, PACKET_HEADER_BYTES, true)
-    writeSegment(new DataView(memory, at + PACKET_HEADER_BYTES), i * (FRAME_BYTES - TCP_AT - 20))
-  }
-  view.setUint32(BLOCK_STATUS, TP_STATUS_USER, true)
-  view.setUint32(BLOCK_PACKETS, FRAMES, true)
-  view.setUint32(BLOCK_FIRST_PACKET, BLOCK_HEADER_BYTES, true)
-  view.setUint32(BLOCK_LENGTH, BLOCK_HEADER_BYTES + FRAMES * size, true)
-  view.setBigUint64(BLOCK_NUMBER, 1n, true)
-  return memory
-}
-
-/** An Ethernet frame with IPv4 and TCP. */
-function writeSegment(frame: DataView, seq: number): void {
-  frame.setUint16(12, 0x0800)
-  frame.setUint8(IP_AT, 0x45)
-  frame.setUint16(IP_AT + 2, FRAME_BYTES - IP_AT)
-  frame.setUint8(IP_AT + 9, 6)
-  frame.setUint32(IP_AT + 12, 0x0a000001)
-  frame.setUint32(IP_AT + 16, 0x0a000002)
-  frame.setUint16(TCP_AT, 443)
-  frame.setUint16(TCP_AT + 2, 40_000)
-  frame.setUint32(TCP_AT + 4, seq)
-  frame.setUint8(TCP_AT + 12, 0x50)
-  frame.setUint8(TCP_AT + 13, 0x10)
 }
 
 /** @returns reads the block once. @param marks with `marked`, the connection is in them */
@@ -105,13 +58,9 @@ function reading(memory: ArrayBuffer, marked: boolean): () => void {
     control: new Control(Control.allocate()),
     marks: [marks],
   })
-  const progress = new Int32Array(RING_PROGRESS_WORDS)
-  const ring = { blockBytes: BLOCK_BYTES, blockCount: 1, linkType: LINKTYPE_ETHERNET, interfaceId: 0, progress }
-  const mesh = { proxyPort: new Int32Array(1), redirected: new Uint8Array(0) }
-  const reader = new RingReader({ ...ring, ...mesh }, memory)
+  const deliver = repeatedReader(memory, LINKTYPE_ETHERNET)
   return () => {
-    progress.fill(0)
-    reader.deliverBlock(intake)
+    deliver(intake)
     intake.flush()
     consumer.release(consumer.used)
     if (counters[CAPTURE_COUNTERS.index.queued] % FRAMES !== 0) throw new Error('a frame was not queued')
@@ -138,7 +87,9 @@ function timed(pass: () => void): number {
 }
 
 setCompilerFlags()
-const memory = fullBlock()
+/** MTU frames of one connection. */
+const segments = Array<GeneratedSegment>(FRAMES).fill({ connection: 0, payloadBytes: FRAME_BYTES - TCP_AT - 20 })
+const memory = readyBlock(BLOCK_BYTES, LINKTYPE_ETHERNET, segments)
 const passes = { copied: reading(memory, false), marked: reading(memory, true), copying: copying(memory) }
 const best: CapturePass = { copied: Infinity, marked: Infinity, copying: Infinity }
 for (let round = 0; round < Number(process.argv[2]); round++) {

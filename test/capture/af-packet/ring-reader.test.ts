@@ -6,6 +6,12 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import fc from 'fast-check'
 import { needs } from '../../../rig/needs.ts'
+import {
+  BLOCK_HEADER_BYTES,
+  PACKET_HEADER_BYTES,
+  packetBytes,
+  writePacketHeader,
+} from '../../../src/capture/af-packet/ring-block.ts'
 import { SETTLE_MS } from '../../../src/capture/af-packet/ring-geometry.ts'
 import { RingReader } from '../../../src/capture/af-packet/ring-reader.ts'
 import { LINKTYPE_ETHERNET, LINKTYPE_RAW } from '../../../src/capture/wire/link-types.ts'
@@ -18,9 +24,6 @@ import {
   BLOCK_NUMBER,
   BLOCK_PACKETS,
   BLOCK_STATUS,
-  PACKET_CAPTURED,
-  PACKET_LENGTH,
-  PACKET_MAC,
   PACKET_NANOSECONDS,
   PACKET_NEXT,
   PACKET_SECONDS,
@@ -36,8 +39,6 @@ import { RememberingSink } from '../support.ts'
 const skip = needs('linux')
 const BLOCK_BYTES = 1024
 const MAX_BLOCKS = 6
-const BLOCK_HEADER_BYTES = 48
-const PACKET_HEADER_BYTES = 82
 const SECONDS = 1_700_000_000
 
 const folder = mkdtempSync(join(tmpdir(), 'interceptor-ring-'))
@@ -91,18 +92,15 @@ class KernelRing {
 
   /** @returns the open block's frames; null: the frame was dropped */
   put(bytes: Uint8Array, { micros = 0, vlan = null as number | null } = {}): number[] | null {
-    const size = (PACKET_HEADER_BYTES + bytes.length + 15) & ~15
+    const size = packetBytes(bytes.length)
     if (!this.#frozen && this.#end + size > this.#start + BLOCK_BYTES) this.#close()
     if (this.#frozen && !this.timer()) return null
     const at = this.#end
-    this.#set(at + PACKET_NEXT, size)
+    writePacketHeader(this.#view, at, bytes.length)
     this.#set(at + PACKET_SECONDS, SECONDS)
     this.#set(at + PACKET_NANOSECONDS, micros * 1000)
-    this.#set(at + PACKET_CAPTURED, bytes.length)
-    this.#set(at + PACKET_LENGTH, bytes.length)
     this.#set(at + PACKET_STATUS, vlan === null ? TP_STATUS_USER : TP_STATUS_USER | TP_STATUS_VLAN_VALID)
     this.#set(at + PACKET_VLAN, vlan ?? 0)
-    this.#view.setUint16(at + PACKET_MAC, PACKET_HEADER_BYTES, true)
     new Uint8Array(memory).set(bytes, at + PACKET_HEADER_BYTES)
     this.#end += size
     this.#set(this.#start + BLOCK_PACKETS, this.#get(this.#start + BLOCK_PACKETS) + 1)
