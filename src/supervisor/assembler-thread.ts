@@ -7,10 +7,7 @@ import { Piscina } from 'piscina'
 import type { AssembleTask, FromAssembler, KnownInterface, ToAssembler } from '../assemble/worker-data.ts'
 import { withResolvers } from '../async/with-resolvers.ts'
 import { failureOf } from '../errors.ts'
-import { THREAD_LIMITS, type WorkerEnd, type WorkerRun } from './worker-thread.ts'
-
-/** Old generation, several times what it needs: all that an assembler remembers is in its program's memory. */
-const HEAP_MIB = 64
+import { threadLimits, type WorkerEnd, type WorkerRun } from './worker-thread.ts'
 
 export class AssemblerThread implements WorkerRun {
   readonly ready: Promise<void>
@@ -31,7 +28,7 @@ export class AssemblerThread implements WorkerRun {
       concurrentTasksPerWorker: 1,
       atomics: 'disabled',
       recordTiming: false,
-      resourceLimits: { ...THREAD_LIMITS, maxOldGenerationSizeMb: HEAP_MIB },
+      resourceLimits: threadLimits('assemble'),
     })
     this.#pool.on('message', (message: FromAssembler) => {
       if (message.t === 'ready') ready.resolve()

@@ -1,6 +1,6 @@
 /** The thread of one run of a capture worker or of the shipper. Main thread. */
 import { getHeapStatistics } from 'node:v8'
-import { Worker } from 'node:worker_threads'
+import { type ResourceLimits, Worker } from 'node:worker_threads'
 import { withResolvers } from '../async/with-resolvers.ts'
 import { EXIT_RUNTIME, type Failure, failureOf } from '../errors.ts'
 import type { FromWorker } from '../thread/messages.ts'
@@ -9,13 +9,13 @@ import type { FromWorker } from '../thread/messages.ts'
  * Capture and assembler threads produce next to no garbage, and the shipper's is short-lived: a small young generation
  * costs them nothing (measured) and keeps each some 5 MB smaller.
  */
-export const THREAD_LIMITS = { maxYoungGenerationSizeMb: 3 } as const
+const YOUNG_MIB = 3
 /**
- * Limit of each thread's old generation, several times what it needs: captured bytes are in shared memory. V8's default is
- * gigabytes: a heap that grows without end would use up the process's memory, and collect garbage for seconds while the
- * thread's rings overflow.
+ * Limit of each thread's old generation, several times what it needs: captured bytes, and all that an assembler remembers, are
+ * in memory of their own. V8's default is gigabytes: a heap that grows without end would use up the process's memory, and
+ * collect garbage for seconds while the thread's rings overflow.
  */
-const HEAP_MIB = { capture: 64, ship: 256 } as const
+const OLD_MIB = { capture: 64, assemble: 64, ship: 256 } as const
 const MIB = 1024 * 1024
 
 /**
@@ -79,9 +79,11 @@ export interface WorkerThreadSpec {
   onMessage: (message: FromWorker) => void
 }
 
-/** Limited by `--max-old-space-size`, which applies to every thread of this process. */
-const heapMiB = (role: WorkerThreadSpec['role']): number =>
-  Math.min(HEAP_MIB[role], Math.floor(getHeapStatistics().heap_size_limit / MIB))
+/** Limits of a thread's heap; also by `--max-old-space-size`, which applies to every thread of this process. */
+export const threadLimits = (role: keyof typeof OLD_MIB): ResourceLimits => ({
+  maxYoungGenerationSizeMb: YOUNG_MIB,
+  maxOldGenerationSizeMb: Math.min(OLD_MIB[role], Math.floor(getHeapStatistics().heap_size_limit / MIB)),
+})
 
 /** A thread whose work is done may linger for this long, held by an open socket. */
 const LINGER_MS = 2_000
@@ -95,7 +97,7 @@ export class WorkerThread implements WorkerRun {
     this.#worker = new Worker(new URL(entry, import.meta.url), {
       workerData,
       name: role,
-      resourceLimits: { ...THREAD_LIMITS, maxOldGenerationSizeMb: heapMiB(role) },
+      resourceLimits: threadLimits(role),
     })
     let error: Failure | null = null
     const lifecycle = new Lifecycle(onMessage)
