@@ -16,7 +16,7 @@ import { withResolvers } from '../async/with-resolvers.ts'
 import { REDIRECTED_BYTES } from '../capture/af-packet/redirected-replies.ts'
 import type { PacketSocket, SocketOpener } from '../capture/af-packet/socket-opener.ts'
 import { type LentSocket, RING_PROGRESS_WORDS } from '../capture/worker-data.ts'
-import { EXIT_RUNTIME, errorText, InterceptorError } from '../errors.ts'
+import { errorText, runtimeError } from '../errors.ts'
 import { allocateCounters, CAPTURE_COUNTERS, TARGET_COUNTERS } from '../ledger/counters.ts'
 import type { CounterBlock } from '../ledger/ledger.ts'
 import type { InterfaceObservation } from '../ledger/observation.ts'
@@ -242,7 +242,7 @@ export class TargetSet {
     }
     if (target === undefined || this.#ended) return targetEnded('the target was removed before it was captured')
     try {
-      if (this.#ids.isExhausted) throw new InterceptorError(EXIT_RUNTIME, 'too many interfaces are captured')
+      if (this.#ids.isExhausted) throw runtimeError('too many interfaces are captured')
       this.#capture(target, this.#openSocket(target, this.#parts.sockets.initialRingBytes), slot)
       return 'captured'
     } catch (error) {
