@@ -39,12 +39,12 @@ const COMMANDS: readonly (readonly [name: string, Create])[] = [
   ['top', topCommand],
   ['ui', uiCommand],
   ['openapi', openapiCommand],
-  ['pods', () => podsCommand()],
+  ['pods', podsCommand],
   ['doctor', doctorCommand],
-  ['config', () => configCommand()],
+  ['config', configCommand],
   ['completion', (_, program) => completionCommand(program)],
   ['man', (_, program) => manCommand(program)],
-  ['version', () => versionCommand()],
+  ['version', versionCommand],
 ]
 /** Commands that describe all others. Any other command is created alone, because creating all takes some 10 ms. */
 const ABOUT_ALL = ['completion', 'man']
