@@ -1,4 +1,5 @@
 /** Encodes parts of a pair as MessagePack: a message up to its body (see core/encode/pair.ts), and the id. */
+import { copyShort } from '../memory/copy'
 import {
   ANOMALIES,
   ANOMALY_FOLDED,
@@ -20,7 +21,7 @@ import {
   SECOND_START,
   STATUS,
 } from './layout'
-import { copyShort, writeArrayHeader, writeAscii, writeFolded, writeText } from './messagepack'
+import { writeArrayHeader, writeAscii, writeFolded, writeText } from './messagepack'
 
 /**
  * Encodes the message of the last scan up to its body's bytes; may overwrite 16 bytes beyond the end.

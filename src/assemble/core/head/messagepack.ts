@@ -1,4 +1,5 @@
 /** Encodes MessagePack strings and arrays directly from wire bytes (MessagePack specification, "Formats"). */
+import { copyShort } from '../memory/copy'
 import { CR, isBlank, isFold, LF, SPACE } from './bytes'
 
 /** Writes the header of a string of `length` bytes. @returns the address after it */
@@ -82,16 +83,6 @@ export function writeFolded(to: usize, start: usize, end: usize): usize {
     store<u8>(at++, SPACE)
   }
   return writeText(to, start, at)
-}
-
-/** Copies in steps of 16 bytes, up to 15 too many (16 if `length` is 0). The ranges must not overlap. */
-export function copyShort(to: usize, from: usize, length: usize): void {
-  const end = from + length
-  do {
-    v128.store(to, v128.load(from))
-    from += 16
-    to += 16
-  } while (from < end)
 }
 
 /** Whether the bytes are well-formed UTF-8 (RFC 3629 §4): no overlong forms, no surrogates, nothing over U+10FFFF. */
