@@ -24,11 +24,12 @@ import { noteOpen, oldestOpen, openBytes, overdueOpen } from './http1/open-messa
 import { loseStream } from './http1/place'
 import { HEAD_PART } from './http1/stream-states'
 import { usedBytes } from './memory/cells'
+import { PROVEN } from './memory/list'
 import { Region } from './memory/regions'
 import { REASON_EVICTED, REASON_TIMEOUT } from './reasons'
 import { Settings } from './settings'
 import { Flow } from './tcp/flow'
-import { oldestOf, PROVEN } from './tcp/flow-lists'
+import { oldestOf } from './tcp/flow-lists'
 
 /** How many of the least recently used connections are searched for one that has an exchange. */
 const LOOKED_AT: i32 = 16

@@ -14,6 +14,7 @@ import { forgetContentType } from './http1/head'
 import { readRules } from './http1/rules'
 import { INTERFACE_BYTES } from './interfaces'
 import { PAGE_RECORD_BYTES } from './memory/cells'
+import { LISTS_BYTES } from './memory/list'
 import { Slab } from './memory/slab'
 import { Settings } from './settings'
 import { FLOW_BYTES, RARITIES_BYTES, TAIL_BYTES } from './tcp/flow'
@@ -50,6 +51,7 @@ export const SIZE_OF_PROGRESS: i32 = <i32>PROGRESS_BYTES
 export const SIZE_OF_EXCHANGE: i32 = <i32>EXCHANGE_BYTES
 export const SIZE_OF_INTERFACE: i32 = <i32>INTERFACE_BYTES
 export const SIZE_OF_SLAB: i32 = <i32>offsetof<Slab>()
+export const SIZE_OF_LISTS: i32 = <i32>LISTS_BYTES
 export const SIZE_OF_ENDS: i32 = <i32>ENDS_SLOTS * <i32>ENDS_SLOT_BYTES
 export const SIZE_OF_HASH_KEYS: i32 = <i32>HASH_KEYS * <i32>sizeof<u64>()
 export const SIZE_OF_PAGE: i32 = <i32>PAGE_RECORD_BYTES

@@ -5,17 +5,15 @@ import { openEnds } from './encode/ends'
 import { openOutput } from './encode/pair'
 import { Part } from './encode/parts'
 import { CONNECTION_BYTES, EXCHANGE_BYTES, PROGRESS_BYTES } from './http1/connection'
-import { openDeadlines } from './http1/deadlines'
 import { openOpenMessages } from './http1/open-messages'
 import { openPool } from './memory/cells'
+import { openLists } from './memory/list'
 import { Region } from './memory/regions'
 import { openSlab, Slab } from './memory/slab'
-import { openEarlyResets } from './tcp/early-resets'
 import { FLOW_BYTES, RARITIES_BYTES, TAIL_BYTES } from './tcp/flow'
-import { openLists } from './tcp/flow-lists'
+import { openFlowLists } from './tcp/flow-lists'
 import { openFlowTable } from './tcp/flow-table'
 import { openPieces } from './tcp/held-pieces'
-import { openSuspicions } from './tcp/suspicions'
 
 /** Addresses of the regions, and numbers of records, in this order; the host writes a word for each. */
 @unmanaged
@@ -25,6 +23,7 @@ class Layout {
   buckets: usize
   bucketCount: u32
   slabs: usize
+  lists: usize
   capacity: u32
   flows: usize
   tails: usize
@@ -57,6 +56,7 @@ export function configure(at: usize, parts: usize): void {
   Region.buckets = layout.buckets
   Region.bucketMask = layout.bucketCount - 1
   memory.fill(layout.buckets, 0, <usize>layout.bucketCount * sizeof<usize>())
+  Region.lists = layout.lists
   Region.interfaces = layout.interfaces
   Region.traffic = layout.traffic
   Region.heads = layout.heads
@@ -74,11 +74,9 @@ export function configure(at: usize, parts: usize): void {
   openPool(layout.poolPages)
   openOutput(layout.output, layout.outputEnd, layout.pairRoom)
   openLists()
+  openFlowLists()
   openFlowTable(capacity)
   openPieces(layout.seed)
-  openSuspicions()
-  openEarlyResets()
-  openDeadlines()
   openOpenMessages()
   openEnds()
   readParts(parts)

@@ -79,6 +79,7 @@ export class ProgramMemory {
       regions.add(4 * buckets),
       buckets,
       regions.add(SLABS * sizes.slab),
+      regions.add(sizes.lists),
       connections,
       regions.add(connections * sizes.flow),
       regions.add(connections * sizes.tail),

@@ -82,6 +82,7 @@ export interface ProgramSizes {
   readonly exchange: number
   readonly interface: number
   readonly slab: number
+  readonly lists: number
   readonly ends: number
   readonly page: number
   readonly hashKeys: number
@@ -137,6 +138,7 @@ function readSizes(): ProgramSizes {
     exchange: size('EXCHANGE'),
     interface: size('INTERFACE'),
     slab: size('SLAB'),
+    lists: size('LISTS'),
     ends: size('ENDS'),
     page: size('PAGE'),
     hashKeys: size('HASH_KEYS'),

@@ -108,6 +108,7 @@ interface Exports {
   readonly SIZE_OF_TAIL: { value: number }
   readonly SIZE_OF_RARITIES: { value: number }
   readonly SIZE_OF_SLAB: { value: number }
+  readonly SIZE_OF_LISTS: { value: number }
   readonly SIZE_OF_PAGE: { value: number }
 }
 
@@ -187,6 +188,7 @@ export class TcpProgram {
       region(4 * buckets),
       buckets,
       region(3 * core.SIZE_OF_SLAB.value),
+      region(core.SIZE_OF_LISTS.value),
       region(flows * core.SIZE_OF_FLOW.value),
       region(flows * core.SIZE_OF_TAIL.value),
       region(2 * flows * core.SIZE_OF_RARITIES.value),

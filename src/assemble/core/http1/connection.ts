@@ -184,8 +184,8 @@ export class Message extends Chain {
 export class Exchange {
   /** When it began to wait, and its neighbours in the list of those that wait (see deadlines.ts). */
   waitingMicros: f64
-  sooner: Exchange | null
-  later: Exchange | null
+  older: Exchange | null
+  newer: Exchange | null
   next: Exchange | null
   connection: Connection
   /** Acknowledgement numbers of the segments with the request's first and last byte: the response begins there. */

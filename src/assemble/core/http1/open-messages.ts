@@ -8,25 +8,24 @@
  */
 import { isStray, Time, timerStart } from '../clock'
 import { heldBytes } from '../memory/chain'
+import { append, newestIn, OPEN, oldestIn, remove } from '../memory/list'
 import { endProgress, exchangeOf, heldByExchange, MessageStream, Progress, partialOf, progressOf } from './connection'
 import { HEAD_PART, OPAQUE } from './stream-states'
 
+const LINKS: usize = offsetof<Progress>('older')
+
 class Open {
-  static oldest: Progress | null = null
-  static newest: Progress | null = null
   static bytes: usize = 0
 }
 
-/** Empties the list: an assembler begins (layout.ts). */
+/** An assembler begins (layout.ts): no message is in progress. */
 export function openOpenMessages(): void {
-  Open.oldest = null
-  Open.newest = null
   Open.bytes = 0
 }
 
 /** The stream whose message has paused longest, or null. */
 export function oldestOpen(): MessageStream | null {
-  const oldest = Open.oldest
+  const oldest = oldestProgress()
   return oldest === null ? null : oldest.stream
 }
 
@@ -37,10 +36,10 @@ export function openBytes(): usize {
 
 /** The stream of a message that has paused for more than `pauseMicros`, or null. */
 export function overdueOpen(pauseMicros: f64): MessageStream | null {
-  let oldest = Open.oldest
+  let oldest = oldestProgress()
   while (oldest !== null && isStray(oldest.openMicros)) {
     noteOpen(oldest.stream)
-    oldest = Open.oldest
+    oldest = oldestProgress()
   }
   return oldest !== null && Time.clock - oldest.openMicros > pauseMicros ? oldest.stream : null
 }
@@ -55,9 +54,10 @@ export function noteOpen(stream: MessageStream): void {
     return
   }
   const progress = progressOf(stream)
-  if (progress !== Open.newest) {
-    if (progress.openBytes !== 0) unlink(progress)
-    pushNewest(progress)
+  const record = changetype<usize>(progress)
+  if (record !== newestIn(OPEN)) {
+    if (progress.openBytes !== 0) remove(OPEN, record, LINKS)
+    append(OPEN, record, LINKS)
   }
   Open.bytes += held - progress.openBytes
   progress.openBytes = held
@@ -68,27 +68,13 @@ export function noteOpen(stream: MessageStream): void {
 export function forgetOpen(stream: MessageStream): void {
   const progress = stream.progress
   if (progress === null || progress.openBytes === 0) return
-  unlink(progress)
+  remove(OPEN, changetype<usize>(progress), LINKS)
   Open.bytes -= progress.openBytes
   progress.openBytes = 0
 }
 
-function pushNewest(progress: Progress): void {
-  const newest = Open.newest
-  progress.older = newest
-  progress.newer = null
-  if (newest === null) Open.oldest = progress
-  else newest.newer = progress
-  Open.newest = progress
-}
-
-function unlink(progress: Progress): void {
-  const older = progress.older
-  const newer = progress.newer
-  if (older === null) Open.oldest = newer
-  else older.newer = newer
-  if (newer === null) Open.newest = older
-  else newer.older = older
+function oldestProgress(): Progress | null {
+  return changetype<Progress | null>(oldestIn(OPEN))
 }
 
 /** What a message in progress holds in the pool. */

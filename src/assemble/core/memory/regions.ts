@@ -29,6 +29,8 @@ export class Region {
   static connections: Slab = changetype<Slab>(0)
   static progress: Slab = changetype<Slab>(0)
   static exchanges: Slab = changetype<Slab>(0)
+  /** The ends of all lists (list.ts). */
+  static lists: usize = 0
   /** Interfaces, by id, and their counters (interfaces.ts). */
   static interfaces: usize = 0
   static traffic: usize = 0

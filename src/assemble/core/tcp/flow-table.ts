@@ -15,10 +15,11 @@
  * same ends in the same virtual network.
  */
 import { Time, timerStart } from '../clock'
+import { CLOSED, PROVEN, UNPROVEN } from '../memory/list'
 import { Region } from '../memory/regions'
 import { allocateRecord, freeRecord } from '../memory/slab'
 import { CLIENT_UNKNOWN, Direction, FLOW_BYTES, Flow, freeRarities, PROTOCOL_HTTP1, streamOf, Tail } from './flow'
-import { CLOSED, move, oldestOf, PROVEN, push, UNPROVEN, unlink, unprovenSize } from './flow-lists'
+import { move, oldestOf, push, unlink, unprovenSize } from './flow-lists'
 import { hashOf, hashTerm } from './tuple-hash'
 
 /** Flows between the same ends in different virtual networks. Beyond that the one idle longest is evicted, which keeps chains short. */

@@ -129,11 +129,11 @@ export class Rarities {
   /** Bytes up to here seem to be lost, since then (see suspicions.ts), once `suspected`; and its neighbours there. */
   suspectedAck: i32
   suspectedSegments: i32
-  suspectedBefore: Rarities | null
-  suspectedAfter: Rarities | null
+  suspectedOlder: Rarities | null
+  suspectedNewer: Rarities | null
   /** Its neighbours among early RSTs (see early-resets.ts). */
-  earlyBefore: Rarities | null
-  earlyAfter: Rarities | null
+  earlyOlder: Rarities | null
+  earlyNewer: Rarities | null
   direction: u8
   otherSynSeen: bool
   formerSynSeen: bool
@@ -167,8 +167,8 @@ export class Flow {
   /** The next flow of its bucket. */
   chain: Flow | null
   /** Its neighbours in the list it is in. */
-  newer: Flow | null
   older: Flow | null
+  newer: Flow | null
   /** Other addresses' words; only of IPv6. */
   tail: Tail | null
   /** The key: domain and IP version, ports, first words of both addresses, virtual network, and another one it was seen in. */

@@ -14,6 +14,7 @@
  */
 import { allocate, CONTENT_AT, capacity, freePages, LARGEST_CELL_BYTES, NO_CELL, release } from '../memory/cells'
 import { copy } from '../memory/copy'
+import { append, HELD, oldestIn, remove } from '../memory/list'
 import { Rarities } from './flow'
 import { seqDiff } from './seq'
 
@@ -44,9 +45,9 @@ export class Piece {
 const BYTES_AT: usize = (offsetof<Piece>() + 7) & ~7
 const HEADER_BYTES: usize = BYTES_AT - CONTENT_AT
 
+const LINKS: usize = offsetof<Piece>('older')
+
 class Pieces {
-  static oldest: Piece | null = null
-  static newest: Piece | null = null
   /** Nodes visited by all lookups: what a test of their cost counts. */
   static visits: u32 = 0
   static random: u32 = 1
@@ -54,15 +55,13 @@ class Pieces {
 
 /** @param seed of the priorities, not 0 */
 export function openPieces(seed: u32): void {
-  Pieces.oldest = null
-  Pieces.newest = null
   Pieces.visits = 0
   Pieces.random = seed
 }
 
 /** The piece that has been held longest, or null. */
 export function oldestPiece(): Piece | null {
-  return Pieces.oldest
+  return changetype<Piece | null>(oldestIn(HELD))
 }
 
 /** Nodes of all trees that lookups have visited since the start, modulo 2^32. Only tests read it. */
@@ -128,7 +127,7 @@ export function addPiece(
     previous.next = piece
   }
   insert(rare, piece, seq)
-  appendNewest(piece)
+  append(HELD, changetype<usize>(piece), LINKS)
   rare.heldBytes += length
   rare.heldPieces++
   return piece
@@ -195,26 +194,12 @@ function storePiece(from: usize, length: usize): Piece | null {
 }
 
 function freePiece(piece: Piece): void {
-  const older = piece.older
-  const newer = piece.newer
-  if (older === null) Pieces.oldest = newer
-  else older.newer = newer
-  if (newer === null) Pieces.newest = older
-  else newer.older = older
+  remove(HELD, changetype<usize>(piece), LINKS)
   for (let cell = changetype<usize>(piece); cell !== NO_CELL; ) {
     const next = load<usize>(cell)
     release(cell)
     cell = next
   }
-}
-
-function appendNewest(piece: Piece): void {
-  const newest = Pieces.newest
-  piece.older = newest
-  piece.newer = null
-  if (newest === null) Pieces.oldest = piece
-  else newest.newer = piece
-  Pieces.newest = piece
 }
 
 /** Inserts a leaf where its priority puts it, and splits what is below that place into its two subtrees. */

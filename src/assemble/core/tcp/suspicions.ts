@@ -7,6 +7,7 @@
  *       ▲                                     │
  *       └───────the bytes are captured────────┘
  */
+import { append, oldestIn, remove, SUSPECTED } from '../memory/list'
 import { Direction, Flow, flowOf, Rarities, rareOf, Stream, streamOf } from './flow'
 import { seqDiff } from './seq'
 
@@ -15,16 +16,7 @@ const PATIENCE_MICROS: f64 = 1000
 /** Belief without further segments of the connection. */
 const LONG_PATIENCE_MICROS: f64 = 50_000
 
-class Suspected {
-  static oldest: Rarities | null = null
-  static newest: Rarities | null = null
-}
-
-/** Empties the list: an assembler begins (layout.ts). */
-export function openSuspicions(): void {
-  Suspected.oldest = null
-  Suspected.newest = null
-}
+const LINKS: usize = offsetof<Rarities>('suspectedOlder')
 
 /**
  * Bytes of the stream seem to be lost.
@@ -51,7 +43,7 @@ export function coveredBytes(stream: Stream, lost: i32): i32 {
 
 /** The flow with the oldest suspicion that has lasted long enough to be believed without further segments, or null. */
 export function overdueSuspicion(clock: f64): Flow | null {
-  const rare = Suspected.oldest
+  const rare = changetype<Rarities | null>(oldestIn(SUSPECTED))
   if (rare === null || abs(clock - rare.suspectedMicros) < LONG_PATIENCE_MICROS) return null
   return flowOf(rare.stream, rare.direction)
 }
@@ -61,12 +53,7 @@ export function clearSuspicion(stream: Stream): void {
   const rare = stream.rare
   if (rare === null || !rare.suspected) return
   rare.suspected = false
-  const before = rare.suspectedBefore
-  const after = rare.suspectedAfter
-  if (before === null) Suspected.oldest = after
-  else before.suspectedAfter = after
-  if (after === null) Suspected.newest = before
-  else after.suspectedBefore = before
+  remove(SUSPECTED, changetype<usize>(rare), LINKS)
 }
 
 function suspect(flow: Flow, rare: Rarities, clock: f64): void {
@@ -75,10 +62,5 @@ function suspect(flow: Flow, rare: Rarities, clock: f64): void {
   rare.suspectedMicros = clock
   rare.suspectedSegments = flow.segments
   rare.suspectedAck = rare.stream.acked
-  const newest = Suspected.newest
-  rare.suspectedBefore = newest
-  rare.suspectedAfter = null
-  if (newest === null) Suspected.oldest = rare
-  else newest.suspectedAfter = rare
-  Suspected.newest = rare
+  append(SUSPECTED, changetype<usize>(rare), LINKS)
 }

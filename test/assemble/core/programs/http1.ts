@@ -17,12 +17,7 @@ import {
   responseOf,
   responsesOf,
 } from '../../../../src/assemble/core/http1/connection'
-import {
-  longestWaiting,
-  openDeadlines,
-  startDeadline,
-  stopDeadline,
-} from '../../../../src/assemble/core/http1/deadlines'
+import { longestWaiting, startDeadline, stopDeadline } from '../../../../src/assemble/core/http1/deadlines'
 import { opensTunnel, requestBody, responseBody } from '../../../../src/assemble/core/http1/message-length'
 import {
   forgetOpen,
@@ -42,6 +37,7 @@ import {
   settleMatch,
   uphold,
 } from '../../../../src/assemble/core/http1/proof'
+import { openLists } from '../../../../src/assemble/core/memory/list'
 import { Region } from '../../../../src/assemble/core/memory/regions'
 import { openSlab, Slab } from '../../../../src/assemble/core/memory/slab'
 import { Flow } from '../../../../src/assemble/core/tcp/flow'
@@ -72,7 +68,7 @@ export {
 export const NOT_CHUNKED: i32 = <i32>MALFORMED
 export const LONGEST_SECTION: i32 = SECTION_BYTES
 
-/** Begins anew. @param slabs address of three slabs; @param records room for so many connections and exchanges at `start` */
+/** Begins anew. @param slabs address of three slabs and the lists; @param records room for so many connections and exchanges at `start` */
 export function open(slabs: usize, start: usize, records: u32): void {
   const connections = changetype<Slab>(slabs)
   const exchanges = changetype<Slab>(slabs + offsetof<Slab>())
@@ -85,7 +81,8 @@ export function open(slabs: usize, start: usize, records: u32): void {
   Region.connections = connections
   Region.exchanges = exchanges
   Region.progress = progress
-  openDeadlines()
+  Region.lists = slabs + 3 * offsetof<Slab>()
+  openLists()
   openOpenMessages()
   setTime(0, 0)
 }

@@ -1,9 +1,9 @@
 /** The TCP half as a program of its own, for tests, which stand in for the half above it. */
 import { Time } from '../../../../src/assemble/core/clock'
 import { openPool, PAGE_RECORD_BYTES, usedBytes } from '../../../../src/assemble/core/memory/cells'
+import { LISTS_BYTES, openLists } from '../../../../src/assemble/core/memory/list'
 import { Region } from '../../../../src/assemble/core/memory/regions'
 import { allocateRecord, openSlab, Slab } from '../../../../src/assemble/core/memory/slab'
-import { openEarlyResets } from '../../../../src/assemble/core/tcp/early-resets'
 import {
   FLOW_BYTES,
   Flow,
@@ -15,7 +15,7 @@ import {
   TAIL_BYTES,
 } from '../../../../src/assemble/core/tcp/flow'
 import { advance, endAll, endInterface, openLifetime } from '../../../../src/assemble/core/tcp/flow-lifetime'
-import { openLists } from '../../../../src/assemble/core/tcp/flow-lists'
+import { openFlowLists } from '../../../../src/assemble/core/tcp/flow-lists'
 import {
   addFlow,
   addressWord,
@@ -59,7 +59,6 @@ import {
   clearSuspicion,
   coveredBytes,
   isBelieved,
-  openSuspicions,
   overdueSuspicion,
 } from '../../../../src/assemble/core/tcp/suspicions'
 import { segment } from '../../../../src/assemble/core/tcp/tracker'
@@ -112,6 +111,7 @@ export {
 export const SIZE_OF_FLOW: i32 = <i32>FLOW_BYTES
 export const SIZE_OF_TAIL: i32 = <i32>TAIL_BYTES
 export const SIZE_OF_RARITIES: i32 = <i32>RARITIES_BYTES
+export const SIZE_OF_LISTS: i32 = <i32>LISTS_BYTES
 export const SIZE_OF_SLAB: i32 = <i32>offsetof<Slab>()
 export const SIZE_OF_PAGE: i32 = <i32>PAGE_RECORD_BYTES
 
@@ -124,6 +124,7 @@ class Layout {
   buckets: usize
   bucketCount: u32
   slabs: usize
+  lists: usize
   flows: usize
   tails: usize
   rarities: usize
@@ -144,6 +145,7 @@ export function configure(at: usize): void {
   Region.buckets = layout.buckets
   Region.bucketMask = layout.bucketCount - 1
   memory.fill(layout.buckets, 0, <usize>layout.bucketCount * sizeof<usize>())
+  Region.lists = layout.lists
   Region.pages = layout.pages
   Region.roomy = layout.roomy
   Region.pool = layout.pool
@@ -152,10 +154,9 @@ export function configure(at: usize): void {
   Region.rarities = slabAt(layout.slabs, 2, layout.rarities, 2 * <usize>capacity * RARITIES_BYTES, RARITIES_BYTES)
   openPool(layout.poolPages)
   openLists()
+  openFlowLists()
   openFlowTable(capacity)
   openPieces(layout.seed)
-  openSuspicions()
-  openEarlyResets()
   openLifetime(layout.idleMicros)
   Time.micros = 0
   Time.clock = 0
