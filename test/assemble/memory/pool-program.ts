@@ -1,19 +1,24 @@
-/** The pool of the assembler's program alone (src/assemble/core/memory), with a region for what is copied in and one for what is copied out. */
+/** The pool and the lists of the assembler's program alone (src/assemble/core/memory), with a region for what is copied in and one for what is copied out. */
 import { readFileSync } from 'node:fs'
 
 const WASM_PAGE_BYTES = 65_536
 const PAGE_BYTES = 2048
+const LISTS_AT = 1024
 const TABLES_AT = 4096
 
 /** The program's exports. Cells and chains are addresses. */
 interface Exports {
-  open(pool: number, pageCount: number, pages: number, roomy: number): void
+  open(lists: number, pool: number, pageCount: number, pages: number, roomy: number): void
   allocate(bytes: number): number
   release(cell: number): void
   capacity(cell: number): number
   usedBytes(): number
   freePages(): number
   isLow(): number
+  appendRecord(list: number, record: number, links: number): void
+  removeRecord(list: number, record: number, links: number): void
+  oldestIn(list: number): number
+  newestIn(list: number): number
   append(chain: number, from: number, length: number): number
   claim(chain: number, bytes: number): number
   filled(chain: number, length: number): void
@@ -48,7 +53,7 @@ export class PoolProgram {
     this.exports = exports as unknown as Exports
     const roomy = TABLES_AT + pages * this.exports.SIZE_OF_PAGE.value
     this.#nextChain = roomy + 64
-    this.exports.open(this.pool, pages, TABLES_AT, roomy)
+    this.exports.open(LISTS_AT, this.pool, pages, TABLES_AT, roomy)
   }
 
   /** An empty chain. */

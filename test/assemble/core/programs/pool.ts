@@ -1,4 +1,4 @@
-/** The pool as a program of its own, for tests. Chains are addresses of records whose bytes are 0 at first. */
+/** The pool and the lists as a program of their own, for tests. Chains are addresses of records whose bytes are 0 at first. */
 import {
   allocate,
   capacity,
@@ -11,17 +11,42 @@ import {
   usedBytes,
 } from '../../../../src/assemble/core/memory/cells'
 import { append, Chain, claim, copyOut, filled, free } from '../../../../src/assemble/core/memory/chain'
+import {
+  append as appendRecord,
+  newestIn,
+  oldestIn,
+  openLists,
+  remove as removeRecord,
+} from '../../../../src/assemble/core/memory/list'
 import { Region } from '../../../../src/assemble/core/memory/regions'
 
-export { allocate, append, capacity, claim, copyOut, filled, free, freePages, isLow, release, usedBytes }
+export {
+  allocate,
+  append,
+  appendRecord,
+  capacity,
+  claim,
+  copyOut,
+  filled,
+  free,
+  freePages,
+  isLow,
+  newestIn,
+  oldestIn,
+  release,
+  removeRecord,
+  usedBytes,
+}
 
 export const LARGEST_CELL: i32 = <i32>LARGEST_CELL_BYTES
 export const SIZE_OF_CHAIN: i32 = <i32>offsetof<Chain>()
 /** The record of a page. */
 export const SIZE_OF_PAGE: i32 = <i32>PAGE_RECORD_BYTES
 
-/** Empties a pool of so many pages at `pool`. @param pages, roomy addresses of its tables */
-export function open(pool: usize, pageCount: u32, pages: usize, roomy: usize): void {
+/** Empties the lists, and a pool of so many pages at `pool`. @param lists, pages, roomy addresses of their tables */
+export function open(lists: usize, pool: usize, pageCount: u32, pages: usize, roomy: usize): void {
+  Region.lists = lists
+  openLists()
   Region.pool = pool
   Region.pages = pages
   Region.roomy = roomy
