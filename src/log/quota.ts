@@ -1,4 +1,4 @@
-/** Admits a number of records per key and period, and counts those held back. Every fold of the log is one of these. */
+/** Admits a number of records per key and period, and counts what those held back stand for. Every fold of the log is one of these. */
 
 /** Keys remembered at most. Beyond it the oldest is forgotten, so that its next record is admitted early. */
 const MAX_KEYS = 256
@@ -7,6 +7,7 @@ interface Window<R> {
   startMs: number
   /** Records since then, admitted or not. */
   seen: number
+  /** What those not admitted stand for. */
   held: number
   /** The newest record held back. */
   last: R
@@ -20,7 +21,7 @@ export class Quota<R> {
 
   /**
    * @param limit records admitted per key and period
-   * @param report called for records held back that no later record can report: the newest, and how many there were
+   * @param report called for records held back that no later record can report: the newest, and what they stand for together
    */
   constructor(limit: number, periodMs: number, report: (last: R, held: number) => void) {
     this.#limit = limit
@@ -30,14 +31,15 @@ export class Quota<R> {
 
   /**
    * @param nowMs a monotonic clock
-   * @returns null when the record is held back; else how many were held back since the key's last admitted one
+   * @param weight what the record stands for; 1 each counts records
+   * @returns null when the record is held back; else what was held back since the key's last admitted one
    */
-  admit(key: string, record: R, nowMs: number): number | null {
+  admit(key: string, record: R, nowMs: number, weight = 1): number | null {
     const window = this.#windows.get(key)
     if (window !== undefined && nowMs - window.startMs < this.#periodMs) {
       window.seen += 1
       if (window.seen <= this.#limit) return 0
-      window.held += 1
+      window.held += weight
       window.last = record
       return null
     }
@@ -50,6 +52,13 @@ export class Quota<R> {
   /** Reports everything held back. */
   flush(): void {
     for (const window of this.#windows.values()) this.#settle(window)
+  }
+
+  /** Forgets a key: its next record is admitted at once. @returns what was held back since its last admitted one */
+  forget(key: string): number {
+    const held = this.#windows.get(key)?.held ?? 0
+    this.#windows.delete(key)
+    return held
   }
 
   /** Forgets every key, and what was held back: the next record of each is admitted at once. */

@@ -6,6 +6,7 @@
  */
 import type { DropReason } from '../ledger/ship-ledger.ts'
 import type { Log } from '../log/folded-log.ts'
+import { Quota } from '../log/quota.ts'
 
 /** Between two lines while pairs are dropped. */
 const REMIND_MS = 10 * 60_000
@@ -20,46 +21,36 @@ const BOUNDS: Readonly<Record<BoundReason, string>> = {
   bufferBytes: 'over ship.bufferBytes',
 }
 
-interface Episode {
-  lastMs: number
-  loggedMs: number
-  /** Since the last line. */
-  pairs: number
-}
-
 export class DropLog {
   readonly #log: Pick<Log, 'info' | 'warn'>
-  readonly #episodes = new Map<BoundReason, Episode>()
+  readonly #quota: Quota<BoundReason>
+  /** When pairs were dropped last, of what has not stopped. */
+  readonly #lastMs = new Map<BoundReason, number>()
 
   constructor(log: Pick<Log, 'info' | 'warn'>) {
     this.#log = log
+    this.#quota = new Quota(1, REMIND_MS, (reason, pairs) => this.#warn(reason, pairs))
   }
 
   /** @param nowMs a monotonic clock */
   dropped(reason: BoundReason, pairs: number, nowMs: number): void {
-    const episode = this.#episodes.get(reason) ?? { lastMs: nowMs, loggedMs: Number.NEGATIVE_INFINITY, pairs: 0 }
-    this.#episodes.set(reason, episode)
-    episode.lastMs = nowMs
-    episode.pairs += pairs
-    if (nowMs - episode.loggedMs < REMIND_MS) return
-    this.#warn(reason, episode.pairs)
-    episode.loggedMs = nowMs
-    episode.pairs = 0
+    this.#lastMs.set(reason, nowMs)
+    const before = this.#quota.admit(reason, reason, nowMs, pairs)
+    if (before !== null) this.#warn(reason, before + pairs)
   }
 
   /** Logs what has stopped. Call it several times a minute. */
   check(nowMs: number): void {
-    for (const [reason, { lastMs, pairs }] of this.#episodes) {
+    for (const [reason, lastMs] of this.#lastMs) {
       if (nowMs - lastMs < QUIET_MS) continue
-      this.#episodes.delete(reason)
-      this.#log.info(`stopped dropping pairs ${BOUNDS[reason]}`, { pairs })
+      this.#lastMs.delete(reason)
+      this.#log.info(`stopped dropping pairs ${BOUNDS[reason]}`, { pairs: this.#quota.forget(reason) })
     }
   }
 
   /** Logs what no line has counted yet, at the end of a run. */
   close(): void {
-    for (const [reason, { pairs }] of this.#episodes) if (pairs > 0) this.#warn(reason, pairs)
-    this.#episodes.clear()
+    this.#quota.flush()
   }
 
   #warn(reason: BoundReason, pairs: number): void {

@@ -63,3 +63,14 @@ test('Quota: forgets everything on reset', () => {
   assert.equal(quota.admit('key', null, 0), 0)
   quota.flush()
 })
+
+test('Quota: adds up what the records held back stand for, and forgets one key', () => {
+  const reports: [string, number][] = []
+  const quota = new Quota<string>(1, 100, (last, held) => reports.push([last, held]))
+  for (const key of ['a', 'b']) for (const weight of [2, 3, 4]) quota.admit(key, `${key}${weight}`, 0, weight)
+  assert.equal(quota.forget('a'), 7)
+  assert.equal(quota.forget('a'), 0)
+  assert.equal(quota.admit('a', 'a', 1, 5), 0)
+  quota.flush()
+  assert.deepEqual(reports, [['b4', 7]])
+})
