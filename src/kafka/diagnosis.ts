@@ -1,6 +1,6 @@
 /** Explains a failed request to Kafka to a person: the failure's text, and a hint what to change. Pure. */
 import type { KafkaSettings } from './client.ts'
-import { codeOf, type FailureCause, failureCauseOf, failureText, type KafkaFailure, kafkaFailureOf } from './errors.ts'
+import { type FailureCause, failureCauseOf, failureText, type KafkaFailure, kafkaFailureOf } from './errors.ts'
 import type { Reached } from './kafkajs-client.ts'
 
 export interface Diagnosis {
@@ -12,13 +12,6 @@ export interface Diagnosis {
   hint: string | null
 }
 
-/** Refusals that concern neither credentials nor permissions. */
-const HINT_BY_CODE: ReadonlyMap<number, string> = new Map([
-  [17, 'correct kafka.topic'], // INVALID_TOPIC_EXCEPTION
-  [44, 'see the policies of the cluster'], // POLICY_VIOLATION
-  [76, 'choose another kafka.compression'], // UNSUPPORTED_COMPRESSION_TYPE
-])
-
 /**
  * @param error the thrown error
  * @param reached how far the client got, `topic`: it has received the topic's metadata. A port that expects another protocol
@@ -27,8 +20,7 @@ const HINT_BY_CODE: ReadonlyMap<number, string> = new Map([
 export function diagnose(error: unknown, settings: KafkaSettings, reached: Reached | 'topic'): Diagnosis {
   const failure = kafkaFailureOf(error)
   const cause = failureCauseOf(error)
-  const hint = HINT_BY_CODE.get(codeOf(error) ?? 0) ?? hintOf({ failure, cause }, settings, reached)
-  return { failure, cause, text: failureText(error), hint }
+  return { failure, cause, text: failureText(error), hint: hintOf({ failure, cause }, settings, reached) }
 }
 
 function hintOf(
@@ -71,6 +63,12 @@ function refusalHint(cause: FailureCause, settings: KafkaSettings): string {
       return permissionHint(settings, 'Describe and Write')
     case 'noSasl':
       return 'the port may not support authentication (kafka.sasl.mechanism)'
+    case 'topicName':
+      return 'correct kafka.topic'
+    case 'policy':
+      return 'see the policies of the cluster'
+    case 'compression':
+      return 'choose another kafka.compression'
     default:
       return 'check kafka.sasl: the mechanism, the user, and the password or token in its file'
   }

@@ -35,6 +35,7 @@ export type KafkaFailure =
  * - `certificate`: the broker's certificate is not accepted, or the client's
  * - `permission`: this user may not do that
  * - `noSasl`: the port expects no authentication
+ * - `topicName`, `policy`, `compression`: the name of the topic, its settings or the compression is not accepted
  * - `tokenFile`, `tokenCommand`: the source of the token fails
  * - `clientClosed`: this program has closed the client
  */
@@ -46,6 +47,9 @@ export type FailureCause =
   | 'certificate'
   | 'permission'
   | 'noSasl'
+  | 'topicName'
+  | 'policy'
+  | 'compression'
   | TokenSource
   | 'clientClosed'
   | 'other'
@@ -90,10 +94,13 @@ const TLS_RESPONSE = 'TLS_RESPONSE'
 const CLIENT_CLOSED = 'CLIENT_CLOSED'
 
 const CAUSE_BY_CODE: ReadonlyMap<unknown, FailureCause> = new Map<unknown, FailureCause>([
+  [17, 'topicName'], // INVALID_TOPIC_EXCEPTION
   [29, 'permission'], // TOPIC_AUTHORIZATION_FAILED
   [30, 'permission'], // GROUP_AUTHORIZATION_FAILED
   [31, 'permission'], // CLUSTER_AUTHORIZATION_FAILED
   [34, 'noSasl'], // ILLEGAL_SASL_STATE
+  [44, 'policy'], // POLICY_VIOLATION
+  [76, 'compression'], // UNSUPPORTED_COMPRESSION_TYPE
   [CLIENT_CLOSED, 'clientClosed'],
   [TLS_RESPONSE, 'speaksTls'],
   ['EPROTO', 'notTls'],

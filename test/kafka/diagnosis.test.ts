@@ -4,6 +4,7 @@ import { defaultConfig } from '../../src/config/load.ts'
 import { diagnose } from '../../src/kafka/diagnosis.ts'
 import { failureText, RefusedError, TlsResponseError } from '../../src/kafka/errors.ts'
 import type { Reached } from '../../src/kafka/kafkajs-client.ts'
+import { errorOfCode } from '../../src/kafka/kafkajs-internals.ts'
 
 const { kafka } = defaultConfig()
 const overTls = { ...kafka, tls: { ...kafka.tls, enabled: true } }
@@ -66,6 +67,17 @@ test('diagnosis: suggests which permission or credential to check after a refusa
     diagnose(denied, withSasl, 'response').hint,
     `allow the user me to Describe and Write the topic ${kafka.topic}`,
   )
+})
+
+test('diagnosis: names the setting that a broker refuses', () => {
+  for (const [code, cause, hint] of [
+    [17, 'topicName', 'correct kafka.topic'],
+    [44, 'policy', 'see the policies of the cluster'],
+    [76, 'compression', 'choose another kafka.compression'],
+  ] as const) {
+    const { failure, ...found } = diagnose(errorOfCode(code), kafka, 'response')
+    assert.deepEqual([failure, found.cause, found.hint], ['refused', cause, hint])
+  }
 })
 
 test('diagnosis: names the setting whose token cannot be had', () => {

@@ -75,3 +75,20 @@ test('topic client: an outage is logged once for each cause, again after ten min
     ['Kafka accepts pairs again', { afterSeconds: 601 }],
   ])
 })
+
+test('topic client: what a broker refuses for another reason is another line', () => {
+  const lines: string[] = []
+  const client = new TopicClient({
+    settings: { ...defaultConfig().kafka, brokers: ['127.0.0.1:1'], topic: 'pairs' },
+    maxMessageBytes: 1,
+    log: new FoldedLog(({ message }) => lines.push(message), { periodMs: 0 }),
+    clock: () => 0,
+    onChange: () => {},
+  })
+  const codes = [58, 17, 44, 76]
+  for (const code of [...codes, ...codes]) client.reportDown(errorOfCode(code))
+  client.close()
+  const hints = [/check kafka\.sasl/, /correct kafka\.topic/, /see the policies/, /choose another kafka\.compression/]
+  assert.equal(lines.length, hints.length, lines.join('\n'))
+  for (const [index, hint] of hints.entries()) assert.match(lines[index], hint)
+})
