@@ -17,18 +17,18 @@ export function interfaceTotals(interfaces: readonly InterfaceObservation[]) {
     responses: count(ledger, 'messages.responses'),
     pairs: {
       kept: count(ledger, 'pairs.kept'),
-      filtered: Object.fromEntries(reasonsOf(ledger, 'pairs.filtered')),
-      dropped: Object.fromEntries(reasonsOf(ledger, 'pairs.dropped')),
+      filtered: reasonsOf(ledger, 'pairs.filtered'),
+      dropped: reasonsOf(ledger, 'pairs.dropped'),
     },
-    abandoned: Object.fromEntries(reasonsOf(ledger, 'requests.abandoned')),
+    abandoned: reasonsOf(ledger, 'requests.abandoned'),
     lastPairMicros,
   }
 }
 
 /** Upgraded connections and tunnels are HTTP/1 connections too. */
 function connectionsOf(ledger: Ledger): Record<string, number> {
-  const protocols = Object.fromEntries(reasonsOf(ledger, 'flows.protocol'))
-  const leftOut = Object.fromEntries(reasonsOf(ledger, 'flows.leftOut'))
+  const protocols = reasonsOf(ledger, 'flows.protocol')
+  const leftOut = reasonsOf(ledger, 'flows.leftOut')
   const seen = count(ledger, 'flows.seen')
   const known = ['http1', 'http2', 'tls', 'other'].reduce((sum, name) => sum + (protocols[name] ?? 0), 0)
   const unrecognised = Math.max(0, seen - known - count(ledger, 'flows.leftOut'))

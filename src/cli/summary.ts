@@ -126,7 +126,7 @@ function advice(ledger: Ledger, all: boolean): string[] {
 function reasonClause(ledger: Ledger, path: string, noun: string, what: string): string[] {
   const sum = count(ledger, path)
   if (sum === 0) return []
-  const shown = reasonsOf(ledger, path).map(([reason, value]) => `${reason} ${grouped(value)}`)
+  const shown = Object.entries(reasonsOf(ledger, path)).map(([reason, value]) => `${reason} ${grouped(value)}`)
   return [`${counted(sum, noun)} ${what} (${shown.join(', ')})`]
 }
 

@@ -40,13 +40,11 @@ function add(ledger: Ledger, names: readonly string[], count: number): void {
 export const count = (ledger: Ledger, path: string): number => total(valueAt(ledger, path))
 
 /** The counts by reason at a path such as `pairs.filtered` that are not 0, the largest first. */
-export function reasonsOf(ledger: Ledger, path: string): [reason: string, count: number][] {
+export function reasonsOf(ledger: Ledger, path: string): Record<string, number> {
   const list = valueAt(ledger, path)
-  if (typeof list !== 'object') return []
-  return Object.entries(list)
-    .map(([reason, value]): [string, number] => [reason, total(value)])
-    .filter(([, value]) => value > 0)
-    .sort((left, right) => right[1] - left[1])
+  if (typeof list !== 'object') return {}
+  const counts = Object.entries(list).map(([reason, value]) => [reason, total(value)] as const)
+  return Object.fromEntries(counts.filter(([, value]) => value > 0).sort((left, right) => right[1] - left[1]))
 }
 
 function valueAt(ledger: Ledger, path: string): number | Ledger | undefined {
