@@ -95,7 +95,7 @@ test('load: captures every frame of a burst while the kernel ring has room', { s
 })
 
 test('load: captures every frame of a flood once while larger rings take over', { skip }, async (t) => {
-  const { left, right } = prepare(t)
+  const [left, right] = vethPair(t)
   const eth0 = liveInterface(1, 'eth0', right.path)
   const capture = new LiveCapture([eth0], { ringBytes: 16 * MIB, filter: 'ip' })
   capture.start()
