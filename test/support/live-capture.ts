@@ -100,11 +100,8 @@ export class LiveCapture {
       this.source = { ...capSource([], all), interfaces: ids }
       return
     }
-    const sockets = interfaces.map((wanted) => {
-      const lent = this.#open(wanted)
-      this.#sockets.bind(this.#opened[this.#opened.length - 1])
-      return lent
-    })
+    const sockets = interfaces.map((wanted) => this.#open(wanted))
+    for (const socket of this.#opened) this.#sockets.bind(socket)
     this.source = { kind: 'af-packet', sockets, wakeFd: this.#event.fd }
   }
 
