@@ -14,7 +14,7 @@ import { Namespace } from '../../rig/netns.ts'
 import { killAtExit } from '../../rig/process-tree.ts'
 import { count } from '../../src/ledger/ledger.ts'
 import { Random } from '../assemble/oracle/random.ts'
-import { descriptors, named, TargetRig, targetOf } from '../support/target-rig.ts'
+import { named, TargetRig, targetOf, type Usage, usage } from '../support/target-rig.ts'
 import { type Fault, type Role, WorkerFaults } from '../support/worker-faults.ts'
 
 const { values } = parseArgs({ options: { minutes: { type: 'string' }, seed: { type: 'string' } } })
@@ -161,19 +161,12 @@ class Soak {
   }
 }
 
-interface Usage {
-  rssMiB: number
-  descriptors: number
-}
-
 const NO_USAGE: Usage = { rssMiB: Number.POSITIVE_INFINITY, descriptors: Number.POSITIVE_INFINITY }
 
 const lower = (one: Usage, other: Usage): Usage => ({
   rssMiB: Math.min(one.rssMiB, other.rssMiB),
   descriptors: Math.min(one.descriptors, other.descriptors),
 })
-
-const usage = (): Usage => ({ rssMiB: Math.round(process.memoryUsage.rss() / 2 ** 20), descriptors: descriptors() })
 
 async function soak(t: TestContext): Promise<void> {
   process.stderr.write(`seed ${SEED}, ${MINUTES} minutes\n`)

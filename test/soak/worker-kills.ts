@@ -15,7 +15,7 @@ import type { Pair } from '../../src/pair/pair.ts'
 import { unpackPair } from '../../src/pair/unpack.ts'
 import { Random } from '../assemble/oracle/random.ts'
 import { readTopic } from '../e2e/kafka-support.ts'
-import { descriptors, named, TargetRig, targetOf } from '../support/target-rig.ts'
+import { named, TargetRig, targetOf, type Usage, usage } from '../support/target-rig.ts'
 import { type Fault, type Role, WorkerFaults } from '../support/worker-faults.ts'
 
 const SEED = 4_071_983
@@ -131,16 +131,6 @@ class Killer {
     }
   }
 }
-
-interface Usage {
-  rssMiB: number
-  descriptors: number
-}
-
-const usage = (): Usage => ({
-  rssMiB: Math.round(process.memoryUsage.rss() / 2 ** 20),
-  descriptors: descriptors(),
-})
 
 const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1] ?? 0
 

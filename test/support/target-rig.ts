@@ -65,6 +65,14 @@ export function namespaces(t: TestContext, howMany: number): Namespace[] {
 /** Descriptors of this process. */
 export const descriptors = (): number => readdirSync('/proc/self/fd').length
 
+/** What this process uses. */
+export interface Usage {
+  rssMiB: number
+  descriptors: number
+}
+
+export const usage = (): Usage => ({ rssMiB: Math.round(process.memoryUsage.rss() / MIB), descriptors: descriptors() })
+
 /** Packet rings mapped into this process. */
 export const rings = (): number => (readFileSync('/proc/self/maps', 'latin1').match(/socket:\[/g) ?? []).length
 
