@@ -1,21 +1,17 @@
 /** The hot path allocates nothing: all memory that it needs exists from the start. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { AssembleHarness } from '../support/assemble-harness.ts'
+import { collectGarbage } from '../support/collect-garbage.ts'
 import { encodeFrames } from '../support/tcp-frames.ts'
 import { TcpScript } from '../support/tcp-script.ts'
 
-setFlagsFromString('--expose-gc')
-const collect = runInNewContext('gc') as () => void
-
 /** Bytes on the heap that are still in use after `work` and were not before. */
 function growth(work: () => void): number {
-  collect()
+  collectGarbage()
   const before = process.memoryUsage().heapUsed
   work()
-  collect()
+  collectGarbage()
   return process.memoryUsage().heapUsed - before
 }
 

@@ -5,8 +5,6 @@ import { once } from 'node:events'
 import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import type { Worker } from 'node:worker_threads'
 import { needs } from '../../rig/needs.ts'
 import type { Namespace } from '../../rig/netns.ts'
@@ -14,6 +12,7 @@ import { defaultConfig } from '../../src/config/load.ts'
 import type { Config } from '../../src/config/schema.ts'
 import { CAPTURE_COUNTERS } from '../../src/ledger/counters.ts'
 import { count, sumLedger } from '../../src/ledger/ledger.ts'
+import { collectGarbage } from '../support/collect-garbage.ts'
 import { endServer, requestHttp, serveHttp } from '../support/http-traffic.ts'
 import { descriptors, named, namespaces, ringBytes, rings, TargetRig, targetOf } from '../support/target-rig.ts'
 import type { Taken } from './many-targets-program.ts'
@@ -22,12 +21,10 @@ const MIB = 1024 * 1024
 const PORT = 21130
 const URL_ = `http://127.0.0.1:${PORT}/`
 const skip = needs('root', 'ip')
-setFlagsFromString('--expose-gc')
-const collect: () => void = runInNewContext('gc')
 
 /** Resident memory without what V8 reserves for this thread's heap, whose size depends on when it collects garbage. */
 function memoryInUse(): number {
-  collect()
+  collectGarbage()
   const { rss, heapTotal, heapUsed } = process.memoryUsage()
   return rss - heapTotal + heapUsed
 }

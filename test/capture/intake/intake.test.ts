@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { Worker } from 'node:worker_threads'
 import fc from 'fast-check'
 import { KEEP_ALL, KEEP_LEAST } from '../../../src/capture/intake/flow-shedder.ts'
@@ -11,6 +9,7 @@ import { allocateRing, FULL, RingProducer } from '../../../src/ring/byte-ring.ts
 import { Doorbell } from '../../../src/ring/doorbell.ts'
 import { FRAME, FRAME_FIELDS_BYTES, INTERFACE, INTERFACE_GONE, TICK } from '../../../src/ring/layout.ts'
 import { COMMAND_STOP, Control } from '../../../src/thread/control.ts'
+import { collectGarbage } from '../../support/collect-garbage.ts'
 import { ethernet, packet, tcp } from '../../support/frames.ts'
 import { concat, IntakeRig, tcpFrame } from '../support.ts'
 
@@ -284,8 +283,6 @@ test('Intake: reading a file waits for a slow assembler, and loses nothing', asy
 })
 
 test('Intake: half a million frames leave the heap unchanged', () => {
-  setFlagsFromString('--expose-gc')
-  const collect = runInNewContext('gc') as () => void
   const rig = new IntakeRig()
   const frame = concat([tcpFrame(100), new Uint8Array(8)])
   const view = new DataView(frame.buffer)
@@ -298,10 +295,10 @@ test('Intake: half a million frames leave the heap unchanged', () => {
     }
   }
   send(50_000)
-  collect()
+  collectGarbage()
   const before = process.memoryUsage().heapUsed
   send(500_000)
-  collect()
+  collectGarbage()
   const grown = process.memoryUsage().heapUsed - before
   assert.ok(grown < 100_000, `${grown} bytes more`)
   assert.equal(rig.count('queued'), 550_000)

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { KubeApiserver, needsKubeApiserver } from '../../../rig/kube-apiserver.ts'
 import { ApiClient } from '../../../src/discovery/kubernetes/api-client.ts'
 import { RemoteWatch } from '../../../src/discovery/kubernetes/remote-watch.ts'
+import { collectGarbage } from '../../support/collect-garbage.ts'
 import { createNode, createPod, deletePod, setPodStatus } from '../../support/kube-apiserver-objects.ts'
 import { KubeApiserverProxy } from '../../support/kube-apiserver-proxy.ts'
 import { AgentFiles, inLanes, Lines, PODS_RULE, PodsUnderTest, podsOf, QUICK, until } from './rig.ts'
@@ -14,9 +13,6 @@ const PAGE = 250
 /** How many of them are replaced while the watches are cut, and how many end after that. */
 const CHURN = 100
 const ENDED = 50
-
-setFlagsFromString('--expose-gc')
-const collectGarbage = runInNewContext('gc') as () => void
 
 suite('More than a thousand pods in a real API server', { skip: needsKubeApiserver() }, () => {
   let cluster: KubeApiserver
