@@ -275,13 +275,18 @@ function lowerBits(micros: f64): u32 {
 
 /** The bucket that `readKey` found for its key. */
 function bucketOf(flow: Flow): u32 {
-  let terms = hashTerm(0, flow.tag) + hashTerm(1, flow.ports) + hashTerm(2, flow.addressA) + hashTerm(3, flow.addressB)
+  const terms = hashEnds(flow.tag, flow.ports, flow.addressA, flow.addressB)
   const tail = flow.tail
-  if (tail !== null) {
-    terms += hashTerm(4, tail.a1) + hashTerm(5, tail.a2) + hashTerm(6, tail.a3)
-    terms += hashTerm(7, tail.b1) + hashTerm(8, tail.b2) + hashTerm(9, tail.b3)
-  }
-  return hashOf(terms)
+  return hashOf(tail === null ? terms : terms + hashTail(tail.a1, tail.a2, tail.a3, tail.b1, tail.b2, tail.b3))
+}
+
+function hashEnds(tag: u32, ports: u32, addressA: u32, addressB: u32): u64 {
+  return hashTerm(0, tag) + hashTerm(1, ports) + hashTerm(2, addressA) + hashTerm(3, addressB)
+}
+
+function hashTail(a1: u32, a2: u32, a3: u32, b1: u32, b2: u32, b3: u32): u64 {
+  const a = hashTerm(4, a1) + hashTerm(5, a2) + hashTerm(6, a3)
+  return a + hashTerm(7, b1) + hashTerm(8, b2) + hashTerm(9, b3)
 }
 
 function bucketAt(hash: u32): usize {
@@ -313,12 +318,8 @@ function readKey(ip: usize, tcp: usize, domain: i32): void {
   Probe.direction = isLower ? 0 : 1
   Probe.tag |= domain << 1
   Probe.ports = isLower ? (sourcePort << 16) | targetPort : (targetPort << 16) | sourcePort
-  let terms =
-    hashTerm(0, Probe.tag) + hashTerm(1, Probe.ports) + hashTerm(2, Probe.addressA) + hashTerm(3, Probe.addressB)
-  if ((Probe.tag & 1) !== 0) {
-    terms += hashTerm(4, Probe.a1) + hashTerm(5, Probe.a2) + hashTerm(6, Probe.a3)
-    terms += hashTerm(7, Probe.b1) + hashTerm(8, Probe.b2) + hashTerm(9, Probe.b3)
-  }
+  let terms = hashEnds(Probe.tag, Probe.ports, Probe.addressA, Probe.addressB)
+  if ((Probe.tag & 1) !== 0) terms += hashTail(Probe.a1, Probe.a2, Probe.a3, Probe.b1, Probe.b2, Probe.b3)
   Probe.bucket = hashOf(terms)
 }
 
