@@ -11,8 +11,10 @@ export interface AssemblerOptions extends VantagePolicy {
   everything: boolean
   /** Selection by complete pairs (`--grep`, `--where`); absent: all are kept. */
   selection?: PairSelection | undefined
+  /** Bounds on a message and on both of a pair, as bytes on the wire: start line, header fields, framing and body. */
   messageBytes: number
   pairBytes: number
+  /** Packet time that a request waits for its response. */
   responseTimeoutMicros: number
   /** Emit the pair of a response whose connection, or the input, ended within its body. */
   incompleteResponses: boolean

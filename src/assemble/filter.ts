@@ -29,6 +29,7 @@ export interface FilterConfig {
   include: IncludeConfig
 }
 
+/** The rules in force for one assembler. */
 export class Filter {
   readonly include: Include
   #contentTypes: readonly Glob[] = []

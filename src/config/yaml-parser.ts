@@ -3,4 +3,5 @@ import { createRequire } from 'node:module'
 
 type Yaml = typeof import('yaml')
 
+/** The package, loaded synchronously at the first call. */
 export const yamlParser = (): Yaml => createRequire(import.meta.url)('yaml')

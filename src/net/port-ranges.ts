@@ -49,6 +49,7 @@ export function subtractPortRanges(ranges: readonly PortRange[], removed: readon
   return left
 }
 
+/** Whether one of the ranges contains a port. */
 export const portRangesContain = (ranges: readonly PortRange[], port: number): boolean =>
   ranges.some(({ first, last }) => port >= first && port <= last)
 

@@ -41,6 +41,7 @@ export interface ShipperParts {
   readonly sink: Sink
   /** Copies the pairs for readers outside of the pipeline; null: there is no tap. */
   readonly tap: Tap | null
+  /** These five as in ShipWorkerData; without a limit, `limit` is Infinity. */
   readonly whenFull: 'wait' | 'drop'
   readonly limit: number
   readonly bufferBytes: number

@@ -18,6 +18,7 @@ const UNKNOWN = 0
 const YES = 1
 const NO = 2
 
+/** A view of a block from `allocate`, for the shipper or for a reader. */
 export class ShipStatus {
   readonly #fields: Float64Array
 

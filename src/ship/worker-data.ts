@@ -23,6 +23,7 @@ export interface ShipWorkerData {
   whenFull: 'wait' | 'drop'
   /** Stop after this many pairs; null: never. */
   limit: number | null
+  /** The oldest pairs beyond these bounds are dropped: of all waiting pairs with their record headers, and of the age of one. */
   bufferBytes: number
   maxAgeMs: number
   /**

@@ -88,6 +88,7 @@ export const threadLimits = (role: keyof typeof OLD_MIB): ResourceLimits => ({
 /** A thread whose work is done may linger for this long, held by an open socket. */
 const LINGER_MS = 2_000
 
+/** Starts the thread. One that reports its end and lingers is terminated; one that ends without a report has crashed. */
 export class WorkerThread implements WorkerRun {
   readonly ready: Promise<void>
   readonly ended: Promise<WorkerEnd>

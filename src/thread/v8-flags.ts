@@ -14,6 +14,7 @@ const INLINING_MAJOR = 22
 const TIERS = ['--invocation-count-for-maglev=200', '--invocation-count-for-turbofan=40000']
 const TIERS_MAJOR = 24
 
+/** Sets the flags that this version of Node.js gains by. */
 export function setCompilerFlags(): void {
   const major = Number.parseInt(process.versions.node, 10)
   if (major >= INLINING_MAJOR) for (const flag of INLINING) setFlagsFromString(flag)

@@ -113,6 +113,12 @@ export function useProgram(module: WebAssembly.Module): void {
   compiled = module
 }
 
+/**
+ * Instantiates the program on a memory that has the layout of host/memory.ts. One instance per thread (bench/README.md).
+ *
+ * @param host the functions that the program calls
+ * @throws as `compileProgram`
+ */
 export function startProgram(memory: WebAssembly.Memory, host: ProgramHost): Program {
   const { exports } = new WebAssembly.Instance(compileProgram(), { env: { memory }, host })
   return exports as unknown as Program

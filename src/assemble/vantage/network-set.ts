@@ -24,6 +24,7 @@ export function addressWords(text: string): AddressWords {
   return { ipv6: parsed.length > 1, words }
 }
 
+/** An immutable set of networks. */
 export class Networks {
   readonly #networks: readonly Network[]
 

@@ -14,6 +14,7 @@ const identities = new WeakMap<Uint8Array, PodIdentity>()
 export const identityOf = (bytes: Uint8Array | null): PodIdentity | null =>
   bytes === null ? null : (identities.get(bytes) ?? null)
 
+/** One pod. What it returns is shared by all pairs of the pod and must not be changed. */
 export class PodBytes {
   /** null: the API server has not reported the pod. */
   readonly namespace: string | null

@@ -17,6 +17,7 @@ interface Entry {
   readonly holders: readonly Holder[]
 }
 
+/** Times are those of packets, in microseconds. */
 export class PodDirectory {
   /** By a hash of the address, so that a lookup creates no string. */
   readonly #entries = new Map<number, Entry[]>()

@@ -55,6 +55,7 @@ export interface PacketSocket extends BareSocket, MappedRing, SocketPlace {
   readonly program: readonly BpfInstruction[]
 }
 
+/** Owns every descriptor and mapping that it opens, until `close` or `closeAll`. */
 export class SocketOpener {
   readonly #options: SocketOptions
   readonly #tunnels: Tunnels

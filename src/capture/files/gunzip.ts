@@ -19,6 +19,7 @@ const MAX_HEADER_BYTES = 256 * 1024
 /** CRC-32 and length modulo 2^32, little-endian. */
 const TRAILER_BYTES = 8
 
+/** Whether a file begins with the magic number of gzip (RFC 1952 §2.3.1). */
 export const isGzip = (head: Uint8Array): boolean => head[0] === 0x1f && head[1] === 0x8b
 
 export class Gunzip {

@@ -55,12 +55,15 @@ export type Line =
 
 /** @param name for debugging */
 export const label = (name: string): Label => ({ label: name })
+/** An instruction that is no jump. @param k its operand */
 export const op = (code: number, k = 0): Line => ({ code, k })
 /** Jumps if the test holds, else continues. */
 export const jumpIf = (code: number, k: number, to: Label): Line => ({ code, k, to, when: true })
 /** Jumps if the test fails, else continues. */
 export const jumpUnless = (code: number, k: number, to: Label): Line => ({ code, k, to, when: false })
+/** Jumps always. */
 export const jump = (to: Label): Line => ({ goto: to })
+/** Marks the next instruction as the target of jumps to a label. */
 export const place = (at: Label): Line => ({ place: at })
 
 /** Rejects the packet. */

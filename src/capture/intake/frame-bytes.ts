@@ -15,6 +15,7 @@ import { copyBytes } from '../../ring/copy-bytes.ts'
  */
 const LOOP_BYTES = 700
 
+/** Views of memory that its caller owns; they are valid until the next `use`. */
 export class FrameBytes {
   #bytes: Uint8Array = new Uint8Array(0)
   #words: Int32Array = new Int32Array(0)

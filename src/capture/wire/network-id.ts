@@ -17,6 +17,7 @@ export type NetworkKind = typeof VLAN | typeof OVERLAY | typeof GRE_KEY | typeof
 
 const VLAN_ID_BITS = 0xfff
 
+/** Reused for each packet: set `value` to 0, then enter the networks from the outermost inwards. */
 export class NetworkId {
   /** int32: 0 outside any virtual network, else a hash of the identifiers in their order. */
   value = 0

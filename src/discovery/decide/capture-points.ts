@@ -22,6 +22,7 @@ export interface Placement {
   readonly why: string
 }
 
+/** The first that applies: the pod's annotation, a rule, its sidecar or ztunnel, else its interfaces. Never empty of a reason. */
 export function placePod(
   facts: PodFacts,
   snapshot: Pick<Snapshot, 'host' | 'ambient'>,

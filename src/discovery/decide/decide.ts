@@ -17,6 +17,7 @@ import type { Joined } from './join-pods.ts'
 import { isAmbient, meshOf } from './pod-mesh.ts'
 import { podSelector, type Selection } from './selection.ts'
 
+/** @returns a decision for each pod of the snapshot, in its order, and the targets: of pods that share an interface, one */
 export function decide(snapshot: Snapshot, { known }: Pick<Joined, 'known'>, rules: TargetRules): Decisions {
   const select = podSelector(rules)
   const pods = snapshot.pods.map((pod) => decidePod(pod, known.get(pod.uid) ?? null, { snapshot, rules, select }))

@@ -8,13 +8,16 @@ const NOTHING: JsonObject = Object.freeze({})
 export const asObject = (value: unknown): JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as JsonObject) : NOTHING
 
+/** A member that is an object; an empty object when it is not one. */
 export const objectAt = (object: JsonObject, name: string): JsonObject => asObject(object[name])
 
+/** A member that is a list; empty when it is not one. */
 export const listAt = (object: JsonObject, name: string): readonly unknown[] => {
   const value = object[name]
   return Array.isArray(value) ? value : []
 }
 
+/** A member that is a text; empty when it is not one. */
 export const textAt = (object: JsonObject, name: string): string => {
   const value = object[name]
   return typeof value === 'string' ? value : ''

@@ -22,6 +22,7 @@ export interface PodParts {
   readonly listeners: readonly Listener[]
 }
 
+/** Describes the pod whose pause container, or else oldest process, is in the network namespace of `members`. */
 export function describePod({ uid, all, members, network, host, listeners }: PodParts): Pod {
   const holder = members.find(isPause) ?? oldest(members)
   const hostNetwork = holder.netns === host.netns

@@ -41,6 +41,7 @@ export interface BatcherOptions {
   batchBytes: number
   /** The longest time that a batch waits for more pairs. */
   lingerMs: number
+  /** `ship.maxAge`. A batch is dropped as a whole, so it holds pairs of only a small part of this time. */
   maxAgeMs: number
 }
 

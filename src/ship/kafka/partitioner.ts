@@ -17,6 +17,7 @@ export interface Partitioner {
   assign(connection: number, server: number, partitions: number): number
 }
 
+/** @param by `kafka.partitionBy`; `round-robin` gives records no key */
 export function createPartitioner(by: PartitionBy): Partitioner {
   if (by === 'round-robin') return roundRobin()
   const key = new Uint8Array(8)

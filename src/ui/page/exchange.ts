@@ -18,8 +18,11 @@ export interface ExchangeMessage {
   headers: [name: string, value: string][]
   body: string
   bodyEncoding: 'utf8' | 'base64'
+  /** Bytes of the body as sent, without chunk framing. */
   bodySize: number
+  /** `body` is without its Content-Encoding. */
   decoded: boolean
+  /** Bytes of the whole message on the wire. */
   wireSize: number
 }
 

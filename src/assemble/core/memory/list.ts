@@ -40,6 +40,7 @@ class Links {
   newer: usize
 }
 
+/** Bytes of the region that holds the ends of all lists. */
 export const LISTS_BYTES: usize = LISTS * offsetof<List>()
 
 /** Empties all lists: an assembler begins (layout.ts). */
