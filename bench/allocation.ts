@@ -1,6 +1,6 @@
 /** Shows whether the parse stage allocates by frame: the same traffic at two lengths, under the heap profiler. */
 import { runProgram } from './measure.ts'
-import { script } from './parts.ts'
+import { script } from './programs.ts'
 import { figure, type Section, whole } from './report.ts'
 import { makeTrace } from './traces.ts'
 

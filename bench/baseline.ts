@@ -1,5 +1,5 @@
 /**
- * Ratios to compare a run of the benchmarks with: how many times less CPU time a pair costs us than it costs a ruler that
+ * Ratios to compare a run of the benchmarks with: how many times less CPU time a pair costs us than it costs a reference program that
  * ran in the same run. Ratios move little between machines and while a machine is busy; figures do.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { ROOT } from '../rig/root.ts'
 
 const FILE = join(ROOT, 'bench', 'baseline.json')
-const RULERS = /^(?:Go|tshark)/
+const REFERENCES = /^(?:Go|tshark)/
 
 /** By name, such as `api: parse stage, one core × tshark`. */
 export type Ratios = Readonly<Record<string, number>>
@@ -21,14 +21,14 @@ export interface OfflineData {
 export const isOffline = (data: unknown): data is OfflineData =>
   typeof data === 'object' && data !== null && 'trace' in data && 'results' in data && Array.isArray(data.results)
 
-/** The ratios of each of our contenders to each ruler. */
+/** The ratios of each of our contenders to each reference. */
 export function ratiosOf(sections: readonly OfflineData[]): Ratios {
   const ratios: Record<string, number> = {}
   for (const { trace, results } of sections) {
-    for (const ruler of results.filter(({ name }) => RULERS.test(name))) {
-      for (const ours of results.filter(({ name }) => !RULERS.test(name))) {
-        const ratio = ruler.cpuMicrosPerPair.median / ours.cpuMicrosPerPair.median
-        ratios[`${trace.name}: ${ours.name} × ${ruler.name}`] = Number(ratio.toPrecision(3))
+    for (const reference of results.filter(({ name }) => REFERENCES.test(name))) {
+      for (const ours of results.filter(({ name }) => !REFERENCES.test(name))) {
+        const ratio = reference.cpuMicrosPerPair.median / ours.cpuMicrosPerPair.median
+        ratios[`${trace.name}: ${ours.name} × ${reference.name}`] = Number(ratio.toPrecision(3))
       }
     }
   }
@@ -36,7 +36,7 @@ export function ratiosOf(sections: readonly OfflineData[]): Ratios {
 }
 
 /**
- * Compares ratios with those of the baseline. A ruler that could not run is not compared.
+ * Compares ratios with those of the baseline. A reference that could not run is not compared.
  *
  * @param tolerancePercent by which a ratio may be lower
  * @returns a line for each that is lower still

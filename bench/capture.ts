@@ -1,7 +1,7 @@
 /** What a frame costs the capture thread, beside the copy alone. */
 import type { CapturePass } from './capture-pass.ts'
 import { runProgram } from './measure.ts'
-import { script } from './parts.ts'
+import { script } from './programs.ts'
 import { type Section, whole } from './report.ts'
 
 /** Of some 10 ms each: the best is undisturbed. */

@@ -2,7 +2,7 @@
 import type { CostKind } from './cost-kinds.ts'
 import { runProgram } from './measure.ts'
 import type { ParsePass } from './parse-pass.ts'
-import { script } from './parts.ts'
+import { script } from './programs.ts'
 import { figure, type Section, whole } from './report.ts'
 import { makeTrace } from './traces.ts'
 

@@ -2,7 +2,7 @@
 import { cgroupMount } from '../rig/cgroup-mount.ts'
 import { NodeRig, type RigPod } from '../rig/node-rig.ts'
 import { runProgram } from './measure.ts'
-import { inPath, script } from './parts.ts'
+import { inPath, script } from './programs.ts'
 import { figure, type Missing, type Section, whole } from './report.ts'
 import { spread } from './statistics.ts'
 

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { copyFileSync, existsSync, mkdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { ROOT } from '../rig/root.ts'
-import { inPath } from './parts.ts'
+import { inPath } from './programs.ts'
 import type { Missing } from './report.ts'
 
 const BUILD = join(ROOT, '.cache', 'gopacket-peer')

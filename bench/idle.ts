@@ -9,7 +9,7 @@ import { NodeRig } from '../rig/node-rig.ts'
 import { killAtExit } from '../rig/process-tree.ts'
 import { PROGRAM } from '../rig/root.ts'
 import { cpuMs, type ResidentParts, residentParts } from './measure.ts'
-import { inPath } from './parts.ts'
+import { inPath } from './programs.ts'
 import { figure, type Missing, type Section, whole } from './report.ts'
 
 const WHAT = 'idle'

@@ -13,7 +13,7 @@ import { programOf } from '../rig/node-processes.ts'
 import { killAtExit } from '../rig/process-tree.ts'
 import { PROGRAM, ROOT } from '../rig/root.ts'
 import { type CommandLine, cpuMs, runProgram } from './measure.ts'
-import { inPath } from './parts.ts'
+import { inPath } from './programs.ts'
 import { type Section, whole } from './report.ts'
 
 /** CPU times are read in steps of 10 ms, and one run of few is undisturbed. */

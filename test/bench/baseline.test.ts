@@ -12,7 +12,7 @@ const run = (parseMicros: number): OfflineData => ({
   results: [contender('parse stage', parseMicros), contender('read -o none', 9), contender('tshark', 160)],
 })
 
-test('baseline: ratios compare each of our contenders with each ruler by CPU time', () => {
+test('baseline: ratios compare each of our contenders with each reference program by CPU time', () => {
   assert.deepEqual(ratiosOf([run(2.5)]), { 'api: parse stage × tshark': 64, 'api: read -o none × tshark': 17.8 })
 })
 
@@ -22,7 +22,7 @@ test('baseline: reports a ratio that is lower by more than the tolerance', () =>
   assert.deepEqual(regressions(ratiosOf([run(3)]), baseline, 15), [
     'api: parse stage × tshark: 53.3, the baseline is 64',
   ])
-  assert.deepEqual(regressions({}, baseline, 15), [], 'without the ruler')
+  assert.deepEqual(regressions({}, baseline, 15), [], 'without the reference program')
 })
 
 test('baseline: distinguishes sections of capture files from others', () => {

@@ -30,10 +30,10 @@ export const LAYERS: readonly { folders: readonly string[]; why: string }[] = [
   { folders: ['config'], why: 'the settings' },
   {
     folders: ['log', 'ledger', 'target'],
-    why: 'what every stage reports to, and what all of them know a capture point by',
+    why: 'what every stage reports to, and how all of them identify a capture point',
   },
   { folders: ['pair', 'ring'], why: 'the two formats between the stages: a pair, and a ring of records' },
-  { folders: ['async', 'net', 'sys'], why: 'tools that know nothing of this program but its errors' },
+  { folders: ['async', 'net', 'sys'], why: 'tools that use nothing of this program except its errors' },
   { folders: ['errors.ts', 'version.ts'], why: 'errors with their exit codes and hints; the version' },
 ]
 

@@ -13,11 +13,11 @@ import * as C from './counters'
 import { count } from './counts'
 import { HEAD_INVALID } from './head/layout'
 import {
+  hostEndFlow,
   hostIsLocal,
   hostJudge,
   hostOpaque,
   hostPreamble,
-  hostReleaseBeginning,
   hostReleasePreamble,
   KEEP,
   LEAVE_OUT,
@@ -141,7 +141,7 @@ export function ownerBeginsRequest(at: usize, end: usize): bool {
 /** Abandons the exchanges of the connection that are left, and frees what the program and the host keep for it. */
 export function ownerRelease(flow: Flow): void {
   releaseConnection(flow)
-  if (flow.preamble || flow.proxied) hostReleaseBeginning(flow)
+  if (flow.preamble || flow.proxied) hostEndFlow(flow)
 }
 
 /** In-order bytes of what the connection carries. */

@@ -23,7 +23,7 @@ export declare function hostPreamble(flow: Flow, direction: Direction, at: usize
 /** Releases the parser of a flow's preamble. */
 export declare function hostReleasePreamble(flow: Flow): void
 /** The flow is over: neither that parser nor what it found (`flow.proxied`) is needed any more. */
-export declare function hostReleaseBeginning(flow: Flow): void
+export declare function hostEndFlow(flow: Flow): void
 /** Whether a Content-Type value is one of the configured media types. */
 export declare function hostContentType(at: usize, end: usize): bool
 /** Whether a Host field's value is on the list. */

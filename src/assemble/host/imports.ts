@@ -13,8 +13,8 @@ import type { Filter } from '../filter.ts'
 import { protocolName } from '../protocol-name.ts'
 import { ServerName } from '../server-name.ts'
 import { Vantages } from '../vantage/vantage.ts'
-import { Beginnings } from './beginnings.ts'
 import { CaptureExtras } from './capture-extras.ts'
+import { FlowPreambles } from './flow-preambles.ts'
 import { HostFlow } from './host-flow.ts'
 import type { ProgramMemory } from './memory.ts'
 import { Names } from './names.ts'
@@ -44,7 +44,7 @@ export class AssemblerHost {
   marks: OpaqueMarks | null = null
   readonly #parts: HostParts
   readonly #flow: HostFlow
-  readonly #beginnings: Beginnings
+  readonly #preambles: FlowPreambles
   readonly #extras: CaptureExtras
   readonly #serverName = new ServerName()
 
@@ -55,7 +55,7 @@ export class AssemblerHost {
     memory.configure(program)
     this.program = program
     this.#flow = new HostFlow(program)
-    this.#beginnings = new Beginnings(memory, program)
+    this.#preambles = new FlowPreambles(memory, program)
     this.#extras = new CaptureExtras(memory)
     this.names = new Names(memory, program, node)
     this.vantages = new Vantages(policy)
@@ -75,10 +75,10 @@ export class AssemblerHost {
       hostMaps: (id) => this.names.storeMaps(id),
       hostOpaque: (flow, counter, at, end) => this.#countName(flow, counter / COUNTER_BYTES, at, end),
       hostPreamble: (flow, direction, at, end, seq, ack) =>
-        this.#beginnings.skip(flow, direction as Direction, at, end, seq, ack),
-      hostReleasePreamble: (flow) => this.#beginnings.release(flow),
-      hostReleaseBeginning: (flow) => this.#beginnings.end(flow),
-      hostForwarded: (flow, map, end, request) => this.#extras.add(map, end, request, this.#beginnings.proxied(flow)),
+        this.#preambles.skip(flow, direction as Direction, at, end, seq, ack),
+      hostReleasePreamble: (flow) => this.#preambles.release(flow),
+      hostEndFlow: (flow) => this.#preambles.end(flow),
+      hostForwarded: (flow, map, end, request) => this.#extras.add(map, end, request, this.#preambles.proxied(flow)),
     }
   }
 

@@ -219,7 +219,7 @@ function isMethodEnd(at: usize, end: usize): bool {
   }
 }
 
-/** The field of this name from `from` on, or 0. @param bytes length of the name, by which these names are told apart */
+/** The field of this name from `from` on, or 0. @param bytes length of the name, which distinguishes these names */
 function findField(bytes: usize, from: usize): usize {
   const end = <usize>FIELDS_AT + load<usize>(RESULTS_AT + FIELD_COUNT) * 16
   for (let field = from; field < end; field += 16) {

@@ -4,7 +4,7 @@
  *
  *     oldest ──▶ record ─newer─▶ record ─newer─▶ record ◀── newest
  *
- * Invariant: a record is in at most one list by the same two words. Whether it is in one, its owner knows.
+ * Invariant: a record is in at most one list by the same two words. Only its owner knows whether it is in one.
  */
 import { Region } from './regions'
 

@@ -9,7 +9,7 @@ import { HostFlow } from './host-flow.ts'
 import type { ProgramMemory } from './memory.ts'
 import type { Address, Program } from './program.ts'
 
-export class Beginnings {
+export class FlowPreambles {
   readonly #program: Program
   readonly #preambles: Preambles
   readonly #flow: HostFlow

@@ -23,7 +23,7 @@ function interleaved(connections: readonly Frame[][]): Frame[] {
   return Array.from({ length: longest }, (_, i) => connections.flatMap((each) => each.slice(i, i + 1))).flat()
 }
 
-test('beginnings: heads that arrive in pieces at the same time belong to their own connections', () => {
+test('flow preambles: heads that arrive in pieces at the same time belong to their own connections', () => {
   const ports = Array.from({ length: CONNECTIONS }, (_, i) => 20_000 + i)
   const connections = ports.map((port) => frames(port, port % 3 === 0 ? '' : proxyHead(port)))
   const { pairs } = new AssembleHarness().frames(interleaved(connections)).finish()
@@ -33,7 +33,7 @@ test('beginnings: heads that arrive in pieces at the same time belong to their o
   )
 })
 
-test('beginnings: a connection does not have what the one before named whose record it uses', () => {
+test('flow preambles: a connection has no endpoints of the connection whose record it reuses', () => {
   const harness = new AssembleHarness({ flows: 1 })
   for (const port of [20_000, 20_001, 20_002]) {
     // The second one ends within its head.

@@ -3,7 +3,7 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { outputOf } from './measure.ts'
-import { inPath } from './parts.ts'
+import { inPath } from './programs.ts'
 import type { Replayed, VethPair } from './veth.ts'
 
 const LOOK_MS = 50
