@@ -173,7 +173,8 @@ function commandLinePage(): GeneratedFile[] {
   }
   const list = /^Commands:\n(.*?)\n\n/ms.exec(help())?.[1] ?? ''
   const commands = [...list.matchAll(/^ {2}(\w+)/gm)].map(([, name]) => name).filter((name) => name !== 'help')
-  const names = [[], ...commands.map((name) => [name]), ['config', 'print'], ['config', 'schema']]
+  const ofConfig = ['print', 'schema', 'validate'].map((name) => ['config', name])
+  const names = [[], ...commands.map((name) => [name]), ...ofConfig]
   const sections = names.map(
     (command) => `## ${['interceptor', ...command].join(' ')}\n\n\`\`\`text\n${help(...command)}\n\`\`\`\n`,
   )
