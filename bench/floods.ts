@@ -10,7 +10,7 @@ import { FLOODS, type Flood, writeFlood } from './flood-traces.ts'
 import { runProgram } from './measure.ts'
 import { type Section, whole } from './report.ts'
 
-/** Of deploy/charts: what its memory limit leaves for the main thread's heap. */
+/** What the chart's memory limit leaves for the main thread's heap. */
 const HEAP = '--max-old-space-size=102'
 
 interface FloodResult {

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 
-/** Clock ticks a second in /proc (sysconf(_SC_CLK_TCK)), 100 on every Linux there is. */
+/** Clock ticks a second in /proc (sysconf(_SC_CLK_TCK)), 100 on every architecture of Linux. */
 const TICKS_PER_SECOND = 100
 const LOOK_MS = 20
 
@@ -30,7 +30,7 @@ export interface RunSettings {
 /**
  * Runs a program to its end.
  *
- * @throws Error with its last words when it cannot be started or ends with a code other than 0
+ * @throws Error with the end of its output when it cannot be started or ends with a code other than 0
  */
 export async function runProgram([program, ...args]: CommandLine, settings: RunSettings = {}): Promise<ProgramRun> {
   const cpuBefore = childrenCpuMs()

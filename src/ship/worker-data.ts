@@ -23,7 +23,7 @@ export interface ShipWorkerData {
   whenFull: 'wait' | 'drop'
   /** Stop after this many pairs; null: never. */
   limit: number | null
-  /** The oldest pairs beyond these bounds are dropped: of all waiting pairs with their record headers, and of the age of one. */
+  /** Bounds of what waits: bytes of all pairs with their record headers, and the age of each. The oldest beyond them are dropped. */
   bufferBytes: number
   maxAgeMs: number
   /**

@@ -62,7 +62,7 @@ async function connect(from: RigPod, to: RigPod, kind: string): Promise<void> {
   await once(child, 'exit')
 }
 
-test('pods --traffic: one sentence says why pods with TLS, HTTP/2, WebSocket or no traffic show nothing', {
+test('pods --traffic: one sentence explains why pods with TLS, HTTP/2, WebSocket or no traffic show nothing', {
   skip,
 }, async (t) => {
   const rig = NodeRig.create(t, cgroupMount('v1') === null ? 'v2' : 'v1')

@@ -68,7 +68,7 @@ test('routes: the names of groups have room in narrow terminals, and no more lin
   for (const line of lines) assert.ok(line.length <= 10, line)
 })
 
-test('routes: groups without a row of their own are counted under other, and a line says so', () => {
+test('routes: groups without a row of their own are counted under other, and a line reports them', () => {
   const shared = TopView.allocate('host', 'requests', 6, 100)
   const table = format({ view: shared }, 100)
   for (let i = 0; i < 1010; i++) table.pair(asked(`h${i}`))

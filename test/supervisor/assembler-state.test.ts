@@ -32,7 +32,7 @@ test('AssemblerState: keeps the latest of everything, and forgets addresses with
   assert.deepEqual([state.filter, state.policy], [filter, { keep: 'both', clusterNetworks: ['10.0.0.0/8'] }])
 })
 
-test('AssemblerState: a restarted assembler knows what one that heard every message knows', () => {
+test('AssemblerState: a restarted assembler has the state of one that received every message', () => {
   const address = fc.constantFrom('10.0.0.1', '10.0.0.2', '10.0.0.3')
   const message = fc.oneof(
     fc.record({ t: fc.constant('interface' as const), id: fc.nat(3), name: fc.constantFrom('a', 'b') }),

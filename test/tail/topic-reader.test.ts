@@ -197,7 +197,7 @@ test('topic reader: a partition without a leader is read once it has one', async
   assert.deepEqual(positionsOf(await reader.read()), ['1:0', '1:1'])
 })
 
-test('topic reader: a group continues where it has committed, and elsewhere where it was told to begin', async (t) => {
+test('topic reader: a group continues where it has committed, and elsewhere where it was to begin', async (t) => {
   const topic = new Topic(t, [
     { leader: 1, begin: 0, end: 4 },
     { leader: 1, begin: 0, end: 4 },

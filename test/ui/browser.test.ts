@@ -250,7 +250,7 @@ test('page: the filter narrows the map and the endpoints, and a click narrows fu
   )
 })
 
-test('page: the ledger explains losses, and a source without one says so', { skip }, async (t) => {
+test('page: the ledger explains losses, and a source without one is named as such', { skip }, async (t) => {
   const ledger = { frames: { seen: 10, consumed: 9, skipped: { nonTcp: 1 } } }
   const { page } = await open(t, { ledger }, '#/ledger')
   assert.match(await untilText(page, '#view', /Frames/), /frames\.skipped\.nonTcp\s+not IP, or IP but not TCP/)
@@ -311,7 +311,7 @@ test('page: pairs that arrive are followed until one is chosen', { skip }, async
   assert.equal(await page.$eval('.follow', (button) => button.getAttribute('aria-pressed')), 'false')
 })
 
-test('page: keeps what it lists when the program ends, and says so', { skip }, async (t) => {
+test('page: keeps what it lists when the program ends, and shows that it has', { skip }, async (t) => {
   const { page, ui } = await open(t, { pairs: manyPairs(30) })
   await untilText(page, 'tbody', /\/items\/5/)
   await ui.close()

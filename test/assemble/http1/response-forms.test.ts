@@ -145,7 +145,7 @@ describe('forms: responses', () => {
     ['Content-Type: multipart/byteranges; boundary=x', '--x\r\n\r\na\r\n--x--', null, '--x\r\n\r\na\r\n--x--'],
   ]
   for (const [fields, body, goesOn, closes] of framed) {
-    test(`${JSON.stringify(fields)}: ${goesOn === null ? 'the end is unknown if the connection goes on' : 'its end is known'}`, () => {
+    test(`${JSON.stringify(fields)}: ${goesOn === null ? 'the end is unknown if the connection continues' : 'its end is known'}`, () => {
       const bytes = `HTTP/1.1 200 OK\r\n${fields}\r\n\r\n${body}`
       assert.deepEqual([bodyOf(bytes, false), bodyOf(bytes, true)], [goesOn, closes])
     })

@@ -156,7 +156,7 @@ const prepare = (t: TestContext): { namespace: Namespace; advance: (ms: number) 
   }
 }
 
-test('interface watch: reports, ends flows and binds again as a model that knows what happened', {
+test('interface watch: reports, ends flows and binds again as a model of the events', {
   skip: needs('root', 'ip'),
 }, async (t) => {
   const { namespace, advance } = prepare(t)
