@@ -14,7 +14,7 @@ import { shortDuration, shortSize, timeOfDay } from './units.ts'
 
 /** picocolors' functions; they return text unchanged when colour is off. */
 export type Colors = ReturnType<typeof createColors>
-/** Colors a text. */
+/** Colours a text. */
 export type Paint = (text: string) => string
 
 /** The columns, in the order of the line. */
@@ -26,7 +26,7 @@ interface Cell {
   readonly text: string
   /** Columns of `text`. */
   readonly width: number
-  /** Colors the text once it has been cut. */
+  /** Colours the text once it has been cut. */
   readonly paint: Paint
 }
 

@@ -22,7 +22,7 @@ export interface Placement {
   readonly why: string
 }
 
-/** The first that applies: the pod's annotation, a rule, its sidecar or ztunnel, else its interfaces. Never empty of a reason. */
+/** Decides by the first of these that applies: the pod's annotation, a rule, its sidecar, ztunnel; otherwise by its interfaces. */
 export function placePod(
   facts: PodFacts,
   snapshot: Pick<Snapshot, 'host' | 'ambient'>,
