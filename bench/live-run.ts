@@ -26,12 +26,20 @@ export class LiveRun {
   }
 
   /** Starts capturing and waits until it does. @param args added to the command line */
-  static async start(veth: VethPair, args: readonly string[]): Promise<LiveRun> {
-    const common = ['capture', '-i', 'eth0', '--all', '-q', '-o', 'none']
-    const run = new LiveRun(veth.receiver.spawn(process.execPath, PROGRAM, ...common, ...args))
+  static start(veth: VethPair, args: readonly string[]): Promise<LiveRun> {
+    return LiveRun.startProgram(veth, [PROGRAM, 'capture', '-i', 'eth0', '--all', '-q', '-o', 'none', ...args])
+  }
+
+  /** The same with another program. @param commandLine of Node.js */
+  static async startProgram(
+    veth: VethPair,
+    commandLine: readonly string[],
+    warmUpMs: number = WARM_UP_MS,
+  ): Promise<LiveRun> {
+    const run = new LiveRun(veth.receiver.spawn(process.execPath, ...commandLine))
     const end = Date.now() + START_MS
     while (!run.#hasSocket() && Date.now() < end) await Promise.race([sleep(LOOK_MS), run.#ended])
-    await sleep(WARM_UP_MS)
+    await sleep(warmUpMs)
     return run
   }
 

@@ -2,9 +2,10 @@
  * `npm run load`: offers traffic at rising rates to `capture` on a veth pair, and to `tcpdump -w /dev/null` to compare
  * with, prints a table, and draws it. Ends by itself after rates × (2 × seconds + a few).
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { limitCpu } from './cpu-quota.ts'
 import { buildGoPeer, GO_PEER_SOURCE } from './go-peer.ts'
@@ -12,7 +13,16 @@ import { lineChart } from './line-chart.ts'
 import { liveMissing } from './live.ts'
 import { LiveRun } from './live-run.ts'
 import { goCoverage, tcpdumpDrops } from './load-references.ts'
+import {
+  figuresOf,
+  type LoadCounts,
+  type LoadFigures,
+  readSamples,
+  recoverySeconds,
+  SETTLED_MS,
+} from './load-series.ts'
 import { positive } from './options.ts'
+import { script } from './programs.ts'
 import { describeMachine, figure, machineText, type Section, sectionText, whole } from './report.ts'
 import { makeTrace, type Trace } from './traces.ts'
 import { VethPair } from './veth.ts'
@@ -28,6 +38,9 @@ Offers traffic at rising rates and prints what was captured of it at each.
   --pairs N        pairs of the trace, which is repeated (default 50000)
   --cpu PERCENT    of one core that the program may use: overload begins earlier (needs cgroups)
   --set KEY=VALUE  a setting of the program, such as limits.cpu=0.25; may be repeated
+  --start-ms N     from the socket's opening to the load (default 1000)
+  --series FILE    append what the program counted, ten times a second, as JSON lines
+  --no-peers       measure neither tcpdump nor the Go program
   --svg FILE       draw the figures there
   --go-peer DIR    where the Go program to compare with has its source
   --help
@@ -35,6 +48,14 @@ Offers traffic at rising rates and prints what was captured of it at each.
 Needs Linux, root, iproute2, ethtool and tcpreplay; tcpdump and the Go program, which reads from tcpdump, are measured
 where they are installed.
 `
+
+/** What follows a load under which connections were shed. */
+const RECOVERY_SECONDS = 5
+const TRICKLE_RATE = 2000
+const PROBE_PAIRS = 1000
+/** A frame has been read from the kernel's open block by then (af-packet/source.ts), and sampled. */
+const READ_MS = 1000
+const NOT_SHED = { recoverySeconds: null, coverageAfter: null }
 
 interface LoadOptions {
   /** Frames per second; null: as fast as the sender can. */
@@ -45,24 +66,23 @@ interface LoadOptions {
   /** Percent of one core; null: no limit. */
   cpu: number | null
   set: readonly string[]
+  startMs: number
+  /** File for the counts over time. */
+  series: string | null
+  /** Whether other programs are measured too. */
+  peers: boolean
   svg: string | null
   /** Folder of the Go program's source. */
   goPeer: string
 }
 
-/** One rate. Shares are of the frames offered. */
-interface LoadSample {
-  framesPerSecond: number
-  /** Pairs assembled per second, and their share of those sent. */
-  pairsPerSecond: number
-  coverage: number
-  kernelDrops: number
-  /** Frames of connections shed in the kernel (an estimate) and in the program, and frames dropped one by one in front of a full ring. */
-  kernelShed: number
-  shed: number
-  ringDrops: number
-  cores: number
+/** One rate. */
+interface LoadSample extends LoadFigures {
   rssMiB: number
+  /** Seconds from the load's end until all connections are kept, while a little traffic goes on; null: none were shed then. */
+  recoverySeconds: number | null
+  /** The share that is found of the pairs of connections that begin RECOVERY_SECONDS after the load; null as above. */
+  coverageAfter: number | null
   /** Frames that tcpdump's kernel ring dropped; null: not measured. */
   tcpdumpDrops: number | null
   /** The share of the pairs' responses that the Go program finds; null: not measured. */
@@ -79,6 +99,9 @@ function readOptions(args: string[]): LoadOptions | null {
       pairs: { type: 'string', default: '50000' },
       cpu: { type: 'string' },
       set: { type: 'string', multiple: true, default: [] },
+      'start-ms': { type: 'string', default: '1000' },
+      series: { type: 'string' },
+      'no-peers': { type: 'boolean', default: false },
       svg: { type: 'string' },
       'go-peer': { type: 'string', default: GO_PEER_SOURCE },
       help: { type: 'boolean', default: false },
@@ -92,6 +115,9 @@ function readOptions(args: string[]): LoadOptions | null {
     pairs: positive('--pairs', values.pairs),
     cpu: values.cpu === undefined ? null : positive('--cpu', values.cpu),
     set: values.set,
+    startMs: Number(values['start-ms']),
+    series: values.series ?? null,
+    peers: !values['no-peers'],
     svg: values.svg ?? null,
     goPeer: values['go-peer'],
   }
@@ -111,11 +137,6 @@ function countFrames({ path }: Trace): number {
   return frames
 }
 
-interface Summary {
-  frames: { kernelDropped: number; kernelShed: number; dropped: { ring: number; shed: number } }
-  pairs: { shipped: number }
-}
-
 /** @param goPeer path of the Go program; null: it could not be built */
 async function offer(
   trace: Trace,
@@ -126,32 +147,12 @@ async function offer(
   const folder = mkdtempSync(join(tmpdir(), 'interceptor-load-'))
   const veth = new VethPair()
   try {
-    const file = join(folder, 'summary.json')
-    const settings = options.set.flatMap((setting) => ['--set', setting])
-    const run = await LiveRun.start(veth, ['--workers', String(options.workers), '--summary', file, ...settings])
-    const unlimit = options.cpu === null ? null : limitCpu(run.pid, options.cpu)
-    const cpuBefore = run.cpuMs
     const replay = replayArguments(trace, rate, options.seconds)
-    const sent = await veth.replay(replay)
-    const cores = (run.cpuMs - cpuBefore) / (sent.seconds * 1000)
-    const { rssMiB } = run
-    await run.settle()
-    await run.stop()
-    unlimit?.()
-    const { frames, pairs } = JSON.parse(readFileSync(file, 'utf8')) as Summary
     const pairsPerFrame = trace.pairs! / countFrames(trace)
     return {
-      framesPerSecond: sent.frames / sent.seconds,
-      pairsPerSecond: pairs.shipped / sent.seconds,
-      coverage: pairs.shipped / (sent.frames * pairsPerFrame),
-      kernelDrops: frames.kernelDropped / sent.frames,
-      kernelShed: frames.kernelShed / sent.frames,
-      shed: frames.dropped.shed / sent.frames,
-      ringDrops: frames.dropped.ring / sent.frames,
-      cores,
-      rssMiB,
-      tcpdumpDrops: await tcpdumpDrops(veth, replay),
-      goCoverage: await goCoverage(veth, replay, goPeer, pairsPerFrame, folder),
+      ...(await capture(veth, replay, pairsPerFrame, options, join(folder, 'samples'))),
+      tcpdumpDrops: options.peers ? await tcpdumpDrops(veth, replay) : null,
+      goCoverage: options.peers ? await goCoverage(veth, replay, goPeer, pairsPerFrame, folder) : null,
     }
   } finally {
     veth.delete()
@@ -159,7 +160,57 @@ async function offer(
   }
 }
 
+async function capture(
+  veth: VethPair,
+  replay: readonly string[],
+  pairsPerFrame: number,
+  options: LoadOptions,
+  file: string,
+): Promise<Omit<LoadSample, 'tcpdumpDrops' | 'goCoverage'>> {
+  const settings = [`assemble.workers=${options.workers}`, ...options.set]
+  const run = await LiveRun.startProgram(veth, [script('sampled-capture'), file, ...settings], options.startMs)
+  const unlimit = options.cpu === null ? null : limitCpu(run.pid, options.cpu)
+  const sent = await veth.replay(replay)
+  const endMs = Date.now()
+  const { rssMiB } = run
+  const now = (): LoadCounts => readSamples(readFileSync(file, 'utf8')).at(-1)!
+  const recovery = now().kept < 1 ? await recover(veth, run, now, file, endMs) : NOT_SHED
+  await run.settle()
+  await run.stop()
+  unlimit?.()
+  const samples = readSamples(readFileSync(file, 'utf8'))
+  if (options.series !== null) appendFileSync(options.series, samples.map((one) => `${JSON.stringify(one)}\n`).join(''))
+  return { ...figuresOf(samples, sent, endMs, pairsPerFrame), rssMiB, ...recovery }
+}
+
+/**
+ * After an overload: sends a trickle for RECOVERY_SECONDS, and then PROBE_PAIRS once.
+ *
+ * @param now reads what the program has counted @param endMs when the load ended
+ */
+async function recover(
+  veth: VethPair,
+  run: LiveRun,
+  now: () => LoadCounts,
+  file: string,
+  endMs: number,
+): Promise<Pick<LoadSample, 'recoverySeconds' | 'coverageAfter'>> {
+  const probe = makeTrace('api', PROBE_PAIRS)
+  await veth.replay(replayArguments(probe, TRICKLE_RATE, RECOVERY_SECONDS))
+  await sleep(READ_MS)
+  const { pairs } = now()
+  await veth.replay(['--pps', String(TRICKLE_RATE), '--preload-pcap', probe.path])
+  await sleep(READ_MS)
+  await run.settle()
+  return {
+    recoverySeconds: recoverySeconds(readSamples(readFileSync(file, 'utf8')), endMs),
+    coverageAfter: (now().pairs - pairs) / PROBE_PAIRS,
+  }
+}
+
 const percent = (share: number): string => `${(100 * share).toFixed(share > 0 && share < 0.1 ? 2 : 1)} %`
+
+const percentOrNone = (share: number | null): string => (share === null ? '–' : percent(share))
 
 function section(samples: readonly LoadSample[], { workers, cpu, set }: LoadOptions): Section {
   const peak = Math.max(...samples.map(({ pairsPerSecond }) => pairsPerSecond))
@@ -172,11 +223,16 @@ function section(samples: readonly LoadSample[], { workers, cpu, set }: LoadOpti
       'of peak',
       'coverage',
       'kernel drops',
+      'first second',
+      'settled',
       'shed in kernel',
       'shed',
       'ring drops',
       'cores',
+      'worst second',
       'RSS',
+      'all kept after',
+      'coverage then',
       'tcpdump drops',
       'Go coverage',
     ],
@@ -186,16 +242,23 @@ function section(samples: readonly LoadSample[], { workers, cpu, set }: LoadOpti
       percent(sample.pairsPerSecond / peak),
       percent(sample.coverage),
       percent(sample.kernelDrops),
+      percent(sample.earlyDrops),
+      percent(sample.settledDrops),
       percent(sample.kernelShed),
       percent(sample.shed),
       percent(sample.ringDrops),
       figure(sample.cores),
+      figure(sample.mostCores),
       `${whole(sample.rssMiB)} MiB`,
-      sample.tcpdumpDrops === null ? '–' : percent(sample.tcpdumpDrops),
-      sample.goCoverage === null ? '–' : percent(sample.goCoverage),
+      sample.recoverySeconds === null ? '–' : `${sample.recoverySeconds.toFixed(1)} s`,
+      percentOrNone(sample.coverageAfter),
+      percentOrNone(sample.tcpdumpDrops),
+      percentOrNone(sample.goCoverage),
     ]),
     notes: [
       'Go: gopacket, tcpassembly and net/http on what tcpdump captures with a ring of 8 MiB; it neither pairs nor writes',
+      `pairs/s and settled: from ${SETTLED_MS / 1000} s of the load on; first second, settled: kernel drops of that time`,
+      'coverage then: of the pairs of connections that begin 5 s after the load',
       'Shares are of the frames that tcpreplay sent; sender and program share the machine’s CPUs.',
     ],
     data: samples,

@@ -65,14 +65,12 @@ async function fileFilter(source: SourceSpec): Promise<FrameFilter | null> {
   return new ExpressionFilter(source.filter)
 }
 
-/** Loads and compiles code now, while no frame waits in the kernel's ring. */
+/** Loads code now, and the rest of the warm-up's while no frame waits. */
 async function prepare(ringCount: number, warmsUp: boolean): Promise<CaptureWarmUp | null> {
   const { CaptureWarmUp } = await import('./af-packet/warm-up.ts')
   const { bindAfPacket } = await import('./af-packet/source.ts')
-  const warmUp = warmsUp ? new CaptureWarmUp(ringCount) : null
-  warmUp?.begin()
   bindAfPacket()
-  return warmUp
+  return warmsUp ? new CaptureWarmUp(ringCount) : null
 }
 
 interface RunContext extends FileContext {
@@ -81,8 +79,9 @@ interface RunContext extends FileContext {
   warmUp: CaptureWarmUp | null
 }
 
-/** Runs one step of the warm-up. @returns as CaptureContext.warmUp */
-function stepOf(warmUp: CaptureWarmUp | null, share: number): number {
+/** Runs one step of the warm-up, unless `limits.cpu` is short for frames. @returns as CaptureContext.warmUp */
+function stepOf(warmUp: CaptureWarmUp | null, share: number, control: Control): number {
+  if (control.shedForCpu > 0) return Number.POSITIVE_INFINITY
   const startMs = performance.now()
   return warmUp?.step() === true ? restMs(performance.now() - startMs, share) : Number.POSITIVE_INFINITY
 }
@@ -106,7 +105,7 @@ async function runSource(
         counters,
         secret,
         post,
-        warmUp: () => stepOf(warmUp, warmUpShare),
+        warmUp: () => stepOf(warmUp, warmUpShare, control),
       })
     }
     case 'cap':

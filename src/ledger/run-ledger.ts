@@ -1,8 +1,9 @@
 /** All counter blocks of a run, and the ledger that is their sum. Main thread. */
-import { ASSEMBLE_COUNTERS, allocateCounters, SHIP_COUNTERS } from './counters.ts'
+import { ASSEMBLE_COUNTERS, allocateCounters, CAPTURE_COUNTERS, SHIP_COUNTERS } from './counters.ts'
 import { type CounterBlock, count, type Ledger, sumLedger } from './ledger.ts'
 
 const { index: A } = ASSEMBLE_COUNTERS
+const { index: C } = CAPTURE_COUNTERS
 const { index: S } = SHIP_COUNTERS
 
 /** A part of the run with counter blocks of its own, whose number changes during the run. */
@@ -41,6 +42,17 @@ export class RunLedger {
 
   get ledger(): Ledger {
     return sumLedger([...this.blocks, ...this.#sources.flatMap(({ interfaceBlocks }) => interfaceBlocks ?? [])])
+  }
+
+  /** `frames.queued`, for those who need it so often that adding up everything costs too much. */
+  get framesQueued(): number {
+    let queued = 0
+    for (const { blocks, interfaceBlocks = [] } of this.#sources) {
+      for (const list of [blocks, interfaceBlocks]) {
+        for (const { layout, values } of list) if (layout === CAPTURE_COUNTERS) queued += values[C.queued]
+      }
+    }
+    return queued
   }
 
   /**

@@ -1,6 +1,6 @@
 /**
- * One run of the pipeline: opens the input, starts the workers from the end of the stream to its beginning, supervises
- * them, and drains them in stream order. Main thread.
+ * One run of the pipeline: opens the input, starts the workers, lets them capture once the shipper is ready, supervises them,
+ * and drains them in stream order. Main thread.
  *
  *     capture worker × slot ──frame rings──▶ assembler × N ──pair rings──▶ shipper
  *
@@ -220,12 +220,13 @@ class Pipeline implements TargetPipeline {
     // Their threads start side by side; a shipper that fails stops the assemblers.
     this.#assemblers = this.#startAssemblers(captures, wiring)
     const assembled = this.#assemblers.ended.then((ends) => this.#assemblersEnded(ends, waits))
-    await shipping
-    if (this.#failure !== null) return
-    // The reader of a file starts at the same time, except where it would keep the assemblers from starting.
-    if (!waits || isSmall) await this.#assemblers.ready()
     this.#captures = captures
     for (const capture of captures) this.#runLedger.addSource(capture)
+    if (input.kind === 'sockets') await this.#startCaptureThreads(input)
+    await shipping
+    if (this.#failure !== null) return
+    // Frame rings hold what is captured before the assemblers read them, except where all share one thread.
+    if (isSmall || (!waits && input.kind === 'whole')) await this.#assemblers.ready()
     await this.#capture(input)
     this.#isCapturing = true
     if (!waits) this.#startShedding(parts)
@@ -241,7 +242,8 @@ class Pipeline implements TargetPipeline {
   #startShedding({ Shedding }: RunParts): void {
     const { config, log } = this.#options
     const controls = this.#captures.map(({ worker }) => worker.control)
-    this.#shedding = new Shedding({ cores: config.limits.cpu, controls, log })
+    const keptFrames = (): number => this.#runLedger.framesQueued
+    this.#shedding = new Shedding({ cores: config.limits.cpu, controls, keptFrames, log })
     this.#shedding.start()
   }
 
@@ -301,7 +303,7 @@ class Pipeline implements TargetPipeline {
     // Bound sockets already hold frames, which a drain still reads.
     if (this.#draining && !(input.kind === 'sockets' && input.opened.length > 0)) return
     if (input.kind === 'sockets') {
-      await this.#captureTargets(input)
+      if (this.#targets !== null) await this.#captureTargets(this.#targets, input)
       return
     }
     input.interfaces.forEach((info, id) => {
@@ -312,10 +314,14 @@ class Pipeline implements TargetPipeline {
     await capture.worker.start()
   }
 
-  async #captureTargets({ sockets, opened, ownNetns }: SocketInput): Promise<void> {
+  /**
+   * Starts the threads that bound sockets need, beside those of the assemblers: what arrives meanwhile waits in the kernel's rings,
+   * which are much smaller than the frame rings.
+   */
+  async #startCaptureThreads({ sockets, opened, ownNetns }: SocketInput): Promise<void> {
     const { TargetSet } = await import('./target-set.ts')
-    const { releaseStartMemory } = await import('../sys/release-memory.ts')
-    const targets = new TargetSet({
+    if (this.#stopping) return
+    this.#targets = new TargetSet({
       sockets,
       slots: this.#captures,
       announce: (known) => this.#postToAssemblers({ t: 'interface', ...known }),
@@ -323,8 +329,12 @@ class Pipeline implements TargetPipeline {
       ownNetns,
       log: this.#options.log,
     })
-    this.#targets = targets
-    this.#runLedger.addSource(targets)
+    this.#runLedger.addSource(this.#targets)
+    this.#targets.startThreads(opened.length)
+  }
+
+  async #captureTargets(targets: TargetSet, { opened }: SocketInput): Promise<void> {
+    const { releaseStartMemory } = await import('../sys/release-memory.ts')
     await targets.adopt(opened)
     this.#capturing.resolve(targets)
     setTimeout(releaseStartMemory, STARTED_MS).unref()

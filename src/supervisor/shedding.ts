@@ -9,7 +9,7 @@ import { type AttemptFailure, OutageLog } from '../log/outage-log.ts'
 import type { Control } from '../thread/control.ts'
 import { CpuGovernor } from './cpu-governor.ts'
 
-const SAMPLE_MS = 100
+const SAMPLE_MS = 50
 /** Shedding that resumes within this time is the same for the log. */
 const ENDED_AFTER_MS = 10_000
 
@@ -29,17 +29,21 @@ export interface SheddingParts {
   cores: number
   /** Control words of the capture workers. */
   controls: readonly Control[]
+  /** Frames of kept connections so far. */
+  keptFrames: () => number
   log: Log
 }
 
 export class Shedding {
   readonly #controls: readonly Control[]
+  readonly #keptFrames: () => number
   readonly #governor: CpuGovernor | null
   readonly #logs: readonly SheddingLog[]
   #sampling: NodeJS.Timeout | undefined
 
-  constructor({ cores, controls, log }: SheddingParts) {
+  constructor({ cores, controls, keptFrames, log }: SheddingParts) {
     this.#controls = controls
+    this.#keptFrames = keptFrames
     this.#governor = cores > 0 ? new CpuGovernor(cores) : null
     this.#logs = [
       new SheddingLog(FOR_CPU, log, () => this.observe().cpu),
@@ -70,7 +74,7 @@ export class Shedding {
 
   #sample(governor: CpuGovernor): void {
     const { user, system } = process.cpuUsage()
-    governor.sample(performance.now(), (user + system) / 1000)
+    governor.sample({ nowMs: performance.now(), cpuMs: (user + system) / 1000, frames: this.#keptFrames() })
     for (const control of this.#controls) control.shedForCpu = KEEP_ALL - governor.threshold
   }
 }

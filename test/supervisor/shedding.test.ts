@@ -10,7 +10,12 @@ function start(cores: number) {
   const controls = [0, 1].map(() => new Control(Control.allocate()))
   const records: LogRecord[] = []
   const log = new FoldedLog((record) => records.push(record), { periodMs: 0 })
-  return { controls, records, shedding: new Shedding({ cores, controls, log }) }
+  let frames = 0
+  const keptFrames = (): number => {
+    frames += 1000
+    return frames
+  }
+  return { controls, records, shedding: new Shedding({ cores, controls, keptFrames, log }) }
 }
 
 test('shedding: overload is logged once when it begins and once when it has been over for 10 s', () => {

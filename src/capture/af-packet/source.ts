@@ -16,6 +16,7 @@ import type { Backlog, SheddingSink } from '../frame-sink.ts'
 import { KEEP_ALL } from '../intake/flow-shedder.ts'
 import type { AfPacketSource, LentSocket, ToCapture } from '../worker-data.ts'
 import { KernelThreshold } from './kernel-threshold.ts'
+import { ReadPace } from './read-pace.ts'
 import { WorkerSocket } from './worker-socket.ts'
 
 /**
@@ -90,7 +91,7 @@ export function runAfPacket(source: AfPacketSource, context: CaptureContext): vo
     if (capture.readBlocks(now)) continue
     if (draining && capture.isDone(now)) break
     const restMs = draining ? Number.POSITIVE_INFINITY : context.warmUp()
-    if (restMs > 0) capture.wait(draining, restMs)
+    if (restMs > 0) capture.wait(draining, restMs, now)
   }
   capture.countKernelDrops()
   sink.countInto(context.counters)
@@ -117,6 +118,7 @@ class AfPacketCapture {
   readonly #clockSteps = new ClockSteps(MIN_STEP_MS)
   readonly #kernelThreshold = new KernelThreshold()
   #kernelKeep = KEEP_ALL
+  readonly #pace = new ReadPace()
 
   constructor(source: AfPacketSource, context: CaptureContext) {
     this.#context = context
@@ -195,6 +197,7 @@ class AfPacketCapture {
         held = true
         continue
       }
+      this.#pace.addRead(bytes)
       this.#sink.countInto(socket.counters)
       socket.shedInKernel(this.#kernelKeep)
       if (ready === 0) ring.deliverSettled(this.#sink)
@@ -212,8 +215,11 @@ class AfPacketCapture {
   }
 
   /** Sleeps until there may be frames, an error or a command, but not longer than `atMostMs`, and advances the packet clock. */
-  wait(draining: boolean, atMostMs: number): void {
-    this.#poll(Math.min(this.#longestSleep(draining), Math.ceil(atMostMs)))
+  wait(draining: boolean, atMostMs: number, now: number): void {
+    const longestMs = Math.min(this.#longestSleep(draining), Math.ceil(atMostMs))
+    const paceMs = draining || this.#closing > 0 ? 0 : this.#paceMs(now)
+    if (paceMs > 0) this.#poll(paceMs, false)
+    else this.#poll(longestMs)
     this.#hasPolled = true
     const micros = Date.now() * 1000 - CLOCK_LAG_MICROS
     if (!this.#hasFrames) {
@@ -222,6 +228,16 @@ class AfPacketCapture {
     }
     this.#sink.flush()
     this.#shedInKernel()
+  }
+
+  /** How long frames are left in the rings to save CPU time; 0: they are read as soon as possible. */
+  #paceMs(now: number): number {
+    const smallest = this.#sockets.reduce(
+      (least, { ring }) => Math.min(least, ring.capacityBytes),
+      Number.POSITIVE_INFINITY,
+    )
+    const paceMs = this.#pace.next(now, smallest)
+    return this.#context.control.shedForCpu > 0 && this.#kernelKeep < KEEP_ALL ? paceMs : 0
   }
 
   #longestSleep(draining: boolean): number {
@@ -319,14 +335,15 @@ class AfPacketCapture {
     })
   }
 
-  #poll(timeoutMs: number): void {
+  /** @param forFrames whether frames end the sleep */
+  #poll(timeoutMs: number, forFrames = true): void {
     const count = this.#sockets.length
-    const reported = poll(this.#pollBytes, 1 + count, timeoutMs)
+    const reported = poll(this.#pollBytes, forFrames ? 1 + count : 1, timeoutMs)
     if (reported > 0 && this.#events(0) !== 0) clearWakeEvent(this.#wakeFd)
     for (let position = 0; position < count; position++) {
       const { watch, replaced } = this.#sockets[position]
       if (!replaced) watch.check()
-      if (reported > 0 && (this.#events(1 + position) & POLLERR) !== 0) watch.onError()
+      if (forFrames && reported > 0 && (this.#events(1 + position) & POLLERR) !== 0) watch.onError()
     }
   }
 

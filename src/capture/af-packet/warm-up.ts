@@ -12,8 +12,6 @@ import { Intake } from '../intake/intake.ts'
 import { LINKTYPE_ETHERNET, LINKTYPE_RAW } from '../wire/link-types.ts'
 import { readyBlock, repeatedReader } from './ring-block.ts'
 
-/** After this many frames every function has run with common values. */
-const LEAST_FRAMES = 3_000
 /** After this many frames V8 has optimised nearly everything. */
 const MOST_FRAMES = 60_000
 const BLOCK_BYTES = 64 * 1024
@@ -40,11 +38,6 @@ export class CaptureWarmUp {
       bell,
       control: new Control(Control.allocate()),
     })
-  }
-
-  /** Runs the part of the warm-up that capture has to wait for. */
-  begin(): void {
-    while (this.#frames < LEAST_FRAMES) this.step()
   }
 
   /** Continues for less than a millisecond. @returns false when there is nothing left to warm up */

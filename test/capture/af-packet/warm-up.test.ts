@@ -7,9 +7,7 @@ test('capture warm-up: processes every generated frame like a captured one, and 
   const { seen, queued } = CAPTURE_COUNTERS.index
   for (const ringCount of [1, 3]) {
     const warmUp = new CaptureWarmUp(ringCount)
-    warmUp.begin()
     const { counters } = warmUp
-    assert.ok(counters[seen] >= 3000)
     while (warmUp.step());
     assert.equal(counters[queued], counters[seen])
     assert.ok(counters[seen] >= 18_000)
