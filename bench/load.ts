@@ -1,6 +1,6 @@
 /**
  * `npm run load`: offers traffic at rising rates to `capture` on a veth pair, and to `tcpdump -w /dev/null` to compare
- * with, prints a table, and draws it. Ends by itself after rates × (2 × seconds + a few).
+ * with, prints a table, and draws it. Ends by itself after rates × (3 × seconds + some twenty).
  */
 import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,7 +1,7 @@
 /** Live capture under load: no frame is lost while there is room, and those lost for want of room are counted. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, type TestContext, test } from 'node:test'
@@ -9,6 +9,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { makeTrace } from '../../bench/traces.ts'
 import { needs } from '../../rig/needs.ts'
 import { Namespace } from '../../rig/netns.ts'
+import { flowHash } from '../../src/capture/intake/flow-hash.ts'
+import { isKept, KEEP_ALL } from '../../src/capture/intake/flow-shedder.ts'
 import { CAPTURE_COUNTERS } from '../../src/ledger/counters.ts'
 import { ethernet, packet, pcapFile, tcp } from '../support/frames.ts'
 import { LiveCapture, liveInterface } from '../support/live-capture.ts'
@@ -62,6 +64,18 @@ function frames(): string {
   })
   writeFileSync(file, pcapFile(all))
   return file
+}
+
+/** Of a file of Ethernet frames with IPv4 headers without options, those of connections that are kept. */
+function keptFrames(file: string, threshold: number): number {
+  const bytes = readFileSync(file)
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  let kept = 0
+  for (let at = 24; at < bytes.length; at += 16 + view.getUint32(at + 8, true)) {
+    const ip = at + 16 + 14
+    if (isKept(flowHash(view, 4, ip, ip + 20, 0), threshold)) kept += 1
+  }
+  return kept
 }
 
 /** A veth pair without addresses of its own making traffic. */
@@ -188,6 +202,19 @@ test('load: under lasting overload the kernel sheds; once it has ended, every co
     seen = countOf('frames.queued') - before
   }
   const counters = await capture.stop()
+  assert.ok(counters['frames.kernelShed'] > 0)
+})
+
+test('load: frames that are read seldom, because connections are shed for limits.cpu, arrive', { skip }, async (t) => {
+  const { left, right, file } = prepare(t)
+  const capture = new LiveCapture([liveInterface(1, 'eth0', right.path)], { ringBytes: 8 * MIB, filter: 'ip' }, false)
+  const keep = KEEP_ALL / 4
+  capture.start()
+  capture.shedForCpu(keep)
+  left.exec('tcpreplay', '-q', '-i', 'eth0', '--pps', '20000', '--preload-pcap', '--loop', '2', file)
+  const counters = await capture.stop()
+  assert.equal(counters['frames.queued'], 2 * keptFrames(file, keep))
+  assert.equal(counters['frames.kernelDropped'], 0)
   assert.ok(counters['frames.kernelShed'] > 0)
 })
 

@@ -22,9 +22,12 @@ test('RunLedger: sums the blocks of every source, as they are at the moment', ()
   run.addSource({ blocks })
   run.addSource({ blocks: [captureBlock(100)], interfaceBlocks })
   assert.equal(count(run.ledger, 'frames.seen'), 111)
+  assert.equal(run.framesQueued, 111)
   blocks.push(captureBlock(2))
   interfaceBlocks.pop()
+  run.newAssembleBlock().fill(1000)
   assert.equal(count(run.ledger, 'frames.seen'), 103)
+  assert.equal(run.framesQueued, 103)
 })
 
 test('RunLedger: blocks leave out those of captured interfaces, which are shown one by one', () => {

@@ -7,6 +7,7 @@ import { after } from 'node:test'
 import { Worker } from 'node:worker_threads'
 import { type PacketSocket, SocketOpener, type SocketOptions } from '../../src/capture/af-packet/socket-opener.ts'
 import { capSource } from '../../src/capture/cap/spec.ts'
+import { KEEP_ALL } from '../../src/capture/intake/flow-shedder.ts'
 import type {
   AfPacketSource,
   CapSource,
@@ -163,6 +164,11 @@ export class LiveCapture {
     }
     this.#worker = new Worker(new URL('../../src/capture/capture.worker.js', import.meta.url), { workerData: data })
     this.#worker.on('message', (message: FromWorker) => this.messages.push(message))
+  }
+
+  /** Makes the worker shed connections as for `limits.cpu`. @param threshold connections with a lower hash are kept */
+  shedForCpu(threshold: number): void {
+    new Control(this.#control).shedForCpu = KEEP_ALL - threshold
   }
 
   /** Resolves once a message has arrived; throws when the worker ends without it. */

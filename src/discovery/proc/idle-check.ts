@@ -7,8 +7,13 @@ import type { Snapshot } from './snapshot.ts'
 
 /** A container that is being set up can change for this long after its last process was started. Milliseconds. */
 const SETTLE_MS = 10_000
-/** A scan is due after this long in any case. Milliseconds. */
-const MAX_SCAN_AGE_MS = 10_000
+/**
+ * A scan is due in any case once the last one is as old as this share of the time since a process was started, within bounds. What
+ * changes without a new process or thread, such as an interface, changes ever less probably. Milliseconds.
+ */
+const SCAN_AGE_SHARE = 1 / 4
+const LEAST_SCAN_AGE_MS = 10_000
+const MOST_SCAN_AGE_MS = 30_000
 
 /** Compares the node with what the last scan found. */
 export class IdleCheck {
@@ -48,7 +53,9 @@ export class IdleCheck {
       this.#forksChangedAt = now
       return false
     }
-    if (now - this.#forksChangedAt < SETTLE_MS || now - this.#scannedAt >= MAX_SCAN_AGE_MS) return false
+    const quietMs = now - this.#forksChangedAt
+    const scanAge = Math.min(MOST_SCAN_AGE_MS, Math.max(LEAST_SCAN_AGE_MS, SCAN_AGE_SHARE * quietMs))
+    if (quietMs < SETTLE_MS || now - this.#scannedAt >= scanAge) return false
     return this.#holdersExist()
   }
 

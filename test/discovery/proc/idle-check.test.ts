@@ -36,10 +36,15 @@ const pollEachSecond = (node: Node, from: number, to: number): number => {
   return idle
 }
 
-test('IdleCheck: is idle ten seconds after the last fork, except for a scan every ten seconds', (t) => {
+test('IdleCheck: is idle ten seconds after the last fork, except for a scan every ten to thirty seconds', (t) => {
   const node = new Node(t)
   assert.equal(pollEachSecond(node, 0, 10 * SECOND), 0)
   assert.equal(pollEachSecond(node, 10 * SECOND, 30 * SECOND), 18)
+  pollEachSecond(node, 30 * SECOND, 200 * SECOND)
+  assert.equal(pollEachSecond(node, 200 * SECOND, 320 * SECOND), 116)
+  node.setForks(2)
+  assert.equal(pollEachSecond(node, 320 * SECOND, 330 * SECOND), 0)
+  assert.equal(pollEachSecond(node, 330 * SECOND, 350 * SECOND), 18)
 })
 
 test('IdleCheck: a new process ends it', (t) => {
