@@ -1,6 +1,5 @@
 /**
- * One run of the pipeline: opens the input, starts the workers, lets them capture once the shipper is ready, supervises them,
- * and drains them in stream order. Main thread.
+ * One run of the pipeline: opens the input, starts the workers, supervises them, and drains them in stream order. Main thread.
  *
  *     capture worker × slot ──frame rings──▶ assembler × N ──pair rings──▶ shipper
  *
@@ -204,29 +203,28 @@ class Pipeline implements TargetPipeline {
   }
 
   async #work(input: OpenInput, plan: Plan, parts: RunParts): Promise<void> {
-    const { Doorbell, allocateRing } = parts
     const waits = plan.whenFull === 'wait'
     const isSmall = parts.isSmallRun(this.#options, plan)
     const stages = await stagesFor(isSmall)
     if (this.#stopping) return
-    const bells = Array.from({ length: plan.assemblers }, () => Doorbell.allocate())
-    const wiring: Wiring = { input, parts, plan, stages, bells, shipperBell: Doorbell.allocate() }
-    this.#pairRings = bells.map(() => allocateRing(plan.budget.pairRingBytes))
+    const wiring = this.#wire({ input, parts, plan, stages })
     const captures = Array.from({ length: plan.captures }, (_, slot) => this.#captureSlot(slot, wiring))
+    this.#captures = captures
+    for (const capture of captures) this.#runLedger.addSource(capture)
+    this.#checking = setInterval(() => this.#check(), waits ? CHECK_MS : LIVE_CHECK_MS)
+    // First of all threads: what arrives waits in the kernel's rings only until it is read into the frame rings, which are much larger.
+    if (input.kind === 'sockets') await this.#captureSockets(input)
+    if (this.#stopping) return
     this.#shipper = this.#shipperSlot(wiring)
     const shipped = this.#shipper.worker.ended.then((end) => this.#shipperEnded(end))
-    this.#checking = setInterval(() => this.#check(), waits ? CHECK_MS : LIVE_CHECK_MS)
     const shipping = this.#shipper.worker.start()
     // Their threads start side by side; a shipper that fails stops the assemblers.
     this.#assemblers = this.#startAssemblers(captures, wiring)
     const assembled = this.#assemblers.ended.then((ends) => this.#assemblersEnded(ends, waits))
-    this.#captures = captures
-    for (const capture of captures) this.#runLedger.addSource(capture)
-    if (input.kind === 'sockets') await this.#startCaptureThreads(input)
     await shipping
     if (this.#failure !== null) return
-    // Frame rings hold what is captured before the assemblers read them, except where all share one thread.
-    if (isSmall || (!waits && input.kind === 'whole')) await this.#assemblers.ready()
+    // The reader of a file starts at the same time, except where it would keep the assemblers from starting.
+    if (!waits || isSmall) await this.#assemblers.ready()
     await this.#capture(input)
     this.#isCapturing = true
     if (!waits) this.#startShedding(parts)
@@ -237,6 +235,15 @@ class Pipeline implements TargetPipeline {
     await Promise.all(captured)
     await assembled
     await shipped
+  }
+
+  /** Allocates the rings for pairs, and the doorbells. */
+  #wire(shared: Omit<Wiring, 'bells' | 'shipperBell'>): Wiring {
+    const { Doorbell, allocateRing } = shared.parts
+    const { assemblers, budget } = shared.plan
+    this.#pairRings = Array.from({ length: assemblers }, () => allocateRing(budget.pairRingBytes))
+    const bells = this.#pairRings.map(() => Doorbell.allocate())
+    return { ...shared, bells, shipperBell: Doorbell.allocate() }
   }
 
   #startShedding({ Shedding }: RunParts): void {
@@ -303,7 +310,7 @@ class Pipeline implements TargetPipeline {
     // Bound sockets already hold frames, which a drain still reads.
     if (this.#draining && !(input.kind === 'sockets' && input.opened.length > 0)) return
     if (input.kind === 'sockets') {
-      if (this.#targets !== null) await this.#captureTargets(this.#targets, input)
+      this.#capturing.resolve(this.#targets)
       return
     }
     input.interfaces.forEach((info, id) => {
@@ -314,12 +321,10 @@ class Pipeline implements TargetPipeline {
     await capture.worker.start()
   }
 
-  /**
-   * Starts the threads that bound sockets need, beside those of the assemblers: what arrives meanwhile waits in the kernel's rings,
-   * which are much smaller than the frame rings.
-   */
-  async #startCaptureThreads({ sockets, opened, ownNetns }: SocketInput): Promise<void> {
+  /** Captures the sockets that are bound. An assembler that starts later is told of their interfaces then. */
+  async #captureSockets({ sockets, opened, ownNetns }: SocketInput): Promise<void> {
     const { TargetSet } = await import('./target-set.ts')
+    const { releaseStartMemory } = await import('../sys/release-memory.ts')
     if (this.#stopping) return
     this.#targets = new TargetSet({
       sockets,
@@ -330,13 +335,7 @@ class Pipeline implements TargetPipeline {
       log: this.#options.log,
     })
     this.#runLedger.addSource(this.#targets)
-    this.#targets.startThreads(opened.length)
-  }
-
-  async #captureTargets(targets: TargetSet, { opened }: SocketInput): Promise<void> {
-    const { releaseStartMemory } = await import('../sys/release-memory.ts')
-    await targets.adopt(opened)
-    this.#capturing.resolve(targets)
+    await this.#targets.adopt(opened)
     setTimeout(releaseStartMemory, STARTED_MS).unref()
   }
 

@@ -104,11 +104,6 @@ export class TargetSet {
     }
   }
 
-  /** Starts the threads that so many sockets will need. Call it before targets are added. */
-  startThreads(sockets: number): void {
-    for (const { worker } of this.#parts.slots.slice(0, sockets)) void worker.start()
-  }
-
   /**
    * Captures sockets that are open already, once their workers are ready, and removes them from the list.
    *
