@@ -29,13 +29,13 @@ export function readSamples(text: string): LoadCounts[] {
 }
 
 /** When the first frames were counted: the time of the sample before. Null: never. */
-export function beginOf(samples: readonly LoadCounts[]): number | null {
+function beginOf(samples: readonly LoadCounts[]): number | null {
   const first = samples.findIndex(({ seen, kernelDrops }) => seen + kernelDrops > 0)
   return first === -1 ? null : samples[Math.max(0, first - 1)].ms
 }
 
 /** The last sample at or before a time, or the first of all. */
-export const sampleAt = (samples: readonly LoadCounts[], ms: number): LoadCounts =>
+const sampleAt = (samples: readonly LoadCounts[], ms: number): LoadCounts =>
   samples.findLast((sample) => sample.ms <= ms) ?? samples[0]
 
 /** The highest share of a core that was used in any second between two times. */

@@ -55,7 +55,7 @@ const COST_FALLS_MS = 500
 const SIGNIFICANT_USE = 3 / 4
 
 /** What a process has used and captured so far. */
-export interface CpuReading {
+interface CpuReading {
   /** A monotonic clock. */
   readonly nowMs: number
   /** CPU time of all threads. */

@@ -139,15 +139,16 @@ export class LiveCapture {
     return { ...opened, ...own, interfaceIndex, promiscuous }
   }
 
-  /** Starts the worker, or another one after `halt`. */
-  start(): void {
-    this.startUnread()
+  /** Starts the worker, or another one after `halt`. @param keep for `limits.cpu`: connections with a lower hash are kept */
+  start(keep = KEEP_ALL): void {
+    this.startUnread(keep)
     this.keepTaking()
   }
 
   /** Starts the worker without reading the ring. */
-  startUnread(): void {
+  startUnread(keep = KEEP_ALL): void {
     this.#control = Control.allocate()
+    new Control(this.#control).shedForCpu = KEEP_ALL - keep
     const data: CaptureWorkerData = {
       source: this.source,
       rings: [this.#ring],
@@ -164,11 +165,6 @@ export class LiveCapture {
     }
     this.#worker = new Worker(new URL('../../src/capture/capture.worker.js', import.meta.url), { workerData: data })
     this.#worker.on('message', (message: FromWorker) => this.messages.push(message))
-  }
-
-  /** Makes the worker shed connections as for `limits.cpu`. @param threshold connections with a lower hash are kept */
-  shedForCpu(threshold: number): void {
-    new Control(this.#control).shedForCpu = KEEP_ALL - threshold
   }
 
   /** Resolves once a message has arrived; throws when the worker ends without it. */

@@ -38,7 +38,7 @@ export class LoadMeter {
   readonly #clock: () => number
   readonly #shedder = new FlowShedder()
   /** The lower of the shedder's threshold and that of `limits.cpu`. */
-  #threshold = KEEP_ALL
+  #threshold: number
   #measureBacklog: () => Backlog = () => NO_BACKLOG
   #periodStart: number
   /** In this period: frames that were kept, their bytes in the rings, and frames that were lost. */
@@ -56,6 +56,8 @@ export class LoadMeter {
     this.#pairRings = pairRings
     this.#control = control
     this.#clock = clock
+    // The successor of a worker that has failed.
+    this.#threshold = KEEP_ALL - control.shedForCpu
     this.#periodStart = clock()
   }
 

@@ -18,7 +18,8 @@ class Rig {
   readonly control = new Control(Control.allocate())
   readonly meter: LoadMeter
 
-  constructor() {
+  constructor(shedForCpu = 0) {
+    this.control.shedForCpu = shedForCpu
     const ring = new RingProducer(allocateRing(1024 * 1024), new Doorbell(Doorbell.allocate()))
     const pairRings = [new RingLevel(this.pairRing)]
     this.meter = new LoadMeter({ rings: [ring], pairRings, control: this.control, clock: () => this.nowMs })
@@ -40,6 +41,13 @@ test('load meter: keeps all connections while the buffers hold what arrives', ()
   const rig = new Rig()
   rig.backlog = { ...FULL, lost: 0 }
   assert.equal(rig.pass(2000), KEEP_ALL)
+})
+
+test('load meter: sheds for limits.cpu from the first frame on, and follows it', () => {
+  const rig = new Rig(KEEP_ALL / 2)
+  assert.equal(rig.meter.threshold, KEEP_ALL / 2)
+  rig.control.shedForCpu = 0
+  assert.equal(rig.pass(10), KEEP_ALL)
 })
 
 test('load meter: sheds connections once the source has overflowed for 200 ms, and keeps all again when it is empty', () => {
