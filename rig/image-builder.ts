@@ -7,20 +7,11 @@
  */
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import {
-  copyFileSync,
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statfsSync,
-} from 'node:fs'
+import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statfsSync } from 'node:fs'
 import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { temporaryFolder } from './at-exit.ts'
 import { buildOnce, reportBuild, withLock } from './built-once.ts'
 import { needs } from './needs.ts'
 import { CACHE, ROOT } from './root.ts'
@@ -78,7 +69,7 @@ const UNUSED_MS = 24 * 3600 * 1000
 
 /** Images, and containers of one test. */
 export class ImageBuilder {
-  readonly #folder = mkdtempSync(join(tmpdir(), 'images-'))
+  readonly #folder = temporaryFolder('images-')
 
   readonly #store = imageStore()
 

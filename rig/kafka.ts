@@ -11,19 +11,18 @@ import {
   cpSync,
   existsSync,
   mkdirSync,
-  mkdtempSync,
   openSync,
   readFileSync,
   renameSync,
   rmSync,
   writeFileSync,
 } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import kafkajs, { type Admin } from 'kafkajs'
 import { defaultConfig } from '../src/config/load.ts'
 import { clientFor } from '../src/kafka/client.ts'
 import type { Client } from '../src/kafka/kafkajs-client.ts'
+import { temporaryFolder } from './at-exit.ts'
 import { buildOnce } from './built-once.ts'
 import { fetchKafka, KAFKA_CLASSES, KAFKA_JARS, NEW_BROKER } from './kafka-jars.ts'
 import { needs } from './needs.ts'
@@ -67,7 +66,7 @@ export function needsKafka(): string | false {
 }
 
 export class KafkaBroker {
-  readonly folder = mkdtempSync(join(tmpdir(), 'kafka-'))
+  readonly folder = temporaryFolder('kafka-')
   /** host:port of each listener. */
   readonly plaintext: string
   readonly saslSsl: string

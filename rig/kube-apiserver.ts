@@ -5,12 +5,12 @@
  * Data, keys and logs live in a temporary folder; both processes are started and ended by their own ids.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { request as httpRequest } from 'node:http'
 import { Agent, request } from 'node:https'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { temporaryFolder } from './at-exit.ts'
 import { buildKubeApiserver, KUBE_APISERVER } from './kube-apiserver-build.ts'
 import { needs } from './needs.ts'
 import { killAtExit } from './process-tree.ts'
@@ -47,7 +47,7 @@ export class KubeError extends Error {
 }
 
 export class KubeApiserver {
-  readonly folder = mkdtempSync(join(tmpdir(), 'kube-apiserver-'))
+  readonly folder = temporaryFolder('kube-apiserver-')
   /** PEM of the authority that signed the server's certificate and signs clients'. */
   readonly caFile = join(this.folder, 'ca.crt')
   /** PEM of a certificate for localhost and 127.0.0.1 by that authority, and its key: for a proxy in front. */

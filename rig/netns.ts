@@ -1,22 +1,22 @@
 /** Network namespaces and veth pairs for tests. Needs root and iproute2. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { statSync } from 'node:fs'
+import { atExit } from './at-exit.ts'
 import { killAtExit } from './process-tree.ts'
 
 let made = 0
-const existing = new Set<string>()
-process.once('exit', () => {
-  for (const name of existing) run('ip', 'netns', 'delete', name)
-})
 
 const run = (program: string, ...args: string[]): string =>
   execFileSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
 
 export class Namespace {
   readonly name: string
+  readonly #forget: () => void
 
   private constructor(name: string) {
     this.name = name
+    run('ip', 'netns', 'add', name)
+    this.#forget = atExit(() => this.#delete())
   }
 
   /**
@@ -26,8 +26,6 @@ export class Namespace {
   static create(prefix = 'itl'): Namespace {
     made += 1
     const namespace = new Namespace(`${prefix}-${process.pid}-${made}`)
-    run('ip', 'netns', 'add', namespace.name)
-    existing.add(namespace.name)
     namespace.ip('link', 'set', 'lo', 'up')
     return namespace
   }
@@ -87,7 +85,11 @@ export class Namespace {
   }
 
   delete(): void {
+    this.#delete()
+    this.#forget()
+  }
+
+  #delete(): void {
     run('ip', 'netns', 'delete', this.name)
-    existing.delete(this.name)
   }
 }

@@ -1,6 +1,7 @@
 /** Ends processes: with what they have started, or with this process. */
 import type { ChildProcess } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
+import { atExit } from './at-exit.ts'
 
 /** A clock tick in seconds: USER_HZ, the same on every architecture of Linux that Node.js runs on. */
 const TICK_SECONDS = 0.01
@@ -62,15 +63,11 @@ export function killChildren(text: string): number {
   return doomed.length
 }
 
-/** Those that are killed when this process exits, while they run. */
-const owned = new Set<ChildProcess>()
-process.once('exit', () => {
-  for (const child of owned) child.kill('SIGKILL')
-})
-
 /** Has a process killed when this one exits before it: what a failed test has started does not outlive its file. */
 export function killAtExit<T extends ChildProcess>(child: T): T {
-  owned.add(child)
-  child.once('exit', () => owned.delete(child))
+  child.once(
+    'exit',
+    atExit(() => child.kill('SIGKILL')),
+  )
   return child
 }

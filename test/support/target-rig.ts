@@ -3,10 +3,10 @@
  * iproute2.
  */
 import assert from 'node:assert/strict'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
+import { temporaryFolder } from '../../rig/at-exit.ts'
 import { Namespace } from '../../rig/netns.ts'
 import { defaultConfig } from '../../src/config/load.ts'
 import type { Config } from '../../src/config/schema.ts'
@@ -88,7 +88,7 @@ export class TargetRig {
   readonly #file: string
 
   constructor(t: TestContext, { config = (same) => same, all = true }: RigOptions = {}) {
-    const folder = mkdtempSync(join(tmpdir(), 'targets-'))
+    const folder = temporaryFolder('targets-')
     this.#file = join(folder, 'pairs')
     const defaults = defaultConfig()
     const capture = { ...defaults.capture, ringBytes: MIB, maxWorkers: 2, warmUp: false }
