@@ -13,7 +13,7 @@ import type { BatchStore } from '../left-pairs.ts'
 
 /** Memory of acknowledged batches that is kept for the next ones. */
 const POOL_BYTES = 8 * 1024 * 1024
-/** A batch is closed to new pairs after this share of `maxAge`, so that dropping it drops no pair much younger. */
+/** The pairs of a batch arrived within this share of `maxAge`, so that dropping it drops no pair much younger than the oldest. */
 const AGE_SHARE = 16
 /**
  * Open batches are sent after this share of the linger time without another pair. Pairs arrive in bursts, one for each block of a
@@ -100,11 +100,12 @@ export class Batcher {
    *
    * @param id the partition's number
    * @param recordBytes estimated length of the record
+   * @param arrivedMs when the pair arrived: long ago, after an outage
    */
-  batchFor(id: number, recordBytes: number, nowMs: number): RecordBatch {
+  batchFor(id: number, recordBytes: number, arrivedMs: number): RecordBatch {
     const partition = this.#partitions[id]
     const { open } = partition
-    if (open !== null && !this.#isFull(open, recordBytes, nowMs)) return open
+    if (open !== null && !this.#isFull(open, recordBytes, arrivedMs)) return open
     if (open !== null) partition.sealed.push(open)
     partition.open = this.#emptyBatch()
     partition.open.place(id, this.#order)
@@ -251,10 +252,10 @@ export class Batcher {
     return this.#unassigned.sealed.length === 0 ? this.#partitions : [...this.#partitions, this.#unassigned]
   }
 
-  #isFull(batch: RecordBatch, recordBytes: number, nowMs: number): boolean {
+  #isFull(batch: RecordBatch, recordBytes: number, arrivedMs: number): boolean {
     if (batch.count === 0) return false
     if (batch.size + recordBytes > this.batchBytes) return true
-    return nowMs - batch.oldestMs > this.#options.maxAgeMs / AGE_SHARE
+    return arrivedMs - batch.oldestMs > this.#options.maxAgeMs / AGE_SHARE
   }
 
   #dueMs(batch: RecordBatch): number {

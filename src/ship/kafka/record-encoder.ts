@@ -69,7 +69,7 @@ export class RecordEncoder {
     }
     const partition = this.#partitioner.assign(queue.connection, queue.server, this.#batcher.partitions.length)
     const arrivedMs = nowMs - (((nowMs | 0) - queue.arrivedMs) | 0)
-    const batch = this.#batcher.batchFor(partition, recordBytes, nowMs)
+    const batch = this.#batcher.batchFor(partition, recordBytes, arrivedMs)
     batch.append(value, start, length, this.#partitioner.key, headers, this.#wallClock(nowMs), arrivedMs)
     this.#batcher.added(batch, queue.recordBytes)
     return recordBytes

@@ -170,6 +170,9 @@ class Rig {
   }
 }
 
+/** Bytes of a batch. */
+const lengthOf = (chunks: readonly Uint8Array[]): number => chunks.reduce((sum, { length }) => sum + length, 0)
+
 /** The numbers without those that were stored again. */
 const firsts = (numbers: readonly number[]): number[] => [...new Set(numbers)]
 
@@ -201,6 +204,30 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('drop over' as const), bytes: fc.nat(20_000) }) },
 )
+
+test('kafka sink: pairs that have waited for long are sent in batches as full as those of new pairs', async () => {
+  for (const waitedMs of [0, 60_000]) {
+    const rig = new Rig()
+    for (let pair = 0; pair < 60; pair++) rig.arrive()
+    rig.nowMs += waitedMs
+    const sent: number[] = []
+    for (let turns = 0; rig.queued + rig.sink.pairs > 0; turns += 1) {
+      assert.ok(turns < 400, 'pairs wait for ever')
+      await rig.pump()
+      for (const { request } of rig.brokers.pending)
+        sent.push(...request.partitions.map(({ batch }) => lengthOf(batch)))
+      while (rig.brokers.pending.length > 0) rig.brokers.answer(0, 'accept')
+      rig.nowMs += 100
+    }
+    const bytes = sent.reduce((sum, length) => sum + length)
+    // Each partition may have one batch that the pairs did not fill.
+    assert.ok(
+      sent.length <= LEADERS.length + bytes / (BATCH_BYTES / 2),
+      `after ${waitedMs} ms: ${sent.join(', ')} bytes`,
+    )
+    assert.equal(rig.brokers.stored.flat().length, 60)
+  }
+})
 
 test('kafka sink: model: every pair is shipped, rejected or dropped once, and each connection keeps its order', async () => {
   const refused = fc.uniqueArray(fc.nat(60), { maxLength: 3 })
