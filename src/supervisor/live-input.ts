@@ -6,6 +6,7 @@ import { brokerExclusions } from '../capture/filter/exclusions.ts'
 import type { Config } from '../config/schema.ts'
 import { usageError } from '../errors.ts'
 import { ownNetns } from '../sys/netns.ts'
+import { returnLargeBlocks } from '../sys/release-memory.ts'
 import type { CaptureTarget } from '../target/capture-target.ts'
 import type { InterfaceInfo } from '../target/interface-info.ts'
 import type { OpenInput, SocketInput } from './open-input.ts'
@@ -30,6 +31,7 @@ async function openSockets(
   open: boolean,
 ): Promise<SocketInput> {
   const own = ownNetns()
+  returnLargeBlocks()
   const sockets = new SocketOpener(options)
   const opened: SocketInput['opened'] = []
   try {

@@ -1,6 +1,6 @@
 /**
  * Returns memory to the system that V8 and the C library would keep for later use: after the start, the compilers'
- * scratch space, and the garbage of loading code and configuration.
+ * scratch space, and the garbage of loading code and configuration; later, large blocks that are freed.
  */
 import { readFileSync } from 'node:fs'
 import { setFlagsFromString } from 'node:v8'
@@ -10,6 +10,12 @@ import { ffi, withAddress } from './ffi.ts'
 const MADV_DONTNEED = 4
 /** A multiple of the page size; other platforms than x64 have pages of up to 64 KiB. */
 const PAGE = process.arch === 'x64' ? 4096n : 65_536n
+
+/** Parameters of mallopt(3), malloc.h. */
+const M_TRIM_THRESHOLD = -1
+const M_MMAP_THRESHOLD = -3
+/** glibc's own value for both, at first. */
+const LARGE_BYTES = 128 * 1024
 
 let advise: ((address: bigint, bytes: number, advice: number) => number) | undefined
 
@@ -43,15 +49,28 @@ function madvise(start: bigint, bytes: number): void {
   advise(start, bytes, MADV_DONTNEED)
 }
 
-/** malloc_trim(3), which only glibc has. */
+/** malloc_trim(3). */
 function trim(): void {
-  let mallocTrim: (padding: number) => number
+  glibc('malloc_trim', ['size_t'])?.(0)
+}
+
+/**
+ * Makes the C library map large blocks one by one, and unmap them when they are freed, in all threads. By itself glibc raises
+ * both thresholds to the largest block that was ever freed, up to 32 MiB: then pairs that waited during an outage, and buffers
+ * of threads that have ended, leave holes in the heaps of 16 threads, of which each may keep 64 MiB. Other C libraries do not.
+ */
+export function returnLargeBlocks(): void {
+  const mallopt = glibc('mallopt', ['int', 'int'])
+  for (const threshold of [M_MMAP_THRESHOLD, M_TRIM_THRESHOLD]) mallopt?.(threshold, LARGE_BYTES)
+}
+
+/** A function that only glibc has; null: this is another C library. */
+function glibc(name: string, types: string[]): ((...values: number[]) => number) | null {
   try {
-    mallocTrim = ffi().load(null).func('malloc_trim', 'int', ['size_t'])
+    return ffi().load(null).func(name, 'int', types)
   } catch {
-    return
+    return null
   }
-  mallocTrim(0)
 }
 
 /**
