@@ -5,6 +5,8 @@
  * packages of which the program uses a part are not installed at all. Packages in `dependencies` are left out of it: those
  * with native code, and those that find their own files.
  *
+ * Packages that the sources load with `require`, because few runs need them, are one file each.
+ *
  * Each thread's entry is bundled alone, because parts shared by several entries would be files of their own. What the
  * sources import on demand is a file beside the entry. Other files of dist/src, such as the WebAssembly and the page of `ui`, are copied.
  */
@@ -20,6 +22,9 @@ const OLDEST_NODE = 'node20.19'
 /** Bundled CommonJS requires modules of Node.js. */
 const BANNER =
   "import { createRequire as requireFrom } from 'node:module';const require = requireFrom(import.meta.url);"
+/** Packages that are loaded with `createRequire(import.meta.url)`, in a folder of the bundle. */
+const REQUIRED = ['pino', 'yaml']
+const PACKAGES = 'packages'
 /** What runs before `capture` has its socket. */
 const START = ['program', 'effective', 'run-pipeline', 'live-input']
 /** What runs directly after that. */
@@ -41,6 +46,13 @@ function installedPackages(): string[] {
   return [...Object.keys({ ...dependencies, ...optionalDependencies }), 'protobufjs']
 }
 
+/** The text of a module, in which `require` names the files of REQUIRED. @param path of the module, from src/ */
+const withPackages = (text: string, path: string): string =>
+  REQUIRED.reduce((changed, name) => {
+    const file = relative(dirname(path), join(PACKAGES, `${name}.cjs`))
+    return changed.replaceAll(`createRequire(import.meta.url)('${name}')`, `createRequire(import.meta.url)('${file}')`)
+  }, text)
+
 /** Lets `import.meta.url` name the module's own place, as if it was not bundled: other files are found from there. */
 const ownUrls = (entryFolder: string): Plugin => ({
   name: 'own-urls',
@@ -48,7 +60,7 @@ const ownUrls = (entryFolder: string): Plugin => ({
     onLoad({ filter: /\.ts$/ }, ({ path }) => {
       if (path.includes('node_modules')) return null
       const place = relative(join(SOURCES, entryFolder), path).replace(/\.ts$/, '.js')
-      const text = readFileSync(path, 'utf8')
+      const text = withPackages(readFileSync(path, 'utf8'), relative(SOURCES, path))
       const contents = text.replaceAll('import.meta.url', `new URL(${JSON.stringify(place)}, import.meta.url).href`)
       return { contents, loader: 'ts' }
     })
@@ -74,6 +86,23 @@ async function bundleEntry(entry: string, folder: string): Promise<string[]> {
     external: installedPackages(),
     plugins: [ownUrls(dirname(entry))],
     banner: { js: BANNER },
+  })
+  return Object.keys(metafile.inputs)
+}
+
+/** @returns the files that it contains, from the root */
+async function bundlePackage(name: string, folder: string): Promise<string[]> {
+  const { metafile } = await build({
+    absWorkingDir: ROOT,
+    entryPoints: { [name]: name },
+    outdir: join(folder, PACKAGES),
+    outExtension: { '.js': '.cjs' },
+    bundle: true,
+    platform: 'node',
+    format: 'cjs',
+    target: OLDEST_NODE,
+    metafile: true,
+    logLevel: 'warning',
   })
   return Object.keys(metafile.inputs)
 }
@@ -106,7 +135,11 @@ function licenses(files: readonly string[]): string {
 
 async function bundle(folder: string): Promise<void> {
   rmSync(folder, { recursive: true, force: true })
-  const files = (await Promise.all(entries().map((entry) => bundleEntry(entry, folder)))).flat()
+  const bundles = [
+    ...entries().map((entry) => bundleEntry(entry, folder)),
+    ...REQUIRED.map((name) => bundlePackage(name, folder)),
+  ]
+  const files = (await Promise.all(bundles)).flat()
   await mergeChunks(folder, { entry: 'main', roots: START, name: 'start', banner: BANNER })
   await mergeChunks(folder, { entry: 'start', roots: RUN, name: 'run', banner: BANNER })
   copyAssets(folder)

@@ -4,11 +4,10 @@
  *
  * `test/kafka/kafkajs-internals.test.ts` fails when an internal that these files rely on has changed.
  */
-import { createRequire } from 'node:module'
 import type { Socket } from 'node:net'
 import type { Kafka } from 'kafkajs'
-
-const require = createRequire(import.meta.url)
+import errorModule from 'kafkajs/src/protocol/error.js'
+import produceResponse from 'kafkajs/src/protocol/requests/produce/v7/response.js'
 
 /** Short enough to notice added partitions within minutes. */
 const METADATA_MAX_AGE_MS = 60_000
@@ -108,15 +107,15 @@ export interface Internals {
 
 /** An error code of a response as the error that kafkajs throws for it: with a text, and the code as `code`. */
 export function errorOfCode(code: number): Error {
-  const { createErrorFromCode } = require('kafkajs/src/protocol/error.js') as {
+  const { createErrorFromCode } = errorModule as {
     createErrorFromCode(code: number): Error
   }
   return createErrorFromCode(code)
 }
 
-/** Loads the internals of kafkajs that are used here. @throws when one is missing */
+/** The internals of kafkajs that are used here. */
 export function internals(): Internals {
-  const response = require('kafkajs/src/protocol/requests/produce/v7/response.js') as {
+  const response = produceResponse as {
     decode(payload: Buffer): Promise<ProduceResponse>
   }
   return {

@@ -2,14 +2,15 @@
  * Repairs to kafkajs 2.2.4, its last release, for brokers that are slow, short-lived or hostile. They are applied in
  * place, once per thread.
  */
-import { createRequire } from 'node:module'
 import type { Socket } from 'node:net'
+import connectionModule from 'kafkajs/src/network/connection.js'
+import requestQueueModule from 'kafkajs/src/network/requestQueue/index.js'
+import decoderModule from 'kafkajs/src/protocol/decoder.js'
+import metadataResponse from 'kafkajs/src/protocol/requests/metadata/v6/response.js'
 import { errorText } from '../errors.ts'
 import { BadResponseError } from './errors.ts'
 import { FrameReader } from './frame-reader.ts'
 import type { Connection, RequestQueue } from './kafkajs-internals.ts'
-
-const require = createRequire(import.meta.url)
 
 /** A broker may ask a client to pause (KIP-219), within its quota window; a damaged response may ask for weeks. */
 const MAX_THROTTLE_MS = 15_000
@@ -18,7 +19,7 @@ const SESSION_SHARE = 0.8
 
 let repaired = false
 
-/** Applies every repair. Safe to call again. @throws when kafkajs's parts are not where they were */
+/** Applies every repair. Safe to call again. */
 export function repairKafkajs(): void {
   if (repaired) return
   repaired = true
@@ -37,7 +38,7 @@ export function repairKafkajs(): void {
  *   meant for would wait for its timeout, so the connection must end.
  */
 function repairRequestQueue(): void {
-  const { prototype } = require('kafkajs/src/network/requestQueue/index.js') as { prototype: RequestQueue }
+  const { prototype } = requestQueueModule as { prototype: RequestQueue }
   const { scheduleCheckPendingRequests, maybeThrottle, fulfillRequest, canSendSocketRequestImmediately } = prototype
   prototype.scheduleCheckPendingRequests = function (): void {
     if (this.pending.length > 0) scheduleCheckPendingRequests.call(this)
@@ -61,7 +62,7 @@ function repairRequestQueue(): void {
  * token that expires soon) would count as ended from its start, and no request would ever be sent.
  */
 function repairSessions(): void {
-  const { prototype } = require('kafkajs/src/network/connection.js') as { prototype: Connection }
+  const { prototype } = connectionModule as { prototype: Connection }
   prototype.isAuthenticated = function (): boolean {
     if (this.authenticatedAt === null) return false
     const lifetimeMs = Number(this.sessionLifetime.toString())
@@ -89,7 +90,7 @@ interface Decoder {
  * kafkajs skips what is left of it.
  */
 function repairDecoder(): void {
-  const { prototype } = require('kafkajs/src/protocol/decoder.js') as { prototype: Decoder }
+  const { prototype } = decoderModule as { prototype: Decoder }
   for (const name of DECODER_METHODS) {
     const method = prototype[name] as (this: Decoder, ...args: unknown[]) => unknown
     prototype[name] = function (this: Decoder, ...args: unknown[]): unknown {
@@ -114,7 +115,7 @@ interface PartitionMetadata {
  * has none. Version 6 is the one that kafkajs uses with every broker that supports Produce v7.
  */
 function repairMetadata(): void {
-  const response = require('kafkajs/src/protocol/requests/metadata/v6/response.js') as {
+  const response = metadataResponse as {
     decode(payload: Buffer): Promise<{ topicMetadata: { partitionMetadata: PartitionMetadata[] }[] }>
   }
   const { decode } = response

@@ -87,9 +87,18 @@ test('image: it contains no compiler, no package manager of Node.js and no build
   const modules = readdirSync(join(container.files, 'app/node_modules'))
   assert.deepEqual(
     modules.filter((name) =>
-      ['typescript', '@biomejs', '@kubernetes', 'esbuild', 'fast-check', 'cap', 'nan', 'node-gyp', 'zod'].includes(
-        name,
-      ),
+      [
+        'typescript',
+        '@biomejs',
+        '@kubernetes',
+        'esbuild',
+        'fast-check',
+        'cap',
+        'nan',
+        'node-gyp',
+        'kafkajs',
+        'zod',
+      ].includes(name),
     ),
     [],
   )

@@ -1,7 +1,7 @@
 /** The bundled program, which is what is installed. Whatever starts the program in a test starts the bundle (PROGRAM). */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, normalize } from 'node:path'
 import { test } from 'node:test'
@@ -50,13 +50,25 @@ test('bundle: the API server’s client is found', (t) => {
   assert.match(stderr, /API server: 127\.0\.0\.1:1 refuses connections/)
 })
 
+test('bundle: a configuration file needs no installed package', (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'bundle-test-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  cpSync(dirname(PROGRAM), join(folder, 'dist', 'bundle'), { recursive: true })
+  cpSync(join(ROOT, 'package.json'), join(folder, 'package.json'))
+  const main = join(folder, 'dist', 'bundle', 'main.js')
+  const config = join(folder, 'config.yaml')
+  writeFileSync(config, 'kafka: { topic: pairs }')
+  const printed = run(main, 'config', 'print', '--config', config)
+  assert.match(printed.stdout, /topic: pairs/, printed.stderr)
+})
+
 /** The other files of the bundle that each of its files imports. */
 function importsOf(folder: string): Map<string, string[]> {
   const names = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.js'))
   return new Map(
     names.map((name) => {
       const found = readFileSync(join(folder, name), 'utf8').matchAll(
-        /^(?:import|\} from) "(\.[^"]+)"|\bimport\("(\.[^"]+)"\)/gm,
+        /^(?:import|\} from) "(\.[^"]+)"|\bimport\("(\.[^"]+\.js)"\)/gm,
       )
       return [name, [...found].map(([, first, onDemand]) => normalize(join(dirname(name), first ?? onDemand)))]
     }),
@@ -72,7 +84,8 @@ test('bundle: its files import only files that exist', () => {
 
 test('bundle: it has the licenses of what it contains', () => {
   const text = readFileSync(join(dirname(PROGRAM), 'licenses.txt'), 'utf8')
-  for (const name of ['@kubernetes/client-node', 'commander', 'zod']) assert.ok(text.includes(`${name} `), name)
+  for (const name of ['@kubernetes/client-node', 'commander', 'kafkajs', 'pino', 'yaml', 'zod'])
+    assert.ok(text.includes(`${name} `), name)
 })
 
 test('bundle: it is what npm installs, without the packages that it contains', () => {
@@ -83,5 +96,6 @@ test('bundle: it is what npm installs, without the packages that it contains', (
   }
   assert.equal(bin['interceptor'], 'dist/bundle/main.js')
   assert.ok(files.includes('dist/bundle'))
-  for (const name of ['@kubernetes/client-node', 'zod']) assert.ok(!(name in dependencies), name)
+  for (const name of ['@kubernetes/client-node', 'kafkajs', 'pino', 'yaml', 'zod'])
+    assert.ok(!(name in dependencies), name)
 })
