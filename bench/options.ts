@@ -35,6 +35,7 @@ Measures the program beside others over generated traffic and prints tables.
   --json FILE      everything measured, as JSON
   --check PERCENT  end with 1 when a ratio to Go or tshark is that much lower than in bench/baseline.json
   --store          write the ratios of this run into bench/baseline.json
+  --publish        write what was measured into bench/results.json, from which \`npm run generate\` makes README's figures
   --help
 
 Needs Linux. What else is missing here (root, tcpreplay, tshark, Go, Java) is named at the end.
@@ -52,6 +53,7 @@ export interface BenchOptions {
   /** By how many percent a ratio may be lower than the baseline's; null: nothing is compared. */
   check: number | null
   store: boolean
+  publish: boolean
 }
 
 /** @returns null when help was requested and printed. @throws Error naming the argument that is wrong */
@@ -70,6 +72,7 @@ export function readOptions(args: string[]): BenchOptions | null {
       json: { type: 'string' },
       check: { type: 'string' },
       store: { type: 'boolean', default: false },
+      publish: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   })
@@ -89,6 +92,7 @@ export function readOptions(args: string[]): BenchOptions | null {
     json: values.json ?? null,
     check: values.check === undefined ? null : positive('--check', values.check),
     store: values.store,
+    publish: values.publish,
   }
 }
 

@@ -17,6 +17,7 @@ import { measureMemory } from './memory.ts'
 import { measureOffline } from './offline.ts'
 import { type BenchOptions, type Part, readOptions } from './options.ts'
 import { describeMachine, isMissing, isSection, machineText, type SectionResult, sectionText } from './report.ts'
+import { publishResults } from './results.ts'
 import { measureShip } from './ship.ts'
 import { measureStart } from './start.ts'
 import { givenTrace, makeTrace, type Trace } from './traces.ts'
@@ -84,10 +85,12 @@ async function run(options: BenchOptions): Promise<void> {
   const traces = tracesOf(options)
   const results: SectionResult[] = []
   for (const part of options.parts) {
-    for (const result of await measure(part, options, traces)) {
-      results.push(result)
-      if (isSection(result)) process.stdout.write(sectionText(result))
-    }
+    const measured = await measure(part, options, traces)
+    results.push(...measured)
+    const sections = measured.filter(isSection)
+    for (const section of sections) process.stdout.write(sectionText(section))
+    if (options.publish && sections.length > 0)
+      publishResults(part, { machine, data: sections.map(({ data }) => data) })
   }
   const missing = new Map(results.filter(isMissing).map(({ what, why }) => [what, why]))
   if (missing.size > 0) process.stdout.write('\nNot measured here:\n')

@@ -6,6 +6,8 @@ import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { figuresText } from '../bench/figures.ts'
+import { readResults } from '../bench/results.ts'
 import {
   chartReadmeFile,
   type GeneratedFile,
@@ -59,6 +61,10 @@ export const GENERATORS: readonly Generator[] = [
   { title: 'test/fixtures/README.md lists every capture of manifest.json', files: fixturesPage },
   { title: 'the chart’s values.schema.json contains the schema of the configuration', files: valuesSchema },
   { title: 'the chart’s README has every value', files: chartReadmeFile },
+  {
+    title: 'README.md has the figures of bench/results.json',
+    files: () => [['README.md', fillIn(read('README.md'), 'figures', figuresText(readResults()))]],
+  },
   { title: 'deploy/manifests is what the chart renders', files: plainManifests, skip: needsKubeTools },
   { title: 'deploy/kustomize/base is what the chart renders', files: kustomizeBase, skip: needsKubeTools },
   { title: 'sessions in the documents show what their commands print', files: sessions, skip: () => needs('jq') },

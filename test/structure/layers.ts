@@ -43,7 +43,7 @@ export const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   rig: ['src'],
   deploy: ['src', 'rig'],
   bench: ['src', 'rig'],
-  scripts: ['src', 'rig', 'deploy'],
+  scripts: ['src', 'rig', 'deploy', 'bench'],
   test: ['src', 'rig', 'deploy', 'bench', 'scripts'],
 }
 
