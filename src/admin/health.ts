@@ -68,9 +68,10 @@ function workersCheck({ observation }: AgentState): HealthCheck {
   return failed('workers', `crashing repeatedly: ${named.join(', ')}`)
 }
 
-function captureCheck({ observation, start }: AgentState): HealthCheck {
+function captureCheck({ observation, start, nothingCaptured }: AgentState): HealthCheck {
   if (observation === null) return failed('capture', 'the pipeline has not started')
   if (!start.done) return failed('capture', startDetail(start))
+  if (nothingCaptured !== null) return degraded('capture', `nothing is captured: ${nothingCaptured}`)
   const down = observation.interfaces.filter(({ up }) => !up)
   if (down.length === 0) return ok('capture')
   return degraded('capture', `${down.length} of ${observation.interfaces.length} interfaces are down: ${named(down)}`)

@@ -15,6 +15,8 @@ export interface AgentState {
   readonly observation: Observation | null
   /** The captures of the pods found at the start. */
   readonly start: StartState
+  /** Why no pod and no interface is to be captured: a sentence without a full stop; null: something is. */
+  readonly nothingCaptured: string | null
   /** null: the first scan has not ended yet. */
   readonly discovery: DiscoveryState | null
   /** Reads the counts of each pod, which costs more than the rest. */

@@ -13,6 +13,7 @@ import { AddressDirectory } from '../discovery/addresses/directory.ts'
 import { applyRemoteChange } from '../discovery/addresses/sources.ts'
 import type { PodDecision, TargetRules } from '../discovery/decide/decision.ts'
 import { internalCidrs } from '../discovery/decide/internal-cidrs.ts'
+import { nothingCaptured } from '../discovery/decide/nothing-captured.ts'
 import { neededFacts } from '../discovery/decide/selection.ts'
 import { targetRules } from '../discovery/decide/target-rules.ts'
 import { type OwnPod, readOwnPod } from '../discovery/proc/own-pod.ts'
@@ -99,6 +100,8 @@ export class Agent {
   /** Whether all pods found at the start were captured, or could not be. Stays true once it is. */
   #started = false
   #policy: VantagePolicy | null = null
+  /** Why nothing is captured; null: something is, or the node was not scanned yet. */
+  #nothing: string | null = null
 
   constructor(options: AgentOptions, { own, rules, scanner, startApi }: Prepared) {
     const { loaded, file, load, output, log } = options
@@ -118,7 +121,7 @@ export class Agent {
       directory: this.#directory,
       knownPods: () => this.#api.pods(),
       setAddresses: (entries) => this.#pipeline.setAddresses(entries),
-      onChange: () => this.#updatePolicy(),
+      onChange: () => this.#podsChanged(),
       log,
     })
     this.#api = startApi({
@@ -157,6 +160,7 @@ export class Agent {
       uptimeMs: now - this.#began,
       observation,
       start: { opening: this.#captures.opening, done: this.#isStarted() },
+      nothingCaptured: this.#nothing,
       discovery: snapshot && {
         scans: tally.scans,
         failures: tally.failures,
@@ -227,6 +231,17 @@ export class Agent {
     this.#log.warn('targets has rules about namespaces or labels, but there is no API server: no pod is captured', {
       hint: 'Run in a pod with a service account, or set kubernetes.kubeconfig.',
     })
+  }
+
+  #podsChanged(): void {
+    this.#updatePolicy()
+    const { snapshot, decisions } = this.#discovery
+    const nothing = snapshot && nothingCaptured(snapshot, decisions, targetRules(this.#config, this.#own))
+    const before = this.#nothing
+    this.#nothing = nothing?.why ?? null
+    if (nothing !== null && nothing.why !== before) {
+      this.#log.warn(`nothing is captured: ${nothing.why}`, { hint: nothing.hint })
+    }
   }
 
   #deny(failure: TargetFailure): void {

@@ -281,8 +281,11 @@ export class TargetSet {
     if (reason !== 'ended') this.#counters[FAILURE_COUNTERS[reason]] += 1
     const { log } = this.#parts
     const fields = targetLogFields(target)
-    if (reason === 'gone') log.debug('a pod ended before it could be captured', { ...fields, error: message })
-    else log.error(`an interface cannot be captured: ${message}`, hint === null ? fields : { ...fields, hint })
+    if (reason === 'gone') {
+      // An interface of the host has a name that a person has written, a pod's one that was just read.
+      if (target.info.vantage === 'host') log.warn('an interface of capture.interfaces does not exist', fields)
+      else log.debug('a pod ended before it could be captured', { ...fields, error: message })
+    } else log.error(`an interface cannot be captured: ${message}`, hint === null ? fields : { ...fields, hint })
     return failure
   }
 

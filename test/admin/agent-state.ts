@@ -49,6 +49,7 @@ export const agentState = (parts: Partial<AgentState> = {}): AgentState => ({
   uptimeMs: 5_000,
   observation: observation(),
   start: { opening: 0, done: true },
+  nothingCaptured: null,
   discovery: {
     scans: 3,
     failures: 1,

@@ -123,6 +123,11 @@ const DEGRADED: [string, Partial<AgentState>, string][] = [
     '[!]capture degraded: 1 of 2 interfaces are down: eth0 of shop/a',
   ],
   [
+    'nothing is captured',
+    { nothingCaptured: '/proc has no process of a pod' },
+    '[!]capture degraded: nothing is captured: /proc has no process of a pod',
+  ],
+  [
     'scans of discovery are late',
     { discovery: { ...healthy.discovery!, lastScanAgeMs: SCAN_SILENCE_MS } },
     '[!]discovery degraded: no scan of the node’s processes for 30 s',

@@ -47,6 +47,7 @@ const SPANNING: Readonly<Record<string, string>> = {
   'discovery/node': 'discovery on processes in cgroups and namespaces',
   'pair/schema': 'pairs against schema/pair.schema.json',
   'ui/browser': 'the page of interceptor ui, in Chromium',
+  'supervisor/restarts': 'what threads that end again and again leave behind',
   'ship/stdout': 'the shipper in a process of its own, at the end of a pipe',
 }
 
