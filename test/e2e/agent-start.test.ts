@@ -64,6 +64,34 @@ test('agent: captures the first requests of every pod after /readyz returns 200'
   )
 })
 
+test('agent: says once that it captures nothing on a host that has only loopback addresses, and stops saying so', {
+  skip,
+  timeout: 120_000,
+}, async (t) => {
+  const rig = await node(t)
+  const devices = rig.network.ip('-o', 'link').matchAll(/^\d+: ([^:@]+)/gm)
+  for (const [, device] of devices) if (device !== 'lo') rig.network.ip('addr', 'flush', 'dev', device)
+  const settings = ['capture.interfaces=uplink']
+  const agent = AgentRig.under(t, rig.within(true), { settings })
+  const said = () => agent.records.filter(({ msg }) => msg.startsWith('nothing is captured: '))
+  await until(
+    'the warning',
+    () => said().length > 0,
+    () => agent.log,
+  )
+  assert.match(said()[0].msg, /capture\.interfaces is set, but no interface of the host except loopback has an address/)
+  assert.match(String(said()[0]['hint']), /interceptor capture -i lo/)
+  // With an address there is something to capture, but under another name.
+  rig.joinNetwork('downlink', '203.0.113.1/24', rig.namespace(), '203.0.113.2/24')
+  await agent.logged('an interface of capture.interfaces does not exist', { interface: 'uplink' })
+  assert.equal(said().length, 1)
+  rig.network.ip('link', 'set', 'downlink', 'down')
+  rig.network.ip('link', 'set', 'downlink', 'name', 'uplink')
+  rig.network.ip('link', 'set', 'uplink', 'up')
+  await agent.logged('captured', { interface: 'uplink' })
+  assert.equal(await agent.end(), 0)
+})
+
 test('agent: without an API server, pairs have uid, container id and the name from HOSTNAME', {
   skip,
   timeout: 120_000,

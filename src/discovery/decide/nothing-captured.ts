@@ -13,7 +13,7 @@ const MOST_REASONS = 3
 
 /** @returns null: something is to be captured */
 export function nothingCaptured(
-  { host, pods, denied }: Pick<Snapshot, 'host' | 'pods' | 'denied'>,
+  { host, pods, processes, denied }: Pick<Snapshot, 'host' | 'pods' | 'processes' | 'denied'>,
   decisions: Decisions,
   { hostInterfaces, procRoot }: Pick<TargetRules, 'hostInterfaces' | 'procRoot'>,
 ): NothingCaptured | null {
@@ -25,7 +25,8 @@ export function nothingCaptured(
     }
   }
   if (pods.length > 0) return { why: leftOut(decisions), hint: 'Each pod and its reason: interceptor pods' }
-  if (denied > 0) {
+  // Some can never be read, whatever the privileges.
+  if (denied > processes) {
     return {
       why: `no pod was found, and ${denied} processes could not be read`,
       hint: 'Grant CAP_SYS_PTRACE, and see whether AppArmor denies it.',

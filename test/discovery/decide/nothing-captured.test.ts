@@ -27,8 +27,11 @@ test('nothing captured: names capture.interfaces on a host that has only loopbac
 })
 
 test('nothing captured: names the processes that could not be read, or the folder that has no pods', () => {
-  assert.match(said([], { denied: 12 })!.why, /12 processes could not be read/)
-  assert.match(said([], {}, { procRoot: '/host/proc' })!.why, /^\/host\/proc has no process of a pod/)
+  assert.match(said([], { processes: 3, denied: 12 })!.why, /12 processes could not be read/)
+  assert.match(
+    said([], { processes: 90, denied: 1 }, { procRoot: '/host/proc' })!.why,
+    /^\/host\/proc has no process of a pod/,
+  )
 })
 
 test('nothing captured: counts the reasons for which pods are left out, the most frequent first', () => {
