@@ -1,40 +1,25 @@
 /**
- * The node agent. Discovery decides what is captured; the pipeline captures, pairs and ships; the API server provides
- * names; the admin server serves metrics and health; and the configuration can be reloaded. Main thread; the hot path
- * is in workers.
+ * The node agent. What is captured on the node is in node-capture.ts; the pipeline captures, pairs and ships; the admin
+ * server serves metrics and health; and the configuration can be reloaded. Main thread; the hot path is in workers.
  */
-import { NAMES_GRACE_MS } from '../admin/health.ts'
 import { type AdminServer, serveAdmin } from '../admin/server.ts'
-import { type AgentState, tallyPods } from '../admin/state.ts'
+import type { AgentState } from '../admin/state.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import { ConfigReloader } from '../config/reload-watcher.ts'
 import type { Config } from '../config/schema.ts'
-import { AddressDirectory } from '../discovery/addresses/directory.ts'
-import { applyRemoteChange } from '../discovery/addresses/sources.ts'
-import type { PodDecision, TargetRules } from '../discovery/decide/decision.ts'
-import { internalCidrs } from '../discovery/decide/internal-cidrs.ts'
-import { nothingCaptured } from '../discovery/decide/nothing-captured.ts'
-import { neededFacts } from '../discovery/decide/selection.ts'
 import { targetRules } from '../discovery/decide/target-rules.ts'
-import { type OwnPod, readOwnPod } from '../discovery/proc/own-pod.ts'
+import { readOwnPod } from '../discovery/proc/own-pod.ts'
 import { NodeScanner } from '../discovery/proc/scanner.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Logger } from '../log/logger.ts'
 import type { Outcome, OutputOptions, TargetFailure, TargetPipeline } from '../supervisor/options.ts'
 import { startPipeline } from '../supervisor/pipeline.ts'
 import { lowerPriority } from '../sys/priority.ts'
-import type { VantagePolicy } from '../target/interface-info.ts'
-import { type ApiWatch, prepareApiWatch, type StartApiWatch } from './api-watch.ts'
-import { CaptureSet } from './capture-set.ts'
-import { NodeDiscovery } from './node-discovery.ts'
-import { podsSeen } from './pods-seen.ts'
+import { prepareApiWatch } from './api-watch.ts'
+import { NodeCapture, type NodeCaptureParts } from './node-capture.ts'
 
-/** How long a pod waits for its name before it is captured without one. */
-const NAMES_TIMEOUT_MS = 5000
 /** How often the log writes its counts of folded lines. */
 const LOG_FLUSH_MS = 10_000
-const MS_PER_SECOND = 1000
-const MICROS_PER_MILLI = 1000
 
 export interface AgentOptions {
   readonly loaded: LoadedConfig
@@ -47,12 +32,7 @@ export interface AgentOptions {
 }
 
 /** What is prepared before anything is started. */
-interface Prepared {
-  readonly own: OwnPod
-  readonly rules: TargetRules
-  readonly scanner: NodeScanner
-  readonly startApi: StartApiWatch
-}
+type Prepared = Pick<NodeCaptureParts, 'own' | 'scanner' | 'startApi'>
 
 /**
  * Starts an agent. It runs until it is drained or stopped, or fails.
@@ -63,12 +43,13 @@ interface Prepared {
 export async function startAgent(options: AgentOptions): Promise<Agent> {
   const { config } = options.loaded
   const own = readOwnPod(process.env, config.targets.procRoot)
-  const rules = targetRules(config, own)
+  // Rules that cannot be used end the start.
+  targetRules(config, own)
   const scanner = new NodeScanner(config.targets.procRoot)
   scanner.scan()
   for (const problem of lowerPriority(config.priority)) options.log.warn('the priority cannot be lowered', { problem })
   const startApi = await prepareApiWatch(config)
-  const agent = new Agent(options, { own, rules, scanner, startApi })
+  const agent = new Agent(options, { own, scanner, startApi })
   try {
     await agent.serve()
   } catch (error) {
@@ -84,55 +65,24 @@ export class Agent {
   /** Resolves when everything is flushed and has ended; never rejects. */
   readonly done: Promise<Outcome>
   readonly #log: Logger
-  readonly #own: OwnPod
-  readonly #directory = new AddressDirectory()
   readonly #pipeline: TargetPipeline
-  readonly #captures: CaptureSet
-  readonly #discovery: NodeDiscovery
-  readonly #api: ApiWatch
+  readonly #node: NodeCapture
   readonly #reloader: ConfigReloader
-  readonly #flushing: NodeJS.Timeout
   readonly #began = performance.now()
-  readonly #tapSocket: string | null
   #admin: AdminServer | null = null
   #denied: TargetFailure | null = null
   #draining = false
-  /** Whether all pods found at the start were captured, or could not be. Stays true once it is. */
-  #started = false
-  #policy: VantagePolicy | null = null
-  /** Why nothing is captured; null: something is, or the node was not scanned yet. */
-  #nothing: string | null = null
 
-  constructor(options: AgentOptions, { own, rules, scanner, startApi }: Prepared) {
+  constructor(options: AgentOptions, prepared: Prepared) {
     const { loaded, file, load, output, log } = options
     const { config } = loaded
     this.#log = log
-    this.#own = own
     const input = { kind: 'targets' as const }
     const { socket } = config.tap
-    this.#tapSocket = socket === '' ? null : socket
     const tap = socket === '' ? {} : { tap: socket }
     this.#pipeline = startPipeline({ config, input, output, limit: null, all: false, ...tap, log, onProgress: null })
-    this.#captures = new CaptureSet({ pipeline: this.#pipeline, log, onDenied: (failure) => this.#deny(failure) })
-    this.#discovery = new NodeDiscovery({
-      scanner,
-      rules,
-      captures: this.#captures,
-      directory: this.#directory,
-      knownPods: () => this.#api.pods(),
-      setAddresses: (entries) => this.#pipeline.setAddresses(entries),
-      onChange: () => this.#podsChanged(),
-      log,
-    })
-    this.#api = startApi({
-      log,
-      onPods: () => this.#discovery.scanSoon(),
-      onRemote: (change) => {
-        applyRemoteChange(this.#directory, change, Date.now() * MICROS_PER_MILLI)
-        this.#discovery.addressesChanged()
-      },
-      onNetworks: () => this.#updatePolicy(),
-    })
+    const onDenied = (failure: TargetFailure): void => this.#deny(failure)
+    this.#node = new NodeCapture({ ...prepared, config, pipeline: this.#pipeline, log, onDenied })
     this.#reloader = new ConfigReloader({
       loaded,
       file,
@@ -140,7 +90,6 @@ export class Agent {
       log,
       apply: (next, changed) => this.#apply(next, changed),
     })
-    this.#flushing = setInterval(() => log.flush(), LOG_FLUSH_MS)
     this.done = this.#run()
   }
 
@@ -152,30 +101,15 @@ export class Agent {
 
   /** The state that metrics and health report. */
   state(): AgentState {
-    const { tally, snapshot, decisions } = this.#discovery
-    const now = performance.now()
+    const { node, tap } = this.#config
     const observation = this.#pipeline.observe()
     return {
-      node: this.#config.node.name,
-      uptimeMs: now - this.#began,
+      node: node.name,
+      uptimeMs: performance.now() - this.#began,
       observation,
-      start: { opening: this.#captures.opening, done: this.#isStarted() },
-      nothingCaptured: this.#nothing,
-      discovery: snapshot && {
-        scans: tally.scans,
-        failures: tally.failures,
-        scanSeconds: tally.ms / MS_PER_SECOND,
-        scanCpuSeconds: tally.cpuSeconds,
-        lastScanSeconds: tally.lastMs / MS_PER_SECOND,
-        lastScanAgeMs: now - tally.lastAt,
-        processes: snapshot.processes,
-        processesDenied: snapshot.denied,
-        pods: tallyPods(decisions.pods.map(tallied)),
-      },
-      readPods: () => podsSeen(decisions.pods, observation),
-      watches: this.#api.states(),
+      ...this.#node.state(observation),
       reload: this.#reloader.state,
-      tapSocket: this.#tapSocket,
+      tapSocket: tap.socket === '' ? null : tap.socket,
       draining: this.#draining,
     }
   }
@@ -188,14 +122,14 @@ export class Agent {
   /** Stops capturing and finishes what is in the pipeline, in stream order. */
   drain(): void {
     this.#draining = true
-    this.#discovery.stop()
+    this.#node.stop()
     this.#pipeline.drain()
   }
 
   /** Ends at once; losses are counted. */
   stop(): void {
     this.#draining = true
-    this.#discovery.stop()
+    this.#node.stop()
     this.#pipeline.stop()
   }
 
@@ -204,44 +138,16 @@ export class Agent {
   }
 
   async #run(): Promise<Outcome> {
+    const flushing = setInterval(() => this.#log.flush(), LOG_FLUSH_MS)
     this.#reloader.start()
     const ended = this.#pipeline.done
-    await Promise.race([this.#api.firstResponse(NAMES_TIMEOUT_MS), ended])
-    this.#warnOfRules()
-    if (this.#api.problem !== null) {
-      this.#log.warn('pods are captured without names until the API server reports them', { error: this.#api.problem })
-    }
-    if (!this.#draining) this.#discovery.start()
+    await this.#node.start(ended)
     const outcome = await ended
-    this.#discovery.stop()
+    this.#node.stop()
     this.#reloader.stop()
-    clearInterval(this.#flushing)
-    await Promise.all([this.#api.close(), this.#admin?.close()])
+    clearInterval(flushing)
+    await Promise.all([this.#node.close(), this.#admin?.close()])
     return this.#denied === null ? outcome : { ...outcome, exitCode: this.#denied.exitCode, failure: this.#denied }
-  }
-
-  #isStarted(): boolean {
-    const isNamed = this.#api.problem === null || performance.now() - this.#began > NAMES_GRACE_MS
-    this.#started ||= isNamed && this.#discovery.isCurrent && this.#captures.opening === 0
-    return this.#started
-  }
-
-  #warnOfRules(): void {
-    if (this.#api.isConfigured || neededFacts(targetRules(this.#config, this.#own)) === null) return
-    this.#log.warn('targets has rules about namespaces or labels, but there is no API server: no pod is captured', {
-      hint: 'Run in a pod with a service account, or set kubernetes.kubeconfig.',
-    })
-  }
-
-  #podsChanged(): void {
-    this.#updatePolicy()
-    const { snapshot, decisions } = this.#discovery
-    const nothing = snapshot && nothingCaptured(snapshot, decisions, targetRules(this.#config, this.#own))
-    const before = this.#nothing
-    this.#nothing = nothing?.why ?? null
-    if (nothing !== null && nothing.why !== before) {
-      this.#log.warn(`nothing is captured: ${nothing.why}`, { hint: nothing.hint })
-    }
   }
 
   #deny(failure: TargetFailure): void {
@@ -251,27 +157,8 @@ export class Agent {
 
   /** Applies a reloaded configuration. @throws InterceptorError before any change is made */
   #apply(config: Config, changed: readonly string[]): void {
-    const rules = targetRules(config, this.#own)
+    this.#node.apply(config, changed)
     if (changed.some((path) => path.startsWith('filter.'))) this.#pipeline.setFilter(config.filter)
-    if (changed.some((path) => path.startsWith('targets.'))) this.#discovery.setRules(rules)
     if (changed.includes('log.level')) this.#log.setLevel(config.log.level)
-    this.#updatePolicy(config)
-  }
-
-  /** Sets which vantages are kept, if that has changed. */
-  #updatePolicy({ targets }: Config = this.#config): void {
-    const { snapshot } = this.#discovery
-    if (snapshot === null) return
-    const networks = internalCidrs(targets.clusterNetworks, this.#api.networks(), snapshot)
-    const policy = { keep: targets.keep, clusterNetworks: networks }
-    if (JSON.stringify(policy) === JSON.stringify(this.#policy)) return
-    this.#policy = policy
-    this.#pipeline.setPolicy(policy)
   }
 }
-
-const tallied = ({ mesh, ambient, captures, reason }: PodDecision) => ({
-  mesh: mesh?.name ?? (ambient ? 'istio' : null),
-  captured: captures.length > 0,
-  reason,
-})

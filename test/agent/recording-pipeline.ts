@@ -4,9 +4,10 @@ import { EXIT_RUNTIME } from '../../src/errors.ts'
 import type { AddressEntry } from '../../src/pair/endpoint-pod.ts'
 import type { AddResult, TargetFailure } from '../../src/supervisor/options.ts'
 import type { CaptureTarget } from '../../src/target/capture-target.ts'
+import type { VantagePolicy } from '../../src/target/interface-info.ts'
 
 export class RecordingPipeline {
-  /** `add KEY`, `update KEY`, `remove KEY`, `addresses N`, since the last `take`. */
+  /** `add KEY`, `update KEY`, `remove KEY`, `addresses N`, `policy KEEP NETWORK…`, since the last `take`. */
   #calls: string[] = []
   readonly #opening = new Map<string, (result: AddResult) => void>()
   readonly #closing = new Map<string, () => void>()
@@ -30,6 +31,10 @@ export class RecordingPipeline {
 
   setAddresses(entries: readonly AddressEntry[]): void {
     this.#calls.push(`addresses ${entries.length}`)
+  }
+
+  setPolicy({ keep, clusterNetworks }: VantagePolicy): void {
+    this.#calls.push(['policy', keep, ...clusterNetworks].join(' '))
   }
 
   take(): string[] {

@@ -56,7 +56,6 @@ const SPANNING: Readonly<Record<string, string>> = {
  * a record that others change, or exists only with a system around it.
  */
 const TESTED_BY: Readonly<Record<string, string>> = {
-  'agent/agent': 'e2e/agent-node',
   'assemble/encode/forwarded': 'assemble/encode/pair',
   'assemble/host/capture-extras': 'assemble/encode/pair',
   'assemble/host/host-flow': 'assemble/vantage/vantage',
