@@ -61,15 +61,11 @@ const TESTED_BY: Readonly<Record<string, string>> = {
   'assemble/host/host-flow': 'assemble/vantage/vantage',
   'assemble/host/imports': 'assemble/assembler',
   'assemble/vantage/pod-bytes': 'assemble/encode/pair',
-  'capture/af-packet/socket-opener': 'e2e/live-interfaces',
-  'capture/af-packet/source': 'e2e/live-interfaces',
-  'capture/af-packet/worker-socket': 'e2e/live-interfaces',
+  'capture/af-packet/socket-opener': 'capture/af-packet/source',
+  'capture/af-packet/worker-socket': 'capture/af-packet/source',
   'capture/cap/source': 'e2e/live-cap',
-  'format/pair-line': 'format/text',
-  'select/pair-fields': 'format/fields',
   'supervisor/assembler-thread': 'supervisor/assembler-pool',
   'supervisor/worker-thread': 'supervisor/pipeline',
-  'ui/pair-counts': 'ui/filtered-counts',
 }
 
 const tests = filesIn('test')

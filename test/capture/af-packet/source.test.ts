@@ -1,0 +1,313 @@
+/**
+ * The loop of a capture worker over real packet sockets, in this thread: the test acts whenever the loop has nothing to read.
+ */
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { MessageChannel } from 'node:worker_threads'
+import fc from 'fast-check'
+import { needs } from '../../../rig/needs.ts'
+import { Namespace } from '../../../rig/netns.ts'
+import { type PacketSocket, SocketOpener } from '../../../src/capture/af-packet/socket-opener.ts'
+import { runAfPacket } from '../../../src/capture/af-packet/source.ts'
+import type { SheddingSink } from '../../../src/capture/frame-sink.ts'
+import { KEEP_ALL } from '../../../src/capture/intake/flow-shedder.ts'
+import { type LentSocket, RING_PROGRESS_WORDS, type ToCapture } from '../../../src/capture/worker-data.ts'
+import { allocateCounters, CAPTURE_COUNTERS } from '../../../src/ledger/counters.ts'
+import { WakeEvent } from '../../../src/sys/wake-event.ts'
+import { COMMAND_DRAIN, COMMAND_STOP, Control } from '../../../src/thread/control.ts'
+import { Mailbox } from '../../../src/thread/mailbox.ts'
+import type { FromWorker } from '../../../src/thread/messages.ts'
+import { ethernet, packet, pcapFile, tcp } from '../../support/frames.ts'
+import { propertyRuns } from '../../support/property-runs.ts'
+import { RememberingSink } from '../support.ts'
+
+const skip = needs('linux', 'root', 'ip', 'tcpreplay')
+const MIB = 1024 * 1024
+const FRAMES = 20
+/** Where the type of a frame and its destination port are. */
+const TYPE_AT = 12
+const PORT_AT = 14 + 20 + 2
+const IPV4 = 0x0800
+
+/** Remembers frames by interface, and says whether there is room. */
+class Sink extends RememberingSink implements SheddingSink {
+  readonly keepThreshold = KEEP_ALL
+  /** Frames that the assemblers do not see yet. */
+  unflushed = 0
+  /** How many more times there is no room. */
+  refusals = 0
+
+  hasRoom(): boolean {
+    if (this.refusals === 0) return true
+    this.refusals -= 1
+    return false
+  }
+
+  override frame(...args: Parameters<RememberingSink['frame']>): void {
+    super.frame(...args)
+    this.unflushed += 1
+  }
+
+  override flush(): void {
+    this.unflushed = 0
+  }
+
+  watchBacklog(): void {}
+  stepClock(): void {}
+  releaseMemory(): void {}
+  countInto(): void {}
+
+  /** Numbers of the frames of an interface, in the order of their delivery. Whatever else the kernel sends is IPv6. */
+  numbers(interfaceId: number): number[] {
+    return this.frames
+      .filter((frame) => frame.interfaceId === interfaceId)
+      .map(({ bytes }) => new DataView(bytes.buffer))
+      .filter((frame) => frame.getUint16(TYPE_AT) === IPV4)
+      .map((frame) => frame.getUint16(PORT_AT))
+  }
+}
+
+/** A veth pair. */
+function vethPair(t: TestContext): [Namespace, Namespace] {
+  const pair = Namespace.pair()
+  t.after(() => {
+    for (const namespace of pair) namespace.delete()
+  })
+  return pair
+}
+
+class Rig {
+  readonly sink = new Sink()
+  readonly posted: FromWorker[] = []
+  readonly control = new Control(Control.allocate())
+  readonly #left: Namespace
+  readonly #right: Namespace
+  readonly #folder = mkdtempSync(join(tmpdir(), 'source-'))
+  readonly #event = new WakeEvent()
+  readonly #channel = new MessageChannel()
+  readonly #opened: PacketSocket[] = []
+  readonly #sockets = new SocketOpener({
+    filter: '',
+    exclude: [],
+    snapLength: 65536,
+    ringBytes: 4 * MIB,
+    initialRingBytes: MIB,
+    promiscuous: false,
+    tunnels: [],
+  })
+  #sent = 0
+
+  constructor(t: TestContext, [left, right]: [Namespace, Namespace]) {
+    this.#left = left
+    this.#right = right
+    t.after(async () => {
+      await this.#sockets.closeAll(this.#opened)
+      this.#event.close()
+      this.#channel.port1.close()
+      rmSync(this.#folder, { recursive: true })
+    })
+  }
+
+  /** Opens a socket on the right side. @param isBound whether the kernel collects frames from now on */
+  open(interfaceId: number, isBound = true): LentSocket {
+    const wanted = { device: 'eth0', netns: { path: this.#right.path, inode: null } }
+    const rules = { excludePorts: [], onlyAddresses: null, onlyPorts: null, tunnels: false }
+    const socket = this.#sockets.open({ ...wanted, ...rules }, MIB)
+    this.#opened.push(socket)
+    if (isBound) this.#sockets.bind(socket)
+    return {
+      ...socket,
+      interfaceId,
+      closing: false,
+      replaced: false,
+      mayGrow: false,
+      counters: allocateCounters(CAPTURE_COUNTERS),
+      interfaceIndex: socket.link?.index ?? 0,
+      promiscuous: false,
+      progress: new Int32Array(new SharedArrayBuffer(RING_PROGRESS_WORDS * Int32Array.BYTES_PER_ELEMENT)),
+      proxyPort: new Int32Array(1),
+      redirected: new Uint8Array(0),
+    }
+  }
+
+  /** Sends frames to the right side. @returns their numbers */
+  send(): number[] {
+    const numbers = Array.from({ length: FRAMES }, () => ++this.#sent)
+    const addresses = { source: [10, 78, 0, 1], destination: [10, 78, 0, 2], protocol: 6 }
+    const frames = numbers.map((number) => ethernet({ payload: packet({ ...addresses, payload: tcp(80, number) }) }))
+    const file = join(this.#folder, 'frames.pcap')
+    writeFileSync(file, pcapFile(frames))
+    this.#left.exec('tcpreplay', '-q', '-i', 'eth0', '--topspeed', file)
+    return numbers
+  }
+
+  mail(message: ToCapture): void {
+    this.#channel.port1.postMessage(message)
+    this.control.announceMail()
+    this.#event.signal()
+  }
+
+  /** Runs the loop. @param steps called one by one when there is nothing to read; after the last one the loop drains */
+  run(sockets: LentSocket[], steps: readonly (() => void)[]): void {
+    let step = 0
+    // Posted messages are copies, but for shared memory.
+    const source = { kind: 'af-packet' as const, sockets, wakeFd: this.#event.fd }
+    runAfPacket(source, {
+      sink: this.sink,
+      control: this.control,
+      mail: new Mailbox<ToCapture>(this.#channel.port2, this.control),
+      counters: allocateCounters(CAPTURE_COUNTERS),
+      secret: 0,
+      post: (message) => this.posted.push(message),
+      warmUp: () => {
+        assert.equal(this.sink.unflushed, 0, 'frames wait while there is nothing to read')
+        if (step < steps.length) steps[step++]()
+        else if (this.control.running) this.control.command = COMMAND_DRAIN
+        return 1
+      },
+    })
+  }
+}
+
+test('af-packet source: a drain reads what the rings hold, in order, and ends', { skip }, (t) => {
+  const rig = new Rig(t, vethPair(t))
+  const socket = rig.open(7)
+  const sent = rig.send()
+  const beats: number[] = []
+  const noteBeat = (): void => void beats.push(rig.control.heartbeat)
+  rig.run([socket], [() => void sent.push(...rig.send()), noteBeat, noteBeat])
+  assert.deepEqual(rig.sink.numbers(7), sent)
+  assert.deepEqual(rig.posted, [])
+  assert.ok(beats[0] > 0 && beats[1] > beats[0], beats.join())
+})
+
+test('af-packet source: a stop ends at once, whatever the rings hold', { skip }, (t) => {
+  const rig = new Rig(t, vethPair(t))
+  const socket = rig.open(7)
+  rig.send()
+  rig.control.command = COMMAND_STOP
+  rig.run([socket], [])
+  assert.deepEqual(rig.sink.numbers(7), [])
+})
+
+/** What may happen to two interfaces while frames arrive. */
+const STEPS = ['send', 'open', 'close', 'replace', 'full'] as const
+
+/** What each interface is expected to deliver. All sockets see the same frames. */
+class Model {
+  readonly expected = new Map<number, number[]>()
+  readonly open = new Set<number>()
+
+  sent(numbers: readonly number[]): void {
+    for (const id of this.open) this.expected.get(id)?.push(...numbers)
+  }
+
+  opened(id: number): void {
+    this.open.add(id)
+    this.expected.set(id, [])
+  }
+}
+
+test('af-packet source: as sockets are opened, replaced and closed, each interface delivers its frames once and in order', {
+  skip,
+}, (t) => {
+  const pair = vethPair(t)
+  fc.assert(
+    fc.property(fc.array(fc.constantFrom(...STEPS), { maxLength: 10 }), (names) => {
+      const rig = new Rig(t, pair)
+      const model = new Model()
+      const first = rig.open(1)
+      model.opened(1)
+      let [ids, replaced] = [1, 0]
+      /** An interface has two sockets until the first one was read to its end; meanwhile both collect frames, also after a close. */
+      const switching = (): boolean => rig.posted.filter((message) => message.t === 'replaced').length < replaced
+      const act = (name: (typeof STEPS)[number]): void => {
+        const [oldest] = model.open
+        if (name === 'send') model.sent(rig.send())
+        else if (name === 'full') rig.sink.refusals = 5
+        else if (name === 'open') {
+          model.opened(++ids)
+          rig.mail({ t: 'open', socket: rig.open(ids) })
+        } else if (oldest === undefined || switching()) return
+        else if (name === 'close') {
+          model.open.delete(oldest)
+          rig.mail({ t: 'close', interfaceId: oldest })
+        } else {
+          replaced += 1
+          rig.mail({ t: 'replace', socket: rig.open(oldest, false) })
+        }
+      }
+      // Without frames to read the loop runs the next step; mail is read in between.
+      const steps = names.flatMap((name) => [() => act(name), () => {}, () => {}])
+      rig.run([first], steps)
+      for (const [id, numbers] of model.expected) assert.deepEqual(rig.sink.numbers(id), numbers, `interface ${id}`)
+      const ends = rig.posted.flatMap((message) => (message.t === 'closed' ? [message.interfaceId] : []))
+      // While sockets are being closed, a drain reports each that has ended.
+      assert.ok(ends.every((id) => model.expected.has(id)))
+      assert.equal(new Set(ends).size, ends.length)
+    }),
+    { numRuns: propertyRuns(40) },
+  )
+})
+
+test('af-packet source: a closed interface is reported once its frames are delivered, and the others continue', {
+  skip,
+}, (t) => {
+  const rig = new Rig(t, vethPair(t))
+  const [one, other] = [rig.open(1), rig.open(2)]
+  const before: number[] = []
+  const after: number[] = []
+  let deliveredAtEnd = -1
+  const close = (): void => {
+    before.push(...rig.send())
+    rig.mail({ t: 'close', interfaceId: 1 })
+  }
+  const send = (): void => {
+    deliveredAtEnd = rig.sink.numbers(1).length
+    after.push(...rig.send())
+  }
+  const untilClosed = Array.from({ length: 1000 }, () => () => {
+    if (after.length === 0 && rig.posted.length > 0) send()
+  })
+  rig.run([one, other], [close, ...untilClosed])
+  assert.deepEqual(rig.posted, [{ t: 'closed', interfaceId: 1 }])
+  assert.equal(deliveredAtEnd, before.length)
+  assert.deepEqual(rig.sink.numbers(1), before)
+  assert.deepEqual(rig.sink.numbers(2), [...before, ...after])
+})
+
+test('af-packet source: a replaced socket is read to its end and reported, and its successor continues', {
+  skip,
+}, (t) => {
+  const rig = new Rig(t, vethPair(t))
+  const first = rig.open(1)
+  const sent: number[] = []
+  const replace = (): void => {
+    sent.push(...rig.send())
+    rig.mail({ t: 'replace', socket: rig.open(1, false) })
+  }
+  let seen = 0
+  const untilReplaced = Array.from({ length: 1000 }, () => () => {
+    if (rig.posted.length > seen) sent.push(...rig.send())
+    seen = rig.posted.length
+  })
+  rig.run([first], [replace, ...untilReplaced])
+  assert.deepEqual(rig.posted[0], { t: 'replaced', interfaceId: 1 })
+  assert.equal(sent.length, 2 * FRAMES)
+  assert.deepEqual(rig.sink.numbers(1), sent)
+})
+
+test('af-packet source: without room the frames wait in the ring; a drain does not wait for room without end', {
+  skip,
+}, (t) => {
+  const rig = new Rig(t, vethPair(t))
+  const socket = rig.open(1)
+  const sent = rig.send()
+  rig.sink.refusals = Number.POSITIVE_INFINITY
+  rig.control.command = COMMAND_DRAIN
+  rig.run([socket], [])
+  assert.deepEqual(rig.sink.numbers(1), sent)
+})
