@@ -4,7 +4,6 @@ import { join } from 'node:path'
 import puppeteer, { type Browser } from 'puppeteer-core'
 import { killAtExit } from './process-tree.ts'
 
-const NO_SPARES = '--disable-features=SpareRendererForSitePerProcess'
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome']
 
 /** @returns the program; null: there is none in PATH */
@@ -17,9 +16,8 @@ function findChromium(): string | null {
 export async function launchChromium(): Promise<Browser> {
   const executablePath = findChromium()
   if (executablePath === null) throw new Error(`none of ${NAMES.join(', ')} is in PATH`)
-  // Its sandbox does not work as root, and its shared memory is small in containers. What it loads is our own page, so that
-  // a second process started ahead for each page only costs time.
-  const args = ['--no-sandbox', '--disable-dev-shm-usage', '--disable-gpu', '--force-color-profile=srgb', NO_SPARES]
+  // Its sandbox does not work as root, and its shared memory is small in containers. What it loads is our own page.
+  const args = ['--no-sandbox', '--disable-dev-shm-usage', '--disable-gpu', '--force-color-profile=srgb']
   const browser = await puppeteer.launch({ executablePath, args })
   const child = browser.process()
   if (child !== null) killAtExit(child)
