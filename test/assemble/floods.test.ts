@@ -237,3 +237,37 @@ test('floods: heads that stop before their end, more than messages may be in pro
   assert.equal(pairs, 1000)
   harness.finish()
 })
+
+/** What makes a connection rare: each needs a record beside it, or a cell of the pool. */
+const RARE: readonly (readonly [name: string, script: TcpScript])[] = [
+  ['a segment behind a hole', new TcpScript().handshake().client('lost').client('x')],
+  ['the head of the PROXY protocol', new TcpScript().handshake().client('PROXY TCP4 203.0.113.9 192.0.2.1 1 80\r\n')],
+  ['half a head of the PROXY protocol', new TcpScript().handshake().client('PROXY TCP4 203.0.113.9')],
+  ['half a SOCKS handshake', new TcpScript().handshake().client(`\x05\xff${'m'.repeat(250)}`)],
+]
+
+for (const [name, script] of RARE) {
+  test(`floods: more connections with ${name} than may be remembered cost no other connection a pair`, () => {
+    let pairs = 0
+    const options = { flows: 4000, poolBytes: 1024 * 1024 }
+    const harness = new AssembleHarness({ ...options, onPair: () => pairs++ })
+    const segments = script.segments.filter(({ payload }) => !Buffer.from(payload).includes('lost'))
+    const flood = new Conversation(segments)
+    // A good connection that has such a record, too, and one of each that is new.
+    const long = new TcpScript().handshake().client('PROXY TCP4 203.0.113.7 192.0.2.1 7 80\r\n').client(request('/0'))
+    harness.script(long.server(numbered(0)), { client: { address: '10.0.0.7', port: 1 } })
+    const exchange = new Conversation(new TcpScript().handshake().client(request('/0')).server(numbered(0)).close())
+    for (let port = 1; port <= 20_000; port++) {
+      harness.frames(flood.from(port))
+      if (port % 20 !== 0) continue
+      harness.frames(exchange.from(30_000 + port / 20))
+      const asked = long.segments.length
+      long.client(request('/0')).server(numbered(0))
+      harness.segments(long.segments.slice(asked), { client: { address: '10.0.0.7', port: 1 } })
+    }
+    assert.equal(pairs, 2001)
+    assert.ok(harness.assembler.heldBytes <= options.poolBytes / 2, `${harness.assembler.heldBytes} bytes`)
+    assert.ok(harness.count('flows.closed.evicted') >= 16_000)
+    harness.finish()
+  })
+}

@@ -1,8 +1,16 @@
 /** How many connections and exchanges an assembler remembers. */
+
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { assemblerMemory } from '../../src/assemble/assembler.ts'
-import { programSizes } from '../../src/assemble/host/program.ts'
+import {
+  SIZE_OF_CONNECTION,
+  SIZE_OF_EXCHANGE,
+  SIZE_OF_FLOW,
+  SIZE_OF_PROGRESS,
+  SIZE_OF_RARITIES,
+  SIZE_OF_TAIL,
+} from '../../src/assemble/core/record-sizes.ts'
 import { LARGEST_MEMORY_BYTES, stateBounds } from '../../src/assemble/state-bounds.ts'
 import { assemblerOptions } from '../support/assemble-harness.ts'
 
@@ -10,21 +18,28 @@ const MIB = 1024 * 1024
 
 test('state bounds: memory for state is divided; what may be tracked anyway is the most', () => {
   const stateBytes = 64 * MIB
-  const { flow, tail, connection, exchange } = programSizes()
-  const { connections, exchanges } = stateBounds(assemblerOptions({ stateBytes, flows: 1_000_000 }))
-  assert.ok(connections * (flow + tail + connection) + exchanges * exchange <= stateBytes)
-  assert.ok(exchanges * exchange > stateBytes / 8)
+  const bounds = stateBounds(assemblerOptions({ stateBytes, flows: 1_000_000 }))
+  const { connections, exchanges, messages, rarities } = bounds
+  const used =
+    connections * (SIZE_OF_FLOW + SIZE_OF_TAIL + SIZE_OF_CONNECTION) +
+    exchanges * SIZE_OF_EXCHANGE +
+    messages * SIZE_OF_PROGRESS +
+    rarities * SIZE_OF_RARITIES
+  assert.ok(used <= stateBytes)
+  assert.ok(used > 0.95 * stateBytes)
+  assert.ok(exchanges * SIZE_OF_EXCHANGE > stateBytes / 8)
   assert.equal(stateBounds(assemblerOptions({ stateBytes: 1024 * MIB, flows: 1000 })).connections, 1000)
   assert.deepEqual(stateBounds(assemblerOptions({ stateBytes: 0, flows: 1000 })), {
     connections: 16,
     exchanges: 16,
     messages: 16,
+    rarities: 256,
   })
 })
 
-test('state bounds: a connection between two messages needs 220 bytes, with IPv6 244', () => {
-  const { flow, tail, connection } = programSizes()
-  assert.deepEqual([flow + connection, flow + connection + tail], [220, 244])
+test('state bounds: a connection between two messages needs 216 bytes, with IPv6 240, and with a request that waits 392', () => {
+  const idle = SIZE_OF_FLOW + SIZE_OF_CONNECTION
+  assert.deepEqual([idle, idle + SIZE_OF_TAIL, idle + SIZE_OF_EXCHANGE], [216, 240, 392])
 })
 
 test('state bounds: the smallest and the largest limits of the configuration can be addressed', () => {

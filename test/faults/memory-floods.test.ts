@@ -42,6 +42,31 @@ const BOMBS: Flood = {
   after: AFTER,
 }
 
+/** As many connections as `limits.flows` allows, three times, each with something that few connections have. */
+const rare = (name: string, opens: Flood['opens']): Flood => ({
+  name: `300,000 connections, each with ${name}`,
+  goal: 0.999,
+  connections: 300_000,
+  turns: 0,
+  opens,
+  turn: () => {},
+  after: AFTER,
+})
+const sends =
+  (...messages: string[]): Flood['opens'] =>
+  (connection) => {
+    for (const message of messages) connection.send('client', Buffer.from(message, 'latin1'), 0)
+  }
+const RARE: readonly Flood[] = [
+  rare('a segment behind a hole', (connection) => {
+    connection.lose('client', 1)
+    connection.send('client', Buffer.from('x'), 0)
+  }),
+  rare('the head of the PROXY protocol', sends('PROXY TCP4 203.0.113.9 192.0.2.1 51234 80\r\n')),
+  rare('half a head of the PROXY protocol', sends('PROXY TCP6 2001:db8::1')),
+  rare('half a SOCKS handshake', sends(`\x05\xff${'m'.repeat(200)}`)),
+]
+
 /** @returns the command that runs another one in a control group with the limit, where there can be one */
 function limited(t: TestContext): string[] {
   const group = memoryGroup(`interceptor-floods-${process.pid}`)
@@ -56,7 +81,7 @@ function limited(t: TestContext): string[] {
 const goodPairs = (output: string): Set<number> =>
   new Set(Array.from(output.matchAll(/"target":"\/good\/(\d+)"/g), ([, number]) => Number(number)))
 
-for (const flood of [...FLOODS, BOMBS].map((flood) => ({ ...flood, ...LEAST[flood.name], after: AFTER }))) {
+for (const flood of [...FLOODS, BOMBS, ...RARE].map((flood) => ({ ...flood, ...LEAST[flood.name], after: AFTER }))) {
   test(`floods: in 256 MiB: ${flood.name}`, { timeout: 120_000 }, async (t) => {
     const folder = mkdtempSync(join(tmpdir(), 'interceptor-floods-'))
     t.after(() => rmSync(folder, { recursive: true }))

@@ -59,7 +59,6 @@ const TESTED_BY: Readonly<Record<string, string>> = {
   'assemble/encode/forwarded': 'assemble/encode/pair',
   'assemble/host/capture-extras': 'assemble/encode/pair',
   'assemble/host/host-flow': 'assemble/vantage/vantage',
-  'assemble/host/imports': 'assemble/assembler',
   'assemble/vantage/pod-bytes': 'assemble/encode/pair',
   'capture/af-packet/socket-opener': 'capture/af-packet/source',
   'capture/af-packet/worker-socket': 'capture/af-packet/source',

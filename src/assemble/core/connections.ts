@@ -11,17 +11,9 @@
 
 import * as C from './counters'
 import { count } from './counts'
+import { freePreamble } from './flow-preambles'
 import { HEAD_INVALID } from './head/layout'
-import {
-  hostEndFlow,
-  hostIsLocal,
-  hostJudge,
-  hostOpaque,
-  hostPreamble,
-  hostReleasePreamble,
-  KEEP,
-  LEAVE_OUT,
-} from './host'
+import { hostIsLocal, hostJudge, hostOpaque, hostPreamble, KEEP, LEAVE_OUT } from './host'
 import {
   beginBoth,
   Connection,
@@ -92,7 +84,7 @@ export function ownerData(flow: Flow, direction: Direction, at: usize, end: usiz
 /** Bytes are missing: whether the message in progress survives that depends on where in it they are. */
 export function ownerGap(flow: Flow, direction: Direction, bytes: i32): void {
   flow.lossy = true
-  if (flow.preamble) hostReleasePreamble(flow)
+  if (flow.preamble) losePreamble(flow)
   const stream = messagesOf(flow, direction)
   if (stream === null) return
   parseGap(stream, bytes, streamOf(flow, direction).nextSeq)
@@ -141,7 +133,7 @@ export function ownerBeginsRequest(at: usize, end: usize): bool {
 /** Abandons the exchanges of the connection that are left, and frees what the program and the host keep for it. */
 export function ownerRelease(flow: Flow): void {
   releaseConnection(flow)
-  if (flow.preamble || flow.proxied) hostEndFlow(flow)
+  freePreamble(flow)
 }
 
 /** In-order bytes of what the connection carries. */
@@ -169,6 +161,12 @@ function mayBePreamble(flow: Flow, at: usize): bool {
   // "P", CR, SOCKS 4 and SOCKS 5.
   if (first !== 80 && first !== 13 && first !== 4 && first !== 5) return false
   return flow.http === 0
+}
+
+/** Bytes of what precedes the protocol are missing. */
+function losePreamble(flow: Flow): void {
+  flow.preamble = false
+  freePreamble(flow)
 }
 
 /** Recognises what a flow carries by a segment's bytes. @returns whether it is HTTP/1, so that `flow.http` is set */

@@ -17,6 +17,7 @@
  * Invariant: a connection that is named has an exchange or a message in progress, and an exchange or a message that is dropped
  * leaves its list (http1/deadlines.ts, http1/open-messages.ts), so that each step frees something and the caller's loops end.
  */
+import { idlestPreamble, preamblesAreCrowded } from './flow-preambles'
 import { Connection, connectionOf, MessageStream, requestsOf, responsesOf } from './http1/connection'
 import { longestWaiting } from './http1/deadlines'
 import { damageMessage, evictWaiting, expireExchanges } from './http1/exchanges'
@@ -34,13 +35,14 @@ import { oldestOf } from './tcp/flow-lists'
 /** How many of the least recently used connections are searched for one that has an exchange. */
 const LOOKED_AT: i32 = 16
 
-/** Whether the limit of exchanges, or of messages in progress, is reached. Those of one segment may exceed it. */
+/** Whether the limit of exchanges, of messages in progress, or of what precedes them is reached. Those of one segment may exceed it. */
 export function ownerIsCrowded(): bool {
-  return Region.exchanges.used >= Settings.exchanges || messagesAreCrowded()
+  return Region.exchanges.used >= Settings.exchanges || messagesAreCrowded() || preamblesAreCrowded()
 }
 
 /** The connection to close while `ownerIsCrowded`; null: none is found, and the caller closes the one least likely to be needed. */
 export function ownerLeastWanted(): Flow | null {
+  if (preamblesAreCrowded()) return idlestPreamble()
   const open = oldestOpen()
   if (open !== null && messagesAreCrowded()) return connectionOf(open).flow
   const waiting = longestWaiting()

@@ -20,10 +20,6 @@ export declare function hostName(flow: Flow): void
 export declare function hostOpaque(flow: Flow, counter: usize, at: usize, end: usize): void
 /** Consumes the bytes of a preamble. @returns the address after them; 0 if what follows it cannot be parsed */
 export declare function hostPreamble(flow: Flow, direction: Direction, at: usize, end: usize, seq: i32, ack: i32): usize
-/** Releases the parser of a flow's preamble. */
-export declare function hostReleasePreamble(flow: Flow): void
-/** The flow is over: neither that parser nor what it found (`flow.proxied`) is needed any more. */
-export declare function hostEndFlow(flow: Flow): void
 /** Whether a Content-Type value is one of the configured media types. */
 export declare function hostContentType(at: usize, end: usize): bool
 /** Whether a Host field's value is on the list. */

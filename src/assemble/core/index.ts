@@ -16,6 +16,20 @@ import { INTERFACE_BYTES } from './interfaces'
 import { PAGE_RECORD_BYTES } from './memory/cells'
 import { LISTS_BYTES } from './memory/list'
 import { Slab } from './memory/slab'
+import {
+  SIZE_OF_CONNECTION,
+  SIZE_OF_ENDS,
+  SIZE_OF_EXCHANGE,
+  SIZE_OF_FLOW,
+  SIZE_OF_HASH_KEYS,
+  SIZE_OF_INTERFACE,
+  SIZE_OF_LISTS,
+  SIZE_OF_PAGE,
+  SIZE_OF_PROGRESS,
+  SIZE_OF_RARITIES,
+  SIZE_OF_SLAB,
+  SIZE_OF_TAIL,
+} from './record-sizes'
 import { Settings } from './settings'
 import { FLOW_BYTES, RARITIES_BYTES, TAIL_BYTES } from './tcp/flow'
 import { openLifetime } from './tcp/flow-lifetime'
@@ -25,6 +39,7 @@ export { micros, setMicros, stepClock } from './clock'
 export { content } from './connections'
 export { outputEnd, rewindOutput } from './encode/pair'
 export * from './flow-access'
+export { preambleAt, preambleLength, storePreamble } from './flow-preambles'
 export {
   clearDirty,
   countOf,
@@ -42,19 +57,19 @@ export { endAll, endInterface } from './tcp/flow-lifetime'
 export { addressWord, isIpv6, portOf } from './tcp/flow-table'
 export { setMarks } from './tcp/payload-marks'
 
-/** Sizes of records and tables that the host reserves, in bytes. */
-export const SIZE_OF_FLOW: i32 = <i32>FLOW_BYTES
-export const SIZE_OF_TAIL: i32 = <i32>TAIL_BYTES
-export const SIZE_OF_RARITIES: i32 = <i32>RARITIES_BYTES
-export const SIZE_OF_CONNECTION: i32 = <i32>CONNECTION_BYTES
-export const SIZE_OF_PROGRESS: i32 = <i32>PROGRESS_BYTES
-export const SIZE_OF_EXCHANGE: i32 = <i32>EXCHANGE_BYTES
-export const SIZE_OF_INTERFACE: i32 = <i32>INTERFACE_BYTES
-export const SIZE_OF_SLAB: i32 = <i32>offsetof<Slab>()
-export const SIZE_OF_LISTS: i32 = <i32>LISTS_BYTES
-export const SIZE_OF_ENDS: i32 = <i32>ENDS_SLOTS * <i32>ENDS_SLOT_BYTES
-export const SIZE_OF_HASH_KEYS: i32 = <i32>HASH_KEYS * <i32>sizeof<u64>()
-export const SIZE_OF_PAGE: i32 = <i32>PAGE_RECORD_BYTES
+// The compiler evaluates these conditions: a size that is not current does not compile.
+if (FLOW_BYTES !== SIZE_OF_FLOW) ERROR('SIZE_OF_FLOW is not current')
+if (TAIL_BYTES !== SIZE_OF_TAIL) ERROR('SIZE_OF_TAIL is not current')
+if (RARITIES_BYTES !== SIZE_OF_RARITIES) ERROR('SIZE_OF_RARITIES is not current')
+if (CONNECTION_BYTES !== SIZE_OF_CONNECTION) ERROR('SIZE_OF_CONNECTION is not current')
+if (PROGRESS_BYTES !== SIZE_OF_PROGRESS) ERROR('SIZE_OF_PROGRESS is not current')
+if (EXCHANGE_BYTES !== SIZE_OF_EXCHANGE) ERROR('SIZE_OF_EXCHANGE is not current')
+if (INTERFACE_BYTES !== SIZE_OF_INTERFACE) ERROR('SIZE_OF_INTERFACE is not current')
+if (offsetof<Slab>() !== SIZE_OF_SLAB) ERROR('SIZE_OF_SLAB is not current')
+if (LISTS_BYTES !== SIZE_OF_LISTS) ERROR('SIZE_OF_LISTS is not current')
+if (<usize>ENDS_SLOTS * ENDS_SLOT_BYTES !== SIZE_OF_ENDS) ERROR('SIZE_OF_ENDS is not current')
+if (PAGE_RECORD_BYTES !== SIZE_OF_PAGE) ERROR('SIZE_OF_PAGE is not current')
+if (<usize>HASH_KEYS * sizeof<u64>() !== SIZE_OF_HASH_KEYS) ERROR('SIZE_OF_HASH_KEYS is not current')
 
 /** Sets the limits, as Settings and `openLifetime` have them. Times are in microseconds. */
 export function setLimits(

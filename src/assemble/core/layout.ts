@@ -4,16 +4,18 @@ import { openClock } from './clock'
 import { openEnds } from './encode/ends'
 import { openOutput } from './encode/pair'
 import { Part } from './encode/parts'
+import { openFlowPreambles } from './flow-preambles'
 import { CONNECTION_BYTES, EXCHANGE_BYTES, PROGRESS_BYTES } from './http1/connection'
 import { openOpenMessages } from './http1/open-messages'
 import { openPool } from './memory/cells'
 import { openLists } from './memory/list'
 import { Region } from './memory/regions'
 import { openSlab, Slab } from './memory/slab'
-import { FLOW_BYTES, RARITIES_BYTES, TAIL_BYTES } from './tcp/flow'
+import { FLOW_BYTES, RARITIES_BYTES } from './tcp/flow'
 import { openFlowLists } from './tcp/flow-lists'
 import { openFlowTable } from './tcp/flow-table'
 import { openPieces } from './tcp/held-pieces'
+import { openRarities, RARITIES_BEYOND } from './tcp/rarities'
 
 /** Addresses of the regions, and numbers of records, in this order; the host writes a word for each. */
 @unmanaged
@@ -27,8 +29,10 @@ class Layout {
   capacity: u32
   flows: usize
   tails: usize
+  rarityCount: u32
   rarities: usize
   connections: usize
+  progressCount: u32
   progress: usize
   exchangeCount: u32
   exchanges: usize
@@ -66,18 +70,21 @@ export function configure(at: usize, parts: usize): void {
   Region.roomy = layout.roomy
   Region.pool = layout.pool
   Region.flows = slab(layout, 0, layout.flows, capacity, FLOW_BYTES)
-  Region.tails = slab(layout, 1, layout.tails, capacity, TAIL_BYTES)
-  Region.rarities = slab(layout, 2, layout.rarities, 2 * capacity, RARITIES_BYTES)
-  Region.connections = slab(layout, 3, layout.connections, capacity, CONNECTION_BYTES)
-  Region.progress = slab(layout, 4, layout.progress, 2 * capacity, PROGRESS_BYTES)
-  Region.exchanges = slab(layout, 5, layout.exchanges, layout.exchangeCount, EXCHANGE_BYTES)
+  Region.firstFlow = layout.flows
+  Region.tails = layout.tails
+  Region.rarities = slab(layout, 1, layout.rarities, layout.rarityCount, RARITIES_BYTES)
+  Region.connections = slab(layout, 2, layout.connections, capacity, CONNECTION_BYTES)
+  Region.progress = slab(layout, 3, layout.progress, layout.progressCount, PROGRESS_BYTES)
+  Region.exchanges = slab(layout, 4, layout.exchanges, layout.exchangeCount, EXCHANGE_BYTES)
   openPool(layout.poolPages)
   openOutput(layout.output, layout.outputEnd, layout.pairRoom)
   openLists()
   openFlowLists()
   openFlowTable(capacity)
   openPieces(layout.seed)
+  openRarities(layout.rarityCount - RARITIES_BEYOND)
   openOpenMessages()
+  openFlowPreambles()
   openEnds()
   readParts(parts)
   openClock()

@@ -24,18 +24,13 @@ export class CaptureExtras {
   }
 
   /**
+   * Inserts `forwarded` between the map and the flags, if the request has such fields.
+   *
    * @param map, end the map with the header of the flags behind it
-   * @param request address of the encoded request, if it came from behind a mesh's proxy; 0: it did not
-   * @param proxied endpoints that a PROXY head named, or null
-   * @returns the address after the map and the header
+   * @param request address of the encoded request
+   * @returns the address after the header
    */
-  add(map: Address, end: Address, request: Address, proxied: Uint8Array | null): Address {
-    const at = request === 0 ? end : this.#addForwarded(map, end, request)
-    return proxied === null ? at : this.#addProxied(map, at, proxied)
-  }
-
-  /** Inserts `forwarded` between the map and the flags, if the request has such fields. @returns the address after it */
-  #addForwarded(map: Address, end: Address, request: Address): Address {
+  addForwarded(map: Address, end: Address, request: Address): Address {
     const value = end - NO_FLAGS.length + FORWARDED.length
     const after = this.#forwarded.write(value, this.#headers(request))
     return after === value ? end : this.#added(FORWARDED, map, value, after)
@@ -47,11 +42,11 @@ export class CaptureExtras {
     return this.#text.afterString(target) + VERSION_BYTES
   }
 
-  /** Inserts the endpoints that a PROXY head names likewise. */
-  #addProxied(map: Address, end: Address, endpoints: Uint8Array): Address {
+  /** Inserts the endpoints that a PROXY head names, at [from, to), likewise. */
+  addProxied(map: Address, end: Address, from: Address, to: Address): Address {
     const value = end - NO_FLAGS.length + PROXY_PROTOCOL.length
-    this.#bytes.set(endpoints, value)
-    return this.#added(PROXY_PROTOCOL, map, value, value + endpoints.length)
+    this.#bytes.copyWithin(value, from, to)
+    return this.#added(PROXY_PROTOCOL, map, value, value + to - from)
   }
 
   /** Adds a value that is written at [value, after): writes its key, counts it in the map's header, and writes the flags behind it. */

@@ -76,10 +76,14 @@ export class AssemblerHost {
       hostOpaque: (flow, counter, at, end) => this.#countName(flow, counter / COUNTER_BYTES, at, end),
       hostPreamble: (flow, direction, at, end, seq, ack) =>
         this.#preambles.skip(flow, direction as Direction, at, end, seq, ack),
-      hostReleasePreamble: (flow) => this.#preambles.release(flow),
-      hostEndFlow: (flow) => this.#preambles.end(flow),
-      hostForwarded: (flow, map, end, request) => this.#extras.add(map, end, request, this.#preambles.proxied(flow)),
+      hostForwarded: (flow, map, end, request) => this.#addExtras(flow, map, end, request),
     }
+  }
+
+  #addExtras(flow: Address, map: Address, end: Address, request: Address): Address {
+    const at = request === 0 ? end : this.#extras.addForwarded(map, end, request)
+    const endpoints = this.#preambles.endpointsAt(flow)
+    return endpoints === 0 ? at : this.#extras.addProxied(map, at, endpoints, this.#preambles.endpointsEnd(flow))
   }
 
   /** Imports about a head or a pair. */

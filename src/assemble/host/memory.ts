@@ -2,14 +2,29 @@
  * The memory of the assembler's program: reserves its regions (core/memory/regions.ts has the picture), and stores the bytes
  * that the host provides: the constant parts of pairs, once, and the texts of interfaces and pods, anew whenever one changes.
  */
+
 import { ASSEMBLE_COUNTERS } from '../../ledger/counters.ts'
 import { MAX_FRAME_BYTES } from '../../ring/layout.ts'
 import type { AssemblerOptions } from '../assembler-options.ts'
 import { RESULTS_AT, SCANNER_END } from '../core/head/layout.ts'
+import {
+  SIZE_OF_CONNECTION,
+  SIZE_OF_ENDS,
+  SIZE_OF_EXCHANGE,
+  SIZE_OF_FLOW,
+  SIZE_OF_HASH_KEYS,
+  SIZE_OF_INTERFACE,
+  SIZE_OF_LISTS,
+  SIZE_OF_PAGE,
+  SIZE_OF_PROGRESS,
+  SIZE_OF_RARITIES,
+  SIZE_OF_SLAB,
+  SIZE_OF_TAIL,
+} from '../core/record-sizes.ts'
 import { pairRoom } from '../encode/pair-room.ts'
 import { INTERFACE_IDS, LARGEST_MEMORY_BYTES, type StateBounds } from '../state-bounds.ts'
 import { putParts } from './parts.ts'
-import { type Address, type Program, programSizes } from './program.ts'
+import type { Address, Program } from './program.ts'
 
 /** A ring is copied in blocks of this size; a larger record is copied alone. */
 export const INPUT_BLOCK_BYTES = 64 * 1024
@@ -21,9 +36,10 @@ const TEXT_BYTES = 4 * 1024 * 1024
 /** Texts of rules: far more than a configuration has. */
 const RULE_BYTES = 1024 * 1024
 const INTERFACE_COUNTERS_BYTES = 1024
-/** Exchanges that one segment may begin beyond the bound. */
+/** Exchanges, and messages in progress, that one segment may begin beyond the bound. */
 const EXCHANGES_OF_A_SEGMENT = 8192
-const SLABS = 6
+const MESSAGES_OF_A_SEGMENT = 8
+const SLABS = 5
 const POOL_PAGE_BYTES = 2048
 const CONTENT_TYPE_BYTES = 80
 const SLACK_BYTES = 64
@@ -56,17 +72,17 @@ export class ProgramMemory {
   #template = 0
   #text: Address
 
-  constructor(options: AssemblerOptions, { connections, exchanges }: StateBounds) {
+  constructor(options: AssemblerOptions, { connections, exchanges, messages, rarities }: StateBounds) {
     const regions = new Regions(SCANNER_END)
-    const sizes = programSizes()
     const buckets = 2 ** Math.ceil(Math.log2(Math.max(2, connections)))
     const exchangeCount = exchanges + EXCHANGES_OF_A_SEGMENT
+    const messageCount = messages + MESSAGES_OF_A_SEGMENT
     const room = pairRoom(options)
     this.input = regions.add(INPUT_BYTES)
     const counts = regions.add(8 * ASSEMBLE_COUNTERS.length)
     this.#traffic = regions.add(INTERFACE_IDS * INTERFACE_COUNTERS_BYTES)
-    this.#interfaceBytes = sizes.interface
-    this.#interfaces = regions.add(INTERFACE_IDS * sizes.interface)
+    this.#interfaceBytes = SIZE_OF_INTERFACE
+    this.#interfaces = regions.add(INTERFACE_IDS * SIZE_OF_INTERFACE)
     this.#texts = regions.add(TEXT_BYTES)
     this.#text = this.#texts
     this.rules = regions.add(RULE_BYTES)
@@ -75,25 +91,27 @@ export class ProgramMemory {
     // In the order of the fields of Layout (core/layout.ts).
     this.#words = [
       counts,
-      regions.add(sizes.hashKeys),
+      regions.add(SIZE_OF_HASH_KEYS),
       regions.add(4 * buckets),
       buckets,
-      regions.add(SLABS * sizes.slab),
-      regions.add(sizes.lists),
+      regions.add(SLABS * SIZE_OF_SLAB),
+      regions.add(SIZE_OF_LISTS),
       connections,
-      regions.add(connections * sizes.flow),
-      regions.add(connections * sizes.tail),
-      regions.add(2 * connections * sizes.rarities),
-      regions.add(connections * sizes.connection),
-      regions.add(2 * connections * sizes.progress),
+      regions.add(connections * SIZE_OF_FLOW),
+      regions.add(connections * SIZE_OF_TAIL),
+      rarities,
+      regions.add(rarities * SIZE_OF_RARITIES),
+      regions.add(connections * SIZE_OF_CONNECTION),
+      messageCount,
+      regions.add(messageCount * SIZE_OF_PROGRESS),
       exchangeCount,
-      regions.add(exchangeCount * sizes.exchange),
+      regions.add(exchangeCount * SIZE_OF_EXCHANGE),
       this.#interfaces,
       this.#traffic,
       regions.add(options.messageBytes),
-      regions.add(sizes.ends),
+      regions.add(SIZE_OF_ENDS),
       regions.add(CONTENT_TYPE_BYTES),
-      ...poolWords(regions, options.poolBytes, sizes.page),
+      ...poolWords(regions, options.poolBytes, SIZE_OF_PAGE),
       this.output,
       this.output + OUTPUT_BYTES + room,
       room,
@@ -104,7 +122,7 @@ export class ProgramMemory {
     this.view = new DataView(this.memory.buffer)
     this.counts = new Float64Array(this.memory.buffer, counts, ASSEMBLE_COUNTERS.length)
     const [, keys = 0] = this.#words
-    crypto.getRandomValues(this.bytes.subarray(keys, keys + sizes.hashKeys))
+    crypto.getRandomValues(this.bytes.subarray(keys, keys + SIZE_OF_HASH_KEYS))
   }
 
   /** Stores the constant parts and starts the program, which replaces one that has used this memory before. */

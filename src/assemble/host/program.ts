@@ -64,6 +64,9 @@ export interface Program {
   setFlowPreamble(flow: Address, present: number): void
   setFlowProxied(flow: Address, proxied: number): void
   flowProxied(flow: Address): number
+  preambleAt(flow: Address): Address
+  preambleLength(flow: Address): number
+  storePreamble(flow: Address, length: number): Address
   setFlowPods(flow: Address, client: Address, server: Address): void
 }
 
@@ -72,25 +75,8 @@ export type ProgramHost = Record<string, HostFunction>
 
 type HostFunction = (...values: number[]) => unknown
 
-/** Bytes of the program's records. */
-export interface ProgramSizes {
-  readonly flow: number
-  readonly tail: number
-  readonly rarities: number
-  readonly connection: number
-  readonly progress: number
-  readonly exchange: number
-  readonly interface: number
-  readonly slab: number
-  readonly lists: number
-  readonly ends: number
-  readonly page: number
-  readonly hashKeys: number
-}
-
 /** Compiled once per process: the main thread posts it to the workers (see `useProgram`). */
 let compiled: WebAssembly.Module | null = null
-let sizes: ProgramSizes | null = null
 
 const programBytes = (): Uint8Array => readFileSync(new URL('../core.wasm', import.meta.url))
 
@@ -122,31 +108,4 @@ export function useProgram(module: WebAssembly.Module): void {
 export function startProgram(memory: WebAssembly.Memory, host: ProgramHost): Program {
   const { exports } = new WebAssembly.Instance(compileProgram(), { env: { memory }, host })
   return exports as unknown as Program
-}
-
-/** The sizes of the program's records, which the layout of the memory depends on: read from an instance that does nothing else. */
-export function programSizes(): ProgramSizes {
-  sizes ??= readSizes()
-  return sizes
-}
-
-function readSizes(): ProgramSizes {
-  const host = new Proxy({}, { get: () => () => 0 })
-  const memory = new WebAssembly.Memory({ initial: 1, maximum: 65_536 })
-  const { exports } = new WebAssembly.Instance(compileProgram(), { env: { memory }, host })
-  const size = (name: string): number => (exports as Record<string, { value: number }>)[`SIZE_OF_${name}`].value
-  return {
-    flow: size('FLOW'),
-    tail: size('TAIL'),
-    rarities: size('RARITIES'),
-    connection: size('CONNECTION'),
-    progress: size('PROGRESS'),
-    exchange: size('EXCHANGE'),
-    interface: size('INTERFACE'),
-    slab: size('SLAB'),
-    lists: size('LISTS'),
-    ends: size('ENDS'),
-    page: size('PAGE'),
-    hashKeys: size('HASH_KEYS'),
-  }
 }

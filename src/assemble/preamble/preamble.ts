@@ -22,4 +22,10 @@ export interface Preamble {
    * @returns the address after the last byte consumed
    */
   data(bytes: Uint8Array, at: number, end: number, fromClient: boolean): number
+  /** Bytes that `save` writes, while the state is open. */
+  readonly savedBytes: number
+  /** Writes what another parser of this kind needs to continue. */
+  save(view: DataView, at: number): void
+  /** Continues where the parser was that has saved. */
+  load(view: DataView, at: number): void
 }

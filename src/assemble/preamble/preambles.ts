@@ -1,4 +1,4 @@
-/** Recognises preambles by the first bytes of a connection, owns their parsers, and stores their content in the flow. */
+/** Recognises preambles by the first bytes of a connection, and stores their content in the flow. */
 
 import type { Direction } from '../direction.ts'
 import type { HostFlow } from '../host/host-flow.ts'
@@ -14,8 +14,9 @@ export class Preambles {
   readonly #program: Program
   /** Address of a copy of PROXY_V1. Bytes that were withheld because they might be a preamble equal its first ones. */
   readonly #withheld: number
-  readonly #heads: ProxyHead[] = []
-  readonly #handshakes: SocksHandshake[] = []
+  /** Serve all flows, one at a time. */
+  readonly head = new ProxyHead()
+  readonly handshake = new SocksHandshake()
 
   /** @param program receives bytes of earlier segments that have turned out to be no preamble */
   constructor(memory: ProgramMemory, program: Program) {
@@ -43,7 +44,7 @@ export class Preambles {
     const after = preamble.data(this.#memory.bytes, at, end, direction === flow.clientDirection || isNew)
     const { state } = preamble
     if (state === PREAMBLE_OPEN && (isStart || !isNew)) return after
-    this.release(flow)
+    flow.preamble = null
     if (state === PREAMBLE_INVALID) return -1
     if (preamble instanceof SocksHandshake) flow.setTunnel(TUNNEL_SOCKS)
     else if (state === PREAMBLE_DONE) flow.proxied = preamble.endpoints
@@ -54,26 +55,16 @@ export class Preambles {
     return after
   }
 
-  /** Returns the parser of a flow's preamble, if any, to the pool. */
-  release(flow: HostFlow): void {
-    const { preamble } = flow
-    flow.preamble = null
-    if (preamble instanceof ProxyHead) this.#heads.push(preamble)
-    else if (preamble !== null) this.#handshakes.push(preamble)
-  }
-
   /** @param isStart these are the first bytes of a client; else only a PROXY head that is complete can be one */
   #begin(flow: HostFlow, direction: Direction, first: number, isStart: boolean): ProxyHead | SocksHandshake | null {
     if (first === PROXY_V1[0] || first === CR) {
       if (!isStart && flow.clientDirection === 1 - direction) return null
-      const head = this.#heads.pop() ?? new ProxyHead()
-      head.reset()
-      return head
+      this.head.reset()
+      return this.head
     }
     if (!isStart || (first !== SOCKS4 && first !== SOCKS5)) return null
-    const handshake = this.#handshakes.pop() ?? new SocksHandshake()
-    handshake.reset()
-    return handshake
+    this.handshake.reset()
+    return this.handshake
   }
 
   /** The time and numbers of a message that begins with them are those of the first one. */

@@ -29,6 +29,8 @@ const IPV6_BYTES = 36
 /** Longest MessagePack of `ProxyHead.endpoints`. */
 export const ENDPOINTS_BYTES = 192
 const LARGEST_PORT = 65_535
+/** Saved in front of the bytes kept: `seq`, `ack`, the length, `micros`. */
+const SAVED_BYTES = 20
 
 /** Parses one head. Reusable after `reset`. */
 export class ProxyHead implements Preamble {
@@ -75,6 +77,31 @@ export class ProxyHead implements Preamble {
       else this.#version1(c)
     }
     return p
+  }
+
+  get savedBytes(): number {
+    return SAVED_BYTES + this.#keptBytes
+  }
+
+  save(view: DataView, at: number): void {
+    view.setInt32(at, this.seq)
+    view.setInt32(at + 4, this.ack)
+    view.setUint32(at + 8, this.#length)
+    view.setFloat64(at + 12, this.micros)
+    for (let i = 0; i < this.#keptBytes; i++) view.setUint8(at + SAVED_BYTES + i, this.#kept[i])
+  }
+
+  load(view: DataView, at: number): void {
+    this.reset()
+    this.seq = view.getInt32(at)
+    this.ack = view.getInt32(at + 4)
+    this.#length = view.getUint32(at + 8)
+    this.micros = view.getFloat64(at + 12)
+    for (let i = 0; i < this.#keptBytes; i++) this.#kept[i] = view.getUint8(at + SAVED_BYTES + i)
+  }
+
+  get #keptBytes(): number {
+    return Math.min(this.#length, V1_BYTES)
   }
 
   #version1(last: number): void {

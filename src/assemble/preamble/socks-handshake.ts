@@ -43,6 +43,9 @@ const VERDICT = 6
 const REPLY = 7
 const REPLY_4 = 8
 
+/** Saved in front of the bytes of a side's message: what it is, whether it is the last one, and its length. */
+const SAVED_BYTES = 4
+
 /** What one side sends: the message in progress. */
 class Side {
   expected = NOTHING
@@ -54,6 +57,24 @@ class Side {
   expect(message: number): void {
     this.expected = message
     this.length = 0
+  }
+
+  get savedBytes(): number {
+    return SAVED_BYTES + this.length
+  }
+
+  save(view: DataView, at: number): void {
+    view.setUint8(at, this.expected)
+    view.setUint8(at + 1, this.done ? 1 : 0)
+    view.setUint16(at + 2, this.length)
+    for (let i = 0; i < this.length; i++) view.setUint8(at + SAVED_BYTES + i, this.bytes[i])
+  }
+
+  load(view: DataView, at: number): void {
+    this.expected = view.getUint8(at)
+    this.done = view.getUint8(at + 1) !== 0
+    this.length = view.getUint16(at + 2)
+    for (let i = 0; i < this.length; i++) this.bytes[i] = view.getUint8(at + SAVED_BYTES + i)
   }
 }
 
@@ -76,6 +97,21 @@ export class SocksHandshake implements Preamble {
     let p = at
     while (p < end && this.state === PREAMBLE_OPEN) this.#byte(side, bytes[p++])
     return p
+  }
+
+  get savedBytes(): number {
+    return this.#client.savedBytes + this.#server.savedBytes
+  }
+
+  save(view: DataView, at: number): void {
+    this.#client.save(view, at)
+    this.#server.save(view, at + this.#client.savedBytes)
+  }
+
+  load(view: DataView, at: number): void {
+    this.state = PREAMBLE_OPEN
+    this.#client.load(view, at)
+    this.#server.load(view, at + this.#client.savedBytes)
   }
 
   #byte(side: Side, c: number): void {

@@ -60,6 +60,11 @@ export class TcpHarness {
     return { usedBytes: this.#tcp.exports.usedBytes() }
   }
 
+  /** Records in use for what is rare. */
+  get rarities(): number {
+    return this.#tcp.exports.raritiesUsed()
+  }
+
   get pieces(): { visits: number } {
     return { visits: this.#tcp.exports.pieceVisits() }
   }

@@ -12,6 +12,8 @@ const MEMORY_PAGES = 1024
 export interface TcpProgramOptions {
   poolBytes?: number
   flows?: number
+  /** Records for what is rare; default: enough for all flows. */
+  rarities?: number
   idleMicros?: number
 }
 
@@ -37,6 +39,7 @@ interface Exports {
   endAll(): void
   endInterface(id: number): void
   usedBytes(): number
+  raritiesUsed(): number
   serialOf(flow: number): number
   clientOf(flow: number): number
   nextSeqOf(flow: number, direction: number): number
@@ -136,6 +139,7 @@ export class TcpProgram {
 
   constructor(owner: Owner, options: TcpProgramOptions = {}) {
     const { poolBytes = 8 * 1024 * 1024, flows = 1000, idleMicros = 600_000_000 } = options
+    const { rarities = 2 * flows + 8 } = options
     const memory = spareMemories.pop() ?? new WebAssembly.Memory({ initial: MEMORY_PAGES, maximum: MEMORY_PAGES })
     const { exports } = new WebAssembly.Instance(program, {
       env: { memory },
@@ -157,7 +161,7 @@ export class TcpProgram {
     const counts = region(8 * ASSEMBLE_COUNTERS.length)
     const keys = region(8 * HASH_KEYS)
     this.counts = new Float64Array(memory.buffer, counts, ASSEMBLE_COUNTERS.length)
-    const words = this.#words(region, counts, keys, flows, poolBytes)
+    const words = this.#words(region, counts, keys, flows, rarities, poolBytes)
     if (next > MEMORY_PAGES * WASM_PAGE_BYTES) throw new RangeError(`a memory of ${next} bytes is needed`)
     this.view.setFloat64(layout, idleMicros, true)
     for (const [i, word] of words.entries()) this.view.setUint32(layout + 8 + 4 * i, word, true)
@@ -177,6 +181,7 @@ export class TcpProgram {
     counts: number,
     keys: number,
     flows: number,
+    rarities: number,
     poolBytes: number,
   ): readonly number[] {
     const buckets = 2 ** Math.ceil(Math.log2(flows))
@@ -191,7 +196,8 @@ export class TcpProgram {
       region(core.SIZE_OF_LISTS.value),
       region(flows * core.SIZE_OF_FLOW.value),
       region(flows * core.SIZE_OF_TAIL.value),
-      region(2 * flows * core.SIZE_OF_RARITIES.value),
+      rarities,
+      region(rarities * core.SIZE_OF_RARITIES.value),
       flows,
       region(pages * core.SIZE_OF_PAGE.value),
       region(64),

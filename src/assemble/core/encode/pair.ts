@@ -121,7 +121,7 @@ export function finishPair(to: usize, exchange: Exchange): void {
   let at = to + length
   const forwarded = isBehindProxy(entry, flow.vantage) ? Output.request : 0
   if (forwarded !== 0 || flow.proxied) at = hostForwarded(flow, to, at, forwarded)
-  const anomalies = requestOf(exchange).anomalies | responseOf(exchange).anomalies
+  const anomalies: i32 = requestOf(exchange).anomalies | responseOf(exchange).anomalies
   const isPlain = !flow.midstream && !exchange.early && anomalies === 0 && flow.tunnel === TUNNEL_NONE
   Output.pairEnd = isPlain ? at : writeFlags(at, flow, exchange.early, anomalies)
 }

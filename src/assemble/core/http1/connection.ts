@@ -149,7 +149,7 @@ export class Progress {
   partialFirst: usize
   partialLast: usize
   partialLength: usize
-  partialRoom: usize
+  partialRoom: u16
   partialSeq: i32
   partialAck: i32
   /** Line scanning inside heads, chunk lines and trailers: 0 within a line, 1 after LF, 2 after LF CR. */
@@ -163,6 +163,8 @@ export class Progress {
 /** One half of an exchange. Its chain is the encoded message up to the end of its body; empty if the pair is not kept. */
 @unmanaged
 export class Message extends Chain {
+  /** ANOMALY_ bits. */
+  anomalies: u16
   startMicros: f64
   endMicros: f64
   /** Sequence numbers of the first byte and of the byte after the last. */
@@ -173,9 +175,12 @@ export class Message extends Chain {
   digest2: u32
   wireBytes: i32
   bodyBytes: i32
-  /** ANOMALY_ bits. */
-  anomalies: i32
 }
+
+/** Bits of `Exchange.flags`. */
+const HEAD_IN_BODY: u8 = 1 << 0
+const INTERIM_KNOWN: u8 = 1 << 1
+const GAP_ACK_KNOWN: u8 = 1 << 2
 
 /**
  * A request and its response. Freed once neither the queue, nor a stream, nor an expected proof refers to it.
@@ -215,20 +220,36 @@ export class Exchange {
   responseDone: bool
   /** The response began before the request had ended. */
   early: bool
-  /** A request head seems to begin right after the head of this request. */
-  headInBody: bool
   /** The client has sent something new before this response was complete, or may have: its end has to be confirmed. */
   contested: bool
-  interimKnown: bool
   /** Unknown requests may lie between the previous one and this one. */
   gapBefore: bool
-  ackBeforeGapKnown: bool
   /** Matched by sequence numbers; the client's next request has to confirm it. */
   unconfirmed: bool
   /** The server closes the connection after the response, and with it may have left later requests unanswered. */
   closes: bool
   /** It is in the list of those that wait. */
   waits: bool
+  flags: u8
+  /** A request head seems to begin right after the head of this request. */
+  get headInBody(): bool {
+    return (this.flags & HEAD_IN_BODY) !== 0
+  }
+  set headInBody(is: bool) {
+    this.flags = is ? this.flags | HEAD_IN_BODY : this.flags & ~HEAD_IN_BODY
+  }
+  get interimKnown(): bool {
+    return (this.flags & INTERIM_KNOWN) !== 0
+  }
+  set interimKnown(is: bool) {
+    this.flags = is ? this.flags | INTERIM_KNOWN : this.flags & ~INTERIM_KNOWN
+  }
+  get ackBeforeGapKnown(): bool {
+    return (this.flags & GAP_ACK_KNOWN) !== 0
+  }
+  set ackBeforeGapKnown(is: bool) {
+    this.flags = is ? this.flags | GAP_ACK_KNOWN : this.flags & ~GAP_ACK_KNOWN
+  }
 }
 
 const CONNECTION_HEAD: usize = (offsetof<Connection>() + 3) & ~3

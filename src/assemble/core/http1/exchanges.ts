@@ -106,7 +106,7 @@ export function cutMessageShort(stream: MessageStream, seq: i32, reason: i8): vo
     abandon(exchange, isUnsent && reason === REASON_CLOSED ? REASON_DOUBTFUL : reason)
     return
   }
-  responseOf(exchange).anomalies |= ANOMALY_INCOMPLETE
+  responseOf(exchange).anomalies |= <u16>ANOMALY_INCOMPLETE
   completeMessage(stream, seq)
 }
 

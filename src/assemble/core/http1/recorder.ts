@@ -31,7 +31,7 @@ export function beginMessage(message: Message, start: usize, headEnd: usize): vo
   message.endMicros = Time.micros
   message.wireBytes = <i32>(headEnd - start)
   message.bodyBytes = 0
-  message.anomalies = load<i32>(RESULTS_AT + ANOMALIES)
+  message.anomalies = load<u16>(RESULTS_AT + ANOMALIES)
   add(C.bytesHttp, <f64>(headEnd - start))
 }
 

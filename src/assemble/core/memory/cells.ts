@@ -73,6 +73,11 @@ export function usedBytes(): usize {
   return (<usize>Pool.used) << PAGE_LOG2
 }
 
+/** Bytes of all pages. */
+export function poolBytes(): usize {
+  return (<usize>Pool.pages) << PAGE_LOG2
+}
+
 /** Pages that hold no cell. */
 export function freePages(): u32 {
   return Pool.pages - Pool.used

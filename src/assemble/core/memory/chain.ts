@@ -17,7 +17,13 @@ export class Chain {
   last: usize
   /** Bytes in the chain, and the room that is left in its last cell. */
   length: usize
-  room: usize
+  roomLeft: u16
+  get room(): usize {
+    return this.roomLeft
+  }
+  set room(bytes: usize) {
+    this.roomLeft = <u16>bytes
+  }
 }
 
 /** The room of its cells, used or not. */

@@ -21,9 +21,10 @@ export class Region {
   /** The first flow of each bucket, or 0; `bucketMask` is their number less one. */
   static buckets: usize = 0
   static bucketMask: u32 = 0
-  /** Records of flows, of the further words of IPv6 addresses, and of the fields that few streams need (tcp/flow.ts). */
+  /** Records of flows, of the further words of IPv6 addresses in the same order, and of the fields that few streams need (tcp/flow.ts). */
   static flows: Slab = changetype<Slab>(0)
-  static tails: Slab = changetype<Slab>(0)
+  static firstFlow: usize = 0
+  static tails: usize = 0
   static rarities: Slab = changetype<Slab>(0)
   /** Records of HTTP/1 connections, of their messages in progress, and of exchanges (http1/connection.ts). */
   static connections: Slab = changetype<Slab>(0)

@@ -5,8 +5,9 @@
  *     oldest ──▶ RST ─newer─▶ RST ─newer─▶ …     at most one of a connection
  */
 import { append, EARLY, oldestIn, remove } from '../memory/list'
-import { Direction, Flow, flowOf, Rarities, rareOf, Stream, streamOf } from './flow'
+import { Direction, Flow, flowOf, Rarities, Stream, streamOf } from './flow'
 import { FLAG_ACK } from './header'
+import { rareOf } from './rarities'
 import { seqDiff, WINDOW_BYTES } from './seq'
 
 /** How long a RST waits for these bytes: as long as an acknowledgement waits for the bytes that it covers (suspicions.ts). */

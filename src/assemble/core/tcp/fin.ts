@@ -1,6 +1,7 @@
 /** Where a stream ends, and which of its bytes were sent but not captured, by its FINs and its acknowledgements. */
-import { heldOf, rareOf, Stream } from './flow'
+import { heldOf, Stream } from './flow'
 import { FLAG_FIN } from './header'
+import { rareOf } from './rarities'
 import { seqDiff, WINDOW_BYTES } from './seq'
 
 /** Whether everything before the FIN was delivered. */

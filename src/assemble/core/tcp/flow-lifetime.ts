@@ -36,6 +36,7 @@ import {
 } from './flow-table'
 import { hasDelivered, rememberFormer } from './handshake'
 import { ownerEvictOldest, ownerExpire, ownerIsCrowded, ownerLeastWanted, ownerOpened, ownerRelease } from './owner'
+import { dropIdleRarities, rarestUnwanted, raritiesAreCrowded } from './rarities'
 import { discard, evictHole, expireHole, finishStreams } from './reassembler'
 import { LINGER_MICROS, mayBeReset } from './tuple-reuse'
 
@@ -102,8 +103,9 @@ export function makeRoom(): void {
   }
 }
 
-/** Evicts connections until there is room for the exchanges that one segment, or what is held of one connection, may begin. */
+/** Evicts connections until there is room for what one segment, or what is held of one connection, may begin. */
 function evictCrowded(): void {
+  while (raritiesAreCrowded()) evict(rarestUnwanted())
   while (ownerIsCrowded()) {
     let flow = ownerLeastWanted()
     if (flow === null) flow = leastLikely()
@@ -115,6 +117,8 @@ function evictCrowded(): void {
 /** A hole of the flow was given up, and what was held behind it was delivered. */
 function holeEnded(flow: Flow): void {
   closeEnded(flow)
+  dropIdleRarities(streamOf(flow, 0))
+  dropIdleRarities(streamOf(flow, 1))
   evictCrowded()
 }
 
@@ -168,28 +172,24 @@ export function open(closed: Flow | null, interfaceId: i32): Flow {
     flow = closed
     reopenFlow(flow, interfaceId)
   } else {
-    if (elsewhereIsCrowded()) evictElsewhere()
-    if (tableIsFull()) evict()
+    if (elsewhereIsCrowded()) evict(idlestElsewhere())
+    if (tableIsFull()) evictLeastLikely()
     flow = addFlow(interfaceId)
   }
   ownerOpened(flow)
   return flow
 }
 
-/** Evicts one of the flows between the ends last looked up. */
-function evictElsewhere(): void {
-  const idlest = idlestElsewhere()
-  close(idlest, END_EVICTED)
-  removeFlow(idlest)
+function evictLeastLikely(): void {
+  const closed = oldestClosed()
+  const flow = closed === null ? leastLikely() : closed
+  if (flow !== null) evict(flow)
 }
 
-function evict(): void {
-  if (oldestClosed() === null) {
-    const least = leastLikely()
-    if (least !== null) close(least, END_EVICTED)
-  }
-  const closed = oldestClosed()
-  if (closed !== null) removeFlow(closed)
+/** Removes a flow, which is closed if it is open. */
+function evict(flow: Flow): void {
+  close(flow, END_EVICTED)
+  removeFlow(flow)
 }
 
 /** Closes the flow if both of its streams have ended with a FIN. */

@@ -18,8 +18,9 @@ import { Time, timerStart } from '../clock'
 import { CLOSED, PROVEN, UNPROVEN } from '../memory/list'
 import { Region } from '../memory/regions'
 import { allocateRecord, freeRecord } from '../memory/slab'
-import { CLIENT_UNKNOWN, Direction, FLOW_BYTES, Flow, freeRarities, PROTOCOL_HTTP1, streamOf, Tail } from './flow'
+import { CLIENT_UNKNOWN, Direction, FLOW_BYTES, Flow, PROTOCOL_HTTP1, streamOf, Tail, tailOf } from './flow'
 import { move, oldestOf, push, unlink, unprovenSize } from './flow-lists'
+import { freeRarities } from './rarities'
 import { hashOf, hashTerm } from './tuple-hash'
 
 /** Flows between the same ends in different virtual networks. Beyond that the one idle longest is evicted, which keeps chains short. */
@@ -150,8 +151,6 @@ export function removeFlow(flow: Flow): void {
   unlink(flow)
   freeRarities(streamOf(flow, 0))
   freeRarities(streamOf(flow, 1))
-  const tail = flow.tail
-  if (tail !== null) freeRecord(Region.tails, changetype<usize>(tail))
   freeRecord(Region.flows, changetype<usize>(flow))
 }
 
@@ -168,11 +167,9 @@ export function reopenFlow(flow: Flow, interfaceId: i32): void {
   freeRarities(streamOf(flow, 1))
   const chain = flow.chain
   const hash = flow.hash
-  const tail = flow.tail
   memory.fill(changetype<usize>(flow), 0, FLOW_BYTES)
   flow.chain = chain
   flow.hash = hash
-  flow.tail = tail
   begin(flow, interfaceId)
 }
 
@@ -228,9 +225,8 @@ export function portOf(flow: Flow, direction: Direction): i32 {
 /** Word `word` (0 to 3, big-endian value) of the address that sends on `direction`; IPv4 is word 0 alone. */
 export function addressWord(flow: Flow, direction: Direction, word: u32): i32 {
   if (word === 0) return direction === 0 ? flow.addressA : flow.addressB
-  const tail = flow.tail
-  if (tail === null) return 0
-  return load<u32>(changetype<usize>(tail) + ((direction === 0 ? 0 : 3) + word - 1) * 4)
+  if (!isIpv6(flow)) return 0
+  return load<u32>(changetype<usize>(tailOf(flow)) + ((direction === 0 ? 0 : 3) + word - 1) * 4)
 }
 
 /** A connection begins, between the ends last looked up. The flow is in no list, and its record is 0 except for its place in the table. */
@@ -255,11 +251,7 @@ function begin(flow: Flow, interfaceId: i32): void {
 }
 
 function saveTail(flow: Flow): void {
-  let tail = flow.tail
-  if (tail === null) {
-    tail = changetype<Tail>(allocateRecord(Region.tails))
-    flow.tail = tail
-  }
+  const tail = tailOf(flow)
   tail.a1 = Probe.a1
   tail.a2 = Probe.a2
   tail.a3 = Probe.a3
@@ -276,8 +268,9 @@ function lowerBits(micros: f64): u32 {
 /** The bucket that `readKey` found for its key. */
 function bucketOf(flow: Flow): u32 {
   const terms = hashEnds(flow.tag, flow.ports, flow.addressA, flow.addressB)
-  const tail = flow.tail
-  return hashOf(tail === null ? terms : terms + hashTail(tail.a1, tail.a2, tail.a3, tail.b1, tail.b2, tail.b3))
+  if (!isIpv6(flow)) return hashOf(terms)
+  const tail = tailOf(flow)
+  return hashOf(terms + hashTail(tail.a1, tail.a2, tail.a3, tail.b1, tail.b2, tail.b3))
 }
 
 function hashEnds(tag: u32, ports: u32, addressA: u32, addressB: u32): u64 {
@@ -300,8 +293,7 @@ function firstOfBucket(): Flow | null {
 function sameEnds(flow: Flow): bool {
   if (flow.ports !== Probe.ports || flow.addressA !== Probe.addressA) return false
   if (flow.addressB !== Probe.addressB || flow.tag !== Probe.tag) return false
-  const tail = flow.tail
-  return tail === null || sameTail(tail)
+  return (Probe.tag & 1) === 0 || sameTail(tailOf(flow))
 }
 
 function sameTail(tail: Tail): bool {

@@ -7,10 +7,7 @@
  *
  * `rare` is 0 while nothing of the stream is held, suspected or in doubt, which is nearly always: so one comparison shows
  * that a segment can only be in order.
- */
-import { Time } from '../clock'
-import { Region } from '../memory/regions'
-import { allocateRecord, freeRecord } from '../memory/slab'
+ */ import { Region } from '../memory/regions'
 
 /** Index of a stream in its flow. */
 export type Direction = u32
@@ -94,7 +91,10 @@ export class Stream {
   }
 }
 
-/** What only some streams need: reused ports, holes, losses, urgent bytes, RSTs that may be stray, a second SYN or FIN. */
+/**
+ * What only some streams need: reused ports, holes, losses, urgent bytes, RSTs that may be stray, a second SYN or FIN.
+ * rarities.ts makes and frees these records.
+ */
 @unmanaged
 export class Rarities {
   suspectedMicros: f64
@@ -134,6 +134,10 @@ export class Rarities {
   /** Its neighbours among early RSTs (see early-resets.ts). */
   earlyOlder: Rarities | null
   earlyNewer: Rarities | null
+  /** Its neighbours in its list, and the list (see rarities.ts). */
+  older: Rarities | null
+  newer: Rarities | null
+  list: u8
   direction: u8
   otherSynSeen: bool
   formerSynSeen: bool
@@ -157,6 +161,19 @@ const HOP_LIMIT_PENDING: u16 = 1 << 6
 const PREAMBLE: u16 = 1 << 7
 const PROXIED: u16 = 1 << 8
 
+/** Bits of `Flow.life`. */
+const LIST: u8 = 3
+const CLOSED_BY: u8 = 7 << 2
+const CLOSED_BY_SHIFT: u8 = 2
+const RESET: u8 = 1 << 5
+const RESET_SHIFT: u8 = 5
+/** Bits of `Flow.view`. */
+const VANTAGE: u8 = 3
+const RULE: u8 = 15 << 2
+const RULE_SHIFT: u8 = 2
+const TUNNEL: u8 = 3 << 6
+const TUNNEL_SHIFT: u8 = 6
+
 /** A connection. Its streams lie behind these fields (`streamOf`). */
 @unmanaged
 export class Flow {
@@ -169,8 +186,6 @@ export class Flow {
   /** Its neighbours in the list it is in. */
   older: Flow | null
   newer: Flow | null
-  /** Other addresses' words; only of IPv6. */
-  tail: Tail | null
   /** The key: domain and IP version, ports, first words of both addresses, virtual network, and another one it was seen in. */
   tag: u32
   ports: u32
@@ -186,24 +201,61 @@ export class Flow {
   segments: i32
   /** What its owner keeps for it: address of a record, or 0. */
   http: usize
+  /** A cell with what precedes the protocol (flow-preambles.ts), or 0. */
+  preambleCell: usize
   /** The pods at its ends as encoded in pairs, as of `namesVersion`: addresses, or 0. */
   clientPod: usize
   serverPod: usize
   namesVersion: i32
   interfaceId: u16
   flags: u16
-  list: u8
-  /** Of a closed flow: an END_ value, and of END_RESET the direction that the RST was sent on. */
-  closedBy: u8
-  resetDirection: u8
+  /** Its list; of a closed flow how it ended. */
+  life: u8
   protocol: u8
   /** Which direction the client sends on, or CLIENT_UNKNOWN. */
   client: u8
+  /** From where it is seen, and what its pairs share. */
+  view: u8
+  get list(): u8 {
+    return this.life & LIST
+  }
+  set list(list: u8) {
+    this.life = (this.life & ~LIST) | list
+  }
+  /** Of a closed flow: an END_ value. */
+  get closedBy(): u8 {
+    return (this.life & CLOSED_BY) >> CLOSED_BY_SHIFT
+  }
+  set closedBy(how: u8) {
+    this.life = (this.life & ~CLOSED_BY) | (how << CLOSED_BY_SHIFT)
+  }
+  /** Of one closed by END_RESET: the direction that the RST was sent on. */
+  get resetDirection(): u8 {
+    return this.life >> RESET_SHIFT
+  }
+  set resetDirection(direction: u8) {
+    this.life = (this.life & ~RESET) | (direction << RESET_SHIFT)
+  }
   /** From whose side it is seen: a VANTAGE_ value (vantage/vantage.ts). */
-  vantage: u8
+  get vantage(): u8 {
+    return this.view & VANTAGE
+  }
+  set vantage(vantage: u8) {
+    this.view = (this.view & ~VANTAGE) | vantage
+  }
   /** The rule that leaves out all its pairs: 0, or RULE_VANTAGE. */
-  rule: u8
-  tunnel: u8
+  get rule(): u8 {
+    return (this.view & RULE) >> RULE_SHIFT
+  }
+  set rule(rule: u8) {
+    this.view = (this.view & ~RULE) | (rule << RULE_SHIFT)
+  }
+  get tunnel(): u8 {
+    return this.view >> TUNNEL_SHIFT
+  }
+  set tunnel(tunnel: u8) {
+    this.view = (this.view & ~TUNNEL) | (tunnel << TUNNEL_SHIFT)
+  }
   /** Closed: it stays in the table for a while, so that late segments do not look like a new connection. */
   get closed(): bool {
     return (this.flags & CLOSED) !== 0
@@ -253,14 +305,14 @@ export class Flow {
   set hopLimitPending(is: bool) {
     this.flags = is ? this.flags | HOP_LIMIT_PENDING : this.flags & ~HOP_LIMIT_PENDING
   }
-  /** A parser of the host's reads what precedes the protocol. */
+  /** A parser of the host's reads what precedes the protocol; `preambleCell` holds its state. */
   get preamble(): bool {
     return (this.flags & PREAMBLE) !== 0
   }
   set preamble(is: bool) {
     this.flags = is ? this.flags | PREAMBLE : this.flags & ~PREAMBLE
   }
-  /** A PROXY head has named its endpoints, which the host keeps. */
+  /** A PROXY head has named its endpoints, which `preambleCell` holds. */
   get proxied(): bool {
     return (this.flags & PROXIED) !== 0
   }
@@ -287,6 +339,12 @@ export const FLOW_BYTES: usize = STREAMS_AT + 2 * STREAM_BYTES
 export const RARITIES_BYTES: usize = (offsetof<Rarities>() + 7) & ~7
 export const TAIL_BYTES: usize = offsetof<Tail>()
 
+/** The further words of a flow's addresses; only of IPv6. */
+export function tailOf(flow: Flow): Tail {
+  const index = <u32>(changetype<usize>(flow) - Region.firstFlow) / <u32>FLOW_BYTES
+  return changetype<Tail>(Region.tails + <usize>index * TAIL_BYTES)
+}
+
 /** The stream of a flow with that direction. */
 export function streamOf(flow: Flow, direction: Direction): Stream {
   return changetype<Stream>(changetype<usize>(flow) + STREAMS_AT + <usize>direction * STREAM_BYTES)
@@ -295,40 +353,6 @@ export function streamOf(flow: Flow, direction: Direction): Stream {
 /** The flow of a stream with that direction. */
 export function flowOf(stream: Stream, direction: Direction): Flow {
   return changetype<Flow>(changetype<usize>(stream) - STREAMS_AT - <usize>direction * STREAM_BYTES)
-}
-
-/** The stream's rarities, made when first needed. There is room: each stream may have some. */
-export function rareOf(stream: Stream, direction: Direction): Rarities {
-  const present = stream.rare
-  if (present !== null) return present
-  const rare = changetype<Rarities>(allocateRecord(Region.rarities))
-  rare.stream = stream
-  rare.direction = <u8>direction
-  stream.rare = rare
-  return rare
-}
-
-/** A late copy of a connection's SYN follows the next connection's beginning by less than this. */
-export const LATE_SYN_MICROS: f64 = 1_000_000
-
-/** Frees the stream's rarities once none of them applies any more. */
-export function dropIdleRarities(stream: Stream): void {
-  const rare = stream.rare
-  if (rare === null) return
-  if (rare.formerSynSeen && abs(Time.micros - rare.formerMicros) > LATE_SYN_MICROS) rare.formerSynSeen = false
-  const isIdle =
-    rare.held === 0 &&
-    !(rare.otherSynSeen || rare.furtherFinSeen || rare.resetSeen || rare.urgentSeen || rare.urgentRemoved) &&
-    !(rare.suspected || rare.earlyListed || rare.formerSynSeen)
-  if (isIdle) freeRarities(stream)
-}
-
-/** Frees the stream's rarities, if any. Nothing of them is in a list, and nothing is held. */
-export function freeRarities(stream: Stream): void {
-  const rare = stream.rare
-  if (rare === null) return
-  stream.rare = null
-  freeRecord(Region.rarities, changetype<usize>(rare))
 }
 
 /** The stream's first piece that cannot be delivered yet, or 0. */

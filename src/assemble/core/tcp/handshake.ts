@@ -1,6 +1,7 @@
 /** Decides by sequence numbers which segments belong to a connection, and where its SYNs start the streams. */
-import { Direction, Flow, heldOf, LATE_SYN_MICROS, PROTOCOL_OPAQUE, rareOf, Stream, streamOf } from './flow'
+import { Direction, Flow, heldOf, PROTOCOL_OPAQUE, Stream, streamOf } from './flow'
 import { FLAG_ACK, FLAG_RST, FLAG_SYN } from './header'
+import { LATE_SYN_MICROS, rareOf } from './rarities'
 import { Segment } from './segment'
 import { seqDiff, WINDOW_BYTES } from './seq'
 

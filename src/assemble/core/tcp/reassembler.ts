@@ -23,7 +23,7 @@ import { add, count } from '../counts'
 import { END_FIN } from '../reasons'
 import { removeEarlyReset } from './early-resets'
 import { atFin, lostBytes, missingTail, noteFin, voidPassedFin } from './fin'
-import { Direction, dropIdleRarities, Flow, flowOf, heldOf, Rarities, rareOf, Stream, streamOf } from './flow'
+import { Direction, Flow, flowOf, heldOf, Rarities, Stream, streamOf } from './flow'
 import { FLAG_ACK, FLAG_FIN } from './header'
 import {
   addPiece,
@@ -38,6 +38,7 @@ import {
   removeFirst,
 } from './held-pieces'
 import { ownerAmbiguous, ownerData, ownerEnd, ownerGap } from './owner'
+import { dropIdleRarities, rareOf } from './rarities'
 import { seqDiff } from './seq'
 import { clearSuspicion, coveredBytes, isBelieved, overdueSuspicion } from './suspicions'
 

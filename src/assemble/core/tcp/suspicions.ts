@@ -8,7 +8,8 @@
  *       └───────the bytes are captured────────┘
  */
 import { append, oldestIn, remove, SUSPECTED } from '../memory/list'
-import { Direction, Flow, flowOf, Rarities, rareOf, Stream, streamOf } from './flow'
+import { Direction, Flow, flowOf, Rarities, Stream, streamOf } from './flow'
+import { rareOf } from './rarities'
 import { seqDiff } from './seq'
 
 const PATIENCE_SEGMENTS: i32 = 4

@@ -15,7 +15,7 @@ import { isLow } from '../memory/cells'
 import { END_RESET } from '../reasons'
 import { addEarlyReset, isAhead, isDue, isEarly, removeEarlyReset } from './early-resets'
 import { watchEnd } from './fin'
-import { CLIENT_UNKNOWN, Direction, Flow, heldOf, PROTOCOL_OPAQUE, rareOf, Stream, streamOf } from './flow'
+import { CLIENT_UNKNOWN, Direction, Flow, heldOf, PROTOCOL_OPAQUE, Stream, streamOf } from './flow'
 import { advance, closeEnded, closeReset, makeRoom, open, supersede } from './flow-lifetime'
 import { find, foundDirection, join, nextElsewhere, touch } from './flow-table'
 import {
@@ -31,6 +31,7 @@ import {
 import { FLAG_ACK, FLAG_RST, FLAG_SYN, FLAG_URG, urgentOffset } from './header'
 import { ownerBegins, ownerBeginsRequest, ownerHopLimit, ownerIsCrowded } from './owner'
 import { erasePayloadMark, needsNoPayload, notePayload } from './payload-marks'
+import { rareOf, raritiesAreCrowded } from './rarities'
 import { markUrgent, reassemble } from './reassembler'
 import { judgeReset, RESET_OBEYED, RESET_UNPROVEN } from './reset'
 import { readSegment, Segment, segmentLength } from './segment'
@@ -63,7 +64,7 @@ export function segment(
     return
   }
   advance()
-  if (isLow() || ownerIsCrowded()) makeRoom()
+  if (isLow() || ownerIsCrowded() || raritiesAreCrowded()) makeRoom()
   add(C.bytesPayload, <f64>segmentLength())
   const known = find(ip, tcp, domain, network, hash)
   Segment.direction = foundDirection()

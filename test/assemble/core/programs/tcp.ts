@@ -9,7 +9,6 @@ import {
   Flow,
   RARITIES_BYTES,
   Rarities,
-  rareOf,
   Stream,
   streamOf,
   TAIL_BYTES,
@@ -55,6 +54,7 @@ import {
   pieceVisits,
   removeFirst,
 } from '../../../../src/assemble/core/tcp/held-pieces'
+import { openRarities, RARITIES_BEYOND, rareOf } from '../../../../src/assemble/core/tcp/rarities'
 import {
   clearSuspicion,
   coveredBytes,
@@ -127,6 +127,7 @@ class Layout {
   lists: usize
   flows: usize
   tails: usize
+  rarityCount: u32
   rarities: usize
   capacity: u32
   pages: usize
@@ -150,8 +151,11 @@ export function configure(at: usize): void {
   Region.roomy = layout.roomy
   Region.pool = layout.pool
   Region.flows = slabAt(layout.slabs, 0, layout.flows, <usize>capacity * FLOW_BYTES, FLOW_BYTES)
-  Region.tails = slabAt(layout.slabs, 1, layout.tails, <usize>capacity * TAIL_BYTES, TAIL_BYTES)
-  Region.rarities = slabAt(layout.slabs, 2, layout.rarities, 2 * <usize>capacity * RARITIES_BYTES, RARITIES_BYTES)
+  Region.firstFlow = layout.flows
+  Region.tails = layout.tails
+  const rarities = layout.rarityCount
+  Region.rarities = slabAt(layout.slabs, 1, layout.rarities, <usize>rarities * RARITIES_BYTES, RARITIES_BYTES)
+  openRarities(rarities - RARITIES_BEYOND)
   openPool(layout.poolPages)
   openLists()
   openFlowLists()
@@ -171,6 +175,11 @@ function slabAt(slabs: usize, index: usize, start: usize, bytes: usize, recordBy
 /** Sets the packet time of the next segment. */
 export function setMicros(micros: f64): void {
   Time.micros = micros
+}
+
+/** Records of rarities in use. */
+export function raritiesUsed(): u32 {
+  return Region.rarities.used
 }
 
 /** What an owner outside may ask of a flow. */

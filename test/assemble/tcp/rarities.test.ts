@@ -1,0 +1,50 @@
+/** The bound on records of streams of which something is held, suspected or in doubt. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { END_EVICTED } from '../../../src/ledger/reasons.ts'
+import { CLIENT, type Link } from '../../support/tcp-frames.ts'
+import { fromClient, fromServer, handshake } from './raw-segments.ts'
+import { TcpHarness } from './tcp-harness.ts'
+
+const RECORDS = 48
+/** Records that may be made beyond the bound until room is made. */
+const BEYOND = 8
+const from = (port: number): Link => ({ client: { ...CLIENT, port } })
+
+test('rarities: at the bound the connection whose record is oldest is evicted, and a newcomer has room', () => {
+  const tcp = new TcpHarness({ rarities: RECORDS })
+  for (let port = 1; port <= 500; port++) {
+    tcp.segments([...handshake(), fromClient(5, 'behind a hole')], from(port))
+    assert.ok(tcp.rarities <= RECORDS - BEYOND + 1, `${tcp.rarities} records`)
+  }
+  const evicted = tcp.count('flows.closed.evicted')
+  assert.equal(evicted + tcp.rarities, 500)
+  assert.deepEqual(
+    tcp.connections.map(({ clientEnd }) => clientEnd === END_EVICTED),
+    tcp.connections.map((_, i) => i < evicted),
+  )
+  tcp.segment(fromClient(0, 'hole.'), from(500))
+  assert.equal(tcp.connections.at(-1)?.client, 'hole.behind a hole')
+  tcp.finish()
+  assert.equal(tcp.rarities, 0)
+})
+
+test('rarities: what a segment of the connection no longer needs is freed', () => {
+  const tcp = new TcpHarness({ rarities: RECORDS })
+  for (let port = 1; port <= 500; port++) {
+    tcp.segments([...handshake(), fromClient(1, 'b'), fromClient(0, 'a'), fromServer(0, '', { acks: 2 })], from(port))
+  }
+  assert.equal(tcp.rarities, 0)
+  assert.equal(tcp.count('flows.open'), 500)
+})
+
+test('rarities: a hole that is given up leaves no record, even if nothing follows on its connection', () => {
+  const tcp = new TcpHarness({ rarities: RECORDS })
+  const first = fromClient(5, 'x')
+  tcp.segments([...handshake(), first], from(1))
+  assert.equal(tcp.rarities, 1)
+  for (const seconds of [40, 41]) tcp.tick(first.micros + seconds * 1_000_000)
+  assert.equal(tcp.count('gaps.expired'), 1)
+  assert.equal(tcp.rarities, 0)
+  assert.equal(tcp.count('flows.open'), 1)
+})
