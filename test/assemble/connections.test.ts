@@ -3,8 +3,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { AssembleHarness, summary } from '../support/assemble-harness.ts'
-import { numbered, request } from '../support/http-script.ts'
+import { numbered, request, wrongPairs } from '../support/http-script.ts'
 import { propertyRuns } from '../support/property-runs.ts'
+import { encodeFrames } from '../support/tcp-frames.ts'
 import { type Segment, START_MICROS, TcpScript } from '../support/tcp-script.ts'
 
 /** The client's first bytes of each protocol. */
@@ -99,4 +100,31 @@ test('connections: records of connections that have ended are used again without
     Array.from({ length: 25 }, () => 'GET /1 200'),
   )
   assert.equal(harness.count('requests.abandoned.reset'), 25)
+})
+
+test('connections: with thousands of them, whose records are read ahead, each has its own pairs', () => {
+  const count = 5000
+  const harness = new AssembleHarness({ flows: count })
+  const frames = Array.from({ length: count }, (_, n) => {
+    const script = new TcpScript()
+      .handshake()
+      .client(request(`/${n}`))
+      .server(numbered(n))
+    script.client(request(`/${count + n}`)).server(numbered(count + n))
+    const host = n % 3 === 0 ? '2001:db8::' : '10.0.0.'
+    return encodeFrames(script.segments, {
+      client: { address: `${host}${n % 7}`, port: 10_000 + n },
+      server: { address: `${host}9`, port: 80 },
+    })
+  })
+  // The first exchange of each connection; then the second ones, a request, its answer and an acknowledgement after each, of many in a block.
+  for (const own of frames) harness.block(own.splice(0, own.length - 4))
+  for (let first = 0; first < count; first += 50) {
+    const some = frames.slice(first, first + 50)
+    harness.block([...some.map(([asked]) => asked), ...some.map(([, , answered]) => answered)])
+  }
+  const { pairs } = harness.finish()
+  assert.equal(pairs.length, 2 * count)
+  assert.deepEqual(wrongPairs(pairs), [])
+  assert.ok(pairs.every(({ client, request: { target } }) => client.port - 10_000 === Number(target.slice(1)) % count))
 })

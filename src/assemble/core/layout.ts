@@ -41,6 +41,7 @@ class Layout {
   heads: usize
   ends: usize
   contentType: usize
+  ahead: usize
   pages: usize
   roomy: usize
   pool: usize
@@ -66,6 +67,7 @@ export function configure(at: usize, parts: usize): void {
   Region.heads = layout.heads
   Region.ends = layout.ends
   Region.contentType = layout.contentType
+  Region.ahead = layout.ahead
   Region.pages = layout.pages
   Region.roomy = layout.roomy
   Region.pool = layout.pool

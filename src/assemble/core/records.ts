@@ -3,6 +3,7 @@ import { setTime } from './clock'
 import * as C from './counters'
 import { add, count } from './counts'
 import { interfaceAt } from './interfaces'
+import { lookAhead, paysToLookAhead } from './look-ahead'
 import {
   END_OFFSET_AT,
   FLOW_HASH_AT,
@@ -49,7 +50,10 @@ export function wholeRecords(at: usize, available: usize): usize {
  * @returns where it stopped: at `end`, or at a record that the host has to process
  */
 export function consume(at: usize, end: usize): usize {
+  let seen = at
+  const looks = paysToLookAhead()
   while (at < end) {
+    if (looks && at >= seen) seen = lookAhead(at, end)
     const size = load<i32>(at, LENGTH_AT)
     if (size < 0) return end
     setTime(load<f64>(at, MICROS_AT))

@@ -42,6 +42,7 @@ const MESSAGES_OF_A_SEGMENT = 8
 const SLABS = 5
 const POOL_PAGE_BYTES = 2048
 const CONTENT_TYPE_BYTES = 80
+const AHEAD_BYTES = 64
 const SLACK_BYTES = 64
 const ALIGNMENT = 64
 const WASM_PAGE_BYTES = 65_536
@@ -111,6 +112,7 @@ export class ProgramMemory {
       regions.add(options.messageBytes),
       regions.add(SIZE_OF_ENDS),
       regions.add(CONTENT_TYPE_BYTES),
+      regions.add(AHEAD_BYTES),
       ...poolWords(regions, options.poolBytes, SIZE_OF_PAGE),
       this.output,
       this.output + OUTPUT_BYTES + room,

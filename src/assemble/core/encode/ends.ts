@@ -61,7 +61,7 @@ function writePod(to: usize, pod: usize): usize {
     return to + 1
   }
   const length = load<usize>(pod)
-  memory.copy(to, pod + 4, length)
+  copy(to, pod + 4, length)
   return to + length
 }
 

@@ -117,7 +117,7 @@ export function finishPair(to: usize, exchange: Exchange): void {
   const entry = interfaceAt(flow.interfaceId)
   if (entry.mapsVersion !== Settings.namesVersion) hostMaps(flow.interfaceId)
   const length = mapBytesOf(entry, flow.vantage)
-  memory.copy(to, mapOf(entry, flow.vantage), length)
+  copy(to, mapOf(entry, flow.vantage), length)
   let at = to + length
   const forwarded = isBehindProxy(entry, flow.vantage) ? Output.request : 0
   if (forwarded !== 0 || flow.proxied) at = hostForwarded(flow, to, at, forwarded)

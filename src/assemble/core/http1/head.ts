@@ -17,6 +17,8 @@ import {
 } from '../head/layout'
 import { scan } from '../head/scan'
 import { hostContentType, hostListsHost } from '../host'
+import { copy } from '../memory/copy'
+import { equal } from '../memory/equal'
 import { Region } from '../memory/regions'
 import { Settings } from '../settings'
 import { headerRule, userAgentRule } from './rules'
@@ -306,10 +308,10 @@ export function forgetContentType(): void {
 
 function listsContentType(at: usize, end: usize): bool {
   const length = end - at
-  if (length === Remembered.length && memory.compare(at, Region.contentType, length) === 0) return Remembered.listed
+  if (length === Remembered.length && equal(at, Region.contentType, length)) return Remembered.listed
   const listed = hostContentType(at, end)
   if (length <= REMEMBERED_BYTES) {
-    memory.copy(Region.contentType, at, length)
+    copy(Region.contentType, at, length)
     Remembered.length = length
     Remembered.listed = listed
   }

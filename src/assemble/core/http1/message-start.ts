@@ -65,7 +65,7 @@ import { abandon, emitInPlace, filter } from './outcomes'
 import { abandonQueue, enqueue, match, orphanReason } from './pairing'
 import { Position, seqAt } from './position'
 import { forgo, noteInterim, refute, resolve, uphold } from './proof'
-import { announce, beginMessage, finishMessage, storeMessage } from './recorder'
+import { announce, beginMessage, finishMessage, identify, isWanted, storeMessage } from './recorder'
 import { responseRule, targetRule } from './rules'
 import { COUNTED, HEAD, SEEK, TO_CLOSE } from './stream-states'
 
@@ -99,7 +99,7 @@ function requestHead(stream: MessageStream, start: usize, headEnd: usize, bodySt
   resolve(connection, Position.headAck)
   const exchange = newExchange(connection)
   const request = requestOf(exchange)
-  beginMessage(request, start, headEnd)
+  beginMessage(request, <i32>(headEnd - start))
   exchange.ackFirst = Position.headAck
   exchange.ackLast = Position.ack
   exchange.method = <u8>load<i32>(RESULTS_AT + METHOD)
@@ -115,7 +115,10 @@ function requestHead(stream: MessageStream, start: usize, headEnd: usize, bodySt
   const length = requestBody()
   if (length === BODY_UNKNOWABLE) return unknowable(stream, end)
   announce(exchange, request, max(length, 0))
-  storeMessage(exchange, request, false)
+  if (isWanted(exchange)) {
+    identify(request, start, headEnd)
+    storeMessage(exchange, request, false)
+  }
   if (length === BODY_CHUNKED) expectChunked(stream)
   else if (length > 0) expectCounted(stream, length)
   else completeMessage(stream, progressOf(stream).bodySeq)
@@ -162,8 +165,9 @@ function responseHead(stream: MessageStream, start: usize, headEnd: usize, bodyS
   exchange.early = !exchange.requestDone
   exchange.closes = exchange.unconfirmed && closesAfter(exchange.method)
   stopDeadline(exchange)
-  beginMessage(response, start, headEnd)
+  beginMessage(response, <i32>(headEnd - start))
   judgeResponse(connection, exchange, status)
+  if (isWanted(exchange)) identify(response, start, headEnd)
   return bodyOfResponse(stream, exchange, bodyStart, end)
 }
 
@@ -190,13 +194,12 @@ function bodyOfResponse(stream: MessageStream, exchange: Exchange, bodyStart: us
   if (length === BODY_UNKNOWABLE) return unknowable(stream, end)
   announce(exchange, response, max(length, 0))
   const isAvailable = length >= 0 && length <= <i64>(end - bodyStart)
-  const isKept = !exchange.abandoned && exchange.rule === RULE_NONE
   const isPlain = exchange.requestDone && !exchange.unconfirmed && !exchange.contested
-  if (isAvailable && !tunnel && isKept && isPlain) {
+  if (isAvailable && !tunnel && isWanted(exchange) && isPlain) {
     finishInPlace(stream, exchange, bodyStart, <usize>length)
     return bodyStart + <usize>length
   }
-  storeMessage(exchange, response, true)
+  if (isWanted(exchange)) storeMessage(exchange, response, true)
   if (length === BODY_CHUNKED) expectChunked(stream)
   else if (length === BODY_TO_CLOSE) return bodyToClose(stream, bodyStart, end)
   else if (length > 0) expectCounted(stream, length)

@@ -21,18 +21,20 @@ import { Position } from './position'
 /** Growth of a header field over its wire bytes, at most: an array and two long string headers instead of ":" and LF. */
 const FIELD_OVERHEAD: usize = 5
 
-/** Records the head [start, headEnd), which was scanned last. */
-export function beginMessage(message: Message, start: usize, headEnd: usize): void {
-  digest(start, headEnd, Position.headSeq)
-  message.digest1 = load<u32>(RESULTS_AT + DIGEST_1)
-  message.digest2 = load<u32>(RESULTS_AT + DIGEST_2)
+/** Whether the pair of the exchange may still be kept: otherwise its messages are followed, but neither digested nor stored. */
+export function isWanted(exchange: Exchange): bool {
+  return !exchange.abandoned && exchange.rule === RULE_NONE
+}
+
+/** Records the head of `headBytes` bytes that was scanned last. */
+export function beginMessage(message: Message, headBytes: i32): void {
   message.startSeq = Position.headSeq
   message.startMicros = Position.headMicros
   message.endMicros = Time.micros
-  message.wireBytes = <i32>(headEnd - start)
+  message.wireBytes = headBytes
   message.bodyBytes = 0
   message.anomalies = load<u16>(RESULTS_AT + ANOMALIES)
-  add(C.bytesHttp, <f64>(headEnd - start))
+  add(C.bytesHttp, <f64>headBytes)
 }
 
 /** Records the end of the message in progress. @param endSeq sequence number after its last byte */
@@ -55,9 +57,15 @@ export function announce(exchange: Exchange, message: Message, bodyBytes: i64): 
   else if (exchange.rule === RULE_NONE && wireBytes + other > Settings.pairBytes) filter(exchange, RULE_PAIR_BYTES)
 }
 
-/** Encodes the head scanned last, and stores it if its pair may be kept. */
+/** Digests the head [start, headEnd), which was scanned last and may be part of a kept pair: before it is encoded. */
+export function identify(message: Message, start: usize, headEnd: usize): void {
+  digest(start, headEnd, message.startSeq)
+  message.digest1 = load<u32>(RESULTS_AT + DIGEST_1)
+  message.digest2 = load<u32>(RESULTS_AT + DIGEST_2)
+}
+
+/** Encodes and stores the head that was scanned and digested last, of an exchange that `isWanted`. */
 export function storeMessage(exchange: Exchange, message: Message, isResponse: bool): void {
-  if (exchange.abandoned || exchange.rule !== RULE_NONE) return
   const bound = boundOf(message)
   let stored: bool
   if (bound <= LARGEST_CELL_BYTES) {
@@ -75,7 +83,7 @@ export function storeMessage(exchange: Exchange, message: Message, isResponse: b
 export function appendBody(stream: MessageStream, exchange: Exchange, at: usize, end: usize): void {
   const wireBytes = progressOf(stream).wireBytes
   if (wireBytes > Settings.messageBytes) abandon(exchange, REASON_OVERSIZE)
-  if (exchange.abandoned || exchange.rule !== RULE_NONE) return
+  if (!isWanted(exchange)) return
   const message = stream.isResponse ? responseOf(exchange) : requestOf(exchange)
   const other = stream.isResponse ? requestOf(exchange).wireBytes : responseWireBytes(exchange)
   if (wireBytes + other > Settings.pairBytes) filter(exchange, RULE_PAIR_BYTES)

@@ -5,6 +5,7 @@
  *     list:  number of texts | address, length | address, length | …
  */
 import { hostListsPath, hostListsStatus } from '../host'
+import { equal } from '../memory/equal'
 import {
   RULE_CONTENT_TYPE,
   RULE_HEADER,
@@ -49,7 +50,7 @@ export function userAgentRule(at: usize, end: usize): u8 {
   const last = lastOf(Rules.userAgents)
   for (let entry = Rules.userAgents + 4; entry < last; entry += 8) {
     const length = load<usize>(entry, 4)
-    if (length <= end - at && memory.compare(at, load<usize>(entry), length) === 0) return RULE_USER_AGENT
+    if (length <= end - at && equal(at, load<usize>(entry), length)) return RULE_USER_AGENT
   }
   return RULE_NONE
 }
@@ -69,7 +70,7 @@ export function targetRule(at: usize, end: usize): u8 {
   const length = pathEnd(start, end) - start
   const last = lastOf(Rules.paths)
   for (let entry = Rules.paths + 4; entry < last; entry += 8) {
-    if (load<usize>(entry, 4) === length && memory.compare(start, load<usize>(entry), length) === 0) return RULE_PATH
+    if (load<usize>(entry, 4) === length && equal(start, load<usize>(entry), length)) return RULE_PATH
   }
   return Rules.pathPatterns && hostListsPath(at, end) ? RULE_PATH : RULE_NONE
 }

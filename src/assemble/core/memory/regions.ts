@@ -39,6 +39,8 @@ export class Region {
   static heads: usize = 0
   /** The last value of a Content-Type field (http1/head.ts). */
   static contentType: usize = 0
+  /** What is looked up ahead of the frames in progress (look-ahead.ts). */
+  static ahead: usize = 0
   /** The ends of connections as pairs name them (encode/ends.ts). */
   static ends: usize = 0
   /** The table of the pool's pages, and by size of cell the first page with room (memory/cells.ts). */

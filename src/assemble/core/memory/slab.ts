@@ -4,6 +4,9 @@
  *
  *     free ──▶ record ──▶ record ──▶ 0         next ──▶ [never used … end)
  */
+import { clear } from './clear'
+
+/** Where the records of one size are. */
 @unmanaged
 export class Slab {
   /** The first record freed, or 0. */
@@ -34,7 +37,7 @@ export function allocateRecord(slab: Slab): usize {
     if (slab.next > slab.end) unreachable()
   }
   slab.used++
-  memory.fill(record, 0, slab.recordBytes)
+  clear(record, slab.recordBytes)
   return record
 }
 

@@ -1,0 +1,69 @@
+/**
+ * Reads the records that the next frames will need before any of these frames is processed. With many connections each frame
+ * misses the processor's caches for several records, one after the other, because one has the address of the next. Here the
+ * misses of several frames overlap. What is read is not used: only `find` decides which flow a segment belongs to.
+ *
+ *     frame ─▶ bucket ─▶ flow ─▶ connection
+ *     frame ─▶ bucket ─▶ flow ─▶ connection
+ *     …        all at once, from left to right
+ */
+import { CONNECTION_BYTES } from './http1/connection'
+import { interfaceAt } from './interfaces'
+import { Region } from './memory/regions'
+import { FRAME, INTERFACE_ID_AT, IP_OFFSET_AT, LENGTH_AT, TAG_AT, TCP_OFFSET_AT } from './ring-layout'
+import { FLOW_BYTES, Flow } from './tcp/flow'
+import { firstAlike, flowCount } from './tcp/flow-table'
+
+/** Frames that are looked at together. A processor can wait for some ten reads at once. */
+const FRAMES: usize = 8
+/** Records of so many connections fit into the caches. */
+const FEW_FLOWS: u32 = 4096
+const CACHE_LINE: usize = 64
+
+/** Whether there are so many connections that their records are not in the caches. */
+export function paysToLookAhead(): bool {
+  return flowCount() > FEW_FLOWS
+}
+
+/** Reads ahead for the frames among the next whole records. @returns the address after those records */
+export function lookAhead(at: usize, end: usize): usize {
+  const first = Region.ahead
+  let last = first
+  let next = at
+  while (next < end && last < first + FRAMES * 4) {
+    const size = load<i32>(next, LENGTH_AT)
+    if (size < 0) {
+      next = end
+      break
+    }
+    if (load<i32>(next, TAG_AT) === FRAME) {
+      const domain = interfaceAt(load<i32>(next, INTERFACE_ID_AT)).domain
+      store<usize>(
+        last,
+        firstAlike(next + load<u16>(next, IP_OFFSET_AT), next + load<u16>(next, TCP_OFFSET_AT), domain),
+      )
+      last += 4
+    }
+    next += size
+  }
+  readFlows(first, last)
+  return next
+}
+
+/** @param first, last addresses of flows, or 0 */
+function readFlows(first: usize, last: usize): void {
+  let read: usize = 0
+  for (let i = first; i < last; i += 4) {
+    const flow = load<usize>(i)
+    if (flow === 0) continue
+    for (let line: usize = 0; line < FLOW_BYTES; line += CACHE_LINE) read ^= load<usize>(flow + line)
+    read ^= load<usize>(flow + FLOW_BYTES - 4)
+    store<usize>(i, changetype<Flow>(flow).http)
+  }
+  for (let i = first; i < last; i += 4) {
+    const http = load<usize>(i)
+    if (http !== 0) read ^= load<usize>(http) ^ load<usize>(http + CONNECTION_BYTES - 4)
+  }
+  // So that the compiler leaves no read out.
+  store<usize>(first, read)
+}
