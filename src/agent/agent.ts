@@ -32,7 +32,7 @@ export interface AgentOptions {
 }
 
 /** What is prepared before anything is started. */
-type Prepared = Pick<NodeCaptureParts, 'own' | 'scanner' | 'startApi'>
+type Prepared = Pick<NodeCaptureParts, 'own' | 'rules' | 'scanner' | 'startApi'>
 
 /**
  * Starts an agent. It runs until it is drained or stopped, or fails.
@@ -43,13 +43,12 @@ type Prepared = Pick<NodeCaptureParts, 'own' | 'scanner' | 'startApi'>
 export async function startAgent(options: AgentOptions): Promise<Agent> {
   const { config } = options.loaded
   const own = readOwnPod(process.env, config.targets.procRoot)
-  // Rules that cannot be used end the start.
-  targetRules(config, own)
+  const rules = targetRules(config, own)
   const scanner = new NodeScanner(config.targets.procRoot)
   scanner.scan()
   for (const problem of lowerPriority(config.priority)) options.log.warn('the priority cannot be lowered', { problem })
   const startApi = await prepareApiWatch(config)
-  const agent = new Agent(options, { own, scanner, startApi })
+  const agent = new Agent(options, { own, rules, scanner, startApi })
   try {
     await agent.serve()
   } catch (error) {

@@ -7,7 +7,7 @@ import { type AgentState, type DiscoveryState, tallyPods } from '../admin/state.
 import type { Config } from '../config/schema.ts'
 import { AddressDirectory } from '../discovery/addresses/directory.ts'
 import { applyRemoteChange } from '../discovery/addresses/sources.ts'
-import type { PodDecision } from '../discovery/decide/decision.ts'
+import type { PodDecision, TargetRules } from '../discovery/decide/decision.ts'
 import { internalCidrs } from '../discovery/decide/internal-cidrs.ts'
 import { nothingCaptured } from '../discovery/decide/nothing-captured.ts'
 import { neededFacts } from '../discovery/decide/selection.ts'
@@ -31,6 +31,8 @@ const MICROS_PER_MILLI = 1000
 export interface NodeCaptureParts {
   readonly config: Config
   readonly own: OwnPod
+  /** Of the configuration. */
+  readonly rules: TargetRules
   readonly scanner: NodeScanner
   readonly startApi: StartApiWatch
   readonly pipeline: Pick<TargetPipeline, 'add' | 'update' | 'remove' | 'setAddresses' | 'setPolicy'>
@@ -48,6 +50,7 @@ export class NodeCapture {
   readonly #began = performance.now()
   /** In effect. */
   #config: Config
+  #rules: TargetRules
   #policy: VantagePolicy | null = null
   /** Why nothing is captured; null: something is, or the node was not scanned yet. */
   #nothing: string | null = null
@@ -55,16 +58,16 @@ export class NodeCapture {
   /** Whether all pods found at the start were captured, or could not be. Stays true once it is. */
   #started = false
 
-  /** @throws InterceptorError when the rules cannot be used */
   constructor(parts: NodeCaptureParts) {
-    const { config, own, scanner, startApi, pipeline, log, onDenied } = parts
+    const { config, rules, scanner, startApi, pipeline, log, onDenied } = parts
     const directory = new AddressDirectory()
     this.#parts = parts
     this.#config = config
+    this.#rules = rules
     this.#captures = new CaptureSet({ pipeline, log, onDenied })
     this.#discovery = new NodeDiscovery({
       scanner,
-      rules: targetRules(config, own),
+      rules,
       captures: this.#captures,
       directory,
       knownPods: () => this.#api.pods(),
@@ -113,6 +116,7 @@ export class NodeCapture {
   apply(config: Config, changed: readonly string[]): void {
     const rules = targetRules(config, this.#parts.own)
     this.#config = config
+    this.#rules = rules
     if (changed.some((path) => path.startsWith('targets.'))) this.#discovery.setRules(rules)
     this.#updatePolicy()
   }
@@ -154,8 +158,8 @@ export class NodeCapture {
   }
 
   #warnOfRules(): void {
-    const { own, log } = this.#parts
-    if (this.#api.isConfigured || neededFacts(targetRules(this.#config, own)) === null) return
+    if (this.#api.isConfigured || neededFacts(this.#rules) === null) return
+    const { log } = this.#parts
     log.warn('targets has rules about namespaces or labels, but there is no API server: no pod is captured', {
       hint: 'Run in a pod with a service account, or set kubernetes.kubeconfig.',
     })
@@ -163,13 +167,12 @@ export class NodeCapture {
 
   #podsChanged(): void {
     this.#updatePolicy()
-    const { own, log } = this.#parts
     const { snapshot, decisions } = this.#discovery
-    const nothing = snapshot && nothingCaptured(snapshot, decisions, targetRules(this.#config, own))
+    const nothing = snapshot && nothingCaptured(snapshot, decisions, this.#rules)
     const before = this.#nothing
     this.#nothing = nothing?.why ?? null
     if (nothing !== null && nothing.why !== before) {
-      log.warn(`nothing is captured: ${nothing.why}`, { hint: nothing.hint })
+      this.#parts.log.warn(`nothing is captured: ${nothing.why}`, { hint: nothing.hint })
     }
   }
 

@@ -5,6 +5,7 @@ import { ApiWatch, type ApiWatchOptions } from '../../src/agent/api-watch.ts'
 import { NodeCapture } from '../../src/agent/node-capture.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import type { Config } from '../../src/config/schema.ts'
+import { targetRules } from '../../src/discovery/decide/target-rules.ts'
 import { NodeScanner } from '../../src/discovery/proc/scanner.ts'
 import { InterceptorError } from '../../src/errors.ts'
 import type { TargetFailure } from '../../src/supervisor/options.ts'
@@ -39,9 +40,12 @@ class Rig {
   constructor(t: TestContext, targets: Partial<Config['targets']>, ...processes: FakeProcess[]) {
     this.proc = FakeProc.create(t, ...processes)
     this.pipeline.result = null
+    const config = configWith(targets)
+    const own = { uid: null, name: null, namespace: null, netns: null }
     this.node = new NodeCapture({
-      config: configWith(targets),
-      own: { uid: null, name: null, namespace: null, netns: null },
+      config,
+      own,
+      rules: targetRules(config, own),
       scanner: new NodeScanner(this.proc.root),
       startApi: (options) => {
         this.api = options
