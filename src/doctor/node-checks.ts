@@ -3,7 +3,7 @@
 import * as zlib from 'node:zlib'
 import type { Config } from '../config/schema.ts'
 import { grouped } from '../format/units.ts'
-import { cpuLimit } from '../supervisor/cpu-limit.ts'
+import { cpuLimit } from '../supervisor/cpu/cpu-limit.ts'
 import { type Check, failed, ok, warning } from './check.ts'
 import { memoryLimit } from './memory-limit.ts'
 

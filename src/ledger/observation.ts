@@ -48,7 +48,7 @@ export interface RingObservation {
   capacityBytes: number
 }
 
-/** A worker's lifecycle (supervisor/worker-slot.ts). `waiting`: it crashed, and is restarted after a delay. */
+/** A worker's lifecycle (supervisor/workers/worker-slot.ts). `waiting`: it crashed, and is restarted after a delay. */
 export type WorkerState = 'idle' | 'starting' | 'ready' | 'draining' | 'waiting' | 'stopped'
 
 /** A thread, or the slot of one that is about to be restarted. */

@@ -2,9 +2,9 @@
 import type { Observation, ThreadObservation } from '../ledger/observation.ts'
 import type { RunLedger } from '../ledger/run-ledger.ts'
 import { threadCpuSeconds } from '../thread/cpu-time.ts'
-import type { RunTargets } from './run-targets.ts'
-import type { RunWorkers } from './run-workers.ts'
-import type { Shedding } from './shedding.ts'
+import type { Shedding } from './cpu/shedding.ts'
+import type { RunTargets } from './targets/run-targets.ts'
+import type { RunWorkers } from './workers/run-workers.ts'
 
 export interface Observed {
   ledger: RunLedger

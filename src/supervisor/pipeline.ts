@@ -10,7 +10,7 @@ import { RunLedger } from '../ledger/run-ledger.ts'
 import type { CaptureTarget } from '../target/capture-target.ts'
 import type { VantagePolicy } from '../target/interface-info.ts'
 import type { FromWorker } from '../thread/messages.ts'
-import { AssemblerState } from './assembler-state.ts'
+import type { Shedding } from './cpu/shedding.ts'
 import { openInput } from './input.ts'
 import { observe } from './observe.ts'
 import { interfacesOf, type OpenInput, type SocketInput } from './open-input.ts'
@@ -18,11 +18,11 @@ import type { AddResult, Outcome, PipelineOptions, TargetPipeline } from './opti
 import type { Plan } from './plan.ts'
 import { RunEnd } from './run-end.ts'
 import { RunProgress } from './run-progress.ts'
-import { RunTargets } from './run-targets.ts'
-import type { RunWorkers } from './run-workers.ts'
-import type { Shedding } from './shedding.ts'
-import type { Stages } from './stages.ts'
-import { failureOfWorker, type WorkerEnd } from './worker-thread.ts'
+import { RunTargets } from './targets/run-targets.ts'
+import { AssemblerState } from './workers/assembler-state.ts'
+import type { RunWorkers } from './workers/run-workers.ts'
+import type { Stages } from './workers/stages.ts'
+import { failureOfWorker, type WorkerEnd } from './workers/worker-thread.ts'
 
 /** How often the supervisor reads heartbeats and progress from shared memory. */
 const CHECK_MS = 50
@@ -37,7 +37,9 @@ export function startPipeline(options: PipelineOptions): TargetPipeline {
 
 /** Loads what starts the stages. */
 async function stagesFor(isSmall: boolean): Promise<Stages> {
-  return isSmall ? new (await import('./one-thread.ts')).OneThread() : (await import('./threads.ts')).threads
+  return isSmall
+    ? new (await import('./workers/one-thread.ts')).OneThread()
+    : (await import('./workers/threads.ts')).threads
 }
 
 /** Loads what is needed once the input is open. */
@@ -212,7 +214,7 @@ class Pipeline implements TargetPipeline {
 
   /** Captures the sockets that are bound. An assembler that starts later is told of their interfaces then. */
   async #captureSockets({ sockets, opened, ownNetns }: SocketInput, { captures }: RunWorkers): Promise<void> {
-    const { TargetSet } = await import('./target-set.ts')
+    const { TargetSet } = await import('./targets/target-set.ts')
     const { releaseStartMemory } = await import('../sys/release-memory.ts')
     if (this.#end.isStopping) return
     const targets = new TargetSet({

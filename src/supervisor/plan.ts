@@ -9,7 +9,7 @@ import type { Rotation } from '../output/output-file.ts'
 import { kafkaSinkSpec, type SinkSpec } from '../ship/worker-data.ts'
 import { VERSION } from '../version.ts'
 import { type Budget, divideMemory } from './budget.ts'
-import { cpuLimit } from './cpu-limit.ts'
+import { cpuLimit } from './cpu/cpu-limit.ts'
 import type { PipelineOptions } from './options.ts'
 
 export interface Plan {

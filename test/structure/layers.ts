@@ -63,7 +63,7 @@ export const SEAMS: readonly { packages: RegExp; within: string; why: string }[]
   { packages: /^kafkajs$/, within: 'src/kafka/', why: 'ship, tail and doctor use the client through one interface' },
   { packages: /^kafkajs\//, within: 'src/kafka/kafkajs-', why: 'its internals may move with any version' },
   { packages: /^cap$/, within: 'src/capture/', why: 'it is optional, and works in the main thread of a process only' },
-  { packages: /^piscina$/, within: 'src/supervisor/assembler-thread.ts', why: 'one way to start an assembler' },
+  { packages: /^piscina$/, within: 'src/supervisor/workers/assembler-thread.ts', why: 'one way to start an assembler' },
   {
     packages: /^@kubernetes\//,
     within: 'src/discovery/kubernetes/',

@@ -47,7 +47,7 @@ const SPANNING: Readonly<Record<string, string>> = {
   'discovery/node': 'discovery on processes in cgroups and namespaces',
   'pair/schema': 'pairs against schema/pair.schema.json',
   'ui/browser': 'the page of interceptor ui, in Chromium',
-  'supervisor/restarts': 'what threads that end again and again leave behind',
+  'supervisor/workers/restarts': 'what threads that end again and again leave behind',
   'ship/stdout': 'the shipper in a process of its own, at the end of a pipe',
 }
 
@@ -63,8 +63,8 @@ const TESTED_BY: Readonly<Record<string, string>> = {
   'capture/af-packet/socket-opener': 'capture/af-packet/source',
   'capture/af-packet/worker-socket': 'capture/af-packet/source',
   'capture/cap/source': 'e2e/live-cap',
-  'supervisor/assembler-thread': 'supervisor/assembler-pool',
-  'supervisor/worker-thread': 'supervisor/pipeline',
+  'supervisor/workers/assembler-thread': 'supervisor/workers/assembler-pool',
+  'supervisor/workers/worker-thread': 'supervisor/pipeline',
 }
 
 const tests = filesIn('test')

@@ -3,7 +3,7 @@ import { describe, test } from 'node:test'
 import { defaultConfig } from '../../src/config/load.ts'
 import type { Config } from '../../src/config/schema.ts'
 import { createLogger } from '../../src/log/logger.ts'
-import { cpuLimit } from '../../src/supervisor/cpu-limit.ts'
+import { cpuLimit } from '../../src/supervisor/cpu/cpu-limit.ts'
 import type { PipelineOptions } from '../../src/supervisor/options.ts'
 import { type Plan, planRun } from '../../src/supervisor/plan.ts'
 

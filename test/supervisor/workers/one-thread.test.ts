@@ -1,0 +1,214 @@
+/** The stages in the main thread: which runs have them there, and how they wait for each other with small rings. */
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, describe, type TestContext, test } from 'node:test'
+import { gzipSync } from 'node:zlib'
+import { compileProgram } from '../../../src/assemble/host/program.ts'
+import { defaultConfig } from '../../../src/config/load.ts'
+import { ASSEMBLE_COUNTERS, allocateCounters, CAPTURE_COUNTERS, SHIP_COUNTERS } from '../../../src/ledger/counters.ts'
+import { count, type Ledger, sumLedger } from '../../../src/ledger/ledger.ts'
+import { createLogger } from '../../../src/log/logger.ts'
+import { allocateRing, RingProducer } from '../../../src/ring/byte-ring.ts'
+import { Doorbell } from '../../../src/ring/doorbell.ts'
+import { ShipStatus } from '../../../src/ship/status.ts'
+import type { Outcome, PipelineOptions } from '../../../src/supervisor/options.ts'
+import { startPipeline } from '../../../src/supervisor/pipeline.ts'
+import { planRun } from '../../../src/supervisor/plan.ts'
+import { OneThread } from '../../../src/supervisor/workers/one-thread.ts'
+import type { WorkerRun } from '../../../src/supervisor/workers/worker-thread.ts'
+import { Control } from '../../../src/thread/control.ts'
+import { sequential } from '../../support/http-script.ts'
+import { assertLaws } from '../../support/ledger.ts'
+import { encodeFrames, pcapOf } from '../../support/tcp-frames.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'one-thread-'))
+after(() => rmSync(folder, { recursive: true }))
+
+const EXCHANGES = 50
+const RING_BYTES = 16 * 1024
+
+/** A capture of many connections. @returns its path */
+function captureFile(name: string, connections: number, encode = (bytes: Buffer): Buffer => bytes): string {
+  const frames = Array.from({ length: connections }, (_, i) =>
+    encodeFrames(sequential(EXCHANGES).segments, { client: { address: '10.0.0.1', port: 1024 + i } }),
+  )
+  writeFileSync(join(folder, name), encode(pcapOf(frames.flat())))
+  return join(folder, name)
+}
+
+function optionsOf(...paths: string[]): PipelineOptions {
+  const config = defaultConfig()
+  return {
+    config: { ...config, ship: { ...config.ship, sink: 'none' } },
+    input: { kind: 'files', paths, follow: false },
+    output: { format: 'none', file: null, decode: false, color: false, width: null, verbose: false },
+    limit: null,
+    all: true,
+    log: createLogger({ level: 'silent', form: 'lines' }),
+    onProgress: null,
+  }
+}
+
+/** @returns how the run ended, and the threads that it started */
+async function run(t: TestContext, options: PipelineOptions): Promise<{ outcome: Outcome; threads: number }> {
+  let threads = 0
+  const onWorker = (): void => {
+    threads += 1
+  }
+  process.on('worker', onWorker)
+  t.after(() => process.off('worker', onWorker))
+  const outcome = await startPipeline(options).done
+  assertLaws(outcome.ledger)
+  assert.equal(outcome.exitCode, 0, outcome.failure?.message)
+  return { outcome, threads }
+}
+
+describe('one thread: which runs use it', () => {
+  const small = captureFile('small.pcap', 2)
+
+  test('small files, with the same ledger as in threads', async (t) => {
+    const alone = await run(t, optionsOf(small, captureFile('small.pcap.gz', 2, gzipSync)))
+    assert.equal(alone.threads, 0)
+    assert.equal(count(alone.outcome.ledger, 'pairs.shipped'), 4 * EXCHANGES)
+    const options = optionsOf(small, join(folder, 'small.pcap.gz'))
+    const { config } = options
+    const threaded = await run(t, { ...options, config: { ...config, assemble: { ...config.assemble, workers: 2 } } })
+    assert.equal(threaded.threads, 4)
+    assert.deepEqual(alone.outcome.ledger, threaded.outcome.ledger)
+  })
+
+  test('not larger files, nor those that may become large', async (t) => {
+    const zipped = captureFile('zipped.pcap.gz', 15, (bytes) => gzipSync(bytes, { level: 0 }))
+    for (const path of [captureFile('large.pcap', 100), zipped]) {
+      assert.equal((await run(t, optionsOf(path))).threads, 3)
+    }
+  })
+})
+
+/** The three stages with rings that hold a fraction of the file. */
+class Rig {
+  readonly #stages = new OneThread()
+  readonly #options: PipelineOptions
+  readonly #frames = allocateRing(RING_BYTES)
+  readonly #pairs = allocateRing(RING_BYTES)
+  readonly #bells = { capture: Doorbell.allocate(), assembler: Doorbell.allocate(), shipper: Doorbell.allocate() }
+  readonly #counters = {
+    capture: allocateCounters(CAPTURE_COUNTERS),
+    assemble: allocateCounters(ASSEMBLE_COUNTERS),
+    ship: allocateCounters(SHIP_COUNTERS),
+  }
+
+  constructor(path: string) {
+    this.#options = optionsOf(path)
+  }
+
+  get ledger(): Ledger {
+    const { capture, assemble, ship } = this.#counters
+    return sumLedger([
+      { layout: CAPTURE_COUNTERS, values: capture },
+      { layout: ASSEMBLE_COUNTERS, values: assemble },
+      { layout: SHIP_COUNTERS, values: ship },
+    ])
+  }
+
+  capture(): WorkerRun {
+    const { input } = this.#options
+    assert.ok(input.kind === 'files')
+    return this.#stages.capture(
+      {
+        source: { kind: 'file', paths: input.paths, follow: false, filter: '' },
+        rings: [this.#frames],
+        marks: [],
+        assemblerBells: [this.#bells.assembler],
+        ownBell: this.#bells.capture,
+        control: Control.allocate(),
+        counters: this.#counters.capture,
+        whenFull: 'wait',
+        secret: 0,
+        pairRings: [],
+        warmUpShare: 0,
+        tunnels: [],
+      },
+      () => {},
+    )
+  }
+
+  assemble(): WorkerRun {
+    return this.#stages.assemble(
+      {
+        slot: 0,
+        program: compileProgram(),
+        rings: [this.#frames],
+        marks: [],
+        captureBells: [this.#bells.capture],
+        ownBell: this.#bells.assembler,
+        pairRing: this.#pairs,
+        shipperBell: this.#bells.shipper,
+        control: Control.allocate(),
+        counters: this.#counters.assemble,
+        whenFull: 'wait',
+        options: planRun(this.#options, 1).assemblerOptions,
+        interfaces: [],
+        addresses: [],
+      },
+      () => {},
+    )
+  }
+
+  ship(): WorkerRun {
+    return this.#stages.ship(
+      {
+        rings: [this.#pairs],
+        assemblerBells: [this.#bells.assembler],
+        ownBell: this.#bells.shipper,
+        control: Control.allocate(),
+        counters: this.#counters.ship,
+        status: ShipStatus.allocate(),
+        whenFull: 'wait',
+        limit: null,
+        bufferBytes: 1024 * 1024,
+        maxAgeMs: 60_000,
+        shutdownTimeoutMs: 5_000,
+        sink: { kind: 'none' },
+        tap: null,
+        left: [],
+      },
+      () => {},
+    )
+  }
+
+  /** Closes the ring of an assembler that has failed, as its slot would. */
+  closePairs(): void {
+    new RingProducer(this.#pairs, new Doorbell(this.#bells.shipper)).close()
+  }
+}
+
+describe('one thread: stages', () => {
+  const path = captureFile('rings.pcap', 10)
+
+  test('those that wait for room make the next one read', async () => {
+    const rig = new Rig(path)
+    const runs = [rig.ship(), rig.assemble()]
+    await Promise.all(runs.map(({ ready }) => ready))
+    runs.push(rig.capture())
+    for (const { ended } of runs) assert.deepEqual(await ended, { how: 'done' })
+    assertLaws(rig.ledger)
+    assert.equal(count(rig.ledger, 'pairs.shipped'), 10 * EXCHANGES)
+  })
+
+  test('one that waits for a stage that does not run crashes, and does not wait for ever', async () => {
+    const rig = new Rig(path)
+    const shipper = rig.ship()
+    const end = await rig.capture().ended
+    assert.match(end.how === 'crashed' ? end.message : end.how, /does not run/)
+    rig.closePairs()
+    assert.deepEqual(await shipper.ended, { how: 'done' })
+  })
+
+  test('a file that is gone is a failure that a restart would not change', async () => {
+    const end = await new Rig(join(folder, 'gone.pcap')).capture().ended
+    assert.match(end.how === 'failed' ? end.failure.message : end.how, /gone\.pcap/)
+  })
+})
