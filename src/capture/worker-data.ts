@@ -1,4 +1,4 @@
-/** A capture worker's start-up data, and the messages that the main thread posts to it. */
+/** A capture worker's `workerData`, and the messages that the main thread posts to it. */
 import type { BpfInstruction } from '../sys/packet.ts'
 
 /** A capture file and how to read it. */

@@ -1,14 +1,14 @@
 /**
- * Who may read the page's data: a request with the token of the printed address, and with a Host field that no other site
- * can cause.
+ * Authorizes requests for the page's data: each needs the token of the printed address, and a Host field that no other
+ * site can cause.
  *
- * The token is in the fragment of the address, which a browser never sends; the page sends it in Authorization. So no other
- * page can make a browser send it, as it could a cookie, which moreover belongs to all ports of a host.
+ * The token is in the fragment of the address, which a browser never sends; the page sends it in Authorization. A
+ * cookie would be weaker: other pages can make a browser send it, and all ports of a host share it.
  */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { isIP } from 'node:net'
 
-/** 192 bits, in the characters of URLs. */
+/** 192 random bits, encoded in characters that URLs permit. */
 export const newToken = (): string => randomBytes(24).toString('base64url')
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest()
@@ -20,8 +20,8 @@ export function tokenCheck(token: string): (authorization: string | undefined) =
 }
 
 /**
- * Whether a Host field names this machine in a way that another site's name cannot: by an address, or as localhost. A name
- * that a foreign DNS server resolves to a loopback address (DNS rebinding) is neither.
+ * Whether a Host field is an address or localhost, which another site's name cannot be: this rejects names that a
+ * foreign DNS server resolves to a loopback address (DNS rebinding).
  *
  * @param listenHost the name of `--listen`, which is accepted too
  */
@@ -31,6 +31,6 @@ export function isOwnHost(host: string | undefined, listenHost: string): boolean
   return bare === 'localhost' || isIP(bare) !== 0 || (bare !== '' && bare === listenHost.toLowerCase())
 }
 
-/** Whether only this machine can connect to an address to listen on. undefined: all addresses. */
+/** Whether only this machine can connect to a listen address. undefined: all addresses. */
 export const isLoopback = (host: string | undefined): boolean =>
   host !== undefined && /^(?:localhost|::1|127(?:\.\d{1,3}){3}|::ffff:127(?:\.\d{1,3}){3})$/i.test(host)

@@ -1,4 +1,4 @@
-/** The files of the page, as `npm run build` makes them: read once, at the start. They contain no traffic. */
+/** The page's files, built by `npm run build` and read once at start-up. They contain no traffic. */
 import { readFileSync } from 'node:fs'
 import { runtimeError } from '../errors.ts'
 

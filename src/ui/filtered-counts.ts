@@ -9,7 +9,10 @@ import type { UiTraffic } from './traffic.ts'
 
 /** How long a filter may be evaluated before the event loop runs again. */
 const SLICE_MS = 20
-/** Filters whose counts are kept: each keystroke that pauses is one. The one that was used least recently is dropped. */
+/**
+ * Number of filters whose counts are kept. While a filter is typed, each pause creates one. The least recently used one
+ * is evicted.
+ */
 const MOST_FILTERS = 4
 
 /** The counts of the filters that pages use. */
@@ -25,7 +28,7 @@ export class FilteredCounts {
    * The counts of a filter, as of now.
    *
    * @param name distinguishes filters
-   * @param create creates the filter's selector where its counts are not kept; null: it selects every pair
+   * @param create creates the filter's selector if its counts are not kept; null: it selects every pair
    */
   async of(name: string, create: () => Promise<PairSelector | null>): Promise<PairCounts> {
     const filter = this.#filters.get(name) ?? (await this.#begin(create))

@@ -11,7 +11,7 @@ interface Stage {
   outName: string
   /** Sections whose counters are the stage's losses. */
   losses: readonly string[]
-  /** Counters that belong to the stage and are no part of its sum. */
+  /** Counters that belong to the stage but are not part of its sum. */
   beside: readonly string[]
 }
 
@@ -82,7 +82,7 @@ export function funnel(ledger: Ledger): FunnelStage[] {
   })
 }
 
-/** The counters of sections that are not 0, most first. */
+/** The counters of sections that are not 0, largest first. */
 function lossesOf(ledger: Ledger, sections: readonly string[]): FunnelLoss[] {
   const losses = sections.flatMap((section) => pathsIn(ledger, section))
   return losses

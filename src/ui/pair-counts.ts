@@ -2,8 +2,8 @@
 import type { Pair } from '../pair/pair.ts'
 import { GROUPINGS, type Grouping, type SortKey } from '../routes/route-names.ts'
 import { RouteTable } from '../routes/route-table.ts'
-import type { EndNames } from './end-names.ts'
 import type { RoutesView, ServiceMapView } from './protocol.ts'
+import type { ServerNames } from './server-names.ts'
 import { ServiceMap } from './service-map.ts'
 
 export class PairCounts {
@@ -12,8 +12,8 @@ export class PairCounts {
   readonly #map: ServiceMap
   readonly #tables: ReadonlyMap<Grouping, RouteTable> = new Map(GROUPINGS.map((by) => [by, new RouteTable(by)]))
 
-  /** @param names what the ends on the map are called */
-  constructor(names: EndNames) {
+  /** @param names names of the servers on the map */
+  constructor(names: ServerNames) {
     this.#map = new ServiceMap(names)
   }
 

@@ -1,5 +1,6 @@
 /**
- * The newest pairs, as bytes and as rows of the list: bounded by number and bytes, the oldest are dropped first. Main thread.
+ * Holds the newest pairs, as bytes and as rows of the list. Bounded by number and bytes; the oldest pairs are dropped
+ * first. Main thread.
  */
 import { headerValue, mediaType, type Pair } from '../pair/pair.ts'
 import { readPair } from '../pair/unpack.ts'
@@ -65,7 +66,7 @@ export class PairStore {
     return pair
   }
 
-  /** @returns undefined where it is no longer held, or never was */
+  /** @returns undefined if the pair is no longer held, or never was */
   get(seq: number): HeldPair | undefined {
     return this.#held.get(seq)
   }

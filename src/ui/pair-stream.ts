@@ -1,7 +1,7 @@
 /**
- * What one page receives: the rows of the pairs that its filter selects, in batches, and the state once a second. A stream
- * holds nothing but its place in the store, so a page that reads slowly costs no memory: pairs that leave the store before
- * the page could receive them are skipped and counted. A page that does not read at all is disconnected.
+ * Sends one page the rows of the pairs that its filter selects, in batches, and the state once a second. A stream holds
+ * nothing but its position in the store, so a slow page costs no memory: pairs that leave the store before the page
+ * could receive them are skipped and counted. A page that does not read at all is disconnected.
  */
 import type { PairSelector } from '../select/selector.ts'
 import type { PairStore } from './pair-store.ts'
@@ -44,7 +44,7 @@ export class PairStream {
   #acceptedMs: number
   #timer: NodeJS.Timeout | undefined
 
-  /** Begins with the oldest pair that is held. */
+  /** The stream begins with the oldest pair that is held. */
   constructor(parts: PairStreamParts) {
     this.#parts = parts
     this.#now = parts.now ?? (() => performance.now())

@@ -85,7 +85,7 @@ export interface ServiceMapView {
   nodes: MapNode[]
   /** Most requests first. */
   edges: MapEdge[]
-  /** Requests between ends that have no arrow of their own. */
+  /** Requests whose arrow is not on the map, because the map is bounded. */
   other: number
   /** As in RoutesView. */
   missed: number
@@ -119,9 +119,9 @@ export interface FunnelStage {
   /** What `out` is called: `kept`. */
   outName: string
   losses: FunnelLoss[]
-  /** Those without an outcome so far. */
+  /** Units without an outcome so far. */
   rest: number
-  /** Counters that belong to the stage and are no part of its sum. */
+  /** Counters that belong to the stage but are not part of its sum. */
   beside: FunnelLoss[]
 }
 
@@ -144,7 +144,7 @@ export interface TargetRow extends ConnectionCounts {
   advice: string
 }
 
-/** Pods of an agent, or interfaces of a live capture; null where the source knows of neither. */
+/** Pods of an agent, or interfaces of a live capture; null if the source has neither. */
 export interface TargetsView {
   of: 'pods' | 'interfaces' | null
   rows: TargetRow[]

@@ -1,4 +1,4 @@
-/** Responds to the page's requests, by path: about the pairs that are held, and about the run. */
+/** Routes the page's requests: data about the pairs that are held, and about the run. */
 import { createFormat } from '../format/create-format.ts'
 import type { OutputFormat, PairFormat } from '../format/output-format.ts'
 import { JsonEncoder } from '../pair/to-json.ts'
@@ -12,7 +12,7 @@ import type { FunnelView, RoutesView } from './protocol.ts'
 import type { UiSource } from './source.ts'
 import type { UiTraffic } from './traffic.ts'
 
-/** The data that responses are made of. */
+/** The data from which responses are built. */
 export interface UiData {
   readonly traffic: UiTraffic
   readonly filtered: FilteredCounts

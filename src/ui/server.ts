@@ -54,7 +54,7 @@ const HEADERS = {
 export interface UiOptions {
   /** `host:port`; port 0: one that is free. */
   readonly listen: string
-  /** Whether other machines may be able to connect. */
+  /** Permits an address that other machines can reach. */
   readonly allowRemote: boolean
   readonly data: UiData
   readonly log: Log
@@ -112,7 +112,7 @@ class Site {
 
   /** Never rejects. */
   async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    // A connection that breaks is an ordinary end.
+    // Clients may disconnect at any time: this is not an error.
     response.on('error', () => {})
     try {
       await this.#respond(request, response)

@@ -1,22 +1,22 @@
 /**
- * Who calls whom: workloads where pods are known, else addresses, by the name that requests have for them. Bounded as the
- * table of routes is.
+ * Counts which client calls which server: workloads where pods are known, otherwise addresses, shown by the name in
+ * their requests' Host field. Bounded like the table of routes.
  */
 import { isIP } from 'node:net'
 import type { Pair } from '../pair/pair.ts'
 import { OTHER, RouteTable, workloadOf } from '../routes/route-table.ts'
-import { type EndNames, serverId } from './end-names.ts'
 import type { MapEdge, MapNode, ServiceMapView } from './protocol.ts'
+import { type ServerNames, serverId } from './server-names.ts'
 
 /** Separates the two ends in the name of a group: neither an address nor a workload contains a tab. */
 const ARROW = '\t'
 
 export class ServiceMap {
   readonly #table = new RouteTable(edgeOf)
-  readonly #names: EndNames
+  readonly #names: ServerNames
 
-  /** @param names what the ends are called */
-  constructor(names: EndNames) {
+  /** @param names names of servers that are not known pods */
+  constructor(names: ServerNames) {
     this.#names = names
   }
 

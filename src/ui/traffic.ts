@@ -1,17 +1,18 @@
-/** Everything that is kept of the pairs: the newest of them, and counts of all. Main thread. */
-import { EndNames } from './end-names.ts'
+/** What the page keeps of the traffic: the newest pairs, and counts of all pairs. Main thread. */
+
 import { PairCounts } from './pair-counts.ts'
 import { PairStore, type StoreBounds } from './pair-store.ts'
 import type { UiState } from './protocol.ts'
+import { ServerNames } from './server-names.ts'
 import type { UiSource } from './source.ts'
 
-/** The rate is that of the last period of this length. */
+/** Pairs per second are measured over periods of this length. */
 const RATE_MS = 1000
 
 export class UiTraffic {
   readonly store: PairStore
-  readonly names = new EndNames()
-  /** Counts of all pairs, also of those that are no longer held. */
+  readonly names = new ServerNames()
+  /** Counts of all pairs, including those that are no longer held. */
   readonly counts = new PairCounts(this.names)
   /** Pairs that the source could not pass on, because they arrived too fast. */
   notReceived = 0

@@ -348,7 +348,7 @@ for (const [width, height] of [
   test(`page: every view fits a window of ${width} by ${height} pixels`, { skip }, async (t) => {
     const { page } = await open(t, { pairs: manyPairs(50), ledger: LEDGER }, '#/pairs', width, height)
     await untilText(page, 'tbody', /\/items/)
-    const rows = await evaluate<number>(page, `document.querySelector('.sheet').clientHeight`)
+    const rows = await evaluate<number>(page, `document.querySelector('.pair-list').clientHeight`)
     assert.ok(rows >= 96, `the list has ${rows} pixels`)
     const cells = `[...document.querySelectorAll('td.status, td.method')]`
     assert.equal(await evaluate(page, `${cells}.filter((td) => td.scrollWidth > td.clientWidth).length`), 0)

@@ -4,8 +4,8 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import type { Pair } from '../../src/pair/pair.ts'
 import { GROUPINGS } from '../../src/routes/route-names.ts'
-import { EndNames } from '../../src/ui/end-names.ts'
 import { PairCounts } from '../../src/ui/pair-counts.ts'
+import { ServerNames } from '../../src/ui/server-names.ts'
 import { samplePair } from '../pair/samples.ts'
 import { propertyRuns } from '../support/property-runs.ts'
 
@@ -39,7 +39,7 @@ function tally(names: readonly string[]): Record<string, number> {
 test('PairCounts: every table and the map count the pairs that were added, over the time of all', () => {
   fc.assert(
     fc.property(fc.array(anyExchange, { minLength: 1, maxLength: 30 }), (exchanges) => {
-      const counts = new PairCounts(new EndNames())
+      const counts = new PairCounts(new ServerNames())
       for (const exchange of exchanges) {
         if (exchange.isSelected) counts.add(pairOf(exchange))
         else counts.pass(pairOf(exchange))
@@ -78,7 +78,7 @@ test('PairCounts: every table and the map count the pairs that were added, over 
 })
 
 test('PairCounts: what could not be counted is reported with every view', () => {
-  const counts = new PairCounts(new EndNames())
+  const counts = new PairCounts(new ServerNames())
   counts.missed += 3
   assert.deepEqual([counts.routes('host', 'p99').missed, counts.map().missed], [3, 3])
 })

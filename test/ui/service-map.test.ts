@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import type { Endpoint, Pair, PairPod } from '../../src/pair/pair.ts'
 import { packPair } from '../../src/pair/unpack.ts'
 import { PairSelector } from '../../src/select/selector.ts'
-import { EndNames } from '../../src/ui/end-names.ts'
+import { ServerNames } from '../../src/ui/server-names.ts'
 import { ServiceMap } from '../../src/ui/service-map.ts'
 import { samplePair } from '../pair/samples.ts'
 
@@ -23,7 +23,7 @@ const call = (client: Endpoint, server: Endpoint, host: string, status = 200) =>
 
 /** The map of pairs, as the page's traffic makes it. */
 function mapOf(pairs: readonly Pair[]): ServiceMap {
-  const names = new EndNames()
+  const names = new ServerNames()
   const map = new ServiceMap(names)
   for (const pair of pairs) {
     names.learn(pair)

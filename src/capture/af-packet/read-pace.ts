@@ -1,14 +1,14 @@
 /**
- * Decides how long frames are left in the kernel's rings while `limits.cpu` sheds connections. Each time that a capture worker reads,
- * it wakes an assembler, and that the shipper: with a tenth of a core, reading every few milliseconds what has arrived costs as much as
- * processing it. So the worker reads seldom, as long as the rings have room. Pure.
+ * Decides how long frames are left in the kernel's rings while `limits.cpu` sheds connections. Each read of a capture
+ * worker wakes an assembler, which wakes the shipper: with a tenth of a core, reading every few milliseconds costs as
+ * much as processing the frames. So the worker reads rarely, as long as the rings have room. Pure.
  */
 
 /** Longest time. */
 const PACE_MS = 100
-/** A ring must not be fuller than this when it is read: the load may rise. */
+/** Rings are read before they are fuller than this, because the load may rise. */
 const FULLEST_SHARE = 1 / 4
-/** Shorter times are not worth it. */
+/** Shorter pauses save too little. */
 const LEAST_MS = 10
 
 export class ReadPace {

@@ -3,8 +3,8 @@
  *
  * iptables (REDIRECT) sends an application's outgoing connections to the proxy's port on the loopback interface. The
  * proxy's replies appear there already translated: their source is the address that the application connected to.
- * Requests and replies therefore have different endpoints. Here the source of a reply is set to the proxy's endpoint
- * again.
+ * Requests and replies therefore have different endpoints. This class restores the proxy's endpoint as the source of
+ * replies.
  *
  * A reply is changed only if its destination port has sent to the proxy before. Otherwise, where the proxy is
  * transparent for inbound connections (TPROXY), segments of remote clients on loopback would be changed, which are not

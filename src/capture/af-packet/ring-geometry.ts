@@ -9,13 +9,14 @@
 import { MAX_FRAME_BYTES } from '../../ring/layout.ts'
 
 /**
- * The kernel retires a block that is not full after this time. Frames do not wait for it: the reader reads them from the open
- * block. So it may be long, and in a pause of ten seconds the default ring has 7.6 MiB for frames.
+ * The kernel retires a block that is not full after this time. Frames do not wait for it: the reader reads them from
+ * the open block. So the time may be long: even if the worker pauses for ten seconds, the default ring can hold 7.6 MiB
+ * of frames.
  */
 export const RETIRE_MS = 4000
 /**
- * Within this time the kernel has written a frame that has a place in a block, a frame that passed a filter has reached its ring,
- * and every frame on its way sees a new binding.
+ * After this time the kernel has written every frame to which it had assigned a place in a block, a frame that passed a
+ * filter has reached its ring, and a new binding applies to every frame.
  */
 export const SETTLE_MS = 20
 
@@ -25,7 +26,10 @@ const MIN_BLOCK_BYTES = 64 * 1024
 const MIN_BLOCKS = 2
 /** Blocks of the default ring of 8 MiB. A ring with fewer survives only short pauses. */
 const ENOUGH_BLOCKS = 64
-/** Holds every frame except BIG TCP's, which are cut unless the ring has room for enough larger blocks. */
+/**
+ * A block of this size holds every frame except those of BIG TCP, which are truncated unless the ring has room for
+ * enough larger blocks.
+ */
 const ORDINARY_BLOCK_BYTES = 128 * 1024
 
 /**

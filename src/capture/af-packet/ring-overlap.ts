@@ -36,7 +36,7 @@ export class RingOverlap {
   }
 }
 
-/** 52 bits, so that two of some 100,000 frames are the same in one of a million switches at most. */
+/** 52 bits: among some 100,000 frames, two have the same hash in at most one of a million switches. */
 function hashOf(view: DataView, start: number, captured: number, vlan: number): number {
   let [low, high] = [mixed(captured ^ 0x5bd1e995, vlan), mixed(vlan, captured)]
   const end = start + Math.min(captured, COMPARED_BYTES)

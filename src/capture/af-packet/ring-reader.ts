@@ -70,15 +70,21 @@ export class RingReader {
   #shedSamples = 0
   /** Offset of the block that the kernel retires next. */
   #block: number
-  /** That block's frames have been delivered to the sink. */
+  /** Whether that block's frames have been delivered to the sink. */
   #delivered = false
-  /** With the interface's previous ring; null: none, or its end has been read. */
+  /**
+   * Frames that the interface's previous ring holds too; null: there is no previous ring, or it has been read to its
+   * end.
+   */
   #withPrevious: RingOverlap | null = null
   /** Number of the last block with frames that the previous ring holds too. */
   #lastShared = Number.POSITIVE_INFINITY
-  /** With the interface's next ring; null: none. */
+  /** Frames that the interface's next ring holds too; null: there is no next ring. */
   #withNext: RingOverlap | null = null
-  /** The open block's number when it was last looked at, its frames then, and when that was. Milliseconds of `performance.now`. */
+  /**
+   * The open block's number and frames at the last check, and the time of that check. Milliseconds of
+   * `performance.now`.
+   */
   #seenBlock = 0
   #seenFrames = 0
   #seenAt = 0
@@ -113,7 +119,7 @@ export class RingReader {
     return this.readyBytes > 0 || (this.#isOpen(block) && this.#packets(block) > this.#nextFrame(block))
   }
 
-  /** Whether so much of the ring waits to be read that waiting any longer would lose frames. */
+  /** Whether the ring is so full that waiting any longer would lose frames. */
   get crowded(): boolean {
     const ahead = Math.floor((this.#ringBytes / this.#blockBytes) * CROWDED_SHARE) * this.#blockBytes
     return this.#isReady((this.#block + ahead) % this.#ringBytes)
@@ -146,7 +152,7 @@ export class RingReader {
     this.#finished = true
   }
 
-  /** From now on the interface's next ring holds the same frames: it skips those that this one delivers. */
+  /** From now on the interface's next ring receives the same frames, and skips those that this one delivers. */
   beginOverlap(next: RingReader): void {
     this.#withNext = new RingOverlap()
     next.#withPrevious = this.#withNext

@@ -69,7 +69,7 @@ export class SocketOpener {
     this.#tunnels = parseTunnels(options.tunnels)
   }
 
-  /** Size that the ring of a target begins with. */
+  /** Initial size of a target's ring. */
   get initialRingBytes(): number {
     return this.#options.initialRingBytes
   }

@@ -24,7 +24,7 @@ import { WorkerSocket } from './worker-socket.ts'
  * kernel does not wake the worker before its block is retired.
  */
 const POLL_MS = 400
-/** The same with more than FEW_SOCKETS: each look at 110 idle sockets costs half a millisecond of CPU. */
+/** The same with more than FEW_SOCKETS: checking 110 idle sockets costs half a millisecond of CPU. */
 const MANY_POLL_MS = 750
 const FEW_SOCKETS = 16
 /** Longest sleep while an open block has frames: they are read within two such sleeps. */
@@ -36,7 +36,7 @@ const DRAIN_POLL_MS = 5
 /** Size of a `struct pollfd`. */
 const POLLFD_BYTES = 8
 const HOUSEKEEPING_MS = 1000
-/** Smaller steps of the system clock are not reported: the assemblers follow them as if that time had passed. */
+/** Smaller steps of the system clock are not reported, because the assemblers handle them like time that has passed. */
 const MIN_STEP_MS = 10_000
 /** Drops are counted at once from this share of a ring on, and while connections are shed; else every HOUSEKEEPING_MS. */
 const CROWDED_SHARE = 1 / 4
@@ -108,7 +108,7 @@ class AfPacketCapture {
   #pollBytes = new Uint8Array(0)
   /** Sockets that are being closed. */
   #closing = 0
-  /** A word to sleep on, which is never notified. */
+  /** A word for `Atomics.wait`, which nothing ever notifies. */
   readonly #pause = new Int32Array(new SharedArrayBuffer(4))
   #nextHousekeeping = 0
   /** Since the last housekeeping. */

@@ -1,6 +1,7 @@
 /**
- * Runs generated frames through a temporary ring reader and intake, so that live capture does not begin with cold code: until V8
- * has optimised it, a burst arrives faster than it leaves the kernel's ring. bench/README.md has the figures.
+ * Runs generated frames through a temporary ring reader and intake, so that live capture does not start with
+ * unoptimised code, which may process a burst more slowly than it arrives in the kernel's ring. bench/README.md has the
+ * figures.
  */
 
 import { allocateCounters, CAPTURE_COUNTERS } from '../../ledger/counters.ts'

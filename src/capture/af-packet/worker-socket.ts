@@ -1,4 +1,4 @@
-/** A packet socket in its worker: the ring, the watch over its interface, its counters. Capture worker only. */
+/** A packet socket as its worker uses it: ring, interface watch and counters. Capture worker only. */
 import { CAPTURE_COUNTERS } from '../../ledger/counters.ts'
 import { viewMemory } from '../../sys/ffi.ts'
 import type { BpfInstruction } from '../../sys/packet.ts'
@@ -102,7 +102,7 @@ export class WorkerSocket {
     try {
       bindToInterface(this.fd, interfaceIndex === 0 ? null : { index: interfaceIndex }, promiscuous)
       this.#switchAt = now + SETTLE_MS
-      // From now on this ring has what the other one drops.
+      // From now on this ring receives the frames that the other one drops.
       previous.countKernelDrops()
       previous.#overlapped = true
       previous.ring.beginOverlap(this.ring)
@@ -169,7 +169,7 @@ export class WorkerSocket {
 
   /** Counts frames that the kernel has dropped, and those that it has shed. @returns the former */
   countKernelDrops(): number {
-    // The kernel drops and samples only where blocks become ready.
+    // Skip the system call for idle rings: only rings whose blocks become ready can have drops or samples.
     if (!this.#mayHaveDrops && this.ring.readyBytes === 0) return 0
     this.#mayHaveDrops = false
     this.counters[C.kernelShed] += SHED_SAMPLE_RATE * this.ring.drainShedSamples()

@@ -20,7 +20,7 @@ import { Gunzip, isGzip } from './gunzip.ts'
 
 /** The path that means standard input. */
 const STDIN = '-'
-/** Closing it would be reported as a mistake by Node.js, which has opened it. */
+/** Not closed here: Node.js has opened it, and would warn. */
 const STDIN_FD = 0
 /** Interval of progress messages and of checking a stream's command. */
 const PROGRESS_MS = 100
@@ -113,7 +113,7 @@ export class FileInput implements FormatHost {
         window.filled(count)
         this.#bytesRead += count
         this.#reader.advance()
-        if (this.#reader.isForeign) return
+        if (this.#reader.isNotACapture) return
         this.sink.flush()
       } else if (follow) bell.wait(FOLLOW_MS, this.#commanded)
       else {
@@ -155,7 +155,7 @@ export class FileInput implements FormatHost {
       if (gunzip === null) this.#reader.push(bytes)
       else if (!(await this.#unzip(gunzip, bytes))) return
       this.sink.flush()
-      if (this.#commanded() || this.#reader.isForeign) return
+      if (this.#commanded() || this.#reader.isNotACapture) return
     }
     if (head.length < 2) this.#reader.push(head)
     if (gunzip === null || this.#endGunzip(gunzip)) this.#reader.end()

@@ -1,7 +1,7 @@
 /** Reads the bytes of one capture file: detects the format by the first bytes and passes them to its reader. */
 
-import { describeForeign } from './foreign.ts'
 import type { FormatHost, FormatReader } from './format.ts'
+import { describeNonCapture } from './not-a-capture.ts'
 import { isPcap, PcapReader } from './pcap.ts'
 import { isPcapng, PcapngReader } from './pcapng.ts'
 import { Window } from './window.ts'
@@ -15,7 +15,7 @@ export class FileReader {
   readonly window = new Window()
   readonly #host: FormatHost
   #reader: FormatReader | null = null
-  #foreign = false
+  #notACapture = false
 
   constructor(host: FormatHost) {
     this.#host = host
@@ -48,7 +48,7 @@ export class FileReader {
 
   /** Parses the complete records in the window. */
   advance(): void {
-    if (this.#foreign) {
+    if (this.#notACapture) {
       this.window.skip(this.window.available)
       return
     }
@@ -57,13 +57,13 @@ export class FileReader {
   }
 
   /** Whether this is not a capture file, which has been reported. The rest need not be read. */
-  get isForeign(): boolean {
-    return this.#foreign
+  get isNotACapture(): boolean {
+    return this.#notACapture
   }
 
   /** Ends the file: reports an incomplete rest as damage. */
   end(): void {
-    if (this.#foreign) return
+    if (this.#notACapture) return
     if (this.#reader !== null) {
       this.#reader.end(this.window)
       return
@@ -79,8 +79,8 @@ export class FileReader {
     if (window.available < MAGIC_BYTES) return null
     if (isPcap(window.view, window.begin)) return new PcapReader(this.#host)
     if (isPcapng(window.view, window.begin)) return new PcapngReader(this.#host)
-    this.#foreign = true
-    this.#host.damage(null, describeForeign(window.bytes.subarray(window.begin, window.end)))
+    this.#notACapture = true
+    this.#host.damage(null, describeNonCapture(window.bytes.subarray(window.begin, window.end)))
     window.skip(window.available)
     return null
   }

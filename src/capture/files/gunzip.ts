@@ -28,7 +28,7 @@ export class Gunzip {
   #engine: InflateRaw | null = null
   /** Compressed bytes that were not consumed yet. */
   #rest: Buffer = Buffer.alloc(0)
-  #state: 'header' | 'data' | 'trailer' | 'foreign' = 'header'
+  #state: 'header' | 'data' | 'trailer' | 'trailing garbage' = 'header'
   #members = 0
   /** An exception of `deliver`, kept because an event handler of a stream cannot pass it on. */
   #failure: { error: unknown } | null = null
@@ -65,17 +65,17 @@ export class Gunzip {
   /** @throws Error when the stream ends before its last member does */
   end(): void {
     const isWhole =
-      this.#state === 'foreign' || (this.#state === 'header' && this.#rest.length === 0 && this.#members > 0)
+      this.#state === 'trailing garbage' || (this.#state === 'header' && this.#rest.length === 0 && this.#members > 0)
     this.#engine?.close()
     if (!isWhole) throw new Error('the gzip stream is truncated')
   }
 
   #header(): void {
-    // Tapes and blocks are filled with zeros.
+    // Tapes and block devices pad files with zeros.
     if (this.#members > 0) this.#rest = this.#rest.subarray(zerosAtStart(this.#rest))
     if (this.#rest.length < 2) return
     if (!isGzip(this.#rest)) {
-      this.#state = 'foreign'
+      this.#state = 'trailing garbage'
       this.#warn('bytes that are not gzip follow the gzip stream')
       return
     }

@@ -50,7 +50,7 @@ export function findRecord(
   const { view } = window
   const capturedAt = shape.swapped ? 12 : 8
   for (; window.begin <= last; window.begin++) {
-    // The cheapest test first: most damaged bytes fail it, and a zip bomb has gigabytes of them.
+    // The cheapest test comes first: most damaged bytes fail it, and a zip bomb contains gigabytes of them.
     const captured = view.getUint32(window.begin + capturedAt, shape.little)
     if (captured < MIN_CANDIDATE_BYTES || captured > MAX_CANDIDATE_BYTES) continue
     const seconds = view.getUint32(window.begin, shape.little)

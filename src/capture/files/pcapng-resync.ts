@@ -1,5 +1,6 @@
 /**
- * Finds the next block of a pcapng file after damage: one whose length is repeated at its end, which is hardly chance.
+ * Finds the next block of a pcapng file after damage: one whose length is repeated at its end, which is unlikely to be
+ * a coincidence.
  */
 import type { Window } from './window.ts'
 

@@ -1,6 +1,6 @@
 /**
  * The kernel filter in classic BPF: it rejects packets that cannot hold HTTP before the kernel copies them into the
- * ring. In doubt a packet passes; the rest of the pipeline is exact.
+ * ring. If in doubt, it accepts a packet: later stages decide exactly.
  *
  * Passes: IPv4 with protocol TCP, fragments too; IPv6 with next header TCP or an extension header; both behind up to
  * two VLAN tags in the bytes (the kernel removes the outer tag before it runs the filter). With `tunnels`, also the

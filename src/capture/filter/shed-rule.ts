@@ -1,7 +1,8 @@
 /**
- * A kernel filter that sheds connections: of the packets that the usual filter accepts it keeps those whose flow hash is
- * below a threshold, so that under lasting overload the others cost this process nothing. The hash is the intake's
- * (intake/flow-hash.ts), computed in classic BPF, so what the kernel keeps always includes what the intake keeps.
+ * A kernel filter that sheds connections: of the packets that the usual filter accepts it keeps those whose flow hash
+ * is below a threshold, so that under lasting overload shed connections cost this process nothing. The hash is the
+ * intake's (intake/flow-hash.ts), computed in classic BPF, so what the kernel keeps always includes what the intake
+ * keeps.
  *
  * Packets whose connection the program cannot determine pass: fragments, tunnels, IPv6 extension headers.
  */

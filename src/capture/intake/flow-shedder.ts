@@ -3,19 +3,20 @@
  * complete. A connection is kept while the lower half of its hash is below a threshold; the upper half chooses the
  * assembler (flow-hash.ts). Both directions of a connection have the same hash.
  *
- * The buffers exist to be filled: a burst that they can hold, or that cold code processes slowly at first, costs nothing. So all
- * connections are kept until the buffers have overflowed for OVERFLOWING_MS. Then the threshold falls so that what is kept matches
- * what is processed, less what drains the buffers to TARGET. From then on it falls before they overflow: above HIGH, if at their
- * present growth they would overflow within REACTION_MS. Under lasting overload the level swings between LOW and HIGH while the
- * threshold hardly moves, and the assemblers always have work. Below LOW the threshold rises by what the buffers could absorb,
- * and faster while nothing waits at all; above it only up to HIGH, and if the program has become much faster than what arrives.
+ * A burst that the buffers can hold, or that unoptimised code processes slowly at first, must not shed anything. So all
+ * connections are kept until the buffers have overflowed for OVERFLOWING_MS. Then the threshold falls so that what is
+ * kept matches what is processed, less what drains the buffers to TARGET. From then on it falls before they overflow:
+ * above HIGH, if at their present growth they would overflow within REACTION_MS. Under lasting overload the level
+ * swings between LOW and HIGH while the threshold hardly moves, and the assemblers always have work. Below LOW the
+ * threshold rises by what the buffers could absorb, and faster while nothing waits at all; above it only up to HIGH,
+ * and if the program has become much faster than what arrives.
  *
  *     level  0 ──────── LOW ───────── TARGET ───────── HIGH ──────────── CRITICAL ──── 1
  *            threshold  │ stays                        │ falls if an     │ falls while
  *            rises      │                              │ overflow is near│ it grows
  *
- * The level is relative to what the program processes in LONGEST_WAIT_MS, if the buffers hold more than that, once connections
- * are shed: pairs need not wait longer. docs/performance.md has a picture of the law.
+ * The level is relative to what the program processes in LONGEST_WAIT_MS, if the buffers hold more than that, once
+ * connections are shed: pairs need not wait longer. docs/performance.md has a diagram of this control law.
  */
 
 /** The threshold that keeps every connection. */
@@ -41,11 +42,14 @@ const SOURCE_OVERFLOWING_MS = 200
 const DRAIN_MS = 1000
 const FILL_MS = 300
 const LONGEST_WAIT_MS = 3000
-/** To drain the buffers, the kept load is lowered to no less than this share of the processed load. */
+/** While the buffers drain, the kept load is at least this share of the processed load. */
 const LEAST_KEPT = 3 / 4
 /** Time constant of the averages. */
 const AVERAGE_MS = 100
-/** Bounds of one fall, as shares of the threshold. It is bounded because code that is cold now may soon be several times as fast. */
+/**
+ * Bounds of one fall, as shares of the threshold. It is bounded because unoptimised code may soon be several times as
+ * fast.
+ */
 const LEAST_FALL = 0.95
 const MOST_FALL = 1 / 2
 /** While the output is full, whose speed is not measured, the threshold falls to this share of itself. */
@@ -74,10 +78,10 @@ export interface LoadPeriod {
   readonly grown: number
   /** Bytes lost for lack of room. */
   readonly lost: number
-  /** How full the buffers in front of the bottleneck are, 0 to 1, and the bytes that they hold when they are full. */
+  /** How full the buffers in front of the bottleneck are, 0 to 1, and their capacity in bytes. */
   readonly fill: number
   readonly capacity: number
-  /** Whether these are the source's buffer alone: the intake is the bottleneck. */
+  /** Whether only the source's buffer is full: the intake is the bottleneck. */
   readonly isSourceOnly: boolean
   /** Whether the output cannot accept the pairs of what is kept. */
   readonly outputFull: boolean

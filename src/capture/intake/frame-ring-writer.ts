@@ -40,7 +40,7 @@ export class FrameRingWriter {
   readonly #halves: Uint16Array
   readonly #waiting: ControlRecord[] = []
   readonly #marks: OpaqueMarks | null
-  /** Offset of the claimed record, between `claim` and `fill`. */
+  /** Offset of the claimed record; valid between `claim` and `fill`. */
   #at = 0
   /** The word MARK_AT of the record, from `bound` on. */
   #mark = 0

@@ -56,7 +56,7 @@ export class LoadMeter {
     this.#pairRings = pairRings
     this.#control = control
     this.#clock = clock
-    // The successor of a worker that has failed.
+    // Whether this worker replaces one that has failed.
     this.#threshold = KEEP_ALL - control.shedForCpu
     this.#periodStart = clock()
   }
@@ -74,7 +74,7 @@ export class LoadMeter {
   /** Sets how the backlog in the source is measured. Absent: the source has none. */
   watchBacklog(measure: () => Backlog): void {
     this.#measureBacklog = measure
-    // Frames that waited before this worker began are no sign that it is too slow.
+    // Frames that waited before this worker started do not show that it is too slow.
     this.#inSource = measure().bytes
   }
 
@@ -110,7 +110,7 @@ export class LoadMeter {
       grown: inRings - this.#inRings + source.bytes - this.#inSource,
       lost: this.#lost * this.#frameBytes,
       ...buffers,
-      // Pairs that the output cannot accept would be dropped one by one, after the work of assembling them.
+      // Shed early: pairs that the output cannot accept would be dropped one by one, after they have been assembled.
       outputFull: this.#pairRings.some((ring) => ring.usedBytes > ring.capacityBytes * CROWDED_SHARE),
     })
     this.#control.shedForOverload = KEEP_ALL - this.#shedder.threshold

@@ -9,7 +9,7 @@ import type { Tunnels, UdpTunnel } from '../../net/tunnels.ts'
 import { afterEthernet, afterEtherType, afterMpls, afterPpp } from './ether-type.ts'
 import { GRE_KEY, type NetworkId, OVERLAY } from './network-id.ts'
 
-/** There is no packet inside. */
+/** The packet is not a tunnel, or has no packet inside. */
 export const NO_TUNNEL = -1
 
 /** IANA protocol numbers. */

@@ -150,7 +150,7 @@ function meshReason({ mesh, ambient, known }: PodFacts, snapshot: Pick<Snapshot,
 
 /** Programs that terminate TLS and do little else. */
 const TLS_PROGRAMS = new Set(['ghostunnel', 'stunnel', 'stunnel4', 'stunnel5', 'hitch', 'stud', 'kube-rbac-proxy'])
-/** By convention, ports that end in 443 serve TLS: 443, 8443, 9443, 10443. */
+/** Ports that end in 443 serve TLS by convention: 443, 8443, 9443, 10443. */
 const isTlsPort = (port: number): boolean => port % 1000 === 443
 /** Ports that by convention serve plaintext HTTP. */
 const PLAINTEXT_PORTS = new Set([80, 81, 3000, 4180, 5000, 8000, 8008, 8080, 8081, 8088, 8888])
@@ -194,7 +194,7 @@ function loopbackPoint(facts: PodFacts): CapturePoint {
   }
 }
 
-/** An external interface. What it shows does not pass a mesh's proxy in plaintext. */
+/** An external interface, whose traffic does not pass a mesh's proxy in plaintext. */
 const podPoint = (name: string, bypass: Bypass | null = null, excludePorts: readonly number[] = []): CapturePoint => ({
   scope: 'pod',
   interface: name,

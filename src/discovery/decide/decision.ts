@@ -35,7 +35,7 @@ export interface PodFacts {
   /** null: the API server has not reported it. */
   readonly known: KnownPod | null
   readonly mesh: MeshDecision | null
-  /** Whether it is in Istio's ambient mode, as far as is known. */
+  /** Whether it is in Istio's ambient mode; false if unknown. */
   readonly ambient: boolean
 }
 

@@ -1,6 +1,6 @@
 /**
  * The traffic that bypasses a pod's mesh proxy, according to the pod's annotations and the arguments of the mesh's init
- * container. It does not pass the loopback interface, but the pod's external one, in plaintext. Pure.
+ * container. This traffic passes the pod's external interface in plaintext, and not its loopback interface. Pure.
  */
 import {
   ALL_PORTS,

@@ -4,7 +4,7 @@
  *
  * Only the parts of @kubernetes/client-node that read configurations, token files and credential plugins are used, each
  * imported when needed. Its KubeConfig class imports every typed API (72 MB); its Watch hides the Retry-After of a
- * refusal, buffers lines without limit, and hangs when the peer of its connection has vanished.
+ * refusal, buffers lines without limit, and hangs when the peer disappears without closing the connection.
  */
 import { readFile } from 'node:fs/promises'
 import type { RequestOptions } from 'node:https'

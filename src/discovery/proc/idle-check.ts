@@ -1,6 +1,6 @@
 /**
- * Detects that a node has not changed since the last scan, at a fraction of a scan's cost: no process was started
- * since, none had been for a while before, and the processes that hold pods still exist. Main thread.
+ * Detects that a node has not changed since the last scan, at a fraction of a scan's cost: no process has started
+ * since, none started for some time before it, and the processes that represent pods still exist. Main thread.
  */
 import { ProcFiles } from './proc-files.ts'
 import type { Snapshot } from './snapshot.ts'

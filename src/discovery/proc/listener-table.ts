@@ -1,15 +1,15 @@
 /**
  * Listening TCP sockets of network namespaces, and the containers that own them, cached between scans. Main thread.
  *
- * Reading /proc/<pid>/net/tcp makes the kernel walk the connections of all namespaces, some 2 ms, so an unchanged namespace
- * is read ever less often: a pause is a quarter of the time since its processes last changed. When a pause ends and the
- * namespace has as many TCP sockets as at the last read, which is cheap to find out, the read is left for later, too.
- * Descriptors are read only when a socket appears whose owner is unknown.
+ * Reading /proc/<pid>/net/tcp makes the kernel walk the connections of all namespaces, some 2 ms, so an unchanged
+ * namespace is read ever less often: a pause is a quarter of the time since its processes last changed. When a pause
+ * ends and the namespace still has as many TCP sockets as at the last read, which is cheap to check, the read is
+ * postponed once more. Descriptors are read only when a socket appears whose owner is unknown.
  */
 
+import { sameItems } from './equality.ts'
 import type { ProcFiles } from './proc-files.ts'
 import type { ProcessFacts } from './process.ts'
-import { sameItems } from './same.ts'
 import { ScanCache } from './scan-cache.ts'
 
 /** Share of the scans since the last change after which a namespace is read again, and the most scans between reads. */

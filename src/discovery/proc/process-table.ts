@@ -5,9 +5,10 @@
  * A process changes by exec (its name), by a move to another cgroup, and by entering a namespace. All of that happens
  * while a container is set up, so young processes are read in every scan and the others in rotation.
  */
+
+import { sameValue } from './equality.ts'
 import { DENIED, GONE, type Listed, type ProcFiles } from './proc-files.ts'
 import { type ProcessFacts, readProcess } from './process.ts'
-import { sameValue } from './same.ts'
 
 /** Processes younger than this are read in every scan. Ticks of 10 ms. */
 const YOUNG_TICKS = 1000

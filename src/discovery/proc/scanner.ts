@@ -4,12 +4,12 @@
  */
 import { privilegeError, usageError } from '../../errors.ts'
 import { describePod, oldest, type PodParts } from './describe-pod.ts'
+import { sameItems, sameValue } from './equality.ts'
 import { InterfaceCache } from './interface-cache.ts'
 import { type Listener, ListenerTable } from './listener-table.ts'
 import { ProcFiles } from './proc-files.ts'
 import { HOST_PID, isPause, type ProcessFacts, readHostNetns } from './process.ts'
 import { ProcessTable } from './process-table.ts'
-import { sameItems, sameValue } from './same.ts'
 import type { Host, OtherNamespace, Pod, Snapshot } from './snapshot.ts'
 
 const PTRACE_HINT =
@@ -21,13 +21,13 @@ const HOST_OWNER = 'host'
 /** Linux's default (IPDEFTTL). */
 const DEFAULT_HOP_LIMIT = 64
 
-/** A pod of the last scan, with the parts that it was described from. */
+/** A pod of the last scan, with the inputs of its description. */
 interface Described {
   readonly parts: PodParts
   readonly pod: Pod
 }
 
-/** Scans one node again and again. What did not change since the scan before is the same object. */
+/** Scans one node repeatedly. Whatever has not changed since the previous scan is the same object. */
 export class NodeScanner {
   readonly #files: ProcFiles
   readonly #processes: ProcessTable

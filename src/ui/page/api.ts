@@ -61,6 +61,6 @@ export async function save(path: string, name: string): Promise<void> {
   link.href = URL.createObjectURL(blob)
   link.download = name
   link.click()
-  // The browser has its own reference by then.
+  // Revoke the URL late: the browser must have opened the blob before.
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000)
 }

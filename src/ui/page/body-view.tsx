@@ -5,7 +5,7 @@ import { parseJson } from './json-tree.ts'
 import { JsonView } from './json-view.tsx'
 import { counted } from './texts.ts'
 
-/** Types that are pixels and nothing else. SVG is absent: it can contain scripts and links. */
+/** Image types that contain only pixels. SVG is excluded, because it can contain scripts and links. */
 const IMAGES = ['image/png', 'image/jpeg', 'image/gif', 'image/webp', 'image/avif', 'image/bmp']
 /** How much is shown at first, and added by each click on "Show more". */
 const TEXT_STEP = 50_000
@@ -14,7 +14,7 @@ const HEX_COLUMNS = 16
 
 type Form = 'JSON' | 'Fields' | 'Image' | 'Text' | 'Hex'
 
-/** A body, in the form that suits it or that a person chooses. */
+/** A body in the form that suits its type, or in the form chosen by the user. */
 export function BodyView({ message }: { message: ExchangeMessage }) {
   const forms = useMemo(() => formsOf(message), [message])
   const [chosen, setChosen] = useState<Form | null>(null)
@@ -69,7 +69,7 @@ function Fields({ text }: { text: string }) {
     <table class="headers">
       <tbody>
         {[...new URLSearchParams(text)].map(([name, value], index) => (
-          // Names repeat, and the order never changes.
+          // The index is the key: names may repeat, and the order never changes.
           <tr key={index}>
             <th scope="row">{name}</th>
             <td>{value}</td>

@@ -1,4 +1,4 @@
-/** The table of `interceptor top`, with how the requests of each row were spread over time. */
+/** The table of `interceptor top`, with a chart of each row's requests over time. */
 import { useState } from 'preact/hooks'
 import { GROUPINGS, type Grouping, type SortKey } from '../../routes/route-names.ts'
 import type { RouteHistory } from '../../routes/route-row.ts'
@@ -177,14 +177,14 @@ function Sparkline({ counts }: { counts: readonly number[] }) {
       {counts.map((count, index) => {
         if (count === 0) return null
         const height = Math.max(1, (count / most) * SPARK_HEIGHT)
-        // Periods differ only by their position.
+        // The index is the key: periods differ only by their position.
         return <rect key={index} x={index * 2} y={SPARK_HEIGHT - height} width="1.5" height={height} />
       })}
     </svg>
   )
 }
 
-/** The filter that selects the pairs of a row; null: there is none. */
+/** The filter that selects the pairs of a row; null: no filter can. */
 function filterOf(group: string, by: Grouping): Filter | null {
   if (group === OTHER) return null
   switch (by) {

@@ -46,7 +46,7 @@ function Actions({ seq }: { seq: number }) {
       await navigator.clipboard.writeText(text)
       setNote('copied')
     } catch (error) {
-      // Over HTTP, browsers allow the clipboard to pages of this machine only, and some ask the user first.
+      // Over HTTP, browsers grant clipboard access only to pages from this machine, and some ask the user first.
       setNote(text === '' && error instanceof Error ? error.message : 'the browser does not allow copying:')
       setShown(text)
     }
@@ -170,7 +170,7 @@ function MessageView({ title, line, message }: { title: string; line: string; me
         <table class="headers">
           <tbody>
             {message.headers.map(([name, value], index) => (
-              // Names repeat, and the order of fields never changes.
+              // The index is the key: names may repeat, and the order of fields never changes.
               <tr key={index}>
                 <th scope="row">{name}</th>
                 <td>{value}</td>

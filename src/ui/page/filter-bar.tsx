@@ -66,12 +66,12 @@ export function FilterBar() {
   )
 }
 
-/** Escape leaves the filter. */
+/** Escape moves the focus from the filter to the list. */
 function onFilterKey({ key }: KeyboardEvent): void {
   if (key === 'Escape') document.querySelector<HTMLElement>('[role=grid], .scroll')?.focus()
 }
 
-/** Moves the keyboard to the filter. @returns whether the view has one */
+/** Focuses the filter's first field. @returns whether the view has a filter */
 export function focusFilter(): boolean {
   const input = document.querySelector<HTMLInputElement>('.filter input')
   input?.focus()
@@ -86,11 +86,11 @@ export function scopeText(missed: number): string {
   return `The pairs that match the filter${older}.`
 }
 
-/** The typed text. It becomes the filter once typing pauses. */
+/** The typed text, which becomes the filter once typing pauses. */
 function useDraft(filter: Filter): { draft: Filter; change: (name: FilterName, value: string) => void } {
   const [draft, setDraft] = useState<Filter>(filter)
   const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined)
-  // The address changes from elsewhere too: from the map, or by going back.
+  // The address can also change without typing: by a click on the map, or by going back.
   useEffect(() => setDraft(filter), [queryOf(filter)])
   const change = (name: FilterName, value: string): void => {
     const next = { ...draft, [name]: value }

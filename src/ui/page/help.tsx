@@ -22,7 +22,7 @@ const KEYS: readonly (readonly [string, string])[] = [
   ['?', 'show these keys'],
 ]
 
-/** The dialog; hidden until it is asked for. */
+/** The dialog; hidden until it is opened. */
 export function HelpDialog() {
   const dialog = useRef<HTMLDialogElement>(null)
   useEffect(() => {

@@ -13,11 +13,11 @@ export interface JsonNode {
   readonly children: JsonNode[]
 }
 
-/** A mark, a string, a number or a word (RFC 8259 §2), behind white space. */
+/** One token (RFC 8259 §2): a structural character, a string, a number or a literal name, preceded by white space. */
 const TOKEN =
   /[ \t\r\n]*(?:([{}[\],:])|("(?:[^"\\]|\\.)*")|(-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)|(true|false|null))/y
 
-/** What may come next. `…OrEnd`: also the end of the empty object or array. */
+/** What the parser expects next. `…OrEnd`: or the end of an empty object or array. */
 type Expected = 'value' | 'valueOrEnd' | 'key' | 'keyOrEnd' | 'colon' | 'comma'
 
 /** @returns null where the text is not JSON */
@@ -38,12 +38,12 @@ class Parser {
   #key: string | null = null
   #expected: Expected = 'value'
 
-  /** null where the text ended too early. */
+  /** null if the text ended too early. */
   get result(): JsonNode | null {
     return this.#open.length === 0 ? this.#root : null
   }
 
-  /** @returns false where the token cannot come here */
+  /** @returns false if the token is not allowed here */
   accept([, mark, string, number, word]: RegExpExecArray): boolean {
     switch (mark) {
       case '{':

@@ -1,4 +1,7 @@
-/** JSON as a tree whose objects and arrays fold. What is folded has no elements, so its size does not matter. */
+/**
+ * JSON as a tree whose objects and arrays can be collapsed. Collapsed parts have no DOM elements, so their size does
+ * not matter.
+ */
 import { useMemo, useState } from 'preact/hooks'
 import { type JsonNode, parseJson } from './json-tree.ts'
 import { counted } from './texts.ts'
@@ -9,7 +12,7 @@ const STEP = 100
 const OPEN_LEVELS = 4
 const OPEN_CHILDREN = 30
 
-/** A JSON text as a tree; nothing where the text is not JSON. */
+/** A JSON text as a tree; renders nothing if the text is not JSON. */
 export function JsonView({ text }: { text: string }) {
   const root = useMemo(() => parseJson(text), [text])
   if (root === null) return null
@@ -61,7 +64,7 @@ function Children({ nodes, level }: { nodes: readonly JsonNode[]; level: number 
   return (
     <div class="children">
       {nodes.slice(0, shown).map((node, index) => (
-        // A tree never changes.
+        // The index is the key: a tree never changes.
         <Node key={index} node={node} level={level} isLast={index === nodes.length - 1} />
       ))}
       {nodes.length > shown && (

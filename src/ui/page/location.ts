@@ -1,4 +1,4 @@
-/** Which view is shown, and its filter: both are in the address, so that back, reload and bookmarks work. */
+/** The current view and its filter. Both are in the address, so that back, reload and bookmarks work. */
 import { signal } from '@preact/signals'
 
 /** The views, in the order of the navigation. */
@@ -59,7 +59,7 @@ addEventListener('hashchange', () => {
   place.value = parse(location.hash)
 })
 
-/** Goes to a place. @param replace without an entry in the history */
+/** Navigates to a place. @param replace the current history entry instead of adding one */
 export function go(to: Partial<Place>, { replace = false } = {}): void {
   const next = { ...place.value, ...to }
   const address = addressOf(next)
@@ -73,7 +73,10 @@ addEventListener('popstate', () => {
   place.value = parse(location.hash)
 })
 
-/** Opens the list with more conditions: a field replaces its value, expressions are joined with `&&`. */
+/**
+ * Opens the list with additional conditions: a field's new value replaces the old one; expressions are joined with
+ * `&&`.
+ */
 export function narrowTo(more: Filter): void {
   const { filter } = place.value
   const where = joined(filter.where, more.where)

@@ -1,4 +1,4 @@
-/** Who calls whom, as a graph and as a table. Each end and each arrow opens the list of its pairs. */
+/** The service map, as a graph and as a table. A click on a node or an arrow opens the list of its pairs. */
 import dagre from '@dagrejs/dagre'
 import { useMemo } from 'preact/hooks'
 import type { MapEdge, MapNode, ServiceMapView } from '../protocol.ts'
@@ -175,7 +175,7 @@ function Arrow({ drawn: { edge, points }, nodes, most }: ArrowProps) {
   )
 }
 
-/** The texts at the arrows: drawn after all arrows, so that none crosses them. */
+/** The arrows' labels, drawn after all arrows, so that no arrow crosses them. */
 function Labels({ edges }: { edges: Layout['edges'] }) {
   return (
     <g class="labels">
@@ -200,7 +200,10 @@ function Labels({ edges }: { edges: Layout['edges'] }) {
   )
 }
 
-/** A smooth line through points, which labels lie on: cubic Bézier curves that do not leave the range of their ends. */
+/**
+ * A smooth line through points, on which the labels lie: cubic Bézier curves that stay within the range of their end
+ * points.
+ */
 function pathOf(points: readonly Point[]): string {
   const at = (index: number): Point => points[Math.max(0, Math.min(points.length - 1, index))] ?? { x: 0, y: 0 }
   const curves = points.slice(1).map((to, index) => {
@@ -221,7 +224,7 @@ function slope(before: number, at: number, after: number): number {
 /** The attributes that make a part of a drawing a button. */
 const choosable = (name: string, choose: () => void) => ({
   role: 'button' as const,
-  // In lower case, because attributes of SVG are case-sensitive.
+  // Lower case, because SVG attributes are case-sensitive.
   tabindex: 0,
   'aria-label': name,
   onClick: choose,

@@ -5,8 +5,8 @@ import { FilterBar } from './filter-bar.tsx'
 import { go, place } from './location.ts'
 import { NoPairs } from './no-pairs.tsx'
 import { list, state } from './pairs.ts'
-import { useSheet } from './sheet.ts'
 import { serverName, shortDuration, shortSize, statusClass, timeOfDay } from './texts.ts'
+import { useVirtualList } from './virtual-list.ts'
 
 /** The view of pairs. */
 export function PairsView() {
@@ -24,14 +24,14 @@ export function PairsView() {
 
 function PairList() {
   const { rows } = list.value
-  const { box, rowPx, from, to, cursor, follows, setFollows, onScroll, open } = useSheet()
+  const { box, rowPx, from, to, cursor, follows, setFollows, onScroll, open } = useVirtualList()
   const onClick = ({ target }: MouseEvent): void => {
     const row = target instanceof Element ? target.closest('tr[id]') : null
     if (row !== null) open(Number(row.id.slice('pair-'.length)))
   }
   return (
     <>
-      <div class="sheet" ref={box} onScroll={onScroll}>
+      <div class="pair-list" ref={box} onScroll={onScroll}>
         <table
           // biome-ignore lint/a11y/noNoninteractiveElementToInteractiveRole: a table whose rows are chosen is a grid
           role="grid"
@@ -42,11 +42,11 @@ function PairList() {
         >
           <HeadRow />
           <tbody onClick={onClick}>
-            <Gap px={from * rowPx} />
+            <Spacer px={from * rowPx} />
             {rows.slice(from, to).map((row, index) => (
               <Row key={row.seq} row={row} index={from + index} isCurrent={row.seq === cursor} />
             ))}
-            <Gap px={(rows.length - to) * rowPx} />
+            <Spacer px={(rows.length - to) * rowPx} />
           </tbody>
         </table>
         {rows.length === 0 && <NoPairs />}
@@ -60,9 +60,9 @@ function PairList() {
   )
 }
 
-/** In place of the rows that are out of sight. */
-function Gap({ px }: { px: number }) {
-  return px === 0 ? null : <tr class="gap" style={{ height: `${px}px` }} />
+/** Takes the place of the rows that are not rendered. */
+function Spacer({ px }: { px: number }) {
+  return px === 0 ? null : <tr class="spacer" style={{ height: `${px}px` }} />
 }
 
 const COLUMNS = ['Time', 'Method', 'Status', 'Latency', 'Size', 'Host', 'Target', 'Client'] as const

@@ -28,7 +28,7 @@ const mostRows = (): number => state.peek()?.mostPairs ?? 20_000
 function add(added: readonly PairRow[]): void {
   const { rows, dropped } = list.peek()
   for (const row of added) rows.push(row)
-  // In steps, because each moves the whole array.
+  // Removes rows in batches, because each removal moves the whole array.
   const excess = rows.length - mostRows() > DROP_STEP ? rows.length - mostRows() : 0
   rows.splice(0, excess)
   list.value = { rows, dropped: dropped + excess }
@@ -39,7 +39,7 @@ function clear(): void {
   skipped.value = 0
 }
 
-/** Receives a stream. What is listed stays until its first message. */
+/** Receives a stream. The previous rows stay listed until its first message. */
 async function receive(query: string, signal: AbortSignal): Promise<void> {
   let begun = false
   await readStream(
@@ -66,7 +66,7 @@ async function follow(query: string, signal: AbortSignal): Promise<void> {
     } catch (error) {
       if (signal.aborted) return
       failure.value = error instanceof RequestFailure ? error : new RequestFailure(0, 'interceptor has ended', null)
-      // A wrong filter or token stays wrong.
+      // Do not reconnect: a wrong filter or token stays wrong.
       if (failure.value.status >= 400 && failure.value.status < 500) return
     }
     await new Promise((resolve) => setTimeout(resolve, RETRY_MS))

@@ -1,4 +1,4 @@
-/** What was captured of each pod or interface and, where there is no pair, a sentence with the reason. */
+/** What was captured of each pod or interface and, if there is no pair, a sentence that explains why. */
 import { connectionsText, reasonsText, sum } from '../../format/traffic-text.ts'
 import type { TargetRow, TargetsView } from '../protocol.ts'
 import { narrowTo } from './location.ts'

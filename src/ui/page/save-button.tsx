@@ -9,7 +9,7 @@ interface SaveButtonProps {
   name: string
 }
 
-/** The button, followed by the error where nothing was saved. */
+/** The button, followed by the error if saving failed. */
 export function SaveButton({ label, path, name }: SaveButtonProps) {
   const [failure, setFailure] = useState<string | null>(null)
   const onClick = async (): Promise<void> => {

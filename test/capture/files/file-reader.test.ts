@@ -81,6 +81,6 @@ test('file reader: what is no capture is reported once, and the rest of it is pa
   assert.equal(frames, 0)
   assert.equal(damages.length, 1)
   assert.match(String(damages[0]), /^,not a capture file /)
-  assert.ok(reader.isForeign)
+  assert.ok(reader.isNotACapture)
   assert.equal(reader.window.available, 0)
 })

@@ -23,7 +23,7 @@ import {
   beginStream,
   continuesNumbers,
   hasDelivered,
-  isForeign,
+  isNotACapture,
   isNewData,
   otherSynSeen,
   restartStream,
@@ -82,7 +82,7 @@ export function segment(
   const flow = flowFor(found, interfaceId)
   if (flow === null) return
   const isYoung = <u32>flow.segments < <u32>YOUNG_SEGMENTS && flow.protocol !== PROTOCOL_OPAQUE
-  if (isYoung && isForeign(flow)) {
+  if (isYoung && isNotACapture(flow)) {
     flow.segments++
     count(C.segmentsAfterEnd)
     return

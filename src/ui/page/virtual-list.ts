@@ -1,6 +1,6 @@
 /**
- * The scrolled list of pairs: which rows are visible, which pair the keyboard is at, and whether new pairs are followed.
- * Only visible rows are elements of the page, however long the list is.
+ * State of the scrolling list of pairs: the visible rows, the current pair, and whether the list follows new pairs.
+ * Only visible rows are DOM elements, however long the list is.
  */
 import { signal } from '@preact/signals'
 import type { RefObject } from 'preact'
@@ -17,17 +17,17 @@ const ROW_PX = 26
 const NARROW_ROW_PX = 48
 const HEAD_PX = 26
 
-/** The pair that the keyboard is at; null: none. */
+/** The current pair, to which the keyboard applies; null: none. */
 const chosen = signal<number | null>(null)
 
 /** What a list renders, and what it calls. */
-export interface Sheet {
+export interface VirtualList {
   readonly box: RefObject<HTMLDivElement | null>
   readonly rowPx: number
   /** The rows to render: [from, to). */
   readonly from: number
   readonly to: number
-  /** The number of the pair that the keyboard is at; null: none. */
+  /** The number of the current pair, to which the keyboard applies; null: none. */
   readonly cursor: number | null
   readonly follows: boolean
   readonly setFollows: (follows: boolean) => void
@@ -37,13 +37,13 @@ export interface Sheet {
 }
 
 /** The state of the list. */
-export function useSheet(): Sheet {
+export function useVirtualList(): VirtualList {
   const all = list.value
   const rowPx = useNarrow() ? NARROW_ROW_PX : ROW_PX
   const box = useRef<HTMLDivElement>(null)
   const [top, setTop] = useState(0)
   const height = useHeight(box)
-  // A file is read from its beginning, a live source from its end.
+  // By default the list starts at the beginning of a file, and at the end of a live source.
   const [wanted, setFollows] = useState<boolean | null>(null)
   const follows = wanted ?? (state.value !== null && state.value.kind !== 'file')
   useKeptPlace(box, all.dropped, follows, rowPx)
@@ -96,7 +96,9 @@ function useHeight(box: RefObject<HTMLDivElement | null>): number {
   return height
 }
 
-/** Scrolls to the end, or keeps the visible rows where they are: dropped rows were above them. */
+/**
+ * Scrolls to the end if the list follows; otherwise keeps the visible rows in place when rows above them are dropped.
+ */
 function useKeptPlace(box: RefObject<HTMLDivElement | null>, dropped: number, follows: boolean, rowPx: number): void {
   const before = useRef(dropped)
   useLayoutEffect(() => {
@@ -109,7 +111,7 @@ function useKeptPlace(box: RefObject<HTMLDivElement | null>, dropped: number, fo
   })
 }
 
-/** Shows the pair that the address names, which may be anywhere in the list, and arrive later. */
+/** Scrolls to the pair named by the address, which may be anywhere in the list or arrive later. */
 function useOpenedPair(show: (index: number) => void): void {
   const { open } = place.value
   const at = open === null ? -1 : indexOf(open)
@@ -119,7 +121,7 @@ function useOpenedPair(show: (index: number) => void): void {
   }, [open, isListed])
 }
 
-/** Moves the keyboard to a row, and scrolls until it is visible. @returns false where the list has no such row */
+/** Makes a row the current one and scrolls it into view. @returns false if the list has no such row */
 function choose(index: number, element: HTMLDivElement | null, rowPx: number): boolean {
   const row = list.peek().rows[index]
   if (element === null || row === undefined) return false
@@ -155,9 +157,9 @@ function useListKeys(show: (index: number) => void, toggleFollow: () => void): v
 
 const focusGrid = (): void => document.querySelector<HTMLElement>('[role=grid]')?.focus()
 
-/** @returns whether the key is one of the list */
+/** @returns whether the key is one of the list's */
 function onListKey(event: KeyboardEvent, show: (index: number) => void, toggleFollow: () => void): boolean {
-  // Keys may follow each other faster than the list is rendered.
+  // Read the current state, because keys may arrive faster than the list is rendered.
   const cursor = place.peek().open ?? chosen.peek()
   const at = cursor === null ? -1 : indexOf(cursor)
   const last = list.peek().rows.length - 1
@@ -192,7 +194,7 @@ function onListKey(event: KeyboardEvent, show: (index: number) => void, toggleFo
   }
 }
 
-/** Opens the pair at the keyboard, unless Enter activates a button or a link. */
+/** Opens the current pair, unless Enter activates a button or a link. */
 function openCursor({ target }: KeyboardEvent, cursor: number | null): boolean {
   const isControl = target instanceof Element && target.closest('button, a, summary') !== null
   if (cursor === null || isControl) return false

@@ -1,6 +1,6 @@
-/** Identifies a file that is not a capture file by its first bytes, for an error message with a remedy. */
+/** Identifies, by its first bytes, a file that is not a capture, for an error message that suggests what to do. */
 
-/** First bytes of files that are mistaken for captures. */
+/** First bytes of formats that users are likely to pass by mistake. */
 const KINDS: [magic: number[], what: string][] = [
   [[0x28, 0xb5, 0x2f, 0xfd], 'a zstd archive; unpack it first: zstd -dc FILE | interceptor read -'],
   [[0x42, 0x5a, 0x68], 'a bzip2 archive; unpack it first: bzip2 -dc FILE | interceptor read -'],
@@ -18,7 +18,7 @@ const KINDS: [magic: number[], what: string][] = [
  * @param head the file's first bytes, at least one
  * @returns what the file is instead of a capture, for a message
  */
-export function describeForeign(head: Uint8Array): string {
+export function describeNonCapture(head: Uint8Array): string {
   const known = KINDS.find(([magic]) => magic.every((byte, i) => head[i] === byte))
   if (known !== undefined) return `not a capture file but ${known[1]}`
   const start = head.subarray(0, 16)

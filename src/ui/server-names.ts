@@ -1,6 +1,7 @@
 /**
- * The names of servers that are no known pods: the first Host field that is not an address itself. Learned from all pairs,
- * so that a server keeps its name on a map that a filter narrows. Bounded: further addresses have no name.
+ * Names of servers that are not known pods: the first Host field that is not an address itself. Names are collected
+ * from all pairs, so that a server keeps its name while a filter limits the map. Bounded: further addresses have no
+ * name.
  */
 import { isIP } from 'node:net'
 import { type Endpoint, headerValue, type Pair } from '../pair/pair.ts'
@@ -10,7 +11,7 @@ import { isLoopback } from './access.ts'
 const MOST_NAMES = 1000
 const MOST_NAME = 100
 
-export class EndNames {
+export class ServerNames {
   readonly #names = new Map<string, string>()
 
   /** Learns the name of a pair's server, unless it is a known pod or has a name already. */
@@ -27,7 +28,10 @@ export class EndNames {
   }
 }
 
-/** The name of a server that is no known pod on the map. On loopback all servers have one address: there their ports differ. */
+/**
+ * The id of a server that is not a known pod: its address. On loopback all servers share one address, so the port is
+ * part of the id.
+ */
 export const serverId = ({ address, port }: Endpoint): string => (isLoopback(address) ? `${address}:${port}` : address)
 
 const isAddress = (name: string): boolean => isIP(name.replace(/^\[|\]$/g, '')) !== 0

@@ -1,25 +1,25 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { EndNames, serverId } from '../../src/ui/end-names.ts'
+import { ServerNames, serverId } from '../../src/ui/server-names.ts'
 import { samplePair } from '../pair/samples.ts'
 
 const server = (address: string, host: string) =>
   samplePair({ server: { address, port: 80, pod: null }, request: { headers: [['Host', host]] } })
 
-test('end names: the first Host field that is no address, without its port', () => {
-  const names = new EndNames()
+test('server names: the first Host field that is no address, without its port', () => {
+  const names = new ServerNames()
   for (const host of ['10.0.0.9:80', '[fd00::1]:80', 'shop.test:80', 'other.test'])
     names.learn(server('10.0.0.9', host))
   assert.deepEqual([names.labelOf('10.0.0.9'), names.labelOf('10.0.0.7')], ['shop.test', '10.0.0.7'])
 })
 
-test('end names: servers on loopback are apart by their ports', () => {
+test('server names: servers on loopback are apart by their ports', () => {
   assert.equal(serverId({ address: '127.0.0.1', port: 8080, pod: null }), '127.0.0.1:8080')
   assert.equal(serverId({ address: '10.0.0.9', port: 8080, pod: null }), '10.0.0.9')
 })
 
-test('end names: the number of names and their length are bounded', () => {
-  const names = new EndNames()
+test('server names: the number of names and their length are bounded', () => {
+  const names = new ServerNames()
   for (let number = 0; number < 2000; number += 1)
     names.learn(server(`10.1.${number >> 8}.${number & 255}`, 'a'.repeat(999)))
   assert.equal(names.labelOf('10.1.0.1').length, 100)

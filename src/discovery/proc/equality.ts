@@ -1,4 +1,4 @@
-/** Compares what a scan found with what the scan before it found, so that unchanged parts stay the same objects. Pure. */
+/** Equality of the results of two scans, so that unchanged parts stay the same objects. Pure. */
 
 /** Whether two lists contain the same objects in the same order. */
 export const sameItems = (left: readonly unknown[], right: readonly unknown[]): boolean =>
