@@ -1,6 +1,6 @@
 /**
- * Reads Prometheus's text format strictly, by its description and not by our writer: what a scraper may refuse fails here.
- * https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format
+ * A strict parser of Prometheus's text format, written from its specification and not from our writer: text that a
+ * scraper may reject fails here. https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format
  */
 import assert from 'node:assert/strict'
 
@@ -84,7 +84,7 @@ function parseValue(text: string): number {
   return Number(text)
 }
 
-/** The value of a series; fails when it is not there. */
+/** The value of a series; fails if it is missing. */
 export function seriesValue(
   families: Map<string, ParsedFamily>,
   name: string,

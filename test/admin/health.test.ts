@@ -17,7 +17,7 @@ const thread = (silentMs: number) => [
   { role: 'ship', slot: 0, cpuSeconds: 1, silentMs, restarts: 0, state: 'ready' as const, crashLooping: false },
 ]
 
-/** The lines that are not ok, and whether the page passes. */
+/** The checks that are not ok, and whether the page passes. */
 function complaints(state: AgentState): [boolean, string[]] {
   const checks = readiness(state)
   const lines = healthText('readyz', checks).split('\n')
@@ -150,6 +150,6 @@ for (const [title, parts, line] of DEGRADED) {
   })
 }
 
-test('readiness: an output that was not tried yet is not degraded', () => {
+test('readiness: an output that has not been used yet is not degraded', () => {
   assert.deepEqual(complaints(agentState({ observation: observation({ outputReachable: null }) })), [true, []])
 })

@@ -15,7 +15,7 @@ const scrape = (state: AgentState, page = new MetricsPage()) => parseExposition(
 const LAYOUTS = [CAPTURE_COUNTERS, ASSEMBLE_COUNTERS, SHIP_COUNTERS]
 const PATHS = [...new Set(LAYOUTS.flatMap(({ paths }) => paths))]
 
-/** The metric of each path of the ledger by docs/metrics.md, written out once more. */
+/** The metric of each ledger path according to docs/metrics.md, repeated here as an independent expectation. */
 function seriesOf(path: string): [string, Record<string, string>] {
   const [section, name, reason] = path.split('.')
   const gauge = ['flows.open', 'requests.waiting', 'pairs.queued'].includes(path)
@@ -25,7 +25,7 @@ function seriesOf(path: string): [string, Record<string, string>] {
   return [`interceptor_${snake}${gauge ? '' : '_total'}`, reason === undefined ? {} : { [label]: reason }]
 }
 
-test('metrics: exports every count of the ledger, added up over all blocks', () => {
+test('metrics: exports every counter of the ledger, summed over all blocks', () => {
   const counts = (factor: number) => Object.fromEntries(PATHS.map((path, i) => [path, factor * (i + 1)]))
   const blocks = [...LAYOUTS, ASSEMBLE_COUNTERS].map((layout) => {
     const own = Object.entries(counts(1)).filter(([path]) => layout.paths.includes(path))
@@ -41,7 +41,7 @@ test('metrics: exports every count of the ledger, added up over all blocks', () 
   }
 })
 
-test('metrics: each interface has series of its own, labelled with its pod', () => {
+test('metrics: exports separate series for each interface, labelled with its pod', () => {
   const interfaces = [
     podInterface(4026532411, 'shop/cart-0', { 'frames.seen': 10, 'frames.skipped.nonTcp': 3, 'bytes.captured': 99 }),
     { ...podInterface(4026531840, '', { 'interfaces.lost': 2 }), name: 'ens5', up: false },
@@ -205,7 +205,7 @@ test('exposition: label values and help texts survive a round trip', () => {
   )
 })
 
-test('exposition: adds up values with equal labels', () => {
+test('exposition: sums values with equal labels', () => {
   const read = () => [1, 2].map((value) => ({ labels: ['x'], value }))
   const text = exposition([{ name: 'm', type: 'gauge', help: 'of two', labels: ['a'], read }], null)
   assert.equal(text, '# HELP m of two\n# TYPE m gauge\nm{a="x"} 3\n')

@@ -121,7 +121,7 @@ test('admin server: rejects what is not HTTP, and headers that are too large', a
   assert.equal((await ask(`${server.url}/livez`)).status, 200)
 })
 
-/** A client that opens connections and never completes a request. */
+/** Opens connections that never complete a request. */
 class SlowClient {
   readonly #port: number
   readonly #sockets = new Set<Socket>()
@@ -150,7 +150,9 @@ class SlowClient {
   }
 }
 
-/** Probes as the kubelet does, with its default timeout of a second. @returns the longest wait, in milliseconds */
+/**
+ * Probes like the kubelet, with its default timeout of one second. @returns the longest response time, in milliseconds
+ */
 async function probe(url: string, count: number): Promise<number> {
   let longest = 0
   for (let i = 0; i < count; i += 1) {
@@ -173,7 +175,7 @@ test('admin server: answers probes while a client of the same host holds slow co
   assert.ok(slow.open <= 256)
 })
 
-test('admin server: closes a connection without a complete request after seconds', async (t) => {
+test('admin server: closes a connection that has not completed a request within seconds', async (t) => {
   const { server } = await serve(t)
   const slow = new SlowClient(t, server.url)
   await slow.connect(1)
@@ -207,7 +209,7 @@ test('admin server: answers one request of thousands that are pipelined, and pro
   assert.ok(reads < 40, `${reads} pages rendered`)
 })
 
-test('admin server: renders a page once for many requests at a time', async (t) => {
+test('admin server: renders a page once for concurrent requests', async (t) => {
   let reads = 0
   const { server } = await serve(t, () => {
     reads += 1

@@ -1,4 +1,4 @@
-/** The agent on a node whose pod has just ended: how it starts, reloads and ends. */
+/** Start, reload and end of an agent on a node whose only pod has just ended. */
 import assert from 'node:assert/strict'
 import { createServer } from 'node:net'
 import { type TestContext, test } from 'node:test'
@@ -85,7 +85,7 @@ test('Agent: serves its state, and ends when it is drained', { skip }, async (t)
   assert.equal(process.listenerCount('SIGHUP'), 0)
 })
 
-test('Agent: stopped right after its start, it ends', { skip }, async (t) => {
+test('Agent: ends if it is stopped right after its start', { skip }, async (t) => {
   const agent = await new Rig(t).start(t)
   agent.stop()
   const outcome = await agent.done
@@ -93,7 +93,7 @@ test('Agent: stopped right after its start, it ends', { skip }, async (t) => {
   assert.equal(agent.state().draining, true)
 })
 
-test('Agent: an address that is in use ends the start, and nothing is left running', { skip }, async (t) => {
+test('Agent: fails to start if the admin address is in use, and leaves nothing running', { skip }, async (t) => {
   const server = createServer().listen(0, '127.0.0.1')
   t.after(() => server.close())
   await new Promise((resolve) => server.once('listening', resolve))
@@ -105,13 +105,13 @@ test('Agent: an address that is in use ends the start, and nothing is left runni
   assert.ok(descriptors() <= before, `${descriptors()} descriptors, ${before} before`)
 })
 
-test('Agent: rules that cannot be used end the start before anything is started', { skip }, async (t) => {
+test('Agent: rejects invalid rules before it starts anything', { skip }, async (t) => {
   const rig = new Rig(t, { INTERCEPTOR_TARGETS_SELECTOR: 'a in b' })
   await assert.rejects(rig.start(t), (error) => error instanceof InterceptorError && error.exitCode === EXIT_USAGE)
   assert.deepEqual(rig.lines, [])
 })
 
-test('Agent: a reload changes the rules and the level of the log; one that cannot be used changes nothing', {
+test('Agent: a reload changes rules and log level; an invalid one changes nothing', {
   skip,
 }, async (t) => {
   const rig = new Rig(t)

@@ -1,4 +1,4 @@
-/** What is captured on a node of made-up processes, without an API server. The test decides how captures end. */
+/** What is captured on a node of fake processes, without an API server. The test decides the result of each capture. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { ApiWatch, type ApiWatchOptions } from '../../src/agent/api-watch.ts'
@@ -62,7 +62,7 @@ class Rig {
     return this.node.state(observation()).start
   }
 
-  /** The calls so far, once there is one that begins like this. */
+  /** All calls so far, once one of them begins with `call`. */
   async until(call: string): Promise<string[]> {
     const calls: string[] = []
     while (!calls.some((one) => one.startsWith(call))) {
@@ -73,7 +73,7 @@ class Rig {
   }
 }
 
-test('NodeCapture: the start is done once every pod found at first is captured or failed, and stays so', async (t) => {
+test('NodeCapture: the start is complete once every pod of the first scan is captured or failed, and remains complete', async (t) => {
   const rig = new Rig(t, {}, pod(1), pod(2))
   assert.deepEqual([rig.start.done, rig.node.state(observation()).discovery], [false, null])
   await rig.node.start(NEVER)
@@ -90,7 +90,7 @@ test('NodeCapture: the start is done once every pod found at first is captured o
   assert.deepEqual([discovery?.processes, discovery?.failures], [4, 0])
 })
 
-test('NodeCapture: the vantages that are kept are set with the first scan, and again only when they have changed', async (t) => {
+test('NodeCapture: sets the kept vantages with the first scan, and again only when they change', async (t) => {
   const rig = new Rig(t, { clusterNetworks: ['10.0.0.0/8'] }, pod(1))
   rig.api.onNetworks()
   assert.deepEqual(rig.pipeline.take(), [])
@@ -107,7 +107,7 @@ test('NodeCapture: the vantages that are kept are set with the first scan, and a
   assert.deepEqual(rig.pipeline.take(), ['policy both 10.0.0.0/8'])
 })
 
-test('NodeCapture: reloaded rules apply at once, and rules that cannot be used change nothing', async (t) => {
+test('NodeCapture: applies reloaded rules at once, and ignores invalid ones', async (t) => {
   const rig = new Rig(t, {}, pod(1))
   await rig.node.start(NEVER)
   await rig.until('add')
@@ -132,7 +132,7 @@ test('NodeCapture: rules that need an API server are reported where there is non
   assert.deepEqual(other.warnings, [])
 })
 
-test('NodeCapture: stopped before its start, it scans nothing', async (t) => {
+test('NodeCapture: does not scan if it is stopped before its start', async (t) => {
   const rig = new Rig(t, {}, pod(1))
   rig.node.stop()
   await rig.node.start(Promise.resolve())

@@ -1,4 +1,6 @@
-/** Records the calls of a pipeline in its place. The test decides when and how openings and closings end. */
+/**
+ * Takes the place of a pipeline and records its calls. The test decides when and how openings and closings complete.
+ */
 
 import { EXIT_RUNTIME } from '../../src/errors.ts'
 import type { AddressEntry } from '../../src/pair/endpoint-pod.ts'
@@ -48,7 +50,7 @@ export class RecordingPipeline {
     await settled()
   }
 
-  /** An opening that ends because its target is being removed; none may be under way. */
+  /** An opening that ends because its target is being removed. No other may be pending. */
   finishOpening(key: string): void {
     this.#opening.get(key)?.(failure('ended'))
   }
@@ -59,7 +61,7 @@ export class RecordingPipeline {
   }
 }
 
-/** Lets the continuations of fulfilled promises run. */
+/** Runs the continuations of fulfilled promises. */
 export const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 export const failure = (reason: TargetFailure['reason']): TargetFailure => ({

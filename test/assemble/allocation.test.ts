@@ -1,4 +1,4 @@
-/** The hot path allocates nothing: all memory that it needs exists from the start. */
+/** The hot path allocates nothing: all its memory is allocated at the start. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { AssembleHarness } from '../support/assemble-harness.ts'
@@ -6,7 +6,7 @@ import { collectGarbage } from '../support/collect-garbage.ts'
 import { encodeFrames } from '../support/tcp-frames.ts'
 import { TcpScript } from '../support/tcp-script.ts'
 
-/** Bytes on the heap that are still in use after `work` and were not before. */
+/** Heap bytes that `work` leaves in use. */
 function growth(work: () => void): number {
   collectGarbage()
   const before = process.memoryUsage().heapUsed
@@ -15,7 +15,7 @@ function growth(work: () => void): number {
   return process.memoryUsage().heapUsed - before
 }
 
-/** One connection of kept-alive exchanges, as frames that are used again and again with running sequence numbers. */
+/** One keep-alive connection, as frames that are reused with increasing sequence numbers. */
 class Repeater {
   readonly #harness: AssembleHarness
   readonly #round = new TcpScript({ bareAcks: false })
@@ -40,14 +40,14 @@ class Repeater {
   }
 }
 
-/** Moves a frame's sequence and acknowledgement numbers on. */
+/** Advances a frame's sequence and acknowledgement numbers. */
 function add(frame: Uint8Array, seq: number, ack: number): void {
   const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength)
   view.setUint32(38, view.getUint32(38) + seq)
   view.setUint32(42, view.getUint32(42) + ack)
 }
 
-test('allocation: 200,000 segments of 100,000 exchanges leave nothing behind', () => {
+test('allocation: 200,000 segments of 100,000 exchanges leave nothing on the heap', () => {
   let pairs = 0
   const harness = new AssembleHarness({ onPair: () => pairs++ })
   const repeater = new Repeater(harness)
@@ -58,7 +58,7 @@ test('allocation: 200,000 segments of 100,000 exchanges leave nothing behind', (
   harness.finish()
 })
 
-test('allocation: connections that come and go use the same records again', () => {
+test('allocation: new connections reuse the records of ended ones', () => {
   const harness = new AssembleHarness({ onPair: () => {}, flows: 64 })
   const script = new TcpScript().handshake().client('GET / HTTP/1.1\r\n\r\n').server('HTTP/1.1 204 No\r\n\r\n').close()
   const run = (connections: number): void => {

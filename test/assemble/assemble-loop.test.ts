@@ -10,7 +10,7 @@ import { Doorbell } from '../../src/ring/doorbell.ts'
 import { COMMAND_STOP, Control } from '../../src/thread/control.ts'
 import { assemblerOptions } from '../support/assemble-harness.ts'
 
-/** A task with one ring, and what a worker has of it beside. */
+/** A task with one ring, and the other ends of its rings. */
 function makeTask(parts: Partial<AssembleTask> = {}): { task: AssembleTask; control: Control; bell: Doorbell } {
   const { port1 } = new MessageChannel()
   const task: AssembleTask = {
@@ -34,7 +34,7 @@ function makeTask(parts: Partial<AssembleTask> = {}): { task: AssembleTask; cont
   return { task, control: new Control(task.control), bell: new Doorbell(task.ownBell) }
 }
 
-test('assemble loop: a stop ends it before it reads anything', async () => {
+test('assemble loop: ends on a stop before it reads anything', async () => {
   const { task, control, bell } = makeTask()
   control.command = COMMAND_STOP
   const posted: string[] = []
@@ -44,7 +44,7 @@ test('assemble loop: a stop ends it before it reads anything', async () => {
   loop.end()
 })
 
-test('assemble loop: its end closes the ring of pairs', async () => {
+test('assemble loop: closes the pair ring when it ends', async () => {
   const { task, bell } = makeTask()
   const loop = await AssembleLoop.open(task, () => {}, bell)
   const pairs = new RingConsumer(task.pairRing, null)

@@ -1,4 +1,7 @@
-/** Connections as a whole, from frames to pairs: where they are seen, and every way an exchange is given up. */
+/**
+ * Whole connections, from frames to pairs: capture points, midstream pickup, and every reason for which an exchange is
+ * abandoned.
+ */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { count } from '../../src/ledger/ledger.ts'
@@ -13,7 +16,7 @@ const from = (port: number): Link => ({ client: { ...CLIENT, port } })
 const asked = (target: string, startMicros = START_MICROS): TcpScript =>
   new TcpScript({ startMicros }).handshake().client(request(target))
 
-describe('assembler: places', () => {
+describe('assembler: capture points', () => {
   test('equal addresses and ports in two network namespaces are two connections', () => {
     const interfaces: InterfaceInfo[] = [1, 2].map((domain) => ({ ...HOST_INTERFACE, name: `pod${domain}`, domain }))
     const harness = new AssembleHarness({ interfaces })
@@ -37,7 +40,7 @@ describe('assembler: places', () => {
     )
   })
 
-  test('a frame seen with and without its VLAN tag, and behind two, counts once', () => {
+  test('a frame captured without a VLAN tag, with one and with two is delivered once', () => {
     const { segments } = sequential(5)
     const harness = new AssembleHarness()
     for (const segment of segments) {
@@ -50,7 +53,7 @@ describe('assembler: places', () => {
     )
   })
 
-  test('an IPv6 connection beside an IPv4 one with the same ports', () => {
+  test('IPv4 and IPv6 connections with equal ports are separate', () => {
     const harness = new AssembleHarness()
     harness.script(sequential(2)).script(sequential(3), {
       client: { address: 'fe80::1', port: CLIENT.port },
@@ -59,7 +62,7 @@ describe('assembler: places', () => {
     assert.equal(harness.finish().pairs.length, 5)
   })
 
-  test('when an interface disappears its exchanges are abandoned, and no others', () => {
+  test('removing an interface abandons its exchanges, and no others', () => {
     const harness = new AssembleHarness({ interfaces: [HOST_INTERFACE, { ...HOST_INTERFACE, name: 'eth1' }] })
     const stays = asked('/stays')
     harness.script(stays, { ...from(1), interfaceId: 0 }).script(asked('/goes'), { ...from(2), interfaceId: 1 })
@@ -71,10 +74,10 @@ describe('assembler: places', () => {
   })
 })
 
-describe('assembler: connections seen midstream', () => {
+describe('assembler: midstream pickup', () => {
   const middle = (): TcpScript => new TcpScript().midstream()
 
-  test('from a request on, whoever sorts first', () => {
+  test('at a request: every exchange is paired, whichever endpoint sorts first', () => {
     for (const link of [{}, { client: SERVER, server: CLIENT }]) {
       const { pairs } = assemble(middle().client(request('/0')).server(numbered(0)).close(), undefined, link)
       assert.deepEqual(wrongPairs(pairs), [])
@@ -84,7 +87,7 @@ describe('assembler: connections seen midstream', () => {
     }
   })
 
-  test('from a response on: it is an orphan, and the next exchange is paired', () => {
+  test('at a response: it is orphaned, and the next exchange is paired', () => {
     for (const link of [{}, { client: SERVER, server: CLIENT }]) {
       const { pairs, ledger } = assemble(
         middle().server(numbered(9)).client(request('/0')).server(numbered(0)).close(),
@@ -97,7 +100,7 @@ describe('assembler: connections seen midstream', () => {
     }
   })
 
-  test('one exchange without a next one is doubtful: a request before it may have been pipelined', () => {
+  test('a single exchange is doubtful, because an earlier request may have been pipelined', () => {
     const { segments } = new TcpScript({ bareAcks: false })
       .handshake()
       .client(request('/0'))
@@ -112,7 +115,7 @@ describe('assembler: connections seen midstream', () => {
     assert.equal(count(single.ledger, 'requests.abandoned.doubtful'), 1)
   })
 
-  test('from the middle of a body on', () => {
+  test('in a body: the following exchanges are paired', () => {
     const script = middle().server('the end of a body that began before').client(request('/0')).server(numbered(0))
     assert.deepEqual(summary(assemble(script.client(request('/1')).server(numbered(1))).pairs), [
       'GET /0 200',
@@ -120,7 +123,7 @@ describe('assembler: connections seen midstream', () => {
     ])
   })
 
-  test('with the SYN+ACK as the first segment seen it is none', () => {
+  test('a connection whose first captured segment is the SYN+ACK is not midstream', () => {
     const { segments } = sequential(1)
     const { pairs, ledger } = assemble(segments.slice(1))
     assert.deepEqual(
@@ -131,7 +134,7 @@ describe('assembler: connections seen midstream', () => {
   })
 })
 
-test('assembler: a message does not end before it begins, though its first segment came again last', () => {
+test('assembler: a message never ends before it begins, even if its first segment is captured last', () => {
   const script = new TcpScript({ bareAcks: false, segmentBytes: 60 })
     .handshake()
     .client(request('/0'))
@@ -158,28 +161,28 @@ describe('assembler: no acknowledgements, as in synthetic captures', () => {
     ['without the flag', (segment) => ({ ...segment, ack: 0, flags: segment.flags & ~ACK })],
     ['without the flag, and any number', (segment) => ({ ...segment, ack: 77, flags: segment.flags & ~ACK })],
   ] as [string, (segment: Segment) => Segment][]) {
-    test(`${what}: what came before counts as acknowledged`, () => {
+    test(`${what}: treats all earlier bytes of the peer as acknowledged`, () => {
       const { pairs } = assemble(conversation().segments.map(edit))
       assert.deepEqual(wrongPairs(pairs), [])
       assert.equal(pairs.length, 3)
     })
   }
 
-  test('one request and one response whose numbers are all 0', () => {
+  test('pairs one request and one response if all their numbers are 0', () => {
     const exchange = conversation()
       .segments.filter(({ payload }) => payload.length > 0)
       .slice(0, 2)
     assert.equal(assemble(exchange.map((segment) => ({ ...segment, seq: 0, ack: 0 }))).pairs.length, 1)
   })
 
-  test('with a response lost nothing proves which request the others answer', () => {
+  test('emits no pair after a lost response, because nothing proves which request a response answers', () => {
     const segments = conversation().segments.map((segment) => ({ ...segment, ack: 0 }))
     const lost = segments.findIndex(({ fromClient, payload }) => !fromClient && payload.length > 0)
     assert.deepEqual(assemble(segments.toSpliced(lost, 1)).pairs, [])
   })
 })
 
-describe('assembler: a request without its response is counted by why', () => {
+describe('assembler: reasons for abandoned requests', () => {
   const abandoned = (script: TcpScript, reason: string): void => {
     const { ledger } = assemble(script)
     assert.equal(count(ledger, `requests.abandoned.${reason}`), 1, reason)
@@ -194,7 +197,7 @@ describe('assembler: a request without its response is counted by why', () => {
     abandoned(asked('/').server('HTTP/1.1 200 OK\r\nContent-Length: 1048577\r\n\r\n').close(), 'oversize')
   })
 
-  test('superseded by a new connection of the same addresses and ports', () => {
+  test('superseded by a new connection with the same addresses and ports', () => {
     const harness = new AssembleHarness().script(asked('/old'))
     harness.script(
       new TcpScript({ clientIsn: 77_777, serverIsn: 88_888 }).handshake().client(request('/0')).server(numbered(0)),
@@ -203,7 +206,7 @@ describe('assembler: a request without its response is counted by why', () => {
     assert.equal(harness.count('requests.abandoned.superseded'), 1)
   })
 
-  test('evicted at the cap of connections', () => {
+  test('evicted at the limit of connections', () => {
     const harness = new AssembleHarness({ flows: 16 })
     for (let port = 1; port <= 20; port++) harness.script(asked('/', START_MICROS + port * 2 * SECOND), from(port))
     harness.finish()
@@ -224,7 +227,7 @@ describe('assembler: a request without its response is counted by why', () => {
   })
 })
 
-describe('assembler: a loss inside a body costs that exchange alone', () => {
+describe('assembler: a loss inside a body loses only that exchange', () => {
   const body = 'x'.repeat(5000)
   const bodies: Record<string, string> = {
     counted: `HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n${body}`,
@@ -256,7 +259,7 @@ describe('assembler: a loss inside a body costs that exchange alone', () => {
     })
   }
 
-  test('a request body', () => {
+  test('of a request', () => {
     const script = new TcpScript({ segmentBytes: 500, bareAcks: false }).handshake()
     script.client(request('/0', { body })).server(numbered(0))
     for (const n of [1, 2]) script.client(request(`/${n}`)).server(numbered(n))
@@ -268,7 +271,7 @@ describe('assembler: a loss inside a body costs that exchange alone', () => {
     }
   })
 
-  test('a body to the end of the connection', () => {
+  test('of a response that extends to the end of the connection', () => {
     const script = new TcpScript({ segmentBytes: 500 })
       .handshake()
       .client(request('/'))
@@ -280,7 +283,7 @@ describe('assembler: a loss inside a body costs that exchange alone', () => {
   })
 })
 
-test('assembler: frames that are cut by a snap length lose their end, not their connection', () => {
+test('assembler: frames truncated by a snap length lose their end, but their connection continues', () => {
   const harness = new AssembleHarness()
   const script = new TcpScript({ bareAcks: false })
     .handshake()

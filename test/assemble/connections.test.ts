@@ -1,4 +1,4 @@
-/** Which protocol a connection carries and who its client is, on several connections at a time. */
+/** Detection of a connection's protocol and client, on several connections at a time. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
@@ -35,11 +35,11 @@ function scriptOf({ protocol, isMidstream, exchanges }: Spoken): TcpScript {
   const script = isMidstream ? new TcpScript().midstream() : new TcpScript().handshake()
   if (protocol !== 'http1') return script.client(FIRST[protocol]).server('an answer of any kind')
   for (let n = 0; n < exchanges; n += 1) script.client(request(`/${n}`)).server(numbered(n))
-  // What is matched within a connection needs its end for a proof.
+  // A midstream pair needs the end of its connection as proof.
   return script.close()
 }
 
-test('connections: model: each is one protocol, and only those of HTTP/1 have pairs, in any order of their segments', () => {
+test('connections: model: each has one protocol, and only HTTP/1 connections have pairs, in any order of segments', () => {
   const order = fc.infiniteStream(fc.nat(1000))
   fc.assert(
     fc.property(fc.array(spoken, { minLength: 1, maxLength: 5 }), order, (all, chosen) => {
@@ -61,7 +61,7 @@ test('connections: model: each is one protocol, and only those of HTTP/1 have pa
       )
       assert.ok(pairs.every(({ client }) => client.address === '10.0.0.1'))
       for (const protocol of PROTOCOLS) {
-        // Nothing proves within a connection that it is another protocol than those that are recognised by their first bytes.
+        // Midstream, only protocols with distinctive first bytes can be recognised.
         const expected = all.filter((one) => one.protocol === protocol && !(protocol === 'other' && one.isMidstream))
         assert.equal(harness.count(`flows.protocol.${protocol}`), expected.length, protocol)
       }
@@ -70,7 +70,7 @@ test('connections: model: each is one protocol, and only those of HTTP/1 have pa
   )
 })
 
-test('connections: within a connection the client is the side that sends requests, whichever is captured first', () => {
+test('connections: midstream, the client is the side that sends requests, whichever side is captured first', () => {
   for (const isServerFirst of [false, true]) {
     const script = new TcpScript().midstream()
     if (isServerFirst) script.server(numbered(7))
@@ -81,7 +81,7 @@ test('connections: within a connection the client is the side that sends request
   }
 })
 
-test('connections: records of connections that have ended are used again without what they knew', () => {
+test('connections: reused records keep nothing of the connections that have ended', () => {
   const harness = new AssembleHarness()
   for (let port = 20_000; port < 20_050; port += 1) {
     const link = { client: { address: '10.0.0.1', port } }
@@ -102,7 +102,7 @@ test('connections: records of connections that have ended are used again without
   assert.equal(harness.count('requests.abandoned.reset'), 25)
 })
 
-test('connections: with thousands of them, whose records are read ahead, each has its own pairs', () => {
+test('connections: thousands of connections, whose records are prefetched, each have their own pairs', () => {
   const count = 5000
   const harness = new AssembleHarness({ flows: count })
   const frames = Array.from({ length: count }, (_, n) => {
@@ -117,7 +117,8 @@ test('connections: with thousands of them, whose records are read ahead, each ha
       server: { address: `${host}9`, port: 80 },
     })
   })
-  // The first exchange of each connection; then the second ones, a request, its answer and an acknowledgement after each, of many in a block.
+  // The first exchange of each connection; then the second ones, interleaved so that a block holds segments of many
+  // connections.
   for (const own of frames) harness.block(own.splice(0, own.length - 4))
   for (let first = 0; first < count; first += 50) {
     const some = frames.slice(first, first + 50)

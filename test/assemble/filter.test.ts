@@ -31,7 +31,7 @@ function run(exchange: Exchange, options: HarnessOptions = {}): AssembleRun {
   return assemble(script, { everything: false, ...options })
 }
 
-/** Asserts which rule leaves the exchange out; null: it is kept. */
+/** Asserts which rule filters the exchange; null: it is kept. */
 function ruled(exchange: Exchange, rule: string | null, options?: HarnessOptions): void {
   const { ledger, pairs } = run(exchange, options)
   const what = JSON.stringify(exchange).slice(0, 200)
@@ -42,7 +42,7 @@ function ruled(exchange: Exchange, rule: string | null, options?: HarnessOptions
 }
 
 describe('filter: content types', () => {
-  test('parameters, case and white space do not count', () => {
+  test('parameters, case and white space are ignored', () => {
     for (const type of [
       'application/json',
       'Application/JSON ; charset=utf-8',
@@ -59,7 +59,7 @@ describe('filter: content types', () => {
     }
   })
 
-  test('what only resembles a listed type is not one', () => {
+  test('types that resemble a listed one do not match', () => {
     for (const type of [
       'application/problem+json',
       'application/json-patch+json',
@@ -78,7 +78,7 @@ describe('filter: content types', () => {
     }
   })
 
-  test('either half suffices, and neither is not enough', () => {
+  test('either message suffices, and one of them must match', () => {
     const html = ['Content-Type: text/html']
     ruled({ asked: [JSON_TYPE], answered: html }, null)
     ruled({ asked: html, answered: [JSON_TYPE] }, null)
@@ -87,7 +87,7 @@ describe('filter: content types', () => {
     ruled({ asked: [], answered: [] }, 'contentType')
   })
 
-  test('a wildcard matches any text, ignoring parameters and case', () => {
+  test('a wildcard matches any text; parameters and case are ignored', () => {
     const options = { filter: { ...defaultConfig().filter, contentTypes: ['Application/*+json', 'text/html'] } }
     for (const type of ['application/problem+json', 'APPLICATION/vnd.api+JSON; charset=utf-8', 'text/html']) {
       ruled({ answered: [`Content-Type: ${type}`] }, null, options)
@@ -109,11 +109,11 @@ describe('filter: content types', () => {
 })
 
 describe('filter: statuses', () => {
-  test('301, 308, 4xx and 5xx are left out', () => {
+  test('301, 308, 4xx and 5xx are filtered', () => {
     for (const status of [301, 308, 400, 401, 404, 418, 499, 500, 503, 599]) ruled({ status }, 'status')
   })
 
-  test('their neighbours are kept', () => {
+  test('adjacent statuses are kept', () => {
     for (const status of [200, 201, 299, 300, 302, 303, 304, 307, 309, 399, 600, 999]) ruled({ status }, null)
   })
 
@@ -126,7 +126,7 @@ describe('filter: statuses', () => {
 })
 
 describe('filter: paths', () => {
-  test('compared without query, fragment and trailing slash', () => {
+  test('are compared without query, fragment and trailing slash', () => {
     for (const path of ['/metrics', '/healthz', '/api/health', '/api/v2/alive', '/api/v2/detect']) {
       for (const target of [
         path,
@@ -142,7 +142,7 @@ describe('filter: paths', () => {
     }
   })
 
-  test('what only resembles a listed path is kept', () => {
+  test('paths that resemble a listed one are kept', () => {
     for (const target of [
       '/metricsx',
       '/metric',
@@ -186,7 +186,7 @@ describe('filter: paths', () => {
 })
 
 describe('filter: request headers', () => {
-  test('a user agent that begins kube-probe', () => {
+  test('user agents that begin with kube-probe are filtered', () => {
     ruled({ asked: ['User-Agent: kube-probe/1.29'] }, 'userAgent')
     ruled({ asked: ['user-agent:kube-probe'] }, 'userAgent')
     ruled({ asked: ['User-Agent: Kube-Probe/1.29'] }, null)
@@ -195,7 +195,7 @@ describe('filter: request headers', () => {
     ruled({ answered: [JSON_TYPE, 'User-Agent: kube-probe/1.29'] }, null)
   })
 
-  test('X-Soveren-Request in any case and with any value', () => {
+  test('X-Soveren-Request is filtered in any case and with any value', () => {
     for (const name of ['X-Soveren-Request', 'x-soveren-request', 'X-SOVEREN-REQUEST']) {
       ruled({ asked: [`${name}: 1`] }, 'header')
       ruled({ asked: [`${name}:`] }, 'header')
@@ -205,7 +205,7 @@ describe('filter: request headers', () => {
     ruled({ answered: [JSON_TYPE, 'X-Soveren-Request: 1'] }, null)
   })
 
-  test('the lists are configurable, also by names of fields that other rules read', () => {
+  test('the lists are configurable, and may name fields that other rules read', () => {
     const filter = {
       ...defaultConfig().filter,
       requestHeaders: ['Content-Type', 'a'],
@@ -218,8 +218,8 @@ describe('filter: request headers', () => {
   })
 })
 
-describe('filter: one rule counts', () => {
-  test('in the order userAgent or header, path, status, contentType', () => {
+describe('filter: each pair is counted under one rule', () => {
+  test('the first of userAgent or header, path, status, contentType', () => {
     const all = {
       target: '/metrics',
       status: 500,
@@ -233,7 +233,7 @@ describe('filter: one rule counts', () => {
     ruled({ ...all, asked: [], target: '/', status: 200 }, 'contentType')
   })
 
-  test('with everything kept only sizes are left', () => {
+  test('with all rules disabled, only the size limits apply', () => {
     const options = { everything: true }
     ruled({ target: '/metrics', status: 500, answered: [], asked: ['User-Agent: kube-probe'] }, null, options)
   })
@@ -246,7 +246,7 @@ describe('filter: include', () => {
     filter: { ...filter, statuses: [], include: { ...filter.include, ...lists } },
   })
 
-  test('each list excludes what is not on it, whatever else is disabled', () => {
+  test('each list filters what is not on it, whatever else is disabled', () => {
     const exchange = { method: 'PUT', target: '/api/a?b', asked: ['hOsT: shop.local:80'], status: 503 }
     const cases: [Parameters<typeof only>[0], string | null][] = [
       [{ methods: ['PUT'], paths: ['/api/**'], hosts: ['*.local'], statuses: ['5xx'] }, null],
@@ -268,13 +268,13 @@ describe('filter: include', () => {
     ruled({ asked: ['Host: shop.local'] }, null, only({ hosts: ['*'] }))
   })
 
-  test('an excluding rule counts before a list', () => {
+  test('an excluding rule takes precedence over a list', () => {
     ruled({ target: '/metrics' }, 'path', only({ paths: ['/api'] }))
     ruled({ asked: ['User-Agent: kube-probe/1'] }, 'userAgent', only({ hosts: ['a'] }))
     ruled({ answered: [] }, 'contentType', only({ statuses: ['201'] }))
   })
 
-  test('the body of a request that is not on the lists is not held', () => {
+  test('the body of a request that no list includes is not held', () => {
     const script = new TcpScript({ segmentBytes: 1000 }).handshake()
     script.client(`POST /b HTTP/1.1\r\nContent-Length: 5000\r\n\r\n${'x'.repeat(3000)}`)
     const held = (paths: string[]): number => {
@@ -303,7 +303,7 @@ describe('filter: sizes', () => {
     const { pairs } = run(exchange, { messageBytes: 4 * limit, pairBytes: 8 * limit, poolBytes: 32 * limit })
     return [pairs[0].request.wireSize, pairs[0].response.wireSize]
   }
-  /** An exchange whose halves have exactly these wire sizes, both with lengths of seven digits. */
+  /** An exchange whose messages have exactly these wire sizes, both with lengths of seven digits. */
   function sized(request: number, response: number): Exchange {
     const [asked, answered] = sizes({ method: 'POST', requestBody: 'x'.repeat(limit), responseBody: 'x'.repeat(limit) })
     return {
@@ -313,7 +313,7 @@ describe('filter: sizes', () => {
     }
   }
 
-  test('a message of exactly the limit is kept, one byte more is dismissed', () => {
+  test('a message of exactly the limit is kept; one byte more is dismissed', () => {
     const options = { pairBytes: 4 * limit, poolBytes: 16 * limit }
     assert.equal(run(sized(limit + 50, limit + 50), { ...options, messageBytes: limit + 50 }).pairs.length, 1)
     for (const exchange of [sized(limit + 51, limit + 50), sized(limit + 50, limit + 51)]) {
@@ -329,14 +329,14 @@ describe('filter: sizes', () => {
     assert.equal(config.limits.pairBytes, limit)
   })
 
-  test('a pair of exactly the limit is kept, one byte more is left out', () => {
+  test('a pair of exactly the limit is kept; one byte more is filtered', () => {
     const options = { messageBytes: 2 * limit, pairBytes: 2 * limit + 200, poolBytes: 16 * limit }
     ruled(sized(limit + 100, limit + 100), null, options)
     ruled(sized(limit + 100, limit + 101), 'pairBytes', options)
     ruled(sized(limit + 101, limit + 100), 'pairBytes', options)
   })
 
-  test('what a rule leaves out is not weighed as a pair, but is as a message', () => {
+  test('a filtered pair is not subject to the limit of pairs, but its messages are subject to theirs', () => {
     const options = { messageBytes: limit + 100, pairBytes: limit + 200, poolBytes: 16 * limit }
     ruled({ ...sized(limit + 100, limit + 100), status: 500 }, 'status', options)
     const { ledger } = run({ ...sized(limit + 100, limit + 101), status: 500 }, options)

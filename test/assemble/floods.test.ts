@@ -1,4 +1,4 @@
-/** Floods of what an assembler has to remember: it stays within its memory, and newcomers find room. */
+/** Floods of state that an assembler has to keep: it stays within its memory, and new connections still have room. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { stateBounds } from '../../src/assemble/state-bounds.ts'
@@ -13,7 +13,7 @@ const SOURCE_PORT = 34
 const TARGET_PORT = 36
 const SEQ = 38
 
-/** The same one-byte segment again and again, of another connection or at another place. */
+/** The same one-byte segment repeatedly, each time of another connection or at another position. */
 class OneByte {
   readonly #frame: Frame = layFrame({
     fromClient: true,
@@ -33,7 +33,7 @@ class OneByte {
   }
 }
 
-/** One conversation again and again, each time from another port of the client. */
+/** One conversation repeatedly, each time from another client port. */
 class Conversation {
   readonly #frames: Frame[]
   readonly #views: { view: DataView; port: number }[]
@@ -53,7 +53,7 @@ class Conversation {
   }
 }
 
-test('floods: 5,000 connections with 80 one-byte segments behind a lost byte cost no other connection a pair', () => {
+test('floods: 5,000 connections with 80 one-byte segments behind a lost byte lose no pair of other connections', () => {
   const good = 20_000
   let pairs = 0
   const harness = new AssembleHarness({ onPair: () => pairs++, flows: 100_000, interfaces: [HOST_INTERFACE] })
@@ -93,7 +93,7 @@ test('floods: unanswered requests fill the pool, and a new one is still paired',
   harness.finish()
 })
 
-test('floods: connections that are opened and carry nothing do not evict those that carry HTTP', () => {
+test('floods: connections without data do not evict connections that carry HTTP', () => {
   const pairs: number[] = []
   const harness = new AssembleHarness({ onPair: () => pairs.push(0), flows: 1000 })
   const first = new Conversation(new TcpScript().handshake().client(request('/0')).server(numbered(0)))
@@ -129,7 +129,7 @@ test('floods: unanswered requests stay within the memory for state, and a new on
   harness.finish()
 })
 
-/** Requests whose bodies stop before their ends. */
+/** Requests whose bodies never complete. */
 const upload = new Conversation(
   new TcpScript()
     .handshake()
@@ -141,7 +141,7 @@ for (const [name, flood] of [
   ['uploads', upload],
   ['heads', halfHead],
 ] as const) {
-  test(`floods: ${name} that stop before their end fill the pool, and make room for every newcomer`, () => {
+  test(`floods: ${name} that never complete fill the pool, and are evicted for every new exchange`, () => {
     const good = 500
     let pairs = 0
     const harness = new AssembleHarness({ onPair: () => pairs++, poolBytes: 4 * 1024 * 1024 })
@@ -156,7 +156,7 @@ for (const [name, flood] of [
   })
 }
 
-test('floods: waiting requests are evicted before messages in progress where they hold more', () => {
+test('floods: waiting requests are evicted before messages in progress if they hold more', () => {
   const pairs: number[] = []
   const harness = new AssembleHarness({ onPair: () => pairs.push(0), flows: 10_000, poolBytes: 4 * 1024 * 1024 })
   const message = `HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n${'x'.repeat(100_000)}`
@@ -176,7 +176,7 @@ test('floods: waiting requests are evicted before messages in progress where the
   harness.finish()
 })
 
-test('floods: a message that pauses for longer than a connection may be idle is abandoned, whatever keeps it open', () => {
+test('floods: a message that pauses for longer than the idle timeout is abandoned, whatever keeps its connection open', () => {
   const harness = new AssembleHarness({ idleTimeoutMicros: 60_000_000 })
   const script = new TcpScript().handshake().client(request('/0')).server(numbered(0).slice(0, -1))
   harness.script(script)
@@ -189,7 +189,7 @@ test('floods: a message that pauses for longer than a connection may be idle is 
   harness.finish()
 })
 
-test('floods: one segment that answers requests of 18 MB passes on every pair', () => {
+test('floods: one segment that answers requests of 18 MB yields every pair', () => {
   const requests = 300
   const body = 'x'.repeat(60_000)
   const sizes: number[] = []
@@ -216,14 +216,14 @@ test('floods: requests behind holes of many connections that expire at once stay
   const segments = script.segments.slice(0, -1)
   segments.push(...script.client('GET / HTTP/1.1\r\n\r\n'.repeat(3000)).segments.slice(-1))
   for (let port = 1; port <= connections; port++) harness.frames(new Conversation(segments).from(port))
-  // A step of the clock counts once a second frame confirms it.
+  // A step of the clock applies once a second frame confirms it.
   for (const seconds of [40, 41]) harness.tick(START_MICROS + seconds * 1_000_000)
   assert.ok(harness.count('gaps.expired') > 0, 'no hole has expired')
   assert.ok(harness.count('requests.waiting') <= stateBounds(assemblerOptions(options)).exchanges)
   harness.finish()
 })
 
-test('floods: heads that stop before their end, more than messages may be in progress, cost no other connection a pair', () => {
+test('floods: incomplete heads beyond the limit of messages in progress lose no pair of other connections', () => {
   let pairs = 0
   const options = { flows: 10_000, stateBytes: 1024 * 1024 }
   const harness = new AssembleHarness({ ...options, onPair: () => pairs++ })
@@ -238,7 +238,7 @@ test('floods: heads that stop before their end, more than messages may be in pro
   harness.finish()
 })
 
-/** What makes a connection rare: each needs a record beside it, or a cell of the pool. */
+/** Properties for which a connection needs an additional record, or a cell of the pool. */
 const RARE: readonly (readonly [name: string, script: TcpScript])[] = [
   ['a segment behind a hole', new TcpScript().handshake().client('lost').client('x')],
   ['the head of the PROXY protocol', new TcpScript().handshake().client('PROXY TCP4 203.0.113.9 192.0.2.1 1 80\r\n')],
@@ -247,13 +247,13 @@ const RARE: readonly (readonly [name: string, script: TcpScript])[] = [
 ]
 
 for (const [name, script] of RARE) {
-  test(`floods: more connections with ${name} than may be remembered cost no other connection a pair`, () => {
+  test(`floods: connections with ${name} beyond the limit lose no pair of other connections`, () => {
     let pairs = 0
     const options = { flows: 4000, poolBytes: 1024 * 1024 }
     const harness = new AssembleHarness({ ...options, onPair: () => pairs++ })
     const segments = script.segments.filter(({ payload }) => !Buffer.from(payload).includes('lost'))
     const flood = new Conversation(segments)
-    // A good connection that has such a record, too, and one of each that is new.
+    // A good connection that has such a record too, and a new one of each kind.
     const long = new TcpScript().handshake().client('PROXY TCP4 203.0.113.7 192.0.2.1 7 80\r\n').client(request('/0'))
     harness.script(long.server(numbered(0)), { client: { address: '10.0.0.7', port: 1 } })
     const exchange = new Conversation(new TcpScript().handshake().client(request('/0')).server(numbered(0)).close())

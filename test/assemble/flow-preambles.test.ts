@@ -1,4 +1,4 @@
-/** What precedes the protocol of connections, in the program's memory. */
+/** State of preambles (PROXY protocol, SOCKS) in the program's memory. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { AssembleHarness } from '../support/assemble-harness.ts'
@@ -7,7 +7,7 @@ import { TcpScript } from '../support/tcp-script.ts'
 const client = (port: number) => ({ client: { address: '10.0.0.5', port } })
 const KIB = 1024
 
-test('flow preambles: they use a quarter of the pool, and the connections that have been idle longest make room', () => {
+test('flow preambles: use at most a quarter of the pool; the connections that have been idle longest are evicted', () => {
   const poolBytes = 256 * KIB
   const harness = new AssembleHarness({ poolBytes })
   // A cell of 128 bytes each.
@@ -26,7 +26,7 @@ test('flow preambles: they use a quarter of the pool, and the connections that h
   harness.finish()
 })
 
-test('flow preambles: a parser’s state is freed once what follows is complete, cannot be read, or is lost', () => {
+test('flow preambles: a parser’s state is freed once the preamble is complete, invalid or lost', () => {
   const cases: readonly (readonly [string, string, string?])[] = [
     ['PROXY UNKNOWN', '\r\n'],
     ['PROXY TCP4', ' nonsense\r\n'],

@@ -1,4 +1,4 @@
-/** Nothing on the wire throws, breaks the ledger, leaves memory behind or makes a pair that is against its schema. */
+/** No input from the wire throws, breaks the ledger, leaks memory or produces a pair that violates its schema. */
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { AssembleHarness, assemble, type HarnessOptions } from '../support/assemble-harness.ts'
@@ -9,7 +9,7 @@ import { TcpScript } from '../support/tcp-script.ts'
 
 const SMALL: HarnessOptions = { messageBytes: 4096, pairBytes: 6000, poolBytes: 128 * 1024, flows: 16 }
 
-/** What HTTP is made of, and what it is not. */
+/** Fragments of HTTP, and bytes that are not HTTP. */
 const PIECES = [
   'GET / HTTP/1.1\r\n',
   'HEAD / HTTP/1.0\r\n',
@@ -50,7 +50,7 @@ const pieces = fc.array(fc.tuple(side, fc.array(fc.nat(PIECES.length - 1), { min
 })
 
 describe('fuzz', () => {
-  test('anything made of the pieces of HTTP, in any segments', () => {
+  test('any sequence of fragments of HTTP, segmented in any way', () => {
     fc.assert(
       fc.property(
         pieces,
@@ -69,7 +69,7 @@ describe('fuzz', () => {
     )
   })
 
-  test('conversations with bytes of their frames changed, swapped, repeated and cut', () => {
+  test('conversations whose frames are modified, reordered, repeated and truncated', () => {
     const script = new TcpScript().handshake()
     for (const n of [0, 1, 2]) script.client(request(`/${n}`)).server(numbered(n))
     script
@@ -103,7 +103,7 @@ describe('fuzz', () => {
     )
   })
 
-  test('segments with any numbers and flags', () => {
+  test('segments with any sequence numbers and flags', () => {
     const near = fc.oneof(
       fc.integer({ min: 990, max: 1200 }),
       fc.integer({ min: 0, max: 2 ** 32 - 1 }),

@@ -1,4 +1,4 @@
-/** What is counted of an interface, from frames. */
+/** The counters of an interface, from frames. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { interfaceTotals } from '../../src/admin/interface-totals.ts'
@@ -24,7 +24,7 @@ function clientHello(name: string): Buffer {
 
 const UPGRADE = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n'
 
-test('interface traffic: counts connections by protocol and exchanges by their end, for the interface alone', () => {
+test('interface traffic: counts connections by protocol and exchanges by outcome, separately for each interface', () => {
   const harness = new AssembleHarness({ interfaces: [HOST_INTERFACE, { ...HOST_INTERFACE, name: 'eth1' }] })
   const [eth0, eth1] = [allocateTraffic(), allocateTraffic()]
   harness.assembler.addInterface(0, HOST_INTERFACE, eth0)
@@ -64,7 +64,7 @@ test('interface traffic: counts filtered pairs by the rule', () => {
   assert.deepEqual([pairs, lastPairMicros], [{ kept: 0, filtered: { path: 1 }, dropped: {} }, null])
 })
 
-test('interfaces: as many as a file may have, with the longest names, are named in their pairs', () => {
+test('interfaces: the most interfaces of a file, with the longest names, are named in their pairs', () => {
   const count = 1024
   const interfaces = Array.from({ length: count }, (_, id) => ({
     ...HOST_INTERFACE,
@@ -76,7 +76,7 @@ test('interfaces: as many as a file may have, with the longest names, are named 
     const script = new TcpScript({ startMicros: START_MICROS + interfaceId }).handshake().client(request('/0'))
     harness.script(script.server(numbered(0)).close(), { ...from(port + interfaceId), interfaceId })
   }
-  // Every interface needs room in turn, which there is not for all of them.
+  // There is not enough room for all interfaces at once, so each has to replace another.
   for (let interfaceId = 0; interfaceId < count; interfaceId++) {
     const script = opened().client(request('/1')).server(numbered(1)).close()
     harness.script(script, { ...from(10_000 + interfaceId), interfaceId })

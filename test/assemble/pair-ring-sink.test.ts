@@ -30,7 +30,7 @@ function make(sizes: readonly number[], whenFull: 'wait' | 'drop' = 'drop') {
   return { sink, ring, control, starts, end, consumer: new RingConsumer(shared, null) }
 }
 
-/** The records in the ring: their lengths, words ARRIVAL_AT, and the byte that fills them. */
+/** The records in the ring: length, word at ARRIVAL_AT, and fill byte. */
 function drain({ ring, consumer }: ReturnType<typeof make>): number[][] {
   ring.flush()
   const found: number[][] = []
@@ -40,7 +40,7 @@ function drain({ ring, consumer }: ReturnType<typeof make>): number[][] {
     let at = 0
     while (at < count) {
       const size = view.getInt32(at + LENGTH_AT, true)
-      // What is left in front of the wrap has a negative length.
+      // Padding before the wrap has a negative length.
       if (size > 0) found.push([size, view.getInt32(at + ARRIVAL_AT, true), block[at + size - 1]])
       at += Math.abs(size)
     }
@@ -55,14 +55,14 @@ test('pair ring sink: records arrive whole and in order, however many are copied
   assert.equal(made.sink.emit(0, made.end), made.end)
   const expected = sizes.map((size, i) => [size, 0, i + 1])
   assert.deepEqual(drain(made), expected)
-  // Across the wrap.
+  // This record wraps.
   for (let round = 0; round < 5; round++) {
     assert.equal(made.sink.emit(0, made.end), made.end)
     assert.deepEqual(drain(made), expected)
   }
 })
 
-test('pair ring sink: a full ring loses only what does not fit, and names it', () => {
+test('pair ring sink: drops only records that do not fit into a full ring, and reports them', () => {
   const made = make([...Array.from({ length: 10 }, () => 25_000), 5000, 20_000, 120])
   const { sink, starts, end } = made
   assert.equal(sink.emit(0, end), starts[11])
@@ -73,7 +73,7 @@ test('pair ring sink: a full ring loses only what does not fit, and names it', (
   )
 })
 
-test('pair ring sink: a record that never fits is lost, those around it are not', () => {
+test('pair ring sink: drops a record that can never fit, and none before or after it', () => {
   const made = make([100 * 8, RING_BYTES, 200 * 8])
   assert.equal(made.sink.emit(0, made.end), made.starts[1])
   assert.equal(made.sink.emit(made.starts[2], made.end), made.end)
@@ -83,7 +83,7 @@ test('pair ring sink: a record that never fits is lost, those around it are not'
   )
 })
 
-test('pair ring sink: where the output may wait, it waits until the command to stop', () => {
+test('pair ring sink: waits for a full ring if configured, until the command to stop', () => {
   const made = make(
     Array.from({ length: 20 }, () => 20_000),
     'wait',

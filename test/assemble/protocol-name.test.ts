@@ -30,7 +30,7 @@ const FIRST: readonly (readonly [name: string | null, bytes: string])[] = [
   [null, Buffer.from('hello world, how are you').toString('hex')],
 ]
 
-test('protocol name: names protocols by the first bytes', () => {
+test('protocol name: recognises protocols by their first bytes', () => {
   for (const [name, hex] of FIRST) assert.equal(nameOf(Buffer.from(hex, 'hex')), name, hex)
 })
 

@@ -32,7 +32,7 @@ test('server name: finds the name in a ClientHello of OpenSSL', async () => {
   assert.equal(nameIn(await clientHello(undefined)), null)
 })
 
-test('server name: finds the whole name or none in a truncated ClientHello', async () => {
+test('server name: finds the whole name or nothing in a truncated ClientHello', async () => {
   const hello = await clientHello('api.example.com')
   const found = Array.from({ length: hello.length }, (_, end) => nameIn(hello, 0, end))
   const from = found.findIndex((name) => name !== null)

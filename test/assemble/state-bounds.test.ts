@@ -1,4 +1,4 @@
-/** How many connections and exchanges an assembler remembers. */
+/** How many connections and exchanges an assembler can hold. */
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -16,7 +16,7 @@ import { assemblerOptions } from '../support/assemble-harness.ts'
 
 const MIB = 1024 * 1024
 
-test('state bounds: memory for state is divided; what may be tracked anyway is the most', () => {
+test('state bounds: divides the memory for state, and never exceeds the configured limits', () => {
   const stateBytes = 64 * MIB
   const bounds = stateBounds(assemblerOptions({ stateBytes, flows: 1_000_000 }))
   const { connections, exchanges, messages, rarities } = bounds
@@ -37,12 +37,12 @@ test('state bounds: memory for state is divided; what may be tracked anyway is t
   })
 })
 
-test('state bounds: a connection between two messages needs 216 bytes, with IPv6 240, and with a request that waits 392', () => {
+test('state bounds: a connection between two messages needs 216 bytes, 240 with IPv6, and 392 with a waiting request', () => {
   const idle = SIZE_OF_FLOW + SIZE_OF_CONNECTION
   assert.deepEqual([idle, idle + SIZE_OF_TAIL, idle + SIZE_OF_EXCHANGE], [216, 240, 392])
 })
 
-test('state bounds: the smallest and the largest limits of the configuration can be addressed', () => {
+test('state bounds: the regions are addressable at the smallest and the largest limits of the configuration', () => {
   for (const [messageBytes, pairBytes, bytes] of [
     [1024, 1024, 4 * MIB],
     [MIB, MIB, 64 * 1024 * MIB],

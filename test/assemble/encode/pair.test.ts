@@ -31,7 +31,7 @@ const withLength = (headers: readonly [string, string][], body: string): [string
 
 const LARGE: HarnessOptions = { messageBytes: 8 * 1024 ** 2, pairBytes: 16 * 1024 ** 2, poolBytes: 64 * 1024 ** 2 }
 
-/** One exchange: the pair that came out, and the one that should have. */
+/** One exchange: the emitted pair, and the expected one. */
 function exchange(sent: Sent, link: Link = {}, options: ScriptOptions = {}): { actual: Pair; expected: unknown } {
   const { method = 'GET', target = '/', version = '1.1', status = 200, reason = 'OK' } = sent
   const { requestBody = '', responseBody = '' } = sent
@@ -99,7 +99,7 @@ describe('pair encoding', () => {
     })
   })
 
-  test('strings and bodies at every boundary of their headers', () => {
+  test('lengths of strings and bodies at every boundary of their headers', () => {
     for (const length of [0, 1, 30, 31, 32, 33, 254, 255, 256, 257, 65_534, 65_535, 65_536, 65_537, 200_000]) {
       const text = 'x'.repeat(length)
       assertPair({
@@ -113,14 +113,14 @@ describe('pair encoding', () => {
     }
   })
 
-  test('numbers of headers at every boundary of their array', () => {
+  test('header counts at every boundary of the array’s header', () => {
     for (const count of [1, 2, 14, 15, 16, 17, 255, 256, 257, 1000, 65_600]) {
       const headers = Array.from({ length: count - 1 }, (_, i): [string, string] => ['h', String(i % 10)])
       assertPair({ requestHeaders: headers, responseHeaders: headers.slice(1) })
     }
   })
 
-  test('bodies in many segments on both sides', () => {
+  test('bodies in many segments in both messages', () => {
     const body = Array.from({ length: 1_000_000 }, (_, i) => String.fromCharCode(i % 251)).join('')
     assertPair({ method: 'PUT', requestBody: body, responseBody: body.slice(1) }, {}, { segmentBytes: 1448 })
   })
@@ -129,7 +129,7 @@ describe('pair encoding', () => {
     for (const status of [200, 255, 256, 418, 999]) assertPair({ status, version: '1.0' })
   })
 
-  test('any exchange, in any segments', () => {
+  test('any exchange, segmented in any way', () => {
     const token = fc.stringMatching(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,40}$/)
     const value = fc.stringMatching(/^([!-~]([ -~]{0,80}[!-~])?)?$/)
     const headers = fc.array(
@@ -192,10 +192,10 @@ describe('pair encoding', () => {
   })
 })
 
-describe('pair encoding: what a proxy claims of the client', () => {
+describe('pair encoding: forwarding headers of a proxy', () => {
   const request = (fields: string): string => `POST / HTTP/1.1\r\nHost: a\r\n${fields}Content-Length: 2\r\n\r\n{}`
 
-  /** The pair of such a request, captured at an interface. */
+  /** The pair of a request with such headers, captured at an interface. */
   function forwardedOf(fields: string, place: { vantage?: Vantage; mesh?: string | null } = {}): Header[] | undefined {
     const info = { name: 'lo', vantage: 'server' as const, mesh: 'istio', domain: 0, vantagePoint: null, ...place }
     const harness = new AssembleHarness({ interfaces: [info] })
@@ -205,7 +205,7 @@ describe('pair encoding: what a proxy claims of the client', () => {
     return pair.capture.forwarded
   }
 
-  test('has the fields by which proxies forward the client, as they were sent, and no others', () => {
+  test('contains the fields in which proxies forward the client, as sent, and no others', () => {
     const fields: Header[] = [
       ['X-Forwarded-For', '10.1.2.3, 10.4.5.6'],
       ['x-envoy-external-address', '10.1.2.3'],
@@ -219,14 +219,14 @@ describe('pair encoding: what a proxy claims of the client', () => {
     assert.deepEqual(forwardedOf(`${lines}X-Latin: \u00e9\r\n`), fields)
   })
 
-  test('only from the server’s side behind a mesh’s proxy, and only where there are any', () => {
+  test('contains them only at the server’s vantage behind a mesh’s proxy, and only if there are any', () => {
     const line = 'X-Forwarded-For: 10.1.2.3\r\n'
     assert.equal(forwardedOf(line, { mesh: null }), undefined)
     assert.equal(forwardedOf(line, { vantage: 'client' }), undefined)
     assert.equal(forwardedOf(''), undefined)
   })
 
-  test('at most 15 fields and 4 KiB; a field that does not fit is left out', () => {
+  test('contains at most 15 fields and 4 KiB, and leaves out a field that does not fit', () => {
     const many = Array.from({ length: 30 }, (_, i): Header => ['X-Forwarded-For', `10.0.0.${i}`])
     const lines = (fields: Header[]): string => fields.map(([name, value]) => `${name}: ${value}\r\n`).join('')
     assert.deepEqual(forwardedOf(lines(many)), many.slice(0, 15))
@@ -275,7 +275,7 @@ describe('pair encoding: addresses', () => {
     })
   }
 
-  test('IPv4 in dotted decimal, whichever end sorts first', () => {
+  test('IPv4 is in dotted decimal, whichever endpoint sorts first', () => {
     for (const address of [
       '0.0.0.0',
       '1.2.3.4',
@@ -301,7 +301,7 @@ describe('pair encoding: ids', () => {
   }
   const { id } = exchange(sent).actual
 
-  test('do not depend on addresses, ports, time or the way it was cut', () => {
+  test('do not depend on addresses, ports, time or segmentation', () => {
     const elsewhere = { client: { address: '2001:db8::1', port: 9 }, server: { address: '2001:db8::2', port: 8 } }
     assert.equal(exchange(sent, elsewhere).actual.id, id)
     assert.equal(exchange(sent, { vlans: [5] }).actual.id, id)
@@ -310,12 +310,12 @@ describe('pair encoding: ids', () => {
     }
   })
 
-  test('differ with either sequence number', () => {
+  test('differ if either sequence number differs', () => {
     assert.notEqual(exchange(sent, {}, { clientIsn: 1001 }).actual.id, id)
     assert.notEqual(exchange(sent, {}, { serverIsn: 5001 }).actual.id, id)
   })
 
-  test('differ with any byte of either head', () => {
+  test('differ if any byte of either head differs', () => {
     const others: Sent[] = [
       { ...sent, method: 'POSU' },
       { ...sent, target: '/b' },
@@ -330,7 +330,7 @@ describe('pair encoding: ids', () => {
     assert.equal(new Set(ids).size, ids.length)
   })
 
-  test('of a hundred thousand exchanges on one connection are all different', () => {
+  test('of a hundred thousand exchanges on one connection all differ', () => {
     const ids = new Set<string>()
     const harness = new AssembleHarness({
       onPair: (pair) => ids.add(Buffer.from(pair.subarray(0, 60)).toString('latin1').slice(8, 40)),
@@ -345,7 +345,7 @@ describe('pair encoding: ids', () => {
   })
 })
 
-test('pair encoding: one exchange seen on two interfaces has one id', () => {
+test('pair encoding: an exchange captured on two interfaces has one id', () => {
   const interfaces = [0, 1].map((domain) => ({
     name: `eth${domain}`,
     vantage: 'host' as const,
@@ -365,11 +365,11 @@ test('pair encoding: one exchange seen on two interfaces has one id', () => {
   assert.equal(pairs[0].id, pairs[1].id)
 })
 
-describe('pair: more pairs at once than there is room for', () => {
+describe('pair encoding: more pairs at once than the output has room for', () => {
   const REQUESTS = 4000
   const head = (i: number): string => `GET /${i} HTTP/1.1\r\nHost: a\r\nX-Long: ${'x'.repeat(3000)}\r\n\r\n`
 
-  test('one segment that answers thousands of requests makes all of their pairs', () => {
+  test('emits all pairs of one segment that answers thousands of requests', () => {
     const harness = new AssembleHarness({ poolBytes: 32 * 1024 ** 2 })
     const script = new TcpScript({ segmentBytes: 60_000 }).handshake()
     script.client(Array.from({ length: REQUESTS }, (_, i) => head(i)).join(''))
@@ -379,7 +379,7 @@ describe('pair: more pairs at once than there is room for', () => {
     for (const [i, { request }] of pairs.entries()) assert.equal(request.target, `/${i}`)
   })
 
-  test('the end of the input makes all pairs of incomplete responses', () => {
+  test('emits all pairs of incomplete responses at the end of the input', () => {
     const harness = new AssembleHarness({ poolBytes: 64 * 1024 ** 2, incompleteResponses: true })
     const ports = Array.from({ length: 30 }, (_, i) => 20_000 + i)
     for (const port of ports) {

@@ -1,4 +1,6 @@
-/** The WebAssembly head scanner against a plain reading of RFC 9112, on heads that are made of known parts. */
+/**
+ * The WebAssembly head scanner against a straightforward implementation of RFC 9112, on heads built from known parts.
+ */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
@@ -39,7 +41,7 @@ import {
 
 /** Room for a head. */
 const INPUT_BYTES = 128 * 1024
-/** The program's exports: the part of the assembler's program that reads heads. */
+/** Exports of the part of the assembler's program that reads heads. */
 interface Scanner {
   scan(at: number, end: number, isResponse: number, lengths: number): number
 }
@@ -57,7 +59,7 @@ const decoder = new TextDecoder('latin1')
 const text = (start: number, end: number): string => decoder.decode(bytes.subarray(start, end))
 const result = (offset: number): number => view.getInt32(RESULTS_AT + offset, true)
 
-/** Scans bytes that garbage follows, because the rest of a segment may be in memory. */
+/** Scans bytes followed by garbage, as in a segment whose rest is in memory. */
 function scan(head: string | Uint8Array, isResponse = false, lengths = 0): number {
   const content = typeof head === 'string' ? encoder.encode(head) : head
   bytes.fill(0x0a, input, input + content.length + 32)
@@ -76,7 +78,7 @@ const fields = (): [string, string][] =>
 const chars = (from: string, minLength: number, maxLength: number): fc.Arbitrary<string> =>
   fc.string({ unit: fc.constantFrom(...from), minLength, maxLength, size: 'max' })
 const name = chars('abcXYZ09-_!#$%&*+.^|~', 1, 40)
-/** Neither white space at its ends nor a control byte in it; colons and commas are part of it. */
+/** A field value: no white space at its ends and no control bytes; colons and commas may occur. */
 const value = chars('abc XYZ09-:,;="/\t\u007e', 0, 60).map((one) => one.trim())
 interface Field {
   name: string
@@ -101,7 +103,7 @@ const METHODS = new Map([
   ['CONNECT', METHOD_CONNECT],
 ])
 
-test('head scanner: finds start line and fields, and no end before the last byte', () => {
+test('head scanner: finds start line and fields, and reports a head as incomplete before its last byte', () => {
   const method = fc.constantFrom('GET', 'HEAD', 'CONNECT', 'PROPFIND', 'M-SEARCH', 'HEADX')
   const target = chars('/abc?=&%20:*@[]', 1, 60)
   fc.assert(
@@ -172,7 +174,7 @@ test('head scanner: reads Content-Length as RFC 9112 §6.3 requires', () => {
   }
 })
 
-/** Fields, the coding of a request and of a response that has them, and anomalies. */
+/** Fields, the resulting coding of a request and of a response, and anomalies. */
 const CODINGS: [string[], number, number, number][] = [
   [[], CODING_NONE, CODING_NONE, 0],
   [['Transfer-Encoding: chunked'], CODING_CHUNKED, CODING_CHUNKED, 0],
@@ -222,11 +224,11 @@ const INVALID: [string, boolean][] = [
   ['GET / HTTP/1.1\r\n\r\n', true],
 ]
 
-test('head scanner: refuses what recipients read differently', () => {
+test('head scanner: rejects what recipients interpret differently', () => {
   for (const [head, isResponse] of INVALID) assert.equal(scan(head, isResponse), HEAD_INVALID, JSON.stringify(head))
 })
 
-test('head scanner: any bytes have a result, which lies within them', () => {
+test('head scanner: returns a result within the input for any bytes', () => {
   const content = fc.oneof(
     fc.uint8Array({ maxLength: 300 }),
     chars('GET /HTP1.\r\n: ab', 0, 300).map((one) => encoder.encode(one)),

@@ -6,7 +6,7 @@ import { assemblerOptions } from '../../support/assemble-harness.ts'
 
 const make = (): ProgramMemory => assemblerMemory(assemblerOptions({}))
 
-test('program memory: texts keep their bytes until they are cleared, and the region’s end is known', () => {
+test('program memory: texts keep their bytes until they are cleared, and never exceed their region', () => {
   const memory = make()
   memory.clearTexts()
   const texts: [number, Uint8Array][] = []
@@ -22,7 +22,7 @@ test('program memory: texts keep their bytes until they are cleared, and the reg
   assert.equal(memory.addText(new Uint8Array(1)), texts[0][0])
 })
 
-test('program memory: there are no more templates than fit in front of the results of a scan', () => {
+test('program memory: rejects templates that would overlap the results of a scan', () => {
   const memory = make()
   const first = memory.addTemplate(Uint8Array.of(1, 2, 3))
   const second = memory.addTemplate(Uint8Array.of(4))
@@ -33,7 +33,7 @@ test('program memory: there are no more templates than fit in front of the resul
   }, /template region is full/)
 })
 
-test('program memory: interfaces have counters of their own, and a number too high is rejected', () => {
+test('program memory: each interface has its own counters, and a number beyond the limit is rejected', () => {
   const memory = make()
   for (const id of [0, 1, 4095]) {
     memory.useInterface(id)

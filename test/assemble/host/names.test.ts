@@ -20,7 +20,7 @@ const POD: InterfaceInfo = {
   },
 }
 
-/** A pod whose names take more than `bytes`. */
+/** A pod whose names occupy more than `bytes`. */
 const holder = (address: string, name: string, bytes = 0): AddressEntry => ({
   address,
   holders: [
@@ -39,7 +39,7 @@ const holder = (address: string, name: string, bytes = 0): AddressEntry => ({
 const exchange = (): TcpScript =>
   new TcpScript().handshake().client('GET / HTTP/1.1\r\n\r\n').server('HTTP/1.1 204 No\r\n\r\n')
 
-test('names: a connection has the names of the time of each of its pairs', () => {
+test('names: each pair of a connection has the names that apply at its time', () => {
   const harness = new AssembleHarness({ interfaces: [POD] })
   const { assembler } = harness
   const script = exchange()
@@ -65,11 +65,11 @@ test('names: a connection has the names of the time of each of its pairs', () =>
   )
 })
 
-test('names: pods that need more memory together than there is are all named', () => {
+test('names: names all pods, even if together they need more memory than available', () => {
   const clients = Array.from({ length: 150 }, (_, i) => `10.1.0.${i}`)
   const harness = new AssembleHarness({ interfaces: [POD], keep: 'both' })
   harness.assembler.setAddresses(clients.map((address) => holder(address, `pod-${address}`, 40_000)))
-  // Each is named twice: the second time after others have used its place.
+  // Each is named twice, the second time after other pods have overwritten its names.
   for (const port of [20_000, 20_001]) {
     for (const address of clients) harness.script(exchange().close(), { client: { address, port } })
   }
@@ -81,7 +81,7 @@ test('names: pods that need more memory together than there is are all named', (
   }
 })
 
-test('names: long names of many interfaces, which need more memory than there is', () => {
+test('names: names many interfaces whose long names need more memory than available', () => {
   const names = Array.from({ length: 40 }, (_, i) => `${i}-${'€'.repeat(15_000)}`)
   const harness = new AssembleHarness({ interfaces: names.map(() => POD) })
   for (const [id, name] of names.entries()) harness.assembler.addInterface(id, { ...POD, name })

@@ -9,7 +9,7 @@ import { TcpScript } from '../../support/tcp-script.ts'
 const { filter } = defaultConfig()
 const NO_RULES = { ...filter, contentTypes: [], userAgentPrefixes: [], requestHeaders: [], statuses: [], paths: [] }
 
-test('rule tables: rules apply from the next head on, in place of those before', () => {
+test('rule tables: new rules replace the old ones from the next head on', () => {
   const rules = { ...NO_RULES, paths: ['/a'], requestHeaders: ['X-Old'] }
   const harness = new AssembleHarness({ everything: false, filter: rules })
   const script = new TcpScript().handshake()
@@ -35,7 +35,7 @@ test('rule tables: rules apply from the next head on, in place of those before',
   assert.equal(harness.finish().pairs.length, 1)
 })
 
-test('rule tables: names of fields are known by their lengths, and long ones share a length', () => {
+test('rule tables: field names are looked up by length; long names share one entry', () => {
   const bits = (names: string[], hosts: string[] = []): number =>
     nameLengths({ ...NO_RULES, requestHeaders: names, include: { ...filter.include, hosts } })
   const always = (1 << 12) | (1 << 10)
@@ -44,7 +44,7 @@ test('rule tables: names of fields are known by their lengths, and long ones sha
   assert.equal(bits(['x'.repeat(31)]), bits(['x'.repeat(200)]))
 })
 
-test('rule tables: rules that do not fit are an error', () => {
+test('rule tables: reports rules that do not fit as an error', () => {
   const memory = assemblerMemory(assemblerOptions({}))
   const paths = Array.from({ length: 20_000 }, (_, i) => `/${i}${'x'.repeat(60)}`)
   assert.throws(() => writeRules(memory, { ...NO_RULES, paths }), /too large/)

@@ -10,8 +10,8 @@ export interface Case {
   steps: Step[]
   expected: string
   /**
-   * How the outcome depends on the segments: it does not; it does, and the case runs in one piece only; in other
-   * segments the same pairs are emitted, or fewer.
+   * How the outcome depends on segmentation: not at all; it does, and the case runs unsegmented only; or other
+   * segmentations emit the same pairs or fewer.
    */
   chunks: 'any' | 'whole' | 'fewer'
 }

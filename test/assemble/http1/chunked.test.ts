@@ -8,7 +8,7 @@ const { exports: http1 } = program
 const MALFORMED = http1.NOT_CHUNKED.value
 const SECTION_BYTES = http1.LONGEST_SECTION.value
 
-/** What a stream's chunks hold: the data up to the last chunk, or MALFORMED. */
+/** The data of a stream's chunks up to the last chunk, or MALFORMED. */
 function decode(stream: number, segments: Uint8Array[]): string | typeof MALFORMED {
   http1.expectChunked(stream)
   let data = ''
@@ -56,7 +56,7 @@ const chunk = fc.record({
   tail: fc.constantFrom('\r\n', '\n', ';a=b\r\n', ' ;"\x01"\r\n'),
 })
 
-test('chunked: data comes out as it went in, wherever segments are cut', () => {
+test('chunked: decodes the data as sent, for any segmentation', () => {
   fc.assert(
     fc.property(fc.array(chunk), fc.array(fc.nat(400), { maxLength: 8 }), (chunks, cuts) => {
       const body = chunks.map(({ data, size, tail }) => `${size(data.length)}${tail}${data}\r\n`).join('')
@@ -70,13 +70,13 @@ test('chunked: data comes out as it went in, wherever segments are cut', () => {
   )
 })
 
-test('chunked: what is no size, or is followed by no line end, is malformed', () => {
+test('chunked: an invalid size, or one without a line end, is malformed', () => {
   for (const text of ['\r\n', 'g\r\n', '5 5\r\nhello', '-1\r\n', '1\rx', '1\r\nab\r\n', `${'f'.repeat(14)}\r\n`]) {
     assert.equal(decodeText(text), MALFORMED, JSON.stringify(text))
   }
 })
 
-test('chunked: an extension ends in CR LF, and has no other CR or LF', () => {
+test('chunked: an extension ends with CR LF, and contains no other CR or LF', () => {
   for (const line of ['2;x\n', '2;\n', '2;x\ry\r\n', '2;\r\r\n', '2;"\r"\r\n']) {
     for (let cut = 0; cut <= line.length; cut++) {
       assert.equal(
@@ -88,7 +88,7 @@ test('chunked: an extension ends in CR LF, and has no other CR or LF', () => {
   }
 })
 
-test('chunked: a line over the limit is malformed, however it is cut', () => {
+test('chunked: a line over the limit is malformed, for any segmentation', () => {
   const half = 'x'.repeat(SECTION_BYTES / 2)
   assert.equal(decodeText('1;', half, `${half.slice(2)}\r\n`, 'a\r\n0\r\n'), 'a')
   assert.equal(decodeText('1;', half, `${half}x`), MALFORMED)

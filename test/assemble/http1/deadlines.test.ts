@@ -6,7 +6,7 @@ import { Http1Program } from './http1-program.ts'
 const NO_EXCHANGE = 0
 const program = new Http1Program()
 
-test('deadlines: the list holds what a map in order of insertion would', () => {
+test('deadlines: the list agrees with a map in insertion order', () => {
   const steps = fc.array(fc.tuple(fc.nat(9), fc.constantFrom('start', 'start', 'stop')))
   fc.assert(
     fc.property(steps, (list) => {

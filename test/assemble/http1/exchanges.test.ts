@@ -1,4 +1,7 @@
-/** What the head of a message decides about its body and about what it answers, on a connection that pipelines, against a queue. */
+/**
+ * How a head determines its message's body and pairing on a connection with pipelining, against a model that is a
+ * queue.
+ */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
@@ -9,7 +12,7 @@ import { TcpScript } from '../../support/tcp-script.ts'
 type Method = 'GET' | 'HEAD' | 'POST'
 type Step = { do: 'request'; method: Method } | { do: 'respond'; how: keyof typeof RESPONSES }
 
-/** Responses by how their end is known: the head without its start line, the bytes behind it, and the body. */
+/** Responses by framing: the fields, the bytes that follow the head, and the body. */
 const RESPONSES = {
   counted: { status: 200, head: 'Content-Length: 4\r\n', wire: 'body', body: 'body' },
   chunked: {
@@ -19,7 +22,7 @@ const RESPONSES = {
     body: 'body',
   },
   empty: { status: 201, head: 'Content-Length: 0\r\n', wire: '', body: '' },
-  // Without a body, whatever the head says (RFC 9112 §6.3).
+  // Responses without a body, whatever their fields announce (RFC 9112 §6.3).
   'no content': { status: 204, head: 'Content-Length: 4\r\n', wire: '', body: '' },
   'not modified': { status: 304, head: 'Content-Length: 4\r\n', wire: '', body: '' },
 } as const
@@ -32,7 +35,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   }),
 )
 
-test('exchanges: model: pipelined requests are answered in order, and a response ends where its head and its request say', () => {
+test('exchanges: model: pairs pipelined requests in order, and ends each response as its head and request determine', () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 30 }), fc.boolean(), fc.boolean(), (steps, interims, closes) => {
       const script = new TcpScript().handshake()
@@ -78,14 +81,14 @@ test('exchanges: model: pipelined requests are answered in order, and a response
   )
 })
 
-test('exchanges: at the limit of unanswered requests of one connection all are abandoned', () => {
+test('exchanges: abandons all unanswered requests of a connection at their limit', () => {
   const script = new TcpScript().handshake().client('GET / HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(4097))
   const harness = new AssembleHarness().script(script)
   assert.equal(harness.count('requests.abandoned.evicted'), 4097)
   harness.finish()
 })
 
-test('exchanges: bytes behind a switched protocol are no messages', () => {
+test('exchanges: bytes after a protocol switch are not messages', () => {
   const script = new TcpScript().handshake()
   script.client('GET /chat HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')
   script.server('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')

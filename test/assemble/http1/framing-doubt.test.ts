@@ -1,6 +1,7 @@
 /**
- * Messages that do not end where their heads claim: servers and clients that frame them wrongly and continue. Such an
- * exchange may be missing, but no pair ever has a part of another message, and the exchanges after it are found again.
+ * Messages that do not end where their heads announce, from servers and clients that frame messages wrongly and
+ * continue. Such an exchange may be missing, but no pair ever contains a part of another message, and later exchanges
+ * are paired.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -13,7 +14,7 @@ import { type Segment, TcpScript } from '../../support/tcp-script.ts'
 
 const SMALL: HarnessOptions = { messageBytes: 65_536, pairBytes: 65_536, poolBytes: 1024 * 1024, flows: 64 }
 
-/** One exchange as it is sent, and the bodies it has if it becomes a pair. */
+/** One exchange as sent, and its bodies if it becomes a pair. */
 interface Exchange {
   asked: string
   answered: string
@@ -30,12 +31,12 @@ const counted = (body: string, length = body.length): string => ok(`Content-Leng
 
 const right: Shape = (n) => ({ asked: get(n), answered: counted(json(n)), responseBody: json(n) })
 
-/** A response to GET that is framed in some way, with the body that a client may see. */
+/** A response to GET with some framing, and the body that a client may read from it. */
 const framedResponse =
   (framed: (body: string) => string, seen = (body: string): string => body): Shape =>
   (n) => ({ asked: get(n), answered: framed(json(n)), responseBody: seen(json(n)) })
 
-/** A request whose body is announced and never sent, because the server answers at once. */
+/** A request whose body is announced but never sent, because the server responds at once. */
 const unsent =
   (fields: string): Shape =>
   (n) => ({
@@ -105,7 +106,7 @@ function play(exchanges: readonly Exchange[], segmentBytes: number): Segment[] {
   return script.close().segments
 }
 
-/** Pairs that are not as an exchange was sent. */
+/** Pairs that differ from every sent exchange. */
 function wrong(pairs: readonly Pair[], exchanges: readonly Exchange[]): string[] {
   const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1')
   return pairs.flatMap(({ request, response }) => {
@@ -122,7 +123,7 @@ function wrong(pairs: readonly Pair[], exchanges: readonly Exchange[]): string[]
 const targets = (pairs: readonly Pair[]): number[] => pairs.map(({ request }) => Number(request.target.slice(1)))
 
 for (const [name, shape] of Object.entries(SHAPES)) {
-  test(`framing: ${name}: the exchange is right or missing, and those after it are right`, () => {
+  test(`framing: ${name}: the exchange is correct or missing, and later ones are correct`, () => {
     for (const at of [0, 1, 2]) {
       const exchanges = Array.from({ length: at + 4 }, (_, n) => (n === at ? shape : right)(n))
       const { pairs, ledger } = assemble(play(exchanges, 1448), SMALL)
@@ -142,7 +143,7 @@ for (const [name, shape] of Object.entries(SHAPES)) {
 }
 
 for (const fields of ['Content-Length: 90', `Content-Length: ${get(1).length}`, 'Transfer-Encoding: chunked']) {
-  test(`framing: after an upload with ${fields} is refused, a next head cut anywhere is found`, () => {
+  test(`framing: after a refused upload with ${fields}, the next head is found wherever it is segmented`, () => {
     const exchanges = [unsent(`${fields}\r\n`)(0), right(1), right(2)]
     const [{ asked, answered }, next, last] = exchanges as [Exchange, Exchange, Exchange]
     for (let cut = 1; cut < next.asked.length; cut++) {
@@ -156,7 +157,7 @@ for (const fields of ['Content-Length: 90', `Content-Length: ${get(1).length}`, 
   })
 }
 
-test('framing: the body of a refused upload that comes after all is not joined with the next head', () => {
+test('framing: the body of a refused upload, if it is sent nevertheless, is not joined with the next head', () => {
   const body = 'GET /9 HTTP/1.1\r\nA'
   const upload = `POST /0 HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: ${body.length}\r\n\r\n`
   const script = new TcpScript().handshake().client(upload).server(counted('!!').replace('200 OK', '401 No'))
@@ -170,7 +171,7 @@ test('framing: the body of a refused upload that comes after all is not joined w
   assert.deepEqual(targets(pairs), [2])
 })
 
-test('framing: an upload is doubtful whose refusal closes the connection before any of its body', () => {
+test('framing: an upload is doubtful if its refusal closes the connection before any of its body', () => {
   const { asked } = unsent('Content-Length: 90\r\n')(0)
   const refusal = 'HTTP/1.1 401 No\r\nConnection: close\r\nContent-Length: 2\r\n\r\nno'
   for (const [sent, reason] of [
@@ -193,7 +194,7 @@ for (const [name, answer] of [
     (extra: number) => `${counted(json(0))}HTTP/1.1 408 T\r\nContent-Length: ${extra}\r\n\r\n`,
   ],
 ] as const) {
-  test(`framing: a length beyond the body, of ${name}, with a loss behind it matches no later response by order`, () => {
+  test(`framing: after a length beyond the body, of ${name}, and a loss, no later response is matched by order`, () => {
     const { length } = counted(json(1))
     for (const extra of [length - 1, length, length + 1, 2 * length, 60, 500]) {
       const exchanges = [0, 1, 2, 3, 4].map(right)
@@ -210,7 +211,7 @@ for (const [name, answer] of [
   })
 }
 
-test('framing: a head without end whose response lacks one captured byte is not joined with the next head', () => {
+test('framing: an incomplete head whose response lacks one captured byte is not joined with the next head', () => {
   const exchanges = [right(0), odd((n) => `GET /${n} HTTP/1.1\r\nHost: a\r\n`)(1), right(2)]
   const segments = play(exchanges, counted(json(0)).length - 1)
   const lost = segments.filter(({ fromClient, payload }) => !fromClient && payload.length === 1)
@@ -223,15 +224,15 @@ test('framing: a head without end whose response lacks one captured byte is not 
 })
 
 /**
- * Shapes for conversations in small segments. Bytes behind a request are left out: a server reads them as the beginning
- * of the next one, as we do, and only a segment that begins with a whole request can show that it does not.
+ * Framings for conversations in small segments. Bytes after a request are excluded: like us, a server reads them as the
+ * beginning of the next request, and only a segment that begins with a whole request can show otherwise.
  */
 const names = Object.keys(SHAPES).filter((name) => !name.startsWith('bytes after the request'))
 const shapes = fc.array(fc.option(fc.constantFrom(...names), { freq: 2 }), { minLength: 2, maxLength: 8 })
 const shaped = (chosen: readonly (string | null)[]): Exchange[] =>
   chosen.map((name, n) => (name === null ? right : (SHAPES[name] ?? right))(n))
 
-test('framing: any mixture, in any segments, never makes a wrong pair', () => {
+test('framing: any mixture, segmented in any way, yields no wrong pair', () => {
   fc.assert(
     fc.property(shapes, fc.integer({ min: 1, max: 200 }), (chosen, segmentBytes) => {
       const exchanges = shaped(chosen)
@@ -241,7 +242,7 @@ test('framing: any mixture, in any segments, never makes a wrong pair', () => {
   )
 })
 
-test('framing: any mixture with lost segments never makes a wrong pair', () => {
+test('framing: any mixture with lost segments yields no wrong pair', () => {
   const losses = fc.array(fc.nat(100), { minLength: 1, maxLength: 4 })
   fc.assert(
     fc.property(shapes, fc.integer({ min: 30, max: 1448 }), losses, (chosen, segmentBytes, lost) => {

@@ -8,7 +8,7 @@ const RECORDS_AT = 16_384
 const RECORDS = 64
 /** The record of the only flow. */
 const FLOW_AT = 98_304
-/** Where a test writes bytes that are read. */
+/** Where a test writes input. */
 const INPUT_AT = 131_072
 
 /** `MessageStream.state` (src/assemble/core/http1/stream-states.ts). */
@@ -18,7 +18,7 @@ export const HEAD_PART = 2
 export const CHUNK_DATA = 7
 export const CHUNK_DATA_END = 8
 export const TRAILERS = 9
-/** Instead of a reason of doubt. */
+/** No reason for doubt. */
 export const NO_DOUBT = -128
 /** Instead of a number of bytes (src/assemble/core/http1/message-length.ts). */
 export const BODY_CHUNKED = -1
@@ -77,7 +77,7 @@ interface Exports {
 
 const program = new WebAssembly.Module(readFileSync(new URL('./http1.wasm', import.meta.url)))
 
-/** What the program calls to end exchanges. */
+/** The functions that the program calls to end exchanges. */
 export interface Outcomes {
   emit(exchange: number): void
   abandon(exchange: number, reason: number): void
@@ -102,12 +102,12 @@ export class Http1Program {
     this.begin()
   }
 
-  /** All records are free again. */
+  /** Frees all records. */
   begin(): void {
     this.exports.open(SLABS_AT, RECORDS_AT, RECORDS)
   }
 
-  /** A connection of a flow whose client sends on stream 0. @param lossy bytes of it are lost */
+  /** A connection of a flow whose client sends on stream 0. @param lossy whether bytes of it were lost */
   connection(lossy = false): number {
     const { exports } = this
     const connection = exports.makeConnection()
@@ -121,7 +121,7 @@ export class Http1Program {
     return INPUT_AT
   }
 
-  /** As if a head with these values was scanned last. */
+  /** Simulates that a head with these values was scanned last. */
   head(status: number, contentLength: number, coding: number): void {
     this.#view.setInt32(RESULTS_AT + STATUS, status, true)
     this.#view.setFloat64(RESULTS_AT + CONTENT_LENGTH, contentLength, true)

@@ -1,4 +1,7 @@
-/** Responses that end before they are complete: left out, or with `incompleteResponses` kept as far as they were seen. */
+/**
+ * Responses that end before they are complete: dropped, or with `incompleteResponses` kept as far as they were
+ * captured.
+ */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { count } from '../../../src/ledger/ledger.ts'
@@ -76,7 +79,7 @@ const CASES: { title: string; script: () => TcpScript | Segment[]; kept: string[
 ]
 
 for (const { title, script, kept, reason } of CASES) {
-  test(`incomplete responses: ${title} is ${kept.length > 0 ? 'kept as far as it was seen' : 'left out'}`, () => {
+  test(`incomplete responses: ${title} is ${kept.length > 0 ? 'kept as far as it was captured' : 'dropped'}`, () => {
     const { pairs, ledger } = assemble(script(), { incompleteResponses: true })
     assert.deepEqual(pairs.map(seen), kept)
     assert.equal(count(ledger, 'requests.abandoned'), 1 - kept.length)

@@ -1,5 +1,5 @@
 /**
- * Lost segments: an exchange they touch may be missing, but a response is never paired with a request it does not
+ * Lost segments: an affected exchange may be missing, but a response is never paired with a request that it does not
  * answer (docs/pairing.md: a doubtful pair is never emitted).
  */
 import assert from 'node:assert/strict'
@@ -11,11 +11,11 @@ import { chunked, numbered, request, response, sequential, wrongPairs } from '..
 import { propertyRuns } from '../../support/property-runs.ts'
 import { FIN, type Segment, SYN, TcpScript } from '../../support/tcp-script.ts'
 
-/** Small regions: thousands of runs are made. */
+/** Small regions, because there are thousands of runs. */
 const SMALL: HarnessOptions = { messageBytes: 65_536, pairBytes: 65_536, poolBytes: 1024 * 1024, flows: 64 }
 
 for (const bareAcks of [true, false]) {
-  test(`loss: any one segment of 12 sequential exchanges ${bareAcks ? 'with' : 'without'} bare acks costs one pair at most`, () => {
+  test(`loss: any one segment of 12 sequential exchanges ${bareAcks ? 'with' : 'without'} bare acks loses at most one pair`, () => {
     const { segments } = sequential(12, { bareAcks, segmentBytes: 60 })
     segments.forEach((lost, i) => {
       const { pairs } = assemble(segments.toSpliced(i, 1), SMALL)
@@ -27,7 +27,7 @@ for (const bareAcks of [true, false]) {
     })
   })
 
-  test(`loss: one response of 1000 ${bareAcks ? 'with' : 'without'} bare acks leaves 999 right pairs`, () => {
+  test(`loss: one lost response of 1000 ${bareAcks ? 'with' : 'without'} bare acks leaves 999 correct pairs`, () => {
     const { segments } = sequential(1000, { bareAcks })
     const responses = segments.filter(({ fromClient, payload }) => !fromClient && payload.length > 0)
     for (const lost of [0, 1, 499, 998, 999]) {
@@ -39,7 +39,7 @@ for (const bareAcks of [true, false]) {
     }
   })
 
-  test(`loss: one request of 1000 ${bareAcks ? 'with' : 'without'} bare acks leaves 999 right pairs`, () => {
+  test(`loss: one lost request of 1000 ${bareAcks ? 'with' : 'without'} bare acks leaves 999 correct pairs`, () => {
     const { segments } = sequential(1000, { bareAcks })
     const requests = segments.filter(({ fromClient, payload }) => fromClient && payload.length > 0)
     for (const lost of [0, 1, 499, 998, 999]) {
@@ -53,13 +53,13 @@ for (const bareAcks of [true, false]) {
 }
 
 interface Conversation {
-  /** How many requests are sent at once, batch by batch. */
+  /** Number of requests sent at once, for each batch. */
   batches: number[]
   /** Shape of each exchange, see `shaped`. */
   shapes: number[]
   segmentBytes: number
   bareAcks: boolean
-  /** The responses of a batch are sent at once, and so may share segments. */
+  /** Whether the responses of a batch are sent at once, so that they may share segments. */
   serverBatches: boolean
 }
 
@@ -85,7 +85,9 @@ function play({ batches, shapes, segmentBytes, bareAcks, serverBatches }: Conver
   return script.close().segments
 }
 
-/** A request and its response. Bodies hold what looks like messages, to lead a stream that seeks its place astray. */
+/**
+ * A request and its response. Bodies contain text that looks like messages, to mislead a parser that resynchronises.
+ */
 function shaped(n: number, shapes: readonly number[]): [string, string] {
   const body = `{"n":${n}}`
   switch (shapes[n]) {
@@ -106,7 +108,7 @@ function shaped(n: number, shapes: readonly number[]): [string, string] {
   }
 }
 
-/** Bodies that wait for leave to be sent, and so begin where the server has acknowledged everything before. */
+/** Bodies sent after a 100 (Continue), which begin where the server has acknowledged everything before. */
 test('loss: a request inside a body that was sent after a 100 is not paired', () => {
   const body = request('/in-a-body')
   const head = `POST /outer HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: ${body.length}\r\n\r\n`
@@ -124,7 +126,7 @@ test('loss: a request inside a body that was sent after a 100 is not paired', ()
 /** Indexes to lose, as single segments and as bursts. */
 const losses = fc.array(fc.tuple(fc.nat(200), fc.integer({ min: 1, max: 6 })), { minLength: 1, maxLength: 4 })
 
-/** Handshake and close stay: see the captures that begin and end anywhere. */
+/** Handshake and close are never lost here; other tests cover captures that begin and end anywhere. */
 function lose(segments: readonly Segment[], lost: readonly [number, number][]): Segment[] {
   const data = segments.slice(3, -3)
   const isLost = (i: number): boolean =>
@@ -132,7 +134,7 @@ function lose(segments: readonly Segment[], lost: readonly [number, number][]): 
   return [...segments.slice(0, 3), ...data.filter((_, i) => !isLost(i)), ...segments.slice(-3)]
 }
 
-test('loss: random bursts in sequential and pipelined conversations never make a wrong pair', () => {
+test('loss: random bursts in sequential and pipelined conversations yield no wrong pair', () => {
   fc.assert(
     fc.property(conversations(), losses, (conversation, lost) => {
       assert.deepEqual(wrongPairs(assemble(lose(play(conversation), lost), SMALL).pairs), [])
@@ -141,7 +143,7 @@ test('loss: random bursts in sequential and pipelined conversations never make a
   )
 })
 
-test('loss: without any, random conversations give every pair in order', () => {
+test('loss: without loss, random conversations yield every pair in order', () => {
   fc.assert(
     fc.property(conversations(), (conversation) => {
       const { pairs } = assemble(play(conversation), SMALL)
@@ -157,10 +159,10 @@ test('loss: without any, random conversations give every pair in order', () => {
 })
 
 /**
- * Without the last shape: a capture that begins with a request inside a body cannot be distinguished from one that does
- * not.
+ * Without the last shape: a capture that begins with a request inside a body is indistinguishable from one that begins
+ * with a request.
  */
-test('loss: a capture that begins anywhere never makes a wrong pair', () => {
+test('loss: a capture that begins anywhere yields no wrong pair', () => {
   fc.assert(
     fc.property(conversations(6), fc.nat(200), (conversation, start) => {
       const segments = play(conversation)
@@ -170,7 +172,7 @@ test('loss: a capture that begins anywhere never makes a wrong pair', () => {
   )
 })
 
-test('loss: a capture that ends anywhere never makes a wrong pair', () => {
+test('loss: a capture that ends anywhere yields no wrong pair', () => {
   fc.assert(
     fc.property(conversations(), fc.nat(200), (conversation, length) => {
       assert.deepEqual(wrongPairs(assemble(play(conversation).slice(0, length), SMALL).pairs), [])
@@ -180,9 +182,10 @@ test('loss: a capture that ends anywhere never makes a wrong pair', () => {
 })
 
 /**
- * Pipelined ones are excepted: whether the only exchange that was seen answers the only request is undecidable then.
+ * Pipelined ones are excluded: whether the only captured response answers the only captured request is undecidable
+ * then.
  */
-test('loss: a capture of sequential exchanges that begins and ends anywhere never makes a wrong pair', () => {
+test('loss: a capture of sequential exchanges that begins and ends anywhere yields no wrong pair', () => {
   fc.assert(
     fc.property(conversations(6), fc.nat(200), fc.nat(200), (conversation, start, length) => {
       const segments = play({ ...conversation, batches: conversation.batches.map(() => 1) })
@@ -193,7 +196,7 @@ test('loss: a capture of sequential exchanges that begins and ends anywhere neve
   )
 })
 
-test('loss: each lost segment of sequential exchanges costs a few pairs at most, however many are lost', () => {
+test('loss: each lost segment of sequential exchanges loses a few pairs at most, however many are lost', () => {
   fc.assert(
     fc.property(fc.array(fc.nat(400), { minLength: 1, maxLength: 12 }), fc.boolean(), (indexes, bareAcks) => {
       const { segments } = sequential(100, { bareAcks })
@@ -212,7 +215,7 @@ for (const [what, exchanges] of [
   ['', 0],
   [', though the exchange before it is lost too', 1],
 ] as const) {
-  test(`loss: a request inside the body of one whose head is lost is not paired${what}`, () => {
+  test(`loss: a request inside the body of a request whose head is lost is not paired${what}`, () => {
     const inner = request('/inner')
     const outer = `POST /outer HTTP/1.1\r\nContent-Length: ${inner.length}\r\n\r\n`
     for (const before of [0, 1, 2]) {
@@ -229,7 +232,7 @@ for (const [what, exchanges] of [
   })
 }
 
-test('loss: a retransmission of the first request does not prove where responses begin', () => {
+test('loss: a retransmission of the first request does not prove where its response begins', () => {
   const { segments } = sequential(3)
   const [syn, , , first, , , , second] = segments as [
     Segment,
@@ -265,7 +268,7 @@ test('reordering: a SYN captured behind a part of the first head shows that noth
   assert.equal(pairs.length, 2)
 })
 
-test('a request in the SYN (TCP Fast Open) and those behind it have their responses', () => {
+test('loss: a request in the SYN (TCP Fast Open) and later ones are paired with their responses', () => {
   const script = new TcpScript({ bareAcks: false }).handshake()
   script.client(request('/0')).server(numbered(0)).client(request('/1')).server(numbered(1)).close()
   const [syn, synAck, ...rest] = script.segments as [Segment, Segment, ...Segment[]]
@@ -279,7 +282,7 @@ test('a request in the SYN (TCP Fast Open) and those behind it have their respon
   assert.equal(pairs.length, 2)
 })
 
-test('loss: the SYNs and FINs are not needed', () => {
+test('loss: pairing does not need SYNs and FINs', () => {
   const { segments } = sequential(20)
   const { pairs } = assemble(segments.filter(({ flags }) => (flags & (SYN | FIN)) === 0))
   assert.deepEqual(wrongPairs(pairs), [])

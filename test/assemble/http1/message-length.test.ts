@@ -43,7 +43,7 @@ test('message-length: a response to HEAD, a 204 and a 304 have no body, whatever
   }
 })
 
-test('message-length: 101 and success of a CONNECT open a tunnel, and have no body', () => {
+test('message-length: 101 and a successful response to CONNECT open a tunnel, and have no body', () => {
   for (const [status, method, opens] of [
     [101, METHOD_OTHER, true],
     [200, METHOD_CONNECT, true],
@@ -65,7 +65,7 @@ test('message-length: a transfer coding overrides the length, and ends the messa
   }
 })
 
-test('message-length: an invalid length is unknowable; without one a request ends, and a response extends to the close', () => {
+test('message-length: an invalid length leaves the end unknown; without one, requests have no body and responses extend to the close', () => {
   assert.equal(requestBody(head(0, LENGTH_INVALID)), BODY_UNKNOWABLE)
   assert.equal(responseBody(head(200, LENGTH_INVALID), METHOD_OTHER), BODY_UNKNOWABLE)
   assert.equal(requestBody(head(0, 5)), 5)

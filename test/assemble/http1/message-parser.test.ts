@@ -1,4 +1,4 @@
-/** The framing of a stream of messages, wherever segments are cut and whatever is missing, with a handler that writes it down. */
+/** The framing of a stream of messages, for any segmentation and any loss, recorded by a handler. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
@@ -27,7 +27,7 @@ const INPUT_AT = 131_072
 const POOL_AT = 196_608
 const POOL_PAGES = 8
 const HEAD_BYTES = 1000
-/** Sequence numbers pass 2^32 within the messages. */
+/** Sequence numbers wrap at 2^32 within the messages. */
 const FIRST_SEQ = -200
 
 /** The exports of the message parser's program (test/assemble/core/programs/parser.ts). Streams are addresses. */
@@ -45,11 +45,11 @@ interface Exports {
   usedBytes(): number
 }
 
-/** Notes what the parser reports of the only stream. */
+/** Records what the parser reports of the only stream. */
 class Notes {
-  /** `head|body` of each message that is complete; a damaged one has `!` in front. */
+  /** `head|body` of each complete message; a damaged one is prefixed with `!`. */
   readonly messages: string[] = []
-  /** Sequence number behind each of them. */
+  /** The sequence number after each of them. */
   readonly ends: number[] = []
   readonly losses: number[] = []
   readonly cut: number[] = []
@@ -124,7 +124,7 @@ class Rig {
   #seq = FIRST_SEQ
 
   constructor(isResponse: boolean, headBytes = HEAD_BYTES) {
-    // A record of the connection before would be full of it.
+    // Fill the record, as it would be after another connection.
     bytes.fill(0, TABLES_AT, HEADS_AT)
     exports.open(TABLES_AT, HEADS_AT, headBytes, POOL_AT, POOL_PAGES)
     this.#stream = exports.makeStream(Number(isResponse))
@@ -137,7 +137,7 @@ class Rig {
     return exports.stateOf(this.#stream)
   }
 
-  /** The next segment, with garbage behind it. */
+  /** The next segment, followed by garbage. */
   data(text: string): this {
     bytes.fill(0x0a, INPUT_AT, INPUT_AT + text.length + 32)
     bytes.set(Buffer.from(text, 'latin1'), INPUT_AT)
@@ -158,7 +158,7 @@ class Rig {
   }
 }
 
-/** A message on the wire, and what has to be reported of it. */
+/** A message on the wire, and the expected report. */
 interface Message {
   wire: string
   headLength: number
@@ -166,7 +166,7 @@ interface Message {
   isCounted: boolean
 }
 
-/** Texts that are no message, though they may look like a part of one. */
+/** Texts that are not messages, although some look like a part of one. */
 const body = fc.string({ unit: fc.constantFrom('a', 'GET ', '\r\n', ': ', 'HTTP/1.1'), minLength: 1, maxLength: 30 })
 const sizes = fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 5 })
 
@@ -211,7 +211,7 @@ const endsOf = (messages: readonly Message[]): number[] => {
 }
 const reported = ({ wire, headLength, body: text }: Message): string => `${wire.slice(0, headLength)}|${text}`
 
-test('message parser: model: reports every message once, wherever segments are cut', () => {
+test('message parser: model: reports every message once, for any segmentation', () => {
   fc.assert(
     fc.property(streams, fc.array(fc.nat(2000), { maxLength: 20 }), ({ isResponse, messages }, cuts) => {
       const wire = messages.map((message) => message.wire).join('')
@@ -229,7 +229,7 @@ test('message parser: model: reports every message once, wherever segments are c
   )
 })
 
-test('message parser: model: a gap damages the counted body that holds it, or loses what a segment does not begin with', () => {
+test('message parser: model: a gap damages the body of known length that contains it; otherwise parsing resumes at a message start', () => {
   const lowerCase = fc.string({ unit: fc.constantFrom('a', 'b'), minLength: 1, maxLength: 40 })
   const oneOf = fc.oneof(
     lowerCase.map((text) => counted('POST /a HTTP/1.1', text)),
@@ -262,7 +262,7 @@ test('message parser: model: a gap damages the counted body that holds it, or lo
             `!${message.wire.slice(0, message.headLength)}|${message.body.slice(0, at)}${message.body.slice(at + to - from)}`,
           ]
         })
-        // Inside of a chunk the length is known as well.
+        // Within a chunk the length is known as well.
         const inChunk = rig.notes.losses.length === 0 && hit < 0
         if (inChunk) assert.ok(rig.notes.messages.some((text) => text.startsWith('!')))
         else assert.deepEqual(rig.notes.messages, expected)
@@ -273,7 +273,7 @@ test('message parser: model: a gap damages the counted body that holds it, or lo
   )
 })
 
-test('message parser: a body that ends with the stream is complete after a FIN, and cut short without one', () => {
+test('message parser: a body that ends with the stream is complete after a FIN, and incomplete otherwise', () => {
   const response = 'HTTP/1.1 200 OK\r\nServer: a\r\n\r\nto the end'
   const closed = new Rig(true).data(response).end(true, REASON_CLOSED).notes
   assert.deepEqual(closed.messages, [response.replace('to', '|to')])
@@ -285,7 +285,7 @@ test('message parser: a body that ends with the stream is complete after a FIN, 
   assert.deepEqual([counting.messages, counting.cut.at(1)], [[], REASON_CLOSED])
 })
 
-test('message parser: a chunked body lacks no more than the empty line where the server has closed behind its last chunk', () => {
+test('message parser: a chunked body is complete if the server closes after its last chunk without the final empty line', () => {
   const { wire } = chunked('HTTP/1.1 200 OK', 'abc', [3])
   const upTo = wire.indexOf('0\r\nX') + '0\r\n'.length
   const rig = new Rig(true).data(wire.slice(0, upTo)).end(true, REASON_CLOSED)
@@ -294,7 +294,7 @@ test('message parser: a chunked body lacks no more than the empty line where the
   assert.deepEqual(inTrailer.notes.messages, [])
 })
 
-test('message parser: a head over its limit, or over what the pool holds, is lost, and its memory freed', () => {
+test('message parser: a head over its limit, or larger than the pool, is dropped, and its memory is freed', () => {
   const long = `GET / HTTP/1.1\r\nX: ${'x'.repeat(600)}`
   const oversize = new Rig(false, 700).data(long).data(long)
   assert.deepEqual([oversize.notes.losses, oversize.state, exports.usedBytes()], [[REASON_OVERSIZE], SEEK, 0])

@@ -5,13 +5,13 @@ import fc from 'fast-check'
 import { HEAD, HEAD_PART, Http1Program, SEEK } from './http1-program.ts'
 
 const PAUSE = 1000
-/** What the clock does not follow at once. */
+/** A step that the clock does not follow at once. */
 const CLOCK_STEP_MICROS = 10_000_000
 const NO_STREAM = 0
 const program = new Http1Program()
 const { exports: open } = program
 
-/** A stream in whose head the pool holds this many bytes; 0: it is between messages. */
+/** A stream with this many bytes of a partial head in the pool; 0: it is between messages. */
 function hold(stream: number, bytes: number): void {
   open.setState(stream, bytes === 0 ? HEAD : HEAD_PART)
   open.setPartialBytes(stream, bytes)
@@ -23,7 +23,7 @@ function connect(): { requests: number; responses: number } {
   return { requests: open.requests(connection), responses: open.responses(connection) }
 }
 
-test('open messages: the one without a segment for longest is the oldest, as in a list that is sorted', () => {
+test('open messages: the oldest is the one without a segment for the longest time, as in a sorted list', () => {
   const steps = fc.array(fc.record({ stream: fc.nat(5), bytes: fc.nat(3), removed: fc.boolean() }), {
     maxLength: 60,
     size: 'max',
@@ -53,7 +53,7 @@ test('open messages: the one without a segment for longest is the oldest, as in 
   )
 })
 
-test('open messages: a message is overdue once no segment of it came for too long', () => {
+test('open messages: a message is overdue once it has had no segment for too long', () => {
   program.begin()
   const { requests, responses } = connect()
   hold(requests, 10)
@@ -68,7 +68,7 @@ test('open messages: a message is overdue once no segment of it came for too lon
   assert.equal(open.overdueOpen(PAUSE), NO_STREAM)
 })
 
-test('open messages: a stray timestamp of a segment does not make its message stay for ever', () => {
+test('open messages: a segment with a stray timestamp does not keep its message open for ever', () => {
   program.begin()
   const { requests } = connect()
   hold(requests, 10)
@@ -80,7 +80,7 @@ test('open messages: a stray timestamp of a segment does not make its message st
   assert.equal(open.overdueOpen(PAUSE), requests)
 })
 
-test('open messages: a stream that has lost its place holds nothing', () => {
+test('open messages: a stream that is out of sync holds no memory', () => {
   program.begin()
   const { requests } = connect()
   hold(requests, 10)

@@ -1,4 +1,4 @@
-/** How exchanges end, on several connections at a time, against a model that knows what each connection waits for. */
+/** Outcomes of exchanges on several concurrent connections, against a model of what each connection waits for. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
@@ -7,11 +7,11 @@ import { propertyRuns } from '../../support/property-runs.ts'
 import { START_MICROS, TcpScript } from '../../support/tcp-script.ts'
 
 const SECOND = 1_000_000
-/** Between two ticks, so that no segment arrives just when a request times out. */
+/** Offset between two ticks, so that no segment arrives exactly when a request times out. */
 const TIMEOUT = 4.5 * SECOND
 const CONNECTIONS = 4
 
-/** Requests by what becomes of their pairs. The filter is the default one. */
+/** Requests by the outcome of their pairs under the default filter. */
 const REQUESTS = {
   kept: { path: '/orders', status: 200, type: 'application/json' },
   path: { path: '/metrics', status: 200, type: 'application/json' },
@@ -29,7 +29,7 @@ type Step =
 interface Waiting {
   kind: Kind
   sinceMicros: number
-  /** It was abandoned for this reason, and absorbs its response. */
+  /** The reason for which it was abandoned; it still absorbs its response. */
   abandoned: string | null
 }
 
@@ -51,7 +51,7 @@ class Connection {
     return this.#first + this.#ports
   }
 
-  /** The next connection has another port, so that nothing of this one is taken for its own. */
+  /** The next connection has another port, so that it cannot receive segments of this one. */
   renew(): void {
     this.script = new TcpScript({ bareAcks: false })
     this.captured = 0
@@ -127,7 +127,7 @@ class Model {
     connection.renew()
   }
 
-  /** Captures what the script has added. */
+  /** Captures the segments that the script has added. */
   #capture(connection: Connection): void {
     const { script, port } = connection
     for (const segment of script.segments.slice(connection.captured)) {
@@ -161,7 +161,7 @@ class Model {
   }
 }
 
-/** Where the ledger has the outcomes that are not filters. */
+/** Ledger paths of the outcomes other than filters. */
 const PATHS: Readonly<Record<string, string>> = {
   kept: 'pairs.kept',
   timeout: 'requests.abandoned.timeout',
@@ -186,7 +186,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constant('wait' as const), seconds: fc.integer({ min: 1, max: 6 }) }) },
 )
 
-test('outcomes: every exchange has the one outcome that a model of its connection expects', () => {
+test('outcomes: model: every exchange has exactly the outcome that the model expects', () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 40, size: 'max' }), (steps) => {
       const model = new Model()

@@ -1,4 +1,4 @@
-/** Messages over the limit are counted through without being kept, and the connection stays in step. */
+/** Messages over the limit are parsed to their end without being held, and the connection stays in sync. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { MAX_FIELDS } from '../../../src/assemble/core/head/layout.ts'
@@ -30,11 +30,11 @@ const asIs = (piece: Uint8Array): Uint8Array => piece
 const asChunk = (piece: Uint8Array): Uint8Array =>
   Buffer.concat([Buffer.from(`${piece.length.toString(16)}\r\n`), piece, Buffer.from('\r\n')])
 
-/** With one large segment each, and the client's acknowledgements left out: they are nothing new. */
+/** One large segment each, without the client's acknowledgements, which add nothing here. */
 const script = (): TcpScript => new TcpScript({ segmentBytes: 65_000, bareAcks: false }).handshake()
 
 describe('oversize: a body of 1 GB', () => {
-  test('with a length costs no memory at all, and the next pair is right', () => {
+  test('with a known length uses no memory, and the next pair is correct', () => {
     const harness = new AssembleHarness()
     const tcp = script().client(request('/large'))
     tcp.server(`HTTP/1.1 200 OK\r\nContent-Length: ${GIB}\r\n\r\n`)
@@ -46,7 +46,7 @@ describe('oversize: a body of 1 GB', () => {
     assert.ok(count(ledger, 'bytes.http') > GIB)
   })
 
-  test('chunked costs up to the limit and then nothing, and the next pair is right', () => {
+  test('in chunks uses memory up to the limit and then none, and the next pair is correct', () => {
     const harness = new AssembleHarness()
     const tcp = script().client(request('/large')).server('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n')
     const most = stream(harness, tcp, GIB / 4, asChunk)
@@ -57,7 +57,7 @@ describe('oversize: a body of 1 GB', () => {
     assert.equal(harness.count('requests.abandoned.oversize'), 1)
   })
 
-  test('to the end of the connection costs up to the limit and then nothing', () => {
+  test('up to the end of the connection uses memory up to the limit and then none', () => {
     const harness = new AssembleHarness()
     const tcp = script().client(request('/large')).server('HTTP/1.1 200 OK\r\n\r\n')
     const most = stream(harness, tcp, GIB / 4, asIs)
@@ -67,7 +67,7 @@ describe('oversize: a body of 1 GB', () => {
     assert.equal(harness.count('requests.abandoned.oversize'), 1)
   })
 
-  test('of a request costs nothing, and the next pair is right', () => {
+  test('of a request uses no memory, and the next pair is correct', () => {
     const harness = new AssembleHarness()
     const tcp = script().client(`PUT /large HTTP/1.1\r\nContent-Length: ${GIB / 4}\r\n\r\n`)
     for (let left = GIB / 4; left > 0; left -= PIECE.length) {
@@ -80,7 +80,7 @@ describe('oversize: a body of 1 GB', () => {
     assert.equal(harness.count('requests.abandoned.oversize'), 1)
   })
 
-  test('that a rule leaves out costs nothing either', () => {
+  test('of a filtered message uses no memory', () => {
     const harness = new AssembleHarness({ everything: false, messageBytes: GIB / 16, pairBytes: GIB / 16 })
     const tcp = script().client(request('/'))
     tcp.server(`HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\nContent-Length: ${GIB / 32}\r\n\r\n`)
@@ -91,7 +91,7 @@ describe('oversize: a body of 1 GB', () => {
 })
 
 describe('oversize: heads', () => {
-  test('a head over the limit ends the epoch: it is no exchange, and parsing resumes after it', () => {
+  test('a head over the limit ends the pairing epoch: it is not an exchange, and parsing resumes after it', () => {
     const long = `GET / HTTP/1.1\r\nX: ${'x'.repeat(70_000)}\r\n\r\n`
     const tcp = new TcpScript()
       .handshake()
@@ -104,7 +104,7 @@ describe('oversize: heads', () => {
     assert.equal(count(ledger, 'responses.orphaned'), 1)
   })
 
-  test('so does a head of more lines than the limit, complete or truncated', () => {
+  test('a head of more lines than the limit does so too, complete or truncated', () => {
     const lines = (count: number): string => `GET /long HTTP/1.1\r\n${'a:\n'.repeat(count)}\r\n`
     for (const [fields, expected] of [
       [MAX_FIELDS, ['GET /long 200', 'GET /next 200']],
@@ -112,14 +112,14 @@ describe('oversize: heads', () => {
     ] as const) {
       const tcp = new TcpScript({ segmentBytes: 60_000 }).handshake().client(lines(fields)).server(response('a'))
       tcp.client(request('/next')).server(response('b')).close()
-      // A field needs more room in a pair than such a line on the wire.
+      // Each of these short lines needs more room in a pair than on the wire.
       const { pairs, ledger } = assemble(tcp, { messageBytes: 2 ** 20, pairBytes: 2 ** 20 })
       assert.deepEqual(summary(pairs), expected)
       assert.equal(count(ledger, 'responses.orphaned.oversize'), 2 - expected.length)
     }
   })
 
-  test('a head that never ends is not kept', () => {
+  test('a head that never ends is not held', () => {
     const harness = new AssembleHarness()
     const tcp = script().client('GET / HTTP/1.1\r\n')
     for (let i = 0; i < 2000; i++) {
@@ -144,7 +144,7 @@ describe('oversize: heads', () => {
 })
 
 describe('oversize: bounds of the pool', () => {
-  test('thousands of waiting requests stay within it, and further ones are evicted', () => {
+  test('thousands of waiting requests stay within the pool, and further ones are evicted', () => {
     const harness = new AssembleHarness({ poolBytes: 1024 * 1024, flows: 5000 })
     for (let port = 1; port <= 2000; port++) {
       const tcp = new TcpScript().handshake().client(request(`/${port}`, { body: 'x'.repeat(1000) }))

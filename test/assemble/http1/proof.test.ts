@@ -1,4 +1,4 @@
-/** Pairs that wait for a proof, against a model of what has been proved. */
+/** Pairs that wait for proof, against a model of what has been proved. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
@@ -6,14 +6,14 @@ import { REASON_DOUBTFUL, REASON_GAP, REASON_OVERSIZE } from '../../../src/ledge
 import { propertyRuns } from '../../support/property-runs.ts'
 import { Http1Program, NO_DOUBT } from './http1-program.ts'
 
-/** What may make a pair wait. */
+/** Reasons for which a pair waits. */
 interface Flags {
   contested?: boolean
   unconfirmed?: boolean
   closes?: boolean
 }
 
-/** The ends of exchanges, as the program reports them. */
+/** Ends of exchanges, as reported by the program. */
 let emitted: number[] = []
 let abandoned: number[] = []
 let reasons: number[] = []
@@ -45,7 +45,7 @@ class Rig {
     this.connection = program.connection(lossy)
   }
 
-  /** Both messages are complete. @param endSeq where the response seems to end */
+  /** Completes both messages. @param endSeq sequence number where the response seems to end */
   conclude(endSeq: number, { contested = false, unconfirmed = false, closes = false }: Flags = {}): number {
     const exchange = exports.makeExchange(this.connection)
     exports.setExchange(exchange, endSeq, Number(contested), Number(unconfirmed), Number(closes))
@@ -54,12 +54,12 @@ class Rig {
     return exchange
   }
 
-  /** Those whose deadline runs. */
+  /** Exchanges with a running deadline. */
   get waiting(): number[] {
     return this.#concluded.filter((exchange) => exports.waits(exchange) === 1)
   }
 
-  /** A request waits that was sent after `ack` had been received. */
+  /** Adds a waiting request that was sent after `ack` had been received. */
   request(ack: number): void {
     exports.setFirst(this.connection, exports.makeExchange(this.connection), ack)
   }
@@ -97,7 +97,8 @@ test('proof: model: a pair is emitted if what follows begins where its response 
       const rig = new Rig(lossy)
       const { connection } = rig
       let seq = 0
-      // What waits for the client's next request, and for the server's next response, and where its response ends.
+      // The pair that waits for the client's next request, the one that waits for the server's next response, and where
+      // its response ends.
       let matched = 0
       let contested = 0
       let contestedEnd = -1
@@ -108,7 +109,7 @@ test('proof: model: a pair is emitted if what follows begins where its response 
       }
       for (const one of steps) {
         if (one.do === 'match' || one.do === 'contest') {
-          // A response begins, and so decides what waits for one.
+          // A response begins, which decides the pair that waits for one.
           exports.refute(connection)
           exports.uphold(connection, seq)
           end(matched, false)
@@ -151,7 +152,7 @@ test('proof: model: a pair is emitted if what follows begins where its response 
   )
 })
 
-test('proof: a request that was seen before the response ended decides at once', () => {
+test('proof: a request captured before the end of the response decides at once', () => {
   for (const [ack, isProven] of [
     [100, true],
     [99, false],
@@ -186,7 +187,7 @@ test('proof: a server that closes behind its response confirms it only if it has
   }
 })
 
-test('proof: the end of a contested response without a pair makes later responses doubtful, except where it was only too large', () => {
+test('proof: a contested response that ends without a pair makes later responses doubtful, unless it was only too large', () => {
   for (const [reason, isDoubtful] of [
     [REASON_GAP, true],
     [REASON_OVERSIZE, false],

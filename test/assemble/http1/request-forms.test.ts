@@ -1,6 +1,7 @@
 /**
- * Forms of requests of which the tests of llhttp and picohttpparser and the findings of the HTTP Garden consist. Where servers
- * in use read one in several ways, each of them is played: whatever the server's reading, no pair contradicts it.
+ * Unusual requests from the tests of llhttp and picohttpparser and the findings of the HTTP Garden. Where deployed
+ * servers interpret a request in several ways, each interpretation is simulated: no pair may contradict the server's
+ * interpretation.
  */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
@@ -10,9 +11,9 @@ import { TcpScript } from '../../support/tcp-script.ts'
 
 const SMALL: HarnessOptions = { messageBytes: 65_536, pairBytes: 65_536, poolBytes: 1024 * 1024, flows: 16 }
 
-/** A request as its server reads it: method and target, and the body. The response to it names the target. */
+/** A request as its server interprets it: method, target and body. The response names the target. */
 type Read = readonly [request: string, body: string]
-/** What a server makes of the bytes; null: it refuses them and closes. */
+/** A server's interpretation of the bytes; null: it rejects them and closes. */
 type Reading = readonly Read[] | null
 
 const get = (target: string): string => `GET ${target} HTTP/1.1\r\nHost: a\r\n\r\n`
@@ -22,7 +23,7 @@ const SMUGGLED = get('/smuggled')
 const BEHIND: Read = ['GET /smuggled', '']
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1')
 
-/** The bytes between ordinary exchanges, with the responses of a server that reads them so. */
+/** The bytes between ordinary exchanges, with the responses of a server that has this interpretation. */
 function play(bytes: string, reading: Reading, withFirst: boolean): { run: AssembleRun; sent: string[] } {
   const script = new TcpScript().handshake()
   const sent: string[] = []
@@ -47,7 +48,7 @@ function play(bytes: string, reading: Reading, withFirst: boolean): { run: Assem
   return { run: assemble(script, SMALL), sent }
 }
 
-/** The emitted pairs without those that a server answered by refusing. */
+/** The emitted pairs without those that the server rejected. */
 const emitted = ({ pairs }: AssembleRun): string[] =>
   pairs
     .filter(({ response }) => response.status !== 400)
@@ -55,7 +56,10 @@ const emitted = ({ pairs }: AssembleRun): string[] =>
       [`${request.method} ${request.target}`, text(request.body), text(response.body)].join('|'),
     )
 
-/** Asserts that no pair contradicts any reading, and that all exchanges of the first come out, or not the one in dispute. */
+/**
+ * Asserts that no pair contradicts any interpretation, and that all exchanges of the first interpretation are emitted,
+ * or all but the disputed one.
+ */
 function assertForm(bytes: string, readings: readonly Reading[], isDoubtful: boolean): void {
   for (const withFirst of [true, false]) {
     for (const reading of withFirst ? [...readings, null] : readings.slice(0, 1)) {
@@ -91,7 +95,7 @@ describe('forms: the length of a request', () => {
     'X@y: z\r\nContent-Length: #',
   ]
   for (const line of [...valid, ...repeated, ...identity]) {
-    test(`${JSON.stringify(line)} counts`, () => {
+    test(`${JSON.stringify(line)} determines the length`, () => {
       assertForm(form(`${line.replaceAll('#', BYTES)}\r\n`, SMUGGLED), [whole], false)
     })
   }
@@ -168,7 +172,7 @@ describe('forms: the length of a request', () => {
     'X\x00Y: z\r\nContent-Length: #',
   ]
   for (const line of [...values, ...several, ...names, ...folded, ...hidden]) {
-    test(`${JSON.stringify(line)} is read in several ways`, () => {
+    test(`${JSON.stringify(line)} is ambiguous`, () => {
       assertForm(form(`${line.replaceAll('#', BYTES)}\r\n`, SMUGGLED), [whole, none], true)
     })
   }
@@ -247,7 +251,7 @@ describe('forms: the transfer coding of a request', () => {
     ':\r\nTransfer-Encoding: chunked',
   ]
   for (const line of [...values, ...names, ...hidden]) {
-    test(`${JSON.stringify(line)} is read in several ways`, () => {
+    test(`${JSON.stringify(line)} is ambiguous`, () => {
       assertForm(form(`${line}\r\n`, end + SMUGGLED), [[['POST /form', ''], BEHIND]], true)
       assertForm(form(`${line}\r\n`, chunks), [[['POST /form', SMUGGLED]]], true)
     })
@@ -260,7 +264,7 @@ describe('forms: the transfer coding of a request', () => {
     ...names,
     ...hidden,
   ]) {
-    test(`${JSON.stringify(line)} beside a Content-Length is read in several ways`, () => {
+    test(`${JSON.stringify(line)} beside a Content-Length is ambiguous`, () => {
       const rest = end + SMUGGLED
       const both = (length: number): string => `${line}\r\nContent-Length: ${length}\r\n`
       assertForm(form(both(rest.length), rest), [[['POST /form', ''], BEHIND], [['POST /form', rest]]], true)
@@ -269,7 +273,7 @@ describe('forms: the transfer coding of a request', () => {
     })
   }
 
-  test('chunked in HTTP/1.0 is read in several ways', () => {
+  test('chunked in HTTP/1.0 is ambiguous', () => {
     const bytes = form('Connection: keep-alive\r\nTransfer-Encoding: chunked\r\n', end + SMUGGLED).replace('1.1', '1.0')
     assertForm(bytes, [[['POST /form', ''], BEHIND]], true)
   })
@@ -344,13 +348,13 @@ describe('forms: the chunks of a request', () => {
     '',
   ]
   for (const line of odd) {
-    test(`size line ${JSON.stringify(line)} is read in several ways`, () => {
+    test(`size line ${JSON.stringify(line)} is ambiguous`, () => {
       assertForm(chunked(`${line}\r\n${SMUGGLED}${last}`), [whole, empty], true)
     })
   }
 
   for (const line of ['0x0', '-0', '+0', '0_0', '0x', '0,', '0.', '\x000']) {
-    test(`last size line ${JSON.stringify(line)} is read in several ways`, () => {
+    test(`last size line ${JSON.stringify(line)} is ambiguous`, () => {
       assertForm(chunked(`${line}\r\n\r\n${SMUGGLED}`), [empty], true)
     })
   }
@@ -368,7 +372,7 @@ describe('forms: the chunks of a request', () => {
     `2;\nxx\r\n${size}\r\n${SMUGGLED}${last}`,
   ]
   for (const body of ends) {
-    test(`${JSON.stringify(body.replace(SMUGGLED, '…'))} is read in several ways`, () => {
+    test(`${JSON.stringify(body.replace(SMUGGLED, '…'))} is ambiguous`, () => {
       assertForm(chunked(body), [whole, [['POST /form', size]], [['POST /form', 'xx']]], true)
     })
   }
@@ -396,7 +400,7 @@ describe('forms: start lines of requests', () => {
     ...targets.map((target) => `OPTIONS ${target}`),
     ...methods.map((method) => `${method} /form`),
   ]) {
-    test(`${JSON.stringify(request)} is one`, () => {
+    test(`${JSON.stringify(request)} is a start line`, () => {
       const [method, target] = request.split(' ') as [string, string]
       for (const [before, line] of [
         ['', `${request} HTTP/1.1`],
@@ -447,7 +451,7 @@ describe('forms: start lines of requests', () => {
     `${'A'.repeat(33)} /form HTTP/1.1`,
   ]
   for (const line of lines) {
-    test(`${JSON.stringify(line)} is none`, () => {
+    test(`${JSON.stringify(line)} is not a start line`, () => {
       for (const reading of [[['GET /form', '']], null] satisfies Reading[]) {
         const { run, sent } = play(`${line}\r\nHost: a\r\n\r\n`, reading, true)
         assert.deepEqual(emitted(run), reading === null ? sent : sent.filter((pair) => !pair.includes('/form')))

@@ -1,4 +1,4 @@
-/** Forms of responses of which the tests of llhttp and picohttpparser consist, read as most clients in use read them. */
+/** Unusual responses from the tests of llhttp and picohttpparser, interpreted as by most deployed clients. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { count } from '../../../src/ledger/ledger.ts'
@@ -14,7 +14,7 @@ const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1'
 describe('forms: responses', () => {
   const CHUNKS = '4\r\nform\r\n0\r\n\r\n'
 
-  /** The body that comes out, or null. @param closed the server closes instead of going on */
+  /** The emitted body, or null. @param closed the server closes instead of continuing */
   function bodyOf(bytes: string, closed: boolean): string | null {
     const script = new TcpScript()
       .handshake()
@@ -89,7 +89,7 @@ describe('forms: responses', () => {
     })
   }
 
-  /** Fields, the bytes that follow them, and the bodies that come out if the connection goes on, and if it closes. */
+  /** Fields, the bytes that follow them, and the emitted body if the connection continues, and if it closes. */
   const framed: [string, string, string | null, string | null][] = [
     ...['4', '04', ' 4 ', '4, 4', '4\r\nContent-Length: 4', '4\r\nTransfer-Encoding: identity'].map(
       (value) => [`Content-Length:${value}`, 'form', 'form', 'form'] as [string, string, string, string],

@@ -17,7 +17,7 @@ const answeredAfter = (micros: number): TcpScript =>
     .server(response('late'))
     .close()
 
-test('timeouts: a response after exactly 60 s makes a pair, a microsecond later none', () => {
+test('timeouts: a response after exactly 60 s is paired; a microsecond later it is not', () => {
   assert.equal(assemble(answeredAfter(60 * SECOND)).pairs.length, 1)
   const { pairs, ledger } = assemble(answeredAfter(60 * SECOND + 1))
   assert.equal(pairs.length, 0)
@@ -42,7 +42,7 @@ test('timeouts: counted from the last byte of the request', () => {
   )
 })
 
-test('timeouts: a response that has begun in time may last', () => {
+test('timeouts: a response that begins in time may take longer', () => {
   const tcp = new TcpScript().handshake().client(request('/')).server('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\na')
   assert.equal(
     assemble(
@@ -95,7 +95,7 @@ test('timeouts: a request is abandoned, and its memory freed, while other connec
   harness.finish()
 })
 
-test('timeouts: one frame with a stray time abandons nothing', () => {
+test('timeouts: one frame with a stray timestamp abandons nothing', () => {
   const harness = new AssembleHarness()
   const tcp = new TcpScript().handshake().client(request('/'))
   harness.script(tcp)
@@ -105,7 +105,7 @@ test('timeouts: one frame with a stray time abandons nothing', () => {
   assert.equal(harness.script(tcp.server(response()).close()).finish().pairs.length, 1)
 })
 
-test('timeouts: a request with a stray future time does not keep others from being abandoned', () => {
+test('timeouts: a request with a stray future timestamp does not delay the abandonment of others', () => {
   const harness = new AssembleHarness()
   const stray = new TcpScript({ startMicros: START_MICROS + 86_400 * SECOND }).midstream().client(request('/stray'))
   harness.script(new TcpScript().handshake(), { client: { address: '10.0.0.77', port: 7 } })
@@ -116,7 +116,7 @@ test('timeouts: a request with a stray future time does not keep others from bei
   harness.finish()
 })
 
-test('timeouts: a clock that is set back an hour during an exchange costs no pair, and timeouts follow it', () => {
+test('timeouts: a clock that is set back an hour during an exchange loses no pair, and timeouts follow it', () => {
   const harness = new AssembleHarness()
   const during = new TcpScript().handshake().client(request('/during'))
   harness.script(
@@ -132,7 +132,7 @@ test('timeouts: a clock that is set back an hour during an exchange costs no pai
   assert.deepEqual(summary(harness.finish().pairs), ['GET /during 200'])
 })
 
-test('timeouts: a clock that is set forward an hour costs the exchanges that wait, and no later ones', () => {
+test('timeouts: a clock that is set forward an hour abandons waiting exchanges, and no later ones', () => {
   const harness = new AssembleHarness()
   harness.script(new TcpScript().handshake().client(request('/waits')))
   const tcp = new TcpScript({ startMicros: START_MICROS + 3600 * SECOND }).handshake()
@@ -151,7 +151,7 @@ for (const hours of [1, -1]) {
     harness.script(quiet, idle)
     const waits = new TcpScript().handshake().client(request('/waits'))
     harness.script(waits)
-    // Two capture workers report it, and one of them has frames from before.
+    // Two capture workers report the step, and one of them still has earlier frames.
     harness.stepClock(step)
     harness.tick(START_MICROS + step + SECOND)
     harness.tick(START_MICROS + SECOND)
@@ -194,7 +194,7 @@ test('timeouts: after a reported step of the clock, requests are abandoned after
   harness.finish()
 })
 
-test('timeouts: a request right after a long silence has all its time', () => {
+test('timeouts: a request right after a long silence has its full time', () => {
   const harness = new AssembleHarness()
   harness.script(new TcpScript().handshake(), { client: { address: '10.0.0.77', port: 7 } })
   const tcp = new TcpScript({ startMicros: START_MICROS + 3600 * SECOND, bareAcks: false }).midstream()
@@ -213,7 +213,7 @@ test('timeouts: the limit is configurable', () => {
   assert.equal(pairs.length, 0)
 })
 
-test('timeouts: the blocks in which frames are read do not change what is abandoned', () => {
+test('timeouts: what is abandoned does not depend on the blocks in which frames are read', () => {
   const script = new TcpScript().handshake().client(request('/0')).server(numbered(0).slice(0, -1))
   for (let k = 0; k < 14; k++) script.wait(5 * SECOND).ack('client')
   const frames = encodeFrames(script.server(numbered(0).slice(-1)).close().segments)

@@ -1,4 +1,4 @@
-/** Golden transcripts: every case of cases/*.md in every cutting. */
+/** Golden transcripts: every case of cases/*.md in every segmentation. */
 import assert from 'node:assert/strict'
 import { readdirSync } from 'node:fs'
 import { after, describe, test } from 'node:test'
@@ -14,7 +14,7 @@ const FOLDER = fileURLToPath(new URL('../../../../test/assemble/http1/cases/', i
 const UPDATE = process.env['UPDATE_CASES'] === '1'
 const LARGE = 20_000
 const WHOLE = 70_000
-/** Small regions, because every case makes a hundred runs. */
+/** Small regions, because every case has a hundred runs. */
 const OPTIONS: HarnessOptions = { messageBytes: 262_144, pairBytes: 262_144, poolBytes: 1024 * 1024, flows: 16 }
 
 for (const name of readdirSync(FOLDER).filter((file) => file.endsWith('.md') && file !== 'README.md')) {
@@ -54,7 +54,7 @@ function play({ steps }: Case): Segment[] {
   return script.segments.flatMap((segment) => cutAll([segment], 65_000, 65_000))
 }
 
-/** The same conversation in other segments, named for failure messages. */
+/** The same conversation in other segments, with names for failure messages. */
 function* cuttings(segments: readonly Segment[]): Generator<[string, Segment[]]> {
   const longest = Math.max(...segments.map(({ payload }) => payload.length))
   for (const size of sizes(longest)) {
@@ -62,21 +62,21 @@ function* cuttings(segments: readonly Segment[]): Generator<[string, Segment[]]>
     yield [`server in segments of ${size}`, cutAll(segments, WHOLE, size)]
     yield [`both in segments of ${size}`, cutAll(segments, size, size)]
   }
-  // A reset captured before what it answers ends the connection there.
+  // A reset that is captured before the segment it answers ends the connection there.
   if (segments.some(({ flags }) => (flags & RST) !== 0)) return
   yield ['server captured first', serverFirst(segments)]
   const small = sizes(longest)[0] ?? 1
   yield ['server captured first, in small segments', serverFirst(cutAll(segments, small * 4, small * 3))]
 }
 
-/** Every size of a small conversation, some of a large one: its tiny segments would test nothing new. */
+/** Every size for a small conversation, some for a large one, whose tiny segments would test nothing new. */
 function sizes(longest: number): number[] {
   const all: number[] = []
   for (let size = longest > LARGE ? 500 : 1; size < longest; size += size < 48 ? 1 : Math.ceil(size / 3)) all.push(size)
   return all
 }
 
-/** Each run of client segments comes after the server's that follow it; the handshake stays. */
+/** Moves each run of client segments after the server's segments that follow it; the handshake stays. */
 function serverFirst(segments: readonly Segment[]): Segment[] {
   const handshake = segments.slice(0, 3)
   const swapped: Segment[] = []
@@ -103,7 +103,7 @@ function assertSame(expected: AssembleRun, actual: AssembleRun, how: string): vo
   )
 }
 
-/** Every pair is one of the run in one piece. */
+/** Whether every pair is one of the unsegmented run. */
 function assertFewer(expected: AssembleRun, actual: AssembleRun, how: string): void {
   const known = expected.pairs.map((pair) => describePair(pair).join('\n'))
   for (const pair of actual.pairs)

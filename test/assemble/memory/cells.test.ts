@@ -8,7 +8,7 @@ const PAGES = 64
 const CONTENT_AT = 8
 const NO_CELL = 0
 
-test('cell pool: cells never overlap, hold what they were allocated for, and leave nothing behind', () => {
+test('cell pool: cells never overlap, keep their content, and are all freed', () => {
   const random = new Random(7)
   const { exports: pool, bytes: memory, pool: start } = new PoolProgram(PAGES, 0)
   const largest = pool.LARGEST_CELL.value
@@ -27,7 +27,7 @@ test('cell pool: cells never overlap, hold what they were allocated for, and lea
     assert.ok(at >= start && at + CONTENT_AT + bytes <= start + PAGES * PAGE)
     assert.ok(pool.capacity(at) >= bytes)
     const cell = { at, bytes, mark: random.below(256) }
-    // With the slack that copies in steps of 16 bytes may write.
+    // Includes the slack that copies in steps of 16 bytes may write.
     memory.fill(cell.mark, at + CONTENT_AT, at + CONTENT_AT + bytes + 16)
     cells.push(cell)
   }
@@ -35,7 +35,7 @@ test('cell pool: cells never overlap, hold what they were allocated for, and lea
   assert.equal(pool.usedBytes(), 0)
 })
 
-test('cell pool: a page holds 32 cells of 64 bytes, or one of 2048, and changes its size once it is empty', () => {
+test('cell pool: a page holds 32 cells of 64 bytes, or one of 2048, and can change its cell size once it is empty', () => {
   const { exports: pool } = new PoolProgram(PAGES, 0)
   const largest = pool.LARGEST_CELL.value
   const small = Array.from({ length: PAGES * 32 }, () => pool.allocate(40))
@@ -51,7 +51,7 @@ test('cell pool: a page holds 32 cells of 64 bytes, or one of 2048, and changes 
   assert.equal(pool.usedBytes(), 0)
 })
 
-test('cell pool: it is low when less than an eighth is free', () => {
+test('cell pool: is low when less than an eighth is free', () => {
   const { exports: pool } = new PoolProgram(PAGES, 0)
   for (let i = 0; i < PAGES - PAGES / 8; i++) {
     assert.equal(pool.isLow(), 0)

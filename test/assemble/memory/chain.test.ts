@@ -6,7 +6,7 @@ import { PoolProgram } from './pool-program.ts'
 const PAGES = 64
 const REGION_BYTES = 64 * 1024
 
-/** A pool, and an input of bytes that differ. */
+/** A pool, and an input of distinct bytes. */
 function make(): PoolProgram {
   const made = new PoolProgram(PAGES, REGION_BYTES)
   made.bytes.set(
@@ -16,7 +16,7 @@ function make(): PoolProgram {
   return made
 }
 
-test('chain: it holds what was appended, in any pieces, and an append without room changes nothing', () => {
+test('chain: holds what was appended, in pieces of any size; an append without room changes nothing', () => {
   const random = new Random(11)
   const made = make()
   const pool = made.exports
@@ -44,7 +44,7 @@ test('chain: it holds what was appended, in any pieces, and an append without ro
   assert.equal(pool.usedBytes(), 0)
 })
 
-test('chain: a cell that is written in place is extended where it ends', () => {
+test('chain: a cell that was written in place is extended at its end', () => {
   const made = make()
   const chain = made.chain()
   made.bytes.set(Buffer.from('head'), made.exports.claim(chain, 100))

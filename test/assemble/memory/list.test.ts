@@ -7,10 +7,10 @@ const RECORDS = 20
 const RECORD_BYTES = 32
 /** Offsets of two pairs of links in a record. */
 const LINKS = [4, 16] as const
-/** Two lists by each pair. */
+/** Two lists for each pair. */
 const LISTS = [0, 1, 6, 7] as const
 
-test('list: records are in the order in which they were appended, by each pair of links in one list', () => {
+test('list: keeps records in insertion order; each pair of links puts a record in one list', () => {
   const random = new Random(31)
   const made = new PoolProgram(1, RECORDS * RECORD_BYTES)
   const { appendRecord, newestIn, oldestIn, removeRecord } = made.exports

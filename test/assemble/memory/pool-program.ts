@@ -1,4 +1,7 @@
-/** The pool and the lists of the assembler's program alone (src/assemble/core/memory), with a region for what is copied in and one for what is copied out. */
+/**
+ * The pool and the lists of the assembler's program alone (src/assemble/core/memory), with one region for input and one
+ * for output.
+ */
 import { readFileSync } from 'node:fs'
 
 const WASM_PAGE_BYTES = 65_536
@@ -35,7 +38,7 @@ const program = new WebAssembly.Module(readFileSync(new URL('./pool.wasm', impor
 export class PoolProgram {
   readonly bytes: Uint8Array
   readonly exports: Exports
-  /** Addresses of the pool, of bytes to store, and of room for a copy. */
+  /** Addresses of the pool, of the input, and of the output. */
   readonly pool: number
   readonly input: number
   readonly output: number
@@ -63,7 +66,7 @@ export class PoolProgram {
     return at
   }
 
-  /** What a chain holds. */
+  /** The content of a chain. */
   content(chain: number): Buffer {
     this.exports.copyOut(chain, this.output)
     return Buffer.from(this.bytes.subarray(this.output, this.output + this.exports.lengthOf(chain)))

@@ -1,10 +1,10 @@
 /**
- * Makes up conversations of HTTP/1 as real clients and servers have them, with the exchanges that they complete:
+ * Generates conversations of HTTP/1 as real clients and servers have them, with the exchanges that they complete:
  * keep-alive and pipelining; HEAD, 204, 304, interim responses, Expect, CONNECT and upgrades; bodies of known length,
  * in chunks, or up to the close; connections that are closed, half-closed, reset or left open.
  *
- * Every target is unique, and bodies contain text that looks like messages, also at the beginning of segments: an assembler
- * that loses its place and guesses pairs the wrong ones and is found out.
+ * Every target is unique, and bodies contain text that looks like messages, also at the beginning of segments: an
+ * assembler that loses sync and guesses emits wrong pairs, which the tests detect.
  */
 import { RST, type Segment, TcpScript } from '../../support/tcp-script.ts'
 import type { Random } from './random.ts'
@@ -12,9 +12,9 @@ import { digest, type Exchange, fieldsText } from './reference.ts'
 
 export interface Conversation {
   readonly segments: readonly Segment[]
-  /** Those whose every byte was sent by both sides, in order. */
+  /** The exchanges of which both sides sent every byte, in order. */
   readonly exchanges: readonly Exchange[]
-  /** The sequence numbers that would have come next, and the packet time. */
+  /** The next sequence numbers, and the packet time. */
   readonly next: Numbers
   readonly endMicros: number
 }
@@ -58,7 +58,7 @@ export function converse(random: Random, name: string, startMicros: number): Con
 
 const initialNumbers = (random: Random): Numbers => ({ client: random.below(2 ** 32), server: random.below(2 ** 32) })
 
-/** As systems choose them that let the numbers of one address and port grow with time (RFC 6528 §3). */
+/** Initial numbers of systems that increase them over time for each address and port (RFC 6528 §3). */
 const numbersAfter = (random: Random, { next }: Conversation): Numbers => ({
   client: next.client + random.between(1, 200_000),
   server: next.server + random.between(1, 200_000),
@@ -126,7 +126,7 @@ class Conversing {
     if (answered < count) this.#closeByServer()
   }
 
-  /** As a server does that has announced it, or at its leisure: what was asked beyond that stays unanswered. */
+  /** The server closes, announced or not: further requests stay unanswered. */
   #closeByServer(): void {
     this.#script.fin('server').fin('client').ack('server')
     this.#over = true
@@ -183,7 +183,7 @@ class Conversing {
     const status = random.pick([200, 200, 200, 200, 201, 204, 304, 404, 500])
     const fields: [string, string][] = [['X-Answers', request.startLine]]
     if (last) fields.push(['Connection', 'close'])
-    // To HEAD, and with 304, the length is that of a body which is not sent (RFC 9110 §8.6).
+    // In a response to HEAD and in a 304, the length is that of a body that is not sent (RFC 9110 §8.6).
     const bodiless = method === 'HEAD' || status === 204 || status === 304
     if (bodiless && status !== 204 && random.oneIn(2)) fields.push(['Content-Length', '512'])
     const body = bodiless ? null : this.#content(random.oneIn(10) ? 20_000 : 3000)
@@ -245,7 +245,7 @@ class Conversing {
     return Buffer.from(Uint8Array.from({ length }, (_, i) => 97 + ((first + i) % 26)))
   }
 
-  /** A RST that its receiver does not obey: it changes nothing. */
+  /** A RST that its receiver ignores. */
   #strayReset(): void {
     const random = this.#random
     const side = random.pick(['client', 'server'] as const)

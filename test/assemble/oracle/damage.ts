@@ -1,17 +1,17 @@
 /**
- * What a network and a capture do to the frames of a conversation. Each function returns other frames; none changes its
- * own.
+ * Effects of networks and captures on the frames of a conversation. Each function returns new frames and leaves its
+ * input unchanged.
  */
 import { cut, type Segment } from '../../support/tcp-script.ts'
 import type { Random } from './random.ts'
 
-/** A segment and the connection that it is one of. */
+/** A segment and its connection. */
 export interface Frame {
   readonly connection: number
   readonly segment: Segment
 }
 
-/** Interleaves the frames of several connections as a capture shows them; each one's keep their order. */
+/** Interleaves the frames of several connections, as in a capture; the order within each connection is kept. */
 export function interleave(random: Random, connections: readonly (readonly Segment[])[]): Frame[] {
   const queues = connections.map((segments, connection) => segments.map((segment) => ({ connection, segment })))
   const frames: Frame[] = []
@@ -26,7 +26,7 @@ export function interleave(random: Random, connections: readonly (readonly Segme
   return inTime(frames)
 }
 
-/** Removes frames, each with a probability of one in `times`, and sometimes a few in a row. */
+/** Removes frames, each with a probability of 1 / `times`, and sometimes a few consecutive ones. */
 export function drop(random: Random, frames: readonly Frame[], times: number): Frame[] {
   let burst = 0
   return frames.filter(() => {
@@ -37,7 +37,7 @@ export function drop(random: Random, frames: readonly Frame[], times: number): F
   })
 }
 
-/** Shows frames again, up to eight places later: captured twice, or sent twice. */
+/** Repeats frames up to eight positions later: captured twice, or retransmitted. */
 export function duplicate(random: Random, frames: readonly Frame[], times: number): Frame[] {
   const copies: { at: number; frame: Frame }[] = frames.map((frame, at) => ({ at, frame }))
   for (const [at, frame] of frames.entries()) {
@@ -46,7 +46,7 @@ export function duplicate(random: Random, frames: readonly Frame[], times: numbe
   return inTime(copies.sort((a, b) => a.at - b.at).map(({ frame }) => frame))
 }
 
-/** Sends payloads again with other boundaries, which overlap the first ones. */
+/** Retransmits payloads with other boundaries, which overlap the original segments. */
 export function resend(random: Random, frames: readonly Frame[], times: number): Frame[] {
   return inTime(
     frames.flatMap((frame, at) => {
@@ -60,7 +60,7 @@ export function resend(random: Random, frames: readonly Frame[], times: number):
   )
 }
 
-/** Delivers frames up to `distance` places late, whatever their connection and direction. */
+/** Delays frames by up to `distance` positions, whatever their connection and direction. */
 export function reorder(random: Random, frames: readonly Frame[], times: number, distance: number): Frame[] {
   const places = frames.map((frame, at) => ({
     at: random.oneIn(times) ? at + random.between(1, distance) + 0.5 : at,
@@ -69,7 +69,7 @@ export function reorder(random: Random, frames: readonly Frame[], times: number,
   return inTime(places.sort((a, b) => a.at - b.at).map(({ frame }) => frame))
 }
 
-/** Cuts payloads as a snap length does: the end of the frame is missing. */
+/** Truncates payloads like a snap length: the end of the frame is missing. */
 export function snap(random: Random, frames: readonly Frame[], times: number): Frame[] {
   return frames.map((frame) => {
     const { payload } = frame.segment
@@ -78,13 +78,13 @@ export function snap(random: Random, frames: readonly Frame[], times: number): F
   })
 }
 
-/** The capture starts later and ends earlier than the connections. */
+/** Starts the capture after the connections begin, and ends it before they end. */
 export function excerpt(random: Random, frames: readonly Frame[]): Frame[] {
   const from = random.below(frames.length)
   return frames.slice(from, random.between(from, frames.length))
 }
 
-/** Packet times in the order of the frames: a capture's clock does not go back. */
+/** Makes packet times follow the order of the frames, because a capture's clock does not go back. */
 function inTime(frames: readonly Frame[]): Frame[] {
   let micros = Math.min(...frames.map(({ segment }) => segment.micros))
   return frames.map(({ connection, segment }) => {
@@ -93,7 +93,7 @@ function inTime(frames: readonly Frame[]): Frame[] {
   })
 }
 
-/** Both segments' payloads in one, where the second follows the first. */
+/** Merges two segments if the second directly follows the first. */
 function joinedWith(before: Frame, frame: Frame): Frame | null {
   const [a, b] = [before.segment, frame.segment]
   const follows = before.connection === frame.connection && a.fromClient === b.fromClient

@@ -1,4 +1,4 @@
-/** `npm run fuzz -- --frames N --seed S`: the laws on as many frames as wanted. Ends with 1 at the first that does not hold. */
+/** `npm run fuzz -- --frames N --seed S`: checks the laws on N frames. The exit code is 1 at the first violation. */
 import { parseArgs } from 'node:util'
 import { holdToLaws } from './laws.ts'
 

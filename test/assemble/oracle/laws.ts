@@ -1,10 +1,10 @@
 /**
- * Holds the assembler to the laws of pairing on made-up conversations:
+ * Checks the laws of pairing on generated conversations:
  *
  * - Without loss, exactly the exchanges that the reference assembler finds are emitted.
- * - Whatever is done to the frames, no pair is emitted that was not exchanged.
+ * - Whatever happens to the frames, no pair is emitted that was not exchanged.
  * - Removing frames adds no pair; repeating frames changes nothing.
- * - Frames delivered up to three places late cost exchanges, but never too many, and make no wrong pair.
+ * - Frames delayed by up to three positions lose few exchanges, and yield no wrong pair.
  */
 import assert from 'node:assert/strict'
 import type { Pair } from '../../../src/pair/pair.ts'
@@ -16,9 +16,12 @@ import { drop, duplicate, excerpt, type Frame, interleave, reorder, resend, snap
 import { Random } from './random.ts'
 import { digest, type Exchange, fieldsText, keyOf, referenceExchanges } from './reference.ts'
 
-/** Frames delivered late by up to this many places. */
+/** Most positions by which frames are delayed. */
 const DISTANCE = 3
-/** Of the exchanges, this part may be lost by that; and in a short run those of one conversation, and some beside. */
+/**
+ * Share of the exchanges that reordering may lose; in a short run, in addition those of one conversation and a few
+ * others.
+ */
 const TOLERATED = 0.001
 const TOLERATED_ANYWAY = 4
 
@@ -27,14 +30,14 @@ const OPTIONS = { poolBytes: 4 * 1024 * 1024, flows: 64 } as const
 
 export interface Tally {
   frames: number
-  /** Exchanges of the reordered captures, and how many of them came out. */
+  /** Exchanges of the reordered captures, and how many of them were emitted. */
   reordered: number
   kept: number
   /** Most exchanges of one scenario that were lost. */
   most: number
 }
 
-/** Runs scenarios until `frames` frames were assembled. @param seed the first scenario's; the next one's is one more */
+/** Runs scenarios until `frames` frames were assembled. @param seed of the first scenario; each further one adds 1 */
 export function holdToLaws(seed: number, frames: number): Tally {
   const tally: Tally = { frames: 0, reordered: 0, kept: 0, most: 0 }
   for (let next = seed; tally.frames < frames; next++) {

@@ -1,4 +1,4 @@
-/** A seeded generator of random numbers (mulberry32): the same seed makes the same conversations on every machine. */
+/** A seeded random number generator (mulberry32): a seed yields the same conversations on every machine. */
 export class Random {
   #state: number
 
@@ -19,7 +19,7 @@ export class Random {
     return min + this.below(max - min + 1)
   }
 
-  /** True once in `times`. */
+  /** True with a probability of 1 / `times`. */
   oneIn(times: number): boolean {
     return this.below(times) === 0
   }

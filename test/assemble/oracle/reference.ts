@@ -1,7 +1,7 @@
 /**
- * A slow and plain assembler, written from RFC 9293 and RFC 9112 and independent of `src/`: sorts and overlays the segments
- * of a connection, cuts the streams into messages, and pairs them in order. It is the oracle for captures without loss;
- * it does not decide what a loss leaves provable.
+ * A slow, simple assembler, written from RFC 9293 and RFC 9112 and independent of `src/`: sorts and overlays the
+ * segments of a connection, cuts the streams into messages, and pairs them in order. It is the oracle for captures
+ * without loss; it does not decide what a loss leaves provable.
  *
  * It reads one connection at a time, whose client is known, and stops where a stream is incomplete, invalid, or becomes
  * another protocol.
@@ -9,7 +9,7 @@
 import { createHash } from 'node:crypto'
 import { FIN, RST, type Segment, SYN } from '../../support/tcp-script.ts'
 
-/** What is compared of an exchange: everything that the assembler must not mix up. */
+/** The compared parts of an exchange: everything that the assembler must not mix up. */
 export interface Exchange {
   method: string
   target: string
@@ -22,7 +22,7 @@ export interface Exchange {
   responseBody: string
 }
 
-/** One text for each exchange, to look it up by. */
+/** A text that identifies an exchange. */
 export const keyOf = (exchange: Exchange): string =>
   [
     exchange.method,
@@ -101,7 +101,7 @@ interface Message {
 /** Thrown inside this file where the stream does not hold the whole message. */
 class Incomplete extends Error {}
 
-/** Reads messages off a stream, one after the other (RFC 9112 §2 to §7). */
+/** Reads consecutive messages from a stream (RFC 9112 §2 to §7). */
 class Messages {
   readonly #bytes: Buffer
   readonly #ended: boolean
@@ -120,7 +120,7 @@ class Messages {
     })
   }
 
-  /** The final response; those before it with a status of 1xx are skipped, but for 101 (RFC 9110 §15.2). */
+  /** The final response; earlier ones with a status of 1xx other than 101 are skipped (RFC 9110 §15.2). */
   response(method: string): (Message & { status: number }) | null {
     return this.#whole(() => {
       for (;;) {

@@ -11,7 +11,7 @@ const RESPONSE = 'HTTP/1.1 204 No\r\n\r\n'
 const SOCKS_CLIENT = ['\x05\x01\x00', '\x05\x01\x00\x01\x0a\x00\x00\x05\x00\x50'] as const
 const SOCKS_SERVER = ['\x05\x00', '\x05\x00\x00\x01\x0a\x00\x00\x05\x1f\x90'] as const
 
-/** The segment with the first payload, in pieces, and what surrounds it. */
+/** The first segment with a payload, in pieces, and the segments before and after it. */
 function inPieces(script: TcpScript, size: number): { before: Segment[]; pieces: Segment[]; after: Segment[] } {
   const { segments } = script
   const first = segments.findIndex(({ payload }) => payload.length > 0)
@@ -24,7 +24,7 @@ const proxied = (): TcpScript =>
   new TcpScript({ bareAcks: false }).handshake().client(`${PROXY}${REQUEST}`).server(RESPONSE).close()
 
 describe('preambles', () => {
-  test('a head whose segments arrive out of order or repeated', () => {
+  test('reads a head whose segments are out of order or repeated', () => {
     const { before, pieces, after } = inPieces(proxied(), 9)
     for (const shuffled of [pieces.toReversed(), [...pieces, ...pieces], [...pieces.slice(3), ...pieces.slice(0, 5)]]) {
       const { pairs } = assemble([...before, ...shuffled, ...after])
@@ -35,7 +35,7 @@ describe('preambles', () => {
     }
   })
 
-  test('a gap inside a head names no client, and the next request is read', () => {
+  test('names no client after a gap inside a head, and reads the next request', () => {
     const script = new TcpScript({ bareAcks: false }).handshake().client(`${PROXY}${REQUEST}`).server(RESPONSE)
     script.client(REQUEST).server(RESPONSE).close()
     const { before, pieces, after } = inPieces(script, 9)
@@ -46,7 +46,7 @@ describe('preambles', () => {
     )
   })
 
-  test('the message behind withheld bytes begins with them', () => {
+  test('a message that follows withheld bytes begins with them', () => {
     const script = new TcpScript({ bareAcks: false }).handshake()
     script.client('POST / HTTP/1.1\r\n\r\n').server(RESPONSE).close()
     const whole = assemble(script.segments).pairs
@@ -57,7 +57,7 @@ describe('preambles', () => {
     assert.equal(pair?.requestEndMicros, pieces.at(-1)?.micros)
   })
 
-  test('midstream, a head counts if it is complete, and its first bytes are not waited for', () => {
+  test('midstream, uses a head if it is complete, and does not wait for its first bytes', () => {
     const run = (first: string, rest: string) =>
       assemble(new TcpScript().midstream().client(first).client(rest).server(RESPONSE).close().segments)
     assert.deepEqual(run(`${PROXY}${REQUEST}`, '').pairs[0]?.capture.proxyProtocol, ENDS)
@@ -69,7 +69,7 @@ describe('preambles', () => {
     )
   })
 
-  test('the facts of one connection are not those of the next with the same addresses', () => {
+  test('a later connection with the same addresses does not inherit the client', () => {
     const first = proxied()
     const second = new TcpScript({ clientIsn: 900_000, serverIsn: 800_000, startMicros: first.micros + 1_000_000 })
     second.handshake().client(REQUEST).server(RESPONSE).close()
@@ -83,13 +83,13 @@ describe('preambles', () => {
     )
   })
 
-  test('an endless head holds no memory and is no request', () => {
+  test('an endless head holds no memory and is not a request', () => {
     const { pairs, ledger } = assemble(new TcpScript().handshake().client('PROXY TCP4 203').close().segments)
     assert.deepEqual(pairs, [])
     assert.equal(count(ledger, 'messages.requests'), 0)
   })
 
-  test('a SOCKS handshake whose client is captured ahead of the server', () => {
+  test('reads a SOCKS handshake whose client is captured before the server', () => {
     const script = new TcpScript({ bareAcks: false }).handshake()
     for (const i of [0, 1] as const) script.client(SOCKS_CLIENT[i]).server(SOCKS_SERVER[i])
     script.client(REQUEST).server(RESPONSE).close()
@@ -102,7 +102,7 @@ describe('preambles', () => {
     )
   })
 
-  test('inside CONNECT, pairs after a loss are left out or right', () => {
+  test('inside CONNECT, pairs after a loss are correct or missing', () => {
     const script = new TcpScript({ bareAcks: false }).handshake()
     script.client('CONNECT a:80 HTTP/1.1\r\n\r\n').server('HTTP/1.1 200 OK\r\n\r\n')
     for (let i = 0; i < 4; i++) {

@@ -14,10 +14,10 @@ const SIGNATURE = '\r\n\r\n\0\r\nQUIT\n'
 const IPV4 = '\xcb\x00\x71\x09\xc0\x00\x02\x01\xc8\x22\x00\x50'
 const ENDS = { source: { address: '203.0.113.9', port: 51234 }, destination: { address: '192.0.2.1', port: 80 } }
 
-/** One instance for all tests, as in use: nothing of one head may show up in the next. */
+/** One instance for all tests, as in production, so that state left by one head would show in the next. */
 const head = new ProxyHead()
 
-/** Feeds a head in pieces. @returns its state, how many bytes it has consumed, and what it names */
+/** Feeds a head in pieces. @returns its state, the number of consumed bytes, and the endpoints that it names */
 function feed(text: string, size: number): { state: number; consumed: number; endpoints: unknown } {
   head.reset()
   const data = bytes(text)
@@ -47,7 +47,7 @@ describe('ProxyHead', () => {
     ['version 2, unspecified family', `${SIGNATURE}\x21\x00\x00\x00`, null],
   ]
   for (const [name, text, endpoints] of heads) {
-    test(`consumes a head in any pieces, and nothing behind it: ${name}`, () => {
+    test(`consumes a head in any pieces, and nothing after it: ${name}`, () => {
       for (let size = 1; size <= text.length + 5; size++) {
         const run = feed(`${text}GET /`, size)
         assert.deepEqual(run, { state: PREAMBLE_DONE, consumed: text.length, endpoints }, `pieces of ${size}`)
@@ -75,7 +75,7 @@ describe('ProxyHead', () => {
     }
   })
 
-  test('reports how much of other content it has withheld', () => {
+  test('reports how many bytes of other content it has withheld', () => {
     assert.equal(feed('POST / HTTP/1.1', 1).state, PREAMBLE_NONE)
     assert.equal(head.withheld, 1)
     assert.equal(feed('PROXIED / HTTP/1.1', 4).state, PREAMBLE_NONE)
@@ -84,7 +84,7 @@ describe('ProxyHead', () => {
     assert.equal(head.withheld, 0)
   })
 
-  test('withholds no empty lines: HTTP ignores them', () => {
+  test('does not withhold empty lines, which HTTP ignores', () => {
     assert.deepEqual(feed('\r\n\r\nGET / HTTP/1.1', 1), { state: PREAMBLE_NONE, consumed: 4, endpoints: null })
     assert.equal(head.withheld, 0)
   })

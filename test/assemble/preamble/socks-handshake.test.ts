@@ -4,14 +4,14 @@ import { PREAMBLE_DONE, PREAMBLE_INVALID, PREAMBLE_OPEN } from '../../../src/ass
 import { SocksHandshake } from '../../../src/assemble/preamble/socks-handshake.ts'
 import { bytes } from './bytes.ts'
 
-/** What the two sides send in turn; the client begins. */
+/** What the two sides send alternately; the client begins. */
 type Turns = readonly string[]
 
 const REQUEST = '\x05\x01\x00\x01\x0a\x00\x00\x05\x00\x50'
 const REPLY = '\x05\x00\x00\x01\x0a\x00\x00\x05\x1f\x90'
 const NAME = 'n'.repeat(255)
 
-/** One instance for all tests, as in use: nothing of one handshake may show up in the next. */
+/** One instance for all tests, as in production, so that state left by one handshake would show in the next. */
 const handshake = new SocksHandshake()
 
 /** @returns the state after all turns in pieces, and the bytes behind the handshake in the last one */
@@ -80,12 +80,12 @@ describe('SocksHandshake', () => {
     })
   }
 
-  test('leaves the bytes behind the reply', () => {
+  test('leaves the bytes after the reply', () => {
     assert.deepEqual(play(['\x05\x01\x00', '\x05\x00', REQUEST, `${REPLY}220`], 99), { state: PREAMBLE_DONE, rest: 3 })
   })
 
   for (const [name, turns] of refused) {
-    test(`is invalid: ${name}`, () => {
+    test(`rejects ${name}`, () => {
       for (const size of [1, 1000]) assert.equal(play(turns, size).state, PREAMBLE_INVALID)
     })
   }

@@ -1,4 +1,4 @@
-/** RSTs captured before bytes that their senders had received: what these belong to is not lost. */
+/** RSTs captured before bytes that their senders had received: the exchanges of these bytes are not lost. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { END_RESET } from '../../../src/ledger/reasons.ts'
@@ -10,7 +10,7 @@ import { TcpHarness } from './tcp-harness.ts'
 
 const MILLISECOND = 1000
 
-/** A client's RST that acknowledges five bytes of the server, of which none was captured. */
+/** A client's RST that acknowledges five bytes of the server, none of which was captured. */
 const early = (...after: Segment[]): TcpHarness =>
   new TcpHarness().segments([
     ...handshake(),
@@ -19,7 +19,7 @@ const early = (...after: Segment[]): TcpHarness =>
     ...after,
   ])
 
-test('early resets: the connection is closed once the bytes are captured', () => {
+test('early resets: closes the connection once the bytes are captured', () => {
   const tcp = early(fromServer(3, 'st'))
   assert.equal(tcp.count('flows.closed.reset'), 0)
   tcp.segment(fromServer(0, 'pqr'))
@@ -28,20 +28,20 @@ test('early resets: the connection is closed once the bytes are captured', () =>
   assert.equal(tcp.count('segments.inexactReset'), 0)
 })
 
-test('early resets: the connection is closed 50 ms later without them', () => {
+test('early resets: closes the connection after 50 ms without them', () => {
   const tcp = early().tick(START_MICROS + 40 * MILLISECOND)
   assert.equal(tcp.count('flows.closed.reset'), 0)
   tcp.tick(START_MICROS + 200 * MILLISECOND)
   assert.equal(tcp.count('flows.closed.reset'), 1)
 })
 
-test('early resets: a sender that continues was not reset', () => {
+test('early resets: ignores the RST if its sender continues', () => {
   const tcp = early(fromClient(3, 'def'), fromServer(0, 'pqrst')).tick(START_MICROS + 200 * MILLISECOND)
   assert.equal(tcp.count('flows.closed.reset'), 0)
   assert.deepEqual([tcp.only.client, tcp.only.server], ['abcdef', 'pqrst'])
 })
 
-test('early resets: a new connection on the ports does not end with the old one', () => {
+test('early resets: a new connection on the same ports does not end with the old one', () => {
   const tcp = early(syn(2_000_000_000)).tick(START_MICROS + 200 * MILLISECOND)
   assert.equal(tcp.count('flows.closed.reset'), 1)
   assert.equal(tcp.count('flows.open'), 1)
@@ -60,7 +60,7 @@ test('early resets: a response captured behind the RST of its client is paired',
   }
 })
 
-test('early resets: a response captured in any order with the RST that its server sent behind it is paired', () => {
+test('early resets: a response is paired, captured in any order with the RST that its server sent after it', () => {
   const { segments } = new TcpScript({ segmentBytes: 40, bareAcks: false })
     .handshake()
     .client(request('/0'))
@@ -84,7 +84,7 @@ function permutations<T>(items: readonly T[]): T[][] {
   return items.flatMap((item, i) => permutations(items.toSpliced(i, 1)).map((rest) => [item, ...rest]))
 }
 
-test('early resets: behind a hole that is never filled the connection is closed 50 ms later', () => {
+test('early resets: closes a connection whose hole is never filled after 50 ms', () => {
   const held = [fromServer(0, 'ab'), fromServer(4, 'ef'), fromServer(6, '', { flags: RST })]
   const tcp = new TcpHarness().segments([...handshake(), ...held]).tick(START_MICROS + 40 * MILLISECOND)
   assert.equal(tcp.count('flows.closed.reset'), 0)

@@ -14,7 +14,7 @@ describe('fin: ends', () => {
     assert.equal(tcp.only.clientEnd, END_FIN)
   })
 
-  test('a FIN in a segment of its own, captured before the last data', () => {
+  test('a separate FIN segment captured before the last data ends the stream after the data', () => {
     const tcp = harness(fromClient(0, 'ab'), fromClient(4, '', { flags: FIN }), fromClient(2, 'cd'))
     assert.equal(tcp.only.client, 'abcd')
     assert.equal(tcp.only.clientEnd, END_FIN)
@@ -46,7 +46,7 @@ describe('fin: FINs that are not the sender’s', () => {
     assert.equal(tcp.pool.usedBytes, 0)
   })
 
-  test('a FIN ahead of the stream is void once bytes cover its place', () => {
+  test('a FIN ahead of the stream is discarded once bytes cover its position', () => {
     for (const ahead of [1, 3, 100]) {
       const tcp = harness(
         fromClient(0, 'ab'),
@@ -60,7 +60,7 @@ describe('fin: FINs that are not the sender’s', () => {
     }
   })
 
-  test('the sender’s own FIN counts beside one further ahead, in either order', () => {
+  test('the sender’s own FIN applies beside one further ahead, in either order', () => {
     const [stray, own] = [fromClient(100_000, '', { flags: FIN }), fromClient(4, '', { flags: FIN })]
     for (const fins of [
       [stray, own],
@@ -72,13 +72,13 @@ describe('fin: FINs that are not the sender’s', () => {
     }
   })
 
-  test('an old FIN is nothing', () => {
+  test('an old FIN is ignored', () => {
     const tcp = harness(fromClient(0, 'abcd'), fromClient(2, '', { flags: FIN }), fromClient(4, 'ef'))
     assert.equal(tcp.only.client, 'abcdef')
     assert.equal(tcp.only.clientEnd, -1)
   })
 
-  test('bytes after a delivered FIN are counted as such', () => {
+  test('bytes after a delivered FIN have their own counter', () => {
     const tcp = harness(fromClient(0, 'ab', { flags: FIN }), fromClient(3, 'cd'), fromClient(0, 'ab'))
     assert.equal(tcp.only.client, 'ab')
     assert.equal(tcp.count('segments.afterEnd'), 1)

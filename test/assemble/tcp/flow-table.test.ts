@@ -1,4 +1,4 @@
-/** The table of flows, against a list that is searched from end to end. */
+/** The flow table, against a list that is searched linearly. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
@@ -19,7 +19,7 @@ interface End {
   port: number
 }
 
-/** Ends that differ in one part only, so that a lookup has to compare all of them. */
+/** Endpoints that differ in one part only, so that a lookup has to compare all parts. */
 const CONNECTIONS: readonly (readonly [End, End])[] = [
   [
     { words: [0x0a000001], port: 1000 },
@@ -55,7 +55,7 @@ const CONNECTIONS: readonly (readonly [End, End])[] = [
   ],
 ]
 
-/** A flow as the list has it. */
+/** A flow in the list. */
 interface Known {
   flow: number
   /** Position in CONNECTIONS, and the network namespace. */
@@ -65,7 +65,7 @@ interface Known {
   isClosed: boolean
 }
 
-/** A segment of a connection, and what is done when the table does not have it. */
+/** A segment of a connection, and the action if the table does not contain it. */
 interface Lookup {
   do: 'find'
   connection: number
@@ -81,7 +81,7 @@ class Pair {
   readonly #program = new TcpProgram({}, { flows: CAPACITY, poolBytes: 64 * 1024 })
   readonly #table = this.#program.exports
   #micros = 0
-  /** Open flows by their last segment, then closed ones by when they closed. */
+  /** Open flows in the order of their last segments, then closed ones in the order of closing. */
   #open: Known[] = []
   #closed: Known[] = []
 
@@ -134,7 +134,7 @@ class Pair {
     this.#open.push({ flow, connection, domain, networks: [network], isClosed: false })
   }
 
-  /** A flow has two networks at most: joining a third changes nothing. */
+  /** A flow has at most two networks: joining a third changes nothing. */
   #join(same: readonly Known[], network: number): void {
     const flow = this.#table.nextElsewhere(NO_FLOW)
     const known = same.find((one) => one.flow === flow)
@@ -185,7 +185,7 @@ class Pair {
   }
 }
 
-/** Writes the headers of a segment to the memory and looks its flow up. @returns NO_FLOW where there is none */
+/** Writes the headers of a segment to the memory and looks its flow up. @returns NO_FLOW if there is none */
 function lookUp(program: TcpProgram, source: End, target: End, domain: number, network: number): number {
   const { view, input: ip } = program
   const isV6 = source.words.length > 1
@@ -220,7 +220,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('close' as const, 'remove' as const), which: fc.nat(9) }) },
 )
 
-test('flow table: finds, lists and evicts what a list of all flows would', () => {
+test('flow table: agrees with a list of all flows on lookup, order and eviction', () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 80, size: 'max' }), (steps) => {
       const pair = new Pair()
@@ -237,7 +237,7 @@ interface Key {
   domain: number
 }
 
-/** Random ends over all addresses, half of them IPv6; some words have every bit, or the highest alone. */
+/** Random endpoints over all addresses, half of them IPv6; some words have all bits set, or only the highest. */
 function randomKey(random: Random): Key {
   const words = random.oneIn(2) ? 1 : 4
   const word = (): number =>
@@ -246,7 +246,7 @@ function randomKey(random: Random): Key {
   return { source: end(), target: end(), domain: random.below(2 ** 16) }
 }
 
-/** Different for keys that are different, whichever end is the source. */
+/** A key that differs for different connections, whichever endpoint is the source. */
 function nameOf({ source, target, domain }: Key): string {
   return [domain, ...[String([source.port, ...source.words]), String([target.port, ...target.words])].sort()].join('|')
 }

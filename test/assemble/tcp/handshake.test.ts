@@ -1,4 +1,4 @@
-/** Which of several SYN-ACKs a connection begins with, by the client's first acknowledgement. */
+/** Which of several SYN-ACKs the client accepted, according to its first acknowledgement. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { FLAG_RST, FLAG_SYN } from '../../../src/net/tcp-header.ts'
@@ -34,14 +34,14 @@ describe('handshake: the SYN-ACK that the client accepts', () => {
     ['data behind it that is captured later', (FIRST + 5000) | 0],
     ['data up to the largest window', (FIRST + WINDOW_BYTES) | 0],
   ] as const) {
-    test(`is the one captured where it acknowledges ${what}`, () => {
+    test(`is the captured one if the client acknowledges ${what}`, () => {
       const stream = server(OTHER)
       tcp.acceptSynAck(stream, ack, FLAG_ACK)
       assert.deepEqual(numbers(stream), [FIRST, FIRST, FIRST, true])
     })
   }
 
-  test('is the second one where it acknowledges that, in front of the first or behind it', () => {
+  test('is the second one if the client acknowledges that, whether its number is lower or higher than the first one’s', () => {
     for (const other of [OTHER, (FIRST + 100) | 0, (FIRST - 100) | 0]) {
       const stream = server(other)
       tcp.acceptSynAck(stream, other, FLAG_ACK)
@@ -49,7 +49,7 @@ describe('handshake: the SYN-ACK that the client accepts', () => {
     }
   })
 
-  test('is one that was not captured where it acknowledges what none can have sent', () => {
+  test('is one that was not captured if no captured one can have sent the acknowledged bytes', () => {
     for (const ack of [(FIRST - 1) | 0, (FIRST + WINDOW_BYTES + 1) | 0, (FIRST + 2 ** 31) | 0]) {
       for (const stream of [server(), server(OTHER)]) {
         tcp.acceptSynAck(stream, ack, FLAG_ACK)
@@ -59,7 +59,7 @@ describe('handshake: the SYN-ACK that the client accepts', () => {
     }
   })
 
-  test('is not decided by a segment without acknowledgement, by a SYN, or by a later acknowledgement', () => {
+  test('is not decided by a segment without ACK, by a SYN, or by a later acknowledgement', () => {
     for (const flags of [0, FLAG_SYN, FLAG_SYN | FLAG_ACK, FLAG_RST]) {
       const stream = server(OTHER)
       tcp.acceptSynAck(stream, OTHER, flags)
@@ -76,7 +76,7 @@ describe('handshake: the SYN-ACK that the client accepts', () => {
     for (const stream of [zero, acknowledged, holding]) assert.equal(tcp.firstSeqOf(stream), FIRST)
   })
 
-  test('is unknown while none was captured', () => {
+  test('is unknown if none was captured', () => {
     const stream = tcp.streamOf(tcp.newFlow(), 0)
     tcp.acceptSynAck(stream, OTHER, FLAG_ACK)
     assert.deepEqual([tcp.isKnown(stream), tcp.isSynSeen(stream)], [0, 0])

@@ -8,7 +8,7 @@ const POOL_BYTES = 64 * 1024
 const STREAMS = 2
 const NO_PIECE = 0
 
-/** A program with an input of bytes that differ. */
+/** A program with an input of distinct bytes. */
 function make(): TcpProgram {
   const tcp = new TcpProgram({}, { poolBytes: POOL_BYTES, flows: 16 })
   for (let i = 0; i < INPUT_BYTES; i++) tcp.bytes[tcp.input + i] = (i * 7) & 0xff
@@ -53,7 +53,10 @@ function contentOf({ exports: pieces, bytes }: TcpProgram, { piece, length }: Pi
   return Buffer.concat(parts)
 }
 
-/** A stream's pieces are those of the model, in order of sequence numbers, with their bytes; `floorPiece` finds each. */
+/**
+ * Asserts that a stream's pieces equal the model's, in order of sequence numbers, with their bytes, and that
+ * `floorPiece` finds each.
+ */
 function assertStream(tcp: TcpProgram, stream: number, base: number, expected: readonly Piece[]): void {
   const { exports: pieces, bytes, input } = tcp
   const found: number[] = []
@@ -78,7 +81,7 @@ function assertStream(tcp: TcpProgram, stream: number, base: number, expected: r
   }
 }
 
-test('held pieces: are what a sorted list of each stream holds, under any additions and removals', () => {
+test('held pieces: agree with a sorted list for each stream after any additions and removals', () => {
   fc.assert(
     fc.property(steps, fc.integer(), (all, base) => {
       const tcp = make()
@@ -116,7 +119,7 @@ test('held pieces: are what a sorted list of each stream holds, under any additi
   )
 })
 
-test('held pieces: a lookup visits few of them, whatever the order of arrival', () => {
+test('held pieces: a lookup visits few pieces, whatever the order of arrival', () => {
   const { exports: pieces, input } = make()
   const stream = pieces.newRarities()
   for (let seq = 0; seq < 500; seq++) {

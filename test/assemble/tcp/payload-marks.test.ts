@@ -1,4 +1,4 @@
-/** Payload that live capture leaves out because its connection carries no HTTP/1 (src/ring/opaque-marks.ts). */
+/** Payload that live capture omits because its connection carries no HTTP/1 (src/ring/opaque-marks.ts). */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { AssembleHarness } from '../../support/assemble-harness.ts'
@@ -14,11 +14,11 @@ const download = (script: TcpScript): TcpScript =>
   script.handshake().client(HELLO).server(RECORD).server(RECORD).client(RECORD)
 const exchange = (script: TcpScript): TcpScript => script.client(REQUEST).server(RESPONSE)
 const framesOf = ({ segments }: TcpScript): Frame[] => encodeFrames(segments)
-/** A later connection between the same ends. */
+/** A later connection between the same endpoints. */
 const later = (script: TcpScript): TcpScript =>
   new TcpScript({ clientIsn: 900_000_000, serverIsn: 700_000_000, startMicros: script.micros + 1000 })
 
-test('payload of TLS: left out, and counted as if it were captured', () => {
+test('payload marks: TLS payload is omitted, and counted as if it were captured', () => {
   const script = download(new TcpScript()).close()
   const [all, marked] = [false, true].map((isMarked) => {
     const harness = new AssembleHarness({ marked: isMarked }).frames(framesOf(script))
@@ -29,7 +29,7 @@ test('payload of TLS: left out, and counted as if it were captured', () => {
 })
 
 for (const end of ['close', 'reset', 'lost'] as const) {
-  test(`payload of TLS: HTTP between the same ends is captured whole, however late the assembler: ${end}`, () => {
+  test(`payload marks: HTTP between the same endpoints is captured whole, however late the assembler: ${end}`, () => {
     const first = download(new TcpScript())
     if (end === 'close') first.close()
     else if (end === 'reset') first.reset('server')
@@ -43,7 +43,7 @@ for (const end of ['close', 'reset', 'lost'] as const) {
   })
 }
 
-test('payload of TLS: left out of a connection whose handshake was not captured', () => {
+test('payload marks: payload is omitted from a TLS connection whose handshake was not captured', () => {
   const script = new TcpScript().midstream().client(HELLO).server(RECORD).server(RECORD)
   const harness = new AssembleHarness().frames(framesOf(script))
   assert.ok(harness.ringBytes < 0x4000, `${harness.ringBytes} bytes passed the ring`)
@@ -51,7 +51,7 @@ test('payload of TLS: left out of a connection whose handshake was not captured'
   assert.equal(harness.count('bytes.payload'), HELLO.length + 2 * RECORD.length)
 })
 
-test('payload of TLS: what follows a close is copied, also where the SYN of the next connection was not captured', () => {
+test('payload marks: payload after a close is copied, even if the SYN of the next connection was not captured', () => {
   const first = download(new TcpScript()).close()
   const second = exchange(exchange(later(first).handshake()))
   const withoutHandshake = second.segments.slice(3)
@@ -62,7 +62,7 @@ test('payload of TLS: what follows a close is copied, also where the SYN of the 
   assert.ok(runs[1].pairs.length > 0)
 })
 
-test('payload of TLS: copied again once one end has closed', () => {
+test('payload marks: payload is copied again once one endpoint has closed', () => {
   const script = download(new TcpScript()).fin('client')
   const before = script.segments.length
   const frames = framesOf(script.server(RECORD))
@@ -72,10 +72,10 @@ test('payload of TLS: copied again once one end has closed', () => {
   assert.ok(harness.ringBytes - passed > RECORD.length)
 })
 
-test('payload that is needed but was left out becomes a gap, and what follows is captured', () => {
+test('payload marks: omitted payload that is needed becomes a gap, and later payload is captured', () => {
   const first = download(new TcpScript())
   const harness = new AssembleHarness({ idleTimeoutMicros: 1_000_000 }).frames(framesOf(first))
-  // The connection is idle until it is forgotten, and continues as HTTP/1: only the first segment misses its payload.
+  // The idle connection expires and then continues as HTTP/1: only its first segment lacks its payload.
   for (let second = 1; second <= 90; second++) harness.tick(first.micros + second * 1_000_000)
   assert.equal(harness.count('flows.closed.idle'), 1)
   const ignored = harness.count('segments.ignored')

@@ -1,4 +1,4 @@
-/** The bound on records of streams of which something is held, suspected or in doubt. */
+/** The bound on additional records of streams with held pieces, suspicions or doubts. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { END_EVICTED } from '../../../src/ledger/reasons.ts'
@@ -7,11 +7,11 @@ import { fromClient, fromServer, handshake } from './raw-segments.ts'
 import { TcpHarness } from './tcp-harness.ts'
 
 const RECORDS = 48
-/** Records that may be made beyond the bound until room is made. */
+/** Records that may exceed the bound until an eviction frees one. */
 const BEYOND = 8
 const from = (port: number): Link => ({ client: { ...CLIENT, port } })
 
-test('rarities: at the bound the connection whose record is oldest is evicted, and a newcomer has room', () => {
+test('rarities: at the bound, evicts the connection with the oldest record, so that a new one has room', () => {
   const tcp = new TcpHarness({ rarities: RECORDS })
   for (let port = 1; port <= 500; port++) {
     tcp.segments([...handshake(), fromClient(5, 'behind a hole')], from(port))
@@ -29,7 +29,7 @@ test('rarities: at the bound the connection whose record is oldest is evicted, a
   assert.equal(tcp.rarities, 0)
 })
 
-test('rarities: what a segment of the connection no longer needs is freed', () => {
+test('rarities: frees the record once the connection no longer needs it', () => {
   const tcp = new TcpHarness({ rarities: RECORDS })
   for (let port = 1; port <= 500; port++) {
     tcp.segments([...handshake(), fromClient(1, 'b'), fromClient(0, 'a'), fromServer(0, '', { acks: 2 })], from(port))
@@ -38,7 +38,7 @@ test('rarities: what a segment of the connection no longer needs is freed', () =
   assert.equal(tcp.count('flows.open'), 500)
 })
 
-test('rarities: a hole that is given up leaves no record, even if nothing follows on its connection', () => {
+test('rarities: a hole that becomes a gap leaves no record, even if its connection has no further segment', () => {
   const tcp = new TcpHarness({ rarities: RECORDS })
   const first = fromClient(5, 'x')
   tcp.segments([...handshake(), first], from(1))

@@ -1,4 +1,4 @@
-/** Segments at any offset of either stream of one connection, for tests that need no order in them. */
+/** Segments at any offset of either stream of one connection, in any order. */
 import { ACK, type Segment, START_MICROS, SYN, TcpScript, toBytes } from '../../support/tcp-script.ts'
 
 export const CLIENT_ISN = 1000
@@ -6,7 +6,7 @@ export const SERVER_ISN = 5000
 
 let clock = START_MICROS
 
-/** The segments made after this are captured later than `micros`. */
+/** Segments created after this call are captured after `micros`. */
 export const continueAt = (micros: number): void => {
   clock = micros
 }

@@ -1,4 +1,7 @@
-/** Parts of the HTTP half as a program of its own, for tests. Streams and exchanges are addresses of records that belong to no flow. */
+/**
+ * Parts of the HTTP half as a separate program for tests. Streams and exchanges are addresses of records that belong to
+ * no flow.
+ */
 import { Time } from '../../../../src/assemble/core/clock'
 import { expectChunked, MALFORMED, readChunkFraming, SECTION_BYTES } from '../../../../src/assemble/core/http1/chunked'
 import {
@@ -68,7 +71,10 @@ export {
 export const NOT_CHUNKED: i32 = <i32>MALFORMED
 export const LONGEST_SECTION: i32 = SECTION_BYTES
 
-/** Begins anew. @param slabs address of three slabs and the lists; @param records room for so many connections and exchanges at `start` */
+/**
+ * Resets all state. @param slabs address of three slabs and the lists; @param records room for so many connections and
+ * exchanges at `start`
+ */
 export function open(slabs: usize, start: usize, records: u32): void {
   const connections = changetype<Slab>(slabs)
   const exchanges = changetype<Slab>(slabs + offsetof<Slab>())
@@ -129,7 +135,7 @@ export function setRemaining(stream: MessageStream, remaining: f64): void {
   beginProgress(stream).remaining = <i64>remaining
 }
 
-/** As if so many bytes of a head that is cut were held. */
+/** Simulates that this many bytes of a partial head are held. */
 export function setPartialBytes(stream: MessageStream, bytes: usize): void {
   partialOf(beginProgress(stream)).length = bytes
 }
@@ -142,7 +148,7 @@ export function responseBodyOf(method: i32): f64 {
   return <f64>responseBody(method)
 }
 
-/** A flow's record, cleared, in which a connection finds whether bytes of it are lost. */
+/** A cleared flow record, where a connection looks up whether any of its bytes were lost. */
 export function makeFlow(at: usize, lossy: bool): Flow {
   memory.fill(at, 0, offsetof<Flow>())
   const flow = changetype<Flow>(at)
@@ -162,7 +168,7 @@ export function setExchange(exchange: Exchange, endSeq: i32, contested: bool, un
   exchange.closes = closes
 }
 
-/** As if the exchange had been abandoned for this reason. */
+/** Simulates that the exchange was abandoned for this reason. */
 export function setAbandoned(exchange: Exchange, reason: i8): void {
   exchange.abandoned = true
   exchange.reason = reason

@@ -1,4 +1,7 @@
-/** The message parser as a program of its own, for tests, which stand in for exchanges.ts. Streams are addresses. */
+/**
+ * The message parser as a separate program for tests, which provide the functions of exchanges.ts. Streams are
+ * addresses.
+ */
 
 import { expectChunked } from '../../../../src/assemble/core/http1/chunked'
 import {
@@ -22,7 +25,7 @@ import { Flow } from '../../../../src/assemble/core/tcp/flow'
 export { expectChunked, expectToClose, parseData, parseEnd, parseGap, seqAt, usedBytes }
 
 /**
- * Begins anew, with one connection at most and nothing filtered.
+ * Resets all state: at most one connection, and no filter.
  *
  * @param tables room for two slabs, the records of a connection, and what is known of the pool's pages; @param heads room for a head
  */

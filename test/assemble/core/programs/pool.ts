@@ -1,4 +1,4 @@
-/** The pool and the lists as a program of their own, for tests. Chains are addresses of records whose bytes are 0 at first. */
+/** The pool and the lists as a separate program for tests. Chains are addresses of records that are initially zero. */
 import {
   allocate,
   capacity,

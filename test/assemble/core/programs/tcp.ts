@@ -1,4 +1,4 @@
-/** The TCP half as a program of its own, for tests, which stand in for the half above it. */
+/** The TCP half as a separate program for tests, which provide the functions of the HTTP half. */
 import { Time } from '../../../../src/assemble/core/clock'
 import { openPool, PAGE_RECORD_BYTES, usedBytes } from '../../../../src/assemble/core/memory/cells'
 import { LISTS_BYTES, openLists } from '../../../../src/assemble/core/memory/list'
@@ -115,7 +115,7 @@ export const SIZE_OF_LISTS: i32 = <i32>LISTS_BYTES
 export const SIZE_OF_SLAB: i32 = <i32>offsetof<Slab>()
 export const SIZE_OF_PAGE: i32 = <i32>PAGE_RECORD_BYTES
 
-/** What the host writes before it calls `configure`: addresses of the regions, and bounds. */
+/** Addresses and bounds of the regions, which the host writes before it calls `configure`. */
 @unmanaged
 class Layout {
   idleMicros: f64
@@ -137,7 +137,7 @@ class Layout {
   seed: u32
 }
 
-/** Begins anew. */
+/** Resets all state. */
 export function configure(at: usize): void {
   const layout = changetype<Layout>(at)
   const capacity = layout.capacity
@@ -182,7 +182,7 @@ export function raritiesUsed(): u32 {
   return Region.rarities.used
 }
 
-/** What an owner outside may ask of a flow. */
+/** Properties of a flow that its owner reads. */
 export function serialOf(flow: Flow): i32 {
   return flow.serial
 }
@@ -210,17 +210,17 @@ export function newerOf(flow: Flow): Flow | null {
   return flow.newer
 }
 
-/** A flow that is in no table. */
+/** A flow outside of the table. */
 export function newFlow(): Flow {
   return changetype<Flow>(allocateRecord(Region.flows))
 }
 
-/** What is kept of a stream's pieces, of a flow that is in no table. */
+/** The held pieces of a stream whose flow is outside of the table. */
 export function newRarities(): Rarities {
   return rareOf(streamOf(newFlow(), 0), 0)
 }
 
-/** What one of several SYNs leaves of a stream. */
+/** The stream's record after one of several SYNs. */
 export function firstSeqOf(stream: Stream): i32 {
   return stream.firstSeq
 }
@@ -241,7 +241,7 @@ export function isSynSeen(stream: Stream): bool {
   return stream.synSeen
 }
 
-/** As if the receiver had acknowledged so much. */
+/** Simulates that the receiver has acknowledged up to this number. */
 export function setAcked(stream: Stream, acked: i32): void {
   stream.ackedKnown = true
   stream.acked = acked

@@ -1,4 +1,4 @@
-/** What the message parser calls for each message, as imports of the program: a test notes the calls. */
+/** Functions that the message parser calls for each message, as imports of the program: a test records the calls. */
 import { Connection, MessageStream } from '../../../../src/assemble/core/http1/connection'
 import { TO_CLOSE } from '../../../../src/assemble/core/http1/stream-states'
 

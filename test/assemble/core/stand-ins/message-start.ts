@@ -1,4 +1,4 @@
-/** What the message parser calls for each head, as an import of the program: a test notes the calls. */
+/** The function that the message parser calls for each head, as an import of the program: a test records the calls. */
 import { MessageStream, progressOf } from '../../../../src/assemble/core/http1/connection'
 import { COUNTED } from '../../../../src/assemble/core/http1/stream-states'
 

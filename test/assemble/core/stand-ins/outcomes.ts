@@ -1,4 +1,4 @@
-/** What the proof of a pairing calls to end exchanges, as imports of the program: a test notes the calls. */
+/** Functions that proof.ts calls to end exchanges, as imports of the program: a test records the calls. */
 import { Exchange } from '../../../../src/assemble/core/http1/connection'
 
 export declare function emit(exchange: Exchange): void

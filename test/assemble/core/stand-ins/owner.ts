@@ -1,6 +1,6 @@
 /**
- * What the TCP half calls of the half above it, as imports of the program: in tests of the TCP half alone, the test provides them.
- * Addresses are valid during the call.
+ * Functions of the HTTP half that the TCP half calls, as imports of the program: tests of the TCP half alone provide
+ * them. Addresses are valid during the call.
  */
 import { Direction, Flow } from '../../../../src/assemble/core/tcp/flow'
 
@@ -9,11 +9,11 @@ import { Direction, Flow } from '../../../../src/assemble/core/tcp/flow'
  * packet time during the call.
  */
 export declare function ownerData(flow: Flow, direction: Direction, at: usize, end: usize, seq: i32, ack: i32): void
-/** `bytes` bytes are given up on, 0 where their number is unknown; the next data continues after them. */
+/** A gap of `bytes` bytes, 0 if their number is unknown; the next data follows the gap. */
 export declare function ownerGap(flow: Flow, direction: Direction, bytes: i32): void
-/** Which bytes the receiver's application read cannot be proved, though all were captured. */
+/** All bytes were captured, but which of them the receiver's application read cannot be proved. */
 export declare function ownerAmbiguous(flow: Flow): void
-/** Nothing follows on this stream; `how` is an END_ value. Called once per stream. */
+/** The stream has ended; `how` is an END_ value. Called once per stream. */
 export declare function ownerEnd(flow: Flow, direction: Direction, how: u8): void
 /** A connection begins. */
 export declare function ownerOpened(flow: Flow): void
@@ -25,11 +25,14 @@ export declare function ownerBegins(flow: Flow): void
 export declare function ownerBeginsRequest(at: usize, end: usize): bool
 /** The flow is over: frees what is kept for it. Called once per flow. */
 export declare function ownerRelease(flow: Flow): void
-/** More messages wait than are to be remembered: connections have to be evicted. */
+/** More messages are pending than the limit permits: connections must be evicted. */
 export declare function ownerIsCrowded(): bool
-/** The flow to evict when messages crowd, or null. */
+/** The flow to evict when there are too many messages, or null. */
 export declare function ownerLeastWanted(): Flow | null
-/** The pool is low, and nothing is held behind holes: drops what has waited longest. @returns false when nothing waits */
+/**
+ * The pool is nearly full, and nothing is held behind holes: drops what has waited longest. @returns false if nothing
+ * waits
+ */
 export declare function ownerEvictOldest(): bool
-/** Packet time has advanced: abandons messages that have waited, or stood still, for too long. */
+/** Packet time has advanced: abandons messages that have waited or paused for too long. */
 export declare function ownerExpire(): void
