@@ -47,7 +47,7 @@ test('backoffMs: every wait lies within the policy, however many failures there 
   )
 })
 
-test('Backoff: agents that failed together do not come back together', () => {
+test('Backoff: agents that failed at the same time do not retry at the same time', () => {
   const first = Array.from({ length: 200 }, () => new Backoff(POLICY).next())
   assert.ok(new Set(first).size > 100)
 })

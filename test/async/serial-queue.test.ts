@@ -15,7 +15,7 @@ test('SerialQueue: runs tasks in order and returns what they return', async () =
   )
 })
 
-test('SerialQueue: serves the event loop between two tasks', async () => {
+test('SerialQueue: yields to the event loop between two tasks', async () => {
   const queue = new SerialQueue()
   const events: string[] = []
   const tasks = ['a', 'b', 'c'].map((name) =>

@@ -25,7 +25,7 @@ test('baseline: reports a ratio that is lower by more than the tolerance', () =>
   assert.deepEqual(regressions({}, baseline, 15), [], 'without the reference program')
 })
 
-test('baseline: distinguishes sections of capture files from others', () => {
+test('baseline: distinguishes sections that read capture files from others', () => {
   assert.equal(isOffline(run(1)), true)
   assert.equal(isOffline({ results: 1 }), false)
   assert.equal(isOffline(null), false)

@@ -36,7 +36,7 @@ const START: PartResult = {
   ],
 }
 
-test('figures: a row shows how many times as much the reference programs of the same run need for API-like traffic', () => {
+test('figures: a row shows the reference programs’ ratios of the same run for API-like traffic', () => {
   const parse = contender('parse stage, one core', 2)
   const text = figuresText({
     20: { offline: offline('v20.20.2', [parse, contender('tshark', 90)]) },
@@ -48,7 +48,7 @@ test('figures: a row shows how many times as much the reference programs of the 
   assert.ok(text.includes(cells), text)
 })
 
-test('figures: what was not measured has no row, and each machine has its own line', () => {
+test('figures: missing measurements have no row, and each machine has its own line', () => {
   const text = figuresText({ 24: { start: START } })
   const rows = text.split('\n').filter((line) => line.startsWith('| `') || line.startsWith('| p'))
   assert.deepEqual(rows, [

@@ -1,4 +1,4 @@
-/** The floods of the benchmarks are as declared: where there is room for everything, all good pairs are found, and no others. */
+/** The benchmarks' floods match their description: with enough room, all good pairs are found, and no others. */
 import assert from 'node:assert/strict'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

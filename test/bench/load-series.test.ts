@@ -14,11 +14,11 @@ const NONE: LoadCounts = {
   ringDrops: 0,
 }
 
-/** Ten samples a second for `seconds`, of which `count` says what was counted by then. */
+/** Ten samples a second for `seconds`; `count` returns the counters at a time. */
 const samplesOf = (seconds: number, count: (second: number) => Partial<LoadCounts>): LoadCounts[] =>
   Array.from({ length: 10 * seconds + 1 }, (_, i) => ({ ...NONE, ms: 100 * i, ...count(i / 10) }))
 
-test('load series: figures begin with the first frame, and the settled ones two seconds later', () => {
+test('load series: figures start at the first frame, and steady-state figures two seconds later', () => {
   // The load of 1,000 frames/s begins after a second and lasts for four; 300 frames are dropped in its first half second.
   const samples = samplesOf(8, (second) => {
     const at = Math.min(4, Math.max(0, second - 1))
@@ -46,7 +46,7 @@ test('load series: figures begin with the first frame, and the settled ones two 
   })
 })
 
-test('load series: the worst second is found at any place, and the recovery ends with the last sample that sheds', () => {
+test('load series: finds the worst second anywhere, and ends the recovery at the last sample that sheds', () => {
   const samples = samplesOf(6, (second) => ({
     cpuMs: 100 * second + (second > 2.3 ? 400 : 0),
     kept: second > 1 && second < 4.05 ? 0.5 : 1,
@@ -57,7 +57,7 @@ test('load series: the worst second is found at any place, and the recovery ends
   assert.equal(recoverySeconds(samples, 5000), 0)
 })
 
-test('load series: a line that is still being written is left out', () => {
+test('load series: ignores an incomplete last line', () => {
   const [one, two] = samplesOf(1, () => ({})).map((sample) => JSON.stringify(sample))
   assert.deepEqual(readSamples(`${one}\n${two.slice(0, 5)}`), [NONE])
   assert.deepEqual(readSamples(''), [])

@@ -1,11 +1,11 @@
-/** The traffic of the benchmarks is as declared: every pair can be found. */
+/** The benchmarks' traffic matches its description: every pair is found. */
 import assert from 'node:assert/strict'
 import { readFileSync, rmSync } from 'node:fs'
 import { type TestContext, test } from 'node:test'
 import { parsePass } from '../../bench/parse-pass.ts'
 import { makeTrace, type Trace, type TraceName } from '../../bench/traces.ts'
 
-/** A number of pairs that no benchmark uses, so that no file of one is removed. */
+/** A number of pairs that no benchmark uses, so that this test removes none of their files. */
 const PAIRS = 1_237
 
 function make(t: TestContext, name: TraceName): Trace {
@@ -30,6 +30,6 @@ test('traces: generates the same bytes twice', (t) => {
 test('traces: api has messages of several segments, small has none', (t) => {
   const framesOf = (name: TraceName): number => parsePass(readFileSync(make(t, name).path)).frames
   assert.ok(framesOf('api') > 4 * PAIRS)
-  // A handshake and a goodbye for each of the connections, three frames each.
+  // Three frames for the handshake and three for the close of each connection.
   assert.equal(framesOf('small'), 2 * PAIRS + 6 * 17)
 })

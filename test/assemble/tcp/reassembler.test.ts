@@ -11,7 +11,7 @@ const letters = (count: number): string =>
   Array.from({ length: count }, (_, i) => String.fromCharCode(97 + (i % 26))).join('')
 
 describe('reassembler: sequence numbers', () => {
-  test('wrap at 2^32 inside, before and after every byte of a stream', () => {
+  test('wrap at 2^32 before, within and after every byte of a stream', () => {
     const client = letters(12)
     const server = letters(20)
     for (let before = 0; before <= 22; before++) {
@@ -28,7 +28,7 @@ describe('reassembler: sequence numbers', () => {
     }
   })
 
-  test('out of order across the wrap', () => {
+  test('are reordered across the wrap', () => {
     for (let before = 0; before <= 8; before++) {
       const isn = 2 ** 32 - before
       const { segments } = new TcpScript({ clientIsn: isn, segmentBytes: 2, bareAcks: false })
@@ -40,7 +40,7 @@ describe('reassembler: sequence numbers', () => {
 })
 
 describe('reassembler: order', () => {
-  test('segments in any order of four are delivered in order', () => {
+  test('four segments in any order are delivered in order', () => {
     const parts = ['ab', 'cd', 'ef', 'gh']
     for (const order of permutations([0, 1, 2, 3])) {
       const segments = order.map((i) => fromClient(i * 2, parts[i]))
@@ -48,7 +48,7 @@ describe('reassembler: order', () => {
     }
   })
 
-  test('nothing behind a hole is delivered before the hole is filled', () => {
+  test('bytes behind a hole are not delivered before the hole is filled', () => {
     const tcp = harness(fromClient(0, 'ab'), fromClient(4, 'ef'))
     assert.equal(tcp.only.client, 'ab')
     assert.equal(tcp.count('segments.outOfOrder'), 1)
@@ -62,7 +62,7 @@ describe('reassembler: order', () => {
     assert.equal(tcp.count('segments.duplicate'), 1)
   })
 
-  test('every segment captured twice, as two VLANs or a bridge show it', () => {
+  test('segments that are all captured twice, as on two VLANs or a bridge, are delivered once', () => {
     const { segments } = new TcpScript({ segmentBytes: 3 }).handshake().client('a request').server('a response').close()
     const delivered = deliver(segments.flatMap((segment) => [segment, segment]))
     assert.equal(delivered.client, 'a request')
@@ -76,21 +76,21 @@ describe('reassembler: overlaps', () => {
     assert.equal(harness(fromClient(2, 'cd'), fromClient(0, 'abXXef')).only.client, 'abcdef')
   })
 
-  test('the first copy wins among held segments too', () => {
+  test('the first copy also wins among held segments', () => {
     const held = [fromClient(4, 'ef'), fromClient(2, 'cdXX'), fromClient(6, 'gh'), fromClient(3, 'XXXXXij')]
     assert.equal(harness(...held, fromClient(0, 'ab')).only.client, 'abcdefghij')
   })
 
-  test('both directions', () => {
+  test('overlaps in both directions are independent', () => {
     const tcp = harness(fromServer(0, 'abcd'), fromServer(2, 'XXef'), fromServer(8, 'ij'), fromServer(4, 'XXghXXkl'))
     assert.equal(tcp.only.server, 'abcdefghijkl')
   })
 
-  test('a longer retransmission adds its new bytes, a shorter one nothing', () => {
+  test('a longer retransmission adds its new bytes, and a shorter one nothing', () => {
     assert.equal(harness(fromClient(0, 'abc'), fromClient(0, 'XXXdef'), fromClient(1, 'XX')).only.client, 'abcdef')
   })
 
-  test('retransmissions with other boundaries', () => {
+  test('retransmissions with other boundaries add their new bytes', () => {
     const text = letters(60)
     for (let first = 1; first < 12; first++) {
       for (let second = 1; second < 12; second++) {
@@ -105,7 +105,7 @@ describe('reassembler: overlaps', () => {
 })
 
 describe('reassembler: holes and gaps', () => {
-  test('a hole that the receiver acknowledges is a gap after four more segments and a millisecond', () => {
+  test('an acknowledged hole becomes a gap after four more segments and a millisecond', () => {
     const tcp = patient(fromClient(0, 'ab'), fromClient(4, 'ef'), fromServer(0, 'x', { acks: 6 }))
     for (let i = 0; i < 3; i++) assert.equal(tcp.segment(fromServer(1, '', { acks: 6 })).only.client, 'ab')
     assert.equal(tcp.segment(fromServer(1, '', { acks: 6 })).only.client, 'ab[2]ef')
@@ -114,7 +114,7 @@ describe('reassembler: holes and gaps', () => {
     assert.equal(tcp.count('bytes.gap'), 2)
   })
 
-  test('four segments within a millisecond are not enough, and a millisecond without segments is not', () => {
+  test('neither four segments within a millisecond nor a millisecond without segments is enough', () => {
     const hole = [fromClient(0, 'ab'), fromClient(4, 'ef'), fromServer(0, 'x', { acks: 6 })]
     const fast = harness(...hole)
     continueAt(hole[2].micros)
@@ -123,7 +123,7 @@ describe('reassembler: holes and gaps', () => {
     assert.equal(tcp.segment(fromServer(1, '', { acks: 6 })).only.client, 'ab')
   })
 
-  test('a hole that is acknowledged is a gap after 50 ms, whatever its connection does', () => {
+  test('an acknowledged hole becomes a gap after 50 ms, even without segments on its connection', () => {
     const hole = [fromClient(0, 'ab'), fromClient(4, 'ef'), fromServer(0, 'x', { acks: 6 })]
     const tcp = harness(...hole)
     const { micros } = hole[2]
@@ -138,7 +138,7 @@ describe('reassembler: holes and gaps', () => {
     ['a bare acknowledgement', fromClient(0, '', { acks: 6 })],
     ['an acknowledgement with data', fromClient(0, 'next', { acks: 6 })],
   ] as const) {
-    test(`${what} is captured up to three places before the bytes that it covers`, () => {
+    test(`${what} may be captured up to three positions before the bytes that it covers`, () => {
       const data = ['ab', 'cd', 'ef'].map((text, i) => fromServer(2 * i, text))
       for (const order of permutations([0, 1, 2])) {
         for (const at of [0, 1, 2, 3]) {
@@ -151,26 +151,26 @@ describe('reassembler: holes and gaps', () => {
     })
   }
 
-  test('lost bytes at the end of what was sent are a gap once acknowledged and passed', () => {
+  test('lost bytes at the end of the sent data become a gap once they are acknowledged and more segments follow', () => {
     const tcp = patient(fromClient(0, 'ab'), fromServer(0, 'x', { acks: 4 }), fromClient(4, 'ef'))
     assert.equal(later(tcp, 4).only.client, 'ab[2]ef')
     assert.equal(tcp.only.server, 'x')
   })
 
-  test('a hole that is only partly acknowledged stays open for the rest', () => {
+  test('a partly acknowledged hole stays open for the rest', () => {
     const tcp = patient(fromClient(0, 'ab'), fromClient(6, 'gh'), fromServer(0, 'x', { acks: 4 }))
     assert.equal(later(tcp, 4).only.client, 'ab[2]')
     assert.equal(tcp.segment(fromClient(4, 'ef')).only.client, 'ab[2]efgh')
   })
 
-  test('patience begins anew for bytes that are acknowledged later', () => {
+  test('the wait starts over for bytes that are acknowledged later', () => {
     const tcp = patient(fromClient(0, 'ab'), fromClient(4, 'ef'), fromServer(0, 'x', { acks: 3 }))
     for (let i = 0; i < 3; i++) tcp.segment(fromServer(1, '', { acks: 3 }))
     assert.equal(tcp.segment(fromServer(1, '', { acks: 6 })).only.client, 'ab[1]')
     assert.equal(tcp.segment(fromClient(3, 'd')).only.client, 'ab[1]def')
   })
 
-  test('late copies of a gap are duplicates', () => {
+  test('late copies of a gap's bytes are duplicates', () => {
     const tcp = later(patient(fromClient(0, 'ab'), fromClient(4, 'ef'), fromServer(0, 'x', { acks: 6 })), 6)
     assert.equal(tcp.segment(fromClient(2, 'cd')).only.client, 'ab[2]ef')
     assert.equal(tcp.count('segments.duplicate'), 1)
@@ -185,7 +185,7 @@ describe('reassembler: holes and gaps', () => {
     assert.equal(tcp.count('gaps.expired'), 1)
   })
 
-  test('holes left at the end of the input are gaps, and what follows them is delivered', () => {
+  test('holes at the end of the input become gaps, and the bytes behind them are delivered', () => {
     const tcp = harness(fromClient(2, 'cd'), fromClient(6, 'gh')).finish()
     assert.equal(tcp.only.client, '[2]cd[2]gh')
     assert.equal(tcp.only.clientEnd, END_INPUT)
@@ -193,7 +193,7 @@ describe('reassembler: holes and gaps', () => {
     assert.equal(tcp.pool.usedBytes, 0)
   })
 
-  test('one stream holds 1 MiB at most: the oldest hole becomes a gap there', () => {
+  test('one stream holds at most 1 MiB; beyond, its oldest hole becomes a gap', () => {
     const piece = 'x'.repeat(1024)
     const tcp = harness()
     for (let i = 0; i < 1024; i++) tcp.segment(fromClient(1 + i * 1024, piece))
@@ -204,7 +204,7 @@ describe('reassembler: holes and gaps', () => {
     assert.equal(tcp.only.client.length, '[1]'.length + 1024 * 1024 + 1)
   })
 
-  test('the cost of a piece grows with the logarithm of their number, in any order', () => {
+  test('the cost of a held piece grows with the logarithm of their number, in any order', () => {
     const orders: Record<string, (i: number, count: number) => number> = {
       ascending: (i) => i,
       descending: (i, count) => count - 1 - i,
@@ -224,7 +224,7 @@ describe('reassembler: holes and gaps', () => {
     }
   })
 
-  test('one stream holds 16,384 pieces at most, and 80,000 one-byte segments cost little each', () => {
+  test('one stream holds at most 16,384 pieces, and each of 80,000 one-byte segments is cheap', () => {
     const tcp = harness()
     for (let i = 0; i < 16_384; i++) tcp.segment(fromClient(1 + i, 'x'))
     assert.equal(tcp.pool.usedBytes, 16_384 * 128)
@@ -235,7 +235,7 @@ describe('reassembler: holes and gaps', () => {
     assert.equal(tcp.finish().only.client.length, '[1]'.length + 80_000)
   })
 
-  test('when the pool is low the oldest holes become gaps, so that later ones find room', () => {
+  test('the oldest holes become gaps when the pool is low, so that later ones have room', () => {
     const tcp = new TcpHarness({ poolBytes: 16 * 2048 })
     for (let port = 1; port <= 40; port++) {
       tcp.segments([...handshake(), fromClient(1, 'x'.repeat(1500))], { client: { address: '10.0.0.1', port } })
@@ -251,7 +251,7 @@ describe('reassembler: holes and gaps', () => {
     assert.equal(tcp.pool.usedBytes, 0)
   })
 
-  test('without room for a segment behind a hole it is as if never captured', () => {
+  test('a segment behind a hole without room is treated as never captured', () => {
     const tcp = new TcpHarness({ poolBytes: 4 * 2048 }).segments(handshake())
     tcp
       .segment(fromClient(1, 'x'.repeat(9000)))
@@ -263,7 +263,7 @@ describe('reassembler: holes and gaps', () => {
   })
 })
 
-describe('reassembler: causes come before effects', () => {
+describe('reassembler: delivers causes before effects', () => {
   test("a server's bytes wait for the client bytes that they acknowledge", () => {
     const tcp = harness(fromServer(0, 'answer', { acks: 7 }))
     assert.equal(tcp.connections.length, 0)
@@ -275,24 +275,24 @@ describe('reassembler: causes come before effects', () => {
     assert.equal(harness(fromClient(0, 'next', { acks: 100 })).only.client, 'next')
   })
 
-  test('when the request never arrives its bytes become a gap', () => {
+  test('the bytes of a request that never arrives become a gap', () => {
     const tcp = later(patient(fromServer(0, 'answer', { acks: 7 }), fromClient(7, 'next', { acks: 6 })), 7)
     assert.deepEqual([tcp.only.client, tcp.only.server], ['[7]next', 'answer'])
   })
 
-  test('at the end of the input too', () => {
+  test('they also become a gap at the end of the input', () => {
     const tcp = harness(fromServer(0, 'answer', { acks: 7 })).finish()
     assert.deepEqual([tcp.only.client, tcp.only.server], ['[7]', 'answer'])
   })
 })
 
 describe('reassembler: probes', () => {
-  test('a keep-alive of one byte before the next is nothing new, with and without data', () => {
+  test('a keep-alive one byte before the next sequence number adds nothing, with and without data', () => {
     const tcp = harness(fromClient(0, 'abc'), fromServer(0, '', { acks: 3 }), fromClient(2, ''), fromClient(2, '\0'))
     assert.equal(tcp.segment(fromClient(3, 'd')).only.client, 'abcd')
   })
 
-  test('the byte of a zero-window probe that was not accepted counts when it is sent again', () => {
+  test('the byte of a zero-window probe that was not accepted is delivered when it is retransmitted', () => {
     const tcp = harness(
       fromClient(0, 'abc'),
       fromServer(0, '', { acks: 3 }),
@@ -320,23 +320,23 @@ describe('reassembler: urgent bytes', () => {
     }
   })
 
-  test('in a later segment, behind a hole, and sent again', () => {
+  test('the byte is also removed in a later segment, behind a hole, and in a retransmission', () => {
     assert.equal(harness(urgent(0, 'ab', 4), fromClient(2, 'cd'), fromClient(4, 'ef')).only.client, 'abcef')
     assert.equal(harness(urgent(2, 'cd', 1), fromClient(4, 'ef'), fromClient(0, 'ab')).only.client, 'abdef')
     assert.equal(harness(urgent(0, 'abc', 2), fromClient(0, 'abcd')).only.client, 'acd')
     assert.equal(harness(urgent(0, 'abc', 2), urgent(0, 'abcd', 2)).only.client, 'acd')
   })
 
-  test('a pointer to a byte that has passed, and one into a gap, remove nothing', () => {
+  test('pointers to a delivered byte and into a gap remove nothing', () => {
     assert.equal(harness(fromClient(0, 'abc'), urgent(1, 'bcd', 1)).only.client, 'abcd')
     assert.equal(harness(urgent(0, 'ab', 4), fromClient(6, 'gh')).finish().only.client, 'ab[4]gh')
   })
 
-  test('without the flag the pointer means nothing', () => {
+  test('a pointer without the URG flag is ignored', () => {
     assert.equal(harness({ ...fromClient(0, 'abc'), urgent: 2 }).only.client, 'abc')
   })
 
-  test('a second one is certain only if the peer has sent something in between', () => {
+  test('a second urgent byte is certain only if the peer has sent something in between', () => {
     const answered = harness(urgent(0, 'abc', 2), fromServer(0, 'one', { acks: 3 }), urgent(3, 'def', 2))
     assert.equal(answered.only.client, 'acdf')
     assert.equal(answered.only.ambiguous, false)
@@ -345,7 +345,7 @@ describe('reassembler: urgent bytes', () => {
   })
 })
 
-describe('reassembler: any capture', () => {
+describe('reassembler: properties of any capture', () => {
   const size = 40
   const events = fc.array(
     fc.record({
@@ -405,7 +405,7 @@ describe('reassembler: any capture', () => {
   })
 })
 
-/** What a stream may deliver, byte by byte. */
+/** The bytes that a stream may deliver, at each offset. */
 class Model {
   readonly #bytes: (string | undefined)[]
   readonly #givenUp: boolean[]

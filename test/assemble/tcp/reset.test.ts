@@ -1,4 +1,7 @@
-/** Resets as their receivers treat them (RFC 5961 §3, RFC 9293 §3.10.7), and what follows a connection's end. */
+/**
+ * Resets are treated as their receivers treat them (RFC 5961 §3, RFC 9293 §3.10.7); segments after the end of a
+ * connection.
+ */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { count } from '../../../src/ledger/ledger.ts'
@@ -18,35 +21,35 @@ const TIMESTAMPS = Uint8Array.of(1, 1, 8, 10, ...new Uint8Array(8))
 const harness = (...segments: Segment[]): TcpHarness => new TcpHarness().segments([...handshake(), ...segments])
 const rst = (segment: Segment): Segment => ({ ...segment, flags: RST })
 
-describe('reset: what a receiver obeys', () => {
-  /** Bytes that were not captured before the RST are waited for. */
+describe('reset: is obeyed', () => {
+  /** The reassembler first waits for bytes that were not captured before the RST. */
   const later = (tcp: TcpHarness): TcpHarness => tcp.tick(START_MICROS + SECOND)
   const obeyed = (tcp: TcpHarness): void => {
     assert.equal(tcp.count('flows.closed.reset'), 1)
     assert.equal(tcp.count('segments.inexactReset'), 0)
   }
 
-  test('the next sequence number, with and without ACK, whatever the acknowledgement number', () => {
+  test('at the next sequence number, with and without ACK, whatever the acknowledgement number', () => {
     obeyed(harness(fromClient(0, 'abc'), rst(fromClient(3, ''))))
     obeyed(harness(fromClient(0, 'abc'), fromClient(3, '', { flags: RST, acks: 0 })))
     obeyed(later(harness(fromClient(0, 'abc'), fromClient(3, '', { flags: RST, acks: 77_000 }))))
     obeyed(harness(fromClient(0, 'abc'), rst(fromServer(0, ''))))
   })
 
-  test('the number that the receiver has acknowledged, where bytes before it were not captured', () => {
+  test('at the number that the receiver has acknowledged, if bytes before it were not captured', () => {
     obeyed(later(harness(fromClient(0, 'abc'), fromServer(0, '', { acks: 9 }), rst(fromClient(9, '')))))
   })
 
-  test('the number after the last segment behind a hole', () => {
+  test('at the number after the last segment behind a hole', () => {
     obeyed(later(harness(fromClient(0, 'ab'), fromClient(4, 'ef'), fromClient(8, 'ij'), rst(fromClient(10, '')))))
   })
 
-  test('the number of the sender’s FIN, and the one after it', () => {
+  test('at the number of the sender’s FIN, and at the one after it', () => {
     for (const offset of [2, 3]) obeyed(harness(fromClient(0, 'ab', { flags: FIN }), rst(fromClient(offset, ''))))
     obeyed(later(harness(fromClient(4, '', { flags: FIN }), rst(fromClient(5, '')))))
   })
 
-  test('in answer to a SYN: whatever the number, if it acknowledges the SYN', () => {
+  test('in response to a SYN at any number, if it acknowledges the SYN', () => {
     const answer = { ...fromServer(0, '', { flags: RST }), seq: 0 }
     obeyed(new TcpHarness().segments([syn(CLIENT_ISN), answer]))
     const stray = { ...answer, ack: CLIENT_ISN }
@@ -55,12 +58,12 @@ describe('reset: what a receiver obeys', () => {
     assert.equal(tcp.count('segments.inexactReset'), 2)
   })
 
-  test('of a connection seen midstream: the next number, and the acknowledged one', () => {
+  test('on a midstream connection at the next number, and at the acknowledged one', () => {
     obeyed(new TcpHarness().segments([fromClient(70, 'abc'), rst(fromClient(73, ''))]))
     obeyed(new TcpHarness().segments([fromClient(70, 'abc', { acks: 500 }), rst(fromServer(500, ''))]))
   })
 
-  test('across the wrap of sequence numbers', () => {
+  test('at numbers across the wrap', () => {
     for (let before = 0; before <= 6; before++) {
       const script = new TcpScript({ clientIsn: 2 ** 32 - before }).handshake().client('abcd')
       assert.equal(new TcpHarness().script(script.reset('client')).count('flows.closed.reset'), 1, `${before}`)
@@ -68,9 +71,9 @@ describe('reset: what a receiver obeys', () => {
   })
 })
 
-describe('reset: what a receiver does not obey', () => {
+describe('reset: is ignored', () => {
   for (const off of [1, 2, 100, 1460, 65_535, 100_000, 5_000_000, 2 ** 31, -1, -2, -100_000]) {
-    test(`a number off by ${off}: the connection continues`, () => {
+    test(`at a number that is off by ${off}: the connection continues`, () => {
       const tcp = harness(
         fromClient(0, 'a'),
         rst(fromClient(1 + off, '')),
@@ -84,20 +87,20 @@ describe('reset: what a receiver does not obey', () => {
     })
   }
 
-  test('a sender that continues 5 ms later was not reset, though it has not reached that number', () => {
+  test('if its sender continues 5 ms later, although it has not reached that number', () => {
     const micros = START_MICROS + SECOND
     const tcp = harness({ ...rst(fromClient(100, '')), micros }, fromClient(0, 'a', { micros: micros + 6000 }))
     assert.equal(tcp.finish().count('flows.closed.ended'), 1)
   })
 
-  test('bytes captured after the RST that was sent after them do not speak against it', () => {
+  test('bytes that were sent before the RST and captured after it do not revoke it', () => {
     const tcp = harness(rst(fromClient(4, '')), fromClient(0, 'abcd'))
     assert.equal(tcp.only.client, 'abcd')
     assert.equal(tcp.finish().count('flows.closed.reset'), 1)
     assert.equal(tcp.only.clientEnd, END_RESET)
   })
 
-  test('a new SYN after it ends the old connection as reset', () => {
+  test('a new SYN after an inexact RST ends the old connection as reset', () => {
     const tcp = harness(fromClient(0, 'a'), rst(fromClient(5, '')), syn(700_000))
     assert.equal(tcp.count('flows.closed.reset'), 1)
     assert.equal(tcp.count('flows.open'), 1)
@@ -107,7 +110,7 @@ describe('reset: what a receiver does not obey', () => {
     ['TCP-MD5', MD5],
     ['TCP-AO', AO],
   ] as const) {
-    test(`${name} that was not negotiated, in any segment`, () => {
+    test(`if any segment has ${name} that was not negotiated`, () => {
       const [asked, answered, acked] = handshake()
       const plain = [asked, answered, acked].map((segment) => ({ ...segment, options: TIMESTAMPS }) as Segment)
       const tcp = new TcpHarness().segments([
@@ -122,26 +125,26 @@ describe('reset: what a receiver does not obey', () => {
       assert.equal(tcp.count('flows.open'), 1)
     })
 
-    test(`no ${name} where both ends agreed on it`, () => {
+    test(`without ${name} if both endpoints agreed on it`, () => {
       const signed = [...handshake(), fromClient(0, 'a')].map((segment) => ({ ...segment, options }))
       const tcp = new TcpHarness().segments([...signed, rst(fromClient(1, '')), { ...fromClient(1, 'b'), options }])
       assert.equal(tcp.only.client, 'ab')
       assert.equal(tcp.count('segments.signature'), 1)
     })
 
-    test(`${name} on a connection seen midstream that does not use it`, () => {
+    test(`with ${name} on a midstream connection that does not use it`, () => {
       const tcp = new TcpHarness().segments([fromClient(70, 'a'), { ...rst(fromClient(71, '')), options }])
       assert.equal(tcp.count('flows.closed'), 0)
     })
   }
 
-  test('a server that does not answer a signed SYN with a signature does not use it', () => {
+  test('a signed SYN that the server answers without a signature does not require signatures', () => {
     const [asked, answered, acked] = handshake()
     const tcp = new TcpHarness().segments([{ ...asked, options: MD5 } as Segment, answered, acked, fromClient(0, 'a')])
     assert.equal(tcp.only.client, 'a')
   })
 
-  test('on a connection that is not HTTP', () => {
+  test('also on a connection that is not HTTP', () => {
     const hello = '\x16\x03\x01\0\x05hello'
     const script = new TcpScript().handshake().client(hello)
     const assembler = new AssembleHarness().script(script)
@@ -159,7 +162,7 @@ describe('reset: what a receiver does not obey', () => {
 
 describe('reset: exchanges', () => {
   for (const off of [1, 17, 29, 100_000]) {
-    test(`those after a RST off by ${off} are paired`, () => {
+    test(`after a RST that is off by ${off} are paired`, () => {
       const script = new TcpScript().handshake().client(request('/a')).server(numbered(0))
       script.stray('client', { flags: RST, seq: (script.next('client') + off) >>> 0 })
       for (const n of [1, 2, 3]) script.client(request(`/b${n}`)).server(numbered(n))
@@ -173,7 +176,7 @@ describe('reset: exchanges', () => {
     })
   }
 
-  test('those of a sender that continues after an exact RST are a new connection, seen midstream', () => {
+  test('of a sender that continues after an exact RST belong to a new midstream connection', () => {
     const script = new TcpScript().handshake().client(request('/a')).server(numbered(0)).reset('client')
     for (const n of [1, 2]) script.client(request(`/b${n}`)).server(numbered(n))
     const { pairs, ledger } = assemble(script)
@@ -194,7 +197,7 @@ describe('reset: an exact RST whose receiver ignores it', () => {
   const begun = (): TcpScript => new TcpScript().handshake().client(request('/0')).server(numbered(0))
 
   for (const sides of [['client'], ['server'], ['server', 'client'], ['client', 'server']] as const) {
-    test(`from ${sides.join(' and ')}: later exchanges are those of a new connection, seen midstream`, () => {
+    test(`from ${sides.join(' and ')}: later exchanges belong to a new midstream connection`, () => {
       const script = between(begun(), sides)
       for (const n of [1, 2]) script.client(request(`/${n}`)).server(numbered(n))
       const { pairs, ledger } = assemble(script.close())
@@ -208,7 +211,7 @@ describe('reset: an exact RST whose receiver ignores it', () => {
     })
   }
 
-  test('the first request after it may be cut anywhere, but not after its first byte', () => {
+  test('the first request after it may be segmented anywhere except after its first byte', () => {
     const [first, second] = [request('/1'), request('/2')]
     for (let cut = 1; cut < first.length; cut++) {
       const script = between(begun(), ['server'])
@@ -216,13 +219,13 @@ describe('reset: an exact RST whose receiver ignores it', () => {
         .client(first.slice(cut))
         .server(numbered(1))
       const { pairs } = assemble(script.client(second).server(numbered(2)).close())
-      // One byte may be a FIN's number.
+      // The sequence number of a single byte may belong to a FIN.
       const expected = cut === 1 ? ['GET /0 200', 'GET /2 200'] : ['GET /0 200', 'GET /1 200', 'GET /2 200']
       assert.deepEqual(summary(pairs), expected, `cut at ${cut}`)
     }
   })
 
-  test('from the server, between a request and its response: both are counted as reset', () => {
+  test('from the server, between a request and its response: both count as reset', () => {
     const script = between(begun().client(request('/1')), ['server']).server(numbered(1))
     for (const n of [2, 3]) script.client(request(`/${n}`)).server(numbered(n))
     const { pairs, ledger } = assemble(script.close())
@@ -232,7 +235,7 @@ describe('reset: an exact RST whose receiver ignores it', () => {
     assert.equal(count(ledger, 'responses.orphaned.noRequest'), 0)
   })
 
-  test('a request that was on its way when the server reset is abandoned by the RST that answers it', () => {
+  test('a request in flight at the server’s reset is abandoned at the RST that answers it', () => {
     const script = between(begun(), ['server']).client(request('/1')).reset('server')
     const { pairs, ledger } = assemble(script)
     assert.deepEqual(summary(pairs), ['GET /0 200'])
@@ -240,7 +243,7 @@ describe('reset: an exact RST whose receiver ignores it', () => {
     assert.equal(count(ledger, 'flows.closed.reset'), 2)
   })
 
-  test('a body that was on its way starts no connection', () => {
+  test('a body in flight does not start a connection', () => {
     const script = begun().client(`POST /1 HTTP/1.1\r\nContent-Length: 9000\r\n\r\n`)
     const { ledger } = assemble(between(script, ['server']).client('x'.repeat(9000)))
     assert.equal(count(ledger, 'flows.seen'), 1)
@@ -248,17 +251,17 @@ describe('reset: an exact RST whose receiver ignores it', () => {
   })
 })
 
-describe('tracker: segments after a connection’s end', () => {
+describe('tracker: segments after the end of a connection', () => {
   const closed = (): Segment[] => new TcpScript().handshake().client('first').server('one').close().segments
 
-  test('late copies are counted, and start no connection', () => {
+  test('late copies are counted, and do not start a connection', () => {
     const tcp = new TcpHarness().segments(closed()).segments(closed().slice(2))
     assert.equal(tcp.count('flows.seen'), 1)
     assert.equal(tcp.count('segments.afterEnd'), 1 + closed().length - 2)
     assert.equal(tcp.count('segments.ignored'), 0)
   })
 
-  test('bytes beyond both FINs are a new connection at once', () => {
+  test('bytes beyond both FINs start a new connection at once', () => {
     const tcp = new TcpHarness().segments([...closed(), fromClient(6, 'second')])
     assert.deepEqual(
       tcp.connections.map(({ client }) => client),
@@ -267,12 +270,12 @@ describe('tracker: segments after a connection’s end', () => {
     assert.equal(tcp.count('flows.midstream'), 1)
   })
 
-  test('a keep-alive probe after the close starts no connection', () => {
+  test('a keep-alive probe after the close does not start a connection', () => {
     const tcp = new TcpHarness().segments([...closed(), fromClient(5, '\0')])
     assert.equal(tcp.count('flows.seen'), 1)
   })
 
-  test('after a reset the peer’s bytes were on their way; those of its sender are a new connection', () => {
+  test('bytes of the peer after a reset were in flight; bytes of the sender start a new connection', () => {
     const tcp = harness(fromClient(0, 'ab'), fromServer(0, 'one'), rst(fromClient(2, '')), fromServer(3, 'two'))
     assert.equal(tcp.count('flows.seen'), 1)
     assert.equal(tcp.count('segments.afterEnd'), 1)
@@ -281,7 +284,7 @@ describe('tracker: segments after a connection’s end', () => {
     assert.deepEqual([tcp.connections[1]?.client, tcp.connections[1]?.server], ['cd', '!'])
   })
 
-  test('after an idle connection was closed its next bytes are a new one', () => {
+  test('bytes after the idle timeout start a new connection', () => {
     const tcp = harness(fromClient(0, 'ab'))
     for (let second = 0; second <= 610; second += 5) tcp.tick(START_MICROS + second * SECOND)
     tcp.segment(fromServer(0, 'one', { micros: START_MICROS + 611 * SECOND, acks: 2 }))
@@ -290,8 +293,8 @@ describe('tracker: segments after a connection’s end', () => {
   })
 })
 
-describe('tracker: the end of input of a connection that lost its last bytes', () => {
-  test('bytes that the peer acknowledged are a gap', () => {
+describe('tracker: last bytes lost at the end of the input', () => {
+  test('acknowledged bytes become a gap', () => {
     const tcp = harness(
       fromClient(0, 'ab', { acks: 0 }),
       fromServer(0, '', { acks: 2 }),
@@ -300,7 +303,7 @@ describe('tracker: the end of input of a connection that lost its last bytes', (
     assert.equal(tcp.finish().only.server, '[40]')
   })
 
-  test('bytes that the sender’s own numbers show are a gap', () => {
+  test('bytes proved by the sender’s own sequence numbers become a gap', () => {
     const tcp = harness(fromClient(0, 'ab'), fromServer(40, '', { acks: 2 }))
     assert.equal(tcp.finish().only.server, '[40]')
   })
@@ -311,17 +314,17 @@ describe('tracker: the end of input of a connection that lost its last bytes', (
     assert.equal(tcp.only.serverEnd, END_FIN)
   })
 
-  test('one acknowledged number more may be a FIN: no gap', () => {
+  test('one more acknowledged number may be a FIN, and is no gap', () => {
     const tcp = harness(fromClient(0, 'ab'), fromServer(0, 'one', { acks: 2 }), fromClient(2, '', { acks: 4 }))
     assert.equal(tcp.finish().only.server, 'one')
   })
 })
 
-describe('tracker: connections of which one direction is captured', () => {
+describe('tracker: connections captured in one direction', () => {
   const script = (): TcpScript => new TcpScript().handshake().client(request('/0')).server(numbered(0)).close()
 
   for (const fromClientSide of [false, true]) {
-    test(`the ${fromClientSide ? 'client' : 'server'}'s: counted when they end`, () => {
+    test(`of the ${fromClientSide ? 'client' : 'server'} are counted when they end`, () => {
       const segments = script().segments.filter((segment) => segment.fromClient === fromClientSide)
       const { ledger } = assemble(segments)
       assert.equal((ledger.flows as { oneDirection: number }).oneDirection, 1)
@@ -330,7 +333,7 @@ describe('tracker: connections of which one direction is captured', () => {
     })
   }
 
-  test('not where both are, nor where nothing was sent', () => {
+  test('are not counted if both directions were captured, or nothing was sent', () => {
     assert.equal((assemble(script()).ledger.flows as { oneDirection: number }).oneDirection, 0)
     const asked = [syn(CLIENT_ISN), syn(CLIENT_ISN, START_MICROS + SECOND)]
     assert.equal(new TcpHarness().segments(asked).finish().count('flows.oneDirection'), 0)

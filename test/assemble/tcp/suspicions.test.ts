@@ -1,4 +1,4 @@
-/** Streams whose bytes seem to be lost, against a list of when each suspicion began. */
+/** Streams that are suspected of lost bytes, against a list of the start of each suspicion. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
@@ -15,7 +15,7 @@ interface Suspected {
   segments: number
 }
 
-test('suspicions: a loss is believed after 4 segments and 1 ms, or after 50 ms, and the oldest comes first', () => {
+test('suspicions: are confirmed after 4 segments and 1 ms, or after 50 ms, oldest first', () => {
   const step = fc.record({
     flow: fc.nat(FLOWS - 1),
     direction: fc.constantFrom(0 as const, 1 as const),
@@ -47,7 +47,7 @@ test('suspicions: a loss is believed after 4 segments and 1 ms, or after 50 ms, 
           const isFollowed = since >= MILLISECOND && one.segments - (known?.segments ?? 0) >= 4
           const believed = suspicions.isBelieved(flow, direction, clock) !== 0
           assert.equal(believed, known !== undefined && (isLong || isFollowed))
-          // The clock of a file may be set back: what began later than now begins again.
+          // A file's clock may be set back: suspicions that began after the new time start over.
           if (known === undefined || since < 0) {
             model = model.filter((other) => other !== known)
             model.push({ flow, stream, sinceMicros: clock, segments: one.segments })
@@ -61,7 +61,7 @@ test('suspicions: a loss is believed after 4 segments and 1 ms, or after 50 ms, 
         const isOverdue = oldest !== undefined && Math.abs(clock - oldest.sinceMicros) >= 50 * MILLISECOND
         assert.equal(suspicions.overdueSuspicion(clock), isOverdue ? oldest.flow : NO_FLOW)
       }
-      // What is left comes out in order.
+      // The remaining ones expire in order.
       const late = clock + 1000 * MILLISECOND
       for (const { flow, stream } of model) {
         assert.equal(suspicions.overdueSuspicion(late), flow)
@@ -73,7 +73,7 @@ test('suspicions: a loss is believed after 4 segments and 1 ms, or after 50 ms, 
   )
 })
 
-test('suspicions: covers the lost bytes that were acknowledged when it began', () => {
+test('suspicions: cover the lost bytes that were acknowledged when they began', () => {
   const { exports: suspicions } = new TcpProgram({})
   const flow = suspicions.newFlow()
   const stream = suspicions.streamOf(flow, 0)

@@ -1,4 +1,4 @@
-/** The TCP half of the assembler alone: segments in; in-order bytes, gaps and ends out. */
+/** The TCP half of the assembler alone: it receives segments, and delivers in-order bytes, gaps and ends. */
 import { flowHash } from '../../../src/capture/intake/flow-hash.ts'
 import { ASSEMBLE_COUNTERS, allocateCounters } from '../../../src/ledger/counters.ts'
 import { count, type Ledger, sumLedger } from '../../../src/ledger/ledger.ts'
@@ -10,11 +10,11 @@ import { TcpProgram, type TcpProgramOptions } from './tcp-program.ts'
 const ETHERNET_BYTES = 14
 const CLIENT_UNKNOWN = 2
 
-/** What one connection delivered: text of each stream with `[n]` for a gap of n bytes. */
+/** The data of one connection: the text of each stream, with `[n]` for a gap of n bytes. */
 export interface Delivered {
   client: string
   server: string
-  /** How each stream ended, an END_ value; -1 while it has not. */
+  /** How each stream ended, an END_ value; -1 while it is open. */
   clientEnd: number
   serverEnd: number
   released: boolean
@@ -43,7 +43,7 @@ export class TcpHarness {
     )
   }
 
-  /** The memory may be another harness's. Nothing may be called afterwards. */
+  /** Releases the memory for other harnesses. No method may be called afterwards. */
   recycle(): void {
     this.#tcp.recycle()
   }
@@ -60,7 +60,7 @@ export class TcpHarness {
     return { usedBytes: this.#tcp.exports.usedBytes() }
   }
 
-  /** Records in use for what is rare. */
+  /** Additional records in use. */
   get rarities(): number {
     return this.#tcp.exports.raritiesUsed()
   }
@@ -91,7 +91,7 @@ export class TcpHarness {
     return this.segments(script.segments, link)
   }
 
-  /** Packet time without a packet. */
+  /** Advances packet time without a packet. */
   tick(micros: number): this {
     this.#tcp.exports.setMicros(micros)
     this.#tcp.exports.advance()
@@ -150,7 +150,7 @@ export class TcpHarness {
     delivered[client ? 'client' : 'server'] += text
   }
 
-  /** Without a handshake: the client of `CLIENT` and `SERVER` sorts lower. */
+  /** Without a handshake, `CLIENT` is recognised as the client because it sorts lower. */
   #isClient(flow: number, direction: number): boolean {
     const client = this.#tcp.exports.clientOf(flow)
     return direction === (client === CLIENT_UNKNOWN ? 0 : client)
@@ -168,7 +168,7 @@ export class TcpHarness {
   }
 }
 
-/** What a script's connection delivers, from the first segment to the end of the input. */
+/** The data of a script's connection, from the first segment to the end of the input. */
 export function deliver(input: TcpScript | readonly Segment[], options?: TcpProgramOptions): Delivered {
   const segments = 'segments' in input ? input.segments : input
   const tcp = new TcpHarness(options).segments(segments).finish()
@@ -185,7 +185,7 @@ export const later = (tcp: TcpHarness, acks = 0): TcpHarness => {
   for (let i = 0; i < 4; i++) tcp.segment(fromServer(0, '', { acks }))
   return tcp
 }
-/** As `harness`; what comes next is captured more than a millisecond later. */
+/** As `harness`, but the next segment is captured more than a millisecond later. */
 export const patient = (...segments: Segment[]): TcpHarness => {
   const tcp = harness(...segments)
   continueAt(Math.max(...segments.map(({ micros }) => micros)) + 2000)

@@ -1,4 +1,4 @@
-/** The TCP half of the assembler's program (src/assemble/core/tcp), with the half above it in the hands of a test. */
+/** The TCP half of the assembler's program (src/assemble/core/tcp); a test provides the functions of the HTTP half. */
 import { readFileSync } from 'node:fs'
 import { ASSEMBLE_COUNTERS } from '../../../src/ledger/counters.ts'
 
@@ -12,12 +12,12 @@ const MEMORY_PAGES = 1024
 export interface TcpProgramOptions {
   poolBytes?: number
   flows?: number
-  /** Records for what is rare; default: enough for all flows. */
+  /** Number of additional records; default: enough for all flows. */
   rarities?: number
   idleMicros?: number
 }
 
-/** Functions of src/assemble/core/tcp/owner.ts. Those that are missing do nothing, and return 0. */
+/** Functions of src/assemble/core/tcp/owner.ts. Missing ones do nothing and return 0. */
 export type Owner = Record<string, (a: number, b: number, c: number, d: number, e: number) => unknown>
 
 /** The program's exports. Flows, rarities and pieces are addresses, and directions 0 and 1; flags are 0 or 1. */
@@ -116,7 +116,7 @@ interface Exports {
 }
 
 const program = new WebAssembly.Module(readFileSync(new URL('./tcp.wasm', import.meta.url)))
-/** Memories that are used no more: making one costs more than most scripts. */
+/** Unused memories, kept because allocating one costs more than most scripts. */
 const spareMemories: WebAssembly.Memory[] = []
 /** All that the program may import of its owner and host. */
 const NOTHING: Owner = Object.fromEntries(
@@ -170,7 +170,7 @@ export class TcpProgram {
     this.exports.configure(layout)
   }
 
-  /** The memory may be another program's. Nothing may be called afterwards. */
+  /** Releases the memory for other programs. No method may be called afterwards. */
   recycle(): void {
     spareMemories.push(this.#memory)
   }

@@ -36,25 +36,25 @@ describe('tracker: how connections begin', () => {
     assert.equal(tcp.count('flows.seen'), 1)
   })
 
-  test('data in a SYN that the server did not accept is sent again', () => {
+  test('data in a SYN that the server did not accept is taken from its retransmission', () => {
     const first = { ...syn(CLIENT_ISN), payload: Buffer.from('ab') }
     const tcp = new TcpHarness().segments([first, fromServer(-1, '', { flags: SYN, acks: 0 }), fromClient(0, 'abcd')])
     assert.equal(tcp.only.client, 'abcd')
   })
 
-  test('in the middle, where the first segment seen counts as the first', () => {
+  test('midstream: with the first captured segment', () => {
     const tcp = new TcpHarness().segments([fromServer(100, 'xy'), fromClient(70, 'ab'), fromServer(102, 'z')])
     assert.deepEqual([tcp.only.client, tcp.only.server], ['ab', 'xyz'])
     assert.equal(tcp.count('flows.midstream'), 1)
   })
 
-  test('bare acknowledgements of an unknown connection begin none', () => {
+  test('bare acknowledgements of an unknown connection start none', () => {
     const tcp = new TcpHarness().segments([fromClient(5, ''), fromServer(5, ''), fromClient(5, '', { flags: FIN })])
     assert.equal(tcp.count('flows.seen'), 0)
     assert.equal(tcp.count('segments.ignored'), 3)
   })
 
-  test('a reset of an unknown connection begins none', () => {
+  test('a reset of an unknown connection starts none', () => {
     assert.equal(new TcpHarness().segment(fromServer(0, '', { flags: RST })).count('flows.seen'), 0)
   })
 
@@ -65,14 +65,14 @@ describe('tracker: how connections begin', () => {
     assert.equal(tcp.only.client, 'ab')
   })
 
-  test('a SYN captured after the first data belongs to them', () => {
+  test('a SYN captured after the first data belongs to the same connection', () => {
     const [first, second, third] = handshake()
     const tcp = new TcpHarness().segments([second, third, fromClient(0, 'ab'), first, fromClient(2, 'cd')])
     assert.equal(tcp.count('flows.seen'), 1)
     assert.equal(tcp.only.client, 'abcd')
   })
 
-  test('of a simultaneous open both SYNs are one connection', () => {
+  test('both SYNs of a simultaneous open are one connection', () => {
     const tcp = new TcpHarness().segments([
       syn(CLIENT_ISN),
       { ...syn(SERVER_ISN), fromClient: false },
@@ -94,7 +94,7 @@ describe('tracker: how connections begin', () => {
 })
 
 describe('tracker: how connections end', () => {
-  test('FINs in both directions, whoever is first', () => {
+  test('FINs in both directions, whichever is first', () => {
     for (const sides of [['client', 'server'] as const, ['server', 'client'] as const]) {
       const script = new TcpScript().handshake().client('a').server('b').fin(sides[0]).fin(sides[1]).ack(sides[0])
       const tcp = balanced(new TcpHarness().script(script))
@@ -117,7 +117,7 @@ describe('tracker: how connections end', () => {
     assert.equal(tcp.count('flows.seen'), 1)
   })
 
-  test('after a half-close the other side can still send', () => {
+  test('a half-close, after which the other side can still send', () => {
     const script = new TcpScript().handshake().client('question').fin('client').ack('server').server('a long answer')
     const tcp = new TcpHarness().script(script)
     assert.equal(tcp.only.clientEnd, END_FIN)
@@ -133,7 +133,7 @@ describe('tracker: how connections end', () => {
     assert.equal(balanced(tcp).count('flows.closed.reset'), 1)
   })
 
-  test('a reset far outside the window is not the connection’s', () => {
+  test('a reset far outside the window does not', () => {
     const tcp = new TcpHarness().segments([
       ...handshake(),
       fromClient(0, 'a'),
@@ -143,7 +143,7 @@ describe('tracker: how connections end', () => {
     assert.equal(tcp.segment(fromClient(1, 'b')).only.client, 'ab')
   })
 
-  test('a reset delivers first what was held behind a hole', () => {
+  test('a reset first delivers the bytes held behind a hole', () => {
     const tcp = new TcpHarness().segments([
       ...handshake(),
       fromClient(2, 'cd'),
@@ -162,7 +162,7 @@ describe('tracker: how connections end', () => {
     assert.equal(tcp.only.clientEnd, END_IDLE)
   })
 
-  test('ends when its own interface disappears, and no other', () => {
+  test('the removal of its own interface, and of no other', () => {
     const tcp = new TcpHarness()
     tcp.script(new TcpScript().handshake().client('a'), { ...from(1), interfaceId: 0 })
     tcp.script(new TcpScript().handshake().client('b'), { ...from(2), interfaceId: 1 })
@@ -185,7 +185,7 @@ describe('tracker: how connections end', () => {
 })
 
 describe('tracker: bounds', () => {
-  test('at the cap the flow that was quiet longest makes room', () => {
+  test('at the limit, the flow that has been idle longest is evicted', () => {
     const tcp = new TcpHarness({ flows: 3 })
     for (const port of [1, 2, 3]) {
       tcp.script(
@@ -203,7 +203,7 @@ describe('tracker: bounds', () => {
     )
   })
 
-  test('closed flows make room before open ones', () => {
+  test('closed flows are evicted before open ones', () => {
     const tcp = new TcpHarness({ flows: 2 })
     tcp.script(new TcpScript().handshake().client('a'), from(1))
     tcp.script(new TcpScript().handshake().client('b').close(), from(2))
@@ -212,7 +212,7 @@ describe('tracker: bounds', () => {
     assert.equal(tcp.count('flows.open'), 2)
   })
 
-  test('peers that choose addresses whose steering hashes collide do not choose their bucket', () => {
+  test('peers that choose addresses with colliding steering hashes cannot choose their bucket', () => {
     const tcp = new TcpHarness({ flows: 5000 })
     for (let port = 1; port <= 4096; port++) {
       // endpoint4() of flow-hash.ts mixes address ^ (port + 1) * 0x9e3779b1: always the same here.
@@ -224,7 +224,7 @@ describe('tracker: bounds', () => {
     assert.ok(tcp.flows.visits < 4096 * 4, `${tcp.flows.visits} flows compared`)
   })
 
-  test('thousands of connections come and go within the cap', () => {
+  test('thousands of consecutive connections stay within the limit', () => {
     const tcp = new TcpHarness({ flows: 100 })
     for (let i = 0; i < 3000; i++) {
       const script = new TcpScript({ startMicros: START_MICROS + i * 1000 }).handshake().client(`${i}`)
@@ -269,7 +269,7 @@ describe('tracker: packet time', () => {
     assert.equal(tcp.only.server, 'abcdef')
   })
 
-  test('connections that begin right after a long silence are not idle', () => {
+  test('connections that start right after a long silence are not idle', () => {
     const tcp = new TcpHarness().script(new TcpScript().handshake().client('a'), from(1))
     tcp.script(
       new TcpScript({ startMicros: START_MICROS + 3600 * SECOND }).handshake().client('b').server('c'),
@@ -282,7 +282,7 @@ describe('tracker: packet time', () => {
     )
   })
 
-  test('a file of an earlier time follows: its connections neither close at once nor last for ever', () => {
+  test('connections of a following file from an earlier time neither close at once nor stay open for ever', () => {
     const tcp = new TcpHarness().script(new TcpScript().handshake().client('a'), from(1))
     const earlier = START_MICROS - YEAR
     tcp.script(new TcpScript({ startMicros: earlier }).handshake().client('b').server('c'), from(2))
@@ -292,13 +292,13 @@ describe('tracker: packet time', () => {
     assert.equal(tcp.count('flows.closed.idle'), 2)
   })
 
-  test('a real jump, on which following frames agree, closes what was idle', () => {
+  test('a jump that following frames confirm closes idle connections', () => {
     const tcp = new TcpHarness().script(new TcpScript().handshake().client('a'), from(1))
     tcp.script(new TcpScript({ startMicros: START_MICROS + YEAR }).handshake().client('b'), from(2))
     assert.equal(tcp.count('flows.closed.idle'), 1)
   })
 
-  test('a flow whose one segment had a stray time in the future does not keep others from closing', () => {
+  test('a flow with one stray time in the future does not keep others from closing', () => {
     const tcp = new TcpHarness()
     tcp.script(new TcpScript().handshake().client('a'), from(1))
     const script = new TcpScript().handshake().client('b')
@@ -311,7 +311,7 @@ describe('tracker: packet time', () => {
   })
 })
 
-test('tracker: ACK flags are not needed for anything but acknowledgements', () => {
+test('tracker: uses ACK flags only for acknowledgements', () => {
   const { segments } = new TcpScript().handshake().client('a').server('b')
   const delivered = deliver(segments.map((s) => (s.flags & SYN ? s : { ...s, flags: s.flags & ~ACK })))
   assert.deepEqual([delivered.client, delivered.server], ['a', 'b'])
@@ -331,27 +331,27 @@ describe('tracker: one connection captured in several virtual networks', () => {
     [0, 7],
     [0, 7, 8, 9],
   ]) {
-    test(`each segment in ${networks.length} networks, ${networks[0]} first, is delivered once`, () => {
+    test(`delivers each segment in ${networks.length} networks, ${networks[0]} first, once`, () => {
       const tcp = balanced(everywhere(new TcpHarness(), conversation().segments, networks))
       assert.deepEqual([tcp.only.client, tcp.only.server], ['askmore', 'tell'])
       assert.equal(tcp.count('flows.closed.fin'), 1)
     })
   }
 
-  test('without its handshake too', () => {
+  test('delivers each segment once without a handshake too', () => {
     const tcp = everywhere(new TcpHarness(), conversation().segments.slice(3), [0, 7])
     assert.equal(tcp.count('flows.seen'), 1)
     assert.deepEqual([tcp.only.client, tcp.only.server], ['askmore', 'tell'])
   })
 
-  test('each direction in a network of its own', () => {
+  test('joins directions that are in different networks', () => {
     const tcp = new TcpHarness()
     for (const segment of conversation().segments) tcp.segment(segment, {}, 0, segment.fromClient ? 10 : 20)
     assert.equal(tcp.count('flows.seen'), 1)
     assert.deepEqual([tcp.only.client, tcp.only.server], ['askmore', 'tell'])
   })
 
-  test('the next connection on the tuple belongs to its own network alone', () => {
+  test('the next connection on the same tuple belongs only to its own network', () => {
     const tcp = everywhere(new TcpHarness(), conversation().segments, [0, 7])
     const later = { startMicros: START_MICROS + SECOND }
     const one = new TcpScript({ ...later, clientIsn: 70_000, serverIsn: 80_000 }).handshake().client('one').segments
@@ -363,7 +363,7 @@ describe('tracker: one connection captured in several virtual networks', () => {
     )
   })
 
-  test('more networks than are followed at once evict the connection that was idle longest', () => {
+  test('beyond the limit of networks, the connection that has been idle longest is evicted', () => {
     const tcp = new TcpHarness()
     for (let network = 1; network <= 40; network++) {
       const options = { clientIsn: network * 1e7, serverIsn: network * 2e7, startMicros: START_MICROS + network * 1000 }

@@ -39,7 +39,7 @@ describe('tracker: one tuple, several connections', () => {
     assertTwo(new TcpHarness().script(one).script(second(one.micros)))
   })
 
-  test('a new SYN while the old connection still looks open supersedes it', () => {
+  test('a new SYN supersedes an old connection that still looks open', () => {
     const one = first()
     const tcp = new TcpHarness().script(one).script(second(one.micros))
     assertTwo(tcp)
@@ -56,7 +56,7 @@ describe('tracker: one tuple, several connections', () => {
     ['far from', 3_000_000_000, 2_000_000_000],
     ['a little above', 900_000, 800_000],
   ] as const) {
-    test(`late segments of the old connection are none of the new one, with numbers ${how} its own`, () => {
+    test(`late segments of the old connection do not belong to the new one, with numbers ${how} its own`, () => {
       for (const old of [first().close(), first().reset('server'), first()]) {
         const next = new TcpScript({ clientIsn, serverIsn, startMicros: old.micros })
         next.handshake().client('second').server('two').close()
@@ -72,14 +72,14 @@ describe('tracker: one tuple, several connections', () => {
     })
   }
 
-  test('retransmissions right after the close are not a connection', () => {
+  test('retransmissions right after the close do not start a connection', () => {
     const one = first().close()
     const tcp = new TcpHarness().script(one).segments(one.segments.slice(3).map((s) => ({ ...s, micros: one.micros })))
     assert.equal(tcp.count('flows.seen'), 1)
     assert.deepEqual([tcp.only.client, tcp.only.server], ['first', 'one'])
   })
 
-  test('traffic replayed after its close is a connection again', () => {
+  test('traffic replayed after its close is a new connection', () => {
     const one = first().close()
     const tcp = new TcpHarness().script(one).segments(one.segments)
     assert.equal(tcp.count('flows.seen'), 2)
@@ -99,7 +99,7 @@ describe('tracker: one tuple, several connections', () => {
     assert.equal(new TcpHarness().script(one).segments(one.segments.slice(0, 2)).count('flows.seen'), 1)
   })
 
-  test('a SYN that is repeated long after data is no new connection', () => {
+  test('a SYN that is repeated long after data does not start a new connection', () => {
     const one = new TcpScript().handshake().client('fir')
     const late = { ...one.segments[0], micros: one.micros + SECOND }
     const rest = [
@@ -111,7 +111,7 @@ describe('tracker: one tuple, several connections', () => {
     assert.deepEqual([tcp.only.client, tcp.only.server], ['first', 'one'])
   })
 
-  test('a segment whose number is as far ahead as behind is ignored', () => {
+  test('a segment at a distance of exactly 2^31 is ignored', () => {
     const tcp = new TcpHarness().segments([...handshake(), fromClient(2 ** 31, 'far'), fromClient(0, 'near')]).finish()
     assert.equal(tcp.only.client, 'near')
     assert.equal(tcp.count('segments.duplicate'), 1)
@@ -140,7 +140,7 @@ describe('tracker: one tuple, several connections', () => {
     assert.equal(tcp.count('flows.midstream'), 0)
   })
 
-  test('a SYN captured before the old connection’s last segments begins the new one', () => {
+  test('a SYN captured before the old connection’s last segments starts the new one', () => {
     const [asked, answered, ...rest] = second(first().close().micros).segments
     const data = rest.filter(({ payload }) => payload.length > 0)
     for (const place of [1, 2, 3]) {
@@ -175,7 +175,7 @@ describe('tracker: one tuple, several connections', () => {
     })
   }
 
-  test('data without a SYN begin a connection once the old one has lingered', () => {
+  test('data without a SYN starts a connection once the old one is no longer remembered', () => {
     const one = first().close()
     const late = second(one.micros + 31 * SECOND).segments.slice(3)
     const tcp = new TcpHarness().script(one).segments(late)
@@ -183,14 +183,14 @@ describe('tracker: one tuple, several connections', () => {
     assert.equal(tcp.count('flows.midstream'), 1)
   })
 
-  test('the same addresses and ports in two network namespaces', () => {
+  test('equal addresses and ports in two network namespaces are two connections', () => {
     const tcp = new TcpHarness()
     const [one, two] = [first().segments, second(START_MICROS).segments]
     for (const [i, segment] of one.entries()) tcp.segment(segment, {}, 1).segment(two[i], {}, 2)
     assertTwo(tcp)
   })
 
-  test('the same addresses and ports in two virtual networks', () => {
+  test('equal addresses and ports in two virtual networks are two connections', () => {
     const tcp = new TcpHarness()
     const [one, two] = [first().segments, second(START_MICROS).segments]
     for (const [i, segment] of one.entries()) tcp.segment(segment, {}, 0, 1).segment(two[i], {}, 0, 2)
@@ -198,14 +198,14 @@ describe('tracker: one tuple, several connections', () => {
     assert.equal(tcp.count('flows.closed.superseded'), 0)
   })
 
-  test('the same addresses with the ports exchanged', () => {
+  test('the same addresses with exchanged ports are another connection', () => {
     const tcp = new TcpHarness()
     tcp.script(first(), { client: { ...CLIENT, port: 1 }, server: { ...SERVER, port: 2 } })
     tcp.script(second(START_MICROS), { client: { ...CLIENT, port: 2 }, server: { ...SERVER, port: 1 } })
     assertTwo(tcp)
   })
 
-  test('both ends on one address', () => {
+  test('both endpoints may have the same address', () => {
     const loop = { address: '127.0.0.1', port: 80 }
     const tcp = new TcpHarness()
     tcp.script(first(), { client: { ...loop, port: 50_000 }, server: loop })

@@ -7,7 +7,10 @@ import { PodDirectory } from '../../../src/assemble/vantage/pod-directory.ts'
 import type { AddressEntry } from '../../../src/pair/endpoint-pod.ts'
 
 const SECOND = 1_000_000
-/** An IPv4 address, the IPv6 address with the same words, and addresses whose words hash alike or differ in one word. */
+/**
+ * An IPv4 address, the IPv6 address with the same words, and addresses whose words have equal hashes or differ in one
+ * word.
+ */
 const ADDRESSES = ['10.0.0.7', 'a00:7::', '10.0.0.8', 'fd44::7', 'fd44::8', 'fd44::7:0:0']
 const NAMESPACES = ['shop', 'ops']
 
@@ -15,7 +18,7 @@ const holder = fc.record({
   name: fc.constantFrom('a', 'b', 'c', 'd'),
   namespace: fc.constantFrom(...NAMESPACES, null),
   seconds: fc.integer({ min: 1, max: 40 }),
-  /** Since the holder before. */
+  /** Seconds since the previous holder. */
   pause: fc.integer({ min: 0, max: 40 }),
 })
 const entry = fc.record({
@@ -24,7 +27,7 @@ const entry = fc.record({
   isHeld: fc.boolean(),
 })
 
-/** Spans in order, the last of which may still last. */
+/** Spans in order; the last one may be open. */
 function entryOf({ address, holders, isHeld }: typeof entry extends fc.Arbitrary<infer T> ? T : never): AddressEntry {
   let micros = 0
   return {
@@ -42,7 +45,10 @@ function entryOf({ address, holders, isHeld }: typeof entry extends fc.Arbitrary
   }
 }
 
-/** Which pods may be the holder at a time: those that held the address then, or else those within ten seconds of it. */
+/**
+ * The pods that may be the holder at a time: those that held the address then, or otherwise those that held it within
+ * ten seconds.
+ */
 function candidates({ holders }: AddressEntry, micros: number): string[] {
   const within = (slack: number) =>
     holders.filter(({ fromMicros, toMicros }) => {
@@ -78,7 +84,7 @@ test('PodDirectory: model: finds the pod that held an address, and the namespace
   fc.assert(property, { numRuns: 50 })
 })
 
-test('PodDirectory: between two holders the earlier one counts until the next begins', () => {
+test('PodDirectory: between two holders, the earlier one applies until the next begins', () => {
   const directory = new PodDirectory()
   const pod = (uid: string) => ({
     identity: { name: uid, namespace: null, uid, workload: null, labels: {} },

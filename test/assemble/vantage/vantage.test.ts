@@ -58,7 +58,7 @@ interface Ends {
   server?: Endpoint
 }
 
-/** One exchange seen at one capture point. */
+/** One exchange captured at one capture point. */
 function see(
   shown: VantagePoint,
   { client = CLIENT, server = SERVER }: Ends,
@@ -85,7 +85,7 @@ suite('vantage: the external interface of a pod in a mesh', () => {
     assert.equal(see(shown, {}).pair?.capture.vantage, 'server')
   })
 
-  test('leaves out requests to any other port, also from a port that bypasses the proxy on the way out', () => {
+  test('filters requests to any other port, even from a port that bypasses the proxy outbound', () => {
     for (const client of [CLIENT, at('10.0.0.5', 3306)]) {
       const { pair, count } = see(shown, { client, server: at('10.0.0.9', 9090) })
       assert.deepEqual([pair, count('flows.leftOut.view')], [undefined, 1])
@@ -98,7 +98,7 @@ suite('vantage: the external interface of a pod in a mesh', () => {
     }
   })
 
-  test('leaves out all of its other requests, also to a port that bypasses the proxy on the way in', () => {
+  test('filters all of its other requests, even to a port that bypasses the proxy inbound', () => {
     assert.equal(see(shown, { client: own, server: at('203.0.113.9', 8080) }).pair, undefined)
   })
 })
@@ -107,7 +107,7 @@ suite('vantage: filter.include about pods', () => {
   const shown = vantagePoint({ pod: pod('api-1'), addresses: ['10.0.0.9'] })
   const { filter } = defaultConfig()
 
-  test('keeps pairs of which one end is listed, and counts the others', () => {
+  test('keeps pairs with at least one listed endpoint, and counts the others', () => {
     for (const [lists, kept] of [
       [{ namespaces: ['sh*'], workloads: ['Deployment/api'] }, 1],
       [{ pods: ['api-?'] }, 1],
@@ -123,7 +123,7 @@ suite('vantage: filter.include about pods', () => {
 suite('vantage: a pod without a name', () => {
   const identity = { name: null, namespace: null, uid: 'u1', workload: null, labels: {} }
 
-  test('has its uid and its container’s id', () => {
+  test('is identified by its uid and its container’s id', () => {
     const unnamed = { identity, container: 'c1', containersByPort: { 9090: 'c2' } }
     const shown = vantagePoint({ pod: unnamed, addresses: ['10.0.0.9'] })
     const { pair } = see(shown, {})
@@ -135,7 +135,7 @@ suite('vantage: a pod without a name', () => {
 suite('vantage: a pod’s interface', () => {
   const shown = vantagePoint({ pod: pod('api-1'), addresses: ['10.0.0.9', 'fd00::9'] })
 
-  test('its own address is the server: kept, and named', () => {
+  test('with its own address as the server: the pair is kept, and named', () => {
     const { pair } = see(shown, {})
     assert.equal(pair?.capture.vantage, 'server')
     assert.deepEqual(pair.server.pod, {
@@ -149,42 +149,42 @@ suite('vantage: a pod’s interface', () => {
     assert.equal(pair.client.pod, null)
   })
 
-  test('IPv6 too', () => {
+  test('with IPv6 too', () => {
     const { pair } = see(shown, { client: at('fd00::5', 5), server: at('fd00::9') })
     assert.deepEqual(names(pair), [null, 'api-1'])
   })
 
-  test('its own address is the client, the server inside the cluster: left out, and counted', () => {
+  test('with its own address as the client and a server inside the cluster: the pair is filtered and counted', () => {
     const { pair, count } = see(shown, { client: at('10.0.0.9', 4000), server: at('10.9.9.9') })
     assert.equal(pair, undefined)
     assert.equal(count('flows.leftOut.view'), 1)
     assert.equal(count('messages.requests'), 0)
   })
 
-  test('the server outside the cluster: the client’s vantage is kept', () => {
+  test('with a server outside the cluster: the client’s vantage is kept', () => {
     const { pair } = see(shown, { client: at('10.0.0.9', 4000), server: at('198.51.100.7', 80) })
     assert.equal(pair?.capture.vantage, 'client')
     assert.deepEqual(names(pair), ['api-1', null])
   })
 
-  test('keep: both keeps the client’s vantage inside the cluster', () => {
+  test('with keep: both, the client’s vantage inside the cluster is kept', () => {
     const { pair } = see(shown, { client: at('10.0.0.9', 4000), server: at('10.9.9.9') }, { keep: 'both' })
     assert.equal(pair?.capture.vantage, 'client')
   })
 
-  test('an address that a pod of this node holds is inside the cluster, whatever the networks', () => {
+  test('counts an address held by a pod of this node as inside the cluster, whatever the networks', () => {
     const harness = new AssembleHarness({ interfaces: [point(shown)], keep: 'server' })
     harness.assembler.setAddresses([held('192.0.2.1', 'other')])
     const ends = { client: at('10.0.0.9', 4000), server: at('192.0.2.1') }
     assert.equal(harness.script(exchange(), ends).finish().pairs.length, 0)
   })
 
-  test('neither end is its own: seen from outside, kept', () => {
+  test('with neither endpoint its own: the pair is kept', () => {
     const { pair } = see(shown, { client: at('10.1.1.1', 5), server: at('10.1.1.2') })
     assert.equal(pair?.capture.vantage, 'host')
   })
 
-  test('the container is the one that declares the port, else the only one', () => {
+  test('names the container that declares the port, or else the only one', () => {
     const declared = pod('api-1', { container: 'main', containersByPort: { '8080': 'web' } })
     const shownPod = vantagePoint({ pod: declared, addresses: ['10.0.0.9'] })
     assert.equal(see(shownPod, {}).pair?.server.pod?.container, 'web')
@@ -210,7 +210,7 @@ suite('vantage: a sidecar’s loopback', () => {
     '10.96.0.7',
     '10.1.2.3:80',
   ]) {
-    test(`to the proxy for ${host}: inside the cluster, left out`, () => {
+    test(`filters requests to the proxy for ${host}, which is inside the cluster`, () => {
       const harness = new AssembleHarness({ interfaces: [point(shown)], ...POLICY })
       harness.assembler.setAddresses([held('10.0.0.77', 'somebody of namespace shop')])
       const { pairs } = harness.script(exchange(host), outbound).finish()
@@ -220,18 +220,18 @@ suite('vantage: a sidecar’s loopback', () => {
   }
 
   for (const host of ['api.example.com', 'example.com', '198.51.100.1', '[2001:db8::1]:80', '']) {
-    test(`to the proxy for "${host}": outside, the client’s vantage is kept`, () => {
+    test(`keeps the client’s vantage of requests to the proxy for "${host}", which is outside`, () => {
       const { pair } = see(shown, outbound, {}, host)
       assert.equal(pair?.capture.vantage, 'client')
       assert.deepEqual(names(pair), ['api-1', null])
     })
   }
 
-  test('keep: both looks no address up', () => {
+  test('keeps all with keep: both, without looking up addresses', () => {
     assert.equal(see(shown, outbound, { keep: 'both' }, 'cart').pair?.capture.vantage, 'client')
   })
 
-  test('a transparent proxy leaves the far address: it decides', () => {
+  test('decides by the remote address behind a transparent proxy, which preserves it', () => {
     const ends = (address: string) => ({ client: at('10.0.0.9', 4000), server: at(address) })
     assert.equal(see(shown, ends('10.3.3.3')).pair, undefined)
     assert.equal(see(shown, ends('198.51.100.3')).pair?.capture.vantage, 'client')
@@ -260,13 +260,13 @@ suite('vantage: the host’s interfaces', () => {
     assert.deepEqual(names(see(shown, { server: at('192.0.2.2', 99) }).pair), [null, null])
   })
 
-  test('forwarded between others: left out', () => {
+  test('filters traffic forwarded between others', () => {
     const { pair, count } = see(shown, {})
     assert.equal(pair, undefined)
     assert.equal(count('flows.leftOut.forwarded'), 1)
   })
 
-  test('between others, out of a tunnel: kept, unless an end is the cluster’s', () => {
+  test('keeps tunnelled traffic between others, unless an endpoint is inside the cluster', () => {
     const mirrored = { ...shown, tunnels: true }
     const outside = { client: at('198.51.100.7', 4000), server: at('198.51.100.8') }
     assert.equal(see(mirrored, outside).pair?.capture.vantage, 'host')
@@ -281,7 +281,7 @@ suite('vantage: the host’s interfaces', () => {
     ['masqueraded traffic of a pod', '198.51.100.7', '192.0.2.2', '192.0.2.2'],
     ['a node port that leads to a pod', '192.0.2.2', '198.51.100.7', '192.0.2.2'],
   ] as const) {
-    test(`${what} has the host’s address, but a smaller TTL: left out`, () => {
+    test(`${what} has the host’s address but a smaller TTL: filtered`, () => {
       const ends = { client: at(client, 4000), server: at(server) }
       const run = (hopLimit: number) => {
         const harness = new AssembleHarness({ interfaces: [point(shown)], ...POLICY })
@@ -320,13 +320,13 @@ suite('vantage: names of the remote end', () => {
     ])
   })
 
-  test('without a pod long after its holder has gone', () => {
+  test('an address has no pod long after its holder ended', () => {
     const harness = new AssembleHarness({ interfaces: [point(shown)], ...POLICY })
     harness.assembler.setAddresses([held(CLIENT.address, 'gone', 0, START_MICROS - 60 * SECOND)])
     assert.deepEqual(names(harness.script(exchange()).finish().pairs[0]), [null, 'api-1'])
   })
 
-  test('a name that arrives during a connection is in its later pairs', () => {
+  test('a name that arrives during a connection appears in its later pairs', () => {
     const harness = new AssembleHarness({ interfaces: [point({ ...shown, pod: null })], ...POLICY })
     const script = new TcpScript().handshake()
     const round = () => {
@@ -347,7 +347,7 @@ suite('vantage: names of the remote end', () => {
     ])
   })
 
-  test('connections that share a slot of prepared ends keep their own', () => {
+  test('connections that share a cache slot of endpoints keep their own', () => {
     const harness = new AssembleHarness({ interfaces: [point(shown)], ...POLICY, flows: 5000 })
     const scripts = Array.from({ length: 2100 }, () => exchange())
     for (const [i, script] of scripts.entries())
