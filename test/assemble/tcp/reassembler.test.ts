@@ -170,7 +170,7 @@ describe('reassembler: holes and gaps', () => {
     assert.equal(tcp.segment(fromClient(3, 'd')).only.client, 'ab[1]def')
   })
 
-  test('late copies of a gap's bytes are duplicates', () => {
+  test('late copies of a gap’s bytes are duplicates', () => {
     const tcp = later(patient(fromClient(0, 'ab'), fromClient(4, 'ef'), fromServer(0, 'x', { acks: 6 })), 6)
     assert.equal(tcp.segment(fromClient(2, 'cd')).only.client, 'ab[2]ef')
     assert.equal(tcp.count('segments.duplicate'), 1)
