@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { needs } from '../../rig/needs.ts'
 import { chooseSource } from '../../src/capture/choose-source.ts'
 
-test('choose source: chooses packet sockets where they work, and cap only if configured', {
+test('choose source: chooses packet sockets if they work, and cap only if configured', {
   skip: needs('root', 'cap'),
 }, () => {
   assert.equal(chooseSource('auto'), 'af-packet')

@@ -1,4 +1,4 @@
-/** A worker that empties a ring slowly and counts its records, all with the times 0, 1, 2 … */
+/** A worker that empties a ring slowly and counts its records, whose times are 0, 1, 2 … */
 import { parentPort, workerData } from 'node:worker_threads'
 import { RingConsumer } from '../../src/ring/byte-ring.ts'
 import { Doorbell } from '../../src/ring/doorbell.ts'

@@ -12,7 +12,7 @@ import type { InterfaceInfo } from '../../src/target/interface-info.ts'
 import { Control } from '../../src/thread/control.ts'
 import { ethernet, packet, tcp } from '../support/frames.ts'
 
-/** A frame as a sink was given it. */
+/** A frame as a sink received it. */
 export interface SeenFrame {
   bytes: Uint8Array
   wireLength: number
@@ -21,7 +21,7 @@ export interface SeenFrame {
   interfaceId: number
 }
 
-/** Remembers every frame. */
+/** Records every frame. */
 export class RememberingSink implements FrameSink {
   readonly stamp = new FrameStamp()
   readonly frames: SeenFrame[] = []

@@ -29,7 +29,9 @@ export class WorkerRig {
   readonly #worker: Worker
   readonly #exited: Promise<unknown>
 
-  /** Rings are large enough to hold what the tests read. The thread is stopped with the test that runs now. */
+  /**
+   * The rings are large enough for everything that the tests read. The thread is stopped when the current test ends.
+   */
   constructor(paths: string[], options: { follow?: boolean; rings?: number; filter?: string } = {}) {
     const { follow = false, rings = 1, filter = '' } = options
     this.#data = {

@@ -42,7 +42,7 @@ const faults: [string, string[], number, RegExp][] = [
 ]
 
 for (const [what, args, expected, message] of faults) {
-  test(`agent source: refuses ${what}`, async () => {
+  test(`agent source: rejects ${what}`, async () => {
     const { code, stdout, stderr } = await run(args)
     assert.deepEqual([code, stdout], [expected, ''])
     assert.match(stderr, message)
@@ -74,7 +74,7 @@ test('agent source: the admin server at a URL names the socket', async (t) => {
   assert.match(off.stderr, /tap\.socket is empty/)
 })
 
-test('agent source: the socket of another user is refused, with the reason', {
+test('agent source: rejects the socket of another user, with the reason', {
   skip: needs('linux', 'root', 'setpriv'),
 }, async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'tap-'))
@@ -87,7 +87,7 @@ test('agent source: the socket of another user is refused, with the reason', {
   await once(server, 'listening')
   chmodSync(socket, 0o600)
   chownSync(socket, 65_532, 65_532)
-  // Root without root's capabilities, as in a container: an ordinary user that can read the program.
+  // Root without capabilities, as in a container: like an ordinary user, except that it can read the program.
   const { code, stderr } = await run(['tail', '--agent', socket], { under: droppedTo([]) })
   assert.equal(code, EXIT_PRIVILEGE)
   assert.match(stderr, /may be opened by the agent's own user only\nRun it as that user/)

@@ -123,7 +123,7 @@ test('capture: reports its counts while it has no pair to show', { skip }, async
   assert.match(stderr, /\nno pairs yet; 4 pairs filtered \(contentType 4\); \d+ connections? seen\n/)
 })
 
-test('capture: announces nothing with -q', { skip }, async (t) => {
+test('capture: prints no announcement with -q', { skip }, async (t) => {
   const { namespace, under } = await place(t)
   const child = start(['capture', '-q', '-i', 'lo', '--all', '-c', '1'], { under })
   const ended = finish(child)

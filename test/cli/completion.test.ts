@@ -24,7 +24,7 @@ test('completion bash: offers commands, options, choices and subcommands', { ski
   assert.deepEqual(offered(completion, ['interceptor', 'tail', '-o', 'nd']), ['ndjson'])
   assert.deepEqual(offered(completion, ['interceptor', 'config', 'v']), ['validate'])
   assert.deepEqual(offered(completion, ['interceptor', 'completion', '']), ['bash', 'zsh', 'fish'])
-  // Files: no word of our own.
+  // The shell completes file names here.
   assert.deepEqual(offered(completion, ['interceptor', 'read', '-w', '']), [])
 })
 

@@ -1,4 +1,4 @@
-/** Captures that hold more connections and requests than the chart's heap has room for. */
+/** Captures with more connections and requests than fit into the chart's heap. */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
@@ -52,7 +52,7 @@ function read(path: string): Ledger {
   return JSON.parse(readFileSync(summary, 'utf8'))
 }
 
-test('heap: 100,000 open connections: each is paired, and none is evicted', () => {
+test('heap: of 100,000 open connections, each yields its pair and none is evicted', () => {
   const script = new TcpScript().handshake().client(request('/0')).server(numbered(0))
   const ledger = read(captureOf('idle.pcap', script.segments))
   assert.equal(count(ledger, 'pairs.shipped'), CONNECTIONS)
@@ -60,7 +60,7 @@ test('heap: 100,000 open connections: each is paired, and none is evicted', () =
   assert.equal(count(ledger, 'flows.closed.evicted'), 0)
 })
 
-test('heap: 200,000 unanswered requests: those that do not fit are evicted', () => {
+test('heap: of 200,000 unanswered requests, those that do not fit are evicted', () => {
   const script = new TcpScript().handshake().client(request('/0').repeat(2))
   const ledger = read(captureOf('unanswered.pcap', script.segments))
   assert.equal(count(ledger, 'messages.requests'), 2 * CONNECTIONS)

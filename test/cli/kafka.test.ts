@@ -42,7 +42,7 @@ describe('the command line with a Kafka broker', { skip }, () => {
   })
 
   for (const format of ['msgpack', 'json']) {
-    test(`read: ships what it would print, and tail prints it: ${format}`, async () => {
+    test(`read: ships the same pairs that it prints, and tail prints them: ${format}`, async () => {
       const to = ['--brokers', broker.plaintext, '--topic', `pairs.${format}`]
       const shipped = await run(['read', ...to, '--format', format, ...CREATE, CAPTURE])
       assert.deepEqual([shipped.code, shipped.stdout], [0, ''])
@@ -61,7 +61,7 @@ describe('the command line with a Kafka broker', { skip }, () => {
     assert.match(stderr, new RegExp(`^interceptor: the output rejected ${printed.length} pairs$`, 'm'))
   })
 
-  test('ui: shows the pairs of a topic, of a real broker', async (t) => {
+  test('ui: shows the pairs of a topic of a real broker', async (t) => {
     const topic = ['--brokers', broker.plaintext, '--topic', 'pairs.json', '--from', 'beginning', '--no-follow']
     const child = start(['ui', ...topic, '--listen', '127.0.0.1:0'])
     t.after(() => child.kill('SIGKILL'))
@@ -95,7 +95,7 @@ describe('the command line with a Kafka broker', { skip }, () => {
     assert.match(stderr, /^waiting for pairs in the topic secured at .*; press Ctrl-C to stop\n$/)
   })
 
-  test('tail: announces at once that it waits, and ends on SIGHUP', async () => {
+  test('tail: reports at once that it is waiting, and ends on SIGHUP', async () => {
     const child = start(['tail', '--config', config, '-o', 'json'])
     const ended = finish(child)
     child.stderr!.once('data', () => child.kill('SIGHUP'))

@@ -27,12 +27,12 @@ test('man: a page has every option of its command and the examples', async () =>
   assert.match(plain, /\.SH "EXAMPLES"\n\.TP\n\\fBkubectl exec/)
 })
 
-test('man: without a command it is the page of the program, which names the others', async () => {
+test('man: without a command, prints the page of the program, which names the others', async () => {
   const { stdout } = await run(['man'])
   assert.match(shown(stdout).replaceAll(/\s+/g, ' '), /interceptor-read\(1\)/)
 })
 
-test('man: refuses a command that does not exist', async () => {
+test('man: rejects an unknown command', async () => {
   const { code, stderr } = await run(['man', 'nothing'])
   assert.equal(code, EXIT_USAGE)
   assert.match(stderr, /there is no command nothing/)

@@ -1,4 +1,4 @@
-/** Commands where the system gives them too little: a message with a way out, and no stack trace. */
+/** Commands on a system that lacks resources print a message that suggests a remedy, and no stack trace. */
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawnSync } from 'node:child_process'
 import { test } from 'node:test'
@@ -10,13 +10,13 @@ import { finish, start } from './support.ts'
 
 /** Node.js itself needs about this many. */
 const LEAST = 20
-/** More than any command needs here, whatever this process has inherited. */
+/** More than any command needs, whatever limit this process has inherited. */
 const MOST = 200
 const STEP = 3
-/** The empty input is damaged, and the agent asks for privileges, both after all has been opened. */
+/** Expected failures after everything has been opened: the empty input is damaged, and the agent lacks privileges. */
 const WORKED: (number | null)[] = [EXIT_DAMAGED, EXIT_PRIVILEGE]
 
-test('few file descriptors: the commands name the limit until there are enough', { skip: needs('linux') }, async () => {
+test('few file descriptors: commands report the limit until there are enough', { skip: needs('linux') }, async () => {
   const agent = ['agent', '--set', 'ship.sink=none', '--set', 'admin.address=127.0.0.1:0']
   for (const command of [['read', '-'], agent]) {
     const named: number[] = []
@@ -70,7 +70,7 @@ async function killOnceReady(child: ChildProcess): Promise<boolean> {
   return false
 }
 
-test('no /proc: capture names it', { skip: needs('root', 'unshare') }, () => {
+test('no /proc: capture reports it', { skip: needs('root', 'unshare') }, () => {
   const script = `mount -t tmpfs none /proc; exec ${process.execPath} ${PROGRAM} capture -i lo -o none`
   const { status, stderr } = spawnSync('unshare', ['--mount', 'sh', '-c', script], {
     encoding: 'utf8',

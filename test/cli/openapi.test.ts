@@ -1,4 +1,7 @@
-/** The document of recorded traffic: valid for every capture, and in agreement with the one that a service publishes. */
+/**
+ * OpenAPI documents of recorded traffic: valid for every capture, and in agreement with the document that a service
+ * publishes.
+ */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Validator } from '@seriousme/openapi-schema-validator'
@@ -30,7 +33,7 @@ test('openapi: a validator accepts the document of all captures', async () => {
   assert.ok(Object.keys(document.paths).length > 50)
 })
 
-/** What distinguishes paths: parameters have other names in a document that people wrote. */
+/** Paths without parameter names, which are different in a published document. */
 const shapeOf = (path: string): string => path.replaceAll(/\{[^}]*\}/g, '{}')
 
 /** `get /orders/{}` and the kinds of its path parameters. */
@@ -61,7 +64,7 @@ test('openapi: the routes, parameters and statuses of a FastAPI service are thos
     assert.deepEqual(kinds(operation), kinds(expected), name)
     const names = new Set(parameters(expected, 'query').map((one) => one.name))
     for (const { name: query } of parameters(operation, 'query')) assert.ok(names.has(query), `${name} ${query}`)
-    // FastAPI publishes no HTTPException.
+    // FastAPI's document omits responses from HTTPException.
     const statuses = Object.keys(operation.responses).filter((status) => status !== '404')
     for (const status of statuses) assert.ok(status in expected.responses, `${name} ${status}`)
   }

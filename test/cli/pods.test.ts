@@ -93,7 +93,7 @@ test('pods: exits with 2 for a directory that is not a proc filesystem', async (
   assert.deepEqual([code, stderr.split('\n')[0]], [2, 'interceptor: no proc filesystem at /usr'])
 })
 
-/** Permissions of files do not matter then: the checkout may lie in a folder that only root may enter. */
+/** With this capability the checkout may be in a folder that only root may enter. */
 const ANY_FILE = ['--inh-caps=+dac_override', '--ambient-caps=+dac_override']
 
 const privileges: [title: string, under: string[], code: number][] = [
@@ -165,7 +165,7 @@ test('pods --traffic: prints what the agent has seen of each pod, escaped', asyn
   assert.deepEqual(JSON.parse(json.stdout).pods, [pod])
 })
 
-test('pods --traffic: reports that there is no agent, or that another program replies', async (t) => {
+test('pods --traffic: reports that there is no agent, or that another program responds', async (t) => {
   const other = createServer((_, response) => response.end('{"pods": 1}')).listen(0, '127.0.0.1')
   await once(other, 'listening')
   t.after(() => other.close())

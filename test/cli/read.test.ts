@@ -87,7 +87,7 @@ test('read: writes to a file instead of standard output with -w', async () => {
   assert.match(stderr, new RegExp(`^${lines(readFileSync(file, 'utf8')).length} pairs written`))
 })
 
-test('read: writes no file with -o none and does not claim to', async () => {
+test('read: writes no file with -o none, and does not report one', async () => {
   const file = join(folder, 'none.txt')
   const { code, stdout, stderr } = await run(['read', '-o', 'none', '-w', file, CAPTURE])
   assert.deepEqual([code, stdout, existsSync(file)], [0, '', false])
@@ -148,7 +148,7 @@ test('read: exits with 3 for a file that is not a capture', async () => {
   assert.match(stderr, /^warning: \/dev\/null: the file is empty$/m)
 })
 
-test('read: ends at once on input without end that is not a capture', {
+test('read: ends at once on endless input that is not a capture', {
   skip: process.platform !== 'linux',
 }, async () => {
   const { code, stderr } = await run(['read', '/dev/zero'])
@@ -156,7 +156,7 @@ test('read: ends at once on input without end that is not a capture', {
   assert.match(stderr, /^warning: \/dev\/zero: not a capture file /)
 })
 
-test('read: names an output that cannot be created, and summarises nothing', async () => {
+test('read: names an output that cannot be created, and prints no summary', async () => {
   const { code, stderr } = await run(['read', '-w', '/nowhere/x', CAPTURE])
   assert.deepEqual([code, stderr], [EXIT_RUNTIME, 'interceptor: cannot write /nowhere/x: no such file or directory\n'])
 })
@@ -188,7 +188,7 @@ test('read: suggests --filter for a filter in place of a file', async () => {
   assert.deepEqual([code, stderr], [EXIT_RUNTIME, `interceptor: cannot read tcp: no such file\n${hint}\n`])
 })
 
-test('read: reports a wrong filter once, and summarises nothing', { skip: needs('libpcap') }, async () => {
+test('read: reports an invalid filter once, and prints no summary', { skip: needs('libpcap') }, async () => {
   const { code, stderr } = await run(['read', CAPTURE, '--filter', 'tcp prt 80'])
   assert.equal(code, EXIT_USAGE)
   assert.match(stderr, /^interceptor: bad filter expression "tcp prt 80" .*\nFilters are written as for tcpdump.*\n$/)
@@ -281,7 +281,7 @@ test('read: exits with 1 if Kafka is unreachable and counts what is lost', async
     ),
     stderr,
   )
-  // The cause, the summary and the reason of the exit code: each once.
+  // The cause, the summary and the reason for the exit code, each once.
   assert.equal(stderr.match(/^.*pairs.*$/gm)?.length, 3, stderr)
 })
 

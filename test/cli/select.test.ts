@@ -22,13 +22,13 @@ test('select: options set the lists of filter.include', () => {
   assert.ok(statuses.includes('5xx'))
 })
 
-test('select: --status and --path replace the rules about the same', () => {
+test('select: --status and --path replace the rules about status and path', () => {
   const { include, statuses, paths } = filterOf({ status: ['5xx,404'], path: ['/metrics'] })
   assert.deepEqual([include.statuses, statuses], [['5xx', '404'], []])
   assert.deepEqual([include.paths, paths], [['/metrics'], []])
 })
 
-test('select: a wrong expression is reported before anything is read', async () => {
+test('select: an invalid expression is reported before anything is read', async () => {
   await assert.rejects(selectionOf({ where: 'response.stats == 1' }), /column 10/)
   assert.deepEqual(await selectionOf({}), {})
   assert.deepEqual(await selectionOf({ grep: ['a'] }), { selection: { grep: ['a'], where: null } })
@@ -42,7 +42,7 @@ test('read: --path, --status and --where print the matching pairs and count the 
   assert.match(stderr, /^1 pair shown; 50 pairs filtered \(include \d+, userAgent 9, contentType 1\)\n$/)
 })
 
-test('read: what a selection filters is not advertised as shown by --all', async () => {
+test('read: does not suggest --all for pairs that a selection filtered', async () => {
   const { stderr } = await run(['read', '--all', '-q', '--summary', '-', '-o', 'none', '--grep', 'no such text', SHOP])
   const { pairs } = JSON.parse(stderr) as {
     pairs: { filtered: Record<string, number>; kept: number; assembled: number }
@@ -63,7 +63,7 @@ test('read: what a selection filters is not advertised as shown by --all', async
   assert.match(result.stderr, /include/)
 })
 
-test('read and capture: a selection of pods is an error, because nothing could match it', async () => {
+test('read and capture: selecting pods is an error, because no pair could match', async () => {
   for (const args of [
     ['read', SHOP],
     ['capture', '-i', 'lo'],

@@ -34,7 +34,7 @@ test('tail: exits with 2 without brokers', async () => {
   assert.match(stderr, /^interceptor: no Kafka broker is configured: name one with --brokers host:port/)
 })
 
-test('tail: refuses an offset beside a consumer group', async () => {
+test('tail: rejects an offset together with a consumer group', async () => {
   const { code, stderr } = await run(['tail', '--brokers', '127.0.0.1:1', '--group', 'g', '--offset', '3'])
   assert.equal(code, EXIT_USAGE)
   assert.match(stderr, /^interceptor: --offset and --group exclude each other/)

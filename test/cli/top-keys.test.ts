@@ -10,7 +10,7 @@ function keys() {
   return state
 }
 
-test('TopKeys: g and s go round all groupings and orders', () => {
+test('TopKeys: g and s cycle through all groupings and orders', () => {
   const { view, keys: pressed } = keys()
   const seen = GROUPINGS.map(() => {
     pressed.press('g')
@@ -21,7 +21,7 @@ test('TopKeys: g and s go round all groupings and orders', () => {
   assert.equal(view.sort, 'errors')
 })
 
-test('TopKeys: after / characters are the filter, until Enter', () => {
+test('TopKeys: characters after / are the filter, until Enter', () => {
   const { view, keys: pressed } = keys()
   pressed.press('/gs')
   pressed.press('pü')

@@ -6,7 +6,7 @@ import { EXIT_DONE, EXIT_RUNTIME, EXIT_USAGE } from '../../src/errors.ts'
 import type { FunnelView, StreamMessage, UiState } from '../../src/ui/protocol.ts'
 import { CAPTURE, run, start } from './support.ts'
 
-/** The printed address in parts. */
+/** The parts of the printed address. */
 async function addressOf(child: ReturnType<typeof start>): Promise<{ base: string; token: string }> {
   const lines = createInterface({ input: child.stdout! })
   const [line] = (await once(lines, 'line')) as [string]

@@ -1,4 +1,4 @@
-/** A run that a signal ends: drained, then stopped, then no longer waited for. */
+/** A run that is ended by a signal: it is drained, then stopped, then abandoned. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
@@ -10,7 +10,7 @@ import type { Outcome } from '../../src/supervisor/options.ts'
 const DRAIN_MS = 1000
 const OUTCOME: Outcome = { ledger: {}, damage: [], exitCode: 0, failure: null }
 
-/** A run that ends when the test says so, and what was asked of it. */
+/** A run that ends at the test's command, and the calls that it received. */
 function startRun(t: TestContext) {
   t.mock.timers.enable({ apis: ['setTimeout'] })
   const { promise: done, resolve: end } = withResolvers<Outcome>()

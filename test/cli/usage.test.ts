@@ -159,7 +159,7 @@ test('usage: an interface in place of the filter, or an empty one, is a missing 
   assert.match(empty.stderr, /^interceptor: no interface to capture: name one with -i\n/)
 })
 
-test('usage: a wrong value is reported once', async () => {
+test('usage: an invalid value is reported once', async () => {
   const { code, stderr } = await run(['agent', '--set', 'admin.address=nope', '--set', 'ship.sink=none'])
   assert.equal(code, EXIT_USAGE)
   assert.equal(stderr.match(/admin\.address/g)?.length, 1, stderr)

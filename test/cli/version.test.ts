@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { run } from './support.ts'
 
-test('version: prints what a bug report needs', async () => {
+test('version: prints the versions that a bug report needs', async () => {
   const { code, stdout } = await run(['version'])
   assert.equal(code, 0)
   assert.match(

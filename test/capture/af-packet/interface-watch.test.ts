@@ -1,4 +1,4 @@
-/** The watch over a captured interface, on real sockets: whatever happens to the interface between two looks. */
+/** The watch over a captured interface, on real sockets, with any events between two checks. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import fc from 'fast-check'
@@ -29,10 +29,10 @@ const OPTIONS = {
 const ALL = { excludePorts: [], onlyAddresses: null, onlyPorts: null, tunnels: false }
 const { index: C } = CAPTURE_COUNTERS
 
-/** What is done to the interface; each leaves alone what is not there. */
+/** Changes of the interface; a change that does not apply has no effect. */
 type Change = 'up' | 'down' | 'delete' | 'create'
 
-/** The interface as the tests change it, and what the watch is to know of it. */
+/** The state of the interface, and what the watch should report about it. */
 class Model {
   exists = true
   up = true
@@ -62,7 +62,7 @@ class Model {
     return `link set ${DEVICE} ${change}`
   }
 
-  /** The watch has looked often enough. @param isEmpty the ring holds no frames */
+  /** Updates the model after enough checks. @param isEmpty whether the ring holds no frames */
   settle(isEmpty: boolean): void {
     if (!this.lost && (this.isBoundDeleted || !this.up)) {
       this.lost = true
@@ -79,7 +79,7 @@ class Model {
   }
 }
 
-/** A socket with its watch, which sees what the kernel reports. */
+/** A socket with its watch, which receives what the kernel reports. */
 class Watched {
   readonly endings: number[] = []
   readonly reported: string[] = []
@@ -125,7 +125,7 @@ class Watched {
     this.#pollFds.setInt16(4, POLLIN, true)
   }
 
-  /** One turn of a capture worker's loop. */
+  /** One iteration of a capture worker's loop. */
   look(): void {
     const ready = poll(new Uint8Array(this.#pollFds.buffer), 1, 0)
     this.#watch.check()
@@ -156,7 +156,7 @@ const prepare = (t: TestContext): { namespace: Namespace; advance: (ms: number) 
   }
 }
 
-test('interface watch: reports, ends flows and binds again as a model of the events', {
+test('interface watch: model: reports, ends flows and binds again as the events require', {
   skip: needs('root', 'ip'),
 }, async (t) => {
   const { namespace, advance } = prepare(t)
@@ -200,7 +200,7 @@ test('interface watch: reports, ends flows and binds again as a model of the eve
   await fc.assert(property, { numRuns: 12, endOnFailure: true })
 })
 
-test('interface watch: a deletion ends the flows only once the last frame can have been read', {
+test('interface watch: ends the flows of a deleted interface only after its last frame can have been read', {
   skip: needs('root', 'ip'),
 }, async (t) => {
   const { namespace, advance } = prepare(t)

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { KernelThreshold } from '../../../src/capture/af-packet/kernel-threshold.ts'
 import { KEEP_ALL } from '../../../src/capture/intake/flow-shedder.ts'
 
-test('kernel threshold: the kernel sheds nothing before the intake does, and nothing once it has ended', () => {
+test('kernel threshold: the kernel sheds only while the intake sheds', () => {
   const kernel = new KernelThreshold()
   assert.equal(kernel.follow(KEEP_ALL), KEEP_ALL)
   const shedding = kernel.follow(KEEP_ALL / 4)
@@ -13,7 +13,7 @@ test('kernel threshold: the kernel sheds nothing before the intake does, and not
   assert.equal(kernel.follow(KEEP_ALL), KEEP_ALL)
 })
 
-test('kernel threshold: never sheds what the intake keeps, nor much less than the intake sheds', () => {
+test('kernel threshold: sheds nothing that the intake keeps, and keeps at most 1.3 times as many connections', () => {
   fc.assert(
     fc.property(fc.array(fc.integer({ min: 1, max: KEEP_ALL })), (thresholds) => {
       const kernel = new KernelThreshold()

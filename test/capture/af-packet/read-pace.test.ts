@@ -4,7 +4,7 @@ import { ReadPace } from '../../../src/capture/af-packet/read-pace.ts'
 
 const RING_BYTES = 8_000_000
 
-/** Reads ten times what arrives at a rate, each time after the pace's pause. @returns the pauses */
+/** Simulates ten reads at a constant rate, each after the pause that ReadPace returns. @returns the pauses */
 function pausesAt(bytesPerMs: number): number[] {
   const pace = new ReadPace()
   let [now, pause] = [1000, 0]
@@ -18,12 +18,12 @@ function pausesAt(bytesPerMs: number): number[] {
   })
 }
 
-test('read pace: little traffic is read every 100 ms', () => {
+test('read pace: reads light traffic every 100 ms', () => {
   assert.deepEqual(new Set(pausesAt(0)), new Set([100]))
   assert.deepEqual(new Set(pausesAt(1000)), new Set([100]))
 })
 
-test('read pace: no ring becomes fuller than a quarter, and much traffic is read without a pause', () => {
+test('read pace: lets no ring become more than a quarter full, and reads heavy traffic without a pause', () => {
   for (const bytesPerMs of [30_000, 100_000, 150_000]) {
     const pauses = pausesAt(bytesPerMs)
     for (const pause of pauses) {

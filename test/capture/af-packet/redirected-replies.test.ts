@@ -29,7 +29,7 @@ function senderOf(replies: RedirectedReplies, [source, from]: Endpoint, [target,
 const made = (port = Int32Array.of(PROXY), redirected = new Uint8Array(REDIRECTED_BYTES)): RedirectedReplies =>
   new RedirectedReplies(port, redirected)
 
-test('redirected replies: sets the sender of a reply to the proxy, whatever address it had', () => {
+test('redirected replies: sets the source of a reply to the proxy, whatever address it had', () => {
   for (const [pod, far, loopback] of [
     [POD, FAR, LOOPBACK],
     [pod6(7), pod6(9), LOOPBACK6],
@@ -41,7 +41,7 @@ test('redirected replies: sets the sender of a reply to the proxy, whatever addr
   }
 })
 
-test('redirected replies: the next ring of the interface, or worker, continues', () => {
+test('redirected replies: a new ring or worker of the interface continues with the same state', () => {
   const redirected = new Uint8Array(REDIRECTED_BYTES)
   senderOf(made(undefined, redirected), [POD, 40_000], [LOOPBACK, PROXY], SYN)
   const next = made(undefined, redirected)

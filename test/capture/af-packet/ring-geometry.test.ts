@@ -22,6 +22,6 @@ test('ring shape: a pause of ten seconds leaves most of the default ring for fra
   assert.ok((blockCount - 10_000 / RETIRE_MS) * blockBytes > 7.6 * MIB)
 })
 
-test('ring shape: there are at least two blocks, however small the ring', () => {
+test('ring shape: has at least two blocks, however small the ring', () => {
   assert.deepEqual(ringShape(4096, 262144), { blockBytes: MIB / 8, blockCount: 2 })
 })

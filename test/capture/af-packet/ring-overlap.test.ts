@@ -11,7 +11,7 @@ type Frame = { byte: number; length: number }
 
 function placed({ byte, length }: Frame, start: number): DataView {
   const bytes = new Uint8Array(start + length + PLACES)
-  // What lies around a frame in the ring is not part of it.
+  // Bytes around the frame must not affect its hash.
   bytes.fill(start)
   bytes.fill(0, start, start + length)
   bytes[start + length - 1] = byte

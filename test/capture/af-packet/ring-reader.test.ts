@@ -60,7 +60,7 @@ after(() => {
 /** The kernel's side of the ring: fills blocks in order, and drops frames while the next block is not free. */
 class KernelRing {
   readonly blockCount: number
-  /** Frames that were not dropped and not released yet, by their numbers; the last entry is the open block's. */
+  /** Frames of each block that is not released yet, by number; the last entry is the open block. */
   readonly held: number[][] = []
   readonly #view = new DataView(memory)
   #block = 0
@@ -82,7 +82,7 @@ class KernelRing {
     return this.put(bytes, { micros: number })?.push(number) !== undefined
   }
 
-  /** Does the first half of the reader's `release` for the oldest ready block. */
+  /** Performs the first half of the reader's `release` for the oldest ready block, as if it crashed then. */
   markReleased(): void {
     const ready = Array.from({ length: this.blockCount }, (_, block) => block * BLOCK_BYTES)
       .filter((at) => this.#get(at + BLOCK_STATUS) === TP_STATUS_USER)
@@ -215,7 +215,9 @@ const step = fc.oneof(
   { weight: 2, arbitrary: fc.record({ do: fc.constant('readOpen' as const) }) },
 )
 
-test('ring reader: delivers every frame once and in order, across full rings and workers that crash', { skip }, () => {
+test('ring reader: model: delivers every frame once and in order, across full rings and crashing workers', {
+  skip,
+}, () => {
   fc.assert(
     fc.property(
       fc.integer({ min: 2, max: MAX_BLOCKS }),
@@ -226,7 +228,7 @@ test('ring reader: delivers every frame once and in order, across full rings and
         let next = 0
         /** Frames of the oldest block that were delivered, or that two workers crashed in. */
         let done = 0
-        /** A worker has crashed in the next one. */
+        /** Whether a worker has crashed in the next frame. */
         let repeats = false
         const readNext = (how: 'read' | 'crashInFrame' | 'crash' | 'crashInRelease'): void => {
           const frames = kernel.held[0].slice(done)
@@ -249,7 +251,7 @@ test('ring reader: delivers every frame once and in order, across full rings and
         const readOpen = (): void => {
           const frames = kernel.held[0]?.slice(done) ?? []
           assert.equal(reader.holdsFrames, frames.length > 0)
-          // The first call sees the frames, the second one finds them complete.
+          // The first call counts the frames, and the second one finds them complete.
           now += 2 * SETTLE_MS
           reader.settle(now - SETTLE_MS)
           const bytes = reader.settle(now)
@@ -305,7 +307,7 @@ test('ring reader: reads a frame of the open block once it is old enough and wri
   assert.deepEqual(deliver(reader), [], 'the block becomes ready')
 })
 
-test('ring reader: is crowded once an eighth of the ring is left, of a small one the last block', { skip }, () => {
+test('ring reader: is crowded once an eighth of the ring is left, or the last block of a small ring', { skip }, () => {
   const kernel = new KernelRing(4)
   const reader = readerOf(kernel)
   for (const expected of [false, false, false, true]) {

@@ -1,5 +1,6 @@
 /**
- * The loop of a capture worker over real packet sockets, in this thread: the test acts whenever the loop has nothing to read.
+ * The loop of a capture worker over real packet sockets, in this thread. The test runs its steps whenever the loop has
+ * nothing to read.
  */
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -27,17 +28,17 @@ import { RememberingSink } from '../support.ts'
 const skip = needs('linux', 'root', 'ip', 'tcpreplay')
 const MIB = 1024 * 1024
 const FRAMES = 20
-/** Where the type of a frame and its destination port are. */
+/** Offsets of a frame's type and destination port. */
 const TYPE_AT = 12
 const PORT_AT = 14 + 20 + 2
 const IPV4 = 0x0800
 
-/** Remembers frames by interface, and says whether there is room. */
+/** Records frames by interface, and decides whether there is room. */
 class Sink extends RememberingSink implements SheddingSink {
   readonly keepThreshold = KEEP_ALL
-  /** Frames that the assemblers do not see yet. */
+  /** Frames that have not been flushed to the assemblers. */
   unflushed = 0
-  /** How many more times there is no room. */
+  /** How many more times the sink reports that there is no room. */
   refusals = 0
 
   hasRoom(): boolean {
@@ -60,7 +61,7 @@ class Sink extends RememberingSink implements SheddingSink {
   releaseMemory(): void {}
   countInto(): void {}
 
-  /** Numbers of the frames of an interface, in the order of their delivery. Whatever else the kernel sends is IPv6. */
+  /** Numbers of the frames of an interface, in the order of delivery. Other frames that the kernel sends are IPv6. */
   numbers(interfaceId: number): number[] {
     return this.frames
       .filter((frame) => frame.interfaceId === interfaceId)
@@ -153,7 +154,7 @@ class Rig {
   /** Runs the loop. @param steps called one by one when there is nothing to read; after the last one the loop drains */
   run(sockets: LentSocket[], steps: readonly (() => void)[]): void {
     let step = 0
-    // Posted messages are copies, but for shared memory.
+    // Posted messages are copied, except for shared memory.
     const source = { kind: 'af-packet' as const, sockets, wakeFd: this.#event.fd }
     runAfPacket(source, {
       sink: this.sink,
@@ -193,7 +194,7 @@ test('af-packet source: a stop ends at once, whatever the rings hold', { skip },
   assert.deepEqual(rig.sink.numbers(7), [])
 })
 
-/** What may happen to two interfaces while frames arrive. */
+/** Events on two interfaces while frames arrive. */
 const STEPS = ['send', 'open', 'close', 'replace', 'full'] as const
 
 /** What each interface is expected to deliver. All sockets see the same frames. */
@@ -222,7 +223,10 @@ test('af-packet source: as sockets are opened, replaced and closed, each interfa
       const first = rig.open(1)
       model.opened(1)
       let [ids, replaced] = [1, 0]
-      /** An interface has two sockets until the first one was read to its end; meanwhile both collect frames, also after a close. */
+      /**
+       * An interface has two sockets until the first one has been read to its end; meanwhile both receive frames, even
+       * after a close.
+       */
       const switching = (): boolean => rig.posted.filter((message) => message.t === 'replaced').length < replaced
       const act = (name: (typeof STEPS)[number]): void => {
         const [oldest] = model.open
@@ -240,7 +244,7 @@ test('af-packet source: as sockets are opened, replaced and closed, each interfa
           rig.mail({ t: 'replace', socket: rig.open(oldest, false) })
         }
       }
-      // Without frames to read the loop runs the next step; mail is read in between.
+      // The loop runs the next step when it has no frames to read, and reads messages in between.
       const steps = names.flatMap((name) => [() => act(name), () => {}, () => {}])
       rig.run([first], steps)
       for (const [id, numbers] of model.expected) assert.deepEqual(rig.sink.numbers(id), numbers, `interface ${id}`)
@@ -300,7 +304,7 @@ test('af-packet source: a replaced socket is read to its end and reported, and i
   assert.deepEqual(rig.sink.numbers(1), sent)
 })
 
-test('af-packet source: without room the frames wait in the ring; a drain does not wait for room without end', {
+test('af-packet source: frames wait in the ring for room; a drain waits only for a limited time', {
   skip,
 }, (t) => {
   const rig = new Rig(t, vethPair(t))

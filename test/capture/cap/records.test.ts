@@ -33,7 +33,7 @@ function written(frames: Frame[]): Uint8Array {
   return Buffer.concat(pieces)
 }
 
-test('cap records: what was written is read, however the stream is cut', () => {
+test('cap records: reads what was written, in chunks of any size', () => {
   fc.assert(
     fc.property(fc.array(FRAME, { maxLength: 20 }), fc.array(fc.integer({ min: 1, max: 5000 })), (frames, cuts) => {
       const read: Frame[] = []
@@ -57,7 +57,7 @@ test('cap records: what was written is read, however the stream is cut', () => {
   )
 })
 
-test('cap records: a writer that is never flushed writes before it runs over', () => {
+test('cap records: a writer that is never flushed writes before its buffer overflows', () => {
   let bytes = 0
   const writer = new RecordWriter(3000, (piece) => {
     bytes += piece.length

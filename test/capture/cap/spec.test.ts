@@ -13,7 +13,9 @@ const B = [10, 0, 0, 2]
 const frame = (from: number, to: number, protocol = 6) =>
   ethernet({ payload: packet({ source: A, destination: B, protocol, payload: tcp(from, to) }) })
 
-test('cap filter: libpcap keeps TCP, fragments of it and tagged frames', { skip: needs('libpcap') }, () => {
+test('cap filter: accepts TCP, its fragments and tagged frames, as evaluated by libpcap', {
+  skip: needs('libpcap'),
+}, () => {
   const program = compileExpression(capFilter('', [], parseTunnels([])), DLT_EN10MB, 65535)
   const keeps = (data: Uint8Array) => runBpf(program, { data }) > 0
   assert.equal(keeps(frame(1, 80)), true)
@@ -25,7 +27,7 @@ test('cap filter: libpcap keeps TCP, fragments of it and tagged frames', { skip:
   assert.equal(keeps(ethernet({ payload: fragment })), true)
 })
 
-test('cap filter: exclusions and the expression narrow it', { skip: needs('libpcap') }, () => {
+test('cap filter: exclusions and the expression reject further packets', { skip: needs('libpcap') }, () => {
   const exclude = [
     { address: '10.0.0.2', port: 9092 },
     { address: null, port: 15001 },
@@ -39,7 +41,7 @@ test('cap filter: exclusions and the expression narrow it', { skip: needs('libpc
   assert.equal(keeps(frame(1, 81)), false, 'not in the expression')
 })
 
-test('cap filter: libpcap keeps the tunnels of the list, fragments of them and no other UDP', {
+test('cap filter: accepts configured tunnels, their fragments and no other UDP, as evaluated by libpcap', {
   skip: needs('libpcap'),
 }, () => {
   const keeps = (tunnels = ALL_TUNNELS) => {
@@ -50,7 +52,7 @@ test('cap filter: libpcap keeps the tunnels of the list, fragments of them and n
   for (const [name, protocol, payload] of WRAPPED) {
     for (const addresses of [OUTER, OUTER6]) {
       const data = ethernet({ payload: packet({ ...addresses, protocol, payload }) })
-      // Not named among what IPv6 is refused for, so it passes in any case.
+      // The filter rejects only listed IPv6 headers; this one is not listed, so it always passes.
       const expected = addresses === OUTER6 && protocol !== 17
       assert.deepEqual([all(data), none(data)], [true, expected], name)
     }

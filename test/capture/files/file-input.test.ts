@@ -1,4 +1,4 @@
-/** One capture file from its opening to its end: how it is stored, what is reported of it, and where a command ends it. */
+/** Reading one capture file from opening to end: kinds of storage, reports, and commands. */
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -64,7 +64,7 @@ function zipped(content: Uint8Array, lengths: readonly number[]): Uint8Array {
   return concat(members)
 }
 
-test('file input: model: every frame is passed on once, however the file is stored, and progress ends at its size', async () => {
+test('file input: model: delivers every frame once, however the file is stored, and ends the progress at its size', async () => {
   const frames = fc.array(
     fc.nat(300).map((length) => tcpFrame(length)),
     { maxLength: 30 },
@@ -95,7 +95,7 @@ test('file input: model: every frame is passed on once, however the file is stor
   )
 })
 
-/** Gives a command with the first frame. */
+/** Issues a command at the first frame. */
 class CommandingSink extends RememberingSink {
   command = (): void => {}
 
@@ -105,7 +105,7 @@ class CommandingSink extends RememberingSink {
   }
 }
 
-test('file input: a command ends it between two steps, long before the end of a file, and also of a gzip bomb', async () => {
+test('file input: obeys a command between two steps, long before the end of a file or of a gzip bomb', async () => {
   const frame = tcpFrame(1400)
   const content = concat([pcapHeader(), ...Array.from({ length: 2000 }, () => pcapRecord({ bytes: frame }))])
   for (const stored of [content, gzipSync(content)]) {
@@ -119,7 +119,7 @@ test('file input: a command ends it between two steps, long before the end of a 
   }
 })
 
-test('file input: after sixteen damaged places the file is not read any further, which is reported', () => {
+test('file input: stops reading after sixteen damaged positions, and reports that', () => {
   const rig = new Rig('absent')
   const continues = Array.from({ length: 16 }, (_, at) => rig.input.damage(at, 'a record is damaged'))
   assert.deepEqual(continues, [...Array.from({ length: 15 }, () => true), false])
@@ -137,7 +137,7 @@ class SkippingSink extends RememberingSink {
   }
 }
 
-test('file input: frames of link types that cannot be read are reported at the end', async () => {
+test('file input: reports frames of unreadable link types at the end', async () => {
   const rig = new Rig(file('skipped', pcapFile([{ bytes: tcpFrame() }])), new SkippingSink())
   await rig.input.run(false)
   assert.equal(rig.damages.length, 2)
@@ -145,7 +145,7 @@ test('file input: frames of link types that cannot be read are reported at the e
   assert.match(rig.damages[1], /^20 frames of link type .*189.* cannot be read$/)
 })
 
-test('file input: what cannot be opened or is a folder is an error with its reason', async () => {
+test('file input: reports why a path cannot be opened, or that it is a folder', async () => {
   for (const [path, message] of [
     [join(folder, 'none'), /there is no such file$/],
     [folder, /is a directory$/],

@@ -13,7 +13,7 @@ interface Result {
   damages: [number | null, string][]
 }
 
-/** Reads chunks in either way that callers have: `push`, or into the window and then `advance`. */
+/** Reads chunks in either of the two ways: `push`, or into the window followed by `advance`. */
 function readChunks(chunks: readonly { bytes: Uint8Array; isPushed: boolean }[]): Result & { reader: FileReader } {
   const sink = new RememberingSink()
   const damages: Result['damages'] = []
@@ -53,7 +53,7 @@ const piece = fc.record({
   offset: fc.constantFrom(0, 0, 8, 3),
 })
 
-test('file reader: gives the same frames however the file is cut, pushed or read into the window', () => {
+test('file reader: returns the same frames for chunks of any size, pushed or read into the window', () => {
   const property = fc.property(fc.array(piece, { minLength: 1, maxLength: 12 }), (pieces) => {
     const chunks: { bytes: Uint8Array; isPushed: boolean }[] = []
     for (let at = 0, index = 0; at < FILE.length; index += 1) {
@@ -75,7 +75,7 @@ test('file reader: an empty file, and one that ends within its first four bytes,
   }
 })
 
-test('file reader: what is no capture is reported once, and the rest of it is passed over', () => {
+test('file reader: reports once that a file is not a capture, and skips the rest', () => {
   const text = { bytes: copyAt(Buffer.from('hello, this is no capture\n'), 0), isPushed: true }
   const { frames, damages, reader } = readChunks([text, text, { ...text, isPushed: false }])
   assert.equal(frames, 0)

@@ -31,7 +31,7 @@ const without = (messages: FromWorker[], kind: FromWorker['t']): FromWorker[] =>
 /** Messages but for progress. */
 const withoutProgress = (messages: FromWorker[]): FromWorker[] => without(messages, 'progress')
 
-test('readFiles: a capture file, to its end', async () => {
+test('readFiles: reads a capture file to its end', async () => {
   const path = file('one.pcap', CAPTURE)
   const { messages, packets, interfaces, count } = await readFiles([path])
   assert.deepEqual(withoutProgress(messages), [{ t: 'ready' }, { t: 'done' }])
@@ -42,7 +42,7 @@ test('readFiles: a capture file, to its end', async () => {
   assert.deepEqual(last, { t: 'progress', path, bytes: CAPTURE.length, totalBytes: CAPTURE.length })
 })
 
-test('readFiles: several files are one capture, in the order given; interfaces keep their names', async () => {
+test('readFiles: reads several files as one capture, in the given order; interfaces keep their names', async () => {
   const b = new PcapngBlocks()
   const named = (name: string, frame: number): Uint8Array => {
     const options: [number, Uint8Array][] = [[2, new TextEncoder().encode(name)]]
@@ -59,7 +59,7 @@ test('readFiles: several files are one capture, in the order given; interfaces k
   assert.deepEqual(interfaces, ['eth0', 'eth1', 'd.pcap'])
 })
 
-test('readFiles: gzip, also of several members, whatever the name', async () => {
+test('readFiles: reads gzip with one or several members, whatever the file name', async () => {
   const half = Math.floor(CAPTURE.length / 2)
   const members = concat([gzipSync(CAPTURE.subarray(0, half)), gzipSync(CAPTURE.subarray(half))])
   for (const content of [gzipSync(CAPTURE), members]) {
@@ -76,7 +76,7 @@ test('readFiles: gzipped captures joined by cat are one capture', async () => {
   assert.deepEqual(packets, [...PACKETS, ...PACKETS])
 })
 
-test('readFiles: of a cut gzip file everything before the cut is read', async () => {
+test('readFiles: reads everything before the end of a truncated gzip file', async () => {
   const noise = Uint8Array.from({ length: 400 }, (_, i) => (i * 7919 + i * i * 31) & 0xff)
   const frames = FRAMES.map(({ bytes }, i) => ({ bytes: concat([bytes, noise.subarray(i % 200)]) }))
   const zipped = gzipSync(pcapFile(frames))
@@ -117,7 +117,7 @@ test('readFiles: a member with a wrong checksum does not hide those behind it', 
   assert.equal(packets.length, 2 * PACKETS.length)
 })
 
-test('readFiles: zeros behind a gzip stream, as tapes have them, are no damage', async () => {
+test('readFiles: accepts zeros after a gzip stream, as on tapes', async () => {
   const { messages } = await readFiles([file('tape.gz', concat([gzipSync(CAPTURE), new Uint8Array(600)]))])
   assert.deepEqual(withoutProgress(messages), [{ t: 'ready' }, { t: 'done' }])
 })
@@ -135,7 +135,7 @@ const FOREIGN: [name: string, content: Uint8Array, reason: RegExp][] = [
 ]
 
 for (const [name, content, reason] of FOREIGN) {
-  test(`readFiles: no capture file: ${name}`, async () => {
+  test(`readFiles: reports a file that is not a capture: ${name}`, async () => {
     const path = file(name, content)
     const good = file('good.pcap', CAPTURE)
     const { messages, packets } = await readFiles([path, good])
@@ -147,7 +147,7 @@ for (const [name, content, reason] of FOREIGN) {
   })
 }
 
-test('readFiles: a file that cannot be opened fails the run, after those before it were read', async () => {
+test('readFiles: a file that cannot be opened fails the run, after earlier files have been read', async () => {
   const good = file('good.pcap', CAPTURE)
   for (const [bad, reason] of [
     [join(folder, 'nowhere.pcap'), /nowhere\.pcap: there is no such file/],
@@ -161,7 +161,7 @@ test('readFiles: a file that cannot be opened fails the run, after those before 
   }
 })
 
-test('readFiles: a named pipe, written in pieces', { skip: needs('linux') }, async () => {
+test('readFiles: reads a named pipe that is written in pieces', { skip: needs('linux') }, async () => {
   const path = join(folder, 'pipe')
   execFileSync('mkfifo', [path])
   const rig = new WorkerRig([path])
@@ -215,7 +215,7 @@ test('readFiles: follows a file that is still being written, until the command t
   )
 })
 
-test('readFiles: steers to several rings and closes all of them', async () => {
+test('readFiles: distributes frames to several rings, and closes all of them', async () => {
   const { packets } = await readFiles([file('steered.pcap', CAPTURE)], { rings: 3 })
   assert.equal(packets.length, PACKETS.length)
 })

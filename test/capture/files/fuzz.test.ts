@@ -1,4 +1,4 @@
-/** Mutated captures through the whole stage: nothing throws, everything ends, and the law of frames holds. */
+/** Mutated captures through the whole stage: nothing throws, reading ends, and the law of frames holds. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
@@ -6,7 +6,7 @@ import { FileReader } from '../../../src/capture/files/file-reader.ts'
 import { packet, tcp } from '../../support/frames.ts'
 import { concat, IntakeRig, PcapngBlocks, pcapFile, tcpFrame } from '../support.ts'
 
-/** Frames of every kind that has code of its own, as raw IP or Ethernet. */
+/** Frames of every kind with dedicated code, as raw IP or Ethernet. */
 const ETHERNET_FRAMES = Array.from({ length: 30 }, (_, i) => tcpFrame(i * 9, [i, 80]))
 const fragments = [0, 2, 4].map((from, i, all) => {
   const payload = concat([tcp(1, 80), new Uint8Array(20)]).subarray(from * 8, from * 8 + 16)

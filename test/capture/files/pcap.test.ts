@@ -43,7 +43,7 @@ for (const little of [true, false]) {
   }
 }
 
-test('PcapReader: nanoseconds are cut, not rounded', () => {
+test('PcapReader: truncates nanoseconds instead of rounding them', () => {
   const frame = { bytes: tcpFrame(), fraction: 999_999_999 }
   const { frames } = readCapture(pcapFile([frame], { magic: MAGIC_NANOS }))
   assert.equal(frames[0].micros, START_SECONDS * 1e6 + 999_999)
@@ -78,7 +78,7 @@ test('PcapReader: an empty capture is complete', () => {
   assert.deepEqual(readCapture(pcapFile([])), { frames: [], damages: [], interfaces: [null] })
 })
 
-test('PcapReader: any split of the input gives the same frames', () => {
+test('PcapReader: any split of the input yields the same frames', () => {
   const file = pcapFile(FRAMES)
   const whole = readCapture(file)
   fc.assert(
@@ -122,7 +122,7 @@ test('PcapReader: a record larger than any window is read', () => {
 
 const many = Array.from({ length: 40 }, (_, i) => ({ bytes: tcpFrame(50 + i, [i, 80]), seconds: START_SECONDS + i }))
 
-/** Damage in the middle: how it is made from record 10's offset, and how many records it may cost. */
+/** Damage in the middle: an edit at record 10's offset, and how many records it may lose. */
 const DAMAGES: [name: string, damage: (file: Uint8Array, at: number) => Uint8Array, lost: number][] = [
   ['a length that is too large', (file, at) => patch(file, at + 8, [0xff, 0xff, 0xff, 0x7f]), 1],
   ['a header of noise', (file, at) => patch(file, at, new Array<number>(16).fill(0xa7)), 1],

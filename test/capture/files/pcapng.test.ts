@@ -68,7 +68,7 @@ test('PcapngReader: sections have byte orders and interfaces of their own', () =
   )
 })
 
-test('PcapngReader: blocks without packets are passed over', () => {
+test('PcapngReader: skips blocks without packets', () => {
   const b = new PcapngBlocks()
   const file = concat([
     b.section(),
@@ -84,7 +84,7 @@ test('PcapngReader: blocks without packets are passed over', () => {
   assert.deepEqual([frames.length, damages.length], [1, 0])
 })
 
-/** if_tsresol, if_tsoffset, the timestamp, and what it is in microseconds. */
+/** if_tsresol, if_tsoffset, the timestamp, and the expected microseconds. */
 const TIMES: [resolution: number, offset: bigint, time: bigint, micros: number][] = [
   [0, 0n, START, START_SECONDS * 1e6],
   [3, 0n, START * 1000n + 7n, START_SECONDS * 1e6 + 7000],
@@ -119,7 +119,7 @@ for (const [resolution, offset, time, micros] of TIMES) {
   })
 }
 
-test('PcapngReader: decimal times are exact, by the model of big integers', () => {
+test('PcapngReader: decimal times are exact, compared with BigInt arithmetic', () => {
   const b = new PcapngBlocks()
   fc.assert(
     fc.property(fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), fc.integer({ min: 7, max: 12 }), (time, digits) => {
@@ -141,7 +141,7 @@ const PARTS = [
 const FILE = concat(PARTS)
 const STARTS = PARTS.map((_, i) => concat(PARTS.slice(0, i)).length)
 
-test('PcapngReader: any split of the input gives the same frames', () => {
+test('PcapngReader: any split of the input yields the same frames', () => {
   const whole = readCapture(FILE)
   assert.equal(whole.frames.length, 12)
   fc.assert(
@@ -176,7 +176,7 @@ const DAMAGES: [name: string, damage: (view: DataView, at: number, length: numbe
 ]
 
 for (const [name, damage, reason] of DAMAGES) {
-  test(`PcapngReader: resumes behind a damaged block: ${name}`, () => {
+  test(`PcapngReader: resumes after a damaged block: ${name}`, () => {
     const file = FILE.slice()
     damage(new DataView(file.buffer), STARTS[6], PARTS[6].length)
     const { frames, damages } = readCapture(file, [200])
@@ -187,7 +187,7 @@ for (const [name, damage, reason] of DAMAGES) {
   })
 }
 
-test('PcapngReader: finds a section of the other byte order behind damage', () => {
+test('PcapngReader: finds a section of the other byte order after damage', () => {
   const big = new PcapngBlocks(false)
   const second = concat([big.section(), big.interface(1), big.enhanced(0, START, FRAMES[0])])
   const { frames, damages } = readCapture(concat([FILE, new Uint8Array(77).fill(0xee), second]))

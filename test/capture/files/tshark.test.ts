@@ -1,4 +1,7 @@
-/** Real traffic, recorded by tcpdump and rewritten by editcap in every format: we must see what tshark sees. */
+/**
+ * Real traffic, recorded by tcpdump and converted by editcap to every format: the reader must find the same segments as
+ * tshark.
+ */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
@@ -98,7 +101,7 @@ async function record(folder: string): Promise<void> {
   }
 }
 
-describe('readFiles sees what tshark sees', { skip }, () => {
+describe('readFiles: finds the same segments as tshark', { skip }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'interceptor-tshark-'))
   before(() => record(folder))
   after(() => rmSync(folder, { recursive: true }))

@@ -13,7 +13,7 @@ const step = fc.oneof(
 /** The byte at an offset of the file. */
 const byteAt = (offset: number): number => (offset * 7 + (offset >> 8)) & 0xff
 
-test('window: shows the unparsed bytes of the file at their offset, however they are read and parsed', () => {
+test('window: model: holds the unparsed bytes of the file at their offset, however they are read and parsed', () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 40, size: 'max' }), (steps) => {
       const window = new Window()
@@ -57,7 +57,7 @@ test('window: shows the unparsed bytes of the file at their offset, however they
   )
 })
 
-test('window: keeps its buffer while records fit', () => {
+test('window: does not replace its buffer while records fit', () => {
   const window = new Window()
   const { bytes } = window
   for (let read = 0; read < 10 * bytes.length; ) {

@@ -1,4 +1,4 @@
-/** The interpreter beside libpcap's own, on random packets. */
+/** The interpreter against libpcap's own, on random packets. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
@@ -90,7 +90,7 @@ test('BPF program: agrees with libpcap on real filters', { skip: needs('libpcap'
   assert.ok(accepted.size > EXPRESSIONS.length / 2, `only ${[...accepted].join(', ')} accept anything`)
 })
 
-/** Opcodes that programs are made of, but jumps and returns. */
+/** Opcodes other than jumps and returns. */
 const STEPS = [
   ...[0x00, 0x20, 0x28, 0x30, 0x40, 0x48, 0x50, 0x60, 0x80],
   ...[0x01, 0x61, 0x81, 0xb1, 0x02, 0x03, 0x07, 0x87, 0x84],
@@ -101,7 +101,7 @@ const JUMPS = [0x15, 0x25, 0x35, 0x45, 0x1d, 0x2d, 0x3d, 0x4d]
 
 const RETURN_A: BpfInstruction = { code: 0x16, jt: 0, jf: 0, k: 0 }
 
-/** C leaves open what division by a constant 0 and a shift by X over 31 do; a kernel rejects such programs. */
+/** Division by a constant 0 and a shift by X over 31 are undefined in C; a kernel rejects such programs. */
 const isDefined = ({ code, k }: BpfInstruction): boolean =>
   !((code === 0x34 || code === 0x94) && k === 0) && code !== 0x6c && code !== 0x7c
 
@@ -111,7 +111,7 @@ function inRange(one: BpfInstruction): BpfInstruction {
   return one.code === 0x64 || one.code === 0x74 ? { ...one, k: one.k & 31 } : one
 }
 
-/** libpcap leaves scratch memory as it finds it. */
+/** Initialise scratch memory, because libpcap does not. */
 const CLEAR_SCRATCH: BpfInstruction[] = Array.from({ length: 16 }, (_, k) => ({ code: 0x02, jt: 0, jf: 0, k }))
 
 test('BPF program: agrees with libpcap on random programs', { skip: needs('libpcap') }, () => {

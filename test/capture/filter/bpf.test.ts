@@ -56,7 +56,7 @@ test('BPF assembler: jumps if a test fails, and without a test', () => {
   }
 })
 
-test('BPF assembler: refuses backward jumps, and unplaced labels', () => {
+test('BPF assembler: rejects backward jumps and labels without a position', () => {
   const at = label('there')
   assert.throws(() => assembleBpf([place(at), jump(at)]), /there/)
   assert.throws(() => assembleBpf([jump(at)]), /there/)

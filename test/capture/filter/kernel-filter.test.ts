@@ -166,7 +166,7 @@ test('bpf: passes all packets if there are more addresses than it compares', () 
   assert.equal(keeps({ onlyAddresses: addresses(MAX_ADDRESSES + 1) }, data), true)
 })
 
-test('bpf: supports hundreds of exclusions, and refuses more than the kernel supports', () => {
+test('bpf: supports hundreds of exclusions, and rejects more than the kernel supports', () => {
   const exclusions = (count: number) =>
     Array.from({ length: count }, (_, index) => ({ address: 'fd77::2', port: index + 1 }))
   assert.equal(
@@ -210,7 +210,7 @@ test('bpf: passes every configured tunnel over IPv4 and IPv6, tagged or not; wit
   }
 })
 
-test('bpf: of UDP passes only the configured ports, also behind options, and later fragments', () => {
+test('bpf: passes UDP only to configured ports, also behind IP options, and later fragments', () => {
   const tunnels = parseTunnels(['vxlan:6635', 'teredo'])
   const datagram = (from: number, to: number, more: object = {}) =>
     ethernet({ payload: packet({ ...OUTER, protocol: 17, payload: udp(to, new Uint8Array(40), from), ...more }) })

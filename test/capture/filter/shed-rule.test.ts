@@ -34,7 +34,7 @@ for (const [version, bytes] of [
   [4, 4],
   [6, 16],
 ] as const) {
-  test(`shed rule: IPv${version} connections are kept exactly if the intake keeps them`, () => {
+  test(`shed rule: keeps exactly the IPv${version} connections that the intake keeps`, () => {
     fc.assert(
       fc.property(
         address(bytes),
@@ -53,7 +53,7 @@ for (const [version, bytes] of [
             : { data: ethernet({ payload: ip }) }
           const request: FilterRequest = { ...REQUEST, view: cooked ? 'cooked' : 'ethernet' }
           assert.equal(run(keep, secret, bpf, request), hash < keep ? SNAP : 0)
-          // Exactly at the border, where an error of one bit would show.
+          // Exactly at the threshold, where an error of one bit would show.
           if (hash > 0) assert.equal(run(hash, secret, bpf, request), 0)
           if (hash < 0xffff) assert.equal(run(hash + 1, secret, bpf, request), SNAP)
         },
@@ -68,7 +68,7 @@ const frame = (from: number, to: number): Uint8Array =>
     payload: packet({ source: [10, 0, 0, 1], destination: [10, 0, 0, 2], protocol: 6, payload: tcp(from, to) }),
   })
 
-test('shed rule: one in 256 shed packets passes, cut to one byte', () => {
+test('shed rule: passes one in 256 shed packets, truncated to one byte', () => {
   const shed = frame(4000, 80)
   let passed = 0
   for (let random = 0; random < 2 * SHED_SAMPLE_RATE; random++) {
@@ -79,11 +79,11 @@ test('shed rule: one in 256 shed packets passes, cut to one byte', () => {
   assert.equal(passed, 2)
 })
 
-test('shed rule: what the usual filter rejects is neither kept nor sampled', () => {
+test('shed rule: neither keeps nor samples what the usual filter rejects', () => {
   assert.equal(run(65535, 7, { data: frame(4000, 9999), random: 0 }), 0)
 })
 
-test('shed rule: fragments and packets of a tunnel pass, as do those that an expression accepts', () => {
+test('shed rule: passes fragments, tunnelled packets, and packets that an expression accepts', () => {
   const fragment = frame(4000, 80)
   fragment[14 + 6] = 0x20
   assert.equal(run(1, 7, { data: fragment }), SNAP)
@@ -92,7 +92,7 @@ test('shed rule: fragments and packets of a tunnel pass, as do those that an exp
   assert.equal(run(65535, 7, { data: frame(4000, 80) }, { ...REQUEST, expression: [{ ...expression[0], k: 0 }] }), 0)
 })
 
-test('shed rule: a filter that would be too long is not used', () => {
+test('shed rule: returns null if the filter would be too long', () => {
   const long = Array.from({ length: 4000 }, () => ({ code: RET_K, jt: 0, jf: 0, k: SNAP }))
   assert.equal(addShedRule(long, 'ethernet', 100, 0), null)
 })

@@ -10,7 +10,7 @@ function hashOf(source: number[], destination: number[], ports: [number, number]
   return flowHash(new DataView(bytes.buffer), version, 0, version === 4 ? 20 : 40, secret)
 }
 
-test('flowHash: equal in both directions', () => {
+test('flowHash: is equal in both directions', () => {
   const port = fc.nat(65535)
   for (const length of [4, 16]) {
     const address = fc.array(fc.nat(255), { minLength: length, maxLength: length })
@@ -22,7 +22,7 @@ test('flowHash: equal in both directions', () => {
   }
 })
 
-test('flowHash: connections chosen to have equal hashes do not have them under another secret', () => {
+test('flowHash: connections chosen for equal hashes differ under another secret', () => {
   const byHash = new Map<number, [number[], number]>()
   const chosen: [[number[], number], [number[], number]][] = []
   for (let i = 0; chosen.length < 20; i += 1) {
@@ -39,7 +39,7 @@ test('flowHash: connections chosen to have equal hashes do not have them under a
   assert.ok(chosen.filter(([a, b]) => hash(a) === hash(b)).length <= 2)
 })
 
-/** Families of connections as they are found in clusters, where a weak hash shows. */
+/** Families of connections as in clusters, for which a weak hash collides. */
 const FAMILIES: [name: string, connection: (i: number) => [number[], number[], [number, number]]][] = [
   [
     'ports counting up',
@@ -98,7 +98,7 @@ for (const [name, connection] of FAMILIES) {
     }
   })
 
-  test(`flowHash: hardly ever equal for two connections: ${name}`, () => {
+  test(`flowHash: rarely collides: ${name}`, () => {
     const hashes = new Set(Array.from({ length: 4096 }, (_, i) => hashOf(...connection(i))))
     assert.ok(hashes.size >= 4094)
   })

@@ -14,7 +14,7 @@ const CALM: LoadPeriod = {
   isSourceOnly: false,
   outputFull: false,
 }
-/** Eight of them in turn are an overload. */
+/** Eight consecutive ones are an overload. */
 const OVERFLOWING: LoadPeriod = { ...CALM, ms: 10, lost: 2000, fill: 1 }
 
 /** The number of lower halves that are kept, of all possible ones. */
@@ -29,9 +29,9 @@ const PERIOD_MS = 50
 const HASTE_MS = 10
 const URGENT_SHARE = 1 / 4
 
-/** A program, in bytes per millisecond and bytes. */
+/** A simulated program, in bytes per millisecond and bytes. */
 interface Program {
-  /** What it can process, by the time that it has worked. */
+  /** Its capacity, as a function of its working time. */
   pace: (workedMs: number) => number
   buffer: number
 }
@@ -40,13 +40,13 @@ interface Program {
 const SLOW: Program = { pace: () => 15_000, buffer: 12_000_000 }
 /** A buffer of 50 ms, as at full speed. */
 const FAST: Program = { pace: () => 800_000, buffer: 40_000_000 }
-/** Eight times as fast once V8 has optimised the code, which takes 150 ms of work. */
+/** It becomes eight times as fast once V8 has optimised the code, after 150 ms of work. */
 const COLD: Program = { pace: (workedMs) => (workedMs < 150 ? 60_000 : 500_000), buffer: 40_000_000 }
 
-/** On a busy machine: the first second is that slow. */
+/** On a busy machine, where the first second is slow. */
 const COLD_AND_BUSY: Program = { pace: (workedMs) => (workedMs < 1000 ? 40_000 : 400_000), buffer: 40_000_000 }
 
-/** What came of the bytes since the last look. */
+/** Outcome of the bytes since the last check. */
 interface Tally {
   offered: number
   processed: number
@@ -56,9 +56,9 @@ interface Tally {
 }
 
 /**
- * A program that processes bytes of kept connections out of a buffer; those of shed connections cost nothing. On a busy machine it
- * stands still for up to a quarter of what its buffer holds, at most 200 ms, once a second, and is up to a quarter slower or faster
- * for some time.
+ * A program that processes bytes of kept connections out of a buffer; those of shed connections cost nothing. On a busy
+ * machine it pauses once a second for up to a quarter of its buffer's time, at most 200 ms, and its speed varies by up
+ * to a quarter.
  */
 class Model {
   readonly shedder = new FlowShedder()
@@ -115,7 +115,7 @@ class Model {
     if (available > 0 && this.#sheds) this.#endPeriod()
   }
 
-  /** 0 while it stands still. */
+  /** 0 while it is paused. */
   #disturbance(): number {
     const random = this.#random
     if (random === null) return 1
@@ -147,13 +147,13 @@ test('flow shedder: keeps everything while the buffers can hold it, whatever the
   const shedder = new FlowShedder()
   for (const served of [1000, 0, 5000, 10, 100_000]) shedder.endPeriod({ ...CALM, served })
   for (const fill of [0.2, 0.4, 0.6, 0.8, 1]) shedder.endPeriod({ ...CALM, grown: 2000, fill })
-  // The thread was not scheduled; then it catches up.
+  // The thread is not scheduled for some time, and then catches up.
   for (const fill of [1, 0.9, 0.8, 0.7]) shedder.endPeriod({ ...CALM, lost: fill === 1 ? 1000 : 0, grown: -1000, fill })
   assert.equal(kept(shedder), KEEP_ALL)
   assert.equal(isKept(-1, shedder.threshold), true)
 })
 
-test('flow shedder: an overflow that lasts sheds, however fast the program is, and so does a full output', () => {
+test('flow shedder: sheds under a lasting overflow, however fast the program is, and while the output is full', () => {
   for (const served of [0, 100, 100_000]) {
     const shedder = new FlowShedder()
     for (let look = 0; look < 7; look++) shedder.endPeriod({ ...OVERFLOWING, served })
@@ -167,7 +167,7 @@ test('flow shedder: an overflow that lasts sheds, however fast the program is, a
   assert.ok(kept(shedder) < KEEP_ALL)
 })
 
-test('flow shedder: an overflow in front of a slow intake, behind which there is room, may last longer', () => {
+test('flow shedder: tolerates an overflow for longer if only the intake is slow', () => {
   const shedder = new FlowShedder()
   const period = { ...OVERFLOWING, isSourceOnly: true }
   for (let look = 0; look < 19; look++) shedder.endPeriod(period)
@@ -176,7 +176,7 @@ test('flow shedder: an overflow in front of a slow intake, behind which there is
   assert.ok(kept(shedder) < KEEP_ALL)
 })
 
-test('flow shedder: once connections are shed, more are before the buffers overflow', () => {
+test('flow shedder: once it sheds, sheds more before the buffers overflow', () => {
   const shedder = new FlowShedder()
   for (let look = 0; look < 8; look++) shedder.endPeriod(OVERFLOWING)
   const before = kept(shedder)
@@ -190,7 +190,7 @@ test('flow shedder: always keeps some connections', () => {
   assert.equal(kept(shedder), KEEP_ALL / 256)
 })
 
-test('flow shedder: a burst yields as much as without shedding, from cold code too', () => {
+test('flow shedder: a burst yields as much as without shedding, even with unoptimised code', () => {
   for (const [program, rates] of [
     [COLD, [100_000, 200_000, 280_000, 400_000]],
     [FAST, [800_000, 1_000_000, 1_200_000]],
@@ -203,7 +203,7 @@ test('flow shedder: a burst yields as much as without shedding, from cold code t
   }
 })
 
-test('flow shedder: a slow start that lasts sheds no more than it has to, and all returns once the program is fast', () => {
+test('flow shedder: sheds no more than necessary during a slow start, and keeps everything once the program is fast', () => {
   for (let seed = 1; seed <= 20; seed++) {
     const [all, model] = [new Model(COLD_AND_BUSY, seed, false), new Model(COLD_AND_BUSY, seed)]
     const [most, found] = [all, model].map((each) => each.offer(250_000, 3000).processed)
@@ -212,7 +212,7 @@ test('flow shedder: a slow start that lasts sheds no more than it has to, and al
   }
 })
 
-test('flow shedder: below capacity nothing is shed, from the first moment on', () => {
+test('flow shedder: sheds nothing below capacity, from the start on', () => {
   for (const program of [SLOW, FAST]) {
     for (const load of [0.5, 0.9, 0.99]) {
       const model = new Model(program)
@@ -223,7 +223,7 @@ test('flow shedder: below capacity nothing is shed, from the first moment on', (
   }
 })
 
-test('flow shedder: at 1.05 to 40 times capacity 95 % of it is used, nothing is lost, and all returns in 5 s', () => {
+test('flow shedder: at 1.05 to 40 times capacity uses 95 % of it, loses nothing, and keeps everything 5 s after the overload', () => {
   for (const [name, program] of Object.entries({ SLOW, FAST })) {
     for (const load of [1.05, 1.2, 2, 4, 10, 40]) {
       const model = new Model(program)
@@ -238,7 +238,7 @@ test('flow shedder: at 1.05 to 40 times capacity 95 % of it is used, nothing is 
   }
 })
 
-test('flow shedder: on a busy machine 95 % is used too, and little is lost', () => {
+test('flow shedder: also uses 95 % on a busy machine, and loses little', () => {
   for (const [name, program] of Object.entries({ SLOW, FAST })) {
     for (const load of [0.8, 1.2, 2, 4, 10]) {
       const sum: Tally = { offered: 0, processed: 0, lost: 0, available: 0 }
@@ -268,13 +268,13 @@ test('flow shedder: a connection kept under more overload is kept under less', (
   )
 })
 
-test('flow shedder: with little CPU, an overflow sheds although some periods have no loss; a full source keeps it so', () => {
+test('flow shedder: with little CPU, sheds even if some periods have no loss, and continues while the source is full', () => {
   const shedder = new FlowShedder()
   const source = { ...CALM, ms: 100, fill: 1, isSourceOnly: true }
   for (let i = 0; i < 15; i++) shedder.endPeriod({ ...source, lost: i % 3 === 2 ? 0 : 2000 })
   const { threshold } = shedder
   assert.ok(threshold < KEEP_ALL)
-  // Shed frames leave the source quickly, which is no sign of a faster program.
+  // Shed frames leave the source quickly, which does not mean that the program is faster.
   for (let i = 0; i < 5; i++) shedder.endPeriod({ ...source, grown: -5000, fill: 0.9 })
   assert.equal(shedder.threshold, threshold)
 })

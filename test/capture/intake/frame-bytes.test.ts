@@ -7,12 +7,12 @@ import { Doorbell } from '../../../src/ring/doorbell.ts'
 import { propertyRuns } from '../../support/property-runs.ts'
 
 const SIZE = 4096
-/** Around the length from which frames are copied in another way. */
+/** Lengths around the one from which frames are copied differently. */
 const lengths = fc.oneof(fc.nat(100), fc.integer({ min: 680, max: 720 }), fc.nat(2000))
 
 const newRing = (): RingProducer => new RingProducer(allocateRing(65_536), new Doorbell(Doorbell.allocate()))
 
-/** Bytes no two neighbours of which are alike, at an offset of their memory. */
+/** Bytes that differ from their neighbours, at an offset of their memory. */
 function sourceAt(byteOffset: number): Uint8Array {
   const bytes = new Uint8Array(new ArrayBuffer(SIZE + byteOffset), byteOffset, SIZE)
   bytes.forEach((_, at) => {
@@ -21,7 +21,7 @@ function sourceAt(byteOffset: number): Uint8Array {
   return bytes
 }
 
-test('frame bytes: model: copies a frame of any memory, and touches no other word of the ring', () => {
+test('frame bytes: model: copies a frame from any memory, and modifies no other word of the ring', () => {
   const sources = [0, 8, 3].map(sourceAt)
   const ring = newRing()
   // One instance, whose memory changes from frame to frame.
@@ -37,7 +37,7 @@ test('frame bytes: model: copies a frame of any memory, and touches no other wor
     expected.set(source.subarray(start, start + length), to - record)
     const [first, last] = [(to - record) & ~7, (to - record + length + 7) & ~7]
     const copied = Buffer.from(ring.bytes.slice(record, record + 4000))
-    // The words at both ends may hold more of the source.
+    // The words at both ends may contain further bytes of the source.
     for (const [from, end] of [
       [0, first],
       [to - record, to - record + length],

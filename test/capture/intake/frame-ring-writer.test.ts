@@ -1,4 +1,4 @@
-/** Records in an assembler's ring: what is written comes out in order, and no control record is ever lost. */
+/** Records in an assembler's ring: they are read in the order of writing, and no control record is lost. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
@@ -76,7 +76,7 @@ function recordAt(block: Uint8Array, view: DataView, at: number): Written {
   return { tag, micros, interfaceId, hash, bytes: textOf(block.subarray(ip, end)) }
 }
 
-test('frame ring writer: the ring holds what a list of records would, in order', () => {
+test('frame ring writer: model: the ring agrees with a list of records', () => {
   const frame = fc.record({
     kind: fc.constant('frame' as const),
     start: fc.nat(30),
@@ -113,7 +113,7 @@ test('frame ring writer: the ring holds what a list of records would, in order',
           if (writer.tryControl(TICK)) expected.push({ tag: TICK, micros: index, interfaceId: 0, bytes: '' })
         } else if (one.kind === 'frame') {
           const { start, length } = one
-          // Control records that wait need the room themselves.
+          // Waiting control records take precedence for the room.
           const room = writer.writeWaiting() && writer.hasRoom(FRAME_FIELDS_BYTES + 16 + length)
           const isClaimed = writer.claim(start, length)
           if (room) assert.ok(isClaimed, 'there was room')

@@ -59,7 +59,7 @@ test('Intake: counts frames in the block of their interface', () => {
   )
 })
 
-test('Intake: a copy by words never touches the neighbouring records', () => {
+test('Intake: copying by words never modifies neighbouring records', () => {
   const rig = new IntakeRig({ capacity: 8192 })
   fc.assert(
     fc.property(fc.array(fc.tuple(fc.nat(200), fc.nat(40), fc.nat(255)), { maxLength: 25 }), (frames) => {
@@ -79,7 +79,7 @@ test('Intake: removes link-layer padding', () => {
   assert.equal(rig.take()[0].packet.length, 40)
 })
 
-test('Intake: both directions of a connection go to one ring, connections to all of them', () => {
+test('Intake: sends both directions of a connection to one ring, and uses all rings', () => {
   const rig = new IntakeRig({ rings: 3 })
   for (let port = 0; port < 300; port++) rig.push(tcpFrame(0, [1000 + port, 80]))
   const loads = [0, 1, 2].map((slot) => rig.take(slot).length)
@@ -199,7 +199,7 @@ test('Intake: drops and counts a frame that waits for room when it is stopped', 
   assert.equal(rig.law().accounted, rig.law().seen)
 })
 
-test('Intake: connections are shed while a ring behind the assemblers is nearly full', () => {
+test('Intake: sheds connections while a pair ring is nearly full', () => {
   let now = 0
   const pairRing = allocateRing(4096)
   const bell = new Doorbell(Doorbell.allocate())
@@ -230,7 +230,7 @@ test('Intake: connections are shed while a ring behind the assemblers is nearly 
   }
 })
 
-test('Intake: sheds the connections that limits.cpu leaves out, as soon as a batch ends, and reports its own shedding apart', () => {
+test('Intake: sheds for limits.cpu as soon as a batch ends, and reports its own shedding separately', () => {
   const bell = new Doorbell(Doorbell.allocate())
   const counters = allocateCounters(CAPTURE_COUNTERS)
   const control = new Control(Control.allocate())
@@ -304,7 +304,7 @@ test('Intake: half a million frames leave the heap unchanged', () => {
   assert.equal(rig.count('queued'), 550_000)
 })
 
-test('Intake: any frames keep the law', () => {
+test('Intake: the law of frames holds for any frames', () => {
   const linkType = fc.constantFrom(0, 1, 9, 12, 101, 105, 108, 113, 228, 229, 276)
   const bytes = fc.oneof(
     fc.uint8Array({ maxLength: 200 }),

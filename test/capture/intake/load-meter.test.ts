@@ -59,7 +59,7 @@ test('load meter: sheds connections once the source has overflowed for 200 ms, a
   assert.equal(rig.pass(5000), KEEP_ALL)
 })
 
-test('load meter: frames without room in their ring are an overflow', () => {
+test('load meter: counts frames without room in their ring as an overflow', () => {
   const rig = new Rig()
   const thresholds = Array.from({ length: 30 }, () => {
     rig.meter.addLost()
@@ -72,7 +72,7 @@ test('load meter: frames without room in their ring are an overflow', () => {
   )
 })
 
-test('load meter: sheds connections while a ring behind the assemblers is nearly full', () => {
+test('load meter: sheds connections while a pair ring is nearly full', () => {
   const rig = new Rig()
   assert.equal(rig.pass(500), KEEP_ALL)
   const pairs = new RingProducer(rig.pairRing, new Doorbell(Doorbell.allocate()))

@@ -45,7 +45,7 @@ function onlySegment(rig: IntakeRig): Uint8Array {
 }
 
 for (const version of [4, 6] as const) {
-  test(`FragmentTable: IPv${version} fragments in any order, cut anywhere, duplicated, give the packet once`, () => {
+  test(`FragmentTable: IPv${version} fragments in any order and of any size, also duplicated, yield the packet once`, () => {
     const data = segment(203)
     const units = Math.ceil(data.length / 8)
     const plan = fc.tuple(
@@ -188,7 +188,7 @@ const OTHER_ORDERS: [name: string, order: (pieces: Uint8Array[]) => Uint8Array[]
 ]
 
 for (const [name, protocol, payload, inner] of WRAPPED) {
-  test(`FragmentTable: the outer packet of ${name} in fragments`, () => {
+  test(`FragmentTable: reassembles the fragmented outer packet of ${name}`, () => {
     for (const addresses of [OUTER, OUTER6]) {
       for (const [order, arrange] of OTHER_ORDERS) {
         const pieces = arrange(cut(packet({ ...addresses, protocol, payload }), 2))
@@ -204,7 +204,7 @@ for (const [name, protocol, payload, inner] of WRAPPED) {
   })
 }
 
-test('FragmentTable: fragments within a tunnel whose outer packets are fragments too', () => {
+test('FragmentTable: reassembles fragments within a tunnel whose outer packets are fragments too', () => {
   const data = segment(203)
   const inner = cut(packet({ ...V4, protocol: 6, payload: data }), 10)
   const frames = inner.flatMap((piece, i) =>

@@ -32,7 +32,7 @@ const v6 = (next: number, payload: Uint8Array): Uint8Array => packet({ ...V6, pr
 /** An extension header of 8 · (units + 1) bytes. */
 const extension = (next: number, units: number): number[] => [next, units, ...new Array<number>(units * 8 + 6).fill(0)]
 
-test('PacketDecoder: IPv4 without and with options', () => {
+test('PacketDecoder: decodes IPv4 without and with options', () => {
   for (const options of [0, 4, 40]) {
     const bytes = v4(SEGMENT, 6, options)
     const { verdict, version, tcpOffset, endOffset, truncated } = decode(bytes)
@@ -43,7 +43,7 @@ test('PacketDecoder: IPv4 without and with options', () => {
   }
 })
 
-test('PacketDecoder: bytes behind the IP length are padding, not data', () => {
+test('PacketDecoder: bytes beyond the IP length are padding, not data', () => {
   for (const bytes of [v4(), v6(6, SEGMENT)]) {
     const padded = concat([bytes, new Uint8Array(19)])
     assert.equal(decode(padded).endOffset, bytes.length)
@@ -85,7 +85,7 @@ const EXTENSIONS: [name: string, first: number, headers: number[]][] = [
 ]
 
 for (const [name, first, headers] of EXTENSIONS) {
-  test(`PacketDecoder: IPv6 with extension headers: ${name}`, () => {
+  test(`PacketDecoder: decodes IPv6 with extension headers: ${name}`, () => {
     const bytes = v6(first, concat([Uint8Array.from(headers), SEGMENT]))
     const { verdict, version, tcpOffset, endOffset } = decode(bytes)
     assert.deepEqual(
@@ -95,7 +95,7 @@ for (const [name, first, headers] of EXTENSIONS) {
   })
 }
 
-test('PacketDecoder: fragments of both versions', () => {
+test('PacketDecoder: recognises fragments of both versions', () => {
   const four = decode(patched(v4(), 4, [0x12, 0x34, 0x20, 0x03]))
   assert.equal(four.verdict, FRAGMENT)
   assert.deepEqual(
@@ -115,7 +115,7 @@ test('PacketDecoder: fragments that can hold neither TCP nor a tunnel are not ke
   assert.equal(decode(v6(44, Uint8Array.from([58, 0, 0, 1, 1, 2, 3, 4, ...SEGMENT]))).verdict, NON_TCP)
 })
 
-test('PacketDecoder: VLAN tags in the bytes and those removed by the kernel give the same network', () => {
+test('PacketDecoder: VLAN tags in the bytes and tags removed by the kernel identify the same network', () => {
   const network = (tags: number[], vlan = 0): number => {
     const decoder = new PacketDecoder(ALL_TUNNELS)
     const frame = tagged(tags)

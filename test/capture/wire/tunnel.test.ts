@@ -43,7 +43,7 @@ for (const [name, protocol, payload] of NOTHING_INSIDE) {
   })
 }
 
-test('tunnels: keeps first fragments that can be a tunnel’s, and later ones of UDP', () => {
+test('tunnels: keeps first fragments that may belong to a tunnel, and later fragments of UDP', () => {
   const cases: [protocol: number, payload: Uint8Array, offset: number, verdict: number, wanted: boolean][] = [
     [4, INNER, 0x2000, FRAGMENT, true],
     [47, bytes([0, 0, 8, 0], INNER), 0x2000, FRAGMENT, true],
@@ -109,7 +109,7 @@ test('tunnels: identifiers that differ by direction identify no network', () => 
   assert.equal(network(4, INNER), 0)
 })
 
-test('tunnels: limits nesting', () => {
+test('tunnels: limits the nesting depth', () => {
   let wrapped: Uint8Array = INNER
   for (let depth = 0; depth < 5; depth++) wrapped = packet({ ...OUTER, protocol: 4, payload: wrapped })
   assert.equal(decode(wrapped).verdict, NON_TCP)
