@@ -23,8 +23,8 @@ import {
   beginStream,
   continuesNumbers,
   hasDelivered,
-  isNotACapture,
   isNewData,
+  isNotACapture,
   otherSynSeen,
   restartStream,
 } from './handshake'
